@@ -6,8 +6,8 @@ import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
 import { rotateByHand } from "./fleet/by-hand.ts";
 import { hasty } from "./haste.ts";
 import { type Cost, markdownTable, spanText, Timeline } from "./timelines.ts";
-import { group, Pair } from "./unit/rotate-kit.ts";
-import { settled } from "./unit/site-bench.ts";
+import { group, Pair } from "./unit/kit/rotate-kit.ts";
+import { settled } from "./unit/kit/site-bench.ts";
 
 interface Run {
   readonly title: string;

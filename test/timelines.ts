@@ -5,7 +5,7 @@ import type { Ckn } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { EffectEvent, LinkTruth } from "#sim/base/truth.ts";
 import { watchDark } from "#sim/oracle/dark.ts";
-import { group, type Pair } from "./unit/rotate-kit.ts";
+import { group, type Pair } from "./unit/kit/rotate-kit.ts";
 
 interface Row {
   readonly at: Instant;

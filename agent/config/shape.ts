@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { nearest } from "../model/nearest.ts";
 import { type Fault, type Path, shown } from "./complaint.ts";
 import type { Located } from "./document.ts";
-import { laterSetting } from "./later.ts";
+import { elsewhere, laterSetting } from "./later.ts";
 import { type Config, configSchema, type SchemaNode, schemaAt } from "./schema.ts";
 
 export type Shaped =
@@ -52,6 +52,8 @@ function unknownKey(path: Path, key: string): Pick<Fault, "what" | "why" | "writ
       write: "remove it",
     };
   }
+  const place = elsewhere([...path, key]);
+  if (place !== undefined) return { what: "is not a setting of a config", ...place };
   const known = Object.keys(schemaAt(path)?.properties ?? {});
   const meant = nearest(key, known);
   return {

@@ -3,7 +3,7 @@
 import { afterAll, describe, expect, it } from "vitest";
 import type { PeerBench, PeerTrouble } from "#hal/conformance/bench.ts";
 import { peerCases, runPeerCase, type Verdict } from "#hal/conformance/suite.ts";
-import { type ArmBench, type ArmSetting, armBench, text } from "../unit/arm-bench.ts";
+import { type ArmBench, type ArmSetting, armBench, text } from "../unit/kit/arm-bench.ts";
 import { drive } from "./rig.ts";
 import { failures, formatRows, type Row } from "./table.ts";
 

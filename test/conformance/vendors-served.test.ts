@@ -9,7 +9,7 @@ import type { Dialer } from "#hal/world.ts";
 import { paceClock } from "#sim/serve/site.ts";
 import { serveSsh } from "#sim/serve/ssh.ts";
 import { effort } from "../effort.ts";
-import { anyKey } from "../unit/ssh-bench.ts";
+import { anyKey } from "../unit/kit/ssh-bench.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./place.ts";
 import { benchOf } from "./rig.ts";
 import { failures, formatRows, type Row } from "./table.ts";

@@ -9,8 +9,8 @@ import { cloudFaults, strikeFault } from "#sim/faults/faults.ts";
 import { watchDark } from "#sim/oracle/dark.ts";
 import type { Overlap } from "#sim/site/site-plan.ts";
 import { effort } from "../effort.ts";
-import { text } from "../unit/arm-bench.ts";
-import { settled } from "../unit/site-bench.ts";
+import { text } from "../unit/kit/arm-bench.ts";
+import { settled } from "../unit/kit/site-bench.ts";
 import { ArmStage } from "./arm-stage.ts";
 
 const second = 1_000;

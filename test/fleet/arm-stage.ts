@@ -28,9 +28,9 @@ import { buildSite, type Site } from "#sim/site/site.ts";
 import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
 import { hasty } from "../haste.ts";
 import { type Fate, MortalWorld } from "../storm/mortal.ts";
-import { armDialer, farEnds, simulatedAzure } from "../unit/arm-bench.ts";
-import { cloudWith } from "../unit/cloud-kit.ts";
-import { never, settled } from "../unit/site-bench.ts";
+import { armDialer, farEnds, simulatedAzure } from "../unit/kit/arm-bench.ts";
+import { cloudWith } from "../unit/kit/cloud-kit.ts";
+import { never, settled } from "../unit/kit/site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 const vaultBase = "https://kv-demo.vault.azure.net";

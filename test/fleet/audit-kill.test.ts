@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import { timelineOf } from "#agent/evidence/report/timeline.ts";
 import type { World } from "#hal/world.ts";
 import { type Death, type Fate, MortalWorld } from "../storm/mortal.ts";
-import { AuditBench, seen, settings } from "../unit/audit-kit.ts";
-import { wallStart } from "../unit/site-bench.ts";
+import { AuditBench, seen, settings } from "../unit/kit/audit-kit.ts";
+import { wallStart } from "../unit/kit/site-bench.ts";
 
 /** What is so from that second on. */
 const story = [

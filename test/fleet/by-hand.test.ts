@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { buildSite } from "#sim/site/site.ts";
-import { settled } from "../unit/site-bench.ts";
+import { settled } from "../unit/kit/site-bench.ts";
 import { type ByHand, rotateByHand } from "./by-hand.ts";
 
 async function rotated(

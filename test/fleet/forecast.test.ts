@@ -3,8 +3,8 @@
 import { describe, expect, it } from "vitest";
 import type { Plan } from "#agent/compare/plan.ts";
 import { watchDark } from "#sim/oracle/dark.ts";
-import { group, overlaps, Pair } from "../unit/rotate-kit.ts";
-import { never, settled } from "../unit/site-bench.ts";
+import { group, overlaps, Pair } from "../unit/kit/rotate-kit.ts";
+import { never, settled } from "../unit/kit/site-bench.ts";
 
 const rounds = 3;
 const asked = { by: "test", risks: [], urgency: "planned" } as const;

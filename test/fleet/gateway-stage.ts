@@ -14,8 +14,8 @@ import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { planSite, type SitePlan } from "#sim/site/site-plan.ts";
 import { type Fate, MortalWorld } from "../storm/mortal.ts";
-import { armDialer, farEnds, simulatedAzure } from "../unit/arm-bench.ts";
-import { cloudWith } from "../unit/cloud-kit.ts";
+import { armDialer, farEnds, simulatedAzure } from "../unit/kit/arm-bench.ts";
+import { cloudWith } from "../unit/kit/cloud-kit.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 const vaultBase = "https://kv-demo.vault.azure.net";

@@ -3,8 +3,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { LinksealEvent } from "#agent/model/events.ts";
-import { group, Pair } from "../unit/rotate-kit.ts";
-import { never, settled } from "../unit/site-bench.ts";
+import { group, Pair } from "../unit/kit/rotate-kit.ts";
+import { never, settled } from "../unit/kit/site-bench.ts";
 
 const primary = `${group}/primary`;
 /** A deadline that one reply which does not come leaves time for. */

@@ -8,7 +8,7 @@ import { demoFaults, type FaultKind, fleetFaults, strikeFault } from "#sim/fault
 import { effort } from "../effort.ts";
 import { FleetRun } from "../storm/fleet.ts";
 import { Lives } from "../storm/lives.ts";
-import { settled } from "../unit/site-bench.ts";
+import { settled } from "../unit/kit/site-bench.ts";
 
 const second = 1_000;
 const minute = 60 * second;

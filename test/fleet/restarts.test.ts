@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { MacsecSettings } from "#hal/model.ts";
 import { effort } from "../effort.ts";
-import { AgentBench } from "../unit/agent-bench.ts";
+import { AgentBench } from "../unit/kit/agent-bench.ts";
 
 const starts = effort(150, 1_000);
 const bothLinks = { target: "erd-demo", risks: [] };

@@ -1,8 +1,8 @@
 // What else goes on beside a rotation: drains by hand, drift, a newer intent.
 
 import { describe, expect, it } from "vitest";
-import { group, Pair } from "../unit/rotate-kit.ts";
-import { never, settled } from "../unit/site-bench.ts";
+import { group, Pair } from "../unit/kit/rotate-kit.ts";
+import { never, settled } from "../unit/kit/site-bench.ts";
 
 describe("a drain by hand", () => {
   const primary = `${group}/primary`;

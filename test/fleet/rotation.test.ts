@@ -4,8 +4,8 @@ import { describe, expect, it } from "vitest";
 import { watchDark } from "#sim/oracle/dark.ts";
 import { fullCapabilities } from "#sim/site/site-plan.ts";
 import { effort } from "../effort.ts";
-import { group, overlaps, Pair } from "../unit/rotate-kit.ts";
-import { settled } from "../unit/site-bench.ts";
+import { group, overlaps, Pair } from "../unit/kit/rotate-kit.ts";
+import { settled } from "../unit/kit/site-bench.ts";
 import { rotateByHand } from "./by-hand.ts";
 
 const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");

@@ -19,7 +19,7 @@ import type { RouterModel } from "#sim/site/site-plan.ts";
 import { channelTo } from "../face-channel.ts";
 import { hasty } from "../haste.ts";
 import { MortalWorld } from "../storm/mortal.ts";
-import { settled } from "../unit/site-bench.ts";
+import { settled } from "../unit/kit/site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 const group = "erd-demo";

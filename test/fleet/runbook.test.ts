@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { KeyRef } from "#hal/model.ts";
 import type { PortConfig } from "#sim/router/router-config.ts";
 import type { Overlap } from "#sim/site/site-plan.ts";
-import { Pair } from "../unit/rotate-kit.ts";
+import { Pair } from "../unit/kit/rotate-kit.ts";
 
 const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");
 

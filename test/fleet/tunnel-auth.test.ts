@@ -6,7 +6,7 @@ import type { Agent } from "#agent/runtime/agent.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { buildSite } from "#sim/site/site.ts";
-import { never, refused, settled } from "../unit/site-bench.ts";
+import { never, refused, settled } from "../unit/kit/site-bench.ts";
 
 const psks = { new: "A_new_PSK_of_the_gateway" } as const;
 

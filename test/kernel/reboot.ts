@@ -9,7 +9,7 @@ import { MkaClient, type MkaLook } from "#drivers/linux/mka/client.ts";
 import { replyBytesMax } from "#drivers/linux/mka/protocol.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
 import { Secret } from "#hal/secret.ts";
-import { change } from "../unit/mka-change.ts";
+import { change } from "../unit/kit/mka-change.ts";
 import { Programs } from "./host/programs.ts";
 import { ip, ipBatch, leaveNetworks, soon, until } from "./lab.ts";
 import { keyOf, wire } from "./mka/station.ts";

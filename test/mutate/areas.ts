@@ -7,7 +7,7 @@ export interface Part {
 }
 
 const unit = (...names: readonly string[]): readonly string[] =>
-  names.map((name) => `test/unit/${name}.test.ts`);
+  names.map((name) => `test/unit/**/${name}.test.ts`);
 
 export const areas: Readonly<Record<string, readonly Part[]>> = {
   plan: [{ files: ["agent/compare/plan.ts"], tests: unit("plan", "plan-*") }],

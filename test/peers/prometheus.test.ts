@@ -8,8 +8,8 @@ import { exposition } from "#agent/telemetry/exposition.ts";
 import { familiesOf } from "#agent/telemetry/metric.ts";
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
 import { snapshotOf } from "#agent/telemetry/snapshot.ts";
-import { AgentBench } from "../unit/agent-bench.ts";
-import { queriesOf } from "../unit/dashboard-queries.ts";
+import { AgentBench } from "../unit/kit/agent-bench.ts";
+import { queriesOf } from "../unit/kit/dashboard-queries.ts";
 import { run } from "./run.ts";
 
 const docs = join(import.meta.dirname, "../../docs");

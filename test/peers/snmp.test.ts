@@ -15,7 +15,7 @@ import { snmpObjects } from "#sim/emulators/snmp.ts";
 import { paceClock } from "#sim/serve/site.ts";
 import { type SnmpServed, serveSnmp } from "#sim/serve/snmp.ts";
 import { type Place, placeOf, platforms } from "../conformance/place.ts";
-import { agentOf, material, never, targetOf, user } from "../unit/snmp-kit.ts";
+import { agentOf, material, never, targetOf, user } from "../unit/kit/snmp-kit.ts";
 import { run } from "./run.ts";
 
 const patience = { attemptMs: 1_500, retries: 1 };

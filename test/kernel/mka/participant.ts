@@ -8,7 +8,7 @@ import { type AskedPart, replyBytesMax } from "#drivers/linux/mka/protocol.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
 import { Secret } from "#hal/secret.ts";
 import { readyMark } from "../../process/life.ts";
-import { change, type Step } from "../../unit/mka-change.ts";
+import { change, type Step } from "../../unit/kit/mka-change.ts";
 import { soon } from "../lab.ts";
 import type { TestKey } from "./station.ts";
 

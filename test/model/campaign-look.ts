@@ -1,0 +1,315 @@
+// What the real machine says about a world: the facts of one look, and the step taken on it. Asked
+// once for each record and each set of facts, however many worlds show them.
+
+import {
+  type ActionKind,
+  type Campaign,
+  campaignStates,
+  type Facts,
+  type FarEnd,
+  type Guards,
+  type Table,
+} from "#agent/model/campaign.ts";
+import { advance, decideBy } from "#agent/rotation/campaign.ts";
+import type { WallTime } from "#hal/world.ts";
+import { campaignOf, held, waiting } from "../unit/kit/campaign-kit.ts";
+import {
+  back,
+  backIn,
+  type Config,
+  failed,
+  finals,
+  foreign,
+  forward,
+  hasToken,
+  isUp,
+  newKey,
+  oldKey,
+  onNew,
+  onOther,
+  ours,
+  type Recorded,
+  recordedIn,
+  recordOf,
+  siblingLost,
+  stateIn,
+  stateNumber,
+  toldIn,
+  updating,
+  type World,
+} from "./campaign-world.ts";
+
+const noon = 0 as WallTime;
+const success = { enrol: "enrolled", change: "changed", rotate: "rotated" } as const;
+
+/** The campaign that a record in the journal stands for. */
+export function campaignIn(record: number, config: Config): Campaign {
+  const recorded = recordedIn(record);
+  const { kind, overlap, retire, urgency } = config;
+  const { state, at, told, asked, soaked, aborted, shut, token } = recorded;
+  const goal = recorded.back ? ("revert" as const) : ("forward" as const);
+  const marks = { told, asked, soaked, aborted, shut, goal, token: token ? "t" : undefined };
+  const campaign = campaignOf(state, { kind, retire, urgency, at, ...marks }, overlap);
+  const links = campaign.links.map((link, index) => {
+    if (index < at) return { ...link, outcome: success[kind] };
+    if (index > at || recorded.ending === "none") return link;
+    return { ...link, outcome: recorded.ending === "success" ? success[kind] : recorded.ending };
+  });
+  return { ...campaign, links };
+}
+
+export function recordFor(campaign: Campaign): number {
+  const { state, at, told, asked, soaked, aborted, shut, goal, token } = campaign;
+  const outcome = state === "done" ? campaign.links[at]?.outcome : undefined;
+  const ending: Recorded["ending"] =
+    outcome === undefined
+      ? "none"
+      : outcome === "reverted" || outcome === "abandoned"
+        ? outcome
+        : "success";
+  return recordOf({
+    ...{ state, told, asked, soaked, aborted, shut, ending },
+    at: at === 0 ? 0 : 1,
+    back: goal === "revert",
+    token: token !== undefined,
+  });
+}
+
+// ---- what a look shows
+
+const farEnds: readonly FarEnd[] = [
+  "old",
+  "new",
+  "either",
+  "other",
+  "updating",
+  "failed",
+  "unknown",
+];
+const [farOld, farNew, farEither, farOther, farUpdating, farFailed, farUnknown] = [
+  0, 1, 2, 3, 4, 5, 6,
+];
+
+function farSeen(world: World, config: Config): number {
+  if (world.farUnseen === 1) return farUnknown;
+  const may = world.operation === updating || world.startGrace === 1 || world.putGrace === 1;
+  if (may) return farUpdating;
+  if (world.operation === failed) return farFailed;
+  if (world.document === onOther) return farOther;
+  if (config.either) return farEither;
+  return world.document === onNew ? farNew : farOld;
+}
+export const seesNew = (world: World, config: Config): boolean => {
+  const far = farSeen(world, config);
+  return far === farNew || far === farEither;
+};
+
+const keysSeen = ["old", "both", "new", "else"] as const;
+function keysIn(world: World, config: Config): number {
+  const { keys } = world;
+  if (keys === newKey) return 2;
+  if (keys === (config.kind === "enrol" ? 0 : oldKey)) return 0;
+  return keys === (oldKey | newKey) && config.overlap !== "breakBeforeMake" ? 1 : 3;
+}
+
+const carriers = ["old", "new", "nothing"] as const;
+/** Under which key frames pass. */
+export function carrierOf(world: World, config: Config): number {
+  if (!isUp(world, config)) return 2;
+  if (config.either) return world.keys === newKey ? 1 : 0;
+  return world.hardware === onNew ? 1 : 0;
+}
+
+/** Only where both keys can meet is the old one proven before the new one goes. */
+export function seesOld(world: World, config: Config): boolean {
+  if (config.overlap === "breakBeforeMake" || carrierOf(world, config) !== 0) return false;
+  return world.routerUnseen === 0 && farSeen(world, config) === farOld;
+}
+
+/** A record that lost its token cannot tell whose commit it is. */
+export function pendingSeen(world: World): number {
+  return world.pending === ours && !hasToken(world.record) ? foreign : world.pending;
+}
+
+const siblingUnsure = ({ siblingUnsure: unjudged, siblingLate }: World): boolean =>
+  unjudged === 1 || siblingLate === 1;
+
+const losses = ["nothing", "old", "new", "both"] as const;
+/** `mayLose` of late.ts. */
+function mayLose({ lateFinal }: World, { kind }: Config): number {
+  switch (finals[lateFinal]) {
+    case "removeOld":
+      return 1;
+    case "removeNew":
+      return 2;
+    case "replace":
+      return { change: 3, rotate: 1, enrol: 0 }[kind];
+    case "replaceBack":
+      return kind === "change" ? 3 : 2;
+    case "drain":
+    case undefined:
+      return 0;
+  }
+}
+
+/** `closedGate` of gates.ts. */
+export function isClosed(world: World, config: Config): boolean {
+  if (siblingLost(world) || siblingUnsure(world)) return true;
+  if (world.routerUnseen === 1 || world.pending !== 0) return true;
+  const far = farSeen(world, config);
+  if (far === farUpdating || far === farUnknown) return true;
+  if (backIn(world.record)) return false;
+  const begun =
+    world.drained === 1 || toldIn(world.record) || [1, 2].includes(keysIn(world, config));
+  if (!begun && !isUp(world, config)) return true;
+  return far === farFailed || far === farOther || world.windowShut === 1;
+}
+
+const reverting = stateNumber("reverting");
+const replacements = ["absent", "valid", "refused"] as const;
+export function replacementOf({ record, prepared, refused }: World): number {
+  const direction = stateIn(record) === reverting ? back : forward;
+  return refused === direction ? 2 : prepared === direction ? 1 : 0;
+}
+
+const darknesses = ["none", "brief", "lasting"] as const;
+
+/** One look, in 30 bits. */
+export function lookAt(world: World, config: Config): number {
+  const carrier = carrierOf(world, config);
+  const isDark = carrier === 2 && world.cut === 0 && world.shut === 0;
+  const promoted =
+    (world.keys & newKey) !== 0 && (config.overlap !== "fallback" || world.promoted === 1);
+  const keys = keysIn(world, config);
+  const portFacts =
+    world.routerUnseen === 1
+      ? 0
+      : 1 |
+        (keys << 1) |
+        (pendingSeen(world) << 3) |
+        (carrier << 5) |
+        ((isDark ? 1 + world.lasting : 0) << 7) |
+        (Number(promoted) << 9) |
+        (world.drained << 10) |
+        (world.shut << 11);
+  const isStaged = world.routerUnseen === 0 && keys === 1 && carrier === 0;
+  return (
+    portFacts |
+    (farSeen(world, config) << 12) |
+    (Number(siblingLost(world)) << 15) |
+    (Number(isClosed(world, config)) << 16) |
+    (world.quiet << 17) |
+    (Number(isStaged) << 18) |
+    (world.proven << 19) |
+    (world.steady << 20) |
+    ((1 - world.staleSak) << 21) |
+    (replacementOf(world) << 22) |
+    (world.losing << 24) |
+    (world.overdue << 25) |
+    (world.oldProven << 26) |
+    (Number(siblingUnsure(world)) << 27) |
+    (mayLose(world, config) << 28)
+  );
+}
+
+export function factsIn(look: number, config: Config): Facts {
+  const bits = (at: number, many: number): number => (look >> at) & (2 ** many - 1);
+  const evidence = (at: number) => (bits(at, 1) === 1 ? held : waiting);
+  const replacement = replacements[bits(22, 2)] ?? "absent";
+  return {
+    port:
+      bits(0, 1) === 0
+        ? undefined
+        : {
+            keys: keysSeen[bits(1, 2)] ?? "else",
+            pending: (["none", "ours", "foreign"] as const)[bits(3, 2)] ?? "none",
+            carriedBy: carriers[bits(5, 2)] ?? "nothing",
+            darkness: darknesses[bits(7, 2)] ?? "none",
+            promoted: bits(9, 1) === 1,
+            drain: bits(10, 1) === 1 ? "on" : "off",
+            admin: bits(11, 1) === 1 ? "down" : "up",
+          },
+    far: farEnds[bits(12, 3)] ?? "unknown",
+    sibling: bits(15, 1) === 1 ? "lost" : bits(27, 1) === 1 ? "unsure" : "carrying",
+    closedGate: bits(16, 1) === 1 ? "a gate is closed" : undefined,
+    drained: evidence(17),
+    staged: evidence(18),
+    proof: evidence(19),
+    oldProof: evidence(26),
+    carrying: evidence(20),
+    freshSak: bits(21, 1) === 1,
+    replacement:
+      replacement === "refused" ? { kind: "refused", text: "no" } : { kind: replacement },
+    lostCommits: bits(24, 1) * 3,
+    mayLose: losses[bits(28, 2)] ?? "nothing",
+    overdue: bits(25, 1) === 1,
+    farEnd: config.farEnd,
+    shutsFirst: config.shutsFirst,
+  };
+}
+
+// ---- the real machine
+
+export interface Taken {
+  readonly row: string;
+  readonly action: ActionKind | undefined;
+  /** The record after the step. */
+  readonly record: number;
+}
+
+/** A question to the machine, and the row that answered it. */
+export interface Pair {
+  readonly campaign: Campaign;
+  readonly facts: Facts;
+  readonly row: string;
+}
+
+export interface Machine {
+  readonly table: Table;
+  readonly guards: Guards;
+}
+
+/** The real `decide` and `advance`, each asked once. */
+export class Oracle {
+  readonly config: Config;
+  /** Every row that was taken, and how often it was new. */
+  readonly rows = new Map<string, number>();
+  readonly #machine: Machine;
+  readonly #known = new Map<number, Map<number, Taken>>();
+
+  constructor(config: Config, machine: Machine) {
+    this.config = config;
+    this.#machine = machine;
+  }
+
+  /** Everything that the machine was asked, and the row that it took. */
+  *pairs(): Generator<Pair> {
+    for (const [record, looks] of this.#known) {
+      const campaign = campaignIn(record, this.config);
+      for (const [look, { row }] of looks) {
+        yield { campaign, facts: factsIn(look, this.config), row };
+      }
+    }
+  }
+
+  decide(world: World): Taken {
+    const look = lookAt(world, this.config);
+    let known = this.#known.get(world.record);
+    if (known === undefined) {
+      known = new Map();
+      this.#known.set(world.record, known);
+    }
+    const seen = known.get(look);
+    if (seen !== undefined) return seen;
+    const campaign = campaignIn(world.record, this.config);
+    const facts = factsIn(look, this.config);
+    const step = decideBy(this.#machine.table, this.#machine.guards, campaign, facts);
+    const record = recordFor(advance(campaign, step, noon));
+    const taken = { row: step.row, action: step.action, record };
+    this.rows.set(step.row, (this.rows.get(step.row) ?? 0) + 1);
+    known.set(look, taken);
+    return taken;
+  }
+}
+
+export const stateName = (record: number) => campaignStates[stateIn(record)] ?? "queued";

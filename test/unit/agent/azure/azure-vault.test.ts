@@ -1,0 +1,202 @@
+// The vault by Microsoft's own client: what it reads, and what every bad answer tells the operator.
+
+import { describe, expect, it } from "vitest";
+import type { HttpReply } from "#hal/world.ts";
+import type { AzureService } from "#sim/azure/azure.ts";
+import { never, refused, settled } from "../../kit/site-bench.ts";
+import { type AzureBench, azureBench, base } from "../azure-bench.ts";
+import { entraRows, vaultRows } from "./azure-answer-rows.ts";
+
+function keyOf(bench: AzureBench): { readonly cak: string; readonly ckn: string } {
+  const first = bench.site.links[0]?.key;
+  if (first === undefined) throw new RangeError("no link");
+  return first;
+}
+
+function newestCak(bench: AzureBench): string {
+  return bench.site.vault.generatePair(keyOf(bench), "gcm-aes-xpn-256").cakSecretId;
+}
+
+const json = (value: unknown, status = 200): HttpReply => ({
+  status,
+  headers: { "content-type": "application/json" },
+  body: new TextEncoder().encode(JSON.stringify(value)),
+});
+
+describe("a vault behind the real client", () => {
+  it("lists versions with dates and tags, over pages, and reads one value", async () => {
+    const bench = azureBench();
+    const key = keyOf(bench);
+    for (let i = 0; i < 30; i += 1) bench.site.vault.generatePair(key, "gcm-aes-xpn-256");
+    const versions = await bench.run(bench.vault.versions(key.cak, never));
+    const wanted = bench.site.vault.versions(key.cak);
+    expect(versions.length).toBe(wanted.length);
+    const byId = new Map(wanted.map((version) => [version.id, version]));
+    for (const version of versions) {
+      const own = byId.get(version.id);
+      expect(version.tags).toEqual(own?.tags);
+      expect(version.enabled).toBe(own?.enabled);
+      expect(Math.floor(version.created / 1000)).toBe(Math.floor((own?.created ?? 0) / 1000));
+    }
+    const id = wanted.at(-1)?.id ?? "";
+    using secret = await bench.run(bench.vault.read(id, never));
+    const value = secret.use((octets) => new TextDecoder().decode(octets));
+    expect(value).toBe(bench.site.vault.value(id));
+  });
+
+  it("asks for a token once and sends no token before the challenge was checked", async () => {
+    const bench = azureBench();
+    const id = newestCak(bench);
+    for (let i = 0; i < 3; i += 1) (await bench.run(bench.vault.read(id, never)))[Symbol.dispose]();
+    const asked = bench.sent.map(({ method, path, headers }) => [
+      `${method} ${path.split("?")[0]?.replace(id.slice(base.length), "VERSION")}`,
+      headers?.["authorization"] === undefined ? "bare" : "token",
+    ]);
+    expect(asked[0]).toEqual(["GET VERSION", "bare"]);
+    expect(asked.filter(([, with_]) => with_ === "token")).toHaveLength(3);
+    expect(asked.filter(([what]) => what?.startsWith("POST "))).toHaveLength(1);
+  });
+
+  it("prints neither tokens nor assertions with its requests", async () => {
+    const bench = azureBench();
+    const id = newestCak(bench);
+    (await bench.run(bench.vault.read(id, never)))[Symbol.dispose]();
+    const printed = JSON.stringify(bench.sent);
+    expect(printed).not.toMatch(/eyJ|client_assertion|[Bb]earer /);
+    expect(printed).toContain("[secret azure]");
+  });
+
+  it("refuses ids of another vault, without a version, answers for another version", async () => {
+    const bench = azureBench();
+    const id = newestCak(bench);
+    for (const bad of [
+      "https://other.vault.azure.net/secrets/a/".padEnd(72, "0"),
+      `${base}/secrets/a`,
+      `${base}/secrets/a/../b/${"0".repeat(32)}`,
+      `${base}/secrets/a/${"0".repeat(31)}`,
+    ]) {
+      const error = await refused(bench.run(bench.vault.read(bad, never)));
+      expect(error.code).toBe("vault.malformedKey");
+    }
+    expect(bench.sent).toEqual([]);
+    const other = newestCak(bench);
+    bench.alter = (reply, { path }) => {
+      if (reply.status !== 200 || !path.startsWith("/secrets/")) return reply;
+      return { ...reply, body: new TextEncoder().encode(decode(reply).replace(id, other)) };
+    };
+    const error = await refused(bench.run(bench.vault.read(id, never)));
+    expect(error.message).toContain("another version");
+  });
+});
+
+function decode({ body }: HttpReply): string {
+  return new TextDecoder().decode(body);
+}
+
+const all = [
+  ...vaultRows.map((row) => ({ at: "vault" as AzureService, ...row })),
+  ...entraRows.map((row) => ({ at: "entra" as AzureService, ...row })),
+];
+
+describe("what the operator reads of a bad answer", () => {
+  it.each(all)("$at $fault: $text", async ({ at, fault, code, text, next }) => {
+    const bench = azureBench();
+    const id = newestCak(bench);
+    bench.cloud.faults[at].strike(fault);
+    const error = await refused(bench.run(bench.vault.read(id, never)));
+    const { effect, where } = error;
+    expect([error.code, error.message, error.next]).toEqual([code, text, next]);
+    expect([effect, where]).toEqual(["none", at === "vault" ? id : base]);
+    // Nothing was sent after what was refused, and nothing to anybody else.
+    expect(new Set(bench.sent.map(({ to }) => to))).toEqual(new Set([base]));
+    bench.cloud.faults[at].heal();
+    await settled(bench.site.clock, bench.site.clock.sleep(3_000));
+    using secret = await bench.run(bench.vault.read(id, never));
+    expect(secret.byteLength).toBe(64);
+  });
+
+  it("is the answer to one's own question, whoever else asks at the same time", async () => {
+    const bench = azureBench();
+    const [one, two] = [newestCak(bench), newestCak(bench)];
+    bench.alter = (reply, { path }) => {
+      if (reply.status !== 200 || !path.startsWith("/secrets/")) return reply;
+      const code = path.includes(one.split("/").at(-1) ?? "") ? "ForbiddenByRbac" : "Gone";
+      return json({ error: { code } }, code === "Gone" ? 404 : 403);
+    };
+    const both = await bench.run(
+      Promise.allSettled([one, two].map((id) => bench.vault.read(id, never))),
+    );
+    expect(both.map((each) => each.status === "rejected" && String(each.reason))).toEqual([
+      expect.stringContaining("no role"),
+      expect.stringContaining("no such secret"),
+    ]);
+    const other = azureBench();
+    other.cloud.faults.entra.strike("serverError");
+    const ids = [newestCak(other), newestCak(other)];
+    const failed = await other.run(
+      Promise.allSettled(ids.map((id) => other.vault.read(id, never))),
+    );
+    expect(failed.map((each) => each.status === "rejected" && String(each.reason))).toEqual([
+      expect.stringContaining("Entra fails (500"),
+      expect.stringContaining("Entra fails (500"),
+    ]);
+  });
+
+  it("sends nothing to a vault that asked for patience, and asks again afterwards", async () => {
+    const bench = azureBench();
+    const id = newestCak(bench);
+    (await bench.run(bench.vault.read(id, never)))[Symbol.dispose]();
+    bench.cloud.faults.vault.strike("throttledSeconds", 1);
+    await refused(bench.run(bench.vault.read(id, never)));
+    const before = bench.sent.length;
+    const patient = await refused(bench.run(bench.vault.read(id, never)));
+    expect(patient.message).toMatch(/nothing is asked there for another [12] s/);
+    expect(bench.sent.length).toBe(before);
+    await bench.run(bench.site.clock.sleep(2_100));
+    (await bench.run(bench.vault.read(id, never)))[Symbol.dispose]();
+    expect(bench.sent.length).toBe(before + 1);
+  });
+
+  it("waits longer and longer where a 429 names no time", async () => {
+    const bench = azureBench();
+    const id = newestCak(bench);
+    bench.cloud.faults.vault.strike("throttled");
+    const waits: string[] = [];
+    for (let i = 0; i < 8; i += 1) {
+      const { message } = await refused(bench.run(bench.vault.read(id, never)));
+      waits.push(/for (\d+) s/.exec(message)?.[1] ?? message);
+      await bench.run(bench.site.clock.sleep(65_000));
+    }
+    expect(waits).toEqual(["1", "2", "4", "8", "16", "32", "64", "64"]);
+  });
+
+  it.each([
+    ["a foreign page", { value: [], nextLink: "https://evil.example/secrets/x/versions" }],
+    ["the metadata service", { value: [], nextLink: "https://169.254.169.254/secrets/x" }],
+    ["another service of ours", { value: [], nextLink: `${base}/subscriptions/s` }],
+    ["plain http", { value: [], nextLink: "http://localhost:8443/secrets/x/versions" }],
+    ["a user name", { value: [], nextLink: "https://localhost:8443@evil.example/secrets/x" }],
+  ])("a list that goes on at %s is not followed", async (_name, body) => {
+    const bench = azureBench();
+    const { cak } = keyOf(bench);
+    newestCak(bench);
+    bench.alter = (reply, { path }) =>
+      reply.status === 200 && path.includes("/versions") ? json(body) : reply;
+    const error = await refused(bench.run(bench.vault.versions(cak, never)));
+    expect(error.code).toMatch(/^vault\./);
+    const hosts = new Set(bench.sent.map(({ to }) => to));
+    expect([...hosts]).toEqual([base]);
+    expect(bench.sent.filter(({ path }) => path.startsWith("/subscriptions"))).toEqual([]);
+  });
+
+  it("a list that goes on for ever ends", async () => {
+    const bench = azureBench();
+    const { cak } = keyOf(bench);
+    newestCak(bench);
+    const nextLink = `${base}/secrets/${cak}/versions?api-version=7.5`;
+    bench.alter = (reply, { path }) =>
+      reply.status === 200 && path.includes("/versions") ? json({ value: [], nextLink }) : reply;
+    const error = await refused(bench.run(bench.vault.versions(cak, never)));
+    expect(error.message).toContain("more than 500 versions");
+  });
+});

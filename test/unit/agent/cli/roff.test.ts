@@ -1,0 +1,56 @@
+// Manual pages from our references: every verb and key, and nothing that troff takes for an order.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { linksealProgram } from "#agent/bin/launch.ts";
+import { everyCommand } from "#agent/cli/program.ts";
+import { manual } from "#agent/cli/roff.ts";
+import { schemaOfFile } from "#agent/config/schema.ts";
+
+const docs = join(import.meta.dirname, "../../../../docs");
+const head = { name: "linkseal", section: 1, what: "what it is" } as const;
+const bodyOf = (markdown: string): readonly string[] =>
+  manual(markdown, head).trimEnd().split("\n").slice(4);
+
+describe("a manual page", () => {
+  it("has a name and a section", () => {
+    expect(manual("# Title\n", head).split("\n").slice(0, 3)).toEqual([
+      ...['.TH LINKSEAL 1 "" linkseal', ".SH NAME", "linkseal \\- what it is"],
+    ]);
+  });
+
+  it.each([
+    ["a heading", '## A "b" `c`', ['.SH "A \\(dqb\\(dq \\fBc\\fR"']],
+    ["a list", "- one\n  more\n- `two`", [".IP \\(bu 2", "one more", ".IP \\(bu 2", "\\fBtwo\\fR"]],
+    ["code", "```sh\n.x -y\n\n\\n\n```", [".PP", ".nf", "\\&.x \\-y", "", "\\en", ".fi"]],
+    ["a link", "see [that page](x.md)", [".PP", "see that page"]],
+    ["an order in a text", "'tis\n.so /etc/passwd", [".PP", "\\&'tis", "\\&.so /etc/passwd"]],
+    [
+      "a table",
+      "| key | must be | why |\n| --- | --- | --- |\n| `a` | x\\|y | z |",
+      [".TP", "\\fBa\\fR", "must be: x|y", ".br", "why: z"],
+    ],
+  ])("writes %s", (_what, markdown, lines) => {
+    expect(bodyOf(markdown)).toEqual(lines);
+  });
+
+  it("linkseal(1) has every verb, linkseal.yaml(5) every key", () => {
+    const read = (name: string): string =>
+      readFileSync(join(docs, name), "utf8").replaceAll("\\-", "-");
+    const verbs = everyCommand(linksealProgram()).filter(({ commands }) => commands.length === 0);
+    for (const verb of verbs)
+      expect(read("linkseal.1")).toMatch(new RegExp(`linkseal.* ?${verb.name()}`));
+    for (const key of Object.keys(schemaOfFile.properties ?? {})) {
+      expect(read("linkseal.yaml.5")).toContain(`\n\\fB${key}\\fR\n`);
+    }
+  });
+});
+
+describe("the examples that come with the package", () => {
+  it.each(["linux-router.yaml", "two-routers.yaml"])("%s is a valid config", async (name) => {
+    const { parseConfig } = await import("#agent/config/index.ts");
+    const parsed = parseConfig(readFileSync(join(docs, "examples", name), "utf8"), name);
+    expect(parsed.kind === "refused" ? parsed.complaints : []).toEqual([]);
+  });
+});

@@ -1,0 +1,477 @@
+// What would be done, in which order, and what is left to a person.
+
+import { describe, expect, it } from "vitest";
+import { type Plan, plan, samePlan, standingOf, tunnelSpec } from "#agent/compare/plan.ts";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import type { LinkView } from "#agent/model/link-view.ts";
+import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
+import type { Capabilities } from "#hal/device.ts";
+import { type DeviceState, type IpsecTunnel, known, unknown } from "#hal/model.ts";
+import { keyOne } from "../../kit/campaign-kit.ts";
+import { capabilities, ckn, sampleState } from "../../kit/site-bench.ts";
+import {
+  at,
+  bindingOf,
+  clearPort,
+  desiredOf,
+  link,
+  linkNamed,
+  peerOff,
+  peerOn,
+  securedPort,
+  settings,
+  stateOf,
+  viewOf,
+} from "../../kit/view-kit.ts";
+
+const now = at(0);
+const bound: Memory = {
+  ...emptyMemory,
+  bindings: { "erd-demo/primary": bindingOf() },
+};
+const on = viewOf(stateOf(securedPort()), { peer: peerOn() });
+const unread = unknown("queryFailed", now);
+
+describe("how a link stands to the intent", () => {
+  const cells: readonly (readonly [string, LinkView, Memory, string, string])[] = [
+    ["clear at both ends", viewOf(stateOf(clearPort())), emptyMemory, "clear", ""],
+    ["router unread", viewOf(undefined), emptyMemory, "unreadable", "edge-a cannot be read"],
+    [
+      "no such port",
+      viewOf(stateOf(clearPort({ port: "et-9" }))),
+      emptyMemory,
+      "unreadable",
+      "no port",
+    ],
+    [
+      "keys unread",
+      viewOf(stateOf(clearPort({ keys: unread }))),
+      emptyMemory,
+      "unreadable",
+      "settings",
+    ],
+    [
+      "settings unread",
+      viewOf(stateOf(clearPort({ settings: unread }))),
+      emptyMemory,
+      "unreadable",
+      "settings",
+    ],
+    [
+      "far end unread",
+      viewOf(stateOf(clearPort()), { peer: undefined }),
+      emptyMemory,
+      "unreadable",
+      "far end",
+    ],
+    ["a key on the router", on, emptyMemory, "unmanaged", "router already"],
+    [
+      "a key without settings",
+      viewOf(stateOf(securedPort({ settings: known(undefined, now) }))),
+      emptyMemory,
+      "unmanaged",
+      "router already",
+    ],
+    [
+      "must-secure, no key",
+      viewOf(stateOf(clearPort({ settings: known(settings, now) }))),
+      emptyMemory,
+      "unmanaged",
+      "router already",
+    ],
+    [
+      "a key on the far end alone",
+      viewOf(stateOf(clearPort()), { peer: peerOn() }),
+      emptyMemory,
+      "unmanaged",
+      "far end already",
+    ],
+    ["ours", on, bound, "managed", ""],
+    [
+      "ours, far end unread",
+      viewOf(stateOf(securedPort()), { peer: undefined }),
+      bound,
+      "managed",
+      "",
+    ],
+  ];
+  it.each(cells)("%s", (_name, view, memory, kind, why) => {
+    const standing = standingOf(view, memory, capabilities);
+    expect(standing.kind).toBe(kind);
+    expect("why" in standing ? standing.why : "").toContain(why);
+  });
+
+  const drifts: readonly (readonly [string, LinkView, readonly string[], boolean])[] = [
+    ["none", on, [], false],
+    [
+      "a leaf that is hitless",
+      viewOf(
+        stateOf(securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) })),
+        { peer: peerOn() },
+      ),
+      ["sakRekeyMs is off"],
+      true,
+    ],
+    [
+      "a leaf that is not",
+      viewOf(
+        stateOf(securedPort({ settings: known({ ...settings, suite: "gcm-aes-128" }, now) })),
+        { peer: peerOn() },
+      ),
+      ["suite is gcm-aes-128"],
+      false,
+    ],
+    [
+      "one of each: not mended by halves",
+      viewOf(
+        stateOf(
+          securedPort({
+            settings: known({ ...settings, suite: "gcm-aes-128", sakRekeyMs: undefined }, now),
+          }),
+        ),
+        { peer: peerOn() },
+      ),
+      ["suite", "sakRekeyMs"],
+      false,
+    ],
+    [
+      "MACsec gone",
+      viewOf(stateOf(clearPort()), { peer: peerOn() }),
+      ["policy is absent", "is gone"],
+      false,
+    ],
+    [
+      "the key is gone",
+      viewOf(stateOf(securedPort({ keys: known([{ ckn: ckn("f"), role: "primary" }], now) })), {
+        peer: peerOn(),
+      }),
+      ["is gone", "another key (ffffffff…) stands beside"],
+      false,
+    ],
+    [
+      "far end off",
+      viewOf(stateOf(securedPort()), { peer: peerOff }),
+      ["another CAK", "suite none", "SCI off"],
+      false,
+    ],
+    [
+      "far end with another key",
+      viewOf(stateOf(securedPort()), {
+        peer: peerOn({ ...keyOne, cakSecretId: "https://v/secrets/a/2" }),
+      }),
+      ["another CAK"],
+      false,
+    ],
+    [
+      "far end shut",
+      viewOf(stateOf(securedPort()), { peer: peerOn(keyOne, { admin: "down" }) }),
+      ["administratively down"],
+      false,
+    ],
+  ];
+  it.each(drifts)("drift: %s", (_name, view, texts, mendable) => {
+    const standing = standingOf(view, bound, capabilities);
+    const drift = standing.kind === "managed" ? standing.drift : [];
+    expect(drift.map(({ text }) => text)).toEqual(
+      texts.map((text) => expect.stringContaining(text)),
+    );
+    expect(drift.some(({ repair }) => repair !== undefined)).toBe(mendable);
+  });
+
+  it("mends nothing for a device whose abilities are not known yet", () => {
+    const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
+    const view = viewOf(stateOf(port), { peer: peerOn() });
+    const { macsec: _macsec, ...unable } = capabilities;
+    for (const able of [undefined, unable]) {
+      expect(standingOf(view, bound, able)).toMatchObject({ drift: [{ repair: undefined }] });
+    }
+  });
+
+  it("mends by the settings of the intent, as one change", () => {
+    const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
+    const view = viewOf(stateOf(port), { peer: peerOn() });
+    expect(standingOf(view, bound, capabilities)).toMatchObject({
+      drift: [{ repair: [{ kind: "macsec.protect", port: "et-0/0/0", settings: link.settings }] }],
+    });
+  });
+
+  it("never brings MACsec back by itself, even where a policy is hitless", () => {
+    const { macsec } = capabilities;
+    if (macsec === undefined) throw new Error("the sample device has no MACsec");
+    const able: Capabilities = { ...capabilities, macsec: { ...macsec, hitless: ["policy"] } };
+    const view = viewOf(stateOf(clearPort()), { peer: peerOn() });
+    const standing = standingOf(view, bound, able);
+    expect(standing).toMatchObject({ drift: [{ repair: undefined }, { repair: undefined }] });
+  });
+
+  it("takes a far end that cannot be read for no drift", () => {
+    const view = viewOf(stateOf(securedPort()), { peer: undefined });
+    expect(standingOf(view, bound, capabilities)).toMatchObject({ kind: "managed", drift: [] });
+  });
+
+  it("compares the far end's SCI with the wanted one", () => {
+    const bare = { ...link, settings: { ...link.settings, includeSci: false } };
+    const port = securedPort({ settings: known({ ...settings, includeSci: false }, now) });
+    const drift = (sci: "on" | "off"): unknown =>
+      standingOf(
+        viewOf(stateOf(port), { link: bare, peer: peerOn(keyOne, { sci }) }),
+        bound,
+        capabilities,
+      );
+    expect(drift("off")).toMatchObject({ drift: [] });
+    expect(drift("on")).toMatchObject({ drift: [{ text: "link1: the far end has SCI on" }] });
+  });
+});
+
+interface Scene {
+  readonly desired?: Desired;
+  readonly memory?: Memory;
+  readonly view?: (link: DesiredLink) => LinkView;
+  readonly state?: (device: string) => DeviceState | undefined;
+}
+
+const clearOn = (each: DesiredLink): LinkView => ({
+  ...viewOf(stateOf(clearPort({ port: each.port }))),
+  link: each,
+});
+
+function planned({
+  desired = desiredOf(),
+  memory = emptyMemory,
+  view = clearOn,
+  state,
+}: Scene): Plan {
+  return plan({
+    desired,
+    memory,
+    view,
+    state: state ?? (() => stateOf(clearPort())),
+    capabilities: () => capabilities,
+    made: () => undefined,
+  });
+}
+
+const tunnel = sampleState("edge-a", now).ipsec[0] as IpsecTunnel;
+const repairing = desiredOf((text) => text.replace("repair: off", "repair: on"));
+const wrongRekey = (each: DesiredLink): LinkView => {
+  const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
+  return each.name === "primary"
+    ? { ...viewOf(stateOf(port), { peer: peerOn() }), link: each }
+    : clearOn(each);
+};
+
+describe("the plan", () => {
+  it("of a first day: the tunnel, then one link after the other in the config's order", () => {
+    const { steps, notes, wouldChange } = planned({});
+    expect(wouldChange).toBe(true);
+    expect(notes).toEqual([]);
+    expect(steps.map(({ n }) => n)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const seen = steps.map((step) => `${step.where} ${step.link}`);
+    const secondary = ["edge-b", "erd-demo link2", "edge-b", "edge-b"];
+    const primary = ["edge-a", "erd-demo link1", "edge-a", "edge-a"];
+    expect(seen).toEqual([
+      "edge-a null",
+      ...secondary.map((where) => `${where} erd-demo/secondary`),
+      ...primary.map((where) => `${where} erd-demo/primary`),
+    ]);
+  });
+
+  it("says where a link is dark, for how long, and under which risk", () => {
+    const dark = planned({}).steps.filter(({ risk }) => risk !== null);
+    expect(dark).toHaveLength(2);
+    expect(dark[0]).toMatchObject({ risk: "breakBeforeMake", darkMs: { low: 500, high: 15_000 } });
+  });
+
+  it("shows every step of a tunnel and a link, and no secret, only where one goes", () => {
+    const { steps } = planned({});
+    expect(steps.slice(0, 5).map(({ does, preview }) => `${does}: ${preview}`)).toEqual([
+      "add the tunnel hub-1: + ipsec hub-1 198.51.100.1 203.0.113.1 aes-256-gcm [secret psk]",
+      "move the traffic to the sibling link: + prepend on et-0/0/1",
+      "give the far end its first key: " +
+        "+ macSecConfig gcm-aes-xpn-256 sci on erd-demo-2-ckn erd-demo-2-cak",
+      "follow with the key and must-secure, then prove both directions: " +
+        "+ macsec et-0/0/1 must-secure gcm-aes-xpn-256 [secret cak]",
+      "bring the traffic back: - prepend on et-0/0/1",
+    ]);
+    const lit = steps.filter(({ risk }) => risk === null);
+    for (const { darkMs } of lit) expect(darkMs).toEqual({ low: 0, high: 0 });
+  });
+
+  it("says that a person gives the key where the far end is manual", () => {
+    const manual = desiredOf((text) => text.replace("farEnd: agent", "farEnd: manual"));
+    const does = planned({ desired: manual }).steps.map((step) => step.does);
+    expect(does).toContain("wait for a person to give the far end its first key");
+    expect(does).not.toContain("give the far end its first key");
+  });
+
+  it("asks for the SCI as the intent has it", () => {
+    const bare = (each: DesiredLink): DesiredLink => ({
+      ...each,
+      settings: { ...each.settings, includeSci: false },
+    });
+    const wanted = desiredOf();
+    const groups = wanted.groups.map((group) => ({ ...group, links: group.links.map(bare) }));
+    const { steps } = planned({ desired: { ...wanted, groups } });
+    expect(steps.filter(({ preview }) => preview.includes(" sci off "))).toHaveLength(2);
+  });
+
+  it("adds a tunnel although the device has another one", () => {
+    const state = (): DeviceState =>
+      stateOf(clearPort(), { ipsec: [{ ...tunnel, name: "hub-2" }] });
+    expect(planned({ state }).steps[0]?.does).toBe("add the tunnel hub-1");
+  });
+
+  it("is empty once everything is as wanted", () => {
+    const desired = desiredOf((text) => text.replace(/links:[\s\S]*tunnels:/, "$&"));
+    const managed = (each: DesiredLink): LinkView => ({
+      ...viewOf(stateOf(securedPort({ port: each.port })), { peer: peerOn() }),
+      link: { ...each, settings: link.settings },
+    });
+    const binding = bindingOf({ how: "adopted" });
+    const bindings = { "erd-demo/primary": binding, "erd-demo/secondary": binding };
+    const state = (): DeviceState => stateOf(clearPort(), { ipsec: [tunnel] });
+    const memory = { ...emptyMemory, bindings };
+    expect(planned({ desired, memory, view: managed, state })).toEqual({
+      schema: "linkseal.plan/1",
+      wouldChange: false,
+      steps: [],
+      notes: [],
+    });
+  });
+
+  it("leaves a link with a key of nobody's to adoption", () => {
+    const view = (each: DesiredLink): LinkView => ({
+      ...viewOf(stateOf(securedPort({ port: each.port })), { peer: peerOn() }),
+      link: each,
+    });
+    const { steps, notes } = planned({ view });
+    expect(steps.filter((step) => step.link !== null)).toEqual([]);
+    expect(notes[0]).toMatchObject({ next: "linkseal adopt erd-demo/secondary" });
+  });
+
+  it("notes what it cannot read and plans nothing there", () => {
+    const view = (each: DesiredLink): LinkView => ({ ...viewOf(undefined), link: each });
+    const { steps, notes } = planned({ view, state: () => undefined });
+    expect(steps).toEqual([]);
+    const next = "linkseal status";
+    expect(notes).toEqual([
+      { about: "hub-1", text: "edge-a cannot be read", next },
+      { about: "erd-demo/secondary", text: "edge-b cannot be read", next },
+      { about: "erd-demo/primary", text: "edge-a cannot be read", next },
+    ]);
+  });
+
+  it("mends drift only where repair is on", () => {
+    const off = planned({ memory: bound, view: wrongRekey });
+    expect(off.notes[0]?.text).toContain("sakRekeyMs");
+    expect(off.notes[0]?.next).toContain("repair: on");
+    expect(off.steps.some(({ does }) => does.startsWith("mend"))).toBe(false);
+    const mended = planned({ desired: repairing, memory: bound, view: wrongRekey });
+    const mends = mended.steps.filter(({ does }) => does.startsWith("mend"));
+    expect(mends.map(({ n: _n, ...step }) => step)).toEqual([
+      {
+        where: "edge-a",
+        link: "erd-demo/primary",
+        does: "mend what cannot interrupt the port",
+        preview: "~ edge-a et-0/0/0: sakRekeyMs is off, wanted 28800000",
+        darkMs: { low: 0, high: 0 },
+        risk: null,
+      },
+    ]);
+  });
+
+  it("gives a key that a restart took again, whatever repair says", () => {
+    const gone = {
+      ...securedPort({ keys: known([], now) }),
+      keyLoss: known("restart" as const, now),
+    };
+    const view = (each: DesiredLink): LinkView =>
+      each.name === "primary"
+        ? { ...viewOf(stateOf(gone), { peer: peerOn() }), link: each }
+        : clearOn(each);
+    for (const wanted of [desiredOf(), repairing]) {
+      const { steps } = planned({ desired: wanted, memory: bound, view });
+      expect(steps.filter(({ does }) => does.startsWith("mend"))).toHaveLength(1);
+    }
+  });
+
+  it("sends what it cannot mend to the doctor, whatever repair says", () => {
+    const view = (each: DesiredLink): LinkView => {
+      const port = securedPort({ settings: known({ ...settings, suite: "gcm-aes-128" }, now) });
+      return each.name === "primary"
+        ? { ...viewOf(stateOf(port), { peer: peerOn() }), link: each }
+        : clearOn(each);
+    };
+    for (const wanted of [desiredOf(), repairing]) {
+      const { steps, notes } = planned({ desired: wanted, memory: bound, view });
+      expect(steps.some(({ does }) => does.startsWith("mend"))).toBe(false);
+      expect(notes).toEqual([
+        {
+          about: "erd-demo/primary",
+          text: "edge-a et-0/0/0: suite is gcm-aes-128, wanted gcm-aes-xpn-256",
+          next: "linkseal doctor",
+        },
+      ]);
+    }
+  });
+});
+
+describe("a tunnel as a driver takes it", () => {
+  it("has the key by its id and all else as wanted", () => {
+    const [wanted] = desiredOf().tunnels;
+    if (wanted === undefined) throw new Error("the sample has no tunnel");
+    expect(tunnelSpec(wanted, { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" })).toEqual({
+      name: "hub-1",
+      localAddress: "198.51.100.1",
+      remoteAddress: "203.0.113.1",
+      localPrefixes: ["10.1.0.0/16"],
+      remotePrefixes: ["10.100.0.0/16"],
+      ike: wanted.ike,
+      transforms: wanted.transforms,
+      life: wanted.life,
+      mtu: 1400,
+      ifId: wanted.ifId,
+      auth: { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" },
+    });
+  });
+});
+
+describe("the plan that was shown", () => {
+  it("is the same after a journey over a socket", () => {
+    const fresh = planned({});
+    const wire: unknown = JSON.parse(JSON.stringify(fresh));
+    expect(samePlan(wire, fresh)).toBe(true);
+    expect(samePlan(fresh, planned({ view: wrongRekey, memory: bound }))).toBe(false);
+  });
+
+  const odd: readonly unknown[] = [undefined, null, 7, "x", [], {}, { steps: null }, { steps: [] }];
+  it.each(odd)("is not %j", (shown) => {
+    expect(samePlan(shown, planned({}))).toBe(false);
+  });
+
+  it.each([undefined, null, 7, "x"])("is not one with a step that is %j", (step) => {
+    const fresh = planned({});
+    expect(samePlan({ steps: fresh.steps.with(3, step as never) }, fresh)).toBe(false);
+  });
+
+  it.each([{ low: 1, high: 0 }, { low: 0, high: 1 }, {}])("is not dark for %j", (darkMs) => {
+    const fresh = planned({});
+    const [first, ...rest] = fresh.steps;
+    expect(samePlan({ steps: [{ ...first, darkMs }, ...rest] }, fresh)).toBe(false);
+  });
+
+  it("is not one with a step that differs in any field", () => {
+    const fresh = planned({});
+    for (const field of ["n", "where", "link", "does", "preview", "darkMs", "risk"] as const) {
+      const [first, ...rest] = fresh.steps;
+      expect(samePlan({ steps: [{ ...first, [field]: null }, ...rest] }, fresh), field).toBe(
+        fresh.steps[0]?.[field] === null,
+      );
+      expect(samePlan({ steps: [{ ...first, [field]: "other" }, ...rest] }, fresh)).toBe(false);
+    }
+  });
+
+  it("names links by the config's order", () => {
+    expect(linkNamed("secondary").azureLink).toBe("link2");
+  });
+});

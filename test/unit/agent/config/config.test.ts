@@ -1,0 +1,490 @@
+import { describe, expect, it } from "vitest";
+import { configReference, parseConfig } from "#agent/config/index.ts";
+import { durationMs, endOfDay, speedGbps } from "#agent/config/units.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import { nearest } from "#agent/model/nearest.ts";
+import type { WallTime } from "#hal/world.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { effort } from "../../../effort.ts";
+import { siteConfig } from "../../kit/site-config.ts";
+
+function desiredOf(text: string): Desired {
+  const parsed = parseConfig(text, "site.yaml");
+  if (parsed.kind === "ok") return parsed.desired;
+  throw new Error(JSON.stringify(parsed.complaints));
+}
+
+describe("a good config", () => {
+  const desired = desiredOf(siteConfig);
+
+  it("becomes what the agent wants, units resolved and defaults filled in", () => {
+    expect(desired.groups[0]?.links[1]).toEqual({
+      name: "primary",
+      group: "erd-demo",
+      device: "edge-a",
+      port: "et-0/0/0",
+      azureLink: "link1",
+      speedGbps: 100,
+      settings: {
+        suite: "gcm-aes-xpn-256",
+        includeSci: true,
+        confidentialityOffset: 0,
+        keyServerPriority: 16,
+        replayWindow: 64,
+        sakRekeyMs: 8 * 3_600_000,
+      },
+      key: { cak: "erd-demo-1-cak", ckn: "erd-demo-1-ckn" },
+    });
+    expect(desired.tunnels[0]).toEqual({
+      name: "hub-1",
+      device: "edge-a",
+      localAddress: "198.51.100.1",
+      remoteAddress: "203.0.113.1",
+      azureConnection: undefined,
+      ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha384", dhGroup: "ecp-384" },
+      life: { seconds: 27_000, kilobytes: 102_400_000 },
+      weaknesses: [],
+      mtu: 1_400,
+      ifId: 2_659_476_678,
+      localPrefixes: ["10.1.0.0/16"],
+      remotePrefixes: ["10.100.0.0/16"],
+      transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
+      auth: { kind: "psk", secret: "hub-1-psk", farEnd: "manual" },
+      insideMacsec: "erd-demo",
+    });
+    expect(desired.health).toEqual({ pollMs: 5_000, staleAfterMs: 30_000, evidenceMs: 90_000 });
+    expect(desired.rotation).toEqual({
+      settleMs: 18_000,
+      proofFrames: 20,
+      verifyMs: 60_000,
+      confirmMs: 300_000,
+      soakMs: 120_000,
+      farEndMs: 1_800_000,
+      putGraceMs: 90_000,
+      overdueMs: 86_400_000,
+      drained: { samples: 3, everyMs: 10_000 },
+    });
+  });
+
+  it("asks a Linux host at the usual place of linkseal-net, unless it names another", () => {
+    const devices = (more: string) => {
+      const linux = `driver: linux\n    charon: unix:/run/charon.vici${more}`;
+      return desiredOf(siteConfig.replace("driver: sim\n    address: unix:/run/site.sock", linux))
+        .devices;
+    };
+    const host = { name: "edge-a", driver: "linux", quirks: [], charon: "/run/charon.vici" };
+    expect(devices("")[0]).toEqual({ ...host, address: "unix:/run/linkseal-net/net.sock" });
+    expect(devices("\n    address: unix:/run/n.sock\n    frr: edge_7.a")[0]).toEqual({
+      ...host,
+      address: "unix:/run/n.sock",
+      pathspace: "edge_7.a",
+    });
+    expect(devices("\n    frr: edge-a")[1]).toEqual({
+      name: "edge-b",
+      driver: "sim",
+      address: "unix:/run/site.sock",
+      quirks: [],
+    });
+  });
+
+  it("takes BGP inside of a tunnel as it is written, with Azure's own AS unless it says so", () => {
+    const bgp = (more: string) => {
+      const linux = "driver: linux\n    charon: unix:/run/charon.vici";
+      const written = `auth: { psk: hub-1-psk }\n    bgp: { local: 169.254.21.2, ${more} }`;
+      return desiredOf(
+        siteConfig
+          .replace("driver: sim\n    address: unix:/run/site.sock", linux)
+          .replace("auth: { psk: hub-1-psk }", written),
+      ).tunnels[0]?.bgp;
+    };
+    const ends = { local: "169.254.21.2", peer: "169.254.21.1" };
+    expect(bgp("peer: 169.254.21.1")).toEqual({ ...ends, asn: 65_515 });
+    expect(bgp("peer: 169.254.21.1, asn: 65010")).toEqual({ ...ends, asn: 65_010 });
+    expect(desired.tunnels[0]).not.toHaveProperty("bgp");
+  });
+
+  it("takes the links of a group on its device that a tunnel is the backup of", () => {
+    const backs = (more: string) => {
+      const linux = "driver: linux\n    charon: unix:/run/charon.vici";
+      const written = `auth: { psk: hub-1-psk }\n    bgp: { local: 10.1.0.2, peer: 10.1.0.1 }\n`;
+      return desiredOf(
+        siteConfig
+          .replace("driver: sim\n    address: unix:/run/site.sock", linux)
+          .replace("auth: { psk: hub-1-psk }\n", written)
+          .replace("insideMacsec: erd-demo", `backs: erd-demo${more}`),
+      ).tunnels[0]?.backs;
+    };
+    expect(backs("")).toMatchObject({ group: "erd-demo", proveMs: 300_000 });
+    expect(backs("")?.links.map(({ name, device }) => [name, device])).toEqual([
+      ["primary", "edge-a"],
+    ]);
+    expect(backs("\n    prove: 30s")?.proveMs).toBe(30_000);
+    expect(desired.tunnels[0]).not.toHaveProperty("backs");
+  });
+
+  it("rotates by hand at any time and has no quirks, unless it says so", () => {
+    expect(desired.groups[0]).toMatchObject({
+      drain: "prepend",
+      retire: "afterProof",
+      rotate: { on: "hand", maxAgeMs: undefined, windows: [] },
+      freezes: [],
+    });
+    expect(desired.devices[0]?.quirks).toEqual([]);
+  });
+
+  it("has a port of IOS XE shut while its key changes, under an XPN suite: CSCvt33018", () => {
+    const vendor = (driver: string, suite: string, quirks = ""): readonly (readonly string[])[] => {
+      const address = "    address: 192.0.2.1\n";
+      const ssh = 'ssh: { user: linkseal, key: agent, hostKey: "file:/etc/known" }';
+      const text = siteConfig
+        .replace(/driver: sim\n.*\n/, `driver: ${driver}\n${address}    ${ssh}\n${quirks}`)
+        .replaceAll("gcm-aes-xpn-256", suite)
+        .replaceAll("speed: 100G", suite.includes("xpn") ? "speed: 100G" : "speed: 10G");
+      return desiredOf(text).devices.map((each) => each.quirks);
+    };
+    const shut = ["shutBeforeKeyChange"];
+    expect(vendor("iosxe", "gcm-aes-xpn-256")).toEqual([shut, []]);
+    expect(vendor("iosxe", "gcm-aes-xpn-128")).toEqual([shut, []]);
+    expect(vendor("iosxe", "gcm-aes-256")).toEqual([[], []]);
+    expect(vendor("iosxr", "gcm-aes-xpn-256")).toEqual([[], []]);
+    // What a config says already stays as it is.
+    const said = "    quirks: [shutBeforeKeyChange]\n";
+    expect(vendor("iosxe", "gcm-aes-xpn-256", said)).toEqual([shut, []]);
+    expect(vendor("iosxe", "gcm-aes-256", said)).toEqual([shut, []]);
+    expect(vendor("iosxe", "gcm-aes-xpn-256", "    quirks: []\n")).toEqual([shut, []]);
+  });
+
+  it("reads what makes a rotation begin, and when", () => {
+    const window = "Mon,Wed-Thu 22:00-02:30 Europe/Dublin";
+    const text = siteConfig
+      .replace("driver: sim", "driver: sim\n    quirks: [shutBeforeKeyChange]")
+      .replace(
+        "    drain: prepend",
+        `    retire: afterSoak\n    rotate: { on: age, maxAge: 90d, window: "${window}" }\n` +
+          "    freeze: [2026-12-20/2027-01-05, 2026-07-01/2026-07-01 Asia/Tokyo]",
+      );
+    const { devices, groups } = desiredOf(text);
+    expect(devices.map(({ quirks }) => quirks)).toEqual([["shutBeforeKeyChange"], []]);
+    expect(groups[0]?.retire).toBe("afterSoak");
+    const days = [1, 3, 4];
+    const span = {
+      text: window,
+      days,
+      fromMinute: 1_320,
+      toMinute: 150,
+      timeZone: "Europe/Dublin",
+    };
+    expect(groups[0]?.rotate).toEqual({ on: "age", maxAgeMs: 7_776_000_000, windows: [span] });
+    expect(groups[0]?.freezes).toEqual([
+      {
+        text: "2026-12-20/2027-01-05",
+        from: Date.UTC(2026, 11, 20),
+        until: Date.UTC(2027, 0, 6),
+      },
+      {
+        text: "2026-07-01/2026-07-01 Asia/Tokyo",
+        from: Date.UTC(2026, 5, 30, 15),
+        until: Date.UTC(2026, 6, 1, 15),
+      },
+    ]);
+  });
+
+  it.each([
+    ["Sat", [6]],
+    ["Mon-Fri", [1, 2, 3, 4, 5]],
+    ["Fri-Mon", [0, 1, 5, 6]],
+    ["Sat,Sun,Sat", [0, 6]],
+    ["Sun-Sat", [0, 1, 2, 3, 4, 5, 6]],
+    ["daily", [0, 1, 2, 3, 4, 5, 6]],
+  ])("the days %s are %j", (days, numbers) => {
+    const rotate = `    rotate: { window: ["${days} 02:00-02:15 UTC"] }`;
+    const { groups } = desiredOf(siteConfig.replace("    drain: prepend", rotate));
+    expect(groups[0]?.rotate.windows.map((window) => window.days)).toEqual([numbers]);
+  });
+
+  it("takes the links in its order, else as listed", () => {
+    const names = (text: string): (string | undefined)[] =>
+      desiredOf(text).groups[0]?.links.map((link) => link.name) ?? [];
+    expect(names(siteConfig)).toEqual(["secondary", "primary"]);
+    const unordered = siteConfig.replace("    order: [secondary, primary]\n", "");
+    expect(names(unordered)).toEqual(["primary", "secondary"]);
+  });
+
+  it("gives the same defaults when whole sections are absent", () => {
+    const bare = siteConfig.replace(/^(repair|health|rotation): .*\n/gm, "");
+    expect(bare).not.toContain("rotation");
+    expect(desiredOf(bare)).toEqual(desired);
+  });
+
+  it.each([
+    ["a short settle", "settle: 18s", "settle: 3s", "shortSettle"],
+    ["a short evidence", "evidence: 90s", "evidence: 10s", "shortSettle"],
+    ["a hard drain", "drain: prepend", "drain: peeringShutdown", "hardDrain"],
+    ["no drain", "drain: prepend", "drain: none", "noDrain"],
+    ["a start outside the window", "tunnels:", "tunnels:", "outsideWindow"],
+    ["a device without probes", "tunnels:", "tunnels:", "noProbe"],
+    ["a far end that nobody reads", "tunnels:", "tunnels:", "farEndUnseen"],
+  ])("%s is accepted with its named risk", (_name, written, instead, risk) => {
+    const text = siteConfig.replace(written, instead).replace("breakBeforeMake", risk);
+    expect(desiredOf(text).acceptRisks.map((accepted) => accepted.risk)).toEqual([risk]);
+  });
+
+  it.each([
+    ["off ends replay protection", "replayWindow: 64", "replayWindow: off"],
+    ["the largest window of an XPN suite", "replayWindow: 64", "replayWindow: 1073741823"],
+    ["a PSK for two tunnels of a connection", "tunnels:", "tunnels:"],
+    ["quoted keys and values", "repair: off", '"repair": "off"'],
+    ["Windows line ends", "site: demo\n", "site: demo\r\n"],
+    ["comments", "site: demo", "site: demo # Dublin"],
+    [
+      "an IPv6 tunnel",
+      "[10.1.0.0/16], remote: [10.100.0.0/16]",
+      '["fd00::/64"], remote: ["fd01::/64"]',
+    ],
+  ])("accepts %s", (_name, written, instead) => {
+    expect(parseConfig(siteConfig.replace(written, instead), "site.yaml").kind).toBe("ok");
+  });
+});
+
+describe("warnings", () => {
+  const lines = (text: string, now?: WallTime): string[] => {
+    const parsed = parseConfig(text, "site.yaml", now);
+    if (parsed.kind === "refused") throw new Error("refused");
+    return parsed.warnings.map(({ line, column, what }) => `${line}:${column} ${what}`);
+  };
+  const at = (iso: string): WallTime => Date.parse(iso) as WallTime;
+
+  it.each([
+    ["2027-01-31T23:59:59Z", []],
+    ["2027-02-01T00:00:00Z", ["46:37 is over"]],
+  ])("a risk until 2027-01-31 at %s", (now, says) => {
+    expect(lines(siteConfig, at(now))).toEqual(says);
+  });
+
+  it("without a clock no date is judged", () => {
+    expect(lines(siteConfig.replace("2027-01-31", "1999-01-31"))).toEqual([]);
+  });
+
+  it("both links of a group on one device", () => {
+    expect(lines(siteConfig.replace("device: edge-b", "device: edge-a"))).toEqual([
+      "20:7 end on one device",
+    ]);
+  });
+});
+
+describe("waits that end before a key can be proven without probes", () => {
+  const blind = `${siteConfig}  - { risk: noProbe, until: 2027-01-31 }\n`;
+  const warned = (text: string): readonly string[] => {
+    const parsed = parseConfig(text, "site.yaml");
+    if (parsed.kind === "refused") throw new Error("refused");
+    return parsed.warnings.map(({ path, why, write }) => `${path}: ${why} (${write})`);
+  };
+
+  it("are warned of by their rule where the file accepts a device without probes", () => {
+    const [verify, ...rest] = warned(blind);
+    expect(verify).toMatch(/^rotation\.verify: proof-too-slow: without probes 20 frames of the/);
+    expect(verify).toMatch(/take up to 600s, and verify gives 96s \(verify: 564s, or fewer /);
+    expect(rest).toEqual([]);
+    const [, farEnd] = warned(blind.replace("farEnd: 30m", "farEnd: 5m"));
+    expect(farEnd).toMatch(
+      /^rotation\.farEnd: proof-too-slow: .* farEnd gives 300s \(farEnd: 600s/,
+    );
+  });
+
+  it("are none where probes are sent, and none that are long enough", () => {
+    expect(warned(siteConfig)).toEqual([]);
+    const enough = blind.replace("verify: 60s, confirm: 5m", "verify: 564s, confirm: 15m");
+    expect(warned(enough)).toEqual([]);
+    expect(warned(enough.replace("564s", "563s"))).toHaveLength(1);
+    expect(warned(blind.replace("verify: 60s", "verify: 60s, proofFrames: 3"))).toEqual([]);
+  });
+});
+
+describe("units", () => {
+  it.each([
+    ["500ms", 500],
+    ["5s", 5_000],
+    ["30m", 1_800_000],
+    ["8h", 28_800_000],
+    ["90d", 7_776_000_000],
+    ["5", Number.NaN],
+    ["1.5h", Number.NaN],
+    ["5 s", Number.NaN],
+    ["-5s", Number.NaN],
+    ["5toString", Number.NaN],
+  ])("%s is %d ms", (text, ms) => {
+    expect(durationMs(text)).toBe(ms);
+  });
+
+  it("100G is 100 gigabits per second", () => {
+    expect(speedGbps("100G")).toBe(100);
+  });
+
+  it("the end of a day agrees with the platform's calendar over two centuries", () => {
+    for (let day = 0; day < 73_000; day += 17) {
+      const start = day * 86_400_000;
+      const text = new Date(start).toISOString().slice(0, 10);
+      expect(endOfDay(text)).toBe(start + 86_400_000);
+    }
+  });
+
+  it.each([
+    ["cypher", ["cipher", "suite"], "cipher"],
+    ["NAME", ["name"], "name"],
+    ["poll", ["verify"], undefined],
+    ["x".repeat(41), ["x"], undefined],
+  ])("nearest to %s", (word, words, meant) => {
+    expect(nearest(word, words)).toBe(meant);
+  });
+});
+
+describe("the reference", () => {
+  it("shows an example that is accepted without a warning", () => {
+    const example = /```yaml\n([\s\S]*?)```/.exec(configReference())?.[1] ?? "";
+    expect(parseConfig(example, "example.yaml")).toMatchObject({ kind: "ok", warnings: [] });
+  });
+});
+
+describe("hostile text", () => {
+  const seed = "config-fuzz";
+  // Words that make YAML or a schema do something, beside plain damage.
+  const sparks = [
+    "__proto__: 1",
+    "constructor: {}",
+    "<<: *a",
+    "&a ",
+    "!!binary ",
+    "---\n",
+    "%TAG ! x\n",
+    "1e999",
+    ".nan",
+    "0x1F",
+    "null",
+    "2027-02-30",
+    "9".repeat(400),
+    ...Array.from("[{-?:|>'\"~#\t\0\r\n\u2028\ufeff\u202e"),
+    "\ud800",
+  ];
+  const prng = new Prng(seed);
+
+  function mutate(text: string): string {
+    const at = prng.between(0, text.length);
+    const end = Math.min(text.length, at + prng.between(0, 40));
+    switch (prng.between(0, 6)) {
+      case 0:
+        return text.slice(0, at) + prng.pick(sparks) + text.slice(at);
+      case 1:
+        return text.slice(0, at) + text.slice(end);
+      case 2:
+        return text.slice(0, end) + text.slice(at);
+      case 3:
+        return text.slice(0, at) + prng.pick(sparks) + text.slice(end);
+      default:
+        return text.slice(0, at) + text.charAt(prng.between(0, text.length)) + text.slice(at + 1);
+    }
+  }
+
+  /** Processor time: what else the machine does is none of the parser's. */
+  const spentMs = (since: NodeJS.CpuUsage): number => {
+    const { user, system } = process.cpuUsage(since);
+    return (user + system) / 1000;
+  };
+  const mutations = effort(500, 20_000);
+
+  it(`${mutations} mutations are accepted or refused, never thrown (seed ${seed})`, {
+    timeout: 120_000,
+  }, () => {
+    const seen = { ok: 0, refused: 0 };
+    const silent: string[] = [];
+    let slowestMs = 0;
+    for (let run = 0; run < mutations; run += 1) {
+      let text = siteConfig;
+      for (let times = prng.between(1, 3); times > 0; times -= 1) text = mutate(text);
+      const since = process.cpuUsage();
+      const parsed = parseConfig(text, "fuzz.yaml");
+      slowestMs = Math.max(slowestMs, spentMs(since));
+      seen[parsed.kind] += 1;
+      if (parsed.kind === "refused" && parsed.complaints.length === 0) silent.push(text);
+    }
+    expect(silent).toEqual([]);
+    expect(seen.ok).toBeGreaterThan(mutations / 40);
+    expect(seen.refused).toBeGreaterThan(mutations / 2);
+    expect(slowestMs).toBeLessThan(1_000);
+  });
+
+  it.each([
+    ["keys", Array.from({ length: 42_000 }, (_, i) => `k${i}: 1\n`).join("")],
+    ["equal keys", "a: 1\n".repeat(42_000)],
+    ["commas", `[${",".repeat(299_000)}`],
+    ["brackets that close", "]".repeat(299_000)],
+    ["tags", "!a ".repeat(149_000)],
+    ["a long line", `a: ${"b ".repeat(490_000)}`],
+    ["devices", `devices: [${"1,".repeat(140_000)}]`],
+  ])("a file full of %s takes bounded time", { timeout: 60_000 }, (_name, text) => {
+    const start = performance.now();
+    expect(parseConfig(text, "big.yaml").kind).toBe("refused");
+    expect(performance.now() - start).toBeLessThan(20_000);
+  });
+});
+
+describe("a config of a real cloud", () => {
+  const group = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/net";
+  const network = `${group}/providers/Microsoft.Network`;
+  const connection = `${network}/connections/hub-1`;
+  const real = (port: string, remote = connection): string =>
+    siteConfig
+      .replace("  cloud: sim\n", "  cloud: public\n  identity: { kind: arc }\n")
+      .replace("vault: unix:/run/site.sock", "vault: https://kv-erd.vault.azure.net")
+      .replace("expressRoutePort: erd-demo", `expressRoutePort: ${port}`)
+      .replace("address: 203.0.113.1", `$&, azureConnection: ${remote}`);
+
+  it.each(["expressRoutePorts", "ExpressRoutePorts", "expressRouteLags"])(
+    "may have its far end written by the agent: %s",
+    (kind) => {
+      const desired = desiredOf(real(`${network}/${kind}/erd-demo`));
+      expect([desired.azure.cloud, desired.azure.farEnd]).toEqual(["public", "agent"]);
+      expect(desired.tunnels[0]?.azureConnection).toBe(connection);
+    },
+  );
+
+  it.each([
+    "erd-demo",
+    `${network}/expressRouteCircuits/erd-demo`,
+    `${network}/expressRoutePorts/erd-demo/links/link1`,
+    `${network}/expressRoutePorts/..`,
+    `${group}/../providers/Microsoft.Network/expressRoutePorts/erd-demo`,
+  ])("names no port by %s", (port) => {
+    expect(() => desiredOf(real(port))).toThrow("a real cloud knows no such port");
+  });
+
+  const giving = (text: string): string =>
+    text.replace("psk: hub-1-psk", "psk: hub-1-psk, farEnd: agent");
+  const port = `${network}/expressRoutePorts/erd-demo`;
+
+  it("may have a tunnel's key given to its gateway by the agent", () => {
+    const desired = desiredOf(giving(real(port)));
+    const auth = { kind: "psk", secret: "hub-1-psk", farEnd: "agent" };
+    expect(desired.tunnels.map((tunnel) => tunnel.auth)).toEqual([auth]);
+    expect(desiredOf(real(port)).tunnels[0]?.auth).toMatchObject({ farEnd: "manual" });
+  });
+
+  it("names the connection whose key the agent gives, and no other tunnel is of it", () => {
+    const bare = giving(real(port)).replace(`, azureConnection: ${connection}`, "");
+    expect(() => desiredOf(bare)).toThrow("names no remote.azureConnection to write to");
+    const [, first = ""] = /( {2}- name: hub-1\n(?: {4}.*\n)+)/.exec(giving(real(port))) ?? [];
+    const second = first
+      .replace("name: hub-1", "name: hub-2")
+      .replaceAll("10.100.", "10.101.")
+      .replace("203.0.113.1", "203.0.113.2")
+      .replace("psk: hub-1-psk, farEnd: agent", "psk: hub-2-psk")
+      .replace(connection, connection.replace("hub-1", "HUB-1"));
+    const both = giving(real(port)).replace(first, `${first}${second}`);
+    expect(() => desiredOf(both)).toThrow("hub-2 is of the same connection");
+  });
+
+  it("names no connection by a path that leads elsewhere", () => {
+    const odd = `${group}/../x/connections/hub-1`;
+    expect(() => desiredOf(real(port, odd))).toThrow("it is no resource id");
+    expect(() => desiredOf(real(port, "hub-1"))).toThrow("azureConnection");
+  });
+});

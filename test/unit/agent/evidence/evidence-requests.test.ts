@@ -1,0 +1,225 @@
+// What requests leave in the audit log: by their own subject, before the answer, and however many
+// others are refused beside them.
+
+import { beforeAll, describe, expect, it } from "vitest";
+import type { SealedReport } from "#agent/evidence/report/statement.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Disk } from "#hal/world.ts";
+import { AgentBench, group } from "../../kit/agent-bench.ts";
+import { AuditBench, seen, settings } from "../../kit/audit-kit.ts";
+
+const primary = `${group}/primary`;
+const audits = (name: string): boolean => name.startsWith("audit");
+
+/** A disk of whose space the audit log alone gets none, as long as `isFull`. */
+class Shelf {
+  isFull = false;
+
+  around(disk: Disk): Disk {
+    const write = async (name: string, run: () => Promise<void>): Promise<void> => {
+      if (!this.isFull || !audits(name)) return await run();
+      const details = { effect: "none", where: name, next: "free space" } as const;
+      throw new LinksealError("journal.full", "no space left; nothing was changed", details);
+    };
+    return {
+      read: (name) => disk.read(name),
+      list: (prefix) => disk.list(prefix),
+      append: (name, bytes) => write(name, () => disk.append(name, bytes)),
+      replace: (name, bytes) => write(name, () => disk.replace(name, bytes)),
+    };
+  }
+}
+
+async function protectedSite(shelf = new Shelf()): Promise<AgentBench> {
+  const bench = new AgentBench("clear");
+  await bench.live((world) => ({ ...world, disk: shelf.around(world.disk) }));
+  await bench.apply();
+  await bench.reach("secondary done");
+  return bench;
+}
+
+/** `WHAT | ABOUT | WHO | TEXT`, as an auditor reads them. */
+async function evidence(bench: AgentBench): Promise<readonly string[]> {
+  const to = new Date(bench.site.clock.wall() + 1000).toISOString();
+  const report = (await bench.ask(`GET /v1/report?from=2026-11-24&to=${to}`)) as SealedReport;
+  return report.changes.map(({ what, about, who, text }) => [what, about, who, text].join(" | "));
+}
+
+const asked = async (bench: AgentBench): Promise<readonly string[]> =>
+  (await evidence(bench)).filter((line) => line.startsWith("asked"));
+
+describe("a change beside refused requests", () => {
+  it("is in the report, whatever their number, on a disk that was full meanwhile", async () => {
+    const shelf = new Shelf();
+    const bench = await protectedSite(shelf);
+    shelf.isFull = true;
+    for (let index = 0; index < 3_000; index += 1) {
+      if (index === 1_000) await bench.ask("POST /v1/drain", { link: primary });
+      if (index === 1_500) await bench.ask("POST /v1/undrain", { link: primary });
+      await bench.ask("POST /v1/retire", { name: "yyy" });
+    }
+    shelf.isFull = false;
+    await bench.run(200_000);
+    const told = await asked(bench);
+    expect(told).toContain(`asked | ${primary} | test | drain: done`);
+    expect(told).toContain(`asked | ${primary} | test | undrain: done`);
+    // Every one of them is counted, in one record a minute.
+    const counts = told.filter((line) => line.includes("retire: refused: usage"));
+    const sum = counts.map((line) => Number(/\| (\d+) requests/.exec(line)?.[1]));
+    expect(sum.reduce((all, one) => all + one, 0)).toBe(3_000);
+    expect(counts.length).toBeLessThan(10);
+    expect(bench.broken).toEqual([]);
+  });
+
+  it("leaves a finding in its place too", async () => {
+    const bench = new AuditBench();
+    const recorder = await bench.live();
+    await bench.judge(300_000, seen("g/a", "protected"));
+    bench.disk.setFault("full", true);
+    recorder.turn([seen("g/a", "down", { codes: ["link-down"] })], settings);
+    for (let index = 0; index < 5_000; index += 1) {
+      recorder.refused({ who: "admin socket", about: "x", text: "retire: refused: usage" });
+    }
+    await bench.judge(60_000, seen("g/a", "down", { codes: ["link-down"] }));
+    bench.disk.setFault("full", false);
+    await bench.judge(300_000, seen("g/a", "protected"));
+    const { entries } = await bench.trail();
+    expect(entries.map(({ kind }) => kind)).not.toContain("gap");
+    expect((await bench.line()).join()).toContain("down");
+  });
+});
+
+describe("what was dropped", () => {
+  it("is unknown, and never protected by what was found before it", async () => {
+    const bench = new AuditBench();
+    const recorder = await bench.live();
+    await bench.judge(300_000, seen("g/a", "protected"));
+    bench.disk.setFault("full", true);
+    await bench.judge(400_000, seen("g/a", "down", { codes: ["link-down"] }));
+    for (let index = 0; index < 2_001; index += 1) {
+      recorder.changed({ what: "warning", about: "g/a", who: null, text: `warning ${index}` });
+    }
+    await bench.judge(100_000, seen("g/a", "down", { codes: ["link-down"] }));
+    bench.disk.setFault("full", false);
+    await bench.judge(400_000, seen("g/a", "protected"));
+    const { entries } = await bench.trail();
+    expect(entries.map((entry) => (entry.kind === "gap" ? entry.why : ""))).toContain("dropped");
+    // Protected up to the fault, unknown to the gap, and only then what was found after it.
+    const [first, second] = await bench.line();
+    const end = Number(/^0s-(\d+)s protected$/.exec(first ?? "")?.[1]);
+    expect(end).toBeGreaterThan(100);
+    expect(end).toBeLessThanOrEqual(300);
+    expect(second).toMatch(/unknown$/);
+  });
+});
+
+describe("the subject of a request", () => {
+  let bench: AgentBench;
+  beforeAll(async () => {
+    bench = await protectedSite();
+  });
+
+  it("is the member that the verb uses, and a decoy beside it is refused", async () => {
+    const decoy = { link: primary, target: "lab/unused" };
+    expect(await bench.ask("POST /v1/drain", decoy)).toMatchObject({ code: "usage" });
+    expect(bench.drained()).toEqual([false, false]);
+    await bench.ask("POST /v1/drain", { link: primary });
+    await bench.ask("POST /v1/undrain", { link: primary });
+    await bench.run(200_000);
+    const told = await asked(bench);
+    expect(told.filter((line) => line.includes("lab/unused"))).toEqual([]);
+    expect(told).toContain(`asked | ${primary} | test | drain: done`);
+  });
+
+  it("is named for every verb that has one", async () => {
+    await bench.ask("POST /v1/psk/proceed", { tunnel: "hub-9" });
+    await bench.run(120_000);
+    await bench.ask("POST /v1/config/rollback", { number: 7 });
+    await bench.run(120_000);
+    const told = await asked(bench);
+    expect(told).toContain("asked | hub-9 | test | psk/proceed: refused: usage");
+    expect(told).toContain("asked | config 7 | test | config/rollback: refused: usage");
+  });
+
+  it("of a config that was accepted again is its number", async () => {
+    expect(await bench.ask("POST /v1/config/rollback", { number: 1 })).toMatchObject({ number: 2 });
+    expect(await asked(bench)).toContain("asked | config 1 | test | config/rollback: accepted");
+  });
+});
+
+describe("an answer", () => {
+  it("comes once its record is on the disk: no crash after it takes the record", async () => {
+    const bench = await protectedSite();
+    await bench.ask("POST /v1/drain", { link: primary });
+    bench.disk.crash();
+    await bench.end();
+    await bench.live();
+    await bench.run(120_000);
+    expect(await asked(bench)).toContain(`asked | ${primary} | test | drain: done`);
+  });
+
+  it("says that the log has no record, and the traffic is back all the same", async () => {
+    const shelf = new Shelf();
+    const bench = await protectedSite(shelf);
+    expect(await bench.ask("POST /v1/drain", { link: primary })).toEqual({ drained: primary });
+    shelf.isFull = true;
+    expect(await bench.ask("POST /v1/undrain", { link: primary })).toEqual({
+      undrained: primary,
+      unrecorded: expect.stringMatching(/carried out, and the audit log does not have it yet/),
+    });
+    expect(bench.drained()).toEqual([false, false]);
+    shelf.isFull = false;
+    await bench.run(120_000);
+    expect(await asked(bench)).toContain(`asked | ${primary} | test | undrain: done`);
+  });
+
+  it("to an undrain that the journal cannot take says what was done", async () => {
+    const bench = new AgentBench("clear");
+    let isFull = false;
+    const full = (disk: Disk): Disk => ({
+      read: (name) => disk.read(name),
+      list: (prefix) => disk.list(prefix),
+      replace: (name, bytes) => disk.replace(name, bytes),
+      append: async (name, bytes) => {
+        const text = new TextDecoder().decode(bytes);
+        if (!isFull || !text.includes('"drain":null')) return await disk.append(name, bytes);
+        const details = { effect: "none", where: name, next: "free space" } as const;
+        throw new LinksealError("journal.full", "no space left; nothing was changed", details);
+      },
+    });
+    await bench.live((world) => ({ ...world, disk: full(world.disk) }));
+    await bench.apply();
+    await bench.reach("secondary done");
+    await bench.ask("POST /v1/drain", { link: primary });
+    isFull = true;
+    expect(await bench.ask("POST /v1/undrain", { link: primary })).toMatchObject({
+      ...{ code: "journal.full", effect: "applied" },
+      text: `${primary} has its traffic back, and the journal does not know: journal.full`,
+    });
+    expect(bench.drained()).toEqual([false, false]);
+    await bench.run(120_000);
+    const told = await asked(bench);
+    expect(told).toContain(
+      `asked | ${primary} | test | undrain: failed: journal.full, effect applied`,
+    );
+  });
+});
+
+describe("requests without effect", () => {
+  it("are one record a socket and minute, with verbs, reasons and their number", async () => {
+    const bench = await protectedSite();
+    for (let index = 0; index < 30; index += 1) {
+      await bench.ask("POST /v1/retire", { name: `gone-${index}` });
+      if (index % 3 === 0) await bench.ask("POST /v1/apply", { text: "version: 1", file: "x" });
+      await bench.run(500);
+    }
+    await bench.reply("POST /v1/drain", { link: primary }, "view");
+    await bench.run(120_000);
+    const told = await asked(bench);
+    expect(told).toEqual([
+      expect.stringMatching(/^asked \| site \| test \| 41 requests without effect in 1\d s: /),
+    ]);
+    expect(told[0]).toMatch(/: retire: refused: usage \(30\), /);
+    expect(told[0]).toMatch(/, apply: refused \(10\), drain: refused: agent.forbidden \(1\)$/);
+  });
+});

@@ -1,0 +1,423 @@
+// What a scorecard proves of documents that are shaped as Microsoft's published examples, one wrong
+// proof after the other.
+
+import { describe, expect, it } from "vitest";
+import type { Resource } from "#agent/evidence/scorecard/estate.ts";
+import { makeScorecard } from "#agent/evidence/scorecard/scorecard.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
+import { never } from "../../kit/site-bench.ts";
+import { desired, link } from "../../kit/view-kit.ts";
+
+const scope = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg1";
+const port = `${scope}/providers/Microsoft.Network/expressRoutePorts/erd`;
+const vault = "https://kv-1.vault.azure.net";
+
+function resource(type: string, name: string, properties: unknown): Resource {
+  const id = `${scope}/providers/${type}/${name}`;
+  return { id, name, type, location: "westus", etag: 'W/"0"', properties };
+}
+
+interface Site {
+  readonly status: () => unknown;
+  readonly read: (path: string) => Promise<unknown>;
+}
+
+/** The row of a scorecard on a site with one link. */
+async function rowOn(row: string, { status, read }: Site) {
+  const azure = { ...desired.azure, kind: "azure", vault, scopes: [scope] };
+  const group = { name: link.group, expressRoutePort: port, links: [link] };
+  const site = { ...desired, azure, groups: [group], tunnels: [] } as unknown as Desired;
+  const agent = {
+    intent: { desired: site },
+    crew: { lookout: { peer: () => undefined } },
+    memory: emptyMemory,
+    status,
+    azureReader: () => read,
+  } as unknown as Agent;
+  const { rows } = await makeScorecard(agent, never);
+  const found = rows.find(({ id }) => id === row);
+  if (found === undefined) throw new RangeError(`no row ${row}`);
+  return { verdict: found.verdict, evidence: found.evidence.join("; "), next: found.next };
+}
+
+/** The same where nobody has seen the link, and its resource group holds these. */
+async function rowOf(row: string, ...documents: readonly Resource[]) {
+  const read = async (path: string) => {
+    const lower = path.toLowerCase();
+    if (lower === port.toLowerCase()) {
+      return resource("Microsoft.Network/expressRoutePorts", "erd", {});
+    }
+    const value = documents.filter(
+      ({ id }) =>
+        String(id)
+          .toLowerCase()
+          .replace(/\/[^/]+$/, "") === lower,
+    );
+    return { value };
+  };
+  return await rowOn(row, { status: () => ({ groups: [], tunnels: [] }), read });
+}
+
+describe("what the agent saw of a link", () => {
+  it("is stale when a scorecard tells it, though it was fresh when Azure was asked", async () => {
+    let verdict = "protected";
+    const ages = { farEndMs: null };
+    const status = () => ({
+      groups: [{ name: link.group, links: [{ name: link.name, verdict, reasons: [], ages }] }],
+      tunnels: [],
+    });
+    const read = async () => {
+      verdict = "unknown";
+      return { value: [] };
+    };
+    const { evidence } = await rowOn("macsec-on-direct", { status, read });
+    expect(evidence).toContain("is unknown");
+    expect(evidence).not.toContain("is protected");
+  });
+});
+
+/** The part of a row that speaks of the only document: parts that find nothing are left out. */
+async function saysOf(row: string, name: string, ...documents: readonly Resource[]) {
+  const { verdict, evidence, next } = await rowOf(row, ...documents);
+  expect(next === null).toBe(verdict === "proven");
+  return evidence.split("; ").filter((each) => each.includes(name));
+}
+
+describe("a security group that lets public addresses log in is not proven to be closed", () => {
+  const group = (sources: unknown, more: object = {}): Resource =>
+    resource("Microsoft.Network/networkSecurityGroups", "testnsg", {
+      provisioningState: "Succeeded",
+      securityRules: [
+        {
+          name: "rule1",
+          type: "Microsoft.Network/networkSecurityGroups/securityRules",
+          properties: {
+            ...{ provisioningState: "Succeeded", protocol: "Tcp", sourcePortRange: "*" },
+            ...{ destinationPortRange: "3389", destinationAddressPrefix: "*", access: "Allow" },
+            ...{ priority: 130, direction: "Inbound" },
+            ...(typeof sources === "string"
+              ? { sourceAddressPrefix: sources }
+              : { sourceAddressPrefixes: sources }),
+            ...more,
+          },
+        },
+      ],
+    });
+  const internet = ["testnsg lets the Internet in to 22 or 3389"];
+  const closed = ["testnsg lets no public address in to 22 or 3389"];
+  const shown = "public, and whether it is yours is not shown";
+
+  it.each([
+    ["0.0.0.0/1", internet],
+    [["0.0.0.0/1", "128.0.0.0/1"], internet],
+    ["2000::/3", internet],
+    ["8.0.0.0/7", internet],
+    ["*", internet],
+    ["8.8.8.8/32", [`testnsg lets 8.8.8.8/32 in to 22 or 3389: ${shown}`]],
+    ["8.8.8.8", [`testnsg lets 8.8.8.8 in to 22 or 3389: ${shown}`]],
+    [["10.0.0.0/8", "203.0.113.0/24"], [`testnsg lets 203.0.113.0/24 in to 22 or 3389: ${shown}`]],
+    ["2001:db8::/32", [`testnsg lets 2001:db8::/32 in to 22 or 3389: ${shown}`]],
+    [
+      "AzureCloud",
+      ["testnsg lets AzureCloud in to 22 or 3389: which addresses that is, is not read"],
+    ],
+    ["10.0.0.0/7", internet],
+    ["172.16.0.0/11", [`testnsg lets 172.16.0.0/11 in to 22 or 3389: ${shown}`]],
+    ["172.16.0.0/12", closed],
+    ["10.1.2.3", closed],
+    ["fd00::/8", closed],
+    ["VirtualNetwork", closed],
+  ])("from %j", async (sources, says) => {
+    const found = await saysOf("bastion", "testnsg", group(sources));
+    expect(found).toEqual(says);
+  });
+
+  it("and one that lets them in elsewhere, or does not let them in, is", async () => {
+    for (const more of [{ destinationPortRange: "443" }, { access: "Deny" }]) {
+      const found = await saysOf("bastion", "testnsg", group("0.0.0.0/1", more));
+      expect(found).toEqual(closed);
+    }
+  });
+});
+
+function connection(type: string, policy?: object): Resource {
+  const gateway = { id: `${scope}/providers/Microsoft.Network/virtualNetworkGateways/vpngw` };
+  return resource("Microsoft.Network/connections", "connS2S", {
+    ...{ provisioningState: "Succeeded", virtualNetworkGateway1: gateway, connectionType: type },
+    ...{ connectionProtocol: "IKEv2", routingWeight: 0, enableBgp: false },
+    ipsecPolicies: policy === undefined ? [] : [{ ...strong, ...policy }],
+  });
+}
+
+const strong = {
+  ...{ saLifeTimeSeconds: 14_400, saDataSizeKilobytes: 102_400_000 },
+  ...{ ipsecEncryption: "GCMAES256", ipsecIntegrity: "GCMAES256" },
+  ...{ ikeEncryption: "AES256", ikeIntegrity: "SHA256", dhGroup: "ECP384", pfsGroup: "ECP384" },
+};
+const isStrong = ["connS2S has IKEv2 and a strong policy of its own"];
+
+describe("a policy that linkseal's own config calls weak is not proven to be strong", () => {
+  it.each([
+    ["dhGroup", "DHGroup24"],
+    ["pfsGroup", "PFS24"],
+    ["dhGroup", "DHGroup2"],
+    ["ikeEncryption", "DES3"],
+    ["pfsGroup", "None"],
+    ["ipsecEncryption", "None"],
+  ])("%s %s", async (field, word) => {
+    const found = await saysOf(
+      "ipsec-connections",
+      "connS2S",
+      connection("IPsec", { [field]: word }),
+    );
+    expect(found).toEqual([`connS2S has a weak ${field}`]);
+  });
+
+  it("and the strong one is", async () => {
+    expect(await saysOf("ipsec-connections", "connS2S", connection("IPsec", {}))).toEqual(isStrong);
+  });
+});
+
+describe("a connection between virtual networks is not left out", () => {
+  it("without a policy of its own it fails", async () => {
+    const row = await rowOf("ipsec-connections", connection("Vnet2Vnet"));
+    expect(row).toMatchObject({
+      verdict: "failed",
+      evidence: "connS2S takes every policy that Azure offers",
+    });
+    const good = await rowOf("ipsec-connections", connection("Vnet2Vnet", {}));
+    expect(good).toMatchObject({ verdict: "proven", evidence: isStrong[0] });
+  });
+
+  it("but needs no private address, and ExpressRoute is no IPsec", async () => {
+    const found = await saysOf(
+      "ipsec-over-private-peering",
+      "connS2S",
+      connection("Vnet2Vnet", {}),
+    );
+    expect(found).toEqual([]);
+    const other = await saysOf("ipsec-connections", "connS2S", connection("ExpressRoute"));
+    expect(other).toEqual([]);
+  });
+});
+
+const gatewayId = `${scope}/providers/Microsoft.Network/applicationGateways/appgw`;
+const wafId = (kind: string, name: string): string =>
+  `${scope}/providers/Microsoft.Network/${kind}WebApplicationFirewallPolicies/${name}`;
+
+function appGateway(more: object, listener: object = {}): Resource {
+  return resource("Microsoft.Network/applicationGateways", "appgw", {
+    ...{ provisioningState: "Succeeded", operationalState: "Running" },
+    sku: { name: "WAF_v2", tier: "WAF_v2", capacity: 3 },
+    backendHttpSettingsCollection: [
+      { name: "appgwbhs", properties: { port: 443, protocol: "Https", requestTimeout: 30 } },
+    ],
+    httpListeners: [
+      {
+        name: "appgwhl",
+        id: `${gatewayId}/httpListeners/appgwhl`,
+        properties: { protocol: "Https", requireServerNameIndication: false, ...listener },
+      },
+    ],
+    sslPolicy: { policyType: "Predefined", policyName: "AppGwSslPolicy20220101" },
+    ...more,
+  });
+}
+
+describe("a listener with an SSL profile of an old policy is not proven to take TLS 1.2", () => {
+  const sslProfile = { id: `${gatewayId}/sslProfiles/sslProfile1` };
+  const profile = (sslPolicy?: object): object => ({
+    sslProfiles: [
+      {
+        name: "sslProfile1",
+        id: sslProfile.id.replace("resourceGroups", "resourcegroups"),
+        properties: { clientAuthConfiguration: { verifyClientCertIssuerDN: true }, sslPolicy },
+      },
+    ],
+  });
+  const old = "a listener of appgw takes TLS older than 1.2, by SSL profile sslProfile1";
+
+  it.each([
+    ["failed", { policyType: "Predefined", policyName: "AppGwSslPolicy20150501" }, old],
+    ["failed", { policyType: "Custom", minProtocolVersion: "TLSv1_1", cipherSuites: [] }, old],
+    ["proven", { policyType: "CustomV2", minProtocolVersion: "TLSv1_3" }, "TLS end to end"],
+    ["proven", undefined, "TLS end to end"],
+  ])("%s with %j", async (verdict, policy, says) => {
+    const gateway = appGateway(profile(policy), { sslProfile });
+    const row = await rowOf("app-gateway-tls", gateway);
+    expect(row).toMatchObject({ verdict, evidence: expect.stringContaining(says) });
+  });
+
+  it("nor is one whose profile is not shown, and an unused one does not count", async () => {
+    expect(await rowOf("app-gateway-tls", appGateway({}, { sslProfile }))).toMatchObject({
+      verdict: "notVerifiable",
+      evidence: expect.stringContaining("a listener of appgw has an SSL profile that is not shown"),
+    });
+    const unused = profile({ policyType: "Predefined", policyName: "AppGwSslPolicy20150501" });
+    expect(await rowOf("app-gateway-tls", appGateway(unused))).toMatchObject({ verdict: "proven" });
+  });
+});
+
+describe("a firewall policy that was never read does not prove a firewall", () => {
+  const policy = (kind: string, name: string, policySettings?: object): Resource =>
+    resource(`Microsoft.Network/${kind}WebApplicationFirewallPolicies`, name, {
+      ...{ provisioningState: "Succeeded", resourceState: "Enabled" },
+      ...{ policySettings, customRules: [], managedRules: { managedRuleSets: [] } },
+    });
+  const cases = [
+    ["failed", { state: "Disabled", mode: "Prevention" }, "of NAME is switched off"],
+    ["failed", { state: "Enabled", mode: "Detection" }, "of NAME only detects"],
+    ["notVerifiable", undefined, "of NAME does not tell its state and mode"],
+    ["proven", { state: "Enabled", mode: "Prevention" }, "NAME has firewall policy"],
+  ] as const;
+
+  it.each(cases)("of an Application Gateway: %s with %j", async (verdict, settings, says) => {
+    const firewallPolicy = { id: wafId("ApplicationGateway", "Policy1").toUpperCase() };
+    const row = await rowOf(
+      "app-gateway-waf",
+      appGateway({ firewallPolicy }),
+      policy("ApplicationGateway", "Policy1", settings),
+    );
+    expect(row).toMatchObject({
+      verdict,
+      evidence: expect.stringContaining(says.replace("NAME", "appgw")),
+    });
+  });
+
+  it("of an Application Gateway, from a group that is not read", async () => {
+    const firewallPolicy = { id: wafId("ApplicationGateway", "elsewhere") };
+    expect(await rowOf("app-gateway-waf", appGateway({ firewallPolicy }))).toEqual({
+      verdict: "notVerifiable",
+      evidence: "firewall policy elsewhere of appgw is in no scope that was read",
+      next: "add the resource group it is in to azure.scopes in the config",
+    });
+  });
+
+  it("of one listener, beside a good one of the gateway", async () => {
+    const firewallPolicy = { id: wafId("ApplicationGateway", "Policy1") };
+    const open = { id: wafId("ApplicationGateway", "Policy2") };
+    const row = await rowOf(
+      "app-gateway-waf",
+      appGateway({ firewallPolicy }, { firewallPolicy: open }),
+      policy("ApplicationGateway", "Policy1", { state: "Enabled", mode: "Prevention" }),
+      policy("ApplicationGateway", "Policy2", { state: "Disabled", mode: "Prevention" }),
+    );
+    expect(row).toMatchObject({
+      verdict: "failed",
+      evidence: expect.stringContaining("firewall policy Policy2 of appgw is switched off"),
+    });
+  });
+
+  it("nor does the gateway's own firewall, while it only detects", async () => {
+    const own = (firewallMode: string): Resource =>
+      appGateway({
+        webApplicationFirewallConfiguration: {
+          ...{ enabled: true, firewallMode, ruleSetType: "OWASP", ruleSetVersion: "3.2" },
+        },
+      });
+    expect((await rowOf("app-gateway-waf", own("Detection"))).verdict).toBe("failed");
+    expect((await rowOf("app-gateway-waf", own("Prevention"))).verdict).toBe("proven");
+  });
+
+  it.each(cases)("of a Front Door: %s with %j", async (verdict, settings, says) => {
+    const profile = "Microsoft.Cdn/profiles";
+    const { state, ...rest } = settings ?? { state: undefined };
+    const named = settings === undefined ? undefined : { ...rest, enabledState: state };
+    const endpoint = { id: `${scope}/providers/${profile}/profile1/afdEndpoints/endpoint1` };
+    const row = await rowOf(
+      "front-door-waf",
+      resource(profile, "profile1", { resourceState: "Active" }),
+      resource(`${profile}/profile1/securityPolicies`, "securityPolicy1", {
+        parameters: {
+          type: "WebApplicationFirewall",
+          wafPolicy: { id: wafId("FrontDoor", "wafTest") },
+          associations: [{ domains: [endpoint], patternsToMatch: ["/*"] }],
+        },
+        deploymentStatus: "NotStarted",
+      }),
+      policy("FrontDoor", "wafTest", named),
+    );
+    expect(row).toMatchObject({
+      verdict,
+      evidence: expect.stringContaining(says.replace("NAME", "profile1")),
+    });
+  });
+});
+
+describe("an alert that reaches no person, or watches something else, proves no monitoring", () => {
+  const circuit = resource("Microsoft.Network/expressRouteCircuits", "circuit1", {});
+  const group = `${scope}/providers/microsoft.insights/actiongroups/night`;
+  const alert = (target: string, metricName: string, more: object = {}): Resource =>
+    resource("Microsoft.Insights/metricAlerts", `${metricName} ${target.split("/").at(-1)}`, {
+      ...{ description: "", severity: 1, enabled: true, scopes: [target] },
+      ...{ evaluationFrequency: "PT1M", windowSize: "PT5M", autoMitigate: true },
+      criteria: {
+        "odata.type": "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria",
+        allOf: [
+          {
+            ...{ criterionType: "StaticThresholdCriterion", name: "Metric1", metricName },
+            ...{ operator: "LessThan", threshold: 100, timeAggregation: "Average", dimensions: [] },
+          },
+        ],
+      },
+      actions: [{ actionGroupId: group, webHookProperties: {} }],
+      ...more,
+    });
+  const circuitId = String(circuit["id"]);
+  const ofPort = alert(port, "LineProtocol");
+  const monitoring = (...alerts: readonly Resource[]) =>
+    rowOf("monitoring", circuit, ofPort, ...alerts);
+
+  it.each([
+    ["notVerifiable", "BgpAvailability", { actions: [] }, /circuit1 has an action group: who gets/],
+    [
+      "notVerifiable",
+      "BgpAvailability",
+      { actions: [{}] },
+      /circuit1 has an action group: who gets/,
+    ],
+    [
+      "notVerifiable",
+      "FastPathRoutesCountForCircuit",
+      {},
+      /no alert rule of circuit1 that was read/,
+    ],
+    ["notVerifiable", "LineProtocol", {}, /watches ArpAvailability or BgpAvailability/],
+    ["failed", "BgpAvailability", { enabled: false }, /every alert rule of circuit1 is off/],
+    ["proven", "ArpAvailability", {}, /an alert rule watches circuit1 and has an action group/],
+  ])("%s: %s with %j", async (verdict, metric, more, says) => {
+    const row = await monitoring(alert(circuitId, metric, more));
+    expect(row).toMatchObject({ verdict, evidence: expect.stringMatching(says) });
+  });
+
+  it("is proven by light or line of a port, and by no metric of its circuit", async () => {
+    const good = alert(circuitId, "ArpAvailability");
+    const light = await rowOf("monitoring", circuit, good, alert(port, "rxlightlevel"));
+    expect(light.verdict).toBe("proven");
+    const wrong = await rowOf("monitoring", circuit, good, alert(port, "ArpAvailability"));
+    expect(wrong.verdict).toBe("notVerifiable");
+  });
+});
+
+describe("a vault that may be purged is not proven to be closed", () => {
+  const properties = {
+    ...{ vaultUri: `${vault}/`, tenantId: "00000000-0000-0000-0000-000000000000" },
+    ...{ sku: { family: "A", name: "standard" }, accessPolicies: [] },
+    ...{ enableSoftDelete: true, softDeleteRetentionInDays: 90, enableRbacAuthorization: true },
+    networkAcls: { bypass: "AzureServices", defaultAction: "Deny", ipRules: [] },
+  };
+
+  it.each([
+    [undefined, "kv-1 lacks purge protection"],
+    [true, "kv-1 has soft delete, purge protection, Azure RBAC, "],
+  ])("enablePurgeProtection %j", async (enablePurgeProtection, says) => {
+    const found = resource("Microsoft.KeyVault/vaults", "kv-1", {
+      ...properties,
+      enablePurgeProtection,
+    });
+    const [text] = await saysOf("macsec-keys-in-vault", "kv-1", found);
+    expect(text).toContain(says);
+  });
+});

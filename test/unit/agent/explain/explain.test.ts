@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { explain, explainMarkdown, explanations } from "#agent/explain/explain.ts";
+import { findingEntries } from "#agent/explain/findings.ts";
+import { campaignStates } from "#agent/model/campaign.ts";
+import { riskNames } from "#agent/model/desired.ts";
+import { warningRows } from "#agent/model/warning-rows.ts";
+import { errorRows } from "#hal/error.ts";
+import { isVerb } from "../../../verbs.ts";
+
+const sources: readonly (readonly [string, readonly string[]])[] = [
+  ["warning", Object.keys(warningRows)],
+  ["finding", Object.keys(findingEntries)],
+  ["error", Object.keys(errorRows)],
+  ["risk", riskNames],
+  ["state", campaignStates],
+];
+
+describe("explanations", () => {
+  it.each(sources)("of every %s, and none left over", (kind, codes) => {
+    const mine = [...explanations.values()].filter((each) => each.kind === kind);
+    expect(mine.map((each) => each.code).sort()).toEqual([...codes].sort());
+  });
+
+  it("each code belongs to one source", () => {
+    const all = sources.flatMap(([, codes]) => codes);
+    expect(new Set(all).size).toBe(all.length);
+  });
+
+  it.each([...explanations.values()].map((each) => [each.code, each] as const))(
+    "%s has a title, a meaning and something to do",
+    (_code, { title, meaning, whatToDo }) => {
+      expect(title).toMatch(/^[A-Z].*[^.]$/);
+      expect(meaning).toMatch(/^[A-Z`].*[.:]$/);
+      expect(whatToDo.length).toBeGreaterThan(0);
+      for (const step of whatToDo) expect(step).toMatch(/^[A-Z`].*\.$/);
+    },
+  );
+
+  it("finds a code in any case", () => {
+    expect(explain("Gate.Siblingunhealthy")).toMatchObject({
+      kind: "known",
+      explanation: { code: "gate.siblingUnhealthy" },
+    });
+  });
+
+  it.each([
+    ["cak-mismach", "cak-mismatch"],
+    ["gate.sibling-unhealthy", "gate.siblingUnhealthy"],
+    ["xyzzy", undefined],
+  ])("%s: did you mean %s?", (code, meant) => {
+    expect(explain(code)).toEqual({ kind: "unknown", meant });
+  });
+
+  it("fills the document with every code once", () => {
+    const titles = explainMarkdown().match(/^### `.*`$/gm) ?? [];
+    expect(titles.length).toBe(explanations.size);
+  });
+
+  it("names only verbs of the command line", () => {
+    const used = [...explainMarkdown().matchAll(/`(linkseal [a-z][^`]*)`/g)].map(
+      (match) => match[1] ?? "",
+    );
+    expect(used.length).toBeGreaterThan(50);
+    expect(used.filter((line) => !isVerb(line))).toEqual([]);
+  });
+});

@@ -1,0 +1,310 @@
+// A tunnel as the backup of links: how its traffic rides, when that is no way in the clear, and
+// when nobody may count on it.
+
+import { describe, expect, it } from "vitest";
+import { ridingOf, unprovenCause } from "#agent/health/backup.ts";
+import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
+import type { BackedLink, ProofLog, TunnelEvidence, Verdict } from "#agent/model/health.ts";
+import { known, type Route, type Routing, unknown } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { at, link, routing, tunnel, tunnelEvidence, tunnelLook } from "../health-evidence.ts";
+
+const hub = "10.100.0.0/16";
+const newest = at(95_000);
+const backs = { group: "erd-demo", links: [link], proveMs: 300_000 };
+const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };
+const backup = { ...tunnel, bgp, backs };
+
+const over = (prefix = hub, port = "p1", best = true): Route => ({
+  ...{ prefix, best },
+  via: { kind: "port", port },
+});
+const into = (prefix = hub, name = "hub-1", best = true): Route => ({
+  ...{ prefix, best },
+  via: { kind: "tunnel", name },
+});
+const reason = { code: "link-down", text: "there is no light", next: "linkseal links" } as const;
+const backed = (change: Partial<BackedLink> = {}): BackedLink => ({
+  ...{ id: "erd-demo/primary", port: "p1", verdict: "protected", reason: undefined, drain: "off" },
+  ...change,
+});
+const down = backed({ verdict: "down", reason });
+
+describe("what a backup protects", () => {
+  const rides = (routes: readonly Route[], ...links: readonly BackedLink[]) =>
+    ridingOf(backup, known(routes, newest), links);
+
+  it.each<[string, readonly Route[], readonly BackedLink[], string]>([
+    ["by the link", [over(), into(hub, "hub-1", false)], [backed()], "standby"],
+    ["by another tunnel", [into(hub, "hub-2")], [down], "standby"],
+    ["nowhere", [], [down], "standby"],
+    ["by it, with no link", [into()], [down], "carries"],
+    [
+      "by it, with a drained link",
+      [over(hub, "p1", false), into()],
+      [backed({ drain: "on" })],
+      "carries",
+    ],
+    ["by it, with a link without a route", [into()], [backed()], "carries"],
+    [
+      "by it, with a link of unknown state",
+      [over(), into()],
+      [backed({ verdict: "unknown" })],
+      "carries",
+    ],
+    ["by it, beside a link", [over(hub, "p1", false), into()], [backed()], "preferred"],
+    [
+      "by it, beside a degraded link",
+      [over(hub, "p1", false), into()],
+      [backed({ verdict: "degraded" })],
+      "preferred",
+    ],
+    [
+      "by it, beside a second link",
+      [over(hub, "p2", false), into()],
+      [down, backed({ port: "p2" })],
+      "preferred",
+    ],
+    ["by both alike", [over(), into()], [backed()], "preferred"],
+    ["a part of it", [over(), into("10.100.7.0/24")], [backed()], "preferred"],
+    ["more than it, which is shorter", [over(), into("10.0.0.0/8")], [backed()], "standby"],
+    [
+      "beside what is longer and elsewhere",
+      [over("192.0.2.0/24"), into("192.0.2.0/25"), into()],
+      [down],
+      "carries",
+    ],
+    ["by the link, with something else in it", [over(), into("10.200.7.0/24")], [down], "standby"],
+    [
+      "by it, with a route over a port of nobody's",
+      [over(hub, "p9", false), into()],
+      [backed()],
+      "carries",
+    ],
+    [
+      "by it, with a link that leads elsewhere",
+      [over("192.0.2.0/24", "p1"), into()],
+      [backed()],
+      "carries",
+    ],
+    ["but for the neighbour inside", [over(), into("169.254.21.1/32")], [backed()], "standby"],
+  ])("rides %s", (_how, routes, links, kind) => {
+    expect(rides(routes, ...links).kind).toBe(kind);
+  });
+
+  it("and the address of its neighbour, which lies within, are not the same", () => {
+    const own = { ...backup, bgp: { ...bgp, peer: "10.100.255.30" } };
+    const routes = known([over(), into("10.100.255.30/32")], newest);
+    expect(ridingOf(own, routes, [backed()])).toEqual({ kind: "standby" });
+  });
+
+  it("is told with every link's reason, or with the link that would carry it", () => {
+    const drained = backed({ id: "erd-demo/secondary", port: "p2", drain: "on" });
+    expect(rides([into()], down, drained)).toEqual({
+      ...{ kind: "carries", prefix: hub },
+      because: "erd-demo/primary is down (link-down), erd-demo/secondary is drained",
+    });
+    expect(rides([into()], backed({ verdict: "down" }))).toMatchObject({
+      because: "erd-demo/primary is down",
+    });
+    expect(rides([into()], backed())).toMatchObject({
+      because: "erd-demo/primary brings no route",
+    });
+    expect(rides([over(hub, "p1", false), into()], backed())).toEqual({
+      ...{ kind: "preferred", prefix: hub },
+      because: `erd-demo/primary is protected and brings ${hub} as well`,
+    });
+    expect(rides([over(), into("10.100.7.0/24")], backed())).toEqual({
+      ...{ kind: "preferred", prefix: "10.100.7.0/24" },
+      because: `erd-demo/primary is protected and brings ${hub}, and the longer prefix wins`,
+    });
+  });
+
+  it("is not known where the device does not tell its routes", () => {
+    const blind = ridingOf(backup, unknown("queryFailed", newest), [backed()]);
+    expect(blind).toEqual({ kind: "unknown", because: "edge-a does not tell its routes" });
+    expect(ridingOf(backup, undefined, [backed()]).kind).toBe("unknown");
+  });
+});
+
+describe("a way over a port of what is backed", () => {
+  const looks = [tunnelLook(0, 100), tunnelLook(95_000, 900)];
+  const session = { tunnel: "hub-1", peer: bgp.peer, asn: bgp.asn, up: true };
+  const told = (routes: readonly Route[], change: Partial<Routing> = {}) =>
+    known({ ...routing, routes, tunnelSessions: [session], ...change }, newest);
+  const open = [{ prefix: hub, ports: ["p1"], open: ["p1"] }];
+  const shut = [{ prefix: hub, ports: ["p1"], open: [] }];
+  const health = (
+    own: BackedLink,
+    change: Partial<TunnelEvidence> = {},
+    pass: typeof open | typeof shut = open,
+  ) =>
+    deriveTunnelHealth(
+      tunnelEvidence(looks, {
+        tunnel: backup,
+        routing: told([over()]),
+        blocked: known([hub], newest),
+        backup: { links: [own], backed: known(pass, newest), proof: undefined },
+        ...change,
+      }),
+    );
+
+  it.each<[Verdict, Verdict, string, string]>([
+    ["protected", "protected", "", ""],
+    ["degraded", "protected", "", ""],
+    ["unknown", "unknown", "link-down", "is the backup of erd-demo/primary, which is unknown"],
+    ["down", "degraded", "clear-path-beside-tunnel", "nothing leaves there"],
+    ["unprotected", "degraded", "clear-path-beside-tunnel", "it is blocked there"],
+  ])("whose link is %s makes it %s", (verdict, own, code, text) => {
+    const { verdict: said, reasons } = health(backed({ verdict, reason }));
+    expect([said, reasons[0]?.code ?? ""]).toEqual([own, code]);
+    expect(reasons[0]?.text ?? "").toContain(text);
+  });
+
+  it("that is not under MACsec and not blocked is in the clear", () => {
+    const clear = backed({ verdict: "unprotected", reason });
+    expect(health(clear, { blocked: known([], newest) }).verdict).toBe("unprotected");
+  });
+
+  it("that only waits for a link to come back is no news", () => {
+    const change = { routing: told([into(), over(hub, "p1", false)]) };
+    const { verdict } = health(backed({ verdict: "down", reason }), change);
+    expect(verdict).toBe("protected");
+    const open = health(backed({ verdict: "unprotected", reason }), change);
+    expect(open.reasons[0]?.code).toBe("clear-path-beside-tunnel");
+  });
+
+  it("that is shut under MACsec loses what takes it", () => {
+    const { verdict, reasons } = health(backed(), {}, shut);
+    expect([verdict, reasons[0]?.code]).toEqual(["degraded", "clear-path-beside-tunnel"]);
+    expect(reasons[0]?.text).toContain("it is blocked there, and what takes that way is lost");
+  });
+
+  it("whose opening nobody can read is not called shut, and where none is told it is", () => {
+    const seen = (ways: NonNullable<TunnelEvidence["backup"]>["backed"]) =>
+      health(backed(), { backup: { links: [backed()], backed: ways, proof: undefined } });
+    expect(seen(unknown("queryFailed", newest)).verdict).toBe("protected");
+    expect(seen(undefined).reasons[0]?.text).toContain("it is blocked there");
+    const other = { prefix: "10.9.0.0/16", ports: ["p1"], open: ["p1"] };
+    expect(health(backed(), {}, [...open, { ...other, open: [] }]).verdict).toBe("protected");
+    expect(health(backed(), {}, [...shut, other]).verdict).toBe("degraded");
+  });
+
+  it("loses what takes it where its link is down, blocked or not", () => {
+    const { verdict, reasons } = health(down, { blocked: known([], newest) });
+    expect([verdict, reasons[0]?.text]).toEqual([
+      "degraded",
+      `edge-a reaches ${hub} over p1 (route ${hub}), beside the tunnel hub-1; ` +
+        "nothing leaves there, and what takes that way is lost",
+    ]);
+  });
+
+  it("of several that nobody knows of is told by the first", () => {
+    const why = { ...reason, code: "reading-stale" } as const;
+    const links = [
+      backed({ verdict: "unknown", reason }),
+      backed({ id: "erd-demo/secondary", port: "p2", verdict: "unknown", reason: why }),
+    ];
+    const both = { ...backup, remotePrefixes: [hub, "10.101.0.0/16"] };
+    const { reasons } = health(down, {
+      tunnel: both,
+      routing: told([over(), over("10.101.0.0/16", "p2")]),
+      blocked: known([hub, "10.101.0.0/16"], newest),
+      backup: { links, backed: known(open, newest), proof: undefined },
+    });
+    expect(reasons.map(({ code }) => code)).toEqual(["link-down"]);
+  });
+
+  it("carries on before the tunnel is there, and is blocked by nothing", () => {
+    const blocked = { blocked: known<readonly string[]>([], newest) };
+    const { verdict, reasons } = health(backed(), blocked, shut);
+    expect([verdict, reasons.map(({ code }) => code)]).toEqual(["degraded", ["guard-missing"]]);
+  });
+
+  it("of another port is a way in the clear as ever", () => {
+    const { reasons } = health(backed(), { routing: told([over(hub, "p9")]) });
+    expect(reasons[0]).toMatchObject({ code: "clear-path-beside-tunnel" });
+    const beside = told([over(), over("10.100.7.0/24", "p9", false)]);
+    expect(health(backed(), { routing: beside }).reasons[0]?.text).toContain("over p9");
+    const around = told([over(), over("0.0.0.0/0", "p9")]);
+    expect(health(backed(), { routing: around }).verdict).toBe("protected");
+  });
+
+  it("may tell this side's prefixes to its neighbour while it is under MACsec", () => {
+    const advertised = [{ port: "p1", peer: "192.0.2.2", prefix: "10.1.0.0/16" }];
+    const change = { routing: told([over()], { advertised }) };
+    expect(health(backed(), change).verdict).toBe("protected");
+    expect(health(backed({ verdict: "unprotected", reason }), change).reasons[0]?.code).toBe(
+      "clear-path-beside-tunnel",
+    );
+    const away = { routing: told([into()], { advertised }) };
+    expect(health(backed(), away).verdict).toBe("protected");
+    const bare = health(backed({ verdict: "unprotected", reason }), away);
+    expect(bare.reasons[0]?.text).toContain("tells 192.0.2.2 over p1");
+    const elsewhere = {
+      routing: told([over()], { advertised: [{ ...advertised[0], port: "p9" } as never] }),
+    };
+    expect(health(backed(), elsewhere).reasons[0]?.text).toContain("tells 192.0.2.2 over p9");
+  });
+
+  it("in the clear keeps a tunnel from being set up, which is said", () => {
+    const bare = backed({
+      ...{ id: "erd-demo/secondary", port: "p2", verdict: "unprotected" },
+      reason: { ...reason, code: "macsec-not-configured" },
+    });
+    const absent = tunnelEvidence([], {
+      tunnel: backup,
+      backup: { links: [backed(), bare], backed: undefined, proof: undefined },
+      routing: told([into()]),
+    });
+    const said = deriveTunnelHealth(absent)
+      .reasons.map(({ text }) => text)
+      .join();
+    expect(said).toContain("it waits until erd-demo/secondary is under MACsec");
+  });
+});
+
+describe("the proof of a backup", () => {
+  const proveMs = 300_000;
+  const proven = { at: at(0), wall: 0 as WallTime };
+  const log = (change: Partial<ProofLog> = {}): ProofLog => ({
+    ...{ since: at(0), proven, failures: 0, cause: undefined },
+    ...change,
+  });
+
+  it.each<[string, ProofLog | undefined, number, boolean]>([
+    ["fresh", log(), 0, true],
+    ["three intervals old", log(), 3 * proveMs, true],
+    ["older", log(), 3 * proveMs + 1, false],
+    ["failed once since", log({ failures: 1, cause: "lost" }), 1, true],
+    ["failed twice since", log({ failures: 2, cause: "lost" }), 1, false],
+    ["not there yet", log({ proven: undefined }), proveMs, true],
+    ["never there", log({ proven: undefined }), 3 * proveMs + 1, false],
+    ["not tried at all", undefined, 9 * proveMs, true],
+  ])("that is %s is good for so long", (_what, seen, ms, isGood) => {
+    expect(unprovenCause(seen, proveMs, at(ms)) === undefined).toBe(isGood);
+  });
+
+  it("says why it is not, and when it was", () => {
+    expect(unprovenCause(log({ failures: 2, cause: "none came" }), proveMs, at(1))).toBe(
+      "none came; it was proven last at 1970-01-01T00:00:00Z",
+    );
+    expect(unprovenCause(log({ proven: undefined }), proveMs, at(9 * proveMs))).toBe(
+      "no proof could be tried; it was never proven",
+    );
+    const proof = log({ failures: 2, cause: "none came" });
+    const evidence = { links: [backed()], backed: undefined, proof };
+    const looks = [tunnelLook(0, 100), tunnelLook(95_000, 900)];
+    const session = { tunnel: "hub-1", peer: bgp.peer, asn: bgp.asn, up: true };
+    const { verdict, reasons } = deriveTunnelHealth(
+      tunnelEvidence(looks, {
+        ...{ tunnel: backup, backup: evidence },
+        routing: known({ ...routing, tunnelSessions: [session] }, newest),
+      }),
+    );
+    expect([verdict, reasons[0]?.code]).toEqual(["degraded", "backup-unproven"]);
+    const late = log({ proven: { at: at(100_000), wall: 0 as WallTime } });
+    expect(unprovenCause(late, 60_000, at(100_001))).toBeUndefined();
+    expect(reasons[0]?.text).toContain("hub-1 would be the backup of erd-demo");
+  });
+});

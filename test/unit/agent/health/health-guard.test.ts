@@ -1,0 +1,203 @@
+// What blocks a protected prefix outside of its tunnel, and which routes lead past it.
+
+import { describe, expect, it } from "vitest";
+import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
+import type { TunnelEvidence, Verdict } from "#agent/model/health.ts";
+import { type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
+import { at, routing, tunnel, tunnelEvidence, tunnelLook } from "../health-evidence.ts";
+
+const old = tunnelLook(0, 100);
+const now = tunnelLook(95_000, 900);
+const overPort = (prefix: string): Route => ({
+  prefix,
+  via: { kind: "port", port: "et-0/0/0" },
+  best: true,
+});
+const into: Route = { ...overPort("10.100.0.0/16"), via: { kind: "tunnel", name: "hub-2" } };
+
+type Row = readonly [string, readonly IpsecTunnel[], Partial<TunnelEvidence>, Verdict, string];
+
+describe("health of a tunnel", () => {
+  const blocking = (...prefixes: readonly string[]): Partial<TunnelEvidence> => ({
+    blocked: known(prefixes, at(95_000)),
+  });
+  const leaky: Partial<TunnelEvidence> = {
+    routing: known({ ...routing, routes: [into, overPort("10.100.7.0/24")] }, at(95_000)),
+  };
+  const guards: readonly Row[] = [
+    ["its prefix is blocked", [old, now], blocking("10.100.0.0/16"), "protected", ""],
+    ["more than it is blocked", [old, now], blocking("10.0.0.0/8"), "protected", ""],
+    ["a part of it is blocked", [old, now], blocking("10.100.7.0/24"), "degraded", "guard-missing"],
+    ["nothing is blocked", [old, now], blocking(), "degraded", "guard-missing"],
+    [
+      "it is not known what is blocked",
+      [old, now],
+      { blocked: unknown("queryFailed", at(95_000)) },
+      "unknown",
+      "reading-missing",
+    ],
+    [
+      "what would leak is blocked",
+      [old, now],
+      { ...leaky, ...blocking("10.100.0.0/16") },
+      "degraded",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "nobody knows whether what leaks is blocked",
+      [old, now],
+      { ...leaky, blocked: unknown("queryFailed", at(95_000)) },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "what is blocked is no prefix",
+      [old, now],
+      { ...leaky, ...blocking("nonsense") },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "its own table is told and no sessions are",
+      [old, now],
+      { ways: known([into], at(95_000)), routing: undefined },
+      "protected",
+      "",
+    ],
+    [
+      "its own table cannot be read",
+      [old, now],
+      { ways: unknown("queryFailed", at(95_000)) },
+      "unknown",
+      "reading-missing",
+    ],
+    [
+      "a session brings more than it, which is in no table",
+      [old, now],
+      {
+        ways: known([], at(95_000)),
+        routing: known({ ...routing, routes: [overPort("10.0.0.0/8")] }, at(95_000)),
+      },
+      "protected",
+      "",
+    ],
+    [
+      "what would leak is not blocked",
+      [old, now],
+      { ...leaky, ...blocking("10.101.0.0/16") },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "its own table leads past it, whatever sessions tell",
+      [old, now],
+      { ways: known([overPort("10.100.0.0/16")], at(95_000)) },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "its own table is enough, where no session is told",
+      [old, now],
+      { ways: known([into], at(95_000)), routing: unknown("notSupported", at(95_000)) },
+      "protected",
+      "",
+    ],
+    [
+      "BGP would take a port next, whatever its own table does now",
+      [old, now],
+      {
+        ways: known([into], at(95_000)),
+        routing: known(
+          { ...routing, routes: [{ ...overPort("10.100.0.0/16"), best: false }] },
+          at(95_000),
+        ),
+      },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "BGP has a port for its best, and its own table another for now",
+      [old, now],
+      {
+        ways: known([into], at(95_000)),
+        routing: known({ ...routing, routes: [overPort("10.100.0.0/16")] }, at(95_000)),
+      },
+      "unprotected",
+      "clear-path-beside-tunnel",
+    ],
+    [
+      "BGP has a default that its own table does not take for this",
+      [old, now],
+      {
+        ways: known([into], at(95_000)),
+        routing: known({ ...routing, routes: [overPort("0.0.0.0/0")] }, at(95_000)),
+      },
+      "protected",
+      "",
+    ],
+    [
+      "its daemon forgot it",
+      [old, { ...now, ike: known("forgotten", at(95_000)) }],
+      {},
+      "degraded",
+      "ike-down",
+    ],
+  ];
+  it.each(guards)("where %s", (_name, looks, change, verdict, codes) => {
+    const health = deriveTunnelHealth(tunnelEvidence(looks, change));
+    const told = health.reasons.map((reason) => reason.code).join(" ");
+    expect([health.verdict, told]).toEqual([verdict, codes]);
+  });
+
+  it("names what would pass, and what of it cannot be read, and nothing else", () => {
+    const said = (change: Partial<TunnelEvidence>) =>
+      deriveTunnelHealth(tunnelEvidence([old, now], change)).reasons.map(({ text }) => text);
+    expect(said(blocking())).toEqual([
+      "edge-a would let 10.100.0.0/16 pass in the clear without hub-1",
+    ]);
+    expect(said(blocking("10.100.0.0/16"))).toEqual([]);
+    expect(said({ blocked: unknown("queryFailed", at(95_000)) })).toEqual([
+      expect.stringContaining("its block policies"),
+    ]);
+  });
+
+  it("of several ways names one that is open, before any that is blocked", () => {
+    const both = { ...tunnel, remotePrefixes: ["10.100.0.0/16", "10.101.0.0/16"] };
+    const routes = [into, overPort("10.100.7.0/24"), overPort("10.101.7.0/24")];
+    const { verdict, reasons } = deriveTunnelHealth(
+      tunnelEvidence([old, now], {
+        ...{ tunnel: both, ...blocking("10.100.0.0/16") },
+        routing: known({ ...routing, routes }, at(95_000)),
+      }),
+    );
+    expect([verdict, reasons[0]?.text]).toEqual([
+      "unprotected",
+      "edge-a reaches 10.101.0.0/16 over et-0/0/0 (route 10.101.7.0/24), " +
+        "beside the tunnel hub-1 and in 1 more ways",
+    ]);
+  });
+
+  it("is open to what comes back unless all that it protects is blocked", () => {
+    const both = { ...tunnel, remotePrefixes: ["10.100.0.0/16", "10.101.0.0/16"] };
+    const advertised = [{ port: "et-0/0/0", peer: "192.0.2.2", prefix: "10.1.0.0/16" }];
+    const verdict = (...blocked: readonly string[]) =>
+      deriveTunnelHealth(
+        tunnelEvidence([old, now], {
+          ...{ tunnel: both, ...blocking(...blocked) },
+          routing: known({ ...routing, advertised }, at(95_000)),
+        }),
+      ).verdict;
+    expect(verdict("10.100.0.0/16")).toBe("unprotected");
+    expect(verdict("10.100.0.0/16", "10.101.0.0/16")).toBe("degraded");
+  });
+
+  it("tells why IKE is not established, where the device knows", () => {
+    const down = {
+      ...now,
+      ike: known("down", at(95_000)),
+      trouble: "the ends have different PSKs",
+    };
+    const { reasons } = deriveTunnelHealth(tunnelEvidence([old, down as IpsecTunnel]));
+    expect(reasons[0]?.text).toContain("is down: the ends have different PSKs");
+  });
+});

@@ -1,0 +1,112 @@
+// What lets data pass a port in the clear, told by name.
+
+import { describe, expect, it } from "vitest";
+import {
+  type FailOpen,
+  failOpenWays,
+  type KeyAgreement,
+  known,
+  type Reading,
+  unknown,
+} from "#hal/model.ts";
+import {
+  always,
+  at,
+  type Bend,
+  fine,
+  type HealthRow,
+  judged,
+  over,
+  saidOf,
+  verdictOf,
+} from "../health-evidence.ts";
+
+const now = at(95_000);
+const open = (failOpen: Reading<readonly FailOpen[]>, more: Bend = {}) =>
+  over(always({ port: { failOpen } }), () => more);
+const words: Record<FailOpen, string> = {
+  validateNotStrict: "HERE takes frames that are not protected (validate is not strict)",
+  protectOff: "HERE sends frames without protection (protect is off)",
+  encryptOff: "HERE sends frames that anybody can read (encrypt is off)",
+  addressOnUncontrolledPort: "HERE has an address below its SecY, whose frames leave in the clear",
+  routeOnUncontrolledPort: "HERE has a route below its SecY, whose frames leave in the clear",
+};
+const bare = "HERE is set to should-secure, so it sends in the clear when MKA fails";
+const unprotected = ["unprotected", "policy-should-secure"] as const;
+const shouldSecure = { settings: { policy: "shouldSecure" } } as const;
+
+describe("a port that is open", () => {
+  it.each(failOpenWays)("by %s is unprotected, whatever its policy is called", (way) => {
+    const course = open(known([way], now));
+    expect(verdictOf(course)).toEqual(unprotected);
+    expect(saidOf(course)).toEqual([words[way]]);
+    expect(saidOf(open(known([way], now), shouldSecure))).toEqual([words[way]]);
+  });
+
+  it("in several ways names each", () => {
+    expect(saidOf(open(known(["protectOff", "routeOnUncontrolledPort"], now)))).toEqual([
+      `${words.protectOff}, and ${words.routeOnUncontrolledPort.replace("HERE ", "")}`,
+    ]);
+  });
+
+  it("is told also where its settings are not known", () => {
+    const port = {
+      failOpen: known(["encryptOff"] as const, now),
+      settings: unknown("queryFailed", now),
+    };
+    expect(saidOf(always({ port }))).toContain(words.encryptOff);
+    expect(verdictOf(always({ port }))[0]).toBe("unprotected");
+  });
+
+  it("and has no MACsec at all is told that alone", () => {
+    const [verdict, codes] = verdictOf(open(known(["encryptOff"], now), { settings: "none" }));
+    expect([verdict, codes.includes("policy-should-secure")]).toEqual(["unprotected", false]);
+  });
+});
+
+describe("the SAs of a SecY", () => {
+  const held = (keyAgreement: Reading<KeyAgreement>) => always({ port: { keyAgreement } });
+
+  it.each<[KeyAgreement, string]>([
+    ["different", "HERE sends under another SAK than those it takes frames under"],
+    ["oneWay", "HERE has a SAK in one direction only"],
+    ["none", "HERE has no SAK, so that no frame passes its SecY"],
+  ])("that are %s are told, whatever the session says", (agreement, text) => {
+    expect(verdictOf(held(known(agreement, now)))).toEqual(["down", "sak-not-agreed"]);
+    expect(saidOf(held(known(agreement, now)))).toEqual([text]);
+  });
+
+  it.each([
+    ["the same both ways", known("same" as const, now)],
+    ["not known", unknown("queryFailed", now)],
+    ["known from long ago", known("none" as const, at(1_000))],
+  ])("that are %s say nothing", (_name, reading) => {
+    expect(saidOf(held(reading))).toEqual([]);
+  });
+});
+
+describe("a port of which nobody knows that it is open", () => {
+  const weak: Reading<readonly FailOpen[]> = {
+    kind: "known",
+    value: ["protectOff"],
+    at: now,
+    weak: true,
+  };
+  const rows: readonly HealthRow[] = [
+    ["there is no way", open(known([], now)), {}, ...fine],
+    ["it was not told", open(unknown("queryFailed", now)), {}, ...fine],
+    ["it was told too long ago", open(known(["protectOff"], at(60_000))), {}, ...fine],
+    ["it is weak", open(weak), {}, ...fine],
+  ];
+  judged(rows);
+
+  it.each([
+    ["no way", known([], now)],
+    ["an unknown way", unknown("unparsed", now)],
+    ["a stale way", known(["protectOff"] as const, at(60_000))],
+  ] as const)("but is should-secure keeps the sentence of that beside %s", (_name, failOpen) => {
+    const course = open(failOpen as Reading<readonly FailOpen[]>, shouldSecure);
+    expect(verdictOf(course)).toEqual(unprotected);
+    expect(saidOf(course)).toEqual([bare]);
+  });
+});

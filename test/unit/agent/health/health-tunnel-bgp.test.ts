@@ -1,0 +1,159 @@
+// What BGP tells of a tunnel: the session inside of it, and what neighbours outside are told.
+
+import { describe, expect, it } from "vitest";
+import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
+import type { TunnelEvidence, Verdict } from "#agent/model/health.ts";
+import {
+  type IpsecTunnel,
+  known,
+  type Route,
+  type Routing,
+  type TunnelSession,
+  unknown,
+} from "#hal/model.ts";
+import { at, routing, tunnel, tunnelEvidence, tunnelLook } from "../health-evidence.ts";
+
+const old = tunnelLook(0, 100);
+const now = tunnelLook(95_000, 900);
+const overPort = (prefix: string): Route => ({
+  prefix,
+  via: { kind: "port", port: "et-0/0/0" },
+  best: true,
+});
+const into: Route = { ...overPort("10.100.0.0/16"), via: { kind: "tunnel", name: "hub-2" } };
+
+const told = (...advertised: readonly string[]): Partial<Routing> => ({
+  advertised: advertised.map((prefix) => ({ port: "et-0/0/0", peer: "192.0.2.2", prefix })),
+});
+const withRouting = (change: Partial<Routing>): Partial<TunnelEvidence> => ({
+  routing: known({ ...routing, ...change }, at(95_000)),
+});
+const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 } as const;
+const spoken = (change: Partial<TunnelSession> | "none" = {}): Partial<TunnelEvidence> => ({
+  tunnel: { ...tunnel, bgp },
+  ...withRouting(
+    change === "none"
+      ? {}
+      : {
+          tunnelSessions: [{ tunnel: "hub-1", peer: bgp.peer, asn: bgp.asn, up: true, ...change }],
+        },
+  ),
+});
+
+type Row = readonly [string, readonly IpsecTunnel[], Partial<TunnelEvidence>, Verdict, string];
+
+const beside = "clear-path-beside-tunnel";
+const bgpRows: readonly Row[] = [
+  [
+    "our prefix told over a port",
+    [old, now],
+    withRouting(told("10.1.0.0/16")),
+    "unprotected",
+    beside,
+  ],
+  ["a part of it told", [old, now], withRouting(told("10.1.7.0/24")), "unprotected", beside],
+  [
+    "more than it told: the longer one wins",
+    [old, now],
+    withRouting(told("10.0.0.0/8")),
+    "protected",
+    "",
+  ],
+  ["another told", [old, now], withRouting(told("10.2.0.0/16", "192.0.2.1/32")), "protected", ""],
+  [
+    "told over the port that part of it comes from",
+    [old, now],
+    withRouting({ ...told("10.1.0.0/16"), routes: [into, overPort("10.1.3.0/24")] }),
+    "protected",
+    "",
+  ],
+  [
+    "told over a port that a part of it came from once",
+    [old, now],
+    withRouting({
+      ...told("10.1.0.0/16"),
+      routes: [into, { ...overPort("10.1.3.0/24"), best: false }],
+    }),
+    "unprotected",
+    beside,
+  ],
+  [
+    "told, while what comes back is blocked",
+    [old, now],
+    { ...withRouting(told("10.1.0.0/16")), blocked: known(["10.100.0.0/16"], at(95_000)) },
+    "degraded",
+    beside,
+  ],
+  ["a session inside that is up", [old, now], spoken(), "protected", ""],
+  ["none inside", [old, now], spoken("none"), "down", "tunnel-bgp-down"],
+  ["that of another tunnel", [old, now], spoken({ tunnel: "hub-2" }), "down", "tunnel-bgp-down"],
+  [
+    "with another neighbour",
+    [old, now],
+    spoken({ peer: "169.254.21.5" }),
+    "down",
+    "tunnel-bgp-down",
+  ],
+  ["one that is down", [old, now], spoken({ up: false }), "down", "tunnel-bgp-down"],
+  ["one for another AS", [old, now], spoken({ asn: 65_000 }), "down", "tunnel-bgp-down"],
+  [
+    "sessions not told",
+    [old, now],
+    {
+      tunnel: { ...tunnel, bgp },
+      routing: unknown("queryFailed", at(95_000)),
+      ways: known([into], at(95_000)),
+    },
+    "unknown",
+    "reading-missing",
+  ],
+];
+
+describe("health of a tunnel", () => {
+  it.each(bgpRows)("by BGP: %s", (_name, looks, change, verdict, codes) => {
+    const health = deriveTunnelHealth(tunnelEvidence(looks, change));
+    expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
+      verdict,
+      codes,
+    ]);
+  });
+
+  it("names the neighbour that is told the way past it, and how many ways there are", () => {
+    const text = (change: Partial<TunnelEvidence>) =>
+      deriveTunnelHealth(tunnelEvidence([old, now], change)).reasons[0]?.text;
+    const said =
+      "edge-a tells 192.0.2.2 over et-0/0/0 the way to 10.1.0.0/16 (advertises 10.1.7.0/24), " +
+      "beside the tunnel hub-1";
+    expect(text(withRouting(told("10.1.7.0/24")))).toBe(said);
+    const blocked = { blocked: known(["10.100.0.0/16"], at(95_000)) };
+    expect(text({ ...withRouting(told("10.1.7.0/24")), ...blocked })).toBe(
+      `${said}; it is blocked here, and what comes that way is lost`,
+    );
+    const both = { ...told("10.1.7.0/24"), routes: [into, overPort("10.100.7.0/24")] };
+    expect(text(withRouting(both))).toContain(
+      "edge-a reaches 10.100.0.0/16 over et-0/0/0 (route 10.100.7.0/24), " +
+        "beside the tunnel hub-1 and in 1 more ways",
+    );
+  });
+
+  it("says that it knows nothing of a session where no routing is told", () => {
+    const change = { tunnel: { ...tunnel, bgp }, routing: undefined };
+    const { verdict, reasons } = deriveTunnelHealth(
+      tunnelEvidence([old, now], { ...change, ways: known([into], at(95_000)) }),
+    );
+    expect([verdict, ...reasons.map(({ text }) => text)]).toEqual([
+      "unknown",
+      "edge-a did not tell BGP over hub-1: the query failed",
+    ]);
+  });
+
+  it("names the neighbour inside whose session is down, and why", () => {
+    const text = (change: Partial<TunnelSession> | "none") =>
+      deriveTunnelHealth(tunnelEvidence([old, now], spoken(change))).reasons[0]?.text;
+    const peer = "BGP with 169.254.21.1 over hub-1";
+    expect(text("none")).toBe(`${peer} is not configured on edge-a`);
+    expect(text({ asn: 65_000 })).toBe(`${peer} expects AS 65000 there, and 65515 is wanted`);
+    expect(text({ up: false })).toBe(`${peer} is down`);
+    expect(text({ up: false, trouble: "Active" })).toBe(`${peer} is down: Active`);
+  });
+});

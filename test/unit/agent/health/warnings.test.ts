@@ -1,0 +1,242 @@
+import { describe, expect, it } from "vitest";
+import {
+  advance,
+  noWarnings,
+  type Raised,
+  type Tracker,
+  type WarningEvent,
+} from "#agent/health/warnings.ts";
+import {
+  isWarningCode,
+  nextFor,
+  type WarningCode,
+  warningRows,
+} from "#agent/model/warning-rows.ts";
+import { errorRows } from "#hal/error.ts";
+import type { Instant } from "#hal/world.ts";
+import { isVerb } from "../../../verbs.ts";
+
+const at = (seconds: number): Instant => (seconds * 1000) as Instant;
+const about = "erd-demo/primary";
+const raise = (code: WarningCode, place = about, text = "it is so"): Raised => ({
+  code,
+  about: place,
+  within: place === about ? ["erd-demo", "edge-a"] : [],
+  text,
+  next: nextFor(code, place),
+});
+
+/** Runs a script of [second, raised] and returns what opened, closed, and is visible at the end. */
+function play(script: readonly (readonly [number, readonly Raised[]])[]) {
+  let tracker: Tracker = noWarnings;
+  const events: WarningEvent[] = [];
+  let visible: readonly string[] = [];
+  for (const [second, raised] of script) {
+    const step = advance(tracker, raised, at(second));
+    tracker = step.tracker;
+    events.push(...step.events);
+    visible = step.visible.map((each) => each.code);
+  }
+  const told = events.map((event) => `${event.at / 1000} ${event.kind} ${event.code}`);
+  return { told, visible };
+}
+
+const down = raise("mka-no-live-peer");
+
+describe("the tracker", () => {
+  it("waits for the settling time", () => {
+    expect(
+      play([
+        [0, [down]],
+        [9, [down]],
+      ]),
+    ).toEqual({ told: [], visible: [] });
+    expect(
+      play([
+        [0, [down]],
+        [10, [down]],
+      ]),
+    ).toEqual({
+      told: ["10 opened mka-no-live-peer"],
+      visible: ["mka-no-live-peer"],
+    });
+  });
+
+  it("tells clear traffic at once", () => {
+    expect(play([[0, [raise("frames-untagged")]]]).visible).toEqual(["frames-untagged"]);
+  });
+
+  it("never tells a short blip", () => {
+    expect(
+      play([
+        [0, [down]],
+        [5, []],
+        [40, []],
+        [41, [down]],
+      ]).told,
+    ).toEqual([]);
+  });
+
+  it("never tells what ended before it had settled", () => {
+    const script = [
+      [0, [down]],
+      [5, []],
+      [15, []],
+      [20, []],
+    ] as const;
+    expect(play(script)).toEqual({ told: [], visible: [] });
+  });
+
+  it("shows the worst first, then by place, then by code", () => {
+    const told = [
+      raise("frames-untagged", "b"),
+      raise("commit-lost", "b"),
+      raise("unmanaged", "a"),
+      raise("key-age", "c"),
+      raise("journal-lossy", "c"),
+      raise("commit-lost", "a"),
+      raise("clock-skew", "a"),
+    ];
+    for (const raised of [told, told.toReversed()]) {
+      const { tracker } = advance(noWarnings, raised, at(0));
+      const { visible } = advance(tracker, raised, at(60));
+      expect(visible.map(({ severity, about, code }) => `${severity} ${about} ${code}`)).toEqual([
+        "error a commit-lost",
+        "error b commit-lost",
+        "error b frames-untagged",
+        "error c journal-lossy",
+        "warning a clock-skew",
+        "warning c key-age",
+        "info a unmanaged",
+      ]);
+    }
+  });
+
+  it("opens once and closes once", () => {
+    const script = Array.from({ length: 60 }, (_, index) => [index, [down]] as const);
+    const told = play([...script, [60, []], [89, []], [90, []], [200, []]]).told;
+    expect(told).toEqual(["10 opened mka-no-live-peer", "90 closed mka-no-live-peer"]);
+  });
+
+  it("makes one outage of a link that flaps at 1 Hz for ten minutes", () => {
+    const flap: (readonly [number, readonly Raised[]])[] = [];
+    for (let half = 0; half < 1200; half += 1) flap.push([half / 2, half % 2 === 0 ? [down] : []]);
+    for (let second = 600; second < 700; second += 1) flap.push([second, []]);
+    const { told } = play(flap);
+    expect(told.map((line) => line.split(" ")[1])).toEqual(["opened", "closed"]);
+  });
+
+  it("keeps the start and takes the newest text", () => {
+    const first = advance(noWarnings, [raise("rotation-held", about, "old")], at(5));
+    const second = advance(first.tracker, [raise("rotation-held", about, "new")], at(50));
+    expect(second.visible).toMatchObject([{ since: at(5), text: "new", severity: "error" }]);
+  });
+
+  it("says of an open warning from when on it was not seen, and forgets that on its return", () => {
+    let tracker = noWarnings;
+    const seen = [0, 20, 30, 40, 50].map((second) => {
+      const raised = second === 30 || second === 40 ? [] : [down];
+      const step = advance(tracker, raised, at(second));
+      tracker = step.tracker;
+      return step.visible.map(({ absentSince }) => absentSince);
+    });
+    expect(seen).toEqual([[], [undefined], [at(30)], [at(30)], [undefined]]);
+  });
+
+  it.each([
+    ["a cause on the same link", raise("link-down")],
+    ["a cause on its device", raise("device-unreachable", "edge-a")],
+  ])("silences consequences of %s", (_name, cause) => {
+    const { told, visible } = play([
+      [0, [cause, down]],
+      [60, [cause, down]],
+    ]);
+    expect(visible).toEqual([cause.code]);
+    expect(told.filter((line) => line.includes("mka"))).toEqual([]);
+  });
+
+  it("does not silence what another device causes", () => {
+    const both = [raise("device-unreachable", "edge-b"), down];
+    const { visible } = play([
+      [0, both],
+      [60, both],
+    ]);
+    expect(visible).toEqual(["device-unreachable", "mka-no-live-peer"]);
+  });
+
+  it("lets a consequence settle anew once its cause is gone", () => {
+    const both = [raise("link-down"), down];
+    const { told } = play([
+      [0, both],
+      [60, both],
+      [61, [down]],
+      [69, [down]],
+      [70, [down]],
+    ]);
+    expect(told).toEqual(["60 opened link-down", "70 opened mka-no-live-peer"]);
+  });
+
+  it("hides an open consequence while its cause holds, without a second pair of events", () => {
+    const cause = raise("link-down");
+    const before = [
+      [0, [down]],
+      [10, [down]],
+    ] as const;
+    const during = [
+      [20, [down, cause]],
+      [30, [down, cause]],
+    ] as const;
+    expect(play(before).visible).toEqual(["mka-no-live-peer"]);
+    expect(play([...before, ...during]).visible).toEqual(["link-down"]);
+    const after = play([...before, ...during, [31, [down]], [61, [down]]]);
+    expect(after.visible).toEqual(["mka-no-live-peer"]);
+    expect(after.told.filter((line) => line.includes("mka"))).toEqual([
+      "10 opened mka-no-live-peer",
+    ]);
+  });
+});
+
+describe("the registry", () => {
+  const codes = new Set(Object.keys(warningRows));
+
+  it("has every warning that an error raises", () => {
+    const raised = Object.values(errorRows).flatMap(({ warning }) => warning ?? []);
+    expect(raised.filter((code) => !codes.has(code))).toEqual([]);
+  });
+
+  it("has every warning of the design's first set", () => {
+    const first =
+      "device-unreachable reading-stale mka-no-live-peer principal-key-unexpected " +
+      "fallback-not-ready frames-not-valid frames-untagged packet-number-high " +
+      "policy-should-secure suite-mismatch sci-mismatch drift vault-unreachable key-age " +
+      "key-unpaired rotation-held sibling-unhealthy commit-pending clock-skew journal-lossy " +
+      "tunnel-configured-but-absent sequence-number-high clear-path-beside-tunnel";
+    expect(first.split(" ").filter((code) => !codes.has(code))).toEqual([]);
+  });
+
+  it("has no circle of causes", () => {
+    const climbs = (code: WarningCode, path: readonly string[]): readonly string[] => {
+      if (path.includes(code)) return [...path, code];
+      return warningRows[code].dependsOn.flatMap((cause) => climbs(cause, [...path, code]));
+    };
+    const circles = Object.keys(warningRows).flatMap((code) => climbs(code as WarningCode, []));
+    expect(circles).toEqual([]);
+  });
+
+  it("names only verbs that there are, and fills in what they are about", () => {
+    for (const code of Object.keys(warningRows) as WarningCode[]) {
+      expect([nextFor(code, about), isVerb(nextFor(code, about))]).toEqual([
+        expect.any(String),
+        true,
+      ]);
+      expect(nextFor(code, about)).not.toMatch(/ABOUT|GROUP/);
+    }
+    expect(nextFor("key-not-known", about)).toBe("linkseal adopt erd-demo");
+    expect(nextFor("link-down", about)).toBe("linkseal links erd-demo/primary");
+  });
+
+  it("knows its own codes and no others", () => {
+    expect(isWarningCode("link-down")).toBe(true);
+    expect(isWarningCode("toString")).toBe(false);
+  });
+});

@@ -1,0 +1,211 @@
+// HTTP at a Unix socket of this host, held against clients that are slow, rude or nobody's.
+
+import { link, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { serveUnix, type UnixCall, type UnixService } from "#agent/host/unix-server.ts";
+import { refused } from "../../kit/site-bench.ts";
+
+let folder = "";
+const closers: (() => Promise<void>)[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "ls-"));
+});
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const path = () => join(folder, "x.sock");
+
+interface Served {
+  readonly calls: UnixCall[];
+  readonly broken: unknown[];
+}
+
+async function served(over: Partial<UnixService> = {}): Promise<Served> {
+  const calls: UnixCall[] = [];
+  const broken: unknown[] = [];
+  const server = await serveUnix({
+    path: path(),
+    requestBytesMax: 100,
+    async answer(call) {
+      calls.push(call);
+      return { status: 200, body: JSON.stringify({ got: call.body.length }) };
+    },
+    tooLong: () => ({ status: 413, body: '"too long"' }),
+    broken: (error) => broken.push(error),
+    ...over,
+  });
+  closers.push(() => server.close());
+  return { calls, broken };
+}
+
+interface Reply {
+  readonly status: number | undefined;
+  readonly body: string;
+  readonly headers: NodeJS.Dict<string | string[]>;
+}
+
+function ask(body = "", method = "POST", at = "/v1/x"): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath: path(), method, path: at, agent: false }, (reply) => {
+      const chunks: Buffer[] = [];
+      reply.on("data", (chunk: Buffer) => chunks.push(chunk));
+      reply.on("end", () => {
+        const { statusCode: status, headers } = reply;
+        resolve({ status, headers, body: Buffer.concat(chunks).toString() });
+      });
+    });
+    asked.on("error", reject);
+    asked.end(body);
+  });
+}
+
+/** What a connection got until it was cut. */
+function raw(written: string): Promise<{ readonly got: string; readonly socket: Socket }> {
+  return new Promise((resolve) => {
+    const socket = connect(path());
+    let got = "";
+    socket.on("data", (chunk) => {
+      got += chunk.toString();
+    });
+    socket.on("error", () => undefined);
+    socket.on("close", () => resolve({ got, socket }));
+    socket.write(written);
+  });
+}
+
+describe("a socket of this host", () => {
+  it("answers one request a connection", async () => {
+    const { calls } = await served();
+    const reply = await ask("abc", "PUT", "/v1/y?z=1");
+    expect(reply).toMatchObject({ status: 200, body: '{"got":3}' });
+    expect(reply.headers).toMatchObject({
+      connection: "close",
+      "content-type": "application/json",
+      "content-length": "9",
+    });
+    expect(calls).toEqual([{ method: "PUT", path: "/v1/y?z=1", body: "abc" }]);
+    const line = "GET /v1/z HTTP/1.1\r\nhost: x\r\n\r\n";
+    const { got } = await raw(line + line);
+    expect(got.match(/HTTP\/1\.1 200/g)).toHaveLength(1);
+  });
+
+  it("is open to this user alone", async () => {
+    await served();
+    expect((await stat(path())).mode & 0o777).toBe(0o600);
+  });
+
+  it("refuses what is too long, and reads no body where none is waited for", async () => {
+    await served({ requestBytesMax: 100 });
+    expect(await ask("x".repeat(100))).toMatchObject({ status: 200, body: '{"got":100}' });
+    expect(await ask("x".repeat(101))).toMatchObject({ status: 413, body: '"too long"' });
+    await closers.pop()?.();
+    await served({ requestBytesMax: 0 });
+    expect(await ask("x".repeat(101))).toMatchObject({ status: 200, body: '{"got":0}' });
+  });
+
+  it("tells of a defect, and answers nothing then", async () => {
+    const defect = new TypeError("a defect");
+    const { broken } = await served({ answer: () => Promise.reject(defect) });
+    await expect(ask()).rejects.toThrow("socket hang up");
+    expect(broken).toEqual([defect]);
+  });
+
+  it("tells whoever answers that the client is gone, which is no defect", async () => {
+    const left = Promise.withResolvers<unknown>();
+    const begun = Promise.withResolvers<void>();
+    const { broken } = await served({
+      answer: (_call, gone) => {
+        begun.resolve();
+        return new Promise((_resolve, reject) => {
+          gone.addEventListener("abort", () => {
+            left.resolve(gone.reason);
+            reject(new Error("cut off in the middle"));
+          });
+        });
+      },
+    });
+    const socket = connect(path());
+    socket.on("error", () => undefined);
+    socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+    await begun.promise;
+    socket.destroy();
+    expect(await left.promise).toEqual(new Error("the client is gone"));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(broken).toEqual([]);
+  });
+});
+
+describe("a client that is not admitted", () => {
+  const line = "GET /v1/x HTTP/1.1\r\nhost: x\r\n\r\n";
+
+  it("is cut off before one octet of it is read", async () => {
+    const read = Promise.withResolvers<number>();
+    const { calls } = await served({
+      admits: (socket) => {
+        socket.once("close", () => read.resolve(socket.bytesRead));
+        return false;
+      },
+    });
+    const { got } = await raw(line);
+    expect(got).toBe("");
+    expect(await read.promise).toBe(0);
+    expect(calls).toEqual([]);
+  });
+
+  it("keeps out nobody who is", async () => {
+    let next = false;
+    const { calls } = await served({ admits: () => next });
+    await Promise.all(Array.from({ length: 100 }, () => raw(line)));
+    next = true;
+    expect((await ask()).status).toBe(200);
+    expect(calls).toHaveLength(1);
+  });
+
+  it("takes no seat: those who sit there stay", async () => {
+    let next = true;
+    await served({ admits: () => next });
+    const patient = connect(path());
+    await new Promise((resolve) => patient.once("connect", resolve));
+    await ask();
+    next = false;
+    await Promise.all(Array.from({ length: 100 }, () => raw(line)));
+    const got = new Promise<string>((resolve) => {
+      patient.once("data", (chunk) => resolve(chunk.toString()));
+    });
+    patient.write(line);
+    expect(await got).toContain("200 OK");
+    patient.destroy();
+  });
+});
+
+describe("what lies at the path", () => {
+  it("of a killed server is replaced", async () => {
+    const killed = createServer();
+    const elsewhere = join(folder, "y.sock");
+    await new Promise<void>((resolve) => killed.listen(elsewhere, resolve));
+    // A server that ends by itself takes away its own name, but no other one.
+    await link(elsewhere, path());
+    await new Promise((resolve) => killed.close(resolve));
+    expect((await stat(path())).isSocket()).toBe(true);
+    await served();
+    expect((await ask()).status).toBe(200);
+  });
+
+  it("and answers is another server's, and stays", async () => {
+    await served();
+    expect(await refused(served())).toMatchObject({ code: "journal.locked", effect: "none" });
+    expect((await ask()).status).toBe(200);
+  });
+
+  it("and is no socket is nobody's to remove", async () => {
+    await writeFile(path(), "mine");
+    expect(await refused(served())).toMatchObject({ code: "usage", where: path() });
+    expect((await stat(path())).isFile()).toBe(true);
+  });
+});

@@ -1,0 +1,352 @@
+// Making pairs and declaring them: through the desk of a simulated site, cut off at every call.
+
+import { describe, expect, it } from "vitest";
+import type { DesiredLink } from "#agent/model/desired.ts";
+import { generateKey, type MakeParts, pairKey } from "#agent/operate/keys/make.ts";
+import { surveyKeys } from "#agent/runtime/polling/key-check.ts";
+import { chooseKey } from "#agent/runtime/polling/vault.ts";
+import type { Binding } from "#agent/store/journal/memory.ts";
+import { simKeyStore } from "#drivers/index.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Ckn } from "#hal/model.ts";
+import { generationTag, type KeyStore, pairTag } from "#hal/vault.ts";
+import type { WallTime } from "#hal/world.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { Desk } from "#sim/faults/desk.ts";
+import { watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site } from "#sim/site/site.ts";
+import { handlerDialer, never, refused, settled } from "../../kit/site-bench.ts";
+import { linkNamed } from "../../kit/view-kit.ts";
+
+const primary = linkNamed("primary");
+const secondary = linkNamed("secondary");
+const both = [primary, secondary];
+const hex = (digit: string, digits = 64): string => digit.repeat(digits);
+
+class Desktop {
+  readonly site: Site = buildSite({
+    ...{ seed: "keys", name: "demo", groups: 1, tunnels: 0 },
+    start: "clear",
+  });
+  readonly entropy = new Prng("host");
+  readonly vault: KeyStore;
+  readonly parts: MakeParts;
+
+  constructor() {
+    const handler = new Desk(this.site, watchSite(this.site)).handler();
+    this.vault = simKeyStore(handlerDialer(handler), "unix:/site.sock");
+    this.parts = this.with(this.vault);
+  }
+
+  with(vault: KeyStore): MakeParts {
+    return { vault, entropy: this.entropy, now: () => this.site.clock.wall() };
+  }
+
+  run<T>(promise: Promise<T>): Promise<T> {
+    return settled(this.site.clock, promise);
+  }
+
+  generate(link = primary, vault = this.vault) {
+    return this.run(generateKey(this.with(vault), link, never));
+  }
+
+  /** Puts two versions by hand, then says that they are a pair. */
+  pair(cak: string, ckn: string, link = primary) {
+    const ids = [this.put(link.key.cak, cak), this.put(link.key.ckn, ckn)] as const;
+    return this.name(ids[0], ids[1], link);
+  }
+
+  put(name: string, value: string, tags = {}): string {
+    return this.site.vault.put(name, value, { tags });
+  }
+
+  name(cakId: string, cknId: string, link: DesiredLink = primary) {
+    const named = { cak: last(cakId), ckn: last(cknId) };
+    return this.run(pairKey(this.parts, link, named, both, never));
+  }
+
+  choose(link = primary) {
+    return this.run(chooseKey(this.vault, link, this.site.clock.wall(), never));
+  }
+
+  async findings(): Promise<readonly (string | undefined)[]> {
+    const parts = { ...this.parts, bound: () => undefined, now: this.site.clock.wall() };
+    const { checks } = await this.run(surveyKeys(parts, both, never));
+    return checks.map(({ finding }) => finding?.code);
+  }
+
+  value(id: string): string {
+    return this.site.vault.valueForFarEnd(id);
+  }
+}
+
+function last(id: string): string {
+  return id.split("/").at(-1) ?? "";
+}
+
+describe("a generated pair", () => {
+  it("is whole, of full length, tagged, and the one that counts", async () => {
+    const desk = new Desktop();
+    const before = await desk.choose();
+    const { key, generation, link } = await desk.generate();
+    expect([link, generation]).toEqual(["erd-demo/primary", (before.generation ?? 0) + 1]);
+    expect((await desk.choose()).key).toEqual(key);
+    expect(desk.value(key.cknSecretId)).toBe(key.ckn.toUpperCase());
+    expect(desk.value(key.cakSecretId)).toMatch(/^[0-9A-F]{64}$/);
+    const version = desk.site.vault.detail(key.cakSecretId)?.version;
+    expect(version?.tags).toEqual({
+      [pairTag]: key.ckn.toUpperCase(),
+      [generationTag]: String(generation),
+    });
+    expect(await desk.findings()).toEqual([undefined, undefined]);
+  });
+
+  it("has a CAK of 16 octets for a suite of 128 bits", async () => {
+    const desk = new Desktop();
+    const settings = { ...primary.settings, suite: "gcm-aes-xpn-128" } as const;
+    const { key } = await desk.generate({ ...primary, settings });
+    expect(desk.value(key.cakSecretId)).toMatch(/^[0-9A-F]{32}$/);
+  });
+
+  it("is never of a lower generation than one that was disabled", async () => {
+    const desk = new Desktop();
+    const { key, generation } = await desk.generate();
+    desk.site.vault.setEnabled(key.cakSecretId, false);
+    expect((await desk.generate()).generation).toBe(generation + 1);
+  });
+
+  it("is of a higher generation where both were made in one second", async () => {
+    const desk = new Desktop();
+    const made = [await desk.generate(), await desk.generate()];
+    const created = 1_000 as WallTime;
+    const versions = (await desk.run(desk.vault.versions(primary.key.cak, never)))
+      .map((version) => ({ ...version, created }))
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    for (const list of [versions, versions.toReversed()]) {
+      const coarse: KeyStore = {
+        ...desk.vault,
+        versions: async (name, signal) =>
+          name === primary.key.cak ? list : await desk.vault.versions(name, signal),
+      };
+      const wall = desk.site.clock.wall();
+      const { key } = await desk.run(chooseKey(coarse, primary, wall, never));
+      expect(key).toEqual(made[1]?.key);
+    }
+  });
+});
+
+/** Breaks the nth call, before or after it had its effect. */
+function cut(vault: KeyStore, at: number, when: "before" | "after", effect: "none" | "unknown") {
+  let calls = 0;
+  const counted =
+    <A extends readonly unknown[], T>(call: (...words: A) => Promise<T>) =>
+    async (...words: A): Promise<T> => {
+      calls += 1;
+      const isCut = calls === at;
+      const done = isCut && when === "before" ? undefined : await call(...words);
+      if (!isCut) return done as T;
+      const details = { effect, where: "vault", next: "linkseal keys check" };
+      throw new LinksealError("vault.unreachable", "the line is cut", details);
+    };
+  const store: KeyStore = {
+    versions: counted((...words) => vault.versions(...words)),
+    read: counted((...words) => vault.read(...words)),
+    put: counted((...words) => vault.put(...words)),
+    tag: counted((...words) => vault.tag(...words)),
+  };
+  return { store, calls: () => calls };
+}
+
+describe("generation that is cut off", () => {
+  it("at any call leaves the old pair or the new one, and never a mix", async () => {
+    const whole = new Desktop();
+    const counted = cut(whole.vault, 0, "before", "none");
+    await whole.generate(primary, counted.store);
+    expect(counted.calls()).toBeGreaterThan(5);
+    for (let at = 1; at <= counted.calls(); at += 1) {
+      for (const when of ["before", "after"] as const) {
+        const desk = new Desktop();
+        const before = await desk.choose();
+        const pairs = [before.key, ...desk.site.vault.pairs(primary.key)].map(({ ckn }) => ckn);
+        const { store } = cut(desk.vault, at, when, when === "before" ? "none" : "unknown");
+        const error = await refused(desk.generate(primary, store));
+        const { key } = await desk.choose();
+        const tag = desk.site.vault.detail(key.cakSecretId)?.version.tags[pairTag];
+        expect(desk.value(key.cknSecretId), `${at} ${when}`).toBe(tag);
+        const isOld = pairs.includes(key.ckn);
+        const versions = desk.site.vault.versions(primary.key.cak).length;
+        expect(versions, `${at} ${when}`).toBe(isOld ? 1 : 2);
+        const isTouched = desk.site.vault.versions(primary.key.ckn).length > 1;
+        const told = when === "after" && at < 4 ? "unknown" : "applied";
+        if (isTouched) expect([at, when, error.effect]).toEqual([at, when, told]);
+        const again = await desk.generate();
+        expect((await desk.choose()).key).toEqual(again.key);
+      }
+    }
+  });
+
+  it("between its two writes says so, and that the CKN alone is harmless", async () => {
+    const desk = new Desktop();
+    const { store } = cut(desk.vault, 3, "before", "none");
+    const error = await refused(desk.generate(primary, store));
+    expect(error).toMatchObject({ code: "vault.unreachable", effect: "applied" });
+    expect(error.message).toMatch(/^the CKN [0-9a-f]{64} is written, its CAK is not: alone/);
+    const lost = cut(desk.vault, 3, "after", "unknown");
+    expect(await refused(desk.generate(primary, lost.store))).toMatchObject({ effect: "unknown" });
+  });
+
+  it("by somebody who was faster tells that the other pair counts", async () => {
+    const desk = new Desktop();
+    const { vault } = desk;
+    const slow: KeyStore = {
+      ...vault,
+      async put(name, octets, tags, signal) {
+        const id = await vault.put(name, octets, tags, signal);
+        if (name === primary.key.cak) desk.site.vault.generatePair(primary.key, "gcm-aes-xpn-256");
+        return id;
+      },
+    };
+    const error = await refused(desk.generate(primary, slow));
+    expect(error).toMatchObject({ code: "vault.unpaired", effect: "applied" });
+    expect(error.message).toContain("somebody wrote a newer pair");
+    expect(await desk.findings()).toEqual([undefined, undefined]);
+  });
+
+  it("by a host whose randomness repeats itself writes nothing", async () => {
+    const desk = new Desktop();
+    const stuck = { ...desk.parts, entropy: { bytes: (n: number) => new Uint8Array(n).fill(9) } };
+    await desk.run(generateKey(stuck, primary, never));
+    const error = await refused(desk.run(generateKey(stuck, primary, never)));
+    expect(error).toMatchObject({ code: "vault.reusedCkn", effect: "none" });
+    expect(desk.site.vault.versions(primary.key.ckn)).toHaveLength(2);
+  });
+
+  it("by a vault that reads back something else is told", async () => {
+    const desk = new Desktop();
+    const twisted: KeyStore = {
+      ...desk.vault,
+      put: (name, octets, tags, signal) =>
+        name === primary.key.cak
+          ? Promise.resolve(desk.put(name, hex("7"), tags))
+          : desk.vault.put(name, octets, tags, signal),
+    };
+    expect((await refused(desk.generate(primary, twisted))).message).toContain("another value");
+  });
+});
+
+describe("two versions by hand", () => {
+  it("are a pair once it is said, and only once", async () => {
+    const desk = new Desktop();
+    const cakId = desk.put(primary.key.cak, hex("5"), { owner: "ops" });
+    const cknId = desk.put(primary.key.ckn, hex("C"));
+    expect(await desk.findings()).toEqual(["vault.unpaired", undefined]);
+    const made = await desk.name(cakId, cknId);
+    expect(made).toMatchObject({ did: "paired", generation: 2 });
+    expect((await desk.choose()).key).toEqual(made.key);
+    expect(desk.site.vault.detail(cakId)?.version.tags).toMatchObject({ owner: "ops" });
+    expect(await desk.name(cakId, cknId)).toEqual({ ...made, did: "nothing" });
+    expect(await desk.findings()).toEqual([undefined, undefined]);
+  });
+
+  const bad: readonly (readonly [string, string, string, string, string])[] = [
+    ["a short CAK", hex("5", 48), hex("C"), "vault.malformedKey", "not full-length"],
+    ["a CAK for another suite", hex("5", 32), hex("C"), "vault.malformedKey", "16 octets where"],
+    ["a CAK with a line feed", `${hex("5")}\n`, hex("C"), "vault.malformedKey", "65 characters"],
+    ["a CAK that is no hexadecimal", hex("x"), hex("C"), "vault.malformedKey", "not full-length"],
+    ["a short CKN", hex("5"), hex("C", 8), "vault.malformedKey", "holds 8 digits"],
+    ["a CKN that is no hexadecimal", hex("5"), hex("y"), "vault.malformedKey", "no hexadecimal"],
+  ];
+  it.each(bad)("are no pair with %s", async (_name, cak, ckn, code, text) => {
+    const desk = new Desktop();
+    const error = await refused(desk.pair(cak, ckn));
+    expect(error).toMatchObject({ code, effect: "none" });
+    expect(error.message).toContain(text);
+    expect(JSON.stringify([error.message, error.where, error.next])).not.toContain(hex("5", 20));
+    expect(desk.site.vault.versions(primary.key.cak).at(-1)?.tags).toEqual({});
+  });
+
+  it("are no pair with a CKN that names a CAK already, of any link", async () => {
+    const desk = new Desktop();
+    for (const link of both) {
+      const { key } = await desk.choose(link);
+      const error = await refused(desk.pair(hex("5"), key.ckn));
+      expect(error).toMatchObject({ code: "vault.reusedCkn", effect: "none" });
+    }
+  });
+
+  it("are no pair with a CAK that another link has", async () => {
+    const desk = new Desktop();
+    const { key } = await desk.choose(secondary);
+    const error = await refused(desk.pair(desk.value(key.cakSecretId), hex("C")));
+    expect(error).toMatchObject({ code: "vault.reusedCkn", effect: "none" });
+    expect(error.message).toContain("the same CAK stands in another version");
+  });
+
+  it("are no pair where the CAK was paired otherwise, is not the newest, or is gone", async () => {
+    const desk = new Desktop();
+    const cakId = desk.put(primary.key.cak, hex("5"), { [pairTag]: hex("D") });
+    const cknId = desk.put(primary.key.ckn, hex("C"));
+    expect((await refused(desk.name(cakId, cknId))).message).toContain("paired with another");
+    const newer = desk.put(primary.key.cak, hex("6"));
+    expect((await refused(desk.name(cakId, cknId))).message).toContain("a newer version");
+    desk.site.vault.setEnabled(newer, false);
+    expect((await refused(desk.name(newer, cknId))).message).toContain("is disabled");
+    expect((await refused(desk.name(`x/${hex("0", 32)}`, cknId))).message).toContain("no such");
+    const pasted = await refused(desk.name(`x/${hex("5")}`, cknId));
+    expect(pasted.message).not.toContain(hex("5", 20));
+  });
+});
+
+describe("the check", () => {
+  const cases: readonly (readonly [string, (desk: Desktop) => unknown, readonly unknown[]])[] = [
+    ["two links with one CAK", (desk) => twins(desk), ["vault.reusedCkn", "vault.reusedCkn"]],
+    [
+      "a pair in lower case",
+      (desk) => {
+        desk.put(primary.key.ckn, hex("c"));
+        desk.put(primary.key.cak, hex("a"), { [pairTag]: hex("c"), [generationTag]: "9" });
+      },
+      ["key-lower-case", undefined],
+    ],
+    [
+      "a version that ends soon",
+      (desk) => {
+        const id = desk.site.vault.pairs(primary.key).at(-1)?.cakSecretId ?? "";
+        const expires = (desk.site.clock.wall() + 86_400_000) as WallTime;
+        desk.site.vault.update(id, { expires });
+      },
+      ["key-expiring", undefined],
+    ],
+    [
+      "a vault that denies",
+      (desk) => desk.site.vault.setFault("denied", true),
+      ["vault.denied", "vault.denied"],
+    ],
+  ];
+  it.each(cases)("finds %s", async (_name, spoil, codes) => {
+    const desk = new Desktop();
+    spoil(desk);
+    expect(await desk.findings()).toEqual(codes);
+  });
+
+  it("finds a pair that is older than what the link has run on", async () => {
+    const desk = new Desktop();
+    const { key, generation, created } = await desk.choose();
+    const binding: Binding = {
+      ...{ key, created, since: created, settings: primary.settings },
+      ...{ intent: 1, how: "rotated", generation: (generation ?? 0) + 3 },
+    };
+    const parts = { ...desk.parts, bound: () => binding, now: desk.site.clock.wall() };
+    const { checks } = await desk.run(surveyKeys(parts, [primary], never));
+    const [check] = checks;
+    expect(check?.finding?.text).toContain("an older key was put back");
+  });
+});
+
+function twins(desk: Desktop): void {
+  const [one] = desk.site.vault.pairs(primary.key);
+  const value = desk.value(one?.cakSecretId ?? "");
+  const ckn = hex("E") as Ckn;
+  desk.put(secondary.key.ckn, ckn);
+  desk.put(secondary.key.cak, value, { [pairTag]: ckn, [generationTag]: "9" });
+}

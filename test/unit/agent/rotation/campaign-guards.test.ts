@@ -1,0 +1,287 @@
+// What must hold on the very look before each effect: all of it, and each without which none runs.
+
+import { describe, expect, it } from "vitest";
+import {
+  type ActionKind,
+  actionKinds,
+  type Campaign,
+  entryOf,
+  type Facts,
+} from "#agent/model/campaign.ts";
+import { guards } from "#agent/rotation/guards.ts";
+import {
+  blind,
+  calm,
+  campaignOf,
+  held,
+  manual,
+  port,
+  refusedKey,
+  valid,
+  waiting,
+  windowShut,
+} from "../../kit/campaign-kit.ts";
+
+interface Scene {
+  readonly kind?: Campaign["kind"];
+  readonly overlap?: Campaign["links"][number]["overlap"];
+  readonly marks?: Partial<Campaign>;
+  readonly facts?: Partial<Facts>;
+}
+
+/** The guards of the action that do not hold. */
+function missing(action: ActionKind, scene: Scene): readonly string[] {
+  const { kind = "rotate", overlap = "keychain", marks, facts } = scene;
+  const campaign = campaignOf("switching", { kind, ...marks }, overlap);
+  const seen = { ...calm, ...facts };
+  const context = { campaign, link: entryOf(campaign), facts: seen, port: seen.port };
+  return guards[action].filter(({ holds }) => !holds(context)).map(({ name }) => name);
+}
+
+const bbm = "breakBeforeMake" as const;
+const drained = { drained: held };
+const undrained = { drained: waiting };
+const lost = { sibling: "lost" } as const;
+const both = { keys: "both" } as const;
+const staged = port({ ...both, pending: "ours" });
+const gone = { keys: "new", carriedBy: "nothing" } as const;
+const proven = { ...drained, proof: held, far: "new" } as const;
+
+/** All that each effect needs. */
+const ready: Readonly<Record<ActionKind, Scene>> = {
+  drain: {},
+  restore: { facts: port({ drain: "on" }) },
+  stage: { facts: drained },
+  add: { facts: { far: "new" } },
+  confirm: { facts: port({ pending: "ours" }) },
+  rollBack: { facts: port({ ...both, pending: "ours" }) },
+  prepare: { overlap: bbm },
+  prepareBack: { overlap: bbm, facts: port(gone) },
+  putNew: { facts: { ...port(both), ...drained } },
+  putOld: { facts: { ...port(both), ...drained, far: "new" } },
+  promote: { facts: { ...port(both), ...proven } },
+  removeOld: { facts: { ...port(both), ...proven } },
+  removeNew: { facts: { ...port(both), ...drained, oldProof: held } },
+  replace: { overlap: bbm, facts: { ...port({ carriedBy: "nothing" }), ...valid, far: "new" } },
+  replaceBack: { overlap: bbm, facts: { ...port(gone), ...valid } },
+  rekeySak: { facts: { ...port({ keys: "new" }), ...proven } },
+  open: { marks: { shut: true }, facts: port({ admin: "down" }) },
+  probe: {},
+};
+
+describe("an effect may run", () => {
+  it.each(actionKinds)("with all that %s needs", (action) => {
+    expect(missing(action, ready[action])).toEqual([]);
+  });
+
+  /** Where there is more than one way. */
+  const others: readonly (readonly [ActionKind, string, Scene])[] = [
+    [
+      "stage",
+      "with a far end that is the same under both",
+      { facts: { ...drained, far: "either" } },
+    ],
+    [
+      "add",
+      "by shutting a dark port, whatever else",
+      {
+        facts: {
+          ...port({ carriedBy: "nothing" }),
+          ...{ far: "new", shutsFirst: true },
+          ...undrained,
+        },
+      },
+    ],
+    [
+      "add",
+      "by shutting a drained port that works",
+      { facts: { far: "new", shutsFirst: true, ...drained } },
+    ],
+    ["add", "once the far end was told", { marks: { told: true }, facts: drained }],
+    ["rollBack", "under both", { facts: { ...staged, far: "either" } }],
+    ["rollBack", "unread", { facts: { ...staged, far: "unknown" } }],
+    ["putNew", "with a valid replacement", { overlap: bbm, facts: { ...valid, ...drained } }],
+    ["putOld", "with one key", { overlap: bbm, facts: { ...port(gone), far: "failed" } }],
+    [
+      "putOld",
+      "of a dark link, whatever else",
+      { facts: { ...port({ ...both, carriedBy: "nothing" }), ...lost, far: "new" } },
+    ],
+    [
+      "replace",
+      "with nothing to do for the far end",
+      { overlap: bbm, facts: { ...valid, ...drained, far: "either" } },
+    ],
+    [
+      "replaceBack",
+      "with nothing to do for the far end",
+      { overlap: bbm, facts: { ...port({ keys: "new" }), ...valid, ...drained, far: "either" } },
+    ],
+  ];
+  it.each(others)("as %s does %s", (action, _name, scene) => {
+    expect(missing(action, scene)).toEqual([]);
+  });
+});
+
+const quiet = "nothing is pending on the device";
+const gates = "every gate is open";
+const isDrained = "the link is drained";
+const oldAlone = "the port holds the old key alone";
+const newAlone = "the port holds the new key alone";
+const bothKeys = "the port holds both keys";
+const byOld = "the link is secured by the old key";
+const oneKey = "the router holds one key";
+const twoKeys = "the router can hold both keys";
+const oldExists = "there is an old key to go back to";
+const farWritten = "the far end is ours to write";
+const isProven = "the new key is proven";
+const validated = "the change waits, valid, on the candidate";
+const farOld = "the far end is on old";
+const followsNew = "the far end is on new and the link has left its other state";
+const followsOld = "the far end is on old and the link has left its other state";
+const told = "the far end is on new, or told with every gate open";
+const mayShut = "a port that is shut for it carries nothing, or may be taken";
+const lossless = "nothing is lost by it";
+const isReady = "the router is ready for it";
+const settled = "the far end is settled";
+const unreadOrOld = "the far end is on old, or unreadable";
+
+/** One thing changed, and the guard that it breaks. */
+type Spoil = readonly [action: ActionKind, change: Scene, guard: string];
+
+const spoils: readonly Spoil[] = [
+  ["drain", { facts: lost }, "the sibling carries"],
+  ["drain", { facts: port({ pending: "foreign" }) }, quiet],
+  ["restore", { facts: port({}) }, "the link is drained by us"],
+  ["restore", { facts: port({ drain: "on", pending: "ours" }) }, quiet],
+  ["stage", { overlap: bbm }, twoKeys],
+  ["stage", { facts: { ...drained, ...windowShut } }, gates],
+  ["stage", { facts: undrained }, isDrained],
+  ["stage", { facts: { ...drained, ...port({ pending: "ours" }) } }, quiet],
+  ["stage", { facts: { ...drained, ...port(both) } }, oldAlone],
+  ["stage", { facts: { ...drained, far: "failed" } }, "the far end is settled on old"],
+  ["stage", { facts: { ...drained, ...port({ carriedBy: "nothing" }) } }, byOld],
+  ["stage", { marks: { told: true } }, "the far end was never told"],
+  ["add", { overlap: bbm }, twoKeys],
+  ["add", { facts: { far: "new", ...port({ pending: "foreign" }) } }, quiet],
+  ["add", { facts: { far: "new", ...port({ keys: "new" }) } }, oldAlone],
+  ["add", { facts: drained }, told],
+  ["add", { marks: { told: true }, facts: { ...drained, ...windowShut } }, told],
+  ["add", { marks: { told: true }, facts: undrained }, told],
+  ["add", { facts: { far: "new", shutsFirst: true, ...undrained } }, mayShut],
+  ["add", { facts: { far: "new", shutsFirst: true, ...drained, ...windowShut } }, mayShut],
+  ["confirm", { facts: port({ pending: "foreign" }) }, "the pending commit is ours"],
+  ["rollBack", { facts: port(both) }, "the pending commit is ours"],
+  ["rollBack", { facts: port({ pending: "ours" }) }, bothKeys],
+  ["rollBack", { facts: port({ ...both, pending: "ours", carriedBy: "nothing" }) }, byOld],
+  ["rollBack", { marks: { told: true }, facts: staged }, "the far end was never told"],
+  ["rollBack", { facts: { ...staged, far: "other" } }, unreadOrOld],
+  ["prepare", { overlap: "fallback" }, oneKey],
+  ["prepare", { facts: port({ pending: "foreign" }) }, quiet],
+  ["prepare", { facts: port({ keys: "new" }) }, oldAlone],
+  ["prepareBack", { overlap: "fallback" }, oneKey],
+  ["prepareBack", { facts: port({ ...gone, pending: "foreign" }) }, quiet],
+  ["prepareBack", { facts: port({}) }, newAlone],
+  ["prepareBack", { kind: "enrol" }, oldExists],
+  ["putNew", { facts: { ...port(both), ...drained, ...manual } }, farWritten],
+  ["putNew", { facts: { ...port(both), ...drained, ...windowShut } }, gates],
+  ["putNew", { facts: { ...port(both), ...undrained } }, isDrained],
+  ["putNew", { facts: { ...port(both), ...drained, far: "either" } }, farOld],
+  ["putNew", { facts: { ...port({}), ...drained } }, isReady],
+  ["putNew", { overlap: bbm, facts: { ...port({}), ...drained } }, isReady],
+  ["putNew", { overlap: bbm, facts: { ...port(gone), ...drained, ...valid } }, isReady],
+  ...(["new", "both"] as const).map((mayLose): Spoil => {
+    const facts = { ...port(both), ...drained, mayLose };
+    return ["putNew", { facts }, "no late change of ours takes the new key"];
+  }),
+  ...(["old", "both"] as const).map((mayLose): Spoil => {
+    const facts = { ...port(both), ...drained, far: "new", mayLose } as const;
+    return ["putOld", { facts }, "no late change of ours takes the old key"];
+  }),
+  ["putOld", { facts: { ...port(both), ...drained, ...manual, far: "new" } }, farWritten],
+  ["putOld", { kind: "enrol" }, oldExists],
+  ["putOld", { facts: { ...port({ ...both, pending: "ours" }), ...drained, far: "new" } }, quiet],
+  [
+    "putOld",
+    { facts: { ...port({ keys: "new" }), ...drained } },
+    "the old key waits on the router",
+  ],
+  ["putOld", { facts: { ...port(both), ...drained, far: "updating" } }, settled],
+  ["putOld", { facts: { ...port(both), ...drained, far: "unknown" } }, settled],
+  ["putOld", { facts: { ...port(both), ...drained, ...lost, far: "new" } }, lossless],
+  ["putOld", { facts: { ...port(both), ...undrained, far: "new" } }, lossless],
+  ...(["promote", "removeOld"] as const).flatMap((action): readonly Spoil[] => [
+    [action, { facts: { ...port(both), ...proven, ...windowShut } }, gates],
+    [action, { facts: { ...port(both), ...proven, ...undrained } }, isDrained],
+    [action, { facts: { ...port({ keys: "new" }), ...proven } }, bothKeys],
+    [action, { facts: { ...port(both), ...proven, proof: waiting } }, isProven],
+  ]),
+  ["removeNew", { facts: { ...port(both), ...drained, oldProof: held, ...windowShut } }, gates],
+  ["removeNew", { facts: { ...port(both), ...undrained, oldProof: held } }, isDrained],
+  ["removeNew", { facts: { ...port({}), ...drained, oldProof: held } }, bothKeys],
+  [
+    "removeNew",
+    { facts: { ...port({ ...both, carriedBy: "new" }), ...drained, oldProof: held } },
+    byOld,
+  ],
+  ["removeNew", { facts: { ...port(both), ...drained } }, "the old key is proven"],
+  ["removeNew", { facts: { ...port(both), ...drained, oldProof: held, far: "either" } }, farOld],
+  ["replace", { overlap: "keychain" }, oneKey],
+  [
+    "replace",
+    { facts: { ...port({ carriedBy: "nothing", pending: "foreign" }), ...valid, far: "new" } },
+    quiet,
+  ],
+  ["replace", { facts: { ...port(gone), ...valid, far: "new" } }, oldAlone],
+  [
+    "replace",
+    { facts: { ...port({ carriedBy: "nothing" }), ...refusedKey, far: "new" } },
+    validated,
+  ],
+  ["replace", { facts: { ...port({}), ...valid, far: "new" } }, followsNew],
+  ["replace", { facts: { ...port({ carriedBy: "nothing" }), ...valid, ...drained } }, followsNew],
+  ["replace", { facts: { ...valid, ...drained, ...windowShut, far: "either" } }, followsNew],
+  ["replace", { facts: { ...valid, ...undrained, far: "either" } }, followsNew],
+  ["replaceBack", { overlap: "keychain" }, oneKey],
+  ["replaceBack", { facts: { ...port({ ...gone, pending: "foreign" }), ...valid } }, quiet],
+  ["replaceBack", { facts: { ...port({}), ...valid } }, newAlone],
+  ["replaceBack", { kind: "enrol" }, oldExists],
+  ["replaceBack", { facts: port(gone) }, validated],
+  ["replaceBack", { facts: { ...port({ ...gone, carriedBy: "new" }), ...valid } }, followsOld],
+  ["replaceBack", { facts: { ...port(gone), ...valid, ...drained, far: "new" } }, followsOld],
+  ["rekeySak", { facts: { ...port({ keys: "new" }), ...proven, ...windowShut } }, gates],
+  ["rekeySak", { facts: { ...port({ keys: "new" }), ...proven, ...undrained } }, isDrained],
+  ["rekeySak", { facts: { ...port(both), ...proven } }, newAlone],
+  ["rekeySak", { facts: { ...port({ keys: "new" }), ...proven, proof: waiting } }, isProven],
+  ["open", { marks: {} }, "it was shut for a key change"],
+  ["open", { facts: port({ admin: "up" }) }, "it was shut for a key change"],
+  ["open", { facts: port({ admin: "down", pending: "ours" }) }, quiet],
+];
+
+describe("an effect may not run", () => {
+  const cells = spoils.map(([action, change, guard]) => {
+    return [action, guard, JSON.stringify(change), change] as const;
+  });
+  it.each(cells)("%s unless %s (%s)", (action, guard, _shown, change) => {
+    expect(missing(action, { ...ready[action], ...change })).toEqual([guard]);
+  });
+
+  it("where the router cannot be read, but for a probe", () => {
+    for (const action of actionKinds.filter((each) => each !== "probe")) {
+      expect(missing(action, { ...ready[action], facts: blind }), action).not.toEqual([]);
+    }
+    expect(missing("prepare", { overlap: bbm, facts: blind })).toEqual([quiet, oldAlone]);
+    const put = { ...blind, ...valid, ...drained };
+    expect(missing("putNew", { overlap: bbm, facts: put })).toEqual([isReady]);
+  });
+
+  it("names every guard of every action as needed", () => {
+    for (const action of actionKinds) {
+      const named = new Set(spoils.filter(([each]) => each === action).map(([, , guard]) => guard));
+      expect([action, [...named].toSorted()]).toEqual([
+        action,
+        guards[action].map(({ name }) => name).toSorted(),
+      ]);
+    }
+  });
+});

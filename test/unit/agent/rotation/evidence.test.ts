@@ -1,0 +1,411 @@
+// Proof of a key, quiet before a change, carrying after it: what holds without a gap.
+
+import { describe, expect, it } from "vitest";
+import type { CampaignLink, Evidence } from "#agent/model/campaign.ts";
+import type { LinkView } from "#agent/model/link-view.ts";
+import {
+  advanceProof,
+  advanceQuiet,
+  advanceSteady,
+  drainedOf,
+  type Proven,
+  proofOf,
+  provenNew,
+  provenOld,
+  type QuietRun,
+  type Run,
+  stagedEvidence,
+  steadyGap,
+  steadyOf,
+} from "#agent/rotation/evidence.ts";
+import { known, type MacsecPort, type Reading, unknown } from "#hal/model.ts";
+import { calmPort, campaignOf, keyOne } from "../../kit/campaign-kit.ts";
+import { ckn } from "../../kit/site-bench.ts";
+import {
+  at,
+  clearPort,
+  desired,
+  drainedRouting,
+  frames,
+  link,
+  peerOn,
+  routing,
+  securedPort,
+  session,
+  settings,
+  stateOf,
+  viewOf,
+} from "../../kit/view-kit.ts";
+
+const now = at(0);
+const unread = unknown("queryFailed", now);
+const weak = <T>(value: T): Reading<T> => ({ kind: "known", value, at: now, weak: true });
+const wanted: Proven = { which: "new", key: keyOne, settings: link.settings, keepsKey: false };
+
+describe("the proof of a key (P3)", () => {
+  const rotation = desired.rotation;
+  const good = (over: Partial<MacsecPort> = {}): LinkView =>
+    viewOf(stateOf(securedPort(over)), { peer: peerOn() });
+  const counted = (rxOk: bigint, txProtected: bigint, over = {}): Partial<MacsecPort> => ({
+    frames: known({ ...frames, rxOk, txProtected, ...over }, now),
+  });
+  const proofAfter = (first: LinkView, then: LinkView, ms: number): Evidence => {
+    const still = advanceProof(undefined, good(counted(990n, 990n)), wanted, "new", at(0));
+    const run = advanceProof(still, first, wanted, "new", at(0));
+    const next = advanceProof(run, then, wanted, "new", at(ms));
+    return proofOf(next, then, rotation, at(ms));
+  };
+
+  // A router told frames of half a minute at once, most of them of the other key.
+  it("counts from where counters first move, each direction for itself", () => {
+    const ms = rotation.settleMs;
+    const looks = (...counts: readonly (readonly [bigint, bigint])[]): Evidence => {
+      let run: Run | undefined;
+      let view = good();
+      for (const [rx, tx] of counts) {
+        view = good(counted(rx, tx));
+        run = advanceProof(run, view, wanted, "new", at(run === undefined ? 0 : ms));
+      }
+      return proofOf(run, view, rotation, at(ms));
+    };
+    const more = (text: string) => ({ kind: "waiting", text: expect.stringContaining(text) });
+    expect(looks([0n, 0n], [500n, 500n])).toEqual(more("20 more protected frames in the receive"));
+    expect(looks([0n, 0n], [500n, 500n], [520n, 519n])).toEqual(more("1 more protected frames in"));
+    expect(looks([0n, 0n], [500n, 500n], [520n, 520n])).toEqual({ kind: "held" });
+    expect(looks([0n, 0n], [0n, 500n], [500n, 600n])).toEqual(more("in the receive"));
+    expect(looks([0n, 0n], [0n, 500n], [500n, 600n], [519n, 600n])).toEqual(more("1 more"));
+    expect(looks([0n, 0n], [500n, 0n], [600n, 500n])).toEqual(
+      more("20 more protected frames in the t"),
+    );
+  });
+
+  it("holds after the settle time with enough frames both ways", () => {
+    const later = good(counted(1_020n, 1_020n));
+    expect(proofAfter(good(), later, rotation.settleMs)).toEqual({ kind: "held" });
+    expect(proofAfter(good(), later, rotation.settleMs - 1)).toMatchObject({ kind: "waiting" });
+  });
+
+  const lacks: readonly (readonly [string, Partial<MacsecPort>, string])[] = [
+    [
+      "frames in the receive direction",
+      counted(1_019n, 1_020n),
+      "1 more protected frames in the receive",
+    ],
+    [
+      "frames in the transmit direction",
+      counted(1_020n, 1_010n),
+      "10 more protected frames in the transmit",
+    ],
+    [
+      "a secured port",
+      { session: known({ ...session, controlledPort: "blocked" }, now) },
+      "blocked",
+    ],
+    [
+      "the right principal key",
+      { session: known({ ...session, principalCkn: ckn("f") }, now) },
+      "not the principal",
+    ],
+    ["a live peer", { session: known({ ...session, livePeers: 0 }, now) }, "0 live peers"],
+    [
+      "only one live peer",
+      { session: known({ ...session, livePeers: 2, respondedPeers: 2 }, now) },
+      "2 live peers",
+    ],
+    [
+      "a peer that responded",
+      { session: known({ ...session, respondedPeers: 0 }, now) },
+      "not installed",
+    ],
+    ["a SAK in use", { session: known({ ...session, latestSak: undefined }, now) }, "not in use"],
+    [
+      "a SAK in use both ways",
+      {
+        session: known(
+          { ...session, latestSak: { an: 0, keyId: "a/1", receive: true, transmit: false } },
+          now,
+        ),
+      },
+      "both directions",
+    ],
+    ["the wanted suite", { liveSuite: known("gcm-aes-128", now) }, "gcm-aes-128"],
+    [
+      "must-secure",
+      { settings: known({ ...settings, policy: "shouldSecure" }, now) },
+      "must-secure",
+    ],
+    ["counters", { frames: unread }, "counters cannot be read"],
+    ["strong counters", { frames: weak(frames) }, "counters cannot be read"],
+    ["a readable session", { session: unread }, "cannot be read"],
+    ["steady rxNotValid", counted(2_000n, 2_000n, { rxNotValid: 1n }), "rxNotValid"],
+    ["steady rxClear", counted(2_000n, 2_000n, { rxClear: 1n }), "rxClear"],
+    ["counters that only rise", counted(10n, 2_000n), "reset"],
+  ];
+  it.each(lacks)("waits without %s", (_name, over, text) => {
+    const evidence = proofAfter(good(), good(over), rotation.settleMs);
+    expect(evidence).toMatchObject({ kind: "waiting", text: expect.stringContaining(text) });
+  });
+
+  it.each(["old", "other", "updating", "failed", "unknown"] as const)(
+    "waits while the far end is %s",
+    (far) => {
+      const run = advanceProof(undefined, good(), wanted, far, now);
+      expect(proofOf(run, good(), rotation, now)).toMatchObject({ text: `the far end is ${far}` });
+    },
+  );
+
+  const looked = (over: Partial<MacsecPort>, proven = wanted): Evidence => {
+    const run = advanceProof(undefined, good(over), proven, "new", now);
+    return proofOf(run, good(over), rotation, now);
+  };
+
+  it("says what it lacks where it was never seen, or not as it is now", () => {
+    expect(proofOf(undefined, good(), rotation, now)).toMatchObject({ text: "no look yet" });
+    const run = advanceProof(undefined, good(), wanted, "new", now);
+    const gone = "the frame counters cannot be read";
+    expect(proofOf(run, good({ frames: unread }), rotation, now)).toMatchObject({ text: gone });
+    const bare: Run = { since: now, frames: undefined, broken: undefined };
+    expect(proofOf(bare, good(), rotation, now)).toMatchObject({ text: gone });
+    const away = advanceProof(run, viewOf(undefined), wanted, "new", now);
+    expect(away.broken).toBe("the router cannot be read");
+    expect(looked({ liveSuite: unread })).toMatchObject({
+      text: expect.stringMatching(/has no known suite/),
+    });
+    expect(looked({ settings: unread })).toMatchObject({ text: "the port is not must-secure" });
+    expect(looked({ settings: known(undefined, now) })).toMatchObject({
+      text: expect.stringMatching(/must-secure/),
+    });
+  });
+
+  it("says how long it must still last once everything is there", () => {
+    const later = good(counted(1_020n, 1_020n));
+    expect(proofAfter(good(), later, rotation.settleMs - 1_500)).toEqual({
+      kind: "waiting",
+      text: "the key works; 2 s more to be sure",
+    });
+  });
+
+  it("of a change wants its settings on the port as well, and of a rotation does not", () => {
+    const change = { ...wanted, keepsKey: true };
+    const sci = { settings: known({ ...settings, includeSci: false }, now) };
+    expect(looked(sci, change)).toEqual({
+      kind: "waiting",
+      text: "includeSci is false and not true",
+    });
+    expect(looked({}, change)).toMatchObject({
+      text: expect.stringMatching(/more protected frames/),
+    });
+    expect(looked(sci)).toMatchObject({ text: expect.stringMatching(/more protected frames/) });
+  });
+
+  it("is content with a far end that has nothing to do", () => {
+    const run = advanceProof(undefined, good(), wanted, "either", now);
+    expect(run.broken).toBeUndefined();
+  });
+
+  it("is broken by either counter that falls, and by none that nobody counts", () => {
+    for (const over of [counted(999n, 1_000n), counted(1_000n, 999n)]) {
+      const run = advanceProof(undefined, good(), wanted, "new", now);
+      expect(advanceProof(run, good(over), wanted, "new", now).broken).toBe("counters were reset");
+    }
+    const rxClear = (count: bigint | undefined) =>
+      good(counted(1_000n, 1_000n, { rxClear: count }));
+    for (const [before, after] of [
+      [undefined, 5n],
+      [5n, undefined],
+      [5n, 5n],
+    ] as const) {
+      const run = advanceProof(undefined, rxClear(before), wanted, "new", now);
+      expect(advanceProof(run, rxClear(after), wanted, "new", now).broken).toBeUndefined();
+    }
+  });
+
+  it("begins again after a bad look, from the counters of that look", () => {
+    const bad = good(counted(2_000n, 2_000n, { rxNotValid: 3n }));
+    const clean = good(counted(3_000n, 3_000n, { rxNotValid: 3n }));
+    let run = advanceProof(undefined, good(), wanted, "new", at(0));
+    run = advanceProof(run, bad, wanted, "new", at(1_000));
+    expect(proofOf(run, bad, rotation, at(1_000))).toMatchObject({
+      text: expect.stringMatching(/rxNotValid/),
+    });
+    run = advanceProof(run, clean, wanted, "new", at(2_000));
+    expect(proofOf(run, clean, rotation, at(2_000 + rotation.settleMs)).kind).toBe("waiting");
+    const moves = good(counted(3_001n, 3_001n, { rxNotValid: 3n }));
+    run = advanceProof(run, moves, wanted, "new", at(3_000));
+    const later = good(counted(4_000n, 4_000n, { rxNotValid: 3n }));
+    run = advanceProof(run, later, wanted, "new", at(2_000 + rotation.settleMs));
+    expect(proofOf(run, later, rotation, at(2_000 + rotation.settleMs))).toEqual({ kind: "held" });
+  });
+
+  it("begins again after a gap", () => {
+    let run: Run | undefined = advanceProof(undefined, good(), wanted, "new", at(0));
+    run = advanceProof(run, viewOf(undefined), wanted, "new", at(5_000));
+    const later = good(counted(9_000n, 9_000n));
+    run = advanceProof(run, later, wanted, "new", at(6_000));
+    expect(proofOf(run, later, rotation, at(6_000 + rotation.settleMs)).kind).toBe("waiting");
+  });
+});
+
+describe("the keys of a campaign", () => {
+  const [first] = campaignOf("proving", { kind: "rotate" }).links;
+  if (first?.old === undefined) throw new Error("a rotation has an old key");
+  const entry: CampaignLink = first;
+
+  it("are proven with their settings, each by its name", () => {
+    expect(provenNew(entry)).toEqual({ which: "new", ...entry.new, keepsKey: false });
+    expect(provenOld(entry)).toEqual({ which: "old", ...entry.old, keepsKey: false });
+  });
+
+  it("are one key in a change, and an enrolment has no old one", () => {
+    const change = { ...entry, old: entry.new };
+    expect([provenNew(change).keepsKey, provenOld(change)?.keepsKey]).toEqual([true, true]);
+    const enrol = { ...entry, old: undefined };
+    expect([provenNew(enrol).keepsKey, provenOld(enrol)]).toEqual([false, undefined]);
+  });
+});
+
+describe("drained", () => {
+  const slow = { rxPps: 99, txPps: 99, rxBps: 1e4, txBps: 1e4, lineBps: 1e11 };
+  const quiet = (over: Partial<MacsecPort> = {}, routes = drainedRouting): LinkView =>
+    viewOf(
+      stateOf(clearPort({ rate: known(slow, now), ...over }), { routing: known(routes, now) }),
+    );
+  const samples = (view: LinkView, times: readonly number[]): Evidence => {
+    let run: QuietRun | undefined;
+    for (const time of times) run = advanceQuiet(run, view, 10_000, at(time));
+    return drainedOf(run, 3);
+  };
+
+  it("takes three samples, ten seconds apart", () => {
+    expect(samples(quiet(), [0, 10_000, 20_000])).toEqual({ kind: "held" });
+    expect(samples(quiet(), [0, 5_000, 9_999, 20_000])).toEqual({
+      kind: "waiting",
+      text: "quiet in 2 of 3 samples",
+    });
+    expect(samples(quiet(), [])).toEqual({ kind: "waiting", text: "no look yet" });
+  });
+
+  it("counts the time from the last sample that counted", () => {
+    expect(samples(quiet(), [10_000, 15_000, 20_000]).kind).toBe("waiting");
+    expect(samples(quiet(), [10_000, 20_000, 30_000])).toEqual({ kind: "held" });
+  });
+
+  it("begins anew after noise, at once", () => {
+    let run: QuietRun | undefined;
+    run = advanceQuiet(run, viewOf(undefined), 10_000, at(0));
+    run = advanceQuiet(run, quiet(), 10_000, at(1_000));
+    expect(run).toMatchObject({ samples: 1, lastAt: 1_000 });
+    run = advanceQuiet(run, quiet(), 10_000, at(11_000));
+    expect(drainedOf(run, 3)).toMatchObject({ text: "quiet in 2 of 3 samples" });
+    run = advanceQuiet(run, viewOf(undefined), 10_000, at(12_000));
+    expect(drainedOf(run, 3)).toMatchObject({ text: "rate and routes cannot be read" });
+  });
+
+  it("minds no route that is elsewhere, or not the best", () => {
+    const prefix = "10.0.0.0/8";
+    const here = { kind: "port", port: link.port } as const;
+    const routes = [
+      { prefix, via: here, best: false },
+      { prefix, via: { kind: "port", port: "et-9" }, best: true },
+      { prefix, via: { kind: "tunnel", name: link.port }, best: true },
+    ] as const;
+    expect(samples(quiet({}, { ...drainedRouting, routes }), [0, 10_000, 20_000])).toEqual({
+      kind: "held",
+    });
+  });
+
+  const noises: readonly (readonly [string, LinkView, string])[] = [
+    ["100 packets/s", quiet({ rate: known({ ...slow, rxPps: 100 }, now) }), "100 packets/s"],
+    ["1 % of the line", quiet({ rate: known({ ...slow, txBps: 1e9 }, now) }), "packets/s still"],
+    [
+      "a best path",
+      quiet({}, { ...drainedRouting, routes: routing.routes }),
+      "best path to 10.0.0.0/8",
+    ],
+    ["no drain in force", quiet({}, { ...drainedRouting, drains: [] }), "not in force"],
+    ["an unreadable rate", quiet({ rate: unread }), "cannot be read"],
+    [
+      "unreadable routes",
+      viewOf(stateOf(clearPort({ rate: known(slow, now) }), { routing: unread })),
+      "cannot be read",
+    ],
+    ["an unreadable router", viewOf(undefined), "cannot be read"],
+  ];
+  it.each(noises)("not with %s", (_name, view, text) => {
+    const evidence = samples(view, [0, 10_000, 20_000]);
+    expect(evidence).toMatchObject({ kind: "waiting", text: expect.stringContaining(text) });
+  });
+});
+
+describe("a staged key", () => {
+  const view = viewOf(stateOf(securedPort()));
+  const port = { ...calmPort, keys: "both" } as const;
+
+  it("changed nothing while both are there, old is in charge and no frame fails", () => {
+    expect(stagedEvidence(frames, view, port)).toEqual({ kind: "held" });
+    expect(stagedEvidence(undefined, view, port)).toEqual({ kind: "held" });
+  });
+
+  const gaps: readonly (readonly [string, Evidence, string])[] = [
+    ["one key only", stagedEvidence(frames, view, calmPort), "both keys"],
+    ["new in charge", stagedEvidence(frames, view, { ...port, carriedBy: "new" }), "in charge"],
+    ["an unread port", stagedEvidence(frames, view, undefined), "cannot be read"],
+    ["an unread router", stagedEvidence(frames, viewOf(undefined), undefined), "cannot be read"],
+    [
+      "unread counters",
+      stagedEvidence(frames, viewOf(stateOf(securedPort({ frames: unread }))), port),
+      "cannot be read",
+    ],
+    [
+      "failing frames",
+      stagedEvidence(
+        frames,
+        viewOf(stateOf(securedPort({ frames: known({ ...frames, rxNotValid: 9n }, now) }))),
+        port,
+      ),
+      "rxNotValid",
+    ],
+  ];
+  it.each(gaps)("is not sound with %s", (_name, evidence, text) => {
+    expect(evidence).toMatchObject({ kind: "waiting", text: expect.stringContaining(text) });
+  });
+});
+
+describe("carrying again", () => {
+  const view = viewOf(stateOf(clearPort()));
+  const gap = (over: Partial<typeof calmPort>, seen: LinkView = view): string | undefined =>
+    steadyGap(seen, { ...calmPort, ...over }, at(0));
+
+  it("has no gap on a calm link, and names each one", () => {
+    expect(gap({})).toBeUndefined();
+    expect(gap({ drain: "on" })).toContain("drained");
+    expect(gap({ carriedBy: "nothing" })).toContain("usable");
+    expect(steadyGap(view, undefined, at(0))).toContain("read");
+    const noBgp = viewOf(
+      stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
+    );
+    expect(gap({}, noBgp)).toContain("BGP");
+    const probe = { begunAt: at(4), at: at(5), sent: 5, answered: 0 };
+    expect(gap({}, { ...view, probe })).toContain("probes");
+    expect(gap({}, { ...view, probe: { ...probe, answered: 1 } })).toBeUndefined();
+    expect(steadyGap({ ...view, probe }, calmPort, at(5))).toContain("probes");
+    expect(steadyGap({ ...view, probe }, calmPort, at(6))).toBeUndefined();
+    expect(gap({}, viewOf(undefined))).toContain("read");
+  });
+
+  it("must last for the soak time, and begins again after a gap", () => {
+    let run: Run = advanceSteady(undefined, undefined, at(0));
+    expect(steadyOf(run, 10_000, at(2_500))).toEqual({
+      kind: "waiting",
+      text: "the link carries; 8 s more to be sure",
+    });
+    expect(steadyOf(advanceSteady(run, undefined, at(10_000)), 10_000, at(10_000)).kind).toBe(
+      "held",
+    );
+    run = advanceSteady(run, "BGP is not up on the link", at(11_000));
+    expect(steadyOf(run, 10_000, at(11_000))).toMatchObject({ text: "BGP is not up on the link" });
+    run = advanceSteady(run, undefined, at(12_000));
+    expect(steadyOf(run, 10_000, at(21_999)).kind).toBe("waiting");
+    expect(steadyOf(run, 10_000, at(22_000)).kind).toBe("held");
+  });
+});

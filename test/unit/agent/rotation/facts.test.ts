@@ -1,0 +1,405 @@
+// What a campaign may conclude from looks, and what it may not.
+
+import { describe, expect, it } from "vitest";
+import type { CampaignLink } from "#agent/model/campaign.ts";
+import { fresh, type LinkView, securedBy } from "#agent/model/link-view.ts";
+import { carries, farEndOf, portFacts } from "#agent/rotation/facts.ts";
+import type { PeerState } from "#hal/device.ts";
+import {
+  type DeviceState,
+  type KeyRef,
+  known,
+  type MacsecPort,
+  type MacsecSettings,
+  type Reading,
+  unknown,
+} from "#hal/model.ts";
+import { campaignOf, keyOne } from "../../kit/campaign-kit.ts";
+import { ckn } from "../../kit/site-bench.ts";
+import {
+  at,
+  clearPort,
+  desired,
+  drainedRouting,
+  link,
+  peerOff,
+  peerOn,
+  routing,
+  securedPort,
+  session,
+  settings,
+  stateOf,
+  viewOf,
+} from "../../kit/view-kit.ts";
+
+const now = at(0);
+const unread = unknown("queryFailed", now);
+const weak = <T>(value: T): Reading<T> => ({ kind: "known", value, at: now, weak: true });
+
+const entry = (kind: "enrol" | "rotate" | "change"): CampaignLink => {
+  const [first] = campaignOf("queued", { kind }).links;
+  if (first === undefined) throw new Error("a campaign has links");
+  const set = link.settings;
+  return {
+    ...first,
+    old: first.old === undefined ? undefined : { key: first.old.key, settings: set },
+    new: { key: keyOne, settings: set },
+  };
+};
+const enrol = entry("enrol");
+const rotate = entry("rotate");
+const change = entry("change");
+const oldKey = rotate.old?.key ?? keyOne;
+const quiet = {
+  moved: undefined,
+  pending: "none",
+  darkSince: undefined,
+  settleMs: 18_000,
+  now,
+} as const;
+const foreign = { ckn: ckn("f"), role: "primary" } as const;
+const ours = { ckn: keyOne.ckn, role: "primary" } as const;
+
+describe("the port", () => {
+  const cells: readonly (readonly [string, DeviceState | undefined, unknown])[] = [
+    ["clear with BGP up", stateOf(clearPort()), { keys: "old", carriedBy: "old", drain: "off" }],
+    ["under the new key", stateOf(securedPort()), { keys: "new", carriedBy: "new" }],
+    ["drained", stateOf(clearPort(), { routing: known(drainedRouting, now) }), { drain: "on" }],
+    ["with a commit pending", stateOf(clearPort(), {}, { commitPending: true }), { drain: "off" }],
+    ["with a foreign key", stateOf(securedPort({ keys: known([foreign], now) })), { keys: "else" }],
+    [
+      "with two keys",
+      stateOf(securedPort({ keys: known([ours, foreign], now) })),
+      { keys: "else" },
+    ],
+    [
+      "clear with BGP down",
+      stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
+      { carriedBy: "nothing" },
+    ],
+    [
+      "clear without link",
+      stateOf(clearPort({ linkUp: known(false, now) })),
+      { carriedBy: "nothing" },
+    ],
+    [
+      "must-secure without a key",
+      stateOf(clearPort({ settings: known(settings, now) })),
+      { keys: "old", carriedBy: "nothing" },
+    ],
+    [
+      "keyed, MKA blocked",
+      stateOf(securedPort({ session: known({ ...session, controlledPort: "blocked" }, now) })),
+      { carriedBy: "nothing" },
+    ],
+    [
+      "keyed, no live peer",
+      stateOf(securedPort({ session: known({ ...session, livePeers: 0 }, now) })),
+      { carriedBy: "nothing" },
+    ],
+    ["keys unreadable", stateOf(clearPort({ keys: unread })), undefined],
+    ["keys by weak evidence", stateOf(clearPort({ keys: weak([]) })), undefined],
+    ["routes unreadable", stateOf(clearPort(), { routing: unread }), undefined],
+    ["control plane unreadable", stateOf(clearPort(), { control: unread }), undefined],
+    ["no such port", stateOf(clearPort({ port: "et-9" })), undefined],
+    [
+      "keyed without settings",
+      stateOf(clearPort({ keys: known([foreign], now) })),
+      { keys: "else", carriedBy: "nothing" },
+    ],
+    [
+      "keyless, settings unreadable",
+      stateOf(clearPort({ settings: unread })),
+      { keys: "old", carriedBy: "nothing" },
+    ],
+    ["nothing at all", undefined, undefined],
+  ];
+  it.each(cells)("%s", (_name, state, facts) => {
+    const seen = portFacts(viewOf(state), enrol, quiet);
+    if (facts === undefined) expect(seen).toBeUndefined();
+    else expect(seen).toMatchObject(facts as object);
+  });
+
+  const probes: readonly (readonly [string, number, number, number | undefined, string])[] = [
+    ["unanswered after the far end moved", 20, 0, 10, "nothing"],
+    ["answered after it moved", 20, 5, 10, "old"],
+    ["unanswered before it moved", 5, 0, 10, "old"],
+    ["unanswered while it has not moved", 20, 0, undefined, "old"],
+  ];
+  it.each(probes)("probe %s", (_name, sentAt, answered, movedAt, carriedBy) => {
+    const probe = { begunAt: at(sentAt), at: at(sentAt), sent: 5, answered };
+    const moved = movedAt === undefined ? undefined : ({ at: at(movedAt), to: "new" } as const);
+    const view = viewOf(stateOf(clearPort()), { probe });
+    const seen = portFacts(view, enrol, { ...quiet, moved });
+    expect(seen?.carriedBy).toBe(carriedBy);
+  });
+
+  it("is dark for a moment, and for good after the settle time", () => {
+    const since = (ms: number | undefined) =>
+      portFacts(viewOf(stateOf(clearPort())), enrol, {
+        ...quiet,
+        darkSince: ms === undefined ? undefined : at(ms),
+        now: at(20_000),
+      })?.darkness;
+    expect([since(undefined), since(19_999), since(2_000)]).toEqual(["none", "brief", "lasting"]);
+  });
+
+  it("tells a port that is shut, and one whose state nobody knows, from an open one", () => {
+    const admin = (reading: MacsecPort["admin"]) =>
+      portFacts(viewOf(stateOf(clearPort({ admin: reading }))), enrol, quiet)?.admin;
+    expect(admin(known("up", now))).toBe("up");
+    expect(admin(known("down", now))).toBe("down");
+    expect(admin(unread)).toBe("down");
+  });
+});
+
+describe("the port of a rotation", () => {
+  const slot = (key: KeyRef, role: "primary" | "fallback" = "primary") => ({ ckn: key.ckn, role });
+  const before = { ckn: oldKey.ckn, role: "primary" } as const;
+  const byOld = known({ ...session, principalCkn: oldKey.ckn }, now);
+  const cells: readonly (readonly [string, Partial<MacsecPort>, object])[] = [
+    [
+      "old alone",
+      { keys: known([before], now), session: byOld },
+      { keys: "old", carriedBy: "old" },
+    ],
+    [
+      "both, old in charge",
+      { keys: known([before, slot(keyOne, "fallback")], now), session: byOld },
+      { keys: "both", carriedBy: "old", promoted: false },
+    ],
+    [
+      "both, new in charge and primary",
+      { keys: known([{ ...before, role: "fallback" }, slot(keyOne)], now) },
+      { keys: "both", carriedBy: "new", promoted: true },
+    ],
+    ["new alone", { keys: known([slot(keyOne)], now) }, { keys: "new", carriedBy: "new" }],
+    ["no key at all", { keys: known([], now) }, { keys: "else" }],
+    ["a third key", { keys: known([before, slot(keyOne), foreign], now) }, { keys: "else" }],
+    ["a foreign key beside old", { keys: known([before, foreign], now) }, { keys: "else" }],
+  ];
+  it.each(cells)("%s", (_name, over, facts) => {
+    const view = viewOf(stateOf(securedPort(over)));
+    expect(portFacts(view, rotate, quiet)).toMatchObject(facts);
+  });
+});
+
+describe("the port of a change", () => {
+  const to = { ...change.new.settings, keyServerPriority: 20 };
+  const entry = { ...change, new: { key: keyOne, settings: to } };
+  const cells: readonly (readonly [string, Partial<MacsecSettings>, object])[] = [
+    ["as before", {}, { keys: "old", carriedBy: "old" }],
+    ["as wanted", { keyServerPriority: 20 }, { keys: "new", carriedBy: "new" }],
+    ["as nobody wants it", { keyServerPriority: 30 }, { keys: "else" }],
+  ];
+  it.each([
+    ["another key", [foreign]],
+    ["another key beside its own", [ours, foreign]],
+    ["no key", []],
+  ] as const)("with %s is none of ours", (_name, keys) => {
+    const view = viewOf(stateOf(securedPort({ keys: known(keys, now) })));
+    expect(portFacts(view, entry, quiet)?.keys).toBe("else");
+  });
+
+  it.each([unread, known(undefined, now)])("with settings %j is none of ours", (seen) => {
+    const view = viewOf(stateOf(securedPort({ settings: seen })));
+    expect(portFacts(view, entry, quiet)?.keys).toBe("else");
+  });
+
+  it("that MKA does not secure is carried by nothing", () => {
+    const port = securedPort({ session: known({ ...session, livePeers: 0 }, now) });
+    expect(portFacts(viewOf(stateOf(port)), entry, quiet)?.carriedBy).toBe("nothing");
+  });
+
+  it("outlives its BGP while the two ends are not known to differ", () => {
+    const silent = { routing: known({ ...routing, sessions: [] }, now) };
+    const view = viewOf(stateOf(securedPort(), silent));
+    expect(portFacts(view, entry, quiet)?.carriedBy).toBe("old");
+    const moved = { at: now, to: "old" } as const;
+    expect(portFacts(view, entry, { ...quiet, moved })?.carriedBy).toBe("old");
+  });
+
+  it.each(cells)("%s", (_name, over, facts) => {
+    const seen = { ...change.new.settings, policy: "mustSecure", ...over } as const;
+    const view = viewOf(stateOf(securedPort({ settings: known(seen, now) })));
+    expect(portFacts(view, entry, quiet)).toMatchObject(facts);
+  });
+});
+
+// MKA stays content while the two ends differ in the SCI: on the way back the router kept its new
+// settings for ever.
+describe("a change whose far end went back to the old settings", () => {
+  const to = { ...change.new.settings, includeSci: !change.new.settings.includeSci };
+  const entry = { ...change, new: { key: keyOne, settings: to } };
+  const port = securedPort({ settings: known({ ...to, policy: "mustSecure" }, now) });
+  const moved = { at: now, to: "old" } as const;
+  const probe = { begunAt: now, at: now, sent: 25, answered: 0 };
+  const bgpDown = { routing: known({ ...routing, sessions: [] }, now) };
+  const cells: readonly (readonly [string, Parameters<typeof portFacts>[0], string])[] = [
+    ["is carried by the new ones as far as MKA knows", viewOf(stateOf(port)), "new"],
+    ["is dark once a probe is not answered", viewOf(stateOf(port), { probe }), "nothing"],
+    ["is dark once BGP is down", viewOf(stateOf(port, bgpDown)), "nothing"],
+  ];
+  it.each(cells)("%s", (_name, view, carriedBy) => {
+    expect(portFacts(view, entry, { ...quiet, moved })).toMatchObject({ keys: "new", carriedBy });
+  });
+});
+
+describe("the far end", () => {
+  const cells: readonly (readonly [string, PeerState | undefined, number, string])[] = [
+    ["off is old", peerOff, 100, "old"],
+    ["on the new ids is new", peerOn(), 100, "new"],
+    [
+      "another CAK is other",
+      peerOn({ ...keyOne, cakSecretId: "https://v/secrets/a/2" }),
+      100,
+      "other",
+    ],
+    [
+      "another CKN is other",
+      peerOn({ ...keyOne, cknSecretId: "https://v/secrets/b/2" }),
+      100,
+      "other",
+    ],
+    ["busy is updating", peerOn(keyOne, { provisioning: "updating" }), 100, "updating"],
+    ["failed is failed", peerOn(keyOne, { provisioning: "failed" }), 100, "failed"],
+    ["within the grace nothing is settled", peerOff, 99, "updating"],
+    ["failed within the grace neither", peerOn(keyOne, { provisioning: "failed" }), 99, "updating"],
+    ["unreadable is unknown", undefined, 100, "unknown"],
+  ];
+  it.each(cells)("%s", (_name, peer, time, far) => {
+    expect(farEndOf(peer, enrol, at(time), at(100))).toBe(far);
+  });
+});
+
+describe("the far end of a rotation and of a change", () => {
+  const off = { ...change.new.settings, includeSci: !change.new.settings.includeSci };
+  const sci = peerOn().sci === "on" ? ("off" as const) : ("on" as const);
+  const both = { ...change, new: { key: keyOne, settings: off } };
+  const cells: readonly (readonly [string, PeerState, CampaignLink, string])[] = [
+    ["on the old key", peerOn(oldKey), rotate, "old"],
+    ["on the new key", peerOn(), rotate, "new"],
+    ["off", peerOff, rotate, "other"],
+    ["set as before", peerOn(), both, "old"],
+    ["set as wanted", peerOn(keyOne, { sci }), both, "new"],
+    ["the same before and after", peerOn(), change, "either"],
+    ["with another key", peerOn(oldKey), both, "other"],
+    ["with another suite", peerOn(keyOne, { suite: "gcm-aes-128" }), both, "other"],
+  ];
+  it.each(cells)("%s", (_name, peer, entry, far) => {
+    expect(farEndOf(peer, entry, at(100), at(100))).toBe(far);
+  });
+});
+
+describe("a sibling", () => {
+  const protectedLink = viewOf(stateOf(securedPort()), { peer: peerOn() });
+  const cells: readonly (readonly [string, LinkView, boolean, string])[] = [
+    ["clear before its first key", viewOf(stateOf(clearPort())), false, "carrying"],
+    ["protected under its key", protectedLink, true, "carrying"],
+    [
+      "protected while its far end is already pointed elsewhere",
+      viewOf(stateOf(securedPort()), { peer: peerOn({ ...keyOne, cakSecretId: "https://v/x/2" }) }),
+      true,
+      "pointed at another key",
+    ],
+    ["clear although it has a key", viewOf(stateOf(clearPort())), true, "not secured"],
+    ["protected by nobody's key", protectedLink, false, "not ours"],
+    [
+      "should-secure",
+      viewOf(
+        stateOf(securedPort({ settings: known({ ...settings, policy: "shouldSecure" }, now) })),
+      ),
+      true,
+      "must-secure",
+    ],
+    [
+      "link down",
+      viewOf(stateOf(clearPort({ linkUp: known(false, now) }))),
+      false,
+      "down or unknown",
+    ],
+    ["link unknown", viewOf(stateOf(clearPort({ linkUp: unread }))), false, "down or unknown"],
+    [
+      "drained",
+      viewOf(stateOf(clearPort(), { routing: known(drainedRouting, now) })),
+      false,
+      "drained",
+    ],
+    [
+      "BGP down",
+      viewOf(stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) })),
+      false,
+      "BGP",
+    ],
+    [
+      "a commit pending",
+      viewOf(stateOf(clearPort(), {}, { commitPending: true })),
+      false,
+      "pending",
+    ],
+    ["unreadable", viewOf(undefined), false, "cannot be read"],
+    [
+      "clear with keys that nobody can read",
+      viewOf(stateOf(clearPort({ keys: unread }))),
+      false,
+      "it has MACsec that is not ours",
+    ],
+    ["without its port", viewOf(stateOf(clearPort({ port: "et-9" }))), false, "cannot be read"],
+    [
+      "with a control plane that nobody can read",
+      viewOf(stateOf(clearPort(), { control: unread })),
+      false,
+      "a commit is pending on it",
+    ],
+    [
+      "clear with a far end that nobody can read",
+      viewOf(stateOf(clearPort()), { peer: undefined }),
+      false,
+      "carrying",
+    ],
+    [
+      "clear with a far end that has a key",
+      viewOf(stateOf(clearPort()), { peer: peerOn() }),
+      false,
+      "its far end has a key and it has none",
+    ],
+    [
+      "protected with settings that nobody can read",
+      viewOf(stateOf(securedPort({ settings: unread })), { peer: peerOn() }),
+      true,
+      "it is not must-secure",
+    ],
+    [
+      "protected with a far end that nobody can read",
+      viewOf(stateOf(securedPort()), { peer: undefined }),
+      true,
+      "carrying",
+    ],
+  ];
+  it.each(cells)("%s", (_name, view, bound, answer) => {
+    const said = carries(view, bound ? keyOne : undefined);
+    if (answer === "carrying") expect(said).toBe(answer);
+    else expect(said).toContain(answer);
+  });
+
+  it("whatever waits on its router, if that is the campaign's own and touches another port", () => {
+    const waiting = viewOf(stateOf(securedPort(), {}, { commitPending: true }), { peer: peerOn() });
+    expect(carries(waiting, keyOne, link.device)).toBe("carrying");
+    expect(carries(waiting, keyOne, "edge-b")).toBe("a commit is pending on it");
+  });
+});
+
+describe("a link view", () => {
+  it("is secured by this very key, or not", () => {
+    expect(securedBy(securedPort(), keyOne)).toBe(true);
+    expect(securedBy(securedPort(), { ...keyOne, ckn: ckn("f") })).toBe(false);
+  });
+
+  it("grows stale", () => {
+    const { health } = desired;
+    const state = stateOf(clearPort());
+    expect(fresh(state, health, at(health.staleAfterMs))).toBe(state);
+    expect(fresh(state, health, at(health.staleAfterMs + 1))).toBeUndefined();
+    expect(fresh(undefined, health, at(0))).toBeUndefined();
+  });
+});

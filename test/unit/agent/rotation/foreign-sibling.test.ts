@@ -1,0 +1,48 @@
+// What storms with a meddling operator found: a sibling that this agent does not own is nothing to
+// rely on, and a campaign that waits for it would keep it from being adopted.
+
+import { describe, expect, it } from "vitest";
+import { carries } from "#agent/rotation/facts.ts";
+import { AgentBench, group } from "../../kit/agent-bench.ts";
+import { clearPort, peerOff, peerOn, stateOf, viewOf } from "../../kit/view-kit.ts";
+
+describe("a clear sibling", () => {
+  it("whose far end has a key is about to go dark, although BGP is still up", () => {
+    expect(carries(viewOf(stateOf(clearPort()), { peer: peerOff }), undefined)).toBe("carrying");
+    expect(carries(viewOf(stateOf(clearPort()), { peer: peerOn() }), undefined)).toMatch(
+      /far end has a key/,
+    );
+  });
+});
+
+/** The primary link was protected by hand; the secondary never was. */
+async function halfProtected(): Promise<AgentBench> {
+  const bench = new AgentBench("protected");
+  const { msee, azureLink, router, port } = bench.link("secondary");
+  msee.person(azureLink, { key: "off" });
+  router.person((config) => {
+    const settings = config.ports.get(port);
+    if (settings !== undefined) Object.assign(settings, { macsec: undefined, keys: [] });
+  });
+  await bench.run(120_000);
+  await bench.live();
+  await bench.apply();
+  await bench.run(120_000);
+  return bench;
+}
+
+describe("a clear link beside one that waits for adoption", () => {
+  it("begins no campaign, says what to do, and goes on once it is done", async () => {
+    const bench = await halfProtected();
+    expect(bench.agent.memory.campaigns).toEqual({});
+    expect(await bench.ask("POST /v1/enrol", { target: group, risks: [] })).toMatchObject({
+      code: "gate.leftoverKey",
+      next: `linkseal adopt ${group}/primary`,
+    });
+    await bench.ask("POST /v1/adopt", { target: `${group}/primary`, risks: [] });
+    await bench.reach("secondary done");
+    await bench.run(120_000);
+    expect(bench.agent.status().verdict).toBe("protected");
+    expect([bench.violations(), bench.broken]).toEqual([[], []]);
+  });
+});

@@ -1,0 +1,235 @@
+// The gates of a campaign: what holds back an effect that takes.
+
+import { describe, expect, it } from "vitest";
+import { closedGate, type GateInput } from "#agent/rotation/gates.ts";
+import type { Sibling } from "#agent/rotation/sibling.ts";
+import { known, type MacsecPort, unknown } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { keyOne, keyTwo } from "../../kit/campaign-kit.ts";
+import {
+  at,
+  clearPort,
+  routing,
+  securedPort,
+  settings,
+  stateOf,
+  viewOf,
+  wall,
+} from "../../kit/view-kit.ts";
+
+const now = at(0);
+const keyed = viewOf(stateOf(securedPort()));
+const unread = unknown("queryFailed", now);
+
+describe("the gates", () => {
+  const sibling: Sibling = {
+    name: "secondary",
+    standing: "carrying",
+    carries: "carrying",
+    view: viewOf(stateOf(clearPort())),
+  };
+  const pair = [keyOne, keyTwo].map(({ ckn }, index) => {
+    return { ckn, role: index === 0 ? ("primary" as const) : ("scheduled" as const) };
+  });
+  const holding = (keys: MacsecPort["keys"]): Sibling => ({
+    ...sibling,
+    view: viewOf(stateOf(securedPort({ keys }))),
+  });
+  const twoKeys = holding(known(pair, now));
+  const open: GateInput = {
+    view: viewOf(stateOf(clearPort())),
+    far: "old",
+    accepted: undefined,
+    siblings: [sibling],
+    phase: "beforeDrain",
+    ownPath: "elsewhere",
+    acceptsUnknownPath: false,
+    hostWall: wall,
+    windows: undefined,
+  };
+  const busy = { rxPps: 1, txPps: 1, rxBps: 5e10, txBps: 5e10, lineBps: 1e11 };
+  const bgpDown = viewOf(
+    stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
+  );
+
+  const day = 86_400_000;
+  const frozen = {
+    windows: [],
+    freezes: [{ text: "today", from: (wall - 1) as WallTime, until: (wall + day) as WallTime }],
+    neededMs: 0,
+  };
+  // It is noon in UTC: one hour of the window is left.
+  const noon = new Date(wall);
+  const minute = noon.getUTCHours() * 60 + noon.getUTCMinutes();
+  const closing = {
+    windows: [
+      {
+        text: "daily",
+        days: [0, 1, 2, 3, 4, 5, 6],
+        fromMinute: minute - 60,
+        toMinute: minute + 60,
+        timeZone: "UTC",
+      },
+    ],
+    freezes: [],
+  };
+
+  it("are open on a calm day", () => {
+    expect(closedGate(open)).toBeUndefined();
+  });
+
+  const cells: readonly (readonly [string, Partial<GateInput>, string | undefined])[] = [
+    ["no sibling", { siblings: [] }, "no sibling"],
+    [
+      "a sibling that is lost",
+      { siblings: [{ ...sibling, standing: "lost", carries: "it is drained" }] },
+      "gate.siblingUnhealthy: secondary is not carrying: it is drained",
+    ],
+    ["an unreadable router", { view: viewOf(undefined) }, "gate.stale"],
+    ["BGP down before the drain", { view: bgpDown }, "BGP"],
+    ["settings as accepted", { view: keyed, accepted: settings }, undefined],
+    [
+      "an SCI that nobody accepted",
+      { view: keyed, accepted: { ...settings, includeSci: false } },
+      "includeSci of the port is true where false was accepted",
+    ],
+    [
+      "another replay window",
+      { view: keyed, accepted: { ...settings, replayWindow: 7 } },
+      undefined,
+    ],
+    [
+      "another SCI once begun",
+      { view: keyed, accepted: { ...settings, includeSci: false }, phase: "begun" },
+      undefined,
+    ],
+    ["BGP down once begun", { view: bgpDown, phase: "begun" }, undefined],
+    [
+      "a commit pending",
+      { view: viewOf(stateOf(clearPort(), {}, { commitPending: true })) },
+      "pending",
+    ],
+    ["a far end that updates", { far: "updating" }, "not settled"],
+    ["a far end that failed", { far: "failed" }, "failed"],
+    ["a far end that is unreadable", { far: "unknown" }, "gate.stale"],
+    ["clocks five minutes apart", { hostWall: (wall + 300_001) as WallTime }, "clocks"],
+    ["clocks a little apart", { hostWall: (wall - 299_999) as WallTime }, undefined],
+    ["our own path over this link", { ownPath: "overThisLink" }, "over this very link"],
+    [
+      "our own path over this link, whatever was accepted",
+      { ownPath: "overThisLink", acceptsUnknownPath: true },
+      "over this very link",
+    ],
+    [
+      "no such port, and settings to keep",
+      { view: viewOf(stateOf(securedPort({ port: "et-9" }))), accepted: settings },
+      "gate.stale: the rates",
+    ],
+    ["an unknown path", { ownPath: "unknown" }, "ownPathUnknown"],
+    ["an unknown path, accepted", { ownPath: "unknown", acceptsUnknownPath: true }, undefined],
+    [
+      "no head-room",
+      {
+        siblings: [
+          {
+            ...sibling,
+            view: viewOf(stateOf(clearPort({ rate: known({ ...busy, rxBps: 8e10 }, now) }))),
+          },
+        ],
+      },
+      "no room",
+    ],
+    [
+      "a sibling with a key too many",
+      { siblings: [twoKeys] },
+      "gate.leftoverKey: secondary holds 2 keys: all but its own have to go first",
+    ],
+    [
+      "a sibling with its own key alone",
+      { siblings: [holding(known(pair.slice(1), now))] },
+      undefined,
+    ],
+    [
+      "a sibling whose keys nobody can read",
+      { siblings: [holding(unknown("queryFailed", now))] },
+      undefined,
+    ],
+    [
+      "a sibling with a key too many, once begun",
+      { siblings: [twoKeys], phase: "begun" },
+      undefined,
+    ],
+    [
+      "a sibling with a key too many, where the way back brings one more",
+      { siblings: [twoKeys], phase: "bringingBack" },
+      "gate.leftoverKey: secondary holds 2 keys",
+    ],
+    [
+      "a failed far end, where the way back brings a key",
+      { far: "failed", phase: "bringingBack" },
+      undefined,
+    ],
+    ["a foreign far end", { far: "other" }, "not of this campaign"],
+    ["a failed far end on the way back", { far: "failed", phase: "goingBack" }, undefined],
+    ["a far end that updates on the way back", { far: "updating", phase: "goingBack" }, "settled"],
+    [
+      "an unreadable control plane",
+      { view: viewOf(stateOf(clearPort(), { control: unread })) },
+      "gate.stale: the router cannot be read",
+    ],
+    ["clocks exactly five minutes apart", { hostWall: (wall + 300_000) as WallTime }, undefined],
+    [
+      "another suite",
+      { view: keyed, accepted: { ...settings, suite: "gcm-aes-128" } },
+      "suite of the port is gcm-aes-xpn-256 where gcm-aes-128 was accepted",
+    ],
+    [
+      "another policy",
+      {
+        view: viewOf(
+          stateOf(securedPort({ settings: known({ ...settings, policy: "shouldSecure" }, now) })),
+        ),
+        accepted: settings,
+      },
+      "policy of the port is shouldSecure where mustSecure was accepted",
+    ],
+    [
+      "settings that nobody can read",
+      { view: viewOf(stateOf(securedPort({ settings: unread }))), accepted: settings },
+      undefined,
+    ],
+    ["a window without an end", { windows: { windows: [], freezes: [], neededMs: 9 } }, undefined],
+    [
+      "exactly the room that must be",
+      {
+        siblings: [
+          {
+            ...sibling,
+            view: viewOf(stateOf(clearPort({ rate: known({ ...busy, rxBps: 8e10 - 4e6 }, now) }))),
+          },
+        ],
+      },
+      undefined,
+    ],
+    [
+      "an unreadable rate of the sibling",
+      { siblings: [{ ...sibling, view: viewOf(stateOf(clearPort({ rate: unread }))) }] },
+      "gate.stale: the rates",
+    ],
+    [
+      "no such port at the sibling",
+      { siblings: [{ ...sibling, view: viewOf(stateOf(clearPort({ port: "et-9" }))) }] },
+      "gate.stale: the rates",
+    ],
+    ["a freeze", { windows: { ...frozen, neededMs: 0 } }, "gate.window: frozen"],
+    ["a freeze on the way back", { windows: frozen, phase: "goingBack" }, undefined],
+    ["a window with time left", { windows: { ...closing, neededMs: 3_600_000 } }, undefined],
+    ["a window that ends too soon", { windows: { ...closing, neededMs: 3_600_001 } }, "60 min"],
+    ["an unreadable rate", { view: viewOf(stateOf(clearPort({ rate: unread }))) }, "gate.stale"],
+  ];
+  it.each(cells)("with %s", (_name, over, answer) => {
+    const closed = closedGate({ ...open, ...over });
+    if (answer === undefined) expect(closed).toBeUndefined();
+    else expect(closed).toContain(answer);
+  });
+});

@@ -1,0 +1,247 @@
+import { describe, expect, it } from "vitest";
+import { freezeOf, windowOf } from "#agent/config/span.ts";
+import type { RotatePolicy } from "#agent/model/desired.ts";
+import {
+  type DatedKey,
+  jitterMs,
+  type RotationDue,
+  type RotationInput,
+  rotationDue,
+} from "#agent/rotation/policy.ts";
+import type { WallTime } from "#hal/world.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { ckn } from "../../kit/site-bench.ts";
+
+const dayMs = 86_400_000;
+const wall = Date.UTC(2026, 10, 24, 10) as WallTime;
+
+/** A version that the vault made so many days ago. */
+function key(id: string, daysAgo: number): DatedKey {
+  return {
+    key: { ckn: ckn("a"), cakSecretId: `cak/${id}`, cknSecretId: `ckn/${id}` },
+    created: (wall - daysAgo * dayMs) as WallTime,
+  };
+}
+
+type Pair = readonly [bound: DatedKey | undefined, newest: DatedKey | undefined];
+
+function due(
+  policy: Partial<RotatePolicy>,
+  pairs: readonly Pair[],
+  freezes: RotationInput["freezes"] = [],
+): RotationDue {
+  const links = pairs.map(([bound, newest], index) => ({ name: `link-${index}`, bound, newest }));
+  const full = { on: "hand", maxAgeMs: undefined, windows: [], ...policy } as const;
+  return rotationDue({ policy: full, freezes, links, wall });
+}
+
+const [old, young, next] = [key("1", 100), key("2", 10), key("3", 1)];
+const maxAgeMs = 90 * dayMs;
+
+describe("a rotation on a new vault version", () => {
+  const on = "vaultVersion" as const;
+
+  it("is due for the links whose newest version is another one, whatever its age", () => {
+    expect(
+      due({ on }, [
+        [young, next],
+        [young, young],
+        [old, next],
+      ]),
+    ).toEqual({
+      kind: "due",
+      links: ["link-0", "link-2"],
+      because: "the vault has a newer key for link-0 and link-2",
+    });
+  });
+
+  it.each([
+    ["the same version", [young, young]],
+    ["no version that may be used", [young, undefined]],
+    ["an older version, since the bound one was disabled", [next, young]],
+    ["no bound key, which is an enrolment's matter", [undefined, next]],
+  ] as const)("is not due with %s", (_name, pair) => {
+    const why = "the vault has no newer key";
+    expect(due({ on }, [pair])).toEqual({ kind: "notYet", why, at: undefined });
+  });
+
+  it("counts a new version of either secret, made in the same second too", () => {
+    for (const half of [{ cknSecretId: "ckn/9" }, { cakSecretId: "cak/9" }]) {
+      const made = { ...young, key: { ...young.key, ...half } };
+      expect(due({ on }, [[young, made]])).toMatchObject({ kind: "due" });
+    }
+  });
+
+  it("is overdue with an old key and no newer one", () => {
+    expect(
+      due({ on, maxAgeMs }, [
+        [old, old],
+        [young, young],
+      ]),
+    ).toEqual({
+      kind: "overdue",
+      links: ["link-0"],
+      why:
+        "the key of link-0 is older than maxAge, and the vault has no newer one for link-0: " +
+        "put a fresh pair into it",
+    });
+  });
+
+  it("is due before it is overdue", () => {
+    const found = due({ on, maxAgeMs }, [
+      [old, old],
+      [old, next],
+    ]);
+    expect(found).toMatchObject({ kind: "due", links: ["link-1"] });
+  });
+});
+
+describe("a rotation by age", () => {
+  const policy = { on: "age", maxAgeMs } as const;
+
+  it("is due once a key is too old and there is a newer one", () => {
+    expect(
+      due(policy, [
+        [old, next],
+        [young, next],
+      ]),
+    ).toEqual({
+      kind: "due",
+      links: ["link-0"],
+      because: "the key of link-0 is older than maxAge and the vault has a newer one",
+    });
+  });
+
+  it("waits until the first key with a newer one is too old", () => {
+    expect(
+      due(policy, [
+        [young, next],
+        [key("4", 20), next],
+        [key("5", 30), undefined],
+      ]),
+    ).toEqual({
+      kind: "notYet",
+      why: "the keys in use are younger than maxAge",
+      at: wall + 70 * dayMs,
+    });
+  });
+
+  it("waits for the same moment in whichever order the links come", () => {
+    const pairs: readonly Pair[] = [
+      [key("4", 20), next],
+      [young, next],
+    ];
+    for (const order of [pairs, pairs.toReversed()]) {
+      expect(due(policy, order)).toMatchObject({ kind: "notYet", at: wall + 70 * dayMs });
+    }
+  });
+
+  it("never comes without an age", () => {
+    const why = "the keys in use are younger than maxAge";
+    expect(due({ on: "age" }, [[old, next]])).toEqual({ kind: "notYet", why, at: undefined });
+  });
+
+  it("names every key that lacks a newer one", () => {
+    const found = due(policy, [
+      [old, old],
+      [old, undefined],
+    ]);
+    expect(found).toMatchObject({
+      why: expect.stringMatching(/no newer one for link-0 and link-1: put a fresh pair/),
+    });
+  });
+
+  it("is due in the very moment that it waited for", () => {
+    expect(due(policy, [[key("6", 90), next]])).toMatchObject({ kind: "due" });
+  });
+
+  it("is overdue with an old key and no newer one", () => {
+    expect(due(policy, [[old, undefined]])).toMatchObject({ kind: "overdue", links: ["link-0"] });
+  });
+
+  it("has nothing to wait for without a newer key", () => {
+    const why = "the vault has no newer key";
+    expect(due(policy, [[young, young]])).toEqual({ kind: "notYet", why, at: undefined });
+  });
+});
+
+describe("a rotation by hand", () => {
+  it("never begins by itself", () => {
+    const why = "a rotation is begun by hand";
+    expect(due({ on: "hand" }, [[old, next]])).toEqual({ kind: "notYet", why, at: undefined });
+    expect(due({ on: "hand", maxAgeMs }, [[young, next]])).toMatchObject({ kind: "notYet", why });
+  });
+
+  it("is overdue once a key is too old", () => {
+    expect(
+      due({ on: "hand", maxAgeMs }, [
+        [old, next],
+        [old, next],
+      ]),
+    ).toEqual({
+      kind: "overdue",
+      links: ["link-0", "link-1"],
+      why:
+        "the key of link-0 and link-1 is older than maxAge, and a newer one waits in the vault " +
+        "for a person who begins",
+    });
+  });
+});
+
+describe("a closed window", () => {
+  const window = "Sat 02:00-06:00 Europe/Dublin";
+  const windows = [windowOf(window)];
+
+  it.each(["vaultVersion", "age"] as const)("keeps one on %s waiting", (on) => {
+    expect(due({ on, maxAgeMs, windows }, [[old, next]])).toEqual({
+      kind: "notYet",
+      why: `the window ${window} opens at 2026-11-28T02:00:00Z`,
+      at: Date.UTC(2026, 10, 28, 2),
+    });
+  });
+
+  it("is not named while nothing is due", () => {
+    const found = due({ on: "vaultVersion", windows }, [[young, young]]);
+    expect(found).toMatchObject({ kind: "notYet", why: "the vault has no newer key" });
+  });
+
+  it("does not hide what is overdue", () => {
+    expect(due({ on: "age", maxAgeMs, windows }, [[old, old]])).toMatchObject({ kind: "overdue" });
+  });
+
+  it("by a freeze waits for its end", () => {
+    const frozen = due(
+      { on: "vaultVersion" },
+      [[young, next]],
+      [freezeOf("2026-11-24/2026-11-25")],
+    );
+    expect(frozen).toMatchObject({ kind: "notYet", at: Date.UTC(2026, 10, 26) });
+  });
+
+  it("that is open lets it begin", () => {
+    const open = [windowOf("Tue 09:00-11:00 UTC")];
+    expect(due({ on: "vaultVersion", windows: open }, [[young, next]])).toMatchObject({
+      kind: "due",
+    });
+  });
+});
+
+describe("jitter", () => {
+  it.each([
+    [[], 0],
+    [[0, 0, 0, 0], 0],
+    [[128, 0], 300_000],
+    [[0, 128], 1_171],
+    [[255, 255, 255, 255], 599_999],
+  ])("of %j is %d ms", (octets, ms) => {
+    expect(jitterMs(Uint8Array.from(octets))).toBe(ms);
+  });
+
+  it("spreads over all of the ten minutes (seed jitter)", () => {
+    const prng = new Prng("jitter");
+    const minutes = new Set(
+      Array.from({ length: 400 }, () => Math.floor(jitterMs(prng.bytes(4)) / 60_000)),
+    );
+    expect([...minutes].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+});

@@ -1,0 +1,388 @@
+import { describe, expect, it } from "vitest";
+import { freezeOf, windowOf } from "#agent/config/span.ts";
+import { Zone, zoneExists } from "#agent/config/zone.ts";
+import type { Freeze, Window } from "#agent/model/desired.ts";
+import { isoTime } from "#agent/model/iso-time.ts";
+import { windowAt } from "#agent/rotation/window.ts";
+import type { WallTime } from "#hal/world.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { effort } from "../../../effort.ts";
+
+const at = (iso: string): WallTime => Date.parse(iso) as WallTime;
+
+const exact = (wall: WallTime): string => new Date(wall).toISOString().replace(".000Z", "Z");
+
+/** `open until X` or `closed until X`. */
+function said(windows: readonly string[], freezes: readonly string[], iso: string): string {
+  const state = windowAt(windows.map(windowOf), freezes.map(freezeOf), at(iso));
+  const next = state.kind === "open" ? state.closesAt : state.opensAt;
+  return `${state.kind} until ${next === undefined ? "ever" : exact(next)}`;
+}
+
+const dublin = "Sat 02:00-06:00 Europe/Dublin";
+const berlin = "Sun 02:00-06:00 Europe/Berlin";
+const night = "Fri 22:00-02:00 UTC";
+
+describe("a window", () => {
+  it.each([
+    ["none is always open", [], "2026-11-24T10:00:00Z", "open until ever"],
+    ["before", [dublin], "2026-11-28T01:59:59.999Z", "closed until 2026-11-28T02:00:00Z"],
+    ["its first moment", [dublin], "2026-11-28T02:00:00Z", "open until 2026-11-28T06:00:00Z"],
+    ["its last moment", [dublin], "2026-11-28T05:59:59.999Z", "open until 2026-11-28T06:00:00Z"],
+    ["its end", [dublin], "2026-11-28T06:00:00Z", "closed until 2026-12-05T02:00:00Z"],
+    ["in summer", [dublin], "2026-07-04T00:59:00Z", "closed until 2026-07-04T01:00:00Z"],
+    ["a night", [night], "2026-11-27T23:00:00Z", "open until 2026-11-28T02:00:00Z"],
+    ["past midnight", [night], "2026-11-28T01:00:00Z", "open until 2026-11-28T02:00:00Z"],
+    ["not the day after", [night], "2026-11-28T23:00:00Z", "closed until 2026-12-04T22:00:00Z"],
+    [
+      "Saturday into Sunday",
+      ["Sat 23:00-01:00 UTC"],
+      "2026-11-29T00:30:00Z",
+      "open until 2026-11-29T01:00:00Z",
+    ],
+    [
+      "to midnight",
+      ["Sat 23:00-24:00 UTC"],
+      "2026-11-28T23:30:00Z",
+      "open until 2026-11-29T00:00:00Z",
+    ],
+    [
+      "to 00:00",
+      ["Sat 23:00-00:00 UTC"],
+      "2026-11-28T23:30:00Z",
+      "open until 2026-11-29T00:00:00Z",
+    ],
+    [
+      "the whole week",
+      ["daily 00:00-24:00 Europe/Dublin"],
+      "2026-11-28T23:30:00Z",
+      "open until ever",
+    ],
+    [
+      "a working week",
+      ["Mon-Fri 00:00-24:00 UTC"],
+      "2026-11-25T12:00:00Z",
+      "open until 2026-11-28T00:00:00Z",
+    ],
+    [
+      "all but Sundays",
+      ["Mon-Sat 00:00-24:00 UTC"],
+      "2026-11-23T00:00:00Z",
+      "open until 2026-11-29T00:00:00Z",
+    ],
+    [
+      "a gap of a quarter",
+      ["daily 00:00-23:45 UTC"],
+      "2026-11-28T23:50:00Z",
+      "closed until 2026-11-29T00:00:00Z",
+    ],
+    [
+      "another zone's day",
+      ["Sat 00:00-06:00 Asia/Tokyo"],
+      "2026-11-27T15:30:00Z",
+      "open until 2026-11-27T21:00:00Z",
+    ],
+  ])("%s", (_name, windows, iso, says) => {
+    expect(said(windows, [], iso)).toBe(says);
+  });
+
+  it.each([
+    ["adjacent", ["Sat 02:00-04:00 UTC", "Sat 04:00-06:00 UTC"]],
+    ["overlapping", ["Sat 03:00-06:00 UTC", "Sat 02:00-05:00 UTC"]],
+    ["one inside the other", ["Sat 02:00-06:00 UTC", "Sat 03:00-04:00 UTC"]],
+    ["of two zones", ["Sat 02:00-05:00 UTC", "Sat 05:00-07:00 Europe/Berlin"]],
+  ])("%s windows are one", (_name, windows) => {
+    expect(said(windows, [], "2026-11-28T02:30:00Z")).toBe("open until 2026-11-28T06:00:00Z");
+  });
+
+  // Berlin: 02:00 becomes 03:00 on 2026-03-29 at 01:00 UTC, and 03:00 becomes 02:00 on 2026-10-25.
+  it.each([
+    ["forward, before", berlin, "2026-03-29T00:59:00Z", "closed until 2026-03-29T01:00:00Z"],
+    ["forward, inside", berlin, "2026-03-29T01:00:00Z", "open until 2026-03-29T04:00:00Z"],
+    ["back, before", berlin, "2026-10-24T23:59:00Z", "closed until 2026-10-25T00:00:00Z"],
+    ["back, first 02:30", berlin, "2026-10-25T00:30:00Z", "open until 2026-10-25T05:00:00Z"],
+    ["back, second 02:30", berlin, "2026-10-25T01:30:00Z", "open until 2026-10-25T05:00:00Z"],
+    [
+      "a skipped span waits a week",
+      "Sun 02:15-02:45 Europe/Berlin",
+      "2026-03-28T12:00:00Z",
+      "closed until 2026-04-05T00:15:00Z",
+    ],
+    [
+      "a doubled span, once",
+      "Sun 02:15-02:45 Europe/Berlin",
+      "2026-10-25T00:15:00Z",
+      "open until 2026-10-25T00:45:00Z",
+    ],
+    [
+      "a doubled span, again",
+      "Sun 02:15-02:45 Europe/Berlin",
+      "2026-10-25T00:45:00Z",
+      "closed until 2026-10-25T01:15:00Z",
+    ],
+    [
+      "over a midnight that is skipped",
+      "Thu 23:00-02:00 Africa/Cairo",
+      "2026-04-23T21:30:00Z",
+      "open until 2026-04-23T23:00:00Z",
+    ],
+  ])("when clocks change: %s", (_name, window, iso, says) => {
+    expect(said([window], [], iso)).toBe(says);
+  });
+});
+
+describe("an answer that is kept", () => {
+  const windows = [windowOf(night), windowOf(dublin)];
+  const freezes = ["2026-11-21/2026-11-21", "2026-11-29/2026-11-29"].map((text) => freezeOf(text));
+  const first = at("2026-11-20T12:00:00Z");
+  const walls = Array.from({ length: 1_000 }, (_, at) => (first + at * 900_000) as WallTime);
+  const fresh = (wall: WallTime) => windowAt([...windows], [...freezes], wall);
+
+  it("is the one that the moment has, forward and backward", () => {
+    for (const wall of [...walls, ...walls.toReversed()]) {
+      expect(windowAt(windows, freezes, wall), isoTime(wall)).toEqual(fresh(wall));
+    }
+  });
+
+  it("is kept while nothing changes, and not for other freezes", () => {
+    const free = at("2026-11-22T12:00:00Z");
+    const kept = windowAt(windows, freezes, free);
+    const until = at("2026-11-27T21:59:59Z");
+    expect(windowAt(windows, freezes, free)).toBe(kept);
+    expect(windowAt(windows, freezes, until)).toBe(kept);
+    expect(windowAt(windows, [freezeOf("2026-11-22/2026-11-22")], free)).toMatchObject({
+      why: expect.stringContaining("frozen until"),
+    });
+    const open = at("2026-11-27T22:00:00Z");
+    const now = windowAt(windows, freezes, open);
+    expect(windowAt(windows, freezes, (open + 3_600_000) as WallTime)).toBe(now);
+  });
+
+  it("is kept for ever where nothing ever changes", () => {
+    const always: Window[] = [];
+    const kept = windowAt(always, freezes.slice(0, 1), first);
+    const none: Freeze[] = [];
+    expect(kept).toMatchObject({ kind: "open" });
+    const free = windowAt(always, none, first);
+    expect(windowAt(always, none, at("2126-11-20T12:00:00Z"))).toBe(free);
+  });
+});
+
+describe("a window on no day", () => {
+  it("opens never", () => {
+    const none = { ...windowOf(night), days: [] };
+    expect(windowAt([none], [], at("2026-11-27T23:00:00Z"))).toEqual({
+      ...{ kind: "closed", why: "no window opens any more", opensAt: undefined },
+    });
+  });
+});
+
+describe("a freeze", () => {
+  const december = "2026-12-20/2027-01-05";
+  it.each([
+    [
+      "closes without a window",
+      [],
+      [december],
+      "2026-12-24T12:00:00Z",
+      "closed until 2027-01-06T00:00:00Z",
+    ],
+    [
+      "is the end of always",
+      [],
+      [december],
+      "2026-11-24T12:00:00Z",
+      "open until 2026-12-20T00:00:00Z",
+    ],
+    ["that is over is nothing", [], [december], "2027-01-06T00:00:00Z", "open until ever"],
+    [
+      "the next window after it",
+      [dublin],
+      [december],
+      "2026-12-24T12:00:00Z",
+      "closed until 2027-01-09T02:00:00Z",
+    ],
+    [
+      "that begins in a window",
+      ["Sat 12:00-11:00 UTC"],
+      ["2026-11-29/2026-11-29"],
+      "2026-11-28T13:00:00Z",
+      "open until 2026-11-29T00:00:00Z",
+    ],
+    [
+      "that ends in a window",
+      ["Sat 22:00-04:00 UTC"],
+      ["2026-11-28/2026-11-28"],
+      "2026-11-28T23:00:00Z",
+      "closed until 2026-11-29T00:00:00Z",
+    ],
+    [
+      "that follows another",
+      [],
+      ["2026-12-01/2026-12-02", "2026-12-03/2026-12-04"],
+      "2026-12-01T12:00:00Z",
+      "closed until 2026-12-05T00:00:00Z",
+    ],
+    [
+      "in its own zone",
+      [],
+      ["2026-12-01/2026-12-01 Asia/Tokyo"],
+      "2026-11-30T14:59:00Z",
+      "open until 2026-11-30T15:00:00Z",
+    ],
+    [
+      "of a day that lasts 25 hours",
+      [],
+      ["2026-10-25/2026-10-25 Europe/Berlin"],
+      "2026-10-25T22:59:00Z",
+      "closed until 2026-10-25T23:00:00Z",
+    ],
+    [
+      "from a midnight that is skipped",
+      [],
+      ["2026-04-24/2026-04-24 Africa/Cairo"],
+      "2026-04-23T21:00:00Z",
+      "open until 2026-04-23T22:00:00Z",
+    ],
+    [
+      "of years",
+      [dublin],
+      ["2026-01-01/2039-12-31"],
+      "2026-11-24T12:00:00Z",
+      "closed until 2040-01-07T02:00:00Z",
+    ],
+    [
+      "far ahead",
+      ["daily 00:00-24:00 UTC"],
+      ["2036-01-01/2036-01-01"],
+      "2026-11-24T12:00:00Z",
+      "open until 2036-01-01T00:00:00Z",
+    ],
+  ])("%s", (_name, windows, freezes, iso, says) => {
+    expect(said(windows, freezes, iso)).toBe(says);
+  });
+});
+
+describe("why it is closed", () => {
+  it.each([
+    [[dublin], [], "the window Sat 02:00-06:00 Europe/Dublin opens at 2026-11-28T02:00:00Z"],
+    [["Sun 02:00-06:00 UTC", dublin], [], `the window ${dublin} opens at 2026-11-28T02:00:00Z`],
+    [
+      [dublin],
+      ["2026-11-24/2026-11-24"],
+      "frozen until 2026-11-25T00:00:00Z by the freeze 2026-11-24/2026-11-24",
+    ],
+  ])("%j %j", (windows, freezes, why) => {
+    const state = windowAt(
+      windows.map(windowOf),
+      freezes.map(freezeOf),
+      at("2026-11-24T12:00:00Z"),
+    );
+    expect(state).toMatchObject({ kind: "closed", why });
+  });
+});
+
+describe("a time zone", () => {
+  it.each([
+    ["Europe/Dublin", true],
+    ["UTC", true],
+    ["America/Argentina/Buenos_Aires", true],
+    ["Europe/Dubln", false],
+    ["", false],
+  ])("%s exists: %s", (zone, exists) => {
+    expect(zoneExists(zone)).toBe(exists);
+  });
+
+  it("is steady between the very moments at which its clock is changed", () => {
+    const from = at("2026-02-01T00:00:00Z");
+    const until = at("2026-04-01T12:34:56Z");
+    // Morocco goes back for Ramadan: both changes lie within one stretch of equal ends.
+    const stretches = [...new Zone("Africa/Casablanca").steady(from, until)];
+    expect(stretches).toEqual([
+      { from, until: at("2026-02-15T02:00:00Z"), offsetMs: 3_600_000 },
+      { from: at("2026-02-15T02:00:00Z"), until: at("2026-03-22T02:00:00Z"), offsetMs: 0 },
+      { from: at("2026-03-22T02:00:00Z"), until, offsetMs: 3_600_000 },
+    ]);
+  });
+
+  it("with a whole day left out begins it at the next", () => {
+    const day = Date.UTC(2011, 11, 30);
+    expect(isoTime(new Zone("Pacific/Apia").startOfDay(day))).toBe("2011-12-30T10:00:00Z");
+  });
+});
+
+describe("against a look at the clock in every minute", () => {
+  const minuteMs = 60_000;
+  const names = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+  const zones = ["UTC", "Europe/Dublin", "America/New_York", "Asia/Kolkata", "Africa/Cairo"];
+  zones.push("Australia/Lord_Howe", "America/Santiago");
+  const changes = ["2026-03-29", "2026-10-25", "2026-03-08", "2026-11-01", "2026-04-24"];
+  changes.push("2026-04-05", "2026-09-06", "2026-06-15");
+
+  const clocks = new Map(
+    zones.map((timeZone) => {
+      const options = { timeZone, weekday: "short", hour: "2-digit", minute: "2-digit" } as const;
+      return [timeZone, new Intl.DateTimeFormat("en-GB", { ...options, hourCycle: "h23" })];
+    }),
+  );
+
+  function shows({ timeZone, days, fromMinute, toMinute }: Window, wall: number): boolean {
+    const text = clocks.get(timeZone)?.format(wall) ?? "";
+    const [, name = "", hour = "", minute = ""] = /^(\w+),? (\d\d):(\d\d)$/.exec(text) ?? [];
+    const today = names.indexOf(name);
+    const now = Number(hour) * 60 + Number(minute);
+    if (toMinute > fromMinute) return days.includes(today) && now >= fromMinute && now < toMinute;
+    const yesterday = (today + 6) % 7;
+    return (
+      (days.includes(today) && now >= fromMinute) || (days.includes(yesterday) && now < toMinute)
+    );
+  }
+
+  function isOpen(windows: readonly Window[], freezes: readonly Freeze[], wall: number): boolean {
+    if (freezes.some(({ from, until }) => wall >= from && wall < until)) return false;
+    return windows.length === 0 || windows.some((window) => shows(window, wall));
+  }
+
+  function drawn(prng: Prng): { windows: Window[]; freezes: Freeze[]; wall: WallTime } {
+    const day = at(`${prng.pick(changes)}T00:00:00Z`);
+    const time = (minutes: number): string =>
+      isoTime((minutes * minuteMs) as WallTime).slice(11, 16);
+    const windows = Array.from({ length: prng.between(0, 4) }, () => {
+      const from = prng.between(0, 95) * 15;
+      const to = (from + prng.between(1, 95) * 15) % 1_440;
+      const days = prng.pick([...names, "daily", "Mon-Fri", "Fri-Mon", "Sat,Sun"]);
+      return windowOf(`${days} ${time(from)}-${time(to)} ${prng.pick(zones)}`);
+    });
+    const freezes = Array.from({ length: prng.between(0, 2) }, () => {
+      const first = day + prng.between(-2, 3) * 86_400_000;
+      const last = first + prng.between(0, 2) * 86_400_000;
+      const date = (ms: number): string => isoTime(ms as WallTime).slice(0, 10);
+      return freezeOf(`${date(first)}/${date(last)} ${prng.pick(zones)}`);
+    });
+    const wall = day + prng.between(-1_440, 1_440) * minuteMs;
+    return { windows, freezes, wall: wall as WallTime };
+  }
+
+  const runs = effort(300, 20_000);
+  it(`${runs} drawn windows agree (seed window-N)`, { timeout: effort(30_000, 3_600_000) }, () => {
+    const seen = { open: 0, closed: 0, turned: 0 };
+    for (let run = 0; run < runs; run += 1) {
+      const { windows, freezes, wall } = drawn(new Prng(`window-${run}`));
+      const state = windowAt(windows, freezes, wall);
+      const open = isOpen(windows, freezes, wall);
+      const told = `window-${run}: ${JSON.stringify({ windows, freezes, wall: isoTime(wall) })}`;
+      expect(state.kind, told).toBe(open ? "open" : "closed");
+      seen[state.kind] += 1;
+      let turn: number | undefined;
+      const end = wall + 3 * 86_400_000;
+      for (let at = wall + minuteMs; at < end && turn === undefined; at += minuteMs) {
+        if (isOpen(windows, freezes, at) !== open) turn = at;
+      }
+      const next = state.kind === "open" ? state.closesAt : state.opensAt;
+      if (turn === undefined) expect(next ?? end, told).toBeGreaterThanOrEqual(end);
+      else expect(next, told).toBe(turn);
+      if (turn !== undefined) seen.turned += 1;
+    }
+    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(runs / 10);
+  });
+});

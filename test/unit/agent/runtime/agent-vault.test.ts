@@ -1,0 +1,421 @@
+// From versions in a vault to one key that may be used, and every reason why not.
+
+import { describe, expect, it } from "vitest";
+import {
+  assertDistinct,
+  boundedVault,
+  chooseAuth,
+  chooseKey,
+  keyResolver,
+} from "#agent/runtime/polling/vault.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type CipherSuite, type KeyRef, parseCkn } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import { generationTag, type KeyVault, pairTag } from "#hal/vault.ts";
+import type { WallTime } from "#hal/world.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { type PutOptions, SimVault } from "#sim/site/vault.ts";
+import { never, refused, settled, wallStart } from "../../kit/site-bench.ts";
+import { link } from "../../kit/view-kit.ts";
+
+const now = wallStart as WallTime;
+const day = 86_400_000;
+const hourLater = (now + day / 24) as WallTime;
+const secretWord = "5ec2e7".repeat(10);
+const cakText = `${secretWord}abcd`.toUpperCase();
+const cknText = "C0FFEE".padEnd(64, "0");
+
+class Store {
+  readonly clock = new SimClock(wallStart);
+  readonly vault = new SimVault({ clock: this.clock, prng: new Prng("v"), base: "https://v" });
+  readonly keyVault: KeyVault = {
+    versions: async (name) => this.vault.versions(name),
+    read: async (id) => Secret.take("value", new TextEncoder().encode(this.vault.value(id))),
+  };
+
+  ckn(text = cknText, options: PutOptions = {}): string {
+    return this.vault.put(link.key.ckn, text, { ...options, holds: "ckn" });
+  }
+
+  cak(text = cakText, options: PutOptions = {}): string {
+    return this.vault.put(link.key.cak, text, { tags: { [pairTag]: cknText }, ...options });
+  }
+
+  choose(suite: CipherSuite = link.settings.suite, bound?: KeyRef): ReturnType<typeof chooseKey> {
+    const wanted = { ...link, settings: { ...link.settings, suite } };
+    return chooseKey(this.keyVault, wanted, hourLater, never, bound);
+  }
+}
+
+function store(fill: (store: Store) => void): Store {
+  const made = new Store();
+  fill(made);
+  return made;
+}
+
+const tags = (ckn: string, generation?: string): PutOptions => ({
+  tags: { [pairTag]: ckn, ...(generation === undefined ? {} : { [generationTag]: generation }) },
+});
+const otherCkn = "AA".repeat(32);
+
+describe("the newest pair", () => {
+  const good: readonly (readonly [string, (store: Store) => unknown])[] = [
+    ["of one version each", (s) => [s.ckn(), s.cak()]],
+    ["in lower case", (s) => [s.ckn(cknText.toLowerCase()), s.cak(cakText.toLowerCase())]],
+    ["with a tag in lower case", (s) => [s.ckn(), s.cak(cakText, tags(cknText.toLowerCase()))]],
+    [
+      "past a newer one that is disabled",
+      (s) => [s.ckn(), s.cak(), s.cak(cakText, { ...tags(otherCkn), enabled: false })],
+    ],
+    [
+      "past a newer one that is not valid yet",
+      (s) => [
+        s.ckn(),
+        s.cak(),
+        s.cak(cakText, { ...tags(otherCkn), notBefore: (now + day) as WallTime }),
+      ],
+    ],
+    [
+      "past a newer one that has expired",
+      (s) => [s.ckn(), s.cak(), s.cak(cakText, { ...tags(otherCkn), expires: now })],
+    ],
+    ["whose CKN is not the newest CKN", (s) => [s.ckn(), s.ckn(otherCkn), s.cak()]],
+    [
+      "of the highest generation",
+      (s) => [
+        s.ckn(otherCkn),
+        s.cak(cakText, tags(otherCkn, "1")),
+        s.ckn(),
+        s.cak(cakText, tags(cknText, "2")),
+      ],
+    ],
+  ];
+  it.each(good)("%s", async (_name, fill) => {
+    const { key } = await store(fill).choose();
+    expect(key.ckn).toBe(cknText.toLowerCase());
+    expect(key.cakSecretId).toContain(`${link.key.cak}/`);
+    expect(key.cknSecretId).toContain(`${link.key.ckn}/`);
+  });
+
+  it("tells its generation and when it was made", async () => {
+    const chosen = await store((s) => [s.ckn(), s.cak(cakText, tags(cknText, "7"))]).choose();
+    expect(chosen).toMatchObject({ generation: 7, created: now });
+  });
+
+  const bad: readonly (readonly [string, (store: Store) => unknown, string, string])[] = [
+    ["no version at all", () => undefined, "vault.malformedKey", "no enabled version"],
+    [
+      "only disabled ones",
+      (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), enabled: false })],
+      "vault.malformedKey",
+      "no enabled version",
+    ],
+    [
+      "only expired ones",
+      (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), expires: hourLater })],
+      "vault.malformedKey",
+      "in its dates",
+    ],
+    [
+      "only future ones",
+      (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), notBefore: (now + day) as WallTime })],
+      "vault.malformedKey",
+      "in its dates",
+    ],
+    ["no tag", (s) => [s.ckn(), s.cak(cakText, { tags: {} })], "vault.unpaired", "names no CKN"],
+    [
+      "a tag that is no CKN",
+      (s) => [s.ckn(), s.cak(cakText, tags("not hex"))],
+      "vault.unpaired",
+      "names no CKN",
+    ],
+    [
+      "a tag of a short CKN",
+      (s) => [s.ckn("C0FF"), s.cak(cakText, tags("C0FF"))],
+      "vault.unpaired",
+      "of 32 octets",
+    ],
+    [
+      "an older pair, yet a newest one without a tag",
+      (s) => [s.ckn(), s.cak(), s.cak(cakText, { tags: {} })],
+      "vault.unpaired",
+      "names no CKN",
+    ],
+    [
+      "a CKN secret that holds another",
+      (s) => [s.ckn(otherCkn), s.cak()],
+      "vault.unpaired",
+      "no enabled",
+    ],
+    [
+      "a CKN that is disabled",
+      (s) => [s.ckn(cknText, { enabled: false }), s.cak()],
+      "vault.unpaired",
+      "no enabled",
+    ],
+    [
+      "a CKN that has expired",
+      (s) => [s.ckn(cknText, { expires: now }), s.cak()],
+      "vault.unpaired",
+      "no enabled",
+    ],
+    ["no CKN at all", (s) => [s.cak()], "vault.unpaired", "no enabled"],
+    [
+      "one CKN with two CAK versions",
+      (s) => [s.ckn(), s.cak(), s.cak(`${cakText.slice(2)}00`)],
+      "vault.reusedCkn",
+      "same CKN",
+    ],
+    [
+      "a generation that went back",
+      (s) => [
+        s.ckn(otherCkn),
+        s.cak(cakText, tags(otherCkn, "9")),
+        s.ckn(),
+        s.cak(cakText, tags(cknText, "8")),
+      ],
+      "vault.unpaired",
+      "generation 8, and 9",
+    ],
+    [
+      "a CAK that is too short",
+      (s) => [s.ckn(), s.cak(cakText.slice(4))],
+      "vault.malformedKey",
+      "60 characters",
+    ],
+    [
+      "a CAK of odd length",
+      (s) => [s.ckn(), s.cak(cakText.slice(1))],
+      "vault.malformedKey",
+      "63 characters",
+    ],
+    [
+      "a CAK that is too long",
+      (s) => [s.ckn(), s.cak(`${cakText}00`)],
+      "vault.malformedKey",
+      "66 characters",
+    ],
+    [
+      "a CAK that is not hexadecimal",
+      (s) => [s.ckn(), s.cak(`${cakText.slice(1)}G`)],
+      "vault.malformedKey",
+      "not full-length hex",
+    ],
+    [
+      "a CAK with a line feed",
+      (s) => [s.ckn(), s.cak(`${cakText}\n`)],
+      "vault.malformedKey",
+      "65 characters",
+    ],
+    [
+      "a CAK of the other length",
+      (s) => [s.ckn(), s.cak(cakText.slice(32))],
+      "vault.malformedKey",
+      "16 octets where gcm-aes-xpn-256 takes 32",
+    ],
+  ];
+  it.each(bad)("%s", async (_name, fill, code, text) => {
+    const error = await refused(store(fill).choose());
+    expect(error).toMatchObject({ code, effect: "none", next: "linkseal keys check" });
+    expect(error.message).toContain(text);
+    expectNoSecret(error);
+  });
+
+  it("of 16 octets goes with a suite of 128 bits, and not of 32", async () => {
+    const short = store((s) => [s.ckn(), s.cak(cakText.slice(32))]);
+    expect((await short.choose("gcm-aes-xpn-128")).key.ckn).toBe(cknText.toLowerCase());
+    const long = store((s) => [s.ckn(), s.cak()]);
+    const error = await refused(long.choose("gcm-aes-128"));
+    expect(error.message).toContain("32 octets where gcm-aes-128 takes 16");
+  });
+
+  const dated = (dates: PutOptions) =>
+    store((s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), ...dates })]).choose();
+  const off = (ms: number): WallTime => (hourLater + ms) as WallTime;
+  it.each([
+    ["has begun for a clock that is a minute slow", { notBefore: off(-60_000) }],
+    ["has not ended for a clock that is a minute fast", { expires: off(60_001) }],
+  ])("is taken where its time %s", async (_name, dates) => {
+    await expect(dated(dates)).resolves.toBeDefined();
+  });
+  it.each([
+    ["has not begun for a clock that is a minute slow", { notBefore: off(-59_999) }],
+    ["has ended for a clock that is a minute fast", { expires: off(60_000) }],
+  ])("is left where its time %s", async (_name, dates) => {
+    expect((await refused(dated(dates))).message).toContain("in its dates");
+  });
+
+  it("is not searched for beyond eight CKN versions", async () => {
+    const many = store((s) => {
+      s.ckn();
+      for (let n = 0; n < 20; n += 1) s.ckn(n.toString(16).padStart(64, "b"));
+      s.cak();
+    });
+    expect((await refused(many.choose())).code).toBe("vault.unpaired");
+    expect(many.vault.reads).toBe(8);
+  });
+});
+
+describe("the pair that a link runs on", () => {
+  const adopted = (fill: PutOptions, before: (made: Store) => unknown = () => undefined) => {
+    const made = store(before);
+    const cknSecretId = made.ckn();
+    const cakSecretId = made.cak(cakText, fill);
+    const ckn = parseCkn(cknText);
+    if (ckn === undefined) throw new Error("a CKN must parse");
+    return { made, bound: { ckn, cakSecretId, cknSecretId } };
+  };
+
+  it.each([
+    ["made by hand, without a tag", { tags: {} }],
+    ["with its tag", tags(cknText)],
+  ])("%s, needs no other proof, and its value is not read again", async (_name, fill) => {
+    const { made, bound } = adopted(fill);
+    expect((await made.choose(link.settings.suite, bound)).key).toEqual(bound);
+    expect(made.vault.reads).toBe(0);
+  });
+
+  it("proves nothing for a newer one", async () => {
+    const { made, bound } = adopted({ tags: {} });
+    made.cak(`${cakText.slice(2)}00`, { tags: {} });
+    expect((await refused(made.choose(link.settings.suite, bound))).code).toBe("vault.unpaired");
+  });
+
+  it.each([
+    ["tagged with another CKN", tags(otherCkn), "another CKN"],
+    ["of a lower generation than one before it", tags(cknText, "3"), "generation 3, and 9"],
+  ])("%s is told", async (_name, fill, text) => {
+    const { made, bound } = adopted(fill, (s) => s.cak(cakText, tags("DD".repeat(32), "9")));
+    const error = await refused(made.choose(link.settings.suite, bound));
+    expect([error.code, error.message]).toEqual(["vault.unpaired", expect.stringContaining(text)]);
+  });
+});
+
+function expectNoSecret(error: LinksealError): void {
+  const said = JSON.stringify([error.message, error.where, error.next, String(error.cause)]);
+  expect(said.toLowerCase()).not.toContain(secretWord.slice(0, 20));
+}
+
+describe("what the driver gets", () => {
+  it("are the octets of the CAK, whatever its case", async () => {
+    const upper = store((s) => [s.ckn(), s.cak()]);
+    const { key } = await upper.choose();
+    using secret = await keyResolver(upper.keyVault, never)({ kind: "cak", key });
+    expect(secret.use((bytes) => Buffer.from(bytes).toString("hex"))).toBe(cakText.toLowerCase());
+  });
+
+  it("is the text of a PSK, newest first", async () => {
+    const s = new Store();
+    s.vault.put("hub-1-psk", "older-psk");
+    const id = s.vault.put("hub-1-psk", "a_newer_PSK+of.Azure!");
+    s.vault.put("hub-1-psk", "off", { enabled: false });
+    const auth = { kind: "psk", secret: "hub-1-psk", farEnd: "manual" } as const;
+    expect(await chooseAuth(s.keyVault, auth, { now: hourLater }, never)).toEqual({
+      kind: "psk",
+      secretId: id,
+    });
+    using psk = await keyResolver(s.keyVault, never)({ kind: "psk", secretId: id });
+    expect(psk.use((bytes) => new TextDecoder().decode(bytes))).toBe("a_newer_PSK+of.Azure!");
+    expect(
+      (
+        await refused(
+          chooseAuth(s.keyVault, { kind: "psk", secret: "gone", farEnd: "manual" }, { now }, never),
+        )
+      ).message,
+    ).toContain("gone");
+  });
+});
+
+describe("two links", () => {
+  const keyOf = (s: Store, cak: string, name: string): KeyRef => {
+    const ckn = parseCkn(name);
+    if (ckn === undefined) throw new Error(name);
+    return { ckn, cakSecretId: s.cak(cak), cknSecretId: s.ckn(name) };
+  };
+
+  it("have keys of their own", async () => {
+    const s = new Store();
+    const keys = [keyOf(s, cakText, cknText), keyOf(s, "11".repeat(32), otherCkn)];
+    await expect(assertDistinct(s.keyVault, keys, never)).resolves.toBeUndefined();
+  });
+
+  it.each([
+    ["equal CAKs under two names", cakText, otherCkn],
+    ["equal CAKs in another case", cakText.toLowerCase(), otherCkn],
+    ["one CKN for two CAKs", "11".repeat(32), cknText],
+  ])("never %s", async (_name, cak, ckn) => {
+    const s = new Store();
+    const keys = [keyOf(s, cakText, cknText), keyOf(s, cak, ckn)];
+    const error = await refused(assertDistinct(s.keyVault, keys, never));
+    expect(error.code).toBe("vault.reusedCkn");
+    expect(error.where).toContain(keys[1]?.cakSecretId);
+    expectNoSecret(error);
+  });
+});
+
+describe("a vault in trouble", () => {
+  const faults = [
+    ["down", "vault.unreachable"],
+    ["denied", "vault.denied"],
+    ["throttled", "vault.unreachable"],
+  ] as const;
+  it.each(faults)("that is %s says so", async (fault, code) => {
+    const s = store((filled) => [filled.ckn(), filled.cak()]);
+    s.vault.setFault(fault, true);
+    expect(await refused(s.choose())).toMatchObject({ code, effect: "none" });
+  });
+
+  it("that hangs is unreachable after its deadline, for lists and for values", async () => {
+    const clock = new SimClock(wallStart);
+    const hang = (): Promise<never> => new Promise(() => undefined);
+    const vault = boundedVault({ versions: hang, read: hang }, clock);
+    for (const asked of [vault.versions("a", never), vault.read("https://v/secrets/a/1", never)]) {
+      const before = clock.now();
+      const error = await refused(settled<unknown>(clock, asked));
+      expect(error).toMatchObject({ code: "vault.unreachable", effect: "none" });
+      expect(clock.now() - before).toBeLessThan(60_000);
+    }
+  });
+
+  it("that serves the previous value gives no pair", async () => {
+    const s = store((filled) => [filled.ckn(otherCkn), filled.ckn(), filled.cak()]);
+    s.vault.setFault("servePrevious", true);
+    expect((await refused(s.choose())).code).toBe("vault.unpaired");
+  });
+
+  it("that a caller gives up on passes the caller's reason on", async () => {
+    const gone = new AbortController();
+    const hang = (): Promise<never> => new Promise(() => undefined);
+    const vault = boundedVault({ versions: hang, read: hang }, new SimClock(wallStart));
+    const asked = vault.versions("a", gone.signal);
+    gone.abort(new Error("the client is gone"));
+    await expect(asked).rejects.toThrow("the client is gone");
+  });
+});
+
+describe("the PSK of a tunnel", () => {
+  it("keeps the alphabet and the length that Azure takes, and is in no refusal", async () => {
+    const s = new Store();
+    const read = async (value: string): Promise<string> => {
+      const id = s.vault.put("hub-1-psk", value);
+      try {
+        using psk = await keyResolver(s.keyVault, never)({ kind: "psk", secretId: id });
+        return `${psk.byteLength} octets`;
+      } catch (error) {
+        if (!(error instanceof LinksealError)) throw error;
+        expect(JSON.stringify(error) + error.message).not.toContain(value);
+        return `${error.code} ${error.message}`;
+      }
+    };
+    const good = "0123456789abcdefABCDEF!\"#$%&'()*+,./:;<=>?@[]^_`{|}";
+    expect(await read(good)).toBe(`${good.length} octets`);
+    for (const odd of [" ", "-", "~", "\u007f", "é", "\t"]) {
+      expect(await read(`${good}${odd}`)).toMatch(/^vault.malformedKey .*printable ASCII/);
+    }
+    expect(await read("x".repeat(16))).toBe("16 octets");
+    expect(await read("x".repeat(128))).toBe("128 octets");
+    expect(await read("x".repeat(15))).toMatch(/15 octets, and 16 to 128/);
+    expect(await read("x".repeat(129))).toMatch(/129 octets, and 16 to 128/);
+  });
+});

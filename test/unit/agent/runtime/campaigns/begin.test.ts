@@ -1,0 +1,179 @@
+// What every campaign needs before it begins, and what it is when it does.
+
+import { describe, expect, it } from "vitest";
+import { noMarks } from "#agent/model/campaign.ts";
+import { changeOf, sameSettings } from "#agent/rotation/change.ts";
+import {
+  type Accepting,
+  type Asked,
+  assertFresh,
+  cannotBegin,
+  missingRisk,
+  missingRisks,
+  newCampaign,
+  riskAccepted,
+} from "#agent/runtime/campaigns/begin.ts";
+import type { Lookout } from "#agent/runtime/polling/lookout.ts";
+import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
+import type { KeyRef } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import type { KeyVault } from "#hal/vault.ts";
+import type { WallTime, World } from "#hal/world.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { SimVault } from "#sim/site/vault.ts";
+import { campaignOf } from "../../../kit/campaign-kit.ts";
+import { capabilities, never, refused, settled, wallStart } from "../../../kit/site-bench.ts";
+import { bindingOf, desired, link, linkNamed, wall } from "../../../kit/view-kit.ts";
+
+const secondary = linkNamed("secondary");
+const asked = (over: Partial<Asked> = {}): Asked => ({
+  ...{ by: "somebody", risks: [], links: undefined, urgency: "planned" },
+  ...over,
+});
+
+/** Routers of which these cannot probe, and one that was never reached. */
+const routers = (blind: readonly string[] = [], unmet: readonly string[] = []) => {
+  const { probe: _probe, ...rest } = capabilities;
+  const offers = (name: string) =>
+    unmet.includes(name) ? undefined : blind.includes(name) ? rest : capabilities;
+  return { lookout: { capabilities: offers } as unknown as Lookout };
+};
+
+describe("the risks that nobody accepted", () => {
+  const accepting = (over: Partial<Accepting> = {}): Accepting => ({
+    ...{ asked: undefined, acceptsRisk: () => false, verb: "linkseal rotate g" },
+    ...over,
+  });
+  const both = [link, secondary];
+
+  it("are those that the config accepts no more than the operator does", () => {
+    const risks = ["breakBeforeMake", "noDrain", "hardDrain"] as const;
+    expect(missingRisks(routers(), both, risks, accepting())).toEqual(risks);
+    const some = accepting({
+      asked: asked({ risks: ["noDrain"] }),
+      acceptsRisk: (risk) => risk === "hardDrain",
+    });
+    expect(missingRisks(routers(), both, risks, some)).toEqual(["breakBeforeMake"]);
+    expect(missingRisks(routers(), both, [], accepting())).toEqual([]);
+  });
+
+  it("count a router without probes, or one that nobody met, among them", () => {
+    expect(missingRisks(routers(["edge-b"]), both, [], accepting())).toEqual(["noProbe"]);
+    expect(missingRisks(routers([], ["edge-a"]), both, [], accepting())).toEqual(["noProbe"]);
+    expect(missingRisks(routers(["edge-b"]), [link], [], accepting())).toEqual([]);
+    const risky = missingRisks(routers(["edge-b"]), both, ["noDrain"], accepting());
+    expect(risky).toEqual(["noDrain", "noProbe"]);
+  });
+
+  it("are told one at a time, with the command that accepts it", () => {
+    const risks = ["noDrain", "hardDrain"] as const;
+    expect(missingRisk(routers(), both, risks, accepting())).toEqual({
+      code: "campaign-waiting",
+      refusal: "gate.riskNotAccepted",
+      text: expect.stringMatching(/^nobody accepted the risk noDrain: a link is changed while/),
+      next: "linkseal rotate g --accept-risk=noDrain",
+    });
+    const accepted = accepting({ acceptsRisk: () => true });
+    expect(missingRisk(routers(), both, risks, accepted)).toBeUndefined();
+  });
+
+  it("are accepted in the config until their date, each by its name", () => {
+    const until = desired.acceptRisks[0]?.until ?? wall;
+    expect(riskAccepted(desired, "breakBeforeMake", (until - 1) as WallTime)).toBe(true);
+    expect(riskAccepted(desired, "breakBeforeMake", until)).toBe(false);
+    expect(riskAccepted(desired, "noDrain", wall)).toBe(false);
+    expect(riskAccepted({ ...desired, acceptRisks: [] }, "breakBeforeMake", wall)).toBe(false);
+  });
+});
+
+describe("keys that a campaign would take", () => {
+  const clock = new SimClock(wallStart);
+  const base = "https://demo.vault.sim";
+  const store = new SimVault({ clock, prng: new Prng("begin"), base });
+  const vault: KeyVault = {
+    versions: async () => [],
+    read: async (id) => Secret.take("value", new TextEncoder().encode(store.value(id))),
+  };
+  const pair = (name: string): KeyRef =>
+    store.generatePair({ cak: `${name}-cak`, ckn: `${name}-ckn` }, "gcm-aes-xpn-256");
+  const [one, two, far] = [pair("one"), pair("two"), pair("far")];
+  const fresh = async (keys: readonly KeyRef[], bindings: Memory["bindings"]): Promise<string> => {
+    const memory = (): Memory => ({ ...emptyMemory, bindings });
+    const check = assertFresh({ vault, memory }, "erd", keys, never);
+    const told = check.then(
+      () => "fresh",
+      async () => (await refused(check)).code,
+    );
+    return await settled(clock, told);
+  };
+  const bound = (key: KeyRef) => bindingOf({ key });
+
+  it("are fresh where none equals another, nor one of the group", async () => {
+    expect(await fresh([one, two], {})).toBe("fresh");
+    expect(await fresh([one, one], {})).toBe("vault.reusedCkn");
+    expect(await fresh([one], { "erd/x": bound(two) })).toBe("fresh");
+    expect(await fresh([one], { "erd/x": bound(one) })).toBe("vault.reusedCkn");
+    expect(await fresh([one], { "erd/x": bound({ ...one, ckn: two.ckn }) })).toBe(
+      "vault.reusedCkn",
+    );
+  });
+
+  it("are compared with other groups by their name alone, which needs no other vault", async () => {
+    expect(await fresh([one], { "other/x": bound(one) })).toBe("vault.reusedCkn");
+    expect(await fresh([one], { "other/x": bound({ ...one, ckn: far.ckn }) })).toBe("fresh");
+    expect(await fresh([one, two], { "other/x": bound(two) })).toBe("vault.reusedCkn");
+  });
+});
+
+describe("a campaign that begins", () => {
+  const [group] = desired.groups;
+  if (group === undefined) throw new Error("the config has a group");
+  const world = { clock: { wall: () => wall } } as unknown as World;
+  const { links } = campaignOf("queued");
+  const kind = "enrol" as const;
+
+  it("by itself is the policy's, under the intent that it serves", () => {
+    const begun = { group, kind, links, asked: undefined, because: "the vault has a newer key" };
+    expect(newCampaign({ world, intent: 7 }, begun)).toEqual({
+      ...noMarks,
+      ...{ group: "erd-demo", kind, links, at: 0, state: "queued", since: wall, intent: 7 },
+      ...{ because: "the vault has a newer key", heldFrom: undefined, retire: "afterProof" },
+      ...{ urgency: "planned", risks: [], origin: "policy", by: "intent 7" },
+    });
+  });
+
+  it("by hand is the operator's, with what they accepted", () => {
+    const wish = asked({ risks: ["noDrain"], urgency: "emergency" });
+    const begun = { group, kind, links, asked: wish, because: "the vault has a newer key" };
+    expect(newCampaign({ world, intent: 7 }, begun)).toMatchObject({
+      ...{ because: "asked for", urgency: "emergency", risks: ["noDrain"] },
+      ...{ origin: "operator", by: "somebody" },
+    });
+  });
+
+  it("or does not says where, why, and what to do, with nothing done", () => {
+    expect(cannotBegin("gate.busy", "erd/x", "it is busy", "wait")).toMatchObject({
+      ...{ code: "gate.busy", effect: "none", where: "erd/x", next: "wait", message: "it is busy" },
+    });
+  });
+});
+
+describe("a link whose settings are wanted otherwise", () => {
+  const binding = bindingOf({ settings: { ...link.settings, includeSci: false }, generation: 4 });
+
+  it("changes from what was accepted to what the intent wants, under its own key", () => {
+    const { key, created } = binding;
+    expect(changeOf({ link, binding })).toEqual({
+      ...{ name: "primary", device: "edge-a", port: "et-0/0/0", created, generation: 4 },
+      old: { key, settings: binding.settings },
+      new: { key, settings: link.settings },
+      ...{ overlap: "breakBeforeMake", outcome: undefined },
+    });
+  });
+
+  it("is told from one that is as it was accepted", () => {
+    expect(sameSettings({ link, binding })).toBe(false);
+    expect(sameSettings({ link, binding: bindingOf() })).toBe(true);
+  });
+});

@@ -1,0 +1,68 @@
+// A final change that a predecessor left half made on the router: it is taken back before anything
+// is decided.
+
+import { describe, expect, it } from "vitest";
+import { ConductorBench, failing, rotation } from "../../../kit/conductor-bench.ts";
+
+/** The router waits with a change that the journal knows, and that is no staged key. */
+function left(): ConductorBench {
+  const bench = new ConductorBench();
+  bench.commitPending = true;
+  bench.forgotten.add("t-4");
+  bench.memory = { ...bench.memory, finals: { "edge-a": "t-7" } };
+  return bench;
+}
+
+const campaign = rotation({ state: "retiring", token: "t-4" });
+
+describe("a change whose end nobody saw", () => {
+  it("is taken back by its own token, and looked at again soon", async () => {
+    const bench = left();
+    expect(await bench.turn(bench.conductor(), campaign)).toBe(500);
+    expect(bench.log.filter((line) => !line.startsWith("look"))).toEqual([
+      ...["recall t-4", "recall t-7"],
+      ...["recall t-7", "rollback t-7"],
+    ]);
+    expect(bench.logged).toEqual([
+      "warn change-unfinished erd-demo/primary: the end of a change was not seen, " +
+        'and it is taken back {"group":"erd-demo"}',
+    ]);
+    expect(bench.records).toEqual([]);
+  });
+
+  it("is taken back alone, and not a staged key that comes just then", async () => {
+    const bench = left();
+    const recalls = () => bench.log.filter((line) => line.startsWith("recall"));
+    // In the look the change waits; right after it the key that was staged before waits instead.
+    bench.forgotten.has = (token) => (recalls().length <= 3 ? token !== "t-7" : token === "t-7");
+    await bench.turn(bench.conductor(), { ...campaign, earlierToken: "t-3" });
+    expect(recalls()).toEqual(["recall t-4", "recall t-3", "recall t-7", "recall t-7"]);
+    expect(bench.log.filter((line) => line.startsWith("rollback"))).toEqual([]);
+  });
+
+  it("is trouble where it cannot be taken back, and tried again later", async () => {
+    const bench = left();
+    bench.failures.rollback = failing("device.locked", "somebody edits");
+    const conductor = bench.conductor();
+    expect(await bench.turn(conductor, campaign)).toBe(5_000);
+    expect(conductor.trouble?.code).toBe("device.locked");
+    expect(bench.logged.at(-1)).toBe(
+      'warn device.locked rollBack: somebody edits {"group":"erd-demo"}',
+    );
+  });
+
+  it("ends the turn with an error that is none of ours", async () => {
+    const bench = left();
+    bench.failures.rollback = new RangeError("a bug");
+    await expect(bench.turn(bench.conductor(), campaign)).rejects.toThrow("a bug");
+  });
+
+  it("is no ground to take back what the router knows nothing of", async () => {
+    const bench = left();
+    bench.forgotten.add("t-7");
+    await bench.turn(bench.conductor(), campaign);
+    expect(bench.log).toContain("decide");
+    expect(bench.log.filter((line) => line.startsWith("rollback"))).toEqual([]);
+    expect(bench.facts.at(-1)?.port?.pending).toBe("foreign");
+  });
+});

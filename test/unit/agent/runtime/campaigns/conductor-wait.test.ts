@@ -1,0 +1,82 @@
+// How long a campaign waits for its next look: by state, overlap and who writes the far end.
+
+import { describe, expect, it } from "vitest";
+import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import { byHand, ConductorBench, rotation, stepTo } from "../../../kit/conductor-bench.ts";
+
+describe("the wait after a look that changed nothing", () => {
+  const waits = async (
+    state: CampaignState,
+    edit?: (wanted: Desired) => Desired,
+    overlap: Campaign["links"][number]["overlap"] = "keychain",
+  ): Promise<number> => {
+    const bench = new ConductorBench(edit === undefined ? {} : { edit });
+    const conductor = bench.conductor(stepTo(state));
+    return await bench.turn(conductor, rotation({ state }, overlap));
+  };
+  const often = (wanted: Desired): Desired => ({
+    ...wanted,
+    health: { ...wanted.health, pollMs: 800 },
+  });
+  const quick = (wanted: Desired): Desired => ({
+    ...wanted,
+    rotation: { ...wanted.rotation, drained: { samples: 3, everyMs: 2_000 } },
+  });
+
+  it.each(["queued", "gated", "awaitingPeer", "held", "done"] as const)(
+    "is a poll in %s",
+    async (state) => {
+      expect(await waits(state)).toBe(5_000);
+      expect(await waits(state, often)).toBe(800);
+    },
+  );
+
+  it.each([
+    ...(["staging", "staged", "proving", "promoting", "retiring"] as const),
+    ...(["restoring", "reverting"] as const),
+  ])("is a second in %s, or less", async (state) => {
+    expect(await waits(state)).toBe(1_000);
+    expect(await waits(state, often)).toBe(800);
+  });
+
+  it("is one sample of the drain in draining", async () => {
+    expect(await waits("draining")).toBe(5_000);
+    expect(await waits("draining", quick)).toBe(2_000);
+  });
+
+  it("is a second in switching where the link is dark until the router follows", async () => {
+    expect(await waits("switching", undefined, "breakBeforeMake")).toBe(1_000);
+    expect(await waits("switching", byHand, "breakBeforeMake")).toBe(1_000);
+    expect(await waits("switching", often, "breakBeforeMake")).toBe(800);
+  });
+
+  it("is three in switching where the router holds both keys, or less", async () => {
+    expect(await waits("switching")).toBe(3_000);
+    expect(await waits("switching", often)).toBe(800);
+  });
+
+  it("is a poll while a person changes a far end that the router is ready for", async () => {
+    expect(await waits("switching", byHand)).toBe(5_000);
+  });
+
+  it.each([
+    ["switching", 500],
+    ["reverting", 500],
+    ["proving", 1_000],
+    ["restoring", 1_000],
+    ["gated", 5_000],
+    ["held", 5_000],
+  ] as const)("after a probe in %s is %i ms: it changes nothing", async (state, ms) => {
+    const bench = new ConductorBench();
+    const step = stepTo(state, { action: "probe" });
+    expect(await bench.turn(bench.conductor(step), rotation({ state }))).toBe(ms);
+  });
+
+  it("is a poll after an effect on a campaign that is held", async () => {
+    const bench = new ConductorBench();
+    const step = stepTo("held", { action: "restore" });
+    expect(await bench.turn(bench.conductor(step), rotation({ state: "held" }))).toBe(5_000);
+    expect(bench.done()).toContain("apply t-1 final");
+  });
+});

@@ -1,0 +1,446 @@
+// One turn of a campaign: look, decide, journal, look at the sibling again, act. Never another
+// order.
+
+import { describe, expect, it } from "vitest";
+import type { ActionKind, Campaign, Outcome, Step } from "#agent/model/campaign.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import { type Ckn, type KeyRef, known, type MacsecPort, unknown } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import {
+  ConductorBench,
+  failing,
+  newKey,
+  oldKey,
+  rotation,
+  shutsFirst,
+  stepTo,
+  underKey,
+} from "../../../kit/conductor-bench.ts";
+import { at, bindingOf, session, wall } from "../../../kit/view-kit.ts";
+
+const giving: readonly ActionKind[] = [
+  ...(["restore", "confirm", "rollBack", "add", "replace", "replaceBack", "open"] as const),
+  ...(["probe", "prepare", "prepareBack"] as const),
+];
+const taking: readonly ActionKind[] = [
+  ...(["drain", "stage", "putNew", "putOld", "promote", "removeOld", "removeNew"] as const),
+  "rekeySak",
+];
+const drain = stepTo("draining", { row: "gated.open", action: "drain" });
+
+/** What the devices and far ends were asked to do in the last turn. */
+const touched = (bench: ConductorBench): readonly string[] =>
+  bench.done().filter((line) => /^(prepare|apply|put|confirm|rollback|probe|recall)\b/.test(line));
+
+describe("a turn", () => {
+  it("looks at both ends, decides, writes the step down, acts, and looks again soon", async () => {
+    const bench = new ConductorBench();
+    bench.delays.apply = 1_500;
+    expect(await bench.turn(bench.conductor(drain), rotation())).toBe(500);
+    expect(bench.log).toEqual([
+      "look far end",
+      "look edge-b",
+      "look edge-a",
+      "decide",
+      "write campaign draining",
+      "took gated.open",
+      "prepare edge-a port.drain",
+      "write effect edge-a: drain t-1",
+      "apply t-1 final",
+      "write settled",
+      "write measured commit edge-a 1500",
+    ]);
+    expect(bench.logged).toEqual([
+      'info campaign-step erd-demo/primary: gated -> draining: so {"group":"erd-demo"}',
+    ]);
+  });
+
+  it("writes the record as it stands after the step, at the wall time of the step", async () => {
+    const bench = new ConductorBench();
+    bench.delays.look = 250;
+    await bench.turn(bench.conductor(stepTo("staged", { mark: { told: true } })), rotation());
+    const campaign = rotation({ told: true, state: "staged", because: "so" });
+    expect(bench.records).toEqual([
+      { kind: "campaign", campaign: { ...campaign, since: (wall + 250) as WallTime } },
+    ]);
+  });
+
+  it("comes back at once where a step moves and asks for nothing", async () => {
+    const bench = new ConductorBench();
+    expect(await bench.turn(bench.conductor(stepTo("staged")), rotation())).toBe(0);
+    expect(touched(bench)).toEqual([]);
+  });
+
+  it("of a link that the intent no longer has waits for a poll, and looks at nothing", async () => {
+    const bench = new ConductorBench();
+    const [first] = rotation().links;
+    if (first === undefined) throw new Error("two links");
+    const gone = rotation({ links: [{ ...first, name: "gone" }] });
+    expect(await bench.turn(bench.conductor(drain), gone)).toBe(5_000);
+    expect(await bench.turn(bench.conductor(drain), rotation({ at: 7 }))).toBe(5_000);
+    expect(bench.log).toEqual([]);
+  });
+
+  it("does nothing at all where the journal cannot be written", async () => {
+    for (const action of [...giving, ...taking]) {
+      const bench = new ConductorBench();
+      bench.failures.write = failing("journal.full", "the disk is full");
+      const conductor = bench.conductor(stepTo("draining", { action }));
+      expect(await bench.turn(conductor, rotation({ token: "t-9" }))).toBe(5_000);
+      expect(bench.done()).toEqual(["write campaign draining"]);
+      expect(conductor.trouble?.code).toBe("journal.full");
+      expect(bench.logged).toEqual([
+        `warn journal.full ${action}: the disk is full {"group":"erd-demo"}`,
+      ]);
+    }
+  });
+
+  it("says that it was the record which failed, where nothing was to be done", async () => {
+    const bench = new ConductorBench();
+    bench.failures.write = failing("journal.full", "the disk is full");
+    await bench.turn(bench.conductor(stepTo("staged")), rotation());
+    expect(bench.logged).toEqual([
+      'warn journal.full record: the disk is full {"group":"erd-demo"}',
+    ]);
+  });
+
+  it("ends with an error that is none of ours", async () => {
+    const bench = new ConductorBench();
+    bench.failures.write = new RangeError("a bug");
+    await expect(bench.turn(bench.conductor(drain), rotation())).rejects.toThrow("a bug");
+  });
+});
+
+const following = ["replace", "replaceBack"] as const;
+
+/** As a far end that has moved leaves it. */
+const dark: Partial<MacsecPort> = {
+  ...underKey(oldKey),
+  session: known({ ...session, controlledPort: "blocked", livePeers: 0 }, at(0)),
+};
+
+describe("a look that the journal has made old", () => {
+  const late = async (
+    action: ActionKind,
+    ms: number,
+    port: Partial<MacsecPort> = underKey(oldKey),
+  ): Promise<ConductorBench> => {
+    const bench = new ConductorBench();
+    bench.port.primary = port;
+    bench.delays.write = ms;
+    bench.hooks.write = async () => {
+      bench.delays.write = 0;
+    };
+    const prepared = action === "replace" || action === "replaceBack";
+    const first = stepTo("gated", { action: action === "replace" ? "prepare" : "prepareBack" });
+    const step = stepTo("draining", { action });
+    const conductor = bench.conductor(...(prepared ? [first, step] : [step]));
+    if (prepared) await bench.turn(conductor, rotation());
+    const waitMs = await bench.turn(conductor, rotation({ token: "t-9" }));
+    if (!touched(bench).length) expect(waitMs).toBe(0);
+    return bench;
+  };
+
+  it.each(taking)("is no ground for %s", async (action) => {
+    expect(touched(await late(action, 30_001))).toEqual([]);
+    expect(touched(await late(action, 30_000))).not.toEqual([]);
+  });
+
+  it.each(giving)("does not hold up %s", async (action) => {
+    expect(touched(await late(action, 60_000, dark))).not.toEqual([]);
+  });
+
+  it.each(following)("is no ground for %s of a link that still works", async (action) => {
+    expect(touched(await late(action, 30_001))).toEqual([]);
+  });
+});
+
+describe("a sibling that is lost while a change is made ready", () => {
+  /** The sibling is seen drained between validation and journal. */
+  const losing = async (action: ActionKind): Promise<[ConductorBench, string | undefined]> => {
+    const bench = new ConductorBench();
+    const conductor = bench.conductor(stepTo("gated", { action: "prepare" }), stepTo("gated"));
+    await bench.turn(conductor, rotation());
+    bench.hooks.write = async () => {
+      if (bench.records.length === 0) return;
+      bench.drained.add("secondary");
+      await bench.lookout.look("edge-b", new AbortController().signal);
+    };
+    const next = bench.conductor(stepTo("draining", { action }));
+    await bench.turn(next, rotation({ token: "t-9" }));
+    return [bench, next.trouble?.code];
+  };
+
+  it.each(taking)("keeps %s from the device", async (action) => {
+    const [bench, trouble] = await losing(action);
+    expect(trouble).toBe("gate.siblingUnhealthy");
+    const changed = touched(bench).filter((line) => !line.startsWith("prepare"));
+    expect(changed).toEqual(action.startsWith("put") ? [] : ["rollback t-2"]);
+    expect(bench.logged.at(-1)).toBe(
+      `warn gate.siblingUnhealthy ${action}: secondary is not carrying: it is drained; ` +
+        'nothing was written {"group":"erd-demo"}',
+    );
+  });
+
+  /** Validated before, and lost as it is to be written. */
+  const followed = async (action: ActionKind, port: Partial<MacsecPort>) => {
+    const bench = new ConductorBench();
+    bench.port.primary = port;
+    const validates = stepTo("gated", { action: action === "replace" ? "prepare" : "prepareBack" });
+    const conductor = bench.conductor(validates, stepTo("draining", { action }));
+    await bench.turn(conductor, rotation());
+    bench.hooks.write = async () => {
+      bench.drained.add("secondary");
+      await bench.lookout.look("edge-b", new AbortController().signal);
+    };
+    await bench.turn(conductor, rotation());
+    return [conductor.trouble?.code, touched(bench).some((line) => line.startsWith("apply"))];
+  };
+
+  it.each(following)("keeps %s from a link that still works, and from no other", async (action) => {
+    expect(await followed(action, underKey(oldKey))).toEqual(["gate.siblingUnhealthy", false]);
+    expect(await followed(action, dark)).toEqual([undefined, true]);
+  });
+
+  it.each(["restore", "open", "add"] as const)("does not keep %s from it", async (action) => {
+    const [bench, trouble] = await losing(action);
+    expect(trouble).toBeUndefined();
+    expect(touched(bench).at(-1)).toMatch(/^apply/);
+  });
+
+  it("keeps a key from a link that works only where the port is shut for it", async () => {
+    const trouble = async (
+      edit: (wanted: Desired) => Desired,
+      port: Partial<MacsecPort>,
+      action: ActionKind = "add",
+    ) => {
+      const bench = new ConductorBench({ edit });
+      bench.port.primary = port;
+      bench.hooks.prepare = async () => {
+        bench.drained.add("secondary");
+        await bench.lookout.look("edge-b", new AbortController().signal);
+      };
+      const conductor = bench.conductor(stepTo("staging", { action }));
+      await bench.turn(conductor, rotation());
+      return conductor.trouble?.code;
+    };
+    const asItIs = (wanted: Desired): Desired => wanted;
+    expect(await trouble(shutsFirst, underKey(oldKey))).toBe("gate.siblingUnhealthy");
+    expect(await trouble(asItIs, underKey(oldKey))).toBeUndefined();
+    expect(await trouble(shutsFirst, dark)).toBeUndefined();
+    expect(await trouble(shutsFirst, underKey(oldKey), "restore")).toBeUndefined();
+  });
+
+  it("keeps nothing that gives from a router that nobody can read", async () => {
+    const bench = new ConductorBench();
+    bench.port.primary = { keys: unknown("queryFailed", at(0)) };
+    bench.drained.add("secondary");
+    const conductor = bench.conductor(stepTo("held", { action: "restore" }));
+    await bench.turn(conductor, rotation({ state: "held" }));
+    expect([bench.facts.at(-1)?.port, conductor.trouble]).toEqual([undefined, undefined]);
+    expect(touched(bench).at(-1)).toMatch(/^apply/);
+  });
+
+  it("is told with what to do next, and with nothing done", async () => {
+    const bench = new ConductorBench();
+    bench.hooks.prepare = async () => {
+      bench.drained.add("secondary");
+      await bench.lookout.look("edge-b", new AbortController().signal);
+    };
+    const conductor = bench.conductor(drain);
+    expect(await bench.turn(conductor, rotation())).toBe(5_000);
+    expect(conductor.trouble).toMatchObject({
+      code: "gate.siblingUnhealthy",
+      message: expect.stringContaining("it is drained; nothing was written"),
+      ...{ effect: "none", where: "erd-demo/primary", next: "linkseal rotation show erd-demo" },
+    });
+  });
+});
+
+describe("a port that is to be shut for a key", () => {
+  const strange: KeyRef = { ...oldKey, ckn: "ee".repeat(32) as Ckn };
+
+  /** What was done, where validation shows the port so, decided on while it was like `before`. */
+  const replacing = async (before: Partial<MacsecPort>, after: Partial<MacsecPort>) => {
+    const bench = new ConductorBench({ edit: shutsFirst });
+    bench.port.primary = before;
+    const validates = stepTo("gated", { action: "prepare" });
+    const conductor = bench.conductor(validates, stepTo("switching", { action: "replace" }));
+    await bench.turn(conductor, rotation());
+    bench.hooks.prepare = async () => {
+      bench.port.primary = after;
+    };
+    await bench.turn(conductor, rotation());
+    return { trouble: conductor.trouble, done: touched(bench) };
+  };
+
+  it("stays open where its link works again: seeds 53-1122, 53-1907", async () => {
+    const { trouble, done } = await replacing(dark, underKey(oldKey));
+    expect(done.filter((line) => line.startsWith("apply"))).toEqual([]);
+    expect(done.at(-1)).toMatch(/^rollback/);
+    expect(trouble).toMatchObject({
+      ...{ code: "gate.stale", message: "erd-demo/primary works again; nothing was written" },
+      ...{ effect: "none", where: "erd-demo/primary", next: "linkseal rotation show erd-demo" },
+    });
+  });
+
+  it.each([
+    ["is dark still", dark, dark],
+    ["worked all the while", underKey(oldKey), underKey(oldKey)],
+    ["is up under a key of nobody's", dark, underKey(strange)],
+  ])("is shut where its link %s", async (_how, before, after) => {
+    const { trouble, done } = await replacing(before, after);
+    expect(trouble).toBeUndefined();
+    expect(done.filter((line) => line.startsWith("apply"))).toHaveLength(2);
+  });
+});
+
+describe("what a step leaves in the journal", () => {
+  const words = async (campaign: Campaign, step: Step): Promise<readonly string[]> => {
+    const bench = new ConductorBench();
+    await bench.turn(bench.conductor(step), campaign);
+    return [...bench.done(), ...bench.notes];
+  };
+
+  it("is nothing where nothing has changed, and no note either", async () => {
+    const same = stepTo("gated", { because: rotation().because });
+    expect(await words(rotation(), same)).toEqual(["took test.row"]);
+  });
+
+  it("is a note for the operator where only the sentence is new", async () => {
+    expect(await words(rotation(), stepTo("gated"))).toEqual(["took test.row", "so"]);
+  });
+
+  it.each([...(["told", "asked", "claimed", "proved", "soaked", "aborted", "shut"] as const)])(
+    "is a record where %s is marked",
+    async (mark) => {
+      const step = stepTo("gated", { mark: { [mark]: true } });
+      expect(await words(rotation(), step)).toEqual(["write campaign gated", "took test.row"]);
+    },
+  );
+
+  it("is a record where the goal turns round", async () => {
+    const step = stepTo("gated", { mark: { goal: "revert" } });
+    expect(await words(rotation(), step)).toEqual(["write campaign gated", "took test.row"]);
+  });
+
+  it.each(["removeOld", "replace"] as const)(
+    "is the SAK in use where %s takes the old key away",
+    async (action) => {
+      const bench = new ConductorBench();
+      bench.port.primary = underKey(newKey, [oldKey, newKey]);
+      const campaign = rotation({ state: "retiring" });
+      await bench.turn(bench.conductor(stepTo("retiring", { action })), campaign);
+      expect(bench.written()).toMatchObject({ oldSak: session.latestSak?.keyId });
+    },
+  );
+
+  it("is no SAK with any other effect", async () => {
+    const bench = new ConductorBench();
+    await bench.turn(bench.conductor(stepTo("promoting", { action: "promote" })), rotation());
+    expect(bench.written()?.oldSak).toBeUndefined();
+  });
+});
+
+describe("the key that a link runs on", () => {
+  const ended = async (outcome: Outcome, over: Partial<Campaign> = {}): Promise<ConductorBench> => {
+    const bench = new ConductorBench();
+    const campaign = rotation({ state: "restoring", intent: 9, ...over });
+    await bench.turn(bench.conductor(stepTo("done", { mark: { outcome } })), campaign);
+    return bench;
+  };
+  const binding = {
+    ...{ key: newKey, since: wall, created: 0, generation: 1 },
+    settings: rotation().links[0]?.new.settings,
+  };
+
+  it.each(["enrolled", "changed"] as const)(
+    "is written down before the record that says %s, under the intent of the campaign",
+    async (outcome) => {
+      const bench = await ended(outcome);
+      expect(bench.records).toMatchObject([
+        {
+          kind: "binding",
+          link: "erd-demo/primary",
+          binding: { ...binding, intent: 9, how: outcome },
+        },
+        { kind: "campaign", campaign: { at: 1, state: "queued" } },
+      ]);
+    },
+  );
+
+  it("keeps the intent of its settings when it was rotated", async () => {
+    const bench = await ended("rotated");
+    expect(bench.records[0]).toEqual({
+      kind: "binding",
+      link: "erd-demo/primary",
+      binding: { ...binding, intent: bindingOf().intent, how: "rotated" },
+    });
+  });
+
+  it("has the intent of the campaign where nothing was known of it before", async () => {
+    const bench = new ConductorBench();
+    bench.memory = { ...bench.memory, bindings: {} };
+    const step = stepTo("done", { mark: { outcome: "rotated" } });
+    await bench.turn(bench.conductor(step), rotation({ state: "restoring", intent: 9 }));
+    expect(bench.records[0]).toMatchObject({ kind: "binding", binding: { intent: 9 } });
+  });
+
+  it.each(["reverted", "abandoned"] as const)("stays where a link was %s", async (outcome) => {
+    const bench = await ended(outcome);
+    expect(bench.records.map(({ kind }) => kind)).toEqual(["campaign"]);
+  });
+
+  it("is not written down again, nor before the link is done", async () => {
+    const bench = new ConductorBench();
+    const conductor = bench.conductor(
+      stepTo("done", { mark: { outcome: "rotated" } }),
+      stepTo("restoring", { mark: { outcome: "rotated", proved: true } }),
+    );
+    await bench.turn(conductor, rotation({ state: "done", at: 1 }));
+    await bench.turn(conductor, rotation({ state: "retiring" }));
+    expect(bench.records.map(({ kind }) => kind)).toEqual(["campaign"]);
+  });
+});
+
+describe("a port that was shut for a key change", () => {
+  const opened = stepTo("staging", { mark: { shut: false } });
+  const shut = rotation({ state: "staging", shut: true });
+
+  const shutsFirst = (wanted: Desired): Desired => ({
+    ...wanted,
+    devices: wanted.devices.map((device) => ({ ...device, quirks: ["shutBeforeKeyChange"] })),
+  });
+
+  it("is remembered until it has stood open for a minute: a commit may be lost", async () => {
+    const bench = new ConductorBench({ edit: shutsFirst });
+    const conductor = bench.conductor(stepTo("staging", { action: "open" }), opened, opened);
+    await bench.turn(conductor, shut);
+    await bench.turn(conductor, shut);
+    expect(bench.records.filter(({ kind }) => kind === "campaign")).toEqual([]);
+    await bench.clock.runFor(60_001);
+    await bench.turn(conductor, shut);
+    expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
+  });
+
+  it("is forgotten once seen open where no key change shuts it: a person may shut it", async () => {
+    const bench = new ConductorBench();
+    const conductor = bench.conductor(stepTo("staging", { action: "open" }), opened);
+    await bench.turn(conductor, shut);
+    await bench.turn(conductor, shut);
+    expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
+  });
+
+  it("is forgotten at once where this process changed nothing, and with its link", async () => {
+    const bench = new ConductorBench({ edit: shutsFirst });
+    await bench.turn(bench.conductor(opened), shut);
+    expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
+    const done = stepTo("done", { mark: { outcome: "rotated", shut: false } });
+    const conductor = bench.conductor(stepTo("restoring", { action: "open" }), done);
+    const first = rotation({ state: "restoring", shut: true, at: 0 });
+    await bench.turn(conductor, first);
+    await bench.turn(conductor, first);
+    const next = { at: 1, state: "queued", shut: false };
+    expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: next });
+  });
+});

@@ -1,0 +1,120 @@
+// A reply is no fact: what looks say of a change that the router accepted, and what becomes of one
+// that was never sent to it.
+
+import { describe, expect, it } from "vitest";
+import type { ActionKind } from "#agent/model/campaign.ts";
+import { commitLost } from "#agent/model/commit-lost.ts";
+import type { Task } from "#agent/runtime/campaigns/effects.ts";
+import type { LinksealError } from "#hal/error.ts";
+import { instantAfter } from "#hal/world.ts";
+import { failing } from "../../../kit/conductor-bench.ts";
+import { EffectsBench } from "./effects-bench.ts";
+
+describe("an accepted change", () => {
+  const keys = (held: "old" | "both" | "new"): { readonly keys: typeof held } => ({ keys: held });
+  const shown: readonly (readonly [
+    ActionKind,
+    Partial<Task["port"]>,
+    Partial<Task["port"]>,
+    string,
+  ])[] = [
+    ["drain", { drain: "off" }, { drain: "on" }, "the drain of et-0/0/0"],
+    ["add", keys("old"), keys("both"), "the new key of et-0/0/0"],
+    ["stage", keys("old"), { ...keys("old"), pending: "ours" } as object, "the new key of"],
+    ["stage", keys("old"), keys("both"), "the new key of"],
+    [
+      "promote",
+      keys("both"),
+      { ...keys("both"), promoted: true } as object,
+      "the promotion of the new key of",
+    ],
+    ["promote", keys("both"), keys("new"), "the promotion of the new key of"],
+    ["removeOld", keys("both"), keys("new"), "the removal of the old key of"],
+    ["removeNew", keys("both"), keys("old"), "the removal of the new key of"],
+    ["replace", keys("old"), keys("new"), "the new key of"],
+    ["replaceBack", keys("new"), keys("old"), "the old key of"],
+  ];
+  it.each(shown)(
+    "%s is lost where a look shows %j, and not with %j",
+    async (action, lost, kept, words) => {
+      const scene = new EffectsBench();
+      await scene.clock.runFor(500_000);
+      const prepare = action === "replaceBack" ? "prepareBack" : "prepare";
+      const run = async (): Promise<void> => {
+        if (action.startsWith("replace")) await scene.run(prepare);
+        await scene.run(action);
+      };
+      await run();
+      expect(scene.judge(kept)).toBeUndefined();
+      await scene.clock.runFor(2_400);
+      expect(scene.judge(undefined)).toBeUndefined();
+      const told = scene.judge(lost);
+      expect(told).toMatchObject({ code: "device.commitExpired", where: "edge-a", effect: "none" });
+      expect(told?.message).toContain(`edge-a accepted ${words}`);
+      expect(told?.message).toContain(" 2 s ago and no longer holds it");
+      expect([scene.effects.lostCommits, scene.judge(lost)]).toEqual([1, undefined]);
+      await run();
+      scene.judge(lost);
+      expect(scene.effects.lostCommits).toBe(2);
+      scene.effects.forgetFailures();
+      expect(scene.effects.lostCommits).toBe(0);
+    },
+  );
+
+  it("counts as kept after a minute", async () => {
+    const judged = async (ms: number): Promise<LinksealError | undefined> => {
+      const scene = new EffectsBench();
+      await scene.clock.runFor(500_000);
+      await scene.run("drain");
+      await scene.clock.runFor(ms);
+      scene.judge({ drain: "on" });
+      return scene.judge({ drain: "off" });
+    };
+    expect((await judged(60_000))?.code).toBe("device.commitExpired");
+    expect(await judged(60_001)).toBeUndefined();
+  });
+
+  it("may still be lost for a minute, and never before anything was written", async () => {
+    const scene = new EffectsBench();
+    await scene.clock.runFor(500_000);
+    expect(scene.effects.mayLose(scene.clock.now())).toBe(false);
+    await scene.run("restore");
+    const at = scene.clock.now();
+    expect(scene.effects.mayLose(instantAfter(at, 60_000))).toBe(true);
+    expect(scene.effects.mayLose(instantAfter(at, 60_001))).toBe(false);
+  });
+
+  it.each(["restore", "open", "rekeySak"] as const)("%s is never called lost", async (action) => {
+    const scene = new EffectsBench();
+    await scene.clock.runFor(500_000);
+    await scene.run("drain");
+    await scene.run(action);
+    expect(scene.judge({ drain: "off", keys: "old" })).toBeUndefined();
+  });
+});
+
+describe("a commit that was lost", () => {
+  it("names the campaign to look at, or the plan where there is none", () => {
+    expect(commitLost("edge-a", "this", 1_500, undefined).next).toBe("linkseal plan");
+    expect(commitLost("edge-a", "this", 1_500, "g").next).toBe("linkseal rotation show g");
+  });
+});
+
+describe("a prepared change", () => {
+  // What was validated and never applied stayed on the candidate, in the way of the restore.
+  it.each(["journal", "look"] as const)(
+    "leaves nothing on the candidate where the %s fails",
+    async (part) => {
+      const scene = new EffectsBench();
+      const recheck = (): never => {
+        throw failing("gate.siblingUnhealthy");
+      };
+      for (const [index, action] of (["drain", "stage", "open"] as const).entries()) {
+        if (part === "journal") scene.failures.write = failing("journal.full");
+        await scene.fails(action, part === "look" ? { recheck } : {});
+        expect(scene.log.filter((line) => line === `rollback t-${index + 1}`)).toHaveLength(1);
+      }
+      expect(scene.log.filter((line) => line.startsWith("apply"))).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,476 @@
+// What each effect asks of a device or of a far end, in which order, and what is written before.
+
+import { describe, expect, it } from "vitest";
+import type { ActionKind, Campaign } from "#agent/model/campaign.ts";
+import type { Task } from "#agent/runtime/campaigns/effects.ts";
+import { withinOf } from "#agent/runtime/campaigns/effects.ts";
+import { LinksealError } from "#hal/error.ts";
+import { calmPort } from "../../../kit/campaign-kit.ts";
+import { failing, newKey, oldKey, rotation } from "../../../kit/conductor-bench.ts";
+import { never, settled } from "../../../kit/site-bench.ts";
+import { EffectsBench } from "./effects-bench.ts";
+
+const at = { port: "et-0/0/0" };
+const [entry] = rotation().links;
+const settings = entry?.new.settings;
+
+describe("an effect on the router", () => {
+  const fallback = rotation({}, "fallback");
+  const promoted = { ...calmPort, promoted: true };
+  const key = newKey;
+  const cells: readonly (readonly [ActionKind, Partial<Task>, readonly unknown[]])[] = [
+    ["drain", {}, [{ kind: "port.drain", ...at, means: "prepend" }]],
+    ["restore", {}, [{ kind: "port.restore", ...at, means: "prepend" }]],
+    ["add", {}, [{ kind: "macsec.addKey", ...at, key, role: "primary" }]],
+    ["add", { campaign: fallback }, [{ kind: "macsec.addKey", ...at, key, role: "fallback" }]],
+    ["promote", {}, [{ kind: "macsec.promoteKey", ...at, ckn: key.ckn, keys: [key, oldKey] }]],
+    ["removeOld", {}, [{ kind: "macsec.removeKey", ...at, ckn: oldKey.ckn }]],
+    ["removeOld", { campaign: rotation({ kind: "enrol", at: 0, links: enrolled() }) }, []],
+    ["removeNew", {}, [{ kind: "macsec.removeKey", ...at, ckn: key.ckn }]],
+    ["removeNew", { port: promoted }, [{ kind: "macsec.removeKey", ...at, ckn: key.ckn }]],
+    ["removeNew", { campaign: fallback }, [{ kind: "macsec.removeKey", ...at, ckn: key.ckn }]],
+    [
+      "removeNew",
+      { campaign: fallback, port: undefined },
+      [{ kind: "macsec.removeKey", ...at, ckn: key.ckn }],
+    ],
+    [
+      "removeNew",
+      { campaign: fallback, port: promoted },
+      [
+        { kind: "macsec.promoteKey", ...at, ckn: oldKey.ckn, keys: [oldKey] },
+        { kind: "macsec.removeKey", ...at, ckn: key.ckn },
+      ],
+    ],
+    ["rekeySak", {}, [{ kind: "macsec.rekeySak", ...at }]],
+    ["open", {}, [{ kind: "port.open", ...at }]],
+  ];
+  it.each(cells)(
+    "%s is validated, written down, checked and applied",
+    async (action, over, parts) => {
+      const scene = new EffectsBench();
+      await scene.clock.runFor(1_000);
+      scene.delays.apply = 700;
+      await scene.run(action, over);
+      expect(scene.changes).toEqual([parts]);
+      expect(scene.log.slice(1)).toEqual([
+        `write effect edge-a: ${action} t-1`,
+        "recheck",
+        "apply t-1 final",
+        ...(/drain|removeKey/.test(JSON.stringify(parts)) ? ["write settled"] : []),
+        "write measured commit edge-a 700",
+      ]);
+    },
+  );
+
+  it("that stages a key writes its token down first, and arms a timer", async () => {
+    const scene = new EffectsBench();
+    const campaign = rotation();
+    await scene.run("stage", { campaign });
+    expect(scene.changes).toEqual([[{ kind: "macsec.addKey", ...at, key, role: "primary" }]]);
+    expect(scene.log).toEqual([
+      "prepare edge-a macsec.addKey",
+      "write campaign gated",
+      "write effect edge-a: stage t-1",
+      "recheck",
+      "apply t-1 300000",
+      "write measured commit edge-a 0",
+    ]);
+    expect(scene.written()).toEqual({ ...campaign, token: "t-1" });
+  });
+
+  it("that stages a key again keeps the token of the attempt before it", async () => {
+    const scene = new EffectsBench();
+    const campaign = rotation({ token: "t-8", earlierToken: "t-7" });
+    await scene.run("stage", { campaign });
+    expect(scene.written()).toEqual({ ...campaign, token: "t-1", earlierToken: "t-8" });
+  });
+
+  it("that is none in a group without a drain touches nothing", async () => {
+    const scene = new EffectsBench({}, { drain: "none" });
+    await scene.run("drain");
+    await scene.run("restore");
+    expect(scene.log).toEqual([]);
+  });
+
+  it("that probes sends a few more packets than the proof needs", async () => {
+    const scene = new EffectsBench();
+    await scene.run("probe");
+    expect(scene.log).toEqual(["probe et-0/0/0 25"]);
+  });
+
+  it("is not applied where it cannot be written down", async () => {
+    const scene = new EffectsBench();
+    scene.failures.write = failing("journal.full");
+    expect((await scene.fails("drain")).code).toBe("journal.full");
+    expect((await scene.fails("stage")).code).toBe("journal.full");
+    expect(scene.log.filter((line) => line.startsWith("apply"))).toEqual([]);
+  });
+
+  it("is not applied where the last check says no", async () => {
+    const scene = new EffectsBench();
+    const recheck = (): never => {
+      throw failing("gate.siblingUnhealthy");
+    };
+    expect((await scene.fails("removeOld", { recheck })).code).toBe("gate.siblingUnhealthy");
+    expect(scene.log.slice(-2)).toEqual(["write effect edge-a: removeOld t-1", "rollback t-1"]);
+  });
+
+  it("may have happened where no answer came, and not where it was only validated", async () => {
+    const scene = new EffectsBench();
+    scene.delays.apply = 90_001;
+    expect(await scene.fails("drain")).toMatchObject({
+      code: "transport.timeout",
+      ...{ effect: "unknown", where: "edge-a" },
+    });
+    scene.delays.prepare = 90_001;
+    expect(await scene.fails("drain")).toMatchObject({ effect: "none", where: "edge-a" });
+  });
+
+  // A drain without an answer was forgotten, and called somebody else's once the router made it.
+  it("without an answer stays written down as one that may still come", async () => {
+    const scene = new EffectsBench();
+    scene.delays.apply = 90_001;
+    await scene.fails("drain");
+    const since = scene.clock.wall() - 90_000;
+    const drain = { token: "t-1", what: "drain", since };
+    expect(scene.memory.late).toEqual({ "erd-demo/primary": [drain] });
+    await scene.fails("restore");
+    await scene.fails("add");
+    expect(scene.memory.late).toEqual({ "erd-demo/primary": [drain] });
+    await scene.fails("removeOld");
+    scene.delays.apply = 0;
+    await scene.run("drain");
+    const late = { token: "t-4", what: "keys", takes: oldKey.ckn, hidden: true };
+    expect(scene.memory.late).toMatchObject({
+      "erd-demo/primary": [{ ...drain, hidden: true }, late],
+    });
+  });
+
+  it("that is known to have done nothing comes no more", async () => {
+    const scene = new EffectsBench();
+    const none = { effect: "none", where: "edge-a", next: "wait" } as const;
+    scene.failures.apply = new LinksealError("device.locked", "another session", none);
+    await scene.fails("drain");
+    expect(scene.memory.late).toEqual({});
+    scene.failures.apply = failing("device.rejected");
+    await scene.fails("drain");
+    expect(scene.memory.late).toMatchObject({ "erd-demo/primary": [{ token: "t-2" }] });
+  });
+
+  it("that drains a link which is drained already shows nothing of itself", async () => {
+    const scene = new EffectsBench();
+    scene.drained.add("primary");
+    await settled(scene.clock, scene.lookout.look("edge-a", never));
+    scene.failures.apply = failing("transport.timeout");
+    await scene.fails("drain");
+    expect(scene.memory.late).toMatchObject({ "erd-demo/primary": [{ hidden: true }] });
+  });
+});
+
+function enrolled(): Campaign["links"] {
+  return rotation().links.map((link) => ({ ...link, old: undefined }));
+}
+
+describe("a staged key", () => {
+  it("is confirmed or rolled back only where the device still holds it", async () => {
+    const scene = new EffectsBench();
+    await scene.run("confirm");
+    await scene.run("rollBack");
+    expect(scene.log).toEqual(["recall t-9", "confirm t-9", "recall t-9", "rollback t-9"]);
+    scene.recalls = "absent";
+    await scene.run("confirm");
+    await scene.run("rollBack");
+    expect(scene.log.slice(4)).toEqual(["recall t-9", "recall t-9"]);
+  });
+
+  it("is that of the attempt before where the router was late with it", async () => {
+    const scene = new EffectsBench();
+    const campaign = rotation({ token: "t-9", earlierToken: "t-8" });
+    scene.forgotten.add("t-9");
+    await scene.run("confirm", { campaign });
+    await scene.run("rollBack", { campaign });
+    const asked = ["recall t-9", "recall t-8"];
+    expect(scene.log).toEqual([...asked, "confirm t-8", ...asked, "rollback t-8"]);
+  });
+
+  it("is settled once, whatever else was tried", async () => {
+    const scene = new EffectsBench();
+    await scene.run("confirm", { campaign: rotation({ token: "t-9", earlierToken: "t-8" }) });
+    expect(scene.log).toEqual(["recall t-9", "confirm t-9"]);
+  });
+
+  it("that was never staged is not asked for", async () => {
+    const scene = new EffectsBench();
+    await scene.run("confirm", { campaign: rotation() });
+    await scene.run("rollBack", { campaign: rotation() });
+    expect(scene.log).toEqual([]);
+  });
+
+  it("may have been settled where no answer came in time", async () => {
+    const scene = new EffectsBench();
+    scene.delays.recall = 90_001;
+    expect(await scene.fails("confirm")).toMatchObject({ effect: "unknown", where: "edge-a" });
+  });
+
+  it("that is taken back on purpose is not lost, and one that was confirmed may be", async () => {
+    const scene = new EffectsBench();
+    await scene.run("stage");
+    await scene.run("rollBack");
+    expect(scene.judge({ keys: "old" })).toBeUndefined();
+    await scene.run("stage");
+    await scene.run("confirm");
+    expect(scene.judge({ keys: "old" })?.code).toBe("device.commitExpired");
+  });
+});
+
+describe("a replacement", () => {
+  const kinds: readonly (readonly [Campaign["kind"], ActionKind, readonly unknown[]])[] = [
+    ["rotate", "prepare", [{ kind: "macsec.replaceKey", ...at, key: newKey }]],
+    ["rotate", "prepareBack", [{ kind: "macsec.replaceKey", ...at, key: oldKey }]],
+    ["change", "prepare", [{ kind: "macsec.protect", ...at, settings }]],
+    [
+      "change",
+      "prepareBack",
+      [{ kind: "macsec.protect", ...at, settings: { ...settings, includeSci: false } }],
+    ],
+    [
+      "enrol",
+      "prepare",
+      [
+        { kind: "macsec.protect", ...at, settings },
+        { kind: "macsec.addKey", ...at, key: newKey, role: "primary" },
+      ],
+    ],
+  ];
+  it.each(kinds)("of %s by %s becomes that change", async (kind, action, parts) => {
+    const scene = new EffectsBench();
+    const links = rotation().links.map((link) => {
+      const old = link.old && {
+        ...link.old,
+        settings: { ...link.old.settings, includeSci: false },
+      };
+      return kind === "enrol" ? { ...link, old: undefined } : { ...link, old };
+    });
+    await scene.run(action, { campaign: rotation({ kind, links }) });
+    expect(scene.changes).toEqual([parts]);
+  });
+
+  it("waits on the candidate for its direction alone, and is applied once", async () => {
+    const scene = new EffectsBench();
+    expect([scene.replacement(), scene.replacement("reverting")]).toEqual(["absent", "absent"]);
+    await scene.run("prepare");
+    expect([scene.replacement(), scene.replacement("reverting")]).toEqual(["valid", "absent"]);
+    await scene.run("replace");
+    expect(scene.log).toEqual([
+      "prepare edge-a macsec.replaceKey",
+      "write effect edge-a: replace t-1",
+      "recheck",
+      "apply t-1 final",
+      "write settled",
+      "write measured commit edge-a 0",
+    ]);
+    expect(scene.replacement()).toBe("absent");
+    await scene.run("replace");
+    expect(scene.log).toHaveLength(6);
+  });
+
+  // A campaign that was abandoned left its candidate, and the next one told the far end of another
+  // key on the strength of it.
+  it("is not the one of a later campaign with another key", async () => {
+    const scene = new EffectsBench();
+    await scene.run("prepare");
+    const links = rotation().links.map((link) => ({
+      ...link,
+      new: { ...link.new, key: { ...newKey, cakSecretId: `${newKey.cakSecretId}-later` } },
+    }));
+    expect(scene.replacement("switching", { links })).toBe("absent");
+    await scene.run("replace", { campaign: rotation({ links }) });
+    expect(scene.log).toEqual(["prepare edge-a macsec.replaceKey"]);
+    await scene.run("prepare", { campaign: rotation({ links }) });
+    expect(scene.log).toContain("rollback t-1");
+    expect(scene.replacement("switching", { links })).toBe("valid");
+  });
+
+  it("back is not the one of a later campaign that goes back to another key", async () => {
+    const scene = new EffectsBench();
+    await scene.run("prepareBack");
+    const links = rotation().links.map(({ old, ...link }) => ({
+      ...link,
+      old: old && { ...old, key: { ...oldKey, cakSecretId: `${oldKey.cakSecretId}-later` } },
+    }));
+    expect(scene.replacement("reverting")).toBe("valid");
+    expect(scene.replacement("reverting", { links })).toBe("absent");
+  });
+
+  it("back is not the one forward", async () => {
+    const scene = new EffectsBench();
+    await scene.run("prepare");
+    await scene.run("prepareBack");
+    expect(scene.log).toContain("rollback t-1");
+    expect([scene.replacement(), scene.replacement("reverting")]).toEqual(["absent", "valid"]);
+    await scene.run("replaceBack");
+    expect(scene.log.at(-3)).toBe("apply t-2 final");
+  });
+
+  it.each(["drain", "restore", "open", "rekeySak"] as const)(
+    "is taken off the candidate before %s",
+    async (action) => {
+      const scene = new EffectsBench();
+      await scene.run("prepare");
+      await scene.run(action);
+      expect(scene.log.slice(1, 3)).toEqual([
+        "rollback t-1",
+        expect.stringMatching(/^prepare edge-a (port|macsec)\./),
+      ]);
+      expect(scene.replacement()).toBe("absent");
+    },
+  );
+
+  it("that cannot be taken off does not keep the traffic away", async () => {
+    const scene = new EffectsBench();
+    await scene.run("prepare");
+    scene.failures.rollback = failing("transport.closed", "gone");
+    await scene.run("restore");
+    expect(scene.log.at(-2)).toBe("apply t-2 final");
+    expect(scene.logged).toEqual(['warn transport.closed gone {"device":"edge-a"}']);
+    scene.failures.rollback = new RangeError("a bug");
+    await scene.run("prepare");
+    await expect(scene.run("restore")).rejects.toThrow("a bug");
+  });
+
+  it("is waited for no longer than ten seconds", async () => {
+    const scene = new EffectsBench();
+    await scene.run("prepare");
+    scene.delays.rollback = 60_000;
+    await scene.run("restore");
+    expect(scene.clock.now()).toBe(10_000);
+    expect(scene.logged).toEqual([
+      'warn transport.timeout no answer within 10000 ms {"device":"edge-a"}',
+    ]);
+  });
+});
+
+describe("a router that refuses a key", () => {
+  it.each(["stage", "add", "prepare"] as const)(
+    "makes %s a fact for the tables",
+    async (action) => {
+      for (const code of ["device.rejected", "device.unsupported"] as const) {
+        const scene = new EffectsBench();
+        scene.failures.prepare = failing(code, "no such suite");
+        await scene.run(action);
+        expect(scene.replacement()).toBe("refused: no such suite");
+        expect(scene.replacement("reverting")).toBe("absent");
+        expect(scene.logged).toEqual([`warn ${code} no such suite {"device":"edge-a"}`]);
+        expect(scene.log).toHaveLength(1);
+        scene.effects.forgetFailures();
+        expect(scene.replacement()).toBe("absent");
+      }
+    },
+  );
+
+  it("refuses the way back alone where that was asked", async () => {
+    const scene = new EffectsBench();
+    scene.failures.prepare = failing("device.rejected", "no such key");
+    await scene.run("prepareBack");
+    expect([scene.replacement(), scene.replacement("reverting")]).toEqual([
+      "absent",
+      "refused: no such key",
+    ]);
+  });
+
+  it("is an error with whatever else is asked, and with any other failure", async () => {
+    const scene = new EffectsBench();
+    scene.failures.prepare = failing("device.rejected");
+    for (const action of ["promote", "removeOld", "removeNew", "drain"] as const) {
+      expect((await scene.fails(action)).code).toBe("device.rejected");
+    }
+    scene.failures.prepare = failing("device.locked");
+    for (const action of ["stage", "add", "prepare", "prepareBack"] as const) {
+      expect((await scene.fails(action)).code).toBe("device.locked");
+    }
+    scene.failures.prepare = new RangeError("a bug");
+    await expect(scene.run("stage")).rejects.toThrow("a bug");
+    expect(scene.replacement()).toBe("absent");
+  });
+});
+
+describe("a key for the far end", () => {
+  const over = [oldKey, newKey];
+  const cells = [
+    ["putNew", { key: newKey, suite: "gcm-aes-xpn-256", sci: "on", admin: "up", over }],
+    ["putOld", { key: oldKey, suite: "gcm-aes-128", sci: "off", admin: "up", over }],
+  ] as const;
+  it.each(cells)(
+    "%s is written down, checked, and told with what it may replace",
+    async (action, want) => {
+      const scene = new EffectsBench();
+      const links = rotation().links.map((link) => {
+        const old = link.old && {
+          ...link.old,
+          settings: { ...link.old.settings, suite: "gcm-aes-128", includeSci: false } as const,
+        };
+        return { ...link, old };
+      });
+      await scene.run(action, { campaign: rotation({ links }) });
+      expect(scene.puts).toEqual([want]);
+      expect(scene.log).toEqual([
+        `write effect erd-demo/primary far end: ${action} ${want.key.cakSecretId}`,
+        "recheck",
+        "put",
+        "write operation",
+      ]);
+      expect(scene.records.at(-1)).toEqual({
+        ...{ kind: "operation", link: "erd-demo/primary", operation: "operation-1" },
+      });
+    },
+  );
+
+  it("of an enrolment may replace nothing but what is not there", async () => {
+    const scene = new EffectsBench();
+    await scene.run("putNew", { campaign: rotation({ kind: "enrol", links: enrolled() }) });
+    expect(scene.puts[0]?.over).toEqual([undefined, newKey]);
+  });
+
+  it("may land for its grace from before it is written down until its end is seen", async () => {
+    const scene = new EffectsBench();
+    const { graces } = scene.parts;
+    await scene.clock.runFor(1_000);
+    const seen: unknown[] = [];
+    scene.hooks.write = async () => void seen.push(graces.get("erd-demo/primary"));
+    await scene.run("putNew");
+    expect(seen).toEqual([91_000, 91_000]);
+    expect([...graces]).toEqual([]);
+    scene.failures.put = failing("peer.unreachable");
+    await scene.fails("putNew");
+    expect([...graces]).toEqual([["erd-demo/primary", 91_000]]);
+  });
+
+  it("is not told where the last check says no, or where the journal fails", async () => {
+    const scene = new EffectsBench();
+    const recheck = (): never => {
+      throw failing("gate.siblingUnhealthy");
+    };
+    await scene.fails("putNew", { recheck });
+    scene.failures.write = failing("journal.full");
+    await scene.fails("putNew");
+    expect(scene.puts).toEqual([]);
+  });
+
+  it("may have been told where no answer came in time", async () => {
+    const scene = new EffectsBench();
+    scene.delays.put = 90_001;
+    expect(await scene.fails("putNew")).toMatchObject({
+      ...{ code: "transport.timeout", effect: "unknown", where: "erd-demo/primary far end" },
+    });
+  });
+});
+
+describe("how long a commit waits for its confirm", () => {
+  it("is what the config says, where the device can wait so long", () => {
+    const confirmed = { kind: "confirmed", survivesDisconnect: true, stepMs: 1, maxMs: 7 } as const;
+    expect([withinOf(confirmed, 6), withinOf(confirmed, 8)]).toEqual([6, 7]);
+    expect(withinOf({ kind: "armedRevert" }, 6)).toBe(6);
+    expect(withinOf({ kind: "immediate" }, 6)).toBe("final");
+  });
+});

@@ -1,0 +1,485 @@
+// Adoption and the first enrolment, end to end under virtual time: what is refused, what a person
+// does, and that traffic never stops.
+
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Campaign } from "#agent/model/campaign.ts";
+import type { JournalRecord } from "#agent/store/journal/memory.ts";
+import type { KeyRef } from "#hal/model.ts";
+import { handMadeSettings } from "#sim/site/site-plan.ts";
+import { AgentBench, group } from "../../../kit/agent-bench.ts";
+import { refused, settled } from "../../../kit/site-bench.ts";
+import { bindingOf } from "../../../kit/view-kit.ts";
+
+const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");
+const careful = (text: string): string => text.replace(/ {2}- \{ risk: breakBeforeMake.*\n/, "");
+
+/** The pair that the site's own hand left in the vault. */
+function handMade(bench: AgentBench, name: "primary" | "secondary"): KeyRef {
+  const link = bench.link(name);
+  const ids = link.msee.observe(link.azureLink).pointsAt;
+  const ckn = link.edge.keys()[0]?.ckn;
+  if (ids === undefined || ckn === undefined) throw new Error(`${name} is not protected`);
+  return { ...ids, ckn };
+}
+
+async function protectedBench(seed?: string): Promise<AgentBench> {
+  const bench = new AgentBench("protected", seed);
+  await bench.run(60_000);
+  await bench.live();
+  await bench.apply();
+  await bench.run(30_000);
+  return bench;
+}
+
+function adopt(bench: AgentBench, target = group, risks: readonly string[] = []) {
+  return bench.ask("POST /v1/adopt", { target, risks });
+}
+
+describe("adoption", () => {
+  it("takes both links in and writes to nothing", async () => {
+    const bench = await protectedBench();
+    const before = bench.oracle.agentWrites;
+    const answer = await adopt(bench);
+    const primary = { link: `${group}/primary`, binding: { how: "adopted" } };
+    const secondary = { link: `${group}/secondary`, binding: { how: "adopted" } };
+    expect(answer).toMatchObject({ adopted: [primary, secondary] });
+    await bench.run(120_000);
+    expect(bench.oracle.agentWrites).toBe(before);
+    expect(bench.agent.status().groups[0]?.verdict).toBe("protected");
+    expect(bench.violations()).toEqual([]);
+  });
+
+  it("names the versions that both ends use, and is remembered by the next process", async () => {
+    const bench = await protectedBench();
+    await adopt(bench, `${group}/primary`);
+    await bench.end();
+    await bench.live();
+    await bench.run(10_000);
+    const { bindings } = bench.agent.memory;
+    expect(Object.keys(bindings)).toEqual([`${group}/primary`]);
+    expect(bindings[`${group}/primary`]?.key).toEqual(handMade(bench, "primary"));
+    expect(await adopt(bench)).toMatchObject({ adopted: [{ link: `${group}/secondary` }] });
+    expect(await adopt(bench)).toEqual({ adopted: [] });
+  });
+
+  type Spoil = (bench: AgentBench) => void | Promise<void>;
+  const foreign = (bench: AgentBench): KeyRef =>
+    bench.site.vault.generatePair(bench.link("primary").key, "gcm-aes-xpn-256");
+  const refusals: readonly (readonly [string, Spoil, string, string])[] = [
+    [
+      "the far end is off",
+      (bench) => bench.link("primary").msee.person("link1", { key: "off" }),
+      "gate.leftoverKey",
+      "far end has MACsec off",
+    ],
+    [
+      "the far end points elsewhere",
+      (bench) => bench.link("primary").msee.person("link1", { key: foreign(bench) }),
+      "gate.leftoverKey",
+      "not the one that the far end points at",
+    ],
+    [
+      "its version is disabled",
+      (bench) => bench.site.vault.setEnabled(handMade(bench, "primary").cakSecretId, false),
+      "gate.leftoverKey",
+      "no enabled version of erd-demo-1-cak",
+    ],
+    [
+      "its CKN is disabled",
+      (bench) => bench.site.vault.setEnabled(handMade(bench, "primary").cknSecretId, false),
+      "vault.denied",
+      "disabled",
+    ],
+    [
+      "MKA is down",
+      (bench) => bench.link("primary").far.setFault("silent", true),
+      "gate.leftoverKey",
+      "MKA is not secured",
+    ],
+    [
+      "the router holds two keys",
+      (bench) =>
+        bench.link("primary").router.person((config) => {
+          const port = config.ports.get("et-0/0/0");
+          const cak = new Uint8Array(32).fill(7);
+          port?.keys.push({ ckn: foreign(bench).ckn, cak, role: "fallback" });
+        }),
+      "gate.leftoverKey",
+      "not hold exactly one key",
+    ],
+    [
+      "the router has MACsec without a key",
+      (bench) =>
+        bench.link("primary").router.person((config) => {
+          const port = config.ports.get("et-0/0/0");
+          if (port !== undefined) port.keys = [];
+        }),
+      "gate.leftoverKey",
+      "not hold exactly one key",
+    ],
+    [
+      "the router is unreachable",
+      (bench) => bench.link("primary").router.setFault("unreachable", true),
+      "gate.leftoverKey",
+      "cannot be read",
+    ],
+    [
+      "the far end is unreadable",
+      (bench) => bench.link("primary").msee.setFault("unreadable", true),
+      "gate.leftoverKey",
+      "",
+    ],
+    [
+      "the settings differ",
+      (bench) =>
+        bench.link("primary").router.person((config) => {
+          const port = config.ports.get("et-0/0/0");
+          if (port !== undefined) port.macsec = { ...handMadeSettings, replayWindow: 0 };
+        }),
+      "gate.riskNotAccepted",
+      "replayWindow is 0",
+    ],
+    [
+      "the vault is down",
+      (bench) => bench.site.vault.setFault("down", true),
+      "vault.unreachable",
+      "",
+    ],
+  ];
+  it.each(refusals)("is refused where %s", async (_name, spoil, code, text) => {
+    const bench = await protectedBench();
+    await spoil(bench);
+    await bench.run(60_000);
+    const before = bench.oracle.agentWrites;
+    const answer = await adopt(bench, `${group}/primary`);
+    expect(answer).toMatchObject({ schema: "linkseal.error/1", code, effect: "none" });
+    expect(answer).toMatchObject({ text: expect.stringContaining(text) });
+    expect(bench.agent.memory.bindings).toEqual({});
+    expect(bench.oracle.agentWrites).toBe(before);
+  });
+
+  it("takes other settings as they are with the risk asFound", async () => {
+    const bench = await protectedBench();
+    bench.link("primary").router.person((config) => {
+      const port = config.ports.get("et-0/0/0");
+      if (port !== undefined) port.macsec = { ...handMadeSettings, replayWindow: 0 };
+    });
+    await bench.run(60_000);
+    const answer = await adopt(bench, `${group}/primary`, ["asFound"]);
+    expect(answer).toMatchObject({ adopted: [{ link: `${group}/primary` }] });
+  });
+
+  it("is refused where both links share a key", async () => {
+    const bench = await protectedBench();
+    const { vault } = bench.site;
+    const shared = vault.valueForFarEnd(handMade(bench, "primary").cakSecretId);
+    const second = bench.link("secondary");
+    const { ckn, cknSecretId } = handMade(bench, "secondary");
+    const cakSecretId = vault.put(second.key.cak, shared);
+    second.msee.person("link2", { key: { cakSecretId, cknSecretId } });
+    second.router.person((config) => {
+      const port = config.ports.get("et-0/0/0");
+      const cak = Uint8Array.from(Buffer.from(shared, "hex"));
+      if (port !== undefined) port.keys = [{ ckn, cak, role: "primary" }];
+    });
+    await bench.run(120_000);
+    const answer = await adopt(bench);
+    expect(answer).toMatchObject({ code: "vault.reusedCkn" });
+    expect(bench.agent.memory.bindings).toEqual({});
+  });
+
+  it("is refused for clear links, unknown names, and before any config", async () => {
+    const bench = new AgentBench("clear");
+    await bench.live();
+    expect(await adopt(bench)).toMatchObject({
+      code: "usage",
+      text: expect.stringMatching(/no config/),
+    });
+    await bench.apply(bench.config(careful));
+    await bench.run(30_000);
+    expect(await adopt(bench)).toMatchObject({
+      code: "gate.leftoverKey",
+      text: expect.stringMatching(/enrol it/),
+    });
+    for (const target of ["gone", "erd-demo/gone", "erd-demo/primary/x", "/primary", "__proto__"]) {
+      expect(await adopt(bench, target), target).toMatchObject({ code: "usage" });
+    }
+  });
+});
+
+describe("an enrolment", () => {
+  it("waits for its risk, and begins when an operator accepts it by name", async () => {
+    const bench = new AgentBench("clear");
+    await bench.live();
+    await bench.apply(bench.config(careful));
+    await bench.run(120_000);
+    expect(bench.state()).toBeUndefined();
+    const asked = await bench.ask("POST /v1/enrol", { target: group });
+    expect(asked).toMatchObject({
+      code: "gate.riskNotAccepted",
+      text: expect.stringMatching(/breakBeforeMake/),
+    });
+    const body = { target: `${group}/secondary`, risks: ["breakBeforeMake"] };
+    const begun = await bench.ask("POST /v1/enrol", body);
+    expect(begun).toMatchObject({ link: "secondary", state: "queued" });
+    const again = await bench.ask("POST /v1/enrol", body);
+    expect(again).toMatchObject({ code: "gate.busy" });
+    await bench.reach("secondary done");
+    expect(Object.keys(bench.agent.memory.bindings)).toEqual([`${group}/secondary`]);
+    expect(bench.violations()).toEqual([]);
+  });
+
+  it("is never begun on a link that has a key", async () => {
+    const bench = await protectedBench();
+    const answer = await bench.ask("POST /v1/enrol", { target: group, risks: ["breakBeforeMake"] });
+    expect(answer).toMatchObject({ code: "gate.leftoverKey", next: `linkseal adopt ${group}` });
+    expect(bench.state()).toBeUndefined();
+    expect(bench.oracle.agentWrites).toBeLessThanOrEqual(1);
+  });
+
+  it("is not begun twice by two that ask at once", async () => {
+    const bench = new AgentBench("clear");
+    await bench.live();
+    await bench.apply(bench.config(careful));
+    await bench.run(20_000);
+    const body = { target: group, risks: ["breakBeforeMake"] };
+    const answers = await Promise.all([
+      bench.ask("POST /v1/enrol", body),
+      bench.ask("POST /v1/enrol", body),
+    ]);
+    const codes = answers.map((answer) => (answer as { code?: string }).code ?? "begun");
+    expect(codes.toSorted()).toEqual(["begun", "gate.busy"]);
+  });
+});
+
+describe("with a far end that is a person's", () => {
+  let bench: AgentBench;
+  const campaign = (): Campaign | undefined => bench.agent.memory.campaigns[group];
+  const ask = (verb: string) => bench.ask(`POST /v1/rotation/${verb}`, { group });
+
+  beforeAll(async () => {
+    bench = new AgentBench("clear");
+    await bench.live();
+    await bench.apply(bench.config(manual));
+  });
+
+  /** What an operator does in the portal when told to. */
+  function changeFarEnd(name: "primary" | "secondary"): void {
+    const { msee, azureLink } = bench.link(name);
+    const key = campaign()?.links.find((link) => link.name === name)?.new.key;
+    if (key === undefined) throw new Error("no campaign");
+    msee.person(azureLink, { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" });
+  }
+
+  it("waits, with traffic on both links and nothing on either end", async () => {
+    await bench.reach("primary awaitingPeer");
+    await bench.run(3_600_000);
+    expect(bench.state()).toBe("primary awaitingPeer");
+    expect(bench.carrying()).toEqual([true, true]);
+    expect(bench.drained()).toEqual([false, false]);
+    expect(bench.link("primary").edge.keys()).toEqual([]);
+  });
+
+  it("keeps what its siblings are known to be while it runs", async () => {
+    const write = (record: JournalRecord): Promise<void> =>
+      settled(bench.site.clock, bench.agent.write(record));
+    await write({
+      kind: "binding",
+      link: `${group}/gone`,
+      binding: bindingOf({ how: "adopted" }),
+    });
+    const retire = (): Promise<unknown> => bench.ask("POST /v1/retire", { name: `${group}/gone` });
+    expect(await retire()).toMatchObject({ code: "gate.busy" });
+    await write({ kind: "forget", link: `${group}/gone` });
+    expect(await retire()).toMatchObject({ code: "usage" });
+  });
+
+  it("refuses what makes no sense while it waits", async () => {
+    expect(await ask("resume")).toMatchObject({
+      code: "gate.busy",
+      text: expect.stringMatching(/awaitingPeer/),
+    });
+    expect(await bench.ask("POST /v1/rotation/proceed", { group: "other" })).toMatchObject({
+      code: "gate.busy",
+    });
+  });
+
+  it("drains on proceed and then tells the person", async () => {
+    expect(await ask("proceed")).toMatchObject({ state: "awaitingPeer" });
+    await bench.reach("primary switching");
+    expect(bench.drained()).toEqual([true, false]);
+    expect(campaign()?.because).toContain("change the far end now");
+    expect(await ask("abandon")).toMatchObject({
+      code: "gate.busy",
+      text: expect.stringMatching(/switching/),
+    });
+    expect(await ask("proceed")).toMatchObject({ code: "gate.busy" });
+  });
+
+  it("gives the traffic back when the person does not act, and asks again", async () => {
+    await bench.reach("primary awaitingPeer");
+    expect(bench.carrying()).toEqual([true, true]);
+    await bench.run(30_000);
+    expect(bench.drained()).toEqual([false, false]);
+    expect(campaign()).toMatchObject({ asked: false, told: true });
+  });
+
+  it("follows the person, proves the key, and goes on to the next link", async () => {
+    await ask("proceed");
+    await bench.reach("primary switching");
+    changeFarEnd("primary");
+    await bench.reach("secondary awaitingPeer");
+    expect(bench.link("primary").edge.keys()).toHaveLength(1);
+    expect(bench.carrying()).toEqual([true, true]);
+    await ask("proceed");
+    await bench.reach("secondary switching");
+    changeFarEnd("secondary");
+    await bench.reach("secondary done");
+    await bench.run(120_000);
+    expect(bench.agent.status().groups[0]?.verdict).toBe("protected");
+  });
+
+  it("has broken no promise, and never wrote the far end itself", () => {
+    expect(bench.violations()).toEqual([]);
+    expect(bench.broken).toEqual([]);
+  });
+});
+
+describe("a campaign that is held", () => {
+  async function heldBench(): Promise<AgentBench> {
+    const bench = new AgentBench("clear");
+    await bench.live();
+    bench.link("primary").msee.setFault("fails", true);
+    await bench.apply();
+    await bench.reach("primary held");
+    return bench;
+  }
+  const ask = (bench: AgentBench, verb: string) =>
+    bench.ask(`POST /v1/rotation/${verb}`, { group });
+
+  it("has its traffic on both links, says why, and waits", async () => {
+    const bench = await heldBench();
+    await bench.run(600_000);
+    expect(bench.state()).toBe("primary held");
+    expect(bench.drained()).toEqual([false, false]);
+    const rotation = await bench.ask("GET /v1/rotation");
+    expect(rotation).toMatchObject({
+      campaigns: [{ heldFrom: "switching", because: expect.stringMatching(/failed/) }],
+    });
+  });
+
+  it("goes on after resume once the far end works", async () => {
+    const bench = await heldBench();
+    const { msee } = bench.link("primary");
+    msee.setFault("fails", false);
+    msee.person("link1", { key: "off" });
+    await bench.run(120_000);
+    expect(await ask(bench, "resume")).toMatchObject({ state: "gated" });
+    expect(await ask(bench, "resume")).toMatchObject({ code: "gate.busy" });
+    await bench.reach("secondary done");
+    expect(bench.violations()).toEqual([]);
+  });
+
+  it("ends with abandon, is not begun again by itself, and frees the group", async () => {
+    const bench = await heldBench();
+    const { msee } = bench.link("primary");
+    msee.setFault("fails", false);
+    msee.person("link1", { key: "off" });
+    await bench.run(120_000);
+    const answer = await ask(bench, "abandon");
+    expect(answer).toMatchObject({
+      state: "done",
+      because: expect.stringMatching(/abandoned it \(test\)/),
+    });
+    expect(await ask(bench, "abandon")).toMatchObject({
+      code: "gate.busy",
+      text: expect.stringMatching(/no campaign/),
+    });
+    await bench.run(600_000);
+    expect(bench.state()).toBe("primary done");
+    const again = await bench.ask("POST /v1/enrol", { target: group });
+    expect(again).toMatchObject({ state: "queued", link: "primary" });
+    await bench.reach("secondary done");
+  });
+
+  it("is not abandoned while its link is dark", async () => {
+    const bench = new AgentBench("clear");
+    await bench.live();
+    bench.link("primary").msee.setFault("half", true);
+    await bench.apply();
+    await bench.reach("primary held");
+    await bench.run(300_000);
+    if (!(bench.carrying()[0] ?? false)) {
+      expect(await ask(bench, "abandon")).toMatchObject({
+        code: "gate.busy",
+        text: expect.stringMatching(/carry/),
+      });
+    }
+    expect(bench.carrying()[1]).toBe(true);
+  });
+
+  it("tries a router anew after resume that had refused the key before", async () => {
+    const bench = new AgentBench("clear");
+    let refuses = true;
+    await bench.live((world) => ({
+      ...world,
+      dial: {
+        ...world.dial,
+        async http(request, signal) {
+          const refused = refuses && request.path.endsWith("edge-a/prepare");
+          if (!refused || !JSON.stringify(request.body).includes("macsec.addKey")) {
+            return await world.dial.http(request, signal);
+          }
+          const refusal = { code: "device.rejected", effect: "none", where: "edge-a" };
+          const body = JSON.stringify({ ...refusal, text: "no such suite", next: "linkseal plan" });
+          return { status: 409, headers: {}, body: new TextEncoder().encode(body) };
+        },
+      },
+    }));
+    await bench.apply(bench.config(manual));
+    await bench.reach("primary awaitingPeer");
+    const { msee } = bench.link("primary");
+    const key = bench.agent.memory.campaigns[group]?.links[0]?.new.key;
+    if (key === undefined) throw new Error("no campaign");
+    msee.person("link1", { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" });
+    await bench.reach("primary held");
+    expect(bench.agent.memory.campaigns[group]?.because).toContain("no such suite");
+    refuses = false;
+    await ask(bench, "resume");
+    await bench.reach("secondary awaitingPeer");
+    expect(bench.carrying()).toEqual([true, true]);
+  });
+});
+
+describe("an operator's word", () => {
+  it("never falls between a decision and its effect", async () => {
+    const ends = new Set<string>();
+    for (let step = 0; step < 24; step += 1) {
+      const bench = new AgentBench("clear");
+      await bench.live();
+      await bench.apply();
+      await bench.run(5_000 + step * 250);
+      const answer = await bench.ask("POST /v1/rotation/abandon", { group });
+      const { state } = answer as { state?: string };
+      ends.add(state ?? "refused");
+      await bench.run(120_000);
+      if (state === "done") {
+        expect(bench.state(), `step ${step}`).toBe("primary done");
+        expect(bench.drained(), `step ${step}`).toEqual([false, false]);
+      }
+      expect(bench.violations()).toEqual([]);
+    }
+    expect([...ends].toSorted()).toEqual(["done", "refused"]);
+  });
+});
+
+describe("what is thrown", () => {
+  it("names the way out", async () => {
+    const bench = new AgentBench("clear");
+    await bench.live();
+    const error = await refused(
+      bench.agent.orders.rotation({ verb: "resume", farEndDone: false }, group, "test"),
+    );
+    expect(error).toMatchObject({ code: "gate.busy", next: "linkseal rotation show" });
+  });
+});

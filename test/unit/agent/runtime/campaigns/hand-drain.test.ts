@@ -1,0 +1,409 @@
+// Links that an operator drains: what keeps them in service, what is written when, the way back.
+
+import { describe, expect, it } from "vitest";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import type { Alarm } from "#agent/rotation/sibling.ts";
+import { HandDrains } from "#agent/runtime/campaigns/hand-drain.ts";
+import type { LinksealError } from "#hal/error.ts";
+import { known, type MacsecPort, unknown } from "#hal/model.ts";
+import {
+  type BenchOptions,
+  ConductorBench,
+  failing,
+  newKey,
+  underKey,
+} from "../../../kit/conductor-bench.ts";
+import { never, refused, settled } from "../../../kit/site-bench.ts";
+import { at, clearPort, linkNamed, settings } from "../../../kit/view-kit.ts";
+
+const id = "erd-demo/primary";
+const down: Partial<MacsecPort> = { linkUp: known(false, at(0)) };
+const lost: Alarm = { standing: "lost", text: "frames fail their check" };
+const unsure: Alarm = { standing: "unsure", text: "nobody can say" };
+
+/** Both links pass frames under the key that they are bound to. */
+class Bench extends ConductorBench {
+  readonly drains: HandDrains;
+  readonly events: string[] = [];
+
+  constructor(options: BenchOptions = {}) {
+    super(options);
+    this.port.primary = underKey(newKey);
+    this.drains = new HandDrains({
+      ...this.parts,
+      tell: (...words) => this.events.push(words.join(" ")),
+    });
+  }
+
+  async drain(link: DesiredLink = this.link): Promise<void> {
+    await settled(this.clock, this.drains.drain(link, "nora", never));
+  }
+
+  async kept(link?: DesiredLink): Promise<LinksealError> {
+    return await refused(this.drain(link));
+  }
+
+  async undrain(): Promise<void> {
+    await settled(this.clock, this.drains.undrain(this.link, never));
+  }
+
+  async look(): Promise<void> {
+    await settled(this.clock, this.drains.turn(never));
+  }
+
+  /** As it is once the operator's drain is on the router. */
+  async isDrained(): Promise<void> {
+    await this.drain();
+    this.drained.add("primary");
+    this.log.length = 0;
+    this.changes.length = 0;
+  }
+
+  unbind(): void {
+    const { [id]: _bound, ...bindings } = this.memory.bindings;
+    this.memory = { ...this.memory, bindings };
+  }
+}
+
+const undrainable = (wanted: Desired): Desired => ({
+  ...wanted,
+  groups: wanted.groups.map((group) => ({ ...group, drain: "none" })),
+});
+const restores = [[{ kind: "port.restore", port: "et-0/0/0", means: "prepend" }]];
+
+describe("a drain by hand", () => {
+  it("looks at both routers, is written down with its name and date, and then made", async () => {
+    const bench = new Bench();
+    await bench.clock.runFor(7_000);
+    await bench.drain();
+    expect(bench.log).toEqual([
+      "look edge-b",
+      "look edge-a",
+      "write handDrain",
+      "prepare edge-a port.drain",
+      "write effect edge-a: drain t-1",
+      "apply t-1 final",
+      "write settled",
+      "write measured commit edge-a 0",
+    ]);
+    expect(bench.changes).toEqual([[{ kind: "port.drain", port: "et-0/0/0", means: "prepend" }]]);
+    expect(bench.memory.drains).toEqual({ [id]: { by: "nora", since: bench.clock.wall() } });
+  });
+
+  it("asks nothing of the far end, nor over which link the agent goes", async () => {
+    const bench = new Bench();
+    bench.peers.primary = { ...bench.peers.primary, provisioning: "failed", sci: "off" };
+    bench.ownRoute = "et-0/0/0";
+    await bench.drain();
+    expect(Object.keys(bench.memory.drains)).toEqual([id]);
+  });
+
+  type Spoil = (bench: Bench) => void;
+  const refusals: readonly (readonly [string, Spoil, string])[] = [
+    [
+      "the other link is down",
+      (bench) => {
+        bench.port.secondary = down;
+      },
+      "gate.siblingUnhealthy: secondary is not carrying",
+    ],
+    [
+      "health has a word against the other link",
+      (bench) => {
+        bench.alarm = lost;
+      },
+      "secondary is not carrying: frames fail their check",
+    ],
+    [
+      "nobody can say of the other link",
+      (bench) => {
+        bench.alarm = unsure;
+      },
+      "secondary is not carrying: nobody can say",
+    ],
+    ["it is drained already", (bench) => bench.drained.add("primary"), "it is drained already"],
+    [
+      "no router can be read",
+      (bench) => {
+        bench.failures.look = failing("transport.unreachable");
+      },
+      "gate.siblingUnhealthy: secondary is not carrying",
+    ],
+    ["its BGP is down", (bench) => bench.routeless.add("primary"), "BGP is not up on this link"],
+    [
+      "a commit waits on its router",
+      (bench) => {
+        bench.commitPending = true;
+      },
+      "another commit is pending on the router",
+    ],
+  ];
+  it.each(refusals)("is refused where %s, and nothing is written", async (_name, spoil, text) => {
+    const bench = new Bench();
+    spoil(bench);
+    const error = await bench.kept();
+    expect(error).toMatchObject({
+      ...{ code: "gate.siblingUnhealthy", effect: "none", where: id, next: "linkseal links" },
+      message: expect.stringContaining(`${id} is not drained: `),
+    });
+    expect(error.message).toContain(text);
+    expect([bench.records, bench.changes]).toEqual([[], []]);
+  });
+
+  it("is refused before any look in a group that has no means for it", async () => {
+    const bench = new Bench({ edit: undrainable });
+    expect((await bench.kept()).message).toBe(
+      `${id} is not drained: the group erd-demo has no means to drain (drain: none)`,
+    );
+    expect(bench.log).toEqual([]);
+  });
+
+  it("is refused for a link that is none of the group", async () => {
+    const bench = new Bench();
+    const stranger = { ...bench.link, name: "tertiary" };
+    expect((await bench.kept(stranger)).message).toContain("the link cannot be read");
+  });
+
+  it("is not made where the other link is lost while it is prepared", async () => {
+    const bench = new Bench();
+    bench.hooks.prepare = async () => {
+      bench.port.secondary = down;
+      await bench.lookout.look("edge-b", never);
+    };
+    const error = await bench.kept();
+    expect(error.message).toContain("secondary is not carrying");
+    expect(bench.log.filter((line) => line.startsWith("apply"))).toEqual([]);
+    expect(bench.log.slice(-2)).toEqual(["rollback t-1", "write settled"]);
+  });
+
+  it("whose router fails stays written, so that a later turn can take it back", async () => {
+    const bench = new Bench();
+    bench.failures.apply = failing("transport.unreachable");
+    expect((await bench.kept()).code).toBe("transport.unreachable");
+    expect(Object.keys(bench.memory.drains)).toEqual([id]);
+  });
+});
+
+describe("giving back by hand", () => {
+  it("is made first and written then, whoever drained the link", async () => {
+    const bench = new Bench();
+    await bench.undrain();
+    expect(bench.changes).toEqual(restores);
+    expect(bench.log.slice(-3)).toEqual([
+      "apply t-1 final",
+      "write measured commit edge-a 0",
+      "write handDrain",
+    ]);
+    expect(bench.records.at(-1)).toEqual({ kind: "handDrain", link: id, drain: null });
+  });
+
+  it("that fails leaves the drain remembered", async () => {
+    const bench = new Bench();
+    await bench.isDrained();
+    bench.failures.apply = failing("transport.unreachable");
+    expect((await refused(bench.undrain())).code).toBe("transport.unreachable");
+    expect(Object.keys(bench.memory.drains)).toEqual([id]);
+  });
+});
+
+describe("a turn", () => {
+  it("looks at nothing while no link is drained by hand", async () => {
+    const bench = new Bench();
+    bench.drained.add("primary");
+    await bench.look();
+    expect(bench.log).toEqual([]);
+  });
+
+  it("leaves a drained link alone while the other one carries", async () => {
+    const bench = new Bench();
+    await bench.isDrained();
+    await bench.look();
+    expect(bench.log).toEqual(["look edge-b", "look edge-a"]);
+    expect([bench.changes, bench.logged]).toEqual([[], []]);
+  });
+
+  it("gives the traffic back where the other one is lost, and says why", async () => {
+    const bench = new Bench();
+    await bench.isDrained();
+    bench.port.secondary = down;
+    await bench.look();
+    expect(bench.changes).toEqual(restores);
+    expect(bench.memory.drains).toEqual({});
+    expect(bench.logged).toEqual([
+      expect.stringMatching(
+        /^warn hand-drain-over erd-demo\/primary gets its traffic back: secondary is not carrying/,
+      ),
+    ]);
+    expect(bench.logged[0]).toContain('{"group":"erd-demo"}');
+  });
+
+  it("gives nothing back for a doubt", async () => {
+    const bench = new Bench();
+    await bench.isDrained();
+    bench.alarm = unsure;
+    await bench.look();
+    expect(bench.changes).toEqual([]);
+    bench.alarm = lost;
+    await bench.look();
+    expect(bench.changes).toEqual(restores);
+  });
+
+  const bare = clearPort();
+  const mute = unknown("notSupported", at(0));
+  const ports: readonly (readonly [string, Partial<MacsecPort>, "bound" | "free", boolean])[] = [
+    ["that is down", down, "bound", false],
+    ["that its router does not show", { port: "et-9/9/9" }, "bound", false],
+    ["of which nobody knows whether it is up", { linkUp: mute }, "bound", false],
+    ["that is not secured by its key", { session: bare.session }, "bound", false],
+    ["without a key, in the clear as it should be", bare, "free", true],
+    ["without a key, and down", { ...bare, ...down }, "free", false],
+    ["without a key of ours, set to MACsec", { settings: known(settings, at(0)) }, "free", false],
+    ["without a key, of unknown settings", { settings: mute }, "free", false],
+  ];
+  it.each(ports)("with the other one lost, a link %s", async (...row) => {
+    const [, port, kind, back] = row;
+    const bench = new Bench();
+    await bench.isDrained();
+    if (kind === "free") bench.unbind();
+    bench.port.primary = { ...underKey(newKey), port: "et-0/0/0", ...port };
+    bench.port.secondary = down;
+    await bench.look();
+    expect(bench.changes).toEqual(back ? restores : []);
+    expect(bench.memory.drains[id] === undefined).toBe(back);
+  });
+
+  const back = (about: string) => expect.stringContaining(`drain-given-back ${about} `);
+  const seen = async (bench: Bench): Promise<void> => {
+    for (const device of ["edge-a", "edge-b"]) {
+      await settled(bench.clock, bench.lookout.look(device, never));
+    }
+    bench.log.length = 0;
+  };
+  const sends = async (bench: Bench, token: string, what: "drain" | "shut"): Promise<void> => {
+    const late = { link: id, what, since: bench.clock.wall() };
+    const effect = { kind: "effect", place: "edge-a", what, token, late } as const;
+    await settled(bench.clock, bench.parts.write(effect));
+  };
+
+  it("gives a drain of ours back that came late, the sibling carrying or not", async () => {
+    const bench = new Bench();
+    await sends(bench, "t-0", "drain");
+    await seen(bench);
+    await bench.look();
+    expect(bench.log).toEqual([]);
+    bench.drained.add("primary");
+    await seen(bench);
+    await bench.look();
+    expect(bench.changes).toEqual(restores);
+    expect(bench.log.slice(-2)).toEqual(["write measured commit edge-a 0", "write settled"]);
+    expect(bench.memory.late).toEqual({});
+    expect(bench.events).toEqual([back(id)]);
+    expect(bench.events[0]).toContain("linkseal sent a drain at 2026-11-24T10:00:00Z");
+    // The next one is somebody else's, for which nothing speaks but the loss of the sibling.
+    await bench.look();
+    expect(bench.changes).toHaveLength(1);
+  });
+
+  it("gives it back where the restore fails the first time, and strikes it off then", async () => {
+    const bench = new Bench();
+    await sends(bench, "t-0", "drain");
+    bench.drained.add("primary");
+    await seen(bench);
+    bench.failures.apply = failing("device.locked", "locked");
+    await bench.look();
+    expect(bench.memory.late[id]).toHaveLength(1);
+    expect(bench.logged).toEqual(['warn device.locked locked {"group":"erd-demo"}']);
+    delete bench.failures.apply;
+    await bench.look();
+    expect([bench.changes.length, bench.memory.late]).toEqual([2, {}]);
+  });
+
+  it("leaves it to the operator who has drained the link since", async () => {
+    const bench = new Bench();
+    await bench.isDrained();
+    await sends(bench, "t-0", "drain");
+    await seen(bench);
+    await bench.look();
+    expect(bench.changes).toEqual([]);
+  });
+
+  it("leaves the link that a campaign has under way to it", async () => {
+    const bench = new Bench();
+    await sends(bench, "t-0", "drain");
+    bench.drained.add("primary");
+    await seen(bench);
+    await settled(bench.clock, bench.drains.turn(never, "primary"));
+    expect(bench.log).toEqual([]);
+  });
+
+  it("takes a drain that is older than twenty minutes for somebody else's", async () => {
+    const bench = new Bench();
+    await sends(bench, "t-0", "drain");
+    await bench.clock.runFor(1_200_001);
+    bench.drained.add("primary");
+    await seen(bench);
+    await bench.look();
+    expect(bench.changes).toEqual([]);
+  });
+
+  it("opens a port that our own change shut late, and no other one", async () => {
+    const bench = new Bench();
+    bench.port.primary = { ...underKey(newKey), ...down, admin: known("down", at(0)) };
+    await seen(bench);
+    await bench.look();
+    expect(bench.changes).toEqual([]);
+    await sends(bench, "t-0", "shut");
+    await bench.look();
+    expect(bench.changes).toEqual([[{ kind: "port.open", port: "et-0/0/0" }]]);
+    expect(bench.events).toEqual([expect.stringContaining("its port is open again")]);
+  });
+
+  it("gives a drain back that was made on the router, once the sibling is lost", async () => {
+    const bench = new Bench({ edit: undrainable });
+    bench.drained.add("primary");
+    await seen(bench);
+    await bench.look();
+    expect(bench.changes).toEqual([]);
+    bench.port.secondary = down;
+    await bench.look();
+    expect(bench.changes).toEqual(restores);
+    expect(bench.events).toEqual([
+      `drain-given-back ${id} ${id} gets its traffic back, which was moved away on the router: ` +
+        "secondary is not carrying: its link is down or unknown",
+    ]);
+  });
+
+  it("leaves it where the link itself cannot carry, or routes go over it", async () => {
+    const dark = new Bench();
+    dark.drained.add("primary");
+    dark.port.primary = { ...underKey(newKey), ...down };
+    dark.port.secondary = down;
+    await seen(dark);
+    await dark.look();
+    expect(dark.changes).toEqual([]);
+    const partly = new Bench();
+    partly.drained.add("primary");
+    partly.means = "peeringShutdown";
+    partly.port.secondary = down;
+    await seen(partly);
+    await partly.look();
+    expect(partly.changes).toEqual([]);
+    partly.routeless.add("primary");
+    await partly.look();
+    expect(partly.changes).toEqual([
+      [{ kind: "port.restore", port: "et-0/0/0", means: "peeringShutdown" }],
+    ]);
+  });
+
+  it("goes through all links: what one needs, no other one gets", async () => {
+    const bench = new Bench();
+    const secondary = linkNamed("secondary", bench.desired);
+    await bench.drain(secondary);
+    bench.drained.add("secondary");
+    bench.changes.length = 0;
+    bench.port.primary = { ...underKey(newKey), ...down };
+    await bench.look();
+    expect(bench.changes).toEqual([[{ kind: "port.restore", port: "et-0/0/1", means: "prepend" }]]);
+    expect(bench.memory.drains).toEqual({});
+  });
+});

@@ -1,0 +1,102 @@
+// Which addresses are asked for, of whom, and what is said where no answer came.
+
+import { describe, expect, it } from "vitest";
+import { ownPathOf } from "#agent/runtime/campaigns/own-path.ts";
+import type { Lookout } from "#agent/runtime/polling/lookout.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { failing } from "../../../kit/conductor-bench.ts";
+import { never, settled, wallStart } from "../../../kit/site-bench.ts";
+import { link } from "../../../kit/view-kit.ts";
+
+type Routes = Readonly<Record<string, string | Error>>;
+
+class Scene {
+  readonly clock = new SimClock(wallStart);
+  readonly asked: string[] = [];
+  readonly #routes: Routes;
+  readonly #names: Readonly<Record<string, readonly string[]>>;
+
+  constructor(routes: Routes, names: Readonly<Record<string, readonly string[]>> = {}) {
+    this.#routes = routes;
+    this.#names = names;
+  }
+
+  async path(...ownAddresses: readonly string[]) {
+    const addresses = async (host: string) => {
+      this.asked.push(`name ${host}`);
+      return this.#names[host] ?? [];
+    };
+    const routeTo = async (address: string) => {
+      this.asked.push(`route ${address}`);
+      const route = this.#routes[address];
+      if (route instanceof Error) throw route;
+      if (route === "hangs") await this.clock.sleep(60_000);
+      return route;
+    };
+    const device = async (name: string) => {
+      this.asked.push(`router ${name}`);
+      return { routeTo };
+    };
+    const lookout = { addresses, device } as unknown as Lookout;
+    const world = { clock: this.clock };
+    return await settled(this.clock, ownPathOf({ world, lookout, ownAddresses }, link, never));
+  }
+}
+
+describe("the path to an address", () => {
+  it("is asked of the link's own router, without a name to look up", async () => {
+    for (const address of ["192.0.2.1", "2001:db8::1"]) {
+      const scene = new Scene({ [address]: link.port });
+      expect(await scene.path(address)).toBe("overThisLink");
+      expect(scene.asked).toEqual(["router edge-a", `route ${address}`]);
+    }
+    expect(await new Scene({ "192.0.2.1": "mgmt0" }).path("192.0.2.1")).toBe("elsewhere");
+  });
+
+  it("is elsewhere where nothing leaves this host", async () => {
+    const scene = new Scene({}, { localhost: ["127.0.0.1", "::1"] });
+    expect(await scene.path()).toBe("elsewhere");
+    expect(await scene.path("unix:/run/site.sock", "https://localhost:8443")).toBe("elsewhere");
+    expect(scene.asked).toEqual(["name localhost"]);
+  });
+
+  it("is not known where the router does not tell, fails, or takes too long", async () => {
+    const silent = failing("transport.unreachable");
+    const scene = new Scene({ "192.0.2.1": silent, "192.0.2.2": "hangs", "192.0.2.4": "mgmt0" });
+    for (const address of ["192.0.2.1", "192.0.2.2", "192.0.2.3"]) {
+      expect([address, await scene.path(address, "192.0.2.4")]).toEqual([address, "unknown"]);
+    }
+    expect(scene.clock.now()).toBeLessThan(60_000);
+    // A path that is known to be this very link is the worse news.
+    const both = new Scene({ "192.0.2.1": silent, "192.0.2.4": link.port });
+    expect(await both.path("192.0.2.1", "192.0.2.4")).toBe("overThisLink");
+  });
+
+  it("throws what is a fault of ours", async () => {
+    const scene = new Scene({ "192.0.2.1": new TypeError("ours") });
+    await expect(scene.path("192.0.2.1")).rejects.toThrow("ours");
+  });
+});
+
+describe("the path to a name", () => {
+  it("is that of every address of it but this host's own", async () => {
+    const names = { "kv.example": ["127.0.0.1", "192.0.2.1", "::1", "192.0.2.2"] };
+    const scene = new Scene({ "192.0.2.1": "mgmt0", "192.0.2.2": link.port }, names);
+    expect(await scene.path("https://kv.example/secrets")).toBe("overThisLink");
+    expect(scene.asked.filter((word) => word.startsWith("route "))).toEqual([
+      "route 192.0.2.1",
+      "route 192.0.2.2",
+    ]);
+  });
+
+  it("is of the host alone, with or without a scheme, and unknown without an address", async () => {
+    const scene = new Scene({});
+    expect(await scene.path("https://kv.example:8443/x", "edge.example")).toBe("unknown");
+    expect(await scene.path("x-https://kv.example")).toBe("unknown");
+    expect(scene.asked).toEqual([
+      "name kv.example",
+      "name edge.example",
+      "name x-https://kv.example",
+    ]);
+  });
+});

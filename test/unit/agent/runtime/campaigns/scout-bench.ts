@@ -1,0 +1,46 @@
+// Looks at scripted ends, as the tables of a campaign get them.
+
+import type { Campaign, Facts } from "#agent/model/campaign.ts";
+import type { Desired, DesiredGroup } from "#agent/model/desired.ts";
+import { Effects } from "#agent/runtime/campaigns/effects.ts";
+import { type Report, Scout, type ScoutParts } from "#agent/runtime/campaigns/scout.ts";
+import { type BenchOptions, ConductorBench, rotation } from "../../../kit/conductor-bench.ts";
+import { never, settled } from "../../../kit/site-bench.ts";
+
+export const inGroup =
+  (over: Partial<DesiredGroup>) =>
+  (wanted: Desired): Desired => ({
+    ...wanted,
+    groups: wanted.groups.map((group) => ({ ...group, ...over })),
+  });
+
+export class ScoutBench extends ConductorBench {
+  readonly effects: Effects;
+  readonly scout: Scout;
+
+  constructor(options: BenchOptions = {}, over: Partial<ScoutParts> = {}) {
+    super(options);
+    const parts = { ...this.parts, ...over };
+    this.effects = new Effects(parts);
+    this.scout = new Scout(parts, this.effects);
+  }
+
+  async report(campaign: Campaign = rotation()): Promise<Report> {
+    return await settled(this.clock, this.scout.look(campaign, this.link, never));
+  }
+
+  async see(campaign: Campaign = rotation()): Promise<Facts> {
+    return (await this.report(campaign)).facts;
+  }
+
+  /** What a look shows after so long. */
+  async later(ms: number, campaign: Campaign = rotation()): Promise<Facts> {
+    await this.clock.runFor(ms);
+    return await this.see(campaign);
+  }
+}
+
+/** The links of a campaign that found no key. */
+export function enrolled(): Campaign["links"] {
+  return rotation().links.map((link) => ({ ...link, old: undefined }));
+}

@@ -1,0 +1,444 @@
+// What one look at both ends tells the tables of a campaign.
+
+import { describe, expect, it } from "vitest";
+import type { Campaign } from "#agent/model/campaign.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import type { Memory } from "#agent/store/journal/memory.ts";
+import { known } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { calmPort } from "../../../kit/campaign-kit.ts";
+import {
+  byHand,
+  failing,
+  newKey,
+  oldKey,
+  oneRouter,
+  rotation,
+  shutsFirst,
+  underKey,
+} from "../../../kit/conductor-bench.ts";
+import { never, settled } from "../../../kit/site-bench.ts";
+import { at, clearPort, peerOff, peerOn, session, wall } from "../../../kit/view-kit.ts";
+import { enrolled, inGroup, ScoutBench } from "./scout-bench.ts";
+
+const waits = (text: string) => ({ kind: "waiting", text });
+const dark = { session: known({ ...session, livePeers: 0, respondedPeers: 0 }, at(0)) };
+
+describe("a look", () => {
+  it("tells everything that a calm link shows", async () => {
+    expect(await new ScoutBench().report()).toEqual({
+      at: 0,
+      sak: session.latestSak?.keyId,
+      measured: [],
+      facts: {
+        ...{ port: calmPort, far: "old", sibling: "carrying", closedGate: undefined },
+        drained: waits("the drain is not in force"),
+        staged: waits("the router does not show both keys"),
+        proof: waits("the new CKN is not the principal one"),
+        oldProof: waits("waiting for 20 more protected frames in the receive direction"),
+        freshSak: true,
+        carrying: waits("the link carries; 120 s more to be sure"),
+        replacement: { kind: "absent" },
+        ...{
+          lostCommits: 0,
+          mayLose: "nothing",
+          overdue: false,
+          farEnd: "agent",
+          shutsFirst: false,
+        },
+      },
+    });
+  });
+
+  it("is as old as its oldest part", async () => {
+    const bench = new ScoutBench();
+    await bench.clock.runFor(1_000);
+    bench.delays.look = 700;
+    expect((await bench.report()).at).toBe(1_000);
+  });
+
+  it("that fails is no look, whatever was seen before", async () => {
+    const bench = new ScoutBench();
+    await bench.see();
+    bench.failures.look = failing("transport.closed", "gone");
+    const { port, closedGate, sibling } = await bench.see();
+    expect([port, sibling]).toEqual([undefined, "lost"]);
+    expect(closedGate).toBe("gate.siblingUnhealthy: secondary is not carrying: gone");
+  });
+
+  it("at a router without that port tells nothing of it", async () => {
+    const bench = new ScoutBench();
+    bench.port.primary = { port: "et-9" };
+    expect((await bench.report()).facts.port).toBeUndefined();
+  });
+
+  it("knows the quirks of its own device alone, and who writes the far end", async () => {
+    const other = (wanted: Desired): Desired => ({
+      ...shutsFirst(wanted),
+      devices: shutsFirst(wanted)
+        .devices.map((each) => (each.name === "edge-a" ? { ...each, quirks: [] } : each))
+        .toReversed(),
+    });
+    expect((await new ScoutBench({ edit: shutsFirst }).see()).shutsFirst).toBe(true);
+    expect((await new ScoutBench({ edit: other }).see()).shutsFirst).toBe(false);
+    expect((await new ScoutBench({ edit: byHand }).see()).farEnd).toBe("manual");
+  });
+
+  it("tells what waits on the candidate, and how many changes were lost", async () => {
+    const bench = new ScoutBench();
+    const task = {
+      link: bench.link,
+      campaign: rotation(),
+      port: calmPort,
+      recheck: () => undefined,
+      relook: async () => undefined,
+    };
+    await settled(bench.clock, bench.effects.run({ ...task, action: "add" }, never));
+    bench.effects.judge(bench.link, calmPort, bench.clock.now());
+    await settled(bench.clock, bench.effects.run({ ...task, action: "prepare" }, never));
+    expect(await bench.see()).toMatchObject({ replacement: { kind: "valid" }, lostCommits: 1 });
+  });
+});
+
+describe("the sibling", () => {
+  it("is lost for what a look, its far end or health says, and the gate says which", async () => {
+    const bench = new ScoutBench();
+    bench.drained.add("secondary");
+    expect(await bench.see()).toMatchObject({
+      sibling: "lost",
+      closedGate: "gate.siblingUnhealthy: secondary is not carrying: it is drained",
+    });
+    expect(bench.scout.siblingDoubt(bench.link)).toBe("secondary is not carrying: it is drained");
+    bench.drained.clear();
+    expect((await bench.see()).sibling).toBe("carrying");
+    expect(bench.scout.siblingDoubt(bench.link)).toBeUndefined();
+    bench.alarm = { standing: "lost", text: "health says no" };
+    expect(await bench.see()).toMatchObject({
+      sibling: "lost",
+      closedGate: "gate.siblingUnhealthy: secondary is not carrying: health says no",
+    });
+  });
+
+  it("is neither lost nor leaned on while health cannot say", async () => {
+    const bench = new ScoutBench();
+    bench.alarm = { standing: "unsure", text: "it has not been judged yet" };
+    const doubt = "secondary is not carrying: it has not been judged yet";
+    expect(await bench.see()).toMatchObject({
+      sibling: "unsure",
+      closedGate: `gate.siblingUnhealthy: ${doubt}`,
+    });
+    expect(bench.scout.siblingDoubt(bench.link)).toBe(doubt);
+  });
+
+  it("is never the link itself", async () => {
+    const bench = new ScoutBench();
+    bench.drained.add("primary");
+    expect((await bench.see(rotation({ told: true }))).sibling).toBe("carrying");
+    expect(bench.scout.siblingDoubt(bench.link)).toBeUndefined();
+  });
+});
+
+describe("a commit that is pending", () => {
+  const pending = async (over: Partial<Campaign>, recalls: "pending" | "absent") => {
+    const bench = new ScoutBench();
+    bench.commitPending = true;
+    bench.recalls = recalls;
+    const { port } = await bench.see(rotation(over));
+    return [port?.pending, bench.log.filter((line) => line.startsWith("recall"))];
+  };
+
+  it("is ours where the device still knows our token, and foreign otherwise", async () => {
+    expect(await pending({ token: "t-4" }, "pending")).toEqual(["ours", ["recall t-4"]]);
+    expect(await pending({ token: "t-4" }, "absent")).toEqual(["foreign", ["recall t-4"]]);
+    expect(await pending({}, "pending")).toEqual(["foreign", []]);
+  });
+
+  it("is ours too where it is that of the attempt before, which came late", async () => {
+    const bench = new ScoutBench();
+    bench.commitPending = true;
+    bench.forgotten.add("t-4");
+    const late = rotation({ token: "t-4", earlierToken: "t-3" });
+    expect((await bench.see(late)).port?.pending).toBe("ours");
+    bench.forgotten.add("t-3");
+    expect((await bench.see(late)).port?.pending).toBe("foreign");
+    const asked = bench.log.filter((line) => line.startsWith("recall"));
+    expect(asked).toEqual(["recall t-4", "recall t-3", "recall t-4", "recall t-3"]);
+  });
+
+  it("is not asked for where none is pending", async () => {
+    const bench = new ScoutBench();
+    expect((await bench.see(rotation({ token: "t-4" }))).port?.pending).toBe("none");
+    expect(bench.log).not.toContain("recall t-4");
+  });
+
+  it("is told as unfinished where it is the final change that nobody saw the end of", async () => {
+    const unfinished = async (forgotten: readonly string[], finals: Memory["finals"]) => {
+      const bench = new ScoutBench();
+      bench.commitPending = true;
+      for (const token of forgotten) bench.forgotten.add(token);
+      bench.memory = { ...bench.memory, finals };
+      const report = await bench.report(rotation({ token: "t-4" }));
+      const asked = bench.log.filter((line) => line.startsWith("recall"));
+      return [report.facts.port?.pending, report.unfinished, asked];
+    };
+    const mine = { "edge-a": "t-7" };
+    expect(await unfinished(["t-4"], mine)).toEqual([
+      ...["foreign", "t-7"],
+      ["recall t-4", "recall t-7"],
+    ]);
+    expect(await unfinished([], mine)).toEqual(["ours", undefined, ["recall t-4"]]);
+    expect(await unfinished(["t-4", "t-7"], mine)).toEqual([
+      ...["foreign", undefined],
+      ["recall t-4", "recall t-7"],
+    ]);
+    expect(await unfinished(["t-4"], { "edge-b": "t-7" })).toEqual([
+      ...["foreign", undefined],
+      ["recall t-4"],
+    ]);
+    expect(Object.keys(await new ScoutBench().report())).not.toContain("unfinished");
+  });
+
+  it("of the campaign itself says nothing against the other link of the same router", async () => {
+    const sibling = async (token: string) => {
+      const bench = new ScoutBench({ edit: oneRouter });
+      bench.commitPending = true;
+      bench.forgotten.add("t-5");
+      const facts = await bench.see(rotation({ token }));
+      return [facts.sibling, bench.scout.siblingDoubt(bench.link)];
+    };
+    expect(await sibling("t-4")).toEqual(["carrying", undefined]);
+    expect(await sibling("t-5")).toEqual([
+      "lost",
+      "secondary is not carrying: a commit is pending on it",
+    ]);
+  });
+
+  it("leaves the port unread where nobody tells whose it is", async () => {
+    const bench = new ScoutBench();
+    bench.commitPending = true;
+    bench.failures.recall = failing("transport.closed");
+    expect((await bench.see(rotation({ token: "t-4" }))).port).toBeUndefined();
+    delete bench.failures.recall;
+    bench.delays.recall = 10_001;
+    const before = bench.clock.now();
+    expect((await bench.see(rotation({ token: "t-4" }))).port).toBeUndefined();
+    expect(bench.clock.now() - before).toBe(10_000);
+    bench.delays.recall = 0;
+    bench.failures.recall = new RangeError("a bug");
+    await expect(bench.see(rotation({ token: "t-4" }))).rejects.toThrow("a bug");
+  });
+});
+
+describe("a far end that nobody can read", () => {
+  const unseen = async (
+    over: Partial<Campaign>,
+    port: ScoutBench["port"]["primary"],
+    edit = byHand,
+  ): Promise<string> => {
+    const bench = new ScoutBench({ edit });
+    bench.failures.lookPeer = failing("peer.unreachable");
+    if (port !== undefined) bench.port.primary = port;
+    return (await bench.see(rotation({ risks: ["farEndUnseen"], ...over }))).far;
+  };
+
+  it("is unknown without the risk by name, and where the agent writes it", async () => {
+    expect(await unseen({ risks: [] }, undefined)).toBe("unknown");
+    expect(await unseen({}, undefined, (wanted) => wanted)).toBe("unknown");
+    const bench = new ScoutBench({ edit: byHand });
+    bench.failures.lookPeer = failing("peer.unreachable");
+    bench.accepted.push("farEndUnseen");
+    expect((await bench.see()).far).toBe("old");
+  });
+
+  it("is read where it can be, whatever was accepted", async () => {
+    const bench = new ScoutBench({ edit: byHand });
+    bench.peers.primary = peerOn(newKey);
+    expect((await bench.see(rotation({ risks: ["farEndUnseen"] }))).far).toBe("new");
+  });
+
+  it("has the key under which the link is secured, whatever was said", async () => {
+    expect(await unseen({ claimed: true, told: true }, underKey(oldKey))).toBe("old");
+    expect(await unseen({}, underKey(newKey))).toBe("new");
+  });
+
+  it("is what the operator says while it is dark, and unknown once asked for", async () => {
+    expect(await unseen({ claimed: true, told: true }, dark)).toBe("new");
+    expect(await unseen({ told: true }, dark)).toBe("unknown");
+    expect(await unseen({}, dark)).toBe("old");
+    expect(await unseen({ links: enrolled() }, dark)).toBe("old");
+  });
+
+  it("is what the operator says where the router cannot be read either", async () => {
+    const bench = new ScoutBench({ edit: byHand });
+    bench.failures.lookPeer = failing("peer.unreachable");
+    bench.failures.look = failing("transport.closed");
+    const { far } = await bench.see(rotation({ risks: ["farEndUnseen"], claimed: true }));
+    expect(far).toBe("new");
+  });
+
+  it("cannot be told by a change that keeps the key", async () => {
+    const links = rotation().links.map((link) => ({ ...link, old: link.new }));
+    const change = { kind: "change", links } as const;
+    expect(await unseen({ ...change, told: true }, underKey(newKey))).toBe("unknown");
+    expect(await unseen(change, underKey(newKey))).toBe("old");
+  });
+});
+
+describe("a put that may still land", () => {
+  it("keeps the far end unsettled for the grace after the start of this process", async () => {
+    const bench = new ScoutBench({}, { startedAt: at(0) });
+    expect((await bench.later(89_999)).far).toBe("updating");
+    expect((await bench.later(1)).far).toBe("old");
+  });
+
+  it("keeps it unsettled until its own grace is over, and no shorter", async () => {
+    const bench = new ScoutBench({}, { startedAt: at(0) });
+    bench.parts.graces.set("erd-demo/primary", at(60_000));
+    expect((await bench.later(89_999)).far).toBe("updating");
+    bench.parts.graces.set("erd-demo/primary", at(95_000));
+    expect((await bench.later(5_000)).far).toBe("updating");
+    expect((await bench.later(1)).far).toBe("old");
+  });
+});
+
+describe("the gates of a look", () => {
+  const gate = async (
+    over: Partial<Campaign>,
+    arrange: (bench: ScoutBench) => void = () => undefined,
+    edit?: (wanted: Desired) => Desired,
+  ): Promise<string | undefined> => {
+    const bench = new ScoutBench(edit === undefined ? {} : { edit });
+    arrange(bench);
+    return (await bench.see(rotation(over))).closedGate;
+  };
+  const minute = 600;
+  const closesIn = (minutes: number) =>
+    inGroup({
+      rotate: {
+        ...{ on: "hand", maxAgeMs: undefined },
+        windows: [
+          {
+            ...{ text: "daily", days: [0, 1, 2, 3, 4, 5, 6], timeZone: "UTC" },
+            ...{ fromMinute: minute - 60, toMinute: minute + minutes },
+          },
+        ],
+      },
+    });
+  const frozen = inGroup({
+    freezes: [
+      { text: "today", from: (wall - 1) as WallTime, until: (wall + 86_400_000) as WallTime },
+    ],
+  });
+  const routeless = (bench: ScoutBench): void => void bench.routeless.add("primary");
+
+  it("want BGP on the link until something is begun", async () => {
+    expect(await gate({}, routeless)).toBe("BGP is not up on this link");
+    expect(await gate({ told: true }, routeless)).toBeUndefined();
+    for (const held of [[newKey], [oldKey, newKey]]) {
+      const holds = (bench: ScoutBench): void => {
+        routeless(bench);
+        bench.port.primary = underKey(oldKey, held);
+      };
+      expect(await gate({}, holds)).toBeUndefined();
+    }
+    const drained = (bench: ScoutBench): void => {
+      routeless(bench);
+      bench.drained.add("primary");
+    };
+    expect(await gate({}, drained)).toBeUndefined();
+  });
+
+  it("keep no link from going back", async () => {
+    const failed = (bench: ScoutBench): void => {
+      bench.peers.primary = peerOn(oldKey, { provisioning: "failed" });
+    };
+    expect(await gate({ told: true }, failed)).toContain("its last change failed");
+    expect(await gate({ told: true, goal: "revert" }, failed)).toBeUndefined();
+    const unread = (bench: ScoutBench): void => {
+      bench.failures.look = failing("transport.closed", "gone");
+    };
+    expect(await gate({ told: true, goal: "revert" }, unread)).toContain("gone");
+  });
+
+  it("47-732: let a link that carries bring no old key back beside a key too many", async () => {
+    const back = { told: true, goal: "revert" } as const;
+    const leftover = (bench: ScoutBench): void => {
+      bench.port.primary = underKey(newKey);
+      bench.port.secondary = underKey(newKey, [oldKey, newKey]);
+    };
+    const drained = (bench: ScoutBench): void => {
+      leftover(bench);
+      bench.drained.add("primary");
+    };
+    const unlit = (bench: ScoutBench): void => {
+      leftover(bench);
+      bench.port.primary = { ...underKey(newKey), ...dark };
+    };
+    const holdsBoth = (bench: ScoutBench): void => {
+      leftover(bench);
+      bench.port.primary = underKey(newKey, [oldKey, newKey]);
+    };
+    expect(await gate(back, leftover)).toContain("gate.leftoverKey: secondary holds 2 keys");
+    for (const arrange of [drained, unlit, holdsBoth]) {
+      expect(await gate(back, arrange)).toBeUndefined();
+    }
+  });
+
+  it("want the settings that were accepted, where the campaign keeps them", async () => {
+    const [entry] = rotation().links;
+    if (entry?.old === undefined) throw new Error("a rotation has an old key");
+    const settings = { ...entry.old.settings, includeSci: false };
+    const links = [{ ...entry, old: { ...entry.old, settings } }];
+    expect(await gate({ links })).toContain("includeSci of the port is true");
+    expect(await gate({ links, kind: "change" })).toBeUndefined();
+    expect(await gate({ links: enrolled() })).not.toContain("includeSci");
+  });
+
+  it("want enough of a window for a link, or none once it is drained", async () => {
+    expect(await gate({}, undefined, closesIn(3))).toBeUndefined();
+    // 30 s to drain, 18 s to settle, 120 s to soak.
+    expect(await gate({}, undefined, closesIn(2))).toBe(
+      "gate.window: 2 min of the window are left, too few for a link",
+    );
+    const drained = (bench: ScoutBench): void => void bench.drained.add("primary");
+    expect(await gate({}, drained, closesIn(2))).toBeUndefined();
+    const late = (ms: number) => (bench: ScoutBench) => bench.clock.jumpWall(ms);
+    expect(await gate({}, late(12_000), closesIn(3))).toBeUndefined();
+    expect(await gate({}, late(12_001), closesIn(3))).toContain("2 min");
+  });
+
+  it("bind an emergency to no window and no freeze, nor who accepted that risk", async () => {
+    expect(await gate({}, undefined, frozen)).toContain("gate.window: frozen");
+    expect(await gate({ urgency: "emergency" }, undefined, frozen)).toBeUndefined();
+    expect(await gate({ risks: ["outsideWindow"] }, undefined, frozen)).toBeUndefined();
+  });
+
+  it("want to know that our own traffic is elsewhere", async () => {
+    const route = (port: string | undefined) => (bench: ScoutBench) => {
+      bench.ownRoute = port;
+    };
+    const unknownPath = route(undefined);
+    expect(await gate({}, route("et-0/0/0"))).toContain("over this very link");
+    expect(await gate({}, unknownPath)).toContain("ownPathUnknown");
+    expect(await gate({ risks: ["ownPathUnknown"] }, unknownPath)).toBeUndefined();
+  });
+});
+
+describe("an enrolment", () => {
+  it("finds a bare port and a far end without MACsec as before", async () => {
+    const bench = new ScoutBench();
+    bench.peers.primary = peerOff;
+    bench.port.primary = clearPort();
+    const bare = rotation({ kind: "enrol", links: enrolled() });
+    expect(await bench.see(bare)).toMatchObject({
+      far: "old",
+      port: { keys: "old", carriedBy: "old" },
+      closedGate: undefined,
+    });
+  });
+
+  it("has no link to look at past its last one", async () => {
+    const past = new ScoutBench().see(rotation({ at: 7 }));
+    await expect(past).rejects.toThrow("campaign of erd-demo has no link 7");
+  });
+});

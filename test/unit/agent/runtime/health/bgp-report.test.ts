@@ -1,0 +1,105 @@
+// What status and warnings tell of BGP inside of tunnels, and of how a bundle's traffic spreads.
+
+import { describe, expect, it } from "vitest";
+import type { Crew } from "#agent/runtime/crew.ts";
+import { balanceWarnings, insideOf } from "#agent/runtime/health/bgp-report.ts";
+import { type DeviceState, type IpsecTunnel, known, type Routing, unknown } from "#hal/model.ts";
+import { at, routing, tunnelLook } from "../../health-evidence.ts";
+import { bundle, hub } from "../../tunnel-bundle-kit.ts";
+
+const [one = hub(1), two = hub(2)] = bundle;
+const sessions = bundle.map(({ name, bgp }) => ({
+  ...{ tunnel: name, peer: bgp?.peer ?? "", asn: 65_515, up: true },
+}));
+
+interface Scene {
+  /** Packets that each tunnel sent between two looks. */
+  readonly sent?: readonly number[];
+  readonly told?: Partial<Routing>;
+  readonly routing?: DeviceState["routing"];
+  readonly unread?: true;
+}
+
+function crewOf({ sent = [], told = {}, unread, ...scene }: Scene): Crew {
+  const state: DeviceState = {
+    ...{ device: "edge-a", at: at(0), control: unknown("notSupported", at(0)), macsec: [] },
+    ipsec: [],
+    routing: scene.routing ?? known({ ...routing, tunnelSessions: sessions, ...told }, at(0)),
+  };
+  const looks = new Map<string, readonly IpsecTunnel[]>(
+    bundle.flatMap(({ name }, index) => {
+      const packets = sent[index];
+      if (packets === undefined) return [];
+      return [[name, [tunnelLook(0, 0), tunnelLook(5_000, packets)]] as const];
+    }),
+  );
+  return {
+    intent: { desired: { tunnels: bundle, health: { staleAfterMs: 30_000 } } },
+    lookout: {
+      state: () => (unread ? undefined : state),
+      tunnelHistory: (name: string) => looks.get(name) ?? [],
+    },
+  } as unknown as Crew;
+}
+
+const drained = { drains: [{ port: "hub-1", means: "prepend" }] } as const;
+
+describe("inside of a tunnel", () => {
+  const ends = { peer: "169.254.21.5", asn: 65_515 };
+  it.each<[string, Scene, object]>([
+    ["is a session that is up", {}, { up: true, drained: false }],
+    ["is one that is drained", { told: drained }, { up: true, drained: true }],
+    ["is none yet, which is down", { told: { tunnelSessions: [] } }, { up: false, drained: false }],
+    [
+      "is what nobody tells",
+      { routing: unknown("queryFailed", at(0)) },
+      { up: undefined, drained: undefined },
+    ],
+    ["is what nobody has read", { unread: true }, { up: undefined, drained: undefined }],
+  ])("%s", (_name, scene, told) => {
+    expect(insideOf(crewOf(scene), one, at(0))).toEqual({ bgp: { ...ends, ...told } });
+  });
+
+  it("goes its part of what the bundle sent", () => {
+    const crew = crewOf({ sent: [300, 100] });
+    expect(insideOf(crew, two, at(0)).share).toEqual({ tunnel: "hub-2", sent: 100n, percent: 25 });
+  });
+
+  it("is not known when it is read, though it was fresh when it was looked at", () => {
+    const crew = crewOf({ sent: [300, 100] });
+    const fresh = { bgp: { up: true, drained: false }, share: { percent: 25 } };
+    expect(insideOf(crew, two, at(30_000))).toMatchObject(fresh);
+    const { bgp, ...beside } = insideOf(crew, two, at(30_001));
+    expect(bgp).toMatchObject({ up: undefined, drained: undefined });
+    expect(beside).toEqual({});
+  });
+
+  it("is nothing where no BGP is wanted", () => {
+    const { bgp: _bgp, ...still } = one;
+    expect(insideOf(crewOf({ sent: [300, 100] }), still, at(0))).toEqual({});
+  });
+});
+
+describe("a bundle that carries unevenly", () => {
+  it("is told once, about the tunnel that is left out", () => {
+    const crew = crewOf({ sent: [4_000, 10] });
+    expect(balanceWarnings(crew, one)).toEqual([]);
+    expect(balanceWarnings(crew, two)).toMatchObject([
+      {
+        code: "tunnel-unbalanced",
+        about: "hub-2",
+        text: "it sends 0.2 % where 50 % would be even: hub-1 99.7 %, hub-2 0.2 %",
+        next: "linkseal tunnels hub-2",
+      },
+    ]);
+  });
+
+  it.each<[string, Scene]>([
+    ["carries evenly", { sent: [4_000, 3_000] }],
+    ["has one that is drained", { sent: [10, 4_000], told: drained }],
+    ["has one that does not tell", { sent: [4_000] }],
+    ["is not read", { sent: [4_000, 10], unread: true }],
+  ])("is not told of one that %s", (_name, scene) => {
+    for (const tunnel of bundle) expect(balanceWarnings(crewOf(scene), tunnel)).toEqual([]);
+  });
+});

@@ -1,0 +1,76 @@
+// What is told of a newer pre-shared key, certificate or static keys of a tunnel, state by state.
+
+import { describe, expect, it } from "vitest";
+import type { DesiredTunnel } from "#agent/model/desired.ts";
+import { authWarnings } from "#agent/runtime/health/early.ts";
+import {
+  emptyMemory,
+  type Memory,
+  type NextAuth,
+  type NextAuthState,
+} from "#agent/store/journal/memory.ts";
+import { wall } from "../../../kit/view-kit.ts";
+import { tunnel } from "../../health-evidence.ts";
+
+const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
+const kinds = {
+  agent: { kind: "psk", secret: "hub-1-psk", farEnd: "agent" },
+  manual: { kind: "psk", secret: "hub-1-psk", farEnd: "manual" },
+  static: { kind: "static", secret: "hub-1-keys" },
+  certificate: { kind: "certificate", secret: "hub-1", authorities: "roots", peer: "CN=gateway" },
+} as const satisfies Readonly<Record<string, DesiredTunnel["auth"]>>;
+
+function memoryOf(state: NextAuthState, trouble: boolean): Memory {
+  const told = { auth, state, since: wall, because: "because of this" };
+  const next: NextAuth = trouble ? { ...told, trouble: "peer.rejected" } : told;
+  return { ...emptyMemory, auths: { "hub-1": { auth, next } } };
+}
+
+function told(kind: keyof typeof kinds, state: NextAuthState, trouble = false): readonly unknown[] {
+  const warnings = authWarnings(memoryOf(state, trouble), { ...tunnel, auth: kinds[kind] });
+  for (const { about, within } of warnings) expect([about, within]).toEqual(["hub-1", ["edge-a"]]);
+  return warnings.map(({ code, text, next }) => [code, text, next]);
+}
+
+const show = "linkseal psk show hub-1";
+const proceed = "linkseal psk proceed hub-1";
+
+describe("a newer pre-shared key", () => {
+  it.each<[keyof typeof kinds, NextAuthState, boolean, string, string, string]>([
+    ["agent", "waiting", false, "campaign-waiting", "a newer pre-shared key waits", show],
+    ["agent", "waiting", true, "far-end-refused", "a newer pre-shared key is not taken", show],
+    ["agent", "giving", true, "far-end-refused", "a newer pre-shared key is on its way", show],
+    ["agent", "returning", false, "rotation-held", "its newer pre-shared key goes back", show],
+    ["agent", "held", false, "rotation-held", "its newer pre-shared key went back", proceed],
+    ["manual", "waiting", false, "waiting-for-person", "a newer pre-shared key waits", proceed],
+    ["manual", "held", false, "rotation-held", "its newer pre-shared key went back", proceed],
+    ["static", "waiting", false, "waiting-for-person", "newer keys wait", proceed],
+  ])("of %s, %s (trouble: %s) is %s", (kind, state, trouble, code, text, next) => {
+    expect(told(kind, state, trouble)).toEqual([[code, `${text}: because of this`, next]]);
+  });
+
+  it.each<[NextAuthState]>([["giving"], ["switching"]])("on its way is no news: %s", (state) => {
+    expect(told("agent", state)).toEqual([]);
+  });
+
+  it("is none where the memory has none", () => {
+    const inUse = { ...emptyMemory, auths: { "hub-1": { auth } } };
+    for (const memory of [emptyMemory, inUse]) expect(authWarnings(memory, tunnel)).toEqual([]);
+  });
+});
+
+describe("a newer certificate", () => {
+  it("that waits was refused by the gateway, and a later version is the way out", () => {
+    expect(told("certificate", "waiting")).toEqual([
+      [
+        "rotation-held",
+        "its newer certificate waits: because of this",
+        "put a version into the vault that the gateway takes",
+      ],
+    ]);
+  });
+
+  it("is no news in any other state", () => {
+    expect(told("certificate", "switching")).toEqual([]);
+  });
+});

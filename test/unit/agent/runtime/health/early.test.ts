@@ -1,0 +1,280 @@
+// Warnings before the fact: what ends, what drifts, what was not renewed, each told in time and
+// never earlier.
+
+import { describe, expect, it } from "vitest";
+import type { DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
+import { endWarnings, keyAgeWarnings } from "#agent/runtime/health/early.ts";
+import { KeyWatch, type UsedUntil } from "#agent/runtime/polling/key-watch.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
+import { LinksealError } from "#hal/error.ts";
+import { known, type MacsecPort, unknown } from "#hal/model.ts";
+import type { KeyVault, SecretVersion } from "#hal/vault.ts";
+import { type WallTime, type World, wallAfter } from "#hal/world.ts";
+import { keyOne } from "../../../kit/campaign-kit.ts";
+import { never } from "../../../kit/site-bench.ts";
+import {
+  at,
+  bindingOf,
+  desired,
+  desiredOf,
+  linkNamed,
+  session,
+  settings,
+  wall,
+} from "../../../kit/view-kit.ts";
+import { carrying, JudgeBench, pollMs } from "../judge-bench.ts";
+
+const day = 86_400_000;
+
+function groupOf(maxAgeDays: number): DesiredGroup {
+  const [group] = desired.groups;
+  if (group === undefined) throw new RangeError("the sample has a group");
+  return { ...group, rotate: { ...group.rotate, maxAgeMs: maxAgeDays * day } };
+}
+
+/** Codes of the warnings that are open after a minute. */
+function codes(scene: ConstructorParameters<typeof JudgeBench>[0]): readonly string[] {
+  return new JudgeBench(scene).turn().polls(12).warnings();
+}
+
+describe("the age of a key", () => {
+  const aged = (days: number, maxAge: string): readonly string[] => {
+    const old = bindingOf({ created: wallAfter(wall, -days * day) });
+    return codes({
+      desired: desiredOf((text) =>
+        text.replace("    drain: prepend", `    drain: prepend\n    rotate: { maxAge: ${maxAge} }`),
+      ),
+      memory: {
+        ...emptyMemory,
+        bindings: { "erd-demo/primary": old, "erd-demo/secondary": bindingOf() },
+      },
+    });
+  };
+
+  it("is told from the moment on at which it is reached, with both times", () => {
+    const created = wallAfter(wall, -90 * day);
+    const told = (afterMs: number, days = 90) =>
+      keyAgeWarnings(
+        groupOf(days),
+        linkNamed("primary"),
+        created,
+        wallAfter(created, days * day + afterMs),
+      ).map(({ code, text }) => `${code}: ${text}`);
+    const made = "the key was made at 2026-08-26T10:00:00Z and is too old";
+    expect(told(0)).toEqual([`key-age: ${made} since 2026-11-24T10:00:00Z`]);
+    expect(told(-1)).toEqual([`key-age-soon: ${made} from 2026-11-24T10:00:00Z on`]);
+    expect(told(-14 * day)).toEqual(told(-1));
+    expect(told(-14 * day - 1)).toEqual([]);
+    expect(told(-day, 4)).toEqual([`key-age-soon: ${made} from 2026-08-30T10:00:00Z on`]);
+    expect(told(-day - 1, 4)).toEqual([]);
+  });
+
+  it("is nothing where no age is too high, or nobody knows it", () => {
+    const link = linkNamed("primary");
+    const old = wallAfter(wall, -900 * day);
+    expect(
+      keyAgeWarnings(
+        { ...groupOf(90), rotate: { ...groupOf(90).rotate, maxAgeMs: undefined } },
+        link,
+        old,
+        wall,
+      ),
+    ).toEqual([]);
+    expect(keyAgeWarnings(groupOf(90), link, undefined, wall)).toEqual([]);
+  });
+
+  it.each([
+    [75, "90d", []],
+    [77, "90d", ["key-age-soon"]],
+    [89, "90d", ["key-age-soon"]],
+    [91, "90d", ["key-age"]],
+    [5, "8d", []],
+    [7, "8d", ["key-age-soon"]],
+  ] as const)("of %i days where %s are allowed", (days, maxAge, expected) => {
+    const told = aged(days, maxAge).filter((line) => line.startsWith("key-age"));
+    expect(told.map((line) => line.split(" ", 2))).toEqual(
+      expected.map((code) => [code, "erd-demo/primary:"]),
+    );
+  });
+});
+
+describe("what ends", () => {
+  const end = (days: number, over: Partial<UsedUntil> = {}): UsedUntil => ({
+    code: "key-expiring",
+    about: "hub-1",
+    within: ["edge-a"],
+    what: "hub-1-psk",
+    at: wallAfter(wall, days * day),
+    ...over,
+  });
+
+  it("is told from thirty days before on, and after", () => {
+    expect(codes({ ends: [end(31)] })).toEqual([]);
+    expect(codes({ ends: [end(29)] })).toEqual([
+      "key-expiring hub-1: hub-1-psk ends at 2026-12-23T10:00:00Z",
+    ]);
+    expect(codes({ ends: [end(-1)] })).toEqual([
+      "key-expiring hub-1: hub-1-psk has ended at 2026-11-23T10:00:00Z",
+    ]);
+  });
+
+  it("ends at its moment, and is told exactly thirty days before", () => {
+    const told = (days: number) =>
+      endWarnings([end(days)], wall).map(({ text, within }) => [text, within]);
+    expect(told(30)).toEqual([]);
+    expect(told(0)).toEqual([["hub-1-psk has ended at 2026-11-24T10:00:00Z", ["edge-a"]]]);
+  });
+
+  it("may be the certificate that we sign in with", () => {
+    const identity = end(7, { code: "identity-expiring", about: "site", what: "the certificate" });
+    expect(codes({ ends: [identity] })).toEqual([
+      "identity-expiring site: the certificate ends at 2026-12-01T10:00:00Z",
+    ]);
+  });
+});
+
+describe("the clock of a device", () => {
+  it.each([
+    [59_000, []],
+    [60_000, []],
+    [-60_000, []],
+    [-61_000, ["the clock of edge-a is 61 s behind this host's"]],
+    [3_600_000, ["the clock of edge-a is 3600 s ahead of this host's"]],
+  ] as const)("that is %i ms off", (clockOffsetMs, expected) => {
+    const told = codes({ clockOffsetMs }).filter((line) => line.startsWith("clock-skew edge-a: "));
+    expect(told).toEqual(expected.map((text) => `clock-skew edge-a: ${text}`));
+  });
+
+  it("is not guessed at where no look succeeded", () => {
+    expect(codes({ clockOffsetMs: 3_600_000, unread: true }).join()).not.toContain("clock-skew");
+  });
+});
+
+describe("an SAK that is not renewed", () => {
+  const port =
+    (renewedAt: number, keyServer: "self" | "peer") =>
+    (link: DesiredLink, poll: number): MacsecPort => {
+      const now = at(poll * pollMs);
+      const keyId = `${"ab".repeat(12)}/${poll < renewedAt ? 1 : 2}`;
+      const latestSak = { an: 0, keyId, receive: true, transmit: true };
+      const wanted = { ...settings, ...link.settings, sakRekeyMs: 60_000 };
+      return carrying(link, poll, {
+        settings: known(wanted, now),
+        session: known({ ...session, keyServer, latestSak }, now),
+      });
+    };
+  const told = (renewedAt: number, keyServer: "self" | "peer"): boolean =>
+    new JudgeBench({ port: port(renewedAt, keyServer) })
+      .turn()
+      .polls(30)
+      .warnings()
+      .some((line) => line.startsWith("rekey-overdue erd-demo/primary"));
+
+  it("for two intervals is told of the key server alone", () => {
+    expect(told(99, "self")).toBe(true);
+    expect(told(99, "peer")).toBe(false);
+  });
+
+  it("is as old as it is, though a look between two others did not tell", () => {
+    const blind = (link: DesiredLink, poll: number): MacsecPort =>
+      poll === 20
+        ? carrying(link, poll, { session: unknown("queryFailed", at(poll * pollMs)) })
+        : port(99, "self")(link, poll);
+    const bench = new JudgeBench({ port: blind }).turn().polls(30);
+    expect(bench.warnings().join()).toContain("rekey-overdue erd-demo/primary");
+  });
+
+  it("begins anew with each SAK", () => {
+    expect(told(15, "self")).toBe(false);
+  });
+});
+
+describe("the watch over a real vault", () => {
+  const version = (id: string, over: Partial<SecretVersion> = {}): SecretVersion => ({
+    id,
+    enabled: true,
+    created: wall,
+    notBefore: undefined,
+    expires: undefined,
+    tags: {},
+    ...over,
+  });
+  const ends = (days: number): Pick<SecretVersion, "expires"> => ({
+    expires: wallAfter(wall, days * day),
+  });
+
+  /** Every question once. */
+  async function watched(
+    versions: Readonly<Record<string, readonly SecretVersion[] | LinksealError>>,
+    identityEnd?: WallTime,
+  ): Promise<{ readonly watch: KeyWatch; readonly asked: string[]; readonly pauses: number[] }> {
+    const asked: string[] = [];
+    const vault: KeyVault = {
+      async versions(name) {
+        asked.push(name);
+        const found = versions[name] ?? [];
+        if (found instanceof LinksealError) throw found;
+        return found;
+      },
+      read: () => Promise.reject(new Error("no value is ever asked for")),
+    };
+    const clock = { now: () => at(0), wall: () => wall };
+    const log = { write: () => undefined };
+    const certificate = {
+      kind: "clientCertificate",
+      tenant: "t",
+      client: "c",
+      certificate: "file:/c.pem",
+    } as const;
+    const azure = { ...desired.azure, cloud: "public", identity: certificate } as never;
+    const watch = new KeyWatch({
+      world: { clock, log } as unknown as World,
+      desired: { ...desired, azure },
+      vault,
+      memory: () => ({ ...emptyMemory, bindings: { "erd-demo/primary": bindingOf() } }),
+      identityEnd: async () => identityEnd,
+    });
+    const pauses: number[] = [];
+    for (let turn = 0; turn < 4; turn += 1) pauses.push(await watch.turn(never));
+    return { watch, asked, pauses };
+  }
+
+  it("asks for what is in use, one after the other, and then once an hour", async () => {
+    const { asked, pauses } = await watched({});
+    // The secondary link runs on no key of ours, so that nothing of it is in use.
+    expect(asked.toSorted()).toEqual(["erd-demo-1-cak", "erd-demo-1-ckn", "hub-1-psk"]);
+    expect(pauses).toEqual([1_000, 1_000, 1_000, 900_000]);
+  });
+
+  it("tells the version that the link runs on, and of a PSK the newest usable", async () => {
+    const { watch } = await watched({
+      "erd-demo-1-cak": [version("newer", ends(5)), version(keyOne.cakSecretId, ends(20))],
+      "erd-demo-1-ckn": [version(keyOne.cknSecretId, ends(10))],
+      "hub-1-psk": [
+        version("old", { created: wallAfter(wall, -day), ...ends(1) }),
+        version("new", ends(40)),
+        version("off", { created: wallAfter(wall, day), enabled: false, ...ends(2) }),
+      ],
+    });
+    const told = watch.ends.map(({ about, what, at: last }) => [about, what, (last - wall) / day]);
+    expect(told).toEqual([
+      ["erd-demo/primary", "erd-demo-1-ckn", 10],
+      ["hub-1", "hub-1-psk", 40],
+    ]);
+  });
+
+  it("keeps what it knew when the vault says no, and knows our own certificate", async () => {
+    const details = { effect: "none", where: "vault", next: "linkseal status" } as const;
+    const denied = new LinksealError("vault.denied", "no", details);
+    const answers: Record<string, readonly SecretVersion[] | LinksealError> = {
+      "hub-1-psk": [version("new", ends(3))],
+    };
+    const { watch } = await watched(answers, wallAfter(wall, 8 * day));
+    answers["hub-1-psk"] = denied;
+    for (let turn = 0; turn < 8; turn += 1) await watch.turn(never);
+    expect(watch.ends.map(({ code, about }) => [code, about])).toEqual([
+      ["identity-expiring", "site"],
+      ["key-expiring", "hub-1"],
+    ]);
+  });
+});

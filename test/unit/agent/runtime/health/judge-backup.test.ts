@@ -1,0 +1,145 @@
+// What the judge tells of a backup as links come and go: once, since when and why, and its end.
+
+import { describe, expect, it } from "vitest";
+import type { Desired } from "#agent/model/desired.ts";
+import type { ProofLog } from "#agent/model/health.ts";
+import type { Route } from "#hal/model.ts";
+import { wallAfter } from "#hal/world.ts";
+import { at, desired, linkNamed, wall } from "../../../kit/view-kit.ts";
+import { JudgeBench, pollMs, type Scene, unplugged } from "../judge-bench.ts";
+
+const hub = "10.100.0.0/16";
+const primary = linkNamed("primary");
+const backs = { group: "erd-demo", links: [primary], proveMs: 60_000 };
+const backing: Desired = {
+  ...desired,
+  tunnels: desired.tunnels.map((tunnel) => ({ ...tunnel, insideMacsec: undefined, backs })),
+};
+const backed = [{ prefix: hub, ports: [primary.port], open: [primary.port] }];
+const over: Route = { prefix: hub, via: { kind: "port", port: primary.port }, best: true };
+const into: Route = { prefix: hub, via: { kind: "tunnel", name: "hub-1" }, best: true };
+const waiting: Route = { ...over, best: false };
+
+const scene = (change: Scene = {}): Scene => ({
+  ...{ desired: backing, backed, routes: () => [over] },
+  ...change,
+});
+const told = (bench: JudgeBench): readonly string[] =>
+  bench.told().filter((line) => line.startsWith("backup-"));
+const timeAt = (poll: number): string =>
+  new Date(wallAfter(wall, poll * pollMs)).toISOString().replace(".000", "");
+
+describe("a backup", () => {
+  it("that stands by is protected, and its links are no way in the clear", () => {
+    const bench = new JudgeBench(scene()).polls(14);
+    expect(bench.status().tunnels).toMatchObject([
+      {
+        verdict: "protected",
+        backup: { group: "erd-demo", rides: "standby", since: timeAt(1), because: null },
+      },
+    ]);
+    expect(bench.warnings()).toEqual([]);
+    expect(told(bench)).toEqual([]);
+  });
+
+  it("that takes over is told at once, with its cause, and so is its end", () => {
+    const isCut = (poll: number): boolean => poll >= 16 && poll < 20;
+    const routes = (poll: number): Scene["routes"] extends undefined ? never : Route[] =>
+      isCut(poll) ? [into] : [over];
+    const bench = new JudgeBench(scene({ port: unplugged(16, 20), routes })).polls(15);
+    expect(told(bench)).toEqual([]);
+    bench.polls(1);
+    const text =
+      `${hub} rides in hub-1, the backup of erd-demo, since ${timeAt(16)}: ` +
+      "erd-demo/primary is down (link-down)";
+    expect(told(bench)).toEqual([`backup-carries hub-1: ${text}`]);
+    expect(bench.status().tunnels[0]?.backup).toMatchObject({
+      ...{ rides: "carries", since: timeAt(16) },
+      because: "erd-demo/primary is down (link-down)",
+    });
+    expect(bench.status().tunnels[0]?.verdict).toBe("protected");
+    bench.polls(4);
+    expect(bench.status().tunnels[0]?.backup).toMatchObject({
+      rides: "standby",
+      since: timeAt(20),
+    });
+    bench.polls(8);
+    expect(told(bench)).toEqual([
+      `backup-carries hub-1: ${text}`,
+      `backup-carries hub-1: over: ${text}`,
+    ]);
+  });
+
+  it("that is preferred to a link is told once that has settled, and is no worse for it", () => {
+    const bench = new JudgeBench(scene({ routes: () => [into, waiting] })).polls(14);
+    const rides = `${hub} rides in hub-1, the backup of erd-demo, since ${timeAt(1)}, although`;
+    const why = `erd-demo/primary is protected and brings ${hub} as well`;
+    expect(told(bench)).toEqual([`backup-preferred hub-1: ${rides} ${why}`]);
+    expect(bench.status().tunnels[0]).toMatchObject({
+      ...{ verdict: "protected", backup: { rides: "preferred" } },
+    });
+  });
+
+  it("whose link is drained carries, and nobody's preference is wrong", () => {
+    const bench = new JudgeBench(scene({ drained: true, routes: () => [into, waiting] })).polls(14);
+    expect(told(bench).map((line) => line.split(":")[0])).toEqual(["backup-carries hub-1"]);
+    expect(bench.status().tunnels[0]?.backup?.because).toBe("erd-demo/primary is drained");
+  });
+
+  it("that nothing proves is degraded, until something does", () => {
+    const proof = (poll: number): ProofLog => ({
+      since: at(0),
+      proven: poll < 8 ? undefined : { at: at(8 * pollMs), wall: wallAfter(wall, 8 * pollMs) },
+      failures: poll < 3 || poll >= 8 ? 0 : 2,
+      cause: poll < 3 || poll >= 8 ? undefined : "none of 5 packets was answered",
+    });
+    const bench = new JudgeBench(scene({ proof })).polls(7);
+    expect(bench.status().tunnels[0]).toMatchObject({
+      verdict: "degraded",
+      reasons: [{ code: "backup-unproven" }],
+      backup: {
+        provenAt: null,
+        unproven: "none of 5 packets was answered; it was never proven",
+      },
+    });
+    expect(told(bench).map((line) => line.split(":")[0])).toEqual(["backup-unproven hub-1"]);
+    bench.polls(1);
+    expect(bench.status().tunnels[0]).toMatchObject({
+      verdict: "protected",
+      backup: { provenAt: timeAt(8), unproven: null },
+    });
+  });
+
+  it("that nobody can tell of is called neither", () => {
+    const rides = (change: Scene): unknown =>
+      new JudgeBench(scene(change)).polls(4).status().tunnels[0]?.backup?.rides;
+    expect(rides({ weakRouting: true, routes: () => [into] })).toBe("unknown");
+    expect(rides({ routes: () => [into] })).toBe("carries");
+    expect(rides({ unread: true })).toBe("unknown");
+  });
+
+  it("is told by how its router forwards, and by what BGP brings only where that is known", () => {
+    const bench = (ways: Route[], change: Scene = {}): JudgeBench =>
+      new JudgeBench(scene({ ways, ...change })).polls(14);
+    const rides = (seen: JudgeBench): unknown => {
+      const { rides: kind, because } = seen.status().tunnels[0]?.backup ?? {};
+      return [kind, because, told(seen)];
+    };
+    const weak = { weakRouting: true } as const;
+    const nobody = "edge-a does not tell what BGP brings";
+    expect(rides(bench([into], weak))).toEqual(["unknown", nobody, []]);
+    expect(rides(bench([over], weak))).toEqual(["standby", null, []]);
+    expect(rides(bench([over]))).toEqual(["standby", null, []]);
+    expect(bench([into]).status().tunnels[0]?.backup?.rides).toBe("preferred");
+  });
+
+  it("was not judged before the first turn", () => {
+    expect(new JudgeBench(scene()).status().tunnels[0]?.backup).toMatchObject({
+      ...{ rides: "standby", since: null },
+    });
+  });
+
+  it("is one only where the config says so", () => {
+    expect(new JudgeBench().polls(2).status().tunnels).toMatchObject([{ backup: null }]);
+  });
+});

@@ -1,0 +1,51 @@
+// What explains a bad verdict beside the looks: a vault that says no, an effect that failed.
+
+import { describe, expect, it } from "vitest";
+import type { DesiredLink } from "#agent/model/desired.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { MacsecPort } from "#hal/model.ts";
+import { at, clearPort, desiredOf } from "../../../kit/view-kit.ts";
+import { JudgeBench, pollMs, type Scene, unplugged } from "../judge-bench.ts";
+
+describe("causes", () => {
+  const down = { port: unplugged(0) };
+  const codes = (scene: Scene): readonly string[] => {
+    const [group] = new JudgeBench({ ...down, ...scene }).polls(1).status().groups;
+    const link = group?.links.find(({ name }) => name === "primary");
+    return link?.reasons.map(({ code, text, next }) => `${code}: ${text}: ${next}`) ?? [];
+  };
+  const bare = "link-down: edge-a et-0/0/0 has no link: linkseal links erd-demo/primary";
+  const trouble = (code: ConstructorParameters<typeof LinksealError>[0]): LinksealError =>
+    new LinksealError(code, "what happened", { effect: "none", where: "here", next: "go on" });
+
+  it("of a wait and of troubles come first", () => {
+    expect(codes({})).toEqual([bare]);
+    expect(codes({ waiting: { code: "vault-denied", text: "it says no" } })).toEqual([
+      "vault-denied: it says no: linkseal keys check",
+      bare,
+    ]);
+    expect(codes({ troubles: [trouble("vault.unreachable")] })).toEqual([
+      "vault-unreachable: what happened: linkseal keys check",
+      bare,
+    ]);
+  });
+
+  it("are left out where no warning speaks of them", () => {
+    expect(codes({ waiting: { code: "nothing-known", text: "?" } })).toEqual([bare]);
+    expect(codes({ troubles: [trouble("journal.locked")] })).toEqual([bare]);
+  });
+
+  it("of a device reach its tunnel, which names its group", () => {
+    const port = (link: DesiredLink, poll: number): MacsecPort =>
+      clearPort({ port: link.port }, at(poll * pollMs));
+    const bench = new JudgeBench({ port, trouble: trouble("vault.unreachable") }).polls(1);
+    expect(bench.status().tunnels).toMatchObject([
+      { name: "hub-1", reasons: [{ code: "vault-unreachable" }, { code: "outside-macsec" }] },
+    ]);
+    const refused = new JudgeBench({ port, trouble: trouble("peer.rejected") }).polls(1);
+    expect(refused.status().tunnels[0]?.reasons[0]?.next).toContain("erd-demo");
+    const bare = desiredOf((text) => text.replace("    insideMacsec: erd-demo\n", ""));
+    const free = new JudgeBench({ port, desired: bare }).polls(1).status().tunnels;
+    expect(free).toMatchObject([{ name: "hub-1", verdict: "protected" }]);
+  });
+});

@@ -1,0 +1,65 @@
+// How loud the judge's events are, for whoever is told of some of them only.
+
+import { describe, expect, it } from "vitest";
+import type { DesiredLink } from "#agent/model/desired.ts";
+import { known, type MacsecPort } from "#hal/model.ts";
+import { keyOne } from "../../../kit/campaign-kit.ts";
+import { at, clearPort } from "../../../kit/view-kit.ts";
+import { carrying, JudgeBench, pollMs, unplugged } from "../judge-bench.ts";
+
+describe("verdicts", () => {
+  it("have the severity of the worse of both, so that who hears of one hears of its end", () => {
+    const bench = new JudgeBench({ port: unplugged(3, 4) }).turn().polls(12);
+    const told = bench.events
+      .after(0)
+      .filter(({ about }) => about === "erd-demo/primary")
+      .map(({ code, verdict, severity, over }) => [code, verdict ?? over ?? "opened", severity]);
+    expect(told).toEqual([
+      ["verdict", "unknown", "warning"],
+      ["verdict", "protected", "warning"],
+      ["verdict", "down", "error"],
+      ["verdict", "protected", "error"],
+    ]);
+    const long = new JudgeBench({ port: unplugged(3, 8) }).turn().polls(20);
+    const warned = long.events.after(0).filter(({ code }) => code === "link-down");
+    expect(warned.map(({ severity, over }) => [severity, over])).toEqual([
+      ["error", undefined],
+      ["error", true],
+    ]);
+  });
+
+  it("are as loud as they are bad, from the first one on", () => {
+    const clear = (link: DesiredLink, poll: number): MacsecPort =>
+      link.name === "primary"
+        ? clearPort({ port: link.port }, at(poll * pollMs))
+        : carrying(link, poll);
+    const first = new JudgeBench({ port: clear }).turn().events.after(0);
+    expect(first.map(({ about, verdict, severity }) => [about, verdict, severity])).toEqual([
+      ["erd-demo/secondary", "unknown", "warning"],
+      ["erd-demo/primary", "unprotected", "error"],
+      ["hub-1", "degraded", "warning"],
+    ]);
+    const [well] = new JudgeBench().turn().events.after(0).slice(-1);
+    expect([well?.about, well?.verdict, well?.severity]).toEqual(["hub-1", "protected", "info"]);
+  });
+});
+
+describe("a judgement", () => {
+  it("is handed on whole, each link and tunnel by its newest look", () => {
+    const port = (link: DesiredLink, poll: number): MacsecPort =>
+      carrying(link, poll, {
+        liveSuite: known(poll < 3 ? "gcm-aes-128" : link.settings.suite, at(poll * pollMs)),
+      });
+    const bench = new JudgeBench({ port }).turn().polls(3);
+    expect(bench.seen).toHaveLength(4);
+    const link = { kind: "link", suite: "gcm-aes-xpn-256", ckn: keyOne.ckn, lookAgeMs: 0 };
+    expect(bench.seen.at(-1)).toEqual([
+      expect.objectContaining({ ...link, about: "erd-demo/secondary" }),
+      expect.objectContaining({ ...link, about: "erd-demo/primary" }),
+      {
+        ...{ about: "hub-1", kind: "tunnel", verdict: "protected", codes: [], ckn: null },
+        ...{ suite: "aes-256-gcm none ecp-384", lookAgeMs: 0 },
+      },
+    ]);
+  });
+});

@@ -1,0 +1,93 @@
+// What the judge makes of tunnels, and of what takes no records.
+
+import { describe, expect, it } from "vitest";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { MacsecPort } from "#hal/model.ts";
+import { wallAfter } from "#hal/world.ts";
+import { at, clearPort, desired, wall } from "../../../kit/view-kit.ts";
+import { bound, JudgeBench, pollMs, type Scene } from "../judge-bench.ts";
+
+const codesOf = (scene: Scene, polls = 14): readonly string[] =>
+  new JudgeBench(scene)
+    .polls(polls)
+    .status()
+    .warnings.map(({ code, about }) => `${code} ${about}`);
+
+describe("a weak policy of a tunnel", () => {
+  const accepted = (afterMs: number) =>
+    ({ risk: "weakTunnel", until: wallAfter(wall, afterMs), reason: undefined }) as const;
+  const under = (until: number): Desired => ({
+    ...desired,
+    tunnels: desired.tunnels.map((tunnel) => ({ ...tunnel, weaknesses: ["DH group 2"] })),
+    acceptRisks: [accepted(until)],
+  });
+
+  it("is a warning once its waiver is over, and none before", () => {
+    expect(codesOf({ desired: under(3_600_000) })).toEqual([]);
+    const late = under(-1);
+    expect(codesOf({ desired: late })).toEqual(["weak-policy hub-1"]);
+    expect(new JudgeBench({ desired: late }).polls(4).status().tunnels).toMatchObject([
+      { name: "hub-1", verdict: "degraded" },
+    ]);
+  });
+
+  it("is nothing to a strong one, whatever was waived", () => {
+    const acceptRisks = [accepted(-1)];
+    expect(codesOf({ desired: { ...desired, acceptRisks } })).toEqual([]);
+  });
+});
+
+describe("a tunnel", () => {
+  it("that a person keeps empty is told by its own name", () => {
+    const drains = { "hub-1": { by: "ann", since: wall } };
+    expect(codesOf({ memory: { ...bound, drains } })).toEqual(["drained-by-hand hub-1"]);
+  });
+
+  it("that is empty to authenticate anew is told of once that is over", () => {
+    const drains = { "hub-1": { by: "ann", since: wall, until: "authenticated" as const } };
+    const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
+    const next = { auth, state: "switching", since: wall, because: "it is told" } as const;
+    const during = { ...bound, drains, auths: { "hub-1": { auth, next } } };
+    expect(codesOf({ memory: during })).not.toContain("drained-by-hand hub-1");
+    for (const memory of [
+      { ...bound, drains },
+      { ...bound, drains, auths: { "hub-1": { auth } } },
+    ]) {
+      expect(new JudgeBench({ memory }).polls(14).warnings()).toEqual([
+        "drained-by-hand hub-1: its traffic was moved away to authenticate anew " +
+          "(ann, since 2026-11-24T10:00:00Z)",
+      ]);
+    }
+  });
+
+  it("whose newer key went back is told of", () => {
+    const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
+    const next = { auth, state: "held", since: wall, because: "it is not taken" } as const;
+    const memory = { ...bound, auths: { "hub-1": { auth, next } } };
+    expect(codesOf({ memory })).toEqual(["rotation-held hub-1"]);
+  });
+
+  it("that must ride inside MACsec is degraded as soon as one link of its group is clear", () => {
+    const port = (link: DesiredLink, poll: number): MacsecPort | undefined =>
+      link.name === "primary" ? clearPort({ port: link.port }, at(poll * pollMs)) : undefined;
+    const bench = new JudgeBench({ port: port as NonNullable<Scene["port"]> }).polls(4);
+    expect(bench.status().tunnels).toMatchObject([
+      { verdict: "degraded", reasons: [{ code: "outside-macsec" }] },
+    ]);
+  });
+});
+
+describe("an audit log that takes no records", () => {
+  const auditTrouble = new LinksealError("journal.full", "the disk is full", {
+    ...{ effect: "none", where: "audit", next: "make room" },
+  });
+
+  it("is a warning of the site", () => {
+    const bench = new JudgeBench({ agent: { auditTrouble } as Partial<Agent> }).polls(4);
+    expect(bench.warnings()).toEqual([
+      "audit-lossy site: the audit log takes no records: the disk is full",
+    ]);
+  });
+});

@@ -1,0 +1,232 @@
+// A device that says "look": the next look comes earlier, and nothing else changes.
+
+import { describe, expect, it } from "vitest";
+import { Crew } from "#agent/runtime/crew.ts";
+import type { CrewParts } from "#agent/runtime/crew-parts.ts";
+import { Turns } from "#agent/runtime/polling/turns.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
+import type { Device, Driver } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Target } from "#hal/target.ts";
+import type { World } from "#hal/world.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { clockWorld } from "../../kit/clock-world.ts";
+import { capabilities, never, sampleState, wallStart } from "../../kit/site-bench.ts";
+import { desired, desiredOf } from "../../kit/view-kit.ts";
+
+const pollMs = 5_000;
+
+const failed = (where: string): LinksealError =>
+  new LinksealError("transport.closed", "cut", { effect: "none", where, next: "look" });
+
+/** Two devices, looked at by a crew that may change nothing. */
+class HintBench {
+  readonly clock = new SimClock(wallStart);
+  readonly looks: string[] = [];
+  readonly targets: Target[] = [];
+  readonly ended: string[] = [];
+  readonly hints = new Map<string, () => void>();
+  readonly stop = new AbortController();
+  lookMs = 10;
+  fails = false;
+  /** Runs inside of each look. */
+  onLook: (device: string) => void = () => {};
+  readonly crew: Crew;
+  over = false;
+
+  constructor(wanted = desired) {
+    const peer = { observe: () => Promise.reject(failed("far end")), put: async () => {} };
+    const parts = {
+      world: this.#world(),
+      drivers: { sim: this.#driver(), linux: this.#driver() },
+      peerPort: () => peer,
+      intent: { number: 1, text: "", desired: wanted },
+      vault: {},
+      memory: () => emptyMemory,
+      write: async () => {},
+      note: () => {},
+      startedAt: this.clock.now(),
+      graces: new Map(),
+      judge: () => {},
+      alarm: () => undefined,
+      cloud: { addresses: [], pace: "withRouter", identityEnd: undefined },
+      readOnly: () => true,
+      turns: new Turns(),
+    } as unknown as CrewParts;
+    this.crew = new Crew(parts, undefined);
+  }
+
+  #world(): World {
+    return clockWorld({ clock: this.clock, entropy: new Prng("hints") });
+  }
+
+  #driver(): Driver {
+    const open: Driver["open"] = async (target, _world, hint) => {
+      this.targets.push(target);
+      this.hints.set(target.device, hint);
+      return this.#device(target.device);
+    };
+    return { name: "sim", offers: capabilities, open };
+  }
+
+  #device(name: string): Device {
+    return {
+      id: name,
+      capabilities,
+      observe: async (signal) => {
+        this.looks.push(`${name} ${this.clock.now()}`);
+        this.onLook(name);
+        await this.clock.sleep(this.lookMs, signal);
+        if (this.fails) throw failed(name);
+        return sampleState(name, this.clock.now());
+      },
+      prepare: () => Promise.reject(new Error("nothing is changed here")),
+      recall: async () => ({ kind: "absent" }),
+      routeTo: async () => undefined,
+      [Symbol.asyncDispose]: async () => {
+        this.ended.push(name);
+      },
+    };
+  }
+
+  async run(ms: number): Promise<this> {
+    if (this.looks.length === 0) {
+      void this.crew.run(this.stop.signal, never).then(() => {
+        this.over = true;
+      });
+    }
+    await this.clock.runFor(ms);
+    return this;
+  }
+
+  hint(device = "edge-a"): void {
+    this.hints.get(device)?.();
+  }
+
+  looksAt(device: string): readonly number[] {
+    return this.looks
+      .filter((look) => look.startsWith(`${device} `))
+      .map((look) => Number(look.split(" ")[1]));
+  }
+}
+
+describe("a hint", () => {
+  it("brings the next look at this device forward, and of no other one", async () => {
+    const bench = await new HintBench().run(3_000);
+    bench.hint();
+    await bench.run(0);
+    expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
+    expect(bench.looksAt("edge-b")).toEqual([0]);
+    // From there it goes on as always.
+    await bench.run(10_100);
+    expect(bench.looksAt("edge-a")).toEqual([0, 3_000, 3_010 + pollMs, 3_020 + 2 * pollMs]);
+    expect(bench.looksAt("edge-b")).toEqual([0, 10 + pollMs, 20 + 2 * pollMs]);
+  });
+
+  it("is one with all that come before the look", async () => {
+    const bench = await new HintBench().run(3_000);
+    for (let n = 0; n < 100; n += 1) bench.hint();
+    await bench.run(4_000);
+    expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
+  });
+
+  it("during a look is not lost: something may have changed behind it", async () => {
+    const bench = new HintBench();
+    bench.lookMs = 2_000;
+    await bench.run(500);
+    bench.hint();
+    await bench.run(2_600);
+    expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
+    await bench.run(pollMs);
+    expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
+  });
+
+  it("that each look brings with it makes nobody busy", async () => {
+    const bench = new HintBench();
+    bench.onLook = (device) => bench.hint(device);
+    await bench.run(60_000);
+    expect(bench.looksAt("edge-a").length).toBeLessThanOrEqual(61);
+    expect(bench.looksAt("edge-a").length).toBeGreaterThanOrEqual(50);
+  });
+
+  it("storm makes nobody busy either", async () => {
+    const bench = new HintBench();
+    for (let n = 0; n < 6_000; n += 1) {
+      await bench.run(10);
+      bench.hint();
+    }
+    expect(bench.looksAt("edge-a").length).toBeLessThanOrEqual(61);
+    expect(bench.looksAt("edge-b").length).toBeLessThanOrEqual(13);
+  });
+
+  it("of a device that is in no intent any more is nobody's", async () => {
+    const bench = await new HintBench().run(3_000);
+    bench.stop.abort();
+    await bench.run(100);
+    bench.hint();
+    await bench.run(60_000);
+    expect(bench.looksAt("edge-a")).toEqual([0]);
+  });
+});
+
+describe("a stop", () => {
+  it.each([
+    ["while it waits", 3_000, 0],
+    ["while it looks", 5, 10],
+  ])("ends the loops at once, %s", async (_name, ms, leftMs) => {
+    const bench = await new HintBench().run(ms);
+    bench.stop.abort();
+    await bench.run(leftMs);
+    expect(bench.over).toBe(true);
+    expect(bench.ended.toSorted()).toEqual(["edge-a", "edge-b"]);
+    await bench.run(60_000);
+    expect(bench.looks).toHaveLength(2);
+  });
+
+  it("ends them at once after a hint too, and in the calm behind one", async () => {
+    const bench = await new HintBench().run(3_000);
+    bench.hint();
+    await bench.run(50);
+    bench.hint();
+    await bench.run(50);
+    bench.stop.abort();
+    await bench.run(0);
+    expect(bench.over).toBe(true);
+  });
+});
+
+describe("a device whose look failed", () => {
+  it("is opened anew, and the one before is ended", async () => {
+    const bench = await new HintBench().run(1_000);
+    bench.fails = true;
+    await bench.run(pollMs);
+    expect(bench.ended.toSorted()).toEqual(["edge-a", "edge-b"]);
+    bench.fails = false;
+    await bench.run(pollMs);
+    expect(bench.targets).toHaveLength(4);
+    bench.stop.abort();
+    await bench.run(1_000);
+    expect(bench.ended).toHaveLength(4);
+    expect(bench.over).toBe(true);
+  });
+});
+
+describe("a driver is opened", () => {
+  it("with the address and the instance that the intent names", async () => {
+    const wanted = desiredOf((text) =>
+      text.replace(
+        "driver: sim\n    address: unix:/run/site.sock",
+        "driver: linux\n    frr: edge7\n    charon: unix:/run/charon.vici",
+      ),
+    );
+    const bench = await new HintBench(wanted).run(0);
+    expect(bench.targets).toEqual([
+      {
+        ...{ device: "edge-a", address: "unix:/run/linkseal-net/net.sock", pathspace: "edge7" },
+        charon: "/run/charon.vici",
+      },
+      { device: "edge-b", address: "unix:/run/site.sock" },
+    ]);
+  });
+});

@@ -1,0 +1,291 @@
+// A judge over looks, memory and an intent that a test makes up, one poll after the other.
+
+import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import { EventRing } from "#agent/model/events.ts";
+import type { ProofLog } from "#agent/model/health.ts";
+import type { Failure } from "#agent/model/link-view.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import { Judge } from "#agent/runtime/health/judge.ts";
+import type { Seen } from "#agent/runtime/health/seen.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
+import type { UsedUntil } from "#agent/runtime/polling/key-watch.ts";
+import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
+import type { PeerState } from "#hal/device.ts";
+import type { LinksealError } from "#hal/error.ts";
+import {
+  type BackedPrefix,
+  type DeviceState,
+  type IpsecTunnel,
+  type KeyRef,
+  known,
+  type MacsecPort,
+  type Routing,
+} from "#hal/model.ts";
+import { type World, wallAfter } from "#hal/world.ts";
+import { keyOne } from "../../kit/campaign-kit.ts";
+import { capabilities, ckn } from "../../kit/site-bench.ts";
+import {
+  at,
+  bindingOf,
+  desired,
+  frames,
+  linkNamed,
+  peerOn,
+  routing,
+  securedPort,
+  settings,
+  stateOf,
+  wall,
+} from "../../kit/view-kit.ts";
+import { tunnelLook } from "../health-evidence.ts";
+
+export const foreign: KeyRef = {
+  ...keyOne,
+  ckn: ckn("e"),
+  cakSecretId: "https://v/secrets/a-cak/9",
+};
+export const bound: Memory = {
+  ...emptyMemory,
+  bindings: { "erd-demo/primary": bindingOf(), "erd-demo/secondary": bindingOf() },
+};
+
+/** A link under way with its new key, as far as the judge asks. */
+export function running(state: CampaignState, over: Partial<Campaign> = {}): Memory {
+  const entry = { name: "primary", outcome: undefined, new: { key: foreign } };
+  const other = { name: "secondary", outcome: undefined, new: { key: keyOne } };
+  const campaign = {
+    group: "erd-demo",
+    kind: "enrol",
+    links: [other, entry],
+    at: 1,
+    state,
+    since: wall,
+    because: "because of this",
+    by: "test",
+    ...over,
+  } as unknown as Campaign;
+  return { ...bound, campaigns: { "erd-demo": campaign } };
+}
+
+export interface Scene {
+  readonly desired?: Desired;
+  readonly memory?: Memory;
+  /** How a port looks after so many polls. */
+  readonly port?: (link: DesiredLink, poll: number) => MacsecPort;
+  readonly agent?: Partial<Agent>;
+  readonly waiting?: { readonly code: string; readonly text: string; readonly next?: string };
+  readonly troubles?: readonly LinksealError[];
+  readonly ends?: readonly UsedUntil[];
+  /** Of every device, against this host's. */
+  readonly clockOffsetMs?: number;
+  readonly trouble?: LinksealError;
+  /** Of every far end. */
+  readonly peerFailure?: Failure;
+  readonly crewless?: true;
+  /** The traffic of every link is moved away. */
+  readonly drained?: true;
+  /** What the routers say of their BGP sessions after so many polls; absent = all are up. */
+  readonly sessions?: (poll: number) => Routing["sessions"];
+  /** Of a routing that is read in a way nobody may lean on. */
+  readonly weakRouting?: true;
+  /** What every far end shows; absent = the key of the sample. */
+  readonly peer?: PeerState;
+  /** From this poll on no look succeeds any more. */
+  readonly silentFrom?: number;
+  /** No look has succeeded yet. */
+  readonly unread?: true;
+  /** How the routers reach what tunnels protect after so many polls; absent = by the tunnel. */
+  readonly routes?: (poll: number) => Routing["routes"];
+  /** How every router forwards, where that is told beside what BGP brings. */
+  readonly ways?: Routing["routes"];
+  /** Of every device. */
+  readonly backed?: readonly BackedPrefix[];
+  /** Of every tunnel that is a backup. */
+  readonly proof?: (poll: number) => ProofLog;
+}
+
+export const pollMs = 5_000;
+
+/** Traffic goes both ways, and both links use the key of the sample. */
+export function carrying(
+  link: DesiredLink,
+  poll: number,
+  over: Partial<MacsecPort> = {},
+): MacsecPort {
+  const moved = BigInt(1_000 * (poll + 1));
+  const now = at(poll * pollMs);
+  const wanted = { ...settings, ...link.settings };
+  return securedPort(
+    {
+      port: link.port,
+      settings: known(wanted, now),
+      frames: known({ ...frames, rxOk: moved, txProtected: moved }, now),
+      ...over,
+    },
+    now,
+  );
+}
+
+/** The primary link has no fibre from one poll to another. */
+export const unplugged = (from: number, to = 99) => {
+  return (link: DesiredLink, poll: number): MacsecPort => {
+    const linkUp = known(link.name !== "primary" || poll < from || poll >= to, at(poll * pollMs));
+    return carrying(link, poll, { linkUp });
+  };
+};
+
+export class JudgeBench {
+  readonly events = new EventRing();
+  /** What each judgement handed on. */
+  readonly seen: (readonly Seen[])[] = [];
+  readonly #scene: Scene;
+  readonly #judge: Judge;
+  #poll = 0;
+
+  constructor(scene: Scene = {}) {
+    this.#scene = scene;
+    const clock = { now: () => this.#now(), wall: () => wall + this.#now() };
+    this.#judge = new Judge({
+      world: { clock } as unknown as World,
+      events: this.events,
+      agent: this.#agent(),
+      judged: (seen) => void this.seen.push(seen),
+    });
+  }
+
+  #now() {
+    return at(this.#poll * pollMs);
+  }
+
+  #agent(): Agent {
+    const intended = this.#scene.desired ?? desired;
+    const { memory = bound, waiting, troubles = [], trouble, crewless } = this.#scene;
+    const view = (link: DesiredLink): unknown => {
+      const state = this.#scene.unread ? undefined : this.#state(link.device);
+      return { link, state, peer: this.#peer(link), probe: undefined };
+    };
+    const crew = {
+      intent: { number: 1, text: "", desired: intended },
+      waiting: () => waiting,
+      ends: this.#scene.ends ?? [],
+      troubles: () => troubles,
+      backupProofs: { log: () => this.#scene.proof?.(this.#poll) },
+      trouble: (device: string) => (device === "edge-a" ? trouble : undefined),
+      lookout: {
+        state: (device: string) => (this.#scene.unread ? undefined : this.#state(device)),
+        failure: () => undefined,
+        peerFailure: () => this.#scene.peerFailure,
+        sight: () => undefined,
+        gateway: () => undefined,
+        history: (link: DesiredLink) =>
+          this.#scene.unread ? [] : this.#polls().map((poll) => this.#port(link, poll)),
+        view,
+        peer: (link: DesiredLink) => ({ state: this.#peer(link), at: this.#now() }),
+        capabilities: () => capabilities,
+        tunnelHistory: () => this.#polls().map((poll) => this.#tunnel(poll)),
+      },
+    };
+    const agent = {
+      crew: crewless === true ? undefined : crew,
+      memory,
+      fileText: undefined,
+      intent: { number: 7, text: "version: 1" },
+      journalState: "whole",
+      intentDamage: undefined,
+      unwritten: [],
+      ...this.#scene.agent,
+    };
+    return agent as unknown as Agent;
+  }
+
+  /** The poll of the last look that succeeded. */
+  get #seen(): number {
+    return Math.min(this.#poll, (this.#scene.silentFrom ?? Number.POSITIVE_INFINITY) - 1);
+  }
+
+  #polls(): readonly number[] {
+    return Array.from({ length: this.#seen + 1 }, (_, poll) => poll);
+  }
+
+  #port(link: DesiredLink, poll: number): MacsecPort {
+    return this.#scene.port?.(link, poll) ?? carrying(link, poll);
+  }
+
+  #peer(link: DesiredLink) {
+    return this.#scene.peer ?? peerOn(keyOne, { suite: link.settings.suite });
+  }
+
+  #tunnel(poll: number): IpsecTunnel {
+    const { sas, ...tunnel } = tunnelLook(poll * pollMs, 100 * (poll + 1));
+    const transforms = desired.tunnels[0]?.transforms;
+    if (sas.kind !== "known" || transforms === undefined) throw new Error("no sample");
+    return {
+      ...tunnel,
+      sas: known(
+        sas.value.map((sa) => ({ ...sa, transforms })),
+        sas.at,
+      ),
+    };
+  }
+
+  #state(device: string): DeviceState {
+    const now = at(this.#seen * pollMs);
+    const link = linkNamed(device === "edge-a" ? "primary" : "secondary");
+    const into = { prefix: "10.100.0.0/16", via: { kind: "tunnel", name: "hub-1" }, best: true };
+    const drains = this.#scene.drained ? [{ port: link.port, means: "prepend" as const }] : [];
+    const sessions = this.#scene.sessions?.(this.#poll) ?? routing.sessions;
+    const routes = this.#scene.routes?.(this.#poll) ?? [into as (typeof routing.routes)[number]];
+    const told = known({ routes, sessions, drains }, now);
+    const ports = this.#port(link, this.#seen);
+    const weak = this.#scene.weakRouting === true ? { ...told, weak: true as const } : told;
+    const { backed, ways } = this.#scene;
+    const beside = {
+      ...(backed === undefined ? {} : { backed: known(backed, now) }),
+      ...(ways === undefined ? {} : { ways: known(ways, now) }),
+    };
+    const over = { device, at: now, routing: weak, ...beside };
+    return stateOf(ports, over, { wall: wallAfter(wall, this.#scene.clockOffsetMs ?? 0) });
+  }
+
+  /** So many polls, each with a turn. */
+  polls(count: number): this {
+    for (let done = 0; done < count; done += 1) {
+      this.#poll += 1;
+      this.#judge.turn();
+    }
+    return this;
+  }
+
+  turn(): this {
+    this.#judge.turn();
+    return this;
+  }
+
+  /** So many polls in which every loop hangs. */
+  hang(count: number): this {
+    this.#poll += count;
+    return this;
+  }
+
+  alarm(name: string): string | undefined {
+    return this.#judge.alarm(linkNamed(name))?.text;
+  }
+
+  /** How far a campaign may lean on it. */
+  standing(name: string): string {
+    return this.#judge.alarm(linkNamed(name))?.standing ?? "carrying";
+  }
+
+  status(): Status {
+    return this.#judge.status();
+  }
+
+  told(): readonly string[] {
+    return this.events.after(0).map(({ code, about, text }) => `${code} ${about}: ${text}`);
+  }
+
+  warnings(): readonly string[] {
+    return this.status().warnings.map(({ code, about, text }) => `${code} ${about}: ${text}`);
+  }
+}

@@ -1,0 +1,152 @@
+// Test traffic through a backup: by the answer and by the SAs of both directions, again and again.
+
+import { describe, expect, it } from "vitest";
+import type { Desired } from "#agent/model/desired.ts";
+import { BackupProofs } from "#agent/runtime/polling/backup-proof.ts";
+import type { Device, ProbeResult } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type DeviceState, type IpsecSa, known, unknown } from "#hal/model.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { never, settled, wallStart } from "../../../kit/site-bench.ts";
+import { link, tunnel } from "../../health-evidence.ts";
+
+const minute = 60_000;
+const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };
+const backs = { group: "erd-demo", links: [link], proveMs: 5 * minute };
+const plain = { ...tunnel, name: "hub-2" };
+
+class Scene {
+  readonly clock = new SimClock(wallStart);
+  /** When, through which tunnel and how many packets. */
+  readonly probes: string[] = [];
+  /** What each packet that is answered makes the SAs count. */
+  rise = { in: 1n, out: 1n };
+  result: ProbeResult | "late" | "none" = { sent: 5, answered: 5 };
+  sas: "told" | "untold" | "rekeyed" | "absent" = "told";
+  #count = { in: 10n, out: 10n };
+  #spi = 1;
+  proofs = this.successor(undefined);
+
+  successor(before: BackupProofs | undefined): BackupProofs {
+    const desired = { tunnels: [{ ...tunnel, bgp, backs }, plain] } as unknown as Desired;
+    const device = async (): Promise<Device> => this.#device();
+    const lookout = { look: async () => this.#state(), state: () => this.#state(), device };
+    return new BackupProofs({ world: { clock: this.clock }, desired, lookout }, before);
+  }
+
+  #device(): Device {
+    if (this.result === "none") return {} as Device;
+    const probe = async (port: string, count: number): Promise<ProbeResult> => {
+      this.probes.push(`${Math.round(this.clock.now() / minute)} ${port} ${count}`);
+      if (this.result === "late" || this.result === "none") {
+        const details = { effect: "none", where: "edge-a", next: "wait" } as const;
+        throw new LinksealError("transport.timeout", "it takes too long", details);
+      }
+      const answered = BigInt(this.result.answered);
+      if (this.sas === "rekeyed") {
+        this.#count = { in: 0n, out: 0n };
+        this.#spi += 2;
+      }
+      const { in: back, out } = this.#count;
+      this.#count = { in: back + this.rise.in * answered, out: out + this.rise.out * answered };
+      return this.result;
+    };
+    return { probe } as Partial<Device> as Device;
+  }
+
+  #state(): DeviceState {
+    const at = this.clock.now();
+    const { in: back, out } = this.#count;
+    const common = {
+      phase: "installed",
+      transforms: tunnel.transforms,
+      sequence: undefined,
+    } as const;
+    const sas: readonly IpsecSa[] = [
+      { ...common, spi: this.#spi, direction: "in", packets: back },
+      { ...common, spi: this.#spi + 1, direction: "out", packets: out },
+    ];
+    const told = this.sas === "untold" ? unknown("queryFailed", at) : known(sas, at);
+    const ipsec = [{ name: tunnel.name, ike: known("established", at), sas: told }];
+    return { at, ipsec: this.sas === "absent" ? [] : ipsec } as unknown as DeviceState;
+  }
+
+  /** A turn every minute. */
+  async minutes(count: number): Promise<void> {
+    for (let done = 0; done < count; done += 1) {
+      await settled(this.clock, this.proofs.turn(never));
+      await this.clock.runFor(minute);
+    }
+  }
+
+  get log() {
+    return this.proofs.log(tunnel.name);
+  }
+}
+
+describe("a backup", () => {
+  it("is proven at once and then once an interval, and no other tunnel is", async () => {
+    const scene = new Scene();
+    expect(scene.log).toBeUndefined();
+    await scene.minutes(12);
+    expect(scene.probes).toEqual(["0 hub-1 5", "5 hub-1 5", "10 hub-1 5"]);
+    expect(scene.log).toMatchObject({ failures: 0, cause: undefined, since: 0 });
+    expect(scene.log?.proven).toEqual({ at: 10 * minute, wall: wallStart + 10 * minute });
+    expect(scene.proofs.log(plain.name)).toBeUndefined();
+  });
+
+  it("that has failed is tried again sooner, and proven again by one that succeeds", async () => {
+    const scene = new Scene();
+    await scene.minutes(1);
+    scene.result = { sent: 5, answered: 0 };
+    await scene.minutes(7);
+    expect(scene.probes.map((line) => line.split(" ")[0])).toEqual(["0", "5", "6", "7"]);
+    expect(scene.log).toMatchObject({ failures: 3, proven: { at: 0 } });
+    scene.result = { sent: 5, answered: 3 };
+    await scene.minutes(1);
+    expect(scene.log).toMatchObject({ failures: 0, cause: undefined, proven: { at: 8 * minute } });
+  });
+
+  it.each<[string, Partial<Scene>, string]>([
+    [
+      "no answer",
+      { result: { sent: 5, answered: 0 } },
+      "none of 5 packets to 169.254.21.1 through hub-1 was answered",
+    ],
+    ["nothing sent", { result: { sent: 0, answered: 0 } }, "no packet could be sent"],
+    ["an answer by another way in", { rise: { in: 0n, out: 1n } }, "its SAs counted 5 out, 0 in"],
+    ["another way out", { rise: { in: 1n, out: 0n } }, "its SAs counted 0 out, 5 in"],
+    ["SAs that nobody tells", { sas: "untold" }, "edge-a does not show its SAs"],
+    ["a device that takes too long", { result: "late" }, "it takes too long"],
+    ["a device without probes", { result: "none" }, "it lacks FRR or ping"],
+  ])("is not proven with %s", async (_what, change, cause) => {
+    const scene = Object.assign(new Scene(), change);
+    await scene.minutes(1);
+    expect(scene.log).toMatchObject({ failures: 1, proven: undefined });
+    expect(scene.log?.cause).toContain(cause);
+  });
+
+  it("is proven over a rekey in the middle of it", async () => {
+    const scene = Object.assign(new Scene(), { sas: "rekeyed" });
+    await scene.minutes(1);
+    expect(scene.log).toMatchObject({ failures: 0, proven: { at: 0 } });
+  });
+
+  it("that is not there yet is not tried, and is tried as soon as it is", async () => {
+    const scene = Object.assign(new Scene(), { sas: "absent" });
+    await scene.minutes(3);
+    expect([scene.probes, scene.log?.failures]).toEqual([[], 0]);
+    expect(scene.log?.since).toBe(2 * minute);
+    scene.sas = "told";
+    await scene.minutes(1);
+    expect(scene.log).toMatchObject({ failures: 0, proven: { at: 3 * minute } });
+  });
+
+  it("is known to a successor as it was", async () => {
+    const scene = new Scene();
+    await scene.minutes(3);
+    scene.proofs = scene.successor(scene.proofs);
+    await scene.minutes(3);
+    expect(scene.probes.map((line) => line.split(" ")[0])).toEqual(["0", "5"]);
+  });
+});

@@ -1,0 +1,200 @@
+// How often a far end is looked at, by whom it may be written, and over which link it is reached.
+
+import { describe, expect, it } from "vitest";
+import type { Desired, DesiredLink } from "#agent/model/desired.ts";
+import { ownPathOf } from "#agent/runtime/campaigns/own-path.ts";
+import { FarWatch } from "#agent/runtime/polling/far-watch.ts";
+import { Lookout } from "#agent/runtime/polling/lookout.ts";
+import { Reconciler } from "#agent/runtime/reconcile.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
+import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
+import type { Device, Driver, PeerState } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { buildSite } from "#sim/site/site.ts";
+import { clockWorld } from "../../../kit/clock-world.ts";
+import { capabilities, never, refused, settled, wallStart } from "../../../kit/site-bench.ts";
+import { desired, link, peerOff } from "../../../kit/view-kit.ts";
+import { running } from "../judge-bench.ts";
+
+const real: Desired = {
+  ...desired,
+  azure: {
+    ...{ cloud: "public", vault: "https://kv-demo.vault.azure.net", farEnd: "agent" },
+    ...{ identity: { kind: "arc", client: undefined }, scopes: [], privateEndpoints: [] },
+    ...{ authority: undefined, arm: undefined },
+  },
+};
+
+class Scene {
+  readonly clock = new SimClock(wallStart);
+  readonly looks: number[] = [];
+  memory: Memory = emptyMemory;
+  broken = false;
+  provisioning: PeerState["provisioning"] = "settled";
+  /** By address, or by name. */
+  readonly routes = new Map<string, string>();
+  readonly names = new Map<string, readonly string[]>();
+  resolved = 0;
+  readonly lookout: Lookout;
+  readonly #turn: () => Promise<void>;
+
+  constructor(wanted: Desired) {
+    const nobody = (): Promise<never> => Promise.reject(gone());
+    const resolve = async (host: string): Promise<readonly string[]> => {
+      this.resolved += 1;
+      return this.names.get(host) ?? (await nobody());
+    };
+    const world = clockWorld({ clock: this.clock, dial: { resolve }, refusal: gone });
+    const device: Device = {
+      id: link.device,
+      capabilities,
+      observe: nobody,
+      prepare: nobody,
+      recall: nobody,
+      routeTo: async (address) => this.routes.get(address),
+      async [Symbol.asyncDispose]() {},
+    };
+    const driver: Driver = { name: "sim", offers: capabilities, open: async () => device };
+    const peer = ({ name }: DesiredLink) => ({
+      observe: async () => {
+        if (name === link.name) this.looks.push(this.clock.now());
+        return this.broken ? await nobody() : { ...peerOff, provisioning: this.provisioning };
+      },
+      put: nobody,
+    });
+    const drivers = { sim: driver };
+    this.lookout = new Lookout({ world, drivers, desired: wanted, peerPort: peer }, undefined);
+    const memory = (): Memory => this.memory;
+    const isPolled = wanted.azure.cloud !== "sim";
+    const reconciler = new Reconciler({
+      cloud: { pace: isPolled ? "polled" : "withRouter" },
+      ...{ world, desired: wanted, intent: 1, device: link.device, lookout: this.lookout },
+      vault: { versions: nobody, read: nobody },
+      keys: () => async () => Secret.take("psk", new Uint8Array(8)),
+      ...{
+        memory,
+        write: async () => undefined,
+        paused: () => false,
+        readOnly: () => false,
+        made: () => undefined,
+        inCampaign: () => false,
+      },
+    });
+    const watch = new FarWatch({ world, desired: wanted, lookout: this.lookout, memory });
+    this.#turn = async () => {
+      await reconciler.turn(never);
+      if (isPolled) await watch.turn(never);
+    };
+  }
+
+  /** The seconds at which the far end was looked at, with a turn every five. */
+  async seconds(turns: number): Promise<readonly number[]> {
+    for (let turn = 0; turn < turns; turn += 1) {
+      await settled(this.clock, this.#turn());
+      await this.clock.runFor(5_000);
+    }
+    return this.looks.map((at) => Math.round(at / 1_000));
+  }
+
+  ownPath(...ownAddresses: readonly string[]): ReturnType<typeof ownPathOf> {
+    const { lookout, clock } = this;
+    return settled(clock, ownPathOf({ world: { clock }, lookout, ownAddresses }, link, never));
+  }
+}
+
+function gone(): LinksealError {
+  const details = { effect: "none", where: "x", next: "linkseal status" } as const;
+  return new LinksealError("peer.unreachable", "gone", details);
+}
+
+describe("a far end is looked at", () => {
+  it("at every turn in a simulated site", async () => {
+    expect(await new Scene(desired).seconds(4)).toEqual([0, 5, 10, 15]);
+  });
+
+  it("once a minute in a real cloud", async () => {
+    expect(await new Scene(real).seconds(30)).toEqual([0, 60, 120]);
+  });
+
+  it("more often while a campaign runs beside it, or while it cannot be read", async () => {
+    const busy = new Scene(real);
+    busy.memory = running("gated");
+    expect(await busy.seconds(10)).toEqual([0, 15, 30, 45]);
+    const broken = new Scene(real);
+    broken.broken = true;
+    expect(await broken.seconds(10)).toEqual([0, 15, 30, 45]);
+    expect(broken.lookout.peerFailure(link)).toMatchObject({ text: "gone", since: 0 });
+  });
+
+  it("more often until the document of a lost operation has decided", async () => {
+    const lost = new Scene(real);
+    lost.provisioning = "updating";
+    expect(await lost.seconds(10)).toEqual([0, 15, 30, 45]);
+  });
+
+  it("and tells its true age", async () => {
+    const scene = new Scene(real);
+    await scene.seconds(11);
+    expect([scene.clock.now(), scene.lookout.peer(link)?.at]).toEqual([55_000, 0]);
+  });
+});
+
+describe("our own path", () => {
+  const vault = "https://kv-demo.vault.azure.net";
+  it("is known by every address that a name stands for", async () => {
+    const scene = new Scene(real);
+    scene.names.set("kv-demo.vault.azure.net", ["192.0.2.1", "192.0.2.2"]);
+    scene.routes.set("192.0.2.1", "mgmt0");
+    expect(await scene.ownPath(vault)).toBe("unknown");
+    scene.routes.set("192.0.2.2", "mgmt0");
+    expect(await scene.ownPath(vault, "unix:/run/x")).toBe("elsewhere");
+    scene.routes.set("192.0.2.2", link.port);
+    expect(await scene.ownPath(vault)).toBe("overThisLink");
+    expect(scene.resolved).toBe(1);
+    await scene.clock.runFor(60_000);
+    await scene.ownPath(vault);
+    expect(scene.resolved).toBe(2);
+  });
+
+  it("is not known where the name is not, and crosses nothing on this host", async () => {
+    const scene = new Scene(real);
+    expect(await scene.ownPath("https://management.azure.com")).toBe("unknown");
+    scene.names.set("localhost", ["127.0.0.1", "::1"]);
+    expect(await scene.ownPath("https://localhost:8443")).toBe("elsewhere");
+  });
+});
+
+describe("farEnd: manual", () => {
+  it("reads, and writes under no circumstances", async () => {
+    const site = buildSite({ seed: "m", name: "demo", groups: 1, tunnels: 0, start: "clear" });
+    const disk = new SimDisk({ clock: site.clock, prng: site.prng.fork("disk"), writeMs: 1 });
+    const world = simulatedWorld({ site, disk, log: { write: () => undefined }, prng: site.prng });
+    const agent = await settled(site.clock, simulatedAgent(world));
+    const stop = new AbortController();
+    void agent.run(stop.signal);
+    const text = site.config("unix:/run/x").replace("farEnd: agent", "farEnd: manual");
+    await settled(
+      site.clock,
+      agent.apply({ text, file: "x", who: "test", queue: false }, stop.signal),
+    );
+    await site.clock.runFor(10_000);
+    const [first] = agent.crew?.intent.desired.groups[0]?.links ?? [];
+    if (first === undefined) throw new RangeError("no link");
+    const key = site.vault.generatePair(first.key, "gcm-aes-xpn-256");
+    const want = { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" } as const;
+    const port = agent.crew?.lookout.peerPort(first);
+    const error = await refused(Promise.resolve(port?.put(want, async () => undefined, never)));
+    expect([error.code, error.effect, error.where]).toEqual([
+      "device.unsupported",
+      "none",
+      "erd-demo/primary",
+    ]);
+    expect(agent.crew?.lookout.peer(first)?.state.pointsAt).toBeUndefined();
+    const [msee] = site.msees.values();
+    expect(msee?.resource("link1").pointsAt).toBeUndefined();
+    stop.abort();
+  });
+});

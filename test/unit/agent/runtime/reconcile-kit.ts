@@ -1,0 +1,252 @@
+// The loop of one device beside a pretended router of tunnels.
+
+import { Lookout } from "#agent/runtime/polling/lookout.ts";
+import { Reconciler } from "#agent/runtime/reconcile.ts";
+import { blockAccepted } from "#agent/runtime/tunnels/tunnel-blocks.ts";
+import {
+  emptyMemory,
+  type JournalRecord,
+  type Memory,
+  remember,
+} from "#agent/store/journal/memory.ts";
+import type {
+  Capabilities,
+  Device,
+  DeviceChange,
+  Driver,
+  Transaction,
+  TransactionToken,
+} from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { DeviceState, IpsecTunnel, TunnelSpec } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import type { KeyVault, SecretVersion } from "#hal/vault.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { clockWorld } from "../../kit/clock-world.ts";
+import { capabilities, never, sampleState, settled, wallStart } from "../../kit/site-bench.ts";
+import { clearPort, desired, desiredOf, link, stateOf, wall } from "../../kit/view-kit.ts";
+
+export const pair = desiredOf((text) =>
+  text
+    .replace("repair: off", "$&")
+    .replace(
+      "tunnels:\n",
+      [
+        "tunnels:",
+        "  - name: hub-2",
+        "    device: edge-a",
+        "    local: { address: 198.51.100.2 }",
+        "    remote: { address: 203.0.113.2 }",
+        "    protects: { local: [10.1.0.0/16], remote: [10.101.0.0/16] }",
+        "    auth: { psk: hub-2-psk }",
+        "",
+      ].join("\n"),
+    ),
+);
+
+/** After its first failure a tunnel is tried again by then. */
+export const longestFirstWaitMs = 12_500;
+
+const backs = { group: "erd-demo", links: [link], proveMs: 300_000 };
+export const backing = {
+  ...desired,
+  tunnels: desired.tunnels.map((tunnel) => ({ ...tunnel, insideMacsec: undefined, backs })),
+};
+export const backupSpec = { remotePrefixes: ["10.100.0.0/16"] } as unknown as TunnelSpec;
+
+/** A router of tunnels alone, whose commits wait for their confirm. */
+export class Scene {
+  readonly clock = new SimClock(wallStart);
+  readonly log: string[] = [];
+  /** Of the pre-shared keys that it was given. */
+  readonly secrets: string[] = [];
+  memory: Memory = emptyMemory;
+  running: string[] = [];
+  /** What a pending commit would be undone to. */
+  before: string[] | undefined;
+  reachable = true;
+  paused = false;
+  looks = 0;
+  vault: KeyVault["versions"] = async (name) => [version(name)];
+  readonly reconciler: Reconciler;
+  readonly #accept: () => Promise<void>;
+  /** The config that was in force before. */
+  earlier = desired;
+  /** Every octet of chance. */
+  chance = 0;
+  /** What the device keeps in tunnels; undefined = it has no such means. */
+  blocked: string[] | undefined;
+  readonly #change = new Map<string, DeviceChange>();
+
+  /** A tunnel that is refused when it is applied. */
+  refused: string | undefined;
+  /** Half of what is refused is there, and waits for its confirm. */
+  breaks = false;
+  /** The daemon has none of the tunnels any more. */
+  forgotten = false;
+  /** Its port. */
+  port = clearPort();
+  /** What may ride under MACsec by what was put last. */
+  backed: DeviceState["backed"];
+  readonly #capabilities: Capabilities;
+
+  constructor(wanted = desired, offers: Capabilities = capabilities) {
+    this.#capabilities = offers;
+    const nobody = (): Promise<never> => Promise.reject(new Error("nobody"));
+    const entropy = { bytes: (length: number) => new Uint8Array(length).fill(this.chance) };
+    const world = clockWorld({ clock: this.clock, entropy });
+    const driver: Driver = { name: "sim", offers, open: async () => this.#device() };
+    const peer = { observe: async () => Promise.reject(gone()), put: async () => undefined };
+    const lookout = new Lookout(
+      { world, drivers: { sim: driver }, desired: wanted, peerPort: () => peer },
+      undefined,
+    );
+    const drivers = { sim: driver };
+    const memory = (): Memory => this.memory;
+    const made = (name: string) => {
+      const since = this.memory.tunnels[name];
+      const config = since === 0 ? this.earlier : wanted;
+      return since === undefined ? undefined : config.tunnels.find((one) => one.name === name);
+    };
+    this.#accept = () =>
+      blockAccepted({ world, drivers, desired: wanted, lookout, memory, made }, never);
+    this.reconciler = new Reconciler({
+      world,
+      desired: wanted,
+      intent: 1,
+      device: "edge-a",
+      lookout,
+      cloud: { pace: wanted.azure.cloud === "sim" ? "withRouter" : "polled" },
+      vault: { versions: (name, signal) => this.vault(name, signal), read: nobody },
+      keys: () => async () => Secret.take("psk", new Uint8Array(8)),
+      memory: () => this.memory,
+      write: async (record: JournalRecord) => {
+        this.memory = remember(this.memory, record);
+      },
+      paused: () => this.paused,
+      readOnly: () => false,
+      made,
+      inCampaign: () => this.paused,
+    });
+  }
+
+  async later(ms: number): Promise<this> {
+    await this.clock.runFor(ms);
+    return this;
+  }
+
+  /** What the agent does with a config before it calls it accepted. */
+  async accept(): Promise<this> {
+    await settled(this.clock, this.#accept());
+    return this;
+  }
+
+  async turn(): Promise<this> {
+    await settled(this.clock, this.reconciler.turn(never));
+    return this;
+  }
+
+  #device(): Device {
+    return {
+      id: "edge-a",
+      capabilities: this.#capabilities,
+      observe: async () => {
+        this.looks += 1;
+        if (!this.reachable) throw gone();
+        const pending = this.before !== undefined;
+        const ipsec = this.running.map((name) => {
+          const tunnel = tunnelNamed(name);
+          const ike = { kind: "known", value: "forgotten", at: this.clock.now() } as const;
+          return this.forgotten ? { ...tunnel, ike } : tunnel;
+        });
+        const state = stateOf(this.port, { ipsec }, { commitPending: pending });
+        const { backed, blocked: value } = this;
+        const at = this.clock.now();
+        return {
+          ...{ ...state, at },
+          ...(backed === undefined ? {} : { backed }),
+          ...(value === undefined ? {} : { blocked: { kind: "known", value, at } as const }),
+        };
+      },
+      prepare: async (change) => {
+        const token = `t-${this.#change.size + 1}`;
+        this.#change.set(token, change);
+        const [first] = change;
+        if (first?.kind === "ipsec.block") {
+          this.log.push(`block ${first.blocks.map(({ prefix }) => prefix).join(" ")}`);
+        } else this.log.push(`prepare ${names(change).join(" ")}`);
+        for (const part of change) {
+          const auth = part.kind === "ipsec.putTunnel" ? part.tunnel.auth : undefined;
+          if (auth?.kind === "psk") this.secrets.push(auth.secretId);
+        }
+        return this.#transaction(token);
+      },
+      recall: async (token) =>
+        this.before === undefined
+          ? { kind: "absent" }
+          : { kind: "pending", transaction: this.#transaction(token) },
+      routeTo: async () => undefined,
+      async [Symbol.asyncDispose]() {},
+    };
+  }
+
+  #transaction(token: string): Transaction {
+    return {
+      token: token as TransactionToken,
+      preview: "",
+      apply: async (within) => {
+        const put = names(this.#change.get(token) ?? []);
+        if (this.refused !== undefined && put.includes(this.refused)) {
+          if (this.breaks) this.before = this.running;
+          const effect = this.breaks ? "unknown" : "none";
+          const details = { effect, where: "edge-a", next: "look" } as const;
+          throw new LinksealError("device.rejected", `${this.refused} is refused`, details);
+        }
+        if (within !== "final") this.before = this.running;
+        this.running = [...new Set([...this.running, ...put])];
+        for (const part of this.#change.get(token) ?? []) {
+          if (part.kind === "ipsec.block") {
+            this.blocked?.push(...part.blocks.map(({ prefix }) => prefix));
+          }
+          if (part.kind === "ipsec.putTunnel") this.backed = backedBy(part.tunnel);
+        }
+      },
+      confirm: async () => {
+        this.log.push("confirm");
+        this.before = undefined;
+      },
+      rollback: async () => {
+        this.log.push("roll back");
+        this.running = this.before ?? this.running;
+        this.before = undefined;
+      },
+    };
+  }
+}
+
+export function backedBy({ backs, remotePrefixes }: TunnelSpec): DeviceState["backed"] {
+  if (backs === undefined) return undefined;
+  const value = remotePrefixes.map((prefix) => ({ prefix, ports: backs, open: backs }));
+  return { kind: "known", value, at: 0 as never };
+}
+
+function gone(): LinksealError {
+  const details = { effect: "none", where: "edge-a", next: "linkseal status" } as const;
+  return new LinksealError("transport.unreachable", "it does not answer", details);
+}
+
+function names(change: DeviceChange): string[] {
+  return change.flatMap((part) => (part.kind === "ipsec.putTunnel" ? [part.tunnel.name] : []));
+}
+
+function tunnelNamed(name: string): IpsecTunnel {
+  const [tunnel] = sampleState("edge-a", 0 as never).ipsec;
+  if (tunnel === undefined) throw new Error("no sample");
+  return { ...tunnel, name, sas: { kind: "known", value: [], at: 0 as never } };
+}
+
+export function version(name: string): SecretVersion {
+  const id = `https://v/secrets/${name}/1`;
+  const dates = { notBefore: undefined, expires: undefined };
+  return { id, enabled: true, created: wall, ...dates, tags: {} };
+}

@@ -1,0 +1,219 @@
+// The loop of one device: what a predecessor left pending, what is added, and what is left alone.
+
+import { describe, expect, it } from "vitest";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
+import type { Capabilities } from "#hal/device.ts";
+import { wallAfter } from "#hal/world.ts";
+import { capabilities, never, wallStart } from "../../kit/site-bench.ts";
+import { clearPort, desired, desiredOf, link, securedPort, wall } from "../../kit/view-kit.ts";
+import {
+  backedBy,
+  backing,
+  backupSpec,
+  longestFirstWaitMs,
+  pair,
+  Scene,
+  version,
+} from "./reconcile-kit.ts";
+
+describe("tunnels", () => {
+  it("are added under a timer, confirmed after a look, and remembered as reached", async () => {
+    const scene = await new Scene().turn();
+    expect(scene.log).toEqual(["prepare hub-1", "confirm"]);
+    expect(scene.memory).toMatchObject({ tunnels: { "hub-1": 1 }, pending: {} });
+    expect((await scene.turn()).log).toHaveLength(2);
+  });
+
+  it("come back with the pre-shared key that they ran on, and not with a newer one", async () => {
+    const scene = await new Scene().turn();
+    const [first] = await scene.vault("hub-1-psk", never);
+    if (first === undefined) throw new Error("no version");
+    expect(scene.memory.auths).toEqual({ "hub-1": { auth: { kind: "psk", secretId: first.id } } });
+    const newer = { ...first, id: `${first.id}0`, created: wallAfter(wall, 1_000) };
+    scene.vault = async () => [first, newer];
+    scene.forgotten = true;
+    await scene.turn();
+    expect(scene.secrets).toEqual([first.id, first.id]);
+    // What is disabled can be shown to nobody any more.
+    scene.vault = async () => [{ ...first, enabled: false }, newer];
+    await scene.turn();
+    expect(scene.secrets.at(-1)).toBe(newer.id);
+    expect(scene.memory.auths).toEqual({ "hub-1": { auth: { kind: "psk", secretId: newer.id } } });
+  });
+
+  it("of a host that proves each by itself stand or fall alone", async () => {
+    const host = { commit: { kind: "armedRevert" }, ipsec: capabilities.ipsec } as Capabilities;
+    const scene = new Scene(pair, host);
+    scene.refused = "hub-1";
+    await scene.turn();
+    expect(scene.running).toEqual(["hub-2"]);
+    expect(scene.reconciler.trouble?.message).toBe("hub-1 is refused");
+    scene.refused = undefined;
+    await (await scene.later(longestFirstWaitMs)).turn();
+    expect(scene.running.toSorted()).toEqual(["hub-1", "hub-2"]);
+    expect(scene.reconciler.trouble).toBeUndefined();
+  });
+
+  it("that a daemon forgot are put again, also under repair: off", async () => {
+    const scene = await new Scene().turn();
+    scene.forgotten = true;
+    await scene.turn();
+    expect(scene.log.filter((line) => line === "prepare hub-1")).toHaveLength(2);
+  });
+
+  it("under a weak policy wait for its risk to be accepted, and hold no other one up", async () => {
+    const weak = (wanted: typeof desired, until: number): typeof desired => ({
+      ...wanted,
+      tunnels: wanted.tunnels.map((tunnel) =>
+        tunnel.name === "hub-1" ? { ...tunnel, weaknesses: ["dhGroup DHGroup2"] } : tunnel,
+      ),
+      acceptRisks: [{ risk: "weakTunnel", until: until as never, reason: undefined }],
+    });
+    const scene = await new Scene(weak(pair, wallStart)).turn();
+    expect(scene.running).toEqual(["hub-2"]);
+    await scene.turn();
+    expect(scene.reconciler.trouble?.code).toBe("gate.riskNotAccepted");
+    expect(scene.running).toEqual(["hub-2"]);
+    const accepted = await new Scene(weak(pair, wallStart + 86_400_000)).turn();
+    expect(accepted.running.toSorted()).toEqual(["hub-1", "hub-2"]);
+  });
+
+  it("that are a backup wait until what they would block is under MACsec", async () => {
+    const scene = await new Scene(backing).turn();
+    expect(scene.log).toEqual([]);
+    expect(scene.reconciler.trouble?.message).toContain(
+      "hub-1 is not set up yet: it would block what erd-demo/primary carries in the clear",
+    );
+    scene.port = securedPort();
+    await scene.turn();
+    expect(scene.running).toEqual(["hub-1"]);
+    expect(scene.reconciler.trouble).toBeUndefined();
+    // What was set up once comes back whatever its links are: its block stands anyway.
+    scene.port = clearPort();
+    scene.forgotten = true;
+    expect((await scene.turn()).log.filter((line) => line === "prepare hub-1")).toHaveLength(2);
+  });
+
+  it("that a newer intent makes a backup, or none, are put again, and once", async () => {
+    for (const [wanted, before] of [
+      [backing, undefined],
+      [desired, backedBy({ ...backupSpec, backs: [link.port] })],
+    ] as const) {
+      const scene = new Scene(wanted);
+      scene.port = securedPort();
+      [scene.running, scene.backed] = [["hub-1"], before];
+      scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 } };
+      scene.earlier = wanted === backing ? desired : backing;
+      await scene.turn();
+      expect(scene.log).toEqual(["prepare hub-1", "confirm"]);
+      expect((await scene.turn()).log).toHaveLength(2);
+      // By the intent in force nothing is changed that somebody did by hand.
+      scene.backed = before;
+      expect((await scene.turn()).log).toHaveLength(2);
+    }
+  });
+
+  it("that were reached and are gone are drift, and left alone under repair: off", async () => {
+    const scene = await new Scene().turn();
+    scene.running = [];
+    expect((await scene.turn()).log).toHaveLength(2);
+    const mending = new Scene(desiredOf((text) => text.replace("repair: off", "repair: on")));
+    await mending.turn();
+    mending.running = [];
+    expect((await mending.turn()).running).toEqual(["hub-1"]);
+  });
+
+  it("are not touched while a campaign runs, or one began during the vault's answer", async () => {
+    const scene = new Scene();
+    scene.paused = true;
+    expect((await scene.turn()).log).toEqual([]);
+    scene.paused = false;
+    scene.vault = async (name) => {
+      scene.paused = true;
+      return [version(name)];
+    };
+    expect((await scene.turn()).log).toEqual([]);
+  });
+
+  it("are looked at by the campaign that runs, and again only if that is long ago", async () => {
+    const scene = new Scene();
+    scene.paused = true;
+    await scene.turn();
+    await scene.turn();
+    expect(scene.looks).toBe(1);
+    await scene.clock.runFor(4_000);
+    await scene.turn();
+    expect(scene.looks).toBe(2);
+    await scene.clock.runFor(4_000);
+    scene.reachable = false;
+    await scene.turn();
+    await scene.turn();
+    expect(scene.looks).toBe(4);
+    scene.reachable = true;
+    scene.paused = false;
+    await scene.turn();
+    expect(scene.looks).toBeGreaterThan(4);
+  });
+
+  it("wait while somebody's commit is pending, and are not called reached by it", async () => {
+    const scene = new Scene(pair);
+    scene.before = [];
+    scene.running = ["hub-2"];
+    await scene.turn();
+    expect(scene.log).toEqual([]);
+    expect(scene.memory.tunnels).toEqual({});
+  });
+
+  it("wait for the vault, which is told as trouble", async () => {
+    const scene = new Scene();
+    scene.vault = async () => [];
+    await scene.turn();
+    expect(scene.reconciler.trouble?.code).toBe("vault.malformedKey");
+    scene.vault = async (name) => [version(name)];
+    await (await scene.later(longestFirstWaitMs)).turn();
+    expect(scene.reconciler.trouble).toBeUndefined();
+  });
+});
+
+describe("what a predecessor left pending", () => {
+  function left(wanted: typeof desired): Scene {
+    const scene = new Scene(wanted);
+    scene.memory = { ...emptyMemory, pending: { "edge-a": "t-9" } };
+    scene.before = [];
+    scene.running = ["hub-1"];
+    return scene;
+  }
+
+  it("is confirmed where it is all that is wanted", async () => {
+    const scene = await left(desired).turn();
+    expect(scene.log).toEqual(["confirm"]);
+    expect(scene.memory.pending).toEqual({});
+    await scene.turn();
+    expect(scene.memory.tunnels).toEqual({ "hub-1": 1 });
+    expect(scene.running).toEqual(["hub-1"]);
+  });
+
+  it("is rolled back where it is not, and what it held is not called reached", async () => {
+    const scene = await left(pair).turn();
+    expect(scene.log).toEqual(["roll back"]);
+    expect(scene.memory.tunnels).toEqual({});
+    await scene.turn();
+    expect(scene.running.toSorted()).toEqual(["hub-1", "hub-2"]);
+  });
+
+  it("that is gone by now is forgotten, and wanted again", async () => {
+    const scene = left(desired);
+    scene.before = undefined;
+    scene.running = [];
+    await scene.turn();
+    expect(scene.memory.pending).toEqual({});
+    expect((await scene.turn()).running).toEqual(["hub-1"]);
+  });
+
+  it("waits while the router does not answer", async () => {
+    const scene = left(desired);
+    scene.reachable = false;
+    await scene.turn();
+    expect(scene.memory.pending).toEqual({ "edge-a": "t-9" });
+  });
+});

@@ -1,0 +1,161 @@
+// A full or read-only disk says so at once, whatever the agent is doing when it comes (S2).
+
+import { describe, expect, it } from "vitest";
+import type { Status } from "#agent/runtime/health/status.ts";
+import { Scrape } from "#agent/telemetry/scrape.ts";
+import type { DiskFault } from "#sim/base/disk.ts";
+import { AgentBench, group } from "../../kit/agent-bench.ts";
+
+type Warning = Status["warnings"][number];
+
+const code = "state-unwritable";
+const primary = `${group}/primary`;
+
+const warnings = (bench: AgentBench): readonly Warning[] =>
+  bench.agent.status().warnings.filter((each) => each.code === code);
+
+function siteWarning(bench: AgentBench): Warning | undefined {
+  return warnings(bench).find(({ about }) => about === "site");
+}
+
+/** Protected pairs that are adopted; a rotation has begun where a state is named. */
+async function rotating(state: string | undefined): Promise<AgentBench> {
+  const bench = await new AgentBench("protected").live();
+  await bench.run(60_000);
+  await bench.apply();
+  await bench.run(30_000);
+  await bench.ask("POST /v1/adopt", { target: group });
+  await bench.run(30_000);
+  if (state === undefined) return bench;
+  for (const { key } of bench.site.links) bench.site.vault.generatePair(key, "gcm-aes-xpn-256");
+  await bench.ask("POST /v1/rotate", { target: group });
+  await bench.reach(`primary ${state}`);
+  return bench;
+}
+
+const helps: Readonly<
+  Record<"full" | "readOnly", { readonly why: string; readonly next: string }>
+> = {
+  full: {
+    why: "no space is left on its disk",
+    next: "free space in the state folder, then linkseal status",
+  },
+  readOnly: {
+    why: "its file system is read-only",
+    next: "mount the state folder read-write (mount -o remount,rw), then linkseal status",
+  },
+};
+
+/** A confirmation of the audit log is written each minute, and a poll later all is judged. */
+const idleMs = 70_000;
+/** What a campaign wants to write fails, and a poll later all is judged. */
+const busyMs = 15_000;
+
+const cases = [
+  { state: undefined, withinMs: idleMs, isDrained: false },
+  { state: "draining", withinMs: busyMs, isDrained: false },
+  { state: "staging", withinMs: busyMs, isDrained: true },
+  { state: "switching", withinMs: busyMs, isDrained: true },
+] as const;
+
+const scraped = ({ agent, site }: AgentBench): string =>
+  Buffer.from(new Scrape(agent, site).answer("GET", "/metrics").body).toString();
+
+/** Once the disk takes writes again all is brought to its end, and the warning ends by itself. */
+async function heals(bench: AgentBench, fault: DiskFault): Promise<void> {
+  bench.disk.setFault(fault, false);
+  expect(await bench.run(120_000, () => warnings(bench).length === 0)).toBe(true);
+  const isDone = (): boolean => bench.state()?.endsWith("done") !== false;
+  expect(await bench.run(1_800_000, isDone)).toBe(true);
+  await bench.run(60_000);
+  const { verdict } = bench.agent.status();
+  expect([verdict, bench.drained()]).toEqual(["protected", [false, false]]);
+  expect([warnings(bench), bench.violations(), bench.broken]).toEqual([[], [], []]);
+}
+
+describe.each(["full", "readOnly"] as const)("a disk that is %s", (fault) => {
+  it.each(cases)("is told at once while the campaign is $state, until it is over", async (each) => {
+    const { state, withinMs, isDrained } = each;
+    const bench = await rotating(state);
+    bench.disk.setFault(fault, true);
+    expect(await bench.run(withinMs, () => siteWarning(bench) !== undefined)).toBe(true);
+    const { why, next } = helps[fault];
+    expect(siteWarning(bench)).toMatchObject({ severity: "error", next });
+    expect(siteWarning(bench)?.text).toContain(`cannot be written: ${why}`);
+
+    await bench.run(1_800_000);
+    const { text = "" } = siteWarning(bench) ?? {};
+    const isNamed = text.includes(`${primary} is drained by its campaign`);
+    expect([isNamed, bench.drained()[0]]).toEqual([isDrained, isDrained]);
+    const waits = `the campaign of ${group} (rotate) waits in ${state} since `;
+    expect(text.includes(waits)).toBe(state !== undefined);
+    expect(scraped(bench)).toMatch(/^linkseal_warning_open\{code="state-unwritable".* 1$/m);
+    // What the page and the webhook hear.
+    const events = bench.agent.events.after(0).filter((event) => event.code === code);
+    expect(events.map(({ severity, over }) => [severity, over])).toEqual([["error", undefined]]);
+
+    await heals(bench, fault);
+  });
+});
+
+it("a campaign whose deadline passes while the journal cannot be written is overdue", async () => {
+  const bench = await rotating("staging");
+  const overdue = (): Warning | undefined =>
+    bench.agent.status().warnings.find((each) => each.code === "rotation-overdue");
+  bench.disk.setFault("full", true);
+  await bench.run(30_000);
+  expect([siteWarning(bench)?.severity, overdue()]).toEqual(["error", undefined]);
+  // `verify` of the bench is 20 s, and the state has twice that.
+  await bench.run(30_000);
+  expect(overdue()).toMatchObject({
+    about: group,
+    text: expect.stringMatching(
+      /^staging since .*Z: its deadline passed at .*Z, and the journal cannot be written$/,
+    ),
+  });
+  await heals(bench, "full");
+  expect(overdue()).toBeUndefined();
+});
+
+it("a drained link whose sibling is lost is told by itself, with what helps at once", async () => {
+  const bench = await rotating("switching");
+  bench.disk.setFault("readOnly", true);
+  await bench.run(15_000);
+  expect(warnings(bench).map(({ about }) => about)).toEqual(["site"]);
+  bench.link("secondary").far.setFault("silent", true);
+  await bench.run(60_000);
+  expect(warnings(bench)).toContainEqual(
+    expect.objectContaining({
+      about: primary,
+      severity: "error",
+      text: expect.stringMatching(/^it is drained by its campaign and secondary is down: .* back$/),
+      next: `${helps.readOnly.next}; or take its drain away at edge-a`,
+    }),
+  );
+  bench.link("secondary").far.setFault("silent", false);
+  await bench.run(120_000);
+  expect(warnings(bench).map(({ about }) => about)).toEqual(["site"]);
+  await heals(bench, "readOnly");
+});
+
+it("a start on a disk that takes no write looks, and says so", async () => {
+  const bench = await rotating(undefined);
+  await bench.end();
+  bench.disk.setFault("readOnly", true);
+  await bench.live();
+  await bench.run(30_000);
+  expect(bench.agent.status().verdict).toBe("protected");
+  expect(siteWarning(bench)).toMatchObject({ severity: "error", next: helps.readOnly.next });
+  await heals(bench, "readOnly");
+});
+
+it("an accepted config that finds no room is told until the disk takes a write", async () => {
+  const bench = await rotating(undefined);
+  bench.disk.setFault("full", true);
+  const text = `${bench.config()}\n# another\n`;
+  const refused = await bench.ask("POST /v1/apply", { text, file: "demo.yaml", queue: false });
+  expect(refused).toMatchObject({ code: "journal.full", effect: "none" });
+  await bench.run(10_000);
+  expect(siteWarning(bench)?.text).toContain("the accepted config cannot be written: no space");
+  await heals(bench, "full");
+});

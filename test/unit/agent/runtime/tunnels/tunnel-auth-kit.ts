@@ -1,0 +1,220 @@
+// A router whose gateway takes one version of a key, and a vault with two; the gateway is told by a
+// person or by the agent.
+
+import type { DesiredTunnel } from "#agent/model/desired.ts";
+import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
+import {
+  emptyMemory,
+  type JournalRecord,
+  type Memory,
+  remember,
+} from "#agent/store/journal/memory.ts";
+import type { Capabilities, Device, DeviceChange, PeerSecret } from "#hal/device.ts";
+import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
+import { type DeviceState, known, unknown } from "#hal/model.ts";
+import { Secret } from "#hal/secret.ts";
+import type { SecretVersion } from "#hal/vault.ts";
+import { wallAfter } from "#hal/world.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { never, settled, wallStart } from "../../../kit/site-bench.ts";
+import { desired as site, wall } from "../../../kit/view-kit.ts";
+import { tunnelLook } from "../../health-evidence.ts";
+
+export const id = (version: number): string => `https://v/secrets/hub-1-psk/${version}`;
+export const rootsId = (version: number): string => `https://v/secrets/roots/${version}`;
+export const psk = (version: number) => ({ kind: "psk", secretId: id(version) }) as const;
+const sampleTunnel = site.tunnels[0] as DesiredTunnel;
+
+export function version(number: number, over: Partial<SecretVersion> = {}): SecretVersion {
+  const created = wallAfter(wall, number * 1_000 - 10_000);
+  const free = { notBefore: undefined, expires: undefined, tags: {} };
+  return { id: id(number), enabled: true, created, ...free, ...over };
+}
+
+export function failure(code: ErrorCode, effect: Effect = "none"): LinksealError {
+  return new LinksealError(code, "as it was said", {
+    ...{ effect, where: "edge-a", next: "look" },
+  });
+}
+
+export class Scene {
+  readonly tunnel: DesiredTunnel;
+  readonly clock = new SimClock(wallStart);
+  readonly told: string[] = [];
+  /** When its traffic was led elsewhere and back: what had been told by then. */
+  readonly moved: string[] = [];
+  readonly records: JournalRecord[] = [];
+  versions: SecretVersion[] = [version(1), version(2)];
+  roots: SecretVersion[] = [{ ...version(1), id: rootsId(1) }];
+  memory: Memory = { ...emptyMemory, auths: { "hub-1": { auth: psk(1) } } };
+  gateway = id(2);
+  /** What the router shows whom it asks. */
+  router = id(1);
+  ike: "established" | "down" = "established";
+  /** Of the fresh authentication: absent = the gateway decides. */
+  trouble: LinksealError | undefined;
+  capabilities: Capabilities | undefined = {
+    commit: { kind: "armedRevert" },
+    ipsec: {
+      ...{ keying: ["ike"], authentication: ["psk"], atomicReplace: false },
+      rekeys: ["reauthenticate"],
+    },
+  };
+  pending = false;
+  unreadable = false;
+  asked = 0;
+  /** Where the agent gives the gateway its key. */
+  readonly farEnd: PeerSecret | undefined;
+  /** What the gateway says to a key before it takes it; absent = nothing. */
+  refusal: LinksealError | undefined;
+  /** Versions that the vault gives no more. */
+  readonly gone = new Set<string>();
+  readonly siblings: DesiredTunnel[] = [];
+  campaign: string | undefined;
+  /** Others that this router shows as good as the one at hand. */
+  readonly carries: string[] = [];
+  /** The router does not say why it is down. */
+  quiet = false;
+  readonly #groups: typeof site.groups;
+  #spi = 100;
+  #open = 0;
+
+  auths: TunnelAuths;
+
+  constructor(auth: DesiredTunnel["auth"] = sampleTunnel.auth, groups = site.groups) {
+    this.tunnel = { ...sampleTunnel, auth };
+    const isAgents = auth.kind === "psk" && auth.farEnd === "agent";
+    this.farEnd = isAgents ? { put: (secret) => this.#give(secret) } : undefined;
+    this.#groups = groups;
+    this.auths = this.#begin();
+  }
+
+  async #give(secret: Secret): Promise<void> {
+    const given = secret.use((octets) => new TextDecoder().decode(octets));
+    this.told.push(`give ${given.at(-1)}`);
+    if (this.refusal !== undefined) throw this.refusal;
+    this.gateway = given;
+  }
+
+  /** The process ends, and another one finds the same journal. */
+  restart(): void {
+    this.auths = this.#begin();
+  }
+
+  #begin(): TunnelAuths {
+    return new TunnelAuths({
+      world: { clock: this.clock, log: { write: (_level, code) => void this.told.push(code) } },
+      desired: { ...site, groups: this.#groups, tunnels: [this.tunnel, ...this.siblings] },
+      lookout: {
+        look: async () => (this.unreadable ? undefined : this.#state()),
+        state: (device) =>
+          this.unreadable || device !== this.tunnel.device ? undefined : this.#state(),
+        failure: () => undefined,
+        capabilities: () => this.capabilities,
+        device: async () => this.#device(),
+      },
+      vault: {
+        versions: async (name) => {
+          this.asked += 1;
+          return name === "roots" ? this.roots : this.versions;
+        },
+        read: () => Promise.reject(new Error("no value is asked for here")),
+      },
+      gatewayKey: (tunnel) => (tunnel.name === this.tunnel.name ? this.farEnd : undefined),
+      inCampaign: (device) => device === this.campaign,
+      drains: {
+        drainForAuth: async (_tunnel, by) => this.#moves(`away for ${by}`),
+        undrainAfterAuth: async () => this.#moves("back"),
+      },
+      keys: () => async (ref) => {
+        if (ref.kind !== "psk" || this.farEnd === undefined) {
+          throw new Error("no value is asked for here");
+        }
+        if (this.gone.has(ref.secretId)) throw failure("vault.denied");
+        return Secret.take("psk", new TextEncoder().encode(ref.secretId));
+      },
+      memory: () => this.memory,
+      write: async (record) => {
+        this.records.push(record);
+        this.memory = remember(this.memory, record);
+      },
+    });
+  }
+
+  #moves(where: string): void {
+    const at = this.told.length === 0 ? "first" : `after ${this.told.join(", ")}`;
+    this.moved.push(`${where} ${at}`);
+  }
+
+  #state(): DeviceState {
+    const at = this.clock.now();
+    const seen = tunnelLook(at, 5);
+    const sas = this.ike === "established" && seen.sas.kind === "known" ? seen.sas.value : [];
+    const isTold = this.ike !== "established" && !this.quiet;
+    const trouble = isTold ? { trouble: "different pre-shared keys" } : {};
+    const own = sas.map((sa) => ({ ...sa, spi: this.#spi + (sa.direction === "in" ? 0 : 1) }));
+    const others = this.carries.map((name) => ({ ...seen, name }));
+    const mine = { ...seen, ike: known(this.ike, at), sas: known(own, at), ...trouble };
+    const ipsec = [mine, ...others];
+    const control = { wall, bootId: "1", configId: "1", commitPending: this.pending };
+    return {
+      ...{ device: "edge-a", at, control: known(control, at), macsec: [], ipsec },
+      routing: unknown("notSupported", at),
+    };
+  }
+
+  #device(): Device {
+    return {
+      capabilities: { commit: { kind: "armedRevert" } },
+      prepare: async (change: DeviceChange) => {
+        if (this.trouble?.code.startsWith("vault.") === true) throw this.trouble;
+        this.#open += 1;
+        return {
+          token: `t-${this.#open}`,
+          apply: async () => {
+            for (const part of change) this.#apply(part);
+          },
+          confirm: async () => undefined,
+        };
+      },
+    } as unknown as Device;
+  }
+
+  #apply(part: DeviceChange[number]): void {
+    if (part.kind === "ipsec.putTunnel") {
+      const { auth } = part.tunnel;
+      const isNew = this.router !== auth.secretId;
+      this.router = auth.secretId;
+      this.told.push(`put ${this.router.at(-1)}`);
+      const isRefused = isNew && auth.kind === "certificate" && auth.secretId !== this.gateway;
+      if (isRefused && this.trouble !== undefined) throw this.trouble;
+      const isShown = this.ike === "down" || (isNew && auth.kind === "certificate");
+      if (isShown && this.router === this.gateway) this.#rise();
+    } else if (part.kind === "ipsec.rekey") {
+      this.told.push(part.what);
+      if (this.trouble !== undefined) throw this.trouble;
+      if (this.router === this.gateway) this.#rise();
+    }
+  }
+
+  #rise(): void {
+    this.ike = "established";
+    this.#spi += 2;
+  }
+
+  turn(): Promise<void> {
+    return settled(this.clock, this.auths.turn(never));
+  }
+
+  proceed() {
+    return settled(this.clock, this.auths.proceed(this.tunnel, "ann", never));
+  }
+
+  async pass(ms: number): Promise<void> {
+    await settled(this.clock, this.clock.sleep(ms, never));
+  }
+
+  next() {
+    return this.memory.auths["hub-1"]?.next;
+  }
+}

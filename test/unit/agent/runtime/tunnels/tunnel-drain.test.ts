@@ -1,0 +1,345 @@
+// Tunnels whose traffic a person moves away and gives back, one of a bundle at a time.
+
+import { describe, expect, it } from "vitest";
+import type { Desired } from "#agent/model/desired.ts";
+import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
+import { emptyMemory, remember } from "#agent/store/journal/memory.ts";
+import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type DeviceState, known, type Route, type Routing, unknown } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { never, refused, settled, wallStart } from "../../../kit/site-bench.ts";
+import { routing, tunnelLook } from "../../health-evidence.ts";
+import { bundle, hub } from "../../tunnel-bundle-kit.ts";
+
+const [one = hub(1), two = hub(2)] = bundle;
+const late = {
+  ...{ code: "transport.timeout", text: "late", next: "look", since: 0 as Instant },
+} as const;
+const refusal = new LinksealError("transport.timeout", "no answer of FRR", {
+  ...{ effect: "unknown", where: "edge-a", next: "look" },
+});
+const drain = { means: ["prepend"], settleMs: 10_000 } as const;
+
+class Scene {
+  readonly clock = new SimClock(wallStart);
+  readonly said: string[] = [];
+  readonly asked: DeviceChange[] = [];
+  readonly drained = new Set<string>();
+  /** Tunnels whose BGP is down. */
+  readonly down = new Set<string>();
+  /** How many looks a route stays after a drain. */
+  stays = 2;
+  unreadable = false;
+  /** FRR takes no change. */
+  broken = false;
+  /** Its routes are not told. */
+  silent = false;
+  /** What the gateway sends into hub-1 in a second while it is drained, and before. */
+  readonly incoming = { drained: 2, before: 200 };
+  /** How long it takes to hear of the drain. */
+  quietsMs = 0;
+  #drainedAt: number | undefined;
+  capabilities: Capabilities | undefined = { commit: { kind: "armedRevert" }, drain };
+  memory = emptyMemory;
+  readonly tunnels = [one, two];
+
+  readonly drains: TunnelDrains;
+
+  constructor() {
+    const device = {
+      prepare: async (change: DeviceChange) => ({
+        apply: async () => {
+          if (this.broken) throw refusal;
+          this.asked.push(change);
+          for (const part of change) {
+            if (part.kind === "port.drain") {
+              this.drained.add(part.port);
+              this.#drainedAt = this.clock.now();
+            }
+            if (part.kind === "port.restore") this.drained.delete(part.port);
+          }
+        },
+      }),
+    } as unknown as Device;
+    this.drains = new TunnelDrains({
+      world: {
+        clock: this.clock,
+        log: { write: (_level, _code, text) => void this.said.push(text) },
+      },
+      desired: { tunnels: this.tunnels } as unknown as Desired,
+      lookout: {
+        look: async () => (this.unreadable ? undefined : this.#state()),
+        state: () => this.#state(),
+        failure: () => (this.unreadable ? late : undefined),
+        capabilities: () => this.capabilities,
+        device: async () => device,
+      },
+      keys: () => async () => {
+        throw new Error("a drain asks for no key");
+      },
+      memory: () => this.memory,
+      write: async (record) => {
+        if (record.kind !== "handDrain") throw new Error(record.kind);
+        this.memory = remember(this.memory, record);
+      },
+    });
+  }
+
+  #state(): DeviceState {
+    const at = this.clock.now();
+    if (this.drained.size > 0) this.stays -= 1;
+    const routes = this.tunnels.map(({ name }): Route => {
+      const best = !this.drained.has(name) || this.stays > 0;
+      return { prefix: "10.100.0.0/16", via: { kind: "tunnel", name }, best };
+    });
+    const peers = this.tunnels.map(({ name, bgp }): Route => {
+      return { prefix: `${bgp?.peer}/32`, via: { kind: "tunnel", name }, best: true };
+    });
+    const told: Routing = {
+      ...routing,
+      routes: [...routes, ...peers],
+      drains: [...this.drained].map((port) => ({ port, means: "prepend" as const })),
+      tunnelSessions: this.tunnels.map(({ name, bgp }) => ({
+        ...{ tunnel: name, peer: bgp?.peer ?? "", asn: 65_515, up: !this.down.has(name) },
+      })),
+    };
+    return {
+      ...{ device: "edge-a", at, control: unknown("notSupported", at), macsec: [] },
+      ipsec: this.tunnels.map(({ name }) => ({ ...tunnelLook(at, this.#received(at)), name })),
+      routing: this.silent ? unknown("queryFailed", at) : known(told, at),
+    };
+  }
+
+  #received(at: Instant): number {
+    const left = Math.min(at, (this.#drainedAt ?? at) + this.quietsMs);
+    const { before, drained } = this.incoming;
+    return Math.round((before * left + drained * (at - left)) / 1_000);
+  }
+
+  drainForAuth(tunnel = one): Promise<void> {
+    return settled(this.clock, this.drains.drainForAuth(tunnel, "policy", never));
+  }
+
+  undrainAfterAuth(tunnel = one): Promise<void> {
+    return settled(this.clock, this.drains.undrainAfterAuth(tunnel, never));
+  }
+
+  /** What becomes of the newer key for whose sake it is drained. */
+  auth(state: "switching" | "held" | undefined): void {
+    const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
+    const since = this.clock.wall();
+    const next = state === undefined ? {} : { next: { auth, state, since, because: "told" } };
+    const inUse = { auth, ...next };
+    this.memory = remember(this.memory, { kind: "auth", name: "hub-1", inUse });
+  }
+
+  drain(tunnel = one): Promise<void> {
+    return settled(this.clock, this.drains.drain(tunnel, "ann", never));
+  }
+
+  undrain(tunnel = one): Promise<void> {
+    return settled(this.clock, this.drains.undrain(tunnel, never));
+  }
+
+  turn(): Promise<void> {
+    return settled(this.clock, this.drains.turn(never));
+  }
+}
+
+describe("a tunnel that is drained by hand", () => {
+  it("is journaled, told to the device, and done once no best route leads into it", async () => {
+    const scene = new Scene();
+    scene.stays = 4;
+    await scene.drain();
+    expect(scene.asked).toEqual([[{ kind: "port.drain", port: "hub-1", means: "prepend" }]]);
+    expect(Object.keys(scene.memory.drains)).toEqual(["hub-1"]);
+    expect(scene.clock.now()).toBeGreaterThan(1_000);
+    await scene.undrain();
+    expect(scene.asked.at(-1)).toEqual([{ kind: "port.restore", port: "hub-1", means: "prepend" }]);
+    expect(scene.memory.drains).toEqual({});
+  });
+
+  it("says so where routes stay", async () => {
+    const scene = new Scene();
+    scene.stays = 1_000;
+    const error = await refused(scene.drain());
+    expect(error).toMatchObject({ code: "verify.timeout", effect: "applied" });
+    expect(error.message).toContain("a best route still leads into it");
+  });
+
+  it("is never the second one of its bundle", async () => {
+    const scene = new Scene();
+    await scene.drain();
+    const error = await refused(scene.drain(two));
+    expect(error).toMatchObject({ code: "gate.busy", effect: "none" });
+    expect(error.next).toBe("linkseal undrain hub-1");
+    expect(error.message).toBe(
+      "hub-2 is not drained: hub-1 is drained, and one of a bundle is taken out at a time",
+    );
+    // By somebody else on the router as well.
+    scene.memory = emptyMemory;
+    expect(await refused(scene.drain(two))).toMatchObject({ code: "gate.busy" });
+    expect((await refused(scene.drain(one))).message).toContain("it is drained already");
+    expect(scene.asked).toHaveLength(1);
+  });
+
+  it.each<[string, (scene: Scene) => void, string, string]>([
+    [
+      "a sibling whose BGP is down",
+      (scene) => scene.down.add("hub-2"),
+      "gate.siblingUnhealthy",
+      "BGP over hub-2 is not up",
+    ],
+    [
+      "no sibling",
+      (scene) => {
+        scene.tunnels.splice(1);
+      },
+      "gate.siblingUnhealthy",
+      "no other tunnel of its device has BGP to the same prefixes",
+    ],
+    [
+      "no means",
+      (scene) => {
+        scene.capabilities = { commit: { kind: "armedRevert" } };
+      },
+      "device.unsupported",
+      "no means to move traffic",
+    ],
+    [
+      "a device that cannot be read",
+      (scene) => {
+        scene.unreadable = true;
+      },
+      "gate.stale",
+      "edge-a cannot be read",
+    ],
+  ])("stays in service beside %s", async (_name, bend, code, why) => {
+    const scene = new Scene();
+    bend(scene);
+    const error = await refused(scene.drain());
+    expect(error).toMatchObject({ code, effect: "none" });
+    expect(error.message).toContain(why);
+    expect([scene.asked, scene.memory.drains]).toEqual([[], {}]);
+  });
+
+  it("comes back by itself once no sibling carries, and not before", async () => {
+    const scene = new Scene();
+    await scene.drain();
+    await scene.turn();
+    expect(scene.asked).toHaveLength(1);
+    scene.down.add("hub-2");
+    scene.unreadable = true;
+    await scene.turn();
+    expect(scene.asked).toHaveLength(1);
+    scene.unreadable = false;
+    scene.silent = true;
+    await scene.turn();
+    expect(scene.asked).toHaveLength(1);
+    scene.silent = false;
+    await scene.turn();
+    expect(scene.asked.at(-1)).toMatchObject([{ kind: "port.restore" }]);
+    expect(scene.said).toEqual(["hub-1 gets its traffic back: BGP over hub-2 is not up"]);
+    expect(scene.memory.drains).toEqual({});
+    await scene.turn();
+    expect(scene.asked).toHaveLength(2);
+  });
+});
+
+describe("a tunnel that authenticates anew", () => {
+  const away = [{ kind: "port.drain", port: "hub-1", means: "prepend" }];
+  const back = [{ kind: "port.restore", port: "hub-1", means: "prepend" }];
+
+  it("is empty in both directions first, and gets its traffic back once that is over", async () => {
+    const scene = new Scene();
+    scene.quietsMs = 5_000;
+    scene.auth("switching");
+    await scene.drainForAuth();
+    expect(scene.asked).toEqual([away]);
+    expect(scene.clock.now()).toBeGreaterThan(5_000);
+    expect(scene.memory.drains["hub-1"]).toMatchObject({ by: "policy", until: "authenticated" });
+    // A successor of the one that began it comes to the same.
+    await scene.undrainAfterAuth();
+    await scene.turn();
+    await scene.drainForAuth();
+    expect(scene.asked).toEqual([away]);
+    scene.auth("held");
+    await scene.undrainAfterAuth();
+    expect([scene.asked, scene.memory.drains]).toEqual([[away, back], {}]);
+    await scene.undrainAfterAuth();
+    expect(scene.asked).toHaveLength(2);
+  });
+
+  it("gets it back from the next turn where nobody else gave it", async () => {
+    const scene = new Scene();
+    scene.auth("switching");
+    await scene.drainForAuth();
+    scene.auth(undefined);
+    await scene.turn();
+    expect([scene.asked, scene.memory.drains]).toEqual([[away, back], {}]);
+  });
+
+  it.each([
+    ["once that is over", (scene: Scene): void => scene.auth("held")],
+    ["once its sibling is lost", (scene: Scene): void => void scene.down.add("hub-2")],
+  ])(
+    "%s gets it back by a later turn where a router fails, and holds up nobody",
+    async (_, bend) => {
+      const scene = new Scene();
+      scene.auth("switching");
+      await scene.drainForAuth();
+      bend(scene);
+      scene.broken = true;
+      await scene.undrainAfterAuth();
+      await scene.turn();
+      expect(scene.said.at(-1)).toBe("no answer of FRR");
+      expect([scene.asked, scene.memory.drains["hub-1"]?.by]).toEqual([[away], "policy"]);
+      scene.broken = false;
+      await scene.turn();
+      expect([scene.asked, scene.memory.drains]).toEqual([[away, back], {}]);
+    },
+  );
+
+  it("does so under traffic where the gateway goes on to send, and says so", async () => {
+    const scene = new Scene();
+    scene.incoming.drained = 50;
+    await scene.drainForAuth();
+    expect(scene.said).toEqual([
+      expect.stringMatching(/^hub-1 authenticates anew under traffic: .* its gateway still sends/),
+    ]);
+    expect(scene.clock.now()).toBeLessThan(60_000);
+    await scene.undrainAfterAuth();
+    expect(scene.asked).toEqual([away, back]);
+  });
+
+  it.each<[string, (scene: Scene) => void]>([
+    ["its sibling does not carry", (scene) => scene.down.add("hub-2")],
+    ["it carries nothing itself", (scene) => scene.down.add("hub-1")],
+    ["it has no sibling", (scene) => void scene.tunnels.splice(1)],
+    [
+      "its device has no means",
+      (scene) => {
+        scene.capabilities = undefined;
+      },
+    ],
+    ["its sibling is drained", (scene) => scene.drained.add("hub-2")],
+  ])("stays in service where %s", async (_why, bend) => {
+    const scene = new Scene();
+    bend(scene);
+    await scene.drainForAuth();
+    expect([scene.asked, scene.memory.drains, scene.said]).toEqual([[], {}, []]);
+  });
+
+  it("leaves one to whoever drained it by hand", async () => {
+    const scene = new Scene();
+    await scene.drain();
+    scene.auth("switching");
+    await scene.drainForAuth();
+    scene.auth(undefined);
+    await scene.undrainAfterAuth();
+    await scene.turn();
+    expect([scene.asked, scene.memory.drains["hub-1"]?.by]).toEqual([[away], "ann"]);
+  });
+});

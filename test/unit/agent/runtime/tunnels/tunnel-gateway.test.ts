@@ -1,0 +1,257 @@
+// A newer pre-shared key that the agent gives to the gateway itself: first there, then here,
+// proven, and back at both ends where the proof fails.
+
+import { describe, expect, it } from "vitest";
+import type { DesiredTunnel } from "#agent/model/desired.ts";
+import { authWarnings } from "#agent/runtime/health/early.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
+import { refused } from "../../../kit/site-bench.ts";
+import { desired as site, wall } from "../../../kit/view-kit.ts";
+import { failure, id, psk, Scene, version } from "./tunnel-auth-kit.ts";
+
+const agents = { kind: "psk", secret: "hub-1-psk", farEnd: "agent" } as const;
+
+/** The gateway has the version in use, as the router has. */
+function scene(groups: typeof site.groups = site.groups): Scene {
+  const made = new Scene(agents, groups);
+  made.gateway = id(1);
+  return made;
+}
+
+const states = (made: Scene): readonly string[] =>
+  made.records.flatMap((record) =>
+    record.kind === "auth" ? [record.inUse.next?.state ?? "none"] : [],
+  );
+
+const codes = (made: Scene): readonly string[] =>
+  authWarnings(made.memory, made.tunnel).map(({ code, next }) => `${code}: ${next}`);
+
+describe("a newer pre-shared key that the agent gives to the gateway", () => {
+  it("is given, told to the router, proven, and in use without anybody", async () => {
+    const made = scene();
+    await made.turn();
+    expect(made.told).toEqual(["give 2", "put 2", "reauthenticate"]);
+    expect(states(made)).toEqual(["waiting", "giving", "switching", "none"]);
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
+    expect([made.gateway, made.router]).toEqual([id(2), id(2)]);
+    expect(made.auths.psks()).toEqual([
+      { tunnel: "hub-1", kind: "psk", farEnd: "agent", secretId: id(2), next: null },
+    ]);
+    expect(made.auths.isBusy("edge-a")).toBe(false);
+  });
+
+  it.each(["peer.denied", "peer.rejected", "peer.throttled", "peer.unreachable"] as const)(
+    "that is refused with %s changes nothing, and is tried again after five minutes",
+    async (code) => {
+      const made = scene();
+      made.refusal = failure(code);
+      await made.turn();
+      expect(made.told).toEqual(["give 2", code]);
+      expect(made.next()).toMatchObject({ state: "waiting", trouble: "as it was said" });
+      expect([made.gateway, made.router]).toEqual([id(1), id(1)]);
+      expect(codes(made)).toEqual(["far-end-refused: linkseal psk show hub-1"]);
+      await made.pass(290_000);
+      await made.turn();
+      expect(made.told).toHaveLength(2);
+      made.refusal = undefined;
+      await made.pass(10_000);
+      await made.turn();
+      expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
+    },
+  );
+
+  it("whose reply was lost is given again soon, whatever is said meanwhile", async () => {
+    const made = scene();
+    made.refusal = failure("peer.unreachable", "unknown");
+    await made.turn();
+    expect(made.next()?.state).toBe("giving");
+    expect(codes(made)).toEqual(["far-end-refused: linkseal psk show hub-1"]);
+    // It is busy with what it took: that it says so does not make it as before.
+    made.refusal = failure("peer.rejected");
+    await made.turn();
+    expect(made.next()).toMatchObject({ state: "giving" });
+    expect(made.next()?.because).toContain("the gateway may have either key: as it was said");
+    await made.turn();
+    expect(made.told.filter((each) => each.startsWith("give"))).toHaveLength(2);
+    made.refusal = undefined;
+    await made.pass(15_000);
+    await made.turn();
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
+    expect(made.router).toBe(id(2));
+  });
+
+  it("that no fresh authentication proves goes back at both ends, and is held", async () => {
+    const made = scene();
+    made.trouble = failure("device.rejected");
+    await made.turn();
+    const way = ["give 2", "put 2", "reauthenticate", "put 1", "give 1"];
+    expect(made.told).toEqual([...way, "verify.mismatch"]);
+    expect(states(made)).toEqual(["waiting", "giving", "switching", "returning", "held"]);
+    expect([made.gateway, made.router]).toEqual([id(1), id(1)]);
+    expect(made.next()?.because).toContain("both ends have the version in use again");
+    expect(codes(made)).toEqual(["rotation-held: linkseal psk proceed hub-1"]);
+    await made.pass(3_600_000);
+    await made.turn();
+    expect(made.told).toHaveLength(6);
+    // A newer one is another matter, and so is a person who says so.
+    made.trouble = undefined;
+    expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
+  });
+
+  it("gives way to one newer still once it went back", async () => {
+    const made = scene();
+    made.trouble = failure("device.rejected");
+    await made.turn();
+    made.trouble = undefined;
+    made.versions = [...made.versions, version(3)];
+    await made.pass(300_000);
+    await made.turn();
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(3) });
+    expect([made.gateway, made.router]).toEqual([id(3), id(3)]);
+  });
+
+  it("says so where the vault gives the version in use no more, and goes back later", async () => {
+    const made = scene();
+    made.trouble = failure("device.rejected");
+    made.gone.add(id(1));
+    await made.turn();
+    // There would be no way back.
+    expect(made.told).toEqual(["vault.denied"]);
+    expect(made.next()).toMatchObject({ state: "waiting" });
+    // A person may know that it must not be gone back to.
+    expect((await refused(made.proceed())).code).toBe("vault.denied");
+    expect(made.next()).toMatchObject({ state: "returning" });
+    expect(made.next()?.because).toContain("the version in use is not back at both ends");
+    expect(codes(made)).toEqual(["rotation-held: linkseal psk show hub-1"]);
+    made.gone.clear();
+    await made.turn();
+    expect(made.next()?.state).toBe("held");
+    expect([made.gateway, made.router]).toEqual([id(1), id(1)]);
+  });
+
+  it("goes back where it was taken back while nobody knew whether the gateway had it", async () => {
+    const made = scene();
+    made.refusal = failure("peer.unreachable", "unknown");
+    await made.turn();
+    made.gateway = id(2);
+    made.refusal = undefined;
+    made.gone.add(id(2));
+    made.versions = [version(1), version(2, { enabled: false })];
+    await made.turn();
+    // What was sent first may land last.
+    expect([made.next()?.state, made.gateway]).toEqual(["returning", id(2)]);
+    await made.pass(90_000);
+    await made.turn();
+    expect(made.next()?.state).toBe("held");
+    expect([made.gateway, made.router]).toEqual([id(1), id(1)]);
+    await made.pass(300_000);
+    await made.turn();
+    expect(made.next()).toBeUndefined();
+  });
+
+  it("is tried at the router at once where no SA is left while it is being given", async () => {
+    const made = scene();
+    made.refusal = failure("peer.unreachable", "unknown");
+    await made.turn();
+    made.gateway = id(2);
+    made.ike = "down";
+    await made.turn();
+    expect(made.told.at(-1)).toBe("put 2");
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
+    expect(made.ike).toBe("established");
+  });
+
+  it.each(["giving", "switching", "returning"] as const)(
+    "is gone on with by a successor that finds it %s",
+    async (state) => {
+      const made = scene();
+      const next = { auth: psk(2), state, since: wall, because: "as it was" };
+      made.memory = { ...emptyMemory, auths: { "hub-1": { auth: psk(1), next } } };
+      made.gateway = id(2);
+      made.restart();
+      await made.turn();
+      await made.pass(90_000);
+      await made.turn();
+      const isBack = state === "returning";
+      const ends = isBack ? [id(1), id(1)] : [id(2), id(2)];
+      expect([made.gateway, made.router]).toEqual(ends);
+      expect(made.next()?.state).toBe(isBack ? "held" : undefined);
+    },
+  );
+
+  it("is a person's matter from the moment that the config says so", async () => {
+    const made = scene();
+    made.refusal = failure("peer.unreachable", "unknown");
+    await made.turn();
+    const manual = new Scene({ ...agents, farEnd: "manual" });
+    manual.memory = made.memory;
+    await manual.turn();
+    expect(manual.told).toEqual([]);
+    expect(manual.next()).toMatchObject({ state: "waiting" });
+    expect(codes(manual)).toEqual(["waiting-for-person: linkseal psk proceed hub-1"]);
+  });
+});
+
+/** To the same prefix, by another gateway and on another device unless said. */
+function sibling(over: Partial<DesiredTunnel> = {}): DesiredTunnel {
+  const [sample] = site.tunnels as readonly [DesiredTunnel];
+  const other = { name: "hub-2", device: "edge-b", remoteAddress: "203.0.113.200" };
+  return { ...sample, ...other, ...over };
+}
+
+describe("what keeps the agent from giving a gateway its key", () => {
+  const frozen = site.groups.map((group) => ({
+    ...group,
+    freezes: [{ text: "now", from: wall, until: (wall + 86_400_000) as typeof wall }],
+  }));
+  const moved = { auth: psk(2), since: wall, because: "as it was" };
+
+  it.each<[string, (made: Scene) => void, string]>([
+    ["a tunnel that is not up", (made) => (made.ike = "down"), "it is not up"],
+    ["a commit that waits", (made) => (made.pending = true), "is not confirmed yet"],
+    ["a campaign", (made) => (made.campaign = "edge-a"), "a campaign runs on edge-a"],
+    ["a router without proof", (made) => (made.capabilities = undefined), "no fresh authent"],
+    ["a sibling unseen", (made) => void made.siblings.push(sibling()), "edge-b cannot be read"],
+    [
+      "another of its gateway that is under way",
+      (made) => {
+        const [{ remoteAddress }] = site.tunnels as readonly [DesiredTunnel];
+        made.siblings.push(sibling({ remoteAddress, remotePrefixes: ["10.9.0.0/16"] }));
+        const next = { ...moved, state: "giving" } as const;
+        const other = { auth: psk(1), next };
+        made.memory = { ...made.memory, auths: { ...made.memory.auths, "hub-2": other } };
+      },
+      "the key of hub-2 is being changed, and one of a gateway changes at a time",
+    ],
+  ])("is %s", async (_what, bend, because) => {
+    const made = scene();
+    bend(made);
+    if (made.siblings.length > 0) made.restart();
+    if (made.ike === "down") made.quiet = true;
+    await made.turn();
+    expect(made.told.filter((each) => !each.startsWith("gate."))).toEqual([]);
+    expect(made.next()).toMatchObject({ state: "waiting" });
+    expect(made.next()?.because).toContain(because);
+    expect(codes(made)).toEqual(["campaign-waiting: linkseal psk show hub-1"]);
+    const { length } = made.records;
+    await made.turn();
+    expect(made.records).toHaveLength(length);
+  });
+
+  it("is a freeze, for whatever comes by itself and not for a person", async () => {
+    const made = scene(frozen);
+    await made.turn();
+    expect(made.told).toEqual([]);
+    expect(made.next()?.because).toContain("frozen until");
+    expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
+  });
+
+  it("is nothing where a sibling carries", async () => {
+    const made = scene();
+    made.siblings.push(sibling({ device: "edge-a" }));
+    made.restart();
+    made.carries.push("hub-2");
+    await made.turn();
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
+  });
+});

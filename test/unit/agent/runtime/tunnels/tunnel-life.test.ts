@@ -1,0 +1,110 @@
+// A tunnel that a newer config wants otherwise, and one that no config names any more, by what an
+// operator asks of the agent.
+
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Plan } from "#agent/compare/plan.ts";
+import { AgentBench } from "../../../kit/agent-bench.ts";
+
+const longer = (text: string): string =>
+  text.replace(/( {4}protects:.*remote: \[)([^\]]+)\]/, "$1$2, 10.177.0.0/16]");
+
+/** All of the config but its tunnels. */
+const without = (text: string): string => text.replace(/^tunnels:\n(?: .*\n)*/m, "");
+
+describe("a tunnel of the accepted config", () => {
+  let bench: AgentBench;
+  let name = "";
+  const spec = () => bench.site.routers.get("edge-a")?.tunnels()[0]?.spec;
+
+  beforeAll(async () => {
+    bench = new AgentBench("protected");
+    await bench.live();
+    await bench.apply();
+    name = bench.agent.intent?.desired.tunnels[0]?.name ?? "";
+    await bench.run(60_000, () => bench.agent.memory.tunnels[name] !== undefined);
+    await bench.run(20_000);
+  });
+
+  async function stepsOf(text: string): Promise<readonly string[]> {
+    const answer = (await bench.ask("POST /v1/plan", { text, file: "demo.yaml" })) as {
+      readonly plan: Plan;
+    };
+    return answer.plan.steps.map(({ does }) => does).filter((does) => does.includes("tunnel"));
+  }
+
+  it("is changed as a newer config wants it, which plan shows before", async () => {
+    const before = spec()?.remotePrefixes ?? [];
+    expect(await stepsOf(bench.config())).toEqual([]);
+    expect(await stepsOf(bench.config(longer))).toEqual([`change the tunnel ${name}`]);
+    expect(await bench.apply(bench.config(longer))).toMatchObject({ kind: "accepted", number: 2 });
+    await bench.run(60_000, () => spec()?.remotePrefixes.length === before.length + 1);
+    expect(spec()?.remotePrefixes).toEqual([...before, "10.177.0.0/16"]);
+    await bench.run(10_000);
+    expect(bench.agent.memory.tunnels[name]).toBe(2);
+    expect(await stepsOf(bench.config(longer))).toEqual([]);
+  });
+
+  it("that cannot become what a config wants is refused with it, with the reason", async () => {
+    const moved = bench.config((text) =>
+      longer(text).replace(/(- name: hub-1\n\s+device: )(\S+)/, "$1edge-b"),
+    );
+    const answer = await bench.apply(moved);
+    expect(answer).toMatchObject({
+      kind: "refused",
+      complaints: [
+        {
+          path: `tunnels ${name}`,
+          what: "cannot become this",
+          why: expect.stringContaining("a tunnel does not move to another device"),
+        },
+      ],
+    });
+    expect(bench.agent.intent?.number).toBe(2);
+  });
+
+  const retire = (risks: readonly string[] = []): Promise<unknown> =>
+    bench.ask("POST /v1/retire/tunnel", { name, risks });
+
+  it("is not retired while a config names it, nor what linkseal never set up", async () => {
+    expect(await retire()).toMatchObject({
+      code: "usage",
+      text: expect.stringContaining("the accepted config names it"),
+    });
+    const other = await bench.ask("POST /v1/retire/tunnel", { name: "hub-9", risks: [] });
+    expect(other).toMatchObject({ code: "usage" });
+  });
+
+  it("is unmanaged once no config names it, and goes by name with its risk accepted", async () => {
+    const last = await bench.apply(bench.config(without));
+    expect(last).toMatchObject({ kind: "accepted" });
+    await bench.run(30_000);
+    expect(spec()).toBeDefined();
+    const unmanaged = () => bench.agent.status().unmanaged.filter(({ kind }) => kind === "tunnel");
+    expect(unmanaged()).toMatchObject([
+      { kind: "tunnel", name, where: "edge-a", next: `linkseal retire tunnel ${name}` },
+    ]);
+    // The simulated router blocks nothing.
+    expect(await retire()).toMatchObject({ code: "gate.riskNotAccepted" });
+    expect(spec()).toBeDefined();
+    expect(await retire(["clearAfterRetire"])).toEqual({
+      ...{ retired: name, device: "edge-a", blocked: [] },
+    });
+    expect(spec()).toBeUndefined();
+    expect(unmanaged()).toEqual([]);
+    expect(bench.agent.memory.auths[name]).toBeUndefined();
+    expect(await retire()).toMatchObject({ code: "usage" });
+    expect(bench.violations()).toEqual([]);
+  });
+});
+
+describe("a config without a group and a tunnel", () => {
+  it("is accepted, and leaves all that is there as it is", async () => {
+    const bench = await new AgentBench("protected").live();
+    await bench.apply();
+    const none = bench.config((text) => without(text).replace(/^groups:\n(?: .*\n)*/m, ""));
+    expect(await bench.apply(none)).toMatchObject({ kind: "accepted", number: 2 });
+    await bench.run(60_000);
+    expect(bench.carrying()).toEqual([true, true]);
+    expect(bench.broken).toEqual([]);
+  });
+});

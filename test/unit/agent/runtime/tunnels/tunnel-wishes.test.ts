@@ -1,0 +1,149 @@
+// Tunnels of a host that keeps prefixes in them: blocked first, tried with pauses, changed once.
+
+import { describe, expect, it } from "vitest";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
+import type { Capabilities } from "#hal/device.ts";
+import { capabilities } from "../../../kit/site-bench.ts";
+import { desiredOf, securedPort } from "../../../kit/view-kit.ts";
+import { backing, longestFirstWaitMs, pair, Scene, version } from "../reconcile-kit.ts";
+
+/** Of a host that keeps prefixes in tunnels. */
+const host = {
+  commit: { kind: "armedRevert" },
+  ipsec: { ...capabilities.ipsec, blocks: true },
+} as Capabilities;
+
+function hostScene(wanted = pair): Scene {
+  const scene = new Scene(wanted, host);
+  scene.blocked = [];
+  return scene;
+}
+
+describe("what tunnels protect", () => {
+  const all = "block 10.101.0.0/16 10.100.0.0/16";
+
+  it("is blocked for every tunnel before the first is tried, also when all fail", async () => {
+    const scene = hostScene();
+    scene.vault = async () => [];
+    await scene.turn();
+    expect(scene.log).toEqual([all]);
+    expect(scene.reconciler.trouble?.code).toBe("vault.malformedKey");
+    await (await scene.later(longestFirstWaitMs)).turn();
+    expect(scene.log).toEqual([all]);
+    scene.vault = async (name) => [version(name)];
+    await (await scene.later(60_000)).turn();
+    expect(scene.log[1]).toBe("prepare hub-2");
+  });
+
+  it("is blocked before the config is called accepted, also where no look succeeds", async () => {
+    const scene = hostScene();
+    scene.reachable = false;
+    expect((await scene.accept()).log).toEqual([all]);
+    const known = hostScene();
+    known.memory = { ...emptyMemory, tunnels: { "hub-1": 1, "hub-2": 1 } };
+    expect((await known.accept()).log).toEqual([]);
+    const backup = hostScene(backing);
+    backup.reachable = false;
+    expect((await backup.accept()).log).toEqual([]);
+  });
+
+  it("is blocked beside a campaign, and beside the commit of another change", async () => {
+    const scene = hostScene();
+    [scene.paused, scene.before] = [true, []];
+    await scene.turn();
+    expect(scene.log).toEqual([all]);
+  });
+
+  it("and is open again by hand is drift, mended under repair: on", async () => {
+    const scene = await hostScene().turn();
+    scene.blocked = ["10.101.0.0/16"];
+    scene.log.length = 0;
+    expect((await scene.turn()).log).toEqual([]);
+    // Also under a newer intent that wants of it what was made.
+    scene.memory = { ...scene.memory, tunnels: { "hub-1": 0, "hub-2": 1 } };
+    expect((await scene.turn()).log).toEqual([]);
+    const mending = hostScene(desiredOf((text) => text.replace("repair: off", "repair: on")));
+    await mending.turn();
+    [mending.blocked, mending.log.length] = [[], 0];
+    expect((await mending.turn()).log).toEqual(["block 10.100.0.0/16"]);
+  });
+
+  it("by a backup waits until what it would block is under MACsec", async () => {
+    const scene = hostScene(backing);
+    expect((await scene.turn()).log).toEqual([]);
+    scene.port = securedPort();
+    expect((await scene.turn()).log[0]).toBe("block 10.100.0.0/16");
+  });
+});
+
+describe("a tunnel that is refused", () => {
+  it("is tried again later each time, by chance, and holds no other one up", async () => {
+    const gaps = async (chance: number): Promise<readonly number[]> => {
+      const scene = hostScene();
+      [scene.refused, scene.chance] = ["hub-1", chance];
+      const tries: number[] = [];
+      while (tries.length < 9) {
+        const before = scene.log.length;
+        await scene.turn();
+        const isTried = scene.log.slice(before).includes("prepare hub-1");
+        if (isTried) tries.push(scene.clock.now());
+        await scene.later(1_000);
+      }
+      expect(scene.running).toEqual(["hub-2"]);
+      return tries.slice(1).map((now, index) => Math.floor((now - (tries[index] ?? 0)) / 1_000));
+    };
+    expect(await gaps(0)).toEqual([10, 20, 40, 80, 160, 300, 300, 300]);
+    expect((await gaps(255))[6]).toBeGreaterThan(350);
+  });
+});
+
+describe("a tunnel whose set-up broke off", () => {
+  it("is rolled back and never confirmed, although its next try is not due", async () => {
+    const scene = hostScene();
+    [scene.refused, scene.breaks] = ["hub-1", true];
+    scene.vault = async (name) => (name === "hub-1-psk" ? [version(name)] : []);
+    await scene.turn();
+    expect(scene.memory.pending).toHaveProperty("edge-a");
+    await scene.turn();
+    expect(scene.log.slice(1)).toEqual(["prepare hub-1", "roll back"]);
+    expect(scene.memory.pending).toEqual({});
+  });
+});
+
+describe("a tunnel that a newer intent wants otherwise", () => {
+  const longer = desiredOf((text) =>
+    text.replace("[10.100.0.0/16]", "[10.100.0.0/16, 10.102.0.0/16]"),
+  );
+
+  it("is blocked around first, then put, and once", async () => {
+    const scene = hostScene(longer);
+    [scene.running, scene.blocked] = [["hub-1"], ["10.100.0.0/16"]];
+    scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 } };
+    await scene.turn();
+    expect(scene.log).toEqual(["block 10.102.0.0/16", "prepare hub-1", "confirm"]);
+    expect(scene.memory.tunnels).toEqual({ "hub-1": 1 });
+    expect((await scene.turn()).log).toHaveLength(3);
+  });
+
+  it("and was changed by half is rolled back: no look tells that from the whole", async () => {
+    const scene = hostScene(longer);
+    [scene.running, scene.blocked] = [["hub-1"], ["10.100.0.0/16", "10.102.0.0/16"]];
+    scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 }, pending: { "edge-a": "t-9" } };
+    scene.before = ["hub-1"];
+    await scene.turn();
+    expect(scene.log).toEqual(["roll back"]);
+    await scene.turn();
+    expect(scene.log).toEqual(["roll back", "prepare hub-1", "confirm"]);
+  });
+
+  it("is left alone where it cannot become that", async () => {
+    const moved = {
+      ...longer,
+      tunnels: longer.tunnels.map((tunnel) => ({ ...tunnel, ifId: tunnel.ifId + 1 })),
+    };
+    const scene = hostScene(moved);
+    [scene.running, scene.blocked] = [["hub-1"], ["10.100.0.0/16"]];
+    scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 } };
+    expect((await scene.turn()).log).toEqual(["block 10.102.0.0/16"]);
+  });
+});

@@ -1,0 +1,391 @@
+// The audit log: a loss can only hide what was protected, never invent it.
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { timelineOf } from "#agent/evidence/report/timeline.ts";
+import { type AuditTrail, segmentsMax } from "#agent/store/audit/log.ts";
+import { AuditBench, lookbackMs, seen, settings } from "../../kit/audit-kit.ts";
+import { settled, wallStart } from "../../kit/site-bench.ts";
+
+const good = seen("g/a", "protected");
+const cut = seen("g/a", "down", { codes: ["link-down"] });
+const stale = seen("g/a", "degraded", { codes: ["frames-not-valid"] });
+
+/** The bytes of the only segment. */
+async function segment(bench: AuditBench): Promise<Uint8Array> {
+  return (await bench.disk.read("audit/00")) ?? new Uint8Array();
+}
+
+async function rewritten(bench: AuditBench, change: (lines: string[]) => string[]): Promise<void> {
+  const lines = new TextDecoder().decode(await segment(bench)).split(/(?<=\n)/);
+  const bytes = new TextEncoder().encode(change(lines).join(""));
+  await settled(bench.clock, bench.disk.replace("audit/00", bytes));
+}
+
+describe("protected time", () => {
+  it("counts up to the last confirmation and is unknown after it", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(600_000, good);
+    expect(await bench.held()).toBe(540 - lookbackMs / 1000);
+    expect(await bench.line()).toEqual(["0s-440s protected", "440s-600s unknown"]);
+  });
+
+  it("ends at the last good look where a look shows the fault", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(300_000, good);
+    await bench.judge(300_000, cut);
+    // The look of 295 s was good, and its MKA session may have been six seconds old.
+    expect(await bench.line()).toEqual([
+      "0s-289s protected",
+      "289s-440s down",
+      "440s-600s unknown",
+    ]);
+  });
+
+  it("ends a whole evidence window before a fault that only counters show", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(300_000, good);
+    await bench.judge(300_000, stale);
+    expect((await bench.line())[0]).toBe("0s-200s protected");
+  });
+
+  it("begins again with the judgement that says so", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(300_000, cut);
+    await bench.judge(300_000, good);
+    expect((await bench.line()).slice(0, 2)).toEqual(["0s-300s down", "300s-440s protected"]);
+  });
+
+  it("is unknown from the last look on where nothing is read any more", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(300_000, good);
+    await bench.judge(20_000, { ...good, lookAgeMs: 15_000 });
+    await bench.judge(300_000, seen("g/a", "unknown", { codes: ["reading-stale"] }));
+    expect((await bench.line())[0]).toBe("0s-294s protected");
+  });
+});
+
+describe("a process that ends", () => {
+  it("keeps what was confirmed when it was killed, and nothing after it", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(590_000, good);
+    bench.disk.crash();
+    await bench.clock.runFor(300_000);
+    await bench.live();
+    await bench.judge(400_000, good);
+    expect((await bench.line()).slice(0, 3)).toEqual([
+      "0s-440s protected",
+      "440s-890s unknown",
+      "890s-1150s protected",
+    ]);
+  });
+
+  it("keeps all but the evidence window when it ends in good order", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(590_000, good);
+    await settled(bench.clock, bench.recorder?.end() ?? Promise.resolve());
+    expect((await bench.line())[0]).toBe("0s-485s protected");
+    const { breaks } = timelineOf(await bench.trail(), { from: wallStart, to: bench.clock.wall() });
+    expect(breaks.map(({ what }) => what)).toEqual(["start", "stop"]);
+  });
+
+  it("tells a lost tail, which is unknown and never protected", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(300_000, good);
+    const kept = await segment(bench);
+    await bench.judge(300_000, cut);
+    await bench.judge(300_000, good);
+    // The chain is an old copy now, and the confirmation speaks of records that it has not.
+    await settled(bench.clock, bench.disk.replace("audit/00", kept));
+    await bench.live();
+    expect(bench.log?.tail).toBe("lost");
+    await bench.judge(400_000, good);
+    const [first, second] = await bench.line();
+    expect([first, second]).toEqual(["0s-900s unknown", "900s-1160s protected"]);
+    const { breaks } = timelineOf(await bench.trail(), { from: wallStart, to: bench.clock.wall() });
+    expect(breaks.at(-1)?.text).toContain("records of the process before are lost");
+  });
+
+  it("is not made whole by a confirmation that was altered", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(300_000, good);
+    const text = new TextDecoder().decode(await bench.disk.read("audit-confirmed"));
+    const later = text.replace(/"until":\d+/, `"until":${wallStart + 900_000}`);
+    expect(later).not.toBe(text);
+    const bytes = new TextEncoder().encode(later);
+    await settled(bench.clock, bench.disk.replace("audit-confirmed", bytes));
+    expect(await bench.line()).toEqual(["0s-301s unknown"]);
+  });
+});
+
+describe("a clock that is set", () => {
+  it.each([
+    ["forward", 600_000],
+    ["back", -200_000],
+  ])("%s leaves a gap that nobody calls protected", async (_way, step) => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(600_000, good);
+    bench.clock.jumpWall(step);
+    await bench.judge(600_000, good);
+    const line = await bench.line();
+    const held = 495;
+    expect(line[0]).toBe(`0s-${Math.min(held, 600 + step / 1000)}s protected`);
+    expect(line[1]).toContain("unknown");
+    const { breaks } = timelineOf(await bench.trail(), {
+      from: wallStart,
+      to: wallStart + 2_000_000,
+    });
+    expect(breaks.map(({ what }) => what)).toEqual(["start", "gap"]);
+    expect(breaks[1]?.text).toBe(`this host's clock was set by ${step} ms`);
+  });
+
+  it("keeps bad news where two moments have one time", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(600_000, good);
+    bench.clock.jumpWall(-400_000);
+    await bench.judge(600_000, cut);
+    expect((await bench.line()).slice(0, 2)).toEqual(["0s-200s protected", "200s-640s down"]);
+  });
+});
+
+describe("a judge that stands still", () => {
+  it("makes a gap", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(600_000, good);
+    await bench.clock.runFor(300_000);
+    await bench.judge(300_000, good);
+    expect((await bench.line()).slice(0, 3)).toEqual([
+      "0s-495s protected",
+      "495s-900s unknown",
+      "900s-1040s protected",
+    ]);
+  });
+});
+
+describe("a damaged log", () => {
+  async function told(): Promise<AuditBench> {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(200_000, good);
+    await bench.judge(200_000, cut);
+    await bench.judge(400_000, good);
+    return bench;
+  }
+
+  const protectedOf = async (bench: AuditBench): Promise<number> =>
+    timelineOf(await bench.trail(), { from: wallStart, to: wallStart + 10_000_000 })
+      .lines.flatMap(({ intervals }) => intervals)
+      .filter(({ verdict }) => verdict === "protected")
+      .reduce((sum, { from, to }) => sum + to - from, 0);
+
+  const changes: readonly (readonly [string, (lines: string[]) => string[]])[] = [
+    ["a record taken out", (lines) => lines.filter((_, at) => at !== 2)],
+    ["two records exchanged", ([a = "", b = "", c = "", ...rest]) => [a, c, b, ...rest]],
+    ["a verdict changed", (lines) => lines.map((line) => line.replace('"down"', '"protected"'))],
+    ["a time changed", (lines) => lines.map((line) => line.replace(/"since":1/, '"since":2'))],
+    ["a record twice", ([a = "", b = "", ...rest]) => [a, b, b, ...rest]],
+  ];
+
+  it.each(changes)("%s is found, and adds nothing to what was protected", async (_name, change) => {
+    const bench = await told();
+    const before = await protectedOf(bench);
+    await rewritten(bench, change);
+    const { losses } = await bench.trail();
+    expect(losses).toHaveLength(1);
+    expect(await protectedOf(bench)).toBeLessThanOrEqual(before);
+  });
+
+  it("goes on in another file, and leaves the damaged one as it is", async () => {
+    const bench = await told();
+    await rewritten(bench, (lines) => lines.map((line) => line.replace('"down"', '"protected"')));
+    const damaged = await segment(bench);
+    await bench.live();
+    expect(bench.log?.tail).toBe("corrupt");
+    await bench.judge(400_000, good);
+    expect(await segment(bench)).toEqual(damaged);
+    const { entries, losses } = await bench.trail();
+    expect(losses).toHaveLength(1);
+    expect(entries.at(-1)?.kind).toBe("found");
+    expect((await bench.line()).at(-2)).toMatch(/^800s-\d+s protected$/);
+  });
+
+  it("hides the rest wherever one byte of it is changed", { timeout: 60_000 }, async () => {
+    const bench = await told();
+    const bytes = await segment(bench);
+    const before = await protectedOf(bench);
+    for (let at = 0; at < bytes.length; at += 7) {
+      const changed = bytes.slice();
+      changed[at] = (changed[at] ?? 0) ^ 0x01;
+      await settled(bench.clock, bench.disk.replace("audit/00", changed));
+      const { losses } = await bench.trail();
+      // The last line feed makes the last record one that was never finished.
+      expect([at, losses.length]).toEqual([at, at === bytes.length - 1 ? 0 : 1]);
+      expect(await protectedOf(bench)).toBeLessThanOrEqual(before);
+    }
+  });
+});
+
+describe("a full disk", () => {
+  it("stays a trouble while the same verdicts wait for their confirmation", async () => {
+    const bench = new AuditBench();
+    const recorder = await bench.live();
+    await bench.judge(120_000, good);
+    bench.disk.setFault("full", true);
+    await bench.judge(61_000, good);
+    for (let turns = 0; turns < 60; turns += 1) {
+      expect(recorder.trouble?.code).toBe("journal.full");
+      await bench.judge(settings.pollMs, good);
+    }
+    const heldBefore = await bench.held();
+    bench.disk.setFault("full", false);
+    await bench.judge(2 * settings.pollMs, good);
+    expect(recorder.trouble).toBeUndefined();
+    expect(await bench.held()).toBeGreaterThan(heldBefore);
+  });
+
+  it("keeps what it was told, says so, and writes it once there is room", async () => {
+    const bench = new AuditBench();
+    const recorder = await bench.live();
+    await bench.judge(300_000, good);
+    bench.disk.setFault("full", true);
+    await bench.judge(100_000, cut);
+    expect(recorder.trouble?.code).toBe("journal.full");
+    expect((await bench.line()).at(-1)).toContain("unknown");
+    bench.disk.setFault("full", false);
+    await bench.judge(400_000, good);
+    expect(recorder.trouble).toBeUndefined();
+    expect((await bench.line()).slice(0, 3)).toEqual([
+      "0s-289s protected",
+      "289s-400s down",
+      "400s-680s protected",
+    ]);
+    expect((await bench.trail()).losses).toEqual([]);
+  });
+});
+
+describe("the ring of segments", () => {
+  it("stays bounded, and what it lets go is unknown and no loss", async () => {
+    const bench = new AuditBench(3_000);
+    await bench.live();
+    for (let round = 0; round < 90; round += 1) {
+      await bench.judge(60_000, good, seen("g/b", "protected"));
+      await bench.judge(60_000, cut, seen("g/b", "protected"));
+    }
+    const files = bench.disk.contents().filter(({ name }) => name.startsWith("audit/"));
+    expect(files.length).toBe(segmentsMax);
+    expect(Math.max(...files.map(({ bytes }) => bytes.length))).toBeLessThan(5_000);
+    const trail = await bench.trail();
+    expect(trail.losses).toEqual([]);
+    expect(trail.entries[0]).toMatchObject({ kind: "segment" });
+    const [first, second] = await bench.line("g/b");
+    expect(first).toMatch(/^0s-\d+s unknown$/);
+    // It never changed, and no record that is left began it.
+    expect(second).toMatch(/protected$/);
+  });
+
+  it("tells a segment that is gone from the middle", async () => {
+    const bench = new AuditBench(1_500);
+    await bench.live();
+    for (let round = 0; round < 6; round += 1) {
+      await bench.judge(60_000, good);
+      await bench.judge(60_000, cut);
+    }
+    await settled(bench.clock, bench.disk.replace("audit/01", new Uint8Array()));
+    const { losses } = await bench.trail();
+    expect(losses.map(({ why }) => why)).toEqual([expect.stringMatching(/are missing$/)]);
+  });
+});
+
+describe("any history of verdicts, deaths and cut writes", () => {
+  it("never reports protected when it was not", { timeout: 120_000 }, async () => {
+    const step = fc.record({
+      what: fc.constantFrom("good", "cut", "stale", "kill", "lie", "full", "gone"),
+      seconds: fc.integer({ min: 5, max: 400 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 12 }), async (steps) => {
+        const bench = new AuditBench(2_000);
+        await bench.live();
+        const bad: { from: number; to: number }[] = [];
+        for (const { what, seconds } of steps) {
+          const from = bench.clock.wall();
+          const ms = seconds * 1000;
+          if (what === "good") await bench.judge(ms, good);
+          else if (what === "cut") await bench.judge(ms, cut);
+          else if (what === "stale") {
+            // Counters show it late.
+            await bench.judge(Math.min(ms, 80_000), good);
+            await bench.judge(ms, stale);
+          } else if (what === "gone") await bench.judge(ms);
+          else await broken(bench, what, ms);
+          const isBad = what !== "good" && what !== "full";
+          if (isBad) bad.push({ from, to: bench.clock.wall() });
+        }
+        const line = timelineOf(await bench.trail(), {
+          from: wallStart,
+          to: bench.clock.wall() + 1000,
+        }).lines[0];
+        for (const { from, to, verdict } of line?.intervals ?? []) {
+          if (verdict !== "protected") continue;
+          const wrong = bad.filter((each) => each.from < to && each.to > from);
+          expect(wrong).toEqual([]);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  async function broken(bench: AuditBench, what: string, ms: number): Promise<void> {
+    if (what === "lie") bench.disk.setFault("lies", true);
+    if (what === "full") bench.disk.setFault("full", true);
+    if (what !== "kill") await bench.judge(ms, what === "full" ? good : cut);
+    if (what === "full") {
+      bench.disk.setFault("full", false);
+      return;
+    }
+    bench.disk.crash();
+    bench.disk.setFault("lies", false);
+    await bench.clock.runFor(ms);
+    await bench.live();
+  }
+});
+
+describe("the same records", () => {
+  it("give the same timeline for a period that is over, whatever came later", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.judge(300_000, good);
+    await bench.judge(60_000, cut);
+    await bench.judge(300_000, good);
+    const period = { from: wallStart + 60_000, to: wallStart + 500_000 };
+    const then = timelineOf(await bench.trail(), period);
+    await bench.judge(300_000, cut, seen("g/new", "protected"));
+    bench.disk.crash();
+    await bench.live();
+    await bench.judge(100_000, good);
+    const trail: AuditTrail = await bench.trail();
+    expect(timelineOf(trail, period)).toEqual(then);
+  });
+});
+
+it("is kept on a disk that was full at its very start", async () => {
+  const bench = new AuditBench();
+  bench.disk.setFault("full", true);
+  await bench.live();
+  await bench.judge(60_000, good);
+  bench.disk.setFault("full", false);
+  await bench.judge(300_000, good);
+  expect((await bench.line())[0]).toBe("0s-200s protected");
+});

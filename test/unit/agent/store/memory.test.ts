@@ -1,0 +1,176 @@
+// What a journal makes the agent remember.
+
+import { describe, expect, it } from "vitest";
+import type { CampaignState } from "#agent/model/campaign.ts";
+import {
+  emptyMemory,
+  type JournalRecord,
+  type Memory,
+  type Move,
+  named,
+  openCampaign,
+  recollect,
+  remember,
+} from "#agent/store/journal/memory.ts";
+import { campaignOf } from "../../kit/campaign-kit.ts";
+import { bindingOf, wall } from "../../kit/view-kit.ts";
+
+const binding = bindingOf({ how: "adopted" });
+const link = "erd-demo/primary";
+const running = campaignOf("proving");
+const psk = { kind: "psk", secretId: "https://v/secrets/hub-1/1" } as const;
+const records = {
+  campaign: { kind: "campaign", campaign: running },
+  binding: { kind: "binding", link, binding },
+  tunnel: { kind: "tunnel", name: "hub-1", intent: 3 },
+  pending: { kind: "pending", device: "edge-a", token: "t-1" },
+} as const satisfies Record<string, JournalRecord>;
+
+function move(state: CampaignState): Move {
+  const { since, because } = running;
+  return { at: since, link: "primary", state, because };
+}
+
+describe("one record", () => {
+  const cells: readonly (readonly [string, readonly JournalRecord[], Partial<Memory>])[] = [
+    [
+      "a campaign",
+      [records.campaign],
+      { campaigns: { "erd-demo": running }, trails: { "erd-demo": [move("proving")] } },
+    ],
+    [
+      "its next step",
+      [records.campaign, { kind: "campaign", campaign: campaignOf("held") }],
+      {
+        campaigns: { "erd-demo": campaignOf("held") },
+        trails: { "erd-demo": [move("proving"), move("held")] },
+      },
+    ],
+    [
+      "a mark in the same state is no move",
+      [records.campaign, { kind: "campaign", campaign: campaignOf("proving", { proved: true }) }],
+      {
+        campaigns: { "erd-demo": campaignOf("proving", { proved: true }) },
+        trails: { "erd-demo": [move("proving")] },
+      },
+    ],
+    [
+      "the next campaign begins a trail of its own",
+      [
+        { kind: "campaign", campaign: campaignOf("done") },
+        { kind: "campaign", campaign: campaignOf("queued") },
+      ],
+      {
+        campaigns: { "erd-demo": campaignOf("queued") },
+        trails: { "erd-demo": [move("queued")] },
+      },
+    ],
+    [
+      "a link drained by hand",
+      [{ kind: "handDrain", link, drain: { by: "test", since: wall } }],
+      { drains: { [link]: { by: "test", since: wall } } },
+    ],
+    [
+      "and given back",
+      [
+        { kind: "handDrain", link, drain: { by: "test", since: wall } },
+        { kind: "handDrain", link, drain: null },
+      ],
+      {},
+    ],
+    [
+      "the last sixteen measures of a kind",
+      Array.from({ length: 18 }, (_, ms) => ({ kind: "measured", what: "commit edge-a", ms })),
+      { measures: { "commit edge-a": Array.from({ length: 16 }, (_, index) => index + 2) } },
+    ],
+    ["a binding", [records.binding], { bindings: { [link]: binding } }],
+    ["a link that is forgotten", [records.binding, { kind: "forget", link }], { bindings: {} }],
+    ["a tunnel", [records.tunnel], { tunnels: { "hub-1": 3 } }],
+    [
+      "the pre-shared key of a tunnel",
+      [{ kind: "auth", name: "hub-1", inUse: { auth: psk } }],
+      { auths: { "hub-1": { auth: psk } } },
+    ],
+    ["a pending transaction", [records.pending], { pending: { "edge-a": "t-1" } }],
+    [
+      "one that is settled",
+      [records.pending, { kind: "pending", device: "edge-a", token: null }],
+      { pending: {} },
+    ],
+    [
+      "the last change of a device that was to be final",
+      [
+        { kind: "effect", place: "edge-a", what: "drain", token: "t" },
+        { kind: "effect", place: "edge-a", what: "promote", token: "u" },
+      ],
+      { finals: { "edge-a": "u" } },
+    ],
+    [
+      "of a change that is confirmed later nothing",
+      [
+        { kind: "effect", place: "edge-a", what: "drain", token: "t" },
+        { kind: "effect", place: "edge-a", what: "stage", token: "u" },
+      ],
+      {},
+    ],
+    [
+      "the last operation of a far end",
+      [
+        { kind: "operation", link, operation: "op-1" },
+        { kind: "operation", link, operation: "op-2" },
+      ],
+      { operations: { [link]: "op-2" } },
+    ],
+    [
+      "a snapshot stands for all before it",
+      [
+        records.tunnel,
+        { kind: "snapshot", memory: { ...emptyMemory, bindings: { [link]: binding } } },
+        records.pending,
+      ],
+      { bindings: { [link]: binding }, pending: { "edge-a": "t-1" } },
+    ],
+  ];
+  it.each(cells)("%s", (_name, given, expected) => {
+    expect(given.reduce(remember, emptyMemory)).toEqual({ ...emptyMemory, ...expected });
+  });
+
+  it("leaves the memory that it was given alone", () => {
+    const before = remember(emptyMemory, records.binding);
+    remember(before, { kind: "forget", link });
+    expect(before.bindings[link]).toEqual(binding);
+  });
+});
+
+describe("a whole journal", () => {
+  it("is the same memory after its journey through JSON", () => {
+    const all = Object.values(records);
+    const read: { kind: string }[] = JSON.parse(JSON.stringify(all));
+    expect(recollect(read)).toEqual(recollect(all));
+  });
+
+  it("with kinds of its own, or of a later version, is no hindrance", () => {
+    const strange = [
+      { kind: "journal.lossAccepted", who: "admin" },
+      records.binding,
+      { kind: "rotation.of.2031" },
+      { kind: "constructor" },
+    ];
+    expect(recollect(strange)).toEqual({ ...emptyMemory, bindings: { [link]: binding } });
+  });
+});
+
+describe("names that somebody else chose", () => {
+  it.each(["constructor", "__proto__", "toString", "hasOwnProperty"])("%s is no entry", (name) => {
+    expect(openCampaign(emptyMemory, name)).toBeUndefined();
+    expect(named(emptyMemory.tunnels, name)).toBeUndefined();
+  });
+
+  it("tells a running campaign from one that has ended", () => {
+    const memory = remember(emptyMemory, records.campaign);
+    expect(openCampaign(memory, "erd-demo")).toBe(running);
+    const ended = remember(memory, { kind: "campaign", campaign: campaignOf("done") });
+    expect(openCampaign(ended, "erd-demo")).toBeUndefined();
+    expect(openCampaign(memory, "other")).toBeUndefined();
+  });
+});

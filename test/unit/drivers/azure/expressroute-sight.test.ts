@@ -1,0 +1,99 @@
+// What Azure's own side tells of a link and of a tunnel: late, and nothing about MACsec.
+
+import { describe, expect, it } from "vitest";
+import type { PeerSight } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type ArmBench, armBench, putGraceMs } from "../../kit/arm-bench.ts";
+import { never, refused } from "../../kit/site-bench.ts";
+
+const minute = 60_000;
+
+function sight(bench: ArmBench, link: "link1" | "link2" = "link1"): Promise<PeerSight> {
+  const at = { resource: bench.resource, link, operation: () => undefined, putGraceMs };
+  return bench.run(bench.far.peer(at).sight(never));
+}
+
+async function afterTenMinutes(kind?: "expressRouteLags"): Promise<ArmBench> {
+  const bench = armBench({ start: "protected", ...(kind === undefined ? {} : { kind }) });
+  await bench.site.clock.runFor(10 * minute);
+  return bench;
+}
+
+describe("meters", () => {
+  it.each([undefined, "expressRouteLags"] as const)("of a link that is well: %s", async (kind) => {
+    const bench = await afterTenMinutes(kind);
+    const seen = await sight(bench);
+    expect(seen).toMatchObject({
+      ...{ lineUp: true, rxDbm: -2.6, txDbm: -1.4, arpPercent: 100, bgpPercent: 100 },
+      peerings: [{ type: "AzurePrivatePeering", state: "Enabled" }],
+    });
+    const lateMs = bench.site.clock.wall() - (seen.until ?? 0);
+    expect(lateMs).toBeGreaterThanOrEqual(2 * minute);
+    expect(lateMs).toBeLessThan(4 * minute);
+  });
+
+  it("tell the two links apart", async () => {
+    const bench = await afterTenMinutes();
+    const [first] = bench.site.links;
+    first?.fibre.setUp(false);
+    await bench.site.clock.runFor(10 * minute);
+    expect(await sight(bench, "link1")).toMatchObject({
+      ...{ lineUp: false, rxDbm: -40, arpPercent: 0, bgpPercent: 0 },
+    });
+    expect(await sight(bench, "link2")).toMatchObject({ lineUp: true, arpPercent: 100 });
+  });
+
+  it("say nothing before a minute was told, and nothing of a port without a circuit", async () => {
+    const bench = armBench({ start: "protected" });
+    expect(await sight(bench)).toMatchObject({ until: undefined, lineUp: undefined });
+    bench.alter = (reply, { path }) => {
+      if (!path.startsWith(`${bench.resource}?`)) return reply;
+      const text = new TextDecoder().decode(reply.body).replace(/"circuits":\[[^\]]*\]/, '"x":1');
+      return { ...reply, body: new TextEncoder().encode(text) };
+    };
+    await bench.site.clock.runFor(10 * minute);
+    expect(await sight(bench)).toMatchObject({
+      ...{ lineUp: true, arpPercent: undefined, bgpPercent: undefined, peerings: [] },
+    });
+  });
+
+  it("that answer anything at all are read as far as they make sense", async () => {
+    for (const odd of [
+      "{}",
+      "[]",
+      '{"value":[{"name":{"value":"LineProtocol"},"timeseries":7}]}',
+    ]) {
+      const bench = armBench({ start: "protected" });
+      bench.alter = (reply, { path }) =>
+        path.startsWith(`${bench.resource}?`)
+          ? reply
+          : { ...reply, body: new TextEncoder().encode(odd) };
+      expect(await sight(bench)).toEqual({
+        ...{ until: undefined, lineUp: undefined, rxDbm: undefined, txDbm: undefined },
+        ...{ arpPercent: undefined, bgpPercent: undefined, peerings: [] },
+      });
+    }
+  });
+
+  it("that may not be read are an error with a right to give", async () => {
+    const bench = armBench();
+    bench.cloud.faults.arm.strike("authorizationFailed");
+    const error = await refused(sight(bench));
+    expect(error).toBeInstanceOf(LinksealError);
+    expect([error.code, error.effect]).toEqual(["peer.denied", "none"]);
+  });
+});
+
+describe("a VPN connection", () => {
+  it("is told in the gateway's own word", async () => {
+    const bench = await afterTenMinutes();
+    const group = bench.resource.split("/providers/")[0] ?? "";
+    const id = `${group}/providers/Microsoft.Network/connections/hub-1`;
+    expect(await bench.run(bench.far.connection(id, never))).toBe("Connected");
+    bench.alter = (reply) => ({
+      ...reply,
+      body: new TextEncoder().encode('{"properties":{"connectionStatus":"<b>all is well</b>"}}'),
+    });
+    expect(await bench.run(bench.far.connection(id, never))).toBe("Unknown");
+  });
+});

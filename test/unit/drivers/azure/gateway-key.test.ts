@@ -1,0 +1,172 @@
+// The pre-shared key of a VPN connection, given over the simulated management API: what was
+// refused, what may have happened, and no octet of it left behind.
+
+import { describe, expect, it } from "vitest";
+import { fillCommand } from "#drivers/index.ts";
+import { LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
+import type { HttpReply } from "#hal/world.ts";
+import { connectionId } from "#sim/azure/estate.ts";
+import type { WireFault } from "#sim/azure/faults.ts";
+import { type ArmBench, armBench, text } from "../../kit/arm-bench.ts";
+import { never, refused } from "../../kit/site-bench.ts";
+
+/** As odd as a key may be. */
+const psk = String.raw`!"#$%&'()*+,./\0123:;<=>?@AZ[]^_az{|}`;
+
+function octetsOf(value: string): Uint8Array {
+  return new TextEncoder().encode(value);
+}
+
+class Stage {
+  readonly bench: ArmBench = armBench({ start: "protected" });
+  readonly given: string[] = [];
+  /** The very octets that the client got. */
+  readonly replies: HttpReply[] = [];
+  readonly id: string;
+
+  constructor() {
+    const { site, cloud } = this.bench;
+    const [tunnel] = site.plan.tunnels;
+    if (tunnel === undefined) throw new RangeError("no tunnel");
+    this.id = connectionId(site, tunnel);
+    cloud.arm.sharedKeys.given = (_tunnel, key) => this.given.push(text(key));
+    this.bench.alter = (reply) => {
+      this.replies.push(reply);
+      return reply;
+    };
+  }
+
+  async give(value = psk): Promise<void> {
+    using key = Secret.take("psk", octetsOf(value));
+    await this.bench.run(this.bench.far.gateway(this.id).put(key, never));
+  }
+
+  /** By method and path, the query left out. */
+  asked(): readonly string[] {
+    return this.bench.sent.map(({ method, path }) => `${method} ${path.split("?")[0]}`);
+  }
+}
+
+describe("a pre-shared key that a gateway gets", () => {
+  it("is written once, followed to its end, and never read", async () => {
+    const stage = new Stage();
+    await stage.give();
+    expect(stage.given).toEqual([psk]);
+    const [put, ...polls] = stage.asked();
+    expect(put).toBe(`PUT ${stage.id}/sharedkey`);
+    expect(polls.length).toBeGreaterThan(0);
+    for (const poll of polls) expect(poll).toMatch(/^GET .*\/operations\//);
+    expect(stage.bench.sent[0]?.path).toContain("?api-version=2024-05-01");
+  });
+
+  it("is at the gateway when it resolves, and not before", async () => {
+    const stage = new Stage();
+    stage.bench.cloud.arm.sharedKeys.lastsMs = 45_000;
+    const begun = stage.bench.site.clock.now();
+    await stage.give();
+    expect(stage.bench.site.clock.now() - begun).toBeGreaterThanOrEqual(45_000);
+    expect(stage.given).toEqual([psk]);
+  });
+
+  it("leaves no octet in the answers, one of which repeats it", async () => {
+    const stage = new Stage();
+    await stage.give();
+    expect(stage.replies.length).toBeGreaterThan(1);
+    for (const { body } of stage.replies) expect(Math.max(0, ...body)).toBe(0);
+  });
+
+  it("goes into a body that is JSON, whatever signs are in it", () => {
+    using secret = Secret.take("psk", octetsOf(psk));
+    const body = text(fillCommand(['{"value":"', { secret, as: "json" }, '"}']));
+    expect(JSON.parse(body)).toEqual({ value: psk });
+    using odd = Secret.take("psk", octetsOf("a\nb"));
+    expect(() => fillCommand([{ secret: odd, as: "json" }])).toThrow("no printable ASCII");
+  });
+
+  it.each<[WireFault, string, string]>([
+    ["authorizationFailed", "peer.denied", "Microsoft.Network/connections/sharedKey/write"],
+    ["throttledSeconds", "peer.throttled", "linkseal status"],
+    ["notFound", "peer.rejected", "compare remote.azureConnection"],
+  ])("is refused by %s with nothing changed", async (fault, code, next) => {
+    const stage = new Stage();
+    stage.bench.cloud.faults.arm.strike(fault, 1);
+    const error = await refused(stage.give());
+    expect(error).toMatchObject({ code, effect: "none" });
+    expect(error.next).toContain(next);
+    expect(stage.given).toEqual([]);
+  });
+
+  it("is refused while the connection is being changed, and the other one stands", async () => {
+    const stage = new Stage();
+    stage.bench.cloud.arm.sharedKeys.lastsMs = 60_000;
+    const first = stage.give("the_first_of_two_keys");
+    const { site, cloud } = stage.bench;
+    await site.clock.runFor(1_000);
+    const [tunnel] = site.plan.tunnels;
+    if (tunnel === undefined) throw new RangeError("no tunnel");
+    expect(cloud.arm.sharedKeys.put(tunnel, `{"value":"another"}`).kind).toBe("busy");
+    await first;
+    cloud.arm.sharedKeys.put(tunnel, `{"value":"by_a_person_meanwhile"}`);
+    const error = await refused(stage.give());
+    expect(error).toMatchObject({ code: "peer.rejected", effect: "none", where: "hub-1" });
+    expect(error.message).toContain("the connection or its gateway is being changed");
+    await site.clock.runFor(60_000);
+    expect(stage.given).toEqual(["the_first_of_two_keys", "by_a_person_meanwhile"]);
+  });
+
+  it.each<WireFault>(["serverError", "gatewayTimeout", "reset", "hang"])(
+    "may be there after %s",
+    async (fault) => {
+      const stage = new Stage();
+      stage.bench.cloud.faults.arm.strike(fault, 1);
+      expect(await refused(stage.give())).toMatchObject({ effect: "unknown" });
+    },
+  );
+
+  it.each(["fails", "failsGiven"] as const)("may be there where %s", async (fate) => {
+    const stage = new Stage();
+    stage.bench.cloud.arm.sharedKeys.fate = fate;
+    const error = await refused(stage.give());
+    expect(error).toMatchObject({ code: "peer.rejected", effect: "unknown" });
+    expect(error.message).toContain("(VpnConnectionUpdateFailed): the gateway may have either key");
+    expect(stage.given).toEqual(fate === "fails" ? [] : [psk]);
+  });
+
+  it("may be there where nobody tells what became of it", async () => {
+    const stage = new Stage();
+    stage.bench.alter = (reply, { path }) =>
+      path.includes("/operations/") ? { ...reply, status: 403 } : reply;
+    const error = await refused(stage.give());
+    expect(error).toMatchObject({ code: "peer.rejected", effect: "unknown" });
+    expect(error.message).toContain("Azure took the key, and does not show its end");
+    expect(error.next).toContain("Microsoft.Network/locations/operations/read");
+    expect(error.next).toContain("at the resource group");
+  });
+
+  it("is followed through answers that are lost or put off", async () => {
+    const stage = new Stage();
+    let spoilt = 0;
+    stage.bench.alter = (reply, { path }) => {
+      const isSpoilt = path.includes("/operations/") && spoilt < 2;
+      if (!isSpoilt) return reply;
+      spoilt += 1;
+      return { ...reply, status: spoilt === 1 ? 503 : 429 };
+    };
+    await stage.give();
+    expect([spoilt, stage.given]).toEqual([2, [psk]]);
+  });
+
+  it("is in no error, whatever goes wrong", async () => {
+    const faults: readonly WireFault[] = ["serverError", "hugeBody", "redirect", "reset"];
+    for (const fault of faults) {
+      const stage = new Stage();
+      stage.bench.cloud.faults.arm.strike(fault);
+      const error = await refused(stage.give()).catch((other: unknown) => other);
+      expect(error).toBeInstanceOf(LinksealError);
+      const said = `${String(error)} ${JSON.stringify(error)} ${(error as Error).stack}`;
+      expect(said).not.toContain(psk);
+      expect(said).not.toContain(Buffer.from(psk).toString("hex"));
+    }
+  });
+});

@@ -1,0 +1,347 @@
+// What answers of an EOS router mean, and what is not made of them.
+
+import { describe, expect, it } from "vitest";
+import { readConfig } from "#drivers/eos/config.ts";
+import {
+  readByPort,
+  readFrames,
+  readLicence,
+  readMkpdus,
+  readSession,
+} from "#drivers/eos/macsec-answers.ts";
+import { planOf } from "#drivers/eos/plan.ts";
+import {
+  bgpSession,
+  readBootId,
+  readClock,
+  readInterfaces,
+  readPeers,
+  readPing,
+  readRoutes,
+  readRouteTo,
+  readSessions,
+} from "#drivers/eos/system-answers.ts";
+import type { MkaSession } from "#hal/model.ts";
+import { cknOf } from "../junos-kit.ts";
+import { actor, commands, configLines, configOf, participants, security } from "./eos-kit.ts";
+
+const port = "Ethernet2";
+const peer = ["c".repeat(24)];
+
+function sessionOf(told: string, actors: string): MkaSession | undefined {
+  return readSession(
+    { security: readByPort(told)?.get(port), participants: readByPort(actors)?.get(port) },
+    planOf(configOf(), port).settings,
+  );
+}
+
+describe("a session", () => {
+  const both = participants(actor(peer, true), actor(peer, false));
+
+  it("is secured by a live peer, a principal and a key in use", () => {
+    expect(sessionOf(security(), both)).toEqual({
+      controlledPort: "secured",
+      principalCkn: cknOf(1),
+      participants: [
+        { ckn: cknOf(1), state: "live", livePeers: 1, potentialPeers: 0 },
+        { ckn: cknOf(2), state: "live", livePeers: 1, potentialPeers: 0 },
+      ],
+      livePeers: 1,
+      respondedPeers: 1,
+      keyServer: "peer",
+      keyServerPriority: 20,
+      latestSak: { an: undefined, keyId: `${"a".repeat(24)}/7`, receive: true, transmit: true },
+      oldSak: undefined,
+    });
+  });
+
+  it("knows the key in use though the details call it the old one", () => {
+    const details = {
+      latestKeyMsgId: "",
+      latestKeyMsgNum: 0,
+      latestKeyReceiving: false,
+      latestKeyTransmitting: false,
+      oldKeyMsgId: "A".repeat(24),
+      oldKeyMsgNum: 7,
+      oldKeyReceiving: true,
+      oldKeyTransmitting: true,
+    };
+    const session = sessionOf(security({}, details), both);
+    expect(session?.controlledPort).toBe("secured");
+    expect(session?.latestSak?.keyId).toBe(`${"a".repeat(24)}/7`);
+    expect(session?.oldSak).toBeUndefined();
+  });
+
+  it("is read where the keys stand in objects of their own", () => {
+    const nested = { msgId: "b".repeat(24), keyNum: 8, rxInstalled: true, txInstalled: false };
+    const details = {
+      latestKeyMsgId: undefined,
+      latestKeyMsgNum: undefined,
+      latestKeyReceiving: undefined,
+      latestKeyTransmitting: undefined,
+      latestKey: nested,
+    };
+    const told = security({ keyMsgId: "b".repeat(24), keyNum: 8 }, details);
+    expect(sessionOf(told, both)?.latestSak).toMatchObject({ receive: true, transmit: false });
+  });
+
+  it.each([
+    ["without a live peer", security(), participants(actor([], true), actor([], false))],
+    ["whose port is closed", security({ controlledPort: false }), both],
+    ["whose traffic is not protected", security({}, { traffic: "Unprotected" }), both],
+    ["without a key in use", security({ keyMsgId: "", keyNum: 0 }), both],
+    ["without a principal", security(), participants(actor(peer, false), actor(peer, false))],
+  ])("%s is blocked, whatever else is said of it", (_, told, actors) => {
+    expect(sessionOf(told, actors)?.controlledPort).toBe("blocked");
+  });
+
+  it.each([
+    ["a port that does not say whether it is open", security({ controlledPort: "yes" }), both],
+    ["a participant without its list of peers", security(), participants({}, actor(peer, true))],
+    [
+      "peers that are no names",
+      security(),
+      participants(actor([7 as never], true), actor([], false)),
+    ],
+  ])("is not understood from %s", (_, told, actors) => {
+    expect(sessionOf(told, actors)).toBeUndefined();
+  });
+});
+
+describe("counters", () => {
+  it("are read, and those of single SAs and of mixed traffic are left out", () => {
+    const told = {
+      outPktsEncrypted: 118,
+      inPktsDecrypted: 56,
+      countersDetail: {
+        ...{ inPktsOK: 56, inPktsNotValid: 1, inPktsLate: 2, inPktsNotUsingSA: 3 },
+        ...{ inPktsNoTag: 4, inPktsBadTag: 5, inPktsNoSCI: 6, outPktsUntagged: 7 },
+        outPktsTooLong: 8,
+      },
+    };
+    expect(readFrames(told)).toEqual({
+      txProtected: 118n,
+      txClear: undefined,
+      txTooLong: 8n,
+      rxOk: 56n,
+      rxClear: 4n,
+      rxBadTag: 5n,
+      rxNotValid: 1n,
+      rxLate: 2n,
+      rxNoSci: 6n,
+      rxUnknownSci: undefined,
+      rxNotUsingSa: undefined,
+      rxUnusedSa: undefined,
+      nextPn: undefined,
+    });
+    expect(readFrames({ ...told, outPktsEncrypted: -1 })).toBeUndefined();
+    expect(readFrames({ countersDetail: told.countersDetail })).toBeUndefined();
+  });
+
+  it("of MKPDUs are a table", () => {
+    const head = "Interface       Rx Success      Rx Failure      Tx Success      Tx Failure\n";
+    const told = readMkpdus(`${head}Ethernet4/15/1  79688           12              79858     0\n`);
+    expect(told?.get("Ethernet4/15/1")).toMatchObject({ sent: 79858n, received: 79700n });
+    expect(readMkpdus(`${head}Ethernet1 1 2 3\n`)).toBeUndefined();
+    expect(readMkpdus("Interface  Tx Success  Rx Success\nEthernet1 1 2 3 4\n")).toBeUndefined();
+  });
+});
+
+describe("a configuration", () => {
+  it("tells profiles, keys and roles", () => {
+    expect(planOf(configOf(), "Ethernet2")).toMatchObject({
+      profile: "TWO",
+      admin: "up",
+      settings: {
+        suite: "gcm-aes-xpn-256",
+        policy: "mustSecure",
+        includeSci: true,
+        keyServerPriority: 20,
+        replayWindow: 64,
+        sakRekeyMs: 1_800_000,
+      },
+      keys: [
+        { ckn: cknOf(1), role: "primary" },
+        { ckn: cknOf(2), role: "fallback" },
+      ],
+    });
+    expect(planOf(configOf(), "Ethernet3").settings).toMatchObject({
+      suite: "gcm-aes-128",
+      policy: "shouldSecure",
+      replayWindow: undefined,
+      keyServerPriority: 16,
+    });
+    expect(planOf(configOf(), "Ethernet7").admin).toBe("down");
+    expect(configOf().profiles.get("CHAIN")).toBeUndefined();
+  });
+
+  it("keeps nothing of a key that a router prints although it was asked not to", () => {
+    const key = "0123456789ABCDEF";
+    const leaky = {
+      ...configLines,
+      "mac security": { "profile TWO": { [`key ${cknOf(1)} 7 ${key} fallback`]: null } },
+      [`username somebody privilege 15 secret sha512 ${key}`]: null,
+    };
+    const other = JSON.parse(JSON.stringify(leaky).replaceAll(key, "FEDCBA9876543210"));
+    const [one, two] = [leaky, other].map((lines) =>
+      readConfig(JSON.stringify({ cmds: commands(lines) })),
+    );
+    expect(one?.id).toBe(two?.id);
+    expect(one?.profiles.get("TWO")?.keys).toEqual([{ ckn: cknOf(1), role: "fallback" }]);
+    expect(one?.id).not.toBe(configOf().id);
+  });
+
+  it("has one id whatever its header says", () => {
+    const other = JSON.stringify({ header: ["! later\n"], cmds: commands(configLines) });
+    expect(readConfig(other)?.id).toBe(configOf().id);
+  });
+
+  it("that is nested without end is not understood", () => {
+    let lines: object = {};
+    for (let depth = 0; depth < 20; depth += 1) lines = { x: { cmds: lines } };
+    expect(readConfig(JSON.stringify({ cmds: lines }))).toBeUndefined();
+  });
+});
+
+describe("sessions", () => {
+  const rows = (state: string): object => ({
+    "linkseal-1": { state },
+    operator: { state: "pending" },
+  });
+
+  it("name the one that waits, by its row or beside the rows", () => {
+    const waits = { name: "linkseal-1", state: "pendingCommitTimer" };
+    const beside = { commitTimerSessionName: "linkseal-1", commitTimerExpireTime: 7 };
+    expect(readSessions(JSON.stringify({ sessions: rows("pendingCommitTimer") }))?.[0]).toEqual(
+      waits,
+    );
+    expect(readSessions(JSON.stringify({ sessions: rows("completed"), ...beside }))?.[0]).toEqual(
+      waits,
+    );
+    expect(readSessions(JSON.stringify({ sessions: {}, ...beside }))).toEqual([waits]);
+    const none = { ...beside, commitTimerSessionName: "" };
+    expect(readSessions(JSON.stringify({ sessions: {}, ...none }))).toEqual([]);
+    expect(readSessions(JSON.stringify({}))).toBeUndefined();
+  });
+});
+
+describe("the rest", () => {
+  it("is read by its fields", () => {
+    expect(readClock('{"utcTime": 1795514400.25}')).toBe(1_795_514_400_250);
+    expect(readClock('{"utcTime": "now"}')).toBeUndefined();
+    expect(readBootId('{"resetCauses":[{"timestamp": 17.5}]}')).toBe("17");
+    expect(readBootId('{"resetCauses":[]}')).toBeUndefined();
+    expect(readLicence('{"licenseEnabled": false}')).toBe("missing");
+    expect(readPing("5 packets transmitted, 4 received, 20% packet loss")).toEqual({
+      sent: 5,
+      answered: 4,
+    });
+    expect(readPing("5 packets transmitted, 6 received")).toBeUndefined();
+  });
+
+  it("tells ports without a rate that nobody measured", () => {
+    const told = readInterfaces(
+      JSON.stringify({
+        interfaces: {
+          Ethernet1: { lineProtocolStatus: "up", bandwidth: 100e9 },
+          "Ethernet1.100": { lineProtocolStatus: "up" },
+          Management1: { lineProtocolStatus: "up" },
+        },
+      }),
+    );
+    expect([...(told ?? [])]).toEqual([["Ethernet1", { linkUp: true, rate: undefined }]]);
+  });
+
+  it("tells peers by VRF, and why one is idle", () => {
+    const told = readPeers(
+      JSON.stringify({
+        vrfs: {
+          BLUE: {
+            peers: { "192.0.2.10": { peerState: "Idle", peerStateIdleReason: "Admin\u001b" } },
+          },
+        },
+      }),
+    );
+    expect(bgpSession(port, "192.0.2.10", told?.get("BLUE 192.0.2.10"))).toEqual({
+      port,
+      peer: "192.0.2.10",
+      up: false,
+      trouble: "the session is idle: Admin ",
+    });
+    expect(bgpSession(port, "192.0.2.10", told?.get("default 192.0.2.10")).up).toBe(false);
+  });
+
+  it("with a peer, a prefix or a path that is not understood are not known", () => {
+    const peers = (one: unknown): unknown =>
+      readPeers(JSON.stringify({ vrfs: { default: { peers: { "192.0.2.2": one } } } }));
+    expect(peers({ peerState: "Active" })).toBeDefined();
+    for (const one of [{}, { peerState: 7 }, "down", null]) expect(peers(one)).toBeUndefined();
+    expect(readPeers(JSON.stringify({ vrfs: { default: {} } }))).toBeUndefined();
+    const routes = (entries: unknown): unknown =>
+      readRoutes(
+        JSON.stringify({ vrfs: { default: { bgpRouteEntries: entries } } }),
+        "default",
+        port,
+      );
+    const path = { routeType: { active: false } };
+    expect(routes({})).toEqual([]);
+    expect(routes({ "10.0.0.0/8": { bgpRoutePaths: [path] } })).toHaveLength(1);
+    for (const [prefix, entry] of [
+      ["nonsense", { bgpRoutePaths: [path] }],
+      ["10.0.0.0/8", { bgpRoutePaths: [] }],
+      ["10.0.0.0/8", { bgpRoutePaths: [path, { routeType: {} }] }],
+      ["10.0.0.0/8", { bgpRoutePaths: [path, "x"] }],
+      ["10.0.0.0/8", {}],
+      ["10.0.0.0/8", null],
+    ] as const) {
+      expect(routes({ [prefix]: entry })).toBeUndefined();
+    }
+    const beside = { routeType: { active: false, ecmp: true, ecmpContributor: true } };
+    expect(routes({ "10.0.0.0/8": { bgpRoutePaths: [beside] } })).toMatchObject([{ best: true }]);
+  });
+
+  it("has neighbours that are asked for the routes of each family in which they are active", () => {
+    const families = (family: object): unknown =>
+      readConfig(
+        JSON.stringify({
+          cmds: {
+            "router bgp 64512": {
+              cmds: {
+                "neighbor AZURE peer group": null,
+                "neighbor 192.0.2.2 peer group AZURE": null,
+                "address-family ipv6": { cmds: family },
+              },
+            },
+          },
+        }),
+      )?.neighbours.map((one) => one.families);
+    expect(families({})).toEqual([["ipv4"]]);
+    expect(families({ "neighbor AZURE activate": null })).toEqual([["ipv4", "ipv6"]]);
+    expect(families({ "neighbor 192.0.2.2 activate": null })).toEqual([["ipv4", "ipv6"]]);
+    expect(families({ "no neighbor 192.0.2.2 activate": null })).toEqual([["ipv4"]]);
+  });
+
+  it("tells routes, and the port of a way", () => {
+    const entries = {
+      "10.0.0.0/8": {
+        bgpRoutePaths: [{ routeType: { active: false } }, { routeType: { active: true } }],
+      },
+      "10.1.0.0/16": { bgpRoutePaths: [{ routeType: { active: false } }] },
+    };
+    const told = JSON.stringify({ vrfs: { BLUE: { bgpRouteEntries: entries } } });
+    const via = { kind: "port", port };
+    expect(readRoutes(told, "BLUE", port)).toEqual([
+      { prefix: "10.0.0.0/8", via, best: true },
+      { prefix: "10.1.0.0/16", via, best: false },
+    ]);
+    expect(readRoutes(told, "default", port)).toBeUndefined();
+    const way = (out: string): string =>
+      JSON.stringify({
+        vrfs: { default: { routes: { "0.0.0.0/0": { vias: [{ interface: out }] } } } },
+      });
+    expect(readRouteTo(way("Ethernet2.100"))).toBe("Ethernet2");
+    expect(readRouteTo(way("Management1"))).toBe("Management1");
+    expect(readRouteTo(way(""))).toBeUndefined();
+    expect(readRouteTo("% nothing")).toBeUndefined();
+  });
+});

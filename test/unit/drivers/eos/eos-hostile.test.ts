@@ -1,0 +1,300 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type EosConfig, readConfig } from "#drivers/eos/config.ts";
+import { editsBetween } from "#drivers/eos/edits.ts";
+import { eos } from "#drivers/eos/eos.ts";
+import {
+  readByPort,
+  readFrames,
+  readLicence,
+  readMkpdus,
+  readSession,
+} from "#drivers/eos/macsec-answers.ts";
+import { type PortPlan, planOf } from "#drivers/eos/plan.ts";
+import { ping, received, routeTo } from "#drivers/eos/questions.ts";
+import {
+  readBootId,
+  readClock,
+  readInterfaces,
+  readPeers,
+  readPing,
+  readRoutes,
+  readRouteTo,
+  readSessions,
+  readSoftware,
+} from "#drivers/eos/system-answers.ts";
+import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-answers.ts";
+import { limits } from "#drivers/eos/tunnel-config.ts";
+import { tunnelCommands } from "#drivers/eos/tunnel-edits.ts";
+import { planTunnels } from "#drivers/platform/tunnel-change.ts";
+import { fillCommand } from "#drivers/transport/fill.ts";
+import { LinksealError } from "#hal/error.ts";
+import { preview } from "#hal/secret.ts";
+import type { Instant } from "#hal/world.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { effort } from "../../../effort.ts";
+import { put, workOf } from "../tunnel-kit.ts";
+import { actor, configOf, configText, participants, security } from "./eos-kit.ts";
+import {
+  bareText,
+  connectionText,
+  ike,
+  routesText,
+  tunnelConfig,
+  tunnelText,
+} from "./eos-tunnel-kit.ts";
+
+const seed = process.env["LINKSEAL_SEED"] ?? "eos";
+const runs = effort(5_000, 1_000_000);
+const port = "Ethernet2";
+
+// Nobody in here is live: whatever is made of it, nothing is secured.
+const answers = [
+  configText,
+  tunnelText(),
+  connectionText("idle").replace("State: established", "State: idle"),
+  routesText,
+  security(),
+  participants(actor([], true), actor([], false)),
+  JSON.stringify({
+    interfaces: {
+      Ethernet2: {
+        ...{ outPktsEncrypted: 7, inPktsDecrypted: 8, lineProtocolStatus: "up", bandwidth: 1e11 },
+        countersDetail: { inPktsOK: 8, inPktsNoTag: 0, outPktsUntagged: 3 },
+        interfaceStatistics: { inBitsRate: 1, inPktsRate: 1, outBitsRate: 1, outPktsRate: 1 },
+      },
+    },
+  }),
+  "Interface       Rx Success      Rx Failure      Tx Success      Tx Failure\nEthernet2 5 6 7 8\n",
+  JSON.stringify({
+    sessions: { "linkseal-1": { state: "completed" } },
+    commitTimerSessionName: "x",
+  }),
+  JSON.stringify({
+    utcTime: 5.5,
+    version: "4.30.5M",
+    modelName: "x",
+    resetCauses: [{ timestamp: 5.5 }],
+    licenseEnabled: true,
+  }),
+  JSON.stringify({
+    vrfs: {
+      default: {
+        peers: { "192.0.2.2": { peerState: "Established" } },
+        routes: { "0.0.0.0/0": { vias: [{ interface: "Ethernet1.5" }] } },
+        bgpRouteEntries: { "10.0.0.0/8": { bgpRoutePaths: [{ routeType: { active: true } }] } },
+      },
+    },
+  }),
+  "5 packets transmitted, 5 received, 0% packet loss, time 48ms",
+];
+
+const bricks = [
+  ...["\x1b[2J", "\0", "\r\n", "edge#", "edge(config)#", " --More-- ", "% Invalid input\n"],
+  ...["{", "}", "[", "]", ",", ":", '"', "null", "true", "-1", "1e999", "9".repeat(60), "NaN"],
+  ...['"__proto__":{"livePeerList":["a"]},', '"constructor":1,', '"interfaces":', '"Ethernet2":'],
+  ...['"controlledPort":true,', '"cmds":{"a":{"cmds":', '"success":true,', "\u{202e}", "é"],
+  "[".repeat(300),
+];
+
+const words = ["", "-1", "9".repeat(60), "Ethernet2", "Protected", "é", "\u0000", "a".repeat(5000)];
+
+/** Still JSON: other values, fields that are gone or stand elsewhere. */
+function misshapen(prng: Prng, text: string): string {
+  let changed = text;
+  for (let change = prng.between(1, 4); change > 0; change -= 1) {
+    const fields = [...changed.matchAll(/"([\w-]+)":("[^"]*"|\d+(?:\.\d+)?|true|false)/g)];
+    if (fields.length === 0) return changed;
+    const [field, name] = prng.pick(fields);
+    const value = prng.pick([
+      ...words.map((word) => JSON.stringify(word)),
+      "true",
+      "{}",
+      "[]",
+      "7",
+    ]);
+    const others = [`"${name}":${value}`, `"x":${value}`, `${field},"${name}":${value}`];
+    changed = changed.replace(field, () => prng.pick(others));
+  }
+  return changed;
+}
+
+function mutated(prng: Prng): string {
+  let text = prng.pick(answers);
+  if (prng.chance(0.5)) return misshapen(prng, text);
+  for (let change = prng.between(1, 5); change > 0; change -= 1) {
+    const at = prng.between(0, text.length);
+    const to = Math.min(text.length, at + prng.between(0, 30));
+    text = text.slice(0, at) + (prng.chance(0.6) ? prng.pick(bricks) : "") + text.slice(to);
+  }
+  return text;
+}
+
+/** Every reader on every answer: how many understood anything, and what they say of a port. */
+function readAll(text: string): { readonly understood: number; readonly ports: readonly string[] } {
+  const config = readConfig(text);
+  if (config !== undefined) planOf(config, port);
+  const readers = [readBootId, readClock, readInterfaces, readPeers, readPing, readSessions];
+  const told: unknown[] = [config, ...readers.map((reader) => reader(text))];
+  told.push(readSoftware(text), readLicence(text), readMkpdus(text), readRouteTo(text));
+  told.push(readRoutes(text, "default", port));
+  const fields = readByPort(text);
+  told.push(fields, readFrames(fields?.get(port)));
+  const { settings } = planOf(config ?? known, port);
+  const own = { security: fields?.get(port), participants: fields?.get(port) };
+  const sessions = [
+    readSession(own, settings),
+    readSession({ ...own, participants: nobody }, settings),
+    readSession({ ...own, security: secured }, settings),
+  ];
+  const connections = readConnections(text);
+  told.push(connections, readTunnelRoutes(text, new Map([["Tunnel3", "hub-1"]])));
+  return {
+    understood: told.filter((one) => one !== undefined).length,
+    ports: [
+      ...sessions.flatMap((one) => (one === undefined ? [] : [one.controlledPort])),
+      ...[config ?? known, standing].flatMap((one) => upIn(one, connections)),
+    ],
+  };
+}
+
+function upIn({ tunnels }: EosConfig, told: ReturnType<typeof readConnections>): string[] {
+  const answer = told === undefined ? ({ why: "unparsed" } as const) : { value: told };
+  return tunnelStates(tunnels, answer, 0 as Instant).map(({ ike, sas }) => {
+    for (const sa of sas.kind === "known" ? sas.value : []) {
+      if (!(sa.spi >= 0 && sa.spi < 2 ** 32)) throw new Error(`the SPI ${sa.spi}`);
+    }
+    return ike.kind === "known" && ike.value === "established" ? "secured" : "";
+  });
+}
+
+const known = configOf();
+const standing = tunnelConfig();
+const nobody = readByPort(participants(actor([], true), actor([], false)))?.get(port);
+const secured = readByPort(security())?.get(port);
+
+describe("hostile answers", () => {
+  it("are an answer or not understood; never healthy", { timeout: 3_600_000 }, () => {
+    console.log(`hostile EOS: LINKSEAL_SEED=${seed}, ${runs} cases`);
+    const prng = new Prng(seed);
+    let understood = 0;
+    for (let run = 0; run < runs; run += 1) {
+      const text = mutated(prng);
+      const read = readAll(text);
+      understood += read.understood > 0 ? 1 : 0;
+      if (read.ports.includes("secured")) throw new Error(`healthy: ${text}`);
+    }
+    // Else all of it ended in the parser, and nothing was tried.
+    expect(understood).toBeGreaterThan(runs / 20);
+  });
+});
+
+describe("whatever a config accepts", () => {
+  const portName = fc.stringMatching(/^[A-Za-z0-9/:._-]{1,64}$/);
+  const name = fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 40 });
+  const bare: PortPlan = {
+    port: "",
+    admin: "up",
+    profile: undefined,
+    settings: undefined,
+    keys: [],
+    drains: [],
+  };
+
+  function linesOf(before: PortPlan, after: PortPlan, config = known): readonly string[] | string {
+    try {
+      const edits = editsBetween(before, after, config);
+      return typeof edits === "string" ? edits : edits.commands.map((one) => preview(one));
+    } catch (error) {
+      if (error instanceof LinksealError && error.code === "device.rejected") return "refused";
+      throw error;
+    }
+  }
+
+  it("is one token to the device, or is refused", () => {
+    let taken = 0;
+    fc.assert(
+      fc.property(portName, (own) => {
+        const before = { ...bare, port: own };
+        const lines = linesOf(before, { ...before, admin: "down" });
+        if (lines === "refused") return;
+        taken += 1;
+        expect(lines).toEqual([`interface ${own}`, "shutdown", "exit"]);
+        expect(own).toMatch(/^\w/);
+      }),
+      { numRuns: 2000 },
+    );
+    expect(taken).toBeGreaterThan(500);
+  });
+
+  it("of a tunnel is one word, and its PSK what it was, or is refused", () => {
+    const called = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,62}$/);
+    const psk = fc.oneof(
+      fc.stringMatching(/^[!-,./-}]{16,128}$/),
+      fc.stringMatching(/^[A-Za-z0-9/+=]{16,128}$/),
+    );
+    const expected = new Set<string>();
+    fc.assert(
+      fc.property(called, psk, fc.ipV4(), (own, key, remoteAddress) => {
+        const change = [put({ name: own, remoteAddress, ike })];
+        const work = workOf(change, eos.offers, key);
+        const changed = planTunnels(change, { work, limits, standing: new Map() });
+        try {
+          const { tunnels } = tunnelConfig(bareText);
+          const commands = tunnelCommands(changed, tunnels, "edge-a");
+          const lines = commands.map((one) => new TextDecoder().decode(fillCommand(one)));
+          expected.add(lines.map((one) => one.split(" ").length).join());
+          expect(lines).toContain(`shared-key 0 ${key}`);
+          expect(lines).toContain(`tunnel destination ${remoteAddress}`);
+          expect(lines).toContain(`tunnel ipsec profile ${own}`);
+        } catch (error) {
+          if (!(error instanceof LinksealError)) throw error;
+          expect(error.code).toBe("vault.malformedKey");
+          expect(key).toMatch(/[^A-Za-z0-9_.:/@+,=]/);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(expected.size).toBe(1);
+  });
+
+  it("that a device itself calls by some name goes back as that one word, or not at all", () => {
+    let taken = 0;
+    const drained = { ...bare, port: "Ethernet1", drains: ["prepend"] as const };
+    fc.assert(
+      fc.property(fc.oneof(name, portName), (map) => {
+        const own = JSON.stringify(`neighbor AZURE route-map ${map} out`);
+        const text = configText.replace('"neighbor AZURE route-map to-azure out"', () => own);
+        const lines = linesOf({ ...drained, drains: [] }, drained, configOf(text));
+        if (typeof lines === "string") return;
+        taken += 1;
+        expect([11, 12]).toContain(lines.length);
+        const called = lines.filter((one) => one.startsWith("sub-route-map "));
+        expect(called.every((one) => /^sub-route-map [\w.:/@+,=-]+$/.test(one))).toBe(true);
+      }),
+      { numRuns: 1000 },
+    );
+    expect(taken).toBeGreaterThan(100);
+  });
+
+  it("stays one word in a question", () => {
+    fc.assert(
+      fc.property(name, (word) => {
+        for (const ask of [
+          () => routeTo(word),
+          () => received("ipv4", word, word),
+          () => ping(word, word, word, 5),
+        ]) {
+          try {
+            const words = preview(ask()).split(" ");
+            expect(words.length).toBeLessThanOrEqual(10);
+            expect(words).toContain(word);
+          } catch (error) {
+            if (!(error instanceof LinksealError)) throw error;
+          }
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

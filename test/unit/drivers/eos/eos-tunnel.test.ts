@@ -1,0 +1,212 @@
+import { describe, expect, it } from "vitest";
+import { eos } from "#drivers/eos/eos.ts";
+import { capabilitiesOf } from "#drivers/eos/quirks.ts";
+import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-answers.ts";
+import { limits } from "#drivers/eos/tunnel-config.ts";
+import { tunnelCommands } from "#drivers/eos/tunnel-edits.ts";
+import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
+import type { DeviceChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { TunnelSpec } from "#hal/model.ts";
+import { preview } from "#hal/secret.ts";
+import type { Instant } from "#hal/world.ts";
+import { put, take, tunnel, workOf } from "../tunnel-kit.ts";
+import {
+  bareText,
+  connectionText,
+  ike,
+  routesText,
+  tunnelConfig,
+  tunnelText,
+} from "./eos-tunnel-kit.ts";
+
+const plainPsk = "Quiet.Gate/Seven=Lamps";
+
+function edits(change: DeviceChange, text = tunnelText(), psk = plainPsk) {
+  const { tunnels } = tunnelConfig(text);
+  const standing = new Map([...tunnels.standing].map(([name, { plan }]) => [name, plan]));
+  const work = workOf(change, eos.offers, psk);
+  const changed = planTunnels(change, { work, limits, standing });
+  const said = tunnelCommands(changed, tunnels, "edge-a").map(preview);
+  return { said, lines: tunnelLines(changed) };
+}
+
+function refusal(change: DeviceChange, text = tunnelText(), psk = plainPsk): LinksealError {
+  try {
+    edits(change, text, psk);
+  } catch (error) {
+    if (error instanceof LinksealError) return error;
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
+
+describe("tunnels that are configured", () => {
+  it("are read where their policies bear the name of their profile", () => {
+    const { standing, homes, numbers } = tunnelConfig().tunnels;
+    const { localPrefixes: _behind, ifId: _number, auth: _auth, ...rest } = tunnel;
+    const psk = "hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978";
+    expect(standing.get("hub-1")?.plan).toEqual({ ...rest, ike, psk });
+    expect(standing.get("BRANCH")).toMatchObject({ interface: "Tunnel7", plan: undefined });
+    expect([...numbers]).toEqual([3, 7]);
+    // What lies in a VRF ends no tunnel of the default one.
+    expect([...homes.keys()]).toEqual(["198.51.100.1"]);
+  });
+
+  it("keep nothing of a PSK, with a form before it or without", () => {
+    const told = JSON.stringify([...tunnelConfig().tunnels.standing]);
+    expect(told).not.toMatch(/047F0E021A70|Quiet/);
+    const other = tunnelText("shared-key Quiet", "shared-key Loud");
+    expect(tunnelConfig(other).id).toBe(tunnelConfig().id);
+  });
+
+  it.each([
+    ["tunnel mode ipsec", "tunnel mode gre"],
+    ["connection start", "connection add"],
+    ["dh-group 20", "dh-group 21"],
+    ["integrity sha384", "integrity md5"],
+    ["sa lifetime 450 minutes", "sa lifetime 1 thousand-packets"],
+    ["local-id 198.51.100.1", "local-id 10.0.0.1"],
+    ["mtu 1400", "mtu all"],
+  ])("are not ours with another %s", (from, to) => {
+    const text = tunnelText(from, to);
+    expect(tunnelConfig(text).tunnels.standing.get("hub-1")?.plan).toBeUndefined();
+    expect(refusal([put({ ike })], text)).toMatchObject({ code: "device.rejected" });
+  });
+
+  it("that share a profile have the names of their interfaces", () => {
+    const { standing } = tunnelConfig(tunnelText("profile BRANCH", "profile hub-1")).tunnels;
+    expect([...standing.keys()]).toEqual(["Tunnel3", "Tunnel7"]);
+  });
+});
+
+describe("a tunnel", () => {
+  it("is said with its PSK as a hole", () => {
+    const { said, lines } = edits([put({ ike })], bareText);
+    expect(said).toContain("shared-key 0 [secret psk]");
+    expect(said.join("\n")).not.toContain(plainPsk);
+    expect(said).toContain("esp encryption aes256gcm128");
+    expect(said).toContain("sa lifetime 100000 megabytes");
+    expect(said).toContain("tcp mss ceiling ipv4 1360");
+    expect(said).toContain("ip address unnumbered Loopback0");
+    expect(said.at(-1)).toBe("ip route 10.100.0.0/16 Tunnel1");
+    expect(lines).toHaveLength(1);
+  });
+
+  it("that stands as it is wanted is left alone", () => {
+    expect(edits([put({ ike })])).toEqual({ said: [], lines: [] });
+  });
+
+  it("lets stale prefixes and a group that it no longer has go", () => {
+    const transforms = { ...tunnel.transforms, dhGroup: "none" };
+    const { said } = edits([put({ ike, transforms, remotePrefixes: ["10.101.0.0/16"] })]);
+    expect(said).toContain("no pfs dh-group");
+    expect(said.slice(-2)).toEqual([
+      "ip route 10.101.0.0/16 Tunnel3",
+      "no ip route 10.100.0.0/16 Tunnel3",
+    ]);
+  });
+
+  it("is gone with all that bears its name", () => {
+    expect(edits([take()]).said).toEqual([
+      "no ip route 10.100.0.0/16 Tunnel3",
+      "no interface Tunnel3",
+      "ip security",
+      "no profile hub-1",
+      "no sa policy hub-1",
+      "no ike policy hub-1",
+      "exit",
+    ]);
+    expect(edits([take("hub-9")])).toEqual({ said: [], lines: [] });
+  });
+
+  const unfit: readonly (readonly [string, Partial<TunnelSpec>, string])[] = [
+    ["the policy strong", {}, "device.unsupported"],
+    ["another PRF", { ike: { ...ike, prf: "sha256" } }, "device.rejected"],
+    [
+      "a life of odd seconds",
+      { ike, life: { seconds: 27_001, kilobytes: 1_024 } },
+      "device.rejected",
+    ],
+    ["an address of nobody", { ike, localAddress: "198.51.100.7" }, "device.rejected"],
+    ["an address in a VRF", { ike, localAddress: "198.51.100.9" }, "device.rejected"],
+    ["the prefix of another", { ike, remotePrefixes: ["0.0.0.0/0"] }, "device.rejected"],
+    ["the ends of another", { ike, name: "x", remoteAddress: "192.0.2.9" }, "device.rejected"],
+    ["the name of another", { ike, name: "BRANCH" }, "device.rejected"],
+  ];
+
+  it.each(unfit)("with %s is refused", (_what, over, code) => {
+    expect(refusal([put(over)])).toMatchObject({ code, effect: "none" });
+  });
+
+  it.each(["Quiet?Gate-Seven", 'Quiet"Gate"Seven', "Quiet;Gate|Seven"])(
+    "takes no PSK that a terminal reads in its own way: %s",
+    (psk) => {
+      const error = refusal([put({ ike })], bareText, psk.replace("-", "|"));
+      expect(error.code).toBe("vault.malformedKey");
+      expect(error.message).not.toContain("Quiet");
+    },
+  );
+
+  it("is refused where a policy of somebody's has its name and no interface does", () => {
+    const text = tunnelText("tunnel ipsec profile hub-1", "tunnel path-mtu-discovery");
+    expect(refusal([put({ ike })], text).code).toBe("device.rejected");
+  });
+});
+
+describe("SAs", () => {
+  const at = 5 as Instant;
+
+  function state(text: string) {
+    const connections = readConnections(text);
+    if (connections === undefined) throw new Error("not understood");
+    return tunnelStates(tunnelConfig().tunnels, { value: connections }, at);
+  }
+
+  it("are told each way, the newest of a direction as the one in use", () => {
+    const [own, other] = state(connectionText("established"));
+    expect(own?.ike).toMatchObject({ value: "established" });
+    expect(own?.sas).toMatchObject({
+      kind: "known",
+      value: [
+        { spi: 0xcb256c, direction: "in", phase: "rekeyed", packets: 6n },
+        { spi: 0xcb256d, direction: "in", phase: "installed", transforms: tunnel.transforms },
+        { spi: 0xc056b26f, direction: "out", phase: "installed", packets: 9n },
+      ],
+    });
+    expect(other).toMatchObject({ name: "BRANCH", ike: { value: "down" }, sas: { value: [] } });
+  });
+
+  it("of a connection in any other state are not established", () => {
+    expect(state(connectionText("idle"))[0]?.ike).toMatchObject({ value: "connecting" });
+  });
+
+  it("are not understood as a whole if one of them is not", () => {
+    const [own] = state(connectionText("established", false));
+    expect(own?.sas).toEqual({ kind: "unknown", why: "unparsed", at });
+  });
+
+  it("are none where nothing is told, and not understood in any other text", () => {
+    expect(readConnections("")).toEqual(new Map());
+    expect(readConnections("Sysdb connection lost")).toBeUndefined();
+    expect(readTunnelRoutes("Sysdb connection lost", new Map())).toBeUndefined();
+  });
+
+  it("have routes that lead into their interface", () => {
+    const via = { kind: "tunnel", name: "hub-1" };
+    expect(readTunnelRoutes(routesText, new Map([["Tunnel3", "hub-1"]]))).toEqual([
+      { prefix: "10.100.0.0/16", via, best: true },
+    ]);
+  });
+});
+
+describe("IPsec", () => {
+  it.each([
+    ["AWE-5510-16S-F", "4.32.2F", true],
+    ["vEOS", "4.27.1F", true],
+    ["vEOS", "4.26.4M", false],
+    ["DCS-7280CR3MK-32P4-F", "4.30.5M", false],
+  ])("on a %s with %s: %s", (model, version, has) => {
+    expect(capabilitiesOf(eos.offers, { model, version }).ipsec !== undefined).toBe(has);
+  });
+});

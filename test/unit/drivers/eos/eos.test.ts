@@ -1,0 +1,297 @@
+// What a change becomes on an EOS router: plans, lines of a session, and what is never asked.
+
+import { describe, expect, it } from "vitest";
+import { editsBetween } from "#drivers/eos/edits.ts";
+import { eos } from "#drivers/eos/eos.ts";
+import { planChange, planOf } from "#drivers/eos/plan.ts";
+import { capabilitiesOf } from "#drivers/eos/quirks.ts";
+import type { DeviceChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type Command, preview, Secret } from "#hal/secret.ts";
+import type { ByteChannel } from "#hal/world.ts";
+import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
+import { channelTo } from "../../../face-channel.ts";
+import { never, refused, settled } from "../../kit/site-bench.ts";
+import { cknOf, keyOf } from "../junos-kit.ts";
+import { configOf, surroundings } from "./eos-kit.ts";
+
+const settings = {
+  suite: "gcm-aes-xpn-256",
+  includeSci: true,
+  confidentialityOffset: 0,
+  keyServerPriority: 20,
+  replayWindow: 64,
+  sakRekeyMs: 1_800_000,
+} as const;
+
+function said(
+  change: DeviceChange,
+  over: Parameters<typeof surroundings>[1] = {},
+): readonly string[] {
+  const around = surroundings(change, over);
+  return planChange(change, around).flatMap(({ before, after }) => {
+    const edits = editsBetween(before, after, around.config);
+    if (typeof edits === "string") throw new Error(edits);
+    return edits.commands.map((command) => preview(command));
+  });
+}
+
+function refusal(change: DeviceChange, over: Parameters<typeof surroundings>[1] = {}): string {
+  try {
+    planChange(change, surroundings(change, over));
+  } catch (error) {
+    if (error instanceof LinksealError) return `${error.code}: ${error.message.split(": ").at(-1)}`;
+    throw error;
+  }
+  throw new Error("it was taken");
+}
+
+describe("a change", () => {
+  it("gives a bare port a profile of its own, must-secure by its own words", () => {
+    const port = "Ethernet1";
+    const change: DeviceChange = [
+      { kind: "macsec.protect", port, settings: { ...settings, sakRekeyMs: undefined } },
+      { kind: "macsec.addKey", port, key: keyOf(3), role: "primary" },
+    ];
+    expect(said(change)).toEqual([
+      "mac security",
+      "profile linkseal-Ethernet1",
+      "cipher aes256-gcm-xpn",
+      "mka key-server priority 20",
+      "sci",
+      "traffic unprotected drop",
+      "no replay protection disabled",
+      "replay protection window 64",
+      `key ${cknOf(3)} 0 [secret cak]`,
+      "exit",
+      "exit",
+      "interface Ethernet1",
+      "mac security profile linkseal-Ethernet1",
+      "exit",
+    ]);
+  });
+
+  it("promotes a fallback by telling both keys again, each out of its old role first", () => {
+    const [port, ckn] = ["Ethernet2", cknOf(2)];
+    const keys = [keyOf(2), keyOf(1)];
+    expect(said([{ kind: "macsec.promoteKey", port, ckn, keys }])).toEqual([
+      "mac security",
+      "profile TWO",
+      `no key ${cknOf(1)}`,
+      `no key ${cknOf(2)} fallback`,
+      `key ${cknOf(1)} 0 [secret cak] fallback`,
+      `key ${cknOf(2)} 0 [secret cak]`,
+      "exit",
+      "exit",
+    ]);
+    expect(refusal([{ kind: "macsec.promoteKey", port, ckn, keys: [keyOf(2)] }])).toBe(
+      "device.rejected: a key gets another role, and the change brings it not",
+    );
+  });
+
+  it("goes back to the old key with that one alone: the new one leaves", () => {
+    const port = "Ethernet2";
+    const change: DeviceChange = [
+      { kind: "macsec.promoteKey", port, ckn: cknOf(2), keys: [keyOf(2)] },
+      { kind: "macsec.removeKey", port, ckn: cknOf(1) },
+    ];
+    expect(said(change).slice(2, -2)).toEqual([
+      `no key ${cknOf(1)}`,
+      `no key ${cknOf(2)} fallback`,
+      `key ${cknOf(2)} 0 [secret cak]`,
+    ]);
+  });
+
+  it("that finds its goal reached says nothing", () => {
+    const port = "Ethernet2";
+    const change: DeviceChange = [
+      { kind: "macsec.protect", port, settings },
+      { kind: "macsec.addKey", port, key: keyOf(1), role: "primary" },
+      { kind: "macsec.removeKey", port, ckn: cknOf(7) },
+      { kind: "port.open", port },
+    ];
+    expect(said(change)).toEqual([]);
+  });
+
+  it("never leaves should-secure", () => {
+    const change: DeviceChange = [{ kind: "macsec.protect", port: "Ethernet3", settings }];
+    expect(said(change)).toContain("traffic unprotected drop");
+  });
+
+  it.each([
+    ["the key in use", cknOf(2), "the key is the principal one, in use now"],
+    [
+      "the primary key beside a fallback",
+      cknOf(1),
+      "no primary key would be left; promote the fallback first",
+    ],
+  ])("does not remove %s", (_, ckn, why) => {
+    const change: DeviceChange = [{ kind: "macsec.removeKey", port: "Ethernet2", ckn }];
+    const over = { principal: () => cknOf(2) };
+    expect(refusal(change, over)).toBe(`device.rejected: ${why}`);
+  });
+
+  it.each([
+    ["Ethernet4", "Ethernet5 shares its MACsec profile"],
+    ["Ethernet6", "what is configured there is not understood"],
+    ["Ethernet8", "there is no such port"],
+  ])("does not touch %s", (port, why) => {
+    const change: DeviceChange = [{ kind: "macsec.protect", port, settings }];
+    expect(refusal(change)).toBe(`device.rejected: ${why}`);
+  });
+
+  it.each([
+    [{ confidentialityOffset: 30 }, "EOS knows no confidentiality offset but 0"],
+    [{ sakRekeyMs: 29_000 }, "a SAK is renewed after 30 to 100000 s"],
+    [{ sakRekeyMs: 60_500 }, "a SAK is renewed after 30 to 100000 s"],
+    [{ replayWindow: 2 ** 32 }, "a replay window has at most 4294967295 frames"],
+  ] as const)("with %j is refused", (over, why) => {
+    const change: DeviceChange = [
+      { kind: "macsec.protect", port: "Ethernet1", settings: { ...settings, ...over } },
+    ];
+    expect(refusal(change)).toBe(`device.rejected: ${why}`);
+  });
+});
+
+describe("a drain", () => {
+  const drain = (kind: "port.drain" | "port.restore", port: string): DeviceChange => [
+    { kind, port, means: "prepend" },
+  ];
+
+  it("prepends before what the operator lets pass, which comes from the peer group", () => {
+    expect(said(drain("port.drain", "Ethernet1"))).toEqual([
+      "route-map linkseal-drain-out-192.0.2.2 permit 10",
+      "sub-route-map to-azure",
+      "set as-path prepend 64512 64512 64512",
+      "exit",
+      "route-map linkseal-drain-in-192.0.2.2 permit 10",
+      "sub-route-map from-azure",
+      "set local-preference 50",
+      "exit",
+      "router bgp 64512",
+      "neighbor 192.0.2.2 route-map linkseal-drain-out-192.0.2.2 out",
+      "neighbor 192.0.2.2 route-map linkseal-drain-in-192.0.2.2 in",
+      "exit",
+    ]);
+  });
+
+  it("ends with the operator's own maps, in the VRF of the neighbour", () => {
+    expect(said(drain("port.restore", "Ethernet7"))).toEqual([
+      "router bgp 64512",
+      "vrf BLUE",
+      "neighbor 192.0.2.10 route-map own out",
+      "no neighbor 192.0.2.10 route-map linkseal-drain-in-192.0.2.10 in",
+      "exit",
+      "exit",
+      "no route-map linkseal-drain-out-192.0.2.10",
+      "no route-map linkseal-drain-in-192.0.2.10",
+    ]);
+  });
+
+  it("without a neighbour is refused", () => {
+    expect(refusal(drain("port.drain", "Ethernet3"))).toContain("no neighbour");
+  });
+
+  it("is known by its maps, and a peering that is shut by its line", () => {
+    expect(planOf(configOf(), "Ethernet7").drains).toEqual(["prepend"]);
+    expect(planOf(configOf(), "Ethernet2").drains).toEqual(["peeringShutdown"]);
+    expect(planOf(configOf(), "Ethernet1").drains).toEqual([]);
+  });
+});
+
+describe("capabilities", () => {
+  it.each([
+    ["4.15.3F", false],
+    ["4.15.4F", true],
+    ["4.30.5M", true],
+    ["4.30.5.1M-12345.430", true],
+    ["devbuild", true],
+  ])("of %s: MACsec %s", (version, offers) => {
+    const { macsec } = capabilitiesOf(eos.offers, { model: "", version });
+    expect(macsec !== undefined).toBe(offers);
+  });
+});
+
+describe("the command line of a router", () => {
+  it("is never asked for what prints keys, and what is in force is saved", async () => {
+    const place = placeOf(platforms["7280CR3MK 4.30.5M"]);
+    const { clock, router } = place.rig;
+    const lines: string[] = [];
+    const noted = (inner: ByteChannel): ByteChannel => ({
+      ...inner,
+      write: async (text: Command, signal) => {
+        lines.push(preview(text).trim());
+        await inner.write(text, signal);
+      },
+    });
+    const target = { device: router.name, address: "192.0.2.1" };
+    const way = wayOf(place, target, async (to) =>
+      noted(channelTo(to.device, (wire) => place.face.connect(wire))),
+    );
+    const device = await settled(clock, way.open());
+    const keys = async () => Secret.take("cak", new Uint8Array(32).fill(7));
+    const [port] = place.platform.ports;
+    const apply = async (change: DeviceChange, within: number | "final"): Promise<void> => {
+      const transaction = await settled(clock, device.prepare(change, keys, never));
+      await settled(clock, transaction.apply(within, never));
+      if (within !== "final") {
+        // A boot must still begin with what was there before.
+        expect(place.face.isSaved()).toBe(false);
+        await settled(clock, transaction.confirm(never));
+      }
+      expect(place.face.isSaved()).toBe(true);
+    };
+    await apply(
+      [
+        { kind: "macsec.protect", port, settings },
+        { kind: "macsec.addKey", port, key: keyOf(1), role: "primary" },
+      ],
+      "final",
+    );
+    await apply([{ kind: "macsec.addKey", port, key: keyOf(2), role: "fallback" }], 60_000);
+    await settled(clock, device.observe(never));
+    await device[Symbol.asyncDispose]();
+    const telling =
+      /running-config(?! sanitized)|startup-config|session-config|show .*secret|^more |^bash/;
+    const asked = lines.filter((one) => one.startsWith("show") || telling.test(one));
+    expect(asked.length).toBeGreaterThan(10);
+    expect(asked.filter((one) => telling.test(one))).toEqual([]);
+  });
+
+  it("that is closed while a session is being opened tells those who wait by a code", async () => {
+    const place = placeOf(platforms["7280CR3MK 4.30.5M"]);
+    const { clock, router } = place.rig;
+    const target = { device: router.name, address: "192.0.2.1" };
+    let cut = async (): Promise<void> => undefined;
+    const way = wayOf(place, target, async (to) => {
+      const channel = channelTo(to.device, (wire) => place.face.connect(wire));
+      cut = async () => channel[Symbol.asyncDispose]();
+      return channel;
+    });
+    const device = await settled(clock, way.open());
+    await cut();
+    await refused(settled(clock, device.observe(never)));
+    const waits = [device.observe(never), device.routeTo("192.0.2.10", never)];
+    const codes = waits.map(async (one) => (await refused(one)).code);
+    await clock.runFor(15);
+    await Promise.all([settled(clock, Promise.all(codes)), device[Symbol.asyncDispose]()]);
+    expect(await Promise.all(codes)).toEqual(["transport.closed", "transport.closed"]);
+  });
+
+  it("keeps no session that was only tried, and clears away one that a cut had left", async () => {
+    const place = placeOf(platforms["7280R3 4.34.1F"]);
+    const { clock, router } = place.rig;
+    const target = { device: router.name, address: "192.0.2.1" };
+    const way = wayOf(place, target, async (to) =>
+      channelTo(to.device, (wire) => place.face.connect(wire)),
+    );
+    const device = await settled(clock, way.open());
+    const keys = async () => Secret.take("cak", new Uint8Array(32).fill(7));
+    place.face.open("linkseal-00");
+    place.face.open("operator");
+    const change: DeviceChange = [{ kind: "port.shut", port: place.platform.ports[0] }];
+    await settled(clock, device.prepare(change, keys, never));
+    expect([...place.face.sessions.keys()]).toEqual(["operator"]);
+    await device[Symbol.asyncDispose]();
+  });
+});

@@ -1,0 +1,168 @@
+// What a change at a router without a candidate leaves behind where it goes wrong in the middle.
+
+import { describe, expect, it } from "vitest";
+import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
+import type { LinksealError } from "#hal/error.ts";
+import { type Command, preview, Secret } from "#hal/secret.ts";
+import { IosxeFace } from "#sim/emulators/iosxe.ts";
+import {
+  type Place,
+  type Platform,
+  placeOf,
+  platforms,
+  wayOf,
+} from "../../../conformance/place.ts";
+import { channelTo } from "../../../face-channel.ts";
+import { never, refused, settled } from "../../kit/site-bench.ts";
+import { keyOf, port } from "./iosxe-kit.ts";
+
+const change: DeviceChange = [
+  {
+    kind: "macsec.protect",
+    port: port(0),
+    settings: {
+      suite: "gcm-aes-xpn-256",
+      includeSci: true,
+      confidentialityOffset: 0,
+      keyServerPriority: 16,
+      replayWindow: 64,
+      sakRekeyMs: undefined,
+    },
+  },
+  { kind: "macsec.addKey", port: port(0), key: keyOf(1), role: "primary" },
+];
+
+/** A connection that ends as a line is said, and what was said on all of them. */
+class Stage {
+  readonly place: Place<IosxeFace>;
+  readonly lines: string[] = [];
+  endsAt: string | undefined;
+
+  constructor(platform: Platform<IosxeFace> = platforms["C8500-12X4QC 17.15.1"]) {
+    this.place = placeOf(platform);
+  }
+
+  async open(): Promise<Device> {
+    const { rig, face } = this.place;
+    const target = { device: rig.router.name, address: "192.0.2.1" };
+    const way = wayOf(this.place, target, async (to) => {
+      const inner = channelTo(to.device, (wire) => face.connect(wire));
+      return {
+        ...inner,
+        write: async (text: Command, signal) => {
+          const line = preview(text).trim();
+          this.lines.push(line);
+          if (line === this.endsAt) await inner[Symbol.asyncDispose]();
+          await inner.write(text, signal);
+        },
+      };
+    });
+    return await this.run(way.open());
+  }
+
+  run<T>(promise: Promise<T>): Promise<T> {
+    return settled(this.place.rig.clock, promise);
+  }
+
+  async prepare(device: Device): Promise<Transaction> {
+    const keys = async () => Secret.take("cak", new Uint8Array(32).fill(7));
+    return await this.run(device.prepare(change, keys, never));
+  }
+
+  refused(promise: Promise<unknown>): Promise<LinksealError> {
+    return refused(settled(this.place.rig.clock, promise));
+  }
+
+  get macsec() {
+    return this.place.rig.router.configured(port(0))?.macsec;
+  }
+}
+
+/** A release that does not know what its version promises. */
+function liar(hasArchive: boolean): Platform<IosxeFace> {
+  const model = { platform: "C8500-12X4QC", version: "17.15.01a", hasArchive, isRecent: false };
+  const { less, ...platform } = platforms["C8500-12X4QC 17.15.1"];
+  const commit = hasArchive ? {} : { commit: { kind: "immediate" } as const };
+  return {
+    ...platform,
+    less: { ...less, ...commit },
+    faceOf: (router) => new IosxeFace(router, model),
+  };
+}
+
+describe("a change at IOS XE", () => {
+  it("is armed before its first line, and saved once it is confirmed", async () => {
+    const stage = new Stage();
+    const device = await stage.open();
+    const transaction = await stage.prepare(device);
+    stage.lines.length = 0;
+    await stage.run(transaction.apply(60_000, never));
+    const said = stage.lines.filter((one) => /^(?:configure|end|write|event)/.test(one));
+    expect(said).toEqual([
+      "configure terminal revert timer 5",
+      `event manager environment linkseal_commit ${transaction.token}`,
+      "end",
+      "configure revert timer 2",
+    ]);
+    expect(stage.place.face.isSaved()).toBe(false);
+    await stage.run(transaction.confirm(never));
+    expect(stage.place.face.isSaved()).toBe(true);
+    expect(stage.macsec?.policy).toBe("mustSecure");
+    await device[Symbol.asyncDispose]();
+  });
+
+  it("goes back as a whole where a line of it is refused", async () => {
+    const stage = new Stage(liar(true));
+    const device = await stage.open();
+    const transaction = await stage.prepare(device);
+    const error = await stage.refused(transaction.apply("final", never));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
+    expect(stage.place.face.isArmed).toBe(false);
+    expect(stage.place.face.blocks.some(({ line }) => line.startsWith("mka policy"))).toBe(false);
+    await device[Symbol.asyncDispose]();
+  });
+
+  it("says that some of it may stay where nothing takes it back", async () => {
+    const stage = new Stage(liar(false));
+    const device = await stage.open();
+    const transaction = await stage.prepare(device);
+    const error = await stage.refused(transaction.apply("final", never));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "unknown" });
+    expect(error.message).toContain("what was said before it stays");
+    expect(stage.macsec).toBeUndefined();
+    await device[Symbol.asyncDispose]();
+  });
+
+  it("that lost its confirm is neither done nor done twice, and goes back by itself", async () => {
+    const stage = new Stage();
+    const device = await stage.open();
+    const transaction = await stage.prepare(device);
+    stage.endsAt = "configure confirm";
+    const lost = await stage.refused(transaction.apply("final", never));
+    expect(lost).toMatchObject({ effect: "unknown" });
+    stage.endsAt = undefined;
+    expect(stage.macsec).toBeDefined();
+    expect((await stage.refused(transaction.apply("final", never))).code).toBe("device.locked");
+    await stage.place.rig.clock.runFor(5 * 60_000);
+    expect(stage.macsec).toBeUndefined();
+    await stage.run(transaction.apply("final", never));
+    await stage.place.rig.clock.runFor(10 * 60_000);
+    expect(stage.macsec?.policy).toBe("mustSecure");
+    await device[Symbol.asyncDispose]();
+  });
+
+  it("waits for a timer that somebody else has armed, and is never taken for it", async () => {
+    const stage = new Stage();
+    const device = await stage.open();
+    const transaction = await stage.prepare(device);
+    await stage.run(transaction.apply("final", never));
+    stage.place.face.arm(10);
+    const recalled = await stage.run(device.recall(transaction.token, never));
+    expect(recalled.kind).toBe("absent");
+    const other = [{ kind: "port.shut", port: port(0) }] as const;
+    const keys = async () => Secret.take("cak", new Uint8Array(32).fill(7));
+    const error = await stage.refused(device.prepare(other, keys, never));
+    expect(error.code).toBe("device.locked");
+    await device[Symbol.asyncDispose]();
+  });
+});

@@ -1,0 +1,296 @@
+import { describe, expect, it } from "vitest";
+import { iosxe } from "#drivers/iosxe/iosxe.ts";
+import { capabilitiesOf } from "#drivers/iosxe/quirks.ts";
+import {
+  readIkeSas,
+  readIpsecSas,
+  readTunnelRoutes,
+  tunnelStates,
+} from "#drivers/iosxe/tunnel-answers.ts";
+import { limits, type TunnelTexts } from "#drivers/iosxe/tunnel-config.ts";
+import { tunnelCommands } from "#drivers/iosxe/tunnel-edits.ts";
+import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
+import type { DeviceChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { TunnelSpec } from "#hal/model.ts";
+import { preview } from "#hal/secret.ts";
+import type { Instant } from "#hal/world.ts";
+import { pskText, put, take, tunnel, workOf } from "../tunnel-kit.ts";
+import {
+  ikeText,
+  ipsecText,
+  none,
+  pairText,
+  routesText,
+  texts,
+  tunnelsOf,
+} from "./iosxe-tunnel-kit.ts";
+
+function edits(change: DeviceChange, over: Partial<TunnelTexts> = {}) {
+  const config = tunnelsOf(over);
+  const standing = new Map([...config.tunnels].map(([name, { plan }]) => [name, plan]));
+  const changed = planTunnels(change, { work: workOf(change, iosxe.offers), limits, standing });
+  const said = tunnelCommands(changed, config, "edge-a").map(preview);
+  return { said, lines: tunnelLines(changed) };
+}
+
+function refusal(change: DeviceChange, over: Partial<TunnelTexts> = {}): LinksealError {
+  try {
+    edits(change, over);
+  } catch (error) {
+    if (error instanceof LinksealError) return error;
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
+
+describe("tunnels that are configured", () => {
+  it("are read where all that they are made of bears the name of their profile", () => {
+    const { tunnels, homes, numbers } = tunnelsOf();
+    const { localPrefixes: _behind, ifId: _number, auth: _auth, ...rest } = tunnel;
+    const psk = "hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978";
+    expect(tunnels.get("hub-1")).toMatchObject({ interface: "Tunnel3" });
+    expect(tunnels.get("hub-1")?.plan).toEqual({ ...rest, psk });
+    expect(tunnels.get("BRANCH")).toMatchObject({ interface: "Tunnel7", plan: undefined });
+    expect([...numbers]).toEqual([3, 7]);
+    // What lies in a VRF ends no tunnel of the global table.
+    expect([...homes.keys()]).toEqual(["198.51.100.1", "172.16.0.1"]);
+  });
+
+  it("that share a profile have the names of their interfaces", () => {
+    const interfaces = texts.interfaces.replace("profile BRANCH", "profile hub-1");
+    const { tunnels } = tunnelsOf({ interfaces });
+    expect([...tunnels.keys()]).toEqual(["Tunnel3", "Tunnel7"]);
+    expect([...tunnels.values()].every(({ plan }) => plan === undefined)).toBe(true);
+  });
+
+  const strange: readonly (readonly [keyof TunnelTexts, string, string])[] = [
+    ["interfaces", " tunnel mode ipsec ipv4\n", ""],
+    ["interfaces", " ip mtu 1400\n", ""],
+    ["ike", " keyring local hub-1\n", " keyring local OTHER\n"],
+    ["ike", " group 20\n", " group 21\n"],
+    ["ike", " proposal linkseal-198.51.100.1\n", " proposal A\n proposal B\n"],
+    ["ike", "203.0.113.1 255.255.255.255", "203.0.113.0 255.255.255.0"],
+    ["ipsec", "esp-gcm 256", "esp-gcm 512"],
+    ["ipsec", " set ikev2-profile hub-1\n", ""],
+  ];
+
+  it.each(strange)("are not ours with other %s: %j", (part, from, to) => {
+    const over = { [part]: texts[part].replace(from, to) };
+    expect(tunnelsOf(over).tunnels.get("hub-1")?.plan).toBeUndefined();
+    expect(refusal([put()], over)).toMatchObject({ code: "device.rejected", effect: "none" });
+  });
+
+  it("are none in a text that is no configuration", () => {
+    expect(() => tunnelsOf({ ike: "Unable to get data" })).toThrow("no configuration");
+  });
+});
+
+describe("a tunnel", () => {
+  it("is said from the inside out, with its PSK as a hole of hexadecimal digits", () => {
+    const { said, lines } = edits([put()], none);
+    const all = said.join("\n");
+    expect(all).toContain("pre-shared-key hex [secret psk]");
+    expect(all).not.toContain(pskText);
+    const order = ["ikev2 proposal", "ikev2 policy", "ikev2 keyring", "ikev2 profile"];
+    const heads = [...order, "ipsec transform-set", "ipsec profile"].map((one) =>
+      said.findIndex((line) => line.startsWith(`crypto ${one} `)),
+    );
+    expect(heads).toEqual(heads.toSorted((a, b) => a - b));
+    expect(heads.every((at) => at >= 0 && at < said.indexOf("interface Tunnel1"))).toBe(true);
+    expect(said).toContain("crypto ipsec transform-set hub-1 esp-gcm 256");
+    expect(said).toContain("ip tcp adjust-mss 1360");
+    expect(said).toContain("ip unnumbered Loopback0");
+    expect(said.at(-1)).toBe("ip route 10.100.0.0 255.255.0.0 Tunnel1");
+    expect(lines).toHaveLength(1);
+  });
+
+  it("with a cipher that needs a digest has one in IKE and in ESP", () => {
+    const ike = { ...tunnel.ike, encryption: "aes-256-cbc", integrity: "sha384" };
+    const transforms = { encryption: "aes-256-cbc", integrity: "sha256", dhGroup: "none" };
+    const { said } = edits([put({ ike, transforms })], none);
+    expect(said).toContain("integrity sha384");
+    expect(said).toContain("crypto ipsec transform-set hub-1 esp-aes 256 esp-sha256-hmac");
+    expect(said.join("\n")).not.toContain("set pfs");
+  });
+
+  it("that stands as it is wanted is left alone", () => {
+    expect(edits([put()])).toEqual({ said: [], lines: [] });
+  });
+
+  it("gets another PSK and other prefixes while it stands", () => {
+    const ike = texts.ike.replace("psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978", "psk/0000");
+    expect(edits([put()], { ike }).said).toEqual([
+      "crypto ikev2 keyring hub-1",
+      "peer hub-1",
+      "description psk hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978",
+      "address 203.0.113.1",
+      "pre-shared-key hex [secret psk]",
+      "exit",
+      "exit",
+    ]);
+    expect(edits([put({ remotePrefixes: ["10.101.0.0/17"] })]).said).toEqual([
+      "ip route 10.101.0.0 255.255.128.0 Tunnel3",
+      "no ip route 10.100.0.0 255.255.0.0 Tunnel3",
+    ]);
+  });
+
+  it("with other ends or algorithms is made anew under its number", () => {
+    const { said } = edits([put({ mtu: 1_300 })]);
+    expect(said.indexOf("no interface Tunnel3")).toBeLessThan(said.indexOf("interface Tunnel3"));
+    expect(said).toContain("no crypto ikev2 proposal linkseal-198.51.100.1");
+    expect(said).toContain("ip tcp adjust-mss 1260");
+  });
+
+  it("is gone with all that bears its name; a policy that others need stays", () => {
+    expect(edits([take()]).said).toEqual([
+      "no ip route 10.100.0.0 255.255.0.0 Tunnel3",
+      "no interface Tunnel3",
+      "no crypto ipsec profile hub-1",
+      "no crypto ipsec transform-set hub-1",
+      "no crypto ikev2 profile hub-1",
+      "no crypto ikev2 keyring hub-1",
+      "no crypto ikev2 policy linkseal-198.51.100.1",
+      "no crypto ikev2 proposal linkseal-198.51.100.1",
+    ]);
+    const both = [put({ name: "hub-2", remoteAddress: "203.0.113.2" }), take()];
+    expect(edits(both).said.join("\n")).not.toContain("no crypto ikev2 policy");
+    expect(edits([take("hub-9")])).toEqual({ said: [], lines: [] });
+  });
+
+  const unfit: readonly (readonly [string, Partial<TunnelSpec>, string])[] = [
+    ["IPv6", { remoteAddress: "2001:db8::1" }, "device.unsupported"],
+    ["MD5", { transforms: { ...tunnel.transforms, integrity: "md5" } }, "device.unsupported"],
+    ["a life of 1024 kB", { life: { seconds: 27_000, kilobytes: 1_024 } }, "device.rejected"],
+    ["an address of nobody", { localAddress: "198.51.100.7" }, "device.rejected"],
+    ["an address in a VRF", { localAddress: "198.51.100.9" }, "device.rejected"],
+    ["the two ends of another", { name: "x", remoteAddress: "192.0.2.9" }, "device.rejected"],
+    ["the prefix of another", { remotePrefixes: ["0.0.0.0/0"] }, "device.rejected"],
+    ["the name of another", { name: "BRANCH" }, "device.rejected"],
+    [
+      "other algorithms of IKE at the same address",
+      {
+        ...{ name: "hub-2", remoteAddress: "203.0.113.2" },
+        ike: { ...tunnel.ike, dhGroup: "ecp-256" },
+      },
+      "device.rejected",
+    ],
+  ];
+
+  it.each(unfit)("with %s is refused", (_what, over, code) => {
+    const error = refusal([put(over)]);
+    expect(error).toMatchObject({ code, effect: "none" });
+    expect(error.message).not.toContain(pskText);
+  });
+
+  it("is refused where names or policies of somebody's are in its place", () => {
+    expect(refusal([put()], { ...none, ipsec: texts.ipsec }).code).toBe("device.rejected");
+    const policy = "crypto ikev2 policy linkseal-198.51.100.1\n proposal default\n!\n";
+    expect(refusal([put()], { ...none, ike: policy }).code).toBe("device.rejected");
+  });
+
+  it("takes no PSK whose digits do not fit into a line", () => {
+    const change = [put()];
+    const work = workOf(change, iosxe.offers, "k".repeat(117));
+    const plan = (): unknown => planTunnels(change, { work, limits, standing: new Map() });
+    expect(plan).toThrow(LinksealError);
+    expect(`pre-shared-key hex ${"00".repeat(limits.pskOctetsMax)}`.length).toBeLessThan(254);
+  });
+});
+
+describe("SAs", () => {
+  const at = 5 as Instant;
+
+  function state(ike: string, sas: string) {
+    const [ikeSas, ipsecSas] = [readIkeSas(ike), readIpsecSas(sas)];
+    if (ikeSas === undefined || ipsecSas === undefined) throw new Error("not understood");
+    const answers = { ikeSas: { value: ikeSas }, ipsecSas: { value: ipsecSas } };
+    return tunnelStates(tunnelsOf(), answers, at);
+  }
+
+  it("are told each way, the newest of a direction as the one in use", () => {
+    const [own, other] = state(ikeText("READY"), pairText());
+    expect(own?.ike).toMatchObject({ value: "established" });
+    expect(own?.sas).toMatchObject({
+      kind: "known",
+      value: [
+        { spi: 363_795_572, direction: "in", phase: "rekeyed", packets: 7n },
+        { spi: 0x9c2f0001, direction: "in", phase: "installed", transforms: tunnel.transforms },
+        { spi: 162, direction: "out", phase: "installed", packets: 9n },
+      ],
+    });
+    expect(other).toMatchObject({ name: "BRANCH", ike: { value: "down" }, sas: { value: [] } });
+  });
+
+  it.each(["IN-NEG", "DELETE"])("of IKE in the state %s are not established", (status) => {
+    expect(state(ikeText(status), "No SAs found")[0]?.ike).toMatchObject({ value: "connecting" });
+  });
+
+  it("that are not active are on their way out", () => {
+    const [own] = state(ikeText("READY"), pairText("DELETED"));
+    expect(own?.sas).toMatchObject({ value: [{ phase: "deleting" }, {}, { phase: "deleting" }] });
+  });
+
+  it.each([
+    ["Y  replay window size: 1024", "on"],
+    ["N", "off"],
+    ["?", undefined],
+  ])("that receive tell of anti-replay where its support is %j", (support, antiReplay) => {
+    const line = `        replay detection support: ${support}\n        Status: `;
+    const text = pairText()
+      .replaceAll(/^.*replay detection support.*\n/gm, "")
+      .replaceAll(/ {8}Status: /g, line);
+    const [own] = state(ikeText("READY"), text);
+    const sas = own?.sas.kind === "known" ? own.sas.value : [];
+    expect(sas.map((sa) => sa.antiReplay)).toEqual([antiReplay, antiReplay, undefined]);
+  });
+
+  it("are not understood as a whole if one of them is not", () => {
+    const [own] = state(ikeText("READY"), ipsecText("      spi: 0xZZ(1)\n", ""));
+    expect(own?.sas).toEqual({ kind: "unknown", why: "unparsed", at });
+  });
+
+  it("are read where lines have no indents and blank lines between them", () => {
+    const loose = pairText()
+      .split("\n")
+      .map((row) => row.trim())
+      .join("\n\n");
+    expect(state(ikeText("READY"), loose)[0]?.sas).toMatchObject({ value: [{}, {}, {}] });
+  });
+
+  it("are none where nothing is told, and not understood in any other text", () => {
+    expect(readIkeSas(" IPv4 Crypto IKEv2  SA ")).toEqual([]);
+    expect(readIkeSas("Unable to get data")).toBeUndefined();
+    expect(readIpsecSas("Unable to get data")).toBeUndefined();
+    expect(readTunnelRoutes("Unable to get data", new Map())).toBeUndefined();
+  });
+
+  it("have routes that lead into their interface, with the length of either layout", () => {
+    const names = new Map([
+      ["Tunnel3", "hub-1"],
+      ["Tunnel7", "BRANCH"],
+    ]);
+    const route = (prefix: string, name: string) => ({
+      prefix,
+      via: { kind: "tunnel", name },
+      best: true,
+    });
+    expect(readTunnelRoutes(routesText, names)).toEqual([
+      route("10.100.0.0/16", "hub-1"),
+      route("10.100.0.0/16", "BRANCH"),
+      route("172.16.5.0/24", "hub-1"),
+    ]);
+  });
+});
+
+describe("IPsec", () => {
+  it.each([
+    ["c8500-12x4qc", "17.15.1", true],
+    ["asr1001-hx", "16.12.1", true],
+    ["asr1001-hx", "16.6.4", false],
+    ["c9500-48y4c", "17.9.4", false],
+  ])("on a %s with %s: %s", (platform, version, has) => {
+    const software = { platform, version, boot: undefined };
+    expect(capabilitiesOf(iosxe.offers, software, true).ipsec !== undefined).toBe(has);
+  });
+});

@@ -1,0 +1,272 @@
+import { describe, expect, it } from "vitest";
+import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-answers.ts";
+import { isPort } from "#drivers/iosxr/names.ts";
+import { planOf } from "#drivers/iosxr/plan.ts";
+import {
+  isAccounted,
+  readBoot,
+  readCommits,
+  readPeers,
+  readRouteTo,
+  readSoftware,
+} from "#drivers/iosxr/system-answers.ts";
+import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
+import { readRoutes } from "#drivers/platform/cisco-routes.ts";
+import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
+import { cknOf, configOf, page, port } from "../iosxr-kit.ts";
+
+const { settings } = planOf(configOf(), port(1));
+
+function session(...pages: readonly string[]) {
+  return sessionOf(readSessions(pages.join("\n\n")) ?? [], settings);
+}
+
+describe("an MKA session", () => {
+  it("is secured by a live peer and a SAK both ways", () => {
+    expect(session(page())).toMatchObject({
+      controlledPort: "secured",
+      principalCkn: cknOf(1),
+      livePeers: 1,
+      respondedPeers: 1,
+      keyServer: "self",
+      keyServerPriority: 20,
+      latestSak: {
+        an: 1,
+        keyId: "a880bb45b9ce01584535f239/2",
+        receive: true,
+        transmit: true,
+      },
+      oldSak: undefined,
+    });
+  });
+
+  it.each([
+    ["without a live peer", page({}, 0)],
+    ["whose count is not that of its list", page({ "# of MACsec Capable Live Peers": "0" })],
+    ["that is active", page({ Status: "Active - Marked Peer as Live" })],
+    ["without a SAK", page({ "Latest SAK KI (KN)": "FIRST-SAK (0)" })],
+    ["that sends nothing", page({ "Latest SAK Status": "Rx, No Tx" })],
+    ["that receives nothing", page({ "Latest SAK Status": "No Rx, Tx" })],
+  ])("%s is blocked whatever its words are", (_, text) => {
+    expect(session(text).controlledPort).toBe("blocked");
+  });
+
+  it("is on the fallback once the primary key has lost its peer", () => {
+    const primary = page({ Status: "Init - Searching for Peer" }, 0);
+    const fallback = page({
+      "CAK Name (CKN)": cknOf(2).toUpperCase(),
+      "CA Authentication Mode": "FALLBACK-PSK",
+    });
+    expect(session(primary, fallback)).toMatchObject({
+      controlledPort: "secured",
+      principalCkn: cknOf(2),
+      participants: [
+        { ckn: cknOf(1), state: "none" },
+        { ckn: cknOf(2), state: "live" },
+      ],
+    });
+  });
+
+  it("keeps a ready fallback apart from the key in use", () => {
+    const ready = page({ Status: "Active - Marked Peer as Live", "CAK Name (CKN)": cknOf(2) });
+    expect(session(page(), ready).principalCkn).toBe(cknOf(1));
+  });
+
+  it("is not understood with a page that is not", () => {
+    expect(readSessions(page({ Status: "Wonderful" }))).toBeUndefined();
+    expect(readSessions("MKA is not what it was")).toBeUndefined();
+    expect(readSessions("")).toEqual([]);
+  });
+
+  it("belongs to the port whose short name it has, and to no other", () => {
+    const pages = readSessions(page()) ?? [];
+    const ports = [port(1), port(11), "TwentyFiveGigE0/0/0/1"];
+    expect(pagesOf(pages, port(1), ports)).toHaveLength(1);
+    expect(pagesOf(pages, port(11), ports)).toHaveLength(0);
+    expect(pagesOf(pages, "TwentyFiveGigE0/0/0/1", ports)).toHaveLength(0);
+    const two = readSessions(page({ "Interface Name": "T0/0/0/1" })) ?? [];
+    expect(pagesOf(two, "TenGigE0/0/0/1", ["TenGigE0/0/0/1", "TwoHundredGigE0/0/0/1"])).toEqual([]);
+  });
+});
+
+describe("counters", () => {
+  const mkpdus = [
+    "MKPDU Statistics",
+    "   MKPDUs Transmitted................... 62",
+    "   MKPDUs Validated & Rx................ 60",
+    '      "Distributed SAK"................. 1',
+    "MKA IDB Statistics",
+    "   MKPDUs Rx Invalid CKN................ 3",
+    "MKPDU Failures",
+    "   MKPDU Rx Validation (ICV)............ 4",
+    "   MKPDU Rx Bad Peer MN................. 5",
+  ].join("\n");
+  const frames = [
+    "Interface Stats",
+    "    InPktsUntagged     :  7",
+    "    InPktsBadTag       :  1",
+    "    OutPktsTooLong     :  2",
+    "SC Stats",
+    "  TxSC Stats",
+    "    OutPktsProtected   :  10",
+    "    OutPktsEncrypted   :  90",
+    "    TxSA Stats",
+    "      TxSA 0:",
+    "       OutPktsEncrypted :  80",
+    "       NextPN          :  101",
+    "  RxSC Stats",
+    "    RxSC 1: 10000742d968a00",
+    "      InPktsOK         :  40",
+    "      InPktsNotValid   :  1",
+    "      InPktsInvalid    :  2",
+    "      RxSA Stats",
+    "        RxSA 0:",
+    "         InPktsOK      :  40",
+    "    RxSC 2: 20000742d968a00",
+    "      InPktsOK         :  2",
+  ].join("\n");
+
+  it("of MKPDUs are read by their labels", () => {
+    expect(readMkpdus(mkpdus)).toEqual({
+      sent: 62n,
+      received: 60n,
+      icvFailed: 4n,
+      unknownCkn: 3n,
+      replayed: 5n,
+    });
+    expect(readMkpdus("% No MKA statistics")).toBeUndefined();
+  });
+
+  it("of frames are those of the channels, each once", () => {
+    expect(readFrames(frames, readMkpdus(mkpdus))).toMatchObject({
+      txProtected: 100n,
+      txTooLong: 2n,
+      rxOk: 42n,
+      rxClear: 7n,
+      rxNotValid: 3n,
+      rxLate: undefined,
+      nextPn: 101n,
+    });
+  });
+
+  it("of clear frames are none where MKPDUs may be among them", () => {
+    expect(readFrames(frames, undefined)?.rxClear).toBeUndefined();
+    const few = readMkpdus(mkpdus.replace("Rx................ 60", "Rx................ 7"));
+    expect(readFrames(frames, few)?.rxClear).toBeUndefined();
+  });
+
+  it("are not made up", () => {
+    expect(readFrames("Interface Stats\nSC Stats\n  TxSC Stats\n  RxSC Stats", undefined)).toBe(
+      undefined,
+    );
+  });
+});
+
+describe("the router", () => {
+  it("tells its clock in the zone of the world, or not at all", () => {
+    expect(readClock("18:00:00.250 UTC Wed Nov 25 2026")).toBe(
+      Date.UTC(2026, 10, 25, 18, 0, 0, 250),
+    );
+    expect(readClock("*18:00:00.250 UTC Wed Nov 25 2026")).toBeDefined();
+    expect(readClock("18:00:00.250 CEST Wed Nov 25 2026")).toBeUndefined();
+  });
+
+  it("tells its newest boot", () => {
+    const table = "  No  Time   Cause\n  01  Tue Oct 16 02:14:21 2026   0x08  reload\n  02  x";
+    expect(readBoot(table)).toBe("Tue Oct 16 02:14:21 2026");
+    expect(readBoot("nothing")).toBeUndefined();
+  });
+
+  const list =
+    "\n   1) CommitId: 1000000024                 Label: linkseal-00\n" +
+    "      UserId:   linkseal             Line:  vty1:node0_RP0_CPU0\n" +
+    "      Client:   CLI                  Time:  Wed Nov 25 18:00:00 2026\n" +
+    "      Comment:  NONE\n" +
+    "\n   2) CommitId: 1000000023                 Label: NONE\n" +
+    "      UserId:   operator             Line:  con0\n      Comment:  NONE\n";
+  const head = "Current Configuration Session  Line       User     Date           Lock\n";
+  const row = "00001000-00a1b2c3-00000000    vty1       linkseal Wed Nov 25 18:00:00 2026";
+
+  it("has a commit that waits as long as its session holds the configuration", () => {
+    expect(readCommits(list, `${head}${row} *`)?.map(({ isPending }) => isPending)).toEqual([
+      true,
+      false,
+    ]);
+    expect(readCommits(list, `${head}${row}`)?.[0]?.isPending).toBe(false);
+    expect(readCommits(list, `${head}${row.replace("vty1", "vty2")} *`)?.[0]?.isPending).toBe(
+      false,
+    );
+    expect(readCommits(list, "There are no active configuration sessions")?.[0]).toEqual({
+      id: "1000000024 linkseal 00",
+      note: "linkseal 00",
+      isPending: false,
+    });
+    expect(readCommits(list, "sysmgr: no output")).toBeUndefined();
+    expect(readCommits("sysmgr: no output", head)).toBeUndefined();
+  });
+
+  it("tells its ports, their state and their rates", () => {
+    const told = readInterfaces(
+      "HundredGigE0/0/0/0 is up, line protocol is up \n" +
+        "  MTU 1514 bytes, BW 100000000 Kbit (Max)\n" +
+        "  30 second input rate 1000 bits/sec, 2 packets/sec\n" +
+        "  30 second output rate 3000 bits/sec, 4 packets/sec\n" +
+        "HundredGigE0/0/0/1 is administratively down, line protocol is administratively down\n" +
+        "Bundle-Ether1 is up, line protocol is up\n",
+      isPort,
+    );
+    expect([...(told?.keys() ?? [])]).toEqual(["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"]);
+    expect(told?.get("HundredGigE0/0/0/0")).toEqual({
+      linkUp: true,
+      rate: { rxBps: 1000, rxPps: 2, txBps: 3000, txPps: 4, lineBps: 100e9 },
+    });
+    expect(told?.get("HundredGigE0/0/0/1")).toEqual({ linkUp: false, rate: undefined });
+    expect(readInterfaces("", isPort)).toBeUndefined();
+  });
+
+  it("tells its neighbours and why one of them is lost", () => {
+    const peers = readPeers(
+      "\nBGP neighbor is 198.51.100.2\n  BGP state = Established, up for 1d\n" +
+        "\nBGP neighbor is 2001:db8::2\n  BGP state = Active\n" +
+        "  Last reset 00:01:12, due to hold timer\x07expired\n",
+    );
+    expect(bgpSession("p", "198.51.100.2", peers?.get("198.51.100.2"))).toMatchObject({ up: true });
+    const lost = bgpSession("p", "2001:db8::2", peers?.get("2001:db8::2"));
+    expect(lost).toEqual({
+      port: "p",
+      peer: "2001:db8::2",
+      up: false,
+      trouble: "the last session ended with: hold timer expired",
+    });
+  });
+
+  it("tells routes, and which of them are in use", () => {
+    const table =
+      "   Network            Next Hop            Metric LocPrf Weight Path\n" +
+      "*> 10.0.0.0/16        198.51.100.2             0 12076 i\n" +
+      "*  10.1.0.0/16        198.51.100.2             0 12076 i\n" +
+      "s  10.2.0.0/16        198.51.100.2             0 12076 i\n";
+    expect(readRoutes(table, port(0))?.map(({ prefix, best }) => [prefix, best])).toEqual([
+      ["10.0.0.0/16", true],
+      ["10.1.0.0/16", false],
+    ]);
+    expect(readRoutes("sysmgr", port(0))).toBeUndefined();
+    const way = "Routing entry for 0.0.0.0/0\n    192.0.2.254, via HundredGigE0/0/0/1.100\n";
+    expect(readRouteTo(way)).toBe("HundredGigE0/0/0/1");
+    expect(readRouteTo("% Network not in table")).toBeUndefined();
+  });
+
+  it("tells how many probes came back", () => {
+    const text = "!!!.!\nSuccess rate is 80 percent (4/5), round-trip min/avg/max = 1/1/1 ms";
+    expect(readPing(text)).toEqual({ sent: 5, answered: 4 });
+    expect(readPing("Success rate is 80 percent (6/5)")).toBeUndefined();
+  });
+
+  it("tells what it is, and whether it sends commands to a log", () => {
+    const text = "Cisco IOS XR Software, Version 7.11.2 LNT\n\ncisco 8201-32FH\n";
+    expect(readSoftware(text)).toEqual({ platform: "8201-32fh", version: "7.11.2" });
+    expect(readSoftware("Cisco IOS Software")).toBeUndefined();
+    expect(isAccounted("aaa accounting commands default start-stop group tacacs+")).toBe(true);
+    expect(isAccounted("aaa accounting exec default start-stop none")).toBe(false);
+  });
+});

@@ -1,0 +1,146 @@
+// What a router with IOS XR takes, keeps and refuses at a commit, and what the driver makes of it.
+
+import { describe, expect, it } from "vitest";
+import type { DeviceChange } from "#hal/device.ts";
+import { Secret } from "#hal/secret.ts";
+import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
+import { buildRig } from "../../../conformance/rig.ts";
+import { channelTo } from "../../../face-channel.ts";
+import { never, refused, settled } from "../../kit/site-bench.ts";
+import { keyOf, port } from "../iosxr-kit.ts";
+
+const platform = platforms["8201-32FH 7.11.2"];
+const prompt = /RP\/0\/RP0\/CPU0:\S+#$/;
+
+/** A person at the router: a line in, what is printed out. */
+function typing() {
+  const rig = buildRig(placeOf(platform).rig.router.options.capabilities, platform.ports);
+  const face = platform.faceOf(rig.router);
+  let printed = "";
+  const session = face.connect({
+    send: (octets) => {
+      printed += new TextDecoder().decode(octets);
+    },
+    close: () => undefined,
+  });
+  return async (line: string): Promise<string> => {
+    printed = "";
+    session?.receive(new TextEncoder().encode(`${line}\n`));
+    await rig.clock.runFor(60_000, () => prompt.test(printed));
+    return printed.replaceAll("\r", "").split("\n").slice(1, -1).join("\n");
+  };
+}
+
+describe("a router with IOS XR", () => {
+  it("takes a label of a trial, but no comment, and no label twice", async () => {
+    const type = typing();
+    await type("configure exclusive");
+    await type("interface HundredGigE0/0/0/0");
+    await type("description one");
+    expect(await type("commit confirmed 60 comment ours")).toContain("% Invalid input");
+    expect(await type("commit label 1ours confirmed 60")).toContain("% Invalid input");
+    expect(await type("commit label ours confirmed 60")).not.toContain("%");
+    expect(await type("commit")).not.toContain("%");
+    await type("description two");
+    expect(await type("commit label ours")).toContain("% Failed to commit");
+    expect(await type("commit label others")).not.toContain("%");
+    expect(await type("commit")).toContain("% No configuration changes to commit");
+    const list = await type("do show configuration commit list 20 detail");
+    expect([...list.matchAll(/Label: (\S+)/g)].map(([, label]) => label)).toEqual([
+      "others",
+      "ours",
+      "NONE",
+    ]);
+  });
+
+  it("keeps what begins with an exclamation mark as a comment, and commits it", async () => {
+    const type = typing();
+    await type("terminal exec prompt no-timestamp");
+    expect(await type("! nothing")).toBe("");
+    await type("configure exclusive");
+    await type("!");
+    expect(await type("commit")).toContain("% No configuration changes to commit");
+    await type("! 0123456789abcdef");
+    await type("interface HundredGigE0/0/0/0");
+    await type("! of a port");
+    expect(await type("commit")).not.toContain("%");
+    expect(await type("do show running-config interface")).toContain(" ! of a port");
+    expect(await type("do show clock | include fedcba9876543210")).toBe("");
+  });
+});
+
+describe("a commit of the driver", () => {
+  const change: DeviceChange = [
+    {
+      kind: "macsec.protect",
+      port: port(0),
+      settings: {
+        suite: "gcm-aes-xpn-256",
+        includeSci: true,
+        confidentialityOffset: 0,
+        keyServerPriority: 16,
+        replayWindow: 64,
+        sakRekeyMs: undefined,
+      },
+    },
+    { kind: "macsec.addKey", port: port(0), key: keyOf(1), role: "primary" },
+  ];
+
+  /** `hear`: what becomes of what the router says. */
+  async function committed(hear: (text: string) => string) {
+    const place = placeOf(platform);
+    const { rig, face } = place;
+    const target = { device: rig.router.name, address: "192.0.2.1" };
+    const lines: string[] = [];
+    const way = wayOf(place, target, async (to) => {
+      const inner = channelTo(to.device, (wire) =>
+        face.connect({
+          ...wire,
+          send: (octets) => wire.send(Buffer.from(hear(new TextDecoder().decode(octets)))),
+        }),
+      );
+      return {
+        ...inner,
+        write: async (text, signal) => {
+          lines.push(
+            text
+              .map((part) => (typeof part === "string" ? part : "KEY"))
+              .join("")
+              .trim(),
+          );
+          await inner.write(text, signal);
+        },
+      };
+    });
+    const device = await settled(rig.clock, way.open());
+    const keys = async () => Secret.take("cak", new Uint8Array(32).fill(7));
+    const transaction = await settled(rig.clock, device.prepare(change, keys, never));
+    return { rig, device, transaction, lines };
+  }
+
+  it("is a trial under a label that its token makes, and is found by it again", async () => {
+    const { rig, device, transaction, lines } = await committed((text) => text);
+    await settled(rig.clock, transaction.apply(60_000, never));
+    const label = `linkseal-${transaction.token}`;
+    expect(lines.filter((one) => one.startsWith("commit"))).toEqual([
+      `commit label ${label} confirmed 60`,
+    ]);
+    expect(label.length).toBeLessThanOrEqual(30);
+    const recalled = await settled(rig.clock, device.recall(transaction.token, never));
+    expect(recalled.kind).toBe("pending");
+    await settled(rig.clock, transaction.confirm(never));
+    expect(lines.at(-2)).toBe("commit");
+    expect(lines.at(-1)).toMatch(/^do show clock \| include [0-9a-f]{16}$/);
+    await device[Symbol.asyncDispose]();
+  });
+
+  it("that the router took and does not list is no success", async () => {
+    const { rig, device, transaction } = await committed((text) =>
+      text.replace(/Label: linkseal-[0-9a-f]{16}/, "Label: NONE"),
+    );
+    const error = await refused(settled(rig.clock, transaction.apply(60_000, never)));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "unknown" });
+    expect(error.message).toContain("does not list it");
+    await device[Symbol.asyncDispose]();
+  });
+});

@@ -1,0 +1,278 @@
+import { describe, expect, it } from "vitest";
+import { neighboursOn, portOf, readConfig } from "#drivers/iosxr/config.ts";
+import { editsBetween } from "#drivers/iosxr/edits.ts";
+import { iosxr } from "#drivers/iosxr/iosxr.ts";
+import { isPort, momentText, ownName } from "#drivers/iosxr/names.ts";
+import { isUnread, planChange, planOf } from "#drivers/iosxr/plan.ts";
+import { allQuestions, question } from "#drivers/iosxr/questions.ts";
+import { capabilitiesOf } from "#drivers/iosxr/quirks.ts";
+import { slotsOf } from "#drivers/platform/cisco-chains.ts";
+import { momentOf } from "#drivers/platform/cisco-text.ts";
+import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { preview } from "#hal/secret.ts";
+import type { WallTime } from "#hal/world.ts";
+import { cknOf, configOf, keyOf, port, surroundings, texts, wall } from "../iosxr-kit.ts";
+
+const settings = {
+  suite: "gcm-aes-xpn-256",
+  includeSci: true,
+  confidentialityOffset: 0,
+  keyServerPriority: 16,
+  replayWindow: 64,
+  sakRekeyMs: undefined,
+} as const;
+const protect = (index: number, over: Partial<typeof settings> = {}): PortChange => ({
+  kind: "macsec.protect",
+  port: port(index),
+  settings: { ...settings, ...over },
+});
+const addKey = (index: number, n: number, role: "primary" | "fallback"): PortChange => ({
+  kind: "macsec.addKey",
+  port: port(index),
+  key: keyOf(n),
+  role,
+});
+
+function said(...change: DeviceChange): readonly string[] {
+  const around = surroundings(change);
+  return planChange(change, around).flatMap(({ before, after }) =>
+    editsBetween(before, after, around.config).commands.map(preview),
+  );
+}
+
+function refusal(
+  change: DeviceChange,
+  over: Parameters<typeof surroundings>[1] = {},
+  octets = 32,
+): LinksealError {
+  try {
+    planChange(change, surroundings(change, over, octets));
+  } catch (error) {
+    if (error instanceof LinksealError) return error;
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
+
+describe("what is configured", () => {
+  it("is read without a key", () => {
+    expect(planOf(configOf(), port(1))).toMatchObject({
+      admin: "down",
+      policy: "ls-Hu0-0-0-1",
+      settings: { policy: "mustSecure", includeSci: true, keyServerPriority: 20, replayWindow: 64 },
+      primary: { name: "ls-Hu0-0-0-1-a", keys: [{ ckn: cknOf(1) }] },
+      fallback: undefined,
+      drains: ["peeringShutdown"],
+    });
+    expect(planOf(configOf(), port(2)).settings).toEqual({
+      suite: "gcm-aes-128",
+      policy: "shouldSecure",
+      includeSci: true,
+      confidentialityOffset: 30,
+      keyServerPriority: 16,
+      replayWindow: 64,
+      sakRekeyMs: 600_000,
+    });
+    expect(planOf(configOf(), port(0)).settings).toBeUndefined();
+  });
+
+  it("has its keys by chain and time", () => {
+    const plan = planOf(configOf(), port(2));
+    expect(slotsOf(plan, wall)).toEqual([
+      { ckn: cknOf(2), role: "primary" },
+      { ckn: cknOf(3), role: "scheduled", startsAt: Date.UTC(2026, 10, 25, 18, 0, 30) },
+    ]);
+    const later = (wall + 60_000) as WallTime;
+    expect(slotsOf(plan, later)[1]).toEqual({ ckn: cknOf(3), role: "fallback" });
+    const tooLate = (wall + 2 * 86_400_000) as WallTime;
+    expect(slotsOf(plan, tooLate)).toEqual([{ ckn: cknOf(2), role: "primary" }]);
+  });
+
+  it.each([5, 6, 7])("is told as not understood on port %i", (index) => {
+    expect(isUnread(configOf(), port(index))).toBe(true);
+  });
+
+  it("takes the times of a chain for the router's own, where that is the world's", () => {
+    expect(isUnread(configOf({}, true), port(6))).toBe(false);
+  });
+
+  it("is none where the router prints something else", () => {
+    for (const text of ["sysmgr: no output", "%% Failure", "hello"]) {
+      expect(readConfig({ ...texts, policies: text }, true)).toBeUndefined();
+    }
+    expect(configOf({ policies: "% No such configuration item(s)" }).policies.size).toBe(0);
+  });
+
+  it("tells the port of a neighbour by its subnet alone", () => {
+    expect(portOf(configOf(), "198.51.100.2")).toBe(port(0));
+    expect(neighboursOn(configOf(), port(1)).map(({ address }) => address)).toEqual([
+      "2001:db8::2",
+    ]);
+    expect(portOf(configOf(), "203.0.113.9")).toBeUndefined();
+  });
+
+  it("writes a moment that it reads back", () => {
+    expect(momentText(wall)).toBe("18:00:00 november 25 2026");
+    expect(momentOf(momentText(wall))).toBe(wall - 250);
+    expect(momentOf("18:00:00 brumaire 25 2026")).toBeUndefined();
+  });
+
+  it("has ports and short names for them", () => {
+    expect(["HundredGigE0/0/0/0", "FourHundredGigE0/1/0/3/2"].every(isPort)).toBe(true);
+    expect(["Bundle-Ether1", "HundredGigE0/0/0/0.100", "et-0/0/0"].some(isPort)).toBe(false);
+    expect(ownName("FourHundredGigE0/10/0/3/2")).toBe("ls-FH0-10-0-3-2");
+    expect(ownName("HundredGigE0/100/0/100/10")).toBeUndefined();
+  });
+});
+
+describe("a change", () => {
+  it("of a bare port makes a policy, a chain and their attachment", () => {
+    expect(said(protect(0), addKey(0, 9, "primary"))).toEqual([
+      "root",
+      "macsec-policy ls-Hu0-0-0-0",
+      "cipher-suite GCM-AES-XPN-256",
+      "conf-offset CONF-OFFSET-0",
+      "security-policy must-secure",
+      "key-server-priority 16",
+      "window-size 64",
+      "root",
+      "key chain ls-Hu0-0-0-0-a",
+      "timezone gmt",
+      "macsec",
+      `key ${cknOf(9)}`,
+      "key-string [secret cak] cryptographic-algorithm aes-256-cmac",
+      "lifetime 18:00:00 november 25 2026 infinite",
+      "root",
+      `interface ${port(0)}`,
+      "macsec psk-keychain ls-Hu0-0-0-0-a policy ls-Hu0-0-0-0",
+    ]);
+  });
+
+  it("puts the next key into a fallback chain, and touches the one in use nowhere", () => {
+    const lines = said(addKey(1, 9, "fallback"));
+    expect(lines).toContain("key chain ls-Hu0-0-0-1-b");
+    expect(lines.at(-1)).toBe(
+      "macsec psk-keychain ls-Hu0-0-0-1-a fallback-psk-keychain ls-Hu0-0-0-1-b policy ls-Hu0-0-0-1",
+    );
+    expect(lines).not.toContain("key chain ls-Hu0-0-0-1-a");
+  });
+
+  it("promotes by an exchange of the chains, without a key", () => {
+    const promote = { kind: "macsec.promoteKey", port: port(2), ckn: cknOf(3) } as const;
+    expect(said(promote)).toEqual([
+      "root",
+      `interface ${port(2)}`,
+      "macsec psk-keychain ls-Hu0-0-0-2-b fallback-psk-keychain ls-Hu0-0-0-2-a policy HAND",
+    ]);
+  });
+
+  it("removes a fallback with its chain, and the primary one never", () => {
+    const remove = (n: number) =>
+      ({ kind: "macsec.removeKey", port: port(2), ckn: cknOf(n) }) as const;
+    expect(said(remove(3))).toEqual([
+      "root",
+      `interface ${port(2)}`,
+      "macsec psk-keychain ls-Hu0-0-0-2-a policy HAND",
+      "root",
+      "no key chain ls-Hu0-0-0-2-b",
+    ]);
+    expect(refusal([remove(2)]).message).toContain("promoted before");
+    const used = refusal([remove(3)], { principal: () => cknOf(3) });
+    expect(used.message).toContain("in use now");
+  });
+
+  it("replaces into the other chain and takes the first away", () => {
+    const lines = said({ kind: "macsec.replaceKey", port: port(1), key: keyOf(9) });
+    expect(lines).toContain("macsec psk-keychain ls-Hu0-0-0-1-b policy ls-Hu0-0-0-1");
+    expect(lines.at(-1)).toBe("no key chain ls-Hu0-0-0-1-a");
+  });
+
+  it("makes a port must-secure that was not", () => {
+    expect(said(protect(2))).toContain("security-policy must-secure");
+  });
+
+  it("drains by prepending, and leaves a maintenance of somebody else alone", () => {
+    const drain = (index: number) =>
+      ({ kind: "port.drain", port: port(index), means: "prepend" }) as const;
+    expect(said(drain(0))).toEqual([
+      "root",
+      "router bgp 64512",
+      "neighbor 198.51.100.2",
+      "graceful-maintenance",
+      "local-preference 50",
+      "as-prepends 6",
+      "activate",
+      "exit",
+    ]);
+    expect(refusal([drain(1)]).message).toContain("somebody else");
+    expect(refusal([drain(2)]).message).toContain("no neighbour");
+  });
+
+  it.each([
+    ["a port that is not there", [protect(99)], "no such port"],
+    ["a chain that two ports share", [protect(3)], "shares SHARED"],
+    ["what is not understood", [protect(7)], "not understood"],
+    ["an offset under XPN", [protect(0, { confidentialityOffset: 30 as 0 })], "offset 0 only"],
+    ["a window beyond the platform's", [protect(0, { replayWindow: 4_096 as 64 })], "at most 1024"],
+    ["a third key", [addKey(2, 9, "fallback")], "already holds two keys"],
+    ["a key without settings", [addKey(0, 9, "primary")], "no MACsec settings"],
+  ] as const)("of %s is refused", (_, change, why) => {
+    expect(refusal(change)).toMatchObject({ effect: "none" });
+    expect(refusal(change).message).toContain(why);
+  });
+
+  it("brings no key of another length", () => {
+    expect(refusal([protect(0), addKey(0, 9, "primary")], {}, 24).code).toBe("vault.malformedKey");
+  });
+});
+
+describe("what is asked", () => {
+  it("never prints a key", () => {
+    const forbidden = [
+      /^show key chain/,
+      /^show running-config$/,
+      /^show running-config key chain(?! \| exclude key-string$)/,
+      /^show running-config router bgp(?! \| exclude password$)/,
+      /^show configuration (?!commit list \d+ detail$|sessions$)/,
+      /^show tech/,
+      /^show run(?!ning-config )/,
+    ];
+    for (const name of allQuestions) {
+      const text = preview(question(name, "#", "x"));
+      for (const pattern of forbidden) expect(text).not.toMatch(pattern);
+      expect(text).toMatch(/^show /);
+    }
+  });
+
+  it("is asked of the running router inside the configuration as well", () => {
+    expect(preview(question("clock", "(config)#"))).toBe("do show clock");
+  });
+});
+
+describe("a platform", () => {
+  it.each([
+    ["asr9k", "7.11.2", "fallback"],
+    ["8201-32fh", "24.2.1", "fallback"],
+    ["8201-32fh", "7.9.2", "none"],
+    ["xrv9000", "7.11.2", "none"],
+  ])("%s with %s holds the next key as %s", (platform, version, overlap) => {
+    expect(capabilitiesOf(iosxr.offers, { platform, version }).macsec?.overlap).toBe(overlap);
+  });
+
+  it("has no IPsec and no fresh SAK", () => {
+    expect(iosxr.offers.ipsec).toBeUndefined();
+    expect(iosxr.offers.macsec?.freshSak).toBeUndefined();
+  });
+
+  it.each(["asr9k", "8201-32fh", "ncs540", "xrv9000"])("takes IPsec from %s", (platform) => {
+    const ipsec: NonNullable<Capabilities["ipsec"]> = {
+      keying: ["ike"],
+      authentication: ["psk"],
+      atomicReplace: false,
+      rekeys: [],
+    };
+    const said = capabilitiesOf({ ...iosxr.offers, ipsec }, { platform, version: "24.4.1" });
+    expect(said.ipsec).toBeUndefined();
+  });
+});

@@ -1,0 +1,325 @@
+import { describe, expect, it } from "vitest";
+import {
+  byInterface,
+  readChannels,
+  readFrames,
+  readMkpdus,
+  readSession,
+  type Told,
+} from "#drivers/junos/macsec-answers.ts";
+import {
+  bgpSession,
+  type Peer,
+  peerOf,
+  readCommits,
+  readInterfaces,
+  readPeers,
+  readPing,
+  readRoutes,
+  readRouteTo,
+} from "#drivers/junos/system-answers.ts";
+import type { MacsecSettings } from "#hal/model.ts";
+import { cknOf, read } from "../junos-kit.ts";
+
+const settings: MacsecSettings = {
+  suite: "gcm-aes-xpn-256",
+  policy: "mustSecure",
+  includeSci: true,
+  confidentialityOffset: 0,
+  keyServerPriority: 16,
+  replayWindow: undefined,
+  sakRekeyMs: undefined,
+};
+
+const connections = `<rpc-reply><macsec-connection-information>
+  <macsec-interface-common-information><interface-name>et-0/0/0</interface-name>
+    <cipher-suite>GCM-AES-XPN-256</cipher-suite></macsec-interface-common-information>
+  <create-time seconds="5">5</create-time>
+  <outbound-secure-channel><sci>02:00:5E:00:00:01/1</sci>
+    <outgoing-packet-number>18446744073709551615</outgoing-packet-number>
+    <outbound-secure-association><association-number>1</association-number>
+      <association-number-status>inuse</association-number-status></outbound-secure-association>
+    <outbound-secure-association><association-number>0</association-number>
+      <association-number-status>standby</association-number-status></outbound-secure-association>
+  </outbound-secure-channel>
+  <inbound-secure-channel><inbound-secure-association><association-number>1</association-number>
+      <association-number-status>inuse</association-number-status></inbound-secure-association>
+  </inbound-secure-channel>
+  <macsec-interface-common-information><interface-name>et-0/0/1</interface-name>
+    <cipher-suite>GCM-AES-128</cipher-suite></macsec-interface-common-information>
+  <outbound-secure-channel/>
+</macsec-connection-information></rpc-reply>`;
+
+const sessionOf = (state: string, ...more: readonly string[]): string => `<rpc-reply>
+  <mka-session-information><interface-name>et-0/0/0</interface-name>
+    <interface-state>${state}</interface-state><cak-name>${cknOf(7).toUpperCase()}</cak-name>
+    <key-server>no</key-server><key-server-priority>16</key-server-priority>
+    <latest-sak-an>1</latest-sak-an>
+    <latest-sak-key-identifier>AABBCCDDEEFF001122334455/9</latest-sak-key-identifier>
+    <previous-sak-an>0</previous-sak-an>
+    <previous-sak-key-identifier>${"0".repeat(24)}/0</previous-sak-key-identifier>
+    ${more.join("")}</mka-session-information></rpc-reply>`;
+const peer = (status: string): string =>
+  `<mka-peer><member-identifier>010203</member-identifier><x>${status}</x></mka-peer>`;
+const cak = (n: number, status: string): string =>
+  `<session-cak><cak-name>${cknOf(n)}</cak-name><cak-status>${status}</cak-status></session-cak>`;
+
+async function told(text: string, name: string, port = "et-0/0/0"): Promise<Told | undefined> {
+  return byInterface(await read(text), name)?.get(port);
+}
+
+async function session(...text: Parameters<typeof sessionOf>) {
+  const channels = readChannels((await told(connections, "macsec-connection-information")) ?? []);
+  const found = await told(sessionOf(...text), "mka-session-information");
+  return readSession(found, settings, channels);
+}
+
+describe("channels", () => {
+  it("belong to the interface whose name came last", async () => {
+    const both = byInterface(await read(connections), "macsec-connection-information");
+    expect(readChannels(both?.get("et-0/0/0") ?? [])).toEqual({
+      suite: "gcm-aes-xpn-256",
+      nextPn: 18_446_744_073_709_551_615n,
+      transmits: [1],
+      receives: [1],
+    });
+    // A suite that is configured is in no use yet.
+    expect(readChannels(both?.get("et-0/0/1") ?? [])?.suite).toBeUndefined();
+  });
+});
+
+describe("a session", () => {
+  it("is secured under the key that is live", async () => {
+    const found = await session(
+      "Secured - Preceding",
+      peer("live"),
+      cak(7, "live"),
+      cak(8, "active"),
+    );
+    expect(found).toMatchObject({
+      controlledPort: "secured",
+      principalCkn: cknOf(7),
+      livePeers: 1,
+      keyServer: "peer",
+      latestSak: { an: 1, keyId: "aabbccddeeff001122334455/9", receive: true, transmit: true },
+      oldSak: undefined,
+    });
+    expect(found?.participants.map(({ state }) => state)).toEqual(["live", "active"]);
+  });
+
+  it("is not secured by the word alone", async () => {
+    const found = await session("Secured - Primary", peer("potential"), cak(7, "active"));
+    expect(found).toMatchObject({ controlledPort: "blocked", principalCkn: undefined });
+  });
+
+  it("that says it is secured and shows nothing of it is not understood", async () => {
+    expect(await session("Secured - Primary")).toBeUndefined();
+    expect(await session("Up")).toBeUndefined();
+    expect(await session("")).toBeUndefined();
+  });
+
+  it("counts a peer by the text behind its name as well", async () => {
+    const words = "<peer-entry><member-identifier>0102 (live)</member-identifier></peer-entry>";
+    const found = await session("Secured - Primary", `<peer-list>${words}</peer-list>`);
+    expect(found).toMatchObject({ controlledPort: "secured", livePeers: 1 });
+  });
+
+  it("that is not there leaves a must-secure port closed", () => {
+    expect(readSession(undefined, settings, undefined)?.controlledPort).toBe("blocked");
+    expect(readSession(undefined, undefined, undefined)?.controlledPort).toBe("unprotected");
+  });
+});
+
+describe("counters", () => {
+  const statistics = (more: string): string => `<rpc-reply><macsec-statistics>
+    <interface-name>et-0/0/0</interface-name>
+    <secure-channel-sent><encrypted-packets>70</encrypted-packets>
+      <protected-packets>5</protected-packets></secure-channel-sent>
+    <secure-association-sent><encrypted-packets>9999</encrypted-packets></secure-association-sent>
+    <secure-channel-received><ok-packets>80</ok-packets><notvalid-packets>2</notvalid-packets>
+      <invalid-packets>1</invalid-packets></secure-channel-received>${more}
+    <interface-name>et-0/0/1</interface-name><untagged-packets>55</untagged-packets>
+    </macsec-statistics></rpc-reply>`;
+
+  it("are those of the channels, and absent where they are not printed", async () => {
+    const frames = readFrames((await told(statistics(""), "macsec-statistics")) ?? [], undefined);
+    expect(frames).toMatchObject({ txProtected: 75n, rxOk: 80n, rxNotValid: 3n });
+    expect([frames?.rxClear, frames?.rxLate, frames?.nextPn]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it("call what is untagged clear data only where control frames are counted apart", async () => {
+    const clear = async (more: string) =>
+      readFrames((await told(statistics(more), "macsec-statistics")) ?? [], undefined)?.rxClear;
+    const untagged = "<untagged-packets>4</untagged-packets>";
+    expect(await clear(untagged)).toBeUndefined();
+    expect(await clear(`${untagged}<control-packets>90</control-packets>`)).toBe(4n);
+  });
+
+  it.each(["", "-1", "1e5", "0x10", "99999999999999999999999"])("%j is no count", async (count) => {
+    const text = `<rpc-reply><mka-statistics><mka-interface-statistics>
+      <interface-name>et-0/0/0</interface-name><sent-packets>${count}</sent-packets>
+      <received-packets>1</received-packets></mka-interface-statistics></mka-statistics>
+      </rpc-reply>`;
+    expect(readMkpdus((await told(text, "mka-statistics")) ?? [])).toBeUndefined();
+  });
+});
+
+describe("commits", () => {
+  const history = (...entries: readonly string[]): string =>
+    `<rpc-reply><commit-information>${entries
+      .map(
+        (entry, index) =>
+          `<commit-history><sequence-number>${index}</sequence-number><user>u</user>` +
+          `<date-time seconds="${100 - index}">x</date-time>${entry}</commit-history>`,
+      )
+      .join("")}</commit-information></rpc-reply>`;
+  const notes = async (...entries: readonly string[]) =>
+    readCommits(await read(history(...entries)))?.map(({ note, isPending }) => [note, isPending]);
+  const remark = "commit confirmed, rollback in 5mins";
+
+  it("wait where Junos says so in any of its ways, and only the newest", async () => {
+    expect(await notes(`<comment>${remark}</comment><log>ours</log>`)).toEqual([["ours", true]]);
+    expect(await notes(`<log>${remark}</log>`)).toEqual([["", true]]);
+    const marked = "<log>ours</log><commit-confirmed>rollback pending</commit-confirmed>";
+    expect(await notes(marked, `<log>${remark}</log>`)).toEqual([
+      ["ours", true],
+      ["", false],
+    ]);
+    expect(await notes("<log>ours</log>", marked)).toEqual([
+      ["ours", false],
+      ["ours", false],
+    ]);
+  });
+
+  it("without their number are not understood", async () => {
+    const text =
+      "<rpc-reply><commit-information><commit-history/></commit-information></rpc-reply>";
+    expect(readCommits(await read(text))).toBeUndefined();
+  });
+});
+
+describe("routing", () => {
+  it("reads neighbours with and without a port, and why a session ended", async () => {
+    const peers = readPeers(
+      await read(`<rpc-reply><bgp-information><bgp-peer><peer-address>192.0.2.2+179</peer-address>
+        <peer-state>Established</peer-state><local-as>64512</local-as></bgp-peer>
+        <bgp-peer><peer-address>192.0.2.6</peer-address><peer-state>Active</peer-state>
+        <last-error>Hold Timer Expired&#10;Error</last-error></bgp-peer></bgp-information>
+        </rpc-reply>`),
+    );
+    const found = (address: string): Peer | undefined => {
+      const peer = peers?.get(address);
+      if (peer === "ambiguous") throw new RangeError("which of them is not known");
+      return peer;
+    };
+    expect(bgpSession("p", "192.0.2.2", found("192.0.2.2"))).toEqual({
+      port: "p",
+      peer: "192.0.2.2",
+      up: true,
+    });
+    expect(bgpSession("p", "192.0.2.6", found("192.0.2.6")).trouble).toBe(
+      "the last session ended with: Hold Timer Expired Error",
+    );
+    expect(bgpSession("p", "192.0.2.9", undefined).up).toBe(false);
+  });
+
+  it("keeps peers of other routing instances apart, or does not know whose they are", async () => {
+    const peer = (state: string, instance = "", as = "64512"): string =>
+      `<bgp-peer><peer-address>192.0.2.2</peer-address><local-as>${as}</local-as>
+        ${instance && `<peer-cfg-rti>${instance}</peer-cfg-rti>`}
+        <peer-state>${state}</peer-state></bgp-peer>`;
+    const told = async (...peers: readonly string[]) =>
+      readPeers(await read(`<r><bgp-information>${peers.join("")}</bgp-information></r>`));
+    const one = { address: "192.0.2.2", isInactive: false };
+    const stateOf = async (...peers: readonly string[]) => {
+      const found = peerOf((await told(...peers)) ?? new Map(), one);
+      return found === undefined || found === "ambiguous" ? found : found.state;
+    };
+    const [up, down] = ["Established", "Active"];
+    expect(await stateOf(peer(down, "master"), peer(up, "cust-2"))).toBe(down);
+    expect(await stateOf(peer(up, "cust-2"), peer(down, "master"))).toBe(down);
+    expect(await stateOf(peer(up, "cust-2"))).toBeUndefined();
+    expect(await stateOf(peer(up))).toBe(up);
+    expect(await stateOf(peer(up), peer(up))).toBe(up);
+    expect(await stateOf(peer(up), peer(down))).toBe("ambiguous");
+    expect(await stateOf(peer(up), peer(up, "", "65000"))).toBe("ambiguous");
+    expect(
+      await told("<bgp-peer><peer-address>192.0.2.2</peer-address></bgp-peer>"),
+    ).toBeUndefined();
+    // One that is inactive has no session: what has its address is another's.
+    const inactive = { ...one, isInactive: true };
+    expect(peerOf((await told(peer(up))) ?? new Map(), inactive)).toBe("ambiguous");
+    expect(peerOf((await told(peer(up, "cust-2"))) ?? new Map(), inactive)).toBeUndefined();
+  });
+
+  it("does not know routes of which one, or its table, is not understood", async () => {
+    const told = async (rows: string, name = "<table-name>inet.0</table-name>") =>
+      readRoutes(
+        await read(`<r><route-information><route-table>${name}${rows}</route-table>
+          </route-information></r>`),
+        "p",
+      )?.map(({ best }) => best);
+    const row = (prefix: string, ...tags: readonly string[]): string =>
+      `<rt><rt-destination>${prefix}</rt-destination>${tags
+        .map((tag) => `<rt-entry><active-tag>${tag}</active-tag></rt-entry>`)
+        .join("")}</rt>`;
+    expect(await told(row("10.0.0.0/8", "", "*"))).toEqual([true]);
+    expect(await told(row("10.0.0.0/8", "-", "+"))).toEqual([true]);
+    expect(await told(row("10.0.0.0/8", "-"))).toEqual([false]);
+    expect(await told(row("10.0.0.0/8", "?"))).toBeUndefined();
+    expect(await told(row("10.0.0.0/8"))).toBeUndefined();
+    expect(await told(row("default; reboot", "*"))).toBeUndefined();
+    expect(await told(row("10.0.0.0/8", "*"), "")).toBeUndefined();
+    const foreign = "<table-name>cust-2.inet.0</table-name>";
+    expect(await told(row("65000:1:10.0.0.0/8", "*"), foreign)).toEqual([]);
+  });
+
+  it("reads routes of a peer, and the interface of a way", async () => {
+    const reply = await read(`<rpc-reply><route-information><route-table>
+      <table-name>inet.0</table-name>
+      <rt><rt-destination>10.1.0.0/16</rt-destination><rt-entry><active-tag>*</active-tag>
+        <nh><to>192.0.2.2</to><via>et-0/0/0.100</via></nh></rt-entry></rt>
+      <rt><rt-destination>10.2.0.0/16</rt-destination><rt-entry/></rt>
+      </route-table></route-information></rpc-reply>`);
+    expect(readRoutes(reply, "et-0/0/0")?.map(({ prefix, best }) => [prefix, best])).toEqual([
+      ["10.1.0.0/16", true],
+      ["10.2.0.0/16", false],
+    ]);
+    expect(readRouteTo(reply)).toBe("et-0/0/0");
+    expect(readRouteTo(await read("<rpc-reply/>"))).toBeUndefined();
+  });
+
+  it("believes no probe that had more answers than packets", async () => {
+    const ping = (sent: string, answered: string) =>
+      read(`<r><ping-results><probe-results-summary><probes-sent>${sent}</probes-sent>
+        <responses-received>${answered}</responses-received>
+        </probe-results-summary></ping-results></r>`);
+    expect(readPing(await ping("5", "4"))).toEqual({ sent: 5, answered: 4 });
+    expect(readPing(await ping("5", "6"))).toBeUndefined();
+    expect(readPing(await ping("5", "many"))).toBeUndefined();
+  });
+
+  it("reads a rate only with all of its parts", async () => {
+    const port = (speed: string) =>
+      read(`<r><interface-information><physical-interface><name>et-0/0/0</name>
+        <admin-status>up</admin-status><oper-status>down</oper-status><speed>${speed}</speed>
+        <traffic-statistics><input-bps>1</input-bps><input-pps>2</input-pps>
+        <output-bps>3</output-bps><output-pps>4</output-pps></traffic-statistics>
+        </physical-interface>
+        <physical-interface><name>fxp0</name></physical-interface></interface-information></r>`);
+    const found = readInterfaces(await port("100Gbps"));
+    expect([...(found?.keys() ?? [])]).toEqual(["et-0/0/0"]);
+    expect(found?.get("et-0/0/0")?.rate).toEqual({
+      rxBps: 1,
+      rxPps: 2,
+      txBps: 3,
+      txPps: 4,
+      lineBps: 100e9,
+    });
+    expect(readInterfaces(await port("Auto"))?.get("et-0/0/0")?.rate).toBeUndefined();
+  });
+});

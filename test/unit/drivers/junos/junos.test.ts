@@ -1,0 +1,282 @@
+import { describe, expect, it } from "vitest";
+import { neighboursOn, portOf } from "#drivers/junos/config.ts";
+import { editsBetween } from "#drivers/junos/edits.ts";
+import { junos } from "#drivers/junos/junos.ts";
+import { startOf, startText } from "#drivers/junos/names.ts";
+import { planChange, planOf, slotsOf } from "#drivers/junos/plan.ts";
+import { capabilitiesOf } from "#drivers/junos/quirks.ts";
+import { writeXml, type XmlOut } from "#drivers/transport/xml.ts";
+import type { DeviceChange, PortChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { preview } from "#hal/secret.ts";
+import type { WallTime } from "#hal/world.ts";
+import { cknOf, configOf, keyOf, surroundings, wall } from "../junos-kit.ts";
+
+const settings = {
+  suite: "gcm-aes-xpn-256",
+  includeSci: true,
+  confidentialityOffset: 0,
+  keyServerPriority: 16,
+  replayWindow: 64,
+  sakRekeyMs: undefined,
+} as const;
+const protect = (port: string, over: Partial<typeof settings> = {}): PortChange => ({
+  kind: "macsec.protect",
+  port,
+  settings: { ...settings, ...over },
+});
+
+const written = (trees: readonly XmlOut[]): readonly string[] =>
+  trees.map((tree) => preview(writeXml(tree)));
+
+async function edits(...change: DeviceChange) {
+  const around = await surroundings(change);
+  const all = planChange(change, around).map(({ before, after }) =>
+    editsBetween(before, after, around.config, () => "64512"),
+  );
+  return {
+    trees: all.flatMap((one) => written(one?.trees ?? [])),
+    lines: all.flatMap((one) => one?.lines ?? []),
+  };
+}
+
+async function refusal(
+  change: DeviceChange,
+  over: Parameters<typeof surroundings>[1] = {},
+): Promise<LinksealError> {
+  const around = await surroundings(change, over);
+  try {
+    planChange(change, around);
+  } catch (error) {
+    if (error instanceof LinksealError) return error;
+    throw error;
+  }
+  throw new Error("it was not refused");
+}
+
+describe("what is configured", () => {
+  it("is read without a key, whatever stands beside it", async () => {
+    const config = await configOf();
+    expect(planOf(config, "et-0/0/1")).toMatchObject({
+      admin: "down",
+      settings: { policy: "mustSecure", includeSci: true, keyServerPriority: 20, replayWindow: 64 },
+      drains: ["peeringShutdown"],
+    });
+    expect(planOf(config, "et-0/0/2").settings).toEqual({
+      suite: "gcm-aes-128",
+      policy: "shouldSecure",
+      includeSci: false,
+      confidentialityOffset: 0,
+      keyServerPriority: 16,
+      replayWindow: undefined,
+      sakRekeyMs: 600_000,
+    });
+    expect(planOf(config, "et-0/0/0").settings).toBeUndefined();
+  });
+
+  it("has its keys by their start, and the one that is still to come apart", async () => {
+    const plan = planOf(await configOf(), "et-0/0/1");
+    expect(slotsOf(plan, wall)).toEqual([
+      { ckn: cknOf(1), role: "primary" },
+      { ckn: cknOf(2), role: "primary" },
+    ]);
+    const earlier = (wall - 60_000) as WallTime;
+    expect(slotsOf(plan, earlier)[1]).toEqual({
+      ckn: cknOf(2),
+      role: "scheduled",
+      startsAt: Date.UTC(2026, 10, 25, 17, 59, 30),
+    });
+  });
+
+  it("tells the port of a neighbour by its subnet alone", async () => {
+    const config = await configOf();
+    expect(portOf(config, "192.0.2.2")).toEqual({ port: "et-0/0/0", unit: "et-0/0/0.100" });
+    expect(neighboursOn(config, "et-0/0/1").map(({ address }) => address)).toEqual(["2001:db8::2"]);
+    expect(portOf(config, "198.51.100.9")).toBeUndefined();
+  });
+
+  it.each([
+    ["2026-11-25.18:00:00+0000", Date.UTC(2026, 10, 25, 18)],
+    ["2026-11-25.18:00:00 +0000", Date.UTC(2026, 10, 25, 18)],
+    ["2026-1-5.08:30", Date.UTC(2026, 0, 5, 8, 30)],
+    ['"2026-11-25.18:00:00 -0700"', Date.UTC(2026, 10, 26, 1)],
+    ["2026-11-25.18:00:00+0530", Date.UTC(2026, 10, 25, 12, 30)],
+    ["tomorrow", undefined],
+    ["2026-11-25", undefined],
+  ])("start %s", (text, at) => {
+    expect(startOf(text)).toBe(at);
+  });
+
+  it("writes a start that it reads back", () => {
+    expect(startText(wall)).toBe("2026-11-25.18:00:00+0000");
+    expect(startOf(startText(wall))).toBe(wall - 250);
+  });
+});
+
+describe("a change", () => {
+  it("of a bare port makes an association, a chain and a binding of their own", async () => {
+    const add = {
+      kind: "macsec.addKey",
+      port: "et-0/0/0",
+      key: keyOf(1),
+      role: "primary",
+    } as const;
+    const { trees, lines } = await edits(protect("et-0/0/0"), add);
+    expect(trees).toEqual([
+      "<security><macsec><connectivity-association><name>linkseal-et-0-0-0</name>" +
+        "<security-mode>static-cak</security-mode><cipher-suite>gcm-aes-xpn-256</cipher-suite>" +
+        "<include-sci/><replay-protect><replay-window-size>64</replay-window-size>" +
+        "</replay-protect><mka><key-server-priority>16</key-server-priority></mka>" +
+        "<pre-shared-key-chain>linkseal-et-0-0-0</pre-shared-key-chain>" +
+        "</connectivity-association></macsec></security>",
+      "<security><macsec><interfaces><name>et-0/0/0</name>" +
+        "<connectivity-association>linkseal-et-0-0-0</connectivity-association>" +
+        "</interfaces></macsec></security>",
+      "<security><authentication-key-chains><key-chain><name>linkseal-et-0-0-0</name>" +
+        `<key><name>0</name><secret>[secret cak]</secret><key-name>${cknOf(1)}</key-name>` +
+        "<start-time>2026-11-25.18:00:00+0000</start-time></key>" +
+        "</key-chain></authentication-key-chains></security>",
+    ]);
+    expect(lines).toContain("+ et-0/0/0 pre-shared key 0000…0001 [secret cak]");
+  });
+
+  it("that is reached already is none", async () => {
+    const same = { ...settings, keyServerPriority: 20 };
+    const there = { kind: "macsec.protect", port: "et-0/0/1", settings: same } as const;
+    expect(await edits(there, { kind: "port.shut", port: "et-0/0/1" })).toEqual({
+      trees: [],
+      lines: [],
+    });
+  });
+
+  it("never leaves should-secure, nor a key outside the chain beside one in it", async () => {
+    const { trees } = await edits(protect("et-0/0/2"), {
+      kind: "macsec.replaceKey",
+      port: "et-0/0/2",
+      key: keyOf(1),
+    });
+    expect(trees.join("")).toContain('<should-secure operation="delete"/>');
+    expect(trees.join("")).toContain('<pre-shared-key operation="delete"/>');
+    expect(trees.join("")).toContain("<pre-shared-key-chain>linkseal-et-0-0-2");
+  });
+
+  it("takes the key that leaves out of the chain by its number", async () => {
+    const { trees } = await edits({
+      kind: "macsec.removeKey",
+      port: "et-0/0/1",
+      ckn: cknOf(2),
+    });
+    expect(trees).toEqual([
+      "<security><authentication-key-chains><key-chain><name>linkseal-et-0-0-1</name>" +
+        '<key operation="delete"><name>3</name></key>' +
+        "</key-chain></authentication-key-chains></security>",
+    ]);
+  });
+
+  const add = (n: number, port: string): PortChange => ({
+    kind: "macsec.addKey",
+    port,
+    key: keyOf(n),
+    role: "primary",
+  });
+  it.each<[string, DeviceChange, string, string]>([
+    ["a port that is none", [protect("et-9/9/9")], "device.rejected", "no such port"],
+    ["a shared association", [protect("et-0/0/3")], "device.rejected", "shares"],
+    ["what is not understood", [protect("et-0/0/5")], "device.rejected", "not understood"],
+    ["a third key", [add(3, "et-0/0/1")], "device.rejected", "two keys"],
+    [
+      "a second beside one outside a chain",
+      [add(1, "et-0/0/2")],
+      "device.rejected",
+      "outside a key",
+    ],
+    ["a key without settings", [add(1, "et-0/0/0")], "device.rejected", "no MACsec settings"],
+    [
+      "a window that is too large",
+      [protect("et-0/0/0", { replayWindow: 65_536 as never })],
+      "device.rejected",
+      "65535",
+    ],
+    [
+      "a SAK renewed too seldom",
+      [protect("et-0/0/0", { sakRekeyMs: 86_401_000 as never })],
+      "device.rejected",
+      "86400",
+    ],
+    [
+      "a drain without a neighbour",
+      [{ kind: "port.drain", port: "et-0/0/2", means: "prepend" }],
+      "device.rejected",
+      "no neighbour",
+    ],
+  ])("%s is refused", async (_what, change, code, why) => {
+    const error = await refusal(change);
+    expect([error.code, error.effect]).toEqual([code, "none"]);
+    expect(error.message).toContain(why);
+  });
+
+  it("of the key in use is refused while the port is open", async () => {
+    const remove = { kind: "macsec.removeKey", port: "et-0/0/1", ckn: cknOf(1) } as const;
+    const inUse = { principal: () => cknOf(1) };
+    const open = [{ kind: "port.open", port: "et-0/0/1" } as const, remove];
+    expect((await refusal(open, inUse)).message).toContain("in use now");
+    expect(planChange([remove], await surroundings([remove], inUse))).toHaveLength(1);
+  });
+});
+
+describe("a drain", () => {
+  const turn = (kind: "port.drain" | "port.restore", means = "prepend"): PortChange =>
+    ({ kind, port: "et-0/0/0", means }) as PortChange;
+
+  it("by prepending puts ours before what the neighbour inherits", async () => {
+    const { trees } = await edits(turn("port.drain"));
+    expect(trees.slice(-2)).toEqual([
+      "<protocols><bgp><group><name>azure</name><neighbor><name>192.0.2.2</name>" +
+        "<export>linkseal-drain-out-64512</export><export>to-azure</export><export>rest</export>" +
+        "</neighbor></group></bgp></protocols>",
+      "<protocols><bgp><group><name>azure</name><neighbor><name>192.0.2.2</name>" +
+        "<import>linkseal-drain-in</import><import>from-azure</import>" +
+        "</neighbor></group></bgp></protocols>",
+    ]);
+    expect(trees[0]).toContain("<as-path-prepend>64512 64512 64512</as-path-prepend>");
+    expect(trees.join("")).not.toContain("<accept");
+  });
+
+  it("is refused where BGP does not tell its own AS", async () => {
+    const around = await surroundings([turn("port.drain")]);
+    const [plan] = planChange([turn("port.drain")], around);
+    if (plan === undefined) throw new Error("no plan");
+    expect(editsBetween(plan.before, plan.after, around.config, () => undefined)).toBeUndefined();
+    expect(editsBetween(plan.before, plan.after, around.config, () => "x")).toBeUndefined();
+  });
+
+  it("by graceful shutdown, by the peering, and back", async () => {
+    expect((await edits(turn("port.drain", "gracefulShutdown"))).trees[0]).toContain(
+      "<graceful-shutdown><sender><local-preference>0</local-preference></sender>",
+    );
+    expect((await edits(turn("port.drain", "peeringShutdown"))).trees[0]).toContain(
+      '<neighbor inactive="inactive"><name>192.0.2.2</name></neighbor>',
+    );
+    const back = { kind: "port.restore", port: "et-0/0/1", means: "peeringShutdown" } as const;
+    expect((await edits(back)).trees).toEqual([
+      '<protocols><bgp><group><name>azure</name><neighbor active="active">' +
+        "<name>2001:db8::2</name></neighbor></group></bgp></protocols>",
+    ]);
+  });
+});
+
+describe("a platform", () => {
+  it.each([
+    ["ptx10008", "20.3R1", "keychain"],
+    ["ptx10008", "23.4R2-S1.5-EVO", "keychain"],
+    ["ptx10008", "20.2R3", "none"],
+    ["ptx10016", "21.2R1", "none"],
+    ["ptx10016", "21.2R2-S3", "keychain"],
+    ["acx7348", "24.2R1-EVO", "keychain"],
+    ["mx480", "24.4R1", "none"],
+    ["ptx10008", "unknown", "none"],
+    ["", "", "none"],
+  ] as const)("%s %s holds a second key: %s", (model, version, overlap) => {
+    expect(capabilitiesOf(junos.offers, { model, version }).macsec?.overlap).toBe(overlap);
+  });
+});

@@ -1,0 +1,169 @@
+// A Linux host as its driver sees it: linkseal-net behind a socket, FRR and ping, all pretended.
+
+import { fillCommand } from "#drivers/index.ts";
+import { linux } from "#drivers/linux/driver/linux.ts";
+import {
+  type MkaReply,
+  type MkaRequest,
+  readRequest,
+  writeReply,
+} from "#drivers/linux/mka/protocol.ts";
+import { NetDesk } from "#drivers/linux/net/desk.ts";
+import { answerNet } from "#drivers/linux/net/requests.ts";
+import { fillOctets } from "#drivers/transport/octets.ts";
+import type { Device, KeyResolver } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import {
+  type Dialer,
+  type ExecReply,
+  type FramedQuestion,
+  type HttpRequest,
+  noChannels,
+  noSnmp,
+  noStreams,
+  type World,
+} from "#hal/world.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { PretendSocket, recordedSite } from "../../../kit/netlink-kit.ts";
+import { never, settled, wallStart } from "../../../kit/site-bench.ts";
+import { PretendFrr, reply } from "../frr-kit.ts";
+
+export const keys: KeyResolver = () => Promise.reject(new Error("no key is asked for here"));
+
+const unreachable = (where: string): LinksealError =>
+  new LinksealError("transport.unreachable", `${where} is not there`, {
+    effect: "none",
+    where,
+    next: "look",
+  });
+
+interface Programs {
+  readonly vtysh?: boolean;
+  readonly ping?: boolean;
+}
+
+export class LinuxBench {
+  readonly clock: SimClock;
+  readonly kernel: PretendSocket;
+  readonly frr = new PretendFrr(["vtysh"]);
+  /** Everything that is asked and told, in this order. */
+  readonly calls: string[] = [];
+  /** What linkseal-net was sent. */
+  readonly bodies: string[] = [];
+  readonly hints: number[] = [];
+  pingReply: ExecReply = reply(0, "5 packets transmitted, 4 received, 20% packet loss");
+  /** Nothing answers behind the socket. */
+  away = false;
+  subnets: readonly object[] = [
+    { port: "a0", link: "ms0", prefix: "192.0.2.1/30" },
+    { port: "b0", link: "b0", prefix: "192.0.2.5/30" },
+  ];
+  /** By port: what its MKA process answers; absent = nobody does. */
+  readonly agreements = new Map<string, (request: MkaRequest) => MkaReply>();
+  desk: NetDesk;
+  readonly world: World;
+  readonly #programs: Programs;
+
+  private constructor(programs: Programs, desk: NetDesk, clock: SimClock, kernel: PretendSocket) {
+    this.#programs = programs;
+    this.desk = desk;
+    this.clock = clock;
+    this.kernel = kernel;
+    this.world = { ...worldOf(clock), dial: this.#dialer() };
+  }
+
+  static async make(programs: Programs = { vtysh: true, ping: true }): Promise<LinuxBench> {
+    const clock = new SimClock(wallStart);
+    const kernel = recordedSite();
+    return new LinuxBench(programs, await openDesk(clock, kernel), clock, kernel);
+  }
+
+  /** linkseal-net starts again on the same kernel, and with an empty disk. */
+  async restartDesk(): Promise<void> {
+    this.desk.close();
+    this.desk = await openDesk(this.clock, this.kernel);
+  }
+
+  open(pathspace?: string): Promise<Device> {
+    const target = { device: "edge", address: "unix:/run/net.sock" };
+    const hint = (): void => {
+      this.hints.push(this.clock.now());
+    };
+    const whole = pathspace === undefined ? target : { ...target, pathspace };
+    return settled(this.clock, linux.open(whole, this.world, hint, never));
+  }
+
+  #dialer(): Dialer {
+    return {
+      http: (request, signal) => this.#http(request, signal),
+      routeTo: async () => undefined,
+      resolve: async () => [],
+      exec: (argv, stdin, signal) => this.#exec(argv, stdin, signal),
+      framed: (question) => this.#framed(question),
+      stream: noStreams,
+      channel: noChannels,
+      snmp: noSnmp,
+    };
+  }
+
+  async #framed({ path, octets }: FramedQuestion): Promise<Uint8Array> {
+    const port = /^\/run\/mka\/(.+)\.sock$/.exec(path)?.[1] ?? "";
+    const bytes = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
+    fillOctets(octets, bytes);
+    const request = readRequest(bytes);
+    const part = request.kind === "stage" ? ` ${request.part.kind}` : "";
+    this.calls.push(`mka ${port} ${request.kind}${part}`);
+    const answer = this.agreements.get(port);
+    if (answer === undefined) throw unreachable(path);
+    return writeReply(answer(request));
+  }
+
+  async #http({ to, method, path, body }: HttpRequest, signal: AbortSignal) {
+    this.calls.push(`${method} ${path}`);
+    this.bodies.push(new TextDecoder().decode(fillCommand(body ?? [])));
+    if (this.away) throw unreachable(to);
+    const text = new TextDecoder().decode(fillCommand(body ?? []));
+    const subnets = async (): Promise<readonly object[]> => this.subnets;
+    const { desk } = this;
+    // What the desk itself would tell of its links, but for the subnets.
+    const seen = new Proxy(desk, {
+      get: (_target, name: keyof NetDesk) =>
+        name === "subnets" ? subnets : (desk[name] as () => unknown).bind(desk),
+    });
+    const answer = await answerNet(seen, { method, path, body: text }, signal);
+    return { status: answer.status, headers: {}, body: new TextEncoder().encode(answer.body) };
+  }
+
+  async #exec(...[argv, stdin, signal]: Parameters<Dialer["exec"]>): Promise<ExecReply> {
+    this.calls.push(argv.join(" "));
+    const [program = ""] = argv;
+    if (program === "vtysh" && this.#programs.vtysh !== true) throw unreachable(program);
+    if (program === "ping" && this.#programs.ping !== true) throw unreachable(program);
+    if (argv[1] === "--help" || argv[1] === "-V") return reply(0, "usage");
+    if (program === "ping") return this.pingReply;
+    return await this.frr.exec(argv, stdin, signal);
+  }
+
+  /** What was asked and told since then, without the waits for hints. */
+  since(count: number): readonly string[] {
+    return this.calls.slice(count).filter((call) => !/[ /]changes$/.test(call));
+  }
+}
+
+function worldOf(clock: SimClock): Omit<World, "dial"> {
+  const prng = new Prng("linux");
+  const disk = new SimDisk({ clock, prng, writeMs: 0 });
+  return { clock, disk, entropy: prng, log: { write: () => undefined } };
+}
+
+function openDesk(clock: SimClock, routes: PretendSocket): Promise<NetDesk> {
+  const generic = new PretendSocket();
+  generic.refusal = { name: "ENOENT", text: undefined };
+  return NetDesk.open({
+    world: worldOf(clock),
+    sockets: { routes, generic, xfrm: new PretendSocket() },
+    bootId: "boot-1",
+  });
+}

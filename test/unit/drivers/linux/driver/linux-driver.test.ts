@@ -1,0 +1,348 @@
+// A Linux host as a device: what it offers, what it refuses before it tells anybody, and hints.
+
+import { describe, expect, it } from "vitest";
+import { linux } from "#drivers/linux/driver/linux.ts";
+import { readRoute } from "#drivers/linux/netlink/rtnetlink-route.ts";
+import type { DeviceChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { tunnelSpec } from "../../../kit/charon-kit.ts";
+import { messagesIn, recordedOctets } from "../../../kit/recorded.ts";
+import { ckn, never, refused } from "../../../kit/site-bench.ts";
+import { reply } from "../frr-kit.ts";
+import { keys, LinuxBench } from "./linux-bench.ts";
+
+const offset = {
+  ...({ suite: "gcm-aes-256", includeSci: true, confidentialityOffset: 30 } as const),
+  ...{ keyServerPriority: 16, replayWindow: undefined, sakRekeyMs: undefined },
+};
+const key = { ckn: ckn("c"), cakSecretId: "cak/1", cknSecretId: "ckn/1" };
+const unsupported = { code: "device.unsupported", effect: "none", where: "edge" };
+const drainA0 = { kind: "port.drain", port: "a0", means: "peeringShutdown" } as const;
+const restoreA0 = { ...drainA0, kind: "port.restore" } as const;
+const shutA0 = { kind: "port.shut", port: "a0" } as const;
+/** Number of the recorded SecY ms0 on a0. */
+const secy = 4;
+const outputOf = (octets: Uint8Array<ArrayBuffer>) =>
+  messagesIn(octets).map(readRoute)[0]?.outputLink;
+const told = ["configure terminal", "router bgp 65010"];
+const shutdown = "neighbor 192.0.2.2 shutdown message linkseal drains this link";
+
+describe("what a host offers", () => {
+  const armed = { kind: "armedRevert" };
+  const suites = ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"];
+  const hitless = ["keyServerPriority", "replayWindow", "sakRekeyMs"];
+  const macsec = { suites, overlap: "keychain", counters: "perSa", hitless, freshSak: true };
+  const drain = { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs: 10_000 };
+
+  it.each<[{ vtysh?: true; ping?: true }, object]>([
+    [
+      { vtysh: true, ping: true },
+      { commit: armed, macsec, drain, probe: true },
+    ],
+    [{ vtysh: true }, { commit: armed, macsec, drain }],
+    [{ ping: true }, { commit: armed, macsec }],
+    [{}, { commit: armed, macsec }],
+  ])("with %j is %j", async (programs, capabilities) => {
+    const bench = await LinuxBench.make(programs);
+    const device = await bench.open();
+    // Without a charon nobody could agree on keys.
+    const keying = { keying: ["static"], authentication: [], atomicReplace: false } as const;
+    const ipsec = { ...keying, rekeys: [], blocks: true };
+    expect(device.capabilities).toEqual({ ...capabilities, ipsec });
+    expect(device.probe === undefined).toBe(!("probe" in capabilities));
+    expect(device.id).toBe("edge");
+    // Never more than what the driver can offer at all.
+    expect(linux.offers).toMatchObject(capabilities);
+    expect(linux.offers.ipsec?.keying).toContain("static");
+    const calls = bench.since(0);
+    expect(calls).toEqual(["GET /devices/edge", "vtysh --help", "ping -V"]);
+  });
+
+  it("is not told of one whose linkseal-net does not answer, or whose programs hang", async () => {
+    const bench = await LinuxBench.make();
+    bench.away = true;
+    expect(await refused(bench.open())).toMatchObject({ code: "transport.unreachable" });
+    bench.away = false;
+    const late = new LinksealError("transport.timeout", "late", {
+      effect: "none",
+      where: "vtysh",
+      next: "look",
+    });
+    const dial = { ...bench.world.dial, exec: () => Promise.reject(late) };
+    const target = { device: "edge", address: "unix:/run/net.sock" };
+    const opened = linux.open(target, { ...bench.world, dial }, () => undefined, never);
+    expect(await refused(opened)).toBe(late);
+  });
+});
+
+describe("a look at a host", () => {
+  it("has the ports of the kernel and the routing of FRR", async () => {
+    const bench = await LinuxBench.make();
+    const device = await bench.open();
+    const { macsec, routing, device: name } = await device.observe(never);
+    expect([name, macsec.map(({ port }) => port)]).toEqual(["edge", ["b0", "a0"]]);
+    expect(routing).toMatchObject({
+      kind: "known",
+      value: {
+        sessions: [
+          { port: "a0", peer: "192.0.2.2", up: true },
+          { port: "b0", peer: "192.0.2.6", up: false },
+        ],
+      },
+    });
+  });
+
+  it("without FRR has a routing that nobody knows", async () => {
+    const bench = await LinuxBench.make({ ping: true });
+    const { routing } = await (await bench.open()).observe(never);
+    expect(routing).toMatchObject({ kind: "unknown", why: "notSupported" });
+  });
+
+  it("asks the FRR that the target names", async () => {
+    const bench = await LinuxBench.make();
+    const device = await bench.open("edge7");
+    const asked = bench.calls.length;
+    // Pretended FRR knows one instance; here only the call matters.
+    await device.observe(never).catch(() => undefined);
+    const shells = bench.since(asked).filter((call) => call.startsWith("vtysh"));
+    expect(shells.length).toBeGreaterThan(0);
+    expect(shells.every((call) => call.startsWith("vtysh -N edge7 -c "))).toBe(true);
+  });
+
+  it("knows the way to an address, or that there is none", async () => {
+    const bench = await LinuxBench.make();
+    const device = await bench.open();
+    expect(await device.routeTo("edge.example", never)).toBeUndefined();
+    expect(await device.routeTo("192.0.2.2", never)).toBeUndefined();
+    const [way] = recordedOctets("routes-4").filter((octets) => outputOf(octets) === secy);
+    if (way === undefined) throw new Error("no route over the SecY");
+    bench.kernel.dump.set("26/2 one", [way]);
+    expect(await device.routeTo("192.0.2.2", never)).toBe("a0");
+  });
+});
+
+describe("a change that a host does not offer", () => {
+  const rows: readonly (readonly [string, DeviceChange, { vtysh?: true; ping?: true }])[] = [
+    ["a promotion", [{ kind: "macsec.promoteKey", port: "a0", ckn: key.ckn }], { vtysh: true }],
+    ["an offset", [{ kind: "macsec.protect", port: "a0", settings: offset }], { vtysh: true }],
+    ["a tunnel by IKE", [{ kind: "ipsec.putTunnel", tunnel: tunnelSpec }], { vtysh: true }],
+    ["a drain without FRR", [drainA0], { ping: true }],
+    ["a drain beside another change", [drainA0, shutA0], { vtysh: true }],
+    ["another change beside a drain", [shutA0, restoreA0], { vtysh: true }],
+  ];
+
+  it.each(rows)("%s is refused before anything is sent", async (_name, change, programs) => {
+    const bench = await LinuxBench.make(programs);
+    const device = await bench.open();
+    const before = bench.calls.length;
+    const { code, effect } = await refused(device.prepare(change, keys, never));
+    expect([code, effect]).toEqual(["device.unsupported", "none"]);
+    expect(bench.since(before)).toEqual([]);
+    expect(bench.kernel.written).toEqual([]);
+  });
+});
+
+describe("a change of the kernel", () => {
+  it("goes to linkseal-net and nowhere else", async () => {
+    const bench = await LinuxBench.make();
+    const device = await bench.open();
+    const before = bench.calls.length;
+    const change = await device.prepare([shutA0], keys, never);
+    expect(change.preview).toBe("port a0\n- up\n+ down: no frame leaves it");
+    await change.apply(60_000, never);
+    expect((await device.observe(never)).control).toMatchObject({ value: { commitPending: true } });
+    const recalled = await device.recall(change.token, never);
+    expect(recalled.kind).toBe("pending");
+    await change.confirm(never);
+    expect((await device.recall(change.token, never)).kind).toBe("absent");
+    const calls = bench.since(before).filter((call) => /prepare|transactions|configure/.test(call));
+    expect(calls).toEqual([
+      "POST /devices/edge/prepare",
+      `POST /devices/edge/transactions/${change.token}/apply`,
+      `POST /devices/edge/transactions/${change.token}/confirm`,
+    ]);
+  });
+});
+
+describe("a drain", () => {
+  it("takes the lock of linkseal-net first, and then tells FRR", async () => {
+    const bench = await LinuxBench.make();
+    const device = await bench.open();
+    const before = bench.calls.length;
+    const turn = await device.prepare([drainA0], keys, never);
+    expect(turn.preview).toBe(
+      ["port a0", ...[...told, shutdown].map((line) => `+ ${line}`)].join("\n"),
+    );
+    expect(bench.frr.told).toEqual([]);
+    await turn.apply("final", never);
+    expect(bench.frr.told).toEqual([[...told, shutdown]]);
+    const effects = bench.since(before).filter((call) => /\/apply|configure/.test(call));
+    expect(effects).toEqual([
+      `POST /devices/edge/transactions/${turn.token}/apply`,
+      expect.stringMatching(/^vtysh -c configure terminal /),
+    ]);
+  });
+
+  it("and its end are told again when asked again, and only what is missing", async () => {
+    const bench = await LinuxBench.make();
+    const device = await bench.open();
+    const turn = await device.prepare([restoreA0], keys, never);
+    expect(turn.preview).toBe("");
+    await turn.apply("final", never);
+    await turn.apply("final", never);
+    expect(bench.frr.told).toEqual([]);
+    const drain = await device.prepare([drainA0], keys, never);
+    await drain.apply("final", never);
+    await drain.apply("final", never);
+    // The pretended FRR forgets at once, so it is told twice.
+    expect(bench.frr.told).toHaveLength(2);
+  });
+
+  it("of two ports is one change", async () => {
+    const bench = await LinuxBench.make();
+    bench.frr.turn("192.0.2.6", "Established");
+    const device = await bench.open();
+    const turn = await device.prepare([drainA0, { ...drainA0, port: "b0" }], keys, never);
+    expect(turn.preview.split("\n").filter((line) => line.startsWith("port"))).toEqual([
+      "port a0",
+      "port b0",
+    ]);
+    await turn.apply("final", never);
+    expect(bench.frr.told.map((lines) => lines.at(-1))).toEqual([
+      shutdown,
+      shutdown.replace("192.0.2.2", "192.0.2.6"),
+    ]);
+  });
+
+  it("tells nobody while something waits for its confirm", async () => {
+    const bench = await LinuxBench.make();
+    const device = await bench.open();
+    const shut = await device.prepare([{ ...shutA0, port: "b0" }], keys, never);
+    const turn = await device.prepare([drainA0], keys, never);
+    await shut.apply(60_000, never);
+    const locked = { code: "device.locked", effect: "none" };
+    expect(await refused(turn.apply("final", never))).toMatchObject(locked);
+    expect(bench.frr.told).toEqual([]);
+    await shut.confirm(never);
+    await turn.apply("final", never);
+    expect(bench.frr.told).toHaveLength(1);
+  });
+
+  it("with a time is refused and told to nobody: a drain ends by no timer", async () => {
+    const bench = await LinuxBench.make();
+    const turn = await (await bench.open()).prepare([drainA0], keys, never);
+    const before = bench.calls.length;
+    expect(await refused(turn.apply(60_000, never))).toMatchObject(unsupported);
+    expect(bench.since(before)).toEqual([]);
+  });
+
+  it("of a port without a session is refused", async () => {
+    const bench = await LinuxBench.make();
+    bench.subnets = [{ port: "b0", link: "b0", prefix: "192.0.2.5/30" }];
+    const device = await bench.open();
+    const error = await refused(device.prepare([drainA0], keys, never));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "none", where: "a0" });
+    expect(bench.calls.some((call) => call.endsWith("/prepare"))).toBe(false);
+  });
+
+  it("that FRR refuses has an effect that nobody knows", async () => {
+    const bench = await LinuxBench.make();
+    const turn = await (await bench.open()).prepare([drainA0], keys, never);
+    bench.frr.refusal = { status: 1, text: "% Unknown command" };
+    const error = await refused(turn.apply("final", never));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "unknown" });
+  });
+});
+
+describe("a probe", () => {
+  it("leaves by the link that has the neighbour's subnet", async () => {
+    const bench = await LinuxBench.make();
+    const device = await bench.open();
+    expect(await device.probe?.("a0", 5, never)).toEqual({ sent: 5, answered: 4 });
+    expect(bench.calls.at(-1)).toMatch(/^ping .*-I ms0 -c 5 .* 192\.0\.2\.2$/);
+    bench.pingReply = reply(2, "", "ping: connect: Network is unreachable");
+    expect(await device.probe?.("a0", 5, never)).toEqual({ sent: 0, answered: 0 });
+  });
+
+  it("of a port whose far end has no address that is known is refused", async () => {
+    const bench = await LinuxBench.make();
+    bench.subnets = [];
+    const device = await bench.open();
+    const error = await refused(device.probe?.("a0", 5, never) ?? Promise.resolve());
+    expect(error).toMatchObject({ code: "device.rejected", effect: "none", where: "a0" });
+    expect(bench.calls.some((call) => call.startsWith("ping -n"))).toBe(false);
+  });
+});
+
+describe("a hint", () => {
+  it("comes when something changed, and not for the first answer", async () => {
+    const bench = await LinuxBench.make();
+    for (let n = 0; n < 3; n += 1) bench.desk.noteChange();
+    await bench.open();
+    await bench.clock.runFor(120_000);
+    expect(bench.hints).toEqual([]);
+    bench.desk.noteChange();
+    await bench.clock.runFor(120_000);
+    expect(bench.hints).toHaveLength(1);
+    expect(bench.hints[0]).toBeLessThan(121_100);
+  });
+
+  it("of a storm is one a second", async () => {
+    const bench = await LinuxBench.make();
+    await bench.open();
+    await bench.clock.runFor(5_000);
+    for (let n = 0; n < 1_000; n += 1) {
+      bench.desk.noteChange();
+      await bench.clock.runFor(10);
+    }
+    expect(bench.hints.length).toBeGreaterThanOrEqual(9);
+    expect(bench.hints.length).toBeLessThanOrEqual(11);
+    await bench.clock.runFor(60_000);
+    expect(bench.hints.length).toBeLessThanOrEqual(12);
+  });
+
+  it("waits for a linkseal-net that is away, and misses nothing of that time", async () => {
+    const bench = await LinuxBench.make();
+    await bench.open();
+    await bench.clock.runFor(5_000);
+    bench.away = true;
+    // The question that is open is answered yet.
+    await bench.clock.runFor(20_000);
+    const before = bench.calls.length;
+    await bench.clock.runFor(60_000);
+    expect(bench.calls.length - before).toBeLessThanOrEqual(13);
+    bench.desk.noteChange();
+    expect(bench.hints).toEqual([]);
+    bench.away = false;
+    await bench.clock.runFor(5_000);
+    expect(bench.hints).toHaveLength(1);
+  });
+
+  it("comes of a linkseal-net that began to count anew", async () => {
+    const bench = await LinuxBench.make();
+    bench.desk.noteChange();
+    await bench.open();
+    await bench.clock.runFor(2_000);
+    bench.away = true;
+    await bench.clock.runFor(20_000);
+    await bench.restartDesk();
+    bench.away = false;
+    await bench.clock.runFor(21_000);
+    expect(bench.hints).toHaveLength(1);
+    bench.desk.noteChange();
+    await bench.clock.runFor(1_100);
+    expect(bench.hints).toHaveLength(2);
+  });
+
+  it("ends with the device", async () => {
+    const bench = await LinuxBench.make();
+    const device = await bench.open();
+    await bench.clock.runFor(5_000);
+    await device[Symbol.asyncDispose]();
+    const before = bench.calls.length;
+    bench.desk.noteChange();
+    await bench.clock.runFor(600_000);
+    expect(bench.hints).toEqual([]);
+    expect(bench.calls).toHaveLength(before);
+  });
+});

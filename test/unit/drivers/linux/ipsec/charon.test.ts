@@ -1,0 +1,377 @@
+// What this host tells charon, and how it reads what charon says.
+
+import { describe, expect, it } from "vitest";
+import { azureFields, policyFaults, profiles, transformsOf } from "#agent/config/ipsec-policy.ts";
+import { readConnections, readIkeSas, refusalOf } from "#drivers/linux/ipsec/answers.ts";
+import { causeIn } from "#drivers/linux/ipsec/causes.ts";
+import {
+  bringUp,
+  forget,
+  lookAtCharon,
+  rekey,
+  stands,
+  withCharon,
+} from "#drivers/linux/ipsec/charon.ts";
+import { childName, loadConnection, loadPsk } from "#drivers/linux/ipsec/messages.ts";
+import { CharonWatch } from "#drivers/linux/ipsec/watch.ts";
+import { espProposal, ikeProposal, toldTransforms } from "#drivers/linux/ipsec/words.ts";
+import { readMessage, type ViciMessage, writeMessage } from "#drivers/transport/vici-wire.ts";
+import { LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import {
+  at,
+  type Disagreement,
+  PretendCharon,
+  textAt,
+  tunnelSpec,
+} from "../../../kit/charon-kit.ts";
+import { never, refused, settled, wallStart } from "../../../kit/site-bench.ts";
+import { bytesOf } from "../../../kit/vici-peer.ts";
+
+const read = (message: ViciMessage) => readMessage(bytesOf(writeMessage(message)));
+const psk = (text = "Azure_PSK+0123456789"): Secret =>
+  Secret.take("psk", new TextEncoder().encode(text));
+
+describe("algorithms", () => {
+  it("of every policy that Azure takes have words for charon", () => {
+    const names = {
+      ikeEncryption: ["GCMAES256", "GCMAES128", "AES256", "AES192", "AES128", "DES3"],
+      ikeIntegrity: ["SHA384", "SHA256", "SHA1"],
+      dhGroup: ["DHGroup24", "ECP384", "ECP256", "DHGroup14", "DHGroup2"],
+      ipsecEncryption: [
+        "GCMAES256",
+        "GCMAES192",
+        "GCMAES128",
+        "AES256",
+        "AES192",
+        "AES128",
+        "DES3",
+      ],
+      pfsGroup: ["PFS24", "ECP384", "ECP256", "PFS2048", "PFS2", "None"],
+    };
+    const proposals = new Set<string | undefined>();
+    for (const [field, values] of Object.entries(names)) {
+      for (const value of values) {
+        const policy = { ...profiles.strong, [field]: value };
+        const ipsecIntegrity = policy.ipsecEncryption.startsWith("GCM")
+          ? policy.ipsecEncryption
+          : "SHA256";
+        const whole = { ...policy, ipsecIntegrity };
+        expect(azureFields.length - policyFaults(whole).length).toBe(8);
+        const { ike, esp } = transformsOf(whole);
+        proposals.add(`${ikeProposal(ike)} ${espProposal(esp)}`);
+      }
+    }
+    expect([...proposals].join("\n")).not.toContain("undefined");
+    expect(proposals.size).toBe(23);
+  });
+
+  it("are proposed as charon spells them", () => {
+    expect(ikeProposal(tunnelSpec.ike)).toBe("aes256gcm16-prfsha384-ecp384");
+    expect(espProposal(tunnelSpec.transforms)).toBe("aes256gcm16-ecp384");
+    const cbc = { encryption: "aes-256-cbc", integrity: "sha256", dhGroup: "modp-1024" };
+    expect(ikeProposal({ ...cbc, prf: "sha256" })).toBe("aes256-sha256-prfsha256-modp1024");
+    expect(espProposal({ ...cbc, dhGroup: "none" })).toBe("aes256-sha256");
+    expect(espProposal({ ...cbc, encryption: "des-cbc" })).toBeUndefined();
+    expect(ikeProposal({ ...cbc, prf: "md5" })).toBeUndefined();
+  });
+
+  it("are read as charon tells them, and what is not known stays as it is", () => {
+    const told = { cipher: "AES_CBC", keyBits: "256", integrity: "HMAC_SHA2_256_128" };
+    expect(toldTransforms({ ...told, prf: "PRF_HMAC_SHA1", group: "MODP_2048_256" })).toEqual({
+      encryption: "aes-256-cbc",
+      integrity: "sha256",
+      prf: "sha1",
+      dhGroup: "modp-2048-256",
+    });
+    const odd = { cipher: "CHACHA20_POLY1305", keyBits: undefined, integrity: undefined };
+    expect(toldTransforms({ ...odd, prf: undefined, group: "CURVE_25519" })).toEqual({
+      encryption: "CHACHA20_POLY1305",
+      integrity: "none",
+      prf: "none",
+      dhGroup: "CURVE_25519",
+    });
+  });
+});
+
+describe("a tunnel as charon is told it", () => {
+  const told = read(loadConnection(tunnelSpec));
+  const child = (name: string) => at(told, "hub-1", "children", childName(tunnelSpec), name);
+
+  it("has explicit lifetimes, its rekeys well before their ends", () => {
+    expect(["rekey_time", "rand_time", "life_time"].map(child)).toEqual([
+      "24300s",
+      "1350s",
+      "27000s",
+    ]);
+    expect(["rekey_bytes", "life_bytes"].map(child)).toEqual(["94371840000", "104857600000"]);
+    expect(at(told, "hub-1", "rekey_time")).toBe("25920s");
+    expect(at(told, "hub-1", "reauth_time")).toBe("0s");
+  });
+
+  it("rekeys before its end however short that is", () => {
+    const short = { ...tunnelSpec, life: { seconds: 300, kilobytes: 1024 } };
+    const section = read(loadConnection(short));
+    const seconds = (name: string): number =>
+      Number.parseInt(textAt(section, "hub-1", "children", childName(short), name), 10);
+    expect(seconds("rekey_time")).toBeLessThan(seconds("life_time"));
+    expect(seconds("rand_time")).toBeLessThan(seconds("rekey_time"));
+    expect(seconds("rekey_bytes")).toBeLessThan(seconds("life_bytes"));
+  });
+
+  it("is one interface's, replay protected, and asked for by each packet that lacks it", () => {
+    expect(["if_id_in", "if_id_out", "replay_window"].map(child)).toEqual(["42", "42", "128"]);
+    expect(["mode", "start_action", "dpd_action"].map(child)).toEqual([
+      "tunnel",
+      "trap",
+      "restart",
+    ]);
+    expect(at(told, "hub-1", "version")).toBe("2");
+    expect(at(told, "hub-1", "dpd_delay")).toBe("5s");
+    expect(at(told, "hub-1", "proposals")).toEqual(["aes256gcm16-prfsha384-ecp384"]);
+    expect(child("local_ts")).toEqual(["0.0.0.0/0"]);
+    const six = { ...tunnelSpec, localAddress: "2001:db8::1", remoteAddress: "2001:db8::2" };
+    expect(at(read(loadConnection(six)), "hub-1", "children", childName(six), "local_ts")).toEqual([
+      "::/0",
+    ]);
+  });
+
+  it("is refused before anything is sent where charon is never told such algorithms", () => {
+    const odd = { ...tunnelSpec, transforms: { ...tunnelSpec.transforms, encryption: "des-cbc" } };
+    expect(() => loadConnection(odd)).toThrow(LinksealError);
+  });
+
+  it("has its PSK as a hole, for the two addresses alone", () => {
+    using key = psk();
+    const message = loadPsk(tunnelSpec, key);
+    expect(JSON.stringify(message)).not.toContain("Azure_PSK");
+    expect(message).toMatchObject({ id: "linkseal-hub-1", type: "IKE", data: key });
+    expect(message.owners).toEqual(["198.51.100.1", "203.0.113.1"]);
+  });
+});
+
+describe("what charon says of its SAs", () => {
+  const child = { state: "REKEYED", "spi-in": "c0000001", "spi-out": "0000000a" };
+
+  it("is read by connection, with the phase of each child", () => {
+    const states = ["INSTALLED", "REKEYING", "REKEYED", "DELETED", "INSTALLING"];
+    const children = states.map((state) => [state, { ...child, state }] as const);
+    const sa = { uniqueid: "7", state: "REKEYING", "child-sas": Object.fromEntries(children) };
+    const [ike] = readIkeSas(read({ "hub-1": sa }));
+    expect(ike).toMatchObject({ name: "hub-1", id: "7", state: "established" });
+    expect(ike?.children.map(({ phase }) => phase)).toEqual([
+      ...["installed", "rekeying", "rekeyed", "deleting", "rising"],
+    ]);
+    expect(ike?.children[0]).toMatchObject({ spiIn: 0xc0000001, spiOut: 10 });
+  });
+
+  it.each([
+    ["CONNECTING", "connecting"],
+    ["ESTABLISHED", "established"],
+    ["DELETING", "down"],
+    ["strange", "down"],
+  ])("calls an IKE SA that is %s %s", (state, called) => {
+    expect(readIkeSas(read({ a: { state } }))[0]?.state).toBe(called);
+  });
+
+  it("is refused where it makes no sense", () => {
+    const bad = { a: { "child-sas": { b: { ...child, "spi-in": "12345678z" } } } };
+    expect(() => readIkeSas(read(bad))).toThrow(LinksealError);
+    expect(() => readIkeSas(read({ a: { state: "x".repeat(200) } }))).toThrow(LinksealError);
+    const connections = { a: { children: { x: {} } }, b: "no section", c: ["none"], d: {} };
+    expect(readConnections(read(connections))).toEqual([
+      ["a", ["x"]],
+      ["d", []],
+    ]);
+  });
+
+  it("is a refusal unless it says yes, in printable words", () => {
+    expect(refusalOf(read({ success: "yes" }))).toBeUndefined();
+    expect(refusalOf(read({ success: "no", errmsg: "no\u001b[2J match" }))).toBe("no [2J match");
+    expect(refusalOf(read({}))).toBe("no reason");
+  });
+});
+
+// As charon 6.0.1 logs them.
+const causes: readonly (readonly [string, "initiate" | "rekey", readonly string[]])[] = [
+  ["psk", "initiate", ["received AUTHENTICATION_FAILED notify error"]],
+  ["psk", "initiate", ["tried 1 shared key for 'a' - 'b', but MAC mismatched"]],
+  ["noPsk", "initiate", ["no shared key found for '198.51.100.1' - '198.51.100.2'"]],
+  ["ikeProposal", "initiate", ["received NO_PROPOSAL_CHOSEN notify error"]],
+  [
+    "espProposal",
+    "initiate",
+    [
+      "IKE_SA hub-1[1] established between 198.51.100.1[a]...198.51.100.2[b]",
+      "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built",
+    ],
+  ],
+  ["pfsGroup", "rekey", ["received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built"]],
+  ["trafficSelectors", "initiate", ["received TS_UNACCEPTABLE notify, no CHILD_SA built"]],
+  ["certificate", "initiate", ["no trusted ECDSA public key found for 'gw'"]],
+  ["peerSilent", "initiate", ["giving up after 3 retransmits"]],
+];
+
+describe("the reason why a tunnel is not there", () => {
+  it.each(causes)("is %s at %s", (cause, stage, lines) => {
+    const told = lines.map((text) => ({ name: "hub-1", text }));
+    expect(causeIn(told, stage)).toBe(cause);
+  });
+
+  it("is none that is known where nothing is said, or the group was only guessed wrongly", () => {
+    const guess = "peer didn't accept DH group ECP_384, it requested ECP_256";
+    expect(causeIn([{ name: "hub-1", text: guess }], "initiate")).toBeUndefined();
+    expect(causeIn([], "initiate")).toBeUndefined();
+  });
+
+  it("is the newest try's, and is forgotten once the tunnel stands", () => {
+    const watch = new CharonWatch();
+    const say = (text: string): void => watch.take({ name: "hub-1", text });
+    say("initiating IKE_SA hub-1[1] to 203.0.113.1");
+    say("giving up after 3 retransmits");
+    expect(watch.trouble("hub-1")).toBe("the gateway does not answer");
+    say("initiating IKE_SA hub-1[2] to 203.0.113.1");
+    say("received AUTHENTICATION_FAILED notify error");
+    expect(watch.trouble("hub-1")).toContain("different pre-shared keys");
+    expect(watch.trouble("hub-2")).toBeUndefined();
+    say("CHILD_SA hub-1{3} established with SPIs c1_i c2_o and TS 0.0.0.0/0 === 0.0.0.0/0");
+    expect(watch.trouble("hub-1")).toBeUndefined();
+  });
+});
+
+class Scene {
+  readonly clock = new SimClock(wallStart);
+  readonly daemon = new PretendCharon();
+  readonly charon = this.daemon.face(this.clock);
+
+  async up(spec = tunnelSpec): Promise<void> {
+    using secret = psk();
+    const shown = { secret, certificates: undefined, [Symbol.dispose]: () => undefined };
+    await this.run((client) => bringUp(this.charon, client, spec, shown, never));
+  }
+
+  run<T>(use: Parameters<typeof withCharon<T>>[2]): Promise<T> {
+    return settled(this.clock, withCharon(this.charon, never, use));
+  }
+}
+
+describe("a tunnel at charon", () => {
+  it("is found while charon works on its IKE SA, as at each rekey", async () => {
+    const scene = new Scene();
+    await scene.up();
+    scene.daemon.isBusy = true;
+    const { sas } = await scene.run((client) => lookAtCharon(client, never));
+    expect(sas.map(({ name, state }) => [name, state])).toEqual([["hub-1", "established"]]);
+  });
+
+  it("is loaded, brought up, and proven by a rekey of its child", async () => {
+    const scene = new Scene();
+    await scene.up();
+    expect(scene.daemon.asked.filter((one) => !one.startsWith("list"))).toEqual([
+      ...["load-shared", "load-conn", "initiate", "rekey"],
+    ]);
+    expect(scene.daemon.shared.get("linkseal-hub-1")).toBe("Azure_PSK+0123456789");
+    const look = await scene.run((client) => lookAtCharon(client, never));
+    expect(stands(tunnelSpec, look)).toBe(true);
+  });
+
+  it("with certificates is loaded with them; its key goes when nothing needs one", async () => {
+    const scene = new Scene();
+    const auth = {
+      ...({ kind: "certificate", peer: "CN=gateway" } as const),
+      ...{ secretId: "https://v/secrets/own/1", authoritiesId: "https://v/secrets/roots/1" },
+    };
+    const certificates = { own: ["own", "between"], authorities: ["root"] } as const;
+    const shown = { secret: psk(), certificates, [Symbol.dispose]: () => undefined };
+    const spec = { ...tunnelSpec, auth };
+    await scene.run((client) => bringUp(scene.charon, client, spec, shown, never));
+    expect(scene.daemon.asked.filter((one) => !one.startsWith("list"))).toEqual([
+      ...["load-cert", "load-key", "load-conn", "initiate", "rekey"],
+    ]);
+    const loaded = scene.daemon.loaded.get("hub-1") ?? new Map();
+    expect(at(loaded, "local", "certs")).toEqual(["own"]);
+    expect(at(loaded, "remote", "cacerts")).toEqual(["root"]);
+    expect(textAt(loaded, "remote", "id")).toBe("CN=gateway");
+    scene.daemon.loaded.set("somebody-else", loaded);
+    await scene.run((client) => forget(client, "hub-1", never));
+    expect(scene.daemon.keys).toHaveLength(1);
+    await scene.run((client) => forget(client, "somebody-else", never));
+    expect(scene.daemon.keys).toHaveLength(0);
+  });
+
+  it("that is up already is not brought up a second time", async () => {
+    const scene = new Scene();
+    scene.daemon.stand();
+    await scene.up();
+    expect(scene.daemon.asked).not.toContain("initiate");
+    expect(scene.daemon.asked).toContain("rekey");
+  });
+
+  it("under other algorithms than wanted is begun anew", async () => {
+    const scene = new Scene();
+    scene.daemon.stand();
+    scene.daemon.children.splice(0);
+    await scene.up();
+    const asked = scene.daemon.asked.filter((one) => !one.startsWith("l"));
+    expect(asked).toEqual(["terminate", "initiate", "rekey"]);
+  });
+
+  it.each<[Disagreement, RegExp]>([
+    ["psk", /different pre-shared keys/],
+    ["ikeProposal", /no algorithms for IKE/],
+    ["espProposal", /no algorithms for ESP/],
+    ["pfsGroup", /different groups for rekeying/],
+  ])("fails for %s with that reason", async (disagreement, why) => {
+    const scene = new Scene();
+    scene.daemon.disagreement = disagreement;
+    const error = await refused(scene.up());
+    expect([error.code, error.effect]).toEqual(["device.rejected", "applied"]);
+    expect(error.message).toMatch(why);
+    expect(error.message).not.toContain("Azure_PSK");
+  });
+
+  it("whose gateway is silent stays loaded: charon goes on asking", async () => {
+    const scene = new Scene();
+    scene.daemon.disagreement = "peerSilent";
+    await scene.up();
+    expect(scene.daemon.loaded.has("hub-1")).toBe(true);
+  });
+
+  it("stands only with its connection, and under the very algorithms that are wanted", async () => {
+    const scene = new Scene();
+    await scene.up();
+    const look = await scene.run((client) => lookAtCharon(client, never));
+    const { ike, transforms } = tunnelSpec;
+    expect(stands({ ...tunnelSpec, ike: { ...ike, dhGroup: "ecp-256" } }, look)).toBe(false);
+    expect(stands({ ...tunnelSpec, ike: { ...ike, prf: "sha256" } }, look)).toBe(false);
+    const other = { ...transforms, encryption: "aes-128-gcm" };
+    expect(stands({ ...tunnelSpec, transforms: other }, look)).toBe(false);
+    expect(stands(tunnelSpec, { ...look, connections: new Map() })).toBe(false);
+    expect(stands(tunnelSpec, { ...look, sas: [] })).toBe(false);
+  });
+
+  it.each(["child", "ike", "reauthenticate"] as const)("is rekeyed: %s", async (what) => {
+    const scene = new Scene();
+    await scene.up();
+    const before = scene.daemon.ikeId;
+    await scene.run((client) => rekey(scene.charon, client, "hub-1", what, never));
+    expect(scene.daemon.ikeId).toBe(what === "child" ? before : before + 1);
+  });
+
+  it("that is not there cannot be rekeyed", async () => {
+    const scene = new Scene();
+    const run = scene.run((client) => rekey(scene.charon, client, "hub-1", "child", never));
+    expect((await refused(run)).message).toContain("no SA of it");
+  });
+
+  it("is forgotten with its key and its SAs, and a second time too", async () => {
+    const scene = new Scene();
+    await scene.up();
+    for (let twice = 0; twice < 2; twice += 1) {
+      await scene.run((client) => forget(client, "hub-1", never));
+      expect([scene.daemon.loaded.size, scene.daemon.shared.size]).toEqual([0, 0]);
+      expect(scene.daemon.children).toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,344 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { withParticipant } from "#drivers/linux/driver/participants.ts";
+import { type MacsecDevice, readMacsec } from "#drivers/linux/macsec/macsec.ts";
+import { type KernelLook, type PortLook, readPort } from "#drivers/linux/macsec/port.ts";
+import { framesOf, keyAgreement, saksOf } from "#drivers/linux/macsec/secy.ts";
+import { readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { type Link, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import { readRoute } from "#drivers/linux/netlink/rtnetlink-route.ts";
+import { strongValue } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import { effort } from "../../../../effort.ts";
+import { macsecNumber, recorded } from "../../../kit/recorded.ts";
+import { boundLook } from "../mka-look.ts";
+
+const at = 5000 as Instant;
+const links = recorded("links", readLink);
+const secys = recorded("macsec", readMacsec(macsecNumber));
+const routes = [...recorded("routes-4", readRoute), ...recorded("routes-6", readRoute)];
+const addresses = recorded("addresses", readAddress);
+
+/** What an MKA process says of any of them. */
+const agreed = boundLook();
+
+function linkNamed(name: string, among: readonly Link[] = links): Link {
+  const link = among.find((one) => one.name === name);
+  if (link === undefined) throw new Error(`no link ${name}`);
+  return link;
+}
+
+const wire = linkNamed("a0");
+
+function without<T extends object>(whole: T, name: keyof T): T {
+  return Object.fromEntries(Object.entries(whole).filter(([key]) => key !== name)) as T;
+}
+
+/** The recorded site with one of its SecYs, and nothing on the port beside it. */
+function lookAt(secy: string, change: Partial<KernelLook> = {}): KernelLook {
+  const kept = ["lo", "a0", "b0", "vrf7", secy];
+  const left = links.filter(({ name }) => name !== undefined && kept.includes(name));
+  const clear = addresses.filter(({ link }) => link !== wire.index);
+  const speeds = [{ link: wire.index, bitsPerSecond: 10_000_000_000 }];
+  return { at, links: left, addresses: clear, routes: [], secys, speeds, ...change };
+}
+
+function seen(look: KernelLook, before?: KernelLook): PortLook {
+  const told = readPort("a0", look, before);
+  if (told === undefined) throw new Error("no port a0");
+  return { ...told, port: withParticipant(told.port, { kind: "told", look: agreed, at }) };
+}
+
+const withSecy = (change: NonNullable<MacsecDevice["secy"]>): MacsecDevice[] =>
+  secys.map((one) => ({ ...one, secy: { ...one.secy, ...change } }));
+const strict = { validate: "strict", protect: true, encrypt: true, unnamed: [] } as const;
+
+describe("a port of this host", () => {
+  it.each([
+    ["ms1", "gcm-aes-256", 10n],
+    ["ms2", "gcm-aes-xpn-128", 4_294_967_300n],
+    ["ms3", "gcm-aes-xpn-256", 4_294_967_300n],
+  ])("with the SecY %s is read with its suite and keys", (name, suite, nextPn) => {
+    const { port, controlled } = seen(lookAt(name));
+    expect(strongValue(port.settings)).toEqual(agreed.settings);
+    expect(strongValue(port.liveSuite)).toBe(suite);
+    expect(strongValue(port.admin)).toBe("up");
+    expect(port.keyAgreement && strongValue(port.keyAgreement)).toBe("same");
+    expect(strongValue(port.linkUp)).toBe(true);
+    expect(strongValue(port.frames)?.nextPn).toBeGreaterThanOrEqual(nextPn);
+    const sak = { an: 0, keyId: `${"a0".repeat(12)}/${0xa0a0a0a0}`, receive: true, transmit: true };
+    expect(strongValue(controlled)).toMatchObject({
+      ...{ name, suite, includeSci: true, replayWindow: undefined },
+      up: true,
+      mtu: linkNamed(name).mtu,
+      failOpen: [],
+      saks: [sak],
+      keyAgreement: "same",
+    });
+  });
+
+  it("without an MKA process has a session, keys and settings that nobody knows", () => {
+    const look = readPort("a0", lookAt("ms3"));
+    const unknown = { kind: "unknown", why: "notSupported", at };
+    expect(look?.port).toMatchObject({ session: unknown, keys: unknown, mkpdus: unknown });
+    expect(look?.port.settings).toEqual(unknown);
+    expect(look?.controlled.kind).toBe("known");
+  });
+
+  it("without a SecY is known to have no MACsec", () => {
+    const { port, controlled } = seen(lookAt("no-secy", { secys: undefined }));
+    expect(port.settings).toEqual({ kind: "known", value: undefined, at });
+    expect(port.liveSuite).toEqual({ kind: "known", value: undefined, at });
+    expect(controlled).toEqual({ kind: "known", value: undefined, at });
+    expect(port.frames).toEqual({ kind: "unknown", why: "notSupported", at });
+  });
+
+  it("whose SecY the kernel does not tell of is not known to have none", () => {
+    const { port } = seen(lookAt("ms3", { secys: undefined }));
+    expect(port.settings).toEqual({ kind: "unknown", why: "queryFailed", at });
+    expect(port.frames).toEqual({ kind: "unknown", why: "queryFailed", at });
+  });
+
+  it("with several SecYs is not known by any of them", () => {
+    const { port } = seen({ ...lookAt("ms3"), links });
+    expect(port.settings).toEqual({ kind: "unknown", why: "notSupported", at });
+  });
+
+  it("that is not there is no port", () => {
+    expect(readPort("a1", lookAt("ms3"))).toBeUndefined();
+  });
+
+  it("that is shut has no link, whatever its carrier was", () => {
+    const shut = lookAt("ms3").links.map((link) => ({ ...link, flags: 0, carrier: true }));
+    const { port } = seen(lookAt("ms3", { links: shut }));
+    expect(strongValue(port.admin)).toBe("down");
+    expect(strongValue(port.linkUp)).toBe(false);
+  });
+
+  it("whose carrier is not told is not down", () => {
+    const dark = lookAt("ms3").links.map((one) => without(one, "carrier"));
+    expect(seen(lookAt("ms3", { links: dark })).port.linkUp).toEqual({
+      kind: "unknown",
+      why: "unparsed",
+      at,
+    });
+  });
+});
+
+describe("a port that lets data pass in the clear is should-secure, by name", () => {
+  const failOpen = (look: KernelLook): readonly string[] => {
+    const { port, controlled } = seen(look);
+    expect(strongValue(port.settings)?.policy).toBe("shouldSecure");
+    return strongValue(controlled)?.failOpen ?? [];
+  };
+  const onWire = (link: number): KernelLook["addresses"][number] => ({
+    ...addresses[0],
+    unnamed: [],
+    family: 2,
+    prefixLength: 30,
+    scope: 0,
+    link,
+  });
+
+  it.each([
+    ["validateNotStrict", { ...strict, validate: "check" }],
+    ["validateNotStrict", { ...strict, validate: "disabled" }],
+    ["validateNotStrict", { ...strict, validate: "number 7" }],
+    ["protectOff", { ...strict, protect: false }],
+    ["encryptOff", { ...strict, encrypt: false }],
+  ] as const)("%s", (name, change) => {
+    expect(failOpen(lookAt("ms3", { secys: withSecy(change) }))).toEqual([name]);
+  });
+
+  it("an address on the uncontrolled port, or on a VLAN of it", () => {
+    const vlan = linkNamed("a0.5");
+    expect(failOpen(lookAt("ms3", { addresses: [onWire(wire.index)] }))).toEqual([
+      "addressOnUncontrolledPort",
+    ]);
+    const stacked = [...lookAt("ms3").links, vlan];
+    const look = lookAt("ms3", { links: stacked, addresses: [onWire(vlan.index)] });
+    expect(failOpen(look)).toEqual(["addressOnUncontrolledPort"]);
+  });
+
+  it("an address on a bridge of it; a VRF of it gathers no frames", () => {
+    const gathered = (kind: string): KernelLook => {
+      const { links: all } = lookAt("ms3");
+      const bridge = { ...linkNamed("vrf7"), info: { kind, slaveKind: undefined, unnamed: [] } };
+      const members = all.map((one) =>
+        one.name === "a0" ? { ...one, master: bridge.index } : one,
+      );
+      const whole = members.map((one) => (one.index === bridge.index ? bridge : one));
+      return lookAt("ms3", { links: whole, addresses: [onWire(bridge.index)] });
+    };
+    expect(failOpen(gathered("bridge"))).toEqual(["addressOnUncontrolledPort"]);
+    const { controlled } = seen(gathered("vrf"));
+    expect(strongValue(controlled)?.failOpen).toEqual([]);
+  });
+
+  it("a route over the uncontrolled port, also as one of several next hops", () => {
+    const [route] = routes;
+    if (route === undefined) throw new Error("no route");
+    const plain = { ...route, kind: 1, outputLink: wire.index, nextHops: [] };
+    const hop = { link: wire.index, flags: 0, hops: 0, gateway: undefined, via: undefined };
+    const several = { ...route, kind: 1, outputLink: 0, nextHops: [hop] };
+    for (const one of [plain, several]) {
+      expect(failOpen(lookAt("ms3", { routes: [one] }))).toEqual(["routeOnUncontrolledPort"]);
+    }
+    const broadcast = { ...plain, kind: 3 };
+    const { controlled } = seen(lookAt("ms3", { routes: [broadcast] }));
+    expect(strongValue(controlled)?.failOpen).toEqual([]);
+  });
+});
+
+describe("keys and counters of a SecY", () => {
+  const [, , , device] = secys;
+  if (device === undefined) throw new Error("no SecY");
+  const [sa] = device.txSas ?? [];
+  if (sa === undefined) throw new Error("no SA");
+  const withRx = (...sas: (typeof sa)[]): MacsecDevice => ({
+    ...device,
+    rxScs: (device.rxScs ?? []).map((channel) => ({ ...channel, sas })),
+  });
+
+  it.each([
+    ["same", withRx(sa)],
+    ["same", withRx({ ...sa, an: 1, keyId: "b0".repeat(16) }, sa)],
+    ["different", withRx({ ...sa, keyId: "b0".repeat(16) })],
+    ["different", withRx({ ...sa, an: 1 })],
+    ["oneWay", withRx({ ...sa, active: false })],
+    ["oneWay", withRx()],
+    ["oneWay", { ...withRx(sa), txSas: [] }],
+    ["oneWay", { ...withRx(sa), txSas: [{ ...sa, active: false }] }],
+    ["none", { ...withRx(), txSas: [] }],
+  ])("agree as %s", (agreement, one) => {
+    expect(keyAgreement(saksOf(one))).toBe(agreement);
+  });
+
+  it("of a closed channel receive nothing", () => {
+    const closed = (device.rxScs ?? []).map((channel) => ({ ...channel, active: false }));
+    expect(keyAgreement(saksOf({ ...device, rxScs: closed }))).toBe("oneWay");
+  });
+
+  it("that the kernel does not tell are undefined and never 0", () => {
+    const [channel] = device.rxScs ?? [];
+    const untold = { unnamed: [] };
+    const bare: MacsecDevice = {
+      ...device,
+      secyStatistics: untold,
+      rxScs: [{ ...channel, unnamed: [], statistics: { ...untold, inPktsOk: 3n } }],
+      txScStatistics: { ...untold, outPktsProtected: 1n, outPktsEncrypted: 2n },
+    };
+    const { rxOk, txProtected, ...rest } = framesOf({ ...bare, txSas: [] }) ?? {};
+    expect([rxOk, txProtected]).toEqual([3n, 3n]);
+    expect(Object.values(rest).every((value) => value === undefined)).toBe(true);
+    expect(framesOf({ ...bare, txScStatistics: untold })).toBeUndefined();
+    expect(framesOf({ ...bare, rxScs: [{ unnamed: [] }] })).toBeUndefined();
+  });
+
+  it("are summed over the channels of all peers", () => {
+    const [channel] = device.rxScs ?? [];
+    const statistics = { ...channel?.statistics, unnamed: [], inPktsOk: 5n, inPktsNotValid: 1n };
+    const one = { ...channel, unnamed: [], statistics: { ...statistics, inPktsInvalid: 2n } };
+    expect(framesOf({ ...device, rxScs: [one, one] })).toMatchObject({ rxOk: 10n, rxNotValid: 6n });
+  });
+});
+
+describe("the rate of a port", () => {
+  const counted = (instant: number, packets: bigint, octets: bigint): KernelLook => {
+    const { links: all, ...rest } = lookAt("ms3");
+    const statistics = {
+      rxPackets: packets,
+      txPackets: 2n * packets,
+      rxBytes: octets,
+      txBytes: 2n * octets,
+    };
+    const moved = all.map((link) => ({ ...link, statistics }));
+    return { ...rest, links: moved, at: instant as Instant };
+  };
+
+  it("is what two looks differ in", () => {
+    const { port } = seen(counted(3000, 2n ** 60n + 200n, 20_000n), counted(1000, 2n ** 60n, 0n));
+    expect(strongValue(port.rate)).toEqual({
+      rxPps: 100,
+      txPps: 200,
+      rxBps: 80_000,
+      txBps: 160_000,
+      lineBps: 10_000_000_000,
+    });
+  });
+
+  it.each([
+    ["one look", undefined],
+    ["two looks at one instant", counted(3000, 1n, 1n)],
+    ["counters that went back", counted(1000, 500n, 1n)],
+    ["counters that were not told", { ...lookAt("ms3", { links: [wire] }), links: [] }],
+  ])("is unknown after %s", (_name, before) => {
+    expect(seen(counted(3000, 200n, 9n), before).port.rate.kind).toBe("unknown");
+  });
+
+  it("is unknown where the port does not tell how fast it is", () => {
+    const look = { ...counted(3000, 200n, 9n), speeds: [] };
+    expect(seen(look, counted(1000, 100n, 1n)).port.rate).toEqual({
+      kind: "unknown",
+      why: "notSupported",
+      at: 3000,
+    });
+  });
+});
+
+describe("whatever is missing from what the kernel said", () => {
+  it.each(["cipherSuite", "includeSci", "replay", "validate", "protect", "encrypt"] as const)(
+    "settings without %s are not read as any",
+    (name) => {
+      const cut = secys.map((one) => {
+        return { ...one, secy: without(one.secy ?? { unnamed: [] }, name) };
+      });
+      expect(seen(lookAt("ms3", { secys: cut })).port.settings).toEqual({
+        kind: "unknown",
+        why: "unparsed",
+        at,
+      });
+    },
+  );
+
+  it("a replay protection without its window is not read as one", () => {
+    const cut = withSecy({ ...strict, replay: true });
+    const windowless = cut.map(({ secy, ...one }) => {
+      return { ...one, secy: without(secy ?? { unnamed: [] }, "window") };
+    });
+    expect(seen(lookAt("ms3", { secys: windowless })).port.settings.kind).toBe("unknown");
+  });
+
+  it("the port is must-secure only where everything for it was said", () => {
+    const whole = fc.record(
+      {
+        cipherSuite: fc.constantFrom("gcm-aes-128" as const, undefined),
+        includeSci: fc.boolean(),
+        replay: fc.boolean(),
+        window: fc.nat(),
+        validate: fc.constantFrom("strict" as const, "check" as const, "number 9" as const),
+        protect: fc.boolean(),
+        encrypt: fc.boolean(),
+        encodingSa: fc.nat(255),
+      },
+      { requiredKeys: [] },
+    );
+    // Masters and links below that point anywhere, in circles too.
+    const shape = fc.array(fc.record({ link: fc.nat(12), master: fc.nat(12) }), { maxLength: 9 });
+    const run = fc.property(whole, shape, (secy, others) => {
+      const look = lookAt("ms3");
+      const circles = others.map((one, index) => ({
+        ...wire,
+        ...one,
+        name: `x${index}`,
+        index: index + 1,
+        info: { kind: index % 2 === 0 ? "vlan" : "bridge", slaveKind: undefined, unnamed: [] },
+      }));
+      const devices = secys.map((one) => ({ ...one, secy: { ...secy, unnamed: [] } }));
+      const { port } = seen({ ...look, links: [...look.links, ...circles], secys: devices });
+      if (strongValue(port.settings)?.policy !== "mustSecure") return;
+      expect(secy).toMatchObject({ validate: "strict", protect: true, encrypt: true });
+    });
+    fc.assert(run, { numRuns: effort(300, 20_000) });
+  });
+});

@@ -1,0 +1,485 @@
+import { describe, expect, it } from "vitest";
+import { Prng } from "#sim/base/prng.ts";
+import { caOf } from "../../../kit/kay-kit.ts";
+import { keysOf, sealed } from "../../../kit/kay-recorded.ts";
+import { sciA, sciB, sciC } from "../../../kit/kay-station.ts";
+import { member, Puppet } from "./kay-puppet.ts";
+import { Subject } from "./kay-subject.ts";
+
+const ca = caOf("guards");
+
+function flipped(frame: Uint8Array, octet: number, bit = 0): Uint8Array {
+  const octets = Uint8Array.from(frame);
+  const at = octet < 0 ? octets.length + octet : octet;
+  octets[at] = (octets[at] ?? 0) ^ (1 << bit);
+  return octets;
+}
+
+const seenOf = (subject: Subject): unknown => {
+  const { mkpdus: _, ...seen } = subject.seen;
+  return [seen, subject.sent.length, subject.operations.length, subject.events.length];
+};
+
+/** It is heard, and nothing comes of it but a count. */
+function countsOnly(subject: Subject, frame: Uint8Array): Partial<Record<string, bigint>> {
+  const before = { seen: seenOf(subject), counts: subject.seen.mkpdus };
+  subject.hear(frame);
+  expect(seenOf(subject)).toEqual(before.seen);
+  const after = subject.seen.mkpdus;
+  const names = [
+    "icvFailed",
+    "unknownCkn",
+    "replayed",
+    "malformed",
+    "ownFrames",
+    "strange",
+  ] as const;
+  const more = names.filter((name) => after[name] !== before.counts[name]);
+  return Object.fromEntries(more.map((name) => [name, after[name] - before.counts[name]]));
+}
+
+describe("FCS_MKA_EXT.1, FPT_RPL.1: refused, counted by their reason, and nothing else", () => {
+  it("D1 any bit of the ICV", () => {
+    const { subject, server } = member(ca);
+    const frame = server.frame({ livePeers: server.heard });
+    for (let bit = 0; bit < 128; bit += 1) {
+      expect(countsOnly(subject, flipped(frame, -1 - (bit >> 3), bit & 7))).toEqual({
+        icvFailed: 1n,
+      });
+    }
+    // The MN is not used up by the forgeries.
+    subject.hear(frame);
+    expect(subject.seen.mkpdus.replayed).toBe(0n);
+  });
+
+  it("D2 any octet before it", () => {
+    const { subject, server } = member(ca);
+    const frame = server.frame({ livePeers: server.heard, ...server.use(1, 0, "transmit") });
+    for (let octet = 1; octet < frame.length - 16; octet += 1) {
+      const counts = countsOnly(subject, flipped(frame, octet, 2));
+      expect(counts["replayed"] ?? counts["strange"] ?? counts["ownFrames"]).toBeUndefined();
+    }
+    subject.hear(frame);
+    expect(subject.seen.mkpdus.replayed).toBe(0n);
+  });
+
+  it("D3 to an individual address, D4 of unknown agility, under 32 octets, one octet short", () => {
+    const { subject, server } = member(ca);
+    const frame = server.frame({ livePeers: server.heard });
+    const individual = sealed(flipped(frame, 0), ca);
+    const agility = sealed(flipped(frame, 49), ca);
+    const under = Uint8Array.from(frame);
+    under[17] = 28;
+    for (const bad of [individual, agility, under, frame.subarray(0, frame.length - 1)]) {
+      expect(countsOnly(subject, bad)).toEqual({ malformed: 1n });
+    }
+    expect(subject.seen.mkpdus.malformedBy).toEqual({
+      individualAddress: 1n,
+      algorithmAgility: 1n,
+      under32Octets: 1n,
+      truncated: 1n,
+    });
+  });
+
+  it("D12 an unknown CKN, whatever its ICV", () => {
+    const { subject, server } = member(ca);
+    const frame = server.frame({ livePeers: server.heard });
+    expect(countsOnly(subject, sealed(flipped(frame, 50), ca))).toEqual({ unknownCkn: 1n });
+  });
+
+  it("D13 FPT_RPL.1: an MN that is not higher, one by one", () => {
+    const { subject, server } = member(ca);
+    const frames = [1, 2, 3].map(() => server.frame({ livePeers: server.heard }));
+    const [first, second, third] = frames;
+    if (!first || !second || !third) throw new Error("three frames");
+    subject.hear(second);
+    for (const late of [second, first]) expect(countsOnly(subject, late)).toEqual({ replayed: 1n });
+    subject.hear(third);
+    expect(countsOnly(subject, third)).toEqual({ replayed: 1n });
+  });
+
+  it("an MN of 0", () => {
+    const { subject } = member(ca);
+    const puppet = new Puppet(subject, sciC);
+    puppet.mn = -1;
+    subject.hear(puppet.frame());
+    puppet.mn = -1;
+    expect(countsOnly(subject, puppet.frame())).toEqual({ replayed: 1n });
+  });
+
+  it("our own frames, come back", () => {
+    const { subject } = member(ca);
+    const own = new Puppet(subject, sciA, subject.last.basic.mi);
+    expect(countsOnly(subject, own.frame({ livePeers: [] }))).toEqual({ ownFrames: 1n });
+  });
+
+  it("FCS_MACSEC_EXT.1: a known station under another SCI", () => {
+    const { subject, server } = member(ca);
+    const other = new Puppet(subject, sciC, server.mi);
+    other.mn = server.mn;
+    expect(countsOnly(subject, other.frame({ livePeers: server.heard }))).toEqual({ strange: 1n });
+  });
+
+  it("EAPOL that is no MKPDU", () => {
+    const { subject, server } = member(ca);
+    expect(countsOnly(subject, flipped(server.frame(), 15, 2))).toEqual({});
+    expect(subject.seen.mkpdus.foreign).toBe(1n);
+  });
+});
+
+describe("liveness", () => {
+  it("takes an MN that was sent within the last life time, and no other", () => {
+    const subject = new Subject(ca);
+    const puppet = new Puppet(subject);
+    subject.pass(1);
+    const { mi, mn } = subject.last.basic;
+    subject.pass(5900);
+    puppet.say({ livePeers: [{ mi, mn: 0 }] });
+    expect(subject.seen.session.livePeers).toBe(0);
+    puppet.say({ livePeers: [{ mi: new Prng("other").hex(12), mn }] });
+    expect(subject.seen.session.livePeers).toBe(0);
+    puppet.say({ potentialPeers: [{ mi, mn }] });
+    expect(subject.seen.session.livePeers).toBe(1);
+    const late = new Puppet(subject, sciC);
+    subject.pass(200);
+    late.say({ livePeers: [{ mi, mn }] });
+    expect(subject.seen.session.livePeers).toBe(1);
+    late.answer();
+    expect(subject.seen.session.livePeers).toBe(2);
+  });
+
+  it("ends a life time after the last MKPDU that says we are there", () => {
+    const { subject, server } = member(ca);
+    subject.pass(3000);
+    server.answer(server.use(1, 0, "transmit"));
+    subject.pass(3000);
+    server.say();
+    subject.pass(2999);
+    server.say({ livePeers: [{ mi: subject.last.basic.mi, mn: 1 }] });
+    expect(subject.seen.session.livePeers).toBe(1);
+    subject.pass(2);
+    expect(subject.seen.session).toMatchObject({ livePeers: 0, controlledPort: "blocked" });
+    expect(subject.secy.transmit.size).toBe(0);
+  });
+
+  it("a new instance of a station takes its place only once it has proved that it is there", () => {
+    const { subject, server } = member(ca);
+    const again = new Puppet(subject, sciB, new Prng("again").hex(12));
+    again.say();
+    expect(subject.seen.session.participants).toMatchObject([{ livePeers: 1, potentialPeers: 1 }]);
+    expect(subject.seen.session.controlledPort).toBe("secured");
+    again.answer();
+    expect(subject.seen.session.participants).toMatchObject([{ livePeers: 1, potentialPeers: 0 }]);
+    // Nothing that the former instance said counts any more, were it said a moment ago.
+    const before = subject.seen.mkpdus.replayed;
+    server.answer({ distributedSak: server.sak(2, 1) });
+    expect(subject.seen.mkpdus.replayed).toBe(before + 1n);
+    expect(subject.seen.session.participants).toMatchObject([{ livePeers: 1, potentialPeers: 0 }]);
+    subject.pass(6000);
+    server.say();
+    expect(subject.seen.session.participants).toMatchObject([{ potentialPeers: 1 }]);
+  });
+
+  it("our MI under another SCI, or ahead of us in a list, is left to whoever has it", () => {
+    const cases = [
+      (subject: Subject) => new Puppet(subject, sciC, subject.last.basic.mi).say(),
+      (subject: Subject) => {
+        const { mi, mn } = subject.last.basic;
+        new Puppet(subject, sciC).say({ livePeers: [{ mi, mn: mn + 1 }] });
+      },
+    ];
+    for (const happen of cases) {
+      const { subject, server } = member(ca);
+      const { mi } = subject.last.basic;
+      happen(subject);
+      expect(subject.all("miRenewed")).toHaveLength(1);
+      expect(subject.last.basic).toMatchObject({ mn: 1 });
+      expect(subject.last.basic.mi).not.toBe(mi);
+      // Nothing is given up for it: the station is heard again before long.
+      expect(subject.seen.session.controlledPort).toBe("secured");
+      server.answer();
+      expect(subject.seen.session.livePeers).toBe(1);
+      expect(subject.secy.transmit.size).toBe(1);
+    }
+  });
+
+  it("remembers sixteen stations and no more, and the live one always", () => {
+    const { subject, server } = member(ca);
+    for (let one = 0; one < 200; one += 1) {
+      new Puppet(subject, `0200000000${one.toString(16).padStart(2, "0")}0001`).say();
+    }
+    expect(subject.seen.session.participants).toMatchObject([{ livePeers: 1, potentialPeers: 15 }]);
+    server.answer();
+    expect(subject.seen.session.controlledPort).toBe("secured");
+    subject.pass(6000);
+    expect(subject.seen.session.participants).toMatchObject([{ potentialPeers: 0 }]);
+  });
+
+  it("says no more than ten things a second, whatever it hears", () => {
+    const { subject } = member(ca);
+    subject.pass(5000);
+    const before = subject.sent.length;
+    for (let one = 0; one < 100; one += 1) {
+      new Puppet(subject, `02000000${one.toString(16).padStart(4, "0")}0001`).say();
+      subject.pass(10);
+    }
+    expect(subject.sent.length - before).toBeGreaterThan(5);
+    expect(subject.sent.length - before).toBeLessThanOrEqual(11);
+  });
+});
+
+describe("receive, transmit", () => {
+  it("a member transmits when the key server does, and in whichever slot it says so", () => {
+    for (const slot of ["latest", "old"] as const) {
+      const subject = new Subject(ca, { keyServerPriority: 64 });
+      const server = new Puppet(subject);
+      server.say();
+      server.answer({ distributedSak: server.sak(1, 3) });
+      server.answer(server.use(1, 3, "receive"));
+      expect(subject.secy.encoding).toBeUndefined();
+      expect(subject.last.sakUse).toMatchObject({
+        latest: { an: 3, receive: true, transmit: false },
+      });
+      const { sakUse } = server.use(1, 3, "transmit") ?? {};
+      if (sakUse?.kind !== "used") throw new Error("a use");
+      const moved =
+        slot === "latest" ? sakUse : { ...sakUse, latest: undefined, old: sakUse.latest };
+      server.answer({ sakUse: moved });
+      expect(subject.secy.encodingAn).toBe(3);
+      expect(subject.last.sakUse).toMatchObject({
+        latest: undefined,
+        old: { an: 3, receive: true, transmit: true },
+      });
+      expect(subject.last.sakUse).toMatchObject({ plainTransmit: false, plainReceive: false });
+    }
+  });
+
+  it("a key server hands its SAK out until the peer receives, and never again", () => {
+    const subject = new Subject(ca);
+    const puppet = new Puppet(subject);
+    puppet.priority = 99;
+    puppet.answer();
+    for (let time = 0; time < 3; time += 1) {
+      subject.pass(2000);
+      puppet.answer();
+      expect(subject.last.distributedSak).toMatchObject({ kn: 1, an: 0, confidentialityOffset: 1 });
+      expect(subject.secy.encoding).toBeUndefined();
+    }
+    const mi = subject.last.basic.mi;
+    const keyIdentifier = { mi, kn: 1 };
+    const old = { keyIdentifier, an: 0, transmit: false, receive: true, lowestPn: 1 };
+    const plain = { plainTransmit: false, plainReceive: false, delayProtect: false };
+    puppet.answer({ sakUse: { kind: "used", latest: undefined, old, ...plain } });
+    expect(subject.secy.encodingAn).toBe(0);
+    expect(subject.last).not.toHaveProperty("distributedSak");
+    // It says no more that it receives, and the SAK may have been used.
+    puppet.answer();
+    subject.pass(2000);
+    expect(subject.last).not.toHaveProperty("distributedSak");
+    // A fresh one comes instead.
+    puppet.answer();
+    subject.pass(2600);
+    puppet.answer();
+    expect(subject.all("sakMade").map(({ why }) => why)).toEqual(["first", "peerLostIt"]);
+    expect(subject.last.distributedSak).toMatchObject({ kn: 2, an: 1 });
+  });
+
+  it("a peer that never transmits under the new SAK keeps the old one for 20 s", () => {
+    const subject = new Subject(ca);
+    const puppet = new Puppet(subject);
+    puppet.priority = 99;
+    puppet.answer();
+    const { mi } = subject.last.basic;
+    const plain = { plainTransmit: false, plainReceive: false, delayProtect: false };
+    const answer = (kn: number, an: number, transmit: boolean): void => {
+      const latest = { keyIdentifier: { mi, kn }, an, transmit, receive: true, lowestPn: 1 };
+      puppet.answer({ sakUse: { kind: "used", latest, old: undefined, ...plain } });
+    };
+    answer(1, 0, true);
+    subject.take(subject.kay.command({ kind: "rekeySak" }, subject.now));
+    answer(2, 1, false);
+    expect(subject.secy.encodingAn).toBe(1);
+    expect(subject.last.sakUse).toMatchObject({
+      latest: { an: 1, transmit: true, receive: true },
+      old: { an: 0, transmit: false, receive: true },
+    });
+    for (let second = 0; second < 19; second += 1) {
+      subject.pass(1000);
+      answer(2, 1, false);
+      expect([...subject.secy.transmit.keys()]).toEqual([0, 1]);
+    }
+    subject.pass(1000);
+    answer(2, 1, false);
+    expect([...subject.secy.transmit.keys()]).toEqual([1]);
+  });
+
+  it("a fresh station gets no SAK that was made for the one before", () => {
+    const subject = new Subject(ca);
+    const puppet = new Puppet(subject);
+    puppet.priority = 99;
+    puppet.answer();
+    const again = new Puppet(subject, sciB, new Prng("again").hex(12));
+    again.priority = 99;
+    again.answer();
+    expect(subject.all("sakMade").map(({ why }) => why)).toEqual(["first", "newPeer"]);
+    expect(subject.last.distributedSak).toMatchObject({ kn: 2 });
+    expect(subject.secy.used).toHaveLength(2);
+  });
+
+  it("a new peer waits for others that are about to be live, but no life time", () => {
+    const subject = new Subject(ca);
+    const first = new Puppet(subject);
+    first.priority = 99;
+    first.answer();
+    subject.pass(100);
+    const second = new Puppet(subject, sciC);
+    second.priority = 99;
+    const third = new Puppet(subject, "02000000000d0001");
+    third.say();
+    second.answer();
+    expect(subject.all("sakMade")).toHaveLength(1);
+    first.answer();
+    subject.pass(5000);
+    first.answer();
+    second.answer();
+    expect(subject.all("sakMade")).toHaveLength(1);
+    subject.pass(1000);
+    first.answer();
+    second.answer();
+    expect(subject.all("sakMade").map(({ why }) => why)).toEqual(["first", "newPeer"]);
+  });
+});
+
+describe("FPT_DDP_EXT.1: delay protection", () => {
+  const protect = (server: Puppet, pn: number, high?: number) => {
+    const { sakUse } = server.use(1, 0, "transmit", pn) ?? {};
+    if (sakUse?.kind !== "used") throw new Error("a use");
+    const xpn = { suspensionSeconds: 0, latestHigh: high ?? 0, oldHigh: 0 };
+    return { sakUse: { ...sakUse, delayProtect: true }, ...(high === undefined ? {} : { xpn }) };
+  };
+  const lowest = (subject: Subject): unknown => subject.secy.receive.get(sciB)?.get(0)?.lowestPn;
+
+  it("what the peer no longer uses is refused, and never let in again", () => {
+    const { subject, server } = member(ca);
+    server.answer(protect(server, 500, 0));
+    expect(lowest(subject)).toBe(500n);
+    server.answer(protect(server, 499, 0));
+    expect(lowest(subject)).toBe(500n);
+    // Without the high half it cannot be known.
+    server.answer(protect(server, 900));
+    expect(lowest(subject)).toBe(500n);
+    server.answer(protect(server, 3, 1));
+    expect(lowest(subject)).toBe(0x100000003n);
+  });
+
+  it("a peer that does not offer it is taken at its word", () => {
+    const { subject, server } = member(ca);
+    server.answer({ ...server.use(1, 0, "transmit", 500) });
+    expect(lowest(subject)).toBe(1n);
+    expect(subject.last.sakUse).toMatchObject({ delayProtect: false });
+  });
+
+  it("is bounded by hellos of 0.5 s where it is wanted, here or by the key server", () => {
+    for (const asked of ["here", "there", "nowhere"] as const) {
+      const { subject, server } = member(ca, { delayProtection: asked === "here" ? "on" : "off" });
+      subject.pass(5000);
+      server.answer(asked === "there" ? protect(server, 1, 0) : server.use(1, 0, "transmit"));
+      subject.pass(2500);
+      const before = subject.sent.length;
+      subject.pass(3000);
+      expect(subject.sent.length - before, asked).toBe(asked === "nowhere" ? 1 : 6);
+      expect(subject.last.sakUse).toMatchObject({ delayProtect: asked !== "nowhere" });
+    }
+  });
+
+  it("our lowest packet number is the one of a hello ago, and both halves are told", () => {
+    const { subject, server } = member(ca);
+    const tell = (nextPn: bigint): void =>
+      subject.take(subject.kay.report({ kind: "packetNumber", an: 0, nextPn }, subject.now));
+    const told = (): unknown => {
+      server.answer({ ...server.use(1, 0, "transmit") });
+      subject.pass(2000);
+      const { sakUse, xpn } = subject.last;
+      if (sakUse?.kind !== "used") return undefined;
+      return [sakUse.old?.lowestPn, xpn?.oldHigh];
+    };
+    expect(told()).toEqual([1, 0]);
+    tell(0x2_0000_0007n);
+    subject.pass(1900);
+    server.answer();
+    expect(subject.last.xpn?.oldHigh).toBe(0);
+    expect(told()).toEqual([7, 2]);
+  });
+});
+
+describe("FPT_RPL_EXT.1: SSCIs", () => {
+  const ssciOf = (subject: Subject): unknown[] => [
+    subject.secy.transmit.get(0)?.ssci,
+    subject.secy.receive.get(sciB)?.get(0)?.ssci,
+  ];
+
+  const joined = (version: number, keyServerSsci: number) => {
+    const subject = new Subject(ca, { keyServerPriority: 64 });
+    const server = new Puppet(subject);
+    server.version = version;
+    server.say();
+    server.answer({ keyServerSsci, distributedSak: server.sak(1, 0) });
+    return subject;
+  };
+
+  it("the highest SCI has the first", () => {
+    expect(ssciOf(joined(3, 0))).toEqual([2, 1]);
+    expect(ssciOf(joined(3, 1))).toEqual([2, 1]);
+  });
+
+  it("a key server of version 3 that tells another order is followed", () => {
+    expect(ssciOf(joined(3, 2))).toEqual([1, 2]);
+  });
+
+  it("one of an older version cannot tell", () => {
+    expect(ssciOf(joined(1, 2))).toEqual([2, 1]);
+  });
+
+  it("without a place in its order we are no member", () => {
+    const subject = new Subject(ca, { keyServerPriority: 64 });
+    const server = new Puppet(subject);
+    server.say();
+    server.say({
+      potentialPeers: server.heard,
+      livePeers: [{ mi: new Prng("other").hex(12), mn: 1 }],
+      keyServerSsci: 1,
+      distributedSak: server.sak(1, 0),
+    });
+    expect(subject.all("sakRefused")).toMatchObject([{ why: { kind: "notMember" } }]);
+    expect(subject.secy.used).toEqual([]);
+  });
+
+  it("our own order is told with the SAK", () => {
+    const subject = new Subject(ca);
+    const puppet = new Puppet(subject);
+    puppet.priority = 99;
+    puppet.answer();
+    expect(subject.last).toMatchObject({ keyServerSsci: 2, livePeers: [{ mi: puppet.mi }] });
+    expect(subject.last.announced).toEqual([{ suiteId: "0080c20001000004", capability: 2 }]);
+  });
+
+  it("none without extended packet numbering", () => {
+    const subject = new Subject(ca, { suite: "gcm-aes-128" });
+    const puppet = new Puppet(subject);
+    puppet.priority = 99;
+    puppet.answer();
+    expect(subject.last).toMatchObject({ keyServerSsci: 0 });
+    expect(subject.last.distributedSak).toMatchObject({ suiteId: undefined });
+    expect(subject.last).not.toHaveProperty("xpn");
+    expect(subject.secy.transmit.get(0)).toMatchObject({ ssci: undefined, salt: undefined });
+  });
+});
+
+it("keys of a CA that is removed are wiped", () => {
+  const { subject } = member(ca);
+  const { kay, now } = subject;
+  const [actor] = kay.snapshot(now).actors;
+  expect(actor?.ick.equals(keysOf(ca).ick)).toBe(true);
+  subject.take(kay.command({ kind: "removeActor", ckn: ca.ckn }, now));
+  expect(kay.snapshot(now).actors).toEqual([]);
+});

@@ -1,0 +1,386 @@
+import { describe, expect, it } from "vitest";
+import type { AskedPart } from "#drivers/linux/mka/protocol.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { CipherSuite } from "#hal/model.ts";
+import { caOf } from "../../../kit/kay-kit.ts";
+import { secretOf, type TestCa } from "../../../kit/kay-recorded.ts";
+import { refused as refusedBy } from "../../../kit/site-bench.ts";
+import { type Host, hosts, signal } from "./mka-host.ts";
+
+const ca = caOf("desk");
+const other = caOf("another");
+const priority = (keyServerPriority: number) =>
+  ({
+    kind: "configure",
+    settings: { keyServerPriority, sakRekeyMs: undefined, delayProtection: "off" },
+  }) as const;
+const remove = (gone: TestCa) => ({ kind: "remove", ckn: gone.ckn }) as const;
+const final = (token: string) => ({ token, within: "final" }) as const;
+
+async function protectedHosts(suite: CipherSuite = "gcm-aes-xpn-256") {
+  const both = hosts(suite);
+  const { clock, a, b } = both;
+  await clock.runFor(10);
+  await b.change(priority(32), final("t"));
+  for (const one of [a, b]) await one.add(ca);
+  await clock.runFor(5000);
+  return both;
+}
+
+const keysOf = async (host: Host): Promise<readonly string[]> => {
+  const look = await host.client.observe(signal);
+  return look.kind === "bound" ? look.keys.map(({ ckn }) => ckn) : [];
+};
+
+describe("a participant on its port", () => {
+  it.each(["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"] as const)(
+    "%s: both kernels hold one SAK, and only they",
+    async (suite) => {
+      const ca16 = caOf("sixteen", 32, 16);
+      const { clock, a, b } = hosts(suite);
+      await clock.runFor(10);
+      for (const one of [a, b]) await one.add(ca16);
+      await clock.runFor(10_000);
+      const [sending] = a.kernel.saks;
+      expect(sending).toBeDefined();
+      expect(a.kernel.saks).toEqual([sending, sending]);
+      expect(b.kernel.saks).toEqual(a.kernel.saks);
+      expect(await a.client.observe(signal)).toMatchObject({
+        ...{ kind: "bound", device: "ms-wire", liveSuite: suite, troubles: [], pending: undefined },
+        keys: [{ ckn: ca16.ckn, role: "primary" }],
+        session: { controlledPort: "secured", livePeers: 1, respondedPeers: 1 },
+      });
+      for (const secret of a.kernel.secrets) expect(() => secret.copy()).toThrow("wiped");
+      const said = JSON.stringify([a.log, b.log]);
+      expect(said).not.toContain(ca16.cak);
+      expect(said).not.toContain(sending ?? "");
+    },
+  );
+
+  it("waits for its SecY, and begins again with a new one", async () => {
+    const { clock, a, b } = hosts("none");
+    await clock.runFor(2000);
+    expect(await a.client.observe(signal)).toMatchObject({ kind: "waiting", because: "noSecy" });
+    await expect(a.add(ca)).rejects.toMatchObject({ code: "device.rejected", effect: "none" });
+    expect(await a.client.stage("t", 0, priority(7), signal)).toHaveLength(1);
+    for (const one of [a, b]) {
+      one.make("gcm-aes-256");
+      await one.add(ca);
+    }
+    await clock.runFor(8000);
+    expect(await a.isSecured()).toBe(true);
+    a.kernel.secy = undefined;
+    a.hint();
+    await clock.runFor(200);
+    expect(await a.client.observe(signal)).toMatchObject({ troubles: [{ code: "deviceLost" }] });
+    a.make("gcm-aes-xpn-128");
+    b.make("gcm-aes-xpn-128");
+    await clock.runFor(15_000);
+    expect(await a.client.observe(signal)).toMatchObject({
+      liveSuite: "gcm-aes-xpn-128",
+      settings: { suite: "gcm-aes-xpn-128" },
+    });
+    expect(a.kernel.saks).toEqual(b.kernel.saks);
+  });
+
+  it("counts data frames in the clear from the binding of its SecY on, and no MKPDU", async () => {
+    const { clock, a, b } = await protectedHosts();
+    const clear = async (): Promise<bigint | undefined> => {
+      const look = await a.client.observe(signal);
+      return look.kind === "bound" ? look.clear : undefined;
+    };
+    for (let nth = 0; nth < 1000; nth += 1) a.take(Uint8Array.from({ length: 60 }, () => nth));
+    await clock.runFor(5000);
+    expect(await clear()).toBe(0n);
+    a.clearFrames = 3n;
+    expect([await clear(), await clear()]).toEqual([3n, 3n]);
+    a.clearFrames = 2n;
+    await clock.runFor(5000);
+    expect(await clear()).toBe(5n);
+    a.clearFrames = 7n;
+    a.make("gcm-aes-256");
+    await clock.runFor(5000);
+    expect(await clear()).toBe(0n);
+    expect(await b.isSecured()).toBe(true);
+  });
+
+  it("hears what came while it stood still before it gives anybody up", async () => {
+    const { clock, a, b } = await protectedHosts();
+    const { saks } = a.kernel;
+    // Only its ears: its clock is that of everybody here.
+    for (let count = 0; count < 20; count += 1) {
+      a.isStill = true;
+      await clock.runFor(3000);
+      a.isStill = false;
+    }
+    expect(a.kernel.saks).toEqual(saks);
+    expect(b.kernel.saks).toEqual(saks);
+    expect([...a.log, ...b.log].join()).not.toContain("lost");
+  });
+
+  it("ends where nobody can know any more what the SecY holds", async () => {
+    const { clock, a } = await protectedHosts();
+    const closed = new LinksealError("transport.closed", "gone", {
+      ...{ effect: "unknown", where: "kernel", next: "look" },
+    });
+    a.kernel.fault = () => {
+      throw closed;
+    };
+    const rekey = a.change({ kind: "rekey" }, final("rekey"));
+    await expect(rekey).rejects.toMatchObject({ effect: "unknown" });
+    await clock.runFor(100);
+    expect(await a.ended).toBe(closed);
+  });
+});
+
+describe("a peer that says that it receives", () => {
+  it("and from whom nothing comes is a trouble after a life time", async () => {
+    const { clock, a } = await protectedHosts();
+    const troubles = async (): Promise<readonly string[]> => {
+      const look = await a.client.observe(signal);
+      return look.kind === "bound" ? look.troubles.map(({ code }) => code) : [];
+    };
+    if (a.kernel.secy !== undefined) a.kernel.secy.received = 0;
+    await clock.runFor(5000);
+    expect(await troubles()).toEqual([]);
+    await clock.runFor(3000);
+    expect(await troubles()).toEqual(["nothingReceived"]);
+    if (a.kernel.secy !== undefined) a.kernel.secy.received = 1;
+    await clock.runFor(1000);
+    expect(await troubles()).toEqual([]);
+  });
+});
+
+/** The first change of a transaction with these parts; what each comes to. */
+async function stage(
+  host: Host,
+  token: string,
+  ...parts: readonly AskedPart[]
+): Promise<readonly (readonly string[])[]> {
+  const lines: (readonly string[])[] = [];
+  for (const [place, part] of parts.entries()) {
+    lines.push(await host.client.stage(token, place, part, signal));
+  }
+  return lines;
+}
+
+describe("a change", () => {
+  it("is nothing before it is applied, and then all of its parts in their order", async () => {
+    const { clock, a } = await protectedHosts();
+    using secret = secretOf(other.cak);
+    const add = { kind: "add", ckn: other.ckn, key: secret } as const;
+    const lines = await stage(a, "change", priority(9), add, priority(8));
+    expect(lines.map((told) => told.length)).toEqual([1, 2, 3]);
+    expect(lines[2]?.[1]).toBe(`+ CAK ${other.ckn} [secret cak]`);
+    expect(await keysOf(a)).toEqual([ca.ckn]);
+    expect(await a.client.recall("change", signal)).toBeUndefined();
+    // An answer that was lost: the same place is the same part.
+    expect(await a.client.stage("change", 2, priority(8), signal)).toHaveLength(3);
+    await a.client.apply("change", "final", signal);
+    expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
+    expect(await a.client.observe(signal)).toMatchObject({ settings: { keyServerPriority: 8 } });
+    expect(await stage(a, "again", priority(8), add)).toEqual([[], []]);
+    await a.client.apply("change", "final", signal);
+    await clock.runFor(1000);
+    const late = a.client.rollback("change", signal);
+    await expect(late).rejects.toMatchObject({ code: "device.rejected", effect: "none" });
+  });
+
+  it("that was dropped, or that nobody came for in an hour, is not there any more", async () => {
+    const { clock, a } = await protectedHosts();
+    const gone = { code: "device.rejected", message: /not prepared here any more/, effect: "none" };
+    await stage(a, "dropped", priority(9));
+    await a.client.rollback("dropped", signal);
+    const dropped = await refusedBy(a.client.apply("dropped", "final", signal));
+    await stage(a, "late", priority(9));
+    await clock.runFor(3_600_001);
+    const late = await refusedBy(a.client.apply("late", "final", signal));
+    for (const { code, message, effect } of [dropped, late]) {
+      expect([code, effect]).toEqual([gone.code, gone.effect]);
+      expect(message).toMatch(gone.message);
+    }
+  });
+
+  it("never takes the key in use, the last one, or the place of a third", async () => {
+    const { a, b, clock } = await protectedHosts();
+    const texts = async (act: Promise<unknown>): Promise<string> => (await refusedBy(act)).message;
+    expect(await texts(a.change(remove(ca), final("1")))).toContain("the last CAK");
+    await a.add(other);
+    expect(await texts(a.change(remove(ca), final("2")))).toContain("the CAK in use");
+    expect(await texts(a.add(caOf("third")))).toContain("two CAKs");
+    expect(await texts(a.add({ ...other, cak: ca.cak }, "final", "3"))).toContain("another CAK");
+    await a.change(remove(caOf("stranger")), final("4"));
+    expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
+    const within = a.change(remove(other), { token: "5", within: 30_000 });
+    expect(await refusedBy(within)).toMatchObject({ code: "device.unsupported", effect: "none" });
+    await b.add(other);
+    await b.change(remove(other), final("6"));
+    using secret = secretOf(other.cak);
+    await a.change({ kind: "replace", ckn: other.ckn, key: secret }, final("7"));
+    expect(await keysOf(a)).toEqual([other.ckn]);
+    await b.change({ kind: "replace", ckn: other.ckn, key: secret }, final("8"));
+    await clock.runFor(15_000);
+    expect(await a.isSecured()).toBe(true);
+  });
+
+  it("asks for a SAK only where this end makes them", async () => {
+    const { a, b, clock } = await protectedHosts();
+    const { saks } = a.kernel;
+    const member = await refusedBy(b.change({ kind: "rekey" }, final("rekey")));
+    expect(member).toMatchObject({ code: "device.unsupported", effect: "none" });
+    await a.change({ kind: "rekey" }, final("rekey"));
+    await clock.runFor(5000);
+    expect(a.kernel.saks).not.toEqual(saks);
+    expect(a.kernel.saks).toEqual(b.kernel.saks);
+  });
+});
+
+describe("a change that is not confirmed", () => {
+  it("is taken back in time, in its order, whoever asked", async () => {
+    const { clock, a } = await protectedHosts();
+    using secret = secretOf(other.cak);
+    await stage(a, "change", { kind: "add", ckn: other.ckn, key: secret }, priority(99));
+    await a.client.apply("change", 30_000, signal);
+    expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
+    expect(await a.client.recall("change", signal)).toContain(`+ CAK ${other.ckn}`);
+    await clock.runFor(29_000);
+    expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
+    await clock.runFor(2000);
+    expect(await keysOf(a)).toEqual([ca.ckn]);
+    expect(await a.client.observe(signal)).toMatchObject({ settings: { keyServerPriority: 16 } });
+    expect(await a.client.recall("change", signal)).toBeUndefined();
+    await expect(a.client.confirm("change", signal)).rejects.toMatchObject({
+      code: "device.commitExpired",
+    });
+  });
+
+  it("keeps others out, and is kept once it is confirmed", async () => {
+    const { clock, a } = await protectedHosts();
+    await a.add(other, 30_000, "change");
+    const locked = { code: "device.locked", effect: "none" };
+    await expect(a.change(priority(1), final("more"))).rejects.toMatchObject(locked);
+    await a.client.confirm("change", signal);
+    await a.client.confirm("change", signal);
+    await clock.runFor(60_000);
+    expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
+    await a.client.apply("more", "final", signal);
+    expect(await a.client.observe(signal)).toMatchObject({ settings: { keyServerPriority: 1 } });
+  });
+
+  it("is taken back when it is asked for, and twice is once", async () => {
+    const { a } = await protectedHosts();
+    await a.add(other, 30_000, "change");
+    await a.client.apply("change", 30_000, signal);
+    await a.client.rollback("change", signal);
+    await a.client.rollback("change", signal);
+    expect(await keysOf(a)).toEqual([ca.ckn]);
+    // What was there before is not taken back with it.
+    await a.add(ca, 30_000, "again");
+    expect(await a.client.recall("again", signal)).toBe("");
+    await a.client.rollback("again", signal);
+    expect(await keysOf(a)).toEqual([ca.ckn]);
+  });
+
+  it("is the successor's to take back, by what is left of its time", async () => {
+    const { clock, a } = await protectedHosts();
+    await a.add(other, 30_000, "change");
+    a.kill();
+    await clock.runFor(3000);
+    a.start();
+    await clock.runFor(100);
+    expect(await a.client.recall("change", signal)).toContain("+ CAK");
+    await clock.runFor(25_000);
+    expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
+    await clock.runFor(3000);
+    expect(await keysOf(a)).toEqual([ca.ckn]);
+  });
+});
+
+describe("a successor", () => {
+  it("that was left nothing says that its keys are lost, until it is given one", async () => {
+    const { clock, a } = hosts("gcm-aes-256");
+    await clock.runFor(100);
+    expect(await a.client.observe(signal)).toMatchObject({ keys: [], keyLoss: "restart" });
+    // Nobody came back to confirm it.
+    await a.add(ca, 3_000, "lost");
+    await clock.runFor(4_000);
+    expect(await a.client.observe(signal)).toMatchObject({ keys: [], keyLoss: "restart" });
+    await a.add(ca);
+    await a.add(other, "final", "second");
+    await a.change(remove(other), final("third"));
+    expect(await a.client.observe(signal)).toMatchObject({ keyLoss: undefined });
+    a.kill();
+    a.start();
+    await clock.runFor(100);
+    expect(await a.client.observe(signal)).toMatchObject({ keyLoss: undefined });
+  });
+
+  it("never shows a change that is being taken back as one that stands for good", async () => {
+    const { clock, a } = await protectedHosts();
+    await a.client.stage("t", 0, priority(7), signal);
+    await a.client.apply("t", 1000, signal);
+    const looks = [a.client.observe(signal)];
+    const write = a.log.push.bind(a.log);
+    a.log.push = (...lines) => {
+      looks.push(a.client.observe(signal));
+      return write(...lines);
+    };
+    await clock.runFor(2000);
+    looks.push(a.client.observe(signal));
+    const seen = (await Promise.all(looks)).flatMap((look) =>
+      look.kind === "bound" ? [`${look.pending} ${look.settings.keyServerPriority}`] : [],
+    );
+    expect(seen.length).toBeGreaterThan(2);
+    expect(new Set(seen)).toEqual(new Set(["t 7", "undefined 16"]));
+  });
+
+  it("without a SecY keeps what it was left, and takes back what was not confirmed", async () => {
+    const { clock, a, b } = await protectedHosts();
+    await a.add(other, 30_000, "change");
+    a.kill();
+    a.kernel.secy = undefined;
+    for (const waitMs of [10_000, 60_000]) {
+      a.start();
+      await clock.runFor(waitMs);
+      expect(await a.client.observe(signal)).toMatchObject({ kind: "waiting" });
+      a.kill();
+    }
+    a.start();
+    a.make("gcm-aes-xpn-256");
+    await clock.runFor(20_000);
+    expect(await keysOf(a)).toEqual([ca.ckn]);
+    expect(await a.isSecured()).toBe(true);
+    expect(b.kernel.saks).toEqual(a.kernel.saks);
+  });
+
+  it("with the memory carries on as the same member, and touches nothing", async () => {
+    const { clock, a, b } = await protectedHosts();
+    const { saks } = a.kernel;
+    const written = [a.kernel.log.length, b.kernel.log.length];
+    for (const one of [a, b]) {
+      one.kill();
+      await clock.runFor(3500);
+      one.start();
+      await clock.runFor(15_000);
+      expect(await one.isSecured()).toBe(true);
+    }
+    expect([a.kernel.log.length, b.kernel.log.length]).toEqual(written);
+    expect([a.kernel.saks, b.kernel.saks]).toEqual([saks, saks]);
+  });
+
+  it("without the memory leaves the SAs until its key is there, and another SAK", async () => {
+    const { clock, a, b } = await protectedHosts();
+    const { saks } = a.kernel;
+    a.kill();
+    a.memory = undefined;
+    await clock.runFor(1000);
+    a.start();
+    await clock.runFor(1000);
+    expect(a.kernel.saks).toEqual(saks);
+    await a.add(ca);
+    await clock.runFor(15_000);
+    expect(await a.isSecured()).toBe(true);
+    expect(a.kernel.saks[0]).not.toBe(saks[0]);
+    expect(b.kernel.saks).toEqual(a.kernel.saks);
+  });
+});

@@ -1,0 +1,177 @@
+// Two ends of one wire, once as stations of the simulator and once as hosts with our participant:
+// what can be done to them, and what either says, in the same words.
+
+import type { CipherSuite, MacsecSettings, MkaSession, MkpduCounters } from "#hal/model.ts";
+import type { SimClock } from "#sim/base/clock.ts";
+import type { Station } from "#sim/mka/station.ts";
+import { caOf } from "../../../kit/kay-kit.ts";
+import { secretOf, type TestCa } from "../../../kit/kay-recorded.ts";
+import { mustSecure, pair } from "../../../kit/mka-bench.ts";
+import { type Host, hosts, signal } from "./mka-host.ts";
+
+export const endNames = ["a", "b"] as const;
+export type EndName = (typeof endNames)[number];
+/** `forged`: another CAK under the CKN of `old`. */
+export type KeyName = "old" | "new" | "forged";
+
+export interface EndLook {
+  readonly session: MkaSession;
+  readonly mkpdus: MkpduCounters;
+  /** Of the SA that transmits, whatever the session says. */
+  readonly liveSuite: CipherSuite | undefined;
+  /** Codes of what stands in the way; a station of the simulator tells of none. */
+  readonly troubles: readonly string[];
+}
+
+export interface World {
+  readonly clock: SimClock;
+  /** Beside what is there. */
+  give(end: EndName, key: KeyName): Promise<void>;
+  /** In place of what is there, at once. */
+  replace(end: EndName, key: KeyName): Promise<void>;
+  remove(end: EndName, key: KeyName): Promise<void>;
+  rekey(end: EndName): Promise<void>;
+  configure(end: EndName, settings: EndSettings): Promise<void>;
+  /** A mute end hears, and nothing of what it says arrives. */
+  mute(end: EndName, is: "mute" | "heard"): void;
+  wire(is: "cut" | "whole"): void;
+  /** Its process is gone without a word, and forgets all it knew. */
+  kill(end: EndName): void;
+  /** Another member with the old key. */
+  revive(end: EndName): Promise<void>;
+  /** Undefined of an end that was killed. */
+  look(end: EndName): Promise<EndLook | undefined>;
+  /** A data frame sent now would arrive, in both directions. */
+  carries(): boolean;
+}
+
+interface EndSettings {
+  readonly keyServerPriority: number;
+  readonly sakRekeyMs?: number;
+}
+
+type Suites = Readonly<Record<EndName, CipherSuite>>;
+
+export const cas: Readonly<Record<KeyName, TestCa>> = {
+  old: caOf("worlds old"),
+  new: caOf("worlds new"),
+  forged: { ...caOf("worlds old"), cak: caOf("worlds forged").cak },
+};
+
+export function simWorld(seed: string, suites: Suites): World {
+  const { clock, fibre, a, b } = pair(seed, { quirks: { startRamp: true } });
+  const ends = { a, b };
+  const settings: Record<EndName, MacsecSettings> = {
+    a: { ...mustSecure, suite: suites.a },
+    b: { ...mustSecure, suite: suites.b },
+  };
+  for (const end of endNames) ends[end].configure(settings[end]);
+  const dead = new Set<EndName>();
+  const put = (station: Station, name: KeyName): void => {
+    const { ckn, cak } = cas[name];
+    const role = station.keys().length === 0 ? "primary" : "fallback";
+    station.putKey({ ckn, cak: Buffer.from(cak, "hex"), role });
+  };
+  return {
+    clock,
+    give: async (end, key) => put(ends[end], key),
+    replace: async (end, key) => {
+      const station = ends[end];
+      const others = station.keys().filter(({ ckn }) => ckn !== cas[key].ckn);
+      if (others.length === station.keys().length) put(station, key);
+      for (const { ckn } of others) station.removeKey(ckn);
+      station.promoteKey(cas[key].ckn);
+    },
+    remove: async (end, key) => ends[end].removeKey(cas[key].ckn),
+    rekey: async (end) => ends[end].rekeySak(),
+    configure: async (end, wanted) => {
+      settings[end] = { ...settings[end], sakRekeyMs: undefined, ...wanted };
+      ends[end].configure(settings[end]);
+    },
+    mute: (end, is) => ends[end].setFault("silent", is === "mute"),
+    wire: (is) => fibre.setUp(is === "whole"),
+    kill: (end) => {
+      dead.add(end);
+      ends[end].setFault("silent", true);
+    },
+    revive: async (end) => {
+      dead.delete(end);
+      ends[end].restartKay();
+      ends[end].setFault("silent", false);
+    },
+    look: async (end) => {
+      if (dead.has(end)) return undefined;
+      const station = ends[end];
+      const said = { session: station.session(), mkpdus: station.mkpdus() };
+      return { ...said, liveSuite: station.liveSuite(), troubles: [] };
+    },
+    carries: () => fibre.carries(),
+  };
+}
+
+export function ourWorld(suites: Suites): World {
+  const { clock, a, b } = hosts("none");
+  const ends = { a, b };
+  const mutes = new Set<EndName>();
+  const dead = new Set<EndName>();
+  let isWhole = true;
+  let changes = 0;
+  const plug = (): void => {
+    a.peer = isWhole && !mutes.has("a") ? b : undefined;
+    b.peer = isWhole && !mutes.has("b") ? a : undefined;
+  };
+  const change = (end: EndName, part: Parameters<Host["change"]>[0]): Promise<void> => {
+    changes += 1;
+    return ends[end].change(part, { token: `t${changes}`, within: "final" });
+  };
+  const withKey = (end: EndName, kind: "add" | "replace", name: KeyName): Promise<void> => {
+    const { ckn, cak } = cas[name];
+    const key = secretOf(cak);
+    return change(end, { kind, ckn, key }).finally(() => key[Symbol.dispose]());
+  };
+  a.make(suites.a);
+  b.make(suites.b);
+  return {
+    clock,
+    give: (end, key) => withKey(end, "add", key),
+    replace: (end, key) => withKey(end, "replace", key),
+    remove: (end, key) => change(end, { kind: "remove", ckn: cas[key].ckn }),
+    rekey: (end) => change(end, { kind: "rekey" }),
+    configure: (end, { keyServerPriority, sakRekeyMs }) =>
+      change(end, {
+        kind: "configure",
+        settings: { keyServerPriority, sakRekeyMs, delayProtection: "off" },
+      }),
+    mute: (end, is) => {
+      if (is === "mute") mutes.add(end);
+      else mutes.delete(end);
+      plug();
+    },
+    wire: (is) => {
+      isWhole = is === "whole";
+      plug();
+    },
+    kill: (end) => {
+      dead.add(end);
+      ends[end].kill();
+    },
+    revive: async (end) => {
+      dead.delete(end);
+      ends[end].memory = undefined;
+      ends[end].start();
+      await withKey(end, "add", "old");
+    },
+    look: async (end) => {
+      if (dead.has(end)) return undefined;
+      const look = await ends[end].client.observe(signal);
+      if (look.kind !== "bound") throw new Error(`${end} has no SecY`);
+      return { ...look, troubles: look.troubles.map(({ code }) => code) };
+    },
+    carries: () => isWhole && arrives(a, b) && arrives(b, a),
+  };
+}
+
+function arrives(from: Host, to: Host): boolean {
+  const [sending] = from.kernel.saks;
+  return sending !== undefined && to.kernel.saks.slice(1).includes(sending);
+}

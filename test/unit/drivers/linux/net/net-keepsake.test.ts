@@ -1,0 +1,192 @@
+// What a link that goes down takes with it, held against a kernel that is pretended.
+
+import { describe, expect, it } from "vitest";
+import { bringBack, type Keepsake, keep } from "#drivers/linux/net/keepsake.ts";
+import { addAddress, readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { readRoute } from "#drivers/linux/netlink/rtnetlink-route.ts";
+import { encodeRequests, netlinkFlags } from "#drivers/transport/netlink-wire.ts";
+import type { Reader } from "#hal/netlink.ts";
+import { hexOf, PretendSocket, recordedSite as site } from "../../../kit/netlink-kit.ts";
+import { messagesIn, recordedOctets } from "../../../kit/recorded.ts";
+import { never, refused } from "../../../kit/site-bench.ts";
+
+type Octets = Uint8Array<ArrayBuffer>;
+
+/** One message of an address: its header says family, length, flags, scope and link. */
+function addressMessage(link: number, scope: number, flags: number | undefined): Octets {
+  const { type, body } = addAddress({ link, local: "192.0.2.1", prefixLength: 30 });
+  const [header, ...attributes] = body.map((part) => Uint8Array.from(part as Uint8Array));
+  header?.set([scope], 3);
+  const told = flags === undefined ? [] : [Uint8Array.of(8, 0, 8, 0, flags, 0, 0, 0)];
+  const whole = [Buffer.concat([header ?? new Uint8Array(), ...attributes, ...told])];
+  return Uint8Array.from(encodeRequests([{ type, flags: 0, body: whole }], 1));
+}
+
+/** One message of an IPv4 route with nothing but the link it leaves by. */
+function routeMessage(protocol: number, link: number | undefined): Octets {
+  const header = Uint8Array.of(2, 0, 0, 0, 254, protocol, 0, 1, 0, 0, 0, 0);
+  const output = link === undefined ? [] : [Uint8Array.of(8, 0, 4, 0, link, 0, 0, 0)];
+  const body = [Buffer.concat([header, ...output])];
+  return Uint8Array.from(encodeRequests([{ type: 24, flags: 0, body }], 1));
+}
+
+/** Number of the recorded link that has most of everything. */
+const dummy = 11;
+
+function readBody<T>(type: number, hex: string, read: Reader<T>): T | undefined {
+  const message = encodeRequests([{ type, flags: 0, body: [Buffer.from(hex, "hex")] }], 1);
+  return messagesIn(Uint8Array.from(message)).map(read)[0];
+}
+
+const bodyIn = (message: Octets): string => hexOf(message.slice(16));
+
+describe("what is kept of links that go down", () => {
+  it("is what the kernel said of them, octet by octet", async () => {
+    const kernel = site();
+    const { addresses, routes } = await keep(kernel, new Set([dummy]), never);
+    const heard = ["addresses", "routes-4", "routes-6"]
+      .flatMap(recordedOctets)
+      .flatMap(messagesIn)
+      .map(({ view, start, end }) => hexOf(new Uint8Array(view.buffer, start, end - start)));
+    for (const body of [...addresses, ...routes]) expect(heard).toContain(body);
+    // Not the one with a lifetime, not the link-local one.
+    expect(addresses.map((body) => readBody(20, body, readAddress)?.local ?? "-")).toEqual([
+      "10.1.0.1",
+      "fd00:2::1",
+      "-",
+    ]);
+    // Of these only 10.24.0.0/16 is not in the main table.
+    const kept = routes.map((body) => readBody(24, body, readRoute));
+    expect(kept.map((one) => `${one?.destination} ${one?.gateway ?? "-"} ${one?.table}`)).toEqual([
+      "10.24.0.0 - 1000",
+      // Over several links, this one among them.
+      "10.21.0.0 - 254",
+      "10.22.0.0 - 254",
+      "10.25.0.0 10.2.0.9 254",
+      "fd00:20:: fd00:1::2 254",
+      "fd00:22:: - 254",
+    ]);
+    expect(kernel.asked).toEqual(["22/0", "26/2", "26/10"]);
+    expect(kernel.written).toEqual([]);
+  });
+
+  it("is every address that stays, and no other one", async () => {
+    const kernel = new PretendSocket();
+    const [global, site6] = [addressMessage(2, 0, 0x80), addressMessage(2, 200, 0xc0)];
+    const others = [
+      addressMessage(3, 0, 0x80),
+      addressMessage(2, 253, 0x80),
+      addressMessage(2, 0, 0x40),
+      addressMessage(2, 0, undefined),
+    ];
+    kernel.dump.set("22/0", [...others.slice(0, 2), global, ...others.slice(2), site6]);
+    const { addresses } = await keep(kernel, new Set([2]), never);
+    expect(addresses).toEqual([global, site6].map(bodyIn));
+  });
+
+  it("is every route that an administrator made, and no other one", async () => {
+    const kernel = new PretendSocket();
+    const ours = [routeMessage(3, 2), routeMessage(4, 2)];
+    // Redirect, kernel, router advertisement, zebra, BGP; another link; no link.
+    const others = [1, 2, 9, 11, 186].map((protocol) => routeMessage(protocol, 2));
+    kernel.dump.set("26/2", [...others, ...ours, routeMessage(4, 3), routeMessage(4, undefined)]);
+    kernel.dump.set("26/10", [routeMessage(4, 2)]);
+    const { routes } = await keep(kernel, new Set([2]), never);
+    expect(routes).toEqual([...ours, routeMessage(4, 2)].map(bodyIn));
+  });
+
+  it("is refused where a successor could not read it back", async () => {
+    const kernel = new PretendSocket();
+    kernel.dump.set("26/2", Array(10_001).fill(routeMessage(4, 2)));
+    const error = await refused(keep(kernel, new Set([2]), never));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
+    kernel.dump.set("26/2", Array(10_000).fill(routeMessage(4, 2)));
+    expect((await keep(kernel, new Set([2]), never)).routes).toHaveLength(10_000);
+  });
+
+  it("is nothing where the kernel does not tell", async () => {
+    const kernel = site();
+    kernel.refusal = { name: "EPERM", text: "not for you" };
+    const error = await refused(keep(kernel, new Set([2]), never));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
+    expect(error.message).toContain("EPERM, not for you");
+  });
+});
+
+describe("what is brought back", () => {
+  const keepsake: Keepsake = { addresses: ["0a01", "0a02"], routes: ["0b01", "0b02", "0b03"] };
+  const flags = netlinkFlags.create | netlinkFlags.exclusive;
+  const sent = (kernel: PretendSocket) =>
+    kernel.written.map((batch) => batch.map(({ type, body }) => `${type} ${body}`).join(", "));
+
+  it("goes out as it came, addresses before routes, and takes nobody's place", async () => {
+    const kernel = new PretendSocket();
+    expect(await bringBack(kernel, keepsake, never)).toBe(0);
+    expect(sent(kernel)).toEqual(["20 0a01, 20 0a02", "24 0b01, 24 0b02, 24 0b03"]);
+    expect(kernel.written.flat().every((one) => one.flags === flags)).toBe(true);
+  });
+
+  it("that is there already counts as brought", async () => {
+    const kernel = new PretendSocket();
+    kernel.judge = () => "EEXIST";
+    expect(await bringBack(kernel, keepsake, never)).toBe(0);
+    expect(kernel.written).toHaveLength(2);
+  });
+
+  // A route that lost some of its next hops is there, and the kernel called it EEXIST.
+  it("takes the place of what is left of a route over several links", async () => {
+    const kernel = new PretendSocket();
+    const several = `${"00".repeat(12)}0c000900080000000200ff00`;
+    await bringBack(kernel, { addresses: [], routes: [several, "0b01"] }, never);
+    const replace = netlinkFlags.create | netlinkFlags.replace;
+    expect(kernel.written.at(-1)?.map((one) => one.flags)).toEqual([replace, flags]);
+  });
+
+  it("takes as many passes as its order needs", async () => {
+    const kernel = new PretendSocket();
+    const there = new Set<string>();
+    const needs: Record<string, string> = { "0b01": "0b02", "0b02": "0b03" };
+    kernel.judge = (body) => {
+      const need = needs[body];
+      if (need !== undefined && !there.has(need)) return "ENETUNREACH";
+      there.add(body);
+      return undefined;
+    };
+    expect(await bringBack(kernel, keepsake, never)).toBe(0);
+    expect(sent(kernel).slice(1)).toEqual([
+      "24 0b01, 24 0b02, 24 0b03",
+      "24 0b01, 24 0b02",
+      "24 0b01",
+    ]);
+  });
+
+  it("ends with the pass that moves nothing, and counts what is missing", async () => {
+    const kernel = new PretendSocket();
+    let tries = 0;
+    kernel.judge = (body) => {
+      if (body === "0a02") return "EINVAL";
+      if (body === "0b03") return "ENETUNREACH";
+      tries += body === "0b02" ? 1 : 0;
+      return body === "0b02" && tries === 1 ? "ENETUNREACH" : undefined;
+    };
+    expect(await bringBack(kernel, keepsake, never)).toBe(2);
+    expect(sent(kernel).slice(1)).toEqual([
+      "24 0b01, 24 0b02, 24 0b03",
+      "24 0b02, 24 0b03",
+      "24 0b03",
+    ]);
+  });
+
+  it("is not tried again where no route came back at all", async () => {
+    const kernel = new PretendSocket();
+    kernel.judge = () => "ENETDOWN";
+    expect(await bringBack(kernel, keepsake, never)).toBe(5);
+    expect(kernel.written).toHaveLength(2);
+  });
+
+  it("of nothing is nothing", async () => {
+    const kernel = new PretendSocket();
+    expect(await bringBack(kernel, { addresses: [], routes: [] }, never)).toBe(0);
+    expect(kernel.written.flat()).toEqual([]);
+  });
+});

@@ -1,0 +1,149 @@
+// The SAs of an xfrm interface, from what a kernel sent about some.
+
+import { describe, expect, it } from "vitest";
+import { tunnelsOf } from "#drivers/linux/net/tunnels.ts";
+import { readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import { readSa, type Sa } from "#drivers/linux/netlink/xfrm.ts";
+import { type IpsecSa, strongValue } from "#hal/model.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
+import { recorded } from "../../../kit/recorded.ts";
+
+const at = 5_000 as Instant;
+const moment = { at, wall: 1_800_000_000_000 as WallTime };
+const links = recorded("links", readLink);
+const addresses = recorded("addresses", readAddress);
+const all = recorded("sas", readSa);
+/** Every recorded SA, as if the interface had them all. */
+const joined = all.map((sa): Sa => ({ ...sa, attributes: { ...sa.attributes, ifId: 42 } }));
+
+const byIke = (sas: readonly Sa[] | undefined) => ({ sas, statics: new Set<number>() });
+
+function sasOf(sas: readonly Sa[] | undefined): readonly IpsecSa[] {
+  const [tunnel] = tunnelsOf(links, addresses, byIke(sas), moment);
+  if (tunnel === undefined) throw new Error("no tunnel");
+  return strongValue(tunnel.sas) ?? [];
+}
+
+const spiOf = (spi: number, among = sasOf(joined)): IpsecSa | undefined =>
+  among.find((sa) => sa.spi === spi);
+
+describe("an xfrm interface", () => {
+  it("is a tunnel with the SAs of its number, and with an IKE that nobody knows", () => {
+    expect(tunnelsOf(links, addresses, byIke(all), moment)).toEqual([
+      {
+        name: "ipsec42",
+        ike: { kind: "unknown", why: "notSupported", at },
+        sas: {
+          kind: "known",
+          at,
+          value: [
+            {
+              spi: 0x1001,
+              direction: "out",
+              phase: "installed",
+              transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "unknown" },
+              packets: 0n,
+              sequence: 0n,
+            },
+          ],
+        },
+      },
+    ]);
+  });
+
+  it("says that there is no IKE where people chose the keys", () => {
+    const told = tunnelsOf(links, addresses, { sas: all, statics: new Set([42]) }, moment);
+    expect(told[0]?.ike).toEqual({ kind: "known", value: "static", at });
+  });
+
+  it("has SAs that nobody knows where the kernel does not tell", () => {
+    expect(tunnelsOf(links, addresses, byIke(undefined), moment)[0]?.sas).toEqual({
+      kind: "unknown",
+      why: "queryFailed",
+      at,
+    });
+  });
+
+  it("names transforms as a config does, and others as the kernel", () => {
+    expect(spiOf(0x1003)?.transforms).toMatchObject({
+      encryption: expect.stringMatching(/^aes-\d+-cbc$/),
+    });
+    expect(spiOf(0x1003)?.transforms.integrity).toMatch(/^sha\d+$/);
+    const odd = joined.map((sa): Sa => {
+      const aead = { name: "rfc7539esp(chacha20,poly1305)", keyBits: 288, icvBits: 128 };
+      return { ...sa, attributes: { ...sa.attributes, aead } };
+    });
+    expect(sasOf(odd)[0]?.transforms.encryption).toBe("rfc7539esp(chacha20,poly1305)");
+    const des = joined.map((sa): Sa => {
+      const { aead: _none, ...attributes } = sa.attributes;
+      return {
+        ...sa,
+        attributes: { ...attributes, crypt: { name: "cbc(des3_ede)", keyBits: 192 } },
+      };
+    });
+    expect(sasOf(des)[0]?.transforms.encryption).toBe("3des-cbc");
+  });
+
+  it("knows by its own addresses which way an SA goes, where the kernel does not say", () => {
+    const silent = joined.map((sa): Sa => {
+      const { direction: _direction, ...attributes } = sa.attributes;
+      return { ...sa, attributes };
+    });
+    expect(spiOf(0x1002)?.direction).toBe("in");
+    const [first] = silent;
+    const own = addresses.find(({ local }) => local !== undefined)?.local ?? "";
+    const here = first === undefined ? [] : [{ ...first, destination: own }];
+    expect(sasOf(here)[0]?.direction).toBe("in");
+    expect(sasOf(first === undefined ? [] : [first])[0]?.direction).toBe("out");
+  });
+
+  it.each([
+    ["on by its window", 32, undefined, "on"],
+    ["off without one", 0, undefined, "off"],
+    ["on by the window beside extended numbers", 0, 128, "on"],
+    ["off by that one", 32, 0, "off"],
+  ] as const)(
+    "has anti-replay %s where it receives",
+    (_how, replayWindow, extended, antiReplay) => {
+      const inbound = joined.find(({ spi }) => spi === 0x1002);
+      if (inbound === undefined) throw new Error("no SA");
+      const { extendedReplay: _numbers, ...attributes } = inbound.attributes;
+      const numbers = { in: 0n, out: 0n, bitmap: "", replayWindow: extended ?? 0 };
+      const told = extended === undefined ? {} : { extendedReplay: numbers };
+      const sa: Sa = { ...inbound, replayWindow, attributes: { ...attributes, ...told } };
+      expect(sasOf([sa])[0]?.antiReplay).toBe(antiReplay);
+      expect(spiOf(0x1001)).not.toHaveProperty("antiReplay");
+    },
+  );
+
+  it.each([
+    [undefined, undefined],
+    [90n, 30_000],
+    [60n, 0],
+    [10n, 0],
+  ])("has SAs whose hard lifetime of %s s, a minute old, ends in %s ms", (hard, endsInMs) => {
+    const [first] = joined;
+    if (first === undefined) throw new Error("no SA");
+    const usage = { ...first.usage, addedAt: 1_800_000_000n - 60n };
+    const sa: Sa = { ...first, usage, limits: { ...first.limits, hardAddSeconds: hard } };
+    expect(sasOf([sa])[0]?.endsInMs).toBe(endsInMs);
+  });
+
+  it("has no more SAs than a look takes, and the newest of them", () => {
+    const [first] = joined;
+    if (first === undefined) throw new Error("no SA");
+    const many = Array.from({ length: 100 }, (_, index): Sa => {
+      return { ...first, spi: index, usage: { ...first.usage, addedAt: BigInt(index) } };
+    });
+    const told = sasOf(many).map(({ spi }) => spi);
+    expect([told.length, told[0], told.at(-1)]).toEqual([64, 99, 36]);
+  });
+
+  it("is not every link, nor is an SA of another number one of its own", () => {
+    const others = all.filter(({ attributes }) => attributes.ifId !== 42);
+    expect(sasOf(others)).toEqual([]);
+    const none = links.filter(({ info }) => info?.kind !== "xfrm");
+    expect(tunnelsOf(none, addresses, byIke(all), moment)).toEqual([]);
+  });
+});

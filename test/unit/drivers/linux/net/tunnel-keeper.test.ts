@@ -1,0 +1,129 @@
+// The interface of a tunnel is brought back to how it was made, whatever takes what of it away, and
+// not more often than is good for what does.
+
+import { describe, expect, it } from "vitest";
+import { tunnelSpec } from "../../../kit/charon-kit.ts";
+import { TunnelBench } from "../../../kit/tunnel-bench.ts";
+
+const name = tunnelSpec.name;
+const up = 1;
+
+type Harm = (bench: TunnelBench) => void;
+
+function change(bench: TunnelBench, over: { flags?: number; mtu?: number }): void {
+  bench.kernel.links = bench.kernel.links.map((link) => ({ ...link, ...over }));
+}
+
+const noRoute: Harm = ({ kernel }) => {
+  kernel.routes = [];
+};
+/** As the kernel does it: what was routed into the interface goes with it. */
+const down: Harm = (bench) => {
+  change(bench, { flags: 0 });
+  noRoute(bench);
+};
+
+const harms: readonly (readonly [what: string, harm: Harm, reason: string])[] = [
+  ["is down", down, "the interface hub-1 is down"],
+  [
+    "came up without its route",
+    (bench) => {
+      down(bench);
+      change(bench, { flags: up });
+    },
+    "the route 10.100.0.0/16 into hub-1 is missing",
+  ],
+  ["lost its route", noRoute, "the route 10.100.0.0/16 into hub-1 is missing"],
+  [
+    "lost the way past the block",
+    ({ kernel }) => {
+      kernel.policies = kernel.policies.filter(({ action }) => action === "block");
+    },
+    "no policy lets 10.100.0.0/16 past its block into hub-1",
+  ],
+  [
+    "got another MTU",
+    (bench) => change(bench, { mtu: 1_280 }),
+    "hub-1 has an MTU of 1280, made with 1400",
+  ],
+];
+
+async function standing(): Promise<TunnelBench> {
+  const bench = await TunnelBench.open();
+  await bench.put();
+  await bench.clock.runFor(1_000);
+  return bench;
+}
+
+const gapsOf = async (bench: TunnelBench) =>
+  ((await bench.tunnel())?.gaps ?? []).map((gap) => gap.text);
+
+describe("the interface of a tunnel", () => {
+  it.each(harms)("that %s is called so, and is mended at the next change", async (...row) => {
+    const [, harm, reason] = row;
+    const bench = await standing();
+    harm(bench);
+    expect(await gapsOf(bench)).toContain(reason);
+    bench.desk?.noteChange();
+    await bench.clock.runFor(1_000);
+    expect(await gapsOf(bench)).toEqual([]);
+    expect(bench.kernel.links).toMatchObject([{ name, flags: up, mtu: 1_400 }]);
+    expect(bench.kernel.routes).toHaveLength(1);
+  });
+
+  it("is looked after when its route is gone, and not for every route of the host", async () => {
+    const bench = await standing();
+    const [link] = bench.kernel.links;
+    noRoute(bench);
+    bench.desk?.noteRouteGone(9_999);
+    await bench.clock.runFor(10_000);
+    expect(bench.kernel.routes).toEqual([]);
+    bench.desk?.noteRouteGone(link?.index);
+    await bench.clock.runFor(1_000);
+    expect(bench.kernel.routes).toHaveLength(1);
+  });
+
+  it("whose route is taken away at once is mended ever later, not without end", async () => {
+    const bench = await standing();
+    const index = bench.kernel.links[0]?.index;
+    let times = 0;
+    const untilS = 600;
+    for (let tenth = 0; tenth < untilS * 10; tenth += 1) {
+      if (bench.kernel.routes.length > 0) {
+        times += 1;
+        noRoute(bench);
+        bench.desk?.noteRouteGone(index);
+      }
+      await bench.clock.runFor(100);
+    }
+    // 1, 2, 4 ... 60 s apart: 6 in the first minute, and one in each after that.
+    expect(times).toBeGreaterThan(10);
+    expect(times).toBeLessThan(18);
+    bench.desk?.noteChange();
+    await bench.clock.runFor(120_000);
+    expect(await gapsOf(bench)).toEqual([]);
+  });
+
+  it("that is taken away is left so within a boot, and made again after the next", async () => {
+    const bench = await standing();
+    bench.kernel.links = [];
+    noRoute(bench);
+    bench.desk?.noteChange();
+    await bench.clock.runFor(5_000);
+    expect(bench.kernel.links).toEqual([]);
+    bench.bootId = "boot-2";
+    await bench.restart();
+    await bench.clock.runFor(1_000);
+    expect(bench.kernel.links).toMatchObject([{ name, flags: up }]);
+    expect(bench.kernel.routes).toHaveLength(1);
+  });
+
+  it("of a removed tunnel is not brought back by a boot", async () => {
+    const bench = await standing();
+    await bench.commit({ kind: "ipsec.removeTunnel", name });
+    bench.bootId = "boot-2";
+    await bench.restart();
+    await bench.clock.runFor(1_000);
+    expect(bench.kernel.links).toEqual([]);
+  });
+});

@@ -1,0 +1,237 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { addressOctets, ipAddress } from "#drivers/linux/netlink/address.ts";
+import { table } from "#drivers/linux/netlink/attributes.ts";
+import {
+  bool,
+  counter,
+  hex,
+  linkAddress,
+  named,
+  text,
+  u8,
+  u16,
+  u32,
+  u64,
+} from "#drivers/linux/netlink/forms.ts";
+import {
+  addAddress,
+  readAddress,
+  removeAddress,
+} from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { addMacsecLink, changeLink, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import { addPolicy, addSa, readPolicy, readSa } from "#drivers/linux/netlink/xfrm.ts";
+import { encodeRequests } from "#drivers/transport/netlink-wire.ts";
+import type { NetlinkRequest, Octets } from "#hal/netlink.ts";
+import { Secret } from "#hal/secret.ts";
+import { effort } from "../../../../effort.ts";
+import { messagesIn } from "../../../kit/recorded.ts";
+
+const runs = { numRuns: effort(500, 20_000) };
+
+function joined(octets: Octets): Uint8Array<ArrayBuffer> {
+  const [request] = [{ type: 0, flags: 0, body: octets }];
+  return encodeRequests([request], 1).slice(16);
+}
+
+const viewOf = (octets: Uint8Array<ArrayBuffer>): DataView => new DataView(octets.buffer);
+
+function sentAs<T>(request: NetlinkRequest, read: (message: never) => T | undefined): T {
+  const [message] = messagesIn(encodeRequests([request], 7));
+  const found = read(message as never);
+  if (found === undefined) throw new Error("nobody read it");
+  return found;
+}
+
+describe("attributes", () => {
+  const all = table({
+    small: [1, u8],
+    medium: [2, u16],
+    large: [3, u32],
+    huge: [4, u64],
+    count: [5, counter],
+    yes: [6, bool],
+    words: [7, text],
+    octets: [8, hex],
+    station: [9, linkAddress],
+    state: [10, named({ 0: "off", 1: "on" }, u8)],
+    inner: [11, table({ depth: [1, u32] })],
+  });
+  const digits = fc
+    .uint8Array({ maxLength: 9 })
+    .map((octets) => Buffer.from(octets).toString("hex"));
+  const values = fc.record(
+    {
+      small: fc.nat(255),
+      medium: fc.nat(65_535),
+      large: fc.nat(0xffff_ffff),
+      huge: fc.bigInt(0n, 2n ** 64n - 1n),
+      count: fc.bigInt(0n, 2n ** 64n - 1n),
+      yes: fc.boolean(),
+      words: fc.string({ maxLength: 20 }),
+      octets: digits,
+      station: fc.constantFrom("02:00:00:00:00:0a", "ff:ff:ff:ff:ff:ff"),
+      state: fc.constantFrom("off", "on", "number 7"),
+    },
+    { requiredKeys: [] },
+  );
+
+  it("come back as they were written", () => {
+    fc.assert(
+      fc.property(values, (value) => {
+        const octets = joined(all.write(value as Parameters<typeof all.write>[0]));
+        expect(all.read(viewOf(octets), 0, octets.length)).toEqual({ ...value, unnamed: [] });
+      }),
+      runs,
+    );
+  });
+
+  it("that no table names are listed by number", () => {
+    const octets = joined(table({ one: [1, u32], other: [77, u32] }).write({ one: 1, other: 2 }));
+    const known = table({ one: [1, u32] });
+    expect(known.read(viewOf(octets), 0, octets.length)).toEqual({ one: 1, unnamed: [77] });
+  });
+
+  it.each([
+    ["shorter than its own header", [3, 0, 1, 0]],
+    ["longer than what is there", [12, 0, 1, 0, 1, 2, 3, 4]],
+    ["of a number with too few octets", [6, 0, 3, 0, 1, 2, 0, 0]],
+    ["cut in its header", [8, 0]],
+  ])("are refused when one is %s", (_name, octets) => {
+    const view = viewOf(Uint8Array.from(octets));
+    expect(() => all.read(view, 0, octets.length)).toThrow(
+      expect.objectContaining({ code: "device.unparsed", effect: "none" }),
+    );
+  });
+});
+
+describe("addresses", () => {
+  it.each([
+    ["::"],
+    ["::1"],
+    ["1::"],
+    ["fd00:1::9"],
+    ["2001:db8:0:1:1:1:1:1"],
+    ["2001:db8::1:0:0:1"],
+    ["::ffff:10.0.0.1"],
+    ["10.255.0.1"],
+  ])("%s is written in the one short form", (address) => {
+    const octets = Uint8Array.from(addressOctets(address));
+    expect(ipAddress.read(viewOf(octets), 0, octets.length)).toBe(address);
+  });
+
+  it("of both families come back", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (address) => {
+        const octets = Uint8Array.from(addressOctets(address));
+        const shown = ipAddress.read(viewOf(octets), 0, octets.length);
+        expect(addressOctets(shown)).toEqual(addressOctets(address));
+      }),
+      runs,
+    );
+  });
+
+  it.each(["10.0.0", "fe80::1%eth0", "", "1.2.3.4/8"])("%j is none", (address) => {
+    expect(() => addressOctets(address)).toThrow("is no address");
+  });
+});
+
+const key = (length: number): Secret => Secret.take("key", new Uint8Array(length).fill(0x5a));
+
+describe("requests", () => {
+  it("for an SA read as that SA, with its key wiped", () => {
+    const aead = { name: "rfc4106(gcm(aes))", icvBits: 128, key: key(36) };
+    const ends = { source: "10.0.0.1", destination: "10.0.0.2", spi: 0xffff_fffe, reqid: 9 };
+    const limits = {
+      softBytes: 5n,
+      hardPackets: 2n ** 63n,
+      softAddSeconds: 3n,
+      hardUseSeconds: 4n,
+    };
+    const more = { mode: "transport", replayWindow: 64, ifId: 3, limits } as const;
+    const octets = encodeRequests([addSa({ ...ends, ...more, aead })], 1);
+    expect(Buffer.from(octets).includes(Buffer.alloc(36, 0x5a))).toBe(true);
+    const [sa] = messagesIn(octets).map(readSa);
+    expect(sa).toMatchObject({ ...ends, mode: "transport", replayWindow: 64, limits });
+    expect(sa?.attributes).toEqual({
+      aead: { name: "rfc4106(gcm(aes))", keyBits: 288, icvBits: 128 },
+      ifId: 3,
+      unnamed: [],
+    });
+    expect(Buffer.from(octets).includes(Buffer.alloc(4, 0x5a))).toBe(false);
+  });
+
+  it("for an SA of two algorithms and any family read as that SA, with its keys wiped", () => {
+    const ends = { source: "10.0.0.1", destination: "10.0.0.2", spi: 0x1001, reqid: 9 };
+    const more = { mode: "tunnel", inner: "anyFamily", replayWindow: 32, ifId: 3 } as const;
+    const crypt = { name: "cbc(aes)", key: key(16) };
+    const auth = { name: "hmac(sha384)", icvBits: 192, key: key(48) };
+    const octets = encodeRequests([addSa({ ...ends, ...more, crypt, auth })], 1);
+    expect(Buffer.from(octets).includes(Buffer.alloc(48, 0x5a))).toBe(true);
+    const [sa] = messagesIn(octets).map(readSa);
+    expect(sa).toMatchObject({ ...ends, mode: "tunnel", flags: 32, selector: { family: 0 } });
+    expect(sa?.attributes).toEqual({
+      crypt: { name: "cbc(aes)", keyBits: 128 },
+      cutAuth: { name: "hmac(sha384)", keyBits: 384, icvBits: 192 },
+      ifId: 3,
+      unnamed: [],
+    });
+    expect(Buffer.from(octets).includes(Buffer.alloc(4, 0x5a))).toBe(false);
+  });
+
+  it("for a policy read as that policy", () => {
+    const template = {
+      source: "fd00::1",
+      destination: "fd00::2",
+      reqid: 5,
+      mode: "tunnel",
+    } as const;
+    const policy = sentAs(
+      addPolicy({
+        source: "fd00:1::/64",
+        destination: "fd00:2::/48",
+        direction: "forward",
+        priority: 77,
+        template,
+      }),
+      readPolicy,
+    );
+    expect(policy).toMatchObject({
+      direction: "forward",
+      action: "allow",
+      priority: 77,
+      selector: { source: "fd00:1::", sourceLength: 64, destination: "fd00:2::" },
+      attributes: { templates: [{ ...template, mode: 1, family: 10, optional: false }] },
+    });
+  });
+
+  it("for a MACsec device read as that device", () => {
+    const settings = {
+      sci: "02000000000a0001",
+      cipherSuite: "gcm-aes-xpn-256",
+      window: 32,
+      encrypt: true,
+      protect: true,
+      includeSci: false,
+      replayProtect: true,
+      validation: "strict",
+      offload: "off",
+    } as const;
+    const request = addMacsecLink({ name: "ms0", below: 4, mtu: 9000, settings });
+    const link = sentAs(request, readLink);
+    expect(link).toMatchObject({ name: "ms0", link: 4, mtu: 9000, info: { kind: "macsec" } });
+    expect(link.info?.macsec).toEqual({ ...settings, unnamed: [] });
+    expect(sentAs(changeLink(4, { up: true, mtu: 1500 }), readLink)).toMatchObject({
+      index: 4,
+      flags: 1,
+      mtu: 1500,
+    });
+  });
+
+  it.each(["10.0.0.1", "fd00::1"])("for the address %s read as that address", (local) => {
+    const want = { link: 3, local, prefixLength: 24 };
+    for (const request of [addAddress(want), removeAddress(want)]) {
+      expect(sentAs(request, readAddress)).toMatchObject({ ...want, address: local });
+    }
+  });
+});

@@ -1,0 +1,310 @@
+// What is told of the sessions of this host over several looks at an FRR that is pretended.
+
+import { describe, expect, it } from "vitest";
+import { readSubnets, type Subnet } from "#drivers/linux/netlink/subnet.ts";
+import { RoutingWatch, scopeOf, withKernelRoutes } from "#drivers/linux/routing/routing.ts";
+import { LinksealError } from "#hal/error.ts";
+import { known, type Reading, type Routing, unknown } from "#hal/model.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { never, wallStart } from "../../../kit/site-bench.ts";
+import { PretendFrr, reply } from "../frr-kit.ts";
+
+const subnets: readonly Subnet[] = readSubnets({
+  subnets: [
+    { port: "p1", link: "ms1", prefix: "192.0.2.1/30" },
+    { port: "p2", link: "ms2", prefix: "192.0.2.5/30" },
+    { port: "p2", link: "ms2.7", vrf: "red", prefix: "198.51.100.1/30" },
+  ],
+});
+const none = { failed: 0n, missing: 0n, unexpected: 0n };
+const plain =
+  "192.0.2.6: Connect, ended last by: BGP Notification received: " +
+  "Cease/Other Configuration Change";
+
+class Bench {
+  readonly clock = new SimClock(wallStart);
+  readonly frr = new PretendFrr();
+  readonly watch = new RoutingWatch(this.frr, this.clock);
+  beside: "tunnels" | "none" = "none";
+
+  async look(signal = never): Promise<Reading<Routing>> {
+    return await this.watch.look(subnets, this.beside, signal);
+  }
+
+  /** The trouble of each session that has one, after so long and with that much counted. */
+  async troubles(afterMs: number, md5 = this.frr.md5): Promise<readonly (string | undefined)[]> {
+    await this.clock.runFor(afterMs);
+    this.frr.md5 = md5;
+    const reading = await this.look();
+    if (reading.kind !== "known") throw new Error(`unknown: ${reading.why}`);
+    return reading.value.sessions.map(({ trouble }) => trouble);
+  }
+}
+
+describe("a look at the routing of this host", () => {
+  // A shell that hung took the whole look along, and with it what the kernel says of MACsec.
+  it("is unknown after six seconds of a shell that never answers", async () => {
+    const { clock, frr } = new Bench();
+    const hangs = { shell: frr.shell, exec: () => new Promise<never>(() => {}) };
+    const look = new RoutingWatch(hangs, clock).look(subnets, "none", never);
+    await clock.runFor(6_000);
+    expect(await look).toEqual({ kind: "unknown", why: "queryFailed", at: 0 });
+  });
+
+  it("tells sessions, paths and drains of the ports that have subnets", async () => {
+    const bench = new Bench();
+    await bench.clock.runFor(7_000);
+    expect(await bench.look()).toEqual({
+      kind: "known",
+      at: 7_000,
+      value: {
+        sessions: [
+          { port: "p1", peer: "192.0.2.2", up: true },
+          { port: "p2", peer: "192.0.2.6", up: false, trouble: plain },
+        ],
+        routes: [
+          { prefix: "203.0.113.1/32", via: { kind: "port", port: "p2" }, best: true },
+          { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" }, best: false },
+        ],
+        drains: [{ port: "p1", means: "prepend" }],
+      },
+    });
+    expect(bench.frr.told).toEqual([]);
+    const asked = bench.frr.asked.filter((line) => line.endsWith("neighbors json"));
+    expect(asked).toEqual([
+      "show bgp vrf default neighbors json",
+      "show bgp vrf red neighbors json",
+    ]);
+  });
+
+  const withTunnel = readSubnets({
+    subnets: [
+      { port: "p1", link: "p1", prefix: "192.0.2.1/30" },
+      { tunnel: "hub-1", link: "hub-1", prefix: "192.0.2.6/32" },
+    ],
+  });
+
+  it("tells sessions inside of tunnels apart, with what their paths lead into", async () => {
+    const { watch, frr } = new Bench();
+    frr.turn("192.0.2.6", "Established");
+    const told = await watch.look(withTunnel, "none", never);
+    expect(told).toMatchObject({
+      value: {
+        sessions: [{ port: "p1", peer: "192.0.2.2", up: true }],
+        tunnelSessions: [{ tunnel: "hub-1", peer: "192.0.2.6", asn: 12076, up: true }],
+        routes: [
+          { prefix: "203.0.113.1/32", via: { kind: "tunnel", name: "hub-1" } },
+          { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" } },
+        ],
+      },
+    });
+    frr.turn("192.0.2.6", "Connect");
+    expect(await watch.look(withTunnel, "none", never)).toMatchObject({
+      value: { tunnelSessions: [{ tunnel: "hub-1", up: false, trouble: plain }] },
+    });
+  });
+
+  it("takes the best way from the kernel, and from BGP what waits beside it", async () => {
+    const told = await new Bench().look();
+    const at = told.at;
+    const via = { kind: "tunnel", name: "hub-1" } as const;
+    const kernel = { prefix: "203.0.113.1/32", via, best: true };
+    const routes = (reading: Reading<Routing>) =>
+      reading.kind === "known" ? reading.value.routes : undefined;
+    expect(routes(withKernelRoutes(told, known([kernel], at)))).toEqual([
+      { prefix: "203.0.113.1/32", via: { kind: "port", port: "p2" }, best: false },
+      { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" }, best: false },
+      kernel,
+    ]);
+    const same = { ...kernel, via: { kind: "port", port: "p2" } } as const;
+    expect(routes(withKernelRoutes(told, known([same], at)))).toEqual([
+      { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" }, best: false },
+      same,
+    ]);
+    expect(withKernelRoutes(told, undefined)).toBe(told);
+    const blind = unknown("queryFailed", at);
+    expect(withKernelRoutes(told, blind)).toBe(told);
+    expect(withKernelRoutes(blind, known([kernel], at))).toBe(blind);
+  });
+
+  it("tells what neighbours over ports are told, where that may lead past a tunnel", async () => {
+    const { watch, frr } = new Bench();
+    frr.turn("192.0.2.6", "Established");
+    const told = await watch.look(withTunnel, "tunnels", never);
+    expect(told).toMatchObject({
+      value: {
+        advertised: [
+          { port: "p1", peer: "192.0.2.2", prefix: "198.51.100.1/32" },
+          { port: "p1", peer: "192.0.2.2", prefix: "203.0.113.1/32" },
+        ],
+      },
+    });
+    expect(frr.asked.filter((line) => line.includes("advertised"))).toHaveLength(1);
+    const none = await watch.look(withTunnel, "none", never);
+    expect(none.kind === "known" && "advertised" in none.value).toBe(false);
+  });
+
+  it("asks no neighbour of its own AS, and none that is down, what it is told", async () => {
+    const { watch, frr } = new Bench();
+    const one = frr.neighbours["192.0.2.2"];
+    Object.assign(one ?? {}, { nbrInternalLink: true });
+    expect(await watch.look(subnets, "tunnels", never)).toMatchObject({
+      value: { advertised: [] },
+    });
+    Object.assign(one ?? {}, { nbrInternalLink: false, bgpState: "Active" });
+    expect(await watch.look(subnets, "tunnels", never)).toMatchObject({
+      value: { advertised: [] },
+    });
+    expect(frr.asked.some((line) => line.includes("advertised"))).toBe(false);
+  });
+
+  it("takes an address of one VRF for none of another", () => {
+    const { viaOf, vrfs } = scopeOf(subnets);
+    expect(vrfs).toEqual(["default", "red"]);
+    expect(viaOf("red", "192.0.2.2")).toBeUndefined();
+    expect(viaOf("red", "198.51.100.2")).toEqual({ kind: "port", port: "p2" });
+  });
+});
+
+describe("why a session is down", () => {
+  it("is told by what rose since the look before, and by nothing at the first look", async () => {
+    const bench = new Bench();
+    expect(await bench.troubles(0, { ...none, failed: 9n })).toEqual([undefined, plain]);
+    expect(await bench.troubles(5_000)).toEqual([undefined, plain]);
+    const [, trouble] = await bench.troubles(5_000, { ...none, failed: 11n });
+    expect(trouble).toContain("wrong MD5 password (RFC 2385): 2 segments");
+  });
+
+  it("is remembered while the session waits for its next try, and no longer", async () => {
+    const bench = new Bench();
+    await bench.troubles(0, none);
+    await bench.troubles(5_000, { ...none, failed: 3n });
+    for (const ms of [5_000, 100_000, 45_000]) {
+      expect((await bench.troubles(ms))[1]).toContain("3 segments with a wrong signature");
+    }
+    expect(await bench.troubles(1)).toEqual([undefined, plain]);
+  });
+
+  it("is the newest that rose, not the first", async () => {
+    const bench = new Bench();
+    await bench.troubles(0, none);
+    await bench.troubles(5_000, { ...none, failed: 3n });
+    const missing = { ...none, failed: 3n, missing: 4n };
+    expect((await bench.troubles(100_000, missing))[1]).toContain(
+      "no MD5 password at the far end: 4",
+    );
+    // Its own time counts from there.
+    expect((await bench.troubles(150_000))[1]).toContain("no MD5 password at the far end: 4");
+    expect((await bench.troubles(1))[1]).toBe(plain);
+  });
+
+  it("is nothing that a counter which began anew says", async () => {
+    const bench = new Bench();
+    await bench.troubles(0, { ...none, failed: 900n });
+    expect((await bench.troubles(5_000, none))[1]).toBe(plain);
+    expect((await bench.troubles(5_000, { ...none, failed: 4n }))[1]).toContain(": 4 segments");
+    expect((await bench.troubles(5_000, none))[1]).toContain(": 4 segments");
+  });
+
+  it("is said of no session that is up", async () => {
+    const bench = new Bench();
+    await bench.troubles(0, none);
+    bench.frr.turn("192.0.2.6", "Established");
+    expect(await bench.troubles(5_000, { ...none, failed: 3n })).toEqual([undefined, undefined]);
+  });
+});
+
+describe("what a drain still lets out", () => {
+  // What was recorded goes out prepended, so as a graceful shutdown it is unmarked.
+  const means = "linkseal-graceful-shutdown.default.ipv4.192.0.2.2";
+  const drain = (bench: Bench, on: boolean): void =>
+    bench.frr.filter("192.0.2.2", on ? { in: `${means}.in`, out: `${means}.out` } : {});
+  const gap = "198.51.100.1/32 goes out to 192.0.2.2 as if nothing were drained";
+
+  it("is told only of a drain that has stood for 20 s", async () => {
+    const bench = new Bench();
+    drain(bench, true);
+    expect(await bench.troubles(0)).toEqual([undefined, plain]);
+    expect(await bench.troubles(19_999)).toEqual([undefined, plain]);
+    expect(bench.frr.asked.some((line) => line.includes("advertised"))).toBe(false);
+    expect(await bench.troubles(1)).toEqual([gap, plain]);
+    expect(await bench.troubles(5_000)).toEqual([gap, plain]);
+  });
+
+  it("counts from anew for a drain that was lifted meanwhile", async () => {
+    const bench = new Bench();
+    drain(bench, true);
+    await bench.troubles(0);
+    drain(bench, false);
+    expect(await bench.troubles(15_000)).toEqual([undefined, plain]);
+    drain(bench, true);
+    expect(await bench.troubles(5_000)).toEqual([undefined, plain]);
+    expect(await bench.troubles(19_999)).toEqual([undefined, plain]);
+    expect(await bench.troubles(1)).toEqual([gap, plain]);
+  });
+
+  it("is nothing where all of it is marked", async () => {
+    const bench = new Bench();
+    await bench.troubles(0);
+    expect(await bench.troubles(60_000)).toEqual([undefined, plain]);
+    expect(bench.frr.asked.some((line) => line.includes("advertised"))).toBe(true);
+  });
+
+  it("is told of the drained port alone", async () => {
+    const bench = new Bench();
+    drain(bench, true);
+    bench.frr.turn("192.0.2.6", "Established");
+    await bench.troubles(0);
+    expect(await bench.troubles(20_000)).toEqual([gap, undefined]);
+  });
+});
+
+describe("an FRR that does not answer", () => {
+  const gone = new LinksealError("transport.unreachable", "no vtysh", {
+    effect: "none",
+    where: "vtysh",
+    next: "look",
+  });
+
+  it.each([
+    ["refuses", reply(1, "", "% Unknown command"), "queryFailed"],
+    ["does not run", reply(1, "bgpd is not running"), "queryFailed"],
+    ["is not there", gone, "queryFailed"],
+    ["talks nonsense", reply(0, "% Command incomplete"), "unparsed"],
+    ["answers too little", reply(0, "{}"), "unparsed"],
+    ["answers with numbers", reply(0, '{"192.0.2.2":{"bgpState":7}}{}{}'), "unparsed"],
+  ])("because it %s is unknown by name", async (_name, silence, why) => {
+    const bench = new Bench();
+    await bench.clock.runFor(3_000);
+    bench.frr.silence = silence;
+    expect(await bench.look()).toEqual({ kind: "unknown", why, at: 3_000 });
+    bench.frr.silence = undefined;
+    expect((await bench.look()).kind).toBe("known");
+  });
+
+  it("takes no time from a drain that stands", async () => {
+    const bench = new Bench();
+    const means = "linkseal-graceful-shutdown.default.ipv4.192.0.2.2";
+    bench.frr.filter("192.0.2.2", { in: `${means}.in`, out: `${means}.out` });
+    await bench.troubles(0);
+    bench.frr.silence = gone;
+    await bench.look();
+    bench.frr.silence = undefined;
+    expect((await bench.troubles(20_000))[0]).toContain("as if nothing were drained");
+  });
+
+  it("since the look was ended is no answer", async () => {
+    const bench = new Bench();
+    const over = new AbortController();
+    bench.frr.silence = gone;
+    const reason = new Error("over");
+    over.abort(reason);
+    await expect(bench.look(over.signal)).rejects.toBe(reason);
+  });
+
+  it("for a defect is not hidden", async () => {
+    const bench = new Bench();
+    bench.frr.silence = new TypeError("a defect");
+    await expect(bench.look()).rejects.toThrow("a defect");
+  });
+});

@@ -1,0 +1,224 @@
+// A router's SNMP agent beside its session, through the driver that the table names.
+
+import { describe, expect, it } from "vitest";
+import { withSecondOpinion } from "#drivers/platform/second-opinion.ts";
+import type { Device, Driver } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type DeviceState, known, type MacsecPort, unknown } from "#hal/model.ts";
+import type { SnmpLogin } from "#hal/target.ts";
+import type { Dialer, SnmpReply, SnmpValue } from "#hal/world.ts";
+import { type SnmpObject, snmpObjects } from "#sim/emulators/snmp.ts";
+import { driverOf, type Place, placeOf, platforms, worldOf } from "../../../conformance/place.ts";
+
+const login: SnmpLogin = { access: "v2cReadonly", port: 161, community: "credential:c" };
+const never = new AbortController().signal;
+const ifOperStatus = "1.3.6.1.2.1.2.2.1.8.501";
+const ifAdminStatus = "1.3.6.1.2.1.2.2.1.7.501";
+const ifName = "1.3.6.1.2.1.31.1.1.1.1.501";
+
+type Told = (object: SnmpObject) => SnmpObject | undefined;
+
+class Scene {
+  readonly place: Place = placeOf(platforms["ptx10008 23.4R2"]);
+  readonly asked: string[][] = [];
+  readonly logged: string[] = [];
+  evidence: SnmpReply["evidence"] = "authenticated";
+  says: Told = (object) => object;
+  fails = false;
+  session: (state: DeviceState) => DeviceState = (state) => state;
+  #device: Promise<Device> | undefined;
+
+  async look(): Promise<MacsecPort> {
+    this.#device ??= this.#open();
+    const { macsec } = await (await this.#device).observe(never);
+    const [first] = macsec;
+    if (first === undefined) throw new Error("no port");
+    return first;
+  }
+
+  get link() {
+    return this.place.rig.links[0];
+  }
+
+  async wait(ms: number): Promise<void> {
+    await this.place.rig.clock.runFor(ms);
+  }
+
+  #open(): Promise<Device> {
+    const { router, clock } = this.place.rig;
+    const inner: Driver = {
+      ...driverOf("junos"),
+      open: async () => ({
+        ...({} as Device),
+        observe: async () => this.session(router.state()),
+      }),
+    };
+    const world = worldOf(this.place, async () => {
+      throw new Error("nobody logs in");
+    });
+    const log = (level: string, code: string): void => void this.logged.push(`${level} ${code}`);
+    const dial: Dialer = { ...world.dial, snmp: async (_to, question) => this.#reply(question) };
+    const target = { device: "edge-a", address: "192.0.2.1", snmp: login };
+    return withSecondOpinion(inner).open(
+      target,
+      { ...world, clock, dial, log: { write: log } },
+      () => undefined,
+      never,
+    );
+  }
+
+  #reply({ roots, leaves }: Parameters<Dialer["snmp"]>[1]): SnmpReply {
+    this.asked.push([...roots, ...leaves]);
+    if (this.fails) {
+      const details = { effect: "none", where: "edge-a", next: "" } as const;
+      throw new LinksealError("transport.timeout", "no answer", details);
+    }
+    const values = new Map<string, SnmpValue>();
+    for (const object of snmpObjects(this.place.rig.router, 0)) {
+      const { oid } = object;
+      if (!leaves.includes(oid) && !roots.some((root) => oid.startsWith(`${root}.`))) continue;
+      const told = this.says(object);
+      if (told !== undefined) values.set(oid, valueIn(told));
+    }
+    return { values, evidence: this.evidence };
+  }
+}
+
+function valueIn(object: SnmpObject): SnmpValue {
+  if (object.type === "octets") return { kind: "octets", value: object.value };
+  if (object.type === "identifier") return { kind: "identifier", value: object.value };
+  return { kind: "number", value: object.value };
+}
+
+const instead =
+  (oid: string, value: bigint): Told =>
+  (object) =>
+    object.oid === oid ? { oid, type: "integer", value } : object;
+
+const blind = (state: DeviceState): DeviceState => ({
+  ...state,
+  macsec: state.macsec.map((port) => ({
+    ...port,
+    admin: unknown("queryFailed", state.at),
+    linkUp: unknown("queryFailed", state.at),
+  })),
+});
+
+const idle = (state: DeviceState): DeviceState => ({
+  ...state,
+  macsec: state.macsec.map((port) => ({
+    ...port,
+    rate: known({ rxPps: 1, txPps: 1, rxBps: 99, txBps: 99, lineBps: 1e11 }, state.at),
+  })),
+});
+
+describe("a second opinion by SNMP", () => {
+  it("that agrees changes nothing", async () => {
+    const scene = new Scene();
+    const { router } = scene.place.rig;
+    expect(await scene.look()).toEqual(router.state().macsec[0]);
+  });
+
+  it("is not asked for where the config names none", async () => {
+    const device: Device = {} as Device;
+    const driver = withSecondOpinion({ ...driverOf("junos"), open: async () => device });
+    const scene = new Scene();
+    const world = worldOf(scene.place, async () => {
+      throw new Error("nobody logs in");
+    });
+    const target = { device: "edge-a", address: "192.0.2.1" };
+    expect(await driver.open(target, world, () => undefined, never)).toBe(device);
+  });
+
+  it("fills in what the session could not tell", async () => {
+    const scene = new Scene();
+    scene.session = blind;
+    const { admin, linkUp } = await scene.look();
+    expect([admin, linkUp]).toMatchObject([
+      { kind: "known", value: "up" },
+      { kind: "known", value: true },
+    ]);
+    expect(linkUp).not.toHaveProperty("weak");
+  });
+
+  it.each([
+    ["linkUp", instead(ifOperStatus, 2n)],
+    ["linkUp", instead(ifOperStatus, 7n)],
+    ["admin", instead(ifAdminStatus, 2n)],
+  ] as const)("that contradicts %s makes it unknown", async (key, says) => {
+    const scene = new Scene();
+    scene.says = says;
+    expect((await scene.look())[key]).toMatchObject({ kind: "unknown", why: "contradicted" });
+  });
+
+  it.each([3n, 4n, 5n, 6n])("of the state %s says nothing of the light", async (state) => {
+    const scene = new Scene();
+    scene.says = instead(ifOperStatus, state);
+    expect((await scene.look()).linkUp).toMatchObject({ kind: "known", value: true });
+  });
+
+  it("that is weak fills gaps as weak, and contradicts nothing", async () => {
+    const scene = new Scene();
+    scene.evidence = "weak";
+    scene.says = instead(ifOperStatus, 2n);
+    expect((await scene.look()).linkUp).toMatchObject({ kind: "known", value: true });
+    scene.session = blind;
+    expect((await scene.look()).linkUp).toMatchObject({ value: false, weak: true });
+  });
+
+  it("that counts a thousand frames a second says that a port is not idle", async () => {
+    const scene = new Scene();
+    scene.session = idle;
+    scene.link.fibre.offer("b", 1_000, 512);
+    expect((await scene.look()).rate).toMatchObject({ kind: "known" });
+    await scene.wait(5_000);
+    expect((await scene.look()).rate).toMatchObject({ kind: "unknown", why: "contradicted" });
+    scene.link.fibre.offer("a", 0, 512);
+    scene.link.fibre.offer("b", 0, 512);
+    await scene.wait(1_000);
+    await scene.look();
+    await scene.wait(5_000);
+    expect((await scene.look()).rate).toMatchObject({ kind: "known" });
+  });
+
+  it("whose counters or clock began anew says nothing of the rate", async () => {
+    for (const oid of ["1.3.6.1.2.1.31.1.1.1.19.501", "1.3.6.1.2.1.1.3.0"]) {
+      const scene = new Scene();
+      scene.session = idle;
+      scene.link.fibre.offer("b", 1_000, 512);
+      await scene.look();
+      await scene.wait(5_000);
+      scene.says = instead(oid, 1n);
+      expect((await scene.look()).rate).toMatchObject({ kind: "known" });
+    }
+  });
+
+  it("asks for names once, and anew when an index bears another", async () => {
+    const scene = new Scene();
+    const walks = (): number => scene.asked.filter((oids) => oids.length === 1).length;
+    await scene.look();
+    await scene.look();
+    expect(walks()).toBe(1);
+    scene.says = (object) =>
+      object.oid === ifName ? { oid: ifName, type: "octets", value: Buffer.from("xe-9") } : object;
+    expect((await scene.look()).linkUp).toMatchObject({ kind: "known", value: true });
+    scene.says = (object) => object;
+    await scene.look();
+    expect(walks()).toBe(2);
+  });
+
+  it("that does not come fails no look, is told once and rests for a minute", async () => {
+    const scene = new Scene();
+    scene.fails = true;
+    expect((await scene.look()).linkUp).toMatchObject({ kind: "known", value: true });
+    await scene.look();
+    expect(scene.asked).toHaveLength(1);
+    await scene.wait(61_000);
+    await scene.look();
+    expect(scene.asked).toHaveLength(2);
+    scene.fails = false;
+    await scene.wait(61_000);
+    await scene.look();
+    expect(scene.logged).toEqual(["warn snmp-silent", "info snmp-answers"]);
+  });
+});

@@ -1,0 +1,220 @@
+import ssh2 from "ssh2";
+import { describe, expect, it } from "vitest";
+import { knownKeys, pinnedKeys } from "#drivers/transport/known-hosts.ts";
+import { LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
+import { hostKeyPair } from "#sim/serve/ssh.ts";
+import { hostKeys, pinOf, SshBench } from "../../kit/ssh-bench.ts";
+
+const never = new AbortController().signal;
+const text = (octets: Uint8Array | undefined): string | undefined =>
+  octets === undefined ? undefined : new TextDecoder().decode(octets);
+
+async function refusal(promise: Promise<unknown>): Promise<LinksealError> {
+  const error = await promise.then(
+    () => "resolved",
+    (caught: unknown) => caught,
+  );
+  if (error instanceof LinksealError) return error;
+  throw new Error(`no LinksealError: ${String(error)}`);
+}
+
+describe("a login", () => {
+  it("opens a channel both ways, and fills holes on the way out", async () => {
+    await using bench = await SshBench.open();
+    await using channel = await bench.shells.channel(bench.target(), "netconf", never);
+    using secret = Secret.take("cak", Uint8Array.of(0xab, 0xcd));
+    await channel.write(["<", { secret, as: "HEX" }, ">"], never);
+    expect(text(await channel.read(never))).toBe("<ABCD>");
+  });
+
+  it("is one for all channels of a device", async () => {
+    await using bench = await SshBench.open();
+    const to = bench.target();
+    const open = () => bench.shells.channel(to, "netconf", never);
+    const channels = await Promise.all([open(), open()]);
+    channels.push(await bench.shells.channel(to, "shell", never));
+    expect(bench.counted).toMatchObject({ connections: 1, channels: 3 });
+    for (const one of channels) await one[Symbol.asyncDispose]();
+    await (await open())[Symbol.asyncDispose]();
+    expect(bench.counted.connections).toBe(1);
+  });
+
+  it("is made anew once the device has cut it", async () => {
+    await using bench = await SshBench.open();
+    const channel = await bench.shells.channel(bench.target(), "netconf", never);
+    bench.cut();
+    expect(await channel.read(never)).toBeUndefined();
+    expect((await refusal(channel.write(["x"], never))).code).toBe("transport.closed");
+    await using again = await bench.shells.channel(bench.target(), "netconf", never);
+    await again.write(["again"], never);
+    expect(text(await again.read(never))).toBe("again");
+    expect(bench.counted.connections).toBe(2);
+  });
+
+  it("is made anew where the device hangs up behind the last channel", async () => {
+    await using bench = await SshBench.open();
+    bench.serve = (stream) => stream.on("close", () => bench.cut()).resume();
+    for (let round = 0; round < 10; round += 1) {
+      const open = () => bench.shells.channel(bench.target(), "netconf", never);
+      for (const one of await Promise.all([open(), open()])) await one[Symbol.asyncDispose]();
+      // As far as the end of the connection has come by then.
+      for (let turn = 0; turn < round; turn += 1) await new Promise(setImmediate);
+    }
+    expect(bench.counted.authentications).toBeGreaterThan(1);
+  });
+
+  it("is to a key that the library can read, which not all are that it makes", () => {
+    for (let made = 0; made < 1_500; made += 1) {
+      expect(ssh2.utils.parseKey(hostKeyPair().private)).not.toBeInstanceOf(Error);
+    }
+  });
+
+  it("that ended a moment ago, unnoticed, is made anew all the same", async () => {
+    await using bench = await SshBench.open();
+    const first = await bench.shells.channel(bench.target(), "shell", never);
+    bench.cut();
+    const second = await bench.shells.channel(bench.target(), "shell", never);
+    await second.write(["again"], never);
+    expect(new TextDecoder().decode(await second.read(never))).toBe("again");
+    expect(bench.counted.connections).toBe(2);
+    await first[Symbol.asyncDispose]();
+    await second[Symbol.asyncDispose]();
+  });
+
+  it("that is refused says so", async () => {
+    await using bench = await SshBench.open();
+    bench.accepts = false;
+    const error = await refusal(bench.shells.channel(bench.target(), "netconf", never));
+    expect([error.code, error.effect]).toEqual(["transport.authentication", "none"]);
+  });
+
+  it("where nobody listens is out of reach", async () => {
+    const bench = await SshBench.open();
+    const to = bench.target();
+    await bench[Symbol.asyncDispose]();
+    const error = await refusal(bench.shells.channel(to, "netconf", never));
+    expect([error.code, error.effect]).toEqual(["transport.unreachable", "none"]);
+  });
+
+  it("without a login is refused before anything is dialled", async () => {
+    await using bench = await SshBench.open();
+    const { device, address } = bench.target();
+    const error = await refusal(bench.shells.channel({ device, address }, "netconf", never));
+    expect(error.code).toBe("transport.authentication");
+    expect(bench.counted.connections).toBe(0);
+  });
+
+  it("stops when it is told to", async () => {
+    await using bench = await SshBench.open();
+    bench.serve = () => undefined;
+    await using channel = await bench.shells.channel(bench.target(), "netconf", never);
+    const stop = new AbortController();
+    const reading = channel.read(stop.signal);
+    stop.abort(new Error("enough"));
+    await expect(reading).rejects.toThrow("enough");
+    const early = bench.shells.channel(bench.target(), "netconf", stop.signal);
+    await expect(early).rejects.toThrow("enough");
+  });
+
+  it("does not take in without end what nobody reads", async () => {
+    await using bench = await SshBench.open();
+    let sent = 0;
+    bench.serve = (stream) => {
+      const more = (): void => {
+        while (stream.write(Buffer.alloc(32_768, "x"))) sent += 32_768;
+        sent += 32_768;
+        stream.once("drain", more);
+      };
+      more();
+    };
+    await using _channel = await bench.shells.channel(bench.target(), "netconf", never);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const settled = sent;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(sent).toBe(settled);
+    expect(sent).toBeLessThan(16 * 1024 * 1024);
+  });
+});
+
+describe("the host key", () => {
+  it("that has changed is told, and no attempt to log in reaches the server", async () => {
+    await using bench = await SshBench.open({ hostKeys: [hostKeys.second.private] });
+    const error = await refusal(bench.shells.channel(bench.target(), "netconf", never));
+    expect([error.code, error.effect]).toEqual(["transport.hostKey", "none"]);
+    expect(error.message).toContain(pinOf(hostKeys.second.public));
+    expect(bench.counted).toEqual({ connections: 1, authentications: 0, channels: 0 });
+  });
+
+  it("is looked up among known hosts", async () => {
+    await using bench = await SshBench.open();
+    const to = bench.target({ hostKey: "file:/known" });
+    const line = (key: string): string => `[127.0.0.1]:${to.ssh?.port} ${key}\n`;
+    bench.knownHosts = line(hostKeys.second.public);
+    expect((await refusal(bench.shells.channel(to, "netconf", never))).code).toBe(
+      "transport.hostKey",
+    );
+    expect(bench.counted.authentications).toBe(0);
+    bench.knownHosts += line(hostKeys.first.public);
+    await using channel = await bench.shells.channel(to, "netconf", never);
+    await channel.write(["hi"], never);
+    expect(text(await channel.read(never))).toBe("hi");
+  });
+
+  it("of a type that is not known is not even asked for", async () => {
+    const both = [hostKeys.first.private, hostKeys.rsa.private];
+    await using bench = await SshBench.open({ hostKeys: both });
+    const to = bench.target({ hostKey: "file:/known" });
+    bench.knownHosts = `[127.0.0.1]:${to.ssh?.port} ${hostKeys.rsa.public}\n`;
+    await using channel = await bench.shells.channel(to, "netconf", never);
+    await channel.write(["hi"], never);
+    expect(text(await channel.read(never))).toBe("hi");
+  });
+
+  const octets = (key: string): Uint8Array => Buffer.from(key.split(" ")[1] ?? "", "base64");
+  const mine = hostKeys.first.public;
+  // ssh-keygen -H of the name router.example
+  const hashed = "|1|AAAAAAAAAAAAAAAAAAAAAAAAAAA=|WjJqqaCkd6qhdR7lJ7gK8lXOhRw=";
+  it.each([
+    ["its name", `router.example ${mine}`, true],
+    ["one of its names", `other,router.example ${mine}`, true],
+    ["another name", `other ${mine}`, false],
+    ["a wildcard", `*.example ${mine}`, false],
+    ["a comment", `# router.example ${mine}`, false],
+    ["an authority", `@cert-authority router.example ${mine}`, false],
+    ["revoked beside known", `router.example ${mine}\n@revoked router.example ${mine}`, false],
+    ["another key", `router.example ${hostKeys.second.public}`, false],
+    ["another port", `[router.example]:830 ${mine}`, false],
+    ["a hash of another name", `${hashed} ${mine}`, false],
+  ])("known by %s: %#", (_what, file, accepted) => {
+    expect(knownKeys(file, "router.example", 22).accept(octets(mine))).toBe(accepted);
+  });
+
+  it("is known by the hash of its name", () => {
+    const salt = Buffer.alloc(20, 7).toString("base64");
+    const digest = "DcTME4HovOTCr2BTppJOGqsakjI=";
+    const known = knownKeys(`|1|${salt}|${digest} ${mine}`, "router.example", 22);
+    expect(known.accept(octets(mine))).toBe(true);
+  });
+
+  it.each(["", "SHA256:", "MD5:00", "SHA256:short"])("%j pins nothing", (pin) => {
+    expect(pinnedKeys(pin).accept(octets(mine))).toBe(false);
+  });
+});
+
+describe("a server that offers only what is weak", () => {
+  it.each([
+    ["kex", { kex: ["diffie-hellman-group1-sha1"] }, "diffie-hellman-group1-sha1"],
+    ["cipher", { cipher: ["3des-cbc"] }, "3des-cbc"],
+    ["hmac", { hmac: ["hmac-sha1"], cipher: ["aes128-ctr"] }, "hmac-sha1"],
+  ] as const)("is refused by the name of its %s", async (_what, weak, name) => {
+    const algorithms = Object.fromEntries(
+      Object.entries(weak).map(([kind, list]) => [kind, [...list]]),
+    );
+    await using bench = await SshBench.open({ algorithms });
+    const error = await refusal(bench.shells.channel(bench.target(), "netconf", never));
+    expect(error.code).toBe("transport.authentication");
+    expect(error.message).toContain(name);
+    expect(bench.counted.authentications).toBe(0);
+  });
+});

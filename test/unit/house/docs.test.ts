@@ -1,0 +1,32 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { routes } from "#agent/api/routes.ts";
+import { linksealProgram } from "#agent/bin/launch.ts";
+import { everyCommand } from "#agent/cli/program.ts";
+import { exampleOf } from "#agent/cli/shape.ts";
+import { generatedDocs } from "../../generated-docs.ts";
+
+const folder = join(import.meta.dirname, "../../../docs");
+const docs = generatedDocs();
+
+describe("a generated document", () => {
+  it.each(Object.keys(docs))("%s is up to date; if not: npm run docs", (name) => {
+    expect(readdirSync(folder)).toContain(name);
+    const written = readFileSync(join(folder, name), "utf8");
+    expect(written === docs[name], `${name}: npm run docs`).toBe(true);
+  });
+
+  it("has every request of the sockets", () => {
+    for (const request of Object.keys(routes))
+      expect(docs["protocol.md"]).toContain(`\`${request}\``);
+  });
+
+  it("has every verb, each with an example that names it", () => {
+    const verbs = everyCommand(linksealProgram()).filter((each) => each.commands.length === 0);
+    for (const each of verbs) {
+      expect(exampleOf(each), each.name()).toContain(each.name());
+      expect(docs["cli.md"]).toContain(exampleOf(each));
+    }
+  });
+});

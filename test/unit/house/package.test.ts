@@ -1,0 +1,184 @@
+// The package without building it: what lies where, the terms of what is inside, the same octets.
+
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, matchesGlob } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { controlFile, writeDeb } from "../../../.ci/package/debian.ts";
+import { type Built, bundlePatterns, type Entry, layout } from "../../../.ci/package/layout.ts";
+import { copyright, nodeParts, npmPart, sbom } from "../../../.ci/package/licences.ts";
+
+const root = join(import.meta.dirname, "../../..");
+const folder = mkdtempSync(join(tmpdir(), "linkseal-package-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const units = readdirSync(join(root, "systemd")).filter((name) => name.endsWith(".service"));
+const built: Built = {
+  bundle: ["STAMP", "cli.js", "web/page.html"],
+  ...{ addon: "/x/linkseal.node", node: "/x/node", version: "0.1.0", units },
+  completions: { bash: "b", zsh: "z", fish: "f" },
+  docs: ["docs/linkseal.1", "docs/linkseal.yaml.5", "docs/install.md", "docs/examples/a.yaml"],
+  ...{ sbom: "{}", licences: "MIT" },
+};
+const entries = layout(built);
+const at = (path: string): Entry | undefined => entries.find((entry) => entry.path === path);
+
+describe("what lies where", () => {
+  it("only the two that are run by a name are programs, and Node is not on the path", () => {
+    const programs = entries.filter(({ mode }) => mode === 0o755).map(({ path }) => path);
+    expect(programs).toEqual([
+      "/usr/bin/linkseal",
+      "/usr/lib/linkseal/agent/bin.js",
+      "/usr/lib/linkseal/bin/node",
+    ]);
+  });
+
+  it("nothing is put where an operator's own files are", () => {
+    const outside = entries.filter(({ path }) => !path.startsWith("/usr/"));
+    expect(outside).toEqual([]);
+  });
+
+  it.each([
+    ...units.map((name) => `/usr/lib/systemd/system/${name}`),
+    "/usr/lib/sysusers.d/linkseal.conf",
+    "/usr/lib/tmpfiles.d/linkseal.conf",
+    "/usr/lib/linkseal/dist/web/page.html",
+    "/usr/share/man/man1/linkseal.1",
+    "/usr/share/man/man5/linkseal.yaml.5",
+    "/usr/share/doc/linkseal/install.md",
+    "/usr/share/doc/linkseal/examples/a.yaml",
+    "/usr/share/doc/linkseal/copyright",
+    "/usr/share/doc/linkseal/sbom.cdx.json",
+    "/usr/share/bash-completion/completions/linkseal",
+    "/usr/share/zsh/vendor-completions/_linkseal",
+    "/usr/share/fish/vendor_completions.d/linkseal.fish",
+  ])("%s is there", (path) => {
+    expect(at(path)?.mode).toBe(0o644);
+  });
+
+  it("has each file that its command imports before the bundle", () => {
+    const command = readFileSync(join(root, "agent/bin.js"), "utf8");
+    const imported = [...command.matchAll(/ from "\.\/([^"]+)"/g)].map(([, name = ""]) => name);
+    expect(imported).toContain("launcher.js");
+    for (const name of imported) expect(at(`/usr/lib/linkseal/agent/${name}`)?.mode).toBe(0o644);
+  });
+
+  it("what a browser is given goes along", () => {
+    for (const name of ["page.html", "page.js", "page.css", "icon.svg"]) {
+      const matches = bundlePatterns.filter((pattern) => matchesGlob(`web/${name}`, pattern));
+      expect(matches, name).toEqual(["web/*"]);
+    }
+  });
+
+  it("the launcher becomes the process that it starts", () => {
+    const from = at("/usr/bin/linkseal")?.from;
+    expect(from?.kind === "text" ? from.text : "").toMatch(
+      /^#!\/bin\/sh\nexec \S+\/node --disable-sigusr1 /,
+    );
+  });
+});
+
+describe("the archive", () => {
+  const deb = (name: string) => ({
+    ...{ root, architecture: "amd64", version: "1.2.3", libc: "2.28", compression: "zstd" },
+    ...{ epochSeconds: 1_700_000_000, file: join(folder, name) },
+    entries: [
+      { path: "/usr/bin/linkseal", mode: 0o755, from: { kind: "text", text: "#!/bin/sh\n" } },
+      { path: "/usr/share/doc/linkseal/LICENSE", mode: 0o644, from: licence },
+    ] as const,
+  });
+  const licence = { kind: "file", path: "LICENSE" } as const;
+
+  it("has the same octets twice, whatever the umask and the time", () => {
+    const before = process.umask(0o077);
+    writeDeb({ ...deb("first.deb"), architecture: "amd64", compression: "zstd" }, stage("one"));
+    process.umask(0o022);
+    writeDeb({ ...deb("second.deb"), architecture: "amd64", compression: "zstd" }, stage("two"));
+    process.umask(before);
+    const [first, second] = ["first.deb", "second.deb"].map((name) =>
+      readFileSync(join(folder, name)),
+    );
+    expect(first?.equals(second ?? Buffer.alloc(0))).toBe(true);
+    const listed = execFileSync("dpkg-deb", ["-c", join(folder, "first.deb")], {
+      encoding: "utf8",
+    });
+    for (const line of listed.trim().split("\n")) {
+      expect(line).toMatch(/^[-d]rw\S{7} root\/root +\d+ 2023-11-14 /);
+    }
+  });
+
+  it("has its version in the script that may refuse to go back", () => {
+    writeDeb({ ...deb("third.deb"), architecture: "arm64", compression: "zstd" }, stage("three"));
+    const argv = ["-I", join(folder, "third.deb"), "preinst"];
+    const text = execFileSync("dpkg-deb", argv, { encoding: "utf8" });
+    expect(text).toContain('gt "1.2.3"');
+    expect(text).not.toContain("@VERSION@");
+  });
+
+  it("asks for the C library that what is inside was linked with", () => {
+    const text = controlFile({ architecture: "arm64", version: "1.2.3", libc: "2.28" }, 1000);
+    expect(text).toContain("Architecture: arm64\n");
+    expect(text).toContain("libc6 (>= 2.28)");
+    expect(text).not.toContain("nodejs");
+  });
+});
+
+const stage = (name: string): string => join(folder, name);
+
+describe("the maintainer scripts", () => {
+  const scripts = ["preinst", "postinst", "prerm", "postrm"];
+
+  it.each(scripts)("%s is a script of sh that stops at an error", (name) => {
+    const path = join(root, ".ci", "package", name);
+    expect(spawnSync("sh", ["-n", path]).status).toBe(0);
+    expect(readFileSync(path, "utf8")).toMatch(/^#!\/bin\/sh\nset -e\n/);
+  });
+
+  it("an upgrade restarts the agent and no other service", () => {
+    const text = readFileSync(join(root, ".ci", "package", "postinst"), "utf8");
+    const restarts = text.match(/systemctl .*restart .*/g) ?? [];
+    expect(restarts).toEqual(["systemctl try-restart linkseal.service || true"]);
+  });
+
+  it("the name of the whole file system is never taken away", () => {
+    const text = readFileSync(join(root, ".ci", "package", "postrm"), "utf8");
+    const removed = [...text.matchAll(/rm -rf? (.*)/g)].flatMap(([, paths = ""]) =>
+      paths.split(" "),
+    );
+    expect(removed.length).toBeGreaterThan(4);
+    for (const path of removed)
+      expect(path).toMatch(/^"?\/(run|etc|var\/lib)\/.*(linkseal|\$unit)/);
+  });
+});
+
+describe("what is inside, and on which terms", () => {
+  const parts = [npmPart(root, "node_modules/zod"), ...nodeParts(folder, process.versions)];
+
+  it("the SBOM names each part once, by purl, and is the same for the same epoch", () => {
+    const product = { version: "0.1.0", architecture: "amd64" };
+    const text = sbom(product, parts, 1_700_000_000);
+    expect(sbom(product, parts, 1_700_000_000)).toBe(text);
+    const seen = JSON.parse(text) as {
+      readonly bomFormat: string;
+      readonly components: readonly { readonly purl: string; readonly licenses: unknown }[];
+    };
+    expect(seen.bomFormat).toBe("CycloneDX");
+    const purls = seen.components.map(({ purl }) => purl);
+    expect(new Set(purls).size).toBe(purls.length);
+    expect(purls).toContain(`pkg:generic/node@${process.versions.node}`);
+    expect(purls).toContain(`pkg:generic/openssl@${process.versions["openssl"]}`);
+    expect(purls[0]).toMatch(/^pkg:npm\/zod@\d/);
+    expect(seen.components[0]?.licenses).toEqual([{ license: { id: "MIT" } }]);
+  });
+
+  it("the copyright file has the whole text of each licence", () => {
+    const zod = readFileSync(join(root, "node_modules/zod/LICENSE"), "utf8").trim();
+    expect(copyright("ours", parts)).toContain(zod);
+  });
+
+  it("refuses a part that does not tell its terms", () => {
+    writeFileSync(join(folder, "package.json"), '{"name":"dark","version":"1.0.0"}');
+    expect(() => npmPart(folder, ".")).toThrow("does not tell its licence");
+  });
+});

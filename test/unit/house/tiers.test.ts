@@ -1,0 +1,186 @@
+import { describe, expect, it } from "vitest";
+import {
+  exitStatus,
+  failedFiles,
+  formatFailures,
+  formatRerun,
+  formatTiers,
+  joinReports,
+  type Report,
+  renamed,
+  stillFailed,
+  tiersOf,
+  wholeFiles,
+} from "../../tiers.ts";
+
+const files = new Map([
+  ["unit", ["/t/unit/a.test.ts", "/t/unit/b.test.ts"]],
+  ["fleet", ["/t/fleet/a.test.ts"]],
+]);
+
+type Results = Readonly<Record<string, readonly string[]>>;
+
+// A file with no listed test did not load.
+function reportOf(results: Results): Report {
+  const testResults = Object.entries(results).map(([name, statuses]) => ({
+    name: `/t/${name}.test.ts`,
+    status: statuses.length === 0 || statuses.includes("failed") ? "failed" : "passed",
+    assertionResults: statuses.map((status) => ({ status })),
+  }));
+  return { success: testResults.every((one) => one.status === "passed"), testResults };
+}
+
+const all: Results = {
+  "unit/a": ["passed", "passed"],
+  "unit/b": ["passed"],
+  "fleet/a": ["passed"],
+};
+
+describe("npm test tells what ran", () => {
+  it.each<[string, Report | undefined, string[], number, number]>([
+    ["all", reportOf(all), ["unit 3/0 -", "fleet 1/0 -"], 0, 0],
+    ["one failed", reportOf({ ...all, "unit/b": ["failed"] }), ["unit 3/1 -", "fleet 1/0 -"], 1, 1],
+    [
+      "a file does not load",
+      reportOf({ ...all, "fleet/a": [] }),
+      ["unit 3/0 -", "fleet 1/1 -"],
+      1,
+      1,
+    ],
+    [
+      "a filter",
+      reportOf({ "unit/a": ["passed", "pending"] }),
+      ["unit 1/0 1 files not asked for, 1 tests not asked for", "fleet 0/0 1 files not asked for"],
+      0,
+      1,
+    ],
+    [
+      "no report",
+      undefined,
+      ["unit 0/0 vitest ended without a report", "fleet 0/0 vitest ended without a report"],
+      1,
+      1,
+    ],
+  ])("%s", (_name, report, rows, status, statusInCi) => {
+    const tiers = tiersOf(files, report, new Map());
+    expect(tiers.map((t) => `${t.name} ${t.ran}/${t.failed} ${t.whyNot ?? "-"}`)).toEqual(rows);
+    expect(exitStatus(tiers, report, false)).toBe(status);
+    expect(exitStatus(tiers, report, true)).toBe(statusInCi);
+  });
+
+  it("says why a tier cannot run here, and fails where everything must run", () => {
+    const report = reportOf({ "unit/a": ["passed"], "unit/b": ["passed"] });
+    const tiers = tiersOf(files, report, new Map([["fleet", "not run: there is no fleet"]]));
+    expect(tiers.at(-1)).toMatchObject({ ran: 0, whyNot: "not run: there is no fleet" });
+    expect(exitStatus(tiers, report, false)).toBe(0);
+    expect(exitStatus(tiers, report, true)).toBe(1);
+  });
+
+  it("joins the reports of several runs, and has none if one has none", () => {
+    const [first, second] = [
+      reportOf({ "unit/a": ["passed"] }),
+      reportOf({ "unit/b": ["failed"] }),
+    ];
+    expect(joinReports([first, second])).toEqual({
+      success: false,
+      testResults: [...first.testResults, ...second.testResults],
+    });
+    expect(joinReports([first, undefined])).toBeUndefined();
+  });
+
+  it("names what a computer lacks for the tests that it cannot run", () => {
+    const skipped = (why: string) => ({ status: "skipped", meta: { whyNot: why } });
+    const { testResults } = reportOf({ "unit/b": ["passed"], "fleet/a": ["passed"] });
+    const assertionResults = [
+      { status: "passed" },
+      skipped("there is no zsh"),
+      skipped("no zsh 5"),
+    ];
+    const a = { name: "/t/unit/a.test.ts", status: "passed", assertionResults };
+    const report = { success: true, testResults: [a, ...testResults] };
+    const tiers = tiersOf(files, report, new Map());
+    expect(tiers[0]).toMatchObject({
+      ran: 2,
+      whyNot: "1 tests not run: there is no zsh, 1 tests not run: no zsh 5",
+    });
+    expect([exitStatus(tiers, report, false), exitStatus(tiers, report, true)]).toEqual([0, 1]);
+    // Only what passed as a whole need not run elsewhere.
+    const whole = renamed(wholeFiles(report), (path) => path.replace("/t/", "/u/"));
+    expect(whole.testResults.map(({ name }) => name)).toEqual([
+      "/u/unit/b.test.ts",
+      "/u/fleet/a.test.ts",
+    ]);
+  });
+
+  it.each<[string, Results]>([
+    ["failed", { "unit/a": ["passed", "failed"] }],
+    ["did not load", { "unit/a": [] }],
+  ])("runs a file again elsewhere that %s", (_what, results) => {
+    expect(wholeFiles(reportOf(results)).testResults).toEqual([]);
+  });
+
+  it("names each test that failed and each file that did not load, with the reason", () => {
+    const report: Report = {
+      success: false,
+      testResults: [
+        {
+          name: "/t/unit/a.test.ts",
+          status: "failed",
+          assertionResults: [
+            { status: "passed", fullName: "a good one" },
+            {
+              status: "failed",
+              fullName: "a bad one",
+              failureMessages: [Array.from({ length: 40 }, (_, at) => `line ${at}`).join("\n")],
+            },
+          ],
+        },
+        { name: "/t/unit/b.test.ts", status: "failed", message: "no b", assertionResults: [] },
+      ],
+    };
+    const lines = formatFailures(report).split("\n");
+    expect(lines[0]).toBe("failed: /t/unit/a.test.ts > a bad one");
+    expect(lines[1]).toBe("    line 0");
+    expect(lines).not.toContain("    line 20");
+    expect(lines.slice(-2)).toEqual(["failed: /t/unit/b.test.ts", "    no b"]);
+    expect(formatFailures(reportOf(all))).toBe("");
+    expect(formatFailures(undefined)).toBe("");
+  });
+
+  it("stays red although what failed beside others passes in a rerun of its own", () => {
+    const first = reportOf({ "unit/a": ["passed"], "unit/b": ["failed", "passed"] });
+    const again = reportOf({ "unit/b": ["passed", "passed"] });
+    expect(failedFiles(first)).toEqual(["/t/unit/b.test.ts"]);
+    const counts = stillFailed(first, again);
+    expect(counts).toEqual(first);
+    const tiers = tiersOf(files, counts, new Map());
+    expect(tiers.map(({ failed }) => failed)).toEqual([1, 0]);
+    expect(exitStatus(tiers, counts, false)).toBe(1);
+    // A machine that brought back nothing is red as well, with the tests of the rerun.
+    expect(stillFailed(undefined, again)).toEqual({ ...again, success: false });
+    expect(exitStatus(tiers, stillFailed(undefined, again), false)).toBe(1);
+    expect(stillFailed(undefined, undefined)).toBeUndefined();
+  });
+
+  it("says how a rerun ended, and that a failure beside others is one", () => {
+    const again = reportOf({ "unit/a": ["failed"], "unit/b": ["passed"] });
+    const [a, b, c] = ["/t/unit/a.test.ts", "/t/unit/b.test.ts", "/t/unit/c.test.ts"];
+    expect(formatRerun([a, b, c], again).split("\n")).toEqual([
+      `run again alone, it failed as well: ${a}`,
+      `run again alone, it passed: ${b}: ` +
+        "that it fails beside others is a failure to be mended, and the run is red",
+      `run again alone, it brought back no report: ${c}`,
+    ]);
+  });
+
+  it("prints the table and the sum last", () => {
+    const tiers = tiersOf(files, reportOf({ ...all, "unit/b": ["failed"] }), new Map());
+    expect(formatTiers(tiers).split("\n")).toEqual([
+      "tier           ran  failed  why not",
+      "unit             3       1  -",
+      "fleet            1       0  -",
+      "",
+      "3 passed, 1 failed",
+    ]);
+  });
+});

@@ -1,0 +1,140 @@
+// One agent on a simulated site under virtual time, and what a person does around it.
+
+import { type ApiReply, answer } from "#agent/api/api.ts";
+import type { SocketRole } from "#agent/api/route.ts";
+import type { Agent } from "#agent/runtime/agent.ts";
+import type { ApplyAnswer } from "#agent/runtime/agent-shapes.ts";
+import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
+import type { World } from "#hal/world.ts";
+import { SimDisk } from "#sim/base/disk.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site/site.ts";
+import { hasty } from "../../haste.ts";
+import { never, settled } from "./site-bench.ts";
+
+const address = "unix:/run/linkseal-sim/site.sock";
+export const group = "erd-demo";
+
+interface Line {
+  readonly level: string;
+  readonly code: string;
+  readonly text: string;
+}
+
+export class AgentBench {
+  readonly site: Site;
+  readonly disk: SimDisk;
+  readonly oracle: Oracle;
+  readonly log: Line[] = [];
+  /** What ended the agent's loops without being asked to; a test expects it to stay empty. */
+  readonly broken: unknown[] = [];
+  #agent: Agent | undefined;
+  #stop = new AbortController();
+  #lives = 0;
+
+  constructor(
+    start: "clear" | "protected",
+    seed = "bench",
+    models?: SiteOptions["models"],
+    routers: SiteOptions["routers"] & string = "two",
+  ) {
+    const options = { seed, name: "demo", groups: 1, tunnels: 1, start, routers } as const;
+    this.site = buildSite(models === undefined ? options : { ...options, models });
+    const { clock, prng } = this.site;
+    this.disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
+    this.oracle = watchSite(this.site);
+  }
+
+  get agent(): Agent {
+    if (this.#agent === undefined) throw new Error("no agent lives here");
+    return this.#agent;
+  }
+
+  /** A process on the disk of the one before; `around` may stand between it and the world. */
+  async live(around: (world: World) => World = (world) => world): Promise<this> {
+    this.#lives += 1;
+    this.#stop = new AbortController();
+    const { site, disk } = this;
+    const log = {
+      write: (level: string, code: string, text: string): void => {
+        this.log.push({ level, code, text });
+      },
+    };
+    const prng = site.prng.fork(`agent ${this.#lives}`);
+    const world = around(simulatedWorld({ site, disk, log, prng }));
+    const agent = await settled(site.clock, simulatedAgent(world));
+    const { signal } = this.#stop;
+    agent.run(signal).catch((error: unknown) => {
+      if (!signal.aborted) this.broken.push(error);
+    });
+    this.#agent = agent;
+    return this;
+  }
+
+  /** Ends the process between two of its steps. */
+  async end(): Promise<void> {
+    this.#stop.abort();
+    await this.run(1_000);
+  }
+
+  /** True if `until` came within `ms`. */
+  async run(ms: number, until: () => boolean = () => false): Promise<boolean> {
+    await this.site.clock.runFor(ms, until);
+    return until();
+  }
+
+  config(edit: (text: string) => string = (text) => text): string {
+    return edit(hasty(this.site.config(address)));
+  }
+
+  async apply(text = this.config(), queue = false): Promise<ApplyAnswer> {
+    const request = { text, file: "demo.yaml", who: "test", queue };
+    return await settled(this.site.clock, this.agent.apply(request, never));
+  }
+
+  /** One request on a socket; the body of its reply. */
+  async ask(path: string, body: unknown = "", role: SocketRole = "admin"): Promise<unknown> {
+    return JSON.parse((await this.reply(path, body, role)).body);
+  }
+
+  async reply(path: string, body: unknown = "", role: SocketRole = "admin"): Promise<ApiReply> {
+    const { clock } = this.site;
+    const [method = "", target = ""] = path.split(" ", 2);
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    const request = { method, path: target, body: text, role, who: "test" };
+    const world = { now: clock.wall(), sleep: clock.sleep.bind(clock) };
+    return await settled(clock, answer(this.agent, request, world, never));
+  }
+
+  link(name: "primary" | "secondary"): SiteLink {
+    const link = this.site.link(`${group}/${name}`);
+    if (link === undefined) throw new Error(`no link ${name}`);
+    return link;
+  }
+
+  state(): string | undefined {
+    const campaign = this.agent.memory.campaigns[group];
+    return campaign === undefined
+      ? undefined
+      : `${campaign.links[campaign.at]?.name} ${campaign.state}`;
+  }
+
+  /** Runs until the campaign is at that link and state. */
+  async reach(state: string, ms = 1_800_000): Promise<void> {
+    if (await this.run(ms, () => this.state() === state)) return;
+    const because = this.agent.memory.campaigns[group]?.because;
+    throw new Error(`${state} was not reached: ${this.state()}, ${because}`);
+  }
+
+  carrying(): readonly boolean[] {
+    return (this.site.truth().groups[0]?.links ?? []).map((link) => link.carries && link.bgpUp);
+  }
+
+  drained(): readonly boolean[] {
+    return (this.site.truth().groups[0]?.links ?? []).map((link) => link.drained);
+  }
+
+  violations(): readonly string[] {
+    return this.oracle.violations.map(formatViolation);
+  }
+}

@@ -1,0 +1,363 @@
+// Every cell of the machine: each campaign with each combination of facts, held against its rules.
+
+import { describe, expect, it } from "vitest";
+import {
+  type ActionKind,
+  type Campaign,
+  campaignStates,
+  type Facts,
+  type Step,
+} from "#agent/model/campaign.ts";
+import { decide } from "#agent/rotation/campaign.ts";
+import { but, campaignCell, FactsCell } from "../../model/campaign-cells.ts";
+import { Choices } from "../../model/choices.ts";
+
+interface Cell {
+  readonly campaign: Campaign;
+  readonly facts: Facts;
+  readonly step: Step;
+}
+
+const parking = ["queued", "gated", "awaitingPeer", "held", "done"];
+const does = ({ step }: Cell, ...kinds: readonly ActionKind[]): boolean =>
+  step.action !== undefined && kinds.includes(step.action);
+const isDrained = ({ facts }: Cell): boolean => facts.drained.kind === "held";
+const isOpen = ({ facts }: Cell): boolean => facts.closedGate === undefined;
+const breaks = ({ campaign }: Cell): boolean => campaign.links[0]?.overlap === "breakBeforeMake";
+const isUsable = ({ facts: { port } }: Cell): boolean =>
+  port !== undefined && port.carriedBy !== "nothing";
+
+const writesRouter: readonly ActionKind[] = [
+  ...(["drain", "restore", "stage", "add", "promote", "removeOld", "removeNew"] as const),
+  ...(["replace", "replaceBack", "rekeySak", "open", "prepare", "prepareBack"] as const),
+];
+
+/** What rule 3 asks for, in one step: the traffic back. */
+function dueBack(cell: Cell): boolean {
+  const { port } = cell.facts;
+  return isUsable(cell) && port?.drain === "on" && port.pending === "none";
+}
+
+/** Effects that must not wait for the traffic: a port of ours that is shut carries none. */
+const comesFirst: readonly ActionKind[] = ["restore", "open"];
+
+/** The same facts in the state that was entered; its deadline has only begun. */
+function after({ campaign, facts, step }: Cell): Step {
+  return decide(but(campaign, { ...step.mark, state: step.next }), but(facts, { overdue: false }));
+}
+
+type Rule = readonly [
+  name: string,
+  applies: (cell: Cell) => boolean,
+  holds: (cell: Cell) => boolean,
+];
+
+const farRules: readonly Rule[] = [
+  [
+    "the far end is told only by the agent, through every gate, off a drained link, from old",
+    (cell) => does(cell, "putNew"),
+    (cell) =>
+      cell.facts.farEnd === "agent" && isOpen(cell) && isDrained(cell) && cell.facts.far === "old",
+  ],
+  [
+    "the far end is told only of a key that the router holds, or is known to take",
+    (cell) => does(cell, "putNew"),
+    (cell) =>
+      breaks(cell)
+        ? cell.facts.port?.keys === "old" && cell.facts.replacement.kind === "valid"
+        : cell.facts.port?.keys === "both",
+  ],
+  [
+    "told is marked before it",
+    (cell) => does(cell, "putNew", "putOld"),
+    ({ step }) => step.mark.told === true,
+  ],
+  [
+    "the far end goes back only by the agent, settled, and where nothing is lost by it",
+    (cell) => does(cell, "putOld"),
+    (cell) => {
+      const { farEnd, far, sibling } = cell.facts;
+      const free = !isUsable(cell) || (sibling === "carrying" && isDrained(cell));
+      return farEnd === "agent" && cell.campaign.kind !== "enrol" && far !== "updating" && free;
+    },
+  ],
+  [
+    "nobody waits for a person where the agent writes",
+    ({ campaign, step }) => step.next === "awaitingPeer" && campaign.state !== "awaitingPeer",
+    ({ facts }) => facts.farEnd === "manual",
+  ],
+  [
+    "a person is told to change the far end only where the router is ready for it",
+    (cell) =>
+      cell.step.because.includes("change the far end now") &&
+      !(breaks(cell) && cell.campaign.state === "staged"),
+    (cell) => {
+      const keys = cell.facts.port?.keys;
+      return breaks(cell) ? keys === "old" : keys === "both" || keys === "new";
+    },
+  ],
+  [
+    "a person is asked or told only while nothing is pending on the router",
+    ({ campaign, facts, step }) =>
+      facts.farEnd === "manual" &&
+      (step.next === "awaitingPeer" || step.next === "switching") &&
+      step.next !== campaign.state &&
+      facts.far === "old",
+    ({ facts: { port } }) => port?.pending === "none",
+  ],
+];
+
+const keyRules: readonly Rule[] = [
+  [
+    "a timer is armed only off a drained link, old at both ends and in charge, before it was told",
+    (cell) => does(cell, "stage"),
+    (cell) => {
+      const { port, far } = cell.facts;
+      const isOld = port?.keys === "old" && port.carriedBy === "old" && far === "old";
+      return isOld && isOpen(cell) && isDrained(cell) && !cell.campaign.told && !breaks(cell);
+    },
+  ],
+  [
+    "a key is added for good only beside old, for a far end that has it or was told",
+    (cell) => does(cell, "add"),
+    (cell) => {
+      const { port, far } = cell.facts;
+      const told = cell.campaign.told && isOpen(cell) && isDrained(cell);
+      return port?.keys === "old" && (far === "new" || told);
+    },
+  ],
+  [
+    "a pending commit is settled only if it is ours",
+    (cell) => does(cell, "confirm", "rollBack"),
+    ({ facts: { port } }) => port?.pending === "ours",
+  ],
+  [
+    "the new key is rolled back only while the link works by the old one",
+    (cell) => does(cell, "rollBack"),
+    ({ campaign, facts: { port, far } }) =>
+      port?.carriedBy === "old" && !campaign.told && far !== "new" && far !== "updating",
+  ],
+  [
+    "a key that is needed is confirmed, whatever the deadline",
+    ({ campaign, facts: { port, far } }) =>
+      campaign.state === "staging" &&
+      port?.pending === "ours" &&
+      (port.carriedBy === "new" || far === "new" || far === "updating"),
+    (cell) => does(cell, "confirm", "open", "restore") && cell.step.next === "staging",
+  ],
+  [
+    "the old key goes, and the new one leads, only proven, drained, through every gate (P3)",
+    (cell) => does(cell, "removeOld", "promote"),
+    (cell) =>
+      cell.facts.proof.kind === "held" &&
+      cell.facts.port?.keys === "both" &&
+      isOpen(cell) &&
+      isDrained(cell),
+  ],
+  [
+    "the new key goes only while the old one is proven and the far end is on it",
+    (cell) => does(cell, "removeNew"),
+    (cell) => {
+      const { port, far, oldProof } = cell.facts;
+      const isOld = port?.carriedBy === "old" && far === "old" && oldProof.kind === "held";
+      return isOld && port.keys === "both" && isOpen(cell) && isDrained(cell);
+    },
+  ],
+  [
+    "the router follows only a far end that is new, on a link that has left its old state",
+    (cell) => does(cell, "replace"),
+    (cell) => {
+      const { far, port, replacement } = cell.facts;
+      const left = far === "new" && port?.carriedBy === "nothing";
+      const either = far === "either" && isOpen(cell) && isDrained(cell);
+      return port?.keys === "old" && (left || either) && replacement.kind === "valid";
+    },
+  ],
+  [
+    "the router goes back only to a far end that is on old, on a link that is not usable",
+    (cell) => does(cell, "replaceBack"),
+    (cell) => {
+      const { far, port } = cell.facts;
+      const left = far === "old" && port?.carriedBy === "nothing";
+      const either = far === "either" && isOpen(cell) && isDrained(cell);
+      return port?.keys === "new" && (left || either) && cell.campaign.kind !== "enrol";
+    },
+  ],
+  [
+    "a fresh SAK is asked for only where the old key is gone, and in an emergency",
+    (cell) => does(cell, "rekeySak"),
+    ({ campaign, facts: { port } }) => port?.keys === "new" && campaign.urgency === "emergency",
+  ],
+  [
+    "a port is opened only if it was shut by us",
+    (cell) => does(cell, "open"),
+    ({ campaign, facts: { port } }) => campaign.shut && port?.admin === "down",
+  ],
+  [
+    "a port that a key change shuts is marked first",
+    (cell) =>
+      cell.facts.shutsFirst &&
+      does(cell, "stage", "add", "promote", "removeOld", "removeNew", "replace", "replaceBack"),
+    ({ step }) => step.mark.shut === true,
+  ],
+  [
+    "nothing is written to a router on which a commit is pending",
+    (cell) => does(cell, ...writesRouter),
+    ({ facts: { port } }) => port?.pending === "none",
+  ],
+  [
+    "a key that is not ours is never worked over",
+    (cell) => cell.step.action !== undefined && cell.facts.port?.keys === "else",
+    (cell) => does(cell, "probe", "restore", "confirm", "rollBack", "open", "drain", "putOld"),
+  ],
+];
+
+const trafficRules: readonly Rule[] = [
+  [
+    "a drain needs a sibling that carries",
+    (cell) => does(cell, "drain"),
+    ({ facts }) => facts.sibling === "carrying",
+  ],
+  [
+    "a gate that is closed lets nothing begin",
+    (cell) => cell.campaign.state === "gated" && !isOpen(cell),
+    ({ step }) => step.next !== "draining",
+  ],
+  [
+    "traffic comes back only where it can be",
+    (cell) => does(cell, "restore"),
+    (cell) =>
+      cell.facts.port?.drain === "on" && (isUsable(cell) || cell.campaign.state === "restoring"),
+  ],
+  [
+    "sibling lost and this link usable: traffic back before any other effect",
+    (cell) =>
+      !parking.includes(cell.campaign.state) && cell.facts.sibling === "lost" && dueBack(cell),
+    (cell) => {
+      if (cell.step.action !== undefined) return does(cell, ...comesFirst);
+      const { next } = cell.step;
+      return next === "held" || next === "restoring" || after(cell).action === "restore";
+    },
+  ],
+  [
+    "a parked campaign keeps no usable link drained",
+    (cell) => ["gated", "awaitingPeer", "held"].includes(cell.campaign.state) && dueBack(cell),
+    (cell) => does(cell, "restore", "open") && cell.step.next === cell.campaign.state,
+  ],
+];
+
+const endRules: readonly Rule[] = [
+  [
+    "every step has a sentence",
+    () => true,
+    ({ step }) => /\S{2,}.{4,}/.test(step.because) && !step.because.includes("undefined"),
+  ],
+  [
+    "a held campaign stays, and writes nothing but the parking rule",
+    ({ campaign }) => campaign.state === "held",
+    (cell) =>
+      cell.step.next === "held" &&
+      (cell.step.action === undefined ||
+        does(cell, "restore", "probe", "confirm", "rollBack", "open")),
+  ],
+  [
+    "a finished campaign does nothing",
+    ({ campaign }) => campaign.state === "done",
+    ({ step }) => step.next === "done" && step.action === undefined,
+  ],
+  [
+    "a deadline ends every state that has one, unless it gives",
+    ({ campaign, facts }) => !parking.includes(campaign.state) && facts.overdue,
+    (cell) =>
+      cell.step.next !== cell.campaign.state ||
+      does(cell, "restore", "replace", "open", "confirm", "rollBack", "add") ||
+      cell.step.mark.aborted === true,
+  ],
+  [
+    "done is what a look shows: carrying, undrained, one key at both ends",
+    ({ campaign, step }) => step.next === "done" && campaign.state !== "done",
+    ({ campaign, facts: { port, far, carrying }, step }) => {
+      const isNew = far === "new" || far === "either";
+      const isOld = far === "old" || far === "either";
+      return (
+        campaign.state === "restoring" &&
+        carrying.kind === "held" &&
+        port?.drain === "off" &&
+        port.pending === "none" &&
+        (step.mark.outcome === "reverted"
+          ? port.keys === "old" && isOld
+          : port.keys === "new" && isNew)
+      );
+    },
+  ],
+  [
+    "success is called by the name of its kind",
+    ({ campaign, step }) =>
+      step.next === "done" && campaign.state !== "done" && step.mark.outcome !== "reverted",
+    ({ campaign, step }) =>
+      step.mark.outcome ===
+      { enrol: "enrolled", change: "changed", rotate: "rotated" }[campaign.kind],
+  ],
+];
+
+const rules = [...endRules, ...trafficRules, ...keyRules, ...farRules];
+
+interface Walked {
+  cells: number;
+  readonly broken: Record<string, string>;
+  readonly unused: Set<string>;
+  readonly rows: Set<string>;
+  readonly unlisted: Set<string>;
+}
+
+function hold(cell: Cell, walked: Walked): void {
+  for (const [name, applies, holds] of rules) {
+    if (!applies(cell)) continue;
+    walked.unused.delete(name);
+    if (!holds(cell)) walked.broken[`${name}: ${cell.step.row}`] ??= shown(cell);
+  }
+}
+
+function shown({ facts, campaign, step }: Cell): string {
+  const { port, far, sibling, overdue, drained } = facts;
+  const { told, aborted, goal, kind } = campaign;
+  const overlap = campaign.links[0]?.overlap;
+  const seen = { kind, overlap, told, aborted, goal, far, sibling, overdue, drained: drained.kind };
+  const keys = port && { keys: port.keys, pending: port.pending, by: port.carriedBy };
+  return JSON.stringify({
+    ...seen,
+    ...keys,
+    drain: port?.drain,
+    next: step.next,
+    does: step.action,
+  });
+}
+
+function walk(): Walked {
+  const unused = new Set(rules.map(([name]) => name));
+  const rows = new Set<string>();
+  const walked: Walked = { cells: 0, broken: {}, unused, rows, unlisted: new Set() };
+  for (const state of campaignStates) {
+    const choices = new Choices();
+    do {
+      const campaign = campaignCell(choices, state);
+      const facts = new FactsCell(choices, campaign);
+      const cell = { campaign, facts, step: decide(campaign, facts) };
+      walked.cells += 1;
+      rows.add(cell.step.row);
+      if (cell.step.row === "unlisted") walked.unlisted.add(cell.step.because);
+      hold(cell, walked);
+    } while (choices.next());
+  }
+  return walked;
+}
+
+describe("every cell of the machine", () => {
+  it("keeps every rule", { timeout: 300_000 }, () => {
+    const { cells, broken, unused, rows, unlisted } = walk();
+    console.log(`${cells} cells, ${rules.length} rules, ${rows.size} rows taken`);
+    expect(broken).toEqual({});
+    expect([...unused]).toEqual([]);
+    expect([...unlisted]).toEqual([]);
+  });
+});

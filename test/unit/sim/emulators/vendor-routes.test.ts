@@ -1,0 +1,77 @@
+// What each driver tells of routes and neighbours, against what its router does: the emulators
+// print rows that break, and the same neighbours once more in another routing instance.
+
+import { beforeAll, describe, expect, it } from "vitest";
+import { readXml } from "#drivers/transport/xml.ts";
+import type { DeviceState } from "#hal/model.ts";
+import { familyOf } from "#sim/emulators/far-end-routes.ts";
+import {
+  type Place,
+  type Platform,
+  placeOf,
+  platforms,
+  wayOf,
+} from "../../../conformance/place.ts";
+import { channelTo } from "../../../face-channel.ts";
+import { settled } from "../../kit/site-bench.ts";
+
+const never = new AbortController().signal;
+/** A session is up, or its hold time is over. */
+const bgpMs = 300_000;
+const all = Object.entries(platforms) as readonly [string, Platform][];
+
+async function observed(place: Place): Promise<DeviceState> {
+  const { rig, face } = place;
+  const target = { device: rig.router.name, address: "192.0.2.1" };
+  const way = wayOf(place, target, async (to) =>
+    channelTo(to.device, (wire) => face.connect(wire)),
+  );
+  const device = await settled(rig.clock, way.open());
+  const state = await settled(rig.clock, device.observe(never));
+  await device[Symbol.asyncDispose]();
+  return state;
+}
+
+function routing({ routing: told }: DeviceState) {
+  if (told.kind !== "known") throw new Error(`it is not known: ${told.why}`);
+  const { routes, sessions } = told.value;
+  const line = ({ prefix, via, best }: (typeof routes)[number]): string =>
+    `${prefix} ${via.kind === "port" ? via.port : via.name} ${best}`;
+  return { routes: routes.map(line).toSorted(), sessions: sessions.map(({ up }) => up) };
+}
+
+describe("routes and neighbours", () => {
+  // The parser comes from a file, and virtual time does not wait for one.
+  beforeAll(async () => {
+    await readXml(new TextEncoder().encode("<warm/>"), "nowhere");
+  });
+
+  it.each(all)("are told as they are, row by row, %s", async (_, platform) => {
+    const place = placeOf(platform);
+    await place.rig.clock.runFor(bgpMs);
+    const told = routing(await observed(place));
+    const truth = routing(place.rig.router.state());
+    // Its neighbours are for the family of their address alone.
+    const isAsked = (line: string): boolean =>
+      platform.vendor === "iosxr" || platform.vendor === "junos" || familyOf(line) === "ipv4";
+    expect(truth.routes).toHaveLength(10);
+    expect(told.routes).toEqual(truth.routes.filter(isAsked));
+    expect(told.sessions).toEqual([true, true]);
+  });
+
+  it.each(all)(
+    "are lost with the port, whatever others have its address, %s",
+    async (_, platform) => {
+      const place = placeOf(platform);
+      const { rig } = place;
+      await rig.clock.runFor(bgpMs);
+      const [port] = platform.ports;
+      rig.router.port(port)?.fibre.setUp(false);
+      await rig.clock.runFor(bgpMs);
+      const told = routing(await observed(place));
+      expect(routing(rig.router.state()).sessions).toEqual([false, true]);
+      expect(told.sessions).toEqual([false, true]);
+      expect(told.routes.filter((line) => line.includes(` ${port} `))).toEqual([]);
+    },
+  );
+});

@@ -1,0 +1,495 @@
+// Every fault is physical: the counters and readings of the edge tell its cause, and a heal undoes
+// it.
+
+import { describe, expect, it } from "vitest";
+import { LinksealError } from "#hal/error.ts";
+import { type MacsecFrames, type MkpduCounters, strongValue } from "#hal/model.ts";
+import { Desk } from "#sim/faults/desk.ts";
+import { cloudFaults, demoFaults, fleetFaults, strikeFault } from "#sim/faults/faults.ts";
+import type { Heal } from "#sim/faults/people.ts";
+import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
+import { Hand } from "../../../hand.ts";
+import { simulatedAzure } from "../../kit/arm-bench.ts";
+import { refused, settled } from "../../kit/site-bench.ts";
+
+interface Struck {
+  readonly site: Site;
+  readonly link: SiteLink;
+  /** How much a counter of the edge port rose since the strike. */
+  readonly rose: (counter: keyof MacsecFrames | keyof MkpduCounters) => bigint;
+}
+
+function counters(link: SiteLink): Readonly<Record<string, bigint | undefined>> {
+  return { ...link.edge.frames(), ...link.edge.mkpdus() };
+}
+
+async function protectedSite(): Promise<{ site: Site; link: SiteLink }> {
+  const site = buildSite({ seed: "f", name: "demo", groups: 1, tunnels: 2, start: "protected" });
+  await site.clock.runFor(60_000);
+  const link = site.link("erd-demo/primary");
+  if (link === undefined) throw new RangeError("the demo has a primary link");
+  return { site, link };
+}
+
+const truthOf = ({ site, link }: Pick<Struck, "site" | "link">) =>
+  site.groupTruth(link.group).links.find(({ id }) => id === link.id);
+
+const tells: Readonly<Record<string, (struck: Struck) => void>> = {
+  "cak-mismatch": ({ rose, link }) => {
+    expect(rose("icvFailed")).toBeGreaterThan(10n);
+    expect(rose("unknownCkn")).toBe(0n);
+    expect(link.edge.session().livePeers).toBe(0);
+  },
+  "ckn-mismatch": ({ rose, link }) => {
+    expect(rose("unknownCkn")).toBeGreaterThan(10n);
+    expect(rose("icvFailed")).toBe(0n);
+    expect(link.edge.session().livePeers).toBe(0);
+  },
+  "cipher-mismatch": (struck) => {
+    expect(struck.link.edge.session().livePeers).toBe(1);
+    expect(truthOf(struck)?.carries).toBe(false);
+  },
+  "sci-mismatch": (struck) => {
+    expect(struck.link.edge.session().livePeers).toBe(1);
+    expect(struck.rose("rxNoSci") + struck.rose("rxBadTag")).toBeGreaterThan(100n);
+    expect(truthOf(struck)?.carries).toBe(false);
+  },
+  "peer-silent": ({ rose, link }) => {
+    expect(rose("received")).toBeLessThan(4n);
+    expect(link.edge.session().controlledPort).not.toBe("secured");
+  },
+  "should-secure": ({ link }) => {
+    expect(link.edge.settings()?.policy).toBe("shouldSecure");
+    expect(link.edge.session().controlledPort).toBe("secured");
+  },
+  "stale-sak": (struck) => {
+    expect(struck.link.edge.session().controlledPort).toBe("secured");
+    expect(
+      struck.rose("rxNotUsingSa") + struck.rose("rxUnusedSa") + struck.rose("rxNotValid"),
+    ).toBeGreaterThan(100n);
+    expect(truthOf(struck)?.carries).toBe(false);
+  },
+  "vault-denied": ({ site, link }) => {
+    expect(() => site.vault.versions(link.key.cak)).toThrow(/refuses/);
+    expect(truthOf({ site, link })?.carries).toBe(true);
+  },
+  "commit-lost": ({ link }) => {
+    expect(link.router.hasFault("silentRevert")).toBe(true);
+  },
+  "clear-path": ({ site }) => {
+    expect(site.tunnelTruth().map(({ clearPath }) => clearPath)).toEqual([true, false]);
+  },
+  "clear-path-back": ({ site, link }) => {
+    expect(site.tunnelTruth().map(({ clearPath }) => clearPath)).toEqual([true, false]);
+    expect(strongValue(link.router.state().routing)?.advertised).toMatchObject([
+      { port: link.port, prefix: "10.1.0.0/16" },
+    ]);
+  },
+  mtu: (struck) => {
+    expect(struck.rose("txTooLong")).toBeGreaterThan(100n);
+    expect(struck.link.edge.session().controlledPort).toBe("secured");
+  },
+  "far-end-changed": (struck) => {
+    const { link } = struck;
+    expect(struck.rose("unknownCkn")).toBeGreaterThan(5n);
+    expect(link.msee.observe(link.azureLink).pointsAt?.cakSecretId).toContain("by-hand");
+  },
+};
+
+describe("a fault of the demo", () => {
+  it("is told by name: the thirteen of the product, each with a title and a moment", () => {
+    expect(demoFaults.map(({ name }) => name)).toEqual(Object.keys(tells));
+    expect(new Set(demoFaults.map(({ title }) => title)).size).toBe(demoFaults.length);
+  });
+
+  it.each(demoFaults)("$name: $title", async (fault) => {
+    const { site, link } = await protectedSite();
+    const oracle = watchSite(site);
+    const before = counters(link);
+    const heal = strikeFault(site, fault, link);
+    await site.clock.runFor(90_000);
+    const rose: Struck["rose"] = (counter) =>
+      (counters(link)[counter] ?? 0n) - (before[counter] ?? 0n);
+    tells[fault.name]?.({ site, link, rose });
+    heal();
+    await site.clock.runFor(180_000);
+    const after = truthOf({ site, link });
+    expect([after?.secured, after?.carries, after?.bgpUp, after?.policy]).toEqual([
+      true,
+      true,
+      true,
+      "mustSecure",
+    ]);
+    expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+});
+
+describe("a fault of a simulated cloud", () => {
+  it.each(cloudFaults)(
+    "$name is listed and struck where a cloud stands alone",
+    async ({ name }) => {
+      const { site } = await protectedSite();
+      const desk = new Desk(site, watchSite(site));
+      expect(() => desk.strike(name)).toThrow(`no fault ${name}`);
+      desk.posture = simulatedAzure(site).arm.posture;
+      expect(desk.strike(name)).toContain(name);
+      expect([...site.msees.values()].map((msee) => msee.hasFault("operationRefused"))).toEqual([
+        name === "operation-refused",
+      ]);
+      expect(desk.heal(name)).toContain("healed");
+      expect([...site.msees.values()].map((msee) => msee.hasFault("operationRefused"))).toEqual([
+        false,
+      ]);
+    },
+  );
+});
+
+describe("a fault of a fleet", () => {
+  it.each(fleetFaults)("$name lasts, heals, and is nobody's violation", async (fault) => {
+    const { site, link } = await protectedSite();
+    const oracle = watchSite(site);
+    const said: string[] = [];
+    site.attach({ fault: (text) => said.push(text) });
+    const heal = strikeFault(site, fault, link);
+    await site.clock.runFor(fault.lastsMs.low);
+    heal();
+    heal();
+    await site.clock.runFor(900_000);
+    const after = truthOf({ site, link });
+    expect([after?.secured, after?.carries, after?.bgpUp]).toEqual([true, true, true]);
+    expect(said).toEqual([`${fault.name} strikes`, `${fault.name} ends`]);
+    expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+});
+
+const never = new AbortController().signal;
+
+/** A site in which the router already holds the next pair beside the present one. */
+async function staged(name: string) {
+  const { site, link } = await protectedSite();
+  const oracle = watchSite(site);
+  const hand = new Hand(site);
+  const old = hand.givenKey(link);
+  const next = hand.newKey(link);
+  const fault = fleetFaults.find((each) => each.name === name);
+  if (fault === undefined) throw new RangeError(`no fault ${name}`);
+  const strike = (): Heal => strikeFault(site, fault, link);
+  const play = <T>(promise: Promise<T>): Promise<T> => settled(site.clock, promise);
+  const stage = async (): Promise<void> => {
+    await hand.look(hand.sibling(link));
+    await hand.change(link, hand.keyChange(link, "addKey", next));
+  };
+  const far = (): string | undefined => link.msee.observe(link.azureLink).pointsAt?.cakSecretId;
+  const wait = (minutes: number): Promise<void> => site.clock.runFor(minutes * 60_000);
+  return { site, link, oracle, hand, old, next, strike, play, stage, far, wait };
+}
+
+const ckns = (link: SiteLink): readonly string[] => link.edge.keys().map(({ ckn }) => ckn);
+
+describe("somebody at the far end", () => {
+  it("runs ahead to the new key, and goes back where the router has not followed", async () => {
+    const { link, strike, far, wait, old, next, site } = await staged("far-ahead");
+    const heal = strike();
+    await wait(3);
+    expect([far(), truthOf({ site, link })?.carries]).toEqual([next.cakSecretId, false]);
+    heal();
+    await wait(5);
+    expect([far(), truthOf({ site, link })?.carries]).toEqual([old.cakSecretId, true]);
+  });
+
+  it("runs ahead, and stays where the router holds the new key", async () => {
+    const { link, strike, far, wait, next, stage, play, site } = await staged("far-ahead");
+    await play(stage());
+    const heal = strike();
+    await wait(3);
+    expect([link.edge.session().principalCkn, far()]).toEqual([next.ckn, next.cakSecretId]);
+    heal();
+    await wait(5);
+    expect([far(), truthOf({ site, link })?.carries]).toEqual([next.cakSecretId, true]);
+  });
+
+  it("takes a rotation back to the old key", async () => {
+    const { link, strike, far, wait, old, next, stage, play, hand } = await staged("far-back");
+    await play(stage());
+    hand.put(link, next);
+    await wait(3);
+    expect(link.edge.session().principalCkn).toBe(next.ckn);
+    strike();
+    await wait(3);
+    expect([link.edge.session().principalCkn, far()]).toEqual([old.ckn, old.cakSecretId]);
+  });
+
+  it("turns MACsec off, and on again", async () => {
+    const { strike, far, old, wait, site, link } = await staged("far-off");
+    const heal = strike();
+    await wait(3);
+    expect([far(), truthOf({ site, link })?.carries]).toEqual([undefined, false]);
+    heal();
+    await wait(3);
+    expect([far(), truthOf({ site, link })?.carries]).toEqual([old.cakSecretId, true]);
+  });
+
+  it("does nothing where there is no other pair to point at", async () => {
+    for (const name of ["far-ahead", "far-back"]) {
+      const { site, link } = await protectedSite();
+      const before = link.msee.observe(link.azureLink);
+      const fault = fleetFaults.find((each) => each.name === name);
+      if (fault === undefined) throw new RangeError(`no fault ${name}`);
+      strikeFault(site, fault, link)();
+      expect(link.msee.observe(link.azureLink)).toEqual(before);
+    }
+  });
+});
+
+describe("somebody on the router", () => {
+  it("adds a key of their own beside the present one, and takes it away", async () => {
+    const { link, strike, old, wait, oracle } = await staged("key-by-hand");
+    const heal = strike();
+    await wait(2);
+    expect([ckns(link).length, link.edge.session().principalCkn]).toEqual([2, old.ckn]);
+    heal();
+    await wait(1);
+    expect(ckns(link)).toEqual([old.ckn]);
+    expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("removes the staged key for good, for nobody waits for it", async () => {
+    const { link, strike, old, wait, stage, play } = await staged("key-gone");
+    await play(stage());
+    const heal = strike();
+    await wait(2);
+    expect(ckns(link)).toEqual([old.ckn]);
+    heal();
+    await wait(2);
+    expect(ckns(link)).toEqual([old.ckn]);
+  });
+
+  it("removes the only key, and puts it back", async () => {
+    const { link, strike, old, wait, site } = await staged("key-gone");
+    const heal = strike();
+    await wait(2);
+    expect([ckns(link), truthOf({ site, link })?.carries]).toEqual([[], false]);
+    heal();
+    await wait(2);
+    expect([ckns(link), truthOf({ site, link })?.carries]).toEqual([[old.ckn], true]);
+  });
+
+  it("removes a key and puts it back where it was", async () => {
+    const { link, strike, old, next, wait, stage, play } = await staged("key-swapped");
+    await play(stage());
+    const heal = strike();
+    expect(ckns(link)).toEqual([old.ckn]);
+    heal();
+    await wait(1);
+    const keys = link.router.configured(link.port)?.keys ?? [];
+    expect(keys.map(({ ckn }) => ckn)).toEqual([old.ckn, next.ckn]);
+  });
+
+  it("tidies the old key away, and puts it back for the far end that waits for it", async () => {
+    const { link, strike, old, next, wait, stage, play } = await staged("key-tidied");
+    await play(stage());
+    const heal = strike();
+    expect(ckns(link)).toEqual([next.ckn]);
+    heal();
+    await wait(1);
+    expect(ckns(link)).toEqual([old.ckn]);
+  });
+
+  it("has no old key to tidy away where there is one key", async () => {
+    const { link, strike, old } = await staged("key-tidied");
+    strike();
+    expect(ckns(link)).toEqual([old.ckn]);
+  });
+
+  it("restores traffic by mistake, drains it again, and takes that drain back", async () => {
+    const { link, strike, wait, play, hand } = await staged("undrained-briefly");
+    await play(hand.drain(link));
+    const heal = strike();
+    expect(link.router.drained(link.port)).toBe(false);
+    await wait(1);
+    expect(link.router.drained(link.port)).toBe(true);
+    heal();
+    expect(link.router.drained(link.port)).toBe(false);
+  });
+
+  it("leaves a drain alone that others have set since", async () => {
+    const { link, strike, wait, play, hand } = await staged("undrained-briefly");
+    await play(hand.drain(link));
+    const heal = strike();
+    await wait(1);
+    const { port } = link;
+    await play(hand.change(link, { kind: "port.restore", port, means: "prepend" }));
+    await play(hand.drain(link));
+    heal();
+    expect(link.router.drained(link.port)).toBe(true);
+  });
+
+  it("shuts the port: it is told, and no light comes from it", async () => {
+    const { link, strike, wait, site, play, hand } = await staged("port-shut");
+    const heal = strike();
+    const [port] = (await play(hand.look(link))).macsec;
+    expect([port?.admin, port?.linkUp]).toMatchObject([{ value: "down" }, { value: false }]);
+    expect(truthOf({ site, link })).toMatchObject({ admin: "down", carries: false, bgpUp: false });
+    heal();
+    await wait(1);
+    expect(truthOf({ site, link })).toMatchObject({ admin: "up", carries: true, bgpUp: true });
+  });
+
+  it("restores the traffic of a drained link", async () => {
+    const { link, strike, site, play, hand } = await staged("undrained");
+    await play(hand.drain(link));
+    expect(truthOf({ site, link })?.drained).toBe(true);
+    strike();
+    expect(truthOf({ site, link })?.drained).toBe(false);
+  });
+
+  it("leaves a commit unconfirmed: it is told, and the next one has to wait", async () => {
+    const { link, strike, play, hand } = await staged("commit-left");
+    const heal = strike();
+    const { control } = await play(hand.look(link));
+    expect(control).toMatchObject({ value: { commitPending: true } });
+    expect((await play(refused(hand.drain(link)))).code).toBe("device.locked");
+    heal();
+    await play(hand.drain(link));
+    expect(link.router.drained(link.port)).toBe(true);
+  });
+});
+
+describe("what becomes of a command", () => {
+  it("a late reply comes long after the change", async () => {
+    const { link, strike, play, hand, site } = await staged("reply-late");
+    strike();
+    const doneAt: number[] = [];
+    link.router.onEffect(() => doneAt.push(site.clock.now()));
+    await play(hand.drain(link));
+    expect(site.clock.now() - (doneAt[0] ?? Infinity)).toBeGreaterThan(5_000);
+  });
+
+  it("a request that arrives twice is carried out once, even after a rollback", async () => {
+    const { link, strike, play, hand, wait, site, next } = await staged("request-twice");
+    strike();
+    const told: string[] = [];
+    site.onEffect(({ what }) => told.push(what));
+    await play(hand.drain(link));
+    await wait(1);
+    expect(told).toEqual(["port.drain"]);
+    const change = [hand.keyChange(link, "addKey", next)];
+    const transaction = await play(hand.device(link).prepare(change, hand.keys, never));
+    await play(transaction.apply(600_000, never));
+    await play(transaction.rollback(never));
+    await wait(2);
+    expect(told).toEqual(["port.drain", "macsec.addKey", "rollback"]);
+    expect(ckns(link)).not.toContain(next.ckn);
+  });
+
+  it("a new key is refused, and so is its removal, with nothing changed", async () => {
+    const { link, strike, play, hand, next, stage } = await staged("key-refused");
+    const heal = strike();
+    const error = await play(refused(hand.change(link, hand.keyChange(link, "addKey", next))));
+    expect([error.code, error.effect]).toEqual(["device.rejected", "none"]);
+    expect(error.message).toContain("its table of keys is full");
+    heal();
+    await play(stage());
+    link.router.setFault("keepsKeys", true);
+    const gone = { kind: "macsec.removeKey", port: link.port, ckn: next.ckn } as const;
+    expect((await play(refused(hand.change(link, gone)))).code).toBe("device.rejected");
+    link.router.setFault("keepsKeys", false);
+    await play(hand.change(link, gone));
+    expect(ckns(link)).not.toContain(next.ckn);
+  });
+
+  it("a confirmed commit comes after its answer was given up, a final one at once", async () => {
+    const { link, strike, play, hand, wait, next } = await staged("commit-late");
+    strike();
+    await play(hand.drain(link));
+    expect(link.router.drained(link.port)).toBe(true);
+    const change = [hand.keyChange(link, "addKey", next)];
+    const transaction = await play(hand.device(link).prepare(change, hand.keys, never));
+    const error = await play(refused(transaction.apply(600_000, never)));
+    expect([error.code, error.effect]).toEqual(["transport.timeout", "unknown"]);
+    await wait(3);
+    expect(ckns(link)).toContain(next.ckn);
+    expect(link.router.commits.armed()).toBe(true);
+  });
+
+  it("a final change comes long after its answer was given up, a staged one at once", async () => {
+    const { link, strike, play, hand, wait, site, next } = await staged("final-late");
+    const heal = strike();
+    const staging = [hand.keyChange(link, "addKey", next)];
+    const early = await play(hand.device(link).prepare(staging, hand.keys, never));
+    await play(early.apply(600_000, never));
+    expect(ckns(link)).toContain(next.ckn);
+    await play(early.confirm(never));
+    const sentAt = site.clock.now();
+    const error = await play(refused(hand.drain(link)));
+    expect([error.code, error.effect]).toEqual(["transport.timeout", "unknown"]);
+    heal();
+    expect(link.router.drained(link.port)).toBe(false);
+    const doneAt: number[] = [];
+    link.router.onEffect(() => doneAt.push(site.clock.now()));
+    await wait(8);
+    expect(link.router.drained(link.port)).toBe(true);
+    expect((doneAt[0] ?? 0) - sentAt).toBeGreaterThanOrEqual(20_000);
+    expect((doneAt[0] ?? 0) - sentAt).toBeLessThanOrEqual(425_000);
+  });
+
+  it("a boot that forgets the timer keeps what nobody confirmed", async () => {
+    const { link, strike, play, hand, wait, next } = await staged("boot-forgets");
+    const change = [hand.keyChange(link, "addKey", next)];
+    const device = hand.device(link);
+    const transaction = await play(device.prepare(change, hand.keys, never));
+    await play(transaction.apply(60_000, never));
+    strike();
+    await wait(5);
+    expect([ckns(link).includes(next.ckn), link.router.commits.pending()]).toEqual([true, false]);
+    expect(await play(device.recall(transaction.token, never))).toEqual({ kind: "absent" });
+    expect((await play(refused(transaction.confirm(never)))).code).toBe("device.commitExpired");
+  });
+
+  it("a standby that takes over lacks the newest commits, and no older ones", async () => {
+    const { link, strike, play, hand, wait, next } = await staged("standby-behind");
+    const device = hand.device(link);
+    const apply = async (change: Parameters<typeof device.prepare>[0]): Promise<void> => {
+      const transaction = await play(device.prepare(change, hand.keys, never));
+      await play(transaction.apply("final", never));
+    };
+    await apply([hand.keyChange(link, "addKey", next)]);
+    await wait(50);
+    await apply([{ kind: "port.shut", port: link.port }]);
+    expect(link.router.configured(link.port)?.admin).toBe("down");
+    strike();
+    expect(link.router.configured(link.port)?.admin).toBe("up");
+    expect(ckns(link)).toContain(next.ckn);
+    strike();
+    expect(ckns(link)).toContain(next.ckn);
+  });
+
+  it("the far end that never follows says it did, and does once it is healed", async () => {
+    const { link, strike, wait, old, next, stage, play, hand } = await staged("far-never");
+    await play(stage());
+    const heal = strike();
+    hand.put(link, next);
+    await wait(60);
+    expect(link.msee.observe(link.azureLink)).toMatchObject({
+      pointsAt: { cakSecretId: next.cakSecretId },
+      provisioning: "settled",
+    });
+    expect(link.msee.hardwareKey(link.azureLink)).toBe(old.ckn);
+    heal();
+    await wait(2);
+    expect(link.msee.hardwareKey(link.azureLink)).toBe(next.ckn);
+  });
+
+  it("a disabled version is refused to the agent and to the far end", async () => {
+    const { link, strike, wait, old, next, hand, site } = await staged("vault-disabled");
+    const heal = strike();
+    expect(() => site.vault.value(next.cakSecretId)).toThrow(LinksealError);
+    hand.put(link, next);
+    await wait(3);
+    expect(link.msee.observe(link.azureLink).provisioning).toBe("failed");
+    expect(link.msee.hardwareKey(link.azureLink)).toBe(old.ckn);
+    heal();
+    expect(site.vault.value(next.cakSecretId)).toHaveLength(64);
+  });
+});

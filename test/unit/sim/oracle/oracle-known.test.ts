@@ -1,0 +1,391 @@
+// The oracle on what an agent could know: at the moment it asked, and from what a device showed.
+
+import { describe, expect, it } from "vitest";
+import type { Transaction } from "#hal/device.ts";
+import { setKeys, swapNewestKey } from "#sim/faults/people.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
+import { Hand } from "../../../hand.ts";
+import { never } from "../../kit/site-bench.ts";
+
+interface Scene {
+  readonly site: Site;
+  readonly oracle: Oracle;
+  readonly hand: Hand;
+  readonly primary: SiteLink;
+  readonly secondary: SiteLink;
+}
+
+async function scene(routers: "one" | "two" = "two"): Promise<Scene> {
+  const options = { seed: "known-1", name: "demo", groups: 1, tunnels: 0, routers } as const;
+  const site = buildSite({ ...options, start: "protected" });
+  const oracle = watchSite(site);
+  const hand = new Hand(site);
+  await site.clock.runFor(60_000);
+  const [primary, secondary] = [hand.link("erd-demo/primary"), hand.link("erd-demo/secondary")];
+  return { site, oracle, hand, primary, secondary };
+}
+
+async function play({ site }: Scene, script: () => Promise<void>): Promise<void> {
+  let over = false;
+  const whole = script().finally(() => {
+    over = true;
+  });
+  await Promise.all([whole, site.clock.runFor(9_000_000, () => over)]);
+}
+
+async function lookBoth({ hand, primary, secondary }: Scene): Promise<void> {
+  await hand.look(primary);
+  await hand.look(secondary);
+}
+
+/** The sibling keeps a SAK that its far end has left, for longer than any evidence takes. */
+async function drainBesideStale(all: Scene, counters: "frozen" | "counting"): Promise<void> {
+  const { hand, primary, secondary, site } = all;
+  secondary.edge.setFault("staleSak", true);
+  secondary.far.rekeySak();
+  if (counters === "frozen") secondary.router.setFault("frozenCounters", true);
+  for (let spent = 0; spent < 150_000; spent += 10_000) {
+    await lookBoth(all);
+    await site.clock.sleep(10_000);
+  }
+  await lookBoth(all);
+  await hand.drain(primary);
+}
+
+/** The far end is told to use the key and is slow, or nobody has told it. */
+async function addBesideLost(all: Scene, farEnd: "pointed" | "as before"): Promise<void> {
+  const { hand, primary, secondary, site } = all;
+  const key = hand.newKey(primary);
+  primary.msee.setFault("lies", true);
+  if (farEnd === "pointed") primary.msee.person(primary.azureLink, { key });
+  secondary.fibre.setUp(false);
+  await site.clock.sleep(60_000);
+  await lookBoth(all);
+  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+}
+
+/** Somebody runs ahead while a key is staged, and takes it back or not. */
+async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
+  const { hand, primary, site } = all;
+  const [old, key] = [hand.givenKey(primary), hand.newKey(primary)];
+  await lookBoth(all);
+  await hand.drain(primary);
+  await lookBoth(all);
+  const staged = [hand.keyChange(primary, "addKey", key)];
+  const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+  await transaction.apply(600_000, never);
+  primary.msee.person(primary.azureLink, { key });
+  while (primary.edge.session().principalCkn !== key.ckn) await site.clock.sleep(100);
+  if (farEnd === "old") {
+    primary.msee.person(primary.azureLink, { key: old });
+    while (primary.far.keys()[0]?.ckn !== old.ckn) await site.clock.sleep(100);
+  }
+  await site.clock.sleep(20_000);
+  await lookBoth(all);
+  await transaction.rollback(never);
+}
+
+/** Somebody takes the only key away as a commit comes, and puts it back before the roll-back. */
+async function rollBackUnder(
+  all: Scene,
+  how: "alone" | "beside the staged one" | "once it was asked",
+): Promise<void> {
+  const { hand, primary, site } = all;
+  await lookBoth(all);
+  const staged = [hand.keyChange(primary, "addKey", hand.newKey(primary))];
+  const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+  const gone = primary.router.configured(primary.port)?.keys ?? [];
+  const putBack = swapNewestKey(site, primary);
+  await transaction.apply(600_000, never);
+  const beside = primary.router.configured(primary.port)?.keys ?? [];
+  if (how === "alone") putBack();
+  if (how === "beside the staged one") setKeys(primary, [...gone, ...beside]);
+  if (how !== "once it was asked") await site.clock.sleep(120_000);
+  await lookBoth(all);
+  const asked = transaction.rollback(never);
+  if (how === "once it was asked") putBack();
+  await asked;
+}
+
+/** Likewise at the other port of a router that has both links. */
+async function rollBackBeside({ hand, primary, secondary, site }: Scene): Promise<void> {
+  const putBack = swapNewestKey(site, secondary);
+  const staged = [hand.keyChange(primary, "addKey", hand.newKey(primary))];
+  const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+  await transaction.apply(600_000, never);
+  putBack();
+  await site.clock.sleep(120_000);
+  await transaction.rollback(never);
+}
+
+/** A commit of somebody else comes in the very moment in which the own one is settled or not. */
+async function putAfter(all: Scene, own: "confirmed" | "pending"): Promise<void> {
+  const { hand, primary } = all;
+  const key = hand.newKey(primary);
+  await lookBoth(all);
+  await hand.drain(primary);
+  await lookBoth(all);
+  const staged = [hand.keyChange(primary, "addKey", key)];
+  const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+  await transaction.apply(300_000, never);
+  if (own === "confirmed") await transaction.confirm(never);
+  primary.router.setFault("foreignCommit", true);
+  hand.put(primary, key);
+  await all.site.clock.sleep(1_000);
+}
+
+async function putUndrained(all: Scene): Promise<void> {
+  const { hand, primary, site } = all;
+  for (let spent = 0; spent < 120_000; spent += 10_000) {
+    await lookBoth(all);
+    await site.clock.sleep(10_000);
+  }
+  const key = hand.newKey(primary);
+  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+  await lookBoth(all);
+  hand.put(primary, key);
+  await site.clock.sleep(1_000);
+}
+
+/** A standby that lacks the newest commit runs the primary's router after this was done there. */
+async function goBack(all: Scene, ...done: readonly ("drain" | "restore")[]): Promise<void> {
+  const { hand, primary, secondary, site } = all;
+  for (const what of done) {
+    await lookBoth(all);
+    const restored = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
+    await (what === "drain" ? hand.drain(primary) : hand.change(primary, restored));
+  }
+  if (done.includes("restore")) primary.router.takeOver(1);
+  expect(primary.router.drained(primary.port)).toBe(true);
+  secondary.fibre.setUp(false);
+  for (let spent = 0; spent < 300_000; spent += 10_000) {
+    await lookBoth(all);
+    await site.clock.sleep(10_000);
+  }
+}
+
+/** Likewise after a key was taken off it, and its sibling gets one so much later. */
+async function addAfterReturn(
+  all: Scene,
+  laterMs: number,
+  how:
+    | "with both links in use"
+    | "already drained"
+    | "pointed at it by a person"
+    | "validated on its router"
+    | "shut for it",
+): Promise<void> {
+  const { hand, primary, secondary, site } = all;
+  const key = hand.newKey(primary);
+  await lookBoth(all);
+  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+  await lookBoth(all);
+  const { port } = primary;
+  await hand.change(primary, { kind: "macsec.removeKey", port, ckn: key.ckn });
+  await lookBoth(all);
+  if (how === "already drained") await hand.drain(secondary);
+  if (how === "shut for it") await hand.shut(secondary);
+  const next = hand.newKey(secondary);
+  const change = [hand.keyChange(secondary, "addKey", next)];
+  const validate = (): Promise<Transaction> =>
+    hand.device(secondary).prepare(change, hand.keys, never);
+  const validated = how === "validated on its router" ? await validate() : undefined;
+  primary.router.takeOver(1);
+  if (how === "pointed at it by a person") {
+    secondary.msee.person(secondary.azureLink, { key: next });
+    while (secondary.far.keys()[0]?.ckn !== next.ckn) await site.clock.sleep(100);
+  }
+  await site.clock.sleep(laterMs);
+  await (validated ?? (await validate())).apply("final", never);
+  expect([primary.edge.keys().length, secondary.edge.keys().length]).toEqual([2, 2]);
+}
+
+/** A far end is told of a key so long after its link has come out of the dark, undrained. */
+async function putAfterDark(all: Scene, laterMs: number): Promise<void> {
+  const { hand, primary, site } = all;
+  await lookBoth(all);
+  const key = hand.newKey(primary);
+  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+  primary.edge.setFault("staleSak", true);
+  primary.far.rekeySak();
+  for (let spent = 0; spent < 20_000; spent += 10_000) {
+    await site.clock.sleep(10_000);
+    await lookBoth(all);
+  }
+  primary.edge.setFault("staleSak", false);
+  primary.far.rekeySak();
+  for (let spent = 0; spent < laterMs; spent += 1_000) {
+    await site.clock.sleep(1_000);
+    await lookBoth(all);
+  }
+  hand.put(primary, key);
+  await site.clock.sleep(1_000);
+}
+
+describe("the oracle", () => {
+  it("lets pass a drain that its router brings back by itself", async () => {
+    const all = await scene();
+    await play(all, async () => await goBack(all, "drain", "restore"));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("catches one that was never given back", async () => {
+    const all = await scene();
+    await play(all, async () => await goBack(all, "drain"));
+    const [found] = all.oracle.violations;
+    expect(found?.text).toContain("stayed drained after its sibling was seen lost");
+  });
+
+  it.each([
+    [1_000, "with both links in use", []],
+    [12_000, "with both links in use", ["P6"]],
+    [12_000, "already drained", []],
+    [12_000, "pointed at it by a person", []],
+    [12_000, "validated on its router", []],
+    [12_000, "shut for it", []],
+  ] as const)(
+    "counts a key that came back by itself %i ms before one for a sibling %s as %j",
+    async (ms, how, expected) => {
+      const all = await scene();
+      await play(all, async () => await addAfterReturn(all, ms, how));
+      const promises = all.oracle.violations.map(({ promise }) => promise);
+      expect(promises.filter((promise) => promise === "P6")).toEqual(expected);
+    },
+  );
+
+  it.each([
+    [1_000, []],
+    [150_000, ["P2"]],
+  ] as const)("judges a put %i ms after the dark as %j", async (ms, expected) => {
+    const all = await scene();
+    all.oracle.expectDrained();
+    await play(all, async () => await putAfterDark(all, ms));
+    expect(all.oracle.violations.map(({ promise }) => promise)).toEqual(expected);
+  });
+
+  it("lets pass a staged key that the router takes long after it was told to", async () => {
+    const all = await scene();
+    const { hand, primary, secondary, site } = all;
+    primary.router.setFault("commitsLate", true);
+    await play(all, async () => {
+      await lookBoth(all);
+      const staged = [hand.keyChange(primary, "addKey", hand.newKey(primary))];
+      const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+      await transaction.apply(300_000, never).catch(() => undefined);
+      secondary.fibre.setUp(false);
+      await lookBoth(all);
+      // A give-back that is told meanwhile rests on another look.
+      const restored = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
+      await hand.change(primary, restored).catch(() => undefined);
+      await site.clock.sleep(150_000);
+    });
+    expect(primary.edge.keys()).toHaveLength(2);
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("lets pass a key for which the far end waits, beside a sibling that is lost", async () => {
+    const all = await scene();
+    await play(all, async () => await addBesideLost(all, "pointed"));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("lets pass one key more while a commit that came late has its timer", async () => {
+    const all = await scene();
+    const { hand, primary, secondary, site } = all;
+    secondary.router.setFault("commitsLate", true);
+    await play(all, async () => {
+      await lookBoth(all);
+      const staged = [hand.keyChange(secondary, "addKey", hand.newKey(secondary))];
+      const transaction = await hand.device(secondary).prepare(staged, hand.keys, never);
+      await transaction.apply(300_000, never).catch(() => undefined);
+      await lookBoth(all);
+      await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
+      await site.clock.sleep(150_000);
+    });
+    expect([primary.edge.keys().length, secondary.edge.keys().length]).toEqual([2, 2]);
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("catches a roll-back to what a person took away and put back while it waited", async () => {
+    const all = await scene();
+    await play(all, async () => await rollBackUnder(all, "alone"));
+    const [found] = all.oracle.violations;
+    expect(found?.text).toContain("before another key secured both ends");
+  });
+
+  it.each(["beside the staged one", "once it was asked"] as const)(
+    "lets pass one under a key that they put back %s: no look shows that",
+    async (how) => {
+      const all = await scene();
+      await play(all, async () => await rollBackUnder(all, how));
+      expect(all.primary.edge.keys()).toEqual([]);
+      expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+    },
+  );
+
+  it("lets pass one under what they put back at another port: seed 23-1789", async () => {
+    const all = await scene("one");
+    await play(all, async () => await rollBackBeside(all));
+    expect(all.secondary.edge.keys()).toEqual([]);
+    expect(all.oracle.violations.filter(({ promise }) => promise === "P3")).toEqual([]);
+  });
+
+  it("lets pass a roll-back of a key that both ends have left", async () => {
+    const all = await scene();
+    await play(all, async () => await rollBackAfter(all, "old"));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("catches a roll-back of the key that the far end uses", async () => {
+    const all = await scene();
+    await play(all, async () => await rollBackAfter(all, "new"));
+    expect(all.oracle.violations.map(({ promise }) => promise)).toContain("P3");
+  });
+
+  it("catches a key for which nobody waits, beside a sibling that is lost", async () => {
+    const all = await scene();
+    await play(all, async () => await addBesideLost(all, "as before"));
+    const [found] = all.oracle.violations;
+    expect(found?.text).toContain("while its sibling erd-demo/secondary was seen out of service");
+  });
+
+  it("lets pass a put after the own confirm, though somebody left a commit", async () => {
+    const all = await scene();
+    await play(all, async () => await putAfter(all, "confirmed"));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("catches a put while the own commit waits, whoever else has left one", async () => {
+    const all = await scene();
+    await play(all, async () => await putAfter(all, "pending"));
+    const [found] = all.oracle.violations;
+    expect(found?.text).toContain("while a timer may take key");
+  });
+
+  it("lets pass a put under traffic that the rates do not show", async () => {
+    const all = await scene();
+    all.oracle.expectDrained();
+    all.primary.router.setFault("frozenCounters", true);
+    await play(all, async () => await putUndrained(all));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("catches a put under traffic", async () => {
+    const all = await scene();
+    all.oracle.expectDrained();
+    await play(all, async () => await putUndrained(all));
+    const [found] = all.oracle.violations;
+    expect(found?.text).toContain("with the traffic still on it");
+  });
+
+  it.each(["counting", "frozen"] as const)(
+    "catches a link taken beside one whose data plane is broken, its counters %s",
+    async (counters) => {
+      const all = await scene();
+      await play(all, async () => await drainBesideStale(all, counters));
+      const [found] = all.oracle.violations;
+      expect(found?.text).toContain("while its sibling erd-demo/secondary was seen out of service");
+    },
+  );
+});

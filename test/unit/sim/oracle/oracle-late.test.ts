@@ -1,0 +1,119 @@
+// What a router makes late, and what the agent is answerable for then: a drain that it has
+// forgotten (P2), the proof that it had when it asked for a removal (P3).
+
+import { expect, it } from "vitest";
+import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite } from "#sim/site/site.ts";
+import { Hand } from "../../../hand.ts";
+import { settled } from "../../kit/site-bench.ts";
+
+const group = "erd-demo";
+
+/** A campaign drains the primary link; the router makes the drain minutes after that. */
+async function drainedLate() {
+  const size = { groups: 1, tunnels: 0, start: "protected" } as const;
+  const site = buildSite({ seed: "late", name: "demo", ...size });
+  const oracle = watchSite(site);
+  const hand = new Hand(site);
+  await site.clock.runFor(60_000);
+  const [primary, secondary] = [hand.link(`${group}/primary`), hand.link(`${group}/secondary`)];
+  const lookBoth = async (): Promise<void> => {
+    for (const link of [primary, secondary]) await settled(site.clock, hand.look(link));
+  };
+  const tenMinutes = async (): Promise<void> => {
+    for (let round = 0; round < 60; round += 1) {
+      await site.clock.runFor(10_000);
+      await lookBoth();
+    }
+  };
+  oracle.means(group, primary.id);
+  await lookBoth();
+  primary.router.setFault("finalsLate", true);
+  await expect(settled(site.clock, hand.drain(primary))).rejects.toThrow("may or may not stand");
+  primary.router.setFault("finalsLate", false);
+  const found = () => oracle.violations.map(formatViolation);
+  return { oracle, primary, hand, site, found, tenMinutes };
+}
+
+it("an agent that forgets a drain of its own is caught once nothing needs it", async () => {
+  const { oracle, found, tenMinutes } = await drainedLate();
+  oracle.means(group, undefined);
+  await tenMinutes();
+  expect(found()).toEqual([
+    expect.stringMatching(/^seed late promise P2\nat \S+ s after: agent port\.drain at edge-a/),
+  ]);
+  expect(found()[0]).toContain("stays drained by a change that nothing needs");
+});
+
+it("an agent that gives it back is not", async () => {
+  const { oracle, primary, hand, site, found, tenMinutes } = await drainedLate();
+  oracle.means(group, undefined);
+  await site.clock.runFor(430_000, () => primary.router.drained(primary.port));
+  const back = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
+  await settled(site.clock, hand.change(primary, back));
+  await tenMinutes();
+  expect(found()).toEqual([]);
+});
+
+it("nor is one whose campaign, or whose operator, wants it by now", async () => {
+  for (const wants of ["campaign", "operator"] as const) {
+    const { oracle, primary, found, tenMinutes } = await drainedLate();
+    if (wants === "operator") {
+      oracle.means(group, undefined);
+      oracle.means(primary.id, primary.id);
+    }
+    await tenMinutes();
+    expect(primary.router.drained(primary.port)).toBe(true);
+    expect(found()).toEqual([]);
+  }
+});
+
+it("nor is one whose disk has lost what it asked for", async () => {
+  const { oracle, found, tenMinutes } = await drainedLate();
+  oracle.forgets();
+  oracle.means(group, undefined);
+  await tenMinutes();
+  expect(found()).toEqual([]);
+});
+
+/** The old key goes late, while the far end is silent. */
+async function removedLate(proof: "proven" | "unproven"): Promise<readonly string[]> {
+  const size = { groups: 1, tunnels: 0, start: "protected" } as const;
+  const site = buildSite({ seed: "late-key", name: "demo", ...size, routingPps: 2 });
+  const oracle = watchSite(site);
+  const hand = new Hand(site);
+  const [primary, secondary] = [hand.link(`${group}/primary`), hand.link(`${group}/secondary`)];
+  const play = <T>(promise: Promise<T>): Promise<T> => settled(site.clock, promise);
+  const lookBoth = async (): Promise<void> => {
+    for (const link of [primary, secondary]) await play(hand.look(link));
+  };
+  await site.clock.runFor(60_000);
+  const [old, key] = [hand.givenKey(primary), hand.newKey(primary)];
+  await lookBoth();
+  await play(hand.drain(primary));
+  await lookBoth();
+  await play(hand.change(primary, hand.keyChange(primary, "addKey", key)));
+  await lookBoth();
+  hand.put(primary, key);
+  const leads = (): boolean => primary.edge.session().principalCkn === key.ckn;
+  await site.clock.runFor(120_000, () => proof === "unproven" && leads());
+  await lookBoth();
+  const { router, port } = primary;
+  router.lateFinalMs = { low: 200_000, high: 200_000 };
+  router.setFault("finalsLate", true);
+  const gone = { kind: "macsec.removeKey", port, ckn: old.ckn } as const;
+  await expect(play(hand.change(primary, gone))).rejects.toThrow("may or may not stand");
+  primary.farPort.setFault("silent", true);
+  await site.clock.runFor(300_000);
+  expect(primary.edge.keys().map(({ ckn }) => ckn)).toEqual([key.ckn]);
+  return oracle.violations.map(formatViolation);
+}
+
+it("a removal that comes late rests on the proof of the time when it was asked for", async () => {
+  expect(await removedLate("proven")).toEqual([]);
+});
+
+it("a removal that was asked for without proof is caught, however late it comes", async () => {
+  const [first] = await removedLate("unproven");
+  expect(first).toMatch(/promise P3\nat \S+ s after: agent macsec\.removeKey/);
+});

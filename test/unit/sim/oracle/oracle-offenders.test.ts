@@ -1,0 +1,480 @@
+// One planted offender per promise and sub-rule, each caught with seed and event in the first
+// lines.
+
+import { describe, expect, it } from "vitest";
+import type { Ckn } from "#hal/model.ts";
+import type { EffectEvent } from "#sim/base/truth.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
+import type { PortConfig } from "#sim/router/router-config.ts";
+import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site/site.ts";
+import { Hand } from "../../../hand.ts";
+
+interface Scene {
+  readonly site: Site;
+  readonly oracle: Oracle;
+  readonly hand: Hand;
+  readonly primary: SiteLink;
+  readonly secondary: SiteLink;
+}
+
+const seed = "offender-1";
+const never = new AbortController().signal;
+
+async function scene(start: SiteOptions["start"]): Promise<Scene> {
+  const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 2, start });
+  const oracle = watchSite(site);
+  const hand = new Hand(site);
+  await site.clock.runFor(60_000);
+  expect(oracle.violations.map(formatViolation)).toEqual([]);
+  return {
+    site,
+    oracle,
+    hand,
+    primary: hand.link("erd-demo/primary"),
+    secondary: hand.link("erd-demo/secondary"),
+  };
+}
+
+/** Plays a script under virtual time, then lets `moreMs` pass. */
+async function play({ site }: Scene, script: () => Promise<void>, moreMs = 0): Promise<void> {
+  let over: "running" | "done" = "running";
+  const whole = script()
+    .then(() => site.clock.sleep(moreMs))
+    .finally(() => {
+      over = "done";
+    });
+  await Promise.all([whole, site.clock.runFor(9_000_000, () => over === "done")]);
+}
+
+async function lookBoth({ hand, primary, secondary }: Scene): Promise<void> {
+  await hand.look(primary);
+  await hand.look(secondary);
+}
+
+/** What no device would do for an agent: a person's hands do it, and the agent signs. */
+function forge(
+  { oracle, primary, site }: Scene,
+  what: EffectEvent["what"],
+  edit: (port: PortConfig) => void,
+  ckn?: Ckn,
+): void {
+  primary.router.person((config) => {
+    const port = config.ports.get(primary.port);
+    if (port !== undefined) edit(port);
+  });
+  const { id: link, port, device: place } = primary;
+  const named = ckn === undefined ? {} : { ckn };
+  oracle.effect({ at: site.clock.now(), by: "agent", place, link, port, what, ...named });
+}
+
+interface Offence {
+  readonly name: string;
+  readonly start: SiteOptions["start"];
+  readonly promise: string;
+  /** In the event named by the violation. */
+  readonly event: string;
+  readonly says: string;
+  readonly moreMs?: number;
+  act(scene: Scene): Promise<void>;
+}
+
+const offences: readonly Offence[] = [
+  {
+    name: "loosens must-secure",
+    start: "protected",
+    promise: "P1",
+    event: "agent macsec.protect",
+    says: "loosened must-secure on erd-demo/primary",
+    act: async (all) =>
+      forge(all, "macsec.protect", (port) => {
+        if (port.macsec !== undefined) port.macsec = { ...port.macsec, policy: "shouldSecure" };
+      }),
+  },
+  {
+    name: "lets a protected link carry clear frames",
+    start: "protected",
+    promise: "P1",
+    event: "sends clear frames",
+    says: "in the clear",
+    moreMs: 20_000,
+    async act({ primary }) {
+      // Neither end's configuration is seen to change: only the wire tells.
+      primary.edge.configure(undefined);
+    },
+  },
+  {
+    name: "takes both links",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.drain at edge-b",
+    says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
+    async act(all) {
+      await lookBoth(all);
+      await all.hand.drain(all.primary);
+      await all.hand.drain(all.secondary);
+    },
+  },
+  {
+    name: "accepts a stale sibling",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.drain at edge-a",
+    says: "stale news",
+    async act(all) {
+      await lookBoth(all);
+      await all.site.clock.sleep(300_000);
+      await all.hand.look(all.primary);
+      await all.hand.drain(all.primary);
+    },
+  },
+  {
+    name: "never looks at the sibling",
+    start: "protected",
+    promise: "P2",
+    event: "agent peer.put",
+    says: "never looked at",
+    async act({ hand, primary }) {
+      hand.put(primary, hand.newKey(primary));
+    },
+  },
+  {
+    name: "takes a link beside a sibling seen dead",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.drain at edge-a",
+    says: "seen out of service",
+    async act(all) {
+      all.secondary.fibre.setUp(false);
+      await all.site.clock.sleep(10_000);
+      await lookBoth(all);
+      await all.hand.drain(all.primary);
+    },
+  },
+  {
+    name: "keeps a usable link drained beside a lost sibling",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.drain at edge-a",
+    says: "stayed drained after its sibling was seen lost",
+    async act(all) {
+      await lookBoth(all);
+      await all.hand.drain(all.primary);
+      all.secondary.fibre.setUp(false);
+      for (let round = 0; round < 20; round += 1) {
+        await all.site.clock.sleep(10_000);
+        await lookBoth(all);
+      }
+    },
+  },
+  {
+    name: "shuts a port while its sibling is drained",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.shut at edge-b",
+    says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
+    async act(all) {
+      await lookBoth(all);
+      await all.hand.drain(all.primary);
+      await all.hand.shut(all.secondary);
+    },
+  },
+  {
+    name: "shuts a dark port and takes its sibling",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.drain at edge-b",
+    says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
+    async act(all) {
+      const { hand, primary, secondary, site } = all;
+      // Nothing is taken by the shut, but only the shut keeps it dark once the fault is over.
+      primary.farPort.setFault("silent", true);
+      await site.clock.sleep(30_000);
+      await lookBoth(all);
+      await hand.shut(primary);
+      primary.farPort.setFault("silent", false);
+      await site.clock.sleep(30_000);
+      await lookBoth(all);
+      await hand.drain(secondary);
+    },
+  },
+  {
+    name: "shuts a port without a look at its sibling",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.shut at edge-a",
+    says: "never looked at",
+    async act({ hand, primary }) {
+      await hand.shut(primary);
+    },
+  },
+  {
+    name: "keeps a port shut beside a lost sibling",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.shut at edge-a",
+    says: "stayed shut after its sibling was seen lost",
+    async act(all) {
+      await lookBoth(all);
+      await all.hand.drain(all.primary);
+      await all.hand.shut(all.primary);
+      all.secondary.fibre.setUp(false);
+      for (let round = 0; round < 20; round += 1) {
+        await all.site.clock.sleep(10_000);
+        await lookBoth(all);
+      }
+    },
+  },
+  {
+    name: "parks with a port shut",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.shut at edge-a",
+    says: "stays shut although nothing is being done",
+    moreMs: 7_300_000,
+    async act(all) {
+      await lookBoth(all);
+      await all.hand.drain(all.primary);
+      await all.hand.shut(all.primary);
+    },
+  },
+  {
+    name: "parks with a usable link drained",
+    start: "protected",
+    promise: "P2",
+    event: "agent port.drain at edge-a",
+    says: "nothing is being done",
+    moreMs: 7_300_000,
+    async act(all) {
+      await lookBoth(all);
+      await all.hand.drain(all.primary);
+      await all.site.clock.sleep(190_000);
+    },
+  },
+  {
+    name: "retires the old key before the new one is proven",
+    start: "protected",
+    promise: "P3",
+    event: "agent macsec.removeKey",
+    says: "before another key secured both ends",
+    async act(all) {
+      const { hand, primary } = all;
+      const old = hand.givenKey(primary);
+      await lookBoth(all);
+      await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
+      await lookBoth(all);
+      forge(
+        all,
+        "macsec.removeKey",
+        (port) => {
+          port.keys = port.keys.filter(({ ckn }) => ckn !== old.ckn);
+        },
+        old.ckn,
+      );
+    },
+  },
+  {
+    name: "retires on the control plane alone",
+    start: "protected",
+    promise: "P3",
+    event: "agent macsec.removeKey",
+    says: "control plane alone",
+    async act(all) {
+      const { hand, primary, site } = all;
+      const old = hand.givenKey(primary);
+      await lookBoth(all);
+      await hand.drain(primary);
+      await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
+      // As on SONiC: MKA says the new key is in use, and the hardware keeps the old SAK.
+      primary.edge.setFault("staleSak", true);
+      const pair = site.vault.versions(primary.key.cak).at(-1);
+      const name = site.vault.versions(primary.key.ckn).at(-1);
+      hand.put(primary, hand.keyOf(pair?.id ?? "", name?.id ?? ""));
+      await site.clock.sleep(120_000);
+      await lookBoth(all);
+      await hand.change(primary, { kind: "macsec.removeKey", port: primary.port, ckn: old.ckn });
+    },
+  },
+  {
+    name: "replaces a key that the far end still uses",
+    start: "protected",
+    promise: "P3",
+    event: "agent macsec.replaceKey",
+    says: "while the far end still used it",
+    async act(all) {
+      const { hand, primary } = all;
+      await lookBoth(all);
+      await hand.change(primary, hand.keyChange(primary, "replaceKey", hand.newKey(primary)));
+    },
+  },
+  {
+    name: "writes after a restart although all is as intended",
+    start: "protected",
+    promise: "P4",
+    event: "agent macsec.rekeySak",
+    says: "the devices equal the intent",
+    async act({ hand, oracle, primary }) {
+      oracle.expectNoWrites("the devices equal the intent since the restart");
+      await hand.change(primary, { kind: "macsec.rekeySak", port: primary.port });
+    },
+  },
+  {
+    name: "gives one CKN a second CAK",
+    start: "protected",
+    promise: "P6",
+    event: "agent macsec.replaceKey",
+    says: "names two CAKs",
+    async act(all) {
+      const { hand, primary, secondary } = all;
+      const mixed = { ...hand.givenKey(primary), cakSecretId: hand.newKey(secondary).cakSecretId };
+      await lookBoth(all);
+      await hand.change(primary, hand.keyChange(primary, "replaceKey", mixed));
+    },
+  },
+  {
+    name: "points the far end at a mixed pair",
+    start: "protected",
+    promise: "P6",
+    event: "agent peer.put",
+    says: "the far end of erd-demo/primary got another one",
+    moreMs: 120_000,
+    async act(all) {
+      const { hand, primary } = all;
+      const mixed = { ...hand.givenKey(primary), cakSecretId: hand.newKey(primary).cakSecretId };
+      await lookBoth(all);
+      hand.put(primary, mixed);
+    },
+  },
+  {
+    name: "brings a third key to a link",
+    start: "protected",
+    promise: "P6",
+    event: "agent peer.put",
+    says: "3 keys stand on erd-demo/primary",
+    async act(all) {
+      const { hand, primary } = all;
+      await lookBoth(all);
+      await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
+      await lookBoth(all);
+      hand.put(primary, hand.newKey(primary));
+    },
+  },
+  {
+    name: "brings N+2 keys to a group",
+    start: "protected",
+    promise: "P6",
+    event: "agent macsec.addKey",
+    says: "4 keys in group erd-demo of 2 links, 3 at most",
+    async act(all) {
+      const { hand, primary, secondary } = all;
+      await lookBoth(all);
+      await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
+      await lookBoth(all);
+      await hand.change(secondary, hand.keyChange(secondary, "addKey", hand.newKey(secondary)));
+    },
+  },
+];
+
+describe("the oracle catches", () => {
+  it.each(offences)("$promise: an agent that $name", async (offence) => {
+    const all = await scene(offence.start);
+    await play(all, () => offence.act(all), offence.moreMs);
+    const found = all.oracle.violations.find(
+      ({ promise, text }) => promise === offence.promise && text.includes(offence.says),
+    );
+    if (found === undefined)
+      throw new Error(all.oracle.violations.map(formatViolation).join("\n") || "nothing found");
+    const [first, second] = formatViolation(found).split("\n");
+    expect(first).toBe(`seed ${seed} promise ${offence.promise}`);
+    expect(second).toContain(offence.event);
+  });
+});
+
+describe("the oracle lets pass", () => {
+  it("a good agent that enrols both links and rotates one", async () => {
+    const all = await scene("clear");
+    const { hand, primary, secondary, oracle } = all;
+    const outcomes: string[] = [];
+    await play(
+      all,
+      async () => {
+        const first = hand.givenKey(primary);
+        outcomes.push(await hand.enrol(primary, first));
+        outcomes.push(await hand.enrol(secondary, hand.givenKey(secondary)));
+        outcomes.push(await hand.rotate(primary, first, hand.newKey(primary)));
+      },
+      60_000,
+    );
+    expect(outcomes).toEqual(["done", "done", "done"]);
+    expect(oracle.violations.map(formatViolation)).toEqual([]);
+    expect(oracle.agentWrites).toBeGreaterThan(10);
+  });
+
+  it("a person who loosens must-secure: it is not the agent's doing", async () => {
+    const all = await scene("protected");
+    const { primary, oracle, site } = all;
+    primary.router.person((config) => {
+      const port = config.ports.get(primary.port);
+      if (port?.macsec !== undefined) port.macsec = { ...port.macsec, policy: "shouldSecure" };
+    });
+    primary.farPort.setTwist("cak", true);
+    await site.clock.runFor(120_000);
+    expect(primary.fibre.truth().a2b.clearOnWire).toBeGreaterThan(0n);
+    expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("a sibling that fails after the link was taken", async () => {
+    const all = await scene("protected");
+    await play(all, async () => {
+      await lookBoth(all);
+      await all.hand.drain(all.primary);
+      all.secondary.fibre.setUp(false);
+      await all.site.clock.sleep(5_000);
+      await all.hand.change(all.primary, {
+        kind: "port.restore",
+        port: all.primary.port,
+        means: "prepend",
+      });
+    });
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("a link drained and shut beside a sibling that carries", async () => {
+    const all = await scene("protected");
+    const { hand, primary, site, oracle } = all;
+    await play(all, async () => {
+      await lookBoth(all);
+      await hand.drain(primary);
+      await lookBoth(all);
+      await hand.shut(primary);
+      await site.clock.sleep(3_600_000);
+      await hand.change(primary, { kind: "port.open", port: primary.port });
+      await site.clock.sleep(60_000);
+      await hand.change(primary, { kind: "port.restore", port: primary.port, means: "prepend" });
+    });
+    expect(primary.router.configured(primary.port)?.admin).toBe("up");
+    expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("a port that a person shut", async () => {
+    const all = await scene("protected");
+    await play(all, async () => {
+      await lookBoth(all);
+      all.primary.router.person((config) => {
+        const port = config.ports.get(all.primary.port);
+        if (port !== undefined) port.admin = "down";
+      });
+      await all.site.clock.sleep(7_500_000);
+    });
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("a probe: it is a look", async () => {
+    const all = await scene("protected");
+    all.oracle.expectNoWrites("nothing was asked for");
+    await play(all, async () => {
+      await all.hand.device(all.primary).probe?.(all.primary.port, 5, never);
+      await lookBoth(all);
+    });
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+});

@@ -1,0 +1,84 @@
+// The oracle on a key that is promoted while its port is shut for it.
+
+import { describe, expect, it } from "vitest";
+import type { DeviceChange } from "#hal/device.ts";
+import { eosModel } from "#sim/emulators/eos.ts";
+import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite } from "#sim/site/site.ts";
+import { Hand } from "../../../hand.ts";
+import { never } from "../../kit/site-bench.ts";
+
+/** With the new key proven its port is shut for the promotion, and the far end goes back. */
+async function promoted(
+  person: "once it was told to shut" | "once it was told" | "before",
+): Promise<readonly string[]> {
+  const options = { seed: "promote-1", name: "demo", groups: 1, tunnels: 0 } as const;
+  const paces = { farEndDelayMs: { low: 200, high: 200 }, routingPps: 2 };
+  const site = buildSite({ ...options, start: "protected", ...paces, models: () => eosModel });
+  const oracle = watchSite(site);
+  const hand = new Hand(site);
+  const [primary, secondary] = [hand.link("erd-demo/primary"), hand.link("erd-demo/secondary")];
+  const { port } = primary;
+  const script = async (): Promise<void> => {
+    await site.clock.sleep(60_000);
+    const [old, key] = [hand.givenKey(primary), hand.newKey(primary)];
+    const lookBoth = async (): Promise<void> => {
+      await hand.look(primary);
+      await hand.look(secondary);
+    };
+    await lookBoth();
+    await hand.drain(primary);
+    await lookBoth();
+    await hand.change(primary, { kind: "macsec.addKey", port, key, role: "fallback" });
+    await lookBoth();
+    hand.put(primary, key);
+    await site.clock.sleep(60_000);
+    const goBack = async (): Promise<void> => {
+      primary.msee.person(primary.azureLink, { key: old });
+      while (primary.edge.session().principalCkn !== old.ckn) await site.clock.sleep(100);
+    };
+    if (person === "before") {
+      await goBack();
+      await site.clock.sleep(30_000);
+    }
+    await lookBoth();
+    const { ckn } = key;
+    const promotion = { kind: "macsec.promoteKey", port, ckn } as const;
+    const tell = async (...change: DeviceChange): Promise<void> => {
+      const transaction = await hand.device(primary).prepare(change, hand.keys, never);
+      primary.router.setFault("slow", true);
+      const gone = person === "before" ? undefined : goBack();
+      await transaction.apply("final", never);
+      await gone;
+      expect(primary.edge.session().principalCkn).toBe(old.ckn);
+      primary.router.setFault("slow", false);
+    };
+    if (person === "once it was told") await tell(promotion);
+    else {
+      await tell({ kind: "port.shut", port });
+      await lookBoth();
+      await hand.change(primary, promotion, { kind: "port.open", port });
+    }
+    await site.clock.sleep(10_000);
+  };
+  let over = false;
+  const whole = script().finally(() => {
+    over = true;
+  });
+  await Promise.all([whole, site.clock.runFor(3_600_000, () => over)]);
+  return oracle.violations.map(formatViolation);
+}
+
+describe("a key that is promoted while its port is shut", () => {
+  it("needs no proof of what a person did meanwhile: seed 53-288", async () => {
+    expect(await promoted("once it was told to shut")).toEqual([]);
+  });
+
+  it("needs none of what they did once it was told: seed 71-222", async () => {
+    expect(await promoted("once it was told")).toEqual([]);
+  });
+
+  it("needs the proof from before", async () => {
+    expect((await promoted("before")).join()).toContain("promoted key");
+  });
+});

@@ -1,0 +1,261 @@
+// The oracle on the order of a key change: each step that comes too early is caught, and so is an
+// agent that acts without its journal or records what is not so.
+
+import { describe, expect, it } from "vitest";
+import type { Ckn } from "#hal/model.ts";
+import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
+import { fullCapabilities } from "#sim/site/site-plan.ts";
+import { Hand } from "../../../hand.ts";
+import { never } from "../../kit/site-bench.ts";
+
+interface Scene {
+  readonly site: Site;
+  readonly oracle: Oracle;
+  readonly hand: Hand;
+  readonly link: SiteLink;
+}
+
+const seed = "switch-1";
+
+async function scene(overlap: "keychain" | "fallback"): Promise<Scene> {
+  const { macsec } = fullCapabilities;
+  if (macsec === undefined) throw new Error("the best router knows MACsec");
+  const models = () => ({ capabilities: { ...fullCapabilities, macsec: { ...macsec, overlap } } });
+  const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 0, start: "protected", models });
+  const oracle = watchSite(site);
+  const hand = new Hand(site);
+  await site.clock.runFor(60_000);
+  return { site, oracle, hand, link: hand.link("erd-demo/primary") };
+}
+
+async function play({ site }: Scene, script: () => Promise<void>): Promise<void> {
+  let over = false;
+  const whole = script()
+    .then(() => site.clock.sleep(10_000))
+    .finally(() => {
+      over = true;
+    });
+  await Promise.all([whole, site.clock.runFor(9_000_000, () => over)]);
+}
+
+async function lookBoth({ hand, link }: Scene): Promise<void> {
+  await hand.look(link);
+  await hand.look(hand.sibling(link));
+}
+
+/** The new key beside the old one, for good or with a timer on it. */
+async function stage(all: Scene, within: number | "final"): Promise<ReturnType<Hand["newKey"]>> {
+  const { hand, link } = all;
+  const key = hand.newKey(link);
+  const role =
+    link.router.options.capabilities.macsec?.overlap === "fallback" ? "fallback" : "primary";
+  const change = [{ kind: "macsec.addKey", port: link.port, key, role }] as const;
+  const transaction = await hand.device(link).prepare(change, hand.keys, never);
+  await transaction.apply(within, never);
+  return key;
+}
+
+/** Proven, then turned off at the far end by a person, and promoted so much later. */
+async function promoteAfter(all: Scene, ms: number): Promise<void> {
+  const { hand, link, site } = all;
+  await lookBoth(all);
+  await hand.drain(link);
+  const { ckn } = await proven(all);
+  link.msee.person(link.azureLink, { key: "off" });
+  while (link.far.keys().length > 0) await site.clock.sleep(100);
+  await site.clock.sleep(ms);
+  await lookBoth(all);
+  await hand.change(link, { kind: "macsec.promoteKey", port: link.port, ckn });
+}
+
+/** The new key in use at both ends for long enough, the old one still beside it. */
+async function proven(all: Scene): Promise<ReturnType<Hand["newKey"]>> {
+  const { hand, link, site } = all;
+  const key = await stage(all, "final");
+  hand.put(link, key);
+  while (link.edge.session().principalCkn !== key.ckn) await site.clock.sleep(100);
+  await site.clock.sleep(20_000);
+  await hand.device(link).probe?.(link.port, 40, never);
+  await lookBoth(all);
+  return key;
+}
+
+interface Offence {
+  readonly name: string;
+  readonly promise: string;
+  readonly says: string;
+  readonly overlap?: "fallback";
+  act(all: Scene): Promise<void>;
+}
+
+const offences: readonly Offence[] = [
+  {
+    name: "tells the far end of a key that the router never tried",
+    promise: "P3",
+    says: "which its router never held nor tried",
+    async act(all) {
+      await lookBoth(all);
+      all.hand.put(all.link, all.hand.newKey(all.link));
+    },
+  },
+  {
+    name: "tells the far end while the staged key has a timer on it",
+    promise: "P3",
+    says: "while a timer may take key",
+    async act(all) {
+      await lookBoth(all);
+      const key = await stage(all, 300_000);
+      all.hand.put(all.link, key);
+    },
+  },
+  {
+    name: "tells it of the old key while the staged one has a timer on it",
+    promise: "P3",
+    says: "while a timer may take key",
+    async act(all) {
+      const old = all.hand.givenKey(all.link);
+      await lookBoth(all);
+      await stage(all, 300_000);
+      all.hand.put(all.link, old);
+    },
+  },
+  {
+    name: "promotes a key that is not proven",
+    promise: "P3",
+    says: "the agent promoted key",
+    overlap: "fallback",
+    async act(all) {
+      await lookBoth(all);
+      const { ckn } = await stage(all, "final");
+      const { hand, link } = all;
+      await hand.change(link, { kind: "macsec.promoteKey", port: link.port, ckn });
+    },
+  },
+  {
+    name: "retires the old key a moment after the new one works",
+    promise: "P3",
+    says: "too soon to be sure",
+    async act(all) {
+      const { hand, link, site } = all;
+      const old = hand.givenKey(link);
+      await lookBoth(all);
+      await hand.drain(link);
+      const key = await stage(all, "final");
+      hand.put(link, key);
+      while (link.edge.session().principalCkn !== key.ckn) await site.clock.sleep(100);
+      const gone = { kind: "macsec.removeKey", port: link.port, ckn: old.ckn } as const;
+      const transaction = await hand.device(link).prepare([gone], hand.keys, never);
+      await hand.device(link).probe?.(link.port, 40, never);
+      await lookBoth(all);
+      await transaction.apply("final", never);
+    },
+  },
+  {
+    name: "promotes a key that its far end has left for minutes",
+    promise: "P3",
+    says: "the agent promoted key",
+    overlap: "fallback",
+    act: (all) => promoteAfter(all, 120_000),
+  },
+  {
+    name: "changes the far end's key with the traffic on the link",
+    promise: "P2",
+    says: "with the traffic still on it",
+    async act(all) {
+      all.oracle.expectDrained();
+      // Before BGP came up the link was quiet, which counts for a while.
+      await all.site.clock.sleep(60_000);
+      await lookBoth(all);
+      const key = await stage(all, "final");
+      all.hand.put(all.link, key);
+    },
+  },
+  {
+    name: "writes a far end that is a person's",
+    promise: "P4",
+    says: "although a person changes it",
+    async act(all) {
+      all.oracle.expectNoPuts("a person changes it");
+      await lookBoth(all);
+      all.hand.put(all.link, await stage(all, "final"));
+    },
+  },
+  {
+    name: "acts on what its journal does not know",
+    promise: "P4",
+    says: "its journal on the disk does not know of it",
+    async act({ oracle }) {
+      oracle.recorded('{"kind":"effect","token":"edge-a-1"}');
+      oracle.acts("edge-a", "edge-a-1");
+      oracle.acts("edge-a", "edge-a-2");
+    },
+  },
+  {
+    name: "records a key that is not the one of the link",
+    promise: "P7",
+    says: "and the router has another",
+    async act({ oracle, link }) {
+      oracle.claims(link.id, "0f".repeat(32) as Ckn);
+    },
+  },
+];
+
+describe("the oracle catches", () => {
+  it.each(offences)("$promise: an agent that $name", async (offence) => {
+    const all = await scene(offence.overlap ?? "keychain");
+    await play(all, () => offence.act(all));
+    const told = all.oracle.violations.map(formatViolation);
+    const mine = all.oracle.violations.filter(({ text }) => text.includes(offence.says));
+    expect(
+      mine.map(({ promise }) => promise),
+      told.join("\n"),
+    ).toEqual([offence.promise]);
+  });
+});
+
+describe("the oracle lets pass", () => {
+  it("a rotation in the right order, and its record", async () => {
+    const all = await scene("keychain");
+    const { hand, link, oracle, site } = all;
+    oracle.expectDrained();
+    const next = hand.newKey(link);
+    await play(all, async () => {
+      expect(await hand.rotate(link, hand.givenKey(link), next)).toBe("done");
+      await site.clock.sleep(120_000);
+      oracle.claims(link.id, next.ckn);
+    });
+    expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("a put beside a late commit that brought nothing, as in weather-4319", async () => {
+    const all = await scene("keychain");
+    const { hand, link, oracle } = all;
+    await play(all, async () => {
+      await lookBoth(all);
+      const key = hand.newKey(link);
+      const change = [{ kind: "macsec.addKey", port: link.port, key, role: "primary" }] as const;
+      const late = await hand.device(link).prepare(change, hand.keys, never);
+      const settled = await hand.device(link).prepare(change, hand.keys, never);
+      await settled.apply(300_000, never);
+      // The confirm is first, and nobody looks at the site in between.
+      await Promise.all([settled.confirm(never), late.apply(300_000, never)]);
+      hand.put(link, key);
+      expect(link.router.commits.armed()).toBe(true);
+    });
+    expect(oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("a promotion under way while a person turns the far end off", async () => {
+    const all = await scene("fallback");
+    await play(all, () => promoteAfter(all, 0));
+    expect(all.oracle.violations.map(formatViolation)).toEqual([]);
+  });
+
+  it("a record that others have just made untrue", async () => {
+    const { oracle, link, hand } = await scene("keychain");
+    link.msee.person(link.azureLink, { key: hand.newKey(link) });
+    oracle.claims(link.id, "0f".repeat(32) as Ckn);
+    expect(oracle.violations).toEqual([]);
+  });
+});

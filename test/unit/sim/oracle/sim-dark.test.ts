@@ -1,0 +1,197 @@
+// Dark time to the event, whose it was, and what the pair's traffic felt of it.
+
+import { describe, expect, it } from "vitest";
+import type { Instant } from "#hal/world.ts";
+import { watchDark } from "#sim/oracle/dark.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
+import type { PairFlow } from "#sim/site/traffic.ts";
+import { Hand } from "../../../hand.ts";
+import { settled } from "../../kit/site-bench.ts";
+
+const start = 0 as Instant;
+
+interface Scene {
+  readonly site: Site;
+  readonly link: SiteLink;
+  readonly sibling: SiteLink;
+  readonly dark: ReturnType<typeof watchDark>;
+}
+
+async function scene(): Promise<Scene> {
+  const site = buildSite({ seed: "dark", name: "demo", groups: 1, tunnels: 0, start: "protected" });
+  await site.clock.runFor(60_000);
+  const hand = new Hand(site);
+  const link = hand.link("erd-demo/primary");
+  const dark = watchDark(site);
+  return { site, link, sibling: hand.sibling(link), dark };
+}
+
+function drain({ router, port }: SiteLink): void {
+  router.person((config) => {
+    const wanted = config.ports.get(port);
+    if (wanted !== undefined) wanted.drain = "prepend";
+  });
+}
+
+/** What the pair lost while the script ran and a while after it, out and in. */
+async function lostBy(
+  { site, link }: Scene,
+  script: () => Promise<void>,
+): Promise<{ readonly out: PairFlow; readonly in: PairFlow }> {
+  const before = site.pairTraffic(link.group);
+  await script();
+  const after = site.pairTraffic(link.group);
+  const less = (now: PairFlow, then: PairFlow): PairFlow => ({
+    sent: now.sent - then.sent,
+    arrived: now.arrived - then.arrived,
+    lost: now.lost - then.lost,
+    unrouted: now.unrouted - then.unrouted,
+  });
+  return { out: less(after.out, before.out), in: less(after.in, before.in) };
+}
+
+describe("dark time", () => {
+  it("is the far end's until its hardware holds what then works, and ours from there", async () => {
+    const { site, link, dark } = await scene();
+    const hand = new Hand(site);
+    const old = hand.givenKey(link);
+    const next = hand.newKey(link);
+    const cak = Uint8Array.from(Buffer.from(site.vault.valueForFarEnd(next.cakSecretId), "hex"));
+    const key = { ckn: next.ckn, cak, role: "primary" } as const;
+    const moments: number[] = [];
+    const note = (): void => void moments.push(site.clock.now());
+    site.clock.after(1_234, () => {
+      note();
+      link.farPort.removeKey(old.ckn);
+    });
+    site.clock.after(3_141, () => {
+      note();
+      link.farPort.putKey(key);
+    });
+    site.clock.after(60_000, () => {
+      link.router.person((config) => {
+        const port = config.ports.get(link.port);
+        if (port !== undefined) port.keys = [key];
+      });
+    });
+    link.fibre.onChange(() => {
+      if (link.fibre.carries()) note();
+    });
+    await site.clock.runFor(50_000);
+    expect([dark.intervals(link.id), dark.darkSince(link.id)]).toEqual([[], moments[0]]);
+    await site.clock.runFor(50_000);
+    const [from, farReadyAt, to] = moments;
+    expect(dark.intervals(link.id)).toEqual([{ from, farReadyAt, to }]);
+    const time = dark.time(link.id, site.clock.now());
+    expect(time).toEqual({ wholeMs: 0, theirsMs: 0, oursMs: 0 });
+    const { theirsMs, oursMs, wholeMs } = dark.time(link.id, start);
+    expect([theirsMs, wholeMs]).toEqual([1_907, theirsMs + oursMs]);
+    expect(oursMs).toBeGreaterThan(56_000);
+  });
+
+  it.each<[string, (scene: Scene) => void, (scene: Scene) => void, "theirs" | "ours"]>([
+    [
+      "a silent far end",
+      ({ link }) => link.farPort.setFault("silent", true),
+      ({ link }) => link.farPort.setFault("silent", false),
+      "theirs",
+    ],
+    [
+      "a cut fibre",
+      ({ link }) => link.fibre.setUp(false),
+      ({ link }) => link.fibre.setUp(true),
+      "theirs",
+    ],
+    [
+      "a shut port",
+      ({ link }) => link.edge.setAdmin(false),
+      ({ link }) => link.edge.setAdmin(true),
+      "ours",
+    ],
+  ])("of %s goes to the one who could have ended it", async (_name, strike, heal, whose) => {
+    const all = await scene();
+    strike(all);
+    await all.site.clock.runFor(100_000);
+    heal(all);
+    await all.site.clock.runFor(60_000);
+    const { theirsMs, oursMs } = all.dark.time(all.link.id, start);
+    const [most, least] = whose === "theirs" ? [theirsMs, oursMs] : [oursMs, theirsMs];
+    expect(most).toBeGreaterThan(90_000);
+    expect(least).toBeLessThan(10_000);
+  });
+
+  it("is none on a link that nobody touches", async () => {
+    const { site, sibling, link, dark } = await scene();
+    link.fibre.setUp(false);
+    await site.clock.runFor(600_000);
+    expect([dark.intervals(sibling.id), dark.darkSince(sibling.id)]).toEqual([[], undefined]);
+    expect(dark.darkSince(link.id)).toBe(60_000);
+  });
+});
+
+describe("the pair", () => {
+  it("sends and gets 1,000 frames a second each way", async () => {
+    const all = await scene();
+    const { out, in: back } = await lostBy(all, () => all.site.clock.runFor(100_000));
+    for (const flow of [out, back]) {
+      expect(flow).toEqual({ sent: 100_000n, arrived: 100_000n, lost: 0n, unrouted: 0n });
+    }
+  });
+
+  it("loses what a cut link was sent until BGP has moved", async () => {
+    const all = await scene();
+    const { out, in: back } = await lostBy(all, async () => {
+      all.link.fibre.setUp(false);
+      await all.site.clock.runFor(100_000);
+    });
+    // Half of the frames, for the 200 ms in which the routers converge.
+    expect([out.lost, back.lost, out.unrouted]).toEqual([100n, 100n, 0n]);
+  });
+
+  it("loses what a lit but dark link is sent for a whole hold time", async () => {
+    const all = await scene();
+    const { out, in: back } = await lostBy(all, async () => {
+      all.link.farPort.setTwist("cak", true);
+      await all.site.clock.runFor(300_000);
+    });
+    expect(out.lost).toBeGreaterThan(90_000n);
+    expect(out.lost).toBeLessThan(90_300n);
+    expect(back.lost).toBe(out.lost);
+  });
+
+  it("loses nothing on a link that was drained before", async () => {
+    const all = await scene();
+    const { out, in: back } = await lostBy(all, async () => {
+      drain(all.link);
+      await all.site.clock.runFor(10_000);
+      all.link.farPort.setTwist("cak", true);
+      await all.site.clock.runFor(300_000);
+    });
+    expect([out.lost, back.lost, out.unrouted]).toEqual([0n, 0n, 0n]);
+  });
+
+  it("has no way at all once both links are gone", async () => {
+    const all = await scene();
+    const { out } = await lostBy(all, async () => {
+      all.link.fibre.setUp(false);
+      all.sibling.fibre.setUp(false);
+      await all.site.clock.runFor(10_200);
+    });
+    expect([out.lost, out.unrouted, out.arrived]).toEqual([200n, 10_000n, 0n]);
+  });
+
+  it("loses nothing in a rotation by a good hand, which drains first", async () => {
+    const all = await scene();
+    const hand = new Hand(all.site);
+    const old = hand.givenKey(all.link);
+    const lost = await lostBy(all, async () => {
+      const done = hand.rotate(all.link, old, hand.newKey(all.link));
+      expect(await settled(all.site.clock, done)).toBe("done");
+      await all.site.clock.runFor(60_000);
+    });
+    expect([lost.out.lost, lost.in.lost, lost.out.unrouted]).toEqual([0n, 0n, 0n]);
+    const { wholeMs } = all.dark.time(all.link.id, start);
+    expect(wholeMs).toBeGreaterThan(0);
+    console.log(`a rotation with overlap: dark ${JSON.stringify(all.dark.intervals(all.link.id))}`);
+  });
+});

@@ -1,0 +1,149 @@
+// The routers of a mixed fleet: every kind is there, and each does what its kind can do.
+
+import { describe, expect, it } from "vitest";
+import type { Capabilities } from "#hal/device.ts";
+import { modelsOf } from "#sim/oracle/fleet.ts";
+import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
+import { Hand } from "../../../hand.ts";
+import { refused, settled } from "../../kit/site-bench.ts";
+
+const devices = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, index) => `edge-${index}`);
+
+function commitOf({ commit }: Capabilities): string {
+  if (commit.kind !== "confirmed") return commit.kind;
+  return commit.survivesDisconnect ? "surviving" : "session-bound";
+}
+
+const seeds = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+describe("the models of a fleet", () => {
+  it.each(seeds)("four routers have every commit mode and every overlap, seed %s", (seed) => {
+    const models = [...modelsOf(seed, devices(4)).values()];
+    expect(new Set(models.map(({ capabilities }) => commitOf(capabilities)))).toEqual(
+      new Set(["surviving", "session-bound", "armedRevert", "immediate"]),
+    );
+    expect(new Set(models.map(({ capabilities }) => capabilities.macsec?.overlap))).toEqual(
+      new Set(["keychain", "fallback", "none"]),
+    );
+  });
+
+  it("twelve have each mode with each overlap; sixty have each of these without a probe", () => {
+    const kinds = (count: number, pick: (capabilities: Capabilities) => boolean): number => {
+      const models = [...modelsOf("many", devices(count)).values()];
+      const picked = models.map(({ capabilities }) => capabilities).filter(pick);
+      return new Set(picked.map((one) => `${commitOf(one)} ${one.macsec?.overlap}`)).size;
+    };
+    expect(kinds(12, () => true)).toBe(12);
+    expect(kinds(60, ({ probe }) => probe === undefined)).toBe(12);
+    expect(kinds(60, ({ probe }) => probe === true)).toBe(12);
+  });
+
+  it("commits take from a third of a second to twenty", () => {
+    const times = [...modelsOf("many", devices(400)).values()].map(({ commitMs }) => commitMs ?? 0);
+    expect(Math.min(...times)).toBeGreaterThanOrEqual(300);
+    expect(Math.max(...times)).toBeLessThanOrEqual(20_000);
+    for (const [low, high] of [
+      [300, 1_000],
+      [1_000, 5_000],
+      [10_000, 20_000],
+    ] as const) {
+      expect(times.filter((ms) => ms >= low && ms < high).length).toBeGreaterThan(40);
+    }
+  });
+
+  it("the same seed gives the same routers, another seed others", () => {
+    const told = (seed: string): string => JSON.stringify([...modelsOf(seed, devices(8))]);
+    expect(told("a")).toBe(told("a"));
+    expect(told("a")).not.toBe(told("b"));
+  });
+});
+
+type Overlap = NonNullable<Capabilities["macsec"]>["overlap"];
+
+async function routerOf(overlap: Overlap, commitMs = 1_000) {
+  const site = buildSite({
+    seed: "model",
+    name: "demo",
+    groups: 1,
+    tunnels: 0,
+    start: "protected",
+    models: () => ({ capabilities: capabilitiesOf(overlap), commitMs }),
+  });
+  await site.clock.runFor(60_000);
+  const hand = new Hand(site);
+  const link = hand.link("erd-demo/primary");
+  const play = <T>(promise: Promise<T>): Promise<T> => settled(site.clock, promise);
+  return { site, hand, link, play, old: hand.givenKey(link), next: hand.newKey(link) };
+}
+
+function capabilitiesOf(overlap: Overlap): Capabilities {
+  return {
+    commit: { kind: "immediate" },
+    macsec: { suites: ["gcm-aes-xpn-256"], overlap, counters: "perPort", hitless: [] },
+    drain: { means: ["prepend"], settleMs: 1_000 },
+  };
+}
+
+const roles = (site: Site, link: SiteLink): readonly string[] => {
+  const [port] = site.routers.get(link.device)?.state().macsec ?? [];
+  return port?.keys.kind === "known" ? port.keys.value.map(({ role }) => role) : [];
+};
+
+describe("a rotation on the router of a model", () => {
+  it("with a key chain holds two primary keys, and needs no promotion", async () => {
+    const { site, hand, link, play, old, next } = await routerOf("keychain");
+    await play(hand.change(link, hand.keyChange(link, "addKey", next)));
+    expect(roles(site, link)).toEqual(["primary", "primary"]);
+    hand.put(link, next);
+    await site.clock.runFor(120_000);
+    const { port } = link;
+    const promote = { kind: "macsec.promoteKey", port, ckn: next.ckn } as const;
+    expect((await play(refused(hand.change(link, promote)))).code).toBe("device.unsupported");
+    await play(hand.change(link, { kind: "macsec.removeKey", port, ckn: old.ckn }));
+    expect(link.edge.keys().map(({ ckn }) => ckn)).toEqual([next.ckn]);
+  });
+
+  it("with a fallback key lets the old one go only after a promotion", async () => {
+    const { site, hand, link, play, old, next } = await routerOf("fallback");
+    const { port } = link;
+    await play(hand.change(link, { kind: "macsec.addKey", port, key: next, role: "fallback" }));
+    expect(roles(site, link)).toEqual(["primary", "fallback"]);
+    hand.put(link, next);
+    await site.clock.runFor(120_000);
+    expect(link.edge.session().principalCkn).toBe(next.ckn);
+    const remove = { kind: "macsec.removeKey", port, ckn: old.ckn } as const;
+    const early = await play(refused(hand.change(link, remove)));
+    expect([early.code, early.message]).toEqual([
+      "device.rejected",
+      expect.stringContaining("promote the fallback first"),
+    ]);
+    const carried = link.fibre.carries();
+    await play(hand.change(link, { kind: "macsec.promoteKey", port, ckn: next.ckn }));
+    expect([carried, link.fibre.carries()]).toEqual([true, true]);
+    await play(hand.change(link, remove));
+    expect([roles(site, link), link.fibre.carries()]).toEqual([["primary"], true]);
+  });
+
+  it("without overlap holds one key, which is replaced", async () => {
+    const { hand, link, play, next } = await routerOf("none");
+    const add = play(refused(hand.change(link, hand.keyChange(link, "addKey", next))));
+    expect((await add).code).toBe("device.unsupported");
+    await play(hand.change(link, hand.keyChange(link, "replaceKey", next)));
+    expect(link.edge.keys().map(({ ckn }) => ckn)).toEqual([next.ckn]);
+  });
+
+  it("commits for as long as its model says, and tells no counter of single SAs", async () => {
+    const { site, hand, link, play } = await routerOf("none", 17_000);
+    const transaction = await play(
+      hand.device(link).prepare([{ kind: "port.shut", port: link.port }], hand.keys, never),
+    );
+    const before = site.clock.now();
+    await play(transaction.apply("final", never));
+    expect(site.clock.now() - before).toBe(17_000);
+    const [port] = link.router.state().macsec;
+    expect(port?.frames).toMatchObject({ kind: "known", value: { rxNotUsingSa: undefined } });
+  });
+});
+
+const never = new AbortController().signal;

@@ -1,0 +1,263 @@
+import { describe, expect, it } from "vitest";
+import type { PeerWant } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { KeyRef } from "#hal/model.ts";
+import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
+import type { EffectEvent } from "#sim/base/truth.ts";
+import { Msee, type MseeFault } from "#sim/site/msee.ts";
+import { SimVault } from "#sim/site/vault.ts";
+import { portId, wallStart, writtenStation } from "../../kit/site-bench.ts";
+
+const names = { cak: "erd-1-cak", ckn: "erd-1-ckn" };
+
+interface Scene {
+  readonly clock: SimClock;
+  readonly vault: SimVault;
+  readonly msee: Msee;
+  readonly link1: string[];
+  readonly link2: string[];
+  readonly effects: EffectEvent[];
+}
+
+function build(seed = "msee"): Scene {
+  const clock = new SimClock(wallStart);
+  const vault = new SimVault({ clock, prng: new Prng("vault"), base: "https://demo.vault.sim" });
+  const [link1, link2, effects]: [string[], string[], EffectEvent[]] = [[], [], []];
+  const msee = new Msee({
+    clock,
+    prng: new Prng(seed),
+    vault,
+    name: portId,
+    links: { link1: writtenStation(clock, link1), link2: writtenStation(clock, link2) },
+    delayMs: { low: 20_000, high: 20_000 },
+  });
+  msee.onEffect((effect) => effects.push(effect));
+  return { clock, vault, msee, link1, link2, effects };
+}
+
+function want(key: KeyRef): PeerWant {
+  return { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" };
+}
+
+function short(key: KeyRef): string {
+  return key.ckn.slice(0, 4);
+}
+
+function codeOf(act: () => unknown): string {
+  try {
+    act();
+    return "accepted";
+  } catch (error) {
+    return error instanceof LinksealError ? `${error.code} ${error.effect}` : String(error);
+  }
+}
+
+describe("life of a put", () => {
+  it("accepted, updating, old key gone, new key there, settled", async () => {
+    const { clock, vault, msee, link1, effects } = build();
+    const old = vault.generatePair(names, "gcm-aes-xpn-256");
+    const next = vault.generatePair(names, "gcm-aes-xpn-256");
+    msee.preset("link1", want(old));
+    const operation = msee.put("link1", want(next));
+    const seen: string[] = [];
+    for (let second = 0; second <= 26; second += 1) {
+      const { provisioning, operation: running, pointsAt } = msee.observe("link1");
+      expect(running).toBe(provisioning === "updating" ? operation : undefined);
+      expect(pointsAt?.cakSecretId).toBe(next.cakSecretId);
+      const row = `${provisioning} ${msee.hardwareKey("link1")?.slice(0, 4) ?? "no key"}`;
+      if (seen.at(-1) !== row) seen.push(row);
+      await clock.runFor(1000);
+    }
+    expect(seen).toEqual([
+      `updating ${short(old)}`,
+      "updating no key",
+      `updating ${short(next)}`,
+      `settled ${short(next)}`,
+    ]);
+    expect(link1.slice(-3)).toEqual([
+      `20s remove ${short(old)}`,
+      expect.stringMatching(/^2[12]s protect gcm-aes-xpn-256$/),
+      expect.stringMatching(new RegExp(`^2[12]s put ${short(next)}/32$`)),
+    ]);
+    expect(effects).toEqual([
+      {
+        at: 0,
+        by: "agent",
+        place: portId,
+        link: undefined,
+        port: "link1",
+        what: "peer.put",
+        ckn: next.ckn,
+        cakSecretId: next.cakSecretId,
+      },
+    ]);
+  });
+
+  it("the same put again changes no hardware", async () => {
+    const { clock, vault, msee, link1 } = build();
+    const key = vault.generatePair(names, "gcm-aes-xpn-256");
+    msee.preset("link1", want(key));
+    const before = [...link1];
+    msee.put("link1", want(key));
+    await clock.runFor(60_000);
+    expect([msee.observe("link1").provisioning, link1]).toEqual(["settled", before]);
+  });
+
+  it("a link that was never told has no MACsec, and link2 never hears of link1", async () => {
+    const { clock, vault, msee, link2 } = build();
+    const key = vault.generatePair(names, "gcm-aes-xpn-256");
+    const untouched = msee.observe("link2");
+    msee.put("link1", want(key));
+    expect(msee.observe("link2")).toEqual(untouched);
+    expect(codeOf(() => msee.put("link2", want(key)))).toBe("peer.rejected none");
+    await clock.runFor(60_000);
+    expect(untouched).toEqual({
+      pointsAt: undefined,
+      suite: undefined,
+      sci: "off",
+      admin: "up",
+      provisioning: "settled",
+      operation: undefined,
+      details: {
+        identity: "present",
+        bandwidthGbps: 100,
+        cipher: undefined,
+        provisioning: { port: "Succeeded", link: "Succeeded" },
+        failure: undefined,
+        circuits: [],
+      },
+    });
+    expect([msee.observe("link2"), link2]).toEqual([untouched, ["0s clear"]]);
+  });
+
+  it.each([
+    ["a short CAK is padded with zeros", "AB", "settled"],
+    ["a CAK that is too long fails", "A".repeat(66), "failed"],
+    ["a CAK with a line break fails", `${"A".repeat(64)}\n`, "failed"],
+  ])("%s", async (_name, value, provisioning) => {
+    const { clock, vault, msee } = build();
+    const key = vault.generatePair(names, "gcm-aes-xpn-256");
+    msee.put("link1", want({ ...key, cakSecretId: vault.put(names.cak, value) }));
+    await clock.runFor(60_000);
+    expect(msee.observe("link1").provisioning).toBe(provisioning);
+  });
+
+  it("a version disabled in the meantime fails, and the hardware keeps the old key", async () => {
+    const { clock, vault, msee } = build();
+    const old = vault.generatePair(names, "gcm-aes-xpn-256");
+    const next = vault.generatePair(names, "gcm-aes-xpn-256");
+    msee.preset("link1", want(old));
+    msee.put("link1", want(next));
+    vault.setEnabled(next.cakSecretId, false);
+    await clock.runFor(60_000);
+    expect(msee.observe("link1").provisioning).toBe("failed");
+    expect(msee.hardwareKey("link1")).toBe(old.ckn);
+    msee.put("link1", want(old));
+    await clock.runFor(60_000);
+    expect(msee.observe("link1")).toMatchObject({ provisioning: "settled" });
+  });
+});
+
+describe("faults of the far end", () => {
+  it.each<[MseeFault, string, string]>([
+    ["refuses", "peer.rejected none", "settled"],
+    ["throttled", "peer.throttled none", "settled"],
+    ["fails", "accepted", "failed"],
+    ["slow", "accepted", "updating"],
+    ["lies", "accepted", "settled"],
+  ])("%s: put %s, a minute later %s, hardware still on the old key", async (fault, put, later) => {
+    const { clock, vault, msee } = build();
+    const old = vault.generatePair(names, "gcm-aes-xpn-256");
+    const next = vault.generatePair(names, "gcm-aes-xpn-256");
+    msee.preset("link1", want(old));
+    msee.setFault(fault, true);
+    expect(codeOf(() => msee.put("link1", want(next)))).toBe(put);
+    await clock.runFor(60_000);
+    expect(msee.observe("link1").provisioning).toBe(later);
+    expect(msee.hardwareKey("link1")).toBe(old.ckn);
+    await clock.runFor(600_000);
+    const late = fault === "slow" || fault === "lies" ? next.ckn : old.ckn;
+    expect(msee.hardwareKey("link1")).toBe(late);
+  });
+
+  it("half: settled with the new name on old octets, or only in the document", async () => {
+    const seen = new Set<string>();
+    for (let seed = 0; seed < 12; seed += 1) {
+      const { clock, vault, msee } = build(`half-${seed}`);
+      const old = vault.generatePair(names, "gcm-aes-xpn-256");
+      const next = vault.generatePair(names, "gcm-aes-xpn-256");
+      msee.preset("link1", want(old));
+      msee.setFault("half", true);
+      msee.put("link1", want(next));
+      await clock.runFor(60_000);
+      expect(msee.observe("link1").provisioning).toBe("settled");
+      seen.add(msee.hardwareKey("link1") === next.ckn ? "new name" : "old key");
+      msee.setFault("half", false);
+      msee.put("link1", want(next));
+      await clock.runFor(60_000);
+      expect(msee.hardwareKey("link1")).toBe(next.ckn);
+    }
+    expect([...seen].sort()).toEqual(["new name", "old key"]);
+  });
+
+  it("unreadable: nothing is told, but a put still works", async () => {
+    const { clock, vault, msee } = build();
+    const key = vault.generatePair(names, "gcm-aes-xpn-256");
+    msee.setFault("unreadable", true);
+    expect(codeOf(() => msee.observe("link1"))).toBe("transport.unreachable none");
+    msee.put("link1", want(key));
+    await clock.runFor(60_000);
+    expect(msee.hardwareKey("link1")).toBe(key.ckn);
+  });
+
+  it("a later operation overtakes a lie, even one that fails", async () => {
+    const { clock, vault, msee } = build();
+    const old = vault.generatePair(names, "gcm-aes-xpn-256");
+    const next = vault.generatePair(names, "gcm-aes-xpn-256");
+    msee.preset("link1", want(old));
+    msee.setFault("lies", true);
+    msee.put("link1", want(next));
+    await clock.runFor(60_000);
+    msee.setFault("lies", false);
+    msee.setFault("fails", true);
+    msee.put("link1", want(old));
+    await clock.runFor(900_000);
+    expect(msee.observe("link1").provisioning).toBe("failed");
+    expect(msee.hardwareKey("link1")).toBe(old.ckn);
+  });
+});
+
+describe("a person at the far end", () => {
+  it("changes one field and leaves the others", async () => {
+    const { clock, vault, msee, effects } = build();
+    const key = vault.generatePair(names, "gcm-aes-xpn-256");
+    msee.preset("link1", want(key));
+    msee.person("link1", { sci: "off" });
+    await clock.runFor(60_000);
+    expect(msee.observe("link1")).toMatchObject({ suite: "gcm-aes-xpn-256", sci: "off" });
+    expect(effects.map(({ by }) => by)).toEqual(["person"]);
+  });
+
+  it("takes MACsec off, which the agent cannot say", async () => {
+    const { clock, vault, msee, link1 } = build();
+    const key = vault.generatePair(names, "gcm-aes-xpn-256");
+    msee.preset("link1", want(key));
+    msee.person("link1", { key: "off" });
+    await clock.runFor(60_000);
+    expect(msee.observe("link1").pointsAt).toBeUndefined();
+    expect(msee.hardwareKey("link1")).toBeUndefined();
+    expect(link1.slice(-2)).toEqual([`20s remove ${short(key)}`, "20s clear"]);
+  });
+
+  it("waits for a running operation", async () => {
+    const { clock, vault, msee } = build();
+    const ours = vault.generatePair(names, "gcm-aes-xpn-256");
+    const theirs = vault.generatePair(names, "gcm-aes-xpn-256");
+    msee.put("link1", want(ours));
+    msee.person("link1", { key: theirs });
+    expect(msee.observe("link1").pointsAt?.cakSecretId).toBe(ours.cakSecretId);
+    await clock.runFor(120_000);
+    expect(msee.hardwareKey("link1")).toBe(theirs.ckn);
+  });
+});
