@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { filled, generatedDocs } from "./generated-docs.ts";
+import { filled, generatedDocs } from "./docs/generated.ts";
 import { realRotation } from "./recorded-rotation.ts";
 import { timelines } from "./timeline-runs.ts";
 

@@ -10,7 +10,6 @@ import { rules, warningsOf } from "./rules.ts";
 import { offsetOf, shape } from "./shape.ts";
 
 export { type Complaint, formatComplaint } from "./complaint.ts";
-export { configReference, jsonSchema } from "./reference.ts";
 
 export type ParsedConfig =
   | { readonly kind: "ok"; readonly desired: Desired; readonly warnings: readonly Complaint[] }

@@ -49,30 +49,3 @@ export function explain(code: string): Explained {
   }
   return { kind: "unknown", meant: nearest(wanted, [...explanations.keys()]) };
 }
-
-const headings: Readonly<Record<CodeKind, string>> = {
-  warning: "Reasons and warnings",
-  finding: "Findings of doctor and keys check",
-  error: "Errors",
-  risk: "Risks that are accepted by name",
-  state: "States of a campaign",
-};
-
-/** The whole of docs/codes.md. */
-export function explainMarkdown(): string {
-  const parts = [
-    "# Codes\n",
-    "Generated from the program; `linkseal explain CODE` says the same.\n",
-  ];
-  for (const kind of ["warning", "finding", "error", "risk", "state"] as const) {
-    parts.push(`## ${headings[kind]}\n`);
-    const mine = [...explanations.values()].filter((each) => each.kind === kind);
-    for (const each of mine) parts.push(markdownOf(each));
-  }
-  return parts.join("\n");
-}
-
-function markdownOf({ code, title, meaning, whatToDo }: Explanation): string {
-  const steps = whatToDo.map((step) => `- ${step}`).join("\n");
-  return `### \`${code}\`\n\n**${title}.** ${meaning}\n\n${steps}\n`;
-}

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { filled } from "../generated-docs.ts";
+import { filled } from "../docs/generated.ts";
 import { realRotation } from "../recorded-rotation.ts";
 import { timelines } from "../timeline-runs.ts";
 

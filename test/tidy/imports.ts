@@ -158,7 +158,7 @@ export const runtimePackages: readonly PackageRow[] = [
   },
   {
     name: "commander",
-    where: /^agent\/(cli\/|simulation\/sim-verbs\.ts$|bin\/launch\.ts$)/,
+    where: /^agent\/(cli\/|simulation\/sim-verbs\.ts$|bin\/launch\.ts$)|^test\/docs\//,
     why: "verbs, options and their help",
   },
   {
@@ -191,7 +191,11 @@ export const runtimePackages: readonly PackageRow[] = [
     where: /^(agent\/host\/page-socket|test\/process\/page-client)\.ts$/,
     why: "frames of a WebSocket, with limits; what is sent over it is ours",
   },
-  { name: "yaml", where: /^agent\/config\//, why: "keeps line and column of every node" },
+  {
+    name: "yaml",
+    where: /^(agent\/config\/|test\/docs\/)/,
+    why: "keeps line and column of every node",
+  },
   { name: "zod", where: /^agent\/config\//, why: "one schema for checks and published reference" },
 ];
 

@@ -9,7 +9,7 @@ import { explanations } from "#agent/explain/explain.ts";
 import { type Context, campaignStates, type Evidence, type Row } from "#agent/model/campaign.ts";
 import { decideBy, table } from "#agent/rotation/campaign.ts";
 import { demoFaults } from "#sim/faults/faults.ts";
-import { generatedDocs } from "../../generated-docs.ts";
+import { generatedDocs } from "../../docs/generated.ts";
 import { calm, calmPort, campaignOf } from "../kit/campaign-kit.ts";
 
 const root = join(import.meta.dirname, "../../..");

@@ -5,7 +5,7 @@ import { routes } from "#agent/api/routes.ts";
 import { linksealProgram } from "#agent/bin/launch.ts";
 import { everyCommand } from "#agent/cli/program.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
-import { generatedDocs } from "../../generated-docs.ts";
+import { generatedDocs } from "../../docs/generated.ts";
 
 const folder = join(import.meta.dirname, "../../../docs");
 const docs = generatedDocs();

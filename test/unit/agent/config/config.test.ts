@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { configReference, parseConfig } from "#agent/config/index.ts";
+import { parseConfig } from "#agent/config/index.ts";
 import { durationMs, endOfDay, speedGbps } from "#agent/config/units.ts";
 import type { Desired } from "#agent/model/desired.ts";
 import { nearest } from "#agent/model/nearest.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
+import { configReference } from "../../../docs/config-reference.ts";
 import { effort } from "../../../effort.ts";
 import { siteConfig } from "../../kit/site-config.ts";
 

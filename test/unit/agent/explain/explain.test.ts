@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { explain, explainMarkdown, explanations } from "#agent/explain/explain.ts";
+import { explain, explanations } from "#agent/explain/explain.ts";
 import { findingEntries } from "#agent/explain/findings.ts";
 import { campaignStates } from "#agent/model/campaign.ts";
 import { riskNames } from "#agent/model/desired.ts";
 import { warningRows } from "#agent/model/warning-rows.ts";
 import { errorRows } from "#hal/error.ts";
+import { explainMarkdown } from "../../../docs/codes.ts";
 import { isVerb } from "../../../verbs.ts";
 
 const sources: readonly (readonly [string, readonly string[]])[] = [

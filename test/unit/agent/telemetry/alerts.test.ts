@@ -1,12 +1,13 @@
 // What is shipped for Prometheus and Grafana against the tables that it is made of.
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { explanations } from "#agent/explain/explain.ts";
 import { warningRows } from "#agent/model/warning-rows.ts";
-import { alertRules, alertRulesYaml } from "#agent/telemetry/alerts.ts";
-import { dashboardJson } from "#agent/telemetry/dashboard.ts";
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
-import { alertsReference, metricsReference } from "#agent/telemetry/reference.ts";
+import { alertRules, alertsText, codeOf } from "../../../docs/alerts.ts";
+import { alertsReference, metricsReference } from "../../../docs/telemetry-reference.ts";
 import { queriesOf } from "../../kit/dashboard-queries.ts";
 
 const byName = new Map<string, readonly string[]>(
@@ -31,14 +32,35 @@ function wrongIn(expr: string): readonly string[] {
   });
 }
 
+const levels = { error: "critical", warning: "warning", info: "info" } as const;
+
+/** `mka-no-live-peer` is LinksealMkaNoLivePeer. */
+function alertName(code: string): string {
+  const words = code.split("-").map((word) => word.slice(0, 1).toUpperCase() + word.slice(1));
+  return `Linkseal${words.join("")}`;
+}
+
+const docs = join(import.meta.dirname, "../../../../docs");
+const dashboard = readFileSync(join(docs, "linkseal-dashboard.json"), "utf8");
+
 describe("alert rules", () => {
   it("are one for each warning code, in the words of explain", () => {
-    const codes = alertRules.flatMap(({ code }) => code ?? []);
+    const codes = alertRules.flatMap((rule) => codeOf(rule) ?? []);
     expect(codes.toSorted()).toEqual(Object.keys(warningRows).toSorted());
-    for (const { code, description, summary } of alertRules) {
+    for (const rule of alertRules) {
+      const code = codeOf(rule);
       if (code === undefined) continue;
-      expect(description).toContain(explanations.get(code)?.meaning);
-      expect(summary).toContain(warningRows[code].title);
+      const { severity, impactsTraffic, title } = warningRows[code];
+      const meaning = explanations.get(code)?.meaning;
+      expect(rule).toEqual({
+        alert: alertName(code),
+        expr: `linkseal_warning_open{code="${code}"} == 1`,
+        labels: { severity: levels[severity], ...(impactsTraffic ? { traffic: "impacted" } : {}) },
+        annotations: {
+          summary: `{{ $labels.about }}: ${title}`,
+          description: `${meaning} Run: linkseal explain ${code}`,
+        },
+      });
     }
   });
 
@@ -57,7 +79,8 @@ describe("alert rules", () => {
   });
 
   it("speak of labels that are left", () => {
-    for (const { alert, expr, summary, description } of alertRules) {
+    for (const { alert, expr, annotations } of alertRules) {
+      const { summary, description } = annotations;
       const used = [...`${summary} ${description}`.matchAll(/\$labels\.(\w+)/g)].map(
         ([, label = ""]) => label,
       );
@@ -70,14 +93,14 @@ describe("alert rules", () => {
 
   it("are in the file and in the catalogue, each once", () => {
     for (const { alert } of alertRules) {
-      expect(alertRulesYaml().split(`- alert: ${alert}\n`)).toHaveLength(2);
+      expect(alertsText.split(`- alert: ${alert}\n`)).toHaveLength(2);
       expect(alertsReference().split(`| \`${alert}\` |`)).toHaveLength(2);
     }
   });
 });
 
 describe("the dashboard", () => {
-  const queries = queriesOf(dashboardJson());
+  const queries = queriesOf(dashboard);
 
   it("asks for metrics and labels that there are", () => {
     for (const expr of queries) expect([expr, wrongIn(expr)]).toEqual([expr, []]);
@@ -85,7 +108,7 @@ describe("the dashboard", () => {
   });
 
   it("has no two panels in one place", () => {
-    const { panels } = JSON.parse(dashboardJson()) as {
+    const { panels } = JSON.parse(dashboard) as {
       panels: { id: number; gridPos: { x: number; y: number } }[];
     };
     const places = panels.map(({ gridPos: { x, y } }) => `${x} ${y}`);

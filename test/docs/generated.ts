@@ -1,14 +1,12 @@
 // Documents that are generated from the program, by their name in docs/.
 
-import { protocolReference } from "#agent/api/reference.ts";
 import { linksealProgram } from "#agent/bin/launch.ts";
-import { cliReference } from "#agent/cli/reference.ts";
-import { manual } from "#agent/cli/roff.ts";
-import { configReference, jsonSchema } from "#agent/config/index.ts";
-import { explainMarkdown } from "#agent/explain/explain.ts";
-import { alertRulesYaml } from "#agent/telemetry/alerts.ts";
-import { dashboardJson } from "#agent/telemetry/dashboard.ts";
-import { alertsReference, metricsReference } from "#agent/telemetry/reference.ts";
+import { cliReference } from "./cli-reference.ts";
+import { explainMarkdown } from "./codes.ts";
+import { configReference, jsonSchema } from "./config-reference.ts";
+import { protocolReference } from "./protocol-reference.ts";
+import { manual } from "./roff.ts";
+import { alertsReference, metricsReference } from "./telemetry-reference.ts";
 
 export function generatedDocs(): Readonly<Record<string, string>> {
   return {
@@ -17,8 +15,6 @@ export function generatedDocs(): Readonly<Record<string, string>> {
     "codes.md": explainMarkdown(),
     "config.schema.json": jsonSchema(),
     "configuration.md": configReference(),
-    "linkseal-alerts.yaml": alertRulesYaml(),
-    "linkseal-dashboard.json": dashboardJson(),
     "linkseal.1": manual(cliReference(linksealProgram()), {
       ...{ name: "linkseal", section: 1 },
       what: "MACsec and IPsec of ExpressRoute Direct links",

@@ -1,14 +1,14 @@
 // The reference and the JSON Schema of a config file, from the schema and rules that judge one.
 
-import { riskMeanings, riskNames } from "../model/desired.ts";
-import { jsonDocument } from "../model/json-document.ts";
-import { charactersMax } from "./document.ts";
-import { azureFields } from "./ipsec-policy.ts";
-import { laterSettings } from "./later.ts";
-import { rules } from "./rules.ts";
-import { type SchemaNode, schemaOfFile } from "./schema.ts";
-import { example, ruleOf } from "./shape.ts";
-import { profileRows } from "./tunnel-rules.ts";
+import { charactersMax } from "#agent/config/document.ts";
+import { azureFields } from "#agent/config/ipsec-policy.ts";
+import { laterSettings } from "#agent/config/later.ts";
+import { rules } from "#agent/config/rules.ts";
+import { type SchemaNode, schemaOfFile } from "#agent/config/schema.ts";
+import { example, ruleOf } from "#agent/config/shape.ts";
+import { profileRows } from "#agent/config/tunnel-rules.ts";
+import { riskMeanings, riskNames } from "#agent/model/desired.ts";
+import { jsonDocument } from "./json-document.ts";
 
 /** Text of `docs/config.schema.json`. It cannot hold the rules between keys. */
 export function jsonSchema(): string {

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { linksealProgram } from "#agent/bin/launch.ts";
 import { everyCommand } from "#agent/cli/program.ts";
-import { manual } from "#agent/cli/roff.ts";
 import { schemaOfFile } from "#agent/config/schema.ts";
+import { manual } from "../../docs/roff.ts";
 
-const docs = join(import.meta.dirname, "../../../../docs");
+const docs = join(import.meta.dirname, "../../../docs");
 const head = { name: "linkseal", section: 1, what: "what it is" } as const;
 const bodyOf = (markdown: string): readonly string[] =>
   manual(markdown, head).trimEnd().split("\n").slice(4);

@@ -1,9 +1,9 @@
 // docs/protocol.md: the routes as they are served, with the rules that hold for all of them.
 
+import type { SocketRole } from "#agent/api/route.ts";
+import { routes } from "#agent/api/routes.ts";
 import { errorRows } from "#hal/error.ts";
 import { jsonDepthMax } from "#hal/json.ts";
-import type { SocketRole } from "./route.ts";
-import { routes } from "./routes.ts";
 
 export function protocolReference(): string {
   return `${head}

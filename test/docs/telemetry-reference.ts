@@ -1,7 +1,7 @@
 // docs/metrics.md and docs/alerts.md: the tables as the program has them.
 
-import { alertRules } from "./alerts.ts";
-import { metricRows } from "./metric-rows.ts";
+import { metricRows } from "#agent/telemetry/metric-rows.ts";
+import { alertRules, codeOf } from "./alerts.ts";
 
 const written = "<!-- Generated from the program by `npm run docs`. -->";
 
@@ -31,9 +31,12 @@ ${rows.join("\n")}
 }
 
 export function alertsReference(): string {
-  const rows = alertRules.map(({ alert, severity, for: hold, code, summary }) => {
+  const rows = alertRules.map((rule) => {
+    const { alert, for: hold, labels, annotations } = rule;
+    const code = codeOf(rule);
     const why = code === undefined ? "" : `[\`${code}\`](codes.md#${code})`;
-    return `| \`${alert}\` | ${severity} | ${hold ?? "-"} | ${why} | ${titleOf(summary)} |`;
+    const title = titleOf(annotations.summary);
+    return `| \`${alert}\` | ${labels.severity} | ${hold ?? "-"} | ${why} | ${title} |`;
   });
   return `# Alerts
 

@@ -1,8 +1,8 @@
 // docs/cli.md, from the tree of verbs.
 
 import type { Command } from "commander";
-import { everyCommand } from "./program.ts";
-import { exampleOf } from "./shape.ts";
+import { everyCommand } from "#agent/cli/program.ts";
+import { exampleOf } from "#agent/cli/shape.ts";
 
 export function cliReference(program: Command): string {
   const verbs = everyCommand(program).filter((command) => exampleOf(command) !== undefined);
