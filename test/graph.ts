@@ -1,8 +1,9 @@
-// `npm run graph`: which folders import which, how many of these arrows run up, and the largest
-// circles of folders and of files.
+// `npm run graph`: which folders import which, how many of these arrows run up, the largest circles
+// of folders and of files, and the lines that hold code, by folder.
 
 import { graphOf, upward } from "./tidy/imports.ts";
 import { circlesOf, foldersOf } from "./tidy/layers.ts";
+import type { Source } from "./tidy/source.ts";
 import { tree } from "./tidy/tree.ts";
 
 const sources = tree().filter(({ path }) => /^(hal|drivers|sim|agent)\/.*\.[jt]s$/.test(path));
@@ -19,3 +20,17 @@ for (const arrow of up) console.log(`runs up: ${arrow}`);
 console.log(`${files.size} files, ${folders.size} folders, ${arrows} arrows between folders`);
 console.log(`${up.length} upward imports in agent/`);
 console.log(`largest circle: ${sizes[0]} folders, ${sizes[1]} files`);
+
+/** Lines that hold more than a comment. */
+const linesOf = (source: Source): number => new Set(source.code.map(({ line }) => line)).size;
+
+const lines = new Map<string, number>();
+for (const source of sources) {
+  const [top = "", second = ""] = source.path.split("/");
+  const folder = second.includes(".") ? top : `${top}/${second}`;
+  lines.set(folder, (lines.get(folder) ?? 0) + linesOf(source));
+}
+for (const [folder, count] of [...lines].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+  console.log(`${String(count).padStart(7)}  ${folder}`);
+}
+console.log(`${[...lines.values()].reduce((sum, count) => sum + count, 0)} lines of code`);

@@ -7,9 +7,8 @@ import type { Secret } from "#hal/secret.ts";
 import type { Work } from "../platform/define-dialect.ts";
 import {
   type Changed,
-  type OnPort,
+  type PartOf,
   planPorts,
-  refused,
   refuseSettings,
   rejected,
   secretFor,
@@ -75,7 +74,14 @@ export function planChange(
     ...around,
     planOf: (port) => planOf(around.config, port),
     refuseUnread: (port) => refuseUnread(around, port),
-    planPart: (plan, part) => planPart(plan, part, around),
+    steps: {
+      protect: (plan, part) => protect(plan, part, around),
+      addKey: (plan, part) => addKey(plan, part, around),
+      promoteKey: (plan, part) => promoteKey(plan, part, around),
+      replaceKey: (plan, { key }) => replaceKey(plan, key, around),
+      removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),
+    },
+    neighbours: (port) => neighboursOn(around.config, port).length,
     holdsKeys: ({ keys }) => keys.length > 0,
   });
   for (const { before, after } of plans) refuseSilentRoles(before, after, around);
@@ -104,36 +110,9 @@ function refuseUnread(around: Surroundings, port: PortName): void {
   }
 }
 
-function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
-  switch (part.kind) {
-    case "macsec.protect":
-      return protect(plan, part, around);
-    case "macsec.addKey":
-      return addKey(plan, part, around);
-    case "macsec.promoteKey":
-      return promoteKey(plan, part, around);
-    case "macsec.replaceKey":
-      return replaceKey(plan, part.key, around);
-    case "macsec.removeKey":
-      return removeKey(plan, part.ckn, around);
-    case "macsec.rekeySak":
-      throw refused(around, "device.unsupported", part.port, `${part.kind} is not offered`);
-    case "port.shut":
-    case "port.open":
-      return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
-    case "port.drain":
-    case "port.restore": {
-      if (neighboursOn(around.config, part.port).length === 0) {
-        throw rejected(around, part.port, "BGP has no neighbour over it, so no traffic can leave");
-      }
-      return { ...plan, drains: part.kind === "port.drain" ? [part.means] : [] };
-    }
-  }
-}
-
 function protect(
   plan: PortPlan,
-  { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
+  { port, settings }: PartOf<"macsec.protect">,
   around: Surroundings,
 ): PortPlan {
   if (settings.confidentialityOffset !== 0) {
@@ -146,7 +125,7 @@ function protect(
 
 function addKey(
   plan: PortPlan,
-  { port, key, role }: Extract<OnPort, { readonly kind: "macsec.addKey" }>,
+  { port, key, role }: PartOf<"macsec.addKey">,
   around: Surroundings,
 ): PortPlan {
   const there = plan.keys.find(({ ckn }) => ckn === key.ckn);
@@ -166,7 +145,7 @@ function addKey(
 /** Both keys get another role, and EOS knows a role only together with its key. */
 function promoteKey(
   plan: PortPlan,
-  { port, ckn, keys = [] }: Extract<OnPort, { readonly kind: "macsec.promoteKey" }>,
+  { port, ckn, keys = [] }: PartOf<"macsec.promoteKey">,
   around: Surroundings,
 ): PortPlan {
   const wanted = plan.keys.find((key) => key.ckn === ckn);

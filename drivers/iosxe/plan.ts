@@ -14,9 +14,8 @@ import {
 } from "../platform/cisco-chains.ts";
 import {
   type Changed,
-  type OnPort,
+  type PartOf,
   planPorts,
-  refused,
   refuseSettings,
   rejected,
 } from "../platform/port-change.ts";
@@ -107,7 +106,15 @@ export function planChange(
     ...around,
     planOf: (port) => planOf(around.config, port),
     refuseUnread: (port) => refuseUnread(around, port),
-    planPart: (plan, part) => planPart(plan, part, around),
+    steps: {
+      protect: (plan, part) => protect(plan, part, around),
+      addKey: (plan, { key }) => addKey(plan, key, ownOf(plan, around), around),
+      promoteKey: (plan, { ckn }) => promoteKey(plan, ckn, around),
+      replaceKey: (plan, { key }) => replaceKey(plan, key, ownOf(plan, around), around),
+      removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),
+    },
+    neighbours: (port) => neighboursOn(around.config, port).length,
+    refuseDrain: (part) => refuseDrain(part, around),
     holdsKeys: (plan) => keysOf(plan).length > 0,
   });
 }
@@ -132,39 +139,10 @@ function refuseUnread(around: Surroundings, port: PortName): void {
   }
 }
 
-function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
-  switch (part.kind) {
-    case "macsec.protect":
-      return protect(plan, part, around);
-    case "macsec.addKey":
-      return addKey(plan, part.key, ownOf(plan, around), around);
-    case "macsec.promoteKey":
-      return promoteKey(plan, part.ckn, around);
-    case "macsec.replaceKey":
-      return replaceKey(plan, part.key, ownOf(plan, around), around);
-    case "macsec.removeKey":
-      return removeKey(plan, part.ckn, around);
-    case "macsec.rekeySak":
-      throw refused(around, "device.unsupported", part.port, `${part.kind} is not offered`);
-    case "port.shut":
-    case "port.open":
-      return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
-    case "port.drain":
-      refuseDrain(part.port, part.means, around);
-      return { ...plan, drains: [part.means] };
-    case "port.restore":
-      refuseDrain(part.port, "peeringShutdown", around);
-      return { ...plan, drains: [] };
-  }
-}
-
-function refuseDrain(port: PortName, means: DrainMeans, around: Surroundings): void {
-  const neighbours = neighboursOn(around.config, port);
-  if (neighbours.length === 0) {
-    throw rejected(around, port, "BGP has no neighbour over it, so no traffic can leave");
-  }
-  if (means !== "prepend") return;
-  for (const neighbour of neighbours) {
+function refuseDrain(part: PartOf<"port.drain" | "port.restore">, around: Surroundings): void {
+  if (part.kind !== "port.drain" || part.means !== "prepend") return;
+  const { port } = part;
+  for (const neighbour of neighboursOn(around.config, port)) {
     const why = whyNoMap(neighbour, around);
     if (why !== undefined)
       throw rejected(around, port, `the neighbour ${neighbour.address} ${why}`);
@@ -194,7 +172,7 @@ function isCopied(entries: readonly MapEntry[] | undefined): boolean {
 
 function protect(
   plan: PortPlan,
-  { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
+  { port, settings }: PartOf<"macsec.protect">,
   around: Surroundings,
 ): PortPlan {
   if (settings.keyServerPriority > 255) {

@@ -15,9 +15,8 @@ import {
 } from "../platform/cisco-chains.ts";
 import {
   type Changed,
-  type OnPort,
+  type PartOf,
   planPorts,
-  refused,
   refuseSettings,
   rejected,
 } from "../platform/port-change.ts";
@@ -82,7 +81,15 @@ export function planChange(
     ...around,
     planOf: (port) => planOf(around.config, port),
     refuseUnread: (port) => refuseUnread(around, port),
-    planPart: (plan, part) => planPart(plan, part, around),
+    steps: {
+      protect: (plan, part) => protect(plan, part, around),
+      addKey: (plan, { key }) => addKey(plan, key, ownOf(plan, around), around),
+      promoteKey: (plan, { ckn }) => promoteKey(plan, ckn, around),
+      replaceKey: (plan, { key }) => replaceKey(plan, key, ownOf(plan, around), around),
+      removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),
+    },
+    neighbours: (port) => neighboursOn(around.config, port).length,
+    refuseDrain: (part) => refuseDrain(part, around),
     holdsKeys: (plan) => keysOf(plan).length > 0,
   });
 }
@@ -107,45 +114,14 @@ function refuseUnread(around: Surroundings, port: PortName): void {
   }
 }
 
-function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
-  switch (part.kind) {
-    case "macsec.protect":
-      return protect(plan, part, around);
-    case "macsec.addKey":
-      return addKey(plan, part.key, ownOf(plan, around), around);
-    case "macsec.promoteKey":
-      return promoteKey(plan, part.ckn, around);
-    case "macsec.replaceKey":
-      return replaceKey(plan, part.key, ownOf(plan, around), around);
-    case "macsec.removeKey":
-      return removeKey(plan, part.ckn, around);
-    case "macsec.rekeySak":
-      throw refused(around, "device.unsupported", part.port, `${part.kind} is not offered`);
-    case "port.shut":
-    case "port.open":
-      return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
-    case "port.drain":
-    case "port.restore":
-      refuseForeignMaintenance(part, around);
-      return { ...plan, drains: part.kind === "port.drain" ? [part.means] : [] };
-  }
-}
-
 /** The values that a drain of ours gives a neighbour. */
 export const maintenanceLines = ["local-preference 50", "as-prepends 6", "activate"] as const;
 
 const isOurs = ({ lines }: Maintenance): boolean =>
   lines.every((one) => maintenanceLines.some((line) => line === one));
 
-function refuseForeignMaintenance(
-  part: Extract<OnPort, { readonly kind: "port.drain" | "port.restore" }>,
-  around: Surroundings,
-): void {
+function refuseDrain(part: PartOf<"port.drain" | "port.restore">, around: Surroundings): void {
   const neighbours = neighboursOn(around.config, part.port);
-  if (neighbours.length === 0) {
-    const text = "BGP has no neighbour over it, so no traffic can leave";
-    throw rejected(around, part.port, text);
-  }
   if (neighbours.some(({ maintenance }) => maintenance !== undefined && !isOurs(maintenance))) {
     const text = "a neighbour has a graceful-maintenance of somebody else, which stays";
     throw rejected(around, part.port, text);
@@ -154,7 +130,7 @@ function refuseForeignMaintenance(
 
 function protect(
   plan: PortPlan,
-  { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
+  { port, settings }: PartOf<"macsec.protect">,
   around: Surroundings,
 ): PortPlan {
   refuseSettings(around, port, settings, limits);

@@ -8,7 +8,7 @@ import type { WallTime } from "#hal/world.ts";
 import type { Work } from "../platform/define-dialect.ts";
 import {
   type Changed,
-  type OnPort,
+  type PartOf,
   planPorts,
   refused,
   refuseSettings,
@@ -109,7 +109,13 @@ export function planChange(
     ...around,
     planOf: (port) => planOf(around.config, port),
     refuseUnread: (port) => refuseUnread(around, port),
-    planPart: (plan, part) => planPart(plan, part, around),
+    steps: {
+      protect: (plan, part) => protect(plan, part, around),
+      addKey: (plan, { key }) => addKey(plan, key, around),
+      replaceKey: (plan, { key }) => replaceKey(plan, key, around),
+      removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),
+    },
+    neighbours: (port) => neighboursOn(around.config, port).length,
     holdsKeys: ({ keys }) => keys.length > 0,
   });
 }
@@ -129,35 +135,9 @@ function refuseUnread(around: Surroundings, port: PortName): void {
   }
 }
 
-function planPart(plan: PortPlan, part: OnPort, around: Surroundings): PortPlan {
-  switch (part.kind) {
-    case "macsec.protect":
-      return protect(plan, part, around);
-    case "macsec.addKey":
-      return addKey(plan, part.key, around);
-    case "macsec.replaceKey":
-      return replaceKey(plan, part.key, around);
-    case "macsec.removeKey":
-      return removeKey(plan, part.ckn, around);
-    case "macsec.promoteKey":
-    case "macsec.rekeySak":
-      throw refused(around, "device.unsupported", part.port, `${part.kind} is not offered`);
-    case "port.shut":
-    case "port.open":
-      return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
-    case "port.drain":
-    case "port.restore": {
-      if (neighboursOn(around.config, part.port).length === 0) {
-        throw rejected(around, part.port, "BGP has no neighbour over it, so no traffic can leave");
-      }
-      return { ...plan, drains: part.kind === "port.drain" ? [part.means] : [] };
-    }
-  }
-}
-
 function protect(
   plan: PortPlan,
-  { port, settings }: Extract<OnPort, { readonly kind: "macsec.protect" }>,
+  { port, settings }: PartOf<"macsec.protect">,
   around: Surroundings,
 ): PortPlan {
   refuseSettings(around, port, settings, limits);

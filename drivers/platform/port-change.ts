@@ -2,7 +2,7 @@
 
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
-import type { KeyRef, PortName, WantedSettings } from "#hal/model.ts";
+import type { DrainMeans, KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { Work } from "./define-dialect.ts";
 
@@ -50,12 +50,70 @@ interface Planning<P> extends Refusing {
   readonly planOf: (port: PortName) => P;
   /** Throws what keeps the port from being written. */
   readonly refuseUnread: (port: PortName) => void;
-  readonly planPart: (plan: P, part: OnPort) => P;
+  readonly steps: PartSteps<P>;
   readonly holdsKeys: (plan: P) => boolean;
+  /** How many neighbours BGP has over it. */
+  readonly neighbours: (port: PortName) => number;
+  /** Throws what else keeps traffic from being moved; absent = nothing does. */
+  readonly refuseDrain?: (part: PartOf<"port.drain" | "port.restore">) => void;
+}
+
+export type PartOf<K extends OnPort["kind"]> = Extract<OnPort, { readonly kind: K }>;
+
+/** What a vendor makes of the parts that are about keys; each throws `device.*`, effect "none". */
+interface PartSteps<P> {
+  readonly protect: (plan: P, part: PartOf<"macsec.protect">) => P;
+  readonly addKey: (plan: P, part: PartOf<"macsec.addKey">) => P;
+  readonly replaceKey: (plan: P, part: PartOf<"macsec.replaceKey">) => P;
+  readonly removeKey: (plan: P, part: PartOf<"macsec.removeKey">) => P;
+  /** Absent = the platform does not offer it. */
+  readonly promoteKey?: (plan: P, part: PartOf<"macsec.promoteKey">) => P;
+}
+
+interface AnyPlan {
+  readonly port: PortName;
+  readonly settings?: unknown;
+  readonly admin: "up" | "down";
+  readonly drains: readonly DrainMeans[];
+}
+
+function planPart<P extends AnyPlan>(plan: P, part: OnPort, planning: Planning<P>): P {
+  const { steps } = planning;
+  const notOffered = `${part.kind} is not offered`;
+  switch (part.kind) {
+    case "macsec.protect":
+      return steps.protect(plan, part);
+    case "macsec.addKey":
+      return steps.addKey(plan, part);
+    case "macsec.replaceKey":
+      return steps.replaceKey(plan, part);
+    case "macsec.removeKey":
+      return steps.removeKey(plan, part);
+    case "macsec.promoteKey":
+      if (steps.promoteKey !== undefined) return steps.promoteKey(plan, part);
+      throw refused(planning, "device.unsupported", part.port, notOffered);
+    case "macsec.rekeySak":
+      throw refused(planning, "device.unsupported", part.port, notOffered);
+    case "port.shut":
+    case "port.open":
+      return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
+    case "port.drain":
+    case "port.restore": {
+      if (planning.neighbours(part.port) === 0) {
+        throw rejected(
+          planning,
+          part.port,
+          "BGP has no neighbour over it, so no traffic can leave",
+        );
+      }
+      planning.refuseDrain?.(part);
+      return { ...plan, drains: part.kind === "port.drain" ? [part.means] : [] };
+    }
+  }
 }
 
 /** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
-export function planPorts<P extends { readonly port: PortName; readonly settings?: unknown }>(
+export function planPorts<P extends AnyPlan>(
   change: DeviceChange,
   planning: Planning<P>,
 ): readonly Changed<P>[] {
@@ -67,7 +125,7 @@ export function planPorts<P extends { readonly port: PortName; readonly settings
     const { port } = part;
     if (!planning.ports.has(port)) throw rejected(planning, port, "there is no such port");
     planning.refuseUnread(port);
-    plans.set(port, planning.planPart(plans.get(port) ?? planning.planOf(port), part));
+    plans.set(port, planPart(plans.get(port) ?? planning.planOf(port), part, planning));
   }
   return [...plans.values()].map((after) => {
     if (planning.holdsKeys(after) && after.settings === undefined) {
