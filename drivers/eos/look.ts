@@ -1,6 +1,5 @@
 // One look at an EOS router: one question after the other, each answer known or not.
 
-import { LinksealError } from "#hal/error.ts";
 import {
   type DeviceState,
   known,
@@ -11,9 +10,8 @@ import {
   type Routing,
   unknown,
 } from "#hal/model.ts";
-import type { Command } from "#hal/secret.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
-import { type Answer, reading } from "../platform/answer.ts";
+import { type Answer, answer, reading } from "../platform/answer.ts";
 import type { Asked } from "../platform/define-dialect.ts";
 import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../platform/tunnel-look.ts";
 import type { Cli } from "../transport/cli.ts";
@@ -37,24 +35,6 @@ import {
 } from "./system-answers.ts";
 import { readConnections, readTunnelRoutes, tunnelStates } from "./tunnel-answers.ts";
 
-/** An answer as it was understood, or why there is none. */
-async function answer<T>(
-  cli: Cli,
-  asked: Command,
-  read: (text: string) => T | undefined,
-  signal: AbortSignal,
-): Promise<Answer<T>> {
-  try {
-    const value = read(await cli.run([asked], "none", signal));
-    return value === undefined ? { why: "unparsed" } : { value };
-  } catch (error) {
-    // A refusal concerns this question; a session that is over concerns them all.
-    const isRefusal = error instanceof LinksealError && error.code.startsWith("device.");
-    if (!isRefusal || error.code === "device.unparsed") throw error;
-    return { why: "queryFailed" };
-  }
-}
-
 interface Answers {
   readonly config: Answer<EosConfig>;
   readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
@@ -72,7 +52,7 @@ export async function look(
 ): Promise<DeviceState> {
   const at = clock.now();
   const ask = <T>(name: Question, read: (text: string) => T | undefined): Promise<Answer<T>> =>
-    answer(cli, question(name), read, signal);
+    answer(cli.run([question(name)], "none", signal), read);
   const config = await ask("config", readConfig);
   const [wall, bootId] = [await ask("clock", readClock), await ask("reloads", readBootId)];
   const sessions = await ask("sessions", readSessions);
@@ -110,14 +90,10 @@ async function tunnels(
   if ("why" in config) throw notUnderstood("which tunnels are configured", cli.where);
   const { standing } = config.value.tunnels;
   if (standing.size === 0) return noTunnels;
+  const run = (name: Question) => cli.run([question(name)], "none", signal);
   const names = new Map([...standing.values()].map(({ name, interface: own }) => [own, name]));
-  const connections = await answer(cli, question("connections"), readConnections, signal);
-  const routes = await answer(
-    cli,
-    question("staticRoutes"),
-    (text) => readTunnelRoutes(text, names),
-    signal,
-  );
+  const connections = await answer(run("connections"), readConnections);
+  const routes = await answer(run("staticRoutes"), (text) => readTunnelRoutes(text, names));
   return { ipsec: tunnelStates(config.value.tunnels, connections, at), routes };
 }
 
@@ -211,10 +187,8 @@ async function routing(
   signal: AbortSignal,
 ): Promise<Reading<Routing>> {
   const peers: Answer<ReadonlyMap<string, Peer>> = await answer(
-    cli,
-    question("peers"),
+    cli.run([question("peers")], "none", signal),
     readPeers,
-    signal,
   );
   if ("why" in config) return unknown(config.why, at);
   if ("why" in peers) return unknown(peers.why, at);
@@ -225,8 +199,8 @@ async function routing(
   const routes: Route[] = [];
   for (const { address, vrf, port, families } of ours) {
     for (const family of families) {
-      const asked = received(family, address, vrf);
-      const told = await answer(cli, asked, (text) => readRoutes(text, vrf, port), signal);
+      const asked = cli.run([received(family, address, vrf)], "none", signal);
+      const told = await answer(asked, (text) => readRoutes(text, vrf, port));
       if ("why" in told) return unknown(told.why, at);
       routes.push(...told.value);
     }

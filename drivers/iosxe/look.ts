@@ -2,7 +2,6 @@
 // or not.
 
 import { createHash } from "node:crypto";
-import { LinksealError } from "#hal/error.ts";
 import {
   type DeviceState,
   known,
@@ -15,17 +14,11 @@ import {
 } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
-import { type Answer, reading } from "../platform/answer.ts";
-import { slotsOf } from "../platform/cisco-chains.ts";
-import { type Page, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
+import { type Answer, answer } from "../platform/answer.ts";
+import { type Counted, portState, uncounted } from "../platform/cisco-look.ts";
+import { readSessions } from "../platform/cisco-mka.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
-import {
-  bgpSession,
-  type Peer,
-  type Physical,
-  readClock,
-  readInterfaces,
-} from "../platform/cisco-system.ts";
+import { bgpSession, type Peer, readClock, readInterfaces } from "../platform/cisco-system.ts";
 import type { Asked, CommitRecord } from "../platform/define-dialect.ts";
 import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../platform/tunnel-look.ts";
 import type { Cli } from "../transport/cli.ts";
@@ -46,7 +39,6 @@ import {
 import { readIkeSas, readIpsecSas, readTunnelRoutes, tunnelStates } from "./tunnel-answers.ts";
 import { readTunnels, type XeTunnels } from "./tunnel-config.ts";
 
-/** An answer as it was understood, or why there is none. */
 /** A configuration, and what is equal for equal ones. */
 export interface Told {
   readonly config: XeConfig;
@@ -72,15 +64,7 @@ export class Interview {
   }
 
   async command<T>(asked: Command, read: (text: string) => T | undefined): Promise<Answer<T>> {
-    try {
-      const value = read(await this.#cli.run([asked], "none", this.#signal));
-      return value === undefined ? { why: "unparsed" } : { value };
-    } catch (error) {
-      // A refusal concerns this question; a session that is over concerns them all.
-      const isRefusal = error instanceof LinksealError && error.code.startsWith("device.");
-      if (!isRefusal) throw error;
-      return { why: "queryFailed" };
-    }
+    return await answer(this.#cli.run([asked], "none", this.#signal), read);
   }
 
   async config(clock: Answer<WallTime>): Promise<Answer<Told>> {
@@ -136,7 +120,11 @@ export async function look(
   for (const port of ports) {
     const has = "value" in config && config.value.interfaces.get(port)?.macsec.isEnabled === true;
     const counted = has ? await countersOf(interview, port) : uncounted;
-    macsec.push(portState(port, ports, { config, physical, clock, pages }, counted, at));
+    const isRead = "value" in config;
+    const plan = isRead ? { value: planOf(config.value, port) } : config;
+    const isOdd = isRead && isUnread(config.value, port);
+    const answers = { plan, isUnread: isOdd, physical, clock, pages };
+    macsec.push(portState(port, ports, answers, counted, at));
   }
   const { ipsec, routes } =
     capabilities.ipsec === undefined ? noTunnels : await tunnels(interview, cli.where, at);
@@ -164,14 +152,6 @@ async function tunnels(interview: Interview, where: string, at: Instant): Promis
   const routes = await interview.answer("staticRoutes", (text) => readTunnelRoutes(text, names));
   return { ipsec: tunnelStates(config.value, { ikeSas, ipsecSas }, at), routes };
 }
-
-/** Without MACsec nobody counts, and a zero would say that somebody did. */
-interface Counted {
-  readonly mkpdus: Answer<NonNullable<ReturnType<typeof readMkpdus>>>;
-  readonly frames: Answer<NonNullable<ReturnType<typeof readFrames>>>;
-}
-
-const uncounted: Counted = { mkpdus: { why: "notSupported" }, frames: { why: "notSupported" } };
 
 async function countersOf(interview: Interview, port: PortName): Promise<Counted> {
   const mkpdus = await interview.answer("mkaStatistics", readMkpdus, port);
@@ -215,44 +195,6 @@ function control(
     },
     at,
   );
-}
-
-interface Answers {
-  readonly config: Answer<XeConfig>;
-  readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
-  readonly clock: Answer<WallTime>;
-  readonly pages: Answer<readonly Page[]>;
-}
-
-function portState(
-  port: PortName,
-  ports: readonly PortName[],
-  { config, physical, clock, pages }: Answers,
-  { mkpdus, frames }: Counted,
-  at: Instant,
-): MacsecPort {
-  const plan = "value" in config ? planOf(config.value, port) : undefined;
-  const unread = "value" in config && isUnread(config.value, port);
-  const own = "value" in pages ? pagesOf(pages.value, port, ports) : undefined;
-  const session = own && plan && sessionOf(own, plan.settings);
-  const used = own?.find(({ ckn }) => ckn === session?.principalCkn);
-  const ofPlan = <T>(read: (own: NonNullable<typeof plan>) => T): Reading<T> => {
-    if ("why" in config) return unknown(config.why, at);
-    return unread || plan === undefined ? unknown("unparsed", at) : known(read(plan), at);
-  };
-  return {
-    port,
-    admin: reading(config, at, () => plan?.admin),
-    linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
-    settings: ofPlan(({ settings }) => settings),
-    liveSuite: "why" in pages ? unknown(pages.why, at) : known(used?.suite, at),
-    keys:
-      "why" in clock ? unknown(clock.why, at) : ofPlan((stands) => slotsOf(stands, clock.value)),
-    session: unread ? unknown("unparsed", at) : reading(pages, at, () => session),
-    mkpdus: reading(mkpdus, at, (value) => value),
-    frames: reading(frames, at, (value) => value),
-    rate: reading(physical, at, (all) => all.get(port)?.rate),
-  };
 }
 
 async function routing(

@@ -1,7 +1,6 @@
 // One look at a router with IOS XR: one question after the other on one session, each answer known
 // or not.
 
-import { LinksealError } from "#hal/error.ts";
 import {
   type DeviceState,
   known,
@@ -14,17 +13,11 @@ import {
 } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
-import { type Answer, reading } from "../platform/answer.ts";
-import { slotsOf } from "../platform/cisco-chains.ts";
-import { type Page, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
+import { type Answer, answer } from "../platform/answer.ts";
+import { type Counted, portState, uncounted } from "../platform/cisco-look.ts";
+import { readSessions } from "../platform/cisco-mka.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
-import {
-  bgpSession,
-  type Peer,
-  type Physical,
-  readClock,
-  readInterfaces,
-} from "../platform/cisco-system.ts";
+import { bgpSession, type Peer, readClock, readInterfaces } from "../platform/cisco-system.ts";
 import type { Asked } from "../platform/define-dialect.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type Family, portOf, readConfig, type XrConfig } from "./config.ts";
@@ -92,15 +85,8 @@ export class Interview {
     return this.#say(question(name, this.#cli.mode, argument));
   }
 
-  async #say(said: Command): Promise<Answer<string>> {
-    try {
-      return { value: await this.#cli.run([said], "none", this.#signal) };
-    } catch (error) {
-      // A refusal concerns this question; a session that is over concerns them all.
-      const isRefusal = error instanceof LinksealError && error.code.startsWith("device.");
-      if (!isRefusal) throw error;
-      return { why: "queryFailed" };
-    }
+  #say(said: Command): Promise<Answer<string>> {
+    return answer(this.#cli.run([said], "none", this.#signal), (text) => text);
   }
 }
 
@@ -129,7 +115,11 @@ export async function look(
   for (const port of ports) {
     const has = "value" in config && config.value.interfaces.get(port)?.macsec !== undefined;
     const counted = has ? await countersOf(interview, port) : uncounted;
-    macsec.push(portState(port, ports, { config, physical, clock, pages }, counted, at));
+    const isRead = "value" in config;
+    const plan = isRead ? { value: planOf(config.value, port) } : config;
+    const isOdd = isRead && isUnread(config.value, port);
+    const answers = { plan, isUnread: isOdd, physical, clock, pages };
+    macsec.push(portState(port, ports, answers, counted, at));
   }
   return {
     device,
@@ -140,14 +130,6 @@ export async function look(
     routing: await routing(interview, config, peers, at),
   };
 }
-
-/** Without MACsec nobody counts, and a zero would say that somebody did. */
-interface Counted {
-  readonly mkpdus: Answer<NonNullable<ReturnType<typeof readMkpdus>>>;
-  readonly frames: Answer<NonNullable<ReturnType<typeof readFrames>>>;
-}
-
-const uncounted: Counted = { mkpdus: { why: "notSupported" }, frames: { why: "notSupported" } };
 
 async function countersOf(interview: Interview, port: PortName): Promise<Counted> {
   const mkpdus = await interview.answer("mkaStatistics", readMkpdus, port);
@@ -175,62 +157,6 @@ function control(
     },
     at,
   );
-}
-
-interface Answers {
-  readonly config: Answer<XrConfig>;
-  readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
-  readonly clock: Answer<WallTime>;
-  readonly pages: Answer<readonly Page[]>;
-}
-
-function portState(
-  port: PortName,
-  ports: readonly PortName[],
-  { config, physical, clock, pages }: Answers,
-  { mkpdus, frames }: Counted,
-  at: Instant,
-): MacsecPort {
-  const plan = "value" in config ? planOf(config.value, port) : undefined;
-  const unread = "value" in config && isUnread(config.value, port);
-  const own = "value" in pages ? pagesOf(pages.value, port, ports) : undefined;
-  const session = own && plan && sessionOf(own, plan.settings);
-  const used = own?.find(({ ckn }) => ckn === session?.principalCkn);
-  return {
-    port,
-    admin: reading(config, at, () => plan?.admin),
-    linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
-    settings: settingsOf(config, plan?.settings, unread, at),
-    liveSuite: "why" in pages ? unknown(pages.why, at) : known(used?.suite, at),
-    keys: keysOf(config, clock, port, unread, at),
-    session: unread ? unknown("unparsed", at) : reading(pages, at, () => session),
-    mkpdus: reading(mkpdus, at, (value) => value),
-    frames: reading(frames, at, (value) => value),
-    rate: reading(physical, at, (all) => all.get(port)?.rate),
-  };
-}
-
-function settingsOf(
-  config: Answer<XrConfig>,
-  settings: ReturnType<typeof planOf>["settings"],
-  unread: boolean,
-  at: Instant,
-): MacsecPort["settings"] {
-  if ("why" in config) return unknown(config.why, at);
-  return unread ? unknown("unparsed", at) : known(settings, at);
-}
-
-function keysOf(
-  config: Answer<XrConfig>,
-  clock: Answer<WallTime>,
-  port: PortName,
-  unread: boolean,
-  at: Instant,
-): MacsecPort["keys"] {
-  if ("why" in config) return unknown(config.why, at);
-  if ("why" in clock) return unknown(clock.why, at);
-  if (unread) return unknown("unparsed", at);
-  return known(slotsOf(planOf(config.value, port), clock.value), at);
 }
 
 async function routing(

@@ -1,6 +1,5 @@
 // One look at a Junos router: all questions at once on one session, each answer known or not.
 
-import { LinksealError } from "#hal/error.ts";
 import {
   type BgpSession,
   type DeviceState,
@@ -13,7 +12,7 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, reading } from "../platform/answer.ts";
+import { type Answer, answer, reading } from "../platform/answer.ts";
 import type { Asked } from "../platform/define-dialect.ts";
 import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../platform/tunnel-look.ts";
 import type { Netconf } from "../transport/netconf.ts";
@@ -50,22 +49,6 @@ import {
   tunnelStates,
 } from "./tunnel-answers.ts";
 import { getTunnels, readTunnels } from "./tunnel-config.ts";
-
-/** An answer as it was understood, or why there is none. */
-async function answer<T>(
-  asked: Promise<XmlElement>,
-  read: (reply: XmlElement) => T | undefined,
-): Promise<Answer<T>> {
-  try {
-    const value = read(await asked);
-    return value === undefined ? { why: "unparsed" } : { value };
-  } catch (error) {
-    // A refusal concerns this question; a session that is over concerns them all.
-    const isRefusal = error instanceof LinksealError && error.code.startsWith("device.");
-    if (!isRefusal || error.code === "device.unparsed") throw error;
-    return { why: "queryFailed" };
-  }
-}
 
 export async function look(
   session: Netconf,

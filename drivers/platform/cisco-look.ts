@@ -1,0 +1,73 @@
+// A port of a Cisco router out of the answers to the questions of a look, alike for its platforms.
+
+import {
+  known,
+  type MacsecPort,
+  type MacsecSettings,
+  type PortName,
+  type Reading,
+  unknown,
+} from "#hal/model.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
+import { type Answer, reading } from "./answer.ts";
+import { type ChainPlan, slotsOf } from "./cisco-chains.ts";
+import { type Page, pagesOf, sessionOf } from "./cisco-mka.ts";
+import type { Physical } from "./cisco-system.ts";
+
+type Known<K extends "mkpdus" | "frames"> =
+  MacsecPort[K] extends Reading<infer T> ? NonNullable<T> : never;
+
+export interface Counted {
+  readonly mkpdus: Answer<Known<"mkpdus">>;
+  readonly frames: Answer<Known<"frames">>;
+}
+
+/** Of a port without MACsec: nothing counts there, and a zero would say that something did. */
+export const uncounted: Counted = {
+  mkpdus: { why: "notSupported" },
+  frames: { why: "notSupported" },
+};
+
+type Plan = ChainPlan & { readonly settings: MacsecSettings | undefined };
+
+interface Answers {
+  /** What is configured on the port. */
+  readonly plan: Answer<Plan>;
+  /** Something is configured there that is not understood. */
+  readonly isUnread: boolean;
+  readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
+  readonly clock: Answer<WallTime>;
+  readonly pages: Answer<readonly Page[]>;
+}
+
+/** `ports`: all of the router. */
+export function portState(
+  port: PortName,
+  ports: readonly PortName[],
+  { plan, isUnread, physical, clock, pages }: Answers,
+  { mkpdus, frames }: Counted,
+  at: Instant,
+): MacsecPort {
+  const own = "value" in pages ? pagesOf(pages.value, port, ports) : undefined;
+  const session = own && "value" in plan ? sessionOf(own, plan.value.settings) : undefined;
+  const used = own?.find(({ ckn }) => ckn === session?.principalCkn);
+  const ofPlan = <T>(read: (value: Plan) => T): Reading<T> => {
+    if ("why" in plan) return unknown(plan.why, at);
+    return isUnread ? unknown("unparsed", at) : known(read(plan.value), at);
+  };
+  return {
+    port,
+    admin: reading(plan, at, ({ admin }) => admin),
+    linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
+    settings: ofPlan(({ settings }) => settings),
+    liveSuite: "why" in pages ? unknown(pages.why, at) : known(used?.suite, at),
+    keys:
+      "why" in clock
+        ? unknown("why" in plan ? plan.why : clock.why, at)
+        : ofPlan((chains) => slotsOf(chains, clock.value)),
+    session: isUnread ? unknown("unparsed", at) : reading(pages, at, () => session),
+    mkpdus: reading(mkpdus, at, (value) => value),
+    frames: reading(frames, at, (value) => value),
+    rate: reading(physical, at, (all) => all.get(port)?.rate),
+  };
+}
