@@ -51,3 +51,16 @@ function timeout({ ms, effect, where }: Deadline): LinksealError {
     next,
   });
 }
+
+/** The promise, or a rejection with the signal's reason; what it waits for is not ended by that. */
+export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}

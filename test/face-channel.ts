@@ -1,6 +1,7 @@
 // A byte channel to a simulated router in the same process, on virtual time.
 
 import { fillCommand } from "#drivers/index.ts";
+import { orAborted } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { ByteChannel } from "#hal/world.ts";
 import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
@@ -49,18 +50,6 @@ export function channelTo(
       tell();
     },
   };
-}
-
-async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 function lost(

@@ -1,6 +1,7 @@
 // Kernel sockets over the native addon: numbered requests, dumps that are whole or read again, and
 // monitors that say when they have lost something.
 
+import { orAborted } from "#hal/deadline.ts";
 import { type Effect, LinksealError } from "#hal/error.ts";
 import type {
   Answer,
@@ -240,17 +241,6 @@ function* batchesOf(requests: Iterable<NetlinkRequest>): Generator<readonly Netl
     bytes += more;
   }
   if (batch.length > 0) yield batch;
-}
-
-async function orAborted<T>(wanted: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([wanted, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 /** Listens to multicast groups on a socket of its own; disposing it ends that. */

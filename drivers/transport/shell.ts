@@ -2,6 +2,7 @@
 
 import { connect, type Socket } from "node:net";
 import ssh2, { type ClientChannel, type ConnectConfig } from "ssh2";
+import { orAborted } from "#hal/deadline.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { SshLogin, Target } from "#hal/target.ts";
@@ -353,18 +354,6 @@ function channelOver(stream: ClientChannel, device: string): ByteChannel {
       stream.destroy();
     },
   };
-}
-
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 function messageOf(error: unknown): string {

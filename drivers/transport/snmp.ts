@@ -5,6 +5,7 @@ import { createSocket, type Socket } from "node:dgram";
 import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import snmp, { type Session, type Varbind } from "net-snmp";
+import { orAborted } from "#hal/deadline.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { SnmpAuth, SnmpLogin, SnmpPrivacy, Target } from "#hal/target.ts";
 import type { SnmpQuestion, SnmpReply, SnmpValue } from "#hal/world.ts";
@@ -313,18 +314,6 @@ function toldValue({ type, value }: Varbind): SnmpValue | undefined {
 /** Without a sign, whatever the first octet says. */
 function counterOf(octets: Buffer): bigint {
   return octets.length === 0 ? 0n : BigInt.asUintN(64, BigInt(`0x${octets.toString("hex")}`));
-}
-
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
 }
 
 function failed(code: ErrorCode, text: string, where: string, cause?: unknown): LinksealError {
