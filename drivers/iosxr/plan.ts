@@ -2,39 +2,19 @@
 
 import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
-import {
-  addKey,
-  type ChainPlan,
-  type ChainSurroundings,
-  freeChain,
-  keysOf,
-  type PlannedChain,
-  promoteKey,
-  removeKey,
-  replaceKey,
-} from "../platform/cisco-chains.ts";
-import {
-  type Changed,
-  type PartOf,
-  planPorts,
-  refuseSettings,
-  rejected,
-} from "../platform/port-change.ts";
-import { isToken } from "../transport/cli.ts";
+import { freeChain, type PlannedChain } from "../platform/cisco-chains.ts";
+import { type CiscoPlan, type CiscoSurroundings, planChains } from "../platform/cisco-plan.ts";
+import { type Changed, type PartOf, refuseSettings, rejected } from "../platform/port-change.ts";
 import { type Maintenance, neighboursOn, type XrConfig } from "./config.ts";
 import { ownName } from "./names.ts";
 
 /** A port as it is configured, or as it is to be. */
-export interface PortPlan extends ChainPlan {
-  readonly policy: string | undefined;
+export interface PortPlan extends CiscoPlan {
   readonly settings: MacsecSettings | undefined;
-  readonly drains: readonly DrainMeans[];
 }
 
-export interface Surroundings extends ChainSurroundings {
+export interface Surroundings extends CiscoSurroundings {
   readonly config: XrConfig;
-  /** Ports that the router has. */
-  readonly ports: ReadonlySet<PortName>;
 }
 
 const limits = { replayWindowMax: 1_024, sakRekeySeconds: { min: 60, max: 2_592_000 } };
@@ -77,41 +57,21 @@ export function planChange(
   change: DeviceChange,
   around: Surroundings,
 ): readonly Changed<PortPlan>[] {
-  return planPorts(change, {
-    ...around,
-    planOf: (port) => planOf(around.config, port),
-    refuseUnread: (port) => refuseUnread(around, port),
-    steps: {
-      protect: (plan, part) => protect(plan, part, around),
-      addKey: (plan, { key }) => addKey(plan, key, ownOf(plan, around), around),
-      promoteKey: (plan, { ckn }) => promoteKey(plan, ckn, around),
-      replaceKey: (plan, { key }) => replaceKey(plan, key, ownOf(plan, around), around),
-      removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),
-    },
-    neighbours: (port) => neighboursOn(around.config, port).length,
-    refuseDrain: (part) => refuseDrain(part, around),
-    holdsKeys: (plan) => keysOf(plan).length > 0,
-  });
-}
-
-// What is there and not understood must not be written over, nor what another port needs.
-function refuseUnread(around: Surroundings, port: PortName): void {
   const { config } = around;
-  if (isUnread(config, port)) {
-    throw rejected(around, port, "what is configured there is not understood");
-  }
-  const { policy, primary, fallback } = planOf(config, port);
-  const names = [policy, primary?.name, fallback?.name];
-  if (names.some((name) => name !== undefined && !isToken(name))) {
-    throw rejected(around, port, "a name that is configured there is no single word");
-  }
-  for (const [other, { macsec }] of config.interfaces) {
-    if (other === port || macsec === undefined || macsec === "unread") continue;
-    const shared = [macsec.policy, macsec.chain, macsec.fallback].find(
-      (name) => name !== undefined && names.includes(name),
-    );
-    if (shared !== undefined) throw rejected(around, port, `${other} shares ${shared} with it`);
-  }
+  return planChains(change, around, {
+    planOf: (port) => planOf(config, port),
+    isUnread: (port) => isUnread(config, port),
+    attached: [...config.interfaces].map(([port, { macsec }]) => [
+      port,
+      macsec === undefined || macsec === "unread"
+        ? []
+        : [macsec.policy, macsec.chain, macsec.fallback],
+    ]),
+    protect: (plan, part) => protect(plan, part, around),
+    ownOf: (plan) => ownOf(plan, around),
+    neighbours: (port) => neighboursOn(config, port).length,
+    refuseDrain: (part) => refuseDrain(part, around),
+  });
 }
 
 /** The values that a drain of ours gives a neighbour. */
