@@ -73,7 +73,37 @@ function settings(): readonly string[] {
   return symbols.map((symbol) => `CONFIG_${symbol}=y`);
 }
 
+const scheduler = "kernel/sched/core.c";
+const beforePatch = "int __sched __cond_resched(void)\n{\n";
+/**
+ * With `time-travel=inf-cpu` no tick ever ends what runs, and a task that calls cond_resched() until
+ * another one gets on (shrink_dcache_parent() waits so for a dentry that another task holds) would
+ * do so for ever: after a hundred thousand calls without a switch it sleeps for one jiffy.
+ */
+const patch = `${beforePatch}\tstatic u64 switches;
+\tstatic unsigned int calls;
+
+\tif (switches != this_rq()->nr_switches) {
+\t\tswitches = this_rq()->nr_switches;
+\t\tcalls = 0;
+\t} else if (system_state == SYSTEM_RUNNING && !irqs_disabled() && !in_atomic() &&
+\t\t   ++calls > 100000) {
+\t\tcalls = 0;
+\t\tschedule_timeout_uninterruptible(1);
+\t\treturn 1;
+\t}
+`;
+
+function patchScheduler(source: string): void {
+  const file = join(source, scheduler);
+  const text = readFileSync(file, "utf8");
+  if (text.split(beforePatch).length !== 2)
+    throw new Error(`${scheduler} is another than expected`);
+  writeFileSync(file, text.replace(beforePatch, patch));
+}
+
 function build(source: string): void {
+  patchScheduler(source);
   const chosen = join(source, "chosen");
   const wanted = settings();
   writeFileSync(chosen, `${wanted.join("\n")}\nCONFIG_CON_CHAN="null"\nCONFIG_SSL_CHAN="null"\n`);
