@@ -51,12 +51,17 @@ function inside(): string {
   return `/proc/${children.trim()}/root${stage.state}`;
 }
 
-function remount(mode: "ro" | "rw"): void {
+/** Busy while the agent has a file open to write: then a moment later. */
+async function remount(mode: "ro" | "rw"): Promise<void> {
   const agent = inside().split("/")[2] ?? "";
   const user = process.getuid?.() === 0 ? [] : ["--user", "--preserve-credentials"];
   const argv = ["--target", agent, ...user, "--mount", "mount", "-o", `remount,${mode}`];
-  const { status, stderr } = spawnSync("nsenter", [...argv, stage.state], { encoding: "utf8" });
-  expect([status, stderr]).toEqual([0, ""]);
+  await until(async () => {
+    const { status, stderr } = spawnSync("nsenter", [...argv, stage.state], { encoding: "utf8" });
+    if (stderr.includes("busy")) return false;
+    expect([status, stderr]).toEqual([0, ""]);
+    return true;
+  });
 }
 
 function fill(): void {
@@ -113,7 +118,7 @@ it("a full disk and a read-only one are warnings that name what is drained, and 
   rmSync(join(inside(), "ballast"));
   await until(async () => (await unwritable()) === undefined);
 
-  remount("ro");
+  await remount("ro");
   await until(async () => (await unwritable()) !== undefined);
   expect(await unwritable()).toMatchObject({
     text: expect.stringContaining("cannot be written: its file system is read-only; "),
@@ -124,7 +129,7 @@ it("a full disk and a read-only one are warnings that name what is drained, and 
     code: "journal.full",
     next: "mount the state folder read-write (mount -o remount,rw), then linkseal status",
   });
-  remount("rw");
+  await remount("rw");
   await until(async () => (await unwritable()) === undefined);
   await stage.admin("/v1/undrain", { link: "erd-demo/primary" });
   await until(isProtected);
