@@ -76,9 +76,9 @@ function settings(): readonly string[] {
 const scheduler = "kernel/sched/core.c";
 const beforePatch = "int __sched __cond_resched(void)\n{\n";
 /**
- * With `time-travel=inf-cpu` no tick ever ends what runs, and a task that calls cond_resched() until
- * another one gets on (shrink_dcache_parent() waits so for a dentry that another task holds) would
- * do so for ever: after a hundred thousand calls without a switch it sleeps for one jiffy.
+ * With `time-travel=inf-cpu` no tick ever ends what runs. A task that calls cond_resched() until
+ * another one gets on, as shrink_dcache_parent() does for a dentry that another one holds, would do
+ * so for ever: after a hundred thousand calls without a switch it sleeps for one jiffy.
  */
 const patch = `${beforePatch}\tstatic u64 switches;
 \tstatic unsigned int calls;
