@@ -140,10 +140,13 @@ describe("a clock that follows a site", () => {
     const clock = await followingClock(scripted.dial, "unix:/site");
     await hostClock.sleep(100);
     expect(clock.now()).toBe(3000);
-    await expect(clock.sleep(60_000, AbortSignal.timeout(100))).rejects.toThrow("timeout");
+    const begun = performance.now();
+    while (scripted.asked <= 5) {
+      await expect(clock.sleep(60_000, AbortSignal.timeout(100))).rejects.toThrow("timeout");
+    }
     expect(clock.now()).toBe(3000);
-    expect(scripted.asked).toBeGreaterThan(5);
-    expect(scripted.asked).toBeLessThan(40);
+    // At most every fourth part of a leash of 20 ms.
+    expect(scripted.asked).toBeLessThan((performance.now() - begun + 200) / 5);
   });
 
   it("does not run ahead of a site that waits because one answer was missed", async () => {
@@ -156,8 +159,10 @@ describe("a clock that follows a site", () => {
       while (performance.now() < end);
       throw new Error("timeout");
     };
-    await expect(clock.sleep(60_000, AbortSignal.timeout(100))).rejects.toThrow("timeout");
-    expect(scripted.asked).toBeGreaterThan(2);
+    // A machine that is busy asks seldom: until it has asked again after the miss.
+    while (scripted.asked <= 3) {
+      await expect(clock.sleep(60_000, AbortSignal.timeout(100))).rejects.toThrow("timeout");
+    }
     expect(clock.now()).toBeLessThanOrEqual(1500);
   });
 
