@@ -15,11 +15,13 @@ import {
   serveSsh,
 } from "#agent/simulation/simulate.ts";
 import { platforms as registry } from "#drivers/index.ts";
+import type { DeviceState } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
 import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
 import { fleetFaults, strikeFault } from "#sim/faults/faults.ts";
 import { type Heal, repairFarEnd } from "#sim/faults/people.ts";
+import { shownInService } from "#sim/oracle/moment.ts";
 import type { ReportedStatus } from "#sim/oracle/report.ts";
 import type { Leash } from "#sim/serve/site.ts";
 import { hostKeyPair } from "#sim/serve/ssh.ts";
@@ -59,9 +61,11 @@ function cloudCall({ method, path }: AzureRequest): string | undefined {
   return method === "GET" && path.startsWith("/secrets/") ? "vault read" : undefined;
 }
 
-/** What is asked in every look, and in nothing else. */
-const looks =
-  /get-mka-session-information|show (?:macsec mka session|mka sessions|mac security participants)/;
+/** What is asked in every look, and in nothing else: of MKA first, and of BGP behind it. */
+const looks = {
+  mka: /get-mka-session-information|show (?:macsec mka session|mka sessions|mac security part)/,
+  bgp: /get-bgp-neighbor-information|show bgp (?:all )?neighbors|show bgp summary vrf all/,
+};
 
 /** Shorter than anybody should wait, and longer than looks at a busy machine take. */
 const patient = (config: string): string =>
@@ -168,12 +172,30 @@ class LoopbackSite {
     return await Promise.all(all);
   }
 
+  /** What a router was when it was asked of MKA in a look that is not over. */
+  readonly #asked = new Map<string, DeviceState>();
+  /** When the newest look began that the oracle was told of. */
+  readonly #newest = new Map<string, Instant>();
+
   #hear(name: string, said: string): void {
     const { oracle, site } = this.#staff;
     const router = site.routers.get(name);
-    if (router === undefined || !looks.test(said)) return;
-    const state = router.state();
-    site.clock.after(answerMs, () => oracle.looked(state));
+    if (router === undefined) return;
+    if (looks.mka.test(said)) this.#asked.set(name, router.state());
+    const asked = this.#asked.get(name);
+    if (asked === undefined || !looks.bgp.test(said)) return;
+    this.#asked.delete(name);
+    const state = { ...asked, routing: router.state().routing };
+    const isGood = state.macsec.every((port) => shownInService(port, state.routing) !== false);
+    // The agent may act on good news as soon as it has them, and knows of bad ones no earlier.
+    const tell = (): void => {
+      // What was asked later may be known already.
+      if ((this.#newest.get(name) ?? state.at) > state.at) return;
+      this.#newest.set(name, state.at);
+      oracle.looked(state);
+    };
+    if (isGood) tell();
+    else site.clock.after(answerMs, tell);
   }
 
   /** The session, but for the commit at which the agent dies before the router hears of it. */
