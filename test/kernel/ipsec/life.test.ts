@@ -108,7 +108,10 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
       (await pings(site.edge, 3, 0.2, "10.101.0.1")) === 3 ? true : undefined,
     );
     expect(leaks.seen).toEqual([]);
-    expect(keyedSpis()).toEqual(before);
+    // None is new; one that a rekey has replaced may be gone by now (5 s, delete_rekeyed_delay).
+    const after = keyedSpis();
+    expect(after.length).toBeGreaterThanOrEqual(2);
+    expect(before).toEqual(expect.arrayContaining([...after]));
   });
 
   it("follows another policy once the gateway has it, and carries until then", async () => {
