@@ -1,8 +1,8 @@
 // What an agent costs that only watches: memory against a bare Node, processor time, and growth.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { firstLine } from "../test/first-line.ts";
 import { Watcher } from "./agent/watcher.ts";
 import type { Bench, Figure } from "./bench.ts";
 
@@ -28,7 +28,7 @@ function cpuMs(child: ChildProcess): number {
 async function bareNode(): Promise<number> {
   const code = "setInterval(() => {}, 1e6); console.log()";
   const child = spawn(process.execPath, ["-e", code], { stdio: ["ignore", "pipe", "inherit"] });
-  await once(child.stdout, "data");
+  await firstLine(child.stdout);
   const size = megabytes(child);
   child.kill();
   return size;

@@ -43,7 +43,7 @@ export type SnmpLogin =
       readonly privacy: SnmpPrivacy;
       readonly privacyPassphrase: string;
     }
-  /** Anybody on the way can read it and make it up: what it tells is weak. */
+  /** Any host on the way can read and forge it: what it reports is weak evidence. */
   | { readonly access: "v2cReadonly"; readonly port: number; readonly community: string };
 
 export type SnmpAuth = (typeof snmpAuths)[number];

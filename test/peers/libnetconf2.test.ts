@@ -13,6 +13,7 @@ import { element, elementWith, everyOf, textOf, type XmlOut } from "#drivers/tra
 import { LinksealError } from "#hal/error.ts";
 import type { Target } from "#hal/target.ts";
 import type { ByteChannel } from "#hal/world.ts";
+import { firstLine } from "../first-line.ts";
 import { run } from "./run.ts";
 
 const never = new AbortController().signal;
@@ -68,7 +69,7 @@ describe("a server on libnetconf2", () => {
     const argv = [String(at), hostKey ?? "", `${login}.pub`];
     server = spawn(program ?? "", argv, { stdio: ["ignore", "pipe", "inherit"] });
     if (server.stdout === null) throw new Error("it says nothing");
-    await once(server.stdout, "data");
+    await firstLine(server.stdout);
     const shown = await run(["ssh-keygen", "-l", "-f", `${hostKey}.pub`], "");
     const pin = /SHA256:\S+/.exec(shown.stdout)?.[0] ?? "";
     shells = new Shells({

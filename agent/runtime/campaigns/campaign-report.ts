@@ -24,7 +24,7 @@ export function campaignReport(agent: Reported, campaign: Campaign): CampaignSha
   return campaignShape(campaign, trail, restOf(agent, campaign));
 }
 
-/** A first key is forecast by nobody: it ends as soon as a person and the gates let it. */
+/** An enrolment has no forecast: the operator and the gates decide when it ends. */
 function restOf({ crew, memory }: Reported, campaign: Campaign): Estimate | undefined {
   const { kind, links, urgency } = campaign;
   const desired = crew?.intent.desired;

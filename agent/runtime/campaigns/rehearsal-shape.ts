@@ -17,7 +17,7 @@ export interface RehearsalOptions {
   readonly urgency: Campaign["urgency"];
   /** From a request to the person at the far end until that person has acted; absent = a minute. */
   readonly personMs?: number;
-  /** Ends it early: real time is bounded by whoever has a clock. */
+  /** Ends it early: the caller, which has a clock, bounds the real time. */
   readonly stop: AbortSignal;
 }
 

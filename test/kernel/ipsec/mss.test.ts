@@ -1,11 +1,11 @@
 // TCP of a host behind the edge, which knows nothing of the tunnel and its MTU.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dumpTables, readTable } from "#drivers/linux/netlink/nftables.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { Device, DeviceChange } from "#hal/device.ts";
+import { firstLine } from "../../first-line.ts";
 import { PacedClock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
 import {
@@ -73,7 +73,7 @@ async function run(network: string, script: string): Promise<void> {
   const argv = ["netns", "exec", network, process.execPath, "-e", script];
   const child = spawn("ip", argv, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
-  await once(child.stdout, "data");
+  await firstLine(child.stdout);
 }
 
 /** What an end of the connection sends at most in one segment. */

@@ -4,6 +4,7 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { firstLine } from "../../first-line.ts";
 
 /** How many of so many pings were answered. */
 export async function ping(network: string, to: string, count = 5): Promise<number> {
@@ -36,7 +37,7 @@ export class Flow {
       const argv = ["netns", "exec", network, process.execPath, program, own ?? "", far ?? ""];
       return spawn("ip", argv, { stdio: ["pipe", "pipe", "inherit"] });
     });
-    await Promise.all(ends.map(({ stdout }) => once(stdout, "data")));
+    await Promise.all(ends.map(({ stdout }) => firstLine(stdout)));
     const flow = new Flow(ends);
     for (const end of ends) end.stdin?.write("\n");
     return flow;

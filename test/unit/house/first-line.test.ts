@@ -1,0 +1,19 @@
+import { PassThrough } from "node:stream";
+import { describe, expect, it } from "vitest";
+import { firstLine } from "../../first-line.ts";
+
+describe("the first line of a stream", () => {
+  it("is whole, though it comes in pieces", async () => {
+    const stream = new PassThrough();
+    const line = firstLine(stream);
+    for (const piece of ["re", "ad", "y\nmore"]) stream.write(piece);
+    expect(await line).toBe("ready");
+  });
+
+  it("is an error where the stream ends before it", async () => {
+    const stream = new PassThrough();
+    const line = firstLine(stream);
+    stream.end("rea");
+    await expect(line).rejects.toThrow('within its first line: "rea"');
+  });
+});
