@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import {
   addPolicy,
-  addSa,
   dumpPolicies,
   dumpSas,
   readPolicy,
@@ -15,7 +14,6 @@ import {
 } from "#drivers/linux/netlink/xfrm.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { NetlinkRequest, Reader } from "#hal/netlink.ts";
-import { Secret } from "#hal/secret.ts";
 import type { Bench, Figure } from "./bench.ts";
 
 const count = 10_000;
@@ -38,19 +36,6 @@ function keyOf(index: number): Uint8Array {
   octets[2] = index >> 8;
   octets[3] = index & 0xff;
   return octets;
-}
-
-function sa(index: number): NetlinkRequest {
-  const key = Secret.take("bench key", keyOf(index));
-  return addSa({
-    source: near,
-    destination: farOf(index),
-    spi: 0x1000 + index,
-    reqid: index + 1,
-    mode: "tunnel",
-    aead: { name, icvBits: 128, key },
-    replayWindow: 32,
-  });
 }
 
 function policy(index: number): NetlinkRequest {
@@ -131,11 +116,11 @@ async function idle(): Promise<number> {
   return lags.get("idle")?.at(-1) ?? 0;
 }
 
-async function install(make: (index: number) => NetlinkRequest): Promise<number> {
+async function install(): Promise<number> {
   const socket = await channel();
   flush();
-  return await timed(make.name, async () => {
-    const refusals = await socket.write(indices.values().map(make), never);
+  return await timed(policy.name, async () => {
+    const refusals = await socket.write(indices.values().map(policy), never);
     const refused = refusals.find((one) => one !== undefined);
     if (refused !== undefined) throw new Error(`the kernel said ${refused.name}`);
   });
@@ -157,13 +142,6 @@ async function dump(request: NetlinkRequest, read: Reader<unknown>): Promise<num
 
 const figures: readonly Figure[] = [
   {
-    name: `install ${count} SAs`,
-    unit: "ms",
-    ours: () => install(sa),
-    peer: { name: "ip -batch", sample: () => installByIp(saFile) },
-    most: 0.8,
-  },
-  {
     name: `read ${count} SAs`,
     unit: "ms",
     ours: () => dump(dumpSas(), readSa),
@@ -173,7 +151,7 @@ const figures: readonly Figure[] = [
   {
     name: `install ${count} policies`,
     unit: "ms",
-    ours: () => install(policy),
+    ours: install,
     peer: { name: "ip -batch", sample: () => installByIp(policyFile) },
     most: 1.1,
   },

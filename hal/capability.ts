@@ -43,14 +43,12 @@ function missingFor(part: PortChange, capabilities: Capabilities): string | unde
       return undefined;
     case "ipsec.block":
       return ipsec?.blocks === true ? undefined : "block policies around tunnels";
-    case "ipsec.putTunnel": {
-      const keying = part.tunnel.auth.kind === "static" ? "static" : "ike";
-      return ipsec?.keying.includes(keying) === true ? undefined : missingKeyings[keying];
-    }
+    case "ipsec.putTunnel":
+      return ipsec?.keying.includes("ike") === true ? undefined : missingIke;
     case "ipsec.removeTunnel":
       return ipsec === undefined ? "IPsec" : undefined;
     case "ipsec.rekey":
-      if (ipsec?.keying.includes("ike") !== true) return missingKeyings.ike;
+      if (ipsec?.keying.includes("ike") !== true) return missingIke;
       return ipsec.rekeys.includes(part.what) ? undefined : missingRekeys[part.what];
     case "port.drain":
     case "port.restore":
@@ -58,7 +56,7 @@ function missingFor(part: PortChange, capabilities: Capabilities): string | unde
   }
 }
 
-const missingKeyings = { ike: "IPsec keyed by IKE", static: "IPsec with static keys" } as const;
+const missingIke = "IPsec keyed by IKE";
 
 const missingRekeys: Readonly<Record<RekeyWhat, string>> = {
   child: "new IPsec SAs on demand",

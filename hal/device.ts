@@ -79,9 +79,9 @@ export interface ShutForKey {
 }
 
 interface IpsecCapabilities {
-  readonly keying: readonly ("ike" | "static")[];
+  readonly keying: readonly "ike"[];
   /** Of IKE. */
-  readonly authentication: readonly Exclude<TunnelAuth["kind"], "static">[];
+  readonly authentication: readonly TunnelAuth["kind"][];
   readonly atomicReplace: boolean;
   /** What is renewed on demand while the old one still carries (RFC 7296, 2.8). */
   readonly rekeys: readonly RekeyWhat[];
@@ -175,10 +175,7 @@ export type PortChange =
 
 export type SecretRef =
   | { readonly kind: "cak"; readonly key: KeyRef }
-  | {
-      readonly kind: "psk" | "certificate" | "authorities" | "static";
-      readonly secretId: string;
-    };
+  | { readonly kind: "psk" | "certificate" | "authorities"; readonly secretId: string };
 /** The caller owns the returned Secret and wipes it. */
 export type KeyResolver = (ref: SecretRef) => Promise<Secret>;
 

@@ -192,12 +192,11 @@ export interface PortRate {
 }
 
 /**
- * `forgotten`: the daemon has no such connection any more; what it held ended with it. `static`:
- * there is no IKE, since people gave both ends their keys.
+ * `forgotten`: the daemon has no such connection any more; what it held ended with it.
  */
 export type IkeState = (typeof ikeStates)[number];
 
-export const ikeStates = ["established", "connecting", "down", "forgotten", "static"] as const;
+export const ikeStates = ["established", "connecting", "down", "forgotten"] as const;
 
 export interface IpsecTunnel {
   readonly name: string;
@@ -235,18 +234,12 @@ export interface IpsecSa {
   readonly antiReplay?: "on" | "off";
   /** Until its hard lifetime is over (RFC 4301, 4.4.2.1); absent = the device does not tell. */
   readonly endsInMs?: number;
-  /** Part of the octets after which it ends, from 0 to 1; absent = the device does not tell. */
-  readonly octetsUsedRatio?: number;
 }
 
 /** With an AEAD the PRF stands alone: it is never part of the cipher. */
 export interface IkeTransforms extends Transforms {
   readonly prf: string;
 }
-
-export const noIke: IkeTransforms = {
-  ...{ encryption: "none", integrity: "none", prf: "none", dhGroup: "none" },
-};
 
 /** Of a pair of IPsec SAs; each end has its own (RFC 7296, 2.8). */
 export interface SaLife {
@@ -265,9 +258,7 @@ export type TunnelAuth =
       readonly authoritiesId: string;
       /** Subject of the gateway's certificate. */
       readonly peer: string;
-    }
-  /** Nobody proves anything: a person gave both ends the keys of their SAs. */
-  | { readonly kind: "static"; readonly secretId: string };
+    };
 
 /** The two ends of BGP inside a tunnel, each reached by the other through it alone. */
 export interface TunnelBgp {
@@ -284,7 +275,6 @@ export interface TunnelSpec {
   readonly remoteAddress: string;
   readonly localPrefixes: readonly string[];
   readonly remotePrefixes: readonly string[];
-  /** `noIke` where the keys are static. */
   readonly ike: IkeTransforms;
   /** Of ESP. */
   readonly transforms: Transforms;

@@ -6,7 +6,6 @@ import type { TunnelAuth } from "./model.ts";
 export function authSecrets(auth: TunnelAuth): readonly SecretRef[] {
   switch (auth.kind) {
     case "psk":
-    case "static":
       return [{ kind: auth.kind, secretId: auth.secretId }];
     case "certificate":
       return [

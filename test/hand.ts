@@ -174,7 +174,6 @@ export class Hand {
       case "psk":
       case "certificate":
       case "authorities":
-      case "static":
         return Secret.take("psk", new TextEncoder().encode(this.site.vault.value(ref.secretId)));
     }
   };

@@ -108,7 +108,6 @@ export const parts: readonly Part[] = [
       "drivers/linux/netlink/netlink-hostile",
       "agent/evidence/report",
       "drivers/transport/snmp-hostile",
-      "drivers/linux/ipsec/static-keys",
     ]),
     named("unit", [
       "agent/runtime/polling/vault-race",

@@ -1,6 +1,5 @@
 // linkseal-net: the one process beside the MKA participants that may change this kernel's network.
-// It has a fixed list of verbs, knows no key but static ones of an SA while it makes that SA, and
-// answers one user.
+// It has a fixed list of verbs, knows no key, and answers one user.
 
 import { chmod, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -8,9 +7,7 @@ import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.
 import { NetDesk } from "#drivers/linux/net/desk.ts";
 import { canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
 import { readKept, stateName } from "#drivers/linux/net/kept.ts";
-import { answerKeys, keyFrameBytesMax, keySocket } from "#drivers/linux/net/key-frames.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
-import { StagedKeys } from "#drivers/linux/net/staged-keys.ts";
 import { carryTunnelPart } from "#drivers/linux/net/tunnel-hands.ts";
 import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
@@ -21,7 +18,6 @@ import type { Log, LogLevel } from "#hal/world.ts";
 import { loadAddon } from "../host/addon.ts";
 import { mayAsk, usersWhoMayAsk } from "../host/clients.ts";
 import { openFolder } from "../host/folder.ts";
-import { serveFrames } from "../host/frame-server.ts";
 import { hostWorld, lockState } from "../host/host.ts";
 import { Manager } from "../host/manager.ts";
 import { netPlaces } from "../host/places.ts";
@@ -87,17 +83,8 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
     tooLong,
     broken,
   });
-  const keys = await serveFrames({
-    path: keySocket(places.socket),
-    requestBytesMax: keyFrameBytesMax,
-    admits: (socket) => mayAsk(native, users, socket, world.log),
-    answer: async (octets) => answerKeys((staged) => desk.staged.put(staged), octets),
-    broken,
-  });
-  for (const path of [places.socket, keySocket(places.socket)]) {
-    // Whoever else the group of the folder lets in is turned away by his number.
-    if (options.client !== undefined) await chmod(path, 0o660);
-  }
+  // Another user whom the folder's group lets in is turned away by number.
+  if (options.client !== undefined) await chmod(places.socket, 0o660);
   world.log.write("info", "ready", "READY: serves this kernel's network", { at: places.socket });
   const manager = new Manager(native, world.log);
   const over = new AbortController();
@@ -107,7 +94,6 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   const status = await end.promise;
   over.abort();
   await served.close();
-  await keys.close();
   desk.close();
   world.log.write("info", "stopped", "stopped; the kernel's network stays as it is");
   return status;
@@ -148,12 +134,12 @@ export interface GuardOptions {
 /** Blocks again what was accepted last, before there is a network; ends at once. */
 export async function runGuard({ release, level }: GuardOptions): Promise<0> {
   const { state } = netPlaces(undefined);
-  const { clock, disk, log } = await hostWorld({ state, level });
+  const { disk, log } = await hostWorld({ state, level });
   const native = loadAddon();
   using routes = new NetlinkChannel(native, families.route);
   using xfrm = new NetlinkChannel(native, families.xfrm);
   // A block has nothing that a boot takes along.
-  const hands = { routes, xfrm, disk, log, staged: new StagedKeys(clock), bootId: "" };
+  const hands = { routes, xfrm, disk, log, bootId: "" };
   const { signal } = new AbortController();
   const prefixes = release === undefined ? await readGuard(disk, log) : [canonical(release)];
   const kind = release === undefined ? "ipsec.block" : "ipsec.unblock";

@@ -22,7 +22,7 @@ export function registerPsk(program: Command): void {
       .command("proceed <tunnel>")
       .description(
         "the far end has the newest version now, or gets it from the agent (farEnd: agent), in " +
-          "a window or not: ours follows, proven by a fresh authentication or, of static keys, " +
+          "a window or not: ours follows, proven by a fresh authentication, " +
           "by packets; where it is not proven the old key and its SAs stay",
       ),
     "linkseal psk proceed hub-1",
@@ -49,11 +49,9 @@ async function proceed(tunnel: string, options: Common): Promise<void> {
   await session.show({ schema: "linkseal.psk/1", ...psk }, (shown) => linesOf(shown).join("\n"));
 }
 
-function linesOf({ tunnel, kind, farEnd, secretId, next }: PskReport): readonly string[] {
-  const label = kind === "static" ? "static keys, " : "";
-  const version =
+function linesOf({ tunnel, farEnd, secretId, next }: PskReport): readonly string[] {
+  const inUse =
     secretId === null ? "set up by somebody else, version not known" : versionOf(secretId);
-  const inUse = `${label}${version}`;
   const whose = farEnd === "agent" ? ", the gateway's is written by the agent" : "";
   if (next === null) return [`${tunnel}: ${inUse}${whose}`];
   const todo = todoOf(tunnel, farEnd, next.state);

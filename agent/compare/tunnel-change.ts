@@ -65,12 +65,6 @@ export function unmakeable(made: DesiredTunnel, wanted: DesiredTunnel): string |
   if (made.ifId !== wanted.ifId) {
     return `the interface of ${name} has the number ${made.ifId} while it exists: ${first}`;
   }
-  if ((made.auth.kind === "static") !== (wanted.auth.kind === "static")) {
-    return `${name} does not change between static keys and IKE: ${first}`;
-  }
-  if (made.auth.kind === "static" && tunnelDifferences(made, wanted).length > 0) {
-    return `${name} has static keys, and such a tunnel takes newer keys alone: ${first}`;
-  }
   return undefined;
 }
 

@@ -161,7 +161,7 @@ function nameFault(field: Algorithm, value: string | number | undefined): Policy
   return [{ field, what, rule, write: `${field}: ${profiles.strong[field]}` }];
 }
 
-export function lifeFault(
+function lifeFault(
   field: Life,
   value: string | number | undefined,
   advised: string | number,

@@ -18,16 +18,9 @@ import type {
   RotatePolicy,
   RotationSettings,
 } from "../model/desired.ts";
-import {
-  ifIdOf,
-  policyOf as ipsecPolicyOf,
-  type TunnelPolicy,
-  transformsOf,
-  weaknesses,
-} from "./ipsec-policy.ts";
+import { ifIdOf, policyOf as ipsecPolicyOf, transformsOf, weaknesses } from "./ipsec-policy.ts";
 import type { Config } from "./schema.ts";
 import { freezeOf, windowOf, windowTexts } from "./span.ts";
-import { staticTransformsOf, staticWeakness } from "./static-policy.ts";
 import { durationMs, endOfDay, speedGbps } from "./units.ts";
 
 /** Azure's own advice for what runs inside of a tunnel. */
@@ -219,8 +212,7 @@ function linkOf(group: string, link: Group["links"][number]): DesiredLink {
 
 // Which of them belong together is a rule of its own.
 function authOf(auth: Auth): DesiredAuth {
-  const { psk, farEnd = "manual", certificate, staticKeys, authorities = "", peer = "" } = auth;
-  if (staticKeys !== undefined) return { kind: "static", secret: staticKeys };
+  const { psk, farEnd = "manual", certificate, authorities = "", peer = "" } = auth;
   return certificate === undefined
     ? { kind: "psk", secret: psk ?? "", farEnd }
     : { kind: "certificate", secret: certificate, authorities, peer };
@@ -228,21 +220,12 @@ function authOf(auth: Auth): DesiredAuth {
 
 type Auth = Config["tunnels"][number]["auth"];
 
-type WholePolicy = TunnelPolicy & Pick<DesiredTunnel, "weaknesses">;
-
-function wholePolicyOf({ auth, policy }: Config["tunnels"][number]): WholePolicy {
-  if (auth.staticKeys !== undefined) {
-    return { ...staticTransformsOf(policy), weaknesses: [staticWeakness] };
-  }
-  const written = ipsecPolicyOf(policy);
-  return { ...transformsOf(written), weaknesses: weaknesses(written) };
-}
-
 function tunnelOf(
   tunnel: Config["tunnels"][number],
   groups: readonly DesiredGroup[],
 ): DesiredTunnel {
-  const { ike, esp, life, weaknesses: weak } = wholePolicyOf(tunnel);
+  const policy = ipsecPolicyOf(tunnel.policy);
+  const { ike, esp, life } = transformsOf(policy);
   return {
     name: tunnel.name,
     device: tunnel.device,
@@ -254,7 +237,7 @@ function tunnelOf(
     ike,
     transforms: esp,
     life,
-    weaknesses: weak,
+    weaknesses: weaknesses(policy),
     mtu: tunnel.mtu ?? innerMtu,
     ifId: tunnel.ifId ?? ifIdOf(tunnel.name),
     auth: authOf(tunnel.auth),

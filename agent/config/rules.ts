@@ -240,10 +240,7 @@ function* sharedSecrets(config: Config): Generator<Finding> {
     [link.key.cak, [...path, "key", "cak"]],
     [link.key.ckn, [...path, "key", "ckn"]],
   ]);
-  const statics = config.tunnels.flatMap(({ auth }, i): [string, Path][] =>
-    auth.staticKeys === undefined ? [] : [[auth.staticKeys, ["tunnels", i, "auth", "staticKeys"]]],
-  );
-  yield* repeated([...keys, ...statics]);
+  yield* repeated(keys);
   // One PSK may serve the two tunnels of one connection, but never a link as well.
   const taken = new Map(keys);
   for (const [i, { auth }] of config.tunnels.entries()) {

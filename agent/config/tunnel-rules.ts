@@ -10,7 +10,6 @@ import {
 } from "./ipsec-policy.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
-import { staticFaults } from "./static-policy.ts";
 
 type Tunnel = Config["tunnels"][number];
 
@@ -24,29 +23,11 @@ export const tunnelRules: readonly Rule[] = [
       "`ipsecIntegrity` is the same as `ipsecEncryption`, and `ikeIntegrity`, the PRF, is a " +
       "hash; what RFC 8221 or RFC 8247 forbids (DES, MD5, group 1) is refused.",
     *find({ tunnels }) {
-      for (const [i, { auth, policy }] of tunnels.entries()) {
-        if (typeof policy === "string" || isStatic(auth)) continue;
+      for (const [i, { policy }] of tunnels.entries()) {
+        if (typeof policy === "string") continue;
         yield* faultsOf(i, policyFaults(policy));
       }
     },
-  },
-  {
-    says:
-      "With `auth.staticKeys` the policy is a map of `ipsecEncryption` (AES256, AES192, AES128), " +
-      "`ipsecIntegrity` (SHA512, SHA384, SHA256), `saLifeTimeSeconds` and " +
-      "`saDataSizeKilobytes`. Modes that count are refused: GCM (RFC 4106, 2), GMAC (RFC 4543, " +
-      "2), CCM (RFC 4309, 2), CTR (RFC 3686, 2.1).",
-    *find({ tunnels }) {
-      for (const [i, { auth, policy }] of tunnels.entries()) {
-        if (isStatic(auth)) yield* faultsOf(i, staticFaults(policy));
-      }
-    },
-  },
-  {
-    says:
-      "Static keys need the risk `staticKeys` in `acceptRisks`, with its date, and the driver " +
-      "`linux`; a gateway of Azure (`remote.azureConnection`) has none.",
-    find: staticTunnels,
   },
   {
     says:
@@ -54,8 +35,7 @@ export const tunnelRules: readonly Rule[] = [
       "the risk `weakTunnel` in `acceptRisks`, with its date.",
     *find(config) {
       if (accepts(config, "weakTunnel")) return;
-      for (const [i, { auth, policy }] of config.tunnels.entries()) {
-        if (isStatic(auth)) continue;
+      for (const [i, { policy }] of config.tunnels.entries()) {
         const isFaulty = typeof policy !== "string" && policyFaults(policy).length > 0;
         const [first] = isFaulty ? [] : weaknesses(policyOf(policy));
         if (first === undefined) continue;
@@ -66,8 +46,8 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
-      "A tunnel has one of `auth.psk`, `auth.staticKeys`, and `auth.certificate` with " +
-      "`auth.authorities` and `auth.peer`; certificates are for the driver `linux` alone.",
+      "A tunnel has either `auth.psk`, or `auth.certificate` with `auth.authorities` and " +
+      "`auth.peer`; certificates are for the driver `linux` alone.",
     find: authentications,
   },
   {
@@ -191,13 +171,9 @@ function* authentications({ devices, tunnels }: Config): Generator<Finding> {
   const drivers = new Map(devices.map(({ name, driver }) => [name, driver]));
   for (const [i, { auth, device }] of tunnels.entries()) {
     const path = ["tunnels", i, "auth"];
-    const { psk, certificate, staticKeys, farEnd, ...beside } = auth;
-    if (psk === undefined && certificate === undefined && staticKeys === undefined) {
+    const { psk, certificate, farEnd, ...beside } = auth;
+    if (psk === undefined && certificate === undefined) {
       yield finding(path, "is empty", "the ends prove who they are", "psk: NAME");
-    }
-    if (staticKeys !== undefined && (psk ?? certificate) !== undefined) {
-      const why = "with static keys nobody proves anything";
-      yield finding([...path, "staticKeys"], "is set", why, "leave one of them out");
     }
     if (farEnd !== undefined && psk === undefined) {
       const why = "nothing but a pre-shared key is given to the gateway";
@@ -244,32 +220,10 @@ function* writtenKeys({ azure, tunnels }: Config): Generator<Finding> {
   }
 }
 
-type Auth = Tunnel["auth"];
-const isStatic = ({ staticKeys }: Auth): boolean => staticKeys !== undefined;
-
 function* faultsOf(i: number, faults: readonly PolicyFault[]): Generator<Finding> {
   for (const { field, what, rule, write } of faults) {
     const path = ["tunnels", i, "policy", ...(field === undefined ? [] : [field])];
     yield finding(path, what, rule, write);
-  }
-}
-
-function* staticTunnels(config: Config): Generator<Finding> {
-  const drivers = new Map(config.devices.map(({ name, driver }) => [name, driver]));
-  for (const [i, { auth, device, remote }] of config.tunnels.entries()) {
-    if (!isStatic(auth)) continue;
-    const path = ["tunnels", i, "auth", "staticKeys"];
-    if (!accepts(config, "staticKeys")) {
-      const why = "RFC 8221, 3: manual keying SHOULD NOT be used";
-      const write = "psk: NAME, or in a laboratory the risk staticKeys in acceptRisks";
-      yield finding(path, "is set", why, write);
-    }
-    if (drivers.get(device) !== "linux") {
-      yield finding(path, "is set", `${device} is keyed by IKE alone`, "psk: NAME");
-    }
-    if (remote.azureConnection === undefined) continue;
-    const where = ["tunnels", i, "remote", "azureConnection"];
-    yield finding(where, "is set", "a gateway of Azure has IKE and no static keys", "remove it");
   }
 }
 
@@ -283,7 +237,7 @@ function* tunnelsOfHosts({ devices, tunnels }: Config): Generator<Finding> {
   for (const [i, tunnel] of tunnels.entries()) {
     const host = hosts.get(tunnel.device);
     if (host === undefined) continue;
-    if (host.charon === undefined && !isStatic(tunnel.auth)) {
+    if (host.charon === undefined) {
       const why = `${tunnel.device} has no \`charon\` to set it up`;
       const write = "charon: unix:/run/charon.vici at the device";
       yield finding(["tunnels", i, "device"], "is a Linux host", why, write);

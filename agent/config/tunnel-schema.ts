@@ -56,9 +56,7 @@ export const tunnel = z.strictObject({
     .default("strong")
     .meta({
       title: `one of ${policyProfiles.join(", ")}, or a map of Azure's eight properties`,
-      description:
-        "Algorithms and lifetimes; the gateway has the same as its custom policy. With static " +
-        "keys a map of the four properties of ESP.",
+      description: "Algorithms and lifetimes; the gateway has the same as its custom policy.",
       examples: ["strong"],
     }),
   auth: z
@@ -77,13 +75,9 @@ export const tunnel = z.strictObject({
       peer: word("a distinguished name", /^[A-Za-z]+=[\x20-\x7e]{1,250}$/, "CN=hub-1.example.net")
         .optional()
         .describe("Subject of the gateway's certificate."),
-      staticKeys: secretName("lab-1-keys")
-        .optional()
-        .describe("Secret with SPIs and keys of both SAs: for a laboratory, without IKE."),
     })
     .meta({
-      description:
-        "How the ends prove who they are: by a PSK, or by certificates; or the keys themselves.",
+      description: "How the ends prove who they are: by a PSK, or by certificates.",
       examples: ["{ psk: hub-1-psk }"],
     }),
   mtu: whole(1280, 9000, 1400)

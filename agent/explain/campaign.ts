@@ -157,13 +157,6 @@ export const riskEntries: Readonly<Record<RiskName, Entry>> = {
     "With a date alone: after it no tunnel is set up under such a policy, and one that stands " +
       "counts as degraded.",
   ),
-  staticKeys: risk(
-    "staticKeys",
-    "Keys that people chose",
-    "Give the far end IKEv2, and the tunnel `auth.psk` or `auth.certificate`.",
-    "For a laboratory alone, with a date: after it no such tunnel is set up, and one that stands " +
-      "counts as degraded.",
-  ),
   clearAfterRetire: risk(
     "clearAfterRetire",
     "Clear text after a tunnel is retired",

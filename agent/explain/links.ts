@@ -352,24 +352,4 @@ export const linkEntries: Readonly<Record<LinkCode | TunnelCode, Body>> = {
       "until which `acceptRisks` takes that is over. It still carries; nothing sets it up again.",
     "Give the gateway's connection a custom policy, then the tunnel `policy: strong`.",
   ),
-  "static-keys": body(
-    "People chose the keys of this tunnel, because its far end has no IKE. Whoever learns them " +
-      "reads all that was recorded, and nobody renews them: RFC 8221 advises against it. It is " +
-      "for laboratories, and stands under the risk `staticKeys` alone.",
-    "Give the far end IKEv2 and the tunnel `auth.psk` or `auth.certificate`, if it can.",
-    "Renew them before `sa-ending`: `linkseal psk show` tells which version is in use.",
-  ),
-  "static-keys-unproven": body(
-    "Without IKE no end proves to the other that it has the keys: the first packet that comes by " +
-      "them does. Until then the far end may have others, or nothing to send.",
-    "Send something through the tunnel, such as a ping to a host behind the far end.",
-    "If nothing comes, compare SPIs, algorithms and the version of the secret at both ends.",
-  ),
-  "static-keys-over": body(
-    "The SAs ended: by a boot, by their lifetime, or by somebody's hand. The same SPIs never get " +
-      "keys again, because their packet numbers would begin anew. Nothing leaks meanwhile: what " +
-      "the tunnel protects stays blocked.",
-    "Put a version with new SPIs and new keys into the vault, and give the far end the same.",
-    "Where no SA is left the agent takes it by itself; `linkseal psk proceed NAME` is sooner.",
-  ),
 };

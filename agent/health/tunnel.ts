@@ -19,15 +19,7 @@ import { pathFindings } from "./tunnel-paths.ts";
 
 /** The same rules as for a link: unknown is an answer, and an absent tunnel is a finding. */
 export function deriveTunnelHealth(evidence: TunnelEvidence): TunnelHealth {
-  const findings = [...tunnelFindings(evidence), ...staticLabel(evidence)];
-  return conclude(findings, evidence.causes);
-}
-
-/** Whatever the verdict is: nobody shall read it without this. */
-function staticLabel({ tunnel: { name, auth } }: TunnelEvidence): Finding[] {
-  if (auth.kind !== "static") return [];
-  const text = `${name} has static keys: no forward secrecy, and nobody renews them by himself`;
-  return [finding("protected", "static-keys", name, text)];
+  return conclude(tunnelFindings(evidence), evidence.causes);
 }
 
 function tunnelFindings(evidence: TunnelEvidence): Finding[] {
@@ -79,12 +71,7 @@ function ikeFindings({ tunnel, now, settings, looks }: TunnelEvidence, newest: I
   if (!isSolid(newest.ike, now, settings.staleAfterMs)) {
     return [unusable(`IKE of ${tunnel.name}`, tunnel.device, tunnel.name, newest.ike)];
   }
-  const isStatic = tunnel.auth.kind === "static";
-  if (newest.ike.value === (isStatic ? "static" : "established")) return [];
-  if (isStatic) {
-    const text = `the SAs of ${tunnel.name} are not those of the static keys that are wanted`;
-    return [finding("degraded", "transform-mismatch", tunnel.name, text)];
-  }
+  if (newest.ike.value === "established") return [];
   const [local, remote] = [tunnel.localAddress, tunnel.remoteAddress];
   const why = newest.trouble === undefined ? "" : `: ${newest.trouble}`;
   const text = `IKE from ${tunnel.device} (${local}) to ${remote} is ${newest.ike.value}${why}`;
@@ -99,20 +86,16 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
     return [unusable(`the SAs of ${tunnel.name}`, tunnel.device, tunnel.name, newest.sas)];
   }
   const alive = newest.sas.value.filter((sa) => sa.phase !== "deleting");
-  const isStatic = tunnel.auth.kind === "static";
   const findings: Finding[] = [];
   const say = (verdict: Verdict, code: Finding["code"], text: string): void => {
     findings.push(finding(verdict, code, tunnel.name, text));
   };
-  const [missing, why] = isStatic
-    ? (["static-keys-over", ": put a version with new SPIs into the vault, at both ends"] as const)
-    : (["sa-missing", ""] as const);
   for (const direction of ["in", "out"] as const) {
     const way = direction === "in" ? "from" : "to";
     const pair = `${tunnel.device} ${way} ${tunnel.remoteAddress}`;
     const mine = alive.filter((sa) => sa.direction === direction);
     const best = mine.find((sa) => sa.phase === "installed") ?? mine[0];
-    if (best === undefined) say("down", missing, `no SA carries traffic of ${pair}${why}`);
+    if (best === undefined) say("down", "sa-missing", `no SA carries traffic of ${pair}`);
     else if (!sameTransforms(best.transforms, tunnel.transforms)) {
       const text = `the SA ${pair} uses ${spell(best.transforms)}`;
       const wanted = spell(tunnel.transforms);
@@ -122,15 +105,6 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
     if (endsInMs !== undefined && endsInMs < endingMs(tunnel)) {
       const seconds = Math.floor(endsInMs / 1_000);
       say("degraded", "sa-ending", `the SA ${pair} ends in ${seconds} s and has no successor`);
-    }
-    // Nobody has proven anything before the first packet.
-    if (isStatic && direction === "in" && best?.packets === 0n) {
-      const text = `no packet came by the SA ${pair} so far, so nobody knows whether its keys fit`;
-      say("unknown", "static-keys-unproven", text);
-    }
-    if (isStatic && mine.every(nearlySpent) && mine.length > 0) {
-      const text = `the SA ${pair} has used 4/5 of its octets and has no successor`;
-      say("degraded", "sa-ending", text);
     }
     if (best?.antiReplay === "off") {
       say("degraded", "anti-replay-off", `the SA ${pair} takes packets that it has seen before`);
@@ -180,17 +154,9 @@ export function lastEndMs(sas: readonly IpsecSa[]): number | undefined {
   return told.length === ends.length && told.length > 0 ? Math.max(...told) : undefined;
 }
 
-/**
- * Half a minute before the end of a usual SA, which was to be renewed long before; static keys a
- * person renews, who needs more time.
- */
-function endingMs({ life, auth }: TunnelEvidence["tunnel"]): number {
-  return auth.kind === "static" ? life.seconds * 200 : Math.min(30_000, life.seconds * 50);
-}
-
-/** IKE renews an SA long before; for static keys a person has to come. */
-function nearlySpent({ octetsUsedRatio = 0 }: IpsecSa): boolean {
-  return octetsUsedRatio >= 0.8;
+/** Half a minute before its end; IKE was to renew the SA long before. */
+function endingMs({ life }: TunnelEvidence["tunnel"]): number {
+  return Math.min(30_000, life.seconds * 50);
 }
 
 function nearEnd({ sequence }: IpsecSa): boolean {

@@ -161,8 +161,7 @@ export type DesiredAuth =
       readonly authorities: string;
       /** Subject of the gateway's certificate. */
       readonly peer: string;
-    }
-  | { readonly kind: "static"; readonly secret: string };
+    };
 
 export interface DesiredTunnel {
   readonly name: string;
@@ -177,7 +176,7 @@ export interface DesiredTunnel {
   /** Of ESP. */
   readonly transforms: Transforms;
   readonly life: SaLife;
-  /** What of it stands only under its `tunnelRisk`; empty = nothing. */
+  /** What of it stands only under the risk `weakTunnel`; empty = nothing. */
   readonly weaknesses: readonly string[];
   readonly mtu: number;
   readonly ifId: number;
@@ -272,7 +271,6 @@ export const riskNames = [
   "farEndUnseen",
   "asFound",
   "weakTunnel",
-  "staticKeys",
   "clearAfterRetire",
 ] as const;
 export type RiskName = (typeof riskNames)[number];
@@ -292,16 +290,9 @@ export const riskMeanings: Readonly<Record<RiskName, string>> = {
   asFound: "a link is adopted with settings that differ from the config",
   weakTunnel:
     "a tunnel runs under a policy that RFC 8221 or RFC 8247 advises against, or without a group",
-  staticKeys:
-    "a tunnel has keys that people chose: no forward secrecy, and nobody renews them by himself",
   clearAfterRetire:
     "a tunnel goes from a device without block policies: what it protects may leave in the clear",
 };
-
-/** Under which the weaknesses of a tunnel may stand. */
-export function tunnelRisk({ auth }: Pick<DesiredTunnel, "auth">): RiskName {
-  return auth.kind === "static" ? "staticKeys" : "weakTunnel";
-}
 
 interface AcceptedRisk {
   readonly risk: RiskName;

@@ -76,10 +76,9 @@ export function drainOf(state: DeviceState, port: PortName): "on" | "off" {
   return drains.some((entry) => entry.port === port) ? "on" : "off";
 }
 
-/** IKE agreed on keys for its SAs, or people did. */
+/** IKE has agreed on keys for its SAs. */
 export function isKeyed({ ike }: Pick<IpsecTunnel, "ike">): boolean {
-  const state = strongValue(ike);
-  return state === "established" || state === "static";
+  return strongValue(ike) === "established";
 }
 
 /** Controlled port open under MACsec with this key in charge and every live peer responding. */

@@ -58,10 +58,7 @@ export type TunnelCode =
   | "backup-carries"
   | "backup-preferred"
   | "backup-unproven"
-  | "weak-policy"
-  | "static-keys"
-  | "static-keys-over"
-  | "static-keys-unproven";
+  | "weak-policy";
 
 export type OperationCode =
   | "not-configured"
@@ -324,17 +321,6 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     dependsOn: [...noTunnel, "tunnel-bgp-down"],
   }),
   "weak-policy": row("warning", "A weak policy is no longer accepted", "linkseal plan"),
-  "static-keys": row("info", "A tunnel has static keys", "linkseal explain static-keys"),
-  "static-keys-over": row(
-    "error",
-    "The SAs of static keys are gone",
-    "linkseal explain static-keys-over",
-    { ...traffic, dependsOn: unseen },
-  ),
-  "static-keys-unproven": row("warning", "Nothing came by static keys so far", tunnel, {
-    dependsOn: unseen,
-    visibleAfterMs: 60_000,
-  }),
 
   "not-configured": row("info", "No config has been accepted yet", "linkseal apply FILE", {
     visibleAfterMs: 0,

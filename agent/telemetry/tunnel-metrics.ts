@@ -58,9 +58,8 @@ export const tunnelMetrics = [
     help: "What the accepted intent says of the tunnel; always 1.",
     labels: ["tunnel", "device", "inside_macsec", "keying"],
     read: ({ tunnels }) =>
-      tunnels.map(({ tunnel: { name, device, insideMacsec = "", auth } }) => {
-        const keying = auth.kind === "static" ? "static" : "ike";
-        return [[name, device, insideMacsec, keying], 1] as const;
+      tunnels.map(({ tunnel: { name, device, insideMacsec = "" } }) => {
+        return [[name, device, insideMacsec, "ike"], 1] as const;
       }),
   },
   {
@@ -75,9 +74,7 @@ export const tunnelMetrics = [
   {
     name: "linkseal_ike_state",
     kind: "gauge",
-    help:
-      "The IKE SA: 1 for the state that it is in; a tunnel that the device lacks is down, and " +
-      "one with static keys has none.",
+    help: "The IKE SA: 1 for the state that it is in; a tunnel that the device lacks is down.",
     labels: ["tunnel", "state"],
     read: function* ({ tunnels }) {
       for (const { tunnel, seen } of tunnels) {

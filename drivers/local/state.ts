@@ -338,9 +338,6 @@ function readSa(sa: JsonObject): IpsecSa {
       ? {}
       : { antiReplay: oneOf(sa, "antiReplay", ["on", "off"]) }),
     ...(field(sa, "endsInMs") === undefined ? {} : { endsInMs: number(sa, "endsInMs") }),
-    ...(field(sa, "octetsUsedRatio") === undefined
-      ? {}
-      : { octetsUsedRatio: amount(sa, "octetsUsedRatio") }),
   };
 }
 
@@ -415,7 +412,7 @@ export function readCapabilities(value: unknown): Capabilities {
     }),
     ...(ipsec && {
       ipsec: {
-        keying: namesOf(ipsec, "keying", ["ike", "static"]),
+        keying: namesOf(ipsec, "keying", ["ike"]),
         authentication: namesOf(ipsec, "authentication", ["psk", "certificate"]),
         atomicReplace: flag(ipsec, "atomicReplace"),
         rekeys: namesOf(ipsec, "rekeys", rekeyWhats),

@@ -231,7 +231,7 @@ function tunnelOf(tunnel: Fields): TunnelSpec {
 function authOf(auth: Fields): TunnelAuth {
   const secretId = text(auth, "secretId");
   const kind = text(auth, "kind");
-  if (kind !== "certificate") return { kind: kind === "static" ? kind : "psk", secretId };
+  if (kind !== "certificate") return { kind: "psk", secretId };
   return { kind, secretId, authoritiesId: text(auth, "authoritiesId"), peer: text(auth, "peer") };
 }
 

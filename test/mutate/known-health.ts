@@ -297,7 +297,7 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/runtime/health/judge.ts",
-    line: "return riskAccepted(intent.desired, tunnelRisk(tunnel), now) ?",
+    line: 'return riskAccepted(intent.desired, "weakTunnel", now) ?',
     becomes: ['""'],
     why: "only the other word is asked for",
   },

@@ -113,12 +113,6 @@ export const knownOfTunnels: readonly Known[] = [
   },
   {
     file: "agent/health/tunnel.ts",
-    line: 'return [finding("protected", "static-keys", name, text)];',
-    becomes: ['""'],
-    why: "a label says nothing of the verdict",
-  },
-  {
-    file: "agent/health/tunnel.ts",
     line: "if (endsInMs !== undefined && endsInMs < endingMs(tunnel)) {",
     becomes: ["true"],
     why: "undefined is less than nothing",

@@ -56,11 +56,6 @@ export const lendings: readonly Lending[] = [
     why: "a certificate and its private key stand in one PEM and go to charon apart",
   },
   {
-    path: "drivers/linux/ipsec/static-keys.ts",
-    line: "return secret.use(use);",
-    why: "hexadecimal text of static keys becomes octets, each key a secret of its own",
-  },
-  {
     path: "agent/store/journal/sealed-file.ts",
     line: "const key = secret.use((bytes) => createSecretKey(bytes));",
     why: "HMAC over each record",

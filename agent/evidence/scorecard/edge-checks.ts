@@ -200,7 +200,6 @@ function tunnelOf({ name, verdict, codes }: EdgeTunnel): Outcome {
   const why = codes.length === 0 ? "" : ` (${codes.join(", ")})`;
   const next = `linkseal tunnels ${name}`;
   // No policy of IKE at all, whatever it protects by now.
-  if (codes.includes("static-keys")) return failed(`${name} has static keys, and no IKE`, next);
   if (verdict === "protected") return proven(`${name} is up with the wanted transforms`);
   if (verdict === "unknown") return unverifiable(`${name} is unknown${why}`, next);
   return failed(`${name} is ${verdict}${why}`, next);

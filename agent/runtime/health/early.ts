@@ -74,7 +74,6 @@ export function authWarnings(memory: Memory, tunnel: DesiredTunnel): Raised[] {
   };
   switch (next.state) {
     case "waiting":
-      if (auth.kind === "static") return told("waiting-for-person", "newer keys wait", "proceed");
       if (auth.farEnd === "manual") {
         return told("waiting-for-person", "a newer pre-shared key waits", "proceed");
       }

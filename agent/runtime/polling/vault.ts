@@ -253,7 +253,6 @@ export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
       // What is in them is looked at by the driver, which has to take them apart.
       case "certificate":
       case "authorities":
-      case "static":
         return vault.read(ref.secretId, signal);
     }
   };
@@ -309,7 +308,7 @@ async function chooseSecret(
 
 /**
  * The versions that a tunnel's authentication takes now. A pre-shared key in use is left by
- * `psk proceed` alone, because the gateway has to change with it; static keys are left so too.
+ * `psk proceed` alone, because the gateway has to change with it.
  */
 export async function chooseAuth(
   vault: KeyVault,

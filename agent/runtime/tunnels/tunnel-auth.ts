@@ -1,7 +1,7 @@
 // What the ends of tunnels show each other, as it changes in the vault. A newer pre-shared key
-// waits until a person has given it to the gateway, or is given by the agent; newer static keys
-// wait for a person; a newer certificate needs nobody. Each is proven by SAs made with it, and goes
-// back where the far end refuses it.
+// waits until a person has given it to the gateway, or is given by the agent; a newer certificate
+// waits for no person. Each is proven by SAs made with it, and goes back where the far end refuses
+// it.
 
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue, type TunnelAuth } from "#hal/model.ts";
@@ -31,7 +31,7 @@ export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
 /** How the key that both ends of a tunnel share stands: ids of versions, never a value. */
 export interface PskReport {
   readonly tunnel: string;
-  readonly kind: "psk" | "static";
+  readonly kind: "psk";
   /** Who gives a newer version to the gateway. */
   readonly farEnd: "manual" | "agent";
   /** null = linkseal did not set this tunnel up. */
@@ -48,7 +48,7 @@ export interface PskReport {
 const vaultMs = 300_000;
 /** What was refused is tried again this often; sooner where both ends may differ meanwhile. */
 const retryMs = {
-  ...{ psk: 60_000, certificate: 600_000, static: 600_000 },
+  ...{ psk: 60_000, certificate: 600_000 },
   ...{ waiting: 300_000, giving: 15_000, returning: 60_000 },
 } as const;
 
@@ -56,7 +56,6 @@ const beginnings = {
   psk: "a person must give it to the gateway",
   agent: "it is given to the gateway soon",
   certificate: "it is shown to the gateway soon",
-  static: "a person must give the far end the same keys and SPIs",
 } as const;
 
 const beingGiven = "it is given to the gateway, and ours follows";
@@ -148,8 +147,13 @@ export class TunnelAuths {
             ...{ since: next.since, because: next.because },
           };
     const farEnd = this.#parts.gatewayKey(tunnel) === undefined ? "manual" : "agent";
-    const kind = tunnel.auth.kind === "static" ? "static" : "psk";
-    return { tunnel: tunnel.name, kind, farEnd, secretId: auth?.secretId ?? null, next: coming };
+    return {
+      tunnel: tunnel.name,
+      kind: "psk",
+      farEnd,
+      secretId: auth?.secretId ?? null,
+      next: coming,
+    };
   }
 
   async #tend(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
@@ -251,8 +255,7 @@ export class TunnelAuths {
       throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
     }
     const offered = lookout.capabilities(device)?.ipsec?.rekeys;
-    // Static keys are proven by what is received, and nobody authenticates.
-    if (tunnel.auth.kind !== "static" && offered?.includes("reauthenticate") !== true) {
+    if (offered?.includes("reauthenticate") !== true) {
       const why = `${device} offers no fresh authentication that would prove it`;
       throw refusal("device.unsupported", name, why, "linkseal driver list");
     }
@@ -360,24 +363,20 @@ export class TunnelAuths {
       (next.state === "giving" || next.state === "switching");
     const because = "it is told to the router, and not proven yet";
     const begun = await this.#move(tunnel, changing, { state: "switching", because });
-    // Of static keys the old SA still receives.
-    if (auth.kind !== "static") {
-      await this.#parts.drains.drainForAuth(tunnel, next.by ?? "policy", signal);
-    }
+    await this.#parts.drains.drainForAuth(tunnel, next.by ?? "policy", signal);
     try {
       await this.#ours.take(tunnel, next, signal);
     } catch (error) {
       // An agent that ends, or a router that does not answer, leaves it to the next turn.
       if (!(error instanceof LinksealError) || error.code.startsWith("transport.")) throw error;
-      const isRefusal = refusals.has(error.code) && auth.kind !== "static";
+      const isRefusal = refusals.has(error.code);
       const text = isRefusal ? `the gateway refuses it: ${error.message}` : error.message;
       if (isGiven) {
         const back = { state: "returning", because: text, trouble: text } as const;
         await this.#return(tunnel, await this.#move(tunnel, begun, back), signal);
       } else {
-        // What the vault did not give nobody was told, and static keys take themselves back.
-        const isTold = !error.code.startsWith("vault.") && auth.kind !== "static";
-        if (isTold) await this.#ours.put(tunnel, auth, signal);
+        // What the vault did not give was told to no end.
+        if (!error.code.startsWith("vault.")) await this.#ours.put(tunnel, auth, signal);
         await this.#move(tunnel, begun, { state: "waiting", because: text });
       }
       throw refused(tunnel, text, error);
@@ -437,9 +436,6 @@ const refusals: ReadonlySet<string> = new Set(["device.rejected", "verify.timeou
 /** No SA is left that another key could cost. */
 function isRefused(tunnel: DesiredTunnel, seen: DeviceState): boolean {
   const now = seen.ipsec.find(({ name }) => name === tunnel.name);
-  if (tunnel.auth.kind === "static") {
-    return now === undefined || strongValue(now.sas)?.length === 0;
-  }
   return now?.trouble !== undefined && strongValue(now.ike) !== "established";
 }
 

@@ -40,55 +40,27 @@ export class OurEnds {
   /** Resolves once SAs stand that no look has shown before. */
   async take(
     tunnel: DesiredTunnel,
-    { auth, state }: Pick<NextAuth, "auth" | "state">,
+    { auth }: Pick<NextAuth, "auth">,
     signal: AbortSignal,
   ): Promise<void> {
     const before = await this.#sasOf(tunnel, signal);
-    if (auth.kind === "static") {
-      // What a predecessor made of it before he ended is the newest.
-      const old = state === "switching" ? new Map([...before].slice(1)) : before;
-      // Where nothing stands there is nothing that a wrong word could cost.
-      const prove = old.size === 0 ? noProof : () => this.#received(tunnel, old, signal);
-      await this.#commit(tunnel, [putOf(tunnel, auth)], signal, prove);
-      return;
-    }
     await this.put(tunnel, auth, signal);
     // Of a certificate the device makes new SAs right away.
-    if (before.size > 0 && auth.kind === "psk") {
+    if (before.length > 0 && auth.kind === "psk") {
       const rekey = { kind: "ipsec.rekey", name: tunnel.name, what: "reauthenticate" } as const;
       await this.#commit(tunnel, [rekey], signal);
     }
     const { clock } = this.#parts.world;
     for (let over = 0; over < proofMs; over += pollMs) {
       const now = await this.#sasOf(tunnel, signal);
-      if ([...now.keys()].some((spi) => !before.has(spi))) return;
+      if (now.some((spi) => !before.includes(spi))) return;
       await clock.sleep(pollMs, signal);
     }
     throw unproven(tunnel, `no new SA of ${tunnel.name} came up within ${proofMs / 1_000} s`);
   }
 
-  /** Resolves once the far end was heard by an SA that was not there before. */
-  async #received(
-    tunnel: DesiredTunnel,
-    before: ReadonlyMap<number, bigint>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { clock } = this.#parts.world;
-    let isThere = false;
-    for (let over = 0; over < proofMs; over += pollMs) {
-      const now = [...(await this.#sasOf(tunnel, signal))].filter(([spi]) => !before.has(spi));
-      if (now.some(([, packets]) => packets > 0n)) return;
-      isThere ||= now.length > 0;
-      await clock.sleep(pollMs, signal);
-    }
-    if (!isThere) throw unproven(tunnel, "the newer version has the SPIs of the one in use");
-    const heard = `nothing was received by the new SA of ${tunnel.name}`;
-    const why = "the far end has other keys, does not send by them yet, or has nothing to send";
-    throw unproven(tunnel, `${heard} within ${proofMs / 1_000} s: ${why}`);
-  }
-
-  /** What it receives by now: packets by SPI, the newest first; none while IKE is not up. */
-  async #sasOf(tunnel: DesiredTunnel, signal: AbortSignal): Promise<ReadonlyMap<number, bigint>> {
+  /** SPIs of the SAs that receive; none while IKE is not up. */
+  async #sasOf(tunnel: DesiredTunnel, signal: AbortSignal): Promise<readonly number[]> {
     const state = await this.#parts.lookout.look(tunnel.device, signal);
     if (state === undefined) {
       const text = `${tunnel.device} cannot be read`;
@@ -96,16 +68,15 @@ export class OurEnds {
       throw new LinksealError("transport.unreachable", text, details);
     }
     const seen = state.ipsec.find(({ name }) => name === tunnel.name);
-    if (seen === undefined || !isKeyed(seen)) return new Map();
+    if (seen === undefined || !isKeyed(seen)) return [];
     const inward = (strongValue(seen.sas) ?? []).filter(({ direction }) => direction === "in");
-    return new Map(inward.map(({ spi, packets }) => [spi, packets]));
+    return inward.map(({ spi }) => spi);
   }
 
   async #commit(
     { device: where }: DesiredTunnel,
     change: DeviceChange,
     signal: AbortSignal,
-    prove: () => Promise<void> = noProof,
   ): Promise<void> {
     const { lookout, world, keys, desired, write } = this.#parts;
     const bounded = <T>(effect: "none" | "unknown", act: (signal: AbortSignal) => Promise<T>) =>
@@ -124,19 +95,10 @@ export class OurEnds {
       if (isUndone) await write({ kind: "pending", device: where, token: null });
       throw error;
     }
-    try {
-      await prove();
-    } catch (error) {
-      if (within !== "final") await bounded("unknown", (limit) => transaction.rollback(limit));
-      await write({ kind: "pending", device: where, token: null });
-      throw error;
-    }
     if (within !== "final") await bounded("unknown", (limit) => transaction.confirm(limit));
     await write({ kind: "pending", device: where, token: null });
   }
 }
-
-const noProof = async (): Promise<void> => undefined;
 
 function putOf(tunnel: DesiredTunnel, auth: TunnelAuth) {
   return { kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) } as const;

@@ -8,7 +8,7 @@ export function refused(
   why: string,
   cause: LinksealError,
 ): LinksealError {
-  const what = { psk: "key", certificate: "certificate", static: "keys" }[auth.kind];
+  const what = { psk: "key", certificate: "certificate" }[auth.kind];
   const next = nextOf(auth, name);
   const text = `${name} keeps its old ${what}, and its SAs: ${why}`;
   return new LinksealError("verify.mismatch", text, { effect: "none", where: name, next, cause });
@@ -19,8 +19,6 @@ function nextOf(auth: DesiredTunnel["auth"], name: string): string {
   switch (auth.kind) {
     case "certificate":
       return "put a version into the vault that the gateway takes";
-    case "static":
-      return `put a version with new SPIs into the vault, give it to the far end, then ${proceed}`;
     case "psk":
       return auth.farEnd === "agent"
         ? `linkseal psk show ${name}`

@@ -12,13 +12,7 @@ import {
   unmakeable,
 } from "../../compare/tunnel-change.ts";
 import { blockGaps } from "../../health/verify.ts";
-import {
-  type Desired,
-  type DesiredLink,
-  type DesiredTunnel,
-  linkId,
-  tunnelRisk,
-} from "../../model/desired.ts";
+import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../../model/desired.ts";
 import { portOf } from "../../model/link-view.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
@@ -141,11 +135,9 @@ export class TunnelWishes {
     const { desired, world } = this.#parts;
     const refused = (code: "gate.riskNotAccepted" | "gate.busy", text: string, next: string) =>
       new LinksealError(code, text, { effect: "none", where: name, next });
-    const risk = tunnelRisk(tunnel);
-    if (weaknesses.length > 0 && !riskAccepted(desired, risk, world.clock.wall())) {
+    if (weaknesses.length > 0 && !riskAccepted(desired, "weakTunnel", world.clock.wall())) {
       const text = `${name} is not set up under a weak policy: its risk is not accepted`;
-      const instead = tunnel.auth.kind === "static" ? "use IKE" : "set policy: strong";
-      const next = `accept ${risk} with a later date, or ${instead}`;
+      const next = "accept weakTunnel with a later date, or set policy: strong";
       return refused("gate.riskNotAccepted", `${text} (${weaknesses.join(", ")})`, next);
     }
     const clear = this.#clearLink(tunnel);

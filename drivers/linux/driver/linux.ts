@@ -28,7 +28,6 @@ import {
   type TunnelChange,
 } from "../ipsec/face.ts";
 import { prepareBlocks } from "../ipsec/net-change.ts";
-import { prepareStatic, prepareStaticRemoval, type StaticParts } from "../ipsec/static.ts";
 import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
 import { RoutingWatch, scopeOf, withKernelRoutes } from "../routing/routing.ts";
@@ -67,7 +66,7 @@ export const linux: Driver = {
       ...(hasFrr ? { drain } : {}),
       // FRR alone knows the address that is pinged.
       ...(hasFrr && hasPing ? { probe: true as const } : {}),
-      ipsec: target.charon === undefined ? staticOffer : ipsecOffer,
+      ...(target.charon === undefined ? {} : { ipsec: ipsecOffer }),
     };
     const end = new AbortController();
     const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
@@ -77,8 +76,7 @@ export const linux: Driver = {
     hints.watch("", (after) => changesAfter(session, after, end.signal));
     const ipsec = openIpsec({ session, world, hint }, target.charon, end.signal);
     const ends = { hints, end };
-    const statics = { session, world, address: target.address };
-    const parts = { kernel, participants, capabilities, frr, watch, exec, ipsec, statics };
+    const parts = { kernel, participants, capabilities, frr, watch, exec, ipsec };
     const host = { session, ...parts, ...ends };
     return deviceWith(host);
   },
@@ -97,11 +95,7 @@ interface Host {
   readonly end: AbortController;
   /** undefined = no charon of this host is named. */
   readonly ipsec: IpsecParts | undefined;
-  readonly statics: StaticParts;
 }
-
-/** Without a charon there is nobody who could agree on keys. */
-const staticOffer = { ...ipsecOffer, keying: ["static"], authentication: [], rekeys: [] } as const;
 
 function shellOf({ pathspace }: Target): readonly string[] {
   return pathspace === undefined ? ["vtysh"] : ["vtysh", "-N", pathspace];
@@ -222,7 +216,7 @@ async function prepare(
 }
 
 async function prepareIpsec(
-  { session, ipsec, statics }: Host,
+  { session, ipsec }: Host,
   change: readonly TunnelChange[],
   keys: KeyResolver,
   signal: AbortSignal,
@@ -231,19 +225,6 @@ async function prepareIpsec(
   if (blocks.length === change.length) {
     const all = blocks.flatMap((part) => part.blocks);
     return await prepareBlocks(session, all, signal);
-  }
-  const [first, ...more] = change;
-  const isStatic = (part: TunnelChange): boolean =>
-    part.kind === "ipsec.putTunnel" && part.tunnel.auth.kind === "static";
-  if (change.some(isStatic)) {
-    if (first?.kind === "ipsec.putTunnel" && more.length === 0) {
-      return await prepareStatic(statics, first.tunnel, keys, signal);
-    }
-    throw unsupported("static keys beside another change", session.device);
-  }
-  if (first?.kind === "ipsec.removeTunnel" && more.length === 0) {
-    const removal = await prepareStaticRemoval(statics, first.name, signal);
-    if (removal !== undefined) return removal;
   }
   if (ipsec !== undefined) return await prepareTunnels(ipsec, change, keys, signal);
   throw unsupported("a tunnel by IKE", session.device);

@@ -24,7 +24,6 @@ export async function fetchCredentials(
     const secret = await keys({ kind: "psk", secretId: auth.secretId });
     return { secret, certificates: undefined, [Symbol.dispose]: () => secret[Symbol.dispose]() };
   }
-  if (auth.kind === "static") throw new Error(`${name} is no tunnel of charon's`);
   using roots = await keys({ kind: "authorities", secretId: auth.authoritiesId });
   using pem = await keys({ kind: "certificate", secretId: auth.secretId });
   const authorities = readAuthorities(roots);

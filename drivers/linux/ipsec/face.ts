@@ -42,7 +42,7 @@ import { type NetVerb, partsAround, partsOfBlock, prepareNet, tellNet } from "./
 import { CharonWatch } from "./watch.ts";
 
 export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
-  keying: ["ike", "static"],
+  keying: ["ike"],
   authentication: ["psk", "certificate"],
   atomicReplace: false,
   rekeys: rekeyWhats,
@@ -88,22 +88,15 @@ export async function observeTunnels(
   if (state.ipsec.length === 0) return state;
   try {
     const look = await lookSoon(charon, signal);
-    const ipsec = state.ipsec.map((tunnel) =>
-      isStatic(tunnel) ? tunnel : joined(tunnel, look, state, watch),
-    );
+    const ipsec = state.ipsec.map((tunnel) => joined(tunnel, look, state, watch));
     return { ...state, ipsec };
   } catch (error) {
     if (!(error instanceof LinksealError) || signal.aborted) throw error;
     const why = error.code === "device.unparsed" ? "unparsed" : "queryFailed";
     const ike = unknown(why, state.at);
     const blind = (tunnel: IpsecTunnel): IpsecTunnel => ({ ...tunnel, ike });
-    return { ...state, ipsec: state.ipsec.map((one) => (isStatic(one) ? one : blind(one))) };
+    return { ...state, ipsec: state.ipsec.map(blind) };
   }
-}
-
-// The kernel knows it by itself, and charon nothing of it.
-function isStatic({ ike }: IpsecTunnel): boolean {
-  return ike.kind === "known" && ike.value === "static";
 }
 
 function lookSoon(charon: Charon, signal: AbortSignal): Promise<CharonLook> {

@@ -35,7 +35,7 @@ export function tellNet(
 }
 
 /** What may leave by its interface. */
-export function carriedPrefixes({ remotePrefixes, bgp }: TunnelSpec): readonly string[] {
+function carriedPrefixes({ remotePrefixes, bgp }: TunnelSpec): readonly string[] {
   if (bgp === undefined) return remotePrefixes;
   return [...new Set([...remotePrefixes, hostPrefix(bgp.peer)])];
 }

@@ -34,8 +34,6 @@ import { type Hands, kernelHands } from "./hands.ts";
 import type { Pending } from "./kept.ts";
 import { type NetChange, previewOf } from "./part.ts";
 import { portBelow, portsOf, type Subnet, subnetsOf } from "./stack.ts";
-import { StagedKeys } from "./staged-keys.ts";
-import { staticIfIds } from "./static-hands.ts";
 import { type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
 import type { TunnelHands } from "./tunnel-hands.ts";
 import { TunnelKeeper } from "./tunnel-keeper.ts";
@@ -62,7 +60,6 @@ interface Within {
   readonly hands: Hands;
   readonly keeper: TunnelKeeper;
   readonly commits: Commits;
-  readonly staged: StagedKeys;
 }
 
 interface Guarded extends Pick<DeviceState, "backed"> {
@@ -77,16 +74,13 @@ export class NetDesk {
   readonly #closed = new AbortController();
   /** The call that is due by time. */
   #again: Promise<void> | undefined;
-  /** Between a question and the change that it is for. */
-  readonly staged: StagedKeys;
   /** The two newest that are far enough apart for a rate; the newer one last. */
   #looks: readonly KernelLook[] = [];
   #changes = 0;
   #changed = Promise.withResolvers<void>();
 
-  private constructor(parts: DeskParts, { hands, keeper, commits, staged }: Within) {
+  private constructor(parts: DeskParts, { hands, keeper, commits }: Within) {
     this.#parts = parts;
-    this.staged = staged;
     this.#hands = hands;
     this.#keeper = keeper;
     this.#commits = commits;
@@ -97,22 +91,20 @@ export class NetDesk {
     const { routes, xfrm, filter } = sockets;
     const { disk, log } = world;
     const { forget } = parts;
-    const staged = new StagedKeys(world.clock);
     const tunnels = {
-      ...{ routes, xfrm, disk, log, staged, bootId },
+      ...{ routes, xfrm, disk, log, bootId },
       ...(filter === undefined ? {} : { filter }),
       ...(forget === undefined ? {} : { forget }),
     };
     const keeper = new TunnelKeeper(tunnels, world);
     const hands = kernelHands(tunnels, keeper);
     const commits = await Commits.open({ world, bootId, hands });
-    return new NetDesk(parts, { hands, keeper, commits, staged });
+    return new NetDesk(parts, { hands, keeper, commits });
   }
 
   close(): void {
     this.#closed.abort();
     this.#commits.close();
-    this.staged.clear();
   }
 
   async state(device: string, signal: AbortSignal): Promise<DeviceState> {
@@ -131,7 +123,6 @@ export class NetDesk {
       policies === undefined ? undefined : guardedNow(look, { kept, backings }, policies);
     const sas = await this.#sas(look, signal);
     const told = policies?.kind === "answered" ? policies.found : [];
-    const statics = staticIfIds(told, sas ?? []);
     const made = policies?.kind === "answered" ? (await readKeptLinks(disk, log)).links : [];
     const ports = portsOf(look.links).flatMap(
       ({ name }) => readPort(name, look, before)?.port ?? [],
@@ -149,7 +140,7 @@ export class NetDesk {
         at,
       ),
       macsec: ports,
-      ipsec: tunnelsOf(look.links, look.addresses, { sas, statics }, { at, wall }).map((tunnel) =>
+      ipsec: tunnelsOf(look.links, look.addresses, sas, { at, wall }).map((tunnel) =>
         withGaps(tunnel, made, { ...look, policies: told }),
       ),
       ...(guarded === undefined ? {} : { ...guarded, ways: waysOf(look, guarded.blocked) }),

@@ -52,7 +52,7 @@ function spelled(octets: Uint8Array): string {
 }
 
 /** All addresses of its family. */
-export const anyOf = (prefix: string): string => (prefix.includes(":") ? "::/0" : "0.0.0.0/0");
+const anyOf = (prefix: string): string => (prefix.includes(":") ? "::/0" : "0.0.0.0/0");
 
 function blocksOf(prefix: string): readonly NewPolicy[] {
   const any = anyOf(prefix);

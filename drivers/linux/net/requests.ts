@@ -15,7 +15,6 @@ import {
 } from "../../local/shape.ts";
 import type { NetDesk } from "./desk.ts";
 import { type NetChange, readPart } from "./part.ts";
-import { staticKinds } from "./static-part.ts";
 
 export interface NetCall {
   readonly method: string;
@@ -34,7 +33,6 @@ const waitMsMax = 60_000;
 const kinds = [
   ...(["port.shut", "port.open", "macsec.protect", "macsec.participant"] as const),
   ...(["ipsec.block", "ipsec.back", "ipsec.carry", "ipsec.drop", "ipsec.sweep"] as const),
-  ...staticKinds,
 ];
 
 /** Never throws a LinksealError: a refusal is an answer. */

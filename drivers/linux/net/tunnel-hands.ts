@@ -49,8 +49,6 @@ import {
 } from "./guard.ts";
 import type { Told } from "./move.ts";
 import { clamp, clampName, clampsNow, unclamp } from "./mss.ts";
-import type { StagedKeys } from "./staged-keys.ts";
-import { carryStatic, dropOrphans, undoOfStatic } from "./static-hands.ts";
 import { hasEnds, hasRoute, type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
 import { keepLink, readKeptLinks } from "./tunnel-links.ts";
 import type { TunnelEnds, TunnelLink, TunnelPart } from "./tunnel-part.ts";
@@ -63,8 +61,6 @@ export interface TunnelHands {
   readonly disk: Disk;
   readonly log: Log;
   readonly bootId: string;
-  /** Keys on their way into the kernel. */
-  readonly staged: StagedKeys;
   /** Has charon forget a tunnel; absent where this process does not reach it. */
   readonly forget?: (tunnel: string, signal: AbortSignal) => Promise<void>;
 }
@@ -133,9 +129,6 @@ export async function undoOfTunnelPart(
       // Nobody can bring back an SA: its keys are nowhere.
       return isThere ? { ...part, sas: [] } : undefined;
     }
-    case "ipsec.install":
-    case "ipsec.end":
-      return await undoOfStatic(part, hands, signal);
     case "ipsec.unblock":
     case "ipsec.unmake":
       return undefined;
@@ -196,11 +189,6 @@ export async function carryTunnelPart(
       await endSas(part, () => true, hands, signal);
       await keepLink(hands, part.name, undefined);
       await dropLink(part.name, hands, signal);
-      await dropOrphans(hands, signal);
-      return;
-    case "ipsec.install":
-    case "ipsec.end":
-      await carryStatic(part, hands, signal);
   }
 }
 

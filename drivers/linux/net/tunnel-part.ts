@@ -15,7 +15,6 @@ import {
 import { canonicalAddress } from "../netlink/address.ts";
 import { type Backing, readBacking } from "./backing.ts";
 import { canonicalPrefix, prefixesMax } from "./guard.ts";
-import { readStaticPart, type StaticPart, staticKinds, staticPreview } from "./static-part.ts";
 
 /** The xfrm interface of a tunnel, with what may leave by it. */
 export interface TunnelLink {
@@ -54,11 +53,9 @@ export type TunnelPart =
   /** By `linkseal guard` alone: no client of linkseal-net can ask for it. */
   | { readonly kind: "ipsec.unblock"; readonly prefixes: readonly string[] }
   /** Only ever the undoing of what was made and not confirmed: no client can ask for it. */
-  | { readonly kind: "ipsec.unmake"; readonly name: string; readonly ifId: number }
-  | StaticPart;
+  | { readonly kind: "ipsec.unmake"; readonly name: string; readonly ifId: number };
 
 export const tunnelKinds = [
-  ...staticKinds,
   "ipsec.block",
   "ipsec.back",
   "ipsec.carry",
@@ -91,9 +88,6 @@ export function readTunnelPart(part: JsonObject): TunnelPart {
     }
     case "ipsec.unmake":
       return { kind, name: name(part, "name"), ifId: count(part, "ifId", ifIdMax) };
-    case "ipsec.install":
-    case "ipsec.end":
-      return readStaticPart(part, kind);
   }
 }
 
@@ -144,8 +138,5 @@ export function tunnelPreview(part: TunnelPart): readonly string[] {
       return [`- xfrm interface ${part.name}`];
     case "ipsec.sweep":
       return [`- ${part.sas.length} SAs of ${part.name} that no IKE SA owns`];
-    case "ipsec.install":
-    case "ipsec.end":
-      return staticPreview(part);
   }
 }

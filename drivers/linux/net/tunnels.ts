@@ -22,17 +22,11 @@ export interface Moment {
   readonly wall: WallTime;
 }
 
-export interface TunnelSas {
-  /** undefined = the kernel does not tell. */
-  readonly sas: readonly Sa[] | undefined;
-  /** Numbers of the interfaces whose tunnels have static keys. */
-  readonly statics: ReadonlySet<number | undefined>;
-}
-
+/** `sas`: undefined = the kernel does not tell. */
 export function tunnelsOf(
   links: readonly Link[],
   addresses: readonly Address[],
-  { sas, statics }: TunnelSas,
+  sas: readonly Sa[] | undefined,
   { at, wall }: Moment,
 ): readonly IpsecTunnel[] {
   const own = new Set(addresses.map(({ local, address }) => local ?? address));
@@ -46,7 +40,7 @@ export function tunnelsOf(
     .slice(0, tunnelsMax)
     .map(({ name, ifId }) => ({
       name,
-      ike: statics.has(ifId) ? known("static", at) : unknown("notSupported", at),
+      ike: unknown("notSupported", at),
       sas: sas === undefined ? unknown("queryFailed", at) : known(sasIn(sas, ifId, own, wall), at),
     }));
 }
@@ -79,16 +73,10 @@ function sasIn(
 }
 
 // The kernel's own timer goes by the wall clock, jumps and all.
-function endOf(
-  { limits, usage }: Sa,
-  wall: WallTime,
-): Pick<IpsecSa, "endsInMs" | "octetsUsedRatio"> {
-  const { hardAddSeconds: seconds, hardBytes: octets } = limits;
+function endOf({ limits, usage }: Sa, wall: WallTime): Pick<IpsecSa, "endsInMs"> {
+  const { hardAddSeconds: seconds } = limits;
   const endsAt = seconds === undefined ? undefined : Number(usage.addedAt + seconds) * 1_000;
-  return {
-    ...(endsAt === undefined ? {} : { endsInMs: Math.max(0, endsAt - wall) }),
-    ...(octets === undefined ? {} : { octetsUsedRatio: Number(usage.bytes) / Number(octets) }),
-  };
+  return endsAt === undefined ? {} : { endsInMs: Math.max(0, endsAt - wall) };
 }
 
 // A window that needs more than 32 bits stands beside the extended numbers.

@@ -1,9 +1,7 @@
 // Attributes of XFRM messages. Whoever may change SAs gets their keys in every dump, so the octets
 // of a key are wiped where they lie and never copied.
 
-import type { Octets } from "#hal/netlink.ts";
-import type { Secret } from "#hal/secret.ts";
-import { attribute, unparsed } from "../../transport/netlink-wire.ts";
+import { unparsed } from "../../transport/netlink-wire.ts";
 import { type Attributes, type Form, type ReadForm, table } from "./attributes.ts";
 import { hex, named, text, u8, u32, u64, words } from "./forms.ts";
 import { readAddressAs } from "./xfrm-structs.ts";
@@ -69,39 +67,6 @@ function algorithmName(view: DataView, start: number): string {
 const cryptType = 2;
 const aeadType = 18;
 const cutAuthType = 20;
-let lastHead = { name: "", keyBits: 0, icvBits: 0, octets: new Uint8Array() };
-
-/** XFRMA_ALG_AEAD: thousands of SAs share all of it but the key. */
-export function aeadAttribute(name: string, key: Secret, icvBits: number): Octets {
-  const keyBits = 8 * key.byteLength;
-  const { name: known, keyBits: bits, icvBits: icv } = lastHead;
-  if (known !== name || bits !== keyBits || icv !== icvBits) {
-    const head = algorithmHead(name, keyBits, icvBits);
-    const whole = attribute(aeadType, [head, new Uint8Array(key.byteLength)]);
-    const front = whole.slice(0, 2).filter((part) => part instanceof Uint8Array);
-    lastHead = { name, keyBits, icvBits, octets: Buffer.concat(front) };
-  }
-  const missing = -key.byteLength & 3;
-  return missing === 0 ? [lastHead.octets, key] : [lastHead.octets, key, new Uint8Array(missing)];
-}
-
-/** XFRMA_ALG_CRYPT. */
-export function cryptAttribute(name: string, key: Secret): Octets {
-  return attribute(cryptType, [algorithmHead(name, 8 * key.byteLength), key]);
-}
-
-/** XFRMA_ALG_AUTH_TRUNC: an ICV shorter than its hash (RFC 4868). */
-export function cutAuthAttribute(name: string, key: Secret, icvBits: number): Octets {
-  return attribute(cutAuthType, [algorithmHead(name, 8 * key.byteLength, icvBits), key]);
-}
-
-/** Name, and numbers in bits. */
-function algorithmHead(name: string, ...bits: readonly number[]): Uint8Array {
-  const head = Buffer.alloc(nameBytes + 4 * bits.length);
-  head.write(name, 0, nameBytes - 1, "latin1");
-  for (const [at, one] of bits.entries()) head.writeUInt32LE(one, nameBytes + 4 * at);
-  return head;
-}
 
 interface Encapsulation {
   /** 2 is ESP in UDP. */

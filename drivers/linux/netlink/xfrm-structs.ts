@@ -102,8 +102,6 @@ function writePrefix(octets: Uint8Array, at: number, prefix: string): number {
   return Number(prefix.slice(slash + 1));
 }
 
-const unlimited = 0xffff_ffff_ffff_ffffn;
-
 // 0 means no limit for seconds, all ones for octets and packets.
 function limit(view: DataView, at: number): bigint | undefined {
   if (view.getInt32(at, true) === -1 && view.getInt32(at + 4, true) === -1) return undefined;
@@ -128,16 +126,9 @@ export function readLimits(view: DataView, at: number): Limits {
   };
 }
 
-export function writeLimits(octets: Uint8Array, at: number, limits: Partial<Limits>): void {
-  const view = new DataView(octets.buffer, octets.byteOffset, octets.length);
-  view.setBigUint64(at, limits.softBytes ?? unlimited, true);
-  view.setBigUint64(at + 8, limits.hardBytes ?? unlimited, true);
-  view.setBigUint64(at + 16, limits.softPackets ?? unlimited, true);
-  view.setBigUint64(at + 24, limits.hardPackets ?? unlimited, true);
-  view.setBigUint64(at + 32, limits.softAddSeconds ?? 0n, true);
-  view.setBigUint64(at + 40, limits.hardAddSeconds ?? 0n, true);
-  view.setBigUint64(at + 48, limits.softUseSeconds ?? 0n, true);
-  view.setBigUint64(at + 56, limits.hardUseSeconds ?? 0n, true);
+/** All ones for octets and packets; the 0 of seconds stays. */
+export function writeNoLimits(octets: Uint8Array, at: number): void {
+  octets.fill(0xff, at, at + 32);
 }
 
 export function readUsage(view: DataView, at: number): Usage {

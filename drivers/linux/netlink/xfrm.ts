@@ -1,17 +1,9 @@
 // IPsec of this kernel by NETLINK_XFRM: SAs, policies, and what the monitor groups tell.
 
-import type { NetlinkMessage, NetlinkRequest, Octets } from "#hal/netlink.ts";
-import type { Secret } from "#hal/secret.ts";
+import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
 import { attribute, eachAttribute, netlinkFlags } from "../../transport/netlink-wire.ts";
 import type { Named } from "./forms.ts";
-import {
-  aeadAttribute,
-  cryptAttribute,
-  cutAuthAttribute,
-  templateBytes,
-  type XfrmAttributes,
-  xfrmAttributes,
-} from "./xfrm-attributes.ts";
+import { templateBytes, type XfrmAttributes, xfrmAttributes } from "./xfrm-attributes.ts";
 import {
   familyOf,
   ipProtocols,
@@ -26,7 +18,7 @@ import {
   selectorBytes,
   type Usage,
   writeAddress,
-  writeLimits,
+  writeNoLimits,
   writeSelector,
 } from "./xfrm-structs.ts";
 
@@ -218,67 +210,6 @@ export function dumpPolicies(): NetlinkRequest {
   return { type: xfrmTypes.getPolicy, flags: netlinkFlags.dump, body: [] };
 }
 
-/** Key and salt, as the algorithm takes them. */
-interface AeadSa {
-  readonly aead: { readonly name: string; readonly icvBits: number; readonly key: Secret };
-}
-
-interface CbcSa {
-  readonly crypt: { readonly name: string; readonly key: Secret };
-  readonly auth: { readonly name: string; readonly icvBits: number; readonly key: Secret };
-}
-
-export type NewSa = SaEnds & (AeadSa | CbcSa);
-
-interface SaEnds {
-  readonly source: string;
-  readonly destination: string;
-  readonly spi: number;
-  readonly reqid: number;
-  readonly mode: "tunnel" | "transport";
-  /** Packets inside of a tunnel: of the family of its ends if absent. */
-  readonly inner?: "anyFamily";
-  readonly replayWindow: number;
-  readonly ifId?: number;
-  readonly limits?: Partial<Limits>;
-}
-
-const saFlags = { anyFamily: 32 } as const;
-const blankSa = new Uint8Array(saBytes);
-writeLimits(blankSa, 96, {});
-
-export function addSa(want: NewSa): NetlinkRequest {
-  // From Node's pool, which costs thousands of SAs much less than an array of its own for each.
-  const octets = Buffer.from(blankSa);
-  const family = familyOf(want.destination);
-  if (want.inner === undefined) octets[40] = family;
-  else octets[216] = saFlags.anyFamily;
-  writeAddress(octets, 56, want.destination);
-  octets.writeUInt32BE(want.spi, 72);
-  octets[76] = ipProtocols.esp;
-  writeAddress(octets, 80, want.source);
-  if (want.limits !== undefined) writeLimits(octets, 96, want.limits);
-  octets.writeUInt32LE(want.reqid, 208);
-  octets[212] = family;
-  octets[214] = modes.indexOf(want.mode);
-  octets[215] = want.replayWindow;
-  const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
-  return {
-    type: xfrmTypes.newSa,
-    flags: netlinkFlags.create | netlinkFlags.exclusive,
-    body: [octets, ...algorithmsOf(want), ...ifId],
-  };
-}
-
-function algorithmsOf(want: NewSa): Octets {
-  if ("aead" in want) return aeadAttribute(want.aead.name, want.aead.key, want.aead.icvBits);
-  const { crypt, auth } = want;
-  return [
-    ...cryptAttribute(crypt.name, crypt.key),
-    ...cutAuthAttribute(auth.name, auth.key, auth.icvBits),
-  ];
-}
-
 export function deleteSa({ destination, spi, ipProtocol }: SaName): NetlinkRequest {
   const octets = new Uint8Array(saNameBytes);
   const view = new DataView(octets.buffer);
@@ -311,7 +242,7 @@ export interface NewPolicy {
 
 const selectorLinkAt = 48;
 const blankPolicy = new Uint8Array(policyBytes);
-writeLimits(blankPolicy, selectorBytes, {});
+writeNoLimits(blankPolicy, selectorBytes);
 
 export function addPolicy(want: NewPolicy): NetlinkRequest {
   const octets = Buffer.from(blankPolicy);

@@ -9,7 +9,6 @@ import type { KernelSockets } from "#drivers/linux/macsec/look.ts";
 import { MkaDesk } from "#drivers/linux/mka/desk.ts";
 import { readRequest, writeReply } from "#drivers/linux/mka/protocol.ts";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
-import { answerKeys, keySocket } from "#drivers/linux/net/key-frames.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { runProgram } from "#drivers/transport/exec.ts";
 import { FrameChannel } from "#drivers/transport/frames.ts";
@@ -19,7 +18,6 @@ import { openStream } from "#drivers/transport/stream.ts";
 import type { Device } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Ckn, MacsecSettings, PortName } from "#hal/model.ts";
-import type { Octets } from "#hal/netlink.ts";
 import type { Secret } from "#hal/secret.ts";
 import {
   type Clock,
@@ -42,7 +40,7 @@ export interface HostOptions {
   readonly ports: readonly PortName[];
   /** FRR's instance; absent = a host without FRR and without ping. */
   readonly pathspace?: string;
-  /** Path of charon's socket; absent = a host whose tunnels have static keys alone. */
+  /** Path of charon's socket; absent = a host without tunnels. */
   readonly charon?: string;
 }
 
@@ -201,16 +199,8 @@ export class Host implements AsyncDisposable {
     };
   }
 
-  #keys(octets: Octets): Uint8Array {
-    if (this.troubles.has("unreachable")) throw failed("transport.unreachable", "none");
-    const question = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
-    fillOctets(octets, question);
-    return answerKeys((staged) => this.#desk.staged.put(staged), question);
-  }
-
   async #framed({ path, octets }: FramedQuestion, signal: AbortSignal): Promise<Uint8Array> {
     signal.throwIfAborted();
-    if (path === keySocket("/nowhere/net.sock")) return this.#keys(octets);
     const port = /^\/nowhere\/mka\/(.+)\.sock$/.exec(path)?.[1] ?? "";
     const desk = this.#agreements.get(port)?.desk;
     const question = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));

@@ -8,7 +8,7 @@ import { Secret } from "#hal/secret.ts";
 import { addNetwork, enterNetwork, ip, native } from "../lab.ts";
 import { Daemon } from "./daemon.ts";
 
-export const outer = { edge: "198.51.100.1", gateway: "198.51.100.2" } as const;
+const outer = { edge: "198.51.100.1", gateway: "198.51.100.2" } as const;
 /** Of hosts behind the ends. */
 export const inner = { edge: "10.1.0.1", gateway: "10.100.0.1" } as const;
 const protectedPrefix = "10.100.0.0/16";
@@ -50,7 +50,7 @@ export interface TunnelSite {
 }
 
 /** Its two networks alone, each with a host behind it. */
-export function buildWire(): Pick<TunnelSite, "edge" | "gateway"> {
+function buildWire(): Pick<TunnelSite, "edge" | "gateway"> {
   const [edge, gateway] = [addNetwork(), addNetwork()];
   ip("-n", edge, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", gateway);
   for (const [network, own, host] of [

@@ -4,9 +4,7 @@
 import { fillCommand } from "#drivers/index.ts";
 import { linux } from "#drivers/linux/driver/linux.ts";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
-import { answerKeys } from "#drivers/linux/net/key-frames.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
-import { fillOctets } from "#drivers/transport/octets.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel } from "#hal/model.ts";
@@ -77,13 +75,7 @@ export class TunnelBench {
       routeTo: async () => undefined,
       resolve: async () => [],
       exec: () => Promise.reject(unreachable()),
-      framed: async ({ path, octets }) => {
-        const { desk } = this;
-        if (desk === undefined || path !== "/run/net-keys.sock") throw unreachable();
-        const question = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
-        fillOctets(octets, question);
-        return answerKeys((staged) => desk.staged.put(staged), question);
-      },
+      framed: () => Promise.reject(unreachable()),
       channel: () => Promise.reject(unreachable()),
       snmp: () => Promise.reject(unreachable()),
       stream: async (path, signal) => {

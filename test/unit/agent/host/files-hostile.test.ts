@@ -10,7 +10,6 @@ import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
 import { readBackings } from "#drivers/linux/net/backing.ts";
 import { readGuard } from "#drivers/linux/net/guard.ts";
 import { readKept } from "#drivers/linux/net/kept.ts";
-import { readRatchet } from "#drivers/linux/net/spi-ratchet.ts";
 import { Malformed } from "#drivers/local/shape.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
@@ -162,7 +161,6 @@ describe(`the state of linkseal-net (LINKSEAL_SEED=${seed})`, () => {
     [kept, async (bytes) => readKept(bytes, log)],
     [prefixes, (bytes) => readGuard(holding(bytes), log)],
     [backings, (bytes) => readBackings(holding(bytes), log)],
-    [{ used: ["a b 1"] }, (bytes) => readRatchet(holding(bytes))],
   ];
 
   it("is read, or counts as none, whatever is in it", async () => {

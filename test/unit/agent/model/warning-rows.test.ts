@@ -13,7 +13,7 @@ describe("a warning", () => {
   it.each([
     [
       "info",
-      `not-looked-yet collecting-evidence tunnel-unbalanced static-keys not-configured unmanaged
+      `not-looked-yet collecting-evidence tunnel-unbalanced not-configured unmanaged
        key-age-soon campaign-waiting`,
     ],
     [
@@ -23,7 +23,7 @@ describe("a warning", () => {
        mka-no-live-peer second-peer principal-key-unexpected sak-not-in-use sak-churn
        frames-untagged stale-sak frames-not-valid mtu probe-unanswered
        tunnel-configured-but-absent ike-down sa-missing tunnel-interface clear-path-beside-tunnel
-       tunnel-bgp-down static-keys-over commit-lost vault-denied key-malformed key-reused
+       tunnel-bgp-down commit-lost vault-denied key-malformed key-reused
        rotation-held journal-lossy state-unwritable`,
     ],
   ] as const)("is %s for these, and a warning else", (severity, codes) => {
@@ -37,9 +37,7 @@ describe("a warning", () => {
       0,
       `policy-should-secure controlled-port-open second-peer frames-untagged
        clear-path-beside-tunnel backup-carries not-configured commit-lost vault-denied
-       waiting-for-person
-      
-       rotation-held rotation-overdue drained-by-hand journal-lossy
+       waiting-for-person rotation-held rotation-overdue drained-by-hand journal-lossy
        state-unwritable`,
     ],
     [15_000, "device-unreachable reading-stale reading-missing"],
@@ -47,7 +45,7 @@ describe("a warning", () => {
     [
       60_000,
       `not-looked-yet collecting-evidence idle-unproven tunnel-unbalanced
-       static-keys-unproven commit-pending vault-unreachable far-end-unreadable campaign-waiting`,
+       commit-pending vault-unreachable far-end-unreadable campaign-waiting`,
     ],
   ])("is told after %i ms for these, and after 10 s else", (ms, codes) => {
     expect(codesWith((row) => row.visibleAfterMs === ms)).toEqual(words(codes));
@@ -62,7 +60,7 @@ describe("a warning", () => {
       sak-not-agreed suite-mismatch sci-mismatch cak-mismatch ckn-mismatch mka-no-live-peer
       sak-churn frames-untagged stale-sak frames-not-valid replay-window mtu frames-one-way
       probe-unanswered tunnel-configured-but-absent ike-down sa-missing tunnel-interface
-      tunnel-one-way clear-path-beside-tunnel tunnel-bgp-down static-keys-over`;
+      tunnel-one-way clear-path-beside-tunnel tunnel-bgp-down`;
     expect(codesWith((row) => row.impactsTraffic)).toEqual(words(codes));
   });
 
@@ -77,10 +75,9 @@ describe("a warning", () => {
       `reading-stale reading-missing port-absent link-down macsec-not-configured
        policy-should-secure far-end-changed far-end-failed frames-untagged
        tunnel-configured-but-absent ike-down transform-mismatch tunnel-interface
-       sequence-number-high
-       sa-ending anti-replay-off
-       clear-path-beside-tunnel guard-missing backup-carries backup-preferred static-keys-over
-       static-keys-unproven drift commit-pending clock-skew sibling-unhealthy`,
+       sequence-number-high sa-ending anti-replay-off clear-path-beside-tunnel guard-missing
+       backup-carries backup-preferred
+       drift commit-pending clock-skew sibling-unhealthy`,
     ],
     [
       noSession,

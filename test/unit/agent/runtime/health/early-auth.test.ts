@@ -1,4 +1,4 @@
-// What is told of a newer pre-shared key, certificate or static keys of a tunnel, state by state.
+// What is told of a newer pre-shared key or certificate of a tunnel, state by state.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredTunnel } from "#agent/model/desired.ts";
@@ -16,7 +16,6 @@ const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const
 const kinds = {
   agent: { kind: "psk", secret: "hub-1-psk", farEnd: "agent" },
   manual: { kind: "psk", secret: "hub-1-psk", farEnd: "manual" },
-  static: { kind: "static", secret: "hub-1-keys" },
   certificate: { kind: "certificate", secret: "hub-1", authorities: "roots", peer: "CN=gateway" },
 } as const satisfies Readonly<Record<string, DesiredTunnel["auth"]>>;
 
@@ -44,7 +43,6 @@ describe("a newer pre-shared key", () => {
     ["agent", "held", false, "rotation-held", "its newer pre-shared key went back", proceed],
     ["manual", "waiting", false, "waiting-for-person", "a newer pre-shared key waits", proceed],
     ["manual", "held", false, "rotation-held", "its newer pre-shared key went back", proceed],
-    ["static", "waiting", false, "waiting-for-person", "newer keys wait", proceed],
   ])("of %s, %s (trouble: %s) is %s", (kind, state, trouble, code, text, next) => {
     expect(told(kind, state, trouble)).toEqual([[code, `${text}: because of this`, next]]);
   });

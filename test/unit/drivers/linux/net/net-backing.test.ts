@@ -5,7 +5,6 @@ import { describe, expect, it } from "vitest";
 import { readBackings, toldBackings, waysUnderMacsec } from "#drivers/linux/net/backing.ts";
 import { blockedAmong } from "#drivers/linux/net/guard.ts";
 import { previewOf, readPart } from "#drivers/linux/net/part.ts";
-import { StagedKeys } from "#drivers/linux/net/staged-keys.ts";
 import {
   carryTunnelPart,
   restoreBackings,
@@ -53,7 +52,6 @@ class Scene {
     xfrm: this.kernel.socket("xfrm"),
     disk: this.disk,
     bootId: "boot-1",
-    staged: new StagedKeys(this.clock),
     log: { write: (_level, code) => void this.logged.push(code) },
   };
 

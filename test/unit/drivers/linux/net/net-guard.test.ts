@@ -4,7 +4,6 @@
 import { describe, expect, it } from "vitest";
 import { blockedAmong, canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
 import { type NetPart, previewOf, readPart } from "#drivers/linux/net/part.ts";
-import { StagedKeys } from "#drivers/linux/net/staged-keys.ts";
 import {
   carryTunnelPart,
   type TunnelHands,
@@ -44,7 +43,6 @@ class Scene {
     xfrm: this.kernel.socket("xfrm"),
     disk: this.disk,
     bootId: "boot-1",
-    staged: new StagedKeys(this.clock),
     log: { write: (_level, code) => void this.logged.push(code) },
     forget: async (name) => {
       const details = { effect: "none", where: "charon", next: "" } as const;

@@ -17,10 +17,8 @@ const all = recorded("sas", readSa);
 /** Every recorded SA, as if the interface had them all. */
 const joined = all.map((sa): Sa => ({ ...sa, attributes: { ...sa.attributes, ifId: 42 } }));
 
-const byIke = (sas: readonly Sa[] | undefined) => ({ sas, statics: new Set<number>() });
-
 function sasOf(sas: readonly Sa[] | undefined): readonly IpsecSa[] {
-  const [tunnel] = tunnelsOf(links, addresses, byIke(sas), moment);
+  const [tunnel] = tunnelsOf(links, addresses, sas, moment);
   if (tunnel === undefined) throw new Error("no tunnel");
   return strongValue(tunnel.sas) ?? [];
 }
@@ -30,7 +28,7 @@ const spiOf = (spi: number, among = sasOf(joined)): IpsecSa | undefined =>
 
 describe("an xfrm interface", () => {
   it("is a tunnel with the SAs of its number, and with an IKE that nobody knows", () => {
-    expect(tunnelsOf(links, addresses, byIke(all), moment)).toEqual([
+    expect(tunnelsOf(links, addresses, all, moment)).toEqual([
       {
         name: "ipsec42",
         ike: { kind: "unknown", why: "notSupported", at },
@@ -52,13 +50,8 @@ describe("an xfrm interface", () => {
     ]);
   });
 
-  it("says that there is no IKE where people chose the keys", () => {
-    const told = tunnelsOf(links, addresses, { sas: all, statics: new Set([42]) }, moment);
-    expect(told[0]?.ike).toEqual({ kind: "known", value: "static", at });
-  });
-
   it("has SAs that nobody knows where the kernel does not tell", () => {
-    expect(tunnelsOf(links, addresses, byIke(undefined), moment)[0]?.sas).toEqual({
+    expect(tunnelsOf(links, addresses, undefined, moment)[0]?.sas).toEqual({
       kind: "unknown",
       why: "queryFailed",
       at,
@@ -144,6 +137,6 @@ describe("an xfrm interface", () => {
     const others = all.filter(({ attributes }) => attributes.ifId !== 42);
     expect(sasOf(others)).toEqual([]);
     const none = links.filter(({ info }) => info?.kind !== "xfrm");
-    expect(tunnelsOf(none, addresses, byIke(all), moment)).toEqual([]);
+    expect(tunnelsOf(none, addresses, all, moment)).toEqual([]);
   });
 });
