@@ -17,6 +17,47 @@ export function node(name: string, ...parts: readonly (ConfigNode | string)[]): 
   return { name, text, isInactive: false, children };
 }
 
+/** Out of the text that Junos prints: ``nodes`unit { name ${unit}; family { inet; } }` ``. */
+export function nodes(
+  text: readonly string[],
+  ...values: readonly (string | number | readonly ConfigNode[])[]
+): readonly ConfigNode[] {
+  const root = node("");
+  const stack = [root];
+  let words: string[] = [];
+  for (const [index, piece] of text.entries()) {
+    for (const word of piece.match(/[{};]|[^\s{};]+/g) ?? []) {
+      if (word === "}") stack.pop();
+      else if (word === "{" || word === ";") {
+        const [name = "", value = ""] = words;
+        const made = node(name, value);
+        stack.at(-1)?.children.push(made);
+        if (word === "{") stack.push(made);
+        words = [];
+      } else words.push(word);
+    }
+    const value = values[index];
+    if (typeof value === "object") stack.at(-1)?.children.push(...value);
+    else if (value !== undefined) words.push(String(value));
+  }
+  return root.children;
+}
+
+/** The element of that path, which is made where it is not there. */
+export function within(tree: ConfigNode, ...path: readonly string[]): ConfigNode {
+  return path.reduce((parent, name) => {
+    const found = at(parent, name);
+    if (found !== undefined) return found;
+    const made = node(name);
+    parent.children.push(made);
+    return made;
+  }, tree);
+}
+
+export function without(tree: ConfigNode | undefined, isGone: (one: ConfigNode) => boolean): void {
+  if (tree !== undefined) tree.children = tree.children.filter((one) => !isGone(one));
+}
+
 export function cloneTree(tree: ConfigNode): ConfigNode {
   return { ...tree, children: tree.children.map(cloneTree) };
 }

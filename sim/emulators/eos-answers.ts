@@ -1,10 +1,22 @@
 // What EOS prints when it is asked, out of the state of the simulated router: the JSON of `| json`,
 // and tables where their layout was published.
 
-import type { MacsecPort, MkaSession, PortName, Reading } from "#hal/model.ts";
+import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-import { localAs, peersOf } from "./eos-meaning.ts";
 import { routesFrom } from "./far-end-routes.ts";
+import {
+  answeredProbes,
+  type Json,
+  known,
+  localAs,
+  lossOf,
+  memberIds,
+  peersOf,
+  portsOf,
+  portTowards,
+  portWith,
+  protectedPorts,
+} from "./router-facts.ts";
 
 export interface EosModel {
   readonly model: string;
@@ -12,11 +24,6 @@ export interface EosModel {
   /** How the list of sessions names the one that waits: by a row of it, or beside the rows. */
   readonly timer: "inRow" | "beside";
 }
-
-type Json = Readonly<Record<string, unknown>>;
-
-const known = <T>(reading: Reading<T>): T | undefined =>
-  reading.kind === "known" ? reading.value : undefined;
 
 export function version(
   { model, version: software }: EosModel,
@@ -57,14 +64,6 @@ export function status(router: Router): Json {
     activeProfiles: protectedPorts(router).length,
     delayProtection: false,
   };
-}
-
-function portsOf(router: Router): readonly MacsecPort[] {
-  return router.state().macsec;
-}
-
-function protectedPorts(router: Router): readonly MacsecPort[] {
-  return portsOf(router).filter(({ settings }) => known(settings) !== undefined);
 }
 
 function perPort(ports: readonly MacsecPort[], tell: (port: MacsecPort) => Json): Json {
@@ -183,8 +182,6 @@ interface Told {
 
 function participant(one: Told, session: MkaSession | undefined): Json {
   const self = session?.keyServer === "self";
-  const names = (count: number, letter: string): readonly string[] =>
-    Array.from({ length: count }, (_, index) => `${index + 1}`.padStart(24, letter));
   const [mi = "", kn = "0"] = session?.latestSak?.keyId.split("/") ?? [];
   return {
     msgId: "b".repeat(24),
@@ -199,8 +196,8 @@ function participant(one: Told, session: MkaSession | undefined): Json {
       keyNum: one.isPrincipal ? Number(kn) : 0,
       sakTransmit: one.isPrincipal && session?.latestSak?.transmit === true,
       llpnExhaustion: 0,
-      livePeerList: names(one.livePeers, "a"),
-      potentialPeerList: names(one.potentialPeers, "c"),
+      livePeerList: memberIds(one.livePeers, "a"),
+      potentialPeerList: memberIds(one.potentialPeers, "c"),
     },
   };
 }
@@ -277,22 +274,17 @@ export function received(router: Router, peer: string, family: "ipv4" | "ipv6"):
 }
 
 export function routeTo(router: Router, destination: string): Json {
-  const ways = router.managementRoutes;
-  const port: PortName | undefined = ways.has(destination) ? ways.get(destination) : "Management1";
+  const port = portTowards(router, destination, "Management1");
   const via = { nexthopAddr: "192.0.2.254", interface: port };
   const routes = port === undefined ? {} : { "0.0.0.0/0": { routeType: "static", vias: [via] } };
   return { vrfs: { default: { routingDisabled: false, routes } } };
 }
 
-const probeBytes = 100;
-
 /** As the `ping` of its Linux prints it. */
 export function ping(router: Router, host: string, out: string, count: number): string {
-  const name = [...peersOf(router)].find(([, one]) => one === host)?.[0];
-  const port = name === undefined || name !== out ? undefined : router.port(name);
-  const arrived = port?.fibre.inject("a", count, probeBytes).delivered ?? 0;
-  const answered = arrived > 0 ? (port?.fibre.inject("b", arrived, probeBytes).delivered ?? 0) : 0;
-  const loss = count === 0 ? 0 : Math.round(((count - answered) / count) * 100);
+  const port = portWith(router, host);
+  const answered = answeredProbes(router, port === out ? port : undefined, count);
+  const loss = lossOf(count, answered);
   return [
     `PING ${host} (${host}) 72(100) bytes of data.`,
     "",

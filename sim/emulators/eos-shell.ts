@@ -19,20 +19,13 @@ import {
   status,
   version,
 } from "./eos-answers.ts";
-import {
-  asJson,
-  CommandError,
-  type ConfigSession,
-  cloneLines,
-  type Line,
-  printed,
-  sanitized,
-} from "./eos-config.ts";
+import { asJson, CommandError, type ConfigSession, printed, sanitized } from "./eos-config.ts";
 import { Editor } from "./eos-editor.ts";
-import type { Commands, Said } from "./eos-terminal.ts";
 import { connections, staticRoutes } from "./eos-tunnels.ts";
-
-type Json = Readonly<Record<string, unknown>>;
+import { lost } from "./exchange.ts";
+import { type Block, cloneBlocks } from "./line-tree.ts";
+import { hasIpsec, type Json } from "./router-facts.ts";
+import { type Printed, type Shell, text } from "./terminal.ts";
 
 type Place =
   | { readonly kind: "exec" }
@@ -44,7 +37,8 @@ export interface EosConfiguration {
   readonly router: Router;
   readonly model: EosModel;
   readonly bootedAt: number;
-  readonly lines: readonly Line[];
+  /** The configuration in force. */
+  readonly current: readonly Block[];
   readonly sessions: ReadonlyMap<string, ConfigSession>;
   hostname(): string;
   /** Takes over what changed at the router itself. */
@@ -57,16 +51,15 @@ export interface EosConfiguration {
   commitNamed(name: string): "done" | "lost";
   commit(session: ConfigSession, within: number | "final"): "done" | "lost";
   /** Puts lines in force without a session. */
-  direct(root: readonly Line[]): void;
-  editor(): Editor;
+  direct(root: readonly Block[]): void;
   save(): void;
-  printed(shown: (text: string) => string): string;
 }
 
-const asTyped = (text: string): string => text;
+const asTyped = (line: string): string => line;
 const dayS = 86_400;
 
-export class EosShell implements Commands {
+export class EosShell implements Shell {
+  readonly style = { greeting: "", echo: "key" } as const;
   readonly #face: EosConfiguration;
   #level: 1 | 15;
   #place: Place = { kind: "exec" };
@@ -104,16 +97,16 @@ export class EosShell implements Commands {
     return this.#place.kind === "exec" ? lookMs / 20 : prepareMs / 40;
   }
 
-  run(line: string): Said {
+  run(line: string): Printed {
     this.#face.follow();
     // It still answers, and makes no sense.
     if (this.#face.router.hasFault("unparsed") && /^(?:show|ping)/.test(line)) {
-      return { kind: "text", text: "Sysdb connection lost\n" };
+      return text("Sysdb connection lost\n");
     }
     try {
       return this.#run(line);
     } catch (error) {
-      if (error instanceof CommandError) return { kind: "text", text: `${error.message}\n` };
+      if (error instanceof CommandError) return text(`${error.message}\n`);
       throw error;
     }
   }
@@ -123,16 +116,16 @@ export class EosShell implements Commands {
     this.#place = { kind: "exec" };
   }
 
-  #run(line: string): Said {
-    if (line.startsWith("!")) return { kind: "text", text: "" };
+  #run(line: string): Printed {
+    if (line.startsWith("!")) return text("");
     const said = this.#general(line) ?? (line.startsWith("show ") ? this.#show(line) : undefined);
-    if (said !== undefined) return typeof said === "string" ? { kind: "text", text: said } : said;
+    if (said !== undefined) return typeof said === "string" ? text(said) : said;
     if (this.#level === 1) throw new CommandError("% Invalid input (privileged mode required)");
     if (this.#place.kind === "exec") return this.#exec(line);
     return this.#configure(line, this.#place);
   }
 
-  #general(line: string): string | Said | undefined {
+  #general(line: string): string | Printed | undefined {
     const [, length] = /^terminal length (\d{1,5})$/.exec(line) ?? [];
     if (length !== undefined) {
       this.#page = Number(length);
@@ -159,52 +152,52 @@ export class EosShell implements Commands {
     }
   }
 
-  #exit(): Said {
+  #exit(): Printed {
     if (this.#place.kind === "exec") return { kind: "last", text: "" };
     if (!this.#place.editor.exit()) this.#place = { kind: "exec" };
-    return { kind: "text", text: "" };
+    return text("");
   }
 
-  #exec(line: string): Said {
+  #exec(line: string): Printed {
     const face = this.#face;
     const [, name, verb] =
       /^configure session(?: ([A-Za-z0-9._-]{1,64}))?(?: (commit|abort))?$/.exec(line) ?? [];
     if (verb === "commit" && name !== undefined) return this.#after(face.commitNamed(name));
     if (verb === "abort" && name !== undefined) {
       face.abort(name);
-      return { kind: "text", text: "" };
+      return text("");
     }
     if (line.startsWith("configure session")) {
       const session = face.open(name);
       this.#place = { kind: "session", editor: new Editor(session.root), session };
-      return { kind: "text", text: "" };
+      return text("");
     }
     const [, host, out = "", count = "5"] =
       /^ping (\S+)(?: interface (\S+))?(?: repeat (\d{1,9}))?$/.exec(line) ?? [];
     if (host !== undefined) {
       const port = out.replace(/\.\d+$/, "");
-      return { kind: "text", text: ping(face.router, host, port, Number(count)) };
+      return text(ping(face.router, host, port, Number(count)));
     }
     switch (line) {
       case "configure":
       case "configure terminal":
-        this.#place = { kind: "config", editor: face.editor() };
-        return { kind: "text", text: "" };
+        this.#place = { kind: "config", editor: new Editor(cloneBlocks(face.current)) };
+        return text("");
       case "write":
       case "write memory":
       case "copy running-config startup-config":
         face.save();
-        return { kind: "text", text: "Copy completed successfully.\n" };
+        return text("Copy completed successfully.\n");
       default:
         throw new CommandError("% Invalid input");
     }
   }
 
-  #configure(line: string, place: Exclude<Place, { readonly kind: "exec" }>): Said {
+  #configure(line: string, place: Exclude<Place, { readonly kind: "exec" }>): Printed {
     if (place.kind === "config") {
       place.editor.enter(line);
       this.#face.direct(place.editor.root);
-      return { kind: "text", text: "" };
+      return text("");
     }
     const { session, editor } = place;
     const [, time] = /^commit(?: timer (\S+))?$/.exec(line) ?? [];
@@ -217,27 +210,25 @@ export class EosShell implements Commands {
     if (line === "abort") {
       this.#face.abort(session.name);
       this.#place = { kind: "exec" };
-      return { kind: "text", text: "" };
+      return text("");
     }
     editor.enter(line);
-    return { kind: "text", text: "" };
+    return text("");
   }
 
-  #after(done: "done" | "lost"): Said {
-    if (done === "done") return { kind: "text", text: "" };
-    const { prng } = this.#face.router.options;
-    return { kind: prng.fork(`lost-${this.#face.sessions.size}`).chance(0.5) ? "close" : "never" };
+  #after(done: "done" | "lost"): Printed {
+    return done === "done" ? text("") : lost(this.#face.router, this.#face.sessions.size);
   }
 
   /** undefined = no such command. */
   #show(line: string): string {
     const [, question = "", isJson] = /^show (.+?)( \| json)?$/.exec(line) ?? [];
-    const text = this.#textOf(question);
-    if (isJson === undefined && text !== undefined) return text;
+    const table = this.#textOf(question);
+    if (isJson === undefined && table !== undefined) return table;
     const json = this.#jsonOf(question);
     if (json !== undefined) return `${JSON.stringify(json, undefined, 4)}\n`;
     throw new CommandError(
-      text === undefined ? "% Invalid input" : "% This is an unconverted command",
+      table === undefined ? "% Invalid input" : "% This is an unconverted command",
     );
   }
 
@@ -252,13 +243,13 @@ export class EosShell implements Commands {
       case "mac security mka counters":
         return mkaCounters(face.router);
       case "ip security connection detail":
-        return hasIpsec(face.router) ? connections(face.lines, face.router) : undefined;
+        return hasIpsec(face.router) ? connections(face.current, face.router) : undefined;
       case "running-config":
         this.#needLevel();
-        return face.printed(asTyped);
+        return printed(face.current, asTyped);
       case "running-config sanitized":
         this.#needLevel();
-        return face.printed(sanitized);
+        return printed(face.current, sanitized);
       default:
         return undefined;
     }
@@ -273,10 +264,10 @@ export class EosShell implements Commands {
     const own = this.#place.kind === "session" ? this.#place.session : undefined;
     const session = named === undefined ? own : this.#face.sessions.get(named);
     if (session === undefined) throw new CommandError("% No such session");
-    const text = printed(session.root, asTyped);
-    if (!isDiff) return text;
-    const before = new Set(this.#face.printed(asTyped).split("\n"));
-    const after = new Set(text.split("\n"));
+    const whole = printed(session.root, asTyped);
+    if (!isDiff) return whole;
+    const before = new Set(printed(this.#face.current, asTyped).split("\n"));
+    const after = new Set(whole.split("\n"));
     return [
       "--- system:/running-config",
       `+++ session:/${session.name}-session-config`,
@@ -309,8 +300,6 @@ export class EosShell implements Commands {
   }
 }
 
-const hasIpsec = ({ options }: Router): boolean => options.capabilities.ipsec !== undefined;
-
 function stateOf(question: string, face: EosConfiguration, router: Router): Json | undefined {
   switch (question) {
     case "version":
@@ -330,7 +319,7 @@ function stateOf(question: string, face: EosConfiguration, router: Router): Json
     case "mac security counters detail":
       return counters(router);
     case "ip route static":
-      return staticRoutes(face.lines, router);
+      return staticRoutes(face.current, router);
     case "bgp summary vrf all":
       return bgpSummary(router, (one) => face.isShut(one));
     default:
@@ -339,7 +328,7 @@ function stateOf(question: string, face: EosConfiguration, router: Router): Json
 }
 
 function lines(face: EosConfiguration, shown: (text: string) => string): Json {
-  return { cmds: asJson(cloneLines(face.lines), shown) };
+  return { cmds: asJson(face.current, shown) };
 }
 
 function sessionsOf(face: EosConfiguration): Json {

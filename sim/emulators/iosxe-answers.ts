@@ -1,14 +1,28 @@
 // What a router with IOS XE prints when it is asked, out of the state of the simulated one.
 
-import type { MacsecPort, MkaParticipant, MkaSession } from "#hal/model.ts";
+import type { MacsecPort, MkaParticipant } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-import { dated, known, peersOf, sakTold } from "./cisco-answers.ts";
-import { routesFrom, tableRows } from "./far-end-routes.ts";
-import { localAs } from "./iosxe-config.ts";
+import {
+  dated,
+  linkOf,
+  type Participant,
+  participantsOf,
+  sakLines,
+  sakSuite,
+} from "./cisco-answers.ts";
+import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
 import type { XeModel } from "./iosxe-tree.ts";
+import {
+  known,
+  localAs,
+  memberIds,
+  peersOf,
+  portsOf,
+  portTowards,
+  protectedPort,
+} from "./router-facts.ts";
 
 export function version({ platform, version: release }: XeModel, bootedAt: number): string {
-  const [day = "", month = "", date = "", time = "", year = ""] = dated(bootedAt).split(/ +/);
   return [
     `Cisco IOS XE Software, Version ${release}`,
     `Cisco IOS Software [IOSXE], X86_64_LINUX_IOSD, Version ${release}, RELEASE SOFTWARE`,
@@ -16,7 +30,7 @@ export function version({ platform, version: release }: XeModel, bootedAt: numbe
     "",
     "router uptime is 5 weeks, 5 days, 3 hours, 12 minutes",
     "System returned to ROM by reload",
-    `System restarted at ${time} UTC ${day} ${month} ${date} ${year}`,
+    `System restarted at ${moment(bootedAt)}`,
     'System image file is "bootflash:packages.conf"',
     "",
     `cisco ${platform} (1RU) processor with 3753847K/6147K bytes of memory.`,
@@ -65,8 +79,6 @@ export function lock(isHeld: boolean): string {
   ].join("\n");
 }
 
-const portsOf = (router: Router): readonly MacsecPort[] => router.state().macsec;
-
 export function interfaces(router: Router): string {
   const management = [
     "GigabitEthernet0 is up, line protocol is up ",
@@ -80,10 +92,7 @@ export function interfaces(router: Router): string {
 }
 
 function interfaceOf(port: MacsecPort): readonly string[] {
-  const rate = known(port.rate);
-  const isShut = known(port.admin) === "down";
-  const link = known(port.linkUp) === true ? "up" : "down";
-  const kbit = (rate?.lineBps ?? 100e9) / 1000;
+  const { isShut, link, kbit, input, output } = linkOf(port);
   return [
     `${port.port} is ${isShut ? "administratively down" : link}, line protocol is ${link} `,
     "  Hardware is BUILT-IN-EPA-8x10G, address is 0200.0000.0000 (bia 0200.0000.0000)",
@@ -92,22 +101,14 @@ function interfaceOf(port: MacsecPort): readonly string[] {
     "     reliability 255/255, txload 1/255, rxload 1/255",
     "  Encapsulation ARPA, loopback not set",
     "  Full Duplex, link type is force-up, media type is SFP-LR",
-    `  5 minute input rate ${rateText(rate?.rxBps, rate?.rxPps)}`,
-    `  5 minute output rate ${rateText(rate?.txBps, rate?.txPps)}`,
+    `  5 minute input rate ${input}`,
+    `  5 minute output rate ${output}`,
     "     12 packets input, 1200 bytes, 0 no buffer",
   ];
 }
 
-const rateText = (bps = 0, pps = 0): string =>
-  `${Math.round(bps)} bits/sec, ${Math.round(pps)} packets/sec`;
-
-/** Only where MACsec is on: the others have no session to tell of. */
 export function mkaSessions(router: Router): string {
-  const pages = portsOf(router).flatMap((port) => {
-    const session = known(port.session);
-    if (known(port.settings) === undefined || session === undefined) return [];
-    return session.participants.map((one) => participant(port, session, one));
-  });
+  const pages = participantsOf(router).map(pageOf);
   return pages.length === 0 ? "% There are no active MKA sessions" : pages.join("\n\n");
 }
 
@@ -128,15 +129,12 @@ function statusOf(isPrincipal: boolean, { state }: MkaParticipant): string {
     : "INITIALIZING - Waiting for SAK (Peer is live)";
 }
 
-function participant(port: MacsecPort, session: MkaSession, one: MkaParticipant): string {
-  const settings = known(port.settings);
-  const isPrincipal = session.principalCkn === one.ckn && one.state === "live";
-  const suite = known(port.liveSuite) ?? settings?.suite ?? "gcm-aes-xpn-256";
+function pageOf(told: Participant): string {
+  const { port, session, one, isPrincipal } = told;
   const rows = (count: number, letter: string): readonly string[] =>
-    Array.from({ length: count }, (_, index) => {
-      const mi = String(index + 1).padStart(24, letter);
-      return `  ${mi}  67          0600.0000.0001/0001  8         YES           0`;
-    });
+    memberIds(count, letter).map(
+      (mi) => `  ${mi}  67          0600.0000.0001/0001  8         YES           0`,
+    );
   return [
     "MKA Detailed Status for MKA Session",
     "===================================",
@@ -154,20 +152,13 @@ function participant(port: MacsecPort, session: MkaSession, one: MkaParticipant)
     field("Key Server", session.keyServer === "self" ? "YES" : "NO"),
     field("MKA Cipher Suite", "AES-256-CMAC"),
     "",
-    ...sakLines("Latest", isPrincipal ? session.latestSak : undefined),
-    ...sakLines("Old", isPrincipal ? session.oldSak : undefined),
-    "",
-    field("SAK Transmit Wait Time", "0s (Not waiting for any peers to respond)"),
-    field("SAK Retire Time", "0s (No Old SAK to retire)"),
-    "",
-    field("MKA Policy Name", "as-configured"),
-    field("Key Server Priority", session.keyServerPriority ?? settings?.keyServerPriority ?? 0),
+    ...sakLines(field, told, 0),
     field("Delay Protection", "NO"),
     "Delay Protection Timer.......... 0s (Not enabled)",
     "",
-    field("Confidentiality Offset", settings?.confidentialityOffset ?? 0),
+    field("Confidentiality Offset", known(port.settings)?.confidentialityOffset ?? 0),
     "SCI Based SSCI Computation.... NO",
-    field("SAK Cipher Suite", isPrincipal ? `0080C20001000004 (${suite.toUpperCase()})` : "(NULL)"),
+    field("SAK Cipher Suite", sakSuite(told)),
     field("MACsec Desired", "YES"),
     "",
     `# of MACsec Capable Live Peers............ ${one.livePeers}`,
@@ -183,26 +174,14 @@ function participant(port: MacsecPort, session: MkaSession, one: MkaParticipant)
   ].join("\n");
 }
 
-function sakLines(which: "Latest" | "Old", sak: MkaSession["latestSak"]): readonly string[] {
-  const { status, an, key } = sakTold(which, sak);
-  return [
-    field(`${which} SAK Status`, status),
-    field(`${which} SAK AN`, an),
-    field(`${which} SAK KI (KN)`, key),
-  ];
-}
-
-const secured = (router: Router, name: string): MacsecPort | undefined =>
-  portsOf(router).find((one) => one.port === name && known(one.settings) !== undefined);
-
 /** A page for each key, of which the port's counters are the sum. */
 export function mkaStatistics(router: Router, name: string): string | undefined {
-  const port = secured(router, name);
+  const port = protectedPort(router, name);
   const counted = known(port?.mkpdus);
-  if (port === undefined || counted === undefined) return undefined;
+  if (counted === undefined) return undefined;
   const dotted = (label: string, value: bigint): string =>
     `   ${label}${".".repeat(Math.max(2, 27 - label.length))} ${value}`;
-  const pages = Math.max(1, known(port.session)?.participants.length ?? 1);
+  const pages = Math.max(1, known(port?.session)?.participants.length ?? 1);
   const share = (value: bigint, page: number): bigint => (page === 0 ? value : 0n);
   return Array.from({ length: pages }, (_, page) =>
     [
@@ -226,10 +205,10 @@ export function mkaStatistics(router: Router, name: string): string | undefined 
 }
 
 export function secyStatistics(router: Router, name: string): string | undefined {
-  const port = secured(router, name);
+  const port = protectedPort(router, name);
   const frames = known(port?.frames);
-  if (port === undefined || frames === undefined) return undefined;
-  const an = known(port.session)?.latestSak?.an ?? 0;
+  if (frames === undefined) return undefined;
+  const an = known(port?.session)?.latestSak?.an ?? 0;
   const count = (label: string, value: bigint | undefined): readonly string[] =>
     value === undefined ? [] : [`  ${`${label}:`.padEnd(26)}${value}`];
   return [
@@ -265,7 +244,7 @@ export function secyStatistics(router: Router, name: string): string | undefined
 }
 
 export function secyStatus(router: Router, name: string): string | undefined {
-  const port = secured(router, name);
+  const port = protectedPort(router, name);
   const settings = known(port?.settings);
   if (port === undefined || settings === undefined) return undefined;
   const frames = known(port.frames);
@@ -300,11 +279,11 @@ export function neighbours(router: Router, isShut: (peer: string) => boolean): s
   const pages = peers.flatMap(([port, peer]) => {
     const up = router.bgpUp(port);
     const idle = isShut(peer) ? "Idle, shutdown" : "Active";
-    return pageOf(peer, "remote AS 12076", up ? "Established, up for 3d04h" : idle, !up);
+    return neighbourOf(peer, "remote AS 12076", up ? "Established, up for 3d04h" : idle, !up);
   });
   // The same addresses once more, behind the ports of other neighbours.
   const others = peers.flatMap(([, peer]) =>
-    pageOf(peer, "vrf OTHER,  remote AS 64999", "Established, up for 1w2d", false),
+    neighbourOf(peer, "vrf OTHER,  remote AS 64999", "Established, up for 1w2d", false),
   );
   return [
     "For address family: IPv4 Unicast",
@@ -314,7 +293,12 @@ export function neighbours(router: Router, isShut: (peer: string) => boolean): s
   ].join("\n");
 }
 
-function pageOf(peer: string, about: string, state: string, isLost: boolean): readonly string[] {
+function neighbourOf(
+  peer: string,
+  about: string,
+  state: string,
+  isLost: boolean,
+): readonly string[] {
   return [
     `BGP neighbor is ${peer},  ${about}, external link`,
     "  BGP version 4, remote router ID 0.0.0.0",
@@ -337,7 +321,7 @@ const columns = {
 
 export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
   const routes = routesFrom(router, peer, family);
-  const paths = routes.reduce((sum, one) => sum + one.paths.length, 0);
+  const paths = pathCount(routes);
   const total = `Total number of prefixes ${paths} `;
   if (paths === 0) return total;
   return [
@@ -362,8 +346,6 @@ function classless(prefix: string): string {
 }
 
 export function routeTo(router: Router, address: string): string {
-  const ways = router.managementRoutes;
-  const port = ways.has(address) ? ways.get(address) : "GigabitEthernet0";
-  if (port === undefined) return "0.0.0.0/0\n  no route";
-  return `0.0.0.0/0\n  nexthop 192.0.2.254 ${port}`;
+  const port = portTowards(router, address, "GigabitEthernet0");
+  return `0.0.0.0/0\n  ${port === undefined ? "no route" : `nexthop 192.0.2.254 ${port}`}`;
 }

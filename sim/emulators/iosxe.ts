@@ -5,11 +5,10 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
-import { diffConfig, effectsBetween, type MutableConfig } from "../router/router-config.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { clock, ping } from "./cisco-answers.ts";
-import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./cisco-tree.ts";
-import { tellFarEndRoutes } from "./far-end-routes.ts";
+import { lost } from "./exchange.ts";
+import { draftOf, Face } from "./face.ts";
 import {
   archive,
   interfaces,
@@ -27,10 +26,12 @@ import {
 } from "./iosxe-answers.ts";
 import { blocksAfter, configFrom, firstBlocks, isShut, LineError } from "./iosxe-config.ts";
 import type { XeModel } from "./iosxe-tree.ts";
-import { printBlocks, rules } from "./iosxe-tree.ts";
+import { grammar, printBlocks } from "./iosxe-tree.ts";
 import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
+import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
-import { type Printed, serveTerminal } from "./terminal.ts";
+import { hasIpsec } from "./router-facts.ts";
+import { ciscoStyle, type Printed, type Shell, serveTerminal, text } from "./terminal.ts";
 
 const minuteMs = 60_000;
 const minutesMax = 120;
@@ -68,8 +69,8 @@ const recent: XeModel = {
 const keystrokeMs = 4;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 /** What a release or a kind of router does not know. */
-function isUnknown(line: string, { platform, isRecent }: XeModel, hasIpsec: boolean): boolean {
-  if (/^(?:no )?(?:crypto|tunnel (?:mode ipsec|protection)) /.test(line)) return !hasIpsec;
+function isUnknown(line: string, { platform, isRecent }: XeModel, router: Router): boolean {
+  if (/^(?:no )?(?:crypto|tunnel (?:mode ipsec|protection)) /.test(line)) return !hasIpsec(router);
   const isSwitch = platform.startsWith("C9");
   if (/\bfallback-key-chain\b/.test(line)) return !isRecent;
   if (/^(?:no )?macsec disable-sci$/.test(line)) return isSwitch || !isRecent;
@@ -83,37 +84,23 @@ interface Armed {
   readonly token: Parameters<Router["commits"]["recall"]>[0];
   readonly at: number;
   readonly minutes: number;
-  readonly before: Block[];
+  readonly before: readonly Block[];
 }
 
 /** One router with its configuration, which all of its sessions share. */
-export class IosxeFace {
-  readonly router: Router;
+export class IosxeFace extends Face<readonly Block[]> {
   readonly model: XeModel;
   readonly #session: RouterSession;
-  readonly #known = new WeakMap<MutableConfig, Block[]>();
-  #blocks: Block[];
   /** As it was when routes were last exchanged with all neighbours. */
-  #spoken: Block[];
-  #seen: MutableConfig;
-  #saved: MutableConfig;
+  #spoken: readonly Block[];
   #armed: Armed | undefined;
   #changedAt: number | undefined;
-  #bootedAt: number;
-  #boot: string;
 
   constructor(router: Router, model: XeModel = recent) {
-    this.router = router;
+    super(router, firstBlocks(router, model), blocksAfter);
     this.model = model;
-    tellFarEndRoutes(router);
     this.#session = router.openSession();
-    this.#blocks = blocksAfter(firstBlocks(router, model), router);
-    this.#spoken = this.#blocks;
-    this.#seen = router.running;
-    this.#saved = router.running;
-    this.#known.set(this.#seen, this.#blocks);
-    this.#bootedAt = router.wall() - 40 * 86_400_000;
-    this.#boot = this.#bootId();
+    this.#spoken = this.current;
   }
 
   /** A session of its own; undefined = nobody answers. */
@@ -122,51 +109,22 @@ export class IosxeFace {
     return serveTerminal(this.router, new Vty(this), wire);
   }
 
-  get blocks(): readonly Block[] {
-    return this.#blocks;
-  }
-
   get isArmed(): boolean {
     return this.#armed !== undefined;
   }
 
-  /** What is in force is what the next boot begins with. */
-  isSaved(): boolean {
-    return this.#saved === this.router.running;
-  }
-
-  save(): void {
-    this.#saved = this.router.running;
-  }
-
-  #bootId(): string {
-    const { control } = this.router.state();
-    return control.kind === "known" ? control.value.bootId : this.#boot;
-  }
-
   /** Takes in what happened to the router by another way, and what its own timer undid. */
   follow(): void {
-    const { running, commits } = this.router;
-    const boot = this.#bootId();
-    if (boot !== this.#boot) {
-      this.#boot = boot;
-      this.#bootedAt = this.router.wall();
+    if (this.hasRebooted()) {
       this.#changedAt = undefined;
-      this.#spoken = this.#blocks;
+      this.#spoken = this.current;
     }
-    if (this.#armed !== undefined && !commits.armed()) {
+    if (this.#armed !== undefined && !this.router.commits.armed()) {
       // Its copy of before has taken the place of all that was typed since.
-      this.#blocks = this.#armed.before;
+      this.restore(this.#armed.before);
       this.#armed = undefined;
     }
-    if (running === this.#seen) return;
-    const isSame = diffConfig(this.#seen, running).length === 0;
-    const before = this.#known.get(running);
-    if (before !== undefined) this.#blocks = before;
-    else if (!isSame) this.#blocks = blocksAfter(this.#blocks, this.router);
-    this.#known.set(running, this.#blocks);
-    this.#seen = running;
-    if (!isSame) this.#changedAt = this.router.wall();
+    if (this.followRunning() === "changed") this.#changedAt = this.router.wall();
   }
 
   /** Keeps a copy, and begins to wait. Throws LineError. */
@@ -178,11 +136,11 @@ export class IosxeFace {
       throw new LineError("%Rollback Confirmed Change is already pending");
     }
     const { commits } = this.router;
-    const prepared = commits.prepareDraft(this.#session, this.#draftOf(this.#blocks));
+    const before = this.current;
+    const prepared = commits.prepareDraft(this.#session, this.#draftOf(before));
     commits.commit(prepared.token, minutes * minuteMs);
-    const before = this.#blocks;
     this.#armed = { token: prepared.token, at: this.router.wall(), minutes, before };
-    this.#settle(this.#blocks);
+    this.settle(before);
   }
 
   rearm(minutes: number): void {
@@ -204,35 +162,23 @@ export class IosxeFace {
   }
 
   /** A line that somebody typed, in force at once. Throws LineError, and then nothing changed. */
-  take(blocks: Block[]): void {
+  take(blocks: readonly Block[]): void {
     const { commits } = this.router;
     const draft = this.#draftOf(blocks);
     if (this.#armed !== undefined) commits.amend(this.#armed.token, draft);
     else commits.commit(commits.prepareDraft(this.#session, draft).token, "final");
-    this.#settle(blocks);
+    this.settle(blocks);
     this.#changedAt = this.router.wall();
   }
 
   /** Routes are exchanged anew, by the route maps that are configured now. */
   refresh(): void {
-    this.#spoken = this.#blocks;
-    this.take(this.#blocks);
+    this.#spoken = this.current;
+    this.take(this.current);
   }
 
   #draftOf(blocks: readonly Block[]) {
-    return {
-      apply: (running: MutableConfig) => {
-        const config = configFrom(blocks, this.#spoken, this.router);
-        return { config, effects: effectsBetween(running, config) };
-      },
-      operations: [],
-    };
-  }
-
-  #settle(blocks: Block[]): void {
-    this.#blocks = blocks;
-    this.#seen = this.router.running;
-    this.#known.set(this.#seen, blocks);
+    return draftOf(() => configFrom(blocks, this.#spoken, this.router));
   }
 
   /** undefined = there is no such question. */
@@ -263,7 +209,7 @@ export class IosxeFace {
       case "clock":
         return clock(router);
       case "version":
-        return version(this.model, this.#bootedAt);
+        return version(this.model, this.bootedAt);
       case "archive":
         return archive(this.model);
       case "archive config rollback timer":
@@ -273,22 +219,18 @@ export class IosxeFace {
       case "interfaces":
         return interfaces(router);
       case "crypto ikev2 sa":
-        return this.#hasIpsec() ? ikeSas(router) : undefined;
+        return hasIpsec(router) ? ikeSas(router) : undefined;
       case "crypto ipsec sa":
-        return this.#hasIpsec() ? ipsecSas(this.#blocks, router) : undefined;
+        return hasIpsec(router) ? ipsecSas(this.current, router) : undefined;
       case "ip route static":
-        return staticRoutes(this.#blocks, router);
+        return staticRoutes(this.current, router);
       case "mka sessions detail":
         return mkaSessions(router);
       case "bgp all neighbors":
-        return neighbours(router, (one) => isShut(this.#blocks, one));
+        return neighbours(router, (one) => isShut(this.current, one));
       default:
         return undefined;
     }
-  }
-
-  #hasIpsec(): boolean {
-    return this.router.options.capabilities.ipsec !== undefined;
   }
 
   #timer(): string {
@@ -303,7 +245,7 @@ export class IosxeFace {
       this.#changedAt === undefined
         ? "! No configuration change since last restart"
         : `! Last configuration change at ${moment(this.#changedAt)} by linkseal`;
-    const lines = ["!", head, "!", "version 17.15", "!", ...printBlocks(this.#blocks), "!", "end"];
+    const lines = ["!", head, "!", "version 17.15", "!", ...printBlocks(this.current), "!", "end"];
     if (filter === undefined) return lines.join("\n");
     const [, verb = "", pattern = ""] = /^(include|section) (.*)$/.exec(filter) ?? [];
     const expression = new RegExp(pattern);
@@ -319,8 +261,8 @@ export class IosxeFace {
 }
 
 /** One session at the command line. */
-class Vty {
-  readonly greeting = "\n";
+class Vty implements Shell {
+  readonly style = ciscoStyle;
   readonly #face: IosxeFace;
   #place: Place | undefined;
 
@@ -402,14 +344,8 @@ class Vty {
     if (verb === "confirm") face.confirm();
     else if (verb === "revert now") face.revert();
     else face.rearm(wait);
-    if (face.router.hasFault("replyLost")) return this.#lost();
+    if (face.router.hasFault("replyLost")) return lost(face.router, face.router.wall());
     return text(verb === "revert now" ? "Total number of passes: 1\nRollback Done" : "");
-  }
-
-  #lost(): Printed {
-    const { router } = this.#face;
-    const closes = router.options.prng.fork(`lost-${router.wall()}`).chance(0.5);
-    return { kind: closes ? "close" : "never" };
   }
 
   #edit(line: string, place: Place): Printed {
@@ -417,17 +353,18 @@ class Vty {
     if (line === "end") {
       this.#place = undefined;
       // Without a timer it is the last word of a change.
-      return face.router.hasFault("replyLost") && !face.isArmed ? this.#lost() : text("");
+      return face.router.hasFault("replyLost") && !face.isArmed
+        ? lost(face.router, face.router.wall())
+        : text("");
     }
     if (line === "exit" || line === "exit-address-family") {
-      this.#place = parentOf(rules, place);
+      this.#place = parentOf(grammar.rules, place);
       return text("");
     }
     if (line.startsWith("do ")) return this.#exec(line.slice(3));
-    const hasIpsec = face.router.options.capabilities.ipsec !== undefined;
-    if (isUnknown(line, face.model, hasIpsec)) return text(invalid);
-    const next = cloneBlocks(face.blocks);
-    const where = enter(rules, next, place, line);
+    if (isUnknown(line, face.model, face.router)) return text(invalid);
+    const next = cloneBlocks(face.current);
+    const where = enter(grammar, next, place, line);
     if (where === undefined) return text(invalid);
     face.take(next);
     this.#place = where;
@@ -447,5 +384,3 @@ function modeText({ mode }: Place): string {
   if (/^(?:cfg-|ipsec-)/.test(mode)) return `(${mode})`;
   return `(config${mode === "" ? "" : `-${mode}`})`;
 }
-
-const text = (printed: string): Printed => ({ kind: "text", text: printed });

@@ -1,10 +1,25 @@
 // What a router with IOS XR prints when it is asked, out of the state of the simulated one.
 
-import type { MacsecPort, MkaParticipant, MkaSession, PortName } from "#hal/model.ts";
+import type { MacsecPort, PortName } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-import { dated, known, peersOf, sakTold } from "./cisco-answers.ts";
-import { routesFrom, tableRows } from "./far-end-routes.ts";
-import { localAs } from "./iosxr-config.ts";
+import {
+  dated,
+  linkOf,
+  type Participant,
+  participantsOf,
+  sakLines,
+  sakSuite,
+} from "./cisco-answers.ts";
+import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
+import {
+  known,
+  localAs,
+  memberIds,
+  peersOf,
+  portsOf,
+  portTowards,
+  protectedPort,
+} from "./router-facts.ts";
 
 export interface CommitEntry {
   readonly id: number;
@@ -75,8 +90,6 @@ export function editors(open: readonly OpenEdit[], wall: number): string {
   ].join("\n");
 }
 
-const portsOf = (router: Router): readonly MacsecPort[] => router.state().macsec;
-
 export function interfaces(router: Router): string {
   const management = [
     "MgmtEth0/RP0/CPU0/0 is up, line protocol is up ",
@@ -90,13 +103,10 @@ export function interfaces(router: Router): string {
 }
 
 function interfaceOf(port: MacsecPort): readonly string[] {
-  const rate = known(port.rate);
-  const isShut = known(port.admin) === "down";
-  const link = known(port.linkUp) === true ? "up" : "down";
+  const { isShut, link, kbit, input, output } = linkOf(port);
   const state = isShut ? "administratively down" : link;
-  const kbit = (rate?.lineBps ?? 100e9) / 1000;
   return [
-    `${port.port} is ${state}, line protocol is ${isShut ? "administratively down" : link} `,
+    `${port.port} is ${state}, line protocol is ${state} `,
     "  Interface state transitions: 3",
     "  Hardware is HundredGigE, address is 0200.0000.0000 (bia 0200.0000.0000)",
     "  Description: towards Azure",
@@ -104,45 +114,30 @@ function interfaceOf(port: MacsecPort): readonly string[] {
     "     reliability 255/255, txload 0/255, rxload 0/255",
     "  Encapsulation ARPA,",
     "  Full-duplex, 100000Mb/s, 100GBASE-LR4, link type is force-up",
-    `  30 second input rate ${rateText(rate?.rxBps, rate?.rxPps)}`,
-    `  30 second output rate ${rateText(rate?.txBps, rate?.txPps)}`,
+    `  30 second input rate ${input}`,
+    `  30 second output rate ${output}`,
     "     12 packets input, 1200 bytes, 0 total input drops",
     "",
   ];
 }
 
-const rateText = (bps = 0, pps = 0): string =>
-  `${Math.round(bps)} bits/sec, ${Math.round(pps)} packets/sec`;
-
-/** Only where MACsec is attached: the others have no session to tell of. */
-export function mkaSessions(router: Router): string {
-  return portsOf(router)
-    .flatMap((port) => {
-      const session = known(port.session);
-      if (known(port.settings) === undefined || session === undefined) return [];
-      return session.participants.map((one) => participant(port, session, one));
-    })
-    .join("\n\n");
-}
+export const mkaSessions = (router: Router): string =>
+  participantsOf(router).map(pageOf).join("\n\n");
 
 const field = (label: string, value: string | number): string => `${label.padEnd(40)}: ${value}`;
 
 const rule = "-".repeat(79);
 
-function participant(port: MacsecPort, session: MkaSession, one: MkaParticipant): string {
+function pageOf(told: Participant): string {
+  const { port, session, one, isPrincipal } = told;
   const slot = known(port.keys)?.find(({ ckn }) => ckn === one.ckn);
   const settings = known(port.settings);
-  const isPrincipal = session.principalCkn === one.ckn && one.state === "live";
   const status = isPrincipal
     ? "Secured - Secured MKA Session with MACsec"
     : one.state === "none"
       ? "Init - Searching for Peer (Waiting to receive first Peer MKPDU)"
       : "Active - Marked Peer as Live (Waiting for SAK generation/distribution)";
-  const suite = known(port.liveSuite) ?? settings?.suite ?? "gcm-aes-xpn-256";
-  const peers = Array.from(
-    { length: one.livePeers },
-    (_, index) => `${String(index + 1).padStart(24, "A")}  73  0600.0000.0001/0001  1  8`,
-  );
+  const peers = memberIds(one.livePeers, "A").map((mi) => `${mi}  73  0600.0000.0001/0001  1  8`);
   return [
     "MKA Detailed Status for MKA Session",
     "===================================",
@@ -161,17 +156,10 @@ function participant(port: MacsecPort, session: MkaSession, one: MkaParticipant)
     field("MKA Cipher Suite", "AES-256-CMAC"),
     field("Configured MACSec Cipher Suite", (settings?.suite ?? "").toUpperCase()),
     "",
-    ...sakLines("Latest", isPrincipal ? session.latestSak : undefined),
-    ...sakLines("Old", isPrincipal ? session.oldSak : undefined),
-    "",
-    field("SAK Transmit Wait Time", "0s (Not waiting for any peers to respond)"),
-    field("SAK Retire Time", "0s (No Old SAK to retire)"),
-    "",
-    field("MKA Policy Name", "as-configured"),
-    field("Key Server Priority", session.keyServerPriority ?? settings?.keyServerPriority ?? 16),
+    ...sakLines(field, told, 16),
     field("Replay Window Size", settings?.replayWindow ?? 64),
     field("Confidentiality Offset", settings?.confidentialityOffset ?? 0),
-    field("SAK Cipher Suite", isPrincipal ? `0080C20001000004 (${suite.toUpperCase()})` : "(NULL)"),
+    field("SAK Cipher Suite", sakSuite(told)),
     field("MACsec Capability", "3 (MACsec Integrity, Confidentiality, & Offset)"),
     field("MACsec Desired", "YES"),
     "",
@@ -197,19 +185,9 @@ function shortOf(port: PortName): string {
   return `${letters.slice(0, 2)}${place}`;
 }
 
-function sakLines(which: "Latest" | "Old", sak: MkaSession["latestSak"]): readonly string[] {
-  const { status, an, key } = sakTold(which, sak);
-  return [
-    field(`${which} SAK Status`, status),
-    field(`${which} SAK AN`, an),
-    field(`${which} SAK KI (KN)`, key),
-  ];
-}
-
 export function mkaStatistics(router: Router, name: string): string | undefined {
-  const port = portsOf(router).find((one) => one.port === name);
-  const counted = known(port?.mkpdus);
-  if (counted === undefined || known(port?.settings) === undefined) return undefined;
+  const counted = known(protectedPort(router, name)?.mkpdus);
+  if (counted === undefined) return undefined;
   const dotted = (label: string, value: bigint): string =>
     `${label}${".".repeat(38 - label.length)} ${value}`;
   return [
@@ -239,12 +217,10 @@ export function mkaStatistics(router: Router, name: string): string | undefined 
 }
 
 export function secyStatistics(router: Router, name: string): string | undefined {
-  const port = portsOf(router).find((one) => one.port === name);
+  const port = protectedPort(router, name);
   const frames = known(port?.frames);
-  if (port === undefined || frames === undefined || known(port.settings) === undefined) {
-    return undefined;
-  }
-  const an = known(port.session)?.latestSak?.an ?? 0;
+  if (frames === undefined) return undefined;
+  const an = known(port?.session)?.latestSak?.an ?? 0;
   const count = (indent: number, label: string, value: bigint | undefined): readonly string[] =>
     value === undefined ? [] : [`${" ".repeat(indent)}${label.padEnd(20)}:  ${value}`];
   return [
@@ -312,7 +288,7 @@ const columns = {
 
 export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
   const routes = routesFrom(router, peer, family);
-  const paths = routes.reduce((sum, one) => sum + one.paths.length, 0);
+  const paths = pathCount(routes);
   return [
     "BGP router identifier 10.0.0.1, local AS number 64512",
     "BGP generic scan interval 60 secs",
@@ -333,8 +309,7 @@ export function received(router: Router, peer: string, family: "ipv4" | "ipv6"):
 }
 
 export function routeTo(router: Router, address: string): string {
-  const ways = router.managementRoutes;
-  const port = ways.has(address) ? ways.get(address) : "MgmtEth0/RP0/CPU0/0";
+  const port = portTowards(router, address, "MgmtEth0/RP0/CPU0/0");
   if (port === undefined) return "% Network not in table";
   return [
     "",

@@ -4,21 +4,10 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
-import { diffConfig, effectsBetween, type MutableConfig } from "../router/router-config.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { clock, ping, stamp } from "./cisco-answers.ts";
-import {
-  type Block,
-  block,
-  blocksAt,
-  childOf,
-  cloneBlocks,
-  enter,
-  type Place,
-  parentOf,
-  top,
-} from "./cisco-tree.ts";
-import { tellFarEndRoutes } from "./far-end-routes.ts";
+import { lost } from "./exchange.ts";
+import { draftOf, Face } from "./face.ts";
 import {
   type CommitEntry,
   commitList,
@@ -35,9 +24,21 @@ import {
   version,
 } from "./iosxr-answers.ts";
 import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-config.ts";
-import { printBlocks, rules } from "./iosxr-tree.ts";
+import { grammar, printBlocks } from "./iosxr-tree.ts";
+import {
+  type Block,
+  block,
+  blocksAt,
+  childOf,
+  cloneBlocks,
+  enter,
+  linesIn,
+  type Place,
+  parentOf,
+  top,
+} from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
-import { type Printed, serveTerminal } from "./terminal.ts";
+import { ciscoStyle, type Printed, type Shell, serveTerminal, text } from "./terminal.ts";
 
 /** A router that keeps a fallback key ready, and ends a trial with its session. */
 export const iosxrModel: RouterModel = {
@@ -64,32 +65,20 @@ const longestS = 65_535;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 
 /** One router with its configuration; every session of it has a target of its own. */
-export class IosxrFace {
-  readonly router: Router;
+export class IosxrFace extends Face<readonly Block[]> {
   readonly #model: Model;
-  readonly #trees = new WeakMap<MutableConfig, Block[]>();
   readonly #sessions = new Set<Vty>();
-  #blocks: Block[];
-  #known: MutableConfig;
   #history: CommitEntry[] = [];
   #lines = 0;
   #commitId = 1_000_000_000;
-  #bootedAt: number;
-  #boot: string;
   /** A trial of ours that waits. */
   trial:
     | { readonly token: Parameters<Router["commits"]["recall"]>[0]; readonly vty: Vty }
     | undefined;
 
   constructor(router: Router, model: Model = { platform: "8201-32FH", version: "7.11.2" }) {
-    this.router = router;
+    super(router, firstBlocks(router), blocksAfter);
     this.#model = model;
-    tellFarEndRoutes(router);
-    this.#blocks = blocksAfter(firstBlocks(router), router);
-    this.#known = router.running;
-    this.#trees.set(this.#known, this.#blocks);
-    this.#bootedAt = router.wall() - 40 * 86_400_000;
-    this.#boot = this.#bootId();
     this.note("operator", "con0_RP0_CPU0", "CLI");
   }
 
@@ -102,10 +91,6 @@ export class IosxrFace {
     return serveTerminal(this.router, vty, wire);
   }
 
-  get blocks(): readonly Block[] {
-    return this.#blocks;
-  }
-
   /** Who edits and lets nobody else do so. */
   holder(): Vty | undefined {
     return [...this.#sessions].find(({ isExclusive }) => isExclusive);
@@ -113,11 +98,6 @@ export class IosxrFace {
 
   leave(vty: Vty): void {
     this.#sessions.delete(vty);
-  }
-
-  #bootId(): string {
-    const { control } = this.router.state();
-    return control.kind === "known" ? control.value.bootId : this.#boot;
   }
 
   note(
@@ -138,30 +118,14 @@ export class IosxrFace {
 
   /** Takes in what happened to the router by another way, and what its own timer undid. */
   follow(): void {
-    const { running, commits } = this.router;
-    const boot = this.#bootId();
-    if (boot !== this.#boot) {
-      this.#boot = boot;
-      this.#bootedAt = this.router.wall();
-    }
-    const isOver = this.trial !== undefined && !commits.armed();
+    this.hasRebooted();
+    const isOver = this.trial !== undefined && !this.router.commits.armed();
     if (isOver) this.trial = undefined;
-    if (running === this.#known) return;
-    const isSame = diffConfig(this.#known, running).length === 0;
-    const before = this.#trees.get(running);
-    if (!isSame || isOver) this.#blocks = before ?? blocksAfter(this.#blocks, this.router);
-    this.#trees.set(running, this.#blocks);
-    this.#known = running;
+    const followed = this.followRunning();
+    if (followed === undefined) return;
     const comment = "trial commit was not confirmed";
     if (isOver) this.note("linkseal", "vty0", "Rollback", { comment });
-    else if (!isSame) this.note("operator", "con0_RP0_CPU0", "CLI");
-  }
-
-  settle(blocks: Block[]): void {
-    const { running } = this.router;
-    this.#blocks = blocks;
-    this.#trees.set(running, blocks);
-    this.#known = running;
+    else if (followed === "changed") this.note("operator", "con0_RP0_CPU0", "CLI");
   }
 
   show(question: string): string {
@@ -178,7 +142,7 @@ export class IosxrFace {
     const last = question.split(" ").at(-1) ?? "";
     if (question === "clock") return clock(router);
     if (question === "version") return version(this.#model);
-    if (question.startsWith("reboot history")) return reboots(this.#bootedAt);
+    if (question.startsWith("reboot history")) return reboots(this.bootedAt);
     if (/^configuration commit list \d+ detail$/.test(question)) {
       return commitList(this.#history.slice(0, Number(question.split(" ")[3])));
     }
@@ -200,20 +164,21 @@ export class IosxrFace {
 
   /** Without a family it is the default one: of IPv4. */
   #received(peer: string, family: "ipv4" | "ipv6"): string {
-    const bgp = this.#blocks.find(({ line }) => line.startsWith("router bgp "))?.children;
     const words = `address-family ${family} unicast`;
-    if (childOf(bgp, words) === undefined) {
+    if (childOf(this.#bgp(), words) === undefined) {
       return "% None of the requested address families are configured for instance 'default'";
     }
-    const neighbour = childOf(bgp, `neighbor ${peer}`)?.children;
+    const neighbour = linesIn(this.#bgp(), `neighbor ${peer}`);
     if (childOf(neighbour, words) === undefined) return "% Neighbor not found";
     return received(this.router, peer, family);
   }
 
+  #bgp(): readonly Block[] {
+    return this.current.find(({ line }) => line.startsWith("router bgp "))?.children ?? [];
+  }
+
   #isShut(peer: string): boolean {
-    const bgp = this.#blocks.find(({ line }) => line.startsWith("router bgp "));
-    const neighbour = childOf(bgp?.children, `neighbor ${peer}`);
-    return childOf(neighbour?.children, "shutdown") !== undefined;
+    return childOf(linesIn(this.#bgp(), `neighbor ${peer}`), "shutdown") !== undefined;
   }
 
   #editors(): string {
@@ -227,7 +192,7 @@ export class IosxrFace {
   #running(question: string): string {
     const [what = "", ...filters] = question.split(" | ");
     const words = what.replace(/^running-config ?/, "");
-    const found = this.#blocks.filter(({ line }) => line === words || line.startsWith(words));
+    const found = this.current.filter(({ line }) => line === words || line.startsWith(words));
     if (found.length === 0) return "% No such configuration item(s)";
     return filtered(printBlocks(found), filters).join("\n");
   }
@@ -245,8 +210,8 @@ function filtered(lines: readonly string[], filters: readonly string[]): readonl
 }
 
 /** One session at the command line. */
-class Vty {
-  readonly greeting = "\n";
+class Vty implements Shell {
+  readonly style = ciscoStyle;
   readonly line: string;
   readonly #face: IosxrFace;
   readonly #session: RouterSession;
@@ -335,7 +300,7 @@ class Vty {
     }
     this.isExclusive = line === "configure exclusive";
     this.#place = top;
-    this.#target = cloneBlocks(this.#face.blocks);
+    this.#target = cloneBlocks(this.#face.current);
     return text("");
   }
 
@@ -345,7 +310,7 @@ class Vty {
         this.#place = top;
         return text("");
       case "exit":
-        this.#place = parentOf(rules, place);
+        this.#place = parentOf(grammar.rules, place);
         if (this.#place === undefined) this.#leave();
         return text("");
       case "end":
@@ -360,7 +325,7 @@ class Vty {
       return text(filtered(shown, filter === undefined ? [] : [filter]).join("\n"));
     }
     if (line.startsWith("do ")) return this.#exec(line.slice(3));
-    const next = enter(rules, this.#target, place, line);
+    const next = enter(grammar, this.#target, place, line);
     if (next === undefined) return text(invalid);
     this.#place = next;
     return text("");
@@ -379,7 +344,7 @@ class Vty {
     const isLong = Number(seconds ?? shortestS);
     if (isLong < shortestS || isLong > longestS) return text(invalid);
     const { router } = this.#face;
-    if (this.#face.trial === undefined && isEqual(this.#target, this.#face.blocks)) {
+    if (this.#face.trial === undefined && isEqual(this.#target, this.#face.current)) {
       return text("% No configuration changes to commit.");
     }
     try {
@@ -392,9 +357,7 @@ class Vty {
           "Please issue 'show configuration failed' from this session to view the errors",
       );
     }
-    if (!router.hasFault("replyLost")) return text("");
-    const closes = router.options.prng.fork(`lost-${router.wall()}`).chance(0.5);
-    return { kind: closes ? "close" : "never" };
+    return router.hasFault("replyLost") ? lost(router, router.wall()) : text("");
   }
 
   #commitNow(
@@ -408,16 +371,11 @@ class Vty {
       commits.confirm(this.#session, trial.token);
       this.#face.trial = undefined;
       // What was typed since, a comment too, is committed along with it.
-      if (isEqual(this.#target, this.#face.blocks)) return;
+      if (isEqual(this.#target, this.#face.current)) return;
     }
     const target = cloneBlocks(this.#target);
-    const prepared = commits.prepareDraft(this.#session, {
-      apply: (running) => {
-        const config = configFrom(target, router);
-        return { config, effects: effectsBetween(running, config) };
-      },
-      operations: [],
-    });
+    const draft = draftOf(() => configFrom(target, router));
+    const prepared = commits.prepareDraft(this.#session, draft);
     commits.commit(prepared.token, within);
     this.#face.settle(target);
     if (within !== "final") this.#face.trial = { token: prepared.token, vty: this };
@@ -428,5 +386,3 @@ class Vty {
 function isEqual(one: readonly Block[], other: readonly Block[]): boolean {
   return printBlocks(one).join("\n") === printBlocks(other).join("\n");
 }
-
-const text = (printed: string): Printed => ({ kind: "text", text: printed });

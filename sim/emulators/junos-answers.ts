@@ -1,9 +1,20 @@
 // What a Junos router prints when it is asked, out of the state of the simulated one.
 
-import type { MacsecPort, MkaSession, PortName, Reading } from "#hal/model.ts";
+import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import { routesFrom, type ToldRoute } from "./far-end-routes.ts";
-import { localAs, peersOf } from "./junos-config.ts";
+import {
+  answeredProbes,
+  known,
+  localAs,
+  lossOf,
+  memberIds,
+  peersOf,
+  portsOf,
+  portTowards,
+  portWith,
+  protectedPorts,
+} from "./router-facts.ts";
 import { childText, type Markup, tag, type XmlNode } from "./xml-text.ts";
 
 export interface Model {
@@ -18,9 +29,6 @@ export interface HistoryEntry {
   readonly log: string | undefined;
   readonly comment: string | undefined;
 }
-
-const known = <T>(reading: Reading<T>): T | undefined =>
-  reading.kind === "known" ? reading.value : undefined;
 
 function dateTime(wall: number): Markup {
   const seconds = Math.floor(wall / 1000);
@@ -65,10 +73,6 @@ export function commits(history: readonly HistoryEntry[], isPending: boolean): M
   );
 }
 
-function portsOf(router: Router): readonly MacsecPort[] {
-  return router.state().macsec;
-}
-
 export function interfaces(router: Router): Markup {
   return tag(
     "interface-information",
@@ -104,11 +108,9 @@ export function interfaces(router: Router): Markup {
 
 /** Only where an association is bound: the others have no session to tell of. */
 export function mkaSessions(router: Router): Markup {
-  const told = portsOf(router).flatMap((port) => {
-    const settings = known(port.settings);
+  const told = protectedPorts(router).flatMap((port) => {
     const session = known(port.session);
-    if (settings === undefined || session === undefined) return [];
-    return [sessionOf(router, port.port, session)];
+    return session === undefined ? [] : [sessionOf(port, session)];
   });
   return { markup: told.map(({ markup }) => markup).join("") || "<mka-session-information/>" };
 }
@@ -128,22 +130,20 @@ function sakLeaves(which: string, sak: MkaSession["latestSak"]): readonly Markup
   ];
 }
 
-function sessionOf(router: Router, name: PortName, session: MkaSession): Markup {
-  const [port] = portsOf(router).filter((one) => one.port === name);
-  const keys = port?.keys ?? ({ kind: "unknown", why: "queryFailed", at: 0 } as never);
+function sessionOf(port: MacsecPort, session: MkaSession): Markup {
   const principal = session.principalCkn?.toUpperCase() ?? "";
-  const peers = Array.from({ length: session.livePeers }, (_, index) =>
+  const peers = memberIds(session.livePeers, "A").map((mi) =>
     tag(
       "peer-list",
-      tag("member-identifier", `${index + 1}`.padStart(24, "A")),
+      tag("member-identifier", mi),
       tag("peer-status", "live"),
       tag("hold-time", 6000),
     ),
   );
   return tag(
     "mka-session-information",
-    tag("interface-name", name),
-    tag("interface-state", stateOf(session, keys)),
+    tag("interface-name", port.port),
+    tag("interface-state", stateOf(session, port.keys)),
     tag("cak-name", principal),
     tag("transmit-interval", 2000),
     tag("key-server", session.keyServer === "self" ? "yes" : "no"),
@@ -165,9 +165,9 @@ function sessionOf(router: Router, name: PortName, session: MkaSession): Markup 
 export function mkaStatistics(router: Router): Markup {
   return tag(
     "mka-statistics",
-    ...portsOf(router).flatMap((port) => {
+    ...protectedPorts(router).flatMap((port) => {
       const counted = known(port.mkpdus);
-      if (counted === undefined || known(port.settings) === undefined) return [];
+      if (counted === undefined) return [];
       return [
         tag(
           "mka-interface-statistics",
@@ -234,9 +234,9 @@ export function connections(router: Router): Markup {
 export function statistics(router: Router): Markup {
   return tag(
     "macsec-statistics",
-    ...portsOf(router).flatMap((port) => {
+    ...protectedPorts(router).flatMap((port) => {
       const frames = known(port.frames);
-      if (frames === undefined || known(port.settings) === undefined) return [];
+      if (frames === undefined) return [];
       const count = (name: string, value: bigint | undefined): readonly Markup[] =>
         value === undefined ? [] : [tag(name, String(value))];
       return [
@@ -346,8 +346,7 @@ function received(router: Router, peer: string): readonly Markup[] {
 }
 
 function routeTo(router: Router, address: string): readonly Markup[] {
-  const ways = router.managementRoutes;
-  const port = ways.has(address) ? ways.get(address) : "fxp0";
+  const port = portTowards(router, address, "fxp0");
   if (port === undefined) return [];
   const hop = tag(
     "nh",
@@ -359,15 +358,10 @@ function routeTo(router: Router, address: string): readonly Markup[] {
   return [tag("rt", tag("rt-destination", "0.0.0.0/0"), active)];
 }
 
-const probeBytes = 100;
-
 export function ping(router: Router, question: XmlNode): Markup {
   const host = childText(question, "host") ?? "";
   const count = Number(childText(question, "count") ?? 5);
-  const name = [...peersOf(router)].find(([, address]) => address === host)?.[0];
-  const port = name === undefined ? undefined : router.port(name);
-  const arrived = port?.fibre.inject("a", count, probeBytes).delivered ?? 0;
-  const answered = arrived > 0 ? (port?.fibre.inject("b", arrived, probeBytes).delivered ?? 0) : 0;
+  const answered = answeredProbes(router, portWith(router, host), count);
   return tag(
     "ping-results",
     tag("target-host", host),
@@ -375,7 +369,7 @@ export function ping(router: Router, question: XmlNode): Markup {
       "probe-results-summary",
       tag("probes-sent", count),
       tag("responses-received", answered),
-      tag("packet-loss", count === 0 ? 0 : Math.round(((count - answered) / count) * 100)),
+      tag("packet-loss", lossOf(count, answered)),
     ),
     answered > 0 ? tag("ping-success") : tag("ping-failure", "no response"),
   );

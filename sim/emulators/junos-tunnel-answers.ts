@@ -1,21 +1,12 @@
 // What Junos prints of its tunnels when it is asked, out of those of the simulated router.
 
-import type { IpsecSa, Reading, Transforms } from "#hal/model.ts";
+import type { IpsecSa, Transforms } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import type { SimTunnel } from "../router/tunnel.ts";
 import { at, type ConfigNode, entries, entry, textAt } from "./config-tree.ts";
+import { known, sasOf } from "./router-facts.ts";
+import { groupNumber, isInUse } from "./tunnel-config.ts";
 import { type Markup, tag } from "./xml-text.ts";
-
-const known = <T>(reading: Reading<T>): T | undefined =>
-  reading.kind === "known" ? reading.value : undefined;
-
-const groupNumbers: Readonly<Record<string, string>> = {
-  "modp-1024": "2",
-  "modp-2048": "14",
-  "ecp-256": "19",
-  "ecp-384": "20",
-  "modp-2048-256": "24",
-};
 
 export function ikeSas(router: Router): Markup {
   const blocks = router.tunnels().flatMap((tunnel, index) => {
@@ -37,7 +28,7 @@ export function ikeSas(router: Router): Markup {
         "ike-sa-algorithms",
         tag("ike-sa-encryption-algorithm", spec.ike.encryption.replace("aes-", "aes")),
         tag("ike-sa-prf-algorithm", `hmac-${spec.ike.prf}`),
-        tag("ike-sa-dhgroup", `DH-group-${groupNumbers[spec.ike.dhGroup] ?? "2"}`),
+        tag("ike-sa-dhgroup", `DH-group-${groupNumber(spec.ike.dhGroup) ?? "2"}`),
       ),
     );
     return [
@@ -55,14 +46,14 @@ export function ikeSas(router: Router): Markup {
 
 export function ipsecSas(router: Router): Markup {
   const blocks = router.tunnels().flatMap((tunnel, index) => {
-    const sas = (known(tunnel.read().sas) ?? []).filter(({ phase }) => phase !== "deleting");
+    const sas = sasOf(tunnel);
     return sas.length === 0 ? [] : [blockOf(tunnel, sas, 500_002 + index)];
   });
   return tag("ipsec-security-associations-information", ...blocks);
 }
 
 function blockOf({ spec }: SimTunnel, sas: readonly IpsecSa[], index: number): Markup {
-  const number = groupNumbers[spec.transforms.dhGroup];
+  const number = groupNumber(spec.transforms.dhGroup);
   return tag(
     "ipsec-security-associations-block",
     tag("sa-block-state", "up"),
@@ -152,13 +143,10 @@ export function tunnelInterfaces(tree: ConfigNode, router: Router): Markup {
   return tag("interface-information", physical);
 }
 
-/** A route into a tunnel is in use while the tunnel is up. */
 export function staticRoutes(tree: ConfigNode, router: Router): Markup {
   const bound = boundTunnels(tree, router);
   const routes = entries(at(tree, "routing-options", "static"), "route").map((route) => {
-    const hops = entries(route, "next-hop").filter(
-      ({ text }) => !text.startsWith("st0.") || bound.get(text)?.established() === true,
-    );
+    const hops = entries(route, "next-hop").filter(({ text }) => isInUse(text, bound));
     const active = hops.length === 0 ? [] : [tag("active-tag", "*")];
     const told = hops.map(({ text }) =>
       tag("nh", tag(text.startsWith("st0.") ? "via" : "to", text)),

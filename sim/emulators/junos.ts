@@ -5,7 +5,6 @@ import type { MacsecCapabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
-import { diffConfig, effectsBetween, type MutableConfig } from "../router/router-config.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import {
   applyEdit,
@@ -17,7 +16,8 @@ import {
   select,
   textAt,
 } from "./config-tree.ts";
-import { tellFarEndRoutes } from "./far-end-routes.ts";
+import { lost } from "./exchange.ts";
+import { draftOf, Face } from "./face.ts";
 import {
   commits,
   connections,
@@ -33,7 +33,7 @@ import {
   statistics,
   uptime,
 } from "./junos-answers.ts";
-import { configFrom, firstTree, peersOf, treeAfter } from "./junos-config.ts";
+import { configFrom, firstTree, treeAfter } from "./junos-config.ts";
 import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
 import {
   FaceError,
@@ -45,6 +45,7 @@ import {
   serveNetconf,
   type Wire,
 } from "./netconf.ts";
+import { hasIpsec } from "./router-facts.ts";
 import { type SnmpObject, snmpObjects } from "./snmp.ts";
 import { child, childText, type Markup, tag, type XmlNode } from "./xml-text.ts";
 
@@ -97,32 +98,20 @@ const defaultMinutes = 10;
 const historyMax = 50;
 
 /** One router with its Junos configuration; every session of it sees the same candidate. */
-export class JunosFace {
-  readonly router: Router;
+export class JunosFace extends Face<ConfigNode> {
   readonly #model: Model;
   readonly #session: RouterSession;
-  readonly #trees = new WeakMap<MutableConfig, ConfigNode>();
-  #tree: ConfigNode;
-  #known: MutableConfig;
   #candidate: ConfigNode;
   #isModified = false;
   #holder: object | undefined;
   #history: HistoryEntry[] = [];
   #armed: Parameters<Router["commits"]["recall"]>[0] | undefined;
-  #bootedAt: number;
-  #boot: string;
 
   constructor(router: Router, model: Model = { model: "ptx10008", version: "23.4R2-S1.5-EVO" }) {
-    this.router = router;
+    super(router, firstTree(router), treeAfter);
     this.#model = model;
-    tellFarEndRoutes(router);
     this.#session = router.openSession();
-    this.#tree = treeAfter(firstTree(peersOf(router)), router);
-    this.#candidate = cloneTree(this.#tree);
-    this.#known = router.running;
-    this.#trees.set(this.#known, this.#tree);
-    this.#bootedAt = router.wall() - 40 * 86_400_000;
-    this.#boot = this.#bootId();
+    this.#candidate = cloneTree(this.current);
     this.#note("operator", "cli", undefined, undefined);
   }
 
@@ -142,12 +131,7 @@ export class JunosFace {
   objects(): readonly SnmpObject[] | undefined {
     if (!this.router.reachable()) return undefined;
     this.#follow();
-    return snmpObjects(this.router, this.#bootedAt);
-  }
-
-  #bootId(): string {
-    const { control } = this.router.state();
-    return control.kind === "known" ? control.value.bootId : this.#boot;
+    return snmpObjects(this.router, this.bootedAt);
   }
 
   #msFor(operation: XmlNode): number {
@@ -165,28 +149,15 @@ export class JunosFace {
   }
 
   #discard(): void {
-    this.#candidate = cloneTree(this.#tree);
+    this.#candidate = cloneTree(this.current);
     this.#isModified = false;
   }
 
   /** Takes in what happened to the router by another way, and what its own timer undid. */
   #follow(): void {
-    const { running, commits: engine } = this.router;
-    const boot = this.#bootId();
-    if (boot !== this.#boot) {
-      this.#boot = boot;
-      this.#bootedAt = this.router.wall();
-    }
-    const isOver = this.#armed !== undefined && !engine.armed();
-    if (running !== this.#known && diffConfig(this.#known, running).length === 0) {
-      this.#trees.set(running, this.#tree);
-      this.#known = running;
-    }
-    if (running !== this.#known) {
-      const before = this.#trees.get(running);
-      this.#tree = before ?? treeAfter(this.#tree, this.router);
-      this.#trees.set(running, this.#tree);
-      this.#known = running;
+    this.hasRebooted();
+    const isOver = this.#armed !== undefined && !this.router.commits.armed();
+    if (this.followRunning({ keepsSame: true }) === "changed") {
       if (!this.#isModified) this.#discard();
       if (isOver) this.#note("root", "other", "commit was not confirmed; automatic rollback");
       else this.#note("operator", "cli");
@@ -239,12 +210,12 @@ export class JunosFace {
       case "get-software-information":
         return software(this.#model);
       case "get-system-uptime-information":
-        return uptime(router, this.#bootedAt);
+        return uptime(router, this.bootedAt);
       case "get-commit-information":
         return this.#commits();
       case "get-interface-information":
         return childText(operation, "interface-name") === "st0"
-          ? tunnelInterfaces(this.#tree, router)
+          ? tunnelInterfaces(this.current, router)
           : interfaces(router);
       case "get-mka-session-information":
         return mkaSessions(router);
@@ -259,7 +230,7 @@ export class JunosFace {
       case "get-route-information":
         return child(operation, "protocol") === undefined
           ? routes(router, operation)
-          : staticRoutes(this.#tree, router);
+          : staticRoutes(this.current, router);
       case "get-ike-security-associations-information":
       case "get-security-associations-information":
         return this.#tunnels(operation.name);
@@ -271,7 +242,7 @@ export class JunosFace {
   }
 
   #tunnels(question: string): Markup {
-    if (this.router.options.capabilities.ipsec === undefined) {
+    if (!hasIpsec(this.router)) {
       throw new FaceError("operation-not-supported", `syntax error: <${question}>`);
     }
     return question.includes("ike") ? ikeSas(this.router) : ipsecSas(this.router);
@@ -286,7 +257,7 @@ export class JunosFace {
   }
 
   #isActive(peer: string): boolean {
-    return entries(at(this.#tree, "protocols", "bgp"), "group").some((group) =>
+    return entries(at(this.current, "protocols", "bgp"), "group").some((group) =>
       entries(group, "neighbor").some((one) => textAt(one, "name") === peer && !one.isInactive),
     );
   }
@@ -359,11 +330,7 @@ export class JunosFace {
       );
     }
     if (!this.router.hasFault("replyLost")) return results();
-    return {
-      kind: this.router.options.prng.fork(`lost-${this.#history.length}`).chance(0.5)
-        ? "close"
-        : "never",
-    };
+    return lost(this.router, this.#history.length);
   }
 
   #confirm(log: string | undefined): void {
@@ -381,7 +348,7 @@ export class JunosFace {
       engine.rollback(this.#armed);
       this.#armed = undefined;
       this.#previous = false;
-      this.#settle(router.running, log);
+      this.#settled(this.current, log);
       return;
     }
     // Any commit confirms the one before.
@@ -390,29 +357,16 @@ export class JunosFace {
       if (this.#history[0]?.log !== log) this.#note("linkseal", "netconf", log);
       return;
     }
-    const prepared = engine.prepareDraft(this.#session, {
-      apply: (running) => {
-        const config = configFrom(candidate, router);
-        return { config, effects: effectsBetween(running, config) };
-      },
-      operations: [],
-    });
+    const draft = draftOf(() => configFrom(candidate, router));
+    const prepared = engine.prepareDraft(this.#session, draft);
     const within = this.#within(operation);
     engine.commit(prepared.token, within);
-    this.#tree = candidate;
-    this.#settle(router.running, log, within);
+    this.#settled(candidate, log, within);
     if (within !== "final") this.#armed = prepared.token;
   }
 
-  #settle(
-    running: MutableConfig,
-    log: string | undefined,
-    within: number | "final" = "final",
-  ): void {
-    const tree = this.#trees.get(running) ?? this.#tree;
-    this.#tree = tree;
-    this.#trees.set(running, tree);
-    this.#known = running;
+  #settled(tree: ConfigNode, log: string | undefined, within: number | "final" = "final"): void {
+    this.settle(this.formOf(this.router.running) ?? tree);
     this.#discard();
     const minutes = within === "final" ? undefined : within / minuteMs;
     const comment =
@@ -430,7 +384,7 @@ export class JunosFace {
 
   #getConfig(operation: XmlNode): Outcome {
     const isCandidate = child(operation, "source", "candidate") !== undefined;
-    const tree = isCandidate ? this.#candidate : this.#tree;
+    const tree = isCandidate ? this.#candidate : this.current;
     const filter = child(operation, "filter", "configuration");
     const found = filter === undefined ? tree : select(tree, filter);
     const printed = found === undefined ? tag("configuration") : printTree(found);

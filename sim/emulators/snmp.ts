@@ -1,10 +1,11 @@
 // What the SNMP agent of a simulated router holds, out of the texts of SNMPv2-MIB, IF-MIB and
 // IEEE8021-SECY-MIB.
 
-import type { CipherSuite, MacsecPort, PortName, Reading } from "#hal/model.ts";
+import type { CipherSuite, MacsecPort, PortName } from "#hal/model.ts";
 import type { ReceiveSc } from "../mka/secy.ts";
 import type { Station } from "../mka/station.ts";
 import type { Router } from "../router/router.ts";
+import { known } from "./router-facts.ts";
 
 export type SnmpObject =
   | {
@@ -60,10 +61,6 @@ function portOf(router: Router, told: MacsecPort, index: number): Port {
   const station = router.port(told.port)?.station;
   if (station === undefined) throw new RangeError(`no port ${told.port}`);
   return { told, station, index: firstPort + index, controlled: firstControlled + index };
-}
-
-function known<T>(reading: Reading<T>): T | undefined {
-  return reading.kind === "known" ? reading.value : undefined;
 }
 
 function number(
