@@ -20,13 +20,13 @@ export function node(name: string, ...parts: readonly (ConfigNode | string)[]): 
 /** Out of the text that Junos prints: ``nodes`unit { name ${unit}; family { inet; } }` ``. */
 export function nodes(
   text: readonly string[],
-  ...values: readonly (string | number | readonly ConfigNode[])[]
+  ...values: readonly (string | number | bigint | readonly ConfigNode[])[]
 ): readonly ConfigNode[] {
   const root = node("");
   const stack = [root];
   let words: string[] = [];
   for (const [index, piece] of text.entries()) {
-    for (const word of piece.match(/[{};]|[^\s{};]+/g) ?? []) {
+    for (const [word] of piece.matchAll(/"[^"]*"|'[^']*'|[{};]|[^\s{};"']+/g)) {
       if (word === "}") stack.pop();
       else if (word === "{" || word === ";") {
         const [name = "", value = ""] = words;
@@ -34,7 +34,7 @@ export function nodes(
         stack.at(-1)?.children.push(made);
         if (word === "{") stack.push(made);
         words = [];
-      } else words.push(word);
+      } else words.push(word.replace(/^(["'])(.*)\1$/, "$2"));
     }
     const value = values[index];
     if (typeof value === "object") stack.at(-1)?.children.push(...value);
@@ -42,6 +42,12 @@ export function nodes(
   }
   return root.children;
 }
+
+/** A leaf, where there is something to say. */
+export const given = (
+  name: string,
+  value: string | number | bigint | undefined,
+): readonly ConfigNode[] => (value === undefined ? [] : [node(name, String(value))]);
 
 /** The element of that path, which is made where it is not there. */
 export function within(tree: ConfigNode, ...path: readonly string[]): ConfigNode {

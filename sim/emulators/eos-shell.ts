@@ -24,6 +24,7 @@ import { Editor } from "./eos-editor.ts";
 import { connections, staticRoutes } from "./eos-tunnels.ts";
 import { lost } from "./exchange.ts";
 import { type Block, cloneBlocks } from "./line-tree.ts";
+import { answerTo, type Questions } from "./questions.ts";
 import { hasIpsec, type Json } from "./router-facts.ts";
 import { type Printed, type Shell, text } from "./terminal.ts";
 
@@ -233,26 +234,15 @@ export class EosShell implements Shell {
   }
 
   #textOf(question: string): string | undefined {
-    const face = this.#face;
     const [, named, diffs] = /^session-config(?: named (\S+))?( diffs)?$/.exec(question) ?? [];
-    if (question.startsWith("session-config"))
+    if (question.startsWith("session-config")) {
       return this.#sessionConfig(named, diffs !== undefined);
-    switch (question) {
-      case "mac security interface":
-        return macSecurityTable(face.router);
-      case "mac security mka counters":
-        return mkaCounters(face.router);
-      case "ip security connection detail":
-        return hasIpsec(face.router) ? connections(face.current, face.router) : undefined;
-      case "running-config":
-        this.#needLevel();
-        return printed(face.current, asTyped);
-      case "running-config sanitized":
-        this.#needLevel();
-        return printed(face.current, sanitized);
-      default:
-        return undefined;
     }
+    if (!/^running-config(?: sanitized)?$/.test(question)) {
+      return answerTo(tables, this.#face, question);
+    }
+    this.#needLevel();
+    return printed(this.#face.current, question === "running-config" ? asTyped : sanitized);
   }
 
   #needLevel(): void {
@@ -278,58 +268,43 @@ export class EosShell implements Shell {
   }
 
   #jsonOf(question: string): Json | undefined {
-    const face = this.#face;
-    const { router } = face;
-    const [, version, peer = ""] =
-      /^(ip|ipv6) bgp (?:neighbors|peers) (\S+) routes$/.exec(question) ?? [];
-    if (version !== undefined) return received(router, peer, version === "ip" ? "ipv4" : "ipv6");
-    const [, destination] = /^(?:ip|ipv6) route ([0-9a-f.:]+)$/.exec(question) ?? [];
-    if (destination !== undefined) return routeTo(router, destination);
-    switch (question) {
-      case "running-config sanitized":
-        this.#needLevel();
-        return { header: ["! Command: show running-config\n"], ...lines(face, sanitized) };
-      case "running-config":
-        this.#needLevel();
-        return lines(face, asTyped);
-      case "configuration sessions detail":
-        return sessionsOf(face);
-      default:
-        return stateOf(question, face, router);
+    if (!/^running-config(?: sanitized)?$/.test(question)) {
+      return answerTo(states, this.#face, question);
     }
+    this.#needLevel();
+    const isWhole = question === "running-config";
+    const cmds = asJson(this.#face.current, isWhole ? asTyped : sanitized);
+    return isWhole ? { cmds } : { header: ["! Command: show running-config\n"], cmds };
   }
 }
 
-function stateOf(question: string, face: EosConfiguration, router: Router): Json | undefined {
-  switch (question) {
-    case "version":
-      return version(face.model, router, face.bootedAt);
-    case "clock":
-      return clock(router);
-    case "reload cause":
-      return reloadCause(face.bootedAt);
-    case "interfaces":
-      return interfaces(router);
-    case "mac security status":
-      return status(router);
-    case "mac security interface detail":
-      return macSecurity(router);
-    case "mac security participants detail":
-      return participants(router);
-    case "mac security counters detail":
-      return counters(router);
-    case "ip route static":
-      return staticRoutes(face.current, router);
-    case "bgp summary vrf all":
-      return bgpSummary(router, (one) => face.isShut(one));
-    default:
-      return undefined;
-  }
-}
+const tables: Questions<EosConfiguration, string> = [
+  [/^mac security interface$/, ({ router }) => macSecurityTable(router)],
+  [/^mac security mka counters$/, ({ router }) => mkaCounters(router)],
+  [
+    /^ip security connection detail$/,
+    ({ router, current }) => (hasIpsec(router) ? connections(current, router) : undefined),
+  ],
+];
 
-function lines(face: EosConfiguration, shown: (text: string) => string): Json {
-  return { cmds: asJson(face.current, shown) };
-}
+const states: Questions<EosConfiguration, Json> = [
+  [/^configuration sessions detail$/, (face) => sessionsOf(face)],
+  [/^version$/, ({ router, model, bootedAt }) => version(model, router, bootedAt)],
+  [/^clock$/, ({ router }) => clock(router)],
+  [/^reload cause$/, ({ bootedAt }) => reloadCause(bootedAt)],
+  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^mac security status$/, ({ router }) => status(router)],
+  [/^mac security interface detail$/, ({ router }) => macSecurity(router)],
+  [/^mac security participants detail$/, ({ router }) => participants(router)],
+  [/^mac security counters detail$/, ({ router }) => counters(router)],
+  [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
+  [/^(?:ip|ipv6) route ([0-9a-f.:]+)$/, ({ router }, address = "") => routeTo(router, address)],
+  [/^bgp summary vrf all$/, (face) => bgpSummary(face.router, (peer) => face.isShut(peer))],
+  [
+    /^(ip|ipv6) bgp (?:neighbors|peers) (\S+) routes$/,
+    ({ router }, version, peer = "") => received(router, peer, version === "ip" ? "ipv4" : "ipv6"),
+  ],
+];
 
 function sessionsOf(face: EosConfiguration): Json {
   const waiting = face.waiting();

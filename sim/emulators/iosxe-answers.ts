@@ -175,10 +175,10 @@ function pageOf(told: Participant): string {
 }
 
 /** A page for each key, of which the port's counters are the sum. */
-export function mkaStatistics(router: Router, name: string): string | undefined {
+export function mkaStatistics(router: Router, name: string): string {
   const port = protectedPort(router, name);
   const counted = known(port?.mkpdus);
-  if (counted === undefined) return undefined;
+  if (counted === undefined) return "% There are no MKA statistics on this interface";
   const dotted = (label: string, value: bigint): string =>
     `   ${label}${".".repeat(Math.max(2, 27 - label.length))} ${value}`;
   const pages = Math.max(1, known(port?.session)?.participants.length ?? 1);
@@ -204,10 +204,10 @@ export function mkaStatistics(router: Router, name: string): string | undefined 
   ).join("\n\n");
 }
 
-export function secyStatistics(router: Router, name: string): string | undefined {
+export function secyStatistics(router: Router, name: string): string {
   const port = protectedPort(router, name);
   const frames = known(port?.frames);
-  if (frames === undefined) return undefined;
+  if (frames === undefined) return " MACsec is disabled";
   const an = known(port?.session)?.latestSak?.an ?? 0;
   const count = (label: string, value: bigint | undefined): readonly string[] =>
     value === undefined ? [] : [`  ${`${label}:`.padEnd(26)}${value}`];
@@ -243,10 +243,10 @@ export function secyStatistics(router: Router, name: string): string | undefined
   ].join("\n");
 }
 
-export function secyStatus(router: Router, name: string): string | undefined {
+export function secyStatus(router: Router, name: string): string {
   const port = protectedPort(router, name);
   const settings = known(port?.settings);
-  if (port === undefined || settings === undefined) return undefined;
+  if (port === undefined || settings === undefined) return " MACsec is disabled";
   const frames = known(port.frames);
   const row = (label: string, value: string | number | bigint): string =>
     `  ${`${label}:`.padEnd(26)}${value}`;

@@ -30,6 +30,7 @@ import { grammar, printBlocks } from "./iosxe-tree.ts";
 import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
 import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
+import { answerTo, type Questions } from "./questions.ts";
 import { hasIpsec } from "./router-facts.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal, text } from "./terminal.ts";
 
@@ -86,6 +87,34 @@ interface Armed {
   readonly minutes: number;
   readonly before: readonly Block[];
 }
+
+const questions: Questions<IosxeFace, string> = [
+  [/^clock$/, ({ router }) => clock(router)],
+  [/^version$/, ({ model, bootedAt }) => version(model, bootedAt)],
+  [/^archive$/, ({ model }) => archive(model)],
+  [/^archive config rollback timer$/, (face) => face.timer()],
+  [/^configuration lock$/, ({ router }) => lock(router.hasFault("locked"))],
+  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^crypto ikev2 sa$/, ({ router }) => (hasIpsec(router) ? ikeSas(router) : undefined)],
+  [
+    /^crypto ipsec sa$/,
+    ({ router, current }) => (hasIpsec(router) ? ipsecSas(current, router) : undefined),
+  ],
+  [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
+  [/^ip cef (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
+  [/^mka sessions detail$/, ({ router }) => mkaSessions(router)],
+  [/^mka statistics interface (\S+)$/, ({ router }, name = "") => mkaStatistics(router, name)],
+  [/^macsec statistics interface (\S+)$/, ({ router }, name = "") => secyStatistics(router, name)],
+  [/^macsec status interface (\S+)$/, ({ router }, name = "") => secyStatus(router, name)],
+  [
+    /^bgp all neighbors$/,
+    ({ router, current }) => neighbours(router, (peer) => isShut(current, peer)),
+  ],
+  [
+    /^bgp (ipv4|ipv6) unicast neighbors (\S+) routes$/,
+    ({ router }, family, peer = "") => received(router, peer, family === "ipv6" ? family : "ipv4"),
+  ],
+];
 
 /** One router with its configuration, which all of its sessions share. */
 export class IosxeFace extends Face<readonly Block[]> {
@@ -183,57 +212,11 @@ export class IosxeFace extends Face<readonly Block[]> {
 
   /** undefined = there is no such question. */
   show(question: string): string | undefined {
-    const { router } = this;
     const [what = "", filter] = question.split(/ \| (.*)/);
-    if (what === "running-config") return this.#running(filter);
-    const [, name = ""] = /interface (\S+)$/.exec(what) ?? [];
-    if (/^mka statistics interface \S+$/.test(what)) {
-      return mkaStatistics(router, name) ?? "% There are no MKA statistics on this interface";
-    }
-    if (/^macsec statistics interface \S+$/.test(what)) {
-      return secyStatistics(router, name) ?? " MACsec is disabled";
-    }
-    if (/^macsec status interface \S+$/.test(what)) {
-      return secyStatus(router, name) ?? " MACsec is disabled";
-    }
-    const [, family, peer = ""] =
-      /^bgp (ipv4|ipv6) unicast neighbors (\S+) routes$/.exec(what) ?? [];
-    if (family !== undefined) return received(router, peer, family === "ipv6" ? "ipv6" : "ipv4");
-    const [, address] = /^ip cef (\S+)$/.exec(what) ?? [];
-    return address === undefined ? this.#plain(what) : routeTo(router, address);
+    return what === "running-config" ? this.#running(filter) : answerTo(questions, this, what);
   }
 
-  #plain(what: string): string | undefined {
-    const { router } = this;
-    switch (what) {
-      case "clock":
-        return clock(router);
-      case "version":
-        return version(this.model, this.bootedAt);
-      case "archive":
-        return archive(this.model);
-      case "archive config rollback timer":
-        return this.#timer();
-      case "configuration lock":
-        return lock(router.hasFault("locked"));
-      case "interfaces":
-        return interfaces(router);
-      case "crypto ikev2 sa":
-        return hasIpsec(router) ? ikeSas(router) : undefined;
-      case "crypto ipsec sa":
-        return hasIpsec(router) ? ipsecSas(this.current, router) : undefined;
-      case "ip route static":
-        return staticRoutes(this.current, router);
-      case "mka sessions detail":
-        return mkaSessions(router);
-      case "bgp all neighbors":
-        return neighbours(router, (one) => isShut(this.current, one));
-      default:
-        return undefined;
-    }
-  }
-
-  #timer(): string {
+  timer(): string {
     if (this.router.hasFault("foreignCommit")) {
       return rollbackTimer({ at: this.router.wall(), minutes: 10 });
     }

@@ -185,9 +185,9 @@ function shortOf(port: PortName): string {
   return `${letters.slice(0, 2)}${place}`;
 }
 
-export function mkaStatistics(router: Router, name: string): string | undefined {
+export function mkaStatistics(router: Router, name: string): string {
   const counted = known(protectedPort(router, name)?.mkpdus);
-  if (counted === undefined) return undefined;
+  if (counted === undefined) return `% No MKA statistics on ${name}`;
   const dotted = (label: string, value: bigint): string =>
     `${label}${".".repeat(38 - label.length)} ${value}`;
   return [
@@ -216,10 +216,10 @@ export function mkaStatistics(router: Router, name: string): string | undefined 
   ].join("\n");
 }
 
-export function secyStatistics(router: Router, name: string): string | undefined {
+export function secyStatistics(router: Router, name: string): string {
   const port = protectedPort(router, name);
   const frames = known(port?.frames);
-  if (frames === undefined) return undefined;
+  if (frames === undefined) return "% MACsec is not configured on this interface";
   const an = known(port?.session)?.latestSak?.an ?? 0;
   const count = (indent: number, label: string, value: bigint | undefined): readonly string[] =>
     value === undefined ? [] : [`${" ".repeat(indent)}${label.padEnd(20)}:  ${value}`];

@@ -38,6 +38,7 @@ import {
   top,
 } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
+import { answerTo, type Questions } from "./questions.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal, text } from "./terminal.ts";
 
 /** A router that keeps a fallback key ready, and ends a trial with its session. */
@@ -64,9 +65,33 @@ const shortestS = 30;
 const longestS = 65_535;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 
+const questions: Questions<IosxrFace, string> = [
+  [/^clock$/, ({ router }) => clock(router)],
+  [/^version$/, ({ model }) => version(model)],
+  [/^reboot history/, ({ bootedAt }) => reboots(bootedAt)],
+  [/^configuration commit list (\d+) detail$/, (face, count) => face.commits(Number(count))],
+  [/^configuration sessions$/, (face) => face.editors()],
+  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^macsec mka session detail$/, ({ router }) => mkaSessions(router)],
+  [
+    /^macsec mka statistics(?:.*?interface (\S+))?/,
+    ({ router }, name = "") => mkaStatistics(router, name),
+  ],
+  [
+    /^macsec secy stats(?:.*?interface (\S+))?/,
+    ({ router }, name = "") => secyStatistics(router, name),
+  ],
+  [/^bgp neighbors$/, (face) => neighbours(face.router, (peer) => face.isShut(peer))],
+  [
+    /^bgp (?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/,
+    (face, family, peer = "") => face.received(peer, family === "ipv6" ? family : "ipv4"),
+  ],
+  [/^route (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
+];
+
 /** One router with its configuration; every session of it has a target of its own. */
 export class IosxrFace extends Face<readonly Block[]> {
-  readonly #model: Model;
+  readonly model: Model;
   readonly #sessions = new Set<Vty>();
   #history: CommitEntry[] = [];
   #lines = 0;
@@ -78,7 +103,7 @@ export class IosxrFace extends Face<readonly Block[]> {
 
   constructor(router: Router, model: Model = { platform: "8201-32FH", version: "7.11.2" }) {
     super(router, firstBlocks(router), blocksAfter);
-    this.#model = model;
+    this.model = model;
     this.note("operator", "con0_RP0_CPU0", "CLI");
   }
 
@@ -131,39 +156,17 @@ export class IosxrFace extends Face<readonly Block[]> {
   show(question: string): string {
     if (question.startsWith("running-config")) return this.#running(question);
     const [what = "", ...filters] = question.split(" | ");
-    const shown = this.#plain(what);
+    const shown = answerTo(questions, this, what) ?? invalid;
     if (shown === invalid || filters.length === 0) return shown;
     return filtered(shown.split("\n"), filters).join("\n");
   }
 
-  #plain(question: string): string {
-    const { router } = this;
-    const [, name = ""] = /interface (\S+)/.exec(question) ?? [];
-    const last = question.split(" ").at(-1) ?? "";
-    if (question === "clock") return clock(router);
-    if (question === "version") return version(this.#model);
-    if (question.startsWith("reboot history")) return reboots(this.bootedAt);
-    if (/^configuration commit list \d+ detail$/.test(question)) {
-      return commitList(this.#history.slice(0, Number(question.split(" ")[3])));
-    }
-    if (question === "configuration sessions") return this.#editors();
-    if (question === "interfaces") return interfaces(router);
-    if (question === "macsec mka session detail") return mkaSessions(router);
-    if (question.startsWith("macsec mka statistics")) {
-      return mkaStatistics(router, name) ?? `% No MKA statistics on ${name}`;
-    }
-    if (question.startsWith("macsec secy stats")) {
-      return secyStatistics(router, name) ?? "% MACsec is not configured on this interface";
-    }
-    if (question === "bgp neighbors") return neighbours(router, (peer) => this.#isShut(peer));
-    const [, family, peer] =
-      /^bgp (?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/.exec(question) ?? [];
-    if (peer !== undefined) return this.#received(peer, family === "ipv6" ? "ipv6" : "ipv4");
-    return /^route \S+$/.test(question) ? routeTo(router, last) : invalid;
+  commits(count: number): string {
+    return commitList(this.#history.slice(0, count));
   }
 
   /** Without a family it is the default one: of IPv4. */
-  #received(peer: string, family: "ipv4" | "ipv6"): string {
+  received(peer: string, family: "ipv4" | "ipv6"): string {
     const words = `address-family ${family} unicast`;
     if (childOf(this.#bgp(), words) === undefined) {
       return "% None of the requested address families are configured for instance 'default'";
@@ -177,11 +180,11 @@ export class IosxrFace extends Face<readonly Block[]> {
     return this.current.find(({ line }) => line.startsWith("router bgp "))?.children ?? [];
   }
 
-  #isShut(peer: string): boolean {
+  isShut(peer: string): boolean {
     return childOf(linesIn(this.#bgp(), `neighbor ${peer}`), "shutdown") !== undefined;
   }
 
-  #editors(): string {
+  editors(): string {
     const open = [...this.#sessions]
       .filter(({ isEditing }) => isEditing)
       .map(({ line, isExclusive }) => ({ line, user: "linkseal", isExclusive }));
@@ -195,10 +198,6 @@ export class IosxrFace extends Face<readonly Block[]> {
     const found = this.current.filter(({ line }) => line === words || line.startsWith(words));
     if (found.length === 0) return "% No such configuration item(s)";
     return filtered(printBlocks(found), filters).join("\n");
-  }
-
-  probe(address: string, count: number): string {
-    return ping(this.router, address, count);
   }
 }
 
@@ -287,7 +286,9 @@ class Vty implements Shell {
     const show = /^show (.*)$/.exec(line)?.[1];
     if (show !== undefined) return text(this.#face.show(show));
     const [, address, count] = /^ping (\S+) count (\d+)(?: .*)?$/.exec(line) ?? [];
-    return address === undefined ? text(invalid) : text(this.#face.probe(address, Number(count)));
+    return address === undefined
+      ? text(invalid)
+      : text(ping(this.#face.router, address, Number(count)));
   }
 
   #configure(line: string): Printed {

@@ -47,7 +47,7 @@ import {
 } from "./netconf.ts";
 import { hasIpsec } from "./router-facts.ts";
 import { type SnmpObject, snmpObjects } from "./snmp.ts";
-import { child, childText, type Markup, tag, type XmlNode } from "./xml-text.ts";
+import { child, childText, tag, type XmlNode } from "./xml-text.ts";
 
 const capabilities = [
   "urn:ietf:params:xml:ns:netconf:base:1.0",
@@ -93,13 +93,44 @@ export const srxModel: RouterModel = {
   },
 };
 
+const questions = new Map<string, (face: JunosFace, operation: XmlNode) => readonly ConfigNode[]>([
+  ["get-software-information", ({ model }) => software(model)],
+  ["get-system-uptime-information", ({ router, bootedAt }) => uptime(router, bootedAt)],
+  ["get-commit-information", (face) => face.commits()],
+  [
+    "get-interface-information",
+    ({ current, router }, operation) =>
+      childText(operation, "interface-name") === "st0"
+        ? tunnelInterfaces(current, router)
+        : interfaces(router),
+  ],
+  ["get-mka-session-information", ({ router }) => mkaSessions(router)],
+  ["get-mka-statistics", ({ router }) => mkaStatistics(router)],
+  ["get-macsec-connection-information", ({ router }) => connections(router)],
+  ["get-macsec-statistics", ({ router }) => statistics(router)],
+  [
+    "get-bgp-neighbor-information",
+    (face) => neighbours(face.router, face.model, (peer) => face.isActive(peer)),
+  ],
+  [
+    "get-route-information",
+    ({ current, router }, operation) =>
+      child(operation, "protocol") === undefined
+        ? routes(router, operation)
+        : staticRoutes(current, router),
+  ],
+  ["get-ike-security-associations-information", ({ router }) => ikeSas(router)],
+  ["get-security-associations-information", ({ router }) => ipsecSas(router)],
+  ["ping", ({ router }, operation) => ping(router, operation)],
+]);
+
 const minuteMs = 60_000;
 const defaultMinutes = 10;
 const historyMax = 50;
 
 /** One router with its Junos configuration; every session of it sees the same candidate. */
 export class JunosFace extends Face<ConfigNode> {
-  readonly #model: Model;
+  readonly model: Model;
   readonly #session: RouterSession;
   #candidate: ConfigNode;
   #isModified = false;
@@ -109,7 +140,7 @@ export class JunosFace extends Face<ConfigNode> {
 
   constructor(router: Router, model: Model = { model: "ptx10008", version: "23.4R2-S1.5-EVO" }) {
     super(router, firstTree(router), treeAfter);
-    this.#model = model;
+    this.model = model;
     this.#session = router.openSession();
     this.#candidate = cloneTree(this.current);
     this.#note("operator", "cli", undefined, undefined);
@@ -200,55 +231,20 @@ export class JunosFace extends Face<ConfigNode> {
       case "close-session":
         return { kind: "last", body: tag("ok") };
       default:
-        return replied(this.#tell(operation));
+        return replied(...this.#tell(operation).map(printTree));
     }
   }
 
-  #tell(operation: XmlNode): Markup {
-    const { router } = this;
-    switch (operation.name) {
-      case "get-software-information":
-        return software(this.#model);
-      case "get-system-uptime-information":
-        return uptime(router, this.bootedAt);
-      case "get-commit-information":
-        return this.#commits();
-      case "get-interface-information":
-        return childText(operation, "interface-name") === "st0"
-          ? tunnelInterfaces(this.current, router)
-          : interfaces(router);
-      case "get-mka-session-information":
-        return mkaSessions(router);
-      case "get-mka-statistics":
-        return mkaStatistics(router);
-      case "get-macsec-connection-information":
-        return connections(router);
-      case "get-macsec-statistics":
-        return statistics(router);
-      case "get-bgp-neighbor-information":
-        return neighbours(router, this.#model, (peer) => this.#isActive(peer));
-      case "get-route-information":
-        return child(operation, "protocol") === undefined
-          ? routes(router, operation)
-          : staticRoutes(this.current, router);
-      case "get-ike-security-associations-information":
-      case "get-security-associations-information":
-        return this.#tunnels(operation.name);
-      case "ping":
-        return ping(router, operation);
-      default:
-        throw new FaceError("operation-not-supported", `syntax error: <${operation.name}>`);
+  #tell(operation: XmlNode): readonly ConfigNode[] {
+    const question = questions.get(operation.name);
+    const isOfTunnels = operation.name.includes("security-associations");
+    if (question === undefined || (isOfTunnels && !hasIpsec(this.router))) {
+      throw new FaceError("operation-not-supported", `syntax error: <${operation.name}>`);
     }
+    return question(this, operation);
   }
 
-  #tunnels(question: string): Markup {
-    if (!hasIpsec(this.router)) {
-      throw new FaceError("operation-not-supported", `syntax error: <${question}>`);
-    }
-    return question.includes("ike") ? ikeSas(this.router) : ipsecSas(this.router);
-  }
-
-  #commits(): Markup {
+  commits(): readonly ConfigNode[] {
     const foreign = this.router.hasFault("foreignCommit");
     const comment = `commit confirmed, rollback in ${defaultMinutes}mins`;
     const person = { user: "operator", client: "cli", wall: this.router.wall(), comment };
@@ -256,7 +252,7 @@ export class JunosFace extends Face<ConfigNode> {
     return commits(shown, this.#armed !== undefined || foreign);
   }
 
-  #isActive(peer: string): boolean {
+  isActive(peer: string): boolean {
     return entries(at(this.current, "protocols", "bgp"), "group").some((group) =>
       entries(group, "neighbor").some((one) => textAt(one, "name") === peer && !one.isInactive),
     );
