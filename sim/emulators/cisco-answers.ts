@@ -2,6 +2,7 @@
 
 import type { MacsecPort, MkaParticipant, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
+import { rowsOf } from "./questions.ts";
 import { answeredProbes, known, portWith, protectedPorts } from "./router-facts.ts";
 
 const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
@@ -61,7 +62,7 @@ export function participantsOf(router: Router): readonly Participant[] {
   });
 }
 
-type Field = (label: string, value: string | number) => string;
+type Field = Parameters<typeof rowsOf>[0];
 
 /** The middle of the page: its SAKs, and the policy that it follows. */
 export function sakLines(
@@ -70,6 +71,7 @@ export function sakLines(
   priority: number,
 ): readonly string[] {
   const settings = known(port.settings);
+  const rows = rowsOf(field);
   const sakOf = (which: "Latest" | "Old", sak: MkaSession["latestSak"]): readonly string[] => {
     const both = sak?.receive && sak.transmit ? " & " : ", ";
     const none = which === "Old" ? "FIRST-SAK" : "No Rx, No Tx";
@@ -86,14 +88,11 @@ export function sakLines(
     ...sakOf("Latest", isPrincipal ? session.latestSak : undefined),
     ...sakOf("Old", isPrincipal ? session.oldSak : undefined),
     "",
-    field("SAK Transmit Wait Time", "0s (Not waiting for any peers to respond)"),
-    field("SAK Retire Time", "0s (No Old SAK to retire)"),
+    ...rows`SAK Transmit Wait Time: 0s (Not waiting for any peers to respond);
+      SAK Retire Time: 0s (No Old SAK to retire);`,
     "",
-    field("MKA Policy Name", "as-configured"),
-    field(
-      "Key Server Priority",
-      session.keyServerPriority ?? settings?.keyServerPriority ?? priority,
-    ),
+    ...rows`MKA Policy Name: as-configured;
+      Key Server Priority: ${session.keyServerPriority ?? settings?.keyServerPriority ?? priority};`,
   ];
 }
 

@@ -12,6 +12,7 @@ import {
 } from "./cisco-answers.ts";
 import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
 import type { XeModel } from "./iosxe-tree.ts";
+import { rowsOf } from "./questions.ts";
 import {
   known,
   localAs,
@@ -113,8 +114,10 @@ export function mkaSessions(router: Router): string {
 }
 
 /** `Label....... value`, the label and its dots as wide as most of them are. */
-const field = (label: string, value: string | number): string =>
+const field = (label: string, value: string | number | bigint): string =>
   `${label}${".".repeat(Math.max(2, 25 - label.length))} ${value}`;
+
+const fields = rowsOf(field);
 
 const peerHeads = [
   "  MI                        MN          Rx-SCI (Peer)        KS        RxSA          SSCI",
@@ -131,26 +134,22 @@ function statusOf(isPrincipal: boolean, { state }: MkaParticipant): string {
 
 function pageOf(told: Participant): string {
   const { port, session, one, isPrincipal } = told;
-  const rows = (count: number, letter: string): readonly string[] =>
+  const peers = (count: number, letter: string): readonly string[] =>
     memberIds(count, letter).map(
       (mi) => `  ${mi}  67          0600.0000.0001/0001  8         YES           0`,
     );
+  const isServer = session.keyServer === "self" ? "YES" : "NO";
   return [
     "MKA Detailed Status for MKA Session",
     "===================================",
     `Status: ${statusOf(isPrincipal, one)}`,
     "",
-    field("Local Tx-SCI", "0200.0000.0000/0001"),
-    field("Interface MAC Address", "0200.0000.0000"),
-    field("MKA Port Identifier", 1),
-    field("Interface Name", port.port),
+    ...fields`Local Tx-SCI: 0200.0000.0000/0001; Interface MAC Address: 0200.0000.0000;
+      MKA Port Identifier: 1; Interface Name: ${port.port};`,
     "Audit Session ID.........",
-    field("CAK Name (CKN)", one.ckn.toUpperCase()),
-    field("Member Identifier (MI)", "02".repeat(12)),
-    field("Message Number (MN)", 110),
-    field("EAP Role", "NA"),
-    field("Key Server", session.keyServer === "self" ? "YES" : "NO"),
-    field("MKA Cipher Suite", "AES-256-CMAC"),
+    ...fields`CAK Name (CKN): ${one.ckn.toUpperCase()}; Member Identifier (MI): ${"02".repeat(12)};
+      Message Number (MN): 110; EAP Role: NA; Key Server: ${isServer};
+      MKA Cipher Suite: AES-256-CMAC;`,
     "",
     ...sakLines(field, told, 0),
     field("Delay Protection", "NO"),
@@ -158,19 +157,18 @@ function pageOf(told: Participant): string {
     "",
     field("Confidentiality Offset", known(port.settings)?.confidentialityOffset ?? 0),
     "SCI Based SSCI Computation.... NO",
-    field("SAK Cipher Suite", sakSuite(told)),
-    field("MACsec Desired", "YES"),
+    ...fields`SAK Cipher Suite: ${sakSuite(told)}; MACsec Desired: YES;`,
     "",
     `# of MACsec Capable Live Peers............ ${one.livePeers}`,
     `# of MACsec Capable Live Peers Responded.. ${isPrincipal ? session.respondedPeers : 0}`,
     "",
     "Live Peers List:",
     ...peerHeads,
-    ...rows(one.livePeers, "A"),
+    ...peers(one.livePeers, "A"),
     "",
     "Potential Peers List:",
     ...peerHeads,
-    ...rows(one.potentialPeers, "C"),
+    ...peers(one.potentialPeers, "C"),
   ].join("\n");
 }
 
@@ -204,42 +202,32 @@ export function mkaStatistics(router: Router, name: string): string {
   ).join("\n\n");
 }
 
+const rows = rowsOf((label, value) => `  ${`${label}:`.padEnd(26)}${value}`);
+
 export function secyStatistics(router: Router, name: string): string {
   const port = protectedPort(router, name);
   const frames = known(port?.frames);
   if (frames === undefined) return " MACsec is disabled";
   const an = known(port?.session)?.latestSak?.an ?? 0;
-  const count = (label: string, value: bigint | undefined): readonly string[] =>
-    value === undefined ? [] : [`  ${`${label}:`.padEnd(26)}${value}`];
   return [
     `MACsec Statistics for ${name}`,
     " SecY Counters",
-    ...count("Ingress Untag Pkts", frames.rxClear),
-    ...count("Ingress No Tag Pkts", 0n),
-    ...count("Ingress Bad Tag Pkts", frames.rxBadTag),
-    ...count("Ingress Unknown SCI Pkts", frames.rxUnknownSci),
-    ...count("Ingress No SCI Pkts", frames.rxNoSci),
-    ...count("Ingress Overrun Pkts", 0n),
-    ...count("Egress Untag Pkts", 0n),
-    ...count("Egress Too Long Pkts", frames.txTooLong),
+    ...rows`Ingress Untag Pkts: ${frames.rxClear}; Ingress No Tag Pkts: 0;
+      Ingress Bad Tag Pkts: ${frames.rxBadTag}; Ingress Unknown SCI Pkts: ${frames.rxUnknownSci};
+      Ingress No SCI Pkts: ${frames.rxNoSci}; Ingress Overrun Pkts: 0; Egress Untag Pkts: 0;
+      Egress Too Long Pkts: ${frames.txTooLong};`,
     "",
     " Controlled Port Counters",
-    ...count("IF In Packets", frames.rxOk),
-    ...count("IF Out Packets", frames.txProtected),
+    ...rows`IF In Packets: ${frames.rxOk}; IF Out Packets: ${frames.txProtected};`,
     "",
     " Transmit SC Counters (SCI: 0200000000000001)",
-    ...count("Out Pkts Protected", 0n),
-    ...count("Out Pkts Encrypted", frames.txProtected),
+    ...rows`Out Pkts Protected: 0; Out Pkts Encrypted: ${frames.txProtected};`,
     "",
     ` Receive SA Counters (SCI: 0600000000010001  AN ${an})`,
-    ...count("In Pkts Unchecked", 0n),
-    ...count("In Pkts Delayed", 0n),
-    ...count("In Pkts OK", frames.rxOk),
-    ...count("In Pkts Invalid", 0n),
-    ...count("In Pkts Not Valid", frames.rxNotValid),
-    ...count("In Pkts Not using SA", frames.rxNotUsingSa),
-    ...count("In Pkts Unused SA", frames.rxUnusedSa),
-    ...count("In Pkts Late", frames.rxLate),
+    ...rows`In Pkts Unchecked: 0; In Pkts Delayed: 0; In Pkts OK: ${frames.rxOk};
+      In Pkts Invalid: 0; In Pkts Not Valid: ${frames.rxNotValid};
+      In Pkts Not using SA: ${frames.rxNotUsingSa}; In Pkts Unused SA: ${frames.rxUnusedSa};
+      In Pkts Late: ${frames.rxLate};`,
   ].join("\n");
 }
 
@@ -247,30 +235,24 @@ export function secyStatus(router: Router, name: string): string {
   const port = protectedPort(router, name);
   const settings = known(port?.settings);
   if (port === undefined || settings === undefined) return " MACsec is disabled";
-  const frames = known(port.frames);
-  const row = (label: string, value: string | number | bigint): string =>
-    `  ${`${label}:`.padEnd(26)}${value}`;
   const isOn = known(port.session)?.latestSak?.transmit === true;
   return [
     " Capabilities:",
-    row("Ciphers Supported", "GCM-AES-128 GCM-AES-256"),
-    row("Cipher", settings.suite.toUpperCase()),
-    row("Confidentiality Offset", settings.confidentialityOffset),
-    row("Replay Window", settings.replayWindow ?? 64),
-    row("Delay Protect Enable", "FALSE"),
-    row("Access Control", settings.policy === "mustSecure" ? "must-secure" : "should-secure"),
-    row("Include-SCI", settings.includeSci ? "TRUE" : "FALSE"),
+    ...rows`Ciphers Supported: GCM-AES-128 GCM-AES-256; Cipher: ${settings.suite.toUpperCase()};
+      Confidentiality Offset: ${settings.confidentialityOffset};
+      Replay Window: ${settings.replayWindow ?? 64}; Delay Protect Enable: FALSE;
+      Access Control: ${settings.policy === "mustSecure" ? "must-secure" : "should-secure"};
+      Include-SCI: ${settings.includeSci ? "TRUE" : "FALSE"};`,
     "",
     " Transmit SC:",
-    row("SCI", "0200000000000001"),
-    row("Transmitting", isOn ? "TRUE" : "FALSE"),
+    ...rows`SCI: 0200000000000001; Transmitting: ${isOn ? "TRUE" : "FALSE"};`,
     " Transmit SA:",
-    ...(frames?.nextPn === undefined ? [] : [row("Next PN", frames.nextPn)]),
+    ...rows`Next PN: ${known(port.frames)?.nextPn};`,
     "",
     " Receive SC:",
-    row("SCI", "0600000000010001"),
+    ...rows`SCI: 0600000000010001;`,
     " Receive SA:",
-    row("Next PN", 615),
+    ...rows`Next PN: 615;`,
   ].join("\n");
 }
 

@@ -11,6 +11,7 @@ import {
   sakSuite,
 } from "./cisco-answers.ts";
 import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
+import { rowsOf } from "./questions.ts";
 import {
   known,
   localAs,
@@ -124,7 +125,9 @@ function interfaceOf(port: MacsecPort): readonly string[] {
 export const mkaSessions = (router: Router): string =>
   participantsOf(router).map(pageOf).join("\n\n");
 
-const field = (label: string, value: string | number): string => `${label.padEnd(40)}: ${value}`;
+const field = (label: string, value: string | number | bigint): string =>
+  `${label.padEnd(40)}: ${value}`;
+const fields = rowsOf(field);
 
 const rule = "-".repeat(79);
 
@@ -141,30 +144,24 @@ function pageOf(told: Participant): string {
   return [
     "MKA Detailed Status for MKA Session",
     "===================================",
-    field("Status", status),
+    ...fields`Status: ${status};`,
     "",
-    field("Local Tx-SCI", "0200.0000.0000/0001"),
-    field("Local Tx-SSCI", 2),
-    field("Interface MAC Address", "0200.0000.0000"),
-    field("MKA Port Identifier", 1),
-    field("Interface Name", shortOf(port.port)),
-    field("CAK Name (CKN)", one.ckn.toUpperCase()),
-    field("CA Authentication Mode", slot?.role === "fallback" ? "FALLBACK-PSK" : "PRIMARY-PSK"),
-    field("Member Identifier (MI)", "02".repeat(12)),
-    field("Message Number (MN)", 62),
-    field("Key Server", session.keyServer === "self" ? "YES" : "NO"),
-    field("MKA Cipher Suite", "AES-256-CMAC"),
-    field("Configured MACSec Cipher Suite", (settings?.suite ?? "").toUpperCase()),
+    ...fields`Local Tx-SCI: 0200.0000.0000/0001; Local Tx-SSCI: 2;
+      Interface MAC Address: 0200.0000.0000; MKA Port Identifier: 1;
+      Interface Name: ${shortOf(port.port)}; CAK Name (CKN): ${one.ckn.toUpperCase()};
+      CA Authentication Mode: ${slot?.role === "fallback" ? "FALLBACK-PSK" : "PRIMARY-PSK"};
+      Member Identifier (MI): ${"02".repeat(12)}; Message Number (MN): 62;
+      Key Server: ${session.keyServer === "self" ? "YES" : "NO"}; MKA Cipher Suite: AES-256-CMAC;
+      Configured MACSec Cipher Suite: ${(settings?.suite ?? "").toUpperCase()};`,
     "",
     ...sakLines(field, told, 16),
-    field("Replay Window Size", settings?.replayWindow ?? 64),
-    field("Confidentiality Offset", settings?.confidentialityOffset ?? 0),
-    field("SAK Cipher Suite", sakSuite(told)),
-    field("MACsec Capability", "3 (MACsec Integrity, Confidentiality, & Offset)"),
-    field("MACsec Desired", "YES"),
+    ...fields`Replay Window Size: ${settings?.replayWindow ?? 64};
+      Confidentiality Offset: ${settings?.confidentialityOffset ?? 0};
+      SAK Cipher Suite: ${sakSuite(told)};
+      MACsec Capability: 3 (MACsec Integrity, Confidentiality, & Offset); MACsec Desired: YES;`,
     "",
-    field("# of MACsec Capable Live Peers", one.livePeers),
-    field("# of MACsec Capable Live Peers Responded", isPrincipal ? session.respondedPeers : 0),
+    ...fields`# of MACsec Capable Live Peers: ${one.livePeers};
+      # of MACsec Capable Live Peers Responded: ${isPrincipal ? session.respondedPeers : 0};`,
     "",
     "Live Peer List:",
     rule,
@@ -188,8 +185,7 @@ function shortOf(port: PortName): string {
 export function mkaStatistics(router: Router, name: string): string {
   const counted = known(protectedPort(router, name)?.mkpdus);
   if (counted === undefined) return `% No MKA statistics on ${name}`;
-  const dotted = (label: string, value: bigint): string =>
-    `${label}${".".repeat(38 - label.length)} ${value}`;
+  const dotted = rowsOf((label, value) => `   ${label}${".".repeat(38 - label.length)} ${value}`);
   return [
     `MKA Statistics for Session on interface (${shortOf(name)})`,
     "=============================================",
@@ -199,20 +195,16 @@ export function mkaStatistics(router: Router, name: string): string {
     "   Pairwise CAKs Derived... 0",
     "",
     "MKPDU Statistics",
-    `   ${dotted("MKPDUs Transmitted", counted.sent)}`,
-    `   ${dotted("MKPDUs Validated & Rx", counted.received)}`,
-    `      ${dotted('"Distributed SAK"', 0n)}`,
+    ...dotted`MKPDUs Transmitted: ${counted.sent}; MKPDUs Validated & Rx: ${counted.received};`,
+    ...dotted`"Distributed SAK": 0;`.map((row) => `   ${row}`),
     "",
     "MKA IDB Statistics",
-    `   ${dotted("MKPDUs Tx Success", counted.sent)}`,
-    `   ${dotted("MKPDUs Tx Fail", 0n)}`,
-    `   ${dotted("MKPDUs Rx Invalid CKN", counted.unknownCkn ?? 0n)}`,
-    `   ${dotted("MKPDUs Rx Invalid Length", 0n)}`,
+    ...dotted`MKPDUs Tx Success: ${counted.sent}; MKPDUs Tx Fail: 0;
+      MKPDUs Rx Invalid CKN: ${counted.unknownCkn ?? 0}; MKPDUs Rx Invalid Length: 0;`,
     "",
     "MKPDU Failures",
-    `   ${dotted("MKPDU Rx Validation (ICV)", counted.icvFailed ?? 0n)}`,
-    `   ${dotted("MKPDU Rx Bad Peer MN", counted.replayed ?? 0n)}`,
-    `   ${dotted("MKPDU Rx Non-recent Peerlist MN", 0n)}`,
+    ...dotted`MKPDU Rx Validation (ICV): ${counted.icvFailed ?? 0};
+      MKPDU Rx Bad Peer MN: ${counted.replayed ?? 0}; MKPDU Rx Non-recent Peerlist MN: 0;`,
   ].join("\n");
 }
 
@@ -221,41 +213,30 @@ export function secyStatistics(router: Router, name: string): string {
   const frames = known(port?.frames);
   if (frames === undefined) return "% MACsec is not configured on this interface";
   const an = known(port?.session)?.latestSak?.an ?? 0;
-  const count = (indent: number, label: string, value: bigint | undefined): readonly string[] =>
-    value === undefined ? [] : [`${" ".repeat(indent)}${label.padEnd(20)}:  ${value}`];
+  const count = (indent: number) =>
+    rowsOf((label, value) => `${" ".repeat(indent)}${label.padEnd(20)}:  ${value}`);
   return [
     "Interface Stats",
-    ...count(4, "InPktsUntagged", frames.rxClear),
-    ...count(4, "InPktsNoTag", 0n),
-    ...count(4, "InPktsBadTag", frames.rxBadTag),
-    ...count(4, "InPktsUnknownSCI", frames.rxUnknownSci),
-    ...count(4, "InPktsNoSCI", frames.rxNoSci),
-    ...count(4, "InPktsOverrun", 0n),
-    ...count(4, "OutPktsUntagged", 0n),
-    ...count(4, "OutPktsTooLong", frames.txTooLong),
+    ...count(4)`InPktsUntagged: ${frames.rxClear}; InPktsNoTag: 0;
+      InPktsBadTag: ${frames.rxBadTag}; InPktsUnknownSCI: ${frames.rxUnknownSci};
+      InPktsNoSCI: ${frames.rxNoSci}; InPktsOverrun: 0; OutPktsUntagged: 0;
+      OutPktsTooLong: ${frames.txTooLong};`,
     "",
     "SC Stats",
     "  TxSC Stats",
-    ...count(4, "OutPktsProtected", 0n),
-    ...count(4, "OutPktsEncrypted", frames.txProtected),
+    ...count(4)`OutPktsProtected: 0; OutPktsEncrypted: ${frames.txProtected};`,
     "    TxSA Stats",
     `      TxSA ${an}:`,
-    ...count(7, "OutPktsProtected", 0n),
-    ...count(7, "OutPktsEncrypted", frames.txProtected),
-    ...count(7, "NextPN", frames.nextPn),
+    ...count(7)`OutPktsProtected: 0; OutPktsEncrypted: ${frames.txProtected};
+      NextPN: ${frames.nextPn};`,
     "  RxSC Stats",
     "    RxSC 1: 600000000010001",
-    ...count(6, "InPktsUnchecked", 0n),
-    ...count(6, "InPktsDelayed", 0n),
-    ...count(6, "InPktsLate", frames.rxLate),
-    ...count(6, "InPktsOK", frames.rxOk),
-    ...count(6, "InPktsInvalid", 0n),
-    ...count(6, "InPktsNotValid", frames.rxNotValid),
-    ...count(6, "InPktsNotUsingSA", frames.rxNotUsingSa),
-    ...count(6, "InPktsUnusedSA", frames.rxUnusedSa),
+    ...count(6)`InPktsUnchecked: 0; InPktsDelayed: 0; InPktsLate: ${frames.rxLate};
+      InPktsOK: ${frames.rxOk}; InPktsInvalid: 0; InPktsNotValid: ${frames.rxNotValid};
+      InPktsNotUsingSA: ${frames.rxNotUsingSa}; InPktsUnusedSA: ${frames.rxUnusedSa};`,
     "      RxSA Stats",
     `        RxSA ${an}:`,
-    ...count(9, "InPktsOK", frames.rxOk),
+    ...count(9)`InPktsOK: ${frames.rxOk};`,
   ].join("\n");
 }
 
