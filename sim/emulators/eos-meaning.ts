@@ -20,6 +20,7 @@ import { CommandError } from "./eos-config.ts";
 import { followTunnels, tunnelsFrom } from "./eos-tunnels.ts";
 import {
   type Block,
+  bgpOf,
   block,
   blocksAt,
   childOf,
@@ -154,7 +155,7 @@ function keyFrom(ckn: Ckn, hidden: string): Pick<StationKey, "ckn" | "cak"> {
 
 // By what the configuration does and not by what somebody called it.
 function drainFrom(lines: readonly Block[], peer: string): DrainMeans | undefined {
-  const bgp = lines.find(({ line }) => line.startsWith("router bgp "))?.children ?? [];
+  const bgp = bgpOf(lines);
   if (childOf(bgp, `neighbor ${peer} shutdown`) !== undefined) return "peeringShutdown";
   const out = routeMapOut(bgp, peer);
   if (out === undefined) return undefined;

@@ -22,16 +22,10 @@ import {
 import { asJson, CommandError, type ConfigSession, printed, sanitized } from "./eos-config.ts";
 import { Editor } from "./eos-editor.ts";
 import { connections, staticRoutes } from "./eos-tunnels.ts";
-import { lost } from "./exchange.ts";
 import { type Block, cloneBlocks } from "./line-tree.ts";
 import { answerTo, type Questions } from "./questions.ts";
 import { hasIpsec, type Json } from "./router-facts.ts";
 import { type Printed, type Shell, text } from "./terminal.ts";
-
-type Place =
-  | { readonly kind: "exec" }
-  | { readonly kind: "config"; readonly editor: Editor }
-  | { readonly kind: "session"; readonly editor: Editor; readonly session: ConfigSession };
 
 /** The router that a shell works on: its configuration and the sessions that change it. */
 export interface EosConfiguration {
@@ -49,8 +43,8 @@ export interface EosConfiguration {
   isShut(peer: string): boolean;
   open(given: string | undefined): ConfigSession;
   abort(name: string): void;
-  commitNamed(name: string): "done" | "lost";
-  commit(session: ConfigSession, within: number | "final"): "done" | "lost";
+  commitNamed(name: string): Printed;
+  commit(session: ConfigSession, within: number | "final"): Printed;
   /** Puts lines in force without a session. */
   direct(root: readonly Block[]): void;
   save(): void;
@@ -63,7 +57,9 @@ export class EosShell implements Shell {
   readonly style = { greeting: "", echo: "key" } as const;
   readonly #face: EosConfiguration;
   #level: 1 | 15;
-  #place: Place = { kind: "exec" };
+  /** Of the configuration that it is in, and the session that this one is of. */
+  #editor: Editor | undefined;
+  #session: ConfigSession | undefined;
   #page = 24;
 
   constructor(face: EosConfiguration, level: 1 | 15) {
@@ -74,16 +70,9 @@ export class EosShell implements Shell {
   prompt(): string {
     const host = this.#face.hostname();
     if (this.#level === 1) return `${host}>`;
-    switch (this.#place.kind) {
-      case "exec":
-        return `${host}#`;
-      case "config":
-        return `${host}(config${this.#place.editor.where()})#`;
-      case "session": {
-        const { editor, session } = this.#place;
-        return `${host}(config-s-${session.name.slice(0, 6)}${editor.where()})#`;
-      }
-    }
+    if (this.#editor === undefined) return `${host}#`;
+    const mark = this.#session === undefined ? "" : `-s-${this.#session.name.slice(0, 6)}`;
+    return `${host}(config${mark}${this.#editor.where()})#`;
   }
 
   pageLines(): number {
@@ -95,7 +84,7 @@ export class EosShell implements Shell {
     if (line.startsWith("!")) return 0;
     if (/\bcommit\b/.test(line)) return commitMs;
     if (line.startsWith("configure session")) return prepareMs / 2;
-    return this.#place.kind === "exec" ? lookMs / 20 : prepareMs / 40;
+    return this.#editor === undefined ? lookMs / 20 : prepareMs / 40;
   }
 
   run(line: string): Printed {
@@ -105,7 +94,8 @@ export class EosShell implements Shell {
       return text("Sysdb connection lost\n");
     }
     try {
-      return this.#run(line);
+      const said = this.#run(line);
+      return typeof said === "string" ? text(said) : said;
     } catch (error) {
       if (error instanceof CommandError) return text(`${error.message}\n`);
       throw error;
@@ -114,16 +104,21 @@ export class EosShell implements Shell {
 
   closed(): void {
     // A session that nobody is in stays: whoever knows its name may come back to it.
-    this.#place = { kind: "exec" };
+    this.#edit(undefined);
   }
 
-  #run(line: string): Printed {
-    if (line.startsWith("!")) return text("");
+  #edit(root: Block[] | undefined, session?: ConfigSession): "" {
+    this.#editor = root && new Editor(root);
+    this.#session = session;
+    return "";
+  }
+
+  #run(line: string): string | Printed {
+    if (line.startsWith("!")) return "";
     const said = this.#general(line) ?? (line.startsWith("show ") ? this.#show(line) : undefined);
-    if (said !== undefined) return typeof said === "string" ? text(said) : said;
+    if (said !== undefined) return said;
     if (this.#level === 1) throw new CommandError("% Invalid input (privileged mode required)");
-    if (this.#place.kind === "exec") return this.#exec(line);
-    return this.#configure(line, this.#place);
+    return this.#editor === undefined ? this.#exec(line) : this.#configure(line, this.#editor);
   }
 
   #general(line: string): string | Printed | undefined {
@@ -142,8 +137,7 @@ export class EosShell implements Shell {
         this.#level = 1;
         return "";
       case "end":
-        this.#place = { kind: "exec" };
-        return "";
+        return this.#edit(undefined);
       case "exit":
       case "quit":
       case "logout":
@@ -153,72 +147,62 @@ export class EosShell implements Shell {
     }
   }
 
-  #exit(): Printed {
-    if (this.#place.kind === "exec") return { kind: "last", text: "" };
-    if (!this.#place.editor.exit()) this.#place = { kind: "exec" };
-    return text("");
+  #exit(): string | Printed {
+    if (this.#editor === undefined) return { kind: "last", text: "" };
+    return this.#editor.exit() ? "" : this.#edit(undefined);
   }
 
-  #exec(line: string): Printed {
+  #exec(line: string): string | Printed {
     const face = this.#face;
     const [, name, verb] =
       /^configure session(?: ([A-Za-z0-9._-]{1,64}))?(?: (commit|abort))?$/.exec(line) ?? [];
-    if (verb === "commit" && name !== undefined) return this.#after(face.commitNamed(name));
+    if (verb === "commit" && name !== undefined) return face.commitNamed(name);
     if (verb === "abort" && name !== undefined) {
       face.abort(name);
-      return text("");
+      return "";
     }
     if (line.startsWith("configure session")) {
       const session = face.open(name);
-      this.#place = { kind: "session", editor: new Editor(session.root), session };
-      return text("");
+      return this.#edit(session.root, session);
     }
     const [, host, out = "", count = "5"] =
       /^ping (\S+)(?: interface (\S+))?(?: repeat (\d{1,9}))?$/.exec(line) ?? [];
     if (host !== undefined) {
-      const port = out.replace(/\.\d+$/, "");
-      return text(ping(face.router, host, port, Number(count)));
+      return ping(face.router, host, out.replace(/\.\d+$/, ""), Number(count));
     }
     switch (line) {
       case "configure":
       case "configure terminal":
-        this.#place = { kind: "config", editor: new Editor(cloneBlocks(face.current)) };
-        return text("");
+        return this.#edit(cloneBlocks(face.current));
       case "write":
       case "write memory":
       case "copy running-config startup-config":
         face.save();
-        return text("Copy completed successfully.\n");
+        return "Copy completed successfully.\n";
       default:
         throw new CommandError("% Invalid input");
     }
   }
 
-  #configure(line: string, place: Exclude<Place, { readonly kind: "exec" }>): Printed {
-    if (place.kind === "config") {
-      place.editor.enter(line);
-      this.#face.direct(place.editor.root);
-      return text("");
+  #configure(line: string, editor: Editor): string | Printed {
+    const session = this.#session;
+    if (session === undefined) {
+      editor.enter(line);
+      this.#face.direct(editor.root);
+      return "";
     }
-    const { session, editor } = place;
     const [, time] = /^commit(?: timer (\S+))?$/.exec(line) ?? [];
     if (/^commit\b/.test(line)) {
-      const within = time === undefined ? "final" : msOf(time);
-      const done = this.#face.commit(session, within);
-      this.#place = { kind: "exec" };
-      return this.#after(done);
+      const printed = this.#face.commit(session, time === undefined ? "final" : msOf(time));
+      this.#edit(undefined);
+      return printed;
     }
     if (line === "abort") {
       this.#face.abort(session.name);
-      this.#place = { kind: "exec" };
-      return text("");
+      return this.#edit(undefined);
     }
     editor.enter(line);
-    return text("");
-  }
-
-  #after(done: "done" | "lost"): Printed {
-    return done === "done" ? text("") : lost(this.#face.router, this.#face.sessions.size);
+    return "";
   }
 
   /** undefined = no such command. */
@@ -251,8 +235,7 @@ export class EosShell implements Shell {
 
   #sessionConfig(named: string | undefined, isDiff: boolean): string {
     this.#needLevel();
-    const own = this.#place.kind === "session" ? this.#place.session : undefined;
-    const session = named === undefined ? own : this.#face.sessions.get(named);
+    const session = named === undefined ? this.#session : this.#face.sessions.get(named);
     if (session === undefined) throw new CommandError("% No such session");
     const whole = printed(session.root, asTyped);
     if (!isDiff) return whole;

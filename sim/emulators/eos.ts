@@ -10,10 +10,11 @@ import type { EosModel } from "./eos-answers.ts";
 import { CommandError, type ConfigSession } from "./eos-config.ts";
 import { configFrom, effectsOf, firstLines, linesAfter } from "./eos-meaning.ts";
 import { type EosConfiguration, EosShell } from "./eos-shell.ts";
+import { lost } from "./exchange.ts";
 import { draftOf, Face } from "./face.ts";
-import { type Block, childOf, cloneBlocks, restOf } from "./line-tree.ts";
+import { type Block, bgpOf, childOf, cloneBlocks, restOf } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
-import { serveLine, serveTerminal } from "./terminal.ts";
+import { type Printed, serveLine, serveTerminal, text } from "./terminal.ts";
 
 /** One key and a fallback beside it; a commit that waits is taken back to the second. */
 export const eosModel: RouterModel = {
@@ -91,8 +92,7 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
   }
 
   isShut(peer: string): boolean {
-    const bgp = this.current.find(({ line }) => line.startsWith("router bgp "));
-    return childOf(bgp?.children ?? [], `neighbor ${peer} shutdown`) !== undefined;
+    return childOf(bgpOf(this.current), `neighbor ${peer} shutdown`) !== undefined;
   }
 
   hostname(): string {
@@ -145,7 +145,7 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
   }
 
   /** By its name from outside: confirms a commit that waits, or commits what has not been yet. */
-  commitNamed(name: string): "done" | "lost" {
+  commitNamed(name: string): Printed {
     if (this.#armed?.name === name) {
       this.router.commits.confirm(this.#session, this.#armed.token);
       this.#armed = undefined;
@@ -160,7 +160,7 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
   }
 
   /** Throws CommandError with what EOS prints; the session is over where it was committed. */
-  commit(session: ConfigSession, within: number | "final"): "done" | "lost" {
+  commit(session: ConfigSession, within: number | "final"): Printed {
     const { router } = this;
     this.#refuseLocked();
     const other = this.waiting();
@@ -192,8 +192,8 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
     this.#sessions.delete("configure");
   }
 
-  #reply(): "done" | "lost" {
-    return this.router.hasFault("replyLost") ? "lost" : "done";
+  #reply(): Printed {
+    return this.router.hasFault("replyLost") ? lost(this.router, this.#sessions.size) : text("");
   }
 
   /** One of them is remembered, as it is unless somebody says otherwise. */

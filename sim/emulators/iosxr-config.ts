@@ -17,6 +17,7 @@ import {
 } from "./cisco-keys.ts";
 import {
   type Block,
+  bgpOf,
   block,
   blocksAt,
   childOf,
@@ -161,8 +162,7 @@ function monthOf(word: string): number {
 
 // By what the configuration does and not by what somebody meant by it.
 function drainFrom(root: readonly Block[], peer: string): DrainMeans | undefined {
-  const bgp = root.find(({ line }) => line.startsWith("router bgp "))?.children;
-  const neighbour = childOf(bgp, `neighbor ${peer}`)?.children;
+  const neighbour = childOf(bgpOf(root), `neighbor ${peer}`)?.children;
   if (childOf(neighbour, "shutdown") !== undefined) return "peeringShutdown";
   const leaving = childOf(neighbour, "graceful-maintenance")?.children;
   if (childOf(leaving, "activate") === undefined) return undefined;

@@ -27,6 +27,7 @@ import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-con
 import { grammar, printBlocks } from "./iosxr-tree.ts";
 import {
   type Block,
+  bgpOf,
   block,
   blocksAt,
   childOf,
@@ -168,20 +169,16 @@ export class IosxrFace extends Face<readonly Block[]> {
   /** Without a family it is the default one: of IPv4. */
   received(peer: string, family: "ipv4" | "ipv6"): string {
     const words = `address-family ${family} unicast`;
-    if (childOf(this.#bgp(), words) === undefined) {
+    if (childOf(bgpOf(this.current), words) === undefined) {
       return "% None of the requested address families are configured for instance 'default'";
     }
-    const neighbour = linesIn(this.#bgp(), `neighbor ${peer}`);
+    const neighbour = linesIn(bgpOf(this.current), `neighbor ${peer}`);
     if (childOf(neighbour, words) === undefined) return "% Neighbor not found";
     return received(this.router, peer, family);
   }
 
-  #bgp(): readonly Block[] {
-    return this.current.find(({ line }) => line.startsWith("router bgp "))?.children ?? [];
-  }
-
   isShut(peer: string): boolean {
-    return childOf(linesIn(this.#bgp(), `neighbor ${peer}`), "shutdown") !== undefined;
+    return childOf(linesIn(bgpOf(this.current), `neighbor ${peer}`), "shutdown") !== undefined;
   }
 
   editors(): string {

@@ -12,6 +12,7 @@ import {
   type ConfigNode,
   cloneTree,
   entries,
+  nodes,
   printTree,
   select,
   textAt,
@@ -294,7 +295,7 @@ export class JunosFace extends Face<ConfigNode> {
       throw new FaceError("invalid-value", "rollback: no such configuration");
     }
     this.#previous = true;
-    return replied(tag("load-configuration-results", tag("ok")));
+    return reply`load-configuration-results { ok; }`;
   }
 
   /** The candidate is what was in force before the commit that waits. */
@@ -315,18 +316,13 @@ export class JunosFace extends Face<ConfigNode> {
       // An error in the middle of what ends as a success.
       if (!(error instanceof LinksealError)) throw error;
       if (!this.router.hasFault("errorWithSuccess")) throw error;
-      const said = tag(
-        'xnm:error xmlns:xnm="http://xml.juniper.net/xnm/1.1/xnm"',
-        tag("source-daemon", "dot1xd"),
-        tag("message", error.message),
-      );
-      return replied(
-        tag("commit-results", tag("routing-engine", tag("name", "re0"), said)),
-        tag("ok"),
-      );
+      return reply`
+        commit-results { routing-engine { name re0;
+          'xnm:error xmlns:xnm="http://xml.juniper.net/xnm/1.1/xnm"' {
+            source-daemon dot1xd; message ${error.message}; } } }
+        ok;`;
     }
-    if (!this.router.hasFault("replyLost")) return results();
-    return lost(this.router, this.#history.length);
+    return this.router.hasFault("replyLost") ? lost(this.router, this.#history.length) : results();
   }
 
   #confirm(log: string | undefined): void {
@@ -364,9 +360,8 @@ export class JunosFace extends Face<ConfigNode> {
   #settled(tree: ConfigNode, log: string | undefined, within: number | "final" = "final"): void {
     this.settle(this.formOf(this.router.running) ?? tree);
     this.#discard();
-    const minutes = within === "final" ? undefined : within / minuteMs;
     const comment =
-      minutes === undefined ? undefined : `commit confirmed, rollback in ${minutes}mins`;
+      within === "final" ? undefined : `commit confirmed, rollback in ${within / minuteMs}mins`;
     this.#note("linkseal", "netconf", log, comment);
   }
 
@@ -388,11 +383,12 @@ export class JunosFace extends Face<ConfigNode> {
   }
 }
 
-const ok = (): Outcome => replied(tag("ok"));
+const reply = (...text: Parameters<typeof nodes>): Outcome =>
+  replied(...nodes(...text).map(printTree));
+
+const ok = (): Outcome => reply`ok;`;
 
 const refused = (error: string, message: string): Outcome => replied(rpcError(error, message));
 
-function results(): Outcome {
-  const engine = tag("routing-engine", tag("name", "re0"), tag("commit-success"));
-  return replied(tag("commit-results", engine), tag("ok"));
-}
+const results = (): Outcome =>
+  reply`commit-results { routing-engine { name re0; commit-success; } } ok;`;

@@ -160,6 +160,9 @@ export function restOf(blocks: readonly Block[] | undefined, words: string): str
   return blocks?.find(({ line }) => line.startsWith(`${words} `))?.line.slice(words.length + 1);
 }
 
+export const bgpOf = (blocks: readonly Block[]): readonly Block[] =>
+  blocks.find(({ line }) => line.startsWith("router bgp "))?.children ?? [];
+
 /** Leaves out what is not kept, in place. */
 export function keepOnly(blocks: Block[], isKept: (one: Block) => boolean): void {
   blocks.splice(0, blocks.length, ...blocks.filter(isKept));
