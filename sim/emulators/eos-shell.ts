@@ -1,54 +1,13 @@
 // One person or program at the command line of an Arista router: modes, prompts, and every command
 // that the face knows.
 
-import type { Router } from "../router/router.ts";
-import {
-  bgpSummary,
-  clock,
-  counters,
-  type EosModel,
-  interfaces,
-  macSecurity,
-  macSecurityTable,
-  mkaCounters,
-  participants,
-  ping,
-  received,
-  reloadCause,
-  routeTo,
-  status,
-  version,
-} from "./eos-answers.ts";
+import { type EosConfiguration, ping, states, tables } from "./eos-answers.ts";
 import { asJson, CommandError, type ConfigSession, printed, sanitized } from "./eos-config.ts";
 import { Editor } from "./eos-editor.ts";
-import { connections, staticRoutes } from "./eos-tunnels.ts";
 import { type Block, cloneBlocks } from "./line-tree.ts";
-import { answerTo, type Questions } from "./questions.ts";
-import { hasIpsec, type Json } from "./router-facts.ts";
+import { answerTo } from "./questions.ts";
+import type { Json } from "./router-facts.ts";
 import { type Printed, type Shell, text } from "./terminal.ts";
-
-/** The router that a shell works on: its configuration and the sessions that change it. */
-export interface EosConfiguration {
-  readonly router: Router;
-  readonly model: EosModel;
-  readonly bootedAt: number;
-  /** The configuration in force. */
-  readonly current: readonly Block[];
-  readonly sessions: ReadonlyMap<string, ConfigSession>;
-  hostname(): string;
-  /** Takes over what changed at the router itself. */
-  follow(): void;
-  /** A commit that must be confirmed, and by when; undefined = none. */
-  waiting(): { readonly name: string; readonly by: number } | undefined;
-  isShut(peer: string): boolean;
-  open(given: string | undefined): ConfigSession;
-  abort(name: string): void;
-  commitNamed(name: string): Printed;
-  commit(session: ConfigSession, within: number | "final"): Printed;
-  /** Puts lines in force without a session. */
-  direct(root: readonly Block[]): void;
-  save(): void;
-}
 
 const asTyped = (line: string): string => line;
 const dayS = 86_400;
@@ -259,58 +218,6 @@ export class EosShell implements Shell {
     const cmds = asJson(this.#face.current, isWhole ? asTyped : sanitized);
     return isWhole ? { cmds } : { header: ["! Command: show running-config\n"], cmds };
   }
-}
-
-const tables: Questions<EosConfiguration, string> = [
-  [/^mac security interface$/, ({ router }) => macSecurityTable(router)],
-  [/^mac security mka counters$/, ({ router }) => mkaCounters(router)],
-  [
-    /^ip security connection detail$/,
-    ({ router, current }) => (hasIpsec(router) ? connections(current, router) : undefined),
-  ],
-];
-
-const states: Questions<EosConfiguration, Json> = [
-  [/^configuration sessions detail$/, (face) => sessionsOf(face)],
-  [/^version$/, ({ router, model, bootedAt }) => version(model, router, bootedAt)],
-  [/^clock$/, ({ router }) => clock(router)],
-  [/^reload cause$/, ({ bootedAt }) => reloadCause(bootedAt)],
-  [/^interfaces$/, ({ router }) => interfaces(router)],
-  [/^mac security status$/, ({ router }) => status(router)],
-  [/^mac security interface detail$/, ({ router }) => macSecurity(router)],
-  [/^mac security participants detail$/, ({ router }) => participants(router)],
-  [/^mac security counters detail$/, ({ router }) => counters(router)],
-  [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
-  [/^(?:ip|ipv6) route ([0-9a-f.:]+)$/, ({ router }, address = "") => routeTo(router, address)],
-  [/^bgp summary vrf all$/, (face) => bgpSummary(face.router, (peer) => face.isShut(peer))],
-  [
-    /^(ip|ipv6) bgp (?:neighbors|peers) (\S+) routes$/,
-    ({ router }, version, peer = "") => received(router, peer, version === "ip" ? "ipv4" : "ipv6"),
-  ],
-];
-
-function sessionsOf(face: EosConfiguration): Json {
-  const waiting = face.waiting();
-  const rows = [...face.sessions.values()].map(({ name, state }): [string, Json] => {
-    return [name, { state, commitUser: "", description: "", instances: {} }];
-  });
-  const row = waiting && {
-    [waiting.name]: { state: "pendingCommitTimer", commitBy: waiting.by, instances: {} },
-  };
-  const beside = waiting && {
-    commitTimerSessionName: waiting.name,
-    commitTimerExpireTime: waiting.by,
-  };
-  const isInRow = face.model.timer === "inRow";
-  const others = rows.filter(([name]) => name !== waiting?.name);
-  return {
-    sessions: { ...Object.fromEntries(others), ...(isInRow ? row : {}) },
-    ...(isInRow ? {} : beside),
-    maxSavedSessions: 1,
-    maxOpenSessions: 5,
-    mergeOnCommit: false,
-    saveToStartupConfigOnCommit: false,
-  };
 }
 
 /** Throws CommandError; hours, minutes and seconds. */

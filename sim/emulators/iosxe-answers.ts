@@ -3,6 +3,7 @@
 import type { MacsecPort, MkaParticipant } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import {
+  clock,
   dated,
   linkOf,
   type Participant,
@@ -10,10 +11,15 @@ import {
   sakLines,
   sakSuite,
 } from "./cisco-answers.ts";
+import type { Face } from "./face.ts";
 import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
+import { isShut } from "./iosxe-config.ts";
 import type { XeModel } from "./iosxe-tree.ts";
-import { rowsOf } from "./questions.ts";
+import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
+import type { Block } from "./line-tree.ts";
+import { type Questions, rowsOf } from "./questions.ts";
 import {
+  hasIpsec,
   known,
   localAs,
   memberIds,
@@ -23,7 +29,42 @@ import {
   protectedPort,
 } from "./router-facts.ts";
 
-export function version({ platform, version: release }: XeModel, bootedAt: number): string {
+/** What the answers are made of. */
+export interface XeFace extends Face<readonly Block[]> {
+  readonly model: XeModel;
+  /** What is told of the timer that takes a change back. */
+  timer(): string;
+}
+
+export const questions: Questions<XeFace, string> = [
+  [/^clock$/, ({ router }) => clock(router)],
+  [/^version$/, ({ model, bootedAt }) => version(model, bootedAt)],
+  [/^archive$/, ({ model }) => archive(model)],
+  [/^archive config rollback timer$/, (face) => face.timer()],
+  [/^configuration lock$/, ({ router }) => lock(router.hasFault("locked"))],
+  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^crypto ikev2 sa$/, ({ router }) => (hasIpsec(router) ? ikeSas(router) : undefined)],
+  [
+    /^crypto ipsec sa$/,
+    ({ router, current }) => (hasIpsec(router) ? ipsecSas(current, router) : undefined),
+  ],
+  [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
+  [/^ip cef (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
+  [/^mka sessions detail$/, ({ router }) => mkaSessions(router)],
+  [/^mka statistics interface (\S+)$/, ({ router }, name = "") => mkaStatistics(router, name)],
+  [/^macsec statistics interface (\S+)$/, ({ router }, name = "") => secyStatistics(router, name)],
+  [/^macsec status interface (\S+)$/, ({ router }, name = "") => secyStatus(router, name)],
+  [
+    /^bgp all neighbors$/,
+    ({ router, current }) => neighbours(router, (peer) => isShut(current, peer)),
+  ],
+  [
+    /^bgp (ipv4|ipv6) unicast neighbors (\S+) routes$/,
+    ({ router }, family, peer = "") => received(router, peer, family === "ipv6" ? family : "ipv4"),
+  ],
+];
+
+function version({ platform, version: release }: XeModel, bootedAt: number): string {
   return [
     `Cisco IOS XE Software, Version ${release}`,
     `Cisco IOS Software [IOSXE], X86_64_LINUX_IOSD, Version ${release}, RELEASE SOFTWARE`,
@@ -39,7 +80,7 @@ export function version({ platform, version: release }: XeModel, bootedAt: numbe
   ].join("\n");
 }
 
-export function archive({ hasArchive }: XeModel): string {
+function archive({ hasArchive }: XeModel): string {
   if (!hasArchive) return " Archive feature not enabled";
   return [
     "The maximum archive configurations allowed is 10.",
@@ -65,7 +106,7 @@ export function moment(wall: number): string {
   return `${time} UTC ${day} ${month} ${date} ${year}`;
 }
 
-export function lock(isHeld: boolean): string {
+function lock(isHeld: boolean): string {
   const rows = isHeld
     ? ["3", "operator", "0", "EXCLUSIVE", "LOCKED", "EXPOSED"]
     : ["-1", "unknown", "-1", "NO LOCK", "FREE", "unknown"];
@@ -80,7 +121,7 @@ export function lock(isHeld: boolean): string {
   ].join("\n");
 }
 
-export function interfaces(router: Router): string {
+function interfaces(router: Router): string {
   const management = [
     "GigabitEthernet0 is up, line protocol is up ",
     "  Hardware is RP management port, address is 0200.0000.00ff (bia 0200.0000.00ff)",
@@ -108,7 +149,7 @@ function interfaceOf(port: MacsecPort): readonly string[] {
   ];
 }
 
-export function mkaSessions(router: Router): string {
+function mkaSessions(router: Router): string {
   const pages = participantsOf(router).map(pageOf);
   return pages.length === 0 ? "% There are no active MKA sessions" : pages.join("\n\n");
 }
@@ -173,7 +214,7 @@ function pageOf(told: Participant): string {
 }
 
 /** A page for each key, of which the port's counters are the sum. */
-export function mkaStatistics(router: Router, name: string): string {
+function mkaStatistics(router: Router, name: string): string {
   const port = protectedPort(router, name);
   const counted = known(port?.mkpdus);
   if (counted === undefined) return "% There are no MKA statistics on this interface";
@@ -204,7 +245,7 @@ export function mkaStatistics(router: Router, name: string): string {
 
 const rows = rowsOf((label, value) => `  ${`${label}:`.padEnd(26)}${value}`);
 
-export function secyStatistics(router: Router, name: string): string {
+function secyStatistics(router: Router, name: string): string {
   const port = protectedPort(router, name);
   const frames = known(port?.frames);
   if (frames === undefined) return " MACsec is disabled";
@@ -231,7 +272,7 @@ export function secyStatistics(router: Router, name: string): string {
   ].join("\n");
 }
 
-export function secyStatus(router: Router, name: string): string {
+function secyStatus(router: Router, name: string): string {
   const port = protectedPort(router, name);
   const settings = known(port?.settings);
   if (port === undefined || settings === undefined) return " MACsec is disabled";
@@ -256,7 +297,7 @@ export function secyStatus(router: Router, name: string): string {
   ].join("\n");
 }
 
-export function neighbours(router: Router, isShut: (peer: string) => boolean): string {
+function neighbours(router: Router, isShut: (peer: string) => boolean): string {
   const peers = [...peersOf(router)];
   const pages = peers.flatMap(([port, peer]) => {
     const up = router.bgpUp(port);
@@ -301,7 +342,7 @@ const columns = {
   nextHopAt: 23,
 };
 
-export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
+function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
   const routes = routesFrom(router, peer, family);
   const paths = pathCount(routes);
   const total = `Total number of prefixes ${paths} `;
@@ -327,7 +368,7 @@ function classless(prefix: string): string {
   return /^(?:19[2-9]|2[01]\d|22[0-3])\..*\/24$/.test(prefix) ? prefix.replace("/24", "") : prefix;
 }
 
-export function routeTo(router: Router, address: string): string {
+function routeTo(router: Router, address: string): string {
   const port = portTowards(router, address, "GigabitEthernet0");
   return `0.0.0.0/0\n  ${port === undefined ? "no route" : `nexthop 192.0.2.254 ${port}`}`;
 }

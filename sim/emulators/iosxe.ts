@@ -6,31 +6,16 @@ import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
-import { clock, ping } from "./cisco-answers.ts";
+import { ping } from "./cisco-answers.ts";
 import { lost } from "./exchange.ts";
 import { draftOf, Face } from "./face.ts";
-import {
-  archive,
-  interfaces,
-  lock,
-  mkaSessions,
-  mkaStatistics,
-  moment,
-  neighbours,
-  received,
-  rollbackTimer,
-  routeTo,
-  secyStatistics,
-  secyStatus,
-  version,
-} from "./iosxe-answers.ts";
-import { blocksAfter, configFrom, firstBlocks, isShut, LineError } from "./iosxe-config.ts";
+import { moment, questions, rollbackTimer, type XeFace } from "./iosxe-answers.ts";
+import { blocksAfter, configFrom, firstBlocks, LineError } from "./iosxe-config.ts";
 import type { XeModel } from "./iosxe-tree.ts";
 import { grammar, printBlocks } from "./iosxe-tree.ts";
-import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
 import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
-import { answerTo, type Questions } from "./questions.ts";
+import { answerTo } from "./questions.ts";
 import { hasIpsec } from "./router-facts.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal, text } from "./terminal.ts";
 
@@ -88,36 +73,8 @@ interface Armed {
   readonly before: readonly Block[];
 }
 
-const questions: Questions<IosxeFace, string> = [
-  [/^clock$/, ({ router }) => clock(router)],
-  [/^version$/, ({ model, bootedAt }) => version(model, bootedAt)],
-  [/^archive$/, ({ model }) => archive(model)],
-  [/^archive config rollback timer$/, (face) => face.timer()],
-  [/^configuration lock$/, ({ router }) => lock(router.hasFault("locked"))],
-  [/^interfaces$/, ({ router }) => interfaces(router)],
-  [/^crypto ikev2 sa$/, ({ router }) => (hasIpsec(router) ? ikeSas(router) : undefined)],
-  [
-    /^crypto ipsec sa$/,
-    ({ router, current }) => (hasIpsec(router) ? ipsecSas(current, router) : undefined),
-  ],
-  [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
-  [/^ip cef (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
-  [/^mka sessions detail$/, ({ router }) => mkaSessions(router)],
-  [/^mka statistics interface (\S+)$/, ({ router }, name = "") => mkaStatistics(router, name)],
-  [/^macsec statistics interface (\S+)$/, ({ router }, name = "") => secyStatistics(router, name)],
-  [/^macsec status interface (\S+)$/, ({ router }, name = "") => secyStatus(router, name)],
-  [
-    /^bgp all neighbors$/,
-    ({ router, current }) => neighbours(router, (peer) => isShut(current, peer)),
-  ],
-  [
-    /^bgp (ipv4|ipv6) unicast neighbors (\S+) routes$/,
-    ({ router }, family, peer = "") => received(router, peer, family === "ipv6" ? family : "ipv4"),
-  ],
-];
-
 /** One router with its configuration, which all of its sessions share. */
-export class IosxeFace extends Face<readonly Block[]> {
+export class IosxeFace extends Face<readonly Block[]> implements XeFace {
   readonly model: XeModel;
   readonly #session: RouterSession;
   /** As it was when routes were last exchanged with all neighbours. */

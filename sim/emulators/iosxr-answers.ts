@@ -3,6 +3,7 @@
 import type { MacsecPort, PortName } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import {
+  clock,
   dated,
   linkOf,
   type Participant,
@@ -10,8 +11,10 @@ import {
   sakLines,
   sakSuite,
 } from "./cisco-answers.ts";
+import type { Face } from "./face.ts";
 import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
-import { rowsOf } from "./questions.ts";
+import { type Block, bgpOf, childOf, linesIn } from "./line-tree.ts";
+import { type Questions, rowsOf } from "./questions.ts";
 import {
   known,
   localAs,
@@ -37,7 +40,42 @@ export interface Model {
   readonly version: string;
 }
 
-export function version({ platform, version: release }: Model): string {
+/** What the answers are made of. */
+export interface XrFace extends Face<readonly Block[]> {
+  readonly model: Model;
+  readonly history: readonly CommitEntry[];
+  /** The sessions in which a configuration is edited. */
+  editors(): readonly OpenEdit[];
+}
+
+export const questions: Questions<XrFace, string> = [
+  [/^clock$/, ({ router }) => clock(router)],
+  [/^version$/, ({ model }) => version(model)],
+  [/^reboot history/, ({ bootedAt }) => reboots(bootedAt)],
+  [
+    /^configuration commit list (\d+) detail$/,
+    ({ history }, count) => commitList(history.slice(0, Number(count))),
+  ],
+  [/^configuration sessions$/, (face) => editors(face.editors(), face.router.wall())],
+  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^macsec mka session detail$/, ({ router }) => mkaSessions(router)],
+  [
+    /^macsec mka statistics(?:.*?interface (\S+))?/,
+    ({ router }, name = "") => mkaStatistics(router, name),
+  ],
+  [
+    /^macsec secy stats(?:.*?interface (\S+))?/,
+    ({ router }, name = "") => secyStatistics(router, name),
+  ],
+  [/^bgp neighbors$/, ({ router, current }) => neighbours(router, current)],
+  [
+    /^bgp (?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/,
+    (face, family, peer = "") => received(face, peer, family === "ipv6" ? family : "ipv4"),
+  ],
+  [/^route (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
+];
+
+function version({ platform, version: release }: Model): string {
   return [
     `Cisco IOS XR Software, Version ${release} LNT`,
     "Copyright (c) 2013-2026 by Cisco Systems, Inc.",
@@ -50,7 +88,7 @@ export function version({ platform, version: release }: Model): string {
   ].join("\n");
 }
 
-export function reboots(bootedAt: number): string {
+function reboots(bootedAt: number): string {
   return [
     "  No  Time                            Cause Code    Cause String",
     "  --  ------------------------------  ----------    ------------",
@@ -58,7 +96,7 @@ export function reboots(bootedAt: number): string {
   ].join("\n");
 }
 
-export function commitList(entries: readonly CommitEntry[]): string {
+function commitList(entries: readonly CommitEntry[]): string {
   return entries
     .map(({ id, user, line, client, wall, label, comment }, index) =>
       [
@@ -78,7 +116,7 @@ export interface OpenEdit {
   readonly isExclusive: boolean;
 }
 
-export function editors(open: readonly OpenEdit[], wall: number): string {
+function editors(open: readonly OpenEdit[], wall: number): string {
   if (open.length === 0) return "There are no active configuration sessions";
   return [
     "Current Configuration Session  Line       User     Date                     Lock",
@@ -91,7 +129,7 @@ export function editors(open: readonly OpenEdit[], wall: number): string {
   ].join("\n");
 }
 
-export function interfaces(router: Router): string {
+function interfaces(router: Router): string {
   const management = [
     "MgmtEth0/RP0/CPU0/0 is up, line protocol is up ",
     "  Internet address is 192.0.2.1/24",
@@ -122,8 +160,7 @@ function interfaceOf(port: MacsecPort): readonly string[] {
   ];
 }
 
-export const mkaSessions = (router: Router): string =>
-  participantsOf(router).map(pageOf).join("\n\n");
+const mkaSessions = (router: Router): string => participantsOf(router).map(pageOf).join("\n\n");
 
 const field = (label: string, value: string | number | bigint): string =>
   `${label.padEnd(40)}: ${value}`;
@@ -182,7 +219,7 @@ function shortOf(port: PortName): string {
   return `${letters.slice(0, 2)}${place}`;
 }
 
-export function mkaStatistics(router: Router, name: string): string {
+function mkaStatistics(router: Router, name: string): string {
   const counted = known(protectedPort(router, name)?.mkpdus);
   if (counted === undefined) return `% No MKA statistics on ${name}`;
   const dotted = rowsOf((label, value) => `   ${label}${".".repeat(38 - label.length)} ${value}`);
@@ -208,7 +245,7 @@ export function mkaStatistics(router: Router, name: string): string {
   ].join("\n");
 }
 
-export function secyStatistics(router: Router, name: string): string {
+function secyStatistics(router: Router, name: string): string {
   const port = protectedPort(router, name);
   const frames = known(port?.frames);
   if (frames === undefined) return "% MACsec is not configured on this interface";
@@ -240,7 +277,9 @@ export function secyStatistics(router: Router, name: string): string {
   ].join("\n");
 }
 
-export function neighbours(router: Router, isShut: (peer: string) => boolean): string {
+function neighbours(router: Router, configured: readonly Block[]): string {
+  const isShut = (peer: string): boolean =>
+    childOf(linesIn(bgpOf(configured), `neighbor ${peer}`), "shutdown") !== undefined;
   return [...peersOf(router)]
     .flatMap(([port, peer]) => {
       const up = router.bgpUp(port);
@@ -267,7 +306,14 @@ const columns = {
   nextHopAt: 22,
 };
 
-export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
+/** Without a family it is the default one: of IPv4. */
+function received({ router, current }: XrFace, peer: string, family: "ipv4" | "ipv6"): string {
+  const words = `address-family ${family} unicast`;
+  if (childOf(bgpOf(current), words) === undefined) {
+    return "% None of the requested address families are configured for instance 'default'";
+  }
+  const neighbour = linesIn(bgpOf(current), `neighbor ${peer}`);
+  if (childOf(neighbour, words) === undefined) return "% Neighbor not found";
   const routes = routesFrom(router, peer, family);
   const paths = pathCount(routes);
   return [
@@ -289,7 +335,7 @@ export function received(router: Router, peer: string, family: "ipv4" | "ipv6"):
   ].join("\n");
 }
 
-export function routeTo(router: Router, address: string): string {
+function routeTo(router: Router, address: string): string {
   const port = portTowards(router, address, "MgmtEth0/RP0/CPU0/0");
   if (port === undefined) return "% Network not in table";
   return [

@@ -5,41 +5,30 @@ import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
-import { clock, ping, stamp } from "./cisco-answers.ts";
+import { ping, stamp } from "./cisco-answers.ts";
 import { lost } from "./exchange.ts";
 import { draftOf, Face } from "./face.ts";
 import {
   type CommitEntry,
-  commitList,
-  editors,
-  interfaces,
   type Model,
-  mkaSessions,
-  mkaStatistics,
-  neighbours,
-  reboots,
-  received,
-  routeTo,
-  secyStatistics,
-  version,
+  type OpenEdit,
+  questions,
+  type XrFace,
 } from "./iosxr-answers.ts";
 import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-config.ts";
 import { grammar, printBlocks } from "./iosxr-tree.ts";
 import {
   type Block,
-  bgpOf,
   block,
   blocksAt,
-  childOf,
   cloneBlocks,
   enter,
-  linesIn,
   type Place,
   parentOf,
   top,
 } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
-import { answerTo, type Questions } from "./questions.ts";
+import { answerTo } from "./questions.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal, text } from "./terminal.ts";
 
 /** A router that keeps a fallback key ready, and ends a trial with its session. */
@@ -66,32 +55,8 @@ const shortestS = 30;
 const longestS = 65_535;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 
-const questions: Questions<IosxrFace, string> = [
-  [/^clock$/, ({ router }) => clock(router)],
-  [/^version$/, ({ model }) => version(model)],
-  [/^reboot history/, ({ bootedAt }) => reboots(bootedAt)],
-  [/^configuration commit list (\d+) detail$/, (face, count) => face.commits(Number(count))],
-  [/^configuration sessions$/, (face) => face.editors()],
-  [/^interfaces$/, ({ router }) => interfaces(router)],
-  [/^macsec mka session detail$/, ({ router }) => mkaSessions(router)],
-  [
-    /^macsec mka statistics(?:.*?interface (\S+))?/,
-    ({ router }, name = "") => mkaStatistics(router, name),
-  ],
-  [
-    /^macsec secy stats(?:.*?interface (\S+))?/,
-    ({ router }, name = "") => secyStatistics(router, name),
-  ],
-  [/^bgp neighbors$/, (face) => neighbours(face.router, (peer) => face.isShut(peer))],
-  [
-    /^bgp (?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/,
-    (face, family, peer = "") => face.received(peer, family === "ipv6" ? family : "ipv4"),
-  ],
-  [/^route (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
-];
-
 /** One router with its configuration; every session of it has a target of its own. */
-export class IosxrFace extends Face<readonly Block[]> {
+export class IosxrFace extends Face<readonly Block[]> implements XrFace {
   readonly model: Model;
   readonly #sessions = new Set<Vty>();
   #history: CommitEntry[] = [];
@@ -162,31 +127,16 @@ export class IosxrFace extends Face<readonly Block[]> {
     return filtered(shown.split("\n"), filters).join("\n");
   }
 
-  commits(count: number): string {
-    return commitList(this.#history.slice(0, count));
+  get history(): readonly CommitEntry[] {
+    return this.#history;
   }
 
-  /** Without a family it is the default one: of IPv4. */
-  received(peer: string, family: "ipv4" | "ipv6"): string {
-    const words = `address-family ${family} unicast`;
-    if (childOf(bgpOf(this.current), words) === undefined) {
-      return "% None of the requested address families are configured for instance 'default'";
-    }
-    const neighbour = linesIn(bgpOf(this.current), `neighbor ${peer}`);
-    if (childOf(neighbour, words) === undefined) return "% Neighbor not found";
-    return received(this.router, peer, family);
-  }
-
-  isShut(peer: string): boolean {
-    return childOf(linesIn(bgpOf(this.current), `neighbor ${peer}`), "shutdown") !== undefined;
-  }
-
-  editors(): string {
+  editors(): readonly OpenEdit[] {
     const open = [...this.#sessions]
       .filter(({ isEditing }) => isEditing)
       .map(({ line, isExclusive }) => ({ line, user: "linkseal", isExclusive }));
     const person = { line: "con0", user: "operator", isExclusive: true };
-    return editors(this.router.hasFault("locked") ? [...open, person] : open, this.router.wall());
+    return this.router.hasFault("locked") ? [...open, person] : open;
   }
 
   #running(question: string): string {

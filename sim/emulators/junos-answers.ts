@@ -2,8 +2,10 @@
 
 import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-import { type ConfigNode, given, nodes } from "./config-tree.ts";
+import { at, type ConfigNode, entries, entry, given, nodes } from "./config-tree.ts";
+import type { Face } from "./face.ts";
 import { routesFrom, type ToldRoute } from "./far-end-routes.ts";
+import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
 import {
   answeredProbes,
   known,
@@ -16,7 +18,7 @@ import {
   portWith,
   protectedPorts,
 } from "./router-facts.ts";
-import { childText, type XmlNode } from "./xml-text.ts";
+import { child, childText, type XmlNode } from "./xml-text.ts";
 
 export interface Model {
   readonly model: string;
@@ -33,17 +35,55 @@ export interface HistoryEntry {
 
 type Answer = readonly ConfigNode[];
 
+/** What the answers are made of. */
+export interface JunosConfiguration extends Face<ConfigNode> {
+  readonly model: Model;
+  /** Its history, with what waits. */
+  commits(): Answer;
+}
+
+export const questions = new Map<string, (face: JunosConfiguration, operation: XmlNode) => Answer>([
+  ["get-software-information", ({ model }) => software(model)],
+  ["get-system-uptime-information", ({ router, bootedAt }) => uptime(router, bootedAt)],
+  ["get-commit-information", (face) => face.commits()],
+  [
+    "get-interface-information",
+    ({ current, router }, operation) =>
+      childText(operation, "interface-name") === "st0"
+        ? tunnelInterfaces(current, router)
+        : interfaces(router),
+  ],
+  ["get-mka-session-information", ({ router }) => mkaSessions(router)],
+  ["get-mka-statistics", ({ router }) => mkaStatistics(router)],
+  ["get-macsec-connection-information", ({ router }) => connections(router)],
+  ["get-macsec-statistics", ({ router }) => statistics(router)],
+  [
+    "get-bgp-neighbor-information",
+    ({ router, model, current }) => neighbours(router, model, current),
+  ],
+  [
+    "get-route-information",
+    ({ current, router }, operation) =>
+      child(operation, "protocol") === undefined
+        ? routes(router, operation)
+        : staticRoutes(current, router),
+  ],
+  ["get-ike-security-associations-information", ({ router }) => ikeSas(router)],
+  ["get-security-associations-information", ({ router }) => ipsecSas(router)],
+  ["ping", ({ router }, operation) => ping(router, operation)],
+]);
+
 function dateTime(wall: number): Answer {
   const seconds = Math.floor(wall / 1000);
   const text = new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
   return nodes`${`date-time junos:seconds="${seconds}"`} ${`${text} UTC`};`;
 }
 
-export const software = ({ model, version }: Model): Answer => nodes`
+const software = ({ model, version }: Model): Answer => nodes`
   software-information {
     host-name edge; product-model ${model}; product-name ${model}; junos-version ${version}; }`;
 
-export const uptime = (router: Router, bootedAt: number): Answer => nodes`
+const uptime = (router: Router, bootedAt: number): Answer => nodes`
   system-uptime-information {
     current-time { ${dateTime(router.wall())} } time-source " NTP CLOCK ";
     system-booted-time { ${dateTime(bootedAt)} } }`;
@@ -58,7 +98,7 @@ export function commits(history: readonly HistoryEntry[], isPending: boolean): A
   return nodes`commit-information { ${entries} }`;
 }
 
-export function interfaces(router: Router): Answer {
+function interfaces(router: Router): Answer {
   const ports = portsOf(router).flatMap((port) => {
     const rate = known(port.rate);
     const link = known(port.linkUp) === true ? "up" : "down";
@@ -77,7 +117,7 @@ export function interfaces(router: Router): Answer {
 }
 
 /** Only where an association is bound: the others have no session to tell of. */
-export function mkaSessions(router: Router): Answer {
+function mkaSessions(router: Router): Answer {
   const told = protectedPorts(router).flatMap((port) => {
     const session = known(port.session);
     return session === undefined ? [] : sessionOf(port, session);
@@ -116,7 +156,7 @@ function sessionOf(port: MacsecPort, session: MkaSession): Answer {
       ${peers} ${keys} }`;
 }
 
-export function mkaStatistics(router: Router): Answer {
+function mkaStatistics(router: Router): Answer {
   const ports = protectedPorts(router).flatMap((port) => {
     const counted = known(port.mkpdus);
     if (counted === undefined) return [];
@@ -131,7 +171,7 @@ export function mkaStatistics(router: Router): Answer {
 }
 
 /** Elements of one interface follow its name; nothing encloses them. */
-export function connections(router: Router): Answer {
+function connections(router: Router): Answer {
   const ports = portsOf(router).flatMap((port) => {
     const settings = known(port.settings);
     if (settings === undefined) return [];
@@ -156,7 +196,7 @@ export function connections(router: Router): Answer {
   return nodes`macsec-connection-information { ${ports} }`;
 }
 
-export function statistics(router: Router): Answer {
+function statistics(router: Router): Answer {
   const ports = protectedPorts(router).flatMap((port) => {
     const frames = known(port.frames);
     if (frames === undefined) return [];
@@ -182,11 +222,10 @@ export function statistics(router: Router): Answer {
 /** From this release on the answer says of which routing instance a peer is. */
 const namesInstances = 19;
 
-export function neighbours(
-  router: Router,
-  { version }: Model,
-  isActive: (peer: string) => boolean,
-): Answer {
+function neighbours(router: Router, { version }: Model, configured: ConfigNode): Answer {
+  const groups = entries(at(configured, "protocols", "bgp"), "group");
+  const isActive = (peer: string): boolean =>
+    groups.some((group) => entry(group, "neighbor", peer)?.isInactive === false);
   const isNamed = Number.parseInt(version, 10) >= namesInstances;
   const ports = [...peersOf(router)];
   const own = ports.flatMap(([port, peer]) => {
@@ -212,7 +251,7 @@ const peerOf = (
     peer-state ${up ? "Established" : "Active"};
     last-error ${up ? "None" : "Hold Timer Expired Error"}; }`;
 
-export function routes(router: Router, question: XmlNode): Answer {
+function routes(router: Router, question: XmlNode): Answer {
   const peer = childText(question, "peer");
   if (peer !== undefined) return nodes`route-information { ${received(router, peer)} }`;
   const found = routeTo(router, childText(question, "destination") ?? "");
@@ -251,7 +290,7 @@ function routeTo(router: Router, address: string): Answer {
       nh { selected-next-hop; to 192.0.2.254; via ${`${port}.0`}; } } }`;
 }
 
-export function ping(router: Router, question: XmlNode): Answer {
+function ping(router: Router, question: XmlNode): Answer {
   const host = childText(question, "host") ?? "";
   const count = Number(childText(question, "count") ?? 5);
   const answered = answeredProbes(router, portWith(router, host), count);

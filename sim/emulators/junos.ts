@@ -6,36 +6,17 @@ import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
-import {
-  applyEdit,
-  at,
-  type ConfigNode,
-  cloneTree,
-  entries,
-  nodes,
-  printTree,
-  select,
-  textAt,
-} from "./config-tree.ts";
+import { applyEdit, type ConfigNode, cloneTree, nodes, printTree, select } from "./config-tree.ts";
 import { lost } from "./exchange.ts";
 import { draftOf, Face } from "./face.ts";
 import {
   commits,
-  connections,
   type HistoryEntry,
-  interfaces,
+  type JunosConfiguration,
   type Model,
-  mkaSessions,
-  mkaStatistics,
-  neighbours,
-  ping,
-  routes,
-  software,
-  statistics,
-  uptime,
+  questions,
 } from "./junos-answers.ts";
 import { configFrom, firstTree, treeAfter } from "./junos-config.ts";
-import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
 import {
   FaceError,
   type FaceSession,
@@ -94,43 +75,12 @@ export const srxModel: RouterModel = {
   },
 };
 
-const questions = new Map<string, (face: JunosFace, operation: XmlNode) => readonly ConfigNode[]>([
-  ["get-software-information", ({ model }) => software(model)],
-  ["get-system-uptime-information", ({ router, bootedAt }) => uptime(router, bootedAt)],
-  ["get-commit-information", (face) => face.commits()],
-  [
-    "get-interface-information",
-    ({ current, router }, operation) =>
-      childText(operation, "interface-name") === "st0"
-        ? tunnelInterfaces(current, router)
-        : interfaces(router),
-  ],
-  ["get-mka-session-information", ({ router }) => mkaSessions(router)],
-  ["get-mka-statistics", ({ router }) => mkaStatistics(router)],
-  ["get-macsec-connection-information", ({ router }) => connections(router)],
-  ["get-macsec-statistics", ({ router }) => statistics(router)],
-  [
-    "get-bgp-neighbor-information",
-    (face) => neighbours(face.router, face.model, (peer) => face.isActive(peer)),
-  ],
-  [
-    "get-route-information",
-    ({ current, router }, operation) =>
-      child(operation, "protocol") === undefined
-        ? routes(router, operation)
-        : staticRoutes(current, router),
-  ],
-  ["get-ike-security-associations-information", ({ router }) => ikeSas(router)],
-  ["get-security-associations-information", ({ router }) => ipsecSas(router)],
-  ["ping", ({ router }, operation) => ping(router, operation)],
-]);
-
 const minuteMs = 60_000;
 const defaultMinutes = 10;
 const historyMax = 50;
 
 /** One router with its Junos configuration; every session of it sees the same candidate. */
-export class JunosFace extends Face<ConfigNode> {
+export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
   readonly model: Model;
   readonly #session: RouterSession;
   #candidate: ConfigNode;
@@ -251,12 +201,6 @@ export class JunosFace extends Face<ConfigNode> {
     const person = { user: "operator", client: "cli", wall: this.router.wall(), comment };
     const shown = foreign ? [{ ...person, log: undefined }, ...this.#history] : this.#history;
     return commits(shown, this.#armed !== undefined || foreign);
-  }
-
-  isActive(peer: string): boolean {
-    return entries(at(this.current, "protocols", "bgp"), "group").some((group) =>
-      entries(group, "neighbor").some((one) => textAt(one, "name") === peer && !one.isInactive),
-    );
   }
 
   #lock(holder: object): Outcome {
