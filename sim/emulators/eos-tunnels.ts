@@ -18,7 +18,6 @@ import {
   keyFor,
   prefixesInto,
   runningTunnels,
-  unsaid,
 } from "./tunnel-config.ts";
 import { obscured, plainOf } from "./type-seven.ts";
 
@@ -71,6 +70,7 @@ function tunnelFrom(
     name,
     localAddress: restOf(own, "tunnel source") ?? "",
     remoteAddress: restOf(own, "tunnel destination") ?? "",
+    localPrefixes: [],
     remotePrefixes: prefixesInto(routesOf(lines), at),
     ike: {
       encryption: ikeCiphers[restOf(ike, "encryption") ?? "aes128"] ?? "",
@@ -85,7 +85,7 @@ function tunnelFrom(
     life: lifeOf(sa),
     mtu: Number(restOf(own, "mtu") ?? 1_476),
     ifId: Number(at.replace("Tunnel", "")),
-    ...unsaid,
+    auth: { kind: "psk", secretId: "" },
   };
   return { spec, psk: new TextEncoder().encode(plainOf(hidden) ?? "") };
 }

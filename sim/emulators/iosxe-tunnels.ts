@@ -13,7 +13,6 @@ import {
   groups,
   keyFor,
   prefixesInto,
-  unsaid,
 } from "./tunnel-config.ts";
 
 const ikeCiphers: Readonly<Record<string, string>> = {
@@ -68,6 +67,7 @@ function tunnelFrom(
     name,
     localAddress: local,
     remoteAddress: remote,
+    localPrefixes: [],
     remotePrefixes: prefixesInto(routesOf(root), at),
     ike,
     transforms,
@@ -77,7 +77,7 @@ function tunnelFrom(
     },
     mtu: Number(restOf(own, "ip mtu") ?? 1_438),
     ifId: Number(at.replace("Tunnel", "")),
-    ...unsaid,
+    auth: { kind: "psk", secretId: "" },
   };
   return { spec, psk };
 }

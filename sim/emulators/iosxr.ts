@@ -112,7 +112,7 @@ export class IosxrFace extends Face<readonly Block[]> implements XrFace {
     this.hasRebooted();
     const isOver = this.trial !== undefined && !this.router.commits.armed();
     if (isOver) this.trial = undefined;
-    const followed = this.followRunning();
+    const followed = this.followRunning({ keepsSame: !isOver });
     if (followed === undefined) return;
     const comment = "trial commit was not confirmed";
     if (isOver) this.note("linkseal", "vty0", "Rollback", { comment });

@@ -23,7 +23,6 @@ import {
   keyFor,
   prefixesInto,
   groups as standardGroups,
-  unsaid,
 } from "./tunnel-config.ts";
 
 const nameMax = 32;
@@ -73,6 +72,7 @@ function tunnelFrom(tree: ConfigNode, vpn: ConfigNode): TunnelConfig {
     name,
     localAddress: homeOf(tree, gateway),
     remoteAddress: textAt(gateway, "address") ?? "",
+    localPrefixes: [],
     remotePrefixes: prefixesInto(routesOf(tree), `st0.${unit.number}`),
     ike: ikeOf(proposal),
     transforms: espOf(espProposal, espPolicy),
@@ -82,7 +82,7 @@ function tunnelFrom(tree: ConfigNode, vpn: ConfigNode): TunnelConfig {
     },
     mtu: Number(textAt(unit.node, "family", "inet", "mtu") ?? 9_192),
     ifId: unit.number,
-    ...unsaid,
+    auth: { kind: "psk", secretId: "" },
   };
   return { spec, psk };
 }

@@ -101,7 +101,8 @@ class Terminal implements FaceSession {
   #receiveKeys(octets: Uint8Array): void {
     this.#typed += Buffer.from(octets).toString("latin1");
     // A router that has lost its network takes nothing in.
-    if (this.#typed.length > typedMax || !this.#router.reachable()) this.#end();
+    const isCut = this.#typed !== "" && !this.#router.reachable();
+    if (isCut || this.#typed.length > typedMax) this.#end();
   }
 
   #receiveLines(octets: Uint8Array): void {
@@ -128,8 +129,11 @@ class Terminal implements FaceSession {
   #work(): void {
     const end = this.#hasKeys ? "" : "\n";
     while (!this.#exchange.isBusy && this.#typed !== "" && this.#typed.includes(end)) {
-      if (!this.#router.reachable()) this.#end();
       if (this.#exchange.isOver) return;
+      if (!this.#router.reachable()) {
+        this.#end();
+        return;
+      }
       const length = this.#hasKeys ? 1 : this.#typed.indexOf(end);
       const taken = this.#typed.slice(0, length);
       this.#typed = this.#typed.slice(length + end.length);

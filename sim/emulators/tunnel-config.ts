@@ -1,6 +1,5 @@
 // What a face reads as tunnels in its own configuration, beside those of the simulated router.
 
-import type { TunnelSpec } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import { sameBytes, sameSpec, type TunnelConfig } from "../router/router-config.ts";
 import type { SimTunnel } from "../router/tunnel.ts";
@@ -23,12 +22,6 @@ export const keyFor = (words: Readonly<Record<string, string>>, word: string): s
 /** undefined = no group, or none that has a number here. */
 export const groupNumber = (word: string): string | undefined =>
   Object.keys(groups).find((number) => groups[number] === word);
-
-/** How each vendor writes the same specification: what its configuration has no words for. */
-export const unsaid = {
-  localPrefixes: [],
-  auth: { kind: "psk", secretId: "" },
-} satisfies Partial<TunnelSpec>;
 
 export interface Bound {
   readonly interface: string;
