@@ -7,7 +7,7 @@ import { Editor } from "./eos-editor.ts";
 import { type Block, cloneBlocks } from "./line-tree.ts";
 import { answerTo } from "./questions.ts";
 import type { Json } from "./router-facts.ts";
-import { type Printed, type Shell, text } from "./terminal.ts";
+import { type Printed, type Shell } from "./terminal.ts";
 
 const asTyped = (line: string): string => line;
 const dayS = 86_400;
@@ -50,13 +50,12 @@ export class EosShell implements Shell {
     this.#face.follow();
     // It still answers, and makes no sense.
     if (this.#face.router.hasFault("unparsed") && /^(?:show|ping)/.test(line)) {
-      return text("Sysdb connection lost\n");
+      return "Sysdb connection lost\n";
     }
     try {
-      const said = this.#run(line);
-      return typeof said === "string" ? text(said) : said;
+      return this.#run(line);
     } catch (error) {
-      if (error instanceof CommandError) return text(`${error.message}\n`);
+      if (error instanceof CommandError) return `${error.message}\n`;
       throw error;
     }
   }
@@ -72,7 +71,7 @@ export class EosShell implements Shell {
     return "";
   }
 
-  #run(line: string): string | Printed {
+  #run(line: string): Printed {
     if (line.startsWith("!")) return "";
     const said = this.#general(line) ?? (line.startsWith("show ") ? this.#show(line) : undefined);
     if (said !== undefined) return said;
@@ -80,7 +79,7 @@ export class EosShell implements Shell {
     return this.#editor === undefined ? this.#exec(line) : this.#configure(line, this.#editor);
   }
 
-  #general(line: string): string | Printed | undefined {
+  #general(line: string): Printed | undefined {
     const [, length] = /^terminal length (\d{1,5})$/.exec(line) ?? [];
     if (length !== undefined) {
       this.#page = Number(length);
@@ -106,12 +105,12 @@ export class EosShell implements Shell {
     }
   }
 
-  #exit(): string | Printed {
-    if (this.#editor === undefined) return { kind: "last", text: "" };
+  #exit(): Printed {
+    if (this.#editor === undefined) return { kind: "last" };
     return this.#editor.exit() ? "" : this.#edit(undefined);
   }
 
-  #exec(line: string): string | Printed {
+  #exec(line: string): Printed {
     const face = this.#face;
     const [, name, verb] =
       /^configure session(?: ([A-Za-z0-9._-]{1,64}))?(?: (commit|abort))?$/.exec(line) ?? [];
@@ -143,7 +142,7 @@ export class EosShell implements Shell {
     }
   }
 
-  #configure(line: string, editor: Editor): string | Printed {
+  #configure(line: string, editor: Editor): Printed {
     const session = this.#session;
     if (session === undefined) {
       editor.enter(line);

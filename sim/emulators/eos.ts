@@ -14,7 +14,7 @@ import { lost } from "./exchange.ts";
 import { draftOf, Face } from "./face.ts";
 import { type Block, bgpOf, childOf, cloneBlocks, restOf } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
-import { type Printed, serveLine, serveTerminal, text } from "./terminal.ts";
+import { type Printed, serveLine, serveTerminal } from "./terminal.ts";
 
 /** One key and a fallback beside it; a commit that waits is taken back to the second. */
 export const eosModel: RouterModel = {
@@ -193,7 +193,7 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
   }
 
   #reply(): Printed {
-    return this.router.hasFault("replyLost") ? lost(this.router, this.#sessions.size) : text("");
+    return this.router.hasFault("replyLost") ? lost(this.router, this.#sessions.size) : "";
   }
 
   /** One of them is remembered, as it is unless somebody says otherwise. */

@@ -39,7 +39,7 @@ export class Exchange {
   }
 
   /** Half of the time passes before a request has its effect, and half after that. */
-  take<T extends { readonly kind: string }>(
+  take<T extends string | { readonly kind: string }>(
     ms: number,
     run: () => T,
     answer: (outcome: T) => void,
@@ -62,7 +62,7 @@ export class Exchange {
     half(() => {
       const outcome = run();
       half(() => {
-        if (outcome.kind === "close") this.end();
+        if (typeof outcome === "object" && outcome.kind === "close") this.end();
         else if (!this.#router.hasFault("replyLate")) answer(outcome);
         else {
           const { low, high } = lateReplyMs;

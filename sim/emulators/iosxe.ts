@@ -17,7 +17,7 @@ import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./lin
 import type { FaceSession, Wire } from "./netconf.ts";
 import { answerTo } from "./questions.ts";
 import { hasIpsec } from "./router-facts.ts";
-import { ciscoStyle, type Printed, type Shell, serveTerminal, text } from "./terminal.ts";
+import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
 const minuteMs = 60_000;
 const minutesMax = 120;
@@ -224,15 +224,15 @@ class Vty implements Shell {
   run(line: string): Printed {
     const { router } = this.#face;
     this.#face.follow();
-    if (line === "" || line.startsWith("!")) return text("");
+    if (line === "" || line.startsWith("!")) return "";
     // It still answers, and makes no sense.
-    if (router.hasFault("unparsed") && line.startsWith("show")) return text("Unable to get data");
+    if (router.hasFault("unparsed") && line.startsWith("show")) return "Unable to get data";
     try {
       return this.#place === undefined ? this.#exec(line) : this.#edit(line, this.#place);
     } catch (error) {
-      if (error instanceof LineError) return text(error.message);
+      if (error instanceof LineError) return error.message;
       // What the simulated router refuses by itself.
-      if (error instanceof LinksealError) return text(`% Command rejected: ${error.message}`);
+      if (error instanceof LinksealError) return `% Command rejected: ${error.message}`;
       throw error;
     }
   }
@@ -243,21 +243,21 @@ class Vty implements Shell {
   }
 
   #exec(line: string): Printed {
-    if (line === "exit") return { kind: "last", text: "" };
-    if (line === "enable" || /^terminal (?:length|width) \d+$/.test(line)) return text("");
+    if (line === "exit") return { kind: "last" };
+    if (line === "enable" || /^terminal (?:length|width) \d+$/.test(line)) return "";
     if (/^configure\b/.test(line)) return this.#configure(line);
     if (line === "write memory") {
       this.#face.save();
-      return text("Building configuration...\n[OK]");
+      return "Building configuration...\n[OK]";
     }
     if (/^clear (?:ip bgp|bgp ipv6 unicast) \S+ soft$/.test(line)) {
       this.#face.refresh();
-      return text("");
+      return "";
     }
     const question = /^show (.*)$/.exec(line)?.[1];
-    if (question !== undefined) return text(this.#face.show(question) ?? invalid);
+    if (question !== undefined) return this.#face.show(question) ?? invalid;
     const [, address, count] = /^ping (\S+) repeat (\d+)(?: timeout \d+)?$/.exec(line) ?? [];
-    return text(address === undefined ? invalid : ping(this.#face.router, address, Number(count)));
+    return address === undefined ? invalid : ping(this.#face.router, address, Number(count));
   }
 
   #configure(line: string): Printed {
@@ -266,12 +266,12 @@ class Vty implements Shell {
       /^configure (terminal|confirm|revert now|(?:terminal )?revert timer (\d{1,3}))$/.exec(line) ??
       [];
     const wait = Number(minutes ?? 1);
-    if (verb === undefined || wait < 1 || wait > minutesMax) return text(invalid);
+    if (verb === undefined || wait < 1 || wait > minutesMax) return invalid;
     const isEdit = verb.startsWith("terminal");
     if (isEdit && face.router.hasFault("locked")) {
-      return text(
+      return (
         "Configuration mode locked exclusively by user 'operator' process '3' from terminal '0'." +
-          " Please try later.",
+        " Please try later."
       );
     }
     if (isEdit) {
@@ -279,13 +279,13 @@ class Vty implements Shell {
       if (minutes !== undefined) face.arm(wait);
       this.#place = top;
       const hello = "Enter configuration commands, one per line.  End with CNTL/Z.";
-      return text(minutes === undefined ? hello : `${backup}archive-1\n\n${hello}`);
+      return minutes === undefined ? hello : `${backup}archive-1\n\n${hello}`;
     }
     if (verb === "confirm") face.confirm();
     else if (verb === "revert now") face.revert();
     else face.rearm(wait);
     if (face.router.hasFault("replyLost")) return lost(face.router, face.router.wall());
-    return text(verb === "revert now" ? "Total number of passes: 1\nRollback Done" : "");
+    return verb === "revert now" ? "Total number of passes: 1\nRollback Done" : "";
   }
 
   #edit(line: string, place: Place): Printed {
@@ -295,27 +295,27 @@ class Vty implements Shell {
       // Without a timer it is the last word of a change.
       return face.router.hasFault("replyLost") && !face.isArmed
         ? lost(face.router, face.router.wall())
-        : text("");
+        : "";
     }
     if (line === "exit" || line === "exit-address-family") {
       this.#place = parentOf(grammar.rules, place);
-      return text("");
+      return "";
     }
     if (line.startsWith("do ")) return this.#exec(line.slice(3));
-    if (isUnknown(line, face.model, face.router)) return text(invalid);
+    if (isUnknown(line, face.model, face.router)) return invalid;
     const next = cloneBlocks(face.current);
     const where = enter(grammar, next, place, line);
-    if (where === undefined) return text(invalid);
+    if (where === undefined) return invalid;
     face.take(next);
     this.#place = where;
     if (line.startsWith("no interface Tunnel")) {
-      return text(
+      return (
         "% Not all config may be removed and may reappear after reactivating the " +
-          "logical-interface/sub-interfaces",
+        "logical-interface/sub-interfaces"
       );
     }
     const isNew = line.startsWith("crypto ikev2 profile ");
-    return text(isNew ? "IKEv2 profile MUST have:\n   1. A local and a remote method." : "");
+    return isNew ? "IKEv2 profile MUST have:\n   1. A local and a remote method." : "";
   }
 }
 

@@ -29,7 +29,7 @@ import {
 } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
 import { answerTo } from "./questions.ts";
-import { ciscoStyle, type Printed, type Shell, serveTerminal, text } from "./terminal.ts";
+import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
 /** A router that keeps a fallback key ready, and ends a trial with its session. */
 export const iosxrModel: RouterModel = {
@@ -192,18 +192,18 @@ class Vty implements Shell {
   run(line: string): Printed {
     const { router } = this.#face;
     this.#face.follow();
-    if (line === "" || /^(?:!$|!!)/.test(line)) return text("");
+    if (line === "" || /^(?:!$|!!)/.test(line)) return "";
     if (line.startsWith("!")) {
       // A comment of the configuration, which stays with the line that comes next.
       if (this.#place !== undefined) blocksAt(this.#target, this.#place.path).push(block(line));
-      return text("");
+      return "";
     }
     // It still answers, and makes no sense.
-    if (router.hasFault("unparsed") && /^(do )?show/.test(line)) return text("sysmgr: no output");
+    if (router.hasFault("unparsed") && /^(do )?show/.test(line)) return "sysmgr: no output";
     const printed = this.#place === undefined ? this.#exec(line) : this.#edit(line, this.#place);
-    if (!("text" in printed) || !this.#isStamped || !/^(?:do )?(show|ping)\b/.test(line))
-      return printed;
-    return { ...printed, text: `${stamp(router.wall())}\n${printed.text}` };
+    const isStamped = this.#isStamped && /^(?:do )?(show|ping)\b/.test(line);
+    if (typeof printed !== "string" || !isStamped) return printed;
+    return `${stamp(router.wall())}\n${printed}`;
   }
 
   closed(): void {
@@ -223,89 +223,85 @@ class Vty implements Shell {
   }
 
   #exec(line: string): Printed {
-    if (line === "exit") return { kind: "last", text: "" };
-    if (/^terminal (length|width) \d+$/.test(line)) return text("");
+    if (line === "exit") return { kind: "last" };
+    if (/^terminal (length|width) \d+$/.test(line)) return "";
     if (line === "terminal exec prompt no-timestamp") {
       this.#isStamped = false;
-      return text("");
+      return "";
     }
     if (/^configure(?: terminal| exclusive)?$/.test(line)) return this.#configure(line);
     const show = /^show (.*)$/.exec(line)?.[1];
-    if (show !== undefined) return text(this.#face.show(show));
+    if (show !== undefined) return this.#face.show(show);
     const [, address, count] = /^ping (\S+) count (\d+)(?: .*)?$/.exec(line) ?? [];
-    return address === undefined
-      ? text(invalid)
-      : text(ping(this.#face.router, address, Number(count)));
+    return address === undefined ? invalid : ping(this.#face.router, address, Number(count));
   }
 
   #configure(line: string): Printed {
     const { router } = this.#face;
     const holder = this.#face.holder();
     if ((holder !== undefined && holder !== this) || router.hasFault("locked")) {
-      return text(
-        "% Failed to lock the configuration: locked by session 00001000 (con0, operator)",
-      );
+      return "% Failed to lock the configuration: locked by session 00001000 (con0, operator)";
     }
     this.isExclusive = line === "configure exclusive";
     this.#place = top;
     this.#target = cloneBlocks(this.#face.current);
-    return text("");
+    return "";
   }
 
   #edit(line: string, place: Place): Printed {
     switch (line) {
       case "root":
         this.#place = top;
-        return text("");
+        return "";
       case "exit":
         this.#place = parentOf(grammar.rules, place);
         if (this.#place === undefined) this.#leave();
-        return text("");
+        return "";
       case "end":
       case "abort":
         this.#leave();
-        return text("");
+        return "";
     }
     if (/^commit\b/.test(line)) return this.#commit(line);
     if (line.startsWith("show configuration failed")) {
       const [, filter] = line.split(" | ");
       const shown = ["!! SEMANTIC ERRORS", ...(this.#failed === undefined ? [] : [this.#failed])];
-      return text(filtered(shown, filter === undefined ? [] : [filter]).join("\n"));
+      return filtered(shown, filter === undefined ? [] : [filter]).join("\n");
     }
     if (line.startsWith("do ")) return this.#exec(line.slice(3));
     const next = enter(grammar, this.#target, place, line);
-    if (next === undefined) return text(invalid);
+    if (next === undefined) return invalid;
     this.#place = next;
-    return text("");
+    return "";
   }
 
   #commit(line: string): Printed {
     // A trial takes no comment, and whatever follows the word is one.
     const found =
       /^commit(?: label ([A-Za-z][\w-]{0,29}))?(?: confirmed (\d+)| comment (.+))?$/.exec(line);
-    if (found === null) return text(invalid);
+    if (found === null) return invalid;
     const [, label, seconds, comment] = found;
     if (label !== undefined && this.#face.hasLabel(label)) {
-      return text(`% Failed to commit: the label '${label}' is used by another commit`);
+      return `% Failed to commit: the label '${label}' is used by another commit`;
     }
     const within = seconds === undefined ? "final" : Number(seconds) * 1000;
     const isLong = Number(seconds ?? shortestS);
-    if (isLong < shortestS || isLong > longestS) return text(invalid);
+    if (isLong < shortestS || isLong > longestS) return invalid;
     const { router } = this.#face;
     if (this.#face.trial === undefined && isEqual(this.#target, this.#face.current)) {
-      return text("% No configuration changes to commit.");
+      return "% No configuration changes to commit.";
     }
     try {
       this.#commitNow(within, { ...(label && { label }), ...(comment && { comment }) });
     } catch (error) {
       if (!(error instanceof SemanticError) && !(error instanceof LinksealError)) throw error;
       this.#failed = `!!% ${error.message}`;
-      return text(
+      return (
         "% Failed to commit one or more configuration items during a pseudo-atomic operation. " +
-          "Please issue 'show configuration failed' from this session to view the errors",
+        "Please issue 'show configuration failed' from this session to view the errors"
       );
     }
-    return router.hasFault("replyLost") ? lost(router, router.wall()) : text("");
+    return router.hasFault("replyLost") ? lost(router, router.wall()) : "";
   }
 
   #commitNow(

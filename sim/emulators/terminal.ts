@@ -5,10 +5,8 @@ import type { Router } from "../router/router.ts";
 import { Exchange, type Unanswered } from "./exchange.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
 
-/** What becomes of a line; `last` = the text, and the end. */
-export type Printed = { readonly kind: "text" | "last"; readonly text: string } | Unanswered;
-
-export const text = (printed: string): Printed => ({ kind: "text", text: printed });
+/** What becomes of a line; `last` = nothing is printed, and the session ends. */
+export type Printed = string | { readonly kind: "last" } | Unanswered;
 
 export interface TerminalStyle {
   /** What comes before the first prompt. */
@@ -51,7 +49,7 @@ export function serveLine(router: Router, shell: Shell, line: string, wire: Wire
     clock.wake();
     if (exchange.isOver) return;
     const printed = shell.run(line);
-    if ("text" in printed) wire.send(Buffer.from(printed.text));
+    if (typeof printed === "string") wire.send(Buffer.from(printed));
     exchange.end();
   });
   return { receive: () => undefined, gone: () => exchange.gone() };
@@ -198,16 +196,12 @@ class Terminal implements FaceSession {
   }
 
   #answer(printed: Printed): void {
-    if (!("text" in printed)) return;
-    this.#exchange.isBusy = false;
-    const whole = printed.text.replace(/\n$/, "");
-    const lines = printed.text === "" ? [] : whole.split("\n");
-    if (printed.kind === "last") {
-      this.#say(lines.map((line) => `${line}\r\n`).join(""));
-      this.#end();
+    if (typeof printed !== "string") {
+      if (printed.kind === "last") this.#end();
       return;
     }
-    this.#show(lines);
+    this.#exchange.isBusy = false;
+    this.#show(printed === "" ? [] : printed.replace(/\n$/, "").split("\n"));
     this.#work();
     this.#send();
   }
