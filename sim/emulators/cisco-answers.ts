@@ -70,7 +70,7 @@ export function sakLines(
   { port, session, isPrincipal }: Participant,
   priority: number,
 ): readonly string[] {
-  const settings = known(port.settings);
+  const configured = known(port.settings)?.keyServerPriority ?? priority;
   const rows = rowsOf(field);
   const sakOf = (which: "Latest" | "Old", sak: MkaSession["latestSak"]): readonly string[] => {
     const both = sak?.receive && sak.transmit ? " & " : ", ";
@@ -92,7 +92,7 @@ export function sakLines(
       SAK Retire Time: 0s (No Old SAK to retire);`,
     "",
     ...rows`MKA Policy Name: as-configured;
-      Key Server Priority: ${session.keyServerPriority ?? settings?.keyServerPriority ?? priority};`,
+      Key Server Priority: ${session.keyServerPriority ?? configured};`,
   ];
 }
 

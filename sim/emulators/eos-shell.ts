@@ -7,7 +7,7 @@ import { Editor } from "./eos-editor.ts";
 import { type Block, cloneBlocks } from "./line-tree.ts";
 import { answerTo } from "./questions.ts";
 import type { Json } from "./router-facts.ts";
-import { type Printed, type Shell } from "./terminal.ts";
+import type { Printed, Shell } from "./terminal.ts";
 
 const asTyped = (line: string): string => line;
 const dayS = 86_400;

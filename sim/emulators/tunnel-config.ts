@@ -39,7 +39,7 @@ export function asTheyStand(
 }
 
 /** The router's own, where it is the one that is read. */
-export function standing(router: Router, read: TunnelConfig): TunnelConfig | undefined {
+function standing(router: Router, read: TunnelConfig): TunnelConfig | undefined {
   const stands = router.running.tunnels.get(read.spec.name);
   if (stands === undefined) return undefined;
   const { localPrefixes, ifId } = read.spec;
