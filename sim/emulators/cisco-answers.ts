@@ -2,7 +2,7 @@
 
 import type { MacsecPort, MkaParticipant, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-import { rowsOf } from "./questions.ts";
+import { rowsOf } from "./cli-answers.ts";
 import { answeredProbes, known, portWith, protectedPorts } from "./router-facts.ts";
 
 const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];

@@ -87,7 +87,7 @@ export function writeChains(
 type Protection = Pick<PortConfig, "macsec" | "keys">;
 
 /** Whether a configuration says of a port what runs there. */
-export function saysSo(
+export function isConfigured(
   read: Protection,
   runs: Protection,
   roleOf: (role: StationKey["role"]) => string,

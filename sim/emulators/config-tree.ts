@@ -17,6 +17,17 @@ export function node(name: string, ...parts: readonly (ConfigNode | string)[]): 
   return { name, text, isInactive: false, children };
 }
 
+/** Of each template, which is read once. */
+const words = new WeakMap<readonly string[], readonly (readonly string[])[]>();
+
+function wordsOf(text: readonly string[]): readonly (readonly string[])[] {
+  const known = words.get(text);
+  if (known !== undefined) return known;
+  const made = text.map((piece) => piece.match(/"[^"]*"|'[^']*'|[{};]|[^\s{};"']+/g) ?? []);
+  words.set(text, made);
+  return made;
+}
+
 /** Out of the text that Junos prints: ``nodes`unit { name ${unit}; family { inet; } }` ``. */
 export function nodes(
   text: readonly string[],
@@ -24,27 +35,27 @@ export function nodes(
 ): readonly ConfigNode[] {
   const root = node("");
   const stack = [root];
-  let words: string[] = [];
-  for (const [index, piece] of text.entries()) {
-    for (const [word] of piece.matchAll(/"[^"]*"|'[^']*'|[{};]|[^\s{};"']+/g)) {
+  let statement: string[] = [];
+  for (const [index, piece] of wordsOf(text).entries()) {
+    for (const word of piece) {
       if (word === "}") stack.pop();
       else if (word === "{" || word === ";") {
-        const [name = "", value = ""] = words;
+        const [name = "", value = ""] = statement;
         const made = node(name, value);
         stack.at(-1)?.children.push(made);
         if (word === "{") stack.push(made);
-        words = [];
-      } else words.push(word.replace(/^(["'])(.*)\1$/, "$2"));
+        statement = [];
+      } else statement.push(/^["']/.test(word) ? word.slice(1, -1) : word);
     }
     const value = values[index];
     if (typeof value === "object") stack.at(-1)?.children.push(...value);
-    else if (value !== undefined) words.push(String(value));
+    else if (value !== undefined) statement.push(String(value));
   }
   return root.children;
 }
 
 /** A leaf, where there is something to say. */
-export const given = (
+export const optional = (
   name: string,
   value: string | number | bigint | undefined,
 ): readonly ConfigNode[] => (value === undefined ? [] : [node(name, String(value))]);

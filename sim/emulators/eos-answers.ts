@@ -3,12 +3,12 @@
 
 import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
+import type { Questions } from "./cli-answers.ts";
 import type { ConfigSession } from "./eos-config.ts";
 import { connections, staticRoutes } from "./eos-tunnels.ts";
 import type { Face } from "./face.ts";
 import { routesFrom } from "./far-end-routes.ts";
 import type { Block } from "./line-tree.ts";
-import type { Questions } from "./questions.ts";
 import {
   answeredProbes,
   hasIpsec,

@@ -114,7 +114,7 @@ const grammar: Grammar = {
     }
     return line;
   },
-  goneBy: (negated) => {
+  removedBy: (negated) => {
     const [, ckn] = /^key ((?:[0-9a-fA-F]{2}){1,32})(?: .*)?$/.exec(negated) ?? [];
     return ckn === undefined ? negated : `key ${ckn.toLowerCase()}`;
   },

@@ -1,11 +1,11 @@
 // One person or program at the command line of an Arista router: modes, prompts, and every command
 // that the face knows.
 
+import { answerTo } from "./cli-answers.ts";
 import { type EosConfiguration, ping, states, tables } from "./eos-answers.ts";
 import { asJson, CommandError, type ConfigSession, printed, sanitized } from "./eos-config.ts";
 import { Editor } from "./eos-editor.ts";
 import { type Block, cloneBlocks } from "./line-tree.ts";
-import { answerTo } from "./questions.ts";
 import type { Json } from "./router-facts.ts";
 import type { Printed, Shell } from "./terminal.ts";
 

@@ -11,13 +11,13 @@ import {
   sakLines,
   sakSuite,
 } from "./cisco-answers.ts";
+import { type Questions, rowsOf } from "./cli-answers.ts";
 import type { Face } from "./face.ts";
 import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
 import { isShut } from "./iosxe-config.ts";
 import type { XeModel } from "./iosxe-tree.ts";
 import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
 import type { Block } from "./line-tree.ts";
-import { type Questions, rowsOf } from "./questions.ts";
 import {
   hasIpsec,
   known,

@@ -9,11 +9,11 @@ import {
   algorithmOf,
   always,
   handName,
+  isConfigured,
   keysInForce,
   lifeOf,
   momentText,
   octetsOf,
-  saysSo,
   writeChains,
 } from "./cisco-keys.ts";
 import type { XeModel } from "./iosxe-tree.ts";
@@ -211,7 +211,7 @@ export function blocksAfter(root: readonly Block[], router: Router): Block[] {
     const read = portFrom(next, port, router);
     const own = blocksAt(next, [`interface ${port}`]);
     putLines(own, /^shutdown$/, ...(config.admin === "down" ? ["shutdown"] : []));
-    if (!saysSo(read, config, (role) => role)) writePort(next, port, config, router);
+    if (!isConfigured(read, config, (role) => role)) writePort(next, port, config, router);
   }
   if (hasIpsec(router)) followTunnels(next, router);
   return next;

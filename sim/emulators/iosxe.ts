@@ -7,6 +7,7 @@ import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { ping } from "./cisco-answers.ts";
+import { answerTo } from "./cli-answers.ts";
 import { lost } from "./exchange.ts";
 import { draftOf, Face } from "./face.ts";
 import { moment, questions, rollbackTimer, type XeFace } from "./iosxe-answers.ts";
@@ -15,7 +16,6 @@ import type { XeModel } from "./iosxe-tree.ts";
 import { grammar, printBlocks } from "./iosxe-tree.ts";
 import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
-import { answerTo } from "./questions.ts";
 import { hasIpsec } from "./router-facts.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 

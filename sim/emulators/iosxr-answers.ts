@@ -11,10 +11,10 @@ import {
   sakLines,
   sakSuite,
 } from "./cisco-answers.ts";
+import { type Questions, rowsOf } from "./cli-answers.ts";
 import type { Face } from "./face.ts";
 import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
 import { type Block, bgpOf, childOf, linesIn } from "./line-tree.ts";
-import { type Questions, rowsOf } from "./questions.ts";
 import {
   known,
   localAs,

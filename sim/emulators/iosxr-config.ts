@@ -8,11 +8,11 @@ import type { MutableConfig, PortConfig } from "../router/router-config.ts";
 import {
   algorithmOf,
   handName,
+  isConfigured,
   keysInForce,
   lifeOf,
   momentText,
   octetsOf,
-  saysSo,
   writeChains,
 } from "./cisco-keys.ts";
 import {
@@ -177,7 +177,7 @@ export function blocksAfter(root: readonly Block[], router: Router): Block[] {
     const read = portFrom(next, port, peers.get(port) ?? "", router);
     setFlag(blocksAt(next, [`interface ${port}`]), "shutdown", config.admin === "down");
     const isFallback = (role: StationKey["role"]): string => (role === "fallback" ? role : "");
-    if (!saysSo(read, config, isFallback)) writePort(next, port, config, router);
+    if (!isConfigured(read, config, isFallback)) writePort(next, port, config, router);
   }
   return next;
 }

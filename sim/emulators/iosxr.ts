@@ -6,6 +6,7 @@ import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { ping, stamp } from "./cisco-answers.ts";
+import { answerTo } from "./cli-answers.ts";
 import { lost } from "./exchange.ts";
 import { draftOf, Face } from "./face.ts";
 import {
@@ -28,7 +29,6 @@ import {
   top,
 } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
-import { answerTo } from "./questions.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
 /** A router that keeps a fallback key ready, and ends a trial with its session. */

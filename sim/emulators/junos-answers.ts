@@ -2,7 +2,7 @@
 
 import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-import { at, type ConfigNode, entries, entry, given, nodes } from "./config-tree.ts";
+import { at, type ConfigNode, entries, entry, nodes, optional } from "./config-tree.ts";
 import type { Face } from "./face.ts";
 import { routesFrom, type ToldRoute } from "./far-end-routes.ts";
 import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
@@ -92,8 +92,8 @@ export function commits(history: readonly HistoryEntry[], isPending: boolean): A
   const entries = history.flatMap(
     ({ user, client, wall, log, comment }, index) => nodes`
       commit-history { sequence-number ${index}; user ${user}; client ${client};
-        ${dateTime(wall)} ${given("comment", comment)} ${given("log", log)}
-        ${given("commit-confirmed", index === 0 && isPending ? "rollback pending" : undefined)} }`,
+        ${dateTime(wall)} ${optional("comment", comment)} ${optional("log", log)}
+        ${index === 0 && isPending ? nodes`commit-confirmed "rollback pending";` : []} }`,
   );
   return nodes`commit-information { ${entries} }`;
 }
@@ -203,17 +203,18 @@ function statistics(router: Router): Answer {
     return nodes`
       interface-name ${port.port};
       secure-channel-sent { encrypted-packets ${frames.txProtected}; protected-packets 0;
-        ${given("toolong-packets", frames.txTooLong)} }
+        ${optional("toolong-packets", frames.txTooLong)} }
       secure-association-sent { encrypted-packets 0; protected-packets 0; }
       secure-channel-received { ok-packets ${frames.rxOk};
-        ${given("untagged-packets", frames.rxClear)}
+        ${optional("untagged-packets", frames.rxClear)}
         control-packets ${known(port.mkpdus)?.received ?? 0}; notag-packets 0;
-        ${given("badtag-packets", frames.rxBadTag)}
-        ${given("unknown-sci-packets", frames.rxUnknownSci)}
-        ${given("no-sci-packets", frames.rxNoSci)}
-        ${given("notusing-sa-packets", frames.rxNotUsingSa)}
-        ${given("unused-sa-packets", frames.rxUnusedSa)}
-        ${given("late-packets", frames.rxLate)} ${given("notvalid-packets", frames.rxNotValid)} }
+        ${optional("badtag-packets", frames.rxBadTag)}
+        ${optional("unknown-sci-packets", frames.rxUnknownSci)}
+        ${optional("no-sci-packets", frames.rxNoSci)}
+        ${optional("notusing-sa-packets", frames.rxNotUsingSa)}
+        ${optional("unused-sa-packets", frames.rxUnusedSa)}
+        ${optional("late-packets", frames.rxLate)}
+        ${optional("notvalid-packets", frames.rxNotValid)} }
       secure-association-received { ok-packets 0; }`;
   });
   return nodes`macsec-statistics { ${ports} }`;
@@ -247,7 +248,7 @@ const peerOf = (
 ): Answer => nodes`
   'bgp-peer junos:style="detail"' { peer-address ${up ? `${peer}+179` : peer}; peer-as ${as};
     local-as ${localAs}; peer-group azure;
-    ${given("peer-cfg-rti", instance)} ${given("peer-fwd-rti", instance)}
+    ${optional("peer-cfg-rti", instance)} ${optional("peer-fwd-rti", instance)}
     peer-state ${up ? "Established" : "Active"};
     last-error ${up ? "None" : "Hold Timer Expired Error"}; }`;
 
@@ -265,7 +266,7 @@ function received(router: Router, peer: string): Answer {
     const rows = told.flatMap(({ prefix, paths }) => {
       const entries = paths.flatMap(
         (isUsed) => nodes`
-          rt-entry { ${given("active-tag", isUsed ? "*" : undefined)} protocol-name BGP;
+          rt-entry { ${optional("active-tag", isUsed ? "*" : undefined)} protocol-name BGP;
             nh { to ${peer}; } }`,
       );
       return nodes`'rt junos:style="brief"' { rt-destination ${prefix}; ${entries} }`;

@@ -3,7 +3,7 @@
 import type { IpsecSa, Transforms } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import type { SimTunnel } from "../router/tunnel.ts";
-import { at, type ConfigNode, entries, entry, given, nodes, textAt } from "./config-tree.ts";
+import { at, type ConfigNode, entries, entry, nodes, optional, textAt } from "./config-tree.ts";
 import { known, sasOf } from "./router-facts.ts";
 import { groupNumber, isInUse } from "./tunnel-config.ts";
 
@@ -110,11 +110,11 @@ export function staticRoutes(tree: ConfigNode, router: Router): Answer {
   const routes = entries(at(tree, "routing-options", "static"), "route").flatMap((route) => {
     const hops = entries(route, "next-hop").filter(({ text }) => isInUse(text, bound));
     const told = hops.flatMap(
-      ({ text }) => nodes`nh { ${given(text.startsWith("st0.") ? "via" : "to", text)} }`,
+      ({ text }) => nodes`nh { ${optional(text.startsWith("st0.") ? "via" : "to", text)} }`,
     );
     return nodes`
       rt { rt-destination ${textAt(route, "name") ?? ""};
-        rt-entry { ${given("active-tag", hops.length === 0 ? undefined : "*")}
+        rt-entry { ${optional("active-tag", hops.length === 0 ? undefined : "*")}
           protocol-name Static; ${told} } }`;
   });
   return nodes`route-information { route-table { table-name inet.0; ${routes} } }`;

@@ -20,14 +20,14 @@ export interface Rule {
 /** What a platform knows of lines, and what it makes of them. */
 export interface Grammar {
   readonly rules: readonly Rule[];
-  /** With the line that goes. */
+  /** Its group matches the line that is negated. */
   readonly negation: RegExp;
-  /** A line that is there may be negated by any of its beginnings, and one that changes stays. */
+  /** Any beginning of a present line negates it, and a line is put where the replaced one was. */
   readonly isLoose: boolean;
-  /** As a line is kept among its neighbours; it throws where it must not be among them. */
+  /** The form in which a line is stored beside others; throws where they exclude it. */
   readonly stored?: (line: string, rule: Rule, beside: readonly Block[]) => string;
-  /** What the lines begin with that a negation takes out. */
-  readonly goneBy?: (negated: string) => string;
+  /** The beginning of the lines that a negation removes. */
+  readonly removedBy?: (negated: string) => string;
 }
 
 /** Where a session stands in its configuration. */
@@ -102,12 +102,12 @@ export function placeOf(
 
 /** Does what a line says at its place, and is the place after it. */
 export function apply(grammar: Grammar, root: Block[], at: Place, line: string): Place {
-  const { rules, negation, isLoose, stored, goneBy } = grammar;
+  const { rules, negation, isLoose, stored, removedBy } = grammar;
   const blocks = blocksAt(root, at.path);
   const text = negation.exec(line)?.[1];
   const known = rules.find(({ inside, words }) => inside === at.mode && words.test(line));
   if (text !== undefined && (isLoose || known === undefined)) {
-    const gone = goneBy?.(text) ?? text;
+    const gone = removedBy?.(text) ?? text;
     keepOnly(blocks, (one) => !begins(one.line, gone));
     return at;
   }
@@ -126,7 +126,7 @@ export function apply(grammar: Grammar, root: Block[], at: Place, line: string):
   return opens === undefined ? at : { mode: opens, path: [...at.path, kept] };
 }
 
-/** Both of them; undefined = the line is known nowhere. */
+/** Finds the place of a line and applies it there; undefined = the line is not known. */
 export function enter(grammar: Grammar, root: Block[], at: Place, line: string): Place | undefined {
   const place = placeOf(grammar, root, at, line);
   return place === undefined ? undefined : apply(grammar, root, place, line);

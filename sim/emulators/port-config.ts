@@ -36,13 +36,13 @@ export function configWith(
   const peers = peersOf(router);
   for (const [port, config] of next.ports) {
     const own = read(port, peers.get(port) ?? "");
-    Object.assign(config, { ...own, keys: own.keys.map((key) => asKept(key, config.keys)) });
+    Object.assign(config, { ...own, keys: own.keys.map((key) => keptKey(key, config.keys)) });
   }
   return tunnels === undefined || !hasIpsec(router) ? next : { ...next, tunnels: tunnels() };
 }
 
 /** A key that is as it was is not touched, whatever its start has become meanwhile. */
-function asKept(key: StationKey, kept: readonly StationKey[]): StationKey {
+function keptKey(key: StationKey, kept: readonly StationKey[]): StationKey {
   const same = kept.find((one) => one.ckn === key.ckn && sameCak(one, key));
   return same === undefined ? key : { ...same, role: key.role };
 }

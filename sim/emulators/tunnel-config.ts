@@ -28,18 +28,18 @@ export interface Bound {
   readonly tunnel: TunnelConfig;
 }
 
-/** By name; what a configuration has no words for stays as somebody else made it. */
+/** By name; what a configuration has no words for stays as it was made by another way. */
 export function asTheyStand(
   read: readonly Pick<Bound, "tunnel">[],
   router: Router,
 ): Map<string, TunnelConfig> {
   return new Map(
-    read.map(({ tunnel }) => [tunnel.spec.name, standing(router, tunnel) ?? tunnel] as const),
+    read.map(({ tunnel }) => [tunnel.spec.name, unchanged(router, tunnel) ?? tunnel] as const),
   );
 }
 
-/** The router's own, where it is the one that is read. */
-function standing(router: Router, read: TunnelConfig): TunnelConfig | undefined {
+/** The tunnel as the router has it, where the configuration describes the same one. */
+function unchanged(router: Router, read: TunnelConfig): TunnelConfig | undefined {
   const stands = router.running.tunnels.get(read.spec.name);
   if (stands === undefined) return undefined;
   const { localPrefixes, ifId } = read.spec;
@@ -49,19 +49,19 @@ function standing(router: Router, read: TunnelConfig): TunnelConfig | undefined 
   return isSame ? stands : undefined;
 }
 
-/** Takes out what somebody removed or changed by another way, and puts in what was made so. */
+/** Takes out what another way removed or changed, and puts in what it made. */
 export function followTunnels(
   router: Router,
   bound: readonly Bound[],
   takeOut: (one: Bound) => void,
   putIn: (tunnel: TunnelConfig) => void,
 ): void {
-  const told = new Set<string>();
+  const kept = new Set<string>();
   for (const one of bound) {
-    if (standing(router, one.tunnel) === undefined) takeOut(one);
-    else told.add(one.tunnel.spec.name);
+    if (unchanged(router, one.tunnel) === undefined) takeOut(one);
+    else kept.add(one.tunnel.spec.name);
   }
-  for (const [name, tunnel] of router.running.tunnels) if (!told.has(name)) putIn(tunnel);
+  for (const [name, tunnel] of router.running.tunnels) if (!kept.has(name)) putIn(tunnel);
 }
 
 /** The tunnels that run, by the interface that each is bound to. */

@@ -1,9 +1,9 @@
-// The questions that a router knows at its command line: their words, and how each is answered.
+// How a command line finds the answer to a question by its words, and prints rows of an answer.
 
 /** `found` is what the groups of the words match, in their order. */
 export type Questions<F, A> = readonly (readonly [
   words: RegExp,
-  answer: (face: F, ...found: readonly string[]) => A | undefined,
+  answer: (face: F, ...found: readonly (string | undefined)[]) => A | undefined,
 ])[];
 
 /** undefined = there is no such question. */
