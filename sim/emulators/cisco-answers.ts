@@ -1,17 +1,9 @@
 // What routers of Cisco print alike, out of the state of the simulated one.
 
-import type { MkaSession, PortName, Reading } from "#hal/model.ts";
+import type { MacsecPort, MkaParticipant, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-
-export const known = <T>(reading: Reading<T> | undefined): T | undefined =>
-  reading?.kind === "known" ? reading.value : undefined;
-
-/** The far end's address on a port, as the router peers with it. */
-export function peersOf(router: Router): ReadonlyMap<PortName, string> {
-  const { routing } = router.state();
-  const sessions = routing.kind === "known" ? routing.value.sessions : [];
-  return new Map(sessions.map(({ port, peer }) => [port, peer]));
-}
+import { rowsOf } from "./cli-answers.ts";
+import { answeredProbes, known, portWith, protectedPorts } from "./router-facts.ts";
 
 const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
@@ -36,27 +28,84 @@ export function clock(router: Router): string {
   return `${time} ${zone} ${day} ${month} ${date} ${new Date(router.wall()).getUTCFullYear()}`;
 }
 
-/** Of one SAK of a participant, the fields that every page of it has. */
-export function sakTold(which: "Latest" | "Old", sak: MkaSession["latestSak"]) {
-  const status = (): string => {
-    if (sak === undefined) return which === "Old" ? "FIRST-SAK" : "No Rx, No Tx";
-    const both = sak.receive && sak.transmit ? " & " : ", ";
-    return `${sak.receive ? "" : "No "}Rx${both}${sak.transmit ? "" : "No "}Tx`;
+/** Of an interface what each of its pages says. */
+export function linkOf(port: MacsecPort) {
+  const rate = known(port.rate);
+  const text = (bps = 0, pps = 0): string =>
+    `${Math.round(bps)} bits/sec, ${Math.round(pps)} packets/sec`;
+  return {
+    isShut: known(port.admin) === "down",
+    link: known(port.linkUp) === true ? "up" : "down",
+    kbit: (rate?.lineBps ?? 100e9) / 1000,
+    input: text(rate?.rxBps, rate?.rxPps),
+    output: text(rate?.txBps, rate?.txPps),
   };
-  const [mi = "", number = "0"] = sak?.keyId.toUpperCase().split("/") ?? [];
-  const ki = `${mi}${Number(number).toString(16).toUpperCase().padStart(8, "0")}`;
-  const key = sak === undefined ? "FIRST-SAK (0)" : `${ki} (${number})`;
-  return { status: status(), an: sak?.an ?? 0, key };
 }
 
-const probeBytes = 100;
+/** One participant of a port, as the page of its session is made of it. */
+export interface Participant {
+  readonly port: MacsecPort;
+  readonly session: MkaSession;
+  readonly one: MkaParticipant;
+  readonly isPrincipal: boolean;
+}
+
+/** Only where MACsec is on: the others have no session to tell of. */
+export function participantsOf(router: Router): readonly Participant[] {
+  return protectedPorts(router).flatMap((port) => {
+    const session = known(port.session);
+    return (session?.participants ?? []).flatMap((one) => {
+      if (session === undefined) return [];
+      const isPrincipal = session.principalCkn === one.ckn && one.state === "live";
+      return [{ port, session, one, isPrincipal }];
+    });
+  });
+}
+
+type Field = Parameters<typeof rowsOf>[0];
+
+/** The middle of the page: its SAKs, and the policy that it follows. */
+export function sakLines(
+  field: Field,
+  { port, session, isPrincipal }: Participant,
+  priority: number,
+): readonly string[] {
+  const configured = known(port.settings)?.keyServerPriority ?? priority;
+  const rows = rowsOf(field);
+  const sakOf = (which: "Latest" | "Old", sak: MkaSession["latestSak"]): readonly string[] => {
+    const both = sak?.receive && sak.transmit ? " & " : ", ";
+    const none = which === "Old" ? "FIRST-SAK" : "No Rx, No Tx";
+    const status = `${sak?.receive ? "" : "No "}Rx${both}${sak?.transmit ? "" : "No "}Tx`;
+    const [mi = "", number = "0"] = sak?.keyId.toUpperCase().split("/") ?? [];
+    const ki = `${mi}${Number(number).toString(16).toUpperCase().padStart(8, "0")}`;
+    return [
+      field(`${which} SAK Status`, sak === undefined ? none : status),
+      field(`${which} SAK AN`, sak?.an ?? 0),
+      field(`${which} SAK KI (KN)`, sak === undefined ? "FIRST-SAK (0)" : `${ki} (${number})`),
+    ];
+  };
+  return [
+    ...sakOf("Latest", isPrincipal ? session.latestSak : undefined),
+    ...sakOf("Old", isPrincipal ? session.oldSak : undefined),
+    "",
+    ...rows`SAK Transmit Wait Time: 0s (Not waiting for any peers to respond);
+      SAK Retire Time: 0s (No Old SAK to retire);`,
+    "",
+    ...rows`MKA Policy Name: as-configured;
+      Key Server Priority: ${session.keyServerPriority ?? configured};`,
+  ];
+}
+
+/** With the identifier that IEEE 802.1AE gives the suite. */
+export function sakSuite({ port, isPrincipal }: Participant): string {
+  const suite = known(port.liveSuite) ?? known(port.settings)?.suite ?? "gcm-aes-xpn-256";
+  return isPrincipal ? `0080C20001000004 (${suite.toUpperCase()})` : "(NULL)";
+}
+
 const rowMarks = 70;
 
 export function ping(router: Router, address: string, count: number): string {
-  const name = [...peersOf(router)].find(([, peer]) => peer === address)?.[0];
-  const port = name === undefined ? undefined : router.port(name);
-  const arrived = port?.fibre.inject("a", count, probeBytes).delivered ?? 0;
-  const answered = arrived > 0 ? (port?.fibre.inject("b", arrived, probeBytes).delivered ?? 0) : 0;
+  const answered = answeredProbes(router, portWith(router, address), count);
   const rows: string[] = [];
   for (let at = 0; at < count; at += rowMarks) {
     const length = Math.min(rowMarks, count - at);

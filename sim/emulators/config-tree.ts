@@ -17,6 +17,64 @@ export function node(name: string, ...parts: readonly (ConfigNode | string)[]): 
   return { name, text, isInactive: false, children };
 }
 
+/** Of each template, which is read once. */
+const words = new WeakMap<readonly string[], readonly (readonly string[])[]>();
+
+function wordsOf(text: readonly string[]): readonly (readonly string[])[] {
+  const known = words.get(text);
+  if (known !== undefined) return known;
+  const made = text.map((piece) => piece.match(/"[^"]*"|'[^']*'|[{};]|[^\s{};"']+/g) ?? []);
+  words.set(text, made);
+  return made;
+}
+
+/** Out of the text that Junos prints: ``nodes`unit { name ${unit}; family { inet; } }` ``. */
+export function nodes(
+  text: readonly string[],
+  ...values: readonly (string | number | bigint | readonly ConfigNode[])[]
+): readonly ConfigNode[] {
+  const root = node("");
+  const stack = [root];
+  let statement: string[] = [];
+  for (const [index, piece] of wordsOf(text).entries()) {
+    for (const word of piece) {
+      if (word === "}") stack.pop();
+      else if (word === "{" || word === ";") {
+        const [name = "", value = ""] = statement;
+        const made = node(name, value);
+        stack.at(-1)?.children.push(made);
+        if (word === "{") stack.push(made);
+        statement = [];
+      } else statement.push(/^["']/.test(word) ? word.slice(1, -1) : word);
+    }
+    const value = values[index];
+    if (typeof value === "object") stack.at(-1)?.children.push(...value);
+    else if (value !== undefined) statement.push(String(value));
+  }
+  return root.children;
+}
+
+/** A leaf, where there is something to say. */
+export const optional = (
+  name: string,
+  value: string | number | bigint | undefined,
+): readonly ConfigNode[] => (value === undefined ? [] : [node(name, String(value))]);
+
+/** The element of that path, which is made where it is not there. */
+export function within(tree: ConfigNode, ...path: readonly string[]): ConfigNode {
+  return path.reduce((parent, name) => {
+    const found = at(parent, name);
+    if (found !== undefined) return found;
+    const made = node(name);
+    parent.children.push(made);
+    return made;
+  }, tree);
+}
+
+export function without(tree: ConfigNode | undefined, isGone: (one: ConfigNode) => boolean): void {
+  if (tree !== undefined) tree.children = tree.children.filter((one) => !isGone(one));
+}
+
 export function cloneTree(tree: ConfigNode): ConfigNode {
   return { ...tree, children: tree.children.map(cloneTree) };
 }

@@ -1,10 +1,29 @@
 // What EOS prints when it is asked, out of the state of the simulated router: the JSON of `| json`,
 // and tables where their layout was published.
 
-import type { MacsecPort, MkaSession, PortName, Reading } from "#hal/model.ts";
+import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-import { localAs, peersOf } from "./eos-meaning.ts";
+import type { Questions } from "./cli-answers.ts";
+import type { ConfigSession } from "./eos-config.ts";
+import { connections, staticRoutes } from "./eos-tunnels.ts";
+import type { Face } from "./face.ts";
 import { routesFrom } from "./far-end-routes.ts";
+import type { Block } from "./line-tree.ts";
+import {
+  answeredProbes,
+  hasIpsec,
+  type Json,
+  known,
+  localAs,
+  lossOf,
+  memberIds,
+  peersOf,
+  portsOf,
+  portTowards,
+  portWith,
+  protectedPorts,
+} from "./router-facts.ts";
+import type { Printed } from "./terminal.ts";
 
 export interface EosModel {
   readonly model: string;
@@ -13,16 +32,77 @@ export interface EosModel {
   readonly timer: "inRow" | "beside";
 }
 
-type Json = Readonly<Record<string, unknown>>;
+/** The router that a shell works on: its configuration and the sessions that change it. */
+export interface EosConfiguration extends Face<readonly Block[]> {
+  readonly model: EosModel;
+  readonly sessions: ReadonlyMap<string, ConfigSession>;
+  hostname(): string;
+  /** Takes over what changed at the router itself. */
+  follow(): void;
+  /** A commit that must be confirmed, and by when; undefined = none. */
+  waiting(): { readonly name: string; readonly by: number } | undefined;
+  isShut(peer: string): boolean;
+  open(given: string | undefined): ConfigSession;
+  abort(name: string): void;
+  commitNamed(name: string): Printed;
+  commit(session: ConfigSession, within: number | "final"): Printed;
+  /** Puts lines in force without a session. */
+  direct(root: readonly Block[]): void;
+}
 
-const known = <T>(reading: Reading<T>): T | undefined =>
-  reading.kind === "known" ? reading.value : undefined;
+export const tables: Questions<EosConfiguration, string> = [
+  [/^mac security interface$/, ({ router }) => macSecurityTable(router)],
+  [/^mac security mka counters$/, ({ router }) => mkaCounters(router)],
+  [
+    /^ip security connection detail$/,
+    ({ router, current }) => (hasIpsec(router) ? connections(current, router) : undefined),
+  ],
+];
 
-export function version(
-  { model, version: software }: EosModel,
-  router: Router,
-  booted: number,
-): Json {
+export const states: Questions<EosConfiguration, Json> = [
+  [/^configuration sessions detail$/, (face) => sessionsOf(face)],
+  [/^version$/, ({ router, model, bootedAt }) => version(model, router, bootedAt)],
+  [/^clock$/, ({ router }) => clock(router)],
+  [/^reload cause$/, ({ bootedAt }) => reloadCause(bootedAt)],
+  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^mac security status$/, ({ router }) => status(router)],
+  [/^mac security interface detail$/, ({ router }) => macSecurity(router)],
+  [/^mac security participants detail$/, ({ router }) => participants(router)],
+  [/^mac security counters detail$/, ({ router }) => counters(router)],
+  [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
+  [/^(?:ip|ipv6) route ([0-9a-f.:]+)$/, ({ router }, address = "") => routeTo(router, address)],
+  [/^bgp summary vrf all$/, (face) => bgpSummary(face.router, (peer) => face.isShut(peer))],
+  [
+    /^(ip|ipv6) bgp (?:neighbors|peers) (\S+) routes$/,
+    ({ router }, version, peer = "") => received(router, peer, version === "ip" ? "ipv4" : "ipv6"),
+  ],
+];
+
+function sessionsOf(face: EosConfiguration): Json {
+  const waiting = face.waiting();
+  const rows = [...face.sessions.values()].map(({ name, state }): [string, Json] => {
+    return [name, { state, commitUser: "", description: "", instances: {} }];
+  });
+  const row = waiting && {
+    [waiting.name]: { state: "pendingCommitTimer", commitBy: waiting.by, instances: {} },
+  };
+  const beside = waiting && {
+    commitTimerSessionName: waiting.name,
+    commitTimerExpireTime: waiting.by,
+  };
+  const isInRow = face.model.timer === "inRow";
+  const others = rows.filter(([name]) => name !== waiting?.name);
+  return {
+    sessions: { ...Object.fromEntries(others), ...(isInRow ? row : {}) },
+    ...(isInRow ? {} : beside),
+    maxSavedSessions: 1,
+    maxOpenSessions: 5,
+    mergeOnCommit: false,
+    saveToStartupConfigOnCommit: false,
+  };
+}
+
+function version({ model, version: software }: EosModel, router: Router, booted: number): Json {
   return {
     mfgName: "Arista",
     modelName: model,
@@ -37,16 +117,16 @@ export function version(
   };
 }
 
-export function clock(router: Router): Json {
+function clock(router: Router): Json {
   return { utcTime: router.wall() / 1000, timezone: "UTC", clockSource: { local: true } };
 }
 
-export function reloadCause(booted: number): Json {
+function reloadCause(booted: number): Json {
   const cause = { description: "Reload requested by the user.", timestamp: booted / 1000 };
   return { resetCauses: [{ ...cause, recommendedAction: "No action necessary." }] };
 }
 
-export function status(router: Router): Json {
+function status(router: Router): Json {
   const secured = portsOf(router).filter(
     ({ session }) => known(session)?.controlledPort === "secured",
   );
@@ -59,19 +139,11 @@ export function status(router: Router): Json {
   };
 }
 
-function portsOf(router: Router): readonly MacsecPort[] {
-  return router.state().macsec;
-}
-
-function protectedPorts(router: Router): readonly MacsecPort[] {
-  return portsOf(router).filter(({ settings }) => known(settings) !== undefined);
-}
-
 function perPort(ports: readonly MacsecPort[], tell: (port: MacsecPort) => Json): Json {
   return { interfaces: Object.fromEntries(ports.map((port) => [port.port, tell(port)])) };
 }
 
-export function interfaces(router: Router): Json {
+function interfaces(router: Router): Json {
   const told = perPort(portsOf(router), (port) => {
     const rate = known(port.rate);
     const isUp = known(port.linkUp) === true;
@@ -107,7 +179,7 @@ export function interfaces(router: Router): Json {
 const address = (port: string): string => `02:00:00:00:00:0${/\d/.exec(port)?.[0] ?? "0"}`;
 
 /** Only where a profile is bound: the others have nothing to tell. */
-export function macSecurity(router: Router): Json {
+function macSecurity(router: Router): Json {
   return perPort(protectedPorts(router), (port) => {
     const session = known(port.session);
     const settings = known(port.settings);
@@ -139,7 +211,7 @@ export function macSecurity(router: Router): Json {
   });
 }
 
-export function macSecurityTable(router: Router): string {
+function macSecurityTable(router: Router): string {
   const rows = protectedPorts(router).map((port) => {
     const session = known(port.session);
     const isOpen = session?.controlledPort !== "blocked";
@@ -157,7 +229,7 @@ function cells(row: readonly string[]): string {
   return row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join("");
 }
 
-export function participants(router: Router): Json {
+function participants(router: Router): Json {
   return perPort(protectedPorts(router), (port) => {
     const session = known(port.session);
     const roles = new Map(known(port.keys)?.map(({ ckn, role }) => [ckn, role]));
@@ -183,8 +255,6 @@ interface Told {
 
 function participant(one: Told, session: MkaSession | undefined): Json {
   const self = session?.keyServer === "self";
-  const names = (count: number, letter: string): readonly string[] =>
-    Array.from({ length: count }, (_, index) => `${index + 1}`.padStart(24, letter));
   const [mi = "", kn = "0"] = session?.latestSak?.keyId.split("/") ?? [];
   return {
     msgId: "b".repeat(24),
@@ -199,13 +269,13 @@ function participant(one: Told, session: MkaSession | undefined): Json {
       keyNum: one.isPrincipal ? Number(kn) : 0,
       sakTransmit: one.isPrincipal && session?.latestSak?.transmit === true,
       llpnExhaustion: 0,
-      livePeerList: names(one.livePeers, "a"),
-      potentialPeerList: names(one.potentialPeers, "c"),
+      livePeerList: memberIds(one.livePeers, "a"),
+      potentialPeerList: memberIds(one.potentialPeers, "c"),
     },
   };
 }
 
-export function counters(router: Router): Json {
+function counters(router: Router): Json {
   return perPort(protectedPorts(router), (port) => {
     const frames = known(port.frames);
     const mkpdus = known(port.mkpdus);
@@ -235,7 +305,7 @@ export function counters(router: Router): Json {
   });
 }
 
-export function mkaCounters(router: Router): string {
+function mkaCounters(router: Router): string {
   const heads = ["Interface", "Rx Success", "Rx Failure", "Tx Success", "Tx Failure"];
   const rows = protectedPorts(router).map((port) => {
     const told = known(port.mkpdus);
@@ -246,7 +316,7 @@ export function mkaCounters(router: Router): string {
   return `${table.join("\n")}\n`;
 }
 
-export function bgpSummary(router: Router, isShut: (peer: string) => boolean): Json {
+function bgpSummary(router: Router, isShut: (peer: string) => boolean): Json {
   const peers = [...peersOf(router)].map(([port, peer]): [string, Json] => {
     const up = router.bgpUp(port);
     const idle = isShut(peer) ? { peerStateIdleReason: "Admin" } : {};
@@ -264,7 +334,7 @@ export function bgpSummary(router: Router, isShut: (peer: string) => boolean): J
   };
 }
 
-export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): Json {
+function received(router: Router, peer: string, family: "ipv4" | "ipv6"): Json {
   const entries = routesFrom(router, peer, family).map(({ prefix, paths }): [string, Json] => {
     const bgpRoutePaths = paths.map((active) => {
       const type = { valid: true, active, ecmp: false, ecmpHead: false, ecmpContributor: false };
@@ -276,23 +346,18 @@ export function received(router: Router, peer: string, family: "ipv4" | "ipv6"):
   return { vrfs: { default: { vrf: "default", bgpRouteEntries: Object.fromEntries(entries) } } };
 }
 
-export function routeTo(router: Router, destination: string): Json {
-  const ways = router.managementRoutes;
-  const port: PortName | undefined = ways.has(destination) ? ways.get(destination) : "Management1";
+function routeTo(router: Router, destination: string): Json {
+  const port = portTowards(router, destination, "Management1");
   const via = { nexthopAddr: "192.0.2.254", interface: port };
   const routes = port === undefined ? {} : { "0.0.0.0/0": { routeType: "static", vias: [via] } };
   return { vrfs: { default: { routingDisabled: false, routes } } };
 }
 
-const probeBytes = 100;
-
 /** As the `ping` of its Linux prints it. */
 export function ping(router: Router, host: string, out: string, count: number): string {
-  const name = [...peersOf(router)].find(([, one]) => one === host)?.[0];
-  const port = name === undefined || name !== out ? undefined : router.port(name);
-  const arrived = port?.fibre.inject("a", count, probeBytes).delivered ?? 0;
-  const answered = arrived > 0 ? (port?.fibre.inject("b", arrived, probeBytes).delivered ?? 0) : 0;
-  const loss = count === 0 ? 0 : Math.round(((count - answered) / count) * 100);
+  const port = portWith(router, host);
+  const answered = answeredProbes(router, port === out ? port : undefined, count);
+  const loss = lossOf(count, answered);
   return [
     `PING ${host} (${host}) 72(100) bytes of data.`,
     "",

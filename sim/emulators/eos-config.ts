@@ -1,27 +1,7 @@
 // A configuration in EOS' own lines, one inside the other, and how it is printed.
 
-export interface Line {
-  readonly text: string;
-  children: Line[];
-}
-
-export function line(text: string, ...children: readonly Line[]): Line {
-  return { text, children: [...children] };
-}
-
-export function cloneLines(lines: readonly Line[]): Line[] {
-  return lines.map(({ text, children }) => ({ text, children: cloneLines(children) }));
-}
-
-export function childOf(lines: readonly Line[], text: string): Line | undefined {
-  return lines.find((one) => one.text === text);
-}
-
-/** The words after a beginning, of the first line that has it. */
-export function restOf(lines: readonly Line[], beginning: string): string | undefined {
-  const found = lines.find(({ text }) => text.startsWith(`${beginning} `));
-  return found?.text.slice(beginning.length + 1);
-}
+import type { Block } from "./line-tree.ts";
+import type { Json } from "./router-facts.ts";
 
 export class CommandError extends Error {}
 
@@ -33,27 +13,20 @@ export function sanitized(text: string): string {
   );
 }
 
-export function printed(lines: readonly Line[], shown: (text: string) => string): string {
-  const print = (some: readonly Line[], depth: number): readonly string[] =>
-    some.flatMap(({ text, children }) => [
+export function printed(lines: readonly Block[], shown: (text: string) => string): string {
+  const print = (some: readonly Block[], depth: number): readonly string[] =>
+    some.flatMap(({ line, children }) => [
       ...(children.length > 0 ? [`${"   ".repeat(depth)}!`] : []),
-      `${"   ".repeat(depth)}${shown(text)}`,
+      `${"   ".repeat(depth)}${shown(line)}`,
       ...print(children, depth + 1),
     ]);
   return `${print(lines, 0).join("\n")}\n!\nend\n`;
 }
 
-interface JsonLines {
-  readonly [text: string]: {
-    readonly comments: readonly string[];
-    readonly cmds: JsonLines;
-  } | null;
-}
-
-export function asJson(lines: readonly Line[], shown: (text: string) => string): JsonLines {
+export function asJson(lines: readonly Block[], shown: (text: string) => string): Json {
   return Object.fromEntries(
-    lines.map(({ text, children }) => [
-      shown(text),
+    lines.map(({ line, children }) => [
+      shown(line),
       children.length === 0 ? null : { comments: [], cmds: asJson(children, shown) },
     ]),
   );
@@ -63,5 +36,5 @@ export function asJson(lines: readonly Line[], shown: (text: string) => string):
 export interface ConfigSession {
   readonly name: string;
   state: "pending" | "completed";
-  readonly root: Line[];
+  readonly root: Block[];
 }

@@ -1,312 +1,170 @@
 // What a line of an EOS configuration makes of it: modes inside modes, and what a line replaces;
 // written from Arista's manual and from configurations that were published.
 
-import { CommandError, childOf, type Line, line } from "./eos-config.ts";
+import { CommandError } from "./eos-config.ts";
+import {
+  apply,
+  type Block,
+  type Grammar,
+  modesOf,
+  type Place,
+  parentOf,
+  placeOf,
+  type Rule,
+  rule,
+  top,
+} from "./line-tree.ts";
 import { obscured, plainOf } from "./type-seven.ts";
 
-type Mode =
-  | "top"
-  | "macsec"
-  | "profile"
-  | "interface"
-  | "bgp"
-  | "map"
-  | "security"
-  | "ikePolicy"
-  | "saPolicy"
-  | "ipsecProfile";
+const whole = Number.POSITIVE_INFINITY;
 
-interface Statement {
-  readonly pattern: RegExp;
-  /** How its negation may begin. */
-  readonly head: string;
-  /** What a later line of the same kind begins with: it takes the place of this one. */
-  readonly replaces?: (words: readonly string[]) => RegExp;
-  readonly enters?: Mode;
-}
+/** `head`: how a negation of it may begin. */
+const row = (
+  inside: string,
+  head: string,
+  rest: RegExp,
+  named: number | RegExp = whole,
+  opens?: string,
+): Rule => ({ ...rule(inside, `${head} ${rest.source}`, named, opens), head });
 
-const same = (pattern: RegExp) => (): RegExp => pattern;
-const exactly = (words: readonly string[]): RegExp =>
-  new RegExp(`^${words.map((word) => word.replace(/[^\w]/g, "\\$&")).join(" ")}(?: |$)`);
-const firstOf = (count: number) => (words: readonly string[]) => exactly(words.slice(0, count));
+const flag = (inside: string, head: string, opens?: string): Rule => ({
+  ...rule(inside, head, whole, opens),
+  head,
+});
 
-const statements: Readonly<Record<Mode, readonly Statement[]>> = {
-  top: [
-    { pattern: /^hostname \S+$/, head: "hostname", replaces: same(/^hostname /) },
-    { pattern: /^ip routing$/, head: "ip routing" },
-    { pattern: /^mac security$/, head: "mac security", enters: "macsec" },
-    { pattern: /^interface \S+$/, head: "interface", enters: "interface" },
-    { pattern: /^ip security$/, head: "ip security", enters: "security" },
-    { pattern: /^ip route \S+\/\d{1,2} \S+$/, head: "ip route" },
-    { pattern: /^router bgp \d+$/, head: "router bgp", enters: "bgp" },
-    { pattern: /^route-map \S+ (?:permit|deny) \d+$/, head: "route-map", enters: "map" },
-  ],
-  macsec: [
-    { pattern: /^profile \S+$/, head: "profile", enters: "profile" },
-    { pattern: /^license \S+ \S+$/, head: "license", replaces: same(/^license /) },
-    { pattern: /^fips restrictions$/, head: "fips restrictions" },
-  ],
-  profile: [
-    {
-      pattern: /^cipher aes(?:128|256)-gcm(?:-xpn)?$/,
-      head: "cipher",
-      replaces: same(/^cipher /),
-    },
-    {
-      pattern: /^mka key-server priority \d{1,3}$/,
-      head: "mka key-server",
-      replaces: same(/^mka key-server /),
-    },
-    {
-      pattern: /^mka session rekey-period \d{1,6}$/,
-      head: "mka session",
-      replaces: same(/^mka session /),
-    },
-    { pattern: /^sci$/, head: "sci" },
-    {
-      pattern: /^traffic unprotected (?:drop|allow(?: active-sak)?)$/,
-      head: "traffic unprotected",
-      replaces: same(/^traffic /),
-    },
-    { pattern: /^replay protection disabled$/, head: "replay protection disabled" },
-    {
-      pattern: /^replay protection window \d{1,10}$/,
-      head: "replay protection window",
-      replaces: same(/^replay protection window/),
-    },
-    { pattern: /^key retirement immediate$/, head: "key retirement immediate" },
-    {
-      pattern: /^key (?:[0-9a-fA-F]{2}){1,32} [07] \S+(?: fallback)?$/,
-      head: "key",
-    },
-    { pattern: /^l2-protocol .+$/, head: "l2-protocol", replaces: firstOf(2) },
-  ],
-  interface: [
-    { pattern: /^description .+$/, head: "description", replaces: same(/^description /) },
-    { pattern: /^no switchport$/, head: "no switchport" },
-    { pattern: /^mtu \d{2,5}$/, head: "mtu", replaces: same(/^mtu /) },
-    { pattern: /^shutdown$/, head: "shutdown" },
-    {
-      pattern: /^mac security profile \S+$/,
-      head: "mac security profile",
-      replaces: same(/^mac security profile /),
-    },
-    {
-      pattern: /^ip address (?:\S+\/\d{1,2}|unnumbered \S+)$/,
-      head: "ip address",
-      replaces: same(/^ip address /),
-    },
-    { pattern: /^tcp mss ceiling ipv4 \d{2,5}$/, head: "tcp mss", replaces: same(/^tcp mss /) },
-    { pattern: /^tunnel mode (?:gre|ipsec)$/, head: "tunnel mode", replaces: firstOf(2) },
-    { pattern: /^tunnel source \S+$/, head: "tunnel source", replaces: firstOf(2) },
-    { pattern: /^tunnel destination \S+$/, head: "tunnel destination", replaces: firstOf(2) },
-    { pattern: /^tunnel ipsec profile \S+$/, head: "tunnel ipsec", replaces: firstOf(3) },
-  ],
-  security: [
-    { pattern: /^ike policy \S+$/, head: "ike policy", enters: "ikePolicy" },
-    { pattern: /^sa policy \S+$/, head: "sa policy", enters: "saPolicy" },
-    { pattern: /^profile \S+$/, head: "profile", enters: "ipsecProfile" },
-  ],
-  ikePolicy: [
-    {
-      pattern: /^ike-lifetime \d{1,4} (?:hours|minutes)$/,
-      head: "ike-lifetime",
-      replaces: firstOf(1),
-    },
-    { pattern: /^encryption (?:3des|aes128|aes256)$/, head: "encryption", replaces: firstOf(1) },
-    {
-      pattern: /^integrity (?:md5|sha1|sha256|sha384|sha512)$/,
-      head: "integrity",
-      replaces: firstOf(1),
-    },
-    {
-      pattern: /^dh-group (?:1|2|5|14|15|16|17|20|21|24)$/,
-      head: "dh-group",
-      replaces: firstOf(1),
-    },
-    { pattern: /^local-id (?:fqdn )?\S+$/, head: "local-id", replaces: firstOf(1) },
-  ],
-  saPolicy: [
-    {
-      pattern: /^esp encryption (?:aes(?:128|256)|aes(?:128|256)gcm128|aes256gcm256|null)$/,
-      head: "esp encryption",
-      replaces: firstOf(2),
-    },
-    {
-      pattern: /^esp integrity (?:sha1|sha256|null)$/,
-      head: "esp integrity",
-      replaces: firstOf(2),
-    },
-    {
-      pattern: /^sa lifetime \d{1,9} (?:minutes|hours)$/,
-      head: "sa lifetime",
-      replaces: same(/^sa lifetime \d+ (?:minutes|hours)$/),
-    },
-    {
-      pattern: /^sa lifetime \d{1,9} (?:megabytes|gigabytes)$/,
-      head: "sa lifetime",
-      replaces: same(/^sa lifetime \d+ (?:megabytes|gigabytes)$/),
-    },
-    {
-      pattern: /^pfs dh-group (?:1|2|5|14|15|16|17|20|21|24)$/,
-      head: "pfs dh-group",
-      replaces: firstOf(2),
-    },
-  ],
-  ipsecProfile: [
-    { pattern: /^ike-policy \S+$/, head: "ike-policy", replaces: firstOf(1) },
-    { pattern: /^sa-policy \S+$/, head: "sa-policy", replaces: firstOf(1) },
-    { pattern: /^connection (?:add|start|route)$/, head: "connection", replaces: firstOf(1) },
-    { pattern: /^shared-key (?:[07] )?\S+$/, head: "shared-key", replaces: firstOf(1) },
-    {
-      pattern: /^dpd \d{1,4} \d{1,4} (?:clear|hold|restart)$/,
-      head: "dpd",
-      replaces: firstOf(1),
-    },
-    { pattern: /^mode (?:transport|tunnel)$/, head: "mode", replaces: firstOf(1) },
-  ],
-  bgp: [
-    { pattern: /^router-id \S+$/, head: "router-id", replaces: same(/^router-id /) },
-    { pattern: /^neighbor \S+ remote-as \d+$/, head: "neighbor", replaces: firstOf(3) },
-    { pattern: /^neighbor \S+ description .+$/, head: "neighbor", replaces: firstOf(3) },
-    { pattern: /^neighbor \S+ shutdown$/, head: "neighbor" },
-    { pattern: /^neighbor \S+ password 7 \S+$/, head: "neighbor", replaces: firstOf(3) },
-    {
-      pattern: /^neighbor \S+ route-map \S+ (?:in|out)$/,
-      head: "neighbor",
-      replaces: (words) =>
-        new RegExp(`^neighbor ${words[1]?.replaceAll(".", "\\.")} route-map \\S+ ${words[4]}$`),
-    },
-  ],
-  map: [
-    { pattern: /^description .+$/, head: "description", replaces: same(/^description /) },
-    { pattern: /^match .+$/, head: "match", replaces: firstOf(2) },
-    { pattern: /^sub-route-map \S+$/, head: "sub-route-map", replaces: same(/^sub-route-map /) },
-    {
-      pattern: /^set as-path prepend(?: (?:\d+|auto))+$/,
-      head: "set as-path prepend",
-      replaces: same(/^set as-path prepend /),
-    },
-    {
-      pattern: /^set local-preference \d+$/,
-      head: "set local-preference",
-      replaces: same(/^set local-preference /),
-    },
-  ],
+const unitOf = { time: / \d+ (?:minutes|hours)$/, volume: / \d+ (?:mega|giga)bytes$/ };
+
+const rules: readonly Rule[] = [
+  row("", "hostname", /\S+/, 1),
+  flag("", "ip routing"),
+  flag("", "mac security", "macsec"),
+  row("", "interface", /\S+/, whole, "interface"),
+  flag("", "ip security", "security"),
+  row("", "ip route", /\S+\/\d{1,2} \S+/),
+  row("", "router bgp", /\d+/, whole, "bgp"),
+  row("", "route-map", /\S+ (?:permit|deny) \d+/, whole, "map"),
+  row("macsec", "profile", /\S+/, whole, "profile"),
+  row("macsec", "license", /\S+ \S+/, 1),
+  flag("macsec", "fips restrictions"),
+  row("profile", "cipher", /aes(?:128|256)-gcm(?:-xpn)?/, 1),
+  row("profile", "mka key-server", /priority \d{1,3}/, 2),
+  row("profile", "mka session", /rekey-period \d{1,6}/, 2),
+  flag("profile", "sci"),
+  row("profile", "traffic unprotected", /(?:drop|allow(?: active-sak)?)/, 1),
+  flag("profile", "replay protection disabled"),
+  row("profile", "replay protection window", /\d{1,10}/, 3),
+  flag("profile", "key retirement immediate"),
+  // A profile holds one key and one fallback.
+  row("profile", "key", /(?:[0-9a-fA-F]{2}){1,32} [07] \S+(?: fallback)?/, / [0-9a-f]+ 7 \S+/),
+  row("profile", "l2-protocol", /.+/, 2),
+  row("interface", "description", /.+/, 1),
+  flag("interface", "no switchport"),
+  row("interface", "mtu", /\d{2,5}/, 1),
+  flag("interface", "shutdown"),
+  row("interface", "mac security profile", /\S+/, 3),
+  row("interface", "ip address", /(?:\S+\/\d{1,2}|unnumbered \S+)/, 2),
+  row("interface", "tcp mss", /ceiling ipv4 \d{2,5}/, 2),
+  row("interface", "tunnel mode", /(?:gre|ipsec)/, 2),
+  row("interface", "tunnel source", /\S+/, 2),
+  row("interface", "tunnel destination", /\S+/, 2),
+  row("interface", "tunnel ipsec", /profile \S+/, 3),
+  row("security", "ike policy", /\S+/, whole, "ikePolicy"),
+  row("security", "sa policy", /\S+/, whole, "saPolicy"),
+  row("security", "profile", /\S+/, whole, "ipsecProfile"),
+  row("ikePolicy", "ike-lifetime", /\d{1,4} (?:hours|minutes)/, 1),
+  row("ikePolicy", "encryption", /(?:3des|aes128|aes256)/, 1),
+  row("ikePolicy", "integrity", /(?:md5|sha1|sha256|sha384|sha512)/, 1),
+  row("ikePolicy", "dh-group", /(?:1|2|5|14|15|16|17|20|21|24)/, 1),
+  row("ikePolicy", "local-id", /(?:fqdn )?\S+/, 1),
+  row("saPolicy", "esp encryption", /(?:aes(?:128|256)(?:gcm128)?|aes256gcm256|null)/, 2),
+  row("saPolicy", "esp integrity", /(?:sha1|sha256|null)/, 2),
+  row("saPolicy", "sa lifetime", /\d{1,9} (?:minutes|hours)/, unitOf.time),
+  row("saPolicy", "sa lifetime", /\d{1,9} (?:megabytes|gigabytes)/, unitOf.volume),
+  row("saPolicy", "pfs dh-group", /(?:1|2|5|14|15|16|17|20|21|24)/, 2),
+  row("ipsecProfile", "ike-policy", /\S+/, 1),
+  row("ipsecProfile", "sa-policy", /\S+/, 1),
+  row("ipsecProfile", "connection", /(?:add|start|route)/, 1),
+  row("ipsecProfile", "shared-key", /(?:[07] )?\S+/, 1),
+  row("ipsecProfile", "dpd", /\d{1,4} \d{1,4} (?:clear|hold|restart)/, 1),
+  row("ipsecProfile", "mode", /(?:transport|tunnel)/, 1),
+  row("bgp", "router-id", /\S+/, 1),
+  row("bgp", "neighbor", /\S+ remote-as \d+/, 3),
+  row("bgp", "neighbor", /\S+ description .+/, 3),
+  row("bgp", "neighbor", /\S+ shutdown/, 3),
+  row("bgp", "neighbor", /\S+ password 7 \S+/, 3),
+  row("bgp", "neighbor", /\S+ route-map \S+ (?:in|out)/, / \S+(?= (?:in|out)$)/),
+  row("map", "description", /.+/, 1),
+  row("map", "match", /.+/, 2),
+  row("map", "sub-route-map", /\S+/, 1),
+  row("map", "set as-path prepend", /(?:\d+|auto)(?: (?:\d+|auto))*/, 3),
+  row("map", "set local-preference", /\d+/, 2),
+];
+
+const grammar: Grammar = {
+  rules,
+  negation: /^(?:no|default) (.+)$/,
+  isLoose: false,
+  stored: (line, { inside }, beside) => {
+    if (inside === "profile" && /^key [0-9a-fA-F]{2}/.test(line)) return storedKey(line, beside);
+    if (inside === "ipsecProfile" && line.startsWith("shared-key ")) return storedPsk(line);
+    const isOther = (one: Block): boolean =>
+      one.line.startsWith("router bgp ") && one.line !== line;
+    if (line.startsWith("router bgp ") && beside.some(isOther)) {
+      throw new CommandError("% BGP is already running");
+    }
+    return line;
+  },
+  removedBy: (negated) => {
+    const [, ckn] = /^key ((?:[0-9a-fA-F]{2}){1,32})(?: .*)?$/.exec(negated) ?? [];
+    return ckn === undefined ? negated : `key ${ckn.toLowerCase()}`;
+  },
 };
 
-interface Step {
-  readonly mode: Mode;
-  readonly at: Line;
-}
-
-function markOf({ mode, at }: Step): string {
-  const [, second = "", third = ""] = at.text.split(" ");
-  switch (mode) {
-    case "macsec":
-      return "-mac-sec";
-    case "profile":
-      return `-profile-${second}`;
-    case "interface":
-      return `-if-${second.replace(/^Ethernet/, "Et")}`;
-    case "bgp":
-      return `-router-bgp-${third}`;
-    case "map":
-      return `-route-map-${second}`;
-    case "security":
-      return "-ipsec";
-    case "ikePolicy":
-      return `-ike-${third}`;
-    case "saPolicy":
-      return `-sa-${third}`;
-    case "ipsecProfile":
-      return `-profile-${second}`;
-    case "top":
-      return "";
-  }
-}
+/** Of each mode between the parentheses of a prompt, with the words of the line that led there. */
+const marks: Readonly<Record<string, string>> = {
+  macsec: "-mac-sec",
+  profile: "-profile-$2",
+  interface: "-if-$2",
+  bgp: "-router-bgp-$3",
+  map: "-route-map-$2",
+  security: "-ipsec",
+  ikePolicy: "-ike-$3",
+  saPolicy: "-sa-$3",
+  ipsecProfile: "-profile-$2",
+};
 
 /** Where somebody stands in a configuration, and what a line of theirs makes of it. */
 export class Editor {
-  readonly root: Line[];
-  #path: Step[] = [];
+  readonly root: Block[];
+  #place: Place = top;
 
-  constructor(root: Line[]) {
+  constructor(root: Block[]) {
     this.root = root;
   }
 
   /** As it stands between the parentheses of a prompt. */
   where(): string {
-    return this.#path.map(markOf).join("");
+    const { path } = this.#place;
+    const modes = modesOf(rules, path);
+    const words = /^(\S+) ?(\S*) ?(\S*).*$/;
+    const all = path.map((line, index) => line.replace(words, marks[modes[index] ?? ""] ?? ""));
+    return all.map((mark) => mark.replace(/^-if-Ethernet/, "-if-Et")).join("");
   }
 
   /** One mode up; false at the top. */
   exit(): boolean {
-    return this.#path.pop() !== undefined;
+    const above = parentOf(rules, this.#place);
+    this.#place = above ?? top;
+    return above !== undefined;
   }
 
   /** Throws CommandError with what EOS prints. A line that no mode knows belongs to one above. */
   enter(text: string): void {
     if (text.startsWith("!")) return;
-    for (let depth = this.#path.length; depth >= 0; depth -= 1) {
-      const mode = this.#path[depth - 1]?.mode ?? "top";
-      if (!this.#isOf(mode, text)) continue;
-      this.#path = this.#path.slice(0, depth);
-      this.#apply(mode, text);
-      return;
-    }
-    throw new CommandError("% Invalid input");
-  }
-
-  #isOf(mode: Mode, text: string): boolean {
-    if (statements[mode].some(({ pattern }) => pattern.test(text))) return true;
-    const [, rest] = /^(?:no|default) (.+)$/.exec(text) ?? [];
-    const isKnown = (head: string): boolean =>
-      rest !== undefined && (rest === head || rest.startsWith(`${head} `));
-    return statements[mode].some(({ head }) => isKnown(head));
-  }
-
-  #apply(mode: Mode, text: string): void {
-    const siblings = this.#path.at(-1)?.at.children ?? this.root;
-    const statement = statements[mode].find(({ pattern }) => pattern.test(text));
-    if (statement === undefined) {
-      this.#remove(siblings, text.replace(/^(?:no|default) /, ""));
-      return;
-    }
-    const isKey = mode === "profile" && /^key [0-9a-fA-F]{2}/.test(text);
-    const isPsk = mode === "ipsecProfile" && text.startsWith("shared-key ");
-    const kept = isKey ? storedKey(siblings, text) : isPsk ? storedPsk(text) : text;
-    if (statement.enters !== undefined) {
-      const at = this.#entered(siblings, kept);
-      this.#path.push({ mode: statement.enters, at });
-      return;
-    }
-    const gone = isKey ? keysOfRole(kept) : statement.replaces?.(kept.split(" "));
-    const rest = siblings.filter((one) => one.text !== kept && gone?.test(one.text) !== true);
-    siblings.splice(0, siblings.length, ...rest, line(kept));
-  }
-
-  #entered(siblings: Line[], text: string): Line {
-    const found = childOf(siblings, text);
-    if (found !== undefined) return found;
-    if (
-      text.startsWith("router bgp ") &&
-      siblings.some((one) => one.text.startsWith("router bgp "))
-    ) {
-      throw new CommandError("% BGP is already running");
-    }
-    const made = line(text);
-    siblings.push(made);
-    return made;
-  }
-
-  #remove(siblings: Line[], rest: string): void {
-    const [, ckn] = /^key ((?:[0-9a-fA-F]{2}){1,32})(?: .*)?$/.exec(rest) ?? [];
-    const beginning = ckn === undefined ? rest : `key ${ckn.toLowerCase()}`;
-    const left = siblings.filter(({ text }) => {
-      return text !== beginning && !text.startsWith(`${beginning} `);
-    });
-    siblings.splice(0, siblings.length, ...left);
+    const place = placeOf(grammar, this.root, this.#place, text);
+    if (place === undefined) throw new CommandError("% Invalid input");
+    this.#place = place;
+    this.#place = apply(grammar, this.root, place, text);
   }
 }
 
@@ -315,20 +173,15 @@ function storedPsk(text: string): string {
   return form === "7" ? text : `shared-key 7 ${obscured(key)}`;
 }
 
-/** A profile holds one key and one fallback. */
-function keysOfRole(text: string): RegExp {
-  return text.endsWith(" fallback") ? /^key [0-9a-f]+ 7 \S+ fallback$/ : /^key [0-9a-f]+ 7 \S+$/;
-}
-
-function storedKey(siblings: readonly Line[], text: string): string {
+function storedKey(text: string, beside: readonly Block[]): string {
   const [, ckn = "", form, key = "", role = ""] =
     /^key (\S+) ([07]) (\S+)( fallback)?$/.exec(text) ?? [];
   const plain = form === "7" ? plainOf(key) : key;
   if (plain === undefined || !/^(?:[0-9a-fA-F]{2})+$/.test(plain)) {
     throw new CommandError("% Invalid connectivity association key");
   }
-  const other = siblings.find((one) => one.text.startsWith(`key ${ckn.toLowerCase()} `));
-  if (other !== undefined && other.text.endsWith(" fallback") !== (role !== "")) {
+  const other = beside.find((one) => one.line.startsWith(`key ${ckn.toLowerCase()} `));
+  if (other !== undefined && other.line.endsWith(" fallback") !== (role !== "")) {
     throw new CommandError("% Connectivity association key name is in use");
   }
   return `key ${ckn.toLowerCase()} 7 ${obscured(plain)}${role}`;

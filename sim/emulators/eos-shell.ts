@@ -1,75 +1,24 @@
 // One person or program at the command line of an Arista router: modes, prompts, and every command
 // that the face knows.
 
-import type { Router } from "../router/router.ts";
-import {
-  bgpSummary,
-  clock,
-  counters,
-  type EosModel,
-  interfaces,
-  macSecurity,
-  macSecurityTable,
-  mkaCounters,
-  participants,
-  ping,
-  received,
-  reloadCause,
-  routeTo,
-  status,
-  version,
-} from "./eos-answers.ts";
-import {
-  asJson,
-  CommandError,
-  type ConfigSession,
-  cloneLines,
-  type Line,
-  printed,
-  sanitized,
-} from "./eos-config.ts";
+import { answerTo } from "./cli-answers.ts";
+import { type EosConfiguration, ping, states, tables } from "./eos-answers.ts";
+import { asJson, CommandError, type ConfigSession, printed, sanitized } from "./eos-config.ts";
 import { Editor } from "./eos-editor.ts";
-import type { Commands, Said } from "./eos-terminal.ts";
-import { connections, staticRoutes } from "./eos-tunnels.ts";
+import { type Block, cloneBlocks } from "./line-tree.ts";
+import type { Json } from "./router-facts.ts";
+import type { Printed, Shell } from "./terminal.ts";
 
-type Json = Readonly<Record<string, unknown>>;
-
-type Place =
-  | { readonly kind: "exec" }
-  | { readonly kind: "config"; readonly editor: Editor }
-  | { readonly kind: "session"; readonly editor: Editor; readonly session: ConfigSession };
-
-/** The router that a shell works on: its configuration and the sessions that change it. */
-export interface EosConfiguration {
-  readonly router: Router;
-  readonly model: EosModel;
-  readonly bootedAt: number;
-  readonly lines: readonly Line[];
-  readonly sessions: ReadonlyMap<string, ConfigSession>;
-  hostname(): string;
-  /** Takes over what changed at the router itself. */
-  follow(): void;
-  /** A commit that must be confirmed, and by when; undefined = none. */
-  waiting(): { readonly name: string; readonly by: number } | undefined;
-  isShut(peer: string): boolean;
-  open(given: string | undefined): ConfigSession;
-  abort(name: string): void;
-  commitNamed(name: string): "done" | "lost";
-  commit(session: ConfigSession, within: number | "final"): "done" | "lost";
-  /** Puts lines in force without a session. */
-  direct(root: readonly Line[]): void;
-  editor(): Editor;
-  save(): void;
-  printed(shown: (text: string) => string): string;
-}
-
-const asTyped = (text: string): string => text;
+const asTyped = (line: string): string => line;
 const dayS = 86_400;
 
-export class EosShell implements Commands {
+export class EosShell implements Shell {
+  readonly style = { greeting: "", echo: "key" } as const;
   readonly #face: EosConfiguration;
   #level: 1 | 15;
-  #place: Place = { kind: "exec" };
+  /** Of the configuration that it is in, and the session that this one is of. */
+  #editor: Editor | undefined;
+  #session: ConfigSession | undefined;
   #page = 24;
 
   constructor(face: EosConfiguration, level: 1 | 15) {
@@ -80,16 +29,9 @@ export class EosShell implements Commands {
   prompt(): string {
     const host = this.#face.hostname();
     if (this.#level === 1) return `${host}>`;
-    switch (this.#place.kind) {
-      case "exec":
-        return `${host}#`;
-      case "config":
-        return `${host}(config${this.#place.editor.where()})#`;
-      case "session": {
-        const { editor, session } = this.#place;
-        return `${host}(config-s-${session.name.slice(0, 6)}${editor.where()})#`;
-      }
-    }
+    if (this.#editor === undefined) return `${host}#`;
+    const mark = this.#session === undefined ? "" : `-s-${this.#session.name.slice(0, 6)}`;
+    return `${host}(config${mark}${this.#editor.where()})#`;
   }
 
   pageLines(): number {
@@ -101,38 +43,43 @@ export class EosShell implements Commands {
     if (line.startsWith("!")) return 0;
     if (/\bcommit\b/.test(line)) return commitMs;
     if (line.startsWith("configure session")) return prepareMs / 2;
-    return this.#place.kind === "exec" ? lookMs / 20 : prepareMs / 40;
+    return this.#editor === undefined ? lookMs / 20 : prepareMs / 40;
   }
 
-  run(line: string): Said {
+  run(line: string): Printed {
     this.#face.follow();
     // It still answers, and makes no sense.
     if (this.#face.router.hasFault("unparsed") && /^(?:show|ping)/.test(line)) {
-      return { kind: "text", text: "Sysdb connection lost\n" };
+      return "Sysdb connection lost\n";
     }
     try {
       return this.#run(line);
     } catch (error) {
-      if (error instanceof CommandError) return { kind: "text", text: `${error.message}\n` };
+      if (error instanceof CommandError) return `${error.message}\n`;
       throw error;
     }
   }
 
   closed(): void {
     // A session that nobody is in stays: whoever knows its name may come back to it.
-    this.#place = { kind: "exec" };
+    this.#edit(undefined);
   }
 
-  #run(line: string): Said {
-    if (line.startsWith("!")) return { kind: "text", text: "" };
+  #edit(root: Block[] | undefined, session?: ConfigSession): "" {
+    this.#editor = root && new Editor(root);
+    this.#session = session;
+    return "";
+  }
+
+  #run(line: string): Printed {
+    if (line.startsWith("!")) return "";
     const said = this.#general(line) ?? (line.startsWith("show ") ? this.#show(line) : undefined);
-    if (said !== undefined) return typeof said === "string" ? { kind: "text", text: said } : said;
+    if (said !== undefined) return said;
     if (this.#level === 1) throw new CommandError("% Invalid input (privileged mode required)");
-    if (this.#place.kind === "exec") return this.#exec(line);
-    return this.#configure(line, this.#place);
+    return this.#editor === undefined ? this.#exec(line) : this.#configure(line, this.#editor);
   }
 
-  #general(line: string): string | Said | undefined {
+  #general(line: string): Printed | undefined {
     const [, length] = /^terminal length (\d{1,5})$/.exec(line) ?? [];
     if (length !== undefined) {
       this.#page = Number(length);
@@ -148,8 +95,7 @@ export class EosShell implements Commands {
         this.#level = 1;
         return "";
       case "end":
-        this.#place = { kind: "exec" };
-        return "";
+        return this.#edit(undefined);
       case "exit":
       case "quit":
       case "logout":
@@ -159,109 +105,86 @@ export class EosShell implements Commands {
     }
   }
 
-  #exit(): Said {
-    if (this.#place.kind === "exec") return { kind: "last", text: "" };
-    if (!this.#place.editor.exit()) this.#place = { kind: "exec" };
-    return { kind: "text", text: "" };
+  #exit(): Printed {
+    if (this.#editor === undefined) return { kind: "last" };
+    return this.#editor.exit() ? "" : this.#edit(undefined);
   }
 
-  #exec(line: string): Said {
+  #exec(line: string): Printed {
     const face = this.#face;
     const [, name, verb] =
       /^configure session(?: ([A-Za-z0-9._-]{1,64}))?(?: (commit|abort))?$/.exec(line) ?? [];
-    if (verb === "commit" && name !== undefined) return this.#after(face.commitNamed(name));
+    if (verb === "commit" && name !== undefined) return face.commitNamed(name);
     if (verb === "abort" && name !== undefined) {
       face.abort(name);
-      return { kind: "text", text: "" };
+      return "";
     }
     if (line.startsWith("configure session")) {
       const session = face.open(name);
-      this.#place = { kind: "session", editor: new Editor(session.root), session };
-      return { kind: "text", text: "" };
+      return this.#edit(session.root, session);
     }
     const [, host, out = "", count = "5"] =
       /^ping (\S+)(?: interface (\S+))?(?: repeat (\d{1,9}))?$/.exec(line) ?? [];
     if (host !== undefined) {
-      const port = out.replace(/\.\d+$/, "");
-      return { kind: "text", text: ping(face.router, host, port, Number(count)) };
+      return ping(face.router, host, out.replace(/\.\d+$/, ""), Number(count));
     }
     switch (line) {
       case "configure":
       case "configure terminal":
-        this.#place = { kind: "config", editor: face.editor() };
-        return { kind: "text", text: "" };
+        return this.#edit(cloneBlocks(face.current));
       case "write":
       case "write memory":
       case "copy running-config startup-config":
         face.save();
-        return { kind: "text", text: "Copy completed successfully.\n" };
+        return "Copy completed successfully.\n";
       default:
         throw new CommandError("% Invalid input");
     }
   }
 
-  #configure(line: string, place: Exclude<Place, { readonly kind: "exec" }>): Said {
-    if (place.kind === "config") {
-      place.editor.enter(line);
-      this.#face.direct(place.editor.root);
-      return { kind: "text", text: "" };
+  #configure(line: string, editor: Editor): Printed {
+    const session = this.#session;
+    if (session === undefined) {
+      editor.enter(line);
+      this.#face.direct(editor.root);
+      return "";
     }
-    const { session, editor } = place;
     const [, time] = /^commit(?: timer (\S+))?$/.exec(line) ?? [];
     if (/^commit\b/.test(line)) {
-      const within = time === undefined ? "final" : msOf(time);
-      const done = this.#face.commit(session, within);
-      this.#place = { kind: "exec" };
-      return this.#after(done);
+      const printed = this.#face.commit(session, time === undefined ? "final" : msOf(time));
+      this.#edit(undefined);
+      return printed;
     }
     if (line === "abort") {
       this.#face.abort(session.name);
-      this.#place = { kind: "exec" };
-      return { kind: "text", text: "" };
+      return this.#edit(undefined);
     }
     editor.enter(line);
-    return { kind: "text", text: "" };
-  }
-
-  #after(done: "done" | "lost"): Said {
-    if (done === "done") return { kind: "text", text: "" };
-    const { prng } = this.#face.router.options;
-    return { kind: prng.fork(`lost-${this.#face.sessions.size}`).chance(0.5) ? "close" : "never" };
+    return "";
   }
 
   /** undefined = no such command. */
   #show(line: string): string {
     const [, question = "", isJson] = /^show (.+?)( \| json)?$/.exec(line) ?? [];
-    const text = this.#textOf(question);
-    if (isJson === undefined && text !== undefined) return text;
+    const table = this.#textOf(question);
+    if (isJson === undefined && table !== undefined) return table;
     const json = this.#jsonOf(question);
     if (json !== undefined) return `${JSON.stringify(json, undefined, 4)}\n`;
     throw new CommandError(
-      text === undefined ? "% Invalid input" : "% This is an unconverted command",
+      table === undefined ? "% Invalid input" : "% This is an unconverted command",
     );
   }
 
   #textOf(question: string): string | undefined {
-    const face = this.#face;
     const [, named, diffs] = /^session-config(?: named (\S+))?( diffs)?$/.exec(question) ?? [];
-    if (question.startsWith("session-config"))
+    if (question.startsWith("session-config")) {
       return this.#sessionConfig(named, diffs !== undefined);
-    switch (question) {
-      case "mac security interface":
-        return macSecurityTable(face.router);
-      case "mac security mka counters":
-        return mkaCounters(face.router);
-      case "ip security connection detail":
-        return hasIpsec(face.router) ? connections(face.lines, face.router) : undefined;
-      case "running-config":
-        this.#needLevel();
-        return face.printed(asTyped);
-      case "running-config sanitized":
-        this.#needLevel();
-        return face.printed(sanitized);
-      default:
-        return undefined;
     }
+    if (!/^running-config(?: sanitized)?$/.test(question)) {
+      return answerTo(tables, this.#face, question);
+    }
+    this.#needLevel();
+    return printed(this.#face.current, question === "running-config" ? asTyped : sanitized);
   }
 
   #needLevel(): void {
@@ -270,13 +193,12 @@ export class EosShell implements Commands {
 
   #sessionConfig(named: string | undefined, isDiff: boolean): string {
     this.#needLevel();
-    const own = this.#place.kind === "session" ? this.#place.session : undefined;
-    const session = named === undefined ? own : this.#face.sessions.get(named);
+    const session = named === undefined ? this.#session : this.#face.sessions.get(named);
     if (session === undefined) throw new CommandError("% No such session");
-    const text = printed(session.root, asTyped);
-    if (!isDiff) return text;
-    const before = new Set(this.#face.printed(asTyped).split("\n"));
-    const after = new Set(text.split("\n"));
+    const whole = printed(session.root, asTyped);
+    if (!isDiff) return whole;
+    const before = new Set(printed(this.#face.current, asTyped).split("\n"));
+    const after = new Set(whole.split("\n"));
     return [
       "--- system:/running-config",
       `+++ session:/${session.name}-session-config`,
@@ -287,83 +209,14 @@ export class EosShell implements Commands {
   }
 
   #jsonOf(question: string): Json | undefined {
-    const face = this.#face;
-    const { router } = face;
-    const [, version, peer = ""] =
-      /^(ip|ipv6) bgp (?:neighbors|peers) (\S+) routes$/.exec(question) ?? [];
-    if (version !== undefined) return received(router, peer, version === "ip" ? "ipv4" : "ipv6");
-    const [, destination] = /^(?:ip|ipv6) route ([0-9a-f.:]+)$/.exec(question) ?? [];
-    if (destination !== undefined) return routeTo(router, destination);
-    switch (question) {
-      case "running-config sanitized":
-        this.#needLevel();
-        return { header: ["! Command: show running-config\n"], ...lines(face, sanitized) };
-      case "running-config":
-        this.#needLevel();
-        return lines(face, asTyped);
-      case "configuration sessions detail":
-        return sessionsOf(face);
-      default:
-        return stateOf(question, face, router);
+    if (!/^running-config(?: sanitized)?$/.test(question)) {
+      return answerTo(states, this.#face, question);
     }
+    this.#needLevel();
+    const isWhole = question === "running-config";
+    const cmds = asJson(this.#face.current, isWhole ? asTyped : sanitized);
+    return isWhole ? { cmds } : { header: ["! Command: show running-config\n"], cmds };
   }
-}
-
-const hasIpsec = ({ options }: Router): boolean => options.capabilities.ipsec !== undefined;
-
-function stateOf(question: string, face: EosConfiguration, router: Router): Json | undefined {
-  switch (question) {
-    case "version":
-      return version(face.model, router, face.bootedAt);
-    case "clock":
-      return clock(router);
-    case "reload cause":
-      return reloadCause(face.bootedAt);
-    case "interfaces":
-      return interfaces(router);
-    case "mac security status":
-      return status(router);
-    case "mac security interface detail":
-      return macSecurity(router);
-    case "mac security participants detail":
-      return participants(router);
-    case "mac security counters detail":
-      return counters(router);
-    case "ip route static":
-      return staticRoutes(face.lines, router);
-    case "bgp summary vrf all":
-      return bgpSummary(router, (one) => face.isShut(one));
-    default:
-      return undefined;
-  }
-}
-
-function lines(face: EosConfiguration, shown: (text: string) => string): Json {
-  return { cmds: asJson(cloneLines(face.lines), shown) };
-}
-
-function sessionsOf(face: EosConfiguration): Json {
-  const waiting = face.waiting();
-  const rows = [...face.sessions.values()].map(({ name, state }): [string, Json] => {
-    return [name, { state, commitUser: "", description: "", instances: {} }];
-  });
-  const row = waiting && {
-    [waiting.name]: { state: "pendingCommitTimer", commitBy: waiting.by, instances: {} },
-  };
-  const beside = waiting && {
-    commitTimerSessionName: waiting.name,
-    commitTimerExpireTime: waiting.by,
-  };
-  const isInRow = face.model.timer === "inRow";
-  const others = rows.filter(([name]) => name !== waiting?.name);
-  return {
-    sessions: { ...Object.fromEntries(others), ...(isInRow ? row : {}) },
-    ...(isInRow ? {} : beside),
-    maxSavedSessions: 1,
-    maxOpenSessions: 5,
-    mergeOnCommit: false,
-    saveToStartupConfigOnCommit: false,
-  };
 }
 
 /** Throws CommandError; hours, minutes and seconds. */

@@ -1,22 +1,28 @@
 // What the tunnels of a configuration in EOS' own lines make of the simulated router, the other way
 // round, and what EOS prints of them; written from Arista's manual and output that was published.
 
-import type { IpsecSa, Reading, TunnelSpec } from "#hal/model.ts";
+import type { IpsecSa, TunnelSpec } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import type { TunnelConfig } from "../router/router-config.ts";
 import type { SimTunnel } from "../router/tunnel.ts";
-import { CommandError, childOf, type Line, line, restOf } from "./eos-config.ts";
-import { asTheyStand, sameTunnel } from "./tunnel-sameness.ts";
+import { CommandError } from "./eos-config.ts";
+import { type Block, block, blocksAt, childOf, keepOnly, linesIn, restOf } from "./line-tree.ts";
+import { type Json, known, sasOf } from "./router-facts.ts";
+import {
+  groups as allGroups,
+  asTheyStand,
+  type Bound,
+  followTunnels as follow,
+  freeInterface,
+  isInUse,
+  keyFor,
+  prefixesInto,
+  runningTunnels,
+} from "./tunnel-config.ts";
 import { obscured, plainOf } from "./type-seven.ts";
 
-type Json = Readonly<Record<string, unknown>>;
-
-const groups: Readonly<Record<string, string>> = {
-  "2": "modp-1024",
-  "14": "modp-2048",
-  "20": "ecp-384",
-  "24": "modp-2048-256",
-};
+/** It has no group 19. */
+const groups = Object.fromEntries(Object.entries(allGroups).filter(([number]) => number !== "19"));
 const ikeCiphers: Readonly<Record<string, string>> = {
   "3des": "3des-cbc",
   aes128: "aes-128-cbc",
@@ -30,15 +36,10 @@ const espCiphers: Readonly<Record<string, string>> = {
   aes256gcm256: "aes-256-gcm",
 };
 
-interface Bound {
-  readonly interface: string;
-  readonly tunnel: TunnelConfig;
-}
-
 /** Throws CommandError where a profile that a tunnel has is not whole. */
-function boundTunnels(lines: readonly Line[]): readonly Bound[] {
-  return lines.flatMap(({ text, children }): readonly Bound[] => {
-    const at = /^interface (Tunnel\d+)$/.exec(text)?.[1];
+function boundTunnels(lines: readonly Block[]): readonly Bound[] {
+  return lines.flatMap(({ line, children }): readonly Bound[] => {
+    const at = /^interface (Tunnel\d+)$/.exec(line)?.[1];
     const profile = restOf(children, "tunnel ipsec profile");
     if (at === undefined || profile === undefined) return [];
     if (restOf(children, "tunnel mode") !== "ipsec") return [];
@@ -46,24 +47,21 @@ function boundTunnels(lines: readonly Line[]): readonly Bound[] {
   });
 }
 
-export function tunnelsFrom(lines: readonly Line[], router: Router): Map<string, TunnelConfig> {
-  return asTheyStand(
-    boundTunnels(lines).map(({ tunnel }) => tunnel),
-    router,
-  );
+export function tunnelsFrom(lines: readonly Block[], router: Router): Map<string, TunnelConfig> {
+  return asTheyStand(boundTunnels(lines), router);
 }
 
 function tunnelFrom(
-  lines: readonly Line[],
+  lines: readonly Block[],
   at: string,
-  own: readonly Line[],
+  own: readonly Block[],
   name: string,
 ): TunnelConfig {
-  const security = childOf(lines, "ip security")?.children ?? [];
+  const security = linesIn(lines, "ip security");
   const profile = childOf(security, `profile ${name}`)?.children;
   if (profile === undefined) throw new CommandError(`% IPsec profile ${name} is not configured`);
-  const ike = childOf(security, `ike policy ${restOf(profile, "ike-policy")}`)?.children ?? [];
-  const sa = childOf(security, `sa policy ${restOf(profile, "sa-policy")}`)?.children ?? [];
+  const ike = linesIn(security, `ike policy ${restOf(profile, "ike-policy")}`);
+  const sa = linesIn(security, `sa policy ${restOf(profile, "sa-policy")}`);
   const integrity = restOf(ike, "integrity") ?? "sha256";
   const pfs = restOf(sa, "pfs dh-group");
   const mac = restOf(sa, "esp integrity") ?? "sha256";
@@ -73,7 +71,7 @@ function tunnelFrom(
     localAddress: restOf(own, "tunnel source") ?? "",
     remoteAddress: restOf(own, "tunnel destination") ?? "",
     localPrefixes: [],
-    remotePrefixes: prefixesInto(lines, at),
+    remotePrefixes: prefixesInto(routesOf(lines), at),
     ike: {
       encryption: ikeCiphers[restOf(ike, "encryption") ?? "aes128"] ?? "",
       ...{ integrity, prf: integrity },
@@ -92,9 +90,9 @@ function tunnelFrom(
   return { spec, psk: new TextEncoder().encode(plainOf(hidden) ?? "") };
 }
 
-function lifeOf(policy: readonly Line[]): TunnelSpec["life"] {
+function lifeOf(policy: readonly Block[]): TunnelSpec["life"] {
   const count = (pattern: RegExp): number | undefined => {
-    const found = policy.map(({ text }) => pattern.exec(text)?.[1]).find((one) => one);
+    const found = policy.map(({ line }) => pattern.exec(line)?.[1]).find((one) => one);
     return found === undefined ? undefined : Number(found);
   };
   const minutes = count(/^sa lifetime (\d+) minutes$/);
@@ -107,98 +105,80 @@ function lifeOf(policy: readonly Line[]): TunnelSpec["life"] {
   };
 }
 
-function prefixesInto(lines: readonly Line[], at: string): readonly string[] {
-  return lines
-    .flatMap(({ text }) => {
-      const [, prefix = "", hop] = /^ip route (\S+) (\S+)$/.exec(text) ?? [];
-      return hop === at ? [prefix] : [];
-    })
-    .toSorted();
+function routesOf(lines: readonly Block[]) {
+  return lines.flatMap(({ line }) => {
+    const [, prefix, hop = ""] = /^ip route (\S+) (\S+)$/.exec(line) ?? [];
+    return prefix === undefined ? [] : [{ prefix, hop }];
+  });
 }
 
 /** The lines after somebody changed the tunnels of the router by another way than this face. */
-export function followTunnels(lines: Line[], router: Router): void {
-  for (const { interface: at, tunnel } of boundTunnels(lines)) {
-    const stands = router.running.tunnels.get(tunnel.spec.name);
-    if (stands !== undefined && sameTunnel(stands, tunnel)) continue;
-    const isOf = (text: string): boolean => text === `interface ${at}` || text.endsWith(` ${at}`);
-    const rest = lines.filter(({ text }) => !isOf(text));
-    lines.splice(0, lines.length, ...rest);
-    forget(lines, tunnel.spec.name);
-  }
-  const told = new Set(boundTunnels(lines).map(({ tunnel }) => tunnel.spec.name));
-  for (const [name, tunnel] of router.running.tunnels) if (!told.has(name)) putIn(lines, tunnel);
+export function followTunnels(lines: Block[], router: Router): void {
+  follow(
+    router,
+    boundTunnels(lines),
+    ({ interface: at, tunnel }) => {
+      keepOnly(lines, ({ line }) => line !== `interface ${at}` && !line.endsWith(` ${at}`));
+      forget(lines, tunnel.spec.name);
+    },
+    (tunnel) => putIn(lines, tunnel),
+  );
 }
 
 /** Its policies and its profile. */
-function forget(lines: readonly Line[], name: string): void {
-  const security = childOf(lines, "ip security");
-  if (security === undefined) return;
+function forget(lines: readonly Block[], name: string): void {
   const own = [`ike policy ${name}`, `sa policy ${name}`, `profile ${name}`];
-  security.children = security.children.filter(({ text }) => !own.includes(text));
+  const security = childOf(lines, "ip security")?.children ?? [];
+  keepOnly(security, ({ line }) => !own.includes(line));
 }
 
-const keyFor = (words: Readonly<Record<string, string>>, word: string): string =>
-  Object.entries(words).find(([, one]) => one === word)?.[0] ?? word;
-
-function putIn(lines: Line[], { spec, psk }: TunnelConfig): void {
+function putIn(lines: Block[], { spec, psk }: TunnelConfig): void {
   const { name, ike, transforms, life, mtu } = spec;
-  const numbers = lines.map(({ text }) => Number(/^interface Tunnel(\d+)$/.exec(text)?.[1] ?? 0));
-  const at = `Tunnel${Math.max(1_000, ...numbers) + 1}`;
-  const all = (...texts: readonly string[]): readonly Line[] => texts.map((text) => line(text));
-  let security = childOf(lines, "ip security");
-  if (security === undefined) {
-    security = line("ip security");
-    lines.push(security);
-  }
+  const at = freeInterface(lines);
+  const security = blocksAt(lines, ["ip security"]);
   forget(lines, name);
   const { dhGroup, integrity } = transforms;
   const pfs = dhGroup === "none" ? [] : [`pfs dh-group ${keyFor(groups, dhGroup)}`];
-  const ikeLines = [
-    `encryption ${keyFor(ikeCiphers, ike.encryption)}`,
-    `integrity ${ike.integrity}`,
-    `dh-group ${keyFor(groups, ike.dhGroup)}`,
-  ];
-  const saLines = [
-    `esp encryption ${keyFor(espCiphers, transforms.encryption)}`,
-    `esp integrity ${integrity === "none" ? "null" : integrity}`,
-    `sa lifetime ${life.seconds / 60} minutes`,
-    `sa lifetime ${life.kilobytes / 1_024} megabytes`,
-    ...pfs,
-  ];
-  const hidden = obscured(new TextDecoder().decode(psk));
-  security.children.push(
-    line(`ike policy ${name}`, ...all(...ikeLines)),
-    line(`sa policy ${name}`, ...all(...saLines)),
-    line(
+  security.push(
+    block(
+      `ike policy ${name}`,
+      `encryption ${keyFor(ikeCiphers, ike.encryption)}`,
+      `integrity ${ike.integrity}`,
+      `dh-group ${keyFor(groups, ike.dhGroup)}`,
+    ),
+    block(
+      `sa policy ${name}`,
+      `esp encryption ${keyFor(espCiphers, transforms.encryption)}`,
+      `esp integrity ${integrity === "none" ? "null" : integrity}`,
+      `sa lifetime ${life.seconds / 60} minutes`,
+      `sa lifetime ${life.kilobytes / 1_024} megabytes`,
+      ...pfs,
+    ),
+    block(
       `profile ${name}`,
-      ...all(`ike-policy ${name}`, `sa-policy ${name}`, `shared-key 7 ${hidden}`),
+      `ike-policy ${name}`,
+      `sa-policy ${name}`,
+      `shared-key 7 ${obscured(new TextDecoder().decode(psk))}`,
     ),
   );
   lines.push(
-    line(
+    block(
       `interface ${at}`,
-      ...all(
-        `mtu ${mtu}`,
-        "tunnel mode ipsec",
-        `tunnel source ${spec.localAddress}`,
-        `tunnel destination ${spec.remoteAddress}`,
-        `tunnel ipsec profile ${name}`,
-      ),
+      `mtu ${mtu}`,
+      "tunnel mode ipsec",
+      `tunnel source ${spec.localAddress}`,
+      `tunnel destination ${spec.remoteAddress}`,
+      `tunnel ipsec profile ${name}`,
     ),
-    ...spec.remotePrefixes.map((prefix) => line(`ip route ${prefix} ${at}`)),
+    ...spec.remotePrefixes.map((prefix) => block(`ip route ${prefix} ${at}`)),
   );
 }
 
-const known = <T>(reading: Reading<T>): T | undefined =>
-  reading.kind === "known" ? reading.value : undefined;
-
-export function connections(lines: readonly Line[], router: Router): string {
-  const pages = boundTunnels(lines).flatMap(({ interface: at, tunnel }): readonly string[] => {
-    const runs = router.tunnels().find(({ spec }) => spec.name === tunnel.spec.name);
-    const state = runs && known(runs.read().ike);
-    if (runs === undefined || state === undefined || state === "down") return [];
-    const sas = (known(runs.read().sas) ?? []).filter(({ phase }) => phase !== "deleting");
+export function connections(lines: readonly Block[], router: Router): string {
+  const running = [...runningTunnels(boundTunnels(lines), router)];
+  const pages = running.flatMap(([at, runs]): readonly string[] => {
+    const state = known(runs.read().ike);
+    if (state === undefined || state === "down") return [];
     return [
       `${at}:`,
       `  Source address: ${runs.spec.localAddress}, ` +
@@ -206,7 +186,7 @@ export function connections(lines: readonly Line[], router: Router): string {
       `  State: ${state === "established" ? "established" : "idle"}`,
       `  Uptime: ${state === "established" ? "2 minutes, 4 seconds" : "N/A"}`,
       "  VRF: default",
-      ...sas.flatMap((sa) => saOf(sa, runs)),
+      ...sasOf(runs).flatMap((sa) => saOf(sa, runs)),
     ];
   });
   return pages.length === 0 ? "" : `${pages.join("\n")}\n`;
@@ -233,21 +213,15 @@ function saOf(sa: IpsecSa, { spec }: SimTunnel): readonly string[] {
   ];
 }
 
-/** A route into a tunnel is in use while the tunnel is up. */
-export function staticRoutes(lines: readonly Line[], router: Router): Json {
-  const up = new Set(
-    boundTunnels(lines).flatMap(({ interface: at, tunnel }) => {
-      const runs = router.tunnels().find(({ spec }) => spec.name === tunnel.spec.name);
-      return runs?.established() === true ? [at] : [];
-    }),
-  );
-  const routes = lines.flatMap(({ text }): readonly (readonly [string, Json])[] => {
-    const [, prefix, hop = ""] = /^ip route (\S+) (\S+)$/.exec(text) ?? [];
-    if (prefix === undefined || (hop.startsWith("Tunnel") && !up.has(hop))) return [];
-    const via = hop.startsWith("Tunnel")
-      ? { interface: hop }
-      : { nexthopAddr: hop, interface: "Management1" };
-    return [[prefix, { routeType: "static", kernelProgrammed: true, vias: [via] }]];
-  });
+export function staticRoutes(lines: readonly Block[], router: Router): Json {
+  const running = runningTunnels(boundTunnels(lines), router);
+  const routes = routesOf(lines)
+    .filter(({ hop }) => isInUse(hop, running))
+    .map(({ prefix, hop }) => {
+      const via = hop.startsWith("Tunnel")
+        ? { interface: hop }
+        : { nexthopAddr: hop, interface: "Management1" };
+      return [prefix, { routeType: "static", kernelProgrammed: true, vias: [via] }];
+    });
   return { vrfs: { default: { routingDisabled: false, routes: Object.fromEntries(routes) } } };
 }

@@ -5,24 +5,16 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
-import { diffConfig, type MutableConfig } from "../router/router-config.ts";
 import type { RouterModel } from "../site/site-plan.ts";
-import type { EosModel } from "./eos-answers.ts";
-import {
-  CommandError,
-  type ConfigSession,
-  childOf,
-  cloneLines,
-  type Line,
-  printed,
-  restOf,
-} from "./eos-config.ts";
-import { Editor } from "./eos-editor.ts";
-import { configFrom, effectsOf, firstLines, linesAfter, peersOf } from "./eos-meaning.ts";
-import { type EosConfiguration, EosShell } from "./eos-shell.ts";
-import { serveLine, serveTerminal } from "./eos-terminal.ts";
-import { tellFarEndRoutes } from "./far-end-routes.ts";
+import type { EosConfiguration, EosModel } from "./eos-answers.ts";
+import { CommandError, type ConfigSession } from "./eos-config.ts";
+import { configFrom, effectsOf, firstLines, linesAfter } from "./eos-meaning.ts";
+import { EosShell } from "./eos-shell.ts";
+import { lost } from "./exchange.ts";
+import { draftOf, Face } from "./face.ts";
+import { type Block, bgpOf, childOf, cloneBlocks, restOf } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
+import { type Printed, serveLine, serveTerminal } from "./terminal.ts";
 
 /** One key and a fallback beside it; a commit that waits is taken back to the second. */
 export const eosModel: RouterModel = {
@@ -53,13 +45,9 @@ export const eosTunnelModel: RouterModel = {
 const openMax = 5;
 
 /** One router with its configuration and the sessions in which others of it are being made. */
-export class EosFace implements EosConfiguration {
-  readonly router: Router;
+export class EosFace extends Face<readonly Block[]> implements EosConfiguration {
   readonly model: EosModel;
   readonly #session: RouterSession;
-  readonly #known = new WeakMap<MutableConfig, Line[]>();
-  #lines: Line[];
-  #seen: MutableConfig;
   #sessions = new Map<string, ConfigSession>();
   #armed:
     | {
@@ -68,25 +56,15 @@ export class EosFace implements EosConfiguration {
         readonly by: number;
       }
     | undefined;
-  #bootedAt: number;
-  #boot: string;
-  #saved: MutableConfig;
   #numbered = 0;
 
   constructor(
     router: Router,
     model: EosModel = { model: "DCS-7280CR3MK-32P4-F", version: "4.30.5M", timer: "inRow" },
   ) {
-    this.router = router;
+    super(router, firstLines(router), linesAfter);
     this.model = model;
-    tellFarEndRoutes(router);
     this.#session = router.openSession();
-    this.#lines = linesAfter(firstLines(peersOf(router)), router);
-    this.#seen = router.running;
-    this.#known.set(this.#seen, this.#lines);
-    this.#saved = router.running;
-    this.#bootedAt = router.wall() - 40 * 86_400_000;
-    this.#boot = this.#bootId();
   }
 
   /** A terminal of its own; undefined = nobody answers. */
@@ -101,19 +79,6 @@ export class EosFace implements EosConfiguration {
     return serveLine(this.router, new EosShell(this, 15), command, wire);
   }
 
-  /** What is in force is what the next boot begins with. */
-  isSaved(): boolean {
-    return this.#saved === this.router.running;
-  }
-
-  get bootedAt(): number {
-    return this.#bootedAt;
-  }
-
-  get lines(): readonly Line[] {
-    return this.#lines;
-  }
-
   get sessions(): ReadonlyMap<string, ConfigSession> {
     return this.#sessions;
   }
@@ -121,41 +86,28 @@ export class EosFace implements EosConfiguration {
   /** The session whose commit waits, and the uptime in seconds at which it is taken back. */
   waiting(): { readonly name: string; readonly by: number } | undefined {
     if (this.router.hasFault("foreignCommit")) {
-      return { name: "operator-1", by: (this.router.wall() - this.#bootedAt) / 1000 + 600 };
+      return { name: "operator-1", by: (this.router.wall() - this.bootedAt) / 1000 + 600 };
     }
     return this.#armed;
   }
 
   isShut(peer: string): boolean {
-    const bgp = this.#lines.find(({ text }) => text.startsWith("router bgp "));
-    return childOf(bgp?.children ?? [], `neighbor ${peer} shutdown`) !== undefined;
+    return childOf(bgpOf(this.current), `neighbor ${peer} shutdown`) !== undefined;
   }
 
   hostname(): string {
-    return restOf(this.#lines, "hostname") ?? "localhost";
+    return restOf(this.current, "hostname") ?? "localhost";
   }
 
   /** Takes in what happened to the router by another way, and what its own timer undid. */
   follow(): void {
-    const { running, commits: engine } = this.router;
-    const boot = this.#bootId();
-    if (boot !== this.#boot) {
-      this.#boot = boot;
-      this.#bootedAt = this.router.wall();
-      this.#sessions.clear();
-    }
-    if (this.#armed !== undefined && !engine.armed()) {
+    if (this.hasRebooted()) this.#sessions.clear();
+    if (this.#armed !== undefined && !this.router.commits.armed()) {
       // A session whose time ran out leaves no trace.
       this.#sessions.delete(this.#armed.name);
       this.#armed = undefined;
     }
-    if (running === this.#seen) return;
-    const before = this.#known.get(running);
-    const isSame = diffConfig(this.#seen, running).length === 0;
-    if (before !== undefined) this.#lines = before;
-    else if (!isSame) this.#lines = linesAfter(this.#lines, this.router);
-    this.#known.set(running, this.#lines);
-    this.#seen = running;
+    this.followRunning();
   }
 
   /** Enters a session, and makes it where there is none of that name. Throws CommandError. */
@@ -175,7 +127,7 @@ export class EosFace implements EosConfiguration {
     if (open.length >= openMax) {
       throw new CommandError("% Maximum number of pending sessions has been reached");
     }
-    const made: ConfigSession = { name, state: "pending", root: cloneLines(this.#lines) };
+    const made: ConfigSession = { name, state: "pending", root: cloneBlocks(this.current) };
     this.#sessions.set(name, made);
     return made;
   }
@@ -193,7 +145,7 @@ export class EosFace implements EosConfiguration {
   }
 
   /** By its name from outside: confirms a commit that waits, or commits what has not been yet. */
-  commitNamed(name: string): "done" | "lost" {
+  commitNamed(name: string): Printed {
     if (this.#armed?.name === name) {
       this.router.commits.confirm(this.#session, this.#armed.token);
       this.#armed = undefined;
@@ -208,7 +160,7 @@ export class EosFace implements EosConfiguration {
   }
 
   /** Throws CommandError with what EOS prints; the session is over where it was committed. */
-  commit(session: ConfigSession, within: number | "final"): "done" | "lost" {
+  commit(session: ConfigSession, within: number | "final"): Printed {
     const { router } = this;
     this.#refuseLocked();
     const other = this.waiting();
@@ -217,20 +169,13 @@ export class EosFace implements EosConfiguration {
     }
     const { root } = session;
     try {
-      const prepared = router.commits.prepareDraft(this.#session, {
-        apply: (running) => {
-          const config = configFrom(root, router);
-          return { config, effects: effectsOf(running, config) };
-        },
-        operations: [],
-      });
+      const draft = draftOf(() => configFrom(root, router), effectsOf);
+      const prepared = router.commits.prepareDraft(this.#session, draft);
       router.commits.commit(prepared.token, within);
-      this.#lines = cloneLines(root);
-      this.#seen = router.running;
-      this.#known.set(this.#seen, this.#lines);
+      this.settle(cloneBlocks(root));
       if (within === "final") this.#complete(session.name);
       else {
-        const by = (router.wall() - this.#bootedAt + within) / 1000;
+        const by = (router.wall() - this.bootedAt + within) / 1000;
         this.#armed = { token: prepared.token, name: session.name, by };
       }
     } catch (error) {
@@ -242,25 +187,13 @@ export class EosFace implements EosConfiguration {
   }
 
   /** A line of somebody who edits without a session: in force at once. */
-  direct(root: readonly Line[]): void {
-    this.commit({ name: "configure", state: "pending", root: cloneLines(root) }, "final");
+  direct(root: readonly Block[]): void {
+    this.commit({ name: "configure", state: "pending", root: cloneBlocks(root) }, "final");
     this.#sessions.delete("configure");
   }
 
-  editor(): Editor {
-    return new Editor(cloneLines(this.#lines));
-  }
-
-  save(): void {
-    this.#saved = this.router.running;
-  }
-
-  printed(shown: (text: string) => string): string {
-    return printed(this.#lines, shown);
-  }
-
-  #reply(): "done" | "lost" {
-    return this.router.hasFault("replyLost") ? "lost" : "done";
+  #reply(): Printed {
+    return this.router.hasFault("replyLost") ? lost(this.router, this.#sessions.size) : "";
   }
 
   /** One of them is remembered, as it is unless somebody says otherwise. */
@@ -274,10 +207,5 @@ export class EosFace implements EosConfiguration {
   #refuseLocked(): void {
     if (!this.router.hasFault("locked")) return;
     throw new CommandError("% Configuration is locked by operator on vty4");
-  }
-
-  #bootId(): string {
-    const { control } = this.router.state();
-    return control.kind === "known" ? control.value.bootId : this.#boot;
   }
 }

@@ -3,7 +3,7 @@
 
 import { isIPv6 } from "node:net";
 import type { Router } from "../router/router.ts";
-import { known, peersOf } from "./cisco-answers.ts";
+import { known, portWith } from "./router-facts.ts";
 
 const prefixes = [
   "198.18.0.0/16",
@@ -30,7 +30,7 @@ export function routesFrom(
   peer: string,
   family?: "ipv4" | "ipv6",
 ): readonly ToldRoute[] {
-  const port = [...peersOf(router)].find(([, address]) => address === peer)?.[0];
+  const port = portWith(router, peer);
   const found = (known(router.state().routing)?.routes ?? []).filter(
     ({ prefix, via }) =>
       via.kind === "port" &&
@@ -41,6 +41,9 @@ export function routesFrom(
     return { prefix, paths: index % 2 === 1 ? [false, best] : [best] };
   });
 }
+
+export const pathCount = (routes: readonly ToldRoute[]): number =>
+  routes.reduce((sum, one) => sum + one.paths.length, 0);
 
 export const familyOf = (prefix: string): "ipv4" | "ipv6" =>
   isIPv6(prefix.split("/")[0] ?? "") ? "ipv6" : "ipv4";

@@ -1,14 +1,70 @@
 // What a router with IOS XE prints when it is asked, out of the state of the simulated one.
 
-import type { MacsecPort, MkaParticipant, MkaSession } from "#hal/model.ts";
+import type { MacsecPort, MkaParticipant } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-import { dated, known, peersOf, sakTold } from "./cisco-answers.ts";
-import { routesFrom, tableRows } from "./far-end-routes.ts";
-import { localAs } from "./iosxe-config.ts";
+import {
+  clock,
+  dated,
+  linkOf,
+  type Participant,
+  participantsOf,
+  sakLines,
+  sakSuite,
+} from "./cisco-answers.ts";
+import { type Questions, rowsOf } from "./cli-answers.ts";
+import type { Face } from "./face.ts";
+import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
+import { isShut } from "./iosxe-config.ts";
 import type { XeModel } from "./iosxe-tree.ts";
+import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
+import type { Block } from "./line-tree.ts";
+import {
+  hasIpsec,
+  known,
+  localAs,
+  memberIds,
+  peersOf,
+  portsOf,
+  portTowards,
+  protectedPort,
+} from "./router-facts.ts";
 
-export function version({ platform, version: release }: XeModel, bootedAt: number): string {
-  const [day = "", month = "", date = "", time = "", year = ""] = dated(bootedAt).split(/ +/);
+/** What the answers are made of. */
+export interface XeFace extends Face<readonly Block[]> {
+  readonly model: XeModel;
+  /** What is told of the timer that takes a change back. */
+  timer(): string;
+}
+
+export const questions: Questions<XeFace, string> = [
+  [/^clock$/, ({ router }) => clock(router)],
+  [/^version$/, ({ model, bootedAt }) => version(model, bootedAt)],
+  [/^archive$/, ({ model }) => archive(model)],
+  [/^archive config rollback timer$/, (face) => face.timer()],
+  [/^configuration lock$/, ({ router }) => lock(router.hasFault("locked"))],
+  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^crypto ikev2 sa$/, ({ router }) => (hasIpsec(router) ? ikeSas(router) : undefined)],
+  [
+    /^crypto ipsec sa$/,
+    ({ router, current }) => (hasIpsec(router) ? ipsecSas(current, router) : undefined),
+  ],
+  [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
+  [/^ip cef (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
+  [/^mka sessions detail$/, ({ router }) => mkaSessions(router)],
+  [/^mka statistics interface (\S+)$/, ({ router }, name = "") => mkaStatistics(router, name)],
+  [/^macsec statistics interface (\S+)$/, ({ router }, name = "") => secyStatistics(router, name)],
+  [/^macsec status interface (\S+)$/, ({ router }, name = "") => secyStatus(router, name)],
+  [
+    /^bgp all neighbors$/,
+    ({ router, current }) => neighbours(router, (peer) => isShut(current, peer)),
+  ],
+  [
+    /^bgp (ipv4|ipv6) unicast neighbors (\S+) routes$/,
+    ({ router }, family, peer = "") => received(router, peer, family === "ipv6" ? family : "ipv4"),
+  ],
+];
+
+function version({ platform, version: release }: XeModel, bootedAt: number): string {
   return [
     `Cisco IOS XE Software, Version ${release}`,
     `Cisco IOS Software [IOSXE], X86_64_LINUX_IOSD, Version ${release}, RELEASE SOFTWARE`,
@@ -16,7 +72,7 @@ export function version({ platform, version: release }: XeModel, bootedAt: numbe
     "",
     "router uptime is 5 weeks, 5 days, 3 hours, 12 minutes",
     "System returned to ROM by reload",
-    `System restarted at ${time} UTC ${day} ${month} ${date} ${year}`,
+    `System restarted at ${moment(bootedAt)}`,
     'System image file is "bootflash:packages.conf"',
     "",
     `cisco ${platform} (1RU) processor with 3753847K/6147K bytes of memory.`,
@@ -24,7 +80,7 @@ export function version({ platform, version: release }: XeModel, bootedAt: numbe
   ].join("\n");
 }
 
-export function archive({ hasArchive }: XeModel): string {
+function archive({ hasArchive }: XeModel): string {
   if (!hasArchive) return " Archive feature not enabled";
   return [
     "The maximum archive configurations allowed is 10.",
@@ -50,7 +106,7 @@ export function moment(wall: number): string {
   return `${time} UTC ${day} ${month} ${date} ${year}`;
 }
 
-export function lock(isHeld: boolean): string {
+function lock(isHeld: boolean): string {
   const rows = isHeld
     ? ["3", "operator", "0", "EXCLUSIVE", "LOCKED", "EXPOSED"]
     : ["-1", "unknown", "-1", "NO LOCK", "FREE", "unknown"];
@@ -65,9 +121,7 @@ export function lock(isHeld: boolean): string {
   ].join("\n");
 }
 
-const portsOf = (router: Router): readonly MacsecPort[] => router.state().macsec;
-
-export function interfaces(router: Router): string {
+function interfaces(router: Router): string {
   const management = [
     "GigabitEthernet0 is up, line protocol is up ",
     "  Hardware is RP management port, address is 0200.0000.00ff (bia 0200.0000.00ff)",
@@ -80,10 +134,7 @@ export function interfaces(router: Router): string {
 }
 
 function interfaceOf(port: MacsecPort): readonly string[] {
-  const rate = known(port.rate);
-  const isShut = known(port.admin) === "down";
-  const link = known(port.linkUp) === true ? "up" : "down";
-  const kbit = (rate?.lineBps ?? 100e9) / 1000;
+  const { isShut, link, kbit, input, output } = linkOf(port);
   return [
     `${port.port} is ${isShut ? "administratively down" : link}, line protocol is ${link} `,
     "  Hardware is BUILT-IN-EPA-8x10G, address is 0200.0000.0000 (bia 0200.0000.0000)",
@@ -92,28 +143,22 @@ function interfaceOf(port: MacsecPort): readonly string[] {
     "     reliability 255/255, txload 1/255, rxload 1/255",
     "  Encapsulation ARPA, loopback not set",
     "  Full Duplex, link type is force-up, media type is SFP-LR",
-    `  5 minute input rate ${rateText(rate?.rxBps, rate?.rxPps)}`,
-    `  5 minute output rate ${rateText(rate?.txBps, rate?.txPps)}`,
+    `  5 minute input rate ${input}`,
+    `  5 minute output rate ${output}`,
     "     12 packets input, 1200 bytes, 0 no buffer",
   ];
 }
 
-const rateText = (bps = 0, pps = 0): string =>
-  `${Math.round(bps)} bits/sec, ${Math.round(pps)} packets/sec`;
-
-/** Only where MACsec is on: the others have no session to tell of. */
-export function mkaSessions(router: Router): string {
-  const pages = portsOf(router).flatMap((port) => {
-    const session = known(port.session);
-    if (known(port.settings) === undefined || session === undefined) return [];
-    return session.participants.map((one) => participant(port, session, one));
-  });
+function mkaSessions(router: Router): string {
+  const pages = participantsOf(router).map(pageOf);
   return pages.length === 0 ? "% There are no active MKA sessions" : pages.join("\n\n");
 }
 
 /** `Label....... value`, the label and its dots as wide as most of them are. */
-const field = (label: string, value: string | number): string =>
+const field = (label: string, value: string | number | bigint): string =>
   `${label}${".".repeat(Math.max(2, 25 - label.length))} ${value}`;
+
+const fields = rowsOf(field);
 
 const peerHeads = [
   "  MI                        MN          Rx-SCI (Peer)        KS        RxSA          SSCI",
@@ -128,81 +173,54 @@ function statusOf(isPrincipal: boolean, { state }: MkaParticipant): string {
     : "INITIALIZING - Waiting for SAK (Peer is live)";
 }
 
-function participant(port: MacsecPort, session: MkaSession, one: MkaParticipant): string {
-  const settings = known(port.settings);
-  const isPrincipal = session.principalCkn === one.ckn && one.state === "live";
-  const suite = known(port.liveSuite) ?? settings?.suite ?? "gcm-aes-xpn-256";
-  const rows = (count: number, letter: string): readonly string[] =>
-    Array.from({ length: count }, (_, index) => {
-      const mi = String(index + 1).padStart(24, letter);
-      return `  ${mi}  67          0600.0000.0001/0001  8         YES           0`;
-    });
+function pageOf(told: Participant): string {
+  const { port, session, one, isPrincipal } = told;
+  const peers = (count: number, letter: string): readonly string[] =>
+    memberIds(count, letter).map(
+      (mi) => `  ${mi}  67          0600.0000.0001/0001  8         YES           0`,
+    );
+  const isServer = session.keyServer === "self" ? "YES" : "NO";
   return [
     "MKA Detailed Status for MKA Session",
     "===================================",
     `Status: ${statusOf(isPrincipal, one)}`,
     "",
-    field("Local Tx-SCI", "0200.0000.0000/0001"),
-    field("Interface MAC Address", "0200.0000.0000"),
-    field("MKA Port Identifier", 1),
-    field("Interface Name", port.port),
+    ...fields`Local Tx-SCI: 0200.0000.0000/0001; Interface MAC Address: 0200.0000.0000;
+      MKA Port Identifier: 1; Interface Name: ${port.port};`,
     "Audit Session ID.........",
-    field("CAK Name (CKN)", one.ckn.toUpperCase()),
-    field("Member Identifier (MI)", "02".repeat(12)),
-    field("Message Number (MN)", 110),
-    field("EAP Role", "NA"),
-    field("Key Server", session.keyServer === "self" ? "YES" : "NO"),
-    field("MKA Cipher Suite", "AES-256-CMAC"),
+    ...fields`CAK Name (CKN): ${one.ckn.toUpperCase()}; Member Identifier (MI): ${"02".repeat(12)};
+      Message Number (MN): 110; EAP Role: NA; Key Server: ${isServer};
+      MKA Cipher Suite: AES-256-CMAC;`,
     "",
-    ...sakLines("Latest", isPrincipal ? session.latestSak : undefined),
-    ...sakLines("Old", isPrincipal ? session.oldSak : undefined),
-    "",
-    field("SAK Transmit Wait Time", "0s (Not waiting for any peers to respond)"),
-    field("SAK Retire Time", "0s (No Old SAK to retire)"),
-    "",
-    field("MKA Policy Name", "as-configured"),
-    field("Key Server Priority", session.keyServerPriority ?? settings?.keyServerPriority ?? 0),
+    ...sakLines(field, told, 0),
     field("Delay Protection", "NO"),
     "Delay Protection Timer.......... 0s (Not enabled)",
     "",
-    field("Confidentiality Offset", settings?.confidentialityOffset ?? 0),
+    field("Confidentiality Offset", known(port.settings)?.confidentialityOffset ?? 0),
     "SCI Based SSCI Computation.... NO",
-    field("SAK Cipher Suite", isPrincipal ? `0080C20001000004 (${suite.toUpperCase()})` : "(NULL)"),
-    field("MACsec Desired", "YES"),
+    ...fields`SAK Cipher Suite: ${sakSuite(told)}; MACsec Desired: YES;`,
     "",
     `# of MACsec Capable Live Peers............ ${one.livePeers}`,
     `# of MACsec Capable Live Peers Responded.. ${isPrincipal ? session.respondedPeers : 0}`,
     "",
     "Live Peers List:",
     ...peerHeads,
-    ...rows(one.livePeers, "A"),
+    ...peers(one.livePeers, "A"),
     "",
     "Potential Peers List:",
     ...peerHeads,
-    ...rows(one.potentialPeers, "C"),
+    ...peers(one.potentialPeers, "C"),
   ].join("\n");
 }
 
-function sakLines(which: "Latest" | "Old", sak: MkaSession["latestSak"]): readonly string[] {
-  const { status, an, key } = sakTold(which, sak);
-  return [
-    field(`${which} SAK Status`, status),
-    field(`${which} SAK AN`, an),
-    field(`${which} SAK KI (KN)`, key),
-  ];
-}
-
-const secured = (router: Router, name: string): MacsecPort | undefined =>
-  portsOf(router).find((one) => one.port === name && known(one.settings) !== undefined);
-
 /** A page for each key, of which the port's counters are the sum. */
-export function mkaStatistics(router: Router, name: string): string | undefined {
-  const port = secured(router, name);
+function mkaStatistics(router: Router, name: string): string {
+  const port = protectedPort(router, name);
   const counted = known(port?.mkpdus);
-  if (port === undefined || counted === undefined) return undefined;
+  if (counted === undefined) return "% There are no MKA statistics on this interface";
   const dotted = (label: string, value: bigint): string =>
     `   ${label}${".".repeat(Math.max(2, 27 - label.length))} ${value}`;
-  const pages = Math.max(1, known(port.session)?.participants.length ?? 1);
+  const pages = Math.max(1, known(port?.session)?.participants.length ?? 1);
   const share = (value: bigint, page: number): bigint => (page === 0 ? value : 0n);
   return Array.from({ length: pages }, (_, page) =>
     [
@@ -225,86 +243,70 @@ export function mkaStatistics(router: Router, name: string): string | undefined 
   ).join("\n\n");
 }
 
-export function secyStatistics(router: Router, name: string): string | undefined {
-  const port = secured(router, name);
+const rows = rowsOf((label, value) => `  ${`${label}:`.padEnd(26)}${value}`);
+
+function secyStatistics(router: Router, name: string): string {
+  const port = protectedPort(router, name);
   const frames = known(port?.frames);
-  if (port === undefined || frames === undefined) return undefined;
-  const an = known(port.session)?.latestSak?.an ?? 0;
-  const count = (label: string, value: bigint | undefined): readonly string[] =>
-    value === undefined ? [] : [`  ${`${label}:`.padEnd(26)}${value}`];
+  if (frames === undefined) return " MACsec is disabled";
+  const an = known(port?.session)?.latestSak?.an ?? 0;
   return [
     `MACsec Statistics for ${name}`,
     " SecY Counters",
-    ...count("Ingress Untag Pkts", frames.rxClear),
-    ...count("Ingress No Tag Pkts", 0n),
-    ...count("Ingress Bad Tag Pkts", frames.rxBadTag),
-    ...count("Ingress Unknown SCI Pkts", frames.rxUnknownSci),
-    ...count("Ingress No SCI Pkts", frames.rxNoSci),
-    ...count("Ingress Overrun Pkts", 0n),
-    ...count("Egress Untag Pkts", 0n),
-    ...count("Egress Too Long Pkts", frames.txTooLong),
+    ...rows`Ingress Untag Pkts: ${frames.rxClear}; Ingress No Tag Pkts: 0;
+      Ingress Bad Tag Pkts: ${frames.rxBadTag}; Ingress Unknown SCI Pkts: ${frames.rxUnknownSci};
+      Ingress No SCI Pkts: ${frames.rxNoSci}; Ingress Overrun Pkts: 0; Egress Untag Pkts: 0;
+      Egress Too Long Pkts: ${frames.txTooLong};`,
     "",
     " Controlled Port Counters",
-    ...count("IF In Packets", frames.rxOk),
-    ...count("IF Out Packets", frames.txProtected),
+    ...rows`IF In Packets: ${frames.rxOk}; IF Out Packets: ${frames.txProtected};`,
     "",
     " Transmit SC Counters (SCI: 0200000000000001)",
-    ...count("Out Pkts Protected", 0n),
-    ...count("Out Pkts Encrypted", frames.txProtected),
+    ...rows`Out Pkts Protected: 0; Out Pkts Encrypted: ${frames.txProtected};`,
     "",
     ` Receive SA Counters (SCI: 0600000000010001  AN ${an})`,
-    ...count("In Pkts Unchecked", 0n),
-    ...count("In Pkts Delayed", 0n),
-    ...count("In Pkts OK", frames.rxOk),
-    ...count("In Pkts Invalid", 0n),
-    ...count("In Pkts Not Valid", frames.rxNotValid),
-    ...count("In Pkts Not using SA", frames.rxNotUsingSa),
-    ...count("In Pkts Unused SA", frames.rxUnusedSa),
-    ...count("In Pkts Late", frames.rxLate),
+    ...rows`In Pkts Unchecked: 0; In Pkts Delayed: 0; In Pkts OK: ${frames.rxOk};
+      In Pkts Invalid: 0; In Pkts Not Valid: ${frames.rxNotValid};
+      In Pkts Not using SA: ${frames.rxNotUsingSa}; In Pkts Unused SA: ${frames.rxUnusedSa};
+      In Pkts Late: ${frames.rxLate};`,
   ].join("\n");
 }
 
-export function secyStatus(router: Router, name: string): string | undefined {
-  const port = secured(router, name);
+function secyStatus(router: Router, name: string): string {
+  const port = protectedPort(router, name);
   const settings = known(port?.settings);
-  if (port === undefined || settings === undefined) return undefined;
-  const frames = known(port.frames);
-  const row = (label: string, value: string | number | bigint): string =>
-    `  ${`${label}:`.padEnd(26)}${value}`;
+  if (port === undefined || settings === undefined) return " MACsec is disabled";
   const isOn = known(port.session)?.latestSak?.transmit === true;
   return [
     " Capabilities:",
-    row("Ciphers Supported", "GCM-AES-128 GCM-AES-256"),
-    row("Cipher", settings.suite.toUpperCase()),
-    row("Confidentiality Offset", settings.confidentialityOffset),
-    row("Replay Window", settings.replayWindow ?? 64),
-    row("Delay Protect Enable", "FALSE"),
-    row("Access Control", settings.policy === "mustSecure" ? "must-secure" : "should-secure"),
-    row("Include-SCI", settings.includeSci ? "TRUE" : "FALSE"),
+    ...rows`Ciphers Supported: GCM-AES-128 GCM-AES-256; Cipher: ${settings.suite.toUpperCase()};
+      Confidentiality Offset: ${settings.confidentialityOffset};
+      Replay Window: ${settings.replayWindow ?? 64}; Delay Protect Enable: FALSE;
+      Access Control: ${settings.policy === "mustSecure" ? "must-secure" : "should-secure"};
+      Include-SCI: ${settings.includeSci ? "TRUE" : "FALSE"};`,
     "",
     " Transmit SC:",
-    row("SCI", "0200000000000001"),
-    row("Transmitting", isOn ? "TRUE" : "FALSE"),
+    ...rows`SCI: 0200000000000001; Transmitting: ${isOn ? "TRUE" : "FALSE"};`,
     " Transmit SA:",
-    ...(frames?.nextPn === undefined ? [] : [row("Next PN", frames.nextPn)]),
+    ...rows`Next PN: ${known(port.frames)?.nextPn};`,
     "",
     " Receive SC:",
-    row("SCI", "0600000000010001"),
+    ...rows`SCI: 0600000000010001;`,
     " Receive SA:",
-    row("Next PN", 615),
+    ...rows`Next PN: 615;`,
   ].join("\n");
 }
 
-export function neighbours(router: Router, isShut: (peer: string) => boolean): string {
+function neighbours(router: Router, isShut: (peer: string) => boolean): string {
   const peers = [...peersOf(router)];
   const pages = peers.flatMap(([port, peer]) => {
     const up = router.bgpUp(port);
     const idle = isShut(peer) ? "Idle, shutdown" : "Active";
-    return pageOf(peer, "remote AS 12076", up ? "Established, up for 3d04h" : idle, !up);
+    return neighbourOf(peer, "remote AS 12076", up ? "Established, up for 3d04h" : idle, !up);
   });
   // The same addresses once more, behind the ports of other neighbours.
   const others = peers.flatMap(([, peer]) =>
-    pageOf(peer, "vrf OTHER,  remote AS 64999", "Established, up for 1w2d", false),
+    neighbourOf(peer, "vrf OTHER,  remote AS 64999", "Established, up for 1w2d", false),
   );
   return [
     "For address family: IPv4 Unicast",
@@ -314,7 +316,12 @@ export function neighbours(router: Router, isShut: (peer: string) => boolean): s
   ].join("\n");
 }
 
-function pageOf(peer: string, about: string, state: string, isLost: boolean): readonly string[] {
+function neighbourOf(
+  peer: string,
+  about: string,
+  state: string,
+  isLost: boolean,
+): readonly string[] {
   return [
     `BGP neighbor is ${peer},  ${about}, external link`,
     "  BGP version 4, remote router ID 0.0.0.0",
@@ -335,9 +342,9 @@ const columns = {
   nextHopAt: 23,
 };
 
-export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
+function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
   const routes = routesFrom(router, peer, family);
-  const paths = routes.reduce((sum, one) => sum + one.paths.length, 0);
+  const paths = pathCount(routes);
   const total = `Total number of prefixes ${paths} `;
   if (paths === 0) return total;
   return [
@@ -361,9 +368,7 @@ function classless(prefix: string): string {
   return /^(?:19[2-9]|2[01]\d|22[0-3])\..*\/24$/.test(prefix) ? prefix.replace("/24", "") : prefix;
 }
 
-export function routeTo(router: Router, address: string): string {
-  const ways = router.managementRoutes;
-  const port = ways.has(address) ? ways.get(address) : "GigabitEthernet0";
-  if (port === undefined) return "0.0.0.0/0\n  no route";
-  return `0.0.0.0/0\n  nexthop 192.0.2.254 ${port}`;
+function routeTo(router: Router, address: string): string {
+  const port = portTowards(router, address, "GigabitEthernet0");
+  return `0.0.0.0/0\n  ${port === undefined ? "no route" : `nexthop 192.0.2.254 ${port}`}`;
 }

@@ -1,6 +1,6 @@
 // The words that IOS XE knows at each place of its configuration, and how it prints one.
 
-import { type Block, type Rule, rule } from "./cisco-tree.ts";
+import { type Block, type Grammar, type Rule, rule } from "./line-tree.ts";
 import { obscured } from "./type-seven.ts";
 
 const name = String.raw`[\w.:/@-]{1,64}`;
@@ -13,7 +13,7 @@ const cipher = "esp-(?:3des|aes(?: (?:128|192|256))?|gcm(?: (?:128|192|256))?)";
 const mac = "esp-(?:md5|sha|sha256|sha384)-hmac";
 const address = "[0-9A-Fa-f.:]{2,45}";
 
-export const rules: readonly Rule[] = [
+const rules: readonly Rule[] = [
   rule("", `hostname ${name}`, 1),
   rule("", String.raw`aaa [\w -]+`, 3),
   rule("", String.raw`event manager environment \w+ \S+`, 4),
@@ -100,6 +100,8 @@ export const rules: readonly Rule[] = [
   rule("route-map", String.raw`set as-path prepend(?: \d+)+`, 3),
   rule("route-map", String.raw`set local-preference \d+`, 2),
 ];
+
+export const grammar: Grammar = { rules, negation: /^no (.+)$/, isLoose: true };
 
 /** What a place begins with is not printed. */
 const defaults: ReadonlySet<string> = new Set([

@@ -3,17 +3,10 @@
 import type { IpsecSa, Transforms } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import type { SimTunnel } from "../router/tunnel.ts";
-import { known } from "./cisco-answers.ts";
-import type { Block } from "./cisco-tree.ts";
-import { boundTunnels, lengthOf } from "./iosxe-tunnels.ts";
-
-const groupNumbers: Readonly<Record<string, string>> = {
-  "modp-1024": "2",
-  "modp-2048": "14",
-  "ecp-256": "19",
-  "ecp-384": "20",
-  "modp-2048-256": "24",
-};
+import { boundTunnels, routesOf } from "./iosxe-tunnels.ts";
+import type { Block } from "./line-tree.ts";
+import { known, sasOf } from "./router-facts.ts";
+import { groupNumber, isInUse, runningTunnels } from "./tunnel-config.ts";
 
 export function ikeSas(router: Router): string {
   const rows = router.tunnels().flatMap((tunnel, index) => {
@@ -24,7 +17,7 @@ export function ikeSas(router: Router): string {
     const status = state === "established" ? "READY" : "IN-NEG";
     const [, bits, mode = "cbc"] = /^aes-(\d+)-(gcm|cbc)$/.exec(ike.encryption) ?? [];
     const cipher = bits === undefined ? "3DES" : `AES-${mode.toUpperCase()}, keysize: ${bits}`;
-    const group = groupNumbers[ike.dhGroup] ?? "2";
+    const group = groupNumber(ike.dhGroup) ?? "2";
     return [
       `${String(index + 1).padEnd(9)} ${local.padEnd(21)} ${remote.padEnd(21)} ` +
         `none/none            ${status}  `,
@@ -39,18 +32,15 @@ export function ikeSas(router: Router): string {
 }
 
 export function ipsecSas(root: readonly Block[], router: Router): string {
-  const told = boundTunnels(root).flatMap(({ interface: at, tunnel }) => {
-    const runs = router.tunnels().find(({ spec }) => spec.name === tunnel.spec.name);
-    return runs === undefined ? [] : [flowOf(at, runs)];
-  });
+  const told = [...runningTunnels(boundTunnels(root), router)].map(([at, one]) => flowOf(at, one));
   return told.length === 0 ? "No SAs found" : told.join("\n\n");
 }
 
 function flowOf(at: string, tunnel: SimTunnel): string {
   const { spec } = tunnel;
-  const sas = (known(tunnel.read().sas) ?? []).filter(({ phase }) => phase !== "deleting");
+  const sas = sasOf(tunnel);
   const passed = tunnel.packets();
-  const number = groupNumbers[spec.transforms.dhGroup];
+  const number = groupNumber(spec.transforms.dhGroup);
   const out = sas.findLast(({ direction }) => direction === "out")?.spi ?? 0;
   const way = (direction: IpsecSa["direction"]): readonly string[] =>
     sas.filter((sa) => sa.direction === direction).flatMap((sa) => saOf(sa, at));
@@ -118,22 +108,14 @@ function setText({ encryption, integrity }: Transforms): string {
   return `${cipher}${size}${integrity === "none" ? "" : ` ${mac}`}`;
 }
 
-/** A route into a tunnel is in use while the tunnel is up. */
 export function staticRoutes(root: readonly Block[], router: Router): string {
-  const up = new Set(
-    boundTunnels(root).flatMap(({ interface: at, tunnel }) => {
-      const runs = router.tunnels().find(({ spec }) => spec.name === tunnel.spec.name);
-      return runs?.established() === true ? [at] : [];
-    }),
-  );
-  const rows = root.flatMap(({ line }) => {
-    const [, address, mask = "", hop = ""] = /^ip route (\S+) (\S+) (\S+)$/.exec(line) ?? [];
-    if (address === undefined || (hop.startsWith("Tunnel") && !up.has(hop))) return [];
-    const prefix = `${address}/${lengthOf(mask)}`;
-    return hop.startsWith("Tunnel")
-      ? [`S        ${prefix} is directly connected, ${hop}`]
-      : [`S        ${prefix} [1/0] via ${hop}`];
-  });
+  const running = runningTunnels(boundTunnels(root), router);
+  const rows = routesOf(root)
+    .filter(({ hop }) => isInUse(hop, running))
+    .map(({ prefix, hop }) => {
+      const way = hop.startsWith("Tunnel") ? `is directly connected, ${hop}` : `[1/0] via ${hop}`;
+      return `S        ${prefix} ${way}`;
+    });
   return [
     "Codes: L - local, C - connected, S - static, R - RIP, M - mobile, B - BGP",
     "       n - NAT, Ni - NAT inside, No - NAT outside, Nd - NAT DIA",

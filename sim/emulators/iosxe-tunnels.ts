@@ -4,16 +4,17 @@
 import type { TunnelSpec } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import type { TunnelConfig } from "../router/router-config.ts";
-import { type Block, block, blocksAt, childOf, restOf } from "./cisco-tree.ts";
-import { asTheyStand, sameTunnel } from "./tunnel-sameness.ts";
+import { type Block, block, childOf, keepOnly, linesIn, putBlock, restOf } from "./line-tree.ts";
+import {
+  asTheyStand,
+  type Bound,
+  followTunnels as follow,
+  freeInterface,
+  groups,
+  keyFor,
+  prefixesInto,
+} from "./tunnel-config.ts";
 
-const groups: Readonly<Record<string, string>> = {
-  "2": "modp-1024",
-  "14": "modp-2048",
-  "19": "ecp-256",
-  "20": "ecp-384",
-  "24": "modp-2048-256",
-};
 const ikeCiphers: Readonly<Record<string, string>> = {
   "3des": "3des-cbc",
   "aes-cbc-128": "aes-128-cbc",
@@ -29,11 +30,6 @@ const macs: Readonly<Record<string, string>> = {
   "esp-sha384-hmac": "sha384",
 };
 
-export interface Bound {
-  readonly interface: string;
-  readonly tunnel: TunnelConfig;
-}
-
 /** The tunnels that are whole, with the interface of each. */
 export function boundTunnels(root: readonly Block[]): readonly Bound[] {
   return root.flatMap(({ line, children }): readonly Bound[] => {
@@ -44,10 +40,7 @@ export function boundTunnels(root: readonly Block[]): readonly Bound[] {
 }
 
 export function tunnelsFrom(root: readonly Block[], router: Router): Map<string, TunnelConfig> {
-  return asTheyStand(
-    boundTunnels(root).map(({ tunnel }) => tunnel),
-    router,
-  );
+  return asTheyStand(boundTunnels(root), router);
 }
 
 function tunnelFrom(
@@ -75,7 +68,7 @@ function tunnelFrom(
     localAddress: local,
     remoteAddress: remote,
     localPrefixes: [],
-    remotePrefixes: prefixesInto(root, at),
+    remotePrefixes: prefixesInto(routesOf(root), at),
     ike,
     transforms,
     life: {
@@ -135,7 +128,7 @@ function espOf(
 }
 
 function pskOf(root: readonly Block[], keyring: string, remote: string): Uint8Array | undefined {
-  const peers = childOf(root, `crypto ikev2 keyring ${keyring}`)?.children ?? [];
+  const peers = linesIn(root, `crypto ikev2 keyring ${keyring}`);
   const peer = peers.find(({ children }) => restOf(children, "address") === remote);
   const told = restOf(peer?.children, "pre-shared-key");
   if (told === undefined) return undefined;
@@ -144,16 +137,15 @@ function pskOf(root: readonly Block[], keyring: string, remote: string): Uint8Ar
   return new TextEncoder().encode(told.replace(/^0 /, ""));
 }
 
-function prefixesInto(root: readonly Block[], at: string): readonly string[] {
-  return root
-    .flatMap(({ line }) => {
-      const [, address = "", mask = "", hop] = /^ip route (\S+) (\S+) (\S+)$/.exec(line) ?? [];
-      return hop === at ? [`${address}/${lengthOf(mask)}`] : [];
-    })
-    .toSorted();
+/** The static routes, each with the interface or the address that it leads to. */
+export function routesOf(root: readonly Block[]) {
+  return root.flatMap(({ line }) => {
+    const [, address, mask = "", hop = ""] = /^ip route (\S+) (\S+) (\S+)$/.exec(line) ?? [];
+    return address === undefined ? [] : [{ prefix: `${address}/${lengthOf(mask)}`, hop }];
+  });
 }
 
-export function lengthOf(mask: string): number {
+function lengthOf(mask: string): number {
   return mask.split(".").reduce((sum, octet) => {
     return sum + Number(octet).toString(2).replaceAll("0", "").length;
   }, 0);
@@ -167,37 +159,27 @@ function maskOf(length: number): string {
 
 /** The lines after somebody changed the tunnels of the router by another way than this face. */
 export function followTunnels(root: Block[], router: Router): void {
-  for (const { interface: at, tunnel } of boundTunnels(root)) {
-    const stands = router.running.tunnels.get(tunnel.spec.name);
-    if (stands === undefined || !sameTunnel(stands, tunnel)) takeOut(root, at, tunnel.spec.name);
-  }
-  const told = new Set(boundTunnels(root).map(({ tunnel }) => tunnel.spec.name));
-  for (const [name, tunnel] of router.running.tunnels) {
-    if (!told.has(name)) putIn(root, tunnel);
-  }
+  follow(
+    router,
+    boundTunnels(root),
+    ({ interface: at, tunnel: { spec } }) => {
+      const gone = [
+        new RegExp(`^interface ${at}$`),
+        new RegExp(`^ip route \\S+ \\S+ ${at}$`),
+        new RegExp(`^crypto (?:ikev2|ipsec) (?:keyring|profile|transform-set) ${spec.name}(?: |$)`),
+      ];
+      keepOnly(root, ({ line }) => !gone.some((pattern) => pattern.test(line)));
+    },
+    (tunnel) => putIn(root, tunnel),
+  );
 }
-
-function takeOut(root: Block[], at: string, name: string): void {
-  const gone = [
-    new RegExp(`^interface ${at}$`),
-    new RegExp(`^ip route \\S+ \\S+ ${at}$`),
-    new RegExp(`^crypto (?:ikev2|ipsec) (?:keyring|profile|transform-set) ${name}(?: |$)`),
-  ];
-  const rest = root.filter(({ line }) => !gone.some((pattern) => pattern.test(line)));
-  root.splice(0, root.length, ...rest);
-}
-
-const keyFor = (words: Readonly<Record<string, string>>, word: string): string =>
-  Object.entries(words).find(([, one]) => one === word)?.[0] ?? word;
 
 function putIn(root: Block[], { spec, psk }: TunnelConfig): void {
   const { name, localAddress, remoteAddress, ike, transforms, life, mtu } = spec;
   const policy = `hand-${localAddress}`;
-  const numbers = root.map(({ line }) => Number(/^interface Tunnel(\d+)$/.exec(line)?.[1] ?? 0));
-  const at = `Tunnel${Math.max(1_000, ...numbers) + 1}`;
-  const set = (where: string, ...lines: readonly string[]): void => {
-    const blocks = blocksAt(root, [where]);
-    blocks.splice(0, blocks.length, ...lines.map((line) => block(line)));
+  const at = freeInterface(root);
+  const set = (line: string, ...lines: readonly string[]): void => {
+    putBlock(root, block(line, ...lines));
   };
   set(
     `crypto ikev2 proposal ${policy}`,
@@ -208,8 +190,8 @@ function putIn(root: Block[], { spec, psk }: TunnelConfig): void {
   );
   set(`crypto ikev2 policy ${policy}`, `match address local ${localAddress}`, `proposal ${policy}`);
   const digits = Buffer.from(psk).toString("hex");
-  const peer = [block(`address ${remoteAddress}`), block(`pre-shared-key hex ${digits}`)];
-  root.push(block(`crypto ikev2 keyring ${name}`, block(`peer ${name}`, ...peer)));
+  const peer = block(`peer ${name}`, `address ${remoteAddress}`, `pre-shared-key hex ${digits}`);
+  root.push(block(`crypto ikev2 keyring ${name}`, peer));
   set(
     `crypto ikev2 profile ${name}`,
     `match identity remote address ${remoteAddress} 255.255.255.255`,

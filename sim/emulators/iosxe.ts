@@ -5,32 +5,19 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
-import { diffConfig, effectsBetween, type MutableConfig } from "../router/router-config.ts";
 import type { RouterModel } from "../site/site-plan.ts";
-import { clock, ping } from "./cisco-answers.ts";
-import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./cisco-tree.ts";
-import { tellFarEndRoutes } from "./far-end-routes.ts";
-import {
-  archive,
-  interfaces,
-  lock,
-  mkaSessions,
-  mkaStatistics,
-  moment,
-  neighbours,
-  received,
-  rollbackTimer,
-  routeTo,
-  secyStatistics,
-  secyStatus,
-  version,
-} from "./iosxe-answers.ts";
-import { blocksAfter, configFrom, firstBlocks, isShut, LineError } from "./iosxe-config.ts";
+import { ping } from "./cisco-answers.ts";
+import { answerTo } from "./cli-answers.ts";
+import { lost } from "./exchange.ts";
+import { draftOf, Face } from "./face.ts";
+import { moment, questions, rollbackTimer, type XeFace } from "./iosxe-answers.ts";
+import { blocksAfter, configFrom, firstBlocks, LineError } from "./iosxe-config.ts";
 import type { XeModel } from "./iosxe-tree.ts";
-import { printBlocks, rules } from "./iosxe-tree.ts";
-import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
+import { grammar, printBlocks } from "./iosxe-tree.ts";
+import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
-import { type Printed, serveTerminal } from "./terminal.ts";
+import { hasIpsec } from "./router-facts.ts";
+import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
 const minuteMs = 60_000;
 const minutesMax = 120;
@@ -68,8 +55,8 @@ const recent: XeModel = {
 const keystrokeMs = 4;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 /** What a release or a kind of router does not know. */
-function isUnknown(line: string, { platform, isRecent }: XeModel, hasIpsec: boolean): boolean {
-  if (/^(?:no )?(?:crypto|tunnel (?:mode ipsec|protection)) /.test(line)) return !hasIpsec;
+function isUnknown(line: string, { platform, isRecent }: XeModel, router: Router): boolean {
+  if (/^(?:no )?(?:crypto|tunnel (?:mode ipsec|protection)) /.test(line)) return !hasIpsec(router);
   const isSwitch = platform.startsWith("C9");
   if (/\bfallback-key-chain\b/.test(line)) return !isRecent;
   if (/^(?:no )?macsec disable-sci$/.test(line)) return isSwitch || !isRecent;
@@ -83,37 +70,23 @@ interface Armed {
   readonly token: Parameters<Router["commits"]["recall"]>[0];
   readonly at: number;
   readonly minutes: number;
-  readonly before: Block[];
+  readonly before: readonly Block[];
 }
 
 /** One router with its configuration, which all of its sessions share. */
-export class IosxeFace {
-  readonly router: Router;
+export class IosxeFace extends Face<readonly Block[]> implements XeFace {
   readonly model: XeModel;
   readonly #session: RouterSession;
-  readonly #known = new WeakMap<MutableConfig, Block[]>();
-  #blocks: Block[];
   /** As it was when routes were last exchanged with all neighbours. */
-  #spoken: Block[];
-  #seen: MutableConfig;
-  #saved: MutableConfig;
+  #spoken: readonly Block[];
   #armed: Armed | undefined;
   #changedAt: number | undefined;
-  #bootedAt: number;
-  #boot: string;
 
   constructor(router: Router, model: XeModel = recent) {
-    this.router = router;
+    super(router, firstBlocks(router, model), blocksAfter);
     this.model = model;
-    tellFarEndRoutes(router);
     this.#session = router.openSession();
-    this.#blocks = blocksAfter(firstBlocks(router, model), router);
-    this.#spoken = this.#blocks;
-    this.#seen = router.running;
-    this.#saved = router.running;
-    this.#known.set(this.#seen, this.#blocks);
-    this.#bootedAt = router.wall() - 40 * 86_400_000;
-    this.#boot = this.#bootId();
+    this.#spoken = this.current;
   }
 
   /** A session of its own; undefined = nobody answers. */
@@ -122,51 +95,22 @@ export class IosxeFace {
     return serveTerminal(this.router, new Vty(this), wire);
   }
 
-  get blocks(): readonly Block[] {
-    return this.#blocks;
-  }
-
   get isArmed(): boolean {
     return this.#armed !== undefined;
   }
 
-  /** What is in force is what the next boot begins with. */
-  isSaved(): boolean {
-    return this.#saved === this.router.running;
-  }
-
-  save(): void {
-    this.#saved = this.router.running;
-  }
-
-  #bootId(): string {
-    const { control } = this.router.state();
-    return control.kind === "known" ? control.value.bootId : this.#boot;
-  }
-
   /** Takes in what happened to the router by another way, and what its own timer undid. */
   follow(): void {
-    const { running, commits } = this.router;
-    const boot = this.#bootId();
-    if (boot !== this.#boot) {
-      this.#boot = boot;
-      this.#bootedAt = this.router.wall();
+    if (this.hasRebooted()) {
       this.#changedAt = undefined;
-      this.#spoken = this.#blocks;
+      this.#spoken = this.current;
     }
-    if (this.#armed !== undefined && !commits.armed()) {
+    if (this.#armed !== undefined && !this.router.commits.armed()) {
       // Its copy of before has taken the place of all that was typed since.
-      this.#blocks = this.#armed.before;
+      this.restore(this.#armed.before);
       this.#armed = undefined;
     }
-    if (running === this.#seen) return;
-    const isSame = diffConfig(this.#seen, running).length === 0;
-    const before = this.#known.get(running);
-    if (before !== undefined) this.#blocks = before;
-    else if (!isSame) this.#blocks = blocksAfter(this.#blocks, this.router);
-    this.#known.set(running, this.#blocks);
-    this.#seen = running;
-    if (!isSame) this.#changedAt = this.router.wall();
+    if (this.followRunning() === "changed") this.#changedAt = this.router.wall();
   }
 
   /** Keeps a copy, and begins to wait. Throws LineError. */
@@ -178,11 +122,11 @@ export class IosxeFace {
       throw new LineError("%Rollback Confirmed Change is already pending");
     }
     const { commits } = this.router;
-    const prepared = commits.prepareDraft(this.#session, this.#draftOf(this.#blocks));
+    const before = this.current;
+    const prepared = commits.prepareDraft(this.#session, this.#draftOf(before));
     commits.commit(prepared.token, minutes * minuteMs);
-    const before = this.#blocks;
     this.#armed = { token: prepared.token, at: this.router.wall(), minutes, before };
-    this.#settle(this.#blocks);
+    this.settle(before);
   }
 
   rearm(minutes: number): void {
@@ -204,94 +148,32 @@ export class IosxeFace {
   }
 
   /** A line that somebody typed, in force at once. Throws LineError, and then nothing changed. */
-  take(blocks: Block[]): void {
+  take(blocks: readonly Block[]): void {
     const { commits } = this.router;
     const draft = this.#draftOf(blocks);
     if (this.#armed !== undefined) commits.amend(this.#armed.token, draft);
     else commits.commit(commits.prepareDraft(this.#session, draft).token, "final");
-    this.#settle(blocks);
+    this.settle(blocks);
     this.#changedAt = this.router.wall();
   }
 
   /** Routes are exchanged anew, by the route maps that are configured now. */
   refresh(): void {
-    this.#spoken = this.#blocks;
-    this.take(this.#blocks);
+    this.#spoken = this.current;
+    this.take(this.current);
   }
 
   #draftOf(blocks: readonly Block[]) {
-    return {
-      apply: (running: MutableConfig) => {
-        const config = configFrom(blocks, this.#spoken, this.router);
-        return { config, effects: effectsBetween(running, config) };
-      },
-      operations: [],
-    };
-  }
-
-  #settle(blocks: Block[]): void {
-    this.#blocks = blocks;
-    this.#seen = this.router.running;
-    this.#known.set(this.#seen, blocks);
+    return draftOf(() => configFrom(blocks, this.#spoken, this.router));
   }
 
   /** undefined = there is no such question. */
   show(question: string): string | undefined {
-    const { router } = this;
     const [what = "", filter] = question.split(/ \| (.*)/);
-    if (what === "running-config") return this.#running(filter);
-    const [, name = ""] = /interface (\S+)$/.exec(what) ?? [];
-    if (/^mka statistics interface \S+$/.test(what)) {
-      return mkaStatistics(router, name) ?? "% There are no MKA statistics on this interface";
-    }
-    if (/^macsec statistics interface \S+$/.test(what)) {
-      return secyStatistics(router, name) ?? " MACsec is disabled";
-    }
-    if (/^macsec status interface \S+$/.test(what)) {
-      return secyStatus(router, name) ?? " MACsec is disabled";
-    }
-    const [, family, peer = ""] =
-      /^bgp (ipv4|ipv6) unicast neighbors (\S+) routes$/.exec(what) ?? [];
-    if (family !== undefined) return received(router, peer, family === "ipv6" ? "ipv6" : "ipv4");
-    const [, address] = /^ip cef (\S+)$/.exec(what) ?? [];
-    return address === undefined ? this.#plain(what) : routeTo(router, address);
+    return what === "running-config" ? this.#running(filter) : answerTo(questions, this, what);
   }
 
-  #plain(what: string): string | undefined {
-    const { router } = this;
-    switch (what) {
-      case "clock":
-        return clock(router);
-      case "version":
-        return version(this.model, this.#bootedAt);
-      case "archive":
-        return archive(this.model);
-      case "archive config rollback timer":
-        return this.#timer();
-      case "configuration lock":
-        return lock(router.hasFault("locked"));
-      case "interfaces":
-        return interfaces(router);
-      case "crypto ikev2 sa":
-        return this.#hasIpsec() ? ikeSas(router) : undefined;
-      case "crypto ipsec sa":
-        return this.#hasIpsec() ? ipsecSas(this.#blocks, router) : undefined;
-      case "ip route static":
-        return staticRoutes(this.#blocks, router);
-      case "mka sessions detail":
-        return mkaSessions(router);
-      case "bgp all neighbors":
-        return neighbours(router, (one) => isShut(this.#blocks, one));
-      default:
-        return undefined;
-    }
-  }
-
-  #hasIpsec(): boolean {
-    return this.router.options.capabilities.ipsec !== undefined;
-  }
-
-  #timer(): string {
+  timer(): string {
     if (this.router.hasFault("foreignCommit")) {
       return rollbackTimer({ at: this.router.wall(), minutes: 10 });
     }
@@ -303,7 +185,7 @@ export class IosxeFace {
       this.#changedAt === undefined
         ? "! No configuration change since last restart"
         : `! Last configuration change at ${moment(this.#changedAt)} by linkseal`;
-    const lines = ["!", head, "!", "version 17.15", "!", ...printBlocks(this.#blocks), "!", "end"];
+    const lines = ["!", head, "!", "version 17.15", "!", ...printBlocks(this.current), "!", "end"];
     if (filter === undefined) return lines.join("\n");
     const [, verb = "", pattern = ""] = /^(include|section) (.*)$/.exec(filter) ?? [];
     const expression = new RegExp(pattern);
@@ -319,8 +201,8 @@ export class IosxeFace {
 }
 
 /** One session at the command line. */
-class Vty {
-  readonly greeting = "\n";
+class Vty implements Shell {
+  readonly style = ciscoStyle;
   readonly #face: IosxeFace;
   #place: Place | undefined;
 
@@ -342,15 +224,15 @@ class Vty {
   run(line: string): Printed {
     const { router } = this.#face;
     this.#face.follow();
-    if (line === "" || line.startsWith("!")) return text("");
+    if (line === "" || line.startsWith("!")) return "";
     // It still answers, and makes no sense.
-    if (router.hasFault("unparsed") && line.startsWith("show")) return text("Unable to get data");
+    if (router.hasFault("unparsed") && line.startsWith("show")) return "Unable to get data";
     try {
       return this.#place === undefined ? this.#exec(line) : this.#edit(line, this.#place);
     } catch (error) {
-      if (error instanceof LineError) return text(error.message);
+      if (error instanceof LineError) return error.message;
       // What the simulated router refuses by itself.
-      if (error instanceof LinksealError) return text(`% Command rejected: ${error.message}`);
+      if (error instanceof LinksealError) return `% Command rejected: ${error.message}`;
       throw error;
     }
   }
@@ -361,21 +243,21 @@ class Vty {
   }
 
   #exec(line: string): Printed {
-    if (line === "exit") return { kind: "last", text: "" };
-    if (line === "enable" || /^terminal (?:length|width) \d+$/.test(line)) return text("");
+    if (line === "exit") return { kind: "last" };
+    if (line === "enable" || /^terminal (?:length|width) \d+$/.test(line)) return "";
     if (/^configure\b/.test(line)) return this.#configure(line);
     if (line === "write memory") {
       this.#face.save();
-      return text("Building configuration...\n[OK]");
+      return "Building configuration...\n[OK]";
     }
     if (/^clear (?:ip bgp|bgp ipv6 unicast) \S+ soft$/.test(line)) {
       this.#face.refresh();
-      return text("");
+      return "";
     }
     const question = /^show (.*)$/.exec(line)?.[1];
-    if (question !== undefined) return text(this.#face.show(question) ?? invalid);
+    if (question !== undefined) return this.#face.show(question) ?? invalid;
     const [, address, count] = /^ping (\S+) repeat (\d+)(?: timeout \d+)?$/.exec(line) ?? [];
-    return text(address === undefined ? invalid : ping(this.#face.router, address, Number(count)));
+    return address === undefined ? invalid : ping(this.#face.router, address, Number(count));
   }
 
   #configure(line: string): Printed {
@@ -384,12 +266,12 @@ class Vty {
       /^configure (terminal|confirm|revert now|(?:terminal )?revert timer (\d{1,3}))$/.exec(line) ??
       [];
     const wait = Number(minutes ?? 1);
-    if (verb === undefined || wait < 1 || wait > minutesMax) return text(invalid);
+    if (verb === undefined || wait < 1 || wait > minutesMax) return invalid;
     const isEdit = verb.startsWith("terminal");
     if (isEdit && face.router.hasFault("locked")) {
-      return text(
+      return (
         "Configuration mode locked exclusively by user 'operator' process '3' from terminal '0'." +
-          " Please try later.",
+        " Please try later."
       );
     }
     if (isEdit) {
@@ -397,19 +279,13 @@ class Vty {
       if (minutes !== undefined) face.arm(wait);
       this.#place = top;
       const hello = "Enter configuration commands, one per line.  End with CNTL/Z.";
-      return text(minutes === undefined ? hello : `${backup}archive-1\n\n${hello}`);
+      return minutes === undefined ? hello : `${backup}archive-1\n\n${hello}`;
     }
     if (verb === "confirm") face.confirm();
     else if (verb === "revert now") face.revert();
     else face.rearm(wait);
-    if (face.router.hasFault("replyLost")) return this.#lost();
-    return text(verb === "revert now" ? "Total number of passes: 1\nRollback Done" : "");
-  }
-
-  #lost(): Printed {
-    const { router } = this.#face;
-    const closes = router.options.prng.fork(`lost-${router.wall()}`).chance(0.5);
-    return { kind: closes ? "close" : "never" };
+    if (face.router.hasFault("replyLost")) return lost(face.router, face.router.wall());
+    return verb === "revert now" ? "Total number of passes: 1\nRollback Done" : "";
   }
 
   #edit(line: string, place: Place): Printed {
@@ -417,28 +293,29 @@ class Vty {
     if (line === "end") {
       this.#place = undefined;
       // Without a timer it is the last word of a change.
-      return face.router.hasFault("replyLost") && !face.isArmed ? this.#lost() : text("");
+      return face.router.hasFault("replyLost") && !face.isArmed
+        ? lost(face.router, face.router.wall())
+        : "";
     }
     if (line === "exit" || line === "exit-address-family") {
-      this.#place = parentOf(rules, place);
-      return text("");
+      this.#place = parentOf(grammar.rules, place);
+      return "";
     }
     if (line.startsWith("do ")) return this.#exec(line.slice(3));
-    const hasIpsec = face.router.options.capabilities.ipsec !== undefined;
-    if (isUnknown(line, face.model, hasIpsec)) return text(invalid);
-    const next = cloneBlocks(face.blocks);
-    const where = enter(rules, next, place, line);
-    if (where === undefined) return text(invalid);
+    if (isUnknown(line, face.model, face.router)) return invalid;
+    const next = cloneBlocks(face.current);
+    const where = enter(grammar, next, place, line);
+    if (where === undefined) return invalid;
     face.take(next);
     this.#place = where;
     if (line.startsWith("no interface Tunnel")) {
-      return text(
+      return (
         "% Not all config may be removed and may reappear after reactivating the " +
-          "logical-interface/sub-interfaces",
+        "logical-interface/sub-interfaces"
       );
     }
     const isNew = line.startsWith("crypto ikev2 profile ");
-    return text(isNew ? "IKEv2 profile MUST have:\n   1. A local and a remote method." : "");
+    return isNew ? "IKEv2 profile MUST have:\n   1. A local and a remote method." : "";
   }
 }
 
@@ -447,5 +324,3 @@ function modeText({ mode }: Place): string {
   if (/^(?:cfg-|ipsec-)/.test(mode)) return `(${mode})`;
   return `(config${mode === "" ? "" : `-${mode}`})`;
 }
-
-const text = (printed: string): Printed => ({ kind: "text", text: printed });

@@ -1,10 +1,29 @@
 // What a router with IOS XR prints when it is asked, out of the state of the simulated one.
 
-import type { MacsecPort, MkaParticipant, MkaSession, PortName } from "#hal/model.ts";
+import type { MacsecPort, PortName } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-import { dated, known, peersOf, sakTold } from "./cisco-answers.ts";
-import { routesFrom, tableRows } from "./far-end-routes.ts";
-import { localAs } from "./iosxr-config.ts";
+import {
+  clock,
+  dated,
+  linkOf,
+  type Participant,
+  participantsOf,
+  sakLines,
+  sakSuite,
+} from "./cisco-answers.ts";
+import { type Questions, rowsOf } from "./cli-answers.ts";
+import type { Face } from "./face.ts";
+import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
+import { type Block, bgpOf, childOf, linesIn } from "./line-tree.ts";
+import {
+  known,
+  localAs,
+  memberIds,
+  peersOf,
+  portsOf,
+  portTowards,
+  protectedPort,
+} from "./router-facts.ts";
 
 export interface CommitEntry {
   readonly id: number;
@@ -21,7 +40,42 @@ export interface Model {
   readonly version: string;
 }
 
-export function version({ platform, version: release }: Model): string {
+/** What the answers are made of. */
+export interface XrFace extends Face<readonly Block[]> {
+  readonly model: Model;
+  readonly history: readonly CommitEntry[];
+  /** The sessions in which a configuration is edited. */
+  editors(): readonly OpenEdit[];
+}
+
+export const questions: Questions<XrFace, string> = [
+  [/^clock$/, ({ router }) => clock(router)],
+  [/^version$/, ({ model }) => version(model)],
+  [/^reboot history/, ({ bootedAt }) => reboots(bootedAt)],
+  [
+    /^configuration commit list (\d+) detail$/,
+    ({ history }, count) => commitList(history.slice(0, Number(count))),
+  ],
+  [/^configuration sessions$/, (face) => editors(face.editors(), face.router.wall())],
+  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^macsec mka session detail$/, ({ router }) => mkaSessions(router)],
+  [
+    /^macsec mka statistics(?:.*?interface (\S+))?/,
+    ({ router }, name = "") => mkaStatistics(router, name),
+  ],
+  [
+    /^macsec secy stats(?:.*?interface (\S+))?/,
+    ({ router }, name = "") => secyStatistics(router, name),
+  ],
+  [/^bgp neighbors$/, ({ router, current }) => neighbours(router, current)],
+  [
+    /^bgp (?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/,
+    (face, family, peer = "") => received(face, peer, family === "ipv6" ? family : "ipv4"),
+  ],
+  [/^route (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
+];
+
+function version({ platform, version: release }: Model): string {
   return [
     `Cisco IOS XR Software, Version ${release} LNT`,
     "Copyright (c) 2013-2026 by Cisco Systems, Inc.",
@@ -34,7 +88,7 @@ export function version({ platform, version: release }: Model): string {
   ].join("\n");
 }
 
-export function reboots(bootedAt: number): string {
+function reboots(bootedAt: number): string {
   return [
     "  No  Time                            Cause Code    Cause String",
     "  --  ------------------------------  ----------    ------------",
@@ -42,7 +96,7 @@ export function reboots(bootedAt: number): string {
   ].join("\n");
 }
 
-export function commitList(entries: readonly CommitEntry[]): string {
+function commitList(entries: readonly CommitEntry[]): string {
   return entries
     .map(({ id, user, line, client, wall, label, comment }, index) =>
       [
@@ -62,7 +116,7 @@ export interface OpenEdit {
   readonly isExclusive: boolean;
 }
 
-export function editors(open: readonly OpenEdit[], wall: number): string {
+function editors(open: readonly OpenEdit[], wall: number): string {
   if (open.length === 0) return "There are no active configuration sessions";
   return [
     "Current Configuration Session  Line       User     Date                     Lock",
@@ -75,9 +129,7 @@ export function editors(open: readonly OpenEdit[], wall: number): string {
   ].join("\n");
 }
 
-const portsOf = (router: Router): readonly MacsecPort[] => router.state().macsec;
-
-export function interfaces(router: Router): string {
+function interfaces(router: Router): string {
   const management = [
     "MgmtEth0/RP0/CPU0/0 is up, line protocol is up ",
     "  Internet address is 192.0.2.1/24",
@@ -90,13 +142,10 @@ export function interfaces(router: Router): string {
 }
 
 function interfaceOf(port: MacsecPort): readonly string[] {
-  const rate = known(port.rate);
-  const isShut = known(port.admin) === "down";
-  const link = known(port.linkUp) === true ? "up" : "down";
+  const { isShut, link, kbit, input, output } = linkOf(port);
   const state = isShut ? "administratively down" : link;
-  const kbit = (rate?.lineBps ?? 100e9) / 1000;
   return [
-    `${port.port} is ${state}, line protocol is ${isShut ? "administratively down" : link} `,
+    `${port.port} is ${state}, line protocol is ${state} `,
     "  Interface state transitions: 3",
     "  Hardware is HundredGigE, address is 0200.0000.0000 (bia 0200.0000.0000)",
     "  Description: towards Azure",
@@ -104,79 +153,52 @@ function interfaceOf(port: MacsecPort): readonly string[] {
     "     reliability 255/255, txload 0/255, rxload 0/255",
     "  Encapsulation ARPA,",
     "  Full-duplex, 100000Mb/s, 100GBASE-LR4, link type is force-up",
-    `  30 second input rate ${rateText(rate?.rxBps, rate?.rxPps)}`,
-    `  30 second output rate ${rateText(rate?.txBps, rate?.txPps)}`,
+    `  30 second input rate ${input}`,
+    `  30 second output rate ${output}`,
     "     12 packets input, 1200 bytes, 0 total input drops",
     "",
   ];
 }
 
-const rateText = (bps = 0, pps = 0): string =>
-  `${Math.round(bps)} bits/sec, ${Math.round(pps)} packets/sec`;
+const mkaSessions = (router: Router): string => participantsOf(router).map(pageOf).join("\n\n");
 
-/** Only where MACsec is attached: the others have no session to tell of. */
-export function mkaSessions(router: Router): string {
-  return portsOf(router)
-    .flatMap((port) => {
-      const session = known(port.session);
-      if (known(port.settings) === undefined || session === undefined) return [];
-      return session.participants.map((one) => participant(port, session, one));
-    })
-    .join("\n\n");
-}
-
-const field = (label: string, value: string | number): string => `${label.padEnd(40)}: ${value}`;
+const field = (label: string, value: string | number | bigint): string =>
+  `${label.padEnd(40)}: ${value}`;
+const fields = rowsOf(field);
 
 const rule = "-".repeat(79);
 
-function participant(port: MacsecPort, session: MkaSession, one: MkaParticipant): string {
+function pageOf(told: Participant): string {
+  const { port, session, one, isPrincipal } = told;
   const slot = known(port.keys)?.find(({ ckn }) => ckn === one.ckn);
   const settings = known(port.settings);
-  const isPrincipal = session.principalCkn === one.ckn && one.state === "live";
   const status = isPrincipal
     ? "Secured - Secured MKA Session with MACsec"
     : one.state === "none"
       ? "Init - Searching for Peer (Waiting to receive first Peer MKPDU)"
       : "Active - Marked Peer as Live (Waiting for SAK generation/distribution)";
-  const suite = known(port.liveSuite) ?? settings?.suite ?? "gcm-aes-xpn-256";
-  const peers = Array.from(
-    { length: one.livePeers },
-    (_, index) => `${String(index + 1).padStart(24, "A")}  73  0600.0000.0001/0001  1  8`,
-  );
+  const peers = memberIds(one.livePeers, "A").map((mi) => `${mi}  73  0600.0000.0001/0001  1  8`);
   return [
     "MKA Detailed Status for MKA Session",
     "===================================",
-    field("Status", status),
+    ...fields`Status: ${status};`,
     "",
-    field("Local Tx-SCI", "0200.0000.0000/0001"),
-    field("Local Tx-SSCI", 2),
-    field("Interface MAC Address", "0200.0000.0000"),
-    field("MKA Port Identifier", 1),
-    field("Interface Name", shortOf(port.port)),
-    field("CAK Name (CKN)", one.ckn.toUpperCase()),
-    field("CA Authentication Mode", slot?.role === "fallback" ? "FALLBACK-PSK" : "PRIMARY-PSK"),
-    field("Member Identifier (MI)", "02".repeat(12)),
-    field("Message Number (MN)", 62),
-    field("Key Server", session.keyServer === "self" ? "YES" : "NO"),
-    field("MKA Cipher Suite", "AES-256-CMAC"),
-    field("Configured MACSec Cipher Suite", (settings?.suite ?? "").toUpperCase()),
+    ...fields`Local Tx-SCI: 0200.0000.0000/0001; Local Tx-SSCI: 2;
+      Interface MAC Address: 0200.0000.0000; MKA Port Identifier: 1;
+      Interface Name: ${shortOf(port.port)}; CAK Name (CKN): ${one.ckn.toUpperCase()};
+      CA Authentication Mode: ${slot?.role === "fallback" ? "FALLBACK-PSK" : "PRIMARY-PSK"};
+      Member Identifier (MI): ${"02".repeat(12)}; Message Number (MN): 62;
+      Key Server: ${session.keyServer === "self" ? "YES" : "NO"}; MKA Cipher Suite: AES-256-CMAC;
+      Configured MACSec Cipher Suite: ${(settings?.suite ?? "").toUpperCase()};`,
     "",
-    ...sakLines("Latest", isPrincipal ? session.latestSak : undefined),
-    ...sakLines("Old", isPrincipal ? session.oldSak : undefined),
+    ...sakLines(field, told, 16),
+    ...fields`Replay Window Size: ${settings?.replayWindow ?? 64};
+      Confidentiality Offset: ${settings?.confidentialityOffset ?? 0};
+      SAK Cipher Suite: ${sakSuite(told)};
+      MACsec Capability: 3 (MACsec Integrity, Confidentiality, & Offset); MACsec Desired: YES;`,
     "",
-    field("SAK Transmit Wait Time", "0s (Not waiting for any peers to respond)"),
-    field("SAK Retire Time", "0s (No Old SAK to retire)"),
-    "",
-    field("MKA Policy Name", "as-configured"),
-    field("Key Server Priority", session.keyServerPriority ?? settings?.keyServerPriority ?? 16),
-    field("Replay Window Size", settings?.replayWindow ?? 64),
-    field("Confidentiality Offset", settings?.confidentialityOffset ?? 0),
-    field("SAK Cipher Suite", isPrincipal ? `0080C20001000004 (${suite.toUpperCase()})` : "(NULL)"),
-    field("MACsec Capability", "3 (MACsec Integrity, Confidentiality, & Offset)"),
-    field("MACsec Desired", "YES"),
-    "",
-    field("# of MACsec Capable Live Peers", one.livePeers),
-    field("# of MACsec Capable Live Peers Responded", isPrincipal ? session.respondedPeers : 0),
+    ...fields`# of MACsec Capable Live Peers: ${one.livePeers};
+      # of MACsec Capable Live Peers Responded: ${isPrincipal ? session.respondedPeers : 0};`,
     "",
     "Live Peer List:",
     rule,
@@ -197,21 +219,10 @@ function shortOf(port: PortName): string {
   return `${letters.slice(0, 2)}${place}`;
 }
 
-function sakLines(which: "Latest" | "Old", sak: MkaSession["latestSak"]): readonly string[] {
-  const { status, an, key } = sakTold(which, sak);
-  return [
-    field(`${which} SAK Status`, status),
-    field(`${which} SAK AN`, an),
-    field(`${which} SAK KI (KN)`, key),
-  ];
-}
-
-export function mkaStatistics(router: Router, name: string): string | undefined {
-  const port = portsOf(router).find((one) => one.port === name);
-  const counted = known(port?.mkpdus);
-  if (counted === undefined || known(port?.settings) === undefined) return undefined;
-  const dotted = (label: string, value: bigint): string =>
-    `${label}${".".repeat(38 - label.length)} ${value}`;
+function mkaStatistics(router: Router, name: string): string {
+  const counted = known(protectedPort(router, name)?.mkpdus);
+  if (counted === undefined) return `% No MKA statistics on ${name}`;
+  const dotted = rowsOf((label, value) => `   ${label}${".".repeat(38 - label.length)} ${value}`);
   return [
     `MKA Statistics for Session on interface (${shortOf(name)})`,
     "=============================================",
@@ -221,69 +232,54 @@ export function mkaStatistics(router: Router, name: string): string | undefined 
     "   Pairwise CAKs Derived... 0",
     "",
     "MKPDU Statistics",
-    `   ${dotted("MKPDUs Transmitted", counted.sent)}`,
-    `   ${dotted("MKPDUs Validated & Rx", counted.received)}`,
-    `      ${dotted('"Distributed SAK"', 0n)}`,
+    ...dotted`MKPDUs Transmitted: ${counted.sent}; MKPDUs Validated & Rx: ${counted.received};`,
+    ...dotted`"Distributed SAK": 0;`.map((row) => `   ${row}`),
     "",
     "MKA IDB Statistics",
-    `   ${dotted("MKPDUs Tx Success", counted.sent)}`,
-    `   ${dotted("MKPDUs Tx Fail", 0n)}`,
-    `   ${dotted("MKPDUs Rx Invalid CKN", counted.unknownCkn ?? 0n)}`,
-    `   ${dotted("MKPDUs Rx Invalid Length", 0n)}`,
+    ...dotted`MKPDUs Tx Success: ${counted.sent}; MKPDUs Tx Fail: 0;
+      MKPDUs Rx Invalid CKN: ${counted.unknownCkn ?? 0}; MKPDUs Rx Invalid Length: 0;`,
     "",
     "MKPDU Failures",
-    `   ${dotted("MKPDU Rx Validation (ICV)", counted.icvFailed ?? 0n)}`,
-    `   ${dotted("MKPDU Rx Bad Peer MN", counted.replayed ?? 0n)}`,
-    `   ${dotted("MKPDU Rx Non-recent Peerlist MN", 0n)}`,
+    ...dotted`MKPDU Rx Validation (ICV): ${counted.icvFailed ?? 0};
+      MKPDU Rx Bad Peer MN: ${counted.replayed ?? 0}; MKPDU Rx Non-recent Peerlist MN: 0;`,
   ].join("\n");
 }
 
-export function secyStatistics(router: Router, name: string): string | undefined {
-  const port = portsOf(router).find((one) => one.port === name);
+function secyStatistics(router: Router, name: string): string {
+  const port = protectedPort(router, name);
   const frames = known(port?.frames);
-  if (port === undefined || frames === undefined || known(port.settings) === undefined) {
-    return undefined;
-  }
-  const an = known(port.session)?.latestSak?.an ?? 0;
-  const count = (indent: number, label: string, value: bigint | undefined): readonly string[] =>
-    value === undefined ? [] : [`${" ".repeat(indent)}${label.padEnd(20)}:  ${value}`];
+  if (frames === undefined) return "% MACsec is not configured on this interface";
+  const an = known(port?.session)?.latestSak?.an ?? 0;
+  const count = (indent: number) =>
+    rowsOf((label, value) => `${" ".repeat(indent)}${label.padEnd(20)}:  ${value}`);
   return [
     "Interface Stats",
-    ...count(4, "InPktsUntagged", frames.rxClear),
-    ...count(4, "InPktsNoTag", 0n),
-    ...count(4, "InPktsBadTag", frames.rxBadTag),
-    ...count(4, "InPktsUnknownSCI", frames.rxUnknownSci),
-    ...count(4, "InPktsNoSCI", frames.rxNoSci),
-    ...count(4, "InPktsOverrun", 0n),
-    ...count(4, "OutPktsUntagged", 0n),
-    ...count(4, "OutPktsTooLong", frames.txTooLong),
+    ...count(4)`InPktsUntagged: ${frames.rxClear}; InPktsNoTag: 0;
+      InPktsBadTag: ${frames.rxBadTag}; InPktsUnknownSCI: ${frames.rxUnknownSci};
+      InPktsNoSCI: ${frames.rxNoSci}; InPktsOverrun: 0; OutPktsUntagged: 0;
+      OutPktsTooLong: ${frames.txTooLong};`,
     "",
     "SC Stats",
     "  TxSC Stats",
-    ...count(4, "OutPktsProtected", 0n),
-    ...count(4, "OutPktsEncrypted", frames.txProtected),
+    ...count(4)`OutPktsProtected: 0; OutPktsEncrypted: ${frames.txProtected};`,
     "    TxSA Stats",
     `      TxSA ${an}:`,
-    ...count(7, "OutPktsProtected", 0n),
-    ...count(7, "OutPktsEncrypted", frames.txProtected),
-    ...count(7, "NextPN", frames.nextPn),
+    ...count(7)`OutPktsProtected: 0; OutPktsEncrypted: ${frames.txProtected};
+      NextPN: ${frames.nextPn};`,
     "  RxSC Stats",
     "    RxSC 1: 600000000010001",
-    ...count(6, "InPktsUnchecked", 0n),
-    ...count(6, "InPktsDelayed", 0n),
-    ...count(6, "InPktsLate", frames.rxLate),
-    ...count(6, "InPktsOK", frames.rxOk),
-    ...count(6, "InPktsInvalid", 0n),
-    ...count(6, "InPktsNotValid", frames.rxNotValid),
-    ...count(6, "InPktsNotUsingSA", frames.rxNotUsingSa),
-    ...count(6, "InPktsUnusedSA", frames.rxUnusedSa),
+    ...count(6)`InPktsUnchecked: 0; InPktsDelayed: 0; InPktsLate: ${frames.rxLate};
+      InPktsOK: ${frames.rxOk}; InPktsInvalid: 0; InPktsNotValid: ${frames.rxNotValid};
+      InPktsNotUsingSA: ${frames.rxNotUsingSa}; InPktsUnusedSA: ${frames.rxUnusedSa};`,
     "      RxSA Stats",
     `        RxSA ${an}:`,
-    ...count(9, "InPktsOK", frames.rxOk),
+    ...count(9)`InPktsOK: ${frames.rxOk};`,
   ].join("\n");
 }
 
-export function neighbours(router: Router, isShut: (peer: string) => boolean): string {
+function neighbours(router: Router, configured: readonly Block[]): string {
+  const isShut = (peer: string): boolean =>
+    childOf(linesIn(bgpOf(configured), `neighbor ${peer}`), "shutdown") !== undefined;
   return [...peersOf(router)]
     .flatMap(([port, peer]) => {
       const up = router.bgpUp(port);
@@ -310,9 +306,16 @@ const columns = {
   nextHopAt: 22,
 };
 
-export function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
+/** Without a family it is the default one: of IPv4. */
+function received({ router, current }: XrFace, peer: string, family: "ipv4" | "ipv6"): string {
+  const words = `address-family ${family} unicast`;
+  if (childOf(bgpOf(current), words) === undefined) {
+    return "% None of the requested address families are configured for instance 'default'";
+  }
+  const neighbour = linesIn(bgpOf(current), `neighbor ${peer}`);
+  if (childOf(neighbour, words) === undefined) return "% Neighbor not found";
   const routes = routesFrom(router, peer, family);
-  const paths = routes.reduce((sum, one) => sum + one.paths.length, 0);
+  const paths = pathCount(routes);
   return [
     "BGP router identifier 10.0.0.1, local AS number 64512",
     "BGP generic scan interval 60 secs",
@@ -332,9 +335,8 @@ export function received(router: Router, peer: string, family: "ipv4" | "ipv6"):
   ].join("\n");
 }
 
-export function routeTo(router: Router, address: string): string {
-  const ways = router.managementRoutes;
-  const port = ways.has(address) ? ways.get(address) : "MgmtEth0/RP0/CPU0/0";
+function routeTo(router: Router, address: string): string {
+  const port = portTowards(router, address, "MgmtEth0/RP0/CPU0/0");
   if (port === undefined) return "% Network not in table";
   return [
     "",

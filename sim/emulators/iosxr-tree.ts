@@ -1,12 +1,12 @@
 // The words that IOS XR knows at each place of its configuration, and how it prints one.
 
-import { type Block, type Rule, rule } from "./cisco-tree.ts";
+import { type Block, type Grammar, type Rule, rule } from "./line-tree.ts";
 
 const name = String.raw`[\w.:/-]{1,64}`;
 const hex = "[0-9A-Fa-f]{2,64}";
 const date = String.raw`\d{2}:\d{2}:\d{2} \w+ \d{1,2} \d{4}`;
 const suite = "GCM-AES-(?:XPN-)?(?:128|256)";
-export const rules: readonly Rule[] = [
+const rules: readonly Rule[] = [
   rule("", `hostname ${name}`, 1),
   rule("", String.raw`aaa [\w -]+`, 3),
   rule("", `interface ${name}`, 2, "if"),
@@ -45,6 +45,8 @@ export const rules: readonly Rule[] = [
   rule("bgp-nbr", "address-family ipv[46] unicast", 3, "bgp-nbr-af"),
   rule("bgp-nbr-af", `route-policy ${name} (?:in|out)`, 3),
 ];
+
+export const grammar: Grammar = { rules, negation: /^no (.+)$/, isLoose: true };
 
 /** As `show running-config` prints it: keys in their other form. */
 export function printBlocks(blocks: readonly Block[], depth = 0): readonly string[] {

@@ -4,40 +4,32 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
-import { diffConfig, effectsBetween, type MutableConfig } from "../router/router-config.ts";
 import type { RouterModel } from "../site/site-plan.ts";
-import { clock, ping, stamp } from "./cisco-answers.ts";
+import { ping, stamp } from "./cisco-answers.ts";
+import { answerTo } from "./cli-answers.ts";
+import { lost } from "./exchange.ts";
+import { draftOf, Face } from "./face.ts";
+import {
+  type CommitEntry,
+  type Model,
+  type OpenEdit,
+  questions,
+  type XrFace,
+} from "./iosxr-answers.ts";
+import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-config.ts";
+import { grammar, printBlocks } from "./iosxr-tree.ts";
 import {
   type Block,
   block,
   blocksAt,
-  childOf,
   cloneBlocks,
   enter,
   type Place,
   parentOf,
   top,
-} from "./cisco-tree.ts";
-import { tellFarEndRoutes } from "./far-end-routes.ts";
-import {
-  type CommitEntry,
-  commitList,
-  editors,
-  interfaces,
-  type Model,
-  mkaSessions,
-  mkaStatistics,
-  neighbours,
-  reboots,
-  received,
-  routeTo,
-  secyStatistics,
-  version,
-} from "./iosxr-answers.ts";
-import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-config.ts";
-import { printBlocks, rules } from "./iosxr-tree.ts";
+} from "./line-tree.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
-import { type Printed, serveTerminal } from "./terminal.ts";
+import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
 /** A router that keeps a fallback key ready, and ends a trial with its session. */
 export const iosxrModel: RouterModel = {
@@ -64,32 +56,20 @@ const longestS = 65_535;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 
 /** One router with its configuration; every session of it has a target of its own. */
-export class IosxrFace {
-  readonly router: Router;
-  readonly #model: Model;
-  readonly #trees = new WeakMap<MutableConfig, Block[]>();
+export class IosxrFace extends Face<readonly Block[]> implements XrFace {
+  readonly model: Model;
   readonly #sessions = new Set<Vty>();
-  #blocks: Block[];
-  #known: MutableConfig;
   #history: CommitEntry[] = [];
   #lines = 0;
   #commitId = 1_000_000_000;
-  #bootedAt: number;
-  #boot: string;
   /** A trial of ours that waits. */
   trial:
     | { readonly token: Parameters<Router["commits"]["recall"]>[0]; readonly vty: Vty }
     | undefined;
 
   constructor(router: Router, model: Model = { platform: "8201-32FH", version: "7.11.2" }) {
-    this.router = router;
-    this.#model = model;
-    tellFarEndRoutes(router);
-    this.#blocks = blocksAfter(firstBlocks(router), router);
-    this.#known = router.running;
-    this.#trees.set(this.#known, this.#blocks);
-    this.#bootedAt = router.wall() - 40 * 86_400_000;
-    this.#boot = this.#bootId();
+    super(router, firstBlocks(router), blocksAfter);
+    this.model = model;
     this.note("operator", "con0_RP0_CPU0", "CLI");
   }
 
@@ -102,10 +82,6 @@ export class IosxrFace {
     return serveTerminal(this.router, vty, wire);
   }
 
-  get blocks(): readonly Block[] {
-    return this.#blocks;
-  }
-
   /** Who edits and lets nobody else do so. */
   holder(): Vty | undefined {
     return [...this.#sessions].find(({ isExclusive }) => isExclusive);
@@ -113,11 +89,6 @@ export class IosxrFace {
 
   leave(vty: Vty): void {
     this.#sessions.delete(vty);
-  }
-
-  #bootId(): string {
-    const { control } = this.router.state();
-    return control.kind === "known" ? control.value.bootId : this.#boot;
   }
 
   note(
@@ -138,102 +109,42 @@ export class IosxrFace {
 
   /** Takes in what happened to the router by another way, and what its own timer undid. */
   follow(): void {
-    const { running, commits } = this.router;
-    const boot = this.#bootId();
-    if (boot !== this.#boot) {
-      this.#boot = boot;
-      this.#bootedAt = this.router.wall();
-    }
-    const isOver = this.trial !== undefined && !commits.armed();
+    this.hasRebooted();
+    const isOver = this.trial !== undefined && !this.router.commits.armed();
     if (isOver) this.trial = undefined;
-    if (running === this.#known) return;
-    const isSame = diffConfig(this.#known, running).length === 0;
-    const before = this.#trees.get(running);
-    if (!isSame || isOver) this.#blocks = before ?? blocksAfter(this.#blocks, this.router);
-    this.#trees.set(running, this.#blocks);
-    this.#known = running;
+    const followed = this.followRunning({ keepsSame: !isOver });
+    if (followed === undefined) return;
     const comment = "trial commit was not confirmed";
     if (isOver) this.note("linkseal", "vty0", "Rollback", { comment });
-    else if (!isSame) this.note("operator", "con0_RP0_CPU0", "CLI");
-  }
-
-  settle(blocks: Block[]): void {
-    const { running } = this.router;
-    this.#blocks = blocks;
-    this.#trees.set(running, blocks);
-    this.#known = running;
+    else if (followed === "changed") this.note("operator", "con0_RP0_CPU0", "CLI");
   }
 
   show(question: string): string {
     if (question.startsWith("running-config")) return this.#running(question);
     const [what = "", ...filters] = question.split(" | ");
-    const shown = this.#plain(what);
+    const shown = answerTo(questions, this, what) ?? invalid;
     if (shown === invalid || filters.length === 0) return shown;
     return filtered(shown.split("\n"), filters).join("\n");
   }
 
-  #plain(question: string): string {
-    const { router } = this;
-    const [, name = ""] = /interface (\S+)/.exec(question) ?? [];
-    const last = question.split(" ").at(-1) ?? "";
-    if (question === "clock") return clock(router);
-    if (question === "version") return version(this.#model);
-    if (question.startsWith("reboot history")) return reboots(this.#bootedAt);
-    if (/^configuration commit list \d+ detail$/.test(question)) {
-      return commitList(this.#history.slice(0, Number(question.split(" ")[3])));
-    }
-    if (question === "configuration sessions") return this.#editors();
-    if (question === "interfaces") return interfaces(router);
-    if (question === "macsec mka session detail") return mkaSessions(router);
-    if (question.startsWith("macsec mka statistics")) {
-      return mkaStatistics(router, name) ?? `% No MKA statistics on ${name}`;
-    }
-    if (question.startsWith("macsec secy stats")) {
-      return secyStatistics(router, name) ?? "% MACsec is not configured on this interface";
-    }
-    if (question === "bgp neighbors") return neighbours(router, (peer) => this.#isShut(peer));
-    const [, family, peer] =
-      /^bgp (?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/.exec(question) ?? [];
-    if (peer !== undefined) return this.#received(peer, family === "ipv6" ? "ipv6" : "ipv4");
-    return /^route \S+$/.test(question) ? routeTo(router, last) : invalid;
+  get history(): readonly CommitEntry[] {
+    return this.#history;
   }
 
-  /** Without a family it is the default one: of IPv4. */
-  #received(peer: string, family: "ipv4" | "ipv6"): string {
-    const bgp = this.#blocks.find(({ line }) => line.startsWith("router bgp "))?.children;
-    const words = `address-family ${family} unicast`;
-    if (childOf(bgp, words) === undefined) {
-      return "% None of the requested address families are configured for instance 'default'";
-    }
-    const neighbour = childOf(bgp, `neighbor ${peer}`)?.children;
-    if (childOf(neighbour, words) === undefined) return "% Neighbor not found";
-    return received(this.router, peer, family);
-  }
-
-  #isShut(peer: string): boolean {
-    const bgp = this.#blocks.find(({ line }) => line.startsWith("router bgp "));
-    const neighbour = childOf(bgp?.children, `neighbor ${peer}`);
-    return childOf(neighbour?.children, "shutdown") !== undefined;
-  }
-
-  #editors(): string {
+  editors(): readonly OpenEdit[] {
     const open = [...this.#sessions]
       .filter(({ isEditing }) => isEditing)
       .map(({ line, isExclusive }) => ({ line, user: "linkseal", isExclusive }));
     const person = { line: "con0", user: "operator", isExclusive: true };
-    return editors(this.router.hasFault("locked") ? [...open, person] : open, this.router.wall());
+    return this.router.hasFault("locked") ? [...open, person] : open;
   }
 
   #running(question: string): string {
     const [what = "", ...filters] = question.split(" | ");
     const words = what.replace(/^running-config ?/, "");
-    const found = this.#blocks.filter(({ line }) => line === words || line.startsWith(words));
+    const found = this.current.filter(({ line }) => line === words || line.startsWith(words));
     if (found.length === 0) return "% No such configuration item(s)";
     return filtered(printBlocks(found), filters).join("\n");
-  }
-
-  probe(address: string, count: number): string {
-    return ping(this.router, address, count);
   }
 }
 
@@ -245,8 +156,8 @@ function filtered(lines: readonly string[], filters: readonly string[]): readonl
 }
 
 /** One session at the command line. */
-class Vty {
-  readonly greeting = "\n";
+class Vty implements Shell {
+  readonly style = ciscoStyle;
   readonly line: string;
   readonly #face: IosxrFace;
   readonly #session: RouterSession;
@@ -281,18 +192,18 @@ class Vty {
   run(line: string): Printed {
     const { router } = this.#face;
     this.#face.follow();
-    if (line === "" || /^(?:!$|!!)/.test(line)) return text("");
+    if (line === "" || /^(?:!$|!!)/.test(line)) return "";
     if (line.startsWith("!")) {
       // A comment of the configuration, which stays with the line that comes next.
       if (this.#place !== undefined) blocksAt(this.#target, this.#place.path).push(block(line));
-      return text("");
+      return "";
     }
     // It still answers, and makes no sense.
-    if (router.hasFault("unparsed") && /^(do )?show/.test(line)) return text("sysmgr: no output");
+    if (router.hasFault("unparsed") && /^(do )?show/.test(line)) return "sysmgr: no output";
     const printed = this.#place === undefined ? this.#exec(line) : this.#edit(line, this.#place);
-    if (!("text" in printed) || !this.#isStamped || !/^(?:do )?(show|ping)\b/.test(line))
-      return printed;
-    return { ...printed, text: `${stamp(router.wall())}\n${printed.text}` };
+    const isStamped = this.#isStamped && /^(?:do )?(show|ping)\b/.test(line);
+    if (typeof printed !== "string" || !isStamped) return printed;
+    return `${stamp(router.wall())}\n${printed}`;
   }
 
   closed(): void {
@@ -312,89 +223,85 @@ class Vty {
   }
 
   #exec(line: string): Printed {
-    if (line === "exit") return { kind: "last", text: "" };
-    if (/^terminal (length|width) \d+$/.test(line)) return text("");
+    if (line === "exit") return { kind: "last" };
+    if (/^terminal (length|width) \d+$/.test(line)) return "";
     if (line === "terminal exec prompt no-timestamp") {
       this.#isStamped = false;
-      return text("");
+      return "";
     }
     if (/^configure(?: terminal| exclusive)?$/.test(line)) return this.#configure(line);
     const show = /^show (.*)$/.exec(line)?.[1];
-    if (show !== undefined) return text(this.#face.show(show));
+    if (show !== undefined) return this.#face.show(show);
     const [, address, count] = /^ping (\S+) count (\d+)(?: .*)?$/.exec(line) ?? [];
-    return address === undefined ? text(invalid) : text(this.#face.probe(address, Number(count)));
+    return address === undefined ? invalid : ping(this.#face.router, address, Number(count));
   }
 
   #configure(line: string): Printed {
     const { router } = this.#face;
     const holder = this.#face.holder();
     if ((holder !== undefined && holder !== this) || router.hasFault("locked")) {
-      return text(
-        "% Failed to lock the configuration: locked by session 00001000 (con0, operator)",
-      );
+      return "% Failed to lock the configuration: locked by session 00001000 (con0, operator)";
     }
     this.isExclusive = line === "configure exclusive";
     this.#place = top;
-    this.#target = cloneBlocks(this.#face.blocks);
-    return text("");
+    this.#target = cloneBlocks(this.#face.current);
+    return "";
   }
 
   #edit(line: string, place: Place): Printed {
     switch (line) {
       case "root":
         this.#place = top;
-        return text("");
+        return "";
       case "exit":
-        this.#place = parentOf(rules, place);
+        this.#place = parentOf(grammar.rules, place);
         if (this.#place === undefined) this.#leave();
-        return text("");
+        return "";
       case "end":
       case "abort":
         this.#leave();
-        return text("");
+        return "";
     }
     if (/^commit\b/.test(line)) return this.#commit(line);
     if (line.startsWith("show configuration failed")) {
       const [, filter] = line.split(" | ");
       const shown = ["!! SEMANTIC ERRORS", ...(this.#failed === undefined ? [] : [this.#failed])];
-      return text(filtered(shown, filter === undefined ? [] : [filter]).join("\n"));
+      return filtered(shown, filter === undefined ? [] : [filter]).join("\n");
     }
     if (line.startsWith("do ")) return this.#exec(line.slice(3));
-    const next = enter(rules, this.#target, place, line);
-    if (next === undefined) return text(invalid);
+    const next = enter(grammar, this.#target, place, line);
+    if (next === undefined) return invalid;
     this.#place = next;
-    return text("");
+    return "";
   }
 
   #commit(line: string): Printed {
     // A trial takes no comment, and whatever follows the word is one.
     const found =
       /^commit(?: label ([A-Za-z][\w-]{0,29}))?(?: confirmed (\d+)| comment (.+))?$/.exec(line);
-    if (found === null) return text(invalid);
+    if (found === null) return invalid;
     const [, label, seconds, comment] = found;
     if (label !== undefined && this.#face.hasLabel(label)) {
-      return text(`% Failed to commit: the label '${label}' is used by another commit`);
+      return `% Failed to commit: the label '${label}' is used by another commit`;
     }
     const within = seconds === undefined ? "final" : Number(seconds) * 1000;
     const isLong = Number(seconds ?? shortestS);
-    if (isLong < shortestS || isLong > longestS) return text(invalid);
+    if (isLong < shortestS || isLong > longestS) return invalid;
     const { router } = this.#face;
-    if (this.#face.trial === undefined && isEqual(this.#target, this.#face.blocks)) {
-      return text("% No configuration changes to commit.");
+    if (this.#face.trial === undefined && isEqual(this.#target, this.#face.current)) {
+      return "% No configuration changes to commit.";
     }
     try {
       this.#commitNow(within, { ...(label && { label }), ...(comment && { comment }) });
     } catch (error) {
       if (!(error instanceof SemanticError) && !(error instanceof LinksealError)) throw error;
       this.#failed = `!!% ${error.message}`;
-      return text(
+      return (
         "% Failed to commit one or more configuration items during a pseudo-atomic operation. " +
-          "Please issue 'show configuration failed' from this session to view the errors",
+        "Please issue 'show configuration failed' from this session to view the errors"
       );
     }
-    if (!router.hasFault("replyLost")) return text("");
-    const closes = router.options.prng.fork(`lost-${router.wall()}`).chance(0.5);
-    return { kind: closes ? "close" : "never" };
+    return router.hasFault("replyLost") ? lost(router, router.wall()) : "";
   }
 
   #commitNow(
@@ -408,16 +315,11 @@ class Vty {
       commits.confirm(this.#session, trial.token);
       this.#face.trial = undefined;
       // What was typed since, a comment too, is committed along with it.
-      if (isEqual(this.#target, this.#face.blocks)) return;
+      if (isEqual(this.#target, this.#face.current)) return;
     }
     const target = cloneBlocks(this.#target);
-    const prepared = commits.prepareDraft(this.#session, {
-      apply: (running) => {
-        const config = configFrom(target, router);
-        return { config, effects: effectsBetween(running, config) };
-      },
-      operations: [],
-    });
+    const draft = draftOf(() => configFrom(target, router));
+    const prepared = commits.prepareDraft(this.#session, draft);
     commits.commit(prepared.token, within);
     this.#face.settle(target);
     if (within !== "final") this.#face.trial = { token: prepared.token, vty: this };
@@ -428,5 +330,3 @@ class Vty {
 function isEqual(one: readonly Block[], other: readonly Block[]): boolean {
   return printBlocks(one).join("\n") === printBlocks(other).join("\n");
 }
-
-const text = (printed: string): Printed => ({ kind: "text", text: printed });

@@ -1,10 +1,24 @@
 // What a Junos router prints when it is asked, out of the state of the simulated one.
 
-import type { MacsecPort, MkaSession, PortName, Reading } from "#hal/model.ts";
+import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
+import { at, type ConfigNode, entries, entry, nodes, optional } from "./config-tree.ts";
+import type { Face } from "./face.ts";
 import { routesFrom, type ToldRoute } from "./far-end-routes.ts";
-import { localAs, peersOf } from "./junos-config.ts";
-import { childText, type Markup, tag, type XmlNode } from "./xml-text.ts";
+import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
+import {
+  answeredProbes,
+  known,
+  localAs,
+  lossOf,
+  memberIds,
+  peersOf,
+  portsOf,
+  portTowards,
+  portWith,
+  protectedPorts,
+} from "./router-facts.ts";
+import { child, childText, type XmlNode } from "./xml-text.ts";
 
 export interface Model {
   readonly model: string;
@@ -19,98 +33,96 @@ export interface HistoryEntry {
   readonly comment: string | undefined;
 }
 
-const known = <T>(reading: Reading<T>): T | undefined =>
-  reading.kind === "known" ? reading.value : undefined;
+type Answer = readonly ConfigNode[];
 
-function dateTime(wall: number): Markup {
+/** What the answers are made of. */
+export interface JunosConfiguration extends Face<ConfigNode> {
+  readonly model: Model;
+  /** Its history, with what waits. */
+  commits(): Answer;
+}
+
+export const questions = new Map<string, (face: JunosConfiguration, operation: XmlNode) => Answer>([
+  ["get-software-information", ({ model }) => software(model)],
+  ["get-system-uptime-information", ({ router, bootedAt }) => uptime(router, bootedAt)],
+  ["get-commit-information", (face) => face.commits()],
+  [
+    "get-interface-information",
+    ({ current, router }, operation) =>
+      childText(operation, "interface-name") === "st0"
+        ? tunnelInterfaces(current, router)
+        : interfaces(router),
+  ],
+  ["get-mka-session-information", ({ router }) => mkaSessions(router)],
+  ["get-mka-statistics", ({ router }) => mkaStatistics(router)],
+  ["get-macsec-connection-information", ({ router }) => connections(router)],
+  ["get-macsec-statistics", ({ router }) => statistics(router)],
+  [
+    "get-bgp-neighbor-information",
+    ({ router, model, current }) => neighbours(router, model, current),
+  ],
+  [
+    "get-route-information",
+    ({ current, router }, operation) =>
+      child(operation, "protocol") === undefined
+        ? routes(router, operation)
+        : staticRoutes(current, router),
+  ],
+  ["get-ike-security-associations-information", ({ router }) => ikeSas(router)],
+  ["get-security-associations-information", ({ router }) => ipsecSas(router)],
+  ["ping", ({ router }, operation) => ping(router, operation)],
+]);
+
+function dateTime(wall: number): Answer {
   const seconds = Math.floor(wall / 1000);
   const text = new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
-  return tag(`date-time junos:seconds="${seconds}"`, `${text} UTC`);
+  return nodes`${`date-time junos:seconds="${seconds}"`} ${`${text} UTC`};`;
 }
 
-export function software({ model, version }: Model): Markup {
-  return tag(
-    "software-information",
-    tag("host-name", "edge"),
-    tag("product-model", model),
-    tag("product-name", model),
-    tag("junos-version", version),
+const software = ({ model, version }: Model): Answer => nodes`
+  software-information {
+    host-name edge; product-model ${model}; product-name ${model}; junos-version ${version}; }`;
+
+const uptime = (router: Router, bootedAt: number): Answer => nodes`
+  system-uptime-information {
+    current-time { ${dateTime(router.wall())} } time-source " NTP CLOCK ";
+    system-booted-time { ${dateTime(bootedAt)} } }`;
+
+export function commits(history: readonly HistoryEntry[], isPending: boolean): Answer {
+  const entries = history.flatMap(
+    ({ user, client, wall, log, comment }, index) => nodes`
+      commit-history { sequence-number ${index}; user ${user}; client ${client};
+        ${dateTime(wall)} ${optional("comment", comment)} ${optional("log", log)}
+        ${index === 0 && isPending ? nodes`commit-confirmed "rollback pending";` : []} }`,
   );
+  return nodes`commit-information { ${entries} }`;
 }
 
-export function uptime(router: Router, bootedAt: number): Markup {
-  return tag(
-    "system-uptime-information",
-    tag("current-time", dateTime(router.wall())),
-    tag("time-source", " NTP CLOCK "),
-    tag("system-booted-time", dateTime(bootedAt)),
-  );
-}
-
-export function commits(history: readonly HistoryEntry[], isPending: boolean): Markup {
-  return tag(
-    "commit-information",
-    ...history.map(({ user, client, wall, log, comment }, index) =>
-      tag(
-        "commit-history",
-        tag("sequence-number", index),
-        tag("user", user),
-        tag("client", client),
-        dateTime(wall),
-        ...(comment === undefined ? [] : [tag("comment", comment)]),
-        ...(log === undefined ? [] : [tag("log", log)]),
-        ...(index === 0 && isPending ? [tag("commit-confirmed", "rollback pending")] : []),
-      ),
-    ),
-  );
-}
-
-function portsOf(router: Router): readonly MacsecPort[] {
-  return router.state().macsec;
-}
-
-export function interfaces(router: Router): Markup {
-  return tag(
-    "interface-information",
-    ...portsOf(router).map((port) => {
-      const rate = known(port.rate);
-      const traffic = tag(
-        'traffic-statistics junos:style="brief"',
-        tag("input-bps", Math.round(rate?.rxBps ?? 0)),
-        tag("input-pps", Math.round(rate?.rxPps ?? 0)),
-        tag("output-bps", Math.round(rate?.txBps ?? 0)),
-        tag("output-pps", Math.round(rate?.txPps ?? 0)),
-      );
-      const link = known(port.linkUp) === true ? "up" : "down";
-      return tag(
-        "physical-interface",
-        tag("name", port.port),
-        tag('admin-status junos:format="Enabled"', known(port.admin) ?? "down"),
-        tag("oper-status", link),
-        tag("speed", `${(rate?.lineBps ?? 0) / 1e9}Gbps`),
-        traffic,
-        tag("logical-interface", tag("name", `${port.port}.0`)),
-      );
-    }),
-    tag(
-      "physical-interface",
-      tag("name", "fxp0"),
-      tag("admin-status", "up"),
-      tag("oper-status", "up"),
-      tag("speed", "1000mbps"),
-    ),
-  );
+function interfaces(router: Router): Answer {
+  const ports = portsOf(router).flatMap((port) => {
+    const rate = known(port.rate);
+    const link = known(port.linkUp) === true ? "up" : "down";
+    return nodes`
+      physical-interface { name ${port.port};
+        'admin-status junos:format="Enabled"' ${known(port.admin) ?? "down"};
+        oper-status ${link}; speed ${`${(rate?.lineBps ?? 0) / 1e9}Gbps`};
+        'traffic-statistics junos:style="brief"' {
+          input-bps ${Math.round(rate?.rxBps ?? 0)}; input-pps ${Math.round(rate?.rxPps ?? 0)};
+          output-bps ${Math.round(rate?.txBps ?? 0)}; output-pps ${Math.round(rate?.txPps ?? 0)}; }
+        logical-interface { name ${`${port.port}.0`}; } }`;
+  });
+  return nodes`
+    interface-information { ${ports}
+      physical-interface { name fxp0; admin-status up; oper-status up; speed 1000mbps; } }`;
 }
 
 /** Only where an association is bound: the others have no session to tell of. */
-export function mkaSessions(router: Router): Markup {
-  const told = portsOf(router).flatMap((port) => {
-    const settings = known(port.settings);
+function mkaSessions(router: Router): Answer {
+  const told = protectedPorts(router).flatMap((port) => {
     const session = known(port.session);
-    if (settings === undefined || session === undefined) return [];
-    return [sessionOf(router, port.port, session)];
+    return session === undefined ? [] : sessionOf(port, session);
   });
-  return { markup: told.map(({ markup }) => markup).join("") || "<mka-session-information/>" };
+  return told.length === 0 ? nodes`mka-session-information;` : told;
 }
 
 const noKey = `${"0".repeat(24)}/0`;
@@ -121,262 +133,171 @@ function stateOf(session: MkaSession, keys: MacsecPort["keys"]): string {
   return newest?.ckn === session.principalCkn ? "Secured - Primary" : "Secured - Preceding";
 }
 
-function sakLeaves(which: string, sak: MkaSession["latestSak"]): readonly Markup[] {
-  return [
-    tag(`${which}-sak-an`, sak?.an ?? 0),
-    tag(`${which}-sak-key-identifier`, sak?.keyId.toUpperCase() ?? noKey),
-  ];
+function sessionOf(port: MacsecPort, session: MkaSession): Answer {
+  const { latestSak, oldSak } = session;
+  const peers = memberIds(session.livePeers, "A").flatMap(
+    (mi) => nodes`peer-list { member-identifier ${mi}; peer-status live; hold-time 6000; }`,
+  );
+  const keys = session.participants.flatMap(
+    ({ ckn, state }) => nodes`
+      session-cak { cak-name ${ckn.toUpperCase()}; cak-type primary;
+        cak-status ${state === "none" ? "in-progress" : state}; }`,
+  );
+  return nodes`
+    mka-session-information { interface-name ${port.port};
+      interface-state ${stateOf(session, port.keys)};
+      cak-name ${session.principalCkn?.toUpperCase() ?? ""}; transmit-interval 2000;
+      key-server ${session.keyServer === "self" ? "yes" : "no"};
+      key-server-priority ${session.keyServerPriority ?? 16};
+      latest-sak-an ${latestSak?.an ?? 0};
+      latest-sak-key-identifier ${latestSak?.keyId.toUpperCase() ?? noKey};
+      previous-sak-an ${oldSak?.an ?? 0};
+      previous-sak-key-identifier ${oldSak?.keyId.toUpperCase() ?? noKey};
+      ${peers} ${keys} }`;
 }
 
-function sessionOf(router: Router, name: PortName, session: MkaSession): Markup {
-  const [port] = portsOf(router).filter((one) => one.port === name);
-  const keys = port?.keys ?? ({ kind: "unknown", why: "queryFailed", at: 0 } as never);
-  const principal = session.principalCkn?.toUpperCase() ?? "";
-  const peers = Array.from({ length: session.livePeers }, (_, index) =>
-    tag(
-      "peer-list",
-      tag("member-identifier", `${index + 1}`.padStart(24, "A")),
-      tag("peer-status", "live"),
-      tag("hold-time", 6000),
-    ),
-  );
-  return tag(
-    "mka-session-information",
-    tag("interface-name", name),
-    tag("interface-state", stateOf(session, keys)),
-    tag("cak-name", principal),
-    tag("transmit-interval", 2000),
-    tag("key-server", session.keyServer === "self" ? "yes" : "no"),
-    tag("key-server-priority", session.keyServerPriority ?? 16),
-    ...sakLeaves("latest", session.latestSak),
-    ...sakLeaves("previous", session.oldSak),
-    ...peers,
-    ...session.participants.map(({ ckn, state }) =>
-      tag(
-        "session-cak",
-        tag("cak-name", ckn.toUpperCase()),
-        tag("cak-type", "primary"),
-        tag("cak-status", state === "none" ? "in-progress" : state),
-      ),
-    ),
-  );
-}
-
-export function mkaStatistics(router: Router): Markup {
-  return tag(
-    "mka-statistics",
-    ...portsOf(router).flatMap((port) => {
-      const counted = known(port.mkpdus);
-      if (counted === undefined || known(port.settings) === undefined) return [];
-      return [
-        tag(
-          "mka-interface-statistics",
-          tag("interface-name", port.port),
-          tag("received-packets", String(counted.received)),
-          tag("sent-packets", String(counted.sent)),
-          tag("version-error", 0),
-          tag("cak-error", String(counted.unknownCkn ?? 0n)),
-          tag("integrity-check-value-mismatch", String(counted.icvFailed ?? 0n)),
-          tag("duplicate-message-number", 0),
-          tag("old-message-number", String(counted.replayed ?? 0n)),
-        ),
-      ];
-    }),
-  );
+function mkaStatistics(router: Router): Answer {
+  const ports = protectedPorts(router).flatMap((port) => {
+    const counted = known(port.mkpdus);
+    if (counted === undefined) return [];
+    return nodes`
+      mka-interface-statistics { interface-name ${port.port};
+        received-packets ${counted.received}; sent-packets ${counted.sent}; version-error 0;
+        cak-error ${counted.unknownCkn ?? 0};
+        integrity-check-value-mismatch ${counted.icvFailed ?? 0};
+        duplicate-message-number 0; old-message-number ${counted.replayed ?? 0}; }`;
+  });
+  return nodes`mka-statistics { ${ports} }`;
 }
 
 /** Elements of one interface follow its name; nothing encloses them. */
-export function connections(router: Router): Markup {
-  return tag(
-    "macsec-connection-information",
-    ...portsOf(router).flatMap((port) => {
-      const settings = known(port.settings);
-      if (settings === undefined) return [];
-      const { latestSak } = known(port.session) ?? { latestSak: undefined };
-      const live = known(port.liveSuite);
-      const status = (used: boolean | undefined): string => (used === true ? "inuse" : "standby");
-      const association = (way: string, used: boolean | undefined): readonly Markup[] =>
-        latestSak === undefined
-          ? []
-          : [
-              tag(
-                `${way}-secure-association`,
-                tag("association-number", latestSak.an ?? 0),
-                tag("association-number-status", status(used)),
-              ),
-            ];
-      return [
-        tag(
-          "macsec-interface-common-information",
-          tag("interface-name", port.port),
-          tag("cipher-suite", (live ?? settings.suite).toUpperCase()),
-          tag("encryption", "on"),
-          tag("offset", settings.confidentialityOffset),
-          tag("include-sci", settings.includeSci ? "yes" : "no"),
-          tag("replay-protect", settings.replayWindow === undefined ? "off" : "on"),
-        ),
-        tag(
-          "outbound-secure-channel",
-          tag("sci", "02:00:00:00:00:00/1"),
-          tag("outgoing-packet-number", String(known(port.frames)?.nextPn ?? 0n)),
-          ...association("outbound", live === undefined ? false : latestSak?.transmit),
-        ),
-        tag(
-          "inbound-secure-channel",
-          tag("sci", "06:00:00:00:00:00/1"),
-          ...association("inbound", latestSak?.receive),
-        ),
-      ];
-    }),
-  );
+function connections(router: Router): Answer {
+  const ports = portsOf(router).flatMap((port) => {
+    const settings = known(port.settings);
+    if (settings === undefined) return [];
+    const latestSak = known(port.session)?.latestSak;
+    const live = known(port.liveSuite);
+    const association = (way: string, used: boolean | undefined): Answer => {
+      if (latestSak === undefined) return [];
+      return nodes`${`${way}-secure-association`} { association-number ${latestSak.an ?? 0};
+        association-number-status ${used === true ? "inuse" : "standby"}; }`;
+    };
+    return nodes`
+      macsec-interface-common-information { interface-name ${port.port};
+        cipher-suite ${(live ?? settings.suite).toUpperCase()}; encryption on;
+        offset ${settings.confidentialityOffset}; include-sci ${settings.includeSci ? "yes" : "no"};
+        replay-protect ${settings.replayWindow === undefined ? "off" : "on"}; }
+      outbound-secure-channel { sci 02:00:00:00:00:00/1;
+        outgoing-packet-number ${known(port.frames)?.nextPn ?? 0};
+        ${association("outbound", live !== undefined && latestSak?.transmit)} }
+      inbound-secure-channel { sci 06:00:00:00:00:00/1;
+        ${association("inbound", latestSak?.receive)} }`;
+  });
+  return nodes`macsec-connection-information { ${ports} }`;
 }
 
-export function statistics(router: Router): Markup {
-  return tag(
-    "macsec-statistics",
-    ...portsOf(router).flatMap((port) => {
-      const frames = known(port.frames);
-      if (frames === undefined || known(port.settings) === undefined) return [];
-      const count = (name: string, value: bigint | undefined): readonly Markup[] =>
-        value === undefined ? [] : [tag(name, String(value))];
-      return [
-        tag("interface-name", port.port),
-        tag(
-          "secure-channel-sent",
-          tag("encrypted-packets", String(frames.txProtected)),
-          tag("protected-packets", 0),
-          ...count("toolong-packets", frames.txTooLong),
-        ),
-        tag("secure-association-sent", tag("encrypted-packets", 0), tag("protected-packets", 0)),
-        tag(
-          "secure-channel-received",
-          tag("ok-packets", String(frames.rxOk)),
-          ...count("untagged-packets", frames.rxClear),
-          tag("control-packets", String(known(port.mkpdus)?.received ?? 0n)),
-          tag("notag-packets", 0),
-          ...count("badtag-packets", frames.rxBadTag),
-          ...count("unknown-sci-packets", frames.rxUnknownSci),
-          ...count("no-sci-packets", frames.rxNoSci),
-          ...count("notusing-sa-packets", frames.rxNotUsingSa),
-          ...count("unused-sa-packets", frames.rxUnusedSa),
-          ...count("late-packets", frames.rxLate),
-          ...count("notvalid-packets", frames.rxNotValid),
-        ),
-        tag("secure-association-received", tag("ok-packets", 0)),
-      ];
-    }),
-  );
+function statistics(router: Router): Answer {
+  const ports = protectedPorts(router).flatMap((port) => {
+    const frames = known(port.frames);
+    if (frames === undefined) return [];
+    return nodes`
+      interface-name ${port.port};
+      secure-channel-sent { encrypted-packets ${frames.txProtected}; protected-packets 0;
+        ${optional("toolong-packets", frames.txTooLong)} }
+      secure-association-sent { encrypted-packets 0; protected-packets 0; }
+      secure-channel-received { ok-packets ${frames.rxOk};
+        ${optional("untagged-packets", frames.rxClear)}
+        control-packets ${known(port.mkpdus)?.received ?? 0}; notag-packets 0;
+        ${optional("badtag-packets", frames.rxBadTag)}
+        ${optional("unknown-sci-packets", frames.rxUnknownSci)}
+        ${optional("no-sci-packets", frames.rxNoSci)}
+        ${optional("notusing-sa-packets", frames.rxNotUsingSa)}
+        ${optional("unused-sa-packets", frames.rxUnusedSa)}
+        ${optional("late-packets", frames.rxLate)}
+        ${optional("notvalid-packets", frames.rxNotValid)} }
+      secure-association-received { ok-packets 0; }`;
+  });
+  return nodes`macsec-statistics { ${ports} }`;
 }
 
 /** From this release on the answer says of which routing instance a peer is. */
 const namesInstances = 19;
 
-export function neighbours(
-  router: Router,
-  { version }: Model,
-  isActive: (peer: string) => boolean,
-): Markup {
+function neighbours(router: Router, { version }: Model, configured: ConfigNode): Answer {
+  const groups = entries(at(configured, "protocols", "bgp"), "group");
+  const isActive = (peer: string): boolean =>
+    groups.some((group) => entry(group, "neighbor", peer)?.isInactive === false);
   const isNamed = Number.parseInt(version, 10) >= namesInstances;
   const ports = [...peersOf(router)];
-  const own = ports.flatMap(([port, peer]) =>
-    isActive(peer)
-      ? [peerOf(peer, router.bgpUp(port), "12076", isNamed ? "master" : undefined)]
-      : [],
-  );
+  const own = ports.flatMap(([port, peer]) => {
+    if (!isActive(peer)) return [];
+    return peerOf(peer, router.bgpUp(port), "12076", isNamed ? "master" : undefined);
+  });
   // The same addresses once more, in another routing instance.
-  const others = ports.map(([, peer]) => peerOf(peer, true, "64999", "cust-2"));
-  return tag(
-    'bgp-information xmlns="http://xml.juniper.net/junos/23.4R2/junos-routing"',
-    ...(isNamed ? others : []),
-    ...own,
-  );
+  const others = ports.flatMap(([, peer]) => peerOf(peer, true, "64999", "cust-2"));
+  return nodes`
+    'bgp-information xmlns="http://xml.juniper.net/junos/23.4R2/junos-routing"' {
+      ${isNamed ? others : []} ${own} }`;
 }
 
-function peerOf(peer: string, up: boolean, as: string, instance: string | undefined): Markup {
-  const names =
-    instance === undefined ? [] : [tag("peer-cfg-rti", instance), tag("peer-fwd-rti", instance)];
-  return tag(
-    'bgp-peer junos:style="detail"',
-    tag("peer-address", up ? `${peer}+179` : peer),
-    tag("peer-as", as),
-    tag("local-as", localAs),
-    tag("peer-group", "azure"),
-    ...names,
-    tag("peer-state", up ? "Established" : "Active"),
-    tag("last-error", up ? "None" : "Hold Timer Expired Error"),
-  );
-}
+const peerOf = (
+  peer: string,
+  up: boolean,
+  as: string,
+  instance: string | undefined,
+): Answer => nodes`
+  'bgp-peer junos:style="detail"' { peer-address ${up ? `${peer}+179` : peer}; peer-as ${as};
+    local-as ${localAs}; peer-group azure;
+    ${optional("peer-cfg-rti", instance)} ${optional("peer-fwd-rti", instance)}
+    peer-state ${up ? "Established" : "Active"};
+    last-error ${up ? "None" : "Hold Timer Expired Error"}; }`;
 
-export function routes(router: Router, question: XmlNode): Markup {
+function routes(router: Router, question: XmlNode): Answer {
   const peer = childText(question, "peer");
-  const destination = childText(question, "destination");
-  if (peer !== undefined) return tag("route-information", ...received(router, peer));
-  const found = routeTo(router, destination ?? "");
-  const table =
-    found.length === 0 ? [] : [tag("route-table", tag("table-name", "inet.0"), ...found)];
-  return tag("route-information", ...table);
+  if (peer !== undefined) return nodes`route-information { ${received(router, peer)} }`;
+  const found = routeTo(router, childText(question, "destination") ?? "");
+  const table = nodes`route-table { table-name inet.0; ${found} }`;
+  return nodes`route-information { ${found.length === 0 ? [] : table} }`;
 }
 
 /** A table for each family, and that of another routing instance, whose peer has the address. */
-function received(router: Router, peer: string): readonly Markup[] {
-  const table = (name: string, told: readonly ToldRoute[]): Markup => {
-    const rows = told.map(({ prefix, paths }) => {
-      const entries = paths.map((isUsed) => {
-        const active = isUsed ? [tag("active-tag", "*")] : [];
-        return tag("rt-entry", ...active, tag("protocol-name", "BGP"), tag("nh", tag("to", peer)));
-      });
-      return tag('rt junos:style="brief"', tag("rt-destination", prefix), ...entries);
+function received(router: Router, peer: string): Answer {
+  const table = (name: string, told: readonly ToldRoute[]): Answer => {
+    const rows = told.flatMap(({ prefix, paths }) => {
+      const entries = paths.flatMap(
+        (isUsed) => nodes`
+          rt-entry { ${optional("active-tag", isUsed ? "*" : undefined)} protocol-name BGP;
+            nh { to ${peer}; } }`,
+      );
+      return nodes`'rt junos:style="brief"' { rt-destination ${prefix}; ${entries} }`;
     });
-    const counts = ["destination-count", "total-route-count", "active-route-count"];
-    return tag(
-      "route-table",
-      tag("table-name", name),
-      ...counts.map((count) => tag(count, 2 * told.length)),
-      tag("holddown-route-count", 0),
-      tag("hidden-route-count", 0),
-      ...rows,
-    );
+    const count = 2 * told.length;
+    return nodes`
+      route-table { table-name ${name}; destination-count ${count}; total-route-count ${count};
+        active-route-count ${count}; holddown-route-count 0; hidden-route-count 0; ${rows} }`;
   };
-  const foreign = [{ prefix: "10.0.0.0/8", paths: [true] }];
   return [
-    table("inet.0", routesFrom(router, peer, "ipv4")),
-    table("cust-2.inet.0", foreign),
-    table("inet6.0", routesFrom(router, peer, "ipv6")),
+    ...table("inet.0", routesFrom(router, peer, "ipv4")),
+    ...table("cust-2.inet.0", [{ prefix: "10.0.0.0/8", paths: [true] }]),
+    ...table("inet6.0", routesFrom(router, peer, "ipv6")),
   ];
 }
 
-function routeTo(router: Router, address: string): readonly Markup[] {
-  const ways = router.managementRoutes;
-  const port = ways.has(address) ? ways.get(address) : "fxp0";
+function routeTo(router: Router, address: string): Answer {
+  const port = portTowards(router, address, "fxp0");
   if (port === undefined) return [];
-  const hop = tag(
-    "nh",
-    tag("selected-next-hop"),
-    tag("to", "192.0.2.254"),
-    tag("via", `${port}.0`),
-  );
-  const active = tag("rt-entry", tag("active-tag", "*"), tag("protocol-name", "Static"), hop);
-  return [tag("rt", tag("rt-destination", "0.0.0.0/0"), active)];
+  return nodes`
+    rt { rt-destination 0.0.0.0/0; rt-entry { active-tag *; protocol-name Static;
+      nh { selected-next-hop; to 192.0.2.254; via ${`${port}.0`}; } } }`;
 }
 
-const probeBytes = 100;
-
-export function ping(router: Router, question: XmlNode): Markup {
+function ping(router: Router, question: XmlNode): Answer {
   const host = childText(question, "host") ?? "";
   const count = Number(childText(question, "count") ?? 5);
-  const name = [...peersOf(router)].find(([, address]) => address === host)?.[0];
-  const port = name === undefined ? undefined : router.port(name);
-  const arrived = port?.fibre.inject("a", count, probeBytes).delivered ?? 0;
-  const answered = arrived > 0 ? (port?.fibre.inject("b", arrived, probeBytes).delivered ?? 0) : 0;
-  return tag(
-    "ping-results",
-    tag("target-host", host),
-    tag(
-      "probe-results-summary",
-      tag("probes-sent", count),
-      tag("responses-received", answered),
-      tag("packet-loss", count === 0 ? 0 : Math.round(((count - answered) / count) * 100)),
-    ),
-    answered > 0 ? tag("ping-success") : tag("ping-failure", "no response"),
-  );
+  const answered = answeredProbes(router, portWith(router, host), count);
+  return nodes`
+    ping-results { target-host ${host};
+      probe-results-summary { probes-sent ${count}; responses-received ${answered};
+        packet-loss ${lossOf(count, answered)}; }
+      ${answered > 0 ? nodes`ping-success;` : nodes`ping-failure "no response";`} }`;
 }

@@ -1,106 +1,67 @@
 // What a configuration in Junos' own words makes of the simulated router, and the other way round.
 
-import {
-  type CipherSuite,
-  type Ckn,
-  type DrainMeans,
-  type MacsecSettings,
-  type PortName,
-  parseCkn,
-} from "#hal/model.ts";
+import { type DrainMeans, type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { StationKey } from "../mka/station.ts";
 import type { Router } from "../router/router.ts";
-import { cloneConfig, type MutableConfig, type PortConfig } from "../router/router-config.ts";
-import { at, type ConfigNode, cloneTree, entries, entry, node, textAt } from "./config-tree.ts";
+import type { MutableConfig, PortConfig } from "../router/router-config.ts";
+import {
+  at,
+  type ConfigNode,
+  cloneTree,
+  entries,
+  entry,
+  node,
+  nodes,
+  textAt,
+  within,
+  without,
+} from "./config-tree.ts";
 import { followTunnels, tunnelsFrom } from "./junos-tunnels.ts";
 import { FaceError } from "./netconf.ts";
-
-const localAs = "64512";
-
-/** The far end's address on a port, as the router peers with it. */
-export function peersOf(router: Router): ReadonlyMap<PortName, string> {
-  const { routing } = router.state();
-  const sessions = routing.kind === "known" ? routing.value.sessions : [];
-  return new Map(sessions.map(({ port, peer }) => [port, peer]));
-}
-
-/** Where its tunnels end, whatever links are up. */
-const outerAddresses = ["198.51.100.1", "198.51.100.2"];
+import { configWith, offeredSuite } from "./port-config.ts";
+import { hasIpsec, localAs, outerAddresses, peersOf } from "./router-facts.ts";
 
 /** What an operator had before we came: addresses, and one BGP group with a neighbour a port. */
-export function firstTree(peers: ReadonlyMap<PortName, string>): ConfigNode {
-  const interfaces = [...peers].map(([port, peer]) => {
+export function firstTree(router: Router): ConfigNode {
+  const peers = [...peersOf(router)];
+  const interfaces = peers.flatMap(([port, peer]) => {
     const prefix = `${peer.replace(/\d+$/, "1")}/30`;
-    const inet = node("family", node("inet", node("address", node("name", prefix))));
-    return node("interface", node("name", port), node("unit", node("name", "0"), inet));
+    return nodes`interface { name ${port};
+      unit { name 0; family { inet { address { name ${prefix}; } } } } }`;
   });
-  const addresses = outerAddresses.map((one) => node("address", node("name", `${one}/32`)));
-  const loopback = node("unit", node("name", "0"), node("family", node("inet", ...addresses)));
-  const neighbours = [...peers.values()].map((peer) =>
-    node("neighbor", node("name", peer), node("authentication-key", "not shown")),
+  const addresses = outerAddresses.flatMap((one) => nodes`address { name ${`${one}/32`}; }`);
+  const neighbours = peers.flatMap(
+    ([, peer]) => nodes`neighbor { name ${peer}; authentication-key ${"not shown"}; }`,
   );
-  const group = node(
-    "group",
-    node("name", "azure"),
-    node("type", "external"),
-    node("import", "from-azure"),
-    node("export", "to-azure"),
-    node("peer-as", "12076"),
-    ...neighbours,
-  );
-  const policy = (name: string): ConfigNode => {
-    const accept = node("then", node("accept"));
-    return node("policy-statement", node("name", name), accept);
-  };
-  return node(
-    "configuration",
-    node("version", "23.4R2"),
-    node(
-      "system",
-      node("host-name", "edge"),
-      node("login", node("user", node("name", "linkseal"))),
-    ),
-    node("security"),
-    node("interfaces", ...interfaces, node("interface", node("name", "lo0"), loopback)),
-    node("policy-options", policy("from-azure"), policy("to-azure")),
-    node(
-      "routing-options",
-      node("static", node("route", node("name", "0.0.0.0/0"), node("next-hop", "192.0.2.254"))),
-      node("autonomous-system", node("as-number", localAs)),
-    ),
-    node("protocols", node("bgp", group)),
-  );
+  const tree = nodes`
+    version 23.4R2;
+    system { host-name edge; login { user { name linkseal; } } }
+    security;
+    interfaces { ${interfaces}
+      interface { name lo0; unit { name 0; family { inet { ${addresses} } } } } }
+    policy-options {
+      policy-statement { name from-azure; then { accept; } }
+      policy-statement { name to-azure; then { accept; } } }
+    routing-options {
+      static { route { name 0.0.0.0/0; next-hop 192.0.2.254; } }
+      autonomous-system { as-number ${localAs}; } }
+    protocols { bgp { group {
+      name azure; type external; import from-azure; export to-azure; peer-as 12076;
+      ${neighbours} } } }`;
+  return node("configuration", ...tree);
 }
-
-export { localAs };
-
-const suites: readonly CipherSuite[] = [
-  "gcm-aes-128",
-  "gcm-aes-256",
-  "gcm-aes-xpn-128",
-  "gcm-aes-xpn-256",
-];
 
 /** Throws FaceError as a commit check does. */
 export function configFrom(tree: ConfigNode, router: Router): MutableConfig {
-  const next = cloneConfig(router.running);
-  const peers = peersOf(router);
-  for (const [port, config] of next.ports) {
-    const kept = config.keys;
-    Object.assign(config, portFrom(tree, port, peers.get(port), router, kept));
-  }
-  if (router.options.capabilities.ipsec === undefined) return next;
-  return { ...next, tunnels: tunnelsFrom(tree, router) };
+  return configWith(
+    router,
+    (port, peer) => portFrom(tree, port, peer, router),
+    () => tunnelsFrom(tree, router),
+  );
 }
 
-function portFrom(
-  tree: ConfigNode,
-  port: PortName,
-  peer: string | undefined,
-  router: Router,
-  kept: readonly StationKey[],
-): PortConfig {
+function portFrom(tree: ConfigNode, port: PortName, peer: string, router: Router): PortConfig {
   const own = entry(at(tree, "interfaces"), "interface", port);
   const macsec = at(tree, "security", "macsec");
   const binding = entry(macsec, "interfaces", port);
@@ -110,22 +71,17 @@ function portFrom(
   if (name !== undefined && association === undefined) {
     throw refusal(`Connectivity association ${name} is not defined`);
   }
-  const drain = peer === undefined ? undefined : drainFrom(tree, peer);
+  const drain = drainFrom(tree, peer);
   const admin = at(own, "disable") === undefined ? "up" : "down";
   if (association === undefined) return { admin, macsec: undefined, keys: [], drain };
-  const keys = keysFrom(tree, association, router).map((key) => {
-    // A key that stands as it stood is not touched, whatever its start has become meanwhile.
-    const same = kept.find(({ ckn, cak }) => ckn === key.ckn && equal(cak, key.cak));
-    return same === undefined ? key : { ...same, role: key.role };
-  });
+  const keys = keysFrom(tree, association, router);
   return { admin, macsec: settingsFrom(association, router), keys, drain };
 }
 
 function settingsFrom(association: ConfigNode, router: Router): MacsecSettings {
   const text = textAt(association, "cipher-suite") ?? "gcm-aes-128";
-  const suite = suites.find((one) => one === text);
-  const offered = router.options.capabilities.macsec?.suites ?? [];
-  if (suite === undefined || !offered.includes(suite)) {
+  const suite = offeredSuite(router, text);
+  if (suite === undefined) {
     throw refusal(`cipher-suite ${text} is not supported on this platform`);
   }
   const offset = Number(textAt(association, "offset") ?? 0);
@@ -145,11 +101,7 @@ function settingsFrom(association: ConfigNode, router: Router): MacsecSettings {
   };
 }
 
-function keysFrom(
-  tree: ConfigNode,
-  association: ConfigNode,
-  router: Router,
-): readonly StationKey[] {
+function keysFrom(tree: ConfigNode, association: ConfigNode, router: Router): StationKey[] {
   const statics = (["pre-shared-key", "fallback-key"] as const).flatMap((slot): StationKey[] => {
     const pair = at(association, slot);
     if (pair === undefined) return [];
@@ -183,16 +135,13 @@ function keysFrom(
   });
 }
 
-function keyFrom(
-  name: string | undefined,
-  secret: string | undefined,
-): { readonly ckn: Ckn; readonly cak: Uint8Array } {
-  const ckn = parseCkn(name ?? "");
+function keyFrom(name = "", secret = ""): Pick<StationKey, "ckn" | "cak"> {
+  const ckn = parseCkn(name);
   if (ckn === undefined) throw refusal("invalid connectivity association key name");
-  if (!/^(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{64})$/.test(secret ?? "")) {
-    throw refusal(`invalid connectivity association key ${secret ?? ""}`);
+  if (!/^(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{64})$/.test(secret)) {
+    throw refusal(`invalid connectivity association key ${secret}`);
   }
-  return { ckn, cak: Uint8Array.from(Buffer.from(secret ?? "", "hex")) };
+  return { ckn, cak: Uint8Array.from(Buffer.from(secret, "hex")) };
 }
 
 /** `2026-11-25.18:00:00 +0000`; without an offset it is the router's own zone, which is UTC. */
@@ -235,20 +184,18 @@ function listOf(tree: ConfigNode, name: string): readonly string[] | undefined {
 export function treeAfter(tree: ConfigNode, router: Router): ConfigNode {
   const next = cloneTree(tree);
   for (const [port, config] of router.running.ports) {
-    const ours = portTree(next, port);
-    followAdmin(next, port, config);
-    const { binding, chain } = ours;
+    const { binding, chain } = portTree(next, port);
+    const own = entry(at(next, "interfaces"), "interface", port);
+    without(own, ({ name }) => name === "disable");
+    if (config.admin === "down") own?.children.push(node("disable"));
     if (config.macsec === undefined) {
-      const macsec = at(next, "security", "macsec");
-      if (macsec !== undefined) {
-        macsec.children = macsec.children.filter((one) => one !== binding);
-      }
+      without(at(next, "security", "macsec"), (one) => one === binding);
       continue;
     }
     followSettings(next, port, config.macsec);
     if (config.keys.length > 0 || chain !== undefined) followKeys(next, port, config, router);
   }
-  if (router.options.capabilities.ipsec !== undefined) followTunnels(next, router);
+  if (hasIpsec(router)) followTunnels(next, router);
   return next;
 }
 
@@ -262,80 +209,54 @@ function portTree(tree: ConfigNode, port: PortName) {
   return { binding, association, chain };
 }
 
-function followAdmin(tree: ConfigNode, port: PortName, { admin }: PortConfig): void {
-  const own = entry(at(tree, "interfaces"), "interface", port);
-  if (own === undefined) return;
-  own.children = own.children.filter(({ name }) => name !== "disable");
-  if (admin === "down") own.children.push(node("disable"));
-}
-
-function within(tree: ConfigNode, name: string): ConfigNode {
-  const found = at(tree, name);
-  if (found !== undefined) return found;
-  const made = node(name);
-  tree.children.push(made);
-  return made;
-}
-
 function followSettings(tree: ConfigNode, port: PortName, settings: MacsecSettings): void {
-  const macsec = within(within(tree, "security"), "macsec");
+  const macsec = within(tree, "security", "macsec");
   const name = `by-hand-${port.replace(/[/:]/g, "-")}`;
   let { association } = portTree(tree, port);
   if (association === undefined) {
     association = node("connectivity-association", node("name", name));
-    macsec.children.push(association);
-    const binding = [node("name", port), node("connectivity-association", name)];
-    macsec.children.push(node("interfaces", ...binding));
+    const binding = nodes`interfaces { name ${port}; connectivity-association ${name}; }`;
+    macsec.children.push(association, ...binding);
   }
   const kept = new Set(["name", "pre-shared-key", "fallback-key", "pre-shared-key-chain"]);
   const { replayWindow, sakRekeyMs } = settings;
+  const window =
+    replayWindow === undefined
+      ? []
+      : nodes`replay-protect {
+    replay-window-size ${replayWindow}; }`;
   association.children = [
     ...association.children.filter((one) => kept.has(one.name)),
-    node("security-mode", "static-cak"),
-    node("cipher-suite", settings.suite),
-    ...(settings.includeSci ? [node("include-sci")] : []),
-    node("offset", String(settings.confidentialityOffset)),
-    ...(replayWindow === undefined
-      ? []
-      : [node("replay-protect", node("replay-window-size", String(replayWindow)))]),
-    node(
-      "mka",
-      node("key-server-priority", String(settings.keyServerPriority)),
-      ...(sakRekeyMs === undefined ? [] : [node("sak-rekey-interval", String(sakRekeyMs / 1000))]),
-      ...(settings.policy === "shouldSecure" ? [node("should-secure")] : []),
-    ),
+    ...nodes`
+      security-mode static-cak; cipher-suite ${settings.suite};
+      ${settings.includeSci ? nodes`include-sci;` : []} offset ${settings.confidentialityOffset};
+      ${window}
+      mka { key-server-priority ${settings.keyServerPriority};
+        ${sakRekeyMs === undefined ? [] : nodes`sak-rekey-interval ${sakRekeyMs / 1000};`}
+        ${settings.policy === "shouldSecure" ? nodes`should-secure;` : []} }`,
   ];
 }
 
 function followKeys(tree: ConfigNode, port: PortName, { keys }: PortConfig, router: Router): void {
   const { association, chain } = portTree(tree, port);
   if (association === undefined) return;
-  const security = within(tree, "security");
   let into = chain;
   if (into === undefined) {
     const name = textAt(association, "name") ?? "";
     into = node("key-chain", node("name", name));
-    within(security, "authentication-key-chains").children.push(into);
+    within(tree, "security", "authentication-key-chains").children.push(into);
     association.children.push(node("pre-shared-key-chain", name));
   }
-  const has = (one: ConfigNode): boolean =>
-    keys.some(({ ckn }) => ckn === textAt(one, "key-name")?.toLowerCase());
-  into.children = into.children.filter((one) => one.name !== "key" || has(one));
+  const cknOf = (one: ConfigNode): string | undefined => textAt(one, "key-name")?.toLowerCase();
+  without(into, (one) => one.name === "key" && !keys.some(({ ckn }) => ckn === cknOf(one)));
   for (const [index, key] of keys.entries()) {
-    const known = entries(into, "key").some(
-      (one) => textAt(one, "key-name")?.toLowerCase() === key.ckn,
-    );
-    if (known) continue;
+    if (entries(into, "key").some((one) => cknOf(one) === key.ckn)) continue;
     const start = key.startsAt ?? router.wall() - (keys.length - index) * 1000;
-    into.children.push(
-      node(
-        "key",
-        node("name", String(freeId(into))),
-        node("secret", Buffer.from(key.cak).toString("hex")),
-        node("key-name", key.ckn.toUpperCase()),
-        node("start-time", `${new Date(start).toISOString().slice(0, 19).replace("T", ".")}`),
-      ),
-    );
+    const text = new Date(start).toISOString().slice(0, 19).replace("T", ".");
+    const secret = Buffer.from(key.cak).toString("hex");
+    const made = nodes`key { name ${freeId(into)}; secret ${secret};
+      key-name ${key.ckn.toUpperCase()}; start-time ${text}; }`;
+    into.children.push(...made);
   }
 }
 
@@ -348,8 +269,4 @@ function freeId(chain: ConfigNode): number {
 
 function refusal(message: string): FaceError {
   return new FaceError("operation-failed", message);
-}
-
-function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((octet, index) => octet === b[index]);
 }

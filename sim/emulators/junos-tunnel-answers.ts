@@ -1,107 +1,71 @@
 // What Junos prints of its tunnels when it is asked, out of those of the simulated router.
 
-import type { IpsecSa, Reading, Transforms } from "#hal/model.ts";
+import type { IpsecSa, Transforms } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import type { SimTunnel } from "../router/tunnel.ts";
-import { at, type ConfigNode, entries, entry, textAt } from "./config-tree.ts";
-import { type Markup, tag } from "./xml-text.ts";
+import { at, type ConfigNode, entries, entry, nodes, optional, textAt } from "./config-tree.ts";
+import { known, sasOf } from "./router-facts.ts";
+import { groupNumber, isInUse } from "./tunnel-config.ts";
 
-const known = <T>(reading: Reading<T>): T | undefined =>
-  reading.kind === "known" ? reading.value : undefined;
+type Answer = readonly ConfigNode[];
 
-const groupNumbers: Readonly<Record<string, string>> = {
-  "modp-1024": "2",
-  "modp-2048": "14",
-  "ecp-256": "19",
-  "ecp-384": "20",
-  "modp-2048-256": "24",
-};
-
-export function ikeSas(router: Router): Markup {
+export function ikeSas(router: Router): Answer {
   const blocks = router.tunnels().flatMap((tunnel, index) => {
     const state = known(tunnel.read().ike);
     if (state === "down" || state === undefined) return [];
-    const { spec } = tunnel;
-    const sa = tag(
-      "ike-security-associations",
-      tag("ike-sa-role", "initiator"),
-      tag("ike-sa-state", state === "established" ? "UP" : "DOWN"),
-      tag("ike-sa-initiator-cookie", "16ac5f588b934e91"),
-      tag("ike-sa-responder-cookie", state === "established" ? "5fccb149f6fd6c4e" : "0"),
-      tag("ike-sa-exchange-type", "IKEv2"),
-      tag("ike-sa-authentication-method", "Pre-shared-keys"),
-      tag("ike-sa-local-address", spec.localAddress),
-      tag("ike-sa-remote-address", spec.remoteAddress),
-      tag("ike-sa-lifetime", "Expires in 27590 seconds"),
-      tag(
-        "ike-sa-algorithms",
-        tag("ike-sa-encryption-algorithm", spec.ike.encryption.replace("aes-", "aes")),
-        tag("ike-sa-prf-algorithm", `hmac-${spec.ike.prf}`),
-        tag("ike-sa-dhgroup", `DH-group-${groupNumbers[spec.ike.dhGroup] ?? "2"}`),
-      ),
-    );
-    return [
-      tag(
-        "ike-security-associations-block",
-        tag("ike-sa-remote-address", spec.remoteAddress),
-        tag("ike-sa-index", 3_128_619 + index),
-        tag("ike-gw-name", spec.name),
-        sa,
-      ),
-    ];
+    const { name, localAddress, remoteAddress, ike } = tunnel.spec;
+    return nodes`
+      ike-security-associations-block { ike-sa-remote-address ${remoteAddress};
+        ike-sa-index ${3_128_619 + index}; ike-gw-name ${name};
+        ike-security-associations { ike-sa-role initiator;
+          ike-sa-state ${state === "established" ? "UP" : "DOWN"};
+          ike-sa-initiator-cookie 16ac5f588b934e91;
+          ike-sa-responder-cookie ${state === "established" ? "5fccb149f6fd6c4e" : "0"};
+          ike-sa-exchange-type IKEv2; ike-sa-authentication-method Pre-shared-keys;
+          ike-sa-local-address ${localAddress}; ike-sa-remote-address ${remoteAddress};
+          ike-sa-lifetime "Expires in 27590 seconds";
+          ike-sa-algorithms {
+            ike-sa-encryption-algorithm ${ike.encryption.replace("aes-", "aes")};
+            ike-sa-prf-algorithm ${`hmac-${ike.prf}`};
+            ike-sa-dhgroup ${`DH-group-${groupNumber(ike.dhGroup) ?? "2"}`}; } } }`;
   });
-  return tag("ike-security-associations-information", ...blocks);
+  return nodes`ike-security-associations-information { ${blocks} }`;
 }
 
-export function ipsecSas(router: Router): Markup {
+export function ipsecSas(router: Router): Answer {
   const blocks = router.tunnels().flatMap((tunnel, index) => {
-    const sas = (known(tunnel.read().sas) ?? []).filter(({ phase }) => phase !== "deleting");
-    return sas.length === 0 ? [] : [blockOf(tunnel, sas, 500_002 + index)];
+    const sas = sasOf(tunnel);
+    return sas.length === 0 ? [] : blockOf(tunnel, sas, 500_002 + index);
   });
-  return tag("ipsec-security-associations-information", ...blocks);
+  return nodes`ipsec-security-associations-information { ${blocks} }`;
 }
 
-function blockOf({ spec }: SimTunnel, sas: readonly IpsecSa[], index: number): Markup {
-  const number = groupNumbers[spec.transforms.dhGroup];
-  return tag(
-    "ipsec-security-associations-block",
-    tag("sa-block-state", "up"),
-    tag("sa-tunnel-index", index),
-    tag("sa-virtual-system", "root"),
-    tag("sa-vpn-name", spec.name),
-    tag("sa-local-gateway", spec.localAddress),
-    tag("sa-remote-gateway", spec.remoteAddress),
-    tag("sa-local-identity", "ipv4_subnet(any:0,[0..7]=0.0.0.0/0)"),
-    tag("sa-remote-identity", "ipv4_subnet(any:0,[0..7]=0.0.0.0/0)"),
-    tag("sa-ike-version", "IKEv2"),
-    tag("sa-pfs-group", number === undefined ? "N/A" : `DH-group-${number}`),
-    ...sas.map((sa) => saOf(sa, spec.remoteAddress, index)),
-  );
+function blockOf({ spec }: SimTunnel, sas: readonly IpsecSa[], index: number): Answer {
+  const { name, localAddress, remoteAddress, transforms } = spec;
+  const number = groupNumber(transforms.dhGroup);
+  return nodes`
+    ipsec-security-associations-block { sa-block-state up; sa-tunnel-index ${index};
+      sa-virtual-system root; sa-vpn-name ${name};
+      sa-local-gateway ${localAddress}; sa-remote-gateway ${remoteAddress};
+      sa-local-identity "ipv4_subnet(any:0,[0..7]=0.0.0.0/0)";
+      sa-remote-identity "ipv4_subnet(any:0,[0..7]=0.0.0.0/0)";
+      sa-ike-version IKEv2; sa-pfs-group ${number === undefined ? "N/A" : `DH-group-${number}`};
+      ${sas.flatMap((sa) => saOf(sa, remoteAddress, index))} }`;
 }
 
-function saOf(sa: IpsecSa, remote: string, index: number): Markup {
+function saOf(sa: IpsecSa, remote: string, index: number): Answer {
   const isOld = sa.phase === "rekeyed";
-  return tag(
-    "ipsec-security-associations",
-    tag("sa-direction", sa.direction === "in" ? "inbound" : "outbound"),
-    tag("sa-tunnel-index", index),
-    tag("sa-spi", sa.spi.toString(16).padStart(8, "0")),
-    tag("sa-aux-spi", 0),
-    tag("sa-remote-gateway", remote),
-    tag("sa-port", 500),
-    tag("sa-vpn-monitoring-state", "-"),
-    tag("sa-hard-lifetime", `Expires in ${isOld ? 5 : 26_000} seconds`),
-    tag("sa-lifesize-remaining", " Unlimited"),
-    tag("sa-soft-lifetime", isOld ? "Expired" : "Expires in 25000 seconds"),
-    tag("sa-mode", "Tunnel(0 0)"),
-    tag("sa-type", "dynamic"),
-    tag("sa-state", "installed"),
-    tag("sa-protocol", "ESP"),
-    tag("sa-authentication-algorithm", macText(sa.transforms)),
-    tag("sa-encryption-algorithm", cipherText(sa.transforms)),
-    tag("sa-anti-replay-service", "counter-based enabled"),
-    tag("sa-replay-window-size", 64),
-  );
+  return nodes`
+    ipsec-security-associations { sa-direction ${sa.direction === "in" ? "inbound" : "outbound"};
+      sa-tunnel-index ${index}; sa-spi ${sa.spi.toString(16).padStart(8, "0")}; sa-aux-spi 0;
+      sa-remote-gateway ${remote}; sa-port 500; sa-vpn-monitoring-state -;
+      sa-hard-lifetime ${`Expires in ${isOld ? 5 : 26_000} seconds`};
+      sa-lifesize-remaining " Unlimited";
+      sa-soft-lifetime ${isOld ? "Expired" : "Expires in 25000 seconds"};
+      sa-mode "Tunnel(0 0)"; sa-type dynamic; sa-state installed; sa-protocol ESP;
+      sa-authentication-algorithm ${macText(sa.transforms)};
+      sa-encryption-algorithm ${cipherText(sa.transforms)};
+      sa-anti-replay-service "counter-based enabled"; sa-replay-window-size 64; }`;
 }
 
 function cipherText({ encryption }: Transforms): string {
@@ -125,49 +89,33 @@ function boundTunnels(tree: ConfigNode, router: Router): ReadonlyMap<string, Sim
   );
 }
 
-export function tunnelInterfaces(tree: ConfigNode, router: Router): Markup {
+export function tunnelInterfaces(tree: ConfigNode, router: Router): Answer {
   const bound = boundTunnels(tree, router);
   const st0 = entry(at(tree, "interfaces"), "interface", "st0");
-  const units = entries(st0, "unit").map((unit) => {
+  const units = entries(st0, "unit").flatMap((unit) => {
     const name = `st0.${textAt(unit, "name") ?? ""}`;
-    const passed = String(bound.get(name)?.packets() ?? 0n);
-    return tag(
-      "logical-interface",
-      tag("name", name),
-      tag("encapsulation", "Secure-Tunnel"),
-      tag(
-        'traffic-statistics junos:style="brief"',
-        tag("input-packets", passed),
-        tag("output-packets", passed),
-      ),
-    );
+    const passed = bound.get(name)?.packets() ?? 0;
+    return nodes`
+      logical-interface { name ${name}; encapsulation Secure-Tunnel;
+        'traffic-statistics junos:style="brief"' {
+          input-packets ${passed}; output-packets ${passed}; } }`;
   });
-  const physical = tag(
-    "physical-interface",
-    tag("name", "st0"),
-    tag("admin-status", "up"),
-    tag("oper-status", "up"),
-    ...units,
-  );
-  return tag("interface-information", physical);
+  return nodes`
+    interface-information {
+      physical-interface { name st0; admin-status up; oper-status up; ${units} } }`;
 }
 
-/** A route into a tunnel is in use while the tunnel is up. */
-export function staticRoutes(tree: ConfigNode, router: Router): Markup {
+export function staticRoutes(tree: ConfigNode, router: Router): Answer {
   const bound = boundTunnels(tree, router);
-  const routes = entries(at(tree, "routing-options", "static"), "route").map((route) => {
-    const hops = entries(route, "next-hop").filter(
-      ({ text }) => !text.startsWith("st0.") || bound.get(text)?.established() === true,
+  const routes = entries(at(tree, "routing-options", "static"), "route").flatMap((route) => {
+    const hops = entries(route, "next-hop").filter(({ text }) => isInUse(text, bound));
+    const told = hops.flatMap(
+      ({ text }) => nodes`nh { ${optional(text.startsWith("st0.") ? "via" : "to", text)} }`,
     );
-    const active = hops.length === 0 ? [] : [tag("active-tag", "*")];
-    const told = hops.map(({ text }) =>
-      tag("nh", tag(text.startsWith("st0.") ? "via" : "to", text)),
-    );
-    return tag(
-      "rt",
-      tag("rt-destination", textAt(route, "name") ?? ""),
-      tag("rt-entry", ...active, tag("protocol-name", "Static"), ...told),
-    );
+    return nodes`
+      rt { rt-destination ${textAt(route, "name") ?? ""};
+        rt-entry { ${optional("active-tag", hops.length === 0 ? undefined : "*")}
+          protocol-name Static; ${told} } }`;
   });
-  return tag("route-information", tag("route-table", tag("table-name", "inet.0"), ...routes));
+  return nodes`route-information { route-table { table-name inet.0; ${routes} } }`;
 }

@@ -4,20 +4,33 @@
 import type { TunnelSpec } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import type { TunnelConfig } from "../router/router-config.ts";
-import { at, type ConfigNode, entries, entry, node, textAt } from "./config-tree.ts";
+import {
+  at,
+  type ConfigNode,
+  entries,
+  entry,
+  node,
+  nodes,
+  textAt,
+  within,
+  without,
+} from "./config-tree.ts";
 import { FaceError } from "./netconf.ts";
-import { asTheyStand, sameTunnel } from "./tunnel-sameness.ts";
+import {
+  asTheyStand,
+  type Bound,
+  followTunnels as follow,
+  keyFor,
+  prefixesInto,
+  groups as standardGroups,
+} from "./tunnel-config.ts";
 
 const nameMax = 32;
 
 /** Of `security ike`: what each is by the names of the standards. */
-const groups: Readonly<Record<string, string>> = {
-  group2: "modp-1024",
-  group14: "modp-2048",
-  group19: "ecp-256",
-  group20: "ecp-384",
-  group24: "modp-2048-256",
-};
+const groups = Object.fromEntries(
+  Object.entries(standardGroups).map(([number, word]) => [`group${number}`, word]),
+);
 const digests: Readonly<Record<string, string>> = {
   sha1: "sha1",
   "sha-256": "sha256",
@@ -34,11 +47,14 @@ const espCiphers = [...ikeCiphers, "aes-192-gcm"];
 
 /** Throws FaceError as a commit check does. */
 export function tunnelsFrom(tree: ConfigNode, router: Router): Map<string, TunnelConfig> {
-  const vpns = entries(at(tree, "security", "ipsec"), "vpn");
-  return asTheyStand(
-    vpns.map((vpn) => tunnelFrom(tree, vpn)),
-    router,
-  );
+  return asTheyStand(boundTunnels(tree), router);
+}
+
+/** Each with the unit of `st0` that it is bound to. */
+function boundTunnels(tree: ConfigNode): readonly Bound[] {
+  return entries(at(tree, "security", "ipsec"), "vpn").map((vpn) => {
+    return { interface: textAt(vpn, "bind-interface") ?? "", tunnel: tunnelFrom(tree, vpn) };
+  });
 }
 
 function tunnelFrom(tree: ConfigNode, vpn: ConfigNode): TunnelConfig {
@@ -57,7 +73,7 @@ function tunnelFrom(tree: ConfigNode, vpn: ConfigNode): TunnelConfig {
     localAddress: homeOf(tree, gateway),
     remoteAddress: textAt(gateway, "address") ?? "",
     localPrefixes: [],
-    remotePrefixes: prefixesInto(tree, `st0.${unit.number}`),
+    remotePrefixes: prefixesInto(routesOf(tree), `st0.${unit.number}`),
     ike: ikeOf(proposal),
     transforms: espOf(espProposal, espPolicy),
     life: {
@@ -100,12 +116,14 @@ function homeOf(tree: ConfigNode, gateway: ConfigNode): string {
   throw refusal(`local-address ${wanted} is not on external-interface ${name}.${unit}`);
 }
 
-function prefixesInto(tree: ConfigNode, unit: string): readonly string[] {
-  return entries(at(tree, "routing-options", "static"), "route")
-    .filter((route) => entries(route, "next-hop").some(({ text }) => text === unit))
-    .map((route) => textAt(route, "name") ?? "")
-    .toSorted();
-}
+const staticRoutes = (tree: ConfigNode): readonly ConfigNode[] =>
+  entries(at(tree, "routing-options", "static"), "route");
+
+const routesOf = (tree: ConfigNode) =>
+  staticRoutes(tree).flatMap((route) => {
+    const hops = new Set(entries(route, "next-hop").map(({ text }) => text));
+    return [...hops].map((hop) => ({ prefix: textAt(route, "name") ?? "", hop }));
+  });
 
 function ikeOf(proposal: ConfigNode): TunnelSpec["ike"] {
   if (textAt(proposal, "authentication-method") !== "pre-shared-keys") {
@@ -152,117 +170,68 @@ function pskOf(policy: ConfigNode): Uint8Array {
 
 /** The tree after somebody changed the tunnels of the router by another way than this face. */
 export function followTunnels(tree: ConfigNode, router: Router): void {
-  const ipsec = at(tree, "security", "ipsec");
-  for (const vpn of entries(ipsec, "vpn")) {
-    const name = textAt(vpn, "name") ?? "";
-    const stands = router.running.tunnels.get(name);
-    if (stands !== undefined && sameTunnel(stands, tunnelFrom(tree, vpn))) continue;
-    takeOut(tree, vpn, name);
-  }
-  for (const [name, tunnel] of router.running.tunnels) {
-    if (entry(at(tree, "security", "ipsec"), "vpn", name) === undefined) putIn(tree, tunnel);
-  }
+  follow(
+    router,
+    boundTunnels(tree),
+    (one) => takeOut(tree, one),
+    (tunnel) => putIn(tree, tunnel),
+  );
 }
 
-function takeOut(tree: ConfigNode, vpn: ConfigNode, name: string): void {
-  const bound = textAt(vpn, "bind-interface") ?? "";
-  const statics = at(tree, "routing-options", "static");
-  for (const route of entries(statics, "route")) {
-    const isInto = (one: ConfigNode): boolean => one.name === "next-hop" && one.text === bound;
+function takeOut(tree: ConfigNode, { interface: bound, tunnel }: Bound): void {
+  const isInto = (one: ConfigNode): boolean => one.name === "next-hop" && one.text === bound;
+  for (const route of staticRoutes(tree)) {
     if (!route.children.some(isInto)) continue;
-    route.children = route.children.filter((one) => !isInto(one));
+    without(route, isInto);
     const isEmpty = entries(route, "next-hop").length === 0;
-    if (isEmpty && statics !== undefined) remove(statics, route);
+    if (isEmpty) without(at(tree, "routing-options", "static"), (one) => one === route);
   }
   for (const parent of ["ike", "ipsec"]) {
-    const under = at(tree, "security", parent);
-    if (under === undefined) continue;
-    under.children = under.children.filter((one) => textAt(one, "name") !== name);
+    const isOwn = (one: ConfigNode): boolean => textAt(one, "name") === tunnel.spec.name;
+    without(at(tree, "security", parent), isOwn);
   }
   const st0 = entry(at(tree, "interfaces"), "interface", "st0");
   const unit = entry(st0, "unit", bound.replace("st0.", ""));
-  if (st0 !== undefined && unit !== undefined) remove(st0, unit);
+  without(st0, (one) => one === unit);
 }
-
-function remove(parent: ConfigNode, child: ConfigNode): void {
-  parent.children = parent.children.filter((one) => one !== child);
-}
-
-function under(tree: ConfigNode, ...path: readonly string[]): ConfigNode {
-  return path.reduce((parent, name) => {
-    const found = at(parent, name);
-    if (found !== undefined) return found;
-    const made = node(name);
-    parent.children.push(made);
-    return made;
-  }, tree);
-}
-
-const keyFor = (words: Readonly<Record<string, string>>, word: string): string =>
-  Object.entries(words).find(([, one]) => one === word)?.[0] ?? word;
 
 function putIn(tree: ConfigNode, { spec, psk }: TunnelConfig): void {
   const { name, ike, transforms, life, mtu } = spec;
-  const interfaces = under(tree, "interfaces");
+  const interfaces = within(tree, "interfaces");
   let st0 = entry(interfaces, "interface", "st0");
   if (st0 === undefined) {
     st0 = node("interface", node("name", "st0"));
     interfaces.children.push(st0);
   }
   const unit = String(1_000 + entries(st0, "unit").length);
-  const inet = node("inet", node("mtu", String(mtu)));
-  st0.children.push(node("unit", node("name", unit), node("family", inet)));
-  under(tree, "security", "ike").children.push(
-    node(
-      "proposal",
-      node("name", name),
-      node("authentication-method", "pre-shared-keys"),
-      node("dh-group", keyFor(groups, ike.dhGroup)),
-      node("authentication-algorithm", keyFor(digests, ike.prf)),
-      node("encryption-algorithm", ike.encryption),
-    ),
-    node(
-      "policy",
-      node("name", name),
-      node("proposals", name),
-      node("pre-shared-key", node("hexadecimal", Buffer.from(psk).toString("hex"))),
-    ),
-    node(
-      "gateway",
-      node("name", name),
-      node("ike-policy", name),
-      node("address", spec.remoteAddress),
-      node("external-interface", "lo0.0"),
-      node("local-address", spec.localAddress),
-      node("version", "v2-only"),
-    ),
+  st0.children.push(...nodes`unit { name ${unit}; family { inet { mtu ${mtu}; } } }`);
+  const { integrity, dhGroup } = transforms;
+  const mac = keyFor(macs, integrity);
+  const group = keyFor(groups, dhGroup);
+  within(tree, "security", "ike").children.push(
+    ...nodes`
+      proposal { name ${name}; authentication-method pre-shared-keys;
+        dh-group ${keyFor(groups, ike.dhGroup)};
+        authentication-algorithm ${keyFor(digests, ike.prf)};
+        encryption-algorithm ${ike.encryption}; }
+      policy { name ${name}; proposals ${name};
+        pre-shared-key { hexadecimal ${Buffer.from(psk).toString("hex")}; } }
+      gateway { name ${name}; ike-policy ${name}; address ${spec.remoteAddress};
+        external-interface lo0.0; local-address ${spec.localAddress}; version v2-only; }`,
   );
-  const mac = transforms.integrity === "none" ? [] : [keyFor(macs, transforms.integrity)];
-  const keys = transforms.dhGroup === "none" ? [] : [keyFor(groups, transforms.dhGroup)];
-  under(tree, "security", "ipsec").children.push(
-    node(
-      "proposal",
-      node("name", name),
-      ...mac.map((one) => node("authentication-algorithm", one)),
-      node("encryption-algorithm", transforms.encryption),
-      node("lifetime-seconds", String(life.seconds)),
-      node("lifetime-kilobytes", String(life.kilobytes)),
-    ),
-    node(
-      "policy",
-      node("name", name),
-      ...keys.map((one) => node("perfect-forward-secrecy", node("keys", one))),
-      node("proposals", name),
-    ),
-    node(
-      "vpn",
-      node("name", name),
-      node("bind-interface", `st0.${unit}`),
-      node("ike", node("gateway", name), node("ipsec-policy", name)),
-      node("establish-tunnels", "immediately"),
-    ),
+  within(tree, "security", "ipsec").children.push(
+    ...nodes`
+      proposal { name ${name};
+        ${integrity === "none" ? [] : nodes`authentication-algorithm ${mac};`}
+        encryption-algorithm ${transforms.encryption};
+        lifetime-seconds ${life.seconds}; lifetime-kilobytes ${life.kilobytes}; }
+      policy { name ${name};
+        ${dhGroup === "none" ? [] : nodes`perfect-forward-secrecy { keys ${group}; }`}
+        proposals ${name}; }
+      vpn { name ${name}; bind-interface ${`st0.${unit}`};
+        ike { gateway ${name}; ipsec-policy ${name}; } establish-tunnels immediately; }`,
   );
-  const statics = under(tree, "routing-options", "static");
+  const statics = within(tree, "routing-options", "static");
   for (const prefix of spec.remotePrefixes) {
     const route = entry(statics, "route", prefix);
     const hop = node("next-hop", `st0.${unit}`);

@@ -5,36 +5,18 @@ import type { MacsecCapabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
-import { diffConfig, effectsBetween, type MutableConfig } from "../router/router-config.ts";
 import type { RouterModel } from "../site/site-plan.ts";
-import {
-  applyEdit,
-  at,
-  type ConfigNode,
-  cloneTree,
-  entries,
-  printTree,
-  select,
-  textAt,
-} from "./config-tree.ts";
-import { tellFarEndRoutes } from "./far-end-routes.ts";
+import { applyEdit, type ConfigNode, cloneTree, nodes, printTree, select } from "./config-tree.ts";
+import { lost } from "./exchange.ts";
+import { draftOf, Face } from "./face.ts";
 import {
   commits,
-  connections,
   type HistoryEntry,
-  interfaces,
+  type JunosConfiguration,
   type Model,
-  mkaSessions,
-  mkaStatistics,
-  neighbours,
-  ping,
-  routes,
-  software,
-  statistics,
-  uptime,
+  questions,
 } from "./junos-answers.ts";
-import { configFrom, firstTree, peersOf, treeAfter } from "./junos-config.ts";
-import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
+import { configFrom, firstTree, treeAfter } from "./junos-config.ts";
 import {
   FaceError,
   type FaceSession,
@@ -45,8 +27,9 @@ import {
   serveNetconf,
   type Wire,
 } from "./netconf.ts";
+import { hasIpsec } from "./router-facts.ts";
 import { type SnmpObject, snmpObjects } from "./snmp.ts";
-import { child, childText, type Markup, tag, type XmlNode } from "./xml-text.ts";
+import { child, childText, tag, type XmlNode } from "./xml-text.ts";
 
 const capabilities = [
   "urn:ietf:params:xml:ns:netconf:base:1.0",
@@ -97,32 +80,20 @@ const defaultMinutes = 10;
 const historyMax = 50;
 
 /** One router with its Junos configuration; every session of it sees the same candidate. */
-export class JunosFace {
-  readonly router: Router;
-  readonly #model: Model;
+export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
+  readonly model: Model;
   readonly #session: RouterSession;
-  readonly #trees = new WeakMap<MutableConfig, ConfigNode>();
-  #tree: ConfigNode;
-  #known: MutableConfig;
   #candidate: ConfigNode;
   #isModified = false;
   #holder: object | undefined;
   #history: HistoryEntry[] = [];
   #armed: Parameters<Router["commits"]["recall"]>[0] | undefined;
-  #bootedAt: number;
-  #boot: string;
 
   constructor(router: Router, model: Model = { model: "ptx10008", version: "23.4R2-S1.5-EVO" }) {
-    this.router = router;
-    this.#model = model;
-    tellFarEndRoutes(router);
+    super(router, firstTree(router), treeAfter);
+    this.model = model;
     this.#session = router.openSession();
-    this.#tree = treeAfter(firstTree(peersOf(router)), router);
-    this.#candidate = cloneTree(this.#tree);
-    this.#known = router.running;
-    this.#trees.set(this.#known, this.#tree);
-    this.#bootedAt = router.wall() - 40 * 86_400_000;
-    this.#boot = this.#bootId();
+    this.#candidate = cloneTree(this.current);
     this.#note("operator", "cli", undefined, undefined);
   }
 
@@ -142,12 +113,7 @@ export class JunosFace {
   objects(): readonly SnmpObject[] | undefined {
     if (!this.router.reachable()) return undefined;
     this.#follow();
-    return snmpObjects(this.router, this.#bootedAt);
-  }
-
-  #bootId(): string {
-    const { control } = this.router.state();
-    return control.kind === "known" ? control.value.bootId : this.#boot;
+    return snmpObjects(this.router, this.bootedAt);
   }
 
   #msFor(operation: XmlNode): number {
@@ -165,28 +131,15 @@ export class JunosFace {
   }
 
   #discard(): void {
-    this.#candidate = cloneTree(this.#tree);
+    this.#candidate = cloneTree(this.current);
     this.#isModified = false;
   }
 
   /** Takes in what happened to the router by another way, and what its own timer undid. */
   #follow(): void {
-    const { running, commits: engine } = this.router;
-    const boot = this.#bootId();
-    if (boot !== this.#boot) {
-      this.#boot = boot;
-      this.#bootedAt = this.router.wall();
-    }
-    const isOver = this.#armed !== undefined && !engine.armed();
-    if (running !== this.#known && diffConfig(this.#known, running).length === 0) {
-      this.#trees.set(running, this.#tree);
-      this.#known = running;
-    }
-    if (running !== this.#known) {
-      const before = this.#trees.get(running);
-      this.#tree = before ?? treeAfter(this.#tree, this.router);
-      this.#trees.set(running, this.#tree);
-      this.#known = running;
+    this.hasRebooted();
+    const isOver = this.#armed !== undefined && !this.router.commits.armed();
+    if (this.followRunning({ keepsSame: true }) === "changed") {
       if (!this.#isModified) this.#discard();
       if (isOver) this.#note("root", "other", "commit was not confirmed; automatic rollback");
       else this.#note("operator", "cli");
@@ -229,66 +182,25 @@ export class JunosFace {
       case "close-session":
         return { kind: "last", body: tag("ok") };
       default:
-        return replied(this.#tell(operation));
+        return replied(...this.#tell(operation).map(printTree));
     }
   }
 
-  #tell(operation: XmlNode): Markup {
-    const { router } = this;
-    switch (operation.name) {
-      case "get-software-information":
-        return software(this.#model);
-      case "get-system-uptime-information":
-        return uptime(router, this.#bootedAt);
-      case "get-commit-information":
-        return this.#commits();
-      case "get-interface-information":
-        return childText(operation, "interface-name") === "st0"
-          ? tunnelInterfaces(this.#tree, router)
-          : interfaces(router);
-      case "get-mka-session-information":
-        return mkaSessions(router);
-      case "get-mka-statistics":
-        return mkaStatistics(router);
-      case "get-macsec-connection-information":
-        return connections(router);
-      case "get-macsec-statistics":
-        return statistics(router);
-      case "get-bgp-neighbor-information":
-        return neighbours(router, this.#model, (peer) => this.#isActive(peer));
-      case "get-route-information":
-        return child(operation, "protocol") === undefined
-          ? routes(router, operation)
-          : staticRoutes(this.#tree, router);
-      case "get-ike-security-associations-information":
-      case "get-security-associations-information":
-        return this.#tunnels(operation.name);
-      case "ping":
-        return ping(router, operation);
-      default:
-        throw new FaceError("operation-not-supported", `syntax error: <${operation.name}>`);
+  #tell(operation: XmlNode): readonly ConfigNode[] {
+    const question = questions.get(operation.name);
+    const isOfTunnels = operation.name.includes("security-associations");
+    if (question === undefined || (isOfTunnels && !hasIpsec(this.router))) {
+      throw new FaceError("operation-not-supported", `syntax error: <${operation.name}>`);
     }
+    return question(this, operation);
   }
 
-  #tunnels(question: string): Markup {
-    if (this.router.options.capabilities.ipsec === undefined) {
-      throw new FaceError("operation-not-supported", `syntax error: <${question}>`);
-    }
-    return question.includes("ike") ? ikeSas(this.router) : ipsecSas(this.router);
-  }
-
-  #commits(): Markup {
+  commits(): readonly ConfigNode[] {
     const foreign = this.router.hasFault("foreignCommit");
     const comment = `commit confirmed, rollback in ${defaultMinutes}mins`;
     const person = { user: "operator", client: "cli", wall: this.router.wall(), comment };
     const shown = foreign ? [{ ...person, log: undefined }, ...this.#history] : this.#history;
     return commits(shown, this.#armed !== undefined || foreign);
-  }
-
-  #isActive(peer: string): boolean {
-    return entries(at(this.#tree, "protocols", "bgp"), "group").some((group) =>
-      entries(group, "neighbor").some((one) => textAt(one, "name") === peer && !one.isInactive),
-    );
   }
 
   #lock(holder: object): Outcome {
@@ -327,7 +239,7 @@ export class JunosFace {
       throw new FaceError("invalid-value", "rollback: no such configuration");
     }
     this.#previous = true;
-    return replied(tag("load-configuration-results", tag("ok")));
+    return reply`load-configuration-results { ok; }`;
   }
 
   /** The candidate is what was in force before the commit that waits. */
@@ -348,22 +260,13 @@ export class JunosFace {
       // An error in the middle of what ends as a success.
       if (!(error instanceof LinksealError)) throw error;
       if (!this.router.hasFault("errorWithSuccess")) throw error;
-      const said = tag(
-        'xnm:error xmlns:xnm="http://xml.juniper.net/xnm/1.1/xnm"',
-        tag("source-daemon", "dot1xd"),
-        tag("message", error.message),
-      );
-      return replied(
-        tag("commit-results", tag("routing-engine", tag("name", "re0"), said)),
-        tag("ok"),
-      );
+      return reply`
+        commit-results { routing-engine { name re0;
+          'xnm:error xmlns:xnm="http://xml.juniper.net/xnm/1.1/xnm"' {
+            source-daemon dot1xd; message ${error.message}; } } }
+        ok;`;
     }
-    if (!this.router.hasFault("replyLost")) return results();
-    return {
-      kind: this.router.options.prng.fork(`lost-${this.#history.length}`).chance(0.5)
-        ? "close"
-        : "never",
-    };
+    return this.router.hasFault("replyLost") ? lost(this.router, this.#history.length) : results();
   }
 
   #confirm(log: string | undefined): void {
@@ -381,7 +284,7 @@ export class JunosFace {
       engine.rollback(this.#armed);
       this.#armed = undefined;
       this.#previous = false;
-      this.#settle(router.running, log);
+      this.#settled(this.current, log);
       return;
     }
     // Any commit confirms the one before.
@@ -390,33 +293,19 @@ export class JunosFace {
       if (this.#history[0]?.log !== log) this.#note("linkseal", "netconf", log);
       return;
     }
-    const prepared = engine.prepareDraft(this.#session, {
-      apply: (running) => {
-        const config = configFrom(candidate, router);
-        return { config, effects: effectsBetween(running, config) };
-      },
-      operations: [],
-    });
+    const draft = draftOf(() => configFrom(candidate, router));
+    const prepared = engine.prepareDraft(this.#session, draft);
     const within = this.#within(operation);
     engine.commit(prepared.token, within);
-    this.#tree = candidate;
-    this.#settle(router.running, log, within);
+    this.#settled(candidate, log, within);
     if (within !== "final") this.#armed = prepared.token;
   }
 
-  #settle(
-    running: MutableConfig,
-    log: string | undefined,
-    within: number | "final" = "final",
-  ): void {
-    const tree = this.#trees.get(running) ?? this.#tree;
-    this.#tree = tree;
-    this.#trees.set(running, tree);
-    this.#known = running;
+  #settled(tree: ConfigNode, log: string | undefined, within: number | "final" = "final"): void {
+    this.settle(this.formOf(this.router.running) ?? tree);
     this.#discard();
-    const minutes = within === "final" ? undefined : within / minuteMs;
     const comment =
-      minutes === undefined ? undefined : `commit confirmed, rollback in ${minutes}mins`;
+      within === "final" ? undefined : `commit confirmed, rollback in ${within / minuteMs}mins`;
     this.#note("linkseal", "netconf", log, comment);
   }
 
@@ -430,7 +319,7 @@ export class JunosFace {
 
   #getConfig(operation: XmlNode): Outcome {
     const isCandidate = child(operation, "source", "candidate") !== undefined;
-    const tree = isCandidate ? this.#candidate : this.#tree;
+    const tree = isCandidate ? this.#candidate : this.current;
     const filter = child(operation, "filter", "configuration");
     const found = filter === undefined ? tree : select(tree, filter);
     const printed = found === undefined ? tag("configuration") : printTree(found);
@@ -438,11 +327,12 @@ export class JunosFace {
   }
 }
 
-const ok = (): Outcome => replied(tag("ok"));
+const reply = (...text: Parameters<typeof nodes>): Outcome =>
+  replied(...nodes(...text).map(printTree));
+
+const ok = (): Outcome => reply`ok;`;
 
 const refused = (error: string, message: string): Outcome => replied(rpcError(error, message));
 
-function results(): Outcome {
-  const engine = tag("routing-engine", tag("name", "re0"), tag("commit-success"));
-  return replied(tag("commit-results", engine), tag("ok"));
-}
+const results = (): Outcome =>
+  reply`commit-results { routing-engine { name re0; commit-success; } } ok;`;

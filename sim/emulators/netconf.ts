@@ -3,6 +3,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
+import { Exchange, type Unanswered } from "./exchange.ts";
 import type { Markup } from "./xml-text.ts";
 import { child, escapeXml, parseXml, tag, type XmlNode } from "./xml-text.ts";
 
@@ -19,10 +20,8 @@ export interface FaceSession {
   gone(): void;
 }
 
-/** How an operation went; `last` = a reply, and the end; `never` = no reply will come. */
-export type Outcome =
-  | { readonly kind: "reply" | "last"; readonly body: Markup }
-  | { readonly kind: "close" | "never" };
+/** How an operation went; `last` = a reply, and the end. */
+export type Outcome = { readonly kind: "reply" | "last"; readonly body: Markup } | Unanswered;
 
 export interface Operations {
   /** Virtual time that the operation takes. */
@@ -50,8 +49,6 @@ export interface NetconfFace {
 const endMark = "]]>]]>";
 const base = "urn:ietf:params:xml:ns:netconf:base:1.0";
 const base11 = "urn:ietf:params:netconf:base:1.1";
-const slowFactor = 20;
-const lateReplyMs = { low: 5_000, high: 40_000 };
 
 let sessions = 4_000;
 
@@ -66,12 +63,16 @@ class Session implements FaceSession {
   #buffer = Buffer.alloc(0);
   #chunks = "";
   #framing: "hello" | "marked" | "chunked" = "hello";
-  #isBusy = false;
-  #isOver = false;
+  readonly #exchange: Exchange;
 
   constructor(face: NetconfFace, wire: Wire) {
     this.#face = face;
     this.#wire = wire;
+    this.#exchange = new Exchange(
+      face.router,
+      () => wire.close(),
+      () => face.operations.closed(),
+    );
     sessions += 1;
     const offered = face.capabilities.map((uri) => tag("capability", uri));
     const hello = tag(
@@ -83,25 +84,18 @@ class Session implements FaceSession {
   }
 
   receive(octets: Uint8Array): void {
-    if (this.#isOver) return;
+    if (this.#exchange.isOver) return;
     this.#buffer = Buffer.concat([this.#buffer, octets]);
     try {
       for (let text = this.#next(); text !== undefined; text = this.#next()) this.#take(text);
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      this.#end();
+      this.#exchange.end();
     }
   }
 
   gone(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#face.operations.closed();
-  }
-
-  #end(): void {
-    this.gone();
-    this.#wire.close();
+    this.#exchange.gone();
   }
 
   #next(): string | undefined {
@@ -153,33 +147,21 @@ class Session implements FaceSession {
   }
 
   #work(): void {
-    const request = this.#isBusy ? undefined : this.#queue.shift();
-    if (request === undefined || this.#isOver) return;
+    const exchange = this.#exchange;
+    const request = exchange.isBusy ? undefined : this.#queue.shift();
+    if (request === undefined || exchange.isOver) return;
     const { router, operations } = this.#face;
-    const { clock } = router.options;
     // A router that has lost its network takes nothing in.
     const [operation] = request.children;
     if (!router.reachable() || request.name !== "rpc" || operation === undefined) {
-      this.#end();
+      exchange.end();
       return;
     }
-    this.#isBusy = true;
-    const ms = operations.msFor(operation) * (router.hasFault("slow") ? slowFactor : 1);
-    const half = (next: () => void): void => {
-      clock.after(ms / 2, () => {
-        clock.wake();
-        next();
-      });
-    };
-    half(() => {
-      if (this.#isOver) return;
-      if (!router.reachable()) {
-        this.#end();
-        return;
-      }
-      const outcome = this.#run(operation);
-      half(() => this.#answer(request, outcome));
-    });
+    exchange.take(
+      operations.msFor(operation),
+      () => this.#run(operation),
+      (outcome) => this.#answer(request, outcome),
+    );
   }
 
   #run(operation: XmlNode): Outcome {
@@ -196,28 +178,11 @@ class Session implements FaceSession {
   }
 
   #answer(request: XmlNode, outcome: Outcome): void {
-    if (this.#isOver) return;
-    const { router } = this.#face;
-    const { clock, prng } = router.options;
-    if (!router.reachable() || outcome.kind === "close") {
-      this.#end();
-      return;
-    }
-    const say = (): void => {
-      this.#isBusy = false;
-      if (this.#isOver || !("body" in outcome)) return;
-      this.#reply(request, outcome.body);
-      if (outcome.kind === "last") this.#end();
-      else this.#work();
-    };
-    if (!router.hasFault("replyLate")) {
-      say();
-      return;
-    }
-    clock.after(prng.fork("late").between(lateReplyMs.low, lateReplyMs.high), () => {
-      clock.wake();
-      say();
-    });
+    this.#exchange.isBusy = false;
+    if (!("body" in outcome)) return;
+    this.#reply(request, outcome.body);
+    if (outcome.kind === "last") this.#exchange.end();
+    else this.#work();
   }
 
   #reply(request: XmlNode, body: Markup): void {

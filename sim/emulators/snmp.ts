@@ -1,10 +1,11 @@
 // What the SNMP agent of a simulated router holds, out of the texts of SNMPv2-MIB, IF-MIB and
 // IEEE8021-SECY-MIB.
 
-import type { CipherSuite, MacsecPort, PortName, Reading } from "#hal/model.ts";
+import type { CipherSuite, MacsecPort, PortName } from "#hal/model.ts";
 import type { ReceiveSc } from "../mka/secy.ts";
 import type { Station } from "../mka/station.ts";
 import type { Router } from "../router/router.ts";
+import { known } from "./router-facts.ts";
 
 export type SnmpObject =
   | {
@@ -38,7 +39,7 @@ export function snmpObjects(router: Router, bootedAt: number): readonly SnmpObje
   const ports = router.state().macsec.map((told, index) => portOf(router, told, index));
   return [
     text(`${system}.1.0`, `${router.name}, a simulated router`),
-    { oid: `${system}.2.0`, type: "identifier", value: systemObject },
+    identifier(`${system}.2.0`, systemObject),
     number(`${system}.3.0`, "timeTicks", BigInt.asUintN(32, ticks)),
     text(`${system}.5.0`, router.name),
     number(ifNumber, "integer", BigInt(2 * ports.length)),
@@ -62,10 +63,6 @@ function portOf(router: Router, told: MacsecPort, index: number): Port {
   return { told, station, index: firstPort + index, controlled: firstControlled + index };
 }
 
-function known<T>(reading: Reading<T>): T | undefined {
-  return reading.kind === "known" ? reading.value : undefined;
-}
-
 function number(
   oid: string,
   type: Exclude<SnmpObject["type"], "octets" | "identifier">,
@@ -74,25 +71,23 @@ function number(
   return { oid, type, value };
 }
 
-function text(oid: string, value: string): SnmpObject {
-  return { oid, type: "octets", value: new TextEncoder().encode(value) };
-}
+const octets = (oid: string, value: Uint8Array): SnmpObject => ({ oid, type: "octets", value });
+
+const text = (oid: string, value: string): SnmpObject =>
+  octets(oid, new TextEncoder().encode(value));
+
+const identifier = (oid: string, value: string): SnmpObject => ({ oid, type: "identifier", value });
 
 function interfaces({ told, station, index, controlled }: Port): readonly SnmpObject[] {
   const admin = known(told.admin) === "down" ? 2n : 1n;
   const oper = station.linkUp() ? 1n : 2n;
-  const secured = known(told.session)?.controlledPort !== "blocked";
+  const upper = known(told.session)?.controlledPort === "blocked" ? 2n : oper;
+  const name = `${told.port}-controlled`;
   return [
-    ...interfaceRow({ index, name: told.port, type: ethernet, admin, oper }),
-    ...interfaceRow({
-      index: controlled,
-      name: `${told.port}-controlled`,
-      type: macSecControlled,
-      admin,
-      oper: secured ? oper : 2n,
-    }),
+    ...interfaceRow(index, told.port, ethernet, { admin, oper }),
+    ...interfaceRow(controlled, name, macSecControlled, { admin, oper: upper }),
     ...highCapacity(told, station, index),
-    text(`${ifXTable}.1.${controlled}`, `${told.port}-controlled`),
+    text(`${ifXTable}.1.${controlled}`, name),
     // The controlled port stands on the common one (RFC 2863, 3.1.1).
     number(`${ifStackStatus}.0.${controlled}`, "integer", 1n),
     number(`${ifStackStatus}.${controlled}.${index}`, "integer", 1n),
@@ -100,15 +95,12 @@ function interfaces({ told, station, index, controlled }: Port): readonly SnmpOb
   ];
 }
 
-interface Row {
-  readonly index: number;
-  readonly name: PortName;
-  readonly type: bigint;
-  readonly admin: bigint;
-  readonly oper: bigint;
-}
-
-function interfaceRow({ index, name, type, admin, oper }: Row): readonly SnmpObject[] {
+function interfaceRow(
+  index: number,
+  name: PortName,
+  type: bigint,
+  { admin, oper }: { readonly admin: bigint; readonly oper: bigint },
+): readonly SnmpObject[] {
   return [
     number(`${ifTable}.1.${index}`, "integer", BigInt(index)),
     text(`${ifTable}.2.${index}`, name),
@@ -155,17 +147,9 @@ function secyOf({ told, station, controlled: index }: Port): readonly SnmpObject
     number(`${secy}.1.1.1.6.${index}`, "integer", 3n),
     number(`${secy}.1.1.1.7.${index}`, "integer", truth(settings?.replayWindow !== undefined)),
     number(`${secy}.1.1.1.8.${index}`, "gauge", BigInt(settings?.replayWindow ?? 0)),
-    {
-      oid: `${secy}.1.1.1.9.${index}`,
-      type: "identifier",
-      value: `${secy}.1.8.1.1.${suites[suite]}`,
-    },
+    identifier(`${secy}.1.1.1.9.${index}`, `${secy}.1.8.1.1.${suites[suite]}`),
     number(`${secy}.1.1.1.12.${index}`, "integer", truth(settings?.includeSci)),
-    {
-      oid: `${secy}.1.1.1.15.${index}`,
-      type: "octets",
-      value: Buffer.from(station.sci, "hex"),
-    },
+    octets(`${secy}.1.1.1.15.${index}`, Buffer.from(station.sci, "hex")),
     number(`${secy}.1.1.1.16.${index}`, "integer", truth(settings?.includeSci)),
     number(`${secy}.1.2.1.2.${index}`, "integer", sa === undefined ? 2n : 1n),
     ...(sa === undefined ? [] : [number(`${secy}.1.2.1.3.${index}`, "integer", BigInt(sa.an))]),

@@ -1,119 +1,225 @@
-// The server's side of an interactive terminal in virtual time: it echoes what is typed, and works
-// on one line after the other.
+// The server's side of an interactive terminal in virtual time: it gives back what is typed, works
+// on one line after the other, and stops a long answer at the end of each page.
 
 import type { Router } from "../router/router.ts";
+import { Exchange, type Unanswered } from "./exchange.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
 
-/** What becomes of a line; `last` = the text, and the end; `never` = nothing will come. */
-export type Printed =
-  | { readonly kind: "text" | "last"; readonly text: string }
-  | { readonly kind: "close" | "never" };
+/** What becomes of a line; `last` = nothing is printed, and the session ends. */
+export type Printed = string | { readonly kind: "last" } | Unanswered;
+
+export interface TerminalStyle {
+  /** What comes before the first prompt. */
+  readonly greeting: string;
+  /** Each key is given back as it is typed, or a line when its turn comes. */
+  readonly echo: "key" | "line";
+}
+
+export const ciscoStyle: TerminalStyle = { greeting: "\r\n\r\n", echo: "line" };
 
 export interface Shell {
-  readonly greeting: string;
+  readonly style: TerminalStyle;
   prompt(): string;
   /** Virtual time that the line takes. */
   msFor(line: string): number;
   run(line: string): Printed;
+  /** Lines on a page; absent or 0 = answers are not cut into pages. */
+  pageLines?(): number;
   closed(): void;
 }
 
-const slowFactor = 20;
-const lateReplyMs = { low: 5_000, high: 40_000 };
+const more = " --More-- ";
+const typedMax = 64 * 1024;
 const lineMax = 4_096;
 
+/** With a prompt, an echo and pages, as behind a pseudo-terminal. */
 export function serveTerminal(router: Router, shell: Shell, wire: Wire): FaceSession {
   return new Terminal(router, shell, wire);
+}
+
+/** One line without a terminal: neither prompt nor echo, and the end of the channel after it. */
+export function serveLine(router: Router, shell: Shell, line: string, wire: Wire): FaceSession {
+  const { clock } = router.options;
+  const exchange = new Exchange(
+    router,
+    () => wire.close(),
+    () => shell.closed(),
+  );
+  clock.after(shell.msFor(line), () => {
+    clock.wake();
+    if (exchange.isOver) return;
+    const printed = shell.run(line);
+    if (typeof printed === "string") wire.send(Buffer.from(printed));
+    exchange.end();
+  });
+  return { receive: () => undefined, gone: () => exchange.gone() };
 }
 
 class Terminal implements FaceSession {
   readonly #router: Router;
   readonly #shell: Shell;
   readonly #wire: Wire;
-  readonly #queue: string[] = [];
+  readonly #exchange: Exchange;
+  readonly #hasKeys: boolean;
+  /** Typed, and not looked at yet. */
   #typed = "";
-  #isBusy = false;
-  #isOver = false;
+  #line = "";
+  /** What is left of an answer that waits for a key. */
+  #pages: string[] | undefined;
+  #wasReturn = false;
+  /** What it says to the keys at hand: it leaves in one piece. */
+  #spoken = "";
 
   constructor(router: Router, shell: Shell, wire: Wire) {
     this.#router = router;
     this.#shell = shell;
     this.#wire = wire;
-    this.#say(`${shell.greeting}\n${shell.prompt()}`);
+    this.#hasKeys = shell.style.echo === "key";
+    this.#exchange = new Exchange(
+      router,
+      () => wire.close(),
+      () => shell.closed(),
+    );
+    this.#say(`${shell.style.greeting}${shell.prompt()}`);
+    this.#send();
   }
 
   receive(octets: Uint8Array): void {
-    if (this.#isOver) return;
-    this.#typed += new TextDecoder().decode(octets).replaceAll("\r\n", "\n").replaceAll("\r", "\n");
-    const lines = this.#typed.split("\n");
-    this.#typed = (lines.pop() ?? "").slice(0, lineMax);
-    this.#queue.push(...lines);
+    if (this.#exchange.isOver) return;
+    if (this.#hasKeys) this.#receiveKeys(octets);
+    else this.#receiveLines(octets);
     this.#work();
+    this.#send();
   }
 
   gone(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#shell.closed();
+    this.#exchange.gone();
+  }
+
+  #receiveKeys(octets: Uint8Array): void {
+    this.#typed += Buffer.from(octets).toString("latin1");
+    // A router that has lost its network takes nothing in.
+    const isCut = this.#typed !== "" && !this.#router.reachable();
+    if (isCut || this.#typed.length > typedMax) this.#end();
+  }
+
+  #receiveLines(octets: Uint8Array): void {
+    this.#typed += new TextDecoder().decode(octets).replaceAll("\r\n", "\n").replaceAll("\r", "\n");
+    this.#typed = this.#typed.slice(0, this.#typed.lastIndexOf("\n") + 1 + lineMax);
   }
 
   #end(): void {
-    this.gone();
-    this.#wire.close();
+    this.#send();
+    this.#exchange.end();
   }
 
-  #say(text: string): void {
-    this.#wire.send(Buffer.from(text.replaceAll("\n", "\r\n")));
+  #say(printed: string): void {
+    this.#spoken += printed;
+    if (!this.#hasKeys) this.#send();
+  }
+
+  #send(): void {
+    if (this.#spoken === "" || this.#exchange.isOver) return;
+    this.#wire.send(Buffer.from(this.#spoken, this.#hasKeys ? "latin1" : "utf8"));
+    this.#spoken = "";
   }
 
   #work(): void {
-    const line = this.#isBusy ? undefined : this.#queue.shift();
-    if (line === undefined || this.#isOver) return;
-    const router = this.#router;
-    const { clock } = router.options;
-    if (!router.reachable()) {
-      this.#end();
-      return;
+    const end = this.#hasKeys ? "" : "\n";
+    while (!this.#exchange.isBusy && this.#typed !== "" && this.#typed.includes(end)) {
+      if (this.#exchange.isOver) return;
+      if (!this.#router.reachable()) {
+        this.#end();
+        return;
+      }
+      const length = this.#hasKeys ? 1 : this.#typed.indexOf(end);
+      const taken = this.#typed.slice(0, length);
+      this.#typed = this.#typed.slice(length + end.length);
+      if (this.#pages !== undefined) this.#turn(taken, this.#pages);
+      else if (this.#hasKeys) this.#press(taken);
+      else {
+        this.#say(`${taken}\r\n`);
+        this.#run(taken.trim());
+      }
     }
-    this.#isBusy = true;
-    this.#say(`${line}\n`);
-    const ms = this.#shell.msFor(line.trim()) * (router.hasFault("slow") ? slowFactor : 1);
-    const half = (next: () => void): void => {
-      clock.after(ms / 2, () => {
-        clock.wake();
-        if (this.#isOver) return;
-        if (router.reachable()) next();
-        else this.#end();
-      });
-    };
-    half(() => {
-      const printed = this.#shell.run(line.trim());
-      half(() => this.#answer(printed));
-    });
+  }
+
+  #press(key: string): void {
+    const wasReturn = this.#wasReturn;
+    this.#wasReturn = key === "\r";
+    switch (key) {
+      case "\n":
+        if (wasReturn) return;
+        this.#enter();
+        return;
+      case "\r":
+        this.#enter();
+        return;
+      case "\x03":
+        this.#line = "";
+        this.#say(`^C\r\n${this.#shell.prompt()}`);
+        return;
+      case "\x04":
+        if (this.#line === "") this.#end();
+        return;
+      case "\x15":
+        this.#say("\b \b".repeat(this.#line.length));
+        this.#line = "";
+        return;
+      case "\x7f":
+      case "\b":
+        if (this.#line !== "") this.#say("\b \b");
+        this.#line = this.#line.slice(0, -1);
+        return;
+      default:
+        if (key < " ") return;
+        this.#line += key;
+        this.#say(key);
+    }
+  }
+
+  #enter(): void {
+    const line = this.#line.trim();
+    this.#line = "";
+    this.#say("\r\n");
+    if (line === "") this.#say(this.#shell.prompt());
+    else this.#run(line);
+  }
+
+  #run(line: string): void {
+    const shell = this.#shell;
+    this.#exchange.take(
+      shell.msFor(line),
+      () => shell.run(line),
+      (printed) => this.#answer(printed),
+    );
   }
 
   #answer(printed: Printed): void {
-    const { clock, prng } = this.#router.options;
-    if (printed.kind === "close") {
-      this.#end();
+    if (typeof printed !== "string") {
+      if (printed.kind === "last") this.#end();
       return;
     }
-    const say = (): void => {
-      if (this.#isOver || !("text" in printed)) return;
-      const { kind, text } = printed;
-      this.#isBusy = false;
-      const end = text === "" || text.endsWith("\n") ? text : `${text}\n`;
-      this.#say(kind === "last" ? end : `${end}${this.#shell.prompt()}`);
-      if (kind === "last") this.#end();
-      else this.#work();
-    };
-    if (!this.#router.hasFault("replyLate")) {
-      say();
-      return;
-    }
-    clock.after(prng.fork("late").between(lateReplyMs.low, lateReplyMs.high), () => {
-      clock.wake();
-      say();
-    });
+    this.#exchange.isBusy = false;
+    this.#show(printed === "" ? [] : printed.replace(/\n$/, "").split("\n"));
+    this.#work();
+    this.#send();
+  }
+
+  #show(lines: string[]): void {
+    const room = this.#shell.pageLines?.() ?? 0;
+    const page = room === 0 ? lines : lines.slice(0, room - 1);
+    const rest = lines.slice(page.length);
+    this.#pages = rest.length === 0 ? undefined : rest;
+    const end = rest.length === 0 ? this.#shell.prompt() : more;
+    this.#say(`${page.map((line) => `${line}\r\n`).join("")}${end}`);
+  }
+
+  #turn(key: string, pages: string[]): void {
+    this.#say(`\r${" ".repeat(more.length)}\r`);
+    if (key === "q" || key === "\x03") {
+      this.#pages = undefined;
+      this.#say(this.#shell.prompt());
+    } else this.#show(pages);
   }
 }

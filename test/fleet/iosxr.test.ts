@@ -2,8 +2,8 @@
 // each by what its platform can hold, under the eyes of the oracle.
 
 import { describe, expect, it } from "vitest";
-import type { Block } from "#sim/emulators/cisco-tree.ts";
 import { IosxrFace } from "#sim/emulators/iosxr.ts";
+import type { Block } from "#sim/emulators/line-tree.ts";
 import { platformsOf, spokenBy } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { RouterStage } from "./router-stage.ts";
@@ -63,7 +63,7 @@ describe("routers that speak IOS XR", () => {
       expect(stage.isProtected(), stage.rest).toBe(true);
       expect(faces.length).toBeGreaterThan(0);
       for (const face of faces) {
-        expect(commentsIn(face.blocks)).toEqual([]);
+        expect(commentsIn(face.current)).toEqual([]);
         const list = face.show("configuration commit list 20 detail");
         const labels = [...list.matchAll(/Label: (\S+)/g)].map(([, label]) => label);
         const ours = labels.filter((label) => label !== "NONE");

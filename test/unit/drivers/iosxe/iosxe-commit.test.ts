@@ -118,7 +118,7 @@ describe("a change at IOS XE", () => {
     const error = await stage.refused(transaction.apply("final", never));
     expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
     expect(stage.place.face.isArmed).toBe(false);
-    expect(stage.place.face.blocks.some(({ line }) => line.startsWith("mka policy"))).toBe(false);
+    expect(stage.place.face.current.some(({ line }) => line.startsWith("mka policy"))).toBe(false);
     await device[Symbol.asyncDispose]();
   });
 

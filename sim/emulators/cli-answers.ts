@@ -1,0 +1,28 @@
+// How a command line finds the answer to a question by its words, and prints rows of an answer.
+
+/** `found` is what the groups of the words match, in their order. */
+export type Questions<F, A> = readonly (readonly [
+  words: RegExp,
+  answer: (face: F, ...found: readonly (string | undefined)[]) => A | undefined,
+])[];
+
+/** undefined = there is no such question. */
+export function answerTo<F, A>(questions: Questions<F, A>, face: F, asked: string): A | undefined {
+  const known = questions.find(([words]) => words.test(asked));
+  return known?.[1](face, ...(known[0].exec(asked) ?? []).slice(1));
+}
+
+type Value = string | number | bigint;
+
+/** Rows out of ``rowsOf(print)`Label: ${value}; Other: 0;` ``; one without a value is left out. */
+export function rowsOf(print: (label: string, value: Value) => string) {
+  return (text: readonly string[], ...values: readonly (Value | undefined)[]) => {
+    const rest = [...values];
+    return [...text.join("\0").matchAll(/([^;]+?): ([^;]*);/g)].flatMap(
+      ([, label = "", said = ""]) => {
+        const value = said === "\0" ? rest.shift() : said;
+        return value === undefined ? [] : [print(label.trim(), value)];
+      },
+    );
+  };
+}

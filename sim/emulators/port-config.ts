@@ -1,0 +1,55 @@
+// What the ports of every vendor's configuration make of the simulated router.
+
+import type { CipherSuite, PortName } from "#hal/model.ts";
+import type { StationKey } from "../mka/station.ts";
+import type { Router } from "../router/router.ts";
+import {
+  cloneConfig,
+  type MutableConfig,
+  type PortConfig,
+  sameCak,
+  type TunnelConfig,
+} from "../router/router-config.ts";
+import type { Block } from "./line-tree.ts";
+import { hasIpsec, peersOf } from "./router-facts.ts";
+
+const suites: readonly CipherSuite[] = [
+  "gcm-aes-128",
+  "gcm-aes-256",
+  "gcm-aes-xpn-128",
+  "gcm-aes-xpn-256",
+];
+
+/** undefined = the router does not offer such a suite. */
+export function offeredSuite(router: Router, text: string): CipherSuite | undefined {
+  const offered = router.options.capabilities.macsec?.suites ?? [];
+  return suites.find((one) => one === text && offered.includes(one));
+}
+
+/** What runs, with the ports and tunnels that a configuration has words for. */
+export function configWith(
+  router: Router,
+  read: (port: PortName, peer: string) => PortConfig,
+  tunnels?: () => Map<string, TunnelConfig>,
+): MutableConfig {
+  const next = cloneConfig(router.running);
+  const peers = peersOf(router);
+  for (const [port, config] of next.ports) {
+    const own = read(port, peers.get(port) ?? "");
+    Object.assign(config, { ...own, keys: own.keys.map((key) => keptKey(key, config.keys)) });
+  }
+  return tunnels === undefined || !hasIpsec(router) ? next : { ...next, tunnels: tunnels() };
+}
+
+/** A key that is as it was is not touched, whatever its start has become meanwhile. */
+function keptKey(key: StationKey, kept: readonly StationKey[]): StationKey {
+  const same = kept.find((one) => one.ckn === key.ckn && sameCak(one, key));
+  return same === undefined ? key : { ...same, role: key.role };
+}
+
+/** The route map by which routes are sent to a neighbour. */
+export function routeMapOut(bgp: readonly Block[], peer: string): string | undefined {
+  return bgp
+    .map(({ line }) => /^neighbor (\S+) route-map (\S+) out$/.exec(line))
+    .find((found) => found?.[1] === peer)?.[2];
+}

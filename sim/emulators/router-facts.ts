@@ -1,0 +1,69 @@
+// What the answers of every vendor are made of, out of the state of the simulated router.
+
+import type { IpsecSa, MacsecPort, PortName, Reading } from "#hal/model.ts";
+import type { Router } from "../router/router.ts";
+import type { SimTunnel } from "../router/tunnel.ts";
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export const localAs = "64512";
+
+/** Where its tunnels end, whatever links are up. */
+export const outerAddresses = ["198.51.100.1", "198.51.100.2"];
+
+export const known = <T>(reading: Reading<T> | undefined): T | undefined =>
+  reading?.kind === "known" ? reading.value : undefined;
+
+export const hasIpsec = ({ options }: Router): boolean => options.capabilities.ipsec !== undefined;
+
+/** The far end's address on a port, as the router peers with it. */
+export function peersOf(router: Router): ReadonlyMap<PortName, string> {
+  const sessions = known(router.state().routing)?.sessions ?? [];
+  return new Map(sessions.map(({ port, peer }) => [port, peer]));
+}
+
+export function portWith(router: Router, peer: string): PortName | undefined {
+  return [...peersOf(router)].find(([, address]) => address === peer)?.[0];
+}
+
+export const portsOf = (router: Router): readonly MacsecPort[] => router.state().macsec;
+
+/** Those with MACsec: the others have nothing to tell of it. */
+export const protectedPorts = (router: Router): readonly MacsecPort[] =>
+  portsOf(router).filter(({ settings }) => known(settings) !== undefined);
+
+export const protectedPort = (router: Router, name: PortName): MacsecPort | undefined =>
+  protectedPorts(router).find(({ port }) => port === name);
+
+/** The port towards an address that no link leads to; undefined = there is no route. */
+export function portTowards(
+  { managementRoutes: ways }: Router,
+  address: string,
+  management: PortName,
+): PortName | undefined {
+  return ways.has(address) ? ways.get(address) : management;
+}
+
+const probeBytes = 100;
+
+/** How many echo requests out of a port are answered. */
+export function answeredProbes(router: Router, name: PortName | undefined, count: number): number {
+  const fibre = name === undefined ? undefined : router.port(name)?.fibre;
+  const arrived = fibre?.inject("a", count, probeBytes).delivered ?? 0;
+  return arrived > 0 ? (fibre?.inject("b", arrived, probeBytes).delivered ?? 0) : 0;
+}
+
+/** In percent, as most routers round it. */
+export const lossOf = (count: number, answered: number): number =>
+  count === 0 ? 0 : Math.round(((count - answered) / count) * 100);
+
+/** What a member identifier of a peer looks like: letters, and a number at the end. */
+export const memberIds = (count: number, letter: string): readonly string[] =>
+  Array.from({ length: count }, (_, index) => String(index + 1).padStart(24, letter));
+
+export const tunnelOf = (router: Router, name: string): SimTunnel | undefined =>
+  router.tunnels().find(({ spec }) => spec.name === name);
+
+/** Those that a router still tells of. */
+export const sasOf = (tunnel: SimTunnel): readonly IpsecSa[] =>
+  (known(tunnel.read().sas) ?? []).filter(({ phase }) => phase !== "deleting");
