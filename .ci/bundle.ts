@@ -33,7 +33,8 @@ const __dirname = import.meta.dirname;`;
 
 function sourceHash(): string {
   const hash = createHash("sha256");
-  const code = ["{agent,drivers,hal,sim}/**/*.ts", "agent/web/*", ".ci/bundle.ts"];
+  const words = "agent/explain/*.json";
+  const code = ["{agent,drivers,hal,sim}/**/*.ts", "agent/web/*", words, ".ci/bundle.ts"];
   const sources = new Set<string>(globSync(code, { cwd: root }));
   for (const path of ["package-lock.json", ...[...sources].sort((a, b) => (a < b ? -1 : 1))]) {
     hash

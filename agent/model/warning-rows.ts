@@ -1,6 +1,6 @@
 // Every code of health, status and warnings, registered once: a second row does not compile.
 
-export type LinkCode =
+type LinkCode =
   | "not-looked-yet"
   | "device-unreachable"
   | "reading-stale"
@@ -40,7 +40,7 @@ export type LinkCode =
   | "collecting-evidence"
   | "idle-unproven";
 
-export type TunnelCode =
+type TunnelCode =
   | "tunnel-configured-but-absent"
   | "ike-down"
   | "sa-missing"
@@ -63,7 +63,7 @@ export type TunnelCode =
   | "static-keys-over"
   | "static-keys-unproven";
 
-export type OperationCode =
+type OperationCode =
   | "not-configured"
   | "config-not-applied"
   | "drift"
