@@ -33,7 +33,7 @@ const __dirname = import.meta.dirname;`;
 
 function sourceHash(): string {
   const hash = createHash("sha256");
-  const code = ["{agent,drivers,hal,sim}/**/*.ts", "agent/web/*", ".ci/bundle.ts"];
+  const code = ["{agent,drivers,hal,sim}/**/*.{ts,json}", "agent/web/*", ".ci/bundle.ts"];
   const sources = new Set<string>(globSync(code, { cwd: root }));
   for (const path of ["package-lock.json", ...[...sources].sort((a, b) => (a < b ? -1 : 1))]) {
     hash

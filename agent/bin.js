@@ -33,7 +33,8 @@ function isNewest(stampMs) {
     const path = join(root, folder);
     if (!existsSync(path)) return true;
     return readdirSync(path, { recursive: true }).every(
-      (name) => !/\.(ts|css|html|svg)$/.test(name) || statSync(join(path, name)).mtimeMs < stampMs,
+      (name) =>
+        !/\.(ts|json|css|html|svg)$/.test(name) || statSync(join(path, name)).mtimeMs < stampMs,
     );
   });
 }

@@ -22,119 +22,100 @@ interface Row {
   readonly next: string;
 }
 
+const rowOf =
+  (code: Row["code"]) =>
+  (when: RegExp, text: string, next: string): Row => ({ when, code, text, next });
+
+const denied = rowOf("vault.denied");
+const malformed = rowOf("vault.malformedKey");
 const check = "linkseal keys check";
 
 const vaultRows: readonly Row[] = [
-  {
-    when: /^401 /,
-    code: "vault.denied",
-    text: "the vault does not accept the token of this identity",
-    next: "compare the tenant of azure.identity with the vault's tenant",
-  },
-  {
-    when: /^403 .*ForbiddenByRbac/,
-    code: "vault.denied",
-    text: "this identity has no role that reads secrets here",
-    next: "give it the role Key Vault Secrets User on this vault",
-  },
-  {
-    when: /^403 .*(ForbiddenByPolicy|AccessDenied)/,
-    code: "vault.denied",
-    text: "no access policy of the vault names this identity",
-    next: "give it an access policy with get and list of secrets",
-  },
-  {
-    when: /^403 .*ForbiddenByFirewall/,
-    code: "vault.denied",
-    text: "the vault's firewall does not let this host in",
-    next: "allow this host's public address in the vault's firewall",
-  },
-  {
-    when: /^403 .*ForbiddenByConnection/,
-    code: "vault.denied",
-    text: "the vault answers over its private endpoint alone",
-    next: "resolve its name to the private endpoint here, and list it in azure.privateEndpoints",
-  },
-  {
-    when: /^403 .*SecretDisabled/,
-    code: "vault.denied",
-    text: "this version is disabled",
-    next: "enable it, or write a new pair: linkseal keys generate",
-  },
-  { when: /^403 /, code: "vault.denied", text: "the vault refuses this identity", next: check },
-  {
-    when: /^404 /,
-    code: "vault.malformedKey",
-    text: "there is no such secret or version",
-    next: "compare the names under key in the config with the vault",
-  },
-  {
-    when: /^409 /,
-    code: "vault.malformedKey",
-    text: "a deleted secret of this name is in the way",
-    next: "recover or purge it in the vault",
-  },
-  {
-    when: /^400 /,
-    code: "vault.malformedKey",
-    text: "the vault does not understand the request",
-    next: check,
-  },
+  denied(
+    /^401 /,
+    "the vault does not accept the token of this identity",
+    "compare the tenant of azure.identity with the vault's tenant",
+  ),
+  denied(
+    /^403 .*ForbiddenByRbac/,
+    "this identity has no role that reads secrets here",
+    "give it the role Key Vault Secrets User on this vault",
+  ),
+  denied(
+    /^403 .*(ForbiddenByPolicy|AccessDenied)/,
+    "no access policy of the vault names this identity",
+    "give it an access policy with get and list of secrets",
+  ),
+  denied(
+    /^403 .*ForbiddenByFirewall/,
+    "the vault's firewall does not let this host in",
+    "allow this host's public address in the vault's firewall",
+  ),
+  denied(
+    /^403 .*ForbiddenByConnection/,
+    "the vault answers over its private endpoint alone",
+    "resolve its name to the private endpoint here, and list it in azure.privateEndpoints",
+  ),
+  denied(
+    /^403 .*SecretDisabled/,
+    "this version is disabled",
+    "enable it, or write a new pair: linkseal keys generate",
+  ),
+  denied(/^403 /, "the vault refuses this identity", check),
+  malformed(
+    /^404 /,
+    "there is no such secret or version",
+    "compare the names under key in the config with the vault",
+  ),
+  malformed(
+    /^409 /,
+    "a deleted secret of this name is in the way",
+    "recover or purge it in the vault",
+  ),
+  malformed(/^400 /, "the vault does not understand the request", check),
 ];
 
 /** By the number of Entra's own error, which it puts into its answer. */
 const entraRows: readonly Row[] = [
-  {
-    when: /AADSTS(90002|900023)\b/,
-    code: "vault.denied",
-    text: "Entra knows no such tenant",
-    next: "correct azure.identity's tenant, or the cloud",
-  },
-  {
-    when: /AADSTS700016\b/,
-    code: "vault.denied",
-    text: "Entra knows no such application in this tenant",
-    next: "correct azure.identity's client or tenant",
-  },
-  {
-    when: /AADSTS(700027|7000232)\b/,
-    code: "vault.denied",
-    text: "the certificate is not registered with the application",
-    next: "upload the certificate to the application, or correct azure.identity's certificate",
-  },
-  {
-    when: /AADSTS700024\b/,
-    code: "vault.denied",
-    text: "Entra finds the sign-in too old or too new",
-    next: "compare this host's clock",
-  },
-  {
-    when: /AADSTS(70021|700213)\d*\b/,
-    code: "vault.denied",
-    text: "no federated credential of the application matches the token",
-    next: "compare issuer, subject and audience of the federated credential",
-  },
-  {
-    when: /^4\d\d /,
-    code: "vault.denied",
-    text: "Entra refuses this identity",
-    next: "look at the sign-in logs of the application",
-  },
+  denied(
+    /AADSTS(90002|900023)\b/,
+    "Entra knows no such tenant",
+    "correct azure.identity's tenant, or the cloud",
+  ),
+  denied(
+    /AADSTS700016\b/,
+    "Entra knows no such application in this tenant",
+    "correct azure.identity's client or tenant",
+  ),
+  denied(
+    /AADSTS(700027|7000232)\b/,
+    "the certificate is not registered with the application",
+    "upload the certificate to the application, or correct azure.identity's certificate",
+  ),
+  denied(
+    /AADSTS700024\b/,
+    "Entra finds the sign-in too old or too new",
+    "compare this host's clock",
+  ),
+  denied(
+    /AADSTS(70021|700213)\d*\b/,
+    "no federated credential of the application matches the token",
+    "compare issuer, subject and audience of the federated credential",
+  ),
+  denied(/^4\d\d /, "Entra refuses this identity", "look at the sign-in logs of the application"),
 ];
 
 const identityRows: readonly Row[] = [
-  {
-    when: /^(400|404|410) /,
-    code: "vault.denied",
-    text: "this host has no such managed identity",
-    next: "compare azure.identity with the identities of this machine",
-  },
-  {
-    when: /^4\d\d /,
-    code: "vault.denied",
-    text: "the identity endpoint of this host refuses us",
-    next: "put the agent's user into the group himds (Arc), then restart",
-  },
+  denied(
+    /^(400|404|410) /,
+    "this host has no such managed identity",
+    "compare azure.identity with the identities of this machine",
+  ),
+  denied(
+    /^4\d\d /,
+    "the identity endpoint of this host refuses us",
+    "put the agent's user into the group himds (Arc), then restart",
+  ),
 ];
 
 const rows: Readonly<Record<LibraryService, readonly Row[]>> = {

@@ -34,17 +34,24 @@ interface SignIn {
   readonly host: CredentialHost;
 }
 
+/** The one scope that a vault of ours may ask a token for; throws `vault.denied`. */
+export function vaultScope(
+  scopes: string | readonly string[],
+  { vaultResource, vault }: SignIn["endpoints"],
+): string {
+  const scope = `${vaultResource}/.default`;
+  if ([scopes].flat().join(" ") === scope) return scope;
+  const text = `the vault wants a token for something else than ${vaultResource}`;
+  throw problem("vault.denied", text, vault, "compare azure.vault and azure.cloud");
+}
+
 /** The library's credential for SecretClient, which asks for tokens of our cloud's vaults only. */
 export function vaultCredential(signIn: SignIn): TokenCredential {
   const credential = chosenCredential(signIn);
   const { endpoints, identity } = signIn;
   return {
     async getToken(scopes, options) {
-      const [scope, ...more] = Array.isArray(scopes) ? scopes : [scopes];
-      if (scope !== `${endpoints.vaultResource}/.default` || more.length > 0) {
-        const text = `the vault wants a token for something else than ${endpoints.vaultResource}`;
-        throw problem("vault.denied", text, endpoints.vault, "compare azure.vault and azure.cloud");
-      }
+      const scope = vaultScope(scopes, endpoints);
       const tenant = options?.tenantId;
       if (tenant !== undefined && "tenant" in identity && tenant !== identity.tenant) {
         const text = `the vault belongs to another tenant (${tenant}) than azure.identity`;

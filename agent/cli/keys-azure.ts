@@ -10,7 +10,7 @@ import type { KeyStore, KeyVault, SecretVersion } from "#hal/vault.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { problem } from "../azure/answers.ts";
 import { guardedDialer } from "../azure/guard.ts";
-import { vaultCredential } from "../azure/identity.ts";
+import { vaultCredential, vaultScope } from "../azure/identity.ts";
 import { explained, run, SdkTransport } from "../azure/sdk-transport.ts";
 import { azureVault, serviceVersion } from "../azure/vault.ts";
 import { hostCredentials } from "../host/credentials.ts";
@@ -155,11 +155,7 @@ function credentialOf(
   let made: Promise<TokenCredential> | undefined;
   return {
     async getToken(scopes, options) {
-      const [scope, ...more] = Array.isArray(scopes) ? scopes : [scopes];
-      if (scope !== `${endpoints.vaultResource}/.default` || more.length > 0) {
-        const text = `the vault wants a token for something else than ${endpoints.vaultResource}`;
-        throw problem("vault.denied", text, endpoints.vault, "compare azure.vault and azure.cloud");
-      }
+      const scope = vaultScope(scopes, endpoints);
       made ??= make();
       return await (await made).getToken(scope, options);
     },

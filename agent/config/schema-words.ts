@@ -23,6 +23,23 @@ export function duration(low: string, high: string, fallback: string, descriptio
     .meta({ title, examples: [fallback], description });
 }
 
+/** Likewise with that value where none is given. */
+export const durationOr = (low: string, high: string, fallback: string, description: string) =>
+  duration(low, high, fallback, description).default(fallback);
+
+/** Empty where none is given. `what`: its elements in words. */
+export const listOf = <T extends z.ZodType>(
+  element: T,
+  most: number,
+  what: string,
+  description: string,
+) =>
+  z
+    .array(element)
+    .max(most)
+    .default([])
+    .meta({ title: `a list of at most ${most} ${what}`, description });
+
 export function whole(low: number, high: number, example: number) {
   const title = `a whole number from ${low} to ${high}`;
   return z

@@ -4,7 +4,16 @@ import { z } from "zod";
 import { realClouds } from "#drivers/azure/azure-url.ts";
 import { platformNames } from "#drivers/index.ts";
 import { quirkNames, riskNames } from "../model/desired.ts";
-import { duration, name, prefixes, secretName, whole, word } from "./schema-words.ts";
+import {
+  duration,
+  durationOr,
+  listOf,
+  name,
+  prefixes,
+  secretName,
+  whole,
+  word,
+} from "./schema-words.ts";
 import { serve } from "./serve-schema.ts";
 import { snmp } from "./snmp-schema.ts";
 import { freezePattern } from "./span.ts";
@@ -200,42 +209,26 @@ const group = z.strictObject({
 });
 
 const health = z.strictObject({
-  poll: duration("1s", "1h", "5s", "How often each device is looked at.").default("5s"),
-  staleAfter: duration("2s", "1d", "30s", "Age at which a reading counts as stale.").default("30s"),
-  evidence: duration("2s", "1d", "90s", "Span over which counters must have moved.").default("90s"),
+  poll: durationOr("1s", "1h", "5s", "How often each device is looked at."),
+  staleAfter: durationOr("2s", "1d", "30s", "Age at which a reading counts as stale."),
+  evidence: durationOr("2s", "1d", "90s", "Span over which counters must have moved."),
 });
 
 const rotation = z.strictObject({
-  settle: duration("1s", "1h", "18s", "How long proof must hold without a gap.").default("18s"),
+  settle: durationOr("1s", "1h", "18s", "How long proof must hold without a gap."),
   proofFrames: whole(1, 1_000_000, 20)
     .default(20)
     .meta({ description: "Protected frames that must have moved in each direction." }),
-  verify: duration("1s", "1h", "60s", "Longest wait for a change to show on the device.").default(
-    "60s",
-  ),
-  confirm: duration(
-    "1s",
-    "1d",
-    "5m",
-    "The device undoes an unconfirmed change after this.",
-  ).default("5m"),
-  soak: duration("1s", "7d", "2m", "How long a link must stay healthy before `done`.").default(
-    "2m",
-  ),
-  farEnd: duration("1s", "7d", "30m", "Longest wait for the far end.").default("30m"),
-  putGrace: duration("1s", "1h", "90s", "How long a lost far-end write may still land.").default(
-    "90s",
-  ),
-  overdue: duration(
-    "1m",
-    "90d",
-    "1d",
-    "A longer wait for a person or a gate is a warning.",
-  ).default("1d"),
+  verify: durationOr("1s", "1h", "60s", "Longest wait for a change to show on the device."),
+  confirm: durationOr("1s", "1d", "5m", "The device undoes an unconfirmed change after this."),
+  soak: durationOr("1s", "7d", "2m", "How long a link must stay healthy before `done`."),
+  farEnd: durationOr("1s", "7d", "30m", "Longest wait for the far end."),
+  putGrace: durationOr("1s", "1h", "90s", "How long a lost far-end write may still land."),
+  overdue: durationOr("1m", "90d", "1d", "A longer wait for a person or a gate is a warning."),
   drained: z
     .strictObject({
       samples: whole(1, 100, 3).default(3).meta({ description: "Looks that must find it idle." }),
-      every: duration("1s", "10m", "10s", "Time between these looks.").default("10s"),
+      every: durationOr("1s", "10m", "10s", "Time between these looks."),
     })
     .prefault({})
     .meta({ description: "When a link counts as drained." }),
@@ -274,20 +267,16 @@ export const configSchema = z.strictObject({
         title: "a list of at most 64 prefixes",
         description: "Private addresses that the vault's name may stand for.",
       }),
-      scopes: z
-        .array(
-          word(
-            "the resource id of a resource group",
-            /^\/subscriptions\/[0-9A-Za-z-]{1,64}\/resource[Gg]roups\/[\w.()-]{1,90}$/,
-            "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/hub",
-          ),
-        )
-        .max(16)
-        .default([])
-        .meta({
-          title: "a list of at most 16 resource groups",
-          description: "What `linkseal scorecard` reads beside the groups of port and connections.",
-        }),
+      scopes: listOf(
+        word(
+          "the resource id of a resource group",
+          /^\/subscriptions\/[0-9A-Za-z-]{1,64}\/resource[Gg]roups\/[\w.()-]{1,90}$/,
+          "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/hub",
+        ),
+        16,
+        "resource groups",
+        "What `linkseal scorecard` reads beside the groups of port and connections.",
+      ),
       authority: loopbackUrl()
         .optional()
         .describe("Where tokens come from, of the loopback cloud."),
@@ -331,16 +320,8 @@ export const configSchema = z.strictObject({
     .min(1)
     .max(2_000)
     .meta({ title: "a list of 1 to 2000 devices", description: "The devices that we work on." }),
-  groups: z
-    .array(group)
-    .max(1_000)
-    .default([])
-    .meta({ title: "a list of at most 1000 groups", description: "The link groups." }),
-  tunnels: z
-    .array(tunnel)
-    .max(4_000)
-    .default([])
-    .meta({ title: "a list of at most 4000 tunnels", description: "The IPsec tunnels." }),
+  groups: listOf(group, 1_000, "groups", "The link groups."),
+  tunnels: listOf(tunnel, 4_000, "tunnels", "The IPsec tunnels."),
   repair: z
     .enum(["off", "on"])
     .default("off")

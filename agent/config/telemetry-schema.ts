@@ -1,7 +1,7 @@
 // Where the agent sends what it tells, beside its log: a webhook and an OTLP receiver.
 
 import { z } from "zod";
-import { duration, word } from "./schema-words.ts";
+import { durationOr, word } from "./schema-words.ts";
 
 const hosts = "[a-z0-9][a-z0-9.-]{0,252}";
 const rest = "(:[1-9]\\d{0,4})?(/[\\w./%+,:=~-]{0,400})?";
@@ -66,7 +66,7 @@ const otlp = z.strictObject({
   url: receiverUrl("http://127.0.0.1:4318/v1/metrics").describe(
     "Where metrics are sent, as OTLP over HTTP in JSON.",
   ),
-  every: duration("5s", "1h", "60s", "How often they are sent.").default("60s"),
+  every: durationOr("5s", "1h", "60s", "How often they are sent."),
   header,
   privateEndpoints,
 });

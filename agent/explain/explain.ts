@@ -1,19 +1,29 @@
-// One source for `linkseal explain CODE` and docs/codes.md.
+// One source for `linkseal explain CODE` and docs/codes.md: the words are data beside this file.
 
+import type { ErrorCode } from "#hal/error.ts";
+import type { CampaignState } from "../model/campaign.ts";
+import { type RiskName, riskMeanings } from "../model/desired.ts";
+import type { FindingCode } from "../model/finding.ts";
 import { nearest } from "../model/nearest.ts";
-import { warningRows } from "../model/warning-rows.ts";
-import { riskEntries, stateEntries } from "./campaign.ts";
-import type { Body, Entry } from "./entry.ts";
-import { errorEntries } from "./errors.ts";
-import { findingEntries } from "./findings.ts";
-import { linkEntries } from "./links.ts";
-import { operationEntries } from "./operations.ts";
+import { type WarningCode, warningRows } from "../model/warning-rows.ts";
+import errors from "./errors.json" with { type: "json" };
+import findings from "./findings.json" with { type: "json" };
+import links from "./links.json" with { type: "json" };
+import operations from "./operations.json" with { type: "json" };
+import risks from "./risks.json" with { type: "json" };
+import states from "./states.json" with { type: "json" };
 
 type CodeKind = "warning" | "finding" | "error" | "risk" | "state";
 
-export interface Explanation extends Entry {
+export interface Explanation {
   readonly code: string;
   readonly kind: CodeKind;
+  /** A few words, as a heading. */
+  readonly title: string;
+  /** What is known when this code appears, and what follows from it. */
+  readonly meaning: string;
+  /** Steps in order, the safe ones first. */
+  readonly whatToDo: readonly string[];
 }
 
 export type Explained =
@@ -21,24 +31,48 @@ export type Explained =
   /** `meant` is the nearest code there is. */
   | { readonly kind: "unknown"; readonly meant: string | undefined };
 
+/** What a file of words holds for each code; `meaning` has one sentence a line. */
+interface Words {
+  readonly title: string;
+  readonly meaning: readonly string[];
+  readonly whatToDo: readonly string[];
+}
+
+// The types make a code without words an error of the compiler.
+const warningWords: Readonly<Record<WarningCode, Omit<Words, "title">>> = {
+  ...links,
+  ...operations,
+};
+const findingWords: Readonly<Record<FindingCode, Words>> = findings;
+const errorWords: Readonly<Record<ErrorCode, Words>> = errors;
+const riskWords: Readonly<Record<RiskName, Omit<Words, "meaning">>> = risks;
+const stateWords: Readonly<Record<CampaignState, Words>> = states;
+
 /** Every code of every source, once. */
 export const explanations: ReadonlyMap<string, Explanation> = collect();
 
 function collect(): Map<string, Explanation> {
-  const bodies: Readonly<Record<string, Body>> = { ...linkEntries, ...operationEntries };
   const all = new Map<string, Explanation>();
-  for (const [code, { title }] of Object.entries(warningRows)) {
-    const { meaning = "", whatToDo = [] } = bodies[code] ?? {};
-    all.set(code, { code, kind: "warning", title, meaning, whatToDo });
-  }
-  const add = (kind: CodeKind, entries: Readonly<Record<string, Entry>>): void => {
-    for (const [code, entry] of Object.entries(entries)) all.set(code, { code, kind, ...entry });
+  const add = (kind: CodeKind, code: string, { title, meaning, whatToDo }: Words): void => {
+    all.set(code, { code, kind, title, meaning: meaning.join(" "), whatToDo });
   };
-  add("finding", findingEntries);
-  add("error", errorEntries);
-  add("risk", riskEntries);
-  add("state", stateEntries);
+  for (const [code, { title }] of rowsOf(warningRows)) {
+    add("warning", code, { title, ...warningWords[code] });
+  }
+  for (const [code, words] of rowsOf(findingWords)) add("finding", code, words);
+  for (const [code, words] of rowsOf(errorWords)) add("error", code, words);
+  for (const [name, { title, whatToDo }] of rowsOf(riskWords)) {
+    const meaning = [`Accepting it means: ${riskMeanings[name]}.`];
+    const once = `Accept it once with \`--accept-risk=${name}\``;
+    const accept = `${once}, or with a date in \`acceptRisks\`.`;
+    add("risk", name, { title, meaning, whatToDo: [...whatToDo, accept] });
+  }
+  for (const [code, words] of rowsOf(stateWords)) add("state", code, words);
   return all;
+}
+
+function rowsOf<Code extends string, Row>(table: Readonly<Record<Code, Row>>) {
+  return Object.entries(table) as [Code, Row][];
 }
 
 /** Upper and lower case do not matter; nothing is guessed silently. */

@@ -2,7 +2,7 @@
 // is turned away before an octet of his is read.
 
 import { createServer, type Server, type Socket } from "node:net";
-import { bindSocket } from "./unix-server.ts";
+import { bindSocket } from "./listener.ts";
 
 /** A client that needs longer to say what it wants, or to take its answer, is cut off. */
 const quietMsMax = 5_000;

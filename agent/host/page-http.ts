@@ -6,6 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
 import { cookieOf, isOwnHost, isOwnOrigin } from "../model/page-guard.ts";
 import { type Logins, type SessionHalves, sessionSeconds } from "../page/logins.ts";
+import { bodyOf, type HttpReply, send } from "./listener.ts";
 import type { PageFile } from "./page-files.ts";
 
 export interface PageDesk {
@@ -17,15 +18,7 @@ export interface PageDesk {
   readonly certifies: (() => (name: string) => boolean) | undefined;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly type?: string;
-  readonly body?: string | Uint8Array;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
 const bodyBytesMax = 256;
-const deliveryMsMax = 10_000;
 const halfHeader = "x-linkseal-half";
 
 /** No script, style, frame, form or connection but from here; text is never taken for markup. */
@@ -58,20 +51,10 @@ export async function answerPage(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { status, type, body = "", headers } = await answerOf(desk, request);
-  const octets = typeof body === "string" ? Buffer.from(body) : body;
-  response.socket?.setTimeout(deliveryMsMax, () => response.destroy());
-  response.writeHead(status, {
-    ...guarding,
-    "content-type": type ?? "application/json",
-    "content-length": octets.length,
-    connection: "close",
-    ...headers,
-  });
-  response.end(octets);
+  send(response, await answerOf(desk, request), guarding);
 }
 
-async function answerOf(desk: PageDesk, request: IncomingMessage): Promise<Answer> {
+async function answerOf(desk: PageDesk, request: IncomingMessage): Promise<HttpReply> {
   const { method = "", url = "" } = request;
   const path = url.split("?", 1)[0] ?? "";
   if (!isCalledRight(desk, request)) return said(421, "the page is not called by this name");
@@ -110,7 +93,7 @@ export function halvesOf(
   return cookie === undefined || typeof half !== "string" ? undefined : { cookie, half };
 }
 
-async function login(desk: PageDesk, request: IncomingMessage): Promise<Answer> {
+async function login(desk: PageDesk, request: IncomingMessage): Promise<HttpReply> {
   const code = await codeOf(request);
   if (code === undefined) return said(400, "there is no code in it");
   const entry = desk.logins.enter(code, request.socket.remoteAddress ?? "");
@@ -130,7 +113,7 @@ async function login(desk: PageDesk, request: IncomingMessage): Promise<Answer> 
   }
 }
 
-function logout(desk: PageDesk, request: IncomingMessage): Answer {
+function logout(desk: PageDesk, request: IncomingMessage): HttpReply {
   const halves = halvesOf(desk, request, request.headers[halfHeader]);
   if (halves !== undefined) desk.logins.end(halves);
   return { ...told(200, {}), headers: { "set-cookie": cookieText(desk, "", 0) } };
@@ -143,26 +126,21 @@ function cookieText({ cookie, scheme }: PageDesk, value: string, seconds: number
 
 // What is longer is read and dropped, or its sender would lose the answer; for 5 s at most.
 async function codeOf(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length <= bodyBytesMax) chunks.push(chunk);
-  }
-  if (length > bodyBytesMax) return undefined;
+  const body = await bodyOf(request, bodyBytesMax);
+  if (body === undefined) return undefined;
   try {
-    const { code } = parseJson(Buffer.concat(chunks).toString()) as { code?: unknown };
+    const { code } = parseJson(body) as { code?: unknown };
     return typeof code === "string" ? code : undefined;
   } catch {
     return undefined;
   }
 }
 
-function told(status: number, value: object): Answer {
+function told(status: number, value: object): HttpReply {
   return { status, body: JSON.stringify(value) };
 }
 
-function said(status: number, text: string): Answer {
+function said(status: number, text: string): HttpReply {
   return told(status, { text });
 }
 

@@ -13,14 +13,13 @@ import type { Agent } from "../runtime/agent.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { hostClock } from "./clock.ts";
 import { keepServed, type Served } from "./kept-served.ts";
+import { bindPort, closeServer, httpLimits, requestMsMax } from "./listener.ts";
 import { pageFiles } from "./page-files.ts";
 import { answerPage, notInClear, type PageDesk } from "./page-http.ts";
 import { PageSockets } from "./page-socket.ts";
 import { type PagePair, pagePair } from "./page-tls.ts";
 import { Seats } from "./seats.ts";
 
-/** A client that needs longer for its handshake or its request is cut off. */
-const requestMsMax = 5_000;
 /** A certificate that was exchanged is taken up after this long. */
 const renewMs = 60_000;
 
@@ -71,7 +70,7 @@ export async function openPage(
     stop.abort();
     sockets.close();
   };
-  const port = await listening(server, settings).catch((error: unknown) => {
+  const port = await bindPort(server, settings).catch((error: unknown) => {
     stopped();
     throw error;
   });
@@ -85,7 +84,7 @@ export async function openPage(
     deaf();
     stopped();
     await running;
-    await closed(server);
+    await closeServer(server);
   };
   return { port, close };
 }
@@ -112,16 +111,10 @@ function serverFor(
       if (!isGone) broken(error);
     });
   };
-  const limits = {
-    requestTimeout: requestMsMax,
-    headersTimeout: requestMsMax,
-    connectionsCheckingInterval: requestMsMax / 5,
-    maxHeaderSize: 8_192,
-  };
   const server =
     keeper === undefined
-      ? createServer(limits, listener)
-      : createSecureServer({ ...limits, ...contextOf(keeper.pair) }, listener);
+      ? createServer(httpLimits, listener)
+      : createSecureServer({ ...httpLimits, ...contextOf(keeper.pair) }, listener);
   server.maxRequestsPerSocket = 1;
   const raw = new Map<string, Socket>();
   server.on("connection", (socket: Socket) => {
@@ -149,21 +142,6 @@ function nameOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
 function contextOf({ certificate, key }: PagePair) {
   const minVersion = "TLSv1.2";
   return { cert: certificate, key, minVersion, handshakeTimeout: requestMsMax } as const;
-}
-
-async function listening(server: Server, { host, port }: PageSettings): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject).listen({ host, port, exclusive: true }, resolve);
-  });
-  const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : port;
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }
 
 /** The certificate in use; one that was exchanged on disk is taken up without a restart. */

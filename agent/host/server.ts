@@ -9,9 +9,10 @@ import type { SocketRole } from "../api/route.ts";
 import { errorShape } from "../model/error-shape.ts";
 import type { Agent } from "../runtime/agent.ts";
 import { errnoOf, openFolder } from "./folder.ts";
+import type { HttpReply } from "./listener.ts";
 import { lockState } from "./lock.ts";
 import { type Places, socketPath } from "./places.ts";
-import { serveUnix, type UnixReply, type UnixService } from "./unix-server.ts";
+import { serveUnix, type UnixService } from "./unix-server.ts";
 
 const requestBytesMax = 2_000_000;
 
@@ -73,7 +74,7 @@ function serviceFor(
   };
 }
 
-function tooLong(): UnixReply {
+function tooLong(): HttpReply {
   const text = `the request is longer than ${requestBytesMax} bytes`;
   const details = { effect: "none", where: "socket", next: "linkseal validate FILE" } as const;
   return { status: 413, body: encodeJson(errorShape(new LinksealError("usage", text, details))) };

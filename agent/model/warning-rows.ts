@@ -1,6 +1,6 @@
 // Every code of health, status and warnings, registered once: a second row does not compile.
 
-export type LinkCode =
+type LinkCode =
   | "not-looked-yet"
   | "device-unreachable"
   | "reading-stale"
@@ -40,7 +40,7 @@ export type LinkCode =
   | "collecting-evidence"
   | "idle-unproven";
 
-export type TunnelCode =
+type TunnelCode =
   | "tunnel-configured-but-absent"
   | "ike-down"
   | "sa-missing"
@@ -60,7 +60,7 @@ export type TunnelCode =
   | "backup-unproven"
   | "weak-policy";
 
-export type OperationCode =
+type OperationCode =
   | "not-configured"
   | "config-not-applied"
   | "drift"
@@ -108,21 +108,25 @@ export interface WarningRow {
   readonly next: string;
 }
 
-type Rest = Partial<Pick<WarningRow, "dependsOn" | "visibleAfterMs" | "impactsTraffic">>;
+type Rest = Partial<Pick<WarningRow, "visibleAfterMs" | "impactsTraffic">>;
 
 const settleMs = 10_000;
 
-function row(severity: Severity, title: string, next: string, rest: Rest = {}): WarningRow {
-  return {
-    severity,
-    title,
-    next,
-    dependsOn: rest.dependsOn ?? [],
-    visibleAfterMs: rest.visibleAfterMs ?? settleMs,
-    impactsTraffic: rest.impactsTraffic ?? false,
-  };
-}
+const rowOf =
+  (severity: Severity) =>
+  (
+    title: string,
+    next: string,
+    dependsOn: readonly WarningCode[] = [],
+    { visibleAfterMs = settleMs, impactsTraffic = false }: Rest = {},
+  ): WarningRow => ({ severity, title, next, dependsOn, visibleAfterMs, impactsTraffic });
 
+const info = rowOf("info");
+const warning = rowOf("warning");
+const error = rowOf("error");
+
+const status = "linkseal status";
+const plan = "linkseal plan";
 const link = "linkseal links ABOUT";
 const tunnel = "linkseal tunnels ABOUT";
 const show = "linkseal rotation show GROUP";
@@ -134,6 +138,7 @@ const atOnce = { impactsTraffic: true, visibleAfterMs: 0 } as const;
 const unseen = ["not-looked-yet", "device-unreachable"] as const;
 const noSession = [...unseen, "link-down", "macsec-not-configured"] as const;
 const mkaFaults = ["cak-mismatch", "ckn-mismatch", "mka-no-live-peer"] as const;
+const noMka = [...noSession, ...mkaFaults] as const;
 const frameFaults = [
   "sak-not-agreed",
   "sci-mismatch",
@@ -142,244 +147,158 @@ const frameFaults = [
   "mtu",
 ] as const;
 const noTunnel = [...unseen, "ike-down", "sa-missing", "tunnel-configured-but-absent"] as const;
+const promptly = { visibleAfterMs: 0 } as const;
 const slow = { visibleAfterMs: 60_000 } as const;
 
 export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
-  "not-looked-yet": row("info", "Not read yet", "linkseal status", slow),
-  "device-unreachable": row("error", "A device does not answer", "linkseal status", {
+  "not-looked-yet": info("Not read yet", status, [], slow),
+  "device-unreachable": error("A device does not answer", status, [], { visibleAfterMs: 15_000 }),
+  "reading-stale": warning("A reading is too old to use", status, unseen, {
     visibleAfterMs: 15_000,
   }),
-  "reading-stale": row("warning", "A reading is too old to use", "linkseal status", {
-    dependsOn: unseen,
+  "reading-missing": warning("A device does not tell something", link, unseen, {
     visibleAfterMs: 15_000,
   }),
-  "reading-missing": row("warning", "A device does not tell something", link, {
-    dependsOn: unseen,
-    visibleAfterMs: 15_000,
-  }),
-  "port-absent": row("error", "The device lists no such port", "linkseal plan", {
-    dependsOn: unseen,
-  }),
-  "link-down": row("error", "The port has no link", link, { ...traffic, dependsOn: unseen }),
-  "macsec-not-configured": row("warning", "The port has no MACsec", "linkseal enrol GROUP", {
-    ...traffic,
-    dependsOn: unseen,
-  }),
-  "policy-should-secure": row("error", "The port may send in the clear", "linkseal plan", {
-    ...atOnce,
-    dependsOn: unseen,
-  }),
-  "controlled-port-open": row("error", "The port is open without MACsec", link, {
-    ...atOnce,
-    dependsOn: noSession,
-  }),
-  "sak-not-agreed": row("error", "The two ends agree on no SAK", link, {
-    ...traffic,
-    dependsOn: [...noSession, ...mkaFaults],
-  }),
-  "offset-mismatch": row("warning", "Another confidentiality offset", "linkseal plan", {
-    dependsOn: noSession,
-  }),
-  "suite-mismatch": row("error", "Another cipher suite", "linkseal plan", {
-    ...traffic,
-    dependsOn: noSession,
-  }),
-  "sci-mismatch": row("error", "The two ends disagree about the SCI", "linkseal plan", {
-    ...traffic,
-    dependsOn: noSession,
-  }),
-  "far-end-changed": row("error", "The far end was changed", show, { dependsOn: unseen }),
-  "far-end-failed": row("warning", "A change at the far end failed", show, { dependsOn: unseen }),
-  "cak-mismatch": row("error", "The two ends hold different CAKs", keys, {
-    ...traffic,
-    dependsOn: noSession,
-  }),
-  "ckn-mismatch": row("error", "The far end uses another CKN", keys, {
-    ...traffic,
-    dependsOn: noSession,
-  }),
-  "mka-no-live-peer": row("error", "The far end does not speak MKA", link, {
-    ...traffic,
-    dependsOn: [...noSession, "cak-mismatch", "ckn-mismatch"],
-  }),
-  "peer-not-responded": row("warning", "The far end has not installed the SAK", link, {
-    dependsOn: [...noSession, ...mkaFaults],
-  }),
-  "second-peer": row("error", "More than one peer on a link of two", link, {
-    visibleAfterMs: 0,
-    dependsOn: noSession,
-  }),
-  "principal-key-unexpected": row("error", "Another key is in use", keys, {
-    dependsOn: [...noSession, ...mkaFaults],
-  }),
-  "key-not-known": row("warning", "The key in use is not ours", "linkseal adopt GROUP", {
-    dependsOn: [...noSession, ...mkaFaults],
-  }),
-  "fallback-not-ready": row("warning", "The fallback key does not work", keys, {
-    dependsOn: [...noSession, ...mkaFaults],
+  "port-absent": error("The device lists no such port", plan, unseen),
+  "link-down": error("The port has no link", link, unseen, traffic),
+  "macsec-not-configured": warning(
+    "The port has no MACsec",
+    "linkseal enrol GROUP",
+    unseen,
+    traffic,
+  ),
+  "policy-should-secure": error("The port may send in the clear", plan, unseen, atOnce),
+  "controlled-port-open": error("The port is open without MACsec", link, noSession, atOnce),
+  "sak-not-agreed": error("The two ends agree on no SAK", link, noMka, traffic),
+  "offset-mismatch": warning("Another confidentiality offset", plan, noSession),
+  "suite-mismatch": error("Another cipher suite", plan, noSession, traffic),
+  "sci-mismatch": error("The two ends disagree about the SCI", plan, noSession, traffic),
+  "far-end-changed": error("The far end was changed", show, unseen),
+  "far-end-failed": warning("A change at the far end failed", show, unseen),
+  "cak-mismatch": error("The two ends hold different CAKs", keys, noSession, traffic),
+  "ckn-mismatch": error("The far end uses another CKN", keys, noSession, traffic),
+  "mka-no-live-peer": error(
+    "The far end does not speak MKA",
+    link,
+    [...noSession, "cak-mismatch", "ckn-mismatch"],
+    traffic,
+  ),
+  "peer-not-responded": warning("The far end has not installed the SAK", link, noMka),
+  "second-peer": error("More than one peer on a link of two", link, noSession, promptly),
+  "principal-key-unexpected": error("Another key is in use", keys, noMka),
+  "key-not-known": warning("The key in use is not ours", "linkseal adopt GROUP", noMka),
+  "fallback-not-ready": warning("The fallback key does not work", keys, noMka, {
     visibleAfterMs: 30_000,
   }),
-  "sak-not-in-use": row("error", "The latest SAK is not in use", link, {
-    dependsOn: [...noSession, ...mkaFaults],
-  }),
-  "sak-churn": row("error", "The session is renewed again and again", link, {
-    ...traffic,
-    dependsOn: noSession,
-  }),
-  "rekey-overdue": row("warning", "The SAK is not renewed in time", link, {
-    dependsOn: [...noSession, ...mkaFaults],
-  }),
-  "packet-number-high": row("warning", "Packet numbers run out", link, { dependsOn: noSession }),
-  "frames-untagged": row("error", "Frames in the clear", link, { ...atOnce, dependsOn: unseen }),
-  "stale-sak": row("error", "The data plane uses another SAK than MKA says", link, {
-    ...traffic,
-    dependsOn: [...noSession, ...mkaFaults, "suite-mismatch"],
-  }),
-  "frames-not-valid": row("error", "Frames fail their integrity check", link, {
-    ...traffic,
-    dependsOn: [...noSession, "stale-sak", "suite-mismatch"],
-  }),
-  "replay-window": row("warning", "Frames arrive outside the replay window", link, {
-    ...traffic,
-    dependsOn: noSession,
-  }),
-  mtu: row("error", "Frames are too long once protected", link, {
-    ...traffic,
-    dependsOn: noSession,
-  }),
-  "frames-one-way": row("warning", "Frames move in one direction only", link, {
-    ...traffic,
-    dependsOn: [...noSession, ...mkaFaults, ...frameFaults],
-  }),
-  "probe-unanswered": row("error", "Probes are not answered", link, {
-    ...traffic,
-    dependsOn: [...noSession, ...mkaFaults, ...frameFaults],
-  }),
-  "counters-frozen": row("warning", "Counters stand still while traffic flows", link, {
-    dependsOn: noSession,
-  }),
-  "counter-missing": row("warning", "A counter that proof needs is missing", link, {
-    dependsOn: noSession,
-  }),
-  "collecting-evidence": row("info", "Not watched for long enough yet", link, slow),
-  "idle-unproven": row("warning", "No traffic and no probe to prove it", link, slow),
+  "sak-not-in-use": error("The latest SAK is not in use", link, noMka),
+  "sak-churn": error("The session is renewed again and again", link, noSession, traffic),
+  "rekey-overdue": warning("The SAK is not renewed in time", link, noMka),
+  "packet-number-high": warning("Packet numbers run out", link, noSession),
+  "frames-untagged": error("Frames in the clear", link, unseen, atOnce),
+  "stale-sak": error(
+    "The data plane uses another SAK than MKA says",
+    link,
+    [...noMka, "suite-mismatch"],
+    traffic,
+  ),
+  "frames-not-valid": error(
+    "Frames fail their integrity check",
+    link,
+    [...noSession, "stale-sak", "suite-mismatch"],
+    traffic,
+  ),
+  "replay-window": warning("Frames arrive outside the replay window", link, noSession, traffic),
+  mtu: error("Frames are too long once protected", link, noSession, traffic),
+  "frames-one-way": warning(
+    "Frames move in one direction only",
+    link,
+    [...noMka, ...frameFaults],
+    traffic,
+  ),
+  "probe-unanswered": error("Probes are not answered", link, [...noMka, ...frameFaults], traffic),
+  "counters-frozen": warning("Counters stand still while traffic flows", link, noSession),
+  "counter-missing": warning("A counter that proof needs is missing", link, noSession),
+  "collecting-evidence": info("Not watched for long enough yet", link, [], slow),
+  "idle-unproven": warning("No traffic and no probe to prove it", link, [], slow),
 
-  "tunnel-configured-but-absent": row("error", "A configured tunnel is absent", "linkseal plan", {
-    ...traffic,
-    dependsOn: unseen,
-  }),
-  "ike-down": row("error", "IKE is not established", tunnel, { ...traffic, dependsOn: unseen }),
-  "sa-missing": row("error", "A tunnel lacks an SA", tunnel, {
-    ...traffic,
-    dependsOn: [...unseen, "ike-down", "tunnel-configured-but-absent"],
-  }),
-  "transform-mismatch": row("warning", "Other algorithms than wanted", "linkseal plan", {
-    dependsOn: unseen,
-  }),
-  "tunnel-interface": row("error", "What a tunnel protects does not get into it", tunnel, {
-    ...traffic,
-    dependsOn: unseen,
-  }),
-  "tunnel-one-way": row("warning", "A tunnel carries in one direction only", tunnel, {
-    ...traffic,
-    dependsOn: [...unseen, "ike-down", "sa-missing", "tunnel-interface"],
-  }),
-  "sequence-number-high": row("warning", "Sequence numbers run out", tunnel, {
-    dependsOn: unseen,
-  }),
-  "sa-ending": row("warning", "An SA is about to end without a successor", tunnel, {
-    dependsOn: unseen,
-  }),
-  "anti-replay-off": row("warning", "A tunnel takes packets twice", tunnel, {
-    dependsOn: unseen,
-  }),
-  "clear-path-beside-tunnel": row("error", "Protected prefixes go around the tunnel", tunnel, {
-    ...atOnce,
-    dependsOn: unseen,
-  }),
-  "guard-missing": row("warning", "Nothing blocks what a tunnel protects", tunnel, {
-    dependsOn: unseen,
-  }),
-  "tunnel-bgp-down": row("error", "BGP inside of a tunnel is down", tunnel, {
-    ...traffic,
-    dependsOn: noTunnel,
-  }),
-  "tunnel-unbalanced": row("info", "A tunnel is all but left out of its bundle", tunnel, {
-    dependsOn: [...unseen, "ike-down", "sa-missing", "tunnel-bgp-down"],
-    visibleAfterMs: 60_000,
-  }),
-  "outside-macsec": row("warning", "A tunnel rides on an unprotected group", "linkseal links"),
+  "tunnel-configured-but-absent": error("A configured tunnel is absent", plan, unseen, traffic),
+  "ike-down": error("IKE is not established", tunnel, unseen, traffic),
+  "sa-missing": error(
+    "A tunnel lacks an SA",
+    tunnel,
+    [...unseen, "ike-down", "tunnel-configured-but-absent"],
+    traffic,
+  ),
+  "transform-mismatch": warning("Other algorithms than wanted", plan, unseen),
+  "tunnel-interface": error("What a tunnel protects does not get into it", tunnel, unseen, traffic),
+  "tunnel-one-way": warning(
+    "A tunnel carries in one direction only",
+    tunnel,
+    [...unseen, "ike-down", "sa-missing", "tunnel-interface"],
+    traffic,
+  ),
+  "sequence-number-high": warning("Sequence numbers run out", tunnel, unseen),
+  "sa-ending": warning("An SA is about to end without a successor", tunnel, unseen),
+  "anti-replay-off": warning("A tunnel takes packets twice", tunnel, unseen),
+  "clear-path-beside-tunnel": error(
+    "Protected prefixes go around the tunnel",
+    tunnel,
+    unseen,
+    atOnce,
+  ),
+  "guard-missing": warning("Nothing blocks what a tunnel protects", tunnel, unseen),
+  "tunnel-bgp-down": error("BGP inside of a tunnel is down", tunnel, noTunnel, traffic),
+  "tunnel-unbalanced": info(
+    "A tunnel is all but left out of its bundle",
+    tunnel,
+    [...unseen, "ike-down", "sa-missing", "tunnel-bgp-down"],
+    slow,
+  ),
+  "outside-macsec": warning("A tunnel rides on an unprotected group", "linkseal links"),
   // A failover is told at once: from then on nothing stands behind what carries.
-  "backup-carries": row("warning", "Traffic rides in a backup tunnel", "linkseal links", {
-    dependsOn: unseen,
-    visibleAfterMs: 0,
-  }),
-  "backup-preferred": row("warning", "A backup carries beside a link that would", tunnel, {
-    dependsOn: unseen,
-  }),
-  "backup-unproven": row("warning", "Nothing proves a backup tunnel", tunnel, {
-    dependsOn: [...noTunnel, "tunnel-bgp-down"],
-  }),
-  "weak-policy": row("warning", "A weak policy is no longer accepted", "linkseal plan"),
+  "backup-carries": warning("Traffic rides in a backup tunnel", "linkseal links", unseen, promptly),
+  "backup-preferred": warning("A backup carries beside a link that would", tunnel, unseen),
+  "backup-unproven": warning("Nothing proves a backup tunnel", tunnel, [
+    ...noTunnel,
+    "tunnel-bgp-down",
+  ]),
+  "weak-policy": warning("A weak policy is no longer accepted", plan),
 
-  "not-configured": row("info", "No config has been accepted yet", "linkseal apply FILE", {
-    visibleAfterMs: 0,
-  }),
-  "config-not-applied": row("warning", "The config file is not in force", "linkseal plan"),
-  drift: row("warning", "A device differs from the accepted intent", "linkseal plan", {
-    dependsOn: unseen,
+  "not-configured": info("No config has been accepted yet", "linkseal apply FILE", [], promptly),
+  "config-not-applied": warning("The config file is not in force", plan),
+  drift: warning("A device differs from the accepted intent", plan, unseen, {
     visibleAfterMs: 30_000,
   }),
-  unmanaged: row("info", "Still there, but not in the intent", "linkseal status"),
-  "commit-pending": row("warning", "A confirmed commit waits on a device", "linkseal plan", {
-    dependsOn: unseen,
-    visibleAfterMs: 60_000,
-  }),
-  "commit-lost": row("error", "A device lost an accepted change", show, { visibleAfterMs: 0 }),
-  "clock-skew": row("warning", "The clock of a device is wrong", "linkseal status", {
-    dependsOn: unseen,
-  }),
-  "vault-unreachable": row("warning", "The vault does not answer", keys, {
-    visibleAfterMs: 60_000,
-  }),
-  "vault-denied": row("error", "The vault refuses us", keys, { visibleAfterMs: 0 }),
-  "key-age": row("warning", "A key is older than it should be", "linkseal keys list"),
-  "key-age-soon": row("info", "A key gets too old soon", "linkseal keys list"),
-  "key-unpaired": row("warning", "CAK and CKN are not proven to be a pair", keys),
-  "key-malformed": row("error", "A key has the wrong form", keys),
-  "key-reused": row("error", "One CKN with two CAKs", keys),
-  "key-expiring": row("warning", "A secret expires soon", keys),
-  "identity-expiring": row("warning", "The certificate of our identity ends", "linkseal doctor"),
-  "far-end-unreadable": row("warning", "The far end cannot be read", "linkseal status", {
-    visibleAfterMs: 60_000,
-  }),
-  "far-end-refused": row("warning", "The far end does not take a change", show),
-  "far-end-unfollowed": row("warning", "Azure does not show its operations to us", show),
-  "campaign-waiting": row("info", "A campaign waits for permission", show, slow),
-  "waiting-for-person": row("warning", "A campaign waits for a person", show, {
-    visibleAfterMs: 0,
-  }),
-  "rotation-held": row("error", "A campaign is held", show, { visibleAfterMs: 0 }),
-  "rotation-overdue": row("warning", "A campaign has waited for too long", show, {
-    visibleAfterMs: 0,
-  }),
-  "drained-by-hand": row("warning", "A link was drained by hand", "linkseal undrain ABOUT", {
-    visibleAfterMs: 0,
-  }),
-  "sibling-unhealthy": row("warning", "The sibling link does not carry", show, {
-    dependsOn: unseen,
-  }),
-  "bgp-trouble": row("warning", "A BGP session over the link is not as it should be", link, {
-    dependsOn: ["link-down", "device-unreachable"],
-  }),
-  "journal-lossy": row("error", "The journal cannot be trusted", "linkseal journal", {
-    visibleAfterMs: 0,
-  }),
+  unmanaged: info("Still there, but not in the intent", status),
+  "commit-pending": warning("A confirmed commit waits on a device", plan, unseen, slow),
+  "commit-lost": error("A device lost an accepted change", show, [], promptly),
+  "clock-skew": warning("The clock of a device is wrong", status, unseen),
+  "vault-unreachable": warning("The vault does not answer", keys, [], slow),
+  "vault-denied": error("The vault refuses us", keys, [], promptly),
+  "key-age": warning("A key is older than it should be", "linkseal keys list"),
+  "key-age-soon": info("A key gets too old soon", "linkseal keys list"),
+  "key-unpaired": warning("CAK and CKN are not proven to be a pair", keys),
+  "key-malformed": error("A key has the wrong form", keys),
+  "key-reused": error("One CKN with two CAKs", keys),
+  "key-expiring": warning("A secret expires soon", keys),
+  "identity-expiring": warning("The certificate of our identity ends", "linkseal doctor"),
+  "far-end-unreadable": warning("The far end cannot be read", status, [], slow),
+  "far-end-refused": warning("The far end does not take a change", show),
+  "far-end-unfollowed": warning("Azure does not show its operations to us", show),
+  "campaign-waiting": info("A campaign waits for permission", show, [], slow),
+  "waiting-for-person": warning("A campaign waits for a person", show, [], promptly),
+  "rotation-held": error("A campaign is held", show, [], promptly),
+  "rotation-overdue": warning("A campaign has waited for too long", show, [], promptly),
+  "drained-by-hand": warning("A link was drained by hand", "linkseal undrain ABOUT", [], promptly),
+  "sibling-unhealthy": warning("The sibling link does not carry", show, unseen),
+  "bgp-trouble": warning("A BGP session over the link is not as it should be", link, [
+    "link-down",
+    "device-unreachable",
+  ]),
+  "journal-lossy": error("The journal cannot be trusted", "linkseal journal", [], promptly),
   // Told before anything else: until it ends nothing that was begun is brought to its end.
-  "state-unwritable": row("error", "The state folder cannot be written", "linkseal status", {
-    visibleAfterMs: 0,
-  }),
-  "audit-lossy": row("warning", "The audit log takes no records", "linkseal report"),
+  "state-unwritable": error("The state folder cannot be written", status, [], promptly),
+  "audit-lossy": warning("The audit log takes no records", "linkseal report"),
 };
 
 /** The next safe command for a code about a link (`group/link`), group, tunnel or device. */

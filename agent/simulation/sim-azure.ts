@@ -1,11 +1,9 @@
 // A simulated cloud beside its simulated site: for the agent, and for anybody's own scripts.
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { MacsecCapabilities } from "#hal/device.ts";
-import { usage } from "../cli/failure.ts";
-import { stopAsked } from "./sim-stop.ts";
+import { aborted, inFolder, leashMs, stopAsked, taken, verdictOf } from "./sim-run.ts";
 import type { AzureServed } from "./simulate.ts";
 
 export interface SimAzureOptions {
@@ -18,22 +16,14 @@ export interface SimAzureOptions {
   readonly arcFolder?: string;
 }
 
-/** Virtual time that an agent which follows the site's clock may lag behind. */
-const leashMs = 500;
-
 /** Serves until SIGTERM or SIGINT; resolves to 0, or to 1 if the oracle saw a broken promise. */
 export async function serveAzureUntilStopped(options: SimAzureOptions): Promise<0 | 1> {
-  const folder = await mkdtemp(join(tmpdir(), "linkseal-azure-"));
-  try {
-    return await serve(options, folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  return await inFolder("linkseal-azure-", (folder) => serve(options, folder));
 }
 
 async function serve(options: SimAzureOptions, folder: string): Promise<0 | 1> {
   const simulation = await import("./simulate.ts");
-  const { demoSite, formatViolation, leashClock, paceClock, serveAzure, serveSite } = simulation;
+  const { demoSite, leashClock, paceClock, serveAzure, serveSite } = simulation;
   const { speed, seed, start, overlap, port, arcFolder } = options;
   const socket = options.socket ?? join(folder, "site.sock");
   const stop = stopAsked();
@@ -46,17 +36,13 @@ async function serve(options: SimAzureOptions, folder: string): Promise<0 | 1> {
       return staff.site;
     },
     ...(arcFolder === undefined ? {} : { arcFolder }),
-  }).catch((error: unknown) => {
-    throw usage(error instanceof Error ? error.message : "no port", "choose another --port");
-  });
+  }).catch(taken("port"));
   if (staff === undefined) throw new Error("the cloud was built without its site");
-  const { site, oracle, desk } = staff;
+  const { site, desk } = staff;
   desk.posture = cloud.azure.arm.posture;
   site.setSpeed(speed);
   const leash = leashClock(desk.handler(), site.clock, leashMs);
-  const served = await serveSite(leash.handler, socket).catch((error: unknown) => {
-    throw usage(error instanceof Error ? error.message : "no socket", "choose another --socket");
-  });
+  const served = await serveSite(leash.handler, socket).catch(taken("socket"));
   const pace = paceClock(site.clock, { speed, hold: leash.hold });
   const config = join(folder, "linkseal.yaml");
   await writeFile(config, configOf(cloud, `unix:${socket}`));
@@ -64,17 +50,7 @@ async function serve(options: SimAzureOptions, folder: string): Promise<0 | 1> {
   await Promise.race([pace.done, aborted(stop)]);
   await pace.stop();
   await Promise.all([served.close(), cloud.close()]);
-  for (const violation of oracle.violations) {
-    process.stderr.write(`${formatViolation(violation)}\n`);
-  }
-  return oracle.violations.length === 0 ? 0 : 1;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    if (signal.aborted) resolve();
-  });
+  return await verdictOf(staff);
 }
 
 /** For an agent whose routers are simulated and whose cloud seems real. */

@@ -1,12 +1,10 @@
 // Simulated routers behind real SSH, for the agent's own drivers and for anybody's tools.
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { platforms } from "#drivers/index.ts";
 import type { ChannelKind } from "#hal/world.ts";
-import { usage } from "../cli/failure.ts";
-import { stopAsked } from "./sim-stop.ts";
+import { aborted, inFolder, stopAsked, taken, verdictOf } from "./sim-run.ts";
 import type { Site, SnmpServed, SshServed, SshServeOptions } from "./simulate.ts";
 
 export interface SimRouterOptions {
@@ -19,34 +17,26 @@ export interface SimRouterOptions {
 
 /** Serves until SIGTERM or SIGINT; resolves to 0, or to 1 if the oracle saw a broken promise. */
 export async function serveRoutersUntilStopped(options: SimRouterOptions): Promise<0 | 1> {
-  const folder = await mkdtemp(join(tmpdir(), "linkseal-router-"));
-  try {
-    return await serve(options, folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  return await inFolder("linkseal-router-", (folder) => serve(options, folder));
 }
 
 async function serve(options: SimRouterOptions, folder: string): Promise<0 | 1> {
-  const { demoSite, formatViolation, paceClock, routerPlatforms, serveSite } = await import(
-    "./simulate.ts"
-  );
+  const { demoSite, paceClock, routerPlatforms, serveSite } = await import("./simulate.ts");
   const { platform, port, seed, start, socket = join(folder, "site.sock") } = options;
   const { driver, model, face } = routerPlatforms[platform];
   const { channel } = platforms[driver].access;
   const stop = stopAsked();
-  const { site, oracle, desk } = demoSite(seed, start, {
+  const staff = demoSite(seed, start, {
     models: () => model,
     wallStart: Date.now(),
   });
+  const { site, desk } = staff;
   const routers: Served[] = [];
   for (const [index, [name, router]] of [...site.routers].entries()) {
     const at = port === 0 ? 0 : port + index;
     routers.push(await serveRouter(name, face(router), channel, at));
   }
-  const served = await serveSite(desk.handler(), socket).catch((error: unknown) => {
-    throw usage(error instanceof Error ? error.message : "no socket", "choose another --socket");
-  });
+  const served = await serveSite(desk.handler(), socket).catch(taken("socket"));
   // Who logs in has a clock of its own, which no site can lead.
   const pace = paceClock(site.clock, { speed: 1 });
   const config = join(folder, "linkseal.yaml");
@@ -57,17 +47,7 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 1> 
   await Promise.race([pace.done, aborted(stop)]);
   await pace.stop();
   await Promise.all([served.close(), ...routers.map(closed)]);
-  for (const violation of oracle.violations) {
-    process.stderr.write(`${formatViolation(violation)}\n`);
-  }
-  return oracle.violations.length === 0 ? 0 : 1;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    if (signal.aborted) resolve();
-  });
+  return await verdictOf(staff);
 }
 
 interface Served {
@@ -88,18 +68,15 @@ async function serveRouter(
   port: number,
 ): Promise<Served> {
   const { serveSnmp, serveSsh } = await import("./simulate.ts");
-  const taken = (error: unknown): never => {
-    throw usage(error instanceof Error ? error.message : "no port", "choose another --port");
-  };
   const connect: SshServeOptions["connect"] = (wire) => face.connect(wire);
   // Where the platform answers a single command as well.
   const execute: SshServeOptions["execute"] =
     "execute" in face ? (wire, command) => face.execute(wire, command) : undefined;
   const doors = { connect, ...(execute === undefined ? {} : { execute }) };
-  const ssh = await serveSsh({ port, channel, ...doors }).catch(taken);
+  const ssh = await serveSsh({ port, channel, ...doors }).catch(taken("port"));
   if (!("objects" in face)) return { name, ssh, snmp: undefined };
   const objects = (): ReturnType<typeof face.objects> => face.objects();
-  const snmp = await serveSnmp({ port, objects, users: [snmpUser] }).catch(taken);
+  const snmp = await serveSnmp({ port, objects, users: [snmpUser] }).catch(taken("port"));
   return { name, ssh, snmp };
 }
 

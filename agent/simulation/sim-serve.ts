@@ -11,7 +11,7 @@ import { hostDialer } from "../host/host.ts";
 import { agentPlaces } from "../host/places.ts";
 import { errorFromShape } from "../model/error-shape.ts";
 import { columns, jsonText, visible, visibleLines } from "../model/text.ts";
-import { stopAsked } from "./sim-stop.ts";
+import { leashMs, stopAsked, taken, verdictOf } from "./sim-run.ts";
 
 export interface ServeOptions {
   readonly socket: string;
@@ -24,20 +24,18 @@ export interface ServeOptions {
 
 /** Real time between two looks at what the oracle found. */
 const oracleMs = 500;
-/** Virtual time that an agent which follows the site's clock may lag behind. */
-const leashMs = 500;
 
 /** Serves until SIGTERM or SIGINT; resolves to 0, or to 1 if the oracle saw a broken promise. */
 export async function serveUntilStopped(options: ServeOptions): Promise<0 | 1> {
-  const { demoSite, formatViolation, leashClock, paceClock, routersThatHold, serveSite } =
-    await import("./simulate.ts");
+  const { demoSite, leashClock, paceClock, routersThatHold, serveSite } = await import(
+    "./simulate.ts"
+  );
   const { socket, speed, seed, start, overlap, oracleFile } = options;
-  const { site, oracle, desk } = demoSite(seed, start, routersThatHold(overlap));
+  const staff = demoSite(seed, start, routersThatHold(overlap));
+  const { site, oracle, desk } = staff;
   site.setSpeed(speed);
   const leash = leashClock(desk.handler(), site.clock, leashMs);
-  const served = await serveSite(leash.handler, socket).catch((error: unknown) => {
-    throw usage(error instanceof Error ? error.message : "no socket", "choose another --socket");
-  });
+  const served = await serveSite(leash.handler, socket).catch(taken("socket"));
   const pace = paceClock(site.clock, { speed, hold: leash.hold });
   process.stderr.write(`site ${site.plan.name}, seed ${seed}, serves unix:${socket}\n`);
   const keep = async (): Promise<void> => {
@@ -53,10 +51,7 @@ export async function serveUntilStopped(options: ServeOptions): Promise<0 | 1> {
   await pace.stop();
   await served.close();
   await keep();
-  for (const violation of oracle.violations) {
-    process.stderr.write(`${formatViolation(violation)}\n`);
-  }
-  return oracle.violations.length === 0 ? 0 : 1;
+  return await verdictOf(staff);
 }
 
 /** The signal that ends a rest is looked at by whoever rests. */

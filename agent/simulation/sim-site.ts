@@ -20,9 +20,9 @@ import { runTelemetry } from "../host/telemetry.ts";
 import { columns, jsonText, readable } from "../model/text.ts";
 import type { Agent } from "../runtime/agent.ts";
 import { type AskedFault, Demo } from "./demo.ts";
+import { stopAsked, verdictOf } from "./sim-run.ts";
 import { siteSocketOf } from "./sim-serve.ts";
 import { Stage } from "./sim-stage.ts";
-import { stopAsked } from "./sim-stop.ts";
 import type { StaffedSite } from "./simulate.ts";
 
 type Simulation = typeof import("./simulate.ts");
@@ -85,22 +85,19 @@ export async function runDemo(options: SiteRunOptions): Promise<number> {
     const words = options.json === true ? jsonText(status) : wordsOf(status);
     process.stdout.write(`${words}\n`);
   }
-  return exitOf(options, play, status.verdict, simulation);
+  return await exitOf(options, play, status.verdict);
 }
 
 function wordsOf(status: ReturnType<Agent["status"]>): string {
   return `\n${statusText(readable(status), paintFor(process.stdout))}`;
 }
 
-function exitOf(
+async function exitOf(
   options: SiteRunOptions,
   { staff }: Play,
   verdict: Parameters<typeof verdictExit>[0],
-  { formatViolation }: Simulation,
-): number {
-  const { violations } = staff.oracle;
-  for (const violation of violations) process.stderr.write(`${formatViolation(violation)}\n`);
-  if (violations.length > 0) return 1;
+): Promise<number> {
+  if ((await verdictOf(staff)) === 1) return 1;
   if (options.once !== true) return 0;
   // A fault that was asked for and changed nothing is no success of the one who asked for it.
   return (options.fault ?? []).length > 0 ? 4 : verdictExit(verdict);

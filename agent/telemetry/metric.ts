@@ -14,6 +14,58 @@ export interface MetricRow<Name extends string = string> {
   readonly read: (snapshot: Snapshot) => Iterable<Sample>;
 }
 
+/** A name that ends in `_total` is a counter's, and no other. */
+export function metric<Name extends string>(
+  name: Name,
+  labels: readonly string[],
+  help: string,
+  read: MetricRow["read"],
+): MetricRow<Name> {
+  return { name, kind: name.endsWith("_total") ? "counter" : "gauge", help, labels, read };
+}
+
+/** undefined = nobody knows, and then there is no series. */
+export type Figure = number | bigint | undefined;
+
+/** How metrics of links, tunnels and the like are written: their own labels come first. */
+export function metricsOf<Item>(
+  ownLabels: readonly string[],
+  items: (snapshot: Snapshot) => readonly Item[],
+  idOf: (item: Item) => readonly string[],
+) {
+  /** Several figures of each, by further labels. */
+  const several = <Name extends string>(
+    name: Name,
+    labels: readonly string[],
+    help: string,
+    read: (item: Item) => Iterable<readonly [labels: readonly string[], value: Figure]>,
+  ): MetricRow<Name> =>
+    metric(name, [...ownLabels, ...labels], help, function* (snapshot) {
+      for (const item of items(snapshot)) {
+        for (const [further, value] of read(item)) {
+          if (value !== undefined) yield [[...idOf(item), ...further], value];
+        }
+      }
+    });
+  return {
+    several,
+    one: <Name extends string>(name: Name, help: string, value: (item: Item) => Figure) =>
+      several(name, [], help, (item) => [[[], value(item)]]),
+    /** 1 for the state that it is in; none where nobody knows it. */
+    state: <Name extends string>(
+      name: Name,
+      label: string,
+      help: string,
+      states: readonly string[],
+      present: (item: Item) => string | undefined,
+    ) =>
+      several(name, [label], help, (item) => {
+        const now = present(item);
+        return now === undefined ? [] : oneOf([], states, now);
+      }),
+  };
+}
+
 export interface Family extends Pick<MetricRow, "name" | "kind" | "help" | "labels"> {
   readonly samples: readonly Sample[];
 }
@@ -45,4 +97,9 @@ export function* oneOf(
 
 export function flag(value: boolean): number {
   return value ? 1 : 0;
+}
+
+/** Nothing of nothing. */
+export function seconds(ms: number | null | undefined): number | undefined {
+  return ms === null || ms === undefined ? undefined : ms / 1_000;
 }

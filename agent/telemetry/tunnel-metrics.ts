@@ -10,8 +10,8 @@ import {
 import { ridingKinds } from "../health/backup.ts";
 import { lastEndMs, sequenceLimit } from "../health/tunnel.ts";
 import { verdictOrder } from "../model/health.ts";
-import { type MetricRow, oneOf, type Sample } from "./metric.ts";
-import type { Snapshot, TunnelSnapshot } from "./snapshot.ts";
+import { type Figure, metricsOf, oneOf, seconds } from "./metric.ts";
+import type { TunnelSnapshot } from "./snapshot.ts";
 
 const directions = ["in", "out"] as const;
 
@@ -27,18 +27,22 @@ export function ikeOf(seen: TunnelSnapshot["seen"]): IkeState | undefined {
   return seen === "absent" ? "down" : strongValue((seen satisfies IpsecTunnel).ike);
 }
 
-function byDirection(
-  read: (sas: readonly IpsecSa[]) => number | bigint | undefined,
-): (snapshot: Snapshot) => Iterable<Sample> {
-  return function* ({ tunnels }) {
-    for (const { tunnel, seen } of tunnels) {
-      const sas = sasOf(seen);
-      for (const direction of sas === undefined ? [] : directions) {
-        const value = read((sas ?? []).filter((sa) => sa.direction === direction));
-        if (value !== undefined) yield [[tunnel.name, direction], value];
-      }
-    }
-  };
+const { one, several, state } = metricsOf(
+  ["tunnel"],
+  ({ tunnels }) => tunnels,
+  ({ tunnel }: TunnelSnapshot) => [tunnel.name],
+);
+
+function byDirection<Name extends string>(
+  name: Name,
+  help: string,
+  read: (sas: readonly IpsecSa[]) => Figure,
+) {
+  return several(name, ["direction"], help, ({ seen }) => {
+    const sas = sasOf(seen);
+    if (sas === undefined) return [];
+    return directions.map((way) => [[way], read(sas.filter(({ direction }) => direction === way))]);
+  });
 }
 
 /** RFC 4303, 2.2: what is counted is the low half where the numbers are extended. */
@@ -52,89 +56,58 @@ export function usedRatio(sas: readonly IpsecSa[]): number | undefined {
 
 /** In the order of the reference. */
 export const tunnelMetrics = [
-  {
-    name: "linkseal_tunnel_info",
-    kind: "gauge",
-    help: "What the accepted intent says of the tunnel; always 1.",
-    labels: ["tunnel", "device", "inside_macsec", "keying"],
-    read: ({ tunnels }) =>
-      tunnels.map(({ tunnel: { name, device, insideMacsec = "" } }) => {
-        return [[name, device, insideMacsec, "ike"], 1] as const;
-      }),
-  },
-  {
-    name: "linkseal_tunnel_verdict",
-    kind: "gauge",
-    help: "The verdict on each tunnel of the accepted intent: 1 for the one that stands.",
-    labels: ["tunnel", "verdict"],
-    read: function* ({ tunnels }) {
-      for (const { tunnel, verdict } of tunnels) yield* oneOf([tunnel.name], verdictOrder, verdict);
+  several(
+    "linkseal_tunnel_info",
+    ["device", "inside_macsec", "keying"],
+    "What the accepted intent says of the tunnel; always 1.",
+    ({ tunnel: { device, insideMacsec = "" } }) => [[[device, insideMacsec, "ike"], 1]],
+  ),
+  state(
+    "linkseal_tunnel_verdict",
+    "verdict",
+    "The verdict on each tunnel of the accepted intent: 1 for the one that stands.",
+    verdictOrder,
+    ({ verdict }) => verdict,
+  ),
+  state(
+    "linkseal_ike_state",
+    "state",
+    "The IKE SA: 1 for the state that it is in; a tunnel that the device lacks is down.",
+    ikeStates,
+    ({ seen }) => ikeOf(seen),
+  ),
+  byDirection(
+    "linkseal_ipsec_sas",
+    "IPsec SAs of the tunnel; 0 = it is configured and has none.",
+    (sas) => sas.length,
+  ),
+  byDirection(
+    "linkseal_ipsec_sa_packets",
+    "Packets of the SAs that are there now; it falls when one is replaced.",
+    (sas) => sas.reduce((sum, { packets }) => sum + packets, 0n),
+  ),
+  byDirection(
+    "linkseal_ipsec_sequence_used_ratio",
+    "Part of the 32-bit sequence numbers of an SA that is used; the highest SA counts.",
+    usedRatio,
+  ),
+  byDirection(
+    "linkseal_ipsec_sa_remaining_seconds",
+    "Until the hard lifetime of the SA in use is over; the youngest SA counts.",
+    (sas) => seconds(lastEndMs(sas)),
+  ),
+  several(
+    "linkseal_backup_rides",
+    ["group", "rides"],
+    "How what a backup tunnel protects rides: 1 for standby, carries, preferred or unknown.",
+    ({ backup }) => (backup === null ? [] : oneOf([backup.group], ridingKinds, backup.rides)),
+  ),
+  one(
+    "linkseal_backup_proven_timestamp_seconds",
+    "When test traffic came back through a backup tunnel last; absent = not since the start.",
+    ({ backup }) => {
+      const at = backup?.provenAt ?? null;
+      return at === null ? undefined : Date.parse(at) / 1_000;
     },
-  },
-  {
-    name: "linkseal_ike_state",
-    kind: "gauge",
-    help: "The IKE SA: 1 for the state that it is in; a tunnel that the device lacks is down.",
-    labels: ["tunnel", "state"],
-    read: function* ({ tunnels }) {
-      for (const { tunnel, seen } of tunnels) {
-        const state = ikeOf(seen);
-        if (state !== undefined) yield* oneOf([tunnel.name], ikeStates, state);
-      }
-    },
-  },
-  {
-    name: "linkseal_ipsec_sas",
-    kind: "gauge",
-    help: "IPsec SAs of the tunnel; 0 = it is configured and has none.",
-    labels: ["tunnel", "direction"],
-    read: byDirection((sas) => sas.length),
-  },
-  {
-    name: "linkseal_ipsec_sa_packets",
-    kind: "gauge",
-    help: "Packets of the SAs that are there now; it falls when one is replaced.",
-    labels: ["tunnel", "direction"],
-    read: byDirection((sas) => sas.reduce((sum, { packets }) => sum + packets, 0n)),
-  },
-  {
-    name: "linkseal_ipsec_sequence_used_ratio",
-    kind: "gauge",
-    help: "Part of the 32-bit sequence numbers of an SA that is used; the highest SA counts.",
-    labels: ["tunnel", "direction"],
-    read: byDirection(usedRatio),
-  },
-  {
-    name: "linkseal_ipsec_sa_remaining_seconds",
-    kind: "gauge",
-    help: "Until the hard lifetime of the SA in use is over; the youngest SA counts.",
-    labels: ["tunnel", "direction"],
-    read: byDirection((sas) => {
-      const endsInMs = lastEndMs(sas);
-      return endsInMs === undefined ? undefined : endsInMs / 1_000;
-    }),
-  },
-  {
-    name: "linkseal_backup_rides",
-    kind: "gauge",
-    help: "How what a backup tunnel protects rides: 1 for standby, carries, preferred or unknown.",
-    labels: ["tunnel", "group", "rides"],
-    read: function* ({ tunnels }) {
-      for (const { tunnel, backup } of tunnels) {
-        if (backup !== null) yield* oneOf([tunnel.name, backup.group], ridingKinds, backup.rides);
-      }
-    },
-  },
-  {
-    name: "linkseal_backup_proven_timestamp_seconds",
-    kind: "gauge",
-    help: "When test traffic came back through a backup tunnel last; absent = not since the start.",
-    labels: ["tunnel"],
-    read: ({ tunnels }) =>
-      tunnels.flatMap(({ tunnel, backup }): Sample[] =>
-        backup === null || backup.provenAt === null
-          ? []
-          : [[[tunnel.name], Date.parse(backup.provenAt) / 1_000]],
-      ),
-  },
-] as const satisfies readonly MetricRow[];
+  ),
+] as const;

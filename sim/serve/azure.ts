@@ -7,11 +7,9 @@ import {
   createServer as createPlain,
   type IncomingMessage,
   type RequestListener,
-  type Server,
   type ServerResponse,
 } from "node:http";
 import { createServer as createSecure } from "node:https";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { LinksealError } from "#hal/error.ts";
@@ -21,7 +19,7 @@ import type { AzureHandler, AzureReply } from "../azure/http.ts";
 import type { ArcChallenge } from "../azure/managed-identity.ts";
 import type { Site } from "../site/site.ts";
 import { Authority, type Certified, newAssertionKey, type Validity } from "./certificates.ts";
-import { bodyOf } from "./site.ts";
+import { closeServer, listenAt, serveCall } from "./listener.ts";
 
 export interface AzureServeOptions {
   /** Of this user alone; certificates and tokens are left in it. */
@@ -82,11 +80,11 @@ export async function serveAzure(options: AzureServeOptions): Promise<AzureServe
   const local = createPlain(listener(parts, "local"));
   const arc = createPlain(listener(parts, "arc"));
   const servers = [secure, local, arc];
-  const base = `https://localhost:${await listen(secure, options.port)}`;
+  const base = `https://localhost:${await listenAt(secure, options.port)}`;
   const at = {
     base,
-    local: `http://${loopback}:${await listen(local, 0)}`,
-    arc: `http://${loopback}:${await listen(arc, 0)}`,
+    local: `http://${loopback}:${await listenAt(local, 0)}`,
+    arc: `http://${loopback}:${await listenAt(arc, 0)}`,
   };
   const site = options.site(base);
   const identity = identityOf(site);
@@ -118,7 +116,7 @@ export async function serveAzure(options: AzureServeOptions): Promise<AzureServe
     site,
     environment: environmentOf(told),
     close: async () => {
-      await Promise.all(servers.map(closed));
+      await Promise.all(servers.map(closeServer));
     },
   };
 }
@@ -228,37 +226,25 @@ function listener(parts: Late, which: "secure" | "local" | "arc"): RequestListen
   };
 }
 
-async function answer(
+function answer(
   handler: AzureHandler,
   site: Site,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const gone = new AbortController();
-  response.once("close", () => {
-    if (!response.writableFinished) gone.abort(new Error("the client is gone"));
-  });
-  const body = await bodyOf(request);
-  if (body === undefined) {
-    response.destroy();
-    return;
-  }
   const headers = Object.fromEntries(
     Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
   );
   const { method = "", url: path = "" } = request;
-  const asked = { host: headers["host"] ?? "", method, path, headers, body };
-  try {
-    await send(response, await handler(asked, gone.signal), site.speed(), gone.signal);
-  } catch (error) {
-    if (gone.signal.aborted) return;
-    response.destroy();
-    if (error instanceof LinksealError && error.code === "transport.closed") return;
-    // The simulated world is broken: what it would go on to say cannot be trusted.
-    process.nextTick(() => {
-      throw error;
-    });
-  }
+  return serveCall(request, response, async (body, gone) => {
+    const asked = { host: headers["host"] ?? "", method, path, headers, body };
+    try {
+      await send(response, await handler(asked, gone), site.speed(), gone);
+    } catch (error) {
+      if (!(error instanceof LinksealError && error.code === "transport.closed")) throw error;
+      response.destroy();
+    }
+  });
 }
 
 async function send(
@@ -275,19 +261,4 @@ async function send(
     if (bodyMs > 0) await rest(bodyMs / pieces / speed, undefined, { signal });
   }
   response.end();
-}
-
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject).listen(port, loopback, () => {
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

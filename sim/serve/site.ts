@@ -1,14 +1,14 @@
 // A simulated site for other processes: HTTP on a Unix socket, and virtual time along real time.
 
 import { lstat, unlink } from "node:fs/promises";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { connect } from "node:net";
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import type { SimClock } from "../base/clock.ts";
 import type { SiteHandler, SiteReply } from "../site/protocol.ts";
+import { closeServer, serveCall } from "./listener.ts";
 
-const requestBytesMax = 1024 * 1024;
 /** A client that needs longer to say what it wants is cut off. */
 const requestMsMax = 10_000;
 const clientsMax = 256;
@@ -31,17 +31,14 @@ export async function serveSite(handler: SiteHandler, path: string): Promise<Ser
     connectionsCheckingInterval: requestMsMax / 5,
   };
   const server = createServer(limits, (request, response) => {
-    void answer(handler, request, response);
+    const { method = "", url: path = "" } = request;
+    void serveCall(request, response, async (body, gone) => {
+      send(response, await handler({ method, path, body }, gone));
+    });
   });
   server.maxConnections = clientsMax;
   await listen(server, path);
-  return {
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return { close: () => closeServer(server) };
 }
 
 // The umask and not a later chmod, since the socket is bound inside the call: nobody may connect in
@@ -73,52 +70,9 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-async function answer(
-  handler: SiteHandler,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const gone = new AbortController();
-  response.once("close", () => {
-    if (!response.writableFinished) gone.abort(new Error("the client is gone"));
-  });
-  const body = await bodyOf(request);
-  if (body === undefined) {
-    response.destroy();
-    return;
-  }
-  const method = request.method ?? "";
-  const path = request.url ?? "";
-  try {
-    send(response, await handler({ method, path, body }, gone.signal));
-  } catch (error) {
-    if (gone.signal.aborted) return;
-    // The simulated world is broken: what it would go on to say cannot be trusted.
-    process.nextTick(() => {
-      throw error;
-    });
-  }
-}
-
 function send(response: ServerResponse, { status, body }: SiteReply): void {
   const octets = Buffer.from(body);
   response.writeHead(status, { "content-length": octets.length }).end(octets);
-}
-
-/** undefined = too long, or the client went away. */
-export async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      length += chunk.length;
-      if (length > requestBytesMax) return undefined;
-      chunks.push(chunk);
-    }
-  } catch {
-    return undefined;
-  }
-  return Buffer.concat(chunks).toString();
 }
 
 export interface PaceOptions {

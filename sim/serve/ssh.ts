@@ -1,10 +1,10 @@
 // A simulated router behind a real SSH server on the loopback address, with its NETCONF subsystem.
 
 import { createHash } from "node:crypto";
-import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type ServerChannel, type Session } from "ssh2";
 import type { ChannelKind } from "#hal/world.ts";
 import type { FaceSession, Wire } from "../emulators/netconf.ts";
+import { listenAt } from "./listener.ts";
 
 export interface SshServeOptions {
   /** 0 = any that is free. */
@@ -50,12 +50,8 @@ export async function serveSsh(options: SshServeOptions): Promise<SshServed> {
     });
     client.on("session", (accept) => meet(accept(), client, options));
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", resolve);
-  });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: await listenAt(server, port),
     hostKey: fingerprint(pair.public),
     close: () =>
       new Promise((resolve) => {

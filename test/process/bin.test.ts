@@ -48,7 +48,14 @@ const program = (name: string): string => `
 
 const seconds = (age: number): number => Date.now() / 1000 - age;
 
-function clone(name: string, ages: { bundle?: number; source?: number }): string {
+interface Ages {
+  readonly bundle?: number;
+  readonly source?: number;
+  /** Of data beside the sources. */
+  readonly words?: number;
+}
+
+function clone(name: string, ages: Ages): string {
   const place = join(folder, name);
   for (const part of ["agent/bin", "hal", "dist"])
     mkdirSync(join(place, part), { recursive: true });
@@ -70,6 +77,10 @@ function clone(name: string, ages: { bundle?: number; source?: number }): string
     writeFileSync(join(place, "hal/word.ts"), "export const word = 1;");
     for (const file of ["agent/bin/cli.ts", "hal/word.ts"]) utimesSync(join(place, file), 0, 0);
     utimesSync(join(place, "hal/word.ts"), seconds(ages.source), seconds(ages.source));
+  }
+  if (ages.words !== undefined) {
+    writeFileSync(join(place, "hal/words.json"), "{}");
+    utimesSync(join(place, "hal/words.json"), seconds(ages.words), seconds(ages.words));
   }
   return place;
 }
@@ -116,6 +127,7 @@ describe("agent/bin.js on the machine's own Node", () => {
     ["a bundle without sources", { bundle: 10 }, "bundle"],
     ["a fresh bundle", { bundle: 10, source: 20 }, "bundle"],
     ["the sources, if one is newer", { bundle: 20, source: 10 }, "sources"],
+    ["the sources, if their data is newer", { bundle: 20, source: 30, words: 10 }, "sources"],
   ])("runs %s", async (name, ages, from) => {
     const { status, out, err } = await run(clone(name, ages), ["status", "--json", "a b"]);
     expect(JSON.parse(out)).toEqual({

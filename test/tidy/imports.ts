@@ -90,6 +90,10 @@ const importTable: readonly TableRow[] = [
     why: "the version number stands once",
   },
   {
+    edge: /^agent\/explain\/explain\.ts -> agent\/explain\/[a-z]+\.json$/,
+    why: "what codes mean is data, and comes with the bundle",
+  },
+  {
     edge: /^drivers\/azure\/expressroute[-a-z]*\.ts -> drivers\/transport\/arm(-json)?\.ts$/,
     why: "the far end is a document behind the management API",
   },

@@ -40,140 +40,84 @@ interface Row {
   readonly check: (facts: ScorecardFacts) => Outcome;
 }
 
-const premises = "Encryption between on-premises and Azure";
-const inside = "Encryption inside and between Azure virtual networks";
-const applications = "Encryption at the application layer";
+function section(
+  clause: string,
+  rows: Readonly<Record<string, readonly [recommendation: string, check: Row["check"]]>>,
+): readonly Row[] {
+  return Object.entries(rows).map(([id, [recommendation, check]]) => {
+    return { id, recommendation, clause, check };
+  });
+}
 
 const scorecardRows: readonly Row[] = [
-  {
-    id: "macsec-on-direct",
-    recommendation: "ExpressRoute Direct links run MACsec with static keys",
-    clause: premises,
-    check: macsecOnDirect,
-  },
-  {
-    id: "macsec-keys-in-vault",
-    recommendation: "CAK and CKN are kept in a Key Vault, and the vault is closed",
-    clause: premises,
-    check: keysInVault,
-  },
-  {
-    id: "macsec-least-privilege",
-    recommendation: "The port reads its keys as a managed identity with no other right",
-    clause: premises,
-    check: leastPrivilege,
-  },
-  {
-    id: "ipsec-connections",
-    recommendation: "VPN connections use IKEv2 and IPsec under strong policies",
-    clause: premises,
-    check: ipsecPolicies,
-  },
-  {
-    id: "ipsec-over-private-peering",
-    recommendation: "Where data is encrypted end to end, IPsec runs over private peering alone",
-    clause: premises,
-    check: privatePeering,
-  },
-  {
-    id: "bgp-authentication",
-    recommendation: "BGP of ExpressRoute peerings is authenticated",
-    clause: premises,
-    check: bgpAuthentication,
-  },
-  {
-    id: "p2s-entra-authentication",
-    recommendation: "Remote users of a VPN gateway sign in with Microsoft Entra ID",
-    clause: premises,
-    check: pointToSite,
-  },
-  {
-    id: "p2s-conditional-access",
-    recommendation: "Conditional Access guards the sign-in of remote users",
-    clause: premises,
-    check: notAtEdge(
-      "its policies are told by Microsoft Graph, which linkseal does not read",
-      "look at Conditional Access in the Entra admin center",
-    ),
-  },
-  {
-    id: "monitoring",
-    recommendation: "Azure Monitor watches ports and circuits, and alerts",
-    clause: premises,
-    check: monitored,
-  },
-  {
-    id: "vpn-as-backup",
-    recommendation: "ExpressRoute carries the load, and a VPN gateway backs it up",
-    clause: premises,
-    check: vpnBackup,
-  },
-  {
-    id: "inter-region",
-    recommendation: "Traffic between regions is encrypted by the platform",
-    clause: inside,
-    check: notAtEdge(
-      "Microsoft encrypts it on its own backbone and offers nothing to look at",
-      "rely on Microsoft's statement, or encrypt the data itself",
-    ),
-  },
-  {
-    id: "vnet-encryption",
-    recommendation: "Virtual networks encrypt traffic between machines",
-    clause: inside,
-    check: networkEncryption,
-  },
-  {
-    id: "central-inspection",
-    recommendation: "Traffic between networks passes one place that inspects it",
-    clause: inside,
-    check: centralInspection,
-  },
-  {
-    id: "front-door-tls",
-    recommendation: "Front Door speaks TLS 1.2 or newer from client to origin",
-    clause: applications,
-    check: frontDoorTls,
-  },
-  {
-    id: "front-door-waf",
-    recommendation: "Front Door has a web application firewall",
-    clause: applications,
-    check: frontDoorWaf,
-  },
-  {
-    id: "front-door-private-origins",
-    recommendation: "Front Door reaches its origins over Private Link",
-    clause: applications,
-    check: frontDoorOrigins,
-  },
-  {
-    id: "app-gateway-tls",
-    recommendation: "Application Gateway speaks TLS 1.2 or newer from client to backend",
-    clause: applications,
-    check: appGatewayTls,
-  },
-  {
-    id: "app-gateway-waf",
-    recommendation: "Application Gateway has a web application firewall",
-    clause: applications,
-    check: appGatewayWaf,
-  },
-  {
-    id: "bastion",
-    recommendation: "Machines are administered through Bastion and not over the Internet",
-    clause: applications,
-    check: bastion,
-  },
-  {
-    id: "bastion-sessions",
-    recommendation: "Sessions through Bastion are watched and can be ended",
-    clause: applications,
-    check: notAtEdge(
-      "its sessions are told to an administrator in an action that linkseal has no right to",
-      "look at the sessions of the Bastion in the portal",
-    ),
-  },
+  ...section("Encryption between on-premises and Azure", {
+    "macsec-on-direct": ["ExpressRoute Direct links run MACsec with static keys", macsecOnDirect],
+    "macsec-keys-in-vault": [
+      "CAK and CKN are kept in a Key Vault, and the vault is closed",
+      keysInVault,
+    ],
+    "macsec-least-privilege": [
+      "The port reads its keys as a managed identity with no other right",
+      leastPrivilege,
+    ],
+    "ipsec-connections": [
+      "VPN connections use IKEv2 and IPsec under strong policies",
+      ipsecPolicies,
+    ],
+    "ipsec-over-private-peering": [
+      "Where data is encrypted end to end, IPsec runs over private peering alone",
+      privatePeering,
+    ],
+    "bgp-authentication": ["BGP of ExpressRoute peerings is authenticated", bgpAuthentication],
+    "p2s-entra-authentication": [
+      "Remote users of a VPN gateway sign in with Microsoft Entra ID",
+      pointToSite,
+    ],
+    "p2s-conditional-access": [
+      "Conditional Access guards the sign-in of remote users",
+      notAtEdge(
+        "its policies are told by Microsoft Graph, which linkseal does not read",
+        "look at Conditional Access in the Entra admin center",
+      ),
+    ],
+    monitoring: ["Azure Monitor watches ports and circuits, and alerts", monitored],
+    "vpn-as-backup": ["ExpressRoute carries the load, and a VPN gateway backs it up", vpnBackup],
+  }),
+  ...section("Encryption inside and between Azure virtual networks", {
+    "inter-region": [
+      "Traffic between regions is encrypted by the platform",
+      notAtEdge(
+        "Microsoft encrypts it on its own backbone and offers nothing to look at",
+        "rely on Microsoft's statement, or encrypt the data itself",
+      ),
+    ],
+    "vnet-encryption": ["Virtual networks encrypt traffic between machines", networkEncryption],
+    "central-inspection": [
+      "Traffic between networks passes one place that inspects it",
+      centralInspection,
+    ],
+  }),
+  ...section("Encryption at the application layer", {
+    "front-door-tls": ["Front Door speaks TLS 1.2 or newer from client to origin", frontDoorTls],
+    "front-door-waf": ["Front Door has a web application firewall", frontDoorWaf],
+    "front-door-private-origins": [
+      "Front Door reaches its origins over Private Link",
+      frontDoorOrigins,
+    ],
+    "app-gateway-tls": [
+      "Application Gateway speaks TLS 1.2 or newer from client to backend",
+      appGatewayTls,
+    ],
+    "app-gateway-waf": ["Application Gateway has a web application firewall", appGatewayWaf],
+    bastion: ["Machines are administered through Bastion and not over the Internet", bastion],
+    "bastion-sessions": [
+      "Sessions through Bastion are watched and can be ended",
+      notAtEdge(
+        "its sessions are told to an administrator in an action that linkseal has no right to",
+        "look at the sessions of the Bastion in the portal",
+      ),
+    ],
+  }),
 ];
 
 export interface Scorecard {

@@ -70,6 +70,14 @@ interface Waiting {
 
 const routeMsMax = 10_000;
 
+/** One look at all that a step of a campaign depends on. */
+interface Seen extends Pick<GateInput, "siblings" | "ownPath"> {
+  readonly campaign: Campaign;
+  readonly view: LinkView;
+  readonly port: PortFacts | undefined;
+  readonly far: FarEnd;
+}
+
 /** What one process knows of the link under way; a crash loses it, and nothing depends on that. */
 export class Scout {
   readonly #parts: ScoutParts;
@@ -249,15 +257,7 @@ export class Scout {
     return this.#backAt === undefined ? undefined : { at: this.#backAt, to: "old" };
   }
 
-  #facts(seen: {
-    readonly campaign: Campaign;
-    readonly view: LinkView;
-    readonly port: PortFacts | undefined;
-    readonly far: FarEnd;
-    readonly siblings: GateInput["siblings"];
-    readonly ownPath: GateInput["ownPath"];
-    readonly now: Instant;
-  }): Omit<Facts, "freshSak"> {
+  #facts(seen: Seen & { readonly now: Instant }): Omit<Facts, "freshSak"> {
     const { campaign, view, port, far, siblings, now } = seen;
     const { desired, group } = this.#parts;
     const { rotation } = desired;
@@ -293,14 +293,7 @@ export class Scout {
     };
   }
 
-  #gates(seen: {
-    readonly campaign: Campaign;
-    readonly view: LinkView;
-    readonly port: PortFacts | undefined;
-    readonly far: FarEnd;
-    readonly siblings: GateInput["siblings"];
-    readonly ownPath: GateInput["ownPath"];
-  }): GateInput {
+  #gates(seen: Seen): GateInput {
     const { campaign, view, port, far, siblings, ownPath } = seen;
     const { world, group, desired } = this.#parts;
     const { rotation } = desired;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { explain, explanations } from "#agent/explain/explain.ts";
-import { findingEntries } from "#agent/explain/findings.ts";
+import findings from "#agent/explain/findings.json" with { type: "json" };
+import links from "#agent/explain/links.json" with { type: "json" };
+import operations from "#agent/explain/operations.json" with { type: "json" };
 import { campaignStates } from "#agent/model/campaign.ts";
 import { riskNames } from "#agent/model/desired.ts";
 import { warningRows } from "#agent/model/warning-rows.ts";
@@ -10,7 +12,7 @@ import { isVerb } from "../../../verbs.ts";
 
 const sources: readonly (readonly [string, readonly string[]])[] = [
   ["warning", Object.keys(warningRows)],
-  ["finding", Object.keys(findingEntries)],
+  ["finding", Object.keys(findings)],
   ["error", Object.keys(errorRows)],
   ["risk", riskNames],
   ["state", campaignStates],
@@ -25,6 +27,11 @@ describe("explanations", () => {
   it("each code belongs to one source", () => {
     const all = sources.flatMap(([, codes]) => codes);
     expect(new Set(all).size).toBe(all.length);
+  });
+
+  it("of warnings stand in two files, each code in one of them", () => {
+    const codes = [...Object.keys(links), ...Object.keys(operations)];
+    expect(codes.sort()).toEqual(Object.keys(warningRows).sort());
   });
 
   it.each([...explanations.values()].map((each) => [each.code, each] as const))(
