@@ -3,12 +3,10 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
-import type { Clock, LogLevel, World } from "#hal/world.ts";
+import type { LogLevel, World } from "#hal/world.ts";
 import { findAddon, refuseDumps } from "../host/addon.ts";
 import {
-  followingClock,
   hostClock,
-  hostDialer,
   hostWorld,
   lockState,
   openHostKey,
@@ -44,17 +42,15 @@ export async function runService(options: ServiceOptions): Promise<0 | 1> {
   refuseDumps(native, plain.log);
   await using _lock = await lockState(places.state);
   const address = options.site ?? (await simulatedSite(plain));
-  const clock: Clock | undefined =
-    address === undefined ? undefined : await followingClock(hostDialer, address);
   const { state } = places;
   const world =
-    clock === undefined ? plain : await hostWorld({ state, level: options.level, clock });
+    address === undefined ? plain : await hostWorld({ state, level: options.level, site: address });
   using hostKey = await openHostKey(places.state);
   using reportKey = await openReportKey(places.state);
   const identity = { hostKey, reportKey, host: await readHostId() };
   const clouds = cloudsOf(world, () => import("../host/credentials.ts"));
   const agent = await openAgent(world, identity, clouds);
-  if (clock === undefined) warnOfSites(agent, world);
+  if (address === undefined) warnOfSites(agent, world);
   logEvents(agent.events, world.log);
   const manager = native === undefined ? undefined : new Manager(native, world.log);
   return await serve({ agent, world, places, manager }, stop);

@@ -56,9 +56,15 @@ interface SiteTime {
  * The clock of a simulated site, read with GET /clock and carried on at its speed in between, so
  * that instants compare with the site's own. Never goes back, nor further ahead of the last answer
  * than the site's leash; one that left two questions in a row without an answer is gone, and keeps
- * its last speed. Throws the dialer's error, or `device.unparsed`, if it does not answer the first.
+ * its last speed. While `isHeld` it asks for no time, so that a site with a leash waits: what a busy
+ * disk takes of real time must cost none of the site's. Throws the dialer's error, or
+ * `device.unparsed`, if it does not answer the first.
  */
-export async function followingClock(dial: Dialer, address: string): Promise<Clock> {
+export async function followingClock(
+  dial: Dialer,
+  address: string,
+  isHeld: () => boolean = () => false,
+): Promise<Clock> {
   const ask = (): Promise<SiteTime> => askSite(dial, address);
   let site = await ask();
   let last = site.now;
@@ -73,6 +79,7 @@ export async function followingClock(dial: Dialer, address: string): Promise<Clo
     return site.speed === 0 ? unpacedSyncMs : Math.min(syncMs, site.leash / site.speed / 2);
   };
   const sync = async (): Promise<void> => {
+    if (isHeld()) return;
     const fresh = site.leash === Number.POSITIVE_INFINITY ? freshMs : stepMs() / 4;
     if (performance.now() - askedAt < Math.max(freshMs, fresh)) return;
     asking ??= ask()

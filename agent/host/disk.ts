@@ -16,6 +16,7 @@ const legalName = new RegExp(`^${segment}(?:/${segment})?$`);
 export class FsDisk implements Disk {
   readonly #folder: string;
   #turn: Promise<unknown> = Promise.resolve();
+  #calls = 0;
 
   private constructor(folder: string) {
     this.#folder = folder;
@@ -28,8 +29,16 @@ export class FsDisk implements Disk {
     return new FsDisk(await openFolder(folder, "private"));
   }
 
+  /** A call waits for the file system: a simulated site lets no time pass meanwhile. */
+  get isBusy(): boolean {
+    return this.#calls > 0;
+  }
+
   async read(name: string): Promise<Uint8Array | undefined> {
-    const path = this.#path(name);
+    return await this.#counted(this.#read(this.#path(name)));
+  }
+
+  async #read(path: string): Promise<Uint8Array | undefined> {
     try {
       const parent = dirname(path);
       if (!(await lstat(parent)).isDirectory()) throw unsafe(parent, "is a link", `rm ${parent}`);
@@ -43,7 +52,11 @@ export class FsDisk implements Disk {
     }
   }
 
-  async list(prefix: string): Promise<readonly string[]> {
+  list(prefix: string): Promise<readonly string[]> {
+    return this.#counted(this.#list(prefix));
+  }
+
+  async #list(prefix: string): Promise<readonly string[]> {
     const names: string[] = [];
     for (const entry of await readdir(this.#folder, { withFileTypes: true })) {
       if (entry.isFile()) names.push(entry.name);
@@ -116,7 +129,16 @@ export class FsDisk implements Disk {
       throw error instanceof LinksealError ? error : unwritable(path, path, error);
     });
     this.#turn = mine.catch(() => undefined);
-    return mine;
+    return this.#counted(mine);
+  }
+
+  async #counted<T>(call: Promise<T>): Promise<T> {
+    this.#calls += 1;
+    try {
+      return await call;
+    } finally {
+      this.#calls -= 1;
+    }
   }
 }
 

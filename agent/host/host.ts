@@ -2,8 +2,8 @@
 // from.
 
 import { randomBytes } from "node:crypto";
-import type { Clock, Disk, Entropy, LogLevel, World } from "#hal/world.ts";
-import { hostClock } from "./clock.ts";
+import type { Clock, Entropy, LogLevel, World } from "#hal/world.ts";
+import { followingClock, hostClock } from "./clock.ts";
 import { hostDialer } from "./dialer.ts";
 import { FsDisk } from "./disk.ts";
 import { hostLog } from "./log.ts";
@@ -17,17 +17,22 @@ export interface HostOptions {
   /** The state folder; created with mode 0700, refused (`usage`) if others can reach into it. */
   readonly state: string;
   readonly level: LogLevel;
-  /** A followed site's clock; the host's own if absent. */
-  readonly clock?: Clock;
+  /** Address of the simulated site whose time it is; this host's own time if absent. */
+  readonly site?: string;
 }
 
 export const hostEntropy: Entropy = { bytes: (length) => Uint8Array.from(randomBytes(length)) };
 
 /** Opens the state folder and binds clock, entropy, dialer and log to this host. */
 export async function hostWorld(options: HostOptions): Promise<World> {
-  const clock = options.clock ?? hostClock;
-  const disk: Disk = await FsDisk.open(options.state);
+  const disk = await FsDisk.open(options.state);
+  const clock = await clockOf(options, disk);
   const { JOURNAL_STREAM: journalStream } = process.env;
   const log = hostLog({ level: options.level, clock, fd: 1, journalStream });
   return { clock, entropy: hostEntropy, disk, dial: hostDialer, log };
+}
+
+async function clockOf({ site }: HostOptions, disk: FsDisk): Promise<Clock> {
+  if (site === undefined) return hostClock;
+  return await followingClock(hostDialer, site, () => disk.isBusy);
 }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { MacsecCapabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Disk, World } from "#hal/world.ts";
+import type { World } from "#hal/world.ts";
 import { usage } from "../cli/failure.ts";
 import { paintFor } from "../cli/paint.ts";
 import { verdictExit } from "../cli/status.ts";
@@ -147,11 +147,11 @@ async function openPlay(
 ): Promise<Play> {
   const { site, oracle } = staff;
   const folder = await mkdtemp(join(tmpdir(), "linkseal-demo-"));
-  const held = holding(await FsDisk.open(join(folder, "state")));
+  const disk = await FsDisk.open(join(folder, "state"));
   const logFile = await open(join(folder, "linkseal.log"), "a", 0o600);
   const { clock } = site;
   const log = hostLog({ level: "info", clock, fd: logFile.fd, journalStream: undefined });
-  const world = simulatedWorld({ site, disk: held.disk, log, prng: site.prng.fork("agent") });
+  const world = simulatedWorld({ site, disk, log, prng: site.prng.fork("agent") });
   const agent = await simulatedAgent(world);
   const pagePort = options.once === true ? undefined : await freePort(pagePortUsual);
   const text = site.config(`unix:${siteSocketOf(agentPlaces().runtime)}`) + pageConfig(pagePort);
@@ -168,7 +168,7 @@ async function openPlay(
     demo,
     folder,
     pagePort,
-    isDiskBusy: held.isBusy,
+    isDiskBusy: () => disk.isBusy,
     ended,
     get failure() {
       return failure;
@@ -201,26 +201,6 @@ function freePort(usual: number): Promise<number> {
 
 function pageConfig(port: number | undefined): string {
   return port === undefined ? "" : `serve: { page: { listen: "127.0.0.1:${port}" } }\n`;
-}
-
-/** Virtual time stands while the real disk works, so that the same seed tells the same story. */
-function holding(real: Disk): { readonly disk: Disk; readonly isBusy: () => boolean } {
-  let calls = 0;
-  const during = async <T>(call: Promise<T>): Promise<T> => {
-    calls += 1;
-    try {
-      return await call;
-    } finally {
-      calls -= 1;
-    }
-  };
-  const disk: Disk = {
-    read: (name) => during(real.read(name)),
-    list: (prefix) => during(real.list(prefix)),
-    append: (name, bytes) => during(real.append(name, bytes)),
-    replace: (name, bytes) => during(real.replace(name, bytes)),
-  };
-  return { disk, isBusy: () => calls > 0 };
 }
 
 interface Sockets {

@@ -135,6 +135,18 @@ describe("a clock that follows a site", () => {
     expect(seen.at(-1)).toBeGreaterThanOrEqual(70_000);
   });
 
+  it("asks for no time while it is held, so that its site waits, and goes on afterwards", async () => {
+    const scripted = site(() => json({ now: 1000, wall: 1e12, speed: 100, leash: 2000 }));
+    let isHeld = true;
+    const clock = await followingClock(scripted.dial, "unix:/site", () => isHeld);
+    await expect(clock.sleep(60_000, AbortSignal.timeout(100))).rejects.toThrow("timeout");
+    expect([clock.now(), scripted.asked]).toEqual([3000, 1]);
+    isHeld = false;
+    while (scripted.asked < 3) {
+      await expect(clock.sleep(60_000, AbortSignal.timeout(20))).rejects.toThrow("timeout");
+    }
+  });
+
   it("stays within the leash of a site that waits, and asks twice within each", async () => {
     const scripted = site(() => json({ now: 1000, wall: 1e12, speed: 100, leash: 2000 }));
     const clock = await followingClock(scripted.dial, "unix:/site");
