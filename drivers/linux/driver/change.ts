@@ -7,7 +7,7 @@ import { encodeJson } from "#hal/json.ts";
 import type { KeyRef, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import { type LocalSession, readPrepared, transactionOf } from "../../local/device.ts";
-import { names, oneOf, page, recordOf } from "../../local/shape.ts";
+import { list, name, page, variants } from "../../local/shape.ts";
 import type { MkaClient } from "../mka/client.ts";
 import type { AskedPart } from "../mka/protocol.ts";
 import type { NetPart } from "../net/part.ts";
@@ -72,21 +72,24 @@ export async function recallChange(
   signal: AbortSignal,
 ): Promise<Transaction | undefined> {
   const told = await session.ask("recall", [encodeJson({ token })], readRecall, signal);
-  if (told === undefined) return undefined;
+  if (told.kind === "absent") return undefined;
   const lines = [told.preview];
-  for (const port of told.ports) {
+  for (const port of told.participants) {
     const preview = await participants.at(port).recall(token, signal);
     if (preview !== undefined) lines.push(`port ${port}`, preview);
   }
-  const whole = new HostChange(session, participants, token, told.ports);
+  const whole = new HostChange(session, participants, token, told.participants);
   return whole.transaction(lines.filter((line) => line !== "").join("\n"));
 }
 
-function readRecall(value: unknown) {
-  const reply = recordOf(value, "reply");
-  if (oneOf(reply, "kind", ["pending", "absent"]) === "absent") return undefined;
-  return { preview: page(reply, "preview"), ports: names(reply, "participants", portsMax) };
-}
+const readRecall = variants<
+  | {
+      readonly kind: "pending";
+      readonly preview: string;
+      readonly participants: readonly PortName[];
+    }
+  | { readonly kind: "absent" }
+>({ pending: { preview: page, participants: list(name, portsMax) }, absent: {} });
 
 class HostChange {
   readonly #session: LocalSession;

@@ -17,7 +17,7 @@ import type { DeviceState, MacsecPort, PortName } from "#hal/model.ts";
 import type { Target } from "#hal/target.ts";
 import type { Dialer } from "#hal/world.ts";
 import { deviceOf, LocalSession } from "../../local/device.ts";
-import { count as countIn, recordOf } from "../../local/shape.ts";
+import { count as countOf, property } from "../../local/shape.ts";
 import {
   type IpsecParts,
   ipsecOffer,
@@ -303,8 +303,7 @@ async function changesAfter(
   end: AbortSignal,
 ): Promise<number | undefined> {
   const body = [JSON.stringify({ after: Math.max(0, seen), waitMs: seen < 0 ? 0 : hintMsMax })];
-  const read = (value: unknown): number =>
-    countIn(recordOf(value, "reply"), "count", Number.MAX_SAFE_INTEGER);
+  const read = property("count", countOf(Number.MAX_SAFE_INTEGER));
   try {
     return await session.ask("changes", body, read, end);
   } catch (error) {

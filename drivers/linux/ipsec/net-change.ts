@@ -3,25 +3,17 @@
 import type { PrefixBlock, Transaction, TransactionToken } from "#hal/device.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { PortName, TunnelSpec } from "#hal/model.ts";
-import type { LocalSession } from "../../local/device.ts";
-import { name as nameIn, page, recordOf } from "../../local/shape.ts";
+import { type LocalSession, readPrepared } from "../../local/device.ts";
 import { hostPrefix, type TunnelPart } from "../net/tunnel-part.ts";
 
 export type NetVerb = "apply" | "confirm" | "rollback";
 
-export async function prepareNet(
+export function prepareNet(
   session: LocalSession,
   change: readonly TunnelPart[],
   signal: AbortSignal,
-): Promise<{ readonly token: TransactionToken; readonly preview: string }> {
-  const read = (value: unknown) => {
-    const reply = recordOf(value, "reply");
-    return {
-      token: nameIn(reply, "token") as TransactionToken,
-      preview: page(reply, "preview"),
-    };
-  };
-  return await session.ask("prepare", [encodeJson({ change })], read, signal);
+) {
+  return session.ask("prepare", [encodeJson({ change })], readPrepared, signal);
 }
 
 export function tellNet(

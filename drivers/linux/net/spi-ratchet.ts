@@ -2,9 +2,9 @@
 // number would begin anew with a key that has carried before (RFC 8221, 3).
 
 import { LinksealError } from "#hal/error.ts";
-import { parseJson } from "#hal/json.ts";
 import type { Disk } from "#hal/world.ts";
-import { Malformed, names, recordOf } from "../../local/shape.ts";
+import { list, name, property } from "../../local/shape.ts";
+import { decodeStored, isUnreadable, writeStored } from "./stored.ts";
 
 /** An SA as the other end names it too. */
 export interface SaName {
@@ -21,10 +21,9 @@ export async function readRatchet(disk: Disk): Promise<ReadonlySet<string>> {
   const octets = await disk.read(ratchetName);
   if (octets === undefined) return new Set();
   try {
-    const kept = recordOf(parseJson(new TextDecoder().decode(octets)), ratchetName);
-    return new Set(names(kept, "used", spisMax));
+    return new Set(decodeStored(octets, ratchetName, property("used", list(name, spisMax))));
   } catch (error) {
-    if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;
+    if (!isUnreadable(error)) throw error;
     const text = "which SPIs had static keys before is not known any more";
     const next = `give both ends SPIs that they never had, then remove ${ratchetName}`;
     throw refused(text, "linkseal-net", next);
@@ -49,8 +48,7 @@ export async function markUsed(disk: Disk, sas: readonly SaName[]): Promise<void
   if (used.size > spisMax) {
     throw refused(`more than ${spisMax} SPIs had static keys here`, "linkseal-net", "use IKE");
   }
-  const kept = { used: [...used].toSorted() };
-  await disk.replace(ratchetName, new TextEncoder().encode(JSON.stringify(kept)));
+  await writeStored(disk, ratchetName, { used: [...used].toSorted() });
 }
 
 export const newSpis = "put a version with new SPIs and new keys into the vault, at both ends";

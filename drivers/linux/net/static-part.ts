@@ -1,18 +1,7 @@
 // SAs with static keys as a change names them: all but the keys.
 
-import { isIP } from "node:net";
-import {
-  count,
-  type JsonObject,
-  list,
-  Malformed,
-  name,
-  names,
-  oneOf,
-  record,
-} from "../../local/shape.ts";
-import { canonicalAddress } from "../netlink/address.ts";
-import { canonicalPrefix, prefixesMax } from "./guard.ts";
+import { count, each, type Kinds, list, name, object, oneOf } from "../../local/shape.ts";
+import { addressAt, prefixesAt } from "./guard.ts";
 
 export interface StaticSas {
   /** Of the tunnel, and of its interface. */
@@ -39,8 +28,6 @@ export type StaticPart =
       readonly name: string;
       readonly sas: readonly { readonly spi: number }[];
     };
-
-export const staticKinds = ["ipsec.install", "ipsec.end"] as const;
 
 /** Octets of their keys, and bits of the ICV (RFC 3602, 2.1; RFC 4868, 2.1.1 and 2.6). */
 const encryptions = { "aes-128-cbc": 16, "aes-192-cbc": 24, "aes-256-cbc": 32 } as const;
@@ -87,46 +74,21 @@ const sasMax = 256;
 const secondsMax = 172_800;
 const kilobytesMax = 2 ** 31;
 
-/** Throws Malformed. */
-export function readStaticPart(part: JsonObject, kind: StaticPart["kind"]): StaticPart {
-  if (kind === "ipsec.end") {
-    const sas = list(part, "sas", sasMax, (one) => ({ spi: spiIn(one, "spi") }));
-    return { kind, name: name(part, "name"), sas };
-  }
-  const life = record(part, "life");
-  return {
-    kind,
-    ...{ name: name(part, "name"), ifId: count(part, "ifId", spiMax) },
-    ...{ local: addressIn(part, "local"), remote: addressIn(part, "remote") },
-    prefixes: names(part, "prefixes", prefixesMax).map(canonicalPrefix),
-    ...{ inward: spiIn(part, "inward"), outward: spiIn(part, "outward") },
-    encryption: oneOf(part, "encryption", encryptionNames),
-    integrity: oneOf(part, "integrity", integrityNames),
-    life: {
-      seconds: limitIn(life, "seconds", secondsMax),
-      kilobytes: limitIn(life, "kilobytes", kilobytesMax),
-    },
-  };
-}
+const spi = count(spiMax, spiMin);
 
-function spiIn(parent: JsonObject, key: string): number {
-  const spi = count(parent, key, spiMax);
-  if (spi < spiMin) throw new Malformed(key);
-  return spi;
-}
-
-// 0 would be no limit at all.
-function limitIn(parent: JsonObject, key: string, max: number): number {
-  const limit = count(parent, key, max);
-  if (limit === 0) throw new Malformed(key);
-  return limit;
-}
-
-function addressIn(parent: JsonObject, key: string): string {
-  const address = name(parent, key);
-  if (isIP(address) === 0 || address.includes("%")) throw new Malformed(key);
-  return canonicalAddress(address);
-}
+export const staticParts: Kinds<StaticPart> = {
+  "ipsec.install": {
+    ...{ name, ifId: count(spiMax) },
+    ...each(["local", "remote"], addressAt),
+    prefixes: prefixesAt,
+    ...each(["inward", "outward"], spi),
+    encryption: oneOf(encryptionNames),
+    integrity: oneOf(integrityNames),
+    // 0 would be no limit at all.
+    life: object({ seconds: count(secondsMax, 1), kilobytes: count(kilobytesMax, 1) }),
+  },
+  "ipsec.end": { name, sas: list(object({ spi }), sasMax) },
+};
 
 export function staticPreview(part: StaticPart): readonly string[] {
   if (part.kind === "ipsec.end") {
