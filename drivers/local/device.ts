@@ -177,16 +177,18 @@ const readProbe: Decoder<ProbeResult> = (value, what) => {
   return { sent, answered: property("answered", count(sent))(value, what) };
 };
 
-// Refused here, so that a device that cannot do it never hears of it.
-function refuse(desk: Desk, missing: string | undefined): void {
-  if (missing === undefined) return;
-  const where = desk.session.device;
-  const text = `${where} does not offer ${missing}, so nothing was sent to it`;
-  throw new LinksealError("device.unsupported", text, {
+/** Refused here, so that a device that cannot do it never hears of it. */
+export function notOffered(what: string, where: string): LinksealError {
+  const text = `${where} does not offer ${what}, so nothing was sent to it`;
+  return new LinksealError("device.unsupported", text, {
     effect: "none",
     where,
     next: "linkseal driver list",
   });
+}
+
+function refuse({ session }: Desk, missing: string | undefined): void {
+  if (missing !== undefined) throw notOffered(missing, session.device);
 }
 
 export function transactionOf(desk: Desk, token: TransactionToken, preview: string): Transaction {

@@ -2,7 +2,7 @@
 // done.
 
 import { type Effect, type ErrorCode, isErrorCode, LinksealError } from "#hal/error.ts";
-import { parseJson } from "#hal/json.ts";
+import { encodeJson, parseJson } from "#hal/json.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Dialer, HttpReply } from "#hal/world.ts";
 import { type Decoder, each, Malformed, object, oneOf, sentence } from "./shape.ts";
@@ -118,4 +118,20 @@ function refusal({ body }: HttpReply, question: Question): LinksealError {
   const { code, effect, text, where, next } = parsed(body, read, question);
   const known = question.effect === "none" ? "none" : effect;
   return new LinksealError(code, text, { effect: known, where, next });
+}
+
+/** What `process` answers in place of what it was asked for; throws what is no refusal. */
+export function refusalBody(
+  error: unknown,
+  process: string,
+  codeFor = (code: ErrorCode): ErrorCode => code,
+): string {
+  if (error instanceof LinksealError) {
+    const { effect, message: text, where, next } = error;
+    return encodeJson({ code: codeFor(error.code), effect, text, where, next });
+  }
+  if (!(error instanceof Malformed)) throw error;
+  const text = `${process} does not understand the request at: ${error.message}`;
+  const next = `run linkseal and ${process} in the same version`;
+  return encodeJson({ code: "device.rejected", effect: "none", text, where: process, next });
 }

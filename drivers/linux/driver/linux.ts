@@ -16,7 +16,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, MacsecPort, PortName } from "#hal/model.ts";
 import type { Target } from "#hal/target.ts";
 import type { Dialer } from "#hal/world.ts";
-import { deviceOf, LocalSession } from "../../local/device.ts";
+import { deviceOf, LocalSession, notOffered } from "../../local/device.ts";
 import { count as countOf, property } from "../../local/shape.ts";
 import {
   type IpsecParts,
@@ -191,15 +191,15 @@ async function prepare(
   const where = session.device;
   const missing = missingCapability(change, capabilities);
   const turns = change.filter(isTurn);
-  if (missing !== undefined) throw unsupported(missing, where);
+  if (missing !== undefined) throw notOffered(missing, where);
   const tunnels = change.filter(isTunnelChange);
   if (tunnels.length > 0) {
-    if (tunnels.length < change.length) throw unsupported("a tunnel beside another change", where);
+    if (tunnels.length < change.length) throw notOffered("a tunnel beside another change", where);
     return await prepareIpsec(host, tunnels, keys, signal);
   }
   const rest = change.filter(isOfHost);
   if (turns.length === 0) return await prepareChange(host, rest, keys, signal);
-  if (turns.length < change.length) throw unsupported("a drain beside another change", where);
+  if (turns.length < change.length) throw notOffered("a drain beside another change", where);
   const previews = [];
   for (const turn of turns) previews.push(...(await previewOf(host, turn, signal)));
   // The kernel's desk keeps the one lock: nothing is written while something waits for a confirm.
@@ -208,7 +208,7 @@ async function prepare(
     token: inner.token,
     preview: previews.join("\n"),
     async apply(within, bounded) {
-      if (within !== "final") throw unsupported("a drain that ends by itself", where);
+      if (within !== "final") throw notOffered("a drain that ends by itself", where);
       await inner.apply("final", bounded);
       for (const turn of turns) {
         for (const port of await portsOf(host, turn.port, bounded)) {
@@ -239,14 +239,14 @@ async function prepareIpsec(
     if (first?.kind === "ipsec.putTunnel" && more.length === 0) {
       return await prepareStatic(statics, first.tunnel, keys, signal);
     }
-    throw unsupported("static keys beside another change", session.device);
+    throw notOffered("static keys beside another change", session.device);
   }
   if (first?.kind === "ipsec.removeTunnel" && more.length === 0) {
     const removal = await prepareStaticRemoval(statics, first.name, signal);
     if (removal !== undefined) return removal;
   }
   if (ipsec !== undefined) return await prepareTunnels(ipsec, change, keys, signal);
-  throw unsupported("a tunnel by IKE", session.device);
+  throw notOffered("a tunnel by IKE", session.device);
 }
 
 const wayOf = ({ kind }: Turn) => (kind === "port.drain" ? "drain" : "restore");
@@ -273,7 +273,7 @@ async function portsOf(
 
 // A change that needs it was refused before where there is none.
 function frrOf({ frr, session }: Host): Frr {
-  if (frr === undefined) throw unsupported("FRR", session.device);
+  if (frr === undefined) throw notOffered("FRR", session.device);
   return frr;
 }
 
@@ -310,15 +310,6 @@ async function changesAfter(
     if (!(error instanceof LinksealError) && !end.aborted) throw error;
     return undefined;
   }
-}
-
-function unsupported(what: string, where: string): LinksealError {
-  const text = `${where} does not offer ${what}, so nothing was sent to it`;
-  return new LinksealError("device.unsupported", text, {
-    effect: "none",
-    where,
-    next: "linkseal driver list",
-  });
 }
 
 function rejected(text: string, where: string): LinksealError {

@@ -1,7 +1,7 @@
 // The verbs of linkseal-net, a fixed list: what a request may ask, and what it is answered.
 
 import type { Capabilities, TransactionToken } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
+import type { ErrorCode } from "#hal/error.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
 import {
   count,
@@ -14,6 +14,7 @@ import {
   property,
   recordOf,
 } from "../../local/shape.ts";
+import { refusalBody } from "../../local/wire.ts";
 import type { NetDesk } from "./desk.ts";
 import { type NetPart, readPart } from "./part.ts";
 
@@ -46,17 +47,11 @@ export async function answerNet(
   try {
     return { status: 200, body: encodeJson(await answer(desk, call, signal)) };
   } catch (error) {
-    if (error instanceof LinksealError) {
-      const { effect, message: text, where, next } = error;
-      // Whoever asks a device believes no other code of it: a full disk of ours is its refusal.
-      const code = /^(?:transport|device)\./.test(error.code) ? error.code : "device.rejected";
-      return { status: 409, body: encodeJson({ code, effect, text, where, next }) };
-    }
-    if (!(error instanceof Malformed)) throw error;
-    const text = `linkseal-net does not understand the request at: ${error.message}`;
-    const next = "run linkseal and linkseal-net in the same version";
-    const refused = { code: "device.rejected", effect: "none", text, where: "linkseal-net", next };
-    return { status: 400, body: encodeJson(refused) };
+    // Whoever asks a device believes no other code of it: a full disk of ours is its refusal.
+    const codeFor = (code: ErrorCode): ErrorCode =>
+      /^(?:transport|device)\./.test(code) ? code : "device.rejected";
+    const body = refusalBody(error, "linkseal-net", codeFor);
+    return { status: error instanceof Malformed ? 400 : 409, body };
   }
 }
 
