@@ -27,7 +27,7 @@ import {
   prepareTunnels,
   type TunnelChange,
 } from "../ipsec/face.ts";
-import { prepareBlocks } from "../ipsec/net-change.ts";
+import { partsOfBlock, prepareNet } from "../ipsec/net-change.ts";
 import { prepareStatic, prepareStaticRemoval, type StaticParts } from "../ipsec/static.ts";
 import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
@@ -229,8 +229,9 @@ async function prepareIpsec(
 ): Promise<Transaction> {
   const blocks = change.flatMap((part) => (part.kind === "ipsec.block" ? [part] : []));
   if (blocks.length === change.length) {
+    // Blocks alone need neither charon nor a key.
     const all = blocks.flatMap((part) => part.blocks);
-    return await prepareBlocks(session, all, signal);
+    return await prepareNet(session, partsOfBlock(all), signal);
   }
   const [first, ...more] = change;
   const isStatic = (part: TunnelChange): boolean =>

@@ -17,7 +17,7 @@ import {
 import { newSpis } from "../net/spi-ratchet.ts";
 import { type StaticSas, staticTransforms } from "../net/static-part.ts";
 import { canonicalAddress } from "../netlink/address.ts";
-import { carriedPrefixes, partsAround, prepareNet, tellNet } from "./net-change.ts";
+import { carriedPrefixes, partsAround, prepareNet } from "./net-change.ts";
 import { readStaticKeys, type StaticKeys } from "./static-keys.ts";
 
 export interface StaticParts {
@@ -47,7 +47,7 @@ export async function prepareStatic(
   const own = new Set([held.sas.inward, held.sas.outward]);
   try {
     const change = [...partsAround(tunnel), { kind: "ipsec.install", ...held.sas } as const];
-    const { token, preview } = await prepareNet(session, change, signal);
+    const net = await prepareNet(session, change, signal);
     const late = new AbortController();
     void world.clock.sleep(keepMs, late.signal).then(wipe, () => undefined);
     // Once the new ones are there for good nobody sends by what was there before.
@@ -57,13 +57,13 @@ export async function prepareStatic(
       if (others.length > 0) await endSas(session, tunnel.name, others, bounded);
     };
     return {
-      token,
-      preview,
+      token: net.token,
+      preview: net.preview,
       async apply(within, bounded) {
         try {
           // A second apply, or a late one, finds what there is.
           if (isHeld) await stage(parts, held, bounded);
-          await tellNet(session, token, "apply", { within }, bounded);
+          await net.apply(within, bounded);
         } finally {
           late.abort();
           wipe();
@@ -71,10 +71,10 @@ export async function prepareStatic(
         if (within === "final") await endOthers(bounded);
       },
       async confirm(bounded) {
-        await tellNet(session, token, "confirm", {}, bounded);
+        await net.confirm(bounded);
         await endOthers(bounded);
       },
-      rollback: (bounded) => tellNet(session, token, "rollback", {}, bounded),
+      rollback: (bounded) => net.rollback(bounded),
     };
   } catch (error) {
     wipe();
@@ -144,8 +144,8 @@ async function endSas(
   signal: AbortSignal,
 ): Promise<void> {
   const sas = spis.map((spi) => ({ spi }));
-  const { token } = await prepareNet(session, [{ kind: "ipsec.end", name, sas }], signal);
-  await tellNet(session, token, "apply", { within: "final" }, signal);
+  const net = await prepareNet(session, [{ kind: "ipsec.end", name, sas }], signal);
+  await net.apply("final", signal);
 }
 
 async function seenTunnel(
@@ -169,20 +169,20 @@ export async function prepareStaticRemoval(
 ): Promise<Transaction | undefined> {
   const seen = await seenTunnel(session, name, signal);
   if (seen === undefined || strongValue(seen.ike) !== "static") return undefined;
-  const { token, preview } = await prepareNet(session, [{ kind: "ipsec.drop", name }], signal);
+  const net = await prepareNet(session, [{ kind: "ipsec.drop", name }], signal);
   // Until it is confirmed its SAs are all that could bring it back.
   const end = (bounded: AbortSignal) => endSas(session, name, spisOf(seen), bounded);
   return {
-    token,
-    preview: [`- SAs of ${name} with static keys`, preview].join("\n"),
+    token: net.token,
+    preview: [`- SAs of ${name} with static keys`, net.preview].join("\n"),
     async apply(within, bounded) {
-      await tellNet(session, token, "apply", { within }, bounded);
+      await net.apply(within, bounded);
       if (within === "final") await end(bounded);
     },
     async confirm(bounded) {
-      await tellNet(session, token, "confirm", {}, bounded);
+      await net.confirm(bounded);
       await end(bounded);
     },
-    rollback: (bounded) => tellNet(session, token, "rollback", {}, bounded),
+    rollback: (bounded) => net.rollback(bounded),
   };
 }
