@@ -120,10 +120,10 @@ function refusal({ body }: HttpReply, question: Question): LinksealError {
   return new LinksealError(code, text, { effect: known, where, next });
 }
 
-/** What `process` answers in place of what it was asked for; throws what is no refusal. */
+/** What `daemon` answers in place of what it was asked for; throws what is no refusal. */
 export function refusalBody(
   error: unknown,
-  process: string,
+  daemon: string,
   codeFor = (code: ErrorCode): ErrorCode => code,
 ): string {
   if (error instanceof LinksealError) {
@@ -131,7 +131,7 @@ export function refusalBody(
     return encodeJson({ code: codeFor(error.code), effect, text, where, next });
   }
   if (!(error instanceof Malformed)) throw error;
-  const text = `${process} does not understand the request at: ${error.message}`;
-  const next = `run linkseal and ${process} in the same version`;
-  return encodeJson({ code: "device.rejected", effect: "none", text, where: process, next });
+  const text = `${daemon} does not understand the request at: ${error.message}`;
+  const next = `run linkseal and ${daemon} in the same version`;
+  return encodeJson({ code: "device.rejected", effect: "none", text, where: daemon, next });
 }

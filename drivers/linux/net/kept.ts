@@ -21,7 +21,7 @@ import { wallTime } from "../../local/state.ts";
 import { bodiesMax, bodyBytesMax, type Keepsake } from "./keepsake.ts";
 import type { Stack } from "./move.ts";
 import { type NetPart, readPart, type SecyWish, secyWish } from "./part.ts";
-import { decodeOrLog } from "./stored.ts";
+import { decodeStored } from "./stored.ts";
 
 export const stateName = "net-state";
 
@@ -121,6 +121,6 @@ const keptAt = object<Kept>({
 
 /** A file that makes no sense is told and counts as none: all of it can be seen at the device. */
 export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
-  const kept = decodeOrLog(octets, stateName, keptAt, log, "what was pending before");
+  const kept = decodeStored(octets, stateName, keptAt, log, "what was pending before");
   return kept ?? noneKept("");
 }

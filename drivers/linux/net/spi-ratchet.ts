@@ -2,9 +2,10 @@
 // number would begin anew with a key that has carried before (RFC 8221, 3).
 
 import { LinksealError } from "#hal/error.ts";
+import { parseJson } from "#hal/json.ts";
 import type { Disk } from "#hal/world.ts";
-import { list, name, property } from "../../local/shape.ts";
-import { decodeStored, isUnreadable, writeStored } from "./stored.ts";
+import { list, Malformed, name, property } from "../../local/shape.ts";
+import { writeStored } from "./stored.ts";
 
 /** An SA as the other end names it too. */
 export interface SaName {
@@ -21,9 +22,10 @@ export async function readRatchet(disk: Disk): Promise<ReadonlySet<string>> {
   const octets = await disk.read(ratchetName);
   if (octets === undefined) return new Set();
   try {
-    return new Set(decodeStored(octets, ratchetName, property("used", list(name, spisMax))));
+    const kept = parseJson(new TextDecoder().decode(octets));
+    return new Set(property("used", list(name, spisMax))(kept, ratchetName));
   } catch (error) {
-    if (!isUnreadable(error)) throw error;
+    if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;
     const text = "which SPIs had static keys before is not known any more";
     const next = `give both ends SPIs that they never had, then remove ${ratchetName}`;
     throw refused(text, "linkseal-net", next);

@@ -5,16 +5,7 @@ import { parseJson } from "#hal/json.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { type Decoder, Malformed } from "../../local/shape.ts";
 
-/** Throws what `isUnreadable` is true of. */
-export function decodeStored<T>(octets: Uint8Array, file: string, decode: Decoder<T>): T {
-  return decode(parseJson(new TextDecoder().decode(octets)), file);
-}
-
-export function isUnreadable(error: unknown): boolean {
-  return error instanceof Malformed || error instanceof SyntaxError;
-}
-
-/** undefined = there is none, or it makes no sense, and `unknown`, which it told, is logged. */
+/** undefined = there is none, or it makes no sense: `unknown`, which it told, is logged then. */
 export async function readStored<T>(
   disk: Disk,
   file: string,
@@ -22,20 +13,21 @@ export async function readStored<T>(
   log: Log,
   unknown: string,
 ): Promise<T | undefined> {
-  return decodeOrLog(await disk.read(file), file, decode, log, unknown);
+  return decodeStored(await disk.read(file), file, decode, log, unknown);
 }
 
-export function decodeOrLog<T>(
+export function decodeStored<T>(
   octets: Uint8Array | undefined,
   file: string,
   decode: Decoder<T>,
   log: Log,
   unknown: string,
 ): T | undefined {
+  if (octets === undefined) return undefined;
   try {
-    return octets === undefined ? undefined : decodeStored(octets, file, decode);
+    return decode(parseJson(new TextDecoder().decode(octets)), file);
   } catch (error) {
-    if (!isUnreadable(error)) throw error;
+    if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;
     log.write("error", "state-unreadable", `${unknown} is not known any more`);
     return undefined;
   }
