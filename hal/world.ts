@@ -131,22 +131,22 @@ export interface ByteChannel extends AsyncDisposable {
   read(signal: AbortSignal): Promise<Uint8Array | undefined>;
 }
 
-/** For a World without devices to log in to: refuses before anything has happened. */
-export const noChannels: Dialer["channel"] = async (to) => {
-  throw new LinksealError("device.unsupported", "no device can be logged in to from here", {
+function outOfReach(what: string, where: string): LinksealError {
+  return new LinksealError("device.unsupported", `no ${what} from here`, {
     effect: "none",
-    where: to.device,
+    where,
     next: "linkseal status",
   });
+}
+
+/** For a World without devices to log in to: refuses before anything has happened. */
+export const noChannels: Dialer["channel"] = async (to) => {
+  throw outOfReach("device can be logged in to", to.device);
 };
 
 /** For a World without SNMP: refuses before anything has happened. */
 export const noSnmp: Dialer["snmp"] = async (to) => {
-  throw new LinksealError("device.unsupported", "no SNMP agent can be asked from here", {
-    effect: "none",
-    where: to.device,
-    next: "linkseal status",
-  });
+  throw outOfReach("SNMP agent can be asked", to.device);
 };
 
 export interface ExecReply {
@@ -158,29 +158,17 @@ export interface ExecReply {
 
 /** For a World without programs: refuses before anything has happened. */
 export const noPrograms: Dialer["exec"] = async (argv) => {
-  throw new LinksealError("device.unsupported", "no program of a host can be run from here", {
-    effect: "none",
-    where: argv[0] ?? "",
-    next: "linkseal status",
-  });
+  throw outOfReach("program of a host can be run", argv[0] ?? "");
 };
 
 /** For a World without such sockets: refuses before anything has happened. */
 export const noFrames: Dialer["framed"] = async ({ path }) => {
-  throw new LinksealError("device.unsupported", "no socket of a host can be asked from here", {
-    effect: "none",
-    where: path,
-    next: "linkseal status",
-  });
+  throw outOfReach("socket of a host can be asked", path);
 };
 
 /** For a World without sockets of a host: refuses before anything has happened. */
 export const noStreams: Dialer["stream"] = async (path) => {
-  throw new LinksealError("device.unsupported", "no socket of a host can be opened from here", {
-    effect: "none",
-    where: path,
-    next: "linkseal status",
-  });
+  throw outOfReach("socket of a host can be opened", path);
 };
 
 export interface HttpRequest {

@@ -9,20 +9,30 @@ import type {
   DeviceChange,
   KeyResolver,
   PortChange,
-  Recalled,
+  ProbeResult,
   SecretRef,
   Transaction,
   TransactionToken,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
-import type { DeviceState, PortName } from "#hal/model.ts";
+import type { DeviceState } from "#hal/model.ts";
 import type { Command, Secret } from "#hal/secret.ts";
 import type { Target } from "#hal/target.ts";
 import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { World } from "#hal/world.ts";
 import { scrub } from "../transport/fill.ts";
-import { count, Malformed, name, oneOf, optional, page, recordOf } from "./shape.ts";
+import {
+  count,
+  type Decoder,
+  Malformed,
+  name,
+  object,
+  optional,
+  page,
+  property,
+  variants,
+} from "./shape.ts";
 import { readCapabilities, readState } from "./state.ts";
 import { ask, askJson, type LocalLine, type Question } from "./wire.ts";
 
@@ -82,12 +92,7 @@ export class LocalSession {
   }
 
   /** Asks without an effect on the running device, and reads the reply. */
-  async ask<T>(
-    verb: Verb,
-    body: Command,
-    read: (value: unknown) => T,
-    signal: AbortSignal,
-  ): Promise<T> {
+  async ask<T>(verb: Verb, body: Command, read: Decoder<T>, signal: AbortSignal): Promise<T> {
     const question = this.#question(verb, body, "none");
     return await this.#bounded(question, signal, (bounded) =>
       askJson(this.#line, question, read, bounded),
@@ -143,13 +148,11 @@ export function deviceOf(session: LocalSession, capabilities: Capabilities): Dev
     capabilities,
     observe: (signal) => session.observe(signal),
     prepare: (change, keys, signal) => prepare(desk, change, keys, signal),
-    recall: (token, signal) =>
-      session.ask(
-        "recall",
-        [encodeJson({ token })],
-        (value) => readRecalled(desk, token, value),
-        signal,
-      ),
+    async recall(token, signal) {
+      const told = await session.ask("recall", [encodeJson({ token })], readRecalled, signal);
+      if (told.kind === "absent") return told;
+      return { kind: told.kind, transaction: transactionOf(desk, token, told.preview) };
+    },
     routeTo: (address, signal) =>
       session.ask("route", [encodeJson({ address })], readRoute, signal),
     async [Symbol.asyncDispose]() {},
@@ -162,33 +165,30 @@ export function deviceOf(session: LocalSession, capabilities: Capabilities): Dev
   };
 }
 
-function readRecalled(desk: Desk, token: TransactionToken, value: unknown): Recalled {
-  const reply = recordOf(value, "reply");
-  const kind = oneOf(reply, "kind", ["pending", "absent"]);
-  if (kind === "absent") return { kind };
-  return { kind, transaction: transactionOf(desk, token, page(reply, "preview")) };
-}
+const readRoute = property("port", optional(name));
 
-function readRoute(value: unknown): PortName | undefined {
-  return optional(name, recordOf(value, "reply"), "port");
-}
+/** What became of a change that waited for its confirm. */
+export const readRecalled = variants<
+  { readonly kind: "pending"; readonly preview: string } | { readonly kind: "absent" }
+>({ pending: { preview: page }, absent: {} });
 
-function readProbe(value: unknown): { sent: number; answered: number } {
-  const reply = recordOf(value, "reply");
-  const sent = count(reply, "sent", probesMax);
-  return { sent, answered: count(reply, "answered", sent) };
-}
+const readProbe: Decoder<ProbeResult> = (value, what) => {
+  const sent = property("sent", count(probesMax))(value, what);
+  return { sent, answered: property("answered", count(sent))(value, what) };
+};
 
-// Refused here, so that a device that cannot do it never hears of it.
-function refuse(desk: Desk, missing: string | undefined): void {
-  if (missing === undefined) return;
-  const where = desk.session.device;
-  const text = `${where} does not offer ${missing}, so nothing was sent to it`;
-  throw new LinksealError("device.unsupported", text, {
+/** Refused here, so that a device that cannot do it never hears of it. */
+export function notOffered(what: string, where: string): LinksealError {
+  const text = `${where} does not offer ${what}, so nothing was sent to it`;
+  return new LinksealError("device.unsupported", text, {
     effect: "none",
     where,
     next: "linkseal driver list",
   });
+}
+
+function refuse({ session }: Desk, missing: string | undefined): void {
+  if (missing !== undefined) throw notOffered(missing, session.device);
 }
 
 export function transactionOf(desk: Desk, token: TransactionToken, preview: string): Transaction {
@@ -206,14 +206,10 @@ export function transactionOf(desk: Desk, token: TransactionToken, preview: stri
   };
 }
 
-/** Throws Malformed. */
-export function readPrepared(value: unknown): {
-  readonly token: TransactionToken;
-  readonly preview: string;
-} {
-  const reply = recordOf(value, "reply");
-  return { token: name(reply, "token") as TransactionToken, preview: page(reply, "preview") };
-}
+export const readPrepared = object<Omit<Transaction, "apply" | "confirm" | "rollback">>({
+  token: name as Decoder<TransactionToken>,
+  preview: page,
+});
 
 // The running device is untouched by a candidate, so even a lost reply has effect "none".
 async function prepare(
@@ -230,8 +226,8 @@ async function prepare(
       if (!secrets.has(id)) secrets.set(id, await keys(ref));
     }
     const held = [...secrets.values()];
-    const read = (value: unknown): Transaction => {
-      const { token, preview } = readPrepared(value);
+    const read: Decoder<Transaction> = (value, what) => {
+      const { token, preview } = readPrepared(value, what);
       // It goes into the journal, where no key may stand.
       if (scrub(token, held) !== token) throw new Malformed("token");
       return transactionOf(desk, token, scrub(preview, held));

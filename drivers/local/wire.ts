@@ -1,11 +1,11 @@
 // One exchange over a socket of this host: its reply or refusal, and what a lost reply may have
 // done.
 
-import { type Effect, isErrorCode, LinksealError } from "#hal/error.ts";
-import { parseJson } from "#hal/json.ts";
+import { type Effect, type ErrorCode, isErrorCode, LinksealError } from "#hal/error.ts";
+import { encodeJson, parseJson } from "#hal/json.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Dialer, HttpReply } from "#hal/world.ts";
-import { field, Malformed, oneOf, recordOf, sentence } from "./shape.ts";
+import { type Decoder, each, Malformed, object, oneOf, sentence } from "./shape.ts";
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -49,7 +49,7 @@ export async function ask(
 export async function askJson<T>(
   line: LocalLine,
   question: Question,
-  read: (value: unknown) => T,
+  read: Decoder<T>,
   signal: AbortSignal,
 ): Promise<T> {
   const body = await ask(line, question, signal);
@@ -57,9 +57,9 @@ export async function askJson<T>(
 }
 
 /** A good reply in JSON; what `read` finds malformed is `device.unparsed`. */
-export function parsed<T>(body: Uint8Array, read: (value: unknown) => T, question: Question): T {
+export function parsed<T>(body: Uint8Array, read: Decoder<T>, question: Question): T {
   try {
-    return read(jsonOf(body));
+    return read(jsonOf(body), "reply");
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
     throw unparsed(question, error.message);
@@ -94,21 +94,44 @@ function lost(error: LinksealError, { where, effect }: Question): LinksealError 
   });
 }
 
-function refusal(reply: HttpReply, question: Question): LinksealError {
-  return parsed(reply.body, (value) => readRefusal(value, question), question);
+/** A device has no say in what our journal, gates or sockets report. */
+export const codeOf =
+  (areas: RegExp): Decoder<ErrorCode> =>
+  (code, what) => {
+    if (isErrorCode(code) && areas.test(code)) return code;
+    throw new Malformed(what);
+  };
+
+const readRefusal = object<
+  Readonly<Record<"text" | "where" | "next", string>> & {
+    readonly code: ErrorCode;
+    readonly effect: Effect;
+  }
+>({
+  code: codeOf(/^(?:vault|transport|device|peer)\./),
+  effect: oneOf(["none", "unknown", "applied"]),
+  ...each(["text", "where", "next"], sentence),
+});
+
+function refusal({ body }: HttpReply, question: Question): LinksealError {
+  const read = (value: unknown) => readRefusal(value, "refusal");
+  const { code, effect, text, where, next } = parsed(body, read, question);
+  const known = question.effect === "none" ? "none" : effect;
+  return new LinksealError(code, text, { effect: known, where, next });
 }
 
-function readRefusal(value: unknown, question: Question): LinksealError {
-  const refused = recordOf(value, "refusal");
-  const code = field(refused, "code");
-  // A device has no say in what our journal, gates or sockets report.
-  if (!isErrorCode(code) || !/^(?:vault|transport|device|peer)\./.test(code)) {
-    throw new Malformed("code");
+/** What `daemon` answers in place of what it was asked for; throws what is no refusal. */
+export function refusalBody(
+  error: unknown,
+  daemon: string,
+  codeFor = (code: ErrorCode): ErrorCode => code,
+): string {
+  if (error instanceof LinksealError) {
+    const { effect, message: text, where, next } = error;
+    return encodeJson({ code: codeFor(error.code), effect, text, where, next });
   }
-  const effect = oneOf(refused, "effect", ["none", "unknown", "applied"]);
-  return new LinksealError(code, sentence(refused, "text"), {
-    effect: question.effect === "none" ? "none" : effect,
-    where: sentence(refused, "where"),
-    next: sentence(refused, "next"),
-  });
+  if (!(error instanceof Malformed)) throw error;
+  const text = `${daemon} does not understand the request at: ${error.message}`;
+  const next = `run linkseal and ${daemon} in the same version`;
+  return encodeJson({ code: "device.rejected", effect: "none", text, where: daemon, next });
 }

@@ -5,21 +5,23 @@ import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import { Secret } from "#hal/secret.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
-import type { Dialer, WallTime } from "#hal/world.ts";
+import type { Dialer } from "#hal/world.ts";
 import {
-  field,
+  absent,
+  type Decoder,
+  dictionary,
+  each,
   flag,
-  type JsonObject,
   list,
   Malformed,
   name,
-  names,
   number,
+  object,
   oneOf,
   optional,
-  record,
-  recordOf,
+  property,
 } from "../local/shape.ts";
+import { suite, wallTime } from "../local/state.ts";
 import { ask, askJson, type LocalLine, parsed, type Question } from "../local/wire.ts";
 
 const replyBytesMax = 64 * 1024;
@@ -28,6 +30,7 @@ const versionListBytesMax = 1024 * 1024;
 const secretBytesMax = 25 * 1024;
 const versionsMax = 500;
 const tagsMax = 15;
+const circuitsMax = 64;
 
 /** One link of an expressRoutePort; every call is bounded by its signal. */
 export function simPeer(
@@ -58,60 +61,36 @@ export function simPeer(
     },
     async put(want, accepted, signal) {
       const asked = question("/peers/put", { want }, "unknown");
-      const operation = await askJson(
-        line,
-        asked,
-        (value) => name(recordOf(value, "reply"), "operation"),
-        signal,
-      );
+      const operation = await askJson(line, asked, property("operation", name), signal);
       await accepted(operation);
     },
   };
 }
 
-function readPeer(value: unknown): PeerState {
-  const state = recordOf(value, "peer");
-  return {
-    pointsAt: optional(readIds, state, "pointsAt"),
-    suite: optional(
-      (parent, key) =>
-        oneOf(parent, key, ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"]),
-      state,
-      "suite",
-    ),
-    sci: oneOf(state, "sci", ["on", "off"]),
-    admin: oneOf(state, "admin", ["up", "down"]),
-    provisioning: oneOf(state, "provisioning", ["settled", "updating", "failed"]),
-    operation: optional(name, state, "operation"),
-    ...(field(state, "details") === undefined ? {} : { details: readDetails(state, "details") }),
-  };
-}
+// One alone is empty in the other's place.
+const id: Decoder<string> = (value, what) => (value === "" ? "" : name(value, what));
 
-function readIds(parent: JsonObject, key: string): NonNullable<PeerState["pointsAt"]> {
-  const ids = record(parent, key);
-  // One alone is empty in the other's place.
-  const id = (which: string): string => (field(ids, which) === "" ? "" : name(ids, which));
-  return { cakSecretId: id("cakSecretId"), cknSecretId: id("cknSecretId") };
-}
+const details = object<PeerDetails>({
+  identity: oneOf(["present", "missing"]),
+  bandwidthGbps: optional(number),
+  cipher: optional(name),
+  provisioning: object(each(["port", "link"], optional(name))),
+  failure: optional(name),
+  circuits: list(name, circuitsMax),
+  lag: absent(object(each(["members", "least"], number))),
+});
 
-const circuitsMax = 64;
+const peer = object<PeerState>({
+  pointsAt: optional(object(each(["cakSecretId", "cknSecretId"], id))),
+  suite: optional(suite),
+  sci: oneOf(["on", "off"]),
+  admin: oneOf(["up", "down"]),
+  provisioning: oneOf(["settled", "updating", "failed"]),
+  operation: optional(name),
+  details: absent(details),
+});
 
-function readDetails(parent: JsonObject, key: string): PeerDetails {
-  const details = record(parent, key);
-  const states = record(details, "provisioning");
-  const lag = optional(record, details, "lag");
-  return {
-    identity: oneOf(details, "identity", ["present", "missing"]),
-    bandwidthGbps: optional(number, details, "bandwidthGbps"),
-    cipher: optional(name, details, "cipher"),
-    provisioning: { port: optional(name, states, "port"), link: optional(name, states, "link") },
-    failure: optional(name, details, "failure"),
-    circuits: names(details, "circuits", circuitsMax),
-    ...(lag === undefined
-      ? {}
-      : { lag: { members: number(lag, "members"), least: number(lag, "least") } }),
-  };
-}
+const readPeer = (value: unknown): PeerState => peer(value, "peer");
 
 /** Errors are `vault.*` with effect "none"; every call is bounded by its signal. */
 export function simVault(dial: Dialer, address: string): KeyVault {
@@ -144,28 +123,28 @@ function labelOf(id: string): string {
   return id.split("/").at(-2) ?? "secret";
 }
 
-function readVersions(value: unknown): readonly SecretVersion[] {
-  return list(recordOf(value, "reply"), "versions", versionsMax, (version) => ({
-    id: name(version, "id"),
-    enabled: flag(version, "enabled"),
-    created: number(version, "created") as WallTime,
-    notBefore: optional(number, version, "notBefore") as WallTime | undefined,
-    expires: optional(number, version, "expires") as WallTime | undefined,
-    tags: readTags(record(version, "tags")),
-  }));
-}
+const tag: Decoder<string> = (value) => {
+  if (typeof value === "string" && value.length <= 512) return value;
+  throw new Malformed("tags");
+};
 
-function readTags(tags: JsonObject): Readonly<Record<string, string>> {
-  const keys = Object.keys(tags);
-  if (keys.length > tagsMax) throw new Malformed("tags");
-  return Object.fromEntries(
-    keys.map((key) => {
-      const value = field(tags, key);
-      if (typeof value !== "string" || value.length > 512) throw new Malformed("tags");
-      return [key, value];
+const tags: Decoder<SecretVersion["tags"]> = (value, what) => {
+  const all = dictionary(tag)(value, what);
+  if (Object.keys(all).length > tagsMax) throw new Malformed("tags");
+  return all;
+};
+
+const readVersions = property(
+  "versions",
+  list(
+    object<SecretVersion>({
+      ...{ id: name, enabled: flag, created: wallTime },
+      ...each(["notBefore", "expires"], optional(wallTime)),
+      tags,
     }),
-  );
-}
+    versionsMax,
+  ),
+);
 
 async function asVault<T>(answer: Promise<T>): Promise<T> {
   try {

@@ -5,7 +5,7 @@ import { encodeJson } from "#hal/json.ts";
 import type { Command } from "#hal/secret.ts";
 import type { KeyStore } from "#hal/vault.ts";
 import type { Dialer } from "#hal/world.ts";
-import { name, recordOf } from "../local/shape.ts";
+import { name, property } from "../local/shape.ts";
 import { askJson, type LocalLine } from "../local/wire.ts";
 import { simVault } from "./sim-azure.ts";
 
@@ -22,7 +22,7 @@ export function simKeyStore(dial: Dialer, address: string): KeyStore {
   ): Promise<string> => {
     const asked = { method: "POST", path, body, replyBytesMax, where, effect: "unknown" } as const;
     try {
-      return await askJson(line, asked, (value) => name(recordOf(value, "reply"), "id"), signal);
+      return await askJson(line, asked, property("id", name), signal);
     } catch (error) {
       throw asVault(error, where);
     }

@@ -6,8 +6,9 @@ import { type Effect, LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { KeyRef, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
-import { type LocalSession, readPrepared, transactionOf } from "../../local/device.ts";
-import { names, oneOf, page, recordOf } from "../../local/shape.ts";
+import type { LocalSession } from "../../local/device.ts";
+import { list, name, page, variants } from "../../local/shape.ts";
+import { netTransaction, prepareNet } from "../ipsec/net-change.ts";
 import type { MkaClient } from "../mka/client.ts";
 import type { AskedPart } from "../mka/protocol.ts";
 import type { NetPart } from "../net/part.ts";
@@ -46,17 +47,16 @@ export async function prepareChange(
       ...change.flatMap(netPart),
       ...ports.map((port) => ({ kind: "macsec.participant", port }) as const),
     ];
-    const body = [encodeJson({ change: asked })];
-    const { token, preview } = await session.ask("prepare", body, readPrepared, signal);
-    const whole = new HostChange(session, participants, token, ports);
-    const lines = [preview];
+    const net = await prepareNet(session, asked, signal);
+    const whole = new HostChange(net, participants, ports);
+    const lines = [net.preview];
     try {
       for (const port of ports) {
         const parts = change.filter((part) => part.port === port);
-        lines.push(await stage(participants.at(port), port, token, parts, secrets, signal));
+        lines.push(await stage(participants.at(port), port, net.token, parts, secrets, signal));
       }
     } catch (error) {
-      await whole.forget();
+      await whole.takeBack();
       throw error;
     }
     return whole.transaction(lines.filter((line) => line !== "").join("\n"));
@@ -72,45 +72,42 @@ export async function recallChange(
   signal: AbortSignal,
 ): Promise<Transaction | undefined> {
   const told = await session.ask("recall", [encodeJson({ token })], readRecall, signal);
-  if (told === undefined) return undefined;
+  if (told.kind === "absent") return undefined;
   const lines = [told.preview];
-  for (const port of told.ports) {
+  for (const port of told.participants) {
     const preview = await participants.at(port).recall(token, signal);
     if (preview !== undefined) lines.push(`port ${port}`, preview);
   }
-  const whole = new HostChange(session, participants, token, told.ports);
+  const net = netTransaction(session, token, told.preview);
+  const whole = new HostChange(net, participants, told.participants);
   return whole.transaction(lines.filter((line) => line !== "").join("\n"));
 }
 
-function readRecall(value: unknown) {
-  const reply = recordOf(value, "reply");
-  if (oneOf(reply, "kind", ["pending", "absent"]) === "absent") return undefined;
-  return { preview: page(reply, "preview"), ports: names(reply, "participants", portsMax) };
-}
+const readRecall = variants<
+  | {
+      readonly kind: "pending";
+      readonly preview: string;
+      readonly participants: readonly PortName[];
+    }
+  | { readonly kind: "absent" }
+>({ pending: { preview: page, participants: list(name, portsMax) }, absent: {} });
 
 class HostChange {
-  readonly #session: LocalSession;
-  readonly #token: TransactionToken;
+  readonly #net: Transaction;
   readonly #clients: readonly MkaClient[];
 
-  constructor(
-    session: LocalSession,
-    participants: Participants,
-    token: TransactionToken,
-    ports: readonly PortName[],
-  ) {
-    this.#session = session;
-    this.#token = token;
+  constructor(net: Transaction, participants: Participants, ports: readonly PortName[]) {
+    this.#net = net;
     this.#clients = ports.map((port) => participants.at(port));
   }
 
   transaction(preview: string): Transaction {
-    const token = this.#token;
-    const net = transactionOf({ session: this.#session, capabilities }, token, preview);
+    const net = this.#net;
+    const { token } = net;
     return {
       token,
       preview,
-      apply: (within, signal) => this.#apply(net, within, signal),
+      apply: (within, signal) => this.#apply(within, signal),
       // Whoever cannot confirm the key leaves all of it to its timers.
       confirm: async (signal) => {
         for (const client of this.#clients) await client.confirm(token, signal);
@@ -124,24 +121,25 @@ class HostChange {
   }
 
   // The SecY first: a key has no place without one.
-  async #apply(net: Transaction, within: number | "final", signal: AbortSignal): Promise<void> {
-    await net.apply(within, signal);
+  async #apply(within: number | "final", signal: AbortSignal): Promise<void> {
+    const { token } = this.#net;
+    await this.#net.apply(within, signal);
     for (const [count, client] of this.#clients.entries()) {
       try {
-        await client.apply(this.#token, within, signal);
+        await client.apply(token, within, signal);
       } catch (error) {
         if (!(error instanceof LinksealError)) throw error;
-        const isBack = within !== "final" && (await this.#takeBack(net));
+        const isBack = within !== "final" && (await this.takeBack());
         throw halfDone(error, isBack ? "none" : "unknown", count);
       }
     }
   }
 
-  // Their timers do it too, only later.
-  async #takeBack(net: Transaction): Promise<boolean> {
+  /** Whether all is back. Their timers do it too, only later. */
+  async takeBack(): Promise<boolean> {
     const { signal } = new AbortController();
-    const token = this.#token;
-    const backs = this.#clients.map((client) => () => client.rollback(token, signal));
+    const net = this.#net;
+    const backs = this.#clients.map((client) => () => client.rollback(net.token, signal));
     let isBack = true;
     for (const back of [...backs, () => net.rollback(signal)]) {
       try {
@@ -153,14 +151,7 @@ class HostChange {
     }
     return isBack;
   }
-
-  /** Of a change that was not prepared as a whole. */
-  async forget(): Promise<void> {
-    await this.#takeBack(transactionOf({ session: this.#session, capabilities }, this.#token, ""));
-  }
 }
-
-const capabilities = { commit: { kind: "armedRevert" } } as const;
 
 function halfDone(error: LinksealError, effect: Effect, ports: number): LinksealError {
   const { code, message, where, next } = error;

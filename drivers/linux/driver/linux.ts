@@ -16,8 +16,8 @@ import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, MacsecPort, PortName } from "#hal/model.ts";
 import type { Target } from "#hal/target.ts";
 import type { Dialer } from "#hal/world.ts";
-import { deviceOf, LocalSession } from "../../local/device.ts";
-import { count as countIn, recordOf } from "../../local/shape.ts";
+import { deviceOf, LocalSession, notOffered } from "../../local/device.ts";
+import { count as countOf, property } from "../../local/shape.ts";
 import {
   type IpsecParts,
   ipsecOffer,
@@ -27,7 +27,7 @@ import {
   prepareTunnels,
   type TunnelChange,
 } from "../ipsec/face.ts";
-import { prepareBlocks } from "../ipsec/net-change.ts";
+import { partsOfBlock, prepareNet } from "../ipsec/net-change.ts";
 import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
 import { RoutingWatch, scopeOf, withKernelRoutes } from "../routing/routing.ts";
@@ -185,15 +185,15 @@ async function prepare(
   const where = session.device;
   const missing = missingCapability(change, capabilities);
   const turns = change.filter(isTurn);
-  if (missing !== undefined) throw unsupported(missing, where);
+  if (missing !== undefined) throw notOffered(missing, where);
   const tunnels = change.filter(isTunnelChange);
   if (tunnels.length > 0) {
-    if (tunnels.length < change.length) throw unsupported("a tunnel beside another change", where);
+    if (tunnels.length < change.length) throw notOffered("a tunnel beside another change", where);
     return await prepareIpsec(host, tunnels, keys, signal);
   }
   const rest = change.filter(isOfHost);
   if (turns.length === 0) return await prepareChange(host, rest, keys, signal);
-  if (turns.length < change.length) throw unsupported("a drain beside another change", where);
+  if (turns.length < change.length) throw notOffered("a drain beside another change", where);
   const previews = [];
   for (const turn of turns) previews.push(...(await previewOf(host, turn, signal)));
   // The kernel's desk keeps the one lock: nothing is written while something waits for a confirm.
@@ -202,7 +202,7 @@ async function prepare(
     token: inner.token,
     preview: previews.join("\n"),
     async apply(within, bounded) {
-      if (within !== "final") throw unsupported("a drain that ends by itself", where);
+      if (within !== "final") throw notOffered("a drain that ends by itself", where);
       await inner.apply("final", bounded);
       for (const turn of turns) {
         for (const port of await portsOf(host, turn.port, bounded)) {
@@ -223,11 +223,12 @@ async function prepareIpsec(
 ): Promise<Transaction> {
   const blocks = change.flatMap((part) => (part.kind === "ipsec.block" ? [part] : []));
   if (blocks.length === change.length) {
+    // Blocks alone need neither charon nor a key.
     const all = blocks.flatMap((part) => part.blocks);
-    return await prepareBlocks(session, all, signal);
+    return await prepareNet(session, partsOfBlock(all), signal);
   }
   if (ipsec !== undefined) return await prepareTunnels(ipsec, change, keys, signal);
-  throw unsupported("a tunnel by IKE", session.device);
+  throw notOffered("a tunnel by IKE", session.device);
 }
 
 const wayOf = ({ kind }: Turn) => (kind === "port.drain" ? "drain" : "restore");
@@ -254,7 +255,7 @@ async function portsOf(
 
 // A change that needs it was refused before where there is none.
 function frrOf({ frr, session }: Host): Frr {
-  if (frr === undefined) throw unsupported("FRR", session.device);
+  if (frr === undefined) throw notOffered("FRR", session.device);
   return frr;
 }
 
@@ -284,23 +285,13 @@ async function changesAfter(
   end: AbortSignal,
 ): Promise<number | undefined> {
   const body = [JSON.stringify({ after: Math.max(0, seen), waitMs: seen < 0 ? 0 : hintMsMax })];
-  const read = (value: unknown): number =>
-    countIn(recordOf(value, "reply"), "count", Number.MAX_SAFE_INTEGER);
+  const read = property("count", countOf(Number.MAX_SAFE_INTEGER));
   try {
     return await session.ask("changes", body, read, end);
   } catch (error) {
     if (!(error instanceof LinksealError) && !end.aborted) throw error;
     return undefined;
   }
-}
-
-function unsupported(what: string, where: string): LinksealError {
-  const text = `${where} does not offer ${what}, so nothing was sent to it`;
-  return new LinksealError("device.unsupported", text, {
-    effect: "none",
-    where,
-    next: "linkseal driver list",
-  });
 }
 
 function rejected(text: string, where: string): LinksealError {

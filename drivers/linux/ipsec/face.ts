@@ -8,7 +8,6 @@ import {
   type PortChange,
   rekeyWhats,
   type Transaction,
-  type TransactionToken,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import {
@@ -38,7 +37,7 @@ import {
 } from "./charon.ts";
 import { type Credentials, fetchCredentials } from "./credentials.ts";
 import { loadConnection, loadPsk } from "./messages.ts";
-import { type NetVerb, partsAround, partsOfBlock, prepareNet, tellNet } from "./net-change.ts";
+import { partsAround, partsOfBlock, prepareNet } from "./net-change.ts";
 import { CharonWatch } from "./watch.ts";
 
 export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
@@ -167,7 +166,7 @@ export async function prepareTunnels(
     if (!isDone || !stands(part.tunnel, look)) lines.push(...previewOf(part));
   }
   const wanted = change.flatMap(netPartsOf);
-  const { token, preview } = await prepareNet(session, wanted, signal);
+  const net = await prepareNet(session, wanted, signal);
   const held: Held[] = [];
   const wipe = (): void => {
     for (const { credentials } of held.splice(0)) credentials[Symbol.dispose]();
@@ -184,10 +183,10 @@ export async function prepareTunnels(
   }
   const late = new AbortController();
   void charon.clock.sleep(keepMs, late.signal).then(wipe, () => undefined);
-  const act = new TunnelAct(parts, change, token);
+  const act = new TunnelAct(parts, change, net);
   return {
-    token,
-    preview: [...lines, preview].filter((line) => line !== "").join("\n"),
+    token: net.token,
+    preview: [...lines, net.preview].filter((line) => line !== "").join("\n"),
     async apply(within, bounded) {
       try {
         await act.apply(held, within, bounded);
@@ -252,20 +251,20 @@ interface Spi {
 class TunnelAct {
   readonly #parts: IpsecParts;
   readonly #change: readonly TunnelChange[];
-  readonly #token: TransactionToken;
+  readonly #net: Transaction;
   /** Tunnels that charon did not know before. */
   readonly #fresh = new Set<string>();
   readonly #stale = new Map<TunnelSpec, readonly Spi[]>();
 
-  constructor(parts: IpsecParts, change: readonly TunnelChange[], token: TransactionToken) {
+  constructor(parts: IpsecParts, change: readonly TunnelChange[], net: Transaction) {
     this.#parts = parts;
     this.#change = change;
-    this.#token = token;
+    this.#net = net;
   }
 
   async apply(held: readonly Held[], within: number | "final", signal: AbortSignal): Promise<void> {
     await this.#refuseAbsent(signal);
-    await this.#tellNet("apply", { within }, signal);
+    await this.#net.apply(within, signal);
     try {
       for (const part of this.#change) await this.#carry(part, held, within, signal);
       if (within === "final") await this.#endStale(signal);
@@ -355,7 +354,7 @@ class TunnelAct {
   }
 
   async confirm(signal: AbortSignal): Promise<void> {
-    await this.#tellNet("confirm", {}, signal);
+    await this.#net.confirm(signal);
     for (const part of this.#change) {
       if (part.kind === "ipsec.removeTunnel") await this.#forget(part.name, signal);
     }
@@ -374,14 +373,14 @@ class TunnelAct {
     this.#stale.clear();
     if (parts.length === 0) return;
     const { session } = this.#parts;
-    const { token } = await prepareNet(session, parts, signal);
-    await tellNet(session, token, "apply", { within: "final" }, signal);
+    const net = await prepareNet(session, parts, signal);
+    await net.apply("final", signal);
   }
 
   async rollback(signal: AbortSignal): Promise<void> {
     // With the interface gone a connection would only come back without one.
     for (const name of this.#fresh) await this.#forget(name, signal);
-    await this.#tellNet("rollback", {}, signal);
+    await this.#net.rollback(signal);
   }
 
   async #forget(name: string, signal: AbortSignal): Promise<void> {
@@ -390,10 +389,6 @@ class TunnelAct {
 
   #charon<T>(signal: AbortSignal, use: Parameters<typeof withCharon<T>>[2]): Promise<T> {
     return withCharon(this.#parts.charon, signal, use);
-  }
-
-  #tellNet(verb: NetVerb, body: object, signal: AbortSignal): Promise<void> {
-    return tellNet(this.#parts.session, this.#token, verb, body, signal);
   }
 }
 

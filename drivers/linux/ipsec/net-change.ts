@@ -1,37 +1,29 @@
-// What linkseal-net does of a change of tunnels, whoever makes their SAs.
+// What linkseal-net does of a change, and what of a change of tunnels, whoever makes their SAs.
 
 import type { PrefixBlock, Transaction, TransactionToken } from "#hal/device.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { PortName, TunnelSpec } from "#hal/model.ts";
-import type { LocalSession } from "../../local/device.ts";
-import { name as nameIn, page, recordOf } from "../../local/shape.ts";
+import { type LocalSession, readPrepared, transactionOf } from "../../local/device.ts";
+import type { NetPart } from "../net/part.ts";
 import { hostPrefix, type TunnelPart } from "../net/tunnel-part.ts";
 
-export type NetVerb = "apply" | "confirm" | "rollback";
+/** It takes back by itself what is not confirmed in time. */
+const capabilities = { commit: { kind: "armedRevert" } } as const;
+
+export const netTransaction = (
+  session: LocalSession,
+  token: TransactionToken,
+  preview: string,
+): Transaction => transactionOf({ session, capabilities }, token, preview);
 
 export async function prepareNet(
   session: LocalSession,
-  change: readonly TunnelPart[],
+  change: readonly NetPart[],
   signal: AbortSignal,
-): Promise<{ readonly token: TransactionToken; readonly preview: string }> {
-  const read = (value: unknown) => {
-    const reply = recordOf(value, "reply");
-    return {
-      token: nameIn(reply, "token") as TransactionToken,
-      preview: page(reply, "preview"),
-    };
-  };
-  return await session.ask("prepare", [encodeJson({ change })], read, signal);
-}
-
-export function tellNet(
-  session: LocalSession,
-  token: TransactionToken,
-  verb: NetVerb,
-  body: object,
-  signal: AbortSignal,
-): Promise<void> {
-  return session.tell(`transactions/${encodeURIComponent(token)}/${verb}`, body, signal);
+): Promise<Transaction> {
+  const body = [encodeJson({ change })];
+  const { token, preview } = await session.ask("prepare", body, readPrepared, signal);
+  return netTransaction(session, token, preview);
 }
 
 /** What may leave by its interface. */
@@ -65,20 +57,4 @@ export function partsOfBlock(blocks: readonly PrefixBlock[]): readonly TunnelPar
     { kind: "ipsec.back", backings: blocks },
     { kind: "ipsec.block", prefixes: blocks.map(({ prefix }) => prefix) },
   ];
-}
-
-/** Blocks alone, which need neither charon nor a key. */
-export async function prepareBlocks(
-  session: LocalSession,
-  blocks: readonly PrefixBlock[],
-  signal: AbortSignal,
-): Promise<Transaction> {
-  const { token, preview } = await prepareNet(session, partsOfBlock(blocks), signal);
-  return {
-    token,
-    preview,
-    apply: (within, bounded) => tellNet(session, token, "apply", { within }, bounded),
-    confirm: (bounded) => tellNet(session, token, "confirm", {}, bounded),
-    rollback: (bounded) => tellNet(session, token, "rollback", {}, bounded),
-  };
 }

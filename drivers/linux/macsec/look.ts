@@ -1,14 +1,14 @@
 // One look at the kernel's network: the dumps that a port is read from, in one go.
 
 import { LinksealError } from "#hal/error.ts";
-import type { Answer, NetlinkRequest, NetlinkSocket, Reader } from "#hal/netlink.ts";
+import type { Answer, NetlinkRequest, NetlinkSocket, Reader, Refusal } from "#hal/netlink.ts";
 import type { Clock } from "#hal/world.ts";
 import { families } from "../netlink/address.ts";
 import { dumpSpeeds, ethtoolFamily, type PortSpeed, readSpeed } from "../netlink/ethtool.ts";
 import { askFamily, readFamily } from "../netlink/genetlink.ts";
-import { dumpAddresses, readAddress } from "../netlink/rtnetlink-address.ts";
+import { type Address, dumpAddresses, readAddress } from "../netlink/rtnetlink-address.ts";
 import { dumpLinks, type Link, readLink } from "../netlink/rtnetlink-link.ts";
-import { dumpRoutes, readRoute } from "../netlink/rtnetlink-route.ts";
+import { dumpRoutes, type Route, readRoute } from "../netlink/rtnetlink-route.ts";
 import { dumpMacsec, macsecFamily, readMacsec } from "./macsec.ts";
 import type { KernelLook } from "./port.ts";
 
@@ -25,21 +25,24 @@ export async function lookAtKernel(
   signal: AbortSignal,
 ): Promise<KernelLook> {
   const at = clock.now();
-  const links = answered(await socket.ask(dumpLinks(), readLink, signal));
-  const addresses = answered(await socket.ask(dumpAddresses(), readAddress, signal));
-  const ipv4 = answered(await socket.ask(dumpRoutes(families.ipv4), readRoute, signal));
-  const ipv6 = answered(await socket.ask(dumpRoutes(families.ipv6), readRoute, signal));
+  const links = await linksNow(socket, signal);
+  const addresses = await addressesNow(socket, signal);
+  const routes = await routesNow(socket, signal);
   const secys = await dumpFamily(generic, macsecFamily, dumpMacsec, readMacsec, signal);
   const speeds = await dumpFamily(generic, ethtoolFamily, dumpSpeeds, readSpeed, signal);
   const none: readonly PortSpeed[] = [];
-  return { at, links, addresses, routes: [...ipv4, ...ipv6], secys, speeds: speeds ?? none };
+  return { at, links, addresses, routes, secys, speeds: speeds ?? none };
+}
+
+/** In the words of the kernel. */
+export function refusalText({ name, text }: Refusal): string {
+  return text === undefined ? name : `${name}, ${text}`;
 }
 
 /** What was found; throws `device.rejected` with the words of the kernel. */
 export function answered<T>(answer: Answer<T>): readonly T[] {
   if (answer.kind === "answered") return answer.found;
-  const { name, text } = answer.refusal;
-  const said = text === undefined ? name : `${name}, ${text}`;
+  const said = refusalText(answer.refusal);
   throw new LinksealError("device.rejected", `the kernel refused a question: ${said}`, {
     effect: "none",
     where: "kernel",
@@ -70,4 +73,20 @@ export async function linksNow(
   signal: AbortSignal,
 ): Promise<readonly Link[]> {
   return answered(await socket.ask(dumpLinks(), readLink, signal));
+}
+
+export async function addressesNow(
+  socket: NetlinkSocket,
+  signal: AbortSignal,
+): Promise<readonly Address[]> {
+  return answered(await socket.ask(dumpAddresses(), readAddress, signal));
+}
+
+export async function routesNow(
+  socket: NetlinkSocket,
+  signal: AbortSignal,
+): Promise<readonly Route[]> {
+  const ipv4 = answered(await socket.ask(dumpRoutes(families.ipv4), readRoute, signal));
+  const ipv6 = answered(await socket.ask(dumpRoutes(families.ipv6), readRoute, signal));
+  return [...ipv4, ...ipv6];
 }

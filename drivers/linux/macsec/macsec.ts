@@ -186,15 +186,14 @@ function installed({ an, nextPn, keyId, sak, extended }: SaKey): Octets {
     ...saTable.write({ an, active: true }),
     ...attribute(3, pn(extended !== undefined).write(nextPn)),
     ...attribute(4, [sak]),
-    ...saTable.write({ keyId }),
-    ...(extended === undefined ? [] : saTable.write({ ssci: extended.ssci })),
+    ...saTable.write({ keyId, ssci: extended?.ssci }),
     ...(extended === undefined ? [] : attribute(9, [extended.salt])),
   ]);
 }
 
 function changed({ an, active, nextPn, extended }: SaChange): Octets {
   return saOf([
-    ...saTable.write({ an, ...(active === undefined ? {} : { active }) }),
+    ...saTable.write({ an, active }),
     ...(nextPn === undefined ? [] : attribute(3, pn(extended === true).write(nextPn))),
   ]);
 }

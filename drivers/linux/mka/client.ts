@@ -1,8 +1,7 @@
 // The MKA process of one port as its client sees it: each verb one exchange, each answer checked
 // field by field.
 
-import type { Effect } from "#hal/error.ts";
-import { isErrorCode, LinksealError } from "#hal/error.ts";
+import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
 import type {
   CipherSuite,
@@ -12,22 +11,24 @@ import type {
   MkpduCounters,
 } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
+import { readRecalled } from "../../local/device.ts";
 import {
-  count,
   counter,
-  field,
-  type JsonObject,
+  type Decoder,
+  each,
   list,
   Malformed,
   name,
-  names,
+  object,
   oneOf,
   optional,
-  page,
-  recordOf,
+  property,
   sentence,
+  uint32,
+  variants,
 } from "../../local/shape.ts";
-import { readKey, readMkpdus, readSession, readSettings, readSuite } from "../../local/state.ts";
+import { keySlots, mkpdus, session, settings, suite } from "../../local/state.ts";
+import { codeOf } from "../../local/wire.ts";
 import {
   type AskedPart,
   type MkaRequest,
@@ -72,8 +73,6 @@ export type MkaLook =
       readonly pending: string | undefined;
     };
 
-const recalled = ["pending", "absent"] as const;
-const keysMax = 16;
 const linesMax = 16;
 const troublesMax = 32;
 
@@ -98,7 +97,7 @@ export class MkaClient {
     signal: AbortSignal,
   ): Promise<readonly string[]> {
     const answer = await this.#exchange({ kind: "stage", token, place, part }, "none", signal);
-    return this.#read(answer, (told) => names(told, "lines", linesMax));
+    return this.#read(answer, property("lines", list(name, linesMax)));
   }
 
   /** Twice is once. */
@@ -118,20 +117,19 @@ export class MkaClient {
   /** The preview of what waits for its confirm; undefined = nothing under this token does. */
   async recall(token: string, signal: AbortSignal): Promise<string | undefined> {
     const answer = await this.#exchange({ kind: "recall", token }, "none", signal);
-    return this.#read(answer, (told) =>
-      oneOf(told, "kind", recalled) === "absent" ? undefined : page(told, "preview"),
-    );
+    const told = this.#read(answer, readRecalled);
+    return told.kind === "absent" ? undefined : told.preview;
   }
 
   async observe(signal: AbortSignal): Promise<MkaLook> {
-    return this.#read(await this.#exchange({ kind: "observe" }, "none", signal), readLook);
+    return this.#read(await this.#exchange({ kind: "observe" }, "none", signal), look);
   }
 
   /** How often something changed so far, as soon as it is more than `after`, or after a wait. */
   async changes(after: number, waitMs: number, signal: AbortSignal): Promise<number> {
     const request = { kind: "changes", after, waitMs } as const;
     const answer = await this.#exchange(request, "none", signal);
-    return this.#read(answer, (told) => count(told, "count", 2 ** 32 - 1));
+    return this.#read(answer, property("count", uint32));
   }
 
   async #tell(request: MkaRequest, signal: AbortSignal): Promise<void> {
@@ -147,12 +145,13 @@ export class MkaClient {
     const octets = await this.#ask(writeRequest(request), { effect, waitMs }, signal);
     const reply = readReply(octets);
     if (reply.kind === "done") return reply.body;
-    throw this.#read(reply.body, (told) => refusalIn(told, this.#where));
+    const { code, text, next, ...told } = this.#read(reply.body, refusal);
+    throw new LinksealError(code, text, { effect: told.effect, where: this.#where, next });
   }
 
-  #read<T>(text: string, read: (told: JsonObject) => T): T {
+  #read<T>(text: string, read: Decoder<T>): T {
     try {
-      return read(recordOf(parsed(text), "answer"));
+      return read(parsed(text), "answer");
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
       const what = `the MKA process answered something unknown at: ${error.message}`;
@@ -172,43 +171,27 @@ function parsed(text: string): unknown {
   }
 }
 
-const effects: readonly Effect[] = ["none", "unknown", "applied"];
+const refusal = object<
+  Readonly<Record<"text" | "next", string>> & { readonly code: ErrorCode; readonly effect: Effect }
+>({
+  code: codeOf(/^(?:transport|device)\./),
+  effect: oneOf(["none", "unknown", "applied"]),
+  ...each(["text", "next"], sentence),
+});
 
-function refusalIn(told: JsonObject, where: string): LinksealError {
-  const code = name(told, "code");
-  if (!isErrorCode(code) || !/^(?:transport|device)\./.test(code)) throw new Malformed("code");
-  const effect = oneOf(told, "effect", effects);
-  return new LinksealError(code, sentence(told, "text"), {
-    effect,
-    where,
-    next: sentence(told, "next"),
-  });
-}
-
-const losses = ["restart"] as const;
-const readLoss = (told: JsonObject): "restart" => oneOf(told, "keyLoss", losses);
-
-function readLook(told: JsonObject): MkaLook {
-  const pending = optional(name, told, "pending");
-  if (oneOf(told, "kind", ["waiting", "bound"]) === "waiting") {
-    const because = oneOf(told, "because", ["noPort", "noSecy", "unclear"]);
-    return { kind: "waiting", because, pending };
-  }
-  return {
-    kind: "bound",
-    device: name(told, "device"),
-    sci: name(told, "sci"),
-    settings: readSettings(told, "settings"),
-    liveSuite: field(told, "liveSuite") === undefined ? undefined : readSuite(told, "liveSuite"),
-    keys: list(told, "keys", keysMax, readKey),
-    keyLoss: field(told, "keyLoss") === undefined ? undefined : readLoss(told),
-    session: readSession(told, "session"),
-    mkpdus: readMkpdus(told, "mkpdus"),
-    troubles: list(told, "troubles", troublesMax, (trouble) => ({
-      code: oneOf(trouble, "code", troubleCodes),
-      text: sentence(trouble, "text"),
-    })),
-    clear: optional(counter, told, "clear"),
+const pending = optional(name);
+const look = variants<MkaLook>({
+  waiting: { because: oneOf(["noPort", "noSecy", "unclear"]), pending },
+  bound: {
+    ...each(["device", "sci"], name),
+    settings,
+    liveSuite: optional(suite),
+    keys: keySlots,
+    keyLoss: optional(oneOf(["restart"])),
+    session,
+    mkpdus,
+    troubles: list(object({ code: oneOf(troubleCodes), text: sentence }), troublesMax),
+    clear: optional(counter),
     pending,
-  };
-}
+  },
+});

@@ -5,7 +5,7 @@ import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { Ckn } from "#hal/model.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
-import { Malformed } from "../../local/shape.ts";
+import { refusalBody } from "../../local/wire.ts";
 import { Candidates } from "./candidates.ts";
 import { MkaPort, type PortParts, type PortRefusal } from "./port.ts";
 import { type MkaReply, type MkaRequest, readRequest, type Within } from "./protocol.ts";
@@ -141,7 +141,7 @@ export class MkaDesk {
         wipeCak(request);
       }
     } catch (error) {
-      return refusalOf(error);
+      return { kind: "refused", body: refusalBody(error, "linkseal-mka") };
     } finally {
       octets.fill(0);
     }
@@ -346,16 +346,4 @@ function refused(code: ErrorCode, text: string): LinksealError {
     where: "linkseal-mka",
     next: "linkseal links",
   });
-}
-
-function refusalOf(error: unknown): MkaReply {
-  if (error instanceof LinksealError) {
-    const { code, effect, message: text, where, next } = error;
-    return { kind: "refused", body: encodeJson({ code, effect, text, where, next }) };
-  }
-  if (!(error instanceof Malformed)) throw error;
-  const text = `linkseal-mka does not understand the request at: ${error.message}`;
-  const next = "run linkseal and linkseal-mka in the same version";
-  const told = { code: "device.rejected", effect: "none", text, where: "linkseal-mka", next };
-  return { kind: "refused", body: encodeJson(told) };
 }

@@ -2,32 +2,34 @@
 // CAK and never a SAK.
 
 import { encodeJson, parseJson } from "#hal/json.ts";
-import { type Ckn, parseCkn } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
   count,
+  type Decoder,
+  each,
   field,
   flag,
-  type JsonObject,
   list,
   Malformed,
   name,
-  names,
   number,
+  object,
   oneOf,
   optional,
   page,
-  record,
+  property,
   recordOf,
+  uint32,
+  variants,
 } from "../../local/shape.ts";
+import { ckn } from "../../local/state.ts";
 import type { MkaMemory, PendingMemory, Undo } from "./desk.ts";
 import type { ActorSnapshot, KaySnapshot, PeerSnapshot, SakSnapshot } from "./snapshot.ts";
 import type { OwnSettings } from "./staging.ts";
 
 const version = 2;
-const uint32Max = 2 ** 32 - 1;
 const manyMax = 64;
 const keyNumbers = [16, 32] as const;
 
@@ -66,7 +68,7 @@ function read(octets: Uint8Array, wall: WallTime, keys: Secret[]): MkaMemory {
   const told = recordOf(parseJson(text), "memory");
   if (field(told, "version") !== version) throw new Malformed("version");
   // The time in which nobody was there; a clock that was set back tells of none.
-  const goneMs = Math.max(0, wall - number(told, "wall"));
+  const goneMs = Math.max(0, wall - property("wall", number)(told, "memory"));
   let at = 4 + length;
   const take = (label: string, bytes: number): Secret => {
     if (at + bytes > octets.length) throw new Malformed("key");
@@ -75,107 +77,79 @@ function read(octets: Uint8Array, wall: WallTime, keys: Secret[]): MkaMemory {
     at += bytes;
     return key;
   };
-  const memory = {
-    settings: readOwnSettings(record(told, "settings")),
-    pending: optional((parent, key) => readPending(record(parent, key), goneMs), told, "pending"),
-    snapshot: optional(
-      (parent, key) => readSnapshot(record(parent, key), goneMs, take),
-      told,
-      "snapshot",
-    ),
-  };
+  const memory = memoryAfter(goneMs, take)(told, "memory");
   if (at !== octets.length) throw new Malformed("length");
   return memory;
 }
 
-function readOwnSettings(settings: JsonObject): OwnSettings {
-  return {
-    keyServerPriority: count(settings, "keyServerPriority", 255),
-    sakRekeyMs: optional(uint32, settings, "sakRekeyMs"),
-    delayProtection: oneOf(settings, "delayProtection", ["on", "off"]),
+const hex =
+  (bytes: number): Decoder<string> =>
+  (value, what) => {
+    const text = name(value, what);
+    if (text.length === 2 * bytes && /^[0-9a-f]+$/.test(text)) return text;
+    throw new Malformed(what);
   };
-}
+const mi = hex(12);
+const octet = count(255);
+const an = count(3);
 
-function readPending(pending: JsonObject, goneMs: number): PendingMemory {
-  return {
-    token: name(pending, "token"),
-    preview: page(pending, "preview"),
-    leftMs: Math.max(0, number(pending, "leftMs") - goneMs),
-    undo: list(pending, "undo", manyMax, readUndo),
-  };
-}
+const settings = object<OwnSettings>({
+  keyServerPriority: octet,
+  sakRekeyMs: optional(uint32),
+  delayProtection: oneOf(["on", "off"]),
+});
 
-function readUndo(undo: JsonObject): Undo {
-  const kind = oneOf(undo, "kind", ["remove", "configure"]);
-  return kind === "remove"
-    ? { kind, ckn: readCkn(undo, "ckn") }
-    : { kind, settings: readOwnSettings(record(undo, "settings")) };
-}
+const peer = object<PeerSnapshot>({
+  mi,
+  sci: hex(8),
+  mn: uint32,
+  ...each(["version", "priority"], octet),
+  keyServer: flag,
+  kn: uint32,
+});
+
+const undo = variants<Undo>({ remove: { ckn }, configure: { settings } });
 
 type TakeKey = (label: string, bytes: number) => Secret;
 
-function readSnapshot(snapshot: JsonObject, goneMs: number, take: TakeKey): KaySnapshot {
-  return {
-    actors: list(snapshot, "actors", manyMax, (actor) => readActor(actor, take)),
-    principal: optional(readCkn, snapshot, "principal"),
-    saks: list(snapshot, "saks", 2, (sak) => readSak(sak, goneMs)),
-    lastAn: optional((parent, key) => count(parent, key, 3), snapshot, "lastAn"),
+/** Times as they are once nobody was there for so long; the keys are taken in their order. */
+function memoryAfter(goneMs: number, take: TakeKey): Decoder<MkaMemory> {
+  const passed: Decoder<number> = (value, what) => number(value, what) + goneMs;
+  const pending = object<PendingMemory>({
+    token: name,
+    preview: page,
+    leftMs: (value, what) => Math.max(0, number(value, what) - goneMs),
+    undo: list(undo, manyMax),
+  });
+  const sak = object<SakSnapshot>({
+    slot: oneOf(["latest", "old"]),
+    keyIdentifier: object({ mi, kn: uint32 }),
+    an,
+    ageMs: passed,
+    members: list(name, manyMax),
+    ssci: optional(uint32),
+  });
+  const told = object<Omit<ActorSnapshot, "ick" | "kek">>({
+    ckn,
+    mi,
+    ...each(["mnReserved", "kn"], uint32),
+    peers: list(peer, manyMax),
+  });
+  const actor: Decoder<ActorSnapshot> = (value, what) => {
+    const bytes = property("keyBytes", oneOf(keyNumbers))(value, what);
+    const keys = { ick: take("IEEE8021 ICK", bytes), kek: take("IEEE8021 KEK", bytes) };
+    return { ...told(value, what), ...keys };
   };
-}
-
-function readActor(actor: JsonObject, take: TakeKey): ActorSnapshot {
-  const bytes = oneOf(actor, "keyBytes", keyNumbers);
-  return {
-    ckn: readCkn(actor, "ckn"),
-    ick: take("IEEE8021 ICK", bytes),
-    kek: take("IEEE8021 KEK", bytes),
-    mi: readMi(actor, "mi"),
-    mnReserved: uint32(actor, "mnReserved"),
-    kn: uint32(actor, "kn"),
-    peers: list(actor, "peers", manyMax, readPeer),
-  };
-}
-
-function readPeer(peer: JsonObject): PeerSnapshot {
-  return {
-    mi: readMi(peer, "mi"),
-    sci: readHex(peer, "sci", 8),
-    mn: uint32(peer, "mn"),
-    version: count(peer, "version", 255),
-    priority: count(peer, "priority", 255),
-    keyServer: flag(peer, "keyServer"),
-    kn: uint32(peer, "kn"),
-  };
-}
-
-function readSak(sak: JsonObject, goneMs: number): SakSnapshot {
-  const key = record(sak, "keyIdentifier");
-  return {
-    slot: oneOf(sak, "slot", ["latest", "old"]),
-    keyIdentifier: { mi: readMi(key, "mi"), kn: uint32(key, "kn") },
-    an: count(sak, "an", 3),
-    ageMs: number(sak, "ageMs") + goneMs,
-    members: names(sak, "members", manyMax),
-    ssci: optional(uint32, sak, "ssci"),
-  };
-}
-
-function uint32(parent: JsonObject, key: string): number {
-  return count(parent, key, uint32Max);
-}
-
-function readMi(parent: JsonObject, key: string): string {
-  return readHex(parent, key, 12);
-}
-
-function readHex(parent: JsonObject, key: string, bytes: number): string {
-  const text = name(parent, key);
-  if (text.length !== 2 * bytes || !/^[0-9a-f]+$/.test(text)) throw new Malformed(key);
-  return text;
-}
-
-function readCkn(parent: JsonObject, key: string): Ckn {
-  const ckn = parseCkn(name(parent, key));
-  if (ckn === undefined) throw new Malformed(key);
-  return ckn;
+  return object({
+    settings,
+    pending: optional(pending),
+    snapshot: optional(
+      object<KaySnapshot>({
+        actors: list(actor, manyMax),
+        principal: optional(ckn),
+        saks: list(sak, 2),
+        lastAn: optional(an),
+      }),
+    ),
+  });
 }

@@ -2,18 +2,18 @@
 // there is bound to the SecY and gone with it, so that the block closes by itself.
 
 import { LinksealError } from "#hal/error.ts";
-import { parseJson } from "#hal/json.ts";
 import type { BackedPrefix, PortName } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
-import { type JsonObject, list, Malformed, name, names, recordOf } from "../../local/shape.ts";
+import { type Decoder, list, Malformed, name, object, property } from "../../local/shape.ts";
 import { linksNow } from "../macsec/look.ts";
 import { isTight } from "../macsec/secy.ts";
 import { changeLink, inboundPolicyOf, type Link } from "../netlink/rtnetlink-link.ts";
 import { deletePolicy, type NewPolicy, type Policy, putPolicy } from "../netlink/xfrm.ts";
-import { canonicalPrefix, hasPolicy, policiesNow, prefixesMax, wayInto } from "./guard.ts";
+import { hasPolicy, policiesNow, prefixAt, prefixesMax, wayInto } from "./guard.ts";
 import type { Told } from "./move.ts";
 import { portsOf, stackOn } from "./stack.ts";
+import { readStored, writeStored } from "./stored.ts";
 
 const backingName = "backing";
 const portsMax = 64;
@@ -24,35 +24,24 @@ export interface Backing {
   readonly ports: readonly PortName[];
 }
 
-/** Throws Malformed. */
-export function readBacking(part: JsonObject): Backing {
-  const prefix = canonicalPrefix(name(part, "prefix"));
-  const ports = names(part, "ports", portsMax);
+const plainBacking = object<Backing>({ prefix: prefixAt, ports: list(name, portsMax) });
+
+export const backingAt: Decoder<Backing> = (value, what) => {
+  const backing = plainBacking(value, what);
   // The kernel cannot tell of IPv6 by which link it came in.
-  if (prefix.includes(":") && ports.length > 0) throw new Malformed("ports");
-  return { prefix, ports };
-}
+  if (backing.prefix.includes(":") && backing.ports.length > 0) throw new Malformed("ports");
+  return backing;
+};
 
 /** What was accepted last, over every boot. A file of no sense opens nothing, and is told. */
 export async function readBackings(disk: Disk, log: Log): Promise<readonly Backing[]> {
-  const octets = await disk.read(backingName);
-  if (octets === undefined) return [];
-  try {
-    const kept = recordOf(parseJson(new TextDecoder().decode(octets)), backingName);
-    return list(kept, "prefixes", prefixesMax, readBacking);
-  } catch (error) {
-    if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;
-    log.write(
-      "error",
-      "state-unreadable",
-      "which ports tunnels stand behind is not known any more",
-    );
-    return [];
-  }
+  const decode = property("prefixes", list(backingAt, prefixesMax));
+  const unknown = "which ports tunnels stand behind";
+  return (await readStored(disk, backingName, decode, log, unknown)) ?? [];
 }
 
 async function write(disk: Disk, prefixes: readonly Backing[]): Promise<void> {
-  await disk.replace(backingName, new TextEncoder().encode(JSON.stringify({ prefixes })));
+  await writeStored(disk, backingName, { prefixes });
 }
 
 /** Links whose every frame passes a tight SecY over one of these ports; no port itself is one. */

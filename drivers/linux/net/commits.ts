@@ -8,6 +8,7 @@ import type { Hands } from "./hands.ts";
 import { afterBoot, type Kept, type Pending, readKept, stateName } from "./kept.ts";
 import type { Memory } from "./memory.ts";
 import type { NetChange, NetPart } from "./part.ts";
+import { writeStored } from "./stored.ts";
 
 export interface CommitParts {
   readonly world: Pick<World, "clock" | "entropy" | "disk" | "log">;
@@ -86,8 +87,7 @@ export class Commits implements Memory {
 
   async remember(change: Partial<Kept>): Promise<void> {
     const kept = { ...this.#kept, ...change };
-    const octets = new TextEncoder().encode(JSON.stringify(kept));
-    await this.#parts.world.disk.replace(stateName, octets);
+    await writeStored(this.#parts.world.disk, stateName, kept);
     this.#kept = kept;
   }
 

@@ -14,9 +14,8 @@ import {
 } from "#hal/model.ts";
 import type { Answer, NetlinkMessage, NetlinkSocket } from "#hal/netlink.ts";
 import type { World } from "#hal/world.ts";
-import { answered, type KernelSockets, linksNow, lookAtKernel } from "../macsec/look.ts";
+import { addressesNow, type KernelSockets, linksNow, lookAtKernel } from "../macsec/look.ts";
 import { type KernelLook, readPort } from "../macsec/port.ts";
-import { dumpAddresses, readAddress } from "../netlink/rtnetlink-address.ts";
 import { askRoute, isRouteGone, readRoute, routeKinds } from "../netlink/rtnetlink-route.ts";
 import {
   dumpPolicies,
@@ -171,7 +170,7 @@ export class NetDesk {
 
   async subnets(signal: AbortSignal): Promise<readonly Subnet[]> {
     const { routes } = this.#parts.sockets;
-    const addresses = answered(await routes.ask(dumpAddresses(), readAddress, signal));
+    const addresses = await addressesNow(routes, signal);
     return subnetsOf(await linksNow(routes, signal), addresses);
   }
 

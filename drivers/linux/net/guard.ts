@@ -2,10 +2,9 @@
 // of tunnels, of charon, or of this program. They stay in the kernel until they are taken away.
 
 import { isIP } from "node:net";
-import { parseJson } from "#hal/json.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
-import { Malformed, names, recordOf } from "../../local/shape.ts";
+import { type Decoder, list, Malformed, name, property } from "../../local/shape.ts";
 import { answered } from "../macsec/look.ts";
 import { addressOctets, canonicalAddress } from "../netlink/address.ts";
 import type { Link } from "../netlink/rtnetlink-link.ts";
@@ -18,6 +17,7 @@ import {
   readPolicy,
 } from "../netlink/xfrm.ts";
 import type { Told } from "./move.ts";
+import { readStored, writeStored } from "./stored.ts";
 
 const guardName = "guard";
 export const prefixesMax = 4_096;
@@ -43,6 +43,15 @@ export function canonicalPrefix(prefix: string): string {
   const text = octets.length === 4 ? octets.join(".") : spelled(octets);
   return `${text}/${bits}`;
 }
+
+export const prefixAt: Decoder<string> = (value, what) => canonicalPrefix(name(value, what));
+export const prefixesAt = list(prefixAt, prefixesMax);
+
+export const addressAt: Decoder<string> = (value, what) => {
+  const address = name(value, what);
+  if (isIP(address) === 0 || address.includes("%")) throw new Malformed(what);
+  return canonicalAddress(address);
+};
 
 function spelled(octets: Uint8Array): string {
   const groups = Array.from({ length: 8 }, (_, at) =>
@@ -177,19 +186,10 @@ export async function unblock(
 
 /** What was accepted last, over every boot. A file that makes no sense is told, and is empty. */
 export async function readGuard(disk: Disk, log: Log): Promise<readonly string[]> {
-  const octets = await disk.read(guardName);
-  if (octets === undefined) return [];
-  try {
-    const kept = recordOf(parseJson(new TextDecoder().decode(octets)), guardName);
-    return names(kept, "prefixes", prefixesMax).map(canonicalPrefix);
-  } catch (error) {
-    if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;
-    log.write("error", "state-unreadable", "which prefixes were blocked is not known any more");
-    return [];
-  }
+  const decode = property("prefixes", prefixesAt);
+  return (await readStored(disk, guardName, decode, log, "which prefixes were blocked")) ?? [];
 }
 
 export async function writeGuard(disk: Disk, prefixes: Iterable<string>): Promise<void> {
-  const kept = { prefixes: [...new Set(prefixes)].toSorted() };
-  await disk.replace(guardName, new TextEncoder().encode(JSON.stringify(kept)));
+  await writeStored(disk, guardName, { prefixes: [...new Set(prefixes)].toSorted() });
 }

@@ -5,7 +5,7 @@ import { encodeJson } from "#hal/json.ts";
 import type { PortName } from "#hal/model.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
-import { linksNow } from "../macsec/look.ts";
+import { linksNow, refusalText } from "../macsec/look.ts";
 import { changeLink, type Link, linkFlags } from "../netlink/rtnetlink-link.ts";
 import { bringBack, keep } from "./keepsake.ts";
 import type { Kept } from "./kept.ts";
@@ -243,8 +243,7 @@ async function write(
 ): Promise<void> {
   const [refusal] = await socket.write([request], signal);
   if (refusal === undefined) return;
-  const said = refusal.text === undefined ? refusal.name : `${refusal.name}, ${refusal.text}`;
-  throw rejected(`the kernel refused it: ${said}`, port);
+  throw rejected(`the kernel refused it: ${refusalText(refusal)}`, port);
 }
 
 function rejected(text: string, where: string): LinksealError {

@@ -1,26 +1,27 @@
 // What linkseal-net must still know after a crash, since the same boot; no key is in it.
 
 import type { TransactionToken } from "#hal/device.ts";
-import { parseJson } from "#hal/json.ts";
 import type { PortName } from "#hal/model.ts";
 import type { Log, WallTime } from "#hal/world.ts";
 import {
+  absent,
   count,
-  field,
-  type JsonObject,
+  type Decoder,
+  dictionary,
+  each,
   list,
   Malformed,
   name,
-  names,
-  number,
+  object,
   oneOf,
+  optional,
   page,
-  record,
-  recordOf,
 } from "../../local/shape.ts";
+import { wallTime } from "../../local/state.ts";
 import { bodiesMax, bodyBytesMax, type Keepsake } from "./keepsake.ts";
 import type { Stack } from "./move.ts";
-import { type NetPart, readPart, readWish, type SecyWish } from "./part.ts";
+import { type NetPart, readPart, type SecyWish, secyWish } from "./part.ts";
+import { decodeStored } from "./stored.ts";
 
 export const stateName = "net-state";
 
@@ -72,99 +73,54 @@ export function afterBoot({ pending, standing: before }: Kept, bootId: string): 
   return { ...noneKept(bootId), standing, due: Object.keys(standing) };
 }
 
-/** A file that makes no sense is told and counts as none: all of it can be seen at the device. */
-export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
-  if (octets === undefined) return noneKept("");
-  try {
-    const kept = recordOf(parseJson(new TextDecoder().decode(octets)), stateName);
-    return {
-      bootId: name(kept, "bootId"),
-      pending: field(kept, "pending") === undefined ? undefined : readPending(kept),
-      keepsakes: Object.fromEntries(
-        Object.keys(record(kept, "keepsakes")).map((port) => [
-          port,
-          readShutPort(record(record(kept, "keepsakes"), port)),
-        ]),
-      ),
-      moves: Object.fromEntries(
-        Object.keys(record(kept, "moves")).map((port) => [
-          port,
-          readMove(record(record(kept, "moves"), port)),
-        ]),
-      ),
-      standing: Object.fromEntries(
-        Object.keys(record(kept, "standing")).map((port) => [
-          port,
-          readWish(record(record(kept, "standing"), port)),
-        ]),
-      ),
-      due: names(kept, "due", portsMax),
-    };
-  } catch (error) {
-    if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;
-    log.write("error", "state-unreadable", "what was pending before is not known any more");
-    return noneKept("");
-  }
-}
-
 const partsMax = 64;
 const linksMax = 8_192;
 const portsMax = 512;
 
-function readPending(kept: JsonObject): Pending {
-  const pending = record(kept, "pending");
-  return {
-    token: name(pending, "token") as TransactionToken,
-    preview: page(pending, "preview"),
-    undo: list(pending, "undo", partsMax, readPart),
-    revertsAt: number(pending, "revertsAt") as WallTime,
-    within: count(pending, "within", Number.MAX_SAFE_INTEGER),
-    extent: oneOf(pending, "extent", ["half", "whole"]),
-  };
-}
+const pendingAt = object<Pending>({
+  token: name as Decoder<TransactionToken>,
+  preview: page,
+  undo: list(readPart, partsMax),
+  revertsAt: wallTime,
+  within: count(Number.MAX_SAFE_INTEGER),
+  extent: oneOf(["half", "whole"]),
+});
 
-function readMove(move: JsonObject): Move {
-  return {
-    part: secyPart(readPart(record(move, "part"))),
-    stack: list(move, "stack", partsMax, (link) => ({
-      name: name(link, "name"),
-      index: count(link, "index", 2 ** 31),
-      mtu: count(link, "mtu", 2 ** 31),
-      admin: oneOf(link, "admin", ["up", "down"]),
-      ...(field(link, "vrf") === undefined ? {} : { vrf: name(link, "vrf") }),
-      ...(field(link, "vlan") === undefined ? {} : { vlan: readVlan(record(link, "vlan")) }),
-      keepsake: readKeepsake(record(link, "keepsake")),
-    })),
-  };
-}
-
-function secyPart(part: NetPart): Move["part"] {
-  if (part.kind === "macsec.protect" || part.kind === "macsec.unprotect") return part;
-  throw new Malformed("part");
-}
-
-function readVlan(vlan: JsonObject) {
-  return {
-    id: count(vlan, "id", 4095),
-    protocol: name(vlan, "protocol"),
-    below: name(vlan, "below"),
-  };
-}
-
-function readShutPort(port: JsonObject): ShutPort {
-  return { ...readKeepsake(port), down: names(port, "down", linksMax) };
-}
-
-function readKeepsake(keepsake: JsonObject): Keepsake {
-  return { addresses: bodies(keepsake, "addresses"), routes: bodies(keepsake, "routes") };
-}
-
-function bodies(keepsake: JsonObject, key: string): readonly string[] {
-  const value = field(keepsake, key);
-  const isBody = (item: unknown): item is string =>
-    typeof item === "string" && /^(?:[0-9a-f]{2})+$/.test(item) && item.length <= 2 * bodyBytesMax;
-  if (!Array.isArray(value) || value.length > bodiesMax || !value.every(isBody)) {
-    throw new Malformed(key);
+const body: Decoder<string> = (value, what) => {
+  if (typeof value === "string" && value.length <= 2 * bodyBytesMax) {
+    if (/^(?:[0-9a-f]{2})+$/.test(value)) return value;
   }
-  return value;
+  throw new Malformed(what);
+};
+const keepsake = each(["addresses", "routes"], list(body, bodiesMax));
+
+const link = object<Stack[number]>({
+  name,
+  index: count(2 ** 31),
+  mtu: count(2 ** 31),
+  admin: oneOf(["up", "down"]),
+  vrf: absent(name),
+  vlan: absent(object({ id: count(4095), protocol: name, below: name })),
+  keepsake: object(keepsake),
+});
+
+const partOfMove: Decoder<Move["part"]> = (value, what) => {
+  const part = readPart(value);
+  if (part.kind === "macsec.protect" || part.kind === "macsec.unprotect") return part;
+  throw new Malformed(what);
+};
+
+const keptAt = object<Kept>({
+  bootId: name,
+  pending: optional(pendingAt),
+  keepsakes: dictionary(object({ ...keepsake, down: list(name, linksMax) })),
+  moves: dictionary(object({ part: partOfMove, stack: list(link, partsMax) })),
+  standing: dictionary(secyWish),
+  due: list(name, portsMax),
+});
+
+/** A file that makes no sense is told and counts as none: all of it can be seen at the device. */
+export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
+  const kept = decodeStored(octets, stateName, keptAt, log, "what was pending before");
+  return kept ?? noneKept("");
 }

@@ -1,8 +1,9 @@
 // The changes that linkseal-net makes: a fixed list, none of which holds a key.
 
-import type { CipherSuite, PortName, WantedSettings } from "#hal/model.ts";
-import { count, flag, type JsonObject, name, oneOf, optional, record } from "../../local/shape.ts";
-import { readTunnelPart, type TunnelPart, tunnelKinds, tunnelPreview } from "./tunnel-part.ts";
+import type { PortName, WantedSettings } from "#hal/model.ts";
+import { each, flag, name, object, oneOf, optional, uint32, variants } from "../../local/shape.ts";
+import { suite } from "../../local/state.ts";
+import { type TunnelPart, tunnelParts, tunnelPreview } from "./tunnel-part.ts";
 
 /** Of the settings of a port those that its SecY has; the others are the MKA participant's. */
 export type SecyWish = Pick<WantedSettings, "suite" | "includeSci" | "replayWindow">;
@@ -53,42 +54,18 @@ export function previewOf(part: NetPart): readonly string[] {
   }
 }
 
-const suites: readonly CipherSuite[] = [
-  ...(["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"] as const),
-];
-const kinds = [
-  ...(["port.shut", "port.open", "macsec.protect"] as const),
-  ...(["macsec.participant", "macsec.unprotect"] as const),
-];
+export const secyWish = object<SecyWish>({
+  suite,
+  includeSci: flag,
+  replayWindow: optional(uint32),
+});
 
-function isTunnelKind(kind: NetPart["kind"]): kind is TunnelPart["kind"] {
-  return kind.startsWith("ipsec.");
-}
+const partAt = variants<NetPart>({
+  ...tunnelParts,
+  ...each(["port.shut", "port.open", "macsec.participant"], { port: name }),
+  "macsec.protect": { port: name, settings: secyWish },
+  "macsec.unprotect": { port: name, linkLocal: oneOf(["eui64", "none"]) },
+});
 
 /** As this process wrote it down. Throws Malformed. */
-export function readPart(part: JsonObject): NetPart {
-  const kind = oneOf(part, "kind", [...kinds, ...tunnelKinds]);
-  if (isTunnelKind(kind)) return readTunnelPart(part);
-  const port = name(part, "port");
-  switch (kind) {
-    case "port.shut":
-    case "port.open":
-    case "macsec.participant":
-      return { kind, port };
-    case "macsec.protect":
-      return { kind, port, settings: readWish(record(part, "settings")) };
-    case "macsec.unprotect":
-      return { kind, port, linkLocal: oneOf(part, "linkLocal", ["eui64", "none"]) };
-  }
-}
-
-/** Throws Malformed. */
-export function readWish(settings: JsonObject): SecyWish {
-  return {
-    suite: oneOf(settings, "suite", suites),
-    includeSci: flag(settings, "includeSci"),
-    replayWindow: optional(window, settings, "replayWindow"),
-  };
-}
-
-const window = (parent: JsonObject, key: string): number => count(parent, key, 2 ** 32 - 1);
+export const readPart = (part: unknown): NetPart => partAt(part, "part");

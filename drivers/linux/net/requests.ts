@@ -1,20 +1,22 @@
 // The verbs of linkseal-net, a fixed list: what a request may ask, and what it is answered.
 
 import type { Capabilities, TransactionToken } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
+import type { ErrorCode } from "#hal/error.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
 import {
   count,
-  field,
+  type Decoder,
   type JsonObject,
   list,
   Malformed,
   name,
   oneOf,
+  property,
   recordOf,
 } from "../../local/shape.ts";
+import { refusalBody } from "../../local/wire.ts";
 import type { NetDesk } from "./desk.ts";
-import { type NetChange, readPart } from "./part.ts";
+import { type NetPart, readPart } from "./part.ts";
 
 export interface NetCall {
   readonly method: string;
@@ -30,7 +32,7 @@ export interface NetReply {
 const capabilities: Capabilities = { commit: { kind: "armedRevert" } };
 const partsMax = 64;
 const waitMsMax = 60_000;
-const kinds = [
+const kinds: readonly NetPart["kind"][] = [
   ...(["port.shut", "port.open", "macsec.protect", "macsec.participant"] as const),
   ...(["ipsec.block", "ipsec.back", "ipsec.carry", "ipsec.drop", "ipsec.sweep"] as const),
 ];
@@ -44,17 +46,11 @@ export async function answerNet(
   try {
     return { status: 200, body: encodeJson(await answer(desk, call, signal)) };
   } catch (error) {
-    if (error instanceof LinksealError) {
-      const { effect, message: text, where, next } = error;
-      // Whoever asks a device believes no other code of it: a full disk of ours is its refusal.
-      const code = /^(?:transport|device)\./.test(error.code) ? error.code : "device.rejected";
-      return { status: 409, body: encodeJson({ code, effect, text, where, next }) };
-    }
-    if (!(error instanceof Malformed)) throw error;
-    const text = `linkseal-net does not understand the request at: ${error.message}`;
-    const next = "run linkseal and linkseal-net in the same version";
-    const refused = { code: "device.rejected", effect: "none", text, where: "linkseal-net", next };
-    return { status: 400, body: encodeJson(refused) };
+    // Whoever asks a device believes no other code of it: a full disk of ours is its refusal.
+    const codeFor = (code: ErrorCode): ErrorCode =>
+      /^(?:transport|device)\./.test(code) ? code : "device.rejected";
+    const body = refusalBody(error, "linkseal-net", codeFor);
+    return { status: error instanceof Malformed ? 400 : 409, body };
   }
 }
 
@@ -70,25 +66,26 @@ async function answer(desk: NetDesk, call: NetCall, signal: AbortSignal): Promis
     return await transact(desk, token as TransactionToken, act, asked, signal);
   }
   if (token !== undefined) throw new Malformed("path");
+  const of = <T>(key: string, decode: Decoder<T>): T => property(key, decode)(asked, "body");
   switch (verb ?? "") {
     case "observe":
       return await desk.state(device, signal);
     case "subnets":
       return { subnets: await desk.subnets(signal) };
     case "route":
-      return { port: await desk.routeTo(name(asked, "address"), signal) };
+      return { port: await desk.routeTo(of("address", name), signal) };
     case "prepare":
-      return await desk.prepare(changeOf(asked), signal);
+      return await desk.prepare(of("change", list(askedPart, partsMax)), signal);
     case "recall": {
-      const pending = desk.recall(name(asked, "token") as TransactionToken);
+      const pending = desk.recall(of("token", name) as TransactionToken);
       if (pending === undefined) return { kind: "absent" };
       const { preview, undo } = pending;
       const ports = undo.flatMap((part) => (part.kind === "macsec.participant" ? part.port : []));
       return { kind: "pending", preview, participants: ports };
     }
     case "changes": {
-      const after = count(asked, "after", Number.MAX_SAFE_INTEGER);
-      return { count: await desk.changes(after, count(asked, "waitMs", waitMsMax), signal) };
+      const after = of("after", count(Number.MAX_SAFE_INTEGER));
+      return { count: await desk.changes(after, of("waitMs", count(waitMsMax)), signal) };
     }
     default:
       throw new Malformed("verb");
@@ -104,8 +101,7 @@ async function transact(
 ): Promise<object> {
   switch (act ?? "") {
     case "apply": {
-      const within = field(asked, "within") === "final" ? "final" : count(asked, "within", 2 ** 53);
-      await desk.apply(token, within, signal);
+      await desk.apply(token, property("within", withinAt)(asked, "body"), signal);
       return {};
     }
     case "confirm":
@@ -136,9 +132,10 @@ function bodyOf(body: string): JsonObject {
   }
 }
 
-function changeOf(asked: JsonObject): NetChange {
-  return list(asked, "change", partsMax, (part) => {
-    oneOf(part, "kind", kinds);
-    return readPart(part);
-  });
-}
+const withinAt: Decoder<number | "final"> = (value, what) =>
+  value === "final" ? value : count(2 ** 53)(value, what);
+
+const askedPart: Decoder<NetPart> = (part, what) => {
+  property("kind", oneOf(kinds))(part, what);
+  return readPart(part);
+};

@@ -4,15 +4,10 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
-import { answered, linksNow } from "../macsec/look.ts";
+import { addressesNow, linksNow } from "../macsec/look.ts";
 import { isTight } from "../macsec/secy.ts";
 import { canonicalAddress } from "../netlink/address.ts";
-import {
-  addAddress,
-  dumpAddresses,
-  readAddress,
-  removeAddress,
-} from "../netlink/rtnetlink-address.ts";
+import { addAddress, removeAddress } from "../netlink/rtnetlink-address.ts";
 import {
   addMacsecLink,
   changeLink,
@@ -135,7 +130,7 @@ async function strip(
   port: PortLink,
   signal: AbortSignal,
 ): Promise<void> {
-  const addresses = answered(await socket.ask(dumpAddresses(), readAddress, signal));
+  const addresses = await addressesNow(socket, signal);
   await tell([changeLink(port.index, { addressMode: "none" })], signal);
   for (const { link, local, address = "", prefixLength } of addresses) {
     if (link !== port.index) continue;

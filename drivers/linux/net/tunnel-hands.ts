@@ -3,22 +3,10 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
-import { answered, linksNow } from "../macsec/look.ts";
-import { families } from "../netlink/address.ts";
-import {
-  type Address,
-  addAddress,
-  dumpAddresses,
-  readAddress,
-  removeAddress,
-} from "../netlink/rtnetlink-address.ts";
+import { addressesNow, answered, linksNow, refusalText, routesNow } from "../macsec/look.ts";
+import { type Address, addAddress, removeAddress } from "../netlink/rtnetlink-address.ts";
 import { addXfrmLink, changeLink, deleteLink, type Link } from "../netlink/rtnetlink-link.ts";
-import {
-  addLinkRoute,
-  deleteLinkRoute,
-  dumpRoutes,
-  readRoute,
-} from "../netlink/rtnetlink-route.ts";
+import { addLinkRoute, deleteLinkRoute } from "../netlink/rtnetlink-route.ts";
 import {
   deletePolicy,
   deleteSa,
@@ -76,13 +64,12 @@ export function seenAround(hands: TunnelHands, signal: AbortSignal): Promise<See
 }
 
 async function now({ routes, xfrm, filter }: TunnelHands, signal: AbortSignal): Promise<Now> {
-  const ipv4 = answered(await routes.ask(dumpRoutes(families.ipv4), readRoute, signal));
-  const ipv6 = answered(await routes.ask(dumpRoutes(families.ipv6), readRoute, signal));
+  const led = await routesNow(routes, signal);
   const policies = await policiesNow(xfrm, signal);
-  const addresses = answered(await routes.ask(dumpAddresses(), readAddress, signal));
+  const addresses = await addressesNow(routes, signal);
   const links = await linksNow(routes, signal);
   const clamps = filter === undefined ? undefined : await clampsNow(filter, signal);
-  return { links, addresses, routes: [...ipv4, ...ipv6], policies, clamps };
+  return { links, addresses, routes: led, policies, clamps };
 }
 
 /** undefined = there is nothing to do. */
@@ -371,8 +358,7 @@ function teller(socket: NetlinkSocket, where: string): Told {
     const refusals = await socket.write(requests, signal);
     const refused = refusals.find((one) => one !== undefined);
     if (refused === undefined) return;
-    const said = refused.text === undefined ? refused.name : `${refused.name}, ${refused.text}`;
-    throw rejected(`the kernel refused it: ${said}`, where);
+    throw rejected(`the kernel refused it: ${refusalText(refused)}`, where);
   };
 }
 

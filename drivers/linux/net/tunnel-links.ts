@@ -1,10 +1,10 @@
 // The interfaces of tunnels as they were made last, over every boot: what they are brought back to,
 // and what of an older one is taken away by a newer.
 
-import { parseJson } from "#hal/json.ts";
 import type { Disk, Log } from "#hal/world.ts";
-import { list, Malformed, name, recordOf } from "../../local/shape.ts";
-import { readTunnelLink, type TunnelLink } from "./tunnel-part.ts";
+import { list, name, object } from "../../local/shape.ts";
+import { readStored, writeStored } from "./stored.ts";
+import { type TunnelLink, tunnelLink } from "./tunnel-part.ts";
 
 const linksName = "tunnels";
 const linksMax = 4_096;
@@ -15,23 +15,16 @@ export interface KeptLinks {
   readonly links: readonly TunnelLink[];
 }
 
+const keptLinks = object<KeptLinks>({ bootId: name, links: list(tunnelLink, linksMax) });
+
 /** A file that makes no sense is logged, and is empty. */
 export async function readKeptLinks(disk: Disk, log: Log): Promise<KeptLinks> {
-  const octets = await disk.read(linksName);
-  if (octets === undefined) return { bootId: "", links: [] };
-  try {
-    const kept = recordOf(parseJson(new TextDecoder().decode(octets)), linksName);
-    const links = list(kept, "links", linksMax, readTunnelLink);
-    return { bootId: name(kept, "bootId"), links };
-  } catch (error) {
-    if (!(error instanceof Malformed) && !(error instanceof SyntaxError)) throw error;
-    log.write("error", "state-unreadable", "how tunnels were made is not known any more");
-    return { bootId: "", links: [] };
-  }
+  const kept = await readStored(disk, linksName, keptLinks, log, "how tunnels were made");
+  return kept ?? { bootId: "", links: [] };
 }
 
 export async function writeKeptLinks(disk: Disk, kept: KeptLinks): Promise<void> {
-  await disk.replace(linksName, new TextEncoder().encode(JSON.stringify(kept)));
+  await writeStored(disk, linksName, kept);
 }
 
 /** In the place of the one of that name; undefined = none. */

@@ -1,20 +1,8 @@
 // The changes of a tunnel that the kernel needs: a fixed list, none of which holds a key.
 
-import { isIP } from "node:net";
-import {
-  count,
-  field,
-  type JsonObject,
-  list,
-  Malformed,
-  name,
-  names,
-  oneOf,
-  record,
-} from "../../local/shape.ts";
-import { canonicalAddress } from "../netlink/address.ts";
-import { type Backing, readBacking } from "./backing.ts";
-import { canonicalPrefix, prefixesMax } from "./guard.ts";
+import { absent, count, each, type Kinds, list, name, object, uint32 } from "../../local/shape.ts";
+import { type Backing, backingAt } from "./backing.ts";
+import { addressAt, prefixesAt, prefixesMax } from "./guard.ts";
 
 /** The xfrm interface of a tunnel, with what may leave by it. */
 export interface TunnelLink {
@@ -55,63 +43,23 @@ export type TunnelPart =
   /** Only ever the undoing of what was made and not confirmed: no client can ask for it. */
   | { readonly kind: "ipsec.unmake"; readonly name: string; readonly ifId: number };
 
-export const tunnelKinds = [
-  "ipsec.block",
-  "ipsec.back",
-  "ipsec.carry",
-  "ipsec.drop",
-  "ipsec.sweep",
-  "ipsec.unblock",
-  "ipsec.unmake",
-] as const;
-
 const sasMax = 256;
-const ifIdMax = 2 ** 32 - 1;
 const mtuMax = 65_535;
 
-/** Throws Malformed. */
-export function readTunnelPart(part: JsonObject): TunnelPart {
-  const kind = oneOf(part, "kind", tunnelKinds);
-  switch (kind) {
-    case "ipsec.block":
-    case "ipsec.unblock":
-      return { kind, prefixes: prefixesIn(part) };
-    case "ipsec.back":
-      return { kind, backings: list(part, "backings", prefixesMax, readBacking) };
-    case "ipsec.carry":
-      return { kind, link: readTunnelLink(record(part, "link")) };
-    case "ipsec.drop":
-      return { kind, name: name(part, "name") };
-    case "ipsec.sweep": {
-      const sas = list(part, "sas", sasMax, (one) => ({ spi: count(one, "spi", ifIdMax) }));
-      return { kind, name: name(part, "name"), ifId: count(part, "ifId", ifIdMax), sas };
-    }
-    case "ipsec.unmake":
-      return { kind, name: name(part, "name"), ifId: count(part, "ifId", ifIdMax) };
-  }
-}
+export const tunnelLink = object<TunnelLink>({
+  ...{ name, ifId: uint32, mtu: count(mtuMax) },
+  prefixes: prefixesAt,
+  ends: absent(object(each(["local", "peer"], addressAt))),
+});
 
-/** Throws Malformed. */
-export function readTunnelLink(link: JsonObject): TunnelLink {
-  const numbers = { ifId: count(link, "ifId", ifIdMax), mtu: count(link, "mtu", mtuMax) };
-  const own = { name: name(link, "name"), ...numbers, prefixes: prefixesIn(link) };
-  if (field(link, "ends") === undefined) return own;
-  return { ...own, ends: endsIn(record(link, "ends")) };
-}
-
-function prefixesIn(parent: JsonObject): readonly string[] {
-  return names(parent, "prefixes", prefixesMax).map(canonicalPrefix);
-}
-
-function endsIn(ends: JsonObject): TunnelEnds {
-  return { local: addressIn(ends, "local"), peer: addressIn(ends, "peer") };
-}
-
-function addressIn(parent: JsonObject, key: string): string {
-  const address = name(parent, key);
-  if (isIP(address) === 0 || address.includes("%")) throw new Malformed(key);
-  return canonicalAddress(address);
-}
+export const tunnelParts: Kinds<TunnelPart> = {
+  ...each(["ipsec.block", "ipsec.unblock"], { prefixes: prefixesAt }),
+  "ipsec.back": { backings: list(backingAt, prefixesMax) },
+  "ipsec.carry": { link: tunnelLink },
+  "ipsec.drop": { name },
+  "ipsec.sweep": { name, ifId: uint32, sas: list(object({ spi: uint32 }), sasMax) },
+  "ipsec.unmake": { name, ifId: uint32 },
+};
 
 export function tunnelPreview(part: TunnelPart): readonly string[] {
   switch (part.kind) {

@@ -27,10 +27,11 @@ export type Attributes<R extends Rows> = {
 type Writable<R extends Rows> = {
   readonly [Name in keyof R as R[Name] extends readonly [number, { write(value: never): Octets }]
     ? Name
-    : never]?: ValueOf<R[Name]>;
+    : never]?: ValueOf<R[Name]> | undefined;
 };
 
 export interface Table<R extends Rows> extends ReadForm<Attributes<R>> {
+  /** What is undefined is left out. */
   write(values: Writable<R>): Octets;
 }
 

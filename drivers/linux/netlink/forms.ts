@@ -156,34 +156,30 @@ export function named<const N extends string>(
   };
 }
 
-/** A row of 32-bit numbers; a kernel of another age may send fewer or more. */
-export function words<const N extends string>(
-  ...names: readonly N[]
-): ReadForm<Readonly<Partial<Record<N, number>>>> {
+type RowForm<N extends string, T> = ReadForm<Readonly<Partial<Record<N, T>>>>;
+
+/** A kernel of another age may send fewer or more. */
+function rowOf<const N extends string, T>(
+  names: readonly N[],
+  length: number,
+  read: (view: DataView, at: number) => T,
+): RowForm<N, T> {
   return {
     read(view, start, end) {
-      const found: Partial<Record<N, number>> = {};
+      const found: Partial<Record<N, T>> = {};
       names.forEach((name, index) => {
-        const at = start + 4 * index;
-        if (at + 4 <= end) found[name] = view.getUint32(at, true);
+        const at = start + length * index;
+        if (at + length <= end) found[name] = read(view, at);
       });
       return found;
     },
   };
 }
 
-/** A row of 64-bit counters; a kernel of another age may send fewer or more. */
-export function longWords<const N extends string>(
-  ...names: readonly N[]
-): ReadForm<Readonly<Partial<Record<N, bigint>>>> {
-  return {
-    read(view, start, end) {
-      const found: Partial<Record<N, bigint>> = {};
-      names.forEach((name, index) => {
-        const at = start + 8 * index;
-        if (at + 8 <= end) found[name] = view.getBigUint64(at, true);
-      });
-      return found;
-    },
-  };
-}
+/** A row of 32-bit numbers. */
+export const words = <const N extends string>(...names: readonly N[]): RowForm<N, number> =>
+  rowOf(names, 4, (view, at) => view.getUint32(at, true));
+
+/** A row of 64-bit counters. */
+export const longWords = <const N extends string>(...names: readonly N[]): RowForm<N, bigint> =>
+  rowOf(names, 8, (view, at) => view.getBigUint64(at, true));

@@ -290,23 +290,27 @@ interface MacsecLink {
   readonly settings: MacsecLinkSettings;
 }
 
-function macsecInfo(settings: MacsecLinkSettings): Octets {
-  const data = attribute(2, macsecSettings.write(settings));
-  return attribute(18, [...attribute(1, text.write("macsec")), ...data]);
+function infoOf(kind: "macsec" | "vlan" | "xfrm", data: Octets): Octets {
+  return attribute(18, [...attribute(1, text.write(kind)), ...attribute(2, data)]);
 }
 
-export function addMacsecLink({ name, below, mtu, settings }: MacsecLink): NetlinkRequest {
-  const attributes = linkRows.write({ name, link: below, ...(mtu === undefined ? {} : { mtu }) });
+type OwnAttributes = Parameters<typeof linkRows.write>[0];
+
+function addLink(own: OwnAttributes, info: Octets): NetlinkRequest {
   return {
     type: linkTypes.newLink,
     flags: netlinkFlags.create | netlinkFlags.exclusive,
-    body: [header(0, 0, 0), ...attributes, ...macsecInfo(settings)],
+    body: [header(0, 0, 0), ...linkRows.write(own), ...info],
   };
+}
+
+export function addMacsecLink({ name, below, mtu, settings }: MacsecLink): NetlinkRequest {
+  return addLink({ name, link: below, mtu }, infoOf("macsec", macsecSettings.write(settings)));
 }
 
 /** Settings that a MACsec device takes while it works; its cipher suite is none of them. */
 export function changeMacsecLink(index: number, settings: MacsecLinkSettings): NetlinkRequest {
-  const body = [header(index, 0, 0), ...macsecInfo(settings)];
+  const body = [header(index, 0, 0), ...infoOf("macsec", macsecSettings.write(settings))];
   return { type: linkTypes.newLink, flags: 0, body };
 }
 
@@ -330,10 +334,7 @@ export function changeLink(index: number, change: LinkChange): NetlinkRequest {
   const { up, mtu, master, addressMode, inboundPolicy } = change;
   const flags = up === true ? linkFlags.up : 0;
   const first = header(index, flags, up === undefined ? 0 : linkFlags.up);
-  const attributes = linkRows.write({
-    ...(mtu === undefined ? {} : { mtu }),
-    ...(master === undefined ? {} : { master }),
-  });
+  const attributes = linkRows.write({ mtu, master });
   const mode = addressMode === undefined ? [] : addressModeOf(addressMode);
   const inbound = inboundPolicy === undefined ? [] : inboundOf(inboundPolicy);
   return { type: linkTypes.newLink, flags: 0, body: [first, ...attributes, ...mode, ...inbound] };
@@ -362,13 +363,7 @@ interface VlanLink {
 }
 
 export function addVlanLink({ name, below, mtu, id, protocol }: VlanLink): NetlinkRequest {
-  const data = attribute(2, vlan.write({ id, protocol }));
-  const info = attribute(18, [...attribute(1, text.write("vlan")), ...data]);
-  return {
-    type: linkTypes.newLink,
-    flags: netlinkFlags.create | netlinkFlags.exclusive,
-    body: [header(0, 0, 0), ...linkRows.write({ name, link: below, mtu }), ...info],
-  };
+  return addLink({ name, link: below, mtu }, infoOf("vlan", vlan.write({ id, protocol })));
 }
 
 interface XfrmLink {
@@ -379,13 +374,7 @@ interface XfrmLink {
 
 /** On no link below: its packets leave by whatever port leads to the gateway now. */
 export function addXfrmLink({ name, ifId, mtu }: XfrmLink): NetlinkRequest {
-  const data = attribute(2, xfrm.write({ ifId }));
-  const info = attribute(18, [...attribute(1, text.write("xfrm")), ...data]);
-  return {
-    type: linkTypes.newLink,
-    flags: netlinkFlags.create | netlinkFlags.exclusive,
-    body: [header(0, 0, 0), ...linkRows.write({ name, mtu }), ...info],
-  };
+  return addLink({ name, mtu }, infoOf("xfrm", xfrm.write({ ifId })));
 }
 
 export function deleteLink(index: number): NetlinkRequest {

@@ -3,7 +3,7 @@
 
 import { BlockList, isIP } from "node:net";
 import type { Route } from "#hal/model.ts";
-import { field, list, Malformed, name, optional, recordOf } from "../../local/shape.ts";
+import { type Decoder, list, Malformed, name, optional, property } from "../../local/shape.ts";
 
 export interface Subnet {
   readonly via: Route["via"];
@@ -17,18 +17,23 @@ export interface Subnet {
 const subnetsMax = 8_192;
 const defaultVrf = "default";
 
-/** Throws Malformed. */
-export function readSubnets(value: unknown): readonly Subnet[] {
-  return list(recordOf(value, "reply"), "subnets", subnetsMax, (subnet) => ({
+const subnetAt: Decoder<Subnet> = (subnet, what) => {
+  const of = <T>(key: string, decode: Decoder<T>): T => property(key, decode)(subnet, what);
+  const tunnel = of("tunnel", optional(name));
+  return {
     via:
-      field(subnet, "tunnel") === undefined
-        ? { kind: "port", port: name(subnet, "port") }
-        : { kind: "tunnel", name: name(subnet, "tunnel") },
-    link: name(subnet, "link"),
-    vrf: optional(name, subnet, "vrf") ?? defaultVrf,
-    holds: holderOf(name(subnet, "prefix")),
-  }));
-}
+      tunnel === undefined
+        ? { kind: "port", port: of("port", name) }
+        : { kind: "tunnel", name: tunnel },
+    link: of("link", name),
+    vrf: of("vrf", optional(name)) ?? defaultVrf,
+    holds: holderOf(of("prefix", name)),
+  };
+};
+const subnetsAt = property("subnets", list(subnetAt, subnetsMax));
+
+/** Throws Malformed. */
+export const readSubnets = (value: unknown): readonly Subnet[] => subnetsAt(value, "reply");
 
 function holderOf(prefix: string): Subnet["holds"] {
   const [, address = "", digits = ""] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(prefix) ?? [];

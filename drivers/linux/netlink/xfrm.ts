@@ -251,12 +251,11 @@ export function addPolicy(want: NewPolicy): NetlinkRequest {
   octets[160] = directions.indexOf(want.direction);
   octets[161] = want.action === "block" ? 1 : 0;
   octets.writeInt32LE(want.link ?? 0, selectorLinkAt);
-  const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
   const template = want.template === undefined ? [] : attribute(5, [templateOctets(want.template)]);
   return {
     type: xfrmTypes.newPolicy,
     flags: netlinkFlags.create | netlinkFlags.exclusive,
-    body: [octets, ...template, ...ifId],
+    body: [octets, ...template, ...xfrmAttributes.write({ ifId: want.ifId })],
   };
 }
 
@@ -287,6 +286,9 @@ export function deletePolicy(
   writeSelector(octets, want);
   octets.writeInt32LE(want.link ?? 0, selectorLinkAt);
   octets[60] = directions.indexOf(want.direction);
-  const ifId = want.ifId === undefined ? [] : xfrmAttributes.write({ ifId: want.ifId });
-  return { type: xfrmTypes.deletePolicy, flags: 0, body: [octets, ...ifId] };
+  return {
+    type: xfrmTypes.deletePolicy,
+    flags: 0,
+    body: [octets, ...xfrmAttributes.write({ ifId: want.ifId })],
+  };
 }
