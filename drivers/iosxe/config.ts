@@ -88,8 +88,8 @@ function blocksOf(text: string): readonly Block[] | undefined {
 }
 
 /** What follows the words in the first line that begins with them. */
-export function restOf(block: Block, words: string): string | undefined {
-  const found = block.children.find(({ line }) => line.startsWith(`${words} `));
+export function restOf(block: Block | undefined, words: string): string | undefined {
+  const found = block?.children.find(({ line }) => line.startsWith(`${words} `));
   return found?.line.slice(words.length + 1);
 }
 

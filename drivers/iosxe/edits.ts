@@ -5,24 +5,16 @@
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
 import { keysOf, type PlannedChain, type PlannedKey } from "../platform/cisco-chains.ts";
+import { type Block, commandsOf, type Edits, inModes } from "../platform/edits.ts";
 import { line } from "../transport/cli.ts";
 import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { drainMap, isDrainMap, ownMapOf } from "./names.ts";
 import type { PortPlan, Surroundings } from "./plan.ts";
 import { refresh } from "./questions.ts";
 
-export interface Edits {
-  /** Said in this order in the configuration; each block leaves the modes that it entered. */
-  readonly commands: readonly Command[];
+interface XeEdits extends Edits<Command> {
   /** Said after it, to the running router. */
   readonly operations: readonly Command[];
-  readonly lines: readonly string[];
-}
-
-/** Lines inside modes; without one where nothing differs. */
-export interface Block {
-  readonly modes: readonly Command[];
-  readonly commands: readonly Command[];
 }
 
 /** `enabling`: the word that turns MACsec on at a port of this platform. */
@@ -31,7 +23,7 @@ export function editsBetween(
   after: PortPlan,
   around: Pick<Surroundings, "config" | "routeMaps">,
   enabling: Command,
-): Edits {
+): XeEdits {
   const { config } = around;
   const drains = drainEdits(before, after, around);
   const isShutting = before.admin === "up" && after.admin === "down";
@@ -41,31 +33,23 @@ export function editsBetween(
     policyBlock(before, after),
     ...chainBlocks(before, after, config),
     atPort(after, portLines(before, after, enabling)),
-    { modes: [], commands: leftChains(before, after) },
+    inModes([], ...leftChains(before, after)),
     atPort(after, isOpening ? [line`no shutdown`] : []),
     ...drains.blocks,
   ];
   return {
-    commands: blocks.flatMap(commandsOf),
+    sent: blocks.flatMap(commandsOf),
     operations: drains.operations,
     lines: [...previewOf(before, after), ...drains.lines],
   };
 }
 
-export function commandsOf({ modes, commands }: Block): readonly Command[] {
-  if (commands.length === 0) return [];
-  return [...modes, ...commands, ...modes.map(() => line`exit`)];
-}
-
-function atPort({ port }: PortPlan, commands: readonly Command[]): Block {
-  return commands.length === 0
-    ? { modes: [], commands }
-    : { modes: [line`interface ${port}`], commands };
-}
+const atPort = ({ port }: PortPlan, commands: readonly Command[]): Block =>
+  inModes(commands.length === 0 ? [] : [line`interface ${port}`], ...commands);
 
 function policyBlock(before: PortPlan, after: PortPlan): Block {
   const { policy, settings } = after;
-  if (policy === undefined || settings === undefined) return { modes: [], commands: [] };
+  if (policy === undefined || settings === undefined) return inModes([]);
   const was = before.settings;
   const { suite, confidentialityOffset, keyServerPriority, sakRekeyMs } = settings;
   const isSame = was?.confidentialityOffset === confidentialityOffset;
@@ -86,7 +70,7 @@ function policyBlock(before: PortPlan, after: PortPlan): Block {
   }
   if (after.isSsciBySci && !before.isSsciBySci) commands.push(line`ssci-based-on-sci`);
   if (!isFirst) commands.push(...offset);
-  return { modes: [line`mka policy ${policy}`], commands };
+  return inModes([line`mka policy ${policy}`], ...commands);
 }
 
 function chainBlocks(before: PortPlan, after: PortPlan, config: XeConfig): readonly Block[] {
@@ -98,11 +82,12 @@ function chainBlocks(before: PortPlan, after: PortPlan, config: XeConfig): reado
     // What an interrupted change left under that name would be a second key in it.
     const isLeftover = was === undefined && config.chains.has(chain.name);
     return [
-      { modes: [], commands: isLeftover ? [line`no key chain ${chain.name} macsec`] : [] },
-      {
-        modes: [line`key chain ${chain.name} macsec`],
-        commands: [...left.map(({ word }) => line`no key ${word}`), ...come.flatMap(keyCommands)],
-      },
+      inModes([], ...(isLeftover ? [line`no key chain ${chain.name} macsec`] : [])),
+      inModes(
+        [line`key chain ${chain.name} macsec`],
+        ...left.map(({ word }) => line`no key ${word}`),
+        ...come.flatMap(keyCommands),
+      ),
     ];
   });
 }
@@ -236,14 +221,12 @@ function mapBlocks(
     const values = way === "out" ? [...before, as, as, as] : [String(lowPreference)];
     const permitted = [...lines.filter((words) => !isSet(words)), [...set, ...values]];
     // An entry without a line decides on all that comes to it.
-    return {
-      modes: [],
-      commands: [
-        line`route-map ${name} ${verb} ${sequence}`,
-        ...(verb === "deny" ? lines : permitted).map(spoken),
-        line`exit`,
-      ],
-    };
+    return inModes(
+      [],
+      line`route-map ${name} ${verb} ${sequence}`,
+      ...(verb === "deny" ? lines : permitted).map(spoken),
+      line`exit`,
+    );
   });
 }
 
@@ -269,7 +252,7 @@ function endOf(means: DrainMeans, neighbour: Neighbour, as: string): readonly Bl
           : line`neighbor ${address} route-map ${own} ${way}`;
       });
       const gone = drained.map(({ name }) => line`no route-map ${name}`);
-      return [...inFamilies(neighbour, as, ...back), { modes: [], commands: gone }];
+      return [...inFamilies(neighbour, as, ...back), inModes([], ...gone)];
     }
   }
 }
@@ -279,7 +262,7 @@ const versionOf = (address: string): string => (address.includes(":") ? "ipv6" :
 /** Where the neighbour itself is configured. */
 function atHome({ address, vrf }: Neighbour, as: string, ...commands: Command[]): Block {
   const within = vrf === undefined ? [] : [line`address-family ${versionOf(address)} vrf ${vrf}`];
-  return { modes: [line`router bgp ${as}`, ...within], commands };
+  return inModes([line`router bgp ${as}`, ...within], ...commands);
 }
 
 /** Where its routes are spoken of. */
@@ -289,8 +272,8 @@ function inFamilies(
   ...commands: Command[]
 ): readonly Block[] {
   const home = line`router bgp ${as}`;
-  if (families.length === 0) return [{ modes: [home], commands }];
-  return [{ modes: [home, line`address-family ${versionOf(address)}`], commands }];
+  const within = families.length === 0 ? [] : [line`address-family ${versionOf(address)}`];
+  return [inModes([home, ...within], ...commands)];
 }
 
 function previewOf(before: PortPlan, after: PortPlan): readonly string[] {

@@ -4,41 +4,35 @@
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import { keysOf, type PlannedChain, type PlannedKey } from "../platform/cisco-chains.ts";
+import { type Edits as EditsOf, joined } from "../platform/edits.ts";
 import { line } from "../transport/cli.ts";
 import { neighboursOn, type XrConfig } from "./config.ts";
 import { momentText } from "./names.ts";
 import { maintenanceLines, type PortPlan } from "./plan.ts";
 
-export interface Edits {
-  /** Said in this order, from the top of the configuration. */
-  readonly commands: readonly Command[];
-  readonly lines: readonly string[];
-}
+/** Said from the top of the configuration. */
+type Edits = EditsOf<Command>;
 
 const root = line`root`;
 
 export function editsBetween(before: PortPlan, after: PortPlan, config: XrConfig): Edits {
-  const all = [
+  return joined([
     policyEdits(before, after),
     keyEdits(before, after),
     adminEdits(before, after),
     drainEdits(before, after, config),
-  ];
-  return {
-    commands: all.flatMap(({ commands }) => commands),
-    lines: all.flatMap(({ lines }) => lines),
-  };
+  ]);
 }
 
 function policyEdits(before: PortPlan, after: PortPlan): Edits {
   const { policy, settings, port } = after;
-  if (policy === undefined || settings === undefined) return { commands: [], lines: [] };
+  if (policy === undefined || settings === undefined) return { sent: [], lines: [] };
   const was = before.settings;
   const leaves = leavesBetween(was, settings);
-  if (leaves.length === 0) return { commands: [], lines: [] };
+  if (leaves.length === 0) return { sent: [], lines: [] };
   const removed = was === undefined ? [] : [`- ${port} ${shown(was)}`];
   return {
-    commands: [root, line`macsec-policy ${policy}`, ...leaves],
+    sent: [root, line`macsec-policy ${policy}`, ...leaves],
     lines: [...removed, `+ ${port} ${shown(settings)}`],
   };
 }
@@ -83,7 +77,7 @@ function keyEdits(before: PortPlan, after: PortPlan): Edits {
       kept.some(({ name }) => name === chain.name) ? [] : [root, line`no key chain ${chain.name}`],
     ),
   ];
-  return { commands, lines: keyLines(before, after) };
+  return { sent: commands, lines: keyLines(before, after) };
 }
 
 const attachment = ({ primary, fallback, policy }: PortPlan): string | undefined =>
@@ -141,10 +135,10 @@ function keyLines(before: PortPlan, after: PortPlan): readonly string[] {
 }
 
 function adminEdits({ admin: was }: PortPlan, { admin, port }: PortPlan): Edits {
-  if (was === admin) return { commands: [], lines: [] };
+  if (was === admin) return { sent: [], lines: [] };
   const leaf = admin === "down" ? line`shutdown` : line`no shutdown`;
   return {
-    commands: [root, line`interface ${port}`, leaf],
+    sent: [root, line`interface ${port}`, leaf],
     lines: [admin === "down" ? `+ ${port} shutdown` : `- ${port} shutdown`],
   };
 }
@@ -153,7 +147,7 @@ function drainEdits(before: PortPlan, after: PortPlan, config: XrConfig): Edits 
   const { port } = after;
   const left = before.drains.filter((means) => !after.drains.includes(means));
   const come = after.drains.filter((means) => !before.drains.includes(means));
-  if (left.length === 0 && come.length === 0) return { commands: [], lines: [] };
+  if (left.length === 0 && come.length === 0) return { sent: [], lines: [] };
   const steps = [...left.flatMap(restoreSteps), ...come.flatMap(drainSteps)];
   const commands = neighboursOn(config, port).flatMap(({ address }) => [
     root,
@@ -162,7 +156,7 @@ function drainEdits(before: PortPlan, after: PortPlan, config: XrConfig): Edits 
     ...steps,
   ]);
   return {
-    commands,
+    sent: commands,
     lines: [
       ...left.map((means) => `- ${port} drained by ${means}`),
       ...come.map((means) => `+ ${port} drained by ${means}`),

@@ -204,7 +204,7 @@ describe("whatever a config accepts", () => {
   function linesOf(before: PortPlan, after: PortPlan, config = known): readonly string[] | string {
     try {
       const edits = editsBetween(before, after, config);
-      return typeof edits === "string" ? edits : edits.commands.map((one) => preview(one));
+      return typeof edits === "string" ? edits : edits.sent.map((one) => preview(one));
     } catch (error) {
       if (error instanceof LinksealError && error.code === "device.rejected") return "refused";
       throw error;

@@ -193,7 +193,7 @@ describe("whatever a config accepts", () => {
         const before = { ...bare, port: name };
         try {
           const after = { ...before, admin: "down" } as const;
-          const { commands } = editsBetween(before, after, surroundings([]), ["macsec"]);
+          const { sent: commands } = editsBetween(before, after, surroundings([]), ["macsec"]);
           const words = commands.map((one) => preview(one).split(" "));
           expect(words[0]).toEqual(["interface", name]);
           expected.add(words.map((one) => one.length).join());
@@ -252,9 +252,12 @@ describe("whatever a config accepts", () => {
         const change = [{ kind: "macsec.protect", port: port(1), settings }] as const;
         try {
           for (const { before, after } of planChange(change, surroundings(change, { config }))) {
-            const { commands } = editsBetween(before, after, surroundings(change, { config }), [
-              "macsec",
-            ]);
+            const { sent: commands } = editsBetween(
+              before,
+              after,
+              surroundings(change, { config }),
+              ["macsec"],
+            );
             const said = commands.map(preview).find((one) => one.startsWith("mka policy "));
             expect(said?.split(" ")).toHaveLength(3);
           }

@@ -47,7 +47,7 @@ function edits(change: DeviceChange, over: Parameters<typeof surroundings>[1] = 
 }
 
 function said(...change: DeviceChange): readonly string[] {
-  return edits(change).flatMap(({ commands }) => commands.map(preview));
+  return edits(change).flatMap(({ sent }) => sent.map(preview));
 }
 
 function refusal(
@@ -181,7 +181,7 @@ describe("a change", () => {
   it("clears away what an interrupted change has left under its chain's name", () => {
     const left = `${parts.chains}key chain ls-Te0-0-1-b macsec\n key ab\n!\n`;
     const [first] = edits([addKey(1, 9, "fallback")], { config: configOf({ chains: left }) });
-    expect(first?.commands.map(preview)[0]).toBe("no key chain ls-Te0-0-1-b macsec");
+    expect(first?.sent.map(preview)[0]).toBe("no key chain ls-Te0-0-1-b macsec");
   });
 
   it("promotes by an exchange of the chains in one line, without a key", () => {
@@ -216,7 +216,7 @@ describe("a change", () => {
     interfaces.set(port(2), { ...own, macsec: { ...own.macsec, fallback: undefined } });
     const change = [{ kind: "port.shut", port: port(2) } as const, replace];
     const [first] = edits(change, { config: { ...one, interfaces } });
-    const lines = first?.commands.map(preview) ?? [];
+    const lines = first?.sent.map(preview) ?? [];
     expect(lines.slice(0, 2)).toEqual([`interface ${port(2)}`, "shutdown"]);
     expect(lines.at(-1)).toBe("no key chain ls-Te0-0-2-a macsec");
     expect(said({ kind: "port.open", port: port(1) })).toEqual([
@@ -237,7 +237,7 @@ describe("a change", () => {
 
   it("drains by prepending, and asks for the routes anew", () => {
     const [first] = edits([drain(0)]);
-    expect(first?.commands.map(preview)).toEqual([
+    expect(first?.sent.map(preview)).toEqual([
       "route-map linkseal-drain-out-198.51.100.2 permit 10",
       "set as-path prepend 64512 64512 64512",
       "exit",
@@ -265,7 +265,7 @@ describe("a change", () => {
     const around = { routeMaps: new Map([["OPS", entries]]) };
     const [first] = edits([drain(1)], around);
     const name = "linkseal-drain-out-2001-db8--2@OPS";
-    expect(first?.commands.map(preview).slice(3, 12)).toEqual([
+    expect(first?.sent.map(preview).slice(3, 12)).toEqual([
       `route-map ${name} permit 10`,
       "match ipv6 address prefix-list A",
       "set as-path prepend 64999 64512 64512 64512",
@@ -279,7 +279,7 @@ describe("a change", () => {
     const bgp = parts.bgp.replace("route-map OPS out", `route-map ${name} out`);
     const restore = { kind: "port.restore", port: port(1), means: "prepend" } as const;
     const [back] = edits([restore], { config: configOf({ bgp }) });
-    const lines = back?.commands.map(preview) ?? [];
+    const lines = back?.sent.map(preview) ?? [];
     expect(lines).toContain("neighbor 2001:db8::2 route-map OPS out");
     expect(lines.indexOf(`no route-map ${name}`)).toBeGreaterThan(
       lines.indexOf("neighbor 2001:db8::2 route-map OPS out"),

@@ -143,7 +143,7 @@ describe("whatever a config accepts", () => {
       fc.property(fc.stringMatching(/^[A-Za-z0-9/:._-]{1,64}$/), (name) => {
         const before = { ...bare, port: name };
         try {
-          const { commands } = editsBetween(before, { ...before, admin: "down" }, configOf());
+          const { sent: commands } = editsBetween(before, { ...before, admin: "down" }, configOf());
           const words = commands.map((one) => preview(one).split(" "));
           expect(words[1]).toEqual(["interface", name]);
           expected.add(words.map((one) => one.length).join());
@@ -180,7 +180,7 @@ describe("whatever a config accepts", () => {
         const change = [{ kind: "macsec.protect", port: port(1), settings }] as const;
         try {
           for (const { before, after } of planChange(change, surroundings(change, { config }))) {
-            const { commands } = editsBetween(before, after, config);
+            const { sent: commands } = editsBetween(before, after, config);
             const named = commands.map(preview).find((one) => one.startsWith("macsec-policy "));
             expect(named?.split(" ")).toHaveLength(2);
           }

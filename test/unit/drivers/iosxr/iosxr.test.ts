@@ -37,7 +37,7 @@ const addKey = (index: number, n: number, role: "primary" | "fallback"): PortCha
 function said(...change: DeviceChange): readonly string[] {
   const around = surroundings(change);
   return planChange(change, around).flatMap(({ before, after }) =>
-    editsBetween(before, after, around.config).commands.map(preview),
+    editsBetween(before, after, around.config).sent.map(preview),
   );
 }
 

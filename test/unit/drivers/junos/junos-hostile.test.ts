@@ -244,7 +244,7 @@ describe("whatever a config accepts", () => {
       fc.asyncProperty(port, name, async (portName, group) => {
         const before = { ...bare, port: portName };
         const edits = editsBetween(before, { ...before, admin: "down" }, known, () => "1");
-        const written = edits?.trees.map((tree) => preview(writeXml(tree))).join("") ?? "";
+        const written = edits?.sent.map((tree) => preview(writeXml(tree))).join("") ?? "";
         const root = await read(written);
         expect(everyOf(root, "name").map(({ text }) => text)).toEqual([portName]);
         expected.add(shape(root));
@@ -254,7 +254,7 @@ describe("whatever a config accepts", () => {
         const config = await configOf(text);
         const drained = { ...bare, port: "et-0/0/0", drains: ["gracefulShutdown"] as const };
         const drain = editsBetween({ ...drained, drains: [] }, drained, config, () => "1");
-        const [tree = element("none")] = drain?.trees ?? [];
+        const [tree = element("none")] = drain?.sent ?? [];
         const back = await read(preview(writeXml(tree)));
         expect(everyOf(back, "name")[0]?.text).toBe(group.trim());
         expected.add(shape(back));

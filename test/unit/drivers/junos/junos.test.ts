@@ -35,7 +35,7 @@ async function edits(...change: DeviceChange) {
     editsBetween(before, after, around.config, () => "64512"),
   );
   return {
-    trees: all.flatMap((one) => written(one?.trees ?? [])),
+    trees: all.flatMap((one) => written(one?.sent ?? [])),
     lines: all.flatMap((one) => one?.lines ?? []),
   };
 }

@@ -1,0 +1,58 @@
+// What the drivers of routers do alike around a change: what is looked up for it, and what is said
+// of a failure after it.
+
+import type { ProbeResult } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Ckn, MacsecSettings, MkaSession, PortName } from "#hal/model.ts";
+import type { Command } from "#hal/secret.ts";
+import type { Cli } from "../transport/cli.ts";
+import type { Work } from "./define-dialect.ts";
+import { failed, leaving, type Query } from "./query.ts";
+
+/** The key in use on a port whose settings are these. */
+type Principal = (port: PortName, settings: MacsecSettings | undefined) => Ckn | undefined;
+
+/** Asked for only where a key is to leave. `sessionOn` gives undefined = it is not understood. */
+export async function principals<T>(
+  { change }: Work,
+  ask: () => Promise<T>,
+  sessionOn: (
+    told: T,
+    port: PortName,
+    settings: MacsecSettings | undefined,
+  ) => MkaSession | undefined,
+): Promise<Principal> {
+  if (!change.some(({ kind }) => kind === "macsec.removeKey")) return () => undefined;
+  const told = await ask();
+  return (port, settings) => {
+    const found = sessionOn(told, port, settings);
+    if (found !== undefined) return found.principalCkn;
+    throw failed("device.unparsed", `which key ${port} uses is not understood`, port);
+  };
+}
+
+/** `pings`: one for each neighbour that is reached over the port; the first is sent. */
+export async function pingFarEnd<N extends string, Q extends object, R>(
+  query: Query<N, Q, R>,
+  port: PortName,
+  [ping]: readonly Q[],
+  read: (reply: R) => ProbeResult | undefined,
+): Promise<ProbeResult> {
+  if (ping !== undefined) return await query.value(ping, read);
+  throw failed("device.rejected", `the far end's peering address on ${port} is not known`, port);
+}
+
+/** Until it is saved a boot begins with the keys of before; `text` says so where it could not be. */
+export async function save(
+  cli: Cli,
+  commands: readonly Command[],
+  text: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await cli.run(commands, "unknown", signal);
+  } catch (error) {
+    if (!(error instanceof LinksealError) || error.effect !== "none") throw error;
+    throw leaving(error, "applied", text, cli.where);
+  }
+}
