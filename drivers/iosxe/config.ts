@@ -1,10 +1,12 @@
 // The part of an IOS XE configuration that concerns our ports, without the keys in it: the router
 // lets only lines with named beginnings through.
 
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
+import { type Block, blocksOf, named, restOf } from "../platform/cisco-config.ts";
 import { bitsOf, lifetimeOf, suiteOf, wholeOf } from "../platform/cisco-text.ts";
+import { subnetsOf } from "../platform/subnet.ts";
 import { portOfUnit } from "./names.ts";
 
 export interface XeConfig {
@@ -56,42 +58,7 @@ export interface Neighbour {
   readonly inherits: boolean;
 }
 
-/** A line and those that stand further to the right below it. */
-export interface Block {
-  readonly line: string;
-  readonly children: readonly Block[];
-}
-
 const depthMax = 8;
-
-/** Lines whose own block was not let through belong to nobody. */
-function blocksOf(text: string): readonly Block[] | undefined {
-  interface Open {
-    readonly indent: number;
-    readonly children: Block[];
-  }
-  const root: Block[] = [];
-  let open: Open[] = [];
-  for (const row of text.split("\n")) {
-    const line = row.trim();
-    if (row.startsWith("!")) open = [];
-    if (line === "" || line.startsWith("!")) continue;
-    const indent = row.length - row.trimStart().length;
-    while (open.length > 0 && indent <= (open.at(-1)?.indent ?? 0)) open.pop();
-    if (open.length > depthMax) return undefined;
-    if (indent > 0 && open.length === 0) continue;
-    const children: Block[] = [];
-    (open.at(-1)?.children ?? root).push({ line, children });
-    open.push({ indent, children });
-  }
-  return root;
-}
-
-/** What follows the words in the first line that begins with them. */
-export function restOf(block: Block | undefined, words: string): string | undefined {
-  const found = block?.children.find(({ line }) => line.startsWith(`${words} `));
-  return found?.line.slice(words.length + 1);
-}
 
 export interface ConfigTexts {
   /** Interfaces, MKA policies and key chains. */
@@ -115,35 +82,17 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undef
 }
 
 export function blocksIn(text: string, head: RegExp): readonly Block[] | undefined {
-  const blocks = blocksOf(text);
+  const blocks = blocksOf(text, depthMax, true);
   return blocks?.every(({ line }) => head.test(line)) === true ? blocks : undefined;
-}
-
-export function named<T>(
-  blocks: readonly Block[],
-  pattern: RegExp,
-  read: (block: Block) => T,
-): ReadonlyMap<string, T> {
-  return new Map(
-    blocks.flatMap((block): readonly (readonly [string, T])[] => {
-      const name = pattern.exec(block.line)?.[1];
-      return name === undefined ? [] : [[name, read(block)]];
-    }),
-  );
 }
 
 function readInterface(block: Block): Interface {
   const lines = block.children.map(({ line }) => line);
-  const subnets = new BlockList();
-  for (const line of lines) addSubnet(subnets, line);
   return {
     isShut: lines.includes("shutdown"),
     macsec: readMacsec(lines),
     vrf: restOf(block, "vrf forwarding"),
-    holds: (address) => {
-      const family = isIP(address);
-      return family !== 0 && subnets.check(address, family === 4 ? "ipv4" : "ipv6");
-    },
+    holds: subnetsOf(lines.map(subnetIn)),
   };
 }
 
@@ -180,15 +129,11 @@ function readMacsec(lines: readonly string[]): InterfaceMacsec {
   return read;
 }
 
-function addSubnet(subnets: BlockList, line: string): void {
+function subnetIn(line: string) {
   const v4 = /^ip address ([\d.]+) ([\d.]+)(?: secondary)?$/.exec(line);
   const v6 = /^ipv6 address ([0-9a-fA-F:]+)\/(\d{1,3})$/.exec(line);
-  try {
-    if (v4 !== null) subnets.addSubnet(v4[1] ?? "", bitsOf(v4[2] ?? ""), "ipv4");
-    if (v6 !== null) subnets.addSubnet(v6[1] ?? "", Number(v6[2]), "ipv6");
-  } catch {
-    // No address of a subnet: no neighbour is behind it.
-  }
+  if (v6 !== null) return [v6[1] ?? "", Number(v6[2]), "ipv6"] as const;
+  return v4 === null ? undefined : ([v4[1] ?? "", bitsOf(v4[2] ?? ""), "ipv4"] as const);
 }
 
 function readPolicy(block: Block): Policy | undefined {

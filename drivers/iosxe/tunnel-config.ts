@@ -2,6 +2,7 @@
 // IPsec profile; it is ours, and may be written, if all that it is made of bears that name.
 
 import { isIPv4 } from "node:net";
+import { type Block, named, restOf } from "../platform/cisco-config.ts";
 import { bitsOf, wholeOf } from "../platform/cisco-text.ts";
 import { type TunnelLimits, type TunnelPlan, type TunnelWords } from "../platform/tunnel-change.ts";
 import {
@@ -17,7 +18,7 @@ import {
   tunnelsBy,
   wordsFor,
 } from "../platform/tunnel-config.ts";
-import { type Block, blocksIn, named, restOf } from "./config.ts";
+import { blocksIn } from "./config.ts";
 
 export interface XeTunnels extends TunnelConfig {
   /** Of IKE proposals and policies. */

@@ -1,7 +1,6 @@
 // The part of a Junos configuration that concerns our ports, without the keys in it: the leaf that
 // holds one is never asked for.
 
-import { BlockList, isIP } from "node:net";
 import {
   type CipherSuite,
   type Ckn,
@@ -10,6 +9,7 @@ import {
   parseCkn,
 } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
+import { subnetOf } from "../platform/subnet.ts";
 import {
   childOf,
   childrenOf,
@@ -224,16 +224,6 @@ function interfaceOf(one: XmlElement, name: string): Interface {
       ),
     ),
   };
-}
-
-function subnetOf(prefix: string): ((address: string) => boolean) | undefined {
-  const [, address = "", digits = ""] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(prefix) ?? [];
-  const [version, length] = [isIP(address), Number(digits)];
-  if (version === 0 || length > (version === 4 ? 32 : 128)) return undefined;
-  const kind = version === 4 ? "ipv4" : "ipv6";
-  const block = new BlockList();
-  block.addSubnet(address, length, kind);
-  return (other) => isIP(other) === version && block.check(other, kind);
 }
 
 function neighboursOf(bgp: XmlElement | undefined): readonly Neighbour[] {

@@ -12,6 +12,7 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
+import { emptySession } from "../platform/router-look.ts";
 import { childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 import { suiteOf, wholeOf } from "./config.ts";
 
@@ -121,20 +122,6 @@ export function readSession(
     keyServerPriority: wholeOf(leafOf(told, "key-server-priority") ?? ""),
     latestSak: sakOf(told, "latest", channels),
     oldSak: sakOf(told, "previous", undefined),
-  };
-}
-
-function emptySession(controlledPort: MkaSession["controlledPort"]): MkaSession {
-  return {
-    controlledPort,
-    principalCkn: undefined,
-    participants: [],
-    livePeers: 0,
-    respondedPeers: 0,
-    keyServer: "none",
-    keyServerPriority: undefined,
-    latestSak: undefined,
-    oldSak: undefined,
   };
 }
 

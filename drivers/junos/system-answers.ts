@@ -4,6 +4,7 @@
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { CommitRecord } from "../platform/define-dialect.ts";
+import { sessionTo } from "../platform/router-look.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 import { type Neighbour, wholeOf } from "./config.ts";
 import { isPort } from "./names.ts";
@@ -158,14 +159,13 @@ export function peerOf(
   return isForeign ? "ambiguous" : found;
 }
 
-const remarkMax = 100;
-
-export function bgpSession(port: PortName, peer: string, found: Peer | undefined): BgpSession {
-  const up = found?.state === "Established";
-  if (up || found === undefined || found.lastError === "None") return { port, peer, up };
-  const said = found.lastError.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
-  return { port, peer, up, trouble: `the last session ended with: ${said}` };
-}
+export const bgpSession = (port: PortName, peer: string, found: Peer | undefined): BgpSession =>
+  sessionTo(
+    { port, peer },
+    found?.state,
+    "the last session ended with",
+    found?.lastError === "None" ? undefined : found?.lastError,
+  );
 
 /** Of the instance that we configure; those of others have its name before theirs. */
 const ownTables: ReadonlySet<string> = new Set(["inet.0", "inet6.0"]);

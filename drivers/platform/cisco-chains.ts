@@ -5,8 +5,13 @@ import type { Ckn, KeyRef, KeySlot, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Lifetime } from "./cisco-text.ts";
-import type { Work } from "./define-dialect.ts";
-import { refused, rejected, secretFor } from "./port-change.ts";
+import {
+  refuseRemoval,
+  refuseThird,
+  rejected,
+  type Surroundings,
+  secretFor,
+} from "./port-change.ts";
 
 export interface ChainKey extends Lifetime {
   readonly ckn: Ckn;
@@ -32,12 +37,18 @@ export interface ChainPlan {
   readonly fallback: PlannedChain | undefined;
 }
 
-export interface ChainSurroundings {
-  readonly work: Work;
-  /** The key in use on a port now. */
-  principal(port: PortName): Ckn | undefined;
+export interface ChainSurroundings extends Pick<Surroundings<unknown>, "work" | "principal"> {
   /** When a new key begins; undefined = it is always valid. */
   readonly begins: WallTime | undefined;
+}
+
+interface Chains {
+  /** undefined = there, and a key in it is not understood. */
+  readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
+}
+
+export function chainOf({ chains }: Chains, name: string | undefined): PlannedChain | undefined {
+  return name === undefined ? undefined : { name, keys: chains.get(name) ?? [] };
 }
 
 export function keysOf({ primary, fallback }: ChainPlan): readonly PlannedKey[] {
@@ -78,10 +89,7 @@ export function addKey<P extends ChainPlan>(
     // A chain without a key may be what a policy was attached with.
     return { ...plan, primary: { ...primary, keys: chain.keys }, fallback: undefined };
   }
-  if (around.work.capabilities.macsec?.overlap === "none") {
-    throw refused(around, "device.unsupported", plan.port, "the port holds one key only");
-  }
-  if (held.length > 1) throw rejected(around, plan.port, "the port already holds two keys");
+  refuseThird(plan.port, held.length, around);
   return { ...plan, fallback: chain };
 }
 
@@ -112,11 +120,7 @@ export function removeKey<P extends ChainPlan>(plan: P, ckn: Ckn, around: ChainS
   const held = keysOf(plan);
   const { port, primary, fallback } = plan;
   if (held.every((key) => key.ckn !== ckn)) return plan;
-  if (held.length === 1) throw rejected(around, port, "it is the only key of the port");
-  // A port that is shut uses none of its keys.
-  if (plan.admin === "up" && around.principal(port) === ckn) {
-    throw rejected(around, port, "the key is the principal one, in use now");
-  }
+  refuseRemoval(plan, held.length === 1, ckn, around);
   const without = (chain: PlannedChain | undefined): PlannedChain | undefined => {
     const keys = chain?.keys.filter((key) => key.ckn !== ckn) ?? [];
     return chain === undefined || keys.length === 0 ? undefined : { ...chain, keys };

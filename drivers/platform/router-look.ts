@@ -8,6 +8,7 @@ import {
   type IpsecTunnel,
   known,
   type MacsecPort,
+  type MkaSession,
   type PortName,
   type Reading,
   type Route,
@@ -131,4 +132,34 @@ export function drainsBy<N>(
 ): readonly DrainMeans[] {
   const means = ["prepend", "gracefulShutdown", "peeringShutdown"] as const;
   return means.filter((one) => neighbours.some(signs[one] ?? (() => false)));
+}
+
+/** Of a port on which MKA says nothing. */
+export function emptySession(controlledPort: MkaSession["controlledPort"]): MkaSession {
+  return {
+    controlledPort,
+    principalCkn: undefined,
+    participants: [],
+    livePeers: 0,
+    respondedPeers: 0,
+    keyServer: "none",
+    keyServerPriority: undefined,
+    latestSak: undefined,
+    oldSak: undefined,
+  };
+}
+
+const remarkMax = 100;
+
+/** `remark`: why the last session ended; undefined = it is not known. */
+export function sessionTo(
+  at: Pick<BgpSession, "port" | "peer">,
+  state: string | undefined,
+  what: string,
+  remark: string | undefined,
+): BgpSession {
+  const up = state === "Established";
+  if (up || remark === undefined) return { ...at, up };
+  const said = remark.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
+  return { ...at, up, trouble: `${what}: ${said}` };
 }

@@ -42,7 +42,7 @@ export async function pingFarEnd<N extends string, Q extends object, R>(
   throw failed("device.rejected", `the far end's peering address on ${port} is not known`, port);
 }
 
-/** Until it is saved a boot begins with the keys of before; `text` says so where it could not be. */
+/** Until it is saved a boot begins with the keys of before. `text`: why that may happen. */
 export async function save(
   cli: Cli,
   commands: readonly Command[],
