@@ -3,7 +3,15 @@
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
-import { type Block, commandsOf, type Edits, inModes } from "../platform/edits.ts";
+import {
+  type Block,
+  commandsOf,
+  drainsBetween,
+  type Edits,
+  inModes,
+  settingsText,
+  shortOf,
+} from "../platform/edits.ts";
 import { line } from "../transport/cli.ts";
 import { cipherOf, type EosConfig, type Neighbour, neighboursOn } from "./config.ts";
 import { drainMap, isDrainMap } from "./names.ts";
@@ -98,8 +106,7 @@ interface DrainEdits {
 
 function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): DrainEdits | string {
   const { as } = config;
-  const ends = before.drains.filter((means) => !after.drains.includes(means));
-  const begins = after.drains.filter((means) => !before.drains.includes(means));
+  const { ends, begins, lines } = drainsBetween(before, after, "drain");
   const blocks: Block[] = [];
   for (const neighbour of neighboursOn(config, after.port)) {
     if (as === undefined) return "BGP is not configured";
@@ -113,13 +120,7 @@ function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): Drain
       blocks.push(...begun);
     }
   }
-  return {
-    blocks,
-    lines: [
-      ...ends.map((means) => `- ${after.port} drain by ${means}`),
-      ...begins.map((means) => `+ ${after.port} drain by ${means}`),
-    ],
-  };
+  return { blocks, lines };
 }
 
 function inBgp({ vrf }: Neighbour, as: string, ...commands: readonly Command[]): Block {
@@ -213,16 +214,5 @@ function previewOf(before: PortPlan, after: PortPlan): readonly string[] {
   ];
 }
 
-function shown(settings: MacsecSettings): string {
-  const { suite, policy, includeSci, confidentialityOffset, keyServerPriority } = settings;
-  const replay = settings.replayWindow === undefined ? "off" : String(settings.replayWindow);
-  const rekey = settings.sakRekeyMs === undefined ? "by packet number" : `${settings.sakRekeyMs}ms`;
-  return (
-    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite} ` +
-    `sci ${includeSci ? "on" : "off"} offset ${confidentialityOffset} ` +
-    `priority ${keyServerPriority} replay ${replay} rekey ${rekey}`
-  );
-}
-
-const shortOf = (ckn: string): string =>
-  ckn.length <= 12 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-4)}`;
+const shown = (settings: MacsecSettings): string =>
+  settingsText(settings, { sci: true, window: "replay" });

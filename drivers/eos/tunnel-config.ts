@@ -11,7 +11,6 @@ import {
   digests,
   espFor,
   homesOf,
-  lifeOf,
   modpNumbers,
   numbersIn,
   planFrom,
@@ -144,10 +143,8 @@ function readTunnel(
       restOf(profile, "shared-key") !== undefined,
     ike: ikeOf(under(security, `ike policy ${name}`), ends.localAddress ?? ""),
     transforms: espOf(policy),
-    life: lifeOf(
-      life("minute", minute) ?? life("hour", 60 * minute),
-      life("megabyte", megabyte) ?? life("gigabyte", 1_024 * megabyte),
-    ),
+    seconds: life("minute", minute) ?? life("hour", 60 * minute),
+    kilobytes: life("megabyte", megabyte) ?? life("gigabyte", 1_024 * megabyte),
     mtu: wholeOf(restOf(children, "mtu")?.[0] ?? ""),
     remark: restOf(children, "description")?.join(" "),
   };

@@ -3,7 +3,6 @@
 
 import type { Command } from "#hal/secret.ts";
 import { type Block, commandsOf, inModes } from "../platform/edits.ts";
-import { failed } from "../platform/query.ts";
 import {
   type ChangedTunnel,
   deadPeer,
@@ -13,17 +12,7 @@ import {
   segmentMax,
   type TunnelPlan,
 } from "../platform/tunnel-change.ts";
-import {
-  freeNumber,
-  groundOf,
-  homeOf,
-  hopsOf,
-  refuseNamesake,
-  refuseSamePair,
-  stalePrefixes,
-  type Ground as TunnelGround,
-  type Wanted,
-} from "../platform/tunnel-edits.ts";
+import { stalePrefixes, Ground as TunnelGround, type Wanted } from "../platform/tunnel-edits.ts";
 import { line } from "../transport/cli.ts";
 import { type EosTunnels, megabyte, minute, words } from "./tunnel-config.ts";
 
@@ -35,7 +24,7 @@ export function tunnelCommands(
   config: EosTunnels,
   device: string,
 ): readonly Command[] {
-  const ground = groundOf(config, device);
+  const ground = new TunnelGround(config, device);
   return changed.flatMap((one) => blocksOf(one, ground)).flatMap(commandsOf);
 }
 
@@ -45,7 +34,7 @@ function blocksOf({ name, before, after }: ChangedTunnel, ground: Ground): reado
     return before === undefined || at === undefined ? [] : goneBlocks(before, at);
   }
   const home = homeFor(after, ground);
-  const own = at ?? `Tunnel${freeNumber(ground, 1)}`;
+  const own = at ?? `Tunnel${ground.freeNumber(1)}`;
   const stale = stalePrefixes(before, after);
   return [
     ...policyBlocks(after, before),
@@ -58,22 +47,19 @@ function blocksOf({ name, before, after }: ChangedTunnel, ground: Ground): reado
 
 function homeFor(after: Wanted, ground: Ground): string {
   const { ike, life, secret } = after;
-  const { device } = ground;
   if (ike.prf !== ike.integrity) {
-    const text = `the PRF of IKE is the digest of its integrity there, not ${ike.prf}`;
-    throw failed("device.rejected", text, device);
+    throw ground.refusal(`the PRF of IKE is the digest of its integrity there, not ${ike.prf}`);
   }
   if (life.seconds % minute !== 0 || life.kilobytes % megabyte !== 0) {
-    const text = "the lives of an SA are whole minutes and whole megabytes there";
-    throw failed("device.rejected", text, device);
+    throw ground.refusal("the lives of an SA are whole minutes and whole megabytes there");
   }
   if (!isPlainPsk(secret)) {
     const text = "a PSK there is of letters, digits and _ . : / @ + , = alone: no other is said";
-    throw failed("vault.malformedKey", text, device);
+    throw ground.refusal(text, "vault.malformedKey");
   }
-  refuseNamesake(after, ground, "a policy or a profile");
-  refuseSamePair(after, ground);
-  return homeOf(after, ground, " of the default VRF");
+  ground.refuseNamesake(after, "a policy or a profile");
+  ground.refuseSamePair(after);
+  return ground.homeOf(after, " of the default VRF");
 }
 
 function policyBlocks(after: Wanted, before: TunnelPlan | undefined): readonly Block[] {
@@ -131,7 +117,7 @@ function interfaceBlock(after: Wanted, at: string, home: string): Block {
 
 function routeBlock({ remotePrefixes }: Wanted, at: string, ground: Ground): Block {
   const missing = remotePrefixes.filter(
-    (prefix) => !hopsOf(prefix, ground, /^Tunnel\d{1,5}$/).includes(at),
+    (prefix) => !ground.hopsOf(prefix, /^Tunnel\d{1,5}$/).includes(at),
   );
   return inModes([], ...missing.map((prefix) => line`ip route ${prefix} ${at}`));
 }

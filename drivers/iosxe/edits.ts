@@ -4,8 +4,23 @@
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
-import { keysOf, type PlannedChain, type PlannedKey } from "../platform/cisco-chains.ts";
-import { type Block, commandsOf, type Edits, inModes } from "../platform/edits.ts";
+import {
+  algorithmOf,
+  chainsOf,
+  differences,
+  keysBetween,
+  keyTexts,
+  type PlannedChain,
+  type PlannedKey,
+} from "../platform/cisco-chains.ts";
+import {
+  type Block,
+  commandsOf,
+  drainsBetween,
+  type Edits,
+  inModes,
+  settingsText,
+} from "../platform/edits.ts";
 import { line } from "../transport/cli.ts";
 import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { drainMap, isDrainMap, ownMapOf } from "./names.ts";
@@ -40,7 +55,7 @@ export function editsBetween(
   return {
     sent: blocks.flatMap(commandsOf),
     operations: drains.operations,
-    lines: [...previewOf(before, after), ...drains.lines],
+    lines: [...differences(after.port, linesOf(before), linesOf(after)), ...drains.lines],
   };
 }
 
@@ -76,9 +91,7 @@ function policyBlock(before: PortPlan, after: PortPlan): Block {
 function chainBlocks(before: PortPlan, after: PortPlan, config: XeConfig): readonly Block[] {
   const held = chainsOf(before);
   return chainsOf(after).flatMap((chain): readonly Block[] => {
-    const was = held.find(({ name }) => name === chain.name);
-    const left = (was?.keys ?? []).filter(({ ckn }) => chain.keys.every((key) => key.ckn !== ckn));
-    const come = chain.keys.filter(({ secret }) => secret !== undefined);
+    const { was, left, come } = keysBetween(held, chain);
     // What an interrupted change left under that name would be a second key in it.
     const isLeftover = was === undefined && config.chains.has(chain.name);
     return [
@@ -92,17 +105,12 @@ function chainBlocks(before: PortPlan, after: PortPlan, config: XeConfig): reado
   });
 }
 
-function chainsOf({ primary, fallback }: PortPlan): readonly PlannedChain[] {
-  return [primary, fallback].filter((one) => one !== undefined);
-}
-
 function keyCommands({ word, secret }: PlannedKey): readonly Command[] {
   if (secret === undefined) return [];
-  const algorithm = secret.byteLength === 16 ? "aes-128-cmac" : "aes-256-cmac";
   const hole = { secret, as: "hex" } as const;
   return [
     line`key ${word}`,
-    line`cryptographic-algorithm ${algorithm}`,
+    line`cryptographic-algorithm ${algorithmOf(secret)}`,
     line`key-string ${hole}`,
     line`exit`,
   ];
@@ -159,9 +167,8 @@ function drainEdits(
   after: PortPlan,
   { config, routeMaps }: Pick<Surroundings, "config" | "routeMaps">,
 ): DrainEdits {
-  const ends = before.drains.filter((means) => !after.drains.includes(means));
-  const begins = after.drains.filter((means) => !before.drains.includes(means));
-  const neighbours = ends.length + begins.length === 0 ? [] : neighboursOn(config, after.port);
+  const { ends, begins, lines } = drainsBetween(before, after, "drained");
+  const neighbours = lines.length === 0 ? [] : neighboursOn(config, after.port);
   const as = config.localAs ?? "";
   const hasPrepend = [...ends, ...begins].includes("prepend");
   return {
@@ -170,10 +177,7 @@ function drainEdits(
       ...begins.flatMap((means) => beginningOf(means, one, as, routeMaps)),
     ]),
     operations: hasPrepend ? neighbours.map(({ address }) => refresh(address)) : [],
-    lines: [
-      ...ends.map((means) => `- ${after.port} drained by ${means}`),
-      ...begins.map((means) => `+ ${after.port} drained by ${means}`),
-    ],
+    lines,
   };
 }
 
@@ -276,33 +280,14 @@ function inFamilies(
   return [inModes([home, ...within], ...commands)];
 }
 
-function previewOf(before: PortPlan, after: PortPlan): readonly string[] {
-  const { port } = after;
-  const [was, is] = [linesOf(before), linesOf(after)];
-  return [
-    ...was.filter((one) => !is.includes(one)).map((one) => `- ${port} ${one}`),
-    ...is.filter((one) => !was.includes(one)).map((one) => `+ ${port} ${one}`),
-  ];
-}
-
 function linesOf(plan: PortPlan): readonly string[] {
-  const { settings, admin, primary } = plan;
-  const roleOf = ({ ckn }: PlannedKey): string =>
-    primary?.keys.some((key) => key.ckn === ckn) ? "primary" : "fallback";
+  const { settings, admin } = plan;
   return [
     ...(settings === undefined ? [] : [shown(settings)]),
-    ...keysOf(plan).map((key) => `key ${key.ckn} ${roleOf(key)}`),
+    ...keyTexts(plan),
     ...(admin === "down" ? ["shutdown"] : []),
   ];
 }
 
-function shown(settings: MacsecSettings): string {
-  const { suite, policy, includeSci, confidentialityOffset, keyServerPriority } = settings;
-  const { sakRekeyMs, replayWindow } = settings;
-  return (
-    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite} ` +
-    `sci ${includeSci ? "on" : "off"} offset ${confidentialityOffset} ` +
-    `priority ${keyServerPriority} window ${replayWindow ?? "off"} ` +
-    `rekey ${sakRekeyMs === undefined ? "by packet number" : `${sakRekeyMs}ms`}`
-  );
-}
+const shown = (settings: MacsecSettings): string =>
+  settingsText(settings, { sci: true, window: "window" });

@@ -10,7 +10,6 @@ import {
   espFor,
   groupNumbers,
   homesOf,
-  lifeOf,
   numbersIn,
   planFrom,
   routesOf,
@@ -169,7 +168,8 @@ function readTunnel({ interface: at, block, profile: name }: Bound, parts: Parts
       restOf(ipsecProfile, "set ikev2-profile") === name,
     ike: ikeOf(parts, ends.localAddress ?? ""),
     transforms: espOf(parts.transformSets.get(name), restOf(ipsecProfile, "set pfs") ?? ""),
-    life: lifeOf(life("seconds"), life("kilobytes")),
+    seconds: life("seconds"),
+    kilobytes: life("kilobytes"),
     mtu: wholeOf(restOf(block, "ip mtu")),
     remark: restOf(peer, "description"),
   };

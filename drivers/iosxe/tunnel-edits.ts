@@ -3,7 +3,6 @@
 
 import type { Command } from "#hal/secret.ts";
 import { type Block, commandsOf, inModes } from "../platform/edits.ts";
-import { failed } from "../platform/query.ts";
 import {
   type ChangedTunnel,
   deadPeer,
@@ -12,25 +11,17 @@ import {
   segmentMax,
   type TunnelPlan,
 } from "../platform/tunnel-change.ts";
-import {
-  freeNumber,
-  groundOf,
-  homeOf,
-  hopsOf,
-  refuseNamesake,
-  refuseSamePair,
-  stalePrefixes,
-  type Ground as TunnelGround,
-  type Wanted,
-} from "../platform/tunnel-edits.ts";
+import { stalePrefixes, Ground as TunnelGround, type Wanted } from "../platform/tunnel-edits.ts";
 import { line } from "../transport/cli.ts";
 import { policyName, words, type XeTunnels } from "./tunnel-config.ts";
 
-interface Ground extends TunnelGround<XeTunnels> {
+class Ground extends TunnelGround<XeTunnels> {
   /** Of IKE, by their names. */
-  readonly policies: Set<string>;
+  readonly policies = new Set(this.config.policies);
   /** Tunnels of ours by name, with their ends and what they offer of IKE. */
-  readonly standing: Map<string, TunnelPlan>;
+  readonly standing = new Map(
+    [...this.config.tunnels].flatMap(([name, { plan }]) => (plan ? [[name, plan] as const] : [])),
+  );
 }
 
 /** In the order in which they are said. Throws `device.*`, effect "none". */
@@ -39,11 +30,7 @@ export function tunnelCommands(
   config: XeTunnels,
   device: string,
 ): readonly Command[] {
-  const plans = [...config.tunnels].flatMap(([name, { plan }]) =>
-    plan === undefined ? [] : [[name, plan] as const],
-  );
-  const policies = new Set(config.policies);
-  const ground = { ...groundOf(config, device), policies, standing: new Map(plans) };
+  const ground = new Ground(config, device);
   return changed.flatMap((one) => blocksOf(one, ground)).flatMap(commandsOf);
 }
 
@@ -76,10 +63,10 @@ const routeBlock = (commands: readonly (Command | undefined)[]): Block =>
   inModes([], ...commands.filter((one) => one !== undefined));
 
 function newBlocks(after: Wanted, ground: Ground, before: string | undefined): readonly Block[] {
-  const home = homeOf(after, ground, " of the global table");
+  const home = ground.homeOf(after, " of the global table");
   refuse(after, ground);
   const { name, localAddress } = after;
-  const at = before ?? `Tunnel${freeNumber(ground, 1)}`;
+  const at = before ?? `Tunnel${ground.freeNumber(1)}`;
   ground.standing.set(name, after);
   ground.policies.add(policyName(localAddress));
   return [
@@ -94,21 +81,19 @@ function newBlocks(after: Wanted, ground: Ground, before: string | undefined): r
 
 function refuse(after: Wanted, ground: Ground): void {
   const { name, localAddress, ike } = after;
-  const { device, standing, policies } = ground;
-  refuseNamesake(after, ground, "a keyring, a profile or a set");
-  refuseSamePair(after, ground);
+  const { standing, policies } = ground;
+  ground.refuseNamesake(after, "a keyring, a profile or a set");
+  ground.refuseSamePair(after);
   for (const [other, plan] of standing) {
     if (other === name || plan.localAddress !== localAddress) continue;
     if (ikeWords(plan.ike) === ikeWords(ike)) continue;
     const why = "IOS XE takes a policy of IKE by its own address alone";
-    const text = `${other} has other algorithms of IKE at ${localAddress}, and ${why}`;
-    throw failed("device.rejected", text, device);
+    throw ground.refusal(`${other} has other algorithms of IKE at ${localAddress}, and ${why}`);
   }
   const policy = policyName(localAddress);
   const isShared = [...standing.values()].some((plan) => plan.localAddress === localAddress);
   if (isShared || !policies.has(policy)) return;
-  const text = `there is a policy ${policy} of IKE that is not understood`;
-  throw failed("device.rejected", text, device);
+  throw ground.refusal(`there is a policy ${policy} of IKE that is not understood`);
 }
 
 const ikeWords = ({ encryption, integrity, prf, dhGroup }: TunnelPlan["ike"]): string =>
@@ -194,7 +179,7 @@ function interfaceBlock(after: Wanted, at: string, home: string): Block {
 /** undefined = it is there. */
 function routeLine(prefix: string, at: string, ground: Ground): Command | undefined {
   if (ground.routes.get(prefix)?.includes(at) === true) return undefined;
-  const hops = hopsOf(prefix, ground, /^Tunnel\d{1,10}$/);
+  const hops = ground.hopsOf(prefix, /^Tunnel\d{1,10}$/);
   ground.routes.set(prefix, [...hops, at]);
   const [address, mask] = addressAndMask(prefix);
   return line`ip route ${address} ${mask} ${at}`;

@@ -2,7 +2,13 @@
 // lines for a person.
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
-import { type Edits as EditsOf, joined } from "../platform/edits.ts";
+import {
+  drainsBetween,
+  type Edits as EditsOf,
+  joined,
+  settingsText,
+  shortOf,
+} from "../platform/edits.ts";
 import { element, elementWith, type XmlOut, type XmlPart } from "../transport/xml.ts";
 import { type JunosConfig, type Neighbour, neighboursOn } from "./config.ts";
 import { drainIn, drainOut, startText } from "./names.ts";
@@ -166,8 +172,7 @@ function drainEdits(
   config: JunosConfig,
   localAs: LocalAs,
 ): Edits | undefined {
-  const ends = before.drains.filter((means) => !after.drains.includes(means));
-  const begins = after.drains.filter((means) => !before.drains.includes(means));
+  const { ends, begins, lines } = drainsBetween(before, after, "drain");
   const trees: XmlOut[] = [];
   for (const neighbour of neighboursOn(config, after.port)) {
     for (const means of ends) trees.push(...endOf(means, neighbour));
@@ -177,13 +182,7 @@ function drainEdits(
       trees.push(...begun);
     }
   }
-  return {
-    sent: trees,
-    lines: [
-      ...ends.map((means) => `- ${after.port} drain by ${means}`),
-      ...begins.map((means) => `+ ${after.port} drain by ${means}`),
-    ],
-  };
+  return { sent: trees, lines };
 }
 
 const inGroup = ({ group }: Neighbour, neighbour: XmlOut): XmlOut =>
@@ -284,16 +283,5 @@ function listEdits(
   ];
 }
 
-function shown(settings: MacsecSettings): string {
-  const { suite, policy, includeSci, confidentialityOffset, keyServerPriority } = settings;
-  const replay = settings.replayWindow === undefined ? "off" : String(settings.replayWindow);
-  const rekey = settings.sakRekeyMs === undefined ? "by packet number" : `${settings.sakRekeyMs}ms`;
-  return (
-    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite} ` +
-    `sci ${includeSci ? "on" : "off"} offset ${confidentialityOffset} ` +
-    `priority ${keyServerPriority} replay ${replay} rekey ${rekey}`
-  );
-}
-
-const shortOf = (ckn: string): string =>
-  ckn.length <= 12 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-4)}`;
+const shown = (settings: MacsecSettings): string =>
+  settingsText(settings, { sci: true, window: "replay" });

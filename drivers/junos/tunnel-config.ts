@@ -6,7 +6,6 @@ import {
   espFor,
   groupNumbers,
   homesOf,
-  lifeOf,
   numbersIn,
   planFrom,
   type StandingTunnel,
@@ -206,10 +205,8 @@ function planOf(
       espIntegrity: textOf(proposal, "authentication-algorithm") ?? "",
       pfsGroup: textOf(ipsecPolicy, "perfect-forward-secrecy", "keys") ?? "",
     }),
-    life: lifeOf(
-      wholeOf(textOf(proposal, "lifetime-seconds") ?? ""),
-      wholeOf(textOf(proposal, "lifetime-kilobytes") ?? ""),
-    ),
+    seconds: wholeOf(textOf(proposal, "lifetime-seconds") ?? ""),
+    kilobytes: wholeOf(textOf(proposal, "lifetime-kilobytes") ?? ""),
     mtu: wholeOf(textOf(own, "family", "inet", "mtu") ?? ""),
     remark: textOf(ikePolicy, "description"),
   };

@@ -1,7 +1,6 @@
 // A tunnel as edits of the candidate: each part that bears its name is written as a whole, since a
 // change of any of them begins the tunnel anew.
 
-import { failed } from "../platform/query.ts";
 import {
   type ChangedTunnel,
   deadPeer,
@@ -10,16 +9,7 @@ import {
   segmentMax,
   type TunnelPlan,
 } from "../platform/tunnel-change.ts";
-import {
-  freeNumber,
-  type Ground,
-  groundOf,
-  homeOf,
-  hopsOf,
-  refuseNamesake,
-  stalePrefixes,
-  type Wanted,
-} from "../platform/tunnel-edits.ts";
+import { Ground, stalePrefixes, type Wanted } from "../platform/tunnel-edits.ts";
 import { element, elementWith, type XmlOut } from "../transport/xml.ts";
 import { type JunosTunnels, ownZone, words } from "./tunnel-config.ts";
 
@@ -33,7 +23,7 @@ export function tunnelTrees(
   tunnels: JunosTunnels,
   device: string,
 ): readonly XmlOut[] {
-  const ground = groundOf(tunnels, device);
+  const ground = new Ground(tunnels, device);
   return changed.flatMap(({ name, before, after }) => {
     const standing = tunnels.tunnels.get(name)?.unit;
     if (after === undefined) return goneTrees(name, standing, before, ground);
@@ -58,20 +48,20 @@ const named = (list: string, name: string, ...parts: readonly XmlOut[]): XmlOut 
 
 function homeFor(after: Wanted, ground: Ground<JunosTunnels>): string {
   const { name, remoteAddress } = after;
-  const { config, device } = ground;
-  refuseNamesake(after, ground, "a gateway, a policy or a proposal");
+  const { config } = ground;
+  ground.refuseNamesake(after, "a gateway, a policy or a proposal");
   for (const [other, address] of config.gateways) {
     if (address !== remoteAddress || other === name || config.tunnels.get(other)?.plan) continue;
     const text = `a gateway of the operator's, ${other}, has the address ${remoteAddress} already`;
-    throw failed("device.rejected", text, device);
+    throw ground.refusal(text);
   }
-  return homeOf(after, ground, "");
+  return ground.homeOf(after, "");
 }
 
 function freeUnit(ground: Ground<JunosTunnels>): number {
-  const unit = freeNumber(ground, 0);
+  const unit = ground.freeNumber(0);
   if (unit <= unitMax) return unit;
-  throw failed("device.rejected", "st0 has no unit left", ground.device);
+  throw ground.refusal("st0 has no unit left");
 }
 
 const leafFor = (name: string, word: string | undefined): readonly XmlOut[] =>
@@ -170,7 +160,7 @@ const inStatic = (route: XmlOut): XmlOut => element("routing-options", element("
 
 function routeTree(prefix: string, unit: number, ground: Ground<JunosTunnels>): XmlOut {
   const hop = `st0.${unit}`;
-  const hops = hopsOf(prefix, ground, /^st0\.\d{1,5}$/);
+  const hops = ground.hopsOf(prefix, /^st0\.\d{1,5}$/);
   ground.routes.set(prefix, [...new Set([...hops, hop])]);
   return inStatic(element("route", element("name", prefix), element("next-hop", hop)));
 }

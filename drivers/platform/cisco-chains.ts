@@ -37,6 +37,8 @@ export interface ChainPlan {
   readonly fallback: PlannedChain | undefined;
 }
 
+type Chained = Pick<ChainPlan, "primary" | "fallback">;
+
 export interface ChainSurroundings extends Pick<Surroundings<unknown>, "work" | "principal"> {
   /** When a new key begins; undefined = it is always valid. */
   readonly begins: WallTime | undefined;
@@ -51,8 +53,8 @@ export function chainOf({ chains }: Chains, name: string | undefined): PlannedCh
   return name === undefined ? undefined : { name, keys: chains.get(name) ?? [] };
 }
 
-export function keysOf({ primary, fallback }: ChainPlan): readonly PlannedKey[] {
-  return [...(primary?.keys ?? []), ...(fallback?.keys ?? [])];
+export function keysOf(plan: Chained): readonly PlannedKey[] {
+  return chainsOf(plan).flatMap(({ keys }) => keys);
 }
 
 /** What a key is at that moment; one whose time is over is none any more. */
@@ -135,4 +137,38 @@ export function removeKey<P extends ChainPlan>(plan: P, ckn: Ckn, around: ChainS
 function newKey({ port }: ChainPlan, key: KeyRef, around: ChainSurroundings): PlannedKey {
   const secret = secretFor(around, port, key);
   return { ckn: key.ckn, word: key.ckn, startsAt: around.begins, endsAt: undefined, secret };
+}
+
+export function chainsOf({ primary, fallback }: Chained): readonly PlannedChain[] {
+  return [primary, fallback].filter((one) => one !== undefined);
+}
+
+/** Keys that leave a chain and come into it; `was`: the chain as it is. */
+export function keysBetween(held: readonly PlannedChain[], chain: PlannedChain) {
+  const was = held.find(({ name }) => name === chain.name);
+  const left = (was?.keys ?? []).filter(({ ckn }) => chain.keys.every((key) => key.ckn !== ckn));
+  return { was, left, come: chain.keys.filter(({ secret }) => secret !== undefined) };
+}
+
+export function algorithmOf(secret: Secret): string {
+  return secret.byteLength === 16 ? "aes-128-cmac" : "aes-256-cmac";
+}
+
+/** A line for each key and its role. */
+export function keyTexts(plan: Chained): readonly string[] {
+  const isPrimary = (ckn: Ckn): boolean =>
+    plan.primary?.keys.some((key) => key.ckn === ckn) === true;
+  return keysOf(plan).map(({ ckn }) => `key ${ckn} ${isPrimary(ckn) ? "primary" : "fallback"}`);
+}
+
+/** Lines that go and come. */
+export function differences(
+  port: PortName,
+  was: readonly string[],
+  is: readonly string[],
+): readonly string[] {
+  return [
+    ...was.filter((one) => !is.includes(one)).map((one) => `- ${port} ${one}`),
+    ...is.filter((one) => !was.includes(one)).map((one) => `+ ${port} ${one}`),
+  ];
 }

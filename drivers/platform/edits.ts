@@ -1,6 +1,7 @@
 // The difference between what is configured and what is wanted: what is sent for it, and lines for
 // a person.
 
+import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
 
@@ -34,4 +35,44 @@ export function inModes(modes: readonly Command[], ...commands: readonly Command
 export function commandsOf({ modes, commands }: Block): readonly Command[] {
   if (commands.length === 0) return [];
   return [...modes, ...commands, ...modes.map(() => line`exit`)];
+}
+
+interface Drained {
+  readonly port: PortName;
+  readonly drains: readonly DrainMeans[];
+}
+
+/** Drains that end and begin, and lines that say so; `word`: how they name a drain. */
+export function drainsBetween(
+  { drains: was }: Drained,
+  { drains: is, port }: Drained,
+  word: "drain" | "drained",
+) {
+  const ends = was.filter((means) => !is.includes(means));
+  const begins = is.filter((means) => !was.includes(means));
+  const lines = [
+    ...ends.map((means) => `- ${port} ${word} by ${means}`),
+    ...begins.map((means) => `+ ${port} ${word} by ${means}`),
+  ];
+  return { ends, begins, lines };
+}
+
+/** Of a port; `sci`: whether the platform lets it be chosen, `window`: what it calls the window. */
+export function settingsText(
+  settings: MacsecSettings,
+  { sci, window }: { readonly sci: boolean; readonly window: "replay" | "window" },
+): string {
+  const { suite, policy, includeSci, replayWindow, sakRekeyMs } = settings;
+  return [
+    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite}`,
+    ...(sci ? [`sci ${includeSci ? "on" : "off"}`] : []),
+    `offset ${settings.confidentialityOffset} priority ${settings.keyServerPriority}`,
+    `${window} ${replayWindow ?? "off"}`,
+    `rekey ${sakRekeyMs === undefined ? "by packet number" : `${sakRekeyMs}ms`}`,
+  ].join(" ");
+}
+
+/** Enough of a CKN to know it by. */
+export function shortOf(ckn: string): string {
+  return ckn.length <= 12 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-4)}`;
 }

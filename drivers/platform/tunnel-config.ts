@@ -2,6 +2,7 @@
 // if all that it is made of bears its name.
 
 import { isIPv4 } from "node:net";
+import type { SaLife } from "#hal/model.ts";
 import {
   isPrefix,
   pskOfRemark,
@@ -65,18 +66,10 @@ export function espFor(
   );
 }
 
-/** undefined = one of them is not understood. */
-export function lifeOf(
-  seconds: number | undefined,
-  kilobytes: number | undefined,
-): TunnelPlan["life"] | undefined {
-  return seconds === undefined || kilobytes === undefined ? undefined : { seconds, kilobytes };
-}
-
 type Optional<T> = { readonly [K in keyof T]: T[K] | undefined };
 
 interface ReadTunnel
-  extends Optional<Omit<TunnelPlan, "name" | "remotePrefixes" | "psk">>,
+  extends Optional<Omit<TunnelPlan, "name" | "remotePrefixes" | "psk" | "life"> & SaLife>,
     Pick<StandingTunnel, "name" | "interface"> {
   /** All that it is made of bears its name. */
   readonly isOurs: boolean;
@@ -89,14 +82,16 @@ export function planFrom(
   { name, interface: at, isOurs, remark, ...read }: ReadTunnel,
   routes: TunnelConfig["routes"],
 ): TunnelPlan | undefined {
-  const { localAddress = "", remoteAddress = "", ike, transforms, life, mtu } = read;
+  const { localAddress = "", remoteAddress = "", ike, transforms, mtu, seconds, kilobytes } = read;
   if (!isOurs || !isIPv4(localAddress) || !isIPv4(remoteAddress) || mtu === undefined) {
     return undefined;
   }
-  if (ike === undefined || transforms === undefined || life === undefined) return undefined;
+  if (ike === undefined || transforms === undefined) return undefined;
+  if (seconds === undefined || kilobytes === undefined) return undefined;
   const remotePrefixes = [...routes]
     .flatMap(([prefix, hops]) => (isPrefix(prefix) && hops.includes(at) ? [prefix] : []))
     .toSorted();
+  const life = { seconds, kilobytes };
   const psk = pskOfRemark(remark);
   return { name, localAddress, remoteAddress, remotePrefixes, ike, transforms, life, mtu, psk };
 }

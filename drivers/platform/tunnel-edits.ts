@@ -32,71 +32,61 @@ export async function tunnelEdits<C extends TunnelConfig, T>(
 }
 
 /** What is around the tunnels, as one change after the other leaves it. */
-export interface Ground<C extends TunnelConfig> {
+export class Ground<C extends TunnelConfig> {
   readonly config: C;
   readonly device: string;
   /** Of interfaces. */
   readonly numbers: Set<number>;
   readonly routes: Map<string, readonly string[]>;
-}
 
-export function groundOf<C extends TunnelConfig>(config: C, device: string): Ground<C> {
-  return { config, device, numbers: new Set(config.numbers), routes: new Map(config.routes) };
-}
-
-/** The lowest from `first` on; it is taken from now on. */
-export function freeNumber({ numbers }: Ground<TunnelConfig>, first: number): number {
-  let number = first;
-  while (numbers.has(number)) number += 1;
-  numbers.add(number);
-  return number;
-}
-
-/** The interface that a tunnel begins at; `where`: of which interfaces it is one. */
-export function homeOf(
-  { localAddress }: Wanted,
-  { config, device }: Ground<TunnelConfig>,
-  where: string,
-): string {
-  const home = config.homes.get(localAddress);
-  if (home !== undefined) return home;
-  throw failed("device.rejected", `no interface${where} has the address ${localAddress}`, device);
-}
-
-/** `makings`: what a tunnel is made of there. */
-export function refuseNamesake(
-  { name }: Wanted,
-  { config, device }: Ground<TunnelConfig>,
-  makings: string,
-): void {
-  if (config.tunnels.has(name) || !config.names.has(name)) return;
-  const text = `${makings} of somebody's is called ${name} already`;
-  throw failed("device.rejected", text, device);
-}
-
-export function refuseSamePair(
-  { localAddress, remoteAddress }: Wanted,
-  { config, device }: Ground<TunnelConfig>,
-): void {
-  for (const other of config.tunnels.values()) {
-    if (other.plan !== undefined || other.localAddress !== localAddress) continue;
-    if (other.remoteAddress !== remoteAddress) continue;
-    const text = `${other.interface} of the operator's joins the same two addresses`;
-    throw failed("device.rejected", text, device);
+  constructor(config: C, device: string) {
+    this.config = config;
+    this.device = device;
+    this.numbers = new Set(config.numbers);
+    this.routes = new Map(config.routes);
   }
-}
 
-/** Where a prefix is led now. Throws where one of them is no tunnel. */
-export function hopsOf(
-  prefix: string,
-  { routes, device }: Ground<TunnelConfig>,
-  tunnel: RegExp,
-): readonly string[] {
-  const hops = routes.get(prefix) ?? [];
-  const strange = hops.find((hop) => !tunnel.test(hop));
-  if (strange === undefined) return hops;
-  const text = `a static route of the operator's leads ${prefix} to ${strange}`;
-  throw failed("device.rejected", text, device);
+  /** The lowest from `first` on; it is taken from now on. */
+  freeNumber(first: number): number {
+    let number = first;
+    while (this.numbers.has(number)) number += 1;
+    this.numbers.add(number);
+    return number;
+  }
+
+  /** The interface that a tunnel begins at; `where`: of which interfaces it is one. */
+  homeOf({ localAddress }: Wanted, where: string): string {
+    const home = this.config.homes.get(localAddress);
+    if (home !== undefined) return home;
+    throw this.refusal(`no interface${where} has the address ${localAddress}`);
+  }
+
+  /** `makings`: what a tunnel is made of there. */
+  refuseNamesake({ name }: Wanted, makings: string): void {
+    const { tunnels, names } = this.config;
+    if (tunnels.has(name) || !names.has(name)) return;
+    throw this.refusal(`${makings} of somebody's is called ${name} already`);
+  }
+
+  refuseSamePair({ localAddress, remoteAddress }: Wanted): void {
+    for (const other of this.config.tunnels.values()) {
+      if (other.plan !== undefined || other.localAddress !== localAddress) continue;
+      if (other.remoteAddress !== remoteAddress) continue;
+      throw this.refusal(`${other.interface} of the operator's joins the same two addresses`);
+    }
+  }
+
+  /** Where a prefix is led now. Throws where one of them is no tunnel. */
+  hopsOf(prefix: string, tunnel: RegExp): readonly string[] {
+    const hops = this.routes.get(prefix) ?? [];
+    const strange = hops.find((hop) => !tunnel.test(hop));
+    if (strange === undefined) return hops;
+    throw this.refusal(`a static route of the operator's leads ${prefix} to ${strange}`);
+  }
+
+  refusal(text: string, code: "device.rejected" | "vault.malformedKey" = "device.rejected") {
+    return failed(code, text, this.device);
+  }
 }
 
 /** Prefixes that the tunnel no longer protects. */
