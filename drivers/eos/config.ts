@@ -11,9 +11,10 @@ import {
   parseCkn,
 } from "#hal/model.ts";
 import { subnetOf } from "../platform/subnet.ts";
+import { wholeOf } from "../platform/text.ts";
 import { type Fields, fieldsIn, fieldsOf, parse } from "./json.ts";
 import { portOfUnit } from "./names.ts";
-import { begins, type Statement, wholeOf } from "./statements.ts";
+import { begins, type Statement } from "./statements.ts";
 import { type EosTunnels, tunnelsOf } from "./tunnel-config.ts";
 
 export interface EosConfig {

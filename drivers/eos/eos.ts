@@ -1,12 +1,12 @@
 // Arista EOS at its command line: a change is made in a session of its own, and a commit with a
 // timer is taken back by the router unless somebody confirms it by the name of that session.
 
-import type { Capabilities } from "#hal/device.ts";
 import type { CommitRecord, Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { joined, linesOf } from "../platform/edits.ts";
 import { rejected } from "../platform/port-change.ts";
-import { pingFarEnd, principals, save } from "../platform/stage.ts";
+import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
+import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { tunnelEdits } from "../platform/tunnel-edits.ts";
 import { Cli, type CliPlatform, commentMark, line } from "../transport/cli.ts";
@@ -29,29 +29,14 @@ import { tunnelCommands } from "./tunnel-edits.ts";
 
 const secondMs = 1_000;
 const daySeconds = 86_400;
-/** BGP sends a change of policy out within seconds; the far end's own timers follow. */
-const settleMs = 15_000;
 
-const offers: Capabilities = {
+const offers = offersOf({
   // Whoever knows the name of a session confirms it, and no other commit goes through meanwhile.
-  commit: {
-    kind: "confirmed",
-    survivesDisconnect: true,
-    stepMs: secondMs,
-    maxMs: (daySeconds - 1) * secondMs,
-  },
-  macsec: {
-    suites: ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"],
-    overlap: "fallback",
-    counters: "perPort",
-    // Nothing is documented to leave a session as it is.
-    hitless: [],
-  },
-  // Whatever clears a connection ends it before the next one stands.
-  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: [] },
-  drain: { means: ["prepend", "peeringShutdown"], settleMs },
-  probe: true,
-};
+  commit: { survivesDisconnect: true, stepMs: secondMs, maxMs: (daySeconds - 1) * secondMs },
+  macsec: { suites: suites.toReversed(), overlap: "fallback", counters: "perPort" },
+  atomicReplace: true,
+  means: ["prepend", "peeringShutdown"],
+});
 
 const platform: CliPlatform = {
   prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()]{1,120}\))?[>#]) ?$/,

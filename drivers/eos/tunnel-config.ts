@@ -1,6 +1,7 @@
 // The tunnels of an EOS configuration, without the keys in it. A tunnel has the name of its
 // profile; it is ours, and may be written, if its policies bear that name too.
 
+import { wholeOf } from "../platform/text.ts";
 import {
   isPrefix,
   type TunnelLimits,
@@ -20,7 +21,7 @@ import {
   tunnelsBy,
   wordsFor,
 } from "../platform/tunnel-config.ts";
-import { begins, type Statement, wholeOf } from "./statements.ts";
+import { begins, type Statement } from "./statements.ts";
 
 export interface EosTunnel extends StandingTunnel {
   /** As its policy of SAs says: EOS does not print what an SA uses. */
@@ -130,7 +131,7 @@ function readTunnel(
     const found = policy.find(
       (one) => begins(one.words, "sa lifetime") && one.words[3]?.startsWith(unit),
     );
-    const count = wholeOf(found?.words[2] ?? "");
+    const count = wholeOf(found?.words[2]);
     return count === undefined ? undefined : count * factor;
   };
   return {
@@ -145,7 +146,7 @@ function readTunnel(
     transforms: espOf(policy),
     seconds: life("minute", minute) ?? life("hour", 60 * minute),
     kilobytes: life("megabyte", megabyte) ?? life("gigabyte", 1_024 * megabyte),
-    mtu: wholeOf(restOf(children, "mtu")?.[0] ?? ""),
+    mtu: wholeOf(restOf(children, "mtu")?.[0]),
     remark: restOf(children, "description")?.join(" "),
   };
 }

@@ -2,23 +2,22 @@
 // lets only lines with named beginnings through.
 
 import { isIP } from "node:net";
-import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
+import type { MacsecSettings, PortName } from "#hal/model.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
-import { type Block, blocksOf, named, restOf } from "../platform/cisco-config.ts";
-import { bitsOf, lifetimeOf, suiteOf, wholeOf } from "../platform/cisco-text.ts";
+import {
+  type Block,
+  blocksOf,
+  type CiscoConfig,
+  keysIn,
+  named,
+  restOf,
+} from "../platform/cisco-config.ts";
+import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
 import { subnetsOf } from "../platform/subnet.ts";
+import { suiteOf } from "../platform/text.ts";
 import { portOfUnit } from "./names.ts";
 
-export interface XeConfig {
-  /** undefined = there, and not understood. */
-  readonly policies: ReadonlyMap<string, Policy | undefined>;
-  /** undefined = there, and a key in it is not understood. */
-  readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
-  readonly interfaces: ReadonlyMap<string, Interface>;
-  readonly neighbours: readonly Neighbour[];
-  /** Of `router bgp`; undefined = there is none. */
-  readonly localAs: string | undefined;
-}
+export type XeConfig = CiscoConfig<Policy, Interface, Neighbour>;
 
 /** What MACsec takes from an MKA policy; the rest stands at the interface. */
 interface Policy
@@ -156,18 +155,12 @@ function readPolicy(block: Block): Policy | undefined {
 const always = { startsAt: undefined, endsAt: undefined };
 
 function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefined {
-  const keys: ChainKey[] = [];
-  for (const one of block.children) {
-    const word = /^key ([0-9A-Fa-f]{2,64})$/.exec(one.line)?.[1];
-    const ckn = parseCkn(word ?? "");
+  return keysIn(block.children, (one) => {
     const said = restOf(one, "lifetime")?.replace(/^local /, "");
     const life = said === undefined ? always : lifetimeOf(said);
-    if (word === undefined || ckn === undefined || life === undefined) return undefined;
     // Its times are those of the router's own zone.
-    if (!isUtc && (life.startsAt ?? life.endsAt) !== undefined) return undefined;
-    keys.push({ ckn, word, ...life });
-  }
-  return keys.toSorted((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
+    return !isUtc && (life?.startsAt ?? life?.endsAt) !== undefined ? undefined : life;
+  });
 }
 
 interface Said {

@@ -1,7 +1,7 @@
 // Cisco IOS XE at its command line. There is no candidate: each line takes effect as it is said,
 // and a timer that goes by the archive takes all of them back unless somebody confirms.
 
-import type { Capabilities, DeviceChange } from "#hal/device.ts";
+import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
@@ -10,7 +10,8 @@ import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { joined, linesOf } from "../platform/edits.ts";
 import { failed, leaving } from "../platform/query.ts";
-import { pingFarEnd, principals, save } from "../platform/stage.ts";
+import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
+import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { tunnelEdits } from "../platform/tunnel-edits.ts";
 import { Cli, type CliPlatform, commentMark, isToken, line } from "../transport/cli.ts";
@@ -39,31 +40,15 @@ const minutesMax = 120;
 const minutesMin = 2;
 /** Longer than a change may take to be said, so that it never begins to go back meanwhile. */
 const sayingMinutes = 5;
-/** BGP sends a change of policy out within seconds; the far end's own timers follow. */
-const settleMs = 15_000;
 
-const offers: Capabilities = {
+const offers = offersOf({
   // The timer is the router's and not the session's: whoever logs in confirms.
-  commit: {
-    kind: "confirmed",
-    survivesDisconnect: true,
-    stepMs: minuteMs,
-    maxMs: minutesMax * minuteMs,
-  },
-  macsec: {
-    suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
-    overlap: "fallback",
-    counters: "perSa",
-    // No document says which of them spares the session.
-    hitless: [],
-    always: ["replayWindow"],
-    shutForKey,
-  },
-  // Line after line is in force, and whatever clears an SA ends it before the next one stands.
-  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: false, rekeys: [] },
-  drain: { means: ["prepend", "peeringShutdown"], settleMs },
-  probe: true,
-};
+  commit: { survivesDisconnect: true, stepMs: minuteMs, maxMs: minutesMax * minuteMs },
+  macsec: { suites, overlap: "fallback", counters: "perSa", always: ["replayWindow"], shutForKey },
+  // Line after line is in force.
+  atomicReplace: false,
+  means: ["prepend", "peeringShutdown"],
+});
 
 const noises = [
   "Enter configuration commands, one per line",

@@ -2,23 +2,22 @@
 // leaves their lines out before it prints the rest.
 
 import { isIP } from "node:net";
-import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
+import type { MacsecSettings, PortName } from "#hal/model.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
-import { type Block, blocksOf, named, restOf } from "../platform/cisco-config.ts";
-import { bitsOf, lifetimeOf, suiteOf, wholeOf } from "../platform/cisco-text.ts";
+import {
+  type Block,
+  blocksOf,
+  type CiscoConfig,
+  keysIn,
+  named,
+  restOf,
+} from "../platform/cisco-config.ts";
+import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
 import { subnetsOf } from "../platform/subnet.ts";
+import { suiteOf } from "../platform/text.ts";
 import { isPort } from "./names.ts";
 
-export interface XrConfig {
-  /** undefined = there, and not understood. */
-  readonly policies: ReadonlyMap<string, MacsecSettings | undefined>;
-  /** undefined = there, and a key in it is not understood. */
-  readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
-  readonly interfaces: ReadonlyMap<string, Interface>;
-  readonly neighbours: readonly Neighbour[];
-  /** Of `router bgp`; undefined = there is none. */
-  readonly localAs: string | undefined;
-}
+export type XrConfig = CiscoConfig<MacsecSettings, Interface, Neighbour>;
 
 interface Attachment {
   readonly chain: string;
@@ -151,19 +150,11 @@ function rekeyOf(block: Block): number | undefined | "unread" {
 }
 
 function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefined {
-  const isGmt = restOf(block, "timezone") === "gmt";
-  const keys: ChainKey[] = [];
-  for (const one of childOf(block, "macsec")?.children ?? []) {
-    const word = /^key ([0-9A-Fa-f]{2,64})$/.exec(one.line)?.[1];
-    const ckn = parseCkn(word ?? "");
-    const life = lifetimeOf(restOf(one, "lifetime") ?? "");
-    // The times of a chain are those of the router's own zone unless it says otherwise.
-    if (word === undefined || ckn === undefined || life === undefined || !(isGmt || isUtc)) {
-      return undefined;
-    }
-    keys.push({ ckn, word, ...life });
-  }
-  return keys.toSorted((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
+  // The times of a chain are those of the router's own zone unless it says otherwise.
+  const isKnown = isUtc || restOf(block, "timezone") === "gmt";
+  return keysIn(childOf(block, "macsec")?.children ?? [], (one) =>
+    isKnown ? lifetimeOf(restOf(one, "lifetime") ?? "") : undefined,
+  );
 }
 
 function neighboursIn(router: Block): readonly Neighbour[] {

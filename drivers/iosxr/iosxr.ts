@@ -1,6 +1,5 @@
 // Cisco IOS XR over its command line.
 
-import type { Capabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -10,7 +9,8 @@ import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { joined, linesOf } from "../platform/edits.ts";
 import { failed, leaving } from "../platform/query.ts";
-import { pingFarEnd, principals } from "../platform/stage.ts";
+import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
+import { suites } from "../platform/text.ts";
 import { Cli, type CliPlatform, line } from "../transport/cli.ts";
 import { neighboursOn } from "./config.ts";
 import { editsBetween } from "./edits.ts";
@@ -23,28 +23,18 @@ import { isAccounted, labelOf, readRouteTo, readSoftware } from "./system-answer
 /** `commit confirmed` takes seconds, from this many up to that many. */
 const secondsMin = 30;
 const secondsMax = 65_535;
-/** BGP sends a change out within seconds; the far end's own timers follow. */
-const settleMs = 15_000;
 
-const offers: Capabilities = {
+const offers = offersOf({
   // The end of the configuration session takes a trial back at once.
-  commit: {
-    kind: "confirmed",
-    survivesDisconnect: false,
-    stepMs: 1_000,
-    maxMs: secondsMax * 1_000,
-  },
+  commit: { survivesDisconnect: false, stepMs: 1_000, maxMs: secondsMax * 1_000 },
   macsec: {
-    suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+    suites,
     overlap: "fallback",
     counters: "perSa",
-    // No document says which of them spares the session.
-    hitless: [],
     always: ["includeSci", "replayWindow"],
   },
-  drain: { means: ["prepend", "peeringShutdown"], settleMs },
-  probe: true,
-};
+  means: ["prepend", "peeringShutdown"],
+});
 
 const platform: CliPlatform = {
   prompt:

@@ -1,11 +1,11 @@
 // Juniper Junos and Junos Evolved over NETCONF.
 
-import type { Capabilities } from "#hal/device.ts";
 import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { joined, linesOf } from "../platform/edits.ts";
 import { failed } from "../platform/query.ts";
-import { pingFarEnd, principals } from "../platform/stage.ts";
+import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
+import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { tunnelEdits } from "../platform/tunnel-edits.ts";
 import { Netconf } from "../transport/netconf.ts";
@@ -32,29 +32,15 @@ import { tunnelTrees } from "./tunnel-edits.ts";
 const minuteMs = 60_000;
 /** `commit confirmed` takes whole minutes up to this many. */
 const minutesMax = 65_535;
-/** BGP sends a change of policy out within seconds; the far end's own timers follow. */
-const settleMs = 15_000;
 
-const offers: Capabilities = {
+const offers = offersOf({
   // Junos knows no persist-id: whoever commits next on this device confirms.
-  commit: {
-    kind: "confirmed",
-    survivesDisconnect: true,
-    stepMs: minuteMs,
-    maxMs: minutesMax * minuteMs,
-  },
-  macsec: {
-    suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
-    overlap: "keychain",
-    counters: "perSa",
-    // Any commit that touches an association may start its session anew.
-    hitless: [],
-  },
-  // Whatever clears an SA there ends it before the next one stands.
-  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: [] },
-  drain: { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs },
-  probe: true,
-};
+  commit: { survivesDisconnect: true, stepMs: minuteMs, maxMs: minutesMax * minuteMs },
+  // Any commit that touches an association may start its session anew.
+  macsec: { suites, overlap: "keychain", counters: "perSa" },
+  atomicReplace: true,
+  means: ["prepend", "gracefulShutdown", "peeringShutdown"],
+});
 
 const marks = [
   { pattern: /configuration database (is )?(locked|modified)/i, code: "device.locked" },

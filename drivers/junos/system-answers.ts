@@ -5,13 +5,14 @@ import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { CommitRecord } from "../platform/define-dialect.ts";
 import { sessionTo } from "../platform/router-look.ts";
+import { wholeOf } from "../platform/text.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
-import { type Neighbour, wholeOf } from "./config.ts";
+import type { Neighbour } from "./config.ts";
 import { isPort } from "./names.ts";
 
 /** `attributes` carry the number that the text is made of. */
 function secondsIn(parent: XmlElement | undefined): number | undefined {
-  return wholeOf(childOf(parent, "date-time")?.attributes.get("seconds") ?? "");
+  return wholeOf(childOf(parent, "date-time")?.attributes.get("seconds"));
 }
 
 export interface Uptime {
@@ -46,7 +47,7 @@ export function readCommits(reply: XmlElement): readonly Commit[] | undefined {
     const isMarked = pendingPattern.test(comment) || pendingPattern.test(log);
     const user = textOf(one, "user") ?? "";
     return {
-      number: wholeOf(textOf(one, "sequence-number") ?? ""),
+      number: wholeOf(textOf(one, "sequence-number")),
       note,
       isPending: childOf(one, "commit-confirmed") !== undefined || isMarked,
       id: `${secondsIn(one) ?? textOf(one, "date-time") ?? ""} ${user} ${note}`,
@@ -87,8 +88,7 @@ function stateOf(text: string | undefined): "up" | "down" | undefined {
 
 function rateOf(one: XmlElement): PortRate | undefined {
   const traffic = childOf(one, "traffic-statistics");
-  const number = (name: string): number =>
-    Number(wholeOf(textOf(traffic, name) ?? "") ?? Number.NaN);
+  const number = (name: string): number => Number(wholeOf(textOf(traffic, name)) ?? Number.NaN);
   const rate: PortRate = {
     rxPps: number("input-pps"),
     txPps: number("output-pps"),
@@ -226,8 +226,8 @@ export function readRouteTo(reply: XmlElement): string | undefined {
 
 export function readPing(reply: XmlElement): { sent: number; answered: number } | undefined {
   const [summary] = everyOf(reply, "probe-results-summary");
-  const sent = wholeOf(textOf(summary, "probes-sent") ?? "");
-  const answered = wholeOf(textOf(summary, "responses-received") ?? "");
+  const sent = wholeOf(textOf(summary, "probes-sent"));
+  const answered = wholeOf(textOf(summary, "responses-received"));
   if (sent === undefined || answered === undefined || answered > sent) return undefined;
   return { sent, answered };
 }

@@ -3,10 +3,10 @@
 import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { type Answer, together } from "../platform/answer.ts";
+import { countOf, wholeOf } from "../platform/text.ts";
 import { statesOf } from "../platform/tunnel-answers.ts";
 import { wordFor } from "../platform/tunnel-change.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
-import { wholeOf } from "./config.ts";
 import { isActive, prefixOf } from "./system-answers.ts";
 import { type JunosTunnels, type Vpn, words } from "./tunnel-config.ts";
 
@@ -118,7 +118,7 @@ export function readPassed(reply: XmlElement): ReadonlyMap<number, Passed> | und
   if (everyOf(reply, "interface-information").length === 0) return undefined;
   const passed = new Map<number, Passed>();
   for (const one of everyOf(reply, "logical-interface")) {
-    const unit = wholeOf(/^st0\.(\d{1,5})$/.exec(textOf(one, "name") ?? "")?.[1] ?? "");
+    const unit = wholeOf(/^st0\.(\d{1,5})$/.exec(textOf(one, "name") ?? "")?.[1]);
     const traffic = childOf(one, "traffic-statistics");
     const received = countOf(textOf(traffic, "input-packets"));
     const sent = countOf(textOf(traffic, "output-packets"));
@@ -126,10 +126,6 @@ export function readPassed(reply: XmlElement): ReadonlyMap<number, Passed> | und
     passed.set(unit, { received, sent });
   }
   return passed;
-}
-
-function countOf(text: string | undefined): bigint | undefined {
-  return text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined;
 }
 
 /** Routes of a table into a unit of `st0`. */

@@ -1,6 +1,7 @@
 // The VPNs of a Junos configuration, without the keys in it. A VPN is ours, and may be written, if
 // its gateway, policies and proposals bear its own name: so we make one.
 
+import { wholeOf } from "../platform/text.ts";
 import type { TunnelLimits, TunnelPlan, TunnelWords } from "../platform/tunnel-change.ts";
 import {
   espFor,
@@ -16,12 +17,11 @@ import {
   childOf,
   childrenOf,
   element,
-  elementWith,
   textOf,
   type XmlElement,
   type XmlOut,
 } from "../transport/xml.ts";
-import { wholeOf } from "./config.ts";
+import { leaf, running } from "./config.ts";
 
 export interface JunosTunnels extends TunnelConfig<Vpn> {
   /** Gateways of IKE, by their names: the address that each has. */
@@ -73,7 +73,6 @@ export const limits: TunnelLimits = {
   mtu: { min: 256, max: 9_192 },
 };
 
-const leaf = (name: string): XmlOut => element(name);
 const leaves = (...names: readonly string[]): readonly XmlOut[] => names.map(leaf);
 
 /** Selects leaf by leaf wherever a PSK stands beside. */
@@ -99,13 +98,7 @@ function wanted(): XmlOut {
   );
 }
 
-export function getTunnels(): XmlOut {
-  return element(
-    "get-config",
-    element("source", element("running")),
-    elementWith("filter", { type: "subtree" }, wanted()),
-  );
-}
+export const getTunnels = (): XmlOut => running(wanted());
 
 interface Parts {
   readonly ike: XmlElement | undefined;
@@ -141,7 +134,7 @@ export function readTunnels(reply: XmlElement): JunosTunnels | undefined {
     names: new Set(
       lists.flatMap((list) => [ike, ipsec].flatMap((one) => childrenOf(one, list).map(nameOf))),
     ),
-    segmentMax: wholeOf(textOf(security, "flow", "tcp-mss", "ipsec-vpn", "mss") ?? ""),
+    segmentMax: wholeOf(textOf(security, "flow", "tcp-mss", "ipsec-vpn", "mss")),
     zoned: new Set(childrenOf(zone, "interfaces").map(nameOf)),
   };
 }
@@ -166,7 +159,7 @@ function addressesOn(one: XmlElement): readonly (readonly [string, string])[] {
 function vpnOf(vpn: XmlElement, parts: Parts): Vpn {
   const name = nameOf(vpn);
   const gateway = textOf(vpn, "ike", "gateway") ?? "";
-  const unit = wholeOf(/^st0\.(\d{1,5})$/.exec(textOf(vpn, "bind-interface") ?? "")?.[1] ?? "");
+  const unit = wholeOf(/^st0\.(\d{1,5})$/.exec(textOf(vpn, "bind-interface") ?? "")?.[1]);
   const peer = entryOf(parts.ike, "gateway", gateway);
   return {
     ...{ name, interface: `st0.${unit ?? "none"}`, unit, gateway },
@@ -205,9 +198,9 @@ function planOf(
       espIntegrity: textOf(proposal, "authentication-algorithm") ?? "",
       pfsGroup: textOf(ipsecPolicy, "perfect-forward-secrecy", "keys") ?? "",
     }),
-    seconds: wholeOf(textOf(proposal, "lifetime-seconds") ?? ""),
-    kilobytes: wholeOf(textOf(proposal, "lifetime-kilobytes") ?? ""),
-    mtu: wholeOf(textOf(own, "family", "inet", "mtu") ?? ""),
+    seconds: wholeOf(textOf(proposal, "lifetime-seconds")),
+    kilobytes: wholeOf(textOf(proposal, "lifetime-kilobytes")),
+    mtu: wholeOf(textOf(own, "family", "inet", "mtu")),
     remark: textOf(ikePolicy, "description"),
   };
   return planFrom(read, routes);

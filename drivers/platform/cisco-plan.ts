@@ -12,6 +12,7 @@ import {
   removeKey,
   replaceKey,
 } from "./cisco-chains.ts";
+import type { CiscoConfig } from "./cisco-config.ts";
 import {
   type Changed,
   type PartOf,
@@ -28,10 +29,6 @@ export interface CiscoPlan extends ChainPlan {
 }
 
 export type CiscoSurroundings<C> = Surroundings<C> & ChainSurroundings;
-
-interface CiscoConfig {
-  readonly interfaces: ReadonlyMap<PortName, unknown>;
-}
 
 /** What a platform brings. */
 interface Platform<C, P> {

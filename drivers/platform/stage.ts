@@ -1,13 +1,40 @@
-// What the drivers of routers do alike around a change: what is looked up for it, and what is said
-// of a failure after it.
+// What the drivers of routers do alike around a change: what they offer, what they look up for it,
+// and what they say of a failure after it.
 
-import type { ProbeResult } from "#hal/device.ts";
+import type { Capabilities, CommitMode, MacsecCapabilities, ProbeResult } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Ckn, MacsecSettings, MkaSession, PortName } from "#hal/model.ts";
+import type { Ckn, DrainMeans, MacsecSettings, MkaSession, PortName } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Cli } from "../transport/cli.ts";
 import type { Work } from "./define-dialect.ts";
 import { failed, leaving, type Query } from "./query.ts";
+
+/** BGP sends a change of policy out within seconds; the far end's own timers follow. */
+const settleMs = 15_000;
+
+interface Offered {
+  readonly commit: Omit<Extract<CommitMode, { readonly kind: "confirmed" }>, "kind">;
+  readonly macsec: Omit<MacsecCapabilities, "hitless">;
+  /** Whether a tunnel is replaced in one step; absent = IPsec is not offered. */
+  readonly atomicReplace?: boolean;
+  readonly means: readonly DrainMeans[];
+}
+
+/** What a platform has at most. */
+export function offersOf({ commit, macsec, atomicReplace, means }: Offered): Capabilities {
+  const { suites, overlap, counters, ...others } = macsec;
+  return {
+    commit: { kind: "confirmed", ...commit },
+    // No document says that a change of any of them spares the session.
+    macsec: { suites, overlap, counters, hitless: [], ...others },
+    // Whatever clears an SA there ends it before the next one stands.
+    ...(atomicReplace === undefined
+      ? {}
+      : { ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace, rekeys: [] } }),
+    drain: { means, settleMs },
+    probe: true,
+  };
+}
 
 /** The key in use on a port whose settings are these. */
 type Principal = (port: PortName, settings: MacsecSettings | undefined) => Ckn | undefined;

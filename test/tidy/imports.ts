@@ -47,7 +47,7 @@ const importTable: readonly TableRow[] = [
     why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(query|router-look|stage|edits|quirks|subnet)\.ts$/,
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(query|router-look|stage|edits|quirks|subnet|text)\.ts$/,
     why: "pure: a router is asked, looked at and changed in one way, whatever its vendor",
   },
   {
