@@ -28,7 +28,7 @@ export function editsBetween(
 ): Edits<Command> | string {
   const drains = drainEdits(before, after, config);
   if (typeof drains === "string") return drains;
-  const blocks = [profileBlock(before, after), portBlock(before, after), ...drains.blocks];
+  const blocks = [profileBlock(before, after), portBlock(before, after), ...drains.sent];
   return {
     sent: blocks.flatMap(commandsOf),
     lines: [...previewOf(before, after), ...drains.lines],
@@ -99,12 +99,7 @@ function portBlock(before: PortPlan, after: PortPlan): Block {
   return inModes([line`interface ${port}`], ...commands);
 }
 
-interface DrainEdits {
-  readonly blocks: readonly Block[];
-  readonly lines: readonly string[];
-}
-
-function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): DrainEdits | string {
+function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): Edits<Block> | string {
   const { as } = config;
   const { ends, begins, lines } = drainsBetween(before, after, "drain");
   const blocks: Block[] = [];
@@ -120,7 +115,7 @@ function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): Drain
       blocks.push(...begun);
     }
   }
-  return { blocks, lines };
+  return { sent: blocks, lines };
 }
 
 function inBgp({ vrf }: Neighbour, as: string, ...commands: readonly Command[]): Block {

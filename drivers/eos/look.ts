@@ -15,13 +15,11 @@ import { cliQuery } from "../platform/query.ts";
 import { stateOf, tunnelsOf } from "../platform/router-look.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type EosConfig, readConfig, unitTo } from "./config.ts";
-import type { Fields } from "./json.ts";
 import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-answers.ts";
 import { drainsOf, planOf } from "./plan.ts";
 import { question, received } from "./questions.ts";
 import {
   bgpSession,
-  type Physical,
   peerKey,
   readBootId,
   readClock,
@@ -34,14 +32,20 @@ import { readConnections, readTunnelRoutes, tunnelStates } from "./tunnel-answer
 
 export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, question, signal);
 
-interface Answers {
+/** What is told of ports. */
+async function askPorts(query: ReturnType<typeof queryOf>) {
+  return {
+    physical: await query.answer("interfaces", readInterfaces),
+    security: await query.answer("security", readByPort),
+    participants: await query.answer("participants", readByPort),
+    counters: await query.answer("counters", readByPort),
+    mkpdus: await query.answer("mkaCounters", readMkpdus),
+    licence: await query.answer("securityStatus", readLicence),
+  };
+}
+
+interface Answers extends Awaited<ReturnType<typeof askPorts>> {
   readonly config: Answer<EosConfig>;
-  readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
-  readonly security: Answer<ReadonlyMap<PortName, Fields>>;
-  readonly participants: Answer<ReadonlyMap<PortName, Fields>>;
-  readonly counters: Answer<ReadonlyMap<PortName, Fields>>;
-  readonly mkpdus: Answer<ReturnType<typeof readMkpdus> & object>;
-  readonly licence: Answer<"present" | "missing">;
 }
 
 export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
@@ -51,15 +55,7 @@ export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise
   const wall = await query.answer("clock", readClock);
   const bootId = await query.answer("reloads", readBootId);
   const sessions = await query.answer("sessions", readSessions);
-  const answers: Answers = {
-    config,
-    physical: await query.answer("interfaces", readInterfaces),
-    security: await query.answer("security", readByPort),
-    participants: await query.answer("participants", readByPort),
-    counters: await query.answer("counters", readByPort),
-    mkpdus: await query.answer("mkaCounters", readMkpdus),
-    licence: await query.answer("securityStatus", readLicence),
-  };
+  const answers: Answers = { config, ...(await askPorts(query)) };
   const { physical } = answers;
   const ports = "value" in physical ? [...physical.value.keys()] : [];
   return await stateOf(about, {

@@ -69,11 +69,10 @@ export function planChange(
   change: DeviceChange,
   around: Surroundings,
 ): readonly Changed<PortPlan>[] {
-  const plans = planPorts<PortPlan>(change, {
+  const plans = planPorts<EosConfig, PortPlan>(change, {
     ...around,
-    planOf: (port) => planOf(around.config, port),
+    ...{ planOf, neighboursOn, limits },
     refuseUnread: (port) => refuseUnread(around, port),
-    limits,
     steps: {
       protect: (plan) => ({ ...plan, profile: plan.profile ?? ownProfile(plan.port) }),
       addKey: (plan, part) => addKey(plan, part, around),
@@ -81,7 +80,6 @@ export function planChange(
       replaceKey: (plan, { key }) => replaceKey(plan, key, around),
       removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),
     },
-    neighbours: (port) => neighboursOn(around.config, port).length,
     holdsKeys: ({ keys }) => keys.length > 0,
   });
   for (const { before, after } of plans) refuseSilentRoles(before, after, around);

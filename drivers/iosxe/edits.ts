@@ -27,7 +27,7 @@ import { drainMap, isDrainMap, ownMapOf } from "./names.ts";
 import type { PortPlan, Surroundings } from "./plan.ts";
 import { refresh } from "./questions.ts";
 
-interface XeEdits extends Edits<Command> {
+interface XeEdits<T> extends Edits<T> {
   /** Said after it, to the running router. */
   readonly operations: readonly Command[];
 }
@@ -38,7 +38,7 @@ export function editsBetween(
   after: PortPlan,
   around: Pick<Surroundings, "config" | "routeMaps">,
   enabling: Command,
-): XeEdits {
+): XeEdits<Command> {
   const { config } = around;
   const drains = drainEdits(before, after, around);
   const isShutting = before.admin === "up" && after.admin === "down";
@@ -50,7 +50,7 @@ export function editsBetween(
     atPort(after, portLines(before, after, enabling)),
     inModes([], ...leftChains(before, after)),
     atPort(after, isOpening ? [line`no shutdown`] : []),
-    ...drains.blocks,
+    ...drains.sent,
   ];
   return {
     sent: blocks.flatMap(commandsOf),
@@ -156,23 +156,17 @@ function leftChains(before: PortPlan, after: PortPlan): readonly Command[] {
   );
 }
 
-interface DrainEdits {
-  readonly blocks: readonly Block[];
-  readonly operations: readonly Command[];
-  readonly lines: readonly string[];
-}
-
 function drainEdits(
   before: PortPlan,
   after: PortPlan,
   { config, routeMaps }: Pick<Surroundings, "config" | "routeMaps">,
-): DrainEdits {
+): XeEdits<Block> {
   const { ends, begins, lines } = drainsBetween(before, after, "drained");
   const neighbours = lines.length === 0 ? [] : neighboursOn(config, after.port);
   const as = config.localAs ?? "";
   const hasPrepend = [...ends, ...begins].includes("prepend");
   return {
-    blocks: neighbours.flatMap((one) => [
+    sent: neighbours.flatMap((one) => [
       ...ends.flatMap((means) => endOf(means, one, as)),
       ...begins.flatMap((means) => beginningOf(means, one, as, routeMaps)),
     ]),

@@ -4,7 +4,7 @@
 import { isIPv4 } from "node:net";
 import { type Block, named, restOf } from "../platform/cisco-config.ts";
 import { bitsOf, wholeOf } from "../platform/cisco-text.ts";
-import { type TunnelLimits, type TunnelPlan, type TunnelWords } from "../platform/tunnel-change.ts";
+import type { TunnelLimits, TunnelPlan, TunnelWords } from "../platform/tunnel-change.ts";
 import {
   digests,
   espFor,

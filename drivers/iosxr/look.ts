@@ -8,7 +8,7 @@ import { portStates } from "../platform/cisco-look.ts";
 import { readSessions } from "../platform/cisco-mka.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces } from "../platform/cisco-system.ts";
-import type { Asked } from "../platform/define-dialect.ts";
+import type { Asked, Commit } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
 import { stateOf } from "../platform/router-look.ts";
 import type { Cli } from "../transport/cli.ts";
@@ -17,7 +17,7 @@ import { readFrames, readMkpdus } from "./macsec-answers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
 import { type Question, question, received } from "./questions.ts";
-import { type Commit, readBoot, readCommits, readPeers } from "./system-answers.ts";
+import { readBoot, readCommits, readPeers } from "./system-answers.ts";
 
 export const queryOf = (cli: Cli, signal: AbortSignal) =>
   cliQuery(cli, (name: Question, argument) => question(name, cli.mode, argument), signal);

@@ -14,7 +14,7 @@ import type { Asked } from "../platform/define-dialect.ts";
 import { Query } from "../platform/query.ts";
 import { stateOf, tunnelsOf } from "../platform/router-look.ts";
 import type { Netconf } from "../transport/netconf.ts";
-import { getConfig, type JunosConfig, portOf, readConfig } from "./config.ts";
+import { getConfig, portOf, readConfig } from "./config.ts";
 import {
   byInterface,
   readChannels,
@@ -27,14 +27,12 @@ import { operation } from "./operations.ts";
 import { drainsOf, planOf, slotsOf } from "./plan.ts";
 import {
   bgpSession,
-  type Physical,
   peerOf,
   readCommits,
   readInterfaces,
   readPeers,
   readRoutes,
   readUptime,
-  type Uptime,
 } from "./system-answers.ts";
 import {
   readIkeSas,
@@ -54,13 +52,8 @@ export function queryOf(session: Netconf, signal: AbortSignal) {
   });
 }
 
-export async function look(
-  session: Netconf,
-  about: Asked,
-  signal: AbortSignal,
-): Promise<DeviceState> {
-  const at = about.clock.now();
-  const query = queryOf(session, signal);
+/** All at once. */
+async function askAll(query: ReturnType<typeof queryOf>) {
   const [config, physical, uptime, commits, sessions, counters, connections, statistics, peers] =
     await Promise.all([
       query.answer(getConfig(), readConfig),
@@ -73,7 +66,20 @@ export async function look(
       query.answer("statistics", (reply) => byInterface(reply, "macsec-statistics")),
       query.answer("neighbours", readPeers),
     ]);
-  const answers = { config, physical, uptime, sessions, counters, connections, statistics };
+  return { config, physical, uptime, commits, sessions, counters, connections, statistics, peers };
+}
+
+type Answers = Awaited<ReturnType<typeof askAll>>;
+
+export async function look(
+  session: Netconf,
+  about: Asked,
+  signal: AbortSignal,
+): Promise<DeviceState> {
+  const at = about.clock.now();
+  const query = queryOf(session, signal);
+  const answers = await askAll(query);
+  const { config, physical, uptime, commits, peers } = answers;
   const ports = "value" in physical ? [...physical.value.keys()] : [];
   return await stateOf(about, {
     at,
@@ -85,10 +91,8 @@ export async function look(
     macsec: ports.map((port) => portState(port, answers, at)),
     tunnels: () => tunnels(query, at),
     peerings: async () => ({
-      config,
-      peers,
+      ...{ config, peers, drainsOf },
       portOf: (own, { address }) => portOf(own, address)?.port,
-      drainsOf,
       routes: (ours) =>
         Promise.all(
           ours.map(({ address, port }) =>
@@ -116,18 +120,8 @@ async function tunnels(query: ReturnType<typeof queryOf>, at: Instant) {
   });
 }
 
-interface Answers {
-  readonly config: Answer<JunosConfig>;
-  readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
-  readonly uptime: Answer<Uptime>;
-  readonly sessions: Answer<ReadonlyMap<PortName, Told>>;
-  readonly counters: Answer<ReadonlyMap<PortName, Told>>;
-  readonly connections: Answer<ReadonlyMap<PortName, Told>>;
-  readonly statistics: Answer<ReadonlyMap<PortName, Told>>;
-}
-
 function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
-  const { config, physical, uptime, sessions, counters, connections, statistics } = answers;
+  const { config, physical, sessions, counters, connections, statistics } = answers;
   const plan = "value" in config ? planOf(config.value, port) : undefined;
   const channels =
     "value" in connections ? readChannels(connections.value.get(port) ?? []) : undefined;
@@ -142,9 +136,9 @@ function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
     port,
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
-    settings: settingsOf(port, config, at),
+    settings: settingsOf(port, answers, at),
     liveSuite: "why" in connections ? unknown(connections.why, at) : known(channels?.suite, at),
-    keys: keysOf(port, config, uptime, at),
+    keys: keysOf(port, answers, at),
     session: reading(sessions, at, (told) =>
       plan === undefined ? undefined : readSession(told.get(port), plan.settings, channels),
     ),
@@ -154,23 +148,14 @@ function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
   };
 }
 
-function settingsOf(
-  port: PortName,
-  config: Answer<JunosConfig>,
-  at: Instant,
-): MacsecPort["settings"] {
+function settingsOf(port: PortName, { config }: Answers, at: Instant): MacsecPort["settings"] {
   if ("why" in config) return unknown(config.why, at);
   const { association, settings } = planOf(config.value, port);
   const isUnread = association !== undefined && settings === undefined;
   return isUnread ? unknown("unparsed", at) : known(settings, at);
 }
 
-function keysOf(
-  port: PortName,
-  config: Answer<JunosConfig>,
-  uptime: Answer<Uptime>,
-  at: Instant,
-): MacsecPort["keys"] {
+function keysOf(port: PortName, { config, uptime }: Answers, at: Instant): MacsecPort["keys"] {
   return reading(together({ config, uptime }), at, (told) => {
     const plan = planOf(told.config, port);
     const isUnread =

@@ -98,16 +98,14 @@ export function planChange(
 ): readonly Changed<PortPlan>[] {
   return planPorts(change, {
     ...around,
-    planOf: (port) => planOf(around.config, port),
+    ...{ planOf, neighboursOn, limits },
     refuseUnread: (port) => refuseUnread(around, port),
-    limits,
     steps: {
       protect: (plan) => ({ ...plan, association: plan.association ?? ownName(plan.port) }),
       addKey: (plan, { key }) => addKey(plan, key, around),
       replaceKey: (plan, { key }) => replaceKey(plan, key, around),
       removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),
     },
-    neighbours: (port) => neighboursOn(around.config, port).length,
     holdsKeys: ({ keys }) => keys.length > 0,
   });
 }

@@ -3,7 +3,7 @@
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { CommitRecord } from "../platform/define-dialect.ts";
+import type { Commit } from "../platform/define-dialect.ts";
 import { sessionTo } from "../platform/router-look.ts";
 import { wholeOf } from "../platform/text.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
@@ -26,11 +26,6 @@ export function readUptime(reply: XmlElement): Uptime | undefined {
   const booted = secondsIn(childOf(uptime, "system-booted-time"));
   if (now === undefined || booted === undefined) return undefined;
   return { wall: (now * 1000) as WallTime, bootId: String(booted) };
-}
-
-export interface Commit extends CommitRecord {
-  /** Which one it is, among all that this device ever had. */
-  readonly id: string;
 }
 
 const pendingPattern = /commit confirmed, rollback in/;

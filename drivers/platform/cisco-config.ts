@@ -42,8 +42,8 @@ export function named<T>(
 }
 
 /**
- * undefined = it is deeper than a configuration. `isFiltered`: only some lines of it came, and those
- * whose own block did not come with them belong to nothing.
+ * undefined = it is deeper than a configuration. `isFiltered`: only some lines of it came, and one
+ * whose own block did not come with it belongs to nothing.
  */
 export function blocksOf(
   text: string,

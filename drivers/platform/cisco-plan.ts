@@ -54,18 +54,15 @@ export function planChains<C extends CiscoConfig, P extends CiscoPlan>(
   around: CiscoSurroundings<C>,
   platform: Platform<C, P>,
 ): readonly Changed<P>[] {
-  const { config } = around;
-  const { limits, protect, ownName, refuseDrain } = platform;
+  const { planOf, neighboursOn, limits, protect, ownName, refuseDrain } = platform;
   const ownOf = ({ port }: P): string => {
     const name = ownName(port);
     if (name !== undefined) return name;
     throw rejected(around, port, "the name of its policy would be too long");
   };
-  return planPorts<P>(change, {
+  return planPorts<C, P>(change, {
     ...around,
-    ...{ limits, refuseDrain },
-    planOf: (port) => platform.planOf(config, port),
-    neighbours: (port) => platform.neighboursOn(config, port).length,
+    ...{ planOf, neighboursOn, limits, refuseDrain },
     refuseUnread: (port) => refuseUnread(around, port, platform),
     steps: {
       protect: (plan, { settings }) => protect(plan, settings, () => ownOf(plan)),

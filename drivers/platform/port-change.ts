@@ -53,16 +53,16 @@ export interface Surroundings<C> {
   principal(port: PortName): Ckn | undefined;
 }
 
-interface Planning<P> extends Omit<Surroundings<unknown>, "config"> {
+interface Planning<C, P> extends Surroundings<C> {
   /** As the port is configured. */
-  readonly planOf: (port: PortName) => P;
+  readonly planOf: (config: C, port: PortName) => P;
   /** Throws what keeps the port from being written. */
   readonly refuseUnread: (port: PortName) => void;
   readonly limits: SettingsLimits;
   readonly steps: PartSteps<P>;
   readonly holdsKeys: (plan: P) => boolean;
-  /** How many neighbours BGP has over it. */
-  readonly neighbours: (port: PortName) => number;
+  /** Of BGP, over the port. */
+  readonly neighboursOn: (config: C, port: PortName) => readonly unknown[];
   /** Throws what else keeps traffic from being moved; absent = nothing does. */
   readonly refuseDrain?: (part: PartOf<"port.drain" | "port.restore">) => void;
 }
@@ -87,7 +87,7 @@ interface AnyPlan {
   readonly drains: readonly DrainMeans[];
 }
 
-function planPart<P extends AnyPlan>(plan: P, part: OnPort, planning: Planning<P>): P {
+function planPart<C, P extends AnyPlan>(plan: P, part: OnPort, planning: Planning<C, P>): P {
   const { steps } = planning;
   const notOffered = `${part.kind} is not offered`;
   switch (part.kind) {
@@ -110,7 +110,7 @@ function planPart<P extends AnyPlan>(plan: P, part: OnPort, planning: Planning<P
       return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
     case "port.drain":
     case "port.restore": {
-      if (planning.neighbours(part.port) === 0) {
+      if (planning.neighboursOn(planning.config, part.port).length === 0) {
         throw rejected(
           planning,
           part.port,
@@ -124,10 +124,11 @@ function planPart<P extends AnyPlan>(plan: P, part: OnPort, planning: Planning<P
 }
 
 /** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
-export function planPorts<P extends AnyPlan>(
+export function planPorts<C, P extends AnyPlan>(
   change: DeviceChange,
-  planning: Planning<P>,
+  planning: Planning<C, P>,
 ): readonly Changed<P>[] {
+  const standing = (port: PortName): P => planning.planOf(planning.config, port);
   const plans = new Map<PortName, P>();
   for (const part of change) {
     if (!("port" in part)) {
@@ -136,13 +137,13 @@ export function planPorts<P extends AnyPlan>(
     const { port } = part;
     if (!planning.ports.has(port)) throw rejected(planning, port, "there is no such port");
     planning.refuseUnread(port);
-    plans.set(port, planPart(plans.get(port) ?? planning.planOf(port), part, planning));
+    plans.set(port, planPart(plans.get(port) ?? standing(port), part, planning));
   }
   return [...plans.values()].map((after) => {
     if (planning.holdsKeys(after) && after.settings === undefined) {
       throw rejected(planning, after.port, "the port would hold a key but no MACsec settings");
     }
-    return { before: planning.planOf(after.port), after };
+    return { before: standing(after.port), after };
   });
 }
 
@@ -178,7 +179,7 @@ export interface SettingsLimits {
 
 /** Throws `device.*`, effect "none", for settings that the router would take otherwise or not. */
 function refuseSettings(
-  planning: Pick<Planning<never>, "work" | "limits">,
+  planning: Pick<Planning<never, never>, "work" | "limits">,
   { port, settings }: PartOf<"macsec.protect">,
 ): void {
   const { replayWindowMax, sakRekeySeconds, why } = planning.limits;
