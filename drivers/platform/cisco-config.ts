@@ -92,7 +92,7 @@ export function portNames(kinds: Readonly<Record<string, string>>, pattern: RegE
     /** An Ethernet port, without a logical unit: whatever else has an interface name is no link. */
     isPort: (name: string): name is PortName => kinds[pattern.exec(name)?.[1] ?? ""] !== undefined,
     /** Of the policy and the key chains of a port; undefined = it would be too long. */
-    ownName(port: PortName): string | undefined {
+    ownName: (port: PortName): string | undefined => {
       const [, kind = "", place = ""] = pattern.exec(port) ?? [];
       const name = `ls-${kinds[kind] ?? kind}${place.replaceAll("/", "-")}`;
       return name.length <= policyMax ? name : undefined;

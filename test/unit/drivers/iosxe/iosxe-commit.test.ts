@@ -14,7 +14,8 @@ import {
 } from "../../../conformance/place.ts";
 import { channelTo } from "../../../face-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
-import { keyOf, port } from "./iosxe-kit.ts";
+import { keyOf } from "../junos-kit.ts";
+import { port } from "./iosxe-kit.ts";
 
 const change: DeviceChange = [
   {

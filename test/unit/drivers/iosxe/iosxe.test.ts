@@ -12,7 +12,8 @@ import type { DeviceChange, PortChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
-import { cknOf, configOf, keyOf, parts, port, surroundings, textsOf, wall } from "./iosxe-kit.ts";
+import { cknOf, keyOf, wall } from "../junos-kit.ts";
+import { configOf, parts, port, surroundings, textsOf } from "./iosxe-kit.ts";
 
 const settings = {
   suite: "gcm-aes-xpn-256",

@@ -13,7 +13,8 @@ import {
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
-import { cknOf, configOf, page, port } from "../iosxr-kit.ts";
+import { configOf, page, port } from "../iosxr-kit.ts";
+import { cknOf } from "../junos-kit.ts";
 
 const { settings } = planOf(configOf(), port(1));
 

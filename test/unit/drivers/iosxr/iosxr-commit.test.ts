@@ -7,7 +7,8 @@ import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { buildRig } from "../../../conformance/rig.ts";
 import { channelTo } from "../../../face-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
-import { keyOf, port } from "../iosxr-kit.ts";
+import { port } from "../iosxr-kit.ts";
+import { keyOf } from "../junos-kit.ts";
 
 const platform = platforms["8201-32FH 7.11.2"];
 const prompt = /RP\/0\/RP0\/CPU0:\S+#$/;

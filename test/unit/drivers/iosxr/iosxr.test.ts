@@ -12,7 +12,8 @@ import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
-import { cknOf, configOf, keyOf, port, surroundings, texts, wall } from "../iosxr-kit.ts";
+import { configOf, port, surroundings, texts } from "../iosxr-kit.ts";
+import { cknOf, keyOf, wall } from "../junos-kit.ts";
 
 const settings = {
   suite: "gcm-aes-xpn-256",
