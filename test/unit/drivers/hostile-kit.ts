@@ -39,16 +39,16 @@ interface Readers {
   /** For the log. */
   readonly vendor: string;
   readonly seed: string;
-  /** Of the test. */
-  readonly title: string;
+  /** What else is tried, in the title. */
+  readonly also?: string;
   readonly next: (prng: Prng) => string;
   readonly read: (text: string) => { readonly understood: number; readonly secured: boolean };
   /** Of so many runs one at least is understood, on average. */
   readonly oneOf: number;
 }
 
-export function tryReaders({ vendor, seed, title, next, read, oneOf }: Readers): void {
-  it(title, { timeout: 3_600_000 }, () => {
+export function tryReaders({ vendor, seed, also = "", next, read, oneOf }: Readers): void {
+  it(`are an answer or not understood; never healthy${also}`, { timeout: 3_600_000 }, () => {
     console.log(`hostile ${vendor}: LINKSEAL_SEED=${seed}, ${runs} cases`);
     const prng = new Prng(seed);
     let understood = 0;

@@ -157,7 +157,6 @@ const secured = readByPort(security())?.get(port);
 describe("hostile answers", () => {
   tryReaders({
     ...{ vendor: "EOS", seed, read: readAll, oneOf: 20 },
-    title: "are an answer or not understood; never healthy",
     next(prng) {
       const text = prng.pick(answers);
       return prng.chance(0.5) ? misshapen(prng, text) : mutated(prng, text, bricks);

@@ -142,7 +142,7 @@ function readTunnel(text: string): boolean {
 describe("hostile answers", () => {
   tryReaders({
     ...{ vendor: "IOS XE", seed, read: readAll, oneOf: 4 },
-    title: "are an answer or not understood; never healthy, and never slow",
+    also: ", and never slow",
     next: (prng) => mutated(prng, prng.pick(answers), bricks),
   });
 

@@ -98,7 +98,7 @@ function readAll(text: string): { readonly understood: number; readonly secured:
 describe("hostile answers", () => {
   tryReaders({
     ...{ vendor: "IOS XR", seed, read: readAll, oneOf: 4 },
-    title: "are an answer or not understood; never healthy, and never slow",
+    also: ", and never slow",
     next: (prng) => mutated(prng, prng.pick(answers), bricks),
   });
 
