@@ -106,22 +106,6 @@ export function tryPortNames(
   });
 }
 
-export const protect = (port: string) =>
-  [
-    {
-      kind: "macsec.protect",
-      port,
-      settings: {
-        suite: "gcm-aes-256",
-        includeSci: true,
-        confidentialityOffset: 0,
-        keyServerPriority: 16,
-        replayWindow: 64,
-        sakRekeyMs: undefined,
-      },
-    },
-  ] as const;
-
 /** `said`: for each port, with the policy named as told; `heading`: how the line begins. */
 export function tryToldNames(
   said: (told: string) => readonly (readonly Command[])[],

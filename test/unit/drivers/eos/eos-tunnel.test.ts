@@ -6,10 +6,11 @@ import { limits } from "#drivers/eos/tunnel-config.ts";
 import { tunnelCommands } from "#drivers/eos/tunnel-edits.ts";
 import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import type { DeviceChange } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
+import type { LinksealError } from "#hal/error.ts";
 import type { TunnelSpec } from "#hal/model.ts";
 import { preview } from "#hal/secret.ts";
 import type { Instant } from "#hal/world.ts";
+import { refusalIn } from "../change-kit.ts";
 import { put, take, tunnel, workOf } from "../tunnel-kit.ts";
 import {
   bareText,
@@ -32,13 +33,7 @@ function edits(change: DeviceChange, text = tunnelText(), psk = plainPsk) {
 }
 
 function refusal(change: DeviceChange, text = tunnelText(), psk = plainPsk): LinksealError {
-  try {
-    edits(change, text, psk);
-  } catch (error) {
-    if (error instanceof LinksealError) return error;
-    throw error;
-  }
-  throw new Error("it was not refused");
+  return refusalIn(() => edits(change, text, psk));
 }
 
 describe("tunnels that are configured", () => {

@@ -34,11 +34,11 @@ import { planTunnels } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { preview } from "#hal/secret.ts";
 import type { Instant } from "#hal/world.ts";
+import { protect } from "../change-kit.ts";
 import {
   answered,
   isAnyUp,
   mutated,
-  protect,
   tryLongOnes,
   tryPortNames,
   tryReaders,
@@ -196,7 +196,7 @@ describe("whatever a config accepts", () => {
     const policies = named(parts.policies);
     const config = readConfig(textsOf({ interfaces: named(parts.interfaces), policies }), true);
     if (config === undefined) return [];
-    const change = protect(port(1));
+    const change = [protect(port(1), { suite: "gcm-aes-256" })];
     const around = surroundings(change, { config });
     return planChange(change, around).map(
       ({ before, after }) => editsBetween(before, after, around, ["macsec"]).sent,

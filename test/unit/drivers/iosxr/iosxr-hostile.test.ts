@@ -16,14 +16,8 @@ import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
-import {
-  mutated,
-  protect,
-  tryLongOnes,
-  tryPortNames,
-  tryReaders,
-  tryToldNames,
-} from "../hostile-kit.ts";
+import { protect } from "../change-kit.ts";
+import { mutated, tryLongOnes, tryPortNames, tryReaders, tryToldNames } from "../hostile-kit.ts";
 import { configOf, page, port, surroundings, texts } from "../iosxr-kit.ts";
 import { wall } from "../junos-kit.ts";
 
@@ -128,7 +122,7 @@ describe("whatever a config accepts", () => {
     const policies = named(texts.policies);
     const config = readConfig({ ...texts, interfaces: named(texts.interfaces), policies }, true);
     if (config === undefined) return [];
-    const change = protect(port(1));
+    const change = [protect(port(1), { suite: "gcm-aes-256" })];
     return planChange(change, surroundings(change, { config })).map(
       ({ before, after }) => editsBetween(before, after, config).sent,
     );
