@@ -68,11 +68,12 @@ const dialect: Dialect<Cli> = {
   async probe(cli, port, count, signal) {
     const query = queryOf(cli, signal);
     const config = await query.value("config", readConfig);
-    const pings = neighboursOn(config, port).flatMap((neighbour) => {
+    const [first] = neighboursOn(config, port).flatMap((neighbour) => {
+      const { address, vrf } = neighbour;
       const unit = unitTo(config, neighbour)?.name;
-      return unit === undefined ? [] : [ping(neighbour.address, neighbour.vrf, unit, count)];
+      return unit === undefined ? [] : [() => ping(address, vrf, unit, count)];
     });
-    return await pingFarEnd(query, port, pings, readPing);
+    return await pingFarEnd(query, port, first?.(), readPing);
   },
   commits,
   // A session is nobody else's, and it is opened by the name of its commit.

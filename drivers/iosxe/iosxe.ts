@@ -132,10 +132,8 @@ const dialect: Dialect<XeSession> = {
   },
   async probe({ cli }, port, count, signal) {
     const query = queryOf(cli, signal);
-    const pings = neighboursOn(await configOf(query), port).map(({ address, vrf }) =>
-      ping(address, vrf, count),
-    );
-    return await pingFarEnd(query, port, pings, readPing);
+    const [one] = neighboursOn(await configOf(query), port);
+    return await pingFarEnd(query, port, one && ping(one.address, one.vrf, count), readPing);
   },
   async commits({ cli }, signal) {
     const query = queryOf(cli, signal);

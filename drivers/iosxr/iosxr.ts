@@ -84,8 +84,8 @@ const dialect: Dialect<Cli> = {
   },
   async probe(cli, port, count, signal) {
     const { config, query } = await configOf(cli, signal);
-    const pings = neighboursOn(config, port).map(({ address }) => ping(address, count));
-    return await pingFarEnd(query, port, pings, readPing);
+    const [one] = neighboursOn(config, port);
+    return await pingFarEnd(query, port, one && ping(one.address, count), readPing);
   },
   commits: (cli, signal) => commitsOf(cli, signal),
   async lock(cli, signal) {

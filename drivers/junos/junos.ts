@@ -63,11 +63,11 @@ const dialect: Dialect<Netconf> = {
   async probe(session, port, count, signal) {
     const query = queryOf(session, signal);
     const config = await query.value(getConfig(), readConfig);
-    const pings = neighboursOn(config, port).flatMap(({ address }) => {
+    const [first] = neighboursOn(config, port).flatMap(({ address }) => {
       const unit = portOf(config, address)?.unit;
-      return unit === undefined ? [] : [ping(address, unit, count)];
+      return unit === undefined ? [] : [() => ping(address, unit, count)];
     });
-    return await pingFarEnd(query, port, pings, readPing);
+    return await pingFarEnd(query, port, first?.(), readPing);
   },
   commits: (session, signal) => queryOf(session, signal).value("commits", readCommits),
   async lock(session, signal) {

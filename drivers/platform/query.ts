@@ -1,7 +1,6 @@
 // Questions to one router, and what ends them: each answer is read as a whole, or not understood.
 
-import type { ErrorCode } from "#hal/error.ts";
-import { type Effect, LinksealError } from "#hal/error.ts";
+import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type Answer, answer } from "./answer.ts";

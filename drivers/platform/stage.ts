@@ -58,11 +58,11 @@ export async function principals<T>(
   };
 }
 
-/** `pings`: one for each neighbour that is reached over the port; the first is sent. */
+/** `ping`: to a neighbour that is reached over the port; undefined = there is none. */
 export async function pingFarEnd<N extends string, Q extends object, R>(
   query: Query<N, Q, R>,
   port: PortName,
-  [ping]: readonly Q[],
+  ping: Q | undefined,
   read: (reply: R) => ProbeResult | undefined,
 ): Promise<ProbeResult> {
   if (ping !== undefined) return await query.value(ping, read);
