@@ -2,7 +2,7 @@
 // not even where a router prints it although it was asked not to.
 
 import { createHash } from "node:crypto";
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import {
   type CipherSuite,
   type Ckn,
@@ -10,9 +10,11 @@ import {
   type PortName,
   parseCkn,
 } from "#hal/model.ts";
+import { subnetOf } from "../platform/subnet.ts";
+import { wholeOf } from "../platform/text.ts";
 import { type Fields, fieldsIn, fieldsOf, parse } from "./json.ts";
 import { portOfUnit } from "./names.ts";
-import { begins, type Statement, wholeOf } from "./statements.ts";
+import { begins, type Statement } from "./statements.ts";
 import { type EosTunnels, tunnelsOf } from "./tunnel-config.ts";
 
 export interface EosConfig {
@@ -212,16 +214,6 @@ function unitsOf({ words: [, name = ""], children }: Statement): readonly Unit[]
     const holds = isAddress ? subnetOf(words[2] ?? "") : undefined;
     return holds === undefined ? [] : [{ name, port, vrf, holds }];
   });
-}
-
-function subnetOf(prefix: string): ((address: string) => boolean) | undefined {
-  const [, address = "", digits = ""] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(prefix) ?? [];
-  const [version, length] = [isIP(address), Number(digits)];
-  if (version === 0 || length > (version === 4 ? 32 : 128)) return undefined;
-  const kind = version === 4 ? "ipv4" : "ipv6";
-  const block = new BlockList();
-  block.addSubnet(address, length, kind);
-  return (other) => isIP(other) === version && block.check(other, kind);
 }
 
 function neighboursOf(bgp: Statement): readonly Neighbour[] {

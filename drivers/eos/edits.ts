@@ -3,64 +3,60 @@
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
+import {
+  type Block,
+  commandsOf,
+  drainsBetween,
+  type Edits,
+  inModes,
+  settingsText,
+  shortOf,
+} from "../platform/edits.ts";
 import { line } from "../transport/cli.ts";
 import { cipherOf, type EosConfig, type Neighbour, neighboursOn } from "./config.ts";
 import { drainMap, isDrainMap } from "./names.ts";
 import type { PortPlan } from "./plan.ts";
 
-export interface Edits {
-  /** In this order; each leaves the mode in which it began. */
-  readonly commands: readonly Command[];
-  readonly lines: readonly string[];
-}
-
-/** Lines inside modes; without one where nothing differs. */
-export interface Block {
-  readonly modes: readonly Command[];
-  readonly commands: readonly Command[];
-}
-
 /**
  * A sentence = why it cannot be written. Throws `device.rejected` where a name in a configuration
  * is more than one word.
  */
-export function editsBetween(before: PortPlan, after: PortPlan, config: EosConfig): Edits | string {
+export function editsBetween(
+  before: PortPlan,
+  after: PortPlan,
+  config: EosConfig,
+): Edits<Command> | string {
   const drains = drainEdits(before, after, config);
   if (typeof drains === "string") return drains;
-  const blocks = [profileBlock(before, after), portBlock(before, after), ...drains.blocks];
-  const commands = blocks.flatMap(commandsOf);
-  return { commands, lines: [...previewOf(before, after), ...drains.lines] };
-}
-
-export function commandsOf({ modes, commands }: Block): readonly Command[] {
-  if (commands.length === 0) return [];
-  return [...modes, ...commands, ...modes.map(() => line`exit`)];
+  const blocks = [profileBlock(before, after), portBlock(before, after), ...drains.sent];
+  return {
+    sent: blocks.flatMap(commandsOf),
+    lines: [...previewOf(before, after), ...drains.lines],
+  };
 }
 
 function profileBlock(before: PortPlan, after: PortPlan): Block {
   const { profile, settings } = after;
-  if (profile === undefined || settings === undefined) return { modes: [], commands: [] };
+  if (profile === undefined || settings === undefined) return inModes([]);
   const same = (ckn: string, role: string, plan: PortPlan): boolean =>
     plan.keys.some((key) => key.ckn === ckn && key.role === role);
   // A key leaves its old role before it gets another one, and all of it is one commit.
   const left = before.keys.filter(({ ckn, role }) => !same(ckn, role, after));
   const come = after.keys.filter(({ ckn, role }) => !same(ckn, role, before));
-  return {
-    modes: [line`mac security`, line`profile ${profile}`],
-    commands: [
-      ...settingLines(before.settings, settings),
-      ...left.map(({ ckn, role }) =>
-        role === "fallback" ? line`no key ${ckn} fallback` : line`no key ${ckn}`,
-      ),
-      ...come.flatMap(({ ckn, role, secret }): readonly Command[] => {
-        if (secret === undefined) return [];
-        const hole = { secret, as: "hex" } as const;
-        return [
-          role === "fallback" ? line`key ${ckn} 0 ${hole} fallback` : line`key ${ckn} 0 ${hole}`,
-        ];
-      }),
-    ],
-  };
+  return inModes(
+    [line`mac security`, line`profile ${profile}`],
+    ...settingLines(before.settings, settings),
+    ...left.map(({ ckn, role }) =>
+      role === "fallback" ? line`no key ${ckn} fallback` : line`no key ${ckn}`,
+    ),
+    ...come.flatMap(({ ckn, role, secret }): readonly Command[] => {
+      if (secret === undefined) return [];
+      const hole = { secret, as: "hex" } as const;
+      return [
+        role === "fallback" ? line`key ${ckn} 0 ${hole} fallback` : line`key ${ckn} 0 ${hole}`,
+      ];
+    }),
+  );
 }
 
 function settingLines(
@@ -100,18 +96,12 @@ function portBlock(before: PortPlan, after: PortPlan): Block {
     commands.push(line`mac security profile ${profile}`);
   }
   if (before.admin !== admin) commands.push(admin === "down" ? line`shutdown` : line`no shutdown`);
-  return { modes: [line`interface ${port}`], commands };
+  return inModes([line`interface ${port}`], ...commands);
 }
 
-interface DrainEdits {
-  readonly blocks: readonly Block[];
-  readonly lines: readonly string[];
-}
-
-function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): DrainEdits | string {
+function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): Edits<Block> | string {
   const { as } = config;
-  const ends = before.drains.filter((means) => !after.drains.includes(means));
-  const begins = after.drains.filter((means) => !before.drains.includes(means));
+  const { ends, begins, lines } = drainsBetween(before, after, "drain");
   const blocks: Block[] = [];
   for (const neighbour of neighboursOn(config, after.port)) {
     if (as === undefined) return "BGP is not configured";
@@ -125,18 +115,12 @@ function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): Drain
       blocks.push(...begun);
     }
   }
-  return {
-    blocks,
-    lines: [
-      ...ends.map((means) => `- ${after.port} drain by ${means}`),
-      ...begins.map((means) => `+ ${after.port} drain by ${means}`),
-    ],
-  };
+  return { sent: blocks, lines };
 }
 
 function inBgp({ vrf }: Neighbour, as: string, ...commands: readonly Command[]): Block {
   const within = vrf === "default" ? [] : [line`vrf ${vrf}`];
-  return { modes: [line`router bgp ${as}`, ...within], commands };
+  return inModes([line`router bgp ${as}`, ...within], ...commands);
 }
 
 const lowPreference = 50;
@@ -172,7 +156,7 @@ function beginningOf(
 
 function mapBlock(name: string, calls: string | undefined, set: Command): Block {
   const called = calls === undefined ? [] : [line`sub-route-map ${calls}`];
-  return { modes: [line`route-map ${name} permit 10`], commands: [...called, set] };
+  return inModes([line`route-map ${name} permit 10`], ...called, set);
 }
 
 function endOf(
@@ -200,7 +184,7 @@ function endOf(
           : line`neighbor ${address} route-map ${calls} ${way}`;
       });
       const gone = drained.map(({ name }) => line`no route-map ${name}`);
-      return [inBgp(neighbour, as, ...back), { modes: [], commands: gone }];
+      return [inBgp(neighbour, as, ...back), inModes([], ...gone)];
     }
   }
 }
@@ -225,16 +209,5 @@ function previewOf(before: PortPlan, after: PortPlan): readonly string[] {
   ];
 }
 
-function shown(settings: MacsecSettings): string {
-  const { suite, policy, includeSci, confidentialityOffset, keyServerPriority } = settings;
-  const replay = settings.replayWindow === undefined ? "off" : String(settings.replayWindow);
-  const rekey = settings.sakRekeyMs === undefined ? "by packet number" : `${settings.sakRekeyMs}ms`;
-  return (
-    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite} ` +
-    `sci ${includeSci ? "on" : "off"} offset ${confidentialityOffset} ` +
-    `priority ${keyServerPriority} replay ${replay} rekey ${rekey}`
-  );
-}
-
-const shortOf = (ckn: string): string =>
-  ckn.length <= 12 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-4)}`;
+const shown = (settings: MacsecSettings): string =>
+  settingsText(settings, { sci: true, window: "replay" });

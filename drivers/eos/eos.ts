@@ -1,20 +1,21 @@
 // Arista EOS at its command line: a change is made in a session of its own, and a commit with a
 // timer is taken back by the router unless somebody confirms it by the name of that session.
 
-import type { Capabilities, ProbeResult } from "#hal/device.ts";
-import { type ErrorCode, LinksealError } from "#hal/error.ts";
-import type { PortName } from "#hal/model.ts";
 import type { CommitRecord, Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { joined, linesOf } from "../platform/edits.ts";
 import { rejected } from "../platform/port-change.ts";
-import { planTunnels, portsOf, tunnelLines } from "../platform/tunnel-change.ts";
+import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
+import { suites } from "../platform/text.ts";
+import { portsOf } from "../platform/tunnel-change.ts";
+import { tunnelEdits } from "../platform/tunnel-edits.ts";
 import { Cli, type CliPlatform, commentMark, line } from "../transport/cli.ts";
 import { neighboursOn, readConfig, unitTo } from "./config.ts";
 import { editsBetween } from "./edits.ts";
-import { look } from "./look.ts";
+import { look, queryOf } from "./look.ts";
 import { readByPort, readSession } from "./macsec-answers.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
-import { ping, type Question, question, routeTo } from "./questions.ts";
+import { ping, routeTo } from "./questions.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import {
   readInterfaces,
@@ -28,29 +29,14 @@ import { tunnelCommands } from "./tunnel-edits.ts";
 
 const secondMs = 1_000;
 const daySeconds = 86_400;
-/** BGP sends a change of policy out within seconds; the far end's own timers follow. */
-const settleMs = 15_000;
 
-const offers: Capabilities = {
+const offers = offersOf({
   // Whoever knows the name of a session confirms it, and no other commit goes through meanwhile.
-  commit: {
-    kind: "confirmed",
-    survivesDisconnect: true,
-    stepMs: secondMs,
-    maxMs: (daySeconds - 1) * secondMs,
-  },
-  macsec: {
-    suites: ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"],
-    overlap: "fallback",
-    counters: "perPort",
-    // Nothing is documented to leave a session as it is.
-    hitless: [],
-  },
-  // Whatever clears a connection ends it before the next one stands.
-  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: true, rekeys: [] },
-  drain: { means: ["prepend", "peeringShutdown"], settleMs },
-  probe: true,
-};
+  commit: { survivesDisconnect: true, stepMs: secondMs, maxMs: (daySeconds - 1) * secondMs },
+  macsec: { suites: suites.toReversed(), overlap: "fallback", counters: "perPort" },
+  atomicReplace: true,
+  means: ["prepend", "peeringShutdown"],
+});
 
 const platform: CliPlatform = {
   prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()]{1,120}\))?[>#]) ?$/,
@@ -73,13 +59,22 @@ const dialect: Dialect<Cli> = {
   open: (channel, { where, entropy }, signal) =>
     Cli.open(channel, { platform, where, entropy }, signal),
   async capabilities(cli, signal) {
-    return capabilitiesOf(offers, await asked(cli, "version", readSoftware, signal));
+    return capabilitiesOf(offers, await queryOf(cli, signal).value("version", readSoftware));
   },
   look,
   async routeTo(cli, address, signal) {
     return readRouteTo(await cli.run([routeTo(address)], "none", signal));
   },
-  probe,
+  async probe(cli, port, count, signal) {
+    const query = queryOf(cli, signal);
+    const config = await query.value("config", readConfig);
+    const [first] = neighboursOn(config, port).flatMap((neighbour) => {
+      const { address, vrf } = neighbour;
+      const unit = unitTo(config, neighbour)?.name;
+      return unit === undefined ? [] : [() => ping(address, vrf, unit, count)];
+    });
+    return await pingFarEnd(query, port, first?.(), readPing);
+  },
   commits,
   // A session is nobody else's, and it is opened by the name of its commit.
   async lock() {},
@@ -103,20 +98,9 @@ function sessionOf(note: string): string {
   return `${prefix}-${note.split(" ").at(-1) ?? ""}`;
 }
 
-async function asked<T>(
-  cli: Cli,
-  name: Question,
-  read: (text: string) => T | undefined,
-  signal: AbortSignal,
-): Promise<T> {
-  const value = read(await cli.run([question(name)], "none", signal));
-  if (value !== undefined) return value;
-  throw failed("device.unparsed", `the answer to "${name}" is not understood`, cli.where);
-}
-
 /** Sessions that were committed; one that ran out of time has left none. */
 async function commits(cli: Cli, signal: AbortSignal): Promise<readonly CommitRecord[]> {
-  const sessions = await asked(cli, "sessions", readSessions, signal);
+  const sessions = await queryOf(cli, signal).value("sessions", readSessions);
   return sessions.flatMap(({ name, state }): CommitRecord[] => {
     const token = name.startsWith(`${prefix}-`) ? name.slice(prefix.length + 1) : undefined;
     const note = token === undefined ? name : `${prefix} ${token}`;
@@ -129,83 +113,50 @@ async function commits(cli: Cli, signal: AbortSignal): Promise<readonly CommitRe
   });
 }
 
-async function probe(
-  cli: Cli,
-  port: PortName,
-  count: number,
-  signal: AbortSignal,
-): Promise<ProbeResult> {
-  const config = await asked(cli, "config", readConfig, signal);
-  for (const neighbour of neighboursOn(config, port)) {
-    const unit = unitTo(config, neighbour)?.name;
-    if (unit === undefined) continue;
-    const { address, vrf } = neighbour;
-    const result = readPing(await cli.run([ping(address, vrf, unit, count)], "none", signal));
-    if (result !== undefined) return result;
-    throw failed("device.unparsed", "the answer to a ping is not understood", cli.where);
-  }
-  throw failed("device.rejected", `the far end's peering address on ${port} is not known`, port);
-}
-
 /** Ends inside the session, where every line was taken. */
 async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonly string[]> {
-  const config = await asked(cli, "config", readConfig, signal);
-  const interfaces = await asked(cli, "interfaces", readInterfaces, signal);
-  const principal = await principals(cli, work, config, signal);
-  const ports = new Set(interfaces.keys());
-  const around: Surroundings = { config, work, ports, principal };
-  const all = planChange(portsOf(work.change), around).map(({ before, after }) => {
+  const query = queryOf(cli, signal);
+  const config = await query.value("config", readConfig);
+  const interfaces = await query.value("interfaces", readInterfaces);
+  const principal = await principals(
+    work,
+    async () => ({
+      security: await query.value("security", readByPort),
+      participants: await query.value("participants", readByPort),
+    }),
+    ({ security, participants }, port, settings) =>
+      readSession({ security: security.get(port), participants: participants.get(port) }, settings),
+  );
+  const around: Surroundings = {
+    ...{ config, work, ports: new Set(interfaces.keys()) },
+    principal: (port) => principal(port, planOf(config, port).settings),
+  };
+  const ports = planChange(portsOf(work.change), around).map(({ before, after }) => {
     const edits = editsBetween(before, after, config);
     if (typeof edits === "string") throw rejected(around, after.port, edits);
     return edits;
   });
-  const standing = new Map(
-    [...config.tunnels.standing].map(([name, { plan }]) => [name, plan] as const),
-  );
-  const changed = planTunnels(work.change, { work, limits, standing });
-  const commands = [
-    ...all.flatMap((edits) => edits.commands),
-    ...tunnelCommands(changed, config.tunnels, work.device),
-  ];
-  if (commands.length === 0) return [];
+  const tunnels = await tunnelEdits(work, limits, async () => config.tunnels, tunnelCommands);
+  const all = joined([...ports, tunnels]);
+  if (all.sent.length === 0) return [];
   await dropLeftovers(cli, signal);
   await cli.run([line`configure session ${sessionOf(work.note)}`], "none", signal);
   try {
-    await cli.run(commands, "none", signal);
+    await cli.run(all.sent, "none", signal);
   } catch (error) {
     // Few sessions may be open at a time, and nobody comes back to this one.
     if (!cli.isOver) await cli.run([line`abort`], "none", signal);
     throw error;
   }
-  const lines = [...all.flatMap((edits) => edits.lines), ...tunnelLines(changed)];
-  // A change that a person would not see is one all the same.
-  return lines.length === 0 ? ["(its form alone)"] : lines;
+  return linesOf(all);
 }
 
 /** Sessions of ours that a connection that broke has left open. */
 async function dropLeftovers(cli: Cli, signal: AbortSignal): Promise<void> {
-  for (const { name, state } of await asked(cli, "sessions", readSessions, signal)) {
+  for (const { name, state } of await queryOf(cli, signal).value("sessions", readSessions)) {
     if (state !== "pending" || !name.startsWith(`${prefix}-`)) continue;
     await cli.run([line`configure session ${name} abort`], "none", signal);
   }
-}
-
-/** Asked for only where a key is to leave. */
-async function principals(
-  cli: Cli,
-  { change }: Work,
-  config: Surroundings["config"],
-  signal: AbortSignal,
-): Promise<Surroundings["principal"]> {
-  if (!change.some(({ kind }) => kind === "macsec.removeKey")) return () => undefined;
-  const security = await asked(cli, "security", readByPort, signal);
-  const participants = await asked(cli, "participants", readByPort, signal);
-  return (port) => {
-    const told = { security: security.get(port), participants: participants.get(port) };
-    const found = readSession(told, planOf(config, port).settings);
-    if (found !== undefined) return found.principalCkn;
-    throw failed("device.unparsed", `which key ${port} uses is not understood`, port);
-  };
 }
 
 async function commit(
@@ -221,27 +172,12 @@ async function commit(
   }
   const final = isInside ? line`commit` : line`configure session ${sessionOf(note)} commit`;
   await cli.run([final], "unknown", signal);
-  await save(cli, signal);
-}
-
-/** Until then a boot begins with the keys of before. */
-async function save(cli: Cli, signal: AbortSignal): Promise<void> {
-  try {
-    await cli.run([line`write memory`], "unknown", signal);
-  } catch (error) {
-    if (!(error instanceof LinksealError) || error.effect !== "none") throw error;
-    const text = "the change is in force, and a boot would lose it: it could not be saved";
-    const details = { effect: "applied", where: cli.where, next: "linkseal status" } as const;
-    throw new LinksealError(error.code, text, { ...details, cause: error });
-  }
+  const unsaved = "the change is in force, and a boot would lose it: it could not be saved";
+  await save(cli, [line`write memory`], unsaved, signal);
 }
 
 function timeOf(ms: number): string {
   const seconds = Math.ceil(ms / secondMs);
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
   return [hours, minutes, seconds % 60].map((part) => String(part).padStart(2, "0")).join(":");
-}
-
-function failed(code: ErrorCode, text: string, where: string): LinksealError {
-  return new LinksealError(code, text, { effect: "none", where, next: "linkseal status" });
 }

@@ -10,6 +10,7 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
+import { emptySession } from "../platform/router-look.ts";
 import {
   counterIn,
   type Fields,
@@ -70,20 +71,6 @@ export function readSession(
     keyServerPriority: numberIn(details, "keyServerPriority"),
     latestSak: saks.latest,
     oldSak: saks.old,
-  };
-}
-
-function emptySession(controlledPort: MkaSession["controlledPort"]): MkaSession {
-  return {
-    controlledPort,
-    principalCkn: undefined,
-    participants: [],
-    livePeers: 0,
-    respondedPeers: 0,
-    keyServer: "none",
-    keyServerPriority: undefined,
-    latestSak: undefined,
-    oldSak: undefined,
   };
 }
 

@@ -4,15 +4,17 @@
 import type { DeviceChange } from "#hal/device.ts";
 import type { Ckn, DrainMeans, KeyRef, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
-import type { Work } from "../platform/define-dialect.ts";
 import {
+  type Surroundings as AnySurroundings,
   type Changed,
   type PartOf,
   planPorts,
-  refuseSettings,
+  refuseRemoval,
   rejected,
+  type SettingsLimits,
   secretFor,
 } from "../platform/port-change.ts";
+import { drainsBy } from "../platform/router-look.ts";
 import { type EosConfig, neighboursOn } from "./config.ts";
 import { isDrainMap, ownProfile } from "./names.ts";
 
@@ -33,16 +35,14 @@ interface PlannedKey {
   readonly secret?: Secret;
 }
 
-export interface Surroundings {
-  readonly config: EosConfig;
-  readonly work: Work;
-  /** Ports that the router has. */
-  readonly ports: ReadonlySet<PortName>;
-  /** The key in use on a port now. */
-  principal(port: PortName): Ckn | undefined;
-}
+export type Surroundings = AnySurroundings<EosConfig>;
 
-const limits = { replayWindowMax: 0xffff_ffff, sakRekeySeconds: { min: 30, max: 100_000 } };
+const limits: SettingsLimits = {
+  replayWindowMax: 0xffff_ffff,
+  sakRekeySeconds: { min: 30, max: 100_000 },
+  why: ({ confidentialityOffset }) =>
+    confidentialityOffset === 0 ? undefined : "EOS knows no confidentiality offset but 0",
+};
 
 export function planOf(config: EosConfig, port: PortName): PortPlan {
   const name = config.bindings.get(port);
@@ -58,11 +58,10 @@ export function planOf(config: EosConfig, port: PortName): PortPlan {
 }
 
 export function drainsOf(config: EosConfig, port: PortName): readonly DrainMeans[] {
-  const neighbours = neighboursOn(config, port);
-  const means: DrainMeans[] = [];
-  if (neighbours.some(({ maps }) => isDrainMap(maps.out))) means.push("prepend");
-  if (neighbours.some(({ isShut }) => isShut)) means.push("peeringShutdown");
-  return means;
+  return drainsBy(neighboursOn(config, port), {
+    prepend: ({ maps }) => isDrainMap(maps.out),
+    peeringShutdown: ({ isShut }) => isShut,
+  });
 }
 
 /** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
@@ -70,18 +69,17 @@ export function planChange(
   change: DeviceChange,
   around: Surroundings,
 ): readonly Changed<PortPlan>[] {
-  const plans = planPorts<PortPlan>(change, {
+  const plans = planPorts<EosConfig, PortPlan>(change, {
     ...around,
-    planOf: (port) => planOf(around.config, port),
+    ...{ planOf, neighboursOn, limits },
     refuseUnread: (port) => refuseUnread(around, port),
     steps: {
-      protect: (plan, part) => protect(plan, part, around),
+      protect: (plan) => ({ ...plan, profile: plan.profile ?? ownProfile(plan.port) }),
       addKey: (plan, part) => addKey(plan, part, around),
       promoteKey: (plan, part) => promoteKey(plan, part, around),
       replaceKey: (plan, { key }) => replaceKey(plan, key, around),
       removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),
     },
-    neighbours: (port) => neighboursOn(around.config, port).length,
     holdsKeys: ({ keys }) => keys.length > 0,
   });
   for (const { before, after } of plans) refuseSilentRoles(before, after, around);
@@ -108,19 +106,6 @@ function refuseUnread(around: Surroundings, port: PortName): void {
     if (other === port || bound !== name) continue;
     throw rejected(around, port, `${other} shares its MACsec profile`);
   }
-}
-
-function protect(
-  plan: PortPlan,
-  { port, settings }: PartOf<"macsec.protect">,
-  around: Surroundings,
-): PortPlan {
-  if (settings.confidentialityOffset !== 0) {
-    throw rejected(around, port, "EOS knows no confidentiality offset but 0");
-  }
-  refuseSettings(around, port, settings, limits);
-  const profile = plan.profile ?? ownProfile(port);
-  return { ...plan, profile, settings: { ...settings, policy: "mustSecure" } };
 }
 
 function addKey(
@@ -171,11 +156,7 @@ function replaceKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan
 function removeKey(plan: PortPlan, ckn: Ckn, around: Surroundings): PortPlan {
   const rest = plan.keys.filter((key) => key.ckn !== ckn);
   if (rest.length === plan.keys.length) return plan;
-  if (rest.length === 0) throw rejected(around, plan.port, "it is the only key of the port");
-  // A port that is shut uses none of its keys.
-  if (plan.admin === "up" && around.principal(plan.port) === ckn) {
-    throw rejected(around, plan.port, "the key is the principal one, in use now");
-  }
+  refuseRemoval(plan, rest.length === 0, ckn, around);
   if (!rest.some(({ role }) => role === "primary")) {
     throw rejected(around, plan.port, "no primary key would be left; promote the fallback first");
   }

@@ -8,7 +8,3 @@ export interface Statement {
 export function begins(words: readonly string[], beginning: string): boolean {
   return beginning.split(" ").every((word, index) => words[index] === word);
 }
-
-export function wholeOf(text: string): number | undefined {
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
-}

@@ -3,6 +3,7 @@
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
+import { sessionTo } from "../platform/router-look.ts";
 import { fieldsIn, fieldsOf, flagIn, listIn, numberIn, parse, rowsIn, textIn } from "./json.ts";
 import { isPort, portOfUnit } from "./names.ts";
 
@@ -111,15 +112,8 @@ export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
 
 export const peerKey = (vrf: string, address: string): string => `${vrf} ${address}`;
 
-const remarkMax = 100;
-
-export function bgpSession(port: PortName, peer: string, found: Peer | undefined): BgpSession {
-  const up = found?.state === "Established";
-  const reason = found?.idleReason;
-  if (up || reason === undefined || reason === "") return { port, peer, up };
-  const said = reason.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
-  return { port, peer, up, trouble: `the session is idle: ${said}` };
-}
+export const bgpSession = (port: PortName, peer: string, found: Peer | undefined): BgpSession =>
+  sessionTo({ port, peer }, found?.state, "the session is idle", found?.idleReason || undefined);
 
 /**
  * Routes that came from one neighbour; `best` = in use, also beside others of equal worth.

@@ -1,8 +1,9 @@
 // What EOS tells of its SAs. Undefined = the answer holds nothing that is understood.
 
-import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
+import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, reading } from "../platform/answer.ts";
+import type { Answer } from "../platform/answer.ts";
+import { statesOf } from "../platform/tunnel-answers.ts";
 import { fieldsIn, fieldsOf, listIn, parse, rowsIn, textIn } from "./json.ts";
 import { isPrefix } from "./system-answers.ts";
 import type { EosTunnel, EosTunnels } from "./tunnel-config.ts";
@@ -112,52 +113,38 @@ export function readTunnelRoutes(
   return routes;
 }
 
-/** Every tunnel of the router that IPsec protects, whoever made it. */
+type Connections = ReadonlyMap<string, readonly Connection[]>;
+
 export function tunnelStates(
-  { standing }: EosTunnels,
-  connections: Answer<ReadonlyMap<string, readonly Connection[]>>,
+  config: EosTunnels,
+  connections: Answer<Connections>,
   at: Instant,
 ): readonly IpsecTunnel[] {
-  return [...standing.values()].map((tunnel) => ({
-    name: tunnel.name,
-    ike: reading(connections, at, (all) => ikeOf(ownOf(tunnel, all))),
-    sas:
-      "why" in connections
-        ? unknown(connections.why, at)
-        : sasOf(tunnel, ownOf(tunnel, connections.value), at),
-  }));
+  const isUp = (tunnel: EosTunnel, all: Connections): readonly boolean[] =>
+    ownOf(tunnel, all).map(({ isEstablished }) => isEstablished);
+  return statesOf(config, { ike: connections, isUp, sas: connections, sasOf }, at);
 }
 
 function ownOf(
   { interface: at, localAddress, remoteAddress }: EosTunnel,
-  all: ReadonlyMap<string, readonly Connection[]>,
+  all: Connections,
 ): readonly Connection[] {
   return (all.get(at) ?? []).filter(
     (one) => one.localAddress === localAddress && one.remoteAddress === remoteAddress,
   );
 }
 
-function ikeOf(own: readonly Connection[]): "established" | "connecting" | "down" {
-  if (own.some(({ isEstablished }) => isEstablished)) return "established";
-  return own.length === 0 ? "down" : "connecting";
-}
-
 /** It installs none but of its policy's transforms, which are the only ones that it proposes. */
-function sasOf(
-  { transforms }: EosTunnel,
-  own: readonly Connection[],
-  at: Instant,
-): IpsecTunnel["sas"] {
+function sasOf(tunnel: EosTunnel, all: Connections): readonly IpsecSa[] | undefined {
+  const { transforms } = tunnel;
+  const own = ownOf(tunnel, all);
   const isWhole = own.every(({ sas }) => sas !== undefined);
   const sas = own.flatMap((one) => one.sas ?? []);
-  if (!isWhole || (sas.length > 0 && transforms === undefined)) return unknown("unparsed", at);
+  if (!isWhole || (sas.length > 0 && transforms === undefined)) return undefined;
   const newest = { in: 0, out: 0 };
   for (const { direction, madeAt } of sas) newest[direction] = Math.max(newest[direction], madeAt);
-  return known(
-    sas.flatMap(({ madeAt, ...sa }): readonly IpsecSa[] => {
-      const phase = madeAt === newest[sa.direction] ? "installed" : "rekeyed";
-      return transforms === undefined ? [] : [{ ...sa, phase, transforms, sequence: undefined }];
-    }),
-    at,
-  );
+  return sas.flatMap(({ madeAt, ...sa }): readonly IpsecSa[] => {
+    const phase = madeAt === newest[sa.direction] ? "installed" : "rekeyed";
+    return transforms === undefined ? [] : [{ ...sa, phase, transforms, sequence: undefined }];
+  });
 }

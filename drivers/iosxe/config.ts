@@ -1,22 +1,23 @@
 // The part of an IOS XE configuration that concerns our ports, without the keys in it: the router
 // lets only lines with named beginnings through.
 
-import { BlockList, isIP } from "node:net";
-import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
+import { isIP } from "node:net";
+import type { MacsecSettings, PortName } from "#hal/model.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
-import { bitsOf, lifetimeOf, suiteOf, wholeOf } from "../platform/cisco-text.ts";
+import {
+  type Block,
+  blocksOf,
+  type CiscoConfig,
+  keysIn,
+  named,
+  restOf,
+} from "../platform/cisco-config.ts";
+import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
+import { subnetsOf } from "../platform/subnet.ts";
+import { suiteOf } from "../platform/text.ts";
 import { portOfUnit } from "./names.ts";
 
-export interface XeConfig {
-  /** undefined = there, and not understood. */
-  readonly policies: ReadonlyMap<string, Policy | undefined>;
-  /** undefined = there, and a key in it is not understood. */
-  readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
-  readonly interfaces: ReadonlyMap<string, Interface>;
-  readonly neighbours: readonly Neighbour[];
-  /** Of `router bgp`; undefined = there is none. */
-  readonly localAs: string | undefined;
-}
+export type XeConfig = CiscoConfig<Policy, Interface, Neighbour>;
 
 /** What MACsec takes from an MKA policy; the rest stands at the interface. */
 interface Policy
@@ -56,42 +57,7 @@ export interface Neighbour {
   readonly inherits: boolean;
 }
 
-/** A line and those that stand further to the right below it. */
-export interface Block {
-  readonly line: string;
-  readonly children: readonly Block[];
-}
-
 const depthMax = 8;
-
-/** Lines whose own block was not let through belong to nobody. */
-function blocksOf(text: string): readonly Block[] | undefined {
-  interface Open {
-    readonly indent: number;
-    readonly children: Block[];
-  }
-  const root: Block[] = [];
-  let open: Open[] = [];
-  for (const row of text.split("\n")) {
-    const line = row.trim();
-    if (row.startsWith("!")) open = [];
-    if (line === "" || line.startsWith("!")) continue;
-    const indent = row.length - row.trimStart().length;
-    while (open.length > 0 && indent <= (open.at(-1)?.indent ?? 0)) open.pop();
-    if (open.length > depthMax) return undefined;
-    if (indent > 0 && open.length === 0) continue;
-    const children: Block[] = [];
-    (open.at(-1)?.children ?? root).push({ line, children });
-    open.push({ indent, children });
-  }
-  return root;
-}
-
-/** What follows the words in the first line that begins with them. */
-export function restOf(block: Block, words: string): string | undefined {
-  const found = block.children.find(({ line }) => line.startsWith(`${words} `));
-  return found?.line.slice(words.length + 1);
-}
 
 export interface ConfigTexts {
   /** Interfaces, MKA policies and key chains. */
@@ -115,35 +81,17 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undef
 }
 
 export function blocksIn(text: string, head: RegExp): readonly Block[] | undefined {
-  const blocks = blocksOf(text);
+  const blocks = blocksOf(text, depthMax, true);
   return blocks?.every(({ line }) => head.test(line)) === true ? blocks : undefined;
-}
-
-export function named<T>(
-  blocks: readonly Block[],
-  pattern: RegExp,
-  read: (block: Block) => T,
-): ReadonlyMap<string, T> {
-  return new Map(
-    blocks.flatMap((block): readonly (readonly [string, T])[] => {
-      const name = pattern.exec(block.line)?.[1];
-      return name === undefined ? [] : [[name, read(block)]];
-    }),
-  );
 }
 
 function readInterface(block: Block): Interface {
   const lines = block.children.map(({ line }) => line);
-  const subnets = new BlockList();
-  for (const line of lines) addSubnet(subnets, line);
   return {
     isShut: lines.includes("shutdown"),
     macsec: readMacsec(lines),
     vrf: restOf(block, "vrf forwarding"),
-    holds: (address) => {
-      const family = isIP(address);
-      return family !== 0 && subnets.check(address, family === 4 ? "ipv4" : "ipv6");
-    },
+    holds: subnetsOf(lines.map(subnetIn)),
   };
 }
 
@@ -180,15 +128,11 @@ function readMacsec(lines: readonly string[]): InterfaceMacsec {
   return read;
 }
 
-function addSubnet(subnets: BlockList, line: string): void {
+function subnetIn(line: string) {
   const v4 = /^ip address ([\d.]+) ([\d.]+)(?: secondary)?$/.exec(line);
   const v6 = /^ipv6 address ([0-9a-fA-F:]+)\/(\d{1,3})$/.exec(line);
-  try {
-    if (v4 !== null) subnets.addSubnet(v4[1] ?? "", bitsOf(v4[2] ?? ""), "ipv4");
-    if (v6 !== null) subnets.addSubnet(v6[1] ?? "", Number(v6[2]), "ipv6");
-  } catch {
-    // No address of a subnet: no neighbour is behind it.
-  }
+  if (v6 !== null) return [v6[1] ?? "", Number(v6[2]), "ipv6"] as const;
+  return v4 === null ? undefined : ([v4[1] ?? "", bitsOf(v4[2] ?? ""), "ipv4"] as const);
 }
 
 function readPolicy(block: Block): Policy | undefined {
@@ -211,18 +155,12 @@ function readPolicy(block: Block): Policy | undefined {
 const always = { startsAt: undefined, endsAt: undefined };
 
 function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefined {
-  const keys: ChainKey[] = [];
-  for (const one of block.children) {
-    const word = /^key ([0-9A-Fa-f]{2,64})$/.exec(one.line)?.[1];
-    const ckn = parseCkn(word ?? "");
+  return keysIn(block.children, (one) => {
     const said = restOf(one, "lifetime")?.replace(/^local /, "");
     const life = said === undefined ? always : lifetimeOf(said);
-    if (word === undefined || ckn === undefined || life === undefined) return undefined;
     // Its times are those of the router's own zone.
-    if (!isUtc && (life.startsAt ?? life.endsAt) !== undefined) return undefined;
-    keys.push({ ckn, word, ...life });
-  }
-  return keys.toSorted((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
+    return !isUtc && (life?.startsAt ?? life?.endsAt) !== undefined ? undefined : life;
+  });
 }
 
 interface Said {

@@ -4,25 +4,32 @@
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
-import { keysOf, type PlannedChain, type PlannedKey } from "../platform/cisco-chains.ts";
+import {
+  algorithmOf,
+  chainsOf,
+  differences,
+  keysBetween,
+  keyTexts,
+  type PlannedChain,
+  type PlannedKey,
+} from "../platform/cisco-chains.ts";
+import {
+  type Block,
+  commandsOf,
+  drainsBetween,
+  type Edits,
+  inModes,
+  settingsText,
+} from "../platform/edits.ts";
 import { line } from "../transport/cli.ts";
 import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { drainMap, isDrainMap, ownMapOf } from "./names.ts";
 import type { PortPlan, Surroundings } from "./plan.ts";
 import { refresh } from "./questions.ts";
 
-export interface Edits {
-  /** Said in this order in the configuration; each block leaves the modes that it entered. */
-  readonly commands: readonly Command[];
+interface XeEdits<T> extends Edits<T> {
   /** Said after it, to the running router. */
   readonly operations: readonly Command[];
-  readonly lines: readonly string[];
-}
-
-/** Lines inside modes; without one where nothing differs. */
-export interface Block {
-  readonly modes: readonly Command[];
-  readonly commands: readonly Command[];
 }
 
 /** `enabling`: the word that turns MACsec on at a port of this platform. */
@@ -31,7 +38,7 @@ export function editsBetween(
   after: PortPlan,
   around: Pick<Surroundings, "config" | "routeMaps">,
   enabling: Command,
-): Edits {
+): XeEdits<Command> {
   const { config } = around;
   const drains = drainEdits(before, after, around);
   const isShutting = before.admin === "up" && after.admin === "down";
@@ -41,31 +48,23 @@ export function editsBetween(
     policyBlock(before, after),
     ...chainBlocks(before, after, config),
     atPort(after, portLines(before, after, enabling)),
-    { modes: [], commands: leftChains(before, after) },
+    inModes([], ...leftChains(before, after)),
     atPort(after, isOpening ? [line`no shutdown`] : []),
-    ...drains.blocks,
+    ...drains.sent,
   ];
   return {
-    commands: blocks.flatMap(commandsOf),
+    sent: blocks.flatMap(commandsOf),
     operations: drains.operations,
-    lines: [...previewOf(before, after), ...drains.lines],
+    lines: [...differences(after.port, linesOf(before), linesOf(after)), ...drains.lines],
   };
 }
 
-export function commandsOf({ modes, commands }: Block): readonly Command[] {
-  if (commands.length === 0) return [];
-  return [...modes, ...commands, ...modes.map(() => line`exit`)];
-}
-
-function atPort({ port }: PortPlan, commands: readonly Command[]): Block {
-  return commands.length === 0
-    ? { modes: [], commands }
-    : { modes: [line`interface ${port}`], commands };
-}
+const atPort = ({ port }: PortPlan, commands: readonly Command[]): Block =>
+  inModes(commands.length === 0 ? [] : [line`interface ${port}`], ...commands);
 
 function policyBlock(before: PortPlan, after: PortPlan): Block {
   const { policy, settings } = after;
-  if (policy === undefined || settings === undefined) return { modes: [], commands: [] };
+  if (policy === undefined || settings === undefined) return inModes([]);
   const was = before.settings;
   const { suite, confidentialityOffset, keyServerPriority, sakRekeyMs } = settings;
   const isSame = was?.confidentialityOffset === confidentialityOffset;
@@ -86,38 +85,32 @@ function policyBlock(before: PortPlan, after: PortPlan): Block {
   }
   if (after.isSsciBySci && !before.isSsciBySci) commands.push(line`ssci-based-on-sci`);
   if (!isFirst) commands.push(...offset);
-  return { modes: [line`mka policy ${policy}`], commands };
+  return inModes([line`mka policy ${policy}`], ...commands);
 }
 
 function chainBlocks(before: PortPlan, after: PortPlan, config: XeConfig): readonly Block[] {
   const held = chainsOf(before);
   return chainsOf(after).flatMap((chain): readonly Block[] => {
-    const was = held.find(({ name }) => name === chain.name);
-    const left = (was?.keys ?? []).filter(({ ckn }) => chain.keys.every((key) => key.ckn !== ckn));
-    const come = chain.keys.filter(({ secret }) => secret !== undefined);
+    const { was, left, come } = keysBetween(held, chain);
     // What an interrupted change left under that name would be a second key in it.
     const isLeftover = was === undefined && config.chains.has(chain.name);
     return [
-      { modes: [], commands: isLeftover ? [line`no key chain ${chain.name} macsec`] : [] },
-      {
-        modes: [line`key chain ${chain.name} macsec`],
-        commands: [...left.map(({ word }) => line`no key ${word}`), ...come.flatMap(keyCommands)],
-      },
+      inModes([], ...(isLeftover ? [line`no key chain ${chain.name} macsec`] : [])),
+      inModes(
+        [line`key chain ${chain.name} macsec`],
+        ...left.map(({ word }) => line`no key ${word}`),
+        ...come.flatMap(keyCommands),
+      ),
     ];
   });
 }
 
-function chainsOf({ primary, fallback }: PortPlan): readonly PlannedChain[] {
-  return [primary, fallback].filter((one) => one !== undefined);
-}
-
 function keyCommands({ word, secret }: PlannedKey): readonly Command[] {
   if (secret === undefined) return [];
-  const algorithm = secret.byteLength === 16 ? "aes-128-cmac" : "aes-256-cmac";
   const hole = { secret, as: "hex" } as const;
   return [
     line`key ${word}`,
-    line`cryptographic-algorithm ${algorithm}`,
+    line`cryptographic-algorithm ${algorithmOf(secret)}`,
     line`key-string ${hole}`,
     line`exit`,
   ];
@@ -163,32 +156,22 @@ function leftChains(before: PortPlan, after: PortPlan): readonly Command[] {
   );
 }
 
-interface DrainEdits {
-  readonly blocks: readonly Block[];
-  readonly operations: readonly Command[];
-  readonly lines: readonly string[];
-}
-
 function drainEdits(
   before: PortPlan,
   after: PortPlan,
   { config, routeMaps }: Pick<Surroundings, "config" | "routeMaps">,
-): DrainEdits {
-  const ends = before.drains.filter((means) => !after.drains.includes(means));
-  const begins = after.drains.filter((means) => !before.drains.includes(means));
-  const neighbours = ends.length + begins.length === 0 ? [] : neighboursOn(config, after.port);
+): XeEdits<Block> {
+  const { ends, begins, lines } = drainsBetween(before, after, "drained");
+  const neighbours = lines.length === 0 ? [] : neighboursOn(config, after.port);
   const as = config.localAs ?? "";
   const hasPrepend = [...ends, ...begins].includes("prepend");
   return {
-    blocks: neighbours.flatMap((one) => [
+    sent: neighbours.flatMap((one) => [
       ...ends.flatMap((means) => endOf(means, one, as)),
       ...begins.flatMap((means) => beginningOf(means, one, as, routeMaps)),
     ]),
     operations: hasPrepend ? neighbours.map(({ address }) => refresh(address)) : [],
-    lines: [
-      ...ends.map((means) => `- ${after.port} drained by ${means}`),
-      ...begins.map((means) => `+ ${after.port} drained by ${means}`),
-    ],
+    lines,
   };
 }
 
@@ -236,14 +219,12 @@ function mapBlocks(
     const values = way === "out" ? [...before, as, as, as] : [String(lowPreference)];
     const permitted = [...lines.filter((words) => !isSet(words)), [...set, ...values]];
     // An entry without a line decides on all that comes to it.
-    return {
-      modes: [],
-      commands: [
-        line`route-map ${name} ${verb} ${sequence}`,
-        ...(verb === "deny" ? lines : permitted).map(spoken),
-        line`exit`,
-      ],
-    };
+    return inModes(
+      [],
+      line`route-map ${name} ${verb} ${sequence}`,
+      ...(verb === "deny" ? lines : permitted).map(spoken),
+      line`exit`,
+    );
   });
 }
 
@@ -269,7 +250,7 @@ function endOf(means: DrainMeans, neighbour: Neighbour, as: string): readonly Bl
           : line`neighbor ${address} route-map ${own} ${way}`;
       });
       const gone = drained.map(({ name }) => line`no route-map ${name}`);
-      return [...inFamilies(neighbour, as, ...back), { modes: [], commands: gone }];
+      return [...inFamilies(neighbour, as, ...back), inModes([], ...gone)];
     }
   }
 }
@@ -279,7 +260,7 @@ const versionOf = (address: string): string => (address.includes(":") ? "ipv6" :
 /** Where the neighbour itself is configured. */
 function atHome({ address, vrf }: Neighbour, as: string, ...commands: Command[]): Block {
   const within = vrf === undefined ? [] : [line`address-family ${versionOf(address)} vrf ${vrf}`];
-  return { modes: [line`router bgp ${as}`, ...within], commands };
+  return inModes([line`router bgp ${as}`, ...within], ...commands);
 }
 
 /** Where its routes are spoken of. */
@@ -289,37 +270,18 @@ function inFamilies(
   ...commands: Command[]
 ): readonly Block[] {
   const home = line`router bgp ${as}`;
-  if (families.length === 0) return [{ modes: [home], commands }];
-  return [{ modes: [home, line`address-family ${versionOf(address)}`], commands }];
-}
-
-function previewOf(before: PortPlan, after: PortPlan): readonly string[] {
-  const { port } = after;
-  const [was, is] = [linesOf(before), linesOf(after)];
-  return [
-    ...was.filter((one) => !is.includes(one)).map((one) => `- ${port} ${one}`),
-    ...is.filter((one) => !was.includes(one)).map((one) => `+ ${port} ${one}`),
-  ];
+  const within = families.length === 0 ? [] : [line`address-family ${versionOf(address)}`];
+  return [inModes([home, ...within], ...commands)];
 }
 
 function linesOf(plan: PortPlan): readonly string[] {
-  const { settings, admin, primary } = plan;
-  const roleOf = ({ ckn }: PlannedKey): string =>
-    primary?.keys.some((key) => key.ckn === ckn) ? "primary" : "fallback";
+  const { settings, admin } = plan;
   return [
     ...(settings === undefined ? [] : [shown(settings)]),
-    ...keysOf(plan).map((key) => `key ${key.ckn} ${roleOf(key)}`),
+    ...keyTexts(plan),
     ...(admin === "down" ? ["shutdown"] : []),
   ];
 }
 
-function shown(settings: MacsecSettings): string {
-  const { suite, policy, includeSci, confidentialityOffset, keyServerPriority } = settings;
-  const { sakRekeyMs, replayWindow } = settings;
-  return (
-    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite} ` +
-    `sci ${includeSci ? "on" : "off"} offset ${confidentialityOffset} ` +
-    `priority ${keyServerPriority} window ${replayWindow ?? "off"} ` +
-    `rekey ${sakRekeyMs === undefined ? "by packet number" : `${sakRekeyMs}ms`}`
-  );
-}
+const shown = (settings: MacsecSettings): string =>
+  settingsText(settings, { sci: true, window: "window" });

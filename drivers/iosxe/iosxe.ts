@@ -1,21 +1,32 @@
 // Cisco IOS XE at its command line. There is no candidate: each line takes effect as it is said,
 // and a timer that goes by the archive takes all of them back unless somebody confirms.
 
-import type { Capabilities, DeviceChange, ProbeResult } from "#hal/device.ts";
-import { type ErrorCode, LinksealError } from "#hal/error.ts";
-import type { PortName } from "#hal/model.ts";
+import type { DeviceChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
-import type { Answer } from "../platform/answer.ts";
-import { type Page, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
-import { readClock, readInterfaces, readPing } from "../platform/cisco-system.ts";
+import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
+import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
-import { planTunnels, portsOf, tunnelLines } from "../platform/tunnel-change.ts";
+import { joined, linesOf } from "../platform/edits.ts";
+import { failed, leaving } from "../platform/query.ts";
+import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
+import { suites } from "../platform/text.ts";
+import { portsOf } from "../platform/tunnel-change.ts";
+import { tunnelEdits } from "../platform/tunnel-edits.ts";
 import { Cli, type CliPlatform, commentMark, isToken, line } from "../transport/cli.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
-import { type Edits, editsBetween } from "./edits.ts";
-import { Interview, look } from "./look.ts";
-import { isPort, markName } from "./names.ts";
+import { editsBetween } from "./edits.ts";
+import {
+  askCommits,
+  askConfig,
+  askPorts,
+  askTunnels,
+  look,
+  queryOf,
+  type XeQuery,
+} from "./look.ts";
+import { markName } from "./names.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, routeMap } from "./questions.ts";
 import { capabilitiesOf, enablingOf, shutForKey } from "./quirks.ts";
@@ -29,31 +40,15 @@ const minutesMax = 120;
 const minutesMin = 2;
 /** Longer than a change may take to be said, so that it never begins to go back meanwhile. */
 const sayingMinutes = 5;
-/** BGP sends a change of policy out within seconds; the far end's own timers follow. */
-const settleMs = 15_000;
 
-const offers: Capabilities = {
+const offers = offersOf({
   // The timer is the router's and not the session's: whoever logs in confirms.
-  commit: {
-    kind: "confirmed",
-    survivesDisconnect: true,
-    stepMs: minuteMs,
-    maxMs: minutesMax * minuteMs,
-  },
-  macsec: {
-    suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
-    overlap: "fallback",
-    counters: "perSa",
-    // No document says which of them spares the session.
-    hitless: [],
-    always: ["replayWindow"],
-    shutForKey,
-  },
-  // Line after line is in force, and whatever clears an SA ends it before the next one stands.
-  ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace: false, rekeys: [] },
-  drain: { means: ["prepend", "peeringShutdown"], settleMs },
-  probe: true,
-};
+  commit: { survivesDisconnect: true, stepMs: minuteMs, maxMs: minutesMax * minuteMs },
+  macsec: { suites, overlap: "fallback", counters: "perSa", always: ["replayWindow"], shutForKey },
+  // Line after line is in force.
+  atomicReplace: false,
+  means: ["prepend", "peeringShutdown"],
+});
 
 const noises = [
   "Enter configuration commands, one per line",
@@ -124,22 +119,28 @@ const dialect: Dialect<XeSession> = {
     return new XeSession(await Cli.open(channel, { platform, where, entropy }, signal));
   },
   async capabilities({ cli }, signal) {
-    const interview = new Interview(cli, signal);
-    const software = asked(cli, await interview.answer("version", readSoftware));
-    const archive = await interview.answer("archive", hasArchive);
+    const query = queryOf(cli, signal);
+    const software = await query.needed(query.answer("version", readSoftware));
+    const archive = await query.answer("archive", hasArchive);
     return capabilitiesOf(offers, software, "value" in archive && archive.value);
   },
   look: ({ cli }, about, signal) => look(cli, about, signal),
   async routeTo({ cli }, address, signal) {
-    const found = await new Interview(cli, signal).answer("routeTo", asIs, address);
-    return "value" in found ? readRouteTo(found.value) : undefined;
+    const read = (text: string) => ({ port: readRouteTo(text) });
+    const found = await queryOf(cli, signal).answer("routeTo", read, address);
+    return "value" in found ? found.value.port : undefined;
   },
-  probe: ({ cli }, port, count, signal) => probe(cli, port, count, signal),
+  async probe({ cli }, port, count, signal) {
+    const query = queryOf(cli, signal);
+    const [one] = neighboursOn(await configOf(query), port);
+    return await pingFarEnd(query, port, one && ping(one.address, one.vrf, count), readPing);
+  },
   async commits({ cli }, signal) {
-    return asked(cli, await new Interview(cli, signal).commits()).records;
+    const query = queryOf(cli, signal);
+    return (await query.needed(askCommits(query))).records;
   },
   async lock({ cli }, signal) {
-    const lock = await new Interview(cli, signal).answer("lock", isLocked);
+    const lock = await queryOf(cli, signal).answer("lock", isLocked);
     // Where nobody tells, whoever holds it is met as the first line is said.
     if ("why" in lock || !lock.value) return;
     throw failed("device.locked", "somebody holds the configuration exclusively", cli.where);
@@ -156,30 +157,9 @@ const dialect: Dialect<XeSession> = {
 
 export const iosxe = defineDriver(dialect);
 
-const asIs = (text: string): string => text;
-
-function asked<T>(cli: Cli, answer: Answer<T>): T {
-  if ("value" in answer) return answer.value;
-  throw failed("device.unparsed", "an answer is not understood", cli.where);
-}
-
-async function probe(
-  cli: Cli,
-  port: PortName,
-  count: number,
-  signal: AbortSignal,
-): Promise<ProbeResult> {
-  const interview = new Interview(cli, signal);
-  const { config } = asked(cli, await interview.config(await interview.answer("clock", readClock)));
-  const [neighbour] = neighboursOn(config, port);
-  if (neighbour === undefined) {
-    const text = `the far end's peering address on ${port} is not known`;
-    throw failed("device.rejected", text, port);
-  }
-  const { address, vrf } = neighbour;
-  const told = readPing(await cli.run([ping(address, vrf, count)], "none", signal));
-  if (told !== undefined) return told;
-  throw failed("device.unparsed", "the answer to a ping is not understood", cli.where);
+async function configOf(query: XeQuery): Promise<XeConfig> {
+  const { config } = await query.needed(askConfig(query, await query.answer("clock", readClock)));
+  return config;
 }
 
 async function stage(
@@ -188,60 +168,39 @@ async function stage(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const { cli } = session;
-  const interview = new Interview(cli, signal);
-  const { config } = asked(cli, await interview.config(await interview.answer("clock", readClock)));
-  if (work.secrets.size > 0) await refuseAccounted(interview, cli);
-  const software = asked(cli, await interview.answer("version", readSoftware));
-  const physical = asked(
-    cli,
-    await interview.answer("interfaces", (text) => readInterfaces(text, isPort)),
-  );
-  const ports = [...physical.keys()];
-  const isRemoval = work.change.some(({ kind }) => kind === "macsec.removeKey");
-  const pages = isRemoval ? asked(cli, await interview.answer("mkaSessions", readSessions)) : [];
-  const around: Surroundings = {
-    config,
+  const query = queryOf(cli, signal);
+  const config = await configOf(query);
+  if (work.secrets.size > 0) await refuseAccounted(query);
+  const software = await query.needed(query.answer("version", readSoftware));
+  const ports = [...(await query.needed(askPorts(query))).keys()];
+  const principal = await principals(
     work,
-    ports: new Set(ports),
-    principal: (port) => principalOf(pages, port, ports, config),
-    begins: undefined,
-    routeMaps: await routeMapsFor(work.change, config, interview),
+    () => query.needed(query.answer("mkaSessions", readSessions)),
+    (pages, port, settings) => sessionOf(pagesOf(pages, port, ports), settings),
+  );
+  const around: Surroundings = {
+    ...{ config, work, ports: new Set(ports), begins: undefined },
+    principal: (port) => principal(port, planOf(config, port).settings),
+    routeMaps: await routeMapsFor(work.change, config, query),
   };
   const edits = planChange(portsOf(work.change), around).map(({ before, after }) =>
     editsBetween(before, after, around, enablingOf(software)),
   );
-  const tunnels = await tunnelEdits(work, interview, cli);
-  const commands = [...edits.flatMap((one) => one.commands), ...tunnels.commands];
+  const readAll = () => query.needed(askTunnels(query));
+  const all = joined([...edits, await tunnelEdits(work, limits, readAll, tunnelCommands)]);
   session.staged = {
-    commands,
+    commands: all.sent,
     operations: edits.flatMap((one) => one.operations),
     isTimed: work.capabilities.commit.kind === "confirmed",
   };
-  const lines = [...edits.flatMap((one) => one.lines), ...tunnels.lines];
-  // A change that a person would not see is one all the same.
-  return commands.length > 0 && lines.length === 0 ? ["(its form alone)"] : lines;
-}
-
-async function tunnelEdits(
-  work: Work,
-  interview: Interview,
-  cli: Cli,
-): Promise<Pick<Edits, "commands" | "lines">> {
-  if (work.change.every((part) => "port" in part)) return { commands: [], lines: [] };
-  const config = asked(cli, await interview.tunnels());
-  const standing = new Map([...config.tunnels].map(([name, { plan }]) => [name, plan]));
-  const changed = planTunnels(work.change, { work, limits, standing });
-  return {
-    commands: tunnelCommands(changed, config, work.device),
-    lines: tunnelLines(changed),
-  };
+  return linesOf(all);
 }
 
 /** Those whose place a drain is to take; one that is not understood is not among them. */
 async function routeMapsFor(
   change: DeviceChange,
   config: XeConfig,
-  interview: Interview,
+  query: XeQuery,
 ): Promise<Surroundings["routeMaps"]> {
   const routeMaps = new Map<string, readonly MapEntry[]>();
   for (const part of change) {
@@ -249,7 +208,7 @@ async function routeMapsFor(
     for (const { maps } of neighboursOn(config, part.port)) {
       for (const name of [maps.in, maps.out]) {
         if (name === undefined || !isToken(name)) continue;
-        const told = await interview.command(routeMap(name), (text) => readRouteMap(text, name));
+        const told = await query.answer(routeMap(name), (text) => readRouteMap(text, name));
         if ("value" in told) routeMaps.set(name, told.value);
       }
     }
@@ -257,21 +216,12 @@ async function routeMapsFor(
   return routeMaps;
 }
 
-function principalOf(
-  pages: readonly Page[],
-  port: PortName,
-  ports: readonly PortName[],
-  config: XeConfig,
-) {
-  return sessionOf(pagesOf(pages, port, ports), planOf(config, port).settings).principalCkn;
-}
-
 /** What is typed is kept elsewhere, where commands are accounted for. */
-async function refuseAccounted(interview: Interview, cli: Cli): Promise<void> {
-  if (!asked(cli, await interview.answer("accounting", isAccounted))) return;
+async function refuseAccounted(query: XeQuery): Promise<void> {
+  if (!(await query.needed(query.answer("accounting", isAccounted)))) return;
   const text =
     "it keeps what is typed elsewhere, so a key too (aaa accounting commands, no hidekeys)";
-  throw failed("device.rejected", text, cli.where);
+  throw failed("device.rejected", text, query.where);
 }
 
 /** Of a variable that nobody reads: it tells whose change is in force, or waits. */
@@ -324,8 +274,7 @@ async function takeBack(cli: Cli, signal: AbortSignal): Promise<void> {
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
     const text = `a line was refused, and what was said before it is in force: ${error.message}`;
-    const details = { effect: "unknown", where: cli.where, next: "linkseal status" } as const;
-    throw new LinksealError(error.code, text, { ...details, cause: error });
+    throw leaving(error, "unknown", text, cli.where);
   }
 }
 
@@ -346,8 +295,7 @@ async function sayAtOnce(
     if (cli.isOver || !(error instanceof LinksealError)) throw error;
     await leave(cli, signal);
     const text = `a line was refused, and what was said before it stays: ${error.message}`;
-    const details = { effect: "unknown", where: cli.where, next: "linkseal status" } as const;
-    throw new LinksealError(error.code, text, { ...details, cause: error });
+    throw leaving(error, "unknown", text, cli.where);
   }
 }
 
@@ -367,22 +315,7 @@ async function settle(
   await finish(cli, [...operations, ...mark], signal);
 }
 
-/** Until it is saved a boot begins with the keys of before. */
-async function finish(
-  cli: Cli,
-  operations: readonly Command[],
-  signal: AbortSignal,
-): Promise<void> {
-  try {
-    await cli.run([...operations, line`write memory`], "unknown", signal);
-  } catch (error) {
-    if (!(error instanceof LinksealError) || error.effect !== "none") throw error;
-    const text = "the change is in force, and a boot may lose it: it was not saved";
-    const details = { effect: "applied", where: cli.where, next: "linkseal status" } as const;
-    throw new LinksealError(error.code, text, { ...details, cause: error });
-  }
-}
-
-function failed(code: ErrorCode, text: string, where: string): LinksealError {
-  return new LinksealError(code, text, { effect: "none", where, next: "linkseal status" });
+async function finish(cli: Cli, operations: readonly Command[], signal: AbortSignal) {
+  const unsaved = "the change is in force, and a boot may lose it: it was not saved";
+  await save(cli, [...operations, line`write memory`], unsaved, signal);
 }

@@ -2,31 +2,22 @@
 // or not.
 
 import { createHash } from "node:crypto";
-import {
-  type DeviceState,
-  known,
-  type MacsecPort,
-  type PortName,
-  type Reading,
-  type Route,
-  type Routing,
-  unknown,
-} from "#hal/model.ts";
-import type { Command } from "#hal/secret.ts";
-import type { Instant, WallTime } from "#hal/world.ts";
-import { type Answer, answer } from "../platform/answer.ts";
-import { type Counted, portState, uncounted } from "../platform/cisco-look.ts";
+import type { DeviceState, PortName } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { type Answer, inTurn, reading, readOf, together } from "../platform/answer.ts";
+import { portStates } from "../platform/cisco-look.ts";
 import { readSessions } from "../platform/cisco-mka.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
-import { bgpSession, type Peer, readClock, readInterfaces } from "../platform/cisco-system.ts";
+import { bgpSession, readClock, readInterfaces } from "../platform/cisco-system.ts";
 import type { Asked, CommitRecord } from "../platform/define-dialect.ts";
-import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../platform/tunnel-look.ts";
+import { cliQuery } from "../platform/query.ts";
+import { stateOf, tunnelsOf } from "../platform/router-look.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type ConfigTexts, portOf, readConfig, type XeConfig } from "./config.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-answers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
-import { familiesOf, type Question, question, received } from "./questions.ts";
+import { familiesOf, question, received } from "./questions.ts";
 import {
   commitsOf,
   peerKey,
@@ -34,201 +25,125 @@ import {
   readPeers,
   readSoftware,
   readTimer,
-  type Software,
 } from "./system-answers.ts";
 import { readIkeSas, readIpsecSas, readTunnelRoutes, tunnelStates } from "./tunnel-answers.ts";
 import { readTunnels, type XeTunnels } from "./tunnel-config.ts";
 
+export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, question, signal);
+
+export type XeQuery = ReturnType<typeof queryOf>;
+
+const asIs = (text: string): string => text;
+
 /** A configuration, and what is equal for equal ones. */
-export interface Told {
+interface Told {
   readonly config: XeConfig;
   readonly texts: ConfigTexts;
 }
 
-/** What is asked once and read as a whole. */
-export class Interview {
-  readonly #cli: Cli;
-  readonly #signal: AbortSignal;
-
-  constructor(cli: Cli, signal: AbortSignal) {
-    this.#cli = cli;
-    this.#signal = signal;
-  }
-
-  async answer<T>(
-    name: Question,
-    read: (text: string) => T | undefined,
-    argument?: string,
-  ): Promise<Answer<T>> {
-    return await this.command(question(name, argument), read);
-  }
-
-  async command<T>(asked: Command, read: (text: string) => T | undefined): Promise<Answer<T>> {
-    return await answer(this.#cli.run([asked], "none", this.#signal), read);
-  }
-
-  async config(clock: Answer<WallTime>): Promise<Answer<Told>> {
-    const macsec = await this.answer("macsecConfig", asIs);
-    const bgp = await this.answer("bgpConfig", asIs);
-    if ("why" in macsec) return macsec;
-    if ("why" in bgp) return bgp;
-    const texts = { macsec: macsec.value, bgp: bgp.value };
-    const config = readConfig(texts, "value" in clock);
-    return config === undefined ? { why: "unparsed" } : { value: { config, texts } };
-  }
-
-  async tunnels(): Promise<Answer<XeTunnels>> {
-    const interfaces = await this.answer("tunnelInterfaces", asIs);
-    if ("why" in interfaces) return interfaces;
-    const ike = await this.answer("ikeConfig", asIs);
-    if ("why" in ike) return ike;
-    const ipsec = await this.answer("ipsecConfig", asIs);
-    if ("why" in ipsec) return ipsec;
-    const texts = { interfaces: interfaces.value, ike: ike.value, ipsec: ipsec.value };
-    const config = readTunnels(texts);
-    return config === undefined ? { why: "unparsed" } : { value: config };
-  }
-
-  async commits(): Promise<Answer<{ readonly records: CommitRecord[]; readonly mark: string }>> {
-    const timer = await this.answer("rollbackTimer", readTimer);
-    if ("why" in timer) return timer;
-    return await this.answer("mark", (mark) => {
-      return { records: commitsOf(timer.value, readMark(mark)), mark };
-    });
-  }
+export async function askConfig(query: XeQuery, clock: Answer<WallTime>): Promise<Answer<Told>> {
+  const texts = together({
+    macsec: await query.answer("macsecConfig", asIs),
+    bgp: await query.answer("bgpConfig", asIs),
+  });
+  return readOf(texts, (all) => {
+    const config = readConfig(all, "value" in clock);
+    return config && { config, texts: all };
+  });
 }
 
-const asIs = (text: string): string => text;
+export async function askTunnels(query: XeQuery): Promise<Answer<XeTunnels>> {
+  const names = ["tunnelInterfaces", "ikeConfig", "ipsecConfig"] as const;
+  const [interfaces = unasked, ike = unasked, ipsec = unasked] = await inTurn(
+    names.map((name) => () => query.answer(name, asIs)),
+  );
+  return readOf(together({ interfaces, ike, ipsec }), readTunnels);
+}
 
-export async function look(
-  cli: Cli,
-  { device, clock: world, capabilities }: Asked,
-  signal: AbortSignal,
-): Promise<DeviceState> {
-  const at = world.now();
-  const interview = new Interview(cli, signal);
-  const clock = await interview.answer("clock", readClock);
-  const software = await interview.answer("version", readSoftware);
-  const commits = await interview.commits();
-  const physical = await interview.answer("interfaces", (text) => readInterfaces(text, isPort));
-  const told = await interview.config(clock);
-  const pages = await interview.answer("mkaSessions", readSessions);
-  const peers = await interview.answer("neighbours", readPeers);
-  const config: Answer<XeConfig> = "why" in told ? told : { value: told.value.config };
-  const ports = "value" in physical ? [...physical.value.keys()] : [];
-  const macsec: MacsecPort[] = [];
-  for (const port of ports) {
-    const has = "value" in config && config.value.interfaces.get(port)?.macsec.isEnabled === true;
-    const counted = has ? await countersOf(interview, port) : uncounted;
-    const isRead = "value" in config;
-    const plan = isRead ? { value: planOf(config.value, port) } : config;
-    const isOdd = isRead && isUnread(config.value, port);
-    const answers = { plan, isUnread: isOdd, physical, clock, pages };
-    macsec.push(portState(port, ports, answers, counted, at));
-  }
-  const { ipsec, routes } =
-    capabilities.ipsec === undefined ? noTunnels : await tunnels(interview, cli.where, at);
-  const bgp = await routing(interview, config, peers, at);
-  return {
-    device,
+/** What comes after an answer that is not known. */
+const unasked: Answer<string> = { why: "queryFailed" };
+
+interface Commits {
+  readonly records: readonly CommitRecord[];
+  readonly mark: string;
+}
+
+export async function askCommits(query: XeQuery): Promise<Answer<Commits>> {
+  const timer = await query.answer("rollbackTimer", readTimer);
+  if ("why" in timer) return timer;
+  return await query.answer("mark", (mark) => {
+    return { records: commitsOf(timer.value, readMark(mark)), mark };
+  });
+}
+
+export const askPorts = (query: XeQuery) =>
+  query.answer("interfaces", (text) => readInterfaces(text, isPort));
+
+export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
+  const at = about.clock.now();
+  const query = queryOf(cli, signal);
+  const clock = await query.answer("clock", readClock);
+  const software = await query.answer("version", readSoftware);
+  const commits = await askCommits(query);
+  const physical = await askPorts(query);
+  const told = await askConfig(query, clock);
+  const pages = await query.answer("mkaSessions", readSessions);
+  const peers = await query.answer("neighbours", readPeers);
+  const config = readOf(told, (all) => all.config);
+  const hasMacsec = ({ interfaces }: XeConfig, port: PortName): boolean =>
+    interfaces.get(port)?.macsec.isEnabled === true;
+  const countersOf = (port: PortName) => askCounters(query, port);
+  const ports = { config, physical, clock, pages, hasMacsec, planOf, isUnread, countersOf };
+  return await stateOf(about, {
     at,
-    control: control({ clock, software, commits, told }, at),
-    macsec,
-    ipsec,
-    routing: withRoutes(bgp, routes, at),
-  };
+    control: reading(together({ clock, software, commits, told }), at, controlOf),
+    macsec: await portStates(ports, at),
+    tunnels: async () =>
+      await tunnelsOf(await askTunnels(query), cli.where, async (own, names) => {
+        const ikeSas = await query.answer("ikeSas", readIkeSas);
+        const ipsecSas = await query.answer("ipsecSas", readIpsecSas);
+        const routes = await query.answer("staticRoutes", (text) => readTunnelRoutes(text, names));
+        return { ipsec: tunnelStates(own, { ikeSas, ipsecSas }, at), routes };
+      }),
+    peerings: async () => ({
+      ...{ config, peers, portOf, drainsOf },
+      routes: (ours) =>
+        inTurn(
+          ours.flatMap(({ port, ...one }) =>
+            familiesOf(one).map((family) => () => {
+              const asked = received(family, one.address, one.vrf);
+              return query.answer(asked, (text) => readRoutes(text, port));
+            }),
+          ),
+        ),
+      session: ({ address, vrf, port }, all) =>
+        bgpSession(port, address, all.get(peerKey(vrf, address))),
+    }),
+  });
 }
 
-async function tunnels(interview: Interview, where: string, at: Instant): Promise<TunnelsTold> {
-  const config = await interview.tunnels();
-  // A list without them would say that there are none.
-  if ("why" in config) throw notUnderstood("which tunnels are configured", where);
-  if (config.value.tunnels.size === 0) return noTunnels;
-  const names = new Map(
-    [...config.value.tunnels.values()].map(({ name, interface: own }) => [own, name]),
-  );
-  const ikeSas = await interview.answer("ikeSas", readIkeSas);
-  const ipsecSas = await interview.answer("ipsecSas", readIpsecSas);
-  const routes = await interview.answer("staticRoutes", (text) => readTunnelRoutes(text, names));
-  return { ipsec: tunnelStates(config.value, { ikeSas, ipsecSas }, at), routes };
-}
-
-async function countersOf(interview: Interview, port: PortName): Promise<Counted> {
-  const mkpdus = await interview.answer("mkaStatistics", readMkpdus, port);
+async function askCounters(query: XeQuery, port: PortName) {
+  const mkpdus = await query.answer("mkaStatistics", readMkpdus, port);
   const told = "value" in mkpdus ? mkpdus.value : undefined;
-  const status = await interview.answer("secyStatus", readNextPn, port);
+  const status = await query.answer("secyStatus", readNextPn, port);
   const nextPn = "value" in status ? status.value.nextPn : undefined;
-  const frames = await interview.answer(
-    "secyStatistics",
-    (text) => readFrames(text, nextPn, told),
-    port,
-  );
-  return { mkpdus, frames };
+  const read = (text: string) => readFrames(text, nextPn, told);
+  return { mkpdus, frames: await query.answer("secyStatistics", read, port) };
 }
 
 interface ControlAnswers {
-  readonly clock: Answer<WallTime>;
-  readonly software: Answer<Software>;
-  readonly commits: Awaited<ReturnType<Interview["commits"]>>;
-  readonly told: Answer<Told>;
+  readonly clock: WallTime;
+  readonly software: { readonly boot: string | undefined };
+  readonly commits: Commits;
+  readonly told: Told;
 }
 
-function control(
-  { clock, software, commits, told }: ControlAnswers,
-  at: Instant,
-): DeviceState["control"] {
-  if ("why" in clock) return unknown(clock.why, at);
-  if ("why" in software) return unknown(software.why, at);
-  if ("why" in commits) return unknown(commits.why, at);
-  if ("why" in told) return unknown(told.why, at);
-  const { boot } = software.value;
-  if (boot === undefined) return unknown("unparsed", at);
+function controlOf({ clock, software: { boot }, commits, told }: ControlAnswers) {
+  if (boot === undefined) return undefined;
   // Somebody's last change has a time of its own, which a boot takes away.
-  const id = createHash("sha256").update(commits.value.mark);
-  for (const text of Object.values(told.value.texts)) id.update(`\n${text}`);
-  return known(
-    {
-      wall: clock.value,
-      bootId: boot,
-      configId: id.digest("hex").slice(0, 24),
-      commitPending: commits.value.records[0]?.isPending === true,
-    },
-    at,
-  );
-}
-
-async function routing(
-  interview: Interview,
-  config: Answer<XeConfig>,
-  peers: Answer<ReadonlyMap<string, Peer>>,
-  at: Instant,
-): Promise<Reading<Routing>> {
-  if ("why" in config) return unknown(config.why, at);
-  if ("why" in peers) return unknown(peers.why, at);
-  const ours = config.value.neighbours.flatMap((one) => {
-    const port = portOf(config.value, one);
-    return port === undefined ? [] : [{ ...one, port }];
-  });
-  const routes: Route[] = [];
-  for (const { port, ...one } of ours) {
-    for (const family of familiesOf(one)) {
-      const asked = received(family, one.address, one.vrf);
-      const told = await interview.command(asked, (text) => readRoutes(text, port));
-      if ("why" in told) return unknown(told.why, at);
-      routes.push(...told.value);
-    }
-  }
-  const ports = [...new Set(ours.map(({ port }) => port))];
-  return known(
-    {
-      sessions: ours.map(({ address, vrf, port }) =>
-        bgpSession(port, address, peers.value.get(peerKey(vrf, address))),
-      ),
-      routes,
-      drains: ports.flatMap((port) =>
-        drainsOf(config.value, port).map((means) => ({ port, means })),
-      ),
-    },
-    at,
-  );
+  const id = createHash("sha256").update(commits.mark);
+  for (const text of Object.values(told.texts)) id.update(`\n${text}`);
+  const configId = id.digest("hex").slice(0, 24);
+  const commitPending = commits.records[0]?.isPending === true;
+  return { wall: clock, bootId: boot, configId, commitPending };
 }

@@ -1,6 +1,7 @@
 // What we call our own things in a configuration of IOS XE.
 
 import type { PortName } from "#hal/model.ts";
+import { portNames } from "../platform/cisco-config.ts";
 
 /** Speeds at which a port can face a provider, with the letters that tables shorten them to. */
 const kinds: Readonly<Record<string, string>> = {
@@ -12,28 +13,14 @@ const kinds: Readonly<Record<string, string>> = {
   HundredGigE: "Hu",
   FourHundredGigE: "FH",
 };
-/** A management port has one number alone. */
-const portPattern = /^([A-Za-z]+)(\d{1,3}(?:\/\d{1,3}){1,3})$/;
 
-/** An Ethernet port, without a logical unit: whatever else has an interface name is no link. */
-export function isPort(name: string): name is PortName {
-  return kinds[portPattern.exec(name)?.[1] ?? ""] !== undefined;
-}
+/** A management port has one number alone. */
+export const { isPort, ownName } = portNames(kinds, /^([A-Za-z]+)(\d{1,3}(?:\/\d{1,3}){1,3})$/);
 
 /** The port of a logical interface on it. */
 export function portOfUnit(name: string): PortName | undefined {
   const port = name.replace(/\.\d{1,10}$/, "");
   return isPort(port) ? port : undefined;
-}
-
-/** As long as an MKA policy may be called. */
-const policyMax = 16;
-
-/** Of the policy and the key chains of a port; undefined = it would be too long. */
-export function ownName(port: PortName): string | undefined {
-  const [, kind = "", place = ""] = portPattern.exec(port) ?? [];
-  const name = `ls-${kinds[kind] ?? kind}${place.replaceAll("/", "-")}`;
-  return name.length <= policyMax ? name : undefined;
 }
 
 const drainPrefix = "linkseal-drain-";

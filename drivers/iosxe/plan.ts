@@ -2,9 +2,15 @@
 
 import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
-import type { PlannedChain } from "../platform/cisco-chains.ts";
+import { chainOf } from "../platform/cisco-chains.ts";
 import { type CiscoPlan, type CiscoSurroundings, planChains } from "../platform/cisco-plan.ts";
-import { type Changed, type PartOf, refuseSettings, rejected } from "../platform/port-change.ts";
+import {
+  type Changed,
+  type PartOf,
+  rejected,
+  type SettingsLimits,
+} from "../platform/port-change.ts";
+import { drainsBy } from "../platform/router-look.ts";
 import { isToken } from "../transport/cli.ts";
 import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { isDrainMap, ownName } from "./names.ts";
@@ -16,19 +22,21 @@ export interface PortPlan extends CiscoPlan {
   readonly isSsciBySci: boolean;
 }
 
-export interface Surroundings extends CiscoSurroundings {
-  readonly config: XeConfig;
+export interface Surroundings extends CiscoSurroundings<XeConfig> {
   /** Route maps of the operator's that a drain is to take the place of, by their names. */
   readonly routeMaps: ReadonlyMap<string, readonly MapEntry[]>;
 }
 
-const limits = { replayWindowMax: 0xffff_ffff, sakRekeySeconds: { min: 30, max: 65_535 } };
+const limits: SettingsLimits = {
+  replayWindowMax: 0xffff_ffff,
+  sakRekeySeconds: { min: 30, max: 65_535 },
+  why: ({ keyServerPriority }) =>
+    keyServerPriority > 255 ? "a key server's priority is at most 255" : undefined,
+};
 
 export function planOf(config: XeConfig, port: PortName): PortPlan {
   const own = config.interfaces.get(port);
   const macsec = own?.macsec;
-  const chainOf = (name: string | undefined): PlannedChain | undefined =>
-    name === undefined ? undefined : { name, keys: config.chains.get(name) ?? [] };
   const policy = config.policies.get(macsec?.policyName ?? "");
   return {
     port,
@@ -36,8 +44,8 @@ export function planOf(config: XeConfig, port: PortName): PortPlan {
     policy: macsec?.policyName,
     settings: macsec?.isEnabled && policy ? settingsOf(policy, macsec) : undefined,
     isSsciBySci: policy?.isSsciBySci === true,
-    primary: chainOf(macsec?.chain),
-    fallback: chainOf(macsec?.fallback),
+    primary: chainOf(config, macsec?.chain),
+    fallback: chainOf(config, macsec?.fallback),
     drains: drainsOf(config, port),
   };
 }
@@ -71,12 +79,10 @@ export function isUnread(config: XeConfig, port: PortName): boolean {
 }
 
 export function drainsOf(config: XeConfig, port: PortName): readonly DrainMeans[] {
-  const means: DrainMeans[] = [];
-  const neighbours = neighboursOn(config, port);
-  const isDrained = ({ maps }: Neighbour): boolean => isDrainMap(maps.out) || isDrainMap(maps.in);
-  if (neighbours.some(isDrained)) means.push("prepend");
-  if (neighbours.some(({ isShut }) => isShut)) means.push("peeringShutdown");
-  return means;
+  return drainsBy(neighboursOn(config, port), {
+    prepend: ({ maps }) => isDrainMap(maps.out) || isDrainMap(maps.in),
+    peeringShutdown: ({ isShut }) => isShut,
+  });
 }
 
 /** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
@@ -84,17 +90,18 @@ export function planChange(
   change: DeviceChange,
   around: Surroundings,
 ): readonly Changed<PortPlan>[] {
-  const { config } = around;
   return planChains(change, around, {
-    planOf: (port) => planOf(config, port),
-    isUnread: (port) => isUnread(config, port),
-    attached: [...config.interfaces].map(([port, { macsec }]) => [
-      port,
-      [macsec.policyName, macsec.chain, macsec.fallback],
-    ]),
-    protect: (plan, part) => protect(plan, part, around),
-    ownOf: (plan) => ownOf(plan, around),
-    neighbours: (port) => neighboursOn(config, port).length,
+    ...{ planOf, isUnread, limits, ownName, neighboursOn },
+    namesOn({ interfaces }, port) {
+      const attached = interfaces.get(port)?.macsec;
+      return [attached?.policyName, attached?.chain, attached?.fallback];
+    },
+    protect: (plan, { suite }, own) => ({
+      ...plan,
+      policy: plan.policy ?? own(),
+      // With extended packet numbers a far end of another make counts SSCIs by the SCIs.
+      isSsciBySci: suite.includes("xpn") || plan.isSsciBySci,
+    }),
     refuseDrain: (part) => refuseDrain(part, around),
   });
 }
@@ -128,25 +135,4 @@ function isCopied(entries: readonly MapEntry[] | undefined): boolean {
         (words[1] !== "as-path" || words[0] !== "set" || words[2] === "prepend"),
     ) === true
   );
-}
-
-function protect(
-  plan: PortPlan,
-  { port, settings }: PartOf<"macsec.protect">,
-  around: Surroundings,
-): PortPlan {
-  if (settings.keyServerPriority > 255) {
-    throw rejected(around, port, "a key server's priority is at most 255");
-  }
-  refuseSettings(around, port, settings, limits);
-  const policy = plan.policy ?? ownOf(plan, around);
-  // With extended packet numbers a far end of another make counts SSCIs by the SCIs.
-  const isSsciBySci = settings.suite.includes("xpn") || plan.isSsciBySci;
-  return { ...plan, policy, isSsciBySci, settings: { ...settings, policy: "mustSecure" } };
-}
-
-function ownOf({ port }: PortPlan, around: Surroundings): string {
-  const name = ownName(port);
-  if (name === undefined) throw rejected(around, port, "the name of its policy would be too long");
-  return name;
 }

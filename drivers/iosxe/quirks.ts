@@ -2,16 +2,11 @@
 
 import type { Capabilities, MacsecCapabilities, ShutForKey } from "#hal/device.ts";
 import type { Command } from "#hal/secret.ts";
+import { dotted, type Quirk, quirksIn } from "../platform/quirks.ts";
 import { line } from "../transport/cli.ts";
 import type { Software } from "./system-answers.ts";
 
-interface Quirk {
-  readonly platform: RegExp;
-  /** First release that has it. */
-  readonly from: string;
-  readonly what: "fallbackChain" | "disableSci" | "ssciBySci" | "networkLink" | "ipsec";
-  readonly source: string;
-}
+type Had = "fallbackChain" | "disableSci" | "ssciBySci" | "networkLink" | "ipsec";
 
 /**
  * Under extended packet numbers a change of the key, its name or the suite leaves entries of old
@@ -28,7 +23,7 @@ const router = /^(?:asr|c8[0-9]|isr|c11)/;
 const catalyst = /^c9[0-9]{3}/;
 const yang = "YangModels/yang, vendor/cisco/xe";
 
-const quirks: readonly Quirk[] = [
+const quirks: readonly Quirk<Had>[] = [
   {
     platform: /^/,
     from: "17.12.1",
@@ -67,17 +62,10 @@ const quirks: readonly Quirk[] = [
   },
 ];
 
-function isSince(version: string, from: string): boolean {
-  const [is, first] = [version, from].map((one) => one.split(".").map(Number));
-  const at = is?.findIndex((part, index) => part !== (first?.[index] ?? 0)) ?? 0;
-  return at < 0 || (is?.[at] ?? 0) > (first?.[at] ?? 0);
-}
+const hasQuirk = quirksIn(quirks, dotted, false);
 
-function has({ platform, version }: Software, what: Quirk["what"]): boolean {
-  return quirks.some(
-    (row) => row.what === what && row.platform.test(platform) && isSince(version, row.from),
-  );
-}
+const has = ({ platform, version }: Software, what: Had): boolean =>
+  hasQuirk(platform, version, what);
 
 /** What turns MACsec on at a port. */
 export function enablingOf(software: Software): Command {

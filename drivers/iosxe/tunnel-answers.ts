@@ -1,11 +1,13 @@
 // What IOS XE tells of its SAs. Undefined = the answer holds nothing that is understood.
 
 import { isIPv4 } from "node:net";
-import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
+import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, reading } from "../platform/answer.ts";
+import type { Answer } from "../platform/answer.ts";
+import { statesOf } from "../platform/tunnel-answers.ts";
 import { wordFor } from "../platform/tunnel-change.ts";
-import { readTransforms, words, type XeTunnel, type XeTunnels } from "./tunnel-config.ts";
+import type { StandingTunnel } from "../platform/tunnel-config.ts";
+import { espOf, words, type XeTunnels } from "./tunnel-config.ts";
 
 export interface IkeSa {
   readonly localAddress: string;
@@ -136,7 +138,7 @@ function saOf(
   const first = (pattern: RegExp): string | undefined =>
     rows.map((row) => pattern.exec(row)?.[1]).find((one) => one !== undefined);
   const digits = first(/^spi: 0x([0-9A-Fa-f]{1,8})\(\d{1,10}\)$/);
-  const transforms = readTransforms(first(/^transform: ([\w -]{2,80}?) ?,$/));
+  const transforms = espOf(first(/^transform: ([\w -]{2,80}?) ?,$/), "");
   const left = first(/remaining key lifetime \(k?\/?sec\): \(?(?:\d{1,12}\/)?(\d{1,10})\)?$/);
   const status = first(/^Status: ([A-Z]+)/);
   const replay = first(/^replay detection support: ([YN])\b/);
@@ -191,47 +193,31 @@ export interface TunnelAnswers {
   readonly ipsecSas: Answer<ReadonlyMap<string, Flow>>;
 }
 
-/** Every tunnel of the router that IPsec protects, whoever made it. */
 export function tunnelStates(
-  { tunnels }: XeTunnels,
+  config: XeTunnels,
   { ikeSas, ipsecSas }: TunnelAnswers,
   at: Instant,
 ): readonly IpsecTunnel[] {
-  return [...tunnels.values()].map((tunnel) => ({
-    name: tunnel.name,
-    ike: reading(ikeSas, at, (sas) => ikeOf(tunnel, sas)),
-    sas:
-      "why" in ipsecSas
-        ? unknown(ipsecSas.why, at)
-        : sasOf(ipsecSas.value.get(tunnel.interface), at),
-  }));
+  const isUp = ({ localAddress, remoteAddress }: StandingTunnel, sas: readonly IkeSa[]) =>
+    sas
+      .filter((sa) => sa.localAddress === localAddress && sa.remoteAddress === remoteAddress)
+      .map(({ isReady }) => isReady);
+  return statesOf(config, { ike: ikeSas, isUp, sas: ipsecSas, sasOf }, at);
 }
 
-function ikeOf(
-  { localAddress, remoteAddress }: XeTunnel,
-  sas: readonly IkeSa[],
-): "established" | "connecting" | "down" {
-  const own = sas.filter(
-    (sa) => sa.localAddress === localAddress && sa.remoteAddress === remoteAddress,
-  );
-  if (own.some(({ isReady }) => isReady)) return "established";
-  return own.length === 0 ? "down" : "connecting";
-}
-
-function sasOf(flow: Flow | undefined, at: Instant): IpsecTunnel["sas"] {
-  if (flow === undefined) return known([], at);
+function sasOf({ interface: at }: StandingTunnel, flows: ReadonlyMap<string, Flow>) {
+  const flow = flows.get(at);
+  if (flow === undefined) return [];
   const { sas, sent, received } = flow;
-  if (sas === undefined) return unknown("unparsed", at);
   const longest = { in: 0, out: 0 };
-  for (const { direction, left } of sas) longest[direction] = Math.max(longest[direction], left);
+  for (const { direction, left } of sas ?? []) {
+    longest[direction] = Math.max(longest[direction], left);
+  }
   // Counted by flow, of which the SAs of a direction take their turns.
-  return known(
-    sas.map(({ isActive, left, ...sa }): IpsecSa => {
-      const isNewest = left === longest[sa.direction];
-      const phase = isActive ? (isNewest ? "installed" : "rekeyed") : "deleting";
-      const packets = sa.direction === "in" ? received : sent;
-      return { ...sa, phase, packets, sequence: undefined };
-    }),
-    at,
-  );
+  return sas?.map(({ isActive, left, ...sa }): IpsecSa => {
+    const isNewest = left === longest[sa.direction];
+    const phase = isActive ? (isNewest ? "installed" : "rekeyed") : "deleting";
+    const packets = sa.direction === "in" ? received : sent;
+    return { ...sa, phase, packets, sequence: undefined };
+  });
 }

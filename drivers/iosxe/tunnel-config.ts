@@ -2,47 +2,27 @@
 // IPsec profile; it is ours, and may be written, if all that it is made of bears that name.
 
 import { isIPv4 } from "node:net";
+import { type Block, named, restOf } from "../platform/cisco-config.ts";
 import { bitsOf, wholeOf } from "../platform/cisco-text.ts";
+import type { TunnelLimits, TunnelPlan, TunnelWords } from "../platform/tunnel-change.ts";
 import {
-  pskOfRemark,
-  type TunnelLimits,
-  type TunnelPlan,
-  type TunnelWords,
-  wordFor,
-} from "../platform/tunnel-change.ts";
-import { type Block, blocksIn, named, restOf } from "./config.ts";
+  digests,
+  espFor,
+  groupNumbers,
+  homesOf,
+  numbersIn,
+  planFrom,
+  routesOf,
+  type TunnelConfig,
+  tunnelsBy,
+  wordsFor,
+} from "../platform/tunnel-config.ts";
+import { blocksIn } from "./config.ts";
 
-export interface XeTunnels {
-  readonly tunnels: ReadonlyMap<string, XeTunnel>;
-  /** Interfaces of the global table by the addresses that they have. */
-  readonly homes: ReadonlyMap<string, string>;
-  /** Numbers of tunnel interfaces. */
-  readonly numbers: ReadonlySet<number>;
-  /** Where static routes of the global table lead, by their prefixes. */
-  readonly routes: ReadonlyMap<string, readonly string[]>;
+export interface XeTunnels extends TunnelConfig {
   /** Of IKE proposals and policies. */
   readonly policies: ReadonlySet<string>;
-  /** Of keyrings, profiles and transform sets. */
-  readonly names: ReadonlySet<string>;
 }
-
-export interface XeTunnel {
-  readonly name: string;
-  readonly interface: string;
-  readonly localAddress: string | undefined;
-  readonly remoteAddress: string | undefined;
-  /** undefined = not ours, or not understood. */
-  readonly plan: TunnelPlan | undefined;
-}
-
-const digests = { sha384: "sha384", sha256: "sha256", sha1: "sha1" };
-const groups = {
-  "ecp-384": "20",
-  "ecp-256": "19",
-  "modp-2048": "14",
-  "modp-2048-256": "24",
-  "modp-1024": "2",
-};
 
 export const words: TunnelWords = {
   ikeEncryption: {
@@ -55,7 +35,7 @@ export const words: TunnelWords = {
   },
   ikeIntegrity: { none: "", ...digests },
   prf: digests,
-  dhGroup: groups,
+  dhGroup: groupNumbers,
   espEncryption: {
     "aes-256-gcm": "esp-gcm 256",
     "aes-192-gcm": "esp-gcm 192",
@@ -66,7 +46,7 @@ export const words: TunnelWords = {
     "3des-cbc": "esp-3des",
   },
   espIntegrity: { none: "", sha256: "esp-sha256-hmac", sha1: "esp-sha-hmac" },
-  pfsGroup: { none: "", ...groups },
+  pfsGroup: { none: "", ...groupNumbers },
 };
 
 export const limits: TunnelLimits = {
@@ -104,13 +84,14 @@ interface Parts {
   readonly routes: XeTunnels["routes"];
 }
 
+const asIs = (block: Block): Block => block;
+
 /** undefined = one of the texts is no configuration. */
 export function readTunnels(texts: TunnelTexts): XeTunnels | undefined {
   const ports = blocksIn(texts.interfaces, /^(?:interface|ip route) \S/);
   const ike = blocksIn(texts.ike, /^crypto ikev2 (?:proposal|policy|keyring|profile) \S/);
   const ipsec = blocksIn(texts.ipsec, /^crypto ipsec (?:transform-set|profile) \S/);
   if (ports === undefined || ike === undefined || ipsec === undefined) return undefined;
-  const asIs = (block: Block): Block => block;
   const parts: Parts = {
     proposals: named(ike, /^crypto ikev2 proposal (\S+)$/, asIs),
     policies: named(ike, /^crypto ikev2 policy (\S+)$/, asIs),
@@ -120,147 +101,108 @@ export function readTunnels(texts: TunnelTexts): XeTunnels | undefined {
       line.split(" ").slice(4).join(" ").trim(),
     ),
     ipsecProfiles: named(ipsec, /^crypto ipsec profile (\S+)$/, asIs),
-    routes: routesIn(ports),
+    routes: routesOf(ports.flatMap(routeIn)),
   };
+  const { proposals, policies, keyrings, profiles, transformSets, ipsecProfiles, routes } = parts;
   const interfaces = named(ports, /^interface (\S+)$/, asIs);
-  return {
-    tunnels: tunnelsIn(interfaces, parts),
-    homes: homesIn(interfaces),
-    numbers: new Set(
-      [...interfaces.keys()].flatMap((name) => wholeOf(/^Tunnel(\d{1,10})$/.exec(name)?.[1]) ?? []),
-    ),
-    routes: parts.routes,
-    policies: new Set([...parts.proposals.keys(), ...parts.policies.keys()]),
-    names: new Set([
-      ...parts.keyrings.keys(),
-      ...parts.profiles.keys(),
-      ...parts.transformSets.keys(),
-      ...parts.ipsecProfiles.keys(),
-    ]),
-  };
-}
-
-function homesIn(interfaces: ReadonlyMap<string, Block>): XeTunnels["homes"] {
-  const homes = new Map<string, string>();
-  for (const [name, block] of interfaces) {
-    if (restOf(block, "vrf forwarding") !== undefined) continue;
-    const [address = ""] = restOf(block, "ip address")?.split(" ") ?? [];
-    if (isIPv4(address)) homes.set(address, name);
-  }
-  return homes;
-}
-
-function routesIn(blocks: readonly Block[]): XeTunnels["routes"] {
-  const routes = new Map<string, string[]>();
-  for (const { line } of blocks) {
-    const [, address = "", mask = "", hop = ""] =
-      /^ip route ([\d.]{7,15}) ([\d.]{7,15}) (\S{1,64})(?: |$)/.exec(line) ?? [];
-    if (!isIPv4(address) || !isIPv4(mask)) continue;
-    const prefix = `${address}/${bitsOf(mask)}`;
-    routes.set(prefix, [...(routes.get(prefix) ?? []), hop]);
-  }
-  return routes;
-}
-
-function tunnelsIn(
-  interfaces: ReadonlyMap<string, Block>,
-  parts: Parts,
-): ReadonlyMap<string, XeTunnel> {
   const bound = [...interfaces].flatMap(([name, block]) => {
     const profile = /^ipsec profile (\S+)/.exec(restOf(block, "tunnel protection") ?? "")?.[1];
-    return profile === undefined ? [] : [{ name, block, profile }];
+    return profile === undefined ? [] : [{ interface: name, block, profile }];
   });
-  return new Map(
-    bound.map(({ name, block, profile }) => {
-      const isAlone = bound.filter((one) => one.profile === profile).length === 1;
-      // A profile that several share names none of them.
-      const called = isAlone ? profile : name;
-      const [local, remote] = ["tunnel source", "tunnel destination"].map((one) =>
-        restOf(block, one),
-      );
-      const plan = isAlone ? planOf(called, name, block, parts) : undefined;
-      const ends = { localAddress: local, remoteAddress: remote };
-      return [called, { name: called, interface: name, ...ends, plan }] as const;
-    }),
-  );
+  const makings = [keyrings, profiles, transformSets, ipsecProfiles];
+  return {
+    tunnels: tunnelsBy(
+      bound,
+      ({ block }) => endsOf(block),
+      (one) => planFrom(readTunnel(one, parts), routes),
+    ),
+    homes: homesOf(
+      [...interfaces].map(([name, block]) => {
+        const isElsewhere = restOf(block, "vrf forwarding") !== undefined;
+        const [address = ""] = restOf(block, "ip address")?.split(" ") ?? [];
+        return [isElsewhere ? "" : address, name];
+      }),
+    ),
+    numbers: numbersIn(interfaces.keys(), /^Tunnel(\d{1,10})$/),
+    routes,
+    policies: new Set([...proposals.keys(), ...policies.keys()]),
+    names: new Set(makings.flatMap((made) => [...made.keys()])),
+  };
 }
 
-function planOf(name: string, at: string, block: Block, parts: Parts): TunnelPlan | undefined {
-  const localAddress = restOf(block, "tunnel source") ?? "";
-  const remoteAddress = restOf(block, "tunnel destination") ?? "";
-  const mtu = wholeOf(restOf(block, "ip mtu"));
+function routeIn({ line }: Block): readonly (readonly [string, string])[] {
+  const [, address = "", mask = "", hop = ""] =
+    /^ip route ([\d.]{7,15}) ([\d.]{7,15}) (\S{1,64})(?: |$)/.exec(line) ?? [];
+  return isIPv4(address) && isIPv4(mask) ? [[`${address}/${bitsOf(mask)}`, hop]] : [];
+}
+
+const endsOf = (block: Block) => ({
+  localAddress: restOf(block, "tunnel source"),
+  remoteAddress: restOf(block, "tunnel destination"),
+});
+
+interface Bound {
+  readonly interface: string;
+  readonly block: Block;
+  readonly profile: string;
+}
+
+function readTunnel({ interface: at, block, profile: name }: Bound, parts: Parts) {
+  const ends = endsOf(block);
   const profile = parts.profiles.get(name);
   const ipsecProfile = parts.ipsecProfiles.get(name);
-  const isOurs =
-    restOf(block, "tunnel mode") === "ipsec ipv4" &&
-    restOf(profile ?? nothing, "keyring local") === name &&
-    restOf(profile ?? nothing, "match address local") === localAddress &&
-    restOf(profile ?? nothing, "match identity remote address") ===
-      `${remoteAddress} 255.255.255.255` &&
-    restOf(ipsecProfile ?? nothing, "set transform-set") === name &&
-    restOf(ipsecProfile ?? nothing, "set ikev2-profile") === name;
-  const ike = ikeOf(parts, localAddress);
-  const transforms = espOf(parts.transformSets.get(name), ipsecProfile);
-  const life = lifeOf(ipsecProfile);
-  if (!isOurs || ike === undefined || transforms === undefined || life === undefined) {
-    return undefined;
-  }
-  if (mtu === undefined || ![localAddress, remoteAddress].every(isIPv4)) return undefined;
-  const remotePrefixes = [...parts.routes]
-    .flatMap(([prefix, hops]) => (hops.includes(at) ? [prefix] : []))
-    .toSorted();
-  const psk = pskOfRemark(peerRemark(parts.keyrings.get(name), name));
-  return { name, localAddress, remoteAddress, remotePrefixes, ike, transforms, life, mtu, psk };
-}
-
-const nothing: Block = { line: "", children: [] };
-
-function peerRemark(keyring: Block | undefined, name: string): string | undefined {
-  const peer = keyring?.children.find(({ line }) => line === `peer ${name}`);
-  return restOf(peer ?? nothing, "description");
+  const life = (unit: "seconds" | "kilobytes"): number | undefined => {
+    const text = restOf(ipsecProfile, `set security-association lifetime ${unit}`);
+    return text === undefined ? lifeDefault[unit] : wholeOf(text);
+  };
+  const peer = parts.keyrings.get(name)?.children.find(({ line }) => line === `peer ${name}`);
+  return {
+    ...{ name, interface: at, ...ends },
+    isOurs:
+      restOf(block, "tunnel mode") === "ipsec ipv4" &&
+      restOf(profile, "keyring local") === name &&
+      restOf(profile, "match address local") === (ends.localAddress ?? "") &&
+      restOf(profile, "match identity remote address") ===
+        `${ends.remoteAddress ?? ""} 255.255.255.255` &&
+      restOf(ipsecProfile, "set transform-set") === name &&
+      restOf(ipsecProfile, "set ikev2-profile") === name,
+    ike: ikeOf(parts, ends.localAddress ?? ""),
+    transforms: espOf(parts.transformSets.get(name), restOf(ipsecProfile, "set pfs") ?? ""),
+    seconds: life("seconds"),
+    kilobytes: life("kilobytes"),
+    mtu: wholeOf(restOf(block, "ip mtu")),
+    remark: restOf(peer, "description"),
+  };
 }
 
 function ikeOf({ policies, proposals }: Parts, local: string): TunnelPlan["ike"] | undefined {
   const name = policyName(local);
   const policy = policies.get(name);
   const proposal = proposals.get(name);
-  if (policy === undefined || proposal === undefined) return undefined;
   if (restOf(policy, "match address local") !== local) return undefined;
-  const offered = policy.children.filter(({ line }) => line.startsWith("proposal "));
-  if (offered.length !== 1 || offered[0]?.line !== `proposal ${name}`) return undefined;
-  const encryption = wordFor(words.ikeEncryption, restOf(proposal, "encryption"));
-  const integrity = wordFor(words.ikeIntegrity, restOf(proposal, "integrity") ?? "");
-  const prf = wordFor(words.prf, restOf(proposal, "prf") ?? restOf(proposal, "integrity"));
-  const dhGroup = wordFor(words.dhGroup, restOf(proposal, "group"));
-  if (encryption === undefined || integrity === undefined) return undefined;
-  if (prf === undefined || dhGroup === undefined) return undefined;
+  const offered = policy?.children.filter(({ line }) => line.startsWith("proposal "));
+  if (offered?.length !== 1 || offered[0]?.line !== `proposal ${name}`) return undefined;
+  const found = wordsFor(words, {
+    ikeEncryption: restOf(proposal, "encryption"),
+    ikeIntegrity: restOf(proposal, "integrity") ?? "",
+    prf: restOf(proposal, "prf") ?? restOf(proposal, "integrity"),
+    dhGroup: restOf(proposal, "group"),
+  });
+  if (found === undefined) return undefined;
+  const { ikeEncryption: encryption, ikeIntegrity: integrity, prf, dhGroup } = found;
   return { encryption, integrity, prf, dhGroup };
 }
 
 /** `esp-gcm 256`, `esp-aes 256 esp-sha256-hmac`, and `esp-256-aes …` of what is in use. */
-export function readTransforms(
+export function espOf(
   text: string | undefined,
-): Pick<TunnelPlan["transforms"], "encryption" | "integrity"> | undefined {
+  group: string,
+): TunnelPlan["transforms"] | undefined {
   const plain = text?.replace(/^esp-(\d{3})-aes\b/, "esp-aes $1") ?? "";
   const [, cipher, mac = ""] = /^(esp-\w+(?: \d{3})?)(?: (esp-\w+-hmac))?$/.exec(plain) ?? [];
-  const encryption = wordFor(words.espEncryption, cipher?.replace(/ 128$/, ""));
-  const integrity = wordFor(words.espIntegrity, mac);
-  return encryption === undefined || integrity === undefined
-    ? undefined
-    : { encryption, integrity };
-}
-
-function espOf(set: string | undefined, profile = nothing): TunnelPlan["transforms"] | undefined {
-  const transforms = readTransforms(set);
-  const dhGroup = wordFor(words.pfsGroup, (restOf(profile, "set pfs") ?? "").replace("group", ""));
-  return transforms === undefined || dhGroup === undefined ? undefined : { ...transforms, dhGroup };
-}
-
-function lifeOf(profile = nothing): TunnelPlan["life"] | undefined {
-  const told = (unit: "seconds" | "kilobytes"): number | undefined => {
-    const text = restOf(profile, `set security-association lifetime ${unit}`);
-    return text === undefined ? lifeDefault[unit] : wholeOf(text);
-  };
-  const [seconds, kilobytes] = [told("seconds"), told("kilobytes")];
-  return seconds === undefined || kilobytes === undefined ? undefined : { seconds, kilobytes };
+  return espFor(words, {
+    espEncryption: cipher?.replace(/ 128$/, ""),
+    espIntegrity: mac,
+    pfsGroup: group.replace("group", ""),
+  });
 }

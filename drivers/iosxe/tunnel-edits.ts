@@ -1,8 +1,8 @@
 // A tunnel as lines for the router: each takes effect as it is said, so what the interface is made
 // of stands before it, and goes only after it.
 
-import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
+import { type Block, commandsOf, inModes } from "../platform/edits.ts";
 import {
   type ChangedTunnel,
   deadPeer,
@@ -11,22 +11,17 @@ import {
   segmentMax,
   type TunnelPlan,
 } from "../platform/tunnel-change.ts";
+import { stalePrefixes, Ground as TunnelGround, type Wanted } from "../platform/tunnel-edits.ts";
 import { line } from "../transport/cli.ts";
-import { type Block, commandsOf } from "./edits.ts";
 import { policyName, words, type XeTunnels } from "./tunnel-config.ts";
 
-type Wanted = NonNullable<ChangedTunnel["after"]>;
-
-/** What is around the tunnels, as one change after the other leaves it. */
-interface Ground {
-  readonly config: XeTunnels;
-  readonly device: string;
-  readonly numbers: Set<number>;
+class Ground extends TunnelGround<XeTunnels> {
   /** Of IKE, by their names. */
-  readonly policies: Set<string>;
-  readonly routes: Map<string, readonly string[]>;
+  readonly policies = new Set(this.config.policies);
   /** Tunnels of ours by name, with their ends and what they offer of IKE. */
-  readonly standing: Map<string, TunnelPlan>;
+  readonly standing = new Map(
+    [...this.config.tunnels].flatMap(([name, { plan }]) => (plan ? [[name, plan] as const] : [])),
+  );
 }
 
 /** In the order in which they are said. Throws `device.*`, effect "none". */
@@ -35,17 +30,7 @@ export function tunnelCommands(
   config: XeTunnels,
   device: string,
 ): readonly Command[] {
-  const plans = [...config.tunnels].flatMap(([name, { plan }]) =>
-    plan === undefined ? [] : [[name, plan] as const],
-  );
-  const ground: Ground = {
-    config,
-    device,
-    numbers: new Set(config.numbers),
-    policies: new Set(config.policies),
-    routes: new Map(config.routes),
-    standing: new Map(plans),
-  };
+  const ground = new Ground(config, device);
   return changed.flatMap((one) => blocksOf(one, ground)).flatMap(commandsOf);
 }
 
@@ -56,11 +41,10 @@ function blocksOf({ name, before, after }: ChangedTunnel, ground: Ground): reado
     return after === undefined ? gone : [...gone, ...newBlocks(after, ground, at)];
   }
   if (before === undefined || at === undefined) return newBlocks(after, ground, undefined);
-  const stale = before.remotePrefixes.filter((one) => !after.remotePrefixes.includes(one));
   return [
     ...(before.psk === after.psk ? [] : [keyBlock(after)]),
     routeBlock(after.remotePrefixes.map((prefix) => routeLine(prefix, at, ground))),
-    routeBlock(stale.map((prefix) => noRoute(prefix, at, ground))),
+    routeBlock(stalePrefixes(before, after).map((prefix) => noRoute(prefix, at, ground))),
   ];
 }
 
@@ -75,16 +59,14 @@ function isSameButKey(before: TunnelPlan, after: Wanted): boolean {
   return shape(before) === shape(after);
 }
 
-const routeBlock = (commands: readonly (Command | undefined)[]): Block => ({
-  modes: [],
-  commands: commands.filter((one) => one !== undefined),
-});
+const routeBlock = (commands: readonly (Command | undefined)[]): Block =>
+  inModes([], ...commands.filter((one) => one !== undefined));
 
 function newBlocks(after: Wanted, ground: Ground, before: string | undefined): readonly Block[] {
+  const home = ground.homeOf(after, " of the global table");
   refuse(after, ground);
   const { name, localAddress } = after;
-  const home = ground.config.homes.get(localAddress) ?? "";
-  const at = before ?? `Tunnel${freeNumber(ground)}`;
+  const at = before ?? `Tunnel${ground.freeNumber(1)}`;
   ground.standing.set(name, after);
   ground.policies.add(policyName(localAddress));
   return [
@@ -97,87 +79,67 @@ function newBlocks(after: Wanted, ground: Ground, before: string | undefined): r
   ];
 }
 
-function refuse({ name, localAddress, remoteAddress, ike }: Wanted, ground: Ground): void {
-  const { config, device, standing, policies } = ground;
-  if (!config.homes.has(localAddress)) {
-    throw failed(`no interface of the global table has the address ${localAddress}`, device);
-  }
-  if (!config.tunnels.has(name) && config.names.has(name)) {
-    throw failed(`a keyring, a profile or a set of somebody's is called ${name} already`, device);
-  }
-  for (const other of config.tunnels.values()) {
-    if (other.plan !== undefined || other.localAddress !== localAddress) continue;
-    if (other.remoteAddress !== remoteAddress) continue;
-    throw failed(`${other.interface} of the operator's joins the same two addresses`, device);
-  }
+function refuse(after: Wanted, ground: Ground): void {
+  const { name, localAddress, ike } = after;
+  const { standing, policies } = ground;
+  ground.refuseNamesake(after, "a keyring, a profile or a set");
+  ground.refuseSamePair(after);
   for (const [other, plan] of standing) {
     if (other === name || plan.localAddress !== localAddress) continue;
     if (ikeWords(plan.ike) === ikeWords(ike)) continue;
     const why = "IOS XE takes a policy of IKE by its own address alone";
-    throw failed(`${other} has other algorithms of IKE at ${localAddress}, and ${why}`, device);
+    throw ground.refusal(`${other} has other algorithms of IKE at ${localAddress}, and ${why}`);
   }
   const policy = policyName(localAddress);
   const isShared = [...standing.values()].some((plan) => plan.localAddress === localAddress);
   if (isShared || !policies.has(policy)) return;
-  throw failed(`there is a policy ${policy} of IKE that is not understood`, device);
+  throw ground.refusal(`there is a policy ${policy} of IKE that is not understood`);
 }
 
 const ikeWords = ({ encryption, integrity, prf, dhGroup }: TunnelPlan["ike"]): string =>
   [encryption, integrity, prf, dhGroup].join("/");
 
-function freeNumber({ numbers }: Ground): number {
-  let number = 1;
-  while (numbers.has(number)) number += 1;
-  numbers.add(number);
-  return number;
-}
-
 function policyBlocks({ localAddress, ike }: Wanted): readonly Block[] {
   const name = policyName(localAddress);
   return [
-    {
-      modes: [line`crypto ikev2 proposal ${name}`],
-      commands: [
-        line`encryption ${words.ikeEncryption[ike.encryption] ?? ""}`,
-        ...(ike.integrity === "none" ? [] : [line`integrity ${ike.integrity}`]),
-        line`prf ${words.prf[ike.prf] ?? ""}`,
-        line`group ${words.dhGroup[ike.dhGroup] ?? ""}`,
-      ],
-    },
-    {
-      modes: [line`crypto ikev2 policy ${name}`],
-      commands: [line`match address local ${localAddress}`, line`proposal ${name}`],
-    },
+    inModes(
+      [line`crypto ikev2 proposal ${name}`],
+      line`encryption ${words.ikeEncryption[ike.encryption] ?? ""}`,
+      ...(ike.integrity === "none" ? [] : [line`integrity ${ike.integrity}`]),
+      line`prf ${words.prf[ike.prf] ?? ""}`,
+      line`group ${words.dhGroup[ike.dhGroup] ?? ""}`,
+    ),
+    inModes(
+      [line`crypto ikev2 policy ${name}`],
+      line`match address local ${localAddress}`,
+      line`proposal ${name}`,
+    ),
   ];
 }
 
 function keyBlock({ name, remoteAddress, psk, secret }: Wanted): Block {
   // In hexadecimal no octet of it can mean anything to a terminal.
   const hole = { secret, as: "hex" } as const;
-  return {
-    modes: [line`crypto ikev2 keyring ${name}`, line`peer ${name}`],
-    commands: [
-      [`description ${pskRemark(psk ?? "")}`],
-      line`address ${remoteAddress}`,
-      line`pre-shared-key hex ${hole}`,
-    ],
-  };
+  return inModes(
+    [line`crypto ikev2 keyring ${name}`, line`peer ${name}`],
+    [`description ${pskRemark(psk ?? "")}`],
+    line`address ${remoteAddress}`,
+    line`pre-shared-key hex ${hole}`,
+  );
 }
 
 function profileBlock({ name, localAddress, remoteAddress }: Wanted): Block {
-  return {
-    modes: [line`crypto ikev2 profile ${name}`],
-    commands: [
-      line`match address local ${localAddress}`,
-      line`match identity remote address ${remoteAddress} 255.255.255.255`,
-      line`identity local address ${localAddress}`,
-      line`authentication remote pre-share`,
-      line`authentication local pre-share`,
-      line`keyring local ${name}`,
-      line`lifetime ${ikeSeconds}`,
-      line`dpd ${deadPeer.seconds} ${deadPeer.tries} periodic`,
-    ],
-  };
+  return inModes(
+    [line`crypto ikev2 profile ${name}`],
+    line`match address local ${localAddress}`,
+    line`match identity remote address ${remoteAddress} 255.255.255.255`,
+    line`identity local address ${localAddress}`,
+    line`authentication remote pre-share`,
+    line`authentication local pre-share`,
+    line`keyring local ${name}`,
+    line`lifetime ${ikeSeconds}`,
+    line`dpd ${deadPeer.seconds} ${deadPeer.tries} periodic`,
+  );
 }
 
 function ipsecBlocks({ name, transforms, life }: Wanted): readonly Block[] {
@@ -187,46 +149,38 @@ function ipsecBlocks({ name, transforms, life }: Wanted): readonly Block[] {
   const set = [...line`crypto ipsec transform-set ${name}`, ` ${`${cipher} ${mac}`.trim()}`];
   const group = words.pfsGroup[transforms.dhGroup] ?? "";
   return [
-    { modes: [set], commands: [line`mode tunnel`] },
-    {
-      modes: [line`crypto ipsec profile ${name}`],
-      commands: [
-        line`set security-association lifetime kilobytes ${life.kilobytes}`,
-        line`set security-association lifetime seconds ${life.seconds}`,
-        line`set transform-set ${name}`,
-        ...(group === "" ? [] : [line`set pfs ${`group${group}`}`]),
-        line`set ikev2-profile ${name}`,
-      ],
-    },
+    inModes([set], line`mode tunnel`),
+    inModes(
+      [line`crypto ipsec profile ${name}`],
+      line`set security-association lifetime kilobytes ${life.kilobytes}`,
+      line`set security-association lifetime seconds ${life.seconds}`,
+      line`set transform-set ${name}`,
+      ...(group === "" ? [] : [line`set pfs ${`group${group}`}`]),
+      line`set ikev2-profile ${name}`,
+    ),
   ];
 }
 
 function interfaceBlock(after: Wanted, at: string, home: string): Block {
   const { name, localAddress, remoteAddress, mtu } = after;
-  return {
-    modes: [line`interface ${at}`],
-    commands: [
-      line`description ${name}`,
-      line`ip unnumbered ${home}`,
-      line`ip mtu ${mtu}`,
-      line`ip tcp adjust-mss ${segmentMax(after)}`,
-      line`tunnel source ${localAddress}`,
-      line`tunnel mode ipsec ipv4`,
-      line`tunnel destination ${remoteAddress}`,
-      line`tunnel protection ipsec profile ${name}`,
-    ],
-  };
+  return inModes(
+    [line`interface ${at}`],
+    line`description ${name}`,
+    line`ip unnumbered ${home}`,
+    line`ip mtu ${mtu}`,
+    line`ip tcp adjust-mss ${segmentMax(after)}`,
+    line`tunnel source ${localAddress}`,
+    line`tunnel mode ipsec ipv4`,
+    line`tunnel destination ${remoteAddress}`,
+    line`tunnel protection ipsec profile ${name}`,
+  );
 }
 
 /** undefined = it is there. */
-function routeLine(prefix: string, at: string, { routes, device }: Ground): Command | undefined {
-  const hops = routes.get(prefix) ?? [];
-  if (hops.includes(at)) return undefined;
-  const strange = hops.find((hop) => !/^Tunnel\d{1,10}$/.test(hop));
-  if (strange !== undefined) {
-    throw failed(`a static route of the operator's leads ${prefix} to ${strange}`, device);
-  }
-  routes.set(prefix, [...hops, at]);
+function routeLine(prefix: string, at: string, ground: Ground): Command | undefined {
+  if (ground.routes.get(prefix)?.includes(at) === true) return undefined;
+  const hops = ground.hopsOf(prefix, /^Tunnel\d{1,10}$/);
+  ground.routes.set(prefix, [...hops, at]);
   const [address, mask] = addressAndMask(prefix);
   return line`ip route ${address} ${mask} ${at}`;
 }
@@ -254,23 +208,16 @@ function goneBlocks(before: TunnelPlan, at: string, ground: Ground): readonly Bl
   if (isLast) ground.policies.delete(policy);
   return [
     routeBlock(before.remotePrefixes.map((prefix) => noRoute(prefix, at, ground))),
-    {
-      modes: [],
-      commands: [
-        line`no interface ${at}`,
-        line`no crypto ipsec profile ${name}`,
-        line`no crypto ipsec transform-set ${name}`,
-        line`no crypto ikev2 profile ${name}`,
-        line`no crypto ikev2 keyring ${name}`,
-        ...(isLast
-          ? [line`no crypto ikev2 policy ${policy}`, line`no crypto ikev2 proposal ${policy}`]
-          : []),
-      ],
-    },
+    inModes(
+      [],
+      line`no interface ${at}`,
+      line`no crypto ipsec profile ${name}`,
+      line`no crypto ipsec transform-set ${name}`,
+      line`no crypto ikev2 profile ${name}`,
+      line`no crypto ikev2 keyring ${name}`,
+      ...(isLast
+        ? [line`no crypto ikev2 policy ${policy}`, line`no crypto ikev2 proposal ${policy}`]
+        : []),
+    ),
   ];
-}
-
-function failed(text: string, where: string): LinksealError {
-  const next = "linkseal status";
-  return new LinksealError("device.rejected", text, { effect: "none", where, next });
 }

@@ -1,22 +1,23 @@
 // The part of an IOS XR configuration that concerns our ports, without the keys in it: the router
 // leaves their lines out before it prints the rest.
 
-import { BlockList, isIP } from "node:net";
-import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
+import { isIP } from "node:net";
+import type { MacsecSettings, PortName } from "#hal/model.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
-import { bitsOf, lifetimeOf, suiteOf, wholeOf } from "../platform/cisco-text.ts";
+import {
+  type Block,
+  blocksOf,
+  type CiscoConfig,
+  keysIn,
+  named,
+  restOf,
+} from "../platform/cisco-config.ts";
+import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
+import { subnetsOf } from "../platform/subnet.ts";
+import { suiteOf } from "../platform/text.ts";
 import { isPort } from "./names.ts";
 
-export interface XrConfig {
-  /** undefined = there, and not understood. */
-  readonly policies: ReadonlyMap<string, MacsecSettings | undefined>;
-  /** undefined = there, and a key in it is not understood. */
-  readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
-  readonly interfaces: ReadonlyMap<string, Interface>;
-  readonly neighbours: readonly Neighbour[];
-  /** Of `router bgp`; undefined = there is none. */
-  readonly localAs: string | undefined;
-}
+export type XrConfig = CiscoConfig<MacsecSettings, Interface, Neighbour>;
 
 interface Attachment {
   readonly chain: string;
@@ -48,44 +49,17 @@ export interface Maintenance {
   readonly lines: readonly string[];
 }
 
-/** A line and those that stand further to the right below it. */
-interface Block {
-  readonly line: string;
-  readonly children: readonly Block[];
-}
-
 const depthMax = 16;
 
 /** undefined = there is no such configuration in the text. */
-function blocksOf(text: string): readonly Block[] | undefined {
+function configurationIn(text: string): readonly Block[] | undefined {
   if (/^%% |^sysmgr/m.test(text)) return undefined;
-  interface Open {
-    readonly indent: number;
-    readonly children: Block[];
-  }
-  const root: Block[] = [];
-  const open: Open[] = [{ indent: -1, children: root }];
-  for (const row of text.split("\n")) {
-    const line = row.trim();
-    if (line === "" || line.startsWith("!") || line.startsWith("% No such")) continue;
-    const indent = row.length - row.trimStart().length;
-    while (open.length > 1 && indent <= (open.at(-1)?.indent ?? 0)) open.pop();
-    if (open.length > depthMax) return undefined;
-    const children: Block[] = [];
-    open.at(-1)?.children.push({ line, children });
-    open.push({ indent, children });
-  }
-  return root;
+  const rows = text.split("\n").filter((row) => !row.trim().startsWith("% No such"));
+  return blocksOf(rows.join("\n"), depthMax - 1, false);
 }
 
 const childOf = (block: Block | undefined, line: string): Block | undefined =>
   block?.children.find((one) => one.line === line);
-
-/** What follows the words in the first line that begins with them. */
-function restOf(block: Block | undefined, words: string): string | undefined {
-  const found = block?.children.find(({ line }) => line.startsWith(`${words} `));
-  return found?.line.slice(words.length + 1);
-}
 
 export interface ConfigTexts {
   readonly interfaces: string;
@@ -96,10 +70,10 @@ export interface ConfigTexts {
 
 /** undefined = one of the texts is no configuration. `isUtc`: what the router's own zone is. */
 export function readConfig(texts: ConfigTexts, isUtc: boolean): XrConfig | undefined {
-  const interfaces = blocksOf(texts.interfaces);
-  const policies = blocksOf(texts.policies);
-  const chains = blocksOf(texts.chains);
-  const bgp = blocksOf(texts.bgp);
+  const interfaces = configurationIn(texts.interfaces);
+  const policies = configurationIn(texts.policies);
+  const chains = configurationIn(texts.chains);
+  const bgp = configurationIn(texts.bgp);
   if (!(interfaces && policies && chains && bgp)) return undefined;
   if (![interfaces, policies, chains, bgp].every(isConfiguration)) return undefined;
   const [router] = bgp.filter(({ line }) => line.startsWith("router bgp "));
@@ -115,34 +89,16 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XrConfig | undef
 const isConfiguration = (blocks: readonly Block[]): boolean =>
   blocks.every(({ line }) => /^(?:interface|macsec-policy|key chain|router bgp) \S/.test(line));
 
-function named<T>(
-  blocks: readonly Block[],
-  pattern: RegExp,
-  read: (block: Block) => T,
-): ReadonlyMap<string, T> {
-  return new Map(
-    blocks.flatMap((block): readonly (readonly [string, T])[] => {
-      const name = pattern.exec(block.line)?.[1];
-      return name === undefined ? [] : [[name, read(block)]];
-    }),
-  );
-}
-
 const attachPattern =
   /^macsec psk-keychain (\S+)(?: fallback-psk-keychain (\S+))?(?: policy (\S+))?$/;
 
 function readInterface(block: Block): Interface {
   const lines = block.children.map(({ line }) => line);
   const macsec = lines.find((line) => /^macsec\b/.test(line));
-  const subnets = new BlockList();
-  for (const line of lines) addSubnet(subnets, line);
   return {
     isShut: lines.includes("shutdown"),
     macsec: macsec === undefined ? undefined : readAttachment(macsec),
-    holds: (address) => {
-      const family = isIP(address);
-      return family !== 0 && subnets.check(address, family === 4 ? "ipv4" : "ipv6");
-    },
+    holds: subnetsOf(lines.map(subnetIn)),
   };
 }
 
@@ -154,18 +110,12 @@ function readAttachment(line: string): Attachment | "unread" {
   return policy === undefined ? "unread" : { chain, fallback, policy };
 }
 
-function addSubnet(subnets: BlockList, line: string): void {
+function subnetIn(line: string) {
   const v4 = /^ipv4 address ([\d.]+)(?: ([\d.]+)|\/(\d{1,2}))(?: .*)?$/.exec(line);
   const v6 = /^ipv6 address ([0-9a-fA-F:]+)\/(\d{1,3})$/.exec(line);
-  try {
-    if (v4 !== null) {
-      const bits = v4[3] === undefined ? bitsOf(v4[2] ?? "") : Number(v4[3]);
-      subnets.addSubnet(v4[1] ?? "", bits, "ipv4");
-    }
-    if (v6 !== null) subnets.addSubnet(v6[1] ?? "", Number(v6[2]), "ipv6");
-  } catch {
-    // No address of a subnet: no neighbour is behind it.
-  }
+  if (v6 !== null) return [v6[1] ?? "", Number(v6[2]), "ipv6"] as const;
+  if (v4 === null) return undefined;
+  return [v4[1] ?? "", v4[3] === undefined ? bitsOf(v4[2] ?? "") : Number(v4[3]), "ipv4"] as const;
 }
 
 function readPolicy(block: Block): MacsecSettings | undefined {
@@ -200,19 +150,11 @@ function rekeyOf(block: Block): number | undefined | "unread" {
 }
 
 function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefined {
-  const isGmt = restOf(block, "timezone") === "gmt";
-  const keys: ChainKey[] = [];
-  for (const one of childOf(block, "macsec")?.children ?? []) {
-    const word = /^key ([0-9A-Fa-f]{2,64})$/.exec(one.line)?.[1];
-    const ckn = parseCkn(word ?? "");
-    const life = lifetimeOf(restOf(one, "lifetime") ?? "");
-    // The times of a chain are those of the router's own zone unless it says otherwise.
-    if (word === undefined || ckn === undefined || life === undefined || !(isGmt || isUtc)) {
-      return undefined;
-    }
-    keys.push({ ckn, word, ...life });
-  }
-  return keys.toSorted((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
+  // The times of a chain are those of the router's own zone unless it says otherwise.
+  const isKnown = isUtc || restOf(block, "timezone") === "gmt";
+  return keysIn(childOf(block, "macsec")?.children ?? [], (one) =>
+    isKnown ? lifetimeOf(restOf(one, "lifetime") ?? "") : undefined,
+  );
 }
 
 function neighboursIn(router: Block): readonly Neighbour[] {

@@ -3,42 +3,44 @@
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
-import { keysOf, type PlannedChain, type PlannedKey } from "../platform/cisco-chains.ts";
+import {
+  algorithmOf,
+  chainsOf,
+  differences,
+  keysBetween,
+  keyTexts,
+  type PlannedChain,
+  type PlannedKey,
+} from "../platform/cisco-chains.ts";
+import { drainsBetween, type Edits as EditsOf, joined, settingsText } from "../platform/edits.ts";
 import { line } from "../transport/cli.ts";
 import { neighboursOn, type XrConfig } from "./config.ts";
 import { momentText } from "./names.ts";
 import { maintenanceLines, type PortPlan } from "./plan.ts";
 
-export interface Edits {
-  /** Said in this order, from the top of the configuration. */
-  readonly commands: readonly Command[];
-  readonly lines: readonly string[];
-}
+/** Said from the top of the configuration. */
+type Edits = EditsOf<Command>;
 
 const root = line`root`;
 
 export function editsBetween(before: PortPlan, after: PortPlan, config: XrConfig): Edits {
-  const all = [
+  return joined([
     policyEdits(before, after),
     keyEdits(before, after),
     adminEdits(before, after),
     drainEdits(before, after, config),
-  ];
-  return {
-    commands: all.flatMap(({ commands }) => commands),
-    lines: all.flatMap(({ lines }) => lines),
-  };
+  ]);
 }
 
 function policyEdits(before: PortPlan, after: PortPlan): Edits {
   const { policy, settings, port } = after;
-  if (policy === undefined || settings === undefined) return { commands: [], lines: [] };
+  if (policy === undefined || settings === undefined) return { sent: [], lines: [] };
   const was = before.settings;
   const leaves = leavesBetween(was, settings);
-  if (leaves.length === 0) return { commands: [], lines: [] };
+  if (leaves.length === 0) return { sent: [], lines: [] };
   const removed = was === undefined ? [] : [`- ${port} ${shown(was)}`];
   return {
-    commands: [root, line`macsec-policy ${policy}`, ...leaves],
+    sent: [root, line`macsec-policy ${policy}`, ...leaves],
     lines: [...removed, `+ ${port} ${shown(settings)}`],
   };
 }
@@ -69,8 +71,8 @@ function leavesBetween(was: MacsecSettings | undefined, is: MacsecSettings): rea
 
 function keyEdits(before: PortPlan, after: PortPlan): Edits {
   const { port, policy, primary, fallback } = after;
-  const held = [before.primary, before.fallback].filter((one) => one !== undefined);
-  const kept = [primary, fallback].filter((one) => one !== undefined);
+  const held = chainsOf(before);
+  const kept = chainsOf(after);
   const chains = kept.flatMap((chain) => chainCommands(chain, held));
   const attach = attachment(after);
   const attaches = attach !== undefined && attach !== attachment(before);
@@ -83,7 +85,7 @@ function keyEdits(before: PortPlan, after: PortPlan): Edits {
       kept.some(({ name }) => name === chain.name) ? [] : [root, line`no key chain ${chain.name}`],
     ),
   ];
-  return { commands, lines: keyLines(before, after) };
+  return { sent: commands, lines: differences(port, keyTexts(before), keyTexts(after)) };
 }
 
 const attachment = ({ primary, fallback, policy }: PortPlan): string | undefined =>
@@ -100,9 +102,7 @@ function attachCommand(
 }
 
 function chainCommands(chain: PlannedChain, held: readonly PlannedChain[]): readonly Command[] {
-  const was = held.find(({ name }) => name === chain.name);
-  const left = (was?.keys ?? []).filter(({ ckn }) => chain.keys.every((key) => key.ckn !== ckn));
-  const come = chain.keys.filter(({ secret }) => secret !== undefined);
+  const { was, left, come } = keysBetween(held, chain);
   if (was !== undefined && left.length === 0 && come.length === 0) return [];
   const gone = left.map(({ word }) => line`no key ${word}`);
   return [
@@ -118,56 +118,36 @@ function chainCommands(chain: PlannedChain, held: readonly PlannedChain[]): read
 
 function keyCommands({ word, secret, startsAt }: PlannedKey): readonly Command[] {
   if (secret === undefined || startsAt === undefined) return [];
-  const algorithm = secret.byteLength === 16 ? "aes-128-cmac" : "aes-256-cmac";
   const [time = "", month = "", day = "", year = ""] = momentText(startsAt).split(" ");
   const hole = { secret, as: "hex" } as const;
   return [
     line`key ${word}`,
-    line`key-string ${hole} cryptographic-algorithm ${algorithm}`,
+    line`key-string ${hole} cryptographic-algorithm ${algorithmOf(secret)}`,
     line`lifetime ${time} ${month} ${day} ${year} infinite`,
   ];
 }
 
-function keyLines(before: PortPlan, after: PortPlan): readonly string[] {
-  const roleIn = ({ primary }: PortPlan, { ckn }: PlannedKey): string =>
-    primary?.keys.some((key) => key.ckn === ckn) ? "primary" : "fallback";
-  const described = (plan: PortPlan): readonly string[] =>
-    keysOf(plan).map((key) => `${plan.port} key ${key.ckn} ${roleIn(plan, key)}`);
-  const [was, is] = [described(before), described(after)];
-  return [
-    ...was.filter((one) => !is.includes(one)).map((one) => `- ${one}`),
-    ...is.filter((one) => !was.includes(one)).map((one) => `+ ${one}`),
-  ];
-}
-
 function adminEdits({ admin: was }: PortPlan, { admin, port }: PortPlan): Edits {
-  if (was === admin) return { commands: [], lines: [] };
+  if (was === admin) return { sent: [], lines: [] };
   const leaf = admin === "down" ? line`shutdown` : line`no shutdown`;
   return {
-    commands: [root, line`interface ${port}`, leaf],
+    sent: [root, line`interface ${port}`, leaf],
     lines: [admin === "down" ? `+ ${port} shutdown` : `- ${port} shutdown`],
   };
 }
 
 function drainEdits(before: PortPlan, after: PortPlan, config: XrConfig): Edits {
   const { port } = after;
-  const left = before.drains.filter((means) => !after.drains.includes(means));
-  const come = after.drains.filter((means) => !before.drains.includes(means));
-  if (left.length === 0 && come.length === 0) return { commands: [], lines: [] };
-  const steps = [...left.flatMap(restoreSteps), ...come.flatMap(drainSteps)];
+  const { ends, begins, lines } = drainsBetween(before, after, "drained");
+  if (lines.length === 0) return { sent: [], lines };
+  const steps = [...ends.flatMap(restoreSteps), ...begins.flatMap(drainSteps)];
   const commands = neighboursOn(config, port).flatMap(({ address }) => [
     root,
     line`router bgp ${config.localAs ?? ""}`,
     line`neighbor ${address}`,
     ...steps,
   ]);
-  return {
-    commands,
-    lines: [
-      ...left.map((means) => `- ${port} drained by ${means}`),
-      ...come.map((means) => `+ ${port} drained by ${means}`),
-    ],
-  };
+  return { sent: commands, lines };
 }
 
 function drainSteps(means: DrainMeans): readonly Command[] {
@@ -183,12 +163,5 @@ function restoreSteps(means: DrainMeans): readonly Command[] {
   return [means === "peeringShutdown" ? line`no shutdown` : line`no graceful-maintenance`];
 }
 
-function shown(settings: MacsecSettings): string {
-  const { suite, policy, confidentialityOffset, keyServerPriority, sakRekeyMs } = settings;
-  return (
-    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite} ` +
-    `offset ${confidentialityOffset} priority ${keyServerPriority} ` +
-    `window ${settings.replayWindow ?? "off"} ` +
-    `rekey ${sakRekeyMs === undefined ? "by packet number" : `${sakRekeyMs}ms`}`
-  );
-}
+const shown = (settings: MacsecSettings): string =>
+  settingsText(settings, { sci: false, window: "window" });

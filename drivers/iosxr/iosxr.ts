@@ -1,20 +1,20 @@
 // Cisco IOS XR over its command line.
 
-import type { Capabilities, ProbeResult } from "#hal/device.ts";
-import { type ErrorCode, LinksealError } from "#hal/error.ts";
-import type { PortName } from "#hal/model.ts";
+import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { Answer } from "../platform/answer.ts";
-import { type Page, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
-import { readClock, readInterfaces, readPing } from "../platform/cisco-system.ts";
+import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
+import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { joined, linesOf } from "../platform/edits.ts";
+import { failed, leaving } from "../platform/query.ts";
+import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
+import { suites } from "../platform/text.ts";
 import { Cli, type CliPlatform, line } from "../transport/cli.ts";
-import { neighboursOn, type XrConfig } from "./config.ts";
+import { neighboursOn } from "./config.ts";
 import { editsBetween } from "./edits.ts";
-import { Interview, look } from "./look.ts";
-import { isPort } from "./names.ts";
+import { askCommits, askConfig, askPorts, look, queryOf } from "./look.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, question } from "./questions.ts";
 import { capabilitiesOf } from "./quirks.ts";
@@ -23,28 +23,18 @@ import { isAccounted, labelOf, readRouteTo, readSoftware } from "./system-answer
 /** `commit confirmed` takes seconds, from this many up to that many. */
 const secondsMin = 30;
 const secondsMax = 65_535;
-/** BGP sends a change out within seconds; the far end's own timers follow. */
-const settleMs = 15_000;
 
-const offers: Capabilities = {
+const offers = offersOf({
   // The end of the configuration session takes a trial back at once.
-  commit: {
-    kind: "confirmed",
-    survivesDisconnect: false,
-    stepMs: 1_000,
-    maxMs: secondsMax * 1_000,
-  },
+  commit: { survivesDisconnect: false, stepMs: 1_000, maxMs: secondsMax * 1_000 },
   macsec: {
-    suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+    suites,
     overlap: "fallback",
     counters: "perSa",
-    // No document says which of them spares the session.
-    hitless: [],
     always: ["includeSci", "replayWindow"],
   },
-  drain: { means: ["prepend", "peeringShutdown"], settleMs },
-  probe: true,
-};
+  means: ["prepend", "peeringShutdown"],
+});
 
 const platform: CliPlatform = {
   prompt:
@@ -83,20 +73,21 @@ const dialect: Dialect<Cli> = {
   open: (channel, { where, entropy }, signal) =>
     Cli.open(channel, { platform, where, entropy }, signal),
   async capabilities(cli, signal) {
-    const software = await asked(cli, new Interview(cli, signal).answer("version", readSoftware));
-    return capabilitiesOf(offers, software);
+    const query = queryOf(cli, signal);
+    return capabilitiesOf(offers, await query.needed(query.answer("version", readSoftware)));
   },
   look,
   async routeTo(cli, address, signal) {
-    const answer = await new Interview(cli, signal).answer(
-      "routeTo",
-      (text) => ({ text }),
-      address,
-    );
-    return "value" in answer ? readRouteTo(answer.value.text) : undefined;
+    const read = (text: string) => ({ port: readRouteTo(text) });
+    const found = await queryOf(cli, signal).answer("routeTo", read, address);
+    return "value" in found ? found.value.port : undefined;
   },
-  probe,
-  commits: (cli, signal) => asked(cli, new Interview(cli, signal).commits()),
+  async probe(cli, port, count, signal) {
+    const { config, query } = await configOf(cli, signal);
+    const [one] = neighboursOn(config, port);
+    return await pingFarEnd(query, port, one && ping(one.address, count), readPing);
+  },
+  commits: (cli, signal) => commitsOf(cli, signal),
   async lock(cli, signal) {
     await cli.run([line`configure exclusive`], "none", signal);
     // Some refusals are a sentence without a mark.
@@ -137,84 +128,52 @@ async function commit(cli: Cli, said: Command, signal: AbortSignal): Promise<voi
 
 /** Not every refusal has a mark of its own: a commit that is not in the list is none. */
 async function readBack(cli: Cli, note: string, signal: AbortSignal): Promise<void> {
-  const unsure = { effect: "unknown", where: cli.where, next: "linkseal status" } as const;
   try {
-    const [newest] = await asked(cli, new Interview(cli, signal).commits());
+    const [newest] = await commitsOf(cli, signal);
     if (newest?.note === note) return;
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
-    throw new LinksealError(error.code, error.message, { ...unsure, cause: error });
+    throw leaving(error, "unknown", error.message, cli.where);
   }
   const text = "the router took the commit and does not list it: show configuration commit list";
+  const unsure = { effect: "unknown", where: cli.where, next: "linkseal status" } as const;
   throw new LinksealError("device.rejected", text, unsure);
 }
 
-async function asked<T>(cli: Cli, question: Promise<Answer<T>>): Promise<T> {
-  const answer = await question;
-  if ("value" in answer) return answer.value;
-  throw failed("device.unparsed", "an answer is not understood", cli.where);
+async function commitsOf(cli: Cli, signal: AbortSignal) {
+  const query = queryOf(cli, signal);
+  return await query.needed(askCommits(query));
 }
 
 async function configOf(cli: Cli, signal: AbortSignal) {
-  const interview = new Interview(cli, signal);
-  const clock = await asked(cli, interview.answer("clock", readClock));
-  const config = await asked(cli, interview.config({ value: clock }));
-  return { clock, config, interview };
-}
-
-async function probe(
-  cli: Cli,
-  port: PortName,
-  count: number,
-  signal: AbortSignal,
-): Promise<ProbeResult> {
-  const { config } = await configOf(cli, signal);
-  const [neighbour] = neighboursOn(config, port);
-  if (neighbour === undefined) {
-    const text = `the far end's peering address on ${port} is not known`;
-    throw failed("device.rejected", text, port);
-  }
-  const told = readPing(await cli.run([ping(neighbour.address, count)], "none", signal));
-  if (told !== undefined) return told;
-  throw failed("device.unparsed", "the answer to a ping is not understood", cli.where);
+  const query = queryOf(cli, signal);
+  const clock = await query.needed(query.answer("clock", readClock));
+  const config = await query.needed(askConfig(query, { value: clock }));
+  return { clock, config, query };
 }
 
 /** Under the lock, so that nothing can come between what is read and what is written. */
 async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonly string[]> {
-  const { clock, config, interview } = await configOf(cli, signal);
+  const { clock, config, query } = await configOf(cli, signal);
   if (work.secrets.size > 0) await refuseAccounted(cli, signal);
-  const physical = await asked(
-    cli,
-    interview.answer("interfaces", (text) => readInterfaces(text, isPort)),
-  );
+  const physical = await query.needed(askPorts(query));
   const ports = [...physical.keys()];
-  const isRemoval = work.change.some(({ kind }) => kind === "macsec.removeKey");
-  const pages = isRemoval ? await asked(cli, interview.answer("mkaSessions", readSessions)) : [];
-  const around: Surroundings = {
-    config,
+  const principal = await principals(
     work,
+    () => query.needed(query.answer("mkaSessions", readSessions)),
+    (pages, port, settings) => sessionOf(pagesOf(pages, port, ports), settings),
+  );
+  const around: Surroundings = {
+    ...{ config, work, ports: new Set(ports) },
     // To the second, as a chain writes it.
     begins: (Math.floor(clock / 1000) * 1000) as WallTime,
-    ports: new Set(ports),
-    principal: (port) => principalOf(pages, port, ports, config),
+    principal: (port) => principal(port, planOf(config, port).settings),
   };
-  const edits = planChange(work.change, around).map(({ before, after }) =>
-    editsBetween(before, after, config),
+  const all = joined(
+    planChange(work.change, around).map(({ before, after }) => editsBetween(before, after, config)),
   );
-  const commands = edits.flatMap((one) => one.commands);
-  if (commands.length > 0) await cli.run([...commands, line`root`], "none", signal);
-  const lines = edits.flatMap((one) => one.lines);
-  // A change that a person would not see is one all the same.
-  return commands.length > 0 && lines.length === 0 ? ["(its form alone)"] : lines;
-}
-
-function principalOf(
-  pages: readonly Page[],
-  port: PortName,
-  ports: readonly PortName[],
-  config: XrConfig,
-) {
-  return sessionOf(pagesOf(pages, port, ports), planOf(config, port).settings).principalCkn;
+  if (all.sent.length > 0) await cli.run([...all.sent, line`root`], "none", signal);
+  return linesOf(all);
 }
 
 /** What is typed is sent to a server of logs where commands are accounted for. */
@@ -223,8 +182,4 @@ async function refuseAccounted(cli: Cli, signal: AbortSignal): Promise<void> {
   if (!isAccounted(await cli.run([asked], "none", signal))) return;
   const text = "it sends every command to a server of logs (aaa accounting commands), so a key too";
   throw failed("device.rejected", text, cli.where);
-}
-
-function failed(code: ErrorCode, text: string, where: string): LinksealError {
-  return new LinksealError(code, text, { effect: "none", where, next: "linkseal status" });
 }

@@ -1,7 +1,7 @@
 // What we call our own things in a configuration of IOS XR, and how it writes names and time.
 
-import type { PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
+import { portNames } from "../platform/cisco-config.ts";
 
 /** Speeds at which a port can face a provider, with the letters that tables shorten them to. */
 const kinds: Readonly<Record<string, string>> = {
@@ -15,26 +15,8 @@ const kinds: Readonly<Record<string, string>> = {
   FourHundredGigE: "FH",
   EightHundredGigE: "EH",
 };
-const portPattern = /^([A-Za-z]+)(\d{1,3}(?:\/\d{1,3}){3,4})$/;
 
-/** An Ethernet port, without a logical unit: whatever else has an interface name is no link. */
-export function isPort(name: string): name is PortName {
-  return kinds[portPattern.exec(name)?.[1] ?? ""] !== undefined;
-}
-
-function shortOf(port: PortName): string {
-  const [, kind = "", place = ""] = portPattern.exec(port) ?? [];
-  return `${kinds[kind] ?? kind}${place}`;
-}
-
-/** As long as a `macsec-policy` may be called. */
-const policyMax = 16;
-
-/** Of the policy and the key chains of a port; undefined = it would be too long. */
-export function ownName(port: PortName): string | undefined {
-  const name = `ls-${shortOf(port).replaceAll("/", "-")}`;
-  return name.length <= policyMax ? name : undefined;
-}
+export const { isPort, ownName } = portNames(kinds, /^([A-Za-z]+)(\d{1,3}(?:\/\d{1,3}){3,4})$/);
 
 const monthNames = [
   "january",

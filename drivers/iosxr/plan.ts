@@ -2,9 +2,10 @@
 
 import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
-import { freeChain, type PlannedChain } from "../platform/cisco-chains.ts";
+import { chainOf, freeChain } from "../platform/cisco-chains.ts";
 import { type CiscoPlan, type CiscoSurroundings, planChains } from "../platform/cisco-plan.ts";
-import { type Changed, type PartOf, refuseSettings, rejected } from "../platform/port-change.ts";
+import { type Changed, type PartOf, rejected } from "../platform/port-change.ts";
+import { drainsBy } from "../platform/router-look.ts";
 import { type Maintenance, neighboursOn, type XrConfig } from "./config.ts";
 import { ownName } from "./names.ts";
 
@@ -13,24 +14,25 @@ export interface PortPlan extends CiscoPlan {
   readonly settings: MacsecSettings | undefined;
 }
 
-export interface Surroundings extends CiscoSurroundings {
-  readonly config: XrConfig;
-}
+export type Surroundings = CiscoSurroundings<XrConfig>;
 
 const limits = { replayWindowMax: 1_024, sakRekeySeconds: { min: 60, max: 2_592_000 } };
 
+function attachmentOn(config: XrConfig, port: PortName) {
+  const macsec = config.interfaces.get(port)?.macsec;
+  return macsec === "unread" ? undefined : macsec;
+}
+
 export function planOf(config: XrConfig, port: PortName): PortPlan {
   const own = config.interfaces.get(port);
-  const macsec = own?.macsec === "unread" ? undefined : own?.macsec;
-  const chainOf = (name: string | undefined): PlannedChain | undefined =>
-    name === undefined ? undefined : { name, keys: config.chains.get(name) ?? [] };
+  const macsec = attachmentOn(config, port);
   return {
     port,
     admin: own?.isShut === true ? "down" : "up",
     policy: macsec?.policy,
     settings: macsec && config.policies.get(macsec.policy),
-    primary: chainOf(macsec?.chain),
-    fallback: chainOf(macsec?.fallback),
+    primary: chainOf(config, macsec?.chain),
+    fallback: chainOf(config, macsec?.fallback),
     drains: drainsOf(config, port),
   };
 }
@@ -45,11 +47,10 @@ export function isUnread(config: XrConfig, port: PortName): boolean {
 }
 
 export function drainsOf(config: XrConfig, port: PortName): readonly DrainMeans[] {
-  const means: DrainMeans[] = [];
-  const neighbours = neighboursOn(config, port);
-  if (neighbours.some(({ maintenance }) => maintenance?.isActive)) means.push("prepend");
-  if (neighbours.some(({ isShut }) => isShut)) means.push("peeringShutdown");
-  return means;
+  return drainsBy(neighboursOn(config, port), {
+    prepend: ({ maintenance }) => maintenance?.isActive === true,
+    peeringShutdown: ({ isShut }) => isShut,
+  });
 }
 
 /** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
@@ -57,19 +58,18 @@ export function planChange(
   change: DeviceChange,
   around: Surroundings,
 ): readonly Changed<PortPlan>[] {
-  const { config } = around;
   return planChains(change, around, {
-    planOf: (port) => planOf(config, port),
-    isUnread: (port) => isUnread(config, port),
-    attached: [...config.interfaces].map(([port, { macsec }]) => [
-      port,
-      macsec === undefined || macsec === "unread"
-        ? []
-        : [macsec.policy, macsec.chain, macsec.fallback],
-    ]),
-    protect: (plan, part) => protect(plan, part, around),
-    ownOf: (plan) => ownOf(plan, around),
-    neighbours: (port) => neighboursOn(config, port).length,
+    ...{ planOf, isUnread, limits, ownName, neighboursOn },
+    namesOn(config, port) {
+      const attached = attachmentOn(config, port);
+      return [attached?.policy, attached?.chain, attached?.fallback];
+    },
+    protect: (plan, _settings, own) => ({
+      ...plan,
+      policy: plan.policy ?? own(),
+      // A policy reaches a port only together with a key chain, which may still be empty.
+      primary: plan.primary ?? { name: freeChain(plan, own()), keys: [] },
+    }),
     refuseDrain: (part) => refuseDrain(part, around),
   });
 }
@@ -86,22 +86,4 @@ function refuseDrain(part: PartOf<"port.drain" | "port.restore">, around: Surrou
     const text = "a neighbour has a graceful-maintenance of somebody else, which stays";
     throw rejected(around, part.port, text);
   }
-}
-
-function protect(
-  plan: PortPlan,
-  { port, settings }: PartOf<"macsec.protect">,
-  around: Surroundings,
-): PortPlan {
-  refuseSettings(around, port, settings, limits);
-  const policy = plan.policy ?? ownOf(plan, around);
-  // A policy reaches a port only together with a key chain, which may still be empty.
-  const primary = plan.primary ?? { name: freeChain(plan, ownOf(plan, around)), keys: [] };
-  return { ...plan, policy, primary, settings: { ...settings, policy: "mustSecure" } };
-}
-
-function ownOf({ port }: PortPlan, around: Surroundings): string {
-  const name = ownName(port);
-  if (name === undefined) throw rejected(around, port, "the name of its policy would be too long");
-  return name;
 }

@@ -1,22 +1,15 @@
 // What differs from platform to platform and release to release: a row each, with its source.
 
 import type { Capabilities } from "#hal/device.ts";
+import { dotted, type Quirk, quirksIn } from "../platform/quirks.ts";
 import type { Software } from "./system-answers.ts";
-
-interface Quirk {
-  readonly platform: RegExp;
-  /** First release that has it. */
-  readonly from: string;
-  readonly what: "fallbackChain" | "ipsec";
-  readonly source: string;
-}
 
 const guide = "cisco.com, System Security Configuration Guide";
 
 const nobody = /^(?!)/;
 
 /** Elsewhere a port has one key chain, and the session falls with the key that it used. */
-const quirks: readonly Quirk[] = [
+const quirks: readonly Quirk<"fallbackChain" | "ipsec">[] = [
   {
     platform: /^(?:asr|a9k|a99)/,
     from: "7.10.1",
@@ -44,25 +37,18 @@ const quirks: readonly Quirk[] = [
   },
 ];
 
-function isSince(version: string, from: string): boolean {
-  const [is, first] = [version, from].map((one) => one.split(".").map(Number));
-  const at = is?.findIndex((part, index) => part !== first?.[index]) ?? 0;
-  return at < 0 || (is?.[at] ?? 0) > (first?.[at] ?? 0);
-}
-
-function has({ platform, version }: Software, what: Quirk["what"]): boolean {
-  return quirks.some(
-    (row) => row.what === what && row.platform.test(platform) && isSince(version, row.from),
-  );
-}
+const has = quirksIn(quirks, dotted, false);
 
 /** What is offered at most, less what this platform does not have. */
-export function capabilitiesOf(offers: Capabilities, software: Software): Capabilities {
+export function capabilitiesOf(
+  offers: Capabilities,
+  { platform, version }: Software,
+): Capabilities {
   const { macsec, ipsec, ...always } = offers;
-  const overlap = has(software, "fallbackChain") ? "fallback" : "none";
+  const overlap = has(platform, version, "fallbackChain") ? "fallback" : "none";
   return {
     ...always,
-    ...(ipsec && has(software, "ipsec") && { ipsec }),
+    ...(ipsec && has(platform, version, "ipsec") && { ipsec }),
     ...(macsec && { macsec: { ...macsec, overlap } }),
   };
 }

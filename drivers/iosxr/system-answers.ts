@@ -2,17 +2,12 @@
 // answer holds nothing that is understood.
 
 import { type Peer, readPeerPages } from "../platform/cisco-system.ts";
-import type { CommitRecord } from "../platform/define-dialect.ts";
+import type { Commit } from "../platform/define-dialect.ts";
 
 /** The newest boot of the history, as the router writes it. */
 export function readBoot(text: string): string | undefined {
   const pattern = /^ {0,8}0{0,4}1 {1,8}(\w{3} \w{3} {1,4}\d{1,2} \d{2}:\d{2}:\d{2} \d{4}) /m;
   return pattern.exec(text)?.[1]?.replaceAll(/ +/g, " ");
-}
-
-export interface Commit extends CommitRecord {
-  /** Which one it is, among all that this device ever had. */
-  readonly id: string;
 }
 
 interface Entry {

@@ -1,15 +1,10 @@
 // The part of a Junos configuration that concerns our ports, without the keys in it: the leaf that
 // holds one is never asked for.
 
-import { BlockList, isIP } from "node:net";
-import {
-  type CipherSuite,
-  type Ckn,
-  type MacsecSettings,
-  type PortName,
-  parseCkn,
-} from "#hal/model.ts";
+import { type Ckn, type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
+import { subnetOf } from "../platform/subnet.ts";
+import { suiteOf, wholeOf } from "../platform/text.ts";
 import {
   childOf,
   childrenOf,
@@ -76,18 +71,7 @@ export interface Neighbour {
   readonly isInactive: boolean;
 }
 
-const suites: readonly CipherSuite[] = [
-  "gcm-aes-128",
-  "gcm-aes-256",
-  "gcm-aes-xpn-128",
-  "gcm-aes-xpn-256",
-];
-
-export function suiteOf(text: string | undefined): CipherSuite | undefined {
-  return suites.find((suite) => suite === text?.toLowerCase());
-}
-
-const leaf = (name: string): XmlOut => element(name);
+export const leaf = (name: string): XmlOut => element(name);
 
 /** Selects leaf by leaf wherever a secret stands beside. */
 function wanted(): XmlOut {
@@ -119,11 +103,14 @@ function wanted(): XmlOut {
   );
 }
 
-export function getConfig(): XmlOut {
+export const getConfig = (): XmlOut => running(wanted());
+
+/** What is selected of the configuration in force. */
+export function running(selected: XmlOut): XmlOut {
   return element(
     "get-config",
     element("source", element("running")),
-    elementWith("filter", { type: "subtree" }, wanted()),
+    elementWith("filter", { type: "subtree" }, selected),
   );
 }
 
@@ -202,7 +189,7 @@ function associationOf(one: XmlElement): Association | undefined {
 function keysOf(chain: XmlElement): readonly ChainKey[] | undefined {
   const keys: ChainKey[] = [];
   for (const one of childrenOf(chain, "key")) {
-    const id = wholeOf(textOf(one, "name") ?? "");
+    const id = wholeOf(textOf(one, "name"));
     const ckn = parseCkn(textOf(one, "key-name") ?? "");
     const startsAt = startOf(textOf(one, "start-time") ?? "");
     if (id === undefined || ckn === undefined || startsAt === undefined) return undefined;
@@ -226,16 +213,6 @@ function interfaceOf(one: XmlElement, name: string): Interface {
   };
 }
 
-function subnetOf(prefix: string): ((address: string) => boolean) | undefined {
-  const [, address = "", digits = ""] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(prefix) ?? [];
-  const [version, length] = [isIP(address), Number(digits)];
-  if (version === 0 || length > (version === 4 ? 32 : 128)) return undefined;
-  const kind = version === 4 ? "ipv4" : "ipv6";
-  const block = new BlockList();
-  block.addSubnet(address, length, kind);
-  return (other) => isIP(other) === version && block.check(other, kind);
-}
-
 function neighboursOf(bgp: XmlElement | undefined): readonly Neighbour[] {
   const list = (parent: XmlElement | undefined, name: string): readonly string[] | undefined => {
     const found = childrenOf(parent, name).map(({ text }) => text);
@@ -255,10 +232,6 @@ function neighboursOf(bgp: XmlElement | undefined): readonly Neighbour[] {
       isInactive: one.attributes.get("inactive") === "inactive",
     })),
   );
-}
-
-export function wholeOf(text: string): number | undefined {
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
 /** The port over which a neighbour is reached, and the unit on it; undefined = none of ours. */

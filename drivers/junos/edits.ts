@@ -2,16 +2,20 @@
 // lines for a person.
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
+import {
+  drainsBetween,
+  type Edits as EditsOf,
+  joined,
+  settingsText,
+  shortOf,
+} from "../platform/edits.ts";
 import { element, elementWith, type XmlOut, type XmlPart } from "../transport/xml.ts";
 import { type JunosConfig, type Neighbour, neighboursOn } from "./config.ts";
 import { drainIn, drainOut, startText } from "./names.ts";
 import type { PlannedKey, PortPlan } from "./plan.ts";
 
-export interface Edits {
-  /** What each is put into `<configuration>`, in this order. */
-  readonly trees: readonly XmlOut[];
-  readonly lines: readonly string[];
-}
+/** What each tree is put into: `<configuration>`. */
+type Edits = EditsOf<XmlOut>;
 
 /** Of the address of a neighbour; undefined = BGP does not tell. */
 export type LocalAs = (address: string) => string | undefined;
@@ -33,21 +37,17 @@ export function editsBetween(
 ): Edits | undefined {
   const drains = drainEdits(before, after, config, localAs);
   if (drains === undefined) return undefined;
-  const all = [
+  return joined([
     macsecEdits(before, after),
     keyEdits(before, after),
     adminEdits(before, after),
     drains,
-  ];
-  return {
-    trees: all.flatMap(({ trees }) => trees),
-    lines: all.flatMap(({ lines }) => lines),
-  };
+  ]);
 }
 
 function macsecEdits(before: PortPlan, after: PortPlan): Edits {
   const { association, settings, port } = after;
-  if (association === undefined || settings === undefined) return { trees: [], lines: [] };
+  if (association === undefined || settings === undefined) return { sent: [], lines: [] };
   const was = before.settings;
   const trees: XmlOut[] = [];
   const chain = usesChain(after) && !usesChain(before) ? after.chain : undefined;
@@ -64,9 +64,9 @@ function macsecEdits(before: PortPlan, after: PortPlan): Edits {
     const binding = [element("name", port), element("connectivity-association", association)];
     trees.push(element("security", element("macsec", element("interfaces", ...binding))));
   }
-  if (was !== undefined && shown(was) === shown(settings)) return { trees, lines: [] };
+  if (was !== undefined && shown(was) === shown(settings)) return { sent: trees, lines: [] };
   const lines = was === undefined ? [] : [`- ${port} ${shown(was)}`];
-  return { trees, lines: [...lines, `+ ${port} ${shown(settings)}`] };
+  return { sent: trees, lines: [...lines, `+ ${port} ${shown(settings)}`] };
 }
 
 const usesChain = ({ keys }: PortPlan): boolean => keys.some(({ place }) => place.kind === "chain");
@@ -129,7 +129,7 @@ function keyEdits(before: PortPlan, after: PortPlan): Edits {
     return element("security", element("authentication-key-chains", list));
   };
   return {
-    trees: [
+    sent: [
       ...come.flatMap((key) => (key.place.kind === "chain" ? [inChain(keyElement(key))] : [])),
       ...left.flatMap(({ place }) =>
         place.kind === "chain" ? [inChain(gone("key", element("name", String(place.id))))] : [],
@@ -157,11 +157,11 @@ function keyElement({ ckn, place, secret }: PlannedKey): XmlOut {
 }
 
 function adminEdits(before: PortPlan, after: PortPlan): Edits {
-  if (before.admin === after.admin) return { trees: [], lines: [] };
+  if (before.admin === after.admin) return { sent: [], lines: [] };
   const { port, admin } = after;
   const disable = admin === "down" ? element("disable") : gone("disable");
   return {
-    trees: [element("interfaces", element("interface", element("name", port), disable))],
+    sent: [element("interfaces", element("interface", element("name", port), disable))],
     lines: [`- ${port} admin ${before.admin}`, `+ ${port} admin ${admin}`],
   };
 }
@@ -172,8 +172,7 @@ function drainEdits(
   config: JunosConfig,
   localAs: LocalAs,
 ): Edits | undefined {
-  const ends = before.drains.filter((means) => !after.drains.includes(means));
-  const begins = after.drains.filter((means) => !before.drains.includes(means));
+  const { ends, begins, lines } = drainsBetween(before, after, "drain");
   const trees: XmlOut[] = [];
   for (const neighbour of neighboursOn(config, after.port)) {
     for (const means of ends) trees.push(...endOf(means, neighbour));
@@ -183,13 +182,7 @@ function drainEdits(
       trees.push(...begun);
     }
   }
-  return {
-    trees,
-    lines: [
-      ...ends.map((means) => `- ${after.port} drain by ${means}`),
-      ...begins.map((means) => `+ ${after.port} drain by ${means}`),
-    ],
-  };
+  return { sent: trees, lines };
 }
 
 const inGroup = ({ group }: Neighbour, neighbour: XmlOut): XmlOut =>
@@ -290,16 +283,5 @@ function listEdits(
   ];
 }
 
-function shown(settings: MacsecSettings): string {
-  const { suite, policy, includeSci, confidentialityOffset, keyServerPriority } = settings;
-  const replay = settings.replayWindow === undefined ? "off" : String(settings.replayWindow);
-  const rekey = settings.sakRekeyMs === undefined ? "by packet number" : `${settings.sakRekeyMs}ms`;
-  return (
-    `macsec ${policy === "mustSecure" ? "must-secure" : "should-secure"} ${suite} ` +
-    `sci ${includeSci ? "on" : "off"} offset ${confidentialityOffset} ` +
-    `priority ${keyServerPriority} replay ${replay} rekey ${rekey}`
-  );
-}
-
-const shortOf = (ckn: string): string =>
-  ckn.length <= 12 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-4)}`;
+const shown = (settings: MacsecSettings): string =>
+  settingsText(settings, { sci: true, window: "replay" });

@@ -1,23 +1,20 @@
 // One look at a Junos router: all questions at once on one session, each answer known or not.
 
 import {
-  type BgpSession,
   type DeviceState,
   known,
   type MacsecPort,
   type PortName,
   type Reading,
-  type Route,
-  type Routing,
   unknown,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, answer, reading } from "../platform/answer.ts";
+import { type Answer, reading, together } from "../platform/answer.ts";
 import type { Asked } from "../platform/define-dialect.ts";
-import { noTunnels, notUnderstood, type TunnelsTold, withRoutes } from "../platform/tunnel-look.ts";
+import { Query } from "../platform/query.ts";
+import { stateOf, tunnelsOf } from "../platform/router-look.ts";
 import type { Netconf } from "../transport/netconf.ts";
-import type { XmlElement } from "../transport/xml.ts";
-import { getConfig, type JunosConfig, portOf, readConfig } from "./config.ts";
+import { getConfig, portOf, readConfig } from "./config.ts";
 import {
   byInterface,
   readChannels,
@@ -30,16 +27,12 @@ import { operation } from "./operations.ts";
 import { drainsOf, planOf, slotsOf } from "./plan.ts";
 import {
   bgpSession,
-  type Commit,
-  type Peers,
-  type Physical,
   peerOf,
   readCommits,
   readInterfaces,
   readPeers,
   readRoutes,
   readUptime,
-  type Uptime,
 } from "./system-answers.ts";
 import {
   readIkeSas,
@@ -50,91 +43,85 @@ import {
 } from "./tunnel-answers.ts";
 import { getTunnels, readTunnels } from "./tunnel-config.ts";
 
-export async function look(
-  session: Netconf,
-  { device, clock, capabilities }: Asked,
-  signal: AbortSignal,
-): Promise<DeviceState> {
-  const at = clock.now();
-  const ask = (name: Parameters<typeof operation>[0]): Promise<XmlElement> =>
-    session.call(operation(name), "none", signal);
+export function queryOf(session: Netconf, signal: AbortSignal) {
+  return new Query({
+    where: session.where,
+    question: operation,
+    ask: (asked) => session.call(asked, "none", signal),
+    subject: ({ name }) => name,
+  });
+}
+
+/** All at once. */
+async function askAll(query: ReturnType<typeof queryOf>) {
   const [config, physical, uptime, commits, sessions, counters, connections, statistics, peers] =
     await Promise.all([
-      answer(session.call(getConfig(), "none", signal), readConfig),
-      answer(ask("interfaces"), readInterfaces),
-      answer(ask("uptime"), readUptime),
-      answer(ask("commits"), readCommits),
-      answer(ask("mkaSessions"), (reply) => byInterface(reply, "mka-session-information")),
-      answer(ask("mkaStatistics"), (reply) => byInterface(reply, "mka-statistics")),
-      answer(ask("connections"), (reply) => byInterface(reply, "macsec-connection-information")),
-      answer(ask("statistics"), (reply) => byInterface(reply, "macsec-statistics")),
-      answer(ask("neighbours"), readPeers),
+      query.answer(getConfig(), readConfig),
+      query.answer("interfaces", readInterfaces),
+      query.answer("uptime", readUptime),
+      query.answer("commits", readCommits),
+      query.answer("mkaSessions", (reply) => byInterface(reply, "mka-session-information")),
+      query.answer("mkaStatistics", (reply) => byInterface(reply, "mka-statistics")),
+      query.answer("connections", (reply) => byInterface(reply, "macsec-connection-information")),
+      query.answer("statistics", (reply) => byInterface(reply, "macsec-statistics")),
+      query.answer("neighbours", readPeers),
     ]);
-  const answers = { config, physical, uptime, sessions, counters, connections, statistics };
+  return { config, physical, uptime, commits, sessions, counters, connections, statistics, peers };
+}
+
+type Answers = Awaited<ReturnType<typeof askAll>>;
+
+export async function look(
+  session: Netconf,
+  about: Asked,
+  signal: AbortSignal,
+): Promise<DeviceState> {
+  const at = about.clock.now();
+  const query = queryOf(session, signal);
+  const answers = await askAll(query);
+  const { config, physical, uptime, commits, peers } = answers;
   const ports = "value" in physical ? [...physical.value.keys()] : [];
-  // Elsewhere the words of its questions are not known.
-  const { ipsec, routes } =
-    capabilities.ipsec === undefined ? noTunnels : await tunnels(session, at, signal);
-  const told = await routing(session, config, peers, at, signal);
-  return {
-    device,
+  return await stateOf(about, {
     at,
-    control: control(uptime, commits, at),
-    macsec: ports.map((port) => portState(port, answers, at)),
-    ipsec,
-    routing: withRoutes(told, routes, at),
-  };
-}
-
-async function tunnels(session: Netconf, at: Instant, signal: AbortSignal): Promise<TunnelsTold> {
-  const config = await answer(session.call(getTunnels(), "none", signal), readTunnels);
-  // A list without them would say that there are none.
-  if ("why" in config) throw notUnderstood("which tunnels are configured", session.where);
-  if (config.value.vpns.size === 0) return noTunnels;
-  const ask = (name: Parameters<typeof operation>[0]): Promise<XmlElement> =>
-    session.call(operation(name), "none", signal);
-  const names = new Map(
-    [...config.value.vpns.values()].map(({ name, unit }) => [`st0.${unit ?? "none"}`, name]),
-  );
-  const [ikeSas, ipsecSas, passed, routes] = await Promise.all([
-    answer(ask("ikeSas"), readIkeSas),
-    answer(ask("ipsecSas"), readIpsecSas),
-    answer(ask("tunnelInterfaces"), readPassed),
-    answer(ask("staticRoutes"), (reply) => readTunnelRoutes(reply, names)),
-  ]);
-  return { ipsec: tunnelStates(config.value, { ikeSas, ipsecSas, passed }, at), routes };
-}
-
-function control(
-  uptime: Answer<Uptime>,
-  commits: Answer<readonly Commit[]>,
-  at: Instant,
-): DeviceState["control"] {
-  if ("why" in uptime) return unknown(uptime.why, at);
-  if ("why" in commits) return unknown(commits.why, at);
-  const [newest] = commits.value;
-  return known(
-    {
-      ...uptime.value,
+    control: reading(together({ uptime, commits }), at, ({ uptime: times, commits: [newest] }) => ({
+      ...times,
       configId: newest?.id ?? "none",
       commitPending: newest?.isPending === true,
-    },
-    at,
-  );
+    })),
+    macsec: ports.map((port) => portState(port, answers, at)),
+    tunnels: () => tunnels(query, at),
+    peerings: async () => ({
+      ...{ config, peers, drainsOf },
+      portOf: (own, { address }) => portOf(own, address)?.port,
+      routes: (ours) =>
+        Promise.all(
+          ours.map(({ address, port }) =>
+            query.answer("received", (reply) => readRoutes(reply, port), address),
+          ),
+        ),
+      session({ port, ...one }, told) {
+        const peer = peerOf(told, one);
+        return peer === "ambiguous" ? undefined : bgpSession(port, one.address, peer);
+      },
+    }),
+  });
 }
 
-interface Answers {
-  readonly config: Answer<JunosConfig>;
-  readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
-  readonly uptime: Answer<Uptime>;
-  readonly sessions: Answer<ReadonlyMap<PortName, Told>>;
-  readonly counters: Answer<ReadonlyMap<PortName, Told>>;
-  readonly connections: Answer<ReadonlyMap<PortName, Told>>;
-  readonly statistics: Answer<ReadonlyMap<PortName, Told>>;
+async function tunnels(query: ReturnType<typeof queryOf>, at: Instant) {
+  const config = await query.answer(getTunnels(), readTunnels);
+  return await tunnelsOf(config, query.where, async (told, names) => {
+    const [ikeSas, ipsecSas, passed, routes] = await Promise.all([
+      query.answer("ikeSas", readIkeSas),
+      query.answer("ipsecSas", readIpsecSas),
+      query.answer("tunnelInterfaces", readPassed),
+      query.answer("staticRoutes", (reply) => readTunnelRoutes(reply, names)),
+    ]);
+    return { ipsec: tunnelStates(told, { ikeSas, ipsecSas, passed }, at), routes };
+  });
 }
 
 function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
-  const { config, physical, uptime, sessions, counters, connections, statistics } = answers;
+  const { config, physical, sessions, counters, connections, statistics } = answers;
   const plan = "value" in config ? planOf(config.value, port) : undefined;
   const channels =
     "value" in connections ? readChannels(connections.value.get(port) ?? []) : undefined;
@@ -149,9 +136,9 @@ function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
     port,
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
-    settings: settingsOf(port, config, at),
+    settings: settingsOf(port, answers, at),
     liveSuite: "why" in connections ? unknown(connections.why, at) : known(channels?.suite, at),
-    keys: keysOf(port, config, uptime, at),
+    keys: keysOf(port, answers, at),
     session: reading(sessions, at, (told) =>
       plan === undefined ? undefined : readSession(told.get(port), plan.settings, channels),
     ),
@@ -161,73 +148,19 @@ function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
   };
 }
 
-function settingsOf(
-  port: PortName,
-  config: Answer<JunosConfig>,
-  at: Instant,
-): MacsecPort["settings"] {
+function settingsOf(port: PortName, { config }: Answers, at: Instant): MacsecPort["settings"] {
   if ("why" in config) return unknown(config.why, at);
   const { association, settings } = planOf(config.value, port);
   const isUnread = association !== undefined && settings === undefined;
   return isUnread ? unknown("unparsed", at) : known(settings, at);
 }
 
-function keysOf(
-  port: PortName,
-  config: Answer<JunosConfig>,
-  uptime: Answer<Uptime>,
-  at: Instant,
-): MacsecPort["keys"] {
-  if ("why" in config) return unknown(config.why, at);
-  if ("why" in uptime) return unknown(uptime.why, at);
-  const plan = planOf(config.value, port);
-  const isUnread =
-    (plan.association !== undefined && plan.settings === undefined) ||
-    (plan.chain !== undefined && config.value.chains.get(plan.chain) === undefined);
-  return isUnread ? unknown("unparsed", at) : known(slotsOf(plan, uptime.value.wall), at);
-}
-
-async function routing(
-  session: Netconf,
-  config: Answer<JunosConfig>,
-  peers: Answer<Peers>,
-  at: Instant,
-  signal: AbortSignal,
-): Promise<Reading<Routing>> {
-  if ("why" in config) return unknown(config.why, at);
-  if ("why" in peers) return unknown(peers.why, at);
-  const ours = config.value.neighbours.flatMap((one) => {
-    const port = portOf(config.value, one.address)?.port;
-    return port === undefined
-      ? []
-      : [{ address: one.address, port, peer: peerOf(peers.value, one) }];
+function keysOf(port: PortName, { config, uptime }: Answers, at: Instant): MacsecPort["keys"] {
+  return reading(together({ config, uptime }), at, (told) => {
+    const plan = planOf(told.config, port);
+    const isUnread =
+      (plan.association !== undefined && plan.settings === undefined) ||
+      (plan.chain !== undefined && told.config.chains.get(plan.chain) === undefined);
+    return isUnread ? undefined : slotsOf(plan, told.uptime.wall);
   });
-  const routes: Route[] = [];
-  const answers = await Promise.all(
-    ours.map(({ address, port }) =>
-      answer(session.call(operation("received", address), "none", signal), (reply) =>
-        readRoutes(reply, port),
-      ),
-    ),
-  );
-  for (const one of answers) {
-    if ("why" in one) return unknown(one.why, at);
-    routes.push(...one.value);
-  }
-  const sessions: BgpSession[] = [];
-  for (const { address, port, peer } of ours) {
-    if (peer === "ambiguous") return unknown("unparsed", at);
-    sessions.push(bgpSession(port, address, peer));
-  }
-  const ports = [...new Set(ours.map(({ port }) => port))];
-  return known(
-    {
-      sessions,
-      routes,
-      drains: ports.flatMap((port) =>
-        drainsOf(config.value, port).map((means) => ({ port, means })),
-      ),
-    },
-    at,
-  );
 }

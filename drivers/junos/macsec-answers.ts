@@ -12,8 +12,9 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
+import { emptySession } from "../platform/router-look.ts";
+import { countOf, suiteOf, wholeOf } from "../platform/text.ts";
 import { childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
-import { suiteOf, wholeOf } from "./config.ts";
 
 /** Elements of one interface, whether they stand side by side or in a parent of their own. */
 export type Told = readonly XmlElement[];
@@ -62,7 +63,7 @@ export function readChannels(told: Told): Channels | undefined {
   const inUse = (channel: string, association: string): readonly number[] =>
     all(told, channel).flatMap((one) =>
       childrenOf(one, association).flatMap((sa) => {
-        const an = wholeOf(textOf(sa, "association-number") ?? "");
+        const an = wholeOf(textOf(sa, "association-number"));
         return textOf(sa, "association-number-status") === "inuse" && an !== undefined ? [an] : [];
       }),
     );
@@ -70,7 +71,7 @@ export function readChannels(told: Told): Channels | undefined {
   const transmits = inUse("outbound-secure-channel", "outbound-secure-association");
   return {
     suite: transmits.length === 0 ? undefined : suite,
-    nextPn: counterOf(textOf(outbound, "outgoing-packet-number")),
+    nextPn: countOf(textOf(outbound, "outgoing-packet-number")),
     transmits,
     receives: inUse("inbound-secure-channel", "inbound-secure-association"),
   };
@@ -118,23 +119,9 @@ export function readSession(
     // A peer is live once it has answered with our own identifier in its list.
     respondedPeers: livePeers,
     keyServer: keyServerOf(leafOf(told, "key-server"), livePeers),
-    keyServerPriority: wholeOf(leafOf(told, "key-server-priority") ?? ""),
+    keyServerPriority: wholeOf(leafOf(told, "key-server-priority")),
     latestSak: sakOf(told, "latest", channels),
     oldSak: sakOf(told, "previous", undefined),
-  };
-}
-
-function emptySession(controlledPort: MkaSession["controlledPort"]): MkaSession {
-  return {
-    controlledPort,
-    principalCkn: undefined,
-    participants: [],
-    livePeers: 0,
-    respondedPeers: 0,
-    keyServer: "none",
-    keyServerPriority: undefined,
-    latestSak: undefined,
-    oldSak: undefined,
   };
 }
 
@@ -175,7 +162,7 @@ function keyServerOf(text: string | undefined, livePeers: number): MkaSession["k
 }
 
 function sakOf(told: Told, which: "latest" | "previous", channels: Channels | undefined) {
-  const an = wholeOf(leafOf(told, `${which}-sak-an`) ?? "");
+  const an = wholeOf(leafOf(told, `${which}-sak-an`));
   const keyId = leafOf(told, `${which}-sak-key-identifier`)?.toLowerCase();
   if (an === undefined || an > 3 || keyId === undefined) return undefined;
   if (!/^[0-9a-f]{24}\/\d{1,10}$/.test(keyId) || /^0{24}\//.test(keyId)) return undefined;
@@ -184,12 +171,8 @@ function sakOf(told: Told, which: "latest" | "previous", channels: Channels | un
   return { an, keyId, receive, transmit } satisfies Sak;
 }
 
-function counterOf(text: string | undefined): bigint | undefined {
-  return text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined;
-}
-
 export function readMkpdus(told: Told): MkpduCounters | undefined {
-  const counter = (name: string): bigint | undefined => counterOf(leafOf(told, name));
+  const counter = (name: string): bigint | undefined => countOf(leafOf(told, name));
   const sent = counter("sent-packets");
   const received = counter("received-packets");
   if (sent === undefined || received === undefined) return undefined;
@@ -210,14 +193,12 @@ function sumOf(...counters: readonly (bigint | undefined)[]): bigint | undefined
 /** Of the secure channels: those of single associations stay at zero on some images. */
 export function readFrames(told: Told, channels: Channels | undefined): MacsecFrames | undefined {
   const inChannels = (channel: string, ...names: readonly string[]): bigint | undefined =>
-    sumOf(
-      ...all(told, channel).flatMap((one) => names.map((name) => counterOf(textOf(one, name)))),
-    );
+    sumOf(...all(told, channel).flatMap((one) => names.map((name) => countOf(textOf(one, name)))));
   // Where a release puts a counter differs: beside the channels, or in them.
   const anywhere = (...names: readonly string[]): bigint | undefined =>
     sumOf(
       ...names.flatMap((name) => [
-        counterOf(leafOf(told, name)),
+        countOf(leafOf(told, name)),
         inChannels("secure-channel-sent", name),
         inChannels("secure-channel-received", name),
       ]),

@@ -5,16 +5,16 @@ import type { DeviceChange } from "#hal/device.ts";
 import type { Ckn, DrainMeans, KeyRef, KeySlot, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { Work } from "../platform/define-dialect.ts";
 import {
+  type Surroundings as AnySurroundings,
   type Changed,
-  type PartOf,
   planPorts,
-  refused,
-  refuseSettings,
+  refuseRemoval,
+  refuseThird,
   rejected,
   secretFor,
 } from "../platform/port-change.ts";
+import { drainsBy } from "../platform/router-look.ts";
 import { type ChainKey, type JunosConfig, neighboursOn } from "./config.ts";
 import { drainOut, ownName } from "./names.ts";
 
@@ -39,15 +39,9 @@ export interface PlannedKey {
   readonly secret?: Secret;
 }
 
-export interface Surroundings {
-  readonly config: JunosConfig;
-  readonly work: Work;
+export interface Surroundings extends AnySurroundings<JunosConfig> {
   /** The router's own clock. */
   readonly wall: WallTime;
-  /** Ports that the router has. */
-  readonly ports: ReadonlySet<PortName>;
-  /** The key in use on a port now. */
-  principal(port: PortName): Ckn | undefined;
 }
 
 const keyIdMax = 63;
@@ -77,14 +71,11 @@ export function planOf(config: JunosConfig, port: PortName): PortPlan {
 }
 
 export function drainsOf(config: JunosConfig, port: PortName): readonly DrainMeans[] {
-  const neighbours = neighboursOn(config, port);
-  const means: DrainMeans[] = [];
-  if (neighbours.some(({ exportPolicies }) => exportPolicies?.some(isDrainOut) === true)) {
-    means.push("prepend");
-  }
-  if (neighbours.some(({ isGraceful }) => isGraceful)) means.push("gracefulShutdown");
-  if (neighbours.some(({ isInactive }) => isInactive)) means.push("peeringShutdown");
-  return means;
+  return drainsBy(neighboursOn(config, port), {
+    prepend: ({ exportPolicies }) => exportPolicies?.some(isDrainOut) === true,
+    gracefulShutdown: ({ isGraceful }) => isGraceful,
+    peeringShutdown: ({ isInactive }) => isInactive,
+  });
 }
 
 const isDrainOut = (policy: string): boolean => policy.startsWith(drainOut);
@@ -107,15 +98,14 @@ export function planChange(
 ): readonly Changed<PortPlan>[] {
   return planPorts(change, {
     ...around,
-    planOf: (port) => planOf(around.config, port),
+    ...{ planOf, neighboursOn, limits },
     refuseUnread: (port) => refuseUnread(around, port),
     steps: {
-      protect: (plan, part) => protect(plan, part, around),
+      protect: (plan) => ({ ...plan, association: plan.association ?? ownName(plan.port) }),
       addKey: (plan, { key }) => addKey(plan, key, around),
       replaceKey: (plan, { key }) => replaceKey(plan, key, around),
       removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),
     },
-    neighbours: (port) => neighboursOn(around.config, port).length,
     holdsKeys: ({ keys }) => keys.length > 0,
   });
 }
@@ -135,16 +125,6 @@ function refuseUnread(around: Surroundings, port: PortName): void {
   }
 }
 
-function protect(
-  plan: PortPlan,
-  { port, settings }: PartOf<"macsec.protect">,
-  around: Surroundings,
-): PortPlan {
-  refuseSettings(around, port, settings, limits);
-  const association = plan.association ?? ownName(port);
-  return { ...plan, association, settings: { ...settings, policy: "mustSecure" } };
-}
-
 function addKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
   if (plan.keys.some(({ ckn }) => ckn === key.ckn)) return plan;
   const { port } = plan;
@@ -152,10 +132,7 @@ function addKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
     const why = "its key stands outside a key chain, where no second one can join it";
     throw rejected(around, port, `${why}; a replacement moves it into one`);
   }
-  if (plan.keys.length > 0 && around.work.capabilities.macsec?.overlap === "none") {
-    throw refused(around, "device.unsupported", port, "the port holds one key only");
-  }
-  if (plan.keys.length > 1) throw rejected(around, port, "the port already holds two keys");
+  refuseThird(port, plan.keys.length, around);
   return {
     ...plan,
     chain: plan.chain ?? ownName(port),
@@ -176,11 +153,7 @@ function replaceKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan
 function removeKey(plan: PortPlan, ckn: Ckn, around: Surroundings): PortPlan {
   const rest = plan.keys.filter((key) => key.ckn !== ckn);
   if (rest.length === plan.keys.length) return plan;
-  if (rest.length === 0) throw rejected(around, plan.port, "it is the only key of the port");
-  // A port that is shut uses none of its keys.
-  if (plan.admin === "up" && around.principal(plan.port) === ckn) {
-    throw rejected(around, plan.port, "the key is the principal one, in use now");
-  }
+  refuseRemoval(plan, rest.length === 0, ckn, around);
   return { ...plan, keys: rest };
 }
 

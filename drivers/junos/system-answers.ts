@@ -3,14 +3,16 @@
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { CommitRecord } from "../platform/define-dialect.ts";
+import type { Commit } from "../platform/define-dialect.ts";
+import { sessionTo } from "../platform/router-look.ts";
+import { wholeOf } from "../platform/text.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
-import { type Neighbour, wholeOf } from "./config.ts";
+import type { Neighbour } from "./config.ts";
 import { isPort } from "./names.ts";
 
 /** `attributes` carry the number that the text is made of. */
 function secondsIn(parent: XmlElement | undefined): number | undefined {
-  return wholeOf(childOf(parent, "date-time")?.attributes.get("seconds") ?? "");
+  return wholeOf(childOf(parent, "date-time")?.attributes.get("seconds"));
 }
 
 export interface Uptime {
@@ -24,11 +26,6 @@ export function readUptime(reply: XmlElement): Uptime | undefined {
   const booted = secondsIn(childOf(uptime, "system-booted-time"));
   if (now === undefined || booted === undefined) return undefined;
   return { wall: (now * 1000) as WallTime, bootId: String(booted) };
-}
-
-export interface Commit extends CommitRecord {
-  /** Which one it is, among all that this device ever had. */
-  readonly id: string;
 }
 
 const pendingPattern = /commit confirmed, rollback in/;
@@ -45,7 +42,7 @@ export function readCommits(reply: XmlElement): readonly Commit[] | undefined {
     const isMarked = pendingPattern.test(comment) || pendingPattern.test(log);
     const user = textOf(one, "user") ?? "";
     return {
-      number: wholeOf(textOf(one, "sequence-number") ?? ""),
+      number: wholeOf(textOf(one, "sequence-number")),
       note,
       isPending: childOf(one, "commit-confirmed") !== undefined || isMarked,
       id: `${secondsIn(one) ?? textOf(one, "date-time") ?? ""} ${user} ${note}`,
@@ -86,8 +83,7 @@ function stateOf(text: string | undefined): "up" | "down" | undefined {
 
 function rateOf(one: XmlElement): PortRate | undefined {
   const traffic = childOf(one, "traffic-statistics");
-  const number = (name: string): number =>
-    Number(wholeOf(textOf(traffic, name) ?? "") ?? Number.NaN);
+  const number = (name: string): number => Number(wholeOf(textOf(traffic, name)) ?? Number.NaN);
   const rate: PortRate = {
     rxPps: number("input-pps"),
     txPps: number("output-pps"),
@@ -158,14 +154,13 @@ export function peerOf(
   return isForeign ? "ambiguous" : found;
 }
 
-const remarkMax = 100;
-
-export function bgpSession(port: PortName, peer: string, found: Peer | undefined): BgpSession {
-  const up = found?.state === "Established";
-  if (up || found === undefined || found.lastError === "None") return { port, peer, up };
-  const said = found.lastError.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
-  return { port, peer, up, trouble: `the last session ended with: ${said}` };
-}
+export const bgpSession = (port: PortName, peer: string, found: Peer | undefined): BgpSession =>
+  sessionTo(
+    { port, peer },
+    found?.state,
+    "the last session ended with",
+    found?.lastError === "None" ? undefined : found?.lastError,
+  );
 
 /** Of the instance that we configure; those of others have its name before theirs. */
 const ownTables: ReadonlySet<string> = new Set(["inet.0", "inet6.0"]);
@@ -226,8 +221,8 @@ export function readRouteTo(reply: XmlElement): string | undefined {
 
 export function readPing(reply: XmlElement): { sent: number; answered: number } | undefined {
   const [summary] = everyOf(reply, "probe-results-summary");
-  const sent = wholeOf(textOf(summary, "probes-sent") ?? "");
-  const answered = wholeOf(textOf(summary, "responses-received") ?? "");
+  const sent = wholeOf(textOf(summary, "probes-sent"));
+  const answered = wholeOf(textOf(summary, "responses-received"));
   if (sent === undefined || answered === undefined || answered > sent) return undefined;
   return { sent, answered };
 }

@@ -1,11 +1,12 @@
 // What Junos tells of its SAs. Undefined = the answer holds nothing that is understood.
 
-import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
+import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, reading } from "../platform/answer.ts";
+import { type Answer, together } from "../platform/answer.ts";
+import { countOf, wholeOf } from "../platform/text.ts";
+import { statesOf } from "../platform/tunnel-answers.ts";
 import { wordFor } from "../platform/tunnel-change.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
-import { wholeOf } from "./config.ts";
 import { isActive, prefixOf } from "./system-answers.ts";
 import { type JunosTunnels, type Vpn, words } from "./tunnel-config.ts";
 
@@ -117,7 +118,7 @@ export function readPassed(reply: XmlElement): ReadonlyMap<number, Passed> | und
   if (everyOf(reply, "interface-information").length === 0) return undefined;
   const passed = new Map<number, Passed>();
   for (const one of everyOf(reply, "logical-interface")) {
-    const unit = wholeOf(/^st0\.(\d{1,5})$/.exec(textOf(one, "name") ?? "")?.[1] ?? "");
+    const unit = wholeOf(/^st0\.(\d{1,5})$/.exec(textOf(one, "name") ?? "")?.[1]);
     const traffic = childOf(one, "traffic-statistics");
     const received = countOf(textOf(traffic, "input-packets"));
     const sent = countOf(textOf(traffic, "output-packets"));
@@ -125,10 +126,6 @@ export function readPassed(reply: XmlElement): ReadonlyMap<number, Passed> | und
     passed.set(unit, { received, sent });
   }
   return passed;
-}
-
-function countOf(text: string | undefined): bigint | undefined {
-  return text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined;
 }
 
 /** Routes of a table into a unit of `st0`. */
@@ -159,46 +156,37 @@ export interface TunnelAnswers {
   readonly passed: Answer<ReadonlyMap<number, Passed>>;
 }
 
-/** Every VPN of the router, whoever made it. */
 export function tunnelStates(
-  { vpns }: JunosTunnels,
-  answers: TunnelAnswers,
+  config: JunosTunnels,
+  { ikeSas, ...answers }: TunnelAnswers,
   at: Instant,
 ): readonly IpsecTunnel[] {
-  return [...vpns.values()].map((vpn) => ({
-    name: vpn.name,
-    ike: reading(answers.ikeSas, at, (sas) => ikeOf(vpn, sas)),
-    sas: sasOf(vpn, answers, at),
-  }));
+  const isUp = (vpn: Vpn, sas: readonly IkeSa[]): readonly boolean[] =>
+    sas
+      .filter(({ gateway, remoteAddress }) =>
+        gateway === undefined ? remoteAddress === vpn.remoteAddress : gateway === vpn.gateway,
+      )
+      .map((one) => one.isUp);
+  return statesOf(config, { ike: ikeSas, isUp, sas: together(answers), sasOf }, at);
 }
 
-function ikeOf(vpn: Vpn, sas: readonly IkeSa[]): "established" | "connecting" | "down" {
-  const own = sas.filter(({ gateway, remoteAddress }) =>
-    gateway === undefined ? remoteAddress === vpn.remoteAddress : gateway === vpn.gateway,
-  );
-  if (own.some(({ isUp }) => isUp)) return "established";
-  return own.length === 0 ? "down" : "connecting";
+interface ToldOfSas {
+  readonly ipsecSas: ToldSas;
+  readonly passed: ReadonlyMap<number, Passed>;
 }
 
-function sasOf(
-  { name, unit }: Vpn,
-  { ipsecSas, passed }: TunnelAnswers,
-  at: Instant,
-): IpsecTunnel["sas"] {
-  if ("why" in ipsecSas) return unknown(ipsecSas.why, at);
-  if ("why" in passed) return unknown(passed.why, at);
-  const told = ipsecSas.value.has(name) ? ipsecSas.value.get(name) : [];
-  if (told === undefined) return unknown("unparsed", at);
-  if (told.length === 0) return known([], at);
-  const counts = unit === undefined ? undefined : passed.value.get(unit);
-  if (counts === undefined) return unknown("unparsed", at);
+function sasOf({ name, unit }: Vpn, { ipsecSas, passed }: ToldOfSas) {
+  const told = ipsecSas.has(name) ? ipsecSas.get(name) : [];
+  if (told === undefined) return undefined;
+  if (told.length === 0) return [];
+  const counts = unit === undefined ? undefined : passed.get(unit);
   // Counted by interface, of which the SAs of a direction take their turns.
-  return known(
+  return (
+    counts &&
     told.map((sa) => ({
       ...sa,
       packets: sa.direction === "in" ? counts.received : counts.sent,
       sequence: undefined,
-    })),
-    at,
+    }))
   );
 }

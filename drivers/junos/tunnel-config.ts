@@ -1,65 +1,50 @@
 // The VPNs of a Junos configuration, without the keys in it. A VPN is ours, and may be written, if
 // its gateway, policies and proposals bear its own name: so we make one.
 
-import { isIPv4 } from "node:net";
+import { wholeOf } from "../platform/text.ts";
+import type { TunnelLimits, TunnelPlan, TunnelWords } from "../platform/tunnel-change.ts";
 import {
-  isPrefix,
-  pskOfRemark,
-  type TunnelLimits,
-  type TunnelPlan,
-  type TunnelWords,
-  wordFor,
-} from "../platform/tunnel-change.ts";
+  espFor,
+  groupNumbers,
+  homesOf,
+  numbersIn,
+  planFrom,
+  type StandingTunnel,
+  type TunnelConfig,
+  wordsFor,
+} from "../platform/tunnel-config.ts";
 import {
   childOf,
   childrenOf,
   element,
-  elementWith,
   textOf,
   type XmlElement,
   type XmlOut,
 } from "../transport/xml.ts";
-import { wholeOf } from "./config.ts";
+import { leaf, running } from "./config.ts";
 
-export interface JunosTunnels {
-  readonly vpns: ReadonlyMap<string, Vpn>;
-  /** Units of `st0` that are configured. */
-  readonly units: ReadonlySet<number>;
-  /** Logical interfaces by the addresses that they have. */
-  readonly homes: ReadonlyMap<string, string>;
-  /** Next hops of static routes by their prefixes. */
-  readonly routes: ReadonlyMap<string, readonly string[]>;
+export interface JunosTunnels extends TunnelConfig<Vpn> {
   /** Gateways of IKE, by their names: the address that each has. */
   readonly gateways: ReadonlyMap<string, string>;
-  /** Of gateways, policies and proposals, whoever made them. */
-  readonly names: ReadonlySet<string>;
   /** Of all VPNs of the router; undefined = it leaves segments as they are. */
   readonly segmentMax: number | undefined;
   /** Interfaces in our zone. */
   readonly zoned: ReadonlySet<string>;
 }
 
-export interface Vpn {
-  readonly name: string;
+export interface Vpn extends StandingTunnel {
   /** `st0.N`; undefined = it is bound to none, or understood by nobody here. */
   readonly unit: number | undefined;
   readonly gateway: string;
-  readonly remoteAddress: string | undefined;
-  /** undefined = not ours, or not understood. */
-  readonly plan: TunnelPlan | undefined;
 }
 
 /** Policies of the operator's say what may pass between it and the others. */
 export const ownZone = "linkseal";
 
 const hashes = { sha384: "sha-384", sha256: "sha-256", sha1: "sha1" };
-const groups = {
-  "ecp-384": "group20",
-  "ecp-256": "group19",
-  "modp-2048": "group14",
-  "modp-2048-256": "group24",
-  "modp-1024": "group2",
-};
+const groups = Object.fromEntries(
+  Object.entries(groupNumbers).map(([name, number]) => [name, `group${number}`]),
+);
 const cbcs = {
   "aes-256-cbc": "aes-256-cbc",
   "aes-192-cbc": "aes-192-cbc",
@@ -88,7 +73,6 @@ export const limits: TunnelLimits = {
   mtu: { min: 256, max: 9_192 },
 };
 
-const leaf = (name: string): XmlOut => element(name);
 const leaves = (...names: readonly string[]): readonly XmlOut[] => names.map(leaf);
 
 /** Selects leaf by leaf wherever a PSK stands beside. */
@@ -114,13 +98,7 @@ function wanted(): XmlOut {
   );
 }
 
-export function getTunnels(): XmlOut {
-  return element(
-    "get-config",
-    element("source", element("running")),
-    elementWith("filter", { type: "subtree" }, wanted()),
-  );
-}
+export const getTunnels = (): XmlOut => running(wanted());
 
 interface Parts {
   readonly ike: XmlElement | undefined;
@@ -128,6 +106,8 @@ interface Parts {
   readonly interfaces: XmlElement | undefined;
   readonly routes: JunosTunnels["routes"];
 }
+
+const nameOf = (one: XmlElement | undefined): string => textOf(one, "name") ?? "";
 
 /** undefined where the reply holds no configuration. */
 export function readTunnels(reply: XmlElement): JunosTunnels | undefined {
@@ -137,31 +117,25 @@ export function readTunnels(reply: XmlElement): JunosTunnels | undefined {
   const interfaces = childOf(configuration, "interfaces");
   const ike = childOf(security, "ike");
   const ipsec = childOf(security, "ipsec");
-  const routes = routesIn(childOf(configuration, "routing-options", "static"));
+  const statics = childrenOf(childOf(configuration, "routing-options", "static"), "route");
+  const routes = new Map(
+    statics.map((one) => [nameOf(one), childrenOf(one, "next-hop").map(({ text }) => text)]),
+  );
   const parts: Parts = { ike, ipsec, interfaces, routes };
   const zone = entryOf(childOf(security, "zones"), "security-zone", ownZone);
+  const gateways = childrenOf(ike, "gateway");
+  const lists = ["proposal", "policy", "gateway"];
   return {
-    vpns: new Map(
-      childrenOf(ipsec, "vpn").map((one) => [textOf(one, "name") ?? "", vpnOf(one, parts)]),
-    ),
-    units: new Set(unitsOf(interfaces).flatMap((one) => wholeOf(textOf(one, "name") ?? "") ?? [])),
-    homes: homesIn(interfaces),
+    tunnels: new Map(childrenOf(ipsec, "vpn").map((one) => [nameOf(one), vpnOf(one, parts)])),
+    numbers: numbersIn(unitsOf(interfaces).map(nameOf), /^(\d{1,15})$/),
+    homes: homesOf(childrenOf(interfaces, "interface").flatMap(addressesOn)),
     routes,
-    gateways: new Map(
-      childrenOf(ike, "gateway").map((one) => [
-        textOf(one, "name") ?? "",
-        textOf(one, "address") ?? "",
-      ]),
-    ),
+    gateways: new Map(gateways.map((one) => [nameOf(one), textOf(one, "address") ?? ""])),
     names: new Set(
-      [ike, ipsec].flatMap((parent) =>
-        ["proposal", "policy", "gateway"].flatMap((list) =>
-          childrenOf(parent, list).map((one) => textOf(one, "name") ?? ""),
-        ),
-      ),
+      lists.flatMap((list) => [ike, ipsec].flatMap((one) => childrenOf(one, list).map(nameOf))),
     ),
-    segmentMax: wholeOf(textOf(security, "flow", "tcp-mss", "ipsec-vpn", "mss") ?? ""),
-    zoned: new Set(childrenOf(zone, "interfaces").map((one) => textOf(one, "name") ?? "")),
+    segmentMax: wholeOf(textOf(security, "flow", "tcp-mss", "ipsec-vpn", "mss")),
+    zoned: new Set(childrenOf(zone, "interfaces").map(nameOf)),
   };
 }
 
@@ -173,36 +147,26 @@ function unitsOf(interfaces: XmlElement | undefined): readonly XmlElement[] {
   return childrenOf(entryOf(interfaces, "interface", "st0"), "unit");
 }
 
-function homesIn(interfaces: XmlElement | undefined): JunosTunnels["homes"] {
-  const homes = new Map<string, string>();
-  for (const one of childrenOf(interfaces, "interface")) {
-    for (const unit of childrenOf(one, "unit")) {
-      const name = `${textOf(one, "name") ?? ""}.${textOf(unit, "name") ?? "0"}`;
-      for (const address of childrenOf(childOf(unit, "family", "inet"), "address")) {
-        const [own = ""] = textOf(address, "name")?.split("/") ?? [];
-        if (isIPv4(own)) homes.set(own, name);
-      }
-    }
-  }
-  return homes;
-}
-
-function routesIn(statics: XmlElement | undefined): JunosTunnels["routes"] {
-  return new Map(
-    childrenOf(statics, "route").map((one) => [
-      textOf(one, "name") ?? "",
-      childrenOf(one, "next-hop").map(({ text }) => text),
-    ]),
+function addressesOn(one: XmlElement): readonly (readonly [string, string])[] {
+  return childrenOf(one, "unit").flatMap((unit) =>
+    childrenOf(childOf(unit, "family", "inet"), "address").map((address) => {
+      const [own = ""] = nameOf(address).split("/");
+      return [own, `${nameOf(one)}.${textOf(unit, "name") ?? "0"}`] as const;
+    }),
   );
 }
 
 function vpnOf(vpn: XmlElement, parts: Parts): Vpn {
-  const name = textOf(vpn, "name") ?? "";
+  const name = nameOf(vpn);
   const gateway = textOf(vpn, "ike", "gateway") ?? "";
-  const unit = wholeOf(/^st0\.(\d{1,5})$/.exec(textOf(vpn, "bind-interface") ?? "")?.[1] ?? "");
-  const remoteAddress = textOf(entryOf(parts.ike, "gateway", gateway), "address");
-  const plan = unit === undefined ? undefined : planOf(vpn, name, unit, parts);
-  return { name, unit, gateway, remoteAddress, plan };
+  const unit = wholeOf(/^st0\.(\d{1,5})$/.exec(textOf(vpn, "bind-interface") ?? "")?.[1]);
+  const peer = entryOf(parts.ike, "gateway", gateway);
+  return {
+    ...{ name, interface: `st0.${unit ?? "none"}`, unit, gateway },
+    localAddress: textOf(peer, "local-address"),
+    remoteAddress: textOf(peer, "address"),
+    plan: unit === undefined ? undefined : planOf(vpn, name, unit, parts),
+  };
 }
 
 function planOf(
@@ -214,56 +178,41 @@ function planOf(
   const gateway = entryOf(ike, "gateway", name);
   const ikePolicy = entryOf(ike, "policy", name);
   const ipsecPolicy = entryOf(ipsec, "policy", name);
-  const isOurs =
-    textOf(vpn, "ike", "gateway") === name &&
-    textOf(vpn, "ike", "ipsec-policy") === name &&
-    textOf(vpn, "establish-tunnels") === "immediately" &&
-    textOf(gateway, "ike-policy") === name &&
-    textOf(gateway, "version") === "v2-only" &&
-    textOf(ikePolicy, "proposals") === name &&
-    textOf(ipsecPolicy, "proposals") === name;
-  const ikeTransforms = ikeOf(entryOf(ike, "proposal", name));
-  const esp = espOf(entryOf(ipsec, "proposal", name), ipsecPolicy);
-  const localAddress = textOf(gateway, "local-address") ?? "";
-  const remoteAddress = textOf(gateway, "address") ?? "";
+  const proposal = entryOf(ipsec, "proposal", name);
   const own = unitsOf(interfaces).find((one) => textOf(one, "name") === String(unit));
-  const mtu = wholeOf(textOf(own, "family", "inet", "mtu") ?? "");
-  if (!isOurs || ikeTransforms === undefined || esp === undefined) return undefined;
-  if (mtu === undefined || ![localAddress, remoteAddress].every(isIPv4)) return undefined;
-  return {
-    ...{ name, localAddress, remoteAddress, mtu, ...esp },
-    remotePrefixes: [...routes]
-      .flatMap(([prefix, hops]) =>
-        isPrefix(prefix) && hops.includes(`st0.${unit}`) ? [prefix] : [],
-      )
-      .toSorted(),
-    ike: ikeTransforms,
-    psk: pskOfRemark(textOf(ikePolicy, "description")),
+  const read = {
+    ...{ name, interface: `st0.${unit}` },
+    isOurs:
+      textOf(vpn, "ike", "gateway") === name &&
+      textOf(vpn, "ike", "ipsec-policy") === name &&
+      textOf(vpn, "establish-tunnels") === "immediately" &&
+      textOf(gateway, "ike-policy") === name &&
+      textOf(gateway, "version") === "v2-only" &&
+      textOf(ikePolicy, "proposals") === name &&
+      textOf(ipsecPolicy, "proposals") === name,
+    localAddress: textOf(gateway, "local-address"),
+    remoteAddress: textOf(gateway, "address"),
+    ike: ikeOf(entryOf(ike, "proposal", name)),
+    transforms: espFor(words, {
+      espEncryption: textOf(proposal, "encryption-algorithm"),
+      espIntegrity: textOf(proposal, "authentication-algorithm") ?? "",
+      pfsGroup: textOf(ipsecPolicy, "perfect-forward-secrecy", "keys") ?? "",
+    }),
+    seconds: wholeOf(textOf(proposal, "lifetime-seconds")),
+    kilobytes: wholeOf(textOf(proposal, "lifetime-kilobytes")),
+    mtu: wholeOf(textOf(own, "family", "inet", "mtu")),
+    remark: textOf(ikePolicy, "description"),
   };
+  return planFrom(read, routes);
 }
 
 function ikeOf(proposal: XmlElement | undefined): TunnelPlan["ike"] | undefined {
-  const encryption = wordFor(words.ikeEncryption, textOf(proposal, "encryption-algorithm"));
-  const prf = wordFor(words.prf, textOf(proposal, "authentication-algorithm"));
-  const dhGroup = wordFor(words.dhGroup, textOf(proposal, "dh-group"));
-  if (encryption === undefined || prf === undefined || dhGroup === undefined) return undefined;
+  const found = wordsFor(words, {
+    ikeEncryption: textOf(proposal, "encryption-algorithm"),
+    prf: textOf(proposal, "authentication-algorithm"),
+    dhGroup: textOf(proposal, "dh-group"),
+  });
+  if (found === undefined) return undefined;
+  const { ikeEncryption: encryption, prf, dhGroup } = found;
   return { encryption, integrity: encryption.endsWith("-gcm") ? "none" : prf, prf, dhGroup };
-}
-
-function espOf(
-  proposal: XmlElement | undefined,
-  policy: XmlElement | undefined,
-): Pick<TunnelPlan, "transforms" | "life"> | undefined {
-  const encryption = wordFor(words.espEncryption, textOf(proposal, "encryption-algorithm"));
-  const hash = textOf(proposal, "authentication-algorithm") ?? "";
-  const integrity = wordFor(words.espIntegrity, hash);
-  const keys = textOf(policy, "perfect-forward-secrecy", "keys") ?? "";
-  const dhGroup = wordFor(words.pfsGroup, keys);
-  const seconds = wholeOf(textOf(proposal, "lifetime-seconds") ?? "");
-  const kilobytes = wholeOf(textOf(proposal, "lifetime-kilobytes") ?? "");
-  if (encryption === undefined || integrity === undefined || dhGroup === undefined) {
-    return undefined;
-  }
-  if (seconds === undefined || kilobytes === undefined) return undefined;
-  return { transforms: { encryption, integrity, dhGroup }, life: { seconds, kilobytes } };
 }

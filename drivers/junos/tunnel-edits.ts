@@ -1,7 +1,6 @@
 // A tunnel as edits of the candidate: each part that bears its name is written as a whole, since a
 // change of any of them begins the tunnel anew.
 
-import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import {
   type ChangedTunnel,
   deadPeer,
@@ -10,10 +9,9 @@ import {
   segmentMax,
   type TunnelPlan,
 } from "../platform/tunnel-change.ts";
+import { Ground, stalePrefixes, type Wanted } from "../platform/tunnel-edits.ts";
 import { element, elementWith, type XmlOut } from "../transport/xml.ts";
 import { type JunosTunnels, ownZone, words } from "./tunnel-config.ts";
-
-type Wanted = NonNullable<ChangedTunnel["after"]>;
 
 const unitMax = 16_385;
 const replaced = { operation: "replace" } as const;
@@ -25,24 +23,21 @@ export function tunnelTrees(
   tunnels: JunosTunnels,
   device: string,
 ): readonly XmlOut[] {
-  const taken = new Set(tunnels.units);
-  const routes = new Map(tunnels.routes);
+  const ground = new Ground(tunnels, device);
   return changed.flatMap(({ name, before, after }) => {
-    const standing = tunnels.vpns.get(name)?.unit;
-    if (after === undefined)
-      return goneTrees(name, standing, before, { zoned: tunnels.zoned, routes });
-    const home = homeOf(after, tunnels, device);
-    const unit = standing ?? freeUnit(taken, device);
-    taken.add(unit);
-    const stale = before?.remotePrefixes.filter((one) => !after.remotePrefixes.includes(one)) ?? [];
+    const standing = tunnels.tunnels.get(name)?.unit;
+    if (after === undefined) return goneTrees(name, standing, before, ground);
+    const home = homeFor(after, ground);
+    const unit = standing ?? freeUnit(ground);
+    ground.numbers.add(unit);
     return [
       security(...ikeParts(after, home)),
       ipsecTree(after, unit),
       unitTree(after, unit),
       ...zoneTree(unit, tunnels),
       ...segmentTree(after, tunnels),
-      ...after.remotePrefixes.map((prefix) => routeTree(prefix, unit, routes, device)),
-      ...stale.map((prefix) => goneRoute(prefix, unit, routes)),
+      ...after.remotePrefixes.map((prefix) => routeTree(prefix, unit, ground)),
+      ...stalePrefixes(before, after).map((prefix) => goneRoute(prefix, unit, ground)),
     ];
   });
 }
@@ -51,26 +46,22 @@ const security = (...parts: readonly XmlOut[]): XmlOut => element("security", ..
 const named = (list: string, name: string, ...parts: readonly XmlOut[]): XmlOut =>
   elementWith(list, replaced, element("name", name), ...parts);
 
-function homeOf({ name, localAddress, remoteAddress }: Wanted, tunnels: JunosTunnels, at: string) {
-  if (!tunnels.vpns.has(name) && tunnels.names.has(name)) {
-    const text = `a gateway, a policy or a proposal of somebody's is called ${name} already`;
-    throw failed("device.rejected", text, at);
-  }
-  for (const [other, address] of tunnels.gateways) {
-    if (address !== remoteAddress || other === name || tunnels.vpns.get(other)?.plan) continue;
+function homeFor(after: Wanted, ground: Ground<JunosTunnels>): string {
+  const { name, remoteAddress } = after;
+  const { config } = ground;
+  ground.refuseNamesake(after, "a gateway, a policy or a proposal");
+  for (const [other, address] of config.gateways) {
+    if (address !== remoteAddress || other === name || config.tunnels.get(other)?.plan) continue;
     const text = `a gateway of the operator's, ${other}, has the address ${remoteAddress} already`;
-    throw failed("device.rejected", text, at);
+    throw ground.refusal(text);
   }
-  const home = tunnels.homes.get(localAddress);
-  if (home !== undefined) return home;
-  throw failed("device.rejected", `no interface has the address ${localAddress}`, at);
+  return ground.homeOf(after, "");
 }
 
-function freeUnit(taken: ReadonlySet<number>, device: string): number {
-  let unit = 0;
-  while (taken.has(unit)) unit += 1;
+function freeUnit(ground: Ground<JunosTunnels>): number {
+  const unit = ground.freeNumber(0);
   if (unit <= unitMax) return unit;
-  throw failed("device.rejected", "st0 has no unit left", device);
+  throw ground.refusal("st0 has no unit left");
 }
 
 const leafFor = (name: string, word: string | undefined): readonly XmlOut[] =>
@@ -167,22 +158,15 @@ function segmentTree(plan: TunnelPlan, { segmentMax: stands }: JunosTunnels): re
 
 const inStatic = (route: XmlOut): XmlOut => element("routing-options", element("static", route));
 
-type Routes = Map<string, readonly string[]>;
-
-function routeTree(prefix: string, unit: number, routes: Routes, device: string): XmlOut {
+function routeTree(prefix: string, unit: number, ground: Ground<JunosTunnels>): XmlOut {
   const hop = `st0.${unit}`;
-  const hops = routes.get(prefix) ?? [];
-  const strange = hops.find((hop) => !/^st0\.\d{1,5}$/.test(hop));
-  if (strange !== undefined) {
-    const text = `a static route of the operator's leads ${prefix} to ${strange}`;
-    throw failed("device.rejected", text, device);
-  }
-  routes.set(prefix, [...new Set([...hops, hop])]);
+  const hops = ground.hopsOf(prefix, /^st0\.\d{1,5}$/);
+  ground.routes.set(prefix, [...new Set([...hops, hop])]);
   return inStatic(element("route", element("name", prefix), element("next-hop", hop)));
 }
 
 // The last of its next hops takes a route away.
-function goneRoute(prefix: string, unit: number, routes: Routes): XmlOut {
+function goneRoute(prefix: string, unit: number, { routes }: Ground<JunosTunnels>): XmlOut {
   const hop = `st0.${unit}`;
   const others = routes.get(prefix)?.filter((one) => one !== hop) ?? [];
   routes.set(prefix, others);
@@ -195,21 +179,17 @@ function goneTrees(
   name: string,
   unit: number | undefined,
   before: TunnelPlan | undefined,
-  { zoned, routes }: { readonly zoned: ReadonlySet<string>; readonly routes: Routes },
+  ground: Ground<JunosTunnels>,
 ): readonly XmlOut[] {
   if (unit === undefined) return [];
   const gone = (list: string, key = name): XmlOut =>
     elementWith(list, deleted, element("name", key));
-  const zone = zoned.has(`st0.${unit}`) ? [inZone(gone("interfaces", `st0.${unit}`))] : [];
+  const isZoned = ground.config.zoned.has(`st0.${unit}`);
   return [
-    ...(before?.remotePrefixes.map((prefix) => goneRoute(prefix, unit, routes)) ?? []),
-    ...zone,
+    ...(before?.remotePrefixes.map((prefix) => goneRoute(prefix, unit, ground)) ?? []),
+    ...(isZoned ? [inZone(gone("interfaces", `st0.${unit}`))] : []),
     security(element("ipsec", gone("vpn"), gone("policy"), gone("proposal"))),
     security(element("ike", gone("gateway"), gone("policy"), gone("proposal"))),
     st0(gone("unit", String(unit))),
   ];
-}
-
-function failed(code: ErrorCode, text: string, where: string): LinksealError {
-  return new LinksealError(code, text, { effect: "none", where, next: "linkseal status" });
 }

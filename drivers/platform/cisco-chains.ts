@@ -5,8 +5,13 @@ import type { Ckn, KeyRef, KeySlot, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Lifetime } from "./cisco-text.ts";
-import type { Work } from "./define-dialect.ts";
-import { refused, rejected, secretFor } from "./port-change.ts";
+import {
+  refuseRemoval,
+  refuseThird,
+  rejected,
+  type Surroundings,
+  secretFor,
+} from "./port-change.ts";
 
 export interface ChainKey extends Lifetime {
   readonly ckn: Ckn;
@@ -32,16 +37,24 @@ export interface ChainPlan {
   readonly fallback: PlannedChain | undefined;
 }
 
-export interface ChainSurroundings {
-  readonly work: Work;
-  /** The key in use on a port now. */
-  principal(port: PortName): Ckn | undefined;
+type Chained = Pick<ChainPlan, "primary" | "fallback">;
+
+export interface ChainSurroundings extends Pick<Surroundings<unknown>, "work" | "principal"> {
   /** When a new key begins; undefined = it is always valid. */
   readonly begins: WallTime | undefined;
 }
 
-export function keysOf({ primary, fallback }: ChainPlan): readonly PlannedKey[] {
-  return [...(primary?.keys ?? []), ...(fallback?.keys ?? [])];
+interface Chains {
+  /** undefined = there, and a key in it is not understood. */
+  readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
+}
+
+export function chainOf({ chains }: Chains, name: string | undefined): PlannedChain | undefined {
+  return name === undefined ? undefined : { name, keys: chains.get(name) ?? [] };
+}
+
+export function keysOf(plan: Chained): readonly PlannedKey[] {
+  return chainsOf(plan).flatMap(({ keys }) => keys);
 }
 
 /** What a key is at that moment; one whose time is over is none any more. */
@@ -78,10 +91,7 @@ export function addKey<P extends ChainPlan>(
     // A chain without a key may be what a policy was attached with.
     return { ...plan, primary: { ...primary, keys: chain.keys }, fallback: undefined };
   }
-  if (around.work.capabilities.macsec?.overlap === "none") {
-    throw refused(around, "device.unsupported", plan.port, "the port holds one key only");
-  }
-  if (held.length > 1) throw rejected(around, plan.port, "the port already holds two keys");
+  refuseThird(plan.port, held.length, around);
   return { ...plan, fallback: chain };
 }
 
@@ -112,11 +122,7 @@ export function removeKey<P extends ChainPlan>(plan: P, ckn: Ckn, around: ChainS
   const held = keysOf(plan);
   const { port, primary, fallback } = plan;
   if (held.every((key) => key.ckn !== ckn)) return plan;
-  if (held.length === 1) throw rejected(around, port, "it is the only key of the port");
-  // A port that is shut uses none of its keys.
-  if (plan.admin === "up" && around.principal(port) === ckn) {
-    throw rejected(around, port, "the key is the principal one, in use now");
-  }
+  refuseRemoval(plan, held.length === 1, ckn, around);
   const without = (chain: PlannedChain | undefined): PlannedChain | undefined => {
     const keys = chain?.keys.filter((key) => key.ckn !== ckn) ?? [];
     return chain === undefined || keys.length === 0 ? undefined : { ...chain, keys };
@@ -131,4 +137,38 @@ export function removeKey<P extends ChainPlan>(plan: P, ckn: Ckn, around: ChainS
 function newKey({ port }: ChainPlan, key: KeyRef, around: ChainSurroundings): PlannedKey {
   const secret = secretFor(around, port, key);
   return { ckn: key.ckn, word: key.ckn, startsAt: around.begins, endsAt: undefined, secret };
+}
+
+export function chainsOf({ primary, fallback }: Chained): readonly PlannedChain[] {
+  return [primary, fallback].filter((one) => one !== undefined);
+}
+
+/** Keys that leave a chain and come into it; `was`: the chain as it is. */
+export function keysBetween(held: readonly PlannedChain[], chain: PlannedChain) {
+  const was = held.find(({ name }) => name === chain.name);
+  const left = (was?.keys ?? []).filter(({ ckn }) => chain.keys.every((key) => key.ckn !== ckn));
+  return { was, left, come: chain.keys.filter(({ secret }) => secret !== undefined) };
+}
+
+export function algorithmOf(secret: Secret): string {
+  return secret.byteLength === 16 ? "aes-128-cmac" : "aes-256-cmac";
+}
+
+/** A line for each key and its role. */
+export function keyTexts(plan: Chained): readonly string[] {
+  const isPrimary = (ckn: Ckn): boolean =>
+    plan.primary?.keys.some((key) => key.ckn === ckn) === true;
+  return keysOf(plan).map(({ ckn }) => `key ${ckn} ${isPrimary(ckn) ? "primary" : "fallback"}`);
+}
+
+/** Lines that go and come. */
+export function differences(
+  port: PortName,
+  was: readonly string[],
+  is: readonly string[],
+): readonly string[] {
+  return [
+    ...was.filter((one) => !is.includes(one)).map((one) => `- ${port} ${one}`),
+    ...is.filter((one) => !was.includes(one)).map((one) => `+ ${port} ${one}`),
+  ];
 }

@@ -17,13 +17,13 @@ import type { Physical } from "./cisco-system.ts";
 type Known<K extends "mkpdus" | "frames"> =
   MacsecPort[K] extends Reading<infer T> ? NonNullable<T> : never;
 
-export interface Counted {
+interface Counted {
   readonly mkpdus: Answer<Known<"mkpdus">>;
   readonly frames: Answer<Known<"frames">>;
 }
 
 /** Of a port without MACsec: nothing counts there, and a zero would say that something did. */
-export const uncounted: Counted = {
+const uncounted: Counted = {
   mkpdus: { why: "notSupported" },
   frames: { why: "notSupported" },
 };
@@ -40,8 +40,38 @@ interface Answers {
   readonly pages: Answer<readonly Page[]>;
 }
 
+/** What a platform tells of its ports; `config` is what it has read of them. */
+interface Ports<C> {
+  readonly config: Answer<C>;
+  readonly physical: Answers["physical"];
+  readonly clock: Answer<WallTime>;
+  readonly pages: Answer<readonly Page[]>;
+  readonly hasMacsec: (config: C, port: PortName) => boolean;
+  readonly planOf: (config: C, port: PortName) => Plan;
+  readonly isUnread: (config: C, port: PortName) => boolean;
+  readonly countersOf: (port: PortName) => Promise<Counted>;
+}
+
+/** Counters are asked for port by port, where MACsec is configured. */
+export async function portStates<C>(
+  { config, hasMacsec, planOf, isUnread, countersOf, ...answers }: Ports<C>,
+  at: Instant,
+): Promise<readonly MacsecPort[]> {
+  const { physical } = answers;
+  const ports = "value" in physical ? [...physical.value.keys()] : [];
+  const states: MacsecPort[] = [];
+  for (const port of ports) {
+    const isRead = "value" in config;
+    const counted = isRead && hasMacsec(config.value, port) ? await countersOf(port) : uncounted;
+    const plan = isRead ? { value: planOf(config.value, port) } : config;
+    const isOdd = isRead && isUnread(config.value, port);
+    states.push(portState(port, ports, { ...answers, plan, isUnread: isOdd }, counted, at));
+  }
+  return states;
+}
+
 /** `ports`: all of the router. */
-export function portState(
+function portState(
   port: PortName,
   ports: readonly PortName[],
   { plan, isUnread, physical, clock, pages }: Answers,

@@ -12,7 +12,8 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
-import { isNameOf, suiteOf, wholeOf } from "./cisco-text.ts";
+import { isNameOf, wholeOf } from "./cisco-text.ts";
+import { countOf, suiteOf } from "./text.ts";
 
 /** One key of a port and what MKA makes of it. */
 export interface Page {
@@ -65,8 +66,7 @@ export function fieldsOf(text: string): ReadonlyMap<string, string> {
 }
 
 export function counterIn(fields: ReadonlyMap<string, string>, label: string): bigint | undefined {
-  const text = fields.get(label);
-  return text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined;
+  return countOf(fields.get(label));
 }
 
 /** undefined = it is in none of them. */

@@ -4,6 +4,7 @@
 import type { BgpSession, PortName, PortRate } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { momentOf, wholeOf } from "./cisco-text.ts";
+import { sessionTo } from "./router-look.ts";
 
 const clockPattern =
   /^[*.]?(\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?) (\w{2,5}) \w{3} (\w{3}) +(\d{1,2}) (\d{4})$/m;
@@ -89,14 +90,8 @@ export function readPeerPages(text: string): readonly Peer[] | undefined {
   return pages;
 }
 
-const remarkMax = 100;
-
-export function bgpSession(port: PortName, peer: string, found: Peer | undefined): BgpSession {
-  const up = found?.state === "Established";
-  if (up || found?.lastError === undefined) return { port, peer, up };
-  const said = found.lastError.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
-  return { port, peer, up, trouble: `the last session ended with: ${said}` };
-}
+export const bgpSession = (port: PortName, peer: string, found: Peer | undefined): BgpSession =>
+  sessionTo({ port, peer }, found?.state, "the last session ended with", found?.lastError);
 
 export function readPing(text: string): { sent: number; answered: number } | undefined {
   const found = /^Success rate is \d{1,3} percent \((\d{1,12})\/(\d{1,12})\)/m.exec(text);

@@ -1,22 +1,11 @@
 // How routers of Cisco write numbers, suites, times and the names of their ports.
 
-import type { CipherSuite, PortName } from "#hal/model.ts";
+import type { PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 
 /** Digits alone, and few: neither a sign nor an exponent. */
 export function wholeOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
-}
-
-const suites: readonly CipherSuite[] = [
-  "gcm-aes-128",
-  "gcm-aes-256",
-  "gcm-aes-xpn-128",
-  "gcm-aes-xpn-256",
-];
-
-export function suiteOf(text: string | undefined): CipherSuite | undefined {
-  return suites.find((one) => one === text?.toLowerCase());
 }
 
 /** Bits of a mask such as `255.255.255.252`. */

@@ -62,6 +62,11 @@ export interface CommitRecord {
   readonly isPending: boolean;
 }
 
+export interface Commit extends CommitRecord {
+  /** Which one it is, among all that this device ever had. */
+  readonly id: string;
+}
+
 /** A change and the secrets that it needs, by their ids. */
 export interface Work {
   readonly device: DeviceId;

@@ -2,7 +2,7 @@
 
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
-import type { DrainMeans, KeyRef, PortName, WantedSettings } from "#hal/model.ts";
+import type { Ckn, DrainMeans, KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { Work } from "./define-dialect.ts";
 
@@ -43,17 +43,26 @@ export interface Changed<P> {
   readonly after: P;
 }
 
-interface Planning<P> extends Refusing {
+/** What a change is planned in. */
+export interface Surroundings<C> {
+  readonly config: C;
+  readonly work: Work;
   /** Ports that the router has. */
   readonly ports: ReadonlySet<PortName>;
+  /** The key in use on a port now. */
+  principal(port: PortName): Ckn | undefined;
+}
+
+interface Planning<C, P> extends Surroundings<C> {
   /** As the port is configured. */
-  readonly planOf: (port: PortName) => P;
+  readonly planOf: (config: C, port: PortName) => P;
   /** Throws what keeps the port from being written. */
   readonly refuseUnread: (port: PortName) => void;
+  readonly limits: SettingsLimits;
   readonly steps: PartSteps<P>;
   readonly holdsKeys: (plan: P) => boolean;
-  /** How many neighbours BGP has over it. */
-  readonly neighbours: (port: PortName) => number;
+  /** Of BGP, over the port. */
+  readonly neighboursOn: (config: C, port: PortName) => readonly unknown[];
   /** Throws what else keeps traffic from being moved; absent = nothing does. */
   readonly refuseDrain?: (part: PartOf<"port.drain" | "port.restore">) => void;
 }
@@ -62,6 +71,7 @@ export type PartOf<K extends OnPort["kind"]> = Extract<OnPort, { readonly kind: 
 
 /** What a vendor makes of the parts that are about keys; each throws `device.*`, effect "none". */
 interface PartSteps<P> {
+  /** What holds the settings, which are set without it. */
   readonly protect: (plan: P, part: PartOf<"macsec.protect">) => P;
   readonly addKey: (plan: P, part: PartOf<"macsec.addKey">) => P;
   readonly replaceKey: (plan: P, part: PartOf<"macsec.replaceKey">) => P;
@@ -77,12 +87,13 @@ interface AnyPlan {
   readonly drains: readonly DrainMeans[];
 }
 
-function planPart<P extends AnyPlan>(plan: P, part: OnPort, planning: Planning<P>): P {
+function planPart<C, P extends AnyPlan>(plan: P, part: OnPort, planning: Planning<C, P>): P {
   const { steps } = planning;
   const notOffered = `${part.kind} is not offered`;
   switch (part.kind) {
     case "macsec.protect":
-      return steps.protect(plan, part);
+      refuseSettings(planning, part);
+      return { ...steps.protect(plan, part), settings: { ...part.settings, policy: "mustSecure" } };
     case "macsec.addKey":
       return steps.addKey(plan, part);
     case "macsec.replaceKey":
@@ -99,7 +110,7 @@ function planPart<P extends AnyPlan>(plan: P, part: OnPort, planning: Planning<P
       return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
     case "port.drain":
     case "port.restore": {
-      if (planning.neighbours(part.port) === 0) {
+      if (planning.neighboursOn(planning.config, part.port).length === 0) {
         throw rejected(
           planning,
           part.port,
@@ -113,10 +124,11 @@ function planPart<P extends AnyPlan>(plan: P, part: OnPort, planning: Planning<P
 }
 
 /** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
-export function planPorts<P extends AnyPlan>(
+export function planPorts<C, P extends AnyPlan>(
   change: DeviceChange,
-  planning: Planning<P>,
+  planning: Planning<C, P>,
 ): readonly Changed<P>[] {
+  const standing = (port: PortName): P => planning.planOf(planning.config, port);
   const plans = new Map<PortName, P>();
   for (const part of change) {
     if (!("port" in part)) {
@@ -125,42 +137,68 @@ export function planPorts<P extends AnyPlan>(
     const { port } = part;
     if (!planning.ports.has(port)) throw rejected(planning, port, "there is no such port");
     planning.refuseUnread(port);
-    plans.set(port, planPart(plans.get(port) ?? planning.planOf(port), part, planning));
+    plans.set(port, planPart(plans.get(port) ?? standing(port), part, planning));
   }
   return [...plans.values()].map((after) => {
     if (planning.holdsKeys(after) && after.settings === undefined) {
       throw rejected(planning, after.port, "the port would hold a key but no MACsec settings");
     }
-    return { before: planning.planOf(after.port), after };
+    return { before: standing(after.port), after };
   });
+}
+
+/** Throws where it is the only key of the port, or the one in use. */
+export function refuseRemoval(
+  { port, admin }: Pick<AnyPlan, "port" | "admin">,
+  isOnly: boolean,
+  ckn: Ckn,
+  around: Pick<Surroundings<unknown>, "work" | "principal">,
+): void {
+  if (isOnly) throw rejected(around, port, "it is the only key of the port");
+  // A port that is shut uses none of its keys.
+  if (admin === "up" && around.principal(port) === ckn) {
+    throw rejected(around, port, "the key is the principal one, in use now");
+  }
+}
+
+/** Throws where the port cannot hold one key more than `held`. */
+export function refuseThird(port: PortName, held: number, around: Refusing): void {
+  if (held > 0 && around.work.capabilities.macsec?.overlap === "none") {
+    throw refused(around, "device.unsupported", port, "the port holds one key only");
+  }
+  if (held > 1) throw rejected(around, port, "the port already holds two keys");
 }
 
 /** What a platform takes of settings. */
 export interface SettingsLimits {
   readonly replayWindowMax: number;
   readonly sakRekeySeconds: { readonly min: number; readonly max: number };
+  /** Why it does not take them at all; absent = it does. */
+  readonly why?: (settings: WantedSettings) => string | undefined;
 }
 
 /** Throws `device.*`, effect "none", for settings that the router would take otherwise or not. */
-export function refuseSettings(
-  around: Refusing,
-  port: PortName,
-  settings: WantedSettings,
-  { replayWindowMax, sakRekeySeconds: { min, max } }: SettingsLimits,
+function refuseSettings(
+  planning: Pick<Planning<never, never>, "work" | "limits">,
+  { port, settings }: PartOf<"macsec.protect">,
 ): void {
+  const { replayWindowMax, sakRekeySeconds, why } = planning.limits;
+  const { min, max } = sakRekeySeconds;
   const { suite, confidentialityOffset, replayWindow, sakRekeyMs } = settings;
-  if (around.work.capabilities.macsec?.suites.includes(suite) !== true) {
-    throw refused(around, "device.unsupported", port, `${suite} is not offered`);
+  const own = why?.(settings);
+  if (own !== undefined) throw rejected(planning, port, own);
+  if (planning.work.capabilities.macsec?.suites.includes(suite) !== true) {
+    throw refused(planning, "device.unsupported", port, `${suite} is not offered`);
   }
   // IEEE 802.1AE-2018, 10.7.25: extended packet numbers know no other.
   if (suite.includes("xpn") && confidentialityOffset !== 0) {
-    throw rejected(around, port, `${suite} allows confidentiality offset 0 only`);
+    throw rejected(planning, port, `${suite} allows confidentiality offset 0 only`);
   }
   if (replayWindow !== undefined && replayWindow > replayWindowMax) {
-    throw rejected(around, port, `a replay window has at most ${replayWindowMax} frames`);
+    throw rejected(planning, port, `a replay window has at most ${replayWindowMax} frames`);
   }
   if (sakRekeyMs === undefined) return;
   const rekeySeconds = sakRekeyMs / 1_000;
   if (rekeySeconds >= min && rekeySeconds <= max && rekeySeconds % 1 === 0) return;
-  throw rejected(around, port, `a SAK is renewed after ${min} to ${max} s`);
+  throw rejected(planning, port, `a SAK is renewed after ${min} to ${max} s`);
 }

@@ -5,42 +5,11 @@ import { describe, expect, it } from "vitest";
 import { IosxrFace } from "#sim/emulators/iosxr.ts";
 import type { Block } from "#sim/emulators/line-tree.ts";
 import { platformsOf, spokenBy } from "../conformance/place.ts";
-import { effort } from "../effort.ts";
+import { getNewPairs } from "./router-rotations.ts";
 import { RouterStage } from "./router-stage.ts";
 
-const rotations = effort(2, 200);
-
 describe("routers that speak IOS XR", () => {
-  it.each(platformsOf("iosxr"))(
-    `get first keys and ${rotations} new pairs, %s`,
-    { timeout: effort(120_000, 3_600_000) },
-    async (name, platform) => {
-      const stage = new RouterStage(`iosxr ${name}`, spokenBy(platform));
-      await stage.run(stage.begin());
-      await stage.settled();
-      expect(stage.isProtected(), stage.rest).toBe(true);
-      for (let turn = 0; turn < rotations; turn += 1) {
-        const before = stage.site.truth().groups[0]?.links.map(({ farKey }) => farKey);
-        await stage.rotate();
-        await stage.settled();
-        const links = stage.site.truth().groups[0]?.links ?? [];
-        expect(stage.isProtected(), stage.rest).toBe(true);
-        expect(links.map(({ farKey }) => farKey)).not.toEqual(before);
-        for (const { edgeKeys, farKey } of links) expect(edgeKeys).toEqual([farKey]);
-      }
-      expect(stage.complaints()).toEqual([]);
-      const each = 2 * rotations;
-      expect(Object.fromEntries(stage.keyEffects)).toEqual(
-        platform.less.overlap === "none"
-          ? { "macsec.addKey": 2, "macsec.replaceKey": each }
-          : {
-              "macsec.addKey": 2 + each,
-              "macsec.promoteKey": each,
-              "macsec.removeKey": each,
-            },
-      );
-    },
-  );
+  getNewPairs({ vendor: "iosxr", tried: platformsOf("iosxr"), promotes: true });
 
   it.each(platformsOf("iosxr"))(
     "keep no line of ours as a comment, and have each commit under a label of its own, %s",

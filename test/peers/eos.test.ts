@@ -1,15 +1,12 @@
 // Independent ends: OpenSSH and netmiko at the command line of a router that speaks EOS.
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import type { EosFace } from "#sim/emulators/eos.ts";
-import { paceClock } from "#sim/serve/site.ts";
-import { type SshServed, serveSsh } from "#sim/serve/ssh.ts";
-import { type Place, placeOf, platforms } from "../conformance/place.ts";
+import { describe, expect, it, vi } from "vitest";
+import { platforms } from "../conformance/place.ts";
 import { python } from "./place.ts";
 import { run as runProgram } from "./run.ts";
+import { login, serveRouter } from "./served-router.ts";
 
 /** All that a program said. */
 async function run(argv: readonly string[], stdin: string): Promise<string> {
@@ -18,37 +15,10 @@ async function run(argv: readonly string[], stdin: string): Promise<string> {
 }
 
 describe("a router that speaks EOS", () => {
-  let folder: string;
-  let place: Place<EosFace>;
-  let server: SshServed;
-  let pace: ReturnType<typeof paceClock>;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "linkseal-peers-"));
-    await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")], "");
-    place = placeOf(platforms["7280CR3MK 4.30.5M"]);
-    const { face } = place;
-    server = await serveSsh({
-      port: 0,
-      channel: "shell",
-      connect: (wire) => face.connect(wire),
-      execute: (wire, command) => face.execute(wire, command),
-    });
-    pace = paceClock(place.rig.clock, { speed: 20 });
-  });
-  afterAll(async () => {
-    await pace.stop();
-    await server.close();
-    await rm(folder, { recursive: true });
-  });
-
-  const ssh = (...words: readonly string[]): readonly string[] => [
-    "ssh",
-    ...["-F", "none", "-i", join(folder, "key"), "-o", "BatchMode=yes"],
-    ...["-o", "StrictHostKeyChecking=accept-new", "-o", "LogLevel=ERROR"],
-    ...["-o", `UserKnownHostsFile=${join(folder, "known")}`, "-p", String(server.port)],
-    ...words,
-  ];
-  const login = "linkseal@127.0.0.1";
+  const { place, server, ssh, keyShown } = serveRouter(platforms["7280CR3MK 4.30.5M"], (face) => ({
+    channel: "shell",
+    execute: (wire, command) => face.execute(wire, command),
+  }));
   const [port] = platforms["7280CR3MK 4.30.5M"].ports;
 
   it("answers one command, as JSON and as text, and shows the key that it said", async () => {
@@ -56,8 +26,8 @@ describe("a router that speaks EOS", () => {
     expect(version).toMatchObject({ modelName: "DCS-7280CR3MK-32P4-F", version: "4.30.5M" });
     expect(await run([...ssh(login), "show running-config"], "")).toContain(`interface ${port}\n`);
     expect(await run([...ssh(login), "show nonsense"], "")).toContain("% Invalid input");
-    const shown = await run(["ssh-keygen", "-l", "-f", join(folder, "known")], "");
-    expect(shown).toContain(server.hostKey);
+    const shown = await keyShown();
+    expect(shown.stdout).toContain(server().hostKey);
   });
 
   it("is configured in a session with a timer, which it takes back by itself", async () => {
@@ -90,7 +60,7 @@ describe("a router that speaks EOS", () => {
 
   it("is looked at and configured by netmiko, at once and in a session", async () => {
     const script = await readFile(join(import.meta.dirname, "eos-netmiko.py"), "utf8");
-    const said = await run([python, "-", String(server.port), port], script);
+    const said = await run([python, "-", String(server().port), port], script);
     expect(JSON.parse(said)).toEqual({
       prompt: "edge#",
       model: "DCS-7280CR3MK-32P4-F",

@@ -1,43 +1,14 @@
 // An independent end: OpenSSH at the command line of the router that speaks IOS XE.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { paceClock } from "#sim/serve/site.ts";
-import { type SshServed, serveSsh } from "#sim/serve/ssh.ts";
-import { type Place, placeOf, platforms } from "../conformance/place.ts";
+import { describe, expect, it } from "vitest";
+import { platforms } from "../conformance/place.ts";
 import { run } from "./run.ts";
+import { login, serveRouter } from "./served-router.ts";
 
 describe("a router that speaks IOS XE", () => {
-  let folder: string;
-  let key: string;
-  let place: Place;
-  let server: SshServed;
-  let pace: ReturnType<typeof paceClock>;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "linkseal-peers-"));
-    key = join(folder, "key");
-    await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], "");
-    place = placeOf(platforms["C8500-12X4QC 17.15.1"]);
-    const connect: typeof place.face.connect = (wire) => place.face.connect(wire);
-    server = await serveSsh({ port: 0, channel: "shell", connect });
-    pace = paceClock(place.rig.clock, { speed: 20 });
-  });
-  afterAll(async () => {
-    await pace.stop();
-    await server.close();
-    await rm(folder, { recursive: true });
-  });
-
-  const ssh = (...words: readonly string[]): readonly string[] => [
-    "ssh",
-    ...["-F", "none", "-i", key, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new"],
-    ...["-o", `UserKnownHostsFile=${join(folder, "known")}`, "-p", String(server.port)],
-    ...words,
-  ];
-  const typed = (...lines: readonly string[]) =>
-    run(ssh("-T", "linkseal@127.0.0.1"), [...lines, "exit", ""].join("\n"));
+  const { ssh, typed } = serveRouter(platforms["C8500-12X4QC 17.15.1"], () => ({
+    channel: "shell",
+  }));
 
   it("answers OpenSSH at a prompt", async () => {
     const { stdout } = await typed("show version", "show nonsense");
@@ -83,7 +54,7 @@ describe("a router that speaks IOS XE", () => {
   });
 
   it("opens no command of its own", async () => {
-    const { status, stderr } = await run(ssh("linkseal@127.0.0.1", "show version"), "");
+    const { status, stderr } = await run(ssh(login, "show version"), "");
     expect(status).toBe(1);
     expect(stderr).toContain("a shell alone");
   });

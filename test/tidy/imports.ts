@@ -47,8 +47,16 @@ const importTable: readonly TableRow[] = [
     why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
   },
   {
-    edge: /^drivers\/(junos|iosxe|eos)\/.* -> drivers\/platform\/tunnel-(change|look)\.ts$/,
-    why: "pure: what a change of tunnels comes to and a look tells of them, whatever the vendor",
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(query|router-look|stage|edits)\.ts$/,
+    why: "pure: a router is asked, looked at and changed in one way, whatever its vendor",
+  },
+  {
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(quirks|subnet|text)\.ts$/,
+    why: "pure: releases, subnets and numbers are compared and read in one way",
+  },
+  {
+    edge: /^drivers\/(junos|iosxe|eos)\/.* -> drivers\/platform\/tunnel-[a-z]+\.ts$/,
+    why: "pure: tunnels are read, changed and told of in one way, whatever the vendor",
   },
   {
     edge: /^drivers\/iosx[er]\/.* -> drivers\/platform\/cisco-[a-z]+\.ts$/,

@@ -4,26 +4,9 @@ import { type ConfigTexts, readConfig, type XrConfig } from "#drivers/iosxr/conf
 import { iosxr } from "#drivers/iosxr/iosxr.ts";
 import type { Surroundings } from "#drivers/iosxr/plan.ts";
 import type { DeviceChange } from "#hal/device.ts";
-import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
-import { Secret } from "#hal/secret.ts";
-import type { WallTime } from "#hal/world.ts";
+import { caksOf, cknOf, wall } from "./junos-kit.ts";
 
 export const port = (index: number): string => `HundredGigE0/0/0/${index}`;
-
-export function cknOf(n: number): Ckn {
-  const ckn = parseCkn(n.toString(16).padStart(64, "0"));
-  if (ckn === undefined) throw new RangeError("no CKN");
-  return ckn;
-}
-
-export const keyOf = (n: number): KeyRef => ({
-  ckn: cknOf(n),
-  cakSecretId: `cak-${n}`,
-  cknSecretId: `ckn-${n}`,
-});
-
-/** 2026-11-25T18:00:00Z, with a fraction that no configuration has. */
-export const wall = (Date.UTC(2026, 10, 25, 18, 0, 0) + 250) as WallTime;
 
 const attached = (n: number, line: string): string =>
   `interface ${port(n)}\n macsec psk-keychain ${line}\n!\n`;
@@ -78,13 +61,7 @@ export function surroundings(
   over: Partial<Surroundings> = {},
   octets = 32,
 ): Surroundings {
-  const secrets = new Map(
-    change.flatMap((part): [string, Secret][] =>
-      "key" in part
-        ? [[part.key.cakSecretId, Secret.take("cak", new Uint8Array(octets).fill(0xa5))]]
-        : [],
-    ),
-  );
+  const secrets = caksOf(change, octets);
   return {
     config: configOf(),
     work: { device: "edge-a", note: "linkseal 0", capabilities: iosxr.offers, change, secrets },

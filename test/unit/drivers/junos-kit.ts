@@ -24,6 +24,17 @@ export const keyOf = (n: number): KeyRef => ({
   cknSecretId: `ckn-${n}`,
 });
 
+/** A CAK of so many octets for each key of the change. */
+export function caksOf(change: DeviceChange, octets: number): ReadonlyMap<string, Secret> {
+  return new Map(
+    change.flatMap((part): [string, Secret][] =>
+      "key" in part
+        ? [[part.key.cakSecretId, Secret.take("cak", new Uint8Array(octets).fill(0xa5))]]
+        : [],
+    ),
+  );
+}
+
 /** 2026-11-25T18:00:00Z, with a fraction that no router prints. */
 export const wall = (Date.UTC(2026, 10, 25, 18, 0, 0) + 250) as WallTime;
 

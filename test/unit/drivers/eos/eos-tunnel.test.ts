@@ -6,10 +6,11 @@ import { limits } from "#drivers/eos/tunnel-config.ts";
 import { tunnelCommands } from "#drivers/eos/tunnel-edits.ts";
 import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import type { DeviceChange } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
+import type { LinksealError } from "#hal/error.ts";
 import type { TunnelSpec } from "#hal/model.ts";
 import { preview } from "#hal/secret.ts";
 import type { Instant } from "#hal/world.ts";
+import { refusalIn } from "../change-kit.ts";
 import { put, take, tunnel, workOf } from "../tunnel-kit.ts";
 import {
   bareText,
@@ -24,7 +25,7 @@ const plainPsk = "Quiet.Gate/Seven=Lamps";
 
 function edits(change: DeviceChange, text = tunnelText(), psk = plainPsk) {
   const { tunnels } = tunnelConfig(text);
-  const standing = new Map([...tunnels.standing].map(([name, { plan }]) => [name, plan]));
+  const standing = new Map([...tunnels.tunnels].map(([name, { plan }]) => [name, plan]));
   const work = workOf(change, eos.offers, psk);
   const changed = planTunnels(change, { work, limits, standing });
   const said = tunnelCommands(changed, tunnels, "edge-a").map(preview);
@@ -32,18 +33,12 @@ function edits(change: DeviceChange, text = tunnelText(), psk = plainPsk) {
 }
 
 function refusal(change: DeviceChange, text = tunnelText(), psk = plainPsk): LinksealError {
-  try {
-    edits(change, text, psk);
-  } catch (error) {
-    if (error instanceof LinksealError) return error;
-    throw error;
-  }
-  throw new Error("it was not refused");
+  return refusalIn(() => edits(change, text, psk));
 }
 
 describe("tunnels that are configured", () => {
   it("are read where their policies bear the name of their profile", () => {
-    const { standing, homes, numbers } = tunnelConfig().tunnels;
+    const { tunnels: standing, homes, numbers } = tunnelConfig().tunnels;
     const { localPrefixes: _behind, ifId: _number, auth: _auth, ...rest } = tunnel;
     const psk = "hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978";
     expect(standing.get("hub-1")?.plan).toEqual({ ...rest, ike, psk });
@@ -54,7 +49,7 @@ describe("tunnels that are configured", () => {
   });
 
   it("keep nothing of a PSK, with a form before it or without", () => {
-    const told = JSON.stringify([...tunnelConfig().tunnels.standing]);
+    const told = JSON.stringify([...tunnelConfig().tunnels.tunnels]);
     expect(told).not.toMatch(/047F0E021A70|Quiet/);
     const other = tunnelText("shared-key Quiet", "shared-key Loud");
     expect(tunnelConfig(other).id).toBe(tunnelConfig().id);
@@ -70,12 +65,14 @@ describe("tunnels that are configured", () => {
     ["mtu 1400", "mtu all"],
   ])("are not ours with another %s", (from, to) => {
     const text = tunnelText(from, to);
-    expect(tunnelConfig(text).tunnels.standing.get("hub-1")?.plan).toBeUndefined();
+    expect(tunnelConfig(text).tunnels.tunnels.get("hub-1")?.plan).toBeUndefined();
     expect(refusal([put({ ike })], text)).toMatchObject({ code: "device.rejected" });
   });
 
   it("that share a profile have the names of their interfaces", () => {
-    const { standing } = tunnelConfig(tunnelText("profile BRANCH", "profile hub-1")).tunnels;
+    const { tunnels: standing } = tunnelConfig(
+      tunnelText("profile BRANCH", "profile hub-1"),
+    ).tunnels;
     expect([...standing.keys()]).toEqual(["Tunnel3", "Tunnel7"]);
   });
 });

@@ -32,7 +32,7 @@ function said(
   return planChange(change, around).flatMap(({ before, after }) => {
     const edits = editsBetween(before, after, around.config);
     if (typeof edits === "string") throw new Error(edits);
-    return edits.commands.map((command) => preview(command));
+    return edits.sent.map((command) => preview(command));
   });
 }
 

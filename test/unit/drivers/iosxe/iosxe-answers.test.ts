@@ -14,54 +14,22 @@ import {
   readSoftware,
   readTimer,
 } from "#drivers/iosxe/system-answers.ts";
-import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
+import { pagesOf, readSessions } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
-import { cknOf, configOf, page, port } from "./iosxe-kit.ts";
+import { bgpSession, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
+import { tryPing, trySessions } from "../cisco-suite.ts";
+import { configOf, page, port } from "./iosxe-kit.ts";
 
 const { settings } = planOf(configOf(), port(1));
 
-function session(...pages: readonly string[]) {
-  return sessionOf(readSessions(pages.join("\n\n")) ?? [], settings);
-}
-
 describe("an MKA session", () => {
-  it("is secured by a live peer and a SAK both ways", () => {
-    expect(session(page())).toMatchObject({
-      controlledPort: "secured",
-      principalCkn: cknOf(1),
-      livePeers: 1,
-      respondedPeers: 1,
-      keyServer: "self",
-      keyServerPriority: 20,
-      latestSak: { an: 1, keyId: "a880bb45b9ce01584535f239/2", receive: true, transmit: true },
-      oldSak: undefined,
-    });
-  });
-
-  it.each([
-    ["without a live peer", page({}, 0)],
-    ["whose count is not that of its list", page({ "# of MACsec Capable Live Peers": "0" })],
-    ["that calls itself secured without a peer", page({ Status: "Secured, no peer" })],
-    ["that searches", page({ Status: "INITIALIZING - Searching for Peer" })],
-    ["without a SAK", page({ "Latest SAK KI (KN)": "FIRST-SAK (0)" })],
-    ["that sends nothing", page({ "Latest SAK Status": "Rx, No Tx" })],
-    ["that receives nothing", page({ "Latest SAK Status": "No Rx, Tx" })],
-  ])("%s is blocked whatever its words are", (_, text) => {
-    expect(session(text).controlledPort).toBe("blocked");
-  });
-
-  it("is on the fallback once the primary key has lost its peer", () => {
-    const primary = page({ Status: "INITIALIZING - Searching for Peer" }, 0);
-    const fallback = page({ "CAK Name (CKN)": cknOf(2).toUpperCase() });
-    expect(session(primary, fallback)).toMatchObject({
-      controlledPort: "secured",
-      principalCkn: cknOf(2),
-      participants: [
-        { ckn: cknOf(1), state: "none" },
-        { ckn: cknOf(2), state: "live" },
-      ],
-    });
+  const searching = "INITIALIZING - Searching for Peer";
+  trySessions({
+    ...{ page, settings, searching },
+    blocked: [
+      ["that calls itself secured without a peer", page({ Status: "Secured, no peer" })],
+      ["that searches", page({ Status: searching })],
+    ],
   });
 
   it("is not understood with a page that is not", () => {
@@ -287,9 +255,5 @@ describe("the router", () => {
     expect(readRouteTo("0.0.0.0/0\n  no route\n")).toBeUndefined();
   });
 
-  it("tells how many probes came back", () => {
-    const text = "!!!.!\nSuccess rate is 80 percent (4/5), round-trip min/avg/max = 1/1/1 ms";
-    expect(readPing(text)).toEqual({ sent: 5, answered: 4 });
-    expect(readPing("Success rate is 80 percent (6/5)")).toBeUndefined();
-  });
+  tryPing();
 });

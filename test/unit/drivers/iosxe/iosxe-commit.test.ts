@@ -14,23 +14,10 @@ import {
 } from "../../../conformance/place.ts";
 import { channelTo } from "../../../face-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
-import { keyOf, port } from "./iosxe-kit.ts";
+import { addKey, protect } from "../change-kit.ts";
+import { port } from "./iosxe-kit.ts";
 
-const change: DeviceChange = [
-  {
-    kind: "macsec.protect",
-    port: port(0),
-    settings: {
-      suite: "gcm-aes-xpn-256",
-      includeSci: true,
-      confidentialityOffset: 0,
-      keyServerPriority: 16,
-      replayWindow: 64,
-      sakRekeyMs: undefined,
-    },
-  },
-  { kind: "macsec.addKey", port: port(0), key: keyOf(1), role: "primary" },
-];
+const change: DeviceChange = [protect(port(0)), addKey(port(0), 1, "primary")];
 
 /** A connection that ends as a line is said, and what was said on all of them. */
 class Stage {

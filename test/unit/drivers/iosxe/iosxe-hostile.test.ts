@@ -26,24 +26,30 @@ import {
 } from "#drivers/iosxe/tunnel-answers.ts";
 import { limits, readTunnels } from "#drivers/iosxe/tunnel-config.ts";
 import { tunnelCommands } from "#drivers/iosxe/tunnel-edits.ts";
-import type { Answer } from "#drivers/platform/answer.ts";
 import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
 import { planTunnels } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
-import { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
 import type { Instant } from "#hal/world.ts";
-import { Prng } from "#sim/base/prng.ts";
-import { effort } from "../../../effort.ts";
+import { protect } from "../change-kit.ts";
+import {
+  answered,
+  isAnyUp,
+  mutated,
+  tryLongOnes,
+  tryPortNames,
+  tryReaders,
+  tryToldNames,
+} from "../hostile-kit.ts";
+import { wall } from "../junos-kit.ts";
 import { put, workOf } from "../tunnel-kit.ts";
-import { configOf, page, parts, port, surroundings, textsOf, wall } from "./iosxe-kit.ts";
+import { configOf, page, parts, port, surroundings, textsOf } from "./iosxe-kit.ts";
 import { ikeText, none, pairText, routesText, texts, tunnelsOf } from "./iosxe-tunnel-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "iosxe";
-const runs = effort(5_000, 1_000_000);
 
 // Nobody in here is live: whatever is made of it, nothing is secured.
 const answers = [
@@ -93,16 +99,6 @@ const bricks = [
   ".".repeat(50),
 ];
 
-function mutated(prng: Prng): string {
-  let text = prng.pick(answers);
-  for (let change = prng.between(1, 5); change > 0; change -= 1) {
-    const at = prng.between(0, text.length);
-    const to = Math.min(text.length, at + prng.between(0, 30));
-    text = text.slice(0, at) + (prng.chance(0.6) ? prng.pick(bricks) : "") + text.slice(to);
-  }
-  return text;
-}
-
 /** Every reader on every answer: a device may answer another question than it was asked. */
 function readAll(text: string): { readonly understood: number; readonly secured: boolean } {
   const config = readConfig({ macsec: text, bgp: parts.bgp }, true);
@@ -139,39 +135,18 @@ function readTunnel(text: string): boolean {
   );
   const config = read.find((one) => one !== undefined) ?? standing;
   readTunnelRoutes(text, new Map([["Tunnel3", "hub-1"]]));
-  const answered = <T>(value: T | undefined): Answer<T> =>
-    value === undefined ? { why: "unparsed" } : { value };
   const answers = { ikeSas: answered(readIkeSas(text)), ipsecSas: answered(readIpsecSas(text)) };
-  return tunnelStates(config, answers, 0 as Instant).some(({ ike, sas }) => {
-    for (const sa of sas.kind === "known" ? sas.value : []) {
-      if (!(sa.spi >= 0 && sa.spi < 2 ** 32)) throw new Error(`the SPI ${sa.spi}`);
-    }
-    return ike.kind === "known" && ike.value === "established";
-  });
+  return isAnyUp(tunnelStates(config, answers, 0 as Instant));
 }
 
 describe("hostile answers", () => {
-  it("are an answer or not understood; never healthy, and never slow", {
-    timeout: 3_600_000,
-  }, () => {
-    console.log(`hostile IOS XE: LINKSEAL_SEED=${seed}, ${runs} cases`);
-    const prng = new Prng(seed);
-    let understood = 0;
-    for (let run = 0; run < runs; run += 1) {
-      const text = mutated(prng);
-      const told = readAll(text);
-      understood += told.understood;
-      if (told.secured) throw new Error(`healthy: ${JSON.stringify(text)}`);
-    }
-    // Else all of it ended in the first reader, and nothing was tried.
-    expect(understood).toBeGreaterThan(runs / 4);
+  tryReaders({
+    ...{ vendor: "IOS XE", seed, read: readAll, oneOf: 4 },
+    also: ", and never slow",
+    next: (prng) => mutated(prng, prng.pick(answers), bricks),
   });
 
-  it("are read in time that grows with their length alone", { timeout: 120_000 }, () => {
-    for (const brick of bricks) readAll(brick.repeat(Math.ceil(300_000 / brick.length)));
-    for (const answer of answers) readAll(answer.repeat(Math.ceil(100_000 / (answer.length + 1))));
-    expect(readAll(" ".repeat(300_000)).secured).toBe(false);
-  });
+  tryLongOnes(readAll, bricks, answers);
 });
 
 describe("whatever a config accepts", () => {
@@ -186,27 +161,11 @@ describe("whatever a config accepts", () => {
     drains: [],
   };
 
-  it("is one word to the device, or is refused before anything is said", () => {
-    const expected = new Set<string>();
-    fc.assert(
-      fc.property(fc.stringMatching(/^[A-Za-z0-9/:._-]{1,64}$/), (name) => {
-        const before = { ...bare, port: name };
-        try {
-          const after = { ...before, admin: "down" } as const;
-          const { commands } = editsBetween(before, after, surroundings([]), ["macsec"]);
-          const words = commands.map((one) => preview(one).split(" "));
-          expect(words[0]).toEqual(["interface", name]);
-          expected.add(words.map((one) => one.length).join());
-        } catch (error) {
-          if (!(error instanceof LinksealError)) throw error;
-          expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
-          expect(name).toMatch(/^[/:.-]/);
-        }
-      }),
-      { numRuns: 1_000 },
-    );
-    expect([...expected]).toEqual(["2,1,1"]);
-  });
+  const shut = (name: string) => {
+    const before = { ...bare, port: name };
+    return editsBetween(before, { ...before, admin: "down" }, surroundings([]), ["macsec"]).sent;
+  };
+  tryPortNames(shut, 0, "2,1,1");
 
   it("of a tunnel is one word, and its PSK the digits of its octets", () => {
     const called = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,62}$/);
@@ -231,39 +190,17 @@ describe("whatever a config accepts", () => {
     expect(expected.size).toBe(1);
   });
 
-  it("is one word where the device itself told the name, or the port is left alone", () => {
-    const name = fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 40 });
-    fc.assert(
-      fc.property(name, (told) => {
-        const named = (text: string): string =>
-          text.replace("mka policy ls-Te0-0-1\n", () => `mka policy ${told}\n`);
-        const policies = named(parts.policies);
-        const interfaces = named(parts.interfaces);
-        const config = readConfig(textsOf({ interfaces, policies }), true);
-        if (config === undefined) return;
-        const settings = {
-          suite: "gcm-aes-256",
-          includeSci: true,
-          confidentialityOffset: 0,
-          keyServerPriority: 16,
-          replayWindow: 64,
-          sakRekeyMs: undefined,
-        } as const;
-        const change = [{ kind: "macsec.protect", port: port(1), settings }] as const;
-        try {
-          for (const { before, after } of planChange(change, surroundings(change, { config }))) {
-            const { commands } = editsBetween(before, after, surroundings(change, { config }), [
-              "macsec",
-            ]);
-            const said = commands.map(preview).find((one) => one.startsWith("mka policy "));
-            expect(said?.split(" ")).toHaveLength(3);
-          }
-        } catch (error) {
-          if (!(error instanceof LinksealError)) throw error;
-          expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
-        }
-      }),
-      { numRuns: 1_000 },
+  const renamed = (told: string) => {
+    const named = (text: string): string =>
+      text.replace("mka policy ls-Te0-0-1\n", () => `mka policy ${told}\n`);
+    const policies = named(parts.policies);
+    const config = readConfig(textsOf({ interfaces: named(parts.interfaces), policies }), true);
+    if (config === undefined) return [];
+    const change = [protect(port(1), { suite: "gcm-aes-256" })];
+    const around = surroundings(change, { config });
+    return planChange(change, around).map(
+      ({ before, after }) => editsBetween(before, after, around, ["macsec"]).sent,
     );
-  });
+  };
+  tryToldNames(renamed, "mka policy ");
 });

@@ -15,6 +15,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { TunnelSpec } from "#hal/model.ts";
 import { preview } from "#hal/secret.ts";
 import type { Instant } from "#hal/world.ts";
+import { refusalIn } from "../change-kit.ts";
 import { pskText, put, take, tunnel, workOf } from "../tunnel-kit.ts";
 import {
   ikeText,
@@ -35,13 +36,7 @@ function edits(change: DeviceChange, over: Partial<TunnelTexts> = {}) {
 }
 
 function refusal(change: DeviceChange, over: Partial<TunnelTexts> = {}): LinksealError {
-  try {
-    edits(change, over);
-  } catch (error) {
-    if (error instanceof LinksealError) return error;
-    throw error;
-  }
-  throw new Error("it was not refused");
+  return refusalIn(() => edits(change, over));
 }
 
 describe("tunnels that are configured", () => {

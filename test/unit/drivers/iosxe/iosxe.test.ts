@@ -6,33 +6,19 @@ import { isPort, ownName } from "#drivers/iosxe/names.ts";
 import { isUnread, planChange, planOf } from "#drivers/iosxe/plan.ts";
 import { allQuestions, question } from "#drivers/iosxe/questions.ts";
 import { capabilitiesOf, enablingOf } from "#drivers/iosxe/quirks.ts";
-import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { momentOf } from "#drivers/platform/cisco-text.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
+import type { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
-import type { WallTime } from "#hal/world.ts";
-import { cknOf, configOf, keyOf, parts, port, surroundings, textsOf, wall } from "./iosxe-kit.ts";
+import { addKey as addKeyTo, protect as protectPort, refusalIn } from "../change-kit.ts";
+import { tryTimes } from "../cisco-suite.ts";
+import { cknOf, keyOf } from "../junos-kit.ts";
+import { configOf, parts, port, surroundings, textsOf } from "./iosxe-kit.ts";
 
-const settings = {
-  suite: "gcm-aes-xpn-256",
-  includeSci: true,
-  confidentialityOffset: 0,
-  keyServerPriority: 16,
-  replayWindow: 64,
-  sakRekeyMs: undefined,
-} as const;
-const protect = (index: number, over: Partial<typeof settings> = {}): PortChange => ({
-  kind: "macsec.protect",
-  port: port(index),
-  settings: { ...settings, ...over },
-});
-const addKey = (index: number, n: number, role: "primary" | "fallback"): PortChange => ({
-  kind: "macsec.addKey",
-  port: port(index),
-  key: keyOf(n),
-  role,
-});
+const protect = (index: number, over?: Parameters<typeof protectPort>[1]): PortChange =>
+  protectPort(port(index), over);
+const addKey = (index: number, n: number, role: "primary" | "fallback"): PortChange =>
+  addKeyTo(port(index), n, role);
 const drain = (index: number, means: "prepend" | "peeringShutdown" = "prepend"): PortChange => ({
   kind: "port.drain",
   port: port(index),
@@ -47,7 +33,7 @@ function edits(change: DeviceChange, over: Parameters<typeof surroundings>[1] = 
 }
 
 function said(...change: DeviceChange): readonly string[] {
-  return edits(change).flatMap(({ commands }) => commands.map(preview));
+  return edits(change).flatMap(({ sent }) => sent.map(preview));
 }
 
 function refusal(
@@ -55,13 +41,7 @@ function refusal(
   over: Parameters<typeof surroundings>[1] = {},
   octets = 32,
 ): LinksealError {
-  try {
-    planChange(change, surroundings(change, over, octets));
-  } catch (error) {
-    if (error instanceof LinksealError) return error;
-    throw error;
-  }
-  throw new Error("it was not refused");
+  return refusalIn(() => planChange(change, surroundings(change, over, octets)));
 }
 
 describe("what is configured", () => {
@@ -87,17 +67,7 @@ describe("what is configured", () => {
     expect(planOf(configOf(), port(0)).settings).toBeUndefined();
   });
 
-  it("has its keys by chain and time", () => {
-    const plan = planOf(configOf(), port(2));
-    expect(slotsOf(plan, wall)).toEqual([
-      { ckn: cknOf(2), role: "primary" },
-      { ckn: cknOf(3), role: "scheduled", startsAt: Date.UTC(2026, 10, 25, 18, 0, 30) },
-    ]);
-    const later = (wall + 60_000) as WallTime;
-    expect(slotsOf(plan, later)[1]).toEqual({ ckn: cknOf(3), role: "fallback" });
-    const tooLate = (wall + 2 * 86_400_000) as WallTime;
-    expect(slotsOf(plan, tooLate)).toEqual([{ ckn: cknOf(2), role: "primary" }]);
-  });
+  tryTimes(planOf(configOf(), port(2)));
 
   it.each([5, 7, 8])("is told as not understood on port %i", (index) => {
     expect(isUnread(configOf(), port(index))).toBe(true);
@@ -181,7 +151,7 @@ describe("a change", () => {
   it("clears away what an interrupted change has left under its chain's name", () => {
     const left = `${parts.chains}key chain ls-Te0-0-1-b macsec\n key ab\n!\n`;
     const [first] = edits([addKey(1, 9, "fallback")], { config: configOf({ chains: left }) });
-    expect(first?.commands.map(preview)[0]).toBe("no key chain ls-Te0-0-1-b macsec");
+    expect(first?.sent.map(preview)[0]).toBe("no key chain ls-Te0-0-1-b macsec");
   });
 
   it("promotes by an exchange of the chains in one line, without a key", () => {
@@ -216,7 +186,7 @@ describe("a change", () => {
     interfaces.set(port(2), { ...own, macsec: { ...own.macsec, fallback: undefined } });
     const change = [{ kind: "port.shut", port: port(2) } as const, replace];
     const [first] = edits(change, { config: { ...one, interfaces } });
-    const lines = first?.commands.map(preview) ?? [];
+    const lines = first?.sent.map(preview) ?? [];
     expect(lines.slice(0, 2)).toEqual([`interface ${port(2)}`, "shutdown"]);
     expect(lines.at(-1)).toBe("no key chain ls-Te0-0-2-a macsec");
     expect(said({ kind: "port.open", port: port(1) })).toEqual([
@@ -237,7 +207,7 @@ describe("a change", () => {
 
   it("drains by prepending, and asks for the routes anew", () => {
     const [first] = edits([drain(0)]);
-    expect(first?.commands.map(preview)).toEqual([
+    expect(first?.sent.map(preview)).toEqual([
       "route-map linkseal-drain-out-198.51.100.2 permit 10",
       "set as-path prepend 64512 64512 64512",
       "exit",
@@ -265,7 +235,7 @@ describe("a change", () => {
     const around = { routeMaps: new Map([["OPS", entries]]) };
     const [first] = edits([drain(1)], around);
     const name = "linkseal-drain-out-2001-db8--2@OPS";
-    expect(first?.commands.map(preview).slice(3, 12)).toEqual([
+    expect(first?.sent.map(preview).slice(3, 12)).toEqual([
       `route-map ${name} permit 10`,
       "match ipv6 address prefix-list A",
       "set as-path prepend 64999 64512 64512 64512",
@@ -279,7 +249,7 @@ describe("a change", () => {
     const bgp = parts.bgp.replace("route-map OPS out", `route-map ${name} out`);
     const restore = { kind: "port.restore", port: port(1), means: "prepend" } as const;
     const [back] = edits([restore], { config: configOf({ bgp }) });
-    const lines = back?.commands.map(preview) ?? [];
+    const lines = back?.sent.map(preview) ?? [];
     expect(lines).toContain("neighbor 2001:db8::2 route-map OPS out");
     expect(lines.indexOf(`no route-map ${name}`)).toBeGreaterThan(
       lines.indexOf("neighbor 2001:db8::2 route-map OPS out"),

@@ -12,8 +12,10 @@ import {
 } from "#drivers/iosxr/system-answers.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
-import { cknOf, configOf, page, port } from "../iosxr-kit.ts";
+import { bgpSession, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
+import { tryPing, trySessions } from "../cisco-suite.ts";
+import { configOf, page, port } from "../iosxr-kit.ts";
+import { cknOf } from "../junos-kit.ts";
 
 const { settings } = planOf(configOf(), port(1));
 
@@ -22,49 +24,10 @@ function session(...pages: readonly string[]) {
 }
 
 describe("an MKA session", () => {
-  it("is secured by a live peer and a SAK both ways", () => {
-    expect(session(page())).toMatchObject({
-      controlledPort: "secured",
-      principalCkn: cknOf(1),
-      livePeers: 1,
-      respondedPeers: 1,
-      keyServer: "self",
-      keyServerPriority: 20,
-      latestSak: {
-        an: 1,
-        keyId: "a880bb45b9ce01584535f239/2",
-        receive: true,
-        transmit: true,
-      },
-      oldSak: undefined,
-    });
-  });
-
-  it.each([
-    ["without a live peer", page({}, 0)],
-    ["whose count is not that of its list", page({ "# of MACsec Capable Live Peers": "0" })],
-    ["that is active", page({ Status: "Active - Marked Peer as Live" })],
-    ["without a SAK", page({ "Latest SAK KI (KN)": "FIRST-SAK (0)" })],
-    ["that sends nothing", page({ "Latest SAK Status": "Rx, No Tx" })],
-    ["that receives nothing", page({ "Latest SAK Status": "No Rx, Tx" })],
-  ])("%s is blocked whatever its words are", (_, text) => {
-    expect(session(text).controlledPort).toBe("blocked");
-  });
-
-  it("is on the fallback once the primary key has lost its peer", () => {
-    const primary = page({ Status: "Init - Searching for Peer" }, 0);
-    const fallback = page({
-      "CAK Name (CKN)": cknOf(2).toUpperCase(),
-      "CA Authentication Mode": "FALLBACK-PSK",
-    });
-    expect(session(primary, fallback)).toMatchObject({
-      controlledPort: "secured",
-      principalCkn: cknOf(2),
-      participants: [
-        { ckn: cknOf(1), state: "none" },
-        { ckn: cknOf(2), state: "live" },
-      ],
-    });
+  trySessions({
+    ...{ page, settings, searching: "Init - Searching for Peer" },
+    fallback: { "CA Authentication Mode": "FALLBACK-PSK" },
+    blocked: [["that is active", page({ Status: "Active - Marked Peer as Live" })]],
   });
 
   it("keeps a ready fallback apart from the key in use", () => {
@@ -256,11 +219,7 @@ describe("the router", () => {
     expect(readRouteTo("% Network not in table")).toBeUndefined();
   });
 
-  it("tells how many probes came back", () => {
-    const text = "!!!.!\nSuccess rate is 80 percent (4/5), round-trip min/avg/max = 1/1/1 ms";
-    expect(readPing(text)).toEqual({ sent: 5, answered: 4 });
-    expect(readPing("Success rate is 80 percent (6/5)")).toBeUndefined();
-  });
+  tryPing();
 
   it("tells what it is, and whether it sends commands to a log", () => {
     const text = "Cisco IOS XR Software, Version 7.11.2 LNT\n\ncisco 8201-32FH\n";

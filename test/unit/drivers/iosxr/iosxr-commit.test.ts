@@ -7,7 +7,8 @@ import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { buildRig } from "../../../conformance/rig.ts";
 import { channelTo } from "../../../face-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
-import { keyOf, port } from "../iosxr-kit.ts";
+import { addKey, protect } from "../change-kit.ts";
+import { port } from "../iosxr-kit.ts";
 
 const platform = platforms["8201-32FH 7.11.2"];
 const prompt = /RP\/0\/RP0\/CPU0:\S+#$/;
@@ -70,21 +71,7 @@ describe("a router with IOS XR", () => {
 });
 
 describe("a commit of the driver", () => {
-  const change: DeviceChange = [
-    {
-      kind: "macsec.protect",
-      port: port(0),
-      settings: {
-        suite: "gcm-aes-xpn-256",
-        includeSci: true,
-        confidentialityOffset: 0,
-        keyServerPriority: 16,
-        replayWindow: 64,
-        sakRekeyMs: undefined,
-      },
-    },
-    { kind: "macsec.addKey", port: port(0), key: keyOf(1), role: "primary" },
-  ];
+  const change: DeviceChange = [protect(port(0)), addKey(port(0), 1, "primary")];
 
   /** `hear`: what becomes of what the router says. */
   async function committed(hear: (text: string) => string) {

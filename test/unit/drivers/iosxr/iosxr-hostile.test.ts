@@ -1,5 +1,4 @@
-import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe } from "vitest";
 import { readConfig } from "#drivers/iosxr/config.ts";
 import { editsBetween } from "#drivers/iosxr/edits.ts";
 import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-answers.ts";
@@ -17,14 +16,12 @@ import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
-import { LinksealError } from "#hal/error.ts";
-import { preview } from "#hal/secret.ts";
-import { Prng } from "#sim/base/prng.ts";
-import { effort } from "../../../effort.ts";
-import { configOf, page, port, surroundings, texts, wall } from "../iosxr-kit.ts";
+import { protect } from "../change-kit.ts";
+import { mutated, tryLongOnes, tryPortNames, tryReaders, tryToldNames } from "../hostile-kit.ts";
+import { configOf, page, port, surroundings, texts } from "../iosxr-kit.ts";
+import { wall } from "../junos-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "iosxr";
-const runs = effort(5_000, 1_000_000);
 
 // Nobody in here is live: whatever is made of it, nothing is secured.
 const answers = [
@@ -65,16 +62,6 @@ const bricks = [
   ":".repeat(50),
 ];
 
-function mutated(prng: Prng): string {
-  let text = prng.pick(answers);
-  for (let change = prng.between(1, 5); change > 0; change -= 1) {
-    const at = prng.between(0, text.length);
-    const to = Math.min(text.length, at + prng.between(0, 30));
-    text = text.slice(0, at) + (prng.chance(0.6) ? prng.pick(bricks) : "") + text.slice(to);
-  }
-  return text;
-}
-
 /** Every reader on every answer: a device may answer another question than it was asked. */
 function readAll(text: string): { readonly understood: number; readonly secured: boolean } {
   const config = readConfig({ ...texts, interfaces: text }, true);
@@ -103,27 +90,13 @@ function readAll(text: string): { readonly understood: number; readonly secured:
 }
 
 describe("hostile answers", () => {
-  it("are an answer or not understood; never healthy, and never slow", {
-    timeout: 3_600_000,
-  }, () => {
-    console.log(`hostile IOS XR: LINKSEAL_SEED=${seed}, ${runs} cases`);
-    const prng = new Prng(seed);
-    let understood = 0;
-    for (let run = 0; run < runs; run += 1) {
-      const text = mutated(prng);
-      const told = readAll(text);
-      understood += told.understood;
-      if (told.secured) throw new Error(`healthy: ${JSON.stringify(text)}`);
-    }
-    // Else all of it ended in the first reader, and nothing was tried.
-    expect(understood).toBeGreaterThan(runs / 4);
+  tryReaders({
+    ...{ vendor: "IOS XR", seed, read: readAll, oneOf: 4 },
+    also: ", and never slow",
+    next: (prng) => mutated(prng, prng.pick(answers), bricks),
   });
 
-  it("are read in time that grows with their length alone", { timeout: 120_000 }, () => {
-    for (const brick of bricks) readAll(brick.repeat(Math.ceil(300_000 / brick.length)));
-    for (const answer of answers) readAll(answer.repeat(Math.ceil(100_000 / answer.length)));
-    expect(readAll(" ".repeat(300_000)).secured).toBe(false);
-  });
+  tryLongOnes(readAll, bricks, answers);
 });
 
 describe("whatever a config accepts", () => {
@@ -137,59 +110,22 @@ describe("whatever a config accepts", () => {
     drains: [],
   };
 
-  it("is one word to the device, or is refused before anything is said", () => {
-    const expected = new Set<string>();
-    fc.assert(
-      fc.property(fc.stringMatching(/^[A-Za-z0-9/:._-]{1,64}$/), (name) => {
-        const before = { ...bare, port: name };
-        try {
-          const { commands } = editsBetween(before, { ...before, admin: "down" }, configOf());
-          const words = commands.map((one) => preview(one).split(" "));
-          expect(words[1]).toEqual(["interface", name]);
-          expected.add(words.map((one) => one.length).join());
-        } catch (error) {
-          if (!(error instanceof LinksealError)) throw error;
-          expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
-          expect(name).toMatch(/^[/:.-]/);
-        }
-      }),
-      { numRuns: 1_000 },
-    );
-    expect([...expected]).toEqual(["1,2,1"]);
-  });
+  const shut = (name: string) => {
+    const before = { ...bare, port: name };
+    return editsBetween(before, { ...before, admin: "down" }, configOf()).sent;
+  };
+  tryPortNames(shut, 1, "1,2,1");
 
-  it("is one word where the device itself told the name, or the port is left alone", () => {
-    const name = fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 40 });
-    fc.assert(
-      fc.property(name, (told) => {
-        const interfaces = texts.interfaces.replace(
-          "policy ls-Hu0-0-0-1\n",
-          () => `policy ${told}\n`,
-        );
-        const policies = texts.policies.replace("policy ls-Hu0-0-0-1\n", () => `policy ${told}\n`);
-        const config = readConfig({ ...texts, interfaces, policies }, true);
-        if (config === undefined) return;
-        const settings = {
-          suite: "gcm-aes-256",
-          includeSci: true,
-          confidentialityOffset: 0,
-          keyServerPriority: 16,
-          replayWindow: 64,
-          sakRekeyMs: undefined,
-        } as const;
-        const change = [{ kind: "macsec.protect", port: port(1), settings }] as const;
-        try {
-          for (const { before, after } of planChange(change, surroundings(change, { config }))) {
-            const { commands } = editsBetween(before, after, config);
-            const named = commands.map(preview).find((one) => one.startsWith("macsec-policy "));
-            expect(named?.split(" ")).toHaveLength(2);
-          }
-        } catch (error) {
-          if (!(error instanceof LinksealError)) throw error;
-          expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
-        }
-      }),
-      { numRuns: 1_000 },
+  const renamed = (told: string) => {
+    const named = (text: string): string =>
+      text.replace("policy ls-Hu0-0-0-1\n", () => `policy ${told}\n`);
+    const policies = named(texts.policies);
+    const config = readConfig({ ...texts, interfaces: named(texts.interfaces), policies }, true);
+    if (config === undefined) return [];
+    const change = [protect(port(1), { suite: "gcm-aes-256" })];
+    return planChange(change, surroundings(change, { config })).map(
+      ({ before, after }) => editsBetween(before, after, config).sent,
     );
-  });
+  };
+  tryToldNames(renamed, "macsec-policy ");
 });

@@ -6,38 +6,24 @@ import { isPort, momentText, ownName } from "#drivers/iosxr/names.ts";
 import { isUnread, planChange, planOf } from "#drivers/iosxr/plan.ts";
 import { allQuestions, question } from "#drivers/iosxr/questions.ts";
 import { capabilitiesOf } from "#drivers/iosxr/quirks.ts";
-import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { momentOf } from "#drivers/platform/cisco-text.ts";
 import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
+import type { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
-import type { WallTime } from "#hal/world.ts";
-import { cknOf, configOf, keyOf, port, surroundings, texts, wall } from "../iosxr-kit.ts";
+import { addKey as addKeyTo, protect as protectPort, refusalIn } from "../change-kit.ts";
+import { tryTimes } from "../cisco-suite.ts";
+import { configOf, port, surroundings, texts } from "../iosxr-kit.ts";
+import { cknOf, keyOf, wall } from "../junos-kit.ts";
 
-const settings = {
-  suite: "gcm-aes-xpn-256",
-  includeSci: true,
-  confidentialityOffset: 0,
-  keyServerPriority: 16,
-  replayWindow: 64,
-  sakRekeyMs: undefined,
-} as const;
-const protect = (index: number, over: Partial<typeof settings> = {}): PortChange => ({
-  kind: "macsec.protect",
-  port: port(index),
-  settings: { ...settings, ...over },
-});
-const addKey = (index: number, n: number, role: "primary" | "fallback"): PortChange => ({
-  kind: "macsec.addKey",
-  port: port(index),
-  key: keyOf(n),
-  role,
-});
+const protect = (index: number, over?: Parameters<typeof protectPort>[1]): PortChange =>
+  protectPort(port(index), over);
+const addKey = (index: number, n: number, role: "primary" | "fallback"): PortChange =>
+  addKeyTo(port(index), n, role);
 
 function said(...change: DeviceChange): readonly string[] {
   const around = surroundings(change);
   return planChange(change, around).flatMap(({ before, after }) =>
-    editsBetween(before, after, around.config).commands.map(preview),
+    editsBetween(before, after, around.config).sent.map(preview),
   );
 }
 
@@ -46,13 +32,7 @@ function refusal(
   over: Parameters<typeof surroundings>[1] = {},
   octets = 32,
 ): LinksealError {
-  try {
-    planChange(change, surroundings(change, over, octets));
-  } catch (error) {
-    if (error instanceof LinksealError) return error;
-    throw error;
-  }
-  throw new Error("it was not refused");
+  return refusalIn(() => planChange(change, surroundings(change, over, octets)));
 }
 
 describe("what is configured", () => {
@@ -77,17 +57,7 @@ describe("what is configured", () => {
     expect(planOf(configOf(), port(0)).settings).toBeUndefined();
   });
 
-  it("has its keys by chain and time", () => {
-    const plan = planOf(configOf(), port(2));
-    expect(slotsOf(plan, wall)).toEqual([
-      { ckn: cknOf(2), role: "primary" },
-      { ckn: cknOf(3), role: "scheduled", startsAt: Date.UTC(2026, 10, 25, 18, 0, 30) },
-    ]);
-    const later = (wall + 60_000) as WallTime;
-    expect(slotsOf(plan, later)[1]).toEqual({ ckn: cknOf(3), role: "fallback" });
-    const tooLate = (wall + 2 * 86_400_000) as WallTime;
-    expect(slotsOf(plan, tooLate)).toEqual([{ ckn: cknOf(2), role: "primary" }]);
-  });
+  tryTimes(planOf(configOf(), port(2)));
 
   it.each([5, 6, 7])("is told as not understood on port %i", (index) => {
     expect(isUnread(configOf(), port(index))).toBe(true);

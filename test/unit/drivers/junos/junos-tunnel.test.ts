@@ -81,7 +81,7 @@ const bare = inner
 
 async function edits(change: DeviceChange, text = inner) {
   const config = await tunnelsOf(text);
-  const standing = new Map([...config.vpns].map(([name, { plan }]) => [name, plan]));
+  const standing = new Map([...config.tunnels].map(([name, { plan }]) => [name, plan]));
   const changed = planTunnels(change, { work: workOf(change, junos.offers), limits, standing });
   const trees = tunnelTrees(changed, config, "edge-a").map((tree) => preview(writeXml(tree)));
   return { lines: tunnelLines(changed), trees };
@@ -99,13 +99,13 @@ async function refusal(change: DeviceChange, text = inner): Promise<LinksealErro
 
 describe("VPNs that are configured", () => {
   it("are read as tunnels where all that they are made of bears their name", async () => {
-    const { vpns, units, homes } = await tunnelsOf();
+    const { tunnels: vpns, numbers, homes } = await tunnelsOf();
     expect(vpns.get("hub-1")).toMatchObject({ unit: 3, remoteAddress: "203.0.113.1" });
     const { localPrefixes: _behind, ifId: _number, auth: _auth, ...rest } = tunnel;
     const psk = "hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978";
     expect(vpns.get("hub-1")?.plan).toEqual({ ...rest, psk });
     expect(vpns.get("BRANCH")).toMatchObject({ unit: 0, plan: undefined });
-    expect([...units]).toEqual([0, 3]);
+    expect([...numbers]).toEqual([0, 3]);
     expect(homes.get("198.51.100.1")).toBe("lo0.0");
   });
 
@@ -126,7 +126,7 @@ describe("VPNs that are configured", () => {
     ["<keys>group20</keys>", "<keys>group99</keys>"],
     ["<mtu>1400</mtu>", ""],
   ])("are not ours with another %s", async (from, to) => {
-    const { vpns } = await tunnelsOf(inner.replace(from, to));
+    const { tunnels: vpns } = await tunnelsOf(inner.replace(from, to));
     expect(vpns.get("hub-1")?.plan).toBeUndefined();
     const error = await refusal([put()], inner.replace(from, to));
     expect(error).toMatchObject({ code: "device.rejected", effect: "none" });

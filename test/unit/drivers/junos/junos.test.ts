@@ -7,24 +7,11 @@ import { planChange, planOf, slotsOf } from "#drivers/junos/plan.ts";
 import { capabilitiesOf } from "#drivers/junos/quirks.ts";
 import { writeXml, type XmlOut } from "#drivers/transport/xml.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
+import type { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
+import { protect, refusalIn } from "../change-kit.ts";
 import { cknOf, configOf, keyOf, surroundings, wall } from "../junos-kit.ts";
-
-const settings = {
-  suite: "gcm-aes-xpn-256",
-  includeSci: true,
-  confidentialityOffset: 0,
-  keyServerPriority: 16,
-  replayWindow: 64,
-  sakRekeyMs: undefined,
-} as const;
-const protect = (port: string, over: Partial<typeof settings> = {}): PortChange => ({
-  kind: "macsec.protect",
-  port,
-  settings: { ...settings, ...over },
-});
 
 const written = (trees: readonly XmlOut[]): readonly string[] =>
   trees.map((tree) => preview(writeXml(tree)));
@@ -35,7 +22,7 @@ async function edits(...change: DeviceChange) {
     editsBetween(before, after, around.config, () => "64512"),
   );
   return {
-    trees: all.flatMap((one) => written(one?.trees ?? [])),
+    trees: all.flatMap((one) => written(one?.sent ?? [])),
     lines: all.flatMap((one) => one?.lines ?? []),
   };
 }
@@ -45,13 +32,7 @@ async function refusal(
   over: Parameters<typeof surroundings>[1] = {},
 ): Promise<LinksealError> {
   const around = await surroundings(change, over);
-  try {
-    planChange(change, around);
-  } catch (error) {
-    if (error instanceof LinksealError) return error;
-    throw error;
-  }
-  throw new Error("it was not refused");
+  return refusalIn(() => planChange(change, around));
 }
 
 describe("what is configured", () => {
@@ -141,8 +122,7 @@ describe("a change", () => {
   });
 
   it("that is reached already is none", async () => {
-    const same = { ...settings, keyServerPriority: 20 };
-    const there = { kind: "macsec.protect", port: "et-0/0/1", settings: same } as const;
+    const there = protect("et-0/0/1", { keyServerPriority: 20 });
     expect(await edits(there, { kind: "port.shut", port: "et-0/0/1" })).toEqual({
       trees: [],
       lines: [],

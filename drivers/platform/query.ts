@@ -1,0 +1,82 @@
+// Questions to one router, and what ends them: each answer is read as a whole, or not understood.
+
+import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
+import type { Command } from "#hal/secret.ts";
+import type { Cli } from "../transport/cli.ts";
+import { type Answer, answer } from "./answer.ts";
+
+/** Effect "none". */
+export function failed(code: ErrorCode, text: string, where: string): LinksealError {
+  return new LinksealError(code, text, { effect: "none", where, next: "linkseal status" });
+}
+
+/** The same failure, with what it leaves behind. */
+export function leaving(
+  error: LinksealError,
+  effect: Effect,
+  text: string,
+  where: string,
+): LinksealError {
+  const details = { effect, where, next: "linkseal status", cause: error } as const;
+  return new LinksealError(error.code, text, details);
+}
+
+/** How a platform is asked. */
+interface Asking<N extends string, Q extends object, R> {
+  /** The device, for errors. */
+  readonly where: string;
+  readonly question: (name: N, argument?: string) => Q;
+  readonly ask: (question: Q) => Promise<R>;
+  /** What an answer that is not understood was to; absent = a name in quotes, or a ping. */
+  readonly subject?: (question: Q) => string;
+}
+
+type Read<R, T> = (reply: R) => T | undefined;
+
+/** Asked by the name of a question, or by a question that was made for the case. */
+export class Query<N extends string, Q extends object, R> {
+  readonly where: string;
+  readonly #asking: Asking<N, Q, R>;
+
+  constructor(asking: Asking<N, Q, R>) {
+    this.where = asking.where;
+    this.#asking = asking;
+  }
+
+  /** A refusal concerns this question alone. */
+  answer<T>(asked: N | Q, read: Read<R, T>, argument?: string): Promise<Answer<T>> {
+    return answer(this.#asking.ask(this.#questionOf(asked, argument)), read);
+  }
+
+  /** Throws a refusal as it comes, and `device.unparsed`. */
+  async value<T>(asked: N | Q, read: Read<R, T>): Promise<T> {
+    const { ask, subject } = this.#asking;
+    const question = this.#questionOf(asked);
+    const value = read(await ask(question));
+    if (value !== undefined) return value;
+    const named = typeof asked === "string" ? `"${asked}"` : "a ping";
+    const what = subject?.(question) ?? named;
+    throw failed("device.unparsed", `the answer to ${what} is not understood`, this.where);
+  }
+
+  /** Throws `device.unparsed`, also for a refusal. */
+  async needed<T>(asked: Promise<Answer<T>>): Promise<T> {
+    const told = await asked;
+    if ("value" in told) return told.value;
+    throw failed("device.unparsed", "an answer is not understood", this.where);
+  }
+
+  #questionOf(asked: N | Q, argument?: string): Q {
+    return typeof asked === "string" ? this.#asking.question(asked, argument) : asked;
+  }
+}
+
+/** Questions on a command line. */
+export function cliQuery<N extends string>(
+  cli: Cli,
+  question: (name: N, argument?: string) => Command,
+  signal: AbortSignal,
+): Query<N, Command, string> {
+  const ask = (asked: Command): Promise<string> => cli.run([asked], "none", signal);
+  return new Query({ where: cli.where, question, ask });
+}

@@ -1,0 +1,165 @@
+// One look at a router: its ports, its tunnels and what BGP makes of them, whatever the vendor.
+
+import { LinksealError } from "#hal/error.ts";
+import {
+  type BgpSession,
+  type DeviceState,
+  type DrainMeans,
+  type IpsecTunnel,
+  known,
+  type MacsecPort,
+  type MkaSession,
+  type PortName,
+  type Reading,
+  type Route,
+  type Routing,
+  unknown,
+} from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import { type Answer, reading, together } from "./answer.ts";
+import type { Asked } from "./define-dialect.ts";
+import type { TunnelConfig } from "./tunnel-config.ts";
+
+interface TunnelsTold {
+  readonly ipsec: readonly IpsecTunnel[];
+  /** Those that lead into tunnels. */
+  readonly routes: Answer<readonly Route[]>;
+}
+
+const noTunnels: TunnelsTold = { ipsec: [], routes: { value: [] } };
+
+interface Configured {
+  readonly neighbours: readonly object[];
+}
+
+type NeighbourOf<C extends Configured> = C["neighbours"][number];
+
+/** A neighbour behind a port of ours. */
+type OnPort<C extends Configured> = NeighbourOf<C> & { readonly port: PortName };
+
+/** What a platform tells of BGP. */
+interface Peerings<C extends Configured, P> {
+  readonly config: Answer<C>;
+  readonly peers: Answer<P>;
+  readonly portOf: (config: C, neighbour: NeighbourOf<C>) => PortName | undefined;
+  readonly drainsOf: (config: C, port: PortName) => readonly DrainMeans[];
+  /** What came from each neighbour; an answer that is not known may be the last one. */
+  readonly routes: (ours: readonly OnPort<C>[]) => Promise<readonly Answer<readonly Route[]>[]>;
+  /** undefined = which session is the neighbour's is not known. */
+  readonly session: (one: OnPort<C>, peers: P) => BgpSession | undefined;
+}
+
+interface Seen<C extends Configured, P> {
+  readonly at: Instant;
+  readonly control: DeviceState["control"];
+  readonly macsec: readonly MacsecPort[];
+  /** Asked for only where IPsec is offered: elsewhere the words of its questions are not known. */
+  readonly tunnels?: () => Promise<TunnelsTold>;
+  readonly peerings: () => Promise<Peerings<C, P>>;
+}
+
+export async function stateOf<C extends Configured, P>(
+  { device, capabilities }: Asked,
+  { at, control, macsec, tunnels, peerings }: Seen<C, P>,
+): Promise<DeviceState> {
+  const { ipsec, routes } =
+    capabilities.ipsec === undefined ? noTunnels : ((await tunnels?.()) ?? noTunnels);
+  const routing = withRoutes(await routingOf(await peerings(), at), routes, at);
+  return { device, at, control, macsec, ipsec, routing };
+}
+
+/** What a look makes of tunnels; `tell` is asked where there is one, with names by interfaces. */
+export async function tunnelsOf<T extends TunnelConfig>(
+  config: Answer<T>,
+  where: string,
+  tell: (tunnels: T, names: ReadonlyMap<string, string>) => Promise<TunnelsTold>,
+): Promise<TunnelsTold> {
+  // A list without them would say that there are none.
+  if ("why" in config) throw notUnderstood("which tunnels are configured", where);
+  const { tunnels } = config.value;
+  if (tunnels.size === 0) return noTunnels;
+  const names = [...tunnels.values()].map(({ name, interface: own }) => [own, name] as const);
+  return await tell(config.value, new Map(names));
+}
+
+async function routingOf<C extends Configured, P>(
+  { config, peers, portOf, drainsOf, routes: routesOf, session }: Peerings<C, P>,
+  at: Instant,
+): Promise<Reading<Routing>> {
+  const told = together({ config, peers });
+  if ("why" in told) return unknown(told.why, at);
+  const ours = told.value.config.neighbours.flatMap((one): readonly OnPort<C>[] => {
+    const port = portOf(told.value.config, one);
+    return port === undefined ? [] : [{ ...one, port }];
+  });
+  const routes: Route[] = [];
+  for (const one of await routesOf(ours)) {
+    if ("why" in one) return unknown(one.why, at);
+    routes.push(...one.value);
+  }
+  const found = ours.map((one) => session(one, told.value.peers));
+  const sessions = found.filter((one) => one !== undefined);
+  if (sessions.length < found.length) return unknown("unparsed", at);
+  const ports = [...new Set(ours.map(({ port }) => port))];
+  const drains = ports.flatMap((port) =>
+    drainsOf(told.value.config, port).map((means) => ({ port, means })),
+  );
+  return known({ sessions, routes, drains }, at);
+}
+
+// Without those into its tunnels the routes of a router look like a way around them.
+function withRoutes(
+  told: Reading<Routing>,
+  routes: TunnelsTold["routes"],
+  at: Instant,
+): Reading<Routing> {
+  if (told.kind === "unknown") return told;
+  return reading(routes, at, (own) => ({
+    ...told.value,
+    routes: [...told.value.routes, ...own],
+  }));
+}
+
+function notUnderstood(what: string, where: string): LinksealError {
+  const details = { effect: "none", where, next: "linkseal doctor" } as const;
+  return new LinksealError("device.unparsed", `${what} is not understood`, details);
+}
+
+/** By which means neighbours are drained, each known by its sign. */
+export function drainsBy<N>(
+  neighbours: readonly N[],
+  signs: Partial<Record<DrainMeans, (neighbour: N) => boolean>>,
+): readonly DrainMeans[] {
+  const means = ["prepend", "gracefulShutdown", "peeringShutdown"] as const;
+  return means.filter((one) => neighbours.some(signs[one] ?? (() => false)));
+}
+
+/** Of a port on which MKA says nothing. */
+export function emptySession(controlledPort: MkaSession["controlledPort"]): MkaSession {
+  return {
+    controlledPort,
+    principalCkn: undefined,
+    participants: [],
+    livePeers: 0,
+    respondedPeers: 0,
+    keyServer: "none",
+    keyServerPriority: undefined,
+    latestSak: undefined,
+    oldSak: undefined,
+  };
+}
+
+const remarkMax = 100;
+
+/** `remark`: why the last session ended; undefined = it is not known. */
+export function sessionTo(
+  at: Pick<BgpSession, "port" | "peer">,
+  state: string | undefined,
+  what: string,
+  remark: string | undefined,
+): BgpSession {
+  const up = state === "Established";
+  if (up || remark === undefined) return { ...at, up };
+  const said = remark.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
+  return { ...at, up, trouble: `${what}: ${said}` };
+}

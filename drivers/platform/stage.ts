@@ -1,0 +1,85 @@
+// What the drivers of routers do alike around a change: what they offer, what they look up for it,
+// and what they say of a failure after it.
+
+import type { Capabilities, CommitMode, MacsecCapabilities, ProbeResult } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { Ckn, DrainMeans, MacsecSettings, MkaSession, PortName } from "#hal/model.ts";
+import type { Command } from "#hal/secret.ts";
+import type { Cli } from "../transport/cli.ts";
+import type { Work } from "./define-dialect.ts";
+import { failed, leaving, type Query } from "./query.ts";
+
+/** BGP sends a change of policy out within seconds; the far end's own timers follow. */
+const settleMs = 15_000;
+
+interface Offered {
+  readonly commit: Omit<Extract<CommitMode, { readonly kind: "confirmed" }>, "kind">;
+  readonly macsec: Omit<MacsecCapabilities, "hitless">;
+  /** Whether a tunnel is replaced in one step; absent = IPsec is not offered. */
+  readonly atomicReplace?: boolean;
+  readonly means: readonly DrainMeans[];
+}
+
+/** What a platform has at most. */
+export function offersOf({ commit, macsec, atomicReplace, means }: Offered): Capabilities {
+  const { suites, overlap, counters, ...others } = macsec;
+  return {
+    commit: { kind: "confirmed", ...commit },
+    // No document says that a change of any of them spares the session.
+    macsec: { suites, overlap, counters, hitless: [], ...others },
+    // Whatever clears an SA there ends it before the next one stands.
+    ...(atomicReplace === undefined
+      ? {}
+      : { ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace, rekeys: [] } }),
+    drain: { means, settleMs },
+    probe: true,
+  };
+}
+
+/** The key in use on a port whose settings are these. */
+type Principal = (port: PortName, settings: MacsecSettings | undefined) => Ckn | undefined;
+
+/** Asked for only where a key is to leave. `sessionOn` gives undefined = it is not understood. */
+export async function principals<T>(
+  { change }: Work,
+  ask: () => Promise<T>,
+  sessionOn: (
+    told: T,
+    port: PortName,
+    settings: MacsecSettings | undefined,
+  ) => MkaSession | undefined,
+): Promise<Principal> {
+  if (!change.some(({ kind }) => kind === "macsec.removeKey")) return () => undefined;
+  const told = await ask();
+  return (port, settings) => {
+    const found = sessionOn(told, port, settings);
+    if (found !== undefined) return found.principalCkn;
+    throw failed("device.unparsed", `which key ${port} uses is not understood`, port);
+  };
+}
+
+/** `ping`: to a neighbour that is reached over the port; undefined = there is none. */
+export async function pingFarEnd<N extends string, Q extends object, R>(
+  query: Query<N, Q, R>,
+  port: PortName,
+  ping: Q | undefined,
+  read: (reply: R) => ProbeResult | undefined,
+): Promise<ProbeResult> {
+  if (ping !== undefined) return await query.value(ping, read);
+  throw failed("device.rejected", `the far end's peering address on ${port} is not known`, port);
+}
+
+/** Until it is saved a boot begins with the keys of before. `text`: why that may happen. */
+export async function save(
+  cli: Cli,
+  commands: readonly Command[],
+  text: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await cli.run(commands, "unknown", signal);
+  } catch (error) {
+    if (!(error instanceof LinksealError) || error.effect !== "none") throw error;
+    throw leaving(error, "applied", text, cli.where);
+  }
+}

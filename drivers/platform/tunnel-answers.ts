@@ -1,0 +1,33 @@
+// What a look makes of the answers about tunnels, whatever the vendor.
+
+import type { IpsecSa, IpsecTunnel } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
+import { type Answer, reading } from "./answer.ts";
+import type { StandingTunnel, TunnelConfig } from "./tunnel-config.ts";
+
+interface Told<T, I, S> {
+  readonly ike: Answer<I>;
+  /** Of each SA of IKE between the ends of the tunnel, whether it is up. */
+  readonly isUp: (tunnel: T, told: I) => readonly boolean[];
+  readonly sas: Answer<S>;
+  /** undefined = one of them is not understood. */
+  readonly sasOf: (tunnel: T, told: S) => readonly IpsecSa[] | undefined;
+}
+
+/** Every tunnel of the router that IPsec protects, ours or not. */
+export function statesOf<T extends StandingTunnel, I, S>(
+  { tunnels }: TunnelConfig<T>,
+  { ike, isUp, sas, sasOf }: Told<T, I, S>,
+  at: Instant,
+): readonly IpsecTunnel[] {
+  return [...tunnels.values()].map((tunnel) => ({
+    name: tunnel.name,
+    ike: reading(ike, at, (told) => ikeOf(isUp(tunnel, told))),
+    sas: reading(sas, at, (told) => sasOf(tunnel, told)),
+  }));
+}
+
+function ikeOf(isUp: readonly boolean[]): "established" | "connecting" | "down" {
+  if (isUp.includes(true)) return "established";
+  return isUp.length === 0 ? "down" : "connecting";
+}

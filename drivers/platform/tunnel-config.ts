@@ -1,0 +1,140 @@
+// The tunnels of a configuration, read alike for all vendors. A tunnel is ours, and may be written,
+// if all that it is made of bears its name.
+
+import { isIPv4 } from "node:net";
+import type { SaLife } from "#hal/model.ts";
+import {
+  isPrefix,
+  pskOfRemark,
+  type TunnelPlan,
+  type TunnelWords,
+  wordFor,
+} from "./tunnel-change.ts";
+
+/** A tunnel of a configuration, whether it is ours or not. */
+export interface StandingTunnel {
+  readonly name: string;
+  readonly interface: string;
+  readonly localAddress: string | undefined;
+  readonly remoteAddress: string | undefined;
+  /** undefined = not ours, or not understood. */
+  readonly plan: TunnelPlan | undefined;
+}
+
+/** The tunnels, and what is around them. */
+export interface TunnelConfig<T extends StandingTunnel = StandingTunnel> {
+  readonly tunnels: ReadonlyMap<string, T>;
+  /** Interfaces of the global table, by the addresses that they have. */
+  readonly homes: ReadonlyMap<string, string>;
+  /** Of interfaces of tunnels. */
+  readonly numbers: ReadonlySet<number>;
+  /** Where static routes of the global table lead, by their prefixes. */
+  readonly routes: ReadonlyMap<string, readonly string[]>;
+  /** Taken by what tunnels are made of. */
+  readonly names: ReadonlySet<string>;
+}
+
+/** Groups of IKE by their numbers (IANA, IKEv2 parameters, Transform Type 4). */
+export const modpNumbers = { "modp-2048": "14", "modp-2048-256": "24", "modp-1024": "2" };
+export const groupNumbers = { "ecp-384": "20", "ecp-256": "19", ...modpNumbers };
+
+export const digests = { sha384: "sha384", sha256: "sha256", sha1: "sha1" };
+
+/** The model's words for a platform's; undefined = it has none for one of them. */
+export function wordsFor<K extends keyof TunnelWords>(
+  words: TunnelWords,
+  theirs: Readonly<Record<K, string | undefined>>,
+): Readonly<Record<K, string>> | undefined {
+  const kinds = Object.keys(theirs) as K[];
+  const found = kinds.map((kind) => [kind, wordFor(words[kind], theirs[kind])] as const);
+  if (found.some(([, word]) => word === undefined)) return undefined;
+  return Object.fromEntries(found) as Record<K, string>;
+}
+
+/** The words for ESP and its group. */
+export function espFor(
+  words: TunnelWords,
+  theirs: Readonly<Record<"espEncryption" | "espIntegrity" | "pfsGroup", string | undefined>>,
+): TunnelPlan["transforms"] | undefined {
+  const found = wordsFor(words, theirs);
+  return (
+    found && {
+      encryption: found.espEncryption,
+      integrity: found.espIntegrity,
+      dhGroup: found.pfsGroup,
+    }
+  );
+}
+
+type Optional<T> = { readonly [K in keyof T]: T[K] | undefined };
+
+interface ReadTunnel
+  extends Optional<Omit<TunnelPlan, "name" | "remotePrefixes" | "psk" | "life"> & SaLife>,
+    Pick<StandingTunnel, "name" | "interface"> {
+  /** All that it is made of bears its name. */
+  readonly isOurs: boolean;
+  /** Where the version of its PSK stands. */
+  readonly remark: string | undefined;
+}
+
+/** undefined = not ours, or a part of it is not understood. */
+export function planFrom(
+  { name, interface: at, isOurs, remark, ...read }: ReadTunnel,
+  routes: TunnelConfig["routes"],
+): TunnelPlan | undefined {
+  const { localAddress = "", remoteAddress = "", ike, transforms, mtu, seconds, kilobytes } = read;
+  if (!isOurs || !isIPv4(localAddress) || !isIPv4(remoteAddress) || mtu === undefined) {
+    return undefined;
+  }
+  if (ike === undefined || transforms === undefined) return undefined;
+  if (seconds === undefined || kilobytes === undefined) return undefined;
+  const remotePrefixes = [...routes]
+    .flatMap(([prefix, hops]) => (isPrefix(prefix) && hops.includes(at) ? [prefix] : []))
+    .toSorted();
+  const life = { seconds, kilobytes };
+  const psk = pskOfRemark(remark);
+  return { name, localAddress, remoteAddress, remotePrefixes, ike, transforms, life, mtu, psk };
+}
+
+interface Bound {
+  readonly interface: string;
+  /** Of IPsec, that protects what passes the interface. */
+  readonly profile: string;
+}
+
+/** By the names of their profiles; one that several interfaces share names none of them. */
+export function tunnelsBy<
+  B extends Bound,
+  E extends Omit<StandingTunnel, keyof Bound | "name" | "plan">,
+>(
+  bound: readonly B[],
+  read: (one: B) => E,
+  planOf: (one: B) => TunnelPlan | undefined,
+): ReadonlyMap<string, E & StandingTunnel> {
+  return new Map(
+    bound.map((one) => {
+      const isAlone = bound.filter(({ profile }) => profile === one.profile).length === 1;
+      const name = isAlone ? one.profile : one.interface;
+      const plan = isAlone ? planOf(one) : undefined;
+      return [name, { ...read(one), name, interface: one.interface, plan }] as const;
+    }),
+  );
+}
+
+/** Of interfaces and their addresses; what is no address of IPv4 is left out. */
+export function homesOf(pairs: Iterable<readonly [string, string]>): TunnelConfig["homes"] {
+  return new Map([...pairs].filter(([address]) => isIPv4(address)));
+}
+
+/** Of prefixes and where each leads, a prefix once or more. */
+export function routesOf(pairs: Iterable<readonly [string, string]>): TunnelConfig["routes"] {
+  const routes = new Map<string, string[]>();
+  for (const [prefix, hop] of pairs) routes.set(prefix, [...(routes.get(prefix) ?? []), hop]);
+  return routes;
+}
+
+/** `pattern`: its group is the number. */
+export function numbersIn(names: Iterable<string>, pattern: RegExp): ReadonlySet<number> {
+  const digits = [...names].map((name) => pattern.exec(name)?.[1]);
+  return new Set(digits.filter((one) => one !== undefined).map(Number));
+}

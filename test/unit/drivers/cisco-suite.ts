@@ -1,0 +1,87 @@
+// What both platforms of Cisco make of a session and of the times of their keys.
+
+import { expect, it } from "vitest";
+import { type ChainPlan, slotsOf } from "#drivers/platform/cisco-chains.ts";
+import { readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
+import { readPing } from "#drivers/platform/cisco-system.ts";
+import type { MacsecSettings } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { cknOf, wall } from "./junos-kit.ts";
+
+type Page = (over?: Readonly<Record<string, string>>, live?: number) => string;
+
+interface Pages {
+  readonly page: Page;
+  readonly settings: MacsecSettings | undefined;
+  /** What the status of a key says that finds no peer. */
+  readonly searching: string;
+  /** What the page of a fallback key says besides. */
+  readonly fallback?: Readonly<Record<string, string>>;
+  /** Pages of the platform's own that do not mean a secured port. */
+  readonly blocked: readonly (readonly [string, string])[];
+}
+
+export function trySessions({ page, settings, searching, fallback = {}, blocked }: Pages): void {
+  const session = (...pages: readonly string[]) =>
+    sessionOf(readSessions(pages.join("\n\n")) ?? [], settings);
+
+  it("is secured by a live peer and a SAK both ways", () => {
+    expect(session(page())).toMatchObject({
+      controlledPort: "secured",
+      principalCkn: cknOf(1),
+      livePeers: 1,
+      respondedPeers: 1,
+      keyServer: "self",
+      keyServerPriority: 20,
+      latestSak: { an: 1, keyId: "a880bb45b9ce01584535f239/2", receive: true, transmit: true },
+      oldSak: undefined,
+    });
+  });
+
+  const pages: Pages["blocked"] = [
+    ["without a live peer", page({}, 0)],
+    ["whose count is not that of its list", page({ "# of MACsec Capable Live Peers": "0" })],
+    ["without a SAK", page({ "Latest SAK KI (KN)": "FIRST-SAK (0)" })],
+    ["that sends nothing", page({ "Latest SAK Status": "Rx, No Tx" })],
+    ["that receives nothing", page({ "Latest SAK Status": "No Rx, Tx" })],
+    ...blocked,
+  ];
+  it.each(pages)("%s is blocked whatever its words are", (_, text) => {
+    expect(session(text).controlledPort).toBe("blocked");
+  });
+
+  it("is on the fallback once the primary key has lost its peer", () => {
+    const primary = page({ Status: searching }, 0);
+    const other = page({ "CAK Name (CKN)": cknOf(2).toUpperCase(), ...fallback });
+    expect(session(primary, other)).toMatchObject({
+      controlledPort: "secured",
+      principalCkn: cknOf(2),
+      participants: [
+        { ckn: cknOf(1), state: "none" },
+        { ckn: cknOf(2), state: "live" },
+      ],
+    });
+  });
+}
+
+export function tryPing(): void {
+  it("tells how many probes came back", () => {
+    const text = "!!!.!\nSuccess rate is 80 percent (4/5), round-trip min/avg/max = 1/1/1 ms";
+    expect(readPing(text)).toEqual({ sent: 5, answered: 4 });
+    expect(readPing("Success rate is 80 percent (6/5)")).toBeUndefined();
+  });
+}
+
+/** Of a port whose second key begins 30 s later, and ends a day after that. */
+export function tryTimes(plan: ChainPlan): void {
+  it("has its keys by chain and time", () => {
+    expect(slotsOf(plan, wall)).toEqual([
+      { ckn: cknOf(2), role: "primary" },
+      { ckn: cknOf(3), role: "scheduled", startsAt: Date.UTC(2026, 10, 25, 18, 0, 30) },
+    ]);
+    const later = (wall + 60_000) as WallTime;
+    expect(slotsOf(plan, later)[1]).toEqual({ ckn: cknOf(3), role: "fallback" });
+    const tooLate = (wall + 2 * 86_400_000) as WallTime;
+    expect(slotsOf(plan, tooLate)).toEqual([{ ckn: cknOf(2), role: "primary" }]);
+  });
+}
