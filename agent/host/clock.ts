@@ -56,8 +56,8 @@ interface SiteTime {
  * The clock of a simulated site, read with GET /clock and carried on at its speed in between, so
  * that instants compare with the site's own. Never goes back, nor further ahead of the last answer
  * than the site's leash; one that left two questions in a row without an answer is gone, and keeps
- * its last speed. While `isHeld` it asks for no time, so that a site with a leash waits: what a busy
- * disk takes of real time must cost none of the site's. Throws the dialer's error, or
+ * its last speed. While `isHeld` it asks for no time, so that a site with a leash waits: what a
+ * busy disk takes of real time must cost none of the site's. Throws the dialer's error, or
  * `device.unparsed`, if it does not answer the first.
  */
 export async function followingClock(
