@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { type Cost, costsTo, formatCosts, readCosts } from "./costs.ts";
 import { type MachineKernel, runInMachine } from "./machine/machine.ts";
 import { buildPackages } from "./machine/packages.ts";
@@ -82,7 +82,7 @@ const kernelOf = (paths: readonly string[]): MachineKernel =>
 const isForToday = (path: string): boolean =>
   !longAlone.includes(path) ||
   process.env["LINKSEAL_LONG"] === "1" ||
-  fragments.some((fragment) => path.includes(fragment));
+  fragments.some((one) => path.includes(one) && one.includes(basename(path, ".test.ts")));
 
 function filesPerTier(): Map<string, string[]> {
   const files = tierNames.map((tier): [string, string[]] => [
@@ -102,7 +102,7 @@ function areAskedFor(paths: readonly string[]): string[] {
 
 // Each folder in the kernel tier is a group that shares one boot, but for what takes minutes alone;
 // the longest begin first.
-const long = /\/(lab|rotation|conformance|matrix|loss|static|backup|psk-agent)\.test\.ts$/;
+const long = /\/(lab|rotation|conformance|matrix|loss|backup|psk-agent)\.test\.ts$/;
 
 function groupsInMachine(): string[][] {
   const paths = globSync("test/kernel/*/**/*.test.ts", { cwd: root }).filter(isForToday).sort();

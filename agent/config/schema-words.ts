@@ -67,13 +67,13 @@ export const secretName = (example: string) =>
 export const ipAddress = (example: string) =>
   z.union([z.ipv4(), z.ipv6()]).meta({ title: "one IPv4 or IPv6 address", examples: [example] });
 
-export const prefixes = (example: string) =>
+export const prefixes = (example: string, least = 1) =>
   z
     .array(
       z
         .union([z.cidrv4(), z.cidrv6()])
         .meta({ title: "a prefix in CIDR form", examples: [example] }),
     )
-    .min(1)
+    .min(least)
     .max(64)
     .meta({ title: "a list of 1 to 64 prefixes", examples: [[example]] });

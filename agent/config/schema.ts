@@ -263,7 +263,7 @@ export const configSchema = z.strictObject({
         .meta({ description: "The cloud of vault and far end.", examples: ["sim"] }),
       vault: vault().describe("Where keys are read; of a simulated site the far end as well."),
       identity: identity.optional(),
-      privateEndpoints: prefixes("10.20.0.0/24").min(0).default([]).meta({
+      privateEndpoints: prefixes("10.20.0.0/24", 0).default([]).meta({
         title: "a list of at most 64 prefixes",
         description: "Private addresses that the vault's name may stand for.",
       }),

@@ -188,7 +188,8 @@ export class IosxeFace extends Face<readonly Block[]> implements XeFace {
     const lines = ["!", head, "!", "version 17.15", "!", ...printBlocks(this.current), "!", "end"];
     if (filter === undefined) return lines.join("\n");
     const [, verb = "", pattern = ""] = /^(include|section) (.*)$/.exec(filter) ?? [];
-    const expression = new RegExp(pattern);
+    const expression = expressionOf(pattern);
+    if (expression === undefined) return "% Failed to compile regular expression";
     if (verb === "include") return lines.filter((line) => expression.test(line)).join("\n");
     let isInside = false;
     return lines
@@ -197,6 +198,15 @@ export class IosxeFace extends Face<readonly Block[]> implements XeFace {
         return isInside;
       })
       .join("\n");
+  }
+}
+
+/** undefined = what a client typed is no regular expression. */
+function expressionOf(pattern: string): RegExp | undefined {
+  try {
+    return new RegExp(pattern);
+  } catch {
+    return undefined;
   }
 }
 

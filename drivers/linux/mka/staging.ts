@@ -2,7 +2,6 @@
 // or why it cannot be made. At most two keys, and never fewer than one once there is one (P3, P6).
 
 import type { ErrorCode } from "#hal/error.ts";
-import { encodeJson } from "#hal/json.ts";
 import type { Ckn } from "#hal/model.ts";
 import type { KaySettings } from "./kay-types.ts";
 import type { CaKeys } from "./keys.ts";
@@ -83,10 +82,19 @@ function take(part: HeldPart, state: PortState): readonly Deed[] | keyof typeof 
       return state.keyServer === "self" ? [part] : "notKeyServer";
     case "configure": {
       const { settings } = part;
-      const isSo = encodeJson(state.settings) === encodeJson(settings);
-      return isSo ? [] : [{ kind: "configure", settings, former: state.settings }];
+      const former = state.settings;
+      return isSame(settings, former) ? [] : [{ kind: "configure", settings, former }];
     }
   }
+}
+
+// The order of fields depends on which process made them.
+function isSame(one: OwnSettings, other: OwnSettings): boolean {
+  return (
+    one.keyServerPriority === other.keyServerPriority &&
+    one.sakRekeyMs === other.sakRekeyMs &&
+    one.delayProtection === other.delayProtection
+  );
 }
 
 type KeyPart = Extract<HeldPart, { readonly kind: "add" | "replace" }>;

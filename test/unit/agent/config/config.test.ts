@@ -7,6 +7,7 @@ import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { configReference } from "../../../docs/config-reference.ts";
 import { effort } from "../../../effort.ts";
+import { processorMs } from "../../kit/processor-time.ts";
 import { siteConfig } from "../../kit/site-config.ts";
 
 function desiredOf(text: string): Desired {
@@ -17,6 +18,12 @@ function desiredOf(text: string): Desired {
 
 describe("a good config", () => {
   const desired = desiredOf(siteConfig);
+
+  it("may have an empty list of private endpoints, which was refused", () => {
+    const text = siteConfig.replace("azure:\n", "azure:\n  privateEndpoints: []\n");
+    expect(text).not.toBe(siteConfig);
+    expect(desiredOf(text).azure).toEqual(desired.azure);
+  });
 
   it("becomes what the agent wants, units resolved and defaults filled in", () => {
     expect(desired.groups[0]?.links[1]).toEqual({
@@ -385,11 +392,6 @@ describe("hostile text", () => {
     }
   }
 
-  /** Processor time: what else the machine does is none of the parser's. */
-  const spentMs = (since: NodeJS.CpuUsage): number => {
-    const { user, system } = process.cpuUsage(since);
-    return (user + system) / 1000;
-  };
   const mutations = effort(500, 20_000);
 
   it(`${mutations} mutations are accepted or refused, never thrown (seed ${seed})`, {
@@ -401,11 +403,12 @@ describe("hostile text", () => {
     for (let run = 0; run < mutations; run += 1) {
       let text = siteConfig;
       for (let times = prng.between(1, 3); times > 0; times -= 1) text = mutate(text);
-      const since = process.cpuUsage();
-      const parsed = parseConfig(text, "fuzz.yaml");
-      slowestMs = Math.max(slowestMs, spentMs(since));
-      seen[parsed.kind] += 1;
-      if (parsed.kind === "refused" && parsed.complaints.length === 0) silent.push(text);
+      const tookMs = processorMs(() => {
+        const parsed = parseConfig(text, "fuzz.yaml");
+        seen[parsed.kind] += 1;
+        if (parsed.kind === "refused" && parsed.complaints.length === 0) silent.push(text);
+      });
+      slowestMs = Math.max(slowestMs, tookMs);
     }
     expect(silent).toEqual([]);
     expect(seen.ok).toBeGreaterThan(mutations / 40);
@@ -421,10 +424,11 @@ describe("hostile text", () => {
     ["tags", "!a ".repeat(149_000)],
     ["a long line", `a: ${"b ".repeat(490_000)}`],
     ["devices", `devices: [${"1,".repeat(140_000)}]`],
-  ])("a file full of %s takes bounded time", { timeout: 60_000 }, (_name, text) => {
-    const start = performance.now();
-    expect(parseConfig(text, "big.yaml").kind).toBe("refused");
-    expect(performance.now() - start).toBeLessThan(20_000);
+  ])("a file full of %s takes bounded time", { timeout: 300_000 }, (_name, text) => {
+    const tookMs = processorMs(() => {
+      expect(parseConfig(text, "big.yaml").kind).toBe("refused");
+    });
+    expect(tookMs).toBeLessThan(20_000);
   });
 });
 

@@ -13,6 +13,7 @@ import {
   readRoutes,
 } from "#drivers/linux/routing/frr-answers.ts";
 import { LinksealError } from "#hal/error.ts";
+import { processorMs } from "../../../kit/processor-time.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -172,16 +173,17 @@ describe("several documents in one answer", () => {
   });
 
   it("neither depth nor unended quotes take long", () => {
-    const start = performance.now();
-    for (const piece of ['{"a":', '"\\"', "{", '"', "}{", "\\"]) {
-      const huge = bytes(piece.repeat(1_000_000));
-      expect(outcome(() => documentsIn(huge, 1))).toBe("device.unparsed");
-    }
-    const deep = (name: string) => `{"${name}":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
-    for (const name of ["a", "#"]) {
-      expect(outcome(() => documentsIn(bytes(deep(name)), 1))).toBe("device.unparsed");
-    }
-    expect(performance.now() - start).toBeLessThan(10_000);
+    const tookMs = processorMs(() => {
+      for (const piece of ['{"a":', '"\\"', "{", '"', "}{", "\\"]) {
+        const huge = bytes(piece.repeat(1_000_000));
+        expect(outcome(() => documentsIn(huge, 1))).toBe("device.unparsed");
+      }
+      const deep = (name: string) => `{"${name}":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
+      for (const name of ["a", "#"]) {
+        expect(outcome(() => documentsIn(bytes(deep(name)), 1))).toBe("device.unparsed");
+      }
+    });
+    expect(tookMs).toBeLessThan(10_000);
   });
 });
 

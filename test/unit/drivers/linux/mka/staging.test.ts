@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { type OwnSettings, outcomeOf } from "#drivers/linux/mka/staging.ts";
+
+const state = { keys: [], principal: undefined, keyServer: "none" } as const;
+
+describe("settings of a participant that are so already", () => {
+  const settings: OwnSettings = {
+    keyServerPriority: 16,
+    delayProtection: "off",
+    sakRekeyMs: undefined,
+  };
+
+  it("are no change, whatever the order of their fields is", () => {
+    const others = Object.fromEntries(Object.entries(settings).toReversed()) as typeof settings;
+    for (const wanted of [settings, others]) {
+      const outcome = outcomeOf([{ kind: "configure", settings: wanted }], { ...state, settings });
+      expect(outcome).toEqual({ kind: "deeds", deeds: [] });
+    }
+  });
+
+  it.each<Partial<OwnSettings>>([{ keyServerPriority: 17 }, { sakRekeyMs: 28_800_000 }])(
+    "are changed by %j",
+    (other) => {
+      const wanted = { ...settings, ...other };
+      const outcome = outcomeOf([{ kind: "configure", settings: wanted }], { ...state, settings });
+      const deed = { kind: "configure", settings: wanted, former: settings };
+      expect(outcome).toEqual({ kind: "deeds", deeds: [deed] });
+    },
+  );
+});
