@@ -47,12 +47,6 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/runtime/campaigns/effects.ts",
-    line: "return [promotion(at, key, old === undefined ? [key] : [key, old])];",
-    becomes: ["false", "[]"],
-    why: "where two keys overlap there is an old one: the check is for the type",
-  },
-  {
-    file: "agent/runtime/campaigns/effects.ts",
     line: "if (!(error instanceof LinksealError)) throw error;",
     becomes: ["false"],
     why: "what has no code is thrown by the next line",
@@ -94,12 +88,6 @@ export const knownOfCampaigns: readonly Known[] = [
     why: "every link is on a device of the same intent",
   },
   {
-    file: "agent/runtime/campaigns/effects.ts",
-    line: 'entry.overlap === "fallback" && port?.promoted === true && old !== undefined',
-    becomes: ["true"],
-    why: "where two keys overlap there is an old one: the check is for the type",
-  },
-  {
     file: "agent/runtime/campaigns/scout.ts",
     line: 'shutsFirst: device?.quirks.includes("shutBeforeKeyChange") === true,',
     becomes: ["device.quirks"],
@@ -110,12 +98,6 @@ export const knownOfCampaigns: readonly Known[] = [
     line: "return put !== undefined && put > start ? put : start;",
     becomes: ["true", "put >= start"],
     why: "nothing is later than undefined, and of two equal moments either will do",
-  },
-  {
-    file: "agent/runtime/campaigns/scout.ts",
-    line: "case ",
-    becomes: ['""', 'case "done":'],
-    why: "without a deadline of its own a state has undefined, and nothing is later than that",
   },
   {
     file: "agent/rotation/window.ts",
