@@ -1,7 +1,6 @@
 // P5 on real processes: no key in anything that agent and command line let out, in any form.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,6 +9,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { routes } from "#agent/api/routes.ts";
 import { hostDialer } from "#agent/host/host.ts";
+import { firstLine } from "../first-line.ts";
 import type { Account } from "./deadly-site.ts";
 import { Emissions } from "./emissions.ts";
 import { Stage } from "./stage.ts";
@@ -229,7 +229,7 @@ describe("the search", () => {
         detached: true,
       });
       children.push(child);
-      await once(child.stdout, "data");
+      await firstLine(child.stdout);
       emissions.takeProcess(child.pid ?? 0);
       process.kill(-(child.pid ?? 0), "SIGKILL");
       const places = emissions.find(keys).map((found) => found.split(" ")[0]);

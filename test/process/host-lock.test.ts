@@ -8,6 +8,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lockState } from "#agent/host/lock.ts";
+import { firstLine } from "../first-line.ts";
 import { hindrance, namespaces } from "./namespaces.ts";
 
 const source = JSON.stringify(new URL("../../agent/host/lock.ts", import.meta.url).href);
@@ -45,8 +46,8 @@ async function kill(child: ChildProcess): Promise<void> {
 }
 
 async function said(child: ChildProcess): Promise<string> {
-  const [data]: unknown[] = await once(child.stdout ?? child, "data");
-  return String(data).trim();
+  if (child.stdout === null) throw new Error("its output is not read");
+  return await firstLine(child.stdout);
 }
 
 async function ready(): Promise<ChildProcess> {
