@@ -18,10 +18,13 @@ import { Emissions } from "./emissions.ts";
 import { Life } from "./life.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
+// The last one is the one that Azure refuses.
 const psks = [
   "A_PSK_that_goes_over_TLS_to_Azure",
+  "The_next_PSK_where_the_agent_was_first",
+  "Once_more_a_PSK_where_the_agent_was_first",
   String.raw`Another_one_with_"quotes"_and_a_\_in_it`,
-  "A_third_one_that_Azure_refuses",
+  "A_last_one_that_Azure_refuses",
 ] as const;
 const speed = 50;
 const leashMs = 500;
@@ -34,6 +37,7 @@ let served: Served;
 let pace: Pace;
 let agent: Life;
 const given: string[] = [];
+const put: string[] = [];
 
 beforeAll(async () => {
   cloud = await serveAzure({
@@ -100,32 +104,44 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   }
 }
 
+/** Puts the next of these keys into the vault and returns its versioned id. */
+function putKey(psk: string): string {
+  put.push(psk);
+  return cloud.site.vault.put("hub-1-psk", psk);
+}
+
 const isInUse = (id: string) => async (): Promise<boolean> => (await psk()).secretId === id;
 
 describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 }, () => {
   it("does so when it is told to, and says where it stands", async () => {
-    const id = cloud.site.vault.put("hub-1-psk", psks[0]);
-    const done = await run("psk", "proceed", "hub-1");
+    // The agent reads the vault by itself every six seconds, and on a busy computer it can be first.
+    let id = putKey(psks[0]);
+    let done = await run("psk", "proceed", "hub-1");
+    for (const psk of psks.slice(1, 3)) {
+      if (done.exit === 0) break;
+      expect(done.said).toContain("the vault has no version that is newer than the one in use");
+      id = putKey(psk);
+      done = await run("psk", "proceed", "hub-1");
+    }
     expect(done).toMatchObject({ exit: 0 });
     expect(done.said).toContain("the gateway's is written by the agent");
-    expect(given).toEqual([psks[0]]);
+    expect(given).toEqual(put);
     expect(await psk()).toMatchObject({ farEnd: "agent", secretId: id, next: null });
   });
 
   it("does so by itself where a newer version lies in the vault", async () => {
-    const id = cloud.site.vault.put("hub-1-psk", psks[1]);
-    await until(isInUse(id));
-    expect(given).toEqual(psks.slice(0, 2));
+    await until(isInUse(putKey(psks[3])));
+    expect(given).toEqual(put);
     expect(cloud.site.tunnelTruth()).toMatchObject([{ up: true }]);
   });
 
   it("is told by Azure which right it lacks, and changes nothing", async () => {
     cloud.azure.faults.arm.strike("authorizationFailed");
-    cloud.site.vault.put("hub-1-psk", psks[2]);
+    cloud.site.vault.put("hub-1-psk", psks[4]);
     const { said, exit } = await run("psk", "proceed", "hub-1");
     expect([exit, said]).toEqual([1, expect.stringContaining("keeps its old key at both ends")]);
     expect(said).toContain("Microsoft.Network/connections/sharedKey/write");
-    expect(given).toHaveLength(2);
+    expect(given).toEqual(put);
     // Each retry says "giving" until Azure has refused it too.
     let shown = await run("psk", "show");
     await until(async () => {
@@ -134,7 +150,7 @@ describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 },
     });
     expect(shown.said).toContain("waiting: hub-1-psk version");
     expect(shown.said).toContain("next: linkseal psk proceed hub-1, to begin now");
-    expect(given).toHaveLength(2);
+    expect(given).toEqual(put);
   });
 
   it("asks for no key back, and lets none out", async () => {
