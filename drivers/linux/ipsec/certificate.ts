@@ -1,19 +1,19 @@
 // A certificate with its private key, and certificates of authorities, as PEM in one secret each:
-// what is in them, and whether a gateway of Azure would take it.
+// reads what they contain and checks whether a gateway of Azure would accept it.
 
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { Secret } from "#hal/secret.ts";
 
 export interface CertifiedKey extends Disposable {
-  /** PEM of the private key. */
+  /** The private key as PEM. */
   readonly key: Secret;
-  /** PEM; ours first, then those between it and the root. */
+  /** The certificates as PEM: ours first, then those between it and the root. */
   readonly certificates: readonly [string, ...string[]];
-  /** As charon names the key: SHA-1 of the RSA public key (RFC 8017), in hex. */
+  /** The name that charon gives the key: SHA-1 of the RSA public key (RFC 8017), in hex. */
   readonly keyId: string;
 }
 
-/** PEM of several kinds with its limits: nobody's chain is longer, nobody's key larger. */
+/** Sanity limits for PEM: no real chain is longer, and no real key is larger. */
 const pemBytesMax = 64_000;
 const certificatesMax = 8;
 const rsaBitsMin = 2048;
@@ -22,7 +22,7 @@ const usages = { "1.3.6.1.5.5.7.3.1": "serverAuth", "1.3.6.1.5.5.7.3.2": "client
 const block = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 const keyBlock = /-----BEGIN ((?:RSA )?PRIVATE KEY)-----[^-]+-----END \1-----/;
 
-/** The certificates of `pem`, or the reason why it is of no use. */
+/** Returns the certificates of `pem`, or the reason why they cannot be used. */
 export function readAuthorities(pem: Secret): readonly string[] | { readonly why: string } {
   const found = lend(pem, certificatesIn);
   if ("why" in found) return found;
@@ -33,8 +33,9 @@ export function readAuthorities(pem: Secret): readonly string[] | { readonly why
 }
 
 /**
- * Our own: RSA of 2048 bits at least, a subject, both usages, and now within its dates, as Azure
- * asks of the certificate of a site-to-site connection; else the reason. The caller wipes the key.
+ * Reads our own certificate and key, or returns the reason why they cannot be used: RSA of 2048
+ * bits at least, a subject, both usages, and now within its dates, as Azure requires of the
+ * certificate of a site-to-site connection. The caller wipes the key.
  */
 export function readCertifiedKey(
   pem: Secret,
