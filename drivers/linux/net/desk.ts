@@ -262,8 +262,8 @@ export class NetDesk {
 
   /** Records that the kernel's network changed. */
   noteChange(): void {
-    // A port whose SecY the boot took may have come, or a SecY that tunnels stand behind, or the
-    // interface of a tunnel may have gone down.
+    // The change may be a port whose SecY was lost in the boot, a SecY that exempt prefixes use, or
+    // the interface of a tunnel that went down.
     void this.#raise();
     this.#changes += 1;
     this.#changed.resolve();
