@@ -176,7 +176,7 @@ export function deviceOf(session: LocalSession, capabilities: Capabilities): Dev
 
 const readRoute = property("port", optional(name));
 
-/** What became of a change that waited for its confirmation. */
+/** The fate of a change that waited for its confirmation. */
 export const readRecalled = variants<
   { readonly kind: "pending"; readonly preview: string } | { readonly kind: "absent" }
 >({ pending: { preview: page }, absent: {} });

@@ -29,7 +29,7 @@ export interface Question {
   readonly replyBytesMax: number;
   /** The device, as errors name it. */
   readonly where: string;
-  /** What a lost or malformed reply may have caused: "none" for every request that only reads. */
+  /** The possible effect of a lost or malformed reply: "none" for every request that only reads. */
   readonly effect: Extract<Effect, "none" | "unknown">;
 }
 

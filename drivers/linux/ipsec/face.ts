@@ -40,7 +40,7 @@ import { loadConnection, loadPsk } from "./messages.ts";
 import { partsAround, partsOfBlock, prepareNet } from "./net-change.ts";
 import { CharonWatch } from "./watch.ts";
 
-/** What the driver offers for tunnels. */
+/** The capabilities of the driver for tunnels. */
 export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
   keying: ["ike"],
   authentication: ["psk", "certificate"],
@@ -55,7 +55,7 @@ export interface IpsecParts {
   readonly session: LocalSession;
   /** How charon is reached. */
   readonly charon: Charon;
-  /** What charon logs and reports by itself. */
+  /** The listener for charon's events. */
   readonly watch: CharonWatch;
 }
 

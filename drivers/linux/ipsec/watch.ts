@@ -9,7 +9,7 @@ import { causeIn, causeTexts, type FailureCause } from "./causes.ts";
 import type { Charon } from "./charon.ts";
 
 const tunnelsMax = 4_096;
-/** For one try to bring a tunnel up. */
+/** The limit for one try to bring a tunnel up. */
 const linesMax = 100;
 const awayMs = 5_000;
 

@@ -194,10 +194,10 @@ export class Actor {
     peer.keyServer = mkpdu.basic.keyServer;
     peer.macsecDesired = mkpdu.basic.macsecDesired;
     peer.announced = mkpdu.announced;
-    // Only of those that a predecessor knew: it lists an MN that this one never sent.
+    // This applies only to peers of a predecessor: they list an MN that this instance never sent.
     const isFresh = listed !== undefined && (peer.inherited || this.#isRecent(listed.mn, now));
     if (isFresh) this.#prove(peer, mkpdu, now);
-    // Some stations hear only those that list their latest MN.
+    // Some stations accept only MKPDUs that list their latest MN.
     if (peer.inherited) this.hurry();
     peer.inherited = false;
     return "counted";

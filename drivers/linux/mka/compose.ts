@@ -29,7 +29,7 @@ export function compose(spoken: Spoken): Mkpdu {
   const isOrdered = distributedSak !== undefined && packetNumber === "64 bit";
   return {
     basic,
-    // From version 3 on the order of live peers defines the SSCIs.
+    // From version 3 on, the order of live peers defines the SSCIs.
     livePeers: entriesOf(isOrdered ? ssciOrdered(actor) : actor.livePeers),
     keyServerSsci: isOrdered ? (cp.latest?.ssci ?? 0) & 0xff : 0,
     potentialPeers: entriesOf(actor.potentialPeers),

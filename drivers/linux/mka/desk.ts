@@ -48,7 +48,7 @@ interface Pending {
   readonly token: string;
   readonly preview: string;
   readonly until: Instant;
-  /** In the order of the rollback. */
+  /** The order of the list is that of the rollback. */
   readonly undo: readonly Undo[];
   readonly over: AbortController;
 }

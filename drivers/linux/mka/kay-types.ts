@@ -94,7 +94,7 @@ export type KayOutput =
   | { readonly kind: "remember" }
   | { readonly kind: "event"; readonly event: KayEvent };
 
-/** What prevents a secured port at present. */
+/** A reason why the port is not secured at present. */
 export type KayTrouble =
   | { readonly kind: "sakRefused"; readonly why: SakRefusal }
   | {

@@ -58,7 +58,7 @@ export class Kay {
   /** A member that could not install its SAK asks for another by a new MI. */
   #retryAt: Instant | undefined;
 
-  /** With a snapshot the KaY continues as its predecessor; `tick` brings the first outputs. */
+  /** With a snapshot, the KaY continues as its predecessor; `tick` brings the first outputs. */
   constructor(options: KayOptions) {
     const { sci, settings, entropy, now, snapshot } = options;
     this.#sci = sci;

@@ -9,7 +9,10 @@ import { Malformed } from "../../local/shape.ts";
 import { counted, Fields, u32 } from "../netlink/fields.ts";
 import type { MkaPart } from "./staging.ts";
 
-/** In milliseconds; the change is reverted unless it is confirmed in time. */
+/**
+ * The time in milliseconds after which the change is reverted unless it is confirmed; `final` =
+ * never.
+ */
 export type Within = number | "final";
 
 export type MkaRequest =

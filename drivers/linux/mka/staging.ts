@@ -19,7 +19,7 @@ export type MkaPart<K> =
 export type HeldPart = MkaPart<CaKeys>;
 
 export interface PortState {
-  /** In the order in which they came. */
+  /** The port's keys, oldest first. */
   readonly keys: readonly PortKey[];
   readonly principal: Ckn | undefined;
   readonly keyServer: "self" | "peer" | "none";

@@ -6,8 +6,8 @@ import type { Disk, Log } from "#hal/world.ts";
 import { type Decoder, Malformed } from "../../local/shape.ts";
 
 /**
- * Reads a file; undefined = it does not exist, or is unreadable. In that case the log names what is
- * lost as `unknown`.
+ * Reads a file; undefined = it does not exist, or is unreadable. If unreadable, the loss is logged,
+ * named by `unknown`.
  */
 export async function readStored<T>(
   disk: Disk,

@@ -1,5 +1,5 @@
-// IPsec of this kernel by its xfrm interfaces and the SAs of each. What only IKE knows is unknown
-// here.
+// IPsec of this kernel by its xfrm interfaces and the SAs of each. Facts that only IKE knows are
+// unknown here.
 
 import { type IpsecSa, type IpsecTunnel, known, type Transforms, unknown } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";

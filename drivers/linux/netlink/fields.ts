@@ -78,6 +78,10 @@ export class Fields {
    * @throws Malformed if some are left
    */
   end<T>(read: T): T;
+  /**
+   * Returns `read` if all octets were read.
+   * @throws Malformed if some are left
+   */
   end<T>(read?: T): T | undefined {
     if (this.#at !== this.#octets.length) throw new Malformed("length");
     return read;

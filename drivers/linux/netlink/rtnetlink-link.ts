@@ -45,7 +45,7 @@ export const cipherSuite: Form<CipherSuite | undefined> = {
 
 /** How a SecY treats frames without valid protection. */
 export const validation = named({ 0: "disabled", 1: "check", 2: "strict" }, u8);
-/** Where MACsec is offloaded to. */
+/** The device that MACsec is offloaded to. */
 export const offload = named({ 0: "off", 1: "phy", 2: "mac" }, u8);
 
 /** The SCI in the order of the wire, so that it reads as address and port. */
@@ -323,7 +323,7 @@ export function changeMacsecLink(index: number, settings: MacsecLinkSettings): N
   return { type: linkTypes.newLink, flags: 0, body };
 }
 
-/** What can be changed of an existing link. */
+/** Changes of an existing link; absent settings stay. */
 interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;

@@ -76,7 +76,7 @@ export interface Sa {
   readonly selector: Selector;
   /** The soft and hard limits of the SA's lifetime. */
   readonly limits: Limits;
-  /** What the SA has carried so far. */
+  /** The traffic of the SA so far. */
   readonly usage: Usage;
   /** Packets refused as replayed. */
   readonly replayFailed: number;

@@ -155,7 +155,7 @@ function documentEnds(text: string): readonly number[] {
 /** Reads `show bgp vrf NAME neighbors json`, by address. */
 export function readNeighbours(answer: unknown): ReadonlyMap<string, NeighbourAnswer> {
   const rows = rowsOf(answer, neighboursMax, "neighbors");
-  // For an instance that does not exist FRR prints a warning in place of the neighbours.
+  // For an instance that does not exist, FRR prints a warning in place of the neighbours.
   const found = rows.filter(([, value]) => typeof value === "object");
   return new Map(found.map(([address, value]) => [address, neighbourOf(fieldsOf(value, address))]));
 }

@@ -51,8 +51,8 @@ export interface Frr {
 /**
  * A port and those of its sessions that the agent may move; the rest of the router is not touched.
  */
-/** The port, or the interface of a tunnel. */
 export interface BgpPort {
+  /** The port, or the interface of a tunnel. */
   readonly port: PortName;
   /** The far end's peering addresses. */
   readonly neighbours: readonly string[];
