@@ -168,7 +168,7 @@ class HostChange {
 
 function halfDone(error: LinksealError, effect: Effect, ports: number): LinksealError {
   const { code, message, where, next } = error;
-  const before = ports > 0 || effect === "unknown" ? "; a part of the change may stand" : "";
+  const before = ports > 0 || effect === "unknown" ? "; a part of the change may remain" : "";
   return new LinksealError(code, `${message}${before}`, {
     effect: error.effect === "unknown" ? "unknown" : effect,
     where,
@@ -241,7 +241,7 @@ function askedPart(part: HostPart, secrets: ReadonlyMap<string, Secret>): readon
 
 function refuseOffset(part: HostPart): void {
   if (part.kind !== "macsec.protect" || part.settings.confidentialityOffset === 0) return;
-  const text = `${part.port} encrypts whole frames: the kernel has no word for an offset`;
+  const text = `${part.port} encrypts whole frames: the kernel has no confidentiality offset`;
   throw refused("device.unsupported", text, part.port);
 }
 

@@ -29,7 +29,7 @@ export function readAuthorities(pem: Secret): readonly string[] | { readonly why
   const strange = found.find((text) => !new X509Certificate(text).ca);
   return strange === undefined
     ? found
-    : { why: `${nameOf(new X509Certificate(strange))} is no certificate of an authority` };
+    : { why: `${nameOf(new X509Certificate(strange))} is not a certificate of an authority` };
 }
 
 /**
@@ -44,12 +44,12 @@ export function readCertifiedKey(
   const certificates = lend(pem, certificatesIn);
   if ("why" in certificates) return certificates;
   const [own, ...between] = certificates;
-  if (own === undefined) return { why: "it holds no certificate" };
+  if (own === undefined) return { why: "it contains no certificate" };
   const certificate = new X509Certificate(own);
   const why = faultOf(certificate, nowMs);
   if (why !== undefined) return { why };
   const key = lend(pem, keyIn);
-  if (key === undefined) return { why: "it holds no private key that is not encrypted" };
+  if (key === undefined) return { why: "it contains no private key that is not encrypted" };
   if (!lend(key, (octets) => isKeyOf(octets, certificate))) {
     key[Symbol.dispose]();
     return { why: "its private key is of another certificate" };
@@ -71,9 +71,9 @@ function certificatesIn(octets: Readonly<Uint8Array>): string[] | { readonly why
   const text = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString("latin1");
   const found = text.match(block) ?? [];
   if (found.length === 0) {
-    return { why: "it is no PEM with certificates; in Key Vault that is application/x-pem-file" };
+    return { why: "it is not PEM with certificates; in Key Vault that is application/x-pem-file" };
   }
-  if (found.length > certificatesMax) return { why: `it holds ${found.length} certificates` };
+  if (found.length > certificatesMax) return { why: `it contains ${found.length} certificates` };
   try {
     for (const pem of found) new X509Certificate(pem);
     return found;
@@ -104,7 +104,7 @@ function faultOf(certificate: X509Certificate, nowMs: number): string | undefine
   if (subject === "") return "its certificate has no subject";
   const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
   if (publicKey.asymmetricKeyType !== "rsa" || bits < rsaBitsMin) {
-    return `its key is no RSA key of ${rsaBitsMin} bits or more`;
+    return `its key is not an RSA key of ${rsaBitsMin} bits or more`;
   }
   const given: readonly string[] = extended ?? [];
   const missing = Object.entries(usages).find(([oid]) => !given.includes(oid));

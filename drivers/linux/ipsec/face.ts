@@ -346,7 +346,7 @@ class TunnelAct {
       if (credentials === undefined) {
         // A second apply: the work of the first one is there, or has failed in a way that a key
         // does not mend.
-        throw rejected("its key is no longer held; prepare it again", spec.name);
+        throw rejected("its key is no longer kept; prepare it again", spec.name);
       }
       // The SAs that carry traffic go on until the new ones do, or as long as the gateway refuses
       // those.

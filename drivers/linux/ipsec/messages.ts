@@ -128,7 +128,7 @@ export function pskId(tunnel: string): string {
 
 function orRefuse(proposal: string | undefined, where: string): string {
   if (proposal !== undefined) return proposal;
-  const text = "charon is not told to take those algorithms; nothing was changed";
+  const text = "charon is never offered those algorithms; nothing was changed";
   const details = { effect: "none", where, next: "set policy: strong" } as const;
   throw new LinksealError("device.rejected", text, details);
 }

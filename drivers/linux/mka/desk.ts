@@ -271,7 +271,7 @@ export class MkaDesk {
       await clock.sleep(leftMs, over.signal).catch(() => undefined);
       await this.#alone(async () => {
         if (isOver()) return;
-        log.write("warn", "commit-lost", "nobody confirmed it in time: it is taken back");
+        log.write("warn", "commit-lost", "it was not confirmed in time and is reverted");
         await this.#revert();
       });
     };
@@ -299,7 +299,7 @@ export class MkaDesk {
 
   async #rollback(token: string): Promise<object> {
     if (this.#settled.has(token)) {
-      throw refused("device.rejected", "a change that stands for good is not rolled back");
+      throw refused("device.rejected", "a final change is not rolled back");
     }
     this.#candidates.drop(token);
     if (this.#pending?.token === token) await this.#revert();

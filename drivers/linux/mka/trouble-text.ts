@@ -22,7 +22,7 @@ export const troubleCodes = [
 /** Some implementations report to receive under a SAK that their kernel has refused. */
 export const nothingReceived: MkaTrouble = {
   code: "nothingReceived",
-  text: "no frame of the peer has come under the SAK in use, whatever the peer says of itself",
+  text: "no frame of the peer has come under the SAK in use, whatever the peer reports",
 };
 
 export function troubleText(trouble: KayTrouble): MkaTrouble {

@@ -42,7 +42,7 @@ export const backingAt: Decoder<Backing> = (value, what) => {
  */
 export async function readBackings(disk: Disk, log: Log): Promise<readonly Backing[]> {
   const decode = property("prefixes", list(backingAt, prefixesMax));
-  const unknown = "which ports tunnels stand behind";
+  const unknown = "which prefixes may leave under MACsec";
   return (await readStored(disk, backingName, decode, log, unknown)) ?? [];
 }
 

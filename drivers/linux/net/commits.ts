@@ -220,7 +220,7 @@ export class Commits implements Memory {
     return this.#alone(async () => {
       const settled = this.#settled.get(token);
       if (settled === "final" || settled === "confirmed") {
-        throw failed("device.rejected", "a change that stands for good is not rolled back");
+        throw failed("device.rejected", "a final change is not rolled back");
       }
       if (this.#kept.pending?.token === token) await this.#revert(signal);
       else if (this.#candidates.delete(token)) this.#settle(token, "dropped");

@@ -46,7 +46,7 @@ export function kernelHands(tunnels: TunnelHands, keeper: TunnelKeeper): Hands {
       await raise({ socket, log, hands }, memory, signal);
       await restoreBackings(tunnels, signal).catch((error: unknown) => {
         if (!(error instanceof LinksealError)) throw error;
-        log.write("error", error.code, `what may pass under MACsec is left shut: ${error.message}`);
+        log.write("error", error.code, `exempt prefixes stay blocked: ${error.message}`);
       });
       return await keeper.restore(signal);
     },

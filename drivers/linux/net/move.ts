@@ -77,7 +77,7 @@ function vlanOf({ index, info, link }: Link, links: readonly Link[]): Vlan {
 }
 
 function unknownLink(index: number): LinksealError {
-  const text = `the kernel does not tell what link ${index} is; nothing was changed`;
+  const text = `the kernel does not describe link ${index}; nothing was changed`;
   const details = { effect: "none", where: "kernel", next: "linkseal status" } as const;
   return new LinksealError("device.unparsed", text, details);
 }

@@ -62,6 +62,6 @@ async function change(
   const { requests: all, tail } = asOne(requests);
   const refusal = (await filter.write(all, signal, tail)).find((one) => one !== undefined);
   if (refusal === undefined) return;
-  const text = `the MSS of TCP through ${link} is not lowered: the kernel says ${refusal.name}`;
+  const text = `the MSS of TCP through ${link} is not lowered: the kernel answered ${refusal.name}`;
   log.write("warn", "mss-not-clamped", text);
 }

@@ -42,7 +42,7 @@ export function secyOn(port: PortLink, links: readonly Link[]): PortLink | undef
       link.info?.kind === "macsec" && link.link === port.index && link.name !== undefined,
   );
   if (found.length < 2) return found[0];
-  const text = `${found.length} SecYs lie on ${port.name}, and which one counts is not known`;
+  const text = `there are ${found.length} SecYs on ${port.name}, and which one counts is not known`;
   throw new LinksealError("device.rejected", `${text}; nothing was changed`, {
     effect: "none",
     where: port.name,

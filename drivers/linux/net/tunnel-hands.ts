@@ -176,7 +176,7 @@ export async function carryTunnelPart(
     case "ipsec.unmake":
       await hands.forget?.(part.name, signal).catch((error: unknown) => {
         if (!(error instanceof LinksealError)) throw error;
-        log.write("warn", error.code, `charon was not told that ${part.name} is gone`);
+        log.write("warn", error.code, `charon could not be made to forget ${part.name}`);
       });
       await endSas(part, () => true, hands, signal);
       await keepLink(hands, part.name, undefined);

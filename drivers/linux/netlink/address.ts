@@ -43,7 +43,7 @@ function longestZeros(groups: readonly number[]): { start: number; length: numbe
 /** Returns the 4 or 16 octets of an address. */
 export function addressOctets(text: string): Uint8Array {
   if (isIPv4(text)) return ipv4Octets(text);
-  if (!isIPv6(text) || text.includes("%")) throw new TypeError(`${text} is no address`);
+  if (!isIPv6(text) || text.includes("%")) throw new TypeError(`${text} is not an address`);
   const plain = text.replace(/[\d.]+$/, (tail) => (tail.includes(".") ? groupsOf(tail) : tail));
   const [front = "", back] = plain.split("::");
   const parts = (half: string): string[] => (half === "" ? [] : half.split(":"));

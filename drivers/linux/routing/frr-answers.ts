@@ -123,7 +123,7 @@ export function documentsIn(octets: Uint8Array, count: number): readonly unknown
   const ends = documentEnds(text);
   const tail = printable(text.slice(ends.at(-1)));
   if (tail !== "" || ends.length !== count) {
-    throw unparsed(`${ends.length} documents for ${count} questions, then "${tail}"`);
+    throw unparsed(`${ends.length} documents for ${count} queries, then "${tail}"`);
   }
   try {
     return ends.map((end, index) => decodeJson(text.slice(ends[index - 1] ?? 0, end)));

@@ -44,7 +44,7 @@ describe("a certificate with its key", () => {
     ["another's key", own.certificate + other.key, /of another certificate/],
     ["a broken key", own.certificate + own.key.replace(/MII/, "AAA"), /of another certificate/],
     ["a broken certificate", own.certificate.replace(/MII/, "AAA") + own.key, /cannot be read/],
-    ["an authority first", roots.certificate + own.key, /no RSA key/],
+    ["an authority first", roots.certificate + own.key, /not an RSA key/],
     ["a client's alone", pemOf(roots.client("edge-1", validity)), /not for serverAuth/],
     ["one of tomorrow", pemOf(own), /not valid yet/, now - 2 * yearMs],
     ["one of last year", pemOf(own), /has expired/, now + 2 * yearMs],
@@ -78,7 +78,7 @@ describe("authorities", () => {
     const text = roots.certificate + second.certificate;
     expect(readAuthorities(secret(text))).toHaveLength(2);
     expect(readAuthorities(secret(own.certificate))).toEqual({
-      why: "CN=edge-1 is no certificate of an authority",
+      why: "CN=edge-1 is not a certificate of an authority",
     });
     expect(readAuthorities(secret("nothing"))).toHaveProperty("why");
   });

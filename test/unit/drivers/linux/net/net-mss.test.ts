@@ -98,7 +98,7 @@ describe("the MSS of a tunnel", () => {
     filter.refusal = refused;
     await clamp(link, [], hands, never);
     expect(said).toEqual([
-      "the MSS of TCP through hub-1 is not lowered: the kernel says EOPNOTSUPP",
+      "the MSS of TCP through hub-1 is not lowered: the kernel answered EOPNOTSUPP",
     ]);
     expect(await clampsNow(filter, never)).toBeUndefined();
     filter.refusal = undefined;

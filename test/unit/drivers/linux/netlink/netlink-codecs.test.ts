@@ -131,7 +131,7 @@ describe("addresses", () => {
   });
 
   it.each(["10.0.0", "fe80::1%eth0", "", "1.2.3.4/8"])("%j is none", (address) => {
-    expect(() => addressOctets(address)).toThrow("is no address");
+    expect(() => addressOctets(address)).toThrow("is not an address");
   });
 });
 
