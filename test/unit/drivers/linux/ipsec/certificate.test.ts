@@ -21,7 +21,7 @@ function why(text: string, at = now): string | undefined {
 }
 
 describe("a certificate with its key", () => {
-  it("is taken apart, whatever stands around and between", () => {
+  it("a certificate with its key and chain is parsed, whatever text is around", () => {
     const text = `subject=CN = edge-1\n${own.certificate}\n${own.key}${roots.certificate}`;
     const found = readCertifiedKey(secret(text), now);
     if ("why" in found) throw new Error(found.why);
@@ -50,11 +50,11 @@ describe("a certificate with its key", () => {
     ["one of last year", pemOf(own), /has expired/, now + 2 * yearMs],
     ["too many", own.certificate.repeat(9) + own.key, /9 certificates/],
     ["too much", own.certificate + "x".repeat(64_000), /octets/],
-  ])("is refused as %s", (_what, text, reason, at) => {
+  ])("a certificate is refused: %s", (_what, text, reason, at) => {
     expect(why(text, at)).toMatch(reason);
   });
 
-  it("harms nobody, whatever is in it (seed pem)", () => {
+  it("damaged PEM is read or refused, and never shown (seed pem)", () => {
     const prng = new Prng("pem");
     const whole = new TextEncoder().encode(pemOf(own));
     const reasons = new Set<string>();
@@ -73,7 +73,7 @@ describe("a certificate with its key", () => {
 });
 
 describe("authorities", () => {
-  it("are each a certificate of one", () => {
+  it("authorities are read, and a certificate that is not one is refused", () => {
     const second = new Authority("second", validity);
     const text = roots.certificate + second.certificate;
     expect(readAuthorities(secret(text))).toHaveLength(2);

@@ -38,13 +38,13 @@ describe("FCS_COP.1: AES-CMAC", () => {
     [key256, 40, "aaf3d8f1de5640c232f5b169b9c911e6"],
     [key256, 64, "e1992190549f6ed5696a2c056c315410"],
   ] as const;
-  it.each(rows)("key %s, %i octets", (key, length, tag) => {
+  it.each(rows)("AES-CMAC under the key %s of %i octets is the standard's", (key, length, tag) => {
     const text = octets(message).subarray(0, length);
     expect(hexOf(macOf(secret(key), text))).toBe(tag);
     expect(hasIcv(secret(key), text, octets(tag))).toBe(true);
   });
 
-  it("every bit of a tag counts", () => {
+  it("a CMAC with any wrong bit is refused", () => {
     const tag = octets("bb1d6929e95937287fa37d129b756746");
     for (let bit = 0; bit < 128; bit += 1) {
       const forged = Uint8Array.from(tag);
@@ -55,7 +55,7 @@ describe("FCS_COP.1: AES-CMAC", () => {
 });
 
 describe("FCS_COP.1: key derivation of IEEE Std 802.1X-2020 6.2.1", () => {
-  it("128 and 256 bits", () => {
+  it("128 and 256 bits are derived as in the standard's examples", () => {
     const context = octets("01020104");
     const key = secret("1ab9024fa04a03feb9024fa04a03fe11");
     expect(shown(derive(key, "HI THERE", context, 16))).toBe("b57a0b05f43e9600c3c4d15c1e3c26e8");
@@ -98,13 +98,16 @@ describe("FCS_COP.1: key derivation of IEEE Std 802.1X-2020 6.2.1", () => {
       "d1eed7b4638f373c9b5891bb6342cdb8",
     ],
   ] as const;
-  it.each(rows)("ICK and KEK of CAK %s, CKN %s", (cak, ckn, ick, kek) => {
-    const keys = caKeys(secret(cak), ckn as Ckn);
-    expect(shown(keys.ick)).toBe(ick);
-    expect(shown(keys.kek)).toBe(kek);
-  });
+  it.each(rows)(
+    "ICK and KEK of the CAK %s under the CKN %s are the standard's",
+    (cak, ckn, ick, kek) => {
+      const keys = caKeys(secret(cak), ckn as Ckn);
+      expect(shown(keys.ick)).toBe(ick);
+      expect(shown(keys.kek)).toBe(kek);
+    },
+  );
 
-  it("leaves the CAK to its owner", () => {
+  it("the derivation leaves the CAK to its owner", () => {
     const cak = secret("0123456789abcdef0123456789abcdef");
     caKeys(cak, "31" as Ckn);
     expect(shown(cak)).toBe("0123456789abcdef0123456789abcdef");
@@ -122,13 +125,13 @@ describe("FCS_COP.1: key wrap of RFC 3394", () => {
       "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21",
     ],
   ] as const;
-  it.each(rows)("KEK %s, key %s", (kek, key, wrapped) => {
+  it.each(rows)("the KEK %s wraps the key %s as in RFC 3394", (kek, key, wrapped) => {
     expect(hexOf(wrapSak(secret(kek), secret(key)))).toBe(wrapped);
     const back = unwrapSak(secret(kek), octets(wrapped));
     expect(back && shown(back)).toBe(key);
   });
 
-  it("every octet of a wrapped key counts, and so does the KEK", () => {
+  it("a wrapped key with any wrong octet, or under another KEK, is refused", () => {
     const wrapped = octets(rows[0][2]);
     for (let at = 0; at < wrapped.length; at += 1) {
       const forged = Uint8Array.from(wrapped);
@@ -146,17 +149,17 @@ describe("names of SAKs", () => {
     ["1fe2fae14ef6ccf6448cf084", 1, "1fe3fae14ef6ccf6448cf084"],
     ["25ff3668387012613c5a653e", 1, "25fe3668387012613c5a653e"],
     ["000102030405060708090a0b", 0xa1b2c3d4, "c3d5a3b10405060708090a0b"],
-  ])("salt of %s/%i", (mi, kn, salt) => {
+  ])("the salt of the SAK %s/%i is the standard's", (mi, kn, salt) => {
     expect(shown(saltOf({ mi, kn }))).toBe(salt);
   });
 
-  it("the kernel's key identifier ends with the number in little-endian", () => {
+  it("the kernel's key identifier ends with the key number in little-endian", () => {
     const key = { mi: "000102030405060708090a0b", kn: 0xa1b2c3d4 };
     expect(keyIdOf(key)).toBe("000102030405060708090a0bd4c3b2a1");
   });
 });
 
-it("FCS_MACSEC_EXT.3: SAKs come from the given randomness and from nothing else", () => {
+it("FCS_MACSEC_EXT.3: SAKs come from the given entropy and from nothing else", () => {
   const made = new Set<string>();
   for (const size of [16, 32]) {
     const sak = makeSak(new Prng("sak"), size);

@@ -1,4 +1,4 @@
-// What may be asked of linkseal-net, and how its refusals are read at the other end.
+// The requests of linkseal-net, and how its refusals are read at the other end.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -19,7 +19,7 @@ import {
 import { effort } from "../../../../effort.ts";
 import { never, refused, sampleState } from "../../../kit/site-bench.ts";
 
-/** Answers each question, and keeps what reached it. */
+/** Answers each request, and records what reached it. */
 class PretendDesk {
   readonly asked: unknown[][] = [];
   error: Error | undefined;
@@ -116,14 +116,14 @@ describe("the verbs of linkseal-net", () => {
     ],
     ["POST", "/devices/e/transactions/t-1/confirm", "", {}, ["confirm", "t-1"]],
     ["POST", "/devices/e/transactions/t-1/rollback", {}, {}, ["rollback", "t-1"]],
-  ])("%s %s %j", async (method, path, body, answer, asked) => {
+  ])("linkseal-net answers %s %s %j", async (method, path, body, answer, asked) => {
     const desk = new PretendDesk();
     const reply = await desk.reply(method, path, body);
     expect([reply.status, bodyOf(reply)]).toEqual([200, answer]);
     expect(desk.asked).toEqual(asked === undefined ? [] : [asked]);
   });
 
-  it("a look is of the device that is asked, and can be read again", async () => {
+  it("an observation is of the device that is named, and can be read again", async () => {
     const desk = new PretendDesk();
     const reply = await desk.reply("POST", "/devices/edge%20a/observe");
     expect(desk.asked).toEqual([["state", "edge a"]]);
@@ -131,7 +131,7 @@ describe("the verbs of linkseal-net", () => {
     expect(readState(bodyOf(reply), "edge a", asked)).toMatchObject({ device: "edge a" });
   });
 
-  it("no way and nothing that waits are answers", async () => {
+  it("no route and no pending change are answers", async () => {
     const desk = new PretendDesk();
     desk.port = undefined;
     desk.preview = undefined;
@@ -141,7 +141,7 @@ describe("the verbs of linkseal-net", () => {
   });
 });
 
-describe("what is not in the list", () => {
+describe("requests that are not in the list", () => {
   const prepare = "/devices/e/prepare";
   const changes = "/devices/e/changes";
   const apply = "/devices/e/transactions/t/apply";
@@ -201,7 +201,7 @@ describe("what is not in the list", () => {
     ["POST", apply, { within: 0.5 }],
     ["POST", apply, { within: 1e300 }],
     ["POST", apply, { within: ["final"] }],
-  ])("%s %s %j is refused before it reaches anything", async (method, path, body) => {
+  ])("%s %s %j is refused before it reaches the control server", async (method, path, body) => {
     const desk = new PretendDesk();
     const reply = await desk.reply(method, path, body);
     expect(reply.status).toBe(400);
@@ -214,7 +214,7 @@ describe("what is not in the list", () => {
     expect(desk.asked).toEqual([]);
   });
 
-  it("is told apart whatever it is, and nothing is thrown", async () => {
+  it("any request is answered or refused, and nothing is thrown", async () => {
     const word = fc.oneof(
       fc.constantFrom("", "devices", "e", "observe", "subnets", "route", "prepare", "recall"),
       fc.constantFrom("changes", "transactions", "t", "apply", "confirm", "rollback", "%6fbserve"),
@@ -269,7 +269,7 @@ const listed = new RegExp(
     "|POST /devices/[^/]+/transactions/[^/]*/(apply|confirm|rollback))$",
 );
 
-// Each part as it is meant; a slash inside of one stays written as it was.
+// Each part of the path is decoded; a slash inside one stays escaped.
 function plain(path: string): string {
   return path
     .split("/")
@@ -281,7 +281,7 @@ function plain(path: string): string {
     .join("/");
 }
 
-/** What the other end makes of a reply. */
+/** How the client reads a reply. */
 async function readBack(reply: NetReply, effect: "none" | "unknown"): Promise<LinksealError> {
   const body = new TextEncoder().encode(reply.body);
   const dial: Dialer = {
@@ -311,7 +311,7 @@ describe("a refusal", () => {
   );
   const details = { where: "p1", next: "linkseal links" } as const;
 
-  it.each(told)("%s arrives as it left", async (code) => {
+  it.each(told)("a refusal %s arrives unchanged", async (code) => {
     for (const effect of ["none", "unknown", "applied"] as const) {
       const desk = new PretendDesk();
       const text = `net-1 still waits for "p1"; nothing was changed`;
@@ -320,12 +320,12 @@ describe("a refusal", () => {
       expect(reply.status).toBe(409);
       const arrived = await readBack(reply, "unknown");
       expect(arrived).toMatchObject({ code, effect, message: text, ...details });
-      // Whoever only reads knows by himself that nothing happened.
+      // A client that only reads knows that nothing happened.
       expect((await readBack(reply, "none")).effect).toBe("none");
     }
   });
 
-  it("of our own disk arrives with its words, as a refusal", async () => {
+  it("a refusal of our own disk arrives with its text, as one of the device", async () => {
     const desk = new PretendDesk();
     const text = "net-state cannot be written (ENOSPC); nothing was changed";
     desk.error = new LinksealError("journal.full", text, { ...details, effect: "none" });
@@ -337,14 +337,14 @@ describe("a refusal", () => {
     });
   });
 
-  it("of what is not understood arrives as device.rejected", async () => {
+  it("a refusal of an unknown request arrives as device.rejected", async () => {
     const reply = await new PretendDesk().reply("POST", "/devices/e/shutdown");
     const arrived = await readBack(reply, "unknown");
     expect(arrived).toMatchObject({ code: "device.rejected", effect: "none" });
     expect(arrived.message).toContain("does not understand the request at: verb");
   });
 
-  it("is none of a defect: that ends the process", async () => {
+  it("a defect is not a refusal: it ends the process", async () => {
     const desk = new PretendDesk();
     desk.error = new TypeError("a defect");
     await expect(desk.reply("POST", "/devices/e/observe")).rejects.toThrow("a defect");
