@@ -118,7 +118,7 @@ const starts: readonly Scenario[] = [
       },
       apart: {
         tracks: ["a port", "b port", `${server} latest`],
-        because: `a key server of the simulator transmits under its first SAK before any peer has it,
+        because: `a key server of the simulator transmits under its first SAK before a peer has it,
           as 12.4 allows, and its member calls a port secured that has no SA, as wpa_supplicant
           does; ours does neither`,
       },
