@@ -33,25 +33,37 @@ describe("a certificate with its key", () => {
     expect(found.keyId).toMatch(/^[0-9a-f]{40}$/);
   });
 
-  it.each<[string, string, RegExp, number?]>([
-    ["a PFX", "MIIKZAIBAzCC", /application\/x-pem-file/],
-    ["no key", own.certificate, /no private key/],
-    [
-      "an encrypted key",
-      own.certificate + own.key.replaceAll("PRIVATE", "ENCRYPTED PRIVATE"),
-      /no/,
-    ],
-    ["another's key", own.certificate + other.key, /of another certificate/],
-    ["a broken key", own.certificate + own.key.replace(/MII/, "AAA"), /of another certificate/],
-    ["a broken certificate", own.certificate.replace(/MII/, "AAA") + own.key, /cannot be read/],
-    ["an authority first", roots.certificate + own.key, /not an RSA key/],
-    ["a client's alone", pemOf(roots.client("edge-1", validity)), /not for serverAuth/],
-    ["one of tomorrow", pemOf(own), /not valid yet/, now - 2 * yearMs],
-    ["one of last year", pemOf(own), /has expired/, now + 2 * yearMs],
-    ["too many", own.certificate.repeat(9) + own.key, /9 certificates/],
-    ["too much", own.certificate + "x".repeat(64_000), /octets/],
-  ])("a certificate is refused: %s", (_what, text, reason, at) => {
-    expect(why(text, at)).toMatch(reason);
+  it.each<{ what: string; pem: string; reason: RegExp; at?: number }>([
+    { what: "a PFX", pem: "MIIKZAIBAzCC", reason: /application\/x-pem-file/ },
+    { what: "no key", pem: own.certificate, reason: /no private key/ },
+    {
+      what: "an encrypted key",
+      pem: own.certificate + own.key.replaceAll("PRIVATE", "ENCRYPTED PRIVATE"),
+      reason: /no/,
+    },
+    { what: "another's key", pem: own.certificate + other.key, reason: /of another certificate/ },
+    {
+      what: "a broken key",
+      pem: own.certificate + own.key.replace(/MII/, "AAA"),
+      reason: /of another certificate/,
+    },
+    {
+      what: "a broken certificate",
+      pem: own.certificate.replace(/MII/, "AAA") + own.key,
+      reason: /cannot be read/,
+    },
+    { what: "an authority first", pem: roots.certificate + own.key, reason: /not an RSA key/ },
+    {
+      what: "a client's alone",
+      pem: pemOf(roots.client("edge-1", validity)),
+      reason: /not for serverAuth/,
+    },
+    { what: "one of tomorrow", pem: pemOf(own), reason: /not valid yet/, at: now - 2 * yearMs },
+    { what: "one of last year", pem: pemOf(own), reason: /has expired/, at: now + 2 * yearMs },
+    { what: "too many", pem: own.certificate.repeat(9) + own.key, reason: /9 certificates/ },
+    { what: "too much", pem: own.certificate + "x".repeat(64_000), reason: /octets/ },
+  ])("a certificate is refused: $what", ({ pem, reason, at }) => {
+    expect(why(pem, at)).toMatch(reason);
   });
 
   it("damaged PEM is read or refused, and never shown (seed pem)", () => {

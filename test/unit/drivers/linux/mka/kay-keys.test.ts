@@ -67,40 +67,40 @@ describe("FCS_COP.1: key derivation of IEEE Std 802.1X-2020 6.2.1", () => {
 
   // Annex G, then names of other lengths.
   const rows = [
-    [
-      "135bd758b0ee5c11c55ff6ab19fdb199",
-      "96437a93ccf10d9dfe347846cce52c7d",
-      "8f1c5cb1c8ed2e5f047906e0473aad4d",
-      "8f5a384c15d6ae9302b462e363d03ca6",
-    ],
-    [
-      "a29efdb63d6fba73c65daab2295340a837a8886e94a905b5c9c7ef1d9dbb297e",
-      "7888f5d48ba8b24e96bb95bd8c7304ec",
-      "98b8544d7390a41e50ef72e25b4a036523c919e812918871949b48123eab526e",
-      "71340e454c84a1232aa7977d5ed86f78f250f3f9d53584b9337ff0c6dfdc9f96",
-    ],
-    [
-      "0123456789abcdef0123456789abcdef",
-      "31",
-      "938e1de635d51e828f6152c97280e47d",
-      "48d734689b51c8387f24d568e56f0bbe",
-    ],
-    [
-      "0123456789abcdef0123456789abcdef",
-      "11223344",
-      "f5aa766a264af422b9e0d365907eb73b",
-      "10dd5a2651e635ea0f699cc3c3c75512",
-    ],
-    [
-      "0123456789abcdef0123456789abcdef",
-      "6162636465666768696a6b6c6d6e6f70ffffffffffffffffffffffffffffffff",
-      "daf4c372bc50b80a86a39eb12b360517",
-      "d1eed7b4638f373c9b5891bb6342cdb8",
-    ],
+    {
+      cak: "135bd758b0ee5c11c55ff6ab19fdb199",
+      ckn: "96437a93ccf10d9dfe347846cce52c7d",
+      ick: "8f1c5cb1c8ed2e5f047906e0473aad4d",
+      kek: "8f5a384c15d6ae9302b462e363d03ca6",
+    },
+    {
+      cak: "a29efdb63d6fba73c65daab2295340a837a8886e94a905b5c9c7ef1d9dbb297e",
+      ckn: "7888f5d48ba8b24e96bb95bd8c7304ec",
+      ick: "98b8544d7390a41e50ef72e25b4a036523c919e812918871949b48123eab526e",
+      kek: "71340e454c84a1232aa7977d5ed86f78f250f3f9d53584b9337ff0c6dfdc9f96",
+    },
+    {
+      cak: "0123456789abcdef0123456789abcdef",
+      ckn: "31",
+      ick: "938e1de635d51e828f6152c97280e47d",
+      kek: "48d734689b51c8387f24d568e56f0bbe",
+    },
+    {
+      cak: "0123456789abcdef0123456789abcdef",
+      ckn: "11223344",
+      ick: "f5aa766a264af422b9e0d365907eb73b",
+      kek: "10dd5a2651e635ea0f699cc3c3c75512",
+    },
+    {
+      cak: "0123456789abcdef0123456789abcdef",
+      ckn: "6162636465666768696a6b6c6d6e6f70ffffffffffffffffffffffffffffffff",
+      ick: "daf4c372bc50b80a86a39eb12b360517",
+      kek: "d1eed7b4638f373c9b5891bb6342cdb8",
+    },
   ] as const;
   it.each(rows)(
-    "ICK and KEK of the CAK %s under the CKN %s are the standard's",
-    (cak, ckn, ick, kek) => {
+    "ICK and KEK of the CAK $cak under the CKN $ckn are the standard's",
+    ({ cak, ckn, ick, kek }) => {
       const keys = caKeys(secret(cak), ckn as Ckn);
       expect(shown(keys.ick)).toBe(ick);
       expect(shown(keys.kek)).toBe(kek);

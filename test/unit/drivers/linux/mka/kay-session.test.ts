@@ -179,13 +179,13 @@ describe("different suites at both ends", () => {
 
 describe("the key server", () => {
   const rows = [
-    ["the lower priority", 16, 32, "self"],
-    ["the lower priority, of the higher SCI", 32, 16, "peer"],
-    ["of the same priority the lower SCI", 16, 16, "self"],
-    ["never one of priority 255", 255, 254, "peer"],
-    ["the best of all", 0, 254, "self"],
+    { who: "the lower priority", priorityA: 16, priorityB: 32, is: "self" },
+    { who: "the lower priority, of the higher SCI", priorityA: 32, priorityB: 16, is: "peer" },
+    { who: "of the same priority the lower SCI", priorityA: 16, priorityB: 16, is: "self" },
+    { who: "never one of priority 255", priorityA: 255, priorityB: 254, is: "peer" },
+    { who: "the best of all", priorityA: 0, priorityB: 254, is: "self" },
   ] as const;
-  it.each(rows)("the key server is %s", async (_, priorityA, priorityB, is) => {
+  it.each(rows)("the key server is $who", async ({ priorityA, priorityB, is }) => {
     const site = new Site("election");
     const cas = [caOf("election")];
     const a = site.add({ sci: sciA, cas, keyServerPriority: priorityA });

@@ -105,24 +105,38 @@ describe("the edge to the kernel", () => {
     expect(await carry({ kind: "raiseLowestPn", sci: peer, an: 0, lowestPn: 9n })).toBe("ENODEV");
   });
 
-  const raised: readonly [CipherSuite, number | undefined, bigint, bigint, bigint][] = [
-    ["gcm-aes-128", undefined, 5n, 100n, 5n],
-    ["gcm-aes-128", 0, 5n, 100n, 100n],
-    ["gcm-aes-128", 64, 5n, 100n, 164n],
+  interface Raised {
+    readonly suite: CipherSuite;
+    /** Absent = replay protection is off. */
+    readonly window?: number;
+    readonly from: bigint;
+    readonly lowestPn: bigint;
+    readonly pn: bigint;
+  }
+  const raised: readonly Raised[] = [
+    { suite: "gcm-aes-128", from: 5n, lowestPn: 100n, pn: 5n },
+    { suite: "gcm-aes-128", window: 0, from: 5n, lowestPn: 100n, pn: 100n },
+    { suite: "gcm-aes-128", window: 64, from: 5n, lowestPn: 100n, pn: 164n },
     // The highest packet number that came is above what is refused anyway: a lower one would let in
     // again what came before.
-    ["gcm-aes-128", 0, 200n, 100n, 200n],
-    ["gcm-aes-128", 64, 165n, 100n, 165n],
-    ["gcm-aes-256", 64, 5n, 0xfffffff0n, 0xffffffffn],
+    { suite: "gcm-aes-128", window: 0, from: 200n, lowestPn: 100n, pn: 200n },
+    { suite: "gcm-aes-128", window: 64, from: 165n, lowestPn: 100n, pn: 165n },
+    { suite: "gcm-aes-256", window: 64, from: 5n, lowestPn: 0xfffffff0n, pn: 0xffffffffn },
     // The number must not wrap in its low half: late frames of this turn would count as the next
     // one's.
-    ["gcm-aes-xpn-128", 64, 5n, 0xfffffff0n, 0xffffffffn],
-    ["gcm-aes-xpn-128", 64, 5n, 0x100000005n, 0x100000045n],
-    ["gcm-aes-xpn-256", 0, 0x100000005n, 0x100000009n, 0x100000009n],
+    { suite: "gcm-aes-xpn-128", window: 64, from: 5n, lowestPn: 0xfffffff0n, pn: 0xffffffffn },
+    { suite: "gcm-aes-xpn-128", window: 64, from: 5n, lowestPn: 0x100000005n, pn: 0x100000045n },
+    {
+      suite: "gcm-aes-xpn-256",
+      window: 0,
+      from: 0x100000005n,
+      lowestPn: 0x100000009n,
+      pn: 0x100000009n,
+    },
   ];
   it.each(raised)(
-    "under %s with window %s the packet number %s is raised for %s to %s",
-    async (suite, window, from, lowestPn, pn) => {
+    "under $suite with window $window the packet number $from is raised for $lowestPn to $pn",
+    async ({ suite, window, from, lowestPn, pn }) => {
       const { secy, carry } = await edgeOn(suite, window);
       await carry({ kind: "createReceiveSc", sci: peer });
       await carry(receive(2, suite, from));

@@ -66,57 +66,95 @@ const protectP1 = { kind: "macsec.protect", port: "p1", settings: secy };
 describe("the verbs of linkseal-net", () => {
   const waits = { kind: "pending", preview: "what waits", participants: ["p2"] };
   const capabilities = { commit: { kind: "armedRevert" } };
+  interface Row {
+    readonly method: string;
+    readonly path: string;
+    readonly body: unknown;
+    readonly answer: unknown;
+    /** The call that reaches the control server; absent = none does. */
+    readonly asked?: readonly unknown[];
+  }
 
-  it.each<[string, string, unknown, unknown, unknown[]?]>([
-    ["GET", "/devices/edge", "", { capabilities }],
-    [
-      "POST",
-      "/devices/edge/subnets",
-      "",
-      { subnets: [{ port: "eth0", link: "ms0", prefix: "192.0.2.1/30" }] },
-      ["subnets"],
-    ],
-    [
-      "POST",
-      "/devices/edge/route",
-      { address: "192.0.2.9" },
-      { port: "eth0" },
-      ["routeTo", "192.0.2.9"],
-    ],
-    [
-      "POST",
-      "/devices/edge/prepare",
-      { change: [shutP1, { kind: "port.open", port: "p2", more: 1 }] },
-      { token: "t", preview: "p" },
-      ["prepare", [shutP1, { kind: "port.open", port: "p2" }]],
-    ],
-    [
-      "POST",
-      "/devices/edge/prepare",
-      { change: [] },
-      { token: "t", preview: "p" },
-      ["prepare", []],
-    ],
-    [
-      "POST",
-      "/devices/edge/prepare",
-      { change: [{ ...protectP1, settings: { ...secy, keyServerPriority: 16 } }] },
-      { token: "t", preview: "p" },
-      ["prepare", [protectP1]],
-    ],
-    ["POST", "/devices/edge/recall", { token: "net-1" }, waits, ["recall", "net-1"]],
-    ["POST", "/devices/edge/changes", { after: 3, waitMs: 0 }, { count: 7 }, ["changes", 3, 0]],
-    ["POST", "/devices/e/transactions/t-1/apply", { within: 9 }, {}, ["apply", "t-1", 9]],
-    [
-      "POST",
-      "/devices/e/transactions/a%2Fb/apply",
-      { within: "final" },
-      {},
-      ["apply", "a/b", "final"],
-    ],
-    ["POST", "/devices/e/transactions/t-1/confirm", "", {}, ["confirm", "t-1"]],
-    ["POST", "/devices/e/transactions/t-1/rollback", {}, {}, ["rollback", "t-1"]],
-  ])("linkseal-net answers %s %s %j", async (method, path, body, answer, asked) => {
+  it.each<Row>([
+    { method: "GET", path: "/devices/edge", body: "", answer: { capabilities } },
+    {
+      method: "POST",
+      path: "/devices/edge/subnets",
+      body: "",
+      answer: { subnets: [{ port: "eth0", link: "ms0", prefix: "192.0.2.1/30" }] },
+      asked: ["subnets"],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/route",
+      body: { address: "192.0.2.9" },
+      answer: { port: "eth0" },
+      asked: ["routeTo", "192.0.2.9"],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/prepare",
+      body: { change: [shutP1, { kind: "port.open", port: "p2", more: 1 }] },
+      answer: { token: "t", preview: "p" },
+      asked: ["prepare", [shutP1, { kind: "port.open", port: "p2" }]],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/prepare",
+      body: { change: [] },
+      answer: { token: "t", preview: "p" },
+      asked: ["prepare", []],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/prepare",
+      body: { change: [{ ...protectP1, settings: { ...secy, keyServerPriority: 16 } }] },
+      answer: { token: "t", preview: "p" },
+      asked: ["prepare", [protectP1]],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/recall",
+      body: { token: "net-1" },
+      answer: waits,
+      asked: ["recall", "net-1"],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/changes",
+      body: { after: 3, waitMs: 0 },
+      answer: { count: 7 },
+      asked: ["changes", 3, 0],
+    },
+    {
+      method: "POST",
+      path: "/devices/e/transactions/t-1/apply",
+      body: { within: 9 },
+      answer: {},
+      asked: ["apply", "t-1", 9],
+    },
+    {
+      method: "POST",
+      path: "/devices/e/transactions/a%2Fb/apply",
+      body: { within: "final" },
+      answer: {},
+      asked: ["apply", "a/b", "final"],
+    },
+    {
+      method: "POST",
+      path: "/devices/e/transactions/t-1/confirm",
+      body: "",
+      answer: {},
+      asked: ["confirm", "t-1"],
+    },
+    {
+      method: "POST",
+      path: "/devices/e/transactions/t-1/rollback",
+      body: {},
+      answer: {},
+      asked: ["rollback", "t-1"],
+    },
+  ])("linkseal-net answers $method $path $body", async ({ method, path, body, answer, asked }) => {
     const desk = new PretendDesk();
     const reply = await desk.reply(method, path, body);
     expect([reply.status, bodyOf(reply)]).toEqual([200, answer]);

@@ -92,13 +92,18 @@ describe("an xfrm interface", () => {
   });
 
   it.each([
-    ["on by its window", 32, undefined, "on"],
-    ["off without one", 0, undefined, "off"],
-    ["on by the window beside extended numbers", 0, 128, "on"],
-    ["off by that one", 32, 0, "off"],
+    { how: "on by its window", replayWindow: 32, extended: undefined, antiReplay: "on" },
+    { how: "off without one", replayWindow: 0, extended: undefined, antiReplay: "off" },
+    {
+      how: "on by the window beside extended numbers",
+      replayWindow: 0,
+      extended: 128,
+      antiReplay: "on",
+    },
+    { how: "off by that one", replayWindow: 32, extended: 0, antiReplay: "off" },
   ] as const)(
-    "the anti-replay of an inbound SA is %s",
-    (_how, replayWindow, extended, antiReplay) => {
+    "the anti-replay of an inbound SA is $how",
+    ({ replayWindow, extended, antiReplay }) => {
       const inbound = joined.find(({ spi }) => spi === 0x1002);
       if (inbound === undefined) throw new Error("no SA");
       const { extendedReplay: _numbers, ...attributes } = inbound.attributes;
