@@ -1,4 +1,4 @@
-// A device that is asked over a socket of this host in the words of the contract itself: the
+// A device that is driven over a Unix socket of this host by the contract's own messages: the
 // simulated site, and the kernel behind linkseal-net.
 
 import { missingCapability, missingTimer } from "#hal/capability.ts";
@@ -36,7 +36,7 @@ import {
 import { readCapabilities, readState } from "./state.ts";
 import { ask, askJson, type LocalLine, type Question } from "./wire.ts";
 
-/** A state of 512 ports and their routes stays below it. */
+/** The state of 512 ports and their routes stays below this limit. */
 const stateBytesMax = 4 * 1024 * 1024;
 const replyBytesMax = 64 * 1024;
 const answerMsMax = 20_000;
@@ -44,7 +44,10 @@ const answerMsMax = 20_000;
 const effectMsMax = 45_000;
 const probesMax = 1_000_000;
 
-/** `target.address`: `unix:PATH`. */
+/**
+ * Opens the device at `target.address`, which is `unix:PATH`.
+ * @throws LinksealError `transport.unreachable`, or `device.unparsed` for a malformed reply
+ */
 export async function openLocal(
   target: Target,
   world: World,
@@ -64,7 +67,7 @@ type Verb =
   | "changes"
   | `transactions/${string}`;
 
-/** The questions that such a device answers; each is one exchange. */
+/** The requests that such a device answers; each is one exchange. */
 export class LocalSession {
   readonly device: string;
   readonly #world: World;
@@ -78,6 +81,7 @@ export class LocalSession {
     this.#path = `/devices/${encodeURIComponent(target.device)}`;
   }
 
+  /** Asks what the device offers. */
   async capabilities(signal: AbortSignal): Promise<Capabilities> {
     const question: Question = {
       method: "GET",
@@ -91,7 +95,7 @@ export class LocalSession {
     );
   }
 
-  /** Asks without an effect on the running device, and reads the reply. */
+  /** Sends a request that has no effect on the running device, and reads the reply. */
   async ask<T>(verb: Verb, body: Command, read: Decoder<T>, signal: AbortSignal): Promise<T> {
     const question = this.#question(verb, body, "none");
     return await this.#bounded(question, signal, (bounded) =>
@@ -99,14 +103,18 @@ export class LocalSession {
     );
   }
 
-  /** Asks for an effect; that the reply is good is all it says. */
+  /** Sends a request for an effect; a good reply means only that it was accepted. */
   async tell(verb: Verb, body: object, signal: AbortSignal): Promise<void> {
     const question = this.#question(verb, [encodeJson(body)], "unknown");
     await this.#bounded(question, signal, (bounded) => ask(this.#line, question, bounded));
   }
 
-  // Bounded by its signal alone: a fleet makes a million looks, and a deadline costs more than the
-  // checks.
+  // Only the signal bounds an observation: a fleet makes a million of them, and a deadline costs
+  // more than the checks.
+  /**
+   * Takes one observation; instants of the device are moved into the exchange.
+   * @throws LinksealError `device.unparsed` for a malformed state
+   */
   observe(signal: AbortSignal): Promise<DeviceState> {
     const from = this.#world.clock.now();
     const read = (value: unknown): DeviceState =>
@@ -135,12 +143,13 @@ export class LocalSession {
   }
 }
 
-/** A session and what the device behind it can do. */
+/** A session and what the device behind it offers. */
 interface Desk {
   readonly session: LocalSession;
   readonly capabilities: Capabilities;
 }
 
+/** Returns the device behind a session. */
 export function deviceOf(session: LocalSession, capabilities: Capabilities): Device {
   const desk: Desk = { session, capabilities };
   const device: Device = {
@@ -167,7 +176,7 @@ export function deviceOf(session: LocalSession, capabilities: Capabilities): Dev
 
 const readRoute = property("port", optional(name));
 
-/** What became of a change that waited for its confirm. */
+/** The fate of a change that waited for its confirmation. */
 export const readRecalled = variants<
   { readonly kind: "pending"; readonly preview: string } | { readonly kind: "absent" }
 >({ pending: { preview: page }, absent: {} });
@@ -177,7 +186,10 @@ const readProbe: Decoder<ProbeResult> = (value, what) => {
   return { sent, answered: property("answered", count(sent))(value, what) };
 };
 
-/** Refused here, so that a device that cannot do it never hears of it. */
+/**
+ * Returns the error for a change that the device does not offer; the change is refused before
+ * anything is sent.
+ */
 export function notOffered(what: string, where: string): LinksealError {
   const text = `${where} does not offer ${what}, so nothing was sent to it`;
   return new LinksealError("device.unsupported", text, {
@@ -191,6 +203,7 @@ function refuse({ session }: Desk, missing: string | undefined): void {
   if (missing !== undefined) throw notOffered(missing, session.device);
 }
 
+/** Returns the prepared change with this token as a transaction. */
 export function transactionOf(desk: Desk, token: TransactionToken, preview: string): Transaction {
   const { session, capabilities } = desk;
   const verb = (what: string): Verb => `transactions/${encodeURIComponent(token)}/${what}`;
@@ -206,12 +219,13 @@ export function transactionOf(desk: Desk, token: TransactionToken, preview: stri
   };
 }
 
+/** The reply to `prepare`. */
 export const readPrepared = object<Omit<Transaction, "apply" | "confirm" | "rollback">>({
   token: name as Decoder<TransactionToken>,
   preview: page,
 });
 
-// The running device is untouched by a candidate, so even a lost reply has effect "none".
+// A candidate does not touch the running device, so even a lost reply has effect "none".
 async function prepare(
   desk: Desk,
   change: DeviceChange,
@@ -228,7 +242,7 @@ async function prepare(
     const held = [...secrets.values()];
     const read: Decoder<Transaction> = (value, what) => {
       const { token, preview } = readPrepared(value, what);
-      // It goes into the journal, where no key may stand.
+      // The token goes into the journal, which must not contain a key.
       if (scrub(token, held) !== token) throw new Malformed("token");
       return transactionOf(desk, token, scrub(preview, held));
     };
@@ -241,7 +255,7 @@ async function prepare(
   }
 }
 
-// Ids are JSON text of ours; a key is hexadecimal, which needs no escape inside its quotes.
+// Ids are JSON text of ours; a key is hexadecimal and needs no escape inside its quotes.
 function bodyOf(change: DeviceChange, secrets: ReadonlyMap<string, Secret>): Command {
   const body: Command[number][] = [`{"change":${encodeJson(change)},"keys":{`];
   for (const [id, secret] of secrets) {

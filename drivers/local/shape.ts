@@ -1,24 +1,28 @@
-// Decoders of values that came over a wire; what one of them refuses is `Malformed` by its name
-// alone.
+// Decoders of values that came over a wire; a value that one of them refuses is named in
+// `Malformed`.
 
 /** The message is the name of the offending field, never its content. */
 export class Malformed extends Error {}
 
-/** `what`: the name of the value, for Malformed. A field that is absent comes as undefined. */
+/**
+ * Decodes a value, or throws Malformed with its name `what`. An absent field is passed as
+ * undefined.
+ */
 export type Decoder<T> = (value: unknown, what: string) => T;
 
-/** Of a property that is absent where there is nothing to decode, or nothing comes of it. */
+/** The decoder of a property that is absent if there is nothing to decode or nothing results. */
 interface Absent<T> {
   readonly present: Decoder<T | undefined>;
 }
 
-/** The declaration of a record: what it does not name is left out. */
+/** The declaration of a record; fields that it does not name are dropped. */
 type Fields<T> = {
   readonly [K in keyof T]: object extends Pick<T, K>
     ? Absent<Exclude<T[K], undefined>>
     : Decoder<T[K]>;
 };
 
+/** A decoded JSON object whose fields are not checked yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 const nameLengthMax = 512;
@@ -29,12 +33,16 @@ function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/**
+ * Returns the value if it is an object.
+ * @throws Malformed
+ */
 export function recordOf(value: unknown, what: string): JsonObject {
   if (isObject(value)) return value;
   throw new Malformed(what);
 }
 
-/** An own property; what the prototype brings is not there. */
+/** Returns an own property; what the prototype provides is not seen. */
 export function field(record: JsonObject, key: string): unknown {
   return Object.hasOwn(record, key) ? record[key] : undefined;
 }
@@ -50,22 +58,24 @@ export const name: Decoder<string> = (value, what) => {
 export const sentence: Decoder<string> = (value, what) =>
   textOf(value, what, sentenceLengthMax).replace(/\p{C}/gu, " ");
 
-/** The same with line breaks. */
+/** As `sentence`, with line breaks. */
 export const page: Decoder<string> = (value, what) =>
   textOf(value, what, pageLengthMax).replace(/[^\n\P{C}]/gu, " ");
 
-// Too long is malformed and not cut: a cut could leave half a key that no scrubber knows again.
+// A text that is too long is malformed and not cut: a cut could leave half a key that no scrubber
+// recognises.
 function textOf(value: unknown, what: string, lengthMax: number): string {
   if (typeof value === "string" && value.length <= lengthMax) return value;
   throw new Malformed(what);
 }
 
+/** True or false. */
 export const flag: Decoder<boolean> = (value, what) => {
   if (typeof value === "boolean") return value;
   throw new Malformed(what);
 };
 
-/** Finite, of any sign. */
+/** Any finite number. */
 export const number: Decoder<number> = (value, what) => {
   if (typeof value === "number" && Number.isFinite(value)) return value;
   throw new Malformed(what);
@@ -81,15 +91,17 @@ export const count =
     throw new Malformed(what);
   };
 
+/** A whole number of 32 bits without sign. */
 export const uint32 = count(2 ** 32 - 1);
 
-/** A counter as `hal/json.ts` writes it; at most 20 digits, which holds 64 bits. */
+/** A counter as `hal/json.ts` writes it; at most 20 digits, which is enough for 64 bits. */
 export const counter: Decoder<bigint> = (value, what) => {
   const digits = isObject(value) ? value["#"] : undefined;
   if (typeof digits === "string" && /^\d{1,20}$/.test(digits)) return BigInt(digits);
   throw new Malformed(what);
 };
 
+/** One of the listed values. */
 export const oneOf =
   <const T extends string | number>(allowed: readonly T[]): Decoder<T> =>
   (value, what) => {
@@ -98,18 +110,19 @@ export const oneOf =
     throw new Malformed(what);
   };
 
-/** Undefined stays undefined; present must be right. */
+/** Passes undefined on; any other value must decode. */
 export const optional =
   <T>(decode: Decoder<T>): Decoder<T | undefined> =>
   (value, what) =>
     value === undefined ? undefined : decode(value, what);
 
-/** The same for a property that is absent then. */
+/** As `optional`, for a property that is absent if undefined. */
 export const absent = <T>(present: Decoder<T | undefined>): Absent<T> => ({ present });
 
-/** Whatever is not true counts as absent. */
+/** Every value but `true` counts as absent. */
 export const marked = absent((value) => value === true || undefined);
 
+/** An array of at most `max` items. */
 export const list =
   <T>(decode: Decoder<T>, max: number): Decoder<readonly T[]> =>
   (value, what) => {
@@ -117,7 +130,7 @@ export const list =
     return value.map((item) => decode(item, what));
   };
 
-/** A record from names to values, of as many as the text has. */
+/** A record from names to values, with as many entries as the text has. */
 export const dictionary =
   <T>(decode: Decoder<T>): Decoder<Readonly<Record<string, T>>> =>
   (value, what) =>
@@ -131,6 +144,7 @@ export const property =
   (value, what) =>
     decode(field(recordOf(value, what), key), key);
 
+/** A record with these fields. */
 export function object<T extends object>(fields: NoInfer<Fields<T>>): Decoder<T> {
   const entries: [string, Decoder<unknown> | Absent<unknown>][] = Object.entries(fields);
   return (value, what) => {
@@ -148,23 +162,24 @@ export function object<T extends object>(fields: NoInfer<Fields<T>>): Decoder<T>
   };
 }
 
-/** Of `T` what is of the kind `K`, but for its kind. */
+/** The member of `T` with the kind `K`, without its `kind`. */
 type Variant<T, K> = T extends { readonly kind: infer Kind }
   ? K extends Kind
     ? Omit<T, "kind">
     : never
   : never;
 
-/** One declaration for several fields, in this order. */
+/** Returns one declaration for several fields, in this order. */
 export function each<const K extends string, D>(keys: readonly K[], decode: D): Record<K, D> {
   return Object.fromEntries(keys.map((key) => [key, decode])) as Record<K, D>;
 }
 
+/** The fields of each kind of a union. */
 export type Kinds<T extends { readonly kind: string }> = {
   readonly [K in T["kind"]]: Fields<Variant<T, K>>;
 };
 
-/** A record that says by its `kind` what else is in it. */
+/** A record whose `kind` decides which other fields it has. */
 export function variants<T extends { readonly kind: string }>(
   kinds: NoInfer<Kinds<T>>,
 ): Decoder<T> {

@@ -1,4 +1,4 @@
-// A look as it came over a socket, checked field by field before any of it is believed.
+// Decodes an observation that came over a socket; every field is checked before any is used.
 
 import { type Capabilities, rekeyWhats } from "#hal/device.ts";
 import {
@@ -52,16 +52,18 @@ import {
 const portsMax = 512;
 const tunnelsMax = 512;
 const keysMax = 16;
-/** Two of each prefix, and the interface's own. */
+/** Two for each prefix, and the interface's own. */
 const gapsMax = 8_200;
 const sasMax = 64;
 const routesMax = 4096;
 
+/** A cipher suite of MACsec. */
 export const suite = oneOf(["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"]);
 const means = oneOf(["prepend", "gracefulShutdown", "peeringShutdown"]);
 const readingKind = oneOf(["known", "unknown"]);
 const why = oneOf(["notSupported", "queryFailed", "unparsed", "contradicted"]);
 const milliseconds = count(Number.MAX_SAFE_INTEGER);
+/** A time of day in milliseconds. */
 export const wallTime = number as Decoder<WallTime>;
 
 // A rate; a negative one would make a busy port look drained.
@@ -70,6 +72,7 @@ const amount: Decoder<number> = (value, what) => {
   throw new Malformed(what);
 };
 
+/** A CKN in the form of the model. */
 export const ckn: Decoder<Ckn> = (value, what) => {
   const parsed = parseCkn(name(value, what));
   if (parsed === undefined) throw new Malformed(what);
@@ -85,9 +88,11 @@ const settingFields = {
   replayWindow: optional(uint32),
   sakRekeyMs: optional(milliseconds),
 };
+/** The MACsec settings of a port. */
 export const settings = object<MacsecSettings>(settingFields);
 const settingNames = Object.keys(settingFields) as (keyof MacsecSettings)[];
 
+/** The keys of a port. */
 export const keySlots = list(
   object<KeySlot>({
     ckn,
@@ -99,6 +104,7 @@ export const keySlots = list(
 
 const sak = object<Sak>({ an: count(3), keyId: name, receive: flag, transmit: flag });
 
+/** The MKA session of a port. */
 export const session = object<MkaSession>({
   controlledPort: oneOf(["secured", "unprotected", "blocked"]),
   principalCkn: optional(ckn),
@@ -116,6 +122,7 @@ export const session = object<MkaSession>({
   ...each(["latestSak", "oldSak"], optional(sak)),
 });
 
+/** The MKPDU counters of a port. */
 export const mkpdus = object<MkpduCounters>({
   ...each(["sent", "received"], counter),
   ...each(["icvFailed", "unknownCkn", "replayed"], optional(counter)),
@@ -174,7 +181,7 @@ const control = object<ControlPlane>({
 
 const gaps = list(object<TunnelGap>({ kind: oneOf(["closed", "mtu"]), text: sentence }), gapsMax);
 
-// Two answers for one port or tunnel would let the reader pick the nicer one.
+// Two entries for one port or tunnel would let the reader pick the nicer one.
 const distinct =
   <K extends string, T extends Readonly<Record<K, string>>>(
     key: K,
@@ -187,15 +194,18 @@ const distinct =
     throw new Malformed("names");
   };
 
-/** When the question left and when its answer was here, by our own clock. */
+/**
+ * The interval of an exchange by our own clock: when the request left and when its answer arrived.
+ */
 export interface Asked {
   readonly from: Instant;
   readonly to: Instant;
 }
 
 /**
- * Throws Malformed. Instants outside the exchange are moved into it: no device can look fresher
- * than it is.
+ * Decodes an observation. Instants outside the exchange are moved into it, so that no device can
+ * look fresher than it is.
+ * @throws Malformed
  */
 export function readState(value: unknown, device: string, asked: Asked): DeviceState {
   const state = recordOf(value, "state");
@@ -249,7 +259,7 @@ function readingsMoved(by: number, max: Instant): Decoder<Omit<DeviceState, "dev
   });
 }
 
-/** Of a reply. */
+/** Decodes the capabilities in a reply. */
 export const readCapabilities = property(
   "capabilities",
   object<Capabilities>({

@@ -1,5 +1,5 @@
 // One exchange over a socket of this host: its reply or refusal, and what a lost reply may have
-// done.
+// caused.
 
 import { type Effect, type ErrorCode, isErrorCode, LinksealError } from "#hal/error.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
@@ -9,24 +9,35 @@ import { type Decoder, each, Malformed, object, oneOf, sentence } from "./shape.
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
+/** How a daemon on this host is reached. */
 export interface LocalLine {
+  /** Opens the connection. */
   readonly dial: Dialer;
   /** `unix:PATH`. */
   readonly address: string;
 }
 
+/** One request. */
 export interface Question {
+  /** The HTTP method. */
   readonly method: "GET" | "POST";
+  /** The path of the resource. */
   readonly path: string;
+  /** The request's JSON; absent = the request has no body. */
   readonly body?: Command;
+  /** A longer reply is an error. */
   readonly replyBytesMax: number;
-  /** Named in errors. */
+  /** The device, as errors name it. */
   readonly where: string;
-  /** What a lost or senseless reply may have done: "none" for whatever only reads. */
+  /** The possible effect of a lost or malformed reply: "none" for every request that only reads. */
   readonly effect: Extract<Effect, "none" | "unknown">;
 }
 
-/** The octets of a good reply. Throws LinksealError; the signal's reason when it aborts. */
+/**
+ * Sends a request and returns the octets of a good reply.
+ * @throws LinksealError the daemon's refusal or the transport's error; the signal's reason when it
+ * aborts
+ */
 export async function ask(
   line: LocalLine,
   question: Question,
@@ -45,7 +56,10 @@ export async function ask(
   throw refusal(reply, question);
 }
 
-/** The same for a reply in JSON. */
+/**
+ * As `ask`, for a reply in JSON.
+ * @throws LinksealError also `device.unparsed` for a reply that is malformed
+ */
 export async function askJson<T>(
   line: LocalLine,
   question: Question,
@@ -56,7 +70,10 @@ export async function askJson<T>(
   return parsed(body, read, question);
 }
 
-/** A good reply in JSON; what `read` finds malformed is `device.unparsed`. */
+/**
+ * Reads a good reply in JSON.
+ * @throws LinksealError `device.unparsed` if `read` finds it malformed
+ */
 export function parsed<T>(body: Uint8Array, read: Decoder<T>, question: Question): T {
   try {
     return read(jsonOf(body), "reply");
@@ -66,7 +83,7 @@ export function parsed<T>(body: Uint8Array, read: Decoder<T>, question: Question
   }
 }
 
-// The parser's own message quotes the text, which may be anything: it is dropped.
+// The parser's own message quotes the text, which may contain anything, so it is dropped.
 function jsonOf(body: Uint8Array): unknown {
   try {
     return parseJson(strictUtf8.decode(body));
@@ -83,7 +100,7 @@ function unparsed(question: Question, what: string): LinksealError {
   });
 }
 
-// Only a connection that never stood proves that nothing happened.
+// Only a connection that was never established proves that nothing happened.
 function lost(error: LinksealError, { where, effect }: Question): LinksealError {
   const untouched = error.code === "transport.unreachable" && error.effect === "none";
   return new LinksealError(error.code, error.message, {
@@ -94,7 +111,10 @@ function lost(error: LinksealError, { where, effect }: Question): LinksealError 
   });
 }
 
-/** A device has no say in what our journal, gates or sockets report. */
+/**
+ * Decodes an error code of these areas: a device must not claim errors of our journal,
+ * preconditions or sockets.
+ */
 export const codeOf =
   (areas: RegExp): Decoder<ErrorCode> =>
   (code, what) => {
@@ -120,7 +140,7 @@ function refusal({ body }: HttpReply, question: Question): LinksealError {
   return new LinksealError(code, text, { effect: known, where, next });
 }
 
-/** What `daemon` answers in place of what it was asked for; throws what is no refusal. */
+/** Returns the body of the refusal that `daemon` answers; rethrows what is not a refusal. */
 export function refusalBody(
   error: unknown,
   daemon: string,

@@ -1,5 +1,6 @@
-// One change of this host over two kinds of processes: linkseal-net has the SecY and the one lock,
-// the MKA process of each port its keys. Both undo what is not confirmed by themselves.
+// One change of this host, spread over two kinds of processes: linkseal-net owns the SecY and the
+// only lock, and the MKA process of each port owns the port's keys. Each of them reverts what is
+// not confirmed in time.
 
 import type { KeyResolver, PortChange, Transaction, TransactionToken } from "#hal/device.ts";
 import { type Effect, LinksealError } from "#hal/error.ts";
@@ -26,7 +27,12 @@ export type HostPart = Extract<
 
 const portsMax = 64;
 
-/** Keys are fetched, handed over and wiped before it resolves; nothing has an effect yet. */
+/**
+ * Fetches the keys, hands them over and wipes them before it resolves; nothing takes effect yet. If
+ * a step fails or the signal aborts, what was staged is rolled back.
+ * @throws LinksealError `device.unsupported` for a confidentiality offset; `device.rejected` for a
+ * CAK that is not 16 or 32 octets long
+ */
 export async function prepareChange(
   { session, participants }: ChangeParts,
   change: readonly HostPart[],
@@ -65,7 +71,10 @@ export async function prepareChange(
   }
 }
 
-/** What waits for its confirm under this token; undefined = nothing does. */
+/**
+ * Returns the transaction that waits for its confirmation under this token; undefined if no such
+ * transaction exists.
+ */
 export async function recallChange(
   { session, participants }: ChangeParts,
   token: TransactionToken,
@@ -108,7 +117,8 @@ class HostChange {
       token,
       preview,
       apply: (within, signal) => this.#apply(within, signal),
-      // Whoever cannot confirm the key leaves all of it to its timers.
+      // If an MKA process cannot confirm its key, linkseal-net is not asked to confirm, and the
+      // timers revert all of the change.
       confirm: async (signal) => {
         for (const client of this.#clients) await client.confirm(token, signal);
         await net.confirm(signal);
@@ -120,7 +130,7 @@ class HostChange {
     };
   }
 
-  // The SecY first: a key has no place without one.
+  // The SecY comes first, because a key has no place without one.
   async #apply(within: number | "final", signal: AbortSignal): Promise<void> {
     const { token } = this.#net;
     await this.#net.apply(within, signal);
@@ -135,7 +145,10 @@ class HostChange {
     }
   }
 
-  /** Whether all is back. Their timers do it too, only later. */
+  /**
+   * Rolls everything back and returns true if all of it succeeded. The timers of the processes
+   * revert what is left, only later.
+   */
   async takeBack(): Promise<boolean> {
     const { signal } = new AbortController();
     const net = this.#net;
@@ -155,7 +168,7 @@ class HostChange {
 
 function halfDone(error: LinksealError, effect: Effect, ports: number): LinksealError {
   const { code, message, where, next } = error;
-  const before = ports > 0 || effect === "unknown" ? "; a part of the change may stand" : "";
+  const before = ports > 0 || effect === "unknown" ? "; a part of the change may remain" : "";
   return new LinksealError(code, `${message}${before}`, {
     effect: error.effect === "unknown" ? "unknown" : effect,
     where,
@@ -218,7 +231,7 @@ function askedPart(part: HostPart, secrets: ReadonlyMap<string, Secret>): readon
       const settings = { keyServerPriority, sakRekeyMs, delayProtection: "off" } as const;
       return [{ kind: "configure", settings }];
     }
-    // A key chain has no key that could be promoted: refused before.
+    // A key chain has no key that could be promoted; such a change was refused before.
     case "macsec.promoteKey":
     case "port.shut":
     case "port.open":
@@ -228,7 +241,7 @@ function askedPart(part: HostPart, secrets: ReadonlyMap<string, Secret>): readon
 
 function refuseOffset(part: HostPart): void {
   if (part.kind !== "macsec.protect" || part.settings.confidentialityOffset === 0) return;
-  const text = `${part.port} encrypts whole frames: the kernel has no word for an offset`;
+  const text = `${part.port} encrypts whole frames: the kernel has no confidentiality offset`;
   throw refused("device.unsupported", text, part.port);
 }
 

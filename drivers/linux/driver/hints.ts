@@ -1,13 +1,19 @@
-// Who tells that something changed: the content of an event is nobody's fact, it only brings the
-// next look forward.
+// Change notifications of the host's processes. The content of an event is never used as a fact; it
+// only brings the next observation forward.
 
 import type { Clock } from "#hal/world.ts";
 
-/** Between two questions: a storm of changes must not become a storm of looks. */
+/**
+ * The pause between two queries, so that a storm of changes does not become a storm of
+ * observations.
+ */
 const calmMs = 1_000;
 const awayMs = 5_000;
 
-/** How often something changed so far, as soon as it is more than `after`; undefined = away. */
+/**
+ * Returns how many changes happened so far, as soon as there are more than `after`; undefined = the
+ * process does not answer.
+ */
 type Ask = (after: number) => Promise<number | undefined>;
 
 export class Hints {
@@ -22,7 +28,7 @@ export class Hints {
     this.#end = end;
   }
 
-  /** Once for each name, until the end. */
+  /** Follows one source until the end; a name that is watched already is ignored. */
   watch(name: string, ask: Ask): void {
     if (this.#watched.has(name)) return;
     this.#watched.add(name);

@@ -1,5 +1,5 @@
-// This host as an edge router: the kernel behind linkseal-net, a key agreement of our own on each
-// port, BGP by FRR's shell, and ping.
+// This host as an edge router: the kernel behind linkseal-net, the project's own MKA on each port,
+// BGP through FRR's shell, and ping.
 
 import { missingCapability } from "#hal/capability.ts";
 import type {
@@ -36,10 +36,10 @@ import { Hints } from "./hints.ts";
 import { Participants, withParticipant } from "./participants.ts";
 import { ping } from "./probe.ts";
 
-/** The slowest of the measured drains and restores, twice. */
+/** Twice the duration of the slowest drain or restore that was measured. */
 const settleMs = 10_000;
 
-/** The kernel's own suites; the preferred one first. */
+/** The suites of the kernel, the preferred one first. */
 const macsec = {
   suites: ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"],
   overlap: "keychain",
@@ -49,6 +49,7 @@ const macsec = {
 } as const;
 const drain = { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs } as const;
 
+/** The driver of the host that the agent runs on. */
 export const linux: Driver = {
   name: "linux",
   offers: { commit: { kind: "armedRevert" }, macsec, drain, ipsec: ipsecOffer, probe: true },
@@ -64,7 +65,7 @@ export const linux: Driver = {
       ...kernel.capabilities,
       macsec,
       ...(hasFrr ? { drain } : {}),
-      // FRR alone knows the address that is pinged.
+      // Only FRR knows the address that is pinged.
       ...(hasFrr && hasPing ? { probe: true as const } : {}),
       ...(target.charon === undefined ? {} : { ipsec: ipsecOffer }),
     };
@@ -93,7 +94,7 @@ interface Host {
   readonly watch: RoutingWatch | undefined;
   readonly exec: Dialer["exec"];
   readonly end: AbortController;
-  /** undefined = no charon of this host is named. */
+  /** undefined = the config names no charon for this host. */
   readonly ipsec: IpsecParts | undefined;
 }
 
@@ -196,7 +197,8 @@ async function prepare(
   if (turns.length < change.length) throw notOffered("a drain beside another change", where);
   const previews = [];
   for (const turn of turns) previews.push(...(await previewOf(host, turn, signal)));
-  // The kernel's desk keeps the one lock: nothing is written while something waits for a confirm.
+  // The control server of linkseal-net owns the only lock: nothing is written while another change
+  // waits for its confirmation.
   const inner = await kernel.prepare([], keys, signal);
   return {
     token: inner.token,
@@ -223,7 +225,7 @@ async function prepareIpsec(
 ): Promise<Transaction> {
   const blocks = change.flatMap((part) => (part.kind === "ipsec.block" ? [part] : []));
   if (blocks.length === change.length) {
-    // Blocks alone need neither charon nor a key.
+    // Block policies need neither charon nor a key.
     const all = blocks.flatMap((part) => part.blocks);
     return await prepareNet(session, partsOfBlock(all), signal);
   }
@@ -253,7 +255,7 @@ async function portsOf(
   throw rejected(`FRR has no neighbour over ${port}, so no traffic can be led off it`, port);
 }
 
-// A change that needs it was refused before where there is none.
+// A host without FRR has refused such a change before.
 function frrOf({ frr, session }: Host): Frr {
   if (frr === undefined) throw notOffered("FRR", session.device);
   return frr;
@@ -275,10 +277,10 @@ async function probe(
   throw rejected(`the far end's peering address on ${port} is not known`, port);
 }
 
-/** Below the longest wait for an answer. */
+/** Shorter than the longest wait for an answer. */
 const hintMsMax = 15_000;
 
-/** undefined = it does not answer now. */
+/** undefined = linkseal-net does not answer now. */
 async function changesAfter(
   session: LocalSession,
   seen: number,

@@ -1,5 +1,5 @@
-// The MKA processes of this host's ports, one each, as the driver asks them and reads them into the
-// ports that the kernel told.
+// The MKA processes of this host, one for each port: how the driver queries them and merges their
+// answers into the ports that the kernel reported.
 
 import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -11,16 +11,21 @@ import { replyBytesMax } from "../mka/protocol.ts";
 const systemNet = "/run/linkseal-net/net.sock";
 const systemMka = "/run/linkseal-mka";
 const answerMsMax = 10_000;
-/** Longer than the longest wait for a change that it is asked for. */
+/** Longer than the longest wait for a change that the process is asked for. */
 const waitMsMax = 30_000;
 
-/** Where the MKA processes answer of the host whose linkseal-net answers there (`unix:PATH`). */
+/**
+ * Returns the folder of the MKA sockets that belong to this address of linkseal-net (`unix:PATH`).
+ */
 export function mkaFolder(netAddress: string): string {
   const path = netAddress.replace(/^unix:/, "");
   return path === systemNet ? systemMka : path.replace(/[^/]*$/, "mka");
 }
 
-/** `away`: nobody answers; `failed`: somebody does, and it is not known what he means. */
+/**
+ * The answer of one MKA process. `away`: no process answers; `failed`: its answer is an error or is
+ * not understood.
+ */
 export type Seen =
   | { readonly kind: "told"; readonly look: MkaLook; readonly at: Instant }
   | { readonly kind: "away" | "failed"; readonly at: Instant };
@@ -67,7 +72,10 @@ export class Participants {
     }
   }
 
-  /** How often something changed so far; undefined = it does not answer now. */
+  /**
+   * Returns how many changes happened so far, at the latest after `waitMsMax`; undefined = the
+   * process does not answer now.
+   */
   async changes(port: PortName, after: number, signal: AbortSignal): Promise<number | undefined> {
     try {
       return await this.at(port).changes(Math.max(0, after), after < 0 ? 0 : waitMsMax, signal);
@@ -84,10 +92,10 @@ function lost({ code, effect, message }: LinksealError, port: PortName): Linksea
   return new LinksealError(code, text, { effect, where: port, next });
 }
 
-/** The port as kernel and participant tell it together. */
+/** Merges the kernel's and the MKA process's readings of a port. */
 export function withParticipant(port: MacsecPort, seen: Seen): MacsecPort {
   const { settings, frames, failOpen } = port;
-  // Without a SecY there is nothing that a participant could know.
+  // A port without a SecY has nothing that an MKA process could know.
   if (settings.kind === "known" && settings.value === undefined) return port;
   const { at } = seen;
   if (seen.kind !== "told" || seen.look.kind === "waiting") {
@@ -101,7 +109,7 @@ export function withParticipant(port: MacsecPort, seen: Seen): MacsecPort {
   return {
     ...port,
     settings: failOpen?.kind === "unknown" ? failOpen : known(told, at),
-    // Of two keys neither is the primary one: whichever the far end has is used.
+    // Neither of two keys is the primary one: the key that the far end has is used.
     keys: known(
       look.keys.map((key) => ({ ...key, role: "primary" }) as const),
       at,

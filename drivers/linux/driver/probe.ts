@@ -1,23 +1,29 @@
-// A few packets out of one port to the far end's peering address, by the host's ping: it may send
-// them without a capability.
+// Sends a few packets out of one port to the far end's peering address, by the host's ping program,
+// which needs no capability of the agent.
 
 import type { ProbeResult } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Dialer } from "#hal/world.ts";
 
-/** What ping may do for a user who has no right of his own. */
+/** The shortest interval that ping allows an unprivileged user. */
 const everySecondsMin = 0.002;
-/** More than these in one go take longer than a look may; the result says how many went. */
+/**
+ * More packets in one run would take longer than an observation may; the result reports how many
+ * were sent.
+ */
 const packetsMax = 2_000;
-/** All of them leave in about this time, however many there are. */
+/** All packets leave in about this time, however many there are. */
 const spanSeconds = 2;
 const lastAnswerSeconds = 1;
-/** A busy host sends later than asked. */
+/** A busy host sends later than requested. */
 const graceSeconds = 3;
 
 const nothing = new Uint8Array();
 
-/** `link`: the one that has the address on our side. Throws LinksealError; changes nothing. */
+/**
+ * Sends `wanted` packets from `link`, the interface that has our address; changes nothing.
+ * @throws LinksealError `device.unparsed` if ping's output is not understood
+ */
 export async function ping(
   exec: Dialer["exec"],
   to: { readonly link: string; readonly address: string },
@@ -39,7 +45,7 @@ export async function ping(
   if (sent !== undefined && answered !== undefined) {
     return { sent: Number(sent), answered: Math.min(Number(sent), Number(answered)) };
   }
-  // A link that is down is an answer too: nothing left, so nothing came back.
+  // A link that is down is an answer too: nothing was sent, so nothing came back.
   const said = new TextDecoder("latin1").decode(stderr.slice(0, 300)).replace(/[^ -~]+/g, " ");
   if (/unreachable|is down|No such device|Cannot assign/i.test(said))
     return { sent: 0, answered: 0 };

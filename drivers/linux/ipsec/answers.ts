@@ -1,4 +1,5 @@
-// What charon says of its SAs and connections, read with limits and in the model's words.
+// Parsers for charon's answers about its SAs and connections, with limits and in the terms of the
+// model.
 
 import { LinksealError } from "#hal/error.ts";
 import type { IkeTransforms, IpsecSa, Transforms } from "#hal/model.ts";
@@ -6,7 +7,7 @@ import type { ViciSection } from "../../transport/vici-wire.ts";
 import { toldTransforms } from "./words.ts";
 
 interface ChildSa {
-  /** Of its configuration. */
+  /** The name of its configuration. */
   readonly name: string;
   readonly id: string;
   readonly spiIn: number;
@@ -16,7 +17,7 @@ interface ChildSa {
 }
 
 export interface IkeSa {
-  /** Of its connection. */
+  /** The name of its connection. */
   readonly name: string;
   readonly id: string;
   readonly state: "established" | "connecting" | "down";
@@ -39,7 +40,7 @@ function sectionsIn(section: ViciSection): readonly (readonly [string, ViciSecti
   );
 }
 
-/** One event of `list-sas`: an IKE SA under the name of its connection. */
+/** Reads one event of `list-sas`: IKE SAs under the names of their connections. */
 export function readIkeSas(event: ViciSection): readonly IkeSa[] {
   return sectionsIn(event).map(([name, sa]) => {
     const children = sa.get("child-sas");
@@ -66,7 +67,7 @@ function transformsOf(section: ViciSection): IkeTransforms {
 
 function ikeState(state = ""): IkeSa["state"] {
   switch (state) {
-    // One that was rekeyed lives on until the peer has let it go.
+    // An IKE SA that was rekeyed lives on until the peer deletes it.
     case "ESTABLISHED":
     case "REKEYING":
     case "REKEYED":
@@ -115,7 +116,7 @@ function childPhase(state = ""): ChildSa["phase"] {
   }
 }
 
-/** The connections in one event of `list-conns`, with the names of their children. */
+/** Reads the connections in one event of `list-conns`, with the names of their children. */
 export function readConnections(
   event: ViciSection,
 ): readonly (readonly [name: string, children: readonly string[]])[] {
@@ -126,7 +127,7 @@ export function readConnections(
   });
 }
 
-/** Whether a connection in one event of `list-conns` may prove itself by a private key. */
+/** Returns true if a connection in one event of `list-conns` may authenticate by a private key. */
 export function usesPrivateKey(event: ViciSection): boolean {
   return sectionsIn(event).some(([, connection]) =>
     sectionsIn(connection).some(
@@ -138,7 +139,7 @@ export function usesPrivateKey(event: ViciSection): boolean {
 const keyIdLength = 40;
 const keysMax = 1_000;
 
-/** In the answer to `get-keys`. */
+/** Reads the ids of private keys in the answer to `get-keys`. */
 export function readKeyIds(answer: ViciSection): readonly string[] {
   const ids = answer.get("keys");
   if (!Array.isArray(ids)) return [];
@@ -146,7 +147,7 @@ export function readKeyIds(answer: ViciSection): readonly string[] {
 }
 
 export interface LogLine {
-  /** Of the connection that it is about. */
+  /** The name of the connection that the line is about. */
   readonly name: string | undefined;
   readonly text: string;
 }
@@ -162,11 +163,11 @@ export function readLogLine(event: ViciSection): LogLine {
   };
 }
 
-/** Undefined = it was done. */
+/** Returns why charon refused a command; undefined = it was carried out. */
 export function refusalOf(answer: ViciSection): string | undefined {
   if (answer.get("success") === "yes") return undefined;
   const why = answer.get("errmsg");
-  // The text may repeat what it was told: only its first words, and none that is no word.
+  // The text may repeat the request, so only its beginning is kept, and only printable characters.
   return typeof why === "string" ? why.replace(/[^ -~]/g, " ").slice(0, 120) : "no reason";
 }
 

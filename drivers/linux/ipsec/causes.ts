@@ -1,5 +1,5 @@
 // Why a tunnel did not come up: charon's answer is the same for every reason, and only its log
-// tells them apart.
+// shows which it was.
 
 import type { LogLine } from "./answers.ts";
 
@@ -26,12 +26,12 @@ export const causeTexts: Readonly<Record<FailureCause, string>> = {
   peerSilent: "the gateway does not answer",
 };
 
-/** When in the life of a tunnel something was said. */
+/** The phase of a tunnel in which a log line was written. */
 export type Stage = "initiate" | "rekey";
 
 type Row = readonly [RegExp, FailureCause];
 
-// As charon's sources word them; the first that is found counts.
+// Patterns for the wording of charon's sources; the first match counts.
 const rows: readonly Row[] = [
   [
     /constraint check failed|no trusted .* public key|certificate .*(?:invalid|expired)/i,
@@ -43,18 +43,18 @@ const rows: readonly Row[] = [
   [/TS_UNACCEPTABLE|no acceptable traffic selectors found/i, "trafficSelectors"],
   [/giving up after \d+ retransmits|peer not responding/i, "peerSilent"],
 ];
-/** What is refused here depends on how far the two have come. */
+/** Which proposal is refused here depends on how far the two ends have come. */
 const noProposal = /NO_PROPOSAL_CHOSEN|no acceptable proposal found|INVALID_KE_PAYLOAD/i;
 const noChild = /no CHILD_SA built|failed to establish CHILD_SA|CREATE_CHILD_SA/i;
 const established = /IKE_SA \S+ established between/i;
 
-/** undefined = the lines say nothing that is known. */
+/** Returns the cause that the lines show; undefined = no line matches a known cause. */
 export function causeIn(lines: readonly LogLine[], stage: Stage): FailureCause | undefined {
   let hasIke = stage === "rekey";
   let found: FailureCause | undefined;
   for (const { text } of lines) {
     hasIke ||= established.test(text);
-    // Of a group guessed wrongly the exchange goes on with the right one.
+    // After a wrongly guessed group the exchange goes on with the right one.
     if (/INVALID_KE_PAYLOAD.*retrying|peer didn't accept DH group/i.test(text)) continue;
     if (noProposal.test(text)) {
       if (stage === "rekey") found ??= "pfsGroup";

@@ -1,19 +1,19 @@
 // A certificate with its private key, and certificates of authorities, as PEM in one secret each:
-// what is in them, and whether a gateway of Azure would take it.
+// reads what they contain and checks whether a gateway of Azure would accept it.
 
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
 import { Secret } from "#hal/secret.ts";
 
 export interface CertifiedKey extends Disposable {
-  /** PEM of the private key. */
+  /** The private key as PEM. */
   readonly key: Secret;
-  /** PEM; ours first, then those between it and the root. */
+  /** The certificates as PEM: ours first, then those between it and the root. */
   readonly certificates: readonly [string, ...string[]];
-  /** As charon names the key: SHA-1 of the RSA public key (RFC 8017), in hex. */
+  /** The name that charon gives the key: SHA-1 of the RSA public key (RFC 8017), in hex. */
   readonly keyId: string;
 }
 
-/** PEM of several kinds with its limits: nobody's chain is longer, nobody's key larger. */
+/** Sanity limits for PEM: no real chain is longer, and no real key is larger. */
 const pemBytesMax = 64_000;
 const certificatesMax = 8;
 const rsaBitsMin = 2048;
@@ -22,19 +22,20 @@ const usages = { "1.3.6.1.5.5.7.3.1": "serverAuth", "1.3.6.1.5.5.7.3.2": "client
 const block = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g;
 const keyBlock = /-----BEGIN ((?:RSA )?PRIVATE KEY)-----[^-]+-----END \1-----/;
 
-/** The certificates of `pem`, or the reason why it is of no use. */
+/** Returns the certificates of `pem`, or the reason why they cannot be used. */
 export function readAuthorities(pem: Secret): readonly string[] | { readonly why: string } {
   const found = lend(pem, certificatesIn);
   if ("why" in found) return found;
   const strange = found.find((text) => !new X509Certificate(text).ca);
   return strange === undefined
     ? found
-    : { why: `${nameOf(new X509Certificate(strange))} is no certificate of an authority` };
+    : { why: `${nameOf(new X509Certificate(strange))} is not a certificate of an authority` };
 }
 
 /**
- * Our own: RSA of 2048 bits at least, a subject, both usages, and now within its dates, as Azure
- * asks of the certificate of a site-to-site connection; else the reason. The caller wipes the key.
+ * Reads our own certificate and key, or returns the reason why they cannot be used: RSA of 2048
+ * bits at least, a subject, both usages, and now within its dates, as Azure requires of the
+ * certificate of a site-to-site connection. The caller wipes the key.
  */
 export function readCertifiedKey(
   pem: Secret,
@@ -43,12 +44,12 @@ export function readCertifiedKey(
   const certificates = lend(pem, certificatesIn);
   if ("why" in certificates) return certificates;
   const [own, ...between] = certificates;
-  if (own === undefined) return { why: "it holds no certificate" };
+  if (own === undefined) return { why: "it contains no certificate" };
   const certificate = new X509Certificate(own);
   const why = faultOf(certificate, nowMs);
   if (why !== undefined) return { why };
   const key = lend(pem, keyIn);
-  if (key === undefined) return { why: "it holds no private key that is not encrypted" };
+  if (key === undefined) return { why: "it contains no private key that is not encrypted" };
   if (!lend(key, (octets) => isKeyOf(octets, certificate))) {
     key[Symbol.dispose]();
     return { why: "its private key is of another certificate" };
@@ -70,9 +71,9 @@ function certificatesIn(octets: Readonly<Uint8Array>): string[] | { readonly why
   const text = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength).toString("latin1");
   const found = text.match(block) ?? [];
   if (found.length === 0) {
-    return { why: "it is no PEM with certificates; in Key Vault that is application/x-pem-file" };
+    return { why: "it is not PEM with certificates; in Key Vault that is application/x-pem-file" };
   }
-  if (found.length > certificatesMax) return { why: `it holds ${found.length} certificates` };
+  if (found.length > certificatesMax) return { why: `it contains ${found.length} certificates` };
   try {
     for (const pem of found) new X509Certificate(pem);
     return found;
@@ -103,7 +104,7 @@ function faultOf(certificate: X509Certificate, nowMs: number): string | undefine
   if (subject === "") return "its certificate has no subject";
   const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
   if (publicKey.asymmetricKeyType !== "rsa" || bits < rsaBitsMin) {
-    return `its key is no RSA key of ${rsaBitsMin} bits or more`;
+    return `its key is not an RSA key of ${rsaBitsMin} bits or more`;
   }
   const given: readonly string[] = extended ?? [];
   const missing = Object.entries(usages).find(([oid]) => !given.includes(oid));

@@ -1,5 +1,5 @@
-// What is asked of charon: one connection for each, bounded by its signal. Whatever it was told
-// before is looked at first, so that the same wish twice is one.
+// Commands to charon: one client connection for each, bounded by its signal. The state of charon is
+// read before a command, so that a repeated request has no further effect.
 
 import type { RekeyWhat } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -22,7 +22,7 @@ import { type Credentials, loadTunnel } from "./credentials.ts";
 import { childName, pskId } from "./messages.ts";
 
 export interface Charon {
-  /** Path of its socket. */
+  /** The path of its VICI socket. */
   readonly path: string;
   readonly stream: Dialer["stream"];
   readonly clock: Clock;
@@ -30,18 +30,22 @@ export interface Charon {
 
 export interface CharonLook {
   readonly sas: readonly IkeSa[];
-  /** The connections that it has, with the names of their children. */
+  /** The connections that charon has, with the names of their children. */
   readonly connections: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Inside the longest wait for an effect, with room for the proof. */
+/** Shorter than the longest wait for an effect, with room for the proof. */
 const initiateMs = 25_000;
 const proofMs = 20_000;
-/** An exchange that charon was asked for has begun by then, if it begins at all. */
+/** By then an exchange that charon was asked for has begun, if it begins at all. */
 const begunMs = 3_000;
 const pollMs = 200;
 const linesMax = 2_000;
 
+/**
+ * Opens a VICI client, passes it to `use` and closes it.
+ * @throws LinksealError `transport.unreachable` if charon does not listen
+ */
 export async function withCharon<T>(
   { stream, path }: Charon,
   signal: AbortSignal,
@@ -59,20 +63,23 @@ export async function lookAtCharon(client: ViciClient, signal: AbortSignal): Pro
   const isUp = (name: string): boolean =>
     sas.some((sa) => sa.name === name && sa.state === "established");
   if ([...connections.keys()].every(isUp)) return { sas, connections };
-  // Charon lists one SA after the other while it works: at the end of a rekey the list may have the
-  // old IKE SA alone, on its way out, and not the new one that carries.
+  // Charon lists one SA after the other while it works: at the end of a rekey the list may contain
+  // the old IKE SA alone, on its way out, and not the new one that carries the traffic.
   return { sas: await listSas(client, signal), connections };
 }
 
 /**
- * Without the key `noblock`: whatever its value, charon then leaves out each IKE SA that it is
- * working on (strongSwan, vici README, list-sas).
+ * Lists the SAs without the key `noblock`: if that is present, whatever its value, charon leaves
+ * out each IKE SA that it is working on (strongSwan, vici README, list-sas).
  */
 async function listSas(client: ViciClient, signal: AbortSignal): Promise<readonly IkeSa[]> {
   return (await client.list("list-sas", "list-sa", {}, signal)).flatMap(readIkeSas);
 }
 
-/** Up under exactly these algorithms, and known to charon: nothing is left to do. */
+/**
+ * Returns true if the tunnel is up under exactly these algorithms and charon knows its connection,
+ * so that nothing is left to do.
+ */
 export function stands(spec: TunnelSpec, { sas, connections }: CharonLook): boolean {
   if (connections.get(spec.name)?.includes(childName(spec)) !== true) return false;
   return sas.some(
@@ -84,12 +91,12 @@ export function stands(spec: TunnelSpec, { sas, connections }: CharonLook): bool
   );
 }
 
-/** Installed, and made under this very connection. */
+/** Returns true if the child is installed and was made under this very connection. */
 function isOf(spec: TunnelSpec, { name, phase }: IkeSa["children"][number]): boolean {
   return phase === "installed" && name === childName(spec);
 }
 
-/** It carries now, under whatever connection. */
+/** Returns true if the tunnel carries traffic now, under any connection. */
 export function isUp(spec: TunnelSpec, { sas }: CharonLook): boolean {
   return sas.some(
     ({ name, state, children }) =>
@@ -112,7 +119,7 @@ function sameEsp(is: Transforms, { transforms: want }: TunnelSpec): boolean {
   return sameCipher(is, want) && (is.dhGroup === want.dhGroup || is.dhGroup === "none");
 }
 
-/** A secret that a later authentication shows; the SAs that stand are not asked. */
+/** Loads a secret for later authentications; existing SAs are not affected. */
 export async function loadSecret(
   client: ViciClient,
   { name }: TunnelSpec,
@@ -123,9 +130,10 @@ export async function loadSecret(
 }
 
 /**
- * Loads what is new of a tunnel that is up, and makes SAs by it beside those that stand, which end
- * after that: an SA keeps the connection that it was made for. Throws with the cause where the
- * gateway refuses it; the old SAs stay then, and the new ones end.
+ * Loads the new settings of a tunnel that is up and makes new SAs beside the existing ones, which
+ * end afterwards: an SA keeps the connection that it was made for.
+ * @throws LinksealError `device.rejected` with the cause if the gateway refuses; the old SAs remain
+ * then, and the new ones end
  */
 export async function renew(
   charon: Charon,
@@ -144,7 +152,7 @@ export async function renew(
   await initiate(client, spec, signal);
   const isBegun = async (): Promise<boolean> =>
     idsOf(name, await lookAtCharon(client, signal)).some((id) => !ids.has(id));
-  // Where nothing new was loaded there is nothing to do: charon keeps the SAs that it has.
+  // If nothing new was loaded, there is nothing to do: charon keeps the SAs that it has.
   const isSame = stands(spec, before);
   if (isSame && !(await waited(charon, begunMs, log, "initiate", isBegun, signal))) return;
   const old = new Set(childrenOf(name, before).map(({ id }) => id));
@@ -156,7 +164,7 @@ export async function renew(
     throw failed(name, "peerSilent");
   }
   try {
-    // Of a certificate the group is the one that has been proven.
+    // If only a certificate changed, the group for rekeying has been proven already.
     if (!isSame) await rekeyed(charon, client, name, "child", log, signal, childName(spec));
   } catch (error) {
     await endOthers(client, name, (child) => old.has(child.id), signal);
@@ -166,7 +174,8 @@ export async function renew(
 }
 
 async function initiate(client: ViciClient, spec: TunnelSpec, signal: AbortSignal): Promise<void> {
-  // Without its own wait: charon tries again by itself, and the log knows sooner why it must.
+  // The command does not wait for the result: charon tries again by itself, and its log shows
+  // sooner why a try failed.
   const ask = { child: childName(spec), ike: spec.name, timeout: "-1" };
   await told(client, "initiate", ask, spec.name, signal);
 }
@@ -176,7 +185,7 @@ function childrenOf(tunnel: string, { sas }: CharonLook): IkeSa["children"] {
   return own.flatMap(({ children }) => children);
 }
 
-/** Each IKE SA without a child that is meant goes as a whole, of the others the other children. */
+/** Ends each IKE SA that has no child to keep, and the other children of the remaining IKE SAs. */
 async function endOthers(
   client: ViciClient,
   tunnel: string,
@@ -186,7 +195,7 @@ async function endOthers(
   const { sas } = await lookAtCharon(client, signal);
   const own = sas.filter(({ name }) => name === tunnel);
   for (const { id, children } of own) {
-    // One that was rekeyed receives for a while what is on its way, and ends by itself.
+    // A child that was rekeyed receives late packets for a while, and ends by itself.
     const others = children.filter(
       (child) => !isMeant(child) && (child.phase === "installed" || child.phase === "rekeying"),
     );
@@ -200,7 +209,10 @@ async function endOthers(
   }
 }
 
-/** Of a tunnel that stands: SAs of an older connection, which a newer one took the place of. */
+/**
+ * Ends the SAs that an older connection of an established tunnel left, once a newer one replaced
+ * it.
+ */
 export async function endOlder(
   client: ViciClient,
   spec: TunnelSpec,
@@ -214,14 +226,15 @@ export async function endOlder(
   await endOthers(client, spec.name, ({ name }) => name === childName(spec), signal);
 }
 
-/** Of its IKE SAs, in whatever state. */
+/** Returns the ids of its IKE SAs, in any state. */
 function idsOf(name: string, { sas }: CharonLook): readonly string[] {
   return sas.filter((sa) => sa.name === name).map(({ id }) => id);
 }
 
 /**
- * Loads the connection and brings it up. A gateway that is silent is no failure: charon asks it
- * again with the next packet. What the two ends disagree on is one, told by its cause.
+ * Loads the connection and brings it up. A silent gateway is not a failure: charon tries it again
+ * with the next packet.
+ * @throws LinksealError `device.rejected` with the cause if the two ends disagree
  */
 export async function bringUp(
   charon: Charon,
@@ -236,7 +249,7 @@ export async function bringUp(
   }
   const look = await lookAtCharon(client, signal);
   if (!stands(spec, look)) {
-    // An SA under other algorithms keeps them for as long as it is rekeyed.
+    // An SA under other algorithms keeps them as long as it is rekeyed.
     const isHeld = look.sas.some((sa) => sa.name === spec.name && sa.state === "established");
     if (isHeld) await end(client, spec.name, signal);
     await initiate(client, spec, signal);
@@ -247,7 +260,9 @@ export async function bringUp(
   await rekeyed(charon, client, spec.name, "child", log, signal);
 }
 
-/** Whether it came about; throws as soon as the log says what the ends disagree on. */
+/**
+ * Returns whether it happened in time; throws as soon as the log shows what the ends disagree on.
+ */
 async function waited(
   { clock }: Charon,
   ms: number,
@@ -266,12 +281,14 @@ async function waited(
   return false;
 }
 
-/** Ends its SAs and forgets its connection and keys; what is not there is no failure. */
+/**
+ * Ends the SAs of a tunnel and unloads its connection and keys; what is missing is not a failure.
+ */
 export async function forget(client: ViciClient, name: string, signal: AbortSignal): Promise<void> {
   const hadKey = (await client.list("list-conns", "list-conn", {}, signal)).some(
     (event) => readConnections(event).some(([one]) => one === name) && usesPrivateKey(event),
   );
-  // Without its connection first a packet would bring it back.
+  // The connection goes first; otherwise a packet would bring the SAs back.
   await client.ask("unload-conn", { name }, "unknown", signal);
   await client.ask("unload-shared", { id: pskId(name) }, "unknown", signal);
   if (hadKey) await forgetKeys(client, signal);
@@ -279,7 +296,10 @@ export async function forget(client: ViciClient, name: string, signal: AbortSign
   if (sas.some((sa) => sa.name === name)) await end(client, name, signal);
 }
 
-/** Charon does not tell which connection a private key is for: all, once none could use one. */
+/**
+ * Charon does not report which connection a private key is for, so all keys are unloaded once no
+ * connection could use one.
+ */
 async function forgetKeys(client: ViciClient, signal: AbortSignal): Promise<void> {
   const all = await client.list("list-conns", "list-conn", {}, signal);
   if (all.some(usesPrivateKey)) return;
@@ -292,7 +312,10 @@ async function end(client: ViciClient, name: string, signal: AbortSignal): Promi
   await client.ask("terminate", { ike: name, force: "yes", timeout: "2000" }, "unknown", signal);
 }
 
-/** Resolves once the new SAs carry; throws with the cause where the old ones stay. */
+/**
+ * Rekeys and resolves once the new SAs carry the traffic.
+ * @throws LinksealError `device.rejected` with the cause if the old SAs remain
+ */
 export async function rekey(
   charon: Charon,
   client: ViciClient,
@@ -338,7 +361,7 @@ function stageOf(what: RekeyWhat): Stage {
   return what === "child" ? "rekey" : "initiate";
 }
 
-/** Names of the SAs that carry, which a rekey gives others to. */
+/** Returns the ids of the SAs that carry traffic, which a rekey replaces. */
 function newest(name: string, what: RekeyWhat, { sas }: CharonLook): ReadonlySet<string> {
   const own = sas.filter((sa) => sa.name === name && sa.state === "established");
   if (what !== "child") return new Set(own.map(({ id }) => id));
@@ -347,7 +370,7 @@ function newest(name: string, what: RekeyWhat, { sas }: CharonLook): ReadonlySet
   return new Set(carrying.map(({ spiIn }) => String(spiIn)));
 }
 
-/** What the log says of one connection while something is done with it. */
+/** Collects what charon logs about one connection during an operation. */
 class Journal {
   readonly tunnel: string;
   readonly lines: LogLine[] = [];
@@ -359,7 +382,7 @@ class Journal {
   static async open(client: ViciClient, name: string, signal: AbortSignal): Promise<Journal> {
     const journal = new Journal(name);
     const take = (line: LogLine): void => {
-      // Before a peer is known a line belongs to no connection yet.
+      // As long as the peer is not known, a line belongs to no connection.
       const isOurs = line.name === undefined || line.name === name;
       if (isOurs && journal.lines.length < linesMax) journal.lines.push(line);
     };

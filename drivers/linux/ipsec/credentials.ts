@@ -1,4 +1,5 @@
-// What a tunnel's ends show each other, from the vault to charon: held no longer than a change.
+// The credentials that a tunnel's ends show each other, from the vault to charon: kept no longer
+// than a change takes.
 
 import type { KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -11,7 +12,10 @@ import { type Certificates, loadBetween, loadConnection, loadKey, loadPsk } from
 
 export interface Credentials extends Disposable {
   readonly secret: Secret;
-  /** undefined = the secret is a pre-shared key; else the private key of the first of ours. */
+  /**
+   * undefined = the secret is a pre-shared key; otherwise it is the private key of our first
+   * certificate.
+   */
   readonly certificates: Certificates | undefined;
 }
 
@@ -38,7 +42,7 @@ export async function fetchCredentials(
   };
 }
 
-/** What charon is told of a tunnel, in this order. */
+/** Returns the commands that load a tunnel into charon, in this order. */
 export function loadTunnel(
   spec: TunnelSpec,
   { secret, certificates }: Credentials,

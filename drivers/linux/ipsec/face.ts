@@ -1,5 +1,5 @@
-// IPsec of this host for its device: what charon and the kernel say of one tunnel side by side, and
-// changes that begin with the block around it and end with a proof.
+// The IPsec driver of this host: merges what charon and the kernel report of one tunnel, and
+// carries out changes that begin with the block around the tunnel and end with a proof.
 
 import { withDeadline } from "#hal/deadline.ts";
 import {
@@ -40,6 +40,7 @@ import { loadConnection, loadPsk } from "./messages.ts";
 import { partsAround, partsOfBlock, prepareNet } from "./net-change.ts";
 import { CharonWatch } from "./watch.ts";
 
+/** The capabilities of the driver for tunnels. */
 export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
   keying: ["ike"],
   authentication: ["psk", "certificate"],
@@ -48,13 +49,17 @@ export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
   blocks: true,
 };
 
+/** The parts of a host's IPsec driver. */
 export interface IpsecParts {
+  /** The session with linkseal-net. */
   readonly session: LocalSession;
+  /** How charon is reached. */
   readonly charon: Charon;
+  /** The listener for charon's events. */
   readonly watch: CharonWatch;
 }
 
-/** `end` ends what listens. */
+/** Opens the IPsec driver; undefined if no charon is named. `end` ends the listener. */
 export function openIpsec(
   { session, world, hint }: { session: LocalSession; world: World; hint: () => void },
   path: string | undefined,
@@ -68,17 +73,24 @@ export function openIpsec(
   return { session, charon, watch };
 }
 
+/** The changes of a device that concern tunnels. */
 export type TunnelChange = Extract<PortChange, { readonly kind: `ipsec.${string}` }>;
 
+/** Returns true if the change concerns a tunnel. */
 export const isTunnelChange = (part: PortChange): part is TunnelChange =>
   part.kind.startsWith("ipsec.");
 
-/** Well inside the longest look: a daemon that hangs must not hide what the kernel says. */
+/**
+ * Well inside the longest observation: a daemon that hangs must not hide what the kernel reports.
+ */
 const lookMsMax = 6_000;
-/** A key that nobody came to apply is nobody's any more. */
+/** A key that is not applied within this time is wiped. */
 const keepMs = 120_000;
 
-/** What IKE knows, put into what the kernel told of its tunnels. */
+/**
+ * Adds what charon knows of IKE to the tunnels that the kernel reported; `ike` is unknown if charon
+ * does not answer.
+ */
 export async function observeTunnels(
   { charon, watch }: IpsecParts,
   state: DeviceState,
@@ -133,7 +145,7 @@ function joined(
   };
 }
 
-// The data plane has the transforms and counts; IKE knows the group, and what it is about to do.
+// The kernel's data plane has the transforms and counters; charon knows the group and the phase.
 function told(sa: IpsecSa, { sas }: CharonLook): IpsecSa {
   const children = sas.flatMap((ike) => ike.children);
   const child = children.find(
@@ -150,6 +162,12 @@ interface Held {
   readonly credentials: Credentials;
 }
 
+/**
+ * Prepares a change of tunnels: fetches and holds the credentials for at most two minutes, and
+ * stages linkseal-net's part. Nothing takes effect yet.
+ * @throws LinksealError `device.rejected` for algorithms that charon is not offered;
+ * `vault.malformedKey` for a secret that cannot be used
+ */
 export async function prepareTunnels(
   parts: IpsecParts,
   change: readonly TunnelChange[],
@@ -160,7 +178,7 @@ export async function prepareTunnels(
   const look = await lookIfThere(charon, signal);
   const lines: string[] = [];
   for (const part of change) {
-    // Refused here, while nothing has been sent yet.
+    // The call throws for a tunnel that cannot be rendered, while nothing has been sent yet.
     if (part.kind === "ipsec.putTunnel") loadConnection(part.tunnel);
     const isDone = part.kind === "ipsec.putTunnel" && look !== undefined;
     if (!isDone || !stands(part.tunnel, look)) lines.push(...previewOf(part));
@@ -200,7 +218,7 @@ export async function prepareTunnels(
   };
 }
 
-/** undefined = charon does not tell now; whoever applies will see. */
+/** Returns undefined if charon does not answer now; the apply finds out. */
 async function lookIfThere(charon: Charon, signal: AbortSignal): Promise<CharonLook | undefined> {
   try {
     return await lookSoon(charon, signal);
@@ -226,7 +244,7 @@ function netPartsOf(part: TunnelChange): readonly TunnelPart[] {
 function previewOf(part: TunnelChange): readonly string[] {
   switch (part.kind) {
     case "ipsec.block":
-      // linkseal-net says it.
+      // The preview of linkseal-net lists the block policies.
       return [];
     case "ipsec.putTunnel": {
       const { name, localAddress, remoteAddress, ike, transforms, life, auth } = part.tunnel;
@@ -269,7 +287,7 @@ class TunnelAct {
       for (const part of this.#change) await this.#carry(part, held, within, signal);
       if (within === "final") await this.#endStale(signal);
     } catch (error) {
-      // Half a change is none, also where its caller does not think of taking it back.
+      // A change that fails halfway is rolled back here, because the caller may not do it.
       if (within === "final" || signal.aborted || !(error instanceof LinksealError)) throw error;
       await this.rollback(signal);
       const { code, message, where, next } = error;
@@ -277,7 +295,7 @@ class TunnelAct {
     }
   }
 
-  /** A rekey of what is not there must not look done. */
+  /** A rekey of a tunnel that does not exist must not look done. */
   async #refuseAbsent(signal: AbortSignal): Promise<void> {
     const rekeyed = this.#change.flatMap((part) => (part.kind === "ipsec.rekey" ? part.name : []));
     if (rekeyed.length === 0) return;
@@ -300,7 +318,7 @@ class TunnelAct {
         await this.#put(part.tunnel, held, signal);
         return;
       case "ipsec.removeTunnel":
-        // Until it is confirmed its SAs are all that could bring it back.
+        // Before the change is confirmed, the tunnel's SAs are all that could bring it back.
         if (within === "final") await this.#forget(part.name, signal);
         return;
       case "ipsec.rekey":
@@ -317,7 +335,8 @@ class TunnelAct {
       if (!before.connections.has(spec.name)) this.#fresh.add(spec.name);
       if (stands(spec, before)) {
         await endOlder(client, spec, before, signal);
-        // Which version charon holds it does not tell, and the same one twice is one.
+        // Charon does not report which version of the secret it has, and loading the same one twice
+        // has no effect.
         if (credentials === undefined) return;
         if (credentials.certificates === undefined) {
           return await loadSecret(client, spec, loadPsk(spec, credentials.secret), signal);
@@ -325,10 +344,12 @@ class TunnelAct {
         return await renew(this.#parts.charon, client, spec, credentials, signal);
       }
       if (credentials === undefined) {
-        // A second apply: what the first one did is there, or is nothing that a key could mend.
-        throw rejected("its key is no longer held; prepare it again", spec.name);
+        // A second apply: the work of the first one is there, or has failed in a way that a key
+        // does not mend.
+        throw rejected("its key is no longer kept; prepare it again", spec.name);
       }
-      // What carries goes on until the other carries, or for as long as the gateway refuses it.
+      // The SAs that carry traffic go on until the new ones do, or as long as the gateway refuses
+      // those.
       const make = isUp(spec, before) ? renew : bringUp;
       await make(this.#parts.charon, client, spec, credentials, signal);
     });
@@ -336,19 +357,21 @@ class TunnelAct {
   }
 
   /**
-   * What a charon that died left in the kernel: no IKE SA owns it, nothing rekeys it. Asked of the
-   * kernel first, since what it has by then is known to charon afterwards.
+   * Finds what a charon that died left in the kernel: SAs that no IKE SA owns and nothing rekeys.
+   * The kernel is asked first, because charon knows by its later answer all SAs that the kernel has
+   * by then.
    */
   async #staleSas({ name }: TunnelSpec, signal: AbortSignal): Promise<readonly Spi[]> {
     const { ipsec } = await this.#parts.session.observe(signal);
     const { sas } = await this.#charon(signal, (client) => lookAtCharon(client, signal));
     const children = sas.flatMap((sa) => sa.children);
     const owned = new Set(children.flatMap(({ spiIn, spiOut }) => [spiIn, spiOut]));
-    // While nothing is up they are all that carries.
+    // While no IKE SA is up, the stale SAs are all that carries the traffic.
     if (!sas.some((sa) => sa.name === name && sa.children.length > 0)) return [];
     const tunnel = ipsec.find((one) => one.name === name);
     const there = tunnel?.sas.kind === "known" ? tunnel.sas.value : [];
-    // One without an algorithm is a number that charon has taken for an exchange that goes on.
+    // An SA without an algorithm is an SPI that charon has reserved for an exchange that is under
+    // way.
     const whole = there.filter(({ transforms }) => transforms.encryption !== "none");
     return whole.flatMap(({ spi }) => (owned.has(spi) ? [] : [{ spi }]));
   }
@@ -361,7 +384,10 @@ class TunnelAct {
     await this.#endStale(signal);
   }
 
-  /** Only what nobody owned twice: a look may fall into the middle of a rekey. */
+  /**
+   * Ends only SAs that had no owner in two observations, because an observation may fall into the
+   * middle of a rekey.
+   */
   async #endStale(signal: AbortSignal): Promise<void> {
     const parts: TunnelPart[] = [];
     for (const [spec, before] of this.#stale) {
@@ -378,7 +404,7 @@ class TunnelAct {
   }
 
   async rollback(signal: AbortSignal): Promise<void> {
-    // With the interface gone a connection would only come back without one.
+    // The connection goes before the interface; otherwise it would come back without one.
     for (const name of this.#fresh) await this.#forget(name, signal);
     await this.#net.rollback(signal);
   }

@@ -1,7 +1,7 @@
-// A tunnel as charon is told it: everything explicit, nothing left to a default that another
-// version may change.
+// A tunnel as charon's configuration: every setting is explicit, so that a changed default of
+// another version has no effect.
 
-// Only `createHash` is taken: it computes, and is as pure as any other function of this file.
+// Only `createHash` is imported: it computes, and is as pure as any other function of this file.
 import { createHash } from "node:crypto";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
@@ -10,26 +10,32 @@ import type { Secret } from "#hal/secret.ts";
 import type { ViciMessage } from "../../transport/vici-wire.ts";
 import { espProposal, ikeProposal } from "./words.ts";
 
-/** Main mode of the gateway, which nobody can change. */
+/** The lifetime of the gateway's IKE SA, which cannot be configured there. */
 const ikeSeconds = 28_800;
-/** A peer that is gone is asked for this soon; how often is the daemon's own setting. */
+/** A silent peer is probed after this time; how often is the daemon's own setting. */
 const dpdSeconds = 5;
 const replayWindow = 128;
 
-/** Late enough for a rekey to be tried again before the hard end, early enough never to meet it. */
+/**
+ * The share of the lifetime after which a rekey begins: late, with enough time to try again before
+ * the hard end.
+ */
 const rekeyShare = 0.9;
 const randomShare = 0.05;
 
-/** What the ends show each other; undefined = a pre-shared key, which is loaded beside. */
+/**
+ * The certificates of our end; undefined = a pre-shared key, which is loaded beside the connection.
+ */
 export interface Certificates {
-  /** PEM; ours first, then those between it and its root. */
+  /** PEM: ours first, then those between it and its root. */
   readonly own: readonly [string, ...string[]];
   readonly authorities: readonly string[];
 }
 
 /**
- * Of the one child of a tunnel: another for every other content of its connection. So charon tells
- * by the name which of them an SA was made under, and makes another beside it, no duplicate.
+ * Returns the name of a tunnel's one child, which differs for every other content of its
+ * connection. So charon reports by the name under which of them an SA was made, and makes a new SA
+ * beside the old one instead of refusing a duplicate.
  */
 export function childName(spec: TunnelSpec): string {
   const { name, localAddress, remoteAddress, ike, transforms, life, ifId, auth } = spec;
@@ -47,7 +53,7 @@ export function loadConnection(spec: TunnelSpec, certificates?: Certificates): V
   const bytes = life.kilobytes * 1024;
   const child: ViciMessage = {
     mode: "tunnel",
-    // By routes into the interface alone: its policies take whatever comes there.
+    // Routes into the interface alone decide what is sent: its policies accept everything.
     local_ts: [any],
     remote_ts: [any],
     esp_proposals: [orRefuse(espProposal(spec.transforms), name)],
@@ -60,7 +66,7 @@ export function loadConnection(spec: TunnelSpec, certificates?: Certificates): V
     if_id_in: String(spec.ifId),
     if_id_out: String(spec.ifId),
     replay_window: String(replayWindow),
-    // Whatever took the SA away, the next packet asks for another.
+    // Whatever ended the SA, the next packet requests another.
     start_action: "trap",
     dpd_action: "restart",
     close_action: "trap",
@@ -95,14 +101,14 @@ function identities(
       remote: { auth: "psk", id: remoteAddress },
     };
   }
-  // Our name is the subject of our certificate, which charon takes by itself.
+  // Our identity is the subject of our certificate, which charon uses by itself.
   return {
     local: { auth: "pubkey", certs: [certificates.own[0]] },
     remote: { auth: "pubkey", id: auth.peer, cacerts: certificates.authorities },
   };
 }
 
-/** Those between ours and its root, which are sent and not trusted. */
+/** Loads the certificates between ours and its root, which are sent and not trusted. */
 export function loadBetween({ own: [, ...between] }: Certificates): readonly ViciMessage[] {
   return between.map((data) => ({ type: "X509", flag: "NONE", data }));
 }
@@ -111,7 +117,7 @@ export function loadKey(key: Secret): ViciMessage {
   return { type: "any", data: key };
 }
 
-/** Under the tunnel's own id: what is loaded again takes the place of the one before. */
+/** Loads the key under the tunnel's own id, so that a newer one replaces the older. */
 export function loadPsk({ name, localAddress, remoteAddress }: TunnelSpec, psk: Secret) {
   return { id: pskId(name), type: "IKE", data: psk, owners: [localAddress, remoteAddress] };
 }
@@ -122,7 +128,7 @@ export function pskId(tunnel: string): string {
 
 function orRefuse(proposal: string | undefined, where: string): string {
   if (proposal !== undefined) return proposal;
-  const text = "charon is not told to take those algorithms; nothing was changed";
+  const text = "charon is never offered those algorithms; nothing was changed";
   const details = { effect: "none", where, next: "set policy: strong" } as const;
   throw new LinksealError("device.rejected", text, details);
 }

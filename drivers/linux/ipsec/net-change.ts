@@ -1,4 +1,4 @@
-// What linkseal-net does of a change, and what of a change of tunnels, whoever makes their SAs.
+// The part of linkseal-net in a change, and in a change of tunnels, whichever daemon makes the SAs.
 
 import type { PrefixBlock, Transaction, TransactionToken } from "#hal/device.ts";
 import { encodeJson } from "#hal/json.ts";
@@ -7,15 +7,21 @@ import { type LocalSession, readPrepared, transactionOf } from "../../local/devi
 import type { NetPart } from "../net/part.ts";
 import { hostPrefix, type TunnelPart } from "../net/tunnel-part.ts";
 
-/** It takes back by itself what is not confirmed in time. */
+/** linkseal-net reverts by itself what is not confirmed in time. */
 const capabilities = { commit: { kind: "armedRevert" } } as const;
 
+/** Returns the transaction of linkseal-net with this token. */
 export const netTransaction = (
   session: LocalSession,
   token: TransactionToken,
   preview: string,
 ): Transaction => transactionOf({ session, capabilities }, token, preview);
 
+/**
+ * Prepares a change at linkseal-net; nothing takes effect yet. An abort may leave a prepared change
+ * there, which has no effect.
+ * @throws LinksealError `device.rejected` if linkseal-net refuses the change
+ */
 export async function prepareNet(
   session: LocalSession,
   change: readonly NetPart[],
@@ -26,13 +32,16 @@ export async function prepareNet(
   return netTransaction(session, token, preview);
 }
 
-/** What may leave by its interface. */
+/** Returns the prefixes that may leave by the tunnel's interface. */
 function carriedPrefixes({ remotePrefixes, bgp }: TunnelSpec): readonly string[] {
   if (bgp === undefined) return remotePrefixes;
   return [...new Set([...remotePrefixes, hostPrefix(bgp.peer)])];
 }
 
-/** The block before anything could be sent into the tunnel, or past it; then its interface. */
+/**
+ * Returns the operations around a tunnel: first the block, before anything could be sent into the
+ * tunnel or past it, then its interface.
+ */
 export function partsAround(tunnel: TunnelSpec): readonly TunnelPart[] {
   const { name, ifId, mtu, bgp } = tunnel;
   const prefixes = carriedPrefixes(tunnel);
@@ -45,15 +54,19 @@ export function partsAround(tunnel: TunnelSpec): readonly TunnelPart[] {
 
 function blocksOf(tunnel: TunnelSpec): readonly PrefixBlock[] {
   const { remotePrefixes, backs = [] } = tunnel;
-  // The neighbour inside rides in the tunnel alone.
+  // The BGP neighbour inside the tunnel is reached through the tunnel alone.
   const ports = (prefix: string): readonly PortName[] =>
     remotePrefixes.includes(prefix) ? backs : [];
   return carriedPrefixes(tunnel).map((prefix) => ({ prefix, ports: ports(prefix) }));
 }
 
+/**
+ * Returns the operations that block prefixes outside of tunnels, except under the MACsec of their
+ * ports.
+ */
 export function partsOfBlock(blocks: readonly PrefixBlock[]): readonly TunnelPart[] {
   return [
-    // First, so that what rides under MACsec now is not blocked for a moment.
+    // The exemption comes first, so that traffic under MACsec is not blocked for a moment.
     { kind: "ipsec.back", backings: blocks },
     { kind: "ipsec.block", prefixes: blocks.map(({ prefix }) => prefix) },
   ];

@@ -1,4 +1,5 @@
-// What charon says by itself: a hint to look, and the last reason why a tunnel is not there.
+// Listens to charon's events: they bring the next observation forward, and its log shows the last
+// reason why a tunnel is down.
 
 import { LinksealError } from "#hal/error.ts";
 import { ViciClient } from "../../transport/vici.ts";
@@ -8,7 +9,7 @@ import { causeIn, causeTexts, type FailureCause } from "./causes.ts";
 import type { Charon } from "./charon.ts";
 
 const tunnelsMax = 4_096;
-/** Of one try to bring a tunnel up. */
+/** The limit for one try to bring a tunnel up. */
 const linesMax = 100;
 const awayMs = 5_000;
 
@@ -19,7 +20,7 @@ export class CharonWatch {
   readonly #causes = new Map<string, FailureCause>();
   readonly #lines = new Map<string, LogLine[]>();
 
-  /** In one sentence; undefined = nothing is known to be wrong. */
+  /** Returns the trouble of a tunnel in one sentence; undefined = no trouble is known. */
   trouble(tunnel: string): string | undefined {
     const cause = this.#causes.get(tunnel);
     return cause === undefined ? undefined : causeTexts[cause];
@@ -33,7 +34,7 @@ export class CharonWatch {
       this.#lines.delete(name);
       return;
     }
-    // What was said before belongs to a try that is over.
+    // Earlier lines belong to a try that has ended.
     const lines = begins.test(text) ? [] : (this.#lines.get(name) ?? []);
     if (lines.length >= linesMax || this.#lines.size >= tunnelsMax) return;
     lines.push(line);
@@ -42,7 +43,7 @@ export class CharonWatch {
     if (cause !== undefined) this.#causes.set(name, cause);
   }
 
-  /** Until the signal aborts; a charon that ends or is not there is tried again. */
+  /** Listens until the signal aborts; if charon ends or does not answer, it is tried again. */
   async follow(charon: Charon, hint: () => void, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {

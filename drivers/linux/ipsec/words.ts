@@ -1,11 +1,11 @@
-// Algorithms in the words of the model, of charon's proposals, and of what charon says of an SA.
+// The names of algorithms in the model, in charon's proposals, and in charon's reports of an SA.
 
 import type { IkeTransforms, Transforms } from "#hal/model.ts";
 
 interface Words {
-  /** In a proposal. */
+  /** The name in a proposal. */
   readonly proposed: string;
-  /** In `list-sas`; the length of a key stands beside it. */
+  /** The name in `list-sas`, followed by the length of the key, which charon lists apart. */
   readonly told: string;
 }
 
@@ -33,7 +33,7 @@ const groups: Readonly<Record<string, Words>> = {
   "modp-1024": { proposed: "modp1024", told: "MODP_1024" },
 };
 
-/** undefined = charon is never told to take it. */
+/** Returns an IKE proposal; undefined = charon is never offered one of the algorithms. */
 export function ikeProposal({
   encryption,
   integrity,
@@ -50,7 +50,7 @@ export function ikeProposal({
   return joined(parts);
 }
 
-/** Of a child SA; the group is that of its rekeying. */
+/** Returns the proposal of a child SA; the group is that of its rekeying. */
 export function espProposal({ encryption, integrity, dhGroup }: Transforms): string | undefined {
   return joined([
     ciphers[encryption]?.proposed,
@@ -63,7 +63,7 @@ function joined(parts: readonly (string | undefined)[]): string | undefined {
   return parts.includes(undefined) ? undefined : parts.join("-");
 }
 
-/** What charon told of an SA; each absent word stays absent. */
+/** The algorithms that charon reported of an SA; each absent name stays absent. */
 export interface ToldAlgorithms {
   readonly cipher: string | undefined;
   readonly keyBits: string | undefined;
@@ -72,7 +72,7 @@ export interface ToldAlgorithms {
   readonly group: string | undefined;
 }
 
-/** A word that is not known stays as it is: it is nobody's wish. */
+/** Translates charon's names; an unknown name stays as it is, and equals no configured one. */
 export function toldTransforms(told: ToldAlgorithms): IkeTransforms {
   const { cipher = "none", keyBits, integrity, prf, group } = told;
   return {
@@ -83,7 +83,7 @@ export function toldTransforms(told: ToldAlgorithms): IkeTransforms {
   };
 }
 
-// HMAC_SHA2_256_128, HMAC_SHA1_96 and PRF_HMAC_SHA2_384: what counts stands in the middle.
+// HMAC_SHA2_256_128, HMAC_SHA1_96 and PRF_HMAC_SHA2_384: the hash is the part in the middle.
 function bareHash(told: string): string {
   return /^(?:PRF_)?HMAC_(SHA1|SHA2_\d{3})(?:_\d+)?$/.exec(told)?.[1] ?? told;
 }

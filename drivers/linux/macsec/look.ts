@@ -1,4 +1,4 @@
-// One look at the kernel's network: the dumps that a port is read from, in one go.
+// One observation of the kernel's network: the dumps that a port is read from, taken together.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Answer, NetlinkRequest, NetlinkSocket, Reader, Refusal } from "#hal/netlink.ts";
@@ -12,13 +12,20 @@ import { dumpRoutes, type Route, readRoute } from "../netlink/rtnetlink-route.ts
 import { dumpMacsec, macsecFamily, readMacsec } from "./macsec.ts";
 import type { KernelLook } from "./port.ts";
 
-/** Sockets of one network namespace. */
+/** The netlink sockets of one network namespace. */
 export interface KernelSockets {
+  /** NETLINK_ROUTE: links, addresses and routes. */
   readonly routes: NetlinkSocket;
+  /** NETLINK_GENERIC: MACsec and ethtool. */
   readonly generic: NetlinkSocket;
 }
 
-/** Every reading of it is as old as its beginning. */
+/**
+ * Dumps links, addresses, routes, SecYs and speeds. Every reading is dated with the beginning of
+ * the observation.
+ * @throws LinksealError `device.rejected` if the kernel refuses a dump of links, addresses or
+ * routes
+ */
 export async function lookAtKernel(
   { routes: socket, generic }: KernelSockets,
   clock: Pick<Clock, "now">,
@@ -34,16 +41,19 @@ export async function lookAtKernel(
   return { at, links, addresses, routes, secys, speeds: speeds ?? none };
 }
 
-/** In the words of the kernel. */
+/** Returns the refusal as the kernel words it. */
 export function refusalText({ name, text }: Refusal): string {
   return text === undefined ? name : `${name}, ${text}`;
 }
 
-/** What was found; throws `device.rejected` with the words of the kernel. */
+/**
+ * Returns what the kernel answered.
+ * @throws LinksealError `device.rejected` with the kernel's own words
+ */
 export function answered<T>(answer: Answer<T>): readonly T[] {
   if (answer.kind === "answered") return answer.found;
   const said = refusalText(answer.refusal);
-  throw new LinksealError("device.rejected", `the kernel refused a question: ${said}`, {
+  throw new LinksealError("device.rejected", `the kernel refused a query: ${said}`, {
     effect: "none",
     where: "kernel",
     next: "linkseal status",
@@ -51,8 +61,8 @@ export function answered<T>(answer: Answer<T>): readonly T[] {
 }
 
 /**
- * Undefined where the kernel has no such family or refuses to tell: a number is asked for each
- * time, because a module that is loaded again gets another.
+ * Returns undefined if the kernel has no such family or refuses the dump. The family's number is
+ * looked up each time, because a module that is loaded again gets another number.
  */
 async function dumpFamily<T>(
   socket: NetlinkSocket,
@@ -68,6 +78,10 @@ async function dumpFamily<T>(
   return answer.kind === "answered" ? answer.found : undefined;
 }
 
+/**
+ * Dumps all links.
+ * @throws LinksealError `device.rejected` if the kernel refuses
+ */
 export async function linksNow(
   socket: NetlinkSocket,
   signal: AbortSignal,
@@ -75,6 +89,10 @@ export async function linksNow(
   return answered(await socket.ask(dumpLinks(), readLink, signal));
 }
 
+/**
+ * Dumps all addresses.
+ * @throws LinksealError `device.rejected` if the kernel refuses
+ */
 export async function addressesNow(
   socket: NetlinkSocket,
   signal: AbortSignal,
@@ -82,6 +100,10 @@ export async function addressesNow(
   return answered(await socket.ask(dumpAddresses(), readAddress, signal));
 }
 
+/**
+ * Dumps all IPv4 and IPv6 routes.
+ * @throws LinksealError `device.rejected` if the kernel refuses
+ */
 export async function routesNow(
   socket: NetlinkSocket,
   signal: AbortSignal,

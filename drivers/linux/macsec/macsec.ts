@@ -1,5 +1,5 @@
-// The kernel's SecYs by generic netlink "macsec": what they do, and the SAs that are installed. The
-// kernel sends no events here, so state is what a dump says.
+// The kernel's SecYs by generic netlink "macsec": their settings, and the SAs that are installed.
+// The kernel sends no events of this family, so the only state is that of a dump.
 
 import type { NetlinkMessage, NetlinkRequest, Octets } from "#hal/netlink.ts";
 import type { Secret } from "#hal/secret.ts";
@@ -19,6 +19,7 @@ import {
 import { generic, genericBody } from "../netlink/genetlink.ts";
 import { cipherSuite, offload, sci, validation } from "../netlink/rtnetlink-link.ts";
 
+/** The name of the generic netlink family. */
 export const macsecFamily = "macsec";
 
 const commands = {
@@ -49,7 +50,7 @@ const saRows = {
   /** 32 bits wide, or 64 with extended packet numbering. */
   pn: [3, counter],
   key: [4, dropped],
-  /** MI and KN of the SAK, so both ends of a link show the same. */
+  /** The MI and KN of the SAK, so that both ends of a link show the same identifier. */
   keyId: [5, hexOfSize(16)],
   statistics: [6, saStatistics],
   pad: [7, hex],
@@ -131,11 +132,12 @@ const macsecTable = table(macsecRows);
 /** One SecY with all that belongs to it. */
 export type MacsecDevice = Attributes<typeof macsecRows>;
 
-/** `type`: the number of the family. */
+/** Builds the dump of all SecYs; `type` is the number of the family. */
 export function dumpMacsec(type: number): NetlinkRequest {
   return generic(type, commands.getTxSc, netlinkFlags.dump, []);
 }
 
+/** Returns a reader of the dump's messages; `type` is the number of the family. */
 export function readMacsec(type: number): (message: NetlinkMessage) => MacsecDevice | undefined {
   return (message) => {
     if (message.type !== type) return undefined;
@@ -144,7 +146,7 @@ export function readMacsec(type: number): (message: NetlinkMessage) => MacsecDev
   };
 }
 
-/** Of a new SA; with extended packet numbering it has an SSCI and a salt too. */
+/** A new SA; with extended packet numbering it has an SSCI and a salt too. */
 interface SaKey {
   readonly an: number;
   readonly nextPn: bigint;
@@ -154,11 +156,11 @@ interface SaKey {
 }
 
 type SaChange = Readonly<{ an: number; active?: boolean; nextPn?: bigint }> & {
-  /** Whether the packet number of its suite has 64 bits. */
+  /** True if the suite's packet number has 64 bits. */
   readonly extended?: boolean;
 };
 
-/** A channel of the peer on one link. */
+/** A receive channel of the peer on one link. */
 interface RxScName {
   readonly link: number;
   readonly sci: string;
@@ -200,19 +202,27 @@ function changed({ an, active, nextPn, extended }: SaChange): Octets {
 
 const linkOf = (link: number): Octets => macsecTable.write({ link });
 
+/** Builds the requests that change channels and SAs; links are interface indices. */
 export interface MacsecWriter {
+  /** Creates the peer's receive channel, active. */
   addRxSc(channel: RxScName): NetlinkRequest;
+  /** Deletes the receive channel with its SAs. */
   deleteRxSc(channel: RxScName): NetlinkRequest;
+  /** Installs an active transmit SA. */
   addTxSa(link: number, sa: SaKey): NetlinkRequest;
+  /** Changes the state or the next packet number of a transmit SA. */
   updateTxSa(link: number, change: SaChange): NetlinkRequest;
-  /** The kernel refuses it (EBUSY) while the SA is active, and so it does below. */
+  /** Deletes a transmit SA; the kernel refuses this (EBUSY) while the SA is active. */
   deleteTxSa(link: number, an: number): NetlinkRequest;
+  /** Installs an active receive SA. */
   addRxSa(channel: RxScName, sa: SaKey): NetlinkRequest;
+  /** Changes the state or the lowest acceptable packet number of a receive SA. */
   updateRxSa(channel: RxScName, change: SaChange): NetlinkRequest;
+  /** Deletes a receive SA; the kernel refuses this (EBUSY) while it is active. */
   deleteRxSa(channel: RxScName, an: number): NetlinkRequest;
 }
 
-/** Requests of the family with the number `type`. */
+/** Builds requests of the family with the number `type`. */
 export function macsecWriter(type: number): MacsecWriter {
   const onChannel = (command: number, channel: RxScName, more: Octets): NetlinkRequest =>
     generic(type, command, 0, [...linkOf(channel.link), ...scName(channel), ...more]);

@@ -1,5 +1,5 @@
-// A port of this host as a MACsec port: the uncontrolled one that the config names, and the SecY
-// on it, from dumps of links, addresses, routes and SecYs.
+// A port of this host as a MACsec port: the uncontrolled port that the config names, and the SecY
+// on it, read from dumps of links, addresses, routes and SecYs.
 
 import {
   type CipherSuite,
@@ -30,26 +30,31 @@ import {
   suiteInUse,
 } from "./secy.ts";
 
-/** What the kernel said to one look. */
+/** The kernel's dumps of one observation. */
 export interface KernelLook {
+  /** The moment at which the observation began. */
   readonly at: Instant;
+  /** All links, as dumped. */
   readonly links: readonly Link[];
+  /** All addresses, as dumped. */
   readonly addresses: readonly Address[];
+  /** All IPv4 and IPv6 routes, as dumped. */
   readonly routes: readonly Route[];
   /** undefined = the kernel has no MACsec, or did not answer. */
   readonly secys: readonly MacsecDevice[] | undefined;
+  /** The line rates that ethtool reports; empty if the kernel does not report them. */
   readonly speeds: readonly PortSpeed[];
 }
 
-/** The controlled port: what the host's traffic goes through. */
+/** The controlled port, which the host's traffic goes through. */
 export interface ControlledPort extends SecySettings {
   readonly name: PortName;
   readonly index: number;
   readonly up: boolean;
   readonly mtu: number | undefined;
-  /** Name of the VRF that it belongs to. */
+  /** The name of the VRF that it belongs to. */
   readonly vrf: string | undefined;
-  /** With the length of their prefix. */
+  /** Each with its prefix length. */
   readonly addresses: readonly string[];
   readonly saks: readonly Sak[];
   readonly keyAgreement: KeyAgreement;
@@ -62,8 +67,9 @@ export interface PortLook {
 }
 
 /**
- * Undefined where the host has no such port. What only the MKA process of the port knows is not
- * known here: keys, session, MKPDUs and, with some of them, the settings as a whole.
+ * Reads one port; undefined if the host has no such port. Keys, session and MKPDUs, and with some
+ * of them the settings as a whole, are known only to the MKA process of the port and stay unknown
+ * here.
  */
 export function readPort(
   name: PortName,
@@ -85,7 +91,7 @@ export function readPort(
       linkUp: linkUp(link, at),
       settings: controlled.kind === "unknown" ? controlled : bare ? known(undefined, at) : notOurs,
       liveSuite: map(seen, at, liveSuite),
-      // Without a SecY there is nothing that a key could be of.
+      // A port without a SecY has nothing that a key could belong to.
       keys: bare ? known([], at) : notOurs,
       session: bare ? known(openPort, at) : notOurs,
       mkpdus: notOurs,
@@ -98,7 +104,7 @@ export function readPort(
   };
 }
 
-/** Nothing stands between a bare port and the wire. */
+/** A port without a SecY sends and receives everything unprotected. */
 const openPort: MkaSession = {
   controlledPort: "unprotected",
   principalCkn: undefined,
@@ -111,14 +117,14 @@ const openPort: MkaSession = {
   oldSak: undefined,
 };
 
-/** A SecY and the link that stands for it. */
+/** A SecY and its link. */
 interface Secy {
   readonly link: Link;
   readonly device: MacsecDevice;
 }
 
-// More than one SecY on a port is nothing that this agent ever makes: which of them carries the
-// traffic is not known.
+// This agent never makes more than one SecY on a port; if there are several, it is not known which
+// of them carries the traffic.
 function secyOn(below: Link, { links, secys, at }: KernelLook): Reading<Secy | undefined> {
   const found = links.filter((one) => one.info?.kind === "macsec" && one.link === below.index);
   const [link] = found;
@@ -137,7 +143,10 @@ function agreementOf(
   return value === undefined ? {} : { keyAgreement: known(value.keyAgreement, at) };
 }
 
-/** What is there and cannot be understood is `unparsed`; what is not there stays `undefined`. */
+/**
+ * Returns `unparsed` for a SecY that cannot be understood, and a known `undefined` if there is
+ * none.
+ */
 function map<T>(
   seen: Reading<Secy | undefined>,
   at: Instant,
@@ -190,10 +199,12 @@ function addressText({ local, address, prefixLength }: Address): string {
 
 const stackedKinds: ReadonlySet<string> = new Set(["vlan", "macvlan", "macvtap", "ipvlan"]);
 
-/** Links whose frames leave by the uncontrolled port in the clear; the port itself is the first. */
+/**
+ * Returns the links whose frames leave by the uncontrolled port in the clear, including that port.
+ */
 function inTheClear(below: Link, links: readonly Link[]): ReadonlySet<number> {
   const clear = new Set([below.index]);
-  // A set grows while it is walked, and a circle of links ends it all the same.
+  // The set grows while it is walked; a circle of links ends the walk all the same.
   for (const index of clear) {
     for (const link of links) {
       const kind = link.info?.kind;
@@ -233,7 +244,10 @@ function linkUp(link: Link, at: Instant): Reading<boolean> {
   return link.carrier === undefined ? unknown("unparsed", at) : known(link.carrier, at);
 }
 
-/** Of the wire, between two looks; counters that went back tell of a port that is another one. */
+/**
+ * Returns the rates of the wire between two observations; counters that went back mean that this is
+ * another port than before.
+ */
 function rateOf(link: Link, look: KernelLook, before: KernelLook | undefined): Reading<PortRate> {
   const { at } = look;
   const line = look.speeds.find((one) => one.link === link.index);

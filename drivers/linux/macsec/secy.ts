@@ -1,4 +1,4 @@
-// One SecY of the kernel in the nouns of IEEE 802.1AE: settings, counters, and which SAKs it uses.
+// One SecY of the kernel in the terms of IEEE 802.1AE: settings, counters, and which SAKs it uses.
 
 import type { CipherSuite, FailOpen, KeyAgreement, MacsecFrames, Sak } from "#hal/model.ts";
 import type { Link } from "../netlink/rtnetlink-link.ts";
@@ -7,18 +7,21 @@ import type { MacsecDevice } from "./macsec.ts";
 export interface SecySettings {
   readonly suite: CipherSuite;
   readonly includeSci: boolean;
-  /** undefined = replay protection off. */
+  /** undefined = replay protection is off. */
   readonly replayWindow: number | undefined;
   readonly failOpen: readonly FailOpen[];
 }
 
-/** Undefined where the kernel left something out, or names a suite that the standard does not. */
+/**
+ * Returns undefined if the kernel left something out, or names a suite that the standard does not
+ * define.
+ */
 export function secySettings({ secy }: MacsecDevice): SecySettings | undefined {
   if (secy === undefined) return undefined;
   const { cipherSuite: suite, includeSci, replay, window, validate, protect, encrypt } = secy;
   if (suite === undefined || includeSci === undefined || replay === undefined) return undefined;
   if (validate === undefined || protect === undefined || encrypt === undefined) return undefined;
-  // Without its window a replay protection that is on says nothing.
+  // Replay protection without the size of its window cannot be described.
   if (replay && window === undefined) return undefined;
   const failOpen: FailOpen[] = [];
   if (validate !== "strict") failOpen.push("validateNotStrict");
@@ -29,20 +32,23 @@ export function secySettings({ secy }: MacsecDevice): SecySettings | undefined {
 
 type Sa = NonNullable<MacsecDevice["txSas"]>[number];
 
-/** The SA that frames leave under; there may be others beside it. */
+/** Returns the SA that frames leave under; other transmit SAs may exist beside it. */
 function transmitSa({ secy, txSas }: MacsecDevice): Sa | undefined {
   const sa = (txSas ?? []).find(({ an }) => an !== undefined && an === secy?.encodingSa);
   return sa?.active === true ? sa : undefined;
 }
 
-/** Undefined where no SA transmits. */
+/** Returns undefined if no SA transmits. */
 export function suiteInUse(device: MacsecDevice): CipherSuite | undefined {
   return transmitSa(device) === undefined ? undefined : device.secy?.cipherSuite;
 }
 
 const miDigits = 24;
 
-/** KEYID as MKA fills it: the key server's MI, and its key number in the order of little-endian. */
+/**
+ * Formats the KEYID as MKA fills it: the key server's MI, and its key number in little-endian
+ * order.
+ */
 function keyIdentifier(keyId: string): string {
   const digits = keyId.slice(miDigits).match(/../g) ?? [];
   const number = Number.parseInt(digits.toReversed().join(""), 16);
@@ -50,8 +56,8 @@ function keyIdentifier(keyId: string): string {
 }
 
 /**
- * Every SAK that the SecY holds, by AN and key: `receive` where an SA of a peer's channel takes
- * frames under it, `transmit` where frames leave under it.
+ * Returns every SAK that the SecY holds, by AN and key: `receive` if an SA of a peer's channel
+ * accepts frames under it, `transmit` if frames leave under it.
  */
 export function saksOf(device: MacsecDevice): readonly Sak[] {
   const saks = new Map<string, Sak>();
@@ -76,6 +82,7 @@ export function saksOf(device: MacsecDevice): readonly Sak[] {
   return [...saks.values()];
 }
 
+/** Compares the SAKs of the two directions. */
 export function keyAgreement(saks: readonly Sak[]): KeyAgreement {
   const sending = saks.find(({ transmit }) => transmit);
   const receives = saks.some(({ receive }) => receive);
@@ -84,7 +91,7 @@ export function keyAgreement(saks: readonly Sak[]): KeyAgreement {
   return sending.receive ? "same" : "different";
 }
 
-/** Undefined as soon as one of them is not told. */
+/** Returns undefined if one of the counters is missing. */
 function sum(...counts: readonly (bigint | undefined)[]): bigint | undefined {
   let total = 0n;
   for (const count of counts) {
@@ -95,8 +102,8 @@ function sum(...counts: readonly (bigint | undefined)[]): bigint | undefined {
 }
 
 /**
- * Undefined where the kernel does not tell what was sent and received at all. The SecY counts EAPOL
- * with the untagged frames, so that clear data is what the MKA process counts at the port.
+ * Returns undefined if the kernel does not report what was sent and received. The SecY counts EAPOL
+ * among the untagged frames, so the MKA process counts clear data at the port instead.
  */
 export function framesOf(device: MacsecDevice): MacsecFrames | undefined {
   const { txScStatistics: tx, secyStatistics: secy } = device;
@@ -124,7 +131,7 @@ export function framesOf(device: MacsecDevice): MacsecFrames | undefined {
   };
 }
 
-/** Strict, protecting and encrypting, whatever else it is. */
+/** Returns true if the SecY is strict, protects and encrypts, whatever its other settings. */
 export function isTight({ info }: Link): boolean {
   const { validation, protect, encrypt } = info?.macsec ?? {};
   return validation === "strict" && protect === true && encrypt === true;

@@ -1,5 +1,5 @@
-// One participant in one CA: who else is there, who is the key server, and when to say something.
-// IEEE Std 802.1X-2020 9.4 and 9.5.
+// One participant in one CA: which peers it has, which of them is the key server, and when to send
+// the next MKPDU. IEEE Std 802.1X-2020 9.4 and 9.5.
 
 import type { Ckn } from "#hal/model.ts";
 import { type Entropy, type Instant, instantAfter } from "#hal/world.ts";
@@ -12,15 +12,15 @@ export const lifeMs = 6000;
 export const helloMs = 2000;
 export const boundedHelloMs = 500;
 
-/** Hurried first hellos: two stations that start together are done in a second. */
+/** The intervals of the first hellos: two stations that start together are done in a second. */
 const rampMs = [100, 200, 400, 800, 800];
 const sendsPerSecondMax = 10;
-/** A successor starts behind the block, so that it may be stored far more rarely than one sends. */
+/** A successor starts behind the block, so that the MN need not be stored with every MKPDU. */
 const mnBlock = 1000;
 const mnLeast = 100;
 const mnMax = 0xffffffff;
 const miBytes = 12;
-/** Whoever replays old hellos of many instances gets no more memory than this. */
+/** A limit against memory exhaustion, by replayed old hellos of many instances. */
 const peersMax = 16;
 /** 802.1X-2020 9.5: a station with this priority is never key server. */
 const neverServer = 255;
@@ -28,7 +28,7 @@ const neverServer = 255;
 export interface Peer {
   readonly mi: string;
   readonly sci: string;
-  /** The highest received. */
+  /** The highest one received. */
   mn: number;
   state: "potential" | "live";
   expiresAt: Instant;
@@ -40,9 +40,9 @@ export interface Peer {
   sakUse: SakUse | undefined;
   xpn: XpnSet | undefined;
   announced: readonly AnnouncedSuite[] | undefined;
-  /** The highest key number taken from it: an older SAK never comes back. */
+  /** The highest key number taken from this peer: an older SAK is never accepted again. */
   kn: number;
-  /** Taken over from a predecessor and not heard since. */
+  /** True while the peer was taken over from a predecessor and has not been heard since. */
   inherited: boolean;
 }
 
@@ -54,10 +54,10 @@ export type Election =
 export type Acceptance =
   | "counted"
   | "replayed"
-  /** Known by its MI, under another SCI. */
+  /** The peer's MI is known under another SCI. */
   | "sciChanged"
   | "ownFrame"
-  /** Somebody else uses our MI: we have a new one. */
+  /** Another station uses our MI, so we have taken a new one. */
   | "miTaken"
   | "crowded";
 
@@ -73,23 +73,23 @@ export class Actor {
   readonly #entropy: Entropy;
   readonly #peers = new Map<string, Peer>();
   #mi: string;
-  /** The last one sent. */
+  /** The last MN that was sent. */
   #mn = 0;
   #mnReserved = mnBlock;
-  /** The last one given to a SAK under this MI. */
+  /** The last KN given to a SAK under this MI. */
   kn = 0;
   #sent: Sent[] = [];
   /**
-   * MIs whose station has begun anew. What it sent before may still be fresh for a life time, and
-   * among it a SAK that we have already transmitted under.
+   * MIs whose station has begun anew. Earlier frames of it may still count as fresh for a life
+   * time, among them a SAK that we have transmitted under already.
    */
   readonly #replaced = new Map<string, Instant>();
-  /** Until when channels of stations stay that have to prove themselves again. */
+  /** The time until which channels stay, by the SCIs of stations that must prove liveness again. */
   readonly #lately = new Map<string, Instant>();
   #helloAt: Instant;
   #ramp = 0;
   #hurried = true;
-  /** When its last live peer went. */
+  /** When the last live peer was lost. */
   #leftAt: Instant | undefined;
   election: Election = { kind: "none" };
 
@@ -102,7 +102,7 @@ export class Actor {
     this.#helloAt = now;
   }
 
-  /** Carries on as the same member: same MI, MNs behind the reserved block. */
+  /** Continues as the same member: with the same MI, and MNs behind the reserved block. */
   static adopt(from: ActorSnapshot, sci: string, entropy: Entropy, now: Instant): Actor {
     const keys = { ick: from.ick.copy(), kek: from.kek.copy() };
     const actor = new Actor(from.ckn, keys, sci, entropy, now);
@@ -131,7 +131,10 @@ export class Actor {
     return this.#mi;
   }
 
-  /** A station may count us as a member still: one is live, or was so within a life time. */
+  /**
+   * Returns true if a station may still count us as a member: one is live, or was so within a life
+   * time.
+   */
   mayBeMember(now: Instant): boolean {
     if (this.livePeers.length > 0) return true;
     return this.#leftAt !== undefined && now < instantAfter(this.#leftAt, lifeMs);
@@ -157,12 +160,12 @@ export class Actor {
     return this.#peers.get(mi);
   }
 
-  /** The elected key server, where it is another. */
+  /** The elected key server, if it is a peer. */
   get server(): Peer | undefined {
     return this.election.kind === "peer" ? this.#peers.get(this.election.mi) : undefined;
   }
 
-  /** 9.4.2 and 9.4.3, with an MKPDU whose ICV was right. */
+  /** Processes an MKPDU whose ICV was right (9.4.2 and 9.4.3). */
   accept(mkpdu: Mkpdu, now: Instant): Acceptance {
     const { mi, sci, mn } = mkpdu.basic;
     if (sci === this.sci) return "ownFrame";
@@ -177,7 +180,7 @@ export class Actor {
     const listed = [...mkpdu.livePeers, ...mkpdu.potentialPeers].find(
       (entry) => entry.mi === this.#mi,
     );
-    // Somebody else counts under our MI, and is ahead.
+    // Another station counts under our MI, and is ahead.
     if (listed !== undefined && listed.mn > this.#mn) {
       this.renewMi(now);
       return "miTaken";
@@ -191,10 +194,10 @@ export class Actor {
     peer.keyServer = mkpdu.basic.keyServer;
     peer.macsecDesired = mkpdu.basic.macsecDesired;
     peer.announced = mkpdu.announced;
-    // Only of those that a predecessor knew: it lists an MN that this one never sent.
+    // This applies only to peers of a predecessor: they list an MN that this instance never sent.
     const isFresh = listed !== undefined && (peer.inherited || this.#isRecent(listed.mn, now));
     if (isFresh) this.#prove(peer, mkpdu, now);
-    // Some stations hear only those that list their latest MN.
+    // Some stations accept only MKPDUs that list their latest MN.
     if (peer.inherited) this.hurry();
     peer.inherited = false;
     return "counted";
@@ -207,7 +210,7 @@ export class Actor {
     if (peer.state === "live") return;
     peer.state = "live";
     this.hurry();
-    // The station has restarted: only its new instance is there, and it has proved that it is.
+    // The station has restarted: only its new instance exists, and has proved its liveness.
     for (const other of this.peers) {
       if (other.sci !== peer.sci || other === peer) continue;
       this.#peers.delete(other.mi);
@@ -243,7 +246,7 @@ export class Actor {
     return peer;
   }
 
-  /** Who was not heard for a life time is gone. */
+  /** Removes the peers that were not heard for a life time. */
   expire(now: Instant): void {
     const had = this.livePeers.length;
     for (const peer of this.peers) {
@@ -257,14 +260,14 @@ export class Actor {
     }
   }
 
-  // 9.4.2: "acceptably recent" is what was sent in the last life time, so that our own bursts make
-  // nobody stale.
+  // 9.4.2: "acceptably recent" is what was sent in the last life time, so that our own bursts do
+  // not make a peer stale.
   #isRecent(mn: number, now: Instant): boolean {
     const since = instantAfter(now, -lifeMs);
     return this.#sent.some((sent) => sent.mn === mn && sent.at > since);
   }
 
-  /** 9.4.2: a new MI makes everybody prove liveness again. */
+  /** 9.4.2: with a new MI every peer must prove liveness again. */
   renewMi(now: Instant): void {
     this.#mi = this.#newMi();
     this.#mn = 0;
@@ -283,7 +286,7 @@ export class Actor {
     }
   }
 
-  /** Stations that were live under our former MI, and until when they count. */
+  /** Stations that were live under our former MI, with the time until which they count. */
   get lately(): ReadonlyMap<string, Instant> {
     return this.#lately;
   }
@@ -292,7 +295,10 @@ export class Actor {
     return Buffer.from(this.#entropy.bytes(miBytes)).toString("hex");
   }
 
-  /** 9.5: among live participants that are willing, the lowest priority, then the lowest SCI. */
+  /**
+   * Elects the key server (9.5): among live and willing participants the one with the lowest
+   * priority, then the lowest SCI.
+   */
   elect(priority: number): void {
     const was = this.election;
     this.election = this.#elected(priority);
@@ -314,12 +320,12 @@ export class Actor {
     return best.mi === undefined ? { kind: "self" } : { kind: "peer", mi: best.mi };
   }
 
-  /** Something that others should know at once. */
+  /** Brings the next MKPDU forward, because there is something that peers should know at once. */
   hurry(): void {
     this.#hurried = true;
   }
 
-  /** When the next MKPDU goes out. */
+  /** Returns when the next MKPDU is sent. */
   sendAt(): Instant {
     if (!this.#hurried) return this.#helloAt;
     const tenth = this.#sent.at(-sendsPerSecondMax);
@@ -327,7 +333,7 @@ export class Actor {
     return Math.min(hurriedAt, this.#helloAt) as Instant;
   }
 
-  /** Uses up an MN. */
+  /** Returns the basic parameter set of the next MKPDU; uses up an MN. */
   basic(priority: number, periodMs: number, now: Instant): Basic {
     // 9.4.2: an MN is never used twice under one MI.
     if (this.#mn === mnMax) this.renewMi(now);

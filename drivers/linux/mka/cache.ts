@@ -1,5 +1,6 @@
-// The keys of a port over a boot, sealed on the disk of the host: ICK and KEK, never a CAK. Whoever
-// begins with them is another member of the same CAs, because what was sent meanwhile is not known.
+// The keys of a port over a boot, sealed on the disk of the host: ICK and KEK, never a CAK. A
+// process that begins with them is another member of the same CAs, because it does not know what
+// was sent in the meantime.
 
 import { encodeJson } from "#hal/json.ts";
 import type { Secret } from "#hal/secret.ts";
@@ -11,13 +12,14 @@ import { readMemory, writeMemory } from "./memory.ts";
 const miBytes = 12;
 const noMi = "00".repeat(miBytes);
 
+/** Seals and unseals the key cache of one port. */
 export class KeyCache {
   readonly #key: Secret;
   readonly #port: string;
   readonly #entropy: Entropy;
   #written = "";
 
-  /** `key`: of 32 octets, and of this host alone. */
+  /** `key`: 32 octets that only this host has. */
   constructor(key: Secret, port: string, entropy: Entropy) {
     this.#key = key;
     this.#port = port;
@@ -25,8 +27,8 @@ export class KeyCache {
   }
 
   /**
-   * What is to be on the disk from now on; undefined = what is there already. A change that waits
-   * for its confirm does not survive a boot.
+   * Returns the octets to be written to the disk; undefined = the present file is up to date. A
+   * change that waits for its confirmation does not survive a boot.
    */
   seal({ settings, pending, snapshot }: MkaMemory): Uint8Array | undefined {
     if (pending !== undefined || snapshot === undefined) return undefined;
@@ -41,7 +43,10 @@ export class KeyCache {
     return seal(this.#key, writeMemory(memory, 0 as WallTime), this.#port, this.#entropy);
   }
 
-  /** Undefined where it is of another host or port, or changed. Throws Malformed. */
+  /**
+   * Returns undefined if the octets are of another host or port, or were changed.
+   * @throws Malformed if another version wrote them
+   */
   unseal(sealed: Uint8Array): MkaMemory | undefined {
     const plain = unseal(this.#key, sealed, this.#port);
     if (plain === undefined) return undefined;

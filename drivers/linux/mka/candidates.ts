@@ -1,5 +1,5 @@
-// Changes that were staged and not applied: what is left of their keys is wiped when nobody comes
-// for them, as when the agent died in between.
+// Changes that were staged and not applied. Their keys are wiped if no apply follows, as when the
+// agent dies in between.
 
 import type { Clock } from "#hal/world.ts";
 import { caKeys } from "./keys.ts";
@@ -24,7 +24,10 @@ export class Candidates {
     this.#clock = clock;
   }
 
-  /** The same place again is the same part again, asked for after an answer that was lost. */
+  /**
+   * Stages an operation; the same place again replaces it, since a client repeats a request whose
+   * reply was lost.
+   */
   put(token: string, place: number, part: AskedPart): void {
     const { parts } = this.#kept.get(token) ?? this.#begin(token);
     wipePart(parts.get(place));
@@ -46,7 +49,10 @@ export class Candidates {
     return candidate;
   }
 
-  /** In their places' order; undefined = there is none any more. */
+  /**
+   * Returns the operations in the order of their places; undefined = the change is not staged any
+   * more.
+   */
   get(token: string): readonly HeldPart[] | undefined {
     const candidate = this.#kept.get(token);
     if (candidate === undefined) return undefined;

@@ -1,4 +1,5 @@
-// What is different after a turn: events for the operator's record, and news for the peers.
+// The differences that an event made: entries for the operator's log, and whether peers must be
+// informed.
 
 import type { Ckn } from "#hal/model.ts";
 import type { Actor, Election } from "./actor.ts";
@@ -13,7 +14,7 @@ interface CaSeen {
   readonly live: ReadonlyMap<string, string>;
 }
 
-/** As people and the model read it. */
+/** Returns the key identifier as logs and the model show it. */
 export function nameOf({ mi, kn }: KeyIdentifier): string {
   return `${mi}/${kn}`;
 }
@@ -62,8 +63,9 @@ export class Changes {
   }
 
   /**
-   * Whether a successor would have to know. MNs of peers count, so with every hello there is news:
-   * some stations hear none that does not list their latest MNs, and a life time is short.
+   * Returns true if a successor would need the change. MNs of peers count, so every hello is a
+   * change: some stations ignore MKPDUs that do not list their latest MNs, and a life time is
+   * short.
    */
   isMemorable(
     actors: readonly Actor[],
@@ -106,7 +108,7 @@ function caEvents(ckn: Ckn, was: CaSeen | undefined, is: CaSeen): KayEvent[] {
   return events;
 }
 
-// Without packet numbers, which change all the time.
+// Packet numbers are left out, because they change all the time.
 function useOf(held: HeldSak | undefined): unknown {
   return held && [held.keyIdentifier, held.an, held.transmit === "enabled", isReceiving(held)];
 }

@@ -1,5 +1,5 @@
-// The MKA process of one port as its client sees it: each verb one exchange, each answer checked
-// field by field.
+// The client of one port's MKA process: each verb is one exchange, and each answer is checked field
+// by field.
 
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
@@ -39,8 +39,8 @@ import {
 import { type MkaTrouble, troubleCodes } from "./trouble-text.ts";
 
 /**
- * One exchange with the process. `effect`: what a lost answer may have done; `waitMs`: how long it
- * may take to answer, because it is asked to wait.
+ * One exchange with the process. `effect`: what a lost answer may have caused; `waitMs`: how long
+ * the process was asked to wait before it answers.
  */
 export type AskMka = (
   octets: Octets,
@@ -48,27 +48,30 @@ export type AskMka = (
   signal: AbortSignal,
 ) => Promise<Uint8Array>;
 
+/**
+ * The state of a port's MKA process. `waiting`: it has no SecY to work on, for the reason named.
+ */
 export type MkaLook =
   | {
       readonly kind: "waiting";
       readonly because: "noPort" | "noSecy" | "unclear";
-      /** Of the change that waits for its confirm. */
+      /** The token of the change that waits for its confirmation. */
       readonly pending: string | undefined;
     }
   | {
       readonly kind: "bound";
-      /** Name of the SecY. */
+      /** The name of the SecY. */
       readonly device: string;
       readonly sci: string;
       readonly settings: MacsecSettings;
       readonly liveSuite: CipherSuite | undefined;
       readonly keys: readonly KeySlot[];
-      /** Why it holds none: nobody has given it one since it began. */
+      /** Why it has no key: none was given to it since a restart. */
       readonly keyLoss: "restart" | undefined;
       readonly session: MkaSession;
       readonly mkpdus: MkpduCounters;
       readonly troubles: readonly MkaTrouble[];
-      /** Frames without MACsec since the SecY was bound; undefined = not told. */
+      /** Frames without MACsec since the SecY was bound; undefined = not reported. */
       readonly clear: bigint | undefined;
       readonly pending: string | undefined;
     };
@@ -76,6 +79,7 @@ export type MkaLook =
 const linesMax = 16;
 const troublesMax = 32;
 
+/** A client of one port's MKA process. */
 export class MkaClient {
   readonly #ask: AskMka;
   readonly #where: string;
@@ -87,8 +91,9 @@ export class MkaClient {
   }
 
   /**
-   * One part of a change, by its place in it; the CAK stays the caller's. What it comes to, a line
-   * each; none = it is so already. Throws `device.rejected` for what may not be.
+   * Stages one operation of a change, by its place in it; the CAK stays the caller's. Returns one
+   * line for each effect; none = it is in effect already.
+   * @throws LinksealError `device.rejected` or `device.unsupported` if it cannot be carried out
    */
   async stage(
     token: string,
@@ -100,32 +105,52 @@ export class MkaClient {
     return this.#read(answer, property("lines", list(name, linesMax)));
   }
 
-  /** Twice is once. */
+  /**
+   * Applies a staged change; a second call has no effect.
+   * @throws LinksealError `device.locked` while another change waits; `device.rejected`
+   */
   async apply(token: string, within: Within, signal: AbortSignal): Promise<void> {
     await this.#tell({ kind: "apply", token, within }, signal);
   }
 
-  /** Throws `device.commitExpired` where it was taken back meanwhile. */
+  /**
+   * Confirms a change.
+   * @throws LinksealError `device.commitExpired` if it was reverted in the meantime
+   */
   async confirm(token: string, signal: AbortSignal): Promise<void> {
     await this.#tell({ kind: "confirm", token }, signal);
   }
 
+  /**
+   * Reverts a change that waits, or drops a staged one.
+   * @throws LinksealError `device.rejected` for a final change
+   */
   async rollback(token: string, signal: AbortSignal): Promise<void> {
     await this.#tell({ kind: "rollback", token }, signal);
   }
 
-  /** The preview of what waits for its confirm; undefined = nothing under this token does. */
+  /**
+   * Returns the preview of the change that waits for its confirmation; undefined = none does under
+   * this token.
+   */
   async recall(token: string, signal: AbortSignal): Promise<string | undefined> {
     const answer = await this.#exchange({ kind: "recall", token }, "none", signal);
     const told = this.#read(answer, readRecalled);
     return told.kind === "absent" ? undefined : told.preview;
   }
 
+  /**
+   * Takes one observation of the port's MKA.
+   * @throws LinksealError `transport.unreachable` if no process answers; `device.unparsed`
+   */
   async observe(signal: AbortSignal): Promise<MkaLook> {
     return this.#read(await this.#exchange({ kind: "observe" }, "none", signal), look);
   }
 
-  /** How often something changed so far, as soon as it is more than `after`, or after a wait. */
+  /**
+   * Returns how many changes happened so far, as soon as there are more than `after`, or after the
+   * wait.
+   */
   async changes(after: number, waitMs: number, signal: AbortSignal): Promise<number> {
     const request = { kind: "changes", after, waitMs } as const;
     const answer = await this.#exchange(request, "none", signal);
@@ -162,7 +187,7 @@ export class MkaClient {
   }
 }
 
-// The parser's own message quotes the text, which may be anything: it is dropped.
+// The parser's own message quotes the text, which may contain anything, so it is dropped.
 function parsed(text: string): unknown {
   try {
     return parseJson(text);

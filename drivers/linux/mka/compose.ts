@@ -1,4 +1,4 @@
-// What one actor says: its parameter sets, IEEE Std 802.1X-2020 11.11.1.
+// Composes the MKPDU of one actor: its parameter sets, IEEE Std 802.1X-2020 11.11.1.
 
 import type { Instant } from "#hal/world.ts";
 import { type Actor, boundedHelloMs, entriesOf, type Peer } from "./actor.ts";
@@ -14,13 +14,13 @@ export interface Spoken {
   readonly settings: KaySettings;
   readonly periodMs: number;
   readonly now: Instant;
-  /** Of the CAs of one SecY only the principal one tells of its SAKs. */
+  /** Only the principal one among the CAs of a SecY reports its SAKs. */
   readonly standing:
     | { readonly kind: "standby" }
     | { readonly kind: "principal"; readonly distributedSak: DistributedSak | undefined };
 }
 
-/** Uses up an MN. */
+/** Composes an MKPDU; uses up an MN. */
 export function compose(spoken: Spoken): Mkpdu {
   const { actor, cp, settings, periodMs, now, standing } = spoken;
   const basic = actor.basic(settings.keyServerPriority, periodMs, now);
@@ -29,7 +29,7 @@ export function compose(spoken: Spoken): Mkpdu {
   const isOrdered = distributedSak !== undefined && packetNumber === "64 bit";
   return {
     basic,
-    // From version 3 on their order tells the SSCIs.
+    // From version 3 on, the order of live peers defines the SSCIs.
     livePeers: entriesOf(isOrdered ? ssciOrdered(actor) : actor.livePeers),
     keyServerSsci: isOrdered ? (cp.latest?.ssci ?? 0) & 0xff : 0,
     potentialPeers: entriesOf(actor.potentialPeers),
@@ -50,7 +50,7 @@ function useOf(spoken: Spoken): Pick<Mkpdu, "sakUse" | "xpn"> {
     kind: "used",
     latest: cp.keyUse(latest, periodMs, now),
     old: cp.keyUse(old, periodMs, now),
-    // Must-secure: nothing leaves and nothing is let in without protection.
+    // Must-secure: nothing is sent or accepted without protection.
     plainTransmit: false,
     plainReceive: false,
     delayProtect: standing.kind === "principal" && periodMs === boundedHelloMs,

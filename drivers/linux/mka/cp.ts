@@ -1,5 +1,5 @@
-// The controlled port of the SecY: which SAKs it holds, and their way from receive to transmit to
-// retirement. IEEE Std 802.1X-2020 clause 12, figure 12-2.
+// The controlled port of the SecY: which SAKs it holds, and how they proceed from receive to
+// transmit to retirement. IEEE Std 802.1X-2020 clause 12, figure 12-2.
 
 import type { Secret } from "#hal/secret.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
@@ -10,16 +10,19 @@ import type { SakSnapshot } from "./snapshot.ts";
 
 /** IEEE Std 802.1X-2020 table 9-3: frames under the old SAK are still on their way. */
 const retireMs = 3000;
-/** A peer that never says that it transmits under the new SAK keeps the old one no longer. */
+/**
+ * The old SAK is deleted after this time even if a peer never reports to transmit under the new
+ * one.
+ */
 const retireMsMax = 20_000;
 const samplesMax = 16;
 
 /** A station that frames come from. */
 export interface Member {
   readonly sci: string;
-  /** One in each CA that it is live in. */
+  /** Its MIs, one in each CA that it is live in. */
   readonly mis: readonly string[];
-  /** Lowest packet number that it says it uses under this SAK. */
+  /** Returns the lowest packet number that it reports to use under this SAK. */
   lowestPn(key: KeyIdentifier): bigint;
 }
 
@@ -27,7 +30,7 @@ export interface NewSak {
   readonly keyIdentifier: KeyIdentifier;
   readonly an: number;
   readonly sak: Secret;
-  /** MIs of those it is made for, the key server among them. */
+  /** The MIs of the members it is made for, the key server among them. */
   readonly members: readonly string[];
   /** SSCIs by MI or SCI; present with extended packet numbering. */
   readonly extended?: { readonly own: number; readonly of: ReadonlyMap<string, number> };
@@ -42,7 +45,7 @@ export interface HeldSak {
   readonly keyIdentifier: KeyIdentifier;
   readonly an: number;
   readonly members: readonly string[];
-  /** Undefined where a predecessor installed it. */
+  /** Undefined if a predecessor installed it. */
   readonly sak: Secret | undefined;
   readonly extended: NewSak["extended"];
   readonly ssci: number | undefined;
@@ -54,9 +57,9 @@ export interface HeldSak {
   samples: { readonly at: Instant; readonly nextPn: bigint }[];
 }
 
-/** What the peers say, which decides how far a SAK may go. */
+/** The reports of the peers, which decide how far a SAK may proceed. */
 export interface Peers {
-  /** Whether a SAK that we receive under may be transmitted under. */
+  /** Returns true if we may transmit under a SAK that we receive under. */
   mayTransmit(key: KeyIdentifier): boolean;
   allTransmitting(key: KeyIdentifier): boolean;
 }
@@ -69,7 +72,10 @@ export function sameKey(a: KeyIdentifier, b: KeyIdentifier): boolean {
   return a.kn === b.kn && a.mi === b.mi;
 }
 
-/** Takes frames of everybody it is for, and could send. */
+/**
+ * Returns true if frames of every member are accepted under the SAK, and it could be used to
+ * transmit.
+ */
 export function isReceiving({ receive, transmit }: HeldSak): boolean {
   const channels = [...receive.values()];
   const enabled = channels.every(({ state }) => state === "enabled");
@@ -86,7 +92,7 @@ export class Cp {
   #pending: NewSak | undefined;
   #members: readonly Member[] = [];
 
-  /** `operate` hands an operation to the edge, which carries them out in order. */
+  /** `operate` hands an operation to the SecY's edge, which carries them out in order. */
   constructor(operate: (operation: SecyOperation) => number) {
     this.#operate = operate;
   }
@@ -103,7 +109,7 @@ export class Cp {
     return this.#latest ?? this.#old;
   }
 
-  /** The one that frames leave under. */
+  /** The SAK that frames leave under. */
   get inUse(): HeldSak | undefined {
     return this.held.find(({ transmit }) => transmit === "enabled");
   }
@@ -126,7 +132,7 @@ export class Cp {
     );
   }
 
-  /** Whether a SAK that is taken now begins at once. */
+  /** True if a SAK that is taken now would be installed at once. */
   get isFree(): boolean {
     if (this.#device === "gone" || this.#pending !== undefined) return false;
     const latest = this.#latest;
@@ -137,15 +143,15 @@ export class Cp {
     return transmit === "enabling" || transmit === "enabled";
   }
 
-  /** A newer one takes the place of one that has not begun. */
+  /** Takes a new SAK; a newer one replaces one that has not been installed yet. */
   take(sak: NewSak): void {
     this.#pending?.sak[Symbol.dispose]();
     this.#pending = sak;
   }
 
   /**
-   * Channels come and go with the stations behind them. True where a SAK is given up because nobody
-   * is left who has it.
+   * Creates and deletes channels with the stations behind them. Returns true if a SAK is given up
+   * because no member is left that has it.
    */
   setMembers(members: readonly Member[], kept: (sci: string) => boolean, now: Instant): boolean {
     if (this.#device === "gone") return false;
@@ -166,7 +172,7 @@ export class Cp {
     return isGivenUp;
   }
 
-  // Without a transmit SA nothing leaves, and without a channel nothing is let in.
+  // Nothing is sent without a transmit SA, and nothing is accepted without a channel.
   #giveUp(): boolean {
     const alone = this.held.filter(({ receive }) => receive.size === 0);
     for (const held of alone) this.#drop(held);
@@ -178,7 +184,7 @@ export class Cp {
     return true;
   }
 
-  /** Goes as far as the peers allow. */
+  /** Proceeds as far as the peers allow. */
   advance(peers: Peers, now: Instant): void {
     while (this.#step(peers, now));
   }
@@ -201,7 +207,7 @@ export class Cp {
     }
     const pending = this.#pending;
     if (pending === undefined || (latest !== undefined && this.#isCommitted(latest))) return false;
-    // ABANDON: nobody transmits under it, or the key server would not have made another.
+    // ABANDON: no station transmits under it, or the key server would not have made another.
     this.#drop(latest);
     this.#latest = undefined;
     this.#pending = undefined;
@@ -217,7 +223,7 @@ export class Cp {
     return wanted || age >= retireMsMax;
   }
 
-  /** When something may happen without anybody saying anything. */
+  /** When the next step may be due without a further event. */
   get wakeAt(): Instant | undefined {
     const latest = this.#latest;
     if (latest?.enabledAt === undefined || this.#old === undefined) return undefined;
@@ -225,7 +231,7 @@ export class Cp {
   }
 
   #receive({ sak, extended, ...named }: NewSak, now: Instant): void {
-    // The key server may use an AN again that nobody else has a use for any more.
+    // The key server may use an AN again once no other station uses it.
     if (this.#old?.an === named.an) {
       this.#drop(this.#old);
       this.#old = undefined;
@@ -254,7 +260,7 @@ export class Cp {
     return { ...sa, extended };
   }
 
-  // Of a group not everybody is heard before the SAK comes.
+  // In a group, some members are heard only after the SAK was taken.
   #installMissing(held: HeldSak, now: Instant): void {
     for (const member of this.#members) {
       if (held.receive.has(member.sci)) continue;
@@ -270,7 +276,7 @@ export class Cp {
     const known = mis.map((mi) => extended?.of.get(mi)).find((ssci) => ssci !== undefined);
     const ssci = known ?? extended?.of.get(sci);
     if (sak === undefined || (extended !== undefined && ssci === undefined)) return;
-    // A channel that comes back goes on where its sender is.
+    // A channel that comes back continues at its sender's packet number.
     const lowestPn = held.createdAt === now ? 1n : member.lowestPn(held.keyIdentifier);
     const sa = this.#sa(held, sak, ssci);
     held.receive.set(sci, { state: "installing", lowestPn });
@@ -317,8 +323,8 @@ export class Cp {
   }
 
   /**
-   * `givenUp`: the SAK that could not be installed. `late`: an operation for one that was given up
-   * before. `other`: nothing depends on it.
+   * Processes a refusal. `givenUp`: the SAK could not be installed. `late`: the operation belonged
+   * to a SAK that was given up before. `other`: nothing depends on it.
    */
   refused(id: number): "givenUp" | "late" | "other" {
     const step = this.#steps.get(id);
@@ -339,8 +345,8 @@ export class Cp {
   }
 
   /**
-   * The lowest packet number used in the last `periodMs`: the next one as it was before that, and
-   * the first of all before anything was sent.
+   * Returns the lowest packet number used in the last `periodMs`: the next one as it was before
+   * that, or the first of all before anything was sent.
    */
   lowestPn({ samples }: HeldSak, periodMs: number, now: Instant): bigint {
     const before = samples.filter(({ at }) => at <= instantAfter(now, -periodMs));
@@ -351,7 +357,10 @@ export class Cp {
     return samples.at(-1)?.nextPn ?? 1n;
   }
 
-  /** 9.10: what the sender no longer uses is too late; what was refused once stays refused. */
+  /**
+   * 9.10: frames below the sender's lowest packet number are too late; the bound never goes down
+   * again.
+   */
   raiseLowestPn(sci: string, key: KeyIdentifier, lowestPn: bigint): void {
     for (const held of this.held) {
       const receiving = held.receive.get(sci);
@@ -373,7 +382,7 @@ export class Cp {
     };
   }
 
-  /** The device went away with all that it held. */
+  /** Forgets all SAKs, because the device went away with all that it held. */
   lost(): void {
     for (const held of this.held) held.sak?.[Symbol.dispose]();
     this.#pending?.sak[Symbol.dispose]();
@@ -389,7 +398,10 @@ export class Cp {
     this.#device = "there";
   }
 
-  /** What a predecessor left in the SecY: what it does not tell of is deleted. */
+  /**
+   * Takes over the SAs that a predecessor left in the SecY; SAs that its snapshot does not name are
+   * deleted.
+   */
   adopt(secy: HeldSecy, wanted: readonly SakSnapshot[], now: Instant): void {
     for (const sci of secy.receiveScis) this.#channels.add(sci);
     for (const sak of wanted) {
@@ -407,7 +419,7 @@ export class Cp {
   }
 }
 
-// Undefined where the SecY does not hold the whole of it.
+// Returns undefined if the SecY does not have all of the SAK's SAs.
 function heldIn(secy: HeldSecy, sak: SakSnapshot, now: Instant): HeldSak | undefined {
   const keyId = keyIdOf(sak.keyIdentifier);
   const isIt = (sa: { an: number; keyId: string; active: boolean }): boolean =>

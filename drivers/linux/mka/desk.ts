@@ -1,5 +1,5 @@
-// The verbs of the MKA process. What is not confirmed in time it takes back by itself, whoever
-// asked for it and whether or not he is still there.
+// The control server of an MKA process. It reverts a change that is not confirmed in time by
+// itself, for any client, connected or not.
 
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
@@ -14,7 +14,9 @@ import type { OwnSettings } from "./staging.ts";
 import { type Deed, lineOf, outcomeOf } from "./staging.ts";
 import { nothingReceived, troubleText } from "./trouble-text.ts";
 
-/** By name and by former value: nothing here holds a key. */
+/**
+ * Names keys by CKN and settings by their former value, so that the undo log never contains a key.
+ */
 export type Undo =
   | { readonly kind: "remove"; readonly ckn: Ckn }
   | { readonly kind: "configure"; readonly settings: OwnSettings };
@@ -26,16 +28,19 @@ export interface PendingMemory {
   readonly undo: readonly Undo[];
 }
 
-/** What a successor of this process needs. */
+/** The state that a successor of this process needs. */
 export interface MkaMemory {
+  /** The settings that do not belong to the SecY. */
   readonly settings: OwnSettings;
+  /** The change that waits for its confirmation. */
   readonly pending: PendingMemory | undefined;
+  /** The state of the KaY; undefined if it never had a SecY. */
   readonly snapshot: KaySnapshot | undefined;
 }
 
 export interface DeskParts extends Omit<PortParts, "remember" | "settings" | "snapshot"> {
   readonly memory: MkaMemory | undefined;
-  /** Takes over the keys of the snapshot, and wipes them. */
+  /** Stores the state; takes over the keys of the snapshot, and wipes them. */
   readonly store?: (memory: MkaMemory) => void;
 }
 
@@ -43,7 +48,7 @@ interface Pending {
   readonly token: string;
   readonly preview: string;
   readonly until: Instant;
-  /** What is undone first stands first. */
+  /** The order of the list is that of the rollback. */
   readonly undo: readonly Undo[];
   readonly over: AbortController;
 }
@@ -65,6 +70,7 @@ const refusals: Readonly<Record<PortRefusal, string>> = {
   noSecy: "the port has no SecY yet",
 };
 
+/** Answers requests and runs the port; one for each process. */
 export class MkaDesk {
   readonly #parts: DeskParts;
   readonly #port: MkaPort;
@@ -90,7 +96,7 @@ export class MkaDesk {
     }
   }
 
-  /** Ends by the signal, or throws what nobody can go on after. */
+  /** Runs until the signal aborts; throws if the state of the SecY is not known any more. */
   async run(signal: AbortSignal): Promise<void> {
     try {
       await this.#port.run(signal);
@@ -100,19 +106,19 @@ export class MkaDesk {
     }
   }
 
-  /** How often the port has done what was due: at least each second, while it runs. */
+  /** How many rounds the port has completed: at least one each second, while it runs. */
   get rounds(): number {
     return this.#port.rounds;
   }
 
-  /** Some link of this host is another than before. */
+  /** Records that a link of this host may have changed. */
   hint(): void {
     this.#port.hint();
   }
 
-  /** Before a planned end: the peer's patience begins anew. */
+  /** Sends a last hello before a planned stop, so that the peer's life time begins anew. */
   async farewell(): Promise<void> {
-    // What breaks here ends `run`.
+    // An error here also ends `run`.
     await this.#port.command({ kind: "hello" }).catch(() => undefined);
   }
 
@@ -130,7 +136,9 @@ export class MkaDesk {
     this.#parts.store?.(this.#memory());
   }
 
-  /** Never throws a LinksealError: a refusal is an answer. Wipes the octets. */
+  /**
+   * Answers a request and wipes its octets. It never throws a LinksealError: a refusal is a reply.
+   */
   async answer(octets: Uint8Array, gone: AbortSignal): Promise<MkaReply> {
     try {
       const request = readRequest(octets);
@@ -148,13 +156,14 @@ export class MkaDesk {
   }
 
   #answer(request: MkaRequest, gone: AbortSignal): Promise<object> {
-    // A look in the middle of a change taken back would show it as one that stands for good.
+    // An observation in the middle of a rollback would show the change as final.
     if (request.kind === "observe") return this.#alone(() => this.#observe());
     if (request.kind !== "changes") return this.#alone(() => this.#obeyRequest(request));
     return this.#changes(request.after, request.waitMs, gone);
   }
 
-  // Of two that come at once the second sees what the first left.
+  // Requests are carried out one after the other, so that each observes the effects of those
+  // before.
   #alone<T>(act: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(act);
     this.#turn = turn.catch(() => undefined);
@@ -192,7 +201,10 @@ export class MkaDesk {
     }
   }
 
-  /** What the candidate comes to beside what is there now; the keys in it are the candidate's. */
+  /**
+   * Returns what the staged change would do with the present state; the keys in it belong to the
+   * staged change.
+   */
   async #deeds(token: string): Promise<readonly Deed[]> {
     const parts = this.#candidates.get(token);
     if (parts === undefined) {
@@ -259,11 +271,11 @@ export class MkaDesk {
       await clock.sleep(leftMs, over.signal).catch(() => undefined);
       await this.#alone(async () => {
         if (isOver()) return;
-        log.write("warn", "commit-lost", "nobody confirmed it in time: it is taken back");
+        log.write("warn", "commit-lost", "it was not confirmed in time and is reverted");
         await this.#revert();
       });
     };
-    // What breaks here ends `run`.
+    // An error here also ends `run`.
     late().catch(() => undefined);
   }
 
@@ -287,7 +299,7 @@ export class MkaDesk {
 
   async #rollback(token: string): Promise<object> {
     if (this.#settled.has(token)) {
-      throw refused("device.rejected", "a change that stands for good is not rolled back");
+      throw refused("device.rejected", "a final change is not rolled back");
     }
     this.#candidates.drop(token);
     if (this.#pending?.token === token) await this.#revert();
@@ -305,7 +317,7 @@ export class MkaDesk {
   async #takeBack(undo: readonly Undo[]): Promise<void> {
     for (const one of undo) {
       if (one.kind === "configure") await this.#port.configure(one.settings);
-      // Whether it was there any more or not, it is gone.
+      // The outcome is ignored: the key is gone in any case.
       else await this.#port.command({ kind: "removeActor", ckn: one.ckn });
     }
   }
@@ -318,7 +330,7 @@ export class MkaDesk {
     const { troubles: known, ...rest } = kay;
     const troubles = [...known.map(troubleText), ...(silence === "long" ? [nothingReceived] : [])];
     const { name: device, sci } = secy;
-    // The last key is never taken off: where none is, none was given since a process began.
+    // The last key is never removed: if there is none, none was given since the process started.
     const keyLoss = rest.keys.length === 0 ? "restart" : undefined;
     return { kind: "bound", device, sci, ...rest, keyLoss, clear, troubles, pending };
   }

@@ -1,4 +1,4 @@
-// What the KaY is told, and what it tells.
+// The inputs and outputs of the KaY.
 
 import type {
   CipherSuite,
@@ -16,21 +16,21 @@ import type { HeldSecy, SecyOperation } from "./operations.ts";
 import type { SakReason, SakRefusal } from "./sak.ts";
 import type { KaySnapshot } from "./snapshot.ts";
 
-/** The kernel knows no confidentiality offset but 0. */
+/** The kernel has no confidentiality offset but 0. */
 export interface KaySettings extends Omit<WantedSettings, "confidentialityOffset"> {
-  /** `on`: hellos every 0.5 s, so that the peer may refuse what is late. */
+  /** `on`: hellos every 0.5 s, so that the peer may refuse late frames. */
   readonly delayProtection: "on" | "off";
 }
 
 export interface KayOptions {
-  /** Of the SecY: MAC and port, lower-case hex. */
+  /** The SCI of the SecY: MAC and port, lower-case hex. */
   readonly sci: string;
   readonly settings: KaySettings;
   readonly entropy: Entropy;
   readonly now: Instant;
-  /** What is in the SecY already; absent = it is new. */
+  /** The SAs that are in the SecY already; absent = it is new. */
   readonly held?: HeldSecy;
-  /** What a predecessor told. The keys in it are copied. */
+  /** The snapshot of a predecessor. The keys in it are copied. */
   readonly snapshot?: KaySnapshot;
 }
 
@@ -43,12 +43,15 @@ export type KayCommand =
       readonly role: "primary" | "fallback";
     }
   | { readonly kind: "removeActor"; readonly ckn: Ckn }
-  /** It becomes the primary one. */
+  /** Makes this CA the primary one. */
   | { readonly kind: "promoteActor"; readonly ckn: Ckn }
   | { readonly kind: "rekeySak" }
-  /** Before a planned stop: our life time at a peer that hears any live one begins anew. */
+  /**
+   * Sent before a planned stop: our life time at a peer begins anew with each MKPDU that it
+   * accepts.
+   */
   | { readonly kind: "hello" }
-  /** With another suite the device is made anew: its report `ready` follows. */
+  /** After a change of the suite the device is made anew, and its report `ready` follows. */
   | { readonly kind: "configure"; readonly settings: KaySettings };
 
 export type CommandRefusal =
@@ -83,15 +86,15 @@ export type KayEvent =
   | { readonly kind: "secyContradicts" };
 
 export type KayOutput =
-  /** A whole frame. */
+  /** A complete frame. */
   | { readonly kind: "send"; readonly frame: Uint8Array }
-  /** Carried out in the order of the outputs; its report names the id. */
+  /** Operations are carried out in the order of the outputs; the report names the id. */
   | { readonly kind: "secy"; readonly id: number; readonly operation: SecyOperation }
-  /** What `snapshot` gives has changed: to be stored before long. */
+  /** The result of `snapshot` has changed and should be stored soon. */
   | { readonly kind: "remember" }
   | { readonly kind: "event"; readonly event: KayEvent };
 
-/** What stands in the way right now. */
+/** A reason why the port is not secured at present. */
 export type KayTrouble =
   | { readonly kind: "sakRefused"; readonly why: SakRefusal }
   | {
@@ -99,7 +102,7 @@ export type KayTrouble =
       readonly operation: SecyOperation["kind"];
       readonly errno: string;
     }
-  /** Its suites do not have the wanted one among them. */
+  /** The suites of the peer do not include the wanted one. */
   | { readonly kind: "suiteNotAnnounced"; readonly announced: readonly string[] }
   /** A live peer has not installed the SAK for a life time. */
   | { readonly kind: "peerNotReceiving"; readonly sci: string }
@@ -108,17 +111,17 @@ export type KayTrouble =
   | { readonly kind: "deviceLost" };
 
 export interface KayCounters extends MkpduCounters {
-  /** `received` counts every MKPDU, those that were refused too. */
+  /** `received` counts every MKPDU, including those that were refused. */
   readonly icvFailed: bigint;
   readonly unknownCkn: bigint;
   readonly replayed: bigint;
   readonly malformed: bigint;
   readonly malformedBy: Readonly<Partial<Record<Malformation, bigint>>>;
-  /** EAPOL that is no MKPDU. */
+  /** EAPOL that is not an MKPDU. */
   readonly foreign: bigint;
-  /** Our own frames, come back. */
+  /** Our own frames that came back. */
   readonly ownFrames: bigint;
-  /** From a station that is known under another SCI, or one too many. */
+  /** From a station that is known under another SCI, or exceeds the limit of peers. */
   readonly strange: bigint;
 }
 

@@ -30,9 +30,9 @@ import type { KaySnapshot, SakSnapshot } from "./snapshot.ts";
 import { suites } from "./suite.ts";
 import { takeOver } from "./take-over.ts";
 
-/** SAKs that are remembered by name, so that none is ever installed twice. */
+/** How many SAKs are remembered by name, so that none is ever installed twice. */
 const spentMax = 256;
-/** Old and new, and the same once more for a change that is changed. */
+/** Enough for the old and the new CA, and for both of a change that is changed. */
 const actorsMax = 4;
 
 export class Kay {
@@ -47,18 +47,18 @@ export class Kay {
   #actors: Actor[] = [];
   #principal: Actor | undefined;
   #out: KayOutput[] = [];
-  /** Events of this turn that come behind those of who is there. */
+  /** Events of this step that follow those of peers and CAs. */
   #told: KayEvent[] = [];
   #operations = 0;
   readonly #asked = new Map<number, SecyOperation["kind"]>();
-  /** Channels that are kept for a while though nobody is live behind them. */
+  /** Channels that stay for a while although no peer is live behind them. */
   readonly #kept = new Map<string, Instant>();
   #refusal: KayTrouble | undefined;
   readonly #spent = new Set<string>();
   /** A member that could not install its SAK asks for another by a new MI. */
   #retryAt: Instant | undefined;
 
-  /** With a snapshot it carries on where a predecessor ended; `tick` brings the first outputs. */
+  /** With a snapshot, the KaY continues as its predecessor; `tick` brings the first outputs. */
   constructor(options: KayOptions) {
     const { sci, settings, entropy, now, snapshot } = options;
     this.#sci = sci;
@@ -86,7 +86,7 @@ export class Kay {
     this.#told.push(event);
   }
 
-  /** A frame of the group address of port access entities, from its destination on. */
+  /** Processes a frame to the group address of port access entities, from its destination on. */
   receive(frame: Uint8Array, now: Instant): readonly KayOutput[] {
     const located = locate(frame);
     if (located.kind === "foreign") {
@@ -136,7 +136,7 @@ export class Kay {
     const peer = actor.peer(mkpdu.basic.mi);
     if (peer?.state !== "live") return;
     const extended = suites[this.#settings.suite].packetNumber === "64 bit";
-    // Without its high half a packet number of 64 bits says nothing.
+    // A 64-bit packet number without its high half is of no use.
     if (peer.sakUse?.kind === "used" && peer.sakUse.delayProtect && (!extended || peer.xpn)) {
       for (const { keyIdentifier, pn } of keyReports(peer)) {
         this.#cp.raiseLowestPn(peer.sci, keyIdentifier, pn);
@@ -171,7 +171,7 @@ export class Kay {
     this.#server.lastAn = sak.an;
     this.#refusal = undefined;
     this.#cp.take(sak);
-    // The CA that SAKs come on is the one in force.
+    // The principal CA is the one that SAKs arrive on.
     this.#principal = actor;
     this.#tell({ kind: "sakTaken", ckn: actor.ckn, keyId: nameOf(sak.keyIdentifier), an: sak.an });
   }
@@ -179,12 +179,12 @@ export class Kay {
   #refuse(actor: Actor, why: SakRefusal): void {
     const was = this.#refusal;
     this.#refusal = { kind: "sakRefused", why };
-    // It is handed out again and again.
+    // The key server distributes it again and again.
     if (was?.kind === "sakRefused" && JSON.stringify(was.why) === JSON.stringify(why)) return;
     this.#tell({ kind: "sakRefused", ckn: actor.ckn, why });
   }
 
-  // The key server itself has at most one SAK under an AN: that which it hands out.
+  // The key server itself has at most one SAK under an AN: the one that it distributes.
   #isAnInUse(an: number, server: string): boolean {
     return this.#cp.held.some((held) => {
       if (held.an !== an || (held === this.#cp.latest && held.transmit !== "enabled")) return false;
@@ -197,7 +197,7 @@ export class Kay {
     return this.#turn(now);
   }
 
-  /** When `tick` is due, if nothing else happens before. */
+  /** Returns when `tick` is due, if nothing else happens before. */
   wakeAt(now: Instant): Instant | undefined {
     const moments = [
       ...this.#actors.flatMap((actor) => [
@@ -304,7 +304,7 @@ export class Kay {
     return this.#turn(now);
   }
 
-  // What was asked of the device that is gone has no answer.
+  // Operations on the device that is gone get no report.
   #lose(): void {
     this.#cp.lost();
     this.#asked.clear();
@@ -315,7 +315,7 @@ export class Kay {
     this.#asked.delete(id);
     const then = this.#cp.refused(id);
     if (operation === undefined || then === "late") return;
-    // What is to be there is there, and what is to be gone is gone.
+    // Creating what exists and deleting what does not exist both count as done.
     const isSo =
       (operation === "createReceiveSc" && errno === "EEXIST") ||
       (operation.startsWith("delete") && /^(ENOENT|ENODEV)$/.test(errno));
@@ -376,9 +376,9 @@ export class Kay {
     const isKept = (sci: string): boolean =>
       this.#kept.has(sci) || this.#actors.some(({ lately }) => lately.has(sci));
     if (!this.#cp.setMembers(members, isKept, now)) return;
-    // An MI stands for one unbroken membership: whoever has given up its SAKs is a new instance,
-    // for which the others make a new one. A CA in which nobody was live has none of them: a
-    // station that comes by its CAK just now would take another MI at this SCI for an attack.
+    // An MI means one unbroken membership. After giving up its SAKs a member is a new instance,
+    // with a new MI. A CA without live peers is exempt: a station that joins it just now would take
+    // another MI at this SCI for an attack.
     for (const actor of this.#actors) {
       if (actor.mayBeMember(now)) actor.renewMi(now);
     }
@@ -396,7 +396,7 @@ export class Kay {
   }
 
   // 12.4 without its `transmitWhen`: frames under a SAK that a live peer does not have are lost,
-  // those under the old one are not. Nor is the first SAK an exception: nobody could receive.
+  // those under the old one are not. This includes the first SAK: no peer could receive.
   #mayTransmit(key: KeyIdentifier): boolean {
     const principal = this.#principal;
     switch (principal?.election.kind) {
@@ -413,7 +413,7 @@ export class Kay {
     }
   }
 
-  // 9.10: what is late can be refused only where lowest packet numbers come often.
+  // 9.10: late frames can be refused only if lowest packet numbers are reported often.
   get #periodMs(): number {
     const asked = this.#principal?.server?.sakUse;
     const isAsked = asked?.kind === "used" && asked.delayProtect;
@@ -453,7 +453,7 @@ export class Kay {
     });
   }
 
-  /** Its keys belong to the caller. */
+  /** Returns a snapshot whose keys belong to the caller. */
   snapshot(now: Instant): KaySnapshot {
     const sak = (slot: SakSnapshot["slot"]): SakSnapshot[] => {
       const held = this.#cp[slot];
@@ -469,7 +469,7 @@ export class Kay {
     };
   }
 
-  /** Nothing is left in it; the SecY keeps what it has. */
+  /** Wipes all keys; the SecY keeps its SAs. */
   wipe(): void {
     for (const actor of this.#actors) actor.wipe();
     this.#actors = [];

@@ -1,4 +1,4 @@
-// When a key server makes a SAK, and how long it hands it out: IEEE Std 802.1X-2020 9.8.
+// When a key server makes a SAK, and how long it distributes it: IEEE Std 802.1X-2020 9.8.
 
 import { type Entropy, type Instant, instantAfter } from "#hal/world.ts";
 import { type Actor, helloMs, lifeMs } from "./actor.ts";
@@ -11,7 +11,7 @@ import { keyReports, livePeers, missing, reportsOn } from "./reports.ts";
 import { nextAn, type SakReason, ssciMap } from "./sak.ts";
 import { suites } from "./suite.ts";
 
-/** Two hellos, and some patience: a peer that has the SAK would have said so. */
+/** Two hellos and some reserve: a peer that has the SAK would have reported it by then. */
 const unreportedMsMax = 2 * helloMs + 500;
 
 interface Made {
@@ -44,20 +44,20 @@ export class KeyServer {
     this.#commanded = true;
   }
 
-  /** The SecY did not take the last one: the next try is a life time away. */
+  /** Delays the next SAK by a life time, because the SecY refused the last one. */
   holdOff(now: Instant): void {
     this.#commanded = true;
     this.#heldOffUntil = instantAfter(now, lifeMs);
   }
 
-  /** Makes a SAK where one is due; tells why. */
+  /** Makes a SAK if one is due, and returns the reason. */
   serve(served: Served, now: Instant): SakReason | undefined {
     const { actor, actors, cp } = served;
     this.#watch(served, now);
     const why = this.#reason(served, now);
     if (why === undefined || !cp.isFree) return undefined;
     if (this.#heldOffUntil !== undefined && now < this.#heldOffUntil) return undefined;
-    // A rekeying that is under way is fresh enough for those that only want another SAK.
+    // A rekeying that is under way satisfies requests that only need a fresh SAK.
     const canWait = why === "timer" || why === "packetNumber" || why === "command";
     if (canWait && cp.latest !== undefined) return undefined;
     if (!livePeers([actor]).some(({ macsecDesired }) => macsecDesired)) return undefined;
@@ -71,8 +71,8 @@ export class KeyServer {
     const { actor, cp, settings } = served;
     const newest = cp.newest;
     if (newest === undefined) return "first";
-    // Figure 12-2 closes the port first; but who had the former key server's SAK has it still, and
-    // no frame is lost under it until ours has come.
+    // Figure 12-2 closes the port first; but stations with the former key server's SAK have it
+    // still, and no frame is lost under it until ours has arrived.
     if (newest.keyIdentifier.mi !== actor.mi) return "keyServer";
     if (actor.livePeers.some(({ mi }) => !newest.members.includes(mi))) {
       // 9.8: others that are about to be live get the same SAK.
@@ -87,7 +87,7 @@ export class KeyServer {
     return this.#commanded ? "command" : undefined;
   }
 
-  // A SAK that cannot be handed out again and that a live peer does not have is of no use to it.
+  // A SAK that a live peer lacks and that cannot be distributed again is of no use to that peer.
   #watch({ actor, actors, cp }: Served, now: Instant): void {
     const newest = cp.newest;
     const isHandedOut =
@@ -134,9 +134,9 @@ export class KeyServer {
   }
 
   /**
-   * Handed out until everybody receives, and never after somebody could have transmitted: a station
-   * that starts anew would begin its packet numbers anew. Nor before we receive ourselves: some
-   * stations transmit as soon as they have their first SAK.
+   * Returns the SAK while it is to be distributed: until every peer receives under it, and never
+   * after a station could have transmitted, because a restarted one would begin its packet numbers
+   * anew. We receive first: some stations transmit as soon as they have their first SAK.
    */
   distributed({ actor, actors, cp }: Omit<Served, "settings">): DistributedSak | undefined {
     const { latest } = cp;
@@ -148,7 +148,7 @@ export class KeyServer {
     return this.#madeFor(latest)?.sak;
   }
 
-  /** Moments that somebody has to wait for. */
+  /** Returns the moments at which a next step may be due. */
   wakesAt({ cp, settings }: Pick<Served, "cp" | "settings">): Instant[] {
     const { newest } = cp;
     const moments = [this.#heldOffUntil];
@@ -163,7 +163,7 @@ export class KeyServer {
   }
 }
 
-// 9.8: our own packet numbers, and those that peers report.
+// 9.8: our own packet numbers count, and those that peers report.
 function isExhausted({ actors, cp, settings }: Served, held: HeldSak): boolean {
   const { exhaustedFrom } = suites[settings.suite];
   if (cp.nextPn(held) >= exhaustedFrom) return true;

@@ -1,18 +1,20 @@
-// Keys of a CA and what is computed with them: IEEE Std 802.1X-2020 6.2, RFC 4493 and RFC 3394. The
-// only file of the participant that sees the octets of a key.
+// Keys of a CA and the computations with them: IEEE Std 802.1X-2020 6.2, RFC 4493 and RFC 3394. No
+// other file of the MKA process sees the octets of a key.
 
 import { createCipheriv, createDecipheriv, timingSafeEqual } from "node:crypto";
 import type { Ckn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Entropy } from "#hal/world.ts";
 
-/** ICK and KEK of one CA: all that is left of its CAK. */
+/** ICK and KEK of one CA; its CAK is not kept. */
 export interface CaKeys {
   readonly ick: Secret;
   readonly kek: Secret;
 }
 
-/** Names a SAK: the MI of the key server that made it, and its number among those of that MI. */
+/**
+ * Identifies a SAK: the MI of the key server that made it, and its number among those of that MI.
+ */
 export interface KeyIdentifier {
   /** Lower-case hex. */
   readonly mi: string;
@@ -71,7 +73,7 @@ export function macOf(key: Secret, message: Octets): Uint8Array {
   return lend(key, (octets) => cmac(octets, message));
 }
 
-/** IEEE Std 802.1X-2020 6.2.1. */
+/** The key derivation of IEEE Std 802.1X-2020 6.2.1. */
 export function derive(key: Secret, label: string, context: Octets, outputBytes: number): Secret {
   const message = new Uint8Array(1 + label.length + 1 + context.length + 2);
   message.set(new TextEncoder().encode(label), 1);
@@ -89,9 +91,9 @@ export function derive(key: Secret, label: string, context: Octets, outputBytes:
   return derived;
 }
 
-/** Both have the size of the CAK, which is neither kept nor wiped here. */
+/** Derives ICK and KEK, both of the CAK's size. The CAK is neither kept nor wiped here. */
 export function caKeys(cak: Secret, ckn: Ckn): CaKeys {
-  // 6.2.1 and 9.3.3: 16 octets of the name, filled with zeros where it is shorter.
+  // 6.2.1 and 9.3.3: 16 octets of the name, filled with zeros if it is shorter.
   const context = new Uint8Array(16);
   context.set(Buffer.from(ckn, "hex").subarray(0, 16));
   return {
@@ -104,12 +106,12 @@ export function hasIcv(ick: Secret, octets: Octets, icv: Octets): boolean {
   return timingSafeEqual(macOf(ick, octets), icv);
 }
 
-/** Straight from randomness (9.8.1 allows it): the CAK is long gone when a SAK is made. */
+/** Makes a SAK directly from the random generator (9.8.1 allows it), since the CAK is not kept. */
 export function makeSak(entropy: Entropy, byteLength: number): Secret {
   return Secret.take("sak", entropy.bytes(byteLength));
 }
 
-/** RFC 3394; 8 octets longer than the SAK. */
+/** Wraps a SAK by RFC 3394; the result is 8 octets longer than the SAK. */
 export function wrapSak(kek: Secret, sak: Secret): Uint8Array {
   return lend(kek, (key) => {
     const cipher = createCipheriv(`id-aes${key.length * 8}-wrap`, key, wrapIv);
@@ -117,7 +119,7 @@ export function wrapSak(kek: Secret, sak: Secret): Uint8Array {
   });
 }
 
-/** Undefined where it was wrapped with another KEK, or damaged. */
+/** Returns undefined if the SAK was wrapped with another KEK, or is damaged. */
 export function unwrapSak(kek: Secret, wrapped: Octets): Secret | undefined {
   if (wrapped.length !== 24 && wrapped.length !== 40) return undefined;
   return lend(kek, (key) => {
@@ -140,8 +142,8 @@ export function saltOf({ mi, kn }: KeyIdentifier): Secret {
 }
 
 /**
- * How the kernel stores a key identifier: the number in the order of little-endian, as other
- * participants on Linux write it, so that tools compare.
+ * Returns the key identifier as the kernel stores it: the number is little-endian, as other
+ * implementations on Linux write it, so that tools can compare.
  */
 export function keyIdOf({ mi, kn }: KeyIdentifier): string {
   const number = Buffer.alloc(4);
@@ -152,7 +154,7 @@ export function keyIdOf({ mi, kn }: KeyIdentifier): string {
 const nonceBytes = 12;
 const tagBytes = 16;
 
-/** AES-256-GCM: nonce, ciphertext and tag. `about` is bound to it, and not in it. */
+/** Seals by AES-256-GCM: nonce, ciphertext and tag. `about` is authenticated and not contained. */
 export function seal(
   key: Secret,
   plain: readonly (Octets | Secret)[],
@@ -170,7 +172,7 @@ export function seal(
   });
 }
 
-/** Undefined where it was sealed under another key or about something else, or changed. */
+/** Returns undefined if it was sealed under another key or for another `about`, or was changed. */
 export function unseal(key: Secret, sealed: Octets, about: string): Uint8Array | undefined {
   if (sealed.length < nonceBytes + tagBytes) return undefined;
   const end = sealed.length - tagBytes;

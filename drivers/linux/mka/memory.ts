@@ -1,5 +1,5 @@
-// What one MKA process leaves to the next, as octets: ICKs and KEKs raw behind the rest, never a
-// CAK and never a SAK.
+// The state that one MKA process leaves to the next, as octets: raw ICKs and KEKs behind the rest,
+// never a CAK and never a SAK.
 
 import { encodeJson, parseJson } from "#hal/json.ts";
 import type { Octets } from "#hal/netlink.ts";
@@ -33,6 +33,7 @@ const version = 2;
 const manyMax = 64;
 const keyNumbers = [16, 32] as const;
 
+/** Encodes the state; `wall` lets the reader compute how long no process ran. */
 export function writeMemory(memory: MkaMemory, wall: WallTime): Octets {
   const { settings, pending, snapshot } = memory;
   const actors = snapshot?.actors ?? [];
@@ -47,7 +48,10 @@ export function writeMemory(memory: MkaMemory, wall: WallTime): Octets {
   return [length, json, ...actors.flatMap(({ ick, kek }) => [ick, kek])];
 }
 
-/** Throws Malformed for what another version wrote. Wipes the octets. */
+/**
+ * Decodes the state and wipes the octets.
+ * @throws Malformed for the state of another version
+ */
 export function readMemory(octets: Uint8Array, wall: WallTime): MkaMemory {
   const keys: Secret[] = [];
   try {
@@ -67,7 +71,7 @@ function read(octets: Uint8Array, wall: WallTime, keys: Secret[]): MkaMemory {
   const text = new TextDecoder().decode(octets.subarray(4, 4 + length));
   const told = recordOf(parseJson(text), "memory");
   if (field(told, "version") !== version) throw new Malformed("version");
-  // The time in which nobody was there; a clock that was set back tells of none.
+  // The time in which no process ran; a clock that was set back counts as no time.
   const goneMs = Math.max(0, wall - property("wall", number)(told, "memory"));
   let at = 4 + length;
   const take = (label: string, bytes: number): Secret => {
@@ -112,7 +116,10 @@ const undo = variants<Undo>({ remove: { ckn }, configure: { settings } });
 
 type TakeKey = (label: string, bytes: number) => Secret;
 
-/** Times as they are once nobody was there for so long; the keys are taken in their order. */
+/**
+ * Decodes the state with its times shifted by the time in which no process ran; `take` returns the
+ * keys in their order.
+ */
 function memoryAfter(goneMs: number, take: TakeKey): Decoder<MkaMemory> {
   const passed: Decoder<number> = (value, what) => number(value, what) + goneMs;
   const pending = object<PendingMemory>({

@@ -1,4 +1,4 @@
-// MKPDUs, IEEE Std 802.1X-2020 11.11, into octets.
+// Encodes MKPDUs, IEEE Std 802.1X-2020 11.11.
 
 import { icvBytes } from "./keys.ts";
 import {
@@ -20,7 +20,7 @@ import {
   type XpnSet,
 } from "./mkpdu.ts";
 
-/** 11.1.1: port access entities; no bridge forwards it. */
+/** 11.1.1: the group address of port access entities, which no bridge forwards. */
 const paeGroup = Uint8Array.of(0x01, 0x80, 0xc2, 0x00, 0x00, 0x03);
 
 /** `second` and `flags` are octet 2 and the high nibble of octet 3. */
@@ -107,7 +107,7 @@ function xpnSet({ suspensionSeconds, latestHigh, oldHigh }: XpnSet): Uint8Array 
 
 const icvIndicatorSet = Uint8Array.of(255, 0, 0, icvBytes);
 
-/** A frame with 16 zero octets where its ICV goes. */
+/** Encodes a frame with 16 zero octets in place of its ICV. */
 export function frameOf(mkpdu: Mkpdu): Uint8Array {
   const sets = [
     basicSet(mkpdu.basic),

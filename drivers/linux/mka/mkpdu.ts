@@ -1,5 +1,5 @@
-// MKPDUs, IEEE Std 802.1X-2020 11.11, from octets. In two steps: what can be known before the ICV
-// is checked, and the parameter sets after it.
+// Decodes MKPDUs, IEEE Std 802.1X-2020 11.11, in two steps: what can be known before the ICV is
+// checked, and the parameter sets after it.
 
 import type { Ckn } from "#hal/model.ts";
 import { icvBytes, type KeyIdentifier } from "./keys.ts";
@@ -8,7 +8,7 @@ import { suiteOfId, suites } from "./suite.ts";
 export interface Basic {
   readonly version: number;
   readonly keyServerPriority: number;
-  /** It is the key server, or has not found that somebody else is. */
+  /** True if the sender is the key server, or has not found that another station is. */
   readonly keyServer: boolean;
   readonly macsecDesired: boolean;
   /** 2 = integrity and confidentiality, offset 0. */
@@ -26,7 +26,7 @@ export interface PeerEntry {
   readonly mn: number;
 }
 
-/** What a participant does with one SAK. */
+/** How a participant uses one SAK. */
 export interface KeyUse {
   readonly keyIdentifier: KeyIdentifier;
   readonly an: number;
@@ -49,7 +49,7 @@ export type SakUse =
     };
 
 export type DistributedSak =
-  /** The key server wants no MACsec. */
+  /** The key server does not want MACsec. */
   | { readonly kind: "plain" }
   | {
       readonly kind: "wrapped";
@@ -57,14 +57,14 @@ export type DistributedSak =
       /** 0 = no confidentiality at all, 1 = offset 0, 2 = offset 30, 3 = offset 50. */
       readonly confidentialityOffset: number;
       readonly kn: number;
-      /** Undefined in the short form, which stands for GCM-AES-128. */
+      /** Undefined in the short form, which means GCM-AES-128. */
       readonly suiteId: string | undefined;
       readonly wrapped: Uint8Array;
     };
 
 export interface AnnouncedSuite {
   readonly suiteId: string;
-  /** As `macsecCapability`. */
+  /** The same values as `macsecCapability`. */
   readonly capability: number;
 }
 
@@ -78,7 +78,7 @@ export interface XpnSet {
 export interface Mkpdu {
   readonly basic: Basic;
   readonly livePeers: readonly PeerEntry[];
-  /** Low octet of the key server's SSCI; 0 = not told. */
+  /** The low octet of the key server's SSCI; 0 = not reported. */
   readonly keyServerSsci: number;
   readonly potentialPeers: readonly PeerEntry[];
   readonly sakUse?: SakUse;
@@ -110,7 +110,7 @@ export type Malformation =
 export interface Located {
   readonly kind: "located";
   readonly ckn: Ckn;
-  /** What the ICV protects. */
+  /** The octets that the ICV protects. */
   readonly octets: Uint8Array;
   readonly icv: Uint8Array;
 }
@@ -122,7 +122,7 @@ export const etherType = 0x888e;
 export const packetType = 5;
 export const eapolVersion = 3;
 export const agility = 0x0080c201;
-/** Of the basic parameter set, without the CKN. */
+/** The size of the basic parameter set, without the CKN. */
 export const basicBytes = 28;
 export const noMi = "0".repeat(24);
 
@@ -140,7 +140,8 @@ function hexOf(octets: Uint8Array, start: number, length: number): string {
 const lengthAt = (view: DataView, at: number): number => view.getUint16(at + 2) & 0x0fff;
 
 /**
- * The checks of 11.11.2 that come before the ICV, in their order. `foreign`: EAPOL of another kind.
+ * Carries out the checks of 11.11.2 that come before the ICV, in their order. `foreign`: EAPOL of
+ * another kind.
  */
 export function locate(frame: Uint8Array): Located | Refused | { readonly kind: "foreign" } {
   if (frame.length < headerBytes) return malformed("shortFrame");
@@ -172,9 +173,9 @@ type Sets = { -readonly [Name in keyof Mkpdu]: Mkpdu[Name] };
 interface SetAt {
   readonly octets: Uint8Array;
   readonly view: DataView;
-  /** Of the header. */
+  /** The offset of the set's header. */
   readonly at: number;
-  /** Of the body. */
+  /** The length of the set's body. */
   readonly length: number;
 }
 
@@ -228,7 +229,7 @@ function distributedSakIn({ view, octets, at, length }: SetAt): DistributedSak |
   if (length < 36) return undefined;
   const suiteId = hexOf(octets, start, 8);
   const suite = suiteOfId(suiteId);
-  // A suite that we do not know is told to the operator by its id, whatever its keys look like.
+  // An unknown suite is reported to the operator by its id, whatever its keys look like.
   if (suite !== undefined && length !== 12 + suites[suite].sakBytes + 8) return undefined;
   const kn = view.getUint32(at + 4);
   return { kind: "wrapped", ...common, kn, suiteId, wrapped: wrapped(start + 8) };
@@ -237,7 +238,7 @@ function distributedSakIn({ view, octets, at, length }: SetAt): DistributedSak |
 const suitesTlv = 112;
 const suiteEntryBytes = 10;
 
-// 11.11.1: an announcement that cannot be read is passed over, and the rest of the MKPDU counts.
+// 11.11.1: an announcement that cannot be read is ignored, and the rest of the MKPDU counts.
 function announcedIn({ view, octets, at, length }: SetAt): AnnouncedSuite[] | undefined {
   const end = at + 4 + length;
   const found: AnnouncedSuite[] = [];
@@ -270,7 +271,7 @@ const known = {
   icvIndicator: 255,
 } as const;
 
-// What the set says goes into `sets`; the name of the broken rule comes back.
+// Stores the content of the set in `sets`; returns the rule that it breaks, if any.
 function readSet(type: number, set: SetAt, sets: Sets): Malformation | undefined {
   const { view, at, length } = set;
   switch (type) {
@@ -298,7 +299,7 @@ function readSet(type: number, set: SetAt, sets: Sets): Malformation | undefined
       return undefined;
     }
     case known.distributedCak:
-      // CAKs come from the vault alone: 9.12 has no part in a link with pre-shared keys.
+      // CAKs come from the vault alone: 9.12 does not apply to a link with pre-shared keys.
       return length < 28 ? "distributedCak" : undefined;
     case known.announcement: {
       const announced = announcedIn(set);
@@ -314,7 +315,7 @@ function readSet(type: number, set: SetAt, sets: Sets): Malformation | undefined
       };
       return undefined;
     default:
-      // 11.11.1: sets of other types are passed over by their length, KMD (6) among them.
+      // 11.11.1: sets of other types are skipped by their length, KMD (6) among them.
       return undefined;
   }
 }
@@ -335,8 +336,8 @@ function basicIn(octets: Uint8Array, view: DataView, ckn: Ckn): Basic {
 }
 
 /**
- * The parameter sets of an MKPDU whose ICV was right: all of them are read before any of them
- * counts.
+ * Decodes the parameter sets of an MKPDU whose ICV was right: all of them are read before any takes
+ * effect.
  */
 export function parse({ octets, ckn }: Located): Mkpdu | Refused {
   const view = viewOf(octets);
@@ -356,7 +357,7 @@ export function parse({ octets, ckn }: Located): Mkpdu | Refused {
     const type = view.getUint8(at);
     const length = lengthAt(view, at);
     if (type === known.icvIndicator) {
-      // Its body is the ICV itself, so that nothing follows.
+      // The body of this set is the ICV itself, so nothing follows.
       if (length !== icvBytes || at + 4 !== octets.length) return malformed("icvIndicator");
       sets.icvIndicator = "present";
       break;

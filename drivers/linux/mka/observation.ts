@@ -1,4 +1,4 @@
-// The KaY in the nouns of the model, and what stands in its way.
+// The state of the KaY in the terms of the model, and what prevents a secured port.
 
 import type { KeySlot, MkaParticipant, MkaSession, Sak } from "#hal/model.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
@@ -21,7 +21,7 @@ export class Counts {
   strange = 0n;
   readonly #malformedBy: Partial<Record<Malformation, bigint>> = {};
 
-  /** Nothing comes of such a frame. */
+  /** Counts a malformed frame; it has no outputs. */
   malformed(why: Malformation): readonly [] {
     this.#malformedBy[why] = (this.#malformedBy[why] ?? 0n) + 1n;
     return [];
@@ -89,7 +89,7 @@ function sessionOf({ settings, actors, principal, cp }: Observed): MkaSession {
     respondedPeers: responded.length,
     keyServer: election,
     keyServerPriority: priorities[election],
-    // A SAK that is called old only because there is no newer one is the latest for people.
+    // A SAK that is called old only because there is no newer one is shown as the latest.
     latestSak: sakOf(cp.newest),
     oldSak: cp.latest === undefined ? undefined : sakOf(cp.old),
   };

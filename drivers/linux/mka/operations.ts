@@ -1,18 +1,18 @@
-// What the KaY asks of its SecY and hears from it: the nouns of IEEE Std 802.1X-2020 9.17 and
-// 802.1AE-2018 10.7, which the edge turns into the kernel's requests.
+// The operations and reports between the KaY and its SecY, in the terms of IEEE Std 802.1X-2020
+// 9.17 and 802.1AE-2018 10.7, which the SecY's edge translates for the kernel.
 
 import type { Secret } from "#hal/secret.ts";
 
-/** Of one direction of a SAK under extended packet numbering. */
+/** SSCI and salt of one direction of a SAK under extended packet numbering. */
 export interface ExtendedNumbering {
   readonly ssci: number;
   readonly salt: Secret;
 }
 
-/** Whoever carries out an installation owns its secrets, and wipes them. */
+/** The code that carries out an installation owns its secrets, and wipes them. */
 interface NewSa {
   readonly an: number;
-  /** As the kernel stores it: 16 octets, lower-case hex. */
+  /** The identifier as the kernel stores it: 16 octets, lower-case hex. */
   readonly keyId: string;
   readonly sak: Secret;
   readonly extended?: ExtendedNumbering;
@@ -20,32 +20,32 @@ interface NewSa {
 
 export type SecyOperation =
   | { readonly kind: "createReceiveSc"; readonly sci: string }
-  /** Takes the SAs of the channel along. */
+  /** Deletes the channel with its SAs. */
   | { readonly kind: "deleteReceiveSc"; readonly sci: string }
   | ({ readonly kind: "installReceiveSa"; readonly sci: string; readonly lowestPn: bigint } & NewSa)
   | { readonly kind: "enableReceive"; readonly sci: string; readonly an: number }
   | ({ readonly kind: "installTransmitSa"; readonly nextPn: bigint } & NewSa)
-  /** From now on frames leave under this SA. */
+  /** Frames leave under this SA from now on. */
   | { readonly kind: "enableTransmit"; readonly an: number }
-  /** Delay protection: frames below are refused. Only ever raised. */
+  /** Delay protection: frames below are refused. The bound is only ever raised. */
   | {
       readonly kind: "raiseLowestPn";
       readonly sci: string;
       readonly an: number;
       readonly lowestPn: bigint;
     }
-  /** Those in use are taken out of use first. */
+  /** An SA in use is taken out of use first. */
   | { readonly kind: "deleteReceiveSa"; readonly sci: string; readonly an: number }
   | { readonly kind: "deleteTransmitSa"; readonly an: number };
 
 export type SecyReport =
   | { readonly kind: "done"; readonly id: number }
-  /** `errno`: such as EBUSY; nothing of this operation was done. */
+  /** `errno`: such as EBUSY; the operation had no effect. */
   | { readonly kind: "refused"; readonly id: number; readonly errno: string }
   | { readonly kind: "packetNumber"; readonly an: number; readonly nextPn: bigint }
   /** The device went away, and every SA with it. */
   | { readonly kind: "lost" }
-  /** A device without SAs is there. */
+  /** A device without SAs exists. */
   | { readonly kind: "ready" };
 
 export interface HeldTransmitSa {
@@ -62,9 +62,9 @@ interface HeldReceiveSa {
   readonly active: boolean;
 }
 
-/** What a look at the SecY found when the KaY starts. */
+/** The state of the SecY when the KaY starts. */
 export interface HeldSecy {
-  /** AN that frames leave under, whether or not it has an SA. */
+  /** The AN that frames leave under, whether or not it has an SA. */
   readonly encodingAn: number;
   readonly transmitSas: readonly HeldTransmitSa[];
   readonly receiveScis: readonly string[];

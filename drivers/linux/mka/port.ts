@@ -1,5 +1,5 @@
 // One KaY on one port: it finds the SecY, carries frames and operations between the KaY and the
-// kernel, and keeps its time. Everything that touches the KaY takes turns.
+// kernel, and runs its timers. All access to the KaY is serialised.
 
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
@@ -21,13 +21,16 @@ import { copyOf, type KaySnapshot, wipeSnapshot } from "./snapshot.ts";
 import type { OwnSettings, PortState } from "./staging.ts";
 
 export interface PortFrames extends Disposable {
-  /** Throws `transport.closed` where the port does not take it. */
+  /**
+   * Sends a frame.
+   * @throws LinksealError `transport.closed` if the port does not accept it
+   */
   send(frame: Uint8Array): void;
-  /** Hands over at once what has come already, or begins to where it is much. */
+  /** Delivers the waiting frames at once; if there are many, it begins to. */
   takeWaiting(): void;
   /**
-   * Data frames that came in at the port in the clear since the last call. The kernel counts them
-   * apart from EAPOL, so that a flood of either hides and invents none.
+   * Returns the data frames that came in at the port in the clear since the last call. The kernel
+   * counts them apart from EAPOL, so that a flood of either does not falsify the count.
    */
   takeClear(): bigint;
 }
@@ -40,15 +43,15 @@ interface FrameListener {
 export interface PortParts {
   readonly port: string;
   readonly sockets: KernelSockets;
-  /** EAPOL on the link with this index. */
+  /** Opens EAPOL on the link with this index. */
   readonly openFrames: (port: number, listener: FrameListener) => PortFrames;
   readonly clock: Pick<Clock, "now" | "sleep">;
   readonly entropy: Entropy;
   readonly log: Log;
   readonly settings: OwnSettings;
-  /** What a predecessor told; wiped once it was taken over. */
+  /** The snapshot of a predecessor; wiped once it was taken over. */
   readonly snapshot?: KaySnapshot;
-  /** Called when there is something new to store. Absent = nobody stores anything. */
+  /** Called when there is new state to store. Absent = the state is not stored. */
   readonly remember?: () => void;
 }
 
@@ -59,9 +62,11 @@ export type PortObservation =
       readonly kind: "bound";
       readonly secy: SecyPlace;
       readonly kay: KayObservation;
-      /** `long`: for a life time no frame has come under the SAK that frames leave under. */
+      /** `long`: no frame has come under the SAK in use for a life time. */
       readonly silence: "long" | "none";
-      /** Data frames in the clear since the SecY was bound; undefined = the port is not heard. */
+      /**
+       * Data frames in the clear since the SecY was bound; undefined = the port cannot be heard.
+       */
       readonly clear: bigint | undefined;
     };
 
@@ -71,21 +76,21 @@ export type PortRefusal = CommandRefusal | "noSecy";
 type Waiting = Exclude<FoundSecy["kind"], "found">;
 
 const pollMs = { on: 500, off: 1000 } as const;
-/** Hints may be lost; a port without its SecY waits for nothing else. */
+/** Change notifications may be lost; a port without its SecY waits for nothing else. */
 const lookMs = { bound: 5000, waiting: 1000 } as const;
-/** However many links of this host change. */
+/** The shortest time between observations, however many links change. */
 const looksApartMs = 50;
 const framesMax = 256;
 
 export class MkaPort {
   readonly #parts: PortParts;
-  /** An exchange with the kernel that was begun is ended. */
+  /** An exchange with the kernel is never aborted halfway. */
   readonly #never = new AbortController().signal;
   #settings: OwnSettings;
   #snapshot: KaySnapshot | undefined;
   #because: Waiting = "noSecy";
   #kay: Kay | undefined;
-  /** Of the SecY that the KaY has or had. */
+  /** The SecY that the KaY has or had. */
   #place: SecyPlace | undefined;
   #edge: SecyEdge | undefined;
   #frames: { readonly port: number; readonly channel: PortFrames } | undefined;
@@ -110,7 +115,7 @@ export class MkaPort {
     this.#pollAt = this.#lookAt;
   }
 
-  /** Ends by the signal, or throws what makes it impossible to know what the SecY holds. */
+  /** Runs until the signal aborts; throws if the state of the SecY is not known any more. */
   async run(signal: AbortSignal): Promise<void> {
     try {
       while (!signal.aborted) {
@@ -129,7 +134,7 @@ export class MkaPort {
     return this.#rounds;
   }
 
-  /** Some link of this host is another than before. */
+  /** Records that a link of this host may have changed. */
   hint(): void {
     const soon = instantAfter(this.#parts.clock.now(), looksApartMs);
     if (this.#lookAt <= soon) return;
@@ -141,7 +146,7 @@ export class MkaPort {
     return this.#settings;
   }
 
-  /** Resolves once the outputs were carried out; undefined = obeyed. */
+  /** Resolves once the outputs were carried out; undefined = the command was obeyed. */
   command(command: Exclude<KayCommand, { kind: "configure" }>): Promise<PortRefusal | undefined> {
     return this.#asked(async () => {
       if (this.#kay === undefined) return this.#forget(command);
@@ -153,7 +158,7 @@ export class MkaPort {
     });
   }
 
-  /** Lends what is here for the duration of the call. */
+  /** Lends the present state for the duration of the call. */
   weigh<T>(f: (state: PortState) => T): Promise<T> {
     return this.#asked(async () => {
       const snapshot = this.snapshot();
@@ -193,13 +198,13 @@ export class MkaPort {
     });
   }
 
-  /** The caller wipes it. Undefined where there never was a SecY. */
+  /** Returns a snapshot that the caller wipes; undefined if there never was a SecY. */
   snapshot(): KaySnapshot | undefined {
     if (this.#kay !== undefined) return this.#kay.snapshot(this.#now());
     return this.#snapshot === undefined ? undefined : copyOf(this.#snapshot);
   }
 
-  // What a predecessor left waits for its SecY, and may be taken back meanwhile.
+  // A predecessor's snapshot waits for its SecY, and may lose a key again in the meantime.
   #forget(command: KayCommand): PortRefusal | undefined {
     const snapshot = this.#snapshot;
     if (snapshot === undefined || command.kind !== "removeActor") return "noSecy";
@@ -210,7 +215,9 @@ export class MkaPort {
     return gone.length === 0 ? "unknownCkn" : undefined;
   }
 
-  /** How often something changed so far, as soon as it is more than `after`, or after a wait. */
+  /**
+   * Returns how many changes happened so far, once there are more than `after`, or after the wait.
+   */
   async changes(after: number, waitMs: number, signal: AbortSignal): Promise<number> {
     if (this.#changes <= after) await this.#waitFor(this.#changed.promise, waitMs, signal);
     return this.#changes;
@@ -226,10 +233,11 @@ export class MkaPort {
     return turn;
   }
 
-  // Who asks has often just changed the SecY, and the kernel's hint may come later than the
-  // question: each act looks first.
+  // The client has often just changed the SecY, and the kernel's notification may come later than
+  // the request, so each act observes first.
   //
-  // After half of an act nobody knows any more what the SecY holds: the end of `run` tells.
+  // If an act fails halfway, the state of the SecY is not known any more: `run` ends with the
+  // error.
   #asked<T>(act: () => Promise<T>): Promise<T> {
     return this.#alone(async () => {
       try {
@@ -271,8 +279,8 @@ export class MkaPort {
 
   async #round(): Promise<void> {
     if (this.#now() >= this.#lookAt) await this.#look();
-    // After a time in which this process stood still the peer has not fallen silent: what it said
-    // in the meantime is heard before anybody is given up.
+    // If this process did not run for a while, the peer has not fallen silent: its waiting frames
+    // are read before any peer is given up.
     this.#frames?.channel.takeWaiting();
     for (let frame = this.#heard.shift(); frame !== undefined; frame = this.#heard.shift()) {
       if (this.#kay !== undefined) await this.#take(this.#kay.receive(frame, this.#now()));
@@ -323,7 +331,7 @@ export class MkaPort {
     else await this.#begin(place, held);
   }
 
-  // The KaY has been told that the former device is gone.
+  // The KaY knows already that the former device is gone.
   async #renew(kay: Kay): Promise<void> {
     await this.#applySettings();
     await this.#take(kay.report({ kind: "ready" }, this.#now()));
@@ -332,7 +340,7 @@ export class MkaPort {
   async #begin(place: SecyPlace, held: HeldSecy): Promise<void> {
     const { entropy } = this.#parts;
     const now = this.#now();
-    // Under another SCI the same CAs go on as other members.
+    // Under another SCI the same CAs continue as other members.
     const snapshot = this.#kay?.snapshot(now) ?? this.#snapshot;
     this.#snapshot = undefined;
     const settings = this.#settingsOn(place);
@@ -363,14 +371,14 @@ export class MkaPort {
     if (this.#kay !== undefined) await this.#take(this.#kay.report({ kind: "lost" }, this.#now()));
   }
 
-  /** False where the port went away since it was seen. */
+  /** Returns false if the port went away since it was observed. */
   #listenOn(port: number): boolean {
     if (this.#frames?.port === port) return true;
     this.#closeFrames();
     try {
       const channel = this.#parts.openFrames(port, {
         frame: (octets) => this.#onFrame(octets),
-        // The port is down or away: a look tells, and what is sent meanwhile is refused.
+        // The port is down or away: an observation shows it, and sending is refused meanwhile.
         trouble: () => this.hint(),
       });
       this.#frames = { port, channel };
@@ -387,7 +395,7 @@ export class MkaPort {
     this.#frames = undefined;
   }
 
-  // Whoever floods the port makes us lose frames and nothing else.
+  // A flood on the port makes us lose frames and nothing else.
   #onFrame(octets: Uint8Array): void {
     if (this.#heard.length < framesMax) this.#heard.push(Uint8Array.from(octets));
     this.#wake();
@@ -452,7 +460,7 @@ export class MkaPort {
     try {
       this.#frames?.channel.send(frame);
     } catch (error) {
-      // A port that is down takes none; there is another in two seconds.
+      // A port that is down refuses the frame; the next one follows in two seconds.
       if (!(error instanceof LinksealError)) throw error;
       this.#parts.log.write("debug", error.code, error.message);
     }

@@ -1,19 +1,19 @@
-// Which of several CAs on one SecY its SAKs come on. A change of it touches no SA: the SAK that is
-// installed stays until that of the other CA has gone its way.
+// Chooses the principal CA of a SecY, on which its SAKs come. A change of it does not touch an SA:
+// the installed SAK stays until that of the other CA is in use.
 
 import type { Instant } from "#hal/world.ts";
 import { type Actor, helloMs, type Peer } from "./actor.ts";
 
-/** A hello that did not come, and some patience. */
+/** The time of a hello that did not come, and some reserve. */
 const silentMs = helloMs + 500;
 
-/** Primary first; undefined = there is none at all. */
+/** Prefers the primary CA; undefined = there is no CA at all. */
 export function choosePrincipal(
   actors: readonly Actor[],
   current: Actor | undefined,
   now: Instant,
 ): Actor | undefined {
-  // None is gone over to whose stations may be gone.
+  // A CA whose stations may be gone is not chosen.
   const live = actors.filter(({ livePeers }) => livePeers.some((peer) => !isSilent(peer, now)));
   const serving = live.filter(({ election }) => election.kind === "self");
   const isThere = current !== undefined && actors.includes(current);
@@ -21,7 +21,7 @@ export function choosePrincipal(
     ? current.livePeers.filter((peer) => !isSilent(peer, now) || !hasLeft(peer, current, live))
     : [];
   if (isThere && heard.length > 0) {
-    // As long as somebody else makes them, SAKs come where they come.
+    // As long as a peer makes the SAKs, the principal CA is the one on which they come.
     if (current.election.kind === "peer") return current;
     const reaches = ({ livePeers }: Actor): boolean =>
       heard.every(({ sci }) => livePeers.some((peer) => peer.sci === sci));
@@ -34,8 +34,8 @@ export function choosePrincipal(
 
 const isSilent = ({ heardAt }: Peer, now: Instant): boolean => now - heardAt > silentMs;
 
-// A station that has only one CAK went over to another: it is silent in this CA, and in the other
-// it uses no SAK. Its life time here need not be waited for.
+// A station with only one CAK went over to another: it is silent in this CA, and uses no SAK in the
+// other. The end of its life time here need not be awaited.
 function hasLeft(peer: Peer, actor: Actor, actors: readonly Actor[]): boolean {
   return actors.some(
     (other) =>

@@ -1,5 +1,5 @@
-// What the MKA process is asked and answers, as octets of one frame each: a key travels raw, so
-// that both ends can wipe it, and no answer has a place for one.
+// Requests and replies of the MKA process, as octets of one frame each: a key travels raw, so that
+// both ends can wipe it, and no reply has a field for one.
 
 import { LinksealError } from "#hal/error.ts";
 import { type Ckn, parseCkn } from "#hal/model.ts";
@@ -9,11 +9,17 @@ import { Malformed } from "../../local/shape.ts";
 import { counted, Fields, u32 } from "../netlink/fields.ts";
 import type { MkaPart } from "./staging.ts";
 
-/** In milliseconds: undone by itself unless it is confirmed in time. */
+/**
+ * The time in milliseconds after which the change is reverted unless it is confirmed; `final` =
+ * never.
+ */
 export type Within = number | "final";
 
 export type MkaRequest =
-  /** One part of a change, by its place in it; nothing happens before the whole is applied. */
+  /**
+   * One operation of a change, by its place in it; nothing takes effect before the change is
+   * applied.
+   */
   | {
       readonly kind: "stage";
       readonly token: string;
@@ -25,17 +31,18 @@ export type MkaRequest =
   | { readonly kind: "observe" }
   | { readonly kind: "changes"; readonly after: number; readonly waitMs: number };
 
-/** Whoever reads it off the wire wipes the CAK. */
+/** The reader of the request wipes the CAK. */
 export type AskedPart = MkaPart<Secret>;
 
 type Verb = MkaRequest["kind"];
 
-/** Of a frame without its length. */
+/** The size of a frame without its length. */
 export const requestBytesMax = 256;
+/** The size of a reply, at most. */
 export const replyBytesMax = 256 * 1024;
 const waitMsMax = 60_000;
 const tokenBytesMax = 64;
-/** A day: longer than any confirm, shorter than a timer of 32 bits. */
+/** A day: longer than any wait for a confirmation, shorter than a timer of 32 bits. */
 const withinMsMax = 86_400_000;
 const final = 0xffffffff;
 
@@ -102,7 +109,10 @@ function named(ckn: Ckn): Octets {
   return counted(Uint8Array.from(Buffer.from(ckn, "hex")));
 }
 
-/** Throws Malformed; the caller wipes the octets afterwards. */
+/**
+ * Decodes a request; the caller wipes the octets afterwards.
+ * @throws Malformed
+ */
 export function readRequest(octets: Uint8Array): MkaRequest {
   const fields = new Fields(octets);
   const number = fields.u8("verb");
@@ -148,7 +158,7 @@ function readPart(fields: Fields): AskedPart {
       const ckn = readCkn(fields);
       const cak = fields.counted("cak", 16, 32);
       if (cak.length !== 16 && cak.length !== 32) throw new Malformed("cak");
-      // Last: what is refused leaves no secret behind.
+      // All else is checked before, so that a refused request leaves no secret behind.
       fields.end();
       return { kind, ckn, key: Secret.take("cak", cak) };
     }
@@ -178,7 +188,7 @@ function readCkn(fields: Fields): Ckn {
   return ckn;
 }
 
-/** The first octet of an answer; JSON stands behind it. */
+/** The first octet of a reply; JSON follows. */
 const answers = { done: 0, refused: 1 } as const;
 
 export interface MkaReply {
@@ -186,6 +196,7 @@ export interface MkaReply {
   readonly body: string;
 }
 
+/** Encodes a reply. */
 export function writeReply({ kind, body }: MkaReply): Uint8Array {
   const text = new TextEncoder().encode(body);
   const octets = new Uint8Array(1 + text.length);
@@ -194,7 +205,10 @@ export function writeReply({ kind, body }: MkaReply): Uint8Array {
   return octets;
 }
 
-/** Throws `device.unparsed`. */
+/**
+ * Decodes a reply.
+ * @throws LinksealError `device.unparsed` for an unknown kind
+ */
 export function readReply(octets: Uint8Array): MkaReply {
   const body = new TextDecoder().decode(octets.subarray(1));
   if (octets[0] === answers.done) return { kind: "done", body };

@@ -1,5 +1,5 @@
-// What the live peers of all CAs say about a SAK. A station is known by its SCI: it may speak in
-// several CAs, and tells of its SAKs in that which it holds for the principal one.
+// The reports of the live peers of all CAs about a SAK. A station is identified by its SCI: it may
+// be in several CAs, and reports its SAKs in the one that it takes for the principal one.
 
 import type { Actor, Peer } from "./actor.ts";
 import { sameKey } from "./cp.ts";
@@ -7,12 +7,12 @@ import type { KeyIdentifier } from "./keys.ts";
 import type { KeyUse } from "./mkpdu.ts";
 
 export interface KeyReport extends KeyUse {
-  /** Lowest packet number, of 64 bits where the peer tells its high half. */
+  /** The lowest packet number, with 64 bits if the peer reports the high half. */
   readonly pn: bigint;
   readonly sci: string;
 }
 
-// The SAK in use may stand in either slot: most stations call it old as soon as they can.
+// The SAK in use may be in either slot: most stations call it old as soon as they can.
 export function keyReports({ sakUse, xpn, sci }: Peer): KeyReport[] {
   if (sakUse?.kind !== "used") return [];
   const report = (use: KeyUse | undefined, high: number | undefined): KeyReport[] =>
@@ -36,7 +36,7 @@ export function reportsOn(actors: readonly Actor[], key: KeyIdentifier): KeyRepo
     .filter(({ keyIdentifier }) => sameKey(keyIdentifier, key));
 }
 
-/** SCIs of live peers that do not say that they do this under the SAK. */
+/** Returns the SCIs of live peers that do not report to do this under the SAK. */
 export function missing(
   actors: readonly Actor[],
   key: KeyIdentifier,

@@ -1,4 +1,4 @@
-// Making a SAK and taking one: IEEE Std 802.1X-2020 9.8, and 802.1AE-2018 10.7.13 for SSCIs.
+// Makes and takes SAKs: IEEE Std 802.1X-2020 9.8, and 802.1AE-2018 10.7.13 for SSCIs.
 
 import type { CipherSuite } from "#hal/model.ts";
 import type { Actor, Peer } from "./actor.ts";
@@ -16,19 +16,19 @@ export type SakReason =
   | "packetNumber"
   | "timer"
   | "command"
-  /** A live peer no longer receives under the one in use. */
+  /** A live peer no longer receives under the SAK in use. */
   | "peerLostIt";
 
-/** Why one that was distributed is not taken. */
+/** Why a distributed SAK is not taken. */
 export type SakRefusal =
-  /** Another suite than the wanted one; `offered` by name, or by its id in hex. */
+  /** The SAK is for another suite than the wanted one; `offered` by name, or by its id in hex. */
   | { readonly kind: "suite"; readonly offered: string }
-  /** The key server wants no MACsec. */
+  /** The key server does not want MACsec. */
   | { readonly kind: "plain" }
   /** Integrity without confidentiality. */
   | { readonly kind: "noConfidentiality" }
   | { readonly kind: "confidentialityOffset"; readonly offset: 30 | 50 }
-  /** Damaged, or wrapped with another KEK. */
+  /** The SAK is damaged, or was wrapped with another KEK. */
   | { readonly kind: "unwrap" }
   /** Its number is not above all that came from this key server. */
   | { readonly kind: "keyNumber" }
@@ -39,7 +39,7 @@ export type SakRefusal =
 
 const anCount = 4;
 
-/** The next one that nobody has a use for. */
+/** Returns the next AN that no station uses. */
 export function nextAn(last: number | undefined, taken: ReadonlySet<number>): number {
   const first = last === undefined ? 0 : (last + 1) % anCount;
   for (let step = 0; step < anCount; step += 1) {
@@ -54,7 +54,7 @@ interface Station {
   readonly sci: string;
 }
 
-/** SSCI 1 is the numerically highest SCI. */
+/** SSCI 1 belongs to the numerically highest SCI. */
 export function ssciOrder(stations: readonly Station[]): Station[] {
   return stations.toSorted((a, b) => (a.sci > b.sci ? -1 : 1));
 }
@@ -69,8 +69,9 @@ export function ssciMap(stations: readonly Station[]): ReadonlyMap<string, numbe
 }
 
 /**
- * From version 3 on the key server tells the order by that of its live peers, with a gap for
- * itself: a member that has not heard everybody could not know it. Undefined where it does not.
+ * Returns the SSCIs that the key server reports: from version 3 on by the order of its live peers,
+ * with a gap for itself, because a member that has not heard every other could not know the order.
+ * Undefined if it does not report them.
  */
 function ssciTold({
   basic,
@@ -95,9 +96,9 @@ export interface TakenUnder {
   readonly actor: Actor;
   readonly server: Peer;
   readonly suite: CipherSuite;
-  /** Whether a live peer uses another SAK under this AN. */
+  /** Returns true if a live peer uses another SAK under this AN. */
   isAnInUse(an: number): boolean;
-  /** Whether it was taken before: its packet numbers would begin again. */
+  /** Returns true if the SAK was taken before: its packet numbers would begin again. */
   isSpent(key: KeyIdentifier): boolean;
 }
 
@@ -107,7 +108,7 @@ type Taken =
 
 const refused = (why: SakRefusal): Taken => ({ kind: "refused", why });
 
-/** Of a SAK that was not seen before, from the elected key server. */
+/** Takes a SAK from the elected key server, if it is acceptable. */
 export function takeSak(mkpdu: Mkpdu, sak: DistributedSak, under: TakenUnder): Taken {
   const { actor, server } = under;
   if (sak.kind === "plain") return refused({ kind: "plain" });

@@ -1,5 +1,5 @@
-// What the KaY asks of its SecY as requests of the kernel, and what the kernel holds as the KaY
-// reads it.
+// Translates the KaY's operations into requests of the kernel, and the kernel's SecY into the terms
+// of the KaY.
 
 import type { CipherSuite } from "#hal/model.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
@@ -17,9 +17,9 @@ import { changeMacsecLink, type Link } from "../netlink/rtnetlink-link.ts";
 import type { HeldSecy, HeldTransmitSa, SecyOperation } from "./operations.ts";
 import { suites } from "./suite.ts";
 
-/** Where a SecY is, and what of its settings the KaY must know. */
+/** Identifies a SecY, with the settings of it that the KaY must know. */
 export interface SecyPlace {
-  /** Index of the port below. */
+  /** The index of the port below. */
   readonly port: number;
   readonly device: number;
   readonly name: string;
@@ -47,7 +47,7 @@ export async function findSecy(
 function secyIn(links: readonly Link[], port: string): FoundSecy {
   const below = links.find(({ name }) => name === port)?.index;
   if (below === undefined) return { kind: "noPort" };
-  // The number of a port of another network means another port.
+  // The index of a link in another network belongs to another port.
   const found = links.filter(
     ({ info, link, linkNamespace }) =>
       info?.kind === "macsec" && link === below && linkNamespace === undefined,
@@ -68,7 +68,7 @@ function secyIn(links: readonly Link[], port: string): FoundSecy {
 }
 
 export interface SecyLook extends HeldSecy {
-  /** Valid frames that came under the SAK that frames leave under; undefined = not told. */
+  /** Valid frames that came under the SAK in use; undefined = not reported. */
   readonly received: bigint | undefined;
 }
 
@@ -85,7 +85,7 @@ export class SecyEdge {
     this.#writer = macsecWriter(family);
   }
 
-  /** Undefined where the kernel has no MACsec any more, and so no SecY either. */
+  /** Returns undefined if the kernel has no MACsec any more, and so no SecY either. */
   static async open(
     place: SecyPlace,
     sockets: KernelSockets,
@@ -100,7 +100,7 @@ export class SecyEdge {
     return this.#place;
   }
 
-  /** The same device, set otherwise. */
+  /** Changes the settings of the same device. */
   change(place: SecyPlace): void {
     this.#place = place;
   }
@@ -109,7 +109,10 @@ export class SecyEdge {
     return suites[this.#place.suite].packetNumber === "64 bit";
   }
 
-  /** Undefined = done, else the name of the kernel's error. Wipes the secrets of the operation. */
+  /**
+   * Carries out an operation and wipes its secrets. Returns undefined if it is done, else the name
+   * of the kernel's error.
+   */
   async carryOut(operation: SecyOperation, signal: AbortSignal): Promise<string | undefined> {
     try {
       return await this.#carryOut(operation, signal);
@@ -132,7 +135,7 @@ export class SecyEdge {
         return await this.#tell(writer.addRxSa({ link, sci }, { ...sa, nextPn }), signal);
       }
       case "enableReceive":
-        // It was installed active: the kernel has no use for one that is not.
+        // The SA was installed active: the kernel has no use for one that is not.
         return undefined;
       case "installTransmitSa":
         return (
@@ -161,7 +164,7 @@ export class SecyEdge {
     return refusal?.name;
   }
 
-  // The kernel deletes none that is active.
+  // The kernel does not delete an active SA.
   async #delete(
     off: NetlinkRequest,
     away: NetlinkRequest,
@@ -177,8 +180,8 @@ export class SecyEdge {
     return refusal?.name;
   }
 
-  // Frames would leave as soon as an SA is there under the AN that the device encodes under, which
-  // is 0 in a new one: before the peer can receive them. Without an SA nothing leaves at all.
+  // Frames would leave as soon as an SA exists under the AN that the device encodes under, which is
+  // 0 in a new one, before the peer can receive them. Nothing leaves under an AN without an SA.
   async #leave(an: number, signal: AbortSignal): Promise<string | undefined> {
     const device = await this.#dump(signal);
     if (device === undefined) return "ENODEV";
@@ -190,8 +193,8 @@ export class SecyEdge {
   }
 
   // The kernel's packet number of a receive SA is the one behind the highest that came, and it
-  // takes what is up to a window below. It would take a lower one too, which lets in again what
-  // was refused before.
+  // accepts frames up to a window below. The kernel would also accept a lower number, which would
+  // let in again what was refused before.
   async #raise(
     { sci, an, lowestPn }: SecyOperation & { kind: "raiseLowestPn" },
     signal: AbortSignal,
@@ -201,11 +204,11 @@ export class SecyEdge {
     const channel = device?.rxScs?.find((one) => one.sci === sci);
     const pn = channel?.sas?.find((sa) => sa.an === an)?.pn;
     if (pn === undefined) return "ENODEV";
-    // Nothing is ever too late where the replay protection is off.
+    // No frame is ever too late if replay protection is off.
     if (replay !== true || window === undefined) return undefined;
     const wanted = lowestPn + BigInt(window);
-    // A frame carries the low half alone, and the kernel takes one that is far below its own for
-    // one behind the next turn, never for one before the last.
+    // A frame carries the low half alone. The kernel takes a number that is far below its own for
+    // one after the next wrap, never for one before the last.
     const last = lowestPn | 0xffffffffn;
     const nextPn = wanted > last ? last : wanted;
     if (nextPn <= pn) return undefined;
@@ -223,7 +226,7 @@ export class SecyEdge {
     return answer.found.find(({ link }) => link === this.#place.device);
   }
 
-  /** Undefined where the device is gone. */
+  /** Reads the SecY; undefined = the device is gone. */
   async look(signal: AbortSignal): Promise<SecyLook | undefined> {
     const device = await this.#dump(signal);
     return device === undefined ? undefined : heldIn(device);
@@ -253,7 +256,7 @@ function heldIn({ secy, txSas, rxScs }: MacsecDevice): SecyLook {
   };
 }
 
-/** What an operation that is not carried out leaves behind. */
+/** Wipes the secrets of an operation that is not carried out. */
 export function wipe(operation: SecyOperation): void {
   if (!("sak" in operation)) return;
   operation.sak[Symbol.dispose]();

@@ -1,5 +1,5 @@
-// What a successor needs to carry on as the same member of its CAs (design note 5). A SAK is not in
-// it: nobody gets one back from the kernel.
+// The state that a successor needs to continue as the same member of its CAs. SAKs are not in it,
+// because the kernel does not return them.
 
 import type { Ckn } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
@@ -24,7 +24,7 @@ export interface ActorSnapshot {
   /** No MN above it was ever sent. */
   readonly mnReserved: number;
   readonly kn: number;
-  /** The live ones. */
+  /** The live peers. */
   readonly peers: readonly PeerSnapshot[];
 }
 
@@ -33,9 +33,9 @@ export interface SakSnapshot {
   readonly keyIdentifier: KeyIdentifier;
   readonly an: number;
   readonly ageMs: number;
-  /** MIs of those it was made for. */
+  /** The MIs of the members that it was made for. */
   readonly members: readonly string[];
-  /** Own one, with extended packet numbering. */
+  /** Our own SSCI, with extended packet numbering. */
   readonly ssci: number | undefined;
 }
 
@@ -54,6 +54,7 @@ export function copyOf(snapshot: KaySnapshot): KaySnapshot {
   return { ...snapshot, actors };
 }
 
+/** Wipes the keys of a snapshot. */
 export function wipeSnapshot({ actors }: KaySnapshot): void {
   for (const { ick, kek } of actors) {
     ick[Symbol.dispose]();

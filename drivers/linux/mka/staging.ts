@@ -1,12 +1,12 @@
-// A change of a port's keys and settings before it is made: what it comes to beside what is there,
-// or why it cannot be made. At most two keys, and never fewer than one once there is one (P3, P6).
+// Computes what a change of a port's keys and settings would do with the present state, or why it
+// cannot be made. A port has at most two keys, and once it has one it never has fewer.
 
 import type { ErrorCode } from "#hal/error.ts";
 import type { Ckn } from "#hal/model.ts";
 import type { KaySettings } from "./kay-types.ts";
 import type { CaKeys } from "./keys.ts";
 
-/** Settings that no SecY knows; the others are those of the SecY. */
+/** Settings of the KaY alone; the others are those of the SecY. */
 export type OwnSettings = Pick<KaySettings, "keyServerPriority" | "sakRekeyMs" | "delayProtection">;
 
 export type MkaPart<K> =
@@ -15,11 +15,11 @@ export type MkaPart<K> =
   | { readonly kind: "rekey" }
   | { readonly kind: "configure"; readonly settings: OwnSettings };
 
-/** Once its CAK is gone. */
+/** The operation after its CAK was wiped. */
 export type HeldPart = MkaPart<CaKeys>;
 
 export interface PortState {
-  /** In the order in which they came. */
+  /** The port's keys, oldest first. */
   readonly keys: readonly PortKey[];
   readonly principal: Ckn | undefined;
   readonly keyServer: "self" | "peer" | "none";
@@ -31,7 +31,7 @@ interface PortKey {
   readonly ick: CaKeys["ick"];
 }
 
-/** One step of what is done, and what takes it back; by name and former value, never by a key. */
+/** One step of a change; its undo names keys by CKN and settings by their former value. */
 export type Deed =
   | { readonly kind: "add"; readonly ckn: Ckn; readonly key: CaKeys }
   | { readonly kind: "remove"; readonly ckn: Ckn }
@@ -43,7 +43,7 @@ interface StagingRefusal {
   readonly text: string;
 }
 
-/** What the parts come to, in their order; an empty list: all of it is so already. */
+/** The steps of the change, in order; an empty list: all of it is in effect already. */
 export type Outcome =
   | { readonly kind: "deeds"; readonly deeds: readonly Deed[] }
   | { readonly kind: "refused"; readonly refusal: StagingRefusal };
@@ -137,7 +137,7 @@ function after(state: PortState, deed: Deed): PortState {
   }
 }
 
-/** As a person should see it; a key shows by its name alone. */
+/** Formats a step for people; a key shows by its name alone. */
 export function lineOf(deed: Deed): string {
   switch (deed.kind) {
     case "add":

@@ -7,7 +7,7 @@ export interface SuiteRow {
   readonly id: string;
   readonly sakBytes: 16 | 32;
   readonly packetNumber: "32 bit" | "64 bit";
-  /** IEEE Std 802.1X-2020 9.8: a packet number from which a fresh SAK is wanted. */
+  /** IEEE Std 802.1X-2020 9.8: the packet number from which a fresh SAK is wanted. */
   readonly exhaustedFrom: bigint;
 }
 
@@ -38,10 +38,10 @@ export const suites: Readonly<Record<CipherSuite, SuiteRow>> = {
   },
 };
 
-/** Of 802.1AE-2006; some stations still send it for GCM-AES-128. */
+/** The id of 802.1AE-2006; some stations still send it for GCM-AES-128. */
 const formerId = "0080020001000001";
 
-/** Undefined where the standard names none. */
+/** Returns undefined if the standard does not define the id. */
 export function suiteOfId(id: string): CipherSuite | undefined {
   if (id === formerId) return "gcm-aes-128";
   for (const [suite, row] of Object.entries(suites)) {

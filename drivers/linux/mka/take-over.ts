@@ -1,5 +1,5 @@
-// How a KaY begins: as a new member, or as the one that its predecessor was, with the SAs that are
-// in the SecY left alone. What does not fit together ends closed.
+// How a KaY begins: as a new member, or as the member that its predecessor was, with the SAs in the
+// SecY left alone. If the snapshot and the SecY contradict each other, the port ends closed.
 
 import { Actor } from "./actor.ts";
 import type { Cp } from "./cp.ts";
@@ -9,7 +9,7 @@ import type { HeldSecy, HeldTransmitSa } from "./operations.ts";
 import type { ActorSnapshot, SakSnapshot } from "./snapshot.ts";
 
 interface TakenOver {
-  /** `contradiction`: snapshot and SecY do not fit, and nothing was kept but the CAs. */
+  /** `contradiction`: snapshot and SecY do not fit, and only the CAs were kept. */
   readonly kind: "begun" | "contradiction";
   readonly actors: readonly Actor[];
   /** SCIs of channels that stay for a while, until their stations have been heard. */
@@ -20,8 +20,8 @@ export function takeOver(options: KayOptions, cp: Cp): TakenOver {
   const { sci, entropy, now, held, snapshot } = options;
   const encoding = held?.transmitSas.find(({ an, active }) => active && an === held.encodingAn);
   if (snapshot === undefined) {
-    // Without its keys nothing can be told of a SAK but its name, which is enough to leave it alone
-    // until there is another.
+    // Only the name of the SAK is known, without a key; that is enough to leave it alone until
+    // there is another.
     const sak = encoding === undefined ? undefined : foundSak(encoding);
     if (held !== undefined) cp.adopt(held, sak === undefined ? [] : [sak], now);
     return { kind: "begun", actors: [], kept: cp.held.length > 0 ? cp.channels : [] };
@@ -49,8 +49,8 @@ function isOf(sa: HeldTransmitSa, an: number, key: KeyIdentifier): boolean {
   return sa.an === an && sa.keyId === keyIdOf(key);
 }
 
-// The key server hands a SAK out until we have it. One whose installation the predecessor did not
-// live to finish is taken again, unless a frame may have left under it.
+// The key server distributes a SAK until we have it. A SAK whose installation the predecessor did
+// not finish is taken again, unless a frame may have left under it.
 function withoutTaken(
   actor: ActorSnapshot,
   again: readonly SakSnapshot[],

@@ -1,4 +1,4 @@
-// What stands in the way of a secured port, in words.
+// The texts for what prevents a secured port.
 
 import type { KayTrouble } from "./kay-types.ts";
 import type { SakRefusal } from "./sak.ts";
@@ -19,10 +19,10 @@ export const troubleCodes = [
   "nothingReceived",
 ] as const;
 
-/** Some participants say that they receive under a SAK that their kernel has refused. */
+/** Some implementations report to receive under a SAK that their kernel has refused. */
 export const nothingReceived: MkaTrouble = {
   code: "nothingReceived",
-  text: "no frame of the peer has come under the SAK in use, whatever the peer says of itself",
+  text: "no frame of the peer has come under the SAK in use, whatever the peer reports",
 };
 
 export function troubleText(trouble: KayTrouble): MkaTrouble {

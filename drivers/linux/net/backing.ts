@@ -1,5 +1,6 @@
-// Prefixes of tunnels that may also ride under the MACsec of ports. What lets them past the block
-// there is bound to the SecY and gone with it, so that the block closes by itself.
+// Exempt prefixes: prefixes of tunnels that may also leave under the MACsec of ports. The policy
+// that lets them past the block is bound to the SecY and is gone with it, so that the block closes
+// by itself.
 
 import { LinksealError } from "#hal/error.ts";
 import type { BackedPrefix, PortName } from "#hal/model.ts";
@@ -18,7 +19,9 @@ import { readStored, writeStored } from "./stored.ts";
 const backingName = "backing";
 const portsMax = 64;
 
-/** Ports that a prefix may leave by under MACsec; none = it may leave by tunnels alone. */
+/**
+ * The ports that a prefix may leave by under MACsec; an empty list = it may leave by tunnels alone.
+ */
 export interface Backing {
   readonly prefix: string;
   readonly ports: readonly PortName[];
@@ -28,15 +31,18 @@ const plainBacking = object<Backing>({ prefix: prefixAt, ports: list(name, ports
 
 export const backingAt: Decoder<Backing> = (value, what) => {
   const backing = plainBacking(value, what);
-  // The kernel cannot tell of IPv6 by which link it came in.
+  // The kernel does not know of an IPv6 packet by which link it came in.
   if (backing.prefix.includes(":") && backing.ports.length > 0) throw new Malformed("ports");
   return backing;
 };
 
-/** What was accepted last, over every boot. A file of no sense opens nothing, and is told. */
+/**
+ * Returns the exempt prefixes that were accepted last, over every boot. An unreadable file exempts
+ * nothing, and is logged.
+ */
 export async function readBackings(disk: Disk, log: Log): Promise<readonly Backing[]> {
   const decode = property("prefixes", list(backingAt, prefixesMax));
-  const unknown = "which ports tunnels stand behind";
+  const unknown = "which prefixes may leave under MACsec";
   return (await readStored(disk, backingName, decode, log, unknown)) ?? [];
 }
 
@@ -44,7 +50,10 @@ async function write(disk: Disk, prefixes: readonly Backing[]): Promise<void> {
   await writeStored(disk, backingName, { prefixes });
 }
 
-/** Links whose every frame passes a tight SecY over one of these ports; no port itself is one. */
+/**
+ * Returns the links whose every frame passes a strict, encrypting SecY over one of these ports; a
+ * port itself is never among them.
+ */
 function sealedOver(ports: readonly PortName[], links: readonly Link[]): readonly Link[] {
   const named = portsOf(links).filter((port) => ports.includes(port.name));
   const above = named.flatMap((port) => stackOn(port, links));
@@ -57,7 +66,9 @@ function aboveSecys(among: readonly Link[], links: readonly Link[]): readonly Li
   return [...found].filter(({ info }) => info?.kind !== "xfrm");
 }
 
-/** Past the block under MACsec, as the links are now. */
+/**
+ * Returns the policies that let the prefixes past the block under MACsec, for the present links.
+ */
 export function waysUnderMacsec(
   backings: readonly Backing[],
   links: readonly Link[],
@@ -74,7 +85,7 @@ export interface BackingHands {
   readonly log: Log;
 }
 
-/** These from now on; of other prefixes all stays as it is. */
+/** Stores these exempt prefixes; those of other prefixes stay as they are. */
 export async function keepBackings(
   backings: readonly Backing[],
   { disk, log }: BackingHands,
@@ -84,7 +95,7 @@ export async function keepBackings(
   await write(disk, [...others, ...backings]);
 }
 
-/** Of prefixes that nothing blocks any more. */
+/** Forgets the exemption of prefixes that are not blocked any more. */
 export async function forgetBackings(
   prefixes: readonly string[],
   { disk, log }: BackingHands,
@@ -94,7 +105,10 @@ export async function forgetBackings(
   if (left.length < kept.length) await write(disk, left);
 }
 
-/** Brings the kernel to what is kept, whatever links came or went; closes before it opens. */
+/**
+ * Brings the kernel's policies to the stored exempt prefixes, for the present links; it closes
+ * before it opens.
+ */
 export async function putBackings(
   hands: BackingHands,
   tell: Told,
@@ -111,7 +125,7 @@ export async function putBackings(
     ownWays(prefix, policies, links).filter((way) => !includes(wanted, way)),
   );
   await tell(stale.map(deletePolicy), signal);
-  // A way in through the block is of a link and not of a prefix.
+  // The exemption of incoming packets belongs to a link and not to a prefix.
   for (const link of aboveSecys(links, links)) {
     const wish = open.has(link.index) ? "passed" : "checked";
     if (inboundPolicyOf(link) !== wish) await setInbound(routes, link, wish, signal);
@@ -123,7 +137,10 @@ function includes(ways: readonly NewPolicy[], { destination, link }: NewPolicy):
   return ways.some((way) => way.destination === destination && way.link === link);
 }
 
-/** Those past the block of a prefix that lead into no tunnel; of links that are gone as well. */
+/**
+ * Returns the policies past the block of a prefix that do not lead into a tunnel, including those
+ * of links that are gone.
+ */
 function ownWays(
   prefix: string,
   policies: readonly Policy[],
@@ -144,7 +161,7 @@ async function setInbound(
   signal: AbortSignal,
 ): Promise<void> {
   const [refusal] = await routes.write([changeLink(index, { inboundPolicy })], signal);
-  // What is gone meanwhile lets nothing in.
+  // A link that is gone meanwhile lets nothing in.
   if (refusal === undefined || refusal.name === "ENODEV") return;
   throw new LinksealError("device.rejected", `${name}: the kernel refused it: ${refusal.name}`, {
     effect: "none",
@@ -153,7 +170,10 @@ async function setInbound(
   });
 }
 
-/** Where each prefix may pass, and where it does as links and policies are now. */
+/**
+ * Returns, for each exempt prefix, the ports that it may use and those that it can use with the
+ * present links and policies.
+ */
 export function toldBackings(
   kept: readonly Backing[],
   policies: readonly Policy[],

@@ -1,5 +1,5 @@
-// Changes of this host that wait: prepared ones, and the one that is undone unless it is confirmed,
-// also by a successor of the process that made it.
+// Changes of this host that wait: prepared ones, and the one that is reverted unless it is
+// confirmed, also by a successor of the process that made it.
 
 import type { TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -16,7 +16,7 @@ export interface CommitParts {
   readonly hands: Hands;
 }
 
-/** The longest time that a commit may wait for its confirm. */
+/** The longest time that a commit may wait for its confirmation. */
 const withinMsMax = 86_400_000;
 const candidatesMax = 64;
 const settledMax = 256;
@@ -27,10 +27,10 @@ interface Candidate {
   readonly preview: string;
 }
 
-/** `empty`: there was nothing to do, so nothing to confirm or to take back. */
+/** `empty`: the change was in effect already, so there was nothing to confirm or to revert. */
 type Settled = "final" | "confirmed" | "reverted" | "dropped" | "empty";
 
-/** A second apply of it changes nothing. */
+/** True if a second apply changes nothing. */
 const isDone: Readonly<Record<Settled, boolean>> = {
   ...{ final: true, confirmed: true, empty: true },
   ...{ reverted: false, dropped: false },
@@ -50,13 +50,16 @@ export class Commits implements Memory {
     this.#kept = kept;
   }
 
-  /** What a predecessor left pending since the same boot goes on waiting. */
+  /**
+   * Opens the undo log; a change that a predecessor left pending since the same boot goes on
+   * waiting.
+   */
   static async open(parts: CommitParts): Promise<Commits> {
     const { disk, log } = parts.world;
     const kept = readKept(await disk.read(stateName), log);
     const { bootId } = parts;
     const commits = new Commits(parts, kept.bootId === bootId ? kept : afterBoot(kept, bootId));
-    // Before any timer can undo what is still half done.
+    // This runs before any timer can revert what is still half done.
     await parts.hands.resume(commits, new AbortController().signal);
     commits.#arm();
     await commits.raise();
@@ -64,11 +67,11 @@ export class Commits implements Memory {
   }
 
   /**
-   * Makes again what a boot took, as far as its ports are there by now, and what goes with it. In
-   * how many ms it is to be called again; undefined = once something changes.
+   * Recreates the SecYs that a boot removed, as far as their ports exist by now, and what belongs
+   * to them. Returns in how many ms it is to be called again; undefined = after the next change.
    */
   raise(): Promise<number | undefined> {
-    // One that has not begun yet sees all that this one would.
+    // A run that has not begun yet observes all that this one would.
     this.#raising ??= this.#alone(async () => {
       this.#raising = undefined;
       return await this.#parts.hands.raise(this, new AbortController().signal);
@@ -80,7 +83,7 @@ export class Commits implements Memory {
     return this.#kept;
   }
 
-  /** Ends the timers; what is pending is the successor's. */
+  /** Ends the timers; a pending change is left to the successor. */
   close(): void {
     this.#disarm.abort();
   }
@@ -98,7 +101,7 @@ export class Commits implements Memory {
     return token;
   }
 
-  /** What waits for its confirm under this token. */
+  /** Returns the change that waits for its confirmation under this token. */
   recall(token: TransactionToken): Pending | undefined {
     const { pending } = this.#kept;
     return pending?.token === token ? pending : undefined;
@@ -128,7 +131,10 @@ export class Commits implements Memory {
     });
   }
 
-  /** Also while another change waits for its confirm: neither is undone with the other. */
+  /**
+   * Such a change also goes through while another one waits for its confirmation: neither is
+   * reverted with the other.
+   */
   async #commitForGood(
     token: TransactionToken,
     { change }: Candidate,
@@ -158,7 +164,8 @@ export class Commits implements Memory {
         if (back === undefined) continue;
         undo.unshift(back);
         if (within !== "final") {
-          // Before it is done: whoever comes after a crash undoes it, or finds nothing to undo.
+          // The undo log is written before the operation: after a crash the successor undoes it, or
+          // finds nothing to undo.
           const revertsAt = wallAfter(clock.wall(), within);
           const pending = { token, preview, undo: [...undo], revertsAt, within } as const;
           await this.remember({ pending: { ...pending, extent: "half" } });
@@ -177,7 +184,7 @@ export class Commits implements Memory {
     else this.#arm();
   }
 
-  // Half a change is none, also for a client that is gone.
+  // A change that fails halfway is rolled back, also if its client is gone.
   async #takeBack(undo: readonly NetPart[]): Promise<void> {
     const { signal } = new AbortController();
     try {
@@ -185,7 +192,7 @@ export class Commits implements Memory {
       if (this.#kept.pending !== undefined) await this.remember({ pending: undefined });
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
-      // What has a time is tried again when it is over.
+      // A change with a deadline is rolled back again at the deadline.
       this.#arm();
       const text = `a change failed in the middle and could not be undone: ${error.message}`;
       const { code, where, next } = error;
@@ -213,7 +220,7 @@ export class Commits implements Memory {
     return this.#alone(async () => {
       const settled = this.#settled.get(token);
       if (settled === "final" || settled === "confirmed") {
-        throw failed("device.rejected", "a change that stands for good is not rolled back");
+        throw failed("device.rejected", "a final change is not rolled back");
       }
       if (this.#kept.pending?.token === token) await this.#revert(signal);
       else if (this.#candidates.delete(token)) this.#settle(token, "dropped");
@@ -225,12 +232,13 @@ export class Commits implements Memory {
     if (pending === undefined) return;
     for (const part of pending.undo) await this.#parts.hands.carry(part, this, signal);
     await this.remember({ pending: undefined });
-    // Only now: what could not be undone is tried again when its time is over.
+    // The timer ends only now: what could not be undone is tried again at the deadline.
     this.#disarm.abort();
     this.#settle(pending.token, "reverted");
   }
 
-  // By the wall clock, which a successor has too; a jump of it never makes the wait longer.
+  // The deadline is on the wall clock, which a successor shares; a jump of that clock never makes
+  // the wait longer.
   #arm(): void {
     const { pending } = this.#kept;
     if (pending === undefined) return;
@@ -243,7 +251,7 @@ export class Commits implements Memory {
       for (let waitMs = leftMs; await slept(clock, waitMs, disarm.signal); waitMs = retryMs) {
         try {
           await this.#alone(async () => {
-            // Confirmed or undone by somebody who came first.
+            // Another call has confirmed or rolled back the change in the meantime.
             if (disarm.signal.aborted) return;
             await this.#revert(new AbortController().signal);
             log.write("warn", "commit-reverted", `${pending.token} was not confirmed in time`);
@@ -268,13 +276,16 @@ export class Commits implements Memory {
   }
 }
 
-/** Blocks stay whatever becomes of the change that they came with. */
+/**
+ * Returns true if the change has only block policies, which stay whatever becomes of the change
+ * that they came with.
+ */
 function isForGood(change: NetChange): boolean {
   const isBlock = ({ kind }: NetPart): boolean => kind === "ipsec.block" || kind === "ipsec.back";
   return change.length > 0 && change.every(isBlock);
 }
 
-// Nobody may make half a change stand.
+// A half-done change must never be confirmed.
 function refuseHalf({ extent }: Pending): void {
   if (extent === "whole") return;
   throw failed("device.rejected", "that change was interrupted, and what was done is undone");

@@ -1,4 +1,5 @@
-// The id of a host's configuration: it changes when hands change the host, and only then.
+// The id of a host's configuration: it changes when an operator or a program changes the
+// configuration, and only then.
 
 import { createHash } from "node:crypto";
 import { encodeJson } from "#hal/json.ts";
@@ -11,14 +12,19 @@ const administrators: ReadonlySet<number> = new Set([3, 4]);
 const permanent = 0x80;
 const linkScope = 253;
 
-/** Without what MKA and the kernel change by themselves: the SA in use, and whether it operates. */
+/**
+ * Leaves out what MKA and the kernel change by themselves: the SA in use, and whether it operates.
+ */
 function configuredOf(secy: MacsecDevice["secy"]): MacsecDevice["secy"] {
   if (secy === undefined) return undefined;
   const { encodingSa: _an, oper: _oper, ...configured } = secy;
   return configured;
 }
 
-/** Of what was configured on the ports, without what the kernel and MKA find out by themselves. */
+/**
+ * Returns a digest of what was configured on the ports, without what the kernel and MKA find out by
+ * themselves.
+ */
 export function configIdOf({ links, addresses, routes, secys }: KernelLook): string {
   const ports = portsOf(links).flatMap((port) => stackOn(port, links));
   const indices = new Set(ports.map(({ index }) => index));

@@ -1,6 +1,6 @@
-// The kernel's network as a device: looks, routes, and the changes that need a capability. It holds
-// the timers of what is not confirmed; of keys it knows those alone that people chose for an SA,
-// and no longer than that SA takes to be made.
+// The control server of linkseal-net: the kernel's network as a device, with observations, routes,
+// and the changes that need a capability. It runs the timers of unconfirmed changes. The only keys
+// that it handles are those that an operator chose for an SA, and only while that SA is made.
 
 import { isIP } from "node:net";
 import type { TransactionToken } from "#hal/device.ts";
@@ -48,11 +48,14 @@ export interface DeskParts {
     readonly filter?: NetlinkSocket;
   };
   readonly bootId: string;
-  /** Absent where this process does not reach charon. */
+  /** Absent if this process does not reach charon. */
   readonly forget?: TunnelHands["forget"];
 }
 
-/** A rate over less says little, and one over more says nothing of now. */
+/**
+ * A rate over a shorter time is inaccurate, and one over a longer time does not describe the
+ * present.
+ */
 const rateMs = { least: 900, most: 60_000 };
 
 interface Within {
@@ -65,15 +68,16 @@ interface Guarded extends Pick<DeviceState, "backed"> {
   readonly blocked: Reading<readonly string[]>;
 }
 
+/** Answers observations and carries out changes; one for each process. */
 export class NetDesk {
   readonly #parts: DeskParts;
   readonly #hands: Hands;
   readonly #commits: Commits;
   readonly #keeper: TunnelKeeper;
   readonly #closed = new AbortController();
-  /** The call that is due by time. */
+  /** The next call that is due by time. */
   #again: Promise<void> | undefined;
-  /** The two newest that are far enough apart for a rate; the newer one last. */
+  /** The two newest observations that are far enough apart for a rate; the newer one last. */
   #looks: readonly KernelLook[] = [];
   #changes = 0;
   #changed = Promise.withResolvers<void>();
@@ -85,6 +89,10 @@ export class NetDesk {
     this.#commits = commits;
   }
 
+  /**
+   * Opens the control server and ends what a predecessor left unfinished.
+   * @throws LinksealError if the undo log cannot be read or written
+   */
   static async open(parts: DeskParts): Promise<NetDesk> {
     const { world, bootId, sockets } = parts;
     const { routes, xfrm, filter } = sockets;
@@ -101,13 +109,18 @@ export class NetDesk {
     return new NetDesk(parts, { hands, keeper, commits });
   }
 
+  /** Ends the timers; a pending change is left to the successor. */
   close(): void {
     this.#closed.abort();
     this.#commits.close();
   }
 
+  /**
+   * Takes one observation of the kernel.
+   * @throws LinksealError `device.rejected` if the kernel refuses a dump
+   */
   async state(device: string, signal: AbortSignal): Promise<DeviceState> {
-    // What is taken back while the look goes on was seen as it stood before.
+    // A change that is reverted during the observation counts as pending in it.
     const wasPending = this.#isPending();
     const look = await lookAtKernel(this.#parts.sockets, this.#parts.world.clock, signal);
     const before = this.#before(look);
@@ -168,18 +181,24 @@ export class NetDesk {
     return fit !== undefined && look.at - fit.at <= rateMs.most ? fit : undefined;
   }
 
+  /**
+   * Returns the subnets on ports and in tunnels.
+   * @throws LinksealError `device.rejected` if the kernel refuses a dump
+   */
   async subnets(signal: AbortSignal): Promise<readonly Subnet[]> {
     const { routes } = this.#parts.sockets;
     const addresses = await addressesNow(routes, signal);
     return subnetsOf(await linksNow(routes, signal), addresses);
   }
 
-  /** The port that the kernel sends to an address by; undefined = none, or it cannot be told. */
+  /**
+   * Returns the port that the kernel sends to an address by; undefined = none, or it is not known.
+   */
   async routeTo(address: string, signal: AbortSignal): Promise<PortName | undefined> {
     if (isIP(address) === 0) return undefined;
     const { routes } = this.#parts.sockets;
     const answer = await routes.ask(askRoute(address), readRoute, signal);
-    // ENETUNREACH and its like: there is no way.
+    // ENETUNREACH and similar errors mean that there is no route.
     if (answer.kind === "refused") return undefined;
     const [route] = answer.found;
     if (route?.outputLink === undefined) return undefined;
@@ -187,6 +206,10 @@ export class NetDesk {
     return isWay ? portBelow(route.outputLink, await linksNow(routes, signal)) : undefined;
   }
 
+  /**
+   * Prepares a change, which has no effect yet; the preview lists what it would change.
+   * @throws LinksealError `device.rejected` if it cannot be carried out
+   */
   async prepare(
     parts: NetChange,
     signal: AbortSignal,
@@ -200,32 +223,47 @@ export class NetDesk {
     return { token: this.#commits.prepare(parts, preview), preview };
   }
 
+  /** Returns the change that waits for its confirmation under this token. */
   recall(token: TransactionToken): Pending | undefined {
     return this.#commits.recall(token);
   }
 
+  /**
+   * Applies a prepared change, which is reverted `within` ms unless it is confirmed. An abort
+   * reverts it.
+   * @throws LinksealError `device.locked` while another change waits; `device.rejected`
+   */
   async apply(
     token: TransactionToken,
     within: number | "final",
     signal: AbortSignal,
   ): Promise<void> {
     await this.#commits.apply(token, within, signal);
-    // What was made of tunnels is looked after from now on.
+    // The keeper of tunnel interfaces takes over what the change made.
     void this.#raise();
   }
 
+  /**
+   * Confirms a change.
+   * @throws LinksealError `device.commitExpired` if it was reverted; `device.rejected` if it was
+   * interrupted
+   */
   confirm(token: TransactionToken): Promise<void> {
     return this.#commits.confirm(token);
   }
 
+  /**
+   * Reverts a change that waits, or drops a prepared one.
+   * @throws LinksealError `device.rejected` for a final change, or if the kernel refuses
+   */
   rollback(token: TransactionToken, signal: AbortSignal): Promise<void> {
     return this.#commits.rollback(token, signal);
   }
 
-  /** Something of the kernel's network is another than before. */
+  /** Records that the kernel's network changed. */
   noteChange(): void {
-    // A port whose SecY the boot took may have come, or a SecY that tunnels stand behind, or the
-    // interface of a tunnel may have gone down.
+    // The change may be a port whose SecY was lost in the boot, a SecY that exempt prefixes use, or
+    // the interface of a tunnel that went down.
     void this.#raise();
     this.#changes += 1;
     this.#changed.resolve();
@@ -245,16 +283,23 @@ export class NetDesk {
     );
   }
 
+  /** Records a change of routes. */
   noteRoute(message: NetlinkMessage): void {
     if (isRouteGone(message)) this.noteRouteGone(readRoute(message)?.outputLink);
   }
 
-  /** A route of the kernel's is gone; of the many of a routing daemon only a tunnel's count. */
+  /**
+   * Records that a route is gone; among the many of a routing daemon only those into a tunnel
+   * count.
+   */
   noteRouteGone(outputLink: number | undefined): void {
     if (outputLink !== undefined && this.#keeper.has(outputLink)) this.noteChange();
   }
 
-  /** How often something changed so far, as soon as it is more than `after`, or after a wait. */
+  /**
+   * Returns how many changes happened so far, as soon as there are more than `after`, or after the
+   * wait.
+   */
   async changes(after: number, waitMs: number, signal: AbortSignal): Promise<number> {
     const over = new AbortController();
     const leave = (): void => over.abort();

@@ -1,5 +1,6 @@
 // Block policies: no packet of a protected prefix leaves or enters in the clear, whatever becomes
-// of tunnels, of charon, or of this program. They stay in the kernel until they are taken away.
+// of tunnels, of charon, or of this program. They stay in the kernel until they are removed
+// explicitly.
 
 import { isIP } from "node:net";
 import type { NetlinkSocket } from "#hal/netlink.ts";
@@ -22,19 +23,23 @@ import { readStored, writeStored } from "./stored.ts";
 const guardName = "guard";
 export const prefixesMax = 4_096;
 
-/** Before whatever charon or somebody else may put; the lower number counts first. */
+/** Ahead of the policies of charon and other programs; the lowest number wins. */
 const blockPriority = 100;
-/** Into the interface of a tunnel, before it. */
+/** The way into the interface of a tunnel, ahead of the block. */
 const wayPriority = 50;
 
-/** As the kernel has it: the network's address in its shortest spelling, and its length. */
+/**
+ * Rewrites a prefix as the kernel has it: the network's address in its shortest form, and the
+ * length.
+ * @throws Malformed also for a prefix of all addresses
+ */
 export function canonicalPrefix(prefix: string): string {
   const [address = "", length = ""] = prefix.split("/");
   if (isIP(address) === 0 || address.includes("%")) throw new Malformed("prefixes");
   const octets = addressOctets(address);
   const bits = Number(length);
   if (!/^\d{1,3}$/.test(length) || bits > 8 * octets.length) throw new Malformed("prefixes");
-  // Of everything nothing would be left to reach this host by.
+  // If all addresses were blocked, this host could not be reached any more.
   if (bits === 0) throw new Malformed("prefixes");
   octets.forEach((octet, at) => {
     const kept = Math.min(8, Math.max(0, bits - 8 * at));
@@ -60,7 +65,7 @@ function spelled(octets: Uint8Array): string {
   return canonicalAddress(groups.join(":"));
 }
 
-/** All addresses of its family. */
+/** Returns the prefix of all addresses of the same family. */
 const anyOf = (prefix: string): string => (prefix.includes(":") ? "::/0" : "0.0.0.0/0");
 
 function blocksOf(prefix: string): readonly NewPolicy[] {
@@ -73,7 +78,10 @@ function blocksOf(prefix: string): readonly NewPolicy[] {
   ];
 }
 
-/** Past the block for what goes into the interface of a tunnel: its own policies take it there. */
+/**
+ * Returns the policy that lets a prefix past the block into a link, such as the interface of a
+ * tunnel, whose own policies apply there.
+ */
 export function wayInto(prefix: string, link: number): NewPolicy {
   const any = anyOf(prefix);
   return { direction: "out", source: any, destination: prefix, priority: wayPriority, link };
@@ -106,8 +114,9 @@ export function hasPolicy(policies: readonly Policy[], want: NewPolicy): boolean
 }
 
 /**
- * Of these prefixes those that cannot leave in the clear: all three directions are blocked, and no
- * policy before the block lets them past it but into the interface of a tunnel or by these ways.
+ * Returns those of the prefixes that cannot leave in the clear: all three directions are blocked,
+ * and no policy ahead of the block lets them past it, except into the interface of a tunnel or by
+ * `ways`.
  */
 export function blockedAmong(
   prefixes: Iterable<string>,
@@ -115,7 +124,7 @@ export function blockedAmong(
   links: readonly Link[],
   ways: readonly NewPolicy[],
 ): readonly string[] {
-  // By a link that is not there any more nothing leaves.
+  // Nothing leaves by a link that does not exist any more.
   const open = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? [] : index)));
   const openers = policies.filter(
     ({ direction, action, priority, attributes, selector }) =>
@@ -146,7 +155,7 @@ function touches({ direction, selector }: Policy, prefix: string): boolean {
 
 const cut = (address: string, bits: number): string => canonicalPrefix(`${address}/${bits}`);
 
-/** Every prefix that something here blocks on its way out, ours or not. */
+/** Returns every prefix that this host blocks on its way out, by our policies or others. */
 export function blockedOut(policies: readonly Policy[]): readonly string[] {
   const found = policies
     .filter(({ direction, action }) => direction === "out" && action === "block")
@@ -184,7 +193,10 @@ export async function unblock(
   await tell(there.map(deletePolicy), signal);
 }
 
-/** What was accepted last, over every boot. A file that makes no sense is told, and is empty. */
+/**
+ * Returns the prefixes that were accepted last, over every boot. An unreadable file counts as
+ * empty, and is logged.
+ */
 export async function readGuard(disk: Disk, log: Log): Promise<readonly string[]> {
   const decode = property("prefixes", prefixesAt);
   return (await readStored(disk, guardName, decode, log, "which prefixes were blocked")) ?? [];

@@ -1,4 +1,4 @@
-// What linkseal-net does to the kernel, part by part.
+// The kernel applier of linkseal-net: carries out and undoes change operations.
 
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
@@ -24,16 +24,16 @@ import {
 import type { TunnelKeeper } from "./tunnel-keeper.ts";
 
 export interface Hands {
-  /** What would undo a part; undefined = there is nothing to do. */
+  /** Returns the operation that would undo this one; undefined = there is nothing to do. */
   undoOf(part: NetPart, memory: Memory, signal: AbortSignal): Promise<NetPart | undefined>;
-  /** Idempotent. */
+  /** Carries out an operation; it is idempotent. */
   carry(part: NetPart, memory: Memory, signal: AbortSignal): Promise<void>;
-  /** Ends what a predecessor died in the middle of; what cannot be ended is logged. */
+  /** Completes what a predecessor died in the middle of; failures are logged. */
   resume(memory: Memory, signal: AbortSignal): Promise<void>;
   /**
-   * Makes the SecYs that are due on ports that are there, opens what may pass under MACsec, and
-   * brings the interfaces of tunnels back; what cannot be done is logged. In how many ms it is to
-   * be called again; undefined = once something changes.
+   * Makes the due SecYs on the ports that exist, opens the policies of exempt prefixes, and
+   * restores the interfaces of tunnels; failures are logged. Returns in how many ms it is to be
+   * called again; undefined = after the next change.
    */
   raise(memory: Memory, signal: AbortSignal): Promise<number | undefined>;
 }
@@ -46,7 +46,7 @@ export function kernelHands(tunnels: TunnelHands, keeper: TunnelKeeper): Hands {
       await raise({ socket, log, hands }, memory, signal);
       await restoreBackings(tunnels, signal).catch((error: unknown) => {
         if (!(error instanceof LinksealError)) throw error;
-        log.write("error", error.code, `what may pass under MACsec is left shut: ${error.message}`);
+        log.write("error", error.code, `exempt prefixes stay blocked: ${error.message}`);
       });
       return await keeper.restore(signal);
     },
@@ -85,7 +85,8 @@ export function kernelHands(tunnels: TunnelHands, keeper: TunnelKeeper): Hands {
           await open(socket, port, memory, log, signal);
           return;
         case "macsec.protect":
-          // Before it is made: a boot in between must not leave the port in the open.
+          // The undo log is written before the SecY is made: a boot in between must not leave the
+          // port open.
           await stand(memory, port.name, part.settings);
           await protect(secy, port, part.settings, signal);
           return;
@@ -153,7 +154,9 @@ async function stand(
   });
 }
 
-/** A port that is up and still has a keepsake did not get all of it back, or was never shut. */
+/**
+ * A port that is up and still has a link snapshot did not get all of it back, or was never shut.
+ */
 function unfinished({ moves, keepsakes }: Kept, links: readonly Link[]): readonly PortPart[] {
   const isUp = (name: PortName): boolean =>
     links.some((link) => link.name === name && (link.flags & linkFlags.up) !== 0);
@@ -175,7 +178,7 @@ function undoOfProtect(
     const isEui64 = port.perFamily?.inet6?.addressMode === "eui64";
     return { kind: "macsec.unprotect", port: port.name, linkLocal: isEui64 ? "eui64" : "none" };
   }
-  // A crash may have left it half moved, however it is set.
+  // A crash may have left it half moved, whatever its settings are.
   const isWhole = kept.moves[port.name] === undefined;
   if (isAsWanted(secy, want) && isWhole) return undefined;
   return { kind: "macsec.protect", port: port.name, settings: wishOf(secy) ?? want };
@@ -216,7 +219,7 @@ async function open(
   const { [name]: keepsake, ...keepsakes } = memory.kept.keepsakes;
   await write(socket, changeLink(index, { up: true }), name, signal);
   if (keepsake === undefined) return;
-  // A VLAN comes up with its port, also one that somebody had shut.
+  // A VLAN comes up with its port, even one that an operator had shut.
   const links = await linksNow(socket, signal);
   for (const shutBefore of links.filter((link) => keepsake.down.includes(link.name ?? ""))) {
     await write(socket, changeLink(shutBefore.index, { up: false }), name, signal);

@@ -1,5 +1,5 @@
-// What the kernel forgets with a link that goes down, kept in its own words until it is up again:
-// addresses of IPv6, and routes that an administrator made.
+// Link snapshots: IPv6 addresses and routes of an administrator, which the kernel forgets when a
+// link goes down, stored as the kernel's own messages until the link is up again.
 
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkMessage, NetlinkSocket, Reader } from "#hal/netlink.ts";
@@ -10,25 +10,28 @@ import { type Address, dumpAddresses, readAddress } from "../netlink/rtnetlink-a
 import { dumpRoutes, type Route, readRoute } from "../netlink/rtnetlink-route.ts";
 
 export interface Keepsake {
-  /** Bodies of messages that bring them back, in hexadecimal. */
+  /** Message bodies that bring them back, in hexadecimal. */
   readonly addresses: readonly string[];
   readonly routes: readonly string[];
 }
 
-/** What is kept must be readable by a successor. */
+/** Limits that a successor can read. */
 export const bodiesMax = 10_000;
 export const bodyBytesMax = 4_096;
 
 const newAddress = 20;
 const newRoute = 24;
 
-/** IFA_F_PERMANENT: what has a lifetime belongs to whoever renews it. */
+/** IFA_F_PERMANENT: an address with a lifetime is renewed by the program that made it. */
 const permanent = 0x80;
 const linkScope = 253;
-/** RTPROT_BOOT and RTPROT_STATIC: the other ones are somebody's who brings them back himself. */
+/** RTPROT_BOOT and RTPROT_STATIC: the owner of any other route brings it back itself. */
 const administrators: ReadonlySet<number> = new Set([3, 4]);
 
-/** `links`: numbers of the links that go down together. */
+/**
+ * Takes a snapshot of `links`, the indices of the links that go down together.
+ * @throws LinksealError `device.rejected` if there is more than can be stored
+ */
 export async function keep(
   socket: NetlinkSocket,
   links: ReadonlySet<number>,
@@ -70,7 +73,7 @@ function copyOf<T>(read: Reader<T>, wanted: (found: T) => boolean): Reader<strin
   };
 }
 
-/** How many of them the kernel did not take; what is there already counts as taken. */
+/** Returns how many of them the kernel did not accept; what exists already counts as accepted. */
 export async function bringBack(
   socket: NetlinkSocket,
   { addresses, routes }: Keepsake,
@@ -78,7 +81,7 @@ export async function bringBack(
 ): Promise<number> {
   let missing = await send(socket, newAddress, addresses, signal);
   let left = await send(socket, newRoute, routes, signal);
-  // A route may need another one of them to reach its gateway, whatever their order.
+  // A route may need another one of them to reach its gateway, in any order.
   for (let before = routes.length; left.length > 0 && left.length < before; ) {
     before = left.length;
     left = await send(socket, newRoute, left, signal);
@@ -95,7 +98,7 @@ async function send(
 ): Promise<readonly string[]> {
   const requests = bodies.map((hex) => {
     const body = Buffer.from(hex, "hex");
-    // One that lost some of its next hops is there, and is not what it was.
+    // A route that lost some of its next hops exists, but is incomplete.
     const how = type === newRoute && hasHops(body) ? netlinkFlags.replace : netlinkFlags.exclusive;
     return { type, flags: netlinkFlags.create | how, body: [body] };
   });

@@ -1,4 +1,5 @@
-// What linkseal-net must still know after a crash, since the same boot; no key is in it.
+// The undo log: what linkseal-net must still know after a crash, within the same boot; it never
+// contains a key.
 
 import type { TransactionToken } from "#hal/device.ts";
 import type { PortName } from "#hal/model.ts";
@@ -23,6 +24,7 @@ import type { Stack } from "./move.ts";
 import { type NetPart, readPart, type SecyWish, secyWish } from "./part.ts";
 import { decodeStored } from "./stored.ts";
 
+/** The name of the undo log's file. */
 export const stateName = "net-state";
 
 export interface Pending {
@@ -31,18 +33,18 @@ export interface Pending {
   readonly undo: readonly NetPart[];
   readonly revertsAt: WallTime;
   readonly within: number;
-  /** `half`: somebody died in its middle, so it is never confirmed. */
+  /** `half`: a process died in the middle of the change, so it is never confirmed. */
   readonly extent: "half" | "whole";
 }
 
 export interface Kept {
   readonly bootId: string;
   readonly pending: Pending | undefined;
-  /** Of ports that were shut. */
+  /** The snapshots of ports that were shut. */
   readonly keepsakes: Readonly<Record<PortName, ShutPort>>;
-  /** Of ports whose SecY is being made or unmade: what goes along. */
+  /** The stacks of ports whose SecY is being made or removed. */
   readonly moves: Readonly<Record<PortName, Move>>;
-  /** The SecYs that stand by our doing; a boot takes them, and they are made again after it. */
+  /** The SecYs that linkseal-net made; a boot removes them, and they are made again after it. */
   readonly standing: Readonly<Record<PortName, SecyWish>>;
   /** Ports whose SecY is to be made again since the boot. */
   readonly due: readonly PortName[];
@@ -54,7 +56,7 @@ interface ShutPort extends Keepsake {
 }
 
 interface Move {
-  /** What brings it to its end. */
+  /** The operation that completes the move. */
   readonly part: Extract<NetPart, { readonly kind: "macsec.protect" | "macsec.unprotect" }>;
   readonly stack: Stack;
 }
@@ -63,7 +65,10 @@ export function noneKept(bootId: string): Kept {
   return { bootId, pending: undefined, keepsakes: {}, moves: {}, standing: {}, due: [] };
 }
 
-/** What is left of it after a boot: what waited for its confirm does not survive one. */
+/**
+ * Returns what is left of the undo log after a boot: a change that waited for its confirmation does
+ * not survive one.
+ */
 export function afterBoot({ pending, standing: before }: Kept, bootId: string): Kept {
   const standing = { ...before };
   for (const part of pending?.undo ?? []) {
@@ -119,7 +124,10 @@ const keptAt = object<Kept>({
   due: list(name, portsMax),
 });
 
-/** A file that makes no sense is told and counts as none: all of it can be seen at the device. */
+/**
+ * Reads the undo log. An unreadable file is logged and counts as empty: all of it can be read from
+ * the kernel.
+ */
 export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
   const kept = decodeStored(octets, stateName, keptAt, log, "what was pending before");
   return kept ?? noneKept("");

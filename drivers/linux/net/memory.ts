@@ -1,8 +1,8 @@
-// What linkseal-net keeps over a crash, as those that change the kernel use it.
+// Access to the undo log, for the parts that change the kernel.
 
 import type { Kept } from "./kept.ts";
 
-/** What outlives a crash. */
+/** The undo log, which outlives a crash. */
 export interface Memory {
   readonly kept: Kept;
   remember(change: Partial<Kept>): Promise<void>;

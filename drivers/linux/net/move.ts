@@ -1,5 +1,5 @@
-// Everything that stands on a link and goes with it when it is made anew, or onto the SecY that is
-// made on top of it: VLANs, VRFs, addresses, routes.
+// Moves everything that depends on a link when it is made anew, or onto the SecY that is made on
+// top of it: VLANs, VRFs, addresses, routes.
 
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
@@ -17,7 +17,7 @@ import { bringBack, type Keepsake, keep } from "./keepsake.ts";
 interface Vlan {
   readonly id: number;
   readonly protocol: string;
-  /** Name of the link that it stands on. */
+  /** The name of the link that it is on. */
   readonly below: string;
 }
 
@@ -25,16 +25,16 @@ interface MovedLink {
   readonly name: string;
   readonly index: number;
   readonly mtu: number;
-  /** As somebody configured it; the lowest one is up whatever it was. */
+  /** The configured state; the lowest link comes up in any case. */
   readonly admin: "up" | "down";
-  /** Name of its VRF. */
+  /** The name of its VRF. */
   readonly vrf?: string;
   /** Absent for the lowest one. */
   readonly vlan?: Vlan;
   readonly keepsake: Keepsake;
 }
 
-/** From below upwards; the first one is what the others stand on. */
+/** The links from below upwards; the others are on top of the first. */
 export type Stack = readonly MovedLink[];
 
 export async function takeStack(
@@ -77,14 +77,14 @@ function vlanOf({ index, info, link }: Link, links: readonly Link[]): Vlan {
 }
 
 function unknownLink(index: number): LinksealError {
-  const text = `the kernel does not tell what link ${index} is; nothing was changed`;
+  const text = `the kernel does not describe link ${index}; nothing was changed`;
   const details = { effect: "none", where: "kernel", next: "linkseal status" } as const;
   return new LinksealError("device.unparsed", text, details);
 }
 
 export type Told = (requests: readonly NetlinkRequest[], signal: AbortSignal) => Promise<void>;
 
-/** Ends the VLANs, the highest first: what they carry has been kept. */
+/** Deletes the VLANs, the highest first; the stack has what they carry. */
 export async function endVlans(
   stack: Stack,
   links: readonly Link[],
@@ -100,8 +100,8 @@ export async function endVlans(
 }
 
 /**
- * Builds it again on the link `base`; what is there already stays. Returns how many addresses and
- * routes the kernel did not take.
+ * Builds the stack again on the link `base`; what exists already stays. Returns how many addresses
+ * and routes the kernel did not accept.
  */
 export async function putStack(
   socket: NetlinkSocket,
@@ -140,7 +140,7 @@ export async function putStack(
   return await bringBack(socket, all, signal);
 }
 
-/** A SecY does not count the tag of a VLAN among what it adds (802.1Q 9.6: four octets). */
+/** The MTU of a SecY does not account for the tag of a VLAN (802.1Q 9.6: four octets). */
 const vlanTagBytes = 4;
 
 function roomOn(below: Link | undefined): number | undefined {
@@ -150,13 +150,13 @@ function roomOn(below: Link | undefined): number | undefined {
 
 interface Shape {
   readonly headerBytes: number;
-  /** Where the header names the link, if it does. */
+  /** The offset at which the header names the link, if it does. */
   readonly linkAt: number | undefined;
   /** The attribute that names the link. */
   readonly link: number | undefined;
-  /** The attribute that holds several next hops. */
+  /** The attribute with several next hops. */
   readonly hops: number | undefined;
-  /** Attributes that only held for the old link: its label, and what was counted. */
+  /** Attributes that applied to the old link only: its label, and what was counted. */
   readonly leaveOut: readonly number[];
 }
 
@@ -171,7 +171,7 @@ const route: Shape = { headerBytes: 12, linkAt: undefined, link: 4, hops: 9, lea
 
 const hopBytesMin = 8;
 
-/** Calls back with where each next hop names its link. */
+/** Calls back with the offset at which each next hop names its link. */
 function eachHop(view: DataView, start: number, end: number, take: (at: number) => void): void {
   for (let at = start; at + hopBytesMin <= end; ) {
     take(at + 4);
@@ -179,7 +179,7 @@ function eachHop(view: DataView, start: number, end: number, take: (at: number) 
   }
 }
 
-/** The same body for the link that took the place of the old one. */
+/** Rewrites a body for the link that replaced the old one. */
 function rebased(shape: Shape, moved: ReadonlyMap<number, number>): (body: string) => string {
   const { headerBytes, linkAt, link, hops, leaveOut } = shape;
   return (body) => {

@@ -1,5 +1,6 @@
-// The MSS of TCP through a tunnel, by a table of nftables with the tunnel's name and MTU in its
-// own. It is a help, and no protection: where the kernel refuses it the tunnel comes up without.
+// Lowers the MSS of TCP through a tunnel, by a table of nftables whose name contains the tunnel's
+// name and MTU. It is a help and not a protection: if the kernel refuses it, the tunnel comes up
+// without.
 
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
@@ -19,7 +20,7 @@ function isOf(link: string, name: string): boolean {
   return name.startsWith(start) && /^\d+$/.test(name.slice(start.length));
 }
 
-/** undefined = a kernel without nftables. */
+/** Returns the names of our tables; undefined = the kernel has no nftables. */
 export async function clampsNow(
   filter: NetlinkSocket,
   signal: AbortSignal,
@@ -61,6 +62,6 @@ async function change(
   const { requests: all, tail } = asOne(requests);
   const refusal = (await filter.write(all, signal, tail)).find((one) => one !== undefined);
   if (refusal === undefined) return;
-  const text = `the MSS of TCP through ${link} is not lowered: the kernel says ${refusal.name}`;
+  const text = `the MSS of TCP through ${link} is not lowered: the kernel answered ${refusal.name}`;
   log.write("warn", "mss-not-clamped", text);
 }

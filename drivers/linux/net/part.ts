@@ -1,28 +1,29 @@
-// The changes that linkseal-net makes: a fixed list, none of which holds a key.
+// The change operations of linkseal-net: a fixed list, and none of them contains a key.
 
 import type { PortName, WantedSettings } from "#hal/model.ts";
 import { each, flag, name, object, oneOf, optional, uint32, variants } from "../../local/shape.ts";
 import { suite } from "../../local/state.ts";
 import { type TunnelPart, tunnelParts, tunnelPreview } from "./tunnel-part.ts";
 
-/** Of the settings of a port those that its SecY has; the others are the MKA participant's. */
+/** The settings of a port that belong to its SecY; the MKA process has the others. */
 export type SecyWish = Pick<WantedSettings, "suite" | "includeSci" | "replayWindow">;
 
 export type PortPart =
   | { readonly kind: "port.shut" | "port.open"; readonly port: PortName }
   | { readonly kind: "macsec.protect"; readonly port: PortName; readonly settings: SecyWish }
   /**
-   * The MKA process of the port does something within the same change: it waits under the same
-   * lock, and undoes its part itself.
+   * The MKA process of the port takes part in the same change: it waits under the same lock, and
+   * reverts its own part.
    */
   | { readonly kind: "macsec.participant"; readonly port: PortName }
-  /** Only ever the undoing of a SecY that was made and not confirmed: nobody can ask for it. */
+  /** Only ever undoes a SecY that was made and not confirmed; no client can request it. */
   | {
       readonly kind: "macsec.unprotect";
       readonly port: PortName;
-      /** Whether the port made itself link-local addresses before. */
+      /** How the port made itself link-local addresses before. */
       readonly linkLocal: "eui64" | "none";
     };
+/** One change operation of linkseal-net. */
 export type NetPart = PortPart | TunnelPart;
 export type NetChange = readonly NetPart[];
 
@@ -67,5 +68,8 @@ const partAt = variants<NetPart>({
   "macsec.unprotect": { port: name, linkLocal: oneOf(["eui64", "none"]) },
 });
 
-/** As this process wrote it down. Throws Malformed. */
+/**
+ * Reads an operation that this process has written.
+ * @throws Malformed
+ */
 export const readPart = (part: unknown): NetPart => partAt(part, "part");

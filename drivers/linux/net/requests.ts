@@ -1,4 +1,4 @@
-// The verbs of linkseal-net, a fixed list: what a request may ask, and what it is answered.
+// The verbs of linkseal-net, a fixed list: requests and their replies.
 
 import type { Capabilities, TransactionToken } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
@@ -37,7 +37,7 @@ const kinds: readonly NetPart["kind"][] = [
   ...(["ipsec.block", "ipsec.back", "ipsec.carry", "ipsec.drop", "ipsec.sweep"] as const),
 ];
 
-/** Never throws a LinksealError: a refusal is an answer. */
+/** Answers a request. It never throws a LinksealError: a refusal is a reply. */
 export async function answerNet(
   desk: NetDesk,
   call: NetCall,
@@ -46,7 +46,8 @@ export async function answerNet(
   try {
     return { status: 200, body: encodeJson(await answer(desk, call, signal)) };
   } catch (error) {
-    // Whoever asks a device believes no other code of it: a full disk of ours is its refusal.
+    // The client of a device accepts only device codes: a full disk of ours is a refusal of the
+    // device.
     const codeFor = (code: ErrorCode): ErrorCode =>
       /^(?:transport|device)\./.test(code) ? code : "device.rejected";
     const body = refusalBody(error, "linkseal-net", codeFor);

@@ -1,5 +1,5 @@
-// The SecY of a port: made with all that stands on the port, changed while it works, and made anew
-// where another suite leaves no other way. Its SAs are the MKA participant's.
+// The SecY of a port: made together with all that is on the port, changed in operation, and made
+// anew if another suite requires it. The MKA process installs its SAs.
 
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
@@ -28,18 +28,21 @@ export interface SecyHands {
 
 export type PortLink = Link & { readonly name: string };
 
-/** SecTAG with SCI and ICV: what protection adds to a frame. */
+/** The octets that protection adds to a frame: SecTAG with SCI, and ICV. */
 const tagBytes = 32;
 const nameLengthMax = 15;
 
-/** undefined = none; throws where more than one lies on the port, which nothing here ever makes. */
+/**
+ * Returns the SecY on a port; undefined = there is none.
+ * @throws LinksealError `device.rejected` if there are several, which nothing here ever makes
+ */
 export function secyOn(port: PortLink, links: readonly Link[]): PortLink | undefined {
   const found = links.filter(
     (link): link is PortLink =>
       link.info?.kind === "macsec" && link.link === port.index && link.name !== undefined,
   );
   if (found.length < 2) return found[0];
-  const text = `${found.length} SecYs lie on ${port.name}, and which one counts is not known`;
+  const text = `there are ${found.length} SecYs on ${port.name}, and which one counts is not known`;
   throw new LinksealError("device.rejected", `${text}; nothing was changed`, {
     effect: "none",
     where: port.name,
@@ -47,7 +50,7 @@ export function secyOn(port: PortLink, links: readonly Link[]): PortLink | undef
   });
 }
 
-/** What it is set to, as somebody may want it; undefined where the kernel leaves it open. */
+/** Returns the settings of a SecY; undefined if the kernel does not report them. */
 export function wishOf({ info }: Link): SecyWish | undefined {
   const { cipherSuite: suite, includeSci, replayProtect, window } = info?.macsec ?? {};
   if (suite === undefined || includeSci === undefined) return undefined;
@@ -70,14 +73,14 @@ function settingsOf({ includeSci, replayWindow }: SecyWish) {
     protect: true,
     includeSci,
     validation: "strict",
-    // The kernel takes a window only together with its switch.
+    // The kernel accepts a window only together with its switch.
     ...(replayWindow === undefined
       ? { replayProtect: false }
       : { window: replayWindow, replayProtect: true }),
   } as const;
 }
 
-/** Idempotent, also after a crash in its middle. */
+/** Makes or changes the SecY of a port; it is idempotent, also after a crash in its middle. */
 export async function protect(
   hands: SecyHands,
   port: PortLink,
@@ -124,7 +127,7 @@ async function finish(
   await memory.remember({ moves });
 }
 
-// Whatever the port itself would still say leaves in the clear.
+// Everything that the port itself still sent would leave in the clear.
 async function strip(
   { socket, tell }: SecyHands,
   port: PortLink,
@@ -136,7 +139,7 @@ async function strip(
     if (link !== port.index) continue;
     const request = removeAddress({ link, local: local ?? address, prefixLength });
     const [refusal] = await socket.write([request], signal);
-    // The first address of a subnet takes the others of it along.
+    // The deletion of a subnet's first address deletes the others too.
     if (refusal !== undefined && refusal.name !== "EADDRNOTAVAIL") await tell([request], signal);
   }
   if (port.master !== undefined) await tell([changeLink(port.index, { master: 0 })], signal);
@@ -147,7 +150,7 @@ function nameFor({ name, index }: PortLink): string {
   return wanted.length <= nameLengthMax ? wanted : `ms-${index}`;
 }
 
-/** Back to a port without a SecY: only where one was made and never confirmed. */
+/** Removes the SecY from a port; only used if it was made and never confirmed. */
 export async function unprotect(
   hands: SecyHands,
   port: PortLink,
@@ -168,7 +171,7 @@ export async function unprotect(
   await finish(hands, port, port.name, stack, signal);
 }
 
-// The kernel makes the address itself only when the port comes up, and it is up.
+// The kernel makes the address itself only when the port comes up, and the port is up already.
 async function talkAgain(
   { socket, tell }: SecyHands,
   { index, address }: PortLink,
@@ -177,7 +180,8 @@ async function talkAgain(
   await tell([changeLink(index, { addressMode: "eui64" })], signal);
   if (address === undefined) return;
   const local = linkLocalOf(address);
-  // It is there already, or the host does not speak IPv6: nothing is missing then.
+  // If this fails, the address exists already or the host does not use IPv6: nothing is missing
+  // then.
   await socket.write([addAddress({ link: index, local, prefixLength: 64 })], signal);
 }
 

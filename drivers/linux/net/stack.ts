@@ -1,23 +1,27 @@
-// Which links of this host are ports, what stands on each, and which port a link ends at.
+// Which links of this host are ports, which links are on top of each, and by which port a link's
+// frames leave.
 
 import type { PortName } from "#hal/model.ts";
 import type { Address } from "../netlink/rtnetlink-address.ts";
 import type { Link } from "../netlink/rtnetlink-link.ts";
 
 const ethernet = 1;
-/** Kinds that a link has although it is the end of a cable; a veth pair is one between networks. */
+/** Kinds of links that are the end of a cable; a veth pair is a cable between two networks. */
 const cabled: ReadonlySet<string | undefined> = new Set([undefined, "veth"]);
 /** Kinds whose frames leave by exactly the link below them. */
 const stacked: ReadonlySet<string | undefined> = new Set([
   ...["macsec", "vlan", "macvlan", "ipvlan", "xfrm"],
 ]);
 
-/** More would be no router any more; the reader of a look takes no more. */
+/** A sanity limit; the decoder of an observation accepts no more ports. */
 const portsMax = 512;
 
 type Named = Link & { readonly name: string };
 
-/** In the order of the kernel's own numbers; the loopback and what is stacked are none. */
+/**
+ * Returns the ports in the order of the kernel's indices; the loopback and stacked links are not
+ * ports.
+ */
 export function portsOf(links: readonly Link[]): readonly Named[] {
   return links
     .filter((link): link is Named => isPort(link) && link.name !== undefined)
@@ -29,15 +33,17 @@ function isPort({ hardware, info }: Link): boolean {
   return hardware === ethernet && cabled.has(info?.kind);
 }
 
-/** The number of the link that frames leave by; undefined = none, or one of another network. */
+/**
+ * Returns the index of the link that frames leave by; undefined = none, or one of another network.
+ */
 function below({ info, link, linkNamespace }: Link): number | undefined {
   return stacked.has(info?.kind) && linkNamespace === undefined ? link : undefined;
 }
 
-/** The port itself and every link whose frames leave by it, from below upwards. */
+/** Returns the port itself and every link whose frames leave by it, from below upwards. */
 export function stackOn(port: Link, links: readonly Link[]): readonly Link[] {
   const found = [port];
-  // The list grows while it is walked, and a circle of links ends it all the same.
+  // The list grows while it is walked; a circle of links ends the walk all the same.
   for (const { index } of found) {
     for (const link of links) {
       if (below(link) === index && !found.includes(link)) found.push(link);
@@ -46,7 +52,10 @@ export function stackOn(port: Link, links: readonly Link[]): readonly Link[] {
   return found;
 }
 
-/** The port that frames of this link leave by; undefined = more than one, or none that is known. */
+/**
+ * Returns the port that frames of this link leave by; undefined = there are several, or none is
+ * known.
+ */
 export function portBelow(index: number, links: readonly Link[]): PortName | undefined {
   const walked = new Set<number>();
   for (let at = links.find((link) => link.index === index); at !== undefined; ) {
@@ -59,7 +68,7 @@ export function portBelow(index: number, links: readonly Link[]): PortName | und
   return undefined;
 }
 
-/** Where the far end of a port, or what is behind a tunnel, may have an address. */
+/** A subnet in which the far end of a port, or a host behind a tunnel, may have an address. */
 export type Subnet = SubnetAddress & ({ readonly port: PortName } | { readonly tunnel: string });
 
 interface SubnetAddress {
@@ -81,7 +90,7 @@ export function subnetsOf(
       .map(({ local, address, prefixLength }) => ({
         link: name ?? "",
         ...(vrf === undefined ? {} : { vrf }),
-        // Of an address with a peer the prefix is the peer's.
+        // The prefix of an address with a peer is the peer's.
         prefix: `${address ?? local}/${prefixLength}`,
       }));
   };

@@ -1,11 +1,14 @@
-// Files in which linkseal-net keeps what it must know over a crash or a boot: JSON, read as if a
-// stranger had written it.
+// The files in which linkseal-net stores what it must know over a crash or a boot: JSON that is
+// checked as if it were foreign.
 
 import { parseJson } from "#hal/json.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { type Decoder, Malformed } from "../../local/shape.ts";
 
-/** undefined = there is none, or it makes no sense: `unknown`, which it told, is logged then. */
+/**
+ * Reads a file; undefined = it does not exist, or is unreadable. If unreadable, the loss is logged,
+ * named by `unknown`.
+ */
 export async function readStored<T>(
   disk: Disk,
   file: string,

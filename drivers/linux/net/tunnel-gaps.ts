@@ -1,4 +1,4 @@
-// What of a tunnel's interface is not as it was made: pure.
+// Compares a tunnel's interface with how it was made, without any effect.
 
 import type { TunnelGap } from "#hal/model.ts";
 import type { Address } from "../netlink/rtnetlink-address.ts";
@@ -15,7 +15,10 @@ export interface SeenAround {
   readonly policies: readonly Policy[];
 }
 
-/** Of the interface that it has; empty where there is none, which the list of tunnels shows. */
+/**
+ * Returns the differences of an existing interface; empty if it does not exist, which the list of
+ * tunnels shows.
+ */
 export function tunnelGaps(want: TunnelLink, seen: SeenAround): readonly TunnelGap[] {
   const { name, ifId, mtu, prefixes, ends } = want;
   const link = seen.links.find((one) => one.name === name && one.info?.xfrm?.ifId === ifId);

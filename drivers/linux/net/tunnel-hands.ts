@@ -1,4 +1,4 @@
-// The xfrm interface of a tunnel, the routes into it, and the block around it.
+// The kernel applier for tunnels: the xfrm interface, the routes into it, and the block around it.
 
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
@@ -44,21 +44,24 @@ import type { TunnelEnds, TunnelLink, TunnelPart } from "./tunnel-part.ts";
 export interface TunnelHands {
   readonly routes: NetlinkSocket;
   readonly xfrm: NetlinkSocket;
-  /** Of nftables; absent = this kernel has none, and the MSS of TCP is left alone. */
+  /**
+   * The socket of nftables; absent = the kernel does not have it, and the MSS of TCP is not
+   * changed.
+   */
   readonly filter?: NetlinkSocket;
   readonly disk: Disk;
   readonly log: Log;
   readonly bootId: string;
-  /** Has charon forget a tunnel; absent where this process does not reach it. */
+  /** Makes charon forget a tunnel; absent if this process does not reach charon. */
   readonly forget?: (tunnel: string, signal: AbortSignal) => Promise<void>;
 }
 
 interface Now extends SeenAround {
-  /** Names of the tables that lower the MSS; undefined = the kernel does not tell. */
+  /** The names of the tables that lower the MSS; undefined = the kernel does not report them. */
   readonly clamps: readonly string[] | undefined;
 }
 
-/** What the kernel has of interfaces, and of what leads into them. */
+/** Reads the kernel's interfaces, and the routes, addresses and policies that lead into them. */
 export function seenAround(hands: TunnelHands, signal: AbortSignal): Promise<SeenAround> {
   return now(hands, signal);
 }
@@ -72,7 +75,7 @@ async function now({ routes, xfrm, filter }: TunnelHands, signal: AbortSignal): 
   return { links, addresses, routes: led, policies, clamps };
 }
 
-/** undefined = there is nothing to do. */
+/** Returns the operation that would undo this one; undefined = there is nothing to do. */
 export async function undoOfTunnelPart(
   part: TunnelPart,
   hands: TunnelHands,
@@ -85,12 +88,13 @@ export async function undoOfTunnelPart(
       const ways = waysUnderMacsec(await readBackings(hands.disk, hands.log), links);
       const blocked = new Set(blockedAmong(part.prefixes, policies, links, ways));
       const isDone = part.prefixes.every((prefix) => blocked.has(prefix) && kept.has(prefix));
-      // It outlives what it was put for: a set-up that fails must not open a prefix again.
+      // A block outlives the set-up that it was put for, whose failure must not open a prefix
+      // again.
       return isDone ? undefined : { kind: "ipsec.unblock", prefixes: [] };
     }
     case "ipsec.back": {
       const before = await readBackings(hands.disk, hands.log);
-      // It goes with the block, which stays.
+      // The exemption goes with the block, which stays.
       return isKept(part.backings, before) ? undefined : { kind: "ipsec.back", backings: [] };
     }
     case "ipsec.carry": {
@@ -113,7 +117,7 @@ export async function undoOfTunnelPart(
     case "ipsec.sweep": {
       const there = await sasOf(part.ifId, hands, signal);
       const isThere = there.some(({ spi }) => part.sas.some((sa) => sa.spi === spi));
-      // Nobody can bring back an SA: its keys are nowhere.
+      // An SA cannot be restored, because its keys are not stored anywhere.
       return isThere ? { ...part, sas: [] } : undefined;
     }
     case "ipsec.unblock":
@@ -122,7 +126,7 @@ export async function undoOfTunnelPart(
   }
 }
 
-/** Idempotent. */
+/** Carries out an operation; it is idempotent. */
 export async function carryTunnelPart(
   part: TunnelPart,
   hands: TunnelHands,
@@ -131,7 +135,8 @@ export async function carryTunnelPart(
   const { xfrm, disk, log } = hands;
   switch (part.kind) {
     case "ipsec.block": {
-      // First what outlives a boot: a crash between the two leaves too much blocked, never less.
+      // The file, which outlives a boot, is written first: a crash between the two leaves too much
+      // blocked, never too little.
       await writeGuard(disk, [...(await readGuard(disk, log)), ...part.prefixes]);
       await block(part.prefixes, teller(xfrm, "block"), signal);
       await restoreBackings(hands, signal);
@@ -171,7 +176,7 @@ export async function carryTunnelPart(
     case "ipsec.unmake":
       await hands.forget?.(part.name, signal).catch((error: unknown) => {
         if (!(error instanceof LinksealError)) throw error;
-        log.write("warn", error.code, `charon was not told that ${part.name} is gone`);
+        log.write("warn", error.code, `charon could not be made to forget ${part.name}`);
       });
       await endSas(part, () => true, hands, signal);
       await keepLink(hands, part.name, undefined);
@@ -185,7 +190,7 @@ function isKept(wanted: readonly Backing[], kept: readonly Backing[]): boolean {
   return wanted.every(({ prefix, ports }) => ports.join(" ") === portsOf(prefix).join(" "));
 }
 
-/** Of these the ones that may pass under MACsec, from now on by no port. */
+/** Returns those of the prefixes that are exempt, with no port from now on. */
 async function closed(
   prefixes: readonly string[],
   { disk, log }: TunnelHands,
@@ -196,7 +201,7 @@ async function closed(
     .map(({ prefix }) => ({ prefix, ports: [] }));
 }
 
-/** As links are now; to be called whenever they change. */
+/** Applies the exempt prefixes to the present links; it is to be called whenever links change. */
 export function restoreBackings(hands: TunnelHands, signal: AbortSignal): Promise<void> {
   return putBackings(hands, teller(hands.xfrm, "block"), signal);
 }
@@ -209,7 +214,8 @@ async function carryLink(want: TunnelLink, hands: TunnelHands, signal: AbortSign
   const link = linkOf(name, ifId, await linksNow(hands.routes, signal));
   if (link === undefined) throw rejected("the kernel took its interface back", name);
   const { index } = link;
-  // The way first: what is routed into it would be blocked before its own policies see it.
+  // The policy comes first: packets that are routed into the interface would be blocked before its
+  // own policies apply.
   const ways = prefixes.map((prefix) => putPolicy(wayInto(prefix, index)));
   await teller(hands.xfrm, name)(ways, signal);
   await tell([changeLink(index, { up: true, mtu, addressMode: "none" })], signal);
@@ -239,7 +245,7 @@ function isSameLink(one: TunnelLink, other: TunnelLink): boolean {
   return text(one) === text(other);
 }
 
-/** What the link had before and is not wanted any more; the block of a prefix stays. */
+/** Removes what the link had before and no longer needs; the block of a prefix stays. */
 async function dropRest(
   before: TunnelLink,
   want: TunnelLink,
@@ -276,7 +282,7 @@ async function dropLink(name: string, hands: TunnelHands, signal: AbortSignal): 
   const link = xfrmLinkNamed(name, links);
   if (link === undefined) return;
   await unclamp(name, clamps, hands, signal);
-  // Its routes go with it.
+  // The routes of the link go with it.
   await teller(hands.routes, name)([deleteLink(link.index)], signal);
   await teller(hands.xfrm, name)(waysInto(link.index, policies).map(deletePolicy), signal);
 }
@@ -306,12 +312,15 @@ async function endSas(
 ): Promise<void> {
   const meant = (await sasOf(ifId, hands, signal)).filter(({ spi }) => isMeant(spi));
   const refusals = await hands.xfrm.write(meant.map(deleteSa), signal);
-  // ESRCH: its time was over meanwhile.
+  // ESRCH: the SA has expired in the meantime.
   const refused = refusals.find((one) => one !== undefined && one.name !== "ESRCH");
   if (refused !== undefined) throw rejected(`the kernel refused it: ${refused.name}`, name);
 }
 
-/** undefined = none; throws where the name or the number is another link's. */
+/**
+ * Returns the interface; undefined = there is none.
+ * @throws LinksealError `device.rejected` if another link has the name or the number
+ */
 function linkOf(name: string, ifId: number, links: readonly Link[]): Link | undefined {
   const named = links.find((link) => link.name === name);
   const numbered = links.find(({ info }) => info?.xfrm?.ifId === ifId);

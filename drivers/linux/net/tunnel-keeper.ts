@@ -1,5 +1,5 @@
-// Brings the interfaces of tunnels back to how they were made: up, with their routes, addresses,
-// ways past the block and MTU. Not more often than is good for what takes them away.
+// Restores the interfaces of tunnels: up, with their routes, addresses, ways past the block and
+// MTU. It waits ever longer if another program keeps changing them.
 
 import { LinksealError } from "#hal/error.ts";
 import { type Clock, type Entropy, type Instant, instantAfter } from "#hal/world.ts";
@@ -8,11 +8,11 @@ import { carryTunnelPart, seenAround, type TunnelHands } from "./tunnel-hands.ts
 import { readKeptLinks, writeKeptLinks } from "./tunnel-links.ts";
 import type { TunnelLink } from "./tunnel-part.ts";
 
-/** However many changes the kernel tells of, it is asked no more often. */
+/** The shortest time between two readings of the kernel, however many changes it reports. */
 const calmMs = 500;
-/** The wait after a first restoring, doubled with each further one up to the longest. */
+/** The wait after the first restoration, doubled with each further one up to the longest. */
 const waitMs = { least: 1_000, most: 60_000 } as const;
-/** What stays whole for so long begins anew. */
+/** After this time without a difference the count begins anew. */
 const healedMs = 120_000;
 
 interface Harm {
@@ -26,7 +26,7 @@ export class TunnelKeeper {
   readonly #world: { readonly clock: Clock; readonly entropy: Entropy };
   readonly #harms = new Map<string, Harm>();
   #lookedAt: Instant | undefined;
-  /** Numbers of their interfaces at the last look. */
+  /** The indices of their interfaces at the last observation. */
   #indices: ReadonlySet<number> = new Set();
 
   constructor(hands: TunnelHands, world: { readonly clock: Clock; readonly entropy: Entropy }) {
@@ -34,12 +34,15 @@ export class TunnelKeeper {
     this.#world = world;
   }
 
-  /** Whether a route out of that interface is one that it looks after. */
+  /** Returns true if a route out of that interface belongs to a managed tunnel. */
   has(index: number): boolean {
     return this.#indices.has(index);
   }
 
-  /** In how many ms it is to be called again; undefined = nothing waits. Logs what goes wrong. */
+  /**
+   * Restores what differs and logs failures. Returns in how many ms it is to be called again;
+   * undefined = nothing waits.
+   */
   async restore(signal: AbortSignal): Promise<number | undefined> {
     const { disk, log, bootId } = this.#hands;
     const now = this.#world.clock.now();
@@ -55,7 +58,8 @@ export class TunnelKeeper {
       const own = seen.links.filter(({ name }) => kept.links.some((link) => link.name === name));
       this.#indices = new Set(own.map(({ index }) => index));
       for (const link of kept.links) {
-        // One that is gone within a boot was taken away: that is drift, and the agent's to mend.
+        // An interface that is gone within a boot was deleted: that is drift, which the agent
+        // repairs.
         const isGone = isNewBoot && !own.some(({ name }) => name === link.name);
         const gaps = tunnelGaps(link, seen).map(({ text }) => text);
         const waits = await this.#mend(link, isGone ? ["the boot took it"] : gaps, signal);

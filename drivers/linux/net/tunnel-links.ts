@@ -1,5 +1,5 @@
-// The interfaces of tunnels as they were made last, over every boot: what they are brought back to,
-// and what of an older one is taken away by a newer.
+// The interfaces of tunnels as they were made last, over every boot: what they are restored to, and
+// what a newer version of a tunnel removes of an older.
 
 import type { Disk, Log } from "#hal/world.ts";
 import { list, name, object } from "../../local/shape.ts";
@@ -10,14 +10,14 @@ const linksName = "tunnels";
 const linksMax = 4_096;
 
 export interface KeptLinks {
-  /** Of the boot in which they were made, or made again; "" = in none that is known. */
+  /** The boot in which they were made, or made again; "" = not known. */
   readonly bootId: string;
   readonly links: readonly TunnelLink[];
 }
 
 const keptLinks = object<KeptLinks>({ bootId: name, links: list(tunnelLink, linksMax) });
 
-/** A file that makes no sense is logged, and is empty. */
+/** Reads the stored interfaces; an unreadable file is logged and counts as empty. */
 export async function readKeptLinks(disk: Disk, log: Log): Promise<KeptLinks> {
   const kept = await readStored(disk, linksName, keptLinks, log, "how tunnels were made");
   return kept ?? { bootId: "", links: [] };
@@ -27,7 +27,7 @@ export async function writeKeptLinks(disk: Disk, kept: KeptLinks): Promise<void>
   await writeStored(disk, linksName, kept);
 }
 
-/** In the place of the one of that name; undefined = none. */
+/** Stores the interface of a tunnel in place of the older one; undefined removes it. */
 export async function keepLink(
   { disk, log, bootId }: { readonly disk: Disk; readonly log: Log; readonly bootId: string },
   tunnel: string,

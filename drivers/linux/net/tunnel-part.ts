@@ -1,16 +1,19 @@
-// The changes of a tunnel that the kernel needs: a fixed list, none of which holds a key.
+// The change operations of the kernel for a tunnel: a fixed list, and none of them contains a key.
 
 import { absent, count, each, type Kinds, list, name, object, uint32 } from "../../local/shape.ts";
 import { type Backing, backingAt } from "./backing.ts";
 import { addressAt, prefixesAt, prefixesMax } from "./guard.ts";
 
-/** The xfrm interface of a tunnel, with what may leave by it. */
+/** The xfrm interface of a tunnel, with the prefixes that may leave by it. */
 export interface TunnelLink {
   readonly name: string;
   readonly ifId: number;
   readonly mtu: number;
   readonly prefixes: readonly string[];
-  /** Of BGP inside, which brings the routes; absent = a route for each prefix leads into it. */
+  /**
+   * The addresses of BGP inside, which brings the routes; absent = a route for each prefix leads
+   * into the tunnel.
+   */
   readonly ends?: TunnelEnds;
 }
 
@@ -19,17 +22,20 @@ export interface TunnelEnds {
   readonly peer: string;
 }
 
-/** Where the neighbour inside is reached: nowhere else. */
+/**
+ * Returns the host prefix of the BGP neighbour inside, which is reached through the tunnel alone.
+ */
 export function hostPrefix(address: string): string {
   return `${address}/${address.includes(":") ? 128 : 32}`;
 }
 
+/** One change operation of the kernel for a tunnel. */
 export type TunnelPart =
   | { readonly kind: "ipsec.block"; readonly prefixes: readonly string[] }
   /** From now on these prefixes may leave under the MACsec of these ports, and of no others. */
   | { readonly kind: "ipsec.back"; readonly backings: readonly Backing[] }
   | { readonly kind: "ipsec.carry"; readonly link: TunnelLink }
-  /** Its SAs and its block stay. */
+  /** Removes the interface; its SAs and its block stay. */
   | { readonly kind: "ipsec.drop"; readonly name: string }
   /** Ends SAs that no IKE SA owns. */
   | {
@@ -38,9 +44,9 @@ export type TunnelPart =
       readonly ifId: number;
       readonly sas: readonly { readonly spi: number }[];
     }
-  /** By `linkseal guard` alone: no client of linkseal-net can ask for it. */
+  /** Used by `linkseal guard` alone: no client of linkseal-net can request it. */
   | { readonly kind: "ipsec.unblock"; readonly prefixes: readonly string[] }
-  /** Only ever the undoing of what was made and not confirmed: no client can ask for it. */
+  /** Only ever undoes what was made and not confirmed: no client can request it. */
   | { readonly kind: "ipsec.unmake"; readonly name: string; readonly ifId: number };
 
 const sasMax = 256;

@@ -1,4 +1,4 @@
-// How this kernel reaches what tunnels protect: into one, or past all of them over a port.
+// How this kernel reaches what tunnels protect: into a tunnel, or past all of them over a port.
 
 import { known, type Reading, type Route } from "#hal/model.ts";
 import type { KernelLook } from "../macsec/port.ts";
@@ -8,10 +8,10 @@ import { canonicalPrefix } from "./guard.ts";
 import { portBelow } from "./stack.ts";
 
 const mainTable = 254;
-/** The reader of a look takes no more. */
+/** The decoder of an observation accepts no more. */
 const routesMax = 4_096;
 
-/** `blocked`: what is protected here. */
+/** Returns the routes that overlap with `blocked`, the protected prefixes. */
 export function waysOf(
   look: KernelLook,
   blocked: Reading<readonly string[]>,

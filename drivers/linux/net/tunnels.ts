@@ -1,5 +1,5 @@
-// IPsec of this kernel by its xfrm interfaces: which SAs each has. What only IKE knows is not known
-// here.
+// IPsec of this kernel by its xfrm interfaces and the SAs of each. Facts that only IKE knows are
+// unknown here.
 
 import { type IpsecSa, type IpsecTunnel, known, type Transforms, unknown } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
@@ -7,7 +7,7 @@ import type { Address } from "../netlink/rtnetlink-address.ts";
 import type { Link } from "../netlink/rtnetlink-link.ts";
 import type { Sa } from "../netlink/xfrm.ts";
 
-/** The reader of a look takes no more. */
+/** The decoder of an observation accepts no more. */
 const tunnelsMax = 512;
 const sasMax = 64;
 /** RFC 4106 8.1: the salt is part of the key as the kernel has it. */
@@ -22,7 +22,7 @@ export interface Moment {
   readonly wall: WallTime;
 }
 
-/** `sas`: undefined = the kernel does not tell. */
+/** Returns the tunnels of this host; `sas`: undefined = the kernel does not report them. */
 export function tunnelsOf(
   links: readonly Link[],
   addresses: readonly Address[],
@@ -72,19 +72,19 @@ function sasIn(
     });
 }
 
-// The kernel's own timer goes by the wall clock, jumps and all.
+// The kernel's own timer follows the wall clock, including its jumps.
 function endOf({ limits, usage }: Sa, wall: WallTime): Pick<IpsecSa, "endsInMs"> {
   const { hardAddSeconds: seconds } = limits;
   const endsAt = seconds === undefined ? undefined : Number(usage.addedAt + seconds) * 1_000;
   return endsAt === undefined ? {} : { endsInMs: Math.max(0, endsAt - wall) };
 }
 
-// A window that needs more than 32 bits stands beside the extended numbers.
+// A window of more than 32 bits is given with the extended numbers.
 function antiReplayOf({ replayWindow, attributes }: Sa): "on" | "off" {
   return (attributes.extendedReplay?.replayWindow ?? replayWindow) > 0 ? "on" : "off";
 }
 
-// Kernels before 6.10 do not say it of an SA.
+// Kernels before 6.10 do not report the direction of an SA.
 function directionOf({ destination, attributes }: Sa, own: ReadonlySet<string | undefined>) {
   const { direction } = attributes;
   if (direction === "in" || direction === "out") return direction;

@@ -4,6 +4,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import { unparsed } from "../../transport/netlink-wire.ts";
 import type { Form } from "./attributes.ts";
 
+/** Numbers of the address families (AF_UNSPEC, AF_INET, AF_INET6). */
 export const families = { unspecified: 0, ipv4: 2, ipv6: 10 } as const;
 
 const decimal = Array.from({ length: 256 }, (_, octet) => String(octet));
@@ -14,7 +15,10 @@ export function ipv4Text(view: DataView, at: number): string {
   return front(0) + front(1) + front(2) + (decimal[view.getUint8(at + 3)] ?? "");
 }
 
-/** The longest run of two or more zero groups is written `::`; the first of equal ones. */
+/**
+ * Formats an IPv6 address: the longest run of two or more zero groups, the first of equal ones, is
+ * written `::`.
+ */
 export function ipv6Text(view: DataView, at: number): string {
   const groups = [0, 2, 4, 6, 8, 10, 12, 14].map((offset) => view.getUint16(at + offset));
   const written = groups.map((group) => group.toString(16));
@@ -36,10 +40,10 @@ function longestZeros(groups: readonly number[]): { start: number; length: numbe
   return best;
 }
 
-/** 4 or 16 octets. */
+/** Returns the 4 or 16 octets of an address. */
 export function addressOctets(text: string): Uint8Array {
   if (isIPv4(text)) return ipv4Octets(text);
-  if (!isIPv6(text) || text.includes("%")) throw new TypeError(`${text} is no address`);
+  if (!isIPv6(text) || text.includes("%")) throw new TypeError(`${text} is not an address`);
   const plain = text.replace(/[\d.]+$/, (tail) => (tail.includes(".") ? groupsOf(tail) : tail));
   const [front = "", back] = plain.split("::");
   const parts = (half: string): string[] => (half === "" ? [] : half.split(":"));
@@ -71,13 +75,13 @@ function groupsOf(ipv4: string): string {
   return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
 
-/** As RFC 5952 writes it. */
+/** Rewrites an address in the form of RFC 5952. */
 export function canonicalAddress(text: string): string {
   const octets = addressOctets(text);
   return ipAddress.read(new DataView(octets.buffer), 0, octets.length);
 }
 
-/** An address whose family its length tells. */
+/** An address whose length decides its family. */
 export const ipAddress: Form<string> = {
   read(view, start, end) {
     if (end - start === 4) return ipv4Text(view, start);

@@ -1,17 +1,22 @@
-// Attributes of netlink messages as tables: one row says number, name and form, and the table reads
-// and writes. What a row does not name is listed by number, never dropped without a word.
+// Attributes of netlink messages as tables: a row names an attribute's number, name and codec, and
+// the table reads and writes them. Attributes without a row are listed by number, never dropped
+// silently.
 
 import type { Octets, Span } from "#hal/netlink.ts";
 import { attribute, eachAttribute } from "../../transport/netlink-wire.ts";
 
-/** How one value lies in the octets of an attribute. */
+/** The codec of one attribute's value. */
 export interface Form<T> {
-  /** Throws `device.unparsed` where the octets are none of this form. */
+  /**
+   * Reads a value.
+   * @throws LinksealError `device.unparsed` if the octets do not have this form
+   */
   read(view: DataView, start: number, end: number): T;
+  /** Returns the octets of a value. */
   write(value: T): Octets;
 }
 
-/** A form that only the kernel writes. */
+/** The codec of a value that only the kernel writes. */
 export type ReadForm<T> = Pick<Form<T>, "read">;
 
 type AnyRow = readonly [type: number, form: ReadForm<unknown>];
@@ -19,7 +24,7 @@ export type Rows = Readonly<Record<string, AnyRow>>;
 
 type ValueOf<R> = R extends readonly [number, ReadForm<infer T>] ? T : never;
 
-/** Attributes that were there, by name. */
+/** The attributes that a message had, by name. */
 export type Attributes<R extends Rows> = {
   readonly [Name in keyof R]?: ValueOf<R[Name]>;
 } & { readonly unnamed: readonly number[] };
@@ -31,12 +36,13 @@ type Writable<R extends Rows> = {
 };
 
 export interface Table<R extends Rows> extends ReadForm<Attributes<R>> {
-  /** What is undefined is left out. */
+  /** Writes the values; an undefined one is left out. */
   write(values: Writable<R>): Octets;
 }
 
 const none: readonly number[] = [];
 
+/** Builds a table from its rows. */
 export function table<const R extends Rows>(rows: R): Table<R> {
   const byType: (readonly [string, ReadForm<unknown>] | undefined)[] = [];
   for (const [name, [type, form]] of Object.entries(rows)) byType[type] = [name, form];
@@ -60,7 +66,7 @@ export function table<const R extends Rows>(rows: R): Table<R> {
   return { read, write };
 }
 
-/** A list of tables, each in an attribute whose number only counts. */
+/** A list of tables, each in an attribute whose number is only its position. */
 export function listOf<T>(form: ReadForm<T>): ReadForm<readonly T[]> {
   return {
     read(view, start, end) {

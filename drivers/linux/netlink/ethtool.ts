@@ -1,5 +1,5 @@
-// How fast a port is, by generic netlink "ethtool": the one thing about a link that rtnetlink does
-// not know.
+// The speed of a port, by generic netlink "ethtool": the only property of a link that rtnetlink
+// does not report.
 
 import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
 import { netlinkFlags } from "../../transport/netlink-wire.ts";
@@ -7,26 +7,29 @@ import { table } from "./attributes.ts";
 import { u32 } from "./forms.ts";
 import { generic, genericBody } from "./genetlink.ts";
 
+/** The name of the generic netlink family. */
 export const ethtoolFamily = "ethtool";
 
 const getLinkModes = 4;
-/** SPEED_UNKNOWN of a port that has no light, or none to tell of. */
+/** SPEED_UNKNOWN, for a port without light or one that does not report its speed. */
 const noSpeed = 0xffff_ffff;
 
 const linkModes = table({ header: [1, table({ index: [1, u32] })], speed: [5, u32] });
 
+/** The speed of one port. */
 export interface PortSpeed {
-  /** Index of the link. */
+  /** The index of the link. */
   readonly link: number;
+  /** The line rate. */
   readonly bitsPerSecond: number;
 }
 
-/** `type`: the number of the family. */
+/** Builds the dump of all speeds; `type` is the number of the family. */
 export function dumpSpeeds(type: number): NetlinkRequest {
   return generic(type, getLinkModes, netlinkFlags.dump, []);
 }
 
-/** Undefined for a port that does not tell its speed. */
+/** Returns a reader that yields undefined for a port that does not report its speed. */
 export function readSpeed(type: number): (message: NetlinkMessage) => PortSpeed | undefined {
   return (message) => {
     if (message.type !== type) return undefined;

@@ -1,5 +1,5 @@
-// Forms of single values. Integers are in the host's order, which is little-endian on every machine
-// that the runtime is shipped for, unless a name says otherwise.
+// Codecs of single values. Integers are in the host's order, which is little-endian on every
+// machine that the runtime is shipped for, unless a name says otherwise.
 
 import type { Octets } from "#hal/netlink.ts";
 import { unparsed } from "../../transport/netlink-wire.ts";
@@ -15,6 +15,7 @@ function octetsWith(length: number, fill: (view: DataView) => void): Octets {
   return [octets];
 }
 
+/** 8 bits. */
 export const u8: Form<number> = {
   read(view, start, end) {
     sized(start, end, 1);
@@ -31,6 +32,7 @@ export const u16: Form<number> = {
   write: (value) => octetsWith(2, (view) => view.setUint16(0, value, true)),
 };
 
+/** 32 bits in the host's order. */
 export const u32: Form<number> = {
   read(view, start, end) {
     sized(start, end, 4);
@@ -39,7 +41,9 @@ export const u32: Form<number> = {
   write: (value) => octetsWith(4, (view) => view.setUint32(0, value, true)),
 };
 
-/** In network order: what the standard calls an octet string is none of the host's numbers. */
+/**
+ * 32 bits in network order: what the standard calls an octet string is not a number of the host.
+ */
 export const networkU32: Form<number> = {
   read(view, start, end) {
     sized(start, end, 4);
@@ -56,6 +60,7 @@ export const s32: Form<number> = {
   write: (value) => octetsWith(4, (view) => view.setInt32(0, value, true)),
 };
 
+/** 64 bits in the host's order. */
 export const u64: Form<bigint> = {
   read(view, start, end) {
     sized(start, end, 8);
@@ -72,15 +77,16 @@ export const counter: Form<bigint> = {
   write: (value) => u64.write(value),
 };
 
+/** One octet; any value but 0 is true. */
 export const bool: Form<boolean> = {
   read: (view, start, end) => u8.read(view, start, end) !== 0,
   write: (value) => u8.write(value ? 1 : 0),
 };
 
-/** Set by being there. */
+/** An attribute without a value: it is set if it is present. */
 export const flag: Form<true> = { read: () => true, write: () => [] };
 
-/** Text up to its NUL; what is no printable character becomes `?`. */
+/** Text up to its NUL; a character that is not printable becomes `?`. */
 export const text: Form<string> = {
   read(view, start, end) {
     let result = "";
@@ -112,7 +118,7 @@ export const hex: Form<string> = {
   write: (value) => [octetsOfHex(value)],
 };
 
-/** Hexadecimal of exactly so many octets. */
+/** Hexadecimal of exactly `length` octets. */
 export function hexOfSize(length: number): Form<string> {
   return {
     read(view, start, end) {
@@ -129,7 +135,7 @@ export const linkAddress: Form<string> = {
   write: (value) => [octetsOfHex(value.replaceAll(":", ""))],
 };
 
-/** For key material that the kernel hands out: the octets are wiped where they lie. */
+/** Key material that the kernel hands out: its octets are wiped in place. */
 export const dropped: ReadForm<undefined> = {
   read(view, start, end) {
     new Uint8Array(view.buffer, view.byteOffset + start, end - start).fill(0);
@@ -137,7 +143,7 @@ export const dropped: ReadForm<undefined> = {
   },
 };
 
-/** Numbers with names; one without is `number N`, so that a newer kernel is still read. */
+/** A name, or `number N` for a number without a name, so that a newer kernel can still be read. */
 export type Named<N extends string> = N | `number ${number}`;
 
 export function named<const N extends string>(
@@ -158,7 +164,7 @@ export function named<const N extends string>(
 
 type RowForm<N extends string, T> = ReadForm<Readonly<Partial<Record<N, T>>>>;
 
-/** A kernel of another age may send fewer or more. */
+/** Reads a row of numbers; a kernel of another version may send fewer or more. */
 function rowOf<const N extends string, T>(
   names: readonly N[],
   length: number,

@@ -1,6 +1,6 @@
 // Rules of nftables that keep TCP through a tunnel within its MTU: a host behind this router does
-// not know the tunnel, and what tells it of a smaller path is often filtered. One table for each
-// tunnel, made and unmade as a whole (linux/netfilter/nf_tables.h).
+// not know the tunnel, and the messages that would report a smaller path MTU are often filtered.
+// Each tunnel has one table, which is created and deleted as a whole (linux/netfilter/nf_tables.h).
 
 import type { NetlinkMessage, NetlinkRequest, Octets } from "#hal/netlink.ts";
 import { attribute, netlinkFlags } from "../../transport/netlink-wire.ts";
@@ -24,7 +24,7 @@ function request(message: number, flags: number, body: Octets): NetlinkRequest {
 
 const mark = (type: number): NetlinkRequest => ({ type, flags: 0, body: [header(0, subsystem)] });
 
-/** What is between is done as one, or not at all. */
+/** Wraps the requests in a batch, which the kernel carries out completely or not at all. */
 export function asOne(requests: readonly NetlinkRequest[]): {
   readonly requests: readonly NetlinkRequest[];
   readonly tail: NetlinkRequest;
@@ -34,16 +34,18 @@ export function asOne(requests: readonly NetlinkRequest[]): {
 
 const tableRows = table({ name: [1, text] });
 
+/** Builds the dump of all tables. */
 export function dumpTables(): NetlinkRequest {
   return request(messages.getTable, netlinkFlags.dump, []);
 }
 
-/** The name of a table; undefined = of another family. */
+/** Returns the name of a table; undefined = it belongs to another family. */
 export function readTable({ type, view, start, end }: NetlinkMessage): string | undefined {
   if (type !== typeOf(messages.newTable) || view.getUint8(start) !== inet) return undefined;
   return tableRows.read(view, start + 4, end).name;
 }
 
+/** Builds the request that deletes a table. */
 export function deleteTable(name: string): NetlinkRequest {
   return request(messages.deleteTable, 0, tableRows.write({ name }));
 }
@@ -51,13 +53,13 @@ export function deleteTable(name: string): NetlinkRequest {
 const chainName = "forward";
 /** NF_INET_FORWARD, with the priority of mangling. */
 const forward = { hook: 2, priority: -150 } as const;
-/** Azure's advice for its gateways; a smaller MTU asks for less. */
+/** Azure's recommendation for its gateways; a smaller MTU lowers it further. */
 const mssMax = 1_350;
 const headerBytes = { ipv4: 40, ipv6: 60 } as const;
-/** NFPROTO_IPV4 and NFPROTO_IPV6 */
+/** NFPROTO_IPV4 and NFPROTO_IPV6. */
 const protocols = { ipv4: 2, ipv6: 10 } as const;
 
-/** A table that lowers the MSS of whatever is forwarded into that link or out of it. */
+/** Builds a table that lowers the MSS of everything forwarded into that link or out of it. */
 export function addClamp(name: string, link: string, mtu: number): readonly NetlinkRequest[] {
   const create = netlinkFlags.create;
   const hook = [
@@ -98,7 +100,7 @@ function rule(name: string, expressions: Octets): NetlinkRequest {
 }
 
 const tcp = 6;
-/** Keys of what the kernel knows of a packet. */
+/** Keys of the kernel's metadata of a packet. */
 const metaKeys = { inputName: 6, outputName: 7, protocol: 15, transport: 16 } as const;
 const registerOne = 1;
 
@@ -117,7 +119,7 @@ function expression(name: string, data: Octets): Octets {
 const number = (type: number, value: number): Octets => attribute(type, networkU32.write(value));
 const value = (type: number, octets: Uint8Array): Octets => attribute(type, attribute(1, [octets]));
 
-/** The packet goes on to the next expression only where they are equal. */
+/** The packet goes on to the next expression only if they are equal. */
 function equals(octets: Uint8Array): Octets {
   return expression("cmp", [...number(1, registerOne), ...number(2, 0), ...value(3, octets)]);
 }
@@ -146,7 +148,7 @@ const syn: Octets = [
   ...equals(Uint8Array.of(tcpFlags.syn)),
 ];
 
-/** RFC 9293, 3.7.1: its value stands behind kind and length. The kernel never raises it. */
+/** RFC 9293, 3.7.1: the value follows kind and length. The kernel never raises it. */
 const mssOption = { kind: 2, offset: 2, length: 2, operation: 1 } as const;
 
 function lower(mss: number): Octets {

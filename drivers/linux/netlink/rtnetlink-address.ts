@@ -10,7 +10,7 @@ const addressTypes = { newAddress: 20, deleteAddress: 21, getAddress: 22 } as co
 
 const rows = {
   address: [1, ipAddress],
-  /** The host's own end; on a link with two ends `address` is the other one. */
+  /** The host's own end; on a point-to-point link `address` is the other end. */
   local: [2, ipAddress],
   label: [3, text],
   broadcast: [4, ipAddress],
@@ -24,17 +24,21 @@ const rows = {
 } as const;
 const addressRows = table(rows);
 
+/** An address of a link. */
 export interface Address extends Attributes<typeof rows> {
+  /** The address family. */
   readonly family: number;
+  /** The length of the prefix in bits. */
   readonly prefixLength: number;
+  /** The scope (RT_SCOPE_*). */
   readonly scope: number;
-  /** Index of the link. */
+  /** The index of the link. */
   readonly link: number;
 }
 
 const headerBytes = 8;
 
-/** Undefined for a message that tells of no address. */
+/** Returns undefined for a message that does not describe an address. */
 export function readAddress({ type, view, start, end }: NetlinkMessage): Address | undefined {
   if (type !== addressTypes.newAddress && type !== addressTypes.deleteAddress) return undefined;
   if (end - start < headerBytes) throw unparsed("an address without its header");
@@ -54,6 +58,7 @@ function header(family: number, prefixLength: number, link: number): Uint8Array 
   return octets;
 }
 
+/** Builds the dump of all addresses. */
 export function dumpAddresses(): NetlinkRequest {
   const body = [header(families.unspecified, 0, 0)];
   return { type: addressTypes.getAddress, flags: netlinkFlags.dump, body };
@@ -62,7 +67,7 @@ export function dumpAddresses(): NetlinkRequest {
 export interface LinkAddress {
   readonly link: number;
   readonly local: string;
-  /** The other end of a link that has but two; absent = the link has a subnet. */
+  /** The other end of a point-to-point link; absent = the link has a subnet. */
   readonly peer?: string;
   readonly prefixLength: number;
 }
@@ -74,10 +79,12 @@ function change(type: number, flags: number, want: LinkAddress): NetlinkRequest 
   return { type, flags, body: [header(family, want.prefixLength, want.link), ...attributes] };
 }
 
+/** Builds the request that adds an address; the kernel refuses one that exists. */
 export function addAddress(want: LinkAddress): NetlinkRequest {
   return change(addressTypes.newAddress, netlinkFlags.create | netlinkFlags.exclusive, want);
 }
 
+/** Builds the request that removes an address. */
 export function removeAddress(want: LinkAddress): NetlinkRequest {
   return change(addressTypes.deleteAddress, 0, want);
 }

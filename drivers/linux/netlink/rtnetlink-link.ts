@@ -25,7 +25,7 @@ import {
 const linkTypes = { newLink: 16, deleteLink: 17, getLink: 18 } as const;
 export const linkGroup = 1;
 
-/** Of ifinfomsg. */
+/** Flags of ifinfomsg. */
 export const linkFlags = { up: 0x1 } as const;
 
 const suites = new Map<bigint, CipherSuite>([
@@ -33,7 +33,7 @@ const suites = new Map<bigint, CipherSuite>([
   [0x0080c20001000002n, "gcm-aes-256"],
   [0x0080c20001000003n, "gcm-aes-xpn-128"],
   [0x0080c20001000004n, "gcm-aes-xpn-256"],
-  // What the kernel called GCM-AES-128 before it knew the standard's number, and still sends.
+  // The number that the kernel used for GCM-AES-128 before it knew the standard's, and still sends.
   [0x0080020001000001n, "gcm-aes-128"],
 ]);
 
@@ -43,7 +43,9 @@ export const cipherSuite: Form<CipherSuite | undefined> = {
   write: (suite) => u64.write([...suites].find(([, name]) => name === suite)?.[0] ?? 0n),
 };
 
+/** How a SecY treats frames without valid protection. */
 export const validation = named({ 0: "disabled", 1: "check", 2: "strict" }, u8);
+/** The device that MACsec is offloaded to. */
 export const offload = named({ 0: "off", 1: "phy", 2: "mac" }, u8);
 
 /** The SCI in the order of the wire, so that it reads as address and port. */
@@ -51,7 +53,7 @@ export const sci: Form<string> = hexOfSize(8);
 
 const macsecSettings = table({
   sci: [1, sci],
-  /** Big-endian: the only number here that is. */
+  /** Big-endian, unlike all other numbers here. */
   port: [2, hexOfSize(2)],
   icvLength: [3, u8],
   cipherSuite: [4, cipherSuite],
@@ -91,7 +93,7 @@ const infoRows = table({
   slaveData: [5, place],
 });
 
-/** What kind of link it is; the settings stand under the name of the kind. */
+/** The kind of a link, with its settings under the name of the kind. */
 interface LinkInfo {
   readonly kind: string | undefined;
   readonly macsec?: Attributes<MacsecRows>;
@@ -99,7 +101,7 @@ interface LinkInfo {
   readonly xfrm?: Attributes<XfrmRows>;
   readonly vlan?: Attributes<VlanRows>;
   readonly slaveKind: string | undefined;
-  /** Of a port of a VRF: its table. */
+  /** The table of the VRF that the link is a port of. */
   readonly vrfPort?: Attributes<VrfRows>;
   readonly unnamed: readonly number[];
 }
@@ -163,7 +165,7 @@ const inet6 = table({
   routerMtu: [9, u32],
 });
 
-/** By their numbers, IPV4_DEVCONF_*, from 1 on. */
+/** IPV4_DEVCONF_* by their numbers, beginning at 1. */
 const inetSettings = words(
   ...(["forwarding", "multicastForwarding", "proxyArp", "acceptRedirects"] as const),
   ...(["secureRedirects", "sendRedirects", "sharedMedia", "reversePathFilter"] as const),
@@ -245,16 +247,19 @@ const linkRows = table({
 
 type LinkRows = RowsOf<typeof linkRows>;
 
+/** A link of this host. */
 export interface Link extends Attributes<LinkRows> {
+  /** The index of the link. */
   readonly index: number;
-  /** ARP hardware type: 1 is Ethernet. */
+  /** The ARP hardware type: 1 is Ethernet. */
   readonly hardware: number;
+  /** Flags of ifinfomsg. */
   readonly flags: number;
 }
 
 const headerBytes = 16;
 
-/** Undefined for a message that tells of no link. */
+/** Returns undefined for a message that does not describe a link. */
 export function readLink({ type, view, start, end }: NetlinkMessage): Link | undefined {
   if (type !== linkTypes.newLink && type !== linkTypes.deleteLink) return undefined;
   if (end - start < headerBytes) throw unparsed("a link without its header");
@@ -275,6 +280,7 @@ function header(index: number, flags: number, changed: number): Uint8Array {
   return octets;
 }
 
+/** Builds the dump of all links. */
 export function dumpLinks(): NetlinkRequest {
   return { type: linkTypes.getLink, flags: netlinkFlags.dump, body: [header(0, 0, 0)] };
 }
@@ -284,7 +290,7 @@ type MacsecLinkSettings = Parameters<typeof macsecSettings.write>[0];
 
 interface MacsecLink {
   readonly name: string;
-  /** Index of the uncontrolled port. */
+  /** The index of the uncontrolled port. */
   readonly below: number;
   readonly mtu?: number;
   readonly settings: MacsecLinkSettings;
@@ -304,32 +310,37 @@ function addLink(own: OwnAttributes, info: Octets): NetlinkRequest {
   };
 }
 
+/** Builds the request that creates a MACsec device; the kernel refuses one that exists. */
 export function addMacsecLink({ name, below, mtu, settings }: MacsecLink): NetlinkRequest {
   return addLink({ name, link: below, mtu }, infoOf("macsec", macsecSettings.write(settings)));
 }
 
-/** Settings that a MACsec device takes while it works; its cipher suite is none of them. */
+/**
+ * Builds the request that changes a MACsec device in operation; its cipher suite cannot be changed.
+ */
 export function changeMacsecLink(index: number, settings: MacsecLinkSettings): NetlinkRequest {
   const body = [header(index, 0, 0), ...infoOf("macsec", macsecSettings.write(settings))];
   return { type: linkTypes.newLink, flags: 0, body };
 }
 
-/** What a link may be told while it stands. */
+/** Changes of an existing link; absent settings stay. */
 interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;
-  /** Index of the link that it becomes a port of; 0 = of none. */
+  /** The index of the link that it becomes a port of; 0 = of none. */
   readonly master?: number;
-  /** How it makes link-local addresses by itself. */
+  /** How the link makes link-local addresses by itself. */
   readonly addressMode?: "eui64" | "none";
-  /** Whether what comes in here over IPv4 is held against the policies of IPsec. */
+  /** Whether the policies of IPsec apply to what comes in here over IPv4. */
   readonly inboundPolicy?: "checked" | "passed";
 }
 
+/** Returns whether the policies of IPsec apply to what comes in here over IPv4. */
 export function inboundPolicyOf({ perFamily: families }: Link): "checked" | "passed" {
   return families?.inet?.settings?.disablePolicy === 1 ? "passed" : "checked";
 }
 
+/** Builds the request that changes a link; absent settings stay. */
 export function changeLink(index: number, change: LinkChange): NetlinkRequest {
   const { up, mtu, master, addressMode, inboundPolicy } = change;
   const flags = up === true ? linkFlags.up : 0;
@@ -354,7 +365,7 @@ function addressModeOf(mode: "eui64" | "none"): Octets {
 
 interface VlanLink {
   readonly name: string;
-  /** Index of the link that its frames leave by. */
+  /** The index of the link that its frames leave by. */
   readonly below: number;
   readonly mtu: number;
   readonly id: number;
@@ -362,6 +373,7 @@ interface VlanLink {
   readonly protocol: string;
 }
 
+/** Builds the request that creates a VLAN; the kernel refuses one that exists. */
 export function addVlanLink({ name, below, mtu, id, protocol }: VlanLink): NetlinkRequest {
   return addLink({ name, link: below, mtu }, infoOf("vlan", vlan.write({ id, protocol })));
 }
@@ -372,11 +384,15 @@ interface XfrmLink {
   readonly mtu: number;
 }
 
-/** On no link below: its packets leave by whatever port leads to the gateway now. */
+/**
+ * Builds the request that creates an xfrm interface with no link below: its packets leave by the
+ * port that leads to the gateway at the time.
+ */
 export function addXfrmLink({ name, ifId, mtu }: XfrmLink): NetlinkRequest {
   return addLink({ name, mtu }, infoOf("xfrm", xfrm.write({ ifId })));
 }
 
+/** Builds the request that deletes a link. */
 export function deleteLink(index: number): NetlinkRequest {
   return { type: linkTypes.deleteLink, flags: 0, body: [header(index, 0, 0)] };
 }

@@ -1,4 +1,5 @@
-// Routes and routing rules of this host: RTM_NEWROUTE and RTM_NEWRULE, and their ends.
+// Routes and routing rules of this host: RTM_NEWROUTE, RTM_NEWRULE and the requests that delete
+// them.
 
 import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
 import { netlinkFlags, unparsed } from "../../transport/netlink-wire.ts";
@@ -9,7 +10,7 @@ import { bool, hex, text, u8, u16, u32, words } from "./forms.ts";
 const routeTypes = { newRoute: 24, deleteRoute: 25, getRoute: 26 } as const;
 const ruleTypes = { newRule: 32, deleteRule: 33, getRule: 34 } as const;
 
-/** Of rtmsg: what becomes of a packet. */
+/** The types of rtmsg: what happens to a packet. */
 export const routeKinds = {
   unicast: 1,
   local: 2,
@@ -51,7 +52,7 @@ const hopRows = table({ gateway: [5, ipAddress], via: [18, via], encapType: [21,
 interface NextHop {
   readonly link: number;
   readonly flags: number;
-  /** One less than what the user wrote. */
+  /** The configured weight less one. */
   readonly hops: number;
   readonly gateway: string | undefined;
   readonly via: string | undefined;
@@ -112,21 +113,29 @@ const routeRows = {
 } as const;
 const routeTable = table(routeRows);
 
+/** A route of this host. */
 export interface Route extends Attributes<typeof routeRows> {
+  /** The address family. */
   readonly family: number;
+  /** The length of the destination's prefix in bits. */
   readonly destinationLength: number;
+  /** The length of the source's prefix in bits. */
   readonly sourceLength: number;
+  /** The TOS that the route is for. */
   readonly serviceType: number;
-  /** Who made it: 2 the kernel, 3 at boot, 4 an administrator, 186 BGP. */
+  /** The origin of the route: 2 the kernel, 3 at boot, 4 an administrator, 186 BGP. */
   readonly protocol: number;
+  /** The scope (RT_SCOPE_*). */
   readonly scope: number;
+  /** One of `routeKinds`. */
   readonly kind: number;
+  /** Flags of rtmsg. */
   readonly flags: number;
 }
 
 const headerBytes = 12;
 
-/** Undefined for a message that tells of no route. */
+/** Returns undefined for a message that does not describe a route. */
 export function readRoute({ type, view, start, end }: NetlinkMessage): Route | undefined {
   if (type !== routeTypes.newRoute && type !== routeTypes.deleteRoute) return undefined;
   if (end - start < headerBytes) throw unparsed("a route without its header");
@@ -143,15 +152,17 @@ export function readRoute({ type, view, start, end }: NetlinkMessage): Route | u
   };
 }
 
+/** Returns true if the message reports a route's deletion. */
 export const isRouteGone = ({ type }: Pick<NetlinkMessage, "type">): boolean =>
   type === routeTypes.deleteRoute;
 
+/** Builds the dump of all routes of a family. */
 export function dumpRoutes(family: number): NetlinkRequest {
   const body = [Uint8Array.of(family, ...Array.from({ length: headerBytes - 1 }, () => 0))];
   return { type: routeTypes.getRoute, flags: netlinkFlags.dump, body };
 }
 
-/** Which route the kernel would take to an address. */
+/** Builds the query for the route that the kernel would take to an address. */
 export function askRoute(address: string): NetlinkRequest {
   const octets = addressOctets(address);
   const family = octets.length === 4 ? families.ipv4 : families.ipv6;
@@ -166,13 +177,16 @@ const administrator = 4;
 const mainTable = 254;
 const linkScope = 253;
 
-/** Behind those for the same prefix that are there already, instead of in their place. */
+/**
+ * Builds the request that adds a route behind existing ones for the same prefix, instead of
+ * replacing them.
+ */
 export function addLinkRoute(prefix: string, link: number): NetlinkRequest {
   const flags = netlinkFlags.create | netlinkFlags.append;
   return linkRoute(routeTypes.newRoute, flags, prefix, link);
 }
 
-/** Takes it away as `addLinkRoute` makes it. */
+/** Builds the request that deletes a route of `addLinkRoute`. */
 export function deleteLinkRoute(prefix: string, link: number): NetlinkRequest {
   return linkRoute(routeTypes.deleteRoute, 0, prefix, link);
 }
@@ -231,7 +245,7 @@ export interface Rule extends Attributes<typeof ruleRows> {
   readonly flags: number;
 }
 
-/** Undefined for a message that tells of no rule. */
+/** Returns undefined for a message that does not describe a rule. */
 export function readRule({ type, view, start, end }: NetlinkMessage): Rule | undefined {
   if (type !== ruleTypes.newRule && type !== ruleTypes.deleteRule) return undefined;
   if (end - start < headerBytes) throw unparsed("a rule without its header");

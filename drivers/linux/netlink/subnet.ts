@@ -1,16 +1,19 @@
-// Where a far end may have an address: the subnets on the ports of this host and in its tunnels, as
-// linkseal-net tells them.
+// The subnets on the ports of this host and in its tunnels, in which far ends may have addresses,
+// as linkseal-net reports them.
 
 import { BlockList, isIP } from "node:net";
 import type { Route } from "#hal/model.ts";
 import { type Decoder, list, Malformed, name, optional, property } from "../../local/shape.ts";
 
+/** A subnet of this host. */
 export interface Subnet {
+  /** The port or tunnel that the subnet belongs to. */
   readonly via: Route["via"];
   /** The link that has the address: the port itself, its SecY, or a VLAN on one of them. */
   readonly link: string;
-  /** `default` is the one without a VRF. */
+  /** `default` means no VRF. */
   readonly vrf: string;
+  /** Returns true if the subnet contains the address. */
   readonly holds: (address: string) => boolean;
 }
 
@@ -32,7 +35,10 @@ const subnetAt: Decoder<Subnet> = (subnet, what) => {
 };
 const subnetsAt = property("subnets", list(subnetAt, subnetsMax));
 
-/** Throws Malformed. */
+/**
+ * Reads linkseal-net's reply.
+ * @throws Malformed
+ */
 export const readSubnets = (value: unknown): readonly Subnet[] => subnetsAt(value, "reply");
 
 function holderOf(prefix: string): Subnet["holds"] {
@@ -44,7 +50,7 @@ function holderOf(prefix: string): Subnet["holds"] {
   return (other) => isIP(other) === version && block.check(other, version === 4 ? "ipv4" : "ipv6");
 }
 
-/** The subnet that an address of this VRF lies in. */
+/** Returns the subnet that contains an address of this VRF. */
 export function subnetOf(
   subnets: readonly Subnet[],
   vrf: string,
@@ -53,7 +59,7 @@ export function subnetOf(
   return subnets.find((subnet) => subnet.vrf === vrf && subnet.holds(address));
 }
 
-/** Every VRF that a port takes part in, and the default one. */
+/** Returns every VRF that a port takes part in, and the default one. */
 export function vrfsOf(subnets: readonly Subnet[]): readonly string[] {
   return [...new Set([defaultVrf, ...subnets.map(({ vrf }) => vrf)])];
 }

@@ -1,5 +1,5 @@
-// Attributes of XFRM messages. Whoever may change SAs gets their keys in every dump, so the octets
-// of a key are wiped where they lie and never copied.
+// Attributes of XFRM messages. A process that may change SAs gets their keys in every dump, so the
+// octets of a key are wiped in place and never copied.
 
 import { unparsed } from "../../transport/netlink-wire.ts";
 import { type Attributes, type Form, type ReadForm, table } from "./attributes.ts";
@@ -9,13 +9,13 @@ import { readAddressAs } from "./xfrm-structs.ts";
 const nameBytes = 64;
 
 interface Algorithm {
-  /** As in /proc/crypto, such as `rfc4106(gcm(aes))`. */
+  /** The name as in /proc/crypto, such as `rfc4106(gcm(aes))`. */
   readonly name: string;
   readonly keyBits: number;
 }
 
 interface CutAlgorithm extends Algorithm {
-  /** Of the ICV. */
+  /** The length of the ICV. */
   readonly icvBits: number;
 }
 
@@ -50,7 +50,7 @@ const cutAlgorithm: ReadForm<CutAlgorithm> = {
 
 let lastName = "";
 
-// Among thousands of SAs it is nearly always the name of the one before.
+// Among thousands of SAs the name is nearly always the one before.
 function algorithmName(view: DataView, start: number): string {
   for (let at = 0; at < lastName.length; at += 1) {
     if (view.getUint8(start + at) !== lastName.charCodeAt(at)) {
@@ -86,7 +86,7 @@ const encapsulation: ReadForm<Encapsulation> = {
   },
 };
 
-/** Numbers of the last packets of an SA, in 64 bits. */
+/** The 64-bit numbers of the last packets of an SA. */
 interface SequenceNumbers {
   readonly out: bigint;
   readonly in: bigint;
@@ -127,7 +127,7 @@ interface Template {
 }
 
 export const templateBytes = 64;
-/** The kernel takes no more (XFRM_MAX_DEPTH). */
+/** The kernel accepts no more (XFRM_MAX_DEPTH). */
 const templatesMax = 6;
 
 const templates: ReadForm<readonly Template[]> = {
@@ -167,7 +167,7 @@ const policyType: ReadForm<"main" | "sub" | "other"> = {
 
 const direction = named({ 1: "in", 2: "out" }, u8);
 
-/** The kernel sends 8 octets of its union whatever the family is. */
+/** The kernel sends all 8 octets of the union for every family. */
 const mark: Form<{ readonly value: number; readonly mask: number }> = {
   read: (view, start, end) => {
     if (end - start !== 8) throw unparsed("a mark without its mask");
@@ -184,7 +184,7 @@ const rows = {
   templates: [5, templates],
   securityContext: [8, hex],
   lifetime: [9, hex],
-  /** Without extended sequence numbers. */
+  /** The counters of an SA without extended sequence numbers. */
   replay: [10, words("out", "in", "bitmap")],
   replayThreshold: [11, u32],
   timerThreshold: [12, u32],

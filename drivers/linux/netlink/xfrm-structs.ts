@@ -12,7 +12,7 @@ const lifetimeBytes = 64;
 
 export const ipProtocols = { esp: 50, ah: 51 } as const;
 
-/** Traffic that a policy or an SA takes. */
+/** The traffic that a policy or an SA applies to. */
 export interface Selector {
   readonly family: number;
   readonly destination: string;
@@ -26,7 +26,7 @@ export interface Selector {
   readonly user: number;
 }
 
-/** Undefined = no limit. */
+/** Each undefined limit means no limit. */
 export interface Limits {
   readonly softBytes: bigint | undefined;
   readonly hardBytes: bigint | undefined;
@@ -85,7 +85,7 @@ export function readSelector(view: DataView, at: number): Selector {
   };
 }
 
-/** Two prefixes, such as 10.0.0.0/8, at the front. */
+/** Writes two prefixes, such as 10.0.0.0/8, at the front. */
 export function writeSelector(
   octets: Uint8Array,
   between: { readonly source: string; readonly destination: string },
@@ -95,14 +95,14 @@ export function writeSelector(
   octets[40] = familyOf(between.destination);
 }
 
-// Its length.
+// Returns the length of the prefix.
 function writePrefix(octets: Uint8Array, at: number, prefix: string): number {
   const slash = prefix.lastIndexOf("/");
   writeAddress(octets, at, prefix.slice(0, slash));
   return Number(prefix.slice(slash + 1));
 }
 
-// 0 means no limit for seconds, all ones for octets and packets.
+// No limit is 0 for seconds and all ones for octets and packets.
 function limit(view: DataView, at: number): bigint | undefined {
   if (view.getInt32(at, true) === -1 && view.getInt32(at + 4, true) === -1) return undefined;
   return view.getBigUint64(at, true);
@@ -126,7 +126,7 @@ export function readLimits(view: DataView, at: number): Limits {
   };
 }
 
-/** All ones for octets and packets; the 0 of seconds stays. */
+/** Writes all ones for octets and packets; the 0 of seconds stays. */
 export function writeNoLimits(octets: Uint8Array, at: number): void {
   octets.fill(0xff, at, at + 32);
 }

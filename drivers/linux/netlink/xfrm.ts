@@ -1,4 +1,4 @@
-// IPsec of this kernel by NETLINK_XFRM: SAs, policies, and what the monitor groups tell.
+// IPsec of this kernel by NETLINK_XFRM: SAs, policies, and the events of the monitor groups.
 
 import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
 import { attribute, eachAttribute, netlinkFlags } from "../../transport/netlink-wire.ts";
@@ -44,34 +44,51 @@ const saBytes = 224;
 const saNameBytes = 24;
 const policyBytes = 168;
 const policyNameBytes = 64;
-/** Up to the end of its selector. */
+/** The length up to the end of its selector. */
 const acquireBytes = 96;
 
 const modes = ["transport", "tunnel", "route optimisation", "in trigger", "beet"] as const;
 type Mode = Named<(typeof modes)[number]>;
 
+/** An SA of the kernel (`xfrm_usersa_info`). */
 export interface Sa {
+  /** The family of the outer addresses. */
   readonly family: number;
+  /** The outer source address. */
   readonly source: string;
+  /** The outer destination address. */
   readonly destination: string;
+  /** The SPI (RFC 4301). */
   readonly spi: number;
+  /** The protocol: 50 is ESP, 51 is AH. */
   readonly ipProtocol: number;
+  /** Tunnel, transport or another mode. */
   readonly mode: Mode;
+  /** The number that ties the SA to the templates of policies. */
   readonly reqid: number;
-  /** Of the acquire that asked for it. */
+  /** The number of the acquire that requested it. */
   readonly sequence: number;
+  /** The size of the anti-replay window in packets, if the SA has no extended one. */
   readonly replayWindow: number;
+  /** Flags (XFRM_STATE_*). */
   readonly flags: number;
+  /** The traffic that the SA may carry. */
   readonly selector: Selector;
+  /** The soft and hard limits of the SA's lifetime. */
   readonly limits: Limits;
+  /** The traffic of the SA so far. */
   readonly usage: Usage;
+  /** Packets refused as replayed. */
   readonly replayFailed: number;
+  /** Packets refused because they were older than the window. */
   readonly replayWindowFailed: number;
+  /** Packets refused because of a wrong ICV. */
   readonly integrityFailed: number;
+  /** Algorithms, sequence numbers, marks and the interface id. */
   readonly attributes: XfrmAttributes;
 }
 
-/** Undefined for a message that brings no SA. */
+/** Returns undefined for a message that does not describe an SA. */
 export function readSa({ type, view, start, end }: NetlinkMessage): Sa | undefined {
   if (type !== xfrmTypes.newSa && type !== xfrmTypes.updateSa) return undefined;
   needs({ view, start, end }, saBytes, "an SA");
@@ -105,20 +122,31 @@ function saAt(view: DataView, at: number, attributes: XfrmAttributes): Sa {
 const directions = ["in", "out", "forward"] as const;
 type PolicyDirection = Named<(typeof directions)[number]>;
 
+/** A policy of the kernel (`xfrm_userpolicy_info`). */
 export interface Policy {
+  /** The traffic that the policy applies to. */
   readonly selector: Selector;
+  /** The direction of that traffic. */
   readonly direction: PolicyDirection;
+  /** Whether that traffic passes, through the templates if there are any, or is dropped. */
   readonly action: "allow" | "block";
+  /** The lowest number among matching policies wins. */
   readonly priority: number;
+  /** The kernel's id of the policy. */
   readonly index: number;
+  /** Flags (XFRM_POLICY_*). */
   readonly flags: number;
+  /** The sharing of SAs (XFRM_SHARE_*). */
   readonly share: number;
+  /** The soft and hard limits of the policy's lifetime. */
   readonly limits: Limits;
+  /** When the policy was added and last used. */
   readonly usage: Usage;
+  /** Templates, marks and the interface id. */
   readonly attributes: XfrmAttributes;
 }
 
-/** Undefined for a message that brings no policy. */
+/** Returns undefined for a message that does not describe a policy. */
 export function readPolicy({ type, view, start, end }: NetlinkMessage): Policy | undefined {
   if (type !== xfrmTypes.newPolicy && type !== xfrmTypes.updatePolicy) return undefined;
   needs({ view, start, end }, policyBytes, "a policy");
@@ -143,7 +171,7 @@ interface SaName {
   readonly ipProtocol: number;
 }
 
-/** What a monitor group told: a hint where to look, never the state itself. */
+/** An event of a monitor group: it shows where to read again, and is never the state itself. */
 export type XfrmEvent =
   | { readonly kind: "saAdded"; readonly sa: Sa }
   | { readonly kind: "saDeleted"; readonly name: SaName }
@@ -152,6 +180,7 @@ export type XfrmEvent =
   | { readonly kind: "saWanted"; readonly destination: string }
   | { readonly kind: "flushed" };
 
+/** Returns undefined for a message that is not an event. */
 export function readXfrmEvent(message: NetlinkMessage): XfrmEvent | undefined {
   const { type, view, start } = message;
   switch (type) {
@@ -187,7 +216,7 @@ export function readXfrmEvent(message: NetlinkMessage): XfrmEvent | undefined {
   }
 }
 
-// The notice of an SA's end still carries its keys.
+// The event of an SA's deletion still carries its keys.
 function wipeKeys({ view, start, end }: NetlinkMessage): void {
   eachAttribute({ view, start: start + saNameBytes, end }, (_type, from, to) => {
     for (let at = from; at < to; at += 1) view.setUint8(at, 0);
@@ -202,14 +231,17 @@ function nameAt(view: DataView, at: number, familyAt: number, protocolAt: number
   };
 }
 
+/** Builds the dump of all SAs. */
 export function dumpSas(): NetlinkRequest {
   return { type: xfrmTypes.getSa, flags: netlinkFlags.dump, body: [] };
 }
 
+/** Builds the dump of all policies. */
 export function dumpPolicies(): NetlinkRequest {
   return { type: xfrmTypes.getPolicy, flags: netlinkFlags.dump, body: [] };
 }
 
+/** Builds the request that deletes an SA. */
 export function deleteSa({ destination, spi, ipProtocol }: SaName): NetlinkRequest {
   const octets = new Uint8Array(saNameBytes);
   const view = new DataView(octets.buffer);
@@ -220,23 +252,28 @@ export function deleteSa({ destination, spi, ipProtocol }: SaName): NetlinkReque
   return { type: xfrmTypes.deleteSa, flags: 0, body: [octets] };
 }
 
+/** A policy to be added. */
 export interface NewPolicy {
   /** Prefixes, such as 10.0.0.0/8. */
   readonly source: string;
+  /** The prefix of the destination. */
   readonly destination: string;
+  /** The direction of the traffic. */
   readonly direction: "in" | "out" | "forward";
+  /** The lowest number among matching policies wins. */
   readonly priority: number;
-  /** Allow if absent. */
+  /** Absent = allow. */
   readonly action?: "allow" | "block";
-  /** Number of the link that packets leave by; any if absent. */
+  /** The index of the link that packets leave by; absent = any. */
   readonly link?: number;
-  /** Absent: what is allowed passes as it is. */
+  /** Absent: allowed traffic passes unchanged. */
   readonly template?: {
     readonly source: string;
     readonly destination: string;
     readonly reqid: number;
     readonly mode: "tunnel" | "transport";
   };
+  /** The id of the xfrm interface; absent = the policy is of no interface. */
   readonly ifId?: number;
 }
 
@@ -244,6 +281,7 @@ const selectorLinkAt = 48;
 const blankPolicy = new Uint8Array(policyBytes);
 writeNoLimits(blankPolicy, selectorBytes);
 
+/** Builds the request that adds a policy; the kernel refuses one with the same selector. */
 export function addPolicy(want: NewPolicy): NetlinkRequest {
   const octets = Buffer.from(blankPolicy);
   writeSelector(octets, want);
@@ -259,13 +297,13 @@ export function addPolicy(want: NewPolicy): NetlinkRequest {
   };
 }
 
-/** Puts it in the place of one with the same selector, or anew. */
+/** Builds the request that adds a policy, or replaces one with the same selector. */
 export function putPolicy(want: NewPolicy): NetlinkRequest {
   return { ...addPolicy(want), type: xfrmTypes.updatePolicy, flags: 0 };
 }
 
 const blankTemplate = new Uint8Array(templateBytes);
-// Any algorithm: the SA says which.
+// The template allows any algorithm; the SA determines it.
 blankTemplate.fill(0xff, 52);
 
 function templateOctets(want: NonNullable<NewPolicy["template"]>): Uint8Array {
@@ -279,6 +317,7 @@ function templateOctets(want: NonNullable<NewPolicy["template"]>): Uint8Array {
   return octets;
 }
 
+/** Builds the request that deletes a policy. */
 export function deletePolicy(
   want: Pick<NewPolicy, "source" | "destination" | "direction" | "ifId" | "link">,
 ): NetlinkRequest {

@@ -1,10 +1,10 @@
-// Why a session is down and why a drain is not one yet, in words that name the cause.
+// Why a session is down and why a drain is not complete, in words that name the cause.
 
 import type { DrainMeans } from "#hal/model.ts";
 import type { SentRoute, SessionLook } from "./frr.ts";
 import type { Md5Counters } from "./frr-answers.ts";
 
-/** What was counted between two looks; undefined = one of them is missing. */
+/** Returns what was counted between two observations; undefined = one of them is missing. */
 export function md5Rise(
   before: Md5Counters | undefined,
   after: Md5Counters | undefined,
@@ -18,8 +18,9 @@ export function md5Rise(
 }
 
 /**
- * Why a session is down; undefined = it is up. The kernel counts for all sessions of a network
- * together, so a cause among signatures is told of each that it can be the cause of.
+ * Returns why a session is down; undefined = it is up. The kernel counts for all sessions of a
+ * network together, so a rise of the signature counters is reported for each session that it can
+ * explain.
  */
 export function sessionTrouble(
   session: SessionLook,
@@ -42,7 +43,10 @@ export function sessionTrouble(
 
 const gracefulShutdown = /^(graceful-shutdown|gshut|65535:0)$/i;
 
-/** What goes out over a drained port as if it were none; an empty list = the drain is whole. */
+/**
+ * Lists the routes that still go out over a drained port unmarked; an empty list = the drain is
+ * complete.
+ */
 export function drainGaps(sent: readonly SentRoute[], means: DrainMeans): readonly string[] {
   return sent
     .filter((route) => !isMarked(route, means))

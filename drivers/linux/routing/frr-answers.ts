@@ -1,15 +1,15 @@
-// What FRR's shell and the kernel print, read with suspicion: every field is checked, every list
-// and text is bounded, and what is not understood is told as such.
+// Parsers for what FRR's shell and the kernel print. Every field is checked, every list and text is
+// bounded, and what is not understood is reported as such.
 
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson } from "#hal/json.ts";
 
 export type Family = "ipv4" | "ipv6";
 
-/** What one direction of a session passes through. */
+/** The filter of one direction of a session. */
 export interface Filter {
   readonly routeMap: string | undefined;
-  /** RFC 8212: nothing passes for want of a policy. */
+  /** RFC 8212: nothing passes, because no policy is configured. */
   readonly closed: boolean;
 }
 
@@ -23,7 +23,7 @@ interface FamilyAnswer {
 
 export interface NeighbourAnswer {
   readonly state: string;
-  /** Of the neighbour. */
+  /** The AS number of the neighbour. */
   readonly asn: number;
   readonly isInternal: boolean;
   readonly shut: boolean;
@@ -33,14 +33,14 @@ export interface NeighbourAnswer {
 }
 
 export interface RoutesAnswer {
-  /** As `router bgp` takes it. */
+  /** The AS number as `router bgp` takes it. */
   readonly as: string;
   readonly paths: readonly { readonly prefix: string; readonly from: string; best: boolean }[];
 }
 
 export interface Advertisement {
   readonly prefix: string;
-  /** AS numbers as they go out, without the one that FRR itself puts before them. */
+  /** The AS numbers as they go out, without the one that FRR itself puts before them. */
   readonly path: readonly string[];
   readonly communities: readonly string[];
 }
@@ -50,13 +50,13 @@ export interface RouteMapAnswer {
   readonly calls: string | undefined;
 }
 
-/** RFC 2385 counters of this network; a session is told from the others by its state. */
+/** The RFC 2385 counters of this network; which session they belong to follows from its state. */
 export interface Md5Counters {
-  /** A segment came whose signature is wrong. */
+  /** Segments that came with a wrong signature. */
   readonly failed: bigint;
-  /** A segment came without the signature that a session asks for. */
+  /** Segments that came without the signature that a session requires. */
   readonly missing: bigint;
-  /** A segment came with a signature that no session asks for. */
+  /** Segments that came with a signature that no session requires. */
   readonly unexpected: bigint;
 }
 
@@ -68,7 +68,7 @@ const textMax = 200;
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** For people: what a program printed may hold anything. */
+/** Makes foreign text fit for people: printable ASCII of bounded length. */
 export function printable(text: string): string {
   const clean = text.replaceAll(/[^\x20-\x7e]+/g, " ").trim();
   return clean.length > textMax ? `${clean.slice(0, textMax)}...` : clean;
@@ -113,13 +113,17 @@ function flagIn(fields: Fields, name: string): boolean {
   return value === true;
 }
 
-/** The JSON documents that several commands print one after the other. */
+/**
+ * Splits the JSON documents that several commands print one after the other.
+ * @throws LinksealError `device.unparsed` if there are more or fewer than `count`, or one is not
+ * JSON
+ */
 export function documentsIn(octets: Uint8Array, count: number): readonly unknown[] {
   const text = new TextDecoder().decode(octets);
   const ends = documentEnds(text);
   const tail = printable(text.slice(ends.at(-1)));
   if (tail !== "" || ends.length !== count) {
-    throw unparsed(`${ends.length} documents for ${count} questions, then "${tail}"`);
+    throw unparsed(`${ends.length} documents for ${count} queries, then "${tail}"`);
   }
   try {
     return ends.map((end, index) => decodeJson(text.slice(ends[index - 1] ?? 0, end)));
@@ -130,7 +134,7 @@ export function documentsIn(octets: Uint8Array, count: number): readonly unknown
 
 const marks = { quote: 0x22, backslash: 0x5c, open: 0x7b, close: 0x7d } as const;
 
-// One pass, whatever the text is: a brace inside a string is text.
+// One pass over any text; a brace inside a string is text.
 function documentEnds(text: string): readonly number[] {
   const ends: number[] = [];
   let depth = 0;
@@ -148,10 +152,10 @@ function documentEnds(text: string): readonly number[] {
   return ends;
 }
 
-/** `show bgp vrf NAME neighbors json`, by address. */
+/** Reads `show bgp vrf NAME neighbors json`, by address. */
 export function readNeighbours(answer: unknown): ReadonlyMap<string, NeighbourAnswer> {
   const rows = rowsOf(answer, neighboursMax, "neighbors");
-  // A warning in place of the neighbours is how an instance is told that does not exist.
+  // For an instance that does not exist, FRR prints a warning in place of the neighbours.
   const found = rows.filter(([, value]) => typeof value === "object");
   return new Map(found.map(([address, value]) => [address, neighbourOf(fieldsOf(value, address))]));
 }
@@ -162,7 +166,7 @@ function neighbourOf(fields: Fields): NeighbourAnswer {
   const notification = textIn(fields, "lastNotificationReason");
   const why = notification === undefined ? reset : `${reset ?? "notification"}: ${notification}`;
   const state = textIn(fields, "bgpState");
-  // Without one it would count as a session that is down.
+  // A neighbour without a state would count as a session that is down.
   if (state === undefined) throw unparsed("bgpState");
   return {
     state,
@@ -204,7 +208,7 @@ function asNumberOf(value: unknown): string {
   return text;
 }
 
-/** `show bgp vrf NAME ipv4 unicast json`; undefined = there is no such instance. */
+/** Reads `show bgp vrf NAME ipv4 unicast json`; undefined = there is no such instance. */
 export function readRoutes(answer: unknown): RoutesAnswer | undefined {
   const fields = fieldsOf(answer, "routes");
   if (fields["localAS"] === undefined) return undefined;
@@ -224,7 +228,7 @@ function pathOf(prefix: string, fields: Fields): RoutesAnswer["paths"][number] {
   return { prefix, from: textIn(fields, "peerId") ?? "", best };
 }
 
-/** `show bgp vrf NAME ipv4 unicast neighbors ADDRESS advertised-routes detail json`. */
+/** Reads `show bgp vrf NAME ipv4 unicast neighbors ADDRESS advertised-routes detail json`. */
 export function readAdvertised(answer: unknown): readonly Advertisement[] {
   const fields = fieldsOf(answer, "advertised-routes");
   const rows = rowsOf(fields["advertisedRoutes"], pathsMax, "advertisedRoutes");
@@ -232,7 +236,7 @@ export function readAdvertised(answer: unknown): readonly Advertisement[] {
     const paths = fieldsOf(value, prefix)["paths"];
     if (!isPrefix(prefix) || !Array.isArray(paths)) throw unparsed("advertisedRoutes");
     const all = paths.map((path: unknown) => fieldsOf(path, "paths"));
-    // Others that are known stand beside the one that is sent.
+    // Other known paths are listed beside the one that is sent.
     const sent = all.find(({ bestpath }) => bestpath !== undefined) ?? all[0];
     return advertisementOf(prefix, sent ?? {});
   });
@@ -247,12 +251,12 @@ function wordsIn(value: unknown, what: string): readonly string[] {
 }
 
 function advertisementOf(prefix: string, { aspath, community }: Fields): Advertisement {
-  // FRR's word for a path that is empty.
+  // FRR prints `Local` for an empty path.
   const path = wordsIn(aspath, "aspath").filter((word) => word !== "Local");
   return { prefix, path, communities: wordsIn(community, "community") };
 }
 
-/** `show route-map json`, as the BGP daemon has them, by name. */
+/** Reads `show route-map json`, as the BGP daemon has the maps, by name. */
 export function readRouteMaps(answer: unknown): ReadonlyMap<string, RouteMapAnswer> {
   const maps = fieldsOf(answer, "route-map")["bgpd"] ?? {};
   return new Map(
@@ -265,7 +269,7 @@ export function readRouteMaps(answer: unknown): ReadonlyMap<string, RouteMapAnsw
   );
 }
 
-/** `/proc/net/netstat`; undefined where the kernel does not count them. */
+/** Reads `/proc/net/netstat`; undefined if the kernel does not have these counters. */
 export function readMd5Counters(octets: Uint8Array): Md5Counters | undefined {
   const lines = new TextDecoder("latin1").decode(octets).split("\n");
   const [names, values] = lines.filter((line) => line.startsWith("TcpExt: "));

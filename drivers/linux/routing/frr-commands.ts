@@ -1,4 +1,4 @@
-// The commands that FRR's shell gets: every value is one word of the line, and a drain leaves the
+// The commands for FRR's shell. Every value is one word of the line, and a drain leaves the
 // operator's own policy in force.
 
 import { isIP } from "node:net";
@@ -8,7 +8,7 @@ import type { Family, Filter, NeighbourAnswer, RouteMapAnswer } from "./frr-answ
 
 export type SoftMeans = Exclude<DrainMeans, "peeringShutdown">;
 
-/** Which session, by the instance that it is of. */
+/** A session, by its instance and neighbour. */
 export interface Session {
   readonly vrf: string;
   readonly address: string;
@@ -22,10 +22,10 @@ function refused(text: string, where: string): LinksealError {
   });
 }
 
-/** Nothing in it ends a word, a line or a command, opens a comment or asks for help. */
+/** A word in which nothing ends a word, a line or a command, opens a comment or asks for help. */
 const oneWord = /^[A-Za-z0-9_][A-Za-z0-9_.:/@+-]{0,127}$/;
 
-/** The name itself, if the shell reads it as exactly one word. */
+/** Returns the name itself, if the shell reads it as exactly one word. */
 export function nameWord(name: string): string {
   if (!oneWord.test(name)) {
     throw refused("a name cannot be written as one word of FRR's shell", JSON.stringify(name));
@@ -34,7 +34,7 @@ export function nameWord(name: string): string {
 }
 
 export function vrfWord(name: string): string {
-  // It would ask all instances at once.
+  // The word would query all instances at once.
   if (name === "all") throw refused("a VRF of this name cannot be asked alone", name);
   return nameWord(name);
 }
@@ -48,7 +48,9 @@ export function addressWord(address: string): string {
 
 const isLine = (command: string): boolean => /^[\x21-\x7e]+( [\x21-\x7e]+)*$/.test(command);
 
-/** The arguments that make the shell run these commands, one after the other, up to a failure. */
+/**
+ * Builds the arguments that make the shell run these commands one after the other, up to a failure.
+ */
 export function shellWords(commands: readonly string[]): readonly string[] {
   const odd = commands.find((command) => !isLine(command));
   if (odd !== undefined) throw refused("a command is not one line", JSON.stringify(odd));
@@ -77,7 +79,7 @@ const softMeans = {
   gracefulShutdown: `${ourMark}graceful-shutdown`,
 } as const satisfies Record<SoftMeans, string>;
 
-/** The means of a route map of ours; undefined = it is the operator's. */
+/** Returns the drain means of a route map of ours; undefined = it is the operator's map. */
 export function meansOf(routeMap: string | undefined): SoftMeans | undefined {
   const all = Object.keys(softMeans) as SoftMeans[];
   return all.find((means) => routeMap?.startsWith(`${softMeans[means]}.`) === true);
@@ -114,9 +116,9 @@ function settingsOf(means: SoftMeans, direction: Direction, as: string): readonl
 }
 
 /**
- * A map that first asks the operator's, if there is one, and denies what that denies: FRR carries
- * out the settings of an entry before those of the map it calls, so ours stand in an entry of their
- * own behind it.
+ * Writes a map that first calls the operator's map, if there is one, and denies what that denies.
+ * FRR carries out the settings of an entry before those of the map it calls, so ours are in an
+ * entry of their own behind it.
  */
 function writeMap(name: string, calls: string | undefined, settings: readonly string[]) {
   const first = [`route-map ${name} permit 10`, `call ${calls}`, "on-match next", "exit"];
@@ -137,7 +139,7 @@ interface Turn {
   readonly write: readonly string[];
 }
 
-/** Which means a session is drained by, by its maps and its state. */
+/** Returns the means that a session is drained by, as its maps and its state show. */
 export function drainsOf(neighbour: NeighbourAnswer): ReadonlySet<DrainMeans> {
   const maps = neighbour.families.flatMap((family) => [family.in.routeMap, family.out.routeMap]);
   const soft = maps.map(meansOf).filter((means) => means !== undefined);
@@ -158,7 +160,7 @@ function turnOf(place: Place, filter: Filter, plan: DrainPlan, means: SoftMeans 
   if (means === undefined) return { place, attached, wanted: own, write: [] };
   const wanted = ourMap(means, place);
   if (attached === wanted) return { place, attached, wanted, write: [] };
-  // What a crash left unfinished is written anew.
+  // A map that a crash left unfinished is written anew.
   const left = plan.routeMaps.has(wanted) ? [`no route-map ${wanted}`] : [];
   const settings = settingsOf(means, place.direction, plan.as);
   return { place, attached, wanted, write: [...left, ...writeMap(wanted, own, settings)] };
@@ -175,8 +177,9 @@ function attachLines({ place, attached, wanted }: Turn): readonly string[] {
 }
 
 /**
- * Leads the traffic of these sessions away by `means`, or back to what was there before: nothing to
- * do is no command. New maps are whole before a session has them, and old ones go after it let go.
+ * Builds the commands that lead the traffic of these sessions away by `means`, or back to what was
+ * there before; an empty list means that nothing is to be done. New maps are complete before a
+ * session refers to them, and old ones go after no session refers to them.
  */
 export function softCommands(
   vrf: string,
@@ -187,7 +190,7 @@ export function softCommands(
   const turns = addresses.flatMap((address) =>
     (plan.neighbours.get(address)?.families ?? []).flatMap((answer) =>
       (["in", "out"] as const)
-        // A map of ours would open what RFC 8212 keeps shut.
+        // A map of ours would let through what RFC 8212 blocks.
         .filter((direction) => !answer[direction].closed)
         .map((direction) => {
           const place = { vrf, address, family: answer.family, direction };
@@ -210,7 +213,7 @@ export function softCommands(
   ];
 }
 
-/** RFC 9003: the far end is told why. */
+/** RFC 9003: the far end receives the reason. */
 const shutdownMessage = "linkseal drains this link";
 
 export function shutdownCommands(

@@ -1,5 +1,5 @@
-// BGP of this host through FRR's shell: what it says about the ports that we look after, and how
-// traffic is led off one of them and back.
+// BGP of this host through FRR's shell: the state of the managed ports, and how traffic is led off
+// one of them and back.
 
 import { type Effect, LinksealError } from "#hal/error.ts";
 import type {
@@ -42,13 +42,17 @@ import {
 
 /** How FRR is reached. */
 export interface Frr {
+  /** Runs FRR's shell. */
   readonly exec: Dialer["exec"];
   /** The shell and its options: `vtysh`, or that with `-N` and the name of an instance. */
   readonly shell: readonly string[];
 }
 
-/** A port and the sessions that are ours to move; the rest of the router is somebody else's. */
+/**
+ * A port and those of its sessions that the agent may move; the rest of the router is not touched.
+ */
 export interface BgpPort {
+  /** The port, or the interface of a tunnel. */
   readonly port: PortName;
   /** The far end's peering addresses. */
   readonly neighbours: readonly string[];
@@ -59,25 +63,25 @@ export interface BgpPort {
 export interface SessionLook extends Omit<BgpSession, "port" | "trouble"> {
   readonly vrf: string;
   readonly via: Route["via"];
-  /** Of the neighbour. */
+  /** The AS number of the neighbour. */
   readonly asn: number;
-  /** Of our own AS, so that what it is told stays on this side. */
+  /** True if the neighbour is of our own AS, so that what it receives stays on this side. */
   readonly isInternal: boolean;
   readonly families: readonly Family[];
-  /** RFC 4271 8.2.2, as FRR writes it. */
+  /** The state of RFC 4271 8.2.2, as FRR writes it. */
   readonly state: string;
-  /** Shut by configuration. */
+  /** True if it is shut by configuration. */
   readonly shut: boolean;
-  /** RFC 2385: a password is configured. */
+  /** True if a password is configured (RFC 2385). */
   readonly signed: boolean;
-  /** Why it ended last, in FRR's words; undefined = it never did. */
+  /** Why it ended last, in FRR's words; undefined = it never ended. */
   readonly lastReset: string | undefined;
 }
 
 export interface RoutingLook {
   readonly routing: Routing;
   readonly sessions: readonly SessionLook[];
-  /** undefined = this kernel does not count them. */
+  /** undefined = this kernel does not have these counters. */
   readonly md5: Md5Counters | undefined;
 }
 
@@ -90,15 +94,22 @@ const families: readonly Family[] = ["ipv4", "ipv6"];
 
 const nothing = new Uint8Array();
 
-/** Which sessions are of the ports and tunnels that we look after. */
+/** Which sessions belong to the managed ports and tunnels. */
 export interface BgpScope {
   /** `default` is FRR's default instance. */
   readonly vrfs: readonly string[];
-  /** undefined = none of ours. The address is as RFC 5952 writes it. */
+  /**
+   * Returns the port or tunnel of a neighbour; undefined = it is not ours. The address is written
+   * as in RFC 5952.
+   */
   readonly viaOf: (vrf: string, address: string) => Route["via"] | undefined;
 }
 
-/** Sessions, paths and drains of these ports and tunnels; never writes. */
+/**
+ * Reads sessions, paths and drains of these ports and tunnels; never writes.
+ * @throws LinksealError `device.unparsed`, `device.rejected`, `device.locked`, or
+ * `transport.unreachable` if FRR does not run
+ */
 export async function readRouting(
   frr: Frr,
   { vrfs, viaOf }: BgpScope,
@@ -123,7 +134,7 @@ export async function readRouting(
   };
 }
 
-/** As a look tells them, those over ports apart from those inside of tunnels. */
+/** Separates the sessions over ports from those inside tunnels, in the form of an observation. */
 export function toldSessions(
   all: readonly SessionLook[],
   troubleOf: (session: SessionLook) => string | undefined,
@@ -140,7 +151,10 @@ export function toldSessions(
   return tunnelSessions.length === 0 ? { sessions } : { sessions, tunnelSessions };
 }
 
-/** The sessions of one port or tunnel, as `drain` and `restore` move them. */
+/**
+ * Finds the sessions of one port or tunnel, as `drain` and `restore` move them.
+ * @throws LinksealError as `readRouting` does
+ */
 export async function findPort(
   frr: Frr,
   port: PortName,
@@ -162,7 +176,7 @@ export async function findPort(
 
 const vrfOf = ({ vrf = defaultVrf }: BgpPort): string => vrf;
 
-// FRR knows each neighbour by RFC 5952's way to write its address.
+// FRR lists each neighbour by its address in the form of RFC 5952.
 function addressesOf({ neighbours }: BgpPort): readonly string[] {
   return neighbours.map((address) => canonicalAddress(addressWord(address)));
 }
@@ -193,7 +207,7 @@ function lookAt(
   });
   const owner = new Map(ours.map(({ peer, via }) => [peer, via]));
   const paths = routes.flatMap((answer) => answer?.paths ?? []);
-  // Of several paths over one port the best one tells whether the port is used.
+  // If several paths lead over one port, the best one shows whether the port is used.
   const byOwner = new Map<string, Route>();
   for (const { prefix, from, best } of paths) {
     const via = owner.get(from);
@@ -211,7 +225,7 @@ function lookAt(
   };
 }
 
-/** The kernel has one list of names for ports and for the interfaces of tunnels. */
+/** Returns the interface's name; the kernel has one list of names for ports and tunnels. */
 export const interfaceOf = (via: Route["via"]): PortName =>
   via.kind === "port" ? via.port : via.name;
 
@@ -226,7 +240,7 @@ function sessionOf(
   return { vrf, via, peer, asn, isInternal, families, up, state, shut, signed, lastReset };
 }
 
-/** What this host sends over a port, as it leaves: a drain shows in path and communities. */
+/** Reads what this host sends over a port, as it leaves: a drain shows in path and communities. */
 export async function readAdvertisements(
   frr: Frr,
   port: BgpPort,
@@ -235,7 +249,7 @@ export async function readAdvertisements(
   const vrf = vrfOf(port);
   const [answer] = await ask(frr, [askNeighbours(vrf)], signal);
   const neighbours = readNeighbours(answer);
-  // Of a session that is not up FRR has nothing to tell, and says so with a failure.
+  // FRR has nothing to report for a session that is not up, and answers with a failure.
   const wanted = addressesOf(port)
     .filter((address) => neighbours.get(address)?.state === "Established")
     .flatMap((address) =>
@@ -261,7 +275,7 @@ async function askSent(
   );
 }
 
-/** What neighbours of another AS are told over ports: it is a way past every tunnel. */
+/** Reads what neighbours of another AS receive over ports, which is a way past every tunnel. */
 export async function readOpenAdvertisements(
   frr: Frr,
   sessions: readonly SessionLook[],
@@ -277,7 +291,7 @@ export async function readOpenAdvertisements(
   return found;
 }
 
-/** What a drain or its end would tell FRR; none = there is nothing to do. */
+/** The commands of a drain or of its end; none = there is nothing to do. */
 export interface DrainTurn {
   readonly port: PortName;
   readonly commands: readonly string[];
@@ -287,8 +301,9 @@ export interface DrainTurn {
 export type Way = "drain" | "restore";
 
 /**
- * Looks, and changes nothing. A drain holds until it is restored, or until FRR starts again: the
+ * Reads, and changes nothing. A drain lasts until it is restored, or until FRR starts again: the
  * saved configuration stays the operator's.
+ * @throws LinksealError `device.rejected` if FRR lacks a neighbour; otherwise as `readRouting` does
  */
 export async function planTurn(
   frr: Frr,
@@ -316,7 +331,12 @@ export async function planTurn(
   return { port: port.port, commands };
 }
 
-/** Idempotent, since it plans anew: what FRR has already is not told again. */
+/**
+ * Carries out a drain or its end. It plans anew and is idempotent: FRR is not sent what it has
+ * already. An abort may leave some commands carried out.
+ * @throws LinksealError `device.rejected` with effect "unknown" if FRR complains; otherwise as
+ * `planTurn` does
+ */
 export async function takeTurn(
   frr: Frr,
   port: BgpPort,
@@ -327,7 +347,7 @@ export async function takeTurn(
   const { commands } = await planTurn(frr, port, way, means, signal);
   if (commands.length === 0) return;
   const said = printable(new TextDecoder().decode(await tell(frr, commands, "unknown", signal)));
-  // What FRR complains of begins with a per cent sign, whatever its shell's status says.
+  // FRR's complaints begin with a per cent sign, whatever its shell's status is.
   if (said.includes("% ")) {
     throw failed("device.rejected", `FRR complains: ${said}`, "unknown", port.port);
   }

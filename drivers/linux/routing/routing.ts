@@ -1,5 +1,5 @@
-// The routing of this host as looks follow each other: what FRR says, and what is wrong with a
-// session, which only two looks can tell.
+// The routing of this host over successive observations: what FRR reports, and what is wrong with a
+// session, which only the comparison of two observations shows.
 
 import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -32,10 +32,14 @@ import type { Md5Counters } from "./frr-answers.ts";
 
 /** Longer than the longest wait of a session for its next try to connect (RFC 4271 10). */
 const rememberMs = 150_000;
-/** A change of policy has gone out to every neighbour after this; FRR waits up to 5 s with it. */
+/**
+ * After this time a change of policy has gone out to every neighbour; FRR delays it by up to 5 s.
+ */
 const markedMs = 20_000;
 
-/** Well inside the longest look: a shell that hangs must not hide what the kernel says. */
+/**
+ * Well inside the longest observation: a shell that hangs must not hide what the kernel reports.
+ */
 const answerMsMax = 6_000;
 
 interface Counted {
@@ -43,6 +47,7 @@ interface Counted {
   readonly rise: Md5Counters;
 }
 
+/** Derives from the host's subnets which BGP sessions are ours. */
 export function scopeOf(subnets: readonly Subnet[]): BgpScope {
   return {
     vrfs: vrfsOf(subnets),
@@ -50,7 +55,9 @@ export function scopeOf(subnets: readonly Subnet[]): BgpScope {
   };
 }
 
-/** What FRR says, with the kernel's own routes around what tunnels protect, where it tells them. */
+/**
+ * Adds the kernel's own routes around what tunnels protect, if it reports them, to FRR's routing.
+ */
 export function withKernelRoutes(
   told: Reading<Routing>,
   ways: Reading<readonly Route[]> | undefined,
@@ -60,7 +67,7 @@ export function withKernelRoutes(
   const own = new Set(routes.map(({ prefix }) => prefix));
   const isThere = ({ prefix, via }: Route): boolean =>
     routes.some((one) => one.prefix === prefix && interfaceOf(one.via) === interfaceOf(via));
-  // Of what waits to take over the kernel knows nothing, and to BGP it may be the best.
+  // The kernel knows nothing of a route that waits to take over, though BGP may call it the best.
   const others = told.value.routes.flatMap((route) => {
     if (!own.has(route.prefix)) return [route];
     return isThere(route) ? [] : [{ ...route, best: false }];
@@ -68,13 +75,14 @@ export function withKernelRoutes(
   return { ...told, value: { ...told.value, routes: [...others, ...routes] } };
 }
 
+/** Remembers counters and drains from one observation to the next. */
 export class RoutingWatch {
   readonly #frr: Frr;
   readonly #clock: Clock;
   #md5: Md5Counters | undefined;
-  /** What rose last: a session that waits for its next try has the same trouble meanwhile. */
+  /** The last rise: a session that waits for its next try has the same trouble meanwhile. */
   #counted: Counted | undefined;
-  /** By port: since when a drain is configured. */
+  /** The moment since when a drain is configured, by port. */
   #drained = new Map<PortName, Instant>();
 
   constructor(frr: Frr, clock: Clock) {
@@ -83,8 +91,8 @@ export class RoutingWatch {
   }
 
   /**
-   * Unknown where FRR does not answer, or in words that are not understood. `beside`: what this
-   * host protects by other means than MACsec, past which nothing may be advertised.
+   * Returns unknown if FRR does not answer, or in words that are not understood. `beside`: what
+   * this host protects by other means than MACsec, past which nothing may be advertised.
    */
   async look(
     subnets: readonly Subnet[],
@@ -122,7 +130,7 @@ export class RoutingWatch {
     return last !== undefined && at - last.at <= rememberMs ? last.rise : rise;
   }
 
-  /** By port: what a drain that stands for long enough still lets out unmarked. */
+  /** Returns, by port, what a drain that is old enough still lets out unmarked. */
   async #gaps(
     { routing }: RoutingLook,
     scope: BgpScope,

@@ -88,7 +88,7 @@ static int send_notice(const struct sockaddr_un *address, socklen_t size, struct
 		header->cmsg_len = CMSG_LEN(sizeof(int) * count);
 		memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
 	}
-	/* Never waits: a service manager with a full queue must not stop the agent. */
+	/* The call never waits: a service manager with a full queue must not stop the agent. */
 	if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		number = errno;
 	close(fd);

@@ -1,4 +1,4 @@
-/* What only tests may do: change the network of a thread, and play the service manager. */
+/* Functions for tests alone: they change the network of a thread, and play the service manager. */
 
 #ifdef LINKSEAL_TEST_BUILD
 
@@ -39,7 +39,7 @@ napi_value enter_namespace_call(napi_env env, napi_callback_info info)
 	return number != 0 ? throw_errno(env, "setns", number) : result_undefined(env);
 }
 
-/* listenNotices(address): the descriptor of a datagram socket at that address. */
+/* listenNotices(address): returns the descriptor of a datagram socket at that address. */
 napi_value listen_notices_call(napi_env env, napi_callback_info info)
 {
 	struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
@@ -81,7 +81,7 @@ static bool set_descriptors(napi_env env, napi_value result, struct msghdr *mess
 	return napi_set_named_property(env, result, "descriptors", list) == napi_ok;
 }
 
-/* takeNotice(fd): {text, descriptors} of the next datagram. */
+/* takeNotice(fd): returns {text, descriptors} of the next datagram. */
 napi_value take_notice_call(napi_env env, napi_callback_info info)
 {
 	struct arguments taken;

@@ -1,5 +1,5 @@
-// FRR and the host's programs, pretended: they answer what was recorded, and keep what they are
-// told.
+// FRR and the host's programs, simulated: they answer as recorded, and store the commands that they
+// receive.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,11 +30,11 @@ export class PretendFrr implements Frr {
   readonly asked: string[] = [];
   neighbours = JSON.parse(recordedFrr("neighbors")) as Record<string, Neighbour>;
   routeMaps = JSON.parse(recordedFrr("route-maps")) as { bgpd: Record<string, object> };
-  /** What it says to a change. */
+  /** Its answer to a change. */
   refusal: { status: number; text: string } | undefined;
-  /** What it says to a question. */
+  /** Its answer to a query. */
   silence: ExecReply | Error | undefined;
-  /** What the kernel has counted; undefined = as recorded. */
+  /** The counters of the kernel; undefined = as recorded. */
   md5: Md5Counters | undefined;
 
   constructor(shell: readonly string[] = ["vtysh", "-N", "edge"]) {
@@ -74,7 +74,7 @@ export class PretendFrr implements Frr {
     return `${names}\nTcpExt: ${missing} ${unexpected} ${failed}\n`;
   }
 
-  /** As if `address` had these maps in IPv4, and policy enough. */
+  /** Gives `address` these maps in IPv4, and a sufficient policy. */
   filter(address: string, maps: { in?: string; out?: string }): void {
     const family = {
       routeMapForIncomingAdvertisements: maps.in,
@@ -84,7 +84,7 @@ export class PretendFrr implements Frr {
     if (neighbour !== undefined) neighbour.addressFamilyInfo = { ipv4Unicast: family };
   }
 
-  /** The session with `address` is in that state of RFC 4271. */
+  /** Puts the session with `address` into that state of RFC 4271. */
   turn(address: string, bgpState: string): void {
     const neighbour = this.neighbours[address];
     if (neighbour !== undefined) neighbour.bgpState = bgpState;

@@ -1,4 +1,4 @@
-// What the MKA process of a secured port says of it.
+// An observation by the MKA process of a secured port.
 
 import type { MkaLook } from "#drivers/linux/mka/client.ts";
 import { ckn } from "../../kit/site-bench.ts";

@@ -1,4 +1,4 @@
-// A Linux host as its driver sees it: linkseal-net behind a socket, FRR and ping, all pretended.
+// A Linux host as its driver uses it: linkseal-net behind a socket, FRR and ping, all simulated.
 
 import { fillCommand } from "#drivers/index.ts";
 import { linux } from "#drivers/linux/driver/linux.ts";
@@ -48,19 +48,19 @@ export class LinuxBench {
   readonly clock: SimClock;
   readonly kernel: PretendSocket;
   readonly frr = new PretendFrr(["vtysh"]);
-  /** Everything that is asked and told, in this order. */
+  /** Everything that is asked and sent, in order. */
   readonly calls: string[] = [];
-  /** What linkseal-net was sent. */
+  /** The requests that linkseal-net received. */
   readonly bodies: string[] = [];
   readonly hints: number[] = [];
   pingReply: ExecReply = reply(0, "5 packets transmitted, 4 received, 20% packet loss");
-  /** Nothing answers behind the socket. */
+  /** True while nothing answers behind the socket. */
   away = false;
   subnets: readonly object[] = [
     { port: "a0", link: "ms0", prefix: "192.0.2.1/30" },
     { port: "b0", link: "b0", prefix: "192.0.2.5/30" },
   ];
-  /** By port: what its MKA process answers; absent = nobody does. */
+  /** The answers of the MKA processes, by port; absent = no process answers. */
   readonly agreements = new Map<string, (request: MkaRequest) => MkaReply>();
   desk: NetDesk;
   readonly world: World;
@@ -80,7 +80,7 @@ export class LinuxBench {
     return new LinuxBench(programs, await openDesk(clock, kernel), clock, kernel);
   }
 
-  /** linkseal-net starts again on the same kernel, and with an empty disk. */
+  /** Restarts linkseal-net on the same kernel, with an empty disk. */
   async restartDesk(): Promise<void> {
     this.desk.close();
     this.desk = await openDesk(this.clock, this.kernel);
@@ -127,7 +127,7 @@ export class LinuxBench {
     const text = new TextDecoder().decode(fillCommand(body ?? []));
     const subnets = async (): Promise<readonly object[]> => this.subnets;
     const { desk } = this;
-    // What the desk itself would tell of its links, but for the subnets.
+    // The links that the control server itself would report, except for the subnets.
     const seen = new Proxy(desk, {
       get: (_target, name: keyof NetDesk) =>
         name === "subnets" ? subnets : (desk[name] as () => unknown).bind(desk),
@@ -146,7 +146,7 @@ export class LinuxBench {
     return await this.frr.exec(argv, stdin, signal);
   }
 
-  /** What was asked and told since then, without the waits for hints. */
+  /** Returns what was asked and sent since then, without the waits for notifications. */
   since(count: number): readonly string[] {
     return this.calls.slice(count).filter((call) => !/[ /]changes$/.test(call));
   }

@@ -1,4 +1,5 @@
-// A Linux host as a device: what it offers, what it refuses before it tells anybody, and hints.
+// A Linux host as a device: what it offers, what it refuses before anything is sent, and its change
+// notifications.
 
 import { describe, expect, it } from "vitest";
 import { linux } from "#drivers/linux/driver/linux.ts";
@@ -20,14 +21,14 @@ const unsupported = { code: "device.unsupported", effect: "none", where: "edge" 
 const drainA0 = { kind: "port.drain", port: "a0", means: "peeringShutdown" } as const;
 const restoreA0 = { ...drainA0, kind: "port.restore" } as const;
 const shutA0 = { kind: "port.shut", port: "a0" } as const;
-/** Number of the recorded SecY ms0 on a0. */
+/** The index of the recorded SecY ms0 on a0. */
 const secy = 4;
 const outputOf = (octets: Uint8Array<ArrayBuffer>) =>
   messagesIn(octets).map(readRoute)[0]?.outputLink;
 const told = ["configure terminal", "router bgp 65010"];
 const shutdown = "neighbor 192.0.2.2 shutdown message linkseal drains this link";
 
-describe("what a host offers", () => {
+describe("the capabilities of a host", () => {
   const armed = { kind: "armedRevert" };
   const suites = ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"];
   const hitless = ["keyServerPriority", "replayWindow", "sakRekeyMs"];
@@ -42,20 +43,20 @@ describe("what a host offers", () => {
     [{ vtysh: true }, { commit: armed, macsec, drain }],
     [{ ping: true }, { commit: armed, macsec }],
     [{}, { commit: armed, macsec }],
-  ])("with %j is %j", async (programs, capabilities) => {
+  ])("a host with the programs %j offers %j", async (programs, capabilities) => {
     const bench = await LinuxBench.make(programs);
     const device = await bench.open();
-    // Without a charon no process could agree on keys.
+    // IPsec is not offered: no charon could agree on keys.
     expect(device.capabilities).toEqual(capabilities);
     expect(device.probe === undefined).toBe(!("probe" in capabilities));
     expect(device.id).toBe("edge");
-    // Never more than what the driver can offer at all.
+    // The host never offers more than the driver does.
     expect(linux.offers).toMatchObject(capabilities);
     const calls = bench.since(0);
     expect(calls).toEqual(["GET /devices/edge", "vtysh --help", "ping -V"]);
   });
 
-  it("is not told of one whose linkseal-net does not answer, or whose programs hang", async () => {
+  it("opening fails where linkseal-net does not answer or a program hangs", async () => {
     const bench = await LinuxBench.make();
     bench.away = true;
     expect(await refused(bench.open())).toMatchObject({ code: "transport.unreachable" });
@@ -72,8 +73,8 @@ describe("what a host offers", () => {
   });
 });
 
-describe("a look at a host", () => {
-  it("has the ports of the kernel and the routing of FRR", async () => {
+describe("an observation of a host", () => {
+  it("an observation has the kernel's ports and FRR's routing", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
     const { macsec, routing, device: name } = await device.observe(never);
@@ -89,24 +90,24 @@ describe("a look at a host", () => {
     });
   });
 
-  it("without FRR has a routing that nobody knows", async () => {
+  it("without FRR the routing of a host is unknown", async () => {
     const bench = await LinuxBench.make({ ping: true });
     const { routing } = await (await bench.open()).observe(never);
     expect(routing).toMatchObject({ kind: "unknown", why: "notSupported" });
   });
 
-  it("asks the FRR that the target names", async () => {
+  it("the driver asks the FRR instance that the target names", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open("edge7");
     const asked = bench.calls.length;
-    // Pretended FRR knows one instance; here only the call matters.
+    // The simulated FRR has one instance; only the call matters here.
     await device.observe(never).catch(() => undefined);
     const shells = bench.since(asked).filter((call) => call.startsWith("vtysh"));
     expect(shells.length).toBeGreaterThan(0);
     expect(shells.every((call) => call.startsWith("vtysh -N edge7 -c "))).toBe(true);
   });
 
-  it("knows the way to an address, or that there is none", async () => {
+  it("the route to an address leads to a port, or there is none", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
     expect(await device.routeTo("edge.example", never)).toBeUndefined();
@@ -128,7 +129,7 @@ describe("a change that a host does not offer", () => {
     ["another change beside a drain", [shutA0, restoreA0], { vtysh: true }],
   ];
 
-  it.each(rows)("%s is refused before anything is sent", async (_name, change, programs) => {
+  it.each(rows)("%s, not offered by a host, is refused unsent", async (_name, change, programs) => {
     const bench = await LinuxBench.make(programs);
     const device = await bench.open();
     const before = bench.calls.length;
@@ -140,7 +141,7 @@ describe("a change that a host does not offer", () => {
 });
 
 describe("a change of the kernel", () => {
-  it("goes to linkseal-net and nowhere else", async () => {
+  it("a change of the kernel goes to linkseal-net alone", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
     const before = bench.calls.length;
@@ -162,7 +163,7 @@ describe("a change of the kernel", () => {
 });
 
 describe("a drain", () => {
-  it("takes the lock of linkseal-net first, and then tells FRR", async () => {
+  it("a drain takes the lock of linkseal-net first and then configures FRR", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
     const before = bench.calls.length;
@@ -180,7 +181,7 @@ describe("a drain", () => {
     ]);
   });
 
-  it("and its end are told again when asked again, and only what is missing", async () => {
+  it("a repeated drain or restore sends FRR only what is missing", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
     const turn = await device.prepare([restoreA0], keys, never);
@@ -191,11 +192,11 @@ describe("a drain", () => {
     const drain = await device.prepare([drainA0], keys, never);
     await drain.apply("final", never);
     await drain.apply("final", never);
-    // The pretended FRR forgets at once, so it is told twice.
+    // The simulated FRR forgets at once, so the commands are sent twice.
     expect(bench.frr.told).toHaveLength(2);
   });
 
-  it("of two ports is one change", async () => {
+  it("drains of two ports are one change", async () => {
     const bench = await LinuxBench.make();
     bench.frr.turn("192.0.2.6", "Established");
     const device = await bench.open();
@@ -211,7 +212,7 @@ describe("a drain", () => {
     ]);
   });
 
-  it("tells nobody while something waits for its confirm", async () => {
+  it("a drain sends FRR nothing while a change waits for its confirmation", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
     const shut = await device.prepare([{ ...shutA0, port: "b0" }], keys, never);
@@ -225,7 +226,7 @@ describe("a drain", () => {
     expect(bench.frr.told).toHaveLength(1);
   });
 
-  it("with a time is refused and told to nobody: a drain ends by no timer", async () => {
+  it("a drain with a time limit is refused before anything is sent", async () => {
     const bench = await LinuxBench.make();
     const turn = await (await bench.open()).prepare([drainA0], keys, never);
     const before = bench.calls.length;
@@ -233,7 +234,7 @@ describe("a drain", () => {
     expect(bench.since(before)).toEqual([]);
   });
 
-  it("of a port without a session is refused", async () => {
+  it("a drain of a port without a session is refused", async () => {
     const bench = await LinuxBench.make();
     bench.subnets = [{ port: "b0", link: "b0", prefix: "192.0.2.5/30" }];
     const device = await bench.open();
@@ -242,7 +243,7 @@ describe("a drain", () => {
     expect(bench.calls.some((call) => call.endsWith("/prepare"))).toBe(false);
   });
 
-  it("that FRR refuses has an effect that nobody knows", async () => {
+  it('a drain that FRR refuses has the effect "unknown"', async () => {
     const bench = await LinuxBench.make();
     const turn = await (await bench.open()).prepare([drainA0], keys, never);
     bench.frr.refusal = { status: 1, text: "% Unknown command" };
@@ -252,7 +253,7 @@ describe("a drain", () => {
 });
 
 describe("a probe", () => {
-  it("leaves by the link that has the neighbour's subnet", async () => {
+  it("a probe leaves by the link that has the neighbour's subnet", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
     expect(await device.probe?.("a0", 5, never)).toEqual({ sent: 5, answered: 4 });
@@ -261,7 +262,7 @@ describe("a probe", () => {
     expect(await device.probe?.("a0", 5, never)).toEqual({ sent: 0, answered: 0 });
   });
 
-  it("of a port whose far end has no address that is known is refused", async () => {
+  it("a probe of a port whose far end has no known address is refused", async () => {
     const bench = await LinuxBench.make();
     bench.subnets = [];
     const device = await bench.open();
@@ -271,8 +272,8 @@ describe("a probe", () => {
   });
 });
 
-describe("a hint", () => {
-  it("comes when something changed, and not for the first answer", async () => {
+describe("a change notification", () => {
+  it("a notification comes after a change, and not with the first answer", async () => {
     const bench = await LinuxBench.make();
     for (let n = 0; n < 3; n += 1) bench.desk.noteChange();
     await bench.open();
@@ -284,7 +285,7 @@ describe("a hint", () => {
     expect(bench.hints[0]).toBeLessThan(121_100);
   });
 
-  it("of a storm is one a second", async () => {
+  it("a storm of changes brings one notification a second", async () => {
     const bench = await LinuxBench.make();
     await bench.open();
     await bench.clock.runFor(5_000);
@@ -298,12 +299,12 @@ describe("a hint", () => {
     expect(bench.hints.length).toBeLessThanOrEqual(12);
   });
 
-  it("waits for a linkseal-net that is away, and misses nothing of that time", async () => {
+  it("changes while linkseal-net is away are notified once it is back", async () => {
     const bench = await LinuxBench.make();
     await bench.open();
     await bench.clock.runFor(5_000);
     bench.away = true;
-    // The question that is open is answered yet.
+    // The query that is open gets its answer still.
     await bench.clock.runFor(20_000);
     const before = bench.calls.length;
     await bench.clock.runFor(60_000);
@@ -315,7 +316,7 @@ describe("a hint", () => {
     expect(bench.hints).toHaveLength(1);
   });
 
-  it("comes of a linkseal-net that began to count anew", async () => {
+  it("a linkseal-net that counts from zero again brings a notification", async () => {
     const bench = await LinuxBench.make();
     bench.desk.noteChange();
     await bench.open();
@@ -331,7 +332,7 @@ describe("a hint", () => {
     expect(bench.hints).toHaveLength(2);
   });
 
-  it("ends with the device", async () => {
+  it("notifications end with the device", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
     await bench.clock.runFor(5_000);

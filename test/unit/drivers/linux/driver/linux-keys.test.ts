@@ -37,7 +37,7 @@ const refusal = (code: string): MkaReply => ({
   body: encodeJson({ code, effect: "none", text: "no", where: "linkseal-mka", next: "look" }),
 });
 
-/** It agrees to everything, and remembers what it was asked. */
+/** An MKA process that agrees to everything, and records its requests. */
 async function benchWithMka(
   answers: (request: MkaRequest) => MkaReply | undefined = () => undefined,
 ) {
@@ -58,7 +58,7 @@ async function benchWithMka(
 const net = (act: string): string => `POST /devices/edge/transactions/T/${act}`;
 
 describe("a key of a Linux host", () => {
-  it("goes to the MKA process and to nobody else, within one change", async () => {
+  it("a key goes to the MKA process of its port alone, within one change", async () => {
     const { bench, device, asked, effects } = await benchWithMka();
     const { keys, lent } = lending();
     const change = await device.prepare([protect, add], keys, never);
@@ -82,7 +82,7 @@ describe("a key of a Linux host", () => {
     expect(told[1]).toMatchObject({ kind: "add", ckn: key.ckn });
   });
 
-  it("waits under the one lock of the host, and is recalled with its preview", async () => {
+  it("a key change waits under the host's one lock and is recalled with its preview", async () => {
     const { device } = await benchWithMka(({ kind }) =>
       kind === "recall" ? done({ kind: "pending", preview: "+ CAK cc" }) : undefined,
     );
@@ -101,7 +101,7 @@ describe("a key of a Linux host", () => {
   });
 
   it.each([1, 15, 17, 24, 31, 33])(
-    "FIA_PSK_EXT.1: of %i octets is told to nobody",
+    "FIA_PSK_EXT.1: a key of %i octets is refused before anything is sent",
     async (octets) => {
       const { device, effects } = await benchWithMka();
       const { keys, lent } = lending(octets);
@@ -112,7 +112,7 @@ describe("a key of a Linux host", () => {
     },
   );
 
-  it("is not prepared where no MKA process answers, and nothing is left of it", async () => {
+  it("a key change without an MKA process is refused, and linkseal-net rolls back", async () => {
     const bench = await LinuxBench.make({});
     const device = await bench.open();
     const { keys } = lending();
@@ -128,7 +128,7 @@ describe("a key of a Linux host", () => {
     [60_000, "none", ["mka b0 rollback", net("rollback")]],
     ["final", "unknown", []],
   ] as const)(
-    "that its process refuses, within %s, has the effect %s",
+    "a key that the MKA process refuses, with the limit %s, has the effect %s",
     async (within, effect, more) => {
       const { device, effects } = await benchWithMka(({ kind }) =>
         kind === "apply" ? refusal("device.rejected") : undefined,
@@ -144,7 +144,7 @@ describe("a key of a Linux host", () => {
     ["removed", [{ kind: "macsec.removeKey", port: "b0", ckn: key.ckn }], "remove"],
     ["replaced", [{ kind: "macsec.replaceKey", port: "b0", key }], "replace"],
     ["left for a fresh SAK", [{ kind: "macsec.rekeySak", port: "b0" }], "rekey"],
-  ])("is %s by the same way", async (_name, change, part) => {
+  ])("a key is %s through the same processes", async (_name, change, part) => {
     const { device, effects } = await benchWithMka();
     const transaction = await device.prepare(change, lending().keys, never);
     await transaction.apply("final", never);
@@ -165,10 +165,10 @@ const kernelPort: MacsecPort = {
   ...{ frames: known(frames, at), rate: blind, failOpen: known([], at) },
 };
 
-describe("a port as kernel and participant tell it together", () => {
+describe("a port as reported by kernel and MKA process together", () => {
   const told = { kind: "told", look: boundLook({ clear: 3n }), at } as const;
 
-  it("has the participant's keys and session, and the clear frames that are no EAPOL", () => {
+  it("a port has the MKA process's keys, session and count of clear data frames", () => {
     const port = withParticipant(kernelPort, told);
     expect(strongValue(port.settings)).toEqual(told.look.settings);
     expect(strongValue(port.keys)).toEqual([{ ckn: ckn("a"), role: "primary" }]);
@@ -177,14 +177,14 @@ describe("a port as kernel and participant tell it together", () => {
     expect("troubles" in port).toBe(false);
   });
 
-  it("is should-secure where the kernel lets anything pass, whatever the participant says", () => {
+  it("a port that fails open in the kernel is should-secure, whatever MKA reports", () => {
     const open = { ...kernelPort, failOpen: known(["encryptOff"] as const, at) };
     expect(strongValue(withParticipant(open, told).settings)?.policy).toBe("shouldSecure");
     const unread = { ...kernelPort, failOpen: unknown("unparsed", at) };
     expect(withParticipant(unread, told).settings).toEqual(unread.failOpen);
   });
 
-  it("tells what the participant says stands in the way", () => {
+  it("the troubles of the MKA process are those of the port", () => {
     const trouble = { code: "deviceLost", text: "the SecY is gone" } as const;
     const look = boundLook({ troubles: [trouble] });
     const port = withParticipant(kernelPort, { ...told, look });
@@ -195,25 +195,25 @@ describe("a port as kernel and participant tell it together", () => {
     { kind: "away", at },
     { kind: "failed", at },
     { kind: "told", at, look: { kind: "waiting", because: "noSecy", pending: undefined } },
-  ] as const)("is not known by %j", (seen) => {
+  ] as const)("the MKA readings of a port are unknown for %j", (seen) => {
     const { settings: whole, keys, session, mkpdus } = withParticipant(kernelPort, seen);
     for (const one of [whole, keys, session, mkpdus]) {
       expect(one).toEqual(unknown("queryFailed", at));
     }
   });
 
-  it("without a SecY is what the kernel tells", () => {
+  it("a port without a SecY is as the kernel reports it", () => {
     const bare = { ...kernelPort, settings: known(undefined, at), keys: known([], at) };
     expect(withParticipant(bare, told)).toEqual(bare);
   });
 });
 
-it("the MKA processes answer beside linkseal-net", () => {
+it("the sockets of MKA processes are in a folder beside linkseal-net's", () => {
   expect(mkaFolder("unix:/run/linkseal-net/net.sock")).toBe("/run/linkseal-mka");
   expect(mkaFolder("unix:/tmp/x/run/net.sock")).toBe("/tmp/x/run/mka");
 });
 
-it("a change that the MKA process tells of brings the next look forward", async () => {
+it("a change that the MKA process reports brings a notification", async () => {
   let count = 0;
   const { bench, device } = await benchWithMka(({ kind }) =>
     kind === "changes" ? done({ count }) : kind === "observe" ? done(boundLook()) : undefined,

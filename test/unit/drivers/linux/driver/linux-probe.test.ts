@@ -1,4 +1,4 @@
-// Ping: how it is called, and what is made of its answers.
+// Ping: its arguments, and the parser of its output.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -35,7 +35,7 @@ const statistics = (line: string): string =>
   `--- 192.0.2.2 ping statistics ---\n${line}\nrtt min/avg/max/mdev = 0.0/0.1/0.2/0.1 ms\n`;
 
 describe("ping", () => {
-  it("is called without names, quietly, out of one link, to one address", async () => {
+  it("ping is called numeric and quiet, out of one link, to one address", async () => {
     expect((await asked(20)).join(" ")).toMatch(
       /^ping -n -q -I ms0\.5 -c 20 -i 0\.100 -W 1 -w \d+ 192\.0\.2\.2$/,
     );
@@ -48,17 +48,17 @@ describe("ping", () => {
     [100, "0.020"],
     [1_000, "0.002"],
     [2_000, "0.002"],
-  ])("sends %i packets at a rate that any user may", async (count, every) => {
+  ])("ping sends %i packets at a rate that every user may", async (count, every) => {
     const argv = await asked(count);
     expect([optionOf(argv, "-c"), optionOf(argv, "-i")]).toEqual([String(count), every]);
   });
 
-  // A look may take 10 s: what a proof wants more of comes with the next one.
-  it("sends no more in one go than a look has time for", async () => {
+  // An observation may take 10 s: a proof that needs more packets gets them with the next one.
+  it("ping sends no more packets than the time of one observation allows", async () => {
     expect(optionOf(await asked(1_000_000), "-c")).toBe("2000");
   });
 
-  it("has time for every packet and its answer, and ends", () => {
+  it("ping's deadline covers every packet and its answer", () => {
     const run = fc.asyncProperty(fc.integer({ min: 1, max: 1_000_000 }), async (count) => {
       const argv = await asked(count);
       const every = Number(optionOf(argv, "-i"));
@@ -72,7 +72,7 @@ describe("ping", () => {
   });
 });
 
-describe("an answer of ping", () => {
+describe("the output of ping", () => {
   it.each<[string, { sent: number; answered: number }]>([
     ["5 packets transmitted, 5 received, 0% packet loss, time 804ms", { sent: 5, answered: 5 }],
     ["5 packets transmitted, 3 received, 40% packet loss", { sent: 5, answered: 3 }],
@@ -81,9 +81,9 @@ describe("an answer of ping", () => {
     ["5 packets transmitted, 5 received, +2 duplicates, 0% packet loss", { sent: 5, answered: 5 }],
     ["2 packets transmitted, 3 received, -50% packet loss", { sent: 2, answered: 2 }],
     ["0 packets transmitted, 0 received,", { sent: 0, answered: 0 }],
-  ])("%s", async (line, result) => {
+  ])(`ping's summary "%s" is counted`, async (line, result) => {
     expect(await answer(reply(0, statistics(line)))).toEqual(result);
-    // The status says only that something was lost.
+    // The status shows only that something was lost.
     expect(await answer(reply(1, statistics(line)))).toEqual(result);
   });
 
@@ -93,7 +93,7 @@ describe("an answer of ping", () => {
     "ping: SO_BINDTODEVICE ms0.5: No such device",
     "ping: bind: Cannot assign requested address",
     "ping: sendmsg: Network is down",
-  ])("of a link that is dark is that nothing left: %s", async (said) => {
+  ])("a dark link counts as nothing sent: %s", async (said) => {
     expect(await answer(reply(2, "", `${said}\n`))).toEqual({ sent: 0, answered: 0 });
   });
 
@@ -106,14 +106,14 @@ describe("an answer of ping", () => {
     ["half of it", "5 packets transmitted, 5 rec", ""],
     ["a right that is missing", "", "ping: socket: Operation not permitted"],
     ["an option that is not known", "", "ping: invalid option -- 'W'\u001b[2J"],
-  ])("that is none is told: %s", async (_name, stdout, stderr) => {
+  ])("output that is not ping's is unparsed: %s", async (_name, stdout, stderr) => {
     const error = await refused(answer(reply(2, stdout, stderr)));
     expect(error).toMatchObject({ code: "device.unparsed", effect: "none", where: "ms0.5" });
     expect(error.message).toMatch(/^[ -~]+$/);
     expect(error.message).toContain(stderr.slice(0, 20));
   });
 
-  it("is never more than what left, whatever it says", async () => {
+  it("no output counts more answers than packets", async () => {
     const text = fc.oneof(
       fc.string({ unit: "binary" }),
       fc.tuple(fc.nat(), fc.nat()).map(([a, b]) => `${a} packets transmitted, ${b} received, x`),
@@ -131,7 +131,7 @@ describe("an answer of ping", () => {
     await fc.assert(fc.asyncProperty(octets, octets, run), { numRuns: effort(500, 20_000) });
   });
 
-  it("that never came is the failure of the call", async () => {
+  it("a ping that times out fails with that error", async () => {
     const late = new LinksealError("transport.timeout", "late", {
       effect: "none",
       where: "ping",

@@ -21,7 +21,7 @@ function why(text: string, at = now): string | undefined {
 }
 
 describe("a certificate with its key", () => {
-  it("is taken apart, whatever stands around and between", () => {
+  it("a certificate with its key and chain is parsed, whatever text is around", () => {
     const text = `subject=CN = edge-1\n${own.certificate}\n${own.key}${roots.certificate}`;
     const found = readCertifiedKey(secret(text), now);
     if ("why" in found) throw new Error(found.why);
@@ -33,28 +33,40 @@ describe("a certificate with its key", () => {
     expect(found.keyId).toMatch(/^[0-9a-f]{40}$/);
   });
 
-  it.each<[string, string, RegExp, number?]>([
-    ["a PFX", "MIIKZAIBAzCC", /application\/x-pem-file/],
-    ["no key", own.certificate, /no private key/],
-    [
-      "an encrypted key",
-      own.certificate + own.key.replaceAll("PRIVATE", "ENCRYPTED PRIVATE"),
-      /no/,
-    ],
-    ["another's key", own.certificate + other.key, /of another certificate/],
-    ["a broken key", own.certificate + own.key.replace(/MII/, "AAA"), /of another certificate/],
-    ["a broken certificate", own.certificate.replace(/MII/, "AAA") + own.key, /cannot be read/],
-    ["an authority first", roots.certificate + own.key, /no RSA key/],
-    ["a client's alone", pemOf(roots.client("edge-1", validity)), /not for serverAuth/],
-    ["one of tomorrow", pemOf(own), /not valid yet/, now - 2 * yearMs],
-    ["one of last year", pemOf(own), /has expired/, now + 2 * yearMs],
-    ["too many", own.certificate.repeat(9) + own.key, /9 certificates/],
-    ["too much", own.certificate + "x".repeat(64_000), /octets/],
-  ])("is refused as %s", (_what, text, reason, at) => {
-    expect(why(text, at)).toMatch(reason);
+  it.each<{ what: string; pem: string; reason: RegExp; at?: number }>([
+    { what: "a PFX", pem: "MIIKZAIBAzCC", reason: /application\/x-pem-file/ },
+    { what: "no key", pem: own.certificate, reason: /no private key/ },
+    {
+      what: "an encrypted key",
+      pem: own.certificate + own.key.replaceAll("PRIVATE", "ENCRYPTED PRIVATE"),
+      reason: /no/,
+    },
+    { what: "another's key", pem: own.certificate + other.key, reason: /of another certificate/ },
+    {
+      what: "a broken key",
+      pem: own.certificate + own.key.replace(/MII/, "AAA"),
+      reason: /of another certificate/,
+    },
+    {
+      what: "a broken certificate",
+      pem: own.certificate.replace(/MII/, "AAA") + own.key,
+      reason: /cannot be read/,
+    },
+    { what: "an authority first", pem: roots.certificate + own.key, reason: /not an RSA key/ },
+    {
+      what: "a client's alone",
+      pem: pemOf(roots.client("edge-1", validity)),
+      reason: /not for serverAuth/,
+    },
+    { what: "one of tomorrow", pem: pemOf(own), reason: /not valid yet/, at: now - 2 * yearMs },
+    { what: "one of last year", pem: pemOf(own), reason: /has expired/, at: now + 2 * yearMs },
+    { what: "too many", pem: own.certificate.repeat(9) + own.key, reason: /9 certificates/ },
+    { what: "too much", pem: own.certificate + "x".repeat(64_000), reason: /octets/ },
+  ])("a certificate is refused: $what", ({ pem, reason, at }) => {
+    expect(why(pem, at)).toMatch(reason);
   });
 
-  it("harms nobody, whatever is in it (seed pem)", () => {
+  it("damaged PEM is read or refused, and never shown (seed pem)", () => {
     const prng = new Prng("pem");
     const whole = new TextEncoder().encode(pemOf(own));
     const reasons = new Set<string>();
@@ -73,12 +85,12 @@ describe("a certificate with its key", () => {
 });
 
 describe("authorities", () => {
-  it("are each a certificate of one", () => {
+  it("authorities are read, and a certificate that is not one is refused", () => {
     const second = new Authority("second", validity);
     const text = roots.certificate + second.certificate;
     expect(readAuthorities(secret(text))).toHaveLength(2);
     expect(readAuthorities(secret(own.certificate))).toEqual({
-      why: "CN=edge-1 is no certificate of an authority",
+      why: "CN=edge-1 is not a certificate of an authority",
     });
     expect(readAuthorities(secret("nothing"))).toHaveProperty("why");
   });

@@ -1,4 +1,4 @@
-// What this host tells charon, and how it reads what charon says.
+// The messages to charon, and the parsers of its answers.
 
 import { describe, expect, it } from "vitest";
 import { azureFields, policyFaults, profiles, transformsOf } from "#agent/config/ipsec-policy.ts";
@@ -34,7 +34,7 @@ const psk = (text = "Azure_PSK+0123456789"): Secret =>
   Secret.take("psk", new TextEncoder().encode(text));
 
 describe("algorithms", () => {
-  it("of every policy that Azure takes have words for charon", () => {
+  it("the algorithms of every policy that Azure accepts have names for charon", () => {
     const names = {
       ikeEncryption: ["GCMAES256", "GCMAES128", "AES256", "AES192", "AES128", "DES3"],
       ikeIntegrity: ["SHA384", "SHA256", "SHA1"],
@@ -67,7 +67,7 @@ describe("algorithms", () => {
     expect(proposals.size).toBe(23);
   });
 
-  it("are proposed as charon spells them", () => {
+  it("proposals spell algorithms as charon does", () => {
     expect(ikeProposal(tunnelSpec.ike)).toBe("aes256gcm16-prfsha384-ecp384");
     expect(espProposal(tunnelSpec.transforms)).toBe("aes256gcm16-ecp384");
     const cbc = { encryption: "aes-256-cbc", integrity: "sha256", dhGroup: "modp-1024" };
@@ -77,7 +77,7 @@ describe("algorithms", () => {
     expect(ikeProposal({ ...cbc, prf: "md5" })).toBeUndefined();
   });
 
-  it("are read as charon tells them, and what is not known stays as it is", () => {
+  it("charon's algorithms are translated, and unknown names stay as they are", () => {
     const told = { cipher: "AES_CBC", keyBits: "256", integrity: "HMAC_SHA2_256_128" };
     expect(toldTransforms({ ...told, prf: "PRF_HMAC_SHA1", group: "MODP_2048_256" })).toEqual({
       encryption: "aes-256-cbc",
@@ -95,11 +95,11 @@ describe("algorithms", () => {
   });
 });
 
-describe("a tunnel as charon is told it", () => {
+describe("the configuration of a tunnel for charon", () => {
   const told = read(loadConnection(tunnelSpec));
   const child = (name: string) => at(told, "hub-1", "children", childName(tunnelSpec), name);
 
-  it("has explicit lifetimes, its rekeys well before their ends", () => {
+  it("a connection has explicit lifetimes, and rekeys well before their ends", () => {
     expect(["rekey_time", "rand_time", "life_time"].map(child)).toEqual([
       "24300s",
       "1350s",
@@ -110,7 +110,7 @@ describe("a tunnel as charon is told it", () => {
     expect(at(told, "hub-1", "reauth_time")).toBe("0s");
   });
 
-  it("rekeys before its end however short that is", () => {
+  it("a connection with a very short lifetime rekeys before its end", () => {
     const short = { ...tunnelSpec, life: { seconds: 300, kilobytes: 1024 } };
     const section = read(loadConnection(short));
     const seconds = (name: string): number =>
@@ -120,7 +120,7 @@ describe("a tunnel as charon is told it", () => {
     expect(seconds("rekey_bytes")).toBeLessThan(seconds("life_bytes"));
   });
 
-  it("is one interface's, replay protected, and asked for by each packet that lacks it", () => {
+  it("a connection is bound to one interface, with anti-replay and a trap policy", () => {
     expect(["if_id_in", "if_id_out", "replay_window"].map(child)).toEqual(["42", "42", "128"]);
     expect(["mode", "start_action", "dpd_action"].map(child)).toEqual([
       "tunnel",
@@ -137,12 +137,12 @@ describe("a tunnel as charon is told it", () => {
     ]);
   });
 
-  it("is refused before anything is sent where charon is never told such algorithms", () => {
+  it("a connection with algorithms that charon is never offered is refused", () => {
     const odd = { ...tunnelSpec, transforms: { ...tunnelSpec.transforms, encryption: "des-cbc" } };
     expect(() => loadConnection(odd)).toThrow(LinksealError);
   });
 
-  it("has its PSK as a hole, for the two addresses alone", () => {
+  it("a PSK is sent as a secret, for the two addresses alone", () => {
     using key = psk();
     const message = loadPsk(tunnelSpec, key);
     expect(JSON.stringify(message)).not.toContain("Azure_PSK");
@@ -151,10 +151,10 @@ describe("a tunnel as charon is told it", () => {
   });
 });
 
-describe("what charon says of its SAs", () => {
+describe("charon's answers about its SAs", () => {
   const child = { state: "REKEYED", "spi-in": "c0000001", "spi-out": "0000000a" };
 
-  it("is read by connection, with the phase of each child", () => {
+  it("SAs are read by connection, with the phase of each child", () => {
     const states = ["INSTALLED", "REKEYING", "REKEYED", "DELETED", "INSTALLING"];
     const children = states.map((state) => [state, { ...child, state }] as const);
     const sa = { uniqueid: "7", state: "REKEYING", "child-sas": Object.fromEntries(children) };
@@ -171,11 +171,11 @@ describe("what charon says of its SAs", () => {
     ["ESTABLISHED", "established"],
     ["DELETING", "down"],
     ["strange", "down"],
-  ])("calls an IKE SA that is %s %s", (state, called) => {
+  ])("an IKE SA that charon calls %s is %s", (state, called) => {
     expect(readIkeSas(read({ a: { state } }))[0]?.state).toBe(called);
   });
 
-  it("is refused where it makes no sense", () => {
+  it("malformed SAs are refused, and malformed connections are left out", () => {
     const bad = { a: { "child-sas": { b: { ...child, "spi-in": "12345678z" } } } };
     expect(() => readIkeSas(read(bad))).toThrow(LinksealError);
     expect(() => readIkeSas(read({ a: { state: "x".repeat(200) } }))).toThrow(LinksealError);
@@ -186,14 +186,14 @@ describe("what charon says of its SAs", () => {
     ]);
   });
 
-  it("is a refusal unless it says yes, in printable words", () => {
+  it("an answer is a refusal unless it says yes, and its reason is printable", () => {
     expect(refusalOf(read({ success: "yes" }))).toBeUndefined();
     expect(refusalOf(read({ success: "no", errmsg: "no\u001b[2J match" }))).toBe("no [2J match");
     expect(refusalOf(read({}))).toBe("no reason");
   });
 });
 
-// As charon 6.0.1 logs them.
+// Log lines of charon 6.0.1.
 const causes: readonly (readonly [string, "initiate" | "rekey", readonly string[]])[] = [
   ["psk", "initiate", ["received AUTHENTICATION_FAILED notify error"]],
   ["psk", "initiate", ["tried 1 shared key for 'a' - 'b', but MAC mismatched"]],
@@ -213,19 +213,19 @@ const causes: readonly (readonly [string, "initiate" | "rekey", readonly string[
   ["peerSilent", "initiate", ["giving up after 3 retransmits"]],
 ];
 
-describe("the reason why a tunnel is not there", () => {
-  it.each(causes)("is %s at %s", (cause, stage, lines) => {
+describe("the reason why a tunnel is down", () => {
+  it.each(causes)("charon's log shows the cause %s at %s", (cause, stage, lines) => {
     const told = lines.map((text) => ({ name: "hub-1", text }));
     expect(causeIn(told, stage)).toBe(cause);
   });
 
-  it("is none that is known where nothing is said, or the group was only guessed wrongly", () => {
+  it("no cause is known without a line, or after a wrongly guessed group", () => {
     const guess = "peer didn't accept DH group ECP_384, it requested ECP_256";
     expect(causeIn([{ name: "hub-1", text: guess }], "initiate")).toBeUndefined();
     expect(causeIn([], "initiate")).toBeUndefined();
   });
 
-  it("is the newest try's, and is forgotten once the tunnel stands", () => {
+  it("the trouble of a tunnel is that of its newest try, and ends once it is up", () => {
     const watch = new CharonWatch();
     const say = (text: string): void => watch.take({ name: "hub-1", text });
     say("initiating IKE_SA hub-1[1] to 203.0.113.1");
@@ -257,7 +257,7 @@ class Scene {
 }
 
 describe("a tunnel at charon", () => {
-  it("is found while charon works on its IKE SA, as at each rekey", async () => {
+  it("a tunnel is found while charon works on its IKE SA, as at each rekey", async () => {
     const scene = new Scene();
     await scene.up();
     scene.daemon.isBusy = true;
@@ -265,7 +265,7 @@ describe("a tunnel at charon", () => {
     expect(sas.map(({ name, state }) => [name, state])).toEqual([["hub-1", "established"]]);
   });
 
-  it("is loaded, brought up, and proven by a rekey of its child", async () => {
+  it("a tunnel is loaded, brought up, and proven by a rekey of its child", async () => {
     const scene = new Scene();
     await scene.up();
     expect(scene.daemon.asked.filter((one) => !one.startsWith("list"))).toEqual([
@@ -276,7 +276,7 @@ describe("a tunnel at charon", () => {
     expect(stands(tunnelSpec, look)).toBe(true);
   });
 
-  it("with certificates is loaded with them; its key goes when nothing needs one", async () => {
+  it("a tunnel's certificates are loaded; its key goes once no connection needs it", async () => {
     const scene = new Scene();
     const auth = {
       ...({ kind: "certificate", peer: "CN=gateway" } as const),
@@ -293,14 +293,14 @@ describe("a tunnel at charon", () => {
     expect(at(loaded, "local", "certs")).toEqual(["own"]);
     expect(at(loaded, "remote", "cacerts")).toEqual(["root"]);
     expect(textAt(loaded, "remote", "id")).toBe("CN=gateway");
-    scene.daemon.loaded.set("somebody-else", loaded);
+    scene.daemon.loaded.set("another-tunnel", loaded);
     await scene.run((client) => forget(client, "hub-1", never));
     expect(scene.daemon.keys).toHaveLength(1);
-    await scene.run((client) => forget(client, "somebody-else", never));
+    await scene.run((client) => forget(client, "another-tunnel", never));
     expect(scene.daemon.keys).toHaveLength(0);
   });
 
-  it("that is up already is not brought up a second time", async () => {
+  it("a tunnel that is up is not brought up again", async () => {
     const scene = new Scene();
     scene.daemon.stand();
     await scene.up();
@@ -308,7 +308,7 @@ describe("a tunnel at charon", () => {
     expect(scene.daemon.asked).toContain("rekey");
   });
 
-  it("under other algorithms than wanted is begun anew", async () => {
+  it("a tunnel with other algorithms than wanted is made anew", async () => {
     const scene = new Scene();
     scene.daemon.stand();
     scene.daemon.children.splice(0);
@@ -322,7 +322,7 @@ describe("a tunnel at charon", () => {
     ["ikeProposal", /no algorithms for IKE/],
     ["espProposal", /no algorithms for ESP/],
     ["pfsGroup", /different groups for rekeying/],
-  ])("fails for %s with that reason", async (disagreement, why) => {
+  ])("a tunnel whose ends disagree on %s fails with that reason", async (disagreement, why) => {
     const scene = new Scene();
     scene.daemon.disagreement = disagreement;
     const error = await refused(scene.up());
@@ -331,14 +331,14 @@ describe("a tunnel at charon", () => {
     expect(error.message).not.toContain("Azure_PSK");
   });
 
-  it("whose gateway is silent stays loaded: charon goes on asking", async () => {
+  it("a tunnel whose gateway is silent stays loaded, and charon tries again", async () => {
     const scene = new Scene();
     scene.daemon.disagreement = "peerSilent";
     await scene.up();
     expect(scene.daemon.loaded.has("hub-1")).toBe(true);
   });
 
-  it("stands only with its connection, and under the very algorithms that are wanted", async () => {
+  it("a tunnel is up only with its connection and exactly the wanted algorithms", async () => {
     const scene = new Scene();
     await scene.up();
     const look = await scene.run((client) => lookAtCharon(client, never));
@@ -351,7 +351,7 @@ describe("a tunnel at charon", () => {
     expect(stands(tunnelSpec, { ...look, sas: [] })).toBe(false);
   });
 
-  it.each(["child", "ike", "reauthenticate"] as const)("is rekeyed: %s", async (what) => {
+  it.each(["child", "ike", "reauthenticate"] as const)("an SA is rekeyed: %s", async (what) => {
     const scene = new Scene();
     await scene.up();
     const before = scene.daemon.ikeId;
@@ -359,13 +359,13 @@ describe("a tunnel at charon", () => {
     expect(scene.daemon.ikeId).toBe(what === "child" ? before : before + 1);
   });
 
-  it("that is not there cannot be rekeyed", async () => {
+  it("a tunnel that does not exist cannot be rekeyed", async () => {
     const scene = new Scene();
     const run = scene.run((client) => rekey(scene.charon, client, "hub-1", "child", never));
     expect((await refused(run)).message).toContain("no SA of it");
   });
 
-  it("is forgotten with its key and its SAs, and a second time too", async () => {
+  it("a tunnel is forgotten with its key and SAs, and a second time without error", async () => {
     const scene = new Scene();
     await scene.up();
     for (let twice = 0; twice < 2; twice += 1) {

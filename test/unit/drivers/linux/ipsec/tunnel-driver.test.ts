@@ -1,5 +1,5 @@
-// The Linux driver's tunnels: the block before the SA, a proof before the end, and nothing left of
-// what failed.
+// The Linux driver's tunnels: the block comes before the SA and a proof at the end, and nothing
+// remains of what failed.
 
 import { describe, expect, it } from "vitest";
 import { childName } from "#drivers/linux/ipsec/messages.ts";
@@ -24,7 +24,7 @@ function wiped(bench: TunnelBench): boolean {
 }
 
 describe("a tunnel of a Linux host", () => {
-  it("is blocked around before charon hears of it, and told as it is", async () => {
+  it("a tunnel's prefixes are blocked before charon is configured for it", async () => {
     const bench = await TunnelBench.open();
     const transaction = await bench.prepare([put]);
     expect(transaction.preview.split("\n")).toEqual([
@@ -51,12 +51,12 @@ describe("a tunnel of a Linux host", () => {
     expect(blocked).toMatchObject({ value: ["10.100.0.0/16"] });
     const via = { kind: "tunnel", name };
     expect(ways).toMatchObject({ value: [{ prefix: "10.100.0.0/16", via }] });
-    // Sessions are FRR's to tell, and there is none.
+    // FRR reports sessions, and there is no FRR.
     expect(routing.kind).toBe("unknown");
     expect(wiped(bench)).toBe(true);
   });
 
-  it("with BGP inside blocks its neighbour too, and leaves the routes to BGP", async () => {
+  it("a tunnel with BGP blocks its neighbour too, and leaves the routes to BGP", async () => {
     const bench = await TunnelBench.open();
     const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };
     const tunnel = { ...tunnelSpec, bgp };
@@ -72,13 +72,13 @@ describe("a tunnel of a Linux host", () => {
     expect(bench.kernel.addresses).toMatchObject([{ local: bgp.local, address: bgp.peer }]);
     const { blocked } = await bench.observe();
     expect(blocked).toMatchObject({ value: ["10.100.0.0/16", "169.254.21.1/32"] });
-    // The gateway's BGP address may lie inside of what is protected, and be it alone.
+    // The gateway's BGP address may be inside the protected prefixes, or be the only one.
     const own = { ...tunnel, remotePrefixes: ["169.254.21.1/32"] };
     const inside = await bench.prepare([{ kind: "ipsec.putTunnel", tunnel: own }]);
     expect(inside.preview).not.toContain("block");
   });
 
-  it("is the backup of ports from before its block on, until it is put without them", async () => {
+  it("a backup tunnel's prefixes are exempt on its ports until it is put without", async () => {
     const bench = await TunnelBench.open();
     const secy = { validation: "strict", protect: true, encrypt: true };
     bench.kernel.links = [
@@ -105,7 +105,7 @@ describe("a tunnel of a Linux host", () => {
     expect(await bench.observe()).not.toHaveProperty("backed");
   });
 
-  it("put again changes nothing", async () => {
+  it("a tunnel that is put again unchanged changes nothing", async () => {
     const bench = await TunnelBench.open();
     await bench.put();
     const [acts, spis] = [bench.kernel.acts.length, bench.charon.children];
@@ -115,7 +115,7 @@ describe("a tunnel of a Linux host", () => {
     expect(bench.charon.asked.filter((one) => one === "initiate")).toHaveLength(1);
   });
 
-  it("that the ends do not agree on leaves its block and nothing else, and says why", async () => {
+  it("a tunnel whose ends disagree leaves only its block, and reports why", async () => {
     for (const cause of ["psk", "pfsGroup"] as const) {
       const bench = await TunnelBench.open();
       bench.charon.disagreement = cause;
@@ -131,7 +131,7 @@ describe("a tunnel of a Linux host", () => {
     }
   });
 
-  it("whose gateway is silent is there, and down", async () => {
+  it("a tunnel whose gateway is silent exists, and is down", async () => {
     const bench = await TunnelBench.open();
     bench.charon.disagreement = "peerSilent";
     await bench.put();
@@ -141,7 +141,7 @@ describe("a tunnel of a Linux host", () => {
     expect((await bench.observe()).blocked).toMatchObject({ value: ["10.100.0.0/16"] });
   });
 
-  it("put with other settings is made beside what carries, which ends after that", async () => {
+  it("a tunnel with new settings is made beside the old SAs, which end afterwards", async () => {
     const bench = await TunnelBench.open();
     await bench.put();
     const [before] = bench.charon.children;
@@ -165,7 +165,7 @@ describe("a tunnel of a Linux host", () => {
     expect(bench.charon.asked.filter((one) => one === "initiate")).toEqual(initiated);
   });
 
-  it("put with what the gateway refuses keeps its SAs and routes, and the new block", async () => {
+  it("new settings that the gateway refuses leave SAs and routes, and the new block", async () => {
     for (const disagreement of ["psk", "ikeProposal", "espProposal", "pfsGroup"] as const) {
       const bench = await TunnelBench.open();
       await bench.put();
@@ -183,7 +183,7 @@ describe("a tunnel of a Linux host", () => {
     }
   });
 
-  it("put with BGP inside has a pair of addresses and no route, and back", async () => {
+  it("a tunnel changed to BGP has two addresses and no route, and changes back", async () => {
     const bench = await TunnelBench.open();
     const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };
     await bench.put();
@@ -195,7 +195,7 @@ describe("a tunnel of a Linux host", () => {
     expect([bench.kernel.routes.length, bench.kernel.addresses]).toEqual([1, []]);
   });
 
-  it("that is not confirmed is undone, also by a successor, and its block stays", async () => {
+  it("an unconfirmed tunnel is reverted, also by a successor, and its block stays", async () => {
     const bench = await TunnelBench.open();
     const transaction = await bench.prepare([put]);
     await settled(bench.clock, transaction.apply(60_000, never));
@@ -205,7 +205,7 @@ describe("a tunnel of a Linux host", () => {
     expect((await bench.observe()).blocked).toMatchObject({ value: tunnelSpec.remotePrefixes });
   });
 
-  it("that charon forgot is told so, and is mended without an SA that nobody owns", async () => {
+  it('a tunnel that charon forgot is "forgotten", and repaired without orphaned SAs', async () => {
     const bench = await TunnelBench.open();
     await bench.put();
     bench.charon.die();
@@ -217,7 +217,7 @@ describe("a tunnel of a Linux host", () => {
     expect(bench.kernel.sas.map(({ spi }) => spi)).toEqual([spiIn, spiOut]);
   });
 
-  it("is not called down where charon does not answer", async () => {
+  it("a tunnel is not called down where charon does not answer", async () => {
     const bench = await TunnelBench.open();
     await bench.put();
     bench.charon.away = true;
@@ -226,7 +226,7 @@ describe("a tunnel of a Linux host", () => {
     expect(tunnel?.sas.kind).toBe("known");
   });
 
-  it("is looked at in time beside a charon that hangs", async () => {
+  it("a tunnel is observed in time although charon hangs", async () => {
     const bench = await TunnelBench.open();
     await bench.put();
     bench.charon.hangs = true;
@@ -236,7 +236,7 @@ describe("a tunnel of a Linux host", () => {
     await bench.prepare([put]);
   });
 
-  it("removed is gone at its confirm, and comes back without it", async () => {
+  it("a removed tunnel goes at its confirmation, and stays without one", async () => {
     const bench = await TunnelBench.open();
     await bench.put();
     const transaction = await bench.prepare([remove]);
@@ -250,7 +250,7 @@ describe("a tunnel of a Linux host", () => {
     expect((await bench.observe()).blocked).toMatchObject({ value: ["10.100.0.0/16"] });
   });
 
-  it("that stands is given another secret without a word to its SAs", async () => {
+  it("a tunnel that is up gets another secret, and its SAs are not touched", async () => {
     const bench = await TunnelBench.open();
     await bench.put();
     const [before, asked] = [await bench.tunnel(), bench.charon.asked.length];
@@ -271,7 +271,7 @@ describe("a tunnel of a Linux host", () => {
     expect(error.message).toContain("different pre-shared keys");
   });
 
-  it("is rekeyed if it is there", async () => {
+  it("a tunnel is rekeyed if it exists", async () => {
     const bench = await TunnelBench.open();
     await bench.put();
     const before = bench.charon.children[0]?.spiIn;
@@ -281,7 +281,7 @@ describe("a tunnel of a Linux host", () => {
     expect((await refused(absent)).effect).toBe("none");
   });
 
-  it("is blocked around while a change of another one waits for its confirm", async () => {
+  it("a tunnel's prefixes are blocked although another change is pending", async () => {
     const bench = await TunnelBench.open();
     const first = await bench.prepare([put]);
     await settled(bench.clock, first.apply(60_000, never));
@@ -295,13 +295,13 @@ describe("a tunnel of a Linux host", () => {
     expect((await bench.prepare([{ kind: "ipsec.block", blocks }])).preview).toBe("");
   });
 
-  it("takes no other change along", async () => {
+  it("a change of a tunnel is refused beside a change of another kind", async () => {
     const bench = await TunnelBench.open();
     const mixed = bench.prepare([put, { kind: "port.shut", port: "p1" }]);
     expect((await refused(mixed)).code).toBe("device.unsupported");
   });
 
-  it("keeps its PSK no longer than somebody may come to apply it", async () => {
+  it("a staged PSK is wiped after the time in which it may be applied", async () => {
     const bench = await TunnelBench.open();
     await bench.prepare([put]);
     expect(wiped(bench)).toBe(false);

@@ -19,7 +19,7 @@ const secys = recorded("macsec", readMacsec(macsecNumber));
 const routes = [...recorded("routes-4", readRoute), ...recorded("routes-6", readRoute)];
 const addresses = recorded("addresses", readAddress);
 
-/** What an MKA process says of any of them. */
+/** The session that an MKA process reports for any of them. */
 const agreed = boundLook();
 
 function linkNamed(name: string, among: readonly Link[] = links): Link {
@@ -34,7 +34,7 @@ function without<T extends object>(whole: T, name: keyof T): T {
   return Object.fromEntries(Object.entries(whole).filter(([key]) => key !== name)) as T;
 }
 
-/** The recorded site with one of its SecYs, and nothing on the port beside it. */
+/** The recorded site with one of its SecYs, and no other link on the port. */
 function lookAt(secy: string, change: Partial<KernelLook> = {}): KernelLook {
   const kept = ["lo", "a0", "b0", "vrf7", secy];
   const left = links.filter(({ name }) => name !== undefined && kept.includes(name));
@@ -58,7 +58,7 @@ describe("a port of this host", () => {
     ["ms1", "gcm-aes-256", 10n],
     ["ms2", "gcm-aes-xpn-128", 4_294_967_300n],
     ["ms3", "gcm-aes-xpn-256", 4_294_967_300n],
-  ])("with the SecY %s is read with its suite and keys", (name, suite, nextPn) => {
+  ])("a port with the SecY %s has its suite and keys", (name, suite, nextPn) => {
     const { port, controlled } = seen(lookAt(name));
     expect(strongValue(port.settings)).toEqual(agreed.settings);
     expect(strongValue(port.liveSuite)).toBe(suite);
@@ -77,7 +77,7 @@ describe("a port of this host", () => {
     });
   });
 
-  it("without an MKA process has a session, keys and settings that nobody knows", () => {
+  it("a port without an MKA process has unknown session, keys and settings", () => {
     const look = readPort("a0", lookAt("ms3"));
     const unknown = { kind: "unknown", why: "notSupported", at };
     expect(look?.port).toMatchObject({ session: unknown, keys: unknown, mkpdus: unknown });
@@ -85,7 +85,7 @@ describe("a port of this host", () => {
     expect(look?.controlled.kind).toBe("known");
   });
 
-  it("without a SecY is known to have no MACsec", () => {
+  it("a port without a SecY is known to have no MACsec", () => {
     const { port, controlled } = seen(lookAt("no-secy", { secys: undefined }));
     expect(port.settings).toEqual({ kind: "known", value: undefined, at });
     expect(port.liveSuite).toEqual({ kind: "known", value: undefined, at });
@@ -93,29 +93,29 @@ describe("a port of this host", () => {
     expect(port.frames).toEqual({ kind: "unknown", why: "notSupported", at });
   });
 
-  it("whose SecY the kernel does not tell of is not known to have none", () => {
+  it("a port whose SecY the kernel does not dump is unknown, not bare", () => {
     const { port } = seen(lookAt("ms3", { secys: undefined }));
     expect(port.settings).toEqual({ kind: "unknown", why: "queryFailed", at });
     expect(port.frames).toEqual({ kind: "unknown", why: "queryFailed", at });
   });
 
-  it("with several SecYs is not known by any of them", () => {
+  it("a port with several SecYs is unknown", () => {
     const { port } = seen({ ...lookAt("ms3"), links });
     expect(port.settings).toEqual({ kind: "unknown", why: "notSupported", at });
   });
 
-  it("that is not there is no port", () => {
+  it("a port that does not exist is undefined", () => {
     expect(readPort("a1", lookAt("ms3"))).toBeUndefined();
   });
 
-  it("that is shut has no link, whatever its carrier was", () => {
+  it("a port that is shut has no link, whatever its carrier was", () => {
     const shut = lookAt("ms3").links.map((link) => ({ ...link, flags: 0, carrier: true }));
     const { port } = seen(lookAt("ms3", { links: shut }));
     expect(strongValue(port.admin)).toBe("down");
     expect(strongValue(port.linkUp)).toBe(false);
   });
 
-  it("whose carrier is not told is not down", () => {
+  it("a port whose carrier is not reported is not down", () => {
     const dark = lookAt("ms3").links.map((one) => without(one, "carrier"));
     expect(seen(lookAt("ms3", { links: dark })).port.linkUp).toEqual({
       kind: "unknown",
@@ -146,11 +146,11 @@ describe("a port that lets data pass in the clear is should-secure, by name", ()
     ["validateNotStrict", { ...strict, validate: "number 7" }],
     ["protectOff", { ...strict, protect: false }],
     ["encryptOff", { ...strict, encrypt: false }],
-  ] as const)("%s", (name, change) => {
+  ] as const)("a SecY that fails open is should-secure: %s", (name, change) => {
     expect(failOpen(lookAt("ms3", { secys: withSecy(change) }))).toEqual([name]);
   });
 
-  it("an address on the uncontrolled port, or on a VLAN of it", () => {
+  it("an address on the uncontrolled port, or on a VLAN of it, is fail-open", () => {
     const vlan = linkNamed("a0.5");
     expect(failOpen(lookAt("ms3", { addresses: [onWire(wire.index)] }))).toEqual([
       "addressOnUncontrolledPort",
@@ -160,7 +160,7 @@ describe("a port that lets data pass in the clear is should-secure, by name", ()
     expect(failOpen(look)).toEqual(["addressOnUncontrolledPort"]);
   });
 
-  it("an address on a bridge of it; a VRF of it gathers no frames", () => {
+  it("an address on a bridge of the port is fail-open; one in its VRF is not", () => {
     const gathered = (kind: string): KernelLook => {
       const { links: all } = lookAt("ms3");
       const bridge = { ...linkNamed("vrf7"), info: { kind, slaveKind: undefined, unnamed: [] } };
@@ -175,7 +175,7 @@ describe("a port that lets data pass in the clear is should-secure, by name", ()
     expect(strongValue(controlled)?.failOpen).toEqual([]);
   });
 
-  it("a route over the uncontrolled port, also as one of several next hops", () => {
+  it("a route over the uncontrolled port, also as one of several next hops, is fail-open", () => {
     const [route] = routes;
     if (route === undefined) throw new Error("no route");
     const plain = { ...route, kind: 1, outputLink: wire.index, nextHops: [] };
@@ -210,16 +210,16 @@ describe("keys and counters of a SecY", () => {
     ["oneWay", { ...withRx(sa), txSas: [] }],
     ["oneWay", { ...withRx(sa), txSas: [{ ...sa, active: false }] }],
     ["none", { ...withRx(), txSas: [] }],
-  ])("agree as %s", (agreement, one) => {
+  ])("the SAKs of the two directions compare as %s", (agreement, one) => {
     expect(keyAgreement(saksOf(one))).toBe(agreement);
   });
 
-  it("of a closed channel receive nothing", () => {
+  it("a closed receive channel counts as receiving nothing", () => {
     const closed = (device.rxScs ?? []).map((channel) => ({ ...channel, active: false }));
     expect(keyAgreement(saksOf({ ...device, rxScs: closed }))).toBe("oneWay");
   });
 
-  it("that the kernel does not tell are undefined and never 0", () => {
+  it("counters that the kernel does not report are undefined and never 0", () => {
     const [channel] = device.rxScs ?? [];
     const untold = { unnamed: [] };
     const bare: MacsecDevice = {
@@ -235,7 +235,7 @@ describe("keys and counters of a SecY", () => {
     expect(framesOf({ ...bare, rxScs: [{ unnamed: [] }] })).toBeUndefined();
   });
 
-  it("are summed over the channels of all peers", () => {
+  it("counters are summed over the channels of all peers", () => {
     const [channel] = device.rxScs ?? [];
     const statistics = { ...channel?.statistics, unnamed: [], inPktsOk: 5n, inPktsNotValid: 1n };
     const one = { ...channel, unnamed: [], statistics: { ...statistics, inPktsInvalid: 2n } };
@@ -256,7 +256,7 @@ describe("the rate of a port", () => {
     return { ...rest, links: moved, at: instant as Instant };
   };
 
-  it("is what two looks differ in", () => {
+  it("a port's rate is the difference of two observations", () => {
     const { port } = seen(counted(3000, 2n ** 60n + 200n, 20_000n), counted(1000, 2n ** 60n, 0n));
     expect(strongValue(port.rate)).toEqual({
       rxPps: 100,
@@ -272,11 +272,11 @@ describe("the rate of a port", () => {
     ["two looks at one instant", counted(3000, 1n, 1n)],
     ["counters that went back", counted(1000, 500n, 1n)],
     ["counters that were not told", { ...lookAt("ms3", { links: [wire] }), links: [] }],
-  ])("is unknown after %s", (_name, before) => {
+  ])("a port's rate is unknown after %s", (_name, before) => {
     expect(seen(counted(3000, 200n, 9n), before).port.rate.kind).toBe("unknown");
   });
 
-  it("is unknown where the port does not tell how fast it is", () => {
+  it("a port's rate is unknown where its line rate is not reported", () => {
     const look = { ...counted(3000, 200n, 9n), speeds: [] };
     expect(seen(look, counted(1000, 100n, 1n)).port.rate).toEqual({
       kind: "unknown",
@@ -286,9 +286,9 @@ describe("the rate of a port", () => {
   });
 });
 
-describe("whatever is missing from what the kernel said", () => {
+describe("readings that the kernel left out", () => {
   it.each(["cipherSuite", "includeSci", "replay", "validate", "protect", "encrypt"] as const)(
-    "settings without %s are not read as any",
+    "settings without %s are unparsed",
     (name) => {
       const cut = secys.map((one) => {
         return { ...one, secy: without(one.secy ?? { unnamed: [] }, name) };
@@ -301,7 +301,7 @@ describe("whatever is missing from what the kernel said", () => {
     },
   );
 
-  it("a replay protection without its window is not read as one", () => {
+  it("replay protection without its window is unparsed", () => {
     const cut = withSecy({ ...strict, replay: true });
     const windowless = cut.map(({ secy, ...one }) => {
       return { ...one, secy: without(secy ?? { unnamed: [] }, "window") };
@@ -309,7 +309,7 @@ describe("whatever is missing from what the kernel said", () => {
     expect(seen(lookAt("ms3", { secys: windowless })).port.settings.kind).toBe("unknown");
   });
 
-  it("the port is must-secure only where everything for it was said", () => {
+  it("a port is must-secure only where every setting for it was reported", () => {
     const whole = fc.record(
       {
         cipherSuite: fc.constantFrom("gcm-aes-128" as const, undefined),
@@ -323,7 +323,7 @@ describe("whatever is missing from what the kernel said", () => {
       },
       { requiredKeys: [] },
     );
-    // Masters and links below that point anywhere, in circles too.
+    // Masters and links below point anywhere, also in circles.
     const shape = fc.array(fc.record({ link: fc.nat(12), master: fc.nat(12) }), { maxLength: 9 });
     const run = fc.property(whole, shape, (secy, others) => {
       const look = lookAt("ms3");

@@ -39,7 +39,7 @@ async function differing(
   return made;
 }
 
-/** Names of the error counters that grow within a second. */
+/** The names of the error counters that grow within a second. */
 async function growing(made: Pair, end: "a" | "b"): Promise<readonly Counter[]> {
   const before = made[end].frames();
   await made.seconds(1);
@@ -47,8 +47,8 @@ async function growing(made: Pair, end: "a" | "b"): Promise<readonly Counter[]> 
   return errors.filter((name) => (after[name] ?? 0n) > (before[name] ?? 0n));
 }
 
-describe("what MKA does not notice shows in the counters", () => {
-  it("SCI here and not there: bad tags one way, no SCI the other way", async () => {
+describe("faults that MKA does not notice show in the counters", () => {
+  it("an SCI at one end only: bad tags one way, no SCI the other way", async () => {
     const made = await differing(mustSecure, { ...mustSecure, includeSci: false });
     for (const station of [made.a, made.b]) {
       const { controlledPort, respondedPeers } = station.session();
@@ -62,12 +62,12 @@ describe("what MKA does not notice shows in the counters", () => {
     expect(made.fibre.carries()).toBe(false);
   });
 
-  it("no SCI at both ends passes", async () => {
+  it("no SCI at both ends: frames pass", async () => {
     const quiet = { ...mustSecure, includeSci: false };
     expect((await differing(quiet, quiet)).fibre.carries()).toBe(true);
   });
 
-  it("another suite: both say secured, nothing passes, the live suite tells", async () => {
+  it("suites differ: both ends report secured, nothing passes, liveSuite differs", async () => {
     const made = await differing(mustSecure, { ...mustSecure, suite: "gcm-aes-256" });
     expect(made.a.session()).toMatchObject({
       controlledPort: "secured",
@@ -107,7 +107,7 @@ describe("what MKA does not notice shows in the counters", () => {
     }
   });
 
-  it("a stale SAK after a restart of the KaY", async () => {
+  it("a stale SAK after a restart of the KaY: every frame is invalid", async () => {
     const made = await secured("stale-restart", ramp);
     made.a.setFault("staleSak", true);
     made.a.restartKay();
@@ -116,7 +116,7 @@ describe("what MKA does not notice shows in the counters", () => {
     expect(await growing(made, "b")).toEqual(["rxNotValid"]);
   });
 
-  it("an L2 MTU without room for MACsec: too long, while smaller frames pass", async () => {
+  it("an L2 MTU without room for MACsec: large frames are too long, small ones pass", async () => {
     const made = await secured("mtu", ramp);
     made.a.setL2Mtu(512 + 31);
     expect(await growing(made, "a")).toEqual(["txTooLong"]);
@@ -131,7 +131,7 @@ describe("what MKA does not notice shows in the counters", () => {
 });
 
 describe("clear frames", () => {
-  it("pass and are not counted where neither end has MACsec", async () => {
+  it("clear frames pass and are not counted where neither end has MACsec", async () => {
     const made = await differing(undefined, undefined);
     expect(made.fibre.carries()).toBe(true);
     expect(made.fibre.truth().a2b).toMatchObject({
@@ -143,7 +143,7 @@ describe("clear frames", () => {
     expect(made.a.frames().rxClear).toBe(0n);
   });
 
-  it("pass under should-secure while there is no live peer, and are counted", async () => {
+  it("clear frames pass under should-secure without a live peer, and are counted", async () => {
     const made = await secured("should", ramp, shouldSecure);
     const before = clear(made);
     expect(made.fibre.truth().a2b.outcome).toBe("protected");
@@ -157,7 +157,7 @@ describe("clear frames", () => {
     expect(made.fibre.carries()).toBe(true);
   });
 
-  it("are counted and dropped by a must-secure end", async () => {
+  it("clear frames are counted and dropped by a must-secure end", async () => {
     const made = await differing(shouldSecure, mustSecure);
     made.b.setFault("silent", true);
     await made.seconds(20);
@@ -169,7 +169,7 @@ describe("clear frames", () => {
     expect(made.fibre.carries()).toBe(false);
   });
 
-  it("are refused by a must-secure end that faces a port without MACsec", async () => {
+  it("clear frames of a port without MACsec are refused by a must-secure end", async () => {
     const made = await differing(undefined, mustSecure);
     expect(made.fibre.truth()).toMatchObject({
       a2b: { delivered: 0n, clearOnWire: 10_000n },
@@ -178,7 +178,7 @@ describe("clear frames", () => {
     expect(made.b.frames().rxClear).toBe(10_000n);
   });
 
-  it("include MKPDUs where a platform counts EAPOL, exactly as many as it saw", async () => {
+  it("clear frames include MKPDUs where a platform counts EAPOL, exactly as many", async () => {
     const made = await secured("eapol", { quirks: { startRamp: true, eapolCountedAsClear: true } });
     await made.seconds(60);
     for (const station of [made.a, made.b]) {
@@ -191,7 +191,7 @@ describe("clear frames", () => {
 });
 
 describe("counters", () => {
-  it("agree with the wire and with each other, per channel and per association", async () => {
+  it("counters agree with the wire and with each other, per channel and association", async () => {
     const made = await secured("sums", ramp);
     await made.seconds(30);
     made.a.rekeySak();
@@ -203,13 +203,13 @@ describe("counters", () => {
     expect(made.a.frames().txProtected).toBe(a2b.protectedOnWire);
     const [channel] = made.b.receiveScs();
     expect(channel).toMatchObject({ sci: made.a.sci, active: true, ok: Number(frames.rxOk) });
-    // The association of the new SAK started from nothing.
+    // The association of the new SAK started from zero.
     const [association] = channel?.sas.values() ?? [];
     expect(association?.an).toBe(1);
     expect(association?.ok).toBe(Number(made.a.frames().nextPn) - 1);
   });
 
-  it("do not depend on when somebody reads them", async () => {
+  it("counters do not depend on when they are read", async () => {
     const [watched, alone] = [await secured("reading", ramp), await secured("reading", ramp)];
     for (const made of [watched, alone]) made.fibre.offer("a", 777, 512);
     for (let n = 0; n < 100; n += 1) {
@@ -220,7 +220,7 @@ describe("counters", () => {
     expect(watched.fibre.truth().a2b).toEqual(alone.fibre.truth().a2b);
   });
 
-  it("start at zero after a reset, and the packet number goes on", async () => {
+  it("counters start at zero after a reset, and the packet number goes on", async () => {
     const made = await secured("reset", ramp);
     const { nextPn } = made.a.frames();
     made.a.resetCounters();
@@ -230,7 +230,7 @@ describe("counters", () => {
     expect(made.a.frames().txProtected).toBe(1000n);
   });
 
-  it("stand still when frozen, while the data go on", async () => {
+  it("frozen counters do not change while data flow", async () => {
     const made = await secured("frozen", ramp);
     made.a.setFault("frozenCounters", true);
     const [frames, mkpdus] = [made.a.frames(), made.a.mkpdus()];
@@ -240,7 +240,7 @@ describe("counters", () => {
     expect(made.a.frames().rxOk).toBe(frames.rxOk + 30_000n);
   });
 
-  it("of single associations are absent where a platform counts per port", async () => {
+  it("counters of associations are absent where a platform counts per port", async () => {
     const made = await secured("per-port", { quirks: { startRamp: true, perPortCounters: true } });
     expect(made.a.frames()).toMatchObject({
       nextPn: undefined,
@@ -250,7 +250,7 @@ describe("counters", () => {
     expect(made.a.frames().rxOk).toBeGreaterThan(0n);
   });
 
-  it("and rates follow the wire, MACsec octets included", async () => {
+  it("counters and rates follow the wire, MACsec octets included", async () => {
     const made = await secured("rates", ramp);
     const bps = 1000 * (512 + 32) * 8;
     expect(made.a.rate()).toEqual({

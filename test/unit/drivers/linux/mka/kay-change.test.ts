@@ -28,7 +28,7 @@ function orders(a: readonly Act[], b: readonly Act[]): Move[][] {
   ];
 }
 
-// Without a key that both have there is nothing to be lossless with.
+// Without a key that both ends have, frames are lost in any case.
 const hasCommonKey = (moves: readonly Move[]): boolean => {
   const added = (end: string) => moves.findIndex(([who, act]) => who === end && act === "add");
   const removed = moves.findIndex(([, act]) => act === "remove");
@@ -62,7 +62,7 @@ const named = (moves: readonly Move[]): string => moves.map((move) => move.join(
 
 describe("an old and a new CAK side by side", () => {
   it.each(allOrders.map((moves) => [named(moves), moves] as const))(
-    "%s: no frame is lost",
+    'the order "%s" of a key change loses no frame',
     async (name, moves) => {
       for (const patient of [true, false]) {
         const { site, a, b } = pair(`${seed}/${name}/${patient}`, [old]);
@@ -94,11 +94,11 @@ describe("an old and a new CAK side by side", () => {
     },
   );
 
-  it("as many orders as there are with a common key", () => {
+  it("all 38 orders of a key change with a common key are tested", () => {
     expect(allOrders).toHaveLength(38);
   });
 
-  it("beside each other both are live, and SAKs come on the primary one alone", async () => {
+  it("with two CAKs both CAs are live, and SAKs come on the primary one alone", async () => {
     const { site, a, b } = pair("beside", [old, next], { sakRekeyMs: 20_000 });
     await site.run(120_000);
     for (const { session } of [a, b]) {
@@ -109,7 +109,7 @@ describe("an old and a new CAK side by side", () => {
       ]);
     }
     expect(a.all("sakMade").length).toBeGreaterThan(4);
-    // Only the principal CA tells of SAKs; the other says that it is none that tells nothing.
+    // Only the principal CA reports SAKs; the other reports that it is used, without any.
     const said = a.sent.flatMap((frame) => {
       const located = locate(frame);
       const mkpdu = located.kind === "located" ? parse(located) : located;
@@ -127,7 +127,7 @@ describe("an old and a new CAK side by side", () => {
     expect(lost(a, b)).toEqual([]);
   });
 
-  it("promoted in the middle of a rekeying makes one SAK more, after it", async () => {
+  it("a promotion in the middle of a rekeying makes one more SAK, after it", async () => {
     const { site, a, b } = pair("middle", [old, next]);
     await site.secured();
     await site.run(5000);
@@ -146,7 +146,7 @@ describe("an old and a new CAK side by side", () => {
     expect(lost(a, b)).toEqual([]);
   });
 
-  it("a key that only one end knows changes nothing", async () => {
+  it("a key that only one end has changes nothing", async () => {
     const { site, a, b } = pair("one end", [old]);
     await site.secured();
     await site.run(10_000);
@@ -159,14 +159,14 @@ describe("an old and a new CAK side by side", () => {
     expect(lost(a, b)).toEqual([]);
   });
 
-  it("a fallback takes over by itself when the primary key is gone at the other end", async () => {
+  it("a fallback takes over when the primary key is gone at the other end", async () => {
     const site = new Site("fallback");
     const a = site.add({ sci: sciA, cas: [old, next] });
     const b = site.add({ sci: sciB, cas: [old], keyServerPriority: 32 });
     await site.secured();
     await site.run(10_000);
     site.watches = "keys";
-    // As a far end that holds one key: the old one ends, and the new one begins with nothing.
+    // A far end with one key: the old one ends, and the new one begins without a SAK.
     b.kill();
     b.begin("nothing", "new");
     b.add(next);
@@ -178,7 +178,7 @@ describe("an old and a new CAK side by side", () => {
     expect(site.broken).toEqual([]);
   });
 
-  it("and at once where the other end is the key server", async () => {
+  it("a fallback takes over at once when the other end is the key server", async () => {
     const site = new Site("fallback member");
     const a = site.add({ sci: sciA, cas: [old, next] });
     const b = site.add({ sci: sciB, cas: [old], keyServerPriority: 8 });
@@ -217,7 +217,7 @@ describe("an old and a new CAK side by side", () => {
   });
 
   const runs = effort(15, 500);
-  it(`a wire that loses and overtakes, in ${runs} runs (seed ${seed})`, {
+  it(`key changes on a bad wire, in ${runs} runs (seed ${seed}), end secured`, {
     timeout: effort(60_000, 1_200_000),
   }, async () => {
     const prng = new Prng(seed);
@@ -243,7 +243,7 @@ describe("an old and a new CAK side by side", () => {
         site.broken.filter((line) => !line.includes("has not got it")),
         name,
       ).toEqual([]);
-      // A peer that was lost for a life time takes its frames along.
+      // The frames of a peer that was lost for a life time are lost too.
       const gone = [a, b].some(({ events }) =>
         events.some((event) => event.kind === "controlledPort" && event.is === "blocked"),
       );
@@ -258,8 +258,9 @@ describe("an old and a new CAK side by side", () => {
 });
 
 describe("a far end with one key at a time", () => {
-  // It takes another MI at an SCI that it knows for an attack, until the former one has expired.
-  it("finds the same member while the other CA's SAK is given up", async () => {
+  // The far end takes another MI at an SCI that it knows for an attack, until the former one has
+  // expired.
+  it("a far end with one key finds the same member while the old SAK is given up", async () => {
     const { site, a, b } = pair("one key at a time", [old, next]);
     b.command({ kind: "removeActor", ckn: next.ckn });
     await site.secured();
@@ -273,7 +274,7 @@ describe("a far end with one key at a time", () => {
     const [ours, theirs] = [said(next.ckn).at(-1), said(old.ckn).at(-1)];
     b.kill();
     await site.run(4_500);
-    // It has begun anew, and knows only the other key.
+    // The far end has restarted, and has only the other key.
     const far = {
       ...{ ca: next, version: 3, priority: 32, keyServer: false },
       mi: "ab".repeat(12),
@@ -283,7 +284,7 @@ describe("a far end with one key at a time", () => {
     hello(1);
     await site.until("the SAK is given up", () => !a.isSecured, 6_000);
     expect(said(next.ckn).at(-1)?.mi).toBe(ours?.mi);
-    // Whoever was a member of what was given up is a new one.
+    // A member of the SAK that was given up is a new instance.
     expect(said(old.ckn).at(-1)?.mi).not.toBe(theirs?.mi);
     const { mi = "", mn = 0 } = said(next.ckn).at(-1) ?? {};
     hello(2, { livePeers: [{ mi, mn }] });
@@ -294,7 +295,7 @@ describe("a far end with one key at a time", () => {
 });
 
 describe("actors on one SecY", () => {
-  it("FIA_PSK_EXT.1: a CKN names one CAK, and no more than four stand beside each other", () => {
+  it("FIA_PSK_EXT.1: a CKN names one CAK, and a SecY has at most four CAs", () => {
     const site = new Site("refusals");
     const a = site.add({ sci: sciA, cas: [old] });
     a.add({ ...next, ckn: old.ckn });
@@ -310,7 +311,7 @@ describe("actors on one SecY", () => {
     expect(a.kay.observe(site.now).keys).toHaveLength(4);
   });
 
-  it("FMT_SMF.1: a CKN that was removed is refused though the peer still uses it", async () => {
+  it("FMT_SMF.1: frames with a removed CKN are refused though the peer still uses it", async () => {
     const { site, a, b } = pair("expired", [old, next]);
     await site.secured();
     await site.run(5000);
@@ -329,7 +330,7 @@ describe("actors on one SecY", () => {
     expect(lost(a, b)).toEqual([]);
   });
 
-  it("without the last one the port is closed, and nothing more is said", async () => {
+  it("after the last CA is removed the port is closed, and no MKPDU is sent", async () => {
     const { site, a, b } = pair("last", [old]);
     await site.secured();
     await site.run(5000);

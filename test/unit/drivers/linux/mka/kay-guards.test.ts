@@ -20,7 +20,7 @@ const seenOf = (subject: Subject): unknown => {
   return [seen, subject.sent.length, subject.operations.length, subject.events.length];
 };
 
-/** It is heard, and nothing comes of it but a count. */
+/** Hears a frame and expects that it changes nothing but counters, which it returns. */
 function countsOnly(subject: Subject, frame: Uint8Array): Partial<Record<string, bigint>> {
   const before = { seen: seenOf(subject), counts: subject.seen.mkpdus };
   subject.hear(frame);
@@ -38,8 +38,8 @@ function countsOnly(subject: Subject, frame: Uint8Array): Partial<Record<string,
   return Object.fromEntries(more.map((name) => [name, after[name] - before.counts[name]]));
 }
 
-describe("FCS_MKA_EXT.1, FPT_RPL.1: refused, counted by their reason, and nothing else", () => {
-  it("D1 any bit of the ICV", () => {
+describe("FCS_MKA_EXT.1, FPT_RPL.1: frames that are refused and counted by their reason", () => {
+  it("a frame with any wrong bit in its ICV is refused", () => {
     const { subject, server } = member(ca);
     const frame = server.frame({ livePeers: server.heard });
     for (let bit = 0; bit < 128; bit += 1) {
@@ -47,12 +47,12 @@ describe("FCS_MKA_EXT.1, FPT_RPL.1: refused, counted by their reason, and nothin
         icvFailed: 1n,
       });
     }
-    // The MN is not used up by the forgeries.
+    // The forgeries have not used up the MN.
     subject.hear(frame);
     expect(subject.seen.mkpdus.replayed).toBe(0n);
   });
 
-  it("D2 any octet before it", () => {
+  it("a frame with any changed octet before its ICV is refused", () => {
     const { subject, server } = member(ca);
     const frame = server.frame({ livePeers: server.heard, ...server.use(1, 0, "transmit") });
     for (let octet = 1; octet < frame.length - 16; octet += 1) {
@@ -63,7 +63,7 @@ describe("FCS_MKA_EXT.1, FPT_RPL.1: refused, counted by their reason, and nothin
     expect(subject.seen.mkpdus.replayed).toBe(0n);
   });
 
-  it("D3 to an individual address, D4 of unknown agility, under 32 octets, one octet short", () => {
+  it("malformed: an individual address, unknown agility, under 32 octets, truncated", () => {
     const { subject, server } = member(ca);
     const frame = server.frame({ livePeers: server.heard });
     const individual = sealed(flipped(frame, 0), ca);
@@ -81,13 +81,13 @@ describe("FCS_MKA_EXT.1, FPT_RPL.1: refused, counted by their reason, and nothin
     });
   });
 
-  it("D12 an unknown CKN, whatever its ICV", () => {
+  it("a frame with an unknown CKN is refused, whatever its ICV", () => {
     const { subject, server } = member(ca);
     const frame = server.frame({ livePeers: server.heard });
     expect(countsOnly(subject, sealed(flipped(frame, 50), ca))).toEqual({ unknownCkn: 1n });
   });
 
-  it("D13 FPT_RPL.1: an MN that is not higher, one by one", () => {
+  it("FPT_RPL.1: a frame whose MN is not higher is refused as replayed, one by one", () => {
     const { subject, server } = member(ca);
     const frames = [1, 2, 3].map(() => server.frame({ livePeers: server.heard }));
     const [first, second, third] = frames;
@@ -98,7 +98,7 @@ describe("FCS_MKA_EXT.1, FPT_RPL.1: refused, counted by their reason, and nothin
     expect(countsOnly(subject, third)).toEqual({ replayed: 1n });
   });
 
-  it("an MN of 0", () => {
+  it("a frame with an MN of 0 is refused as replayed", () => {
     const { subject } = member(ca);
     const puppet = new Puppet(subject, sciC);
     puppet.mn = -1;
@@ -107,20 +107,20 @@ describe("FCS_MKA_EXT.1, FPT_RPL.1: refused, counted by their reason, and nothin
     expect(countsOnly(subject, puppet.frame())).toEqual({ replayed: 1n });
   });
 
-  it("our own frames, come back", () => {
+  it("our own frames that come back are refused", () => {
     const { subject } = member(ca);
     const own = new Puppet(subject, sciA, subject.last.basic.mi);
     expect(countsOnly(subject, own.frame({ livePeers: [] }))).toEqual({ ownFrames: 1n });
   });
 
-  it("FCS_MACSEC_EXT.1: a known station under another SCI", () => {
+  it("FCS_MACSEC_EXT.1: a frame of a known station under another SCI is refused", () => {
     const { subject, server } = member(ca);
     const other = new Puppet(subject, sciC, server.mi);
     other.mn = server.mn;
     expect(countsOnly(subject, other.frame({ livePeers: server.heard }))).toEqual({ strange: 1n });
   });
 
-  it("EAPOL that is no MKPDU", () => {
+  it("EAPOL that is not an MKPDU is counted as foreign", () => {
     const { subject, server } = member(ca);
     expect(countsOnly(subject, flipped(server.frame(), 15, 2))).toEqual({});
     expect(subject.seen.mkpdus.foreign).toBe(1n);
@@ -128,7 +128,7 @@ describe("FCS_MKA_EXT.1, FPT_RPL.1: refused, counted by their reason, and nothin
 });
 
 describe("liveness", () => {
-  it("takes an MN that was sent within the last life time, and no other", () => {
+  it("a peer is live by an MN of ours from the last life time, and by no other", () => {
     const subject = new Subject(ca);
     const puppet = new Puppet(subject);
     subject.pass(1);
@@ -148,7 +148,7 @@ describe("liveness", () => {
     expect(subject.seen.session.livePeers).toBe(2);
   });
 
-  it("ends a life time after the last MKPDU that says we are there", () => {
+  it("liveness ends a life time after the last MKPDU that lists us", () => {
     const { subject, server } = member(ca);
     subject.pass(3000);
     server.answer(server.use(1, 0, "transmit"));
@@ -162,7 +162,7 @@ describe("liveness", () => {
     expect(subject.secy.transmit.size).toBe(0);
   });
 
-  it("a new instance of a station takes its place only once it has proved that it is there", () => {
+  it("a new instance of a station replaces the old one once it has proved liveness", () => {
     const { subject, server } = member(ca);
     const again = new Puppet(subject, sciB, new Prng("again").hex(12));
     again.say();
@@ -170,7 +170,7 @@ describe("liveness", () => {
     expect(subject.seen.session.controlledPort).toBe("secured");
     again.answer();
     expect(subject.seen.session.participants).toMatchObject([{ livePeers: 1, potentialPeers: 0 }]);
-    // Nothing that the former instance said counts any more, were it said a moment ago.
+    // Nothing that the former instance sent counts any more, however recent.
     const before = subject.seen.mkpdus.replayed;
     server.answer({ distributedSak: server.sak(2, 1) });
     expect(subject.seen.mkpdus.replayed).toBe(before + 1n);
@@ -180,7 +180,7 @@ describe("liveness", () => {
     expect(subject.seen.session.participants).toMatchObject([{ potentialPeers: 1 }]);
   });
 
-  it("our MI under another SCI, or ahead of us in a list, is left to whoever has it", () => {
+  it("our MI under another SCI, or ahead of us in a list, is given up for a new one", () => {
     const cases = [
       (subject: Subject) => new Puppet(subject, sciC, subject.last.basic.mi).say(),
       (subject: Subject) => {
@@ -203,7 +203,7 @@ describe("liveness", () => {
     }
   });
 
-  it("remembers sixteen stations and no more, and the live one always", () => {
+  it("a KaY remembers at most sixteen stations, and always the live one", () => {
     const { subject, server } = member(ca);
     for (let one = 0; one < 200; one += 1) {
       new Puppet(subject, `0200000000${one.toString(16).padStart(2, "0")}0001`).say();
@@ -215,7 +215,7 @@ describe("liveness", () => {
     expect(subject.seen.session.participants).toMatchObject([{ potentialPeers: 0 }]);
   });
 
-  it("says no more than ten things a second, whatever it hears", () => {
+  it("a KaY sends at most ten MKPDUs a second, whatever it hears", () => {
     const { subject } = member(ca);
     subject.pass(5000);
     const before = subject.sent.length;
@@ -229,7 +229,7 @@ describe("liveness", () => {
 });
 
 describe("receive, transmit", () => {
-  it("a member transmits when the key server does, and in whichever slot it says so", () => {
+  it("a member transmits when the key server does, in whichever slot it reports so", () => {
     for (const slot of ["latest", "old"] as const) {
       const subject = new Subject(ca, { keyServerPriority: 64 });
       const server = new Puppet(subject);
@@ -254,7 +254,7 @@ describe("receive, transmit", () => {
     }
   });
 
-  it("a key server hands its SAK out until the peer receives, and never again", () => {
+  it("a key server distributes its SAK until the peer receives, and never again", () => {
     const subject = new Subject(ca);
     const puppet = new Puppet(subject);
     puppet.priority = 99;
@@ -272,11 +272,11 @@ describe("receive, transmit", () => {
     puppet.answer({ sakUse: { kind: "used", latest: undefined, old, ...plain } });
     expect(subject.secy.encodingAn).toBe(0);
     expect(subject.last).not.toHaveProperty("distributedSak");
-    // It says no more that it receives, and the SAK may have been used.
+    // The peer no longer reports to receive, and the SAK may have been used.
     puppet.answer();
     subject.pass(2000);
     expect(subject.last).not.toHaveProperty("distributedSak");
-    // A fresh one comes instead.
+    // A fresh SAK comes instead.
     puppet.answer();
     subject.pass(2600);
     puppet.answer();
@@ -313,7 +313,7 @@ describe("receive, transmit", () => {
     expect([...subject.secy.transmit.keys()]).toEqual([1]);
   });
 
-  it("a fresh station gets no SAK that was made for the one before", () => {
+  it("a restarted station does not get the SAK of the instance before", () => {
     const subject = new Subject(ca);
     const puppet = new Puppet(subject);
     puppet.priority = 99;
@@ -326,7 +326,7 @@ describe("receive, transmit", () => {
     expect(subject.secy.used).toHaveLength(2);
   });
 
-  it("a new peer waits for others that are about to be live, but no life time", () => {
+  it("the SAK for a new peer waits for others about to be live, but not a life time", () => {
     const subject = new Subject(ca);
     const first = new Puppet(subject);
     first.priority = 99;
@@ -359,27 +359,27 @@ describe("FPT_DDP_EXT.1: delay protection", () => {
   };
   const lowest = (subject: Subject): unknown => subject.secy.receive.get(sciB)?.get(0)?.lowestPn;
 
-  it("what the peer no longer uses is refused, and never let in again", () => {
+  it("frames below the peer's lowest packet number are refused from then on", () => {
     const { subject, server } = member(ca);
     server.answer(protect(server, 500, 0));
     expect(lowest(subject)).toBe(500n);
     server.answer(protect(server, 499, 0));
     expect(lowest(subject)).toBe(500n);
-    // Without the high half it cannot be known.
+    // The packet number is not known without its high half.
     server.answer(protect(server, 900));
     expect(lowest(subject)).toBe(500n);
     server.answer(protect(server, 3, 1));
     expect(lowest(subject)).toBe(0x100000003n);
   });
 
-  it("a peer that does not offer it is taken at its word", () => {
+  it("a lowest packet number without delay protection is ignored", () => {
     const { subject, server } = member(ca);
     server.answer({ ...server.use(1, 0, "transmit", 500) });
     expect(lowest(subject)).toBe(1n);
     expect(subject.last.sakUse).toMatchObject({ delayProtect: false });
   });
 
-  it("is bounded by hellos of 0.5 s where it is wanted, here or by the key server", () => {
+  it("hellos come every 0.5 s where either end wants delay protection", () => {
     for (const asked of ["here", "there", "nowhere"] as const) {
       const { subject, server } = member(ca, { delayProtection: asked === "here" ? "on" : "off" });
       subject.pass(5000);
@@ -392,7 +392,7 @@ describe("FPT_DDP_EXT.1: delay protection", () => {
     }
   });
 
-  it("our lowest packet number is the one of a hello ago, and both halves are told", () => {
+  it("our lowest packet number is that of a hello ago, reported with both halves", () => {
     const { subject, server } = member(ca);
     const tell = (nextPn: bigint): void =>
       subject.take(subject.kay.report({ kind: "packetNumber", an: 0, nextPn }, subject.now));
@@ -427,20 +427,20 @@ describe("FPT_RPL_EXT.1: SSCIs", () => {
     return subject;
   };
 
-  it("the highest SCI has the first", () => {
+  it("the highest SCI has SSCI 1", () => {
     expect(ssciOf(joined(3, 0))).toEqual([2, 1]);
     expect(ssciOf(joined(3, 1))).toEqual([2, 1]);
   });
 
-  it("a key server of version 3 that tells another order is followed", () => {
+  it("the order of SSCIs of a version 3 key server is followed", () => {
     expect(ssciOf(joined(3, 2))).toEqual([1, 2]);
   });
 
-  it("one of an older version cannot tell", () => {
+  it("a key server before version 3 reports no order of SSCIs", () => {
     expect(ssciOf(joined(1, 2))).toEqual([2, 1]);
   });
 
-  it("without a place in its order we are no member", () => {
+  it("a SAK whose order of SSCIs leaves us out is refused", () => {
     const subject = new Subject(ca, { keyServerPriority: 64 });
     const server = new Puppet(subject);
     server.say();
@@ -454,7 +454,7 @@ describe("FPT_RPL_EXT.1: SSCIs", () => {
     expect(subject.secy.used).toEqual([]);
   });
 
-  it("our own order is told with the SAK", () => {
+  it("a key server reports its order of SSCIs with the SAK", () => {
     const subject = new Subject(ca);
     const puppet = new Puppet(subject);
     puppet.priority = 99;
@@ -463,7 +463,7 @@ describe("FPT_RPL_EXT.1: SSCIs", () => {
     expect(subject.last.announced).toEqual([{ suiteId: "0080c20001000004", capability: 2 }]);
   });
 
-  it("none without extended packet numbering", () => {
+  it("no SSCIs are used without extended packet numbering", () => {
     const subject = new Subject(ca, { suite: "gcm-aes-128" });
     const puppet = new Puppet(subject);
     puppet.priority = 99;
@@ -475,7 +475,7 @@ describe("FPT_RPL_EXT.1: SSCIs", () => {
   });
 });
 
-it("keys of a CA that is removed are wiped", () => {
+it("the keys of a CA that is removed are wiped", () => {
   const { subject } = member(ca);
   const { kay, now } = subject;
   const [actor] = kay.snapshot(now).actors;

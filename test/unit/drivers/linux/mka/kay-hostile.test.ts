@@ -14,7 +14,7 @@ const runs = effort(10_000, 1_000_000);
 const megabyte = 1024 * 1024;
 const ca = caOf("hostile");
 
-/** All of the KaY but its counters. */
+/** Everything about the KaY except its counters. */
 function state({ kay }: Subject, now: Instant): string {
   const { mkpdus: _, ...seen } = kay.observe(now);
   const { actors, ...rest } = kay.snapshot(now);
@@ -34,7 +34,7 @@ function mutated(prng: Prng, frames: readonly Uint8Array[]): Uint8Array {
     else octets[at & ~1] = prng.pick([0, 1, 2, 3, 4, 7, 8, 15, 16, 0x1f, 0xff]);
   }
   if (prng.chance(0.1)) return octets.slice(0, prng.between(0, octets.length));
-  // Most would be refused for their length else.
+  // Most frames would be refused for their length otherwise.
   if (octets.length > 18) new DataView(octets.buffer).setUint16(16, octets.length - 18);
   return octets;
 }
@@ -65,7 +65,7 @@ function material(server: Puppet): Uint8Array[] {
 }
 
 describe("damaged MKPDUs", () => {
-  it(`${runs} without the right ICV change nothing, in bounded memory (seed ${seed})`, {
+  it(`${runs} damaged MKPDUs without the right ICV change nothing, bounded (seed ${seed})`, {
     timeout: effort(60_000, 1_200_000),
   }, () => {
     const prng = new Prng(seed);
@@ -96,7 +96,7 @@ describe("damaged MKPDUs", () => {
     expect(grown).toBeLessThan(200);
   });
 
-  it(`${runs / 5} of a member gone mad are read or refused, in bounded memory (seed ${seed})`, {
+  it(`${runs / 5} damaged MKPDUs with the right ICV are read or refused, bounded (seed ${seed})`, {
     timeout: effort(60_000, 1_200_000),
   }, () => {
     const prng = new Prng(`${seed} member`);

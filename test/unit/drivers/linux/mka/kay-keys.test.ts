@@ -38,13 +38,13 @@ describe("FCS_COP.1: AES-CMAC", () => {
     [key256, 40, "aaf3d8f1de5640c232f5b169b9c911e6"],
     [key256, 64, "e1992190549f6ed5696a2c056c315410"],
   ] as const;
-  it.each(rows)("key %s, %i octets", (key, length, tag) => {
+  it.each(rows)("AES-CMAC under the key %s of %i octets is the standard's", (key, length, tag) => {
     const text = octets(message).subarray(0, length);
     expect(hexOf(macOf(secret(key), text))).toBe(tag);
     expect(hasIcv(secret(key), text, octets(tag))).toBe(true);
   });
 
-  it("every bit of a tag counts", () => {
+  it("a CMAC with any wrong bit is refused", () => {
     const tag = octets("bb1d6929e95937287fa37d129b756746");
     for (let bit = 0; bit < 128; bit += 1) {
       const forged = Uint8Array.from(tag);
@@ -55,7 +55,7 @@ describe("FCS_COP.1: AES-CMAC", () => {
 });
 
 describe("FCS_COP.1: key derivation of IEEE Std 802.1X-2020 6.2.1", () => {
-  it("128 and 256 bits", () => {
+  it("128 and 256 bits are derived as in the standard's examples", () => {
     const context = octets("01020104");
     const key = secret("1ab9024fa04a03feb9024fa04a03fe11");
     expect(shown(derive(key, "HI THERE", context, 16))).toBe("b57a0b05f43e9600c3c4d15c1e3c26e8");
@@ -67,44 +67,47 @@ describe("FCS_COP.1: key derivation of IEEE Std 802.1X-2020 6.2.1", () => {
 
   // Annex G, then names of other lengths.
   const rows = [
-    [
-      "135bd758b0ee5c11c55ff6ab19fdb199",
-      "96437a93ccf10d9dfe347846cce52c7d",
-      "8f1c5cb1c8ed2e5f047906e0473aad4d",
-      "8f5a384c15d6ae9302b462e363d03ca6",
-    ],
-    [
-      "a29efdb63d6fba73c65daab2295340a837a8886e94a905b5c9c7ef1d9dbb297e",
-      "7888f5d48ba8b24e96bb95bd8c7304ec",
-      "98b8544d7390a41e50ef72e25b4a036523c919e812918871949b48123eab526e",
-      "71340e454c84a1232aa7977d5ed86f78f250f3f9d53584b9337ff0c6dfdc9f96",
-    ],
-    [
-      "0123456789abcdef0123456789abcdef",
-      "31",
-      "938e1de635d51e828f6152c97280e47d",
-      "48d734689b51c8387f24d568e56f0bbe",
-    ],
-    [
-      "0123456789abcdef0123456789abcdef",
-      "11223344",
-      "f5aa766a264af422b9e0d365907eb73b",
-      "10dd5a2651e635ea0f699cc3c3c75512",
-    ],
-    [
-      "0123456789abcdef0123456789abcdef",
-      "6162636465666768696a6b6c6d6e6f70ffffffffffffffffffffffffffffffff",
-      "daf4c372bc50b80a86a39eb12b360517",
-      "d1eed7b4638f373c9b5891bb6342cdb8",
-    ],
+    {
+      cak: "135bd758b0ee5c11c55ff6ab19fdb199",
+      ckn: "96437a93ccf10d9dfe347846cce52c7d",
+      ick: "8f1c5cb1c8ed2e5f047906e0473aad4d",
+      kek: "8f5a384c15d6ae9302b462e363d03ca6",
+    },
+    {
+      cak: "a29efdb63d6fba73c65daab2295340a837a8886e94a905b5c9c7ef1d9dbb297e",
+      ckn: "7888f5d48ba8b24e96bb95bd8c7304ec",
+      ick: "98b8544d7390a41e50ef72e25b4a036523c919e812918871949b48123eab526e",
+      kek: "71340e454c84a1232aa7977d5ed86f78f250f3f9d53584b9337ff0c6dfdc9f96",
+    },
+    {
+      cak: "0123456789abcdef0123456789abcdef",
+      ckn: "31",
+      ick: "938e1de635d51e828f6152c97280e47d",
+      kek: "48d734689b51c8387f24d568e56f0bbe",
+    },
+    {
+      cak: "0123456789abcdef0123456789abcdef",
+      ckn: "11223344",
+      ick: "f5aa766a264af422b9e0d365907eb73b",
+      kek: "10dd5a2651e635ea0f699cc3c3c75512",
+    },
+    {
+      cak: "0123456789abcdef0123456789abcdef",
+      ckn: "6162636465666768696a6b6c6d6e6f70ffffffffffffffffffffffffffffffff",
+      ick: "daf4c372bc50b80a86a39eb12b360517",
+      kek: "d1eed7b4638f373c9b5891bb6342cdb8",
+    },
   ] as const;
-  it.each(rows)("ICK and KEK of CAK %s, CKN %s", (cak, ckn, ick, kek) => {
-    const keys = caKeys(secret(cak), ckn as Ckn);
-    expect(shown(keys.ick)).toBe(ick);
-    expect(shown(keys.kek)).toBe(kek);
-  });
+  it.each(rows)(
+    "ICK and KEK of the CAK $cak under the CKN $ckn are the standard's",
+    ({ cak, ckn, ick, kek }) => {
+      const keys = caKeys(secret(cak), ckn as Ckn);
+      expect(shown(keys.ick)).toBe(ick);
+      expect(shown(keys.kek)).toBe(kek);
+    },
+  );
 
-  it("leaves the CAK to its owner", () => {
+  it("the derivation leaves the CAK to its owner", () => {
     const cak = secret("0123456789abcdef0123456789abcdef");
     caKeys(cak, "31" as Ckn);
     expect(shown(cak)).toBe("0123456789abcdef0123456789abcdef");
@@ -122,13 +125,13 @@ describe("FCS_COP.1: key wrap of RFC 3394", () => {
       "28c9f404c4b810f4cbccb35cfb87f8263f5786e2d80ed326cbc7f0e71a99f43bfb988b9b7a02dd21",
     ],
   ] as const;
-  it.each(rows)("KEK %s, key %s", (kek, key, wrapped) => {
+  it.each(rows)("the KEK %s wraps the key %s as in RFC 3394", (kek, key, wrapped) => {
     expect(hexOf(wrapSak(secret(kek), secret(key)))).toBe(wrapped);
     const back = unwrapSak(secret(kek), octets(wrapped));
     expect(back && shown(back)).toBe(key);
   });
 
-  it("every octet of a wrapped key counts, and so does the KEK", () => {
+  it("a wrapped key with any wrong octet, or under another KEK, is refused", () => {
     const wrapped = octets(rows[0][2]);
     for (let at = 0; at < wrapped.length; at += 1) {
       const forged = Uint8Array.from(wrapped);
@@ -146,17 +149,17 @@ describe("names of SAKs", () => {
     ["1fe2fae14ef6ccf6448cf084", 1, "1fe3fae14ef6ccf6448cf084"],
     ["25ff3668387012613c5a653e", 1, "25fe3668387012613c5a653e"],
     ["000102030405060708090a0b", 0xa1b2c3d4, "c3d5a3b10405060708090a0b"],
-  ])("salt of %s/%i", (mi, kn, salt) => {
+  ])("the salt of the SAK %s/%i is the standard's", (mi, kn, salt) => {
     expect(shown(saltOf({ mi, kn }))).toBe(salt);
   });
 
-  it("the kernel's key identifier ends with the number in little-endian", () => {
+  it("the kernel's key identifier ends with the key number in little-endian", () => {
     const key = { mi: "000102030405060708090a0b", kn: 0xa1b2c3d4 };
     expect(keyIdOf(key)).toBe("000102030405060708090a0bd4c3b2a1");
   });
 });
 
-it("FCS_MACSEC_EXT.3: SAKs come from the given randomness and from nothing else", () => {
+it("FCS_MACSEC_EXT.3: SAKs come from the given entropy and from nothing else", () => {
   const made = new Set<string>();
   for (const size of [16, 32]) {
     const sak = makeSak(new Prng("sak"), size);

@@ -27,14 +27,14 @@ export class Puppet {
     this.mi = mi;
   }
 
-  /** The next MKPDU, which is not heard yet. */
+  /** Returns the next MKPDU, which is not delivered yet. */
   frame(rest: Rest = {}): Uint8Array {
     this.mn += 1;
     const { ca, version, priority, keyServer, sci, mi } = this;
     return built(mkpduOf({ ca, version, priority, keyServer, sci, mi }, this.mn, rest), ca);
   }
 
-  /** The subject as it last spoke. */
+  /** The subject by its last MKPDU. */
   get heard(): { mi: string; mn: number }[] {
     const { mi, mn } = this.subject.last.basic;
     return [{ mi, mn }];
@@ -44,12 +44,12 @@ export class Puppet {
     this.subject.hear(this.frame(rest));
   }
 
-  /** Says that the subject is there. */
+  /** Reports that the subject is live. */
   answer(rest: Rest = {}): void {
     this.say({ livePeers: this.heard, ...rest });
   }
 
-  /** A SAK of its own, in the form of an XPN suite unless told. */
+  /** A SAK of its own, in the form of an XPN suite by default. */
   sak(kn: number, an: number, more: Partial<Extract<DistributedSak, { kind: "wrapped" }>> = {}) {
     const bytes = 32;
     const wrapped = wrapSak(keysOf(this.ca).kek, secretOf(new Prng(`sak ${kn}`).hex(bytes)));
@@ -64,7 +64,7 @@ export class Puppet {
     } as const;
   }
 
-  /** What it does with a SAK of its own. */
+  /** The use of a SAK of its own. */
   use(kn: number, an: number, how: "receive" | "transmit", lowestPn = 1): Rest {
     const transmit = how === "transmit";
     const keyIdentifier = { mi: this.mi, kn };

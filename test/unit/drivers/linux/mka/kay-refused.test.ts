@@ -16,36 +16,36 @@ function flipped(frame: Uint8Array, octet: number, bit = 0): Uint8Array {
   return octets;
 }
 
-describe("must-secure: a SAK that is not taken is told, and the one in use stays", () => {
+describe("must-secure: a SAK that is refused is reported, and the one in use stays", () => {
   const offset = (confidentialityOffset: number) => ({ confidentialityOffset });
   const gcm128 = { suiteId: undefined, wrapped: new Uint8Array(24) };
   type Sak = Mkpdu["distributedSak"];
   const rows: readonly [string, (server: Puppet) => Sak, SakRefusal][] = [
     ["no MACsec", () => ({ kind: "plain" }), { kind: "plain" }],
-    ["T02 no confidentiality", (s) => s.sak(2, 1, offset(0)), { kind: "noConfidentiality" }],
+    ["no confidentiality", (s) => s.sak(2, 1, offset(0)), { kind: "noConfidentiality" }],
     [
-      "T02 FCS_MACSEC_EXT.2 offset 30",
+      "FCS_MACSEC_EXT.2 offset 30",
       (s) => s.sak(2, 1, offset(2)),
       { kind: "confidentialityOffset", offset: 30 },
     ],
     [
-      "T02 FCS_MACSEC_EXT.2 offset 50",
+      "FCS_MACSEC_EXT.2 offset 50",
       (s) => s.sak(2, 1, offset(3)),
       { kind: "confidentialityOffset", offset: 50 },
     ],
-    ["T03 128 for 256 bits", (s) => s.sak(2, 1, gcm128), { kind: "suite", offered: "gcm-aes-128" }],
+    ["128 for 256 bits", (s) => s.sak(2, 1, gcm128), { kind: "suite", offered: "gcm-aes-128" }],
     [
-      "T03 no extended packet numbers",
+      "no extended packet numbers",
       (s) => s.sak(2, 1, { suiteId: "0080c20001000002" }),
       { kind: "suite", offered: "gcm-aes-256" },
     ],
     [
-      "a suite that nobody knows",
+      "an unknown suite",
       (s) => s.sak(2, 1, { suiteId: "00aabbcc00000007" }),
       { kind: "suite", offered: "00aabbcc00000007" },
     ],
     [
-      "D7 damaged",
+      "damaged",
       (s) => s.sak(2, 1, { wrapped: flipped(s.sak(2, 1).wrapped, 3) }),
       { kind: "unwrap" },
     ],
@@ -59,7 +59,7 @@ describe("must-secure: a SAK that is not taken is told, and the one in use stays
     ],
     ["a key number that was there before", (s) => s.sak(0, 1), { kind: "keyNumber" }],
   ];
-  it.each(rows)("%s", (_, sak, why) => {
+  it.each(rows)("a distributed SAK is refused: %s", (_, sak, why) => {
     const { subject, server } = member(ca);
     const before = { session: subject.seen.session, log: [...subject.secy.log] };
     const distributedSak = sak(server);
@@ -75,13 +75,13 @@ describe("must-secure: a SAK that is not taken is told, and the one in use stays
     // The MKPDU counts for liveness all the same.
     subject.pass(5000);
     expect(subject.seen.session.livePeers).toBe(1);
-    // A good one makes up for it.
+    // An acceptable SAK ends the trouble.
     server.answer({ distributedSak: server.sak(2, 1) });
     expect(subject.all("sakTaken")).toHaveLength(2);
     expect(subject.seen.troubles).toEqual([]);
   });
 
-  it("the same one, again and again, is installed once", () => {
+  it("a SAK that is distributed again and again is installed once", () => {
     const { subject, server } = member(ca);
     const { log } = subject.secy;
     const before = [...log];
@@ -93,7 +93,7 @@ describe("must-secure: a SAK that is not taken is told, and the one in use stays
     expect(subject.secy.used).toHaveLength(2);
   });
 
-  it("one that has been replaced never comes back", () => {
+  it("a SAK that has been replaced is not installed again", () => {
     const { subject, server } = member(ca);
     server.answer({ distributedSak: server.sak(2, 1) });
     server.answer({ ...server.use(2, 1, "transmit") });
@@ -105,23 +105,23 @@ describe("must-secure: a SAK that is not taken is told, and the one in use stays
     expect(new Set(subject.secy.used).size).toBe(2);
   });
 
-  it("one of somebody who is not the elected key server is passed over", () => {
+  it("a SAK of a station that is not the elected key server is ignored", () => {
     const makers: ((subject: Subject) => Puppet)[] = [
-      // Not live.
+      // The station is not live.
       (subject) => {
         const one = new Puppet(subject, sciC);
         one.priority = 1;
         one.say({ distributedSak: one.sak(7, 2) });
         return one;
       },
-      // Of a worse priority.
+      // The station has a worse priority.
       (subject) => {
         const one = new Puppet(subject, sciC);
         one.priority = 50;
         one.answer({ distributedSak: one.sak(7, 2) });
         return one;
       },
-      // Not willing.
+      // The station is not willing.
       (subject) => {
         const one = new Puppet(subject, sciC);
         one.priority = 1;
@@ -139,7 +139,7 @@ describe("must-secure: a SAK that is not taken is told, and the one in use stays
     }
   });
 
-  it("under an AN that another live station uses for another SAK is refused", () => {
+  it("a SAK under an AN that another live station uses for another SAK is refused", () => {
     const { subject, server } = member(ca);
     const third = new Puppet(subject, sciC);
     third.keyServer = false;
@@ -148,7 +148,7 @@ describe("must-secure: a SAK that is not taken is told, and the one in use stays
     server.answer({ distributedSak: server.sak(2, 0) });
     expect(subject.all("sakRefused")).toMatchObject([{ why: { kind: "anInUse", an: 0 } }]);
     expect(subject.secy.used).toHaveLength(1);
-    // Nobody else has a use for it any more.
+    // No other station uses it any more.
     subject.pass(5000);
     server.answer();
     subject.pass(5000);
@@ -157,7 +157,7 @@ describe("must-secure: a SAK that is not taken is told, and the one in use stays
     expect(subject.secy.transmit.get(0)?.sak).toBe(subject.secy.used[1]);
   });
 
-  it("a peer that wants no MACsec gets no SAK, and is told of", () => {
+  it("a peer that does not want MACsec gets no SAK, and is reported", () => {
     const subject = new Subject(ca);
     const puppet = new Puppet(subject);
     puppet.priority = 99;
@@ -173,7 +173,7 @@ describe("must-secure: a SAK that is not taken is told, and the one in use stays
   });
 });
 
-it("FPT_RPL.1: a channel that comes back goes on where its sender is", () => {
+it("FPT_RPL.1: a channel that comes back continues at its sender's packet number", () => {
   const subject = new Subject(ca, { keyServerPriority: 64 });
   const server = new Puppet(subject);
   const third = new Puppet(subject, sciC);
@@ -205,7 +205,7 @@ it("FPT_RPL.1: a channel that comes back goes on where its sender is", () => {
   expect(subject.secy.used).toHaveLength(1);
 });
 
-it("a SAK that waits for its turn is given up with the last station", () => {
+it("a SAK that is not installed yet is given up with the last station", () => {
   const { subject, server } = member(ca);
   server.answer({ distributedSak: server.sak(2, 1) });
   server.answer(server.use(2, 1, "transmit"));
@@ -219,11 +219,11 @@ it("a SAK that waits for its turn is given up with the last station", () => {
   expect(subject.secy.used).toHaveLength(2);
 });
 
-it("FCS_MACSEC_EXT.3: a SAK that was given up is not installed again, whoever hands it out", () => {
+it("FCS_MACSEC_EXT.3: a SAK that was given up is not installed again", () => {
   const { subject, server } = member(ca);
   subject.pass(7000);
   expect(subject.seen.session.livePeers).toBe(0);
-  // Whoever has given up its SAKs is a new instance.
+  // A member that has given up its SAKs is a new instance.
   expect(subject.all("miRenewed")).toHaveLength(1);
   server.answer({ distributedSak: server.sak(1, 0) });
   expect(subject.seen.session).toMatchObject({ livePeers: 1, controlledPort: "blocked" });

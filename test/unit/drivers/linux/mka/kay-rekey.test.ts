@@ -10,7 +10,7 @@ const lost = (...stations: Station[]): string[] => stations.flatMap(({ data }) =
 const reasons = (station: Station): string[] => station.all("sakMade").map(({ why }) => why);
 
 describe("FCS_MKA_EXT.1: a fresh SAK", () => {
-  it("by timer, again and again through all ANs, without a frame lost", async () => {
+  it("rekeying by timer goes through all ANs again and again without a lost frame", async () => {
     const sakRekeyMs = 30_000;
     const { site, a, b } = pair("timer", [caOf("timer")], { sakRekeyMs });
     await site.secured();
@@ -23,20 +23,20 @@ describe("FCS_MKA_EXT.1: a fresh SAK", () => {
     expect(new Set(b.secy.used)).toEqual(new Set(a.secy.used));
     expect(site.broken).toEqual([]);
     expect(lost(a, b)).toEqual([]);
-    // Only the one in use is left, at both ends.
+    // Only the SAK in use is left, at both ends.
     expect([...a.secy.transmit.keys()]).toEqual([0]);
     expect([...(b.secy.receive.get(a.sci)?.keys() ?? [])]).toEqual([0]);
     expect(reasons(b)).toEqual([]);
   });
 
-  it("never by timer where none is wanted", async () => {
+  it("without a timer there is no rekeying by time", async () => {
     const { site, a } = pair("no timer", [caOf("no timer")]);
     await site.secured();
     await site.run(600_000);
     expect(reasons(a)).toEqual(["first"]);
   });
 
-  it("by command, at once", async () => {
+  it("a command brings a fresh SAK at once", async () => {
     const { site, a, b } = pair("command", [caOf("command")]);
     await site.secured();
     await site.run(10_000);
@@ -48,14 +48,14 @@ describe("FCS_MKA_EXT.1: a fresh SAK", () => {
     expect(lost(a, b)).toEqual([]);
   });
 
-  it("a member cannot make one", async () => {
+  it("a member refuses a command for a fresh SAK", async () => {
     const { site, b } = pair("member", [caOf("member")]);
     await site.secured();
     b.command({ kind: "rekeySak" });
     expect(b.all("commandRefused")).toEqual([{ kind: "commandRefused", why: "notKeyServer" }]);
   });
 
-  it("two commands in a row make one after the other, and no frame is lost", async () => {
+  it("two commands in a row make two SAKs one after the other, and no frame is lost", async () => {
     const { site, a, b } = pair("commands", [caOf("commands")]);
     await site.secured();
     await site.run(10_000);
@@ -79,7 +79,7 @@ describe("FCS_MKA_EXT.1: a fresh SAK", () => {
     (["server", "member"] as const).map((whose) => [suite, whose, from] as const),
   );
   it.each(rows)(
-    "F31 %s: by the packet numbers of the %s, from %i on",
+    "under %s a fresh SAK comes by the packet numbers of the %s, from %i on",
     async (suite, whose, from) => {
       const { site, a, b } = pair("pn", [caOf("pn")], { suite });
       await site.secured();
@@ -88,7 +88,7 @@ describe("FCS_MKA_EXT.1: a fresh SAK", () => {
       const receiver = whose === "server" ? b : a;
       const sa = sender.secy.encoding;
       if (sa === undefined) throw new Error("nothing transmits");
-      // Not a single packet before it is due.
+      // There is no fresh SAK even shortly before it is due.
       sa.nextPn = from - 1000n;
       await site.run(8000);
       expect(reasons(a)).toEqual(["first"]);
@@ -104,7 +104,7 @@ describe("FCS_MKA_EXT.1: a fresh SAK", () => {
     },
   );
 
-  it("FPT_RPL_EXT.1: packet numbers of 64 bits pass 2^32 with no SAK changed", async () => {
+  it("FPT_RPL_EXT.1: 64-bit packet numbers pass 2^32 without a new SAK", async () => {
     const { site, a, b } = pair("beyond", [caOf("beyond")]);
     await site.secured();
     await site.run(10_000);
@@ -117,7 +117,7 @@ describe("FCS_MKA_EXT.1: a fresh SAK", () => {
     expect(lost(a, b)).toEqual([]);
   });
 
-  it("is made again where a live peer has lost its own", async () => {
+  it("a fresh SAK comes where a live peer has lost its own", async () => {
     const { site, a, b } = pair("lost it", [caOf("lost it")]);
     await site.secured();
     await site.run(10_000);
@@ -135,7 +135,7 @@ describe("FCS_MKA_EXT.1: a fresh SAK", () => {
     expect(a.session.latestSak).toEqual(b.session.latestSak);
   });
 
-  it("and at once where its device is made anew at once", async () => {
+  it("a fresh SAK comes at once where a peer's device is made anew at once", async () => {
     for (const role of ["server", "member"] as const) {
       const { site, a, b } = pair(`anew ${role}`, [caOf("anew")]);
       await site.secured();
@@ -154,7 +154,7 @@ describe("FCS_MKA_EXT.1: a fresh SAK", () => {
     }
   });
 
-  it("and for both after the key server has lost its device", async () => {
+  it("a fresh SAK comes for both after the key server has lost its device", async () => {
     const { site, a, b } = pair("server lost it", [caOf("server lost it")]);
     await site.secured();
     await site.run(10_000);
@@ -172,7 +172,7 @@ describe("FCS_MKA_EXT.1: a fresh SAK", () => {
 });
 
 describe("receive, transmit, retire", () => {
-  it("a member that is slow to install holds the key server back, whatever it takes", async () => {
+  it("a member that is slow to install delays the key server, however long", async () => {
     const { site, a, b } = pair("slow", [caOf("slow")]);
     await site.secured();
     await site.run(10_000);
@@ -211,7 +211,7 @@ describe("receive, transmit, retire", () => {
     expect(lost(a, b)).toEqual([]);
   });
 
-  it("what its SecY refuses is given up, told, and tried anew a life time later", async () => {
+  it("a SAK that the SecY refuses is given up, and made anew a life time later", async () => {
     const { site, a, b } = pair("refused", [caOf("refused")]);
     await site.secured();
     await site.run(10_000);
@@ -242,7 +242,7 @@ describe("receive, transmit, retire", () => {
   });
 
   it.each(["installReceiveSa", "enableReceive", "enableTransmit"] as const)(
-    "a refused %s costs no frame",
+    "a refused %s loses no frame",
     async (kind) => {
       const { site, a, b } = pair(kind, [caOf(kind)]);
       await site.secured();
@@ -257,7 +257,7 @@ describe("receive, transmit, retire", () => {
     },
   );
 
-  it("a channel that is there already is none to complain about", async () => {
+  it("the refusal of a channel that exists already is not reported", async () => {
     const { site, a } = pair("there", [caOf("there")]);
     a.secy.receive.set(sciB, new Map());
     await site.secured();
@@ -266,9 +266,9 @@ describe("receive, transmit, retire", () => {
   });
 });
 
-describe("a wire that loses, doubles and overtakes", () => {
+describe("a wire that loses, doubles and reorders", () => {
   const runs = effort(12, 400);
-  it(`rekeyings lose no data in ${runs} runs (seed ${seed})`, {
+  it(`rekeyings on that wire lose no data in ${runs} runs (seed ${seed})`, {
     timeout: effort(60_000, 1_200_000),
   }, async () => {
     let rekeyings = 0;
@@ -288,7 +288,7 @@ describe("a wire that loses, doubles and overtakes", () => {
         if (prng.chance(0.5)) a.command({ kind: "rekeySak" });
       }
       const whole = a.all("peerLost").length + b.all("peerLost").length === 0;
-      // A peer that was not heard for a life time is gone, and its frames with it.
+      // The frames of a peer that was not heard for a life time are lost with it.
       if (whole) expect(lost(a, b), name).toEqual([]);
       expect(
         site.broken.filter((line) => !line.includes("has not got it")),

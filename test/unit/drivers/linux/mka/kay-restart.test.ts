@@ -22,7 +22,7 @@ async function settled(seed: string, both = {}, cas = [ca]) {
   return ends;
 }
 
-describe("a successor that was told", () => {
+describe("a successor with a snapshot", () => {
   const suites = ["gcm-aes-128", "gcm-aes-xpn-256"] as const;
   const rows = suites.flatMap((suite) =>
     (["server", "member"] as const).flatMap((role) =>
@@ -30,7 +30,7 @@ describe("a successor that was told", () => {
     ),
   );
   it.each(rows)(
-    "as %s under %s, after %i ms: no frame and no SAK is lost",
+    "a successor as %s under %s, after %i ms, loses neither a frame nor a SAK",
     async (role, suite, goneMs) => {
       const { site, a, b } = await settled(`${role} ${suite} ${goneMs}`, { suite });
       const station = role === "server" ? a : b;
@@ -43,7 +43,7 @@ describe("a successor that was told", () => {
       station.kill();
       await site.run(goneMs);
       station.begin("memory");
-      // It is there at once, as the same member, and ahead of all that was sent.
+      // The successor is there at once, as the same member, and ahead of all that was sent.
       const [first] = station.sent.slice(-1);
       expect(miOf(first)).toBe(miOf(before.frame));
       expect(mnOf(first)).toBeGreaterThan(mnOf(before.frame));
@@ -60,7 +60,7 @@ describe("a successor that was told", () => {
       expect(a.all("sakMade")).toHaveLength(1);
       expect(site.broken).toEqual([]);
       expect(lost(a, b)).toEqual([]);
-      // And it can do all that its predecessor could.
+      // The successor can do all that its predecessor could.
       a.command({ kind: "rekeySak" });
       await site.run(10_000);
       expect(a.session.latestSak).toMatchObject({ an: 1, transmit: true });
@@ -70,7 +70,7 @@ describe("a successor that was told", () => {
   );
 
   it.each(["server", "member"] as const)(
-    "as %s, killed at any moment of a rekeying",
+    "a successor as %s, killed at any moment of a rekeying, loses no frame",
     async (role) => {
       for (let afterMs = 0; afterMs <= 60; afterMs += 1) {
         const { site, a, b } = await settled(`any ${role} ${afterMs}`);
@@ -90,7 +90,7 @@ describe("a successor that was told", () => {
     },
   );
 
-  it("takes no SAK of a station that its predecessor did not know, though it lists us", () => {
+  it("a successor takes no SAK of a station that its predecessor did not know", () => {
     const { subject, server } = member(ca);
     const former = new Puppet(subject, sciB, new Prng("former").hex(12));
     const captured = former.frame({ livePeers: former.heard, distributedSak: former.sak(5, 1) });
@@ -109,14 +109,14 @@ describe("a successor that was told", () => {
       { livePeers: 1, potentialPeers: 1 },
     ]);
     expect(kay.snapshot(now).saks).toHaveLength(1);
-    // The one that it did know is heard with whatever MN it last had from us.
+    // The station that it did know is heard, whichever MN it last had from us.
     const { mi, mn } = subject.last.basic;
     kay.receive(server.frame({ livePeers: [{ mi, mn }] }), (now + 5000) as Instant);
     kay.tick((now + 7000) as Instant);
     expect(kay.observe(now).session.livePeers).toBe(1);
   });
 
-  it("has more time where the last one said hello before it stopped", async () => {
+  it("a successor has more time where the last one sent a hello before it stopped", async () => {
     const { site, a, b } = await settled("planned");
     const before = b.sent.length;
     await site.until("B speaks", () => b.sent.length > before);
@@ -133,7 +133,7 @@ describe("a successor that was told", () => {
     expect(lost(a, b)).toEqual([]);
   });
 
-  it("time and again", async () => {
+  it("forty successors at chance moments lose no frame and no peer", async () => {
     const { site, a, b } = await settled("again", { sakRekeyMs: 15_000 });
     const { prng } = site;
     for (let turn = 0; turn < 40; turn += 1) {
@@ -150,7 +150,7 @@ describe("a successor that was told", () => {
     expect([...a.all("peerLost"), ...b.all("peerLost")]).toEqual([]);
   });
 
-  it("carries both CAs over, and the change goes on where it was", async () => {
+  it("a successor carries both CAs over, and a key change goes on where it was", async () => {
     const { site, a, b } = await settled("both", {}, [ca, caOf("other")]);
     for (const station of [a, b]) {
       station.kill();
@@ -167,7 +167,7 @@ describe("a successor that was told", () => {
     expect(lost(a, b)).toEqual([]);
   });
 
-  it("after a life time it is a new station to the other, and gets a new SAK", async () => {
+  it("a successor after a life time is a new station to the peer, with a new SAK", async () => {
     const { site, a, b } = await settled("late");
     site.watches = "keys";
     b.kill();
@@ -180,7 +180,7 @@ describe("a successor that was told", () => {
     expect(site.broken).toEqual([]);
   });
 
-  it("with other SAs in the SecY than it was told of begins anew, closed", async () => {
+  it("a successor whose snapshot does not fit the SecY begins anew, closed", async () => {
     const { site, a, b } = await settled("contradiction");
     const told = b.memory;
     a.command({ kind: "rekeySak" });
@@ -206,7 +206,7 @@ describe("a successor that was told", () => {
     expect(site.broken).toEqual([]);
   });
 
-  it("with a new SecY begins anew", async () => {
+  it("a successor with a new SecY begins anew", async () => {
     const { site, a, b } = await settled("new secy");
     site.watches = "keys";
     b.kill();
@@ -218,7 +218,7 @@ describe("a successor that was told", () => {
     expect(site.broken).toEqual([]);
   });
 
-  it("tells with every hello of the peer what to store, and reserves MNs", async () => {
+  it("each hello of the peer changes the snapshot, which reserves MNs", async () => {
     const { site, a, b } = await settled("stored", { delayProtection: "on" });
     const before = { told: a.remembered, heard: b.sent.length };
     await site.run(60_000);
@@ -235,7 +235,7 @@ describe("a successor that was told", () => {
     expect(peers).toMatchObject([{ mn: mnOf(b.sent.at(-1)) }]);
   });
 
-  it("P5: a snapshot holds keys as secrets alone", async () => {
+  it("P5: a snapshot contains keys only as secrets", async () => {
     const { site, a } = await settled("secrets");
     const shown = JSON.stringify(a.kay.snapshot(site.now), (_, value: unknown) => value);
     expect(shown).toContain("[secret IEEE8021 ICK]");
@@ -250,8 +250,8 @@ describe("a successor that was told", () => {
   });
 });
 
-describe("a successor that was told nothing", () => {
-  it("leaves the SAs that are in use until there is another SAK", async () => {
+describe("a successor without a snapshot", () => {
+  it("without a snapshot the SAs in use are left alone until there is another SAK", async () => {
     for (const role of ["server", "member"] as const) {
       const { site, a, b } = await settled(`nothing ${role}`);
       site.watches = "keys";
@@ -273,8 +273,8 @@ describe("a successor that was told nothing", () => {
     }
   });
 
-  it("gives them up after a life time in which nobody was heard", async () => {
-    const { site, b } = await settled("nobody");
+  it("without a snapshot the SAs are given up after a life time without a peer", async () => {
+    const { site, b } = await settled("no peer");
     site.watches = "keys";
     b.kill();
     b.begin("nothing");
@@ -288,7 +288,7 @@ describe("a successor that was told nothing", () => {
 
 describe("a peer that comes back", () => {
   it.each(["server", "member"] as const)(
-    "with the same SCI and nothing else, as %s",
+    "a peer that comes back with the same SCI alone, as %s, is secured within 7 s",
     async (role) => {
       const { site, a, b } = await settled(`back ${role}`);
       site.watches = "keys";
@@ -309,7 +309,7 @@ describe("a peer that comes back", () => {
   );
 });
 
-it("an MN that wraps takes a new MI with it", async () => {
+it("an MN that wraps takes a new MI", async () => {
   const { site, a, b } = await settled("wrap");
   const [actor] = a.memory?.actors ?? [];
   if (actor === undefined || a.memory === undefined) throw new Error("nothing was told");
@@ -329,7 +329,7 @@ it("an MN that wraps takes a new MI with it", async () => {
   expect(lost(a, b)).toEqual([]);
 });
 
-it("wiped, it says nothing more", () => {
+it("a KaY that was wiped sends nothing", () => {
   const kay = new Kay({ sci: sciA, settings, entropy: new Prng("wiped"), now: 0 as never });
   kay.wipe();
   expect(kay.wakeAt(0 as never)).toBeUndefined();

@@ -11,25 +11,28 @@ const suites: readonly CipherSuite[] = [
 ];
 
 describe("two stations with one CAK", () => {
-  it.each(suites)("secure the link under %s and lose no frame", async (suite) => {
-    const { site, a, b } = pair(suite, [caOf(suite)], { suite });
-    expect(await site.secured()).toBeLessThan(1000);
-    await site.run(20_000);
-    expect(a.session).toMatchObject({ keyServer: "self", livePeers: 1, respondedPeers: 1 });
-    expect(b.session).toMatchObject({ keyServer: "peer", livePeers: 1, respondedPeers: 1 });
-    expect(a.session.latestSak).toEqual(b.session.latestSak);
-    expect(a.session.latestSak).toMatchObject({ receive: true, transmit: true });
-    expect(a.session.oldSak).toBeUndefined();
-    expect(a.kay.observe(site.now).liveSuite).toBe(suite);
-    expect(site.broken).toEqual([]);
-    expect([...a.data.lost, ...b.data.lost]).toEqual([]);
-    expect(a.data.arrived).toBeGreaterThan(300);
-    expect(a.all("sakMade")).toMatchObject([{ why: "first" }]);
-    const wide = suite === "gcm-aes-256" || suite === "gcm-aes-xpn-256";
-    for (const sak of a.secy.used) expect(sak).toHaveLength(wide ? 64 : 32);
-  });
+  it.each(suites)(
+    "two stations with one CAK secure the link under %s and lose no frame",
+    async (suite) => {
+      const { site, a, b } = pair(suite, [caOf(suite)], { suite });
+      expect(await site.secured()).toBeLessThan(1000);
+      await site.run(20_000);
+      expect(a.session).toMatchObject({ keyServer: "self", livePeers: 1, respondedPeers: 1 });
+      expect(b.session).toMatchObject({ keyServer: "peer", livePeers: 1, respondedPeers: 1 });
+      expect(a.session.latestSak).toEqual(b.session.latestSak);
+      expect(a.session.latestSak).toMatchObject({ receive: true, transmit: true });
+      expect(a.session.oldSak).toBeUndefined();
+      expect(a.kay.observe(site.now).liveSuite).toBe(suite);
+      expect(site.broken).toEqual([]);
+      expect([...a.data.lost, ...b.data.lost]).toEqual([]);
+      expect(a.data.arrived).toBeGreaterThan(300);
+      expect(a.all("sakMade")).toMatchObject([{ why: "first" }]);
+      const wide = suite === "gcm-aes-256" || suite === "gcm-aes-xpn-256";
+      for (const sak of a.secy.used) expect(sak).toHaveLength(wide ? 64 : 32);
+    },
+  );
 
-  it("FAU_GEN.1: CA, session, SAK and its use are told in order and by name", async () => {
+  it("FAU_GEN.1: CA, session, SAK and its use are events, in order and by name", async () => {
     const one = caOf("audit");
     const { site, a, b } = pair("audit", [one]);
     await site.secured();
@@ -65,7 +68,7 @@ describe("two stations with one CAK", () => {
     [32, 32],
   ] as const;
   it.each(lengths)(
-    "FIA_PSK_EXT.1, FMT_SMF.1: a CKN of %i and a CAK of %i octets",
+    "FIA_PSK_EXT.1, FMT_SMF.1: a CKN of %i and a CAK of %i octets secure the link",
     async (cknBytes, cakBytes) => {
       const { site } = pair("lengths", [caOf("one", cknBytes, cakBytes)], {
         suite: cakBytes === 16 ? "gcm-aes-256" : "gcm-aes-128",
@@ -75,7 +78,7 @@ describe("two stations with one CAK", () => {
     },
   );
 
-  it("with the same CKN and another CAK never come to a SAK, and each counts why", async () => {
+  it("two stations with the same CKN and another CAK get no SAK, and count why", async () => {
     const one = caOf("one");
     const site = new Site("cak mismatch");
     const a = site.add({ sci: sciA, cas: [one] });
@@ -92,7 +95,7 @@ describe("two stations with one CAK", () => {
     }
   });
 
-  it("with different CKNs never come to a SAK, and each counts why", async () => {
+  it("two stations with different CKNs get no SAK, and count why", async () => {
     const site = new Site("ckn mismatch");
     const a = site.add({ sci: sciA, cas: [caOf("one")] });
     const b = site.add({ sci: sciB, cas: [caOf("two")] });
@@ -105,7 +108,7 @@ describe("two stations with one CAK", () => {
     }
   });
 
-  it("whose CKNs differ by zeros at their end alone are in different CAs", async () => {
+  it("CKNs that differ by zeros at their end alone belong to different CAs", async () => {
     const one = caOf("one", 4);
     const site = new Site("padding");
     const a = site.add({ sci: sciA, cas: [one] });
@@ -116,40 +119,43 @@ describe("two stations with one CAK", () => {
   });
 });
 
-describe("T03: different suites at both ends", () => {
+describe("different suites at both ends", () => {
   const rows = suites.flatMap((one) =>
     suites.filter((other) => other !== one).map((other) => [one, other] as const),
   );
-  it.each(rows)("key server %s, member %s: told as such, and never secured", async (one, other) => {
-    const site = new Site(`${one} ${other}`);
-    const a = site.add({ sci: sciA, cas: [caOf("suite")], suite: one });
-    const b = site.add({ sci: sciB, cas: [caOf("suite")], suite: other, keyServerPriority: 32 });
-    let secured = 0;
-    for (let second = 0; second < 30; second += 1) {
-      await site.run(1000);
-      if (a.isSecured || b.isSecured) secured += 1;
-    }
-    expect(secured).toBe(0);
-    expect(b.all("sakRefused")).toEqual([
-      { kind: "sakRefused", ckn: caOf("suite").ckn, why: { kind: "suite", offered: one } },
-    ]);
-    expect(b.kay.observe(site.now).troubles).toContainEqual({
-      kind: "sakRefused",
-      why: { kind: "suite", offered: one },
-    });
-    expect(b.kay.observe(site.now).liveSuite).toBeUndefined();
-    expect(b.secy.log).toEqual(["createReceiveSc"]);
-    expect(a.kay.observe(site.now).troubles).toEqual(
-      expect.arrayContaining([
-        { kind: "suiteNotAnnounced", announced: [other] },
-        { kind: "peerNotReceiving", sci: sciB },
-      ]),
-    );
-    expect(a.session).toMatchObject({ livePeers: 1, respondedPeers: 0 });
-    expect(a.secy.encoding).toBeUndefined();
-  });
+  it.each(rows)(
+    "suites that differ, key server %s and member %s, are reported and never secured",
+    async (one, other) => {
+      const site = new Site(`${one} ${other}`);
+      const a = site.add({ sci: sciA, cas: [caOf("suite")], suite: one });
+      const b = site.add({ sci: sciB, cas: [caOf("suite")], suite: other, keyServerPriority: 32 });
+      let secured = 0;
+      for (let second = 0; second < 30; second += 1) {
+        await site.run(1000);
+        if (a.isSecured || b.isSecured) secured += 1;
+      }
+      expect(secured).toBe(0);
+      expect(b.all("sakRefused")).toEqual([
+        { kind: "sakRefused", ckn: caOf("suite").ckn, why: { kind: "suite", offered: one } },
+      ]);
+      expect(b.kay.observe(site.now).troubles).toContainEqual({
+        kind: "sakRefused",
+        why: { kind: "suite", offered: one },
+      });
+      expect(b.kay.observe(site.now).liveSuite).toBeUndefined();
+      expect(b.secy.log).toEqual(["createReceiveSc"]);
+      expect(a.kay.observe(site.now).troubles).toEqual(
+        expect.arrayContaining([
+          { kind: "suiteNotAnnounced", announced: [other] },
+          { kind: "peerNotReceiving", sci: sciB },
+        ]),
+      );
+      expect(a.session).toMatchObject({ livePeers: 1, respondedPeers: 0 });
+      expect(a.secy.encoding).toBeUndefined();
+    },
+  );
 
-  it("secure the link as soon as one follows", async () => {
+  it("suites that differ at first secure the link once one end follows", async () => {
     const site = new Site("follow");
     const a = site.add({ sci: sciA, cas: [caOf("suite")], suite: "gcm-aes-256" });
     const b = site.add({ sci: sciB, cas: [caOf("suite")], keyServerPriority: 32 });
@@ -173,13 +179,13 @@ describe("T03: different suites at both ends", () => {
 
 describe("the key server", () => {
   const rows = [
-    ["the lower priority", 16, 32, "self"],
-    ["the lower priority, of the higher SCI", 32, 16, "peer"],
-    ["of the same priority the lower SCI", 16, 16, "self"],
-    ["never one of priority 255", 255, 254, "peer"],
-    ["the best of all", 0, 254, "self"],
+    { who: "the lower priority", priorityA: 16, priorityB: 32, is: "self" },
+    { who: "the lower priority, of the higher SCI", priorityA: 32, priorityB: 16, is: "peer" },
+    { who: "of the same priority the lower SCI", priorityA: 16, priorityB: 16, is: "self" },
+    { who: "never one of priority 255", priorityA: 255, priorityB: 254, is: "peer" },
+    { who: "the best of all", priorityA: 0, priorityB: 254, is: "self" },
   ] as const;
-  it.each(rows)("is %s", async (_, priorityA, priorityB, is) => {
+  it.each(rows)("the key server is $who", async ({ priorityA, priorityB, is }) => {
     const site = new Site("election");
     const cas = [caOf("election")];
     const a = site.add({ sci: sciA, cas, keyServerPriority: priorityA });
@@ -193,7 +199,7 @@ describe("the key server", () => {
     expect([...a.all("sakMade"), ...b.all("sakMade")]).toHaveLength(1);
   });
 
-  it("is nobody where nobody is willing", async () => {
+  it("two stations of which neither is willing have no key server", async () => {
     const { site, a, b } = pair("unwilling", [caOf("unwilling")], { keyServerPriority: 255 });
     b.command({ kind: "configure", settings: { ...b.settings, keyServerPriority: 255 } });
     await site.run(10_000);
@@ -202,7 +208,7 @@ describe("the key server", () => {
     expect(a.session.keyServerPriority).toBeUndefined();
   });
 
-  it("changes with the priorities, without a frame lost", async () => {
+  it("the key server changes with the priorities, without a lost frame", async () => {
     const { site, a, b } = pair("priorities", [caOf("priorities")]);
     await site.secured();
     a.command({ kind: "configure", settings: { ...a.settings, keyServerPriority: 100 } });
@@ -217,37 +223,40 @@ describe("the key server", () => {
 });
 
 describe("three stations with one CAK", () => {
-  it.each(["gcm-aes-128", "gcm-aes-xpn-256"] as const)("share one SAK under %s", async (suite) => {
-    const site = new Site(`three ${suite}`);
-    const cas = [caOf("three")];
-    site.watches = "keys";
-    const all = [sciA, sciB, sciC].map((sci, index) =>
-      site.add({ sci, cas, suite, keyServerPriority: 16 * index }),
-    );
-    const [a, b, c] = all;
-    await site.until("two peers each", () => all.every(({ session }) => session.livePeers === 2));
-    await site.until("one SAK", () =>
-      all.every(
-        ({ session }) => session.respondedPeers === 2 && session.controlledPort === "secured",
-      ),
-    );
-    await site.run(10_000);
-    const keys = new Set(all.map(({ session }) => session.latestSak?.keyId));
-    expect(keys.size).toBe(1);
-    expect(site.broken).toEqual([]);
-    for (const one of all) one.data.lost.length = 0;
-    site.watches = "all";
-    a?.command({ kind: "rekeySak" });
-    await site.run(10_000);
-    expect(all.flatMap(({ data }) => data.lost)).toEqual([]);
-    expect(site.broken).toEqual([]);
-    if (suite === "gcm-aes-128") return;
-    // The numerically highest SCI has SSCI 1.
-    const ssciOf = (station: typeof a): unknown => station?.secy.encoding?.ssci;
-    expect([ssciOf(a), ssciOf(b), ssciOf(c)]).toEqual([3, 2, 1]);
-  });
+  it.each(["gcm-aes-128", "gcm-aes-xpn-256"] as const)(
+    "three stations with one CAK share one SAK under %s",
+    async (suite) => {
+      const site = new Site(`three ${suite}`);
+      const cas = [caOf("three")];
+      site.watches = "keys";
+      const all = [sciA, sciB, sciC].map((sci, index) =>
+        site.add({ sci, cas, suite, keyServerPriority: 16 * index }),
+      );
+      const [a, b, c] = all;
+      await site.until("two peers each", () => all.every(({ session }) => session.livePeers === 2));
+      await site.until("one SAK", () =>
+        all.every(
+          ({ session }) => session.respondedPeers === 2 && session.controlledPort === "secured",
+        ),
+      );
+      await site.run(10_000);
+      const keys = new Set(all.map(({ session }) => session.latestSak?.keyId));
+      expect(keys.size).toBe(1);
+      expect(site.broken).toEqual([]);
+      for (const one of all) one.data.lost.length = 0;
+      site.watches = "all";
+      a?.command({ kind: "rekeySak" });
+      await site.run(10_000);
+      expect(all.flatMap(({ data }) => data.lost)).toEqual([]);
+      expect(site.broken).toEqual([]);
+      if (suite === "gcm-aes-128") return;
+      // The numerically highest SCI has SSCI 1.
+      const ssciOf = (station: typeof a): unknown => station?.secy.encoding?.ssci;
+      expect([ssciOf(a), ssciOf(b), ssciOf(c)]).toEqual([3, 2, 1]);
+    },
+  );
 
-  it("a third one gets a fresh SAK, and so do the others", async () => {
+  it("a third station gets a fresh SAK, and so do the others", async () => {
     const { site, a, b } = pair("third", [caOf("third")]);
     await site.secured();
     await site.run(10_000);
@@ -258,9 +267,9 @@ describe("three stations with one CAK", () => {
     expect(a.session.latestSak?.keyId).not.toBe(before);
     expect(a.all("sakMade").at(-1)).toMatchObject({ why: "newPeer" });
     expect(b.session.latestSak?.keyId).toBe(a.session.latestSak?.keyId);
-    // T36: on a link of two there is one live peer.
+    // A link of two stations has one live peer at each end.
     expect(a.session.livePeers).toBe(2);
-    // One that leaves takes its channel along, and the others go on with their SAK.
+    // A station that leaves loses its channel, and the others go on with their SAK.
     const shared = a.session.latestSak?.keyId;
     c.kill();
     await site.run(10_000);
@@ -271,7 +280,7 @@ describe("three stations with one CAK", () => {
 });
 
 describe("FCS_MKA_EXT.1: hello and life time", () => {
-  it("hellos go out every 2.0 s once the station is settled, with rising MNs", async () => {
+  it("hellos of a settled station go out every 2.0 s, with rising MNs", async () => {
     const { site, a } = pair("hello", [caOf("hello")]);
     await site.secured();
     await site.run(10_000);

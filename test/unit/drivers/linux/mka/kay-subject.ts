@@ -1,4 +1,4 @@
-// One KaY under test whose SecY does everything at once, without a wire.
+// One KaY under test whose SecY carries out everything at once, without a wire.
 
 import { Kay } from "#drivers/linux/mka/kay.ts";
 import type {
@@ -23,7 +23,7 @@ function read(frame: Uint8Array): Mkpdu {
   return mkpdu;
 }
 
-/** One KaY under test, whose SecY does everything at once. */
+/** One KaY under test, whose SecY carries out everything at once. */
 export class Subject {
   readonly kay: Kay;
   readonly ca: TestCa;
@@ -42,7 +42,7 @@ export class Subject {
     this.take(this.kay.command({ kind: "addActor", ckn: ca.ckn, keys, role: "primary" }, now));
   }
 
-  /** Reports come once everything of one call is done, as at the edge. */
+  /** Delivers reports once all operations of one call are done, as the SecY's edge does. */
   take(outputs: readonly KayOutput[]): void {
     const reports: SecyReport[] = [];
     for (const output of outputs) {
@@ -71,7 +71,7 @@ export class Subject {
     this.take(this.kay.receive(frame, this.now));
   }
 
-  /** Time passes, with every tick in its time. */
+  /** Lets time pass, with every tick at its time. */
   pass(ms: number): void {
     const end = instantAfter(this.now, ms);
     for (;;) {

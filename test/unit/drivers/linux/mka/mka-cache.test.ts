@@ -33,7 +33,7 @@ function sealedOf(cache: KeyCache, memory: MkaMemory): Uint8Array {
 }
 
 describe("the sealed keys of a port", () => {
-  it("come back as another member of the same CAs", () => {
+  it("cached keys come back as another member of the same CAs", () => {
     const memory = memoryOf([one, two]);
     const sealed = sealedOf(cacheOf(), memory);
     const back = cacheOf().unseal(sealed);
@@ -44,13 +44,14 @@ describe("the sealed keys of a port", () => {
     actors.forEach(({ ick, kek, mi, mnReserved, kn }, index) => {
       const keys = keysOf(index === 0 ? one : two);
       expect([ick.equals(keys.ick), kek.equals(keys.kek)]).toEqual([true, true]);
-      // What it sent since then is not known: under its former MI it would be taken for a replay.
+      // The cache does not know what was sent since then: under its former MI the member would be a
+      // replay.
       expect([mi === "ab".repeat(12), mnReserved, kn]).toEqual([false, 0, 0]);
     });
     expect(new Set(actors.map(({ mi }) => mi)).size).toBe(2);
   });
 
-  it("show no key, and nothing of it twice", () => {
+  it("a cache shows no key in the clear, and no octets of it twice", () => {
     const [first, second] = [7, 7].map(() => hexOf(sealedOf(cacheOf(), memoryOf([one]))));
     const { ick, kek } = keysOf(one);
     for (const key of [ick, kek]) {
@@ -64,7 +65,7 @@ describe("the sealed keys of a port", () => {
     );
   });
 
-  it("are of one host and one port, and whole", () => {
+  it("a cache opens on its own host and port alone, and only unchanged", () => {
     const sealed = sealedOf(cacheOf(), memoryOf([one]));
     expect(cacheOf(8).unseal(sealed)).toBeUndefined();
     expect(cacheOf(7, "p2").unseal(sealed)).toBeUndefined();
@@ -76,7 +77,7 @@ describe("the sealed keys of a port", () => {
     }
   });
 
-  it("are written where another key is there, and not before it is confirmed", () => {
+  it("the cache is written for new keys or settings, and only once they are confirmed", () => {
     const cache = cacheOf();
     expect(cache.seal(memoryOf([one]))).toBeDefined();
     expect(cache.seal(memoryOf([one]))).toBeUndefined();
@@ -89,7 +90,7 @@ describe("the sealed keys of a port", () => {
     expect(cache.seal({ settings, pending: undefined, snapshot: undefined })).toBeUndefined();
   });
 
-  it("protect a port after a boot of which agent and vault know nothing", async () => {
+  it("cached keys protect a port after a boot without agent or vault", async () => {
     const { clock, a, b } = hosts();
     const cache = cacheOf();
     for (const host of [a, b]) await host.add(one);
@@ -109,7 +110,7 @@ describe("the sealed keys of a port", () => {
   });
 });
 
-it("what is sealed is opened by its key and for its purpose alone", () => {
+it("sealed octets open under their key and for their purpose alone", () => {
   const plain = Uint8Array.of(1, 2, 3);
   const sealed = seal(keyOf(1), [plain], "a", new Prng("seal"));
   expect(unseal(keyOf(1), sealed, "a")).toEqual(Buffer.from(plain));

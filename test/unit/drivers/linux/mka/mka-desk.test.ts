@@ -34,7 +34,7 @@ const keysOf = async (host: Host): Promise<readonly string[]> => {
 
 describe("a participant on its port", () => {
   it.each(["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"] as const)(
-    "%s: both kernels hold one SAK, and only they",
+    "MKA under %s installs one SAK in both kernels, and nothing else",
     async (suite) => {
       const ca16 = caOf("sixteen", 32, 16);
       const { clock, a, b } = hosts(suite);
@@ -57,7 +57,7 @@ describe("a participant on its port", () => {
     },
   );
 
-  it("waits for its SecY, and begins again with a new one", async () => {
+  it("MKA waits for its SecY, and begins again with a new one", async () => {
     const { clock, a, b } = hosts("none");
     await clock.runFor(2000);
     expect(await a.client.observe(signal)).toMatchObject({ kind: "waiting", because: "noSecy" });
@@ -83,7 +83,7 @@ describe("a participant on its port", () => {
     expect(a.kernel.saks).toEqual(b.kernel.saks);
   });
 
-  it("counts data frames in the clear from the binding of its SecY on, and no MKPDU", async () => {
+  it("MKA counts clear data frames from the binding of its SecY on, and no MKPDU", async () => {
     const { clock, a, b } = await protectedHosts();
     const clear = async (): Promise<bigint | undefined> => {
       const look = await a.client.observe(signal);
@@ -104,10 +104,10 @@ describe("a participant on its port", () => {
     expect(await b.isSecured()).toBe(true);
   });
 
-  it("hears what came while it stood still before it gives anybody up", async () => {
+  it("MKA reads the frames of a pause before it gives up a peer", async () => {
     const { clock, a, b } = await protectedHosts();
     const { saks } = a.kernel;
-    // Only its ears: its clock is that of everybody here.
+    // Only the socket stands still: the clock is the same for all hosts here.
     for (let count = 0; count < 20; count += 1) {
       a.isStill = true;
       await clock.runFor(3000);
@@ -118,7 +118,7 @@ describe("a participant on its port", () => {
     expect([...a.log, ...b.log].join()).not.toContain("lost");
   });
 
-  it("ends where nobody can know any more what the SecY holds", async () => {
+  it("MKA ends with the error if the state of its SecY is not known any more", async () => {
     const { clock, a } = await protectedHosts();
     const closed = new LinksealError("transport.closed", "gone", {
       ...{ effect: "unknown", where: "kernel", next: "look" },
@@ -134,7 +134,7 @@ describe("a participant on its port", () => {
 });
 
 describe("a peer that says that it receives", () => {
-  it("and from whom nothing comes is a trouble after a life time", async () => {
+  it("a peer that reports to receive but never sends is a trouble after a life time", async () => {
     const { clock, a } = await protectedHosts();
     const troubles = async (): Promise<readonly string[]> => {
       const look = await a.client.observe(signal);
@@ -151,7 +151,7 @@ describe("a peer that says that it receives", () => {
   });
 });
 
-/** The first change of a transaction with these parts; what each comes to. */
+/** Stages a change of these operations; returns the lines of each. */
 async function stage(
   host: Host,
   token: string,
@@ -165,7 +165,7 @@ async function stage(
 }
 
 describe("a change", () => {
-  it("is nothing before it is applied, and then all of its parts in their order", async () => {
+  it("a change has no effect before it is applied, and then all of it in order", async () => {
     const { clock, a } = await protectedHosts();
     using secret = secretOf(other.cak);
     const add = { kind: "add", ckn: other.ckn, key: secret } as const;
@@ -174,7 +174,7 @@ describe("a change", () => {
     expect(lines[2]?.[1]).toBe(`+ CAK ${other.ckn} [secret cak]`);
     expect(await keysOf(a)).toEqual([ca.ckn]);
     expect(await a.client.recall("change", signal)).toBeUndefined();
-    // An answer that was lost: the same place is the same part.
+    // After an answer was lost, the same place is the same operation.
     expect(await a.client.stage("change", 2, priority(8), signal)).toHaveLength(3);
     await a.client.apply("change", "final", signal);
     expect(await keysOf(a)).toEqual([ca.ckn, other.ckn]);
@@ -186,7 +186,7 @@ describe("a change", () => {
     await expect(late).rejects.toMatchObject({ code: "device.rejected", effect: "none" });
   });
 
-  it("that was dropped, or that nobody came for in an hour, is not there any more", async () => {
+  it("a change that was dropped, or not applied within an hour, is gone", async () => {
     const { clock, a } = await protectedHosts();
     const gone = { code: "device.rejected", message: /not prepared here any more/, effect: "none" };
     await stage(a, "dropped", priority(9));
@@ -201,7 +201,7 @@ describe("a change", () => {
     }
   });
 
-  it("never takes the key in use, the last one, or the place of a third", async () => {
+  it("the key in use, the last key and a third key are refused", async () => {
     const { a, b, clock } = await protectedHosts();
     const texts = async (act: Promise<unknown>): Promise<string> => (await refusedBy(act)).message;
     expect(await texts(a.change(remove(ca), final("1")))).toContain("the last CAK");
@@ -223,7 +223,7 @@ describe("a change", () => {
     expect(await a.isSecured()).toBe(true);
   });
 
-  it("asks for a SAK only where this end makes them", async () => {
+  it("a fresh SAK is made at the key server, and refused elsewhere", async () => {
     const { a, b, clock } = await protectedHosts();
     const { saks } = a.kernel;
     const member = await refusedBy(b.change({ kind: "rekey" }, final("rekey")));
@@ -236,7 +236,7 @@ describe("a change", () => {
 });
 
 describe("a change that is not confirmed", () => {
-  it("is taken back in time, in its order, whoever asked", async () => {
+  it("an unconfirmed change is reverted in time, in reverse order", async () => {
     const { clock, a } = await protectedHosts();
     using secret = secretOf(other.cak);
     await stage(a, "change", { kind: "add", ckn: other.ckn, key: secret }, priority(99));
@@ -254,7 +254,7 @@ describe("a change that is not confirmed", () => {
     });
   });
 
-  it("keeps others out, and is kept once it is confirmed", async () => {
+  it("a pending change locks out others, and stays once it is confirmed", async () => {
     const { clock, a } = await protectedHosts();
     await a.add(other, 30_000, "change");
     const locked = { code: "device.locked", effect: "none" };
@@ -267,21 +267,21 @@ describe("a change that is not confirmed", () => {
     expect(await a.client.observe(signal)).toMatchObject({ settings: { keyServerPriority: 1 } });
   });
 
-  it("is taken back when it is asked for, and twice is once", async () => {
+  it("a pending change is rolled back on request, and a second time without effect", async () => {
     const { a } = await protectedHosts();
     await a.add(other, 30_000, "change");
     await a.client.apply("change", 30_000, signal);
     await a.client.rollback("change", signal);
     await a.client.rollback("change", signal);
     expect(await keysOf(a)).toEqual([ca.ckn]);
-    // What was there before is not taken back with it.
+    // A key that was there before is not reverted with it.
     await a.add(ca, 30_000, "again");
     expect(await a.client.recall("again", signal)).toBe("");
     await a.client.rollback("again", signal);
     expect(await keysOf(a)).toEqual([ca.ckn]);
   });
 
-  it("is the successor's to take back, by what is left of its time", async () => {
+  it("a successor reverts a pending change after the rest of its time", async () => {
     const { clock, a } = await protectedHosts();
     await a.add(other, 30_000, "change");
     a.kill();
@@ -297,11 +297,11 @@ describe("a change that is not confirmed", () => {
 });
 
 describe("a successor", () => {
-  it("that was left nothing says that its keys are lost, until it is given one", async () => {
+  it("a successor without memory reports its keys as lost until it gets one", async () => {
     const { clock, a } = hosts("gcm-aes-256");
     await clock.runFor(100);
     expect(await a.client.observe(signal)).toMatchObject({ keys: [], keyLoss: "restart" });
-    // Nobody came back to confirm it.
+    // The change is not confirmed in time.
     await a.add(ca, 3_000, "lost");
     await clock.runFor(4_000);
     expect(await a.client.observe(signal)).toMatchObject({ keys: [], keyLoss: "restart" });
@@ -315,7 +315,7 @@ describe("a successor", () => {
     expect(await a.client.observe(signal)).toMatchObject({ keyLoss: undefined });
   });
 
-  it("never shows a change that is being taken back as one that stands for good", async () => {
+  it("no observation shows a change that is being reverted as final", async () => {
     const { clock, a } = await protectedHosts();
     await a.client.stage("t", 0, priority(7), signal);
     await a.client.apply("t", 1000, signal);
@@ -334,7 +334,7 @@ describe("a successor", () => {
     expect(new Set(seen)).toEqual(new Set(["t 7", "undefined 16"]));
   });
 
-  it("without a SecY keeps what it was left, and takes back what was not confirmed", async () => {
+  it("a successor without a SecY keeps its memory, and reverts what is unconfirmed", async () => {
     const { clock, a, b } = await protectedHosts();
     await a.add(other, 30_000, "change");
     a.kill();
@@ -353,7 +353,7 @@ describe("a successor", () => {
     expect(b.kernel.saks).toEqual(a.kernel.saks);
   });
 
-  it("with the memory carries on as the same member, and touches nothing", async () => {
+  it("a successor with the memory goes on as the same member, and changes nothing", async () => {
     const { clock, a, b } = await protectedHosts();
     const { saks } = a.kernel;
     const written = [a.kernel.log.length, b.kernel.log.length];
@@ -368,7 +368,7 @@ describe("a successor", () => {
     expect([a.kernel.saks, b.kernel.saks]).toEqual([saks, saks]);
   });
 
-  it("without the memory leaves the SAs until its key is there, and another SAK", async () => {
+  it("a successor without memory leaves the SAs until a key brings another SAK", async () => {
     const { clock, a, b } = await protectedHosts();
     const { saks } = a.kernel;
     a.kill();

@@ -44,7 +44,7 @@ const suites: readonly CipherSuite[] = [
 ];
 
 describe("the edge to the kernel", () => {
-  it.each(suites)("%s: installs, encodes, and takes away again what is active", async (suite) => {
+  it.each(suites)("the edge installs, uses and deletes SAs under %s", async (suite) => {
     const { secy, carry, edge, kernel } = await edgeOn(suite);
     const done = async (operation: SecyOperation): Promise<void> =>
       expect(await carry(operation), operation.kind).toBeUndefined();
@@ -69,7 +69,7 @@ describe("the edge to the kernel", () => {
     for (const secret of kernel.secrets) expect(() => secret.copy()).toThrow("already wiped");
   });
 
-  it("lets no frame leave too early, though a new device encodes under AN 0", async () => {
+  it("the edge lets no frame leave too early, though a new device encodes under AN 0", async () => {
     const { secy, carry, kernel } = await edgeOn("gcm-aes-128");
     await carry(transmit(0, "gcm-aes-128"));
     expect(kernel.log).toEqual(["encode", "addTxSa"]);
@@ -77,19 +77,19 @@ describe("the edge to the kernel", () => {
     expect(secy.encodingSa).toBe(1);
     await carry({ kind: "enableTransmit", an: 0 });
     expect(kernel.saks).toHaveLength(1);
-    // And it never leaves an AN that frames leave under.
+    // The edge also never changes an AN that frames leave under.
     await carry(transmit(1, "gcm-aes-128"));
     expect(secy.encodingSa).toBe(0);
     expect(await carry(transmit(0, "gcm-aes-128"))).toBe("EBUSY");
     expect(secy.encodingSa).toBe(0);
-    // An AN that is used again after all of it was taken away, beside an SA that nobody uses.
+    // An AN is used again after its SA was deleted, beside an unused SA.
     await carry({ kind: "deleteTransmitSa", an: 0 });
     await carry(transmit(0, "gcm-aes-128"));
     expect(secy.encodingSa).toBe(2);
     expect(kernel.saks).toEqual([undefined]);
   });
 
-  it("wipes what the kernel refuses, and what it is not asked for any more", async () => {
+  it("the edge wipes the secrets of operations that fail or are not carried out", async () => {
     const { kernel, carry } = await edgeOn("gcm-aes-xpn-256");
     expect(await carry(receive(0, "gcm-aes-xpn-256"))).toBe("ENODEV");
     kernel.fault = (name) => (name === "encode" ? "EPERM" : undefined);
@@ -105,23 +105,38 @@ describe("the edge to the kernel", () => {
     expect(await carry({ kind: "raiseLowestPn", sci: peer, an: 0, lowestPn: 9n })).toBe("ENODEV");
   });
 
-  const raised: readonly [CipherSuite, number | undefined, bigint, bigint, bigint][] = [
-    ["gcm-aes-128", undefined, 5n, 100n, 5n],
-    ["gcm-aes-128", 0, 5n, 100n, 100n],
-    ["gcm-aes-128", 64, 5n, 100n, 164n],
-    // The highest that came stands further than what is refused anyway: a lower one would let in
+  interface Raised {
+    readonly suite: CipherSuite;
+    /** Absent = replay protection is off. */
+    readonly window?: number;
+    readonly from: bigint;
+    readonly lowestPn: bigint;
+    readonly pn: bigint;
+  }
+  const raised: readonly Raised[] = [
+    { suite: "gcm-aes-128", from: 5n, lowestPn: 100n, pn: 5n },
+    { suite: "gcm-aes-128", window: 0, from: 5n, lowestPn: 100n, pn: 100n },
+    { suite: "gcm-aes-128", window: 64, from: 5n, lowestPn: 100n, pn: 164n },
+    // The highest packet number that came is above what is refused anyway: a lower one would let in
     // again what came before.
-    ["gcm-aes-128", 0, 200n, 100n, 200n],
-    ["gcm-aes-128", 64, 165n, 100n, 165n],
-    ["gcm-aes-256", 64, 5n, 0xfffffff0n, 0xffffffffn],
-    // Not into the next turn of the low half: what still comes from this one would be taken for it.
-    ["gcm-aes-xpn-128", 64, 5n, 0xfffffff0n, 0xffffffffn],
-    ["gcm-aes-xpn-128", 64, 5n, 0x100000005n, 0x100000045n],
-    ["gcm-aes-xpn-256", 0, 0x100000005n, 0x100000009n, 0x100000009n],
+    { suite: "gcm-aes-128", window: 0, from: 200n, lowestPn: 100n, pn: 200n },
+    { suite: "gcm-aes-128", window: 64, from: 165n, lowestPn: 100n, pn: 165n },
+    { suite: "gcm-aes-256", window: 64, from: 5n, lowestPn: 0xfffffff0n, pn: 0xffffffffn },
+    // The number must not wrap in its low half: late frames of this turn would count as the next
+    // one's.
+    { suite: "gcm-aes-xpn-128", window: 64, from: 5n, lowestPn: 0xfffffff0n, pn: 0xffffffffn },
+    { suite: "gcm-aes-xpn-128", window: 64, from: 5n, lowestPn: 0x100000005n, pn: 0x100000045n },
+    {
+      suite: "gcm-aes-xpn-256",
+      window: 0,
+      from: 0x100000005n,
+      lowestPn: 0x100000009n,
+      pn: 0x100000009n,
+    },
   ];
   it.each(raised)(
-    "%s, window %s: from %s, with %s as the lowest: %s",
-    async (suite, window, from, lowestPn, pn) => {
+    "under $suite with window $window the packet number $from is raised for $lowestPn to $pn",
+    async ({ suite, window, from, lowestPn, pn }) => {
       const { secy, carry } = await edgeOn(suite, window);
       await carry({ kind: "createReceiveSc", sci: peer });
       await carry(receive(2, suite, from));
@@ -131,7 +146,7 @@ describe("the edge to the kernel", () => {
     },
   );
 
-  it("finds the SecY of a port by what the kernel shows", async () => {
+  it("the edge finds the SecY of a port in the kernel", async () => {
     const kernel = new PretendKernel();
     const find = async (port = "wire"): Promise<string> =>
       (await findSecy(kernel.routes, port, signal)).kind;

@@ -1,5 +1,5 @@
-// Two hosts with a participant each, under virtual time: what their ports send reaches the other,
-// and their kernels keep what they are told.
+// Two hosts with an MKA process each, under virtual time: what their ports send reaches the other,
+// and their kernels store what they are sent.
 
 import { MkaClient } from "#drivers/linux/mka/client.ts";
 import { MkaDesk, type MkaMemory } from "#drivers/linux/mka/desk.ts";
@@ -36,11 +36,11 @@ export class Host {
   readonly clock: SimClock;
   readonly sci: string;
   readonly log: string[] = [];
-  /** As the service manager holds it. */
+  /** The memory as the service manager holds it. */
   memory: Uint8Array | undefined;
-  /** The process stands still: what comes waits in its socket. */
+  /** True while the process stands still: frames wait in its socket. */
   isStill = false;
-  /** Data frames that have come in at the port in the clear since anything asked. */
+  /** Data frames that came in at the port in the clear since the last query. */
   clearFrames = 0n;
   peer: Host | undefined;
   readonly #prng: Prng;
@@ -53,7 +53,7 @@ export class Host {
     this.sci = sci;
     this.#prng = new Prng(sci);
     this.client = new MkaClient(async (octets, _how, signal) => {
-      if (this.#life === undefined) throw new Error("nobody answers");
+      if (this.#life === undefined) throw new Error("no process answers");
       return writeReply(await this.#life.desk.answer(bytesOf(octets), signal));
     }, "wire");
   }
@@ -63,7 +63,7 @@ export class Host {
     this.#life?.desk.hint();
   }
 
-  /** `told` instead of what the service manager holds. */
+  /** Starts with `told` instead of the memory that the service manager holds. */
   start(told?: MkaMemory): void {
     const memory = this.memory?.slice();
     const over = new AbortController();
@@ -95,14 +95,14 @@ export class Host {
     this.#life = { desk, over, ended };
   }
 
-  /** Kill -9: the kernel keeps what it has. */
+  /** Kills the process; the kernel keeps its state. */
   kill(): void {
     this.#life?.over.abort();
     this.#life = undefined;
     this.#hear = undefined;
   }
 
-  /** What `run` ended with. */
+  /** The error that `run` ended with. */
   get ended(): Promise<unknown> | undefined {
     return this.#life?.ended;
   }
@@ -111,7 +111,7 @@ export class Host {
     this.#life?.desk.hint();
   }
 
-  /** What a successor would be told; the keys in it are the caller's. */
+  /** The state that a successor would get; the keys in it are the caller's. */
   remembered(): MkaMemory {
     if (this.memory === undefined) throw new Error("it has told nothing yet");
     return readMemory(this.memory.slice(), this.clock.wall());

@@ -34,7 +34,7 @@ export interface PretendSecy {
   includeSci: boolean;
   window: number | undefined;
   encodingSa: number;
-  /** Of every SA; undefined = not told. */
+  /** The count of every SA; undefined = not reported. */
   received?: number;
   readonly transmit: Map<number, Sa>;
   readonly receive: Map<string, Map<number, Sa>>;
@@ -61,10 +61,10 @@ const nested = (type: number, ...parts: Octets[]): Octets => attribute(type, par
 export class PretendKernel {
   secy: PretendSecy | undefined;
   hasPort = true;
-  /** What was written, by name, in order. */
+  /** The names of the requests, in order. */
   readonly log: string[] = [];
   readonly secrets: Secret[] = [];
-  /** What becomes of a request instead of being done. */
+  /** Returns the error of a request that is not carried out. */
   fault: (name: string) => string | undefined = () => undefined;
   #devices = 10;
 
@@ -78,7 +78,7 @@ export class PretendKernel {
     return this.secy;
   }
 
-  /** Names of the SAKs that frames leave under, and that they may come under. */
+  /** The names of the SAKs that frames leave under, and that they may come under. */
   get saks(): readonly (string | undefined)[] {
     const { transmit, receive, encodingSa } = this.secy ?? { encodingSa: 0 };
     const sending = transmit?.get(encodingSa);

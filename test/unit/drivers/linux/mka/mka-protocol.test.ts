@@ -70,8 +70,8 @@ const requests: fc.Arbitrary<MkaRequest> = fc.oneof(
 const keyIn = (request: MkaRequest): Secret | undefined =>
   request.kind === "stage" && "key" in request.part ? request.part.key : undefined;
 
-describe("questions to the MKA process", () => {
-  it("are read as they were written", () => {
+describe("requests to the MKA process", () => {
+  it("requests are decoded as they were encoded", () => {
     fc.assert(
       fc.property(requests, (request) => {
         const octets = bytesOf(writeRequest(request));
@@ -80,14 +80,14 @@ describe("questions to the MKA process", () => {
         const [was, is] = [keyIn(request), keyIn(read)];
         expect(is === undefined).toBe(was === undefined);
         if (was !== undefined) expect(is?.equals(was)).toBe(true);
-        // A key is compared by its octets; the rest is as it was.
+        // A key is compared by its octets, and the rest by value.
         expect(encodeJson(read)).toEqual(encodeJson(request));
       }),
       { numRuns },
     );
   });
 
-  it("that are nonsense are malformed and nothing else, cut, changed or grown", () => {
+  it("damaged requests are malformed or encode to the same octets", () => {
     const mutation = fc.tuple(requests, fc.nat(300), fc.nat(255), fc.nat(3));
     fc.assert(
       fc.property(mutation, fc.uint8Array({ maxLength: 300 }), ([request, at, to, how], noise) => {
@@ -97,14 +97,14 @@ describe("questions to the MKA process", () => {
         const cut = octets.slice(0, at % (octets.length + 1));
         const told = [noise, changed, cut, Uint8Array.of(...octets, to)][how] ?? noise;
         const before = hexOf(told);
-        // What is understood says exactly that and no more.
+        // A request that is decoded means exactly its octets.
         expect([before, "malformed"]).toContain(understood(told));
       }),
       { numRuns },
     );
   });
 
-  it("leave no key in the octets that they came in", () => {
+  it("a decoded request leaves no key in the octets that it came in", () => {
     const request: MkaRequest = {
       ...{ kind: "stage", token: "t", place: 0 },
       part: { kind: "add", ckn: "aa" as Ckn, key: secretOf(new Uint8Array(32).fill(0x5a)) },
@@ -115,7 +115,7 @@ describe("questions to the MKA process", () => {
     expect(hexOf(octets)).not.toContain("5a5a");
   });
 
-  it("FIA_PSK_EXT.1: a CAK of another length is refused", () => {
+  it("FIA_PSK_EXT.1: a CAK of another length is malformed", () => {
     for (const bytes of [1, 15, 17, 24, 31, 33]) {
       const key = secretOf(new Uint8Array(bytes).fill(0x5a));
       const part = { kind: "add", ckn: "aa" as Ckn, key } as const;
@@ -137,11 +137,11 @@ describe("questions to the MKA process", () => {
 });
 
 describe("answers of the MKA process", () => {
-  it("are read as they were written, and nonsense is unparsed", () => {
+  it("replies are decoded as they were encoded, and others are unparsed", () => {
     fc.assert(
       fc.property(fc.constantFrom("done", "refused"), fc.string(), (kind, body) => {
         const text = body.toWellFormed();
-        // A mark at the beginning is no part of a text.
+        // A byte order mark is not part of a text.
         fc.pre(!text.startsWith("\ufeff"));
         expect(readReply(writeReply({ kind, body: text }))).toEqual({ kind, body: text });
       }),
@@ -200,11 +200,11 @@ const memories: fc.Arbitrary<MkaMemory> = fc.record({
   ),
 });
 
-describe("what one MKA process leaves to the next", () => {
+describe("the state that one MKA process leaves to the next", () => {
   const wall = 1_000_000 as WallTime;
   const later = 1_004_000 as WallTime;
 
-  it("is read as it was written, older by the time in which nobody was there", () => {
+  it("the state is decoded as it was encoded, older by the time without a process", () => {
     fc.assert(
       fc.property(memories, (memory) => {
         const octets = bytesOf(writeMemory(memory, wall));
@@ -225,7 +225,7 @@ describe("what one MKA process leaves to the next", () => {
           expect(other?.kek.equals(one.kek)).toBe(true);
           expect({ ...other, ick: 0, kek: 0 }).toEqual({ ...one, ick: 0, kek: 0 });
         }
-        // Back before it was written: no time at all.
+        // A clock that was set back counts as no time.
         const again = bytesOf(writeMemory(memory, later));
         expect(readMemory(again, wall).pending?.leftMs).toBe(pending?.leftMs);
       }),
@@ -233,7 +233,7 @@ describe("what one MKA process leaves to the next", () => {
     );
   });
 
-  it("is malformed and nothing else where it is damaged", () => {
+  it("damaged state is malformed and nothing else", () => {
     const damage = fc.tuple(memories, fc.nat(10_000), fc.nat(255), fc.nat(2));
     fc.assert(
       fc.property(damage, fc.uint8Array({ maxLength: 200 }), ([memory, at, to, how], noise) => {

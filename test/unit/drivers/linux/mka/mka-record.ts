@@ -1,5 +1,5 @@
-// What an end of a world went through, as tracks of values with their times, and where the tracks
-// of two worlds part.
+// The history of an end of a world, as tracks of values with their times, and the differences
+// between the tracks of two worlds.
 
 import type { Sak } from "#hal/model.ts";
 import type { Prng } from "#sim/base/prng.ts";
@@ -12,23 +12,23 @@ import {
   type World,
 } from "./mka-worlds.ts";
 
-/** One look, and the moment within which a station of the simulator is switched on. */
+/** One observation, and the moment within which a station of the simulator is switched on. */
 const slackMs = 20 + 50;
 const share = 0.2;
 /** The mean of a few hellos at chance moments is no more exact than that. */
 const sigmas = 3;
-/** Refused frames more or less: hellos that a station sends because of news. */
+/** Refused frames may differ by so many: hellos that a station sends because of news. */
 const framesMax = 2;
 
 interface Turn {
   readonly value: string;
   /** Since the record began. */
   readonly atMs: number;
-  /** Since somebody did something. */
+  /** Since the last act. */
   readonly sinceMs: number;
 }
 
-/** By end and field; the first turn of each is how it began. */
+/** The tracks by end and field; the first turn of each is its initial value. */
 type Tracks = ReadonlyMap<string, readonly Turn[]>;
 
 const fields = ["port", "principal", "live", "responded", "server", "latest", "older"] as const;
@@ -51,7 +51,7 @@ export class Stage {
     this.prng = prng;
   }
 
-  /** Time is counted from here, and what was before is forgotten. */
+  /** Starts the time, and forgets what was before. */
   async begin(): Promise<void> {
     this.#tracks.clear();
     for (const end of endNames) {
@@ -66,7 +66,7 @@ export class Stage {
     await this.#look();
   }
 
-  /** Somebody does something now: what follows is timed from here. */
+  /** Marks an act: what follows is timed from here. */
   act(): void {
     this.#actedAt = this.world.clock.now();
   }
@@ -115,7 +115,7 @@ export class Stage {
       const name = `${end} ${counter}`;
       const before = this.#before.get(name) ?? 0n;
       const counted = mkpdus[counter] ?? 0n;
-      // A new process counts from nothing.
+      // A new process counts from zero.
       const more = counted < before ? counted : counted - before;
       this.#refused.set(name, Number(more));
       this.#put(name, more > 0n ? "rises" : "stands");
@@ -143,7 +143,7 @@ function keyName(ckn: string | undefined): string {
   return names.find((name) => cas[name].ckn === ckn) ?? "none";
 }
 
-// What lasts shorter than chance moves a hello is missed in some runs, and left out in all.
+// Values shorter than the jitter of a hello are missed in some runs, so they are left out in all.
 function steady(turns: readonly Turn[]): readonly Turn[] {
   const long = turns.filter(({ atMs }, index) => {
     const next = turns[index + 1];
@@ -162,14 +162,14 @@ export interface Run {
 type Runs = readonly Run[];
 
 export interface Apart {
-  /** These may part. */
+  /** Fields that may differ. */
   readonly tracks?: readonly string[];
-  /** Ours may be later by so much. */
+  /** The time by which ours may be later. */
   readonly lateMs?: number;
   readonly because: string;
 }
 
-/** Where the runs of two worlds part, except where they may. */
+/** Returns where the runs of two worlds differ, except where they may. */
 export function partings(sim: Runs, ours: Runs, apart?: Apart): readonly string[] {
   const { tracks = [], lateMs = 0 } = apart ?? {};
   const names = [...(sim[0]?.tracks.keys() ?? [])].filter((name) => !tracks.includes(name));
@@ -251,7 +251,7 @@ interface Happening {
   readonly ours: readonly number[];
 }
 
-// What always comes well before something else in one world never comes well after it in the other.
+// An event that is always well before another in one world is never well after it in the other.
 function orderPartings(names: readonly string[], sim: Runs, ours: Runs): readonly string[] {
   const all = names.flatMap((name) =>
     (sim[0]?.tracks.get(name) ?? []).slice(1).map(

@@ -13,13 +13,13 @@ import {
 
 const ramp = { quirks: { startRamp: true } };
 const narrow: MacsecSettings = { ...mustSecure, suite: "gcm-aes-256" };
-// 100G with the smallest frames.
+// The rate of 100G with the smallest frames.
 const flood = 120_000_000;
 
 const keyId = ({ a }: Pair): string | undefined => a.session().latestSak?.keyId;
 
 describe("a new SAK", () => {
-  it("comes by packet number, from either end's flow, and loses no frame", async () => {
+  it("a new SAK comes by packet number, from either end's flow, and loses no frame", async () => {
     for (const end of ["a", "b"] as const) {
       const made = await secured(`pn-${end}`, ramp, narrow);
       const [before, sak] = [lost(made), keyId(made)];
@@ -37,7 +37,7 @@ describe("a new SAK", () => {
     }
   });
 
-  it("is not needed for an extended packet number", async () => {
+  it("a new SAK is not needed for an extended packet number", async () => {
     const made = await secured("xpn", ramp);
     const sak = keyId(made);
     made.fibre.offer("a", flood, 64);
@@ -46,7 +46,7 @@ describe("a new SAK", () => {
     expect(made.a.frames().nextPn).toBeGreaterThan(2n ** 36n);
   });
 
-  it("that does not come lets the packet numbers run out, and the port stops sending", async () => {
+  it("a new SAK that does not come lets the packet numbers run out; the port stops", async () => {
     const made = await secured("exhausted", ramp, narrow);
     made.a.setFault("noSak", true);
     made.fibre.offer("a", flood, 64);
@@ -59,7 +59,7 @@ describe("a new SAK", () => {
     expect(await made.until(() => made.fibre.carries())).toBeLessThan(4);
   });
 
-  it("comes by timer, with every AN in turn, and loses no frame", async () => {
+  it("a new SAK comes by timer, with every AN in turn, and loses no frame", async () => {
     const made = await secured("timer", ramp, { ...mustSecure, sakRekeyMs: 60_000 });
     const before = lost(made);
     const ans: (number | undefined)[] = [];
@@ -71,7 +71,7 @@ describe("a new SAK", () => {
     expect(lost(made)).toBe(before);
   });
 
-  it("comes by command at the server and at the other end, and loses no frame", async () => {
+  it("a new SAK comes by command at either end, and loses no frame", async () => {
     for (const options of [ramp, {}]) {
       for (const end of ["a", "b"] as const) {
         const made = await secured(`command-${end}`, options);
@@ -85,7 +85,7 @@ describe("a new SAK", () => {
     }
   });
 
-  it("is received before it is transmitted, and the old one goes 3 s later", async () => {
+  it("a new SAK is received before it is transmitted, and the old one goes 3 s later", async () => {
     const made = await secured("order", ramp);
     const seen: string[] = [];
     const note = (name: string, station: Pair["a"]): void => {
@@ -113,7 +113,7 @@ describe("a new SAK", () => {
     expect(made.clock.now()).toBeGreaterThanOrEqual(instantAfter(start, 3000));
   });
 
-  it("is installed once, however often it is distributed", async () => {
+  it("a new SAK is installed once, however often it is distributed", async () => {
     const made = await secured("repeated", ramp);
     made.b.setFault("silent", true);
     made.a.rekeySak();
@@ -124,11 +124,11 @@ describe("a new SAK", () => {
     expect(made.b.session().latestSak).toMatchObject({ receive: true, transmit: false });
   });
 
-  it("that another overtakes before it is in use keeps nobody waiting", async () => {
+  it("a new SAK that the next one overtakes before use delays neither end", async () => {
     const made = await secured("overtaken", ramp);
     const before = lost(made);
     made.a.rekeySak();
-    // The other end has the first, and the server has not heard of it.
+    // The other end has the first SAK, and the server has not heard of it.
     await made.seconds(0.0015);
     made.a.rekeySak();
     await made.seconds(0.5);
@@ -137,7 +137,7 @@ describe("a new SAK", () => {
     expect(lost(made)).toBe(before);
   });
 
-  it("waits at most a life time for a peer that does not install it", async () => {
+  it("a new SAK waits at most a life time for a peer that does not install it", async () => {
     const made = await secured("no-answer", ramp);
     made.b.setFault("noSak", true);
     made.a.rekeySak();
@@ -151,7 +151,7 @@ describe("a new SAK", () => {
   });
 });
 
-/** Both ends hold key 1 in front and key 2 ready. */
+/** Both ends have key 1 in front and key 2 ready. */
 async function overlapped(seed: string, options = {}): Promise<Pair> {
   const made = await secured(seed, options);
   for (const station of [made.a, made.b]) station.putKey(keyOf(2, "fallback"));
@@ -164,13 +164,13 @@ function bothLive(station: Pair["a"]): boolean {
 }
 
 describe("two keys on one port", () => {
-  it("run an actor each, under one principal and one SAK", async () => {
+  it("two keys on one port have an actor each, under one principal and one SAK", async () => {
     const made = await overlapped("two", ramp);
     expect(made.a.session()).toMatchObject({ principalCkn: cknOf(1), livePeers: 1 });
     expect(made.a.keys().map(({ role }) => role)).toEqual(["primary", "fallback"]);
   });
 
-  it("change without a lost frame where both ends hold both, and the SAK follows", async () => {
+  it("a change between two common keys loses no frame, and the SAK follows", async () => {
     for (const order of ["ab", "ba"] as const) {
       for (const options of [ramp, {}]) {
         const made = await overlapped(`change-${order}`, options);
@@ -179,7 +179,7 @@ describe("two keys on one port", () => {
         first.promoteKey(cknOf(2));
         await made.seconds(1.5);
         second.promoteKey(cknOf(2));
-        // Nothing but the principal moves for three hellos after the server changed.
+        // Nothing but the principal changes for three hellos after the server changed.
         await made.seconds(4);
         expect(keyId(made)).toBe(sak);
         await made.seconds(16);
@@ -195,7 +195,7 @@ describe("two keys on one port", () => {
     }
   });
 
-  it("survive the removal of the key in use, because its sibling lives", async () => {
+  it("a port survives the removal of the key in use if the other one is live", async () => {
     const made = await overlapped("removal", ramp);
     const before = lost(made);
     made.b.removeKey(cknOf(1));
@@ -205,7 +205,7 @@ describe("two keys on one port", () => {
     expect(made.a.session().principalCkn).toBe(cknOf(2));
   });
 
-  it("follow a far end with one key, dark for the set-up time only", async () => {
+  it("a port follows a far end with one key, dark for the set-up time only", async () => {
     for (const priority of [1, 200]) {
       const made = await secured(`one-key-${priority}`, ramp, mustSecure);
       made.a.configure({ ...mustSecure, keyServerPriority: priority });
@@ -214,7 +214,7 @@ describe("two keys on one port", () => {
       made.b.removeKey(cknOf(1));
       made.b.putKey(keyOf(2));
       const took = await made.until(() => made.fibre.carries());
-      // As server the edge stays on the old CA until its peer's life time ends.
+      // An edge that is key server stays on the old CA until its peer's life time ends.
       expect(took).toBeLessThan(priority === 1 ? 6.1 : 1);
       expect(made.a.session().principalCkn).toBe(cknOf(2));
       const before = lost(made);
@@ -226,7 +226,7 @@ describe("two keys on one port", () => {
     }
   });
 
-  it("start by the wall clock where they are scheduled", async () => {
+  it("a scheduled key starts by the wall clock", async () => {
     const made = await secured("scheduled", ramp);
     const before = lost(made);
     const startsAt = wallAfter(made.clock.wall(), 30_000);

@@ -29,7 +29,7 @@ async function startLate(seed: string, options = {}): Promise<number> {
 }
 
 describe("time to secured", () => {
-  it("takes up to four hello waits by the hello timer alone", async () => {
+  it("a session by the hello timer alone is secured within four hello waits", async () => {
     for (const seed of seeds) {
       const took = await startLate(seed);
       expect(took, seed).toBeGreaterThan(1);
@@ -37,11 +37,11 @@ describe("time to secured", () => {
     }
   });
 
-  it("takes less than a second where an end hurries", async () => {
+  it("a session is secured in less than a second where an end hurries", async () => {
     for (const seed of seeds) expect(await startLate(seed, ramp), seed).toBeLessThan(1);
   });
 
-  it("leaves nothing in clear, before and after", async () => {
+  it("a session leaves nothing in the clear, before and after", async () => {
     const made = await secured("nothing-clear", ramp);
     await made.seconds(60);
     expect(clear(made)).toBe(0n);
@@ -51,7 +51,7 @@ describe("time to secured", () => {
 });
 
 describe("a secured session", () => {
-  it("reads alike from both ends", async () => {
+  it("a secured session reads alike from both ends", async () => {
     const { a, b } = await secured("alike", ramp);
     const [here, there] = [a.session(), b.session()];
     expect(here.latestSak).toEqual(there.latestSak);
@@ -69,7 +69,7 @@ describe("a secured session", () => {
     expect(a.liveSuite()).toBe("gcm-aes-xpn-256");
   });
 
-  it("gives the key server to the lower priority, then to the lower SCI", async () => {
+  it("the key server has the lower priority, then the lower SCI", async () => {
     const rows = [
       { a: 16, b: 16, server: "self" },
       { a: 32, b: 16, server: "peer" },
@@ -89,7 +89,7 @@ describe("a secured session", () => {
     }
   });
 
-  it("moves the key server when a priority changes, and secures anew", async () => {
+  it("the key server moves when a priority changes, and the session is secured anew", async () => {
     const made = await secured("priority-moves", ramp);
     for (const priority of [1, 32, 1, 32]) {
       made.b.configure({ ...mustSecure, keyServerPriority: priority });
@@ -102,7 +102,7 @@ describe("a secured session", () => {
 });
 
 describe("a change of the key server", () => {
-  it("ends in a SAK that each end says it has", async () => {
+  it("a change of the key server ends in a SAK that each end reports", async () => {
     const made = await secured("priority-says", ramp);
     made.b.configure({ ...mustSecure, keyServerPriority: 1 });
     await made.seconds(5);
@@ -113,7 +113,7 @@ describe("a change of the key server", () => {
 });
 
 describe("a peer that falls silent", () => {
-  it("is declared dead after 4 to 6 s, and the port closes", async () => {
+  it("a silent peer is declared dead after 4 to 6 s, and the port closes", async () => {
     for (const seed of seeds) {
       const made = await secured(seed, ramp);
       await made.seconds(7 + seeds.indexOf(seed) / 10);
@@ -128,7 +128,7 @@ describe("a peer that falls silent", () => {
     }
   });
 
-  it("carries on the old SAs until then, and its own frames are unknown afterwards", async () => {
+  it("the SAs of a silent peer go on until then; its frames are unknown afterwards", async () => {
     const made = await secured("silent-data", ramp);
     made.b.setFault("silent", true);
     const before = lost(made);
@@ -139,7 +139,7 @@ describe("a peer that falls silent", () => {
     expect(made.a.frames().rxUnknownSci).toBeGreaterThan(0n);
   });
 
-  it("gets a new SAK even from a server that never lost it", async () => {
+  it("a peer that fell silent gets a new SAK even from a server that never lost it", async () => {
     for (const end of ["a", "b"] as const) {
       const made = await secured("one-sided", ramp);
       made[end].setFault("silent", true);
@@ -152,7 +152,7 @@ describe("a peer that falls silent", () => {
     }
   });
 
-  it("comes back by itself once it speaks", async () => {
+  it("a peer that fell silent is secured again once it sends", async () => {
     for (const options of [ramp, {}]) {
       const made = await secured("speaks-again", options);
       made.b.setFault("silent", true);
@@ -164,7 +164,7 @@ describe("a peer that falls silent", () => {
 });
 
 describe("a restarted KaY", () => {
-  it("secures at either end without waiting for the old MI", async () => {
+  it("a restarted KaY is secured at either end without waiting for the old MI", async () => {
     for (const seed of seeds) {
       for (const end of ["a", "b"] as const) {
         const made = await secured(seed, ramp);
@@ -176,7 +176,7 @@ describe("a restarted KaY", () => {
     }
   });
 
-  it("secures within four hello waits where nobody hurries", async () => {
+  it("a restarted KaY is secured within four hello waits where neither end hurries", async () => {
     for (const seed of seeds) {
       const made = await secured(seed);
       made.a.restartKay();
@@ -184,7 +184,7 @@ describe("a restarted KaY", () => {
     }
   });
 
-  it("loses configuration and keys in a reboot that does not keep them", async () => {
+  it("a station loses configuration and keys in a reboot that does not keep them", async () => {
     const made = await secured("reboot", ramp);
     made.b.reboot(true);
     expect(await made.until(() => isSecured(made))).toBeLessThan(1);
@@ -196,7 +196,7 @@ describe("a restarted KaY", () => {
 });
 
 describe("keys that differ", () => {
-  it("same CKN, other CAK: no peer, closed, ICV failures at both ends", async () => {
+  it("the same CKN with another CAK: no peer, closed, ICV failures at both ends", async () => {
     const made = pair("cak", ramp);
     for (const station of [made.a, made.b]) station.configure(mustSecure);
     made.a.putKey(keyOf(1));
@@ -212,7 +212,7 @@ describe("keys that differ", () => {
     expect(made.fibre.carries()).toBe(false);
   });
 
-  it("other CKN: no peer, closed, unknown CKNs at both ends", async () => {
+  it("another CKN: no peer, closed, unknown CKNs at both ends", async () => {
     const made = pair("ckn", ramp);
     for (const station of [made.a, made.b]) station.configure(mustSecure);
     made.a.putKey(keyOf(1));
@@ -225,7 +225,7 @@ describe("keys that differ", () => {
     }
   });
 
-  it("changed on one side: traffic stops at once, the other side notices in 4 to 6 s", async () => {
+  it("a key changed at one end: traffic stops, the other end notices in 4 to 6 s", async () => {
     const made = await secured("one-side", ramp);
     await made.seconds(20);
     made.b.removeKey(cknOf(1));
@@ -241,7 +241,7 @@ describe("keys that differ", () => {
 });
 
 describe("a fibre that flaps", () => {
-  it("keeps the SAK over 1 s", async () => {
+  it("a fibre that flaps for 1 s keeps the SAK", async () => {
     const made = await secured("flap-1", ramp);
     const sak = made.a.session().latestSak;
     made.fibre.setUp(false);
@@ -253,7 +253,7 @@ describe("a fibre that flaps", () => {
     expect(made.a.session().latestSak).toEqual(sak);
   });
 
-  it("loses the peers over 10 s and secures anew", async () => {
+  it("a fibre that flaps for 10 s loses the peers and is secured anew", async () => {
     for (const options of [ramp, {}]) {
       const made = await secured("flap-10", options);
       const sak = made.a.session().latestSak;
@@ -266,7 +266,7 @@ describe("a fibre that flaps", () => {
     }
   });
 
-  it("is dark at both ends while one port is shut", async () => {
+  it("a fibre is dark at both ends while one port is shut", async () => {
     const made = await secured("shut", ramp);
     made.b.setAdmin(false);
     expect([made.a.linkUp(), made.b.linkUp()]).toEqual([false, false]);
@@ -276,7 +276,7 @@ describe("a fibre that flaps", () => {
     expect(await made.until(() => isSecured(made))).toBeLessThan(1);
   });
 
-  it("tells its listeners of every change of carrying or light", async () => {
+  it("a fibre notifies its listeners of every change of carrying or light", async () => {
     const made = await secured("listeners", ramp);
     const seen: string[] = [];
     made.fibre.onChange(() => seen.push(`${made.a.linkUp()} ${made.fibre.carries()}`));

@@ -1,5 +1,6 @@
-// The simulator's model of MKA held against our participant: what happens in one world happens in
-// the other, in the same order and in about the same time. LINKSEAL_SEED=NAME replays its phases.
+// The simulator's model of MKA compared with our implementation: what happens in one world happens
+// in the other, in the same order and in about the same time. LINKSEAL_SEED=NAME replays its
+// phases.
 
 import { describe, expect, it } from "vitest";
 import type { CipherSuite } from "#hal/model.ts";
@@ -41,7 +42,7 @@ async function inBothWorlds({ name, suites, play }: Scenario): Promise<Both> {
   return found;
 }
 
-/** Both ends with the old key, at some moment of a session that has settled. */
+/** Both ends with the old key, at a chance moment of a settled session. */
 async function secured({ world, prng }: Stage): Promise<void> {
   await world.give("a", "old");
   await world.clock.runFor(prng.between(0, helloMs));
@@ -117,7 +118,7 @@ const starts: readonly Scenario[] = [
       },
       apart: {
         tracks: ["a port", "b port", `${server} latest`],
-        because: `a key server of the simulator transmits under its first SAK before anybody has it,
+        because: `a key server of the simulator transmits under its first SAK before a peer has it,
           as 12.4 allows, and its member calls a port secured that has no SA, as wpa_supplicant
           does; ours does neither`,
       },
@@ -291,35 +292,42 @@ const rows = [...starts, ...silences, ...changes].map((scenario) => [scenario.na
 describe(`in the simulator as on our hosts (seed ${seed})`, () => {
   const timeout = effort(60_000, 1_200_000);
 
-  it.each(rows as [string, Scenario][])("%s", { timeout }, async (_, scenario) => {
-    const { sim, ours } = await inBothWorlds(scenario);
-    expect(partings(sim, ours, scenario.apart)).toEqual([]);
-    if (scenario.darkMs === undefined) return;
-    const longest = (all: readonly Run[]): number => Math.max(...all.map(({ darkMs }) => darkMs));
-    expect(longest(sim)).toBeLessThanOrEqual(scenario.darkMs.sim);
-    expect(longest(ours)).toBeLessThanOrEqual(scenario.darkMs.ours);
-  });
+  it.each(rows as [string, Scenario][])(
+    "simulator and hosts go through the same states: %s",
+    { timeout },
+    async (_, scenario) => {
+      const { sim, ours } = await inBothWorlds(scenario);
+      expect(partings(sim, ours, scenario.apart)).toEqual([]);
+      if (scenario.darkMs === undefined) return;
+      const longest = (all: readonly Run[]): number => Math.max(...all.map(({ darkMs }) => darkMs));
+      expect(longest(sim)).toBeLessThanOrEqual(scenario.darkMs.sim);
+      expect(longest(ours)).toBeLessThanOrEqual(scenario.darkMs.ours);
+    },
+  );
 
-  it.each(endNames)("suites that differ are told of, and %s is the key server", async (server) => {
-    const suites = { a: "gcm-aes-256", b: suite } as const;
-    const member = server === "a" ? "b" : "a";
-    for (const which of ["sim", "ours"] as const) {
-      const world = which === "sim" ? simWorld(seed, suites) : ourWorld(suites);
-      await world.clock.runFor(100);
-      await world.configure(server, { keyServerPriority: 8 });
-      for (const end of endNames) await world.give(end, "old");
-      await world.clock.runFor(20_000);
-      const [serving, taking] = [await world.look(server), await world.look(member)];
-      // A session may call itself secured: that nobody has a SAK in common shows at both ends.
-      expect(serving?.session).toMatchObject({ livePeers: 1, respondedPeers: 0 });
-      expect(taking?.session).toMatchObject({ respondedPeers: 0, latestSak: undefined });
-      expect(taking?.liveSuite).toBeUndefined();
-      expect(world.carries()).toBe(false);
-      if (which === "sim") continue;
-      expect(serving?.troubles).toEqual(["peerNotReceiving", "suiteNotAnnounced"]);
-      expect(taking?.troubles).toEqual(["sakRefused", "suiteNotAnnounced"]);
-      expect(serving?.session.controlledPort).toBe("blocked");
-      expect(taking?.session.controlledPort).toBe("blocked");
-    }
-  });
+  it.each(endNames)(
+    "suites that differ are reported where %s is the key server",
+    async (server) => {
+      const suites = { a: "gcm-aes-256", b: suite } as const;
+      const member = server === "a" ? "b" : "a";
+      for (const which of ["sim", "ours"] as const) {
+        const world = which === "sim" ? simWorld(seed, suites) : ourWorld(suites);
+        await world.clock.runFor(100);
+        await world.configure(server, { keyServerPriority: 8 });
+        for (const end of endNames) await world.give(end, "old");
+        await world.clock.runFor(20_000);
+        const [serving, taking] = [await world.look(server), await world.look(member)];
+        // A session may call itself secured; both ends show that they have no SAK in common.
+        expect(serving?.session).toMatchObject({ livePeers: 1, respondedPeers: 0 });
+        expect(taking?.session).toMatchObject({ respondedPeers: 0, latestSak: undefined });
+        expect(taking?.liveSuite).toBeUndefined();
+        expect(world.carries()).toBe(false);
+        if (which === "sim") continue;
+        expect(serving?.troubles).toEqual(["peerNotReceiving", "suiteNotAnnounced"]);
+        expect(taking?.troubles).toEqual(["sakRefused", "suiteNotAnnounced"]);
+        expect(serving?.session.controlledPort).toBe("blocked");
+        expect(taking?.session.controlledPort).toBe("blocked");
+      }
+    },
+  );
 });

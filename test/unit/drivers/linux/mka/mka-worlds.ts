@@ -1,5 +1,5 @@
-// Two ends of one wire, once as stations of the simulator and once as hosts with our participant:
-// what can be done to them, and what either says, in the same words.
+// Two ends of one wire, once as stations of the simulator and once as hosts with our MKA: the acts
+// on them, and their readings, in the same terms.
 
 import type { CipherSuite, MacsecSettings, MkaSession, MkpduCounters } from "#hal/model.ts";
 import type { SimClock } from "#sim/base/clock.ts";
@@ -17,31 +17,31 @@ export type KeyName = "old" | "new" | "forged";
 export interface EndLook {
   readonly session: MkaSession;
   readonly mkpdus: MkpduCounters;
-  /** Of the SA that transmits, whatever the session says. */
+  /** The suite of the SA that transmits, whatever the session reports. */
   readonly liveSuite: CipherSuite | undefined;
-  /** Codes of what stands in the way; a station of the simulator tells of none. */
+  /** Codes of troubles; a station of the simulator reports none. */
   readonly troubles: readonly string[];
 }
 
 export interface World {
   readonly clock: SimClock;
-  /** Beside what is there. */
+  /** Adds a key beside those that are there. */
   give(end: EndName, key: KeyName): Promise<void>;
-  /** In place of what is there, at once. */
+  /** Replaces the keys that are there, at once. */
   replace(end: EndName, key: KeyName): Promise<void>;
   remove(end: EndName, key: KeyName): Promise<void>;
   rekey(end: EndName): Promise<void>;
   configure(end: EndName, settings: EndSettings): Promise<void>;
-  /** A mute end hears, and nothing of what it says arrives. */
+  /** A mute end receives, and nothing of what it sends arrives. */
   mute(end: EndName, is: "mute" | "heard"): void;
   wire(is: "cut" | "whole"): void;
-  /** Its process is gone without a word, and forgets all it knew. */
+  /** Kills its process without notice, and its memory with it. */
   kill(end: EndName): void;
-  /** Another member with the old key. */
+  /** Restarts as another member with the old key. */
   revive(end: EndName): Promise<void>;
-  /** Undefined of an end that was killed. */
+  /** Undefined for an end that was killed. */
   look(end: EndName): Promise<EndLook | undefined>;
-  /** A data frame sent now would arrive, in both directions. */
+  /** Whether a data frame sent now would arrive, in both directions. */
   carries(): boolean;
 }
 

@@ -3,14 +3,14 @@ import { type OwnSettings, outcomeOf } from "#drivers/linux/mka/staging.ts";
 
 const state = { keys: [], principal: undefined, keyServer: "none" } as const;
 
-describe("settings of a participant that are so already", () => {
+describe("settings of MKA that are in effect already", () => {
   const settings: OwnSettings = {
     keyServerPriority: 16,
     delayProtection: "off",
     sakRekeyMs: undefined,
   };
 
-  it("are no change, whatever the order of their fields is", () => {
+  it("equal settings are no change, in whatever order their fields are", () => {
     const others = Object.fromEntries(Object.entries(settings).toReversed()) as typeof settings;
     for (const wanted of [settings, others]) {
       const outcome = outcomeOf([{ kind: "configure", settings: wanted }], { ...state, settings });
@@ -19,7 +19,7 @@ describe("settings of a participant that are so already", () => {
   });
 
   it.each<Partial<OwnSettings>>([{ keyServerPriority: 17 }, { sakRekeyMs: 28_800_000 }])(
-    "are changed by %j",
+    "settings are changed by %j",
     (other) => {
       const wanted = { ...settings, ...other };
       const outcome = outcomeOf([{ kind: "configure", settings: wanted }], { ...state, settings });

@@ -15,14 +15,14 @@ describe("the id of a Linux host's configuration", () => {
   it.each([
     ["MKA puts the next SAK into use", { encodingSa: 1 }],
     ["the SecY begins to operate", { oper: true }],
-  ])("did change when %s, as if other hands had been there", (_name, secy) => {
+  ])("the config id stays when %s", (_name, secy) => {
     expect(configIdOf(look(secy))).toBe(id);
   });
 
   it.each([
     ["encryption is switched off", { encrypt: false }],
     ["the replay window is another one", { window: 0 }],
-  ])("changes when %s", (_name, secy) => {
+  ])("the config id changes when %s", (_name, secy) => {
     expect(configIdOf(look(secy))).not.toBe(id);
   });
 });

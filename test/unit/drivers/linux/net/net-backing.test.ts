@@ -1,5 +1,5 @@
-// What tunnels protect may ride under the MACsec of ports as well: past the block by a tight SecY
-// alone, whatever comes and goes in whatever order.
+// Exempt prefixes of tunnels may also leave under the MACsec of ports: past the block by a strict,
+// encrypting SecY alone, whatever comes and goes in whatever order.
 
 import { describe, expect, it } from "vitest";
 import { readBackings, toldBackings, waysUnderMacsec } from "#drivers/linux/net/backing.ts";
@@ -70,13 +70,13 @@ class Scene {
     return settled(this.clock, undoOfTunnelPart(part, this.hands, never));
   }
 
-  /** As linkseal-net does when the kernel tells of a change. */
+  /** Does what linkseal-net does when the kernel reports a change. */
   async links(...links: readonly Link[]): Promise<void> {
     this.kernel.links = [...links];
     await settled(this.clock, restoreBackings(this.hands, never));
   }
 
-  /** Links that the prefix leaves by past its block. */
+  /** The links that the prefix leaves by past its block. */
   ways(): readonly number[] {
     return this.kernel.policies
       .filter(({ action, direction }) => action === "allow" && direction === "out")
@@ -84,7 +84,7 @@ class Scene {
       .toSorted((a, b) => a - b);
   }
 
-  /** Links whose inbound packets nothing is held against. */
+  /** The links whose inbound packets are exempt from the block. */
   passed(): readonly number[] {
     return this.kernel.links.flatMap(({ index, perFamily }) =>
       perFamily?.inet?.settings?.disablePolicy === 1 ? index : [],
@@ -103,7 +103,7 @@ class Scene {
 }
 
 describe("a prefix that tunnels protect as the backup of ports", () => {
-  it("passes its block by the SecY and by VLANs on it, and stays blocked elsewhere", async () => {
+  it("an exempt prefix passes by the SecY and VLANs on it alone", async () => {
     const scene = new Scene(port, secy(3, 1), vlan(4, 3), other, secy(5, 2), vlan(6, 1));
     await scene.carry(back("p1"), block);
     expect([scene.ways(), scene.passed()]).toEqual([
@@ -113,14 +113,14 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     expect(await scene.told()).toEqual({ blocked: true, open: ["p1"] });
   });
 
-  it("is open before it is blocked, so that what rides there now goes on", async () => {
+  it("an exempt prefix is exempt before it is blocked, so its traffic goes on", async () => {
     const scene = new Scene(port, secy(3, 1));
     await scene.carry(back("p1"), block);
     const actions = scene.kernel.policies.map(({ action }) => action);
     expect(actions).toEqual(["allow", "block", "block", "block"]);
   });
 
-  it("passes a SecY that is made later, and none that is gone", async () => {
+  it("an exempt prefix passes by a SecY that is made later, and by none that is gone", async () => {
     const scene = new Scene(port);
     await scene.carry(back("p1"), block);
     expect([scene.ways(), await scene.told()]).toEqual([[], { blocked: true, open: [] }]);
@@ -135,7 +135,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     ]);
   });
 
-  it("goes on under the MACsec of one port when that of another is gone", async () => {
+  it("an exempt prefix goes on under one port's MACsec when another's is gone", async () => {
     const scene = new Scene(port, secy(3, 1), other, secy(5, 2));
     await scene.carry(back("p1", "p2"), block);
     await scene.links(...scene.kernel.links.filter(({ index }) => index !== 3));
@@ -143,7 +143,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     expect(await scene.told()).toEqual({ blocked: true, open: ["p2"] });
   });
 
-  it("never leaves by the port itself, nor by a SecY that lets anything be read", async () => {
+  it("an exempt prefix never passes by the port itself or a SecY that fails open", async () => {
     for (const settings of [
       { ...tight, encrypt: false },
       { ...tight, protect: false },
@@ -163,7 +163,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     }
   });
 
-  it("stays that, like its block, when what it was put with is undone", async () => {
+  it("an exempt prefix stays exempt, and blocked, when its tunnel is undone", async () => {
     const scene = new Scene(port, secy(3, 1), other, secy(5, 2));
     await scene.carry(back("p1"), block, carry);
     const undo = await scene.undo(back("p1", "p2"));
@@ -175,7 +175,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     expect(await scene.undo(back("p1", "p2"))).toBeUndefined();
   });
 
-  it("that is given back to tunnels alone is shut there", async () => {
+  it("an exempt prefix that is given back to tunnels is blocked on ports", async () => {
     const scene = new Scene(port, secy(3, 1), other, secy(5, 2));
     await scene.carry(back("p1", "p2"), block, carry);
     await scene.carry(back());
@@ -184,7 +184,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     expect(await scene.undo(back())).toBeUndefined();
   });
 
-  it("that is not blocked any more is nobody's backup either", async () => {
+  it("a prefix that is no longer blocked is no longer exempt", async () => {
     const scene = new Scene(port, secy(3, 1));
     await scene.carry(back("p1"), block, { kind: "ipsec.unblock", prefixes: [hub] });
     expect([scene.kernel.policies, scene.passed()]).toEqual([[], []]);
@@ -192,7 +192,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     expect(scene.kernel.policies).toEqual([]);
   });
 
-  it("leaves what somebody else lets pass alone, and says that it is open", async () => {
+  it("a foreign policy that lets the prefix pass is left alone, and shown as open", async () => {
     const scene = new Scene(port, secy(3, 1), other);
     await scene.carry(back("p1"), block);
     const theirs = { source: "0.0.0.0/0", destination: hub, direction: "out", link: 2 } as const;
@@ -202,7 +202,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     expect((await scene.told()).blocked).toBe(false);
   });
 
-  it("is put again by what loads the blocks", async () => {
+  it("exempt prefixes are restored by the command that restores the blocks", async () => {
     const scene = new Scene(port, secy(3, 1));
     await scene.carry(back("p1"), block);
     scene.kernel.policies = [];
@@ -210,7 +210,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     expect([scene.ways(), (await scene.told()).blocked]).toEqual([[3], true]);
   });
 
-  it("on a disk that makes no sense passes nowhere, which is told", async () => {
+  it("exempt prefixes in an unreadable file pass nowhere, and this is logged", async () => {
     const scene = new Scene(port, secy(3, 1));
     for (const text of ["{", "[]", '{"prefixes":[{"prefix":"x","ports":[]}]}']) {
       await settled(scene.clock, scene.disk.replace("backing", new TextEncoder().encode(text)));
@@ -220,8 +220,8 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
   });
 });
 
-describe("the part of it", () => {
-  it("comes back from the disk as it was, and tells what it does", () => {
+describe("the operation of exempt prefixes", () => {
+  it("an operation of exempt prefixes is read back unchanged, and has a preview", () => {
     for (const part of [back("p1", "p2"), back()]) {
       expect(readPart(JSON.parse(JSON.stringify(part)))).toEqual(part);
     }
@@ -236,7 +236,7 @@ describe("the part of it", () => {
     { kind: "ipsec.back", backings: [{ prefix: hub }] },
     { kind: "ipsec.back", backings: [{ prefix: "0.0.0.0/0", ports: ["p1"] }] },
     { kind: "ipsec.back", backings: [{ prefix: "2001:db8::/32", ports: ["p1"] }] },
-  ])("is refused as %j", (part) => {
+  ])("the malformed operation %j is refused", (part) => {
     expect(() => readPart(part)).toThrow(Malformed);
   });
 });

@@ -1,4 +1,4 @@
-// A change that waits for its confirm when something dies, refuses or lies in the middle of it.
+// Pending changes when a process dies, the kernel refuses, or a file is damaged.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -15,8 +15,8 @@ const unknownToken = "net-0" as TransactionToken;
 const inverse = (part: NetPart): NetPart =>
   part.kind === "port.shut" ? open(portIn(part)) : shut(portIn(part));
 
-describe("whoever comes after", () => {
-  it("finds on the disk what undoes a part before that part is done", async () => {
+describe("a successor", () => {
+  it("the undo of an operation is on the disk before the operation", async () => {
     const bench = new NetBench();
     const seen: (readonly NetPart[] | undefined)[] = [];
     bench.kernel.onCarry = async () => {
@@ -26,7 +26,7 @@ describe("whoever comes after", () => {
     expect(seen).toEqual([[open("p1")], [open("p2"), open("p1")]]);
   });
 
-  it("lets a confirmed change stand, and undoes one that was not in its time", async () => {
+  it("a successor leaves a confirmed change, and reverts an unconfirmed one in time", async () => {
     const bench = new NetBench();
     const { clock, kernel } = bench;
     const first = await bench.life();
@@ -44,7 +44,7 @@ describe("whoever comes after", () => {
     expect(await refused(second.confirm(token))).toMatchObject({ code: "device.commitExpired" });
   });
 
-  it("undoes at once what ran out while nobody lived", async () => {
+  it("a successor reverts at once what expired while no process ran", async () => {
     const bench = new NetBench();
     const first = await bench.life();
     await bench.applied(first, [shut("p1")], 60_000);
@@ -56,7 +56,7 @@ describe("whoever comes after", () => {
     expect(bench.kernel.up.get("p1")).toBe(true);
   });
 
-  it.each(["confirm", "rollback"] as const)("takes a %s of it", async (verb) => {
+  it.each(["confirm", "rollback"] as const)("a successor takes a %s of it", async (verb) => {
     const bench = new NetBench();
     const { clock, kernel } = bench;
     const first = await bench.life();
@@ -69,7 +69,7 @@ describe("whoever comes after", () => {
     expect(bench.log).toEqual([]);
   });
 
-  it("since another boot has the SecYs made again that stood, as they were confirmed", async () => {
+  it("after a boot the SecYs are made again as they were confirmed", async () => {
     const bench = new NetBench();
     const first = await bench.life("boot-1");
     const [old, next] = [5, 6].map((replayWindow) => {
@@ -95,7 +95,7 @@ describe("whoever comes after", () => {
     expect(bench.kernel.raised).toHaveLength(1);
   });
 
-  it("since another boot knows of nothing that waits", async () => {
+  it("after a boot no change waits", async () => {
     const bench = new NetBench();
     const first = await bench.life("boot-1");
     const token = await bench.applied(first, [shut("p1")], 60_000);
@@ -108,7 +108,7 @@ describe("whoever comes after", () => {
     expect(bench.kernel.flips).toEqual([shut("p1")]);
   });
 
-  it("has the keepsakes of its predecessor", async () => {
+  it("a successor has the link snapshots of its predecessor", async () => {
     const bench = new NetBench();
     const first = await bench.life();
     await first.remember({
@@ -121,7 +121,7 @@ describe("whoever comes after", () => {
     expect(pending).toMatchObject({ token, undo: [open("p1")], within: 60_000 });
   });
 
-  it("undoes exactly what was done, wherever the one before was killed", async () => {
+  it("a successor undoes exactly what was done, wherever its predecessor was killed", async () => {
     const port = fc.constantFrom("p1", "p2", "p3");
     const part = fc.record({ kind: fc.constantFrom("port.shut", "port.open"), port });
     const death: fc.Arbitrary<Death> = fc.record({
@@ -159,8 +159,8 @@ describe("whoever comes after", () => {
 });
 
 describe("a move that was left in the middle", () => {
-  // A timer that was over undid the port while a successor still moved things onto it.
-  it("is ended before a timer that is over undoes it", async () => {
+  // A timer that had expired undid the port while a successor still moved links onto it.
+  it("an unfinished move is completed before an expired timer undoes the port", async () => {
     const bench = new NetBench();
     const { clock, kernel } = bench;
     const first = await bench.life();
@@ -187,8 +187,8 @@ describe("a move that was left in the middle", () => {
 });
 
 describe("half a change", () => {
-  // A successor answered that it was applied, and a confirm made it stand.
-  it("is never applied or confirmed, only undone", async () => {
+  // A successor answered that it was applied, and a confirmation made it final.
+  it("half a change is never applied or confirmed, only undone", async () => {
     const bench = new NetBench();
     const { clock, kernel } = bench;
     const first = await bench.life();
@@ -211,7 +211,7 @@ describe("half a change", () => {
 });
 
 describe("a kernel that refuses", () => {
-  it("in the middle has half a change undone, and the change can be tried again", async () => {
+  it("a change that the kernel refuses halfway is undone, and can be tried again", async () => {
     const bench = new NetBench();
     const { clock, kernel } = bench;
     const commits = await bench.life();
@@ -232,7 +232,7 @@ describe("a kernel that refuses", () => {
     expect(bench.log).toEqual([]);
   });
 
-  it("the undoing too leaves an effect that nobody knows, and is asked again in time", async () => {
+  it('a change whose undo is refused is "unknown", and undone at the deadline', async () => {
     const bench = new NetBench();
     const { clock, kernel } = bench;
     const commits = await bench.life();
@@ -247,7 +247,7 @@ describe("a kernel that refuses", () => {
     expect((await bench.stored()).pending).toBeUndefined();
   });
 
-  it("both ways leaves a change for good to whoever looks", async () => {
+  it('a final change that is refused both ways is "unknown"', async () => {
     const bench = new NetBench();
     bench.kernel.refuse(2, 1);
     const commits = await bench.life();
@@ -257,7 +257,7 @@ describe("a kernel that refuses", () => {
     expect(commits.kept.pending).toBeUndefined();
   });
 
-  it("an undoing whose time is over is asked again each second until it is done", async () => {
+  it("an undo that the kernel refuses is tried each second until it succeeds", async () => {
     const bench = new NetBench();
     const { clock, kernel } = bench;
     const commits = await bench.life();
@@ -276,7 +276,7 @@ describe("a kernel that refuses", () => {
     expect(bench.log).toHaveLength(4);
   });
 
-  it("a rollback leaves the change to its time, and to another try", async () => {
+  it("a refused rollback leaves the change to its deadline, and to another try", async () => {
     const bench = new NetBench();
     const { clock, kernel } = bench;
     const commits = await bench.life();
@@ -295,7 +295,7 @@ describe("a kernel that refuses", () => {
 
 describe("a client that goes away", () => {
   it.each([60_000, "final"] as const)(
-    "in the middle leaves no half change (%s)",
+    "a client that goes away in the middle leaves no half change (%s)",
     async (within) => {
       const bench = new NetBench();
       const { clock, kernel } = bench;
@@ -310,7 +310,7 @@ describe("a client that goes away", () => {
       expect(await bench.settled(answer)).toEqual(new Error("the client is gone"));
       expect(kernel.flips).toEqual([shut("p1"), open("p1")]);
       expect(commits.kept.pending).toBeUndefined();
-      // The one that waits is not in anybody's way.
+      // The change does not block another one.
       await bench.applied(commits, [shut("p2")], "final");
     },
   );
@@ -319,7 +319,7 @@ describe("a client that goes away", () => {
 describe("a full disk", () => {
   const full = { code: "journal.full" };
 
-  it("lets nothing begin", async () => {
+  it("a full disk lets no change begin", async () => {
     const bench = new NetBench();
     const { clock, kernel, disk } = bench;
     const commits = await bench.life();
@@ -334,7 +334,7 @@ describe("a full disk", () => {
     expect(kernel.flips).toEqual([shut("p1"), open("p1")]);
   });
 
-  it("lets no confirm through, so that the change is undone in its time", async () => {
+  it("a full disk lets no confirmation through, so the change is reverted in time", async () => {
     const bench = new NetBench();
     const { clock, kernel, disk } = bench;
     const commits = await bench.life();
@@ -346,7 +346,7 @@ describe("a full disk", () => {
     expect(kernel.flips).toEqual([shut("p1"), open("p1")]);
   });
 
-  it("that has room again takes the confirm", async () => {
+  it("a disk that has room again accepts the confirmation", async () => {
     const bench = new NetBench();
     const { clock, kernel, disk } = bench;
     const commits = await bench.life();
@@ -359,7 +359,7 @@ describe("a full disk", () => {
     expect(kernel.flips).toEqual([shut("p1")]);
   });
 
-  it("that is slow lets a confirm win that came in time, and hits nothing after it", async () => {
+  it("on a slow disk a confirmation in time wins, and the next change is not hit", async () => {
     const bench = new NetBench();
     const { clock, kernel, disk } = bench;
     const commits = await bench.life();
@@ -374,7 +374,7 @@ describe("a full disk", () => {
     expect(bench.log).toEqual([]);
   });
 
-  it("keeps an undoing pending until it can be written down", async () => {
+  it("an undo stays pending until it can be written to the disk", async () => {
     const bench = new NetBench();
     const { clock, kernel, disk } = bench;
     const commits = await bench.life();
@@ -437,7 +437,7 @@ describe("a state file that is damaged", () => {
     ],
     ["a port without its links", { ...good, keepsakes: { p1: { addresses: [], routes: [] } } }],
     ["a port without routes", { ...good, keepsakes: { p1: { addresses: [] } } }],
-  ])("%s is told and counts as none", async (_name, content) => {
+  ])("a damaged state file is logged and counts as empty: %s", async (_name, content) => {
     const bench = new NetBench();
     await bench.write(JSON.stringify(content));
     const commits = await bench.life();
@@ -446,16 +446,16 @@ describe("a state file that is damaged", () => {
     await bench.applied(commits, [shut("p1")], "final");
   });
 
-  it("is one only when it is: the good one is read", async () => {
+  it("an intact state file is read", async () => {
     const bench = new NetBench();
     await bench.write(JSON.stringify(good));
-    // What is due is made at once.
+    // A SecY that is due is made at once.
     expect((await bench.life()).kept).toEqual({ ...good, due: [] });
     expect(bench.kernel.raised).toEqual([good.due]);
     expect(bench.log).toEqual([]);
   });
 
-  it("in any way is never thrown, and what it says is never believed by half", async () => {
+  it("a damaged state file is read or counts as empty, and nothing is thrown", async () => {
     const text = JSON.stringify(good);
     const octets = new TextEncoder().encode(text);
     const damage = fc.oneof(
@@ -483,7 +483,7 @@ describe("a state file that is damaged", () => {
     await fc.assert(fc.asyncProperty(damage, run), { numRuns: effort(500, 20_000) });
   });
 
-  it("that names a port which is gone is tried, and told, and stays in nobody's way", async () => {
+  it("an undo for a port that is gone is tried and logged, and blocks no change", async () => {
     const bench = new NetBench(["p2"]);
     await bench.write(JSON.stringify(good));
     const commits = await bench.life();

@@ -1,4 +1,4 @@
-// Changes that wait for their confirm, over every order of what is asked.
+// Changes that wait for their confirmation, over every order of requests.
 
 import { describe, expect, it } from "vitest";
 import type { Commits } from "#drivers/linux/net/commits.ts";
@@ -18,7 +18,7 @@ async function bench(): Promise<NetBench & { readonly commits: Commits }> {
 }
 
 describe("a prepared change", () => {
-  it("touches nothing, and has a token of its own", async () => {
+  it("a prepared change has no effect, and a token of its own", async () => {
     const { commits, kernel, disk } = await bench();
     const tokens = [commits.prepare([shut("p1")], "a"), commits.prepare([shut("p1")], "a")];
     expect(new Set(tokens).size).toBe(2);
@@ -28,7 +28,7 @@ describe("a prepared change", () => {
     expect(commits.recall(tokens[0] ?? unknownToken)).toBeUndefined();
   });
 
-  it("that was dropped, or never made, is not applied", async () => {
+  it("a change that was dropped, or never prepared, is not applied", async () => {
     const { commits, kernel } = await bench();
     const token = commits.prepare([shut("p1")], "");
     await commits.rollback(token, never);
@@ -39,7 +39,7 @@ describe("a prepared change", () => {
     expect(kernel.flips).toEqual([]);
   });
 
-  it("gives way to 64 newer ones", async () => {
+  it("a prepared change is dropped after 64 newer ones", async () => {
     const { commits, kernel } = await bench();
     const [first, second] = [commits.prepare([shut("p1")], ""), commits.prepare([shut("p2")], "")];
     for (let more = 0; more < 63; more += 1) commits.prepare([], "");
@@ -49,21 +49,21 @@ describe("a prepared change", () => {
   });
 
   it.each([0, -1, 0.5 - 1, Number.NaN, Number.POSITIVE_INFINITY, 24 * hour + 1])(
-    "does not wait %d ms",
+    "a change that is to wait %d ms is refused",
     async (within) => {
       const { commits, kernel } = await bench();
       const token = commits.prepare([shut("p1")], "");
       expect(await refused(commits.apply(token, within, never))).toMatchObject(rejected);
       expect(kernel.flips).toEqual([]);
-      // It is still prepared.
+      // The change is still prepared.
       await commits.apply(token, 24 * hour, never);
       expect(kernel.flips).toEqual([shut("p1")]);
     },
   );
 });
 
-describe("a change for good", () => {
-  it("stands, once, and is nobody's to undo", async () => {
+describe("a final change", () => {
+  it("a final change is applied once, and is never undone", async () => {
     const made = await bench();
     const { commits, kernel, clock } = made;
     const token = await made.applied(commits, [shut("p1"), shut("p2")], "final");
@@ -78,7 +78,7 @@ describe("a change for good", () => {
     expect(made.log).toEqual([]);
   });
 
-  it("has nothing pending while it is made", async () => {
+  it("a final change has nothing pending while it is made", async () => {
     const made = await bench();
     made.kernel.onCarry = async (_part, memory) => expect(memory.kept.pending).toBeUndefined();
     await made.applied(made.commits, [shut("p1"), shut("p2")], "final");
@@ -86,7 +86,7 @@ describe("a change for good", () => {
 });
 
 describe("a change with a time", () => {
-  it("is recalled by its token, and applied once, for the first time that was asked", async () => {
+  it("a pending change is recalled by its token, and applied once", async () => {
     const made = await bench();
     const { commits, kernel, clock } = made;
     const token = commits.prepare([shut("p1")], "what it does");
@@ -105,7 +105,7 @@ describe("a change with a time", () => {
     expect((await made.stored()).pending).toBeUndefined();
   });
 
-  it("stands once it is confirmed, however often, and is not undone any more", async () => {
+  it("a confirmed change is final, also when it is confirmed twice", async () => {
     const made = await bench();
     const { commits, kernel, clock } = made;
     const token = await made.applied(commits, [shut("p1")], 60_000);
@@ -120,7 +120,7 @@ describe("a change with a time", () => {
     expect(made.log).toEqual([]);
   });
 
-  it("is confirmed too late, and then neither confirmed nor applied again", async () => {
+  it("a change confirmed too late is neither confirmed nor applied again", async () => {
     const made = await bench();
     const { commits, kernel, clock } = made;
     const token = await made.applied(commits, [shut("p1")], 60_000);
@@ -131,7 +131,7 @@ describe("a change with a time", () => {
     expect(kernel.flips).toEqual([shut("p1"), open("p1")]);
   });
 
-  it("is undone at once when it is rolled back, and not again when its time is over", async () => {
+  it("a change that is rolled back is undone at once, and not again at the deadline", async () => {
     const made = await bench();
     const { commits, kernel, clock } = made;
     const token = await made.applied(commits, [shut("p1"), shut("p2")], 60_000);
@@ -145,7 +145,7 @@ describe("a change with a time", () => {
     expect(made.log).toEqual([]);
   });
 
-  it("lets no other one beside it, and leaves that one prepared", async () => {
+  it("a pending change locks out another one, which stays prepared", async () => {
     const made = await bench();
     const { commits, kernel } = made;
     const first = await made.applied(commits, [shut("p1")], 60_000);
@@ -162,7 +162,7 @@ describe("a change with a time", () => {
     expect(kernel.flips).toEqual([shut("p1"), shut("p2")]);
   });
 
-  it("is dropped beside a pending one without touching that", async () => {
+  it("a prepared change is dropped beside a pending one without touching that", async () => {
     const made = await bench();
     const { commits, kernel } = made;
     const first = await made.applied(commits, [shut("p1")], 60_000);
@@ -172,7 +172,7 @@ describe("a change with a time", () => {
     expect(kernel.flips).toEqual([shut("p1")]);
   });
 
-  it("that finds nothing to do waits for nothing", async () => {
+  it("a change that finds nothing to do waits for nothing", async () => {
     const made = await bench();
     const { commits, kernel, clock } = made;
     const token = await made.applied(commits, [open("p1"), open("p2")], 60_000);
@@ -183,7 +183,7 @@ describe("a change with a time", () => {
     expect(made.log).toEqual([]);
   });
 
-  it("undoes only what it did, and each part by what was before it", async () => {
+  it("a change undoes only what it did, and each operation by the state before it", async () => {
     const made = await bench();
     const { commits, kernel, clock } = made;
     kernel.up.set("p2", false);
@@ -195,7 +195,7 @@ describe("a change with a time", () => {
     ]);
   });
 
-  it("takes its turn: what is asked at once is done one after the other", async () => {
+  it("requests at the same time are carried out one after the other", async () => {
     const made = await bench();
     const { commits, kernel } = made;
     kernel.carryMs = 500;
@@ -214,19 +214,22 @@ describe("a change with a time", () => {
 });
 
 describe("a wall clock that jumps", () => {
-  it.each([-365 * 24, -1, 1, 365 * 24])("%d hours does not move the end", async (hours) => {
-    const made = await bench();
-    const { commits, kernel, clock } = made;
-    await made.applied(commits, [shut("p1")], 60_000);
-    clock.jumpWall(hours * hour);
-    await clock.runFor(59_999);
-    expect(kernel.up.get("p1")).toBe(false);
-    await clock.runFor(1);
-    expect(kernel.up.get("p1")).toBe(true);
-  });
+  it.each([-365 * 24, -1, 1, 365 * 24])(
+    "a wall clock that jumps by %d hours does not move the deadline",
+    async (hours) => {
+      const made = await bench();
+      const { commits, kernel, clock } = made;
+      await made.applied(commits, [shut("p1")], 60_000);
+      clock.jumpWall(hours * hour);
+      await clock.runFor(59_999);
+      expect(kernel.up.get("p1")).toBe(false);
+      await clock.runFor(1);
+      expect(kernel.up.get("p1")).toBe(true);
+    },
+  );
 
   it.each([-365 * 24, -1, 1, 365 * 24])(
-    "%d hours while nobody lives waits no longer than was asked",
+    "a clock jump of %d hours while no process runs waits no longer than the limit",
     async (hours) => {
       const made = await bench();
       const { commits, kernel, clock } = made;

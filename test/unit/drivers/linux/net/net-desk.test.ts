@@ -1,4 +1,4 @@
-// What a desk remembers from look to look: rates, and whether somebody configured anything.
+// The control server's memory from one observation to the next: rates, and the configuration id.
 
 import { describe, expect, it } from "vitest";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
@@ -105,14 +105,14 @@ describe("the rate of a port", () => {
   const idle: PortRate = { rxPps: 0, txPps: 0, rxBps: 0, txBps: 0, lineBps: 10e9 };
 
   it.each([
-    ["is of two looks that are a second apart", [0, 1_000], "known"],
-    ["is not of one look", [0], "unknown"],
-    ["is not of two looks in a row", [0, 899], "unknown"],
-    ["is of the last look but one, where the last one is too near", [0, 1_000, 1_300], "known"],
+    ["is of two observations that are a second apart", [0, 1_000], "known"],
+    ["is not of one observation", [0], "unknown"],
+    ["is not of two observations in a row", [0, 899], "unknown"],
+    ["is of the last observation but one, if the last one is too near", [0, 1_000, 1_300], "known"],
     ["is as good after a minute", [0, 60_000], "known"],
-    ["says nothing of now after more", [0, 60_001], "unknown"],
+    ["is not of the present after more", [0, 60_001], "unknown"],
     ["begins anew after that", [0, 90_000, 91_000], "known"],
-  ])("%s", async (_name, moments, kind) => {
+  ])("the rate of a port %s", async (_name, moments, kind) => {
     const { clock, port } = await scene();
     let seen = await port();
     for (const [index, moment] of moments.entries()) {
@@ -126,7 +126,7 @@ describe("the rate of a port", () => {
 });
 
 describe("the id of the configuration", () => {
-  it("is the same from look to look, with or without light", async () => {
+  it("the configuration id stays the same over observations, with or without light", async () => {
     const { kernel, configId } = await scene();
     const id = await configId();
     expect(await configId()).toBe(id);
@@ -134,7 +134,7 @@ describe("the id of the configuration", () => {
     expect(await configId()).toBe(id);
   });
 
-  it("is another one where somebody shut a port or took an address", async () => {
+  it("the configuration id changes when a port is shut or an address is removed", async () => {
     const { kernel, configId } = await scene();
     const ids = [await configId()];
     withFlags(kernel, (flags) => flags & ~up);
@@ -144,7 +144,7 @@ describe("the id of the configuration", () => {
     expect(new Set(ids).size).toBe(3);
   });
 
-  it("does not follow an address that comes and goes by itself", async () => {
+  it("the configuration id does not follow an address that comes and goes by itself", async () => {
     const { kernel, configId } = await scene();
     const id = await configId();
     const index = await indexOf(kernel, "a0");
@@ -154,7 +154,7 @@ describe("the id of the configuration", () => {
     const view = new DataView(message.buffer);
     view.setUint32(0, message.length, true);
     view.setUint16(4, 20, true);
-    // Without IFA_F_PERMANENT, as a lease has it.
+    // The address of a lease has no IFA_F_PERMANENT.
     kernel.dump.set("22/0", [...(kernel.dump.get("22/0") ?? []), message]);
     expect(await configId()).toBe(id);
   });

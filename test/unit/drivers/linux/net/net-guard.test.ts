@@ -1,5 +1,5 @@
 // No packet of a protected prefix leaves in the clear: the block policies, the interface of a
-// tunnel, and what is undone of them.
+// tunnel, and how both are undone.
 
 import { describe, expect, it } from "vitest";
 import { blockedAmong, canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
@@ -79,7 +79,7 @@ class Scene {
 }
 
 describe("a blocked prefix", () => {
-  it("is blocked in all three directions, and again at the next boot", async () => {
+  it("a blocked prefix is blocked in all three directions, and after the next boot", async () => {
     const scene = new Scene();
     expect(scene.blocked()).toBe(false);
     await scene.carry(block);
@@ -90,16 +90,19 @@ describe("a blocked prefix", () => {
     expect(await scene.kept()).toEqual([hub]);
   });
 
-  it.each(["out", "in", "forward"])("is open without its policy %s", async (direction) => {
-    const scene = new Scene();
-    await scene.carry(block);
-    const { kernel } = scene;
-    kernel.policies = kernel.policies.filter((policy) => policy.direction !== direction);
-    expect(scene.blocked()).toBe(false);
-    expect(await scene.undo(block)).toBeDefined();
-    await scene.carry(block);
-    expect(scene.blocked()).toBe(true);
-  });
+  it.each(["out", "in", "forward"])(
+    "a blocked prefix is open without its policy %s",
+    async (direction) => {
+      const scene = new Scene();
+      await scene.carry(block);
+      const { kernel } = scene;
+      kernel.policies = kernel.policies.filter((policy) => policy.direction !== direction);
+      expect(scene.blocked()).toBe(false);
+      expect(await scene.undo(block)).toBeDefined();
+      await scene.carry(block);
+      expect(scene.blocked()).toBe(true);
+    },
+  );
 
   const opener = { source: "0.0.0.0/0", destination: hub, direction: "out", priority: 10 } as const;
   it.each<[string, Partial<NewPolicy>]>([
@@ -109,7 +112,7 @@ describe("a blocked prefix", () => {
     ["for everything", { destination: "0.0.0.0/0" }],
     ["on the way in", { direction: "in", source: hub, destination: "0.0.0.0/0" }],
     ["out of one port", { link: 2 }],
-  ])("is open where a policy before the block lets packets past it: %s", async (_what, more) => {
+  ])("a prefix is open where a policy ahead of the block lets it pass: %s", async (_what, more) => {
     const scene = new Scene();
     scene.kernel.links = [{ index: 2, name: "p1" } as Link];
     await scene.carry(block);
@@ -124,14 +127,14 @@ describe("a blocked prefix", () => {
     ["that blocks as well", { destination: "10.100.7.0/24", action: "block" }],
     ["of the other family", { source: "::/0", destination: "::/0" }],
     ["of a link that is gone", { link: 9 }],
-  ])("stays blocked beside a policy %s", async (_what, more) => {
+  ])("a prefix stays blocked beside a policy %s", async (_what, more) => {
     const scene = new Scene();
     await scene.carry(block);
     await scene.put({ ...opener, ...more });
     expect(scene.blocked()).toBe(true);
   });
 
-  it("is not opened by the undoing of what it was put with", async () => {
+  it("a block stays when the change that it came with is undone", async () => {
     const scene = new Scene();
     await scene.carry(block);
     expect(await scene.undo(block)).toBeUndefined();
@@ -145,7 +148,7 @@ describe("a blocked prefix", () => {
     expect(await scene.kept()).toEqual([hub, "10.101.0.0/16"]);
   });
 
-  it("is on the disk before it is in the kernel", async () => {
+  it("a block is on the disk before it is in the kernel", async () => {
     const scene = new Scene();
     scene.kernel.refuses = 0;
     const error = await refused(scene.carry(block));
@@ -153,7 +156,7 @@ describe("a blocked prefix", () => {
     expect(await scene.kept()).toEqual([hub]);
   });
 
-  it("on a disk that makes no sense is told, and nothing else ends for it", async () => {
+  it("an unreadable file of blocks is logged, and counts as empty", async () => {
     const scene = new Scene();
     for (const text of ["{", "[]", '{"prefixes":["x/8"]}', '{"prefixes":["10.0.0.0/0"]}']) {
       await settled(scene.clock, scene.disk.replace("guard", new TextEncoder().encode(text)));
@@ -164,7 +167,7 @@ describe("a blocked prefix", () => {
 });
 
 describe("the interface of a tunnel", () => {
-  it("is made with its routes, and the way into it past the block", async () => {
+  it("a tunnel's interface is made with its routes and the way past the block", async () => {
     const scene = new Scene();
     await scene.carry(block, carry);
     const [made] = scene.kernel.links;
@@ -180,11 +183,11 @@ describe("the interface of a tunnel", () => {
     expect(scene.blocked()).toBe(true);
     const way = scene.kernel.policies.find(({ action }) => action === "allow");
     expect(way?.selector.link).toBe(made?.index);
-    // Before the interface is up and routes lead into it.
+    // The policy comes before the interface is up and routes lead into it.
     expect(scene.kernel.acts.slice(3)).toEqual(["newLink", "updatePolicy", "newLink", "newRoute"]);
   });
 
-  it("as it is wanted is left alone, and is mended where it is not", async () => {
+  it("a tunnel's interface is left alone if it is whole, and repaired if it is not", async () => {
     const scene = new Scene();
     expect(await scene.undo(carry)).toEqual(unmake);
     await scene.carry(carry);
@@ -197,7 +200,7 @@ describe("the interface of a tunnel", () => {
     expect(await scene.undo({ ...carry, link: { ...link, mtu: 1350 } })).toBeDefined();
   });
 
-  it("is never somebody else's", async () => {
+  it("a tunnel never takes an interface or a number of another link", async () => {
     const scene = new Scene();
     await scene.carry(carry);
     const other = { ...carry, link: { ...link, name: "hub-2" } };
@@ -210,7 +213,7 @@ describe("the interface of a tunnel", () => {
     expect(await scene.undo(drop)).toBeUndefined();
   });
 
-  it("dropped takes routes and its way along, and leaves the block", async () => {
+  it("a dropped interface loses routes and way past the block, and leaves the block", async () => {
     const scene = new Scene();
     await scene.carry(block, carry);
     expect(await scene.undo(drop)).toEqual(carry);
@@ -223,7 +226,7 @@ describe("the interface of a tunnel", () => {
     await scene.carry(drop);
   });
 
-  it("with BGP inside has a pair of addresses, no route of ours, and comes back so", async () => {
+  it("an interface with BGP has two addresses and no route, also when restored", async () => {
     const scene = new Scene();
     const { kernel } = scene;
     const ends = { local: "169.254.21.2", peer: "169.254.21.1" };
@@ -251,7 +254,7 @@ describe("the interface of a tunnel", () => {
     expect(scene.blocked("169.254.21.1/32")).toBe(true);
   });
 
-  it("with BGP over IPv6 has the peer as a host of its own", async () => {
+  it("an interface with BGP over IPv6 has the peer as a host prefix", async () => {
     const scene = new Scene();
     const ends = { local: "2001:db8::2", peer: "2001:db8::1" };
     const six = { ...link, prefixes: ["2001:db8:100::/48"], ends };
@@ -262,7 +265,7 @@ describe("the interface of a tunnel", () => {
   const sa = (spi: number, ifId: number) =>
     ({ spi, destination: "203.0.113.1", ipProtocol: 50, attributes: { ifId } }) as never;
 
-  it("unmade is forgotten by charon too, with every SA of it", async () => {
+  it("an interface that is undone is forgotten by charon, with all its SAs", async () => {
     const scene = new Scene();
     await scene.carry(carry);
     scene.kernel.sas = [sa(1, 42), sa(2, 42), sa(3, 43)];
@@ -273,7 +276,7 @@ describe("the interface of a tunnel", () => {
     expect(await scene.undo(unmake)).toBeUndefined();
   });
 
-  it("is unmade without charon as well, which is told", async () => {
+  it("an interface is undone although charon is unreachable, and this is logged", async () => {
     const scene = new Scene();
     await scene.carry(carry);
     scene.unreachable = true;
@@ -282,7 +285,7 @@ describe("the interface of a tunnel", () => {
     expect(scene.logged).toEqual(["transport.unreachable"]);
   });
 
-  it("loses exactly the SAs that nobody owns", async () => {
+  it("a sweep ends exactly the SAs that it names", async () => {
     const scene = new Scene();
     scene.kernel.sas = [sa(1, 42), sa(2, 42), sa(3, 43)];
     const sweep = (...spis: readonly number[]): TunnelPart => ({
@@ -296,14 +299,14 @@ describe("the interface of a tunnel", () => {
   });
 });
 
-describe("the parts of a tunnel", () => {
+describe("the operations of a tunnel", () => {
   const sweep = { kind: "ipsec.sweep", name: "hub-1", ifId: 42, sas: [{ spi: 1 }] } as const;
   const unblock = { kind: "ipsec.unblock", prefixes: [hub] } as const;
   const ends = { local: "169.254.21.2", peer: "169.254.21.1" };
   const paired = { kind: "ipsec.carry", link: { ...link, ends } } as const;
   const parts: readonly NetPart[] = [block, carry, paired, drop, unmake, sweep, unblock];
 
-  it("come back from the disk as they were", () => {
+  it("operations of a tunnel are read back unchanged", () => {
     for (const part of parts) {
       expect(readPart(JSON.parse(JSON.stringify(part)))).toEqual(part);
       expect(previewOf(part).join()).toMatch(/^[+-] /);
@@ -322,7 +325,7 @@ describe("the parts of a tunnel", () => {
     { kind: "ipsec.carry", link: { ...link, ends: { ...ends, local: "fe80::1%eth0" } } },
     { kind: "ipsec.carry", link: { ...link, ends: { local: ends.local } } },
     { kind: "ipsec.sweep", name: "hub-1", ifId: 42, sas: [1] },
-  ])("are refused as %j", (part) => {
+  ])("the malformed tunnel operation %j is refused", (part) => {
     expect(() => readPart(part)).toThrow(Malformed);
   });
 
@@ -332,7 +335,7 @@ describe("the parts of a tunnel", () => {
     ["255.255.255.255/1", "128.0.0.0/1"],
     ["2001:DB8:0:0:1::/64", "2001:db8::/64"],
     ["2001:db8::ff/33", "2001:db8::/33"],
-  ])("have %s as %s", (written, kernel) => {
+  ])("the prefix %s is normalised to %s", (written, kernel) => {
     expect(canonicalPrefix(written)).toBe(kernel);
   });
 });
@@ -353,7 +356,7 @@ describe("the routes around what tunnels protect", () => {
   const look = (routes: readonly Route[]) =>
     ({ at, links, routes, addresses: [], secys: [], speeds: [] }) as never;
 
-  it("lead into a tunnel or over a port; others are not told", () => {
+  it("routes around protected prefixes lead into a tunnel or over a port", () => {
     const routes = [
       route("10.100.0.0", 16, 11),
       route("10.100.7.0", 24, 2),

@@ -1,4 +1,4 @@
-// What a link that goes down takes with it, held against a kernel that is pretended.
+// Link snapshots: what a link that goes down loses, compared with a simulated kernel.
 
 import { describe, expect, it } from "vitest";
 import { bringBack, type Keepsake, keep } from "#drivers/linux/net/keepsake.ts";
@@ -12,7 +12,7 @@ import { never, refused } from "../../../kit/site-bench.ts";
 
 type Octets = Uint8Array<ArrayBuffer>;
 
-/** One message of an address: its header says family, length, flags, scope and link. */
+/** A message of an address: its header has family, length, flags, scope and link. */
 function addressMessage(link: number, scope: number, flags: number | undefined): Octets {
   const { type, body } = addAddress({ link, local: "192.0.2.1", prefixLength: 30 });
   const [header, ...attributes] = body.map((part) => Uint8Array.from(part as Uint8Array));
@@ -22,7 +22,7 @@ function addressMessage(link: number, scope: number, flags: number | undefined):
   return Uint8Array.from(encodeRequests([{ type, flags: 0, body: whole }], 1));
 }
 
-/** One message of an IPv4 route with nothing but the link it leaves by. */
+/** A message of an IPv4 route with only the link it leaves by. */
 function routeMessage(protocol: number, link: number | undefined): Octets {
   const header = Uint8Array.of(2, 0, 0, 0, 254, protocol, 0, 1, 0, 0, 0, 0);
   const output = link === undefined ? [] : [Uint8Array.of(8, 0, 4, 0, link, 0, 0, 0)];
@@ -30,7 +30,7 @@ function routeMessage(protocol: number, link: number | undefined): Octets {
   return Uint8Array.from(encodeRequests([{ type: 24, flags: 0, body }], 1));
 }
 
-/** Number of the recorded link that has most of everything. */
+/** The index of the recorded link that has most of everything. */
 const dummy = 11;
 
 function readBody<T>(type: number, hex: string, read: Reader<T>): T | undefined {
@@ -41,7 +41,7 @@ function readBody<T>(type: number, hex: string, read: Reader<T>): T | undefined 
 const bodyIn = (message: Octets): string => hexOf(message.slice(16));
 
 describe("what is kept of links that go down", () => {
-  it("is what the kernel said of them, octet by octet", async () => {
+  it("a link snapshot has the kernel's messages, octet by octet", async () => {
     const kernel = site();
     const { addresses, routes } = await keep(kernel, new Set([dummy]), never);
     const heard = ["addresses", "routes-4", "routes-6"]
@@ -49,17 +49,17 @@ describe("what is kept of links that go down", () => {
       .flatMap(messagesIn)
       .map(({ view, start, end }) => hexOf(new Uint8Array(view.buffer, start, end - start)));
     for (const body of [...addresses, ...routes]) expect(heard).toContain(body);
-    // Not the one with a lifetime, not the link-local one.
+    // The address with a lifetime and the link-local one are not in it.
     expect(addresses.map((body) => readBody(20, body, readAddress)?.local ?? "-")).toEqual([
       "10.1.0.1",
       "fd00:2::1",
       "-",
     ]);
-    // Of these only 10.24.0.0/16 is not in the main table.
+    // Only 10.24.0.0/16 of these is not in the main table.
     const kept = routes.map((body) => readBody(24, body, readRoute));
     expect(kept.map((one) => `${one?.destination} ${one?.gateway ?? "-"} ${one?.table}`)).toEqual([
       "10.24.0.0 - 1000",
-      // Over several links, this one among them.
+      // The next route leads over several links, this one among them.
       "10.21.0.0 - 254",
       "10.22.0.0 - 254",
       "10.25.0.0 10.2.0.9 254",
@@ -70,7 +70,7 @@ describe("what is kept of links that go down", () => {
     expect(kernel.written).toEqual([]);
   });
 
-  it("is every address that stays, and no other one", async () => {
+  it("a link snapshot has every permanent address, and no other", async () => {
     const kernel = new PretendSocket();
     const [global, site6] = [addressMessage(2, 0, 0x80), addressMessage(2, 200, 0xc0)];
     const others = [
@@ -84,10 +84,11 @@ describe("what is kept of links that go down", () => {
     expect(addresses).toEqual([global, site6].map(bodyIn));
   });
 
-  it("is every route that an administrator made, and no other one", async () => {
+  it("a link snapshot has every route of an administrator, and no other", async () => {
     const kernel = new PretendSocket();
     const ours = [routeMessage(3, 2), routeMessage(4, 2)];
-    // Redirect, kernel, router advertisement, zebra, BGP; another link; no link.
+    // The others are by redirect, kernel, router advertisement, zebra and BGP, of another link, and
+    // of none.
     const others = [1, 2, 9, 11, 186].map((protocol) => routeMessage(protocol, 2));
     kernel.dump.set("26/2", [...others, ...ours, routeMessage(4, 3), routeMessage(4, undefined)]);
     kernel.dump.set("26/10", [routeMessage(4, 2)]);
@@ -95,7 +96,7 @@ describe("what is kept of links that go down", () => {
     expect(routes).toEqual([...ours, routeMessage(4, 2)].map(bodyIn));
   });
 
-  it("is refused where a successor could not read it back", async () => {
+  it("a link snapshot that a successor could not read back is refused", async () => {
     const kernel = new PretendSocket();
     kernel.dump.set("26/2", Array(10_001).fill(routeMessage(4, 2)));
     const error = await refused(keep(kernel, new Set([2]), never));
@@ -104,7 +105,7 @@ describe("what is kept of links that go down", () => {
     expect((await keep(kernel, new Set([2]), never)).routes).toHaveLength(10_000);
   });
 
-  it("is nothing where the kernel does not tell", async () => {
+  it("a link snapshot is refused where the kernel refuses the dump", async () => {
     const kernel = site();
     kernel.refusal = { name: "EPERM", text: "not for you" };
     const error = await refused(keep(kernel, new Set([2]), never));
@@ -119,22 +120,22 @@ describe("what is brought back", () => {
   const sent = (kernel: PretendSocket) =>
     kernel.written.map((batch) => batch.map(({ type, body }) => `${type} ${body}`).join(", "));
 
-  it("goes out as it came, addresses before routes, and takes nobody's place", async () => {
+  it("a restore sends addresses before routes, and replaces nothing", async () => {
     const kernel = new PretendSocket();
     expect(await bringBack(kernel, keepsake, never)).toBe(0);
     expect(sent(kernel)).toEqual(["20 0a01, 20 0a02", "24 0b01, 24 0b02, 24 0b03"]);
     expect(kernel.written.flat().every((one) => one.flags === flags)).toBe(true);
   });
 
-  it("that is there already counts as brought", async () => {
+  it("a restored entry that exists already counts as restored", async () => {
     const kernel = new PretendSocket();
     kernel.judge = () => "EEXIST";
     expect(await bringBack(kernel, keepsake, never)).toBe(0);
     expect(kernel.written).toHaveLength(2);
   });
 
-  // A route that lost some of its next hops is there, and the kernel called it EEXIST.
-  it("takes the place of what is left of a route over several links", async () => {
+  // A route that lost some of its next hops exists, and the kernel answered EEXIST.
+  it("a restored route over several links replaces what is left of it", async () => {
     const kernel = new PretendSocket();
     const several = `${"00".repeat(12)}0c000900080000000200ff00`;
     await bringBack(kernel, { addresses: [], routes: [several, "0b01"] }, never);
@@ -142,7 +143,7 @@ describe("what is brought back", () => {
     expect(kernel.written.at(-1)?.map((one) => one.flags)).toEqual([replace, flags]);
   });
 
-  it("takes as many passes as its order needs", async () => {
+  it("a restore takes as many passes as the order of routes needs", async () => {
     const kernel = new PretendSocket();
     const there = new Set<string>();
     const needs: Record<string, string> = { "0b01": "0b02", "0b02": "0b03" };
@@ -160,7 +161,7 @@ describe("what is brought back", () => {
     ]);
   });
 
-  it("ends with the pass that moves nothing, and counts what is missing", async () => {
+  it("a restore ends with the pass that changes nothing, and counts what is missing", async () => {
     const kernel = new PretendSocket();
     let tries = 0;
     kernel.judge = (body) => {
@@ -177,14 +178,14 @@ describe("what is brought back", () => {
     ]);
   });
 
-  it("is not tried again where no route came back at all", async () => {
+  it("a restore does not repeat the pass if no route came back at all", async () => {
     const kernel = new PretendSocket();
     kernel.judge = () => "ENETDOWN";
     expect(await bringBack(kernel, keepsake, never)).toBe(5);
     expect(kernel.written).toHaveLength(2);
   });
 
-  it("of nothing is nothing", async () => {
+  it("a restore of an empty snapshot sends nothing", async () => {
     const kernel = new PretendSocket();
     expect(await bringBack(kernel, { addresses: [], routes: [] }, never)).toBe(0);
     expect(kernel.written.flat()).toEqual([]);

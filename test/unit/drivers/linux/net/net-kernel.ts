@@ -1,4 +1,4 @@
-// A kernel with ports that go up and down in memory, for the hands of linkseal-net.
+// A kernel with ports that go up and down in memory, for the kernel applier of linkseal-net.
 
 import type { Hands } from "#drivers/linux/net/hands.ts";
 import type { Memory } from "#drivers/linux/net/memory.ts";
@@ -15,18 +15,18 @@ export function portIn(part: NetPart): PortName {
   throw new Error(`${part.kind} is of no port`);
 }
 
-/** Where a process dies: at the n-th act on the kernel, before or behind its effect. */
+/** The point at which a process dies: the n-th act on the kernel, before or after its effect. */
 export interface Death {
   readonly act: number;
   readonly when: "before" | "after";
 }
 
-/** The kernel outlives whoever has hands in it. */
+/** The kernel, which outlives the processes that act on it. */
 export class PretendKernel {
   readonly up = new Map<PortName, boolean>();
-  /** What really changed, in this order. */
+  /** The effective changes, in order. */
   readonly flips: NetPart[] = [];
-  /** Ports whose SecY was to be made again, each time that it was asked for. */
+  /** The ports whose SecY was to be made again, for each request. */
   readonly raised: (readonly PortName[])[] = [];
   /** Acts from this one on are refused, so many of them. */
   refusals = { from: Number.POSITIVE_INFINITY, count: 0 };
@@ -42,7 +42,7 @@ export class PretendKernel {
     for (const port of ports) this.up.set(port, true);
   }
 
-  /** Of one process, which may die. */
+  /** The kernel applier of one process, which may die. */
   hands(): Hands {
     const hands: Hands = {
       resume: async (memory, signal) => {
@@ -92,7 +92,7 @@ export class PretendKernel {
     return isUp;
   }
 
-  /** The next act is refused, and so many together. */
+  /** Refuses the next act, or so many together. */
   refuse(count: number, after = 0): void {
     this.refusals = { from: this.#acts + after, count };
   }

@@ -1,4 +1,4 @@
-// What linkseal-net keeps of changes, on a pretended kernel and a disk that outlives it.
+// The changes of linkseal-net on a simulated kernel and a disk that outlives it.
 
 import { Commits } from "#drivers/linux/net/commits.ts";
 import { stateName } from "#drivers/linux/net/kept.ts";
@@ -24,7 +24,7 @@ export class NetBench {
     this.kernel = new PretendKernel(this.clock, ports);
   }
 
-  /** A process on the same disk and kernel. */
+  /** Starts a process on the same disk and kernel. */
   life(bootId = "boot-1"): Promise<Commits> {
     this.#lives += 1;
     const log = {
@@ -45,7 +45,7 @@ export class NetBench {
     return settled(this.clock, promise);
   }
 
-  /** Prepares and applies. */
+  /** Prepares and applies a change. */
   async applied(
     commits: Commits,
     change: NetChange,
@@ -61,7 +61,7 @@ export class NetBench {
     await this.disk.replace(stateName, octets);
   }
 
-  /** What a successor would read. */
+  /** Reads the state that a successor would read. */
   async stored(): Promise<{ readonly pending?: { readonly undo: readonly NetPart[] } }> {
     const octets = await this.disk.read(stateName);
     return octets === undefined ? {} : JSON.parse(new TextDecoder().decode(octets));

@@ -52,7 +52,7 @@ const link = { name: "hub-1", mtu: 1_300 } as const;
 const make = [types.newTable, types.newChain, ...Array<number>(4).fill(types.newRule)];
 
 describe("the MSS of a tunnel", () => {
-  it("is lowered as one, for both families and both ways, by a table with its name", async () => {
+  it("the MSS is lowered in one batch, for both families and directions", async () => {
     const { filter, hands } = new Bench();
     await clamp(link, [], hands, never);
     expect(filter.types()).toEqual([0x10, ...make]);
@@ -67,7 +67,7 @@ describe("the MSS of a tunnel", () => {
     }
   });
 
-  it("is never more than Azure advises", async () => {
+  it("the MSS is never more than Azure recommends", async () => {
     const { filter, hands } = new Bench();
     await clamp({ name: "hub-1", mtu: 9_000 }, [], hands, never);
     expect(filter.octets().includes(Buffer.from([6, 0, 1, 0, 1_350 >> 8, 1_350 & 0xff]))).toBe(
@@ -75,7 +75,7 @@ describe("the MSS of a tunnel", () => {
     );
   });
 
-  it("stays as it is where it is there, and gives way to that of another MTU", async () => {
+  it("the MSS table stays if it exists, and replaces that of another MTU", async () => {
     const { filter, hands } = new Bench();
     await clamp(link, ["linkseal-hub-1-1300"], hands, never);
     expect(filter.types()).toEqual([]);
@@ -85,7 +85,7 @@ describe("the MSS of a tunnel", () => {
     expect(filter.octets().includes("linkseal-hub-1-1400\0")).toBe(true);
   });
 
-  it("goes with its tunnel, and nothing is asked where there is none", async () => {
+  it("the MSS table goes with its tunnel, and a tunnel without one sends nothing", async () => {
     const { filter, hands } = new Bench();
     await unclamp("hub-1", ["linkseal-hub-10-1400"], hands, never);
     expect(filter.types()).toEqual([]);
@@ -93,12 +93,12 @@ describe("the MSS of a tunnel", () => {
     expect(filter.types()).toEqual([0x10, types.deleteTable]);
   });
 
-  it("is left alone with a word where the kernel refuses it", async () => {
+  it("a kernel that refuses the MSS table is logged", async () => {
     const { filter, hands, said } = new Bench();
     filter.refusal = refused;
     await clamp(link, [], hands, never);
     expect(said).toEqual([
-      "the MSS of TCP through hub-1 is not lowered: the kernel says EOPNOTSUPP",
+      "the MSS of TCP through hub-1 is not lowered: the kernel answered EOPNOTSUPP",
     ]);
     expect(await clampsNow(filter, never)).toBeUndefined();
     filter.refusal = undefined;
@@ -107,7 +107,7 @@ describe("the MSS of a tunnel", () => {
 });
 
 describe("a table of nftables", () => {
-  it("is read by its name, and only one for both families", () => {
+  it("a table of nftables is read by its name, and only one for both families", () => {
     const named = Buffer.from("linkseal-hub-1-1400\0");
     const name = [Buffer.from([4 + named.length, 0, 1, 0]), named];
     const message = (family: number, type: number = types.newTable) => {

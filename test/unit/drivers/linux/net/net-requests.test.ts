@@ -1,4 +1,4 @@
-// What may be asked of linkseal-net, and how its refusals are read at the other end.
+// The requests of linkseal-net, and how its refusals are read at the other end.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -19,7 +19,7 @@ import {
 import { effort } from "../../../../effort.ts";
 import { never, refused, sampleState } from "../../../kit/site-bench.ts";
 
-/** Answers each question, and keeps what reached it. */
+/** Answers each request, and records what reached it. */
 class PretendDesk {
   readonly asked: unknown[][] = [];
   error: Error | undefined;
@@ -66,64 +66,102 @@ const protectP1 = { kind: "macsec.protect", port: "p1", settings: secy };
 describe("the verbs of linkseal-net", () => {
   const waits = { kind: "pending", preview: "what waits", participants: ["p2"] };
   const capabilities = { commit: { kind: "armedRevert" } };
+  interface Row {
+    readonly method: string;
+    readonly path: string;
+    readonly body: unknown;
+    readonly answer: unknown;
+    /** The call that reaches the control server; absent = none does. */
+    readonly asked?: readonly unknown[];
+  }
 
-  it.each<[string, string, unknown, unknown, unknown[]?]>([
-    ["GET", "/devices/edge", "", { capabilities }],
-    [
-      "POST",
-      "/devices/edge/subnets",
-      "",
-      { subnets: [{ port: "eth0", link: "ms0", prefix: "192.0.2.1/30" }] },
-      ["subnets"],
-    ],
-    [
-      "POST",
-      "/devices/edge/route",
-      { address: "192.0.2.9" },
-      { port: "eth0" },
-      ["routeTo", "192.0.2.9"],
-    ],
-    [
-      "POST",
-      "/devices/edge/prepare",
-      { change: [shutP1, { kind: "port.open", port: "p2", more: 1 }] },
-      { token: "t", preview: "p" },
-      ["prepare", [shutP1, { kind: "port.open", port: "p2" }]],
-    ],
-    [
-      "POST",
-      "/devices/edge/prepare",
-      { change: [] },
-      { token: "t", preview: "p" },
-      ["prepare", []],
-    ],
-    [
-      "POST",
-      "/devices/edge/prepare",
-      { change: [{ ...protectP1, settings: { ...secy, keyServerPriority: 16 } }] },
-      { token: "t", preview: "p" },
-      ["prepare", [protectP1]],
-    ],
-    ["POST", "/devices/edge/recall", { token: "net-1" }, waits, ["recall", "net-1"]],
-    ["POST", "/devices/edge/changes", { after: 3, waitMs: 0 }, { count: 7 }, ["changes", 3, 0]],
-    ["POST", "/devices/e/transactions/t-1/apply", { within: 9 }, {}, ["apply", "t-1", 9]],
-    [
-      "POST",
-      "/devices/e/transactions/a%2Fb/apply",
-      { within: "final" },
-      {},
-      ["apply", "a/b", "final"],
-    ],
-    ["POST", "/devices/e/transactions/t-1/confirm", "", {}, ["confirm", "t-1"]],
-    ["POST", "/devices/e/transactions/t-1/rollback", {}, {}, ["rollback", "t-1"]],
-  ])("%s %s %j", async (method, path, body, answer, asked) => {
+  it.each<Row>([
+    { method: "GET", path: "/devices/edge", body: "", answer: { capabilities } },
+    {
+      method: "POST",
+      path: "/devices/edge/subnets",
+      body: "",
+      answer: { subnets: [{ port: "eth0", link: "ms0", prefix: "192.0.2.1/30" }] },
+      asked: ["subnets"],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/route",
+      body: { address: "192.0.2.9" },
+      answer: { port: "eth0" },
+      asked: ["routeTo", "192.0.2.9"],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/prepare",
+      body: { change: [shutP1, { kind: "port.open", port: "p2", more: 1 }] },
+      answer: { token: "t", preview: "p" },
+      asked: ["prepare", [shutP1, { kind: "port.open", port: "p2" }]],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/prepare",
+      body: { change: [] },
+      answer: { token: "t", preview: "p" },
+      asked: ["prepare", []],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/prepare",
+      body: { change: [{ ...protectP1, settings: { ...secy, keyServerPriority: 16 } }] },
+      answer: { token: "t", preview: "p" },
+      asked: ["prepare", [protectP1]],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/recall",
+      body: { token: "net-1" },
+      answer: waits,
+      asked: ["recall", "net-1"],
+    },
+    {
+      method: "POST",
+      path: "/devices/edge/changes",
+      body: { after: 3, waitMs: 0 },
+      answer: { count: 7 },
+      asked: ["changes", 3, 0],
+    },
+    {
+      method: "POST",
+      path: "/devices/e/transactions/t-1/apply",
+      body: { within: 9 },
+      answer: {},
+      asked: ["apply", "t-1", 9],
+    },
+    {
+      method: "POST",
+      path: "/devices/e/transactions/a%2Fb/apply",
+      body: { within: "final" },
+      answer: {},
+      asked: ["apply", "a/b", "final"],
+    },
+    {
+      method: "POST",
+      path: "/devices/e/transactions/t-1/confirm",
+      body: "",
+      answer: {},
+      asked: ["confirm", "t-1"],
+    },
+    {
+      method: "POST",
+      path: "/devices/e/transactions/t-1/rollback",
+      body: {},
+      answer: {},
+      asked: ["rollback", "t-1"],
+    },
+  ])("linkseal-net answers $method $path $body", async ({ method, path, body, answer, asked }) => {
     const desk = new PretendDesk();
     const reply = await desk.reply(method, path, body);
     expect([reply.status, bodyOf(reply)]).toEqual([200, answer]);
     expect(desk.asked).toEqual(asked === undefined ? [] : [asked]);
   });
 
-  it("a look is of the device that is asked, and can be read again", async () => {
+  it("an observation is of the device that is named, and can be read again", async () => {
     const desk = new PretendDesk();
     const reply = await desk.reply("POST", "/devices/edge%20a/observe");
     expect(desk.asked).toEqual([["state", "edge a"]]);
@@ -131,7 +169,7 @@ describe("the verbs of linkseal-net", () => {
     expect(readState(bodyOf(reply), "edge a", asked)).toMatchObject({ device: "edge a" });
   });
 
-  it("no way and nothing that waits are answers", async () => {
+  it("no route and no pending change are answers", async () => {
     const desk = new PretendDesk();
     desk.port = undefined;
     desk.preview = undefined;
@@ -141,7 +179,7 @@ describe("the verbs of linkseal-net", () => {
   });
 });
 
-describe("what is not in the list", () => {
+describe("requests that are not in the list", () => {
   const prepare = "/devices/e/prepare";
   const changes = "/devices/e/changes";
   const apply = "/devices/e/transactions/t/apply";
@@ -201,7 +239,7 @@ describe("what is not in the list", () => {
     ["POST", apply, { within: 0.5 }],
     ["POST", apply, { within: 1e300 }],
     ["POST", apply, { within: ["final"] }],
-  ])("%s %s %j is refused before it reaches anything", async (method, path, body) => {
+  ])("%s %s %j is refused before it reaches the control server", async (method, path, body) => {
     const desk = new PretendDesk();
     const reply = await desk.reply(method, path, body);
     expect(reply.status).toBe(400);
@@ -214,7 +252,7 @@ describe("what is not in the list", () => {
     expect(desk.asked).toEqual([]);
   });
 
-  it("is told apart whatever it is, and nothing is thrown", async () => {
+  it("any request is answered or refused, and nothing is thrown", async () => {
     const word = fc.oneof(
       fc.constantFrom("", "devices", "e", "observe", "subnets", "route", "prepare", "recall"),
       fc.constantFrom("changes", "transactions", "t", "apply", "confirm", "rollback", "%6fbserve"),
@@ -269,7 +307,7 @@ const listed = new RegExp(
     "|POST /devices/[^/]+/transactions/[^/]*/(apply|confirm|rollback))$",
 );
 
-// Each part as it is meant; a slash inside of one stays written as it was.
+// Each part of the path is decoded; a slash inside one stays escaped.
 function plain(path: string): string {
   return path
     .split("/")
@@ -281,7 +319,7 @@ function plain(path: string): string {
     .join("/");
 }
 
-/** What the other end makes of a reply. */
+/** How the client reads a reply. */
 async function readBack(reply: NetReply, effect: "none" | "unknown"): Promise<LinksealError> {
   const body = new TextEncoder().encode(reply.body);
   const dial: Dialer = {
@@ -311,7 +349,7 @@ describe("a refusal", () => {
   );
   const details = { where: "p1", next: "linkseal links" } as const;
 
-  it.each(told)("%s arrives as it left", async (code) => {
+  it.each(told)("a refusal %s arrives unchanged", async (code) => {
     for (const effect of ["none", "unknown", "applied"] as const) {
       const desk = new PretendDesk();
       const text = `net-1 still waits for "p1"; nothing was changed`;
@@ -320,12 +358,12 @@ describe("a refusal", () => {
       expect(reply.status).toBe(409);
       const arrived = await readBack(reply, "unknown");
       expect(arrived).toMatchObject({ code, effect, message: text, ...details });
-      // Whoever only reads knows by himself that nothing happened.
+      // A client that only reads knows that nothing happened.
       expect((await readBack(reply, "none")).effect).toBe("none");
     }
   });
 
-  it("of our own disk arrives with its words, as a refusal", async () => {
+  it("a refusal of our own disk arrives with its text, as one of the device", async () => {
     const desk = new PretendDesk();
     const text = "net-state cannot be written (ENOSPC); nothing was changed";
     desk.error = new LinksealError("journal.full", text, { ...details, effect: "none" });
@@ -337,14 +375,14 @@ describe("a refusal", () => {
     });
   });
 
-  it("of what is not understood arrives as device.rejected", async () => {
+  it("a refusal of an unknown request arrives as device.rejected", async () => {
     const reply = await new PretendDesk().reply("POST", "/devices/e/shutdown");
     const arrived = await readBack(reply, "unknown");
     expect(arrived).toMatchObject({ code: "device.rejected", effect: "none" });
     expect(arrived.message).toContain("does not understand the request at: verb");
   });
 
-  it("is none of a defect: that ends the process", async () => {
+  it("a defect is not a refusal: it ends the process", async () => {
     const desk = new PretendDesk();
     desk.error = new TypeError("a defect");
     await expect(desk.reply("POST", "/devices/e/observe")).rejects.toThrow("a defect");

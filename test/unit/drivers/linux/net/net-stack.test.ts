@@ -1,4 +1,4 @@
-// Which links are ports, what stands on them, and where frames of a link leave.
+// Which links are ports, what is on them, and where frames of a link leave.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -22,7 +22,7 @@ interface Made {
   readonly linkNamespace?: number;
 }
 
-/** A link of the kernel as far as it matters here; `name` is `l` and its number if not given. */
+/** A link of the kernel as far as it matters here; `name` is `l` and its index by default. */
 function made(index: number, { kind, below, master, ...rest }: Made = {}): Link {
   return {
     name: `l${index}`,
@@ -50,18 +50,18 @@ const address = (link: number, own: string, prefixLength: number, more = {}): Ad
 });
 
 describe("the ports of this host", () => {
-  it("are the two ends of the recorded cable", () => {
+  it("the ports of the recorded site are the two ends of the cable", () => {
     expect(names(portsOf(site))).toEqual(["b0", "a0"]);
   });
 
   it.each(["macsec", "vlan", "vrf", "bridge", "bond", "dummy", "xfrm", "macvlan", "team", "vxlan"])(
-    "are no %s",
+    "a link of the kind %s is not a port",
     (kind) => {
       expect(portsOf([made(1, { kind })])).toEqual([]);
     },
   );
 
-  it("are what has no kind and the ends of a veth, if they are of Ethernet and have a name", () => {
+  it("ports are Ethernet links with a name, of no kind or one end of a veth", () => {
     const nameless = { ...made(7), name: undefined };
     const links = [
       made(9),
@@ -69,13 +69,13 @@ describe("the ports of this host", () => {
       made(1, { name: "lo", hardware: loopback }),
       made(5, { hardware: 512 }),
       nameless as unknown as Link,
-      // One of a bond is a port all the same.
+      // A port in a bond is a port all the same.
       made(4, { master: 3 }),
     ];
     expect(names(portsOf(links))).toEqual(["l3", "l4", "l9"]);
   });
 
-  it("are at most 512, those with the lowest numbers", () => {
+  it("at most 512 links are ports, those with the lowest indices", () => {
     const many = Array.from({ length: 600 }, (_, index) => made(600 - index));
     const found = portsOf(many);
     expect(found).toHaveLength(512);
@@ -83,15 +83,15 @@ describe("the ports of this host", () => {
   });
 });
 
-describe("what stands on a port", () => {
-  it("is everything of the recorded site whose frames leave by it", () => {
+describe("the links on a port", () => {
+  it("the links on a recorded port are all whose frames leave by it", () => {
     const [b0, a0] = portsOf(site);
     if (a0 === undefined || b0 === undefined) throw new Error("no ports");
     expect(names(stackOn(a0, site))).toEqual(["a0", "ms0", "ms1", "ms2", "ms3", "ipsec42", "a0.5"]);
     expect(names(stackOn(b0, site))).toEqual(["b0"]);
   });
 
-  it("reaches over several floors, from below upwards", () => {
+  it("the links on a port include stacked ones, from below upwards", () => {
     const links = [
       made(4, { kind: "vlan", below: 3 }),
       made(3, { kind: "macsec", below: 2 }),
@@ -103,17 +103,20 @@ describe("what stands on a port", () => {
     expect(names(stackOn(made(2), links))).toEqual(["l2", "l3", "l6", "l4", "l5"]);
   });
 
-  it.each(["bond", "bridge", "veth", "vxlan", "vrf"])("is no %s", (kind) => {
-    expect(names(stackOn(made(2), [made(2), made(3, { kind, below: 2 })]))).toEqual(["l2"]);
-  });
+  it.each(["bond", "bridge", "veth", "vxlan", "vrf"])(
+    "a %s with the port's index is not on the port",
+    (kind) => {
+      expect(names(stackOn(made(2), [made(2), made(3, { kind, below: 2 })]))).toEqual(["l2"]);
+    },
+  );
 
-  it("is nothing whose number below is one of another network", () => {
+  it("a link whose lower index belongs to another network is not on the port", () => {
     const links = [made(2), made(3, { kind: "macvlan", below: 2, linkNamespace: 0 })];
     expect(names(stackOn(made(2), links))).toEqual(["l2"]);
     expect(portBelow(3, links)).toBeUndefined();
   });
 
-  it("ends where links stand on each other in a circle", () => {
+  it("links in a circle end the walk", () => {
     const first = made(3, { kind: "vlan", below: 4 });
     const links = [
       made(2),
@@ -132,7 +135,7 @@ describe("what stands on a port", () => {
 });
 
 describe("the port that frames of a link leave by", () => {
-  it("is told for every link of the recorded site", () => {
+  it("the port below a link is found for every link of the recorded site", () => {
     expect(site.map(({ index, name }) => [name, portBelow(index, site)])).toEqual([
       ["lo", "lo"],
       ["b0", "b0"],
@@ -148,7 +151,7 @@ describe("the port that frames of a link leave by", () => {
     ]);
   });
 
-  it("is found below a VLAN on a SecY on it", () => {
+  it("the port below a VLAN on a SecY is found", () => {
     const links = [
       made(4, { kind: "vlan", below: 3 }),
       made(3, { kind: "macsec", below: 2 }),
@@ -157,7 +160,7 @@ describe("the port that frames of a link leave by", () => {
     expect(portBelow(4, links)).toBe("eth0");
   });
 
-  it("is not known of a bond, of what stands on one, and of what is not there", () => {
+  it("the port below a bond, a link on a bond, or a missing link is unknown", () => {
     const links = [
       made(2, { master: 4 }),
       made(3, { master: 4 }),
@@ -171,7 +174,7 @@ describe("the port that frames of a link leave by", () => {
     );
   });
 
-  it("agrees with what stands on it, whatever the kernel tells", () => {
+  it("the port below a link and the links on a port agree, whatever the kernel reports", () => {
     const kinds = fc.constantFrom(
       ...["macsec", "vlan", "macvlan", "veth", "bond", "vrf", undefined],
     );
@@ -192,7 +195,7 @@ describe("the port that frames of a link leave by", () => {
 });
 
 describe("where a far end may have an address", () => {
-  it("is told for the recorded site, each by its link and VRF", () => {
+  it("subnets of the recorded site are reported by link and VRF", () => {
     const told = subnetsOf(site, siteAddresses).map(
       ({ link, vrf, prefix, ...on }) =>
         `${"port" in on ? on.port : on.tunnel} ${link} ${vrf ?? "-"} ${prefix}`,
@@ -207,7 +210,7 @@ describe("where a far end may have an address", () => {
     expect(told.length).toBeGreaterThan(3);
   });
 
-  it("is in the VRF of the very link, and in the default one where the master is none", () => {
+  it("a subnet is in the VRF of its own link, and in the default one otherwise", () => {
     const links = [
       made(2, { name: "eth0", master: 9 }),
       made(3, { name: "ms0", kind: "macsec", below: 2, master: 8 }),
@@ -229,14 +232,14 @@ describe("where a far end may have an address", () => {
     ]);
   });
 
-  it("is the peer's place where an address has one", () => {
+  it("the subnet of an address with a peer is the peer's", () => {
     const own = address(2, "192.0.2.1", 32, { address: "203.0.113.2" });
     expect(subnetsOf([made(2)], [own])).toEqual([
       { port: "l2", link: "l2", prefix: "203.0.113.2/32" },
     ]);
   });
 
-  it("is in a tunnel for what its interface has, and on no port that it may name as below", () => {
+  it("a subnet of a tunnel is on no port that its interface may name as below", () => {
     const links = [
       made(2, { name: "eth0" }),
       made(5, { name: "hub-1", kind: "xfrm", below: 2, master: 8, hardware: 65_534 }),
@@ -248,7 +251,7 @@ describe("where a far end may have an address", () => {
     ]);
   });
 
-  it("is told of 512 ports and no more, each with what stands on it", () => {
+  it("subnets of 512 ports and no more are reported, each with what is on it", () => {
     const links = Array.from({ length: 600 }, (_, index) => [
       made(index + 1),
       made(index + 1001, { kind: "vlan", below: index + 1 }),

@@ -1,4 +1,4 @@
-// The SAs of an xfrm interface, from what a kernel sent about some.
+// The SAs of an xfrm interface, from the messages of a kernel.
 
 import { describe, expect, it } from "vitest";
 import { tunnelsOf } from "#drivers/linux/net/tunnels.ts";
@@ -27,7 +27,7 @@ const spiOf = (spi: number, among = sasOf(joined)): IpsecSa | undefined =>
   among.find((sa) => sa.spi === spi);
 
 describe("an xfrm interface", () => {
-  it("is a tunnel with the SAs of its number, and with an IKE that nobody knows", () => {
+  it("an xfrm interface is a tunnel with the SAs of its number, and unknown IKE", () => {
     expect(tunnelsOf(links, addresses, all, moment)).toEqual([
       {
         name: "ipsec42",
@@ -50,7 +50,7 @@ describe("an xfrm interface", () => {
     ]);
   });
 
-  it("has SAs that nobody knows where the kernel does not tell", () => {
+  it("the SAs of a tunnel are unknown where the kernel does not dump them", () => {
     expect(tunnelsOf(links, addresses, undefined, moment)[0]?.sas).toEqual({
       kind: "unknown",
       why: "queryFailed",
@@ -58,7 +58,7 @@ describe("an xfrm interface", () => {
     });
   });
 
-  it("names transforms as a config does, and others as the kernel", () => {
+  it("the transforms of an SA have the config's names, or the kernel's", () => {
     expect(spiOf(0x1003)?.transforms).toMatchObject({
       encryption: expect.stringMatching(/^aes-\d+-cbc$/),
     });
@@ -78,7 +78,7 @@ describe("an xfrm interface", () => {
     expect(sasOf(des)[0]?.transforms.encryption).toBe("3des-cbc");
   });
 
-  it("knows by its own addresses which way an SA goes, where the kernel does not say", () => {
+  it("the direction of an SA follows from the host's addresses if it is not reported", () => {
     const silent = joined.map((sa): Sa => {
       const { direction: _direction, ...attributes } = sa.attributes;
       return { ...sa, attributes };
@@ -92,13 +92,18 @@ describe("an xfrm interface", () => {
   });
 
   it.each([
-    ["on by its window", 32, undefined, "on"],
-    ["off without one", 0, undefined, "off"],
-    ["on by the window beside extended numbers", 0, 128, "on"],
-    ["off by that one", 32, 0, "off"],
+    { how: "on by its window", replayWindow: 32, extended: undefined, antiReplay: "on" },
+    { how: "off without one", replayWindow: 0, extended: undefined, antiReplay: "off" },
+    {
+      how: "on by the window beside extended numbers",
+      replayWindow: 0,
+      extended: 128,
+      antiReplay: "on",
+    },
+    { how: "off by that one", replayWindow: 32, extended: 0, antiReplay: "off" },
   ] as const)(
-    "has anti-replay %s where it receives",
-    (_how, replayWindow, extended, antiReplay) => {
+    "the anti-replay of an inbound SA is $how",
+    ({ replayWindow, extended, antiReplay }) => {
       const inbound = joined.find(({ spi }) => spi === 0x1002);
       if (inbound === undefined) throw new Error("no SA");
       const { extendedReplay: _numbers, ...attributes } = inbound.attributes;
@@ -115,7 +120,7 @@ describe("an xfrm interface", () => {
     [90n, 30_000],
     [60n, 0],
     [10n, 0],
-  ])("has SAs whose hard lifetime of %s s, a minute old, ends in %s ms", (hard, endsInMs) => {
+  ])("an SA with a hard lifetime of %s s, a minute old, ends in %s ms", (hard, endsInMs) => {
     const [first] = joined;
     if (first === undefined) throw new Error("no SA");
     const usage = { ...first.usage, addedAt: 1_800_000_000n - 60n };
@@ -123,7 +128,7 @@ describe("an xfrm interface", () => {
     expect(sasOf([sa])[0]?.endsInMs).toBe(endsInMs);
   });
 
-  it("has no more SAs than a look takes, and the newest of them", () => {
+  it("a tunnel has no more SAs than an observation takes, and the newest of them", () => {
     const [first] = joined;
     if (first === undefined) throw new Error("no SA");
     const many = Array.from({ length: 100 }, (_, index): Sa => {
@@ -133,7 +138,7 @@ describe("an xfrm interface", () => {
     expect([told.length, told[0], told.at(-1)]).toEqual([64, 99, 36]);
   });
 
-  it("is not every link, nor is an SA of another number one of its own", () => {
+  it("only xfrm interfaces are tunnels, with the SAs of their own number", () => {
     const others = all.filter(({ attributes }) => attributes.ifId !== 42);
     expect(sasOf(others)).toEqual([]);
     const none = links.filter(({ info }) => info?.kind !== "xfrm");

@@ -1,5 +1,5 @@
-// The interface of a tunnel is brought back to how it was made, whatever takes what of it away, and
-// not more often than is good for what does.
+// The interface of a tunnel is restored to how it was made, and ever later if another program keeps
+// changing it.
 
 import { describe, expect, it } from "vitest";
 import { tunnelSpec } from "../../../kit/charon-kit.ts";
@@ -17,7 +17,7 @@ function change(bench: TunnelBench, over: { flags?: number; mtu?: number }): voi
 const noRoute: Harm = ({ kernel }) => {
   kernel.routes = [];
 };
-/** As the kernel does it: what was routed into the interface goes with it. */
+/** Deletes the interface as the kernel does: what was routed into it goes too. */
 const down: Harm = (bench) => {
   change(bench, { flags: 0 });
   noRoute(bench);
@@ -59,19 +59,22 @@ const gapsOf = async (bench: TunnelBench) =>
   ((await bench.tunnel())?.gaps ?? []).map((gap) => gap.text);
 
 describe("the interface of a tunnel", () => {
-  it.each(harms)("that %s is called so, and is mended at the next change", async (...row) => {
-    const [, harm, reason] = row;
-    const bench = await standing();
-    harm(bench);
-    expect(await gapsOf(bench)).toContain(reason);
-    bench.desk?.noteChange();
-    await bench.clock.runFor(1_000);
-    expect(await gapsOf(bench)).toEqual([]);
-    expect(bench.kernel.links).toMatchObject([{ name, flags: up, mtu: 1_400 }]);
-    expect(bench.kernel.routes).toHaveLength(1);
-  });
+  it.each(harms)(
+    "a tunnel's interface that %s is reported so, and restored at the next change",
+    async (...row) => {
+      const [, harm, reason] = row;
+      const bench = await standing();
+      harm(bench);
+      expect(await gapsOf(bench)).toContain(reason);
+      bench.desk?.noteChange();
+      await bench.clock.runFor(1_000);
+      expect(await gapsOf(bench)).toEqual([]);
+      expect(bench.kernel.links).toMatchObject([{ name, flags: up, mtu: 1_400 }]);
+      expect(bench.kernel.routes).toHaveLength(1);
+    },
+  );
 
-  it("is looked after when its route is gone, and not for every route of the host", async () => {
+  it("a tunnel's interface is restored when its route is gone, not for other routes", async () => {
     const bench = await standing();
     const [link] = bench.kernel.links;
     noRoute(bench);
@@ -83,7 +86,7 @@ describe("the interface of a tunnel", () => {
     expect(bench.kernel.routes).toHaveLength(1);
   });
 
-  it("whose route is taken away at once is mended ever later, not without end", async () => {
+  it("a route that is deleted again and again is restored ever later", async () => {
     const bench = await standing();
     const index = bench.kernel.links[0]?.index;
     let times = 0;
@@ -96,7 +99,7 @@ describe("the interface of a tunnel", () => {
       }
       await bench.clock.runFor(100);
     }
-    // 1, 2, 4 ... 60 s apart: 6 in the first minute, and one in each after that.
+    // The waits are 1, 2, 4 ... 60 s: 6 in the first minute, and one in each after that.
     expect(times).toBeGreaterThan(10);
     expect(times).toBeLessThan(18);
     bench.desk?.noteChange();
@@ -104,7 +107,7 @@ describe("the interface of a tunnel", () => {
     expect(await gapsOf(bench)).toEqual([]);
   });
 
-  it("that is taken away is left so within a boot, and made again after the next", async () => {
+  it("a deleted interface stays away within a boot, and is made again after the next", async () => {
     const bench = await standing();
     bench.kernel.links = [];
     noRoute(bench);
@@ -118,7 +121,7 @@ describe("the interface of a tunnel", () => {
     expect(bench.kernel.routes).toHaveLength(1);
   });
 
-  it("of a removed tunnel is not brought back by a boot", async () => {
+  it("the interface of a removed tunnel is not made again by a boot", async () => {
     const bench = await standing();
     await bench.commit({ kind: "ipsec.removeTunnel", name });
     bench.bootId = "boot-2";

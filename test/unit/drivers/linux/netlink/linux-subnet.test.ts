@@ -1,4 +1,4 @@
-// Which subnet an address lies in, and what is no list of subnets.
+// Which subnet contains an address, and which replies are not lists of subnets.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -9,7 +9,7 @@ import { effort } from "../../../../effort.ts";
 const eth0 = { port: "eth0", link: "ms0" };
 const subnetsOf = (...rows: object[]) => readSubnets({ subnets: rows });
 
-describe("an address lies in", () => {
+describe("the subnet of an address", () => {
   const subnets = subnetsOf(
     { ...eth0, prefix: "192.0.2.1/30" },
     { ...eth0, link: "ms0.5", vrf: "red", prefix: "192.0.2.1/30" },
@@ -35,23 +35,23 @@ describe("an address lies in", () => {
     ["default", "192.0.2", undefined],
     ["default", "edge", undefined],
     ["default", "", undefined],
-  ])("of %s: %s in that of %s", (vrf, address, link) => {
+  ])("in the VRF %s the address %s belongs to the subnet of %s", (vrf, address, link) => {
     expect(subnetOf(subnets, vrf, address)?.link).toBe(link);
   });
 
-  it("whichever holds all of them, but never one of the other family", () => {
+  it("a subnet of all addresses contains those of its own family alone", () => {
     const [all4, all6] = subnetsOf({ ...eth0, prefix: "0.0.0.0/0" }, { ...eth0, prefix: "::/0" });
     expect([all4?.holds("203.0.113.1"), all4?.holds("2001:db8::1")]).toEqual([true, false]);
     expect([all6?.holds("203.0.113.1"), all6?.holds("2001:db8::1")]).toEqual([false, true]);
   });
 
-  it("of a tunnel is no port's", () => {
+  it("a subnet belongs to a tunnel or to a port", () => {
     const [found] = subnetsOf({ tunnel: "hub-1", link: "hub-1", prefix: "169.254.21.1/32" });
     expect(found?.via).toEqual({ kind: "tunnel", name: "hub-1" });
     expect(subnetsOf({ ...eth0, prefix: "::/0" })[0]?.via).toEqual({ kind: "port", port: "eth0" });
   });
 
-  it("the VRFs are each told once, the default one first", () => {
+  it("VRFs are listed once, the default one first", () => {
     expect(vrfsOf(subnets)).toEqual(["default", "red"]);
     expect(vrfsOf([])).toEqual(["default"]);
     expect(vrfsOf(subnetsOf({ ...eth0, vrf: "red", prefix: "192.0.2.1/30" }))).toEqual([
@@ -61,7 +61,7 @@ describe("an address lies in", () => {
   });
 });
 
-describe("what is no list of subnets is refused", () => {
+describe("malformed lists of subnets", () => {
   it.each<[string, unknown]>([
     ["nothing", undefined],
     ["a list for a reply", []],
@@ -80,11 +80,11 @@ describe("what is no list of subnets is refused", () => {
       `a prefix ${JSON.stringify(prefix)}`,
       { subnets: [{ ...eth0, prefix }] },
     ]),
-  ])("%s", (_name, value) => {
+  ])("a malformed list of subnets is refused: %s", (_name, value) => {
     expect(() => readSubnets(value)).toThrow(Malformed);
   });
 
-  it("or taken, whatever it is", () => {
+  it("any list of subnets is refused or read", () => {
     const text = fc.oneof(
       fc.ipV4(),
       fc.ipV6(),

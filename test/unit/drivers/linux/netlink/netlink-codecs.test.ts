@@ -38,7 +38,7 @@ const viewOf = (octets: Uint8Array<ArrayBuffer>): DataView => new DataView(octet
 function sentAs<T>(request: NetlinkRequest, read: (message: never) => T | undefined): T {
   const [message] = messagesIn(encodeRequests([request], 7));
   const found = read(message as never);
-  if (found === undefined) throw new Error("nobody read it");
+  if (found === undefined) throw new Error("no reader accepted it");
   return found;
 }
 
@@ -75,7 +75,7 @@ describe("attributes", () => {
     { requiredKeys: [] },
   );
 
-  it("come back as they were written", () => {
+  it("attributes are decoded as they were encoded", () => {
     fc.assert(
       fc.property(values, (value) => {
         const octets = joined(all.write(value as Parameters<typeof all.write>[0]));
@@ -85,7 +85,7 @@ describe("attributes", () => {
     );
   });
 
-  it("that no table names are listed by number", () => {
+  it("attributes that a table does not name are listed by number", () => {
     const octets = joined(table({ one: [1, u32], other: [77, u32] }).write({ one: 1, other: 2 }));
     const known = table({ one: [1, u32] });
     expect(known.read(viewOf(octets), 0, octets.length)).toEqual({ one: 1, unnamed: [77] });
@@ -96,7 +96,7 @@ describe("attributes", () => {
     ["longer than what is there", [12, 0, 1, 0, 1, 2, 3, 4]],
     ["of a number with too few octets", [6, 0, 3, 0, 1, 2, 0, 0]],
     ["cut in its header", [8, 0]],
-  ])("are refused when one is %s", (_name, octets) => {
+  ])("attributes are refused when one is %s", (_name, octets) => {
     const view = viewOf(Uint8Array.from(octets));
     expect(() => all.read(view, 0, octets.length)).toThrow(
       expect.objectContaining({ code: "device.unparsed", effect: "none" }),
@@ -114,12 +114,12 @@ describe("addresses", () => {
     ["2001:db8::1:0:0:1"],
     ["::ffff:10.0.0.1"],
     ["10.255.0.1"],
-  ])("%s is written in the one short form", (address) => {
+  ])("the address %s is written in its one short form", (address) => {
     const octets = Uint8Array.from(addressOctets(address));
     expect(ipAddress.read(viewOf(octets), 0, octets.length)).toBe(address);
   });
 
-  it("of both families come back", () => {
+  it("addresses of both families are decoded as they were encoded", () => {
     fc.assert(
       fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (address) => {
         const octets = Uint8Array.from(addressOctets(address));
@@ -130,12 +130,15 @@ describe("addresses", () => {
     );
   });
 
-  it.each(["10.0.0", "fe80::1%eth0", "", "1.2.3.4/8"])("%j is none", (address) => {
-    expect(() => addressOctets(address)).toThrow("is no address");
+  it.each(["10.0.0", "fe80::1%eth0", "", "1.2.3.4/8"])("%j is not an address", (address) => {
+    expect(() => addressOctets(address)).toThrow("is not an address");
   });
 });
 
-/** Where `struct xfrm_algo` and its kin have their keys, behind a name of 64 octets and numbers. */
+/**
+ * The places of the keys in `struct xfrm_algo` and its relatives, behind a name of 64 octets and
+ * numbers.
+ */
 const keyPlaces = [
   { name: "rfc4106(gcm(aes))", at: 72, length: 36 },
   // The kernel dumps a hash twice: without the length of its ICV, and with it.
@@ -145,7 +148,7 @@ const keyPlaces = [
 ] as const;
 
 describe("an SA", () => {
-  it("is read without its keys, which are wiped in the message", () => {
+  it("an SA is decoded without its keys, which are wiped in the message", () => {
     const dumps = recordedOctets("sas");
     const keyOctets = (): number =>
       dumps.reduce((sum, octets) => sum + octets.filter((octet) => octet === 0x5a).length, 0);
@@ -163,7 +166,7 @@ describe("an SA", () => {
 });
 
 describe("requests", () => {
-  it("for a policy read as that policy", () => {
+  it("the request for a policy is decoded as that policy", () => {
     const template = {
       source: "fd00::1",
       destination: "fd00::2",
@@ -189,7 +192,7 @@ describe("requests", () => {
     });
   });
 
-  it("for a MACsec device read as that device", () => {
+  it("the request for a MACsec device is decoded as that device", () => {
     const settings = {
       sci: "02000000000a0001",
       cipherSuite: "gcm-aes-xpn-256",
@@ -212,10 +215,13 @@ describe("requests", () => {
     });
   });
 
-  it.each(["10.0.0.1", "fd00::1"])("for the address %s read as that address", (local) => {
-    const want = { link: 3, local, prefixLength: 24 };
-    for (const request of [addAddress(want), removeAddress(want)]) {
-      expect(sentAs(request, readAddress)).toMatchObject({ ...want, address: local });
-    }
-  });
+  it.each(["10.0.0.1", "fd00::1"])(
+    "the request for the address %s is decoded as that address",
+    (local) => {
+      const want = { link: 3, local, prefixLength: 24 };
+      for (const request of [addAddress(want), removeAddress(want)]) {
+        expect(sentAs(request, readAddress)).toMatchObject({ ...want, address: local });
+      }
+    },
+  );
 });

@@ -41,7 +41,7 @@ const readers: readonly Reader<unknown>[] = [
   refusalIn,
 ];
 
-/** Types that some reader takes: a message may arrive under any of them. */
+/** The types that some decoder accepts: a message may arrive under any of them. */
 const types = [2, 3, 16, 17, 20, 21, 24, 25, 32, 33, 19, 22, 23, 26, 27, 28, macsecNumber];
 
 function mutated(prng: Prng): Uint8Array<ArrayBuffer> {
@@ -51,17 +51,17 @@ function mutated(prng: Prng): Uint8Array<ArrayBuffer> {
   if (prng.chance(0.3)) view.setUint16(6, prng.uint32() & 0x3ff, true);
   for (let change = prng.between(1, 4); change > 0; change -= 1) {
     const at = prng.between(0, octets.length - 4);
-    // Lengths stand on multiples of four.
+    // Lengths are at multiples of four.
     if (prng.chance(0.5)) octets[at] = prng.uint32();
     else view.setUint16(at & ~3, prng.pick([0, 1, 3, 4, 5, 8, 255, 4096, 65_535]), true);
   }
   const cut = prng.chance(0.3) ? octets.slice(0, prng.between(16, octets.length)) : octets;
-  // Else most would already be refused for the length in the header.
+  // Most messages would be refused for the length in the header otherwise.
   if (prng.chance(0.8)) new DataView(cut.buffer).setUint32(0, cut.length, true);
   return cut;
 }
 
-// True when every reader took it.
+// Returns true if every decoder accepted it.
 function isTaken(octets: Uint8Array<ArrayBuffer>): boolean {
   let taken = true;
   const attempt = (f: () => void): void => {
@@ -81,7 +81,7 @@ function isTaken(octets: Uint8Array<ArrayBuffer>): boolean {
 }
 
 describe("damaged messages of the kernel", () => {
-  it(`${runs} of them are read or refused, in bounded memory (seed ${seed})`, {
+  it(`${runs} damaged messages of the kernel are read or refused, bounded (seed ${seed})`, {
     timeout: effort(60_000, 1_200_000),
   }, () => {
     const prng = new Prng(seed);

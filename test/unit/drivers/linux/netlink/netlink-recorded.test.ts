@@ -25,14 +25,14 @@ const linesOf = (name: string): string[] =>
     .map((line) => line.trimEnd());
 
 describe("recorded messages of the kernel are read as ip read them", () => {
-  it("links", () => {
+  it("recorded links are decoded as ip shows them", () => {
     const theirs = jsonOf("links") as { readonly flags: readonly string[] }[];
     const sorted = theirs.map((link) => ({ ...link, flags: link.flags.toSorted() }));
     expect(links.map((link) => linkAsIp(link, nameOf))).toEqual(sorted);
     expect(unnamedIn(links)).toEqual([]);
   });
 
-  it("addresses", () => {
+  it("recorded addresses are decoded as ip shows them", () => {
     const all = recorded("addresses", readAddress);
     const theirs = jsonOf("addresses") as { readonly addr_info: readonly object[] }[];
     const ours = links.map(({ index }) =>
@@ -42,26 +42,26 @@ describe("recorded messages of the kernel are read as ip read them", () => {
     expect(unnamedIn(all)).toEqual([]);
   });
 
-  it.each(["routes-4", "routes-6"])("%s", (name) => {
+  it.each(["routes-4", "routes-6"])("recorded routes are decoded as ip shows them: %s", (name) => {
     const all = recorded(name, readRoute);
     const theirs = jsonOf(name).map((route) => ({ ...route, nh_info: undefined }));
     expect(all.map((route) => routeAsIp(route, nameOf))).toEqual(theirs);
     expect(unnamedIn(all)).toEqual([]);
   });
 
-  it.each(["rules-4", "rules-6"])("%s", (name) => {
+  it.each(["rules-4", "rules-6"])("recorded rules are decoded as ip shows them: %s", (name) => {
     const all = recorded(name, readRule);
     expect(all.map(ruleAsIp)).toEqual(jsonOf(name));
     expect(unnamedIn(all)).toEqual([]);
   });
 
-  it("SecYs", () => {
+  it("recorded SecYs are decoded as ip shows them", () => {
     const all = recorded("macsec", readMacsec(macsecNumber));
     expect(all.map((device) => macsecAsIp(device, nameOf))).toEqual(jsonOf("macsec"));
     expect(unnamedIn(all)).toEqual([]);
   });
 
-  it("SAs and policies", () => {
+  it("recorded SAs and policies are decoded as ip shows them", () => {
     const [sas, policies] = [recorded("sas", readSa), recorded("policies", readPolicy)];
     expect(sas.flatMap(saAsIp)).toEqual(linesOf("sas"));
     expect(policies.flatMap(policyAsIp)).toEqual(linesOf("policies"));

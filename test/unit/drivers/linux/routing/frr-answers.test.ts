@@ -1,4 +1,4 @@
-// What FRR printed inside the machine of the kernel tier, and what it might print.
+// The output of FRR inside the machine of the kernel tier, and what it might print.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ function recorded(name: string): Uint8Array {
 }
 const answer = (name: string): unknown => documentsIn(recorded(name), 1)[0];
 
-/** What a reader makes of anything: a value, or the one error that says so. */
+/** Returns what a parser makes of a value: "read", or the code of its error. */
 function outcome(run: () => unknown): string {
   try {
     run();
@@ -35,8 +35,8 @@ function outcome(run: () => unknown): string {
 
 const readers = { readNeighbours, readRoutes, readAdvertised, readRouteMaps };
 
-describe("what FRR said", () => {
-  it("neighbours: state, signature, maps of both directions, and why one ended last", () => {
+describe("parsers of FRR's output", () => {
+  it("neighbours have state, signature, maps of both directions, and the last reset", () => {
     const neighbours = readNeighbours(answer("neighbors"));
     expect([...neighbours.keys()]).toEqual(["192.0.2.2", "192.0.2.6", "192.0.2.10", "2001:db8::2"]);
     expect(neighbours.get("192.0.2.2")).toEqual({
@@ -79,7 +79,7 @@ describe("what FRR said", () => {
     expect(six?.families.map(({ family }) => family)).toEqual(["ipv4", "ipv6"]);
   });
 
-  it("paths: a best one is told from one that is only known", () => {
+  it("paths are the best one or only known", () => {
     expect(readRoutes(answer("routes"))).toEqual({
       as: "65010",
       paths: [
@@ -97,7 +97,7 @@ describe("what FRR said", () => {
     expect(readRoutes({ warning: "View/Vrf is unknown" })).toBeUndefined();
   });
 
-  it("advertisements as they leave, with what a drain put into them", () => {
+  it("advertisements are as they leave, with what a drain put into them", () => {
     const sent = readAdvertised(answer("advertised"));
     expect(sent.map(({ prefix, path }) => [prefix, path.join(" ")])).toEqual([
       ["198.51.100.1/32", "65010 65010 65010"],
@@ -114,7 +114,7 @@ describe("what FRR said", () => {
     ]);
   });
 
-  it("route maps as the BGP daemon has them, with the one they call", () => {
+  it("route maps are as the BGP daemon has them, with the one they call", () => {
     expect([...readRouteMaps(answer("route-maps"))]).toEqual([
       ["linkseal-prepend.default.ipv4.192.0.2.2.in", { calls: undefined }],
       ["linkseal-prepend.default.ipv4.192.0.2.2.out", { calls: "own-out" }],
@@ -122,7 +122,7 @@ describe("what FRR said", () => {
     ]);
   });
 
-  it("the kernel's counters of TCP MD5, where it has them", () => {
+  it("the kernel's counters of TCP MD5 are read, if it has them", () => {
     const counters = { failed: 6n, missing: 1n, unexpected: 0n };
     expect(readMd5Counters(recorded("netstat"))).toEqual(counters);
     expect(readMd5Counters(bytes("TcpExt: TCPMD5Failure\nTcpExt: 1\n"))).toBeUndefined();
@@ -134,7 +134,7 @@ describe("what FRR said", () => {
 });
 
 describe("several documents in one answer", () => {
-  it("are told apart, whatever their strings hold", () => {
+  it("documents in one answer are separated, whatever is in their strings", () => {
     const value = fc.dictionary(fc.string({ unit: "binary" }), fc.jsonValue());
     fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 5 }), (values) => {
@@ -158,11 +158,11 @@ describe("several documents in one answer", () => {
     ["colours of a terminal", "\x1b[31m{}\x1b[0m", 1],
     ["half of one", '{"a": {"b": "c', 1],
     ["an end without a beginning", "}}}}{", 1],
-  ])("%s is refused", (_what, text, count) => {
+  ])("an answer of several documents is refused: %s", (_what, text, count) => {
     expect(outcome(() => documentsIn(bytes(text), count))).toBe("device.unparsed");
   });
 
-  it("at no point of the cut is half an answer taken for a whole one", () => {
+  it("an answer that is cut anywhere is never taken for a whole one", () => {
     for (const name of ["routes", "advertised", "route-maps"]) {
       const whole = recorded(name);
       for (let end = 0; end < whole.lastIndexOf(0x7d); end += 7) {
@@ -188,7 +188,7 @@ describe("several documents in one answer", () => {
 });
 
 describe("hostile answers", () => {
-  it("whatever the document is, it is read or refused, and nothing else", () => {
+  it("any document is read or refused, and nothing else", () => {
     const keys = fc.constantFrom(
       ...["192.0.2.2", "bgpState", "addressFamilyInfo", "ipv4Unicast", "localAS", "routes"],
       ...["advertisedRoutes", "203.0.113.0/24", "paths", "aspath", "string", "bgpd", "rules"],
@@ -224,15 +224,15 @@ describe("hostile answers", () => {
       "more maps than there can be",
       () => readRouteMaps({ bgpd: Object.fromEntries(Array(10_001).fill({}).entries()) }),
     ],
-  ])("%s is refused", (_what, read) => {
+  ])("a hostile answer is refused: %s", (_what, read) => {
     expect(outcome(read)).toBe("device.unparsed");
   });
 
-  it("a neighbour without a state is not understood, and not one that is down", () => {
+  it("a neighbour without a state is unparsed, and not down", () => {
     expect(outcome(() => readNeighbours({ "192.0.2.2": { remoteAs: 1 } }))).toBe("device.unparsed");
   });
 
-  it("text for people holds no control characters and has an end", () => {
+  it("text for people has no control characters and a bounded length", () => {
     const reset = `\x1b[2J${"x".repeat(10_000)}\n`;
     const told = { bgpState: "Active", lastResetDueTo: reset };
     const read = readNeighbours({ "192.0.2.2": told }).get("192.0.2.2");

@@ -1,4 +1,4 @@
-// What is asked of FRR and what it is told, against answers recorded from it.
+// The queries and commands to FRR, against recorded answers.
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -26,7 +26,7 @@ import { PretendFrr } from "../frr-kit.ts";
 const port = (...neighbours: string[]): BgpPort => ({ port: "p1", neighbours });
 const one = port("192.0.2.2");
 
-/** As if these ports held just these neighbours. */
+/** The ports with exactly these neighbours. */
 function scopeOf(ports: readonly BgpPort[]): BgpScope {
   const vrfOf = ({ vrf = "default" }: BgpPort): string => vrf;
   return {
@@ -46,8 +46,8 @@ async function refusal(run: Promise<unknown>): Promise<LinksealError> {
   return error;
 }
 
-describe("a look at the routing", () => {
-  it("tells sessions, paths and drains of the ports that are asked for", async () => {
+describe("an observation of the routing", () => {
+  it("an observation has sessions, paths and drains of the ports in question", async () => {
     const frr = new PretendFrr();
     const ports = [one, { port: "p2", neighbours: ["192.0.2.6", "192.0.2.77"] }];
     const { routing, sessions, md5 } = await readRouting(frr, scopeOf(ports), never);
@@ -67,7 +67,7 @@ describe("a look at the routing", () => {
     expect(frr.told).toEqual([]);
   });
 
-  it("a shut session is a drain", async () => {
+  it("a session that is shut is a drain", async () => {
     const ports = [
       { port: "p1", neighbours: ["192.0.2.10"] },
       { port: "p2", neighbours: ["2001:db8::2"] },
@@ -77,7 +77,7 @@ describe("a look at the routing", () => {
     expect(sessions[1]).toMatchObject({ peer: "2001:db8::2", state: "Active" });
   });
 
-  it("asks each VRF by itself", async () => {
+  it("each VRF is queried by itself", async () => {
     const frr = new PretendFrr();
     await readRouting(frr, scopeOf([one, { ...one, port: "p2", vrf: "red" }]), never);
     const asked = frr.asked.filter((line) => line.endsWith("neighbors json"));
@@ -87,7 +87,7 @@ describe("a look at the routing", () => {
     ]);
   });
 
-  it("advertisements are asked of sessions that are up", async () => {
+  it("advertisements are queried of sessions that are up", async () => {
     const frr = new PretendFrr();
     const sent = await readAdvertisements(frr, port("192.0.2.2", "192.0.2.6"), never);
     expect(sent.map(({ peer, prefix }) => `${peer} ${prefix}`)).toEqual([
@@ -99,7 +99,7 @@ describe("a look at the routing", () => {
 });
 
 describe("a drain", () => {
-  it("by prepending keeps the operator's map in force, and is whole when attached", async () => {
+  it("a drain by prepending keeps the operator's map in force, in whole maps", async () => {
     const frr = new PretendFrr();
     frr.filter("192.0.2.2", { out: "own-out" });
     frr.routeMaps.bgpd = {};
@@ -129,7 +129,7 @@ describe("a drain", () => {
     ]);
   });
 
-  it("of a VRF is told to the instance of that VRF", async () => {
+  it("a drain in a VRF is sent to the instance of that VRF", async () => {
     const frr = new PretendFrr();
     frr.filter("192.0.2.2", {});
     await takeTurn(frr, { ...one, vrf: "red" }, "drain", "gracefulShutdown", never);
@@ -139,7 +139,7 @@ describe("a drain", () => {
     expect(lines).toContain("set local-preference 0");
   });
 
-  it("that FRR complains of is refused, whatever the status of its shell", async () => {
+  it("a drain that FRR complains of is refused, whatever the status of its shell", async () => {
     const frr = new PretendFrr();
     frr.filter("192.0.2.2", {});
     frr.refusal = { status: 0, text: "% Specify remote-as or peer-group commands first" };
@@ -148,7 +148,7 @@ describe("a drain", () => {
     expect(error.message).toContain("Specify remote-as");
   });
 
-  it("that is in force already is not told again", async () => {
+  it("a drain that is in force already sends nothing", async () => {
     const frr = new PretendFrr();
     await takeTurn(frr, one, "drain", "prepend", never);
     await takeTurn(frr, port("192.0.2.10"), "drain", "peeringShutdown", never);
@@ -156,7 +156,7 @@ describe("a drain", () => {
     expect(frr.told).toEqual([]);
   });
 
-  it("by another means takes the place of the first and calls what that one called", async () => {
+  it("a drain by another means replaces the first, and calls what that one called", async () => {
     const frr = new PretendFrr();
     await takeTurn(frr, one, "drain", "gracefulShutdown", never);
     const lines = frr.told[0] ?? [];
@@ -169,7 +169,7 @@ describe("a drain", () => {
     ]);
   });
 
-  it("writes anew what a crash left unfinished, and restoring takes it away", async () => {
+  it("a map that a crash left unfinished is written anew, and restoring removes it", async () => {
     const frr = new PretendFrr();
     frr.filter("192.0.2.2", {});
     await takeTurn(frr, one, "drain", "prepend", never);
@@ -185,7 +185,7 @@ describe("a drain", () => {
     ]);
   });
 
-  it("never opens a direction that RFC 8212 keeps shut", async () => {
+  it("a drain never opens a direction that RFC 8212 keeps shut", async () => {
     const frr = new PretendFrr();
     await takeTurn(frr, port("192.0.2.6"), "drain", "prepend", never);
     const lines = frr.told[0] ?? [];
@@ -194,7 +194,7 @@ describe("a drain", () => {
     ]);
   });
 
-  it("by shutting the sessions tells the far end why", async () => {
+  it("a drain by shutting sessions sends the far end the reason", async () => {
     const frr = new PretendFrr();
     await takeTurn(frr, one, "drain", "peeringShutdown", never);
     await takeTurn(frr, port("192.0.2.10"), "restore", "peeringShutdown", never);
@@ -210,7 +210,7 @@ describe("a drain", () => {
 });
 
 describe("restoring", () => {
-  it("attaches the operator's map before it drops ours", async () => {
+  it("a restore attaches the operator's map before it drops ours", async () => {
     const frr = new PretendFrr();
     await takeTurn(frr, one, "restore", "prepend", never);
     expect(frr.told).toEqual([
@@ -230,7 +230,7 @@ describe("restoring", () => {
     ]);
   });
 
-  it("does not guess what was there before when our map is gone", async () => {
+  it("a restore without our map does not guess what was there before", async () => {
     const frr = new PretendFrr();
     frr.routeMaps.bgpd = {};
     const error = await refusal(takeTurn(frr, one, "restore", "prepend", never));
@@ -242,7 +242,7 @@ describe("restoring", () => {
 describe("what cannot be done is refused", () => {
   const all: readonly DrainMeans[] = ["prepend", "gracefulShutdown", "peeringShutdown"];
 
-  it.each(all)("%s of a neighbour that FRR does not have", async (means) => {
+  it.each(all)("%s of a neighbour that FRR does not have is refused", async (means) => {
     const frr = new PretendFrr();
     for (const bad of [port("192.0.2.2", "192.0.2.77"), port()]) {
       const error = await refusal(takeTurn(frr, bad, "drain", means, never));
@@ -255,17 +255,17 @@ describe("what cannot be done is refused", () => {
     ["% Unknown command: neighbor", 1, "device.rejected"],
     ["VTY configuration is locked by other VTY", 1, "device.locked"],
     ["bgpd is not running", 1, "transport.unreachable"],
-  ])("%s", async (text, status, code) => {
+  ])("a refusal of FRR has its code: %s", async (text, status, code) => {
     const frr = new PretendFrr();
     frr.refusal = { status, text: `\x1b[1m${text}\n` };
     const error = await refusal(takeTurn(frr, one, "drain", "peeringShutdown", never));
-    // Some of the lines may have been taken.
+    // FRR may have accepted some of the lines.
     expect(error).toMatchObject({ code, effect: "unknown", where: "FRR" });
     expect(error.message).toContain(text);
     expect(error.message).not.toContain("\x1b");
   });
 
-  it("a map of the operator's that is no single word", async () => {
+  it("a map of the operator's that is not a single word is refused", async () => {
     const frr = new PretendFrr();
     frr.filter("192.0.2.2", { out: "own out\nno router bgp" });
     const error = await refusal(takeTurn(frr, one, "drain", "prepend", never));
@@ -277,7 +277,7 @@ describe("what cannot be done is refused", () => {
 describe("words of the shell", () => {
   const words = { nameWord, vrfWord, addressWord };
 
-  it("every value that is taken is exactly one word of the line", () => {
+  it("every accepted value is exactly one word of the line", () => {
     const odd = fc.constantFrom(..."|!#?\"' \t\n\r\0;%\x1b\\$`()[]{}<>&*é".split(""));
     const text = fc.oneof(
       fc.string({ unit: "binary" }),
@@ -304,13 +304,13 @@ describe("words of the shell", () => {
   });
 
   it.each(["", "-c", "a b", "a|b", "a?", "!a", "a\n", "fe80::1%eth0", "x".repeat(129)])(
-    "%j is none",
+    "%j is not a word of the shell",
     (text) => {
       for (const word of Object.values(words)) expect(() => word(text)).toThrow(LinksealError);
     },
   );
 
-  it("a VRF named all is not asked, a line with two ends is not sent", () => {
+  it("a VRF named all, and a line with two ends, are refused", () => {
     expect(() => vrfWord("all")).toThrow(LinksealError);
     expect(() => shellWords(["show bgp\nno router bgp"])).toThrow(LinksealError);
   });
@@ -324,7 +324,7 @@ describe("words of the shell", () => {
   });
 });
 
-describe("trouble by name", () => {
+describe("troubles of sessions", () => {
   const down: SessionLook = {
     vrf: "default",
     via: { kind: "port", port: "p1" },
@@ -342,7 +342,7 @@ describe("trouble by name", () => {
   const text = (more: Partial<SessionLook>, rise: Partial<typeof none> = {}) =>
     sessionTrouble({ ...down, ...more }, { ...none, ...rise });
 
-  it("a session that is up has none, one that is down tells the nearest cause", () => {
+  it("a session that is up has no trouble; one that is down has the nearest cause", () => {
     expect(text({ up: true }, { failed: 9n })).toBeUndefined();
     expect(text({ shut: true }, { failed: 9n })).toContain("shut by configuration");
     expect(text({}, { failed: 6n })).toContain("wrong MD5 password (RFC 2385): 6 segments");
@@ -354,7 +354,7 @@ describe("trouble by name", () => {
     expect(sessionTrouble({ ...down, lastReset: undefined }, undefined)).toBe("192.0.2.2: Connect");
   });
 
-  it("only what was counted between two looks counts", () => {
+  it("only counts between two observations are a cause", () => {
     const before = { failed: 5n, missing: 1n, unexpected: 0n };
     expect(md5Rise(before, before)).toEqual(none);
     expect(md5Rise(before, { ...before, failed: 7n })).toEqual({ ...none, failed: 2n });
@@ -362,7 +362,7 @@ describe("trouble by name", () => {
     expect(md5Rise(before, undefined)).toBeUndefined();
   });
 
-  it("a drain that is not whole tells what goes out as if there were none", async () => {
+  it("the trouble of an incomplete drain names what goes out unmarked", async () => {
     const sent = await readAdvertisements(new PretendFrr(), one, never);
     expect(drainGaps(sent, "prepend")).toEqual([]);
     expect(drainGaps(sent, "gracefulShutdown")).toHaveLength(2);

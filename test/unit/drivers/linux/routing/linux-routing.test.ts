@@ -1,4 +1,4 @@
-// What is told of the sessions of this host over several looks at an FRR that is pretended.
+// The sessions of this host over several observations of a simulated FRR.
 
 import { describe, expect, it } from "vitest";
 import { readSubnets, type Subnet } from "#drivers/linux/netlink/subnet.ts";
@@ -31,7 +31,7 @@ class Bench {
     return await this.watch.look(subnets, this.beside, signal);
   }
 
-  /** The trouble of each session that has one, after so long and with that much counted. */
+  /** Returns the trouble of each session that has one, after so long and with that much counted. */
   async troubles(afterMs: number, md5 = this.frr.md5): Promise<readonly (string | undefined)[]> {
     await this.clock.runFor(afterMs);
     this.frr.md5 = md5;
@@ -41,9 +41,9 @@ class Bench {
   }
 }
 
-describe("a look at the routing of this host", () => {
-  // A shell that hung took the whole look along, and with it what the kernel says of MACsec.
-  it("is unknown after six seconds of a shell that never answers", async () => {
+describe("an observation of this host's routing", () => {
+  // A shell that hung spoiled the whole observation, including the kernel's readings of MACsec.
+  it("the routing is unknown after six seconds without an answer of the shell", async () => {
     const { clock, frr } = new Bench();
     const hangs = { shell: frr.shell, exec: () => new Promise<never>(() => {}) };
     const look = new RoutingWatch(hangs, clock).look(subnets, "none", never);
@@ -51,7 +51,7 @@ describe("a look at the routing of this host", () => {
     expect(await look).toEqual({ kind: "unknown", why: "queryFailed", at: 0 });
   });
 
-  it("tells sessions, paths and drains of the ports that have subnets", async () => {
+  it("the routing has sessions, paths and drains of the ports with subnets", async () => {
     const bench = new Bench();
     await bench.clock.runFor(7_000);
     expect(await bench.look()).toEqual({
@@ -84,7 +84,7 @@ describe("a look at the routing of this host", () => {
     ],
   });
 
-  it("tells sessions inside of tunnels apart, with what their paths lead into", async () => {
+  it("sessions inside tunnels are listed apart, with the tunnels of their paths", async () => {
     const { watch, frr } = new Bench();
     frr.turn("192.0.2.6", "Established");
     const told = await watch.look(withTunnel, "none", never);
@@ -104,7 +104,7 @@ describe("a look at the routing of this host", () => {
     });
   });
 
-  it("takes the best way from the kernel, and from BGP what waits beside it", async () => {
+  it("the best route comes from the kernel, and BGP's waiting ones are listed beside", async () => {
     const told = await new Bench().look();
     const at = told.at;
     const via = { kind: "tunnel", name: "hub-1" } as const;
@@ -127,7 +127,7 @@ describe("a look at the routing of this host", () => {
     expect(withKernelRoutes(blind, known([kernel], at))).toBe(blind);
   });
 
-  it("tells what neighbours over ports are told, where that may lead past a tunnel", async () => {
+  it("advertisements to neighbours over ports are read if they lead past a tunnel", async () => {
     const { watch, frr } = new Bench();
     frr.turn("192.0.2.6", "Established");
     const told = await watch.look(withTunnel, "tunnels", never);
@@ -144,7 +144,7 @@ describe("a look at the routing of this host", () => {
     expect(none.kind === "known" && "advertised" in none.value).toBe(false);
   });
 
-  it("asks no neighbour of its own AS, and none that is down, what it is told", async () => {
+  it("advertisements to a neighbour of our own AS, or one that is down, are not read", async () => {
     const { watch, frr } = new Bench();
     const one = frr.neighbours["192.0.2.2"];
     Object.assign(one ?? {}, { nbrInternalLink: true });
@@ -158,7 +158,7 @@ describe("a look at the routing of this host", () => {
     expect(frr.asked.some((line) => line.includes("advertised"))).toBe(false);
   });
 
-  it("takes an address of one VRF for none of another", () => {
+  it("an address of one VRF is not one of another", () => {
     const { viaOf, vrfs } = scopeOf(subnets);
     expect(vrfs).toEqual(["default", "red"]);
     expect(viaOf("red", "192.0.2.2")).toBeUndefined();
@@ -167,7 +167,7 @@ describe("a look at the routing of this host", () => {
 });
 
 describe("why a session is down", () => {
-  it("is told by what rose since the look before, and by nothing at the first look", async () => {
+  it("a session's trouble comes from rises since the last observation, not at first", async () => {
     const bench = new Bench();
     expect(await bench.troubles(0, { ...none, failed: 9n })).toEqual([undefined, plain]);
     expect(await bench.troubles(5_000)).toEqual([undefined, plain]);
@@ -175,7 +175,7 @@ describe("why a session is down", () => {
     expect(trouble).toContain("wrong MD5 password (RFC 2385): 2 segments");
   });
 
-  it("is remembered while the session waits for its next try, and no longer", async () => {
+  it("a session's trouble is kept until its next try to connect, and no longer", async () => {
     const bench = new Bench();
     await bench.troubles(0, none);
     await bench.troubles(5_000, { ...none, failed: 3n });
@@ -185,7 +185,7 @@ describe("why a session is down", () => {
     expect(await bench.troubles(1)).toEqual([undefined, plain]);
   });
 
-  it("is the newest that rose, not the first", async () => {
+  it("a session's trouble is the newest rise, not the first", async () => {
     const bench = new Bench();
     await bench.troubles(0, none);
     await bench.troubles(5_000, { ...none, failed: 3n });
@@ -193,12 +193,12 @@ describe("why a session is down", () => {
     expect((await bench.troubles(100_000, missing))[1]).toContain(
       "no MD5 password at the far end: 4",
     );
-    // Its own time counts from there.
+    // The time of the newer rise counts from here.
     expect((await bench.troubles(150_000))[1]).toContain("no MD5 password at the far end: 4");
     expect((await bench.troubles(1))[1]).toBe(plain);
   });
 
-  it("is nothing that a counter which began anew says", async () => {
+  it("a counter that began anew is not a trouble", async () => {
     const bench = new Bench();
     await bench.troubles(0, { ...none, failed: 900n });
     expect((await bench.troubles(5_000, none))[1]).toBe(plain);
@@ -206,7 +206,7 @@ describe("why a session is down", () => {
     expect((await bench.troubles(5_000, none))[1]).toContain(": 4 segments");
   });
 
-  it("is said of no session that is up", async () => {
+  it("a session that is up has no trouble", async () => {
     const bench = new Bench();
     await bench.troubles(0, none);
     bench.frr.turn("192.0.2.6", "Established");
@@ -215,13 +215,13 @@ describe("why a session is down", () => {
 });
 
 describe("what a drain still lets out", () => {
-  // What was recorded goes out prepended, so as a graceful shutdown it is unmarked.
+  // The recorded routes go out prepended, so for a graceful shutdown they are unmarked.
   const means = "linkseal-graceful-shutdown.default.ipv4.192.0.2.2";
   const drain = (bench: Bench, on: boolean): void =>
     bench.frr.filter("192.0.2.2", on ? { in: `${means}.in`, out: `${means}.out` } : {});
   const gap = "198.51.100.1/32 goes out to 192.0.2.2 as if nothing were drained";
 
-  it("is told only of a drain that has stood for 20 s", async () => {
+  it("an incomplete drain is reported only after 20 s", async () => {
     const bench = new Bench();
     drain(bench, true);
     expect(await bench.troubles(0)).toEqual([undefined, plain]);
@@ -231,7 +231,7 @@ describe("what a drain still lets out", () => {
     expect(await bench.troubles(5_000)).toEqual([gap, plain]);
   });
 
-  it("counts from anew for a drain that was lifted meanwhile", async () => {
+  it("an incomplete drain counts anew after it was lifted in between", async () => {
     const bench = new Bench();
     drain(bench, true);
     await bench.troubles(0);
@@ -243,14 +243,14 @@ describe("what a drain still lets out", () => {
     expect(await bench.troubles(1)).toEqual([gap, plain]);
   });
 
-  it("is nothing where all of it is marked", async () => {
+  it("a complete drain is not reported", async () => {
     const bench = new Bench();
     await bench.troubles(0);
     expect(await bench.troubles(60_000)).toEqual([undefined, plain]);
     expect(bench.frr.asked.some((line) => line.includes("advertised"))).toBe(true);
   });
 
-  it("is told of the drained port alone", async () => {
+  it("an incomplete drain is reported for its own port alone", async () => {
     const bench = new Bench();
     drain(bench, true);
     bench.frr.turn("192.0.2.6", "Established");
@@ -273,7 +273,7 @@ describe("an FRR that does not answer", () => {
     ["talks nonsense", reply(0, "% Command incomplete"), "unparsed"],
     ["answers too little", reply(0, "{}"), "unparsed"],
     ["answers with numbers", reply(0, '{"192.0.2.2":{"bgpState":7}}{}{}'), "unparsed"],
-  ])("because it %s is unknown by name", async (_name, silence, why) => {
+  ])("an FRR that %s makes the routing unknown", async (_name, silence, why) => {
     const bench = new Bench();
     await bench.clock.runFor(3_000);
     bench.frr.silence = silence;
@@ -282,7 +282,7 @@ describe("an FRR that does not answer", () => {
     expect((await bench.look()).kind).toBe("known");
   });
 
-  it("takes no time from a drain that stands", async () => {
+  it("a drain keeps its time while FRR does not answer", async () => {
     const bench = new Bench();
     const means = "linkseal-graceful-shutdown.default.ipv4.192.0.2.2";
     bench.frr.filter("192.0.2.2", { in: `${means}.in`, out: `${means}.out` });
@@ -293,7 +293,7 @@ describe("an FRR that does not answer", () => {
     expect((await bench.troubles(20_000))[0]).toContain("as if nothing were drained");
   });
 
-  it("since the look was ended is no answer", async () => {
+  it("an observation that was aborted throws the signal's reason", async () => {
     const bench = new Bench();
     const over = new AbortController();
     bench.frr.silence = gone;
@@ -302,7 +302,7 @@ describe("an FRR that does not answer", () => {
     await expect(bench.look(over.signal)).rejects.toBe(reason);
   });
 
-  it("for a defect is not hidden", async () => {
+  it("a defect is not hidden as an unknown reading", async () => {
     const bench = new Bench();
     bench.frr.silence = new TypeError("a defect");
     await expect(bench.look()).rejects.toThrow("a defect");
