@@ -229,6 +229,16 @@ const developmentPackages: readonly PackageRow[] = [
   },
   { name: "fast-check", where: /^test\//, why: "properties with a printed seed" },
   {
+    name: "netlink",
+    where: /^test\/unit\/drivers\/linux\/netlink\/[a-z-]*second-reading(\.test)?\.ts$/,
+    why: "codecs of rtnetlink by others, as a second reading; its native part is never loaded",
+  },
+  {
+    name: "node-ssh",
+    where: /^test\/peers\/node-ssh\.test\.ts$/,
+    why: "a client of SSH by others, at simulated routers",
+  },
+  {
     name: "playwright-core",
     where: /^(test\/peers\/|bench\/page\.ts$)/,
     why: "drives Debian's browser, and brings none",

@@ -80,6 +80,19 @@ const nextHops: ReadForm<readonly NextHop[]> = {
   },
 };
 
+const cacheWords = words(
+  ...(["clients", "lastUse", "expires", "error"] as const),
+  ...(["used", "id", "timestamp", "timestampAge"] as const),
+);
+
+/** rta_cacheinfo counts the rest of a life as a signed number, negative once the life is over. */
+const cache: ReadForm<ReturnType<typeof cacheWords.read>> = {
+  read(view, start, end) {
+    const { expires, ...others } = cacheWords.read(view, start, end);
+    return expires === undefined ? others : { ...others, expires: expires | 0 };
+  },
+};
+
 const routeRows = {
   destination: [1, ipAddress],
   source: [2, ipAddress],
@@ -91,10 +104,7 @@ const routeRows = {
   metrics: [8, table(metricRows)],
   nextHops: [9, nextHops],
   flow: [11, u32],
-  cache: [
-    12,
-    words("clients", "lastUse", "expires", "error", "used", "id", "timestamp", "timestampAge"),
-  ],
+  cache: [12, cache],
   table: [15, u32],
   mark: [16, u32],
   via: [18, via],
