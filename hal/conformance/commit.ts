@@ -1,4 +1,5 @@
-// Transactions: the prepared waits, the unconfirmed reverts, what is told twice is done once.
+// Transactions: a prepared change waits, an unconfirmed one reverts, and a repeated call has no
+// further effect.
 
 import type { Transaction, TransactionToken } from "../device.ts";
 import type { DeviceBench } from "./bench.ts";
@@ -18,7 +19,7 @@ import {
   timer,
 } from "./kit.ts";
 
-/** The slack of a measurement: latency of both calls. */
+/** Tolerance of a measurement, for the latency of both calls. */
 const slackMs = 10_000;
 
 function survives(bench: DeviceBench): boolean {

@@ -1,4 +1,4 @@
-// Far end and vault: what is accepted is not yet done, and a version is not its value.
+// Far end and vault: an accepted change is not yet done, and a version is not its value.
 
 import type { PeerPort, PeerState, PeerWant } from "../device.ts";
 import type { PeerBench, PeerTrouble, VaultBench, VaultTrouble } from "./bench.ts";
@@ -122,7 +122,7 @@ export const peerCases: readonly PeerCase[] = [
       await put(bench.peer, want);
       await ended(bench);
       const before = bench.truth().programmed;
-      // One that sees that nothing is left to do begins no operation.
+      // If nothing has to change, no operation is begun.
       await bench.peer.put(want, async () => undefined, never);
       const state = await ended(bench);
       must(canonical(state.pointsAt) === pointsAt(want), "the same wish moved the far end");
@@ -193,7 +193,7 @@ export const peerCases: readonly PeerCase[] = [
       const what = "a throttled put";
       mustBe(await refusal(put(bench.peer, bench.newWant()), what), ["peer.throttled"], what);
       bench.heal("throttled");
-      // What it demanded is kept to by looks as well.
+      // The wait that it demanded also applies to observations.
       await bench.wait(60_000);
       must(canonical(await bench.peer.observe(never)) === before, `${what} had an effect`);
     },

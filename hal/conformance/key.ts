@@ -47,7 +47,7 @@ function cknsOn(bench: DeviceBench, port: PortName): readonly Ckn[] {
   return truthOf(bench, port).keys.map(({ ckn }) => ckn);
 }
 
-/** The refusal of a change, after which everything is as it was. */
+/** Returns the refusal of a change, after checking that the change had no effect. */
 async function leavesAll(bench: DeviceBench, what: string, ...change: PortChange[]) {
   const before = bench.truth();
   const error = await refusedChange(bench, what, ...change);
@@ -57,7 +57,7 @@ async function leavesAll(bench: DeviceBench, what: string, ...change: PortChange
   return error;
 }
 
-/** Old and new stand side by side; the far end has the old one. */
+/** Puts the old and a new key on the port; the far end has the old one. */
 async function both(bench: DeviceBench): Promise<{ old: KeyRef; next: KeyRef }> {
   const [port] = bench.ports;
   const old = await secure(bench, port);
@@ -66,7 +66,7 @@ async function both(bench: DeviceBench): Promise<{ old: KeyRef; next: KeyRef }> 
   return { old, next };
 }
 
-/** Takes a key of this shape on a port without one. */
+/** Commits a key of this shape on a port without one. */
 async function take(bench: DeviceBench, cak: number, ckn: number): Promise<KeyRef> {
   const key = bench.newKey({ cakOctets: cak, cknOctets: ckn });
   const { suites = [] } = bench.device.capabilities.macsec ?? {};

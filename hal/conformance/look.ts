@@ -1,4 +1,4 @@
-// Looking at a device: it changes nothing and tells no more than the device knows.
+// Observing a device: it changes nothing and reports no more than the device knows.
 
 import type { Capabilities, CommitMode } from "../device.ts";
 import type { DeviceState, MacsecFrames, Reading } from "../model.ts";
@@ -41,7 +41,7 @@ function readingsOf(state: DeviceState): readonly (readonly [string, Reading<unk
   return [["control", state.control], ["routing", state.routing], ...ports, ...tunnels];
 }
 
-/** What must not differ between two looks at a device that nobody touches. */
+/** Returns what must not differ between two observations of a device that is not changed. */
 function standing(state: DeviceState): string {
   const { control, routing } = state;
   const ids = control.kind === "known" && [control.value.bootId, control.value.configId];
@@ -364,7 +364,7 @@ async function pendingTold(bench: DeviceBench): Promise<boolean> {
   return told((await look(bench)).control, "its control plane").commitPending;
 }
 
-/** The first look after a boot. */
+/** Returns the first observation after a boot. */
 async function answering(bench: DeviceBench): Promise<DeviceState> {
   let state: DeviceState | undefined;
   for (let round = 0; round < 60 && state === undefined; round += 1) {

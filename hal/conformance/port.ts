@@ -1,4 +1,5 @@
-// Settings and state of a port: never looser than must-secure, never at another port's cost.
+// Settings and state of a port: never looser than must-secure, and without an effect on another
+// port.
 
 import type { DeviceState, KeyRef, MacsecSettings, PortName, WantedSettings } from "../model.ts";
 import type { DeviceBench, PortTruth } from "./bench.ts";
@@ -35,7 +36,7 @@ import {
 
 const everySuite = ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"] as const;
 
-/** One other value for each leaf, of those that the device lets be set. */
+/** Returns settings with another value for one leaf, among those that the device lets be set. */
 function otherValue(
   { device }: DeviceBench,
   leaf: keyof MacsecSettings,
@@ -311,7 +312,7 @@ export const portCases: readonly DeviceCase[] = [
   },
 ];
 
-/** What the look tells of the port's own state, and of the light that follows it. */
+/** Checks the administrative state that the observation reports, and the link that follows it. */
 function mustTell(state: DeviceState, port: PortName, admin: "up" | "down"): void {
   const seen = portIn(state, port);
   const own = told(seen.admin, "the administrative state");

@@ -1,4 +1,5 @@
-// Traffic: drained is what moved, not what was configured; a probe proves what came back.
+// Traffic: a drain is judged by the traffic that moved, not by the configuration; a probe counts
+// the packets that came back.
 
 import type { DrainMeans, MacsecFrames, Routing } from "../model.ts";
 import type { DeviceBench } from "./bench.ts";

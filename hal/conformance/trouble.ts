@@ -1,4 +1,4 @@
-// Trouble: the error says what may have happened, and no key is ever in its text.
+// Faults: the error says what may have happened, and no key is ever in its text.
 
 import type { PortChange, TransactionToken } from "../device.ts";
 import type { DeviceBench } from "./bench.ts";
@@ -29,7 +29,7 @@ import {
   wanted,
 } from "./kit.ts";
 
-/** A call that was told to stop has this long. */
+/** Time in which an aborted call must end, in milliseconds. */
 const abortMs = 1_000;
 
 async function stopsAt(
@@ -66,7 +66,7 @@ async function stopsWithin(
   must(ended, `${what} went on for more than a second after it was told to stop`);
 }
 
-/** Every way in which a key passes through a driver, good and bad. */
+/** Uses every way in which a key passes through a driver, good and bad. */
 async function useKeys(bench: DeviceBench): Promise<void> {
   const { capabilities } = bench.device;
   const [port] = bench.ports;

@@ -1,4 +1,4 @@
-// IPsec tunnels: rekeying never interrupts, and what is gone is told as gone.
+// IPsec tunnels: rekeying never interrupts traffic, and a tunnel that is gone is reported as gone.
 
 import { type RekeyWhat, rekeyWhats } from "../device.ts";
 import type { DeviceState, IpsecSa, Route } from "../model.ts";
@@ -80,7 +80,7 @@ function rekeyCase(what: RekeyWhat): DeviceCase {
   };
 }
 
-/** More than a router takes to do what its timer says. */
+/** More time than a router takes to do what its timer says. */
 const slackMs = 15_000;
 
 const revertible: Need = {
@@ -130,8 +130,8 @@ export const tunnelCases: readonly DeviceCase[] = [
       await bench.wait(5_000);
       must(bench.truth().effects === before.effects, "a tunnel that stands was put again");
       const after = tunnelTruth(bench)?.spis ?? [];
-      // One that nobody has answered so far may be answered meanwhile, and SAs that were on their
-      // way out may have gone.
+      // A tunnel that had no answer before may have one now, and SAs that were being deleted may
+      // have gone.
       const isSame = after.length > 0 && after.every((spi) => spis.includes(spi));
       must(spis.length === 0 || isSame, "a tunnel that stands was restarted");
     },
