@@ -1,5 +1,5 @@
-// What a wanted change makes of a port, part by part, and why it is refused: EOS itself would let
-// the key in use be deleted.
+// Applies the operations of a change to a port's plan and refuses those that EOS must not get; EOS
+// itself would let the key in use be deleted.
 
 import type { DeviceChange } from "#hal/device.ts";
 import type { Ckn, DrainMeans, KeyRef, MacsecSettings, PortName } from "#hal/model.ts";
@@ -31,7 +31,7 @@ export interface PortPlan {
 interface PlannedKey {
   readonly ckn: Ckn;
   readonly role: "primary" | "fallback";
-  /** Of a key that is new, or gets another role. */
+  /** Present if the key is new or gets another role. */
   readonly secret?: Secret;
 }
 
@@ -64,7 +64,10 @@ export function drainsOf(config: EosConfig, port: PortName): readonly DrainMeans
   });
 }
 
-/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+/**
+ * Returns each port of the change as it is and as it is to be.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function planChange(
   change: DeviceChange,
   around: Surroundings,
@@ -94,7 +97,7 @@ function refuseSilentRoles(before: PortPlan, after: PortPlan, around: Surroundin
   }
 }
 
-// What is there and not understood must not be written over.
+// Configuration that is not understood must not be overwritten.
 function refuseUnread(around: Surroundings, port: PortName): void {
   const { profiles, bindings } = around.config;
   const name = bindings.get(port);
@@ -127,7 +130,7 @@ function addKey(
   return { ...plan, keys: [...plan.keys, { ckn: key.ckn, role, secret }] };
 }
 
-/** Both keys get another role, and EOS knows a role only together with its key. */
+/** Both keys get another role, and EOS accepts a role only together with its key. */
 function promoteKey(
   plan: PortPlan,
   { port, ckn, keys = [] }: PartOf<"macsec.promoteKey">,

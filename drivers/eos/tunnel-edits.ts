@@ -1,5 +1,5 @@
-// A tunnel as lines of a configuration session: what stands already is said again, and changes
-// nothing.
+// A tunnel as lines of a configuration session; lines that are configured already are sent again
+// and change nothing.
 
 import type { Command } from "#hal/secret.ts";
 import { type Block, commandsOf, inModes } from "../platform/edits.ts";
@@ -18,7 +18,10 @@ import { type EosTunnels, megabyte, minute, words } from "./tunnel-config.ts";
 
 type Ground = TunnelGround<EosTunnels>;
 
-/** In this order. Throws `device.*` or `vault.malformedKey`, effect "none". */
+/**
+ * Returns the commands in the order in which they are sent.
+ * @throws LinksealError `device.*` or `vault.malformedKey`, with effect "none".
+ */
 export function tunnelCommands(
   changed: readonly ChangedTunnel[],
   config: EosTunnels,
