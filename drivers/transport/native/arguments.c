@@ -19,7 +19,7 @@ bool arguments_u32(const struct arguments *taken, size_t index, uint32_t *value)
 {
 	double number;
 
-	/* napi_get_value_uint32 wraps silently; a wrapped family or group is another one. */
+	/* napi_get_value_uint32 wraps silently; a wrapped family or group would be another one. */
 	if (napi_get_value_double(taken->env, taken->values[index], &number) == napi_ok &&
 	    number >= 0 && number <= UINT32_MAX && number == (double)(uint32_t)number) {
 		*value = (uint32_t)number;

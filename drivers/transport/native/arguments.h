@@ -22,7 +22,7 @@ struct bytes {
 	size_t length;
 };
 
-/* False, with an exception pending, unless the call brought exactly `count` arguments. */
+/* Returns false, with an exception pending, unless the call has exactly `count` arguments. */
 bool arguments_take(napi_env env, napi_callback_info info, size_t count, struct arguments *taken);
 bool arguments_u32(const struct arguments *taken, size_t index, uint32_t *value);
 bool arguments_bytes(const struct arguments *taken, size_t index, struct bytes *value);
@@ -30,11 +30,11 @@ bool arguments_bytes(const struct arguments *taken, size_t index, struct bytes *
 bool arguments_text(const struct arguments *taken, size_t index, char *text, size_t room,
 		    size_t *length);
 
-/* A path, or a name that begins with "@" in the abstract namespace. */
+/* Reads a path, or a name that begins with "@" in the abstract namespace. */
 bool arguments_unix_address(const struct arguments *taken, size_t index,
 			    struct sockaddr_un *address, socklen_t *size);
 
-/* A number of the caller's: bytes moved, or minus errno. */
+/* Returns a number to the caller: bytes moved, or minus errno. */
 napi_value result_number(napi_env env, int64_t value);
 napi_value result_undefined(napi_env env);
 /* Throws an Error whose `code` is the name of the system call and `errno` its number. */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Frames of one type on one port, those of the group included, without our own. */
+/* Receives frames of one type on one port, also those to the group, but not our own. */
 static int open_frames(int port, uint16_t ether_type, const uint8_t *group)
 {
 	struct sockaddr_ll self = {
@@ -18,7 +18,7 @@ static int open_frames(int port, uint16_t ether_type, const uint8_t *group)
 		.mr_ifindex = port, .mr_type = PACKET_MR_MULTICAST, .mr_alen = ETH_ALEN};
 	int on = 1;
 	int number;
-	/* Protocol 0 until it is bound: else frames of all ports would arrive in between. */
+	/* Protocol 0 until it is bound: otherwise frames of all ports would arrive in between. */
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
@@ -42,14 +42,14 @@ static int64_t receive_frame(int fd, struct bytes room)
 	while (length < 0 && errno == EINTR);
 	if (length < 0)
 		return -errno;
-	/* With MSG_TRUNC the length is the frame's own, also where the room was too small. */
+	/* With MSG_TRUNC the length is the frame's own, also if the room was too small. */
 	return (size_t)length > room.length ? -EMSGSIZE : length;
 }
 
 static bool is_type(uint32_t ether_type)
 {
 #ifdef LINKSEAL_TEST_BUILD
-	/* Only a test looks at everything that comes in. */
+	/* Only a test reads everything that arrives. */
 	if (ether_type == ETH_P_ALL)
 		return true;
 #endif
@@ -75,7 +75,7 @@ napi_value frames_open_call(napi_env env, napi_callback_info info)
 		      : socket_wrap(env, fd, receive_frame, taken.values[3]);
 }
 
-/* All but EAPOL and MACsec; of a frame in a VLAN the type behind its tag counts. */
+/* Accepts all but EAPOL and MACsec; for a frame in a VLAN the type behind its tag counts. */
 static struct sock_filter clear_code[] = {
 	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_PAE, 1, 0),
@@ -85,8 +85,8 @@ static struct sock_filter clear_code[] = {
 };
 
 /*
- * The kernel counts each frame that passes the filter, also where the buffer is full, and this one
- * is full from the first frames on: no call takes them out.
+ * The kernel counts each frame that passes the filter, also while the buffer is full, and this one
+ * is full after the first frames because no call reads them.
  */
 static int open_clear_count(int port)
 {
@@ -134,7 +134,7 @@ napi_value clear_count_take_call(napi_env env, napi_callback_info info)
 
 	if (!arguments_take(env, info, 1, &taken) || !arguments_u32(&taken, 0, &fd))
 		return NULL;
-	/* Starts anew by being read; what was dropped is among the packets. */
+	/* Reading the counter resets it; dropped frames are counted among the packets. */
 	if (getsockopt((int)fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size) != 0)
 		return throw_errno(env, "frames", errno);
 	return result_number(env, statistics.tp_packets);

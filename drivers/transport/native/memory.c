@@ -13,7 +13,9 @@
 #define NAME_MAX_BYTES 64
 #define BYTES_MAX (1024 * 1024)
 
-/* Its size is fixed for ever, so that nobody who holds it can make a reader run past its end. */
+/*
+ * Its size is sealed, so that no process with the descriptor can make a reader run past its end.
+ */
 static int open_memory(const char *name, off_t bytes)
 {
 	int number;
@@ -47,7 +49,7 @@ napi_value memory_open_call(napi_env env, napi_callback_info info)
 	return fd < 0 ? throw_errno(env, "memory", -fd) : result_number(env, fd);
 }
 
-/* The seals of a descriptor that somebody handed over; one that is no memory is refused. */
+/* Checks the seals of a descriptor from another process; one that is not memory is refused. */
 napi_value memory_check_call(napi_env env, napi_callback_info info)
 {
 	struct arguments taken;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The kernel never sends a larger datagram to a socket that offers this much. */
+/* The kernel never sends a larger datagram to a socket with a buffer of this size. */
 #define DATAGRAM_MAX 65536
 
 static bool set_flag(int fd, int option)
@@ -17,7 +17,7 @@ static bool set_flag(int fd, int option)
 }
 
 /*
- * Without CAP_ACK a refused request comes back whole, with its key; without the others the reason
+ * Without CAP_ACK a refused request is returned whole, with its key; without the others the reason
  * of a refusal is lost and unknown filters are ignored.
  */
 static int open_netlink(int family, int receive_bytes)
@@ -28,7 +28,7 @@ static int open_netlink(int family, int receive_bytes)
 
 	if (fd < 0)
 		return -errno;
-	/* Beyond rmem_max only with CAP_NET_ADMIN; a smaller buffer costs a resync, not a state. */
+	/* More than rmem_max needs CAP_NET_ADMIN; a smaller buffer costs a resync, not a state. */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_bytes, sizeof(receive_bytes)) != 0)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof(receive_bytes));
 	if (set_flag(fd, NETLINK_CAP_ACK) && set_flag(fd, NETLINK_EXT_ACK) &&
@@ -40,7 +40,7 @@ static int open_netlink(int family, int receive_bytes)
 	return -number;
 }
 
-/* One datagram; 0 for one that was dropped because it is not the kernel's. */
+/* Receives one datagram; 0 for one that was dropped because it is not the kernel's. */
 static int64_t receive_one(int fd, struct bytes room)
 {
 	struct sockaddr_nl from = {0};
@@ -59,13 +59,14 @@ static int64_t receive_one(int fd, struct bytes room)
 		explicit_bzero(room.data, (size_t)length);
 		return 0;
 	}
-	/* A cut message is a lost one. */
+	/* A truncated message counts as lost. */
 	return (message.msg_flags & MSG_TRUNC) != 0 ? -ENOBUFS : length;
 }
 
 /*
- * As many datagrams as surely fit, one behind the other: each is a row of aligned messages, so the
- * rows join without a mark. An error waits until what came before it was taken.
+ * Receives as many datagrams as certainly fit, one behind the other: each is a row of aligned
+ * messages, so the rows join without a mark. An error waits until the datagrams before it were
+ * read.
  */
 static int64_t receive_netlink(int fd, struct bytes room)
 {
@@ -80,7 +81,7 @@ static int64_t receive_netlink(int fd, struct bytes room)
 		if (length == -EAGAIN && used > 0)
 			break;
 		if (length < 0) {
-			/* The overrun came after these: a resync makes them worthless. */
+			/* The overrun came after these; a resync makes them worthless. */
 			explicit_bzero(room.data, used);
 			return length;
 		}

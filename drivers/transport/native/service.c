@@ -29,7 +29,7 @@ napi_value peer_credentials_call(napi_env env, napi_callback_info info)
 		return NULL;
 	if (getsockopt((int)fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
 		return throw_errno(env, "SO_PEERCRED", errno);
-	/* A socket without a peer answers with pid 0 and uid -1 instead of an error. */
+	/* A socket without a peer returns pid 0 and uid -1 instead of an error. */
 	if (length != sizeof(peer) || peer.pid <= 0 || peer.uid == (uid_t)-1)
 		return throw_errno(env, "SO_PEERCRED", ENOTCONN);
 	if (napi_create_object(env, &result) != napi_ok ||
@@ -88,7 +88,7 @@ static int send_notice(const struct sockaddr_un *address, socklen_t size, struct
 		header->cmsg_len = CMSG_LEN(sizeof(int) * count);
 		memcpy(CMSG_DATA(header), fds, sizeof(int) * count);
 	}
-	/* Never waits: a service manager with a full queue must not stop the agent. */
+	/* It never waits: a service manager with a full queue must not stop the agent. */
 	if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		number = errno;
 	close(fd);

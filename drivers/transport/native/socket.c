@@ -15,7 +15,7 @@ struct socket {
 	napi_async_cleanup_hook_handle cleanup;
 	socket_receive receive;
 	int fd;
-	/* The handle of JavaScript and the poll of libuv; the last one frees. */
+	/* The JavaScript handle and the poll of libuv; the last one frees the socket. */
 	int owners;
 	bool closing;
 };
@@ -87,7 +87,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	    napi_get_and_clear_last_exception(self->env, &error) == napi_ok)
 		napi_fatal_exception(self->env, error);
 	napi_close_handle_scope(self->env, scope);
-	/* The callback took the error by its receive; without that this would spin. */
+	/* The callback cleared the error by its receive; without that this would spin. */
 	if (status != 0)
 		rearm(self);
 }

@@ -1,4 +1,7 @@
-/* A datagram socket in the event loop: it says "readable" and the caller takes what is there. */
+/*
+ * A datagram socket in the event loop: it calls back when it is readable, and the caller receives
+ * what is there.
+ */
 
 #ifndef LINKSEAL_SOCKET_H
 #define LINKSEAL_SOCKET_H
@@ -13,9 +16,7 @@
  */
 typedef int64_t (*socket_receive)(int fd, struct bytes room);
 
-/*
- * Takes ownership of `fd` also when it fails. The result is an opaque handle for socket_of.
- */
+/* Takes ownership of `fd` also when it fails. The result is an opaque handle for socket_of. */
 napi_value socket_wrap(napi_env env, int fd, socket_receive receive, napi_value on_readable);
 
 /* receive(handle, bytes): octets written, or minus errno. */
@@ -25,7 +26,7 @@ napi_value socket_send_call(napi_env env, napi_callback_info info);
 /* close(handle): a second close does nothing. */
 napi_value socket_close_call(napi_env env, napi_callback_info info);
 
-/* The descriptor of an open handle; -1, with an exception pending, for anything else. */
+/* Returns the descriptor of an open handle; -1, with an exception pending, for anything else. */
 int socket_fd(const struct arguments *taken, size_t index);
 
 #endif

@@ -1,4 +1,4 @@
-/* What only tests may do: change the network of a thread, and play the service manager. */
+/* What only tests may do: change the network of a thread, and act as the service manager. */
 
 #ifdef LINKSEAL_TEST_BUILD
 
