@@ -103,13 +103,13 @@ function formFault(url: string): string | undefined {
   if (/[%\\]/.test(rest)) return "escapes do not belong into it";
   const host = rest.replace(/\/$/, "");
   if (host.includes("/")) return "a path does not belong into it";
-  if (/[[\]]/.test(host) || host.split(":").length > 2) return "an address is no host name";
+  if (/[[\]]/.test(host) || host.split(":").length > 2) return "an address is not a host name";
   const name = host.replace(/:.*$/, "");
   if (name === "") return "it names no host";
   if (/[A-Z]/.test(name)) return "host names are written in lower case";
   if (name.endsWith(".")) return "a dot at the end changes the name";
   if (/(^|\.)xn--/.test(name)) return "encoded letters of other alphabets look like other names";
-  if (!/^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(name)) return "it holds what no host name holds";
+  if (!/^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(name)) return "it contains what no host name contains";
   if (/(^|\.)-|-(\.|$)/.test(name)) return "a label begins or ends with a hyphen";
   return undefined;
 }
@@ -125,7 +125,7 @@ export function checkVaultUrl(url: string, cloud: RealCloud): string | undefined
   // Key Vault's own rule for names: 3 to 24, a letter first, no two hyphens in a row.
   const label = host.endsWith(`.${vaultSuffix}`) ? host.slice(0, -vaultSuffix.length - 1) : "";
   if (/^[a-z](?!.*--)[a-z0-9-]{1,22}[a-z0-9]$/.test(label)) return undefined;
-  if (isAddressLike(host)) return "an address is no host name";
+  if (isAddressLike(host)) return "an address is not a host name";
   return `a vault of the cloud ${cloud} is https://NAME.${vaultSuffix}`;
 }
 
@@ -201,7 +201,7 @@ function within(list: BlockList, address: string): boolean {
 
 /** Returns why no connection is made to an address of a name; undefined = it may be. */
 export function checkAddress(address: string, reach: Reach): string | undefined {
-  if (isIP(address) === 0 || address.includes("%")) return "it is no plain address";
+  if (isIP(address) === 0 || address.includes("%")) return "it is not a plain address";
   if (/^::(?!1$)/.test(shortened(address))) return "it wraps another address";
   switch (reach.kind) {
     case "loopback":
@@ -234,7 +234,7 @@ export function checkPrivateRange(prefix: string): string | undefined {
     const inside = same && Number(length) >= Number(each.split("/")[1]);
     return sound && inside && within(listOf([each]), address);
   });
-  return space === undefined ? `private endpoints lie in ${privateSpace.join(", ")}` : undefined;
+  return space === undefined ? `private endpoints are in ${privateSpace.join(", ")}` : undefined;
 }
 
 /**
@@ -242,7 +242,7 @@ export function checkPrivateRange(prefix: string): string | undefined {
  * for our cloud's vaults.
  */
 export function checkChallenge(header: string, endpoints: AzureEndpoints): string | undefined {
-  if (!/^Bearer\s/i.test(header)) return "it is no Bearer challenge";
+  if (!/^Bearer\s/i.test(header)) return "it is not a Bearer challenge";
   // It is read strictly, so that no other reader finds another meaning in it.
   const pairs = [...header.slice("Bearer".length).matchAll(/([^\s=,]+)="([^"]*)"/g)];
   const rest = pairs.reduce((text, [pair]) => text.replace(pair, ""), header.slice(7));

@@ -157,14 +157,14 @@ function maskedLink(link: JsonObject): JsonObject {
 function linksIn(document: unknown): readonly JsonObject[] {
   const links = valueAt(document, "properties", "links");
   if (Array.isArray(links) && links.length === 2 && links.every(isObject)) return links;
-  throw new OddDocument("it does not hold two links");
+  throw new OddDocument("it does not have two links");
 }
 
 function linkIn(document: unknown, name: AzureLink): JsonObject {
   const named = linksIn(document).filter((link) => textAt(link, "name")?.toLowerCase() === name);
   const [only] = named;
   if (only !== undefined && named.length === 1) return only;
-  throw new OddDocument(`it does not hold one ${name}`);
+  throw new OddDocument(`it does not have one ${name}`);
 }
 
 /** MACsec is on when identifiers are set, whatever the cipher says. */
@@ -178,7 +178,7 @@ function idsOf(cak: unknown, ckn: unknown): PeerState["pointsAt"] {
 function secretIdOf(value: unknown): string | undefined {
   if (value === undefined || value === null || value === "") return undefined;
   if (typeof value !== "string" || !/^[\x21-\x7e]{1,500}$/.test(value)) {
-    throw new OddDocument("a secret identifier is no URL");
+    throw new OddDocument("a secret identifier is not a URL");
   }
   // PowerShell writes the port number into what it calls the id of a secret.
   return value.replace(/^https:\/\/[^/?#]+/i, (origin) =>
@@ -202,12 +202,12 @@ function provisioningOf({ port, link }: PeerDetails["provisioning"]): PeerState[
 
 function objectIn(value: unknown): JsonObject {
   if (isObject(value)) return value;
-  throw new OddDocument("it is no object");
+  throw new OddDocument("it is not an object");
 }
 
 function partOf(from: JsonObject, key: string): JsonObject {
   const part = from[key];
   if (part === undefined || part === null) return {};
   if (isObject(part)) return part;
-  throw new OddDocument(`${key} is no object`);
+  throw new OddDocument(`${key} is not an object`);
 }

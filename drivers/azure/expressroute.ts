@@ -183,7 +183,7 @@ export class ExpressRoute {
       throw refused(resource, "the port is being changed: nothing was written");
     }
     if (want.over?.some((ids) => isSame(ids, state.pointsAt)) === false) {
-      throw refused(resource, "somebody gave it another key meanwhile: nothing was written");
+      throw refused(resource, "its key was changed meanwhile: nothing was written");
     }
     const changed = understood(resource, () => withLink(document, link, want));
     const begun = await this.#arm.put(

@@ -106,7 +106,7 @@ function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): Edits
   for (const neighbour of neighboursOn(config, after.port)) {
     if (as === undefined) return "BGP is not configured";
     if (neighbour.isElsewhere && [...ends, ...begins].includes("prepend")) {
-      return `the route maps of ${neighbour.address} stand in an address family`;
+      return `the route maps of ${neighbour.address} are in an address family`;
     }
     for (const means of ends) blocks.push(...endOf(means, neighbour, as, config));
     for (const means of begins) {

@@ -41,7 +41,7 @@ const limits: SettingsLimits = {
   replayWindowMax: 0xffff_ffff,
   sakRekeySeconds: { min: 30, max: 100_000 },
   why: ({ confidentialityOffset }) =>
-    confidentialityOffset === 0 ? undefined : "EOS knows no confidentiality offset but 0",
+    confidentialityOffset === 0 ? undefined : "EOS has no confidentiality offset but 0",
 };
 
 export function planOf(config: EosConfig, port: PortName): PortPlan {
@@ -93,7 +93,11 @@ function refuseSilentRoles(before: PortPlan, after: PortPlan, around: Surroundin
   for (const { ckn, role, secret } of after.keys) {
     const was = before.keys.find((key) => key.ckn === ckn);
     if (was?.role === role || secret !== undefined) continue;
-    throw rejected(around, after.port, "a key gets another role, and the change brings it not");
+    throw rejected(
+      around,
+      after.port,
+      "a key gets another role, and the change does not contain it",
+    );
   }
 }
 
@@ -119,9 +123,9 @@ function addKey(
   const there = plan.keys.find(({ ckn }) => ckn === key.ckn);
   if (there?.role === role) return plan;
   if (there !== undefined) throw rejected(around, port, "the key is there in its other role");
-  if (plan.keys.length > 1) throw rejected(around, port, "the port already holds two keys");
+  if (plan.keys.length > 1) throw rejected(around, port, "the port already has two keys");
   if (plan.keys.some((one) => one.role === role)) {
-    throw rejected(around, port, `the ${role} key of the port is another one`);
+    throw rejected(around, port, `the port has another ${role} key`);
   }
   if (role === "fallback" && plan.keys.length === 0) {
     throw rejected(around, port, "a fallback key needs a primary key beside it");
@@ -150,7 +154,7 @@ function promoteKey(
 }
 
 function replaceKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
-  if (plan.keys.length > 1) throw rejected(around, plan.port, "the port holds two keys");
+  if (plan.keys.length > 1) throw rejected(around, plan.port, "the port has two keys");
   if (plan.keys.some(({ ckn }) => ckn === key.ckn)) return plan;
   const secret = secretFor(around, plan.port, key);
   return { ...plan, keys: [{ ckn: key.ckn, role: "primary", secret }] };

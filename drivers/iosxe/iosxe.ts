@@ -224,8 +224,7 @@ async function routeMapsFor(
  */
 async function refuseAccounted(query: XeQuery): Promise<void> {
   if (!(await query.needed(query.answer("accounting", isAccounted)))) return;
-  const text =
-    "it keeps what is typed elsewhere, so a key too (aaa accounting commands, no hidekeys)";
+  const text = "it records commands elsewhere, so a key too (aaa accounting commands, no hidekeys)";
   throw failed("device.rejected", text, query.where);
 }
 
@@ -278,7 +277,7 @@ async function takeBack(cli: Cli, signal: AbortSignal): Promise<void> {
     await cli.run([line`configure revert now`], "unknown", signal);
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
-    const text = `a line was refused, and what was said before it is in force: ${error.message}`;
+    const text = `a line was refused, and the lines before it are in force: ${error.message}`;
     throw leaving(error, "unknown", text, cli.where);
   }
 }
@@ -299,7 +298,7 @@ async function sayAtOnce(
   } catch (error) {
     if (cli.isOver || !(error instanceof LinksealError)) throw error;
     await leave(cli, signal);
-    const text = `a line was refused, and what was said before it stays: ${error.message}`;
+    const text = `a line was refused, and the lines before it stay: ${error.message}`;
     throw leaving(error, "unknown", text, cli.where);
   }
 }
@@ -315,7 +314,7 @@ async function settle(
 ): Promise<void> {
   const said = await cli.run([line`configure confirm`], "unknown", signal);
   if (/No Rollback Confirmed Change pending/i.test(said)) {
-    const text = "the change was taken back by the router before it was confirmed";
+    const text = "the router reverted the change before it was confirmed";
     throw failed("device.commitExpired", text, cli.where);
   }
   const mark = [line`configure terminal`, marking(token, true), line`end`];

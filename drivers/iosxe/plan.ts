@@ -124,7 +124,7 @@ function refuseDrain(part: PartOf<"port.drain" | "port.restore">, around: Surrou
  * repeats the operator's.
  */
 function whyNoMap({ vrf, maps, inherits }: Neighbour, around: Surroundings): string | undefined {
-  if (vrf !== undefined) return "is in a VRF; it is drained by peeringShutdown alone";
+  if (vrf !== undefined) return "is in a VRF; it is drained only by peeringShutdown";
   if (inherits) return "takes its policy from a group or a template";
   const own = [maps.in, maps.out].filter((name) => name !== undefined && !isDrainMap(name));
   const lost = own.find((name) => !isCopied(around.routeMaps.get(name ?? "")));

@@ -90,7 +90,7 @@ function refuse(after: Wanted, ground: Ground): void {
   for (const [other, plan] of standing) {
     if (other === name || plan.localAddress !== localAddress) continue;
     if (ikeWords(plan.ike) === ikeWords(ike)) continue;
-    const why = "IOS XE takes a policy of IKE by its own address alone";
+    const why = "IOS XE chooses a policy of IKE only by its own address";
     throw ground.refusal(`${other} has other algorithms of IKE at ${localAddress}, and ${why}`);
   }
   const policy = policyName(localAddress);

@@ -188,6 +188,7 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
 async function refuseAccounted(cli: Cli, signal: AbortSignal): Promise<void> {
   const asked = question("accounting", cli.mode);
   if (!isAccounted(await cli.run([asked], "none", signal))) return;
-  const text = "it sends every command to a server of logs (aaa accounting commands), so a key too";
+  const text =
+    "it sends every command to an accounting server (aaa accounting commands), so a key too";
   throw failed("device.rejected", text, cli.where);
 }

@@ -86,7 +86,7 @@ const isOurs = ({ lines }: Maintenance): boolean =>
 function refuseDrain(part: PartOf<"port.drain" | "port.restore">, around: Surroundings): void {
   const neighbours = neighboursOn(around.config, part.port);
   if (neighbours.some(({ maintenance }) => maintenance !== undefined && !isOurs(maintenance))) {
-    const text = "a neighbour has a graceful-maintenance of somebody else, which stays";
+    const text = "a neighbour has a graceful-maintenance of the operator's, which stays";
     throw rejected(around, part.port, text);
   }
 }

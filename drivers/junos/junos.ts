@@ -135,7 +135,7 @@ async function stage(
       return peer === "ambiguous" ? undefined : peer?.localAs;
     });
     if (edits !== undefined) return edits;
-    const text = `BGP does not tell its own AS on ${after.port}, so nothing can be prepended`;
+    const text = `BGP does not report its own AS on ${after.port}, so nothing can be prepended`;
     throw failed("device.rejected", text, work.device);
   });
   const readAll = () => query.value(getTunnels(), readTunnels);

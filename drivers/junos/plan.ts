@@ -134,7 +134,7 @@ function addKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
   if (plan.keys.some(({ ckn }) => ckn === key.ckn)) return plan;
   const { port } = plan;
   if (plan.keys.some(({ place }) => place.kind === "static")) {
-    const why = "its key stands outside a key chain, where no second one can join it";
+    const why = "its key is outside a key chain, where a second one cannot be added";
     throw rejected(around, port, `${why}; a replacement moves it into one`);
   }
   refuseThird(port, plan.keys.length, around);
@@ -146,7 +146,7 @@ function addKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
 }
 
 function replaceKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
-  if (plan.keys.length > 1) throw rejected(around, plan.port, "the port holds two keys");
+  if (plan.keys.length > 1) throw rejected(around, plan.port, "the port has two keys");
   if (plan.keys.some(({ ckn }) => ckn === key.ckn)) return plan;
   return {
     ...plan,

@@ -125,7 +125,7 @@ export function replaceKey<P extends ChainPlan>(
   around: ChainSurroundings,
 ): P {
   const held = keysOf(plan);
-  if (held.length > 1) throw rejected(around, plan.port, "the port holds two keys");
+  if (held.length > 1) throw rejected(around, plan.port, "the port has two keys");
   if (held.some(({ ckn }) => ckn === key.ckn)) return plan;
   const chain = { name: freeChain(plan, own), keys: [newKey(plan, key, around)] };
   return { ...plan, primary: chain, fallback: undefined };

@@ -95,7 +95,7 @@ function refuseUnread<C extends CiscoConfig, P extends CiscoPlan>(
   }
   const names = namesOn(config, port).filter((name) => name !== undefined);
   if (!names.every(isToken)) {
-    throw rejected(around, port, "a name that is configured there is no single word");
+    throw rejected(around, port, "a name that is configured there is not a single word");
   }
   for (const other of config.interfaces.keys()) {
     if (other === port) continue;

@@ -289,7 +289,7 @@ class CandidateDesk<S extends Session> {
   }
 
   #expired(): LinksealError {
-    const text = "the transaction is over: reverted, dropped, or another commit came after it";
+    const text = "the transaction has ended: reverted, dropped, or another commit came after it";
     return this.#error("device.commitExpired", text);
   }
 

@@ -109,7 +109,7 @@ export class Line<S extends Session> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const details = { effect: "none", where: this.device, next: "linkseal status" } as const;
-    const why = "the device is not looked at any more";
+    const why = "the device is no longer observed";
     // Others may wait for the session that is being opened, and they expect errors of this class.
     this.#end.abort(new LinksealError("transport.closed", why, details));
     const held = this.#held;
@@ -166,7 +166,7 @@ function asAnswer(thrown: unknown, where: DeviceId): unknown {
   const broken = [TypeError, RangeError, SyntaxError].find((each) => thrown instanceof each);
   if (broken === undefined) return thrown;
   // Its message may contain text that the device sent.
-  const text = `an answer broke the reader of it (${broken.name})`;
+  const text = `a reply could not be read (${broken.name})`;
   const next = "linkseal doctor --bundle";
   return new LinksealError("device.unparsed", text, { effect: "none", where, next, cause: thrown });
 }

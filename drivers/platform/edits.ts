@@ -20,7 +20,7 @@ export function joined<T>(all: readonly Edits<T>[]): Edits<T> {
 
 /** Returns the lines for the operator; a change without a line is shown as one all the same. */
 export function linesOf({ sent, lines }: Edits<unknown>): readonly string[] {
-  return sent.length > 0 && lines.length === 0 ? ["(its form alone)"] : lines;
+  return sent.length > 0 && lines.length === 0 ? ["(only its form)"] : lines;
 }
 
 /** Lines inside modes; a block without lines changes nothing. */

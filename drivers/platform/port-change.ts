@@ -35,7 +35,7 @@ export function refused(
  */
 export function secretFor(around: { readonly work: Work }, port: PortName, key: KeyRef): Secret {
   const secret = around.work.secrets.get(key.cakSecretId);
-  if (secret === undefined) throw rejected(around, port, "the change brings no key");
+  if (secret === undefined) throw rejected(around, port, "the change contains no key");
   if (secret.byteLength === 16 || secret.byteLength === 32) return secret;
   const text = `a CAK has 16 or 32 octets, this one has ${secret.byteLength}`;
   throw refused(around, "vault.malformedKey", port, text);
@@ -153,7 +153,7 @@ export function planPorts<C, P extends AnyPlan>(
   }
   return [...plans.values()].map((after) => {
     if (planning.holdsKeys(after) && after.settings === undefined) {
-      throw rejected(planning, after.port, "the port would hold a key but no MACsec settings");
+      throw rejected(planning, after.port, "the port would have a key but no MACsec settings");
     }
     return { before: standing(after.port), after };
   });
@@ -182,9 +182,9 @@ export function refuseRemoval(
  */
 export function refuseThird(port: PortName, held: number, around: Refusing): void {
   if (held > 0 && around.work.capabilities.macsec?.overlap === "none") {
-    throw refused(around, "device.unsupported", port, "the port holds one key only");
+    throw refused(around, "device.unsupported", port, "the port can have only one key");
   }
-  if (held > 1) throw rejected(around, port, "the port already holds two keys");
+  if (held > 1) throw rejected(around, port, "the port already has two keys");
 }
 
 /** The settings that a platform accepts. */

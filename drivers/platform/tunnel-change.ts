@@ -169,14 +169,14 @@ function refuseForm(spec: TunnelSpec, planning: Planning): void {
     throw rejected(planning, name, `a name there has at most ${nameMax} characters`);
   }
   if (auth.kind !== "psk") {
-    const why = "other keys than pre-shared ones are offered on Linux alone";
+    const why = "only Linux offers other keys than pre-shared ones";
     throw refused(planning, "device.unsupported", name, why);
   }
   const isIPv4Alone =
     [localAddress, remoteAddress].every(isIPv4) &&
     [...localPrefixes, ...remotePrefixes].every(isPrefix);
   if (!isIPv4Alone) {
-    throw refused(planning, "device.unsupported", name, "it is not of IPv4 alone");
+    throw refused(planning, "device.unsupported", name, "it is not only IPv4");
   }
   const loose = remotePrefixes.find((prefix) => networkOf(prefix) !== prefix);
   if (loose === undefined) return;
@@ -238,7 +238,7 @@ function pskFor(
   planning: Planning,
 ): { readonly psk: string; readonly secret: Secret } {
   const secret = planning.work.secrets.get(secretId);
-  if (secret === undefined) throw rejected(planning, name, "the change brings no PSK");
+  if (secret === undefined) throw rejected(planning, name, "the change contains no PSK");
   const { pskOctetsMax } = planning.limits;
   if (secret.byteLength === 0 || secret.byteLength > pskOctetsMax) {
     const why = `a PSK there has 1 to ${pskOctetsMax} octets, this one has ${secret.byteLength}`;
@@ -273,7 +273,7 @@ export function wordFor(words: Words, theirs: string | undefined): string | unde
 /** Returns lines with `+` and `-`; a secret is shown only by its label. */
 export function tunnelLines(changed: readonly ChangedTunnel[]): readonly string[] {
   return changed.flatMap(({ before, after }) => [
-    ...(before === undefined ? [] : [`- ${shownOf(before)}, psk ${before.psk ?? "of somebody"}`]),
+    ...(before === undefined ? [] : [`- ${shownOf(before)}, psk ${before.psk ?? "unknown"}`]),
     ...(after === undefined
       ? []
       : [`+ ${shownOf(after)}, psk ${after.psk} ${after.secret.toJSON()}`]),

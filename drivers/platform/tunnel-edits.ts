@@ -75,7 +75,7 @@ export class Ground<C extends TunnelConfig> {
   refuseNamesake({ name }: Wanted, makings: string): void {
     const { tunnels, names } = this.config;
     if (tunnels.has(name) || !names.has(name)) return;
-    throw this.refusal(`${makings} of somebody's is called ${name} already`);
+    throw this.refusal(`${makings} of the operator's is called ${name} already`);
   }
 
   /**

@@ -129,13 +129,13 @@ const rowsOf = (subject: Resource): readonly Row[] => {
     {
       when: /^400 (NoRegisteredProviderFound|InvalidApiVersionParameter|InvalidResourceType)/,
       code: "peer.rejected",
-      text: "this cloud does not know the resource in the version that we speak",
+      text: "this cloud does not know the resource in the API version that linkseal uses",
       next: age,
     },
     {
       when: /^4\d\d /,
       code: "peer.rejected",
-      text: "it does not take the request",
+      text: "it does not accept the request",
       next: "linkseal doctor",
     },
   ];

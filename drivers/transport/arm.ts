@@ -174,7 +174,7 @@ export class Arm {
     const path = url.slice(origin.length);
     const known = url.startsWith(`${origin}/`) && path.length <= operationLengthMax;
     if (known && isPath.test(path)) return path;
-    const text = "it took the change and names an operation at another host than was asked";
+    const text = "it accepted the change and names an operation at another host";
     throw problem("peer.rejected", text, { effect: "unknown", where }, "linkseal status");
   }
 
@@ -196,7 +196,7 @@ export class Arm {
     // Ids that a document names become paths; a text that is not a path must not reach the HTTP
     // client.
     if (!isPath.test(ask.path)) {
-      const text = "it names a resource by what is no path; nothing was sent";
+      const text = "it names a resource by a text that is not a path; nothing was sent";
       throw problem("peer.rejected", text, { effect: "none", where });
     }
     const leftMs = patience.remainingMs(origin);
@@ -264,8 +264,8 @@ function documentOf({ body }: HttpReply, where: string): unknown {
     return parseFaithful(text, documentBytesMax);
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof TypeError)) throw error;
-    const next = "look at what stands between here and Azure: proxies, captive portals";
-    const text = "its answer is no JSON";
+    const next = "check what is between this host and Azure: proxies, captive portals";
+    const text = "its answer is not JSON";
     throw problem("peer.unreachable", text, { effect: "none", where }, next);
   }
 }

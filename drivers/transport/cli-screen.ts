@@ -141,7 +141,7 @@ export class Screen {
   }
 
   #tooLong(what: string): LinksealError {
-    const text = `the session was ended: ${what} is longer than any may be`;
+    const text = `the session was ended: ${what} is longer than allowed`;
     const next = "linkseal status";
     return new LinksealError("transport.closed", text, {
       effect: "none",

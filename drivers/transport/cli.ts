@@ -179,7 +179,7 @@ export class Cli implements AsyncDisposable {
       return shown.join("\n");
     } catch (error) {
       if (error instanceof LinksealError && error.code.startsWith("device.")) throw error;
-      const reason = error instanceof LinksealError ? error : this.#closed("it was given up");
+      const reason = error instanceof LinksealError ? error : this.#closed("it was aborted");
       this.#ended ??= reason;
       await this[Symbol.asyncDispose]();
       throw error === reason ? lostBy(reason, effect) : error;
@@ -315,11 +315,11 @@ export class Cli implements AsyncDisposable {
   #refuseUnsayable(said: Command): void {
     const isSayable = said.every((part) => typeof part === "object" || linePattern.test(part));
     if (isSayable) return;
-    throw refusalOf("device.rejected", "a command is no line of printable text", this.where);
+    throw refusalOf("device.rejected", "a command is not one line of printable text", this.where);
   }
 
   #closed(why: string): LinksealError {
-    return refusalOf("transport.closed", `the command line is over: ${why}`, this.where);
+    return refusalOf("transport.closed", `the command line has ended: ${why}`, this.where);
   }
 }
 

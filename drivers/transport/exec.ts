@@ -23,7 +23,7 @@ export async function runProgram(
   signal.throwIfAborted();
   const [program = "", ...words] = argv;
   if ([program, ...words].some((word) => word.includes("\0"))) {
-    throw failed("device.rejected", "no argument of a program holds a NUL", "none", program);
+    throw failed("device.rejected", "no argument of a program contains a NUL", "none", program);
   }
   // The group of its own lets a deadline also end what the program started.
   const child = spawn(program, words, { cwd: "/", env: environment, detached: true });
@@ -67,7 +67,7 @@ async function bytesOf(stream: AsyncIterable<Uint8Array>, program: string): Prom
   for await (const chunk of stream) {
     length += chunk.length;
     if (length > replyBytesMax) {
-      const text = `the program says more than ${replyBytesMax} bytes`;
+      const text = `the program prints more than ${replyBytesMax} bytes`;
       throw failed("transport.closed", text, "unknown", program);
     }
     chunks.push(chunk);

@@ -92,7 +92,7 @@ function escaped(bytes: Readonly<Uint8Array>): Uint8Array<ArrayBuffer> {
   for (const byte of bytes) {
     if (byte < 0x20 || byte > 0x7e) {
       text.fill(0);
-      throw new TypeError("a secret that is no printable ASCII was to become JSON");
+      throw new TypeError("a secret that is not printable ASCII was to become JSON");
     }
     if (isMarked(byte)) text[at++] = backslashOctet;
     text[at++] = byte;

@@ -54,11 +54,15 @@ export class FrameChannel implements Disposable {
   send(frame: Uint8Array): void {
     const sent = this.#native.send(this.#socket, frame);
     if (sent === frame.length) return;
-    throw new LinksealError("transport.closed", `the port took no frame (errno ${-sent})`, {
-      effect: "none",
-      where: "kernel",
-      next: "linkseal status",
-    });
+    throw new LinksealError(
+      "transport.closed",
+      `the port did not accept the frame (errno ${-sent})`,
+      {
+        effect: "none",
+        where: "kernel",
+        next: "linkseal status",
+      },
+    );
   }
 
   /** Closes the sockets; no event follows. */

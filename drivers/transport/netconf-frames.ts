@@ -90,7 +90,7 @@ export class Deframer {
       throw this.#broken("a chunk has no size");
     }
     const size = Number(found[1]);
-    if (size > chunkBytesMax) throw this.#broken("a chunk is larger than any may be");
+    if (size > chunkBytesMax) throw this.#broken("a chunk is larger than allowed");
     return { length: found[0].length, size };
   }
 

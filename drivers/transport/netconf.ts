@@ -167,7 +167,7 @@ export class Netconf implements AsyncDisposable {
     }
     const id = message.attributes.get("message-id");
     if (message.name !== "rpc-reply" || id === undefined) {
-      throw closed("it sent what is no reply", this.#options.where);
+      throw closed("it sent what is not a reply", this.#options.where);
     }
     // A call that was aborted has no entry, and its reply is dropped.
     this.#waiting.get(id)?.resolve(message);
@@ -206,7 +206,7 @@ function offeredBy(hello: XmlElement, where: string): ReadonlySet<string> {
   // Junos leaves "xml:ns" in the name of the base.
   if (offered.has("urn:ietf:params:xml:ns:netconf:base:1.0")) offered.add(base10);
   if (hello.name === "hello" && (offered.has(base10) || offered.has(base11))) return offered;
-  throw new LinksealError("device.unparsed", "what answers speaks no NETCONF", {
+  throw new LinksealError("device.unparsed", "the other end does not speak NETCONF", {
     effect: "none",
     where,
     next: "linkseal doctor",
@@ -246,7 +246,7 @@ function codeOf(tag: string, said: string, marks: readonly FailureMark[]): Error
 }
 
 function closed(why: string, where: string, cause?: unknown): LinksealError {
-  return new LinksealError("transport.closed", `the NETCONF session is over: ${why}`, {
+  return new LinksealError("transport.closed", `the NETCONF session has ended: ${why}`, {
     effect: "none",
     where,
     next: "linkseal status",

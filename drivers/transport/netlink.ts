@@ -157,7 +157,7 @@ export class NetlinkChannel implements NetlinkSocket {
     octets.fill(0);
     if (sent !== octets.length) {
       this.#current = undefined;
-      throw closed(`the kernel took no request (errno ${-sent})`, "none");
+      throw closed(`the kernel did not accept the request (errno ${-sent})`, "none");
     }
     await current.end.promise;
     return current;

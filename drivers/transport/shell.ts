@@ -178,7 +178,7 @@ class Connection {
         else this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
       } catch (error) {
         this.close();
-        reject(failed("transport.closed", "the connection is over", device, error));
+        reject(failed("transport.closed", "the connection has ended", device, error));
       }
     });
   }
@@ -189,7 +189,7 @@ class Connection {
     const key = ssh.key === "agent" ? undefined : await material.key(ssh.key);
     const agent = key === undefined ? material.agentSocket() : undefined;
     if (key === undefined && agent === undefined) {
-      throw failed("transport.authentication", "no agent holds keys here", device);
+      throw failed("transport.authentication", "no ssh-agent has keys here", device);
     }
     const socket = await openSocket(address, ssh.port, device);
     this.#socket = socket;
@@ -329,7 +329,7 @@ function channelOver(stream: ClientChannel, device: string): ByteChannel {
   });
   stream.on("end", over).on("close", over).on("error", over);
   const gone = new Promise<never>((_resolve, reject) => {
-    stream.once("close", () => reject(failed("transport.closed", "the channel is over", device)));
+    stream.once("close", () => reject(failed("transport.closed", "the channel has ended", device)));
   });
   gone.catch(() => undefined);
   // Unread it would fill the window of the channel.
@@ -350,7 +350,7 @@ function channelOver(stream: ClientChannel, device: string): ByteChannel {
     },
     async write(text: Command, signal) {
       signal.throwIfAborted();
-      if (isOver) throw failed("transport.closed", "the channel is over", device);
+      if (isOver) throw failed("transport.closed", "the channel has ended", device);
       const octets = fillCommand(text);
       const written = new Promise<void>((resolve) => {
         stream.write(octets, () => {

@@ -65,7 +65,7 @@ export async function askLegacy(
 const faults: ReadonlyMap<unknown, readonly ["transport.timeout" | "transport.closed", string]> =
   new Map([
     ["timeout", ["transport.timeout", "its SNMP agent does not answer"]],
-    ["tooMany", ["transport.closed", "it tells more values than are wanted"]],
+    ["tooMany", ["transport.closed", "it reports more values than are wanted"]],
   ]);
 
 /** Reads the only form that is accepted; exported for the tests of other forms. */

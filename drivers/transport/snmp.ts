@@ -219,7 +219,11 @@ class Talk implements Disposable {
         const told = await orAborted(this.#after(at), signal);
         at = this.#keep(told, root, at, values);
         if (values.size > valuesMax) {
-          throw failed("transport.closed", `it tells more than ${valuesMax} values`, this.#device);
+          throw failed(
+            "transport.closed",
+            `it reports more than ${valuesMax} values`,
+            this.#device,
+          );
         }
       }
     }
@@ -254,7 +258,7 @@ class Talk implements Disposable {
   #value(one: Varbind): SnmpValue {
     const value = toldValue(one);
     if (value !== undefined) return value;
-    throw failed("device.unparsed", `the value of ${one.oid} is of no known type`, this.#device);
+    throw failed("device.unparsed", `the value of ${one.oid} has an unknown type`, this.#device);
   }
 
   #after(oid: string): Promise<readonly Varbind[]> {
@@ -289,13 +293,13 @@ class Talk implements Disposable {
       const forged =
         dropped === 0
           ? ""
-          : `; ${dropped} replies that none of its keys signed were not believed: ` +
+          : `; ${dropped} replies that none of its keys signed were dropped: ` +
             "a wrong user or passphrase, or a forgery";
       return failed("transport.timeout", `its SNMP agent does not answer${forged}`, this.#device);
     }
     if (error instanceof snmp.RequestFailedError) {
       const status = snmp.ErrorStatus[error.status] ?? "an error";
-      return failed("device.rejected", `its SNMP agent says ${status}`, this.#device);
+      return failed("device.rejected", `its SNMP agent reports ${status}`, this.#device);
     }
     return failed("device.unparsed", "its SNMP agent's answer is not understood", this.#device);
   }

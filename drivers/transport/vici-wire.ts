@@ -135,7 +135,7 @@ export function readMessage(octets: Uint8Array): ViciSection {
 
 // If one name has two values, it is unknown which counts.
 function put(section: Map<string, ViciValue>, name: string, value: ViciValue): void {
-  if (section.has(name)) throw unparsed("a name that stands twice");
+  if (section.has(name)) throw unparsed("a name that occurs twice");
   section.set(name, value);
 }
 
@@ -237,7 +237,7 @@ export class PacketReader {
 }
 
 export function unparsed(what: string): LinksealError {
-  return new LinksealError("device.unparsed", `charon says something that is no VICI: ${what}`, {
+  return new LinksealError("device.unparsed", `charon sent something that is not VICI: ${what}`, {
     effect: "unknown",
     where: "charon",
     next: "linkseal doctor",

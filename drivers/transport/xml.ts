@@ -45,7 +45,7 @@ const references: Readonly<Record<string, string>> = {
 };
 
 function escaped(text: string): string {
-  if (forbidden.test(text)) throw new RangeError("a character that XML has no way to write");
+  if (forbidden.test(text)) throw new RangeError("a character that XML cannot contain");
   return text.replace(/[&<>"\r\n\t]/g, (character) => references[character] ?? character);
 }
 
@@ -57,10 +57,10 @@ export function writeXml(root: XmlOut): Command {
   const parts: Command[number][] = [];
   let text = "";
   const write = ({ name, attributes, children }: XmlOut): void => {
-    if (!nameOf.test(name)) throw new RangeError("no name of an element");
+    if (!nameOf.test(name)) throw new RangeError("not a name of an element");
     text += `<${name}`;
     for (const [key, value] of Object.entries(attributes)) {
-      if (!nameOf.test(key)) throw new RangeError("no name of an attribute");
+      if (!nameOf.test(key)) throw new RangeError("not a name of an attribute");
       text += ` ${key}="${escaped(value)}"`;
     }
     if (children.length === 0) {
@@ -133,7 +133,7 @@ export async function readXml(
     document = XmlDocument.fromString(text);
   } catch {
     // The parser's message quotes the reply.
-    throw unparsed("the reply is no well-formed XML", where);
+    throw unparsed("the reply is not well-formed XML", where);
   }
   try {
     let elements = 0;
@@ -159,7 +159,7 @@ function textIn(octets: Uint8Array, where: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(octets);
   } catch {
-    throw unparsed("the reply is no UTF-8", where);
+    throw unparsed("the reply is not UTF-8", where);
   }
 }
 

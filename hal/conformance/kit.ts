@@ -77,12 +77,12 @@ export function look(bench: DeviceBench): Promise<DeviceState> {
 
 export function portIn(state: DeviceState, port: PortName): MacsecPort {
   const found = state.macsec.find((one) => one.port === port);
-  must(found !== undefined, `the look does not tell about ${port}`);
+  must(found !== undefined, `the observation does not report ${port}`);
   return found;
 }
 
 export function told<T>(reading: Reading<T>, what: string): T {
-  must(reading.kind === "known", `the look does not tell ${what}`);
+  must(reading.kind === "known", `the observation does not report ${what}`);
   return reading.value;
 }
 

@@ -63,9 +63,9 @@ describe("a driver on a router of a lab", () => {
       expect(failed(verdicts)).toEqual([]);
       const kinds = [...verdicts].filter(([one]) => one.startsWith("tunnel:"));
       expect(Object.fromEntries(kinds.map(([one, { kind }]) => [one.slice(8), kind]))).toEqual({
-        "comes up and is told as it is": "untried",
+        "comes up and is reported as it is": "untried",
         "put again changes nothing": "ok",
-        "put with other settings is as they are": "ok",
+        "other settings take effect": "ok",
         "removed is gone": "ok",
         "reverts in time without a confirm": "ok",
         "child rekey interrupts nothing": "refused",

@@ -72,12 +72,12 @@ describe("a far end that cannot be read", () => {
     ["reset", `peer.unreachable, effect none: ${api} the connection was reset -> ${wait}`],
     [
       "garbage",
-      `peer.unreachable, effect none: ${api} its answer is no JSON -> look at what stands ` +
-        "between here and Azure: proxies, captive portals",
+      `peer.unreachable, effect none: ${api} its answer is not JSON -> check what is between ` +
+        "this host and Azure: proxies, captive portals",
     ],
     [
       "emptyObject",
-      "peer.rejected, effect none: the document of the port makes no sense: it does not hold " +
+      "peer.rejected, effect none: the document of the port makes no sense: it does not have " +
         "two links -> linkseal doctor",
     ],
     [
@@ -108,7 +108,7 @@ describe("a far end that refuses a write", () => {
       "a policy",
       answer(403, "RequestDisallowedByPolicy"),
       `peer.rejected, effect none: ${api} an Azure policy forbids the change ` +
-        "(403 RequestDisallowedByPolicy) -> ask whoever keeps the policies of the subscription",
+        "(403 RequestDisallowedByPolicy) -> ask the owner of the subscription's policies",
     ],
     [
       "a lock",
@@ -119,14 +119,14 @@ describe("a far end that refuses a write", () => {
     [
       "somebody else's operation",
       answer(409, "AnotherOperationInProgress"),
-      `peer.rejected, effect none: ${api} the port is being changed by somebody ` +
+      `peer.rejected, effect none: ${api} another change of the port is running ` +
         "(409 AnotherOperationInProgress) -> linkseal rotation show, once whatever runs there " +
         "has ended",
     ],
     [
       "an etag that is not the present one",
       answer(412, "PreconditionFailed"),
-      `peer.rejected, effect none: ${api} the port is being changed by somebody ` +
+      `peer.rejected, effect none: ${api} another change of the port is running ` +
         "(412 PreconditionFailed) -> linkseal rotation show, once whatever runs there has ended",
     ],
     [
@@ -138,14 +138,14 @@ describe("a far end that refuses a write", () => {
     [
       "a cloud without LAGs",
       answer(400, "NoRegisteredProviderFound"),
-      `peer.rejected, effect none: ${api} this cloud does not know the resource in the version ` +
-        "that we speak (400 NoRegisteredProviderFound) -> compare azure.cloud and " +
+      `peer.rejected, effect none: ${api} this cloud does not know the resource in the API ` +
+        "version that linkseal uses (400 NoRegisteredProviderFound) -> compare azure.cloud and " +
         "expressRoutePort; LAGs are not in every cloud yet",
     ],
     [
       "a document that it does not take",
       answer(400, "InvalidRequestFormat"),
-      `peer.rejected, effect none: ${api} it does not take the request ` +
+      `peer.rejected, effect none: ${api} it does not accept the request ` +
         "(400 InvalidRequestFormat) -> linkseal doctor",
     ],
     [
@@ -171,8 +171,8 @@ describe("a far end that refuses a write", () => {
         headers: { "azure-asyncoperation": "https://elsewhere.invalid/o" },
         body: body({}),
       },
-      `peer.rejected, effect unknown: ${api} it took the change and names an operation at ` +
-        "another host than was asked -> linkseal status",
+      `peer.rejected, effect unknown: ${api} it accepted the change and names an operation at ` +
+        "another host -> linkseal status",
     ],
   ])("%s", async (_name, reply, says) => {
     expect(await write(() => reply)).toBe(says);

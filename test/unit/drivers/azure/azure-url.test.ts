@@ -268,7 +268,7 @@ describe("a prefix of private endpoints", () => {
     ...["::ffff:10.0.0.0/104", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-9", "10/8", "/8"],
     ...["fd00::/129", "10.0.0.0/8 ", "10.0.0.0/1e1", "10.0.0.0/0x9"],
   ])("%j is none", (prefix) => {
-    expect(checkPrivateRange(prefix)).toMatch(/private endpoints lie in/);
+    expect(checkPrivateRange(prefix)).toMatch(/private endpoints are in/);
   });
 });
 

@@ -253,16 +253,16 @@ describe("what a document says", () => {
   const one = { name: "link1", properties: {} };
   const two = { name: "link2", properties: {} };
   it.each<[string, readonly unknown[], string]>([
-    ["no links", [], "it does not hold two links"],
-    ["one link", [one], "it does not hold two links"],
-    ["three links", [one, two, { name: "link3" }], "it does not hold two links"],
-    ["a link twice", [one, { ...one }], "it does not hold one link1"],
-    ["another name", [two, { name: "link3" }], "it does not hold one link1"],
-    ["no object", [one, 2], "it does not hold two links"],
+    ["no links", [], "it does not have two links"],
+    ["one link", [one], "it does not have two links"],
+    ["three links", [one, two, { name: "link3" }], "it does not have two links"],
+    ["a link twice", [one, { ...one }], "it does not have one link1"],
+    ["another name", [two, { name: "link3" }], "it does not have one link1"],
+    ["no object", [one, 2], "it does not have two links"],
     [
       "an odd id",
       [{ ...one, properties: { macSecConfig: { cakSecretIdentifier: 7 } } }, two],
-      "a secret identifier is no URL",
+      "a secret identifier is not a URL",
     ],
   ])("that holds %s makes no sense, and nothing is written", async (_name, both, why) => {
     const bench = documented(documentOf({ links: both }));

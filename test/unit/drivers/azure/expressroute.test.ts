@@ -229,11 +229,11 @@ describe("somebody else's change", () => {
     await history(bench);
     const decided = { ...want, over: [before, want.key] };
     expect(await putTwice(bench, decided)).toBe(
-      "peer.rejected none: somebody gave it another key meanwhile: nothing was written",
+      "peer.rejected none: its key was changed meanwhile: nothing was written",
     );
     msee(bench).person("link1", { key: "off" });
     await history(bench);
-    expect(await putTwice(bench, decided)).toContain("somebody gave it another key");
+    expect(await putTwice(bench, decided)).toContain("its key was changed meanwhile");
     expect(bench.calls("PUT")).toBe(0);
     await bench.put("link1", { ...decided, over: [undefined] });
     expect(bench.calls("PUT")).toBe(1);
@@ -301,7 +301,7 @@ describe("a port of 10 Gbit/s", () => {
       identity: "present",
     });
     expect(await putTwice(bench, bench.newWant("link1"))).toBe(
-      "peer.rejected none: the management API: it does not take the request " +
+      "peer.rejected none: the management API: it does not accept the request " +
         "(400 InvalidRequestFormat)",
     );
   });

@@ -81,7 +81,7 @@ describe("a pre-shared key that a gateway gets", () => {
     const body = text(fillCommand(['{"value":"', { secret, as: "json" }, '"}']));
     expect(JSON.parse(body)).toEqual({ value: psk });
     using odd = Secret.take("psk", octetsOf("a\nb"));
-    expect(() => fillCommand([{ secret: odd, as: "json" }])).toThrow("no printable ASCII");
+    expect(() => fillCommand([{ secret: odd, as: "json" }])).toThrow("not printable ASCII");
   });
 
   it.each<[WireFault, string, string]>([
@@ -110,7 +110,7 @@ describe("a pre-shared key that a gateway gets", () => {
     cloud.arm.sharedKeys.put(tunnel, `{"value":"by_a_person_meanwhile"}`);
     const error = await refused(stage.give());
     expect(error).toMatchObject({ code: "peer.rejected", effect: "none", where: "hub-1" });
-    expect(error.message).toContain("the connection or its gateway is being changed");
+    expect(error.message).toContain("another change of the connection or its gateway is running");
     await site.clock.runFor(60_000);
     expect(stage.given).toEqual(["the_first_of_two_keys", "by_a_person_meanwhile"]);
   });

@@ -85,7 +85,7 @@ describe("a change", () => {
       "exit",
     ]);
     expect(refusal([{ kind: "macsec.promoteKey", port, ckn, keys: [keyOf(2)] }])).toBe(
-      "device.rejected: a key gets another role, and the change brings it not",
+      "device.rejected: a key gets another role, and the change does not contain it",
     );
   });
 
@@ -141,7 +141,7 @@ describe("a change", () => {
   });
 
   it.each([
-    [{ confidentialityOffset: 30 }, "EOS knows no confidentiality offset but 0"],
+    [{ confidentialityOffset: 30 }, "EOS has no confidentiality offset but 0"],
     [{ sakRekeyMs: 29_000 }, "a SAK is renewed after 30 to 100000 s"],
     [{ sakRekeyMs: 60_500 }, "a SAK is renewed after 30 to 100000 s"],
     [{ replayWindow: 2 ** 32 }, "a replay window has at most 4294967295 frames"],

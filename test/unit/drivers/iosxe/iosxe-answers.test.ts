@@ -142,7 +142,7 @@ describe("a commit", () => {
     const settled = readMark("event manager environment linkseal_commit 00ff.settled");
     expect(commitsOf("running", ours)).toEqual([{ note: "linkseal 00ff", isPending: true }]);
     for (const mark of [settled, undefined]) {
-      expect(commitsOf("running", mark)).toEqual([{ note: "somebody", isPending: true }]);
+      expect(commitsOf("running", mark)).toEqual([{ note: "unknown", isPending: true }]);
     }
     expect(commitsOf("none", settled).map(({ note }) => note)).toEqual([
       "linkseal confirms 00ff",

@@ -115,7 +115,7 @@ describe("a change at IOS XE", () => {
     const transaction = await stage.prepare(device);
     const error = await stage.refused(transaction.apply("final", never));
     expect(error).toMatchObject({ code: "device.rejected", effect: "unknown" });
-    expect(error.message).toContain("what was said before it stays");
+    expect(error.message).toContain("the lines before it stay");
     expect(stage.macsec).toBeUndefined();
     await device[Symbol.asyncDispose]();
   });

@@ -283,7 +283,7 @@ describe("a change", () => {
     ["what is not understood", [protect(7)], "not understood"],
     ["an offset under XPN", [protect(0, { confidentialityOffset: 30 as 0 })], "offset 0 only"],
     ["a priority that is none", [protect(0, { keyServerPriority: 256 as 16 })], "at most 255"],
-    ["a third key", [addKey(2, 9, "fallback")], "already holds two keys"],
+    ["a third key", [addKey(2, 9, "fallback")], "already has two keys"],
     ["a key without settings", [addKey(0, 9, "primary")], "no MACsec settings"],
   ] as const)("of %s is refused", (_, change, why) => {
     expect(refusal(change)).toMatchObject({ effect: "none" });

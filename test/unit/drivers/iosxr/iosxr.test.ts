@@ -175,7 +175,7 @@ describe("a change", () => {
       "activate",
       "exit",
     ]);
-    expect(refusal([drain(1)]).message).toContain("somebody else");
+    expect(refusal([drain(1)]).message).toContain("of the operator's");
     expect(refusal([drain(2)]).message).toContain("no neighbour");
   });
 
@@ -185,7 +185,7 @@ describe("a change", () => {
     ["what is not understood", [protect(7)], "not understood"],
     ["an offset under XPN", [protect(0, { confidentialityOffset: 30 as 0 })], "offset 0 only"],
     ["a window beyond the platform's", [protect(0, { replayWindow: 4_096 as 64 })], "at most 1024"],
-    ["a third key", [addKey(2, 9, "fallback")], "already holds two keys"],
+    ["a third key", [addKey(2, 9, "fallback")], "already has two keys"],
     ["a key without settings", [addKey(0, 9, "primary")], "no MACsec settings"],
   ] as const)("of %s is refused", (_, change, why) => {
     expect(refusal(change)).toMatchObject({ effect: "none" });

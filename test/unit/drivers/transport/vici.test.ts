@@ -105,7 +105,7 @@ describe("a message of VICI", () => {
     "an item outside a list": [5, 0, 0],
     "a value inside a list": [4, 1, 97, 3, 1, 98, 0, 0, 6],
     "an element of no kind": [7],
-    "a name that stands twice": [3, 1, 97, 0, 0, 3, 1, 97, 0, 0],
+    "a name that occurs twice": [3, 1, 97, 0, 0, 3, 1, 97, 0, 0],
     "sections too deep": Array.from({ length: 9 }, () => [1, 1, 97]).flat(),
   };
   it.each(Object.entries(bad))("is refused for %s", (_what, octets) => {
