@@ -6,7 +6,7 @@ import type { Software } from "./system-answers.ts";
 
 const guide = "cisco.com, System Security Configuration Guide";
 
-const nobody = /^(?!)/;
+const noPlatform = /^(?!)/;
 
 /** On other platforms a port has one key chain, and the session ends with the key that it used. */
 const quirks: readonly Quirk<"fallbackChain" | "ipsec">[] = [
@@ -30,7 +30,7 @@ const quirks: readonly Quirk<"fallbackChain" | "ipsec">[] = [
   },
   {
     // The IPsec of these routers protects their own packets, and none that they forward.
-    platform: nobody,
+    platform: noPlatform,
     from: "0",
     what: "ipsec",
     source: `${guide} for NCS 540: IPsec protects management traffic of the router itself`,

@@ -16,7 +16,7 @@ interface Question {
   readonly timeouts: readonly number[];
 }
 
-const nobody = 65_534;
+const unprivilegedId = 65_534;
 /** Types of the library that mean "no such value". */
 const absent: ReadonlySet<number> = new Set([0x05, 0x80, 0x81, 0x82]);
 const kinds: ReadonlyMap<number, "signed" | "unsigned" | "octets"> = new Map([
@@ -38,8 +38,8 @@ function answer(said: { readonly values: readonly Row[] } | { readonly fault: st
 function becomeNobody(): void {
   if (process.geteuid?.() !== 0) return;
   process.setgroups?.([]);
-  process.setgid?.(nobody);
-  process.setuid?.(nobody);
+  process.setgid?.(unprivilegedId);
+  process.setuid?.(unprivilegedId);
 }
 
 async function question(): Promise<Question> {

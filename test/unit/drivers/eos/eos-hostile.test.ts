@@ -132,7 +132,7 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   const own = { security: fields?.get(port), participants: fields?.get(port) };
   const sessions = [
     readSession(own, settings),
-    readSession({ ...own, participants: nobody }, settings),
+    readSession({ ...own, participants: noPeers }, settings),
     readSession({ ...own, security: secured }, settings),
   ];
   const connections = readConnections(text);
@@ -151,7 +151,7 @@ const isUp = (tunnels: EosConfig["tunnels"], told: ReturnType<typeof readConnect
 
 const known = configOf();
 const standing = tunnelConfig();
-const nobody = readByPort(participants(actor([], true), actor([], false)))?.get(port);
+const noPeers = readByPort(participants(actor([], true), actor([], false)))?.get(port);
 const secured = readByPort(security())?.get(port);
 
 describe("hostile answers", () => {

@@ -351,8 +351,8 @@ describe("a socket of this host as a channel", () => {
   });
 
   it("says that nobody is there, or that it may not be opened at all", async () => {
-    const nobody = await refusal(openStream("/nowhere/charon.vici", never));
-    expect([nobody.code, nobody.effect]).toEqual(["transport.unreachable", "none"]);
+    const absent = await refusal(openStream("/nowhere/charon.vici", never));
+    expect([absent.code, absent.effect]).toEqual(["transport.unreachable", "none"]);
     const none = await refusal(noStreams("/run/charon.vici", never));
     expect([none.code, none.effect]).toEqual(["device.unsupported", "none"]);
     const over = new AbortController();
