@@ -88,11 +88,14 @@ describe("a far end that cannot be read", () => {
       "redirect",
       `peer.unreachable, effect none: ${api} it sends elsewhere (307), not followed -> ${wait}`,
     ],
-  ])("%s", async (fault, says) => {
-    const bench = armBench();
-    bench.cloud.faults.arm.strike(fault);
-    expect(await read(bench)).toBe(says);
-  });
+  ])(
+    "reading a far end with the fault %s gives its error and the next step",
+    async (fault, says) => {
+      const bench = armBench();
+      bench.cloud.faults.arm.strike(fault);
+      expect(await read(bench)).toBe(says);
+    },
+  );
 });
 
 describe("a far end that refuses a write", () => {
@@ -117,7 +120,7 @@ describe("a far end that refuses a write", () => {
         "(409 ScopeLocked) -> take the lock away, or change the far end by hand",
     ],
     [
-      "somebody else's operation",
+      "another operation",
       answer(409, "AnotherOperationInProgress"),
       `peer.rejected, effect none: ${api} another change of the port is running ` +
         "(409 AnotherOperationInProgress) -> linkseal rotation show, once whatever runs there " +
@@ -174,11 +177,14 @@ describe("a far end that refuses a write", () => {
       `peer.rejected, effect unknown: ${api} it accepted the change and names an operation at ` +
         "another host -> linkseal status",
     ],
-  ])("%s", async (_name, reply, says) => {
-    expect(await write(() => reply)).toBe(says);
-  });
+  ])(
+    "a write that is refused for %s gives its error and the next step",
+    async (_name, reply, says) => {
+      expect(await write(() => reply)).toBe(says);
+    },
+  );
 
-  it("or that loses its reply, after which nobody knows", async () => {
+  it('a write whose reply is lost has effect "unknown"', async () => {
     const lost = new LinksealError("transport.closed", "no reply (ECONNRESET)", {
       effect: "unknown",
       where: "https://management.azure.com",
@@ -190,7 +196,7 @@ describe("a far end that refuses a write", () => {
     expect(says).toBe(`peer.unreachable, effect unknown: ${api} no reply (ECONNRESET) -> ${wait}`);
   });
 
-  it("or that never answers, half a minute long", async () => {
+  it('a write that is never answered ends after half a minute with effect "unknown"', async () => {
     const bench = armBench();
     bench.alter = (reply, { method }) => {
       return method === "PUT" ? new Promise<never>(() => undefined) : reply;
@@ -201,7 +207,7 @@ describe("a far end that refuses a write", () => {
     expect(bench.site.clock.now() - before).toBeLessThan(31_000);
   });
 
-  it("or the token: nothing is sent to the management API then", async () => {
+  it("a write without a token sends nothing to the management API", async () => {
     const bench = armBench();
     const stop = new AbortController();
     stop.abort(new Error("stopped"));
@@ -210,12 +216,12 @@ describe("a far end that refuses a write", () => {
   });
 });
 
-describe("patience", () => {
+describe("waits that the service demands", () => {
   it.each<[WireFault, number]>([
     ["throttledSeconds", 2_000],
     ["throttledMs", 2_000],
     ["throttledDate", 2_000],
-  ])("%s is kept to, by looks and writes alike", async (fault, ms) => {
+  ])("a wait after %s is observed by reads and writes alike", async (fault, ms) => {
     const bench = armBench();
     bench.cloud.faults.arm.strike(fault, 1);
     expect(await read(bench)).toContain("left alone");
@@ -228,7 +234,7 @@ describe("patience", () => {
     expect((await bench.observe("link1")).provisioning).toBe("settled");
   });
 
-  it("grows where no time is named, up to a minute, and ends with a good answer", async () => {
+  it("a wait grows to a minute if Azure names no time, and ends with a good reply", async () => {
     const bench = armBench();
     bench.cloud.faults.arm.strike("throttled");
     const waits: string[] = [];
@@ -243,7 +249,7 @@ describe("patience", () => {
     expect(await read(bench)).toContain("for 1 s");
   });
 
-  it("asks about an operation no sooner than it was told to", async () => {
+  it("an operation is polled no sooner than Azure named", async () => {
     const bench = armBench();
     await bench.put("link1", bench.newWant("link1"));
     const asked: number[] = [];
@@ -262,7 +268,7 @@ describe("patience", () => {
 });
 
 describe("a token", () => {
-  it("is for this cloud's management API, and sent as a bearer's alone", async () => {
+  it("a token is for this cloud's management API and is sent only as a bearer's", async () => {
     const bench = armBench();
     await bench.observe("link1");
     expect(bench.cloud.answered.map(({ status }) => status)).toEqual([200]);
