@@ -341,18 +341,57 @@ describe("a platform", () => {
   const of = (platform: string, version: string) => ({ platform, version, boot: undefined });
 
   it.each([
-    ["c8500-12x4qc", "17.15.1", "fallback", 4, ["replayWindow"]],
-    ["asr1006-x", "17.12.1", "fallback", 4, ["replayWindow"]],
-    ["asr1006-x", "17.9.4", "none", 2, ["replayWindow", "includeSci"]],
-    ["c9500-48y4c", "17.9.4", "none", 4, ["replayWindow", "includeSci"]],
-    ["c9500-48y4c", "17.15.1", "fallback", 4, ["replayWindow", "includeSci"]],
-    ["c9500-48y4c", "16.12.5", "none", 2, ["replayWindow", "includeSci"]],
-  ])("%s with %s has what its release brought", (platform, version, overlap, suites, always) => {
-    const { macsec } = capabilitiesOf(iosxe.offers, of(platform, version), true);
-    expect(macsec?.overlap).toBe(overlap);
-    expect(macsec?.suites).toHaveLength(suites);
-    expect(macsec?.always).toEqual(always);
-  });
+    {
+      platform: "c8500-12x4qc",
+      version: "17.15.1",
+      overlap: "fallback",
+      suites: 4,
+      always: ["replayWindow"],
+    },
+    {
+      platform: "asr1006-x",
+      version: "17.12.1",
+      overlap: "fallback",
+      suites: 4,
+      always: ["replayWindow"],
+    },
+    {
+      platform: "asr1006-x",
+      version: "17.9.4",
+      overlap: "none",
+      suites: 2,
+      always: ["replayWindow", "includeSci"],
+    },
+    {
+      platform: "c9500-48y4c",
+      version: "17.9.4",
+      overlap: "none",
+      suites: 4,
+      always: ["replayWindow", "includeSci"],
+    },
+    {
+      platform: "c9500-48y4c",
+      version: "17.15.1",
+      overlap: "fallback",
+      suites: 4,
+      always: ["replayWindow", "includeSci"],
+    },
+    {
+      platform: "c9500-48y4c",
+      version: "16.12.5",
+      overlap: "none",
+      suites: 2,
+      always: ["replayWindow", "includeSci"],
+    },
+  ])(
+    "$platform with $version has what its release brought",
+    ({ platform, version, overlap, suites, always }) => {
+      const { macsec } = capabilitiesOf(iosxe.offers, of(platform, version), true);
+      expect(macsec?.overlap).toBe(overlap);
+      expect(macsec?.suites).toHaveLength(suites);
+      expect(macsec?.always).toEqual(always);
+    },
+  );
 
   it("a router without an archive reverts nothing by itself", () => {
     const { commit } = capabilitiesOf(iosxe.offers, of("asr1006-x", "17.12.1"), false);
