@@ -28,7 +28,7 @@ export interface Driver {
   /**
    * Opens the device; an abort leaves nothing open. `hint` may be called at any time; it only
    * brings the next observation forward.
-   * @throws LinksealError `transport.*`, `device.*` or `config.invalid`, with effect "none".
+   * @throws LinksealError `transport.*` or `device.*`, with effect "none".
    */
   open(target: Target, world: World, hint: () => void, signal: AbortSignal): Promise<Device>;
 }

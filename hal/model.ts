@@ -146,7 +146,7 @@ export interface MkaSession {
   readonly participants: readonly MkaParticipant[];
   /** Live peers of the principal actor. */
   readonly livePeers: number;
-  /** Live peers that show our participant in their live peer list. */
+  /** Live peers that have responded to this end's MKPDUs. */
   readonly respondedPeers: number;
   /** Which end is the key server. */
   readonly keyServer: "self" | "peer" | "none";
@@ -218,9 +218,9 @@ export interface MacsecFrames {
   readonly rxNotValid: bigint | undefined;
   /** Frames outside the replay window. */
   readonly rxLate: bigint | undefined;
-  /** Frames without an SCI where one is required. */
+  /** Frames dropped because their SCI is unknown or missing. */
   readonly rxNoSci: bigint | undefined;
-  /** Frames with an unknown SCI. */
+  /** Frames with an unknown SCI that were not dropped. */
   readonly rxUnknownSci: bigint | undefined;
   /** Frames dropped because their SA is not in use. */
   readonly rxNotUsingSa: bigint | undefined;

@@ -58,7 +58,7 @@ export interface Entropy {
 export interface Disk {
   /**
    * Returns the content of a file; undefined = there is no such file.
-   * @throws LinksealError if the folder cannot be read.
+   * @throws LinksealError if the file cannot be read.
    */
   read(name: string): Promise<Uint8Array | undefined>;
   /** Returns the names under a prefix, sorted. */
@@ -66,11 +66,13 @@ export interface Disk {
   /**
    * Appends to a file and resolves only once the bytes are durable; a crash may leave any prefix of
    * them.
+   * @throws LinksealError `journal.full` if the disk cannot be written.
    */
   append(name: string, bytes: Uint8Array): Promise<void>;
   /**
    * Writes aside, syncs, renames and syncs the directory: the file has the old or the new content,
    * never a mix.
+   * @throws LinksealError `journal.full` if the disk cannot be written.
    */
   replace(name: string, bytes: Uint8Array): Promise<void>;
 }
@@ -83,7 +85,7 @@ export interface Dialer {
   /**
    * Sends one request and returns its reply, whatever its status. After an abort the request may
    * have been carried out.
-   * @throws LinksealError `transport.*`, with effect "none" only if nothing was sent.
+   * @throws LinksealError `transport.*`; effect "unknown" if another method than GET lost its reply.
    */
   http(request: HttpRequest, signal: AbortSignal): Promise<HttpReply>;
   /** Returns the port of this host that carries traffic to the address; undefined = not known. */
