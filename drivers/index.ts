@@ -1,4 +1,4 @@
-// What the agent takes of the drivers.
+// The parts of the drivers that the agent imports.
 
 export { ExpressRoute } from "./azure/expressroute.ts";
 export {

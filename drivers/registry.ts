@@ -1,5 +1,5 @@
-// Every platform, one row each: config schema, `init`, `sim router`, the conformance suite and the
-// documents read it here.
+// Every platform, one row each; the config schema, `init`, `sim router`, the conformance suite and
+// the documents use it.
 
 import type { Driver } from "#hal/device.ts";
 import type { ChannelKind } from "#hal/world.ts";
@@ -13,19 +13,20 @@ import { sim } from "./sim/sim.ts";
 
 interface Row {
   readonly driver: Driver;
-  /** How it is spoken to: over SSH as a login of its own, or at sockets of this host. */
+  /** How the device is reached: by SSH with a login, or at sockets of this host. */
   readonly access:
     | { readonly kind: "ssh"; readonly channel: ChannelKind; readonly defaultPort: number }
-    /** `address`: whether a config says which socket. */
+    /** `address`: whether the config must name the socket. */
     | { readonly kind: "local"; readonly address: "required" | "default" };
 }
 
-/** A router behind SSH; its SNMP agent may be asked beside the session. */
+/** A router behind SSH; its SNMP agent may be read beside the session. */
 function router(driver: Driver, channel: ChannelKind, defaultPort: number) {
   const access = { kind: "ssh", channel, defaultPort } as const;
   return { driver: withSecondOpinion(driver), access };
 }
 
+/** The platforms by their names in the config. */
 export const platforms = {
   eos: router(eos, "shell", 22),
   iosxe: router(iosxe, "shell", 22),
@@ -42,19 +43,22 @@ export const platformNames = Object.keys(platforms) as PlatformName[];
 
 const rows: ReadonlyMap<string, Row> = new Map(Object.entries(platforms));
 
-/** undefined = no platform has that name. */
+/** Returns how devices of a platform are reached; undefined = no platform has that name. */
 export function accessOf(name: string): Row["access"] | undefined {
   return rows.get(name)?.access;
 }
 
-/** Where SSH answers on a router of this platform, if its config does not say. */
+/**
+ * Returns the TCP port of SSH on a router of this platform, if its config names none.
+ * @throws RangeError for a platform that is not reached by SSH.
+ */
 export function sshPortOf(name: string): number {
   const access = accessOf(name);
   if (access?.kind === "ssh") return access.defaultPort;
   throw new RangeError(`${name} is not reached over SSH`);
 }
 
-/** Those that are logged in to over SSH. */
+/** Platforms with a login by SSH. */
 export const routerNames = platformNames.filter(
   (name): name is Exclude<PlatformName, "linux" | "sim"> => accessOf(name)?.kind === "ssh",
 );

@@ -1,5 +1,4 @@
-// What a change asks of a device, held against what the device offers: known before anything is
-// sent.
+// Compares what a change asks of a device with what the device offers, before anything is sent.
 
 import type {
   Capabilities,
@@ -11,7 +10,7 @@ import type {
 } from "./device.ts";
 import type { WantedSettings } from "./model.ts";
 
-/** What the change needs and the capabilities do not name; undefined = nothing is missing. */
+/** Returns what the change needs and the capabilities lack; undefined = nothing is missing. */
 export function missingCapability(
   change: DeviceChange,
   capabilities: Capabilities,
@@ -74,8 +73,8 @@ function missingOff(
 }
 
 /**
- * Why a commit of this mode cannot revert by itself after that time; undefined = it can, or need
- * not.
+ * Returns why a commit of this mode cannot revert by itself after that time (ms); undefined = it
+ * can, or need not.
  */
 export function missingTimer(mode: CommitMode, within: number | "final"): string | undefined {
   if (within === "final") return undefined;

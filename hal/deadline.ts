@@ -1,19 +1,22 @@
-// A bound on every wait: what does not answer in time may still have happened.
+// Bounds every wait; a call that did not answer in time may still have taken effect.
 
 import { type Effect, LinksealError } from "./error.ts";
 import type { Clock } from "./world.ts";
 
+/** The bound of one call and what its timeout reports. */
 export interface Deadline {
+  /** Longest wait, in milliseconds. */
   readonly ms: number;
-  /** Place named in the error. */
+  /** The device, file or service that the error names. */
   readonly where: string;
-  /** What a lost reply may have done: "none" for reads, "unknown" for everything else. */
+  /** The effect that a lost reply may hide: "none" for reads, "unknown" for everything else. */
   readonly effect: Effect;
 }
 
 /**
- * Runs `f` with a signal that aborts after `ms` or with the parent; late answers are
- * `transport.timeout`.
+ * Runs `f` with a signal that aborts after `ms` or with the parent. The parent's abort rejects with
+ * the parent's reason; `f` may go on until it notices the signal.
+ * @throws LinksealError `transport.timeout` with the deadline's effect when the answer is late.
  */
 export async function withDeadline<T>(
   clock: Clock,
@@ -28,13 +31,14 @@ export async function withDeadline<T>(
     limit.abort(reason);
     reject(reason);
   };
-  // A plain listener: AbortSignal.any costs more than a look at a device.
+  // A plain listener is used because AbortSignal.any costs more than an observation of a device.
   const follow = (): void => end(parent.reason);
   parent.addEventListener("abort", follow, { once: true });
   let cancel: (() => void) | undefined;
   try {
     const answer = f(limit.signal);
-    // An alarm, and no sleep with a signal of its own: a fleet run makes millions of these.
+    // An alarm replaces a sleep with a signal of its own: a simulated fleet makes millions of
+    // these.
     cancel = clock.alarm(deadline.ms, () => end(timeout(deadline)));
     return await Promise.race([answer, over]);
   } finally {
@@ -52,7 +56,10 @@ function timeout({ ms, effect, where }: Deadline): LinksealError {
   });
 }
 
-/** The promise, or a rejection with the signal's reason; what it waits for is not ended by that. */
+/**
+ * Waits for the promise or rejects with the signal's reason; an abort does not end what the promise
+ * waits for.
+ */
 export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();

@@ -1,5 +1,5 @@
-// The contract between the agent and whatever holds a link: drivers are written to it, the
-// simulator fulfils it.
+// The contract between the agent and the devices and far ends of a link. Drivers are written to it,
+// and the simulator implements it.
 
 import type {
   CipherSuite,
@@ -17,27 +17,43 @@ import type { Secret } from "./secret.ts";
 import type { DeviceId, Target } from "./target.ts";
 import type { WallTime, World } from "./world.ts";
 
+/** A driver of one platform: it opens devices of that platform. */
 export interface Driver {
+  /** The driver's name in the config, such as `iosxe`. */
   readonly name: string;
   /** The most this driver can offer; `Device.capabilities` may offer less, never more. */
   readonly offers: Capabilities;
-  /** A look that takes longer has failed; 10 s if not said. */
+  /** An observation that takes longer has failed, in milliseconds; absent = 10 s. */
   readonly lookMsMax?: number;
-  /** `hint` may be called at any time; it only brings the next look forward. */
+  /**
+   * Opens the device; an abort leaves nothing open. `hint` may be called at any time; it only
+   * brings the next observation forward.
+   * @throws LinksealError `transport.*` or `device.*`, with effect "none".
+   */
   open(target: Target, world: World, hint: () => void, signal: AbortSignal): Promise<Device>;
 }
 
 /**
- * A capability that is absent is `undefined`. No method exists that only throws "not supported".
+ * The capabilities of a device or driver. A capability that is absent is `undefined`; no method
+ * exists that only throws "not supported".
  */
 export interface Capabilities {
+  /** How a change is committed and reverted. */
   readonly commit: CommitMode;
+  /** Absent = the device has no MACsec. */
   readonly macsec?: MacsecCapabilities;
+  /** Absent = the device has no IPsec tunnels that linkseal can manage. */
   readonly ipsec?: IpsecCapabilities;
+  /** Absent = a port cannot be drained by the device. */
   readonly drain?: DrainCapabilities;
+  /** Present = `Device.probe` exists. */
   readonly probe?: true;
 }
 
+/**
+ * How a device commits a change and what reverts one that is not confirmed; `stepMs` is the timer's
+ * granularity, `maxMs` its longest wait.
+ */
 export type CommitMode =
   | {
       readonly kind: "confirmed";
@@ -46,56 +62,68 @@ export type CommitMode =
       readonly maxMs: number;
     }
   /**
-   * Something that outlives the session undoes the change unless told in time; it stores no key.
+   * A timer outside the session undoes the change unless it is confirmed in time; it stores no key.
    */
   | { readonly kind: "armedRevert" }
-  /** Nothing reverts by itself: only allowed on a drained port. */
+  /** Nothing reverts by itself, so this is allowed only on a drained port. */
   | { readonly kind: "immediate" };
 
+/** The MACsec capabilities of a device's ports. */
 export interface MacsecCapabilities {
+  /** The cipher suites that may be set. */
   readonly suites: readonly CipherSuite[];
   /**
-   * Can the port hold the next key while the present one stays in use? `fallback` needs a
+   * Whether a port can have the next key while the present one stays in use; `fallback` needs a
    * promotion.
    */
   readonly overlap: "keychain" | "fallback" | "none";
+  /** Whether frame counters are kept per SA or per port. */
   readonly counters: "perSa" | "perPort" | "none";
   /** Settings that may change without interrupting the port. */
   readonly hitless: readonly (keyof MacsecSettings)[];
-  /** What the platform does not let be turned off; absent = nothing. */
+  /** Settings that the platform does not let be turned off; absent = none. */
   readonly always?: readonly ("includeSci" | "replayWindow")[];
-  /** Present where a fresh SAK can be asked for; elsewhere a port gets one as it is opened. */
+  /** Present where a fresh SAK can be requested; elsewhere a port gets one when it is opened. */
   readonly freshSak?: true;
   /** Absent = a port may stay open while its key changes. */
   readonly shutForKey?: ShutForKey;
 }
 
-/** A port whose key changes while its session is secured goes dark later: it is shut before. */
+/**
+ * A port whose key changes while its session is secured loses traffic later, so it is shut before
+ * the change.
+ */
 export interface ShutForKey {
-  /** Under these alone. */
+  /** The cipher suites under which the bug occurs. */
   readonly suites: readonly CipherSuite[];
-  /** The bug of the vendor's, by its id. */
+  /** The vendor's bug id. */
   readonly bug: string;
 }
 
 interface IpsecCapabilities {
   readonly keying: readonly "ike"[];
-  /** Of IKE. */
+  /** How the ends of IKE may prove who they are. */
   readonly authentication: readonly TunnelAuth["kind"][];
   readonly atomicReplace: boolean;
-  /** What is renewed on demand while the old one still carries (RFC 7296, 2.8). */
+  /** What can be renewed on demand while the old one still carries traffic (RFC 7296, 2.8). */
   readonly rekeys: readonly RekeyWhat[];
   /** Present where `ipsec.block` keeps prefixes in tunnels, whatever the routes say. */
   readonly blocks?: true;
 }
 
-/** A prefix that leaves and enters in tunnels alone, or under the MACsec of these ports. */
+/**
+ * A prefix whose packets may leave and enter only in tunnels, or under the MACsec of these ports.
+ */
 export interface PrefixBlock {
+  /** The prefix in CIDR notation. */
   readonly prefix: string;
+  /** Ports under whose MACsec its packets may travel too; empty = in tunnels only. */
   readonly ports: readonly PortName[];
 }
 
+/** The kinds of renewal of a tunnel that can be requested. */
 export const rekeyWhats = ["child", "ike", "reauthenticate"] as const;
+/** What is renewed: the child SAs, the IKE SA, or the authentication with a new IKE SA. */
 export type RekeyWhat = (typeof rekeyWhats)[number];
 
 interface DrainCapabilities {
@@ -103,34 +131,55 @@ interface DrainCapabilities {
   readonly settleMs: number;
 }
 
+/** One open device. Disposing of it closes its sessions. */
 export interface Device extends AsyncDisposable {
+  /** The device's id in the config. */
   readonly id: DeviceId;
+  /** What this device offers, read when it was opened. */
   readonly capabilities: Capabilities;
-  /** One consistent look. Never writes, never returns a secret, always bounded by `signal`. */
+  /**
+   * Reads one consistent state. It never writes and never returns a secret; an abort leaves nothing
+   * behind.
+   * @throws LinksealError `transport.*` or `device.*`, with effect "none".
+   */
   observe(signal: AbortSignal): Promise<DeviceState>;
   /**
-   * Renders and validates the change on the device's candidate; the running device is untouched.
+   * Renders and validates the change on the device's candidate; the running device is untouched. An
+   * abort discards the candidate.
+   * @throws LinksealError `device.unsupported` before anything is sent, `device.rejected`,
+   *   `device.locked`, `vault.*` or `transport.*`.
    */
   prepare(change: DeviceChange, keys: KeyResolver, signal: AbortSignal): Promise<Transaction>;
-  /** After a crash: what became of the transaction that the journal names? */
+  /**
+   * Returns what became of the transaction that the journal names, after a restart of the agent.
+   * @throws LinksealError `transport.*` or `device.*`, with effect "none".
+   */
   recall(token: TransactionToken, signal: AbortSignal): Promise<Recalled>;
   /**
-   * Sends packets to the far end's peering address out of this port. Present iff
-   * `capabilities.probe`.
+   * Sends `count` packets from this port to the far end's peering address. Present if and only if
+   * `capabilities.probe` is.
+   * @throws LinksealError `transport.*` or `device.*`, with effect "none".
    */
   probe?(port: PortName, count: number, signal: AbortSignal): Promise<ProbeResult>;
-  /** Which port carries traffic to this address, for the own-path guard; undefined = not known. */
+  /**
+   * Returns the port that carries traffic to this address, to protect the management path;
+   * undefined = not known.
+   */
   routeTo(address: string, signal: AbortSignal): Promise<PortName | undefined>;
 }
 
+/** How many packets a probe sent and how many were answered. */
 export interface ProbeResult {
+  /** Packets that were sent. */
   readonly sent: number;
+  /** Packets that were answered. */
   readonly answered: number;
 }
 
-/** Applied in order, as one transaction. */
+/** Operations that are applied in this order, as one transaction. */
 export type DeviceChange = readonly PortChange[];
 
+/** One operation of a change on a device. */
 export type PortChange =
   | {
       readonly kind: "macsec.addKey";
@@ -142,17 +191,23 @@ export type PortChange =
       readonly kind: "macsec.promoteKey";
       readonly port: PortName;
       readonly ckn: Ckn;
-      /** For platforms that must be told a key again to give it another role; each that stays. */
+      /**
+       * Every key that stays on the port; given for platforms that need the key again to change its
+       * role.
+       */
       readonly keys?: readonly KeyRef[];
     }
   | { readonly kind: "macsec.removeKey"; readonly port: PortName; readonly ckn: Ckn }
-  /** Break-before-make: the one key of the port becomes another, in one commit. */
+  /** Break-before-make: the only key of the port is replaced by another, in one commit. */
   | { readonly kind: "macsec.replaceKey"; readonly port: PortName; readonly key: KeyRef }
-  /** Emergency: a fresh SAK now. */
+  /** Emergency: makes a fresh SAK at once. */
   | { readonly kind: "macsec.rekeySak"; readonly port: PortName }
-  /** Only with that quirk or risk, never on the only carrying link. */
+  /**
+   * Used only with `ShutForKey` or an accepted risk, and never on the only link that carries
+   * traffic.
+   */
   | { readonly kind: "port.shut" | "port.open"; readonly port: PortName }
-  /** Must-secure always. */
+  /** Always sets must-secure. */
   | {
       readonly kind: "macsec.protect";
       readonly port: PortName;
@@ -173,109 +228,156 @@ export type PortChange =
       readonly means: DrainMeans;
     };
 
+/** Names a secret of the vault: the CAK of a key, or a secret of a tunnel's authentication. */
 export type SecretRef =
   | { readonly kind: "cak"; readonly key: KeyRef }
   | { readonly kind: "psk" | "certificate" | "authorities"; readonly secretId: string };
-/** The caller owns the returned Secret and wipes it. */
+/** Fetches a secret from the vault; the caller owns the returned Secret and wipes it. */
 export type KeyResolver = (ref: SecretRef) => Promise<Secret>;
 
+/** Identifies a transaction in the journal and on the device. */
 export type TransactionToken = string & { readonly noun: "transaction" };
 
+/** A prepared change of a device. */
 export interface Transaction {
-  /** Held by the device, so that another process can confirm. Known before anything is applied. */
+  /**
+   * Stored on the device, so that another process can confirm; known before anything is applied.
+   */
   readonly token: TransactionToken;
-  /** The difference as a person should see it, with every secret already replaced. */
+  /** The difference as the operator reads it; every secret is replaced by its label. */
   readonly preview: string;
   /**
-   * Idempotent. With a number the device reverts by itself unless `confirm` comes within that many
-   * ms; "final" arms nothing. In `immediate` mode a number is `device.unsupported`.
+   * Applies the change; idempotent. With a number, the device reverts by itself unless `confirm`
+   * comes within that many milliseconds; "final" arms nothing. After an abort the change may have
+   * been applied.
+   * @throws LinksealError `device.*` or `transport.*`; `device.unsupported` for a number in
+   *   `immediate` mode.
    */
   apply(within: number | "final", signal: AbortSignal): Promise<void>;
+  /**
+   * Makes the applied change permanent; idempotent. After an abort it may have been confirmed.
+   * @throws LinksealError `device.commitExpired` when the device has reverted, else `device.*` or
+   *   `transport.*`.
+   */
   confirm(signal: AbortSignal): Promise<void>;
+  /**
+   * Takes the change back, or discards what was only prepared; idempotent. After an abort it may
+   * have been taken back.
+   * @throws LinksealError `device.*` or `transport.*`.
+   */
   rollback(signal: AbortSignal): Promise<void>;
 }
 
+/** The fate of a transaction that the journal names. */
 export type Recalled =
   | { readonly kind: "pending"; readonly transaction: Transaction }
-  /** Confirmed, reverted or never applied: observe to learn which. */
+  /** It was confirmed, reverted or never applied; an observation shows which. */
   | { readonly kind: "absent" };
 
-/** The far end of a link. It takes secret ids, never key bytes. */
+/** The far end of a link. It takes secret ids, never the octets of a key. */
 export interface PeerPort {
+  /**
+   * Reads what the far end uses and whether it has settled.
+   * @throws LinksealError `peer.*` or `transport.*`, with effect "none".
+   */
   observe(signal: AbortSignal): Promise<PeerState>;
   /**
-   * Idempotent; resolves when accepted, not when it works. `accepted` gets the operation's URL and
-   * is awaited (the journal writes it) before `put` resolves; it is not called where nothing is
-   * left to do.
+   * Requests the state; idempotent. Resolves when the request is accepted, not when it has taken
+   * effect. `accepted` gets the operation's URL and is awaited (the journal writes it) before `put`
+   * resolves; it is not called if nothing has to change. After an abort the request may have been
+   * accepted.
+   * @throws LinksealError `peer.*` or `transport.*`.
    */
   put(
     want: PeerWant,
     accepted: (operation: string) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void>;
-  /** What meters on that side tell; present where there are any. */
+  /** Reads the meters of that side; absent where there are none. */
   sight?(signal: AbortSignal): Promise<PeerSight>;
 }
 
-/** A far end that needs the octets of a key. It takes one, and none is ever read back. */
+/** A far end that needs the octets of a key. It accepts one; it is never read back. */
 export interface PeerSecret {
   /**
-   * Idempotent; resolves once the far end says that it holds the secret, which the caller wipes.
-   * Throws `peer.*` or `vault.*`: with effect "none" nothing was changed, with "unknown" it may
-   * hold the secret.
+   * Stores the secret; idempotent. Resolves once the far end reports that it has the secret, which
+   * the caller wipes.
+   * @throws LinksealError `peer.*` or `vault.*`: with effect "none" nothing was changed, with
+   *   "unknown" the far end may have the secret.
    */
   put(secret: Secret, signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Weak evidence, minutes old and silent about MACsec: it is shown, and no gate, proof or verdict
- * rests on it.
+ * Telemetry of the far end. It is weak evidence, minutes old, and contains nothing about MACsec: it
+ * is displayed, and no precondition, proof or verdict depends on it.
  */
 export interface PeerSight {
-  /** End of the oldest minute that a value in here is of; undefined = no meter told anything. */
+  /**
+   * End of the oldest minute that a value here belongs to; undefined = no meter reported anything.
+   */
   readonly until: WallTime | undefined;
+  /** Whether the line protocol is up. */
   readonly lineUp: boolean | undefined;
+  /** Received optical power, in dBm. */
   readonly rxDbm: number | undefined;
+  /** Transmitted optical power, in dBm. */
   readonly txDbm: number | undefined;
-  /** The worst of the circuits on the port. */
+  /** ARP availability of the worst circuit on the port, in percent. */
   readonly arpPercent: number | undefined;
+  /** BGP availability of the worst circuit on the port, in percent. */
   readonly bgpPercent: number | undefined;
+  /** Peerings on the port, with type and state as Azure spells them. */
   readonly peerings: readonly { readonly type: string; readonly state: string }[];
 }
 
-/** It cannot say "MACsec off", on purpose. */
+/** The state that is wanted of a far end. It cannot express "MACsec off", on purpose. */
 export interface PeerWant {
+  /** The key that the far end shall use. */
   readonly key: KeyRef;
+  /** The cipher suite that it shall use. */
   readonly suite: CipherSuite;
+  /** Whether frames shall contain an SCI. */
   readonly sci: "on" | "off";
+  /** Whether the link shall be enabled. */
   readonly admin: "up" | "down";
   /**
-   * What it may take the place of (`undefined` in it: MACsec off): anything else was put there by
-   * somebody after it was decided, and stays. Absent: whatever is there.
+   * The keys that may be replaced (`undefined` among them: MACsec off). Any other key was
+   * configured by the operator after the decision, and it stays. Absent = whatever is there may be
+   * replaced.
    */
   readonly over?: readonly PeerState["pointsAt"][];
 }
 
+/** The state of a link that its far end reports. */
 export interface PeerState {
-  /** undefined = MACsec off. */
+  /** Ids of the key in use; undefined = MACsec off. */
   readonly pointsAt: Pick<KeyRef, "cakSecretId" | "cknSecretId"> | undefined;
+  /** The cipher suite; undefined = one that linkseal does not know. */
   readonly suite: CipherSuite | undefined;
+  /** Whether frames contain an SCI. */
   readonly sci: "on" | "off";
+  /** Whether the link is enabled. */
   readonly admin: "up" | "down";
+  /** Whether the last change has taken effect. */
   readonly provisioning: "settled" | "updating" | "failed";
-  /** The running operation, where the far end tells. */
+  /** URL of the running operation; undefined = none, or the far end does not report it. */
   readonly operation: string | undefined;
-  /** What the management API tells besides; absent where the far end has none. */
+  /** Further values of the management API; absent where the far end has none. */
   readonly details?: PeerDetails;
 }
 
-/** For drift and diagnosis alone: no effect rests on any of it. */
+/** Details for drift and diagnosis; no effect depends on them. */
 export interface PeerDetails {
-  /** Of the whole port: whether Azure could read keys for it, and how fast it is. */
+  /**
+   * Whether the port has an identity with which Azure can read keys; it belongs to the whole port.
+   */
   readonly identity: "present" | "missing";
+  /** Speed of the whole port, in Gbit/s. */
   readonly bandwidthGbps: number | undefined;
-  /** As the API spells them. */
+  /** The cipher, as the API spells it. */
   readonly cipher: string | undefined;
+  /** Provisioning states of port and link as the API spells them. */
   readonly provisioning: { readonly port: string | undefined; readonly link: string | undefined };
   /** Code of our last operation, if that failed. */
   readonly failure: string | undefined;
@@ -283,6 +385,9 @@ export interface PeerDetails {
   readonly unfollowed?: { readonly text: string; readonly next: string };
   /** Ids of the circuits on the port. */
   readonly circuits: readonly string[];
-  /** Of a LAG: ports under this link, and how few of them may carry; absent = a plain port. */
+  /**
+   * For a LAG: its ports under this link, and the least number that may carry traffic; absent = a
+   * plain port.
+   */
   readonly lag?: { readonly members: number; readonly least: number };
 }

@@ -1,9 +1,9 @@
-// One error class: a stable code, what the failed call may have done to the world, where, and what
-// to do next.
+// One error class: a stable code, what the failed call may have done to the world, where it failed,
+// and what to do next.
 
 /**
- * Each code has a row in `errorRows`; there is no other place that decides about retry, warning or
- * exit status.
+ * The code of an error. Each code has a row in `errorRows`; no other place decides about retry,
+ * warning or exit status.
  */
 export type ErrorCode =
   | "usage"
@@ -45,20 +45,21 @@ export type ErrorCode =
   | "agent.internal";
 
 /**
- * What the failed call may have done to the world. "unknown" forces an observation before anything
- * else.
+ * The effect that the failed call may have had; "unknown" requires an observation before anything
+ * else is done.
  */
 export type Effect = "none" | "unknown" | "applied";
 
 export interface ErrorDetails {
   readonly effect: Effect;
-  /** The device, link, file or service it happened at. */
+  /** The device, link, file or service at which it happened. */
   readonly where: string;
   /** The next safe command or act of the operator. */
   readonly next: string;
   readonly cause?: unknown;
 }
 
+/** Any failure that the product reports; its message is one sentence for the operator. */
 export class LinksealError extends Error {
   readonly code: ErrorCode;
   readonly effect: Effect;
@@ -79,9 +80,9 @@ type Retry = "never" | "later" | "afterLook";
 
 export interface ErrorRow {
   readonly retry: Retry;
-  /** The warning that this error raises, by its code; null = none. */
+  /** Code of the warning that this error raises; null = none. */
   readonly warning: string | null;
-  /** Exit status of the CLI; a known `effect: "unknown"` turns it into 7. */
+  /** Exit status of the CLI; effect "unknown" turns it into 7. */
   readonly exit: 1 | 2 | 5 | 6 | 8;
 }
 
@@ -91,6 +92,7 @@ const row = (retry: Retry, warning: string | null, exit: ErrorRow["exit"]): Erro
   exit,
 });
 
+/** For each code: when to retry, the warning that it raises, and the exit status. */
 export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   usage: row("never", null, 2),
   "config.invalid": row("never", null, 2),
@@ -131,11 +133,12 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   "agent.internal": row("never", null, 1),
 };
 
+/** Returns whether the value is a code of `errorRows`. */
 export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === "string" && Object.hasOwn(errorRows, value);
 }
 
-/** Exit status of the CLI for an error, after `product` rules: an unknown effect is always 7. */
+/** Returns the exit status of the CLI for an error; effect "unknown" is always 7. */
 export function exitStatusOf(error: LinksealError): number {
   return error.effect === "unknown" ? 7 : errorRows[error.code].exit;
 }

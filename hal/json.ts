@@ -1,17 +1,20 @@
-// JSON with counters that exceed 2^53: a bigint travels as {"#": "123"}.
+// JSON with counters that exceed 2^53: a bigint is written as {"#": "123"}.
 
-/** Text for a value of the model; `undefined` properties are left out. */
+/** Returns the text of a value of the model; `undefined` properties are left out. */
 export function encodeJson(value: unknown): string {
-  // A replacer would be asked about every property of every look: that cost a tenth of a fleet run.
+  // A replacer would be called for every property of every observation; that cost a tenth of a
+  // fleet run.
   return JSON.stringify(spelled(value));
 }
 
-/** The value with its bigints spelled; what holds none is handed back, not copied. */
+/**
+ * Returns the value with its bigints spelled; a value without any is returned itself, not a copy.
+ */
 function spelled(value: unknown): unknown {
   if (typeof value === "bigint") return { "#": value.toString() };
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return spelledItems(value);
-  // What says itself how it is written is asked by the writer.
+  // JSON.stringify calls `toJSON` itself.
   if ("toJSON" in value) return value;
   const source = value as Readonly<Record<string, unknown>>;
   let copy: Record<string, unknown> | undefined;
@@ -37,14 +40,18 @@ function spelledItems(items: readonly unknown[]): readonly unknown[] {
   return copy ?? items;
 }
 
-/** Brackets of JSON from outside, one inside the other; what linkseal reads has twenty at most. */
+/**
+ * Deepest nesting that is accepted in JSON from outside; what linkseal reads is nested twenty deep
+ * at most.
+ */
 export const jsonDepthMax = 64;
-/** UTF-16 units of the longest file; a reader of something smaller says so. */
+/** UTF-16 units of the longest file; a reader of something smaller passes its own limit. */
 const charactersAtMost = 64 * 1024 * 1024;
 
 /**
- * The text, if it is short and flat enough to be parsed; throws SyntaxError if not. Counted on the
- * text, before the parser builds anything: a reviver and a writer recurse, and end by RangeError.
+ * Returns the text if it is short and flat enough to be parsed. It is counted on the text, before
+ * the parser builds anything, because a reviver and a writer recurse and would end in RangeError.
+ * @throws SyntaxError if the text is too long or nested too deeply.
  */
 export function boundedJson(text: string, charactersMax = charactersAtMost): string {
   if (text.length > charactersMax) throw new SyntaxError("the JSON is too long");
@@ -52,7 +59,7 @@ export function boundedJson(text: string, charactersMax = charactersAtMost): str
   return text;
 }
 
-/** What is no JSON may be called flat here: the parser refuses it. */
+/** May report text that is not JSON as flat: the parser refuses it. */
 function isDeeper(text: string, depthMax: number): boolean {
   let depth = 0;
   for (let at = 0; at < text.length; at += 1) {
@@ -77,7 +84,7 @@ const marks = {
   closeObject: 0x7d,
 } as const;
 
-/** Where the quote is that ends the string; -1 = there is none. */
+/** Returns the index of the quote that ends the string; -1 = there is none. */
 function stringEnd(text: string, from: number): number {
   for (let at = text.indexOf('"', from); at !== -1; at = text.indexOf('"', at + 1)) {
     let before = at;
@@ -88,17 +95,20 @@ function stringEnd(text: string, from: number): number {
 }
 
 /**
- * The value of JSON from outside: the one way to read it. Throws SyntaxError, and nothing else. The
- * shape is the reader's to check.
+ * Parses JSON from outside; no other function does. The caller checks the shape.
+ * @throws SyntaxError and no other error.
  */
 export function parseJson(text: string, charactersMax = charactersAtMost): unknown {
   return JSON.parse(boundedJson(text, charactersMax));
 }
 
-/** Without one of these there is nothing to revive, and a reviver costs more than the parser. */
+/** A text without one of these needs no reviver, and a reviver costs more than the parser. */
 const telling = /"#"|__proto__|\\u/;
 
-/** The same for what `encodeJson` wrote: bigints are bigints again, and no key is `__proto__`. */
+/**
+ * Parses what `encodeJson` wrote: restores bigints and drops keys named `__proto__`.
+ * @throws SyntaxError and no other error.
+ */
 export function decodeJson(text: string, charactersMax = charactersAtMost): unknown {
   if (!telling.test(text)) return parseJson(text, charactersMax);
   return JSON.parse(boundedJson(text, charactersMax), (key, inner: unknown) => {

@@ -3,93 +3,100 @@
 import type { DeviceId } from "./target.ts";
 import type { Instant, WallTime } from "./world.ts";
 
+/** Name of a port as its device spells it, such as `HundredGigE0/0/0`. */
 export type PortName = string;
 
+/** A MACsec cipher suite of IEEE 802.1AE. */
 export type CipherSuite = "gcm-aes-128" | "gcm-aes-256" | "gcm-aes-xpn-128" | "gcm-aes-xpn-256";
 
-/** Canonical lower-case hex of 1 to 32 octets. */
+/** A CKN (IEEE 802.1X): canonical lower-case hex of 1 to 32 octets. */
 export type Ckn = string & { readonly noun: "ckn" };
 
-/** Lower-cases and checks a CKN of any legal length; undefined if it is none. */
+/** Lower-cases and checks a CKN of any legal length; undefined = not a CKN. */
 export function parseCkn(text: string): Ckn | undefined {
   const lower = text.toLowerCase();
   return /^(?:[0-9a-f]{2}){1,32}$/.test(lower) ? (lower as Ckn) : undefined;
 }
 
-/**
- * Names one key for ever. Safe to log, compare and journal: no key bytes, nothing derived from
- * them.
- */
+/** Names one key for ever. It is safe to log and store: it contains nothing of the key itself. */
 export interface KeyRef {
+  /** The CKN, by which both ends name the key in MKA. */
   readonly ckn: Ckn;
-  /** Always a versioned Key Vault id. */
+  /** Versioned Key Vault id of the CAK. */
   readonly cakSecretId: string;
+  /** Versioned Key Vault id of the CKN. */
   readonly cknSecretId: string;
 }
 
-/**
- * A value a device told us, or the reason we do not have it.
- * `weak` evidence (SNMP v2c) never satisfies a gate, a proof or a verdict.
- */
+/** A value from a device, or why it is missing; `weak` ones (SNMP v2c) never prove anything. */
 export type Reading<T> =
   | { readonly kind: "known"; readonly value: T; readonly at: Instant; readonly weak?: true }
   | { readonly kind: "unknown"; readonly why: UnknownWhy; readonly at: Instant };
 
-/** `contradicted`: two of the device's own answers exclude each other. */
+/** Why a value is missing; `contradicted`: two replies of the device exclude each other. */
 export type UnknownWhy = "notSupported" | "queryFailed" | "unparsed" | "contradicted";
 
+/** Returns a known reading of the value. */
 export function known<T>(value: T, at: Instant): Reading<T> {
   return { kind: "known", value, at };
 }
 
+/** Returns an unknown reading with its reason. */
 export function unknown(why: UnknownWhy, at: Instant): Reading<never> {
   return { kind: "unknown", why, at };
 }
 
-/** The value of a strong reading; undefined where it is unknown or weak. */
+/** Returns the value of a strong reading; undefined where it is unknown or weak. */
 export function strongValue<T>(reading: Reading<T>): T | undefined {
   return reading.kind === "known" && reading.weak !== true ? reading.value : undefined;
 }
 
+/** The MACsec state of one port, as its device reports it. */
 export interface MacsecPort {
+  /** The port. */
   readonly port: PortName;
-  /** As configured; "down" = somebody shut the port, and no light comes from it. */
+  /** The configured state; "down" = the port was shut by configuration and sends no light. */
   readonly admin: Reading<"up" | "down">;
+  /** Whether the port has a link. */
   readonly linkUp: Reading<boolean>;
-  /**
-   * As configured; `undefined` inside a known reading means MACsec is not configured on the port.
-   */
+  /** The configured settings; a known `undefined` means that MACsec is not configured. */
   readonly settings: Reading<MacsecSettings | undefined>;
-  /** The suite of the SA in use. */
+  /** The cipher suite of the SA in use; a known `undefined` means that no SA is in use. */
   readonly liveSuite: Reading<CipherSuite | undefined>;
-  /** CKNs only; a driver never reads a CAK back. */
+  /** The configured keys, by CKN only; a driver never reads a CAK back. */
   readonly keys: Reading<readonly KeySlot[]>;
-  /** Why it has none: who held them began anew, and nobody took them away. Absent = not known. */
+  /** `restart`: the process with the keys restarted, and none were removed. Absent = not known. */
   readonly keyLoss?: Reading<"restart">;
+  /** The MKA session. */
   readonly session: Reading<MkaSession>;
+  /** Counters of MKPDUs. */
   readonly mkpdus: Reading<MkpduCounters>;
+  /** Counters of the SecY. */
   readonly frames: Reading<MacsecFrames>;
+  /** Data rates of the port. */
   readonly rate: Reading<PortRate>;
-  /** Absent where a platform keeps data off the wire by must-secure alone. */
+  /** Settings that let data pass in clear; absent where must-secure alone prevents that. */
   readonly failOpen?: Reading<readonly FailOpen[]>;
-  /** Of the SAs in a SecY, where a platform shows them; absent where there is no SecY. */
+  /** Agreement of the SAs in a SecY, where a platform shows them; absent where there is no SecY. */
   readonly keyAgreement?: Reading<KeyAgreement>;
-  /** What stands in the way of a secured port, a sentence each; absent where nobody tells. */
+  /** Obstacles to a secured port, a sentence each; absent where they are not reported. */
   readonly troubles?: Reading<readonly string[]>;
 }
 
 /**
- * Whether both directions use the same SAK: `same` needs the transmitting one on a channel of the
- * peer; `different` = the peer's channels are open under other keys alone; `oneWay` = only one
- * direction has a key at all.
+ * Whether both directions use the same SAK. `same` requires that the transmitting SAK is also on a
+ * channel of the peer; `different` = the peer's channels are open only under other keys; `oneWay` =
+ * only one direction has a key.
  */
 export type KeyAgreement = (typeof keyAgreements)[number];
 
+/** The values of `KeyAgreement`. */
 export const keyAgreements = ["same", "different", "oneWay", "none"] as const;
 
-/** What lets data pass a port in the clear, whatever its keys are. */
+/** A setting that lets data pass a port in the clear, whatever its keys are. */
 export type FailOpen = (typeof failOpenWays)[number];
 
+/** The values of `FailOpen`. */
 export const failOpenWays = [
   "validateNotStrict",
   "protectOff",
@@ -98,281 +105,375 @@ export const failOpenWays = [
   "routeOnUncontrolledPort",
 ] as const;
 
+/** MACsec settings of a port. */
 export interface MacsecSettings {
+  /** The configured cipher suite. */
   readonly suite: CipherSuite;
-  /** `shouldSecure` is only ever read, never written. */
+  /** `shouldSecure` is only read, never written. */
   readonly policy: "mustSecure" | "shouldSecure";
+  /** Whether frames contain an SCI. */
   readonly includeSci: boolean;
+  /** Octets of each frame that stay in the clear. */
   readonly confidentialityOffset: 0 | 30 | 50;
+  /** Key server priority of IEEE 802.1X; the lowest number wins. */
   readonly keyServerPriority: number;
-  /** undefined = replay protection off. */
+  /** Packet numbers that may arrive late; undefined = replay protection is off. */
   readonly replayWindow: number | undefined;
-  /** undefined = rekeyed by packet number only. */
+  /** Longest life of a SAK, in milliseconds; undefined = rekeyed by packet number only. */
   readonly sakRekeyMs: number | undefined;
 }
 
-/** What may be wanted of a port: there is no way to want anything but must-secure. */
+/** Settings that may be requested of a port; its policy is always must-secure. */
 export type WantedSettings = Omit<MacsecSettings, "policy">;
 
+/** One configured key of a port. */
 export interface KeySlot {
+  /** The key's CKN. */
   readonly ckn: Ckn;
+  /** Whether the key is the primary, the fallback, or one that starts later. */
   readonly role: "primary" | "fallback" | "scheduled";
+  /** When the key becomes usable; absent = at once, or not reported. */
   readonly startsAt?: WallTime;
 }
 
+/** An MKA session of a port (IEEE 802.1X). */
 export interface MkaSession {
-  /** `secured` = open under MACsec, `unprotected` = open without, `blocked` = closed. */
+  /** `secured` = open under MACsec, `unprotected` = open without it, `blocked` = closed. */
   readonly controlledPort: "secured" | "unprotected" | "blocked";
+  /** CKN of the principal actor; undefined = there is none. */
   readonly principalCkn: Ckn | undefined;
+  /** The participants on the port, one for each CKN. */
   readonly participants: readonly MkaParticipant[];
+  /** Live peers of the principal actor. */
   readonly livePeers: number;
+  /** Live peers that have responded to this end's MKPDUs. */
   readonly respondedPeers: number;
+  /** Which end is the key server. */
   readonly keyServer: "self" | "peer" | "none";
+  /** Key server priority of this end; undefined = not reported. */
   readonly keyServerPriority: number | undefined;
+  /** The latest SAK; undefined = there is none. */
   readonly latestSak: Sak | undefined;
+  /** The previous SAK; undefined = there is none. */
   readonly oldSak: Sak | undefined;
 }
 
-/** One per configured CKN; an `active` participant talks, a `live` one has a live peer. */
+/** An MKA participant per CKN; an `active` one sends MKPDUs, a `live` one has a live peer. */
 export interface MkaParticipant {
+  /** The participant's CKN. */
   readonly ckn: Ckn;
+  /** Whether it has a live peer, only sends, or does neither. */
   readonly state: "live" | "active" | "none";
+  /** Peers that have proven to be live. */
   readonly livePeers: number;
+  /** Peers that have been heard but not proven to be live. */
   readonly potentialPeers: number;
 }
 
+/** A SAK in a session. */
 export interface Sak {
-  /** undefined = the platform does not tell it. */
+  /** Association number; undefined = the platform does not report it. */
   readonly an: number | undefined;
-  /** Key identifier: the key server's MI and the key number, hex and decimal, `mi/kn`. */
+  /** Key identifier: the key server's MI in hex and the key number in decimal, `mi/kn`. */
   readonly keyId: string;
+  /** Whether frames are received under it. */
   readonly receive: boolean;
+  /** Whether frames are sent under it. */
   readonly transmit: boolean;
 }
 
-/** An absent counter is `undefined`, never 0. */
+/** Counters of MKPDUs; a counter that a platform lacks is `undefined`, never 0. */
 export interface MkpduCounters {
+  /** MKPDUs sent. */
   readonly sent: bigint;
+  /** MKPDUs received. */
   readonly received: bigint;
-  /** Same CKN, different CAK, or damage. */
+  /** MKPDUs with a wrong ICV: the same CKN with another CAK, or damage. */
   readonly icvFailed: bigint | undefined;
+  /** MKPDUs with a CKN that is not configured. */
   readonly unknownCkn: bigint | undefined;
-  /** MN not higher than seen before. */
+  /** MKPDUs whose MN is not higher than one already received. */
   readonly replayed: bigint | undefined;
 }
 
 /**
- * SecY counters of a port, all SAs and SCs summed. An absent counter is `undefined`, never 0.
- * `rxClear` is clear *data*: a driver whose counter includes EAPOL subtracts the MKPDUs it counted,
- * or leaves it undefined.
+ * SecY counters of a port, summed over all SAs and SCs (IEEE 802.1AE). A counter that a platform
+ * lacks is `undefined`, never 0. `rxClear` counts clear *data*: a driver whose counter includes
+ * EAPOL subtracts the MKPDUs it counted, or leaves it undefined.
  */
 export interface MacsecFrames {
+  /** Frames sent protected. */
   readonly txProtected: bigint;
+  /** Frames sent in the clear. */
   readonly txClear: bigint | undefined;
+  /** Frames that were too long once protected. */
   readonly txTooLong: bigint | undefined;
+  /** Frames received and accepted. */
   readonly rxOk: bigint;
+  /** Data frames received in the clear. */
   readonly rxClear: bigint | undefined;
+  /** Frames received with an invalid SecTAG. */
   readonly rxBadTag: bigint | undefined;
+  /** Frames that failed validation. */
   readonly rxNotValid: bigint | undefined;
+  /** Frames outside the replay window. */
   readonly rxLate: bigint | undefined;
+  /** Frames dropped because their SCI is unknown or missing. */
   readonly rxNoSci: bigint | undefined;
+  /** Frames with an unknown SCI that were not dropped. */
   readonly rxUnknownSci: bigint | undefined;
+  /** Frames dropped because their SA is not in use. */
   readonly rxNotUsingSa: bigint | undefined;
+  /** Frames of an unused SA that were not dropped. */
   readonly rxUnusedSa: bigint | undefined;
   /** Next packet number of the transmit SA. */
   readonly nextPn: bigint | undefined;
 }
 
+/** Data rates of a port. */
 export interface PortRate {
+  /** Packets received per second. */
   readonly rxPps: number;
+  /** Packets sent per second. */
   readonly txPps: number;
+  /** Bits received per second. */
   readonly rxBps: number;
+  /** Bits sent per second. */
   readonly txBps: number;
+  /** Line rate in bits per second. */
   readonly lineBps: number;
 }
 
-/**
- * `forgotten`: the daemon has no such connection any more; what it held ended with it.
- */
+/** State of an IKE SA. `forgotten`: the daemon lost the connection, and its SAs are gone. */
 export type IkeState = (typeof ikeStates)[number];
 
+/** The values of `IkeState`. */
 export const ikeStates = ["established", "connecting", "down", "forgotten"] as const;
 
+/** The state of one tunnel, as its device reports it. */
 export interface IpsecTunnel {
+  /** The tunnel's name in the config. */
   readonly name: string;
+  /** State of its IKE SA. */
   readonly ike: Reading<IkeState>;
-  /** Why it is not established, in one sentence, where the device can tell. */
+  /** Why it is not established, in one sentence; absent where the device does not report it. */
   readonly trouble?: string;
-  /** Absent = its interface and what leads into it are as they were made, or nothing tells. */
+  /** Differences from what linkseal made; absent = there are none, or they are not reported. */
   readonly gaps?: readonly TunnelGap[];
+  /** Its IPsec SAs. */
   readonly sas: Reading<readonly IpsecSa[]>;
 }
 
-/** What is not as it was made; `closed` = something of what it protects does not get into it. */
+/** A difference from what linkseal made; `closed` = some traffic is kept out of the tunnel. */
 export interface TunnelGap {
+  /** Whether traffic is kept out or the MTU differs. */
   readonly kind: "closed" | "mtu";
+  /** The difference, in one sentence. */
   readonly text: string;
 }
 
+/** Algorithms of an SA, by the names that strongSwan uses. */
 export interface Transforms {
+  /** The cipher. */
   readonly encryption: string;
-  /** `none` for an AEAD. */
+  /** The integrity algorithm; `none` for an AEAD. */
   readonly integrity: string;
+  /** The Diffie-Hellman group. */
   readonly dhGroup: string;
 }
 
+/** One IPsec SA (RFC 4301). */
 export interface IpsecSa {
+  /** Its SPI. */
   readonly spi: number;
+  /** Whether it receives or sends. */
   readonly direction: "in" | "out";
   /** A rekeyed SA is healthy, not down. */
   readonly phase: "installed" | "rekeying" | "rekeyed" | "deleting";
-  /** As negotiated, from the data plane where it can be read. */
+  /** The negotiated algorithms, from the data plane where it can be read. */
   readonly transforms: Transforms;
+  /** Packets that it has carried. */
   readonly packets: bigint;
+  /** Its sequence number; undefined = not reported. */
   readonly sequence: bigint | undefined;
-  /** Of an SA that receives; absent = the device does not tell. */
+  /** Replay protection of an SA that receives; absent = the device does not report it. */
   readonly antiReplay?: "on" | "off";
-  /** Until its hard lifetime is over (RFC 4301, 4.4.2.1); absent = the device does not tell. */
+  /** Milliseconds to its hard lifetime (RFC 4301, 4.4.2.1); absent = not reported. */
   readonly endsInMs?: number;
 }
 
-/** With an AEAD the PRF stands alone: it is never part of the cipher. */
+/** Algorithms of an IKE SA. The PRF is separate even for an AEAD, never part of the cipher. */
 export interface IkeTransforms extends Transforms {
+  /** The pseudo-random function. */
   readonly prf: string;
 }
 
-/** Of a pair of IPsec SAs; each end has its own (RFC 7296, 2.8). */
+/** Lifetime of a pair of IPsec SAs; each end has its own (RFC 7296, 2.8). */
 export interface SaLife {
+  /** Lifetime in seconds. */
   readonly seconds: number;
+  /** Lifetime in kilobytes of traffic. */
   readonly kilobytes: number;
 }
 
-/** How the ends prove who they are; what is secret is named, never held. */
+/** How the ends prove who they are; secrets are named by their ids, never contained. */
 export type TunnelAuth =
   | { readonly kind: "psk"; readonly secretId: string }
   | {
       readonly kind: "certificate";
-      /** Our certificate and its private key. */
+      /** Vault id of our certificate and its private key. */
       readonly secretId: string;
-      /** The authorities that the gateway's certificate may come from. */
+      /** Vault id of the authorities that may have issued the gateway's certificate. */
       readonly authoritiesId: string;
       /** Subject of the gateway's certificate. */
       readonly peer: string;
     };
 
-/** The two ends of BGP inside a tunnel, each reached by the other through it alone. */
+/** The two ends of BGP inside a tunnel; each reaches the other only through the tunnel. */
 export interface TunnelBgp {
-  /** On the tunnel's interface. */
+  /** Our address, on the tunnel's interface. */
   readonly local: string;
+  /** Address of the gateway's end. */
   readonly peer: string;
+  /** The AS number of the gateway's end. */
   readonly asn: number;
 }
 
-/** What a person wants of one tunnel. */
+/** One tunnel as the operator wants it. */
 export interface TunnelSpec {
+  /** The tunnel's name in the config. */
   readonly name: string;
+  /** Our outer address. */
   readonly localAddress: string;
+  /** The gateway's outer address. */
   readonly remoteAddress: string;
+  /** Our prefixes, in CIDR notation. */
   readonly localPrefixes: readonly string[];
+  /** Prefixes behind the gateway, in CIDR notation. */
   readonly remotePrefixes: readonly string[];
+  /** Algorithms of IKE. */
   readonly ike: IkeTransforms;
-  /** Of ESP. */
+  /** Algorithms of ESP. */
   readonly transforms: Transforms;
+  /** Lifetime of its IPsec SAs. */
   readonly life: SaLife;
-  /** Of the inner packets. */
+  /** MTU of the inner packets, in octets. */
   readonly mtu: number;
-  /** What joins its SAs and policies with its interface, on a host that has such. */
+  /** Interface id that joins its SAs and policies with its interface, on a host that has one. */
   readonly ifId: number;
+  /** How the ends prove who they are. */
   readonly auth: TunnelAuth;
-  /** Its routes come by BGP; absent = a route for each remote prefix leads into it. */
+  /** BGP brings its routes; absent = a route for each remote prefix leads into it. */
   readonly bgp?: TunnelBgp;
-  /** Ports under whose MACsec its remote prefixes may ride as well; absent = in tunnels alone. */
+  /** Ports under whose MACsec its remote prefixes may travel too; absent = in tunnels only. */
   readonly backs?: readonly PortName[];
 }
 
+/** How traffic is moved away from a port. */
 export type DrainMeans = "prepend" | "gracefulShutdown" | "peeringShutdown";
 
+/** The BGP session with the neighbour on a port. */
 export interface BgpSession {
+  /** The port. */
   readonly port: PortName;
+  /** Address of the neighbour. */
   readonly peer: string;
+  /** Whether it is established. */
   readonly up: boolean;
-  /** Why it is not up, in one sentence, where the device can tell. */
+  /** Why it is not up, in one sentence; absent where the device does not report it. */
   readonly trouble?: string;
 }
 
-/** A session with the neighbour behind a tunnel. */
+/** A BGP session with the neighbour behind a tunnel. */
 export interface TunnelSession {
+  /** The tunnel's name in the config. */
   readonly tunnel: string;
+  /** Address of the neighbour. */
   readonly peer: string;
-  /** Of the neighbour, as configured. */
+  /** AS number of the neighbour, as configured. */
   readonly asn: number;
+  /** Whether it is established. */
   readonly up: boolean;
+  /** Why it is not up, in one sentence; absent where the device does not report it. */
   readonly trouble?: string;
 }
 
-/** What a neighbour of another AS is told over a port: it may send what goes there by it. */
+/** A prefix advertised on a port to another AS, which may then send its traffic there. */
 export interface OpenAdvertisement {
+  /** The port. */
   readonly port: PortName;
+  /** Address of the neighbour. */
   readonly peer: string;
+  /** The prefix in CIDR notation. */
   readonly prefix: string;
 }
 
-/** How the device reaches a prefix: over a port in the open, or into a tunnel. */
+/** How the device reaches a prefix: through a port in the open, or into a tunnel. */
 export interface Route {
+  /** The prefix in CIDR notation. */
   readonly prefix: string;
+  /** The port or tunnel that it leads to. */
   readonly via:
     | { readonly kind: "port"; readonly port: PortName }
     | { readonly kind: "tunnel"; readonly name: string };
+  /** Whether the device uses it for forwarding. */
   readonly best: boolean;
 }
 
+/** The BGP sessions and routes that a device reports. */
 export interface Routing {
+  /** BGP sessions on ports. */
   readonly sessions: readonly BgpSession[];
+  /** Routes to the prefixes behind the links. */
   readonly routes: readonly Route[];
-  /** The interface of a tunnel is drained as a port is. */
+  /** Ports that are drained. The interface of a tunnel is drained as a port is. */
   readonly drains: readonly { readonly port: PortName; readonly means: DrainMeans }[];
-  /** Absent where the device has no BGP inside of tunnels. */
+  /** Absent where the device has no BGP inside tunnels. */
   readonly tunnelSessions?: readonly TunnelSession[];
-  /** Absent where the device does not tell what it advertises. */
+  /** Absent where the device does not report what it advertises. */
   readonly advertised?: readonly OpenAdvertisement[];
 }
 
+/** The device's own clock and the state of its configuration. */
 export interface ControlPlane {
+  /** The device's clock. */
   readonly wall: WallTime;
   /** Changes when the device boots. */
   readonly bootId: string;
   /** Changes with every change of the running configuration. */
   readonly configId: string;
-  /** A confirmed commit is waiting for its confirm, ours or another's. */
+  /** Whether a confirmed commit, ours or another's, waits for its confirm. */
   readonly commitPending: boolean;
 }
 
-/** What a tunnel protects as the backup of links that are under MACsec. */
+/** A prefix that a tunnel protects as the backup of links that are under MACsec. */
 export interface BackedPrefix {
+  /** The prefix in CIDR notation. */
   readonly prefix: string;
-  /** Under whose MACsec it may ride. */
+  /** Ports under whose MACsec it may travel. */
   readonly ports: readonly PortName[];
-  /** Of these, where it passes now: a tight SecY is there. */
+  /** Those of the ports that let it pass now, because a strict SecY is there. */
   readonly open: readonly PortName[];
 }
 
+/** One observation of a device. */
 export interface DeviceState {
+  /** The device's id in the config. */
   readonly device: DeviceId;
+  /** When it was read, on the agent's monotonic clock. */
   readonly at: Instant;
+  /** Its clock and the state of its configuration. */
   readonly control: Reading<ControlPlane>;
+  /** Its ports that are in the config. */
   readonly macsec: readonly MacsecPort[];
+  /** Its tunnels that are in the config. */
   readonly ipsec: readonly IpsecTunnel[];
-  /**
-   * Prefixes that this device lets pass in a tunnel alone, whatever its routes say; absent where
-   * it has no such means.
-   */
+  /** Prefixes that pass only in tunnels, whatever routes say; absent = it cannot enforce that. */
   readonly blocked?: Reading<readonly string[]>;
-  /** Of these the ones that may ride under MACsec as well; absent where there are none. */
+  /** Those of them that may also travel under MACsec; absent where there are none. */
   readonly backed?: Reading<readonly BackedPrefix[]>;
-  /**
-   * How its own forwarding table reaches what it protects by tunnels; absent where `routing` tells
-   * it as well.
-   */
+  /** Forwarding routes to prefixes protected by tunnels; absent where `routing` reports them. */
   readonly ways?: Reading<readonly Route[]>;
+  /** Its BGP sessions and routes. */
   readonly routing: Reading<Routing>;
 }

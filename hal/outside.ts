@@ -1,11 +1,11 @@
-// What came from outside, being read: no text, however made, may end the process.
+// Reads values from outside so that no text, however made, can end the process.
 
 import { LinksealError } from "./error.ts";
 
 /**
- * The value that `read` finds. Whatever it throws is what the text or request came to, and
- * `refused` answers for it: by a value, or by the typed error of that one request. `read` has no
- * effect but its value, so nothing has happened yet. A LinksealError is an answer already.
+ * Returns the value that `read` finds. If `read` throws, `refused` decides: it returns a value, or
+ * throws the typed error of that one request. `read` has no effect but its value, so nothing has
+ * happened yet. A LinksealError is passed on.
  */
 export function fromOutside<T>(read: () => T, refused: (cause: unknown) => T): T {
   try {

@@ -1,11 +1,9 @@
-// Key material in the only form that thirteen ways of printing do not show: a private byte field
-// (design note 6).
+// Key material as a private byte field, because printing, inspecting, cloning and encoding a value
+// do not reveal one.
 
 import { inspect } from "node:util";
 
-/**
- * Bytes that cannot be printed, compared by accident, or coerced to text, and that can be wiped.
- */
+/** Bytes that cannot be printed, compared by accident or coerced to text, and that can be wiped. */
 export class Secret implements Disposable {
   #bytes: Uint8Array | undefined;
   readonly label: string;
@@ -24,18 +22,21 @@ export class Secret implements Disposable {
     return new Secret(label, own);
   }
 
-  /** Lends the bytes to `f`; throws once disposed. The tidy test lists who may call it. */
+  /**
+   * Lends the bytes to `f`. A test lists the files that may call it.
+   * @throws Error if the secret was already wiped.
+   */
   use<T>(f: (bytes: Readonly<Uint8Array>) => T): T {
     if (this.#bytes === undefined) throw new Error(`the secret ${this.label} was already wiped`);
     return f(this.#bytes);
   }
 
-  /** An independent copy with its own lifetime. */
+  /** Returns an independent copy with its own lifetime. */
   copy(): Secret {
     return this.use((bytes) => new Secret(this.label, Uint8Array.from(bytes)));
   }
 
-  /** Constant in time for equal lengths. */
+  /** Returns whether both have the same bytes, in constant time for equal lengths. */
   equals(other: Secret): boolean {
     return this.use((mine) =>
       other.use((theirs) => {
@@ -47,11 +48,13 @@ export class Secret implements Disposable {
     );
   }
 
+  /** Wipes the bytes; later uses throw. */
   [Symbol.dispose](): void {
     this.#bytes?.fill(0);
     this.#bytes = undefined;
   }
 
+  /** Returns the label, so that JSON never contains the bytes. */
   toJSON(): string {
     return `[secret ${this.label}]`;
   }
@@ -60,22 +63,24 @@ export class Secret implements Disposable {
     return `[secret ${this.label}]`;
   }
 
-  // A silent placeholder would be sent to a router as the key, so coercion is an error (design note
-  // 6).
+  // A silent placeholder would be sent to a router as the key, so coercion is an error.
   [Symbol.toPrimitive](): never {
     throw new TypeError(`the secret ${this.label} cannot become text`);
   }
 }
 
-/** How a transport writes the bytes of a hole; `json`: printable ASCII inside of a JSON string. */
+/** How a transport writes the bytes of a hole; `json`: printable ASCII inside a JSON string. */
 export type SecretForm = "raw" | "hex" | "HEX" | "json";
 
+/** A place in a text that only a transport fills. */
 export interface SecretHole {
+  /** The secret that fills it. */
   readonly secret: Secret;
+  /** The form in which it is written. */
   readonly as: SecretForm;
 }
 
-/** Text with holes: previews and logs print the segments, only a transport fills the holes. */
+/** Text with holes: previews and logs print the segments, and only a transport fills the holes. */
 export type Command = readonly (string | SecretHole)[];
 
 /** Builds a Command from a template; numbers and strings are text, holes stay holes. */
@@ -92,7 +97,7 @@ export function command(
   return segments;
 }
 
-/** The text of a command with every secret replaced by its label. */
+/** Returns the text of a command with every secret replaced by its label. */
 export function preview(lines: Command): string {
   return lines.map((part) => (typeof part === "string" ? part : part.secret.toJSON())).join("");
 }

@@ -3,6 +3,7 @@
 import type { SecretRef } from "./device.ts";
 import type { TunnelAuth } from "./model.ts";
 
+/** Returns the secrets of this authentication, in the order in which they are fetched. */
 export function authSecrets(auth: TunnelAuth): readonly SecretRef[] {
   switch (auth.kind) {
     case "psk":

@@ -1,11 +1,15 @@
-// Where Azure may be reached: hosts per cloud, and every rule against a URL or an address that
-// would carry a token elsewhere. Pure; the config and the Dialer's guard both ask here.
+// Where Azure may be reached: the hosts of each cloud, and every rule against a URL or an address
+// that would send a token elsewhere. The functions are pure; the config and the Dialer's guard both
+// call them.
 
 import { BlockList, isIP, isIPv4 } from "node:net";
 import type { Reach } from "#hal/world.ts";
 
+/** The clouds that a config may name. */
 export const realClouds = ["public", "usgovernment", "china", "loopback"] as const;
-/** `loopback` is a simulated Azure on this very host; nothing else can be reached with it. */
+/**
+ * A cloud; `loopback` is a simulated Azure on this host, and nothing else can be reached with it.
+ */
 export type RealCloud = (typeof realClouds)[number];
 
 interface CloudHosts {
@@ -32,24 +36,29 @@ const cloudHosts: Readonly<Record<Exclude<RealCloud, "loopback">, CloudHosts>> =
   },
 };
 
-/** Origins without a path, and the audiences that tokens are asked for. */
+/** Origins without a path, and the audiences for which tokens are requested. */
 export interface AzureEndpoints {
+  /** Origin of the vault. */
   readonly vault: string;
+  /** Origin of the authority that issues tokens. */
   readonly authority: string;
+  /** Origin of the management API. */
   readonly arm: string;
+  /** Audience of tokens for the vault. */
   readonly vaultResource: string;
+  /** Audience of tokens for the management API. */
   readonly armResource: string;
 }
 
 export interface AzurePlace {
   readonly cloud: RealCloud;
   readonly vault: string;
-  /** Of the loopback cloud alone; the others have fixed ones. */
+  /** Only for the loopback cloud; the others have fixed ones. */
   readonly authority?: string | undefined;
   readonly arm?: string | undefined;
 }
 
-/** Of settings that passed the checks below. */
+/** Returns the endpoints of settings that passed the checks below. */
 export function azureEndpoints(place: AzurePlace): AzureEndpoints {
   const vault = originOf(place.vault);
   if (place.cloud === "loopback") {
@@ -81,8 +90,8 @@ function originOf(url: string): string {
 const urlLengthMax = 100;
 
 /**
- * Why a text may not be used as a URL of Azure; undefined = its parts may be looked at. It is read
- * by one expression and never by a parser that mends what it gets.
+ * Returns why a text may not be used as a URL of Azure; undefined = its parts may be examined. One
+ * expression reads it, never a parser that corrects its input.
  */
 function formFault(url: string): string | undefined {
   if (url.length > urlLengthMax) return `it is longer than ${urlLengthMax} characters`;
@@ -94,18 +103,18 @@ function formFault(url: string): string | undefined {
   if (/[%\\]/.test(rest)) return "escapes do not belong into it";
   const host = rest.replace(/\/$/, "");
   if (host.includes("/")) return "a path does not belong into it";
-  if (/[[\]]/.test(host) || host.split(":").length > 2) return "an address is no host name";
+  if (/[[\]]/.test(host) || host.split(":").length > 2) return "an address is not a host name";
   const name = host.replace(/:.*$/, "");
   if (name === "") return "it names no host";
   if (/[A-Z]/.test(name)) return "host names are written in lower case";
   if (name.endsWith(".")) return "a dot at the end changes the name";
   if (/(^|\.)xn--/.test(name)) return "encoded letters of other alphabets look like other names";
-  if (!/^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(name)) return "it holds what no host name holds";
+  if (!/^[a-z0-9-]+(\.[a-z0-9-]+)*$/.test(name)) return "it contains what no host name contains";
   if (/(^|\.)-|-(\.|$)/.test(name)) return "a label begins or ends with a hyphen";
   return undefined;
 }
 
-/** Why this vault may not be asked; undefined = it may. */
+/** Returns why requests may not go to this vault; undefined = they may. */
 export function checkVaultUrl(url: string, cloud: RealCloud): string | undefined {
   const fault = formFault(url);
   if (fault !== undefined) return fault;
@@ -116,16 +125,16 @@ export function checkVaultUrl(url: string, cloud: RealCloud): string | undefined
   // Key Vault's own rule for names: 3 to 24, a letter first, no two hyphens in a row.
   const label = host.endsWith(`.${vaultSuffix}`) ? host.slice(0, -vaultSuffix.length - 1) : "";
   if (/^[a-z](?!.*--)[a-z0-9-]{1,22}[a-z0-9]$/.test(label)) return undefined;
-  if (isAddressLike(host)) return "an address is no host name";
+  if (isAddressLike(host)) return "an address is not a host name";
   return `a vault of the cloud ${cloud} is https://NAME.${vaultSuffix}`;
 }
 
-/** Why this authority may not get a credential; undefined = it may. */
+/** Returns why this authority may not get a credential; undefined = it may. */
 export function checkAuthority(url: string, cloud: RealCloud): string | undefined {
   return checkService(url, cloud, "authority");
 }
 
-/** Why this management endpoint may not get a token; undefined = it may. */
+/** Returns why this management endpoint may not get a token; undefined = it may. */
 export function checkArm(url: string, cloud: RealCloud): string | undefined {
   return checkService(url, cloud, "arm");
 }
@@ -149,23 +158,24 @@ function loopbackFault(host: string): string | undefined {
   return "an endpoint of the loopback cloud is https://localhost:PORT";
 }
 
-// `127.1`, `2130706433` and `0x7f000001` are addresses to a resolver.
+// A resolver reads `127.1`, `2130706433` and `0x7f000001` as addresses.
 function isAddressLike(host: string): boolean {
   return /^(0x[0-9a-f]+|\d+)(\.(0x[0-9a-f]+|\d+))*$/.test(host);
 }
 
-// RFC 6890 and the IANA registries after it: what never is a service of a public cloud.
+// RFC 6890 and the IANA registries after it: addresses that are never a service of a public cloud.
 const notPublic: readonly string[] = [
   ...["0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"],
   ...["172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16"],
   ...["198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"],
-  // What Azure itself answers its virtual machines at, metadata of their host among it.
+  // The address at which Azure itself serves its virtual machines, host metadata included.
   "168.63.129.16/32",
-  // Of IPv6 only global unicast is public, without what wraps IPv4 addresses or is documentation.
+  // In IPv6 only global unicast is public, except prefixes that wrap IPv4 addresses or are for
+  // documentation.
   ...["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"],
 ];
 const globalUnicast = ["2000::/3"];
-/** Where a private endpoint may lie. */
+/** Prefixes that private endpoints may have. */
 const privateSpace = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"];
 const loopback = ["127.0.0.0/8", "::1/128"];
 
@@ -184,14 +194,14 @@ const lists = {
   loopback: listOf(loopback),
 };
 
-// The list knows IPv4 in an IPv6 coat; such an address is refused before it is asked.
+// The list also matches IPv4 addresses written as IPv6; such an address is refused before.
 function within(list: BlockList, address: string): boolean {
   return list.check(address, isIPv4(address) ? "ipv4" : "ipv6");
 }
 
-/** Why an address that a name stands for is not connected to; undefined = it may be. */
+/** Returns why no connection is made to an address of a name; undefined = it may be. */
 export function checkAddress(address: string, reach: Reach): string | undefined {
-  if (isIP(address) === 0 || address.includes("%")) return "it is no plain address";
+  if (isIP(address) === 0 || address.includes("%")) return "it is not a plain address";
   if (/^::(?!1$)/.test(shortened(address))) return "it wraps another address";
   switch (reach.kind) {
     case "loopback":
@@ -204,7 +214,7 @@ export function checkAddress(address: string, reach: Reach): string | undefined 
   }
 }
 
-// An IPv6 address has many spellings; this is the one of RFC 5952.
+// Returns the spelling of RFC 5952; an IPv6 address has many.
 function shortened(address: string): string {
   return isIPv4(address) ? address : new URL(`http://[${address}]`).hostname.slice(1, -1);
 }
@@ -214,7 +224,7 @@ function isPublic(address: string): boolean {
   return isIPv4(address) || within(lists.globalUnicast, address);
 }
 
-/** Why a prefix cannot name private endpoints; undefined = it can. */
+/** Returns why a prefix cannot name private endpoints; undefined = it can. */
 export function checkPrivateRange(prefix: string): string | undefined {
   const [address = "", length = ""] = prefix.split("/");
   const most = isIPv4(address) ? 32 : 128;
@@ -224,16 +234,16 @@ export function checkPrivateRange(prefix: string): string | undefined {
     const inside = same && Number(length) >= Number(each.split("/")[1]);
     return sound && inside && within(listOf([each]), address);
   });
-  return space === undefined ? `private endpoints lie in ${privateSpace.join(", ")}` : undefined;
+  return space === undefined ? `private endpoints are in ${privateSpace.join(", ")}` : undefined;
 }
 
 /**
- * Why a vault's challenge is not answered; undefined = it asks for a token of our authority for
- * our cloud's vaults.
+ * Returns why a vault's challenge is not answered; undefined = it asks for a token of our authority
+ * for our cloud's vaults.
  */
 export function checkChallenge(header: string, endpoints: AzureEndpoints): string | undefined {
-  if (!/^Bearer\s/i.test(header)) return "it is no Bearer challenge";
-  // Read strictly: who answers it must not find another meaning in it.
+  if (!/^Bearer\s/i.test(header)) return "it is not a Bearer challenge";
+  // It is read strictly, so that no other reader finds another meaning in it.
   const pairs = [...header.slice("Bearer".length).matchAll(/([^\s=,]+)="([^"]*)"/g)];
   const rest = pairs.reduce((text, [pair]) => text.replace(pair, ""), header.slice(7));
   if (/[^\s,]/.test(rest)) return "its values are not quoted";

@@ -1,4 +1,4 @@
-// The document of an ExpressRoute Direct port or LAG: what it says of one link, and the same
+// The document of an ExpressRoute Direct port or LAG: reads one link from it, and returns the same
 // document with this one link changed.
 
 import type { PeerDetails, PeerState, PeerWant } from "#hal/device.ts";
@@ -14,7 +14,7 @@ import {
 
 export type AzureLink = "link1" | "link2";
 
-/** What makes no sense in a document; its text says what. */
+/** Thrown for a document that makes no sense; its text says why. */
 export class OddDocument extends Error {}
 
 const cipherNames: Readonly<Record<CipherSuite, string>> = {
@@ -24,10 +24,13 @@ const cipherNames: Readonly<Record<CipherSuite, string>> = {
   "gcm-aes-xpn-256": "GcmAesXpn256",
 };
 
-/** What one write may change of a link, besides `adminState`. */
+/** Properties of a link that one write may change, besides `adminState`. */
 const changing = ["cknSecretIdentifier", "cakSecretIdentifier", "cipher", "sciState"] as const;
 
-/** What the document alone says: an operation may still be under way. */
+/**
+ * Reads the state of one link from the document alone; an operation may still be running.
+ * @throws OddDocument if the document is not understood.
+ */
 export function stateOf(document: unknown, name: AzureLink): PeerState {
   const link = linkIn(document, name);
   const config = (key: (typeof changing)[number]): unknown =>
@@ -47,7 +50,10 @@ export function stateOf(document: unknown, name: AzureLink): PeerState {
   };
 }
 
-/** What both links show while nothing of the port is being changed; undefined = something is. */
+/**
+ * Returns what both links show while nothing of the port is being changed; undefined = something
+ * is.
+ */
 export function pictureOf(document: unknown): string | undefined {
   const states = (["link1", "link2"] as const).map((name) => stateOf(document, name));
   if (states.some(({ provisioning }) => provisioning === "updating")) return undefined;
@@ -85,12 +91,15 @@ function lagOf(document: unknown, link: JsonObject): Pick<PeerDetails, "lag"> {
   return { lag: { members: members.length, least } };
 }
 
-/** Only what may stand in a path of a request. */
+/** Accepts only what may occur in the path of a request. */
 function isResourceId(id: string): boolean {
   return /^\/subscriptions\/[A-Za-z0-9/._()-]{1,600}$/.test(id) && !/\/\.{1,2}(\/|$)/.test(id);
 }
 
-/** The document to write. Throws if it differs from what was read in more than this one link. */
+/**
+ * Returns the document to write.
+ * @throws OddDocument if it differs from what was read in more than this one link.
+ */
 export function withLink(document: unknown, name: AzureLink, want: PeerWant): unknown {
   const changed = replaceLink(document, name, (link) => linkWith(link, want));
   const masked = (whole: unknown): string => writeFaithful(replaceLink(whole, name, maskedLink));
@@ -132,7 +141,7 @@ function linkWith(link: JsonObject, { key, suite, sci, admin }: PeerWant): JsonO
 function maskedLink(link: JsonObject): JsonObject {
   const properties = partOf(link, "properties");
   const mask = Object.fromEntries(changing.map((key) => [key, null]));
-  // First in both, so that it does not matter where a property stood.
+  // They come first in both, so that the order of the properties does not matter.
   const macSecConfig = { ...mask, ...partOf(properties, "macSecConfig"), ...mask };
   return {
     ...link,
@@ -144,34 +153,34 @@ function maskedLink(link: JsonObject): JsonObject {
   };
 }
 
-/** Azure always has two, of a port as of a LAG. */
+/** Azure always has two links, for a port as for a LAG. */
 function linksIn(document: unknown): readonly JsonObject[] {
   const links = valueAt(document, "properties", "links");
   if (Array.isArray(links) && links.length === 2 && links.every(isObject)) return links;
-  throw new OddDocument("it does not hold two links");
+  throw new OddDocument("it does not have two links");
 }
 
 function linkIn(document: unknown, name: AzureLink): JsonObject {
   const named = linksIn(document).filter((link) => textAt(link, "name")?.toLowerCase() === name);
   const [only] = named;
   if (only !== undefined && named.length === 1) return only;
-  throw new OddDocument(`it does not hold one ${name}`);
+  throw new OddDocument(`it does not have one ${name}`);
 }
 
 /** MACsec is on when identifiers are set, whatever the cipher says. */
 function idsOf(cak: unknown, ckn: unknown): PeerState["pointsAt"] {
   const [cakSecretId, cknSecretId] = [secretIdOf(cak), secretIdOf(ckn)];
   if (cakSecretId === undefined && cknSecretId === undefined) return undefined;
-  // One alone is neither off nor a key that anybody could have.
+  // A single identifier is neither "off" nor a key that can exist.
   return { cakSecretId: cakSecretId ?? "", cknSecretId: cknSecretId ?? "" };
 }
 
 function secretIdOf(value: unknown): string | undefined {
   if (value === undefined || value === null || value === "") return undefined;
   if (typeof value !== "string" || !/^[\x21-\x7e]{1,500}$/.test(value)) {
-    throw new OddDocument("a secret identifier is no URL");
+    throw new OddDocument("a secret identifier is not a URL");
   }
-  // PowerShell writes the port into what it calls the id of a secret.
+  // PowerShell writes the port number into what it calls the id of a secret.
   return value.replace(/^https:\/\/[^/?#]+/i, (origin) =>
     origin.toLowerCase().replace(/:443$/, ""),
   );
@@ -182,23 +191,23 @@ function suiteOf(cipher: unknown): CipherSuite | undefined {
   return suites.find((suite) => cipherNames[suite] === cipher);
 }
 
-/** The worse of the port's and the link's; a word that nobody knows is not settled. */
+/** Returns the worse of the port's and the link's state; an unknown word counts as not settled. */
 function provisioningOf({ port, link }: PeerDetails["provisioning"]): PeerState["provisioning"] {
   const states = [port, link];
   if (states.some((state) => state === "Failed" || state === "Canceled")) return "failed";
-  // A link may say nothing; a port always does.
+  // A link may have no state; a port always has one.
   const settled = port === "Succeeded" && (link === undefined || link === "Succeeded");
   return settled ? "settled" : "updating";
 }
 
 function objectIn(value: unknown): JsonObject {
   if (isObject(value)) return value;
-  throw new OddDocument("it is no object");
+  throw new OddDocument("it is not an object");
 }
 
 function partOf(from: JsonObject, key: string): JsonObject {
   const part = from[key];
   if (part === undefined || part === null) return {};
   if (isObject(part)) return part;
-  throw new OddDocument(`${key} is no object`);
+  throw new OddDocument(`${key} is not an object`);
 }

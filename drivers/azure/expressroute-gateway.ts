@@ -1,5 +1,5 @@
-// The pre-shared key of a VPN connection: written whole, followed to the end of the operation that
-// Azure makes of it, and never read.
+// The pre-shared key of a VPN connection: it is written whole, never read, and the operation that
+// Azure starts for it is followed to its end.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
@@ -14,12 +14,15 @@ interface GatewayParts {
   readonly version: string;
 }
 
-/** Where Azure names no time. */
+/** Used where Azure names no delay. */
 const pollMs = 2_000;
 /** A new operation may not be known everywhere at once. */
 const unheardMsMax = 60_000;
 
-/** Resolves once Azure calls the operation succeeded. Throws as `PeerSecret` says. */
+/**
+ * Resolves once Azure reports that the operation succeeded. An abort leaves the operation running.
+ * @throws LinksealError as `PeerSecret.put` describes.
+ */
 export async function putSharedKey(
   { arm, operations, clock, version }: GatewayParts,
   resource: string,
@@ -55,7 +58,10 @@ export async function putSharedKey(
   }
 }
 
-/** What only keeps us from asking says nothing about the operation: it goes on meanwhile. */
+/**
+ * A failure that only keeps us from asking says nothing about the operation, which goes on
+ * meanwhile.
+ */
 async function stateOf(
   operations: Operations,
   operation: string,

@@ -1,5 +1,6 @@
-// Operations of the management API: asked no more often than Azure wants, and never again once they
-// ended. One that Azure does not show is settled by the document of its resource.
+// Operations of the management API: they are polled no more often than Azure wants, and never again
+// once they ended. An operation that Azure does not show is decided by the document of its
+// resource.
 
 import { type Clock, type Instant, instantAfter } from "#hal/world.ts";
 import type { Accepted, Arm, OperationState } from "../transport/arm.ts";
@@ -7,24 +8,24 @@ import type { Accepted, Arm, OperationState } from "../transport/arm.ts";
 interface Known {
   readonly state: OperationState;
   readonly askAt: Instant;
-  /** undefined = a predecessor of this process started it. */
+  /** When Azure accepted it; undefined = a predecessor of this process started it. */
   readonly acceptedAt: Instant | undefined;
-  /** What the document showed at rest when it was first read so, and when that was. */
+  /** What the document showed when it was first read without a change in progress, and when. */
   readonly rest?: { readonly picture: string; readonly since: Instant };
-  /** The document has decided what became of it. */
+  /** The document has decided how the operation ended. */
   readonly isSettled?: true;
 }
 
-/** What one read of a document showed. */
+/** The result of one read of a document. */
 export interface DocumentRead {
-  /** undefined = something of it is being changed. */
+  /** undefined = something in it is being changed. */
   readonly picture: string | undefined;
   readonly at: Instant;
 }
 
-/** A refusal ends when the right or a fresh token comes, and a new operation gets known late. */
+/** A refusal ends when the right or a fresh token arrives, and a new operation may appear late. */
 const lostAgainMs = 5_000;
-/** Between the two reads of a document that must agree. */
+/** Time between the two reads of a document that must agree, in milliseconds. */
 const restMs = 30_000;
 const knownMax = 256;
 const running = { kind: "running", waitMs: 0 } as const;
@@ -50,7 +51,10 @@ export class Operations {
     });
   }
 
-  /** Throws what delays the answer. */
+  /**
+   * Returns the operation's state, from memory while Azure's delay has not passed.
+   * @throws LinksealError if the request fails for a reason that says nothing about the operation.
+   */
   async state(path: string, signal: AbortSignal): Promise<OperationState> {
     const known = this.#known.get(path);
     const before = this.#clock.now();
@@ -64,14 +68,15 @@ export class Operations {
     return state;
   }
 
-  /** When it was accepted; of a predecessor's operation, the start of this process. */
+  /** Returns when it was accepted; for a predecessor's operation, the start of this process. */
   since(path: string): Instant {
     return this.#known.get(path)?.acceptedAt ?? this.#startedAt;
   }
 
   /**
-   * Whether a lost operation counts as over: `graceMs` after it was accepted, once two reads of the
-   * document, half a minute apart, showed the same at rest. What was decided stays so.
+   * Returns whether a lost operation counts as ended: `graceMs` after it was accepted, once two
+   * reads of the document, half a minute apart, showed the same without a change in progress. The
+   * decision is final.
    */
   isSettled(path: string, { picture, at }: DocumentRead, graceMs: number): boolean {
     const known = this.#known.get(path);
@@ -96,7 +101,7 @@ export class Operations {
   }
 }
 
-/** A refusal goes on to be asked about, so that the operator sees the right take effect. */
+/** A refused operation is polled further, so that the operator sees the right take effect. */
 function isOver({ state, isSettled }: Known): boolean {
   switch (state.kind) {
     case "running":

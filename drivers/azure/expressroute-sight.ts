@@ -1,5 +1,5 @@
-// What Azure's own side tells of a link: meters of port and circuit, minutes late, and the state of
-// the peering. Nothing of it says anything about MACsec.
+// Telemetry of Azure's own side of a link: meters of port and circuit, minutes late, and the state
+// of the peering. It contains nothing about MACsec.
 
 import type { PeerSight } from "#hal/device.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -19,12 +19,15 @@ export interface SightParts {
 const metricsVersion = "2018-01-01";
 const circuitVersion = "2024-05-01";
 const minuteMs = 60_000;
-/** A minute is told two or three minutes after it is over. */
+/** A minute's value is published two or three minutes after the minute ends. */
 const spanMs = 15 * minuteMs;
-/** A port may carry many: the first ones tell enough. */
+/** A port may carry many circuits; the first ones are enough. */
 const circuitsMax = 4;
 
-/** Throws like `Arm.get` where nothing at all can be read. */
+/**
+ * Reads the telemetry. An abort leaves nothing behind.
+ * @throws LinksealError like `Arm.get` where nothing at all can be read.
+ */
 export async function sightOf(parts: SightParts, signal: AbortSignal): Promise<PeerSight> {
   const { link, resource } = parts;
   const portMetrics = ["LineProtocol", "RxLightLevel", "TxLightLevel"] as const;
@@ -35,7 +38,7 @@ export async function sightOf(parts: SightParts, signal: AbortSignal): Promise<P
   const values = [line, rx, tx, ...seen.flatMap(({ arp, bgp }) => [arp, bgp])];
   const ends = values.flatMap((value) => value?.until ?? []);
   return {
-    // The oldest of them: none is younger than it says.
+    // The oldest of them, so that no value is older than reported.
     until: ends.length === 0 ? undefined : (Math.min(...ends) as WallTime),
     lineUp: line === undefined ? undefined : line.value >= 0.5,
     rxDbm: rx?.value,
@@ -48,7 +51,7 @@ export async function sightOf(parts: SightParts, signal: AbortSignal): Promise<P
 
 interface Metric {
   readonly value: number;
-  /** End of the minute that it is the average of. */
+  /** End of the minute that the value is the average of. */
   readonly until: number;
 }
 
@@ -59,7 +62,7 @@ async function ofCircuit(parts: SightParts, id: string, signal: AbortSignal) {
   const filter = "PeeringType eq 'Private' and Peer eq '*'";
   const names = ["ArpAvailability", "BgpAvailability"] as const;
   const told = await metrics(parts, id, names, filter, signal);
-  // Azure has two peers a peering, one for each link; with IPv6 two more.
+  // A peering has two peers in Azure, one for each link, and two more with IPv6.
   const side = parts.link === "link1" ? "primary" : "secondary";
   const isOurs = (peer: string): boolean => peer.toLowerCase().startsWith(side);
   const [arp, bgp] = names.map((name) => newest(told, name, isOurs));
@@ -74,7 +77,7 @@ function peeringOf(peering: unknown): PeerSight["peerings"] {
     : [{ type: word(type), state: word(state) }];
 }
 
-/** Words of an API are letters; anything else is none. */
+/** Words of the API consist of letters; any other text becomes "?". */
 function word(text: string): string {
   return /^[A-Za-z]{1,40}$/.test(text) ? text : "?";
 }
@@ -98,7 +101,10 @@ async function metrics(
   return await arm.get(`${resource}/providers/Microsoft.Insights/metrics`, query, signal);
 }
 
-/** Of all series whose peer fits, the newest minute, and of several the worst. */
+/**
+ * Returns the newest minute of all series whose peer fits, and the worst value if there are
+ * several.
+ */
 function newest(
   document: unknown,
   name: string,
@@ -122,7 +128,7 @@ function lastOf(data: readonly unknown[]): Metric | undefined {
     const value = numberIn(valueAt(point, "average"));
     const start = Date.parse(textAt(point, "timeStamp") ?? "");
     if (value === undefined || Number.isNaN(start)) return [];
-    // Averages of binary fractions have a tail that no meter measured.
+    // Averages of binary fractions have digits that no meter measured.
     return [{ value: Math.round(100 * value) / 100, until: start + minuteMs }];
   });
   return told.toSorted((a, b) => a.until - b.until).at(-1);

@@ -1,4 +1,4 @@
-// The Microsoft end of a link: one expressRoutePort (or LAG) document holds both links, and one
+// The Microsoft end of a link: one expressRoutePort (or LAG) document contains both links, and one
 // write changes exactly one of them.
 
 import type { PeerPort, PeerSecret, PeerSight, PeerState, PeerWant } from "#hal/device.ts";
@@ -17,17 +17,22 @@ import { putSharedKey } from "./expressroute-gateway.ts";
 import { type DocumentRead, Operations } from "./expressroute-operations.ts";
 import { sightOf } from "./expressroute-sight.ts";
 
+/** One link of an ExpressRoute port or LAG. */
 export interface ExpressRouteLink {
   /** Resource id of the port or LAG. */
   readonly resource: string;
+  /** Which of the two links it is. */
   readonly link: AzureLink;
-  /** The operation that the journal names last; undefined = none. */
+  /** Returns the operation that the journal names last; undefined = none. */
   readonly operation: () => string | undefined;
-  /** How long a write whose operation Azure does not show counts as under way, at the least. */
+  /**
+   * Least time, in milliseconds, for which a write whose operation Azure does not show counts as
+   * running.
+   */
   readonly putGraceMs: number;
 }
 
-/** Has all of MACsec; LAGs came later. */
+/** This version has all of MACsec; LAGs came later. */
 const portVersion = "2024-05-01";
 const lagVersion = "2026-01-01";
 
@@ -41,11 +46,11 @@ export class ExpressRoute {
   readonly #arm: Arm;
   readonly #clock: Clock;
   readonly #operations: Operations;
-  /** By resource: the end of the last write. */
+  /** For each resource, the end of the last write. */
   readonly #lines = new Map<string, Promise<void>>();
-  /** By operation of this process: the resource that it is of. */
+  /** For each operation of this process, the resource that it changes. */
   readonly #begun = new Map<string, string>();
-  /** By operation that failed: the document as it stood then. */
+  /** For each failed operation, a fingerprint of the document at that time. */
   readonly #failed = new Map<string, string>();
 
   constructor(parts: ArmParts) {
@@ -54,6 +59,7 @@ export class ExpressRoute {
     this.#operations = new Operations(this.#arm, parts.clock);
   }
 
+  /** Returns the far end of one link. */
   peer(link: ExpressRouteLink): Required<PeerPort> {
     return {
       observe: async (signal) => (await this.#look(link, signal)).state,
@@ -63,14 +69,18 @@ export class ExpressRoute {
     };
   }
 
-  /** The word of a VPN connection about itself, such as `Connected`. */
+  /**
+   * Returns the status that a VPN connection reports, such as `Connected`. An abort leaves nothing
+   * behind.
+   * @throws LinksealError like `Arm.get`.
+   */
   async connection(resource: string, signal: AbortSignal): Promise<string> {
     const document = await this.#arm.get(resource, { "api-version": portVersion }, signal);
     const status = textAt(document, "properties", "connectionStatus") ?? "";
     return /^[A-Za-z]{1,40}$/.test(status) ? status : "Unknown";
   }
 
-  /** The gateway of a VPN connection, which takes the pre-shared key of a tunnel. */
+  /** Returns the gateway of a VPN connection, which accepts the pre-shared key of a tunnel. */
   gateway(resource: string): PeerSecret {
     const [arm, operations, clock] = [this.#arm, this.#operations, this.#clock];
     const put: PeerSecret["put"] = (secret, signal) =>
@@ -78,7 +88,10 @@ export class ExpressRoute {
     return { put: (secret, signal) => this.#inTurn(resource, () => put(secret, signal)) };
   }
 
-  /** Any document of the management API, for evidence. Throws like `Arm.get`. */
+  /**
+   * Returns any document of the management API, as evidence.
+   * @throws LinksealError like `Arm.get`.
+   */
   async document(
     path: string,
     query: Readonly<Record<string, string>>,
@@ -110,7 +123,10 @@ export class ExpressRoute {
     return { document, state: await this.#withOperation(read, operation, signal) };
   }
 
-  /** A document may read "Succeeded" before its operation has even begun. */
+  /**
+   * Combines document and operation, because a document may read "Succeeded" before its operation
+   * has even begun.
+   */
   async #withOperation(
     { document, state, graceMs, ...read }: Look & DocumentRead & { readonly graceMs: number },
     operation: string,
@@ -133,7 +149,8 @@ export class ExpressRoute {
         this.#failed.set(operation, then);
         const { details } = state;
         const told = details === undefined ? {} : { details: { ...details, failure: how.code } };
-        // Whoever wrote since has mended it; since when, only whoever began it can tell.
+        // A later write has repaired it. Only the process that began the operation can compare; for
+        // an operation of a predecessor the document decides.
         const isMended = then !== now || !this.#begun.has(operation);
         const isOver = isMended || state.provisioning === "updating";
         return { ...state, ...told, provisioning: isOver ? state.provisioning : "failed" };
@@ -166,7 +183,7 @@ export class ExpressRoute {
       throw refused(resource, "the port is being changed: nothing was written");
     }
     if (want.over?.some((ids) => isSame(ids, state.pointsAt)) === false) {
-      throw refused(resource, "somebody gave it another key meanwhile: nothing was written");
+      throw refused(resource, "its key was changed meanwhile: nothing was written");
     }
     const changed = understood(resource, () => withLink(document, link, want));
     const begun = await this.#arm.put(
@@ -186,7 +203,7 @@ function versionOf(resource: string): string {
   return /\/expressRouteLags\//i.test(resource) ? lagVersion : portVersion;
 }
 
-/** The same state, and why the end of the operation is not shown to us. */
+/** Returns the same state, with the reason why Azure does not show us the end of the operation. */
 function unfollowed(state: PeerState, refusal: LinksealError | undefined): PeerState {
   const { details } = state;
   if (refusal === undefined || details === undefined) return state;

@@ -1,5 +1,5 @@
-// The part of an EOS configuration that concerns our ports. Of what hides a key nothing is kept,
-// not even where a router prints it although it was asked not to.
+// The part of an EOS configuration that concerns our ports. Nothing behind a word that hides a key
+// is stored, even where a router prints it although it was asked not to.
 
 import { createHash } from "node:crypto";
 import { isIP } from "node:net";
@@ -20,12 +20,12 @@ import { type EosTunnels, tunnelsOf } from "./tunnel-config.ts";
 export interface EosConfig {
   /** Equal for equal configurations. */
   readonly id: string;
-  /** undefined = there, and not understood. */
+  /** MACsec profiles by name; undefined = a profile that is not understood. */
   readonly profiles: ReadonlyMap<string, Profile | undefined>;
   readonly bindings: ReadonlyMap<PortName, string>;
   readonly shut: ReadonlySet<PortName>;
   readonly units: readonly Unit[];
-  /** undefined = BGP is not configured. */
+  /** The AS number; undefined = BGP is not configured. */
   readonly as: string | undefined;
   readonly neighbours: readonly Neighbour[];
   readonly routeMaps: ReadonlyMap<string, RouteMap>;
@@ -54,21 +54,24 @@ export type Family = "ipv4" | "ipv6";
 
 export interface Neighbour {
   readonly address: string;
-  /** `default` where nobody says otherwise. */
+  /** `default` if no line names another. */
   readonly vrf: string;
   readonly isShut: boolean;
-  /** By its own line, and by its peer group's. */
+  /** Route maps by its own lines, and by those of its peer group. */
   readonly maps: { readonly in: string | undefined; readonly out: string | undefined };
   readonly inherited: { readonly in: string | undefined; readonly out: string | undefined };
-  /** Whose routes it may bring: that of its address, and those in which it is active. */
+  /**
+   * Address families whose routes it may bring: that of its address, and those in which it is
+   * active.
+   */
   readonly families: readonly Family[];
-  /** Its route maps stand in an address family, where they are not looked for. */
+  /** Its route maps are in an address family, where they are not read. */
   readonly isElsewhere: boolean;
 }
 
 interface RouteMap {
   readonly prepends: boolean;
-  /** The map that it calls. */
+  /** The route map that it calls. */
   readonly calls: string | undefined;
 }
 
@@ -78,7 +81,7 @@ const statementsMax = 200_000;
 const form = /^(?:0|5|7|8a|sha512)$/;
 const telling = /^(?:key|secret|password)$/;
 
-/** undefined where the answer holds no configuration. */
+/** Returns undefined where the reply contains no configuration. */
 export function readConfig(text: string): EosConfig | undefined {
   const cmds = fieldsIn(parse(text), "cmds");
   if (cmds === undefined) return undefined;
@@ -105,7 +108,7 @@ export function readConfig(text: string): EosConfig | undefined {
   };
 }
 
-/** Without the words that hide a key: what is not kept cannot be told. */
+/** Drops the words that hide a key, so that they cannot be printed later. */
 function statementsOf(
   cmds: Fields,
   depth: number,
@@ -125,10 +128,10 @@ function statementsOf(
 }
 
 function openWords(words: readonly string[]): readonly string[] {
-  // A PSK may come without a form before it.
+  // A PSK may follow without a form before it.
   if (words[0] === "shared-key") return words.slice(0, 1);
   if (!words.some((word) => telling.test(word))) return words;
-  // The name of a key comes before the form, and a role behind the secret.
+  // The name of a key comes before the form, and a role comes behind the secret.
   return words.filter((_, index) => index < 2 || !form.test(words[index - 1] ?? ""));
 }
 
@@ -157,13 +160,13 @@ function profileOf(children: readonly Statement[]): Profile | undefined {
     const found = children.find(({ words }) => begins(words, beginning));
     return found?.words.slice(beginning.split(" ").length);
   };
-  // A cipher that is not said is one that a release chooses by itself.
+  // A release chooses a cipher by itself if none is configured.
   const suite = ciphers.find(([name]) => name === (rest("cipher")?.[0] ?? "aes128-gcm"))?.[1];
   const priority = wholeOf(rest("mka key-server priority")?.[0] ?? "16");
   const rekey = wholeOf(rest("mka session rekey-period")?.[0] ?? "0");
   const window = wholeOf(rest("replay protection window")?.[0] ?? "0");
   const keys = keysOf(children);
-  // Its keys stand in a shared secret or come from 802.1X.
+  // Its keys are a shared secret or come from 802.1X.
   const isOtherwise = rest("key source") !== undefined || rest("mode") !== undefined;
   if (suite === undefined || priority === undefined || rekey === undefined) return undefined;
   if (window === undefined || keys === undefined || isOtherwise) return undefined;
@@ -182,7 +185,7 @@ function profileOf(children: readonly Statement[]): Profile | undefined {
   };
 }
 
-/** The primary one first; undefined = one of them is not understood. */
+/** Returns the primary key first; undefined = one of the keys is not understood. */
 function keysOf(children: readonly Statement[]): readonly ConfiguredKey[] | undefined {
   const keys: ConfiguredKey[] = [];
   for (const { words } of children) {
@@ -254,7 +257,7 @@ function neighboursOf(bgp: Statement): readonly Neighbour[] {
 
 const families: readonly Family[] = ["ipv4", "ipv6"];
 
-/** Whether a line of any address family does so; `family` as the router names it. */
+/** Returns whether a line of any address family does so; `family` is the router's name for it. */
 function isInFamily(
   children: readonly Statement[],
   does: (words: readonly string[], family: string | undefined) => boolean,
@@ -272,7 +275,7 @@ interface About {
   out: string | undefined;
 }
 
-/** What is said of each neighbour and each peer group, by its name. */
+/** Returns what is configured for each neighbour and each peer group, by its name. */
 function aboutOf(children: readonly Statement[]): ReadonlyMap<string, About> {
   const about = new Map<string, About>();
   for (const { words } of children) {
@@ -287,7 +290,7 @@ function aboutOf(children: readonly Statement[]): ReadonlyMap<string, About> {
     about.set(name, one);
     if (what === "shutdown") one.isShut = true;
     if (what === "peer" && value === "group") one.group = direction;
-    // As older releases write it.
+    // Older releases write it like this.
     if (what === "peer-group") one.group = value;
     if (what === "route-map" && (direction === "in" || direction === "out")) one[direction] = value;
   }
@@ -310,7 +313,7 @@ function routeMapsOf(all: readonly Statement[]): EosConfig["routeMaps"] {
   return maps;
 }
 
-/** The interface over which a neighbour is reached; undefined = none on a port. */
+/** Returns the interface over which a neighbour is reached; undefined = none on a port. */
 export function unitTo(config: EosConfig, { address, vrf }: Neighbour): Unit | undefined {
   return config.units.find((unit) => unit.vrf === vrf && unit.holds(address));
 }

@@ -1,5 +1,5 @@
-// The difference between a port as it is and as it is to be: as lines of a configuration session,
-// and as lines for a person.
+// The difference between a port as it is and as it is to be, as lines of a configuration session
+// and as lines for the operator.
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
@@ -18,8 +18,8 @@ import { drainMap, isDrainMap } from "./names.ts";
 import type { PortPlan } from "./plan.ts";
 
 /**
- * A sentence = why it cannot be written. Throws `device.rejected` where a name in a configuration
- * is more than one word.
+ * Returns the edits, or a sentence that says why they cannot be written.
+ * @throws LinksealError `device.rejected` if a name in the configuration is more than one word.
  */
 export function editsBetween(
   before: PortPlan,
@@ -77,7 +77,7 @@ function settingLines(
     );
   }
   if ((was?.includeSci ?? false) !== includeSci) lines.push(includeSci ? line`sci` : line`no sci`);
-  // Said even though it is what a profile begins with: no release may decide otherwise.
+  // The line is sent although it is the default of a profile, so that no release decides otherwise.
   if (was?.policy !== "mustSecure") lines.push(line`traffic unprotected drop`);
   if (was === undefined || was.replayWindow !== replayWindow) {
     lines.push(
@@ -106,7 +106,7 @@ function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): Edits
   for (const neighbour of neighboursOn(config, after.port)) {
     if (as === undefined) return "BGP is not configured";
     if (neighbour.isElsewhere && [...ends, ...begins].includes("prepend")) {
-      return `the route maps of ${neighbour.address} stand in an address family`;
+      return `the route maps of ${neighbour.address} are in an address family`;
     }
     for (const means of ends) blocks.push(...endOf(means, neighbour, as, config));
     for (const means of begins) {
@@ -138,8 +138,8 @@ function beginningOf(
       return "a graceful shutdown is not offered";
     case "prepend": {
       const [out, into] = [drainMap("out", address), drainMap("in", address)];
-      // Its own AS, three times, and a local preference below the usual one. What the operator lets
-      // pass is decided as before: by the map that this one calls.
+      // The route map prepends the router's own AS three times and sets a local preference below
+      // the usual one. It calls the operator's route map, which decides as before what may pass.
       return [
         mapBlock(out, maps.out ?? inherited.out, line`set as-path prepend ${as} ${as} ${as}`),
         mapBlock(into, maps.in ?? inherited.in, line`set local-preference ${lowPreference}`),
@@ -178,7 +178,7 @@ function endOf(
       });
       const back = drained.map(({ way, name }) => {
         const calls = config.routeMaps.get(name)?.calls;
-        // The map of its peer group comes back by itself.
+        // The route map of the peer group applies again by itself.
         return calls === undefined || calls === inherited[way]
           ? line`no neighbor ${address} route-map ${name} ${way}`
           : line`neighbor ${address} route-map ${calls} ${way}`;

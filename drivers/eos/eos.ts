@@ -1,5 +1,5 @@
-// Arista EOS at its command line: a change is made in a session of its own, and a commit with a
-// timer is taken back by the router unless somebody confirms it by the name of that session.
+// Arista EOS at its command line: a change is made in a session of its own, and the router reverts
+// a commit with a timer unless it is confirmed by the name of that session.
 
 import type { CommitRecord, Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
@@ -31,7 +31,8 @@ const secondMs = 1_000;
 const daySeconds = 86_400;
 
 const offers = offersOf({
-  // Whoever knows the name of a session confirms it, and no other commit goes through meanwhile.
+  // Any process that knows the name of a session can confirm it, and no other commit succeeds
+  // meanwhile.
   commit: { survivesDisconnect: true, stepMs: secondMs, maxMs: (daySeconds - 1) * secondMs },
   macsec: { suites: suites.toReversed(), overlap: "fallback", counters: "perPort" },
   atomicReplace: true,
@@ -76,11 +77,11 @@ const dialect: Dialect<Cli> = {
     return await pingFarEnd(query, port, first?.(), readPing);
   },
   commits,
-  // A session is nobody else's, and it is opened by the name of its commit.
+  // A session belongs to its change alone, and it is opened by the name of its commit.
   async lock() {},
   stage,
   async check(cli, signal) {
-    // Each line was judged as it was said; what was only tried leaves nothing behind.
+    // Each line was checked when it was entered; lines that were only tried leave nothing behind.
     await cli.run([line`abort`], "none", signal);
   },
   commit,
@@ -89,16 +90,17 @@ const dialect: Dialect<Cli> = {
   },
 };
 
+/** The driver of Arista EOS. */
 export const eos = defineDriver(dialect);
 
 const prefix = "linkseal";
 
-/** One session for all that is ever said of a transaction. */
+/** Returns the session name that serves all commands about one transaction. */
 function sessionOf(note: string): string {
   return `${prefix}-${note.split(" ").at(-1) ?? ""}`;
 }
 
-/** Sessions that were committed; one that ran out of time has left none. */
+/** Returns the sessions that were committed; a session whose timer expired has left none. */
 async function commits(cli: Cli, signal: AbortSignal): Promise<readonly CommitRecord[]> {
   const sessions = await queryOf(cli, signal).value("sessions", readSessions);
   return sessions.flatMap(({ name, state }): CommitRecord[] => {
@@ -113,7 +115,7 @@ async function commits(cli: Cli, signal: AbortSignal): Promise<readonly CommitRe
   });
 }
 
-/** Ends inside the session, where every line was taken. */
+/** Leaves the command line inside the session, where every line was accepted. */
 async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonly string[]> {
   const query = queryOf(cli, signal);
   const config = await query.value("config", readConfig);
@@ -144,14 +146,14 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
   try {
     await cli.run(all.sent, "none", signal);
   } catch (error) {
-    // Few sessions may be open at a time, and nobody comes back to this one.
+    // Few sessions may be open at a time, and this one is never used again.
     if (!cli.isOver) await cli.run([line`abort`], "none", signal);
     throw error;
   }
   return linesOf(all);
 }
 
-/** Sessions of ours that a connection that broke has left open. */
+/** Drops sessions of ours that a broken connection has left open. */
 async function dropLeftovers(cli: Cli, signal: AbortSignal): Promise<void> {
   for (const { name, state } of await queryOf(cli, signal).value("sessions", readSessions)) {
     if (state !== "pending" || !name.startsWith(`${prefix}-`)) continue;

@@ -1,5 +1,5 @@
-// The JSON that EOS prints, read with suspicion: a field of another type is not there, and a list
-// has a bound.
+// Reads the JSON that EOS prints, with suspicion: a field of another type counts as absent, and a
+// list has a bound.
 
 import { parseJson } from "#hal/json.ts";
 
@@ -7,7 +7,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 const rowsMax = 100_000;
 
-/** undefined = it is no object of JSON. */
+/** Returns undefined for a value that is not a JSON object. */
 export function fieldsOf(value: unknown): Fields | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   return value as Fields;
@@ -21,7 +21,7 @@ export function parse(text: string): Fields | undefined {
   }
 }
 
-/** An own property; what the prototype brings is not there. */
+/** Returns an own property; inherited ones count as absent. */
 function at(fields: Fields | undefined, name: string): unknown {
   return fields !== undefined && Object.hasOwn(fields, name) ? fields[name] : undefined;
 }
@@ -52,7 +52,10 @@ export function counterIn(fields: Fields | undefined, name: string): bigint | un
     : undefined;
 }
 
-/** undefined = there is no such object, it is longer than any router's, or a row is no object. */
+/**
+ * Returns undefined if there is no such object, if it has more rows than any router, or if a row is
+ * not an object.
+ */
 export function rowsIn(
   fields: Fields | undefined,
   name: string,

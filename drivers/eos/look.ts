@@ -1,4 +1,4 @@
-// One look at an EOS router: one question after the other, each answer known or not.
+// One observation of an EOS router: one command after the other, each reply known or unknown.
 
 import {
   type DeviceState,
@@ -32,7 +32,7 @@ import { readConnections, readTunnelRoutes, tunnelStates } from "./tunnel-answer
 
 export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, question, signal);
 
-/** What is told of ports. */
+/** Reads what EOS reports about ports. */
 async function askPorts(query: ReturnType<typeof queryOf>) {
   return {
     physical: await query.answer("interfaces", readInterfaces),
@@ -100,7 +100,7 @@ function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
   const { config, physical, counters, mkpdus, licence } = answers;
   const plan = "value" in config ? planOf(config.value, port) : undefined;
   const isUnread = plan?.profile !== undefined && plan.settings === undefined;
-  // Without MACsec nobody counts, and a zero would say that somebody did.
+  // Without MACsec no counter runs, and a zero would be a measurement.
   const isIdle = plan !== undefined && plan.profile === undefined;
   const counted = <T, R>(from: Answer<T>, read: (value: T) => R | undefined): Reading<R> =>
     isIdle ? unknown("notSupported", at) : reading(from, at, read);
@@ -139,8 +139,8 @@ function sessionOf(
 }
 
 /**
- * EOS does not print the suite of a SAK. It installs none but of its own profile's suite, so a SAK
- * that transmits is of that one.
+ * EOS does not print the cipher suite of a SAK. It installs only SAKs of its own profile's suite,
+ * so a SAK that transmits has that suite.
  */
 function liveSuiteOf(
   session: MacsecPort["session"],

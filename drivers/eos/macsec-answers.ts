@@ -1,4 +1,4 @@
-// MACsec as EOS tells it. Undefined = the answer holds nothing that is understood.
+// MACsec as EOS reports it. Undefined = nothing in the reply is understood.
 
 import {
   type MacsecFrames,
@@ -24,13 +24,13 @@ import {
 } from "./json.ts";
 import { isPort } from "./names.ts";
 
-/** By port; what else has an interface name is left out. */
+/** Returns the rows by port; other interfaces are left out. */
 export function readByPort(text: string): ReadonlyMap<PortName, Fields> | undefined {
   const rows = rowsIn(parse(text), "interfaces");
   return rows && new Map(rows.filter(([name]) => isPort(name)));
 }
 
-/** What two questions told of one port; undefined = it is told of nothing there. */
+/** The replies of two commands about one port; undefined = the reply does not mention the port. */
 export interface Told {
   readonly security: Fields | undefined;
   readonly participants: Fields | undefined;
@@ -41,7 +41,7 @@ interface Actor extends MkaParticipant {
   readonly isKeyServer: boolean;
 }
 
-/** undefined = there is an answer for the port, and it is not understood. */
+/** Returns undefined if the reply mentions the port and is not understood. */
 export function readSession(
   { security, participants }: Told,
   settings: MacsecSettings | undefined,
@@ -55,7 +55,7 @@ export function readSession(
   const principal = actors.find((one) => one.isPrincipal && one.livePeers > 0);
   const saks = saksOf(security, details);
   const traffic = textIn(details, "traffic")?.toLowerCase();
-  // A port that counts as open is secured only where somebody lives there and a key protects it.
+  // A port that counts as open is secured only if a live peer is there and a key protects it.
   const isSecured =
     isOpen && traffic === "protected" && principal !== undefined && saks.latest !== undefined;
   return {
@@ -110,7 +110,7 @@ interface Saks {
   readonly old: Sak | undefined;
 }
 
-/** The one in use is told beside the details; there it may stand as the old one already. */
+/** The SAK in use is reported beside the details, where it may already be the old one. */
 function saksOf(security: Fields | undefined, details: Fields | undefined): Saks {
   const found = (["latest", "old"] as const).map((which): Sak | undefined => {
     const flat = {
@@ -153,7 +153,9 @@ function keyIdOf(mi: string | undefined, kn: number | undefined): string | undef
   return `${mi.toLowerCase()}/${kn}`;
 }
 
-/** Of the port alone: what EOS tells of single SAs is not told apart here. */
+/**
+ * Reads the counters of the port only; those that EOS reports of single SAs are not separated here.
+ */
 export function readFrames(told: Fields | undefined): MacsecFrames | undefined {
   const details = fieldsIn(told, "countersDetail");
   const txProtected = counterIn(told, "outPktsEncrypted");
@@ -161,7 +163,7 @@ export function readFrames(told: Fields | undefined): MacsecFrames | undefined {
   if (txProtected === undefined || rxOk === undefined) return undefined;
   return {
     txProtected,
-    // It counts MKPDUs as well.
+    // This counter includes MKPDUs.
     txClear: undefined,
     txTooLong: counterIn(details, "outPktsTooLong"),
     rxOk,
@@ -180,7 +182,10 @@ export function readFrames(told: Fields | undefined): MacsecFrames | undefined {
 const headings = ["Rx Success", "Rx Failure", "Tx Success", "Tx Failure"] as const;
 const tableLinesMax = 10_000;
 
-/** A table without JSON whose names were published: why a frame failed is not in it. */
+/**
+ * Reads a table without JSON whose column names were published; it does not contain why a frame
+ * failed.
+ */
 export function readMkpdus(text: string): ReadonlyMap<PortName, MkpduCounters> | undefined {
   const lines = text.split(/\r?\n/);
   if (lines.length > tableLinesMax) return undefined;
@@ -211,7 +216,7 @@ export function readMkpdus(text: string): ReadonlyMap<PortName, MkpduCounters> |
   return counters;
 }
 
-/** undefined = EOS does not tell. */
+/** Returns undefined if EOS does not report it. */
 export function readLicence(text: string): "present" | "missing" | undefined {
   const isLicensed = flagIn(parse(text), "licenseEnabled");
   if (isLicensed === undefined) return undefined;

@@ -1,5 +1,5 @@
-// What a wanted change makes of a port, part by part, and why it is refused: EOS itself would let
-// the key in use be deleted.
+// Applies the operations of a change to a port's plan and refuses those that EOS must not get; EOS
+// itself would let the key in use be deleted.
 
 import type { DeviceChange } from "#hal/device.ts";
 import type { Ckn, DrainMeans, KeyRef, MacsecSettings, PortName } from "#hal/model.ts";
@@ -31,7 +31,7 @@ export interface PortPlan {
 interface PlannedKey {
   readonly ckn: Ckn;
   readonly role: "primary" | "fallback";
-  /** Of a key that is new, or gets another role. */
+  /** Present if the key is new or gets another role. */
   readonly secret?: Secret;
 }
 
@@ -41,7 +41,7 @@ const limits: SettingsLimits = {
   replayWindowMax: 0xffff_ffff,
   sakRekeySeconds: { min: 30, max: 100_000 },
   why: ({ confidentialityOffset }) =>
-    confidentialityOffset === 0 ? undefined : "EOS knows no confidentiality offset but 0",
+    confidentialityOffset === 0 ? undefined : "EOS has no confidentiality offset but 0",
 };
 
 export function planOf(config: EosConfig, port: PortName): PortPlan {
@@ -64,7 +64,10 @@ export function drainsOf(config: EosConfig, port: PortName): readonly DrainMeans
   });
 }
 
-/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+/**
+ * Returns each port of the change as it is and as it is to be.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function planChange(
   change: DeviceChange,
   around: Surroundings,
@@ -90,11 +93,15 @@ function refuseSilentRoles(before: PortPlan, after: PortPlan, around: Surroundin
   for (const { ckn, role, secret } of after.keys) {
     const was = before.keys.find((key) => key.ckn === ckn);
     if (was?.role === role || secret !== undefined) continue;
-    throw rejected(around, after.port, "a key gets another role, and the change brings it not");
+    throw rejected(
+      around,
+      after.port,
+      "a key gets another role, and the change does not contain it",
+    );
   }
 }
 
-// What is there and not understood must not be written over.
+// Configuration that is not understood must not be overwritten.
 function refuseUnread(around: Surroundings, port: PortName): void {
   const { profiles, bindings } = around.config;
   const name = bindings.get(port);
@@ -116,9 +123,9 @@ function addKey(
   const there = plan.keys.find(({ ckn }) => ckn === key.ckn);
   if (there?.role === role) return plan;
   if (there !== undefined) throw rejected(around, port, "the key is there in its other role");
-  if (plan.keys.length > 1) throw rejected(around, port, "the port already holds two keys");
+  if (plan.keys.length > 1) throw rejected(around, port, "the port already has two keys");
   if (plan.keys.some((one) => one.role === role)) {
-    throw rejected(around, port, `the ${role} key of the port is another one`);
+    throw rejected(around, port, `the port has another ${role} key`);
   }
   if (role === "fallback" && plan.keys.length === 0) {
     throw rejected(around, port, "a fallback key needs a primary key beside it");
@@ -127,7 +134,7 @@ function addKey(
   return { ...plan, keys: [...plan.keys, { ckn: key.ckn, role, secret }] };
 }
 
-/** Both keys get another role, and EOS knows a role only together with its key. */
+/** Both keys get another role, and EOS accepts a role only together with its key. */
 function promoteKey(
   plan: PortPlan,
   { port, ckn, keys = [] }: PartOf<"macsec.promoteKey">,
@@ -147,7 +154,7 @@ function promoteKey(
 }
 
 function replaceKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
-  if (plan.keys.length > 1) throw rejected(around, plan.port, "the port holds two keys");
+  if (plan.keys.length > 1) throw rejected(around, plan.port, "the port has two keys");
   if (plan.keys.some(({ ckn }) => ckn === key.ckn)) return plan;
   const secret = secretFor(around, plan.port, key);
   return { ...plan, keys: [{ ckn: key.ckn, role: "primary", secret }] };

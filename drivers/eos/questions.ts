@@ -1,6 +1,6 @@
-// The only questions that are ever asked of EOS. Among those that are not in here are the ones that
-// print keys: running-config as it is, startup-config, session-config and its differences, and the
-// secrets of management security.
+// The only queries that are ever sent to EOS. Commands that print keys are not among them:
+// running-config as it is, startup-config, session-config and its differences, and the secrets of
+// management security.
 
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";

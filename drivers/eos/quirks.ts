@@ -1,4 +1,4 @@
-// What differs from release to release: a row each, with its source.
+// Differences between releases: one row each, with its source.
 
 import type { Capabilities } from "#hal/device.ts";
 import { matched, type Quirk, quirksIn } from "../platform/quirks.ts";
@@ -19,10 +19,10 @@ const quirks: readonly Quirk<"macsecByStaticKeys" | "ipsec">[] = [
   },
 ];
 
-/** A release that is not understood is taken for one of today's. */
+/** A release that is not understood counts as a current one. */
 const has = quirksIn(quirks, matched(/^(\d{1,2})\.(\d{1,3})(?:\.(\d{1,3}))?/), true);
 
-/** What is offered at most, less what this release does not have. */
+/** Returns what EOS offers at most, less what this release lacks. */
 export function capabilitiesOf(offers: Capabilities, { model, version }: Software): Capabilities {
   const { macsec, ipsec, ...others } = offers;
   return {

@@ -1,4 +1,4 @@
-// Lines of an EOS configuration as words, one inside the other.
+// Lines of an EOS configuration as words, nested as the configuration is.
 
 export interface Statement {
   readonly words: readonly string[];

@@ -1,5 +1,5 @@
-// What EOS tells of itself: clock, boot, sessions, interfaces, BGP, routes. Undefined = the answer
-// holds nothing that is understood.
+// The state that EOS reports about itself: clock, boot, sessions, interfaces, BGP, routes.
+// Undefined = nothing in the reply is understood.
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -24,25 +24,27 @@ export function readClock(text: string): WallTime | undefined {
   return seconds === undefined ? undefined : (Math.round(seconds * 1000) as WallTime);
 }
 
-/** By when it was last told to boot: a moment that its own clock does not move afterwards. */
+/**
+ * Returns when the router was last rebooted, a time that its own clock does not move afterwards.
+ */
 export function readBootId(text: string): string | undefined {
   const [newest] = listIn(parse(text), "resetCauses") ?? [];
   const at = numberIn(fieldsOf(newest), "timestamp");
   return at === undefined ? undefined : String(Math.floor(at));
 }
 
-/** A session in which a configuration is made, or was. */
+/** A configuration session, open or committed. */
 export interface ConfigSession {
   readonly name: string;
   readonly state: "pending" | "pendingCommitTimer" | "completed" | "other";
 }
 
-/** The one whose commit waits first. */
+/** Returns the sessions; one whose commit waits for its confirm comes first. */
 export function readSessions(text: string): readonly ConfigSession[] | undefined {
   const told = parse(text);
   const rows = rowsIn(told, "sessions");
   if (rows === undefined) return undefined;
-  // Newer releases name it beside the list, whatever the list says of it.
+  // Newer releases name it beside the list, whatever the list says about it.
   const beside = textIn(told, "commitTimerSessionName") ?? "";
   const sessions = rows.map(([name, row]): ConfigSession => {
     const state = textIn(row, "state") ?? "";
@@ -63,7 +65,7 @@ export interface Physical {
   readonly rate: PortRate | undefined;
 }
 
-/** Ethernet ports alone. */
+/** Reads Ethernet ports only. */
 export function readInterfaces(text: string): ReadonlyMap<PortName, Physical> | undefined {
   const rows = rowsIn(parse(text), "interfaces");
   if (rows === undefined) return undefined;
@@ -92,7 +94,9 @@ export interface Peer {
   readonly idleReason: string | undefined;
 }
 
-/** By the VRF and the address of the neighbour; undefined = one of them is not understood. */
+/**
+ * Returns the peers by VRF and address of the neighbour; undefined = one of them is not understood.
+ */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const vrfs = rowsIn(parse(text), "vrfs");
   if (vrfs === undefined) return undefined;
@@ -116,8 +120,8 @@ export const bgpSession = (port: PortName, peer: string, found: Peer | undefined
   sessionTo({ port, peer }, found?.state, "the session is idle", found?.idleReason || undefined);
 
 /**
- * Routes that came from one neighbour; `best` = in use, also beside others of equal worth.
- * undefined = one of them is not understood.
+ * Returns the routes that came from one neighbour; `best` = in use, also beside others of equal
+ * cost. undefined = one of them is not understood.
  */
 export function readRoutes(
   text: string,
@@ -139,14 +143,14 @@ export function readRoutes(
 
 export const isPrefix = (text: string): boolean => /^[0-9a-f.:]+\/\d{1,3}$/i.test(text);
 
-/** undefined = the answer does not say. */
+/** Returns undefined if the reply does not say. */
 function isInUse(path: unknown): boolean | undefined {
   const type = fieldsIn(fieldsOf(path), "routeType");
   const isActive = flagIn(type, "active");
   return isActive === false ? flagIn(type, "ecmpContributor") === true : isActive;
 }
 
-/** The interface of the route in use, without its unit; undefined = none is known. */
+/** Returns the interface of the route in use, without its unit; undefined = none is known. */
 export function readRouteTo(text: string): string | undefined {
   const vrf = fieldsIn(fieldsIn(parse(text), "vrfs"), "default");
   for (const [, route] of rowsIn(vrf, "routes") ?? []) {

@@ -1,4 +1,4 @@
-// What EOS tells of its SAs. Undefined = the answer holds nothing that is understood.
+// The SAs that EOS reports. Undefined = nothing in the reply is understood.
 
 import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -12,18 +12,18 @@ export interface Connection {
   readonly localAddress: string;
   readonly remoteAddress: string;
   readonly isEstablished: boolean;
-  /** undefined inside = one of them is not understood. */
+  /** undefined = one of them is not understood. */
   readonly sas: readonly ToldSa[] | undefined;
 }
 
 interface ToldSa extends Pick<IpsecSa, "direction" | "spi" | "packets"> {
-  /** When it was made, to tell which is the newest of its like. */
+  /** When it was made; it tells which of several is the newest. */
   readonly madeAt: number;
 }
 
 const noneText = /^(?:% )?No (?:IPsec )?connections?\b/im;
 
-/** By the interface; a connection for each pair of selectors that it has. */
+/** Returns the connections by interface, one for each pair of selectors. */
 export function readConnections(
   text: string,
 ): ReadonlyMap<string, readonly Connection[]> | undefined {
@@ -54,7 +54,10 @@ export function readConnections(
   return isUnread ? undefined : found;
 }
 
-/** "none" = the policy of a connection, or a heading; undefined = pieces of one, or of several. */
+/**
+ * Returns "none" for the policy of a connection or a heading; undefined = an incomplete connection,
+ * or several.
+ */
 function connectionOf(rows: readonly string[]): Connection | "none" | undefined {
   const [state, ...states] = rows.filter((row) => row.startsWith("State:"));
   const [ends, ...others] = rows.filter((row) => row.startsWith("Source address:"));
@@ -94,7 +97,7 @@ function saOf(rows: readonly string[]): ToldSa | undefined {
   };
 }
 
-/** Of static routes that are in use, those into a tunnel. */
+/** Returns those static routes in use that lead into a tunnel. */
 export function readTunnelRoutes(
   text: string,
   names: ReadonlyMap<string, string>,
@@ -134,7 +137,7 @@ function ownOf(
   );
 }
 
-/** It installs none but of its policy's transforms, which are the only ones that it proposes. */
+/** EOS installs only SAs with its policy's transforms, because it proposes no others. */
 function sasOf(tunnel: EosTunnel, all: Connections): readonly IpsecSa[] | undefined {
   const { transforms } = tunnel;
   const own = ownOf(tunnel, all);

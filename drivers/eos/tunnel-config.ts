@@ -1,5 +1,5 @@
 // The tunnels of an EOS configuration, without the keys in it. A tunnel has the name of its
-// profile; it is ours, and may be written, if its policies bear that name too.
+// profile; it is ours, and may be written, if its policies have that name too.
 
 import { wholeOf } from "../platform/text.ts";
 import {
@@ -24,7 +24,7 @@ import {
 import { begins, type Statement } from "./statements.ts";
 
 export interface EosTunnel extends StandingTunnel {
-  /** As its policy of SAs says: EOS does not print what an SA uses. */
+  /** Transforms of its SA policy: EOS does not print what an SA uses. */
   readonly transforms: TunnelPlan["transforms"] | undefined;
 }
 
@@ -34,10 +34,10 @@ const groups = { "ecp-384": "20", ...modpNumbers };
 const cbcs = { "aes-256-cbc": "aes256", "aes-128-cbc": "aes128" };
 
 export const words: TunnelWords = {
-  // Its IKE knows no GCM, and no elliptic curve of 256 bits.
+  // The IKE of EOS has no GCM and no elliptic curve of 256 bits.
   ikeEncryption: { ...cbcs, "3des-cbc": "3des" },
   ikeIntegrity: digests,
-  // The PRF is the digest of its integrity, and nobody chooses another.
+  // The PRF is the digest of the integrity algorithm; it cannot be chosen.
   prf: digests,
   dhGroup: groups,
   espEncryption: { ...cbcs, "aes-256-gcm": "aes256gcm128", "aes-128-gcm": "aes128gcm128" },
@@ -54,7 +54,7 @@ export const limits: TunnelLimits = {
   mtu: { min: 68, max: 9_214 },
 };
 
-/** Lives are counted in minutes and in megabytes. */
+/** Lifetimes are configured in minutes and in megabytes. */
 export const minute = 60;
 export const megabyte = 1_024;
 
@@ -165,7 +165,7 @@ function ikeOf(policy: readonly Statement[], local: string): TunnelPlan["ike"] |
 
 function espOf(policy: readonly Statement[]): TunnelPlan["transforms"] | undefined {
   return espFor(words, {
-    // Releases differ in what they call the same cipher.
+    // Releases have different names for the same cipher.
     espEncryption: restOf(policy, "esp encryption")?.[0]?.replace("aes256gcm256", "aes256gcm128"),
     espIntegrity: restOf(policy, "esp integrity")?.[0],
     pfsGroup: restOf(policy, "pfs dh-group")?.[0] ?? "",

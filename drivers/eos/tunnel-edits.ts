@@ -1,5 +1,5 @@
-// A tunnel as lines of a configuration session: what stands already is said again, and changes
-// nothing.
+// A tunnel as lines of a configuration session; lines that are configured already are sent again
+// and change nothing.
 
 import type { Command } from "#hal/secret.ts";
 import { type Block, commandsOf, inModes } from "../platform/edits.ts";
@@ -18,7 +18,10 @@ import { type EosTunnels, megabyte, minute, words } from "./tunnel-config.ts";
 
 type Ground = TunnelGround<EosTunnels>;
 
-/** In this order. Throws `device.*` or `vault.malformedKey`, effect "none". */
+/**
+ * Returns the commands in the order in which they are sent.
+ * @throws LinksealError `device.*` or `vault.malformedKey`, with effect "none".
+ */
 export function tunnelCommands(
   changed: readonly ChangedTunnel[],
   config: EosTunnels,
@@ -48,13 +51,13 @@ function blocksOf({ name, before, after }: ChangedTunnel, ground: Ground): reado
 function homeFor(after: Wanted, ground: Ground): string {
   const { ike, life, secret } = after;
   if (ike.prf !== ike.integrity) {
-    throw ground.refusal(`the PRF of IKE is the digest of its integrity there, not ${ike.prf}`);
+    throw ground.refusal(`the PRF of IKE there is the digest of its integrity, not ${ike.prf}`);
   }
   if (life.seconds % minute !== 0 || life.kilobytes % megabyte !== 0) {
-    throw ground.refusal("the lives of an SA are whole minutes and whole megabytes there");
+    throw ground.refusal("the lifetimes of an SA there are whole minutes and whole megabytes");
   }
   if (!isPlainPsk(secret)) {
-    const text = "a PSK there is of letters, digits and _ . : / @ + , = alone: no other is said";
+    const text = "a PSK there may contain only letters, digits and _ . : / @ + , =";
     throw ground.refusal(text, "vault.malformedKey");
   }
   ground.refuseNamesake(after, "a policy or a profile");

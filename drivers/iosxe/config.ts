@@ -1,5 +1,5 @@
 // The part of an IOS XE configuration that concerns our ports, without the keys in it: the router
-// lets only lines with named beginnings through.
+// prints only lines that begin with named words.
 
 import { isIP } from "node:net";
 import type { MacsecSettings, PortName } from "#hal/model.ts";
@@ -19,7 +19,7 @@ import { portOfUnit } from "./names.ts";
 
 export type XeConfig = CiscoConfig<Policy, Interface, Neighbour>;
 
-/** What MACsec takes from an MKA policy; the rest stands at the interface. */
+/** The MACsec settings of an MKA policy; the others are at the interface. */
 interface Policy
   extends Pick<
     MacsecSettings,
@@ -40,7 +40,7 @@ interface InterfaceMacsec extends Pick<MacsecSettings, "policy" | "includeSci" |
   readonly policyName: string | undefined;
   readonly chain: string | undefined;
   readonly fallback: string | undefined;
-  /** A line of it is not understood. */
+  /** It has a line that is not understood. */
   readonly isUnread: boolean;
 }
 
@@ -49,11 +49,14 @@ export interface Neighbour {
   /** undefined = the global table. */
   readonly vrf: string | undefined;
   readonly isShut: boolean;
-  /** The address families in which it is active, as they are written; none = the router itself. */
+  /**
+   * The address families in which it is active, as they are written; none = only those of the
+   * router itself.
+   */
   readonly families: readonly string[];
-  /** Of any family. */
+  /** Route maps of any family. */
   readonly maps: { readonly in: string | undefined; readonly out: string | undefined };
-  /** A group or a template says more of it, and may name route maps. */
+  /** It belongs to a group or a template, which may name route maps. */
   readonly inherits: boolean;
 }
 
@@ -65,7 +68,10 @@ export interface ConfigTexts {
   readonly bgp: string;
 }
 
-/** undefined = one of the texts is no configuration. `isUtc`: what the router's own zone is. */
+/**
+ * Reads the configuration; undefined = one of the texts is not a configuration. `isUtc`: whether
+ * the router's own zone is UTC.
+ */
 export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undefined {
   const macsec = blocksIn(texts.macsec, /^(?:interface|mka policy|key chain) \S/);
   const bgp = blocksIn(texts.bgp, /^router bgp \S/);
@@ -100,7 +106,7 @@ const windowDefault = 64;
 function readMacsec(lines: readonly string[]): InterfaceMacsec {
   let read: InterfaceMacsec = {
     isEnabled: false,
-    // "must-secure" is what a port begins with, and such a line is not shown.
+    // "must-secure" is the default of a port, and a default is not printed.
     policy: "mustSecure",
     includeSci: true,
     replayWindow: windowDefault,
@@ -136,7 +142,7 @@ function subnetIn(line: string) {
 }
 
 function readPolicy(block: Block): Policy | undefined {
-  // Several suites, or none said, leave the choice to the ends.
+  // If several suites or none are configured, the ends choose.
   const suite = suiteOf(restOf(block, "macsec-cipher-suite"));
   const offset = wholeOf(restOf(block, "confidentiality-offset") ?? "0");
   const priority = wholeOf(restOf(block, "key-server priority") ?? "0");
@@ -158,7 +164,7 @@ function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefine
   return keysIn(block.children, (one) => {
     const said = restOf(one, "lifetime")?.replace(/^local /, "");
     const life = said === undefined ? always : lifetimeOf(said);
-    // Its times are those of the router's own zone.
+    // Its times are in the router's own zone.
     return !isUtc && (life?.startsAt ?? life?.endsAt) !== undefined ? undefined : life;
   });
 }
@@ -174,7 +180,7 @@ function neighboursIn(router: Block): readonly Neighbour[] {
       ? children.map((one) => ({ family: line, words: one.line.split(" ") }))
       : [{ family: undefined, words: line.split(" ") }],
   );
-  // A neighbour is made where its AS or its group is said.
+  // A line with its AS or its group creates a neighbour.
   const homes = said.filter(
     ({ words: [, address = "", what] }) =>
       isIP(address) !== 0 && (what === "remote-as" || what === "peer-group"),
@@ -216,7 +222,7 @@ export interface MapEntry {
   readonly lines: readonly (readonly string[])[];
 }
 
-/** undefined = it is not there, or something in it is not understood. */
+/** Returns undefined if there is no such route map or something in it is not understood. */
 export function readRouteMap(text: string, name: string): readonly MapEntry[] | undefined {
   const blocks = blocksIn(text, /^route-map \S/) ?? [];
   const entries = blocks.map(({ line, children }): MapEntry | undefined => {
@@ -230,7 +236,9 @@ export function readRouteMap(text: string, name: string): readonly MapEntry[] | 
   return understood.length === blocks.length && blocks.length > 0 ? understood : undefined;
 }
 
-/** The port behind which a neighbour lies, by its subnet; units of a port count as the port. */
+/**
+ * Returns the port behind which a neighbour is, by its subnet; units of a port count as the port.
+ */
 export function portOf(config: XeConfig, { address, vrf }: Neighbour): PortName | undefined {
   for (const [name, one] of config.interfaces) {
     const port = portOfUnit(name);

@@ -1,6 +1,7 @@
-// The difference between a port as it is and as it is to be: as lines for the router, and as lines
-// for a person. Each line takes effect as it is said, so what a port takes its keys and settings
-// from stands before the port is told of it, and goes only after the port has let go of it.
+// The difference between a port as it is and as it is to be, as lines for the router and as lines
+// for the operator. Each line takes effect when it is entered, so the objects with a port's keys
+// and settings are written before the port refers to them, and removed only after it no longer
+// does.
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
@@ -28,11 +29,11 @@ import type { PortPlan, Surroundings } from "./plan.ts";
 import { refresh } from "./questions.ts";
 
 interface XeEdits<T> extends Edits<T> {
-  /** Said after it, to the running router. */
+  /** Commands that are sent afterwards, to the running router. */
   readonly operations: readonly Command[];
 }
 
-/** `enabling`: the word that turns MACsec on at a port of this platform. */
+/** Returns the edits; `enabling` is the platform's command that turns MACsec on at a port. */
 export function editsBetween(
   before: PortPlan,
   after: PortPlan,
@@ -92,7 +93,7 @@ function chainBlocks(before: PortPlan, after: PortPlan, config: XeConfig): reado
   const held = chainsOf(before);
   return chainsOf(after).flatMap((chain): readonly Block[] => {
     const { was, left, come } = keysBetween(held, chain);
-    // What an interrupted change left under that name would be a second key in it.
+    // A key that an interrupted change left under that name would be a second key in it.
     const isLeftover = was === undefined && config.chains.has(chain.name);
     return [
       inModes([], ...(isLeftover ? [line`no key chain ${chain.name} macsec`] : [])),
@@ -121,7 +122,7 @@ function portLines(before: PortPlan, after: PortPlan, enabling: Command): readon
   if (policy === undefined || settings === undefined) return [];
   const was = before.settings;
   const commands: Command[] = [];
-  // Said even though a port begins with it: no release may decide otherwise.
+  // The line is sent although it is the default of a port, so that no release decides otherwise.
   if (was?.policy !== settings.policy) commands.push(line`macsec access-control must-secure`);
   if (settings.replayWindow !== undefined && was?.replayWindow !== settings.replayWindow) {
     commands.push(line`macsec replay-protection window-size ${settings.replayWindow}`);
@@ -205,7 +206,10 @@ function beginningOf(
   }
 }
 
-/** What the operator's says, and on what it lets pass the drain; without it all of it passes. */
+/**
+ * Returns a copy of the operator's route map with the drain in each entry that permits; without a
+ * route map everything is permitted.
+ */
 function mapBlocks(
   name: string,
   way: Way,
@@ -218,7 +222,7 @@ function mapBlocks(
     const before = lines.find(isSet)?.slice(set.length) ?? [];
     const values = way === "out" ? [...before, as, as, as] : [String(lowPreference)];
     const permitted = [...lines.filter((words) => !isSet(words)), [...set, ...values]];
-    // An entry without a line decides on all that comes to it.
+    // An entry without a match line decides on all routes that reach it.
     return inModes(
       [],
       line`route-map ${name} ${verb} ${sequence}`,
@@ -257,13 +261,13 @@ function endOf(means: DrainMeans, neighbour: Neighbour, as: string): readonly Bl
 
 const versionOf = (address: string): string => (address.includes(":") ? "ipv6" : "ipv4");
 
-/** Where the neighbour itself is configured. */
+/** Makes a block in the mode in which the neighbour itself is configured. */
 function atHome({ address, vrf }: Neighbour, as: string, ...commands: Command[]): Block {
   const within = vrf === undefined ? [] : [line`address-family ${versionOf(address)} vrf ${vrf}`];
   return inModes([line`router bgp ${as}`, ...within], ...commands);
 }
 
-/** Where its routes are spoken of. */
+/** Makes a block in each mode in which the neighbour's routes are configured. */
 function inFamilies(
   { address, families }: Neighbour,
   as: string,

@@ -1,5 +1,5 @@
-// Cisco IOS XE at its command line. There is no candidate: each line takes effect as it is said,
-// and a timer that goes by the archive takes all of them back unless somebody confirms.
+// Cisco IOS XE at its command line. There is no candidate: each line takes effect when it is
+// entered, and a timer that uses the archive reverts all of them unless they are confirmed.
 
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -36,16 +36,16 @@ import { tunnelCommands } from "./tunnel-edits.ts";
 
 const minuteMs = 60_000;
 const minutesMax = 120;
-/** A minute before the end the router writes a warning into the session. */
+/** The router writes a warning into the session one minute before the end. */
 const minutesMin = 2;
-/** Longer than a change may take to be said, so that it never begins to go back meanwhile. */
+/** Longer than it takes to enter a change, so that the router never begins to revert meanwhile. */
 const sayingMinutes = 5;
 
 const offers = offersOf({
-  // The timer is the router's and not the session's: whoever logs in confirms.
+  // The timer belongs to the router and not to the session, so any session can confirm.
   commit: { survivesDisconnect: true, stepMs: minuteMs, maxMs: minutesMax * minuteMs },
   macsec: { suites, overlap: "fallback", counters: "perSa", always: ["replayWindow"], shutForKey },
-  // Line after line is in force.
+  // Each line is in force at once.
   atomicReplace: false,
   means: ["prepend", "peeringShutdown"],
 });
@@ -54,16 +54,16 @@ const noises = [
   "Enter configuration commands, one per line",
   String.raw`Building configuration\.\.\.`,
   "Rollback Confirmed Change: ",
-  // What is logged to terminals.
+  // Lines that are logged to terminals.
   String.raw`[*.]?[A-Z][a-z]{2} [ \d]\d .{8,24}: %[A-Z0-9_]+-\d-`,
 ];
 
-/** What begins as a refusal does and is an answer. */
+/** Beginnings of lines that look like a refusal and are a reply. */
 const harmless = [
   "no rollback confirmed change pending",
   "(?:there are )?no (?:active )?mka ",
   "bgp not active",
-  // Of a tunnel that is taken away.
+  // Printed when a tunnel is removed.
   "not all config may be removed",
   "(?:warning|info|note)\\b",
 ];
@@ -82,7 +82,7 @@ const platform: CliPlatform = {
   mark: commentMark,
 };
 
-/** What is to be said is kept until the commit, since there is no candidate to keep it. */
+/** Lines are stored here until the commit, because the router has no candidate. */
 class XeSession implements Session {
   readonly cli: Cli;
   staged: Staged | undefined;
@@ -107,7 +107,7 @@ class XeSession implements Session {
 interface Staged {
   readonly commands: readonly Command[];
   readonly operations: readonly Command[];
-  /** It can be taken back by the router itself. */
+  /** The router itself can revert it. */
   readonly isTimed: boolean;
 }
 
@@ -141,13 +141,14 @@ const dialect: Dialect<XeSession> = {
   },
   async lock({ cli }, signal) {
     const lock = await queryOf(cli, signal).answer("lock", isLocked);
-    // Where nobody tells, whoever holds it is met as the first line is said.
+    // If the reply is unknown, a session that has locked the configuration shows when the first
+    // line is entered.
     if ("why" in lock || !lock.value) return;
-    throw failed("device.locked", "somebody holds the configuration exclusively", cli.where);
+    throw failed("device.locked", "another session has locked the configuration", cli.where);
   },
   stage,
   async check() {
-    // A router without a candidate judges each line as it is said.
+    // A router without a candidate checks each line when it is entered.
   },
   commit,
   async undo({ cli }, _note, signal) {
@@ -155,6 +156,7 @@ const dialect: Dialect<XeSession> = {
   },
 };
 
+/** The driver of Cisco IOS XE. */
 export const iosxe = defineDriver(dialect);
 
 async function configOf(query: XeQuery): Promise<XeConfig> {
@@ -196,7 +198,7 @@ async function stage(
   return linesOf(all);
 }
 
-/** Those whose place a drain is to take; one that is not understood is not among them. */
+/** Reads the route maps that a drain replaces; one that is not understood is left out. */
 async function routeMapsFor(
   change: DeviceChange,
   config: XeConfig,
@@ -216,15 +218,17 @@ async function routeMapsFor(
   return routeMaps;
 }
 
-/** What is typed is kept elsewhere, where commands are accounted for. */
+/**
+ * Refuses a change with keys if commands are recorded elsewhere, because keys would be recorded
+ * too.
+ */
 async function refuseAccounted(query: XeQuery): Promise<void> {
   if (!(await query.needed(query.answer("accounting", isAccounted)))) return;
-  const text =
-    "it keeps what is typed elsewhere, so a key too (aaa accounting commands, no hidekeys)";
+  const text = "it records commands elsewhere, so a key too (aaa accounting commands, no hidekeys)";
   throw failed("device.rejected", text, query.where);
 }
 
-/** Of a variable that nobody reads: it tells whose change is in force, or waits. */
+/** Sets a variable that no policy reads; it records whose change is in force, or waits. */
 function marking(token: string, isSettled: boolean): Command {
   return line`event manager environment ${markName} ${isSettled ? `${token}.settled` : token}`;
 }
@@ -256,7 +260,7 @@ async function commit(
   await say(cli, [...lines, ...staged.operations, waiting], signal);
 }
 
-/** What one of them is refused for takes all of them back. */
+/** Enters the lines; a refusal of one makes the router revert all of them. */
 async function say(cli: Cli, commands: readonly Command[], signal: AbortSignal): Promise<void> {
   await cli.run([line`configure terminal revert timer ${sayingMinutes}`], "unknown", signal);
   try {
@@ -273,7 +277,7 @@ async function takeBack(cli: Cli, signal: AbortSignal): Promise<void> {
     await cli.run([line`configure revert now`], "unknown", signal);
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
-    const text = `a line was refused, and what was said before it is in force: ${error.message}`;
+    const text = `a line was refused, and the lines before it are in force: ${error.message}`;
     throw leaving(error, "unknown", text, cli.where);
   }
 }
@@ -282,7 +286,7 @@ async function leave(cli: Cli, signal: AbortSignal): Promise<void> {
   if (cli.mode.startsWith("(")) await cli.run([line`end`], "unknown", signal);
 }
 
-/** Without an archive what was said before a line that is refused stays. */
+/** Enters lines without an archive: the lines before a refused one stay. */
 async function sayAtOnce(
   cli: Cli,
   commands: readonly Command[],
@@ -294,12 +298,14 @@ async function sayAtOnce(
   } catch (error) {
     if (cli.isOver || !(error instanceof LinksealError)) throw error;
     await leave(cli, signal);
-    const text = `a line was refused, and what was said before it stays: ${error.message}`;
+    const text = `a line was refused, and the lines before it stay: ${error.message}`;
     throw leaving(error, "unknown", text, cli.where);
   }
 }
 
-/** Ends the wait, and says so: a timer that runs later is somebody else's. */
+/**
+ * Ends the wait and records that, so that a timer that runs later is known to be another session's.
+ */
 async function settle(
   cli: Cli,
   token: string,
@@ -308,7 +314,7 @@ async function settle(
 ): Promise<void> {
   const said = await cli.run([line`configure confirm`], "unknown", signal);
   if (/No Rollback Confirmed Change pending/i.test(said)) {
-    const text = "the change was taken back by the router before it was confirmed";
+    const text = "the router reverted the change before it was confirmed";
     throw failed("device.commitExpired", text, cli.where);
   }
   const mark = [line`configure terminal`, marking(token, true), line`end`];

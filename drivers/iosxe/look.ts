@@ -1,5 +1,5 @@
-// One look at a router with IOS XE: one question after the other on one session, each answer known
-// or not.
+// One observation of a router with IOS XE: one command after another in one session, each reply
+// known or unknown.
 
 import { createHash } from "node:crypto";
 import type { DeviceState, PortName } from "#hal/model.ts";
@@ -35,7 +35,7 @@ export type XeQuery = ReturnType<typeof queryOf>;
 
 const asIs = (text: string): string => text;
 
-/** A configuration, and what is equal for equal ones. */
+/** A configuration, and the texts that are equal for equal configurations. */
 interface Told {
   readonly config: XeConfig;
   readonly texts: ConfigTexts;
@@ -60,7 +60,7 @@ export async function askTunnels(query: XeQuery): Promise<Answer<XeTunnels>> {
   return readOf(together({ interfaces, ike, ipsec }), readTunnels);
 }
 
-/** What comes after an answer that is not known. */
+/** The result of every query after one that failed. */
 const unasked: Answer<string> = { why: "queryFailed" };
 
 interface Commits {
@@ -140,7 +140,7 @@ interface ControlAnswers {
 
 function controlOf({ clock, software: { boot }, commits, told }: ControlAnswers) {
   if (boot === undefined) return undefined;
-  // Somebody's last change has a time of its own, which a boot takes away.
+  // The last change of another session has a time of its own, which a boot removes.
   const id = createHash("sha256").update(commits.mark);
   for (const text of Object.values(told.texts)) id.update(`\n${text}`);
   const configId = id.digest("hex").slice(0, 24);

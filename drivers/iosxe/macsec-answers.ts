@@ -1,9 +1,12 @@
-// Counters as IOS XE tells them. Undefined = there is an answer, and it is not understood.
+// Counters as IOS XE reports them. Undefined = there is a reply, and it is not understood.
 
 import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
 import { clearOf, counterIn, fieldsOf, sumOf } from "../platform/cisco-mka.ts";
 
-/** Of the port: one page for each key, summed. Why an MKPDU failed is told for the router alone. */
+/**
+ * Reads the port's counters of MKPDUs: one page for each key, summed. The reason of a failed MKPDU
+ * is counted only for the whole router.
+ */
 export function readMkpdus(text: string): MkpduCounters | undefined {
   const pages = text
     .split(/^MKPDU Statistics$/m)
@@ -15,7 +18,7 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
   return { sent, received, icvFailed: undefined, unknownCkn: undefined, replayed: undefined };
 }
 
-/** Of the SecY and its channels. */
+/** Reads the counters of the SecY and its channels. */
 export function readFrames(
   text: string,
   nextPn: bigint | undefined,
@@ -48,7 +51,7 @@ export function readFrames(
   };
 }
 
-/** Of the SA that transmits; absent while there is none. */
+/** Reads the packet number of the SA that transmits; undefined while there is none. */
 export function readNextPn(text: string): { readonly nextPn: bigint | undefined } | undefined {
   if (!/^ {0,4}Capabilities:/m.test(text)) return undefined;
   const transmit = text.split(/^ ?Transmit SA:/m)[1]?.split(/^ ?Receive SC:/m)[0] ?? "";

@@ -1,9 +1,12 @@
-// What we call our own things in a configuration of IOS XE.
+// The names of our own objects in a configuration of IOS XE.
 
 import type { PortName } from "#hal/model.ts";
 import { portNames } from "../platform/cisco-config.ts";
 
-/** Speeds at which a port can face a provider, with the letters that tables shorten them to. */
+/**
+ * Interface types of ports that can face a provider, with the letters by which tables abbreviate
+ * them.
+ */
 const kinds: Readonly<Record<string, string>> = {
   GigabitEthernet: "Gi",
   TenGigabitEthernet: "Te",
@@ -14,10 +17,10 @@ const kinds: Readonly<Record<string, string>> = {
   FourHundredGigE: "FH",
 };
 
-/** A management port has one number alone. */
+/** A management port has a single number. */
 export const { isPort, ownName } = portNames(kinds, /^([A-Za-z]+)(\d{1,3}(?:\/\d{1,3}){1,3})$/);
 
-/** The port of a logical interface on it. */
+/** Returns the port of a logical interface. */
 export function portOfUnit(name: string): PortName | undefined {
   const port = name.replace(/\.\d{1,10}$/, "");
   return isPort(port) ? port : undefined;
@@ -25,7 +28,10 @@ export function portOfUnit(name: string): PortName | undefined {
 
 const drainPrefix = "linkseal-drain-";
 
-/** Of the route map that drains one neighbour, with the name of the one whose place it takes. */
+/**
+ * Returns the name of the route map that drains one neighbour; it contains the name of the one that
+ * it replaces.
+ */
 export function drainMap(way: "in" | "out", address: string, own: string | undefined): string {
   const name = `${drainPrefix}${way}-${address.replaceAll(":", "-")}`;
   return own === undefined ? name : `${name}@${own}`;
@@ -35,11 +41,11 @@ export function isDrainMap(name: string | undefined): boolean {
   return name?.startsWith(drainPrefix) === true;
 }
 
-/** The route map whose place it has taken; undefined = there was none. */
+/** Returns the route map that a drain replaces; undefined = there was none. */
 export function ownMapOf(drain: string): string | undefined {
   const at = drain.indexOf("@");
   return at < 0 ? undefined : drain.slice(at + 1);
 }
 
-/** A variable of the event manager that no policy reads: configuration that changes nothing. */
+/** A variable of the event manager that no policy reads: configuration without an effect. */
 export const markName = "linkseal_commit";

@@ -1,4 +1,4 @@
-// What a wanted change makes of a port, part by part, and why it is refused.
+// Applies the operations of a change to a port's plan, and refuses those that must not be sent.
 
 import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
@@ -17,13 +17,13 @@ import { isDrainMap, ownName } from "./names.ts";
 
 /** A port as it is configured, or as it is to be. */
 export interface PortPlan extends CiscoPlan {
-  /** undefined = MACsec is not on. */
+  /** undefined = MACsec is off. */
   readonly settings: MacsecSettings | undefined;
   readonly isSsciBySci: boolean;
 }
 
 export interface Surroundings extends CiscoSurroundings<XeConfig> {
-  /** Route maps of the operator's that a drain is to take the place of, by their names. */
+  /** The operator's route maps that a drain replaces, by their names. */
   readonly routeMaps: ReadonlyMap<string, readonly MapEntry[]>;
 }
 
@@ -66,7 +66,7 @@ function settingsOf(
   };
 }
 
-/** Something is configured there that is not understood. */
+/** Returns true if the port has configuration that is not understood. */
 export function isUnread(config: XeConfig, port: PortName): boolean {
   const macsec = config.interfaces.get(port)?.macsec;
   if (macsec === undefined) return false;
@@ -85,7 +85,10 @@ export function drainsOf(config: XeConfig, port: PortName): readonly DrainMeans[
   });
 }
 
-/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+/**
+ * Returns each port of the change as it is and as it is to be.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function planChange(
   change: DeviceChange,
   around: Surroundings,
@@ -99,7 +102,7 @@ export function planChange(
     protect: (plan, { suite }, own) => ({
       ...plan,
       policy: plan.policy ?? own(),
-      // With extended packet numbers a far end of another make counts SSCIs by the SCIs.
+      // A far end of another vendor derives SSCIs from the SCIs if packet numbers are extended.
       isSsciBySci: suite.includes("xpn") || plan.isSsciBySci,
     }),
     refuseDrain: (part) => refuseDrain(part, around),
@@ -116,16 +119,21 @@ function refuseDrain(part: PartOf<"port.drain" | "port.restore">, around: Surrou
   }
 }
 
-/** IOS XE knows no route map that calls another, so ours repeats what the operator's says. */
+/**
+ * Returns why a neighbour cannot be drained. A route map of IOS XE cannot call another, so ours
+ * repeats the operator's.
+ */
 function whyNoMap({ vrf, maps, inherits }: Neighbour, around: Surroundings): string | undefined {
-  if (vrf !== undefined) return "is in a VRF; it is drained by peeringShutdown alone";
+  if (vrf !== undefined) return "is in a VRF; it is drained only by peeringShutdown";
   if (inherits) return "takes its policy from a group or a template";
   const own = [maps.in, maps.out].filter((name) => name !== undefined && !isDrainMap(name));
   const lost = own.find((name) => !isCopied(around.routeMaps.get(name ?? "")));
   return lost && `has the route map ${lost}, which cannot be repeated with a prepend in it`;
 }
 
-/** Every word of it stays one, and what it does to a path is a prepend alone. */
+/**
+ * Returns whether each of its words can be repeated, and a prepend is the only change of a path.
+ */
 function isCopied(entries: readonly MapEntry[] | undefined): boolean {
   const lines = entries?.flatMap((one) => one.lines);
   return (

@@ -1,7 +1,7 @@
-// What is ever asked of IOS XE. What is not in this table is not asked: among the rest are those
-// that print keys, such as `show key chain`, `show running-config` as a whole, `show archive config
-// differences` and `show tech-support`. Of the configuration only lines that begin with named words
-// are let through, and never one with `key-string` or `password`.
+// The only queries that are ever sent to IOS XE. Commands that print keys are not among them, such
+// as `show key chain`, `show running-config` as a whole, `show archive config differences` and
+// `show tech-support`. Only configuration lines that begin with named words are printed, and never
+// one with `key-string` or `password`.
 
 import { isIP } from "node:net";
 import type { Command } from "#hal/secret.ts";
@@ -13,7 +13,7 @@ const includes = (...beginnings: readonly string[]): Command => [
   `show running-config | include ${beginnings.join("|")}`,
 ];
 
-/** It ends a block of a configuration, so that no line is taken for one of the block before. */
+/** It ends a block of a configuration, so that no line counts as part of the block before. */
 const end = "^!";
 
 const questions = {
@@ -26,8 +26,9 @@ const questions = {
     includes("^! (Last|No) configuration change", `^event manager environment ${markName}`),
   accounting: () => includes("^aaa accounting commands", "^  logging enable", "^  no hidekeys"),
   interfaces: () => line`show interfaces`,
-  // Each look at the configuration makes the router write all of it: three blocks at a time. A key
-  // of another kind begins as ours does, but with a form or more than digits of hexadecimal.
+  // Each command that prints the configuration makes the router write all of it, so one command
+  // reads three blocks. A key of another kind begins as ours does, but with a form or more than
+  // hexadecimal digits.
   macsecConfig: () =>
     includes(
       end,
@@ -46,7 +47,7 @@ const questions = {
       "^ address-family ",
       "^ +neighbor [^ ]+ (remote-as|activate|shutdown|route-map|peer-group|inherit)",
     ),
-  // In three: a line of a router holds some 250 characters. A key may stand in what follows these
+  // Three commands, because a line of a router has some 250 characters. A key may follow these
   // words in other lines, hence their ends.
   tunnelInterfaces: () =>
     includes(
@@ -94,7 +95,10 @@ export function question(name: Question, argument = "none"): Command {
 
 type Family = "ipv4" | "ipv6";
 
-/** Whose routes a neighbour may bring: that of its address, and those in which it is active. */
+/**
+ * Returns the families whose routes a neighbour may bring: that of its address, and those in which
+ * it is active.
+ */
 export function familiesOf({
   address,
   families,
@@ -117,12 +121,12 @@ export function ping(address: string, vrf: string | undefined, count: number): C
     : line`ping vrf ${vrf} ${address} repeat ${count} timeout 1`;
 }
 
-/** It holds no key; its own blocks are of one word more. */
+/** It contains no key; the word behind the name excludes longer names. */
 export function routeMap(name: string): Command {
   return line`show running-config | section ^route-map ${name} `;
 }
 
-/** Without it a changed route map concerns only routes that come or go later. */
+/** A changed route map would otherwise affect only routes that arrive or leave later. */
 export function refresh(address: string): Command {
   return address.includes(":")
     ? line`clear bgp ipv6 unicast ${address} soft`

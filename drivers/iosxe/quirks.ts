@@ -1,4 +1,4 @@
-// What differs from platform to platform and release to release: a row each, with its source.
+// Differences between platforms and releases: one row each, with its source.
 
 import type { Capabilities, MacsecCapabilities, ShutForKey } from "#hal/device.ts";
 import type { Command } from "#hal/secret.ts";
@@ -10,9 +10,9 @@ type Had = "fallbackChain" | "disableSci" | "ssciBySci" | "networkLink" | "ipsec
 
 /**
  * Under extended packet numbers a change of the key, its name or the suite leaves entries of old
- * association numbers behind: three rekeys later the link is dark for as long as a SAK is used, and
- * so on for ever. Cisco advises to shut the port first. No release is known that has it repaired.
- * Source: Cisco bug CSCvt33018, as published.
+ * association numbers behind: three rekeys later the link carries nothing for as long as a SAK is
+ * used, and so on for ever. Cisco advises to shut the port first. No release is known in which it
+ * is repaired. Source: Cisco bug CSCvt33018, as published.
  */
 export const shutForKey: ShutForKey = {
   suites: ["gcm-aes-xpn-128", "gcm-aes-xpn-256"],
@@ -67,12 +67,12 @@ const hasQuirk = quirksIn(quirks, dotted, false);
 const has = ({ platform, version }: Software, what: Had): boolean =>
   hasQuirk(platform, version, what);
 
-/** What turns MACsec on at a port. */
+/** Returns the command that turns MACsec on at a port. */
 export function enablingOf(software: Software): Command {
   return has(software, "networkLink") ? line`macsec network-link` : line`macsec`;
 }
 
-/** What is offered at most, less what this router does not have, or is not set up for. */
+/** Returns what IOS XE offers at most, less what this router lacks or is not configured for. */
 export function capabilitiesOf(
   offers: Capabilities,
   software: Software,
@@ -80,7 +80,7 @@ export function capabilitiesOf(
 ): Capabilities {
   const { macsec, ipsec, ...always } = offers;
   const others = { ...always, ...(ipsec && has(software, "ipsec") && { ipsec }) };
-  // The timer that takes a change back goes by a copy in the archive.
+  // The timer that reverts a change uses a copy in the archive.
   const { commit } = hasArchive ? others : { commit: { kind: "immediate" } as const };
   if (macsec === undefined) return { ...others, commit };
   return { ...others, commit, macsec: macsecOf(macsec, software) };

@@ -1,5 +1,5 @@
-// What IOS XE tells of itself: boot, commits, BGP, routes. Undefined = the
-// answer holds nothing that is understood.
+// The state that IOS XE reports about itself: boot, commits, BGP, routes. Undefined = nothing in
+// the reply is understood.
 
 import { type Peer, readPeerPages } from "../platform/cisco-system.ts";
 import type { CommitRecord } from "../platform/define-dialect.ts";
@@ -8,7 +8,7 @@ import { markName, portOfUnit } from "./names.ts";
 export interface Software {
   readonly platform: string;
   readonly version: string;
-  /** When it last began, in its own words; undefined = it had no clock then. */
+  /** When it last booted, as the router prints it; undefined = it had no clock then. */
   readonly boot: string | undefined;
 }
 
@@ -21,7 +21,7 @@ export function readSoftware(text: string): Software | undefined {
   return { platform: platform.toLowerCase(), version: parts.join("."), boot };
 }
 
-/** An archive has a place for what is to be taken back. */
+/** Returns whether the archive has a place for the copy that is needed to revert. */
 export function hasArchive(text: string): boolean {
   return /^The maximum archive configurations allowed is \d/m.test(text);
 }
@@ -30,16 +30,16 @@ export function isLocked(text: string): boolean {
   return /^ *State *: *LOCKED\b/im.test(text) || /^ *Config Session Lock\b/m.test(text);
 }
 
-/** Who armed the timer that takes a change back; "none" = it does not run. */
+/** Reads whether a timer that reverts a change runs. */
 export function readTimer(text: string): "running" | "none" | undefined {
   if (/^% ?No Rollback Confirmed Change pending/im.test(text)) return "none";
   return /^Timer value: \d{1,4} min/m.test(text) ? "running" : undefined;
 }
 
 export interface Mark {
-  /** Of our last commit. */
+  /** Token of our last commit. */
   readonly token: string;
-  /** It waits for nothing: a timer that runs is somebody else's. */
+  /** It waits for nothing: a timer that runs is another session's. */
   readonly isSettled: boolean;
 }
 
@@ -53,11 +53,11 @@ export function readMark(text: string): Mark | undefined {
   return token === undefined ? undefined : { token, isSettled: settled !== undefined };
 }
 
-/** The newest first. */
+/** Returns the commits, the newest first. */
 export function commitsOf(timer: "running" | "none", mark: Mark | undefined): CommitRecord[] {
   if (timer === "running") {
     const isOurs = mark?.isSettled === false;
-    return [{ note: isOurs ? `linkseal ${mark.token}` : "somebody", isPending: true }];
+    return [{ note: isOurs ? `linkseal ${mark.token}` : "unknown", isPending: true }];
   }
   if (mark === undefined) return [];
   return ["linkseal confirms", "linkseal"].map((verb) => {
@@ -68,7 +68,7 @@ export function commitsOf(timer: "running" | "none", mark: Mark | undefined): Co
 export const peerKey = (vrf: string | undefined, address: string): string =>
   `${vrf ?? ""} ${address}`;
 
-/** By the VRF and the address of the neighbour. */
+/** Returns the peers by VRF and address of the neighbour. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const pages = readPeerPages(text);
   if (pages === undefined) return undefined;
@@ -77,7 +77,7 @@ export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   return new Map(pages.map((one) => [peerKey(one.vrf, one.address), one]));
 }
 
-/** The interface of the way in use, without its unit; undefined = none is known. */
+/** Returns the interface of the route in use, without its unit; undefined = none is known. */
 export function readRouteTo(text: string): string | undefined {
   const [, out = ""] =
     /^ {1,8}(?:nexthop [0-9a-fA-F.:]{2,45}|attached to) {1,4}([\w./-]{1,64})(?: .{0,60})?$/m.exec(
@@ -86,9 +86,9 @@ export function readRouteTo(text: string): string | undefined {
   return out === "" ? undefined : (portOfUnit(out) ?? out);
 }
 
-/** Commands are written down somewhere with the keys in them. */
+/** Returns whether commands are recorded somewhere with the keys in them. */
 export function isAccounted(text: string): boolean {
   if (/^aaa accounting commands\b/m.test(text)) return true;
-  // A log of changes hides keys unless it is told not to.
+  // A log of changes hides keys unless it is configured not to.
   return /^ {2}logging enable\b/m.test(text) && /^ {2}no hidekeys\b/m.test(text);
 }

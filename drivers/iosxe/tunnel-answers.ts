@@ -1,4 +1,4 @@
-// What IOS XE tells of its SAs. Undefined = the answer holds nothing that is understood.
+// The SAs that IOS XE reports. Undefined = nothing in the reply is understood.
 
 import { isIPv4 } from "node:net";
 import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
@@ -17,7 +17,7 @@ export interface IkeSa {
 
 const rowMax = 200;
 
-/** A row for each; the words below it say more than is asked. */
+/** Reads a row for each SA; the lines below a row are not needed. */
 export function readIkeSas(text: string): readonly IkeSa[] | undefined {
   const isNothing = /^(?: *IPv[46] Crypto IKEv2 {1,4}SA *|\s*)$/.test(text.trim());
   if (!isNothing && !/^ *Tunnel-id {1,20}Local\b/m.test(text)) return undefined;
@@ -36,17 +36,17 @@ export function readIkeSas(text: string): readonly IkeSa[] | undefined {
 export interface Flow {
   readonly sent: bigint;
   readonly received: bigint;
-  /** undefined inside = one of them is not understood. */
+  /** undefined = one of them is not understood. */
   readonly sas: readonly ToldSa[] | undefined;
 }
 
 interface ToldSa extends Omit<IpsecSa, "packets" | "sequence" | "phase"> {
   readonly isActive: boolean;
-  /** Seconds until its end. */
+  /** Seconds until it ends. */
   readonly left: number;
 }
 
-/** By the interface; its flows summed. */
+/** Returns the SAs by interface, with the sums of its flows. */
 export function readIpsecSas(text: string): ReadonlyMap<string, Flow> | undefined {
   const rows = text.split("\n").map((row) => row.trim());
   const isNothing = rows.every((row) => row === "" || /^No SAs found$/i.test(row));
@@ -72,7 +72,7 @@ export function readIpsecSas(text: string): ReadonlyMap<string, Flow> | undefine
   return flows;
 }
 
-/** A flow without its counters is one that is not understood, and not one less. */
+/** A flow without its counters is not understood, rather than left out. */
 const isOfFlow = (row: string): boolean => /^(?:#pkts|spi: |local {1,4}ident)/.test(row);
 
 function joined(before: Flow | undefined, next: Flow): Flow {
@@ -156,7 +156,7 @@ function saOf(
   };
 }
 
-/** Of static routes that are in use, those into a tunnel. */
+/** Returns those static routes in use that lead into a tunnel. */
 export function readTunnelRoutes(
   text: string,
   names: ReadonlyMap<string, string>,
@@ -168,7 +168,7 @@ export function readTunnelRoutes(
   let prefix: string | undefined;
   const routes: Route[] = [];
   for (const row of text.split("\n")) {
-    // Networks of one length have it in the line above them.
+    // For networks of one length, the line above them has the length.
     const head = /^ {1,8}[\d.]{7,15}\/(\d{1,2}) is subnetted, /.exec(row)?.[1];
     if (head !== undefined) length = head;
     if (/ is variably subnetted, /.test(row)) length = undefined;
@@ -213,7 +213,7 @@ function sasOf({ interface: at }: StandingTunnel, flows: ReadonlyMap<string, Flo
   for (const { direction, left } of sas ?? []) {
     longest[direction] = Math.max(longest[direction], left);
   }
-  // Counted by flow, of which the SAs of a direction take their turns.
+  // Packets are counted by flow, and the SAs of a direction follow each other in it.
   return sas?.map(({ isActive, left, ...sa }): IpsecSa => {
     const isNewest = left === longest[sa.direction];
     const phase = isActive ? (isNewest ? "installed" : "rekeyed") : "deleting";

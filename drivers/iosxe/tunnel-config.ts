@@ -1,5 +1,5 @@
 // The tunnels of an IOS XE configuration, without the keys in it. A tunnel has the name of its
-// IPsec profile; it is ours, and may be written, if all that it is made of bears that name.
+// IPsec profile; it is ours, and may be written, if all that it consists of has that name.
 
 import { isIPv4 } from "node:net";
 import { type Block, named, restOf } from "../platform/cisco-config.ts";
@@ -20,7 +20,7 @@ import {
 import { blocksIn } from "./config.ts";
 
 export interface XeTunnels extends TunnelConfig {
-  /** Of IKE proposals and policies. */
+  /** Names of IKE proposals and policies. */
   readonly policies: ReadonlySet<string>;
 }
 
@@ -52,17 +52,20 @@ export const words: TunnelWords = {
 export const limits: TunnelLimits = {
   words,
   nameMax: 63,
-  // In hexadecimal digits they still fit into a line of a router.
+  // In hexadecimal digits, they still fit into a line of a router.
   pskOctetsMax: 116,
   lifeSeconds: { min: 120, max: 86_400 },
   lifeKilobytes: { min: 2_560, max: 4_294_967_295 },
   mtu: { min: 68, max: 9_192 },
 };
 
-/** What IOS XE does not print. */
+/** Lifetimes that IOS XE does not print, because they are its defaults. */
 const lifeDefault = { seconds: 3_600, kilobytes: 4_608_000 };
 
-/** Of the policy of IKE and its proposal: IOS XE takes them by our address, and not by the peer. */
+/**
+ * Returns the name of the IKE policy and its proposal: IOS XE chooses them by our address, not by
+ * the peer.
+ */
 export function policyName(localAddress: string): string {
   return `linkseal-${localAddress}`;
 }
@@ -86,7 +89,7 @@ interface Parts {
 
 const asIs = (block: Block): Block => block;
 
-/** undefined = one of the texts is no configuration. */
+/** Returns undefined if one of the texts is not a configuration. */
 export function readTunnels(texts: TunnelTexts): XeTunnels | undefined {
   const ports = blocksIn(texts.interfaces, /^(?:interface|ip route) \S/);
   const ike = blocksIn(texts.ike, /^crypto ikev2 (?:proposal|policy|keyring|profile) \S/);
@@ -193,7 +196,9 @@ function ikeOf({ policies, proposals }: Parts, local: string): TunnelPlan["ike"]
   return { encryption, integrity, prf, dhGroup };
 }
 
-/** `esp-gcm 256`, `esp-aes 256 esp-sha256-hmac`, and `esp-256-aes …` of what is in use. */
+/**
+ * Reads `esp-gcm 256`, `esp-aes 256 esp-sha256-hmac`, and the form `esp-256-aes …` of an SA in use.
+ */
 export function espOf(
   text: string | undefined,
   group: string,

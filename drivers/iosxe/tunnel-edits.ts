@@ -1,5 +1,5 @@
-// A tunnel as lines for the router: each takes effect as it is said, so what the interface is made
-// of stands before it, and goes only after it.
+// A tunnel as lines for the router. Each takes effect when it is entered, so the objects of the
+// interface are written before it, and removed only after it.
 
 import type { Command } from "#hal/secret.ts";
 import { type Block, commandsOf, inModes } from "../platform/edits.ts";
@@ -16,15 +16,18 @@ import { line } from "../transport/cli.ts";
 import { policyName, words, type XeTunnels } from "./tunnel-config.ts";
 
 class Ground extends TunnelGround<XeTunnels> {
-  /** Of IKE, by their names. */
+  /** Names of IKE policies. */
   readonly policies = new Set(this.config.policies);
-  /** Tunnels of ours by name, with their ends and what they offer of IKE. */
+  /** Our tunnels by name, with their ends and IKE algorithms. */
   readonly standing = new Map(
     [...this.config.tunnels].flatMap(([name, { plan }]) => (plan ? [[name, plan] as const] : [])),
   );
 }
 
-/** In the order in which they are said. Throws `device.*`, effect "none". */
+/**
+ * Returns the commands in the order in which they are entered.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function tunnelCommands(
   changed: readonly ChangedTunnel[],
   config: XeTunnels,
@@ -48,7 +51,7 @@ function blocksOf({ name, before, after }: ChangedTunnel, ground: Ground): reado
   ];
 }
 
-/** What else differs begins the tunnel anew. */
+/** Any other difference restarts the tunnel. */
 function isSameButKey(before: TunnelPlan, after: Wanted): boolean {
   const shape = ({ localAddress, remoteAddress, ike, transforms, life, mtu }: TunnelPlan) =>
     JSON.stringify([
@@ -87,7 +90,7 @@ function refuse(after: Wanted, ground: Ground): void {
   for (const [other, plan] of standing) {
     if (other === name || plan.localAddress !== localAddress) continue;
     if (ikeWords(plan.ike) === ikeWords(ike)) continue;
-    const why = "IOS XE takes a policy of IKE by its own address alone";
+    const why = "IOS XE chooses a policy of IKE only by its own address";
     throw ground.refusal(`${other} has other algorithms of IKE at ${localAddress}, and ${why}`);
   }
   const policy = policyName(localAddress);
@@ -118,7 +121,7 @@ function policyBlocks({ localAddress, ike }: Wanted): readonly Block[] {
 }
 
 function keyBlock({ name, remoteAddress, psk, secret }: Wanted): Block {
-  // In hexadecimal no octet of it can mean anything to a terminal.
+  // No octet of it, written in hexadecimal digits, can mean anything to a terminal.
   const hole = { secret, as: "hex" } as const;
   return inModes(
     [line`crypto ikev2 keyring ${name}`, line`peer ${name}`],
@@ -176,7 +179,7 @@ function interfaceBlock(after: Wanted, at: string, home: string): Block {
   );
 }
 
-/** undefined = it is there. */
+/** Returns undefined if the route exists. */
 function routeLine(prefix: string, at: string, ground: Ground): Command | undefined {
   if (ground.routes.get(prefix)?.includes(at) === true) return undefined;
   const hops = ground.hopsOf(prefix, /^Tunnel\d{1,10}$/);

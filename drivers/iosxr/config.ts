@@ -1,5 +1,5 @@
 // The part of an IOS XR configuration that concerns our ports, without the keys in it: the router
-// leaves their lines out before it prints the rest.
+// omits their lines from its output.
 
 import { isIP } from "node:net";
 import type { MacsecSettings, PortName } from "#hal/model.ts";
@@ -37,7 +37,9 @@ export type Family = "ipv4" | "ipv6";
 export interface Neighbour {
   readonly address: string;
   readonly isShut: boolean;
-  /** Whose routes it may bring: that of its address, and those that it is configured for. */
+  /**
+   * Families whose routes it may bring: that of its address, and those that it is configured for.
+   */
   readonly families: readonly Family[];
   /** undefined = it is not configured here. */
   readonly maintenance: Maintenance | undefined;
@@ -45,13 +47,13 @@ export interface Neighbour {
 
 export interface Maintenance {
   readonly isActive: boolean;
-  /** Every line of it. */
+  /** All lines of its block. */
   readonly lines: readonly string[];
 }
 
 const depthMax = 16;
 
-/** undefined = there is no such configuration in the text. */
+/** Returns undefined if the text contains no such configuration. */
 function configurationIn(text: string): readonly Block[] | undefined {
   if (/^%% |^sysmgr/m.test(text)) return undefined;
   const rows = text.split("\n").filter((row) => !row.trim().startsWith("% No such"));
@@ -68,7 +70,10 @@ export interface ConfigTexts {
   readonly bgp: string;
 }
 
-/** undefined = one of the texts is no configuration. `isUtc`: what the router's own zone is. */
+/**
+ * Reads the configuration; undefined = one of the texts is not a configuration. `isUtc`: whether
+ * the router's own zone is UTC.
+ */
 export function readConfig(texts: ConfigTexts, isUtc: boolean): XrConfig | undefined {
   const interfaces = configurationIn(texts.interfaces);
   const policies = configurationIn(texts.policies);
@@ -106,7 +111,7 @@ function readAttachment(line: string): Attachment | "unread" {
   const found = attachPattern.exec(line);
   if (found === null) return "unread";
   const [, chain = "", fallback, policy] = found;
-  // Without a policy the router's own default applies, which is nothing that could be changed.
+  // Without a policy the router's own default applies, which cannot be changed.
   return policy === undefined ? "unread" : { chain, fallback, policy };
 }
 
@@ -129,7 +134,7 @@ function readPolicy(block: Block): MacsecSettings | undefined {
   if (rekey === "unread") return undefined;
   return {
     suite,
-    // What a release does without the line is not the same everywhere.
+    // Releases differ in what they do without the line.
     policy: restOf(block, "security-policy") === "must-secure" ? "mustSecure" : "shouldSecure",
     includeSci: true,
     confidentialityOffset: offset,
@@ -150,7 +155,7 @@ function rekeyOf(block: Block): number | undefined | "unread" {
 }
 
 function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefined {
-  // The times of a chain are those of the router's own zone unless it says otherwise.
+  // The times of a chain are in the router's own zone unless the chain names one.
   const isKnown = isUtc || restOf(block, "timezone") === "gmt";
   return keysIn(childOf(block, "macsec")?.children ?? [], (one) =>
     isKnown ? lifetimeOf(restOf(one, "lifetime") ?? "") : undefined,
@@ -180,7 +185,7 @@ function neighboursIn(router: Block): readonly Neighbour[] {
 
 const families: readonly Family[] = ["ipv4", "ipv6"];
 
-/** Its own, and those of the groups that it is told to use. */
+/** Returns its own families, and those of the groups that it uses. */
 function familiesOf(one: Block, router: Block, depth: number): ReadonlySet<Family> {
   const own = families.filter((family) =>
     one.children.some(({ line }) => line.startsWith(`address-family ${family} `)),
@@ -194,7 +199,9 @@ function familiesOf(one: Block, router: Block, depth: number): ReadonlySet<Famil
   return new Set([...own, ...inherited.flatMap((each) => [...each])]);
 }
 
-/** The port behind which an address lies, by its subnet; units of a port count as the port. */
+/**
+ * Returns the port behind which an address is, by its subnet; units of a port count as the port.
+ */
 export function portOf(config: XrConfig, address: string): PortName | undefined {
   for (const [name, { holds }] of config.interfaces) {
     const port = name.replace(/\.\d+$/, "");

@@ -1,5 +1,5 @@
-// The difference between a port as it is and as it is to be: as lines for the router, and as lines
-// for a person.
+// The difference between a port as it is and as it is to be, as lines for the router and as lines
+// for the operator.
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
@@ -18,7 +18,7 @@ import { neighboursOn, type XrConfig } from "./config.ts";
 import { momentText } from "./names.ts";
 import { maintenanceLines, type PortPlan } from "./plan.ts";
 
-/** Said from the top of the configuration. */
+/** Edits that are entered from the top of the configuration. */
 type Edits = EditsOf<Command>;
 
 const root = line`root`;
@@ -108,7 +108,7 @@ function chainCommands(chain: PlannedChain, held: readonly PlannedChain[]): read
   return [
     root,
     line`key chain ${chain.name}`,
-    // The times of a chain are those of the router's zone unless it says otherwise.
+    // The times of a chain are in the router's zone unless the chain names one.
     ...(was === undefined ? [line`timezone gmt`] : []),
     line`macsec`,
     ...gone,

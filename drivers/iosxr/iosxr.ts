@@ -20,12 +20,12 @@ import { ping, question } from "./questions.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { isAccounted, labelOf, readRouteTo, readSoftware } from "./system-answers.ts";
 
-/** `commit confirmed` takes seconds, from this many up to that many. */
+/** The shortest and the longest wait of `commit confirmed`, in seconds. */
 const secondsMin = 30;
 const secondsMax = 65_535;
 
 const offers = offersOf({
-  // The end of the configuration session takes a trial back at once.
+  // The end of the configuration session reverts an unconfirmed commit at once.
   commit: { survivesDisconnect: false, stepMs: 1_000, maxMs: secondsMax * 1_000 },
   macsec: {
     suites,
@@ -55,11 +55,11 @@ const platform: CliPlatform = {
     { pattern: /^% (?:MACsec is not|No MKA)/i, code: "device.rejected" },
     { pattern: /^\s*!!% |^!! SYNTAX\/AUTHORI[SZ]ATION ERRORS/, code: "device.rejected" },
   ],
-  // A line with the time stands before every answer until it is turned off.
+  // A line with the time precedes every reply until it is turned off.
   noise: /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}(?:\.\d{1,3})? \w{2,5}$/,
   preparation: ["terminal length 0", "terminal width 0", "terminal exec prompt no-timestamp"],
-  // In the configuration a comment is kept with the line that comes next. Where a prompt may have
-  // been taken for another one, the line is refused in the wrong mode, and not kept.
+  // In configuration mode, a comment is stored with the line that follows it. If one prompt was
+  // mistaken for another, the line is refused in the wrong mode, and not stored.
   mark(nonce, mode, before) {
     if (mode !== "#") return `do show clock | include ${nonce}`;
     return before.startsWith("(") ? `show clock | include ${nonce}` : `! ${nonce}`;
@@ -96,14 +96,15 @@ const dialect: Dialect<Cli> = {
   },
   stage,
   async check() {
-    // Each line was judged as it was said; what they are together a router judges at the commit.
+    // Each line was checked when it was entered; the router checks them together at the commit.
   },
   async commit(cli, note, withinMs, signal) {
-    // A trial is confirmed by the plain word in the session that began it.
+    // An unconfirmed commit is confirmed by the plain command in the session that began it.
     if (note.includes("confirms")) return await commit(cli, line`commit`, signal);
     const label = labelOf(note);
     const seconds = Math.max(secondsMin, Math.ceil((withinMs ?? 0) / 1000));
-    // A trial takes no comment. A label is in the list of commits too, and no two have the same.
+    // A commit with a timer accepts no comment. A label is in the list of commits too, and no two
+    // commits have the same.
     const timed = line`commit label ${label} confirmed ${seconds}`;
     await commit(cli, withinMs === undefined ? line`commit label ${label}` : timed, signal);
     await readBack(cli, note, signal);
@@ -113,6 +114,7 @@ const dialect: Dialect<Cli> = {
   },
 };
 
+/** The driver of Cisco IOS XR. */
 export const iosxr = defineDriver(dialect);
 
 async function commit(cli: Cli, said: Command, signal: AbortSignal): Promise<void> {
@@ -120,13 +122,16 @@ async function commit(cli: Cli, said: Command, signal: AbortSignal): Promise<voi
     await cli.run([said], "unknown", signal);
   } catch (error) {
     const isRefusal = error instanceof LinksealError && error.code.startsWith("device.");
-    // The reason stands elsewhere, beside lines that hold keys.
+    // The reason is printed elsewhere, beside lines that contain keys.
     if (isRefusal) await cli.run([line`show configuration failed | include !!%`], "none", signal);
     throw error;
   }
 }
 
-/** Not every refusal has a mark of its own: a commit that is not in the list is none. */
+/**
+ * Reads the commit back, because not every refusal has a mark of its own: a commit that is not in
+ * the list was refused.
+ */
 async function readBack(cli: Cli, note: string, signal: AbortSignal): Promise<void> {
   try {
     const [newest] = await commitsOf(cli, signal);
@@ -152,7 +157,7 @@ async function configOf(cli: Cli, signal: AbortSignal) {
   return { clock, config, query };
 }
 
-/** Under the lock, so that nothing can come between what is read and what is written. */
+/** Stages under the lock, so that no other change can come between reading and writing. */
 async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonly string[]> {
   const { clock, config, query } = await configOf(cli, signal);
   if (work.secrets.size > 0) await refuseAccounted(cli, signal);
@@ -165,7 +170,7 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
   );
   const around: Surroundings = {
     ...{ config, work, ports: new Set(ports) },
-    // To the second, as a chain writes it.
+    // A chain has its times in whole seconds.
     begins: (Math.floor(clock / 1000) * 1000) as WallTime,
     principal: (port) => principal(port, planOf(config, port).settings),
   };
@@ -176,10 +181,14 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
   return linesOf(all);
 }
 
-/** What is typed is sent to a server of logs where commands are accounted for. */
+/**
+ * Refuses a change with keys if commands are sent to an accounting server, because keys would be
+ * sent too.
+ */
 async function refuseAccounted(cli: Cli, signal: AbortSignal): Promise<void> {
   const asked = question("accounting", cli.mode);
   if (!isAccounted(await cli.run([asked], "none", signal))) return;
-  const text = "it sends every command to a server of logs (aaa accounting commands), so a key too";
+  const text =
+    "it sends every command to an accounting server (aaa accounting commands), so a key too";
   throw failed("device.rejected", text, cli.where);
 }

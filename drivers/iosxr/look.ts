@@ -1,5 +1,5 @@
-// One look at a router with IOS XR: one question after the other on one session, each answer known
-// or not.
+// One observation of a router with IOS XR: one command after another in one session, each reply
+// known or unknown.
 
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -52,7 +52,7 @@ export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise
   const at = about.clock.now();
   const query = queryOf(cli, signal);
   const clock = await query.answer("clock", readClock);
-  // The prompt begins with the node that the history is of.
+  // The prompt begins with the node that the history belongs to.
   const [node = ""] = cli.host.replace(/^RP\//, "").split(":");
   const boot = await query.answer("reboots", readBoot, node);
   const commits = await askCommits(query);

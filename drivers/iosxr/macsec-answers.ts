@@ -1,4 +1,4 @@
-// Counters as IOS XR tells them. Undefined = there is an answer, and it is not understood.
+// Counters as IOS XR reports them. Undefined = there is a reply, and it is not understood.
 
 import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
 import { clearOf, counterIn, fieldsOf, sumOf } from "../platform/cisco-mka.ts";
@@ -19,7 +19,10 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
   };
 }
 
-/** Of the SecY and its channels; what stands below a channel repeats it for each association. */
+/**
+ * Reads the counters of the SecY and its channels; the lines below a channel repeat them for each
+ * association.
+ */
 export function readFrames(
   text: string,
   mkpdus: MkpduCounters | undefined,

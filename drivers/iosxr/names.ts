@@ -1,9 +1,12 @@
-// What we call our own things in a configuration of IOS XR, and how it writes names and time.
+// The names of our own objects in a configuration of IOS XR, and how it writes names and time.
 
 import type { WallTime } from "#hal/world.ts";
 import { portNames } from "../platform/cisco-config.ts";
 
-/** Speeds at which a port can face a provider, with the letters that tables shorten them to. */
+/**
+ * Interface types of ports that can face a provider, with the letters by which tables abbreviate
+ * them.
+ */
 const kinds: Readonly<Record<string, string>> = {
   GigabitEthernet: "Gi",
   TenGigE: "Te",

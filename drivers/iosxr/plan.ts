@@ -1,4 +1,4 @@
-// What a wanted change makes of a port, part by part, and why it is refused.
+// Applies the operations of a change to a port's plan, and refuses those that must not be sent.
 
 import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
@@ -37,7 +37,7 @@ export function planOf(config: XrConfig, port: PortName): PortPlan {
   };
 }
 
-/** Something is attached there that is not understood. */
+/** Returns true if something is attached to the port that is not understood. */
 export function isUnread(config: XrConfig, port: PortName): boolean {
   const macsec = config.interfaces.get(port)?.macsec;
   if (macsec === undefined) return false;
@@ -53,7 +53,10 @@ export function drainsOf(config: XrConfig, port: PortName): readonly DrainMeans[
   });
 }
 
-/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+/**
+ * Returns each port of the change as it is and as it is to be.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function planChange(
   change: DeviceChange,
   around: Surroundings,
@@ -74,7 +77,7 @@ export function planChange(
   });
 }
 
-/** The values that a drain of ours gives a neighbour. */
+/** The values that our drain gives a neighbour. */
 export const maintenanceLines = ["local-preference 50", "as-prepends 6", "activate"] as const;
 
 const isOurs = ({ lines }: Maintenance): boolean =>
@@ -83,7 +86,7 @@ const isOurs = ({ lines }: Maintenance): boolean =>
 function refuseDrain(part: PartOf<"port.drain" | "port.restore">, around: Surroundings): void {
   const neighbours = neighboursOn(around.config, part.port);
   if (neighbours.some(({ maintenance }) => maintenance !== undefined && !isOurs(maintenance))) {
-    const text = "a neighbour has a graceful-maintenance of somebody else, which stays";
+    const text = "a neighbour has a graceful-maintenance of the operator's, which stays";
     throw rejected(around, part.port, text);
   }
 }

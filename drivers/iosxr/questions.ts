@@ -1,6 +1,6 @@
-// What is ever asked of IOS XR. What is not in this table is not asked: among the rest are those
-// that print keys, in a form that can be read back, such as `show key chain`, `show running-config`
-// as a whole, `show configuration commit changes` and `show tech-support`.
+// The only queries that are ever sent to IOS XR. Commands that print keys in a readable form are
+// not among them, such as `show key chain`, `show running-config` as a whole, `show configuration
+// commit changes` and `show tech-support`.
 
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
@@ -16,7 +16,7 @@ const questions = {
   interfaces: () => line`show interfaces`,
   interfaceConfig: () => line`show running-config interface`,
   policies: () => line`show running-config macsec-policy`,
-  // The router itself leaves the lines with keys out.
+  // The router itself omits the lines with keys.
   chains: () => line`show running-config key chain | exclude key-string`,
   bgpConfig: () => line`show running-config router bgp | exclude password`,
   mkaSessions: () => line`show macsec mka session detail`,
@@ -30,7 +30,10 @@ export type Question = keyof typeof questions;
 
 export const allQuestions = Object.keys(questions) as readonly Question[];
 
-/** `mode`: inside the configuration what is asked of the running router needs a word more. */
+/**
+ * Returns the command; inside the configuration `mode`, a command for the running router needs one
+ * word more.
+ */
 export function question(name: Question, mode: string, argument = "none"): Command {
   return inMode(questions[name](argument), mode);
 }
@@ -38,7 +41,7 @@ export function question(name: Question, mode: string, argument = "none"): Comma
 const inMode = (asked: Command, mode: string): Command =>
   mode === "#" ? asked : ["do ", ...asked];
 
-/** Without the family it is the default one of the session: of IPv4 as a rule. */
+/** Names the family, because the default is that of the session, which is normally IPv4. */
 export function received(family: Family, peer: string, mode: string): Command {
   return inMode(line`show bgp ${family} unicast neighbors ${peer} routes`, mode);
 }

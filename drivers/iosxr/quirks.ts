@@ -1,4 +1,4 @@
-// What differs from platform to platform and release to release: a row each, with its source.
+// Differences between platforms and releases: one row each, with its source.
 
 import type { Capabilities } from "#hal/device.ts";
 import { dotted, type Quirk, quirksIn } from "../platform/quirks.ts";
@@ -6,9 +6,9 @@ import type { Software } from "./system-answers.ts";
 
 const guide = "cisco.com, System Security Configuration Guide";
 
-const nobody = /^(?!)/;
+const noPlatform = /^(?!)/;
 
-/** Elsewhere a port has one key chain, and the session falls with the key that it used. */
+/** On other platforms a port has one key chain, and the session ends with the key that it used. */
 const quirks: readonly Quirk<"fallbackChain" | "ipsec">[] = [
   {
     platform: /^(?:asr|a9k|a99)/,
@@ -29,8 +29,8 @@ const quirks: readonly Quirk<"fallbackChain" | "ipsec">[] = [
     source: `${guide} for Cisco 8000, 7.10.x: fallback-psk-keychain`,
   },
   {
-    // What IPsec these routers have protects packets of their own, and none that they forward.
-    platform: nobody,
+    // The IPsec of these routers protects their own packets, and none that they forward.
+    platform: noPlatform,
     from: "0",
     what: "ipsec",
     source: `${guide} for NCS 540: IPsec protects management traffic of the router itself`,
@@ -39,7 +39,7 @@ const quirks: readonly Quirk<"fallbackChain" | "ipsec">[] = [
 
 const has = quirksIn(quirks, dotted, false);
 
-/** What is offered at most, less what this platform does not have. */
+/** Returns what IOS XR offers at most, less what this platform lacks. */
 export function capabilitiesOf(
   offers: Capabilities,
   { platform, version }: Software,

@@ -1,10 +1,10 @@
-// What IOS XR tells of itself: boot, commits, BGP, routes. Undefined = the
-// answer holds nothing that is understood.
+// The state that IOS XR reports about itself: boot, commits, BGP, routes. Undefined = nothing in
+// the reply is understood.
 
 import { type Peer, readPeerPages } from "../platform/cisco-system.ts";
 import type { Commit } from "../platform/define-dialect.ts";
 
-/** The newest boot of the history, as the router writes it. */
+/** Returns the newest boot of the history, as the router writes it. */
 export function readBoot(text: string): string | undefined {
   const pattern = /^ {0,8}0{0,4}1 {1,8}(\w{3} \w{3} {1,4}\d{1,2} \d{2}:\d{2}:\d{2} \d{4}) /m;
   return pattern.exec(text)?.[1]?.replaceAll(/ +/g, " ");
@@ -17,8 +17,8 @@ interface Entry {
 }
 
 /**
- * The newest first. A trial ends with the session that made it: it waits as long as the line that
- * committed last still holds the configuration for itself.
+ * Returns the commits, the newest first. An unconfirmed commit ends with the session that made it:
+ * it waits as long as the line that committed last still has the configuration locked.
  */
 export function readCommits(list: string, editors: string): readonly Commit[] | undefined {
   const entries = entriesOf(list);
@@ -32,12 +32,13 @@ export function readCommits(list: string, editors: string): readonly Commit[] | 
 }
 
 /**
- * The label of a commit with a note of ours: one word that begins with a letter, and no longer than
- * any that was seen to be taken. No two commits have the same, as a token is of one commit alone.
+ * Returns the label of a commit with a note of ours: one word that begins with a letter, and no
+ * longer than any that was observed to be accepted. No two commits have the same label, because a
+ * token belongs to one commit.
  */
 export const labelOf = (note: string): string => note.replace(" ", "-");
 
-/** The note of a label. Labels of others stay as they are. */
+/** Returns the note of a label; other labels stay as they are. */
 const noteOf = (label: string): string => label.replace(/^linkseal-/, "linkseal ");
 
 function entriesOf(list: string): readonly Entry[] | undefined {
@@ -53,7 +54,7 @@ function entriesOf(list: string): readonly Entry[] | undefined {
   return entries.length === read.length ? entries : undefined;
 }
 
-/** Lines that hold the configuration; a star in the last column marks them. */
+/** Returns the lines that have the configuration locked; a star in the last column marks them. */
 function holdersOf(text: string): readonly string[] | undefined {
   const rows = text
     .split("\n")
@@ -68,14 +69,14 @@ function holdersOf(text: string): readonly string[] | undefined {
   });
 }
 
-/** By the address of the neighbour. */
+/** Returns the peers by address of the neighbour. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const pages = readPeerPages(text);
   if (pages === undefined || (pages.length === 0 && text.trim() !== "")) return undefined;
   return new Map(pages.map((one) => [one.address, one]));
 }
 
-/** The interface of the route in use, without its unit; undefined = none is known. */
+/** Returns the interface of the route in use, without its unit; undefined = none is known. */
 export function readRouteTo(text: string): string | undefined {
   const hop = /^ {1,16}(?:[0-9a-fA-F.:]{2,45}|directly connected),(.{1,200})$/m.exec(text)?.[1];
   return /\bvia ([\w./-]{1,64})/.exec(hop ?? "")?.[1]?.replace(/\.\d+$/, "");
@@ -93,7 +94,7 @@ export function readSoftware(text: string): Software | undefined {
   return { platform: platform.toLowerCase(), version };
 }
 
-/** Every command is written to a log of some server: a key would be in it. */
+/** Returns whether every command is sent to an accounting server, with the keys in it. */
 export function isAccounted(text: string): boolean {
   return /^ {0,8}aaa accounting commands\b/m.test(text);
 }

@@ -1,5 +1,5 @@
 // The part of a Junos configuration that concerns our ports, without the keys in it: the leaf that
-// holds one is never asked for.
+// contains one is never requested.
 
 import { type Ckn, type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -17,10 +17,10 @@ import {
 import { isPort, startOf } from "./names.ts";
 
 export interface JunosConfig {
-  /** undefined = there, and not understood. */
+  /** Connectivity associations by name; undefined = one that is not understood. */
   readonly associations: ReadonlyMap<string, Association | undefined>;
   readonly bindings: ReadonlyMap<string, Binding>;
-  /** undefined = there, and a key in it is not understood. */
+  /** Key chains by name; undefined = a chain with a key that is not understood. */
   readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
   readonly interfaces: ReadonlyMap<PortName, Interface>;
   readonly neighbours: readonly Neighbour[];
@@ -30,7 +30,7 @@ export interface JunosConfig {
 interface Association {
   readonly name: string;
   readonly settings: MacsecSettings;
-  /** Configured outside a key chain; `undefined` inside = there, and not readable. */
+  /** Keys outside a key chain; `undefined` inside = a CKN that is not readable. */
   readonly preShared: { readonly ckn: Ckn | undefined } | undefined;
   readonly fallback: { readonly ckn: Ckn | undefined } | undefined;
   readonly chain: string | undefined;
@@ -38,7 +38,7 @@ interface Association {
 
 interface Binding {
   readonly association: string;
-  /** Takes the place of the association's own. */
+  /** Replaces the association's own chain. */
   readonly chain: string | undefined;
 }
 
@@ -73,7 +73,7 @@ export interface Neighbour {
 
 export const leaf = (name: string): XmlOut => element(name);
 
-/** Selects leaf by leaf wherever a secret stands beside. */
+/** Selects leaf by leaf wherever a secret is beside them. */
 function wanted(): XmlOut {
   const key = element("key", leaf("name"), leaf("key-name"), leaf("start-time"));
   const chains = element("authentication-key-chains", element("key-chain", leaf("name"), key));
@@ -105,7 +105,7 @@ function wanted(): XmlOut {
 
 export const getConfig = (): XmlOut => running(wanted());
 
-/** What is selected of the configuration in force. */
+/** Makes the query for these parts of the configuration in force. */
 export function running(selected: XmlOut): XmlOut {
   return element(
     "get-config",
@@ -114,7 +114,7 @@ export function running(selected: XmlOut): XmlOut {
   );
 }
 
-/** undefined where the reply holds no configuration. */
+/** Returns undefined if the reply contains no configuration. */
 export function readConfig(reply: XmlElement): JunosConfig | undefined {
   const configuration = childOf(reply, "data", "configuration");
   if (configuration === undefined) return undefined;
@@ -185,7 +185,7 @@ function associationOf(one: XmlElement): Association | undefined {
   };
 }
 
-/** By their start: the last one that has begun is in use. */
+/** Returns the keys by their start; the last one that has started is in use. */
 function keysOf(chain: XmlElement): readonly ChainKey[] | undefined {
   const keys: ChainKey[] = [];
   for (const one of childrenOf(chain, "key")) {
@@ -234,7 +234,9 @@ function neighboursOf(bgp: XmlElement | undefined): readonly Neighbour[] {
   );
 }
 
-/** The port over which a neighbour is reached, and the unit on it; undefined = none of ours. */
+/**
+ * Returns the port over which a neighbour is reached, and the unit on it; undefined = none of ours.
+ */
 export function portOf(
   config: JunosConfig,
   address: string,

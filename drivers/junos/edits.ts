@@ -1,5 +1,5 @@
-// The difference between a port as it is and as it is to be: as edits of the candidate, and as
-// lines for a person.
+// The difference between a port as it is and as it is to be, as edits of the candidate and as lines
+// for the operator.
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import {
@@ -14,10 +14,10 @@ import { type JunosConfig, type Neighbour, neighboursOn } from "./config.ts";
 import { drainIn, drainOut, startText } from "./names.ts";
 import type { PlannedKey, PortPlan } from "./plan.ts";
 
-/** What each tree is put into: `<configuration>`. */
+/** Edits whose trees are put into `<configuration>`. */
 type Edits = EditsOf<XmlOut>;
 
-/** Of the address of a neighbour; undefined = BGP does not tell. */
+/** Returns our AS number for the address of a neighbour; undefined = BGP does not report it. */
 export type LocalAs = (address: string) => string | undefined;
 
 const deleted = { operation: "delete" } as const;
@@ -28,7 +28,7 @@ const flag = (name: string, is: boolean, was: boolean): readonly XmlOut[] => {
   return [is ? element(name) : gone(name)];
 };
 
-/** `localAs` names the path that a drain prepends; undefined in the result = it is not known. */
+/** Returns the edits; `localAs` gives the AS that a drain prepends; undefined = it is not known. */
 export function editsBetween(
   before: PortPlan,
   after: PortPlan,
@@ -74,7 +74,7 @@ const usesChain = ({ keys }: PortPlan): boolean => keys.some(({ place }) => plac
 const chainLeaf = (chain: string | undefined): readonly XmlOut[] =>
   chain === undefined ? [] : [element("pre-shared-key-chain", chain)];
 
-// A key that moves into a chain leaves no other behind.
+// A key that moves into a chain leaves no copy behind.
 function staticLeaves(before: PortPlan, after: PortPlan): readonly XmlOut[] {
   return before.keys.flatMap(({ ckn, place }) => {
     if (place.kind !== "static" || after.keys.some((key) => key.ckn === ckn)) return [];
@@ -191,7 +191,10 @@ const inGroup = ({ group }: Neighbour, neighbour: XmlOut): XmlOut =>
 const at = (neighbour: Neighbour, ...children: readonly XmlOut[]): XmlOut =>
   inGroup(neighbour, element("neighbor", element("name", neighbour.address), ...children));
 
-/** Its own AS, three times, and a local preference below the usual one. */
+/**
+ * A drain prepends the router's own AS three times, and sets a local preference below the usual
+ * one.
+ */
 const prepends = 3;
 const lowPreference = "50";
 
@@ -250,12 +253,12 @@ const inactive = (neighbour: Neighbour, state: "inactive" | "active"): XmlOut =>
 
 function policy(name: string, then: XmlOut, { policies }: JunosConfig): readonly XmlOut[] {
   if (policies.has(name)) return [];
-  // Without accept or reject: the operator's own policies go on from here.
+  // The policy has no accept or reject, so the operator's own policies are evaluated after it.
   const statement = element("policy-statement", element("name", name), element("then", then));
   return [element("policy-options", statement)];
 }
 
-// A list at a neighbour takes the place of what it inherits, so it names that as well.
+// A list at a neighbour replaces what it inherits, so the list names that as well.
 function policyLists(
   neighbour: Neighbour,
   exportOf: (own: readonly string[]) => readonly string[],

@@ -34,9 +34,9 @@ const minuteMs = 60_000;
 const minutesMax = 65_535;
 
 const offers = offersOf({
-  // Junos knows no persist-id: whoever commits next on this device confirms.
+  // Junos has no persist-id: the next commit on this device confirms, whichever session makes it.
   commit: { survivesDisconnect: true, stepMs: minuteMs, maxMs: minutesMax * minuteMs },
-  // Any commit that touches an association may start its session anew.
+  // Any commit that changes an association may restart its session.
   macsec: { suites, overlap: "keychain", counters: "perSa" },
   atomicReplace: true,
   means: ["prepend", "gracefulShutdown", "peeringShutdown"],
@@ -85,6 +85,7 @@ const dialect: Dialect<Netconf> = {
   },
 };
 
+/** The driver of Juniper Junos and Junos Evolved. */
 export const junos = defineDriver(dialect);
 
 async function commit(
@@ -102,7 +103,7 @@ async function commit(
   await session.call(operation, "unknown", signal);
 }
 
-/** Under the lock, so that nothing can come between what is read and what is written. */
+/** Stages under the lock, so that no other change can come between reading and writing. */
 async function stage(
   session: Netconf,
   work: Work,
@@ -134,7 +135,7 @@ async function stage(
       return peer === "ambiguous" ? undefined : peer?.localAs;
     });
     if (edits !== undefined) return edits;
-    const text = `BGP does not tell its own AS on ${after.port}, so nothing can be prepended`;
+    const text = `BGP does not report its own AS on ${after.port}, so nothing can be prepended`;
     throw failed("device.rejected", text, work.device);
   });
   const readAll = () => query.value(getTunnels(), readTunnels);

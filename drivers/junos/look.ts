@@ -1,4 +1,5 @@
-// One look at a Junos router: all questions at once on one session, each answer known or not.
+// One observation of a Junos router: all queries at once in one session, each reply known or
+// unknown.
 
 import {
   type DeviceState,
@@ -52,7 +53,7 @@ export function queryOf(session: Netconf, signal: AbortSignal) {
   });
 }
 
-/** All at once. */
+/** Sends all queries at once. */
 async function askAll(query: ReturnType<typeof queryOf>) {
   const [config, physical, uptime, commits, sessions, counters, connections, statistics, peers] =
     await Promise.all([
@@ -125,7 +126,7 @@ function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
   const plan = "value" in config ? planOf(config.value, port) : undefined;
   const channels =
     "value" in connections ? readChannels(connections.value.get(port) ?? []) : undefined;
-  // Without MACsec nobody counts, and a zero would say that somebody did.
+  // Without MACsec no counter runs, and a zero would be a measurement.
   const isIdle = plan !== undefined && plan.association === undefined;
   const counted = <R>(
     from: Answer<ReadonlyMap<PortName, Told>>,

@@ -1,5 +1,5 @@
-// MACsec as Junos tells it: elements follow each other under one parent, and the name of an
-// interface begins what belongs to it.
+// MACsec as Junos reports it: elements follow each other under one parent, and the name of an
+// interface precedes what belongs to it.
 
 import {
   type CipherSuite,
@@ -16,10 +16,10 @@ import { emptySession } from "../platform/router-look.ts";
 import { countOf, suiteOf, wholeOf } from "../platform/text.ts";
 import { childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 
-/** Elements of one interface, whether they stand side by side or in a parent of their own. */
+/** Elements of one interface, whether they are side by side or in a parent of their own. */
 export type Told = readonly XmlElement[];
 
-/** undefined = no element of that name is in the reply. */
+/** Returns the elements by interface; undefined = no element of that name is in the reply. */
 export function byInterface(
   reply: XmlElement,
   name: string,
@@ -33,7 +33,7 @@ export function byInterface(
       const inside = textOf(child, "interface-name");
       const port = child.name === "interface-name" ? child.text : inside;
       if (port !== undefined) {
-        // A unit of the interface is where the association may be bound.
+        // The association may be bound to a unit of the interface.
         const plain = port.replace(/\.0$/, "");
         group = told.get(plain) ?? [];
         told.set(plain, group);
@@ -77,7 +77,7 @@ export function readChannels(told: Told): Channels | undefined {
   };
 }
 
-/** undefined = there is an answer for the port, and it is not understood. */
+/** Returns undefined if there is a reply for the port, and it is not understood. */
 export function readSession(
   told: Told | undefined,
   settings: MacsecSettings | undefined,
@@ -137,7 +137,10 @@ function participantsOf(told: Told): readonly Status[] {
   }));
 }
 
-/** Whatever its name: what names a member and is not ourselves is a peer. */
+/**
+ * Collects the peers: an element counts, whatever its name, if it names a member other than
+ * ourselves.
+ */
 function peersOf(told: Told): readonly Status[] {
   const isPeer = (one: XmlElement): boolean =>
     one.name.includes("peer") && textOf(one, "member-identifier") !== undefined;
@@ -190,11 +193,14 @@ function sumOf(...counters: readonly (bigint | undefined)[]): bigint | undefined
   return known.length === 0 ? undefined : known.reduce((sum, one) => sum + one, 0n);
 }
 
-/** Of the secure channels: those of single associations stay at zero on some images. */
+/**
+ * Reads the counters of the secure channels: those of single associations stay at zero on some
+ * images.
+ */
 export function readFrames(told: Told, channels: Channels | undefined): MacsecFrames | undefined {
   const inChannels = (channel: string, ...names: readonly string[]): bigint | undefined =>
     sumOf(...all(told, channel).flatMap((one) => names.map((name) => countOf(textOf(one, name)))));
-  // Where a release puts a counter differs: beside the channels, or in them.
+  // Releases put a counter beside the channels or in them.
   const anywhere = (...names: readonly string[]): bigint | undefined =>
     sumOf(
       ...names.flatMap((name) => [
@@ -211,7 +217,7 @@ export function readFrames(told: Told, channels: Channels | undefined): MacsecFr
     txClear: undefined,
     txTooLong: anywhere("toolong-packets"),
     rxOk,
-    // Only where frames of protocols are counted apart is what is left of it data.
+    // The rest of it is data only if frames of protocols are counted separately.
     rxClear: anywhere("control-packets") === undefined ? undefined : anywhere("untagged-packets"),
     rxBadTag: anywhere("badtag-packets"),
     rxNotValid: anywhere("notvalid-packets", "invalid-packets"),

@@ -1,16 +1,19 @@
-// What we call our own things in a configuration of Junos, and how it writes time.
+// The names of our own objects in a configuration of Junos, and how it writes time.
 
 import type { PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 
-/** An Ethernet port, without a logical unit: whatever else has an interface name is no link. */
+/** An Ethernet port without a logical unit; no other interface is a link. */
 const portPattern = /^(?:fe|ge|xe|et|mge)-\d{1,3}\/\d{1,2}\/\d{1,3}(?::\d{1,2})?$/;
 
 export function isPort(name: string): name is PortName {
   return portPattern.test(name);
 }
 
-/** Of the connectivity association and the key chain of a port; both take 32 characters. */
+/**
+ * Returns the name of the connectivity association and the key chain of a port; both may have 32
+ * characters.
+ */
 export function ownName(port: PortName): string {
   return `linkseal-${port.replace(/[/:]/g, "-")}`;
 }
@@ -18,7 +21,7 @@ export function ownName(port: PortName): string {
 export const drainOut = "linkseal-drain-out";
 export const drainIn = "linkseal-drain-in";
 
-/** `YYYY-MM-DD.HH:MM[:SS]`, with or without an offset; without one it is taken for UTC. */
+/** Reads `YYYY-MM-DD.HH:MM[:SS]`, with or without an offset; without one it counts as UTC. */
 export function startOf(text: string): WallTime | undefined {
   const found =
     /^(\d{4})-(\d{1,2})-(\d{1,2})\.(\d{2}):(\d{2})(?::(\d{2}))? ?([+-])?(\d{2})?:?(\d{2})?$/.exec(

@@ -1,5 +1,5 @@
-// The operational questions that are ever asked of Junos. What is not in this table is not asked:
-// among the rest are those that print keys, such as get-configuration without a filter.
+// The only operational queries that are ever sent to Junos. Those that print keys are not among
+// them, such as get-configuration without a filter.
 
 import { element, type XmlOut } from "../transport/xml.ts";
 

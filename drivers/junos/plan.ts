@@ -1,5 +1,5 @@
-// What a wanted change makes of a port, part by part, and why it is refused: Junos itself would let
-// the key in use be deleted.
+// Applies the operations of a change to a port's plan, and refuses those that must not be sent:
+// Junos itself would let the key in use be deleted.
 
 import type { DeviceChange } from "#hal/device.ts";
 import type { Ckn, DrainMeans, KeyRef, KeySlot, MacsecSettings, PortName } from "#hal/model.ts";
@@ -35,12 +35,12 @@ export interface PlannedKey {
   readonly place:
     | { readonly kind: "chain"; readonly id: number; readonly startsAt: WallTime }
     | { readonly kind: "static"; readonly slot: "pre-shared-key" | "fallback-key" };
-  /** Of a key that is new. */
+  /** Present if the key is new. */
   readonly secret?: Secret;
 }
 
 export interface Surroundings extends AnySurroundings<JunosConfig> {
-  /** The router's own clock. */
+  /** The time by the router's own clock. */
   readonly wall: WallTime;
 }
 
@@ -80,7 +80,9 @@ export function drainsOf(config: JunosConfig, port: PortName): readonly DrainMea
 
 const isDrainOut = (policy: string): boolean => policy.startsWith(drainOut);
 
-/** undefined inside a known reading of keys would be a guess. */
+/**
+ * Returns the keys with their roles; `undefined` inside a known reading of keys would be a guess.
+ */
 export function slotsOf(plan: PortPlan, wall: WallTime): readonly KeySlot[] {
   return plan.keys.map(({ ckn, place }): KeySlot => {
     if (place.kind === "static") {
@@ -91,7 +93,10 @@ export function slotsOf(plan: PortPlan, wall: WallTime): readonly KeySlot[] {
   });
 }
 
-/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+/**
+ * Returns each port of the change as it is and as it is to be.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function planChange(
   change: DeviceChange,
   around: Surroundings,
@@ -110,7 +115,7 @@ export function planChange(
   });
 }
 
-// What is there and not understood must not be written over.
+// Configuration that is not understood must not be overwritten.
 function refuseUnread(around: Surroundings, port: PortName): void {
   const { associations, bindings, chains } = around.config;
   const binding = bindings.get(port);
@@ -129,7 +134,7 @@ function addKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
   if (plan.keys.some(({ ckn }) => ckn === key.ckn)) return plan;
   const { port } = plan;
   if (plan.keys.some(({ place }) => place.kind === "static")) {
-    const why = "its key stands outside a key chain, where no second one can join it";
+    const why = "its key is outside a key chain, where a second one cannot be added";
     throw rejected(around, port, `${why}; a replacement moves it into one`);
   }
   refuseThird(port, plan.keys.length, around);
@@ -141,7 +146,7 @@ function addKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
 }
 
 function replaceKey(plan: PortPlan, key: KeyRef, around: Surroundings): PortPlan {
-  if (plan.keys.length > 1) throw rejected(around, plan.port, "the port holds two keys");
+  if (plan.keys.length > 1) throw rejected(around, plan.port, "the port has two keys");
   if (plan.keys.some(({ ckn }) => ckn === key.ckn)) return plan;
   return {
     ...plan,
@@ -157,7 +162,7 @@ function removeKey(plan: PortPlan, ckn: Ckn, around: Surroundings): PortPlan {
   return { ...plan, keys: rest };
 }
 
-/** It begins at once, but never together with an entry beside it. */
+/** Makes a new key that starts at once, but never at the same time as an entry beside it. */
 function newKey(
   plan: PortPlan,
   key: KeyRef,

@@ -1,5 +1,5 @@
-// What Junos tells of itself: clock, boot, commits, interfaces, BGP, routes. Undefined = the answer
-// holds nothing that is understood.
+// The state that Junos reports about itself: clock, boot, commits, interfaces, BGP, routes.
+// Undefined = nothing in the reply is understood.
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -10,7 +10,7 @@ import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transp
 import type { Neighbour } from "./config.ts";
 import { isPort } from "./names.ts";
 
-/** `attributes` carry the number that the text is made of. */
+/** Returns the seconds from the attribute; the text is made from it. */
 function secondsIn(parent: XmlElement | undefined): number | undefined {
   return wholeOf(childOf(parent, "date-time")?.attributes.get("seconds"));
 }
@@ -30,14 +30,14 @@ export function readUptime(reply: XmlElement): Uptime | undefined {
 
 const pendingPattern = /commit confirmed, rollback in/;
 
-/** The newest first. */
+/** Returns the commits, the newest first. */
 export function readCommits(reply: XmlElement): readonly Commit[] | undefined {
   const [information] = everyOf(reply, "commit-information");
   if (information === undefined) return undefined;
   const entries = childrenOf(information, "commit-history").map((one) => {
     const comment = textOf(one, "comment") ?? "";
     const log = textOf(one, "log") ?? "";
-    // With a log message of its own Junos puts its remark into the comment, without one here.
+    // If the commit has a log message, Junos puts its remark into the comment, otherwise here.
     const note = pendingPattern.test(log) ? comment : log || comment;
     const isMarked = pendingPattern.test(comment) || pendingPattern.test(log);
     const user = textOf(one, "user") ?? "";
@@ -60,7 +60,7 @@ export interface Physical {
   readonly rate: PortRate | undefined;
 }
 
-/** Ethernet ports alone. */
+/** Reads Ethernet ports only. */
 export function readInterfaces(reply: XmlElement): ReadonlyMap<PortName, Physical> | undefined {
   if (everyOf(reply, "interface-information").length === 0) return undefined;
   const ports = new Map<PortName, Physical>();
@@ -104,26 +104,29 @@ export interface Peer {
   readonly state: string;
   readonly lastError: string;
   readonly localAs: string | undefined;
-  /** The answer says of which routing instance it is. */
+  /** The reply names the routing instance. */
   readonly isNamed: boolean;
 }
 
-/** The peers of the instance that we configure; of an address whose peers differ, "ambiguous". */
+/** The peers of the instance that we configure; "ambiguous" for an address whose peers differ. */
 export type Peers = ReadonlyMap<string, Peer | "ambiguous">;
 
-/** What the routing instance is called that has no name in the configuration: no other may be. */
+/**
+ * Names that Junos gives to the routing instance without a name in the configuration; no other
+ * instance may have them.
+ */
 const ownInstances: ReadonlySet<string> = new Set(["master", "default"]);
 
 /**
- * By the address of the neighbour. The answer has the peers of all routing instances, and one
- * address may be in several. Some releases do not say of which instance a peer is: then peers of
- * one address that differ are "ambiguous". undefined = a peer in it is not understood.
+ * Returns the peers by address of the neighbour. The reply has the peers of all routing instances,
+ * and one address may be in several. Some releases do not name the instance of a peer: then peers
+ * of one address that differ are "ambiguous". undefined = a peer is not understood.
  */
 export function readPeers(reply: XmlElement): Peers | undefined {
   if (everyOf(reply, "bgp-information").length === 0) return undefined;
   const peers = new Map<string, Peer | "ambiguous">();
   for (const one of everyOf(reply, "bgp-peer")) {
-    // The port stands behind it where a session is up.
+    // The TCP port follows the address while a session is up.
     const address = textOf(one, "peer-address")?.replace(/\+\d+$/, "");
     const state = textOf(one, "peer-state");
     if (address === undefined || state === undefined) return undefined;
@@ -142,8 +145,9 @@ function isSame(one: Peer | "ambiguous", other: Peer): boolean {
 }
 
 /**
- * The peer of a neighbour of ours; undefined = the router has none. One that is configured as
- * inactive has none either: what has its address without an instance belongs to another.
+ * Returns the peer of a neighbour of ours; undefined = the router has none. A neighbour that is
+ * configured as inactive has none either: a peer with its address and no instance belongs to
+ * another.
  */
 export function peerOf(
   peers: Peers,
@@ -162,12 +166,15 @@ export const bgpSession = (port: PortName, peer: string, found: Peer | undefined
     found?.lastError === "None" ? undefined : found?.lastError,
   );
 
-/** Of the instance that we configure; those of others have its name before theirs. */
+/**
+ * Tables of the instance that we configure; the tables of others begin with the name of their
+ * instance.
+ */
 const ownTables: ReadonlySet<string> = new Set(["inet.0", "inet6.0"]);
 
 /**
- * Routes that came from one neighbour; `best` = in use. undefined = one of them, or its table, is
- * not understood.
+ * Returns the routes that came from one neighbour; `best` = in use. undefined = one of them, or its
+ * table, is not understood.
  */
 export function readRoutes(reply: XmlElement, port: PortName): readonly Route[] | undefined {
   if (everyOf(reply, "route-information").length === 0) return undefined;
@@ -191,15 +198,15 @@ export function readRoutes(reply: XmlElement, port: PortName): readonly Route[] 
   return routes;
 }
 
-/** undefined = it is no prefix. */
+/** Returns undefined if it is not a prefix. */
 export function prefixOf(one: XmlElement): string | undefined {
   const prefix = textOf(one, "rt-destination") ?? "";
   return /^[0-9a-f.:]+\/\d{1,3}$/i.test(prefix) ? prefix : undefined;
 }
 
 /**
- * Junos' legend: `*` both, `+` active, `@` for routing alone, `#` for forwarding alone, `-` active
- * the last time. undefined = something else.
+ * Returns whether a route is in use, by Junos' legend: `*` both, `+` active, `@` for routing only,
+ * `#` for forwarding only, `-` last active. undefined = another sign.
  */
 export function isActive(entry: XmlElement): boolean | undefined {
   const tag = (textOf(entry, "active-tag") ?? "").trim();
@@ -207,7 +214,7 @@ export function isActive(entry: XmlElement): boolean | undefined {
   return /^[*+@#]$/.test(tag) ? true : undefined;
 }
 
-/** The interface of the route in use, without its unit; undefined = none is known. */
+/** Returns the interface of the route in use, without its unit; undefined = none is known. */
 export function readRouteTo(reply: XmlElement): string | undefined {
   for (const entry of everyOf(reply, "rt-entry")) {
     if (textOf(entry, "active-tag") !== "*") continue;

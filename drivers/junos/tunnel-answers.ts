@@ -1,4 +1,4 @@
-// What Junos tells of its SAs. Undefined = the answer holds nothing that is understood.
+// The SAs that Junos reports. Undefined = nothing in the reply is understood.
 
 import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -12,7 +12,7 @@ import { type JunosTunnels, type Vpn, words } from "./tunnel-config.ts";
 
 export interface IkeSa {
   readonly remoteAddress: string;
-  /** Of the configuration; undefined = the release does not say. */
+  /** The gateway of the configuration; undefined = the release does not name it. */
   readonly gateway: string | undefined;
   readonly isUp: boolean;
 }
@@ -30,7 +30,7 @@ export function readIkeSas(reply: XmlElement): readonly IkeSa[] | undefined {
   });
 }
 
-/** SAs of a VPN; undefined inside = one of them is not understood. */
+/** SAs by VPN; undefined = one of them is not understood. */
 export type ToldSas = ReadonlyMap<string, readonly ToldSa[] | undefined>;
 type ToldSa = Omit<IpsecSa, "packets" | "sequence">;
 
@@ -50,7 +50,7 @@ export function readIpsecSas(reply: XmlElement): ToldSas | undefined {
   return told;
 }
 
-/** `DH-group-20`, or that there is none. */
+/** Reads `DH-group-20`, or that there is none. */
 function groupOf(text: string | undefined): string {
   if (text === undefined) return "unknown";
   const number = /^DH-group-(\d{1,2})$/i.exec(text)?.[1];
@@ -67,7 +67,8 @@ function saOf(one: XmlElement, dhGroup: string): ToldSa | undefined {
   }
   const hash = (textOf(one, "sa-authentication-algorithm") ?? "").toLowerCase();
   const integrity = encryption.endsWith("-gcm") ? "none" : hashOf(hash);
-  // It takes over from its like as its soft lifetime ends, and is let go at its hard one.
+  // A newer SA takes over when the soft lifetime ends, and the old one is deleted at its hard
+  // lifetime.
   const isOld = /^expired/i.test(textOf(one, "sa-soft-lifetime") ?? "");
   return {
     spi: Number.parseInt(digits, 16),
@@ -79,13 +80,13 @@ function saOf(one: XmlElement, dhGroup: string): ToldSa | undefined {
   };
 }
 
-/** `Expires in 26000 seconds`. */
+/** Reads `Expires in 26000 seconds`. */
 function endOf(text = ""): Pick<IpsecSa, "endsInMs"> {
   const seconds = /^expires in (\d{1,9}) seconds?$/i.exec(text)?.[1];
   return seconds === undefined ? {} : { endsInMs: Number(seconds) * 1_000 };
 }
 
-/** `counter-based enabled`, `disabled`. */
+/** Reads `counter-based enabled` or `disabled`. */
 function antiReplayOf(text = ""): Pick<IpsecSa, "antiReplay"> {
   if (/\benabled$/i.test(text)) return { antiReplay: "on" };
   return /^disabled$/i.test(text) ? { antiReplay: "off" } : {};
@@ -96,7 +97,7 @@ function directionOf(text = ""): IpsecSa["direction"] | undefined {
   return text === "outbound" || text === ">" ? "out" : undefined;
 }
 
-/** `aes-gcm (256 bits)`, `aes-cbc (256 bits)`, `3des-cbc`. */
+/** Reads `aes-gcm (256 bits)`, `aes-cbc (256 bits)`, `3des-cbc`. */
 function cipherOf(text: string): string | undefined {
   const [, mode, bits] = /^aes-(gcm|cbc) \((\d{3}) bits\)$/i.exec(text) ?? [];
   if (mode !== undefined) return `aes-${bits}-${mode.toLowerCase()}`;
@@ -113,7 +114,7 @@ export interface Passed {
   readonly sent: bigint;
 }
 
-/** Packets that passed each unit of `st0`: into a tunnel and out of it, and nowhere else. */
+/** Returns the packets that passed each unit of `st0`, that is, into a tunnel and out of it. */
 export function readPassed(reply: XmlElement): ReadonlyMap<number, Passed> | undefined {
   if (everyOf(reply, "interface-information").length === 0) return undefined;
   const passed = new Map<number, Passed>();
@@ -128,7 +129,7 @@ export function readPassed(reply: XmlElement): ReadonlyMap<number, Passed> | und
   return passed;
 }
 
-/** Routes of a table into a unit of `st0`. */
+/** Returns the routes of a table that lead into a unit of `st0`. */
 export function readTunnelRoutes(
   reply: XmlElement,
   names: ReadonlyMap<string, string>,
@@ -180,7 +181,7 @@ function sasOf({ name, unit }: Vpn, { ipsecSas, passed }: ToldOfSas) {
   if (told === undefined) return undefined;
   if (told.length === 0) return [];
   const counts = unit === undefined ? undefined : passed.get(unit);
-  // Counted by interface, of which the SAs of a direction take their turns.
+  // Packets are counted by interface, and the SAs of a direction follow each other on it.
   return (
     counts &&
     told.map((sa) => ({

@@ -1,5 +1,5 @@
 // The VPNs of a Junos configuration, without the keys in it. A VPN is ours, and may be written, if
-// its gateway, policies and proposals bear its own name: so we make one.
+// its gateway, policies and proposals have its own name, as linkseal makes them.
 
 import { wholeOf } from "../platform/text.ts";
 import type { TunnelLimits, TunnelPlan, TunnelWords } from "../platform/tunnel-change.ts";
@@ -24,21 +24,23 @@ import {
 import { leaf, running } from "./config.ts";
 
 export interface JunosTunnels extends TunnelConfig<Vpn> {
-  /** Gateways of IKE, by their names: the address that each has. */
+  /** Addresses of the gateways of IKE, by name. */
   readonly gateways: ReadonlyMap<string, string>;
-  /** Of all VPNs of the router; undefined = it leaves segments as they are. */
+  /** TCP segment limit of all VPNs of the router; undefined = segments are not limited. */
   readonly segmentMax: number | undefined;
   /** Interfaces in our zone. */
   readonly zoned: ReadonlySet<string>;
 }
 
 export interface Vpn extends StandingTunnel {
-  /** `st0.N`; undefined = it is bound to none, or understood by nobody here. */
+  /**
+   * Unit of `st0.N`; undefined = it is bound to none, or to an interface that is not understood.
+   */
   readonly unit: number | undefined;
   readonly gateway: string;
 }
 
-/** Policies of the operator's say what may pass between it and the others. */
+/** The operator's policies decide what may pass between this zone and the others. */
 export const ownZone = "linkseal";
 
 const hashes = { sha384: "sha-384", sha256: "sha-256", sha1: "sha1" };
@@ -55,7 +57,7 @@ const gcms = { "aes-256-gcm": "aes-256-gcm", "aes-128-gcm": "aes-128-gcm" };
 
 export const words: TunnelWords = {
   ikeEncryption: { ...gcms, ...cbcs },
-  // One leaf is the integrity and the PRF; beside a GCM it is the PRF alone.
+  // One leaf is both the integrity algorithm and the PRF; beside a GCM it is the PRF only.
   ikeIntegrity: { none: "", ...hashes },
   prf: hashes,
   dhGroup: groups,
@@ -75,7 +77,7 @@ export const limits: TunnelLimits = {
 
 const leaves = (...names: readonly string[]): readonly XmlOut[] => names.map(leaf);
 
-/** Selects leaf by leaf wherever a PSK stands beside. */
+/** Selects leaf by leaf wherever a PSK is beside them. */
 function wanted(): XmlOut {
   const ike = element(
     "ike",
@@ -109,7 +111,7 @@ interface Parts {
 
 const nameOf = (one: XmlElement | undefined): string => textOf(one, "name") ?? "";
 
-/** undefined where the reply holds no configuration. */
+/** Returns undefined if the reply contains no configuration. */
 export function readTunnels(reply: XmlElement): JunosTunnels | undefined {
   const configuration = childOf(reply, "data", "configuration");
   if (configuration === undefined) return undefined;

@@ -1,5 +1,5 @@
-// A tunnel as edits of the candidate: each part that bears its name is written as a whole, since a
-// change of any of them begins the tunnel anew.
+// A tunnel as edits of the candidate: each object with its name is written as a whole, because a
+// change of any of them restarts the tunnel.
 
 import {
   type ChangedTunnel,
@@ -17,7 +17,10 @@ const unitMax = 16_385;
 const replaced = { operation: "replace" } as const;
 const deleted = { operation: "delete" } as const;
 
-/** What each is put into `<configuration>`, in this order. Throws `device.*`, effect "none". */
+/**
+ * Returns the trees that are put into `<configuration>`, in this order.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function tunnelTrees(
   changed: readonly ChangedTunnel[],
   tunnels: JunosTunnels,
@@ -77,7 +80,7 @@ function ikeParts({ name, ike, psk, secret, ...ends }: Wanted, home: string): re
     ...leafFor("encryption-algorithm", words.ikeEncryption[ike.encryption]),
     element("lifetime-seconds", String(ikeSeconds)),
   );
-  // In hexadecimal no octet of it can mean anything to XML.
+  // No octet of it, written in hexadecimal digits, can mean anything to XML.
   const key = element("hexadecimal", { secret, as: "hex" });
   const policy = named(
     "policy",
@@ -148,7 +151,7 @@ function zoneTree(unit: number, { zoned }: JunosTunnels): readonly XmlOut[] {
   return zoned.has(name) ? [] : [inZone(element("interfaces", element("name", name)))];
 }
 
-// One leaf for all VPNs of the router: it is lowered and never raised.
+// One leaf applies to all VPNs of the router, so it is lowered and never raised.
 function segmentTree(plan: TunnelPlan, { segmentMax: stands }: JunosTunnels): readonly XmlOut[] {
   const wanted = segmentMax(plan);
   if (stands !== undefined && stands <= wanted) return [];
@@ -165,7 +168,7 @@ function routeTree(prefix: string, unit: number, ground: Ground<JunosTunnels>): 
   return inStatic(element("route", element("name", prefix), element("next-hop", hop)));
 }
 
-// The last of its next hops takes a route away.
+// A route is removed with the last of its next hops.
 function goneRoute(prefix: string, unit: number, { routes }: Ground<JunosTunnels>): XmlOut {
   const hop = `st0.${unit}`;
   const others = routes.get(prefix)?.filter((one) => one !== hop) ?? [];

@@ -1,14 +1,16 @@
-// What a question to a router came to, and the reading that a look makes of it.
+// The result of one query to a router, and the reading that an observation makes of it.
 
 import { LinksealError } from "#hal/error.ts";
 import { known, type Reading, type UnknownWhy, unknown } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 
+/** A value that was read, or the reason why there is none. */
 export type Answer<T> = { readonly value: T } | { readonly why: UnknownWhy };
 
 /**
- * `read` gives undefined = the answer is not understood. Throws what ends the session: a refusal
- * concerns this question alone.
+ * Waits for a reply and reads it; `read` returns undefined for a reply that it does not understand.
+ * A refusal concerns this query only.
+ * @throws LinksealError if the error ends the session.
  */
 export async function answer<T, R>(
   asked: Promise<T>,
@@ -29,7 +31,7 @@ type Values<A extends Answers> = {
   readonly [K in keyof A]: Extract<A[K], { readonly value: unknown }>["value"];
 };
 
-/** The values of all answers; the first that is not known is why they are not. */
+/** Returns the values of all results, or the first reason why one is missing. */
 export function together<A extends Answers>(answers: A): Answer<Values<A>> {
   const values: Record<string, unknown> = {};
   for (const [name, one] of Object.entries(answers)) {
@@ -39,14 +41,16 @@ export function together<A extends Answers>(answers: A): Answer<Values<A>> {
   return { value: values as Values<A> };
 }
 
-/** `read` gives undefined = the answer is not understood. */
+/** Reads a result; `read` returns undefined for a value that it does not understand. */
 export function readOf<T, R>(from: Answer<T>, read: (value: T) => R | undefined): Answer<R> {
   if ("why" in from) return from;
   const value = read(from.value);
   return value === undefined ? { why: "unparsed" } : { value };
 }
 
-/** `read` gives undefined = understood, and nothing of that port is in it. */
+/**
+ * Makes a reading of a result; `read` returns undefined for a value that it does not understand.
+ */
 export function reading<T, R>(
   from: Answer<T>,
   at: Instant,
@@ -56,7 +60,7 @@ export function reading<T, R>(
   return "why" in value ? unknown(value.why, at) : known(value.value, at);
 }
 
-/** Each after the other, up to the first that is not known. */
+/** Runs queries one after another, up to the first whose result is unknown. */
 export async function inTurn<T>(
   questions: readonly (() => Promise<Answer<T>>)[],
 ): Promise<readonly Answer<T>[]> {

@@ -1,4 +1,4 @@
-// Two keys of a port as routers of Cisco hold them: a key chain each, the second attached as the
+// Two keys of a port as Cisco routers store them: a key chain each, the second attached as the
 // fallback of the first. The routers themselves would let the key in use be deleted.
 
 import type { Ckn, KeyRef, KeySlot, PortName } from "#hal/model.ts";
@@ -13,23 +13,29 @@ import {
   secretFor,
 } from "./port-change.ts";
 
+/** A key of a key chain, with its lifetime. */
 export interface ChainKey extends Lifetime {
+  /** The key's CKN. */
   readonly ckn: Ckn;
-  /** As the router writes it: it is deleted by that word. */
+  /** The CKN as the router writes it; the key is deleted by that word. */
   readonly word: string;
 }
 
+/** A key that is configured or shall be. */
 export interface PlannedKey extends ChainKey {
-  /** Of a key that is new. */
+  /** Present if the key is new. */
   readonly secret?: Secret;
 }
 
+/** A key chain as it is configured or shall be. */
 export interface PlannedChain {
+  /** The chain's name. */
   readonly name: string;
+  /** Its keys. */
   readonly keys: readonly PlannedKey[];
 }
 
-/** What the keys of a port are changed in. */
+/** The part of a port's plan in which keys change. */
 export interface ChainPlan {
   readonly port: PortName;
   readonly admin: "up" | "down";
@@ -40,15 +46,16 @@ export interface ChainPlan {
 type Chained = Pick<ChainPlan, "primary" | "fallback">;
 
 export interface ChainSurroundings extends Pick<Surroundings<unknown>, "work" | "principal"> {
-  /** When a new key begins; undefined = it is always valid. */
+  /** Start of a new key; undefined = it is always valid. */
   readonly begins: WallTime | undefined;
 }
 
 interface Chains {
-  /** undefined = there, and a key in it is not understood. */
+  /** undefined = the chain exists, and a key in it is not understood. */
   readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
 }
 
+/** Returns the chain of that name; a chain that is missing or not understood has no keys. */
 export function chainOf({ chains }: Chains, name: string | undefined): PlannedChain | undefined {
   return name === undefined ? undefined : { name, keys: chains.get(name) ?? [] };
 }
@@ -57,7 +64,7 @@ export function keysOf(plan: Chained): readonly PlannedKey[] {
   return chainsOf(plan).flatMap(({ keys }) => keys);
 }
 
-/** What a key is at that moment; one whose time is over is none any more. */
+/** Returns the keys of a port at that moment, without those whose lifetime has ended. */
 export function slotsOf({ primary, fallback }: ChainPlan, wall: WallTime): readonly KeySlot[] {
   const slots = (chain: PlannedChain | undefined, role: "primary" | "fallback"): KeySlot[] =>
     (chain?.keys ?? [])
@@ -70,13 +77,16 @@ export function slotsOf({ primary, fallback }: ChainPlan, wall: WallTime): reado
   return [...slots(primary, "primary"), ...slots(fallback, "fallback")];
 }
 
-/** One of two names, so that a chain that is in use is never written into. */
+/** Returns one of two names, so that a chain in use is never written into. */
 export function freeChain({ primary, fallback }: ChainPlan, own: string): string {
   const taken = [primary?.name, fallback?.name];
   return taken.includes(`${own}-a`) ? `${own}-b` : `${own}-a`;
 }
 
-/** `own`: how our chains of the port begin. */
+/**
+ * Adds a key in a chain of its own; `own` is the prefix of our chain names for the port.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function addKey<P extends ChainPlan>(
   plan: P,
   key: KeyRef,
@@ -88,14 +98,17 @@ export function addKey<P extends ChainPlan>(
   const chain = { name: freeChain(plan, own), keys: [newKey(plan, key, around)] };
   if (held.length === 0) {
     const { primary = chain } = plan;
-    // A chain without a key may be what a policy was attached with.
+    // A chain without keys may be the one with which a policy was attached.
     return { ...plan, primary: { ...primary, keys: chain.keys }, fallback: undefined };
   }
   refuseThird(plan.port, held.length, around);
   return { ...plan, fallback: chain };
 }
 
-/** The chains change places, and no key is written anew. */
+/**
+ * Exchanges the roles of the chains; no key is written again.
+ * @throws LinksealError `device.rejected`, with effect "none".
+ */
 export function promoteKey<P extends ChainPlan>(plan: P, ckn: Ckn, around: ChainSurroundings): P {
   const { primary, fallback, port } = plan;
   if (primary?.keys.some((key) => key.ckn === ckn)) return plan;
@@ -112,7 +125,7 @@ export function replaceKey<P extends ChainPlan>(
   around: ChainSurroundings,
 ): P {
   const held = keysOf(plan);
-  if (held.length > 1) throw rejected(around, plan.port, "the port holds two keys");
+  if (held.length > 1) throw rejected(around, plan.port, "the port has two keys");
   if (held.some(({ ckn }) => ckn === key.ckn)) return plan;
   const chain = { name: freeChain(plan, own), keys: [newKey(plan, key, around)] };
   return { ...plan, primary: chain, fallback: undefined };
@@ -139,29 +152,34 @@ function newKey({ port }: ChainPlan, key: KeyRef, around: ChainSurroundings): Pl
   return { ckn: key.ckn, word: key.ckn, startsAt: around.begins, endsAt: undefined, secret };
 }
 
+/** Returns the chains that exist, the primary one first. */
 export function chainsOf({ primary, fallback }: Chained): readonly PlannedChain[] {
   return [primary, fallback].filter((one) => one !== undefined);
 }
 
-/** Keys that leave a chain and come into it; `was`: the chain as it is. */
+/**
+ * Returns the keys that leave a chain and those that are added; `was` is the chain as it is
+ * configured.
+ */
 export function keysBetween(held: readonly PlannedChain[], chain: PlannedChain) {
   const was = held.find(({ name }) => name === chain.name);
   const left = (was?.keys ?? []).filter(({ ckn }) => chain.keys.every((key) => key.ckn !== ckn));
   return { was, left, come: chain.keys.filter(({ secret }) => secret !== undefined) };
 }
 
+/** Returns Cisco's name of the MKA algorithm for a CAK of this length. */
 export function algorithmOf(secret: Secret): string {
   return secret.byteLength === 16 ? "aes-128-cmac" : "aes-256-cmac";
 }
 
-/** A line for each key and its role. */
+/** Returns a line for each key, with its role. */
 export function keyTexts(plan: Chained): readonly string[] {
   const isPrimary = (ckn: Ckn): boolean =>
     plan.primary?.keys.some((key) => key.ckn === ckn) === true;
   return keysOf(plan).map(({ ckn }) => `key ${ckn} ${isPrimary(ckn) ? "primary" : "fallback"}`);
 }
 
-/** Lines that go and come. */
+/** Returns lines that are removed (`-`) and added (`+`). */
 export function differences(
   port: PortName,
   was: readonly string[],

@@ -1,33 +1,40 @@
-// Lines of a configuration of a Cisco router and those that stand further to the right below them.
+// Reads the lines of a Cisco configuration and nests them by their indentation.
 
 import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { ChainKey } from "./cisco-chains.ts";
 import type { Lifetime } from "./cisco-text.ts";
 
-/** `P`: a policy, `I`: an interface, `N`: a neighbour of BGP. */
+/**
+ * The parts of a Cisco configuration. `P`: a policy, `I`: an interface, `N`: a neighbour of BGP.
+ */
 export interface CiscoConfig<P = Partial<MacsecSettings>, I = unknown, N = object> {
-  /** undefined = there, and not understood. */
+  /** MKA policies by name; undefined = a policy that is not understood. */
   readonly policies: ReadonlyMap<string, P | undefined>;
-  /** undefined = there, and a key in it is not understood. */
+  /** Key chains by name; undefined = a chain with a key that is not understood. */
   readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
+  /** Interfaces by name. */
   readonly interfaces: ReadonlyMap<string, I>;
+  /** Neighbours of BGP. */
   readonly neighbours: readonly N[];
-  /** Of `router bgp`; undefined = there is none. */
+  /** The AS number of `router bgp`; undefined = BGP is not configured. */
   readonly localAs: string | undefined;
 }
 
+/** A line with the lines indented below it. */
 export interface Block {
+  /** The line, without its indentation. */
   readonly line: string;
+  /** The lines below it. */
   readonly children: readonly Block[];
 }
 
-/** What follows the words in the first line that begins with them. */
+/** Returns the text behind the words in the first child line that begins with them. */
 export function restOf(block: Block | undefined, words: string): string | undefined {
   const found = block?.children.find(({ line }) => line.startsWith(`${words} `));
   return found?.line.slice(words.length + 1);
 }
 
-/** `pattern`: its group is the name of a block. */
+/** Returns blocks by name; the group of `pattern` is the name of a block. */
 export function named<T>(
   blocks: readonly Block[],
   pattern: RegExp,
@@ -42,8 +49,8 @@ export function named<T>(
 }
 
 /**
- * undefined = it is deeper than a configuration. `isFiltered`: only some lines of it came, and one
- * whose own block did not come with it belongs to nothing.
+ * Nests the lines; undefined = they are nested deeper than a configuration is. `isFiltered`: the
+ * text has only some lines, and a line whose own block is missing is dropped.
  */
 export function blocksOf(
   text: string,
@@ -67,7 +74,7 @@ export function blocksOf(
   return root;
 }
 
-/** `lifeOf` gives undefined = it is not understood, and so are all of them. */
+/** Reads the keys of a chain; undefined = `lifeOf` does not understand one of them. */
 export function keysIn(
   blocks: readonly Block[],
   lifeOf: (block: Block) => Lifetime | undefined,
@@ -83,15 +90,20 @@ export function keysIn(
   return keys.toSorted((a, b) => (a.startsAt ?? 0) - (b.startsAt ?? 0));
 }
 
-/** As long as a policy may be called. */
+/** The longest name of a policy. */
 const policyMax = 16;
 
-/** `kinds`: speeds at which a port can face a provider, with the letters of each. */
+/**
+ * Returns functions for port names; `kinds` has the interface types of ports that can face a
+ * provider, with the letters of each.
+ */
 export function portNames(kinds: Readonly<Record<string, string>>, pattern: RegExp) {
   return {
-    /** An Ethernet port, without a logical unit: whatever else has an interface name is no link. */
+    /** Accepts an Ethernet port without a logical unit; no other interface is a link. */
     isPort: (name: string): name is PortName => kinds[pattern.exec(name)?.[1] ?? ""] !== undefined,
-    /** Of the policy and the key chains of a port; undefined = it would be too long. */
+    /**
+     * Returns the name of our policy and key chains for a port; undefined = it would be too long.
+     */
     ownName: (port: PortName): string | undefined => {
       const [, kind = "", place = ""] = pattern.exec(port) ?? [];
       const name = `ls-${kinds[kind] ?? kind}${place.replaceAll("/", "-")}`;

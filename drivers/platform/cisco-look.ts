@@ -1,4 +1,4 @@
-// A port of a Cisco router out of the answers to the questions of a look, alike for its platforms.
+// Makes the state of a port from the replies of a Cisco router, alike for its platforms.
 
 import {
   known,
@@ -22,7 +22,9 @@ interface Counted {
   readonly frames: Answer<Known<"frames">>;
 }
 
-/** Of a port without MACsec: nothing counts there, and a zero would say that something did. */
+/**
+ * The counters of a port without MACsec: no counter runs there, and a zero would be a measurement.
+ */
 const uncounted: Counted = {
   mkpdus: { why: "notSupported" },
   frames: { why: "notSupported" },
@@ -31,16 +33,16 @@ const uncounted: Counted = {
 type Plan = ChainPlan & { readonly settings: MacsecSettings | undefined };
 
 interface Answers {
-  /** What is configured on the port. */
+  /** The configuration of the port. */
   readonly plan: Answer<Plan>;
-  /** Something is configured there that is not understood. */
+  /** The port has configuration that is not understood. */
   readonly isUnread: boolean;
   readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
   readonly clock: Answer<WallTime>;
   readonly pages: Answer<readonly Page[]>;
 }
 
-/** What a platform tells of its ports; `config` is what it has read of them. */
+/** The data that a platform reports about its ports; `config` is its parsed configuration. */
 interface Ports<C> {
   readonly config: Answer<C>;
   readonly physical: Answers["physical"];
@@ -52,7 +54,9 @@ interface Ports<C> {
   readonly countersOf: (port: PortName) => Promise<Counted>;
 }
 
-/** Counters are asked for port by port, where MACsec is configured. */
+/**
+ * Reads the state of each port; counters are read port by port, only where MACsec is configured.
+ */
 export async function portStates<C>(
   { config, hasMacsec, planOf, isUnread, countersOf, ...answers }: Ports<C>,
   at: Instant,
@@ -70,7 +74,7 @@ export async function portStates<C>(
   return states;
 }
 
-/** `ports`: all of the router. */
+/** Makes the state of one port; `ports` are all ports of the router. */
 function portState(
   port: PortName,
   ports: readonly PortName[],

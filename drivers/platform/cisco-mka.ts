@@ -1,5 +1,5 @@
-// MACsec as routers of Cisco tell it: pages of fields, one for each key of a port. Undefined =
-// there is an answer, and it is not understood.
+// MACsec as Cisco routers report it: pages of labelled values, one for each key of a port.
+// Undefined = there is a reply, and it is not understood.
 
 import {
   type CipherSuite,
@@ -15,9 +15,9 @@ import {
 import { isNameOf, wholeOf } from "./cisco-text.ts";
 import { countOf, suiteOf } from "./text.ts";
 
-/** One key of a port and what MKA makes of it. */
+/** One key of a port and the state of its MKA session. */
 export interface Page {
-  /** As it is printed: shortened or not. */
+  /** As it is printed, shortened or not. */
   readonly interfaceName: string;
   readonly ckn: Ckn;
   readonly status: "secured" | "active" | "pending";
@@ -32,27 +32,27 @@ export interface Page {
 }
 
 const pageStart = /^MKA Detailed Status for MKA Session$/m;
-/** No label or counter of theirs makes a longer line. */
+/** Longer than any line with a label or a counter. */
 const rowMax = 200;
 
-/** undefined = a page in it is not understood. */
+/** Reads the pages; undefined = one of them is not understood. */
 export function readSessions(text: string): readonly Page[] | undefined {
   const [head = "", ...pages] = text.split(pageStart);
   if (pages.length === 0) return isNothing(text) ? [] : undefined;
-  // Before the first page only the name of a node stands.
+  // Only the name of a node precedes the first page.
   if (fieldsOf(head).has("Status")) return undefined;
   const read = pages.map(readPage);
   const understood = read.filter((one) => one !== undefined);
   return understood.length === read.length ? understood : undefined;
 }
 
-/** An answer without a word in it, or one that says so. */
+/** Returns true for an empty reply and for one that says that there are none. */
 function isNothing(text: string): boolean {
   const said = text.trim();
   return said === "" || /^(?:% ?)?(?:There (?:is|are) )?no \w/i.test(said);
 }
 
-/** Labels and values with dots or a colon between them; the first one counts. */
+/** Returns labels and values with dots or a colon between them; the first one counts. */
 export function fieldsOf(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const row of text.split("\n")) {
@@ -65,11 +65,12 @@ export function fieldsOf(text: string): ReadonlyMap<string, string> {
   return fields;
 }
 
+/** Returns the counter with this label; undefined = it is missing or not a number. */
 export function counterIn(fields: ReadonlyMap<string, string>, label: string): bigint | undefined {
   return countOf(fields.get(label));
 }
 
-/** undefined = it is in none of them. */
+/** Returns the sum of a counter over several pages; undefined = none of them has it. */
 export function sumOf(
   parts: readonly ReadonlyMap<string, string>[],
   label: string,
@@ -103,13 +104,13 @@ function readPage(text: string): Page | undefined {
 
 function statusOf(text: string): Page["status"] | undefined {
   const [word = ""] = text.toLowerCase().split(/[ ,-]/);
-  // There is "Secured, no peer" as well.
+  // "Secured, no peer" occurs as well.
   if (word === "secured") return /no peer/i.test(text) ? "pending" : "secured";
   if (word === "active") return "active";
   return ["pending", "init", "initializing", "suspended"].includes(word) ? "pending" : undefined;
 }
 
-/** Rows of both lists: the member identifier begins each. */
+/** Counts the rows of both lists; the member identifier begins each row. */
 function peersOf(text: string): { readonly live: number; readonly potential: number } {
   const counted = { live: 0, potential: 0 };
   let list: keyof typeof counted | undefined;
@@ -135,7 +136,7 @@ function sakOf(fields: ReadonlyMap<string, string>, which: "Latest" | "Old"): Sa
   return { an, keyId, receive: has("Rx"), transmit: has("Tx") };
 }
 
-/** The pages of one port; a page that could be of two ports is nobody's. */
+/** Returns the pages of one port; a page that could belong to two ports is left out. */
 export function pagesOf(
   pages: readonly Page[],
   port: PortName,
@@ -149,12 +150,13 @@ export function pagesOf(
   });
 }
 
+/** Makes the MKA session of a port from its pages. */
 export function sessionOf(
   pages: readonly Page[],
   settings: MacsecSettings | undefined,
 ): MkaSession {
   const closed = settings?.policy === "mustSecure" ? "blocked" : "unprotected";
-  // The word alone is no proof: it is printed without a live peer as well.
+  // The word "secured" proves nothing: it is printed without a live peer as well.
   const used = pages.find(
     ({ status, livePeers, latestSak }) =>
       status === "secured" && livePeers > 0 && latestSak !== undefined,
@@ -189,8 +191,9 @@ function keyServerOf(live: Page | undefined): MkaSession["keyServer"] {
 }
 
 /**
- * MKPDUs are untagged as well, and no document says whether they count: only where fewer frames
- * were counted than MKPDUs came, the counter is one of data.
+ * Returns the counter of untagged frames if it counts data only. MKPDUs are untagged too, and no
+ * document says whether the counter includes them: only if it is lower than the number of MKPDUs
+ * received, it counts data.
  */
 export function clearOf(
   untagged: bigint | undefined,

@@ -1,4 +1,4 @@
-// A change of ports on routers of Cisco, whose keys stand in chains: one way for all platforms.
+// Plans a change of ports on Cisco routers, whose keys are in key chains, alike for all platforms.
 
 import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, PortName, WantedSettings } from "#hal/model.ts";
@@ -22,33 +22,41 @@ import {
   type Surroundings,
 } from "./port-change.ts";
 
+/** A port as it is configured or shall be. */
 export interface CiscoPlan extends ChainPlan {
+  /** Name of the MKA policy; undefined = none. */
   readonly policy: string | undefined;
+  /** MACsec settings; undefined = MACsec is off. */
   readonly settings?: unknown;
+  /** How the port is drained. */
   readonly drains: readonly DrainMeans[];
 }
 
+/** The input for planning a change. */
 export type CiscoSurroundings<C> = Surroundings<C> & ChainSurroundings;
 
-/** What a platform brings. */
+/** The functions and data that a platform provides. */
 interface Platform<C, P> {
-  /** As the port is configured. */
+  /** Returns the plan of a port as it is configured. */
   readonly planOf: (config: C, port: PortName) => P;
-  /** Something is configured there that is not understood. */
+  /** Returns true if the port has configuration that is not understood. */
   readonly isUnread: (config: C, port: PortName) => boolean;
-  /** Of the policy and the chains that are attached to the port. */
+  /** Returns the names of the policy and the chains that are attached to the port. */
   readonly namesOn: (config: C, port: PortName) => readonly (string | undefined)[];
   readonly limits: SettingsLimits;
-  /** What holds the settings; `own`: how what is ours on the port is called. */
+  /** Sets the MACsec settings in a plan; `own` returns the name of our objects for the port. */
   readonly protect: (plan: P, settings: WantedSettings, own: () => string) => P;
-  /** The name of a policy and chains of our own for the port; undefined = it would be too long. */
+  /** Returns the name of our policy and chains for the port; undefined = it would be too long. */
   readonly ownName: (port: PortName) => string | undefined;
-  /** Of BGP, over the port. */
+  /** Returns the BGP neighbours behind the port. */
   readonly neighboursOn: (config: C, port: PortName) => readonly unknown[];
   readonly refuseDrain: (part: PartOf<"port.drain" | "port.restore">) => void;
 }
 
-/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+/**
+ * Returns each port of the change as it is and as it is to be.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function planChains<C extends CiscoConfig, P extends CiscoPlan>(
   change: DeviceChange,
   around: CiscoSurroundings<C>,
@@ -75,7 +83,7 @@ export function planChains<C extends CiscoConfig, P extends CiscoPlan>(
   });
 }
 
-// What is there and not understood must not be written over, nor what another port needs.
+// Configuration that is not understood, or that another port needs, must not be overwritten.
 function refuseUnread<C extends CiscoConfig, P extends CiscoPlan>(
   around: CiscoSurroundings<C>,
   port: PortName,
@@ -87,7 +95,7 @@ function refuseUnread<C extends CiscoConfig, P extends CiscoPlan>(
   }
   const names = namesOn(config, port).filter((name) => name !== undefined);
   if (!names.every(isToken)) {
-    throw rejected(around, port, "a name that is configured there is no single word");
+    throw rejected(around, port, "a name that is configured there is not a single word");
   }
   for (const other of config.interfaces.keys()) {
     if (other === port) continue;

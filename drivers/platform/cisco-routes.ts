@@ -1,17 +1,19 @@
-// The routes of one neighbour as routers of Cisco print them: a table whose columns begin where its
-// heading has them. Undefined = a row of it is not understood, or a row is missing.
+// The routes of one neighbour as Cisco routers print them: a table whose columns begin where the
+// heading has them. Undefined = a row is not understood or missing.
 
 import { isIP } from "node:net";
 import type { PortName, Route } from "#hal/model.ts";
 
 interface Table {
-  /** Where prefixes begin. Newer releases of IOS XE print them one further to the right. */
+  /**
+   * Column at which prefixes begin; newer releases of IOS XE print them one column further right.
+   */
   readonly network: number;
-  /** Where next hops begin, or one further to the right. */
+  /** Column at which next hops begin, or one before it. */
   readonly nextHop: number;
-  /** One prefix may come with several route distinguishers. */
+  /** One prefix may occur with several route distinguishers. */
   distinguisher: string;
-  /** Of the row before; undefined = there is none, so nothing can continue it. */
+  /** Prefix of the row before; undefined = there is none, so no row can continue it. */
   prefix: string | undefined;
   readonly prefixes: Set<string>;
   paths: number;
@@ -19,22 +21,22 @@ interface Table {
 
 const heading = /^ {0,24}(?=Network {1,40}Next[ -]Hop\b)/;
 const distinguisher = /^ {0,24}Route Distinguisher\b/;
-/** What begins the table of another address family. */
+/** A line that begins the table of another address family. */
 const nextFamily =
   /^ {0,24}(?:For address family:|Address Family:|BGP (?:table|router|instance)\b)/;
 /** The codes of the legends of IOS, IOS XE and IOS XR, and those of RPKI. */
 const codesPattern = /^[ *>sdhirSmbfxactLNVIel]*$/;
-/** What comes after a prefix or a next hop whose row is broken: numbers, AS numbers, a next hop. */
+/** What follows a prefix or a next hop whose row is broken: numbers, AS numbers, a next hop. */
 const remainder = /^[0-9A-Fa-f.:({]/;
-/** No row, and no heading, is longer; an AS path may be. */
+/** No row and no heading has more characters before its AS path. */
 const columnMax = 100;
 
 /**
- * Routes that came from one neighbour; `best` = in use, also beside others of equal worth. A table
- * without a row is known to be empty by the count below it alone.
+ * Returns the routes that came from one neighbour; `best` = in use, also beside others of equal
+ * cost. A table without rows counts as empty only if the count below it says so.
  */
 export function readRoutes(text: string, port: PortName): readonly Route[] | undefined {
-  // IOS XR's answer where no neighbour can have routes of the family.
+  // IOS XR's reply if no neighbour can have routes of the family.
   if (/^% ?None of the requested address families are configured\b/m.test(text)) return [];
   const best = new Map<string, boolean>();
   let table: Table | undefined;
@@ -48,7 +50,7 @@ export function readRoutes(text: string, port: PortName): readonly Route[] | und
       isAnswer ||= total !== undefined || table !== undefined;
       table = begin === undefined ? undefined : tableOf(line, begin.length);
     } else if (table === undefined) {
-      // Above the heading nothing may look like a row.
+      // No row may precede the heading.
       if (/^ {0,24}[*>]/.test(line)) return undefined;
     } else if (!readRow(line, table, best)) return undefined;
   }
@@ -63,7 +65,7 @@ function tableOf(line: string, network: number): Table {
   return { network, nextHop, distinguisher: "", prefix: undefined, prefixes: new Set(), paths: 0 };
 }
 
-/** `prefixes` undefined = the count is one of paths, or of prefixes where they have one each. */
+/** `prefixes` undefined = the count is one of paths, or of prefixes where each has one path. */
 interface Total {
   readonly prefixes: number | undefined;
   readonly paths: number;
@@ -77,7 +79,10 @@ function totalOf(line: string): Total | undefined {
   return prefixes === undefined ? undefined : { prefixes: Number(prefixes), paths: Number(paths) };
 }
 
-/** As many rows as the router counts. Without its count there is at least one. */
+/**
+ * Returns whether there are as many rows as the router counts; without a count there must be one at
+ * least.
+ */
 function isWhole(table: Table | undefined, total: Total | undefined): boolean {
   if (total === undefined) return table === undefined || table.paths > 0;
   const paths = table?.paths ?? 0;
@@ -86,7 +91,7 @@ function isWhole(table: Table | undefined, total: Total | undefined): boolean {
   return total.paths === paths || total.paths === prefixes;
 }
 
-/** false = it is not understood. */
+/** Returns false if the row is not understood. */
 function readRow(line: string, table: Table, best: Map<string, boolean>): boolean {
   if (line.trim() === "") return true;
   if (distinguisher.test(line)) {
@@ -111,7 +116,7 @@ function readRow(line: string, table: Table, best: Map<string, boolean>): boolea
   return isIP(word) !== 0 && addPath(codes, table.prefix, table, best);
 }
 
-/** Where the first word begins that is no code. */
+/** Returns the column of the first word that is not a code. */
 function startOf(line: string, { network }: Table): number {
   let at = network;
   while (at < Math.min(line.length, columnMax) && line[at] === " ") at += 1;
@@ -120,13 +125,13 @@ function startOf(line: string, { network }: Table): number {
 
 function addPath(codes: string, prefix: string, table: Table, best: Map<string, boolean>): true {
   table.paths += 1;
-  // Suppressed behind an aggregate, or beaten in the table of routes, a best path is in use all the
-  // same as far as BGP knows; without a code, or as history, a path leads nowhere.
+  // A best path that is suppressed behind an aggregate, or beaten in the table of routes, is in use
+  // as far as BGP knows; a path without a code, or from history, leads nowhere.
   if (/[*>rSm]/.test(codes)) best.set(prefix, best.get(prefix) === true || /[>m]/.test(codes));
   return true;
 }
 
-/** Without a length it is the one of the address' class. */
+/** Returns the prefix; one without a length has the length of its address class. */
 function prefixOf(word: string): string | undefined {
   const [address = "", length, ...more] = word.split("/");
   const version = isIP(address);

@@ -1,4 +1,4 @@
-// What routers of Cisco tell of themselves alike. Undefined = the answer holds nothing that is
+// The state that Cisco routers report about themselves alike. Undefined = nothing in the reply is
 // understood.
 
 import type { BgpSession, PortName, PortRate } from "#hal/model.ts";
@@ -9,7 +9,7 @@ import { sessionTo } from "./router-look.ts";
 const clockPattern =
   /^[*.]?(\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?) (\w{2,5}) \w{3} (\w{3}) +(\d{1,2}) (\d{4})$/m;
 
-/** In another zone than UTC the moment is not known. */
+/** Returns the router's time; undefined also for a zone other than UTC. */
 export function readClock(text: string): WallTime | undefined {
   const found = clockPattern.exec(text);
   if (found === null) return undefined;
@@ -25,7 +25,7 @@ export interface Physical {
 const headPattern =
   /^(\S{1,64}) is ([\w ]{1,40}), line protocol is [\w ]{1,40}(?: \(.{1,40}\))?$/gm;
 
-/** What is a port on the platform, and nothing else. */
+/** Reads the interfaces that are ports on the platform. */
 export function readInterfaces(
   text: string,
   isPort: (name: string) => boolean,
@@ -58,18 +58,22 @@ function rateOf(page: string): PortRate | undefined {
   return Object.values(rate).every(Number.isFinite) ? rate : undefined;
 }
 
+/** A BGP neighbour as the router reports it. */
 export interface Peer {
+  /** Its address. */
   readonly address: string;
-  /** undefined = the global table. */
+  /** Its VRF; undefined = the global table. */
   readonly vrf: string | undefined;
+  /** State of the session, such as `Established`. */
   readonly state: string;
+  /** Why the last session ended; undefined = not reported. */
   readonly lastError: string | undefined;
 }
 
 /**
- * A page for each neighbour; none = there is no page in it. A neighbour of several address families
- * has a page for each of them. undefined = a page has no address or no state, or two pages of one
- * neighbour differ in it.
+ * Reads one page for each neighbour, or for each address family of a neighbour; none = the reply
+ * has no page. undefined = a page has no address or no state, or two pages of one neighbour have
+ * different states.
  */
 export function readPeerPages(text: string): readonly Peer[] | undefined {
   const parts = text.split(/^BGP neighbor is /m).slice(1);
@@ -90,9 +94,13 @@ export function readPeerPages(text: string): readonly Peer[] | undefined {
   return pages;
 }
 
+/** Makes the BGP session of a port from what the router reports about the neighbour. */
 export const bgpSession = (port: PortName, peer: string, found: Peer | undefined): BgpSession =>
   sessionTo({ port, peer }, found?.state, "the last session ended with", found?.lastError);
 
+/**
+ * Reads how many packets of a ping were sent and answered; undefined = the reply is not understood.
+ */
 export function readPing(text: string): { sent: number; answered: number } | undefined {
   const found = /^Success rate is \d{1,3} percent \((\d{1,12})\/(\d{1,12})\)/m.exec(text);
   if (found === null) return undefined;

@@ -1,14 +1,14 @@
-// How routers of Cisco write numbers, suites, times and the names of their ports.
+// How Cisco routers write numbers, suites, times and the names of their ports.
 
 import type { PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 
-/** Digits alone, and few: neither a sign nor an exponent. */
+/** Reads up to 12 digits, without a sign or an exponent. */
 export function wholeOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
 }
 
-/** Bits of a mask such as `255.255.255.252`. */
+/** Returns the length of a mask such as `255.255.255.252`. */
 export function bitsOf(mask: string): number {
   const bits = mask.split(".").map((part) => Number(part).toString(2).padStart(8, "0"));
   return bits.join("").replace(/0+$/, "").length;
@@ -18,7 +18,7 @@ const months = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ");
 const moment =
   /^(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,3}))? ([A-Za-z]{3})[A-Za-z]* (\d{1,2}) (\d{4})$/;
 
-/** `18:00:00 november 25 2026`, the month by its name or its first letters, taken for UTC. */
+/** Reads `18:00:00 november 25 2026` as UTC; the month is a name or its first letters. */
 export function momentOf(text: string): WallTime | undefined {
   const found = moment.exec(text.trim().replaceAll(/ +/g, " "));
   if (found === null) return undefined;
@@ -37,7 +37,7 @@ export interface Lifetime {
   readonly endsAt: WallTime | undefined;
 }
 
-/** Of a key in a chain; undefined = it is not understood. */
+/** Reads the lifetime of a key in a chain; undefined = it is not understood. */
 export function lifetimeOf(text: string): Lifetime | undefined {
   const found = /^(\S+ [A-Za-z]+ \d{1,2} \d{4}) (?:(infinite)|duration (\d{1,10})|(.+))$/.exec(
     text,
@@ -52,7 +52,7 @@ export function lifetimeOf(text: string): Lifetime | undefined {
   return endsAt === undefined ? undefined : { startsAt, endsAt };
 }
 
-/** `Hu0/0/0/0` means `HundredGigE0/0/0/0`. */
+/** Returns whether a printed name means the port: `Hu0/0/0/0` means `HundredGigE0/0/0/0`. */
 export function isNameOf(printed: string, port: PortName): boolean {
   const split = (name: string): readonly string[] => /^(\D+)(.*)$/.exec(name)?.slice(1) ?? [];
   const [letters = "", place] = split(printed);

@@ -1,4 +1,4 @@
-// What a platform brings: its words for looking, staging and committing.
+// The interface of a platform: its commands for observing, staging and committing.
 
 import type { Capabilities, DeviceChange, ProbeResult } from "#hal/device.ts";
 import type { DeviceState, PortName } from "#hal/model.ts";
@@ -6,73 +6,116 @@ import type { Secret } from "#hal/secret.ts";
 import type { DeviceId } from "#hal/target.ts";
 import type { ByteChannel, ChannelKind, Clock, Entropy } from "#hal/world.ts";
 
-/** A conversation with a device, in whatever protocol. */
+/** A session with a device, in whatever protocol. */
 export interface Session extends AsyncDisposable {
   /** The device, for errors. */
   readonly where: string;
-  /** Nothing can be asked in it any more. */
+  /** The session has ended, so it takes no more requests. */
   readonly isOver: boolean;
 }
 
-/** What a session is opened with. */
+/** The input for opening a session. */
 interface Opening {
   readonly where: string;
   readonly hint: () => void;
   readonly entropy: Entropy;
 }
 
-/** What is asked of the running device, and what of a candidate under a lock of ours. */
+/** The requests to the running device, and those to a candidate that we have locked. */
 export interface Dialect<S extends Session> {
+  /** The platform's name in the config. */
   readonly name: string;
+  /** The most that the platform can offer. */
   readonly offers: Capabilities;
+  /** The kind of channel that it needs. */
   readonly channel: ChannelKind;
-  /** Takes the channel over, whatever comes of it. */
+  /**
+   * Opens a session and takes over the channel: a failure or an abort closes it.
+   * @throws LinksealError `transport.*`, with effect "none".
+   */
   open(channel: ByteChannel, opening: Opening, signal: AbortSignal): Promise<S>;
+  /**
+   * Reads what this device offers.
+   * @throws LinksealError with effect "none".
+   */
   capabilities(session: S, signal: AbortSignal): Promise<Capabilities>;
+  /**
+   * Reads one consistent state.
+   * @throws LinksealError with effect "none".
+   */
   look(session: S, asked: Asked, signal: AbortSignal): Promise<DeviceState>;
+  /**
+   * Returns the port to an address; undefined = not known.
+   * @throws LinksealError with effect "none".
+   */
   routeTo(session: S, address: string, signal: AbortSignal): Promise<PortName | undefined>;
+  /**
+   * Sends packets from a port to the far end's peering address.
+   * @throws LinksealError with effect "none".
+   */
   probe(session: S, port: PortName, count: number, signal: AbortSignal): Promise<ProbeResult>;
-  /** Commits of late, the newest first. */
+  /** Returns recent commits, the newest first. */
   commits(session: S, signal: AbortSignal): Promise<readonly CommitRecord[]>;
-  /** Takes the candidate for us alone; the end of the session gives it back as it was. */
+  /**
+   * Locks the candidate for this session; the end of the session discards its changes.
+   * @throws LinksealError `device.locked`, with effect "none".
+   */
   lock(session: S, signal: AbortSignal): Promise<void>;
-  /** Loads the change and returns what differs; nothing = the goal is reached. */
+  /**
+   * Loads the change and returns the lines that differ; none = the device already is as wanted.
+   * @throws LinksealError `device.*`, with effect "none".
+   */
   stage(session: S, work: Work, signal: AbortSignal): Promise<readonly string[]>;
-  /** Has the device judge the candidate. */
+  /** Makes the device validate the candidate. */
   check(session: S, signal: AbortSignal): Promise<void>;
-  /** `withinMs`: the device takes it back by itself unless another commit comes in time. */
+  /**
+   * Commits the candidate; with `withinMs` the device reverts by itself unless another commit comes
+   * in time.
+   */
   commit(
     session: S,
     note: string,
     withinMs: number | undefined,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Puts back what was in force before the newest commit, which still waits. */
+  /** Restores what was in force before the newest commit, which still waits for its confirm. */
   undo(session: S, note: string, signal: AbortSignal): Promise<void>;
 }
 
+/** The input of an observation. */
 export interface Asked {
+  /** The device's id in the config. */
   readonly device: DeviceId;
+  /** The agent's clock. */
   readonly clock: Clock;
+  /** The device's capabilities. */
   readonly capabilities: Capabilities;
 }
 
+/** A commit in the device's own list. */
 export interface CommitRecord {
+  /** The comment or label, from which the transaction is known. */
   readonly note: string;
+  /** Whether it waits for its confirm. */
   readonly isPending: boolean;
 }
 
+/** A commit with an id. */
 export interface Commit extends CommitRecord {
-  /** Which one it is, among all that this device ever had. */
+  /** Identifies it among all commits that this device ever had. */
   readonly id: string;
 }
 
 /** A change and the secrets that it needs, by their ids. */
 export interface Work {
+  /** The device's id in the config. */
   readonly device: DeviceId;
-  /** Of the commit that it is for, and of no other. */
+  /** Comment of the commit that this change is for. */
   readonly note: string;
+  /** The device's capabilities. */
   readonly capabilities: Capabilities;
+  /** The operations of the change. */
   readonly change: DeviceChange;
+  /** Its secrets, by vault id. */
   readonly secrets: ReadonlyMap<string, Secret>;
 }

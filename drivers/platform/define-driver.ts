@@ -1,5 +1,5 @@
-// A driver out of a dialect: sessions, deadlines, locks, secrets and transactions are alike for all
-// platforms that keep a candidate and can undo a commit by themselves.
+// Makes a driver from a dialect: sessions, deadlines, locks, secrets and transactions are alike for
+// all platforms that keep a candidate and can undo a commit by themselves.
 
 import { missingCapability, missingTimer } from "#hal/capability.ts";
 import type {
@@ -20,14 +20,15 @@ import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { CommitRecord, Dialect, Session, Work } from "./define-dialect.ts";
 import { answerMsMax, commitMsMax, Line } from "./define-line.ts";
 
-/** Prepared changes whose secrets are kept; the oldest makes room. */
+/** Prepared changes whose secrets are kept; a new one discards the oldest. */
 const preparedMax = 8;
 
+/** Makes the driver of a platform. */
 export function defineDriver<S extends Session>(dialect: Dialect<S>): Driver {
   return {
     name: dialect.name,
     offers: dialect.offers,
-    // Some thirty questions, one after the other, of a router that may be busy.
+    // Some thirty commands, one after another, to a router that may be busy.
     lookMsMax: answerMsMax,
     async open(target, world, hint, signal) {
       const line = new Line(dialect, target, world, hint);
@@ -74,13 +75,13 @@ function deviceOf<S extends Session>(
   };
 }
 
-/** `unsure`: it was sent, and what became of it only the device knows. */
+/** `unsure`: the commit was sent, and only the device knows what became of it. */
 type EntryState = "prepared" | "unsure" | "pending" | "settled" | "undone";
 
 interface Entry {
   readonly token: TransactionToken;
   readonly preview: string;
-  /** undefined = applied, dropped, or another process prepared it. */
+  /** undefined = it was applied or dropped, or another process prepared it. */
   work: Work | undefined;
   state: EntryState;
 }
@@ -90,7 +91,7 @@ const verbs = { apply: "linkseal", confirm: "linkseal confirms", undo: "linkseal
 const noteOf = (verb: keyof typeof verbs, token: TransactionToken): string =>
   `${verbs[verb]} ${token}`;
 
-/** Transactions: what is only prepared waits here, what waits for its confirm on the device. */
+/** The store of transactions: prepared ones wait here, unconfirmed ones on the device. */
 class CandidateDesk<S extends Session> {
   readonly #line: Line<S>;
   readonly #capabilities: Capabilities;
@@ -114,7 +115,8 @@ class CandidateDesk<S extends Session> {
       const lines = await this.#line.edit(signal, (session) =>
         this.#line.bounded(commitMsMax, "none", signal, async (bounded) => {
           const { dialect } = this.#line;
-          // A check confirms on this platform's kin: not while something waits for its confirm.
+          // A check confirms on some related platforms, so there is none while a commit waits for
+          // its confirm.
           this.#refusePending(await dialect.commits(session, bounded));
           const staged = await dialect.stage(session, work, bounded);
           if (staged.length > 0) await dialect.check(session, bounded);
@@ -143,7 +145,7 @@ class CandidateDesk<S extends Session> {
     return { kind: "pending", transaction: this.#transactionOf(entry) };
   }
 
-  /** What was not applied is not remembered. */
+  /** Drops every change that was not applied. */
   forget(): void {
     for (const entry of this.#prepared) drop(entry);
     this.#prepared = [];
@@ -166,7 +168,7 @@ class CandidateDesk<S extends Session> {
     const { token } = entry;
     if (entry.state === "undone" || entry.work === undefined) throw this.#expired();
     const { dialect } = this.#line;
-    // Its own copy: whoever closes the device meanwhile wipes the other one.
+    // A copy, because closing the device meanwhile wipes the other one.
     const work = { ...entry.work, secrets: copyOf(entry.work.secrets) };
     const note = noteOf("apply", token);
     const after = within === "final" ? "settled" : "pending";
@@ -179,7 +181,7 @@ class CandidateDesk<S extends Session> {
         const waits = newest?.note === note && newest.isPending;
         const isFinal = within === "final";
         if (isThere && !isFinal && !waits) throw this.#expired();
-        // A final one that waits has lost its confirm, and the device takes it back.
+        // A final commit that still waits has lost its confirm, and the device reverts it.
         if (isThere && waits !== isFinal) return [];
         this.#refusePending(commits);
         return await dialect.stage(session, work, bounded);
@@ -287,7 +289,7 @@ class CandidateDesk<S extends Session> {
   }
 
   #expired(): LinksealError {
-    const text = "the transaction is over: reverted, dropped, or another commit came after it";
+    const text = "the transaction has ended: reverted, dropped, or another commit came after it";
     return this.#error("device.commitExpired", text);
   }
 

@@ -1,4 +1,5 @@
-// The sessions with one device: who looks, who edits, and what must not end too early.
+// The sessions with one device: one for observations, one for each edit, and those that must not
+// end too early.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { TransactionToken } from "#hal/device.ts";
@@ -7,11 +8,12 @@ import type { DeviceId, Target } from "#hal/target.ts";
 import type { Clock, World } from "#hal/world.ts";
 import type { Dialect, Session } from "./define-dialect.ts";
 
+/** The longest wait for the replies of one request, in milliseconds. */
 export const answerMsMax = 30_000;
-/** A commit on a large configuration takes a minute and more. */
+/** A commit of a large configuration takes a minute and more. */
 export const commitMsMax = 150_000;
 
-/** One session looks and stays, and each edit has its own. */
+/** One session for observations stays open, and each edit has its own. */
 export class Line<S extends Session> implements AsyncDisposable {
   readonly dialect: Dialect<S>;
   readonly device: DeviceId;
@@ -33,14 +35,14 @@ export class Line<S extends Session> implements AsyncDisposable {
     this.#hint = hint;
   }
 
-  /** Asks without an effect; a session that failed is opened anew by the next who asks. */
+  /** Runs a request without an effect; the next request opens a new session after a failed one. */
   async ask<T>(
     signal: AbortSignal,
     f: (session: S, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     return await this.bounded(answerMsMax, "none", signal, async (bounded) => {
       const open = await this.#looking?.catch(() => undefined);
-      // Whoever gave up in the middle of an answer may have ended it.
+      // A caller that gave up in the middle of a reply may have ended the session.
       if (open?.isOver === true) this.#looking = undefined;
       this.#looking ??= this.#openAlone();
       const looking = this.#looking;
@@ -48,7 +50,7 @@ export class Line<S extends Session> implements AsyncDisposable {
         return await f(await looking, bounded);
       } catch (thrown) {
         const error = asAnswer(thrown, this.device);
-        // Whoever only stops asking leaves the session to the others.
+        // A caller that only stops waiting leaves the session to the others.
         const code = error instanceof LinksealError ? error.code : "";
         if (code.startsWith("transport.") || code === "device.unparsed") {
           await this.#hangUp(looking);
@@ -59,13 +61,13 @@ export class Line<S extends Session> implements AsyncDisposable {
   }
 
   /**
-   * One edit at a time, on a session of its own: whatever happens, its end gives the lock back,
-   * unless a commit is held that ends with it.
+   * Runs one edit at a time, in a session of its own whose end gives back the lock, unless an
+   * unconfirmed commit depends on that session.
    */
   async edit<T>(signal: AbortSignal, f: (session: S) => Promise<T>): Promise<T> {
     const before = this.#editing;
     const { promise, resolve } = Promise.withResolvers<void>();
-    // Also where this one gives up: the next must not begin beside the one before.
+    // This holds also where this edit gives up: the next must not begin beside the one before.
     this.#editing = before.then(() => promise);
     try {
       await this.bounded(commitMsMax, "none", signal, () => before);
@@ -81,7 +83,7 @@ export class Line<S extends Session> implements AsyncDisposable {
     }
   }
 
-  /** The session of an unconfirmed commit stays until the device has taken the commit back. */
+  /** Keeps the session of an unconfirmed commit open until the device has reverted the commit. */
   hold(session: S, ms: number): void {
     const cancel = this.clock.alarm(ms, () => {
       this.release();
@@ -90,7 +92,7 @@ export class Line<S extends Session> implements AsyncDisposable {
     this.#held = { session, cancel };
   }
 
-  /** The edit that runs is the last one on the session that was held. */
+  /** Makes the running edit the last one in the session that was kept open. */
   release(): void {
     this.#held?.cancel();
     this.#held = undefined;
@@ -107,8 +109,8 @@ export class Line<S extends Session> implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const details = { effect: "none", where: this.device, next: "linkseal status" } as const;
-    const why = "the device is not looked at any more";
-    // Others may wait for the session that is being opened, and they know no other errors.
+    const why = "the device is no longer observed";
+    // Others may wait for the session that is being opened, and they expect errors of this class.
     this.#end.abort(new LinksealError("transport.closed", why, details));
     const held = this.#held;
     this.release();
@@ -134,7 +136,7 @@ export class Line<S extends Session> implements AsyncDisposable {
     });
   }
 
-  /** Several wait for it: none of them may end it for the others by going away. */
+  /** Several callers wait for it: none of them may end it for the others by giving up. */
   async #openAlone(): Promise<S> {
     return await this.bounded(answerMsMax, "none", this.#end.signal, (bounded) =>
       this.#open(bounded),
@@ -157,14 +159,14 @@ export class Line<S extends Session> implements AsyncDisposable {
 }
 
 /**
- * A reader that breaks on the text of a device has had no effect: that answer is not understood.
- * A failed `assert` stays what it is, and ends the process.
+ * Makes an error of a reader into `device.unparsed`: a reader that fails on a device's text has had
+ * no effect. A failed `assert` stays what it is, and ends the process.
  */
 function asAnswer(thrown: unknown, where: DeviceId): unknown {
   const broken = [TypeError, RangeError, SyntaxError].find((each) => thrown instanceof each);
   if (broken === undefined) return thrown;
-  // Its message may hold what the device sent.
-  const text = `an answer broke the reader of it (${broken.name})`;
+  // Its message may contain text that the device sent.
+  const text = `a reply could not be read (${broken.name})`;
   const next = "linkseal doctor --bundle";
   return new LinksealError("device.unparsed", text, { effect: "none", where, next, cause: thrown });
 }

@@ -1,37 +1,42 @@
 // The difference between what is configured and what is wanted: what is sent for it, and lines for
-// a person.
+// the operator.
 
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
 
-/** `T`: a line of a command line, or a tree of a document. */
+/** Edits of one device. `T`: a line of a command line, or a tree of a document. */
 export interface Edits<T> {
-  /** In this order. */
+  /** Commands or trees, in the order in which they are sent. */
   readonly sent: readonly T[];
+  /** Lines for the operator. */
   readonly lines: readonly string[];
 }
 
+/** Joins edits, in their order. */
 export function joined<T>(all: readonly Edits<T>[]): Edits<T> {
   return { sent: all.flatMap(({ sent }) => sent), lines: all.flatMap(({ lines }) => lines) };
 }
 
-/** A change that a person would not see is one all the same. */
+/** Returns the lines for the operator; a change without a line is shown as one all the same. */
 export function linesOf({ sent, lines }: Edits<unknown>): readonly string[] {
-  return sent.length > 0 && lines.length === 0 ? ["(its form alone)"] : lines;
+  return sent.length > 0 && lines.length === 0 ? ["(only its form)"] : lines;
 }
 
-/** Lines inside modes; without one where nothing differs. */
+/** Lines inside modes; a block without lines changes nothing. */
 export interface Block {
+  /** Lines that enter the modes, the outermost first. */
   readonly modes: readonly Command[];
+  /** Lines inside the innermost mode. */
   readonly commands: readonly Command[];
 }
 
+/** Makes a block of lines inside these modes. */
 export function inModes(modes: readonly Command[], ...commands: readonly Command[]): Block {
   return { modes, commands };
 }
 
-/** Each block leaves the modes that it entered. */
+/** Returns the lines of a block; it leaves the modes that it entered. */
 export function commandsOf({ modes, commands }: Block): readonly Command[] {
   if (commands.length === 0) return [];
   return [...modes, ...commands, ...modes.map(() => line`exit`)];
@@ -42,7 +47,10 @@ interface Drained {
   readonly drains: readonly DrainMeans[];
 }
 
-/** Drains that end and begin, and lines that say so; `word`: how they name a drain. */
+/**
+ * Returns drains that end and begin, with lines that say so; `word` is the platform's word for a
+ * drain.
+ */
 export function drainsBetween(
   { drains: was }: Drained,
   { drains: is, port }: Drained,
@@ -57,7 +65,10 @@ export function drainsBetween(
   return { ends, begins, lines };
 }
 
-/** Of a port; `sci`: whether the platform lets it be chosen, `window`: what it calls the window. */
+/**
+ * Returns the line that shows the settings of a port; `sci`: whether the platform lets it be
+ * chosen, `window`: its word for the replay window.
+ */
 export function settingsText(
   settings: MacsecSettings,
   { sci, window }: { readonly sci: boolean; readonly window: "replay" | "window" },
@@ -72,7 +83,7 @@ export function settingsText(
   ].join(" ");
 }
 
-/** Enough of a CKN to know it by. */
+/** Returns enough of a CKN to recognise it. */
 export function shortOf(ckn: string): string {
   return ckn.length <= 12 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-4)}`;
 }

@@ -1,4 +1,4 @@
-// What IF-MIB (RFC 2863) tells of ports: their state, and how many frames they passed.
+// What IF-MIB (RFC 2863) reports about ports: their state, and how many frames they passed.
 
 import type { PortName } from "#hal/model.ts";
 import type { SnmpReply } from "#hal/world.ts";
@@ -24,11 +24,14 @@ const columns = {
 interface PortCount {
   readonly rx: bigint;
   readonly tx: bigint;
-  /** When they last began anew, by the agent's own clock. */
+  /** When the counters last restarted, by the agent's own clock. */
   readonly since: bigint;
 }
 
-/** Undefined = the agent has no such value, or none that is understood. */
+/**
+ * State and counters of a port. Undefined = the agent has no such value, or none that is
+ * understood.
+ */
 export interface IfMibPort {
   readonly admin: "up" | "down" | undefined;
   readonly linkUp: boolean | undefined;
@@ -36,7 +39,7 @@ export interface IfMibPort {
 }
 
 export interface IfMib {
-  /** Hundredths of a second since the agent began; begins anew after 497 days. */
+  /** Hundredths of a second since the agent started; the value wraps after 497 days. */
   readonly upTime: bigint | undefined;
   readonly ports: ReadonlyMap<PortName, IfMibPort>;
 }
@@ -45,7 +48,7 @@ export type PortIndices = ReadonlyMap<PortName, string>;
 
 const decoder = new TextDecoder("utf-8", { fatal: false });
 
-/** Which index the agent has given each port. */
+/** Returns the index that the agent has given each port. */
 export function readIndices({ values }: SnmpReply): PortIndices {
   const indices = new Map<PortName, string>();
   for (const [oid, told] of values) {
@@ -63,7 +66,7 @@ export function leavesOf(indices: Iterable<string>): readonly string[] {
   return [upTime, ...rows];
 }
 
-/** A port whose index bears another name by now is not among them. */
+/** Reads the ports; one whose index now has another name is left out. */
 export function readPorts({ values }: SnmpReply, indices: PortIndices): IfMib {
   const number = (oid: string): bigint | undefined => {
     const told = values.get(oid);
@@ -84,13 +87,13 @@ export function readPorts({ values }: SnmpReply, indices: PortIndices): IfMib {
   return { upTime: number(upTime), ports };
 }
 
-/** A port that is being tested passes nothing, and is not shut. */
+/** A port under test passes nothing and is not shut. */
 function adminOf(state: bigint | undefined): "up" | "down" | undefined {
   if (state === 1n) return "up";
   return state === 2n ? "down" : undefined;
 }
 
-/** What is neither up nor down (testing, unknown, dormant) says nothing about the light. */
+/** A state that is neither up nor down (testing, unknown, dormant) says nothing about the link. */
 function linkOf(state: bigint | undefined): boolean | undefined {
   if (state === 1n) return true;
   return state === 2n || state === 7n ? false : undefined;

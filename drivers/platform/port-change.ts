@@ -1,4 +1,4 @@
-// What a change of ports comes to, and what is refused before anything is sent, for all vendors.
+// Plans a change of ports, and refuses what must not be sent, for all vendors.
 
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
@@ -12,12 +12,12 @@ interface Refusing {
   readonly work: Pick<Work, "device" | "capabilities">;
 }
 
-/** `device.rejected`, effect "none". */
+/** Returns the error `device.rejected`, with effect "none". */
 export function rejected(around: Refusing, port: string, why: string): LinksealError {
   return refused(around, "device.rejected", port, why);
 }
 
-/** Effect "none". */
+/** Returns an error for a refused change, with effect "none". */
 export function refused(
   { work }: Refusing,
   code: ErrorCode,
@@ -29,49 +29,58 @@ export function refused(
   return new LinksealError(code, text, { effect: "none", where: work.device, next });
 }
 
-/** The octets of a key of the change. Throws `device.rejected` or `vault.malformedKey`. */
+/**
+ * Returns the octets of a key of the change.
+ * @throws LinksealError `device.rejected` or `vault.malformedKey`, with effect "none".
+ */
 export function secretFor(around: { readonly work: Work }, port: PortName, key: KeyRef): Secret {
   const secret = around.work.secrets.get(key.cakSecretId);
-  if (secret === undefined) throw rejected(around, port, "the change brings no key");
+  if (secret === undefined) throw rejected(around, port, "the change contains no key");
   if (secret.byteLength === 16 || secret.byteLength === 32) return secret;
   const text = `a CAK has 16 or 32 octets, this one has ${secret.byteLength}`;
   throw refused(around, "vault.malformedKey", port, text);
 }
 
+/** Something before and after a change. */
 export interface Changed<P> {
+  /** The state that is configured. */
   readonly before: P;
+  /** The state that is wanted. */
   readonly after: P;
 }
 
-/** What a change is planned in. */
+/** The input for planning a change. */
 export interface Surroundings<C> {
+  /** The parsed configuration. */
   readonly config: C;
+  /** The change and its secrets. */
   readonly work: Work;
   /** Ports that the router has. */
   readonly ports: ReadonlySet<PortName>;
-  /** The key in use on a port now. */
+  /** Returns the CKN of the key in use on a port. */
   principal(port: PortName): Ckn | undefined;
 }
 
 interface Planning<C, P> extends Surroundings<C> {
-  /** As the port is configured. */
+  /** Returns the plan of a port as it is configured. */
   readonly planOf: (config: C, port: PortName) => P;
-  /** Throws what keeps the port from being written. */
+  /** Throws if the port must not be written. */
   readonly refuseUnread: (port: PortName) => void;
   readonly limits: SettingsLimits;
   readonly steps: PartSteps<P>;
   readonly holdsKeys: (plan: P) => boolean;
-  /** Of BGP, over the port. */
+  /** Returns the BGP neighbours behind the port. */
   readonly neighboursOn: (config: C, port: PortName) => readonly unknown[];
-  /** Throws what else keeps traffic from being moved; absent = nothing does. */
+  /** Throws if something else prevents moving traffic; absent = nothing does. */
   readonly refuseDrain?: (part: PartOf<"port.drain" | "port.restore">) => void;
 }
 
+/** The operation of this kind. */
 export type PartOf<K extends OnPort["kind"]> = Extract<OnPort, { readonly kind: K }>;
 
-/** What a vendor makes of the parts that are about keys; each throws `device.*`, effect "none". */
+/** How a vendor carries out the operations on keys; each throws `device.*` with effect "none". */
 interface PartSteps<P> {
-  /** What holds the settings, which are set without it. */
+  /** Provides the object that contains the settings; the settings themselves are set elsewhere. */
   readonly protect: (plan: P, part: PartOf<"macsec.protect">) => P;
   readonly addKey: (plan: P, part: PartOf<"macsec.addKey">) => P;
   readonly replaceKey: (plan: P, part: PartOf<"macsec.replaceKey">) => P;
@@ -123,7 +132,10 @@ function planPart<C, P extends AnyPlan>(plan: P, part: OnPort, planning: Plannin
   }
 }
 
-/** Each port of the change as it is and as it is to be. Throws `device.*` with effect "none". */
+/**
+ * Returns each port of the change as it is and as it is to be.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function planPorts<C, P extends AnyPlan>(
   change: DeviceChange,
   planning: Planning<C, P>,
@@ -141,13 +153,16 @@ export function planPorts<C, P extends AnyPlan>(
   }
   return [...plans.values()].map((after) => {
     if (planning.holdsKeys(after) && after.settings === undefined) {
-      throw rejected(planning, after.port, "the port would hold a key but no MACsec settings");
+      throw rejected(planning, after.port, "the port would have a key but no MACsec settings");
     }
     return { before: standing(after.port), after };
   });
 }
 
-/** Throws where it is the only key of the port, or the one in use. */
+/**
+ * Refuses to remove the only key of a port or the one in use.
+ * @throws LinksealError `device.rejected`, with effect "none".
+ */
 export function refuseRemoval(
   { port, admin }: Pick<AnyPlan, "port" | "admin">,
   isOnly: boolean,
@@ -161,23 +176,30 @@ export function refuseRemoval(
   }
 }
 
-/** Throws where the port cannot hold one key more than `held`. */
+/**
+ * Refuses a key if the port cannot have one more than `held`.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function refuseThird(port: PortName, held: number, around: Refusing): void {
   if (held > 0 && around.work.capabilities.macsec?.overlap === "none") {
-    throw refused(around, "device.unsupported", port, "the port holds one key only");
+    throw refused(around, "device.unsupported", port, "the port can have only one key");
   }
-  if (held > 1) throw rejected(around, port, "the port already holds two keys");
+  if (held > 1) throw rejected(around, port, "the port already has two keys");
 }
 
-/** What a platform takes of settings. */
+/** The settings that a platform accepts. */
 export interface SettingsLimits {
+  /** The largest replay window, in frames. */
   readonly replayWindowMax: number;
+  /** The range of the SAK rekey interval, in seconds. */
   readonly sakRekeySeconds: { readonly min: number; readonly max: number };
-  /** Why it does not take them at all; absent = it does. */
+  /** Returns why it does not accept the settings at all; undefined or absent = it does. */
   readonly why?: (settings: WantedSettings) => string | undefined;
 }
 
-/** Throws `device.*`, effect "none", for settings that the router would take otherwise or not. */
+/**
+ * Throws `device.*`, effect "none", for settings that the router would not accept or would change.
+ */
 function refuseSettings(
   planning: Pick<Planning<never, never>, "work" | "limits">,
   { port, settings }: PartOf<"macsec.protect">,
@@ -190,7 +212,7 @@ function refuseSettings(
   if (planning.work.capabilities.macsec?.suites.includes(suite) !== true) {
     throw refused(planning, "device.unsupported", port, `${suite} is not offered`);
   }
-  // IEEE 802.1AE-2018, 10.7.25: extended packet numbers know no other.
+  // IEEE 802.1AE-2018, 10.7.25: extended packet numbers have no other.
   if (suite.includes("xpn") && confidentialityOffset !== 0) {
     throw rejected(planning, port, `${suite} allows confidentiality offset 0 only`);
   }

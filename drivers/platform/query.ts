@@ -1,16 +1,17 @@
-// Questions to one router, and what ends them: each answer is read as a whole, or not understood.
+// Queries to one router, and the errors that end them: each reply is read as a whole, or it is not
+// understood.
 
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type Answer, answer } from "./answer.ts";
 
-/** Effect "none". */
+/** Returns an error with effect "none". */
 export function failed(code: ErrorCode, text: string, where: string): LinksealError {
   return new LinksealError(code, text, { effect: "none", where, next: "linkseal status" });
 }
 
-/** The same failure, with what it leaves behind. */
+/** Returns the same failure with another effect and text. */
 export function leaving(
   error: LinksealError,
   effect: Effect,
@@ -21,19 +22,22 @@ export function leaving(
   return new LinksealError(error.code, text, details);
 }
 
-/** How a platform is asked. */
+/** How queries are sent to a platform. */
 interface Asking<N extends string, Q extends object, R> {
   /** The device, for errors. */
   readonly where: string;
   readonly question: (name: N, argument?: string) => Q;
   readonly ask: (question: Q) => Promise<R>;
-  /** What an answer that is not understood was to; absent = a name in quotes, or a ping. */
+  /**
+   * Names the query in the error for a reply that is not understood; absent = a name in quotes, or
+   * a ping.
+   */
   readonly subject?: (question: Q) => string;
 }
 
 type Read<R, T> = (reply: R) => T | undefined;
 
-/** Asked by the name of a question, or by a question that was made for the case. */
+/** Queries by name, or commands that were made for the case. */
 export class Query<N extends string, Q extends object, R> {
   readonly where: string;
   readonly #asking: Asking<N, Q, R>;
@@ -43,12 +47,15 @@ export class Query<N extends string, Q extends object, R> {
     this.#asking = asking;
   }
 
-  /** A refusal concerns this question alone. */
+  /** Sends a query and reads the reply; a refusal concerns this query only. */
   answer<T>(asked: N | Q, read: Read<R, T>, argument?: string): Promise<Answer<T>> {
     return answer(this.#asking.ask(this.#questionOf(asked, argument)), read);
   }
 
-  /** Throws a refusal as it comes, and `device.unparsed`. */
+  /**
+   * Sends a query and returns the value of its reply.
+   * @throws LinksealError the device's refusal, or `device.unparsed`.
+   */
   async value<T>(asked: N | Q, read: Read<R, T>): Promise<T> {
     const { ask, subject } = this.#asking;
     const question = this.#questionOf(asked);
@@ -59,7 +66,10 @@ export class Query<N extends string, Q extends object, R> {
     throw failed("device.unparsed", `the answer to ${what} is not understood`, this.where);
   }
 
-  /** Throws `device.unparsed`, also for a refusal. */
+  /**
+   * Returns the value of a result.
+   * @throws LinksealError `device.unparsed`, also for a refusal.
+   */
   async needed<T>(asked: Promise<Answer<T>>): Promise<T> {
     const told = await asked;
     if ("value" in told) return told.value;
@@ -71,7 +81,7 @@ export class Query<N extends string, Q extends object, R> {
   }
 }
 
-/** Questions on a command line. */
+/** Makes queries on a command line. */
 export function cliQuery<N extends string>(
   cli: Cli,
   question: (name: N, argument?: string) => Command,

@@ -1,17 +1,23 @@
-// What differs from platform to platform and release to release: rows, each with its source.
+// Differences between platforms and releases: rows, each with its source.
 
+/** One difference. */
 export interface Quirk<W extends string> {
-  /** Of the model or the platform, as the router names it. */
+  /** The model or platform that has it, as the router prints its name. */
   readonly platform: RegExp;
   /** First release that has it. */
   readonly from: string;
+  /** The difference that it makes. */
   readonly what: W;
+  /** The document or bug report that says so. */
   readonly source: string;
 }
 
 type Release = readonly number[];
 
-/** `releaseOf` gives undefined = the release is not understood, and `unknown` is taken for it. */
+/**
+ * Returns a function that looks up a difference. `releaseOf` returns undefined for a release that
+ * is not understood, and the result is then `unknown`.
+ */
 export function quirksIn<W extends string>(
   quirks: readonly Quirk<W>[],
   releaseOf: (version: string) => Release | undefined,
@@ -32,10 +38,10 @@ function compare(is: Release, first: Release): number {
   return at < 0 ? 0 : (is[at] ?? 0) - (first[at] ?? 0);
 }
 
-/** Of numbers with dots between them. */
+/** Reads numbers with dots between them. */
 export const dotted = (version: string): Release => version.split(".").map(Number);
 
-/** Of the groups of a pattern; one that is absent counts as 0. */
+/** Reads the groups of a pattern as numbers; an absent group counts as 0. */
 export const matched =
   (pattern: RegExp) =>
   (version: string): Release | undefined =>

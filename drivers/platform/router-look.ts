@@ -1,4 +1,4 @@
-// One look at a router: its ports, its tunnels and what BGP makes of them, whatever the vendor.
+// One observation of a router: its ports, its tunnels and its BGP state, whatever the vendor.
 
 import { LinksealError } from "#hal/error.ts";
 import {
@@ -22,7 +22,7 @@ import type { TunnelConfig } from "./tunnel-config.ts";
 
 interface TunnelsTold {
   readonly ipsec: readonly IpsecTunnel[];
-  /** Those that lead into tunnels. */
+  /** Routes that lead into tunnels. */
   readonly routes: Answer<readonly Route[]>;
 }
 
@@ -37,15 +37,15 @@ type NeighbourOf<C extends Configured> = C["neighbours"][number];
 /** A neighbour behind a port of ours. */
 type OnPort<C extends Configured> = NeighbourOf<C> & { readonly port: PortName };
 
-/** What a platform tells of BGP. */
+/** The data that a platform reports about BGP. */
 interface Peerings<C extends Configured, P> {
   readonly config: Answer<C>;
   readonly peers: Answer<P>;
   readonly portOf: (config: C, neighbour: NeighbourOf<C>) => PortName | undefined;
   readonly drainsOf: (config: C, port: PortName) => readonly DrainMeans[];
-  /** What came from each neighbour; an answer that is not known may be the last one. */
+  /** Returns the routes from each neighbour; a result that is unknown may be the last one. */
   readonly routes: (ours: readonly OnPort<C>[]) => Promise<readonly Answer<readonly Route[]>[]>;
-  /** undefined = which session is the neighbour's is not known. */
+  /** Returns the neighbour's session; undefined = it is not known which one that is. */
   readonly session: (one: OnPort<C>, peers: P) => BgpSession | undefined;
 }
 
@@ -53,11 +53,12 @@ interface Seen<C extends Configured, P> {
   readonly at: Instant;
   readonly control: DeviceState["control"];
   readonly macsec: readonly MacsecPort[];
-  /** Asked for only where IPsec is offered: elsewhere the words of its questions are not known. */
+  /** Read only where IPsec is offered: elsewhere its commands are not known. */
   readonly tunnels?: () => Promise<TunnelsTold>;
   readonly peerings: () => Promise<Peerings<C, P>>;
 }
 
+/** Makes the state of a router from what was read. */
 export async function stateOf<C extends Configured, P>(
   { device, capabilities }: Asked,
   { at, control, macsec, tunnels, peerings }: Seen<C, P>,
@@ -68,13 +69,13 @@ export async function stateOf<C extends Configured, P>(
   return { device, at, control, macsec, ipsec, routing };
 }
 
-/** What a look makes of tunnels; `tell` is asked where there is one, with names by interfaces. */
+/** Makes the state of tunnels; `tell` is called if there is one, with tunnel names by interface. */
 export async function tunnelsOf<T extends TunnelConfig>(
   config: Answer<T>,
   where: string,
   tell: (tunnels: T, names: ReadonlyMap<string, string>) => Promise<TunnelsTold>,
 ): Promise<TunnelsTold> {
-  // A list without them would say that there are none.
+  // A list without them would mean that there are none.
   if ("why" in config) throw notUnderstood("which tunnels are configured", where);
   const { tunnels } = config.value;
   if (tunnels.size === 0) return noTunnels;
@@ -107,7 +108,7 @@ async function routingOf<C extends Configured, P>(
   return known({ sessions, routes, drains }, at);
 }
 
-// Without those into its tunnels the routes of a router look like a way around them.
+// Without the routes into its tunnels, the routes of a router would look like a way around them.
 function withRoutes(
   told: Reading<Routing>,
   routes: TunnelsTold["routes"],
@@ -125,7 +126,7 @@ function notUnderstood(what: string, where: string): LinksealError {
   return new LinksealError("device.unparsed", `${what} is not understood`, details);
 }
 
-/** By which means neighbours are drained, each known by its sign. */
+/** Returns by which means neighbours are drained; a sign reveals each. */
 export function drainsBy<N>(
   neighbours: readonly N[],
   signs: Partial<Record<DrainMeans, (neighbour: N) => boolean>>,
@@ -134,7 +135,7 @@ export function drainsBy<N>(
   return means.filter((one) => neighbours.some(signs[one] ?? (() => false)));
 }
 
-/** Of a port on which MKA says nothing. */
+/** Returns the session of a port on which MKA does nothing. */
 export function emptySession(controlledPort: MkaSession["controlledPort"]): MkaSession {
   return {
     controlledPort,
@@ -151,7 +152,7 @@ export function emptySession(controlledPort: MkaSession["controlledPort"]): MkaS
 
 const remarkMax = 100;
 
-/** `remark`: why the last session ended; undefined = it is not known. */
+/** Makes a BGP session; `remark`: why the last session ended; undefined = not known. */
 export function sessionTo(
   at: Pick<BgpSession, "port" | "peer">,
   state: string | undefined,

@@ -1,5 +1,5 @@
-// A router's SNMP agent beside the session that drives it: what one of them cannot tell the other
-// may, and what they tell differently is not known.
+// A router's SNMP agent beside the session that drives it: a value that one of them lacks is taken
+// from the other, and a value on which they disagree is unknown.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { Device, Driver } from "#hal/device.ts";
@@ -24,18 +24,25 @@ import {
   readPorts,
 } from "./if-mib.ts";
 
-/** Below the patience of a look, which must not fail for want of a second opinion. */
+/** Less than the limit of an observation, which must not fail because of the SNMP cross-check. */
 const answerMsMax = 10_000;
-/** An agent that does not answer is not waited for at every look. */
+/** After an agent did not answer, it is not asked again for this long, in milliseconds. */
 const restMs = 60_000;
 const portsMax = 64;
 const namesMax = 20_000;
 const columnsMax = 16;
-/** Below it a link counts as drained; what is far above it is no slow counter. */
+/**
+ * A link below the first rate counts as drained; one above the second differs by more than a slow
+ * counter does.
+ */
 const idlePps = 100;
 const busyPps = 200;
 const second = 100;
 
+/**
+ * Adds the SNMP cross-check to a driver: its devices compare what the driver reads with their SNMP
+ * agent, if the config names one.
+ */
 export function withSecondOpinion(driver: Driver): Driver {
   return {
     ...driver,
@@ -117,7 +124,7 @@ class Opinion {
     const question = { roots: [], leaves, valuesMax: portsMax * columnsMax };
     const reply = await this.#world.dial.snmp(this.#target, question, signal);
     const mib = readPorts(reply, indices);
-    // An agent numbers its ports anew when it boots.
+    // An agent may number its ports anew when it boots.
     if (mib.ports.size < indices.size) this.#indices = new Map();
     return { mib, evidence: reply.evidence };
   }
@@ -127,7 +134,7 @@ class Opinion {
   }
 }
 
-/** Those with MACsec first. */
+/** Ports with MACsec come first. */
 function portsOf({ macsec }: DeviceState): readonly PortName[] {
   const isProtected = ({ settings }: MacsecPort): boolean =>
     settings.kind === "known" && settings.value !== undefined;
@@ -137,7 +144,7 @@ function portsOf({ macsec }: DeviceState): readonly PortName[] {
   return [...(first ?? []), ...(rest ?? [])].map(({ port }) => port).slice(0, portsMax);
 }
 
-/** What anybody could have said fills a gap and contradicts nothing. */
+/** Values that any host could have forged fill a gap and contradict nothing. */
 function weakly(port: MacsecPort, told: IfMibPort, at: Instant): MacsecPort {
   const fill = <T>(reading: Reading<T>, value: T | undefined): Reading<T> => {
     if (reading.kind === "known" || value === undefined) return reading;
@@ -148,7 +155,10 @@ function weakly(port: MacsecPort, told: IfMibPort, at: Instant): MacsecPort {
 
 interface Moment {
   readonly at: Instant;
-  /** Frames a second since the look before, in the busier direction; undefined = not known. */
+  /**
+   * Frames per second since the previous observation, in the busier direction; undefined = not
+   * known.
+   */
   readonly pps: number | undefined;
 }
 
@@ -176,7 +186,7 @@ function ppsOf(port: PortName, before: IfMib | undefined, now: IfMib): number | 
   if (before?.upTime === undefined || now.upTime === undefined) return undefined;
   const ticks = now.upTime - before.upTime;
   const counted = [last.rx - first.rx, last.tx - first.tx];
-  // A clock or a counter that went back began anew.
+  // A clock or a counter that went back has restarted.
   if (ticks <= 0n || counted.some((frames) => frames < 0n)) return undefined;
   return (Math.max(...counted.map(Number)) * second) / Number(ticks);
 }

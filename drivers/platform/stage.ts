@@ -1,5 +1,5 @@
-// What the drivers of routers do alike around a change: what they offer, what they look up for it,
-// and what they say of a failure after it.
+// The work that is alike in the drivers of routers around a change: the capabilities that they
+// offer, the readings for it, and the report of a failure after it.
 
 import type { Capabilities, CommitMode, MacsecCapabilities, ProbeResult } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -20,14 +20,14 @@ interface Offered {
   readonly means: readonly DrainMeans[];
 }
 
-/** What a platform has at most. */
+/** Returns what a platform offers at most. */
 export function offersOf({ commit, macsec, atomicReplace, means }: Offered): Capabilities {
   const { suites, overlap, counters, ...others } = macsec;
   return {
     commit: { kind: "confirmed", ...commit },
-    // No document says that a change of any of them spares the session.
+    // No document says that a change of any of them leaves the session up.
     macsec: { suites, overlap, counters, hitless: [], ...others },
-    // Whatever clears an SA there ends it before the next one stands.
+    // Each command that clears an SA on these platforms ends it before the next one exists.
     ...(atomicReplace === undefined
       ? {}
       : { ipsec: { keying: ["ike"], authentication: ["psk"], atomicReplace, rekeys: [] } }),
@@ -36,10 +36,13 @@ export function offersOf({ commit, macsec, atomicReplace, means }: Offered): Cap
   };
 }
 
-/** The key in use on a port whose settings are these. */
+/** Returns the CKN of the key in use on a port with these settings. */
 type Principal = (port: PortName, settings: MacsecSettings | undefined) => Ckn | undefined;
 
-/** Asked for only where a key is to leave. `sessionOn` gives undefined = it is not understood. */
+/**
+ * Reads the keys in use, only if a key is to be removed. `sessionOn` returns undefined for a reply
+ * that is not understood.
+ */
 export async function principals<T>(
   { change }: Work,
   ask: () => Promise<T>,
@@ -58,7 +61,7 @@ export async function principals<T>(
   };
 }
 
-/** `ping`: to a neighbour that is reached over the port; undefined = there is none. */
+/** Pings the far end; `ping` goes to a neighbour behind the port; undefined = there is none. */
 export async function pingFarEnd<N extends string, Q extends object, R>(
   query: Query<N, Q, R>,
   port: PortName,
@@ -69,7 +72,10 @@ export async function pingFarEnd<N extends string, Q extends object, R>(
   throw failed("device.rejected", `the far end's peering address on ${port} is not known`, port);
 }
 
-/** Until it is saved a boot begins with the keys of before. `text`: why that may happen. */
+/**
+ * Saves the configuration; until then a boot restores the keys of before. `text` says why that may
+ * happen.
+ */
 export async function save(
   cli: Cli,
   commands: readonly Command[],

@@ -4,7 +4,7 @@ import { BlockList, isIP } from "node:net";
 
 type Holds = (address: string) => boolean;
 
-/** Of an address with its length; undefined = it is none. */
+/** Returns a test for the addresses of a prefix; undefined = the text is not a prefix. */
 export function subnetOf(prefix: string): Holds | undefined {
   const [, address = "", digits = ""] = /^([0-9a-f.:]+)\/(\d{1,3})$/i.exec(prefix) ?? [];
   const [version, length] = [isIP(address), Number(digits)];
@@ -15,17 +15,17 @@ export function subnetOf(prefix: string): Holds | undefined {
   return (other) => isIP(other) === version && block.check(other, kind);
 }
 
-/** An address and its bits; undefined = there is none. */
+/** An address and the length of its prefix; undefined = there is none. */
 type Subnet = readonly [address: string, bits: number, kind: "ipv4" | "ipv6"] | undefined;
 
-/** Of all addresses of an interface. */
+/** Returns a test for all subnets of an interface. */
 export function subnetsOf(subnets: readonly Subnet[]): Holds {
   const all = new BlockList();
   for (const subnet of subnets) {
     try {
       if (subnet !== undefined) all.addSubnet(...subnet);
     } catch {
-      // No address of a subnet: no neighbour is behind it.
+      // The text is not an address of a subnet, so no neighbour is behind it.
     }
   }
   return (address) => {

@@ -2,6 +2,7 @@
 
 import type { CipherSuite } from "#hal/model.ts";
 
+/** The cipher suites of IEEE 802.1AE. */
 export const suites: readonly CipherSuite[] = [
   "gcm-aes-128",
   "gcm-aes-256",
@@ -9,15 +10,17 @@ export const suites: readonly CipherSuite[] = [
   "gcm-aes-xpn-256",
 ];
 
+/** Reads a cipher suite in upper or lower case; undefined = another word. */
 export function suiteOf(text: string | undefined): CipherSuite | undefined {
   return suites.find((one) => one === text?.toLowerCase());
 }
 
-/** Digits alone, and few: neither a sign nor an exponent. */
+/** Reads up to 15 digits, without a sign or an exponent. */
 export function wholeOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
+/** Reads a counter of up to 20 digits; undefined = not a number. */
 export function countOf(text: string | undefined): bigint | undefined {
   return text !== undefined && /^\d{1,20}$/.test(text) ? BigInt(text) : undefined;
 }

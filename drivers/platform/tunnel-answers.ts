@@ -1,4 +1,4 @@
-// What a look makes of the answers about tunnels, whatever the vendor.
+// Makes the state of tunnels from the replies about them, whatever the vendor.
 
 import type { IpsecSa, IpsecTunnel } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -7,14 +7,14 @@ import type { StandingTunnel, TunnelConfig } from "./tunnel-config.ts";
 
 interface Told<T, I, S> {
   readonly ike: Answer<I>;
-  /** Of each SA of IKE between the ends of the tunnel, whether it is up. */
+  /** Returns for each IKE SA between the ends of the tunnel whether it is up. */
   readonly isUp: (tunnel: T, told: I) => readonly boolean[];
   readonly sas: Answer<S>;
-  /** undefined = one of them is not understood. */
+  /** Returns the SAs of a tunnel; undefined = one of them is not understood. */
   readonly sasOf: (tunnel: T, told: S) => readonly IpsecSa[] | undefined;
 }
 
-/** Every tunnel of the router that IPsec protects, ours or not. */
+/** Returns every tunnel of the router that IPsec protects, ours or not. */
 export function statesOf<T extends StandingTunnel, I, S>(
   { tunnels }: TunnelConfig<T>,
   { ike, isUp, sas, sasOf }: Told<T, I, S>,

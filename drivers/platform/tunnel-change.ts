@@ -1,4 +1,4 @@
-// What a change of tunnels comes to, and what is refused before anything is sent, for all vendors.
+// Plans a change of tunnels, and refuses what must not be sent, for all vendors.
 
 import { isIPv4 } from "node:net";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
@@ -11,36 +11,54 @@ type OnTunnel = Exclude<PortChange, OnPort | { readonly kind: "ipsec.block" }>;
 
 /** A tunnel as it is configured, or as it is to be. */
 export interface TunnelPlan {
+  /** The tunnel's name in the config. */
   readonly name: string;
+  /** Our outer address. */
   readonly localAddress: string;
+  /** The gateway's outer address. */
   readonly remoteAddress: string;
-  /** In the order of their text. */
+  /** Prefixes behind the gateway, sorted as text. */
   readonly remotePrefixes: readonly string[];
+  /** Algorithms of IKE. */
   readonly ike: IkeTransforms;
+  /** Algorithms of ESP. */
   readonly transforms: Transforms;
+  /** Lifetime of its IPsec SAs. */
   readonly life: SaLife;
+  /** MTU of the inner packets, in octets. */
   readonly mtu: number;
-  /** Name and version of its PSK in the vault; undefined = it does not say. */
+  /** Name and version of its PSK in the vault; undefined = the configuration does not name them. */
   readonly psk: string | undefined;
 }
 
+/** A tunnel before and after a change. */
 export interface ChangedTunnel {
+  /** The tunnel's name in the config. */
   readonly name: string;
+  /** undefined = it does not exist yet. */
   readonly before: TunnelPlan | undefined;
-  /** undefined = it goes. */
+  /** undefined = it is removed. */
   readonly after: (TunnelPlan & { readonly secret: Secret }) | undefined;
 }
 
-/** A platform's words for the model's; what has none there is refused. */
+/** Words of the model and the platform's word for each; a word that is missing here is refused. */
 export type Words = Readonly<Record<string, string>>;
 
+/** A platform's words for algorithms. */
 export interface TunnelWords {
+  /** Ciphers of IKE. */
   readonly ikeEncryption: Words;
+  /** Integrity algorithms of IKE. */
   readonly ikeIntegrity: Words;
+  /** Pseudo-random functions of IKE. */
   readonly prf: Words;
+  /** Diffie-Hellman groups of IKE. */
   readonly dhGroup: Words;
+  /** Ciphers of ESP. */
   readonly espEncryption: Words;
+  /** Integrity algorithms of ESP. */
   readonly espIntegrity: Words;
+  /** Diffie-Hellman groups of ESP, for perfect forward secrecy. */
   readonly pfsGroup: Words;
 }
 
@@ -49,40 +67,53 @@ interface Range {
   readonly max: number;
 }
 
-/** What a platform takes of a tunnel. */
+/** The limits of a platform for tunnels. */
 export interface TunnelLimits {
+  /** Its words for algorithms. */
   readonly words: TunnelWords;
+  /** Characters of the longest name. */
   readonly nameMax: number;
+  /** Octets of the longest pre-shared key. */
   readonly pskOctetsMax: number;
+  /** Range of the lifetime, in seconds. */
   readonly lifeSeconds: Range;
+  /** Range of the lifetime, in kilobytes. */
   readonly lifeKilobytes: Range;
+  /** Range of the MTU, in octets. */
   readonly mtu: Range;
 }
 
 interface Planning {
   readonly work: Work;
   readonly limits: TunnelLimits;
-  /** By their names; undefined = there, and not understood. */
+  /** Configured tunnels by name; undefined = one that is not understood. */
   readonly standing: ReadonlyMap<string, TunnelPlan | undefined>;
 }
 
-/** Azure renews its IKE SA after this long, and knows no other time. */
+/** Azure renews its IKE SA after this many seconds; the value cannot be changed. */
 export const ikeSeconds = 28_800;
-/** How long a silent gateway is asked until it counts as gone: three times, as Azure's 45 s. */
+/**
+ * How often a silent gateway is probed before it counts as gone: three times, as long as Azure's 45
+ * s.
+ */
 export const deadPeer = { seconds: 15, tries: 3 } as const;
-/** IPv4 and TCP without options. */
+/** Headers of IPv4 and TCP without options. */
 const headerOctets = 40;
 
-/** The largest TCP segment that fits. */
+/** Returns the largest TCP segment that fits. */
 export function segmentMax({ mtu }: Pick<TunnelPlan, "mtu">): number {
   return mtu - headerOctets;
 }
 
+/** Returns the operations on ports. */
 export function portsOf(change: DeviceChange): readonly OnPort[] {
   return change.filter((part) => "port" in part);
 }
 
-/** Each tunnel of the change that is to differ. Throws `device.*` with effect "none". */
+/**
+ * Returns each tunnel of the change that is to differ.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export function planTunnels(change: DeviceChange, planning: Planning): readonly ChangedTunnel[] {
   const changed = new Map<string, ChangedTunnel>();
   for (const part of change) {
@@ -138,14 +169,14 @@ function refuseForm(spec: TunnelSpec, planning: Planning): void {
     throw rejected(planning, name, `a name there has at most ${nameMax} characters`);
   }
   if (auth.kind !== "psk") {
-    const why = "other keys than pre-shared ones are offered on Linux alone";
+    const why = "only Linux offers other keys than pre-shared ones";
     throw refused(planning, "device.unsupported", name, why);
   }
   const isIPv4Alone =
     [localAddress, remoteAddress].every(isIPv4) &&
     [...localPrefixes, ...remotePrefixes].every(isPrefix);
   if (!isIPv4Alone) {
-    throw refused(planning, "device.unsupported", name, "it is not of IPv4 alone");
+    throw refused(planning, "device.unsupported", name, "it is not only IPv4");
   }
   const loose = remotePrefixes.find((prefix) => networkOf(prefix) !== prefix);
   if (loose === undefined) return;
@@ -156,6 +187,7 @@ function refuseForm(spec: TunnelSpec, planning: Planning): void {
   );
 }
 
+/** Returns whether the text is an IPv4 prefix in CIDR notation. */
 export function isPrefix(text: string): boolean {
   const [, address = "", length] = /^([\d.]{7,15})\/(\d{1,2})$/.exec(text) ?? [];
   return isIPv4(address) && Number(length) <= 32;
@@ -206,7 +238,7 @@ function pskFor(
   planning: Planning,
 ): { readonly psk: string; readonly secret: Secret } {
   const secret = planning.work.secrets.get(secretId);
-  if (secret === undefined) throw rejected(planning, name, "the change brings no PSK");
+  if (secret === undefined) throw rejected(planning, name, "the change contains no PSK");
   const { pskOctetsMax } = planning.limits;
   if (secret.byteLength === 0 || secret.byteLength > pskOctetsMax) {
     const why = `a PSK there has 1 to ${pskOctetsMax} octets, this one has ${secret.byteLength}`;
@@ -217,7 +249,7 @@ function pskFor(
   throw rejected(planning, name, "the id of its PSK names no version");
 }
 
-/** Of the characters that a terminal takes for nothing but themselves. */
+/** Returns whether the PSK has only characters that a terminal does not interpret. */
 export function isPlainPsk(psk: Secret): boolean {
   return psk.use((octets) => octets.every((octet) => plainOctets.has(octet)));
 }
@@ -226,22 +258,22 @@ const plainOctets: ReadonlySet<number> = new Set(
   Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:/@+,="),
 );
 
-/** Says a version of a PSK among the words of a description. */
+/** Returns a description that names a version of a PSK. */
 export const pskRemark = (psk: string): string => `psk ${psk}`;
 
 export function pskOfRemark(text: string | undefined): string | undefined {
   return /^"?psk ([A-Za-z0-9-]{1,127}\/[A-Za-z0-9]{1,64})"?$/.exec(text ?? "")?.[1];
 }
 
-/** The model's word for a platform's; undefined = it has none. */
+/** Returns the model's word for a platform's; undefined = it has none. */
 export function wordFor(words: Words, theirs: string | undefined): string | undefined {
   return Object.entries(words).find(([, word]) => word === theirs)?.[0];
 }
 
-/** Lines with `+` and `-`; a secret is only ever its label. */
+/** Returns lines with `+` and `-`; a secret is shown only by its label. */
 export function tunnelLines(changed: readonly ChangedTunnel[]): readonly string[] {
   return changed.flatMap(({ before, after }) => [
-    ...(before === undefined ? [] : [`- ${shownOf(before)}, psk ${before.psk ?? "of somebody"}`]),
+    ...(before === undefined ? [] : [`- ${shownOf(before)}, psk ${before.psk ?? "unknown"}`]),
     ...(after === undefined
       ? []
       : [`+ ${shownOf(after)}, psk ${after.psk} ${after.secret.toJSON()}`]),

@@ -1,5 +1,5 @@
 // The tunnels of a configuration, read alike for all vendors. A tunnel is ours, and may be written,
-// if all that it is made of bears its name.
+// if all that it consists of has its name.
 
 import { isIPv4 } from "node:net";
 import type { SaLife } from "#hal/model.ts";
@@ -13,34 +13,41 @@ import {
 
 /** A tunnel of a configuration, whether it is ours or not. */
 export interface StandingTunnel {
+  /** The tunnel's name. */
   readonly name: string;
+  /** Its interface. */
   readonly interface: string;
+  /** Our outer address; undefined = not configured. */
   readonly localAddress: string | undefined;
+  /** The gateway's outer address; undefined = not configured. */
   readonly remoteAddress: string | undefined;
   /** undefined = not ours, or not understood. */
   readonly plan: TunnelPlan | undefined;
 }
 
-/** The tunnels, and what is around them. */
+/** The tunnels, and the configuration around them. */
 export interface TunnelConfig<T extends StandingTunnel = StandingTunnel> {
+  /** Tunnels by name. */
   readonly tunnels: ReadonlyMap<string, T>;
-  /** Interfaces of the global table, by the addresses that they have. */
+  /** Interfaces of the global table, by their addresses. */
   readonly homes: ReadonlyMap<string, string>;
-  /** Of interfaces of tunnels. */
+  /** Numbers of tunnel interfaces. */
   readonly numbers: ReadonlySet<number>;
-  /** Where static routes of the global table lead, by their prefixes. */
+  /** Next hops of static routes of the global table, by prefix. */
   readonly routes: ReadonlyMap<string, readonly string[]>;
-  /** Taken by what tunnels are made of. */
+  /** Names that objects of tunnels already have. */
   readonly names: ReadonlySet<string>;
 }
 
 /** Groups of IKE by their numbers (IANA, IKEv2 parameters, Transform Type 4). */
 export const modpNumbers = { "modp-2048": "14", "modp-2048-256": "24", "modp-1024": "2" };
+/** Groups of IKE that strongSwan and these platforms have, by strongSwan's names. */
 export const groupNumbers = { "ecp-384": "20", "ecp-256": "19", ...modpNumbers };
 
+/** Digests by strongSwan's names. */
 export const digests = { sha384: "sha384", sha256: "sha256", sha1: "sha1" };
 
-/** The model's words for a platform's; undefined = it has none for one of them. */
+/** Returns the model's words for a platform's; undefined = one of them has none. */
 export function wordsFor<K extends keyof TunnelWords>(
   words: TunnelWords,
   theirs: Readonly<Record<K, string | undefined>>,
@@ -51,7 +58,7 @@ export function wordsFor<K extends keyof TunnelWords>(
   return Object.fromEntries(found) as Record<K, string>;
 }
 
-/** The words for ESP and its group. */
+/** Returns the words for ESP and its group. */
 export function espFor(
   words: TunnelWords,
   theirs: Readonly<Record<"espEncryption" | "espIntegrity" | "pfsGroup", string | undefined>>,
@@ -71,13 +78,13 @@ type Optional<T> = { readonly [K in keyof T]: T[K] | undefined };
 interface ReadTunnel
   extends Optional<Omit<TunnelPlan, "name" | "remotePrefixes" | "psk" | "life"> & SaLife>,
     Pick<StandingTunnel, "name" | "interface"> {
-  /** All that it is made of bears its name. */
+  /** All that it consists of has its name. */
   readonly isOurs: boolean;
-  /** Where the version of its PSK stands. */
+  /** The text that names the version of its PSK. */
   readonly remark: string | undefined;
 }
 
-/** undefined = not ours, or a part of it is not understood. */
+/** Returns the plan of a tunnel; undefined = it is not ours, or a part of it is not understood. */
 export function planFrom(
   { name, interface: at, isOurs, remark, ...read }: ReadTunnel,
   routes: TunnelConfig["routes"],
@@ -98,11 +105,14 @@ export function planFrom(
 
 interface Bound {
   readonly interface: string;
-  /** Of IPsec, that protects what passes the interface. */
+  /** Profile of IPsec that protects what passes the interface. */
   readonly profile: string;
 }
 
-/** By the names of their profiles; one that several interfaces share names none of them. */
+/**
+ * Returns tunnels by the names of their profiles; a profile that several interfaces share names
+ * none of them.
+ */
 export function tunnelsBy<
   B extends Bound,
   E extends Omit<StandingTunnel, keyof Bound | "name" | "plan">,
@@ -121,19 +131,19 @@ export function tunnelsBy<
   );
 }
 
-/** Of interfaces and their addresses; what is no address of IPv4 is left out. */
+/** Returns interfaces by their addresses; other addresses than IPv4 are left out. */
 export function homesOf(pairs: Iterable<readonly [string, string]>): TunnelConfig["homes"] {
   return new Map([...pairs].filter(([address]) => isIPv4(address)));
 }
 
-/** Of prefixes and where each leads, a prefix once or more. */
+/** Returns next hops by prefix; a prefix may occur several times. */
 export function routesOf(pairs: Iterable<readonly [string, string]>): TunnelConfig["routes"] {
   const routes = new Map<string, string[]>();
   for (const [prefix, hop] of pairs) routes.set(prefix, [...(routes.get(prefix) ?? []), hop]);
   return routes;
 }
 
-/** `pattern`: its group is the number. */
+/** Returns the numbers in names; the group of `pattern` is the number. */
 export function numbersIn(names: Iterable<string>, pattern: RegExp): ReadonlySet<number> {
   const digits = [...names].map((name) => pattern.exec(name)?.[1]);
   return new Set(digits.filter((one) => one !== undefined).map(Number));

@@ -1,4 +1,4 @@
-// Edits of tunnels: what is refused by what is configured beside them, whatever the vendor.
+// Edits of tunnels, and what the configuration beside them forbids, whatever the vendor.
 
 import type { DeviceChange } from "#hal/device.ts";
 import type { Work } from "./define-dialect.ts";
@@ -13,11 +13,15 @@ import {
 } from "./tunnel-change.ts";
 import type { TunnelConfig } from "./tunnel-config.ts";
 
+/** A tunnel as it is to be, with its PSK. */
 export type Wanted = NonNullable<ChangedTunnel["after"]>;
 
 const isOfPorts = (change: DeviceChange): boolean => change.every((part) => "port" in part);
 
-/** `read` is asked only where the change is one of tunnels. Throws `device.*`, effect "none". */
+/**
+ * Returns the edits of tunnels; `read` is called only if the change concerns tunnels.
+ * @throws LinksealError `device.*`, with effect "none".
+ */
 export async function tunnelEdits<C extends TunnelConfig, T>(
   work: Work,
   limits: TunnelLimits,
@@ -31,11 +35,11 @@ export async function tunnelEdits<C extends TunnelConfig, T>(
   return { sent: editsOf(changed, config, work.device), lines: tunnelLines(changed) };
 }
 
-/** What is around the tunnels, as one change after the other leaves it. */
+/** The configuration around the tunnels, as each change in turn leaves it. */
 export class Ground<C extends TunnelConfig> {
   readonly config: C;
   readonly device: string;
-  /** Of interfaces. */
+  /** Numbers of tunnel interfaces in use. */
   readonly numbers: Set<number>;
   readonly routes: Map<string, readonly string[]>;
 
@@ -46,7 +50,7 @@ export class Ground<C extends TunnelConfig> {
     this.routes = new Map(config.routes);
   }
 
-  /** The lowest from `first` on; it is taken from now on. */
+  /** Returns the lowest free number from `first` on, and marks it as used. */
   freeNumber(first: number): number {
     let number = first;
     while (this.numbers.has(number)) number += 1;
@@ -54,20 +58,30 @@ export class Ground<C extends TunnelConfig> {
     return number;
   }
 
-  /** The interface that a tunnel begins at; `where`: of which interfaces it is one. */
+  /**
+   * Returns the interface with the tunnel's outer address; `where` says among which interfaces.
+   * @throws LinksealError `device.rejected`, with effect "none".
+   */
   homeOf({ localAddress }: Wanted, where: string): string {
     const home = this.config.homes.get(localAddress);
     if (home !== undefined) return home;
     throw this.refusal(`no interface${where} has the address ${localAddress}`);
   }
 
-  /** `makings`: what a tunnel is made of there. */
+  /**
+   * Refuses a name that objects of the operator have; `makings` names the kind of object.
+   * @throws LinksealError `device.rejected`, with effect "none".
+   */
   refuseNamesake({ name }: Wanted, makings: string): void {
     const { tunnels, names } = this.config;
     if (tunnels.has(name) || !names.has(name)) return;
-    throw this.refusal(`${makings} of somebody's is called ${name} already`);
+    throw this.refusal(`${makings} of the operator's is called ${name} already`);
   }
 
+  /**
+   * Refuses addresses that a tunnel of the operator already joins.
+   * @throws LinksealError `device.rejected`, with effect "none".
+   */
   refuseSamePair({ localAddress, remoteAddress }: Wanted): void {
     for (const other of this.config.tunnels.values()) {
       if (other.plan !== undefined || other.localAddress !== localAddress) continue;
@@ -76,7 +90,10 @@ export class Ground<C extends TunnelConfig> {
     }
   }
 
-  /** Where a prefix is led now. Throws where one of them is no tunnel. */
+  /**
+   * Returns the next hops of a prefix.
+   * @throws LinksealError `device.rejected`, with effect "none", if one of them is not a tunnel.
+   */
   hopsOf(prefix: string, tunnel: RegExp): readonly string[] {
     const hops = this.routes.get(prefix) ?? [];
     const strange = hops.find((hop) => !tunnel.test(hop));
@@ -84,12 +101,13 @@ export class Ground<C extends TunnelConfig> {
     throw this.refusal(`a static route of the operator's leads ${prefix} to ${strange}`);
   }
 
+  /** Returns an error for this device, with effect "none". */
   refusal(text: string, code: "device.rejected" | "vault.malformedKey" = "device.rejected") {
     return failed(code, text, this.device);
   }
 }
 
-/** Prefixes that the tunnel no longer protects. */
+/** Returns prefixes that the tunnel no longer protects. */
 export function stalePrefixes(before: TunnelPlan | undefined, after: Wanted): readonly string[] {
   return before?.remotePrefixes.filter((one) => !after.remotePrefixes.includes(one)) ?? [];
 }

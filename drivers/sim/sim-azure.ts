@@ -1,4 +1,4 @@
-// The far end and the vault of a simulated site, over its socket.
+// The far end and the vault of a simulated site, reached over its socket.
 
 import type { PeerDetails, PeerPort, PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -32,7 +32,7 @@ const versionsMax = 500;
 const tagsMax = 15;
 const circuitsMax = 64;
 
-/** One link of an expressRoutePort; every call is bounded by its signal. */
+/** Returns the far end of one link of an expressRoutePort; its signal bounds every call. */
 export function simPeer(
   dial: Dialer,
   address: string,
@@ -54,7 +54,7 @@ export function simPeer(
   return {
     async observe(signal) {
       const body = await ask(line, look, signal);
-      // It seldom changes, and a fleet run asks a million times.
+      // It seldom changes, and a fleet run reads it a million times.
       const isSame = last !== undefined && Buffer.compare(last.body, body) === 0;
       if (last === undefined || !isSame) last = { body, state: parsed(body, readPeer, look) };
       return last.state;
@@ -67,7 +67,7 @@ export function simPeer(
   };
 }
 
-// One alone is empty in the other's place.
+// If only one id is set, the other one is empty.
 const id: Decoder<string> = (value, what) => (value === "" ? "" : name(value, what));
 
 const details = object<PeerDetails>({
@@ -92,7 +92,10 @@ const peer = object<PeerState>({
 
 const readPeer = (value: unknown): PeerState => peer(value, "peer");
 
-/** Errors are `vault.*` with effect "none"; every call is bounded by its signal. */
+/**
+ * Returns the vault of a simulated site. Its errors are `vault.*` with effect "none"; its signal
+ * bounds every call.
+ */
 export function simVault(dial: Dialer, address: string): KeyVault {
   const line: LocalLine = { dial, address };
   const question = (path: string, where: string, bytesMax: number): Question => ({

@@ -1,4 +1,4 @@
-// The vault of a simulated site as its operator has it: with the right to write.
+// The vault of a simulated site with the operator's right to write.
 
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
@@ -11,7 +11,7 @@ import { simVault } from "./sim-azure.ts";
 
 const replyBytesMax = 64 * 1024;
 
-/** Errors are `vault.*`; every call is bounded by its signal. */
+/** Returns the store. Its errors are `vault.*`; its signal bounds every call. */
 export function simKeyStore(dial: Dialer, address: string): KeyStore {
   const line: LocalLine = { dial, address };
   const write = async (

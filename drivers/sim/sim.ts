@@ -1,8 +1,9 @@
-// A device of the simulated site, over the site's socket: the driver without a dialect.
+// A device of the simulated site, over the site's socket: the driver that needs no dialect.
 
 import { type Driver, rekeyWhats } from "#hal/device.ts";
 import { openLocal } from "../local/device.ts";
 
+/** The driver of a simulated device. */
 export const sim: Driver = {
   name: "sim",
   offers: {

@@ -1,5 +1,5 @@
-// What an answer of the management API means for the operator: read from status and code, never
-// from the server's own sentences, which may hold anything.
+// What a reply of the management API means for the operator: it is read from status and code, never
+// from the server's own sentences, which may contain anything.
 
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { HttpReply } from "#hal/world.ts";
@@ -7,11 +7,11 @@ import { parseFaithful, textAt } from "./arm-json.ts";
 
 export interface Answer {
   readonly reply: HttpReply;
-  /** What was asked about. */
+  /** The resource that the request named. */
   readonly where: string;
-  /** What the request may have done if it was not refused outright. */
+  /** The effect that the request may have had if it was not refused outright. */
   readonly effect: Effect;
-  /** How long the API is left alone; 0 = no such wait. */
+  /** How long the API must be left alone, in milliseconds; 0 = no such wait. */
   readonly waitMs: number;
   readonly subject: Subject;
 }
@@ -24,7 +24,7 @@ interface Row {
   readonly next: string;
 }
 
-/** What a request was about: the words for it differ, and the rights that it takes. */
+/** The kind of resource that a request concerned; the messages and the rights depend on it. */
 export type Subject = Resource | "operation";
 type Resource = "port" | "connection";
 
@@ -41,7 +41,7 @@ const words: Readonly<
     right: `give it ${network}/expressRoutePorts/read, and /write if farEnd is agent`,
     compare: "compare expressRoutePort in the config with the port's resource id",
     byHand: "take the lock away, or change the far end by hand",
-    busy: "the port is being changed by somebody",
+    busy: "another change of the port is running",
     again: "linkseal rotation show, once whatever runs there has ended",
     age: "compare azure.cloud and expressRoutePort; LAGs are not in every cloud yet",
   },
@@ -51,7 +51,7 @@ const words: Readonly<
       "auth.farEnd is agent",
     compare: "compare remote.azureConnection in the config with the connection's resource id",
     byHand: "take the lock away, or give the key to the gateway by hand",
-    busy: "the connection or its gateway is being changed by somebody",
+    busy: "another change of the connection or its gateway is running",
     again: "linkseal psk show, once whatever runs there has ended",
     age: "compare azure.cloud with the cloud of the subscription",
   },
@@ -73,7 +73,7 @@ const tokenRows: readonly Row[] = [
 ];
 
 /**
- * An operation is a resource of the subscription and of no port: a role that is assigned on the
+ * An operation is a resource of the subscription and not of a port: a role that is assigned on the
  * port does not reach it, one on the resource group does ("Track asynchronous Azure operations",
  * section "Permission for tracking async status").
  */
@@ -109,7 +109,7 @@ const rowsOf = (subject: Resource): readonly Row[] => {
       when: /^403 RequestDisallowedByPolicy/,
       code: "peer.rejected",
       text: "an Azure policy forbids the change",
-      next: "ask whoever keeps the policies of the subscription",
+      next: "ask the owner of the subscription's policies",
     },
     { when: /^403 /, code: "peer.denied", text: "this identity has no right here", next: right },
     {
@@ -129,13 +129,13 @@ const rowsOf = (subject: Resource): readonly Row[] => {
     {
       when: /^400 (NoRegisteredProviderFound|InvalidApiVersionParameter|InvalidResourceType)/,
       code: "peer.rejected",
-      text: "this cloud does not know the resource in the version that we speak",
+      text: "this cloud does not know the resource in the API version that linkseal uses",
       next: age,
     },
     {
       when: /^4\d\d /,
       code: "peer.rejected",
-      text: "it does not take the request",
+      text: "it does not accept the request",
       next: "linkseal doctor",
     },
   ];
@@ -147,7 +147,7 @@ const rows: Readonly<Record<Subject, readonly Row[]>> = {
   operation: operationRows,
 };
 
-/** The error that an answer is; undefined = it was carried out. */
+/** Returns the error that a reply means; undefined = the request was carried out. */
 export function refusalOf({
   reply,
   where,
@@ -172,7 +172,7 @@ export function refusalOf({
     : problem(row.code, `${row.text} ${shown}`, details, row.next);
 }
 
-// A server error, or one that speaks of time, may come after the change was taken (RFC 9110 15.6).
+// A server error, or one about time, may come after the change was accepted (RFC 9110 15.6).
 function refused(status: number): boolean {
   return status < 500 && status !== 408;
 }
@@ -196,25 +196,25 @@ export function problem(
   return new LinksealError(code, told, { effect, where, next, cause });
 }
 
-/** A connection that failed, in the far end's terms. */
+/** Returns a failed connection as an error of the far end. */
 export function connectionError(error: LinksealError, where: string, effect: Effect) {
   const next = error.next === "linkseal status" ? undefined : error.next;
   const done = error.effect === "none" ? "none" : effect;
   return problem("peer.unreachable", error.message, { effect: done, where }, next, error);
 }
 
-/** One word, as codes are; undefined = the body tells none. */
+/** Returns the code, which is one word; undefined = the body contains none. */
 function errorCodeIn({ body }: Pick<HttpReply, "body">): string | undefined {
   try {
     return codeOf(parseFaithful(new TextDecoder("utf-8", { fatal: true }).decode(body)));
   } catch (error) {
-    // A body that is no JSON tells no code; the status speaks for itself.
+    // A body that is not JSON has no code; the status is enough.
     if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
     throw error;
   }
 }
 
-/** The code of the error that a document tells of. */
+/** Returns the code of the error in a document. */
 export function codeOf(document: unknown): string | undefined {
   return codeAt(document, "error") ?? codeAt(document, "properties", "error");
 }

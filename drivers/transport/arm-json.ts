@@ -1,4 +1,5 @@
-// JSON that goes back as it came: numbers keep their digits, unknown properties their place.
+// JSON that is written back as it was read: numbers keep their digits, unknown properties their
+// place.
 
 import { boundedJson } from "#hal/json.ts";
 
@@ -19,30 +20,36 @@ interface SourceJson {
 
 const sourceJson = JSON as unknown as SourceJson;
 
-/** Throws SyntaxError, and nothing else, on what is no JSON, too long or nested too deeply. */
+/**
+ * Parses JSON and keeps the digits of its numbers.
+ * @throws SyntaxError and no other error, if the text is not JSON, too long or nested too deeply.
+ */
 export function parseFaithful(text: string, charactersMax?: number): unknown {
   return sourceJson.parse(boundedJson(text, charactersMax), (_key, value, { source }) =>
     typeof value === "number" && source !== undefined ? sourceJson.rawJSON(source) : value,
   );
 }
 
+/** Returns the text of a value that `parseFaithful` returned. */
 export function writeFaithful(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** The number behind a value of a document; undefined where it is none. */
+/** Returns the number behind a value of a document; undefined = the value is not a number. */
 export function numberIn(value: unknown): number | undefined {
   return sourceJson.isRawJSON(value) ? Number(value.rawJSON) : undefined;
 }
 
+/** An object of a document. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
+/** Returns whether the value is an object, not a list or a number. */
 export function isObject(value: unknown): value is JsonObject {
   const isOne = typeof value === "object" && value !== null && !Array.isArray(value);
   return isOne && !sourceJson.isRawJSON(value);
 }
 
-/** One step after the other into a document; undefined where it leads nowhere. */
+/** Follows a path into a document; undefined = there is nothing at its end. */
 export function valueAt(value: unknown, ...path: readonly string[]): unknown {
   let found = value;
   for (const key of path) {
@@ -52,6 +59,7 @@ export function valueAt(value: unknown, ...path: readonly string[]): unknown {
   return found;
 }
 
+/** Returns the text at a path; undefined = there is none. */
 export function textAt(value: unknown, ...path: readonly string[]): string | undefined {
   const found = valueAt(value, ...path);
   return typeof found === "string" ? found : undefined;

@@ -1,4 +1,5 @@
-// A small client of Azure's management API: pinned versions, raw documents, operations that last.
+// A small client of Azure's management API: fixed API versions, raw documents, and operations that
+// take time.
 
 import { withDeadline } from "#hal/deadline.ts";
 import { type Effect, LinksealError } from "#hal/error.ts";
@@ -15,27 +16,35 @@ import {
 import { parseFaithful, textAt } from "./arm-json.ts";
 import { fillCommand } from "./fill.ts";
 
-/** A bearer token for a scope; the caller wipes it. Throws `vault.*`, effect "none". */
+/** Returns a bearer token for a scope; the caller wipes it. Throws `vault.*`, effect "none". */
 type TokenSource = (scope: string, signal: AbortSignal) => Promise<Secret>;
 
-/** Who keeps to the times that services name. */
+/** Enforces the waits that services demand. */
 interface Patience {
-  /** How long this origin must be left alone; 0 = it may be asked. */
+  /** Returns how long this origin must be left alone, in milliseconds; 0 = requests may be sent. */
   remainingMs(origin: string): number;
-  /** Takes note of an answer; the wait that it demands, 0 = none. */
+  /** Records the wait that a reply demands, and returns it in milliseconds; 0 = none. */
   note(origin: string, reply: HttpReply): number;
-  /** The time after which an answer wants the next question; undefined = it names none. */
+  /**
+   * Returns the delay before the next request that a reply names, in milliseconds; undefined =
+   * none.
+   */
   namedMs(reply: HttpReply): number | undefined;
 }
 
+/** The parts of a client of the management API. */
 export interface ArmParts {
+  /** The agent's clock. */
   readonly clock: Clock;
+  /** Sends the requests. */
   readonly dial: Pick<Dialer, "http">;
-  /** Such as `https://management.azure.com`. */
+  /** Origin of the API, such as `https://management.azure.com`. */
   readonly origin: string;
   /** Audience of the tokens. */
   readonly resource: string;
+  /** Source of bearer tokens. */
   readonly token: TokenSource;
+  /** Waits that the service demands. */
   readonly patience: Patience;
 }
 
@@ -43,13 +52,14 @@ export interface ArmParts {
 export interface Accepted {
   /** Path and query of its URL. */
   readonly operation: string;
-  /** Azure wants to be asked no sooner. */
+  /** Azure wants it to be polled no sooner, in milliseconds. */
   readonly waitMs: number;
 }
 
 /**
- * `lost` = Azure does not show it: it does not know the operation yet or any more (`refusal` is
- * absent), or it refuses this identity. What became of it is in the resource alone.
+ * State of an operation. `lost` = Azure does not show it: it does not know the operation yet or any
+ * more (`refusal` is absent), or it refuses this identity. Then only the resource shows how it
+ * ended.
  */
 export type OperationState =
   | { readonly kind: "running"; readonly waitMs: number }
@@ -70,12 +80,16 @@ interface Answered {
 }
 
 const documentBytesMax = 1_000_000;
-/** Shorter than a look, and together shorter than the time in which a lost write may land. */
+/**
+ * Shorter than an observation, and together shorter than the time within which a lost write may
+ * take effect; in milliseconds.
+ */
 const exchangeMsMax = { GET: 8_000, PUT: 30_000 } as const;
 const isPath = /^\/[\x21-\x7e]+$/;
-/** Signed ones that carry a certificate have some 4,000 characters. */
+/** Signed URLs that contain a certificate have some 4,000 characters. */
 const operationLengthMax = 12_000;
 
+/** A client of one management API. */
 export class Arm {
   readonly #parts: ArmParts;
 
@@ -83,7 +97,10 @@ export class Arm {
     this.#parts = parts;
   }
 
-  /** The document at a path. Throws `peer.*` or `vault.*` with effect "none". */
+  /**
+   * Returns the document at a path. An abort leaves nothing behind.
+   * @throws LinksealError `peer.*` or `vault.*`, with effect "none".
+   */
   async get(
     path: string,
     query: Readonly<Record<string, string>>,
@@ -94,7 +111,9 @@ export class Arm {
   }
 
   /**
-   * Writes a whole resource; undefined = it was done at once. A lost reply has effect "unknown".
+   * Writes a whole resource; undefined = it was done at once. After an abort it may have been
+   * written.
+   * @throws LinksealError `peer.*` or `vault.*`, with effect "unknown" if the reply was lost.
    */
   async put(
     path: string,
@@ -110,7 +129,7 @@ export class Arm {
       body,
     };
     const reply = this.#carriedOut(ask, await this.#ask(ask, signal));
-    // It may repeat what was written, key and all.
+    // The reply may repeat what was written, including the key.
     reply.body.fill(0);
     const url = reply.headers["azure-asyncoperation"] ?? reply.headers["location"];
     if (url === undefined) return undefined;
@@ -118,7 +137,10 @@ export class Arm {
     return { operation: this.#operationPath(url, where), waitMs };
   }
 
-  /** How far an operation has come. Throws like `get` what only delays the answer. */
+  /**
+   * Returns how far an operation has come. An abort leaves nothing behind.
+   * @throws LinksealError like `get`, if the failure only delays the result.
+   */
   async operation(path: string, signal: AbortSignal): Promise<OperationState> {
     const ask = { method: "GET", path, where: "operation" } as const;
     const answered = await this.#ask(ask, signal);
@@ -134,7 +156,7 @@ export class Arm {
     const document = documentOf(reply, ask.where);
     reply.body.fill(0);
     switch (textAt(document, "status") ?? textAt(document, "properties", "status")) {
-      // What a `Location` leads to answers with the resource itself once it is done.
+      // The URL in a `Location` replies with the resource itself once the operation has ended.
       case undefined:
       case "Succeeded":
         return { kind: "succeeded" };
@@ -152,7 +174,7 @@ export class Arm {
     const path = url.slice(origin.length);
     const known = url.startsWith(`${origin}/`) && path.length <= operationLengthMax;
     if (known && isPath.test(path)) return path;
-    const text = "it took the change and names an operation at another host than was asked";
+    const text = "it accepted the change and names an operation at another host";
     throw problem("peer.rejected", text, { effect: "unknown", where }, "linkseal status");
   }
 
@@ -171,9 +193,10 @@ export class Arm {
     const { clock, dial, origin, resource, token, patience } = this.#parts;
     const { method, where } = ask;
     signal.throwIfAborted();
-    // Ids that a document names become paths: what is no path must not reach the HTTP client.
+    // Ids that a document names become paths; a text that is not a path must not reach the HTTP
+    // client.
     if (!isPath.test(ask.path)) {
-      const text = "it names a resource by what is no path; nothing was sent";
+      const text = "it names a resource by a text that is not a path; nothing was sent";
       throw problem("peer.rejected", text, { effect: "none", where });
     }
     const leftMs = patience.remainingMs(origin);
@@ -203,7 +226,10 @@ function subjectOf(path: string): Subject {
   return /\/connections\//i.test(path) ? "connection" : "port";
 }
 
-/** Asking again soon brings no other answer: neither a matter of time nor of load. */
+/**
+ * Returns whether the status stays the same if the request is repeated soon: neither time nor load
+ * is its cause.
+ */
 function isFinal(status: number): boolean {
   return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
@@ -238,13 +264,13 @@ function documentOf({ body }: HttpReply, where: string): unknown {
     return parseFaithful(text, documentBytesMax);
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof TypeError)) throw error;
-    const next = "look at what stands between here and Azure: proxies, captive portals";
-    const text = "its answer is no JSON";
+    const next = "check what is between this host and Azure: proxies, captive portals";
+    const text = "its answer is not JSON";
     throw problem("peer.unreachable", text, { effect: "none", where }, next);
   }
 }
 
-// What is put below a resource is told by that resource's name.
+// A document below a resource is reported under that resource's name.
 function lastOf(path: string): string {
   const resource = path.replace(/\/sharedkey$/, "");
   return resource.split("/").at(-1) ?? path;

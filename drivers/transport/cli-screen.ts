@@ -1,11 +1,11 @@
 // What a terminal would show of the octets of a command line: lines without escape sequences,
-// whatever borders the octets come in.
+// however the octets are divided.
 
 import { LinksealError } from "#hal/error.ts";
 
 export interface ScreenLimits {
   readonly lineBytesMax: number;
-  /** Of all lines since they were taken the last time. */
+  /** The most octets of all lines since they were cleared the last time. */
   readonly bytesMax: number;
 }
 
@@ -17,10 +17,10 @@ const carriageReturn = 0x0d;
 const escapeOctet = 0x1b;
 const space = 0x20;
 const firstRoom = 256;
-/** What keeping a line costs beside its octets. */
+/** The cost of storing a line besides its octets. */
 const lineCost = 64;
 
-/** Inside an escape sequence: which octets are still swallowed. */
+/** Inside an escape sequence: which octets are still dropped. */
 type Sequence = "none" | "escape" | "control" | "string" | "stringEscape";
 
 export class Screen {
@@ -38,7 +38,10 @@ export class Screen {
     this.#where = where;
   }
 
-  /** Throws `transport.closed` once a line, or all of them, are longer than they may be. */
+  /**
+   * Adds octets.
+   * @throws LinksealError `transport.closed` once a line, or all of them, are longer than allowed.
+   */
   feed(octets: Uint8Array): void {
     for (const octet of octets) {
       if (this.#sequence === "none") this.#show(octet);
@@ -51,7 +54,10 @@ export class Screen {
     return this.#lines.length;
   }
 
-  /** A line that has ended, as octets: whoever reads a key's echo in it must not make it text. */
+  /**
+   * Returns a line that has ended, as octets: a reader that looks for a key's echo in it must not
+   * make it text.
+   */
   line(index: number): Buffer {
     return this.#lines[index] ?? Buffer.alloc(0);
   }
@@ -61,7 +67,7 @@ export class Screen {
     return withoutControls(this.#line.subarray(0, this.#length)).toString();
   }
 
-  /** Forgets the lines that have ended, and leaves no octet of them. */
+  /** Drops the lines that have ended, and leaves no octet of them. */
   clear(): void {
     for (const line of this.#lines) line.fill(0);
     this.#lines = [];
@@ -135,7 +141,7 @@ export class Screen {
   }
 
   #tooLong(what: string): LinksealError {
-    const text = `the session was ended: ${what} is longer than any may be`;
+    const text = `the session was ended: ${what} is longer than allowed`;
     const next = "linkseal status";
     return new LinksealError("transport.closed", text, {
       effect: "none",
@@ -148,11 +154,11 @@ export class Screen {
 const controlLead = 0xc2;
 
 /**
- * A copy without U+0080 to U+009F, one of which begins escape sequences on some terminals. Of a
- * whole line: what was written over may have brought their two octets together.
+ * Returns a copy without U+0080 to U+009F, one of which begins escape sequences on some terminals.
+ * It needs a whole line, because overwriting may have brought their two octets together.
  */
 function withoutControls(line: Uint8Array): Buffer {
-  // Almost no line has one: a copy at once costs a tenth.
+  // Almost no line has one; copying at once costs only a tenth.
   if (!line.includes(controlLead)) return Buffer.from(line);
   const kept = Buffer.alloc(line.length);
   let length = 0;

@@ -1,5 +1,5 @@
-// A router's command line over a byte channel: prompts that are learned and proven, no echo, no
-// pager, and refusals found in what it prints.
+// A router's command line over a byte channel: its prompt is learned and verified, echoes and pager
+// prompts are removed, and refusals are found in its output.
 
 import { type Effect, LinksealError } from "#hal/error.ts";
 import { type Command, preview, type Secret, type SecretHole } from "#hal/secret.ts";
@@ -8,30 +8,31 @@ import { Screen } from "./cli-screen.ts";
 import { scrubOctets } from "./fill.ts";
 import { type FailureMark, lostBy, printable, refusalOf } from "./refusal.ts";
 
+/** The differences between the command lines of platforms. */
 export interface CliPlatform {
   /**
-   * The whole prompt. Its group `host` never changes in a session; `mode` is whatever else there
-   * is, and tells where commands go.
+   * The whole prompt. Its group `host` never changes in a session; `mode` is the rest, and shows
+   * where commands take effect.
    */
   readonly prompt: RegExp;
-  /** What stands at the end of a screen that waits for a key to be pressed. */
+  /** The end of a screen that waits for a key to be pressed. */
   readonly pager: RegExp;
-  /** What ends in a question: nobody here answers one. */
+  /** The end of a question, which ends the session because linkseal answers none. */
   readonly question: RegExp;
-  /** A line of it is a refusal, whatever comes after it. */
+  /** A line that matches is a refusal, whatever follows it. */
   readonly marks: readonly FailureMark[];
   /** A line that the platform adds by itself. */
   readonly noise: RegExp;
-  /** Said after the login, in this order; one that is refused ends the session. */
+  /** Sent after the login, in this order; a refused one ends the session. */
   readonly preparation: readonly string[];
   /**
-   * A line that does nothing and leaves nothing, in the mode of the prompt, with the nonce at its
-   * end: its echo is what is looked for. `before`: the mode of the prompt that was proven last.
+   * Makes a line without an effect, for the mode of the prompt, with the nonce at its end; its echo
+   * is searched for. `before`: the mode of the prompt that was verified last.
    */
   readonly mark: (nonce: string, mode: string, before: string) => string;
 }
 
-/** A comment, where the platform forgets it in every mode. */
+/** Makes a mark for platforms that ignore comments in every mode. */
 export const commentMark = (nonce: string): string => `! ${nonce}`;
 
 export interface CliOptions {
@@ -41,20 +42,20 @@ export interface CliOptions {
   readonly entropy: Entropy;
 }
 
-/** The table of an internet's routes stays below it. */
+/** The routes of the whole Internet stay below it. */
 const limits = { lineBytesMax: 64 * 1024, bytesMax: 32 * 1024 * 1024 };
-/** No prompt, pager or question is longer. */
+/** No prompt, pager or question has more characters. */
 const tailMax = 300;
 const nonceOctets = 8;
 const tokenMax = 128;
 
-/** Not `?`, which asks for help at once, nor quotes, pipes and comments. */
+/** Excludes `?`, which asks for help at once, and quotes, pipes and comments. */
 const tokenPattern = /^[A-Za-z0-9_][A-Za-z0-9_.:/@+,=-]*$/;
 const linePattern = /^[ !-~]*$/;
 
 /**
- * One line of input. Each value becomes exactly one word of it, or the line is refused with
- * `device.rejected`.
+ * Makes one line of input; each value becomes exactly one word of it.
+ * @throws LinksealError `device.rejected` for a value that is not one word.
  */
 export function line(
   text: TemplateStringsArray,
@@ -68,18 +69,19 @@ export function line(
   });
 }
 
-/** The value, if it is one word to any router. */
+/** Returns the value if it is one word to any router. */
 function tokenOf(value: string): string {
   if (isToken(value)) return value;
   const text = `${JSON.stringify(value).slice(0, tokenMax)} is not one word of a command line`;
   throw refusalOf("device.rejected", text, "command line");
 }
 
+/** Returns whether the value is one word to any router. */
 export function isToken(value: string): boolean {
   return value.length <= tokenMax && tokenPattern.test(value);
 }
 
-/** One session, in which one command runs at a time; whoever gives one up ends it. */
+/** One session, in which one command runs at a time; aborting a command ends the session. */
 export class Cli implements AsyncDisposable {
   /** The device, for errors. */
   readonly where: string;
@@ -98,7 +100,10 @@ export class Cli implements AsyncDisposable {
     this.#screen = new Screen(limits, options.where);
   }
 
-  /** Takes the channel over, whatever comes of it. */
+  /**
+   * Opens a session and takes over the channel: a failure or an abort closes it.
+   * @throws LinksealError `transport.*` or `device.*`.
+   */
   static async open(channel: ByteChannel, options: CliOptions, signal: AbortSignal): Promise<Cli> {
     const cli = new Cli(channel, options);
     try {
@@ -111,6 +116,7 @@ export class Cli implements AsyncDisposable {
     }
   }
 
+  /** Whether the session has ended. */
   get isOver(): boolean {
     return this.#ended !== undefined;
   }
@@ -120,14 +126,16 @@ export class Cli implements AsyncDisposable {
     return this.#host;
   }
 
-  /** What the prompt says beside the host's name. */
+  /** The part of the prompt beside the host's name. */
   get mode(): string {
     return this.#mode;
   }
 
   /**
-   * Says the lines, one after the other, and returns what came, without echoes and prompts. After
-   * a refusal no further line is said. `effect`: what a line may have done once the reply is lost.
+   * Enters the lines one after another and returns the output, without echoes and prompts; no line
+   * is entered after a refused one. `effect`: what a line may have done once the reply is lost. An
+   * abort ends the session.
+   * @throws LinksealError `device.*` for a refusal, `transport.*` with `effect` for a lost reply.
    */
   async run(lines: readonly Command[], effect: Effect, signal: AbortSignal): Promise<string> {
     for (const one of lines) this.#refuseUnsayable(one);
@@ -144,6 +152,7 @@ export class Cli implements AsyncDisposable {
     }
   }
 
+  /** Ends the session and wipes the screen. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended ??= this.#closed("it was closed here");
     this.#screen.clear();
@@ -161,7 +170,7 @@ export class Cli implements AsyncDisposable {
         const output = this.#outputOf(said, from, this.#screen.count);
         refusal = this.#refusalIn(output, secretsOf(said));
         if (refusal !== undefined) break;
-        // What comes after a key was said may be a piece of its echo.
+        // The output after a line with a key may be a piece of its echo.
         if (secretsOf(said).length === 0) shown.push(...output);
       }
       shown.push(...(await this.#synchronize(signal)));
@@ -170,14 +179,17 @@ export class Cli implements AsyncDisposable {
       return shown.join("\n");
     } catch (error) {
       if (error instanceof LinksealError && error.code.startsWith("device.")) throw error;
-      const reason = error instanceof LinksealError ? error : this.#closed("it was given up");
+      const reason = error instanceof LinksealError ? error : this.#closed("it was aborted");
       this.#ended ??= reason;
       await this[Symbol.asyncDispose]();
       throw error === reason ? lostBy(reason, effect) : error;
     }
   }
 
-  /** A prompt in a banner is none: the true one comes again for an empty line. */
+  /**
+   * Learns the prompt. A text in a banner that looks like one does not count: the true prompt is
+   * printed again for an empty line.
+   */
   async #learn(signal: AbortSignal): Promise<void> {
     await this.#until(() => this.#promptIn(this.#screen.tail) !== undefined, 0, signal);
     for (;;) {
@@ -195,8 +207,8 @@ export class Cli implements AsyncDisposable {
   }
 
   /**
-   * Nothing a device prints by chance contains the nonce: what was said before it has ended once
-   * it is echoed. What came between the last prompt and the echo is output as well.
+   * Enters a line with a nonce. A device never prints the nonce by chance, so all earlier commands
+   * have ended once it is echoed. The text between the last prompt and the echo is output as well.
    */
   async #synchronize(signal: AbortSignal): Promise<readonly string[]> {
     const nonce = Buffer.from(this.#options.entropy.bytes(nonceOctets)).toString("hex");
@@ -210,7 +222,7 @@ export class Cli implements AsyncDisposable {
       return at < this.#screen.count && this.#ownPrompt() !== undefined;
     };
     await this.#until(found, 0, signal);
-    // It has no answer: what comes after its echo belongs to a question of before.
+    // The mark has no reply: what follows its echo belongs to an earlier command.
     for (let index = at + 1; index < this.#screen.count; index += 1) {
       if (!noise.test(this.#textOf(index, []))) throw this.#closed("it answers out of step");
     }
@@ -243,7 +255,7 @@ export class Cli implements AsyncDisposable {
     return groups && { host: groups["host"] ?? "", mode: groups["mode"] ?? "" };
   }
 
-  /** A prompt of this host stands there and at least one line, the echo, has ended. */
+  /** Waits until a prompt of this host is shown and at least one line, the echo, has ended. */
   #prompted(from: number, signal: AbortSignal): Promise<void> {
     const echoed = from + 1;
     return this.#until(
@@ -253,7 +265,10 @@ export class Cli implements AsyncDisposable {
     );
   }
 
-  /** `echoed`: as long as fewer lines have ended, the last one may hold a key and is not read. */
+  /**
+   * Reads until `isThere`. While fewer than `echoed` lines have ended, the last one may contain a
+   * key and is not read.
+   */
   async #until(isThere: () => boolean, echoed: number, signal: AbortSignal): Promise<void> {
     while (!isThere()) {
       if (this.#screen.count >= echoed) await this.#answer(this.#screen.tail, signal);
@@ -267,11 +282,11 @@ export class Cli implements AsyncDisposable {
   async #answer(tail: string, signal: AbortSignal): Promise<void> {
     if (tail.length > tailMax || this.#promptIn(tail) !== undefined) return;
     const { pager, question } = this.#options.platform;
-    if (question.test(tail)) throw this.#closed("it asks a question that nobody answers");
+    if (question.test(tail)) throw this.#closed("it asks a question that linkseal does not answer");
     if (pager.test(tail)) await this.#channel.write([" "], signal);
   }
 
-  /** The first line is the echo; text made of it would outlive a key in it. */
+  /** Returns the output. The first line is the echo; text made of it would outlive a key in it. */
   #outputOf(said: Command, from: number, to: number): readonly string[] {
     const secrets = secretsOf(said);
     if (secrets.length === 0) {
@@ -300,11 +315,11 @@ export class Cli implements AsyncDisposable {
   #refuseUnsayable(said: Command): void {
     const isSayable = said.every((part) => typeof part === "object" || linePattern.test(part));
     if (isSayable) return;
-    throw refusalOf("device.rejected", "a command is no line of printable text", this.where);
+    throw refusalOf("device.rejected", "a command is not one line of printable text", this.where);
   }
 
   #closed(why: string): LinksealError {
-    return refusalOf("transport.closed", `the command line is over: ${why}`, this.where);
+    return refusalOf("transport.closed", `the command line has ended: ${why}`, this.where);
   }
 }
 

@@ -1,5 +1,5 @@
-// Local programs fed through standard input: no shell, a small environment, a bound on what they
-// say, and an end with everything they started.
+// Runs local programs that read standard input: without a shell, with a small environment and a
+// limit on their output; ending one ends everything that it started.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { type Effect, LinksealError } from "#hal/error.ts";
@@ -7,10 +7,14 @@ import type { ExecReply } from "#hal/world.ts";
 
 export const replyBytesMax = 32 * 1024 * 1024;
 
-/** Nothing of ours reaches a program: our environment may name places of secrets. */
+/** None of our environment reaches a program, because it may name places of secrets. */
 const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", HOME: "/" };
 
-/** Rejects with the signal's reason once everything that the program started is told to end. */
+/**
+ * Runs a program. An abort rejects with the signal's reason once everything that the program
+ * started has been told to end.
+ * @throws LinksealError `transport.*` or `device.rejected`.
+ */
 export async function runProgram(
   argv: readonly string[],
   stdin: Uint8Array,
@@ -19,15 +23,15 @@ export async function runProgram(
   signal.throwIfAborted();
   const [program = "", ...words] = argv;
   if ([program, ...words].some((word) => word.includes("\0"))) {
-    throw failed("device.rejected", "no argument of a program holds a NUL", "none", program);
+    throw failed("device.rejected", "no argument of a program contains a NUL", "none", program);
   }
-  // A group of its own, so that a deadline also ends what the program started.
+  // The group of its own lets a deadline also end what the program started.
   const child = spawn(program, words, { cwd: "/", env: environment, detached: true });
   const end = (): void => endGroup(child);
   signal.addEventListener("abort", end, { once: true });
   try {
     const ended = statusOf(child, program);
-    // One that does not read its input may end before it is fed.
+    // A program that does not read its input may end before it was written.
     child.stdin.on("error", () => undefined).end(stdin);
     const said = [child.stdout, child.stderr].map((stream) => bytesOf(stream, program));
     const [status, stdout, stderr] = await Promise.all([ended, said[0], said[1]]);
@@ -44,7 +48,7 @@ export async function runProgram(
 
 const empty = new Uint8Array();
 
-// As shells tell the end by a signal.
+// Shells report the end by a signal like this.
 const signalStatus = 128;
 const killed = 9;
 
@@ -63,7 +67,7 @@ async function bytesOf(stream: AsyncIterable<Uint8Array>, program: string): Prom
   for await (const chunk of stream) {
     length += chunk.length;
     if (length > replyBytesMax) {
-      const text = `the program says more than ${replyBytesMax} bytes`;
+      const text = `the program prints more than ${replyBytesMax} bytes`;
       throw failed("transport.closed", text, "unknown", program);
     }
     chunks.push(chunk);

@@ -1,10 +1,10 @@
-// Before the wire holes become bytes; after it echoed secrets become labels.
+// Holes become octets before a text is sent, and echoed secrets become labels in what comes back.
 
 import type { Command, Secret, SecretForm, SecretHole } from "#hal/secret.ts";
 
 const encoder = new TextEncoder();
 
-/** The octets of a command; the caller wipes them as soon as they are sent. */
+/** Returns the octets of a command; the caller wipes them as soon as they are sent. */
 export function fillCommand(command: Command): Uint8Array {
   const parts = command.map((part) =>
     typeof part === "string" ? encoder.encode(part) : fillHole(part),
@@ -19,7 +19,7 @@ export function fillCommand(command: Command): Uint8Array {
   return filled;
 }
 
-/** Octets of a command once its holes are filled. */
+/** Returns the octets that a command has once its holes are filled. */
 export function lengthOf(command: Command): number {
   return command.reduce((sum, part) => {
     return sum + (typeof part === "string" ? Buffer.byteLength(part) : lengthOfHole(part));
@@ -43,14 +43,13 @@ function lengthOfHole(hole: SecretHole): number {
 }
 
 /**
- * Text that came back from a device, with every secret in it (hexadecimal or as it is) replaced by
- * its label.
+ * Returns text from a device with every secret in it (hexadecimal or raw) replaced by its label.
  */
 export function scrub(text: string, secrets: readonly Secret[]): string {
   return scrubOctets(encoder.encode(text), secrets);
 }
 
-/** The same for what has not become text: a key in it never does. */
+/** Does the same with octets that never become text if they contain a key. */
 export function scrubOctets(octets: Uint8Array, secrets: readonly Secret[]): string {
   let scrubbed: Uint8Array = octets;
   for (const secret of secrets) {
@@ -84,7 +83,7 @@ function written(bytes: Readonly<Uint8Array>, form: SecretForm): Uint8Array<Arra
 const quoteOctet = 0x22;
 const backslashOctet = 0x5c;
 
-// Octet by octet, like digits. Anything else would need escapes that no key has use for.
+// Works octet by octet, like digits. Other octets would need escapes, which no key needs.
 function escaped(bytes: Readonly<Uint8Array>): Uint8Array<ArrayBuffer> {
   const isMarked = (byte: number): boolean => byte === quoteOctet || byte === backslashOctet;
   const marks = bytes.reduce((sum, byte) => sum + (isMarked(byte) ? 1 : 0), 0);
@@ -93,7 +92,7 @@ function escaped(bytes: Readonly<Uint8Array>): Uint8Array<ArrayBuffer> {
   for (const byte of bytes) {
     if (byte < 0x20 || byte > 0x7e) {
       text.fill(0);
-      throw new TypeError("a secret that is no printable ASCII was to become JSON");
+      throw new TypeError("a secret that is not printable ASCII was to become JSON");
     }
     if (isMarked(byte)) text[at++] = backslashOctet;
     text[at++] = byte;
@@ -101,7 +100,7 @@ function escaped(bytes: Readonly<Uint8Array>): Uint8Array<ArrayBuffer> {
   return text;
 }
 
-// Digit by digit into bytes: a string of the key could not be wiped.
+// Writes digits into octets one by one: a string of the key could not be wiped.
 function digitsOf(bytes: Readonly<Uint8Array>, digits: string): Uint8Array<ArrayBuffer> {
   const hex = new Uint8Array(2 * bytes.length);
   bytes.forEach((byte, index) => {
@@ -111,7 +110,7 @@ function digitsOf(bytes: Readonly<Uint8Array>, digits: string): Uint8Array<Array
   return hex;
 }
 
-// Letters match in either case: devices print hexadecimal in both.
+// Letters match in either case, because devices print hexadecimal in both.
 function replaceAll(text: Uint8Array, needle: Uint8Array, label: Uint8Array): Uint8Array {
   if (needle.length === 0) return text;
   const kept: number[] = [];

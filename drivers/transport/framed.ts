@@ -1,5 +1,5 @@
-// One question and one answer over a Unix socket of this host, each a frame behind its length: no
-// text, so that a key in a question leaves no string behind.
+// One request and one reply over a Unix socket of this host, each a frame behind its length. They
+// are never text, so a key in a request leaves no string behind.
 
 import { connect, type Socket } from "node:net";
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
@@ -9,7 +9,10 @@ import { fillOctets } from "./octets.ts";
 
 const lengthBytes = 4;
 
-/** The octets of the answer. Throws LinksealError, or the signal's reason once it aborts. */
+/**
+ * Returns the octets of the reply. After an abort the request may have been carried out.
+ * @throws LinksealError `transport.*`, or the signal's reason once it aborts.
+ */
 export async function askFramed(
   question: FramedQuestion,
   signal: AbortSignal,
@@ -36,7 +39,7 @@ export async function askFramed(
 function connected(socket: Socket, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (cause: unknown): void => {
-      reject(failure("transport.unreachable", "nobody answers", "none", path, cause));
+      reject(failure("transport.unreachable", "no process answers", "none", path, cause));
     };
     socket.once("connect", resolve).once("close", failed).once("error", failed);
   });

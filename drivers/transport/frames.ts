@@ -1,4 +1,5 @@
-// EAPOL on one port, past the protocol stack, and how much else comes in there in the clear.
+// EAPOL frames on one port, past the protocol stack, and a count of other frames that arrive in the
+// clear.
 
 import { closeSync } from "node:fs";
 import { LinksealError } from "#hal/error.ts";
@@ -14,12 +15,16 @@ const nothingThere = -11;
 const framesPerTurnMax = 64;
 
 export interface FrameEvents {
-  /** Destination, source and type come first; the octets hold for the duration of the call. */
+  /**
+   * Receives a frame that begins with destination, source and type; the octets are valid during the
+   * call.
+   */
   frame(octets: Uint8Array): void;
-  /** The port went down, or a frame did not fit: by its error number. */
+  /** The port went down, or a frame did not fit; `errno` tells which. */
   trouble(errno: number): void;
 }
 
+/** EAPOL on one port; disposing of it closes its sockets. */
 export class FrameChannel implements Disposable {
   readonly #native: Native;
   readonly #socket: NativeSocket;
@@ -42,17 +47,25 @@ export class FrameChannel implements Disposable {
     }
   }
 
-  /** A whole frame; throws `transport.closed` where the port does not take it. */
+  /**
+   * Sends a whole frame.
+   * @throws LinksealError `transport.closed`, with effect "none", if the port does not accept it.
+   */
   send(frame: Uint8Array): void {
     const sent = this.#native.send(this.#socket, frame);
     if (sent === frame.length) return;
-    throw new LinksealError("transport.closed", `the port took no frame (errno ${-sent})`, {
-      effect: "none",
-      where: "kernel",
-      next: "linkseal status",
-    });
+    throw new LinksealError(
+      "transport.closed",
+      `the port did not accept the frame (errno ${-sent})`,
+      {
+        effect: "none",
+        where: "kernel",
+        next: "linkseal status",
+      },
+    );
   }
 
+  /** Closes the sockets; no event follows. */
   [Symbol.dispose](): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -60,14 +73,14 @@ export class FrameChannel implements Disposable {
     closeSync(this.#clearCount);
   }
 
-  /** Data frames that came in in the clear since the last call. */
+  /** Returns the number of data frames that arrived in the clear since the last call. */
   takeClear(): bigint {
     return BigInt(this.#native.takeClearCount(this.#clearCount));
   }
 
   /**
-   * Hands over at once what has come already, in turns of their own if it is much; the event loop
-   * does so by itself.
+   * Delivers at once the frames that have arrived already, in turns of their own if there are many;
+   * the event loop does so by itself.
    */
   takeWaiting(): void {
     for (let count = 0; count < framesPerTurnMax && !this.#isClosed; count += 1) {

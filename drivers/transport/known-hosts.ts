@@ -2,11 +2,11 @@
 
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
-/** What a server must show before anything of ours is shown to it. */
+/** The keys that a server may prove to have, before anything is sent to it. */
 export interface HostKeys {
-  /** Whether this key (RFC 4253 6.6) is the one. */
+  /** Returns whether this key (RFC 4253 6.6) is accepted. */
   readonly accept: (key: Uint8Array) => boolean;
-  /** Types of the keys that are known; empty = any may come. */
+  /** Types of the known keys; empty = any type may be offered. */
   readonly types: readonly string[];
 }
 
@@ -16,7 +16,7 @@ export function isPin(text: string): boolean {
   return pinPattern.test(text);
 }
 
-/** As `ssh-keygen -lf` prints it. */
+/** Returns the digest as `ssh-keygen -lf` prints it. */
 export function fingerprint(key: Uint8Array): string {
   return `SHA256:${createHash("sha256").update(key).digest("base64").replace(/=+$/, "")}`;
 }
@@ -29,7 +29,7 @@ export function pinnedKeys(pin: string): HostKeys {
   };
 }
 
-/** Of the lines of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT", that name this host. */
+/** Reads the lines of sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT", that name this host. */
 export function knownKeys(file: string, host: string, port: number): HostKeys {
   const names = port === 22 ? [host] : [`[${host}]:${port}`];
   const keys: { readonly type: string; readonly octets: Buffer }[] = [];
@@ -60,7 +60,7 @@ function matches(patterns: string, name: string): boolean {
     const found = createHmac("sha1", Buffer.from(salt, "base64")).update(name).digest();
     return same(found, Buffer.from(digest, "base64"));
   }
-  // A wildcard would let one line vouch for devices that nobody has seen.
+  // One line with a wildcard would vouch for devices whose keys were never checked.
   return patterns.split(",").includes(name);
 }
 

@@ -1,5 +1,5 @@
-// Memory that outlives the process because somebody else holds its descriptor: two places that are
-// written in turn, so that a death in the middle leaves the older one.
+// Memory that outlives the process because the service manager keeps its descriptor. It has two
+// places that are written alternately, so that a crash during a write leaves the older one.
 
 import { createHash } from "node:crypto";
 import { readSync, writeSync } from "node:fs";
@@ -12,6 +12,7 @@ const hashBytes = 32;
 /** Hash, number and length. */
 const headerBytes = hashBytes + 8;
 
+/** Memory that a successor of this process can read. */
 export class HeldMemory {
   readonly descriptor: number;
   #number: number;
@@ -21,22 +22,32 @@ export class HeldMemory {
     this.#number = number;
   }
 
+  /**
+   * Creates such memory.
+   * @throws Error of the system call.
+   */
   static create(native: Native, name: string): HeldMemory {
     return new HeldMemory(native.openMemory(name, 2 * placeBytes), 0);
   }
 
-  /** Throws where the descriptor is no memory of this kind. */
+  /**
+   * Takes over the memory of a predecessor.
+   * @throws Error if the descriptor is not memory of this kind.
+   */
   static adopt(native: Native, descriptor: number): HeldMemory {
     native.checkMemory(descriptor);
     return new HeldMemory(descriptor, newest(descriptor)?.number ?? 0);
   }
 
-  /** What was written last and whole; the caller wipes it. */
+  /** Returns what was written last and completely; the caller wipes it. */
   read(): Uint8Array | undefined {
     return newest(this.descriptor)?.content;
   }
 
-  /** Throws RangeError where it does not fit. */
+  /**
+   * Writes the octets.
+   * @throws RangeError if they do not fit.
+   */
   write(octets: Octets): void {
     const length = octets.reduce((sum, part) => sum + part.byteLength, 0);
     if (length > placeBytes - headerBytes) throw new RangeError("it does not fit in the memory");

@@ -1,8 +1,8 @@
-// The functions of the native addon, which reaches what Node has no word for.
+// Bindings for kernel interfaces that Node lacks: netlink, AF_PACKET, memfd, peer credentials.
 
 import { createRequire } from "node:module";
 
-/** Opaque; lives until it is closed. */
+/** An opaque handle; it is valid until it is closed. */
 export interface NativeSocket {
   readonly noun: "native socket";
 }
@@ -13,9 +13,16 @@ interface Credentials {
   readonly gid: number;
 }
 
+/**
+ * The functions of the native addon; they throw an Error with `code` and `errno` if a system call
+ * fails.
+ */
 export interface Native {
+  /** Opens a netlink socket of a protocol family; `onReadable` is called when messages wait. */
   openNetlink(family: number, receiveBytes: number, onReadable: () => void): NativeSocket;
+  /** Joins a multicast group. */
   joinGroup(socket: NativeSocket, group: number): void;
+  /** Opens a packet socket for one EtherType on one port; `port` is the index of the interface. */
   openFrames(
     port: number,
     etherType: number,
@@ -23,35 +30,42 @@ export interface Native {
     onReadable: () => void,
   ): NativeSocket;
   /**
-   * The descriptor of the kernel's own count of frames that come in at the port in the clear: all
-   * but EAPOL and MACsec. It needs no buffer, so that no flood makes it lose or invent one.
+   * Returns the descriptor of the kernel's own count of frames that arrive at the port in the
+   * clear: all but EAPOL and MACsec. It needs no buffer, so no flood makes it lose or invent a
+   * frame.
    */
   openClearCount(port: number): number;
-  /** Frames since the last call, or since it was opened. */
+  /** Returns the frames since the last call, or since it was opened. */
   takeClearCount(descriptor: number): number;
-  /** Octets written to `room`, or minus errno. */
+  /** Returns the octets written to `room`, or minus errno. */
   receive(socket: NativeSocket, room: Uint8Array): number;
-  /** Octets sent, or minus errno. */
+  /** Returns the octets sent, or minus errno. */
   send(socket: NativeSocket, message: Uint8Array): number;
+  /** Closes the socket; a second call does nothing. */
   close(socket: NativeSocket): void;
+  /** Returns the process and user at the other end of a Unix stream socket. */
   peerCredentials(descriptor: number): Credentials;
+  /** Sends a message to the service manager, with descriptors that it shall keep. */
   notify(address: string, text: string, descriptors: readonly number[]): void;
-  /** The descriptor of memory without a file, whose size stays. */
+  /** Returns the descriptor of memory without a file, whose size stays. */
   openMemory(name: string, bytes: number): number;
-  /** Throws where the descriptor is none of such memory. */
+  /** Throws if the descriptor is not such memory. */
   checkMemory(descriptor: number): void;
-  /** From now on no core file of this process is written. */
+  /** Prevents core files of this process from now on. */
   refuseDumps(): void;
 }
 
-/** What only the test build has: the shipped one cannot change its network. */
+/** Functions of the test build only: the shipped one cannot change its network. */
 export interface TestNative extends Native {
   enterNamespace(path: string): void;
   listenNotices(address: string): number;
   takeNotice(descriptor: number): { readonly text: string; readonly descriptors: number[] };
 }
 
-/** Throws where it was not built for this machine. */
+/**
+ * Loads the addon.
+ * @throws Error if it was not built for this machine.
+ */
 export function loadNative(path: string): Native {
   return createRequire(import.meta.url)(path) as Native;
 }

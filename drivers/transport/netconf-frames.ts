@@ -1,4 +1,4 @@
-// RFC 6242: messages out of a stream of octets, behind an end mark or in counted chunks.
+// RFC 6242: reads messages from a stream of octets, behind an end mark or in counted chunks.
 
 import { LinksealError } from "#hal/error.ts";
 
@@ -10,7 +10,7 @@ const endOfChunks = Buffer.from("\n##\n");
 
 /** `\n#`, a size of at most ten digits, `\n`. */
 const headerBytesMax = 13;
-/** RFC 6242 4.2: the largest chunk there may be. */
+/** RFC 6242 4.2: the largest chunk that is allowed. */
 const chunkBytesMax = 4_294_967_295;
 
 export class Deframer {
@@ -22,24 +22,27 @@ export class Deframer {
   #end = 0;
   /** Octets after `#start` that were searched for the end mark already. */
   #searched = 0;
-  /** Of a message in chunks, what is complete. */
+  /** The complete chunks of a message that is not complete. */
   #chunks: Buffer[] = [];
   #chunkBytes = 0;
 
-  /** No message and no unread rest may be longer. */
+  /** No message and no unread rest may be longer than `bytesMax` octets. */
   constructor(bytesMax: number, where: string) {
     this.#bytesMax = bytesMax;
     this.#where = where;
   }
 
-  /** Throws `transport.closed` once more waits than a message may have. */
+  /**
+   * Adds octets.
+   * @throws LinksealError `transport.closed` once more octets wait than a message may have.
+   */
   push(octets: Uint8Array): void {
     this.#makeRoom(octets.length);
     this.#buffer.set(octets, this.#end);
     this.#end += octets.length;
   }
 
-  /** The next whole message; undefined = more octets are needed. */
+  /** Returns the next complete message; undefined = more octets are needed. */
   next(): Uint8Array | undefined {
     return this.framing === "chunked" ? this.#nextChunked() : this.#nextMarked();
   }
@@ -78,7 +81,7 @@ export class Deframer {
     }
   }
 
-  /** Of the chunk that begins here; undefined = it is not all there. */
+  /** Reads the header of the chunk that begins here; undefined = it is not complete. */
   #header(waiting: Buffer): { readonly length: number; readonly size: number } | undefined {
     const text = waiting.subarray(0, headerBytesMax).toString("latin1");
     const found = /^\n#([1-9][0-9]{0,9})\n/.exec(text);
@@ -87,7 +90,7 @@ export class Deframer {
       throw this.#broken("a chunk has no size");
     }
     const size = Number(found[1]);
-    if (size > chunkBytesMax) throw this.#broken("a chunk is larger than any may be");
+    if (size > chunkBytesMax) throw this.#broken("a chunk is larger than allowed");
     return { length: found[0].length, size };
   }
 
@@ -103,7 +106,7 @@ export class Deframer {
   #makeRoom(length: number): void {
     if (this.#end + length <= this.#buffer.length) return;
     const waiting = this.#end - this.#start;
-    // What is short enough to be whole fits beside the rest of one piece.
+    // A rest that is short enough to be one message fits beside one more piece.
     this.#refuseLong(waiting);
     const needed = waiting + length;
     const size = Math.max(needed * 2, this.#buffer.length);

@@ -1,4 +1,4 @@
-// NETCONF (RFC 6241) over a byte channel: hello, pipelined questions, errors as codes.
+// NETCONF (RFC 6241) over a byte channel: hello, pipelined requests, errors as codes.
 
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command, Secret } from "#hal/secret.ts";
@@ -23,15 +23,15 @@ const base = "urn:ietf:params:xml:ns:netconf:base:1.0";
 const base10 = "urn:ietf:params:netconf:base:1.0";
 const base11 = "urn:ietf:params:netconf:base:1.1";
 
-/** The routes of a peering, or the configuration that is asked for, stay far below it. */
+/** The routes of a peering and the configuration that is read stay far below it. */
 const messageBytesMax = 32 * 1024 * 1024;
 
 export interface NetconfOptions {
   /** The device, for errors. */
   readonly where: string;
-  /** Something has happened there: whoever looks may look sooner. */
+  /** Called when the device has reported an event, so that it may be observed sooner. */
   readonly hint: () => void;
-  /** They count whatever tag they come with. */
+  /** Texts of errors that mean a code, whatever their tag. */
   readonly marks: readonly FailureMark[];
 }
 
@@ -40,7 +40,10 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** One session. Whoever aborts a call in the middle of an edit closes it: the device discards. */
+/**
+ * One session. Aborting a call in the middle of an edit closes it, and the device discards the
+ * edit.
+ */
 export class Netconf implements AsyncDisposable {
   readonly capabilities: ReadonlySet<string>;
   /** The device, for errors. */
@@ -66,7 +69,10 @@ export class Netconf implements AsyncDisposable {
     this.#framing = capabilities.has(base11) ? "chunked" : "endOfMessage";
   }
 
-  /** Takes the channel over, whatever comes of it. */
+  /**
+   * Opens a session and takes over the channel: a failure or an abort closes it.
+   * @throws LinksealError `transport.*` or `device.unparsed`, with effect "none".
+   */
   static async open(
     channel: ByteChannel,
     options: NetconfOptions,
@@ -89,11 +95,16 @@ export class Netconf implements AsyncDisposable {
     }
   }
 
+  /** Whether the session has ended. */
   get isOver(): boolean {
     return this.#ended !== undefined;
   }
 
-  /** The whole reply. `effect`: what the question may have done once its reply is lost. */
+  /**
+   * Sends an operation and returns the whole reply. `effect`: what the request may have done once
+   * its reply is lost. After an abort the device may still carry it out.
+   * @throws LinksealError `device.*` for a refusal, `transport.*` with `effect` for a lost reply.
+   */
   async call(operation: XmlOut, effect: Effect, signal: AbortSignal): Promise<XmlElement> {
     signal.throwIfAborted();
     if (this.#ended !== undefined) throw lostBy(this.#ended, "none");
@@ -104,7 +115,7 @@ export class Netconf implements AsyncDisposable {
     signal.addEventListener("abort", abort, { once: true });
     this.#waiting.set(id, { resolve, reject });
     try {
-      // Both at once: the channel may refuse while nobody waits for the reply yet.
+      // Both are awaited together: the channel may refuse before any code waits for the reply.
       const [reply] = await Promise.all([promise, this.#send(id, operation, signal)]);
       const refusal = refusalIn(reply, this.#options, [...this.#written]);
       if (refusal !== undefined) throw refusal;
@@ -125,6 +136,7 @@ export class Netconf implements AsyncDisposable {
     await this.#channel.write(framed(message, this.#framing), signal);
   }
 
+  /** Ends the session. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fail(closed("it was closed here", this.#options.where));
     this.#end.abort();
@@ -155,9 +167,9 @@ export class Netconf implements AsyncDisposable {
     }
     const id = message.attributes.get("message-id");
     if (message.name !== "rpc-reply" || id === undefined) {
-      throw closed("it sent what is no reply", this.#options.where);
+      throw closed("it sent what is not a reply", this.#options.where);
     }
-    // Of a call that was given up nobody waits for the reply.
+    // A call that was aborted has no entry, and its reply is dropped.
     this.#waiting.get(id)?.resolve(message);
   }
 
@@ -194,7 +206,7 @@ function offeredBy(hello: XmlElement, where: string): ReadonlySet<string> {
   // Junos leaves "xml:ns" in the name of the base.
   if (offered.has("urn:ietf:params:xml:ns:netconf:base:1.0")) offered.add(base10);
   if (hello.name === "hello" && (offered.has(base10) || offered.has(base11))) return offered;
-  throw new LinksealError("device.unparsed", "what answers speaks no NETCONF", {
+  throw new LinksealError("device.unparsed", "the other end does not speak NETCONF", {
     effect: "none",
     where,
     next: "linkseal doctor",
@@ -204,20 +216,23 @@ function offeredBy(hello: XmlElement, where: string): ReadonlySet<string> {
 const lockTags: ReadonlySet<string> = new Set(["lock-denied", "in-use"]);
 const unknownTags: ReadonlySet<string> = new Set(["operation-not-supported", "unknown-element"]);
 
-/** What the device refuses, also beside an `<ok/>`; undefined = nothing. Warnings are none. */
+/**
+ * Returns what the device refuses, also beside an `<ok/>`; undefined = nothing. Warnings do not
+ * count.
+ */
 function refusalIn(
   reply: XmlElement,
   { where, marks }: NetconfOptions,
   written: readonly Secret[],
 ): LinksealError | undefined {
-  // `xnm:error` is what Junos writes inside the results of a commit or a load.
+  // Junos writes `xnm:error` inside the results of a commit or a load.
   const inResults = everyOf(reply, "error").filter((one) => childOf(one, "message") !== undefined);
   const errors = [...everyOf(reply, "rpc-error"), ...inResults];
   const severe = errors.find((one) => textOf(one, "error-severity") !== "warning");
   if (severe === undefined) return undefined;
   const said = textOf(severe, "error-message") ?? textOf(severe, "message") ?? severe.text;
   const tag = textOf(severe, "error-tag") ?? "";
-  // Half a key that was cut off is found by nobody.
+  // The scrubbing cannot find a key that was cut in the middle.
   const text = printable(scrub(said, written));
   const code = codeOf(tag, said, marks);
   return refusalOf(code, `the device refuses: ${text || tag || "without a word"}`, where);
@@ -231,7 +246,7 @@ function codeOf(tag: string, said: string, marks: readonly FailureMark[]): Error
 }
 
 function closed(why: string, where: string, cause?: unknown): LinksealError {
-  return new LinksealError("transport.closed", `the NETCONF session is over: ${why}`, {
+  return new LinksealError("transport.closed", `the NETCONF session has ended: ${why}`, {
     effect: "none",
     where,
     next: "linkseal status",

@@ -1,9 +1,10 @@
-// The frame around every netlink message, and the attributes that say why one was refused.
+// The framing of every netlink message, and the attributes that give the reason of a refusal.
 
 import { getSystemErrorName } from "node:util";
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkMessage, NetlinkRequest, Octets, Refusal, Span } from "#hal/netlink.ts";
 
+/** Flags of `nlmsg_flags`. */
 export const netlinkFlags = {
   request: 0x1,
   multi: 0x2,
@@ -34,6 +35,7 @@ function lengthOf(octets: Octets): number {
   return length;
 }
 
+/** Returns the error `device.unparsed` for a message of the kernel, with effect "none". */
 export function unparsed(text: string): LinksealError {
   return new LinksealError("device.unparsed", text, {
     effect: "none",
@@ -46,7 +48,7 @@ export interface Sequenced extends NetlinkMessage {
   readonly sequence: number;
 }
 
-/** Calls `take` for each message of what was received at once. */
+/** Calls `take` for each message of one receive call. */
 export function eachMessage(
   view: DataView,
   length: number,
@@ -69,7 +71,10 @@ export function eachMessage(
   }
 }
 
-/** Calls `take` for each attribute; throws `device.unparsed` where the lengths do not fit. */
+/**
+ * Calls `take` for each attribute.
+ * @throws LinksealError `device.unparsed` if the lengths do not fit.
+ */
 export function eachAttribute(
   { view, start, end }: Span,
   take: (type: number, start: number, end: number) => void,
@@ -85,16 +90,17 @@ export function eachAttribute(
   }
 }
 
+/** Returns the octets of an attribute, with header and padding. */
 export function attribute(type: number, content: Octets): Octets {
   const length = lengthOf(content);
   const whole = attributeHeaderBytes + length;
-  // Octet by octet: a view of so small an array costs more than the array.
+  // The header is made octet by octet: a view of so small an array costs more than the array.
   const header = Uint8Array.of(whole & 0xff, whole >> 8, type & 0xff, type >> 8);
   const missing = aligned(length) - length;
   return missing === 0 ? [header, ...content] : [header, ...content, new Uint8Array(missing)];
 }
 
-/** Octets that a request takes on the wire. */
+/** Returns the octets that a request takes on the wire. */
 export function requestBytes({ body }: NetlinkRequest): number {
   return aligned(headerBytes + lengthOf(body));
 }
@@ -135,7 +141,7 @@ export function encodeRequests(
 const refusalText = 1;
 const refusedHeaderBytes = 16;
 
-/** What an ERROR or DONE says; undefined = done. */
+/** Reads an ERROR or DONE message; undefined = the request was done. */
 export function refusalIn(message: NetlinkMessage): Refusal | undefined {
   const { view, type, flags, start, end } = message;
   if (end - start < 4) {
@@ -145,7 +151,7 @@ export function refusalIn(message: NetlinkMessage): Refusal | undefined {
   const code = view.getInt32(start, true);
   if (code >= 0) return undefined;
   const error = type === controlTypes.error;
-  // Behind the number stands the header of the request, and its body too unless it was capped.
+  // Behind the error number is the header of the request, and its body too unless it was capped.
   const header = start + 4;
   const echoed = (flags & netlinkFlags.capped) === 0 ? echoedBytes(view, header, end) : 0;
   const attributes = error ? header + refusedHeaderBytes + echoed : header;

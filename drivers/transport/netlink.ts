@@ -1,5 +1,5 @@
-// Kernel sockets over the native addon: numbered requests, dumps that are whole or read again, and
-// monitors that say when they have lost something.
+// Kernel sockets over the native addon: numbered requests, dumps that are complete or read again,
+// and monitors that report when messages were lost.
 
 import { orAborted } from "#hal/deadline.ts";
 import { type Effect, LinksealError } from "#hal/error.ts";
@@ -23,9 +23,11 @@ import {
 } from "./netlink-wire.ts";
 
 const receiveBytes = 4 * 1024 * 1024;
-/** What one turn of the event loop takes. */
+/** The octets that one turn of the event loop reads. */
 const roomBytes = 128 * 1024;
-/** The kernel carries a batch out before `send` returns: more would hold the event loop. */
+/**
+ * The kernel carries out a batch before `send` returns; a larger one would block the event loop.
+ */
 const batchMessagesMax = 128;
 const batchBytesMax = 64 * 1024;
 const dumpAttemptsMax = 10;
@@ -39,17 +41,18 @@ function closed(text: string, effect: Effect): LinksealError {
   });
 }
 
-/** Requests whose answers are being collected. */
+/** Requests whose replies are being collected. */
 interface Conversation {
   readonly first: number;
   readonly isDump: boolean;
   readonly refusals: (Refusal | undefined)[];
   readonly take: (message: Sequenced) => void;
   readonly end: PromiseWithResolvers<void>;
-  /** Why the answers cannot be used. */
+  /** Why the replies cannot be used. */
   spoilt: "interrupted" | "lost" | LinksealError | undefined;
 }
 
+/** A netlink socket of one protocol family. */
 export class NetlinkChannel implements NetlinkSocket {
   readonly #native: Native;
   readonly #socket: NativeSocket;
@@ -66,6 +69,7 @@ export class NetlinkChannel implements NetlinkSocket {
     this.#socket = native.openNetlink(family, receiveBytes, () => this.#onReadable());
   }
 
+  /** Implements `NetlinkSocket.ask`. */
   async ask<T>(request: NetlinkRequest, read: Reader<T>, signal: AbortSignal): Promise<Answer<T>> {
     const isDump = (request.flags & netlinkFlags.dump) === netlinkFlags.dump;
     for (let attempt = 1; ; attempt += 1) {
@@ -86,6 +90,7 @@ export class NetlinkChannel implements NetlinkSocket {
     }
   }
 
+  /** Implements `NetlinkSocket.write`. */
   async write(
     requests: Iterable<NetlinkRequest>,
     signal: AbortSignal,
@@ -101,6 +106,7 @@ export class NetlinkChannel implements NetlinkSocket {
     return refusals;
   }
 
+  /** Closes the socket; waiting requests are rejected with effect "unknown". */
   [Symbol.dispose](): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -119,7 +125,7 @@ export class NetlinkChannel implements NetlinkSocket {
       signal.throwIfAborted();
       return await this.#send(requests, isDump, take, tail);
     });
-    // The next one waits for the end of this one also where nobody waits for its answers any more.
+    // The next conversation waits for the end of this one even if this one was aborted.
     this.#turn = conversation.catch(() => undefined);
     return orAborted(conversation, signal);
   }
@@ -142,8 +148,8 @@ export class NetlinkChannel implements NetlinkSocket {
       spoilt: undefined,
     };
     this.#current = current;
-    // A refusal comes without being asked for, and answers keep their order: the one
-    // acknowledgement of the last says that the silent ones before it were done.
+    // A refusal is sent without being requested, and replies keep their order: the one
+    // acknowledgement of the last request confirms the silent ones before it.
     const last = isDump ? 0 : netlinkFlags.ack;
     const all = tail === undefined ? requests : [...requests, tail];
     const octets = encodeRequests(all, first, netlinkFlags.request, last, requests.length);
@@ -151,7 +157,7 @@ export class NetlinkChannel implements NetlinkSocket {
     octets.fill(0);
     if (sent !== octets.length) {
       this.#current = undefined;
-      throw closed(`the kernel took no request (errno ${-sent})`, "none");
+      throw closed(`the kernel did not accept the request (errno ${-sent})`, "none");
     }
     await current.end.promise;
     return current;
@@ -216,7 +222,7 @@ export class NetlinkChannel implements NetlinkSocket {
   }
 }
 
-// A reader that fails does not end the conversation: what else is coming must be read.
+// A reader that fails does not end the conversation, because the remaining messages must be read.
 function takeFrom(current: Conversation, message: Sequenced): void {
   try {
     current.take(message);
@@ -226,7 +232,7 @@ function takeFrom(current: Conversation, message: Sequenced): void {
   }
 }
 
-// Requests are made only when their turn comes, so that making thousands holds nothing up.
+// Requests are made only when their turn comes, so that making thousands does not block.
 function* batchesOf(requests: Iterable<NetlinkRequest>): Generator<readonly NetlinkRequest[]> {
   let batch: NetlinkRequest[] = [];
   let bytes = 0;
@@ -243,7 +249,7 @@ function* batchesOf(requests: Iterable<NetlinkRequest>): Generator<readonly Netl
   if (batch.length > 0) yield batch;
 }
 
-/** Listens to multicast groups on a socket of its own; disposing it ends that. */
+/** Listens to multicast groups on a socket of its own; disposing of it ends that. */
 export function monitor(
   native: Native,
   family: number,
@@ -262,7 +268,7 @@ export function monitor(
     try {
       eachMessage(view, length, (message) => events.message(message));
     } catch (error) {
-      // What could not be read is lost like what did not come.
+      // A message that cannot be read counts as lost.
       if (!(error instanceof LinksealError)) throw error;
       events.resync();
     } finally {

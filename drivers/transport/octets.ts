@@ -1,8 +1,8 @@
-// Octets with holes become bytes on their way out of the process.
+// Octets with holes become bytes when they leave the process.
 
 import type { Octets } from "#hal/netlink.ts";
 
-/** The caller wipes the room as soon as it can. */
+/** Writes the octets into `room`, which the caller wipes as soon as it can. */
 export function fillOctets(octets: Octets, room: Uint8Array): void {
   let place = 0;
   for (const part of octets) {

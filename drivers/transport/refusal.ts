@@ -1,8 +1,8 @@
-// How the words of a device become an error of ours, whatever protocol they came by.
+// How the text of a device becomes a LinksealError, whatever the protocol.
 
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 
-/** Words of a platform that mean a code of ours. */
+/** A text of a platform that means an error code. */
 export interface FailureMark {
   readonly pattern: RegExp;
   readonly code: ErrorCode;
@@ -10,7 +10,7 @@ export interface FailureMark {
 
 const quotedMax = 300;
 
-/** One line without a control character, of bounded length. */
+/** Returns one line without control characters, of bounded length. */
 export function printable(text: string): string {
   const line = text.replace(/[\p{C}\p{Z}]+/gu, " ").trim();
   return line.length > quotedMax ? `${line.slice(0, quotedMax)}…` : line;
@@ -26,7 +26,7 @@ export function refusalOf(code: ErrorCode, text: string, where: string): Linksea
   return new LinksealError(code, text, { effect: "none", where, next });
 }
 
-/** The end of a session, as it concerns a call whose reply did not come. */
+/** Returns the error that ended a session, with the effect of a call whose reply was lost. */
 export function lostBy(error: LinksealError, effect: Effect): LinksealError {
   const { code, message, where, next } = error;
   return new LinksealError(code, message, { effect, where, next, cause: error.cause });

@@ -1,4 +1,4 @@
-// SSH: one connection for each device, whose key is known before anything of ours is shown to it.
+// SSH: one connection for each device, whose host key is verified before anything is sent to it.
 
 import { connect, type Socket } from "node:net";
 import ssh2, { type ClientChannel, type ConnectConfig } from "ssh2";
@@ -10,21 +10,22 @@ import type { ByteChannel, ChannelKind } from "#hal/world.ts";
 import { fillCommand } from "./fill.ts";
 import { fingerprint, type HostKeys, isPin, knownKeys, pinnedKeys } from "./known-hosts.ts";
 
-/** What a login needs from outside: files, and where an agent of keys answers. */
+/** What a login needs from outside: files, and the socket of an ssh-agent. */
 export interface SshMaterial {
-  /** The private key behind `credential:NAME` or `file:PATH`; the caller wipes it. */
+  /** Returns the private key behind `credential:NAME` or `file:PATH`; the caller wipes it. */
   key(reference: string): Promise<Buffer>;
+  /** Returns the text of a file of known hosts. */
   knownHosts(path: string): Promise<string>;
-  /** undefined = there is no agent. */
+  /** Returns the socket of the ssh-agent; undefined = there is no agent. */
   agentSocket(): string | undefined;
 }
 
 const connectMsMax = 20_000;
 const keepaliveMs = 10_000;
 const keepalivesMax = 3;
-/** Longer than between two looks, so that a connection is not made for each of them. */
+/** Longer than the time between two observations, so that a connection serves many of them. */
 const idleMs = 120_000;
-/** What a channel may have waiting; beyond it the other side waits too. */
+/** The limit of a channel's read buffer; above it the stream is paused (backpressure). */
 const waitingBytesMax = 1024 * 1024;
 
 type AlgorithmList = NonNullable<ConnectConfig["algorithms"]>;
@@ -64,6 +65,7 @@ const algorithms = {
   compress: ["none"],
 } satisfies AlgorithmList;
 
+/** The SSH connections to all devices. */
 export class Shells implements AsyncDisposable {
   readonly #material: SshMaterial;
   readonly #connections = new Map<string, Connection>();
@@ -72,7 +74,11 @@ export class Shells implements AsyncDisposable {
     this.#material = material;
   }
 
-  /** Throws `transport.*` with effect "none": nothing has been said to the device yet. */
+  /**
+   * Opens a channel over the device's connection, which is made if there is none. An abort leaves
+   * no channel open.
+   * @throws LinksealError `transport.*`, with effect "none": nothing was sent to the device yet.
+   */
   async channel(to: Target, kind: ChannelKind, signal: AbortSignal): Promise<ByteChannel> {
     signal.throwIfAborted();
     const { ssh } = to;
@@ -83,7 +89,7 @@ export class Shells implements AsyncDisposable {
       try {
         return await before.channel(kind, signal);
       } catch (error) {
-        // It may be hanging up behind our last channel; nothing has been said to it.
+        // The connection may be closing after our last channel; nothing was sent over it.
         const isShut = error instanceof LinksealError && error.code === "transport.closed";
         if (!isShut || signal.aborted) throw error;
         if (this.#connections.get(key) === before) this.#connections.delete(key);
@@ -100,6 +106,7 @@ export class Shells implements AsyncDisposable {
     return connection;
   }
 
+  /** Closes all connections. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const connection of this.#connections.values()) connection.close();
     this.#connections.clear();
@@ -118,7 +125,7 @@ class Connection {
   constructor(to: Target, ssh: SshLogin, material: SshMaterial) {
     this.#to = to;
     this.#client.on("close", () => this.close());
-    // After the handshake an error is told by each channel's own end.
+    // After the handshake each channel reports the error by its own end.
     this.#client.on("error", () => this.close());
     this.#ready = this.#connect(ssh, material);
     this.#ready.catch(() => this.close());
@@ -135,7 +142,7 @@ class Connection {
       stream.once("close", () => this.#left());
       return channelOver(stream, this.#to.device);
     } catch (error) {
-      // It may open after all, and nobody would close it.
+      // The channel may open after all, and no caller would close it.
       opening.then((stream) => stream.destroy()).catch(() => undefined);
       throw error;
     }
@@ -171,7 +178,7 @@ class Connection {
         else this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
       } catch (error) {
         this.close();
-        reject(failed("transport.closed", "the connection is over", device, error));
+        reject(failed("transport.closed", "the connection has ended", device, error));
       }
     });
   }
@@ -182,7 +189,7 @@ class Connection {
     const key = ssh.key === "agent" ? undefined : await material.key(ssh.key);
     const agent = key === undefined ? material.agentSocket() : undefined;
     if (key === undefined && agent === undefined) {
-      throw failed("transport.authentication", "no agent holds keys here", device);
+      throw failed("transport.authentication", "no ssh-agent has keys here", device);
     }
     const socket = await openSocket(address, ssh.port, device);
     this.#socket = socket;
@@ -207,7 +214,7 @@ class Connection {
             if (!accepted) refused = fingerprint(octets);
             return accepted;
           },
-          // The library keeps what the server offers to itself otherwise.
+          // The library does not expose what the server offers in any other way.
           debug: (line) => {
             offered = /^Handshake: \(remote\) (.*)$/.exec(line)?.[1] ?? offered;
           },
@@ -225,8 +232,9 @@ class Connection {
 }
 
 /**
- * The digest of the host key that a device shows, as `ssh-keygen -lf` prints it. It is shown before
- * anybody logs in, and the connection ends with it. Throws `transport.*`.
+ * Returns the digest of the host key that a device shows, as `ssh-keygen -lf` prints it. The device
+ * shows it before any login, and the connection ends then.
+ * @throws LinksealError `transport.*`, with effect "none".
  */
 export async function shownKey(address: string, port: number): Promise<string> {
   const socket = await openSocket(address, port, address);
@@ -260,7 +268,7 @@ async function hostKeysOf(
   return knownKeys(await material.knownHosts(hostKey.slice("file:".length)), address, port);
 }
 
-/** Those that are known, in our order; a type that is not known could only be refused. */
+/** Returns the types of known keys, in our order; a key of another type could only be refused. */
 function hostKeyTypes({ types }: HostKeys): (typeof algorithms.serverHostKey)[number][] {
   const known = algorithms.serverHostKey.filter((type) => {
     const plain = type.startsWith("rsa-sha2-") ? "ssh-rsa" : type;
@@ -269,7 +277,10 @@ function hostKeyTypes({ types }: HostKeys): (typeof algorithms.serverHostKey)[nu
   return known.length === 0 ? [...algorithms.serverHostKey] : known;
 }
 
-/** Without delay from the first octet: with it the handshake takes many times as long. */
+/**
+ * Opens a connection with TCP_NODELAY from the first octet: without it the handshake takes many
+ * times as long.
+ */
 function openSocket(host: string, port: number, device: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host, port, noDelay: true, timeout: connectMsMax });
@@ -318,7 +329,7 @@ function channelOver(stream: ClientChannel, device: string): ByteChannel {
   });
   stream.on("end", over).on("close", over).on("error", over);
   const gone = new Promise<never>((_resolve, reject) => {
-    stream.once("close", () => reject(failed("transport.closed", "the channel is over", device)));
+    stream.once("close", () => reject(failed("transport.closed", "the channel has ended", device)));
   });
   gone.catch(() => undefined);
   // Unread it would fill the window of the channel.
@@ -339,7 +350,7 @@ function channelOver(stream: ClientChannel, device: string): ByteChannel {
     },
     async write(text: Command, signal) {
       signal.throwIfAborted();
-      if (isOver) throw failed("transport.closed", "the channel is over", device);
+      if (isOver) throw failed("transport.closed", "the channel has ended", device);
       const octets = fillCommand(text);
       const written = new Promise<void>((resolve) => {
         stream.write(octets, () => {

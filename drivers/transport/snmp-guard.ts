@@ -1,21 +1,21 @@
-// What the SNMP library gets to see: its own checks begin after it has given up the request that a
-// reply names, and take a reply's own word for whether it is authenticated at all.
+// Filters what the SNMP library receives. The library's own checks begin after it has dropped the
+// request that a reply names, and it believes a reply's own flag for whether it is authenticated.
 
 import type { RemoteInfo, Socket } from "node:dgram";
 import { EventEmitter } from "node:events";
 
-/** What a message of RFC 3412 says of itself before anything in it is decrypted. */
+/** The header of a message of RFC 3412, before anything is decrypted. */
 interface Envelope {
   readonly id: number;
   readonly security: "none" | "authentic" | "authenticPrivate";
   readonly engine: Buffer;
-  /** A view into the message, so that the library can blank it while it counts. */
+  /** A view into the message, so that the library can blank it while it computes the code. */
   readonly mac: Buffer;
-  /** Of a message in clear. */
+  /** Whether a message in clear is a report. */
   readonly isReport: boolean;
 }
 
-/** Tells whether the code in the message was made with our key. */
+/** Returns whether the code in the message was made with our key. */
 export type Authentic = (message: Buffer, engine: Buffer, mac: Buffer) => boolean;
 
 const reportTag = 0xa8;
@@ -24,18 +24,18 @@ const integerTag = 0x02;
 const octetsTag = 0x04;
 const version3 = 3;
 const userSecurityModel = 3;
-/** Requests that nobody has answered; the oldest makes room. */
+/** The most unanswered requests; a new one discards the oldest. */
 const openMax = 64;
 
-/** As much of a UDP socket as the library uses; it only ever speaks to the socket's peer. */
+/** The part of a UDP socket that the library uses; it only ever sends to the socket's peer. */
 export class GuardedSocket extends EventEmitter {
-  /** Replies that were dropped since the last one that was let through. */
+  /** Replies that were dropped since the last one that was passed on. */
   dropped = 0;
   readonly #socket: Socket;
   readonly #authentic: Authentic;
   readonly #open = new Map<number, Envelope>();
 
-  /** The socket is connected: the kernel drops what comes from anybody but the device. */
+  /** The socket is connected, so the kernel drops datagrams of any host but the device. */
   constructor(socket: Socket, authentic: Authentic) {
     super();
     this.#socket = socket;
@@ -87,15 +87,15 @@ export class GuardedSocket extends EventEmitter {
     try {
       this.emit("message", message, from);
     } catch (error) {
-      // Even what a key of ours signed may be nothing that the library thought of.
+      // Even a message that our key signed may be one that the library does not expect.
       this.emit("trouble", "device.unparsed", error);
     }
   }
 
   /**
-   * Who asks for the name of the engine cannot be answered authentically, and learns nothing else.
-   * To everything after that only our own key answers; with less than was asked, a report of an
-   * engine whose clock differs.
+   * Returns whether a reply may be passed on. A request for the engine's name cannot be answered
+   * authentically, and its reply is used for nothing else. After that a reply needs our own key;
+   * one with less protection than the request must be a report of an engine whose clock differs.
    */
   #isDue(message: Buffer, asked: Envelope, reply: Envelope): boolean {
     if (asked.security === "none") return reply.security === "none" && reply.isReport;
@@ -105,13 +105,13 @@ export class GuardedSocket extends EventEmitter {
   }
 }
 
-/** undefined = no message of SNMPv3 with the user-based security model. */
+/** Returns undefined for a message that is not SNMPv3 with the user-based security model. */
 function envelopeOf(message: Buffer): Envelope | undefined {
   const whole = new Ber(message).into(sequenceTag);
   if (whole === undefined || whole.integer() !== version3) return undefined;
   const header = whole.into(sequenceTag);
   const id = header?.integer();
-  // The largest size that the sender takes.
+  // The largest message that the sender accepts.
   header?.integer();
   const flags = header?.octets();
   if (header?.integer() !== userSecurityModel || flags?.length !== 1) return undefined;
@@ -130,7 +130,7 @@ function envelopeOf(message: Buffer): Envelope | undefined {
   return { id, security, engine, mac, isReport: isClear && pduOf(whole) === reportTag };
 }
 
-/** undefined = private without being authentic, which RFC 3412 knows as an error. */
+/** Returns undefined for private without authentic, which RFC 3412 defines as an error. */
 function securityOf(flags: number): Envelope["security"] | undefined {
   switch (flags & 3) {
     case 0:
@@ -150,7 +150,7 @@ function pduOf(whole: Ber): number | undefined {
   return scoped.tag();
 }
 
-/** As little of BER as an envelope needs; every length is checked before it is used. */
+/** The part of BER that an envelope needs; every length is checked before it is used. */
 class Ber {
   readonly #octets: Buffer;
   #at = 0;

@@ -1,5 +1,6 @@
-// The process that speaks SNMPv2c, and does nothing else: one question on standard input, one
-// answer on standard output. Its library may die of what it reads; nothing of the agent is in here.
+// The process that speaks SNMPv2c, and does nothing else: one request on standard input, one reply
+// on standard output. Its library may fail on what it reads; no code of the agent is in this
+// process.
 
 import type { RemoteInfo } from "node:dgram";
 import snmp, { type VarBind } from "snmp-native";
@@ -15,8 +16,8 @@ interface Question {
   readonly timeouts: readonly number[];
 }
 
-const nobody = 65_534;
-/** Of the library: those that say that there is nothing. */
+const unprivilegedId = 65_534;
+/** Types of the library that mean "no such value". */
 const absent: ReadonlySet<number> = new Set([0x05, 0x80, 0x81, 0x82]);
 const kinds: ReadonlyMap<number, "signed" | "unsigned" | "octets"> = new Map([
   [0x02, "signed"],
@@ -33,12 +34,12 @@ function answer(said: { readonly values: readonly Row[] } | { readonly fault: st
   process.stdout.write(JSON.stringify(said), () => process.exit(0));
 }
 
-/** Without the rights of an administrator before anything from outside is read. */
+/** Drops the rights of an administrator before anything from outside is read. */
 function becomeNobody(): void {
   if (process.geteuid?.() !== 0) return;
   process.setgroups?.([]);
-  process.setgid?.(nobody);
-  process.setuid?.(nobody);
+  process.setgid?.(unprivilegedId);
+  process.setuid?.(unprivilegedId);
 }
 
 async function question(): Promise<Question> {
@@ -55,7 +56,7 @@ function openSession({ host, family, port, community, timeouts }: Question) {
   socket.on("message", (message: Buffer, from: RemoteInfo) => {
     if (from.address === host && from.port === port) heard?.call(socket, message, from);
   });
-  // What cannot be read is lost, as on the wire.
+  // A datagram that cannot be read counts as lost on the wire.
   session.on("error", () => undefined);
   return session;
 }

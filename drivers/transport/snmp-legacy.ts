@@ -1,5 +1,5 @@
-// SNMPv2c, for a device that offers nothing better: its library gets a process of its own, which is
-// told the community on standard input and answers in one form.
+// SNMPv2c, for a device that offers nothing better. Its library runs in a process of its own, which
+// gets the community on standard input and replies in one form.
 
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ import type { SnmpQuestion, SnmpValue } from "#hal/world.ts";
 import { runProgram } from "./exec.ts";
 
 export interface LegacyQuestion extends SnmpQuestion {
-  /** An address: the process asks no name service. */
+  /** An address, because the process uses no name service. */
   readonly host: string;
   readonly family: "udp4" | "udp6";
   readonly port: number;
@@ -20,7 +20,7 @@ export interface LegacyQuestion extends SnmpQuestion {
 const heapMegabytes = 48;
 const textMax = 4_096;
 
-// Beside the sources, or in the bundle.
+// Path beside the sources, or in the bundle.
 const script = ["./snmp-legacy-child.ts", "./snmp-legacy-child.js"]
   .map((name) => fileURLToPath(new URL(name, import.meta.url)))
   .find((path) => existsSync(path));
@@ -28,7 +28,7 @@ const root = fileURLToPath(
   new URL(script?.endsWith(".ts") === true ? "../.." : "..", import.meta.url),
 );
 
-/** The process reads its own program, and neither writes nor starts anything. */
+/** Lets the process read its own program, and neither write nor start anything. */
 function argvOf(): readonly string[] {
   return [
     process.execPath,
@@ -41,7 +41,10 @@ function argvOf(): readonly string[] {
   ];
 }
 
-/** Rejects with effect "none": reads alone. */
+/**
+ * Reads values in the other process. An abort kills it.
+ * @throws LinksealError `transport.*` or `device.unparsed`, with effect "none".
+ */
 export async function askLegacy(
   device: string,
   { community, ...question }: LegacyQuestion,
@@ -51,7 +54,7 @@ export async function askLegacy(
   const asked = Buffer.from(JSON.stringify({ ...question, community: text }));
   try {
     const { status, stdout } = await runProgram(argvOf(), asked, signal);
-    // Its heap was too small for what it was told, or it was ended from outside.
+    // Its heap was too small for the reply, or it was killed from outside.
     if (status !== 0) throw failed("transport.closed", "its reader ended", device);
     return readReply(stdout, question.valuesMax, device);
   } finally {
@@ -62,10 +65,10 @@ export async function askLegacy(
 const faults: ReadonlyMap<unknown, readonly ["transport.timeout" | "transport.closed", string]> =
   new Map([
     ["timeout", ["transport.timeout", "its SNMP agent does not answer"]],
-    ["tooMany", ["transport.closed", "it tells more values than are wanted"]],
+    ["tooMany", ["transport.closed", "it reports more values than are wanted"]],
   ]);
 
-/** The one form that is taken; exported for the tests of what is not. */
+/** Reads the only form that is accepted; exported for the tests of other forms. */
 export function readReply(
   reply: Uint8Array,
   valuesMax: number,

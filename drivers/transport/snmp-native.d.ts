@@ -1,4 +1,4 @@
-// As much of the library as is used; it brings no types of its own.
+// The part of the library that is used; it brings no types of its own.
 
 declare module "snmp-native" {
   import type { Socket } from "node:dgram";

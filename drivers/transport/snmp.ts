@@ -1,5 +1,5 @@
-// SNMP, for reading alone: authenticated and encrypted where a device can, in a process of its own
-// where it cannot.
+// SNMP, only for reading: authenticated and encrypted where a device supports it, in a process of
+// its own where it does not.
 
 import { createSocket, type Socket } from "node:dgram";
 import type { LookupAddress } from "node:dns";
@@ -12,8 +12,12 @@ import type { SnmpQuestion, SnmpReply, SnmpValue } from "#hal/world.ts";
 import { GuardedSocket } from "./snmp-guard.ts";
 import { askLegacy } from "./snmp-legacy.ts";
 
+/** The secrets that an SNMP login needs from outside. */
 export interface SnmpMaterial {
-  /** What is behind `credential:NAME` or `file:PATH`, without a line's end; the caller wipes it. */
+  /**
+   * Returns the secret behind `credential:NAME` or `file:PATH`, without a line's end; the caller
+   * wipes it.
+   */
   passphrase(reference: string): Promise<Buffer>;
 }
 
@@ -33,7 +37,7 @@ export interface SnmpPatience {
 }
 
 const usualPatience: SnmpPatience = { attemptMs: 2_000, retries: 2 };
-/** Of a column of a few ports one datagram holds all, and is not split on its way. */
+/** One datagram has room for a column of a few ports, and is not fragmented. */
 const repetitions = 20;
 const leavesMax = 24;
 
@@ -50,7 +54,7 @@ const privacies = {
   aes256r: snmp.PrivProtocols.aes256r,
 } as const satisfies Record<SnmpPrivacy, number>;
 
-/** One session with each agent, which keeps what it learned of the agent's clock. */
+/** One session with each agent, which stores what it learned about the agent's clock. */
 export class SnmpAgents implements Disposable {
   readonly #material: SnmpMaterial;
   readonly #patience: SnmpPatience;
@@ -61,7 +65,10 @@ export class SnmpAgents implements Disposable {
     this.#patience = patience;
   }
 
-  /** Reads alone, so whatever goes wrong has effect "none". */
+  /**
+   * Reads values of a device's agent. An abort leaves the session to other callers.
+   * @throws LinksealError `transport.*` or `device.unparsed`, with effect "none".
+   */
   async ask(to: Target, question: SnmpQuestion, signal: AbortSignal): Promise<SnmpReply> {
     signal.throwIfAborted();
     const { snmp: login } = to;
@@ -76,16 +83,16 @@ export class SnmpAgents implements Disposable {
       const talk = await orAborted(opening, signal);
       return { values: await talk.read(question, signal), evidence: "authenticated" };
     } catch (error) {
-      // Whoever only stops asking leaves the session to the others.
+      // A caller that only stops waiting leaves the session to the others.
       if (signal.aborted) throw error;
-      // The next one asks anew who the agent is: it may have been replaced.
+      // The next call opens a new session: the agent may have been replaced.
       if (this.#sessions.get(key) === opening) this.#sessions.delete(key);
       opening.then((talk) => talk[Symbol.dispose]()).catch(() => undefined);
       throw error;
     }
   }
 
-  /** Whoever is on the way can say all of it, so none of it proves anything. */
+  /** Any host on the way can forge all of it, so its values prove nothing. */
   async #weakly(
     { address, device }: Target,
     login: V2c,
@@ -108,6 +115,7 @@ export class SnmpAgents implements Disposable {
     }
   }
 
+  /** Closes all sessions. */
   [Symbol.dispose](): void {
     for (const opening of this.#sessions.values()) {
       opening.then((talk) => talk[Symbol.dispose]()).catch(() => undefined);
@@ -144,7 +152,10 @@ export class SnmpAgents implements Disposable {
   }
 }
 
-/** The library takes a passphrase as text, which cannot be wiped; it is never shown. */
+/**
+ * Returns the passphrase as text, which the library requires and which cannot be wiped; it is never
+ * shown.
+ */
 async function textOf(material: SnmpMaterial, reference: string): Promise<string> {
   const octets = await material.passphrase(reference);
   const text = octets.toString("utf8");
@@ -168,7 +179,7 @@ async function connected({ address, device }: Target, port: number): Promise<Soc
       socket.close();
       reject(failed("transport.unreachable", "its SNMP agent cannot be asked", device, error));
     });
-    // From here on the kernel takes nothing from another address or port.
+    // The kernel drops, from here on, datagrams of any other address or port.
     socket.connect(port, found.address, () => {
       socket.removeAllListeners("error");
       resolve(socket);
@@ -176,7 +187,7 @@ async function connected({ address, device }: Target, port: number): Promise<Soc
   });
 }
 
-/** A session with one agent, and the end of it. */
+/** A session with one agent. */
 class Talk implements Disposable {
   readonly #device: string;
   readonly #session: Session;
@@ -187,7 +198,7 @@ class Talk implements Disposable {
     this.#device = device;
     this.#session = session;
     this.#guard = guard;
-    // What is damaged behind a code of ours is told by the request's own end.
+    // The request's own end reports a datagram that is damaged behind a valid code.
     session.on("error", () => undefined);
   }
 
@@ -208,7 +219,11 @@ class Talk implements Disposable {
         const told = await orAborted(this.#after(at), signal);
         at = this.#keep(told, root, at, values);
         if (values.size > valuesMax) {
-          throw failed("transport.closed", `it tells more than ${valuesMax} values`, this.#device);
+          throw failed(
+            "transport.closed",
+            `it reports more than ${valuesMax} values`,
+            this.#device,
+          );
         }
       }
     }
@@ -221,7 +236,7 @@ class Talk implements Disposable {
     this.#session.close();
   }
 
-  /** Where to ask on; undefined = the root is read to its end. */
+  /** Stores values and returns where to continue; undefined = the root is read to its end. */
   #keep(
     told: readonly Varbind[],
     root: string,
@@ -243,7 +258,7 @@ class Talk implements Disposable {
   #value(one: Varbind): SnmpValue {
     const value = toldValue(one);
     if (value !== undefined) return value;
-    throw failed("device.unparsed", `the value of ${one.oid} is of no known type`, this.#device);
+    throw failed("device.unparsed", `the value of ${one.oid} has an unknown type`, this.#device);
   }
 
   #after(oid: string): Promise<readonly Varbind[]> {
@@ -270,7 +285,7 @@ class Talk implements Disposable {
     });
   }
 
-  /** The library's own words may hold a key: only what kind of error it is goes on. */
+  /** The library's own text may contain a key, so only the kind of error is passed on. */
   #failure(error: Error): LinksealError {
     const { dropped } = this.#guard;
     // Its class is not in the types.
@@ -278,13 +293,13 @@ class Talk implements Disposable {
       const forged =
         dropped === 0
           ? ""
-          : `; ${dropped} replies that none of its keys signed were not believed: ` +
+          : `; ${dropped} replies that none of its keys signed were dropped: ` +
             "a wrong user or passphrase, or a forgery";
       return failed("transport.timeout", `its SNMP agent does not answer${forged}`, this.#device);
     }
     if (error instanceof snmp.RequestFailedError) {
       const status = snmp.ErrorStatus[error.status] ?? "an error";
-      return failed("device.rejected", `its SNMP agent says ${status}`, this.#device);
+      return failed("device.rejected", `its SNMP agent reports ${status}`, this.#device);
     }
     return failed("device.unparsed", "its SNMP agent's answer is not understood", this.#device);
   }
@@ -311,7 +326,7 @@ function toldValue({ type, value }: Varbind): SnmpValue | undefined {
   return typeof value === "string" ? { kind: "identifier", value } : undefined;
 }
 
-/** Without a sign, whatever the first octet says. */
+/** Reads a counter without a sign, whatever the first octet is. */
 function counterOf(octets: Buffer): bigint {
   return octets.length === 0 ? 0n : BigInt.asUintN(64, BigInt(`0x${octets.toString("hex")}`));
 }

@@ -1,4 +1,4 @@
-// A Unix stream socket of this host as a channel of octets: nothing is read ahead of whoever reads,
+// A Unix stream socket of this host as a channel of octets: nothing is read before it is requested,
 // and no key stays in a buffer.
 
 import { connect, type Socket } from "node:net";
@@ -7,7 +7,10 @@ import type { Octets } from "#hal/netlink.ts";
 import type { StreamChannel } from "#hal/world.ts";
 import { fillOctets } from "./octets.ts";
 
-/** Rejects with the signal's reason once it aborts. */
+/**
+ * Opens the socket. An abort rejects with the signal's reason and closes it.
+ * @throws LinksealError `transport.unreachable`, with effect "none".
+ */
 export async function openStream(path: string, signal: AbortSignal): Promise<StreamChannel> {
   signal.throwIfAborted();
   const socket = connect(path);
@@ -28,7 +31,7 @@ export async function openStream(path: string, signal: AbortSignal): Promise<Str
 function connected(socket: Socket, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (cause: unknown): void => {
-      reject(failure("transport.unreachable", "nobody answers", path, cause));
+      reject(failure("transport.unreachable", "no process answers", path, cause));
     };
     socket.once("connect", resolve).once("close", failed).once("error", failed);
   });

@@ -6,15 +6,16 @@ import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 
 export type ViciValue = string | readonly string[] | ViciSection;
-/** A map, because whoever speaks chooses the names. */
+/** A section of a message; a map, because the sender chooses the names. */
 export type ViciSection = ReadonlyMap<string, ViciValue>;
 
-/** What is said to charon; a key is a hole that only the channel fills. */
+/** A message to charon; a key is a hole that only the channel fills. */
 export interface ViciMessage {
+  /** A value, a list of values, or a section. */
   readonly [name: string]: string | Secret | readonly string[] | ViciMessage;
 }
 
-/** Both ends of the protocol name them, so that a test can stand for either. */
+/** Types of packets. Both ends of the protocol are here, so that a test can play either. */
 export const packets = {
   request: 0,
   response: 1,
@@ -30,7 +31,7 @@ const elements = { sectionStart: 1, sectionEnd: 2, keyValue: 3, listStart: 4, it
 
 /** Charon's own limit of a packet. */
 export const packetBytesMax = 512 * 1024;
-/** Sections of a charon lie three deep. */
+/** Sections of charon are nested three deep. */
 const depthMax = 8;
 const elementsMax = 20_000;
 const lengthBytes = 4;
@@ -38,7 +39,7 @@ const lengthBytes = 4;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** The elements of a message. */
+/** Returns the elements of a message. */
 export function writeMessage(message: ViciMessage): Octets {
   return Object.entries(message).flatMap(([name, value]) => {
     if (typeof value === "string" || value instanceof Secret) {
@@ -71,7 +72,10 @@ function lengthOf({ byteLength }: Uint8Array | Secret): Uint8Array {
   return Uint8Array.of(byteLength >> 8, byteLength & 0xff);
 }
 
-/** A packet behind its length. */
+/**
+ * Returns a packet behind its length.
+ * @throws RangeError if it is longer than charon accepts.
+ */
 export function writePacket(type: number, name: string | undefined, body: Octets): Octets {
   const head = name === undefined ? Uint8Array.of(type) : named(type, name);
   const length = head.length + body.reduce((sum, part) => sum + part.byteLength, 0);
@@ -81,7 +85,10 @@ export function writePacket(type: number, name: string | undefined, body: Octets
   return [frame, head, ...body];
 }
 
-/** Throws LinksealError `device.unparsed` for whatever is no message. */
+/**
+ * Reads a message.
+ * @throws LinksealError `device.unparsed` for octets that are not a message.
+ */
 export function readMessage(octets: Uint8Array): ViciSection {
   const root = new Map<string, ViciValue>();
   const open: Map<string, ViciValue>[] = [root];
@@ -126,9 +133,9 @@ export function readMessage(octets: Uint8Array): ViciSection {
   return root;
 }
 
-// Of two values under one name nobody knows which counts.
+// If one name has two values, it is unknown which counts.
 function put(section: Map<string, ViciValue>, name: string, value: ViciValue): void {
-  if (section.has(name)) throw unparsed("a name that stands twice");
+  if (section.has(name)) throw unparsed("a name that occurs twice");
   section.set(name, value);
 }
 
@@ -176,7 +183,7 @@ class Cursor {
 
 export interface Packet {
   readonly type: number;
-  /** Of an event. */
+  /** Name of an event; undefined for other packets. */
   readonly name: string | undefined;
   readonly body: Uint8Array;
 }
@@ -188,12 +195,12 @@ export function readPacket(octets: Uint8Array): Packet {
   return { type, name, body: cursor.rest() };
 }
 
-/** Cuts a stream of octets into packets. */
+/** Divides a stream of octets into packets. */
 export class PacketReader {
   #held: Uint8Array[] = [];
   #length = 0;
 
-  /** The packets that are whole now. */
+  /** Returns the packets that are complete now. */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
     this.#held.push(chunk);
     this.#length += chunk.length;
@@ -208,7 +215,7 @@ export class PacketReader {
     }
   }
 
-  // Without putting a whole packet together again for every piece of it that comes.
+  // Avoids joining the pieces of a packet again for each piece that arrives.
   #size(): number {
     const [first] = this.#held;
     const head = first !== undefined && first.length >= lengthBytes ? first : this.#whole();
@@ -230,7 +237,7 @@ export class PacketReader {
 }
 
 export function unparsed(what: string): LinksealError {
-  return new LinksealError("device.unparsed", `charon says something that is no VICI: ${what}`, {
+  return new LinksealError("device.unparsed", `charon sent something that is not VICI: ${what}`, {
     effect: "unknown",
     where: "charon",
     next: "linkseal doctor",

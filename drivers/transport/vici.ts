@@ -19,7 +19,7 @@ import {
 type LostEffect = Extract<Effect, "none" | "unknown">;
 
 interface Waiting {
-  /** The types that answer it, the good one first. */
+  /** The types that answer it; the first one means success. */
   readonly types: readonly [number, number];
   settle(packet: Packet): void;
   fail(error: unknown): void;
@@ -29,8 +29,8 @@ interface Waiting {
 const streamedMax = 20_000;
 
 /**
- * One connection. After a deadline, a lost answer or nonsense it is closed: nobody could tell any
- * more which answer belongs to which question.
+ * One connection. It is closed after a deadline, a lost reply or a malformed packet, because then
+ * replies can no longer be matched to requests.
  */
 export class ViciClient implements Disposable {
   readonly #channel: StreamChannel;
@@ -38,7 +38,7 @@ export class ViciClient implements Disposable {
   #waiting: Waiting | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #ended: LinksealError | undefined;
-  /** Resolves when it is closed, by whichever end. */
+  /** Resolves when it is closed, by either end. */
   readonly ended: Promise<void>;
 
   constructor(channel: StreamChannel) {
@@ -46,7 +46,11 @@ export class ViciClient implements Disposable {
     this.ended = this.#listen();
   }
 
-  /** Charon's answer, whatever it says; `effect`: what a lost one may have done. */
+  /**
+   * Sends a command and returns charon's reply, whatever it says. `effect`: what a command with a
+   * lost reply may have done. An abort closes the connection.
+   * @throws LinksealError `transport.*` with `effect`, or `device.*`.
+   */
   async ask(
     command: string,
     message: ViciMessage,
@@ -63,7 +67,11 @@ export class ViciClient implements Disposable {
     });
   }
 
-  /** What charon streams as events while it carries out a command that only reads. */
+  /**
+   * Returns what charon streams as events while it carries out a command that only reads. An abort
+   * closes the connection.
+   * @throws LinksealError with effect "none".
+   */
   async list(
     command: string,
     event: string,
@@ -82,7 +90,11 @@ export class ViciClient implements Disposable {
     return found;
   }
 
-  /** From now on, until the client is closed. What the handler throws ends the connection. */
+  /**
+   * Calls the handler for each event until the client is closed; an error of the handler ends the
+   * connection.
+   * @throws LinksealError with effect "none".
+   */
   async hear(
     event: string,
     handler: (section: ViciSection) => void,
@@ -145,7 +157,7 @@ export class ViciClient implements Disposable {
 
   #take(packet: Packet): void {
     if (packet.name !== undefined) {
-      // One that was asked for until just now may still be on its way.
+      // An event that was unregistered just now may still be on its way.
       this.#handlers.get(packet.name)?.(readMessage(packet.body));
       return;
     }
@@ -170,6 +182,7 @@ export class ViciClient implements Disposable {
     return mine;
   }
 
+  /** Closes the connection. */
   [Symbol.dispose](): void {
     this.#end(closed());
   }

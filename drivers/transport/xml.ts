@@ -1,22 +1,28 @@
-// XML both ways: requests by a writer that escapes, replies by a reader with limits; no entity, no
-// document type, no text pasted together.
+// XML in both directions: requests by a writer that escapes, replies by a reader with limits;
+// without entities, document types and concatenated text.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Command, SecretHole } from "#hal/secret.ts";
 
-/** An element on its way to a device; a hole in it is filled by the channel alone. */
+/** An element to be sent to a device; only the channel fills a hole in it. */
 export interface XmlOut {
+  /** Name of the element, with a prefix if it has one. */
   readonly name: string;
+  /** Values of its attributes. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** Its content, in order. */
   readonly children: readonly XmlPart[];
 }
 
+/** A part of an element's content. */
 export type XmlPart = XmlOut | SecretHole | string;
 
+/** Makes an element. */
 export function element(name: string, ...children: readonly XmlPart[]): XmlOut {
   return { name, attributes: {}, children };
 }
 
+/** Makes an element with attributes. */
 export function elementWith(
   name: string,
   attributes: XmlOut["attributes"],
@@ -26,7 +32,7 @@ export function elementWith(
 }
 
 const nameOf = /^[A-Za-z_][A-Za-z0-9_.-]*(:[A-Za-z_][A-Za-z0-9_.-]*)?$/;
-// XML 1.0 2.2: what no document may hold, however it is written.
+// XML 1.0 2.2: characters that no document may contain, however they are written.
 const forbidden = /[^\t\n\r\x20-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
 const references: Readonly<Record<string, string>> = {
   "&": "&amp;",
@@ -39,19 +45,22 @@ const references: Readonly<Record<string, string>> = {
 };
 
 function escaped(text: string): string {
-  if (forbidden.test(text)) throw new RangeError("a character that XML has no way to write");
+  if (forbidden.test(text)) throw new RangeError("a character that XML cannot contain");
   return text.replace(/[&<>"\r\n\t]/g, (character) => references[character] ?? character);
 }
 
-/** The text with holes; a hole holds digits, which need no escape. */
+/**
+ * Returns the text with its holes; a hole contains digits, which need no escape.
+ * @throws RangeError for a name that is not one of XML.
+ */
 export function writeXml(root: XmlOut): Command {
   const parts: Command[number][] = [];
   let text = "";
   const write = ({ name, attributes, children }: XmlOut): void => {
-    if (!nameOf.test(name)) throw new RangeError("no name of an element");
+    if (!nameOf.test(name)) throw new RangeError("not a name of an element");
     text += `<${name}`;
     for (const [key, value] of Object.entries(attributes)) {
-      if (!nameOf.test(key)) throw new RangeError("no name of an attribute");
+      if (!nameOf.test(key)) throw new RangeError("not a name of an attribute");
       text += ` ${key}="${escaped(value)}"`;
     }
     if (children.length === 0) {
@@ -73,12 +82,17 @@ export function writeXml(root: XmlOut): Command {
   return [...parts, text];
 }
 
-/** An element of a reply. Names are local ones: devices and releases differ in their prefixes. */
+/**
+ * An element of a reply. Names are without prefixes, because devices and releases differ in those.
+ */
 export interface XmlElement {
+  /** Name of the element, without its prefix. */
   readonly name: string;
+  /** Values of its attributes. */
   readonly attributes: ReadonlyMap<string, string>;
+  /** Its child elements. */
   readonly children: readonly XmlElement[];
-  /** Of this element alone, without white space around it. */
+  /** Text of this element only, without white space around it. */
   readonly text: string;
 }
 
@@ -91,14 +105,19 @@ const limitsDefault: XmlLimits = { depth: 64, elements: 500_000 };
 
 let parser: Promise<typeof import("libxml2-wasm")> | undefined;
 
-// Loaded by the first reply, since it takes a while and most processes never read one; kept, since
-// a later import would take more than the turn of promises that virtual time gives it.
+// The parser is loaded by the first reply, because that takes a while and most processes never read
+// one. It is stored, because a later import would take longer than the turn of promises that
+// virtual time allows.
 function loadParser(): Promise<typeof import("libxml2-wasm")> {
   parser ??= import("libxml2-wasm");
   return parser;
 }
 
-/** Throws `device.unparsed` for all that is no well-formed document within the limits. */
+/**
+ * Reads a reply.
+ * @throws LinksealError `device.unparsed` for text that is not a well-formed document within the
+ *   limits.
+ */
 export async function readXml(
   octets: Uint8Array,
   where: string,
@@ -106,15 +125,15 @@ export async function readXml(
 ): Promise<XmlElement> {
   const { XmlDocument, XmlElement: Element, XmlText, XmlCData } = await loadParser();
   const text = textIn(octets, where);
-  // RFC 6241 3: no document type declaration; without one there is no entity of its own either.
+  // RFC 6241 3: no document type declaration; without one a document cannot define entities.
   if (/<!(?!--|\[CDATA\[)/.test(text)) throw unparsed("the reply declares a document type", where);
   refuseDeep(text, limits.depth, where);
   let document: InstanceType<typeof XmlDocument>;
   try {
     document = XmlDocument.fromString(text);
   } catch {
-    // What the parser says quotes the reply.
-    throw unparsed("the reply is no well-formed XML", where);
+    // The parser's message quotes the reply.
+    throw unparsed("the reply is not well-formed XML", where);
   }
   try {
     let elements = 0;
@@ -140,11 +159,11 @@ function textIn(octets: Uint8Array, where: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(octets);
   } catch {
-    throw unparsed("the reply is no UTF-8", where);
+    throw unparsed("the reply is not UTF-8", where);
   }
 }
 
-// Before the parser, whose own limit is far higher: a stack is no place to find out.
+// Checked before the parser runs, because its own limit is far higher and would exhaust the stack.
 function refuseDeep(text: string, depthMax: number, where: string): void {
   let depth = 0;
   for (const [tag] of text.matchAll(/<[A-Za-z_][^<>]*>|<\//g)) {
@@ -162,7 +181,7 @@ function unparsed(text: string, where: string): LinksealError {
   });
 }
 
-/** The first child of that name. */
+/** Returns the first child at the path of names. */
 export function childOf(
   parent: XmlElement | undefined,
   ...path: readonly string[]
@@ -173,11 +192,12 @@ export function childOf(
   );
 }
 
+/** Returns the children of that name. */
 export function childrenOf(parent: XmlElement | undefined, name: string): readonly XmlElement[] {
   return parent?.children.filter((child) => child.name === name) ?? [];
 }
 
-/** Text of the first child at the path; undefined where there is none. */
+/** Returns the text of the first child at the path; undefined = there is none. */
 export function textOf(
   parent: XmlElement | undefined,
   ...path: readonly string[]
@@ -185,7 +205,7 @@ export function textOf(
   return childOf(parent, ...path)?.text;
 }
 
-/** Every element of that name below the root, in document order. */
+/** Returns every element of that name below the root, in document order. */
 export function everyOf(root: XmlElement, name: string): readonly XmlElement[] {
   const found: XmlElement[] = [];
   const collect = (parent: XmlElement): void => {

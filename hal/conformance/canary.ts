@@ -1,6 +1,6 @@
 // Finds a whole key in printed text, in the forms in which routers and drivers print one.
 
-/** The form in which one of the keys stands in one of the texts; undefined = in none. */
+/** Returns the form in which one of the texts contains one of the keys; undefined = none does. */
 export function sightOf(keys: readonly Uint8Array[], texts: readonly string[]): string | undefined {
   for (const key of keys) {
     const bytes = Buffer.from(key);

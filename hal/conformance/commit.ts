@@ -1,4 +1,5 @@
-// Transactions: the prepared waits, the unconfirmed reverts, what is told twice is done once.
+// Transactions: a prepared change waits, an unconfirmed one reverts, and a repeated call has no
+// further effect.
 
 import type { Transaction, TransactionToken } from "../device.ts";
 import type { DeviceBench } from "./bench.ts";
@@ -18,7 +19,7 @@ import {
   timer,
 } from "./kit.ts";
 
-/** The slack of a measurement: latency of both calls. */
+/** Tolerance of a measurement, for the latency of both calls. */
 const slackMs = 10_000;
 
 function survives(bench: DeviceBench): boolean {
@@ -49,7 +50,7 @@ export const commitCases: readonly DeviceCase[] = [
   {
     ...always(),
     name: "prepare: shows what would change",
-    why: "a person decides by the preview",
+    why: "the operator decides by the preview",
     async run(bench) {
       const change = anyChange(bench);
       const { preview } = await prepare(bench, [change]);
@@ -92,7 +93,7 @@ export const commitCases: readonly DeviceCase[] = [
   {
     ...timer,
     name: "apply: reverts in time without a confirm",
-    why: "P2: the dead man's timer gives a cut link back although the agent is dead",
+    why: "P2: the revert timer restores a cut link although the agent is dead",
     async run(bench) {
       const before = running(bench.truth());
       const asked = bench.now();
@@ -142,7 +143,7 @@ export const commitCases: readonly DeviceCase[] = [
   {
     ...timer,
     name: "confirm: too late is an ordinary error",
-    why: "an expired confirm is an ordinary outcome: the agent looks again",
+    why: "an expired confirm is an ordinary outcome: the agent observes again",
     async run(bench) {
       const transaction = await pending(bench);
       await bench.wait(3 * revertMs + stepMs(bench.device.capabilities));

@@ -1,4 +1,4 @@
-// Far end and vault: what is accepted is not yet done, and a version is not its value.
+// Far end and vault: an accepted change is not yet done, and a version is not its value.
 
 import type { PeerPort, PeerState, PeerWant } from "../device.ts";
 import type { PeerBench, PeerTrouble, VaultBench, VaultTrouble } from "./bench.ts";
@@ -43,16 +43,19 @@ const pointsAt = ({ key }: PeerWant): string =>
 
 export const peerCases: readonly PeerCase[] = [
   {
-    name: "far end: off is told as off",
-    why: "the first look of an enrolment",
+    name: "far end: off is reported as off",
+    why: "the first observation of an enrolment",
     async run({ peer }) {
       const { pointsAt: ids, suite, provisioning } = await peer.observe(never);
-      must(ids === undefined && suite === undefined, "a far end without MACsec is told with it");
-      must(provisioning === "settled", `a far end at rest is told as ${provisioning}`);
+      must(
+        ids === undefined && suite === undefined,
+        "a far end without MACsec is reported with it",
+      );
+      must(provisioning === "settled", `a far end at rest is reported as ${provisioning}`);
     },
   },
   {
-    name: "far end: a look changes nothing",
+    name: "far end: an observation changes nothing",
     why: "P4",
     async run(bench) {
       await put(bench.peer, bench.newWant());
@@ -60,8 +63,8 @@ export const peerCases: readonly PeerCase[] = [
       const before = bench.truth();
       const first = canonical(await bench.peer.observe(never));
       await bench.wait(60_000);
-      must(canonical(await bench.peer.observe(never)) === first, "two looks at rest differ");
-      must(canonical(bench.truth()) === canonical(before), "a look altered the far end");
+      must(canonical(await bench.peer.observe(never)) === first, "two observations at rest differ");
+      must(canonical(bench.truth()) === canonical(before), "an observation altered the far end");
     },
   },
   {
@@ -81,7 +84,7 @@ export const peerCases: readonly PeerCase[] = [
   },
   {
     name: "far end: put ends when it is accepted",
-    why: "the operation takes minutes; the machine looks meanwhile",
+    why: "the operation takes minutes; the agent observes meanwhile",
     async run(bench) {
       const operation = await put(bench.peer, bench.newWant());
       const state = await bench.peer.observe(never);
@@ -104,7 +107,7 @@ export const peerCases: readonly PeerCase[] = [
     },
   },
   {
-    name: "far end: what cannot be written down is no success",
+    name: "far end: an operation that cannot be recorded is not a success",
     why: "a full journal must stop the campaign",
     async run(bench) {
       const full = new Error("the journal is full");
@@ -122,7 +125,7 @@ export const peerCases: readonly PeerCase[] = [
       await put(bench.peer, want);
       await ended(bench);
       const before = bench.truth().programmed;
-      // One that sees that nothing is left to do begins no operation.
+      // If nothing has to change, no operation is begun.
       await bench.peer.put(want, async () => undefined, never);
       const state = await ended(bench);
       must(canonical(state.pointsAt) === pointsAt(want), "the same wish moved the far end");
@@ -131,7 +134,7 @@ export const peerCases: readonly PeerCase[] = [
   },
   {
     name: "far end: busy is refused",
-    why: "409 of the management API: nothing was done, look and come again",
+    why: "409 of the management API: nothing was done, observe and try again",
     async run(bench) {
       const first = bench.newWant();
       await put(bench.peer, first);
@@ -157,8 +160,8 @@ export const peerCases: readonly PeerCase[] = [
     },
   },
   {
-    name: "far end: what somebody else put there stays",
-    why: "a person may be faster than the write that was decided on an older look",
+    name: "far end: a key that another session configured stays",
+    why: "the operator may be faster than a write that was decided on an older observation",
     async run(bench) {
       const [first, second] = [bench.newWant(), bench.newWant()];
       await put(bench.peer, { ...first, over: [undefined] });
@@ -173,19 +176,22 @@ export const peerCases: readonly PeerCase[] = [
     },
   },
   {
-    name: "far end: a failed operation is told",
-    why: "accepted is not done; a failed one is held",
+    name: "far end: a failed operation is reported",
+    why: "accepted is not done; a failed one stops the campaign",
     troubles: ["fails"],
     async run(bench) {
       bench.strike("fails");
       await put(bench.peer, bench.newWant());
       const state = await ended(bench);
-      must(state.provisioning === "failed", `a failed operation is told as ${state.provisioning}`);
+      must(
+        state.provisioning === "failed",
+        `a failed operation is reported as ${state.provisioning}`,
+      );
     },
   },
   {
     name: "far end: throttling is an error of its own",
-    why: "429: later, and without a look",
+    why: "429: try later, and without an observation",
     troubles: ["throttled"],
     async run(bench) {
       const before = canonical(await bench.peer.observe(never));
@@ -193,31 +199,34 @@ export const peerCases: readonly PeerCase[] = [
       const what = "a throttled put";
       mustBe(await refusal(put(bench.peer, bench.newWant()), what), ["peer.throttled"], what);
       bench.heal("throttled");
-      // What it demanded is kept to by looks as well.
+      // The wait that it demanded also applies to observations.
       await bench.wait(60_000);
       must(canonical(await bench.peer.observe(never)) === before, `${what} had an effect`);
     },
   },
   {
     name: "far end: unreadable is an error",
-    why: "P7: without a look nothing on the far end is settled",
+    why: "P7: without an observation nothing on the far end is settled",
     troubles: ["unreadable"],
     async run(bench) {
       bench.strike("unreadable");
-      const error = await refusal(bench.peer.observe(never), "a look that failed");
-      must(error.effect === "none", `a look claims the effect "${error.effect}"`);
-      must(/^(transport|peer|device)\./.test(error.code), `a look that failed is ${error.code}`);
+      const error = await refusal(bench.peer.observe(never), "an observation that failed");
+      must(error.effect === "none", `an observation claims the effect "${error.effect}"`);
+      must(
+        /^(transport|peer|device)\./.test(error.code),
+        `an observation that failed is ${error.code}`,
+      );
     },
   },
   {
-    name: "far end: no key in what it says",
+    name: "far end: no key is in its replies",
     why: "P5: it takes secret ids, never key bytes",
     async run(bench) {
       await put(bench.peer, bench.newWant());
       await refusal(put(bench.peer, bench.newWant()), "a put while busy");
       bench.say(canonical(await ended(bench)));
       const sight = sightOf(bench.canaries(), bench.transcript());
-      must(sight === undefined, `a key is in what the far end said, as ${sight}`);
+      must(sight === undefined, `a key is in a reply of the far end, as ${sight}`);
     },
   },
   {
@@ -236,9 +245,9 @@ export const peerCases: readonly PeerCase[] = [
           () => true,
           () => false,
         );
-        must(!done, "a call was done although it was told to stop before");
+        must(!done, "a call was done although it was aborted before");
       }
-      must(bench.exchanges() === sent, "a call was sent although it was told to stop before");
+      must(bench.exchanges() === sent, "a call was sent although it was aborted before");
     },
   },
 ];
@@ -256,9 +265,9 @@ export const vaultCases: readonly VaultCase[] = [
       const versions = await bench.vault.versions("conformance-cak", never);
       const state = (id: string): boolean | undefined =>
         versions.find((one) => one.id === id)?.enabled;
-      must(versions.length === 2, `two versions are told as ${versions.length}`);
-      must(state(first) === true, "an enabled version is missing or told as disabled");
-      must(state(second) === false, "a disabled version is missing or told as enabled");
+      must(versions.length === 2, `two versions are reported as ${versions.length}`);
+      must(state(first) === true, "an enabled version is missing or reported as disabled");
+      must(state(second) === false, "a disabled version is missing or reported as enabled");
       bench.say(canonical(versions));
       const sight = sightOf([valueBytes], bench.transcript());
       must(sight === undefined && !canonical(versions).includes(value), "a version has its value");
@@ -314,13 +323,13 @@ export const vaultCases: readonly VaultCase[] = [
     async run({ vault, strangerId }) {
       const what = "the reading of a version that never was";
       mustBe(await refusal(vault.read(strangerId, never), what), ["vault.malformedKey"], what);
-      const bare = "the reading of something that is no id";
+      const bare = "the reading of something that is not an id";
       mustBe(await refusal(vault.read("hub-1-psk", never), bare), ["vault.malformedKey"], bare);
     },
   },
   ...(["down", "denied"] as const).map(
     (trouble): VaultCase => ({
-      name: `vault: ${trouble} is told as such`,
+      name: `vault: ${trouble} is reported as such`,
       why: "a vault out of reach and one that refuses need different people",
       troubles: [trouble],
       async run({ vault, put: store, strike }) {

@@ -47,7 +47,7 @@ function cknsOn(bench: DeviceBench, port: PortName): readonly Ckn[] {
   return truthOf(bench, port).keys.map(({ ckn }) => ckn);
 }
 
-/** The refusal of a change, after which everything is as it was. */
+/** Returns the refusal of a change, after checking that the change had no effect. */
 async function leavesAll(bench: DeviceBench, what: string, ...change: PortChange[]) {
   const before = bench.truth();
   const error = await refusedChange(bench, what, ...change);
@@ -57,7 +57,7 @@ async function leavesAll(bench: DeviceBench, what: string, ...change: PortChange
   return error;
 }
 
-/** Old and new stand side by side; the far end has the old one. */
+/** Puts the old and a new key on the port; the far end has the old one. */
 async function both(bench: DeviceBench): Promise<{ old: KeyRef; next: KeyRef }> {
   const [port] = bench.ports;
   const old = await secure(bench, port);
@@ -66,7 +66,7 @@ async function both(bench: DeviceBench): Promise<{ old: KeyRef; next: KeyRef }> 
   return { old, next };
 }
 
-/** Takes a key of this shape on a port without one. */
+/** Commits a key of this shape on a port without one. */
 async function take(bench: DeviceBench, cak: number, ckn: number): Promise<KeyRef> {
   const key = bench.newKey({ cakOctets: cak, cknOctets: ckn });
   const { suites = [] } = bench.device.capabilities.macsec ?? {};
@@ -75,7 +75,7 @@ async function take(bench: DeviceBench, cak: number, ckn: number): Promise<KeyRe
   const settings = { ...wanted(bench), suite };
   await commit(bench, { kind: "macsec.protect", port, settings }, addKey(port, key));
   must(cknsOn(bench, port).includes(key.ckn), `a CKN of ${ckn} octets is not on the port`);
-  must(bench.holds(port, key), `the port does not hold the octets of a CAK of ${cak}`);
+  must(bench.holds(port, key), `the port does not have the octets of a CAK of ${cak}`);
   return key;
 }
 
@@ -149,8 +149,8 @@ export const keyCases: readonly DeviceCase[] = [
   },
   {
     ...macsec,
-    name: "key: one more than the port can hold is refused",
-    why: "P6: at most two keys a link, and one where the platform holds no second",
+    name: "key: one more than the port can have is refused",
+    why: "P6: at most two keys a link, and one where the platform cannot have a second",
     async run(bench) {
       const [port] = bench.ports;
       if (overlap.needs(bench.device.capabilities)) await both(bench);
@@ -193,7 +193,7 @@ export const keyCases: readonly DeviceCase[] = [
   {
     ...macsec,
     name: "key: replacement leaves exactly the new one",
-    why: "break-before-make: dark for one commit, never with two keys or none",
+    why: "break-before-make: an outage of one commit, never two keys or none",
     async run(bench) {
       const [port] = bench.ports;
       await secure(bench, port);
@@ -235,7 +235,7 @@ export const keyCases: readonly DeviceCase[] = [
           const settings = { ...wanted(bench), suite };
           const replace = { kind: "macsec.replaceKey", port, key } as const;
           await commit(bench, { kind: "macsec.protect", port, settings }, replace);
-          must(bench.holds(port, key), `the port does not hold the octets of a CAK of ${octets}`);
+          must(bench.holds(port, key), `the port does not have the octets of a CAK of ${octets}`);
         }
         first = false;
       }
@@ -267,7 +267,7 @@ export const keyCases: readonly DeviceCase[] = [
         const key = await take(bench, cakOctets(suiteOf(bench)), octets);
         const told = (await bench.device.observe(never)).macsec.find((one) => one.port === port);
         const ckns = told?.keys.kind === "known" ? told.keys.value.map(({ ckn }) => ckn) : [];
-        must(ckns.includes(key.ckn), `a CKN of ${octets} octets is told as another`);
+        must(ckns.includes(key.ckn), `a CKN of ${octets} octets is reported as another`);
         bench.giveFarEnd(port, key, suiteOf(bench));
         await until(bench, "the link", () => truthOf(bench, port).principal === key.ckn);
       },
@@ -341,7 +341,7 @@ export const keyCases: readonly DeviceCase[] = [
   {
     ...macsec,
     name: "change: parts are applied in order, as one",
-    why: "settings before their key: no commit in between may stand alone",
+    why: "settings before their key: no commit in between may have only one of them",
     async run(bench) {
       const [port] = bench.ports;
       const key = freshKey(bench);

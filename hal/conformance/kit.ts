@@ -1,4 +1,4 @@
-// The vocabulary of the conformance cases: what must hold, what must be refused, and the usual
+// Helpers of the conformance cases: what must be true, what must be refused, and the usual
 // preparations.
 
 import type { Capabilities, DeviceChange, PortChange, RekeyWhat, Transaction } from "../device.ts";
@@ -30,7 +30,7 @@ export interface DeviceCase extends Need {
   readonly name: string;
   /** The promise, the clause or the experience behind it. */
   readonly why: string;
-  /** Troubles that the bench must be able to make. */
+  /** Faults that the bench must be able to cause. */
   readonly troubles?: readonly Trouble[];
   readonly run: (bench: DeviceBench) => Promise<void>;
 }
@@ -41,7 +41,10 @@ export function must(holds: boolean, sentence: string): asserts holds {
   if (!holds) throw new ConformanceFailure(sentence);
 }
 
-/** The refusal; resolving instead, or rejecting with anything but a LinksealError, fails. */
+/**
+ * Returns the refusal; a call that resolves, or rejects with anything but a LinksealError, fails
+ * the case.
+ */
 export async function refusal(answer: Promise<unknown>, what: string): Promise<LinksealError> {
   try {
     await answer;
@@ -57,7 +60,7 @@ export function mustBe(error: LinksealError, codes: readonly ErrorCode[], what: 
   must(error.effect === "none", `${what} claims the effect "${error.effect}"`);
 }
 
-/** Text that is equal for equal values, whatever the order of properties. */
+/** Returns text that is equal for equal values, whatever the order of properties. */
 export function canonical(value: unknown): string {
   const sorted = (inner: unknown): unknown => {
     if (Array.isArray(inner)) return inner.map(sorted);
@@ -74,12 +77,12 @@ export function look(bench: DeviceBench): Promise<DeviceState> {
 
 export function portIn(state: DeviceState, port: PortName): MacsecPort {
   const found = state.macsec.find((one) => one.port === port);
-  must(found !== undefined, `the look does not tell about ${port}`);
+  must(found !== undefined, `the observation does not report ${port}`);
   return found;
 }
 
 export function told<T>(reading: Reading<T>, what: string): T {
-  must(reading.kind === "known", `the look does not tell ${what}`);
+  must(reading.kind === "known", `the observation does not report ${what}`);
   return reading.value;
 }
 
@@ -93,7 +96,7 @@ export function truthOf(bench: DeviceBench, port: PortName): PortTruth {
   return found;
 }
 
-/** The part of the truth that a commit can change. */
+/** Returns the part of the actual state that a commit can change. */
 export function running({ ports, tunnels }: DeviceTruth): string {
   const config = ports.map(({ port, keys, settings, admin, drain }) => ({
     port,
@@ -114,7 +117,7 @@ export async function commit(bench: DeviceBench, ...change: PortChange[]): Promi
   await transaction.apply("final", never);
 }
 
-/** Prepares and commits what must not go through, and returns the refusal. */
+/** Prepares and commits a change that must be refused, and returns the refusal. */
 export function refusedChange(
   bench: DeviceBench,
   what: string,
@@ -153,13 +156,16 @@ export const addKey = (
   role: "primary" | "fallback" = "primary",
 ): PortChange => ({ kind: "macsec.addKey", port, key, role });
 
-/** How a second key is added on this device. */
+/** Returns the operation that adds a second key on this device. */
 export function addSecond(bench: DeviceBench, port: PortName, key: KeyRef): PortChange {
   const overlap = bench.device.capabilities.macsec?.overlap;
   return addKey(port, key, overlap === "fallback" ? "fallback" : "primary");
 }
 
-/** A change that this device can make and that no other change of the cases has made. */
+/**
+ * Returns an operation that this device can carry out and that no other operation of the cases
+ * made.
+ */
 export function anyChange(bench: DeviceBench): PortChange {
   const { macsec, ipsec } = bench.device.capabilities;
   const [port] = bench.ports;
@@ -168,7 +174,7 @@ export function anyChange(bench: DeviceBench): PortChange {
   return { kind: "port.shut", port };
 }
 
-/** Polls the truth; ends in a failure that says what did not come. */
+/** Polls the actual state; fails with a sentence that says what did not happen. */
 export async function until(bench: DeviceBench, what: string, holds: () => boolean): Promise<void> {
   for (let second = 0; second < 120; second += 1) {
     if (holds()) return;
@@ -177,7 +183,7 @@ export async function until(bench: DeviceBench, what: string, holds: () => boole
   throw new ConformanceFailure(`${what} did not come within two minutes`);
 }
 
-/** Both ends of the port get a key and the link carries under it. */
+/** Gives both ends of the port a key and waits until the link carries traffic under it. */
 export async function secure(
   bench: DeviceBench,
   port: PortName,
@@ -268,7 +274,7 @@ export const timer: Need = {
 
 export const revertMs = 60_000;
 
-/** The device's own step, beyond what was asked for. */
+/** Returns the granularity of the device's timer, which may lengthen the requested wait. */
 export function stepMs({ commit: mode }: Capabilities): number {
   return mode.kind === "confirmed" ? mode.stepMs : 0;
 }

@@ -1,4 +1,4 @@
-// Looking at a device: it changes nothing and tells no more than the device knows.
+// Observing a device: it changes nothing and reports no more than the device knows.
 
 import type { Capabilities, CommitMode } from "../device.ts";
 import type { DeviceState, MacsecFrames, Reading } from "../model.ts";
@@ -41,7 +41,7 @@ function readingsOf(state: DeviceState): readonly (readonly [string, Reading<unk
   return [["control", state.control], ["routing", state.routing], ...ports, ...tunnels];
 }
 
-/** What must not differ between two looks at a device that nobody touches. */
+/** Returns what must not differ between two observations of a device that is not changed. */
 function standing(state: DeviceState): string {
   const { control, routing } = state;
   const ids = control.kind === "known" && [control.value.bootId, control.value.configId];
@@ -80,51 +80,60 @@ function within(offered: Capabilities, told: Capabilities): boolean {
 export const lookCases: readonly DeviceCase[] = [
   {
     ...always(),
-    name: "look: changes nothing",
-    why: "P4; the agent looks every few seconds for years",
+    name: "observe: changes nothing",
+    why: "P4; the agent observes every few seconds for years",
     async run(bench) {
       await bench.wait(10_000);
       const before = bench.truth();
       for (let round = 0; round < 3; round += 1) await look(bench);
       const after = bench.truth();
-      must(after.effects === before.effects, "a look had an effect on the running device");
-      must(running(after) === running(before), "a look altered the running configuration");
-      must(!after.pending, "a look left a commit pending");
+      must(after.effects === before.effects, "an observation had an effect on the running device");
+      must(running(after) === running(before), "an observation altered the running configuration");
+      must(!after.pending, "an observation left a commit pending");
     },
   },
   {
     ...always(),
-    name: "look: two in a row are equal",
+    name: "observe: two in a row are equal",
     why: "decisions are level-triggered: an untouched device must not seem to move",
     async run(bench) {
       if (bench.device.capabilities.macsec !== undefined) await secure(bench, bench.ports[0]);
       await bench.wait(20_000);
       const first = standing(await look(bench));
       for (let round = 0; round < 3; round += 1) {
-        must(standing(await look(bench)) === first, "two looks at an untouched device differ");
+        must(
+          standing(await look(bench)) === first,
+          "two observations of an untouched device differ",
+        );
       }
     },
   },
   {
     ...always(),
-    name: "look: is taken when it is asked for",
-    why: "P7: a gate that takes an old look for a fresh one opens at the wrong time",
+    name: "observe: reads at the time of the call",
+    why: "P7: a check that takes an old observation for a fresh one passes at the wrong time",
     async run(bench) {
       await look(bench);
       await bench.wait(60_000);
       const asked = bench.now();
       const state = await look(bench);
       const answered = bench.now();
-      must(state.device === bench.device.id, "the look is about another device");
-      must(state.at >= asked && state.at <= answered, "the look was not taken when asked for");
+      must(state.device === bench.device.id, "the observation is about another device");
+      must(
+        state.at >= asked && state.at <= answered,
+        "the observation was not taken at the time of the call",
+      );
       for (const [name, { at }] of readingsOf(state)) {
-        must(at >= asked && at <= answered, `the reading of ${name} was not taken when asked for`);
+        must(
+          at >= asked && at <= answered,
+          `the reading of ${name} was not taken at the time of the call`,
+        );
       }
     },
   },
   {
     ...always(),
-    name: "look: every reading is known or says why not",
+    name: "observe: every reading is known or says why not",
     why: "P7: never collapse unknown into a value",
     async run(bench) {
       await commit(bench, anyChange(bench));
@@ -137,26 +146,26 @@ export const lookCases: readonly DeviceCase[] = [
         }
         const absent = reading.value === undefined || reading.value === null;
         const optional = / (settings|liveSuite)$/.test(name);
-        must(!absent || optional, `the reading of ${name} is known and holds nothing`);
+        must(!absent || optional, `the reading of ${name} is known and contains nothing`);
         must(reading.weak === undefined || reading.weak === true, `${name} is weak in a new way`);
       }
     },
   },
   {
     ...macsec,
-    name: "look: names every port once",
-    why: "P7: a port that vanishes from the look must not vanish from the report",
+    name: "observe: names every port once",
+    why: "P7: a port that vanishes from the observation must not vanish from the report",
     async run(bench) {
       const names = (await look(bench)).macsec.map(({ port }) => port);
       for (const port of bench.ports) {
         const times = names.filter((name) => name === port).length;
-        must(times === 1, `${port} is told ${times} times`);
+        must(times === 1, `${port} is reported ${times} times`);
       }
     },
   },
   {
     ...macsec,
-    name: "look: tells what stands on a protected port",
+    name: "observe: reports the state of a protected port",
     why: "P3, P7: proof is taken from these readings",
     async run(bench) {
       const [port] = bench.ports;
@@ -165,37 +174,37 @@ export const lookCases: readonly DeviceCase[] = [
       const seen = await lookAt(bench, port);
       const truth = truthOf(bench, port);
       const session = told(seen.session, "the MKA session");
-      must(told(seen.linkUp, "the link"), "the link is up and told as down");
-      must(session.principalCkn === key.ckn, "the principal CKN is told wrongly");
-      must(session.controlledPort === "secured", "a secured port is told as not secured");
-      must(session.livePeers === 1, `one live peer is told as ${session.livePeers}`);
-      must(session.latestSak?.keyId === truth.sak, "the SAK in use is told wrongly");
+      must(told(seen.linkUp, "the link"), "the link is up and reported as down");
+      must(session.principalCkn === key.ckn, "the principal CKN is reported wrongly");
+      must(session.controlledPort === "secured", "a secured port is reported as not secured");
+      must(session.livePeers === 1, `one live peer is reported as ${session.livePeers}`);
+      must(session.latestSak?.keyId === truth.sak, "the SAK in use is reported wrongly");
       const keys = canonical(told(seen.keys, "the keys"));
-      must(keys === canonical(truth.keys), "the keys on the port are told wrongly");
+      must(keys === canonical(truth.keys), "the keys on the port are reported wrongly");
       const suite = told(seen.liveSuite, "the suite in use");
-      must(suite === truth.settings?.suite, "the suite in use is told wrongly");
+      must(suite === truth.settings?.suite, "the suite in use is reported wrongly");
     },
   },
   {
     ...macsec,
-    name: "look: a lost peer is told",
-    why: "P7: a session that is gone must not look alive",
+    name: "observe: a lost peer is reported",
+    why: "P7: a session that is gone must not seem alive",
     troubles: ["farEndGone"],
     async run(bench) {
       const [port] = bench.ports;
       await secure(bench, port);
       const alive = told((await lookAt(bench, port)).session, "the MKA session");
-      must(alive.livePeers === 1, "a live peer is not told");
+      must(alive.livePeers === 1, "a live peer is not reported");
       bench.strike("farEndGone");
       await bench.wait(20_000);
       const session = told((await lookAt(bench, port)).session, "the MKA session");
-      must(session.livePeers === 0, "a peer that has gone is told as live");
-      must(session.controlledPort !== "secured", "a port without a peer is told as secured");
+      must(session.livePeers === 0, "a peer that has gone is reported as live");
+      must(session.controlledPort !== "secured", "a port without a peer is reported as secured");
     },
   },
   {
     ...always(),
-    name: "look: what makes no sense is unknown",
+    name: "observe: a reply that makes no sense is unknown",
     why: "P7; netmiko and exporters turn a failed parse into zero or down",
     troubles: ["unparsed"],
     async run(bench) {
@@ -203,7 +212,7 @@ export const lookCases: readonly DeviceCase[] = [
       bench.strike("unparsed");
       const state = await look(bench).catch(() => undefined);
       for (const [name, reading] of state === undefined ? [] : readingsOf(state)) {
-        must(reading.kind === "unknown", `${name} is told although the reply made no sense`);
+        must(reading.kind === "unknown", `${name} is reported although the reply made no sense`);
         must(reading.why === "unparsed", `${name} gives ${reading.why} as its reason`);
       }
     },
@@ -211,7 +220,7 @@ export const lookCases: readonly DeviceCase[] = [
   {
     ...macsec,
     name: "counters: absent is never zero",
-    why: "IEEE 802.1AE 10.7.9; a zero that nobody counted proves health that nobody saw",
+    why: "IEEE 802.1AE 10.7.9; a zero that was not counted proves health that was not observed",
     async run(bench) {
       const [port] = bench.ports;
       await secure(bench, port);
@@ -219,7 +228,7 @@ export const lookCases: readonly DeviceCase[] = [
       const { frames } = await lookAt(bench, port);
       const counting = bench.device.capabilities.macsec?.counters ?? "none";
       if (counting === "none") {
-        must(frames.kind === "unknown", "frames are told by a device that does not count them");
+        must(frames.kind === "unknown", "a device that does not count frames reports them");
         return;
       }
       const { nextPn, rxNotUsingSa, rxUnusedSa, rxOk, txProtected } = told(frames, "frames");
@@ -229,7 +238,7 @@ export const lookCases: readonly DeviceCase[] = [
         return;
       }
       for (const counter of [nextPn, rxNotUsingSa, rxUnusedSa]) {
-        must(counter === undefined, "a counter of single SAs is told without counting them");
+        must(counter === undefined, "a counter of single SAs is reported without counting them");
       }
     },
   },
@@ -267,13 +276,13 @@ export const lookCases: readonly DeviceCase[] = [
       await bench.wait(20_000);
       const after = await framesOf(bench);
       must(truthOf(bench, port).clearFrames === wire, "a protected link carried clear data");
-      must(after.rxClear === before.rxClear, "frames that are no data are counted as clear data");
+      must(after.rxClear === before.rxClear, "frames that are not data are counted as clear data");
     },
   },
   {
     ...always(),
     name: "control: the configuration id changes with a change and only then",
-    why: "drift by other hands is seen by it",
+    why: "it shows drift that others caused",
     async run(bench) {
       const first = await configId(bench);
       await bench.wait(60_000);
@@ -288,8 +297,8 @@ export const lookCases: readonly DeviceCase[] = [
   },
   {
     ...always(),
-    name: "control: the device's own clock is told",
-    why: "key chains start by the device's clock: the gate on sane clocks reads it",
+    name: "control: the device's own clock is reported",
+    why: "key chains start by the device's clock: the check of the clocks reads it",
     async run(bench) {
       const first = told((await look(bench)).control, "its control plane").wall;
       await bench.wait(60_000);
@@ -300,20 +309,20 @@ export const lookCases: readonly DeviceCase[] = [
   },
   {
     ...timer,
-    name: "control: a pending commit is told, whoever made it",
+    name: "control: a pending commit is reported, whichever session made it",
     why: "nothing may be written while a commit waits for its confirm",
     async run(bench) {
       const transaction = await prepare(bench, [anyChange(bench)]);
-      must(!(await pendingTold(bench)), "a commit is told as pending before it was made");
+      must(!(await pendingTold(bench)), "a commit is reported as pending before it was made");
       await transaction.apply(revertMs, never);
-      must(await pendingTold(bench), "a pending commit is not told");
+      must(await pendingTold(bench), "a pending commit is not reported");
       await transaction.confirm(never);
-      must(!(await pendingTold(bench)), "a confirmed commit is told as pending");
+      must(!(await pendingTold(bench)), "a confirmed commit is reported as pending");
     },
   },
   {
     ...always(),
-    name: "control: a boot is told",
+    name: "control: a boot is reported",
     why: "counters and sessions start anew with it",
     troubles: ["reboot"],
     async run(bench) {
@@ -364,7 +373,7 @@ async function pendingTold(bench: DeviceBench): Promise<boolean> {
   return told((await look(bench)).control, "its control plane").commitPending;
 }
 
-/** The first look after a boot. */
+/** Returns the first observation after a boot. */
 async function answering(bench: DeviceBench): Promise<DeviceState> {
   let state: DeviceState | undefined;
   for (let round = 0; round < 60 && state === undefined; round += 1) {

@@ -1,4 +1,5 @@
-// Settings and state of a port: never looser than must-secure, never at another port's cost.
+// Settings and state of a port: never looser than must-secure, and without an effect on another
+// port.
 
 import type { DeviceState, KeyRef, MacsecSettings, PortName, WantedSettings } from "../model.ts";
 import type { DeviceBench, PortTruth } from "./bench.ts";
@@ -35,7 +36,7 @@ import {
 
 const everySuite = ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"] as const;
 
-/** One other value for each leaf, of those that the device lets be set. */
+/** Returns settings with another value for one leaf, among those that the device lets be set. */
 function otherValue(
   { device }: DeviceBench,
   leaf: keyof MacsecSettings,
@@ -77,7 +78,7 @@ async function mustReadBack(bench: DeviceBench, settings: WantedSettings): Promi
   const stands = canonical({ ...settings, policy: "mustSecure" });
   must(canonical(truthOf(bench, port).settings) === stands, "the settings in force are others");
   const seen = told((await lookAt(bench, port)).settings, "the settings");
-  must(canonical(seen) === stands, `the settings are told as others: ${canonical(seen)}`);
+  must(canonical(seen) === stands, `the settings are reported as others: ${canonical(seen)}`);
 }
 
 export const portCases: readonly DeviceCase[] = [
@@ -250,7 +251,7 @@ export const portCases: readonly DeviceCase[] = [
   {
     ...macsec,
     name: "ports: one that is shut carries no frames",
-    why: "a port is shut to take it out of use: what still passes there is in nobody's picture",
+    why: "a port is shut to take it out of use; frames that still pass there go unnoticed",
     async run(bench) {
       const [port] = bench.ports;
       await secure(bench, port);
@@ -311,13 +312,13 @@ export const portCases: readonly DeviceCase[] = [
   },
 ];
 
-/** What the look tells of the port's own state, and of the light that follows it. */
+/** Checks the administrative state that the observation reports, and the link that follows it. */
 function mustTell(state: DeviceState, port: PortName, admin: "up" | "down"): void {
   const seen = portIn(state, port);
   const own = told(seen.admin, "the administrative state");
-  must(own === admin, `a port that is ${admin} by its configuration is told as ${own}`);
+  must(own === admin, `a port that is ${admin} by its configuration is reported as ${own}`);
   const link = told(seen.linkUp, "the link") ? "up" : "down";
-  must(link === admin, `the link of a port that is ${admin} is told as ${link}`);
+  must(link === admin, `the link of a port that is ${admin} is reported as ${link}`);
 }
 
 function mustHold(
@@ -329,7 +330,7 @@ function mustHold(
   must(truth.admin === admin, `the change should leave the port ${admin}`);
   must(truth.linkUp === (admin === "up"), `the link of a port that is ${admin} is not`);
   const ckns = truth.keys.map(({ ckn }) => ckn);
-  must(ckns.length === 1 && ckns[0] === key.ckn, "the port holds other keys than the change names");
+  must(ckns.length === 1 && ckns[0] === key.ckn, "the port has other keys than the change names");
 }
 
 async function protectAs(bench: DeviceBench, settings: WantedSettings): Promise<WantedSettings> {

@@ -19,6 +19,7 @@ import { Untried } from "./untried.ts";
 export { peerCases, vaultCases } from "./far.ts";
 export { Untried } from "./untried.ts";
 
+/** All cases for the driver of a device. */
 export const deviceCases: readonly DeviceCase[] = [
   ...lookCases,
   ...commitCases,
@@ -29,16 +30,17 @@ export const deviceCases: readonly DeviceCase[] = [
   ...troubleCases,
 ];
 
+/** The result of a case. */
 export type Verdict =
-  /** The case ran and holds. */
+  /** The case ran and passed. */
   | { readonly kind: "ok" }
-  /** The device does not offer it, and refused it as it must. */
+  /** The device does not offer it, and refused it as required. */
   | { readonly kind: "refused" }
-  /** The bench cannot make the trouble that the case is about. */
+  /** The bench cannot cause the fault that the case needs. */
   | { readonly kind: "untried"; readonly lacks: string }
   | { readonly kind: "failed"; readonly text: string };
 
-/** Runs one case on a bench of its own; whatever a driver throws is a verdict. */
+/** Runs one case on a bench of its own; any error of a driver becomes a verdict. */
 export async function runDeviceCase(one: DeviceCase, bench: DeviceBench): Promise<Verdict> {
   const lacks = one.troubles?.find((trouble) => !bench.troubles.has(trouble));
   if (lacks !== undefined) return { kind: "untried", lacks };
@@ -84,7 +86,10 @@ async function verdict(run: () => Promise<Verdict>): Promise<Verdict> {
   }
 }
 
-/** What is not offered is refused by its own code, without a word to the device or to the vault. */
+/**
+ * Checks that a device refuses what it does not offer by the right code, before anything is sent to
+ * it or to the vault.
+ */
 async function refuses(one: DeviceCase, bench: DeviceBench): Promise<Verdict> {
   let fetched = 0;
   const keys: KeyResolver = (ref) => {
@@ -104,7 +109,7 @@ async function refuses(one: DeviceCase, bench: DeviceBench): Promise<Verdict> {
   return { kind: "refused" };
 }
 
-/** The same device, with everything it prints written down. */
+/** Returns the same device, with everything that it prints recorded. */
 function hear(device: Device, say: (text: string) => void): Device {
   const errors = async <T>(answer: Promise<T>): Promise<T> => {
     try {

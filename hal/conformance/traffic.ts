@@ -1,4 +1,5 @@
-// Traffic: drained is what moved, not what was configured; a probe proves what came back.
+// Traffic: a drain is judged by the traffic that moved, not by the configuration; a probe counts
+// the packets that came back.
 
 import type { DrainMeans, MacsecFrames, Routing } from "../model.ts";
 import type { DeviceBench } from "./bench.ts";
@@ -48,14 +49,17 @@ function drainCase(by: DrainMeans): DeviceCase {
       must(truthOf(bench, other).lostFrames === lost, "the other port lost frames");
       const { drains, sessions } = await routing(bench);
       const told = drains.find((one) => one.port === port);
-      must(told?.means === by, "the drain is not told, or as another");
-      must(!drains.some((one) => one.port === other), "a drain is told of a port that has none");
+      must(told?.means === by, "the drain is not reported, or reported as another");
+      must(
+        !drains.some((one) => one.port === other),
+        "a drain is reported of a port that has none",
+      );
       const session = sessions.find((one) => one.port === port);
       must(session?.up === (by !== "peeringShutdown"), "the peering of the drained port is wrong");
       await commit(bench, { kind: "port.restore", port, means: by });
       await sharing(bench);
       const after = await routing(bench);
-      must(after.drains.length === 0, "a drain is told after the restore");
+      must(after.drains.length === 0, "a drain is reported after the restore");
     },
   };
 }
@@ -70,18 +74,18 @@ export const trafficCases: readonly DeviceCase[] = [
   ...means.map(drainCase),
   {
     ...drain("peeringShutdown"),
-    name: "routing: sessions are told as they are",
+    name: "routing: sessions are reported as they are",
     why: "P7, P2: the sibling counts as carrying by its BGP session",
     async run(bench) {
       const [port, other] = bench.ports;
       await sharing(bench);
       const up = async (at: string): Promise<boolean | undefined> =>
         (await routing(bench)).sessions.find((one) => one.port === at)?.up;
-      must((await up(port)) === true, "an established session is told as down");
+      must((await up(port)) === true, "an established session is reported as down");
       await commit(bench, { kind: "port.drain", port, means: "peeringShutdown" });
       await bench.wait(2_000);
-      must((await up(port)) === false, "a session that is shut down is told as up");
-      must((await up(other)) === true, "the session of the other port is told as down");
+      must((await up(port)) === false, "a session that is shut down is reported as up");
+      must((await up(other)) === true, "the session of the other port is reported as down");
     },
   },
   {
@@ -106,26 +110,26 @@ export const trafficCases: readonly DeviceCase[] = [
   },
   {
     ...probe,
-    name: "probe: a dark link does not answer",
+    name: "probe: a link that carries nothing does not answer",
     why: "P3: an answer that came by another way proves nothing",
     async run(bench) {
       const [port] = bench.ports;
       await commit(bench, { kind: "port.shut", port });
       await bench.wait(5_000);
       const result = await bench.device.probe?.(port, 20, never);
-      must(result?.answered === 0, "a dark link answered a probe");
+      must(result?.answered === 0, "a link that carries nothing answered a probe");
     },
   },
   {
     ...always(),
     name: "route: the port to an address, or not known",
-    why: "own path: an unknown path is a risk to be accepted by name, a guessed one a cut branch",
+    why: "management path: an unknown one is a risk to accept by name, a guessed one cuts access",
     async run(bench) {
       const { known, unknown } = bench.routes;
       const port = await bench.device.routeTo(known.address, never);
-      must(port === known.port, `the way to ${known.address} is told as ${port}`);
+      must(port === known.port, `the way to ${known.address} is reported as ${port}`);
       const guess = await bench.device.routeTo(unknown, never);
-      must(guess === undefined, `an unknown way is told as ${guess}`);
+      must(guess === undefined, `an unknown way is reported as ${guess}`);
     },
   },
 ];

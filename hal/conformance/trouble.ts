@@ -1,4 +1,4 @@
-// Trouble: the error says what may have happened, and no key is ever in its text.
+// Faults: the error says what may have happened, and no key is ever in its text.
 
 import type { PortChange, TransactionToken } from "../device.ts";
 import type { DeviceBench } from "./bench.ts";
@@ -29,7 +29,7 @@ import {
   wanted,
 } from "./kit.ts";
 
-/** A call that was told to stop has this long. */
+/** Time in which an aborted call must end, in milliseconds. */
 const abortMs = 1_000;
 
 async function stopsAt(
@@ -45,8 +45,8 @@ async function stopsAt(
     () => "done",
     (error: unknown) => error,
   );
-  must(outcome !== "done", `${what} was done although it was told to stop before`);
-  must(bench.exchanges() === sent, `${what} was sent although it was told to stop before`);
+  must(outcome !== "done", `${what} was done although it was aborted before`);
+  must(bench.exchanges() === sent, `${what} was sent although it was aborted before`);
 }
 
 async function stopsWithin(
@@ -63,10 +63,10 @@ async function stopsWithin(
   await bench.wait(1);
   stop.abort(new Error("stopped in the middle"));
   await bench.wait(abortMs);
-  must(ended, `${what} went on for more than a second after it was told to stop`);
+  must(ended, `${what} went on for more than a second after it was aborted`);
 }
 
-/** Every way in which a key passes through a driver, good and bad. */
+/** Uses every way in which a key passes through a driver, good and bad. */
 async function useKeys(bench: DeviceBench): Promise<void> {
   const { capabilities } = bench.device;
   const [port] = bench.ports;
@@ -123,13 +123,13 @@ export const troubleCases: readonly DeviceCase[] = [
   },
   {
     ...always(),
-    name: "error: a locked candidate is told",
-    why: "a person is editing: come later, touch nothing",
+    name: "error: a locked candidate is reported",
+    why: "another session is editing: try later, touch nothing",
     troubles: ["locked"],
     async run(bench) {
       const before = bench.truth();
       bench.strike("locked");
-      const what = "a change while another session holds the lock";
+      const what = "a change while another session has the lock";
       const error = await refusal(commit(bench, anyChange(bench)), what);
       mustBe(error, ["device.locked"], what);
       must(bench.truth().effects === before.effects, `${what} had an effect`);
@@ -141,7 +141,7 @@ export const troubleCases: readonly DeviceCase[] = [
   {
     ...always(),
     name: "error: a device out of reach",
-    why: "P7: the last look stays and grows old; a read has no effect",
+    why: "P7: the last observation stays and grows old; a read has no effect",
     troubles: ["unreachable"],
     async run(bench) {
       const transaction = await prepare(bench, [anyChange(bench)]);
@@ -184,7 +184,7 @@ export const troubleCases: readonly DeviceCase[] = [
       const transaction = await prepare(bench, change);
       const before = bench.truth().effects;
       await stopsAt(bench, "an apply", (signal) => transaction.apply("final", signal));
-      must(bench.truth().effects === before, "an apply had an effect although it was told to stop");
+      must(bench.truth().effects === before, "an apply had an effect although it was aborted");
       await stopsWithin(bench, "an apply", (signal) => transaction.apply("final", signal));
       await look(bench);
     },
@@ -192,7 +192,7 @@ export const troubleCases: readonly DeviceCase[] = [
   {
     ...always(),
     name: "secret: in no preview, error, reply or log",
-    why: "P5: routers echo what they refuse, and a preview is shown to everybody",
+    why: "P5: routers echo what they refuse, and a preview is shown to every user",
     async run(bench) {
       await useKeys(bench);
       const canaries = bench.canaries();
@@ -203,8 +203,8 @@ export const troubleCases: readonly DeviceCase[] = [
   },
   {
     ...overlap,
-    name: "verify: a pending second key is seen before its confirm",
-    why: "staging verifies on a look and not on a reply",
+    name: "verify: a pending second key is observed before its confirm",
+    why: "staging is verified by an observation and not by a reply",
     async run(bench) {
       const [port] = bench.ports;
       if (bench.device.capabilities.commit.kind === "immediate") return;
@@ -214,7 +214,7 @@ export const troubleCases: readonly DeviceCase[] = [
       await transaction.apply(revertMs, never);
       const seen = portIn(await look(bench), port);
       const ckns = told(seen.keys, "the keys").map(({ ckn }) => ckn);
-      must(ckns.includes(old.ckn) && ckns.includes(next.ckn), "the pending key is not told");
+      must(ckns.includes(old.ckn) && ckns.includes(next.ckn), "the pending key is not reported");
       must(told(seen.session, "the session").principalCkn === old.ckn, "the old key is not used");
       await transaction.rollback(never);
       const rest = truthOf(bench, port).keys.map(({ ckn }) => ckn);

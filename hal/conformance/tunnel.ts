@@ -1,4 +1,4 @@
-// IPsec tunnels: rekeying never interrupts, and what is gone is told as gone.
+// IPsec tunnels: rekeying never interrupts traffic, and a tunnel that is gone is reported as gone.
 
 import { type RekeyWhat, rekeyWhats } from "../device.ts";
 import type { DeviceState, IpsecSa, Route } from "../model.ts";
@@ -43,7 +43,7 @@ async function raise(bench: DeviceBench): Promise<void> {
 
 async function sasOf(bench: DeviceBench): Promise<readonly IpsecSa[]> {
   const tunnel = (await look(bench)).ipsec.find(({ name }) => name === bench.tunnel.name);
-  must(tunnel !== undefined, "the tunnel is not told");
+  must(tunnel !== undefined, "the tunnel is not reported");
   must(told(tunnel.ike, "the IKE SA") === "established", "the IKE SA is not established");
   return told(tunnel.sas, "the IPsec SAs");
 }
@@ -62,7 +62,7 @@ function rekeyCase(what: RekeyWhat): DeviceCase {
   return {
     ...rekey(what),
     name: `tunnel: ${what === "reauthenticate" ? what : `${what} rekey`} interrupts nothing`,
-    why: "RFC 7296 2.8: the new SAs stand before the old ones go",
+    why: "RFC 7296 2.8: the new SAs exist before the old ones go",
     async run(bench) {
       await raise(bench);
       await bench.wait(5_000);
@@ -80,7 +80,7 @@ function rekeyCase(what: RekeyWhat): DeviceCase {
   };
 }
 
-/** More than a router takes to do what its timer says. */
+/** More time than a router takes to do what its timer says. */
 const slackMs = 15_000;
 
 const revertible: Need = {
@@ -92,7 +92,7 @@ const revertible: Need = {
 export const tunnelCases: readonly DeviceCase[] = [
   {
     ...ipsec,
-    name: "tunnel: comes up and is told as it is",
+    name: "tunnel: comes up and is reported as it is",
     why: "P7: a tunnel is judged by its SAs from the data plane",
     async run(bench) {
       await raise(bench);
@@ -109,7 +109,7 @@ export const tunnelCases: readonly DeviceCase[] = [
         "the transforms are others",
       );
       const truth = ascending(tunnelTruth(bench)?.spis ?? []);
-      must(canonical(ascending(spisIn(sas))) === canonical(truth), "the SPIs are told wrongly");
+      must(canonical(ascending(spisIn(sas))) === canonical(truth), "the SPIs are reported wrongly");
       const routes = routesIn(await look(bench));
       const ways = routes.filter(({ prefix }) => bench.tunnel.remotePrefixes.includes(prefix));
       must(
@@ -128,17 +128,17 @@ export const tunnelCases: readonly DeviceCase[] = [
       const spis = tunnelTruth(bench)?.spis ?? [];
       await commit(bench, { kind: "ipsec.putTunnel", tunnel: bench.tunnel });
       await bench.wait(5_000);
-      must(bench.truth().effects === before.effects, "a tunnel that stands was put again");
+      must(bench.truth().effects === before.effects, "an unchanged tunnel was put again");
       const after = tunnelTruth(bench)?.spis ?? [];
-      // One that nobody has answered so far may be answered meanwhile, and SAs that were on their
-      // way out may have gone.
+      // A tunnel that had no answer before may have one now, and SAs that were being deleted may
+      // have gone.
       const isSame = after.length > 0 && after.every((spi) => spis.includes(spi));
-      must(spis.length === 0 || isSame, "a tunnel that stands was restarted");
+      must(spis.length === 0 || isSame, "an unchanged tunnel was restarted");
     },
   },
   {
     ...ipsec,
-    name: "tunnel: put with other settings is as they are",
+    name: "tunnel: other settings take effect",
     why: "an accepted change that a device does not make is worse than one that it refuses",
     async run(bench) {
       await put(bench);
@@ -166,15 +166,15 @@ export const tunnelCases: readonly DeviceCase[] = [
   {
     ...ipsec,
     name: "tunnel: removed is gone",
-    why: "P7: SAs of a removed tunnel must not look alive",
+    why: "P7: SAs of a removed tunnel must not seem alive",
     async run(bench) {
       await put(bench);
       if (bench.gateway) await sasOf(bench);
       await commit(bench, { kind: "ipsec.removeTunnel", name: bench.tunnel.name });
-      must(tunnelTruth(bench) === undefined, "a removed tunnel still stands");
+      must(tunnelTruth(bench) === undefined, "a removed tunnel still exists");
       const state = await look(bench);
       const ghost = state.ipsec.some(({ name }) => name === bench.tunnel.name);
-      must(!ghost, "a removed tunnel is told");
+      must(!ghost, "a removed tunnel is reported");
       must(
         !routesIn(state).some(({ via }) => via.kind === "tunnel"),
         "a route leads into no tunnel",
@@ -184,7 +184,7 @@ export const tunnelCases: readonly DeviceCase[] = [
   {
     ...revertible,
     name: "tunnel: reverts in time without a confirm",
-    why: "the dead man's timer covers what may cut the way to the router, a tunnel too",
+    why: "the revert timer covers what may cut the way to the router, a tunnel too",
     async run(bench) {
       const change = [{ kind: "ipsec.putTunnel", tunnel: bench.tunnel }] as const;
       const transaction = await prepare(bench, change);
@@ -193,7 +193,7 @@ export const tunnelCases: readonly DeviceCase[] = [
       await bench.wait(revertMs + stepMs(bench.device.capabilities) + slackMs);
       must(tunnelTruth(bench) === undefined, "the tunnel was not taken back in its time");
       const told = (await look(bench)).ipsec.some(({ name }) => name === bench.tunnel.name);
-      must(!told, "a tunnel that was taken back is told");
+      must(!told, "a tunnel that was reverted is reported");
       await put(bench);
     },
   },
@@ -201,7 +201,7 @@ export const tunnelCases: readonly DeviceCase[] = [
   {
     ...rekey("child"),
     name: "tunnel: one that is not there cannot be rekeyed",
-    why: "an emergency rekey that did nothing must not look done",
+    why: "an emergency rekey that did nothing must not seem done",
     async run(bench) {
       await put(bench);
       const before = bench.truth();

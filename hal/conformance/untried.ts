@@ -1,4 +1,4 @@
-// What a bench has not, found out in the middle of a case: no verdict on the driver.
+// Thrown when a case finds that the bench lacks something it needs; the driver is not judged.
 
 /** A bench lacks something that a case turned out to need. */
 export class Untried extends Error {

@@ -70,7 +70,7 @@ describe("the far end of a real cloud, on virtual time", () => {
   it.each<[string, ArmSetting]>([
     ["port", {}],
     ["LAG", { kind: "expressRouteLags" }],
-  ])("%s", async (name, setting) => {
+  ])("a real cloud's far end passes every case: %s", async (name, setting) => {
     const verdicts = new Map<string, Verdict>();
     for (const one of peerCases) {
       const arm = armBench(setting);

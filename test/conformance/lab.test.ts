@@ -35,7 +35,7 @@ describe("a driver on a router of a lab", () => {
     await readXml(new TextEncoder().encode("<warm/>"), "nowhere");
   });
 
-  it("is tried as far as a router alone can tell", async () => {
+  it("a driver on a lab router passes every case that needs no other end", async () => {
     const verdicts = await checked(driverOf("junos"));
     expect(failed(verdicts)).toEqual([]);
     const kinds = Object.groupBy([...verdicts.values()], ({ kind }) => kind);
@@ -44,7 +44,7 @@ describe("a driver on a router of a lab", () => {
   });
 
   it.each(["8201-32FH 7.11.2", "7280CR3MK 4.30.5M", "C8500-12X4QC 17.15.1"] as const)(
-    "is tried at a command line as well, %s",
+    "a driver on a lab router with a command line passes those cases as well: %s",
     async (name) => {
       const platform: Platform = platforms[name];
       const verdicts = await checked(driverOf(platform.vendor), platform);
@@ -55,7 +55,7 @@ describe("a driver on a router of a lab", () => {
   );
 
   it.each(["srx4600 23.4R2", "C8500-12X4QC 17.15.1", "AWE-5510 4.32.2F"] as const)(
-    "is tried with a tunnel that nobody answers, %s",
+    "a tunnel without an answering gateway is tried on a lab router: %s",
     async (name) => {
       const platform: Platform = platforms[name];
       const ends = { local: "198.51.100.1", remote: "203.0.113.77" };
@@ -63,9 +63,9 @@ describe("a driver on a router of a lab", () => {
       expect(failed(verdicts)).toEqual([]);
       const kinds = [...verdicts].filter(([one]) => one.startsWith("tunnel:"));
       expect(Object.fromEntries(kinds.map(([one, { kind }]) => [one.slice(8), kind]))).toEqual({
-        "comes up and is told as it is": "untried",
+        "comes up and is reported as it is": "untried",
         "put again changes nothing": "ok",
-        "put with other settings is as they are": "ok",
+        "other settings take effect": "ok",
         "removed is gone": "ok",
         "reverts in time without a confirm": "ok",
         "child rekey interrupts nothing": "refused",
@@ -76,7 +76,7 @@ describe("a driver on a router of a lab", () => {
     },
   );
 
-  it("that commits without its timer fails", async () => {
+  it("a driver that commits without its timer fails a case on a lab router", async () => {
     const inner = driverOf("junos");
     const spoilt: Driver = {
       ...inner,

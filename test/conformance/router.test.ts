@@ -19,7 +19,7 @@ describe("the simulated router itself", () => {
     console.log(formatRows("router, virtual time", rows));
   });
 
-  it.each(Object.keys(profiles))("%s", async (name) => {
+  it.each(Object.keys(profiles))("the simulated router passes every case: %s", async (name) => {
     const verdicts = new Map<string, Verdict>();
     for (const one of deviceCases) verdicts.set(one.name, await runOne(one, profile(name)));
     const row = { profile: name, verdicts };

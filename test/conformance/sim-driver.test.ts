@@ -30,7 +30,7 @@ describe("the sim driver, its far end and its vault, without a socket", () => {
     return failures(row);
   }
 
-  it.each(names)("%s", async (name) => {
+  it.each(names)("the sim driver without a socket passes every case: %s", async (name) => {
     const verdicts = new Map<string, Verdict>();
     for (const one of deviceCases) {
       const rig = buildRig(profile(name));
@@ -41,7 +41,7 @@ describe("the sim driver, its far end and its vault, without a socket", () => {
     expect(keep(name, verdicts)).toEqual([]);
   });
 
-  it("the far end", async () => {
+  it("the simulated far end without a socket passes every case", async () => {
     const verdicts = new Map<string, Verdict>();
     for (const one of peerCases) {
       const rig = buildRig(profile("everything"));
@@ -52,7 +52,7 @@ describe("the sim driver, its far end and its vault, without a socket", () => {
     expect(keep("far end", verdicts)).toEqual([]);
   });
 
-  it("the vault", async () => {
+  it("the simulated vault without a socket passes every case", async () => {
     const verdicts = new Map<string, Verdict>();
     for (const one of vaultCases) {
       const rig = buildRig(profile("everything"));

@@ -36,7 +36,7 @@ export class Travel {
   routerEnd(connect: (wire: Wire) => FaceSession | undefined) {
     return (wire: Wire): FaceSession | undefined => {
       const [pair] = this.#coming;
-      if (pair === undefined) throw new RangeError("a channel that nobody opened");
+      if (pair === undefined) throw new RangeError("a channel that was not opened");
       const session = connect({
         send: (octets) => {
           pair.toAgent += octets.length;

@@ -56,26 +56,30 @@ describe("a vendor's router behind a real SSH server", () => {
     console.log(formatRows("vendors, real SSH", rows));
   });
 
-  it.each(tried)("%s", { timeout: 600_000 }, async (name) => {
-    const platform: Platform = platforms[name];
-    // A real server takes its time: each case meets one of them, and all of them in the long run.
-    const turn = tried.indexOf(name);
-    const cases = effort(
-      deviceCases.filter((_, index) => index % tried.length === turn),
-      deviceCases,
-    );
-    const verdicts = new Map<string, Verdict>();
-    const left = [...cases];
-    // Most of a case is waiting for a turn of the event loop, which several can share.
-    const worker = async (): Promise<void> => {
-      for (let one = left.shift(); one !== undefined; one = left.shift()) {
-        verdicts.set(one.name, await served(platform, one));
-      }
-    };
-    await Promise.all(Array.from({ length: 8 }, worker));
-    expect(verdicts.size).toBe(cases.length);
-    const row = { profile: name, verdicts };
-    rows.push(row);
-    expect(failures(row).join("\n")).toBe("");
-  });
+  it.each(tried)(
+    "a vendor's router behind a real SSH server passes every case: %s",
+    { timeout: 600_000 },
+    async (name) => {
+      const platform: Platform = platforms[name];
+      // A real server takes its time: each case meets one of them, and all of them in the long run.
+      const turn = tried.indexOf(name);
+      const cases = effort(
+        deviceCases.filter((_, index) => index % tried.length === turn),
+        deviceCases,
+      );
+      const verdicts = new Map<string, Verdict>();
+      const left = [...cases];
+      // Most of a case is waiting for a turn of the event loop, which several can share.
+      const worker = async (): Promise<void> => {
+        for (let one = left.shift(); one !== undefined; one = left.shift()) {
+          verdicts.set(one.name, await served(platform, one));
+        }
+      };
+      await Promise.all(Array.from({ length: 8 }, worker));
+      expect(verdicts.size).toBe(cases.length);
+      const row = { profile: name, verdicts };
+      rows.push(row);
+      expect(failures(row).join("\n")).toBe("");
+    },
+  );
 });

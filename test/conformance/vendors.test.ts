@@ -19,21 +19,25 @@ describe("a vendor's router", () => {
   });
 
   const all: readonly [string, Platform][] = Object.entries(platforms);
-  it.each(all)("%s", { timeout: 120_000 }, async (name, platform) => {
-    const verdicts = new Map<string, Verdict>();
-    for (const one of deviceCases) {
-      const place = placeOf(platform);
-      const { rig, face } = place;
-      const target = { device: rig.router.name, address: "192.0.2.1" };
-      const way = wayOf(place, target, async (to) =>
-        channelTo(to.device, (wire) => face.connect(wire)),
-      );
-      const run = async () => runDeviceCase(one, await benchOf(rig, way));
-      verdicts.set(one.name, await drive(rig.clock, run()));
-    }
-    const row = { profile: name, verdicts };
-    rows.push(row);
-    expect(failures(row).join("\n")).toBe("");
-    expect(verdicts.size).toBe(deviceCases.length);
-  });
+  it.each(all)(
+    "a vendor's emulated router passes every case: %s",
+    { timeout: 120_000 },
+    async (name, platform) => {
+      const verdicts = new Map<string, Verdict>();
+      for (const one of deviceCases) {
+        const place = placeOf(platform);
+        const { rig, face } = place;
+        const target = { device: rig.router.name, address: "192.0.2.1" };
+        const way = wayOf(place, target, async (to) =>
+          channelTo(to.device, (wire) => face.connect(wire)),
+        );
+        const run = async () => runDeviceCase(one, await benchOf(rig, way));
+        verdicts.set(one.name, await drive(rig.clock, run()));
+      }
+      const row = { profile: name, verdicts };
+      rows.push(row);
+      expect(failures(row).join("\n")).toBe("");
+      expect(verdicts.size).toBe(deviceCases.length);
+    },
+  );
 });

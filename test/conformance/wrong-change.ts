@@ -117,7 +117,7 @@ export const wrongKeys: WrongTable = {
   ],
   "key: the one in use cannot be removed": [forces("macsec.removeKey", removeByHand)],
   "key: the last one cannot be removed": [forces("macsec.removeKey", removeByHand)],
-  "key: one more than the port can hold is refused": [
+  "key: one more than the port can have is refused": [
     forces("macsec.addKey", addByHand),
     on("surviving none", forces("macsec.addKey", addByHand)),
   ],
@@ -278,7 +278,7 @@ export const wrongTraffic: WrongTable = {
   "drain: prepend moves the traffic away and back": wrongDrain("prepend"),
   "drain: gracefulShutdown moves the traffic away and back": wrongDrain("gracefulShutdown"),
   "drain: peeringShutdown moves the traffic away and back": wrongDrain("peeringShutdown"),
-  "routing: sessions are told as they are": [
+  "routing: sessions are reported as they are": [
     routed((routing) => ({
       ...routing,
       sessions: routing.sessions.map((session) => ({ ...session, up: true })),
@@ -297,7 +297,7 @@ export const wrongTraffic: WrongTable = {
       }),
     },
   ],
-  "probe: a dark link does not answer": [answersAll],
+  "probe: a link that carries nothing does not answer": [answersAll],
   "route: the port to an address, or not known": [
     {
       spoil: (device) => ({
@@ -338,7 +338,7 @@ function routesAgain(
 }
 
 export const wrongTunnels: WrongTable = {
-  "tunnel: comes up and is told as it is": [
+  "tunnel: comes up and is reported as it is": [
     tunnelled((tunnel) => ({
       ...tunnel,
       sas: altered(tunnel.sas, (sas) => sas.filter(({ direction }) => direction === "out")),
@@ -352,7 +352,7 @@ export const wrongTunnels: WrongTable = {
     routed((routing) => ({ ...routing, routes: [] })),
   ],
   "tunnel: put again changes nothing": [afterPart("ipsec.putTunnel", recreateTunnels)],
-  "tunnel: put with other settings is as they are": [
+  "tunnel: other settings take effect": [
     routesAgain((first) => first),
     routesAgain((first, now) => [...new Set([...first, ...now])]),
     afterPart("ipsec.putTunnel", recreateTunnels),
@@ -470,7 +470,7 @@ export const wrongTroubles: WrongTable = {
     errs(({ effect }) => (effect === "unknown" ? { effect: "none" } : {})),
     moves((inner) => ({ apply: (within, signal) => swallow(inner.apply(within, signal)) })),
   ],
-  "error: a locked candidate is told": [
+  "error: a locked candidate is reported": [
     errs(({ code }) => (code === "device.locked" ? { code: "device.rejected" } : {})),
     errs(() => ({ effect: "unknown" })),
   ],
@@ -484,7 +484,7 @@ export const wrongTroubles: WrongTable = {
     quotes("error", hex),
     quotes("error", (octets) => Buffer.from(hex(octets)).toString("base64")),
   ],
-  "verify: a pending second key is seen before its confirm": [
+  "verify: a pending second key is observed before its confirm": [
     tellsPort((port) => ({ ...port, keys: altered(port.keys, (keys) => keys.slice(0, 1)) })),
   ],
 };

@@ -62,11 +62,11 @@ const caksOf = ({ vault }: FarSide): string =>
     .join(" ");
 
 export const wrongPeers: Readonly<Record<string, readonly SpoilPeer[]>> = {
-  "far end: off is told as off": [
+  "far end: off is reported as off": [
     told((state) => ({ ...state, suite: state.suite ?? "gcm-aes-256" })),
     told((state) => ({ ...state, provisioning: "updating" })),
   ],
-  "far end: a look changes nothing": [
+  "far end: an observation changes nothing": [
     (right, far) => ({
       ...right,
       async observe(signal) {
@@ -104,7 +104,7 @@ export const wrongPeers: Readonly<Record<string, readonly SpoilPeer[]>> = {
         ),
     }),
   ],
-  "far end: what cannot be written down is no success": [
+  "far end: an operation that cannot be recorded is not a success": [
     (right) => ({
       ...right,
       put: (want, accepted, signal) =>
@@ -151,12 +151,12 @@ export const wrongPeers: Readonly<Record<string, readonly SpoilPeer[]>> = {
       },
     }),
   ],
-  "far end: what somebody else put there stays": [
+  "far end: a key that another session configured stays": [
     wished(({ over: _over, ...want }) => want),
     wished((want) => ({ ...want, over: [] })),
     codeless((error) => (error.code === "peer.rejected" ? as("peer.throttled")(error) : error)),
   ],
-  "far end: a failed operation is told": [
+  "far end: a failed operation is reported": [
     told((state) => ({
       ...state,
       provisioning: state.provisioning === "failed" ? "settled" : state.provisioning,
@@ -166,7 +166,7 @@ export const wrongPeers: Readonly<Record<string, readonly SpoilPeer[]>> = {
   "far end: unreadable is an error": [
     (right) => ({ ...right, observe: (signal) => right.observe(signal).catch(() => off) }),
   ],
-  "far end: no key in what it says": [
+  "far end: no key is in its replies": [
     (right, far) => ({
       ...right,
       async observe(signal) {
@@ -288,9 +288,9 @@ export const wrongVaults: Readonly<Record<string, readonly SpoilVault[]>> = {
     fallsBack("vault.malformedKey"),
     confuses("vault.malformedKey", "vault.denied"),
   ],
-  "vault: down is told as such": [
+  "vault: down is reported as such": [
     confuses("vault.unreachable", "vault.denied"),
     fallsBack("vault.unreachable"),
   ],
-  "vault: denied is told as such": [confuses("vault.denied", "vault.unreachable")],
+  "vault: denied is reported as such": [confuses("vault.denied", "vault.unreachable")],
 };

@@ -170,7 +170,7 @@ export const flap =
     rig.links[index].edge.restartKay();
   };
 
-/** A small change that nobody asked for. */
+/** A small change that was not requested. */
 export function fidget(rig: Rig): void {
   edit(rig, (port) => {
     port.drain = port.drain === undefined ? "prepend" : undefined;

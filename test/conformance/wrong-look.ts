@@ -134,29 +134,29 @@ const dead: Wrong = {
 };
 
 export const wrongLooks: WrongTable = {
-  "look: changes nothing": [
+  "observe: changes nothing": [
     tells((state, rig) => {
       fidget(rig);
       return state;
     }),
   ],
-  "look: two in a row are equal": [
+  "observe: two in a row are equal": [
     everySecond((port) => ({ ...port, linkUp: altered(port.linkUp, (up) => !up) })),
     everySecond((port) => ({ ...port, keys: unknown("queryFailed", port.keys.at) })),
   ],
-  "look: is taken when it is asked for": [
+  "observe: reads at the time of the call": [
     tells((state) => ({ ...state, at: (state.at - 5_000) as typeof state.at })),
     tellsPort((port) => ({ ...port, frames: { ...port.frames, at: 0 as typeof port.frames.at } })),
   ],
-  "look: every reading is known or says why not": [
+  "observe: every reading is known or says why not": [
     tellsPort((port) => ({ ...port, linkUp: altered(port.linkUp, () => undefined as never) })),
     tellsPort((port) => ({ ...port, rate: unknown("tired" as never, port.rate.at) })),
   ],
-  "look: names every port once": [
+  "observe: names every port once": [
     tells((state) => ({ ...state, macsec: state.macsec.slice(0, 1) })),
     tells((state) => ({ ...state, macsec: [...state.macsec, ...state.macsec] })),
   ],
-  "look: tells what stands on a protected port": [
+  "observe: reports the state of a protected port": [
     tellsPort((port) => ({
       ...port,
       session: altered(port.session, (session) => ({ ...session, principalCkn: otherCkn })),
@@ -164,11 +164,11 @@ export const wrongLooks: WrongTable = {
     tellsPort((port) => ({ ...port, liveSuite: altered(port.liveSuite, () => "gcm-aes-128") })),
     tellsPort((port) => ({ ...port, keys: altered(port.keys, () => []) })),
   ],
-  "look: a lost peer is told": [
+  "observe: a lost peer is reported": [
     sticky(({ session }) => session.kind === "known" && session.value.livePeers > 0, "session"),
     sticky(({ session }) => session.kind === "known", "session"),
   ],
-  "look: what makes no sense is unknown": [
+  "observe: a reply that makes no sense is unknown": [
     tellsPort((port) =>
       port.linkUp.kind === "known" ? port : { ...port, linkUp: known(false, port.linkUp.at) },
     ),
@@ -208,12 +208,12 @@ export const wrongLooks: WrongTable = {
     control(() => ({ configId: "1" })),
     control((_value, now) => ({ configId: String(now) })),
   ],
-  "control: the device's own clock is told": [control(() => ({ wall: 0 }))],
-  "control: a pending commit is told, whoever made it": [
+  "control: the device's own clock is reported": [control(() => ({ wall: 0 }))],
+  "control: a pending commit is reported, whichever session made it": [
     control(() => ({ commitPending: false })),
     control(() => ({ commitPending: true })),
   ],
-  "control: a boot is told": [control(() => ({ bootId: "1" }))],
+  "control: a boot is reported": [control(() => ({ bootId: "1" }))],
   "control: a boot ends a pending commit": [neverForgets],
   "driver: a device offers no more than its driver": [
     {

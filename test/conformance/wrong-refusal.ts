@@ -50,7 +50,7 @@ export const wrongRefusals: readonly (Required<Wrong> & { readonly fails: string
   },
   {
     // Has a probe that its capabilities do not know.
-    fails: "probe: a dark link does not answer",
+    fails: "probe: a link that carries nothing does not answer",
     profile: "MACsec alone",
     spoil: (device) => ({
       ...device,

@@ -99,34 +99,46 @@ async function onVault(one: (typeof vaultCases)[number], spoil: SpoilVault): Pro
   return await drive(rig.clock, runVaultCase(one, { ...bench, vault }));
 }
 
-describe("every case fails the wrong thing that was planted for it", () => {
-  it("has a wrong thing for each case, and no other", () => {
+describe("every case fails the wrong device that was planted for it", () => {
+  it("each case has a wrong device, far end or vault, and no other name has one", () => {
     expect(Object.keys(wrongDevices).toSorted()).toEqual(namesOf(deviceCases));
     expect(Object.keys(wrongPeers).toSorted()).toEqual(namesOf(peerCases));
     expect(Object.keys(wrongVaults).toSorted()).toEqual(namesOf(vaultCases));
   });
 
-  it.each(rowsOf(wrongDevices))("$name ($nth)", async ({ name, nth, wrong }) => {
-    const title = `${name} (${nth})`;
-    const failed = await failing(title, name, deviceCases, (one) => onDevice(one, wrong));
-    expect(failed).toContain(name);
-  });
+  it.each(rowsOf(wrongDevices))(
+    "a wrong device fails its case: $name ($nth)",
+    async ({ name, nth, wrong }) => {
+      const title = `${name} (${nth})`;
+      const failed = await failing(title, name, deviceCases, (one) => onDevice(one, wrong));
+      expect(failed).toContain(name);
+    },
+  );
 
-  it.each(rowsOf(wrongPeers))("$name ($nth)", async ({ name, nth, wrong }) => {
-    const title = `${name} (${nth})`;
-    const failed = await failing(title, name, peerCases, (one) => onPeer(one, wrong));
-    expect(failed).toContain(name);
-  });
+  it.each(rowsOf(wrongPeers))(
+    "a wrong far end fails its case: $name ($nth)",
+    async ({ name, nth, wrong }) => {
+      const title = `${name} (${nth})`;
+      const failed = await failing(title, name, peerCases, (one) => onPeer(one, wrong));
+      expect(failed).toContain(name);
+    },
+  );
 
-  it.each(rowsOf(wrongVaults))("$name ($nth)", async ({ name, nth, wrong }) => {
-    const title = `${name} (${nth})`;
-    const failed = await failing(title, name, vaultCases, (one) => onVault(one, wrong));
-    expect(failed).toContain(name);
-  });
+  it.each(rowsOf(wrongVaults))(
+    "a wrong vault fails its case: $name ($nth)",
+    async ({ name, nth, wrong }) => {
+      const title = `${name} (${nth})`;
+      const failed = await failing(title, name, vaultCases, (one) => onVault(one, wrong));
+      expect(failed).toContain(name);
+    },
+  );
 
-  it.each(wrongRefusals)("not offered: $fails on $profile", async (wrong) => {
-    const title = `not offered: ${wrong.fails}`;
-    const failed = await failing(title, wrong.fails, deviceCases, (one) => onDevice(one, wrong));
-    expect(failed).toContain(wrong.fails);
-  });
+  it.each(wrongRefusals)(
+    "a device that wrongly accepts what it does not offer fails: $fails on $profile",
+    async (wrong) => {
+      const title = `not offered: ${wrong.fails}`;
+      const failed = await failing(title, wrong.fails, deviceCases, (one) => onDevice(one, wrong));
+      expect(failed).toContain(wrong.fails);
+    },
+  );
 });

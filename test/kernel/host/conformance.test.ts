@@ -94,16 +94,16 @@ const slowest = 2;
 
 /** What is not about traffic under a key for a while; the long run has every case. */
 const patient = [
-  /^(counters|verify|look: two|look: a lost)/,
+  /^(counters|verify|observe: two|observe: a lost)/,
   /^key: (a second|the new|a fresh|the one|removing)/,
   /^settings: (a hitless|nothing)|^ports: (one is not|one that is shut|shut, keyed)/,
 ];
 /** Nothing in a kernel's answers is like them, and a boot would end the test. */
 const untried = [
-  "control: a boot is told",
+  "control: a boot is reported",
   "control: a boot ends a pending commit",
   "error: printed with a success code is an error",
-  "error: a locked candidate is told",
+  "error: a locked candidate is reported",
 ];
 
 const quick = deviceCases
@@ -138,7 +138,9 @@ const paceOf = (name: string): number => {
   if (/second one|new one takes|fresh SAK|hitless|not disturbed|pending second/.test(name))
     return 3;
   if (name.includes("clock")) return 5;
-  return /^(apply|confirm|commit|prepare|recall|rollback|route|look: is|control)/.test(name)
+  return /^(apply|confirm|commit|prepare|recall|rollback|route|observe: reads at|control)/.test(
+    name,
+  )
     ? 15
     : 5;
 };

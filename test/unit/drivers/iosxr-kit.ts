@@ -1,4 +1,4 @@
-// A configuration and answers of a router with IOS XR, in its layout, with names of nobody.
+// A configuration and answers of a router with IOS XR, in its layout, with invented names.
 
 import { type ConfigTexts, readConfig, type XrConfig } from "#drivers/iosxr/config.ts";
 import { iosxr } from "#drivers/iosxr/iosxr.ts";

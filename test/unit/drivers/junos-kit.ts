@@ -1,4 +1,4 @@
-// A configuration and answers of a Junos router, in its layout, with names of nobody.
+// A configuration and answers of a Junos router, in its layout, with invented names.
 
 import { type JunosConfig, readConfig } from "#drivers/junos/config.ts";
 import { junos } from "#drivers/junos/junos.ts";

@@ -4,7 +4,7 @@ import { type ErrorCode, errorRows, exitStatusOf, isErrorCode, LinksealError } f
 const details = { effect: "none", where: "edge-a", next: "linkseal status" } as const;
 
 describe("LinksealError", () => {
-  it("carries code, effect, place and next step", () => {
+  it("an error has code, effect, place and next step", () => {
     const cause = new Error("below");
     const error = new LinksealError("device.locked", "locked by bob", { ...details, cause });
     expect(error).toMatchObject({ name: "LinksealError", code: "device.locked", ...details });
@@ -19,11 +19,11 @@ describe("LinksealError", () => {
     ["agent.forbidden", 8],
     ["gate.riskNotAccepted", 6],
     ["device.rejected", 1],
-  ])("%s ends the command with %d", (code, status) => {
+  ])("the code %s ends the command with %d", (code, status) => {
     expect(exitStatusOf(new LinksealError(code, "x", details))).toBe(status);
   });
 
-  it("ends the command with 7 for every code whose effect is unknown", () => {
+  it("an error whose effect is unknown ends the command with 7, whatever its code", () => {
     const codes = Object.keys(errorRows).filter(isErrorCode);
     const statuses = codes.map((code) =>
       exitStatusOf(new LinksealError(code, "x", { ...details, effect: "unknown" })),
@@ -31,7 +31,7 @@ describe("LinksealError", () => {
     expect(new Set(statuses)).toEqual(new Set([7]));
   });
 
-  it("ends the command with 6 for every gate and retries none of them blindly", () => {
+  it("a failed check ends the command with 6 and is never retried blindly", () => {
     const gates = Object.entries(errorRows).filter(([code]) => code.startsWith("gate."));
     expect(gates.length).toBeGreaterThan(5);
     expect(gates.filter(([, row]) => row.exit !== 6)).toEqual([]);
@@ -44,7 +44,7 @@ describe("LinksealError", () => {
     ["__proto__", false],
     [7, false],
     [undefined, false],
-  ])("isErrorCode(%j): %s", (value, is) => {
+  ])("isErrorCode(%j) is %s", (value, is) => {
     expect(isErrorCode(value)).toBe(is);
   });
 });

@@ -9,7 +9,7 @@ describe("JSON with counters", () => {
     [{ rxOk: 2n ** 64n }, '{"rxOk":{"#":"18446744073709551616"}}'],
     [[-1n, 0n], '[{"#":"-1"},{"#":"0"}]'],
     [{ a: undefined, b: null }, '{"b":null}'],
-  ])("writes %o", (value, text) => {
+  ])("encodeJson writes %o", (value, text) => {
     expect(encodeJson(value)).toBe(text);
   });
 
@@ -20,21 +20,21 @@ describe("JSON with counters", () => {
     ['{"#":""}', { "#": "" }],
     [`{"#":"${"9".repeat(40)}"}`, { "#": "9".repeat(40) }],
     ['{"a":[{"#":"-3"}]}', { a: [-3n] }],
-  ])("reads %s", (text, value) => {
+  ])("decodeJson reads %s", (text, value) => {
     expect(decodeJson(text)).toEqual(value);
   });
 
-  it("drops a planted prototype", () => {
+  it("decodeJson drops a planted prototype", () => {
     const value = decodeJson('{"__proto__":{"admin":true},"a":1}');
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype);
     expect(JSON.stringify(value)).toBe('{"a":1}');
   });
 
-  it.each(["", "{", "undefined", "1 2"])("refuses %j", (text) => {
+  it.each(["", "{", "undefined", "1 2"])("decodeJson refuses %j", (text) => {
     expect(() => decodeJson(text)).toThrow(SyntaxError);
   });
 
-  it("reads back whatever it wrote", () => {
+  it("decodeJson reads back whatever encodeJson wrote", () => {
     const leaf = fc.oneof(
       fc.bigInt({ min: -(10n ** 39n) + 1n, max: 10n ** 39n - 1n }),
       fc.integer(),
@@ -69,12 +69,15 @@ describe("JSON from outside", () => {
       ["planted prototypes", '{"__proto__":', "}"],
       ["escaped names", '{"\\u0061":', "}"],
       ["counters", '{"#":', "}"],
-    ])("nested %s are read to a depth, and refused beyond as no JSON is", (_what, open, close) => {
-      expect(() => read(nested(open, close, jsonDepthMax))).not.toThrow();
-      for (const depth of [jsonDepthMax + 1, 20_000]) {
-        expect(() => read(nested(open, close, depth))).toThrow(SyntaxError);
-      }
-    });
+    ])(
+      "nested %s are read to a depth, and refused beyond it like text that is not JSON",
+      (_what, open, close) => {
+        expect(() => read(nested(open, close, jsonDepthMax))).not.toThrow();
+        for (const depth of [jsonDepthMax + 1, 20_000]) {
+          expect(() => read(nested(open, close, depth))).toThrow(SyntaxError);
+        }
+      },
+    );
 
     it("brackets inside a string are text", () => {
       for (const text of [
@@ -92,12 +95,12 @@ describe("JSON from outside", () => {
       expect(read(flat)).toHaveLength(2_001);
     });
 
-    it("is no longer than its reader takes", () => {
+    it("a text longer than its reader's limit is refused", () => {
       expect(() => read('"aaa"', 4)).toThrow(SyntaxError);
       expect(read('"aaa"', 5)).toBe("aaa");
     });
 
-    it.each(['"', '"\\', '{"a', "[[[", "]]]", '["]"', "\\"])("%j is no JSON", (text) => {
+    it.each(['"', '"\\', '{"a', "[[[", "]]]", '["]"', "\\"])("%j is not JSON", (text) => {
       expect(() => read(text)).toThrow(SyntaxError);
     });
   });

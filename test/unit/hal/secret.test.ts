@@ -37,7 +37,7 @@ class HexField {
 }
 
 describe("no way of printing shows a Secret", () => {
-  it("knows thirteen ways", () => {
+  it("thirteen ways of printing are tried", () => {
     expect(Object.keys(printers)).toHaveLength(13);
   });
 
@@ -56,7 +56,7 @@ describe("no way of printing shows a Secret", () => {
         cause: secret(),
       }),
     ],
-  ])("%s", (_name, value) => {
+  ])("a Secret is not shown %s", (_name, value) => {
     expect(leaksOf(value, key)).toEqual([]);
   });
 });
@@ -100,7 +100,7 @@ describe("the search for leaks catches planted classes", () => {
         "assertion diff",
       ],
     ],
-  ])("%s", (_name, value, leaks) => {
+  ])("the search finds every leak of %s", (_name, value, leaks) => {
     expect(leaksOf(value, key)).toEqual(leaks);
   });
 
@@ -109,13 +109,13 @@ describe("the search for leaks catches planted classes", () => {
     ["hexadecimal text", new HexField()],
     ["an array of numbers", { bytes: [...key] }],
     ["base64", { text: Buffer.from(key).toString("base64") }],
-  ])("%s", (_name, value) => {
+  ])("the search finds most leaks of %s", (_name, value) => {
     expect(leaksOf(value, key).length).toBeGreaterThan(6);
   });
 });
 
 describe("Secret", () => {
-  it("takes the bytes away from its source", () => {
+  it("a Secret takes the bytes away from its source", () => {
     const source = Uint8Array.from([1, 2, 3]);
     const taken = Secret.take("cak", source);
     expect([...source]).toEqual([0, 0, 0]);
@@ -123,7 +123,7 @@ describe("Secret", () => {
     expect(taken.byteLength).toBe(3);
   });
 
-  it("throws when it would become text", () => {
+  it("a Secret throws when it would become text", () => {
     const one = secret();
     expect(() => `${one}`).toThrow(TypeError);
     expect(() => `${one}`).toThrow("the secret cak cannot become text");
@@ -131,7 +131,7 @@ describe("Secret", () => {
     expect(JSON.stringify({ one })).toBe('{"one":"[secret cak]"}');
   });
 
-  it("is wiped at the end of the block and cannot be lent after it", () => {
+  it("a Secret is wiped at the end of the block and cannot be lent after it", () => {
     let lent: Readonly<Uint8Array> = new Uint8Array();
     const keep = secret();
     {
@@ -147,7 +147,7 @@ describe("Secret", () => {
     keep[Symbol.dispose]();
   });
 
-  it("copies with a lifetime of their own", () => {
+  it("a Secret's copy has its own lifetime", () => {
     const one = secret();
     const other = one.copy();
     one[Symbol.dispose]();
@@ -159,12 +159,12 @@ describe("Secret", () => {
     [[1, 2, 3], [1, 2, 4], false],
     [[1, 2, 3], [1, 2], false],
     [[], [], true],
-  ])("%j equals %j: %s", (mine, theirs, equal) => {
+  ])("a Secret of %j equals one of %j: %s", (mine, theirs, equal) => {
     const one = Secret.take("a", Uint8Array.from(mine));
     expect(one.equals(Secret.take("b", Uint8Array.from(theirs)))).toBe(equal);
   });
 
-  it("is a labelled hole in a command", () => {
+  it("a Secret is a labelled hole in a command", () => {
     const hole = { secret: secret(), as: "hex" as const };
     const lines = command`${"set"} key ${7} ${hole}\n`;
     expect(lines).toEqual(["set", " key ", "7", " ", hole, "\n"]);

@@ -109,7 +109,7 @@ describe("a scorecard", () => {
       return { ...reply, status: 200, body: list(found) };
     };
     const card = await bench.run(makeScorecard(agentBefore(bench), never));
-    expect(JSON.stringify(card.rows)).toContain("it names a resource by what is no path");
+    expect(JSON.stringify(card.rows)).toContain("it names a resource by a text that is not a path");
   });
 });
 

@@ -72,12 +72,12 @@ describe("a far end that cannot be read", () => {
     ["reset", `peer.unreachable, effect none: ${api} the connection was reset -> ${wait}`],
     [
       "garbage",
-      `peer.unreachable, effect none: ${api} its answer is no JSON -> look at what stands ` +
-        "between here and Azure: proxies, captive portals",
+      `peer.unreachable, effect none: ${api} its answer is not JSON -> check what is between ` +
+        "this host and Azure: proxies, captive portals",
     ],
     [
       "emptyObject",
-      "peer.rejected, effect none: the document of the port makes no sense: it does not hold " +
+      "peer.rejected, effect none: the document of the port makes no sense: it does not have " +
         "two links -> linkseal doctor",
     ],
     [
@@ -88,11 +88,14 @@ describe("a far end that cannot be read", () => {
       "redirect",
       `peer.unreachable, effect none: ${api} it sends elsewhere (307), not followed -> ${wait}`,
     ],
-  ])("%s", async (fault, says) => {
-    const bench = armBench();
-    bench.cloud.faults.arm.strike(fault);
-    expect(await read(bench)).toBe(says);
-  });
+  ])(
+    "reading a far end with the fault %s gives its error and the next step",
+    async (fault, says) => {
+      const bench = armBench();
+      bench.cloud.faults.arm.strike(fault);
+      expect(await read(bench)).toBe(says);
+    },
+  );
 });
 
 describe("a far end that refuses a write", () => {
@@ -108,7 +111,7 @@ describe("a far end that refuses a write", () => {
       "a policy",
       answer(403, "RequestDisallowedByPolicy"),
       `peer.rejected, effect none: ${api} an Azure policy forbids the change ` +
-        "(403 RequestDisallowedByPolicy) -> ask whoever keeps the policies of the subscription",
+        "(403 RequestDisallowedByPolicy) -> ask the owner of the subscription's policies",
     ],
     [
       "a lock",
@@ -117,16 +120,16 @@ describe("a far end that refuses a write", () => {
         "(409 ScopeLocked) -> take the lock away, or change the far end by hand",
     ],
     [
-      "somebody else's operation",
+      "another operation",
       answer(409, "AnotherOperationInProgress"),
-      `peer.rejected, effect none: ${api} the port is being changed by somebody ` +
+      `peer.rejected, effect none: ${api} another change of the port is running ` +
         "(409 AnotherOperationInProgress) -> linkseal rotation show, once whatever runs there " +
         "has ended",
     ],
     [
       "an etag that is not the present one",
       answer(412, "PreconditionFailed"),
-      `peer.rejected, effect none: ${api} the port is being changed by somebody ` +
+      `peer.rejected, effect none: ${api} another change of the port is running ` +
         "(412 PreconditionFailed) -> linkseal rotation show, once whatever runs there has ended",
     ],
     [
@@ -138,14 +141,14 @@ describe("a far end that refuses a write", () => {
     [
       "a cloud without LAGs",
       answer(400, "NoRegisteredProviderFound"),
-      `peer.rejected, effect none: ${api} this cloud does not know the resource in the version ` +
-        "that we speak (400 NoRegisteredProviderFound) -> compare azure.cloud and " +
+      `peer.rejected, effect none: ${api} this cloud does not know the resource in the API ` +
+        "version that linkseal uses (400 NoRegisteredProviderFound) -> compare azure.cloud and " +
         "expressRoutePort; LAGs are not in every cloud yet",
     ],
     [
       "a document that it does not take",
       answer(400, "InvalidRequestFormat"),
-      `peer.rejected, effect none: ${api} it does not take the request ` +
+      `peer.rejected, effect none: ${api} it does not accept the request ` +
         "(400 InvalidRequestFormat) -> linkseal doctor",
     ],
     [
@@ -171,14 +174,17 @@ describe("a far end that refuses a write", () => {
         headers: { "azure-asyncoperation": "https://elsewhere.invalid/o" },
         body: body({}),
       },
-      `peer.rejected, effect unknown: ${api} it took the change and names an operation at ` +
-        "another host than was asked -> linkseal status",
+      `peer.rejected, effect unknown: ${api} it accepted the change and names an operation at ` +
+        "another host -> linkseal status",
     ],
-  ])("%s", async (_name, reply, says) => {
-    expect(await write(() => reply)).toBe(says);
-  });
+  ])(
+    "a write that is refused for %s gives its error and the next step",
+    async (_name, reply, says) => {
+      expect(await write(() => reply)).toBe(says);
+    },
+  );
 
-  it("or that loses its reply, after which nobody knows", async () => {
+  it('a write whose reply is lost has effect "unknown"', async () => {
     const lost = new LinksealError("transport.closed", "no reply (ECONNRESET)", {
       effect: "unknown",
       where: "https://management.azure.com",
@@ -190,7 +196,7 @@ describe("a far end that refuses a write", () => {
     expect(says).toBe(`peer.unreachable, effect unknown: ${api} no reply (ECONNRESET) -> ${wait}`);
   });
 
-  it("or that never answers, half a minute long", async () => {
+  it('a write that is never answered ends after half a minute with effect "unknown"', async () => {
     const bench = armBench();
     bench.alter = (reply, { method }) => {
       return method === "PUT" ? new Promise<never>(() => undefined) : reply;
@@ -201,7 +207,7 @@ describe("a far end that refuses a write", () => {
     expect(bench.site.clock.now() - before).toBeLessThan(31_000);
   });
 
-  it("or the token: nothing is sent to the management API then", async () => {
+  it("a write without a token sends nothing to the management API", async () => {
     const bench = armBench();
     const stop = new AbortController();
     stop.abort(new Error("stopped"));
@@ -210,12 +216,12 @@ describe("a far end that refuses a write", () => {
   });
 });
 
-describe("patience", () => {
+describe("waits that the service demands", () => {
   it.each<[WireFault, number]>([
     ["throttledSeconds", 2_000],
     ["throttledMs", 2_000],
     ["throttledDate", 2_000],
-  ])("%s is kept to, by looks and writes alike", async (fault, ms) => {
+  ])("a wait after %s is observed by reads and writes alike", async (fault, ms) => {
     const bench = armBench();
     bench.cloud.faults.arm.strike(fault, 1);
     expect(await read(bench)).toContain("left alone");
@@ -228,7 +234,7 @@ describe("patience", () => {
     expect((await bench.observe("link1")).provisioning).toBe("settled");
   });
 
-  it("grows where no time is named, up to a minute, and ends with a good answer", async () => {
+  it("a wait grows to a minute if Azure names no time, and ends with a good reply", async () => {
     const bench = armBench();
     bench.cloud.faults.arm.strike("throttled");
     const waits: string[] = [];
@@ -243,7 +249,7 @@ describe("patience", () => {
     expect(await read(bench)).toContain("for 1 s");
   });
 
-  it("asks about an operation no sooner than it was told to", async () => {
+  it("an operation is polled no sooner than Azure named", async () => {
     const bench = armBench();
     await bench.put("link1", bench.newWant("link1"));
     const asked: number[] = [];
@@ -262,7 +268,7 @@ describe("patience", () => {
 });
 
 describe("a token", () => {
-  it("is for this cloud's management API, and sent as a bearer's alone", async () => {
+  it("a token is for this cloud's management API and is sent only as a bearer's", async () => {
     const bench = armBench();
     await bench.observe("link1");
     expect(bench.cloud.answered.map(({ status }) => status)).toEqual([200]);

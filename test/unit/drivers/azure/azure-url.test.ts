@@ -131,20 +131,20 @@ const cases = hostile.map((each): readonly [RealCloud, string] =>
 );
 
 describe("a vault's URL", () => {
-  it.each(good)("%s: %s may be asked", (cloud, url) => {
+  it.each(good)("in the cloud %s the vault %s may receive requests", (cloud, url) => {
     expect(checkVaultUrl(url, cloud)).toBeUndefined();
   });
 
-  it("is tried in more than sixty hostile ways, no two alike", () => {
+  it("a vault's URL is tried in more than sixty hostile ways, no two alike", () => {
     expect(new Set(cases.map((each) => each.join(" "))).size).toBe(cases.length);
     expect(cases.length).toBeGreaterThan(60);
   });
 
-  it.each(cases)("%s: %j is refused with a reason", (cloud, url) => {
+  it.each(cases)("in the cloud %s the vault %j is refused with a reason", (cloud, url) => {
     expect(checkVaultUrl(url, cloud)).toMatch(/\w/);
   });
 
-  it.each(cases)("%s: %j is in no config that is accepted", (cloud, url) => {
+  it.each(cases)("in the cloud %s no config with the vault %j is accepted", (cloud, url) => {
     const services =
       cloud === "loopback" ? "authority: https://localhost:1\n  arm: https://localhost:1\n  " : "";
     const azure = `  cloud: ${cloud}\n  ${services}identity: { kind: arc }\n  farEnd: manual\n`;
@@ -164,17 +164,20 @@ describe("an authority and a management endpoint", () => {
     ["loopback", "https://localhost:8443", "https://localhost:8443"],
   ] as const;
 
-  it.each(clouds)("%s has its own", (cloud, authority, arm) => {
-    expect([checkAuthority(authority, cloud), checkArm(arm, cloud)]).toEqual([
-      undefined,
-      undefined,
-    ]);
-    for (const [other, foreign, theirs] of clouds) {
-      if (other === cloud) continue;
-      expect(checkAuthority(foreign, cloud)).toMatch(/\w/);
-      expect(checkArm(theirs, cloud)).toMatch(/\w/);
-    }
-  });
+  it.each(clouds)(
+    "the cloud %s has its own authority and management endpoint",
+    (cloud, authority, arm) => {
+      expect([checkAuthority(authority, cloud), checkArm(arm, cloud)]).toEqual([
+        undefined,
+        undefined,
+      ]);
+      for (const [other, foreign, theirs] of clouds) {
+        if (other === cloud) continue;
+        expect(checkAuthority(foreign, cloud)).toMatch(/\w/);
+        expect(checkArm(theirs, cloud)).toMatch(/\w/);
+      }
+    },
+  );
 
   const names = ["login.microsoftonline.com", "management.azure.com"];
   const spoilt = (name: string): readonly string[] => [
@@ -195,7 +198,7 @@ describe("an authority and a management endpoint", () => {
     "https://169.254.169.254",
     "https://localhost:8443",
   ];
-  it.each(names.flatMap(spoilt))("%j is neither", (url) => {
+  it.each(names.flatMap(spoilt))("%j is neither an authority nor a management endpoint", (url) => {
     expect(checkAuthority(url, "public")).toMatch(/\w/);
     expect(checkArm(url, "public")).toMatch(/\w/);
   });
@@ -205,7 +208,7 @@ const privateMode: Reach = { kind: "private", ranges: ["10.20.0.0/24", "fd12:345
 const publicMode: Reach = { kind: "public" };
 const loopbackMode: Reach = { kind: "loopback" };
 
-describe("an address that a name stands for", () => {
+describe("an address that a name resolves to", () => {
   it.each<readonly [string, Reach]>([
     ["20.36.12.4", publicMode],
     ["2603:1030:800:5::bfee:a418", publicMode],
@@ -215,7 +218,7 @@ describe("an address that a name stands for", () => {
     ["127.0.0.1", loopbackMode],
     ["127.8.8.8", loopbackMode],
     ["::1", loopbackMode],
-  ])("%s is connected to (%o)", (address, reach) => {
+  ])("a connection to %s is made with the reach %o", (address, reach) => {
     expect(checkAddress(address, reach)).toBeUndefined();
   });
 
@@ -229,25 +232,37 @@ describe("an address that a name stands for", () => {
     ...["fe80::1%eth0", "fec0::1", "fc00::1", "fd00:ec2::254", "ff02::1", "100::1", "5f00::1"],
     ...["127.1", "2130706433", "0x7f.0.0.1", "localhost", "", "20.36.12.4 ", "20.36.12"],
   ];
-  it.each(everywhere)("%j is not connected to, private endpoints or not", (address) => {
-    expect(checkAddress(address, publicMode)).toMatch(/\w/);
-    expect(checkAddress(address, privateMode)).toMatch(/\w/);
-  });
+  it.each(everywhere)(
+    "no connection is made to %j, with or without private endpoints",
+    (address) => {
+      expect(checkAddress(address, publicMode)).toMatch(/\w/);
+      expect(checkAddress(address, privateMode)).toMatch(/\w/);
+    },
+  );
 
-  it.each(["10.20.1.1", "10.0.0.1", "fd12:3457::1"])("%s is of no named prefix", (address) => {
-    expect(checkAddress(address, privateMode)).toContain("nor in privateEndpoints");
-  });
+  it.each(["10.20.1.1", "10.0.0.1", "fd12:3457::1"])(
+    "%s is outside the named prefixes of private endpoints",
+    (address) => {
+      expect(checkAddress(address, privateMode)).toContain("nor in privateEndpoints");
+    },
+  );
 
-  it.each(["10.20.0.9", "fd12:3456::9"])("%s is private where none is named", (address) => {
-    expect(checkAddress(address, publicMode)).toBe("it is not public");
-  });
+  it.each(["10.20.0.9", "fd12:3456::9"])(
+    "%s is refused as private if no prefix is named",
+    (address) => {
+      expect(checkAddress(address, publicMode)).toBe("it is not public");
+    },
+  );
 
-  it.each(["::ffff:10.20.0.9", "0:0:0:0:0:ffff:a14:9"])("%s is a named one in disguise", (one) => {
-    expect(checkAddress(one, privateMode)).toBe("it wraps another address");
-  });
+  it.each(["::ffff:10.20.0.9", "0:0:0:0:0:ffff:a14:9"])(
+    "%s is refused although the address that it wraps is in a named prefix",
+    (one) => {
+      expect(checkAddress(one, privateMode)).toBe("it wraps another address");
+    },
+  );
 
   it.each(["20.36.12.4", "10.0.0.1", "169.254.169.254", "::2", "::ffff:127.0.0.1"])(
-    "%s is not this host",
+    "%s is refused in the loopback cloud",
     (address) => {
       expect(checkAddress(address, loopbackMode)).toMatch(/\w/);
     },
@@ -256,7 +271,7 @@ describe("an address that a name stands for", () => {
 
 describe("a prefix of private endpoints", () => {
   it.each(["10.0.0.0/8", "10.20.0.0/24", "192.168.1.4/32", "172.16.0.0/12", "fd00::/8"])(
-    "%s is one",
+    "%s is a prefix of private endpoints",
     (prefix) => {
       expect(checkPrivateRange(prefix)).toBeUndefined();
     },
@@ -267,8 +282,8 @@ describe("a prefix of private endpoints", () => {
     ...["20.0.0.0/8", "168.63.129.16/32", "::/0", "::1/128", "fe80::/10", "fc00::/6", "2603::/16"],
     ...["::ffff:10.0.0.0/104", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-9", "10/8", "/8"],
     ...["fd00::/129", "10.0.0.0/8 ", "10.0.0.0/1e1", "10.0.0.0/0x9"],
-  ])("%j is none", (prefix) => {
-    expect(checkPrivateRange(prefix)).toMatch(/private endpoints lie in/);
+  ])("%j is not a prefix of private endpoints", (prefix) => {
+    expect(checkPrivateRange(prefix)).toMatch(/private endpoints are in/);
   });
 });
 
@@ -285,7 +300,7 @@ describe("a vault's challenge", () => {
     `Bearer authorization="${login}/${tenant}", scope="https://vault.azure.net/.default"`,
     `bearer authorization_uri="${login}/${tenant}", ${wanted}`,
     `Bearer ${wanted}, ${ours}, error="insufficient_claims", claims="eyJ9"`,
-  ])("%j is answered", (header) => {
+  ])("a vault's challenge %j is answered", (header) => {
     expect(checkChallenge(header, endpoints)).toBeUndefined();
   });
 
@@ -329,7 +344,7 @@ describe("a vault's challenge", () => {
     ["no scheme", `authorization="${login}/${tenant}", ${wanted}`],
     ["another scheme", `Basic realm="${login}/${tenant}"`],
     ["an empty header", ""],
-  ])("that names %s is not answered", (_name, header) => {
+  ])("a vault's challenge that names %s is not answered", (_name, header) => {
     expect(checkChallenge(header, endpoints)).toMatch(/\w/);
   });
 });

@@ -90,7 +90,7 @@ function entriesOf(value: fc.Arbitrary<Node>): fc.Arbitrary<Entries> {
   return fc.uniqueArray(pair, { maxLength: 3, selector: ([name]) => name });
 }
 
-/** What nobody here knows, around and between what is known. */
+/** Unknown properties, around and between known ones. */
 const around = (known: fc.Arbitrary<Entries>): fc.Arbitrary<Entries> =>
   fc.tuple(known, entriesOf(node), fc.nat(9)).map(([entries, unknown, at]) => {
     const place = Math.min(at, entries.length);
@@ -127,7 +127,7 @@ const propertiesOf = (both: readonly Entries[]): Entries => [
 ];
 
 describe("a write", () => {
-  it("leaves every other byte of the document as it was", async () => {
+  it("a write leaves every other byte of the document as it was", async () => {
     const parts = fc.record({ links, top: entriesOf(node), inner: entriesOf(node) });
     await fc.assert(
       fc.asyncProperty(parts, fc.constantFrom("link1", "link2"), async (drawn, own) => {
@@ -173,9 +173,9 @@ function documentOf({ macSecConfig, adminState = "Enabled", port, top, links: al
 
 const seen = (said: Said): Promise<PeerState> => documented(documentOf(said)).peer.observe(never);
 
-describe("what a document says", () => {
+describe("the state in a document", () => {
   const off = { cipher: "GcmAes128", sciState: "Disabled" };
-  it("is off without identifiers, whatever cipher it shows", async () => {
+  it("a link without identifiers is off, whatever cipher the document shows", async () => {
     for (const macSecConfig of [off, { ...off, cakSecretIdentifier: null }, undefined, null]) {
       expect((await seen({ macSecConfig })).pointsAt).toBeUndefined();
     }
@@ -191,14 +191,17 @@ describe("what a document says", () => {
     ],
     ["one as PowerShell writes it", ids.cak.replace(".net/", ".net:443/"), ids.cak],
     ["one with capital letters in its host", ids.cak.replace("kv-erd", "KV-ERD"), ids.cak],
-    ["one that is no URL of a vault", "http://plain", "http://plain"],
-  ])("is seen: %s", async (_name, cakSecretIdentifier, cakSecretId) => {
-    const macSecConfig = { ...off, cakSecretIdentifier, cknSecretIdentifier: ids.ckn };
-    const { pointsAt } = await seen({ macSecConfig });
-    expect(pointsAt).toEqual({ cakSecretId, cknSecretId: ids.ckn });
-  });
+    ["one that is not a URL of a vault", "http://plain", "http://plain"],
+  ])(
+    "secret ids are read from the document: %s",
+    async (_name, cakSecretIdentifier, cakSecretId) => {
+      const macSecConfig = { ...off, cakSecretIdentifier, cknSecretIdentifier: ids.ckn };
+      const { pointsAt } = await seen({ macSecConfig });
+      expect(pointsAt).toEqual({ cakSecretId, cknSecretId: ids.ckn });
+    },
+  );
 
-  it("is neither off nor a key with one identifier alone", async () => {
+  it("a link with one identifier is neither off nor a usable key", async () => {
     const { pointsAt } = await seen({ macSecConfig: { ...off, cakSecretIdentifier: ids.cak } });
     expect(pointsAt).toEqual({ cakSecretId: ids.cak, cknSecretId: "" });
   });
@@ -213,7 +216,7 @@ describe("what a document says", () => {
     ["Deleting", "Succeeded", "updating"],
     ["Inventing", "Succeeded", "updating"],
     [undefined, "Succeeded", "updating"],
-  ] as const)("is %s with a link that is %s: %s", async (port, own, provisioning) => {
+  ] as const)("a port that is %s with a link that is %s is %s", async (port, own, provisioning) => {
     const properties = { adminState: "Enabled", provisioningState: own };
     const both = [
       { name: "link1", properties },
@@ -224,7 +227,7 @@ describe("what a document says", () => {
     expect(state.details?.provisioning).toEqual({ port, link: own });
   });
 
-  it("has details for whoever compares both ends", async () => {
+  it("a document gives the details for comparing both ends", async () => {
     const userAssignedIdentities = { "/subscriptions/s/x": {} };
     const circuits = [
       { id: "/subscriptions/s/circuits/one" },
@@ -253,27 +256,30 @@ describe("what a document says", () => {
   const one = { name: "link1", properties: {} };
   const two = { name: "link2", properties: {} };
   it.each<[string, readonly unknown[], string]>([
-    ["no links", [], "it does not hold two links"],
-    ["one link", [one], "it does not hold two links"],
-    ["three links", [one, two, { name: "link3" }], "it does not hold two links"],
-    ["a link twice", [one, { ...one }], "it does not hold one link1"],
-    ["another name", [two, { name: "link3" }], "it does not hold one link1"],
-    ["no object", [one, 2], "it does not hold two links"],
+    ["no links", [], "it does not have two links"],
+    ["one link", [one], "it does not have two links"],
+    ["three links", [one, two, { name: "link3" }], "it does not have two links"],
+    ["a link twice", [one, { ...one }], "it does not have one link1"],
+    ["another name", [two, { name: "link3" }], "it does not have one link1"],
+    ["no object", [one, 2], "it does not have two links"],
     [
       "an odd id",
       [{ ...one, properties: { macSecConfig: { cakSecretIdentifier: 7 } } }, two],
-      "a secret identifier is no URL",
+      "a secret identifier is not a URL",
     ],
-  ])("that holds %s makes no sense, and nothing is written", async (_name, both, why) => {
-    const bench = documented(documentOf({ links: both }));
-    const looks = [
-      await refused(bench.peer.observe(never)),
-      await refused(bench.peer.put(want, async () => undefined, never)),
-    ];
-    for (const { code, effect, message } of looks) {
-      expect([code, effect]).toEqual(["peer.rejected", "none"]);
-      expect(message).toBe(`the document of the port makes no sense: ${why}`);
-    }
-    expect(bench.written).toEqual([]);
-  });
+  ])(
+    "a document that contains %s makes no sense, and nothing is written",
+    async (_name, both, why) => {
+      const bench = documented(documentOf({ links: both }));
+      const looks = [
+        await refused(bench.peer.observe(never)),
+        await refused(bench.peer.put(want, async () => undefined, never)),
+      ];
+      for (const { code, effect, message } of looks) {
+        expect([code, effect]).toEqual(["peer.rejected", "none"]);
+        expect(message).toBe(`the document of the port makes no sense: ${why}`);
+      }
+      expect(bench.written).toEqual([]);
+    },
+  );
 });

@@ -62,7 +62,7 @@ function settledAt(all: readonly Read[]): number {
 
 describe.each(refusals)("an operation that is answered with %d %s", (...refusal) => {
   it.each(["from the first poll on", "in the middle", "after the effect"] as const)(
-    "%s never blinds the look at the far end",
+    "a refusal %s never prevents observing the far end",
     async (when) => {
       const bench = armBench();
       const want = bench.newWant("link1");
@@ -89,7 +89,7 @@ describe.each(refusals)("an operation that is answered with %d %s", (...refusal)
     },
   );
 
-  it("counts as under way for its grace, whatever the document says", async () => {
+  it("a lost operation counts as running for its grace, whatever the document says", async () => {
     const bench = armBench();
     refuse(bench, refusal);
     await bench.put("link1", bench.newWant("link1"));
@@ -99,7 +99,7 @@ describe.each(refusals)("an operation that is answered with %d %s", (...refusal)
     expect(settledAt(all)).toBeGreaterThanOrEqual(putGraceMs);
   });
 
-  it("counts as under way for a grace after the start of the next process", async () => {
+  it("a predecessor's lost operation counts as running for a grace after the start", async () => {
     const bench = armBench();
     refuse(bench, refusal);
     const want = bench.newWant("link1");
@@ -116,7 +116,7 @@ describe.each(refusals)("an operation that is answered with %d %s", (...refusal)
 });
 
 describe("the document of a lost operation", () => {
-  it("does not decide while it says that the port is being changed", async () => {
+  it("a document with a change in progress does not decide a lost operation", async () => {
     const bench = armBench();
     refuse(bench, [403, "AuthorizationFailed"]);
     for (const msee of bench.site.msees.values()) msee.setFault("slow", true);
@@ -128,7 +128,7 @@ describe("the document of a lost operation", () => {
     expect(settledAt(all)).toBeGreaterThanOrEqual(rested + restMs);
   });
 
-  it("does not decide while its identifiers or its state of a link change", async () => {
+  it("a document whose identifiers or link state change decides no lost operation", async () => {
     const bench = armBench();
     const turns = ["first", "second", "third", "fourth", "fifth", "last"];
     const { clock } = bench.site;
@@ -147,7 +147,7 @@ describe("the document of a lost operation", () => {
     expect(all.at(-1)?.state.pointsAt?.cakSecretId).toContain("last");
   });
 
-  it("that says Failed is told as failed", async () => {
+  it("a document that says Failed makes a lost operation a failed one", async () => {
     const bench = armBench();
     refuse(bench, [403, "AuthorizationFailed"]);
     for (const msee of bench.site.msees.values()) msee.setFault("fails", true);
@@ -159,7 +159,7 @@ describe("the document of a lost operation", () => {
 });
 
 describe("a poll that is refused", () => {
-  it("names the missing right and where to give it, and no right that is there", async () => {
+  it("a refused poll names the missing right and where to give it, and no other", async () => {
     const bench = armBench();
     refuse(bench, [403, "AuthorizationFailed"]);
     await bench.put("link1", bench.newWant("link1"));
@@ -176,7 +176,7 @@ describe("a poll that is refused", () => {
     });
   });
 
-  it("for a token that has expired is asked again, and followed to its end", async () => {
+  it("a poll refused for an expired token is repeated and followed to its end", async () => {
     const bench = armBench();
     const { clock } = bench.site;
     const tokens = new Set<string>();
@@ -197,7 +197,7 @@ describe("a poll that is refused", () => {
     expect(settledAt(all)).toBeLessThan(putGraceMs - 11 * second);
   });
 
-  it("is shown until the right is given", async () => {
+  it("a refused poll is shown until the right is given", async () => {
     const bench = armBench();
     refuse(bench, [403, "AuthorizationFailed"]);
     await bench.put("link1", bench.newWant("link1"));
@@ -210,7 +210,7 @@ describe("a poll that is refused", () => {
     expect([provisioning, details?.unfollowed]).toEqual(["settled", undefined]);
   });
 
-  it("of an operation that Azure forgot ends once the document has decided", async () => {
+  it("a poll of an operation that Azure forgot ends once the document has decided", async () => {
     const bench = armBench();
     refuse(bench, [404, "ResourceNotFound"]);
     await bench.put("link1", bench.newWant("link1"));

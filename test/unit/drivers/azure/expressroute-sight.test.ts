@@ -20,19 +20,22 @@ async function afterTenMinutes(kind?: "expressRouteLags"): Promise<ArmBench> {
 }
 
 describe("meters", () => {
-  it.each([undefined, "expressRouteLags"] as const)("of a link that is well: %s", async (kind) => {
-    const bench = await afterTenMinutes(kind);
-    const seen = await sight(bench);
-    expect(seen).toMatchObject({
-      ...{ lineUp: true, rxDbm: -2.6, txDbm: -1.4, arpPercent: 100, bgpPercent: 100 },
-      peerings: [{ type: "AzurePrivatePeering", state: "Enabled" }],
-    });
-    const lateMs = bench.site.clock.wall() - (seen.until ?? 0);
-    expect(lateMs).toBeGreaterThanOrEqual(2 * minute);
-    expect(lateMs).toBeLessThan(4 * minute);
-  });
+  it.each([undefined, "expressRouteLags"] as const)(
+    "the meters of a healthy link are read: %s",
+    async (kind) => {
+      const bench = await afterTenMinutes(kind);
+      const seen = await sight(bench);
+      expect(seen).toMatchObject({
+        ...{ lineUp: true, rxDbm: -2.6, txDbm: -1.4, arpPercent: 100, bgpPercent: 100 },
+        peerings: [{ type: "AzurePrivatePeering", state: "Enabled" }],
+      });
+      const lateMs = bench.site.clock.wall() - (seen.until ?? 0);
+      expect(lateMs).toBeGreaterThanOrEqual(2 * minute);
+      expect(lateMs).toBeLessThan(4 * minute);
+    },
+  );
 
-  it("tell the two links apart", async () => {
+  it("the meters of the two links are told apart", async () => {
     const bench = await afterTenMinutes();
     const [first] = bench.site.links;
     first?.fibre.setUp(false);
@@ -43,7 +46,7 @@ describe("meters", () => {
     expect(await sight(bench, "link2")).toMatchObject({ lineUp: true, arpPercent: 100 });
   });
 
-  it("say nothing before a minute was told, and nothing of a port without a circuit", async () => {
+  it("meters report nothing in the first minute or without a circuit", async () => {
     const bench = armBench({ start: "protected" });
     expect(await sight(bench)).toMatchObject({ until: undefined, lineUp: undefined });
     bench.alter = (reply, { path }) => {
@@ -57,7 +60,7 @@ describe("meters", () => {
     });
   });
 
-  it("that answer anything at all are read as far as they make sense", async () => {
+  it("meters with malformed replies are read as far as they make sense", async () => {
     for (const odd of [
       "{}",
       "[]",
@@ -75,7 +78,7 @@ describe("meters", () => {
     }
   });
 
-  it("that may not be read are an error with a right to give", async () => {
+  it("meters that may not be read give an error with the missing right", async () => {
     const bench = armBench();
     bench.cloud.faults.arm.strike("authorizationFailed");
     const error = await refused(sight(bench));
@@ -85,7 +88,7 @@ describe("meters", () => {
 });
 
 describe("a VPN connection", () => {
-  it("is told in the gateway's own word", async () => {
+  it("a VPN connection's status is reported in the gateway's own word", async () => {
     const bench = await afterTenMinutes();
     const group = bench.resource.split("/providers/")[0] ?? "";
     const id = `${group}/providers/Microsoft.Network/connections/hub-1`;

@@ -42,7 +42,7 @@ async function putTwice(bench: ArmBench, want: PeerWant): Promise<string> {
 const busy = "peer.rejected none: the port is being changed: nothing was written";
 
 describe("an operation", () => {
-  it("is followed to its end, and then asked about no more", async () => {
+  it("an operation is followed to its end and then polled no more", async () => {
     const bench = armBench();
     const want = bench.newWant("link1");
     await bench.put("link1", want);
@@ -53,7 +53,7 @@ describe("an operation", () => {
     expect(bench.sent.filter(({ path }) => path.includes("/operations/"))).toHaveLength(asked);
   });
 
-  it("is resumed by the next process, which writes nothing meanwhile", async () => {
+  it("an operation is resumed by the next process, which writes nothing meanwhile", async () => {
     const bench = armBench();
     const want = bench.newWant("link1");
     await bench.put("link1", want);
@@ -70,7 +70,7 @@ describe("an operation", () => {
     expect(bench.calls("PUT")).toBe(1);
   });
 
-  it("runs although the document says that it is over, or that it never began", async () => {
+  it("an operation runs although the document says that it has ended or never began", async () => {
     const bench = armBench();
     const want = bench.newWant("link1");
     let stale: Uint8Array | undefined;
@@ -85,7 +85,7 @@ describe("an operation", () => {
     expect(bench.calls("PUT")).toBe(1);
   });
 
-  it("that failed is told with its code, until somebody has mended it", async () => {
+  it("a failed operation is reported with its code until a later write repairs it", async () => {
     const bench = armBench();
     msee(bench).setFault("fails", true);
     await bench.put("link1", bench.newWant("link1"));
@@ -99,7 +99,7 @@ describe("an operation", () => {
     expect(short(await bench.observe("link1"))).toEqual(["settled", key.cakSecretId]);
   });
 
-  it("that failed is told although the document keeps silent about it", async () => {
+  it("a failed operation is reported although the document does not show it", async () => {
     const bench = armBench();
     bench.alter = (reply, { path }) => {
       if (!path.includes("/operations/")) return reply;
@@ -113,7 +113,7 @@ describe("an operation", () => {
     expect((await bench.observe("link1")).provisioning).toBe("failed");
   });
 
-  it("that failed in a former life leaves the word to the document", async () => {
+  it("a failed operation of a predecessor is decided by the document", async () => {
     const bench = armBench();
     msee(bench).setFault("fails", true);
     await bench.put("link1", bench.newWant("link1"));
@@ -128,7 +128,7 @@ describe("an operation", () => {
     expect([provisioning, details?.failure]).toEqual(["settled", "ExpressRoutePortUpdateFailed"]);
   });
 
-  it("on another port says nothing of this one", async () => {
+  it("an operation on another port says nothing about this one", async () => {
     const bench = armBench();
     await bench.put("link1", bench.newWant("link1"));
     const operation = bench.journal.get("link1");
@@ -143,7 +143,7 @@ describe("an operation", () => {
     expect((await bench.run(other.observe(never))).provisioning).toBe("updating");
   });
 
-  it("of the kind that ends with the resource itself ends as well", async () => {
+  it("an operation that ends with the resource itself ends as well", async () => {
     const bench = armBench();
     bench.alter = (reply, { path, method }) => {
       const { "azure-asyncoperation": url = "", ...rest } = reply.headers;
@@ -157,7 +157,7 @@ describe("an operation", () => {
     expect(await history(bench)).toEqual(["updating", "settled"]);
   });
 
-  it("that cannot be asked about leaves the far end unknown", async () => {
+  it("an operation that cannot be polled leaves the far end unknown", async () => {
     const bench = armBench();
     await bench.put("link1", bench.newWant("link1"));
     await bench.site.clock.runFor(11_000);
@@ -167,7 +167,7 @@ describe("an operation", () => {
     expect([error.code, error.effect]).toEqual(["peer.unreachable", "none"]);
   });
 
-  it("needs none where Azure does it at once", async () => {
+  it("a change that Azure makes at once needs no operation", async () => {
     const bench = armBench();
     bench.alter = (reply, { method }) => (method === "PUT" ? { ...reply, headers: {} } : reply);
     await bench.put("link1", bench.newWant("link1"));
@@ -183,21 +183,24 @@ describe("provisioning that is", () => {
     ["never", ["updating", "settled"]],
     ["half", ["updating", "settled"]],
     ["fails", ["updating", "failed"]],
-  ] as const)("%s is told as %j, and needs one write", async (fault, told) => {
-    const bench = armBench();
-    msee(bench).setFault(fault, true);
-    const want = bench.newWant("link1");
-    await bench.put("link1", want);
-    expect(await history(bench)).toEqual(told);
-    const { pointsAt } = await bench.observe("link1");
-    expect(pointsAt?.cakSecretId).toBe(want.key.cakSecretId);
-    if (fault !== "fails") await bench.put("link1", want);
-    expect(bench.calls("PUT")).toBe(1);
-  });
+  ] as const)(
+    "a provisioning state of %s is reported as %j and needs one write",
+    async (fault, told) => {
+      const bench = armBench();
+      msee(bench).setFault(fault, true);
+      const want = bench.newWant("link1");
+      await bench.put("link1", want);
+      expect(await history(bench)).toEqual(told);
+      const { pointsAt } = await bench.observe("link1");
+      expect(pointsAt?.cakSecretId).toBe(want.key.cakSecretId);
+      if (fault !== "fails") await bench.put("link1", want);
+      expect(bench.calls("PUT")).toBe(1);
+    },
+  );
 });
 
-describe("somebody else's change", () => {
-  it("under way on either link is waited for", async () => {
+describe("another change", () => {
+  it("another change that runs on either link is waited for", async () => {
     for (const link of ["link1", "link2"] as const) {
       const bench = armBench({ start: "protected" });
       msee(bench).person(link, { sci: "off" });
@@ -206,7 +209,7 @@ describe("somebody else's change", () => {
     }
   });
 
-  it("made between the look and the write is refused by Azure, and stays", async () => {
+  it("another change after the observation makes Azure refuse the write, and stays", async () => {
     const bench = armBench({ start: "protected" });
     const { key } = bench.newWant("link1");
     bench.alter = (reply, { method }) => {
@@ -220,7 +223,7 @@ describe("somebody else's change", () => {
     expect(short(await bench.observe("link1"))).toEqual(["settled", key.cakSecretId]);
   });
 
-  it("after the decision is seen before the write, and stays", async () => {
+  it("another change after the decision is noticed before the write, and stays", async () => {
     const bench = armBench({ start: "protected" });
     const before = (await bench.observe("link1")).pointsAt;
     const want = bench.newWant("link1");
@@ -229,11 +232,11 @@ describe("somebody else's change", () => {
     await history(bench);
     const decided = { ...want, over: [before, want.key] };
     expect(await putTwice(bench, decided)).toBe(
-      "peer.rejected none: somebody gave it another key meanwhile: nothing was written",
+      "peer.rejected none: its key was changed meanwhile: nothing was written",
     );
     msee(bench).person("link1", { key: "off" });
     await history(bench);
-    expect(await putTwice(bench, decided)).toContain("somebody gave it another key");
+    expect(await putTwice(bench, decided)).toContain("its key was changed meanwhile");
     expect(bench.calls("PUT")).toBe(0);
     await bench.put("link1", { ...decided, over: [undefined] });
     expect(bench.calls("PUT")).toBe(1);
@@ -241,7 +244,7 @@ describe("somebody else's change", () => {
 });
 
 describe("two links of one port", () => {
-  it("are never written together: the second waits, and finds the port busy", async () => {
+  it("two links of one port are never written together: the second waits", async () => {
     const bench = armBench({ start: "protected" });
     const [first, second] = [bench.newWant("link1"), bench.newWant("link2")];
     const puts = [
@@ -253,7 +256,7 @@ describe("two links of one port", () => {
     expect(bench.calls("PUT")).toBe(1);
   });
 
-  it("are both in every body, the other one as it was read", async () => {
+  it("a body contains both links, the other one as it was read", async () => {
     const bench = armBench({ start: "protected" });
     const other = JSON.stringify(
       linksOf(await bench.run(bench.cloud.anywhere(plain(bench), never)))[1],
@@ -285,7 +288,7 @@ describe("the version of the interface", () => {
   it.each([
     ["expressRoutePorts", "2024-05-01"],
     ["expressRouteLags", "2026-01-01"],
-  ] as const)("is pinned for %s: %s", async (kind, version) => {
+  ] as const)("the API version is fixed for %s: %s", async (kind, version) => {
     const bench = armBench({ kind });
     await bench.put("link1", bench.newWant("link1"));
     const asked = bench.sent.map(({ path }) => path.split("?")[1]);
@@ -294,14 +297,14 @@ describe("the version of the interface", () => {
 });
 
 describe("a port of 10 Gbit/s", () => {
-  it("is told as such, and refuses an XPN suite itself", async () => {
+  it("a port of 10 Gbit/s is reported as such and refuses an XPN suite itself", async () => {
     const bench = armBench({ bandwidthInGbps: 10 });
     expect((await bench.observe("link1")).details).toMatchObject({
       bandwidthGbps: 10,
       identity: "present",
     });
     expect(await putTwice(bench, bench.newWant("link1"))).toBe(
-      "peer.rejected none: the management API: it does not take the request " +
+      "peer.rejected none: the management API: it does not accept the request " +
         "(400 InvalidRequestFormat)",
     );
   });

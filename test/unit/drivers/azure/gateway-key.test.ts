@@ -49,7 +49,7 @@ class Stage {
 }
 
 describe("a pre-shared key that a gateway gets", () => {
-  it("is written once, followed to its end, and never read", async () => {
+  it("a pre-shared key is written once, followed to its end and never read", async () => {
     const stage = new Stage();
     await stage.give();
     expect(stage.given).toEqual([psk]);
@@ -60,7 +60,7 @@ describe("a pre-shared key that a gateway gets", () => {
     expect(stage.bench.sent[0]?.path).toContain("?api-version=2024-05-01");
   });
 
-  it("is at the gateway when it resolves, and not before", async () => {
+  it("a pre-shared key is at the gateway when the call resolves, and not before", async () => {
     const stage = new Stage();
     stage.bench.cloud.arm.sharedKeys.lastsMs = 45_000;
     const begun = stage.bench.site.clock.now();
@@ -69,26 +69,26 @@ describe("a pre-shared key that a gateway gets", () => {
     expect(stage.given).toEqual([psk]);
   });
 
-  it("leaves no octet in the answers, one of which repeats it", async () => {
+  it("a pre-shared key leaves no octet in the replies, one of which repeats it", async () => {
     const stage = new Stage();
     await stage.give();
     expect(stage.replies.length).toBeGreaterThan(1);
     for (const { body } of stage.replies) expect(Math.max(0, ...body)).toBe(0);
   });
 
-  it("goes into a body that is JSON, whatever signs are in it", () => {
+  it("a pre-shared key goes into a body that is JSON, whatever characters it has", () => {
     using secret = Secret.take("psk", octetsOf(psk));
     const body = text(fillCommand(['{"value":"', { secret, as: "json" }, '"}']));
     expect(JSON.parse(body)).toEqual({ value: psk });
     using odd = Secret.take("psk", octetsOf("a\nb"));
-    expect(() => fillCommand([{ secret: odd, as: "json" }])).toThrow("no printable ASCII");
+    expect(() => fillCommand([{ secret: odd, as: "json" }])).toThrow("not printable ASCII");
   });
 
   it.each<[WireFault, string, string]>([
     ["authorizationFailed", "peer.denied", "Microsoft.Network/connections/sharedKey/write"],
     ["throttledSeconds", "peer.throttled", "linkseal status"],
     ["notFound", "peer.rejected", "compare remote.azureConnection"],
-  ])("is refused by %s with nothing changed", async (fault, code, next) => {
+  ])("a pre-shared key that is refused by %s changes nothing", async (fault, code, next) => {
     const stage = new Stage();
     stage.bench.cloud.faults.arm.strike(fault, 1);
     const error = await refused(stage.give());
@@ -97,7 +97,7 @@ describe("a pre-shared key that a gateway gets", () => {
     expect(stage.given).toEqual([]);
   });
 
-  it("is refused while the connection is being changed, and the other one stands", async () => {
+  it("a pre-shared key is refused during another change, whose key stays", async () => {
     const stage = new Stage();
     stage.bench.cloud.arm.sharedKeys.lastsMs = 60_000;
     const first = stage.give("the_first_of_two_keys");
@@ -110,13 +110,13 @@ describe("a pre-shared key that a gateway gets", () => {
     cloud.arm.sharedKeys.put(tunnel, `{"value":"by_a_person_meanwhile"}`);
     const error = await refused(stage.give());
     expect(error).toMatchObject({ code: "peer.rejected", effect: "none", where: "hub-1" });
-    expect(error.message).toContain("the connection or its gateway is being changed");
+    expect(error.message).toContain("another change of the connection or its gateway is running");
     await site.clock.runFor(60_000);
     expect(stage.given).toEqual(["the_first_of_two_keys", "by_a_person_meanwhile"]);
   });
 
   it.each<WireFault>(["serverError", "gatewayTimeout", "reset", "hang"])(
-    "may be there after %s",
+    "a pre-shared key may be at the gateway after %s",
     async (fault) => {
       const stage = new Stage();
       stage.bench.cloud.faults.arm.strike(fault, 1);
@@ -124,16 +124,21 @@ describe("a pre-shared key that a gateway gets", () => {
     },
   );
 
-  it.each(["fails", "failsGiven"] as const)("may be there where %s", async (fate) => {
-    const stage = new Stage();
-    stage.bench.cloud.arm.sharedKeys.fate = fate;
-    const error = await refused(stage.give());
-    expect(error).toMatchObject({ code: "peer.rejected", effect: "unknown" });
-    expect(error.message).toContain("(VpnConnectionUpdateFailed): the gateway may have either key");
-    expect(stage.given).toEqual(fate === "fails" ? [] : [psk]);
-  });
+  it.each(["fails", "failsGiven"] as const)(
+    "a pre-shared key may be at the gateway if the operation %s",
+    async (fate) => {
+      const stage = new Stage();
+      stage.bench.cloud.arm.sharedKeys.fate = fate;
+      const error = await refused(stage.give());
+      expect(error).toMatchObject({ code: "peer.rejected", effect: "unknown" });
+      expect(error.message).toContain(
+        "(VpnConnectionUpdateFailed): the gateway may have either key",
+      );
+      expect(stage.given).toEqual(fate === "fails" ? [] : [psk]);
+    },
+  );
 
-  it("may be there where nobody tells what became of it", async () => {
+  it("a pre-shared key may be at the gateway if the operation's end stays unknown", async () => {
     const stage = new Stage();
     stage.bench.alter = (reply, { path }) =>
       path.includes("/operations/") ? { ...reply, status: 403 } : reply;
@@ -144,7 +149,7 @@ describe("a pre-shared key that a gateway gets", () => {
     expect(error.next).toContain("at the resource group");
   });
 
-  it("is followed through answers that are lost or put off", async () => {
+  it("a pre-shared key is followed through replies that are lost or postponed", async () => {
     const stage = new Stage();
     let spoilt = 0;
     stage.bench.alter = (reply, { path }) => {
@@ -157,7 +162,7 @@ describe("a pre-shared key that a gateway gets", () => {
     expect([spoilt, stage.given]).toEqual([2, [psk]]);
   });
 
-  it("is in no error, whatever goes wrong", async () => {
+  it("a pre-shared key is in no error, whatever goes wrong", async () => {
     const faults: readonly WireFault[] = ["serverError", "hugeBody", "redirect", "reset"];
     for (const fault of faults) {
       const stage = new Stage();

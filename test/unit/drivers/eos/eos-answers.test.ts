@@ -38,7 +38,7 @@ function sessionOf(told: string, actors: string): MkaSession | undefined {
 describe("a session", () => {
   const both = participants(actor(peer, true), actor(peer, false));
 
-  it("is secured by a live peer, a principal and a key in use", () => {
+  it("a session is secured by a live peer, a principal and a key in use", () => {
     expect(sessionOf(security(), both)).toEqual({
       controlledPort: "secured",
       principalCkn: cknOf(1),
@@ -55,7 +55,7 @@ describe("a session", () => {
     });
   });
 
-  it("knows the key in use though the details call it the old one", () => {
+  it("a session has its key in use although the details call it the old one", () => {
     const details = {
       latestKeyMsgId: "",
       latestKeyMsgNum: 0,
@@ -72,7 +72,7 @@ describe("a session", () => {
     expect(session?.oldSak).toBeUndefined();
   });
 
-  it("is read where the keys stand in objects of their own", () => {
+  it("a session is read if its keys are in objects of their own", () => {
     const nested = { msgId: "b".repeat(24), keyNum: 8, rxInstalled: true, txInstalled: false };
     const details = {
       latestKeyMsgId: undefined,
@@ -91,7 +91,7 @@ describe("a session", () => {
     ["whose traffic is not protected", security({}, { traffic: "Unprotected" }), both],
     ["without a key in use", security({ keyMsgId: "", keyNum: 0 }), both],
     ["without a principal", security(), participants(actor(peer, false), actor(peer, false))],
-  ])("%s is blocked, whatever else is said of it", (_, told, actors) => {
+  ])("a session %s is blocked, whatever else the reply says", (_, told, actors) => {
     expect(sessionOf(told, actors)?.controlledPort).toBe("blocked");
   });
 
@@ -99,17 +99,17 @@ describe("a session", () => {
     ["a port that does not say whether it is open", security({ controlledPort: "yes" }), both],
     ["a participant without its list of peers", security(), participants({}, actor(peer, true))],
     [
-      "peers that are no names",
+      "peers that are not names",
       security(),
       participants(actor([7 as never], true), actor([], false)),
     ],
-  ])("is not understood from %s", (_, told, actors) => {
+  ])("a session with %s is not understood", (_, told, actors) => {
     expect(sessionOf(told, actors)).toBeUndefined();
   });
 });
 
 describe("counters", () => {
-  it("are read, and those of single SAs and of mixed traffic are left out", () => {
+  it("counters are read, except those of single SAs and of mixed traffic", () => {
     const told = {
       outPktsEncrypted: 118,
       inPktsDecrypted: 56,
@@ -138,7 +138,7 @@ describe("counters", () => {
     expect(readFrames({ countersDetail: told.countersDetail })).toBeUndefined();
   });
 
-  it("of MKPDUs are a table", () => {
+  it("counters of MKPDUs are read from a table", () => {
     const head = "Interface       Rx Success      Rx Failure      Tx Success      Tx Failure\n";
     const told = readMkpdus(`${head}Ethernet4/15/1  79688           12              79858     0\n`);
     expect(told?.get("Ethernet4/15/1")).toMatchObject({ sent: 79858n, received: 79700n });
@@ -148,7 +148,7 @@ describe("counters", () => {
 });
 
 describe("a configuration", () => {
-  it("tells profiles, keys and roles", () => {
+  it("a configuration gives profiles, keys and roles", () => {
     expect(planOf(configOf(), "Ethernet2")).toMatchObject({
       profile: "TWO",
       admin: "up",
@@ -175,12 +175,12 @@ describe("a configuration", () => {
     expect(configOf().profiles.get("CHAIN")).toBeUndefined();
   });
 
-  it("keeps nothing of a key that a router prints although it was asked not to", () => {
+  it("a configuration keeps nothing of a key that a router prints against the request", () => {
     const key = "0123456789ABCDEF";
     const leaky = {
       ...configLines,
       "mac security": { "profile TWO": { [`key ${cknOf(1)} 7 ${key} fallback`]: null } },
-      [`username somebody privilege 15 secret sha512 ${key}`]: null,
+      [`username operator privilege 15 secret sha512 ${key}`]: null,
     };
     const other = JSON.parse(JSON.stringify(leaky).replaceAll(key, "FEDCBA9876543210"));
     const [one, two] = [leaky, other].map((lines) =>
@@ -191,12 +191,12 @@ describe("a configuration", () => {
     expect(one?.id).not.toBe(configOf().id);
   });
 
-  it("has one id whatever its header says", () => {
+  it("a configuration has one id, whatever its header says", () => {
     const other = JSON.stringify({ header: ["! later\n"], cmds: commands(configLines) });
     expect(readConfig(other)?.id).toBe(configOf().id);
   });
 
-  it("that is nested without end is not understood", () => {
+  it("a configuration that is nested without end is not understood", () => {
     let lines: object = {};
     for (let depth = 0; depth < 20; depth += 1) lines = { x: { cmds: lines } };
     expect(readConfig(JSON.stringify({ cmds: lines }))).toBeUndefined();
@@ -209,7 +209,7 @@ describe("sessions", () => {
     operator: { state: "pending" },
   });
 
-  it("name the one that waits, by its row or beside the rows", () => {
+  it("sessions name the one that waits, by its row or beside the rows", () => {
     const waits = { name: "linkseal-1", state: "pendingCommitTimer" };
     const beside = { commitTimerSessionName: "linkseal-1", commitTimerExpireTime: 7 };
     expect(readSessions(JSON.stringify({ sessions: rows("pendingCommitTimer") }))?.[0]).toEqual(
@@ -226,7 +226,7 @@ describe("sessions", () => {
 });
 
 describe("the rest", () => {
-  it("is read by its fields", () => {
+  it("the other replies are read by their fields", () => {
     expect(readClock('{"utcTime": 1795514400.25}')).toBe(1_795_514_400_250);
     expect(readClock('{"utcTime": "now"}')).toBeUndefined();
     expect(readBootId('{"resetCauses":[{"timestamp": 17.5}]}')).toBe("17");
@@ -239,7 +239,7 @@ describe("the rest", () => {
     expect(readPing("5 packets transmitted, 6 received")).toBeUndefined();
   });
 
-  it("tells ports without a rate that nobody measured", () => {
+  it("a port whose rate was not measured is reported without one", () => {
     const told = readInterfaces(
       JSON.stringify({
         interfaces: {
@@ -252,7 +252,7 @@ describe("the rest", () => {
     expect([...(told ?? [])]).toEqual([["Ethernet1", { linkUp: true, rate: undefined }]]);
   });
 
-  it("tells peers by VRF, and why one is idle", () => {
+  it("peers are reported by VRF, with the reason why one is idle", () => {
     const told = readPeers(
       JSON.stringify({
         vrfs: {
@@ -271,7 +271,7 @@ describe("the rest", () => {
     expect(bgpSession(port, "192.0.2.10", told?.get("default 192.0.2.10")).up).toBe(false);
   });
 
-  it("with a peer, a prefix or a path that is not understood are not known", () => {
+  it("a peer, a prefix or a path that is not understood makes the whole reply unknown", () => {
     const peers = (one: unknown): unknown =>
       readPeers(JSON.stringify({ vrfs: { default: { peers: { "192.0.2.2": one } } } }));
     expect(peers({ peerState: "Active" })).toBeDefined();
@@ -300,7 +300,7 @@ describe("the rest", () => {
     expect(routes({ "10.0.0.0/8": { bgpRoutePaths: [beside] } })).toMatchObject([{ best: true }]);
   });
 
-  it("has neighbours that are asked for the routes of each family in which they are active", () => {
+  it("a neighbour's routes are read for each family in which it is active", () => {
     const families = (family: object): unknown =>
       readConfig(
         JSON.stringify({
@@ -321,7 +321,7 @@ describe("the rest", () => {
     expect(families({ "no neighbor 192.0.2.2 activate": null })).toEqual([["ipv4"]]);
   });
 
-  it("tells routes, and the port of a way", () => {
+  it("routes are reported, and the port that leads to an address", () => {
     const entries = {
       "10.0.0.0/8": {
         bgpRoutePaths: [{ routeType: { active: false } }, { routeType: { active: true } }],

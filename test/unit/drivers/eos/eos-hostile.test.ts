@@ -47,7 +47,7 @@ import {
 const seed = process.env["LINKSEAL_SEED"] ?? "eos";
 const port = "Ethernet2";
 
-// Nobody in here is live: whatever is made of it, nothing is secured.
+// No peer in here is live: whatever is read from it, nothing is secured.
 const answers = [
   configText,
   tunnelText(),
@@ -132,7 +132,7 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   const own = { security: fields?.get(port), participants: fields?.get(port) };
   const sessions = [
     readSession(own, settings),
-    readSession({ ...own, participants: nobody }, settings),
+    readSession({ ...own, participants: noPeers }, settings),
     readSession({ ...own, security: secured }, settings),
   ];
   const connections = readConnections(text);
@@ -151,7 +151,7 @@ const isUp = (tunnels: EosConfig["tunnels"], told: ReturnType<typeof readConnect
 
 const known = configOf();
 const standing = tunnelConfig();
-const nobody = readByPort(participants(actor([], true), actor([], false)))?.get(port);
+const noPeers = readByPort(participants(actor([], true), actor([], false)))?.get(port);
 const secured = readByPort(security())?.get(port);
 
 describe("hostile answers", () => {
@@ -186,7 +186,7 @@ describe("whatever a config accepts", () => {
     }
   }
 
-  it("is one token to the device, or is refused", () => {
+  it("a value that a config accepts is one token to the device, or is refused", () => {
     let taken = 0;
     fc.assert(
       fc.property(portName, (own) => {
@@ -202,7 +202,7 @@ describe("whatever a config accepts", () => {
     expect(taken).toBeGreaterThan(500);
   });
 
-  it("of a tunnel is one word, and its PSK what it was, or is refused", () => {
+  it("a tunnel's value is one word and its PSK is unchanged, or it is refused", () => {
     const called = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,62}$/);
     const psk = fc.oneof(
       fc.stringMatching(/^[!-,./-}]{16,128}$/),
@@ -233,7 +233,7 @@ describe("whatever a config accepts", () => {
     expect(expected.size).toBe(1);
   });
 
-  it("that a device itself calls by some name goes back as that one word, or not at all", () => {
+  it("a name that the device itself uses is sent back as one word, or not at all", () => {
     let taken = 0;
     const drained = { ...bare, port: "Ethernet1", drains: ["prepend"] as const };
     fc.assert(
@@ -252,7 +252,7 @@ describe("whatever a config accepts", () => {
     expect(taken).toBeGreaterThan(100);
   });
 
-  it("stays one word in a question", () => {
+  it("a value stays one word in a query", () => {
     fc.assert(
       fc.property(name, (word) => {
         for (const ask of [

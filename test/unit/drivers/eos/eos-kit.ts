@@ -1,4 +1,4 @@
-// A configuration and answers of an EOS router, in its layout, with names of nobody.
+// A configuration and answers of an EOS router, in its layout, with invented names.
 
 import { type EosConfig, readConfig } from "#drivers/eos/config.ts";
 import { eos } from "#drivers/eos/eos.ts";
@@ -26,7 +26,7 @@ export function commands(lines: Lines): object {
 export const configLines = {
   "hostname edge-a": null,
   "mac security": {
-    "license NOBODY 0 hidden": null,
+    "license EXAMPLE 0 hidden": null,
     "profile TWO": {
       "cipher aes256-gcm-xpn": null,
       [`key ${cknOf(1)} 7 <removed>`]: null,

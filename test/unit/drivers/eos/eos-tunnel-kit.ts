@@ -1,4 +1,4 @@
-// Tunnels of an EOS router, in its layout, with names of nobody.
+// Tunnels of an EOS router, in its layout, with invented names.
 
 import { type EosConfig, readConfig } from "#drivers/eos/config.ts";
 import { tunnel } from "../tunnel-kit.ts";

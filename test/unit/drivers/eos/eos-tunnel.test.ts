@@ -37,7 +37,7 @@ function refusal(change: DeviceChange, text = tunnelText(), psk = plainPsk): Lin
 }
 
 describe("tunnels that are configured", () => {
-  it("are read where their policies bear the name of their profile", () => {
+  it("configured tunnels are read if their policies have the name of their profile", () => {
     const { tunnels: standing, homes, numbers } = tunnelConfig().tunnels;
     const { localPrefixes: _behind, ifId: _number, auth: _auth, ...rest } = tunnel;
     const psk = "hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978";
@@ -48,7 +48,7 @@ describe("tunnels that are configured", () => {
     expect([...homes.keys()]).toEqual(["198.51.100.1"]);
   });
 
-  it("keep nothing of a PSK, with a form before it or without", () => {
+  it("configured tunnels keep nothing of a PSK, with a form before it or without", () => {
     const told = JSON.stringify([...tunnelConfig().tunnels.tunnels]);
     expect(told).not.toMatch(/047F0E021A70|Quiet/);
     const other = tunnelText("shared-key Quiet", "shared-key Loud");
@@ -63,13 +63,13 @@ describe("tunnels that are configured", () => {
     ["sa lifetime 450 minutes", "sa lifetime 1 thousand-packets"],
     ["local-id 198.51.100.1", "local-id 10.0.0.1"],
     ["mtu 1400", "mtu all"],
-  ])("are not ours with another %s", (from, to) => {
+  ])("a configured tunnel with another %s is not ours", (from, to) => {
     const text = tunnelText(from, to);
     expect(tunnelConfig(text).tunnels.tunnels.get("hub-1")?.plan).toBeUndefined();
     expect(refusal([put({ ike })], text)).toMatchObject({ code: "device.rejected" });
   });
 
-  it("that share a profile have the names of their interfaces", () => {
+  it("configured tunnels that share a profile have the names of their interfaces", () => {
     const { tunnels: standing } = tunnelConfig(
       tunnelText("profile BRANCH", "profile hub-1"),
     ).tunnels;
@@ -78,7 +78,7 @@ describe("tunnels that are configured", () => {
 });
 
 describe("a tunnel", () => {
-  it("is said with its PSK as a hole", () => {
+  it("a new tunnel is sent with its PSK as a hole", () => {
     const { said, lines } = edits([put({ ike })], bareText);
     expect(said).toContain("shared-key 0 [secret psk]");
     expect(said.join("\n")).not.toContain(plainPsk);
@@ -90,11 +90,11 @@ describe("a tunnel", () => {
     expect(lines).toHaveLength(1);
   });
 
-  it("that stands as it is wanted is left alone", () => {
+  it("a tunnel that is as wanted is left alone", () => {
     expect(edits([put({ ike })])).toEqual({ said: [], lines: [] });
   });
 
-  it("lets stale prefixes and a group that it no longer has go", () => {
+  it("a tunnel loses stale prefixes and a group that it no longer has", () => {
     const transforms = { ...tunnel.transforms, dhGroup: "none" };
     const { said } = edits([put({ ike, transforms, remotePrefixes: ["10.101.0.0/16"] })]);
     expect(said).toContain("no pfs dh-group");
@@ -104,7 +104,7 @@ describe("a tunnel", () => {
     ]);
   });
 
-  it("is gone with all that bears its name", () => {
+  it("a removed tunnel goes with all that has its name", () => {
     expect(edits([take()]).said).toEqual([
       "no ip route 10.100.0.0/16 Tunnel3",
       "no interface Tunnel3",
@@ -125,19 +125,19 @@ describe("a tunnel", () => {
       { ike, life: { seconds: 27_001, kilobytes: 1_024 } },
       "device.rejected",
     ],
-    ["an address of nobody", { ike, localAddress: "198.51.100.7" }, "device.rejected"],
+    ["an address that no interface has", { ike, localAddress: "198.51.100.7" }, "device.rejected"],
     ["an address in a VRF", { ike, localAddress: "198.51.100.9" }, "device.rejected"],
     ["the prefix of another", { ike, remotePrefixes: ["0.0.0.0/0"] }, "device.rejected"],
     ["the ends of another", { ike, name: "x", remoteAddress: "192.0.2.9" }, "device.rejected"],
     ["the name of another", { ike, name: "BRANCH" }, "device.rejected"],
   ];
 
-  it.each(unfit)("with %s is refused", (_what, over, code) => {
+  it.each(unfit)("a tunnel with %s is refused", (_what, over, code) => {
     expect(refusal([put(over)])).toMatchObject({ code, effect: "none" });
   });
 
   it.each(["Quiet?Gate-Seven", 'Quiet"Gate"Seven', "Quiet;Gate|Seven"])(
-    "takes no PSK that a terminal reads in its own way: %s",
+    "a tunnel with a PSK that a terminal would interpret is refused: %s",
     (psk) => {
       const error = refusal([put({ ike })], bareText, psk.replace("-", "|"));
       expect(error.code).toBe("vault.malformedKey");
@@ -145,7 +145,7 @@ describe("a tunnel", () => {
     },
   );
 
-  it("is refused where a policy of somebody's has its name and no interface does", () => {
+  it("a tunnel is refused if a policy of the operator has its name and no interface does", () => {
     const text = tunnelText("tunnel ipsec profile hub-1", "tunnel path-mtu-discovery");
     expect(refusal([put({ ike })], text).code).toBe("device.rejected");
   });
@@ -160,7 +160,7 @@ describe("SAs", () => {
     return tunnelStates(tunnelConfig().tunnels, { value: connections }, at);
   }
 
-  it("are told each way, the newest of a direction as the one in use", () => {
+  it("SAs are reported each way, the newest of a direction as the one in use", () => {
     const [own, other] = state(connectionText("established"));
     expect(own?.ike).toMatchObject({ value: "established" });
     expect(own?.sas).toMatchObject({
@@ -174,22 +174,22 @@ describe("SAs", () => {
     expect(other).toMatchObject({ name: "BRANCH", ike: { value: "down" }, sas: { value: [] } });
   });
 
-  it("of a connection in any other state are not established", () => {
+  it("SAs of a connection in any other state are not established", () => {
     expect(state(connectionText("idle"))[0]?.ike).toMatchObject({ value: "connecting" });
   });
 
-  it("are not understood as a whole if one of them is not", () => {
+  it("SAs are not understood as a whole if one of them is not", () => {
     const [own] = state(connectionText("established", false));
     expect(own?.sas).toEqual({ kind: "unknown", why: "unparsed", at });
   });
 
-  it("are none where nothing is told, and not understood in any other text", () => {
+  it("an empty reply means no SAs, and any other text is not understood", () => {
     expect(readConnections("")).toEqual(new Map());
     expect(readConnections("Sysdb connection lost")).toBeUndefined();
     expect(readTunnelRoutes("Sysdb connection lost", new Map())).toBeUndefined();
   });
 
-  it("have routes that lead into their interface", () => {
+  it("routes that lead into a tunnel's interface are reported", () => {
     const via = { kind: "tunnel", name: "hub-1" };
     expect(readTunnelRoutes(routesText, new Map([["Tunnel3", "hub-1"]]))).toEqual([
       { prefix: "10.100.0.0/16", via, best: true },
@@ -203,7 +203,7 @@ describe("IPsec", () => {
     ["vEOS", "4.27.1F", true],
     ["vEOS", "4.26.4M", false],
     ["DCS-7280CR3MK-32P4-F", "4.30.5M", false],
-  ])("on a %s with %s: %s", (model, version, has) => {
+  ])("IPsec on a %s with %s is offered: %s", (model, version, has) => {
     expect(capabilitiesOf(eos.offers, { model, version }).ipsec !== undefined).toBe(has);
   });
 });

@@ -47,7 +47,7 @@ function refusal(change: DeviceChange, over: Parameters<typeof surroundings>[1] 
 }
 
 describe("a change", () => {
-  it("gives a bare port a profile of its own, must-secure by its own words", () => {
+  it("a change gives a bare port a profile of its own with an explicit must-secure", () => {
     const port = "Ethernet1";
     const change: DeviceChange = [
       { kind: "macsec.protect", port, settings: { ...settings, sakRekeyMs: undefined } },
@@ -71,7 +71,7 @@ describe("a change", () => {
     ]);
   });
 
-  it("promotes a fallback by telling both keys again, each out of its old role first", () => {
+  it("a change promotes a fallback by sending both keys again in order", () => {
     const [port, ckn] = ["Ethernet2", cknOf(2)];
     const keys = [keyOf(2), keyOf(1)];
     expect(said([{ kind: "macsec.promoteKey", port, ckn, keys }])).toEqual([
@@ -85,11 +85,11 @@ describe("a change", () => {
       "exit",
     ]);
     expect(refusal([{ kind: "macsec.promoteKey", port, ckn, keys: [keyOf(2)] }])).toBe(
-      "device.rejected: a key gets another role, and the change brings it not",
+      "device.rejected: a key gets another role, and the change does not contain it",
     );
   });
 
-  it("goes back to the old key with that one alone: the new one leaves", () => {
+  it("a change back to the old key removes only the new one", () => {
     const port = "Ethernet2";
     const change: DeviceChange = [
       { kind: "macsec.promoteKey", port, ckn: cknOf(2), keys: [keyOf(2)] },
@@ -102,7 +102,7 @@ describe("a change", () => {
     ]);
   });
 
-  it("that finds its goal reached says nothing", () => {
+  it("a change whose goal is reached sends nothing", () => {
     const port = "Ethernet2";
     const change: DeviceChange = [
       { kind: "macsec.protect", port, settings },
@@ -113,7 +113,7 @@ describe("a change", () => {
     expect(said(change)).toEqual([]);
   });
 
-  it("never leaves should-secure", () => {
+  it("a change never leaves should-secure", () => {
     const change: DeviceChange = [{ kind: "macsec.protect", port: "Ethernet3", settings }];
     expect(said(change)).toContain("traffic unprotected drop");
   });
@@ -125,7 +125,7 @@ describe("a change", () => {
       cknOf(1),
       "no primary key would be left; promote the fallback first",
     ],
-  ])("does not remove %s", (_, ckn, why) => {
+  ])("a change that removes %s is refused", (_, ckn, why) => {
     const change: DeviceChange = [{ kind: "macsec.removeKey", port: "Ethernet2", ckn }];
     const over = { principal: () => cknOf(2) };
     expect(refusal(change, over)).toBe(`device.rejected: ${why}`);
@@ -135,17 +135,17 @@ describe("a change", () => {
     ["Ethernet4", "Ethernet5 shares its MACsec profile"],
     ["Ethernet6", "what is configured there is not understood"],
     ["Ethernet8", "there is no such port"],
-  ])("does not touch %s", (port, why) => {
+  ])("a change of %s is refused", (port, why) => {
     const change: DeviceChange = [{ kind: "macsec.protect", port, settings }];
     expect(refusal(change)).toBe(`device.rejected: ${why}`);
   });
 
   it.each([
-    [{ confidentialityOffset: 30 }, "EOS knows no confidentiality offset but 0"],
+    [{ confidentialityOffset: 30 }, "EOS has no confidentiality offset but 0"],
     [{ sakRekeyMs: 29_000 }, "a SAK is renewed after 30 to 100000 s"],
     [{ sakRekeyMs: 60_500 }, "a SAK is renewed after 30 to 100000 s"],
     [{ replayWindow: 2 ** 32 }, "a replay window has at most 4294967295 frames"],
-  ] as const)("with %j is refused", (over, why) => {
+  ] as const)("a change with %j is refused", (over, why) => {
     const change: DeviceChange = [
       { kind: "macsec.protect", port: "Ethernet1", settings: { ...settings, ...over } },
     ];
@@ -158,7 +158,7 @@ describe("a drain", () => {
     { kind, port, means: "prepend" },
   ];
 
-  it("prepends before what the operator lets pass, which comes from the peer group", () => {
+  it("a drain prepends before the operator's route map, which comes from the peer group", () => {
     expect(said(drain("port.drain", "Ethernet1"))).toEqual([
       "route-map linkseal-drain-out-192.0.2.2 permit 10",
       "sub-route-map to-azure",
@@ -175,7 +175,7 @@ describe("a drain", () => {
     ]);
   });
 
-  it("ends with the operator's own maps, in the VRF of the neighbour", () => {
+  it("a drain ends with the operator's own route maps, in the VRF of the neighbour", () => {
     expect(said(drain("port.restore", "Ethernet7"))).toEqual([
       "router bgp 64512",
       "vrf BLUE",
@@ -188,11 +188,11 @@ describe("a drain", () => {
     ]);
   });
 
-  it("without a neighbour is refused", () => {
+  it("a drain without a neighbour is refused", () => {
     expect(refusal(drain("port.drain", "Ethernet3"))).toContain("no neighbour");
   });
 
-  it("is known by its maps, and a peering that is shut by its line", () => {
+  it("a drain is recognised by its route maps, and a shut peering by its line", () => {
     expect(planOf(configOf(), "Ethernet7").drains).toEqual(["prepend"]);
     expect(planOf(configOf(), "Ethernet2").drains).toEqual(["peeringShutdown"]);
     expect(planOf(configOf(), "Ethernet1").drains).toEqual([]);
@@ -206,14 +206,14 @@ describe("capabilities", () => {
     ["4.30.5M", true],
     ["4.30.5.1M-12345.430", true],
     ["devbuild", true],
-  ])("of %s: MACsec %s", (version, offers) => {
+  ])("the capabilities of %s include MACsec: %s", (version, offers) => {
     const { macsec } = capabilitiesOf(eos.offers, { model: "", version });
     expect(macsec !== undefined).toBe(offers);
   });
 });
 
 describe("the command line of a router", () => {
-  it("is never asked for what prints keys, and what is in force is saved", async () => {
+  it("a command line never gets a query that prints keys, and a change is saved", async () => {
     const place = placeOf(platforms["7280CR3MK 4.30.5M"]);
     const { clock, router } = place.rig;
     const lines: string[] = [];
@@ -258,7 +258,7 @@ describe("the command line of a router", () => {
     expect(asked.filter((one) => telling.test(one))).toEqual([]);
   });
 
-  it("that is closed while a session is being opened tells those who wait by a code", async () => {
+  it("a device that closes while a session opens gives waiting callers a code", async () => {
     const place = placeOf(platforms["7280CR3MK 4.30.5M"]);
     const { clock, router } = place.rig;
     const target = { device: router.name, address: "192.0.2.1" };
@@ -278,7 +278,7 @@ describe("the command line of a router", () => {
     expect(await Promise.all(codes)).toEqual(["transport.closed", "transport.closed"]);
   });
 
-  it("keeps no session that was only tried, and clears away one that a cut had left", async () => {
+  it("a session that was tried or left by a broken connection is dropped", async () => {
     const place = placeOf(platforms["7280R3 4.34.1F"]);
     const { clock, router } = place.rig;
     const target = { device: router.name, address: "192.0.2.1" };

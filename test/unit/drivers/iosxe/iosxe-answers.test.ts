@@ -32,14 +32,14 @@ describe("an MKA session", () => {
     ],
   });
 
-  it("is not understood with a page that is not", () => {
+  it("an MKA session with a page that is not understood is not understood", () => {
     expect(readSessions(page({ "CAK Name (CKN)": "none" }))).toBeUndefined();
     expect(readSessions("MKA is not what it was")).toBeUndefined();
     expect(readSessions("")).toEqual([]);
     expect(readSessions("% There are no active MKA sessions")).toEqual([]);
   });
 
-  it("belongs to the port whose name it has, shortened or not, and to no other", () => {
+  it("an MKA session belongs to the port with its name, shortened or not, and to no other", () => {
     const ports = [port(1), port(11), "TwentyFiveGigE0/0/1"];
     expect(pagesOf(readSessions(page()) ?? [], port(1), ports)).toHaveLength(1);
     const short = readSessions(page({ "Interface Name": "Te0/0/1" })) ?? [];
@@ -85,7 +85,7 @@ describe("counters", () => {
     "  In Pkts OK:               2",
   ].join("\n");
 
-  it("of MKPDUs are those of all keys of the port", () => {
+  it("counters of MKPDUs are those of all keys of the port", () => {
     expect(readMkpdus(`${mkpdus}\n\n${mkpdus}`)).toEqual({
       sent: 124n,
       received: 120n,
@@ -96,7 +96,7 @@ describe("counters", () => {
     expect(readMkpdus("% There are no statistics")).toBeUndefined();
   });
 
-  it("of frames are those of the channels, each once", () => {
+  it("counters of frames are those of the channels, each once", () => {
     expect(readFrames(frames, 101n, readMkpdus(mkpdus))).toMatchObject({
       txProtected: 100n,
       txTooLong: 2n,
@@ -108,18 +108,18 @@ describe("counters", () => {
     });
   });
 
-  it("of clear frames are none where MKPDUs may be among them", () => {
+  it("a counter of clear frames that may include MKPDUs is left undefined", () => {
     expect(readFrames(frames, 1n, undefined)?.rxClear).toBeUndefined();
     const few = readMkpdus(mkpdus.replace("Rx...... 60", "Rx...... 7"));
     expect(readFrames(frames, 1n, few)?.rxClear).toBeUndefined();
   });
 
-  it("are not made up", () => {
+  it("counters that are not printed are left undefined", () => {
     expect(readFrames(" MACsec is disabled", undefined, undefined)).toBeUndefined();
     expect(readNextPn(" MACsec is disabled")).toBeUndefined();
   });
 
-  it("tell the next packet number of the SA that transmits", () => {
+  it("counters include the next packet number of the SA that transmits", () => {
     const status =
       " Capabilities:\n  Cipher:   GCM-AES-128\n\n Transmit SC:\n  Transmitting:   TRUE\n" +
       " Transmit SA:\n  Next PN:         23427\n\n Receive SC:\n Receive SA:\n  Next PN:  615\n";
@@ -134,7 +134,7 @@ describe("a commit", () => {
     "Time configured(or reconfigured): 22:50:48 UTC Sat Feb 21 2009\n" +
     "Timer type: absolute timer\nTimer value: 2 min\nUser: operator\n";
 
-  it("waits as long as the timer runs, and is ours by its mark alone", () => {
+  it("a commit waits as long as the timer runs, and only its mark makes it ours", () => {
     expect(readTimer(timer)).toBe("running");
     expect(readTimer("%No Rollback Confirmed Change pending")).toBe("none");
     expect(readTimer("Unable to get data")).toBeUndefined();
@@ -142,7 +142,7 @@ describe("a commit", () => {
     const settled = readMark("event manager environment linkseal_commit 00ff.settled");
     expect(commitsOf("running", ours)).toEqual([{ note: "linkseal 00ff", isPending: true }]);
     for (const mark of [settled, undefined]) {
-      expect(commitsOf("running", mark)).toEqual([{ note: "somebody", isPending: true }]);
+      expect(commitsOf("running", mark)).toEqual([{ note: "unknown", isPending: true }]);
     }
     expect(commitsOf("none", settled).map(({ note }) => note)).toEqual([
       "linkseal confirms 00ff",
@@ -151,12 +151,12 @@ describe("a commit", () => {
     expect(commitsOf("none", readMark("! Last configuration change at x"))).toEqual([]);
   });
 
-  it("can be taken back where there is an archive", () => {
+  it("a commit can be reverted if there is an archive", () => {
     expect(hasArchive("The maximum archive configurations allowed is 10.\nThere are")).toBe(true);
     expect(hasArchive(" Archive feature not enabled")).toBe(false);
   });
 
-  it("waits for whoever holds the configuration", () => {
+  it("a commit waits for the session that has locked the configuration", () => {
     expect(isLocked("Type              : EXCLUSIVE\nState             : LOCKED")).toBe(true);
     expect(isLocked("Type : NO LOCK\nState : FREE")).toBe(false);
     expect(isLocked("Config Session Lock\n-----\nOwner PID   : 578")).toBe(true);
@@ -164,14 +164,14 @@ describe("a commit", () => {
 });
 
 describe("the router", () => {
-  it("tells its clock in the zone of the world, or not at all", () => {
+  it("a router's clock is read in UTC, or not at all", () => {
     const at = Date.UTC(2026, 10, 25, 18, 0, 0, 250);
     expect(readClock("18:00:00.250 UTC Wed Nov 25 2026")).toBe(at);
     expect(readClock("*18:00:00.250 UTC Wed Nov 25 2026")).toBe(at);
     expect(readClock("18:00:00.250 CEST Wed Nov 25 2026")).toBeUndefined();
   });
 
-  it("tells what it is, and since when", () => {
+  it("a router reports its platform, its release and its last boot", () => {
     const text =
       "Cisco IOS XE Software, Version 17.09.04a\nCisco IOS Software [Cupertino], ASR1000\n" +
       "System restarted at 10:02:03 UTC Wed Nov 25 2026\n\n" +
@@ -184,14 +184,14 @@ describe("the router", () => {
     expect(readSoftware("Cisco IOS XR Software, Version 7.11.2")).toBeUndefined();
   });
 
-  it("tells whether it keeps what is typed", () => {
+  it("a router reports whether it records commands", () => {
     expect(isAccounted("aaa accounting commands 15 default start-stop group tacacs+")).toBe(true);
     expect(isAccounted("  logging enable\n  no hidekeys")).toBe(true);
     expect(isAccounted("  logging enable")).toBe(false);
     expect(isAccounted("")).toBe(false);
   });
 
-  it("tells its ports, their state and their rates", () => {
+  it("a router reports its ports, their state and their rates", () => {
     const told = readInterfaces(
       `${port(0)} is up, line protocol is up \n` +
         "  MTU 1600 bytes, BW 10000000 Kbit/sec, DLY 10 usec, \n" +
@@ -211,7 +211,7 @@ describe("the router", () => {
     expect(readInterfaces("", isPort)).toBeUndefined();
   });
 
-  it("tells its neighbours by VRF, and why one of them is lost", () => {
+  it("a router reports its neighbours by VRF, and why one of them is lost", () => {
     const peers = readPeers(
       "For address family: IPv4 Unicast\nBGP neighbor is 198.51.100.2,  remote AS 12076\n" +
         "  BGP state = Established, up for 1d\n" +
@@ -228,7 +228,7 @@ describe("the router", () => {
     expect(readPeers("Unable to get data")).toBeUndefined();
   });
 
-  it("tells routes, which of them are in use, and long ones whose row is broken", () => {
+  it("a router reports routes, those in use, and long ones whose row is broken", () => {
     const table =
       "     Network          Next Hop            Metric LocPrf Weight Path\n" +
       " *>   10.0.0.0/16      198.51.100.2             0 12076 i\n" +
@@ -248,7 +248,7 @@ describe("the router", () => {
     expect(readRoutes("Unable to get data", port(0))).toBeUndefined();
   });
 
-  it("tells the way to an address, or none", () => {
+  it("a router reports the port that leads to an address, or none", () => {
     const way = `0.0.0.0/0\n  nexthop 192.0.2.254 ${port(1)}.100\n`;
     expect(readRouteTo(way)).toBe(port(1));
     expect(readRouteTo("192.0.2.0/24\n  attached to GigabitEthernet0\n")).toBe("GigabitEthernet0");

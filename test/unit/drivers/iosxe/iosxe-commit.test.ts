@@ -78,7 +78,7 @@ function liar(hasArchive: boolean): Platform<IosxeFace> {
 }
 
 describe("a change at IOS XE", () => {
-  it("is armed before its first line, and saved once it is confirmed", async () => {
+  it("a change is armed before its first line and saved once it is confirmed", async () => {
     const stage = new Stage();
     const device = await stage.open();
     const transaction = await stage.prepare(device);
@@ -98,7 +98,7 @@ describe("a change at IOS XE", () => {
     await device[Symbol.asyncDispose]();
   });
 
-  it("goes back as a whole where a line of it is refused", async () => {
+  it("a change with a refused line is reverted as a whole", async () => {
     const stage = new Stage(liar(true));
     const device = await stage.open();
     const transaction = await stage.prepare(device);
@@ -109,18 +109,18 @@ describe("a change at IOS XE", () => {
     await device[Symbol.asyncDispose]();
   });
 
-  it("says that some of it may stay where nothing takes it back", async () => {
+  it("a change with a refused line reports that part stays if nothing reverts it", async () => {
     const stage = new Stage(liar(false));
     const device = await stage.open();
     const transaction = await stage.prepare(device);
     const error = await stage.refused(transaction.apply("final", never));
     expect(error).toMatchObject({ code: "device.rejected", effect: "unknown" });
-    expect(error.message).toContain("what was said before it stays");
+    expect(error.message).toContain("the lines before it stay");
     expect(stage.macsec).toBeUndefined();
     await device[Symbol.asyncDispose]();
   });
 
-  it("that lost its confirm is neither done nor done twice, and goes back by itself", async () => {
+  it("a change that lost its confirm reverts by itself and is not done twice", async () => {
     const stage = new Stage();
     const device = await stage.open();
     const transaction = await stage.prepare(device);
@@ -138,7 +138,7 @@ describe("a change at IOS XE", () => {
     await device[Symbol.asyncDispose]();
   });
 
-  it("waits for a timer that somebody else has armed, and is never taken for it", async () => {
+  it("a change waits for a timer of another session, and is never mistaken for it", async () => {
     const stage = new Stage();
     const device = await stage.open();
     const transaction = await stage.prepare(device);

@@ -51,7 +51,7 @@ import { ikeText, none, pairText, routesText, texts, tunnelsOf } from "./iosxe-t
 
 const seed = process.env["LINKSEAL_SEED"] ?? "iosxe";
 
-// Nobody in here is live: whatever is made of it, nothing is secured.
+// No peer in here is live: whatever is read from it, nothing is secured.
 const answers = [
   ...Object.values(parts),
   page({}, 0),
@@ -167,7 +167,7 @@ describe("whatever a config accepts", () => {
   };
   tryPortNames(shut, 0, "2,1,1");
 
-  it("of a tunnel is one word, and its PSK the digits of its octets", () => {
+  it("a tunnel's value is one word and its PSK the digits of its octets, or it is refused", () => {
     const called = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,62}$/);
     const psk = fc.stringMatching(/^[!-,./-}]{16,116}$/);
     const expected = new Set<string>();

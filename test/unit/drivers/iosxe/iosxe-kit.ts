@@ -1,4 +1,4 @@
-// A configuration and answers of a router with IOS XE, in its layout, with names of nobody.
+// A configuration and answers of a router with IOS XE, in its layout, with invented names.
 
 import { type ConfigTexts, readConfig, type XeConfig } from "#drivers/iosxe/config.ts";
 import { iosxe } from "#drivers/iosxe/iosxe.ts";

@@ -1,4 +1,4 @@
-// Tunnels of a router with IOS XE, in its layout, with names of nobody.
+// Tunnels of a router with IOS XE, in its layout, with invented names.
 
 import { readTunnels, type TunnelTexts, type XeTunnels } from "#drivers/iosxe/tunnel-config.ts";
 

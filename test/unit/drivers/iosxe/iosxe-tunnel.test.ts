@@ -40,7 +40,7 @@ function refusal(change: DeviceChange, over: Partial<TunnelTexts> = {}): Linksea
 }
 
 describe("tunnels that are configured", () => {
-  it("are read where all that they are made of bears the name of their profile", () => {
+  it("configured tunnels are read if all their objects have the profile's name", () => {
     const { tunnels, homes, numbers } = tunnelsOf();
     const { localPrefixes: _behind, ifId: _number, auth: _auth, ...rest } = tunnel;
     const psk = "hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978";
@@ -52,7 +52,7 @@ describe("tunnels that are configured", () => {
     expect([...homes.keys()]).toEqual(["198.51.100.1", "172.16.0.1"]);
   });
 
-  it("that share a profile have the names of their interfaces", () => {
+  it("configured tunnels that share a profile have the names of their interfaces", () => {
     const interfaces = texts.interfaces.replace("profile BRANCH", "profile hub-1");
     const { tunnels } = tunnelsOf({ interfaces });
     expect([...tunnels.keys()]).toEqual(["Tunnel3", "Tunnel7"]);
@@ -70,19 +70,19 @@ describe("tunnels that are configured", () => {
     ["ipsec", " set ikev2-profile hub-1\n", ""],
   ];
 
-  it.each(strange)("are not ours with other %s: %j", (part, from, to) => {
+  it.each(strange)("a configured tunnel whose %s differs is not ours: %j", (part, from, to) => {
     const over = { [part]: texts[part].replace(from, to) };
     expect(tunnelsOf(over).tunnels.get("hub-1")?.plan).toBeUndefined();
     expect(refusal([put()], over)).toMatchObject({ code: "device.rejected", effect: "none" });
   });
 
-  it("are none in a text that is no configuration", () => {
+  it("a text that is not a configuration has no tunnels", () => {
     expect(() => tunnelsOf({ ike: "Unable to get data" })).toThrow("no configuration");
   });
 });
 
 describe("a tunnel", () => {
-  it("is said from the inside out, with its PSK as a hole of hexadecimal digits", () => {
+  it("a new tunnel is sent from the inside out, with its PSK as a hole of hex digits", () => {
     const { said, lines } = edits([put()], none);
     const all = said.join("\n");
     expect(all).toContain("pre-shared-key hex [secret psk]");
@@ -100,7 +100,7 @@ describe("a tunnel", () => {
     expect(lines).toHaveLength(1);
   });
 
-  it("with a cipher that needs a digest has one in IKE and in ESP", () => {
+  it("a tunnel whose cipher needs a digest has one in IKE and in ESP", () => {
     const ike = { ...tunnel.ike, encryption: "aes-256-cbc", integrity: "sha384" };
     const transforms = { encryption: "aes-256-cbc", integrity: "sha256", dhGroup: "none" };
     const { said } = edits([put({ ike, transforms })], none);
@@ -109,11 +109,11 @@ describe("a tunnel", () => {
     expect(said.join("\n")).not.toContain("set pfs");
   });
 
-  it("that stands as it is wanted is left alone", () => {
+  it("a tunnel that is as wanted is left alone", () => {
     expect(edits([put()])).toEqual({ said: [], lines: [] });
   });
 
-  it("gets another PSK and other prefixes while it stands", () => {
+  it("a tunnel gets another PSK and other prefixes without being rebuilt", () => {
     const ike = texts.ike.replace("psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978", "psk/0000");
     expect(edits([put()], { ike }).said).toEqual([
       "crypto ikev2 keyring hub-1",
@@ -130,14 +130,14 @@ describe("a tunnel", () => {
     ]);
   });
 
-  it("with other ends or algorithms is made anew under its number", () => {
+  it("a tunnel with other ends or algorithms is rebuilt under its number", () => {
     const { said } = edits([put({ mtu: 1_300 })]);
     expect(said.indexOf("no interface Tunnel3")).toBeLessThan(said.indexOf("interface Tunnel3"));
     expect(said).toContain("no crypto ikev2 proposal linkseal-198.51.100.1");
     expect(said).toContain("ip tcp adjust-mss 1260");
   });
 
-  it("is gone with all that bears its name; a policy that others need stays", () => {
+  it("a removed tunnel goes with all that has its name; a policy that others need stays", () => {
     expect(edits([take()]).said).toEqual([
       "no ip route 10.100.0.0 255.255.0.0 Tunnel3",
       "no interface Tunnel3",
@@ -157,7 +157,7 @@ describe("a tunnel", () => {
     ["IPv6", { remoteAddress: "2001:db8::1" }, "device.unsupported"],
     ["MD5", { transforms: { ...tunnel.transforms, integrity: "md5" } }, "device.unsupported"],
     ["a life of 1024 kB", { life: { seconds: 27_000, kilobytes: 1_024 } }, "device.rejected"],
-    ["an address of nobody", { localAddress: "198.51.100.7" }, "device.rejected"],
+    ["an address that no interface has", { localAddress: "198.51.100.7" }, "device.rejected"],
     ["an address in a VRF", { localAddress: "198.51.100.9" }, "device.rejected"],
     ["the two ends of another", { name: "x", remoteAddress: "192.0.2.9" }, "device.rejected"],
     ["the prefix of another", { remotePrefixes: ["0.0.0.0/0"] }, "device.rejected"],
@@ -172,19 +172,19 @@ describe("a tunnel", () => {
     ],
   ];
 
-  it.each(unfit)("with %s is refused", (_what, over, code) => {
+  it.each(unfit)("a tunnel with %s is refused", (_what, over, code) => {
     const error = refusal([put(over)]);
     expect(error).toMatchObject({ code, effect: "none" });
     expect(error.message).not.toContain(pskText);
   });
 
-  it("is refused where names or policies of somebody's are in its place", () => {
+  it("a tunnel is refused if names or policies of the operator are in its place", () => {
     expect(refusal([put()], { ...none, ipsec: texts.ipsec }).code).toBe("device.rejected");
     const policy = "crypto ikev2 policy linkseal-198.51.100.1\n proposal default\n!\n";
     expect(refusal([put()], { ...none, ike: policy }).code).toBe("device.rejected");
   });
 
-  it("takes no PSK whose digits do not fit into a line", () => {
+  it("a tunnel whose PSK has too many digits for one line is refused", () => {
     const change = [put()];
     const work = workOf(change, iosxe.offers, "k".repeat(117));
     const plan = (): unknown => planTunnels(change, { work, limits, standing: new Map() });
@@ -203,7 +203,7 @@ describe("SAs", () => {
     return tunnelStates(tunnelsOf(), answers, at);
   }
 
-  it("are told each way, the newest of a direction as the one in use", () => {
+  it("SAs are reported each way, the newest of a direction as the one in use", () => {
     const [own, other] = state(ikeText("READY"), pairText());
     expect(own?.ike).toMatchObject({ value: "established" });
     expect(own?.sas).toMatchObject({
@@ -217,11 +217,11 @@ describe("SAs", () => {
     expect(other).toMatchObject({ name: "BRANCH", ike: { value: "down" }, sas: { value: [] } });
   });
 
-  it.each(["IN-NEG", "DELETE"])("of IKE in the state %s are not established", (status) => {
+  it.each(["IN-NEG", "DELETE"])("SAs of IKE in the state %s are not established", (status) => {
     expect(state(ikeText(status), "No SAs found")[0]?.ike).toMatchObject({ value: "connecting" });
   });
 
-  it("that are not active are on their way out", () => {
+  it("SAs that are not active are reported as deleting", () => {
     const [own] = state(ikeText("READY"), pairText("DELETED"));
     expect(own?.sas).toMatchObject({ value: [{ phase: "deleting" }, {}, { phase: "deleting" }] });
   });
@@ -230,7 +230,7 @@ describe("SAs", () => {
     ["Y  replay window size: 1024", "on"],
     ["N", "off"],
     ["?", undefined],
-  ])("that receive tell of anti-replay where its support is %j", (support, antiReplay) => {
+  ])("SAs that receive report anti-replay if its support is %j", (support, antiReplay) => {
     const line = `        replay detection support: ${support}\n        Status: `;
     const text = pairText()
       .replaceAll(/^.*replay detection support.*\n/gm, "")
@@ -240,12 +240,12 @@ describe("SAs", () => {
     expect(sas.map((sa) => sa.antiReplay)).toEqual([antiReplay, antiReplay, undefined]);
   });
 
-  it("are not understood as a whole if one of them is not", () => {
+  it("SAs are not understood as a whole if one of them is not", () => {
     const [own] = state(ikeText("READY"), ipsecText("      spi: 0xZZ(1)\n", ""));
     expect(own?.sas).toEqual({ kind: "unknown", why: "unparsed", at });
   });
 
-  it("are read where lines have no indents and blank lines between them", () => {
+  it("SAs are read if lines have no indents and blank lines between them", () => {
     const loose = pairText()
       .split("\n")
       .map((row) => row.trim())
@@ -253,14 +253,14 @@ describe("SAs", () => {
     expect(state(ikeText("READY"), loose)[0]?.sas).toMatchObject({ value: [{}, {}, {}] });
   });
 
-  it("are none where nothing is told, and not understood in any other text", () => {
+  it("an empty reply means no SAs, and any other text is not understood", () => {
     expect(readIkeSas(" IPv4 Crypto IKEv2  SA ")).toEqual([]);
     expect(readIkeSas("Unable to get data")).toBeUndefined();
     expect(readIpsecSas("Unable to get data")).toBeUndefined();
     expect(readTunnelRoutes("Unable to get data", new Map())).toBeUndefined();
   });
 
-  it("have routes that lead into their interface, with the length of either layout", () => {
+  it("routes into a tunnel's interface are reported, with the length of either layout", () => {
     const names = new Map([
       ["Tunnel3", "hub-1"],
       ["Tunnel7", "BRANCH"],
@@ -284,7 +284,7 @@ describe("IPsec", () => {
     ["asr1001-hx", "16.12.1", true],
     ["asr1001-hx", "16.6.4", false],
     ["c9500-48y4c", "17.9.4", false],
-  ])("on a %s with %s: %s", (platform, version, has) => {
+  ])("IPsec on a %s with %s is offered: %s", (platform, version, has) => {
     const software = { platform, version, boot: undefined };
     expect(capabilitiesOf(iosxe.offers, software, true).ipsec !== undefined).toBe(has);
   });

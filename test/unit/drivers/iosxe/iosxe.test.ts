@@ -45,7 +45,7 @@ function refusal(
 }
 
 describe("what is configured", () => {
-  it("is read without a key", () => {
+  it("a configuration is read without a key", () => {
     expect(planOf(configOf(), port(1))).toMatchObject({
       admin: "down",
       policy: "ls-Te0-0-1",
@@ -69,30 +69,30 @@ describe("what is configured", () => {
 
   tryTimes(planOf(configOf(), port(2)));
 
-  it.each([5, 7, 8])("is told as not understood on port %i", (index) => {
+  it.each([5, 7, 8])("the configuration of port %i is reported as not understood", (index) => {
     expect(isUnread(configOf(), port(index))).toBe(true);
   });
 
-  it("takes the times of a chain for the router's own, where that is the world's", () => {
+  it("the times of a chain are the router's own if its zone is UTC", () => {
     expect(isUnread(configOf(), port(6))).toBe(false);
     expect(isUnread(configOf({}, false), port(6))).toBe(true);
     // A key that is always valid has no time.
     expect(isUnread(configOf({}, false), port(1))).toBe(false);
   });
 
-  it("is none where the router prints something else", () => {
+  it("a configuration is unknown if the router prints something else", () => {
     for (const text of ["Unable to get data", "% Failure"]) {
       expect(readConfig(textsOf({ policies: text }), true)).toBeUndefined();
     }
     expect(configOf({ policies: "" }).policies.size).toBe(0);
   });
 
-  it("is of the block that was let through, and of none before it", () => {
+  it("a line of a configuration belongs to the printed block, and to none before it", () => {
     const interfaces = `interface ${port(0)}\n!\n shutdown\n!\n`;
     expect(planOf(configOf({ interfaces }), port(0)).admin).toBe("up");
   });
 
-  it("tells the port of a neighbour by its subnet and VRF alone", () => {
+  it("the port of a neighbour is found only by its subnet and VRF", () => {
     const ports = configOf().neighbours.map((one) => [one.address, portOf(configOf(), one)]);
     expect(ports).toEqual([
       ["198.51.100.2", port(0)],
@@ -103,7 +103,7 @@ describe("what is configured", () => {
     expect(vrf).toMatchObject({ vrf: "AZURE", families: ["address-family ipv4 vrf AZURE"] });
   });
 
-  it("has ports and short names for them", () => {
+  it("ports are recognised and have short names", () => {
     expect([port(0), "HundredGigE1/0/49", "TwentyFiveGigE1/0/1"].every(isPort)).toBe(true);
     expect(["GigabitEthernet0", `${port(0)}.100`, "Port-channel1"].some(isPort)).toBe(false);
     expect(ownName("TwentyFiveGigE1/0/48")).toBe("ls-Twe1-0-48");
@@ -113,7 +113,7 @@ describe("what is configured", () => {
 });
 
 describe("a change", () => {
-  it("of a bare port makes what it needs before it is told of it", () => {
+  it("a change of a bare port makes the policy and chain before the port refers to them", () => {
     expect(said(protect(0), addKey(0, 9, "primary"))).toEqual([
       "mka policy ls-Te0-0-0",
       "confidentiality-offset 0",
@@ -137,7 +137,7 @@ describe("a change", () => {
     ]);
   });
 
-  it("puts the next key into a fallback chain, and touches the one in use nowhere", () => {
+  it("a change puts the next key into a fallback chain and does not touch the one in use", () => {
     const lines = said(addKey(1, 9, "fallback"));
     expect(lines[0]).toBe("key chain ls-Te0-0-1-b macsec");
     expect(lines.slice(-3)).toEqual([
@@ -148,13 +148,13 @@ describe("a change", () => {
     expect(lines).not.toContain("key chain ls-Te0-0-1-a macsec");
   });
 
-  it("clears away what an interrupted change has left under its chain's name", () => {
+  it("a change removes what an interrupted change left under its chain's name", () => {
     const left = `${parts.chains}key chain ls-Te0-0-1-b macsec\n key ab\n!\n`;
     const [first] = edits([addKey(1, 9, "fallback")], { config: configOf({ chains: left }) });
     expect(first?.sent.map(preview)[0]).toBe("no key chain ls-Te0-0-1-b macsec");
   });
 
-  it("promotes by an exchange of the chains in one line, without a key", () => {
+  it("a change promotes by exchanging the chains in one line, without a key", () => {
     const promote = { kind: "macsec.promoteKey", port: port(2), ckn: cknOf(3) } as const;
     expect(said(promote)).toEqual([
       `interface ${port(2)}`,
@@ -163,7 +163,7 @@ describe("a change", () => {
     ]);
   });
 
-  it("removes a fallback once the port has let go of it, and the primary one never", () => {
+  it("a change removes a fallback after the port dropped it, and never the primary key", () => {
     const remove = (n: number) =>
       ({ kind: "macsec.removeKey", port: port(2), ckn: cknOf(n) }) as const;
     expect(said(remove(3))).toEqual([
@@ -177,7 +177,7 @@ describe("a change", () => {
     expect(used.message).toContain("in use now");
   });
 
-  it("shuts before it touches a key, and opens after", () => {
+  it("a change shuts a port before it touches a key, and opens it after that", () => {
     const replace = { kind: "macsec.replaceKey", port: port(2), key: keyOf(9) } as const;
     const one = { ...configOf() };
     const interfaces = new Map(one.interfaces);
@@ -196,7 +196,7 @@ describe("a change", () => {
     ]);
   });
 
-  it("makes a port must-secure that was not, and its offset none before its suite is XPN", () => {
+  it("a change makes a port must-secure, and its offset 0 before its suite is XPN", () => {
     const lines = said(protect(2));
     expect(lines).toContain("macsec access-control must-secure");
     expect(lines).toContain("no macsec disable-sci");
@@ -205,7 +205,7 @@ describe("a change", () => {
     expect(offset).toBeLessThan(lines.indexOf("macsec-cipher-suite gcm-aes-xpn-256"));
   });
 
-  it("drains by prepending, and asks for the routes anew", () => {
+  it("a change drains by prepending, and requests the routes anew", () => {
     const [first] = edits([drain(0)]);
     expect(first?.sent.map(preview)).toEqual([
       "route-map linkseal-drain-out-198.51.100.2 permit 10",
@@ -227,7 +227,7 @@ describe("a change", () => {
     expect(refusal([drain(9)]).message).toContain("no neighbour");
   });
 
-  it("repeats the operator's route map with the drain in it, and gives the first one back", () => {
+  it("a drain repeats the operator's route map with the drain in it, and restores it", () => {
     const text =
       "route-map OPS permit 10\n description Azure\n match ipv6 address prefix-list A\n" +
       " set as-path prepend 64999\nroute-map OPS deny 20\nroute-map OPS permit 30\n";
@@ -261,13 +261,13 @@ describe("a change", () => {
     ["that is not there", ""],
     ["with a word that is none", "route-map OPS permit 10\n set metric +10\n"],
     ["that replaces a path", "route-map OPS permit 10\n set as-path tag\n"],
-  ])("leaves a route map %s alone", (_, text) => {
+  ])("a drain does not copy a route map %s", (_, text) => {
     const entries = readRouteMap(text, "OPS");
     const routeMaps = new Map(entries === undefined ? [] : [["OPS", entries]]);
     expect(refusal([drain(1)], { routeMaps }).message).toContain("cannot be repeated");
   });
 
-  it("shuts a peering where it is configured", () => {
+  it("a change shuts a peering where it is configured", () => {
     expect(said(drain(2, "peeringShutdown"))).toEqual([
       "router bgp 64512",
       "address-family ipv4 vrf AZURE",
@@ -283,14 +283,14 @@ describe("a change", () => {
     ["what is not understood", [protect(7)], "not understood"],
     ["an offset under XPN", [protect(0, { confidentialityOffset: 30 as 0 })], "offset 0 only"],
     ["a priority that is none", [protect(0, { keyServerPriority: 256 as 16 })], "at most 255"],
-    ["a third key", [addKey(2, 9, "fallback")], "already holds two keys"],
+    ["a third key", [addKey(2, 9, "fallback")], "already has two keys"],
     ["a key without settings", [addKey(0, 9, "primary")], "no MACsec settings"],
-  ] as const)("of %s is refused", (_, change, why) => {
+  ] as const)("a change of %s is refused", (_, change, why) => {
     expect(refusal(change)).toMatchObject({ effect: "none" });
     expect(refusal(change).message).toContain(why);
   });
 
-  it("brings no key of another length", () => {
+  it("a change with a key of another length is refused", () => {
     expect(refusal([protect(0), addKey(0, 9, "primary")], {}, 24).code).toBe("vault.malformedKey");
   });
 });
@@ -314,7 +314,7 @@ describe("what is asked", () => {
     " set session-key inbound esp 256 cipher abc",
   ];
 
-  it("lets no line through that holds a secret", () => {
+  it("the queries let no line through that contains a secret", () => {
     for (const name of allQuestions) {
       const text = preview(question(name, "x"));
       expect(text).toMatch(/^show /);
@@ -330,7 +330,7 @@ describe("what is asked", () => {
     }
   });
 
-  it("fits on a line of the router's", () => {
+  it("the queries fit on a line of the router", () => {
     for (const name of allQuestions) {
       expect(preview(question(name, "x")).length).toBeLessThan(254);
     }
@@ -341,30 +341,69 @@ describe("a platform", () => {
   const of = (platform: string, version: string) => ({ platform, version, boot: undefined });
 
   it.each([
-    ["c8500-12x4qc", "17.15.1", "fallback", 4, ["replayWindow"]],
-    ["asr1006-x", "17.12.1", "fallback", 4, ["replayWindow"]],
-    ["asr1006-x", "17.9.4", "none", 2, ["replayWindow", "includeSci"]],
-    ["c9500-48y4c", "17.9.4", "none", 4, ["replayWindow", "includeSci"]],
-    ["c9500-48y4c", "17.15.1", "fallback", 4, ["replayWindow", "includeSci"]],
-    ["c9500-48y4c", "16.12.5", "none", 2, ["replayWindow", "includeSci"]],
-  ])("%s with %s has what its release brought", (platform, version, overlap, suites, always) => {
-    const { macsec } = capabilitiesOf(iosxe.offers, of(platform, version), true);
-    expect(macsec?.overlap).toBe(overlap);
-    expect(macsec?.suites).toHaveLength(suites);
-    expect(macsec?.always).toEqual(always);
-  });
+    {
+      platform: "c8500-12x4qc",
+      version: "17.15.1",
+      overlap: "fallback",
+      suites: 4,
+      always: ["replayWindow"],
+    },
+    {
+      platform: "asr1006-x",
+      version: "17.12.1",
+      overlap: "fallback",
+      suites: 4,
+      always: ["replayWindow"],
+    },
+    {
+      platform: "asr1006-x",
+      version: "17.9.4",
+      overlap: "none",
+      suites: 2,
+      always: ["replayWindow", "includeSci"],
+    },
+    {
+      platform: "c9500-48y4c",
+      version: "17.9.4",
+      overlap: "none",
+      suites: 4,
+      always: ["replayWindow", "includeSci"],
+    },
+    {
+      platform: "c9500-48y4c",
+      version: "17.15.1",
+      overlap: "fallback",
+      suites: 4,
+      always: ["replayWindow", "includeSci"],
+    },
+    {
+      platform: "c9500-48y4c",
+      version: "16.12.5",
+      overlap: "none",
+      suites: 2,
+      always: ["replayWindow", "includeSci"],
+    },
+  ])(
+    "$platform with $version has what its release brought",
+    ({ platform, version, overlap, suites, always }) => {
+      const { macsec } = capabilitiesOf(iosxe.offers, of(platform, version), true);
+      expect(macsec?.overlap).toBe(overlap);
+      expect(macsec?.suites).toHaveLength(suites);
+      expect(macsec?.always).toEqual(always);
+    },
+  );
 
-  it("takes nothing back by itself without an archive", () => {
+  it("a router without an archive reverts nothing by itself", () => {
     const { commit } = capabilitiesOf(iosxe.offers, of("asr1006-x", "17.12.1"), false);
     expect(commit).toEqual({ kind: "immediate" });
   });
 
-  it("turns MACsec on in its own words", () => {
+  it("a platform turns MACsec on by its own command", () => {
     expect(preview(enablingOf(of("c9500-48y4c", "17.9.4")))).toBe("macsec network-link");
     expect(preview(enablingOf(of("asr1006-x", "17.9.4")))).toBe("macsec");
   });
 
-  it("has no rekey and no fresh SAK on demand", () => {
+  it("a platform has no rekey and no fresh SAK on demand", () => {
     expect(iosxe.offers.ipsec?.rekeys).toEqual([]);
     expect(iosxe.offers.macsec?.freshSak).toBeUndefined();
   });

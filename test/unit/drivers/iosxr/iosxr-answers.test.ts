@@ -30,18 +30,18 @@ describe("an MKA session", () => {
     blocked: [["that is active", page({ Status: "Active - Marked Peer as Live" })]],
   });
 
-  it("keeps a ready fallback apart from the key in use", () => {
+  it("an MKA session keeps a ready fallback apart from the key in use", () => {
     const ready = page({ Status: "Active - Marked Peer as Live", "CAK Name (CKN)": cknOf(2) });
     expect(session(page(), ready).principalCkn).toBe(cknOf(1));
   });
 
-  it("is not understood with a page that is not", () => {
+  it("an MKA session with a page that is not understood is not understood", () => {
     expect(readSessions(page({ Status: "Wonderful" }))).toBeUndefined();
     expect(readSessions("MKA is not what it was")).toBeUndefined();
     expect(readSessions("")).toEqual([]);
   });
 
-  it("belongs to the port whose short name it has, and to no other", () => {
+  it("an MKA session belongs to the port with its short name, and to no other", () => {
     const pages = readSessions(page()) ?? [];
     const ports = [port(1), port(11), "TwentyFiveGigE0/0/0/1"];
     expect(pagesOf(pages, port(1), ports)).toHaveLength(1);
@@ -89,7 +89,7 @@ describe("counters", () => {
     "      InPktsOK         :  2",
   ].join("\n");
 
-  it("of MKPDUs are read by their labels", () => {
+  it("counters of MKPDUs are read by their labels", () => {
     expect(readMkpdus(mkpdus)).toEqual({
       sent: 62n,
       received: 60n,
@@ -100,7 +100,7 @@ describe("counters", () => {
     expect(readMkpdus("% No MKA statistics")).toBeUndefined();
   });
 
-  it("of frames are those of the channels, each once", () => {
+  it("counters of frames are those of the channels, each once", () => {
     expect(readFrames(frames, readMkpdus(mkpdus))).toMatchObject({
       txProtected: 100n,
       txTooLong: 2n,
@@ -112,13 +112,13 @@ describe("counters", () => {
     });
   });
 
-  it("of clear frames are none where MKPDUs may be among them", () => {
+  it("a counter of clear frames that may include MKPDUs is left undefined", () => {
     expect(readFrames(frames, undefined)?.rxClear).toBeUndefined();
     const few = readMkpdus(mkpdus.replace("Rx................ 60", "Rx................ 7"));
     expect(readFrames(frames, few)?.rxClear).toBeUndefined();
   });
 
-  it("are not made up", () => {
+  it("counters that are not printed are left undefined", () => {
     expect(readFrames("Interface Stats\nSC Stats\n  TxSC Stats\n  RxSC Stats", undefined)).toBe(
       undefined,
     );
@@ -126,7 +126,7 @@ describe("counters", () => {
 });
 
 describe("the router", () => {
-  it("tells its clock in the zone of the world, or not at all", () => {
+  it("a router's clock is read in UTC, or not at all", () => {
     expect(readClock("18:00:00.250 UTC Wed Nov 25 2026")).toBe(
       Date.UTC(2026, 10, 25, 18, 0, 0, 250),
     );
@@ -134,7 +134,7 @@ describe("the router", () => {
     expect(readClock("18:00:00.250 CEST Wed Nov 25 2026")).toBeUndefined();
   });
 
-  it("tells its newest boot", () => {
+  it("a router reports its newest boot", () => {
     const table = "  No  Time   Cause\n  01  Tue Oct 16 02:14:21 2026   0x08  reload\n  02  x";
     expect(readBoot(table)).toBe("Tue Oct 16 02:14:21 2026");
     expect(readBoot("nothing")).toBeUndefined();
@@ -150,7 +150,7 @@ describe("the router", () => {
   const head = "Current Configuration Session  Line       User     Date           Lock\n";
   const row = "00001000-00a1b2c3-00000000    vty1       linkseal Wed Nov 25 18:00:00 2026";
 
-  it("has a commit that waits as long as its session holds the configuration", () => {
+  it("a commit waits as long as its session has the configuration locked", () => {
     expect(readCommits(list, `${head}${row} *`)?.map(({ isPending }) => isPending)).toEqual([
       true,
       false,
@@ -168,7 +168,7 @@ describe("the router", () => {
     expect(readCommits("sysmgr: no output", head)).toBeUndefined();
   });
 
-  it("tells its ports, their state and their rates", () => {
+  it("a router reports its ports, their state and their rates", () => {
     const told = readInterfaces(
       "HundredGigE0/0/0/0 is up, line protocol is up \n" +
         "  MTU 1514 bytes, BW 100000000 Kbit (Max)\n" +
@@ -187,7 +187,7 @@ describe("the router", () => {
     expect(readInterfaces("", isPort)).toBeUndefined();
   });
 
-  it("tells its neighbours and why one of them is lost", () => {
+  it("a router reports its neighbours and why one of them is lost", () => {
     const peers = readPeers(
       "\nBGP neighbor is 198.51.100.2\n  BGP state = Established, up for 1d\n" +
         "\nBGP neighbor is 2001:db8::2\n  BGP state = Active\n" +
@@ -203,7 +203,7 @@ describe("the router", () => {
     });
   });
 
-  it("tells routes, and which of them are in use", () => {
+  it("a router reports routes, and which of them are in use", () => {
     const table =
       "   Network            Next Hop            Metric LocPrf Weight Path\n" +
       "*> 10.0.0.0/16        198.51.100.2             0 12076 i\n" +
@@ -221,7 +221,7 @@ describe("the router", () => {
 
   tryPing();
 
-  it("tells what it is, and whether it sends commands to a log", () => {
+  it("a router reports its platform, and whether it sends commands to an accounting server", () => {
     const text = "Cisco IOS XR Software, Version 7.11.2 LNT\n\ncisco 8201-32FH\n";
     expect(readSoftware(text)).toEqual({ platform: "8201-32fh", version: "7.11.2" });
     expect(readSoftware("Cisco IOS Software")).toBeUndefined();

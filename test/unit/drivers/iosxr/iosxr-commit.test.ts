@@ -33,7 +33,7 @@ function typing() {
 }
 
 describe("a router with IOS XR", () => {
-  it("takes a label of a trial, but no comment, and no label twice", async () => {
+  it("a router accepts a label for an unconfirmed commit, but no comment", async () => {
     const type = typing();
     await type("configure exclusive");
     await type("interface HundredGigE0/0/0/0");
@@ -54,7 +54,7 @@ describe("a router with IOS XR", () => {
     ]);
   });
 
-  it("keeps what begins with an exclamation mark as a comment, and commits it", async () => {
+  it("a router stores and commits a line that begins with an exclamation mark", async () => {
     const type = typing();
     await type("terminal exec prompt no-timestamp");
     expect(await type("! nothing")).toBe("");
@@ -105,7 +105,7 @@ describe("a commit of the driver", () => {
     return { rig, device, transaction, lines };
   }
 
-  it("is a trial under a label that its token makes, and is found by it again", async () => {
+  it("a commit is unconfirmed under a label made from its token, and found by it", async () => {
     const { rig, device, transaction, lines } = await committed((text) => text);
     await settled(rig.clock, transaction.apply(60_000, never));
     const label = `linkseal-${transaction.token}`;
@@ -121,7 +121,7 @@ describe("a commit of the driver", () => {
     await device[Symbol.asyncDispose]();
   });
 
-  it("that the router took and does not list is no success", async () => {
+  it("a commit that the router accepts and does not list is not a success", async () => {
     const { rig, device, transaction } = await committed((text) =>
       text.replace(/Label: linkseal-[0-9a-f]{16}/, "Label: NONE"),
     );

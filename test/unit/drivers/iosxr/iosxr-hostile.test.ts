@@ -23,7 +23,7 @@ import { wall } from "../junos-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "iosxr";
 
-// Nobody in here is live: whatever is made of it, nothing is secured.
+// No peer in here is live: whatever is read from it, nothing is secured.
 const answers = [
   ...Object.values(texts),
   page({}, 0),

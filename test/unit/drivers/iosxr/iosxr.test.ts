@@ -36,7 +36,7 @@ function refusal(
 }
 
 describe("what is configured", () => {
-  it("is read without a key", () => {
+  it("a configuration is read without a key", () => {
     expect(planOf(configOf(), port(1))).toMatchObject({
       admin: "down",
       policy: "ls-Hu0-0-0-1",
@@ -59,22 +59,22 @@ describe("what is configured", () => {
 
   tryTimes(planOf(configOf(), port(2)));
 
-  it.each([5, 6, 7])("is told as not understood on port %i", (index) => {
+  it.each([5, 6, 7])("the configuration of port %i is reported as not understood", (index) => {
     expect(isUnread(configOf(), port(index))).toBe(true);
   });
 
-  it("takes the times of a chain for the router's own, where that is the world's", () => {
+  it("the times of a chain are the router's own if its zone is UTC", () => {
     expect(isUnread(configOf({}, true), port(6))).toBe(false);
   });
 
-  it("is none where the router prints something else", () => {
+  it("a configuration is unknown if the router prints something else", () => {
     for (const text of ["sysmgr: no output", "%% Failure", "hello"]) {
       expect(readConfig({ ...texts, policies: text }, true)).toBeUndefined();
     }
     expect(configOf({ policies: "% No such configuration item(s)" }).policies.size).toBe(0);
   });
 
-  it("tells the port of a neighbour by its subnet alone", () => {
+  it("the port of a neighbour is found only by its subnet", () => {
     expect(portOf(configOf(), "198.51.100.2")).toBe(port(0));
     expect(neighboursOn(configOf(), port(1)).map(({ address }) => address)).toEqual([
       "2001:db8::2",
@@ -82,13 +82,13 @@ describe("what is configured", () => {
     expect(portOf(configOf(), "203.0.113.9")).toBeUndefined();
   });
 
-  it("writes a moment that it reads back", () => {
+  it("a time that is written is read back", () => {
     expect(momentText(wall)).toBe("18:00:00 november 25 2026");
     expect(momentOf(momentText(wall))).toBe(wall - 250);
     expect(momentOf("18:00:00 brumaire 25 2026")).toBeUndefined();
   });
 
-  it("has ports and short names for them", () => {
+  it("ports are recognised and have short names", () => {
     expect(["HundredGigE0/0/0/0", "FourHundredGigE0/1/0/3/2"].every(isPort)).toBe(true);
     expect(["Bundle-Ether1", "HundredGigE0/0/0/0.100", "et-0/0/0"].some(isPort)).toBe(false);
     expect(ownName("FourHundredGigE0/10/0/3/2")).toBe("ls-FH0-10-0-3-2");
@@ -97,7 +97,7 @@ describe("what is configured", () => {
 });
 
 describe("a change", () => {
-  it("of a bare port makes a policy, a chain and their attachment", () => {
+  it("a change of a bare port makes a policy, a chain and their attachment", () => {
     expect(said(protect(0), addKey(0, 9, "primary"))).toEqual([
       "root",
       "macsec-policy ls-Hu0-0-0-0",
@@ -119,7 +119,7 @@ describe("a change", () => {
     ]);
   });
 
-  it("puts the next key into a fallback chain, and touches the one in use nowhere", () => {
+  it("a change puts the next key into a fallback chain and does not touch the one in use", () => {
     const lines = said(addKey(1, 9, "fallback"));
     expect(lines).toContain("key chain ls-Hu0-0-0-1-b");
     expect(lines.at(-1)).toBe(
@@ -128,7 +128,7 @@ describe("a change", () => {
     expect(lines).not.toContain("key chain ls-Hu0-0-0-1-a");
   });
 
-  it("promotes by an exchange of the chains, without a key", () => {
+  it("a change promotes by exchanging the chains, without a key", () => {
     const promote = { kind: "macsec.promoteKey", port: port(2), ckn: cknOf(3) } as const;
     expect(said(promote)).toEqual([
       "root",
@@ -137,7 +137,7 @@ describe("a change", () => {
     ]);
   });
 
-  it("removes a fallback with its chain, and the primary one never", () => {
+  it("a change removes a fallback with its chain, and never the primary key", () => {
     const remove = (n: number) =>
       ({ kind: "macsec.removeKey", port: port(2), ckn: cknOf(n) }) as const;
     expect(said(remove(3))).toEqual([
@@ -152,17 +152,17 @@ describe("a change", () => {
     expect(used.message).toContain("in use now");
   });
 
-  it("replaces into the other chain and takes the first away", () => {
+  it("a change replaces the key in the other chain and removes the first chain", () => {
     const lines = said({ kind: "macsec.replaceKey", port: port(1), key: keyOf(9) });
     expect(lines).toContain("macsec psk-keychain ls-Hu0-0-0-1-b policy ls-Hu0-0-0-1");
     expect(lines.at(-1)).toBe("no key chain ls-Hu0-0-0-1-a");
   });
 
-  it("makes a port must-secure that was not", () => {
+  it("a change makes a port must-secure", () => {
     expect(said(protect(2))).toContain("security-policy must-secure");
   });
 
-  it("drains by prepending, and leaves a maintenance of somebody else alone", () => {
+  it("a change drains by prepending, and leaves a maintenance of the operator alone", () => {
     const drain = (index: number) =>
       ({ kind: "port.drain", port: port(index), means: "prepend" }) as const;
     expect(said(drain(0))).toEqual([
@@ -175,7 +175,7 @@ describe("a change", () => {
       "activate",
       "exit",
     ]);
-    expect(refusal([drain(1)]).message).toContain("somebody else");
+    expect(refusal([drain(1)]).message).toContain("of the operator's");
     expect(refusal([drain(2)]).message).toContain("no neighbour");
   });
 
@@ -185,20 +185,20 @@ describe("a change", () => {
     ["what is not understood", [protect(7)], "not understood"],
     ["an offset under XPN", [protect(0, { confidentialityOffset: 30 as 0 })], "offset 0 only"],
     ["a window beyond the platform's", [protect(0, { replayWindow: 4_096 as 64 })], "at most 1024"],
-    ["a third key", [addKey(2, 9, "fallback")], "already holds two keys"],
+    ["a third key", [addKey(2, 9, "fallback")], "already has two keys"],
     ["a key without settings", [addKey(0, 9, "primary")], "no MACsec settings"],
-  ] as const)("of %s is refused", (_, change, why) => {
+  ] as const)("a change of %s is refused", (_, change, why) => {
     expect(refusal(change)).toMatchObject({ effect: "none" });
     expect(refusal(change).message).toContain(why);
   });
 
-  it("brings no key of another length", () => {
+  it("a change with a key of another length is refused", () => {
     expect(refusal([protect(0), addKey(0, 9, "primary")], {}, 24).code).toBe("vault.malformedKey");
   });
 });
 
 describe("what is asked", () => {
-  it("never prints a key", () => {
+  it("a query never prints a key", () => {
     const forbidden = [
       /^show key chain/,
       /^show running-config$/,
@@ -215,7 +215,7 @@ describe("what is asked", () => {
     }
   });
 
-  it("is asked of the running router inside the configuration as well", () => {
+  it("a query reaches the running router from inside the configuration as well", () => {
     expect(preview(question("clock", "(config)#"))).toBe("do show clock");
   });
 });
@@ -226,16 +226,16 @@ describe("a platform", () => {
     ["8201-32fh", "24.2.1", "fallback"],
     ["8201-32fh", "7.9.2", "none"],
     ["xrv9000", "7.11.2", "none"],
-  ])("%s with %s holds the next key as %s", (platform, version, overlap) => {
+  ])("%s with %s has the next key as %s", (platform, version, overlap) => {
     expect(capabilitiesOf(iosxr.offers, { platform, version }).macsec?.overlap).toBe(overlap);
   });
 
-  it("has no IPsec and no fresh SAK", () => {
+  it("a platform has no IPsec and no fresh SAK", () => {
     expect(iosxr.offers.ipsec).toBeUndefined();
     expect(iosxr.offers.macsec?.freshSak).toBeUndefined();
   });
 
-  it.each(["asr9k", "8201-32fh", "ncs540", "xrv9000"])("takes IPsec from %s", (platform) => {
+  it.each(["asr9k", "8201-32fh", "ncs540", "xrv9000"])("IPsec is not offered on %s", (platform) => {
     const ipsec: NonNullable<Capabilities["ipsec"]> = {
       keying: ["ike"],
       authentication: ["psk"],

@@ -75,7 +75,7 @@ async function session(...text: Parameters<typeof sessionOf>) {
 }
 
 describe("channels", () => {
-  it("belong to the interface whose name came last", async () => {
+  it("channels belong to the interface whose name came last", async () => {
     const both = byInterface(await read(connections), "macsec-connection-information");
     expect(readChannels(both?.get("et-0/0/0") ?? [])).toEqual({
       suite: "gcm-aes-xpn-256",
@@ -89,7 +89,7 @@ describe("channels", () => {
 });
 
 describe("a session", () => {
-  it("is secured under the key that is live", async () => {
+  it("a session is secured under the key that is live", async () => {
     const found = await session(
       "Secured - Preceding",
       peer("live"),
@@ -107,24 +107,24 @@ describe("a session", () => {
     expect(found?.participants.map(({ state }) => state)).toEqual(["live", "active"]);
   });
 
-  it("is not secured by the word alone", async () => {
+  it("a session is not secured by the word alone", async () => {
     const found = await session("Secured - Primary", peer("potential"), cak(7, "active"));
     expect(found).toMatchObject({ controlledPort: "blocked", principalCkn: undefined });
   });
 
-  it("that says it is secured and shows nothing of it is not understood", async () => {
+  it("a session that claims to be secured without evidence is not understood", async () => {
     expect(await session("Secured - Primary")).toBeUndefined();
     expect(await session("Up")).toBeUndefined();
     expect(await session("")).toBeUndefined();
   });
 
-  it("counts a peer by the text behind its name as well", async () => {
+  it("a session counts a peer by the text behind its name as well", async () => {
     const words = "<peer-entry><member-identifier>0102 (live)</member-identifier></peer-entry>";
     const found = await session("Secured - Primary", `<peer-list>${words}</peer-list>`);
     expect(found).toMatchObject({ controlledPort: "secured", livePeers: 1 });
   });
 
-  it("that is not there leaves a must-secure port closed", () => {
+  it("a missing session leaves a must-secure port closed", () => {
     expect(readSession(undefined, settings, undefined)?.controlledPort).toBe("blocked");
     expect(readSession(undefined, undefined, undefined)?.controlledPort).toBe("unprotected");
   });
@@ -141,7 +141,7 @@ describe("counters", () => {
     <interface-name>et-0/0/1</interface-name><untagged-packets>55</untagged-packets>
     </macsec-statistics></rpc-reply>`;
 
-  it("are those of the channels, and absent where they are not printed", async () => {
+  it("counters are those of the channels, and undefined if they are not printed", async () => {
     const frames = readFrames((await told(statistics(""), "macsec-statistics")) ?? [], undefined);
     expect(frames).toMatchObject({ txProtected: 75n, rxOk: 80n, rxNotValid: 3n });
     expect([frames?.rxClear, frames?.rxLate, frames?.nextPn]).toEqual([
@@ -151,7 +151,7 @@ describe("counters", () => {
     ]);
   });
 
-  it("call what is untagged clear data only where control frames are counted apart", async () => {
+  it("untagged frames are clear data only if control frames are counted apart", async () => {
     const clear = async (more: string) =>
       readFrames((await told(statistics(more), "macsec-statistics")) ?? [], undefined)?.rxClear;
     const untagged = "<untagged-packets>4</untagged-packets>";
@@ -159,13 +159,16 @@ describe("counters", () => {
     expect(await clear(`${untagged}<control-packets>90</control-packets>`)).toBe(4n);
   });
 
-  it.each(["", "-1", "1e5", "0x10", "99999999999999999999999"])("%j is no count", async (count) => {
-    const text = `<rpc-reply><mka-statistics><mka-interface-statistics>
+  it.each(["", "-1", "1e5", "0x10", "99999999999999999999999"])(
+    "the counter %j is not a number",
+    async (count) => {
+      const text = `<rpc-reply><mka-statistics><mka-interface-statistics>
       <interface-name>et-0/0/0</interface-name><sent-packets>${count}</sent-packets>
       <received-packets>1</received-packets></mka-interface-statistics></mka-statistics>
       </rpc-reply>`;
-    expect(readMkpdus((await told(text, "mka-statistics")) ?? [])).toBeUndefined();
-  });
+      expect(readMkpdus((await told(text, "mka-statistics")) ?? [])).toBeUndefined();
+    },
+  );
 });
 
 describe("commits", () => {
@@ -181,7 +184,7 @@ describe("commits", () => {
     readCommits(await read(history(...entries)))?.map(({ note, isPending }) => [note, isPending]);
   const remark = "commit confirmed, rollback in 5mins";
 
-  it("wait where Junos says so in any of its ways, and only the newest", async () => {
+  it("a commit waits if Junos says so in any of its ways, and only the newest one", async () => {
     expect(await notes(`<comment>${remark}</comment><log>ours</log>`)).toEqual([["ours", true]]);
     expect(await notes(`<log>${remark}</log>`)).toEqual([["", true]]);
     const marked = "<log>ours</log><commit-confirmed>rollback pending</commit-confirmed>";
@@ -195,7 +198,7 @@ describe("commits", () => {
     ]);
   });
 
-  it("without their number are not understood", async () => {
+  it("commits without their number are not understood", async () => {
     const text =
       "<rpc-reply><commit-information><commit-history/></commit-information></rpc-reply>";
     expect(readCommits(await read(text))).toBeUndefined();
@@ -203,7 +206,7 @@ describe("commits", () => {
 });
 
 describe("routing", () => {
-  it("reads neighbours with and without a port, and why a session ended", async () => {
+  it("neighbours are read, and the reason why a session ended", async () => {
     const peers = readPeers(
       await read(`<rpc-reply><bgp-information><bgp-peer><peer-address>192.0.2.2+179</peer-address>
         <peer-state>Established</peer-state><local-as>64512</local-as></bgp-peer>
@@ -227,7 +230,7 @@ describe("routing", () => {
     expect(bgpSession("p", "192.0.2.9", undefined).up).toBe(false);
   });
 
-  it("keeps peers of other routing instances apart, or does not know whose they are", async () => {
+  it("peers of other routing instances are kept apart, or their instance is unknown", async () => {
     const peer = (state: string, instance = "", as = "64512"): string =>
       `<bgp-peer><peer-address>192.0.2.2</peer-address><local-as>${as}</local-as>
         ${instance && `<peer-cfg-rti>${instance}</peer-cfg-rti>`}
@@ -256,7 +259,7 @@ describe("routing", () => {
     expect(peerOf((await told(peer(up, "cust-2"))) ?? new Map(), inactive)).toBeUndefined();
   });
 
-  it("does not know routes of which one, or its table, is not understood", async () => {
+  it("routes are unknown if one of them, or its table, is not understood", async () => {
     const told = async (rows: string, name = "<table-name>inet.0</table-name>") =>
       readRoutes(
         await read(`<r><route-information><route-table>${name}${rows}</route-table>
@@ -278,7 +281,7 @@ describe("routing", () => {
     expect(await told(row("65000:1:10.0.0.0/8", "*"), foreign)).toEqual([]);
   });
 
-  it("reads routes of a peer, and the interface of a way", async () => {
+  it("routes of a peer are read, and the interface to an address", async () => {
     const reply = await read(`<rpc-reply><route-information><route-table>
       <table-name>inet.0</table-name>
       <rt><rt-destination>10.1.0.0/16</rt-destination><rt-entry><active-tag>*</active-tag>
@@ -293,7 +296,7 @@ describe("routing", () => {
     expect(readRouteTo(await read("<rpc-reply/>"))).toBeUndefined();
   });
 
-  it("believes no probe that had more answers than packets", async () => {
+  it("a probe with more replies than packets is not believed", async () => {
     const ping = (sent: string, answered: string) =>
       read(`<r><ping-results><probe-results-summary><probes-sent>${sent}</probes-sent>
         <responses-received>${answered}</responses-received>
@@ -303,7 +306,7 @@ describe("routing", () => {
     expect(readPing(await ping("5", "many"))).toBeUndefined();
   });
 
-  it("reads a rate only with all of its parts", async () => {
+  it("a rate is read only if all of its parts are there", async () => {
     const port = (speed: string) =>
       read(`<r><interface-information><physical-interface><name>et-0/0/0</name>
         <admin-status>up</admin-status><oper-status>down</oper-status><speed>${speed}</speed>

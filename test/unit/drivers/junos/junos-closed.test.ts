@@ -17,7 +17,7 @@ beforeAll(async () => {
   await readXml(new TextEncoder().encode("<warm/>"), "nowhere");
 });
 
-it("a prepared change is over with its device, and one under way comes to its end", async () => {
+it("a prepared change ends with its device, and one under way comes to its end", async () => {
   const place = placeOf(platform);
   const { clock, router, effects } = place.rig;
   const target = { device: router.name, address: "192.0.2.1" };

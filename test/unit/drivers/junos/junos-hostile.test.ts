@@ -48,7 +48,7 @@ const vpnText = `<rpc-reply><data><configuration><security><ike>
     <vpn><name>hub-1</name><bind-interface>st0.3</bind-interface><ike><gateway>hub-1</gateway>
     </ike></vpn></ipsec></security></configuration></data></rpc-reply>`;
 
-// Nobody in here is live: whatever is made of it, nothing is secured.
+// No peer in here is live: whatever is read from it, nothing is secured.
 const answers = [
   configText,
   `<rpc-reply><mka-session-information><interface-name>et-0/0/1</interface-name>
@@ -181,7 +181,7 @@ async function tunnelsOf(): Promise<JunosTunnels> {
 }
 
 describe("hostile answers", () => {
-  it("are an answer, not understood, or a typed error; never healthy", {
+  it("a hostile reply becomes a result, unknown, or a typed error; never healthy", {
     timeout: 3_600_000,
   }, async () => {
     console.log(`hostile Junos: LINKSEAL_SEED=${seed}, ${runs} cases`);
@@ -213,7 +213,7 @@ describe("whatever a config accepts", () => {
     return `${root.name}(${root.children.map(shape).join(",")})`;
   }
 
-  it("is one token to the device", async () => {
+  it("a value that a config accepts is one token to the device", async () => {
     const bare: PortPlan = {
       port: "",
       admin: "up",
@@ -248,7 +248,7 @@ describe("whatever a config accepts", () => {
     expect(expected.size).toBe(2);
   });
 
-  it("of a tunnel is one token to the device, and its PSK what it was", async () => {
+  it("a tunnel's value is one token to the device, and its PSK is unchanged", async () => {
     const homes = new Map([["198.51.100.1", "lo0.0"]]);
     const nothing = readTunnels(await read(replyOf("")));
     if (nothing === undefined) throw new Error("no configuration");

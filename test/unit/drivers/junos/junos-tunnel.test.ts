@@ -98,7 +98,7 @@ async function refusal(change: DeviceChange, text = inner): Promise<LinksealErro
 }
 
 describe("VPNs that are configured", () => {
-  it("are read as tunnels where all that they are made of bears their name", async () => {
+  it("configured VPNs are tunnels if all that they consist of has their name", async () => {
     const { tunnels: vpns, numbers, homes } = await tunnelsOf();
     expect(vpns.get("hub-1")).toMatchObject({ unit: 3, remoteAddress: "203.0.113.1" });
     const { localPrefixes: _behind, ifId: _number, auth: _auth, ...rest } = tunnel;
@@ -109,7 +109,7 @@ describe("VPNs that are configured", () => {
     expect(homes.get("198.51.100.1")).toBe("lo0.0");
   });
 
-  it("are asked for without the leaf that holds a PSK", () => {
+  it("configured VPNs are requested without the leaf that contains a PSK", () => {
     const question = preview(writeXml(getTunnels()));
     expect(question).not.toMatch(/pre-shared-key|ascii-text|hexadecimal/);
     // Selected whole, it would bring the key along.
@@ -125,7 +125,7 @@ describe("VPNs that are configured", () => {
     ["<lifetime-seconds>27000</lifetime-seconds>", "<lifetime-seconds>soon</lifetime-seconds>"],
     ["<keys>group20</keys>", "<keys>group99</keys>"],
     ["<mtu>1400</mtu>", ""],
-  ])("are not ours with another %s", async (from, to) => {
+  ])("a configured VPN with another %s is not ours", async (from, to) => {
     const { tunnels: vpns } = await tunnelsOf(inner.replace(from, to));
     expect(vpns.get("hub-1")?.plan).toBeUndefined();
     const error = await refusal([put()], inner.replace(from, to));
@@ -134,7 +134,7 @@ describe("VPNs that are configured", () => {
 });
 
 describe("a tunnel", () => {
-  it("is written whole, with its PSK as a hole of hexadecimal digits", async () => {
+  it("a new tunnel is written whole, with its PSK as a hole of hexadecimal digits", async () => {
     const { trees, lines } = await edits([put()], bare);
     const all = trees.join("\n");
     expect(all).toContain("<pre-shared-key><hexadecimal>[secret psk]</hexadecimal>");
@@ -153,11 +153,11 @@ describe("a tunnel", () => {
     expect(lines[0]).toMatch(/^\+ tunnel hub-1 .*psk hub-1-psk\/0f1e\S* \[secret psk\]$/);
   });
 
-  it("that stands as it is wanted is left alone", async () => {
+  it("a tunnel that is as wanted is left alone", async () => {
     expect(await edits([put()])).toEqual({ lines: [], trees: [] });
   });
 
-  it("keeps its unit and lets stale prefixes go", async () => {
+  it("a tunnel keeps its unit and loses stale prefixes", async () => {
     const { trees, lines } = await edits([put({ remotePrefixes: ["10.101.0.0/16"] })]);
     const all = trees.join("\n");
     expect(all).toContain("<bind-interface>st0.3</bind-interface>");
@@ -168,14 +168,14 @@ describe("a tunnel", () => {
     expect(lines).toHaveLength(2);
   });
 
-  it("gets another version of its PSK without any other change", async () => {
+  it("a tunnel gets another version of its PSK without any other change", async () => {
     const other = inner.replace("psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978", "psk/0000");
     const { lines } = await edits([put()], other);
     expect(lines[0]).toContain("psk hub-1-psk/0000");
     expect(lines[1]).toContain("psk hub-1-psk/0f1e");
   });
 
-  it("is gone with all that bears its name, and with nothing else", async () => {
+  it("a removed tunnel goes with all that has its name, and with nothing else", async () => {
     const { trees, lines } = await edits([take()]);
     const all = trees.join("\n");
     for (const list of ["vpn", "gateway", "policy", "proposal"]) {
@@ -187,7 +187,7 @@ describe("a tunnel", () => {
     expect(await edits([take("hub-9")])).toEqual({ lines: [], trees: [] });
   });
 
-  it("shares a route with a sibling, and leaves it the route", async () => {
+  it("a tunnel shares a route with a sibling, and leaves the route to it", async () => {
     const both = inner.replace(
       "<next-hop>st0.3</next-hop>",
       "<next-hop>st0.0</next-hop><next-hop>st0.3</next-hop>",
@@ -207,20 +207,20 @@ describe("a tunnel", () => {
     ["MD5", { transforms: esp({ integrity: "md5" }) }, "device.unsupported"],
     ["DES", { transforms: esp({ encryption: "des-cbc" }) }, "device.unsupported"],
     ["a life of two days", { life: { seconds: 172_000, kilobytes: 1_024 } }, "device.rejected"],
-    ["an address of nobody", { localAddress: "198.51.100.7" }, "device.rejected"],
+    ["an address that no interface has", { localAddress: "198.51.100.7" }, "device.rejected"],
     ["the gateway of another", { remoteAddress: "192.0.2.9" }, "device.rejected"],
     ["the prefix of another", { remotePrefixes: ["0.0.0.0/0"] }, "device.rejected"],
     ["a PSK without a version", { auth: { kind: "psk", secretId: "psk" } }, "device.rejected"],
     ["the name of another VPN", { name: "BRANCH" }, "device.rejected"],
   ];
 
-  it.each(unfit)("with %s is refused", async (_what, over, code) => {
+  it.each(unfit)("a tunnel with %s is refused", async (_what, over, code) => {
     const error = await refusal([put(over)]);
     expect(error).toMatchObject({ code, effect: "none" });
     expect(error.message).not.toContain(pskText);
   });
 
-  it("is refused where a policy of somebody's has its name and no VPN does", async () => {
+  it("a tunnel is refused if a policy of the operator has its name and no VPN does", async () => {
     const stray = inner.replace(/<vpn><name>hub-1<[\s\S]*?<\/vpn>/, "");
     expect((await refusal([put()], stray)).code).toBe("device.rejected");
   });
@@ -267,7 +267,7 @@ describe("SAs", () => {
     return tunnelStates(await tunnelsOf(), answers, at);
   }
 
-  it("are told by VPN, each way, with the packets of its unit", async () => {
+  it("SAs are reported by VPN, each way, with the packets of its unit", async () => {
     const pair = saText("inbound", "9c2f0001") + saText(">".replace(">", "&gt;"), "0xA2");
     const [own, other] = await states(ikeText("UP"), blockText(pair));
     expect(own?.ike).toMatchObject({ kind: "known", value: "established" });
@@ -281,7 +281,7 @@ describe("SAs", () => {
     expect(other).toMatchObject({ ike: { value: "down" }, sas: { kind: "known", value: [] } });
   });
 
-  it("that are past their soft lifetime are rekeyed ones", async () => {
+  it("SAs that are past their soft lifetime are reported as rekeyed", async () => {
     const [own] = await states(ikeText("UP"), blockText(saText("inbound", "1", "Expired")));
     expect(own?.sas).toMatchObject({ value: [{ phase: "rekeyed" }] });
   });
@@ -290,7 +290,7 @@ describe("SAs", () => {
     ["counter-based enabled", "on"],
     ["Disabled", "off"],
     ["who knows", undefined],
-  ])("that receive tell of anti-replay where it is %j", async (service, antiReplay) => {
+  ])("SAs that receive report anti-replay if it is %j", async (service, antiReplay) => {
     const pair = saText("inbound", "1") + saText("outbound", "2");
     const told = `<sa-anti-replay-service>${service}</sa-anti-replay-service><sa-spi>`;
     const [own] = await states(ikeText("UP"), blockText(pair.replaceAll("<sa-spi>", told)));
@@ -298,7 +298,7 @@ describe("SAs", () => {
     expect(sas.map((sa) => sa.antiReplay)).toEqual([antiReplay, undefined]);
   });
 
-  it("end when their hard lifetime does, where that is told", async () => {
+  it("SAs end when their hard lifetime does, if it is reported", async () => {
     const ends = (text: string): string => saText("inbound", "1").replace("<sa-spi>", text);
     const told = "<sa-hard-lifetime>Expires in 26000 seconds</sa-hard-lifetime><sa-spi>";
     const [own] = await states(ikeText("UP"), blockText(ends(told) + ends("<sa-spi>")));
@@ -306,23 +306,23 @@ describe("SAs", () => {
     expect(sas.map((sa) => sa.endsInMs)).toEqual([26_000_000, undefined]);
   });
 
-  it.each(["DOWN", "", "UP!"])("of IKE in the state %j are not established", async (state) => {
+  it.each(["DOWN", "", "UP!"])("SAs of IKE in the state %j are not established", async (state) => {
     const [own] = await states(ikeText(state), blockText(""));
     expect(own?.ike).toMatchObject({ value: "connecting" });
   });
 
-  it("are not understood as a whole if one of them is not", async () => {
+  it("SAs are not understood as a whole if one of them is not", async () => {
     const [own] = await states(ikeText("UP"), blockText(saText("inbound", "1") + saText("?", "2")));
     expect(own?.sas).toEqual({ kind: "unknown", why: "unparsed", at });
   });
 
-  it("without a group told have one that is unknown", async () => {
+  it("SAs without a reported group have an unknown one", async () => {
     const text = blockText(saText("inbound", "1")).replace(/<sa-pfs-group>.*?<\/sa-pfs-group>/, "");
     const [own] = await states(ikeText("UP"), text);
     expect(own?.sas).toMatchObject({ value: [{ transforms: { dhGroup: "unknown" } }] });
   });
 
-  it("have routes that lead into their unit, in use or not", async () => {
+  it("routes that lead into a tunnel's unit are reported, in use or not", async () => {
     const text = `<rpc-reply><route-information><rt><rt-destination>10.100.0.0/16</rt-destination>
       <rt-entry><active-tag>*</active-tag><nh><via>st0.3</via></nh></rt-entry></rt>
       <rt><rt-destination>10.0.0.0/8</rt-destination><rt-entry><nh><to>192.0.2.1</to></nh>
@@ -340,7 +340,7 @@ describe("IPsec", () => {
     ["srx345", "15.1X49-D170", false],
     ["mx480", "22.2R3.15", false],
     ["ptx10008", "23.4R2-S1.5-EVO", false],
-  ])("on a %s with %s: %s", (model, version, has) => {
+  ])("IPsec on a %s with %s is offered: %s", (model, version, has) => {
     const { ipsec } = capabilitiesOf(junos.offers, { model, version });
     expect(ipsec !== undefined).toBe(has);
   });

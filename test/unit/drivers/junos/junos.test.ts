@@ -36,7 +36,7 @@ async function refusal(
 }
 
 describe("what is configured", () => {
-  it("is read without a key, whatever stands beside it", async () => {
+  it("a configuration is read without a key, whatever is beside it", async () => {
     const config = await configOf();
     expect(planOf(config, "et-0/0/1")).toMatchObject({
       admin: "down",
@@ -55,7 +55,7 @@ describe("what is configured", () => {
     expect(planOf(config, "et-0/0/0").settings).toBeUndefined();
   });
 
-  it("has its keys by their start, and the one that is still to come apart", async () => {
+  it("a configuration has its keys by their start, with the future one apart", async () => {
     const plan = planOf(await configOf(), "et-0/0/1");
     expect(slotsOf(plan, wall)).toEqual([
       { ckn: cknOf(1), role: "primary" },
@@ -69,7 +69,7 @@ describe("what is configured", () => {
     });
   });
 
-  it("tells the port of a neighbour by its subnet alone", async () => {
+  it("the port of a neighbour is found only by its subnet", async () => {
     const config = await configOf();
     expect(portOf(config, "192.0.2.2")).toEqual({ port: "et-0/0/0", unit: "et-0/0/0.100" });
     expect(neighboursOn(config, "et-0/0/1").map(({ address }) => address)).toEqual(["2001:db8::2"]);
@@ -84,18 +84,18 @@ describe("what is configured", () => {
     ["2026-11-25.18:00:00+0530", Date.UTC(2026, 10, 25, 12, 30)],
     ["tomorrow", undefined],
     ["2026-11-25", undefined],
-  ])("start %s", (text, at) => {
+  ])("the start %s is read", (text, at) => {
     expect(startOf(text)).toBe(at);
   });
 
-  it("writes a start that it reads back", () => {
+  it("a start that is written is read back", () => {
     expect(startText(wall)).toBe("2026-11-25.18:00:00+0000");
     expect(startOf(startText(wall))).toBe(wall - 250);
   });
 });
 
 describe("a change", () => {
-  it("of a bare port makes an association, a chain and a binding of their own", async () => {
+  it("a change of a bare port makes an association, a chain and a binding", async () => {
     const add = {
       kind: "macsec.addKey",
       port: "et-0/0/0",
@@ -121,7 +121,7 @@ describe("a change", () => {
     expect(lines).toContain("+ et-0/0/0 pre-shared key 0000…0001 [secret cak]");
   });
 
-  it("that is reached already is none", async () => {
+  it("a change whose goal is reached sends nothing", async () => {
     const there = protect("et-0/0/1", { keyServerPriority: 20 });
     expect(await edits(there, { kind: "port.shut", port: "et-0/0/1" })).toEqual({
       trees: [],
@@ -129,7 +129,7 @@ describe("a change", () => {
     });
   });
 
-  it("never leaves should-secure, nor a key outside the chain beside one in it", async () => {
+  it("a change never leaves should-secure, nor a key outside the chain beside one", async () => {
     const { trees } = await edits(protect("et-0/0/2"), {
       kind: "macsec.replaceKey",
       port: "et-0/0/2",
@@ -140,7 +140,7 @@ describe("a change", () => {
     expect(trees.join("")).toContain("<pre-shared-key-chain>linkseal-et-0-0-2");
   });
 
-  it("takes the key that leaves out of the chain by its number", async () => {
+  it("a change removes the key from the chain by its number", async () => {
     const { trees } = await edits({
       kind: "macsec.removeKey",
       port: "et-0/0/1",
@@ -159,43 +159,39 @@ describe("a change", () => {
     key: keyOf(n),
     role: "primary",
   });
-  it.each<[string, DeviceChange, string, string]>([
-    ["a port that is none", [protect("et-9/9/9")], "device.rejected", "no such port"],
-    ["a shared association", [protect("et-0/0/3")], "device.rejected", "shares"],
-    ["what is not understood", [protect("et-0/0/5")], "device.rejected", "not understood"],
-    ["a third key", [add(3, "et-0/0/1")], "device.rejected", "two keys"],
-    [
-      "a second beside one outside a chain",
-      [add(1, "et-0/0/2")],
-      "device.rejected",
-      "outside a key",
-    ],
-    ["a key without settings", [add(1, "et-0/0/0")], "device.rejected", "no MACsec settings"],
-    [
-      "a window that is too large",
-      [protect("et-0/0/0", { replayWindow: 65_536 as never })],
-      "device.rejected",
-      "65535",
-    ],
-    [
-      "a SAK renewed too seldom",
-      [protect("et-0/0/0", { sakRekeyMs: 86_401_000 as never })],
-      "device.rejected",
-      "86400",
-    ],
-    [
-      "a drain without a neighbour",
-      [{ kind: "port.drain", port: "et-0/0/2", means: "prepend" }],
-      "device.rejected",
-      "no neighbour",
-    ],
-  ])("%s is refused", async (_what, change, code, why) => {
+  it.each<{ what: string; change: DeviceChange; why: string }>([
+    { what: "a port that does not exist", change: [protect("et-9/9/9")], why: "no such port" },
+    { what: "a shared association", change: [protect("et-0/0/3")], why: "shares" },
+    { what: "what is not understood", change: [protect("et-0/0/5")], why: "not understood" },
+    { what: "a third key", change: [add(3, "et-0/0/1")], why: "two keys" },
+    {
+      what: "a second key beside one outside a chain",
+      change: [add(1, "et-0/0/2")],
+      why: "outside a key",
+    },
+    { what: "a key without settings", change: [add(1, "et-0/0/0")], why: "no MACsec settings" },
+    {
+      what: "a window that is too large",
+      change: [protect("et-0/0/0", { replayWindow: 65_536 as never })],
+      why: "65535",
+    },
+    {
+      what: "a SAK renewed too seldom",
+      change: [protect("et-0/0/0", { sakRekeyMs: 86_401_000 as never })],
+      why: "86400",
+    },
+    {
+      what: "a drain without a neighbour",
+      change: [{ kind: "port.drain", port: "et-0/0/2", means: "prepend" }],
+      why: "no neighbour",
+    },
+  ])("a change of $what is refused", async ({ change, why }) => {
     const error = await refusal(change);
-    expect([error.code, error.effect]).toEqual([code, "none"]);
+    expect([error.code, error.effect]).toEqual(["device.rejected", "none"]);
     expect(error.message).toContain(why);
   });
 
-  it("of the key in use is refused while the port is open", async () => {
+  it("a change of the key in use is refused while the port is open", async () => {
     const remove = { kind: "macsec.removeKey", port: "et-0/0/1", ckn: cknOf(1) } as const;
     const inUse = { principal: () => cknOf(1) };
     const open = [{ kind: "port.open", port: "et-0/0/1" } as const, remove];
@@ -208,7 +204,7 @@ describe("a drain", () => {
   const turn = (kind: "port.drain" | "port.restore", means = "prepend"): PortChange =>
     ({ kind, port: "et-0/0/0", means }) as PortChange;
 
-  it("by prepending puts ours before what the neighbour inherits", async () => {
+  it("a drain by prepending puts our policy before what the neighbour inherits", async () => {
     const { trees } = await edits(turn("port.drain"));
     expect(trees.slice(-2)).toEqual([
       "<protocols><bgp><group><name>azure</name><neighbor><name>192.0.2.2</name>" +
@@ -222,7 +218,7 @@ describe("a drain", () => {
     expect(trees.join("")).not.toContain("<accept");
   });
 
-  it("is refused where BGP does not tell its own AS", async () => {
+  it("a drain is refused if BGP does not report its own AS", async () => {
     const around = await surroundings([turn("port.drain")]);
     const [plan] = planChange([turn("port.drain")], around);
     if (plan === undefined) throw new Error("no plan");
@@ -230,7 +226,7 @@ describe("a drain", () => {
     expect(editsBetween(plan.before, plan.after, around.config, () => "x")).toBeUndefined();
   });
 
-  it("by graceful shutdown, by the peering, and back", async () => {
+  it("a drain by graceful shutdown or by the peering is applied and taken back", async () => {
     expect((await edits(turn("port.drain", "gracefulShutdown"))).trees[0]).toContain(
       "<graceful-shutdown><sender><local-preference>0</local-preference></sender>",
     );
@@ -256,7 +252,7 @@ describe("a platform", () => {
     ["mx480", "24.4R1", "none"],
     ["ptx10008", "unknown", "none"],
     ["", "", "none"],
-  ] as const)("%s %s holds a second key: %s", (model, version, overlap) => {
+  ] as const)("%s %s can have a second key: %s", (model, version, overlap) => {
     expect(capabilitiesOf(junos.offers, { model, version }).macsec?.overlap).toBe(overlap);
   });
 });

@@ -1,4 +1,4 @@
-// Tables of routes and pages of neighbours in the layouts of Cisco's routers, with names of nobody.
+// Tables of routes and pages of neighbours in the layouts of Cisco's routers, with invented names.
 // What is not understood must not look like "no routes": a drain goes by that.
 
 import { describe, expect, it } from "vitest";
@@ -22,7 +22,7 @@ function read(...rows: readonly string[]) {
 }
 
 describe("a table of routes", () => {
-  it("of IOS XR has a prefix whose row ends after it", () => {
+  it("a table of IOS XR may have a prefix whose row ends after it", () => {
     const rows = [
       "*> 2001:db8:abcd:1200::/56",
       "                      2001:db8::2",
@@ -40,7 +40,7 @@ describe("a table of routes", () => {
     ]);
   });
 
-  it("of IOS XE has a best path in the row below its prefix", () => {
+  it("a table of IOS XE may have a best path in the row below its prefix", () => {
     const rows = [
       "Route Distinguisher: 65000:1 (default for vrf AZURE)",
       " * i 10.1.1.0/24      198.51.100.2             0    100      0 12076 i",
@@ -56,7 +56,7 @@ describe("a table of routes", () => {
     ]);
   });
 
-  it("of newer IOS XE stands one to the right of its heading", () => {
+  it("a table of newer IOS XE is one column to the right of its heading", () => {
     const rows = [
       " *>   10.0.0.0/16      198.51.100.2                           0 12076 i",
       " *    10.1.0.0/16      198.51.100.2                           0 12076 i",
@@ -72,7 +72,7 @@ describe("a table of routes", () => {
     ]);
   });
 
-  it("has codes with nothing between them and the prefix", () => {
+  it("a table may have codes with nothing between them and the prefix", () => {
     const rows = [
       "* i10.4.1.0/24        198.51.100.2          2222    100      0 12076 i",
       "*>i10.49.0.0/16       198.51.100.2                  100      0 12076 i",
@@ -87,7 +87,7 @@ describe("a table of routes", () => {
     ]);
   });
 
-  it("has a path in use that is not the best one: several of equal worth", () => {
+  it("a table may have a path in use that is not the best one: several of equal cost", () => {
     const rows = [
       " *m   10.0.0.0/16      198.51.100.2                           0 12076 i",
       "Total number of prefixes 1",
@@ -106,18 +106,18 @@ describe("a table of routes", () => {
     ["a path less than IOS XR counts", ["Processed 2 prefixes, 3 paths"]],
     ["a row more", ["Processed 1 prefixes, 1 paths"]],
     ["a row less than IOS XE counts", ["Total number of prefixes 3"]],
-    ["a row that is no prefix", ["*> [2]:[77][7,0]/616  198.51.100.2   0 12076 i"]],
+    ["a row that is not a prefix", ["*> [2]:[77][7,0]/616  198.51.100.2   0 12076 i"]],
     ["a row with a length that no prefix has", ["*> 10.0.0.0/33        198.51.100.2   0 i"]],
     ["a row with a code of another kind", ["*9 10.2.0.0/16        198.51.100.2   0 i"]],
     ["a row under another column", ["*>       10.2.0.0/16  198.51.100.2   0 i"]],
-    ["a path that is no next hop", ["*>                    nowhere   0 12076 i"]],
-    ["what is no row at all", ["sysmgr: no output"]],
-  ])("is not understood with %s", (_, more) => {
+    ["a path that is not a next hop", ["*>                    nowhere   0 12076 i"]],
+    ["a line that is not a row", ["sysmgr: no output"]],
+  ])("a table with %s is not understood", (_, more) => {
     expect(read(xrHead, ...whole, "Processed 2 prefixes, 2 paths")).toHaveLength(2);
     expect(read(xrHead, ...whole, ...more)).toBeUndefined();
   });
 
-  it("is empty by its count alone: a heading with nothing below it may be cut off", () => {
+  it("a table is empty only by its count: a heading with nothing below it may be cut off", () => {
     expect(read(xrHead)).toBeUndefined();
     expect(read(xrHead, "Processed 0 prefixes, 0 paths")).toEqual([]);
     expect(read("Total number of prefixes 0 ")).toEqual([]);
@@ -135,13 +135,13 @@ describe("a neighbour", () => {
   const page = (about: string, state: string): string =>
     `BGP neighbor is ${about},  remote AS 12076, external link\n  ${state}\n`;
 
-  it("without an address or a state is not understood, and not one that is down", () => {
+  it("a neighbour without an address or a state is not understood, rather than down", () => {
     expect(readPeerPages(page("198.51.100.2", "BGP state = Established"))).toHaveLength(1);
     expect(readPeerPages(page("198.51.100.2", "BGP version 4"))).toBeUndefined();
-    expect(readPeerPages(page("somebody", "BGP state = Established"))).toBeUndefined();
+    expect(readPeerPages(page("router-b", "BGP state = Established"))).toBeUndefined();
   });
 
-  it("of two families has one state, or none that is known", () => {
+  it("a neighbour of two families has one state, or none that is known", () => {
     const up = page("198.51.100.2", "BGP state = Established, up for 3d");
     const down = page("198.51.100.2", "BGP state = Active");
     expect(readPeerPages(`${up}${up}`)).toHaveLength(2);
@@ -150,7 +150,7 @@ describe("a neighbour", () => {
     expect(readPeerPages(`${up}${other}`)).toHaveLength(2);
   });
 
-  it("of IOS XE is asked for the routes of each family in which it is active", () => {
+  it("a neighbour on IOS XE has its routes read for each family in which it is active", () => {
     const asked = (address: string, ...families: readonly string[]) =>
       familiesOf({ address, families });
     expect(asked("198.51.100.2")).toEqual(["ipv4"]);
@@ -162,7 +162,7 @@ describe("a neighbour", () => {
     expect(asked("198.51.100.2", "address-family ipv6 multicast")).toEqual(["ipv4"]);
   });
 
-  it("of IOS XR is asked for the routes of each family that it may bring", () => {
+  it("a neighbour on IOS XR has its routes read for each family that it may bring", () => {
     const bgp =
       "router bgp 64512\n neighbor-group both\n  address-family ipv6 unicast\n  !\n !\n" +
       " neighbor 198.51.100.2\n  use neighbor-group both\n !\n" +

@@ -38,7 +38,7 @@ describe("an answer of a device that breaks its reader", () => {
     ["a RangeError", new RangeError("Maximum call stack size exceeded")],
     ["a SyntaxError", new SyntaxError("Unexpected token")],
   ])(
-    "%s is device.unparsed without an effect, and the next question has a new session",
+    "a reply with %s is device.unparsed without an effect, and the next query has a new session",
     async (_, broken) => {
       const opened: Session[] = [];
       const line = lineOf(opened);
@@ -55,7 +55,7 @@ describe("an answer of a device that breaks its reader", () => {
     },
   );
 
-  it("a failed assert stays one: it ends the process", async () => {
+  it("a failed assert in a reader ends the process", async () => {
     const line = lineOf([]);
     const broken = new AssertionError({ message: "a key that is not ours" });
     const asked = line.ask(never, async () => {

@@ -54,7 +54,7 @@ class Scene {
       }),
     };
     const world = worldOf(this.place, async () => {
-      throw new Error("nobody logs in");
+      throw new Error("no login is expected");
     });
     const log = (level: string, code: string): void => void this.logged.push(`${level} ${code}`);
     const dial: Dialer = { ...world.dial, snmp: async (_to, question) => this.#reply(question) };
@@ -112,25 +112,25 @@ const idle = (state: DeviceState): DeviceState => ({
   })),
 });
 
-describe("a second opinion by SNMP", () => {
-  it("that agrees changes nothing", async () => {
+describe("the SNMP cross-check", () => {
+  it("an SNMP reply that agrees changes nothing", async () => {
     const scene = new Scene();
     const { router } = scene.place.rig;
     expect(await scene.look()).toEqual(router.state().macsec[0]);
   });
 
-  it("is not asked for where the config names none", async () => {
+  it("SNMP is not read if the config names no agent", async () => {
     const device: Device = {} as Device;
     const driver = withSecondOpinion({ ...driverOf("junos"), open: async () => device });
     const scene = new Scene();
     const world = worldOf(scene.place, async () => {
-      throw new Error("nobody logs in");
+      throw new Error("no login is expected");
     });
     const target = { device: "edge-a", address: "192.0.2.1" };
     expect(await driver.open(target, world, () => undefined, never)).toBe(device);
   });
 
-  it("fills in what the session could not tell", async () => {
+  it("an SNMP reply fills in what the session could not report", async () => {
     const scene = new Scene();
     scene.session = blind;
     const { admin, linkUp } = await scene.look();
@@ -145,19 +145,22 @@ describe("a second opinion by SNMP", () => {
     ["linkUp", instead(ifOperStatus, 2n)],
     ["linkUp", instead(ifOperStatus, 7n)],
     ["admin", instead(ifAdminStatus, 2n)],
-  ] as const)("that contradicts %s makes it unknown", async (key, says) => {
+  ] as const)("an SNMP reply that contradicts %s makes it unknown", async (key, says) => {
     const scene = new Scene();
     scene.says = says;
     expect((await scene.look())[key]).toMatchObject({ kind: "unknown", why: "contradicted" });
   });
 
-  it.each([3n, 4n, 5n, 6n])("of the state %s says nothing of the light", async (state) => {
-    const scene = new Scene();
-    scene.says = instead(ifOperStatus, state);
-    expect((await scene.look()).linkUp).toMatchObject({ kind: "known", value: true });
-  });
+  it.each([3n, 4n, 5n, 6n])(
+    "an interface state %s in SNMP says nothing about the link",
+    async (state) => {
+      const scene = new Scene();
+      scene.says = instead(ifOperStatus, state);
+      expect((await scene.look()).linkUp).toMatchObject({ kind: "known", value: true });
+    },
+  );
 
-  it("that is weak fills gaps as weak, and contradicts nothing", async () => {
+  it("a weak SNMP reply fills gaps as weak and contradicts nothing", async () => {
     const scene = new Scene();
     scene.evidence = "weak";
     scene.says = instead(ifOperStatus, 2n);
@@ -166,7 +169,7 @@ describe("a second opinion by SNMP", () => {
     expect((await scene.look()).linkUp).toMatchObject({ value: false, weak: true });
   });
 
-  it("that counts a thousand frames a second says that a port is not idle", async () => {
+  it("an SNMP count of a thousand frames per second shows that a port is not idle", async () => {
     const scene = new Scene();
     scene.session = idle;
     scene.link.fibre.offer("b", 1_000, 512);
@@ -181,7 +184,7 @@ describe("a second opinion by SNMP", () => {
     expect((await scene.look()).rate).toMatchObject({ kind: "known" });
   });
 
-  it("whose counters or clock began anew says nothing of the rate", async () => {
+  it("SNMP counters or a clock that restarted say nothing about the rate", async () => {
     for (const oid of ["1.3.6.1.2.1.31.1.1.1.19.501", "1.3.6.1.2.1.1.3.0"]) {
       const scene = new Scene();
       scene.session = idle;
@@ -193,7 +196,7 @@ describe("a second opinion by SNMP", () => {
     }
   });
 
-  it("asks for names once, and anew when an index bears another", async () => {
+  it("SNMP names are read once, and again when an index has another name", async () => {
     const scene = new Scene();
     const walks = (): number => scene.asked.filter((oids) => oids.length === 1).length;
     await scene.look();
@@ -207,7 +210,7 @@ describe("a second opinion by SNMP", () => {
     expect(walks()).toBe(2);
   });
 
-  it("that does not come fails no look, is told once and rests for a minute", async () => {
+  it("a missing SNMP reply fails no observation, is logged once and rests a minute", async () => {
     const scene = new Scene();
     scene.fails = true;
     expect((await scene.look()).linkUp).toMatchObject({ kind: "known", value: true });

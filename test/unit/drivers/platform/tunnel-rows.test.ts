@@ -13,7 +13,7 @@ const names = new Map([
 ]);
 
 describe("tunnels of IOS XE", () => {
-  it("have an IKE SA in each row, or the answer is not understood", () => {
+  it("a row of IOS XE without an IKE SA makes the reply not understood", () => {
     const head = [
       " IPv4 Crypto IKEv2  SA\n",
       "Tunnel-id Local                 Remote                fvrf/ivrf  Status\n",
@@ -24,7 +24,7 @@ describe("tunnels of IOS XE", () => {
     expect(iosxe.readIkeSas(`${head}${row.replace("203.0.113.1/4500", "hub")}`)).toBeUndefined();
   });
 
-  it("have a flow for each interface, or its SAs are not known", () => {
+  it("an interface of IOS XE without a whole flow makes its SAs unknown", () => {
     const flow = "interface: Tunnel1\n    Crypto map tag: Tunnel1-head-0, local addr 192.0.2.1\n";
     const counted =
       "    #pkts encaps: 5, #pkts encrypt: 5\n    #pkts decaps: 6, #pkts decrypt: 6\n";
@@ -35,7 +35,7 @@ describe("tunnels of IOS XE", () => {
     expect(told?.get("Tunnel1")?.sas).toBeUndefined();
   });
 
-  it("have a route in each row, or the answer is not understood", () => {
+  it("a row of IOS XE without a route makes the reply not understood", () => {
     const told = (row: string): unknown =>
       iosxe.readTunnelRoutes(`Codes: L - local, S - static\n\n${row}\n`, names);
     const via = { kind: "tunnel", name: "hub-1" };
@@ -48,7 +48,7 @@ describe("tunnels of IOS XE", () => {
 });
 
 describe("tunnels of others", () => {
-  it("of EOS have connections that are whole, or none is known", () => {
+  it("an incomplete connection of EOS makes all connections unknown", () => {
     const ends = "  Source address: 192.0.2.1, Destination address: 203.0.113.1\n";
     const one = `Tunnel1:\n${ends}    State: established\n`;
     expect(eos.readConnections(one)?.get("Tunnel1")).toHaveLength(1);
@@ -57,7 +57,7 @@ describe("tunnels of others", () => {
     expect(eos.readConnections(`Tunnel1:\n${ends}    State: policyBasedTunnel\n`)?.size).toBe(0);
   });
 
-  it("of EOS have routes that are whole, or none is known", () => {
+  it("an incomplete route of EOS makes all routes unknown", () => {
     const told = (routes: object): unknown =>
       eos.readTunnelRoutes(JSON.stringify({ vrfs: { default: { routes } } }), names);
     const vias = [{ interface: "Tunnel1" }];
@@ -66,7 +66,7 @@ describe("tunnels of others", () => {
     expect(told({ "10.1.0.0/16": {} })).toBeUndefined();
   });
 
-  it("of Junos belong to a VPN and have a prefix, or none is known", async () => {
+  it("a Junos SA without a VPN or a route without a prefix makes the reply unknown", async () => {
     const read = (text: string) => readXml(new TextEncoder().encode(`<r>${text}</r>`), "nowhere");
     const list = (block: string) =>
       read(

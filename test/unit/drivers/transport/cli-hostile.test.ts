@@ -65,14 +65,16 @@ function shownBy(parts: readonly Uint8Array[]): string {
 }
 
 describe("a screen", () => {
-  it("shows no control of eight bits, whatever brought its octets together", () => {
+  it("a screen shows no 8-bit control, however its octets came together", () => {
     const shown = (text: string): string => shownBy([Buffer.from(text, "latin1")]);
     expect(shown("a\xc2\x9b2Jb\n\xc2\xc2\x80\x80c")).toBe("a2Jb\nc");
     expect(shown("\xc2\x41\b\x85b\n")).toBe("b\n");
     expect(shown("\xc2\xa0d")).toBe("\u00a0d");
   });
 
-  it("shows the same wherever the pieces end, and nothing but text", { timeout: 3_600_000 }, () => {
+  it("a screen shows the same wherever the pieces end, and nothing but text", {
+    timeout: 3_600_000,
+  }, () => {
     console.log(`screens: LINKSEAL_SEED=${seed}, ${runs} cases`);
     const prng = new Prng(seed);
     let shown = 0;
@@ -93,7 +95,7 @@ describe("a screen", () => {
 });
 
 describe("a hostile router", () => {
-  it("is answered with its output, or with a typed error; never with a key", {
+  it("a hostile router's output is returned or is a typed error; it never contains a key", {
     timeout: 3_600_000,
   }, async () => {
     console.log(`hostile command lines: LINKSEAL_SEED=${seed}, ${runs} sessions`);

@@ -17,7 +17,7 @@ async function refusalOf(promise: Promise<unknown>): Promise<LinksealError> {
 const show = [["show version"]];
 
 describe("a command line", () => {
-  it("learns its prompt, turns the pager off, and gives the output alone", async () => {
+  it("a session learns its prompt, turns the pager off, and returns only the output", async () => {
     const puppet = puppetOf((said) =>
       said === "show version" ? "Wed Nov 25 18:00:00.123 UTC\r\nCisco IOS XR\r\n 7.9.2\r\n" : "",
     );
@@ -27,7 +27,7 @@ describe("a command line", () => {
     expect(cli.mode).toBe("#");
   });
 
-  it("takes a prompt in the greeting for none", async () => {
+  it("a session does not mistake a prompt in the greeting for its own", async () => {
     const puppet = puppetOf(() => "");
     puppet.greeting = `\r\nthe prompt here is\r\nRP/0/RP0/CPU0:other#\r\n`;
     const cli = await openOn(puppet);
@@ -35,7 +35,7 @@ describe("a command line", () => {
     expect(cli.isOver).toBe(false);
   });
 
-  it("takes what looks like its prompt for output, wherever a piece ends", async () => {
+  it("a session returns what looks like its prompt as output, wherever a piece ends", async () => {
     const look = `a\r\n${host}#\r\nb\r\n${host}(config)#\r\nc\r\n`;
     for (let piece = 1; piece < 80; piece += 1) {
       const puppet = puppetOf((said) => (said === "show version" ? look : ""));
@@ -46,7 +46,7 @@ describe("a command line", () => {
     }
   });
 
-  it("presses a key for a pager that comes all the same", async () => {
+  it("a session presses a key for a pager that comes all the same", async () => {
     const puppet = puppetOf((said) => (said === "show version" ? undefined : ""));
     const cli = await openOn(puppet);
     const { pipe } = puppet;
@@ -65,13 +65,13 @@ describe("a command line", () => {
     expect(pages).toBe(2);
   });
 
-  it("shows no escape sequence, NUL or backspace", async () => {
+  it("a session shows no escape sequence, NUL or backspace", async () => {
     const noisy = "\x1b[2J\x1b[1;31mon\0e\x1b]0;title\x07\r\nx\b\btwo\x1b[K\r\nabc\rd\r\n";
     const cli = await openOn(puppetOf((said) => (said === "show version" ? noisy : "")));
     expect(await cli.run(show, "none", never)).toBe("one\ntwo\ndbc");
   });
 
-  it("finds a refusal in what looks like a success, and says nothing after it", async () => {
+  it("a session finds a refusal in an apparent success and enters nothing after it", async () => {
     const puppet = puppetOf((said) =>
       said === "commit" ? "done\r\n% Failed to commit\r\nthe commit succeeded\r\n" : "",
     );
@@ -83,14 +83,14 @@ describe("a command line", () => {
     expect(await cli.run(show, "none", never)).toBe("");
   });
 
-  it("tells a lock from other refusals", async () => {
+  it("a session distinguishes a lock from other refusals", async () => {
     const text = "!!% configuration is locked by another session\r\n";
     const cli = await openOn(puppetOf((said) => (said === "configure" ? text : "")));
     const error = await refusalOf(cli.run([["configure"]], "none", never));
     expect(error).toMatchObject({ code: "device.locked", effect: "none" });
   });
 
-  it("follows the prompt into a mode", async () => {
+  it("a session follows the prompt into a mode", async () => {
     const puppet = puppetOf((said) => {
       puppet.mode = said === "configure" ? "(config)" : "";
       return "";
@@ -100,7 +100,7 @@ describe("a command line", () => {
     expect(cli.mode).toBe("(config)#");
   });
 
-  it("answers no question", async () => {
+  it("a session answers no question", async () => {
     const puppet = puppetOf((said) => (said === "commit" ? undefined : ""));
     const cli = await openOn(puppet);
     puppet.pipe.heard = () => puppet.pipe.say("commit\r\nproceed anyway? [no]: ");
@@ -110,7 +110,7 @@ describe("a command line", () => {
     expect(puppet.pipe.isClosed).toBe(true);
   });
 
-  it("is over once a command was given up", async () => {
+  it("a session ends once a command was aborted", async () => {
     const puppet = puppetOf(() => "");
     const cli = await openOn(puppet);
     const stop = new AbortController();
@@ -122,7 +122,7 @@ describe("a command line", () => {
     expect(error).toMatchObject({ code: "transport.closed", effect: "none" });
   });
 
-  it("says one command after the other, without one that was given up", async () => {
+  it("a session enters one command after another, without an aborted one", async () => {
     const puppet = puppetOf((said) => `${said}!\r\n`);
     const cli = await openOn(puppet);
     const stop = new AbortController();
@@ -136,7 +136,7 @@ describe("a command line", () => {
     expect(puppet.lines).not.toContain("two");
   });
 
-  it("is over when the device hangs up, with the effect of what was said", async () => {
+  it("a session ends when the device hangs up, with the effect of the command", async () => {
     const puppet = puppetOf(() => "");
     const cli = await openOn(puppet);
     puppet.pipe.heard = () => puppet.pipe.hangUp();
@@ -144,7 +144,7 @@ describe("a command line", () => {
     expect(error).toMatchObject({ code: "transport.closed", effect: "unknown" });
   });
 
-  it("leaves no line behind in a configuration, and has a fresh nonce in each echo", async () => {
+  it("a session leaves no line in a configuration and has a fresh nonce in each echo", async () => {
     const puppet = puppetOf((said) => {
       if (said === "configure") puppet.mode = "(config)";
       if (said === "commit") puppet.mode = "";
@@ -189,13 +189,13 @@ describe("a command line", () => {
       return { cli, puppet };
     }
 
-    it("takes what comes before its mark for the answer", async () => {
+    it("a session takes output before its mark for the reply", async () => {
       const { cli } = await asked((mark) => `one!\r\n${prompt}${mark}\r\n${prompt}`);
       expect(await cli.run([["show one"]], "none", never)).toContain("one!");
       expect(await cli.run([["show two"]], "none", never)).toBe("show two!");
     });
 
-    it("is over where an answer comes after its mark", async () => {
+    it("a session ends if output comes after its mark", async () => {
       const { cli, puppet } = await asked((mark) => `${mark}\r\none!\r\n${prompt}`);
       const error = await refusalOf(cli.run([["show one"]], "unknown", never));
       expect(error).toMatchObject({ code: "transport.closed", effect: "unknown" });
@@ -205,7 +205,7 @@ describe("a command line", () => {
       expect(puppet.lines).not.toContain("show two");
     });
 
-    it("is over where an answer comes with the next question", async () => {
+    it("a session ends if output comes with the next command", async () => {
       const late = (mark: string): string => `${mark}\r\n${prompt}`;
       const { cli, puppet } = await asked(late);
       expect(await cli.run([["show one"]], "none", never)).toBe("");
@@ -215,7 +215,7 @@ describe("a command line", () => {
     });
   });
 
-  it("is over when the echo is not what was said", async () => {
+  it("a session ends when the echo is not what was entered", async () => {
     const puppet = puppetOf(() => "");
     const cli = await openOn(puppet);
     puppet.echo = () => "show something else";
@@ -223,7 +223,7 @@ describe("a command line", () => {
     expect(error.message).toContain("out of step");
   });
 
-  it("ends a line without an end in bounded memory", async () => {
+  it("a session ends a line without an end in bounded memory", async () => {
     const puppet = puppetOf((said) => (said === "show version" ? undefined : ""));
     const cli = await openOn(puppet);
     puppet.pipe.heard = () => {
@@ -235,7 +235,7 @@ describe("a command line", () => {
     expect(error.message).toContain("a line is longer");
   });
 
-  it("ends an output without an end", async () => {
+  it("a session ends an output without an end", async () => {
     const puppet = puppetOf((said) => (said === "show version" ? undefined : ""));
     const cli = await openOn(puppet);
     puppet.pipe.heard = () => puppet.pipe.say("x\n".repeat(1024 * 1024), 64 * 1024);
@@ -248,7 +248,7 @@ describe("a key on a command line", () => {
   const key = (): Secret => Secret.take("cak", new Uint8Array(32).fill(0xa5));
   const digits = "a5".repeat(32);
 
-  it("goes out as digits and comes back in nothing", async () => {
+  it("a key goes out as digits and is in no output", async () => {
     using secret = key();
     const puppet = puppetOf((said) => (said.startsWith("key-string") ? `${digits}\r\n` : ""));
     puppet.piece = () => 7;
@@ -259,7 +259,7 @@ describe("a key on a command line", () => {
     expect(puppet.lines.at(-1)).toContain(digits);
   });
 
-  it("is in no error, however the refusal quotes it", async () => {
+  it("a key is in no error, however the refusal quotes it", async () => {
     using secret = key();
     for (const quoted of [digits, digits.toUpperCase(), `${digits.slice(0, 40)}\r\n${digits}`]) {
       const cli = await openOn(
@@ -275,7 +275,7 @@ describe("a key on a command line", () => {
 
 describe("what is said", () => {
   it.each(["a b", "a\nb", "a\r", "?", "a?", "a|b", '"a"', "a;b", "", "!a", "-a", "é", "a\0", "\t"])(
-    "%j is no word",
+    "%j is not one word of a command line",
     (word) => {
       expect(isToken(word)).toBe(false);
       expect(() => line`interface ${word}`).toThrow(LinksealError);
@@ -283,13 +283,13 @@ describe("what is said", () => {
   );
 
   it.each(["HundredGigE0/0/0/0", "10.0.0.1/30", "2001:db8::1", "a_b", "7.9.2", "x".repeat(128)])(
-    "%j is one word",
+    "%j is one word of a command line",
     (word) => {
       expect(preview(line`interface ${word}`)).toBe(`interface ${word}`);
     },
   );
 
-  it("is a line of printable text, or nothing is sent", async () => {
+  it("a command is one line of printable text, or nothing is sent", async () => {
     const puppet = puppetOf(() => "");
     const cli = await openOn(puppet);
     const { sent } = puppet.pipe;

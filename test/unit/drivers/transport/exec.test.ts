@@ -22,7 +22,7 @@ async function refusal(run: Promise<unknown>): Promise<LinksealError> {
 }
 
 describe("local programs", () => {
-  it("are fed through standard input and heard on both outputs, with their status", async () => {
+  it("a program reads standard input, and its outputs and status are returned", async () => {
     const reply = await sh("cat; printf 'no\\377' >&2; exit 7", "one\0two");
     expect(text(reply.stdout)).toBe("one\0two");
     expect(text(reply.stderr)).toBe("no\xff");
@@ -30,13 +30,13 @@ describe("local programs", () => {
     expect((await sh("kill -9 $$")).status).toBe(137);
   });
 
-  it("get each argument as it is, without a shell", async () => {
+  it("a program gets each argument as it is, without a shell", async () => {
     const odd = ["$(id)", "a b", "", "*", "'", '"', "-n", "\n", ";"];
     const reply = await runProgram(["printf", "%s\\0", ...odd], bytes(""), soon());
     expect(text(reply.stdout).split("\0").slice(0, -1)).toEqual(odd);
   });
 
-  it("know nothing of our environment and folder", async () => {
+  it("a program knows nothing of our environment and folder", async () => {
     process.env["LINKSEAL_CANARY"] = "canary";
     const reply = await sh("env; pwd");
     delete process.env["LINKSEAL_CANARY"];
@@ -46,12 +46,12 @@ describe("local programs", () => {
     );
   });
 
-  it("may leave their input unread", async () => {
+  it("a program may leave its input unread", async () => {
     const reply = await sh("exit 0", "x".repeat(1_000_000));
     expect(reply.status).toBe(0);
   });
 
-  it("end at the deadline with all that they started", async () => {
+  it("a program ends at the deadline with all that it started", async () => {
     const folder = mkdtempSync(join(tmpdir(), "linkseal-exec-"));
     const mark = join(folder, "pid");
     const over = new Error("over");
@@ -64,16 +64,16 @@ describe("local programs", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("are not started when the wait is over already", async () => {
+  it("a program is not started if the wait was aborted already", async () => {
     await expect(sh("true", "", AbortSignal.abort("over"))).rejects.toBe("over");
   });
 
-  it("leave nothing behind that holds their outputs open", async () => {
+  it("a program leaves nothing behind that keeps its outputs open", async () => {
     const run = sh("sleep 600 & echo $!", "", AbortSignal.timeout(2000));
     await expect(run).rejects.toThrow("timeout");
   });
 
-  it("are refused by name when there is none, or when an argument cannot be one", async () => {
+  it("a missing program or an impossible argument is refused by name", async () => {
     const none = await refusal(runProgram(["/nowhere/program"], bytes(""), soon()));
     expect(none).toMatchObject({ code: "transport.unreachable", effect: "none" });
     expect(none.where).toBe("/nowhere/program");
@@ -83,7 +83,7 @@ describe("local programs", () => {
     expect(nothing).toMatchObject({ code: "device.unsupported", effect: "none" });
   });
 
-  it("are ended when they say too much", async () => {
+  it("a program that prints too much is ended", async () => {
     const loud = await refusal(sh(`yes | head -c ${replyBytesMax + 1}; sleep 600`));
     expect(loud).toMatchObject({ code: "transport.closed", effect: "unknown" });
   });
@@ -106,7 +106,7 @@ async function waitFor(look: () => number): Promise<number> {
 function isGone(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    // Nobody may be there to collect one that has ended.
+    // No parent may be there to collect one that has ended.
     return readFileSync(`/proc/${pid}/stat`, "latin1").includes(") Z ");
   } catch {
     return true;

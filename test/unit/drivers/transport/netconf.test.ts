@@ -78,22 +78,27 @@ function messagesOf(framing: Framing, octets: Uint8Array, prng: Prng): string[] 
 }
 
 describe("messages of a stream", () => {
-  it.each(["endOfMessage", "chunked"] as const)("%s: any borders, any text", (framing) => {
-    const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 200 });
-    fc.assert(
-      fc.property(fc.array(text, { maxLength: 6 }), fc.string(), (messages, seed) => {
-        const prng = new Prng(seed);
-        const sent = messages.map((one) => (framing === "chunked" ? one : one.replaceAll("]", "")));
-        const kept = sent.filter((one) => one !== "" || framing !== "chunked");
-        const stream = kept.map((one) =>
-          framing === "chunked"
-            ? Buffer.from(chunked(one, prng), "latin1")
-            : Buffer.from(marked(one)),
-        );
-        expect(messagesOf(framing, Buffer.concat(stream), prng)).toEqual(kept);
-      }),
-    );
-  });
+  it.each(["endOfMessage", "chunked"] as const)(
+    "in the framing %s a message with any text is read across any borders",
+    (framing) => {
+      const text = fc.string({ unit: "grapheme", minLength: 1, maxLength: 200 });
+      fc.assert(
+        fc.property(fc.array(text, { maxLength: 6 }), fc.string(), (messages, seed) => {
+          const prng = new Prng(seed);
+          const sent = messages.map((one) =>
+            framing === "chunked" ? one : one.replaceAll("]", ""),
+          );
+          const kept = sent.filter((one) => one !== "" || framing !== "chunked");
+          const stream = kept.map((one) =>
+            framing === "chunked"
+              ? Buffer.from(chunked(one, prng), "latin1")
+              : Buffer.from(marked(one)),
+          );
+          expect(messagesOf(framing, Buffer.concat(stream), prng)).toEqual(kept);
+        }),
+      );
+    },
+  );
 
   it("an end mark inside a chunk is text", () => {
     const found = messagesOf(
@@ -105,17 +110,20 @@ describe("messages of a stream", () => {
   });
 
   it.each(["\n#0\n", "\n#01\n", "\n#4294967296\n", "\n#99999999999", "x", "\n##\n", "\n#-1\n"])(
-    "%j is no chunk",
+    "%j is not a chunk",
     (text) => {
       expect(() => messagesOf("chunked", Buffer.from(text), new Prng("x"))).toThrow("ended");
     },
   );
 
-  it.each(["endOfMessage", "chunked"] as const)("%s: what is too long ends it", (framing) => {
-    const text = framing === "chunked" ? "\n#10101\n" : "a".repeat(10_200);
-    const feed = (): unknown => messagesOf(framing, Buffer.from(text), new Prng("x"));
-    expect(feed).toThrow("more than 10000 octets");
-  });
+  it.each(["endOfMessage", "chunked"] as const)(
+    "in the framing %s a message that is too long ends the stream",
+    (framing) => {
+      const text = framing === "chunked" ? "\n#10101\n" : "a".repeat(10_200);
+      const feed = (): unknown => messagesOf(framing, Buffer.from(text), new Prng("x"));
+      expect(feed).toThrow("more than 10000 octets");
+    },
+  );
 
   it("a long line takes no longer than its octets", () => {
     const deframer = new Deframer(200 * 1024 * 1024, "edge-a");
@@ -131,7 +139,7 @@ describe("messages of a stream", () => {
 });
 
 describe("a session", () => {
-  it("counts its chunks only if both ends speak 1.1", async () => {
+  it("a session uses chunks only if both ends speak 1.1", async () => {
     const old = await opened(hello("1.0"));
     void old.session.call(question, "none", never).catch(() => undefined);
     expect(old.pipe.sent.split("]]>]]>")[1]).toMatch(/^<rpc .*<get-clock\/><\/rpc>$/);
@@ -142,7 +150,7 @@ describe("a session", () => {
     expect(Number(size)).toBe(message?.length);
   });
 
-  it("reads Junos' own spelling of the base capability", async () => {
+  it("a session reads Junos' own spelling of the base capability", async () => {
     const uri = "urn:ietf:params:xml:ns:netconf:base:1.0";
     const offers = `<capabilities><capability>${uri}</capability></capabilities>`;
     const greeting = `<hello>${offers}</hello>]]>]]>`;
@@ -153,7 +161,7 @@ describe("a session", () => {
     ["no NETCONF", marked("<html/>")],
     ["another version", hello("2.0")],
     ["no XML", marked("Welcome to edge-a")],
-  ])("%s is refused and the channel closed", async (_what, greeting) => {
+  ])("a greeting with %s is refused and the channel closed", async (_what, greeting) => {
     const pipe = new BytePipe();
     pipe.say(greeting);
     const options = { where: "edge-a", hint: () => undefined, marks: [] };
@@ -162,7 +170,7 @@ describe("a session", () => {
     expect(pipe.isClosed).toBe(true);
   });
 
-  it("gives each question its own reply, whatever their order and borders", async () => {
+  it("a session gives each request its own reply, whatever their order and borders", async () => {
     const { pipe, session } = await opened(hello("1.0", "1.1"));
     const asked = [1, 2, 3].map(() => session.call(question, "none", never));
     const prng = new Prng("order");
@@ -171,7 +179,7 @@ describe("a session", () => {
     expect(told.map((one) => textOf(one, "n"))).toEqual(["1", "2", "3"]);
   });
 
-  it("forgets a question that was given up, and its late reply", async () => {
+  it("a session drops an aborted request and its late reply", async () => {
     const { pipe, session } = await opened();
     const stop = new AbortController();
     const first = session.call(question, "none", stop.signal);
@@ -182,7 +190,7 @@ describe("a session", () => {
     expect(textOf(await second, "n")).toBe("mine");
   });
 
-  it("takes a notification as a hint and for nothing else", async () => {
+  it("a session takes a notification as a hint and for nothing else", async () => {
     const { pipe, session, hints } = await opened();
     const asked = session.call(question, "none", never);
     pipe.say(marked("<notification><eventTime/></notification>") + marked(reply(1, "<ok/>")));
@@ -190,7 +198,7 @@ describe("a session", () => {
     expect(hints()).toBe(1);
   });
 
-  it("tells what a lost reply may have done, and is over", async () => {
+  it("a session reports what a lost reply may have done, and ends", async () => {
     const { pipe, session } = await opened();
     const asked = [session.call(question, "unknown", never), session.call(question, "none", never)];
     pipe.hangUp();
@@ -207,7 +215,7 @@ describe("a session", () => {
     ["no XML at all", marked("%% busy")],
     ["a reply without a number", marked("<rpc-reply><ok/></rpc-reply>")],
     ["a document type", marked(`<!DOCTYPE r>${reply(1, "<ok/>")}`)],
-  ])("%s ends it", async (_what, text) => {
+  ])("a session ends on %s", async (_what, text) => {
     const { pipe, session } = await opened();
     const asked = session.call(question, "unknown", never);
     pipe.say(text);
@@ -243,7 +251,7 @@ describe("a refusal", () => {
       "<commit-results><x><error><message>bad</message></error></x></commit-results>",
       "device.rejected",
     ],
-  ])("%s has its code", async (_what, body, code) => {
+  ])("a refusal that is %s has its code", async (_what, body, code) => {
     const { pipe, session } = await opened();
     const asked = session.call(question, "unknown", never);
     pipe.say(marked(reply(1, body)));
@@ -251,7 +259,7 @@ describe("a refusal", () => {
     expect([refusal.code, refusal.effect]).toEqual([code, "none"]);
   });
 
-  it("is none where it only warns", async () => {
+  it("a reply that only warns is not a refusal", async () => {
     const { pipe, session } = await opened();
     const asked = session.call(question, "none", never);
     const warning = error(
@@ -261,7 +269,7 @@ describe("a refusal", () => {
     await expect(asked).resolves.toMatchObject({ name: "rpc-reply" });
   });
 
-  it("holds no key that was written, not even half of one, and no control character", async () => {
+  it("a refusal contains no key, not even half of one, and no control character", async () => {
     const { pipe, session } = await opened();
     using secret = Secret.take("cak", new Uint8Array(32).fill(0xa7));
     const key = "a7".repeat(32);
@@ -302,7 +310,9 @@ describe("hostile output", () => {
     "9".repeat(40),
   ];
 
-  it("ends in a reply or in a typed error, in bounded time", { timeout: 3_600_000 }, async () => {
+  it("hostile output ends in a reply or in a typed error, in bounded time", {
+    timeout: 3_600_000,
+  }, async () => {
     console.log(`hostile NETCONF: LINKSEAL_SEED=${seed}, ${runs} cases`);
     const prng = new Prng(seed);
     const outcomes = new Map<string, number>();

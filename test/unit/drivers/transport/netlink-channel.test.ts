@@ -92,7 +92,7 @@ const change: NetlinkRequest = { type: 2, flags: 0, body: [] };
 const read = ({ view, start }: NetlinkMessage): number => view.getInt32(start, true);
 
 describe("a channel to the kernel", () => {
-  it("collects a dump up to its end, and ignores what others were told", async () => {
+  it("a channel collects a dump up to its end and ignores replies to other sockets", async () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);
     const found = channel.ask(dump, read, never);
@@ -101,7 +101,7 @@ describe("a channel to the kernel", () => {
     expect(await found).toEqual({ kind: "answered", found: [10, 12] });
   });
 
-  it("reads a dump again that changed or lost something while it was read", async () => {
+  it("a channel reads a dump again that changed or lost a message while it was read", async () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);
     const found = channel.ask(dump, read, never);
@@ -114,7 +114,7 @@ describe("a channel to the kernel", () => {
     expect(await found).toEqual({ kind: "answered", found: [4] });
   });
 
-  it("gives a dump up that never holds still", async () => {
+  it("a channel gives up a dump that changes each time", async () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);
     const found = channel.ask(dump, read, never);
@@ -126,7 +126,7 @@ describe("a channel to the kernel", () => {
     await expect(found).rejects.toMatchObject({ code: "transport.closed", effect: "none" });
   });
 
-  it("tells each refusal by name, with the kernel's own words", async () => {
+  it("a channel reports each refusal by name, with the kernel's own message", async () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);
     const written = channel.write([change, change, change], never);
@@ -142,7 +142,7 @@ describe("a channel to the kernel", () => {
     ]);
   });
 
-  it("sends many changes in batches, each once the one before it is answered", async () => {
+  it("a channel sends changes in batches, each after the reply to the one before", async () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);
     const written = channel.write(
@@ -163,7 +163,7 @@ describe("a channel to the kernel", () => {
     expect(kernel.sent.map((octets) => octets.length)).toEqual([128 * 16, 72 * 16]);
   });
 
-  it("knows nothing of a change whose answer was lost", async () => {
+  it("a channel does not know the effect of a change whose reply was lost", async () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);
     const written = channel.write([change, change], never);
@@ -176,7 +176,7 @@ describe("a channel to the kernel", () => {
     expect(await next).toEqual([undefined]);
   });
 
-  it("wipes a key in what was sent and in what was received", async () => {
+  it("a channel wipes a key in what was sent and in what was received", async () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);
     using key = Secret.take("key", new Uint8Array(8).fill(0x5a));
@@ -189,7 +189,7 @@ describe("a channel to the kernel", () => {
     expect(kernel.rooms[0]?.every((octet) => octet === 0)).toBe(true);
   });
 
-  it("ends a wait by its signal, and keeps the next question behind the old answer", async () => {
+  it("a channel ends a wait by its signal and keeps the next request behind it", async () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);
     const over = new AbortController();
@@ -206,7 +206,7 @@ describe("a channel to the kernel", () => {
     expect(await second).toEqual({ kind: "answered", found: [6] });
   });
 
-  it("reads on behind a message that nobody can read, and then says so", async () => {
+  it("a channel reads on behind a message that it cannot read, and then reports it", async () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);
     const found = channel.ask(dump, read, never);
@@ -215,7 +215,7 @@ describe("a channel to the kernel", () => {
     await expect(found).rejects.toMatchObject({ code: "device.unparsed" });
   });
 
-  it("fails what is open when it is closed, once", async () => {
+  it("a channel that is closed rejects its open requests once", async () => {
     const kernel = new ScriptedKernel();
     const channel = new NetlinkChannel(kernel.native, 0);
     const written = channel.write([change], never);
@@ -229,7 +229,7 @@ describe("a channel to the kernel", () => {
 });
 
 describe("a monitor of the kernel", () => {
-  it("asks for a resync when something was lost or could not be read", () => {
+  it("a monitor requests a resync when a message was lost or could not be read", () => {
     const kernel = new ScriptedKernel();
     const heard: string[] = [];
     using _listening = monitor(kernel.native, 0, [1], {

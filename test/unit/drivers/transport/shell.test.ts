@@ -20,7 +20,7 @@ async function refusal(promise: Promise<unknown>): Promise<LinksealError> {
 }
 
 describe("a login", () => {
-  it("opens a channel both ways, and fills holes on the way out", async () => {
+  it("a login opens a channel both ways and fills holes on the way out", async () => {
     await using bench = await SshBench.open();
     await using channel = await bench.shells.channel(bench.target(), "netconf", never);
     using secret = Secret.take("cak", Uint8Array.of(0xab, 0xcd));
@@ -28,7 +28,7 @@ describe("a login", () => {
     expect(text(await channel.read(never))).toBe("<ABCD>");
   });
 
-  it("is one for all channels of a device", async () => {
+  it("a login serves all channels of a device", async () => {
     await using bench = await SshBench.open();
     const to = bench.target();
     const open = () => bench.shells.channel(to, "netconf", never);
@@ -40,7 +40,7 @@ describe("a login", () => {
     expect(bench.counted.connections).toBe(1);
   });
 
-  it("is made anew once the device has cut it", async () => {
+  it("a login is made again once the device has cut it", async () => {
     await using bench = await SshBench.open();
     const channel = await bench.shells.channel(bench.target(), "netconf", never);
     bench.cut();
@@ -52,7 +52,7 @@ describe("a login", () => {
     expect(bench.counted.connections).toBe(2);
   });
 
-  it("is made anew where the device hangs up behind the last channel", async () => {
+  it("a login is made again if the device hangs up behind the last channel", async () => {
     await using bench = await SshBench.open();
     bench.serve = (stream) => stream.on("close", () => bench.cut()).resume();
     for (let round = 0; round < 10; round += 1) {
@@ -64,13 +64,13 @@ describe("a login", () => {
     expect(bench.counted.authentications).toBeGreaterThan(1);
   });
 
-  it("is to a key that the library can read, which not all are that it makes", () => {
+  it("every host key that a test makes can be read by the library", () => {
     for (let made = 0; made < 1_500; made += 1) {
       expect(ssh2.utils.parseKey(hostKeyPair().private)).not.toBeInstanceOf(Error);
     }
   });
 
-  it("that ended a moment ago, unnoticed, is made anew all the same", async () => {
+  it("a login that ended a moment ago, unnoticed, is made again", async () => {
     await using bench = await SshBench.open();
     const first = await bench.shells.channel(bench.target(), "shell", never);
     bench.cut();
@@ -82,14 +82,14 @@ describe("a login", () => {
     await second[Symbol.asyncDispose]();
   });
 
-  it("that is refused says so", async () => {
+  it("a login that is refused reports it", async () => {
     await using bench = await SshBench.open();
     bench.accepts = false;
     const error = await refusal(bench.shells.channel(bench.target(), "netconf", never));
     expect([error.code, error.effect]).toEqual(["transport.authentication", "none"]);
   });
 
-  it("where nobody listens is out of reach", async () => {
+  it("a login without a listening server is out of reach", async () => {
     const bench = await SshBench.open();
     const to = bench.target();
     await bench[Symbol.asyncDispose]();
@@ -97,7 +97,7 @@ describe("a login", () => {
     expect([error.code, error.effect]).toEqual(["transport.unreachable", "none"]);
   });
 
-  it("without a login is refused before anything is dialled", async () => {
+  it("a device without a login is refused before any connection", async () => {
     await using bench = await SshBench.open();
     const { device, address } = bench.target();
     const error = await refusal(bench.shells.channel({ device, address }, "netconf", never));
@@ -105,7 +105,7 @@ describe("a login", () => {
     expect(bench.counted.connections).toBe(0);
   });
 
-  it("stops when it is told to", async () => {
+  it("a login stops when it is aborted", async () => {
     await using bench = await SshBench.open();
     bench.serve = () => undefined;
     await using channel = await bench.shells.channel(bench.target(), "netconf", never);
@@ -117,7 +117,7 @@ describe("a login", () => {
     await expect(early).rejects.toThrow("enough");
   });
 
-  it("does not take in without end what nobody reads", async () => {
+  it("a channel pauses the sender while its octets are not read", async () => {
     await using bench = await SshBench.open();
     let sent = 0;
     bench.serve = (stream) => {
@@ -138,7 +138,7 @@ describe("a login", () => {
 });
 
 describe("the host key", () => {
-  it("that has changed is told, and no attempt to log in reaches the server", async () => {
+  it("a changed host key is reported, and no login reaches the server", async () => {
     await using bench = await SshBench.open({ hostKeys: [hostKeys.second.private] });
     const error = await refusal(bench.shells.channel(bench.target(), "netconf", never));
     expect([error.code, error.effect]).toEqual(["transport.hostKey", "none"]);
@@ -146,7 +146,7 @@ describe("the host key", () => {
     expect(bench.counted).toEqual({ connections: 1, authentications: 0, channels: 0 });
   });
 
-  it("is looked up among known hosts", async () => {
+  it("a host key is found among known hosts", async () => {
     await using bench = await SshBench.open();
     const to = bench.target({ hostKey: "file:/known" });
     const line = (key: string): string => `[127.0.0.1]:${to.ssh?.port} ${key}\n`;
@@ -161,7 +161,7 @@ describe("the host key", () => {
     expect(text(await channel.read(never))).toBe("hi");
   });
 
-  it("of a type that is not known is not even asked for", async () => {
+  it("a host key of an unknown type is not even requested", async () => {
     const both = [hostKeys.first.private, hostKeys.rsa.private];
     await using bench = await SshBench.open({ hostKeys: both });
     const to = bench.target({ hostKey: "file:/known" });
@@ -186,18 +186,18 @@ describe("the host key", () => {
     ["another key", `router.example ${hostKeys.second.public}`, false],
     ["another port", `[router.example]:830 ${mine}`, false],
     ["a hash of another name", `${hashed} ${mine}`, false],
-  ])("known by %s: %#", (_what, file, accepted) => {
+  ])("known hosts that list %s accept or refuse the key: %#", (_what, file, accepted) => {
     expect(knownKeys(file, "router.example", 22).accept(octets(mine))).toBe(accepted);
   });
 
-  it("is known by the hash of its name", () => {
+  it("a host key is known by the hash of its host name", () => {
     const salt = Buffer.alloc(20, 7).toString("base64");
     const digest = "DcTME4HovOTCr2BTppJOGqsakjI=";
     const known = knownKeys(`|1|${salt}|${digest} ${mine}`, "router.example", 22);
     expect(known.accept(octets(mine))).toBe(true);
   });
 
-  it.each(["", "SHA256:", "MD5:00", "SHA256:short"])("%j pins nothing", (pin) => {
+  it.each(["", "SHA256:", "MD5:00", "SHA256:short"])("the text %j pins no host key", (pin) => {
     expect(pinnedKeys(pin).accept(octets(mine))).toBe(false);
   });
 });
@@ -207,7 +207,7 @@ describe("a server that offers only what is weak", () => {
     ["kex", { kex: ["diffie-hellman-group1-sha1"] }, "diffie-hellman-group1-sha1"],
     ["cipher", { cipher: ["3des-cbc"] }, "3des-cbc"],
     ["hmac", { hmac: ["hmac-sha1"], cipher: ["aes128-ctr"] }, "hmac-sha1"],
-  ] as const)("is refused by the name of its %s", async (_what, weak, name) => {
+  ] as const)("a server is refused by the name of its weak %s", async (_what, weak, name) => {
     const algorithms = Object.fromEntries(
       Object.entries(weak).map(([kind, list]) => [kind, [...list]]),
     );

@@ -42,7 +42,7 @@ const codeOf = (asked: Promise<unknown>): Promise<unknown> =>
   );
 
 describe("an agent of SNMPv2c", () => {
-  it("is read, and all of it is weak", async () => {
+  it("an agent of SNMPv2c is read, and all its values are weak", async () => {
     const agent = await agentOf({ users: [], community });
     const { values, evidence } = await ask(targetOf(agent.port), [names, octets, descriptions]);
     await agent.close();
@@ -56,20 +56,20 @@ describe("an agent of SNMPv2c", () => {
     });
   });
 
-  it("is silent to another community, and to a reader of SNMPv3 alone", async () => {
+  it("an agent of SNMPv2c is silent to another community and to SNMPv3", async () => {
     const agent = await agentOf({ users: [], community });
     expect(await codeOf(ask(targetOf(agent.port, "public-word"), []))).toBe("transport.timeout");
     await agent.close();
   });
 
-  it("that tells more than is wanted is not heard to its end", async () => {
+  it("an agent that reports more than is wanted is not read to its end", async () => {
     const agent = await agentOf({ users: [], community });
     const asked = ask(targetOf(agent.port), [descriptions], { valuesMax: 30 });
     expect(await codeOf(asked)).toBe("transport.closed");
     await agent.close();
   });
 
-  it("is not heard from another address", async () => {
+  it("an agent's reply from another address is dropped", async () => {
     const agent = await agentOf({ users: [], community });
     await using between = await Interloper.before(agent.port, "plain");
     between.answersFromAside = true;
@@ -79,7 +79,7 @@ describe("an agent of SNMPv2c", () => {
     await agent.close();
   });
 
-  it("that sends what is no SNMP harms nobody but its reader", async () => {
+  it("a reply that is not SNMP harms only its reader", async () => {
     const socket = createSocket("udp4");
     await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
     const messages = [
@@ -126,7 +126,7 @@ describe("the process that speaks it", () => {
     },
   );
 
-  it("is believed in one form alone, whatever else it says", () => {
+  it("the process's output is accepted in only one form", () => {
     const values = [["1.3.6.1.1", "number", "7"]];
     const told = (reply: unknown): unknown => {
       try {

@@ -53,7 +53,7 @@ const unknownEngine = "1.3.6.1.6.3.15.1.1.4.0";
 const otherEngine = Buffer.from("8000000001020304ff", "hex");
 
 describe("an SNMP agent", () => {
-  it("tells texts, counters beyond 2^53 and what lies below 1.0", async () => {
+  it("an agent reports texts, counters beyond 2^53 and values below 1.0", async () => {
     const agent = await agentOf();
     const reply = await ask(targetOf(agent.port), [names, octets, suites]);
     await agent.close();
@@ -66,7 +66,7 @@ describe("an SNMP agent", () => {
     });
   });
 
-  it("is walked to the end of a long column", async () => {
+  it("an agent is read to the end of a long column", async () => {
     const agent = await agentOf();
     const { values } = await ask(targetOf(agent.port), [descriptions]);
     await agent.close();
@@ -78,14 +78,14 @@ describe("an SNMP agent", () => {
     ["sha384", "aes128"],
     ["sha512", "aes256b"],
     ["sha256", "aes256r"],
-  ] as const)("is read by %s and %s", async (auth, privacy) => {
+  ] as const)("an agent is read by %s and %s", async (auth, privacy) => {
     const agent = await agentOf({ users: [{ ...user, auth, privacy }] });
     const reply = await ask(targetOf(agent.port, { auth, privacy }));
     await agent.close();
     expect(decoded(reply)).toEqual(true_);
   });
 
-  it("that tells more than is wanted is not heard to its end", async () => {
+  it("an agent that reports more than is wanted is not read to its end", async () => {
     const agent = await agentOf();
     using agents = new SnmpAgents(material, hasty);
     const asked = agents.ask(
@@ -97,7 +97,7 @@ describe("an SNMP agent", () => {
     await agent.close();
   });
 
-  it("that nobody serves is not there", async () => {
+  it("an agent that does not run is unreachable", async () => {
     const agent = await agentOf();
     const { port } = agent;
     await agent.close();
@@ -105,12 +105,12 @@ describe("an SNMP agent", () => {
     expect([error.code, error.effect]).toEqual(["transport.unreachable", "none"]);
   });
 
-  it("that answers nothing keeps nobody waiting, and a deadline ends it sooner", async () => {
+  it("an agent that never replies blocks no caller; a deadline ends the wait", async () => {
     const agent = await agentOf({ objects: () => undefined });
     const error = await refusal(ask(targetOf(agent.port)));
     expect([error.code, error.effect]).toEqual(["transport.timeout", "none"]);
     using agents = new SnmpAgents(material);
-    const reason = new Error("nobody waits");
+    const reason = new Error("no longer awaited");
     const end = new AbortController();
     const asked = agents.ask(
       targetOf(agent.port),
@@ -122,12 +122,12 @@ describe("an SNMP agent", () => {
     await agent.close();
   });
 
-  it("is asked under a passphrase of eight characters at least", async () => {
+  it("an agent is read only with a passphrase of eight characters at least", async () => {
     const error = await refusal(ask(targetOf(9, { authPassphrase: "7-chars" })));
     expect(error.code).toBe("transport.authentication");
   });
 
-  it("that knows another key is not believed, and no key stands in the error", async () => {
+  it("an agent with another key is not believed, and no key is in the error", async () => {
     const agent = await agentOf({ users: [{ ...user, authPassphrase: "another-passphrase" }] });
     const error = await refusal(ask(targetOf(agent.port)));
     await agent.close();
@@ -137,8 +137,8 @@ describe("an SNMP agent", () => {
   });
 });
 
-describe("somebody on the way", () => {
-  it("who answers in clear to an authenticated question is not believed", async () => {
+describe("a host on the way", () => {
+  it("a reply in clear to an authenticated request is dropped", async () => {
     const agent = await agentOf();
     await using between = await Interloper.before(agent.port);
     between.way.question = (seen) => (seen.security === 3 ? [lie(seen)] : "pass");
@@ -146,17 +146,17 @@ describe("somebody on the way", () => {
     await agent.close();
     expect(between.seen.some(({ security }) => security === 3)).toBe(true);
     expect(error.code).toBe("transport.timeout");
-    expect(error.message).toMatch(/2 replies that none of its keys signed were not believed/);
+    expect(error.message).toMatch(/2 replies that none of its keys signed were dropped/);
   });
 
   it.each<[string, Partial<Forgery>]>([
     ["a reply in clear", {}],
-    ["a reply with a code of his own", { flags: 1 }],
+    ["a reply with its own code", { flags: 1 }],
     ["a report in clear", { pdu: "report", oid: unknownEngine }],
     ["a report of another engine", { pdu: "report", oid: unknownEngine, engine: otherEngine }],
-    ["a report with a code of his own", { pdu: "report", oid: unknownEngine, flags: 1 }],
+    ["a report with its own code", { pdu: "report", oid: unknownEngine, flags: 1 }],
     ["a reply of another engine", { flags: 1, engine: otherEngine }],
-  ])("who says %s before the agent does changes nothing", async (_name, over) => {
+  ])("%s that is forged changes nothing if it comes first", async (_name, over) => {
     const agent = await agentOf();
     await using between = await Interloper.before(agent.port);
     using agents = new SnmpAgents(material, { attemptMs: 2_000, retries: 0 });
@@ -180,7 +180,7 @@ describe("somebody on the way", () => {
     expect(engines[0]).not.toBe(otherEngine.toString("hex"));
   });
 
-  it("who gives the agent's name wrong is found out by its silence", async () => {
+  it("a forged name of the agent is detected by the silence that follows", async () => {
     const agent = await agentOf();
     await using between = await Interloper.before(agent.port);
     between.way.question = (seen) =>
@@ -194,7 +194,7 @@ describe("somebody on the way", () => {
     await agent.close();
   });
 
-  it("who answers the question for the engine's name with a value is not believed", async () => {
+  it("a reply to the request for the engine's name that has a value is dropped", async () => {
     const agent = await agentOf();
     await using between = await Interloper.before(agent.port);
     between.way.question = (seen) => [lie(seen, { engine: otherEngine })];
@@ -202,7 +202,7 @@ describe("somebody on the way", () => {
     await agent.close();
   });
 
-  it("who speaks from another address is not heard, even in the agent's own words", async () => {
+  it("a reply from another address is dropped, even with the agent's own content", async () => {
     const agent = await agentOf();
     await using between = await Interloper.before(agent.port);
     between.way.reply = (message, seen) => {
@@ -212,6 +212,6 @@ describe("somebody on the way", () => {
     const error = await refusal(ask(targetOf(between.port)));
     await agent.close();
     expect(error.code).toBe("transport.timeout");
-    expect(error.message).not.toMatch(/not believed/);
+    expect(error.message).not.toMatch(/were dropped/);
   });
 });

@@ -56,7 +56,7 @@ const sas: ViciMessage = {
 };
 
 describe("a message of VICI", () => {
-  it("lies on the wire as the protocol's document says", () => {
+  it("a message is written as the protocol's document says", () => {
     const message = { key1: "value1", section1: { sub: { key2: "value2" }, list1: ["a", "b"] } };
     const text = "\x03\x04key1\x00\x06value1\x01\x08section1\x01\x03sub\x03\x04key2\x00\x06value2";
     const rest = "\x02\x04\x05list1\x05\x00\x01a\x05\x00\x01b\x06\x02";
@@ -64,7 +64,7 @@ describe("a message of VICI", () => {
     expect(plain(readMessage(octetsOf(message)))).toEqual(message);
   });
 
-  it("comes back as it was, whatever is in it", () => {
+  it("a message is read back as it was, whatever is in it", () => {
     const name = fc.string({ minLength: 1, maxLength: 60 }).filter((text) => text !== "__proto__");
     const { message } = fc.letrec<{ message: ViciMessage }>((tie) => ({
       message: fc.dictionary(
@@ -81,13 +81,13 @@ describe("a message of VICI", () => {
     );
   });
 
-  it("takes a name like a member of Object for what it is", () => {
+  it("a message may have names like members of Object", () => {
     const read = readMessage(octetsOf(Object.fromEntries([["constructor", "x"]])));
     expect(read.get("constructor")).toBe("x");
     expect(read.get("toString")).toBeUndefined();
   });
 
-  it("holds a key as a hole, which is nowhere but in the octets", () => {
+  it("a message has a key as a hole, which is only in the octets", () => {
     using psk = Secret.take("psk", new TextEncoder().encode("canary-of-a-psk"));
     const octets = writeMessage({ id: "hub-1", data: psk });
     expect(octets).toContain(psk);
@@ -105,14 +105,14 @@ describe("a message of VICI", () => {
     "an item outside a list": [5, 0, 0],
     "a value inside a list": [4, 1, 97, 3, 1, 98, 0, 0, 6],
     "an element of no kind": [7],
-    "a name that stands twice": [3, 1, 97, 0, 0, 3, 1, 97, 0, 0],
+    "a name that occurs twice": [3, 1, 97, 0, 0, 3, 1, 97, 0, 0],
     "sections too deep": Array.from({ length: 9 }, () => [1, 1, 97]).flat(),
   };
-  it.each(Object.entries(bad))("is refused for %s", (_what, octets) => {
+  it.each(Object.entries(bad))("a message with %s is refused", (_what, octets) => {
     expect(() => readMessage(Uint8Array.from(octets))).toThrow(LinksealError);
   });
 
-  it("is refused for more elements than a charon has", () => {
+  it("a message with more elements than charon's is refused", () => {
     const items = new Uint8Array(3 * 20_001).fill(0).map((_, at) => (at % 3 === 0 ? 5 : 0));
     const octets = Uint8Array.of(4, 1, 97, ...items, 6);
     expect(() => readMessage(octets)).toThrow("too many elements");
@@ -120,7 +120,7 @@ describe("a message of VICI", () => {
 });
 
 describe("packets of VICI", () => {
-  it("are found in a stream however it is cut", () => {
+  it("packets are found in a stream however it is cut", () => {
     const whole = Buffer.concat(
       [sas, {}, { a: "b" }].map((message) =>
         bytesOf(writePacket(packets.event, "list-sa", writeMessage(message))),
@@ -143,7 +143,7 @@ describe("packets of VICI", () => {
     );
   });
 
-  it("that are longer than charon's own limit are refused before they are waited for", () => {
+  it("packets longer than charon's own limit are refused before they are complete", () => {
     const head = new Uint8Array(4);
     new DataView(head.buffer).setUint32(0, packetBytesMax + 1);
     expect(() => [...new PacketReader().push(head)]).toThrow(LinksealError);
@@ -180,7 +180,7 @@ describe(`hostile VICI (LINKSEAL_SEED=${seed})`, () => {
     expect(Math.min(ends.taken, ends.refused)).toBeGreaterThan(runs / 20);
   });
 
-  it("to a client only ever ends its connection", { timeout: 600_000 }, async () => {
+  it("a hostile packet only ever ends the client's connection", { timeout: 600_000 }, async () => {
     const prng = new Prng(`${seed}-client`);
     const good = bytesOf(writePacket(packets.response, undefined, writeMessage(sas)));
     for (let run = 0; run < effort(2_000, 50_000); run += 1) {
@@ -215,7 +215,7 @@ const clientOf = (say: (command: string) => Said) => {
 };
 
 describe("a client of charon", () => {
-  it("asks one command after the other, whoever asks", async () => {
+  it("a client sends one command after the other, whichever caller sends it", async () => {
     const { charon, client } = clientOf((command) => ({ answer: { of: command } }));
     const commands = ["version", "stats", "reload-settings"];
     const answers = await Promise.all(
@@ -225,7 +225,7 @@ describe("a client of charon", () => {
     expect(charon.asked.map(({ command }) => command)).toEqual(commands);
   });
 
-  it("gets what a command streams, and stops listening afterwards", async () => {
+  it("a client gets what a command streams, and stops listening afterwards", async () => {
     const events = [1, 2, 3].map((n) => ({ name: "list-sa", message: { n: String(n) } }));
     const { charon, client } = clientOf(() => ({ events, answer: {} }));
     const found = await client.list("list-sas", "list-sa", {}, never);
@@ -233,7 +233,7 @@ describe("a client of charon", () => {
     expect(charon.registered).toEqual(new Set());
   });
 
-  it("hears an event until it is closed", async () => {
+  it("a client receives an event until it is closed", async () => {
     const { charon, client } = clientOf(() => ({ answer: {} }));
     const heard: ViciSection[] = [];
     await client.hear("log", (section) => heard.push(section), never);
@@ -244,7 +244,7 @@ describe("a client of charon", () => {
     expect(charon.channel.closed).toBe(true);
   });
 
-  it("says what this charon does not know, and goes on", async () => {
+  it("a client reports what this charon does not know, and goes on", async () => {
     const { client } = clientOf((command) => (command === "odd" ? "unknown" : { answer: {} }));
     const refused = await refusal(client.ask("odd", {}, "unknown", never));
     expect([refused.code, refused.effect]).toEqual(["device.unsupported", "none"]);
@@ -253,7 +253,7 @@ describe("a client of charon", () => {
     expect(await client.ask("version", {}, "none", never)).toEqual(new Map());
   });
 
-  it("gives a hung charon up at the deadline, and asks it nothing more", async () => {
+  it("a client gives up a hung charon at the deadline and sends it nothing more", async () => {
     const { charon, client } = clientOf(() => "silence");
     const over = new Error("over");
     const limit = new AbortController();
@@ -267,7 +267,7 @@ describe("a client of charon", () => {
     expect([next.code, next.effect]).toEqual(["transport.closed", "none"]);
   });
 
-  it("does not take an answer that nothing asked for", async () => {
+  it("a client does not accept a reply without a request", async () => {
     const { charon, client } = clientOf(() => ({ answer: {} }));
     charon.channel.give(bytesOf(writePacket(packets.response, undefined, [])));
     await rest(0);
@@ -276,7 +276,7 @@ describe("a client of charon", () => {
     expect(charon.channel.closed).toBe(true);
   });
 
-  it("tells the effect of a lost answer as its caller knows it", async () => {
+  it("a client reports the effect of a lost reply as its caller knows it", async () => {
     for (const effect of ["none", "unknown"] as const) {
       const { charon, client } = clientOf(() => {
         charon.channel[Symbol.dispose]();
@@ -287,7 +287,7 @@ describe("a client of charon", () => {
     }
   });
 
-  it("ends a stream that has no end", async () => {
+  it("a client ends a stream that has no end", async () => {
     const events = Array.from({ length: 20_001 }, () => ({ name: "list-sa", message: {} }));
     const { client } = clientOf(() => ({ events, answer: {} }));
     const error = await refusal(client.list("list-sas", "list-sa", {}, never));
@@ -317,7 +317,7 @@ describe("a socket of this host as a channel", () => {
     }
   }
 
-  it("carries octets both ways and ends with the other end", async () => {
+  it("a socket carries octets both ways and ends with the other end", async () => {
     await served(
       (socket) => socket.on("data", (octets) => socket.end(octets)),
       async (path) => {
@@ -336,7 +336,7 @@ describe("a socket of this host as a channel", () => {
     );
   });
 
-  it("ends a wait for it when it is closed here", async () => {
+  it("a socket ends a wait when it is closed here", async () => {
     await served(
       () => undefined,
       async (path) => {
@@ -350,9 +350,9 @@ describe("a socket of this host as a channel", () => {
     );
   });
 
-  it("says that nobody is there, or that it may not be opened at all", async () => {
-    const nobody = await refusal(openStream("/nowhere/charon.vici", never));
-    expect([nobody.code, nobody.effect]).toEqual(["transport.unreachable", "none"]);
+  it("a missing socket is unreachable, and a World without sockets refuses it", async () => {
+    const absent = await refusal(openStream("/nowhere/charon.vici", never));
+    expect([absent.code, absent.effect]).toEqual(["transport.unreachable", "none"]);
     const none = await refusal(noStreams("/run/charon.vici", never));
     expect([none.code, none.effect]).toEqual(["device.unsupported", "none"]);
     const over = new AbortController();

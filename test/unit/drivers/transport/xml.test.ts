@@ -22,27 +22,27 @@ const refused = async (text: string): Promise<string> => {
 };
 
 describe("what is written", () => {
-  it("is escaped wherever text stands", () => {
+  it("text is escaped wherever it is written", () => {
     const root = elementWith("a", { x: '"<&\n' }, element("b", "</b><c/>&amp;"), element("d"));
     expect(preview(writeXml(root))).toBe(
       '<a x="&quot;&lt;&amp;&#10;"><b>&lt;/b&gt;&lt;c/&gt;&amp;amp;</b><d/></a>',
     );
   });
 
-  it("keeps a secret in a hole of its own", () => {
+  it("a secret stays in a hole of its own", () => {
     using secret = Secret.take("cak", new Uint8Array([1, 2]));
     const hole = { secret, as: "hex" } as const;
     expect(writeXml(element("a", element("b", hole)))).toEqual(["<a><b>", hole, "</b></a>"]);
   });
 
-  it.each(["a b", "a>", "", "1a", "a:b:c", "a\n"])("%j is no name of an element", (name) => {
-    expect(() => writeXml(element(name))).toThrow("no name");
-    expect(() => writeXml(elementWith("a", { [name]: "" }))).toThrow("no name");
+  it.each(["a b", "a>", "", "1a", "a:b:c", "a\n"])("%j is not a name of an element", (name) => {
+    expect(() => writeXml(element(name))).toThrow("not a name");
+    expect(() => writeXml(elementWith("a", { [name]: "" }))).toThrow("not a name");
   });
 
-  it("refuses what XML cannot hold", () => {
+  it("a text that XML cannot contain is refused", () => {
     for (const text of ["\0", "\x1b[2J", "\ufffe", "\ud800"]) {
-      expect(() => writeXml(element("a", text))).toThrow("no way to write");
+      expect(() => writeXml(element("a", text))).toThrow("XML cannot contain");
     }
   });
 
@@ -61,7 +61,7 @@ describe("what is written", () => {
 });
 
 describe("what is read", () => {
-  it("has local names, attributes, text of its own and CDATA", async () => {
+  it("a reply has local names, attributes, text of its own and CDATA", async () => {
     const root = await read(
       '<nc:r xmlns:nc="u" xmlns:j="v"><nc:t j:seconds="5"> a &lt; <!-- no -->' +
         " b <![CDATA[<c>]]></nc:t></nc:r>",
@@ -71,7 +71,7 @@ describe("what is read", () => {
     expect(childOf(root, "t")?.attributes.get("seconds")).toBe("5");
   });
 
-  it("keeps digits as they stand", async () => {
+  it("a reply keeps digits as they are", async () => {
     const root = await read("<r><a>007</a><a>0011223344550001</a><a>1e5</a></r>");
     expect(everyOf(root, "a").map(({ text }) => text)).toEqual(["007", "0011223344550001", "1e5"]);
   });
@@ -84,20 +84,20 @@ describe("what is read", () => {
     ["an unknown entity", "<r>&nosuch;</r>", "well-formed"],
     ["a missing end", "<r><a></r>", "well-formed"],
     ["two roots", "<r/><r/>", "well-formed"],
-    ["a prefix of nobody", "<x:r/>", "well-formed"],
+    ["an undeclared prefix", "<x:r/>", "well-formed"],
     ["nothing", "", "well-formed"],
     ["a NUL", "<r>\0</r>", "well-formed"],
     ["depth", `${"<a>".repeat(200)}${"</a>".repeat(200)}`, "nested too deeply"],
     ["depth without an end", "<a>".repeat(1_000_000), "nested too deeply"],
-  ])("%s is refused", async (_what, text, why) => {
+  ])("a reply with %s is refused", async (_what, text, why) => {
     expect(await refused(text)).toContain(why);
   });
 
-  it("no UTF-8 is refused", async () => {
+  it("a reply that is not UTF-8 is refused", async () => {
     await expect(readXml(Uint8Array.of(0x3c, 0xff), "edge-a")).rejects.toThrow("UTF-8");
   });
 
-  it("too many elements are refused", async () => {
+  it("a reply with too many elements is refused", async () => {
     const text = octets(`<r>${"<a/>".repeat(101)}</r>`);
     await expect(readXml(text, "edge-a", { depth: 4, elements: 101 })).rejects.toThrow("too many");
     expect((await readXml(text, "edge-a", { depth: 4, elements: 102 })).children).toHaveLength(101);
