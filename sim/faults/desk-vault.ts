@@ -7,7 +7,10 @@ import { LinksealError } from "#hal/error.ts";
 import { BadRequest, type Fields, text } from "../site/request.ts";
 import type { Site } from "../site/site.ts";
 
-/** Throws `vault.*` and BadRequest. */
+/**
+ * Writes a version or its tags.
+ * @throws LinksealError `vault.*`; BadRequest for a malformed request
+ */
 export async function writeSecret(
   { vault, clock, links }: Site,
   path: string,
@@ -36,7 +39,7 @@ export async function writeSecret(
 const writeMs = 30;
 const tagsMax = 15;
 
-// The faults of the vault stand in everybody's way.
+// The faults of the vault affect the operator as well.
 function refuse(faults: ReturnType<Site["vault"]["faults"]>, where: string): void {
   if (faults.has("down")) throw refusal("vault.unreachable", where, "the vault does not answer");
   if (faults.has("throttled")) {

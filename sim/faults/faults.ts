@@ -1,5 +1,4 @@
-// What can go wrong at a simulated site, by name: the faults of the demo and the kinds that a fleet
-// run draws from.
+// The faults of a simulated site by name: those of the demo, and the kinds that a storm draws from.
 
 import type { StationFault } from "../mka/station.ts";
 import type { RouterFault } from "../router/router.ts";
@@ -29,26 +28,28 @@ export interface FaultKind {
   /** One line for `--list-faults`. */
   readonly title: string;
   /**
-   * `link`: the state of the link itself may change by it, and that is nobody's doing; `router`:
-   * that of every link of its router.
+   * The extent of its effects: `link` means that the state of the link itself may change without
+   * any client's action; `router`, that of every link of its router.
    */
   readonly scope: "link" | "router" | "management";
   strike(site: Site, link: SiteLink): Heal;
 }
 
-/** When a demo strikes a fault unless it is told another time. */
+/** The default moment at which a demo strikes a fault. */
 type FaultMoment = "beforeFirstEffect" | "afterProtected";
 
+/** A fault of the demo. */
 export interface DemoFault extends FaultKind {
+  /** The moment at which the demo strikes it. */
   readonly when: FaultMoment;
 }
 
 export interface FleetFault extends FaultKind {
-  /** How long it stays, so that it can matter. */
+  /** How long the fault lasts, in milliseconds; long enough to matter. */
   readonly lastsMs: { readonly low: number; readonly high: number };
 }
 
-/** Strikes and tells the observers; the returned heal does the same. */
+/** Strikes a fault and notifies the observers; the returned heal does the same. */
 export function strikeFault(site: Site, fault: FaultKind, link: SiteLink): Heal {
   const tell = (what: "strikes" | "ends"): void => {
     for (const { id } of disturbedBy(fault.scope, site, link)) site.disturb(id);
@@ -129,7 +130,7 @@ function clearPath(site: Site, link: SiteLink): Heal {
   return () => link.router.advertise(tunnel.remotePrefix, "withdraw");
 }
 
-/** Somebody lets the router advertise this side's prefix to the far end as well. */
+/** The router advertises this side's prefix to the far end as well, as if misconfigured. */
 function clearPathBack(site: Site, link: SiteLink): Heal {
   const tunnel = site.plan.tunnels.find(({ device }) => device === link.device);
   if (tunnel === undefined) return () => {};
@@ -137,13 +138,13 @@ function clearPathBack(site: Site, link: SiteLink): Heal {
   return () => link.router.tell(tunnel.localPrefix, "withdraw");
 }
 
-/** Room for the demo's frames in the clear, and none for the SecTAG and ICV. */
+/** Leaves room for the demo's frames in the clear, and none for the SecTAG and ICV. */
 function smallMtu(_site: Site, link: SiteLink): Heal {
   link.edge.setL2Mtu(528);
   return () => link.edge.setL2Mtu(9216);
 }
 
-/** Its traffic takes the longer path for a while. */
+/** The far end's traffic takes the longer path for a while. */
 function farStrays(_site: Site, link: SiteLink): Heal {
   link.traffic.stray(link, strayPps);
   return () => link.traffic.stray(link, 0);
@@ -162,7 +163,7 @@ const demo = (
 const before = "beforeFirstEffect";
 const after = "afterProtected";
 
-/** The faults of `npm start`; each strikes the first link unless it is told another. */
+/** The faults of `npm start`; each strikes the first link unless another one is named. */
 export const demoFaults: readonly DemoFault[] = [
   demo("cak-mismatch", "the far end holds another CAK under the CKN", before, "link", twist("cak")),
   demo("ckn-mismatch", "the far end uses another CKN", before, "link", twist("ckn")),
@@ -185,7 +186,10 @@ export const demoFaults: readonly DemoFault[] = [
   demo("far-end-changed", "somebody changes the key in Azure", after, "link", pointAtForeignPair),
 ];
 
-/** Of the management API that `sim azure` serves; without one nothing asks about operations. */
+/**
+ * The faults of the management API that `sim azure` serves; without it, no client asks for
+ * operations.
+ */
 export const cloudFaults: readonly FaultKind[] = [
   {
     name: "operation-refused",
@@ -216,7 +220,7 @@ const fleet = (
 
 const nothingToHeal: Heal = () => {};
 
-/** What befalls a site in a fleet run; the host of the agent has faults of its own. */
+/** The faults of a site in a storm; the host of the agent has faults of its own. */
 export const fleetFaults: readonly FleetFault[] = [
   fleet("reply-lost", "replies get lost", "management", minutes(1, 5), router("replyLost")),
   fleet("reply-late", "replies take long", "management", minutes(1, 10), router("replyLate")),

@@ -42,9 +42,9 @@ export interface SiteFace {
   readonly clock: SimClock;
   readonly vault: SimVault;
   device(name: string): Device | undefined;
-  /** By the id of the expressRoutePort. */
+  /** Returns the far end by the id of the expressRoutePort. */
   msee(port: string): Msee | undefined;
-  /** Virtual ms per real ms; Infinity when unpaced. */
+  /** Returns the virtual ms per real ms; Infinity when unpaced. */
   speed(): number;
 }
 
@@ -54,16 +54,22 @@ interface SiteRequest {
   readonly body: string;
 }
 
+/** A reply of the protocol. */
 export interface SiteReply {
+  /** The HTTP status. */
   readonly status: number;
+  /** The body: JSON, or the text of a secret. */
   readonly body: string;
 }
 
+/** Answers one request. An abort ends it as it ends the call that it makes. */
 export type SiteHandler = (request: SiteRequest, signal: AbortSignal) => Promise<SiteReply>;
 
 const vaultMs = 30;
 const peerMs = 120;
-/** Older candidates are forgotten; what is pending on its device is found again by `recall`. */
+/**
+ * The number of remembered candidates; a commit pending on its device is found again by `recall`.
+ */
 const preparedMax = 256;
 
 const statuses: Partial<Record<ErrorCode, number>> = {
@@ -77,7 +83,10 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   "transport.closed": 504,
 };
 
-/** Rejects only with the signal's reason, or when the simulator itself is broken. */
+/**
+ * Returns the handler of the protocol. It rejects only with the signal's reason, or when the
+ * simulator itself is broken.
+ */
 export function siteHandler(site: SiteFace): SiteHandler {
   const prepared = new Map<string, Transaction>();
   return async ({ method, path, body }, signal) => {
@@ -258,7 +267,7 @@ async function peer(
   }
 }
 
-/** Azure itself knows no such condition: a client looks first, which is one step in here. */
+/** Azure itself has no such condition: a real client reads first, which is one step here. */
 function refuseOver(msee: Msee, link: AzureLink, { over }: PeerWant): void {
   const { pointsAt } = msee.resource(link);
   const isKnown = over?.some(
@@ -304,6 +313,7 @@ function refusal(error: unknown): SiteReply {
   return refusalReply(error);
 }
 
+/** Returns the reply that reports an error, with its code and effect. */
 export function refusalReply(error: LinksealError): SiteReply {
   const { code, effect, where, message, next } = error;
   return {
