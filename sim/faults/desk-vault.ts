@@ -1,4 +1,4 @@
-// The vault as the operator of a simulated site has it: what only they may write.
+// The requests with which the operator of a simulated site writes the vault.
 //
 // POST /vault/secrets/NAME          {value, tags} gives {id}
 // POST /vault/secrets/NAME/VERSION  {tags} gives {id}

@@ -1,10 +1,10 @@
-// The operator's desk of a simulated site: faults that strike and heal on demand, and what the
-// oracle has seen. It stands beside the protocol that devices, far ends and vault speak.
+// The fault console of a simulated site: faults that strike and heal on demand, and the oracle's
+// findings. It extends the protocol that devices, far ends and vault speak.
 //
 // GET  /faults   {faults: [{name, title}], active: ["NAME LINK"]}
 // POST /fault    {name, link?, heal?: true} gives {text}; the first link if none is named
-// POST /vault/…  as desk-vault.ts says it
-// POST /posture  {aspect, state} gives {text}: what else the simulated cloud holds
+// POST /vault/…  as described in desk-vault.ts
+// POST /posture  {aspect, state} gives {text}: sets an audited property of the cloud
 // GET  /oracle   {seed, at, agentWrites, violations, late, truth}
 
 import { LinksealError } from "#hal/error.ts";

@@ -1,5 +1,5 @@
-// A fleet from one seed: pairs of routers with their far ends, the oracle beside them, and a log of
-// every transition.
+// Builds a storm's site from one seed: pairs of routers with their far ends, the oracle beside
+// them, and a log of every transition.
 
 import type { Capabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -16,7 +16,10 @@ import { type Oracle, type OracleBounds, watchSite } from "./oracle.ts";
 
 export interface FleetOptions {
   readonly seed: string;
-  /** Even: two for every group; where a pair ends at `one` of them, half of them are there. */
+  /**
+   * Two routers for every group, so an even number; with `perGroup: "one"` the site has half as
+   * many.
+   */
   readonly routers: number;
   readonly perGroup?: RoutersPerGroup;
   readonly tunnels: number;
@@ -26,7 +29,7 @@ export interface FleetOptions {
   readonly bounds?: Partial<OracleBounds>;
   /** Hellos and keep-alives of the routing at each end, in packets per second. */
   readonly routingPps?: number;
-  /** From the acceptance of a change at a far end until its hardware follows. */
+  /** The time from the acceptance of a change at a far end until its hardware follows. */
   readonly farEndDelayMs?: SiteOptions["farEndDelayMs"];
   readonly writeLine: (line: string) => void;
 }
@@ -85,14 +88,17 @@ const commits: readonly Capabilities["commit"][] = [
   { kind: "immediate" },
 ];
 const overlaps = ["keychain", "fallback", "none"] as const;
-/** One router in so many has no probe; no divisor of the other rows, so that all pairs occur. */
+/**
+ * One router in this many has no probe; it does not divide the other cycles, so that all pairs
+ * occur.
+ */
 const probelessOf = 5;
-/** From a switch that writes a file to a chassis with many line cards. */
+/** The range reaches from a switch that writes a file to a chassis with many line cards. */
 const commitMs = { low: 300, high: 20_000 };
 
 /**
- * What each of these routers is, by seed: any twelve in a row have every commit mode with every
- * overlap, and any five one that has no probe.
+ * Returns the model of each router by seed: any twelve in a row have every commit mode with every
+ * overlap, and any five include one without a probe.
  */
 export function modelsOf(
   seed: string,
@@ -121,12 +127,14 @@ export function modelsOf(
   );
 }
 
-/** Evenly on a scale of ratios: most routers take seconds, some many of them. */
+/** Draws evenly on a logarithmic scale: most routers take seconds, and some take many. */
 function drawCommitMs(prng: Prng): number {
   return Math.round(commitMs.low * (commitMs.high / commitMs.low) ** prng.real());
 }
 
-/** Looks at every router as an agent would, until the signal aborts; counts its looks. */
+/**
+ * Observes every router as an agent would, until the signal aborts, and counts the observations.
+ */
 export class Poller {
   looks = 0;
   readonly #site: Site;

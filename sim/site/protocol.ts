@@ -1,7 +1,7 @@
-// The one protocol of a simulated site: clock, devices, far ends and vault as JSON over HTTP.
+// The protocol of a simulated site: clock, devices, far ends and vault as JSON over HTTP.
 //
 // GET  /clock                          {now, wall, speed, leash?}; speed is "max" when unpaced;
-//                                      time stands after `leash` ms of it until asked again
+//                                      time stops `leash` ms after each such request
 // GET  /devices/NAME                   {capabilities}
 // POST /devices/NAME/observe           a DeviceState
 // POST /devices/NAME/prepare           {change, keys: {SECRET_ID: HEX}} gives {token, preview}
@@ -9,14 +9,14 @@
 // POST /devices/NAME/transactions/TOKEN/confirm    gives {}; likewise rollback
 // POST /devices/NAME/recall            {token} gives {kind: "pending", preview} or {kind: "absent"}
 // POST /devices/NAME/probe             {port, count} gives {sent, answered}
-// POST /devices/NAME/route             {address} gives {port}, or {} where it is not known
+// POST /devices/NAME/route             {address} gives {port}, or {} if it is not known
 // POST /peers/observe                  {port, link} gives a PeerState
-// POST /peers/put                      {port, link, want} gives {operation}; `want.over` lists what
-//                                      it may take the place of, null for MACsec off
+// POST /peers/put                      {port, link, want} gives {operation}; `want.over` lists the
+//                                      keys that it may replace, null for MACsec off
 // GET  /vault/secrets/NAME/versions    {versions}
 // GET  /vault/secrets/NAME/VERSION     the value as text
 //
-// Values are written by hal/json.ts. Another status than 200 brings {code, effect, where, text,
+// Values are written by hal/json.ts. A status other than 200 comes with {code, effect, where, text,
 // next}.
 
 import type { Device, KeyResolver, PeerWant, Transaction, TransactionToken } from "#hal/device.ts";
