@@ -322,7 +322,7 @@ class Vty implements Shell {
     const face = this.#face;
     if (line === "end") {
       this.#place = undefined;
-      // Without a timer this is the last command of a change.
+      // Without a timer, this is the last command of a change.
       return face.router.hasFault("replyLost") && !face.isArmed
         ? lost(face.router, face.router.wall())
         : "";

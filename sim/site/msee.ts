@@ -41,9 +41,7 @@ export interface MseeOptions {
   /** The id of the expressRoutePort resource. */
   readonly name: string;
   readonly links: Readonly<Record<AzureLink, FarStation>>;
-  /**
-   * The time from the acceptance of a put until the hardware drops the old key, in milliseconds.
-   */
+  /** The time from accepting a put until the hardware drops the old key, in milliseconds. */
   readonly delayMs: { readonly low: number; readonly high: number };
 }
 

@@ -1,4 +1,5 @@
-// `npm run storm -- --rotations N`: seeds shared out to one process per core, their counts summed.
+// `npm run storm -- --rotations N`: the seeds are shared out to one process per core, and their
+// counters summed.
 
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
@@ -25,13 +26,13 @@ const perSeed = 10;
 const processesMax = 8;
 const progressEvery = 100;
 /**
- * A run makes and drops a lot: a larger nursery saves a tenth of its time, and old space that is
- * marked only when it is large a seventh. Threads that help only take turns from the processes
+ * A run makes and drops many objects: a larger nursery saves a tenth of its time, and old space
+ * that is marked only when it is large a seventh. Helper threads only take time from the processes
  * beside it.
  */
 const flags = ["--max-semi-space-size=128", "--initial-old-space-size=512", "--single-threaded"];
 
-/** One line of JSON for each seed of this part; the first seed is played twice. */
+/** Prints one line of JSON for each seed of this part; the first seed is played twice. */
 export async function playPart(verb: RotationsVerb, { index, of }: Part): Promise<void> {
   const { rotations, seed, plant } = verb;
   const count = Math.ceil(rotations / perSeed);
@@ -50,7 +51,7 @@ export async function playPart(verb: RotationsVerb, { index, of }: Part): Promis
   }
 }
 
-/** Plays all parts side by side; `told` hears each broken promise at once. */
+/** Plays all parts side by side; `told` is called with each broken promise at once. */
 export async function playParts(verb: RotationsVerb, told: (text: string) => void): Promise<Tally> {
   const of = Math.min(processesMax, availableParallelism(), Math.ceil(verb.rotations / perSeed));
   let sum = noTally;
@@ -93,7 +94,7 @@ function rows(title: string, counts: Counts): readonly string[] {
   return [title, ...sorted.map(([name, count]) => `  ${whole(count).padStart(10)}  ${name}`)];
 }
 
-/** What was counted, for people. */
+/** Returns the counters as text for people. */
 export function tallyText(tally: Tally, seconds: number): string {
   const taken = rowNames().filter((name) => (tally.marks[name] ?? 0) > 0).length;
   const missing = rowsNotTaken(tally.marks);

@@ -1,5 +1,4 @@
-// Mistakes in the campaign's tables: a row or a guard that is not there, or a step that is another
-// one.
+// Seeded defects in the campaign's tables: a missing row or guard, or a wrong step.
 
 import type {
   ActionKind,
@@ -16,11 +15,11 @@ import { guards } from "#agent/rotation/guards.ts";
 import { type Decide, nothingSown, type Plant, type Sown } from "./plant.ts";
 
 interface Amendment {
-  /** Rows that are not there. */
+  /** The rows to remove. */
   readonly without?: RegExp;
-  /** Guards that are not there, of every action. */
+  /** The guards to remove from every action. */
   readonly unguarded?: RegExp;
-  /** Rows that go elsewhere, by name. */
+  /** The rows to change, by name. */
   readonly instead?: Readonly<Record<string, Partial<Pick<Row, "next" | "action">>>>;
 }
 
@@ -69,7 +68,7 @@ const mistakes = (
   return planted(name, breaks, title, () => ({ ...nothingSown, decide: decideSo }));
 };
 
-/** In a new process the action of the last step runs once more, whatever a look shows. */
+/** Runs the action of the last step once more in a new process, whatever an observation shows. */
 function repeating(): Sown {
   let last: { readonly link: string; readonly action: ActionKind } | undefined;
   let restarted = false;

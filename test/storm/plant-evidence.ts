@@ -1,4 +1,4 @@
-// Mistakes in what the campaign believes: the tables are right, and what they are told is not.
+// Seeded defects in what the campaign believes: the tables are right, and their input is not.
 
 import {
   type Campaign,
@@ -14,7 +14,7 @@ type Twist = (facts: Facts, campaign: Campaign) => Facts;
 
 const held: Evidence = { kind: "held" };
 
-/** `twist` is made anew for every run. */
+/** Makes a defect; `twist` is called anew for every run. */
 const believes = (
   name: string,
   breaks: Plant["breaks"],
@@ -33,7 +33,7 @@ const believes = (
   },
 });
 
-/** A proof that still waits for what `text` says counts as held. */
+/** Treats a proof that still waits for what `text` matches as complete. */
 const proofWithout =
   (text: RegExp): (() => Twist) =>
   () =>
@@ -42,7 +42,7 @@ const proofWithout =
     return proof.kind === "waiting" && text.test(proof.text) ? { ...facts, proof: held } : facts;
   };
 
-/** What a look at it shows is told as "it is ..." or "its ...". */
+/** A reason that an observation of the sibling gives begins with "it is ..." or "its ...". */
 const unreadSibling = /^gate\.siblingUnhealthy: .* is not carrying: (?!it is|its |it has|a commit)/;
 const aboutSibling = /^gate\.siblingUnhealthy/;
 
@@ -55,7 +55,7 @@ const linkOf = ({ group, at }: Campaign): string => `${group} ${at}`;
 
 const rememberedLooks = 120;
 
-/** What was once so of a link is believed of it for so many looks. */
+/** Makes the campaign believe for this many observations what was once true of a link. */
 function remembering(
   is: (facts: Facts) => boolean,
   believed: (facts: Facts) => Facts,
@@ -154,7 +154,7 @@ const siblingPlants: readonly Plant[] = [
   ),
 ];
 
-/** The port as a mistaken reader sees it. */
+/** Returns the facts with the port as a mistaken reader sees it. */
 const portWith = (facts: Facts, seen: Partial<NonNullable<Facts["port"]>>): Facts =>
   facts.port === undefined ? facts : { ...facts, port: { ...facts.port, ...seen } };
 
