@@ -105,10 +105,10 @@ export class Desk {
     const [aspect, state] = [text(fields, "aspect"), text(fields, "state")];
     const known = aspects.find((each) => each === aspect);
     const wanted = postureStates.find((each) => each === state);
-    if (this.posture === undefined) throw new RangeError("no simulated cloud stands before it");
+    if (this.posture === undefined) throw new RangeError("this site has no simulated cloud");
     if (known === undefined) throw new RangeError(`no ${aspect}; there are: ${aspects.join(", ")}`);
     if (wanted === undefined)
-      throw new RangeError(`${state} is none of ${postureStates.join(", ")}`);
+      throw new RangeError(`${state} is not one of ${postureStates.join(", ")}`);
     this.posture.set(known, wanted);
     return `${known} is ${wanted}`;
   }

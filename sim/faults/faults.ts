@@ -165,12 +165,12 @@ const after = "afterProtected";
 
 /** The faults of `npm start`; each strikes the first link unless another one is named. */
 export const demoFaults: readonly DemoFault[] = [
-  demo("cak-mismatch", "the far end holds another CAK under the CKN", before, "link", twist("cak")),
+  demo("cak-mismatch", "the far end has another CAK under the CKN", before, "link", twist("cak")),
   demo("ckn-mismatch", "the far end uses another CKN", before, "link", twist("ckn")),
   demo("cipher-mismatch", "the far end uses another cipher suite", before, "link", twist("suite")),
   demo("sci-mismatch", "the far end sends no SCI", before, "link", twist("sci")),
   demo("peer-silent", "the far end stops MKA", after, "link", farPort("silent")),
-  demo("should-secure", "somebody loosens must-secure by hand", after, "link", shouldSecure),
+  demo("should-secure", "an operator relaxes must-secure manually", after, "link", shouldSecure),
   demo("stale-sak", "the data plane keeps its SAK across a rekey", after, "link", staleSak),
   demo("vault-denied", "the vault refuses the agent", before, "management", vault("denied")),
   demo("commit-lost", "a commit is lost soon after", before, "management", router("silentRevert")),
@@ -183,7 +183,13 @@ export const demoFaults: readonly DemoFault[] = [
     clearPathBack,
   ),
   demo("mtu", "no room for the SecTAG in the layer 2 MTU", after, "link", smallMtu),
-  demo("far-end-changed", "somebody changes the key in Azure", after, "link", pointAtForeignPair),
+  demo(
+    "far-end-changed",
+    "an operator changes the key in Azure",
+    after,
+    "link",
+    pointAtForeignPair,
+  ),
 ];
 
 /**
@@ -193,13 +199,13 @@ export const demoFaults: readonly DemoFault[] = [
 export const cloudFaults: readonly FaultKind[] = [
   {
     name: "operation-refused",
-    title: "the agent's identity may not follow operations of Azure (403)",
+    title: "the agent's identity may not read operations of Azure (403)",
     scope: "management",
     strike: msee("operationRefused"),
   },
   {
     name: "operation-lost",
-    title: "Azure knows nothing of the operations that it accepted (404)",
+    title: "Azure does not know the operations that it accepted (404)",
     scope: "management",
     strike: msee("operationLost"),
   },
@@ -242,14 +248,14 @@ export const fleetFaults: readonly FleetFault[] = [
   ),
   fleet(
     "key-refused",
-    "a router takes no new key",
+    "a router refuses new keys",
     "management",
     minutes(2, 30),
     router("refusesKeys"),
   ),
   fleet(
     "key-kept",
-    "a router lets go of no key",
+    "a router refuses to remove keys",
     "management",
     minutes(2, 30),
     router("keepsKeys"),
@@ -278,14 +284,14 @@ export const fleetFaults: readonly FleetFault[] = [
   ),
   fleet(
     "unparsed",
-    "output that nobody understands",
+    "output that cannot be parsed",
     "management",
     minutes(1, 10),
     router("unparsed"),
   ),
   fleet(
     "frozen-counters",
-    "counters stand still",
+    "counters do not change",
     "management",
     minutes(2, 10),
     router("frozenCounters"),
@@ -315,11 +321,17 @@ export const fleetFaults: readonly FleetFault[] = [
       return nothingToHeal;
     },
   ),
-  fleet("standby-behind", "a standby has not heard all", "router", minutes(1, 2), (site, link) => {
-    const behind = site.prng.fork(`standby ${site.clock.now()}`).between(1, 3);
-    link.router.takeOver(behind);
-    return nothingToHeal;
-  }),
+  fleet(
+    "standby-behind",
+    "a standby lacks the newest commits",
+    "router",
+    minutes(1, 2),
+    (site, link) => {
+      const behind = site.prng.fork(`standby ${site.clock.now()}`).between(1, 3);
+      link.router.takeOver(behind);
+      return nothingToHeal;
+    },
+  ),
   fleet("fibre-cut", "a fibre is cut", "link", minutes(1, 30), (_site, link) => {
     link.fibre.setUp(false);
     return () => link.fibre.setUp(true);
@@ -335,30 +347,60 @@ export const fleetFaults: readonly FleetFault[] = [
   }),
   fleet("peer-silent", "the far end stops MKA", "link", minutes(1, 10), farPort("silent")),
   fleet("far-fails", "operations of the far end fail", "management", minutes(5, 30), msee("fails")),
-  fleet("far-half", "the far end does half of it", "management", minutes(5, 30), msee("half")),
+  fleet(
+    "far-half",
+    "the far end carries out half of a change",
+    "management",
+    minutes(5, 30),
+    msee("half"),
+  ),
   fleet("far-lies", "the far end follows late", "management", minutes(5, 30), msee("lies")),
-  fleet("far-never", "the far end follows never", "management", minutes(5, 30), msee("never")),
-  fleet("far-slow", "the far end takes its time", "management", minutes(5, 60), msee("slow")),
+  fleet("far-never", "the far end never follows", "management", minutes(5, 30), msee("never")),
+  fleet("far-slow", "the far end is slow", "management", minutes(5, 60), msee("slow")),
   fleet("far-refuses", "the far end refuses writes", "management", minutes(5, 30), msee("refuses")),
-  fleet("far-busy", "operations of others run there", "management", minutes(2, 20), msee("busy")),
+  fleet(
+    "far-busy",
+    "other clients' operations run on the port",
+    "management",
+    minutes(2, 20),
+    msee("busy"),
+  ),
   fleet("far-throttled", "the far end throttles", "management", minutes(1, 10), msee("throttled")),
-  fleet("far-person", "somebody changes the far end", "link", minutes(5, 60), pointAtForeignPair),
-  fleet("far-ahead", "somebody runs ahead", "link", minutes(5, 60), pointAtNewestPair),
-  fleet("far-back", "somebody takes it back", "link", minutes(5, 60), pointAtPreviousPair),
-  fleet("key-by-hand", "somebody adds a key", "link", minutes(5, 60), addForeignKey),
-  fleet("key-ahead", "somebody types the next key in", "link", minutes(2, 30), addNewestPair),
-  fleet("key-gone", "somebody removes a key", "link", minutes(2, 30), removeNewestKey),
-  fleet("key-tidied", "somebody removes an old key", "link", minutes(2, 30), removeOldestKey),
+  fleet(
+    "far-person",
+    "an operator changes the far end",
+    "link",
+    minutes(5, 60),
+    pointAtForeignPair,
+  ),
+  fleet(
+    "far-ahead",
+    "an operator anticipates a rotation at the far end",
+    "link",
+    minutes(5, 60),
+    pointAtNewestPair,
+  ),
+  fleet("far-back", "an operator reverts the far end", "link", minutes(5, 60), pointAtPreviousPair),
+  fleet("key-by-hand", "an operator adds a key", "link", minutes(5, 60), addForeignKey),
+  fleet("key-ahead", "an operator enters the next key", "link", minutes(2, 30), addNewestPair),
+  fleet("key-gone", "an operator removes a key", "link", minutes(2, 30), removeNewestKey),
+  fleet("key-tidied", "an operator removes an old key", "link", minutes(2, 30), removeOldestKey),
   fleet("key-swapped", "a key is gone for a moment", "link", minutes(0.2, 4), swapNewestKey),
-  fleet("far-off", "somebody turns MACsec off", "link", minutes(5, 60), turnOffFarEnd),
-  fleet("far-set", "somebody sets up the far end", "link", minutes(5, 60), setUpFarEnd),
-  fleet("far-strays", "the far end sends by a drained link", "link", minutes(1, 10), farStrays),
-  fleet("port-shut", "somebody shuts the port", "link", minutes(2, 30), shutPort),
-  fleet("undrained", "somebody restores the traffic", "link", minutes(1, 1), undrain),
-  fleet("undrained-briefly", "somebody mistakes the port", "link", minutes(0.5, 2), undrainBriefly),
+  fleet("far-off", "an operator turns MACsec off", "link", minutes(5, 60), turnOffFarEnd),
+  fleet("far-set", "an operator sets up the far end", "link", minutes(5, 60), setUpFarEnd),
+  fleet("far-strays", "the far end sends over a drained link", "link", minutes(1, 10), farStrays),
+  fleet("port-shut", "an operator shuts the port", "link", minutes(2, 30), shutPort),
+  fleet("undrained", "an operator restores the traffic", "link", minutes(1, 1), undrain),
+  fleet(
+    "undrained-briefly",
+    "an operator restores the traffic by mistake",
+    "link",
+    minutes(0.5, 2),
+    undrainBriefly,
+  ),
   fleet(
     "commit-left",
-    "somebody leaves a commit unconfirmed",
+    "an operator leaves a commit unconfirmed",
     "management",
     minutes(2, 20),
     router("foreignCommit"),
@@ -392,7 +434,7 @@ export const fleetFaults: readonly FleetFault[] = [
   ),
   fleet(
     "vault-disabled",
-    "somebody disables the newest key",
+    "an operator disables the newest key",
     "management",
     minutes(2, 20),
     (site, link) => {

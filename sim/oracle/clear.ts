@@ -66,6 +66,6 @@ function* loosened(moment: Moment, link: LinkTruth): Iterable<Finding> {
   yield {
     promise: "P1",
     event: describeEffect(effect),
-    text: `the agent loosened must-secure on ${link.id}: the port is ${left} now`,
+    text: `the agent relaxed must-secure on ${link.id}: the port is ${left} now`,
   };
 }

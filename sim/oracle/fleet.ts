@@ -44,7 +44,7 @@ export function buildFleet(options: FleetOptions): Fleet {
   const { seed, routers, tunnels, start, models, farEndDelayMs, routingPps } = options;
   const { perGroup = "two" } = options;
   if (routers < 2 || routers % 2 !== 0)
-    throw new RangeError("a fleet has an even number of routers");
+    throw new RangeError("a storm has an even number of routers");
   const site = buildSite({
     seed,
     name: "fleet",
@@ -105,7 +105,8 @@ export function modelsOf(
   devices: readonly string[],
 ): ReadonlyMap<string, RouterModel> {
   const { macsec, probe, ...rest } = fullCapabilities;
-  if (macsec === undefined) throw new RangeError("a router without MACsec has no place in a fleet");
+  if (macsec === undefined)
+    throw new RangeError("a router without MACsec cannot take part in a storm");
   const start = new Prng(`${seed}/models`).between(
     0,
     commits.length * overlaps.length * probelessOf - 1,

@@ -152,7 +152,7 @@ function* tooMany(
   const late = new Set(passing.values());
   const onLink = new Set([...counted(link), ...asked].filter((ckn) => !late.has(ckn)));
   if (onLink.size > keysPerLinkMax) {
-    const text = `${onLink.size} keys stand on ${link.id}, and ${keysPerLinkMax} is the most`;
+    const text = `${onLink.size} keys are on ${link.id}, and ${keysPerLinkMax} is the most`;
     yield { promise: "P6", event, text };
   }
   // A key that one end of the link already has, from any source, is not one more at the other; a

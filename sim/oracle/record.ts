@@ -21,7 +21,7 @@ export class RecordJudge {
   /** Checks an effect that the agent asks for, which a record must name by this token. */
   *acts(place: string, token: string): Iterable<Finding> {
     if (this.#records.findLast((record) => record.includes(token)) !== undefined) return;
-    const text = `the agent acts on ${place}, and its journal on the disk does not know of it`;
+    const text = `the agent acts on ${place}, and its journal on the disk has no record of that`;
     yield { promise: "P4", event: `${token} at ${place}`, text };
   }
 
@@ -30,7 +30,7 @@ export class RecordJudge {
     const edge = link.edgeKeys.length === 1 && link.edgeKeys[0] === ckn;
     if (edge && link.farKey === ckn) return;
     const end = edge ? "far end" : "router";
-    const called = `the agent calls key ${shortCkn(ckn)} the one of ${link.id}`;
+    const called = `the agent records key ${shortCkn(ckn)} as the only one of ${link.id}`;
     const text = `${called}, and the ${end} has another`;
     yield { promise: "P7", event: `record of ${link.id}`, text };
   }

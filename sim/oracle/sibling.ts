@@ -183,11 +183,11 @@ function* judgeSibling(
     const event = describeEffect(effect);
     const took = `the agent touched ${effect.link}`;
     if (age === undefined || age > bounds.lookFreshMs) {
-      const seen = age === undefined ? "was never looked at" : `was last seen ${age} ms ago`;
+      const seen = age === undefined ? "was never observed" : `was last observed ${age} ms ago`;
       yield {
         promise: "P2",
         event,
-        text: `${took} on stale news: its sibling ${sibling.id} ${seen}`,
+        text: `${took} on an old observation: its sibling ${sibling.id} ${seen}`,
       };
     } else if (look?.inService === false) {
       const text = `${took} while its sibling ${sibling.id} was seen out of service`;

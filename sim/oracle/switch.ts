@@ -37,15 +37,15 @@ function* judgePut(moment: Moment, effect: EffectEvent, held: ReadonlySet<Ckn>):
   const event = describeEffect(effect);
   // A commit that landed late and brought nothing removes nothing either.
   for (const key of linkOf(moment.now, link)?.revertTakes ?? []) {
-    const taken = `a timer may take key ${shortCkn(key)} away`;
-    yield { promise: "P3", event, text: `the agent told the far end of ${link} while ${taken}` };
+    const taken = `a timer may remove key ${shortCkn(key)}`;
+    yield { promise: "P3", event, text: `the agent changed the far end of ${link} while ${taken}` };
   }
   // A link's first key replaces no old one.
   const first = linkOf(moment.before, link)?.edgeKeys.length === 0;
   if (first || ckn === undefined) return;
   if (held.has(ckn) || moment.tried.get(link)?.has(ckn) === true) return;
-  const told = `the agent told the far end of ${link} to use key ${shortCkn(ckn)}`;
-  const text = `${told}, which its router never held nor tried`;
+  const told = `the agent pointed the far end of ${link} at key ${shortCkn(ckn)}`;
+  const text = `${told}, which its router never had and was never asked to take`;
   yield { promise: "P3", event, text };
 }
 

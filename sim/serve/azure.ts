@@ -156,7 +156,11 @@ function leafOf(
       return authority.server(past, names, addresses);
     }
     case "unknownAuthority":
-      return new Authority("nobody knows it", validity).server(validity, names, addresses);
+      return new Authority("linkseal unknown authority", validity).server(
+        validity,
+        names,
+        addresses,
+      );
   }
 }
 

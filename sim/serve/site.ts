@@ -53,7 +53,7 @@ function listen(server: Server, path: string): Promise<void> {
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
-  if (!found.isSocket()) throw new Error(`${path} exists and is no socket`);
+  if (!found.isSocket()) throw new Error(`${path} exists and is not a socket`);
   if (await answers(path)) throw new Error(`another process serves ${path}`);
   await unlink(path);
 }

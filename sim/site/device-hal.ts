@@ -94,7 +94,7 @@ class Wire {
     if (lost === "none" || !this.router.hasFault("replyLost")) return result;
     if (this.#prng.chance(0.5)) throw this.#cut(lost);
     await clock.sleep(lostReplyMs, signal);
-    const text = "did not reply in time; the change may or may not stand";
+    const text = "did not reply in time; the change may or may not be in force";
     throw this.#error("transport.timeout", text, lost);
   }
 
@@ -105,7 +105,7 @@ class Wire {
     if (!this.router.reachable()) throw this.#cut("unknown");
     this.#later(this.#prng.between(by.low, by.high), act);
     await clock.sleep(lostReplyMs, signal);
-    const text = "did not reply in time; the change may or may not stand";
+    const text = "did not reply in time; the change may or may not be in force";
     throw this.#error("transport.timeout", text, "unknown");
   }
 
@@ -135,7 +135,7 @@ class Wire {
     const text =
       lost === "none"
         ? "closed the session before its reply; nothing was changed"
-        : "closed the session before its reply; the change may or may not stand";
+        : "closed the session before its reply; the change may or may not be in force";
     return this.#error("transport.closed", text, lost);
   }
 

@@ -379,7 +379,7 @@ export class Msee {
     if (pointsAt === undefined || suite === undefined) return "MACsec has no cipher or no key.";
     if (this.#port.identity === "missing") return "The port has no identity that reads secrets.";
     const ckn = this.#cknOf(document);
-    if (ckn === undefined) return "The CKN secret cannot be read, or is no CKN.";
+    if (ckn === undefined) return "The CKN secret cannot be read, or is not a CKN.";
     const text = this.#valueOf(pointsAt.cakSecretId);
     if (text === undefined) return "The CAK secret cannot be read.";
     const cak = cakOf(text, suite);

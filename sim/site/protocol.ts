@@ -275,7 +275,7 @@ function refuseOver(msee: Msee, link: AzureLink, { over }: PeerWant): void {
       ids?.cakSecretId === pointsAt?.cakSecretId && ids?.cknSecretId === pointsAt?.cknSecretId,
   );
   if (isKnown !== false) return;
-  throw new LinksealError("peer.rejected", "somebody gave it another key meanwhile", {
+  throw new LinksealError("peer.rejected", "the far end was given another key meanwhile", {
     effect: "none",
     where: msee.name,
     next: "linkseal doctor",

@@ -172,7 +172,7 @@ export class FleetRun {
   rest(): readonly Rest[] {
     const agent = this.#agent;
     if (agent?.crew === undefined) {
-      return [{ kind: "moving", about: "site", why: "no agent looks after it" }];
+      return [{ kind: "moving", about: "site", why: "no agent is running" }];
     }
     const { groups, tunnels } = agent.status();
     return [

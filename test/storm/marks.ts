@@ -12,7 +12,7 @@ export type Marks = Readonly<Record<string, number>>;
 
 /** Rows that no storm can reach, with the reason for which each is in the tables all the same. */
 export const unreachable: Readonly<Record<string, string>> = {
-  "done.stays": "the conductor leaves a campaign that is done alone",
+  "done.stays": "the rotation runner does not touch a campaign that is done",
 };
 
 export function rowsNotTaken(marks: Marks): readonly string[] {

@@ -43,7 +43,7 @@ export async function playPart(verb: RotationsVerb, { index, of }: Part): Promis
     if (each === index) {
       const again = await playRotations(options);
       if (again.digest !== tally.digest) {
-        const text = `seed ${options.seed} repeat\nthe same seed told another story`;
+        const text = `seed ${options.seed} repeat\nthe same seed gave another history`;
         tally = { ...tally, violations: [...tally.violations, text] };
       }
     }
@@ -101,19 +101,19 @@ export function tallyText(tally: Tally, seconds: number): string {
   const excused = Object.entries(unreachable).map(([name, why]) => `  ${name}: ${why}`);
   return [
     ...rows("rotations, by how they ended", tally.ended),
-    ...rows("deaths of the agent, by the moment of a call", tally.deaths),
+    ...rows("crashes of the agent, by the moment of a call", tally.deaths),
     ...rows("strikes, by kind of fault", tally.faults),
     ...rows("reasons that make no claim to be checked", tally.unchecked),
     ...rows("rows of the campaign's tables, by how often they were taken", tally.marks),
-    ...["rows that no fleet run can reach", ...excused],
+    ...["rows that no storm can reach", ...excused],
     `${taken} of ${rowNames().length} rows taken; not taken: ${missing.join(" ") || "none"}`,
     [
       `${whole(tally.rotations)} rotations over ${whole(tally.seeds)} seeds`,
       `${seconds.toFixed(1)} s`,
       `${(tally.virtualMs / 86_400_000).toFixed(1)} virtual days`,
-      `${whole(tally.looks)} looks`,
+      `${whole(tally.looks)} observations`,
       `${whole(tally.events)} events`,
-      `${whole(tally.lives)} lives of the agent`,
+      `${whole(tally.lives)} processes of the agent`,
       `${tally.violations.length} violations`,
     ].join(", "),
   ].join("\n");

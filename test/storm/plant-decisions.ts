@@ -99,12 +99,12 @@ const rowPlants: readonly Plant[] = [
   amended("left-shut", "liveness", "forgets the port that was shut for a key change", {
     without: /\.reopen$/,
   }),
-  amended("put-first", "P3", "tells the far end before the router holds the new key", {
+  amended("put-first", "P3", "changes the far end before the router has the new key", {
     without: /^switching\.newKeyGone$/,
     instead: { "draining.stages": { next: "switching" } },
     unguarded: /^the router is ready for it$/,
   }),
-  amended("put-untried", "P3", "tells the far end before the router has validated the new key", {
+  amended("put-untried", "P3", "changes the far end before the router has validated the new key", {
     without: /^switching\.prepareFirst$/,
     unguarded: /^the router is ready for it$/,
   }),
@@ -124,13 +124,13 @@ const stepPlants: readonly Plant[] = [
   mistakes(
     "outcome-of-goal",
     "P7",
-    "calls a key rotated because that was wanted",
+    "reports a key as rotated because that was wanted",
     (step, { goal }) =>
       step.row === "restoring.reverted" && goal === "forward"
         ? { ...step, mark: { ...step.mark, outcome: "rotated" } }
         : step,
   ),
-  mistakes("no-reason", "liveness", "is held and does not say why", (step) =>
+  mistakes("no-reason", "liveness", "stops without a reason", (step) =>
     step.next === "held" ? { ...step, because: "" } : step,
   ),
   planted("repeats-itself", "P2", "does its last action again when it starts", repeating),

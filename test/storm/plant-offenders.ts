@@ -56,6 +56,6 @@ const offends = (
   }) satisfies Plant;
 
 export const offenderPlants: readonly Plant[] = [
-  offends("write-on-restart", "P4", "starts a new SAK whenever the agent starts", restarting),
-  offends("leak-key", "P5", "writes what the vault answers to the log", leaking),
+  offends("write-on-restart", "P4", "rekeys the SAK whenever the agent starts", restarting),
+  offends("leak-key", "P5", "writes the vault's answers to the log", leaking),
 ];

@@ -186,17 +186,17 @@ const replyPlants: readonly Plant[] = [
   dials(
     "cached-look",
     "P7",
-    "takes a look of minutes ago at a device that it did not write to",
+    "uses an old observation of a device that it did not write to",
     caching,
   ),
-  dials("as-it-was", "P7", "takes a silent device to be as it was", asItWas),
+  dials("as-it-was", "P7", "takes a silent device to be unchanged", asItWas),
   dials(
     "late-forgotten",
     "P2",
-    "forgets a change of its own that got no answer, and may still come",
+    "forgets its own change that got no answer and may still come",
     forgetful,
   ),
-  dials("last-known", "P7", "takes what it does not understand to be as it was", lastKnown),
+  dials("last-known", "P7", "takes an unparsed reading to be unchanged", lastKnown),
 ];
 
 export const worldPlants: readonly Plant[] = [...replyPlants, ...diskPlants, ...clockPlants];

@@ -121,7 +121,7 @@ class Rotations {
     this.#witness = new Witness(this.#run);
     const { oracle } = this.#run.fleet;
     if (this.#scene.drain !== "none") oracle.expectDrained();
-    if (this.#scene.farEnd === "manual") oracle.expectNoPuts("a person changes the far ends");
+    if (this.#scene.farEnd === "manual") oracle.expectNoPuts("an operator changes the far ends");
     this.#run.fleet.site.attach({
       fault: (text) => {
         const [name = "", what] = text.split(" ");
@@ -213,7 +213,11 @@ class Rotations {
     await this.#weather();
     for (const group of site.groups) this.#countParked(group);
     this.#person.become("careful");
-    await this.#until(mendMs, () => this.#isWell(), "was mended by a person and is not protected");
+    await this.#until(
+      mendMs,
+      () => this.#isWell(),
+      "was repaired by an operator and is not protected",
+    );
     for (const group of site.groups) this.#countEnded(group);
   }
 

@@ -11,7 +11,7 @@ import { type Played, playFleet } from "./play.ts";
 
 const usage = `npm run storm -- [--routers 20] [--days 7] [--seed 1] [--faults on|off]
 npm run storm -- --rotations N [--seed 1]
-npm run storm -- --plant NAME ...     a planted fault of our own, to see it caught
+npm run storm -- --plant NAME ...     a seeded defect of the agent, to see it caught
 npm run storm -- --list-plants`;
 
 const limits = {
@@ -97,7 +97,7 @@ function figures(played: Played, seconds: number): string {
   const whole = (value: number): string => Math.round(value).toLocaleString("en");
   return [
     `${(virtualMs / 86_400_000).toFixed(2)} virtual days in ${seconds.toFixed(1)} s`,
-    `${whole(looks)} looks (${whole((seconds * 1e6) / Math.max(1, looks))} µs each)`,
+    `${whole(looks)} observations (${whole((seconds * 1e6) / Math.max(1, looks))} µs each)`,
     `${whole(events)} events (${whole(events / seconds)}/s)`,
     `${starts} starts of the agent`,
     `${broken.length} violations`,

@@ -360,7 +360,7 @@ describe("the oracle", () => {
     const all = await scene();
     await play(all, async () => await putAfter(all, "pending"));
     const [found] = all.oracle.violations;
-    expect(found?.text).toContain("while a timer may take key");
+    expect(found?.text).toContain("while a timer may remove key");
   });
 
   it("lets pass a put under traffic that the rates do not show", async () => {

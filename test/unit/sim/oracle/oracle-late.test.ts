@@ -29,7 +29,9 @@ async function drainedLate() {
   oracle.means(group, primary.id);
   await lookBoth();
   primary.router.setFault("finalsLate", true);
-  await expect(settled(site.clock, hand.drain(primary))).rejects.toThrow("may or may not stand");
+  await expect(settled(site.clock, hand.drain(primary))).rejects.toThrow(
+    "may or may not be in force",
+  );
   primary.router.setFault("finalsLate", false);
   const found = () => oracle.violations.map(formatViolation);
   return { oracle, primary, hand, site, found, tenMinutes };
@@ -102,7 +104,7 @@ async function removedLate(proof: "proven" | "unproven"): Promise<readonly strin
   router.lateFinalMs = { low: 200_000, high: 200_000 };
   router.setFault("finalsLate", true);
   const gone = { kind: "macsec.removeKey", port, ckn: old.ckn } as const;
-  await expect(play(hand.change(primary, gone))).rejects.toThrow("may or may not stand");
+  await expect(play(hand.change(primary, gone))).rejects.toThrow("may or may not be in force");
   primary.farPort.setFault("silent", true);
   await site.clock.runFor(300_000);
   expect(primary.edge.keys().map(({ ckn }) => ckn)).toEqual([key.ckn]);

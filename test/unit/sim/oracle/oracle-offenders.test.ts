@@ -84,7 +84,7 @@ const offences: readonly Offence[] = [
     start: "protected",
     promise: "P1",
     event: "agent macsec.protect",
-    says: "loosened must-secure on erd-demo/primary",
+    says: "relaxed must-secure on erd-demo/primary",
     act: async (all) =>
       forge(all, "macsec.protect", (port) => {
         if (port.macsec !== undefined) port.macsec = { ...port.macsec, policy: "shouldSecure" };
@@ -119,7 +119,7 @@ const offences: readonly Offence[] = [
     start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-a",
-    says: "stale news",
+    says: "an old observation",
     async act(all) {
       await lookBoth(all);
       await all.site.clock.sleep(300_000);
@@ -132,7 +132,7 @@ const offences: readonly Offence[] = [
     start: "protected",
     promise: "P2",
     event: "agent peer.put",
-    says: "never looked at",
+    says: "never observed",
     async act({ hand, primary }) {
       hand.put(primary, hand.newKey(primary));
     },
@@ -202,7 +202,7 @@ const offences: readonly Offence[] = [
     start: "protected",
     promise: "P2",
     event: "agent port.shut at edge-a",
-    says: "never looked at",
+    says: "never observed",
     async act({ hand, primary }) {
       await hand.shut(primary);
     },
@@ -349,7 +349,7 @@ const offences: readonly Offence[] = [
     start: "protected",
     promise: "P6",
     event: "agent peer.put",
-    says: "3 keys stand on erd-demo/primary",
+    says: "3 keys are on erd-demo/primary",
     async act(all) {
       const { hand, primary } = all;
       await lookBoth(all);

@@ -93,7 +93,7 @@ const offences: readonly Offence[] = [
   {
     name: "tells the far end of a key that the router never tried",
     promise: "P3",
-    says: "which its router never held nor tried",
+    says: "which its router never had and was never asked to take",
     async act(all) {
       await lookBoth(all);
       all.hand.put(all.link, all.hand.newKey(all.link));
@@ -102,7 +102,7 @@ const offences: readonly Offence[] = [
   {
     name: "tells the far end while the staged key has a timer on it",
     promise: "P3",
-    says: "while a timer may take key",
+    says: "while a timer may remove key",
     async act(all) {
       await lookBoth(all);
       const key = await stage(all, 300_000);
@@ -112,7 +112,7 @@ const offences: readonly Offence[] = [
   {
     name: "tells it of the old key while the staged one has a timer on it",
     promise: "P3",
-    says: "while a timer may take key",
+    says: "while a timer may remove key",
     async act(all) {
       const old = all.hand.givenKey(all.link);
       await lookBoth(all);
@@ -184,7 +184,7 @@ const offences: readonly Offence[] = [
   {
     name: "acts on what its journal does not know",
     promise: "P4",
-    says: "its journal on the disk does not know of it",
+    says: "its journal on the disk has no record of that",
     async act({ oracle }) {
       oracle.recorded('{"kind":"effect","token":"edge-a-1"}');
       oracle.acts("edge-a", "edge-a-1");
