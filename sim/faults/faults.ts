@@ -1,7 +1,7 @@
 // The faults of a simulated site by name: those of the demo, and the kinds that a storm draws from.
 
 import type { StationFault } from "../mka/station.ts";
-import type { RouterFault } from "../router/router.ts";
+import type { RouterFault } from "../router/router-faults.ts";
 import type { FarTwist } from "../site/far-port.ts";
 import type { MseeFault } from "../site/msee.ts";
 import type { Site, SiteLink } from "../site/site.ts";

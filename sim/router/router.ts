@@ -19,6 +19,7 @@ import {
   type MutableConfig,
   type PortConfig,
 } from "./router-config.ts";
+import type { LateSpan, RouterFault } from "./router-faults.ts";
 import {
   type PortCounters,
   type PortLook,
@@ -52,14 +53,6 @@ export interface RouterOptions {
   readonly watch?: { readonly offsetMs: number; readonly ppm: number };
 }
 
-/** A range of delays, from which one is drawn. */
-export interface LateSpan {
-  /** The shortest delay in milliseconds. */
-  readonly low: number;
-  /** The longest delay in milliseconds. */
-  readonly high: number;
-}
-
 /** One MACsec port with its fibre. */
 export interface RouterPort {
   /** The port's name in the configuration. */
@@ -69,31 +62,6 @@ export interface RouterPort {
   /** The fibre that is plugged into the port. */
   readonly fibre: Fibre;
 }
-
-/** A fault of a router's management or of its readings. */
-export type RouterFault =
-  | "locked"
-  | "replyLost"
-  /** The reply arrives long after the router has carried out the request. */
-  | "replyLate"
-  /** The router receives a writing request a second time, some seconds later. */
-  | "requestTwice"
-  /** A manual operator's commit waits for a confirm that never comes. */
-  | "foreignCommit"
-  /** The router refuses new keys and settings: a licence or a table is at its limit. */
-  | "refusesKeys"
-  /** The router refuses to remove a key. */
-  | "keepsKeys"
-  /** A confirmed commit gets no answer, and takes effect after its client has given up. */
-  | "commitsLate"
-  /** A final change gets no answer, and takes effect later still than under `commitsLate`. */
-  | "finalsLate"
-  | "silentRevert"
-  | "errorWithSuccess"
-  | "slow"
-  | "unreachable"
-  | "unparsed"
-  | "frozenCounters";
 
 interface Port extends RouterPort, PortLook {
   /** Set once the drain of the running configuration has taken effect; cleared likewise. */

@@ -12,9 +12,10 @@ import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
 import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { Prng } from "../base/prng.ts";
-import type { LateSpan, Router, RouterPort } from "../router/router.ts";
+import type { Router, RouterPort } from "../router/router.ts";
 import { deviceError, type KeyMaterial, refuseUnsupported } from "../router/router-change.ts";
 import { type Prepared, revertMs, type Session } from "../router/router-commit.ts";
+import type { LateSpan } from "../router/router-faults.ts";
 
 const slowFactor = 20;
 /** The limit up to which the fault `slow` prolongs a call, in milliseconds. */

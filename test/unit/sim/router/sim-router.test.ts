@@ -3,7 +3,8 @@ import type { CommitMode, DeviceChange, Transaction } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
-import { Router, type RouterFault } from "#sim/router/router.ts";
+import { Router } from "#sim/router/router.ts";
+import type { RouterFault } from "#sim/router/router-faults.ts";
 import { openRouter } from "#sim/site/device-hal.ts";
 import {
   capabilities,
