@@ -19,7 +19,7 @@ describe("Azure Arc", () => {
     });
   }
 
-  it("names a key file and gives a token for what is in it, once", async () => {
+  it("Azure Arc names a key file and gives one token for its content", async () => {
     const scene = arcCloud();
     const first = await scene.ask(arcPath, { host: arcHost, headers: metadata });
     expect([first.status, first.headers["www-authenticate"]]).toEqual([
@@ -41,7 +41,7 @@ describe("Azure Arc", () => {
     ["no Metadata header", {}, arcPath, 400],
     ["a version of another service", metadata, imdsPath, 400],
     ["another path", metadata, "/metadata/instance", 404],
-  ] as const)("refuses %s", async (_name, headers, path, status) => {
+  ] as const)("Azure Arc refuses %s", async (_name, headers, path, status) => {
     const scene = arcCloud();
     expect((await scene.ask(path, { host: arcHost, headers })).status).toBe(status);
   });
@@ -53,18 +53,21 @@ describe("Azure Arc", () => {
 
 describe("the metadata service and App Service", () => {
   it.each([
-    ["a machine", imdsPath, metadata, 200],
+    ["the identity of the machine", imdsPath, metadata, 200],
     ["no Metadata header", imdsPath, {}, 400],
-    ["through a proxy", imdsPath, { ...metadata, "x-forwarded-for": "10.0.0.1" }, 400],
+    ["a proxy in between", imdsPath, { ...metadata, "x-forwarded-for": "10.0.0.1" }, 400],
     ["another resource", imdsPath.replace(resource, "https%3A%2F%2Fx.test"), metadata, 400],
     ["no version", imdsPath.replace(/api-version=[^&]*&/, ""), metadata, 400],
     ["a user-assigned identity", `${imdsPath}&client_id=usr`, metadata, 200],
-    ["an identity nobody assigned", `${imdsPath}&client_id=who`, metadata, 400],
-  ] as const)("metadata: %s", async (_name, path, headers, status) => {
-    expect((await cloud().ask(path, { host: imds, headers })).status).toBe(status);
-  });
+    ["an unassigned identity", `${imdsPath}&client_id=who`, metadata, 400],
+  ] as const)(
+    "the metadata service answers a request with %s by its status",
+    async (_name, path, headers, status) => {
+      expect((await cloud().ask(path, { host: imds, headers })).status).toBe(status);
+    },
+  );
 
-  it("echoes the identity that was asked for", async () => {
+  it("the metadata service names the requested identity in its answer", async () => {
     const reply = await cloud().ask(`${imdsPath}&client_id=usr`, { host: imds, headers: metadata });
     expect(JSON.parse(reply.body)).toMatchObject({ client_id: "usr" });
   });
@@ -73,8 +76,11 @@ describe("the metadata service and App Service", () => {
     ["the header of this process", { "x-identity-header": "proof" }, 200],
     ["another header", { "x-identity-header": "x" }, 401],
     ["no header", {}, 401],
-  ] as const)("App Service: %s", async (_name, headers, status) => {
-    const path = `/msi/token?api-version=2019-08-01&resource=${resource}`;
-    expect((await cloud().ask(path, { host: "127.0.0.1:1", headers })).status).toBe(status);
-  });
+  ] as const)(
+    "App Service answers a request with %s by its status",
+    async (_name, headers, status) => {
+      const path = `/msi/token?api-version=2019-08-01&resource=${resource}`;
+      expect((await cloud().ask(path, { host: "127.0.0.1:1", headers })).status).toBe(status);
+    },
+  );
 });

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { setKeys, takeOff } from "#sim/faults/people.ts";
 import { buildSite } from "#sim/site/site.ts";
 
-it("a port without MACsec gets it back with its key: seeds 12-704, 12-885", async () => {
+it("a port that lost MACsec gets it back with its key: seeds 12-704, 12-885", async () => {
   const options = { seed: "people-1", name: "demo", groups: 1, tunnels: 0 } as const;
   const site = buildSite({ ...options, start: "protected" });
   const [link] = site.links;

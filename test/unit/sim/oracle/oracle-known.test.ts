@@ -224,13 +224,13 @@ async function putAfterDark(all: Scene, laterMs: number): Promise<void> {
 }
 
 describe("the oracle", () => {
-  it("lets pass a drain that its router brings back by itself", async () => {
+  it("the oracle accepts a drain that its router brings back by itself", async () => {
     const all = await scene();
     await play(all, async () => await goBack(all, "drain", "restore"));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("catches one that was never given back", async () => {
+  it("the oracle catches a drain that was never undone", async () => {
     const all = await scene();
     await play(all, async () => await goBack(all, "drain"));
     const [found] = all.oracle.violations;
@@ -245,7 +245,7 @@ describe("the oracle", () => {
     [12_000, "validated on its router", []],
     [12_000, "shut for it", []],
   ] as const)(
-    "counts a key that came back by itself %i ms before one for a sibling %s as %j",
+    "a key that returned %i ms before one for a sibling %s gives %j",
     async (ms, how, expected) => {
       const all = await scene();
       await play(all, async () => await addAfterReturn(all, ms, how));
@@ -257,14 +257,14 @@ describe("the oracle", () => {
   it.each([
     [1_000, []],
     [150_000, ["P2"]],
-  ] as const)("judges a put %i ms after the dark as %j", async (ms, expected) => {
+  ] as const)("a put %i ms after the outage of a link gives %j", async (ms, expected) => {
     const all = await scene();
     all.oracle.expectDrained();
     await play(all, async () => await putAfterDark(all, ms));
     expect(all.oracle.violations.map(({ promise }) => promise)).toEqual(expected);
   });
 
-  it("lets pass a staged key that the router takes long after it was told to", async () => {
+  it("the oracle accepts a staged key that the router takes long after the request", async () => {
     const all = await scene();
     const { hand, primary, secondary, site } = all;
     primary.router.setFault("commitsLate", true);
@@ -284,13 +284,13 @@ describe("the oracle", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("lets pass a key for which the far end waits, beside a sibling that is lost", async () => {
+  it("the oracle accepts a key that the far end waits for beside a lost sibling", async () => {
     const all = await scene();
     await play(all, async () => await addBesideLost(all, "pointed"));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("lets pass one key more while a commit that came late has its timer", async () => {
+  it("the oracle accepts one key more while a late commit has its timer", async () => {
     const all = await scene();
     const { hand, primary, secondary, site } = all;
     secondary.router.setFault("commitsLate", true);
@@ -307,7 +307,7 @@ describe("the oracle", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("catches a roll-back to what a person took away and put back while it waited", async () => {
+  it("the oracle catches a rollback of the only key, put back manually meanwhile", async () => {
     const all = await scene();
     await play(all, async () => await rollBackUnder(all, "alone"));
     const [found] = all.oracle.violations;
@@ -315,7 +315,7 @@ describe("the oracle", () => {
   });
 
   it.each(["beside the staged one", "once it was asked"] as const)(
-    "lets pass one under a key that they put back %s: no look shows that",
+    "the oracle accepts a rollback under a key put back manually %s",
     async (how) => {
       const all = await scene();
       await play(all, async () => await rollBackUnder(all, how));
@@ -324,46 +324,46 @@ describe("the oracle", () => {
     },
   );
 
-  it("lets pass one under what they put back at another port: seed 23-1789", async () => {
+  it("a rollback under a key put back at another port is accepted: seed 23-1789", async () => {
     const all = await scene("one");
     await play(all, async () => await rollBackBeside(all));
     expect(all.secondary.edge.keys()).toEqual([]);
     expect(all.oracle.violations.filter(({ promise }) => promise === "P3")).toEqual([]);
   });
 
-  it("lets pass a roll-back of a key that both ends have left", async () => {
+  it("the oracle accepts a rollback of a key that both ends have left", async () => {
     const all = await scene();
     await play(all, async () => await rollBackAfter(all, "old"));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("catches a roll-back of the key that the far end uses", async () => {
+  it("the oracle catches a rollback of the key that the far end uses", async () => {
     const all = await scene();
     await play(all, async () => await rollBackAfter(all, "new"));
     expect(all.oracle.violations.map(({ promise }) => promise)).toContain("P3");
   });
 
-  it("catches a key for which nobody waits, beside a sibling that is lost", async () => {
+  it("the oracle catches a key that no end waits for beside a lost sibling", async () => {
     const all = await scene();
     await play(all, async () => await addBesideLost(all, "as before"));
     const [found] = all.oracle.violations;
     expect(found?.text).toContain("while its sibling erd-demo/secondary was seen out of service");
   });
 
-  it("lets pass a put after the own confirm, though somebody left a commit", async () => {
+  it("the oracle accepts a put after the own confirm, despite another's commit", async () => {
     const all = await scene();
     await play(all, async () => await putAfter(all, "confirmed"));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("catches a put while the own commit waits, whoever else has left one", async () => {
+  it("the oracle catches a put while the own commit waits, despite another's", async () => {
     const all = await scene();
     await play(all, async () => await putAfter(all, "pending"));
     const [found] = all.oracle.violations;
     expect(found?.text).toContain("while a timer may remove key");
   });
 
-  it("lets pass a put under traffic that the rates do not show", async () => {
+  it("the oracle accepts a put under traffic that the rates do not show", async () => {
     const all = await scene();
     all.oracle.expectDrained();
     all.primary.router.setFault("frozenCounters", true);
@@ -371,7 +371,7 @@ describe("the oracle", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("catches a put under traffic", async () => {
+  it("the oracle catches a put under traffic", async () => {
     const all = await scene();
     all.oracle.expectDrained();
     await play(all, async () => await putUndrained(all));
@@ -380,7 +380,7 @@ describe("the oracle", () => {
   });
 
   it.each(["counting", "frozen"] as const)(
-    "catches a link taken beside one whose data plane is broken, its counters %s",
+    "the oracle catches a drain beside a broken data plane with counters %s",
     async (counters) => {
       const all = await scene();
       await play(all, async () => await drainBesideStale(all, counters));

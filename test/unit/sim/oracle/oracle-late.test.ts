@@ -37,7 +37,7 @@ async function drainedLate() {
   return { oracle, primary, hand, site, found, tenMinutes };
 }
 
-it("an agent that forgets a drain of its own is caught once nothing needs it", async () => {
+it("an agent that forgets its own late drain is caught once nothing needs it", async () => {
   const { oracle, found, tenMinutes } = await drainedLate();
   oracle.means(group, undefined);
   await tenMinutes();
@@ -47,7 +47,7 @@ it("an agent that forgets a drain of its own is caught once nothing needs it", a
   expect(found()[0]).toContain("stays drained by a change that nothing needs");
 });
 
-it("an agent that gives it back is not", async () => {
+it("an agent that undoes its own late drain is not caught", async () => {
   const { oracle, primary, hand, site, found, tenMinutes } = await drainedLate();
   oracle.means(group, undefined);
   await site.clock.runFor(430_000, () => primary.router.drained(primary.port));
@@ -57,7 +57,7 @@ it("an agent that gives it back is not", async () => {
   expect(found()).toEqual([]);
 });
 
-it("nor is one whose campaign, or whose operator, wants it by now", async () => {
+it("an agent whose campaign or operator wants the late drain is not caught", async () => {
   for (const wants of ["campaign", "operator"] as const) {
     const { oracle, primary, found, tenMinutes } = await drainedLate();
     if (wants === "operator") {
@@ -70,7 +70,7 @@ it("nor is one whose campaign, or whose operator, wants it by now", async () => 
   }
 });
 
-it("nor is one whose disk has lost what it asked for", async () => {
+it("an agent whose disk lost the request of a late drain is not caught", async () => {
   const { oracle, found, tenMinutes } = await drainedLate();
   oracle.forgets();
   oracle.means(group, undefined);
@@ -111,11 +111,11 @@ async function removedLate(proof: "proven" | "unproven"): Promise<readonly strin
   return oracle.violations.map(formatViolation);
 }
 
-it("a removal that comes late rests on the proof of the time when it was asked for", async () => {
+it("a removal of a key that lands late rests on the proof at its request", async () => {
   expect(await removedLate("proven")).toEqual([]);
 });
 
-it("a removal that was asked for without proof is caught, however late it comes", async () => {
+it("a removal of a key without proof is caught, however late it lands", async () => {
   const [first] = await removedLate("unproven");
   expect(first).toMatch(/promise P3\nat \S+ s after: agent macsec\.removeKey/);
 });

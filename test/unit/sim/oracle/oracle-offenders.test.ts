@@ -80,7 +80,7 @@ interface Offence {
 
 const offences: readonly Offence[] = [
   {
-    name: "loosens must-secure",
+    name: "relaxes must-secure",
     start: "protected",
     promise: "P1",
     event: "agent macsec.protect",
@@ -103,7 +103,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "takes both links",
+    name: "takes both links out of service",
     start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-b",
@@ -115,7 +115,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "accepts a stale sibling",
+    name: "relies on an old observation of the sibling",
     start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-a",
@@ -128,7 +128,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "never looks at the sibling",
+    name: "never observes the sibling",
     start: "protected",
     promise: "P2",
     event: "agent peer.put",
@@ -138,7 +138,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "takes a link beside a sibling seen dead",
+    name: "drains a link beside a sibling seen down",
     start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-a",
@@ -179,7 +179,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "shuts a dark port and takes its sibling",
+    name: "shuts a port that is down and drains its sibling",
     start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-b",
@@ -198,7 +198,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "shuts a port without a look at its sibling",
+    name: "shuts a port without an observation of its sibling",
     start: "protected",
     promise: "P2",
     event: "agent port.shut at edge-a",
@@ -225,7 +225,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "parks with a port shut",
+    name: "waits with a port shut",
     start: "protected",
     promise: "P2",
     event: "agent port.shut at edge-a",
@@ -238,7 +238,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "parks with a usable link drained",
+    name: "waits with a usable link drained",
     start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-a",
@@ -251,7 +251,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "retires the old key before the new one is proven",
+    name: "removes the old key before the new one is proven",
     start: "protected",
     promise: "P3",
     event: "agent macsec.removeKey",
@@ -273,7 +273,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "retires on the control plane alone",
+    name: "removes a key by the control plane alone",
     start: "protected",
     promise: "P3",
     event: "agent macsec.removeKey",
@@ -307,7 +307,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "writes after a restart although all is as intended",
+    name: "writes after a restart although the devices equal the intent",
     start: "protected",
     promise: "P4",
     event: "agent macsec.rekeySak",
@@ -375,7 +375,7 @@ const offences: readonly Offence[] = [
 ];
 
 describe("the oracle catches", () => {
-  it.each(offences)("$promise: an agent that $name", async (offence) => {
+  it.each(offences)("the oracle catches by $promise an agent that $name", async (offence) => {
     const all = await scene(offence.start);
     await play(all, () => offence.act(all), offence.moreMs);
     const found = all.oracle.violations.find(
@@ -390,7 +390,7 @@ describe("the oracle catches", () => {
 });
 
 describe("the oracle lets pass", () => {
-  it("a good agent that enrols both links and rotates one", async () => {
+  it("the oracle accepts an agent that enrols both links and rotates one", async () => {
     const all = await scene("clear");
     const { hand, primary, secondary, oracle } = all;
     const outcomes: string[] = [];
@@ -409,7 +409,7 @@ describe("the oracle lets pass", () => {
     expect(oracle.agentWrites).toBeGreaterThan(10);
   });
 
-  it("a person who loosens must-secure: it is not the agent's doing", async () => {
+  it("the oracle does not blame the agent if an operator relaxes must-secure", async () => {
     const all = await scene("protected");
     const { primary, oracle, site } = all;
     primary.router.person((config) => {
@@ -422,7 +422,7 @@ describe("the oracle lets pass", () => {
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a sibling that fails after the link was taken", async () => {
+  it("the oracle accepts a sibling that fails after the link was drained", async () => {
     const all = await scene("protected");
     await play(all, async () => {
       await lookBoth(all);
@@ -438,7 +438,7 @@ describe("the oracle lets pass", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a link drained and shut beside a sibling that carries", async () => {
+  it("the oracle accepts a link drained and shut beside a sibling that carries", async () => {
     const all = await scene("protected");
     const { hand, primary, site, oracle } = all;
     await play(all, async () => {
@@ -455,7 +455,7 @@ describe("the oracle lets pass", () => {
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a port that a person shut", async () => {
+  it("the oracle accepts a port that an operator shut", async () => {
     const all = await scene("protected");
     await play(all, async () => {
       await lookBoth(all);
@@ -468,7 +468,7 @@ describe("the oracle lets pass", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a probe: it is a look", async () => {
+  it("the oracle accepts a probe as an observation", async () => {
     const all = await scene("protected");
     all.oracle.expectNoWrites("nothing was asked for");
     await play(all, async () => {

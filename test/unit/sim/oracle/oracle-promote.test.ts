@@ -70,15 +70,15 @@ async function promoted(
 }
 
 describe("a key that is promoted while its port is shut", () => {
-  it("needs no proof of what a person did meanwhile: seed 53-288", async () => {
+  it("a key promoted while its port is shut may rest on an old proof: seed 53-288", async () => {
     expect(await promoted("once it was told to shut")).toEqual([]);
   });
 
-  it("needs none of what they did once it was told: seed 71-222", async () => {
+  it("a manual change after the promotion's request is excused: seed 71-222", async () => {
     expect(await promoted("once it was told")).toEqual([]);
   });
 
-  it("needs the proof from before", async () => {
+  it("a key promoted while its port is shut needs a proof from before", async () => {
     expect((await promoted("before")).join()).toContain("promoted key");
   });
 });

@@ -181,7 +181,7 @@ const rows: readonly Row[] = [
     says: undefined,
   },
   {
-    name: "output that nobody can read",
+    name: "output that cannot be parsed",
     happens: garble,
     afterMs: 60_000,
     reports: status("down"),
@@ -221,7 +221,7 @@ const rows: readonly Row[] = [
 ];
 
 describe("P7", () => {
-  it.each(rows)("$name, reported $reports.verdict: $says", async (row) => {
+  it.each(rows)("P7: $name, reported as $reports.verdict, gives: $says", async (row) => {
     const { site: at, oracle, look } = await site();
     row.happens(at);
     await look(row.afterMs);
@@ -235,7 +235,7 @@ describe("P7", () => {
     }
   });
 
-  it("a report that comes late is judged by when it was asked for", async () => {
+  it("a report that arrives late is judged by the time of its request", async () => {
     const { site: at, oracle } = await site();
     const askedAt = at.clock.now();
     // Nobody looks any more.
@@ -246,7 +246,7 @@ describe("P7", () => {
     expect(oracle.violations.map(({ promise }) => promise)).toContain("P7");
   });
 
-  it("a pessimist breaks no promise and is listed apart, after ten minutes of health", async () => {
+  it("a too pessimistic report is listed apart after ten minutes of health", async () => {
     const { oracle, look } = await site();
     oracle.reported(status("degraded"));
     expect(oracle.late).toEqual([]);

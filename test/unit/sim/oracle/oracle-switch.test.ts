@@ -91,7 +91,7 @@ interface Offence {
 
 const offences: readonly Offence[] = [
   {
-    name: "tells the far end of a key that the router never tried",
+    name: "points the far end at a key that the router never tried",
     promise: "P3",
     says: "which its router never had and was never asked to take",
     async act(all) {
@@ -100,7 +100,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "tells the far end while the staged key has a timer on it",
+    name: "changes the far end while the staged key has a timer on it",
     promise: "P3",
     says: "while a timer may remove key",
     async act(all) {
@@ -110,7 +110,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "tells it of the old key while the staged one has a timer on it",
+    name: "points it at the old key while the staged one has a timer on it",
     promise: "P3",
     says: "while a timer may remove key",
     async act(all) {
@@ -133,7 +133,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "retires the old key a moment after the new one works",
+    name: "removes the old key a moment after the new one works",
     promise: "P3",
     says: "too soon to be sure",
     async act(all) {
@@ -172,7 +172,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "writes a far end that is a person's",
+    name: "writes a far end that only an operator may change",
     promise: "P4",
     says: "although a person changes it",
     async act(all) {
@@ -182,7 +182,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "acts on what its journal does not know",
+    name: "acts without a record in its journal",
     promise: "P4",
     says: "its journal on the disk has no record of that",
     async act({ oracle }) {
@@ -202,7 +202,7 @@ const offences: readonly Offence[] = [
 ];
 
 describe("the oracle catches", () => {
-  it.each(offences)("$promise: an agent that $name", async (offence) => {
+  it.each(offences)("the oracle catches by $promise an agent that $name", async (offence) => {
     const all = await scene(offence.overlap ?? "keychain");
     await play(all, () => offence.act(all));
     const told = all.oracle.violations.map(formatViolation);
@@ -215,7 +215,7 @@ describe("the oracle catches", () => {
 });
 
 describe("the oracle lets pass", () => {
-  it("a rotation in the right order, and its record", async () => {
+  it("the oracle accepts a rotation in the right order, and its record", async () => {
     const all = await scene("keychain");
     const { hand, link, oracle, site } = all;
     oracle.expectDrained();
@@ -228,7 +228,7 @@ describe("the oracle lets pass", () => {
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a put beside a late commit that brought nothing, as in weather-4319", async () => {
+  it("the oracle accepts a put beside a late commit without keys: seed weather-4319", async () => {
     const all = await scene("keychain");
     const { hand, link, oracle } = all;
     await play(all, async () => {
@@ -246,13 +246,13 @@ describe("the oracle lets pass", () => {
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a promotion under way while a person turns the far end off", async () => {
+  it("the oracle accepts a promotion while an operator turns the far end off", async () => {
     const all = await scene("fallback");
     await play(all, () => promoteAfter(all, 0));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a record that others have just made untrue", async () => {
+  it("the oracle accepts a record that others have just made untrue", async () => {
     const { oracle, link, hand } = await scene("keychain");
     link.msee.person(link.azureLink, { key: hand.newKey(link) });
     oracle.claims(link.id, "0f".repeat(32) as Ckn);

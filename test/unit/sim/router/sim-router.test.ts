@@ -67,7 +67,7 @@ async function applied(
 }
 
 describe("a candidate", () => {
-  it("leaves the running configuration untouched and shows lines without a secret", async () => {
+  it("a candidate changes nothing that runs, and its preview has no secret", async () => {
     const bench = new RouterBench();
     const before = bench.a.router.state();
     const { preview } = await prepare(bench, [
@@ -122,7 +122,7 @@ describe("a candidate", () => {
       "device.unsupported",
       "keychain",
     ],
-  ])("is refused for %s", async (_name, change, code, overlap) => {
+  ])("a candidate is refused for %s", async (_name, change, code, overlap) => {
     const bench = new RouterBench(capabilities(confirmed, overlap));
     bench.protect(bench.a, 1);
     await bench.clock.runFor(15_000);
@@ -130,14 +130,14 @@ describe("a candidate", () => {
     expect(keysOf(bench)).toEqual(["1"]);
   });
 
-  it("says of a refused removal that it was the only key, in use or not", async () => {
+  it("a refused removal of the only key says so, whether or not it is in use", async () => {
     const bench = new RouterBench();
     bench.a.fibre.setUp(false);
     bench.protect(bench.a, 1);
     await expect(prepare(bench, removeKey(1))).rejects.toThrow("the only key");
   });
 
-  it("is refused for a key on a port that has no MACsec", async () => {
+  it("a candidate with a key for a port without MACsec is refused", async () => {
     const failure = await errorOf(prepare(new RouterBench(), addKey(1)));
     expect(failure).toEqual({ code: "device.rejected", effect: "none" });
   });
@@ -148,23 +148,26 @@ describe("a commit", () => {
     ["in steps of a second", confirmed, 60_500, 61_000],
     ["in steps of a minute", minutes, 61_000, 120_000],
     ["by an armed revert", armed, 61_000, 61_000],
-  ])("without a confirm reverts by the router's timer %s", async (_n, mode, within, revertMs) => {
-    const bench = new RouterBench(capabilities(mode));
-    bench.protect(bench.a, 1);
-    const transaction = await applied(bench, addKey(2), within);
-    // The timer runs from the effect, half a commit before the reply.
-    await bench.clock.runFor(revertMs - 1_000 - 1);
-    expect(keysOf(bench)).toEqual(["1", "2"]);
-    await bench.clock.runFor(1);
-    expect(keysOf(bench)).toEqual(["1"]);
-    expect(bench.a.effects.at(-1)).toMatchObject({ by: "device", what: "rollback", port });
-    expect(await errorOf(bench.drive(transaction.confirm(never)))).toEqual({
-      code: "device.commitExpired",
-      effect: "none",
-    });
-  });
+  ])(
+    "a commit without a confirm reverts by the router's timer %s",
+    async (_n, mode, within, revertMs) => {
+      const bench = new RouterBench(capabilities(mode));
+      bench.protect(bench.a, 1);
+      const transaction = await applied(bench, addKey(2), within);
+      // The timer runs from the effect, half a commit before the reply.
+      await bench.clock.runFor(revertMs - 1_000 - 1);
+      expect(keysOf(bench)).toEqual(["1", "2"]);
+      await bench.clock.runFor(1);
+      expect(keysOf(bench)).toEqual(["1"]);
+      expect(bench.a.effects.at(-1)).toMatchObject({ by: "device", what: "rollback", port });
+      expect(await errorOf(bench.drive(transaction.confirm(never)))).toEqual({
+        code: "device.commitExpired",
+        effect: "none",
+      });
+    },
+  );
 
-  it("that is confirmed stays, and both calls may be repeated", async () => {
+  it("a confirmed commit stays, and commit and confirm may be repeated", async () => {
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
     const transaction = await applied(bench, addKey(2), 60_000);
@@ -176,7 +179,7 @@ describe("a commit", () => {
     expect(bench.a.effects.filter(({ by }) => by === "agent")).toHaveLength(1);
   });
 
-  it("runs an operation once, however often it is applied", async () => {
+  it("an operation runs once, however often its commit is applied", async () => {
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
     const transaction = await applied(bench, [{ kind: "macsec.rekeySak", port }], "final");
@@ -184,7 +187,7 @@ describe("a commit", () => {
     expect(bench.a.effects.filter(({ by }) => by === "agent")).toHaveLength(1);
   });
 
-  it("that is rolled back restores what was replaced, keys included", async () => {
+  it("a commit that is rolled back restores what it replaced, keys included", async () => {
     const bench = new RouterBench(capabilities(confirmed, "none"));
     bench.protect(bench.a, 1);
     const transaction = await applied(bench, replaceKey(2), 60_000);
@@ -194,7 +197,7 @@ describe("a commit", () => {
     expect(bench.a.edge.holdsCak(keyOf(1).ckn, new Uint8Array(32).fill(1))).toBe(true);
   });
 
-  it("in armed mode is refused a timer where a key would be lost, and keeps the rest", async () => {
+  it("an armed commit that would lose a key is refused a timer, others keep theirs", async () => {
     const bench = new RouterBench(capabilities(armed));
     bench.protect(bench.a, 1);
     const replacing = await prepare(bench, replaceKey(2));
@@ -212,7 +215,7 @@ describe("a commit", () => {
     expect(bench.a.router.drained(port)).toBe(true);
   });
 
-  it("in immediate mode is refused any timer before anything is sent", async () => {
+  it("an immediate commit is refused any timer before anything is sent", async () => {
     const bench = new RouterBench(capabilities(immediate));
     bench.protect(bench.a, 1);
     const transaction = await prepare(bench, addKey(2));
@@ -226,7 +229,7 @@ describe("a commit", () => {
     expect(keysOf(bench)).toEqual(["1", "2"]);
   });
 
-  it("of a stale candidate is validated against what runs now", async () => {
+  it("a commit of a stale candidate is validated against what runs now", async () => {
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
     const first = await prepare(bench, addKey(2));
@@ -238,7 +241,7 @@ describe("a commit", () => {
     expect(keysOf(bench)).toEqual(["1", "3"]);
   });
 
-  it("waits while another one is pending", async () => {
+  it("a commit waits while another one is pending", async () => {
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
     await applied(bench, addKey(2), 60_000);
@@ -249,7 +252,7 @@ describe("a commit", () => {
     });
   });
 
-  it("that changes nothing is no effect", async () => {
+  it("a commit that changes nothing has no effect", async () => {
     const bench = new RouterBench();
     await applied(bench, enrolment, "final");
     const { control } = bench.a.router.state();
@@ -266,7 +269,7 @@ describe("a second process", () => {
     ["survives a disconnect", confirmed, "confirms"],
     ["is bound to its session", sessionBound, "cannot"],
     ["is an armed revert", armed, "confirms"],
-  ])("recalls a commit that %s", async (_name, mode, outcome) => {
+  ])("a second process recalls a commit that %s", async (_name, mode, outcome) => {
     const bench = new RouterBench(capabilities(mode));
     bench.protect(bench.a, 1);
     const { token } = await applied(bench, addKey(2), 60_000);
@@ -285,7 +288,7 @@ describe("a second process", () => {
   it.each<[string, CommitMode, string[]]>([
     ["stays through a disconnect", confirmed, ["1", "2"]],
     ["is reverted at once by a disconnect", sessionBound, ["1"]],
-  ])("finds that a pending commit %s", async (_name, mode, keys) => {
+  ])("a second process finds that a pending commit %s", async (_name, mode, keys) => {
     const bench = new RouterBench(capabilities(mode));
     bench.protect(bench.a, 1);
     await applied(bench, addKey(2), 60_000);
@@ -294,7 +297,7 @@ describe("a second process", () => {
   });
 
   // The end of the first boot lit the link, and that of the second one cut it for no reason.
-  it("that reboots while it boots comes up once", async () => {
+  it("a router that reboots while it boots comes up once", async () => {
     const bench = new RouterBench();
     bench.a.router.reboot();
     await bench.clock.runFor(60_000);
@@ -305,7 +308,7 @@ describe("a second process", () => {
     expect(bench.a.router.reachable()).toBe(true);
   });
 
-  it("finds neither commit nor old boot id after a reboot", async () => {
+  it("a rebooted router has neither the pending commit nor the old boot id", async () => {
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
     const { token } = await applied(bench, addKey(2), 300_000);
@@ -330,7 +333,7 @@ describe("a faulty router", () => {
     ["unreachable", "transport.unreachable", "none", ["1"]],
   ];
   it.each(cases)(
-    "that is %s fails the apply with %s, effect %s",
+    "a router with the fault %s fails the apply with %s, effect %s",
     async (fault, code, effect, keys) => {
       const bench = new RouterBench();
       bench.protect(bench.a, 1);
@@ -345,7 +348,7 @@ describe("a faulty router", () => {
     },
   );
 
-  it("that loses replies has done what it was told", async () => {
+  it("a router that loses replies has carried out the request", async () => {
     const codes = new Set<ErrorCode>();
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
@@ -361,7 +364,7 @@ describe("a faulty router", () => {
     expect(codes).toEqual(new Set(["transport.timeout", "transport.closed"]));
   });
 
-  it("that reverts silently accepts the commit and forgets it", async () => {
+  it("a router that reverts silently accepts the commit and forgets it", async () => {
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
     bench.a.router.setFault("silentRevert", true);
@@ -372,7 +375,7 @@ describe("a faulty router", () => {
     expect(bench.a.effects.at(-1)).toMatchObject({ by: "device", what: "rollback" });
   });
 
-  it("that is slow takes its time, and an abort is not an effect", async () => {
+  it("a slow router takes its time, and an abort has no effect", async () => {
     const bench = new RouterBench();
     bench.a.router.setFault("slow", true);
     const start = bench.clock.now();
@@ -384,7 +387,7 @@ describe("a faulty router", () => {
     await expect(bench.drive(late)).rejects.toThrow("too late");
   });
 
-  it("that cannot be parsed is unknown, not down", async () => {
+  it("a router whose output cannot be parsed is unknown, not down", async () => {
     const bench = new RouterBench();
     bench.a.router.setFault("unparsed", true);
     const state = await bench.drive(bench.a.device.observe(never));
@@ -393,7 +396,7 @@ describe("a faulty router", () => {
     expect(readings.map((reading) => reading?.kind)).toEqual(readings.map(() => "unknown"));
   });
 
-  it("with frozen counters tells the old ones as if they were new", async () => {
+  it("a router with frozen counters reports the old ones as new", async () => {
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
     bench.traffic();
@@ -413,7 +416,7 @@ describe("a faulty router", () => {
 });
 
 describe("a fallback platform", () => {
-  it("promotes the second key and lets the old one go", async () => {
+  it("a fallback platform promotes the second key and removes the old one", async () => {
     const bench = new RouterBench(capabilities(confirmed, "fallback"));
     bench.protect(bench.a, 1);
     await bench.clock.runFor(15_000);
@@ -434,8 +437,8 @@ describe("a fallback platform", () => {
   });
 });
 
-describe("a person", () => {
-  it("changes the running configuration and is seen as the one who did", async () => {
+describe("an operator", () => {
+  it("a manual change of the running configuration is reported as an operator's", async () => {
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
     bench.a.router.person((config) => {
@@ -464,7 +467,7 @@ describe("questions", () => {
     ["192.0.2.9", "mgmt0"],
     ["192.0.2.10", port],
     ["192.0.2.11", undefined],
-  ])("the way to %s is %s", async (address, expected) => {
+  ])("the route to %s leaves by %s", async (address, expected) => {
     const bench = new RouterBench();
     bench.a.router.managementRoutes.set("192.0.2.10", port).set("192.0.2.11", undefined);
     expect(await bench.drive(bench.a.device.routeTo(address, never))).toBe(expected);
@@ -481,7 +484,7 @@ describe("questions", () => {
     expect(await bench.drive(result)).toEqual({ sent: 20, answered });
   });
 
-  it("the router's own clock drifts", async () => {
+  it("the router's own clock drifts by its error", async () => {
     const bench = new RouterBench();
     const { options } = bench.a.router;
     const watch = { offsetMs: 5_000, ppm: 100 };
