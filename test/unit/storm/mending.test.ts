@@ -1,4 +1,4 @@
-// What a person does at the two ends of a link of a simulated site.
+// The repairs of a manual operator at the two ends of a link of a simulated site.
 
 import { expect, it } from "vitest";
 import { emptyMemory } from "#agent/store/journal/memory.ts";

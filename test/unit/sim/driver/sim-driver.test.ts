@@ -43,7 +43,7 @@ const cak = Uint8Array.from({ length: 32 }, (_, index) => 0xa0 + index);
 const cakHex = Buffer.from(cak).toString("hex");
 const keys = async (): Promise<Secret> => Secret.take("cak", cak.slice());
 
-/** Answers every call alike. */
+/** Returns a dialer that answers every call alike. */
 function saying(status: number, body: string | Uint8Array): Dialer {
   const octets = typeof body === "string" ? new TextEncoder().encode(body) : body;
   return {
@@ -394,7 +394,8 @@ describe("malformed replies", () => {
     expect(refusedCount).toBeGreaterThan(1000);
   });
 
-  // What was believed must hold nothing that breaks a reader: no junk number, no control character.
+  // An accepted value must not contain anything that breaks a reader: no junk number, no control
+  // character.
   function assertSound(value: unknown): void {
     if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`${value}`);
     if (typeof value === "string" && /[^\n\P{Cc}]/u.test(value))

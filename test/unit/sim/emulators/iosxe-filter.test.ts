@@ -1,4 +1,4 @@
-// What a client types behind a pipe is a regular expression, or is refused like any other line.
+// A filter behind a pipe is a regular expression; an invalid one is refused like any other line.
 
 import { expect, it } from "vitest";
 import { placeOf, platforms } from "../../../conformance/place.ts";

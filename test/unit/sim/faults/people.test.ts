@@ -1,4 +1,4 @@
-// What a person types at a router of the simulated site.
+// The acts of a manual operator at a router of the simulated site.
 
 import { expect, it } from "vitest";
 import { setKeys, takeOff } from "#sim/faults/people.ts";

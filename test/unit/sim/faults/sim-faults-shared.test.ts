@@ -1,4 +1,4 @@
-// What a fault of a router disturbs where both links of a group end on it.
+// The links that a fault of a router disturbs if both links of a group end on it.
 
 import { describe, expect, it } from "vitest";
 import { fleetFaults, strikeFault } from "#sim/faults/faults.ts";

@@ -1,4 +1,4 @@
-// Every fault is physical: the counters and readings of the edge tell its cause, and a heal undoes
+// Every fault is physical: the counters and readings of the edge show its cause, and a heal undoes
 // it.
 
 import { describe, expect, it } from "vitest";
@@ -16,7 +16,7 @@ import { refused, settled } from "../../kit/site-bench.ts";
 interface Struck {
   readonly site: Site;
   readonly link: SiteLink;
-  /** How much a counter of the edge port rose since the strike. */
+  /** Returns the increase of a counter of the edge port since the strike. */
   readonly rose: (counter: keyof MacsecFrames | keyof MkpduCounters) => bigint;
 }
 
@@ -168,7 +168,7 @@ describe("a fault of a storm", () => {
 
 const never = new AbortController().signal;
 
-/** A site in which the router already holds the next pair beside the present one. */
+/** Builds a site in which the router already has the next pair beside the present one. */
 async function staged(name: string) {
   const { site, link } = await protectedSite();
   const oracle = watchSite(site);

@@ -15,7 +15,7 @@ const calm: CpInputs = {
 const lostPeer = { connect: "pending" } as const;
 const follower = { electedSelf: false } as const;
 
-// IEEE 802.1X-2020 figure 12-2: from, what the KaY says, to.
+// IEEE 802.1X-2020 figure 12-2: the state, the inputs from the KaY, and the next state.
 const rows: readonly (readonly [CpState, Partial<CpInputs>, CpState])[] = [
   ["CHANGE", lostPeer, "CHANGE"],
   ["CHANGE", { connect: "unauthenticated" }, "ALLOWED"],

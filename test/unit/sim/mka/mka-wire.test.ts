@@ -8,7 +8,7 @@ import { cknOf, clear, keyOf, mustSecure, type Pair, pair, secured } from "../..
 
 const ramp = { quirks: { startRamp: true } };
 
-/** Every MKPDU that reaches `b` from now on, which still gets it. */
+/** Records every MKPDU that reaches `b` from now on; `b` still receives it. */
 function tap({ b }: Pair): Mkpdu[] {
   const seen: Mkpdu[] = [];
   const deliver = b.deliver.bind(b);
@@ -131,7 +131,7 @@ const everyPolicy: readonly MacsecSettings[] = [
   { ...mustSecure, sakRekeyMs: 5_000 },
 ];
 
-// Everything a person, an agent or a fault may do to a pair, short of taking must-secure off.
+// Every act of an operator, an agent or a fault on a pair, except turning must-secure off.
 const acts: ReadonlyMap<string, Act> = new Map<string, Act>([
   ...ends.flatMap((end): (readonly [string, Act])[] => [
     [`${end} restarts`, (made) => made[end].restartKay()],
@@ -214,7 +214,7 @@ describe("whatever happens to two must-secure ends", () => {
     );
   });
 
-  // A data plane that went stale stays so until the next SAK, and nobody is bound to make one.
+  // A stale data plane stays so until the next SAK, and no end has to make one.
   const healing = [...acts.keys()].filter((name) => !name.includes("staleSak"));
 
   it("two must-secure ends secure again once every fault is healed", async () => {
@@ -223,7 +223,7 @@ describe("whatever happens to two must-secure ends", () => {
         const made = await secured("heals", ramp);
         await play(made, script);
         heal(made);
-        // A life time for either end's dead peers, and then the hellos of a new session.
+        // A life time for either end's dead peers passes, and then the hellos of a new session.
         await made.seconds(20);
         expect(made.fibre.carries()).toBe(true);
         expect(made.a.session().latestSak).toEqual(made.b.session().latestSak);

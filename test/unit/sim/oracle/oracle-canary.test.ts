@@ -18,7 +18,7 @@ function searching(): CanarySearch {
   return search;
 }
 
-/** Cisco's type 7, as an IOS device would show the key. */
+/** Encodes text with Cisco's type 7, as an IOS device would show the key. */
 function type7(text: string, salt: number): string {
   const by = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87";
   const mixed = Array.from(text, (letter, index) => {

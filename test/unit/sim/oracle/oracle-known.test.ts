@@ -1,4 +1,5 @@
-// The oracle on what an agent could know: at the moment it asked, and from what a device showed.
+// The oracle judges by the agent's knowledge: at the moment of its request, and from what a device
+// showed.
 
 import { describe, expect, it } from "vitest";
 import type { Transaction } from "#hal/device.ts";
@@ -53,7 +54,7 @@ async function drainBesideStale(all: Scene, counters: "frozen" | "counting"): Pr
   await hand.drain(primary);
 }
 
-/** The far end is told to use the key and is slow, or nobody has told it. */
+/** The far end was pointed at the key and is slow, or was not pointed at it. */
 async function addBesideLost(all: Scene, farEnd: "pointed" | "as before"): Promise<void> {
   const { hand, primary, secondary, site } = all;
   const key = hand.newKey(primary);
@@ -65,7 +66,7 @@ async function addBesideLost(all: Scene, farEnd: "pointed" | "as before"): Promi
   await hand.change(primary, hand.keyChange(primary, "addKey", key));
 }
 
-/** Somebody runs ahead while a key is staged, and takes it back or not. */
+/** An operator points the far end at the staged key, and reverts that or not. */
 async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
   const { hand, primary, site } = all;
   const [old, key] = [hand.givenKey(primary), hand.newKey(primary)];
@@ -86,7 +87,7 @@ async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
   await transaction.rollback(never);
 }
 
-/** Somebody takes the only key away as a commit comes, and puts it back before the roll-back. */
+/** An operator removes the only key as a commit comes, and puts it back before the rollback. */
 async function rollBackUnder(
   all: Scene,
   how: "alone" | "beside the staged one" | "once it was asked",
@@ -108,7 +109,7 @@ async function rollBackUnder(
   await asked;
 }
 
-/** Likewise at the other port of a router that has both links. */
+/** The same happens at the other port of a router that has both links. */
 async function rollBackBeside({ hand, primary, secondary, site }: Scene): Promise<void> {
   const putBack = swapNewestKey(site, secondary);
   const staged = [hand.keyChange(primary, "addKey", hand.newKey(primary))];
@@ -119,7 +120,7 @@ async function rollBackBeside({ hand, primary, secondary, site }: Scene): Promis
   await transaction.rollback(never);
 }
 
-/** A commit of somebody else comes in the very moment in which the own one is settled or not. */
+/** Another client's commit comes in the very moment in which the own one is settled or not. */
 async function putAfter(all: Scene, own: "confirmed" | "pending"): Promise<void> {
   const { hand, primary } = all;
   const key = hand.newKey(primary);
@@ -148,7 +149,7 @@ async function putUndrained(all: Scene): Promise<void> {
   await site.clock.sleep(1_000);
 }
 
-/** A standby that lacks the newest commit runs the primary's router after this was done there. */
+/** A standby that lacks the newest commit takes over the primary's router after these changes. */
 async function goBack(all: Scene, ...done: readonly ("drain" | "restore")[]): Promise<void> {
   const { hand, primary, secondary, site } = all;
   for (const what of done) {
@@ -165,7 +166,7 @@ async function goBack(all: Scene, ...done: readonly ("drain" | "restore")[]): Pr
   }
 }
 
-/** Likewise after a key was taken off it, and its sibling gets one so much later. */
+/** The same happens after a key was removed, and the sibling gets one after this delay. */
 async function addAfterReturn(
   all: Scene,
   laterMs: number,
@@ -201,7 +202,7 @@ async function addAfterReturn(
   expect([primary.edge.keys().length, secondary.edge.keys().length]).toEqual([2, 2]);
 }
 
-/** A far end is told of a key so long after its link has come out of the dark, undrained. */
+/** The far end is pointed at a key this long after its undrained link began to carry again. */
 async function putAfterDark(all: Scene, laterMs: number): Promise<void> {
   const { hand, primary, site } = all;
   await lookBoth(all);
@@ -275,7 +276,7 @@ describe("the oracle", () => {
       await transaction.apply(300_000, never).catch(() => undefined);
       secondary.fibre.setUp(false);
       await lookBoth(all);
-      // A give-back that is told meanwhile rests on another look.
+      // A restore that is requested meanwhile rests on another observation.
       const restored = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
       await hand.change(primary, restored).catch(() => undefined);
       await site.clock.sleep(150_000);

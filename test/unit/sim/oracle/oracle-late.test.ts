@@ -1,5 +1,5 @@
-// What a router makes late, and what the agent is answerable for then: a drain that it has
-// forgotten (P2), the proof that it had when it asked for a removal (P3).
+// The agent's responsibility for changes that a router makes late: a drain that it has forgotten
+// (P2), and the proof that it had when it asked for a removal (P3).
 
 import { expect, it } from "vitest";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
@@ -9,7 +9,7 @@ import { settled } from "../../kit/site-bench.ts";
 
 const group = "erd-demo";
 
-/** A campaign drains the primary link; the router makes the drain minutes after that. */
+/** A campaign drains the primary link; the router carries that out minutes later. */
 async function drainedLate() {
   const size = { groups: 1, tunnels: 0, start: "protected" } as const;
   const site = buildSite({ seed: "late", name: "demo", ...size });
@@ -78,7 +78,7 @@ it("an agent whose disk lost the request of a late drain is not caught", async (
   expect(found()).toEqual([]);
 });
 
-/** The old key goes late, while the far end is silent. */
+/** The old key is removed late, while the far end is silent. */
 async function removedLate(proof: "proven" | "unproven"): Promise<readonly string[]> {
   const size = { groups: 1, tunnels: 0, start: "protected" } as const;
   const site = buildSite({ seed: "late-key", name: "demo", ...size, routingPps: 2 });

@@ -1,5 +1,4 @@
-// One planted offender per promise and sub-rule, each caught with seed and event in the first
-// lines.
+// One seeded offence per promise and sub-rule, each caught with seed and event in the first lines.
 
 import { describe, expect, it } from "vitest";
 import type { Ckn } from "#hal/model.ts";
@@ -51,7 +50,7 @@ async function lookBoth({ hand, primary, secondary }: Scene): Promise<void> {
   await hand.look(secondary);
 }
 
-/** What no device would do for an agent: a person's hands do it, and the agent signs. */
+/** Makes a change that no device would make for an agent: manually, reported as the agent's. */
 function forge(
   { oracle, primary, site }: Scene,
   what: EffectEvent["what"],
@@ -71,7 +70,7 @@ interface Offence {
   readonly name: string;
   readonly start: SiteOptions["start"];
   readonly promise: string;
-  /** In the event named by the violation. */
+  /** A part of the event that the violation names. */
   readonly event: string;
   readonly says: string;
   readonly moreMs?: number;
@@ -98,7 +97,7 @@ const offences: readonly Offence[] = [
     says: "in the clear",
     moreMs: 20_000,
     async act({ primary }) {
-      // Neither end's configuration is seen to change: only the wire tells.
+      // No change of a configuration is observed at either end: only the wire shows it.
       primary.edge.configure(undefined);
     },
   },
@@ -186,7 +185,7 @@ const offences: readonly Offence[] = [
     says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
     async act(all) {
       const { hand, primary, secondary, site } = all;
-      // Nothing is taken by the shut, but only the shut keeps it dark once the fault is over.
+      // The shut disrupts nothing, but only the shut keeps the link down once the fault is healed.
       primary.farPort.setFault("silent", true);
       await site.clock.sleep(30_000);
       await lookBoth(all);
@@ -284,7 +283,7 @@ const offences: readonly Offence[] = [
       await lookBoth(all);
       await hand.drain(primary);
       await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
-      // As on SONiC: MKA says the new key is in use, and the hardware keeps the old SAK.
+      // SONiC does this: MKA reports the new key in use, and the hardware keeps the old SAK.
       primary.edge.setFault("staleSak", true);
       const pair = site.vault.versions(primary.key.cak).at(-1);
       const name = site.vault.versions(primary.key.ckn).at(-1);

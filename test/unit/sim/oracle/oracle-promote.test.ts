@@ -8,7 +8,7 @@ import { buildSite } from "#sim/site/site.ts";
 import { Hand } from "../../../hand.ts";
 import { never } from "../../kit/site-bench.ts";
 
-/** With the new key proven its port is shut for the promotion, and the far end goes back. */
+/** The new key is proven, its port is shut for the promotion, and the far end goes back. */
 async function promoted(
   person: "once it was told to shut" | "once it was told" | "before",
 ): Promise<readonly string[]> {

@@ -1,4 +1,4 @@
-// P7: what is reported against what is, and against what could be known.
+// P7: compares reports with the truth, and with what could be known.
 
 import { describe, expect, it } from "vitest";
 import type { Oracle } from "#sim/oracle/oracle.ts";
@@ -50,7 +50,7 @@ interface Row {
   readonly happens: (at: Site) => void;
   readonly afterMs: number;
   readonly reports: ReportedStatus;
-  /** Part of the violation's text; undefined = an honest report. */
+  /** A part of the violation's text; undefined for an honest report. */
   readonly says: string | undefined;
 }
 
@@ -238,7 +238,7 @@ describe("P7", () => {
   it("a report that arrives late is judged by the time of its request", async () => {
     const { site: at, oracle } = await site();
     const askedAt = at.clock.now();
-    // Nobody looks any more.
+    // The agent makes no observation any more.
     await at.clock.runFor(60_000);
     oracle.reported(status("protected"), askedAt);
     expect(oracle.violations).toEqual([]);

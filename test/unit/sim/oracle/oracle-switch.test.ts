@@ -1,5 +1,5 @@
-// The oracle on the order of a key change: each step that comes too early is caught, and so is an
-// agent that acts without its journal or records what is not so.
+// The oracle checks the order of a key change: it catches each step that comes too early, an agent
+// that acts without its journal, and a record that is not true.
 
 import { describe, expect, it } from "vitest";
 import type { Ckn } from "#hal/model.ts";
@@ -44,7 +44,7 @@ async function lookBoth({ hand, link }: Scene): Promise<void> {
   await hand.look(hand.sibling(link));
 }
 
-/** The new key beside the old one, for good or with a timer on it. */
+/** Adds the new key beside the old one, for good or with a timer on it. */
 async function stage(all: Scene, within: number | "final"): Promise<ReturnType<Hand["newKey"]>> {
   const { hand, link } = all;
   const key = hand.newKey(link);
@@ -56,7 +56,7 @@ async function stage(all: Scene, within: number | "final"): Promise<ReturnType<H
   return key;
 }
 
-/** Proven, then turned off at the far end by a person, and promoted so much later. */
+/** The key is proven, turned off at the far end by an operator, and promoted after this delay. */
 async function promoteAfter(all: Scene, ms: number): Promise<void> {
   const { hand, link, site } = all;
   await lookBoth(all);
@@ -69,7 +69,7 @@ async function promoteAfter(all: Scene, ms: number): Promise<void> {
   await hand.change(link, { kind: "macsec.promoteKey", port: link.port, ckn });
 }
 
-/** The new key in use at both ends for long enough, the old one still beside it. */
+/** The new key is in use at both ends for long enough, the old one still beside it. */
 async function proven(all: Scene): Promise<ReturnType<Hand["newKey"]>> {
   const { hand, link, site } = all;
   const key = await stage(all, "final");
@@ -164,7 +164,7 @@ const offences: readonly Offence[] = [
     says: "with the traffic still on it",
     async act(all) {
       all.oracle.expectDrained();
-      // Before BGP came up the link was quiet, which counts for a while.
+      // Before BGP came up, the link was quiet, which counts for a while.
       await all.site.clock.sleep(60_000);
       await lookBoth(all);
       const key = await stage(all, "final");
@@ -238,7 +238,7 @@ describe("the oracle lets pass", () => {
       const late = await hand.device(link).prepare(change, hand.keys, never);
       const settled = await hand.device(link).prepare(change, hand.keys, never);
       await settled.apply(300_000, never);
-      // The confirm is first, and nobody looks at the site in between.
+      // The confirm is first, and no observation of the site is made in between.
       await Promise.all([settled.confirm(never), late.apply(300_000, never)]);
       hand.put(link, key);
       expect(link.router.commits.armed()).toBe(true);

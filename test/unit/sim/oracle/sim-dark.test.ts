@@ -1,4 +1,4 @@
-// Dark time to the event, whose it was, and what the pair's traffic felt of it.
+// Outage time to the event, the side that caused it, and its effect on the pair's traffic.
 
 import { describe, expect, it } from "vitest";
 import type { Instant } from "#hal/world.ts";
@@ -33,7 +33,7 @@ function drain({ router, port }: SiteLink): void {
   });
 }
 
-/** What the pair lost while the script ran and a while after it, out and in. */
+/** Returns the pair's losses while the script ran and a while after it, out and in. */
 async function lostBy(
   { site, link }: Scene,
   script: () => Promise<void>,
@@ -147,7 +147,7 @@ describe("the pair", () => {
       all.link.fibre.setUp(false);
       await all.site.clock.runFor(100_000);
     });
-    // Half of the frames, for the 200 ms in which the routers converge.
+    // Half of the frames are lost, for the 200 ms in which the routers converge.
     expect([out.lost, back.lost, out.unrouted]).toEqual([100n, 100n, 0n]);
   });
 

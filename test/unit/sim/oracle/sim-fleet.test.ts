@@ -1,4 +1,4 @@
-// The routers of a mixed fleet: every kind is there, and each does what its kind can do.
+// The routers of a mixed storm: every kind is present, and each does what its kind can do.
 
 import { describe, expect, it } from "vitest";
 import type { Capabilities } from "#hal/device.ts";

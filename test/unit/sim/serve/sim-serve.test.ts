@@ -215,7 +215,7 @@ describe("paced time", () => {
     busy();
     const pace = paceClock(clock, { speed: 1000 });
     expect(await ask(path, "")).toBe("200 /x 0");
-    // Each event takes a millisecond: as many as in two seconds of a machine that is not busy.
+    // Each event takes a millisecond, so these are as many as in two seconds of an idle machine.
     expect(events).toBeLessThan(2000);
     await pace.stop();
     await served.close();

@@ -65,7 +65,7 @@ describe("BGP", () => {
   });
 });
 
-// Must-secure on one side only: nothing gets through, and no port goes down.
+// Sets must-secure on one side only: nothing gets through, and no port goes down.
 function dark(side: Side): void {
   side.router.person((config) => {
     const wanted = config.ports.get(port);
@@ -129,7 +129,7 @@ describe("traffic", () => {
     await bench.clock.runFor(60_000);
     dark(bench.a);
     await bench.clock.runFor(200_000);
-    // Half of the group's frames, both ways, for one hold time.
+    // Half of the group's frames are lost, both ways, for one hold time.
     const frames = Number(lost(bench));
     expect(frames).toBeGreaterThanOrEqual(179_000);
     expect(frames).toBeLessThanOrEqual(181_000);
@@ -137,7 +137,7 @@ describe("traffic", () => {
   });
 });
 
-/** How long each time that the link could not carry has lasted. */
+/** Returns the length of each time in which the link could not carry. */
 function darkTimes({ clock }: RouterBench, { fibre }: Side): readonly number[] {
   const times: number[] = [];
   let since = clock.now();
@@ -176,7 +176,7 @@ describe("a manual rotation", () => {
     const { a2b, b2a } = a.fibre.truth();
     const pair = traffic.pair();
     expect([pair.out.lost, pair.in.lost, pair.out.unrouted]).toEqual([0n, 0n, 0n]);
-    // Nothing but the hellos of the drained link's own routing: one each way in five seconds.
+    // The link carries only the hellos of its own routing: one each way in five seconds.
     const [darkMs, ...others] = dark;
     expect(others).toEqual([]);
     expect(darkMs).toBeGreaterThan(0);
