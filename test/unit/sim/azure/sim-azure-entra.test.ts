@@ -84,7 +84,7 @@ describe("a client assertion is checked", () => {
       { header: { ...header, alg: "RS256" } },
       "401 AADSTS700027",
     ],
-    ["another subject", { header, claims: { sub: "somebody" } }, "401 AADSTS700021"],
+    ["another subject", { header, claims: { sub: "another-app" } }, "401 AADSTS700021"],
     ["another audience", { header, claims: { aud: "https://elsewhere" } }, "401 AADSTS700023"],
     ["no jti", { header, claims: { jti: undefined } }, "401 AADSTS50027"],
     ["an end in the past", { header, claims: { exp: 1_000_000_000 } }, "401 AADSTS700024"],

@@ -161,7 +161,7 @@ describe("the effect of a failed call", () => {
     where: "unix:/x",
     next: "linkseal status",
   });
-  const unreachable = new LinksealError("transport.unreachable", "nobody answers", {
+  const unreachable = new LinksealError("transport.unreachable", "the site does not answer", {
     effect: "none",
     where: "unix:/x",
     next: "linkseal status",
@@ -170,13 +170,13 @@ describe("the effect of a failed call", () => {
   it.each([
     ["a lost reply", failing(closed), "transport.closed none", "transport.closed unknown"],
     [
-      "nobody there",
+      "an unreachable site",
       failing(unreachable),
       "transport.unreachable none",
       "transport.unreachable none",
     ],
     [
-      "no refusal that we know",
+      "an unknown refusal",
       saying(500, "oops"),
       "device.unparsed none",
       "device.unparsed unknown",

@@ -248,7 +248,7 @@ describe.each(ways)("refusals of the site protocol, %s", (_name, open) => {
     ["GET", "/nothing", "", 404],
     ["POST", "/devices/edge-a/format", "", 404],
     ["POST", "/devices/edge-a/observe/more", "", 404],
-    ["POST", "/devices/nobody/observe", "", 503],
+    ["POST", "/devices/edge-z/observe", "", 503],
     ["POST", "/devices/edge-a/prepare", "{", 400],
     ["POST", "/devices/edge-a/prepare", '{"change":[{"kind":"x"}],"keys":{}}', 400],
     ["POST", "/devices/edge-a/prepare", '{"change":[],"keys":{"id":"zz"}}', 400],
