@@ -168,35 +168,43 @@ describe("the effect of a failed call", () => {
   });
 
   it.each([
-    ["a lost reply", failing(closed), "transport.closed none", "transport.closed unknown"],
-    [
-      "an unreachable site",
-      failing(unreachable),
-      "transport.unreachable none",
-      "transport.unreachable none",
-    ],
-    [
-      "an unknown refusal",
-      saying(500, "oops"),
-      "device.unparsed none",
-      "device.unparsed unknown",
-    ],
-    [
-      "a code that devices may not use",
-      saying(422, '{"code":"journal.corrupt","effect":"none","where":"x","text":"x","next":"x"}'),
-      "device.unparsed none",
-      "device.unparsed unknown",
-    ],
-    [
-      "a refusal with effect applied",
-      saying(
+    {
+      name: "a lost reply",
+      dial: failing(closed),
+      read: "transport.closed none",
+      write: "transport.closed unknown",
+    },
+    {
+      name: "an unreachable site",
+      dial: failing(unreachable),
+      read: "transport.unreachable none",
+      write: "transport.unreachable none",
+    },
+    {
+      name: "an unknown refusal",
+      dial: saying(500, "oops"),
+      read: "device.unparsed none",
+      write: "device.unparsed unknown",
+    },
+    {
+      name: "a code that devices may not use",
+      dial: saying(
+        422,
+        '{"code":"journal.corrupt","effect":"none","where":"x","text":"x","next":"x"}',
+      ),
+      read: "device.unparsed none",
+      write: "device.unparsed unknown",
+    },
+    {
+      name: "a refusal with effect applied",
+      dial: saying(
         504,
         '{"code":"transport.closed","effect":"applied","where":"x","text":"x","next":"x"}',
       ),
-      "transport.closed none",
-      "transport.closed applied",
-    ],
-  ])("%s: reading %s is %s, writing is %s", async (_name, dial, read, write) => {
+      read: "transport.closed none",
+      write: "transport.closed applied",
+    },
+  ])("$name: reading $dial is $read, writing is $write", async ({ dial, read, write }) => {
     const device = await openOver(dial);
     const told = ({ code, effect }: LinksealError): string => `${code} ${effect}`;
     expect(told(await refused(device.observe(never)))).toBe(read);

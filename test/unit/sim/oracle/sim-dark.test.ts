@@ -89,28 +89,33 @@ describe("outage time", () => {
     expect(oursMs).toBeGreaterThan(56_000);
   });
 
-  it.each<[string, (scene: Scene) => void, (scene: Scene) => void, "theirs" | "ours"]>([
-    [
-      "a silent far end",
-      ({ link }) => link.farPort.setFault("silent", true),
-      ({ link }) => link.farPort.setFault("silent", false),
-      "theirs",
-    ],
-    [
-      "a cut fibre",
-      ({ link }) => link.fibre.setUp(false),
-      ({ link }) => link.fibre.setUp(true),
-      "theirs",
-    ],
-    [
-      "a shut port",
-      ({ link }) => link.edge.setAdmin(false),
-      ({ link }) => link.edge.setAdmin(true),
-      "ours",
-    ],
+  it.each<{
+    readonly name: string;
+    readonly strike: (scene: Scene) => void;
+    readonly heal: (scene: Scene) => void;
+    readonly whose: "theirs" | "ours";
+  }>([
+    {
+      name: "a silent far end",
+      strike: ({ link }) => link.farPort.setFault("silent", true),
+      heal: ({ link }) => link.farPort.setFault("silent", false),
+      whose: "theirs",
+    },
+    {
+      name: "a cut fibre",
+      strike: ({ link }) => link.fibre.setUp(false),
+      heal: ({ link }) => link.fibre.setUp(true),
+      whose: "theirs",
+    },
+    {
+      name: "a shut port",
+      strike: ({ link }) => link.edge.setAdmin(false),
+      heal: ({ link }) => link.edge.setAdmin(true),
+      whose: "ours",
+    },
   ])(
-    "an outage by %s counts for the side that could have ended it",
-    async (_name, strike, heal, whose) => {
+    "an outage by $name counts for the side that could have ended it",
+    async ({ strike, heal, whose }) => {
       const all = await scene();
       strike(all);
       await all.site.clock.runFor(100_000);

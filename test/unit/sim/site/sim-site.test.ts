@@ -245,20 +245,40 @@ describe.each(ways)("refusals of the site protocol, %s", (_name, open) => {
   });
 
   it.each([
-    ["GET", "/nothing", "", 404],
-    ["POST", "/devices/edge-a/format", "", 404],
-    ["POST", "/devices/edge-a/observe/more", "", 404],
-    ["POST", "/devices/edge-z/observe", "", 503],
-    ["POST", "/devices/edge-a/prepare", "{", 400],
-    ["POST", "/devices/edge-a/prepare", '{"change":[{"kind":"x"}],"keys":{}}', 400],
-    ["POST", "/devices/edge-a/prepare", '{"change":[],"keys":{"id":"zz"}}', 400],
-    ["POST", "/devices/edge-a/transactions/t-9/confirm", "", 422],
-    ["POST", "/peers/observe", '{"port":"other","link":"link1"}', 409],
-    ["POST", "/peers/put", `{"port":"${portId}","link":"link3"}`, 400],
-    ["GET", "/vault/secrets/%E0%A4%A/versions", "", 404],
+    { method: "GET", path: "/nothing", body: "", status: 404 },
+    { method: "POST", path: "/devices/edge-a/format", body: "", status: 404 },
+    { method: "POST", path: "/devices/edge-a/observe/more", body: "", status: 404 },
+    { method: "POST", path: "/devices/edge-z/observe", body: "", status: 503 },
+    { method: "POST", path: "/devices/edge-a/prepare", body: "{", status: 400 },
+    {
+      method: "POST",
+      path: "/devices/edge-a/prepare",
+      body: '{"change":[{"kind":"x"}],"keys":{}}',
+      status: 400,
+    },
+    {
+      method: "POST",
+      path: "/devices/edge-a/prepare",
+      body: '{"change":[],"keys":{"id":"zz"}}',
+      status: 400,
+    },
+    { method: "POST", path: "/devices/edge-a/transactions/t-9/confirm", body: "", status: 422 },
+    {
+      method: "POST",
+      path: "/peers/observe",
+      body: '{"port":"other","link":"link1"}',
+      status: 409,
+    },
+    {
+      method: "POST",
+      path: "/peers/put",
+      body: `{"port":"${portId}","link":"link3"}`,
+      status: 400,
+    },
+    { method: "GET", path: "/vault/secrets/%E0%A4%A/versions", body: "", status: 404 },
   ] as const)(
-    "the request %s %s with %j is answered with %i",
-    async (method, path, body, status) => {
+    "the request $method $path with $body is answered with $status",
+    async ({ method, path, body, status }) => {
       const request = { to: way.address, method, path, body: [body], replyBytesMax: 4096 };
       const reply = await way.answer(way.dial.http(request, never));
       expect(reply.status).toBe(status);

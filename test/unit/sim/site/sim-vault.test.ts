@@ -99,19 +99,32 @@ describe("versions of the simulated vault", () => {
 
 describe("faults of the simulated vault", () => {
   it.each([
-    ["down", "vault.unreachable none", "vault.unreachable none", "vault.unreachable none"],
-    ["denied", "vault.denied none", "vault.denied none", "served"],
-    ["throttled", "vault.unreachable none", "vault.unreachable none", "served"],
-  ] as const)("vault fault %s: list %s, read %s, far end %s", (fault, list, read, farEnd) => {
-    const vault = build();
-    const id = vault.put("psk", "one");
-    vault.setFault(fault, true);
-    expect(codeOf(() => vault.versions("psk"))).toBe(list);
-    expect(codeOf(() => vault.value(id))).toBe(read);
-    expect(codeOf(() => vault.valueForFarEnd(id))).toBe(farEnd);
-    vault.setFault(fault, false);
-    expect(vault.value(id)).toBe("one");
-  });
+    {
+      fault: "down",
+      list: "vault.unreachable none",
+      read: "vault.unreachable none",
+      farEnd: "vault.unreachable none",
+    },
+    { fault: "denied", list: "vault.denied none", read: "vault.denied none", farEnd: "served" },
+    {
+      fault: "throttled",
+      list: "vault.unreachable none",
+      read: "vault.unreachable none",
+      farEnd: "served",
+    },
+  ] as const)(
+    "vault fault $fault: list $list, read $read, far end $farEnd",
+    ({ fault, list, read, farEnd }) => {
+      const vault = build();
+      const id = vault.put("psk", "one");
+      vault.setFault(fault, true);
+      expect(codeOf(() => vault.versions("psk"))).toBe(list);
+      expect(codeOf(() => vault.value(id))).toBe(read);
+      expect(codeOf(() => vault.valueForFarEnd(id))).toBe(farEnd);
+      vault.setFault(fault, false);
+      expect(vault.value(id)).toBe("one");
+    },
+  );
 
   it.each<[VaultFault | undefined, string]>([
     [undefined, "vault.denied none"],
