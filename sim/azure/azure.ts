@@ -55,7 +55,7 @@ export interface SimAzureOptions {
   readonly bandwidthInGbps?: number;
 }
 
-/** The record of one answered request, without headers and body, so that it holds no secret. */
+/** The record of one answered request, without headers and body, so that it contains no secret. */
 export interface Answered {
   readonly service: AzureService;
   readonly method: string;

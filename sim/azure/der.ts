@@ -1,6 +1,6 @@
 // X.509 certificates (RFC 5280) as DER: just the parts that a simulated authority, its server and
 // its clients need. The encoder is written here because Node reads certificates but writes none,
-// and the packages that do bring fifteen others into a bundle that also holds keys.
+// and the packages that do bring fifteen others into a bundle that also contains keys.
 
 import { createHash } from "node:crypto";
 

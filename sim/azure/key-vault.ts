@@ -26,7 +26,7 @@ export interface KeyVaultOptions {
   readonly tenant: string;
   /** Client ids that may put and change secrets; all others may get and list. */
   readonly writers: readonly string[] | "everybody";
-  /** The names of secrets that hold CKNs, which are public. */
+  /** The names of the secrets with CKNs, which are public. */
   readonly cknNames: ReadonlySet<string>;
 }
 

@@ -213,7 +213,7 @@ function soundChange(record: PortRecord, raw: JsonObject): PortChange | string {
 }
 
 // Merges the links of a body into the document: a link that the body leaves out stays as it is, and
-// a link that it names becomes as the body says, except for Azure's read-only properties.
+// a link that it names becomes as in the body, except for Azure's read-only properties.
 function mergedLinks(raw: JsonObject, given: unknown): readonly JsonObject[] | string {
   const before = linksOf(raw);
   if (given === undefined) return before;

@@ -51,7 +51,7 @@ export class Prng implements Entropy {
     return this.real() < probability;
   }
 
-  /** Returns one of the items. */
+  /** Returns one of the items, of which there must be at least one. */
   pick<T>(items: readonly T[]): T {
     const item = items[this.between(0, items.length - 1)];
     if (item === undefined) throw new RangeError("pick from nothing");

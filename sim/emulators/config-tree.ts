@@ -151,7 +151,10 @@ export function select(tree: ConfigNode, filter: XmlNode): ConfigNode | undefine
 const operationOf = (edit: XmlNode): string =>
   edit.attributes.get("operation") ?? edit.attributes.get("delete") ?? "merge";
 
-/** Changes the tree; `warnings` receives the elements to delete that do not exist. */
+/**
+ * Changes the tree; `warnings` receives the elements to delete that do not exist.
+ * @throws FaceError for an unknown operation
+ */
 export function applyEdit(tree: ConfigNode, edit: XmlNode, warnings: string[]): void {
   for (const part of edit.children) {
     const found = tree.children.find((one) => isSame(one, part));

@@ -8,7 +8,7 @@ import { BadRequest, type Fields, text } from "../site/request.ts";
 import type { Site } from "../site/site.ts";
 
 /**
- * Writes a version or its tags.
+ * Writes a version or its tags. An abort before the write leaves the vault as it is.
  * @throws LinksealError `vault.*`; BadRequest for a malformed request
  */
 export async function writeSecret(

@@ -42,7 +42,7 @@ export class Desk {
   }
 
   /**
-   * Strikes a fault once; the text says what was done.
+   * Strikes a fault once; returns a text about the result.
    * @throws RangeError for a name that the site lacks
    */
   strike(name: string, link?: string): string {

@@ -14,6 +14,7 @@ import {
 import { EventLog } from "./event-log.ts";
 import { type Oracle, type OracleBounds, watchSite } from "./oracle.ts";
 
+/** The size and the pace of a storm. */
 export interface FleetOptions {
   readonly seed: string;
   /**
@@ -34,12 +35,14 @@ export interface FleetOptions {
   readonly writeLine: (line: string) => void;
 }
 
+/** A storm's site with its oracle and its log. */
 export interface Fleet {
   readonly site: Site;
   readonly oracle: Oracle;
   readonly log: EventLog;
 }
 
+/** Builds the site of a storm; equal options give equal sites. */
 export function buildFleet(options: FleetOptions): Fleet {
   const { seed, routers, tunnels, start, models, farEndDelayMs, routingPps } = options;
   const { perGroup = "two" } = options;

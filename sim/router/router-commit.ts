@@ -154,6 +154,7 @@ export class CommitEngine {
   /**
    * Commits a candidate; idempotent. It is validated again, because the running configuration may
    * have changed since `prepare`.
+   * @throws LinksealError `device.*`, with effect "none"
    */
   commit(token: TransactionToken, within: number | "final"): void {
     const { capabilities, device } = this.#host;
@@ -184,7 +185,10 @@ export class CommitEngine {
     if (flaw === "silentRevert") this.#revertSilently(entry, commit);
   }
 
-  /** Adds to a change that is in force and waits: all of it is confirmed, or all is reverted. */
+  /**
+   * Adds to a change that is in force and waits: all of it is confirmed, or all is reverted.
+   * @throws LinksealError `device.commitExpired` if it does not wait any more
+   */
   amend(token: TransactionToken, draft: Draft): void {
     const entry = this.#waiting(token);
     const running = this.#host.running();
@@ -194,7 +198,10 @@ export class CommitEngine {
     entry.state = { ...entry.state, commit: { before: entry.state.commit.before, after } };
   }
 
-  /** Restarts the wait for the confirm. */
+  /**
+   * Restarts the wait for the confirm.
+   * @throws LinksealError `device.commitExpired` if the commit does not wait any more
+   */
   rearm(token: TransactionToken, ms: number): void {
     const entry = this.#waiting(token);
     entry.state.cancel();

@@ -70,6 +70,10 @@ export function text(from: Fields, key: string): string {
   return value;
 }
 
+/**
+ * Returns a field that must be a whole number of at least 0.
+ * @throws BadRequest if it is not
+ */
 export function whole(from: Fields, key: string): number {
   const value = from[key];
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
@@ -78,6 +82,10 @@ export function whole(from: Fields, key: string): number {
   return value;
 }
 
+/**
+ * Returns a field that must have one of the given values.
+ * @throws BadRequest if it has not
+ */
 export function choice<T extends string | number>(
   from: Fields,
   key: string,
@@ -113,6 +121,10 @@ function keyOf(from: Fields): KeyRef {
   };
 }
 
+/**
+ * Returns the settings that a far end shall have.
+ * @throws BadRequest
+ */
 export function wantOf(from: Fields): PeerWant {
   const want = fields(from, "want");
   const { over } = want;
@@ -148,6 +160,10 @@ export function materialOf(from: Fields): ReadonlyMap<string, Uint8Array> {
   );
 }
 
+/**
+ * Returns the change of a device.
+ * @throws BadRequest
+ */
 export function changeOf(from: Fields): DeviceChange {
   const change = from["change"];
   if (!Array.isArray(change)) throw new BadRequest("change");

@@ -123,7 +123,7 @@ export class SimVault {
 
   /**
    * Returns all pairs under these names, oldest first, including disabled and manually written
-   * ones: a CAK whose tag names the CKN of one of the other versions.
+   * ones: a CAK with a tag that names the CKN of one of the other versions.
    */
   pairs(link: { readonly cak: string; readonly ckn: string }): readonly KeyRef[] {
     const ckns = this.#list(link.ckn);
