@@ -20,21 +20,21 @@ const nothing: Heal = () => {};
 const retryMs = 60_000;
 const retriesMax = 30;
 
-/** An operator points the far end at a pair of their own. */
+/** Points the far end at a pair that is not the site's, as an operator might. */
 export function pointAtForeignPair(site: Site, link: SiteLink): Heal {
   if (pointsAt(link) === undefined) return nothing;
   const names = { cak: `${link.key.cak}-by-hand`, ckn: `${link.key.ckn}-by-hand` };
   return pointAt(site, link, site.vault.generatePair(names, handMadeSettings.suite));
 }
 
-/** An operator anticipates a rotation: the far end gets the newest pair of the link. */
+/** Points the far end at the newest pair of the link, ahead of a rotation. */
 export function pointAtNewestPair(site: Site, link: SiteLink): Heal {
   const newest = site.vault.pairs(link.key).at(-1);
   if (newest?.cakSecretId === pointsAt(link)?.cakSecretId) return nothing;
   return pointAt(site, link, newest);
 }
 
-/** An operator reverts a rotation: the far end gets the pair before its present one. */
+/** Points the far end at the pair before its present one, as if to revert a rotation. */
 export function pointAtPreviousPair(site: Site, link: SiteLink): Heal {
   const pairs = site.vault.pairs(link.key);
   const present = pointsAt(link);
@@ -82,7 +82,7 @@ function heldPair(site: Site, link: SiteLink, before: PutBack["before"]): PutBac
   );
 }
 
-/** An operator writes the settings of a far end again after its operation failed. */
+/** Writes the settings of a far end again after its operation failed. */
 export function repairFarEnd(site: Site, link: SiteLink): void {
   const shown = portal(link);
   if (shown?.provisioning !== "failed" || shown.pointsAt === undefined) return;
@@ -103,7 +103,7 @@ function portal(link: SiteLink): PeerState | undefined {
   }
 }
 
-/** An operator adds a second key where the router has room for one, and removes it again. */
+/** Adds a second key if the router has room for one; the heal removes it again. */
 export function addForeignKey(site: Site, link: SiteLink): Heal {
   const overlap = link.router.options.capabilities.macsec?.overlap ?? "none";
   if (overlap === "none" || link.router.configured(link.port)?.keys.length !== 1) return nothing;
@@ -126,8 +126,8 @@ export function addForeignKey(site: Site, link: SiteLink): Heal {
 }
 
 /**
- * An operator anticipates a rotation at the router: the newest pair joins the present key, or is
- * set up where there is none. They remove it again unless the far end has come to use it.
+ * Adds the newest pair to the router ahead of a rotation, beside the present key or as the first
+ * one. The heal removes it again unless the far end has come to use it.
  */
 export function addNewestPair(site: Site, link: SiteLink): Heal {
   const newest = site.vault.pairs(link.key).at(-1);
@@ -191,7 +191,7 @@ function removeKey(link: SiteLink, gone: PortConfig["keys"][number] | undefined)
     });
 }
 
-/** An operator removes the newest key, notices the mistake, and puts it back where it was. */
+/** Removes the newest key and puts it back where it was, as after a mistake. */
 export function swapNewestKey(site: Site, link: SiteLink): Heal {
   const before = link.router.configured(link.port)?.keys ?? [];
   const gone = before.at(-1);
@@ -210,7 +210,7 @@ export function swapNewestKey(site: Site, link: SiteLink): Heal {
   };
 }
 
-/** An operator restores the traffic and drains it again seconds later: it was the wrong port. */
+/** Restores the traffic and drains it again seconds later, as if the port was the wrong one. */
 export function undrainBriefly(site: Site, link: SiteLink): Heal {
   const means = link.router.configured(link.port)?.drain;
   if (means === undefined) return nothing;
@@ -232,7 +232,7 @@ export function undrainBriefly(site: Site, link: SiteLink): Heal {
   };
 }
 
-/** An operator turns MACsec off at the far end, which leaves the router alone with its key. */
+/** Turns MACsec off at the far end, which leaves the router alone with its key. */
 export function turnOffFarEnd(site: Site, link: SiteLink): Heal {
   const before = pointsAt(link);
   if (before === undefined) return nothing;
@@ -249,7 +249,7 @@ export function turnOffFarEnd(site: Site, link: SiteLink): Heal {
   return () => putOn(retriesMax);
 }
 
-/** An operator sets up a far end that has no key yet, and reverts that if the router has none. */
+/** Sets up a far end that has no key yet; the heal reverts that if the router has none. */
 export function setUpFarEnd(site: Site, link: SiteLink): Heal {
   const newest = site.vault.pairs(link.key).at(-1);
   const shown = portal(link);
