@@ -1,5 +1,5 @@
 // The management API (ARM) of one subscription: ports and LAGs with both their links, operations
-// that take their time, and what can be read about circuits, connections and metrics.
+// that take their time, and the readable properties of circuits, connections and metrics.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Prng } from "../base/prng.ts";
@@ -38,7 +38,7 @@ export interface ArmOptions {
   readonly site: Site;
   readonly prng: Prng;
   readonly tokens: Tokens;
-  /** Where operations are polled, such as `https://localhost:8443`. */
+  /** The base URL at which operations are polled, such as `https://localhost:8443`. */
   readonly base: string;
   readonly authority: string;
   readonly tenant: string;
@@ -80,7 +80,7 @@ export class Arm {
     });
   }
 
-  /** Anything under `/subscriptions`. */
+  /** Answers a request for any path under `/subscriptions`. */
   answer(request: AzureRequest, route: Route): AzureReply {
     const stranger = this.#stranger(request);
     if (stranger !== undefined) return stranger;
@@ -112,7 +112,7 @@ export class Arm {
     return bad("NoRegisteredProviderFound", text);
   }
 
-  // The real one answers with the key as well, and so a client must do without looking at it.
+  // The real service returns the key in its answer as well, so a client must not read the body.
   #sharedKey(
     { body }: AzureRequest,
     { method }: Route,
@@ -190,7 +190,7 @@ export class Arm {
     return link === undefined ? notFound(`${record.id}${below}`) : etagged(link);
   }
 
-  // An `If-Match` is not looked at: the published interface does not name it for this operation.
+  // An `If-Match` is ignored: the published interface does not name it for this operation.
   #put(record: PortRecord, text: string, version: string): AzureReply {
     const body = exactObjectOf(text);
     if (body === undefined) {
@@ -201,7 +201,7 @@ export class Arm {
     if (busy !== undefined) return this.#conflict(busy, version);
     const change = changeOf(record, body);
     if (typeof change === "string") return bad("InvalidRequestFormat", change);
-    // Nothing else than before still is an operation.
+    // A PUT that changes nothing is an operation all the same.
     const untouched = new Map<AzureLink, LinkDocument>([["link1", msee.resource("link1")]]);
     try {
       const id = msee.write(change.links.size === 0 ? untouched : change.links, "agent");
@@ -238,7 +238,7 @@ export class Arm {
     return this.#operationName(msee, id);
   }
 
-  // Begun by anybody: an operation has one name, and only its own id leads back to it.
+  // An operation has one name, whichever client began it, and only its own id leads back to it.
   #operationName(msee: Msee, id: string): string {
     const found = [...this.#operations].find(([, one]) => one.msee === msee && one.id === id);
     if (found !== undefined) return found[0];
@@ -288,7 +288,7 @@ export class Arm {
     }
   }
 
-  /** In seconds of whoever waits in real time. */
+  /** Returns the seconds that a client should wait, converted to the client's real time. */
   #retryAfter(): string {
     const speed = this.#options.site.speed();
     return String(
@@ -337,7 +337,7 @@ function unreadable({ msee }: Pick<PortRecord, "msee">): AzureReply | undefined 
   }
 }
 
-/** As a role on the port alone has it: operations are no part of the port. */
+/** Answers as for a role on the port alone, which does not cover operations. */
 function unfollowed({ msee }: Pick<PortRecord, "msee">, path: string): AzureReply | undefined {
   if (msee.hasFault("operationLost")) return notFound(path);
   if (!msee.hasFault("operationRefused")) return undefined;

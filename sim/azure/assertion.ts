@@ -1,4 +1,4 @@
-// Client assertions (RFC 7523) as Entra checks them: signature, names, times.
+// Checks client assertions (RFC 7523) as Entra does: signature, names, times.
 
 import { constants, createHash, createPublicKey, verify, X509Certificate } from "node:crypto";
 import { isObject, type JsonObject, textOf } from "./http.ts";
@@ -6,24 +6,24 @@ import { isObject, type JsonObject, textOf } from "./http.ts";
 interface FederatedIssuer {
   readonly issuer: string;
   readonly subject: string;
-  /** SPKI as PEM: RSA or P-256. */
+  /** The public key (SPKI) as PEM: RSA or P-256. */
   readonly publicKey: string;
 }
 
 /** An application that may ask for tokens. */
 export interface ClientApp {
   readonly clientId: string;
-  /** Registered certificates as PEM. */
+  /** The registered certificates as PEM. */
   readonly certificates: readonly string[];
   readonly federated: readonly FederatedIssuer[];
 }
 
-/** An AADSTS number with its sentence; undefined = the assertion holds. */
+/** An AADSTS number with its sentence; undefined means that the assertion is valid. */
 export type Complaint = readonly [number: number, sentence: string] | undefined;
 
 export interface AssertionRules {
   readonly app: ClientApp;
-  /** Either of these may be named. */
+  /** The audiences of which an assertion may name any one. */
   readonly audiences: readonly string[];
   readonly nowS: number;
 }
@@ -35,8 +35,9 @@ interface Jwt {
   readonly signature: Uint8Array;
 }
 
-/** Entra lets clocks differ by so much. */
+/** The difference between clocks that Entra tolerates, in seconds. */
 const skewS = 300;
+/** The audience that a federated token must name, as Entra documents it. */
 export const federatedAudience = "api://AzureADTokenExchange";
 
 export function checkAssertion(text: string, rules: AssertionRules): Complaint {
@@ -46,7 +47,7 @@ export function checkAssertion(text: string, rules: AssertionRules): Complaint {
   return isOwn ? checkCertified(jwt, rules) : checkFederated(jwt, rules);
 }
 
-/** The identifier of an assertion; undefined = none. */
+/** Returns the identifier (`jti`) of an assertion, or undefined if it has none. */
 export function jtiOf(text: string): string | undefined {
   return textOf(jwtOf(text)?.claims["jti"]);
 }
@@ -108,7 +109,8 @@ function names(audience: unknown, allowed: readonly string[]): boolean {
   return list.some((one) => typeof one === "string" && allowed.includes(one));
 }
 
-// By thumbprint, or by the first certificate of a chain; a header that names two must mean one.
+// True if the header names the certificate by thumbprint or as the first of a chain; a header with
+// both must mean one certificate.
 function namedBy(header: JsonObject, certificate: X509Certificate): boolean {
   const der = certificate.raw;
   const thumbprint = (hash: string): string => createHash(hash).update(der).digest("base64url");

@@ -1,5 +1,5 @@
-// One simulated cloud in front of one simulated site: the same vault and the same far ends that the
-// site's own protocol reaches.
+// One simulated cloud in front of one simulated site: it serves the same vault and the same far
+// ends that the site's own protocol reaches.
 
 import type { Prng } from "../base/prng.ts";
 import type { Site } from "../site/site.ts";
@@ -21,37 +21,46 @@ import { Tokens } from "./tokens.ts";
 
 export type AzureService = "entra" | "vault" | "arm" | "identity";
 
+/** Everything that a simulated cloud is built from. */
 export interface SimAzureOptions {
+  /** The simulated site whose vault and ports the cloud serves. */
   readonly site: Site;
+  /** The seeded randomness of tokens and operation names. */
   readonly prng: Prng;
-  /** Such as `https://localhost:8443`. */
+  /** The base URL of Entra ID, such as `https://localhost:8443`. */
   readonly authority: string;
+  /** The base URL of the management API. */
   readonly arm: string;
+  /** The tenant id. */
   readonly tenant: string;
+  /** The registered applications. */
   readonly apps: readonly ClientApp[];
-  /** Unix ms by which tokens and assertions age: that of the clients. */
+  /** Reads the clients' clock, by which tokens and assertions age, in Unix ms. */
   readonly wall: () => number;
+  /** The form of access tokens; `jwt` if absent. */
   readonly tokenForm?: "opaque" | "jwt";
-  /** 3,599 s if not said, as Entra gives them. */
+  /** The lifetime of a token in seconds; 3,599 if absent, as Entra issues them. */
   readonly tokenLifetimeS?: number;
-  /** Client ids that may write secrets; everybody if not said. */
+  /** Client ids that may write secrets; every client may if absent. */
   readonly writers?: readonly string[];
-  /** What `IDENTITY_HEADER` holds. */
+  /** The value of `IDENTITY_HEADER`. */
   readonly identityHeader: string;
+  /** The identity that the host itself has. */
   readonly systemAssigned: ManagedIdentity;
+  /** The further identities that are assigned to the host. */
   readonly userAssigned?: readonly ManagedIdentity[];
-  /** Writes a key file of Arc; without it this host is no Arc machine. */
+  /** Writes a key file of Arc; if absent, this host is not an Arc machine. */
   readonly arcChallenge?: () => Promise<ArcChallenge>;
-  /** Of every port; 100 if not said. */
+  /** The bandwidth of each port in Gbit/s; 100 if absent. */
   readonly bandwidthInGbps?: number;
 }
 
-/** One answered request; no header and no body, so nothing in it is secret. */
+/** The record of one answered request, without headers and body, so that it contains no secret. */
 export interface Answered {
   readonly service: AzureService;
   readonly method: string;
   readonly path: string;
-  /** undefined = cut or never answered. */
+  /** The HTTP status; undefined if the connection was cut or got no answer. */
   readonly status: number | undefined;
 }
 
@@ -69,16 +78,18 @@ const armResources = [
   "https://management.chinacloudapi.cn",
 ] as const;
 
+/** The HTTP services of one simulated cloud. */
 export class SimAzure {
   readonly tokens: Tokens;
   readonly arm: Arm;
+  /** The faults of each service, which a test strikes and heals. */
   readonly faults: Readonly<Record<AzureService, WireFaults>> = {
     entra: new WireFaults(),
     vault: new WireFaults(),
     arm: new WireFaults(),
     identity: new WireFaults(),
   };
-  /** Oldest first. */
+  /** The answered requests, oldest first. */
   readonly answered: Answered[] = [];
   readonly #options: SimAzureOptions;
   readonly #entra: Entra;
@@ -121,10 +132,10 @@ export class SimAzure {
     });
   }
 
-  /** What answers over TLS: Entra, Key Vault and the management API, told apart by their paths. */
+  /** The services behind TLS: Entra, Key Vault and the management API, distinguished by path. */
   readonly secure: AzureHandler = (request, signal) => this.#answer(request, signal, secureService);
 
-  /** The identity endpoints of this host that speak plain HTTP, but for Arc's. */
+  /** The identity endpoints of this host that speak plain HTTP, except that of Azure Arc. */
   readonly local: AzureHandler = (request, signal) =>
     this.#answer(request, signal, () => "identity");
 
@@ -132,8 +143,8 @@ export class SimAzure {
   readonly arc: AzureHandler = (request, signal) => this.#answer(request, signal, () => "arc");
 
   /**
-   * All of it behind one dialer, on virtual time, told apart by host: what is not Arc's or local
-   * comes over TLS.
+   * All services behind one dialer, on virtual time, distinguished by host: every request that is
+   * not for Arc or a local endpoint counts as one over TLS.
    */
   readonly anywhere: AzureHandler = async (request, signal) => {
     const found = await this.#faceOf(request)(request, signal);

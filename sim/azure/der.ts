@@ -1,21 +1,26 @@
-// X.509 certificates (RFC 5280) as DER: just what a simulated authority, its server and its clients
-// need.
-// Written here because Node reads certificates but writes none, and the packages that do bring
-// fifteen others into a bundle that also holds keys.
+// X.509 certificates (RFC 5280) as DER: just the parts that a simulated authority, its server and
+// its clients need. The encoder is written here because Node reads certificates but writes none,
+// and the packages that do bring fifteen others into a bundle that also contains keys.
 
 import { createHash } from "node:crypto";
 
+/** The fields of a certificate. */
 export interface CertificateFields {
-  /** Positive, at most 20 octets. */
+  /** The serial number: positive, at most 20 octets. */
   readonly serial: Uint8Array;
+  /** The common name of the issuer. */
   readonly issuer: string;
+  /** The common name of the subject. */
   readonly subject: string;
-  /** Unix ms; before 2050. */
+  /** The start of validity in Unix ms; before 2050. */
   readonly notBefore: number;
+  /** The end of validity in Unix ms; before 2050. */
   readonly notAfter: number;
-  /** SubjectPublicKeyInfo as DER. */
+  /** The subject's public key: SubjectPublicKeyInfo as DER. */
   readonly publicKey: Uint8Array;
+  /** The issuer's public key: SubjectPublicKeyInfo as DER. */
   readonly issuerKey: Uint8Array;
+  /** The purpose of the certificate, with the names that a server answers to. */
   readonly role:
     | { readonly kind: "authority" }
     | { readonly kind: "server"; readonly dns: readonly string[]; readonly ip: readonly string[] }
@@ -44,10 +49,13 @@ const extension = {
   extendedUsage: "2.5.29.37",
 };
 const purpose = { server: "1.3.6.1.5.5.7.3.1", client: "1.3.6.1.5.5.7.3.2" };
-/** digitalSignature; keyCertSign and cRLSign. With the count of unused bits before them. */
+/**
+ * The key usage bits digitalSignature, and keyCertSign with cRLSign; each is preceded by its count
+ * of unused bits.
+ */
 const usage = { leaf: [7, 0x80], authority: [1, 0x06] };
 
-/** What is to be signed, with ECDSA and SHA-256. */
+/** Returns the octets that the issuer signs, with ECDSA and SHA-256. */
 export function toBeSigned(fields: CertificateFields): Uint8Array {
   const { serial, issuer, subject, notBefore, notAfter, publicKey } = fields;
   return sequence(
@@ -62,11 +70,12 @@ export function toBeSigned(fields: CertificateFields): Uint8Array {
   );
 }
 
-/** The whole certificate, once its first part is signed; `signature` as DER. */
+/** Returns the whole certificate once its first part is signed; `signature` is DER. */
 export function certificateOf(signed: Uint8Array, signature: Uint8Array): Uint8Array {
   return sequence(signed, algorithm(), der(tag.bits, Uint8Array.of(0), signature));
 }
 
+/** Returns a DER certificate as PEM. */
 export function pemOf(certificate: Uint8Array): string {
   const lines =
     Buffer.from(certificate)
@@ -131,7 +140,7 @@ function time(at: number): Uint8Array {
   return der(tag.utcTime, Buffer.from(`${digits.slice(2)}Z`));
 }
 
-/** IPv4, or the loopback of IPv6. */
+/** Returns the octets of an IPv4 address, or of the IPv6 loopback. */
 function addressOf(address: string): Uint8Array {
   if (address === "::1") return Uint8Array.from({ length: 16 }, (_, at) => (at === 15 ? 1 : 0));
   return Uint8Array.from(address.split(".").map(Number));

@@ -1,5 +1,5 @@
-// Entra ID as its clients meet it: discovery, tokens for a proven identity, and for a person who
-// enters a code elsewhere.
+// Entra ID as its clients meet it: discovery, tokens for a proven identity, and tokens for a person
+// who enters a code elsewhere.
 
 import type { Prng } from "../base/prng.ts";
 import { type AssertionRules, type ClientApp, checkAssertion, jtiOf } from "./assertion.ts";
@@ -9,21 +9,21 @@ import type { Tokens } from "./tokens.ts";
 export interface EntraOptions {
   readonly tokens: Tokens;
   readonly prng: Prng;
-  /** Such as `https://localhost:8443`. */
+  /** The base URL of Entra ID, such as `https://localhost:8443`. */
   readonly authority: string;
   readonly tenant: string;
   readonly apps: readonly ClientApp[];
-  /** What a scope may ask for, `/.default` left out. */
+  /** The resources that a scope may ask for, without `/.default`. */
   readonly resources: readonly string[];
 }
 
-/** As RFC 8628 has it, and as the clients of Microsoft write it. */
+/** The grant type as RFC 8628 has it, and as Microsoft's clients write it. */
 const deviceGrants = ["urn:ietf:params:oauth:grant-type:device_code", "device_code"];
 const bearerAssertion = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 export class Entra {
   readonly #options: EntraOptions;
-  /** The assertion that an identifier came with. */
+  /** The assertion that each identifier first came with. */
   readonly #seen = new Map<string, string>();
   /** Device codes, and whether their person has signed in. */
   readonly #devices = new Map<string, "waiting" | "done">();
@@ -32,7 +32,7 @@ export class Entra {
     this.#options = options;
   }
 
-  /** Anything under `/TENANT/`. */
+  /** Answers a request for any path under `/TENANT/`. */
   answer(request: AzureRequest, { method, segments }: Route): AzureReply {
     const [tenant = "", ...rest] = segments;
     const known = tenant.toLowerCase() === this.#options.tenant.toLowerCase();
@@ -89,7 +89,7 @@ export class Entra {
     return this.#unproven(form, app) ?? this.#granted(form, app);
   }
 
-  /** RFC 8628; the person needs one more question until they have signed in. */
+  /** Begins a device code grant (RFC 8628); the person signs in after one more poll. */
   #deviceCode(): AzureReply {
     const deviceCode = this.#options.prng.hex(24);
     const userCode = this.#options.prng.hex(4).toUpperCase();
@@ -141,8 +141,8 @@ export class Entra {
     return this.#replayed(assertion);
   }
 
-  // The clients of Microsoft send one assertion again until it expires; another one under its
-  // identifier is a forgery.
+  // Microsoft's clients send one assertion again until it expires; a different assertion under the
+  // same identifier is a forgery.
   #replayed(assertion: string): AzureReply | undefined {
     const jti = jtiOf(assertion);
     if (jti === undefined) return undefined;

@@ -1,5 +1,5 @@
-// What a subscription holds besides the ports themselves: circuits with their peerings, and VPN
-// connections, made from the truth of the site.
+// The subscription's contents besides the ports themselves: circuits with their peerings, and VPN
+// connections, derived from the truth of the site.
 
 import type { Site, SiteLink } from "../site/site.ts";
 import type { PlannedTunnel } from "../site/site-plan.ts";
@@ -16,7 +16,7 @@ const rxDbm = -2.6;
 const txDbm = -1.4;
 const darkDbm = -40;
 
-/** One circuit per port, as the simulated customer bought it. */
+/** Returns one circuit per port, as the simulated customer bought it. */
 export function circuitsOf(site: Site): readonly Circuit[] {
   return site.plan.groups.map(({ name, expressRoutePort }) => {
     const base = expressRoutePort.split("/providers/")[0] ?? "";
@@ -122,7 +122,7 @@ export function meteredCircuit(id: string, links: readonly SiteLink[]): Metered 
   return { id, namespace: "Microsoft.Network/expressRouteCircuits", lanes };
 }
 
-/** What the Microsoft end measures; it never learns whether MKA is secured. */
+/** Reads the values that the Microsoft end measures; it cannot see whether MKA is secured. */
 export function readLink(site: Site, id: string): LinkReading {
   const link = site.link(id);
   const truth = site.groupTruth(link?.group ?? "").links.find((one) => one.id === id);

@@ -1,13 +1,14 @@
-// How a service of the simulated cloud answers badly: refusals by the book, and answers by no book.
+// The ways in which a service of the simulated cloud answers badly: documented refusals, and
+// malformed or missing answers.
 
 import type { SimClock } from "../base/clock.ts";
 import { type AzureReply, type AzureRequest, cut, refusal, reply } from "./http.ts";
 
-/** What a fault can know of its moment. */
+/** The circumstances of an answer, from which a fault makes its own. */
 interface Moment {
   readonly request: AzureRequest;
   readonly clock: SimClock;
-  /** Unix ms, by the clock that a client's dates are compared with. */
+  /** The time in Unix ms, by the clock that a client's dates are compared with. */
   readonly wall: number;
   readonly signal: AbortSignal;
 }
@@ -32,7 +33,7 @@ const retryS = 2;
 const hugeBytes = 4 * 1024 * 1024;
 const slowBodyMs = 60_000;
 
-/** Of every service; the texts follow those that Key Vault and the management API are known for. */
+/** The faults of every service; their texts follow those of Key Vault and the management API. */
 export const wireFaults = {
   unauthorized: {
     title: "401 with a challenge, whatever the token",
@@ -134,7 +135,7 @@ export type WireFault = keyof typeof wireFaults;
 
 interface Struck {
   readonly fault: WireFault;
-  /** Answers still to be spoilt. */
+  /** The number of answers still to be spoilt. */
   left: number;
 }
 
@@ -151,7 +152,7 @@ export class WireFaults {
     this.#struck = undefined;
   }
 
-  /** The answer that a fault gives instead of the service; undefined = none is struck. */
+  /** Returns the answer that a fault gives instead of the service; undefined if none is struck. */
   answer(moment: Moment): AzureReply | Promise<AzureReply> | undefined {
     const struck = this.#struck;
     if (struck === undefined) return undefined;

@@ -1,41 +1,46 @@
-// Requests and replies of the simulated cloud, as a transport hands them over and takes them back.
+// Requests and replies of the simulated cloud, as a transport delivers and returns them.
 
 import { LinksealError } from "#hal/error.ts";
 
 export interface AzureRequest {
-  /** Of the `Host` header, with its port. */
+  /** The value of the `Host` header, with its port. */
   readonly host: string;
   readonly method: string;
-  /** With the query, as it was sent. */
+  /** The path with the query, as it was sent. */
   readonly path: string;
-  /** Names in lower case. */
+  /** The headers; their names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }
 
+/** A reply of the simulated cloud. */
 export interface AzureReply {
+  /** The HTTP status. */
   readonly status: number;
+  /** The headers; their names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The body as text. */
   readonly body: string;
-  /** The body takes so long to arrive; at once if not said. */
+  /** The time that the body takes to arrive, in milliseconds; 0 if absent. */
   readonly bodyMs?: number;
 }
 
 /**
- * Rejects only with the signal's reason, with `transport.closed` for a connection that is cut, or
- * when the simulator itself is broken.
+ * Answers one request. An abort ends it before its answer; what it changed by then stays.
+ * @throws LinksealError `transport.closed` for a connection that is cut; apart from that it rejects
+ * only with the signal's reason, or when the simulator itself is broken.
  */
 export type AzureHandler = (request: AzureRequest, signal: AbortSignal) => Promise<AzureReply>;
 
 export interface Route {
   readonly method: string;
-  /** Decoded, without the empty segment that a trailing slash makes. */
+  /** The decoded segments of the path, without the empty one that a trailing slash makes. */
   readonly segments: readonly string[];
-  /** By lower-case name: clients write `api-version` in several ways. */
+  /** The query parameters by lower-case name: clients write `api-version` in several ways. */
   readonly query: ReadonlyMap<string, string>;
 }
 
-/** undefined = no path that any service could have. */
+/** Splits a request's path; undefined means a path that no service could have. */
 export function routeOf({ method, path }: AzureRequest): Route | undefined {
   if (!URL.canParse(path, "https://host.invalid")) return undefined;
   const url = new URL(path, "https://host.invalid");
@@ -65,7 +70,7 @@ export interface ErrorBody {
   readonly inner?: string;
 }
 
-/** The error body of Key Vault and of the management API. */
+/** Returns an error in the form that Key Vault and the management API share. */
 export function refusal(
   status: number,
   { code, message, inner }: ErrorBody,
@@ -81,7 +86,7 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** undefined = no JSON object. */
+/** Parses a JSON object; undefined if the body is not one. */
 export function objectOf(body: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(body);
@@ -102,12 +107,12 @@ interface ExactJson {
 
 const exactJson = JSON as unknown as ExactJson;
 
-/** A number that is written with exactly these digits. */
+/** Returns a number that is written with exactly these digits. */
 export function exactNumber(digits: string): unknown {
   return exactJson.rawJSON(digits);
 }
 
-/** As `objectOf`, with every number as it was written. */
+/** Parses a JSON object as `objectOf` does, with every number as it was written. */
 export function exactObjectOf(body: string): JsonObject | undefined {
   try {
     const value = exactJson.parse(body, (_key, inner, { source }) =>
@@ -127,7 +132,7 @@ export function bearerOf({ headers }: AzureRequest): string | undefined {
   return /^bearer (\S+)$/i.exec(headers["authorization"] ?? "")?.[1];
 }
 
-/** What a client sees of a connection that is torn down instead of answered. */
+/** Returns the error that a client sees of a connection that is reset instead of answered. */
 export function cut(host: string): LinksealError {
   return new LinksealError("transport.closed", "the connection was reset", {
     effect: "unknown",

@@ -26,11 +26,11 @@ export interface KeyVaultOptions {
   readonly tenant: string;
   /** Client ids that may put and change secrets; all others may get and list. */
   readonly writers: readonly string[] | "everybody";
-  /** Names of secrets that hold CKNs, which are public. */
+  /** The names of the secrets with CKNs, which are public. */
   readonly cknNames: ReadonlySet<string>;
 }
 
-/** What the vaults of each cloud call themselves, and what a local one does. */
+/** The resource names of the vaults of each cloud, and that of a local one. */
 export const vaultResources = [
   "https://vault.azure.net",
   "https://vault.usgovcloudapi.net",
@@ -49,7 +49,7 @@ export class KeyVaultFace {
     this.#options = options;
   }
 
-  /** Anything under `/secrets`. */
+  /** Answers a request for any path under `/secrets`. */
   answer(request: AzureRequest, route: Route): AzureReply {
     return (
       this.#stranger(request, route) ??
@@ -59,7 +59,7 @@ export class KeyVaultFace {
     );
   }
 
-  /** `401` as a client expects it: where to get a token, and for what. */
+  /** Completes a 401 as a client expects it: where to get a token, and for which resource. */
   challenged(answer: AzureReply, { host }: AzureRequest): AzureReply {
     if (answer.status !== 401) return answer;
     const { authority, tenant } = this.#options;
@@ -88,7 +88,7 @@ export class KeyVaultFace {
     return refusal(403, { code: "Forbidden", message, inner: "ForbiddenByRbac" });
   }
 
-  // The faults of the site stand in the way of every client, as those of the old protocol do.
+  // The faults of the site's vault affect every client here, as they do over the site's protocol.
   #struck({ host }: AzureRequest): AzureReply | undefined {
     const faults = this.#options.vault.faults();
     if (faults.has("down")) throw cut(host);
@@ -119,7 +119,7 @@ export class KeyVaultFace {
 
   #value(name: string, version: string | undefined): AzureReply {
     const { vault } = this.#options;
-    // The newest and not the newest that is enabled, as a real vault has it.
+    // A real vault picks the newest version, not the newest that is enabled.
     const id =
       version === undefined
         ? vault.versions(name).at(-1)?.id
@@ -135,7 +135,7 @@ export class KeyVaultFace {
     }
   }
 
-  // In no order that a client could build on.
+  // The order is arbitrary, so that no client can depend on it.
   #versions(request: AzureRequest, name: string, query: Route["query"]): AzureReply {
     const { vault } = this.#options;
     const details = vault.versions(name).flatMap(({ id }) => vault.detail(id) ?? []);
@@ -209,7 +209,7 @@ function bundle({ version, updated, contentType }: VersionDetail): JsonObject {
   };
 }
 
-/** A sentence where the body says what cannot be. */
+/** Reads the attributes of a body; returns a sentence if the body asks for the impossible. */
 function attributesOf(body: JsonObject): Attributes | string {
   const { tags, contentType } = body;
   const given = isObject(body["attributes"]) ? body["attributes"] : {};

@@ -1,12 +1,15 @@
-// Managed identity as processes of one host meet it: Azure Arc, App Service, and the metadata
-// service of a virtual machine. Plain HTTP, so a token is only for whoever proves to be here.
+// Managed identity as the processes of one host meet it: Azure Arc, App Service, and the metadata
+// service of a virtual machine. The endpoints speak plain HTTP, so a token is issued only to a
+// process that proves that it runs on this host.
 
 import { type AzureReply, type AzureRequest, type Route, reply } from "./http.ts";
 import type { Tokens } from "./tokens.ts";
 
-/** A file that only the rightful may read; what is in it proves that they could. */
+/** A file that only permitted processes may read; its content proves that they could. */
 export interface ArcChallenge {
+  /** The path of the file. */
   readonly path: string;
+  /** The content of the file. */
   readonly key: string;
 }
 
@@ -22,9 +25,9 @@ export interface ManagedIdentityOptions {
   readonly resources: readonly string[];
   readonly systemAssigned: ManagedIdentity;
   readonly userAssigned: readonly ManagedIdentity[];
-  /** What App Service would put into `IDENTITY_HEADER`. */
+  /** The value that App Service would put into `IDENTITY_HEADER`. */
   readonly identityHeader: string;
-  /** Writes a fresh key file of Arc; undefined = this host is no Arc machine. */
+  /** Writes a fresh key file of Arc; undefined if this host is not an Arc machine. */
   readonly challenge: (() => Promise<ArcChallenge>) | undefined;
 }
 
@@ -34,14 +37,14 @@ const appServiceVersions = ["2019-08-01"];
 
 export class ManagedIdentities {
   readonly #options: ManagedIdentityOptions;
-  /** Good once. */
+  /** The key of the last challenge; it is accepted once. */
   #arcKey: string | undefined;
 
   constructor(options: ManagedIdentityOptions) {
     this.#options = options;
   }
 
-  /** `http://localhost:40342/metadata/identity/oauth2/token`. */
+  /** Answers at `http://localhost:40342/metadata/identity/oauth2/token`. */
   async arc(request: AzureRequest, route: Route): Promise<AzureReply> {
     const early = this.#metadata(request, route, arcVersions);
     if (early !== undefined) return early;
@@ -60,12 +63,12 @@ export class ManagedIdentities {
     );
   }
 
-  /** `http://169.254.169.254/metadata/identity/oauth2/token`. */
+  /** Answers at `http://169.254.169.254/metadata/identity/oauth2/token`. */
   metadata(request: AzureRequest, route: Route): AzureReply {
     return this.#metadata(request, route, metadataVersions) ?? this.#granted(route);
   }
 
-  /** Wherever `IDENTITY_ENDPOINT` of App Service says, here `/msi/token`. */
+  /** Answers at the URL that App Service puts into `IDENTITY_ENDPOINT`, here `/msi/token`. */
   appService(request: AzureRequest, route: Route): AzureReply {
     if (route.method !== "GET") return complaint(405, "bad_request", "Only GET is supported.");
     if (request.headers["x-identity-header"] !== this.#options.identityHeader) {
@@ -87,7 +90,7 @@ export class ManagedIdentities {
     if (request.headers["metadata"]?.toLowerCase() !== "true") {
       return complaint(400, "invalid_request", "Required metadata header not specified.");
     }
-    // Whoever came through a proxy may be anybody.
+    // A request that came through a proxy may originate from any host.
     if (request.headers["x-forwarded-for"] !== undefined) {
       return complaint(400, "invalid_request", "X-Forwarded-For is not allowed.");
     }

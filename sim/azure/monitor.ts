@@ -1,10 +1,10 @@
-// Metrics of ports and circuits as Azure Monitor tells them: averages of minutes, minutes late, and
-// nothing about MACsec.
+// Metrics of ports and circuits as Azure Monitor reports them: averages of minutes, minutes late,
+// and nothing about MACsec.
 
 import type { SimClock } from "../base/clock.ts";
 import { type AzureReply, type Route, refusal, reply } from "./http.ts";
 
-/** What Azure's own side can measure of one link. */
+/** The values that Azure's own side can measure of one link. */
 export interface LinkReading {
   readonly adminUp: boolean;
   readonly lineUp: boolean;
@@ -17,7 +17,7 @@ export interface LinkReading {
 /** One line of a metric: the link of a port, or the peer of a circuit. */
 interface Lane {
   readonly dimensions: Readonly<Record<string, string>>;
-  /** Key of the readings. */
+  /** The key of the readings. */
   readonly link: string;
 }
 
@@ -47,7 +47,7 @@ interface Metric {
 
 const sampleMs = 10_000;
 const minuteMs = 60_000;
-/** A minute is told this long after it is over. */
+/** The delay after which a finished minute is reported, in milliseconds. */
 const lagMs = 120_000;
 const samplesMax = 720;
 
@@ -84,7 +84,7 @@ export class Monitor {
     clock.after(sampleMs, () => this.#sample());
   }
 
-  /** `.../providers/microsoft.insights/metrics` of a resource. */
+  /** Answers at `.../providers/microsoft.insights/metrics` of a resource. */
   answer(resource: Metered, { query }: Route): AzureReply {
     const table: Readonly<Record<string, Metric>> = metrics[resource.namespace];
     const names = (query.get("metricnames") ?? "").split(",").filter((name) => name !== "");
@@ -147,7 +147,7 @@ interface Span {
   readonly to: number;
 }
 
-// A dimension that the filter names splits the metric; without one all lanes are one.
+// Splits the metric by a dimension that the filter names; if it names none, all lanes are one.
 function lanesOf(lanes: readonly Lane[], filter: string | undefined) {
   const terms = [...(filter ?? "").matchAll(/(\w+)\s+eq\s+'([^']*)'/gi)].map(
     ([, name = "", value = ""]) => ({ name: name.toLowerCase(), value }),

@@ -1,5 +1,6 @@
-// The resource of an ExpressRoute Direct port or LAG: what a PUT may say, and what a GET shows.
-// What is not modelled here stands in the document all the same, at every level.
+// The resource of an ExpressRoute Direct port or LAG: the bodies that a PUT accepts, and the
+// document that a GET returns. Properties that are not modelled here are part of the document at
+// every level.
 
 import { createHash } from "node:crypto";
 import type { CipherSuite } from "#hal/model.ts";
@@ -9,7 +10,7 @@ import { portPrincipal } from "./posture.ts";
 
 type PortKind = "expressRoutePorts" | "expressRouteLags";
 
-/** What Azure keeps of a port besides what the hardware model knows. */
+/** The state that Azure keeps of a port besides what the hardware model knows. */
 export interface PortRecord {
   readonly id: string;
   readonly kind: PortKind;
@@ -17,10 +18,10 @@ export interface PortRecord {
   raw: JsonObject;
 }
 
-/** What a PUT asks for, once it is seen to be sound. */
+/** The valid request of a PUT. */
 export interface PortChange {
   readonly raw: JsonObject;
-  /** Links that shall be otherwise than they are. */
+  /** The links whose settings the request changes. */
   readonly links: ReadonlyMap<AzureLink, LinkDocument>;
 }
 
@@ -53,7 +54,7 @@ const readOnlyOfLink = [
 ];
 const fixed = ["peeringLocation", "bandwidthInGbps"];
 
-/** Whom the port is in the eyes of a vault. */
+/** The identity that the port presents to Key Vault. */
 const portIdentity = {
   principalId: portPrincipal,
   clientId: "99999999-8888-7777-6666-444444444444",
@@ -123,7 +124,7 @@ function newLink(port: string, name: AzureLink, kind: PortKind): JsonObject {
   };
 }
 
-/** The document as a GET shows it now. */
+/** Returns the document as a GET shows it now. */
 export function portDocument({ raw, msee }: PortRecord): JsonObject {
   const properties = objectAt(raw, "properties");
   const states = azureLinks.map((link) => msee.resource(link).provisioning);
@@ -168,7 +169,7 @@ function linkDocument(raw: JsonObject, msee: Msee): JsonObject {
   };
 }
 
-/** What the body of a PUT asks for; a sentence where Azure would refuse it. */
+/** Reads the body of a PUT; returns a sentence if Azure would refuse it. */
 export function changeOf(record: PortRecord, body: JsonObject): PortChange | string {
   const { raw } = record;
   const given = body["properties"];
@@ -211,8 +212,8 @@ function soundChange(record: PortRecord, raw: JsonObject): PortChange | string {
   return { raw, links: changes };
 }
 
-// A link that the body leaves out stays as it is; one that it names is as the body says, but for
-// what is Azure's own.
+// Merges the links of a body into the document: a link that the body leaves out stays as it is, and
+// a link that it names becomes as in the body, except for Azure's read-only properties.
 function mergedLinks(raw: JsonObject, given: unknown): readonly JsonObject[] | string {
   const before = linksOf(raw);
   if (given === undefined) return before;

@@ -1,5 +1,6 @@
-// What else a subscription holds that an auditor asks about: networks, gateways, front doors, rules
-// and roles, each as Azure documents it, and each property as good or as bad as a test wants it.
+// Further resources of a subscription that an auditor asks about: networks, gateways, front doors,
+// rules and roles, each as Azure documents it, and each property as good or as bad as a test wants
+// it.
 
 import type { Site } from "../site/site.ts";
 import { circuitDocument, circuitsOf, connectionDocument } from "./estate.ts";
@@ -9,6 +10,7 @@ import { type AzureReply, type JsonObject, refusal, reply } from "./http.ts";
 export const postureStates = ["good", "bad", "absent", "denied"] as const;
 export type PostureState = (typeof postureStates)[number];
 
+/** The audited properties that a test can set one by one. */
 export const aspects = [
   "vnetEncryption",
   "inspection",
@@ -34,16 +36,17 @@ export type Aspect = (typeof aspects)[number];
 
 export interface PostureParts {
   readonly site: Site;
-  /** Of the vault, as its own document names it. */
+  /** The vault's URI, as its own document names it. */
   readonly vaultUri: string;
 }
 
 interface Answer {
-  /** Whoever may not read one of these may not read the list. */
+  /** The aspects that a list shows; a caller who may not read one of them may not read the list. */
   readonly aspects: readonly Aspect[];
   readonly value: () => readonly JsonObject[];
 }
 
+/** The audited resources of one subscription. */
 export class Posture {
   readonly #parts: PostureParts;
   readonly #states = new Map<Aspect, PostureState>();
@@ -52,11 +55,12 @@ export class Posture {
     this.#parts = parts;
   }
 
+  /** Sets the state of one audited property. */
   set(aspect: Aspect, state: PostureState): void {
     this.#states.set(aspect, state);
   }
 
-  /** `path` in lower case; undefined = nothing of this kind. */
+  /** Answers a GET of `path` (in lower case); undefined if there is nothing of this kind. */
   answer(path: string): AzureReply | undefined {
     const [, list] =
       /^\/subscriptions\/[^/]+\/resourcegroups\/[^/]+\/providers\/(.+)$/.exec(path) ?? [];
@@ -81,7 +85,7 @@ export class Posture {
     return this.#parts.site.plan.groups[0]?.expressRoutePort.split("/providers/")[0] ?? "";
   }
 
-  /** Of a Microsoft.Network resource of the group. */
+  /** Returns the path of a Microsoft.Network resource of the group. */
   #network(path: string): string {
     return `${this.#base}/providers/Microsoft.Network/${path}`;
   }
@@ -288,7 +292,7 @@ export class Posture {
     });
   }
 
-  /** What Azure really tells of a shared key is not documented: it may leave it out. */
+  /** It is not documented what Azure returns of a shared key: it may leave it out. */
   #circuits(): readonly JsonObject[] {
     return circuitsOf(this.#parts.site).map((circuit) => {
       const document = circuitDocument(circuit);
@@ -404,5 +408,5 @@ export class Posture {
   }
 }
 
-/** Of the identity that the port carries. */
+/** The principal of the identity that the port carries. */
 export const portPrincipal = "99999999-8888-7777-6666-555555555555";

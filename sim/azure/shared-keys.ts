@@ -1,5 +1,5 @@
 // Pre-shared keys of VPN connections, as the management API takes them: an operation of some
-// seconds, one at a time, that may fail with the key given or not.
+// seconds, one at a time per connection. An operation that fails may or may not have set the key.
 
 import type { Prng } from "../base/prng.ts";
 import type { Site } from "../site/site.ts";
@@ -7,8 +7,8 @@ import type { PlannedTunnel } from "../site/site-plan.ts";
 import { objectOf, textOf } from "./http.ts";
 
 /**
- * What becomes of an operation: `failsGiven` fails, and the gateway has the key all the same;
- * `lies` is called succeeded, and the gateway has the old one.
+ * The outcome of an operation: `failsGiven` fails although the gateway has the new key, and `lies`
+ * reports success although the gateway has the old one.
  */
 type SharedKeyFate = "succeeds" | "fails" | "failsGiven" | "lies";
 
@@ -24,14 +24,14 @@ interface Running {
   state: SharedKeyOperation;
 }
 
-/** Printable ASCII without space, hyphen and tilde. */
+/** The accepted keys: printable ASCII without space, hyphen and tilde. */
 const takenKey = /^[\x21-\x2c\x2e-\x7d]{1,128}$/;
 
 export class SharedKeys {
-  /** Of the operations that begin from now on. */
+  /** The outcome of the operations that begin from now on. */
   fate: SharedKeyFate = "succeeds";
   lastsMs = 4_000;
-  /** Told of every key that a gateway has from now on. */
+  /** Called with every key that a gateway gets from now on. */
   given: (tunnel: string, key: Uint8Array) => void = () => undefined;
   readonly #site: Site;
   readonly #prng: Prng;
@@ -63,7 +63,7 @@ export class SharedKeys {
     return { kind: "accepted", operation };
   }
 
-  /** undefined = there is no such operation. */
+  /** Returns the state of an operation; undefined if there is no such operation. */
   operation(name: string): SharedKeyOperation | undefined {
     return this.#operations.get(name)?.state;
   }

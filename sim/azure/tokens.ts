@@ -1,4 +1,4 @@
-// Access tokens of the simulated cloud: issued here, checked here, never guessed.
+// Access tokens of the simulated cloud: a token is accepted only if it was issued here.
 
 import { createHmac } from "node:crypto";
 import type { Prng } from "../base/prng.ts";
@@ -10,7 +10,7 @@ export interface Grant {
 }
 
 export interface Issued extends Grant {
-  /** Unix seconds. */
+  /** The end of validity, in Unix seconds. */
   readonly expiresS: number;
 }
 
@@ -20,14 +20,14 @@ export type TokenVerdict =
 
 export interface TokenOptions {
   readonly prng: Prng;
-  /** Unix ms. */
+  /** Reads the time by which tokens age, in Unix ms. */
   readonly wall: () => number;
   readonly form: "opaque" | "jwt";
   readonly lifetimeS: number;
 }
 
 export class Tokens {
-  /** Of tokens issued from now on. */
+  /** The lifetime of tokens issued from now on, in seconds. */
   lifetimeS: number;
   form: TokenOptions["form"];
   readonly #prng: Prng;
@@ -54,7 +54,7 @@ export class Tokens {
     return { token, issued };
   }
 
-  /** Every token issued so far is worth nothing from now on. */
+  /** Invalidates every token issued so far. */
   revoke(): void {
     this.#issued.clear();
   }
@@ -72,7 +72,7 @@ export class Tokens {
     return `sim.${this.#prng.hex(32)}`;
   }
 
-  // Clients must not look inside a token; those that do find what a real one would say.
+  // Clients must not read inside a token; a client that does finds the claims of a real one.
   #jwt({ audience, tenant, clientId, expiresS }: Issued): string {
     const claims = {
       aud: audience,

@@ -50,7 +50,10 @@ const metrics = words(`
 
 const since = (first: string, all = network): readonly string[] => all.slice(all.indexOf(first));
 
-/** By provider and type in lower case; what is below a type that is not listed has its versions. */
+/**
+ * The versions by provider and type in lower case; a type that is not listed has the versions of
+ * the type above it.
+ */
 const published: Readonly<Record<string, readonly string[]>> = {
   "microsoft.network/locations": network,
   "microsoft.network/virtualnetworks": network,
@@ -83,7 +86,7 @@ const published: Readonly<Record<string, readonly string[]>> = {
 
 const vaultsLeft = { first: "2026-02-01", from: Date.UTC(2027, 1, 27) } as const;
 
-/** Of a type at a time; undefined = nothing of that type is served. */
+/** Returns the versions of a type at a time; undefined if nothing of that type is served. */
 export function versionsOf(type: string, now: WallTime): readonly string[] | undefined {
   for (let name = type; name.includes("/"); name = name.slice(0, name.lastIndexOf("/"))) {
     const all = Object.hasOwn(published, name) ? published[name] : undefined;
@@ -93,7 +96,7 @@ export function versionsOf(type: string, now: WallTime): readonly string[] | und
   return undefined;
 }
 
-/** `provider/type/type` of a resource or list, from its path in lower case. */
+/** Returns the `provider/type/type` of a resource or list, from its path in lower case. */
 export function typeOf(path: string): string {
   const [provider = "", ...rest] = path.split("/providers/").at(-1)?.split("/") ?? [];
   return [provider, ...rest.filter((_name, index) => index % 2 === 0)].join("/");

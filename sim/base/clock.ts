@@ -1,7 +1,8 @@
-// Virtual time: a heap of events; after each one all promises are drained before the next.
+// Virtual time: a heap of events; after each event, all settled promises run before the next.
 
 import { type Clock, type Instant, instantAfter, type WallTime } from "#hal/world.ts";
 
+/** Cancels what it was returned for; a second call has no effect. */
 export type Cancel = () => void;
 
 interface Event {
@@ -10,36 +11,41 @@ interface Event {
   run: (() => void) | undefined;
 }
 
-/** One queue for a whole simulated site; `now` never jumps, `wall` may. */
+/** The clock of a whole simulated site, with one queue; `now` never jumps, `wall` may. */
 export class SimClock implements Clock {
   #now = 0;
   #order = 0;
   #wallOffset: number;
   #heap: Event[] = [];
   #touched = false;
-  /** Events run so far, for benchmarks. */
+  /** The number of events run so far, for benchmarks. */
   events = 0;
-  /** Called after every event and its promises, with the truth at rest: the oracle's place. */
+  /** Called after every event and its promises, when the truth is consistent: the oracle's hook. */
   afterEvent: (() => void) | undefined;
 
-  /** `wallStart` is the Unix time at instant 0. */
+  /** `wallStart` is the Unix time in ms at instant 0. */
   constructor(wallStart: number) {
     this.#wallOffset = wallStart;
   }
 
+  /** Returns the monotonic virtual time. */
   now(): Instant {
     return this.#now as Instant;
   }
 
+  /** Returns this host's wall clock in Unix ms. */
   wall(): WallTime {
     return (this.#wallOffset + this.#now) as WallTime;
   }
 
-  /** Moves this host's wall clock; monotonic time is untouched. */
+  /** Moves this host's wall clock; monotonic time is unaffected. */
   jumpWall(ms: number): void {
     this.#wallOffset += ms;
   }
 
+  /**
+   * Resolves after `ms` of virtual time; an abort cancels the event and rejects with its reason.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
@@ -77,6 +83,7 @@ export class SimClock implements Clock {
     };
   }
 
+  /** Calls `ring` after `ms` of virtual time, and lets promises run before the next event. */
   alarm(ms: number, ring: () => void): Cancel {
     return this.after(ms, () => {
       this.#touched = true;
@@ -84,12 +91,12 @@ export class SimClock implements Clock {
     });
   }
 
-  /** Promises are drained after this event; plain events (most MKA hellos) skip that cost. */
+  /** Lets promises run after this event; plain events (most MKA hellos) skip that cost. */
   wake(): void {
     this.#touched = true;
   }
 
-  /** Time of the next event; undefined when nothing is waiting. */
+  /** Returns the time of the next event; undefined if none is waiting. */
   next(): Instant | undefined {
     while (this.#heap[0] !== undefined && this.#heap[0].run === undefined) pop(this.#heap);
     return this.#heap[0]?.at as Instant | undefined;
@@ -114,15 +121,15 @@ export class SimClock implements Clock {
     if (!stop() && this.#now < until) this.#now = until;
   }
 
-  /** The same for a length of time. */
+  /** Runs for a length of time, as `run` does. */
   async runFor(ms: number, stop?: () => boolean): Promise<void> {
     await this.run(instantAfter(this.now(), ms), stop);
   }
 }
 
 /**
- * For `run`: every event asks, and most change nothing, so the answer is looked up twice a virtual
- * second.
+ * Wraps a stop condition for `run`: the condition is asked after every event and most events change
+ * nothing, so it is evaluated only twice a virtual second.
  */
 export function twiceASecond(clock: Clock, reached: () => boolean): () => boolean {
   let askedAt = Number.NEGATIVE_INFINITY;
@@ -136,7 +143,7 @@ export function twiceASecond(clock: Clock, reached: () => boolean): () => boolea
   };
 }
 
-/** Events per look of Node for input: that look costs more than an event. */
+/** The number of events per poll of Node for input: one poll costs more than an event. */
 const eventsPerTurn = 32;
 const drained: (() => void)[] = [];
 let immediates = 0;

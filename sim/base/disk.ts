@@ -1,5 +1,5 @@
-// The disk of a simulated host: it outlives the agent, tears the last write, fills up, and can lie
-// about durability.
+// The disk of a simulated host: it outlives the agent, tears the last write, fills up, and can lose
+// writes that it has acknowledged.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Disk } from "#hal/world.ts";
@@ -7,12 +7,12 @@ import type { SimClock } from "./clock.ts";
 import type { Prng } from "./prng.ts";
 
 /**
- * `full` and `readOnly`: a write fails and leaves nothing. `lies`: what is written is lost by the
- * next crash. `slow`: a write takes seconds.
+ * `full` and `readOnly`: a write fails and leaves nothing. `lies`: the next crash loses everything
+ * written since. `slow`: a write takes seconds.
  */
 export type DiskFault = "full" | "readOnly" | "lies" | "slow";
 
-/** errno(3) of a write, as the kernel's file systems answer it. */
+/** The errno(3) of a write, as the kernel's file systems return it. */
 const refusals = { full: "ENOSPC", readOnly: "EROFS" } as const;
 
 const slowMs = 4_000;
@@ -20,11 +20,11 @@ const slowMs = 4_000;
 export interface SimDiskOptions {
   readonly clock: SimClock;
   readonly prng: Prng;
-  /** Time until a write is durable; a crash inside it leaves any prefix. */
+  /** The time until a write is durable, in milliseconds; a crash during it leaves any prefix. */
   readonly writeMs: number;
 }
 
-/** The first `length` octets of `room`; what lies behind them is of no meaning. */
+/** A file is the first `length` octets of `room`; the octets behind them have no meaning. */
 interface File {
   readonly room: Uint8Array;
   readonly length: number;
@@ -32,6 +32,7 @@ interface File {
 
 const contentOf = ({ room, length }: File): Uint8Array => room.slice(0, length);
 
+/** A disk in memory, on virtual time. */
 export class SimDisk implements Disk {
   readonly #options: SimDiskOptions;
   #files = new Map<string, File>();
@@ -45,6 +46,7 @@ export class SimDisk implements Disk {
     this.#options = options;
   }
 
+  /** Sets or clears a fault. */
   setFault(fault: DiskFault, on: boolean): void {
     switch (fault) {
       case "full":
@@ -60,7 +62,10 @@ export class SimDisk implements Disk {
     }
   }
 
-  /** The host dies now: writes under way are torn and never answer. True = lies have come out. */
+  /**
+   * Crashes the host: writes under way are torn and never answer. True if acknowledged writes were
+   * lost.
+   */
   crash(): boolean {
     this.#epoch += 1;
     const lied = this.#beforeLie !== undefined;
@@ -72,15 +77,21 @@ export class SimDisk implements Disk {
     return lied;
   }
 
+  /** Returns the content of a file; undefined if there is none. */
   async read(name: string): Promise<Uint8Array | undefined> {
     const stored = this.#files.get(name);
     return stored === undefined ? undefined : contentOf(stored);
   }
 
+  /** Returns the sorted names that begin with `prefix`. */
   async list(prefix: string): Promise<readonly string[]> {
     return [...this.#files.keys()].filter((name) => name.startsWith(prefix)).sort();
   }
 
+  /**
+   * Appends to a file; resolves once it is durable.
+   * @throws LinksealError `journal.full` if the disk is full or read-only.
+   */
   async append(name: string, bytes: Uint8Array): Promise<void> {
     const write = { name, bytes: Uint8Array.from(bytes) };
     this.#appending.add(write);
@@ -89,13 +100,17 @@ export class SimDisk implements Disk {
     this.#extend(name, write.bytes);
   }
 
+  /**
+   * Replaces a file as a whole; resolves once it is durable.
+   * @throws LinksealError `journal.full` if the disk is full or read-only.
+   */
   async replace(name: string, bytes: Uint8Array): Promise<void> {
     const own = Uint8Array.from(bytes);
     await this.#durable(name);
     this.#files.set(name, { room: own, length: own.length });
   }
 
-  /** Everything on the disk, for the canary search. */
+  /** Returns everything on the disk, for the canary search. */
   contents(): readonly { readonly name: string; readonly bytes: Uint8Array }[] {
     return [...this.#files].map(([name, stored]) => ({ name, bytes: contentOf(stored) }));
   }
@@ -118,7 +133,7 @@ export class SimDisk implements Disk {
     });
   }
 
-  // Twice the room each time, or a long journal would be copied whole for every record.
+  // The room doubles each time, or a long journal would be copied whole for every record.
   #extend(name: string, tail: Uint8Array): void {
     const head = this.#files.get(name) ?? { room: new Uint8Array(), length: 0 };
     const length = head.length + tail.length;

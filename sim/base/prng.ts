@@ -1,9 +1,9 @@
-// Seeded randomness: every component forks its own stream by name, so a new draw in one place
-// shifts no other.
+// Seeded randomness: every component forks its own stream by name, so a new draw in one place does
+// not shift another.
 
 import type { Entropy } from "#hal/world.ts";
 
-/** sfc32; not for keys outside the simulator. */
+/** The sfc32 generator; not for keys outside the simulator. */
 export class Prng implements Entropy {
   readonly seed: string;
   #a: number;
@@ -20,10 +20,12 @@ export class Prng implements Entropy {
     for (let i = 0; i < 12; i += 1) this.uint32();
   }
 
+  /** Returns an independent stream; its seed is this seed and `name`. */
   fork(name: string): Prng {
     return new Prng(`${this.seed}/${name}`);
   }
 
+  /** Returns a uniform 32-bit unsigned integer. */
   uint32(): number {
     const t = (this.#a + this.#b + this.#counter) | 0;
     this.#counter = (this.#counter + 1) | 0;
@@ -34,36 +36,41 @@ export class Prng implements Entropy {
     return t >>> 0;
   }
 
-  /** In [0, 1). */
+  /** Returns a number in [0, 1). */
   real(): number {
     return this.uint32() / 2 ** 32;
   }
 
-  /** A whole number in [low, high]. */
+  /** Returns a whole number in [low, high]. */
   between(low: number, high: number): number {
     return low + Math.floor(this.real() * (high - low + 1));
   }
 
+  /** Returns true with this probability (0 to 1). */
   chance(probability: number): boolean {
     return this.real() < probability;
   }
 
+  /** Returns one of the items, of which there must be at least one. */
   pick<T>(items: readonly T[]): T {
     const item = items[this.between(0, items.length - 1)];
     if (item === undefined) throw new RangeError("pick from nothing");
     return item;
   }
 
+  /** Returns `length` random octets. */
   bytes(length: number): Uint8Array {
     return Uint8Array.from({ length }, () => this.uint32() & 0xff);
   }
 
+  /** Returns random octets as lower-case hex digits, two for each octet. */
   hex(octets: number): string {
     return Array.from(this.bytes(octets), (b) => b.toString(16).padStart(2, "0")).join("");
   }
 }
 
-// FNV-1a over three offsets: spreads short seeds; quality comes from the warm-up rounds.
+// Hashes the seed with FNV-1a over three offsets, which spreads short seeds; quality comes from the
+// warm-up rounds.
 function mix(seed: string): [number, number, number] {
   const round = (basis: number): number => {
     let hash = basis;

@@ -1,4 +1,4 @@
-// What routers of Cisco print alike, out of the state of the simulated one.
+// The parts of answers that Cisco's platforms print alike, from the state of the simulated router.
 
 import type { MacsecPort, MkaParticipant, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
@@ -8,7 +8,7 @@ import { answeredProbes, known, portWith, protectedPorts } from "./router-facts.
 const days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** `Wed Nov 25 18:00:00.250 UTC`, as it stands before every answer. */
+/** Returns `Wed Nov 25 18:00:00.250 UTC`, the stamp that precedes every answer. */
 export function stamp(wall: number): string {
   const date = new Date(wall);
   const day = String(date.getUTCDate()).padStart(2, " ");
@@ -16,7 +16,7 @@ export function stamp(wall: number): string {
   return `${days[date.getUTCDay()]} ${months[date.getUTCMonth()]} ${day} ${time} UTC`;
 }
 
-/** The same without the fraction and with the year. */
+/** Returns the same without the fraction and with the year. */
 export function dated(wall: number): string {
   const [day = "", month = "", date = "", time = ""] = stamp(wall).split(/ +/);
   const year = new Date(wall).getUTCFullYear();
@@ -28,7 +28,7 @@ export function clock(router: Router): string {
   return `${time} ${zone} ${day} ${month} ${date} ${new Date(router.wall()).getUTCFullYear()}`;
 }
 
-/** Of an interface what each of its pages says. */
+/** Returns the values of an interface that every page about it shows. */
 export function linkOf(port: MacsecPort) {
   const rate = known(port.rate);
   const text = (bps = 0, pps = 0): string =>
@@ -42,7 +42,7 @@ export function linkOf(port: MacsecPort) {
   };
 }
 
-/** One participant of a port, as the page of its session is made of it. */
+/** One participant of a port, from which the page of its session is made. */
 export interface Participant {
   readonly port: MacsecPort;
   readonly session: MkaSession;
@@ -50,7 +50,7 @@ export interface Participant {
   readonly isPrincipal: boolean;
 }
 
-/** Only where MACsec is on: the others have no session to tell of. */
+/** Returns the participants of ports with MACsec; other ports have no session. */
 export function participantsOf(router: Router): readonly Participant[] {
   return protectedPorts(router).flatMap((port) => {
     const session = known(port.session);
@@ -64,7 +64,7 @@ export function participantsOf(router: Router): readonly Participant[] {
 
 type Field = Parameters<typeof rowsOf>[0];
 
-/** The middle of the page: its SAKs, and the policy that it follows. */
+/** Prints the middle of the page: the SAKs, and the policy of the session. */
 export function sakLines(
   field: Field,
   { port, session, isPrincipal }: Participant,
@@ -96,7 +96,7 @@ export function sakLines(
   ];
 }
 
-/** With the identifier that IEEE 802.1AE gives the suite. */
+/** Prints the suite with the identifier that IEEE 802.1AE gives it. */
 export function sakSuite({ port, isPrincipal }: Participant): string {
   const suite = known(port.liveSuite) ?? known(port.settings)?.suite ?? "gcm-aes-xpn-256";
   return isPrincipal ? `0080C20001000004 (${suite.toUpperCase()})` : "(NULL)";

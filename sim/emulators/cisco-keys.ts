@@ -1,5 +1,5 @@
-// Key chains of Cisco's routers: when a key is valid, which of them is used, and how a chain is
-// written for a port that was changed by another way than its command line.
+// Key chains of Cisco's routers: when a key is valid, which key is used, and how a chain is written
+// for a port that was not changed through the command line.
 
 import type { PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -14,7 +14,10 @@ interface Life {
 
 export const always: Life = { start: Number.NEGATIVE_INFINITY, end: Number.POSITIVE_INFINITY };
 
-/** `BEGIN infinite`, `BEGIN duration SECONDS` or `BEGIN END`; undefined = none of them. */
+/**
+ * Parses `BEGIN infinite`, `BEGIN duration SECONDS` or `BEGIN END`; undefined if it is none of
+ * them.
+ */
 export function lifeOf(text: string, monthOf: (word: string) => number): Life | undefined {
   const found = /^(\S+ \w+ \d+ \d+) (?:(infinite)|duration (\d+)|(.*))$/.exec(text);
   if (found === null) return undefined;
@@ -29,7 +32,7 @@ export function lifeOf(text: string, monthOf: (word: string) => number): Life | 
   return { start, end: seconds === undefined ? moment(until) : start + Number(seconds) * 1000 };
 }
 
-/** `18:00:00 MONTH DAY 2026`, by the names of the months and the width of a day. */
+/** Prints `18:00:00 MONTH DAY 2026`, with the platform's names of months and width of a day. */
 export function momentText(at: number, months: readonly string[], dayWidth: number): string {
   const date = new Date(Math.floor(at / 1000) * 1000);
   const time = date.toISOString().slice(11, 19);
@@ -39,7 +42,7 @@ export function momentText(at: number, months: readonly string[], dayWidth: numb
 
 type ChainKey = Pick<StationKey, "ckn" | "cak"> & Life;
 
-/** Of the keys that are valid now the first, by an order, and all that are to come. */
+/** Returns the first of the keys that are valid now, in the given order, and all future keys. */
 export function keysInForce(
   keys: readonly ChainKey[],
   role: "primary" | "fallback",
@@ -59,11 +62,11 @@ export function keysInForce(
 
 export const octetsOf = (digits: string): Uint8Array => Uint8Array.from(Buffer.from(digits, "hex"));
 
-/** Of the CMAC that a key of that length goes with. */
+/** Returns the CMAC algorithm that fits the length of a key. */
 export const algorithmOf = ({ cak }: StationKey): string =>
   cak.length === 16 ? "aes-128-cmac" : "aes-256-cmac";
 
-/** What a policy or a chain is called that is written for a port. */
+/** Returns the name of a policy or chain that the emulator writes for a port. */
 export const handName = (port: PortName): string =>
   `hand-${port.replace(/^\D+/, "").replaceAll("/", "-")}`;
 
@@ -86,7 +89,7 @@ export function writeChains(
 
 type Protection = Pick<PortConfig, "macsec" | "keys">;
 
-/** Whether a configuration says of a port what runs there. */
+/** True if a configuration gives a port the keys and settings that run there. */
 export function isConfigured(
   read: Protection,
   runs: Protection,

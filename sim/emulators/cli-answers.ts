@@ -1,12 +1,12 @@
-// How a command line finds the answer to a question by its words, and prints rows of an answer.
+// Finds the answer to a command by its words, and prints the rows of an answer.
 
-/** `found` is what the groups of the words match, in their order. */
+/** The known commands with their answers; `found` contains the matched groups in their order. */
 export type Questions<F, A> = readonly (readonly [
   words: RegExp,
   answer: (face: F, ...found: readonly (string | undefined)[]) => A | undefined,
 ])[];
 
-/** undefined = there is no such question. */
+/** Returns the answer to a command; undefined if no pattern matches it. */
 export function answerTo<F, A>(questions: Questions<F, A>, face: F, asked: string): A | undefined {
   const known = questions.find(([words]) => words.test(asked));
   return known?.[1](face, ...(known[0].exec(asked) ?? []).slice(1));
@@ -14,7 +14,9 @@ export function answerTo<F, A>(questions: Questions<F, A>, face: F, asked: strin
 
 type Value = string | number | bigint;
 
-/** Rows out of ``rowsOf(print)`Label: ${value}; Other: 0;` ``; one without a value is left out. */
+/**
+ * Makes rows of ``rowsOf(print)`Label: ${value}; Other: 0;` ``; a row without a value is left out.
+ */
 export function rowsOf(print: (label: string, value: Value) => string) {
   return (text: readonly string[], ...values: readonly (Value | undefined)[]) => {
     const rest = [...values];

@@ -1,5 +1,5 @@
-// A configuration as a tree of named elements: what a filter selects of it and what an edit makes
-// of it (RFC 6241 6 and 7.2), without a schema: an entry of a list has a `name`.
+// A configuration as a tree of named elements, with the selection of a filter and the effect of an
+// edit (RFC 6241 6 and 7.2). There is no schema: an entry of a list has a `name`.
 
 import { FaceError } from "./netconf.ts";
 import { child, childText, type Markup, tag, type XmlNode } from "./xml-text.ts";
@@ -17,7 +17,7 @@ export function node(name: string, ...parts: readonly (ConfigNode | string)[]): 
   return { name, text, isInactive: false, children };
 }
 
-/** Of each template, which is read once. */
+/** The words of each template, which is parsed once. */
 const words = new WeakMap<readonly string[], readonly (readonly string[])[]>();
 
 function wordsOf(text: readonly string[]): readonly (readonly string[])[] {
@@ -28,7 +28,7 @@ function wordsOf(text: readonly string[]): readonly (readonly string[])[] {
   return made;
 }
 
-/** Out of the text that Junos prints: ``nodes`unit { name ${unit}; family { inet; } }` ``. */
+/** Parses text as Junos prints it: ``nodes`unit { name ${unit}; family { inet; } }` ``. */
 export function nodes(
   text: readonly string[],
   ...values: readonly (string | number | bigint | readonly ConfigNode[])[]
@@ -54,13 +54,13 @@ export function nodes(
   return root.children;
 }
 
-/** A leaf, where there is something to say. */
+/** Returns a leaf, or nothing if the value is undefined. */
 export const optional = (
   name: string,
   value: string | number | bigint | undefined,
 ): readonly ConfigNode[] => (value === undefined ? [] : [node(name, String(value))]);
 
-/** The element of that path, which is made where it is not there. */
+/** Returns the element at that path, which is created if it is missing. */
 export function within(tree: ConfigNode, ...path: readonly string[]): ConfigNode {
   return path.reduce((parent, name) => {
     const found = at(parent, name);
@@ -79,9 +79,9 @@ export function cloneTree(tree: ConfigNode): ConfigNode {
   return { ...tree, children: tree.children.map(cloneTree) };
 }
 
-/** Leaves that may stand there several times, each with a text of its own. */
+/** Leaves that may occur several times, each with a text of its own. */
 const leafLists: ReadonlySet<string> = new Set(["import", "export", "next-hop"]);
-/** Leaves that are never shown as they were given. */
+/** Leaves that are never printed as they were entered. */
 const secretLeaves: ReadonlySet<string> = new Set(["cak", "secret", "ascii-text", "hexadecimal"]);
 
 const keyOf = (tree: ConfigNode): string | undefined =>
@@ -116,7 +116,9 @@ export function entry(
   return entries(tree, name).find((one) => keyOf(one) === key);
 }
 
-/** Reversible, as the real encoding is: whoever reads it has the key. */
+/**
+ * Encodes a secret reversibly, as the real encoding does: every reader of the output has the key.
+ */
 function shown({ name, text }: ConfigNode): string {
   if (!secretLeaves.has(name) || text === "") return text;
   return `$9$${Buffer.from(text).toString("base64")}`;
@@ -128,7 +130,7 @@ export function printTree(tree: ConfigNode): Markup {
   return tag(open, ...tree.children.map(printTree));
 }
 
-/** What a subtree filter selects; undefined = nothing. */
+/** Returns what a subtree filter selects; undefined if it selects nothing. */
 export function select(tree: ConfigNode, filter: XmlNode): ConfigNode | undefined {
   const matches = filter.children.filter((one) => one.children.length === 0 && one.text !== "");
   for (const { name, text } of matches) {
@@ -149,7 +151,10 @@ export function select(tree: ConfigNode, filter: XmlNode): ConfigNode | undefine
 const operationOf = (edit: XmlNode): string =>
   edit.attributes.get("operation") ?? edit.attributes.get("delete") ?? "merge";
 
-/** Changes the tree; `warnings` get what was to be deleted and is not there. */
+/**
+ * Changes the tree; `warnings` receives the elements to delete that do not exist.
+ * @throws FaceError for an unknown operation
+ */
 export function applyEdit(tree: ConfigNode, edit: XmlNode, warnings: string[]): void {
   for (const part of edit.children) {
     const found = tree.children.find((one) => isSame(one, part));

@@ -1,5 +1,5 @@
-// What EOS prints when it is asked, out of the state of the simulated router: the JSON of `| json`,
-// and tables where their layout was published.
+// The answers of EOS, from the state of the simulated router: the JSON of `| json`, and tables
+// where their layout was published.
 
 import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
@@ -28,7 +28,7 @@ import type { Printed } from "./terminal.ts";
 export interface EosModel {
   readonly model: string;
   readonly version: string;
-  /** How the list of sessions names the one that waits: by a row of it, or beside the rows. */
+  /** The place where the list of sessions names the waiting one: in a row, or beside the rows. */
   readonly timer: "inRow" | "beside";
 }
 
@@ -37,9 +37,12 @@ export interface EosConfiguration extends Face<readonly Block[]> {
   readonly model: EosModel;
   readonly sessions: ReadonlyMap<string, ConfigSession>;
   hostname(): string;
-  /** Takes over what changed at the router itself. */
+  /** Follows changes that were made at the router itself. */
   follow(): void;
-  /** A commit that must be confirmed, and by when; undefined = none. */
+  /**
+   * The session whose commit waits for its confirm, and the uptime in seconds at which it is
+   * reverted; undefined if none waits.
+   */
   waiting(): { readonly name: string; readonly by: number } | undefined;
   isShut(peer: string): boolean;
   open(given: string | undefined): ConfigSession;
@@ -178,7 +181,7 @@ function interfaces(router: Router): Json {
 
 const address = (port: string): string => `02:00:00:00:00:0${/\d/.exec(port)?.[0] ?? "0"}`;
 
-/** Only where a profile is bound: the others have nothing to tell. */
+/** Lists only ports with a bound profile; the others have nothing to report. */
 function macSecurity(router: Router): Json {
   return perPort(protectedPorts(router), (port) => {
     const session = known(port.session);
@@ -296,7 +299,8 @@ function counters(router: Router): Json {
         inPktsNotValid: count(frames?.rxNotValid),
         inPktsLate: count(frames?.rxLate),
         inPktsCtrl: count(frames?.rxOk) + count(mkpdus?.received),
-        // What leaves in the clear by right is counted with what leaves so by mistake.
+        // Frames that may leave in the clear are counted together with those that leave so by
+        // mistake.
         outPktsUntagged: count(frames?.txClear) + count(mkpdus?.sent),
         outPktCtrl: count(frames?.txProtected) + count(mkpdus?.sent),
         outPktsTooLong: count(frames?.txTooLong),
@@ -324,7 +328,7 @@ function bgpSummary(router: Router, isShut: (peer: string) => boolean): Json {
     return [peer, { peerState: up ? "Established" : state, peerAsn: "12076", ...idle }];
   });
   const vrf = { vrf: "default", routerId: "192.0.2.1", asn: localAs };
-  // The same addresses once more, behind the ports of other neighbours.
+  // The same addresses appear again, behind the ports of other neighbours.
   const others = peers.map(([peer]) => [peer, { peerState: "Established", peerAsn: "64999" }]);
   return {
     vrfs: {
@@ -353,7 +357,7 @@ function routeTo(router: Router, destination: string): Json {
   return { vrfs: { default: { routingDisabled: false, routes } } };
 }
 
-/** As the `ping` of its Linux prints it. */
+/** Prints the answer of `ping` as its Linux does. */
 export function ping(router: Router, host: string, out: string, count: number): string {
   const port = portWith(router, host);
   const answered = answeredProbes(router, port === out ? port : undefined, count);

@@ -5,7 +5,7 @@ import type { Json } from "./router-facts.ts";
 
 export class CommandError extends Error {}
 
-/** As `sanitized` prints it: whatever follows the number of a form is gone. */
+/** Prints as `sanitized` does: everything after the number of an encoding is removed. */
 export function sanitized(text: string): string {
   return text.replace(
     /^(key \S+|neighbor \S+ password|shared-key|.*secret) (0|5|7|8a) \S+/,
@@ -32,7 +32,7 @@ export function asJson(lines: readonly Block[], shown: (text: string) => string)
   );
 }
 
-/** A configuration that one session is making of the running one. */
+/** A configuration session, which edits a copy of the running configuration. */
 export interface ConfigSession {
   readonly name: string;
   state: "pending" | "completed";

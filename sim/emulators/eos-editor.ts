@@ -1,4 +1,4 @@
-// What a line of an EOS configuration makes of it: modes inside modes, and what a line replaces;
+// The effect of a line on an EOS configuration: modes inside modes, and which line replaces which;
 // written from Arista's manual and from configurations that were published.
 
 import { CommandError } from "./eos-config.ts";
@@ -18,7 +18,7 @@ import { obscured, plainOf } from "./type-seven.ts";
 
 const whole = Number.POSITIVE_INFINITY;
 
-/** `head`: how a negation of it may begin. */
+/** Makes a rule; `head` is a possible beginning of its negation. */
 const row = (
   inside: string,
   head: string,
@@ -54,7 +54,7 @@ const rules: readonly Rule[] = [
   flag("profile", "replay protection disabled"),
   row("profile", "replay protection window", /\d{1,10}/, 3),
   flag("profile", "key retirement immediate"),
-  // A profile holds one key and one fallback.
+  // A profile has one key and one fallback.
   row("profile", "key", /(?:[0-9a-fA-F]{2}){1,32} [07] \S+(?: fallback)?/, / [0-9a-f]+ 7 \S+/),
   row("profile", "l2-protocol", /.+/, 2),
   row("interface", "description", /.+/, 1),
@@ -120,7 +120,10 @@ const grammar: Grammar = {
   },
 };
 
-/** Of each mode between the parentheses of a prompt, with the words of the line that led there. */
+/**
+ * The text of each mode between the parentheses of a prompt, with the words of the line that led
+ * there.
+ */
 const marks: Readonly<Record<string, string>> = {
   macsec: "-mac-sec",
   profile: "-profile-$2",
@@ -133,7 +136,7 @@ const marks: Readonly<Record<string, string>> = {
   ipsecProfile: "-profile-$2",
 };
 
-/** Where somebody stands in a configuration, and what a line of theirs makes of it. */
+/** A position in a configuration, and the effect of the lines that are entered there. */
 export class Editor {
   readonly root: Block[];
   #place: Place = top;
@@ -142,7 +145,7 @@ export class Editor {
     this.root = root;
   }
 
-  /** As it stands between the parentheses of a prompt. */
+  /** Returns the text between the parentheses of a prompt. */
   where(): string {
     const { path } = this.#place;
     const modes = modesOf(rules, path);
@@ -151,14 +154,17 @@ export class Editor {
     return all.map((mark) => mark.replace(/^-if-Ethernet/, "-if-Et")).join("");
   }
 
-  /** One mode up; false at the top. */
+  /** Leaves one mode; false at the top. */
   exit(): boolean {
     const above = parentOf(rules, this.#place);
     this.#place = above ?? top;
     return above !== undefined;
   }
 
-  /** Throws CommandError with what EOS prints. A line that no mode knows belongs to one above. */
+  /**
+   * Applies a line here, or in the nearest enclosing mode that knows it.
+   * @throws CommandError with the text that EOS prints
+   */
   enter(text: string): void {
     if (text.startsWith("!")) return;
     const place = placeOf(grammar, this.root, this.#place, text);

@@ -1,4 +1,4 @@
-// What a configuration in EOS' own lines makes of the simulated router, and the other way round.
+// Translates between a configuration in EOS' own lines and the state of the simulated router.
 
 import {
   type CipherSuite,
@@ -33,7 +33,7 @@ import { configWith, offeredSuite, routeMapOut } from "./port-config.ts";
 import { hasIpsec, localAs, outerAddresses, peersOf } from "./router-facts.ts";
 import { obscured, plainOf } from "./type-seven.ts";
 
-/** What an operator had before we came: addresses, BGP, and route maps of their own. */
+/** Returns the operator's configuration before the first change: addresses, BGP, and route maps. */
 export function firstLines(router: Router): Block[] {
   const peers = [...peersOf(router)];
   const neighbours = peers.flatMap(([, peer]) =>
@@ -72,7 +72,10 @@ function cipherOf(suite: CipherSuite): string {
   return Object.entries(ciphers).find(([, one]) => one === suite)?.[0] ?? "aes128-gcm";
 }
 
-/** Throws CommandError as a commit does. */
+/**
+ * Translates lines into the router's configuration.
+ * @throws CommandError as a commit does
+ */
 export function configFrom(lines: readonly Block[], router: Router): MutableConfig {
   const next = configWith(
     router,
@@ -83,7 +86,10 @@ export function configFrom(lines: readonly Block[], router: Router): MutableConf
   throw new CommandError("% ip security is not supported on this hardware platform");
 }
 
-/** A key that became the fallback made way for the promoted one: one effect, and not two. */
+/**
+ * Returns the effects; a key that became the fallback because another was promoted is not one of
+ * its own.
+ */
 export function effectsOf(before: MutableConfig, after: MutableConfig): readonly Effect[] {
   return effectsBetween(before, after).filter(({ what, port, ckn }) => {
     if (what !== "macsec.promoteKey") return true;
@@ -153,7 +159,7 @@ function keyFrom(ckn: Ckn, hidden: string): Pick<StationKey, "ckn" | "cak"> {
   return { ckn, cak: Uint8Array.from(Buffer.from(plain, "hex")) };
 }
 
-// By what the configuration does and not by what somebody called it.
+// The drain is recognised by the effect of the configuration and not by names in it.
 function drainFrom(lines: readonly Block[], peer: string): DrainMeans | undefined {
   const bgp = bgpOf(lines);
   if (childOf(bgp, `neighbor ${peer} shutdown`) !== undefined) return "peeringShutdown";
@@ -166,7 +172,7 @@ function drainFrom(lines: readonly Block[], peer: string): DrainMeans | undefine
   return prepends ? "prepend" : undefined;
 }
 
-/** The lines after somebody changed the router by another way than this face. */
+/** Returns the lines after the router was changed other than through this emulator. */
 export function linesAfter(lines: readonly Block[], router: Router): Block[] {
   const next = cloneBlocks(lines);
   for (const [port, config] of router.running.ports) {

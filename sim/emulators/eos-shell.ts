@@ -1,5 +1,5 @@
-// One person or program at the command line of an Arista router: modes, prompts, and every command
-// that the face knows.
+// The command line of an Arista router for one client: modes, prompts, and every command that the
+// emulator knows.
 
 import { answerTo } from "./cli-answers.ts";
 import { type EosConfiguration, ping, states, tables } from "./eos-answers.ts";
@@ -16,7 +16,7 @@ export class EosShell implements Shell {
   readonly style = { greeting: "", echo: "key" } as const;
   readonly #face: EosConfiguration;
   #level: 1 | 15;
-  /** Of the configuration that it is in, and the session that this one is of. */
+  /** The editor of the configuration that is being edited, and the session that it belongs to. */
   #editor: Editor | undefined;
   #session: ConfigSession | undefined;
   #page = 24;
@@ -48,7 +48,7 @@ export class EosShell implements Shell {
 
   run(line: string): Printed {
     this.#face.follow();
-    // It still answers, and makes no sense.
+    // Under this fault the router still answers, with text that cannot be parsed.
     if (this.#face.router.hasFault("unparsed") && /^(?:show|ping)/.test(line)) {
       return "Sysdb connection lost\n";
     }
@@ -61,7 +61,7 @@ export class EosShell implements Shell {
   }
 
   closed(): void {
-    // A session that nobody is in stays: whoever knows its name may come back to it.
+    // A session that no client is in remains: a client that knows its name may return to it.
     this.#edit(undefined);
   }
 
@@ -163,7 +163,7 @@ export class EosShell implements Shell {
     return "";
   }
 
-  /** undefined = no such command. */
+  /** Returns the answer to a `show` command; undefined if there is no such command. */
   #show(line: string): string {
     const [, question = "", isJson] = /^show (.+?)( \| json)?$/.exec(line) ?? [];
     const table = this.#textOf(question);
@@ -219,7 +219,10 @@ export class EosShell implements Shell {
   }
 }
 
-/** Throws CommandError; hours, minutes and seconds. */
+/**
+ * Parses hours, minutes and seconds into milliseconds.
+ * @throws CommandError
+ */
 function msOf(time: string): number {
   const found = /^(\d{1,2}):(\d{2}):(\d{2})$/.exec(time);
   const [hours = 0, minutes = 0, seconds = 0] = found?.slice(1).map(Number) ?? [];

@@ -1,5 +1,5 @@
-// What the tunnels of a configuration in EOS' own lines make of the simulated router, the other way
-// round, and what EOS prints of them; written from Arista's manual and output that was published.
+// Translates between the tunnels of a configuration in EOS' own lines and those of the simulated
+// router, and prints them as EOS does; written from Arista's manual and output that was published.
 
 import type { IpsecSa, TunnelSpec } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
@@ -21,7 +21,7 @@ import {
 } from "./tunnel-config.ts";
 import { obscured, plainOf } from "./type-seven.ts";
 
-/** It has no group 19. */
+/** EOS has no group 19. */
 const groups = Object.fromEntries(Object.entries(allGroups).filter(([number]) => number !== "19"));
 const ikeCiphers: Readonly<Record<string, string>> = {
   "3des": "3des-cbc",
@@ -36,7 +36,10 @@ const espCiphers: Readonly<Record<string, string>> = {
   aes256gcm256: "aes-256-gcm",
 };
 
-/** Throws CommandError where a profile that a tunnel has is not whole. */
+/**
+ * Returns the bound tunnels.
+ * @throws CommandError if the profile of a tunnel is incomplete
+ */
 function boundTunnels(lines: readonly Block[]): readonly Bound[] {
   return lines.flatMap(({ line, children }): readonly Bound[] => {
     const at = /^interface (Tunnel\d+)$/.exec(line)?.[1];
@@ -112,7 +115,7 @@ function routesOf(lines: readonly Block[]) {
   });
 }
 
-/** The lines after somebody changed the tunnels of the router by another way than this face. */
+/** Updates the lines after the router's tunnels were changed other than through this emulator. */
 export function followTunnels(lines: Block[], router: Router): void {
   follow(
     router,
@@ -125,7 +128,7 @@ export function followTunnels(lines: Block[], router: Router): void {
   );
 }
 
-/** Its policies and its profile. */
+/** Removes the policies and the profile of a tunnel. */
 function forget(lines: readonly Block[], name: string): void {
   const own = [`ike policy ${name}`, `sa policy ${name}`, `profile ${name}`];
   const security = childOf(lines, "ip security")?.children ?? [];

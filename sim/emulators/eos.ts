@@ -1,5 +1,5 @@
-// An Arista router as its command line answers: sessions that hold a configuration until they are
-// committed, and a timer that takes a commit back; written from Arista's manual and from output
+// An Arista router as its command line answers: sessions that contain a configuration until they
+// are committed, and a timer that reverts a commit; written from Arista's manual and from output
 // that was published.
 
 import { LinksealError } from "#hal/error.ts";
@@ -16,7 +16,7 @@ import { type Block, bgpOf, childOf, cloneBlocks, restOf } from "./line-tree.ts"
 import type { FaceSession, Wire } from "./netconf.ts";
 import { type Printed, serveLine, serveTerminal } from "./terminal.ts";
 
-/** One key and a fallback beside it; a commit that waits is taken back to the second. */
+/** A router with one key and a fallback; a pending commit is reverted to the second. */
 export const eosModel: RouterModel = {
   capabilities: {
     commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1_000, maxMs: 86_399_000 },
@@ -33,7 +33,7 @@ export const eosModel: RouterModel = {
   portName: "Ethernet1/1",
 };
 
-/** A router of the family that ends tunnels. */
+/** A router of the family that terminates tunnels. */
 export const eosTunnelModel: RouterModel = {
   ...eosModel,
   capabilities: {
@@ -44,7 +44,7 @@ export const eosTunnelModel: RouterModel = {
 
 const openMax = 5;
 
-/** One router with its configuration and the sessions in which others of it are being made. */
+/** One router with its configuration and the sessions in which changes of it are prepared. */
 export class EosFace extends Face<readonly Block[]> implements EosConfiguration {
   readonly model: EosModel;
   readonly #session: RouterSession;
@@ -67,23 +67,27 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
     this.#session = router.openSession();
   }
 
-  /** A terminal of its own; undefined = nobody answers. */
+  /** Opens a terminal; undefined if the router does not answer. */
   connect(wire: Wire): FaceSession | undefined {
     if (!this.router.reachable()) return undefined;
     return serveTerminal(this.router, new EosShell(this, 1), wire);
   }
 
-  /** One command without a terminal, as a user who may do everything. */
+  /**
+   * Runs one command without a terminal, with all privileges; undefined if the router does not
+   * answer.
+   */
   execute(wire: Wire, command: string): FaceSession | undefined {
     if (!this.router.reachable()) return undefined;
     return serveLine(this.router, new EosShell(this, 15), command, wire);
   }
 
+  /** The configuration sessions by name. */
   get sessions(): ReadonlyMap<string, ConfigSession> {
     return this.#sessions;
   }
 
-  /** The session whose commit waits, and the uptime in seconds at which it is taken back. */
+  /** Returns the session whose commit waits, and the uptime in seconds at which it is reverted. */
   waiting(): { readonly name: string; readonly by: number } | undefined {
     if (this.router.hasFault("foreignCommit")) {
       return { name: "operator-1", by: (this.router.wall() - this.bootedAt) / 1000 + 600 };
@@ -91,15 +95,17 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
     return this.#armed;
   }
 
+  /** True if the neighbour is configured as shut down. */
   isShut(peer: string): boolean {
     return childOf(bgpOf(this.current), `neighbor ${peer} shutdown`) !== undefined;
   }
 
+  /** Returns the configured host name. */
   hostname(): string {
     return restOf(this.current, "hostname") ?? "localhost";
   }
 
-  /** Takes in what happened to the router by another way, and what its own timer undid. */
+  /** Follows changes of the router that were made otherwise, and the revert of its own timer. */
   follow(): void {
     if (this.hasRebooted()) this.#sessions.clear();
     if (this.#armed !== undefined && !this.router.commits.armed()) {
@@ -110,7 +116,10 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
     this.followRunning();
   }
 
-  /** Enters a session, and makes it where there is none of that name. Throws CommandError. */
+  /**
+   * Enters a session, which is created if there is none of that name.
+   * @throws CommandError
+   */
   open(given: string | undefined): ConfigSession {
     this.#refuseLocked();
     this.#numbered += 1;
@@ -132,6 +141,10 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
     return made;
   }
 
+  /**
+   * Ends a session; a commit of it that waits is reverted.
+   * @throws CommandError if there is no such session
+   */
   abort(name: string): void {
     const found = this.#sessions.get(name);
     if (this.#armed?.name === name) {
@@ -144,7 +157,10 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
     this.#sessions.delete(name);
   }
 
-  /** By its name from outside: confirms a commit that waits, or commits what has not been yet. */
+  /**
+   * Confirms the session's commit if it waits, or commits the session for good.
+   * @throws CommandError
+   */
   commitNamed(name: string): Printed {
     if (this.#armed?.name === name) {
       this.router.commits.confirm(this.#session, this.#armed.token);
@@ -159,7 +175,10 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
     return this.commit(found, "final");
   }
 
-  /** Throws CommandError with what EOS prints; the session is over where it was committed. */
+  /**
+   * Commits a session; without a timer the session is complete.
+   * @throws CommandError with the text that EOS prints
+   */
   commit(session: ConfigSession, within: number | "final"): Printed {
     const { router } = this;
     this.#refuseLocked();
@@ -179,14 +198,14 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
         this.#armed = { token: prepared.token, name: session.name, by };
       }
     } catch (error) {
-      // What the simulated router refuses by itself.
+      // The simulated router itself refused the change.
       if (!(error instanceof LinksealError)) throw error;
       throw new CommandError(`% Commit failed: ${error.message}`);
     }
     return this.#reply();
   }
 
-  /** A line of somebody who edits without a session: in force at once. */
+  /** Puts a line in force at once, as for an operator who edits without a session. */
   direct(root: readonly Block[]): void {
     this.commit({ name: "configure", state: "pending", root: cloneBlocks(root) }, "final");
     this.#sessions.delete("configure");
@@ -196,7 +215,7 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
     return this.router.hasFault("replyLost") ? lost(this.router, this.#sessions.size) : "";
   }
 
-  /** One of them is remembered, as it is unless somebody says otherwise. */
+  /** Only the newest completed session is remembered, which is the default. */
   #complete(name: string): void {
     for (const { name: other, state } of this.#sessions.values()) {
       if (state === "completed") this.#sessions.delete(other);

@@ -1,17 +1,17 @@
-// How a simulated router works on the requests of one session in virtual time, one after the other,
-// whatever protocol carries them.
+// Carries out the requests of one session of a simulated router in virtual time, one after the
+// other, independent of the protocol.
 
 import type { Router } from "../router/router.ts";
 
 const slowFactor = 20;
 const lateReplyMs = { low: 5_000, high: 40_000 };
 
-/** How a request went; `never` = no answer will come. */
+/** The end of a request without a reply; `never` means that no answer will come. */
 export interface Unanswered {
   readonly kind: "close" | "never";
 }
 
-/** One session; it ends with the network of its router. */
+/** One session; it ends when its router loses its network. */
 export class Exchange {
   readonly #router: Router;
   readonly #close: () => void;
@@ -19,14 +19,14 @@ export class Exchange {
   isBusy = false;
   isOver = false;
 
-  /** `close` ends the channel, and `closed` what the session had on the router. */
+  /** `close` ends the channel, and `closed` ends the session's state on the router. */
   constructor(router: Router, close: () => void, closed: () => void) {
     this.#router = router;
     this.#close = close;
     this.#closed = closed;
   }
 
-  /** The client has left. */
+  /** Reports that the client has left. */
   gone(): void {
     if (this.isOver) return;
     this.isOver = true;
@@ -38,7 +38,7 @@ export class Exchange {
     this.#close();
   }
 
-  /** Half of the time passes before a request has its effect, and half after that. */
+  /** Runs a request; half of its time passes before its effect, and half after it. */
   take<T extends string | { readonly kind: string }>(
     ms: number,
     run: () => T,
@@ -73,7 +73,7 @@ export class Exchange {
   }
 }
 
-/** The effect is there, and its reply is lost. */
+/** Returns the end of a request that has its effect but whose reply is lost. */
 export function lost({ options: { prng } }: Router, name: string | number): Unanswered {
   return { kind: prng.fork(`lost-${name}`).chance(0.5) ? "close" : "never" };
 }

@@ -1,5 +1,5 @@
-// A simulated router as a device of one vendor: its configuration in the vendor's own form beside
-// the one that runs. What changes either is taken over by the other.
+// A device emulator: a simulated router as a device of one vendor, with its configuration in the
+// vendor's own form beside the router's. A change of either is followed by the other.
 
 import type { Router } from "../router/router.ts";
 import type { Draft } from "../router/router-commit.ts";
@@ -8,7 +8,7 @@ import { tellFarEndRoutes } from "./far-end-routes.ts";
 
 const upMs = 40 * 86_400_000;
 
-/** `Form`: a configuration as the vendor writes it; one is replaced, and never changed. */
+/** `Form` is a configuration as the vendor writes it; a form is replaced and never changed. */
 export abstract class Face<Form> {
   readonly router: Router;
   readonly #after: (form: Form, router: Router) => Form;
@@ -19,7 +19,10 @@ export abstract class Face<Form> {
   #bootedAt: number;
   #boot: string;
 
-  /** `after`: what a form becomes where the router was changed by another way than this face. */
+  /**
+   * `after` returns the form that follows when the router was changed other than through this
+   * emulator.
+   */
   constructor(router: Router, first: Form, after: (form: Form, router: Router) => Form) {
     this.router = router;
     this.#after = after;
@@ -41,7 +44,7 @@ export abstract class Face<Form> {
     return this.#bootedAt;
   }
 
-  /** What is in force is what the next boot begins with. */
+  /** True if the next boot starts from the configuration that is in force. */
   isSaved(): boolean {
     return this.#saved === this.router.running;
   }
@@ -55,7 +58,7 @@ export abstract class Face<Form> {
     return control.kind === "known" ? control.value.bootId : this.#boot;
   }
 
-  /** Whether the router has started anew since the last question. */
+  /** True if the router has rebooted since the last call. */
   protected hasRebooted(): boolean {
     const boot = this.#bootId();
     if (boot === this.#boot) return false;
@@ -65,8 +68,9 @@ export abstract class Face<Form> {
   }
 
   /**
-   * Takes over what another way, or a timer, made of the router; undefined = nothing. The form that
-   * belonged to what runs now comes back, unless the present one means the same and is kept.
+   * Follows a change that was made otherwise, or by a timer; undefined if there is none. The form
+   * that belonged to the running configuration returns, unless the present one is equivalent and is
+   * kept.
    */
   protected followRunning({ keepsSame = false } = {}): "same" | "changed" | undefined {
     const { running } = this.router;
@@ -77,17 +81,17 @@ export abstract class Face<Form> {
     return isSame ? "same" : "changed";
   }
 
-  /** undefined = it was never seen to run. */
+  /** Returns the form of a configuration; undefined if it never ran. */
   protected formOf(config: MutableConfig): Form | undefined {
     return this.#known.get(config);
   }
 
-  /** The router itself has put a form of before in the place of the present one. */
+  /** Puts an earlier form in place of the present one, as the router itself does. */
   protected restore(form: Form): void {
     this.#current = form;
   }
 
-  /** This is the form of what runs now. */
+  /** Sets the form of the running configuration. */
   settle(form: Form): void {
     this.#current = form;
     this.#seen = this.router.running;
@@ -95,7 +99,7 @@ export abstract class Face<Form> {
   }
 }
 
-/** A commit of what a configuration comes to. */
+/** Makes a draft from a configuration that is computed when it is applied. */
 export function draftOf(configured: () => MutableConfig, effects = effectsBetween): Draft {
   return {
     apply: (running) => {

@@ -1,5 +1,5 @@
-// What the far end tells over BGP, in the forms that break tables: short and long prefixes of both
-// families, and a prefix that comes twice.
+// Prefixes that the far end advertises over BGP, in the forms that break tables: short and long
+// prefixes of both families, and a prefix that comes twice.
 
 import { isIPv6 } from "node:net";
 import type { Router } from "../router/router.ts";
@@ -13,18 +13,18 @@ const prefixes = [
   "2001:db8:abcd:1200::/56",
 ];
 
-/** A far end that tells nothing would leave every table empty. */
+/** Makes the far end advertise the prefixes; otherwise every table would be empty. */
 export function tellFarEndRoutes(router: Router): void {
   for (const prefix of prefixes) router.advertise(prefix, "announce");
 }
 
 export interface ToldRoute {
   readonly prefix: string;
-  /** Each with whether it is in use: of two of one prefix the second may be. */
+  /** Whether each path is in use; of two paths of a prefix, the second may be. */
   readonly paths: readonly boolean[];
 }
 
-/** Those of one peer and one family; of both without one. */
+/** Returns the routes of one peer and one family; of both families if `family` is absent. */
 export function routesFrom(
   router: Router,
   peer: string,
@@ -49,17 +49,17 @@ export const familyOf = (prefix: string): "ipv4" | "ipv6" =>
   isIPv6(prefix.split("/")[0] ?? "") ? "ipv6" : "ipv4";
 
 export interface Columns {
-  /** What stands before a prefix, for a path that is in use, and for one that is not. */
+  /** The text before a prefix, for a path that is in use, and for one that is not. */
   readonly codes: { readonly used: string; readonly unused: string };
   readonly prefixWidth: number;
   readonly nextHopWidth: number;
-  /** Where a next hop begins that has a row for itself. */
+  /** The column of a next hop that has a row of its own. */
   readonly nextHopAt: number;
 }
 
 /**
- * The rows of a table as routers of Cisco print them: a prefix is printed once, and what is wider
- * than its column ends the row, with nothing after it.
+ * Returns the rows of a table as Cisco's routers print them: a prefix is printed once, and a value
+ * wider than its column ends the row, with nothing after it.
  */
 export function tableRows(
   routes: readonly ToldRoute[],

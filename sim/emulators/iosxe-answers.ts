@@ -1,4 +1,4 @@
-// What a router with IOS XE prints when it is asked, out of the state of the simulated one.
+// The answers of a router with IOS XE, from the state of the simulated router.
 
 import type { MacsecPort, MkaParticipant } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
@@ -29,10 +29,10 @@ import {
   protectedPort,
 } from "./router-facts.ts";
 
-/** What the answers are made of. */
+/** The parts of the emulator that answers are made of. */
 export interface XeFace extends Face<readonly Block[]> {
   readonly model: XeModel;
-  /** What is told of the timer that takes a change back. */
+  /** Returns the answer about the timer that reverts a change. */
   timer(): string;
 }
 
@@ -100,7 +100,7 @@ export function rollbackTimer(armed: { readonly at: number; readonly minutes: nu
   ].join("\n");
 }
 
-/** `18:00:00 UTC Wed Nov 25 2026`. */
+/** Returns `18:00:00 UTC Wed Nov 25 2026`. */
 export function moment(wall: number): string {
   const [day = "", month = "", date = "", time = "", year = ""] = dated(wall).split(/ +/);
   return `${time} UTC ${day} ${month} ${date} ${year}`;
@@ -154,7 +154,7 @@ function mkaSessions(router: Router): string {
   return pages.length === 0 ? "% There are no active MKA sessions" : pages.join("\n\n");
 }
 
-/** `Label....... value`, the label and its dots as wide as most of them are. */
+/** Prints `Label....... value`, the label and its dots as wide as most of them are. */
 const field = (label: string, value: string | number | bigint): string =>
   `${label}${".".repeat(Math.max(2, 25 - label.length))} ${value}`;
 
@@ -213,7 +213,7 @@ function pageOf(told: Participant): string {
   ].join("\n");
 }
 
-/** A page for each key, of which the port's counters are the sum. */
+/** Prints a page for each key; the port's counters are the sum of the pages. */
 function mkaStatistics(router: Router, name: string): string {
   const port = protectedPort(router, name);
   const counted = known(port?.mkpdus);
@@ -304,7 +304,7 @@ function neighbours(router: Router, isShut: (peer: string) => boolean): string {
     const idle = isShut(peer) ? "Idle, shutdown" : "Active";
     return neighbourOf(peer, "remote AS 12076", up ? "Established, up for 3d04h" : idle, !up);
   });
-  // The same addresses once more, behind the ports of other neighbours.
+  // The same addresses appear again, behind the ports of other neighbours.
   const others = peers.flatMap(([, peer]) =>
     neighbourOf(peer, "vrf OTHER,  remote AS 64999", "Established, up for 1w2d", false),
   );
@@ -334,7 +334,7 @@ function neighbourOf(
   ];
 }
 
-/** The heading is one to the left of what stands below it. */
+/** The heading starts one column to the left of the rows. */
 const columns = {
   codes: { used: " *>   ", unused: " *    " },
   prefixWidth: 16,
@@ -363,7 +363,7 @@ function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string
   ].join("\n");
 }
 
-/** A network of the length of its class is printed without one. */
+/** A network of the length of its class is printed without a length. */
 function classless(prefix: string): string {
   return /^(?:19[2-9]|2[01]\d|22[0-3])\..*\/24$/.test(prefix) ? prefix.replace("/24", "") : prefix;
 }

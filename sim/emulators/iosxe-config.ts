@@ -1,5 +1,4 @@
-// What a configuration in IOS XE's own words makes of the simulated router, and the other way
-// round.
+// Translates between a configuration in IOS XE's own words and the state of the simulated router.
 
 import { type DrainMeans, type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { StationKey } from "../mka/station.ts";
@@ -33,10 +32,10 @@ import { configWith, offeredSuite, routeMapOut } from "./port-config.ts";
 import { hasIpsec, localAs, outerAddresses, peersOf } from "./router-facts.ts";
 import { plainOf } from "./type-seven.ts";
 
-/** What the router prints instead of taking a line. */
+/** The text that the router prints instead of accepting a line. */
 export class LineError extends Error {}
 
-/** What an operator had before we came. */
+/** Returns the operator's configuration before the first change. */
 export function firstBlocks(
   router: Router,
   { hasArchive, isRecent }: Pick<XeModel, "hasArchive" | "isRecent">,
@@ -83,8 +82,9 @@ export function firstBlocks(
 }
 
 /**
- * Throws LineError where a line is known and cannot be. `spoken`: the configuration of when routes
- * were last exchanged, whose route maps are the ones in force.
+ * Translates blocks into the router's configuration. `spoken` is the configuration at the last
+ * exchange of routes; its route maps are the ones in force.
+ * @throws LineError for a known command with an invalid value
  */
 export function configFrom(
   root: readonly Block[],
@@ -136,7 +136,7 @@ function settingsFrom(
 ): MacsecSettings {
   const name = restOf(own, "mka policy");
   const policy = linesIn(root, `mka policy ${name}`);
-  // The ends choose the first that both know.
+  // The ends choose the first suite that both know.
   const [text = "gcm-aes-128"] = restOf(policy, "macsec-cipher-suite")?.split(" ") ?? [];
   const suite = offeredSuite(router, text);
   if (suite === undefined) {
@@ -159,7 +159,7 @@ function settingsFrom(
   };
 }
 
-/** Of the keys that are valid now the first, and those that are to come. */
+/** Returns the first of the keys that are valid now, and the future ones. */
 function keysFrom(
   root: readonly Block[],
   chain: string,
@@ -175,7 +175,7 @@ function keysFrom(
   return keysInForce(keys, role, router.wall());
 }
 
-/** undefined = its octets have not been said yet. */
+/** Parses a key; undefined while its octets have not been entered. */
 function keyOf({ line, children }: Block): Pick<StationKey, "ckn" | "cak"> | undefined {
   const ckn = parseCkn(line.replace(/^key /, ""));
   if (ckn === undefined) throw new LineError("% Invalid key name, an even number of digits");
@@ -193,7 +193,7 @@ function keyOf({ line, children }: Block): Pick<StationKey, "ckn" | "cak"> | und
 
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-// By what the configuration does and not by what somebody called it.
+// The drain is recognised by the effect of the configuration and not by names in it.
 function drainFrom(root: readonly Block[], peer: string): DrainMeans | undefined {
   const bgp = linesIn(root, `router bgp ${localAs}`);
   const out = routeMapOut(linesIn(bgp, "address-family ipv4"), peer);
@@ -204,7 +204,7 @@ function drainFrom(root: readonly Block[], peer: string): DrainMeans | undefined
   return prepends && entries.length > 0 ? "prepend" : undefined;
 }
 
-/** The blocks after somebody changed the router by another way than this face. */
+/** Returns the blocks after the router was changed other than through this emulator. */
 export function blocksAfter(root: readonly Block[], router: Router): Block[] {
   const next = cloneBlocks(root);
   for (const [port, config] of router.running.ports) {

@@ -1,4 +1,4 @@
-// The words that IOS XE knows at each place of its configuration, and how it prints one.
+// The words that IOS XE accepts at each place of its configuration, and how it prints one.
 
 import { type Block, type Grammar, type Rule, rule } from "./line-tree.ts";
 import { obscured } from "./type-seven.ts";
@@ -103,7 +103,7 @@ const rules: readonly Rule[] = [
 
 export const grammar: Grammar = { rules, negation: /^no (.+)$/, isLoose: true };
 
-/** What a place begins with is not printed. */
+/** Default values are not printed. */
 const defaults: ReadonlySet<string> = new Set([
   "macsec access-control must-secure",
   "macsec replay-protection window-size 64",
@@ -113,7 +113,7 @@ const defaults: ReadonlySet<string> = new Set([
   "set security-association lifetime kilobytes 4608000",
 ]);
 
-/** As `show running-config` prints it: keys in their other form. */
+/** Prints as `show running-config` does, with keys in their encrypted form. */
 export function printBlocks(blocks: readonly Block[], depth = 0): readonly string[] {
   return blocks.flatMap(({ line, children }) => {
     if (defaults.has(line)) return [];
@@ -130,8 +130,11 @@ export function printBlocks(blocks: readonly Block[], depth = 0): readonly strin
 export interface XeModel {
   readonly platform: string;
   readonly version: string;
-  /** `archive` is configured, and with it the timer that takes a change back. */
+  /** `archive` is configured, and with it the timer that reverts a change. */
   readonly hasArchive: boolean;
-  /** It knows fallback key chains, and a router frames without SCI and SSCIs by SCI. */
+  /**
+   * The release has fallback key chains; a router of it can send without SCI and derive SSCIs from
+   * SCIs.
+   */
   readonly isRecent: boolean;
 }

@@ -1,4 +1,4 @@
-// What IOS XE prints of its tunnels when it is asked, out of those of the simulated router.
+// The answers of IOS XE about its tunnels, from those of the simulated router.
 
 import type { IpsecSa, Transforms } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
@@ -98,7 +98,7 @@ function saOf({ spi, transforms, phase }: IpsecSa, at: string): readonly string[
   ];
 }
 
-/** A cipher of AES with 128 bits has no number. */
+/** AES with 128 bits is printed without a number. */
 function setText({ encryption, integrity }: Transforms): string {
   const [, bits, mode] = /^aes-(\d+)-(gcm|cbc)$/.exec(encryption) ?? [];
   const name = mode === "gcm" ? "esp-gcm" : bits === "128" ? "esp-aes" : `esp-${bits}-aes`;

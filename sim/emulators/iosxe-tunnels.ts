@@ -1,5 +1,5 @@
-// What the tunnels of a configuration in IOS XE's own words make of the simulated router, and the
-// other way round; a tunnel is there once all that it is made of has been said.
+// Translates between the tunnels of a configuration in IOS XE's own words and those of the
+// simulated router; a tunnel exists once every part of it has been entered.
 
 import type { TunnelSpec } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
@@ -30,7 +30,7 @@ const macs: Readonly<Record<string, string>> = {
   "esp-sha384-hmac": "sha384",
 };
 
-/** The tunnels that are whole, with the interface of each. */
+/** Returns the complete tunnels, with the interface of each. */
 export function boundTunnels(root: readonly Block[]): readonly Bound[] {
   return root.flatMap(({ line, children }): readonly Bound[] => {
     const name = /^interface (Tunnel\d+)$/.exec(line)?.[1];
@@ -92,7 +92,7 @@ function isWhole(profile: readonly Block[] | undefined, local: string, remote: s
   );
 }
 
-/** Of the policies the one whose address is ours. */
+/** Returns the transforms of the policy that matches our address. */
 function ikeOf(root: readonly Block[], local: string): TunnelSpec["ike"] | undefined {
   const policy = root.find(
     ({ line, children }) =>
@@ -106,7 +106,7 @@ function ikeOf(root: readonly Block[], local: string): TunnelSpec["ike"] | undef
   const mac = restOf(proposal, "integrity");
   const prf = restOf(proposal, "prf") ?? mac;
   if (encryption === undefined || dhGroup === undefined || prf === undefined) return undefined;
-  // A GCM and a digest exclude each other.
+  // A GCM cipher and a digest exclude each other.
   if (isAead ? mac !== undefined : mac === undefined) return undefined;
   return { encryption, integrity: mac ?? "none", prf, dhGroup };
 }
@@ -137,7 +137,7 @@ function pskOf(root: readonly Block[], keyring: string, remote: string): Uint8Ar
   return new TextEncoder().encode(told.replace(/^0 /, ""));
 }
 
-/** The static routes, each with the interface or the address that it leads to. */
+/** Returns the static routes, each with its interface or next hop. */
 export function routesOf(root: readonly Block[]) {
   return root.flatMap(({ line }) => {
     const [, address, mask = "", hop = ""] = /^ip route (\S+) (\S+) (\S+)$/.exec(line) ?? [];
@@ -157,7 +157,7 @@ function maskOf(length: number): string {
   return [0, 1, 2, 3].map(octet).join(".");
 }
 
-/** The lines after somebody changed the tunnels of the router by another way than this face. */
+/** Updates the lines after the router's tunnels were changed other than through this emulator. */
 export function followTunnels(root: Block[], router: Router): void {
   follow(
     router,

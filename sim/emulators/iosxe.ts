@@ -1,5 +1,5 @@
 // A router with IOS XE as its command line answers: no candidate, each line in force as it is
-// typed, and a timer that replaces the configuration by a copy of before; written from Cisco's
+// entered, and a timer that restores a copy of the earlier configuration; written from Cisco's
 // documents and from output that was published.
 
 import { LinksealError } from "#hal/error.ts";
@@ -22,7 +22,7 @@ import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.
 const minuteMs = 60_000;
 const minutesMax = 120;
 
-/** A router that keeps a fallback key ready, and whose timer is nobody's session. */
+/** A router with a fallback key; its timer does not belong to a session. */
 export const iosxeModel: RouterModel = {
   capabilities: {
     commit: {
@@ -54,7 +54,7 @@ const recent: XeModel = {
 };
 const keystrokeMs = 4;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
-/** What a release or a kind of router does not know. */
+/** True for a command that the release or kind of router lacks. */
 function isUnknown(line: string, { platform, isRecent }: XeModel, router: Router): boolean {
   if (/^(?:no )?(?:crypto|tunnel (?:mode ipsec|protection)) /.test(line)) return !hasIpsec(router);
   const isSwitch = platform.startsWith("C9");
@@ -77,7 +77,7 @@ interface Armed {
 export class IosxeFace extends Face<readonly Block[]> implements XeFace {
   readonly model: XeModel;
   readonly #session: RouterSession;
-  /** As it was when routes were last exchanged with all neighbours. */
+  /** The configuration at the last exchange of routes with all neighbours. */
   #spoken: readonly Block[];
   #armed: Armed | undefined;
   #changedAt: number | undefined;
@@ -89,31 +89,35 @@ export class IosxeFace extends Face<readonly Block[]> implements XeFace {
     this.#spoken = this.current;
   }
 
-  /** A session of its own; undefined = nobody answers. */
+  /** Opens a session; undefined if the router does not answer. */
   connect(wire: Wire): FaceSession | undefined {
     if (!this.router.reachable()) return undefined;
     return serveTerminal(this.router, new Vty(this), wire);
   }
 
+  /** True while a timer waits that reverts a change. */
   get isArmed(): boolean {
     return this.#armed !== undefined;
   }
 
-  /** Takes in what happened to the router by another way, and what its own timer undid. */
+  /** Follows changes of the router that were made otherwise, and the revert of its own timer. */
   follow(): void {
     if (this.hasRebooted()) {
       this.#changedAt = undefined;
       this.#spoken = this.current;
     }
     if (this.#armed !== undefined && !this.router.commits.armed()) {
-      // Its copy of before has taken the place of all that was typed since.
+      // The timer's copy has replaced everything that was entered since.
       this.restore(this.#armed.before);
       this.#armed = undefined;
     }
     if (this.followRunning() === "changed") this.#changedAt = this.router.wall();
   }
 
-  /** Keeps a copy, and begins to wait. Throws LineError. */
+  /**
+   * Keeps a copy of the configuration, and starts the timer.
+   * @throws LineError
+   */
   arm(minutes: number): void {
     if (!this.model.hasArchive) {
       throw new LineError("%Turn config archive on before using Rollback Confirmed Change");
@@ -129,25 +133,40 @@ export class IosxeFace extends Face<readonly Block[]> implements XeFace {
     this.settle(before);
   }
 
+  /**
+   * Restarts the timer.
+   * @throws LineError if none runs
+   */
   rearm(minutes: number): void {
     if (this.#armed === undefined) throw new LineError(nonePending);
     this.router.commits.rearm(this.#armed.token, minutes * minuteMs);
     this.#armed = { ...this.#armed, at: this.router.wall(), minutes };
   }
 
+  /**
+   * Stops the timer; the configuration stays.
+   * @throws LineError if none runs
+   */
   confirm(): void {
     if (this.#armed === undefined) throw new LineError(nonePending);
     this.router.commits.confirm(this.#session, this.#armed.token);
     this.#armed = undefined;
   }
 
+  /**
+   * Restores the copy at once.
+   * @throws LineError if no timer runs
+   */
   revert(): void {
     if (this.#armed === undefined) throw new LineError(nonePending);
     this.router.commits.rollback(this.#armed.token);
     this.follow();
   }
 
-  /** A line that somebody typed, in force at once. Throws LineError, and then nothing changed. */
+  /**
+   * Puts an entered line in force at once.
+   * @throws LineError before anything has changed
+   */
   take(blocks: readonly Block[]): void {
     const { commits } = this.router;
     const draft = this.#draftOf(blocks);
@@ -157,7 +176,7 @@ export class IosxeFace extends Face<readonly Block[]> implements XeFace {
     this.#changedAt = this.router.wall();
   }
 
-  /** Routes are exchanged anew, by the route maps that are configured now. */
+  /** Exchanges routes again, with the route maps that are configured now. */
   refresh(): void {
     this.#spoken = this.current;
     this.take(this.current);
@@ -167,12 +186,13 @@ export class IosxeFace extends Face<readonly Block[]> implements XeFace {
     return draftOf(() => configFrom(blocks, this.#spoken, this.router));
   }
 
-  /** undefined = there is no such question. */
+  /** Returns the answer to a `show` command; undefined if there is no such command. */
   show(question: string): string | undefined {
     const [what = "", filter] = question.split(/ \| (.*)/);
     return what === "running-config" ? this.#running(filter) : answerTo(questions, this, what);
   }
 
+  /** Returns the answer about the timer that reverts a change. */
   timer(): string {
     if (this.router.hasFault("foreignCommit")) {
       return rollbackTimer({ at: this.router.wall(), minutes: 10 });
@@ -201,7 +221,7 @@ export class IosxeFace extends Face<readonly Block[]> implements XeFace {
   }
 }
 
-/** undefined = what a client typed is no regular expression. */
+/** Compiles a client's regular expression; undefined if it is invalid. */
 function expressionOf(pattern: string): RegExp | undefined {
   try {
     return new RegExp(pattern);
@@ -235,20 +255,20 @@ class Vty implements Shell {
     const { router } = this.#face;
     this.#face.follow();
     if (line === "" || line.startsWith("!")) return "";
-    // It still answers, and makes no sense.
+    // Under this fault the router still answers, with text that cannot be parsed.
     if (router.hasFault("unparsed") && line.startsWith("show")) return "Unable to get data";
     try {
       return this.#place === undefined ? this.#exec(line) : this.#edit(line, this.#place);
     } catch (error) {
       if (error instanceof LineError) return error.message;
-      // What the simulated router refuses by itself.
+      // The simulated router itself refused the command.
       if (error instanceof LinksealError) return `% Command rejected: ${error.message}`;
       throw error;
     }
   }
 
   closed(): void {
-    // What was typed is in force, and the timer runs on.
+    // The lines that were entered are in force, and the timer runs on.
     this.#place = undefined;
   }
 
@@ -302,7 +322,7 @@ class Vty implements Shell {
     const face = this.#face;
     if (line === "end") {
       this.#place = undefined;
-      // Without a timer it is the last word of a change.
+      // Without a timer, this is the last command of a change.
       return face.router.hasFault("replyLost") && !face.isArmed
         ? lost(face.router, face.router.wall())
         : "";
@@ -329,7 +349,7 @@ class Vty implements Shell {
   }
 }
 
-/** Some modes are called without `config`. */
+/** Some modes are printed without `config`. */
 function modeText({ mode }: Place): string {
   if (/^(?:cfg-|ipsec-)/.test(mode)) return `(${mode})`;
   return `(config${mode === "" ? "" : `-${mode}`})`;

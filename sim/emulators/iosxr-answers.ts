@@ -1,4 +1,4 @@
-// What a router with IOS XR prints when it is asked, out of the state of the simulated one.
+// The answers of a router with IOS XR, from the state of the simulated router.
 
 import type { MacsecPort, PortName } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
@@ -40,11 +40,11 @@ export interface Model {
   readonly version: string;
 }
 
-/** What the answers are made of. */
+/** The parts of the emulator that answers are made of. */
 export interface XrFace extends Face<readonly Block[]> {
   readonly model: Model;
   readonly history: readonly CommitEntry[];
-  /** The sessions in which a configuration is edited. */
+  /** Returns the sessions in which a configuration is edited. */
   editors(): readonly OpenEdit[];
 }
 
@@ -213,7 +213,7 @@ function pageOf(told: Participant): string {
   ].join("\n");
 }
 
-/** `HundredGigE0/0/0/0` is `Hu0/0/0/0` in most tables. */
+/** Most tables print `HundredGigE0/0/0/0` as `Hu0/0/0/0`. */
 function shortOf(port: PortName): string {
   const [, letters = "", place = ""] = /^(\D+)(.*)$/.exec(port) ?? [];
   return `${letters.slice(0, 2)}${place}`;
@@ -306,7 +306,7 @@ const columns = {
   nextHopAt: 22,
 };
 
-/** Without a family it is the default one: of IPv4. */
+/** A command without a family means the default one, IPv4. */
 function received({ router, current }: XrFace, peer: string, family: "ipv4" | "ipv6"): string {
   const words = `address-family ${family} unicast`;
   if (childOf(bgpOf(current), words) === undefined) {

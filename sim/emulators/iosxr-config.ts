@@ -1,5 +1,4 @@
-// What a configuration in IOS XR's own words makes of the simulated router, and the other way
-// round.
+// Translates between a configuration in IOS XR's own words and the state of the simulated router.
 
 import { type DrainMeans, type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { StationKey } from "../mka/station.ts";
@@ -30,10 +29,10 @@ import {
 import { configWith, offeredSuite } from "./port-config.ts";
 import { localAs, peersOf } from "./router-facts.ts";
 
-/** Printed by `show configuration failed`. */
+/** An error that `show configuration failed` prints. */
 export class SemanticError extends Error {}
 
-/** What an operator had before we came. */
+/** Returns the operator's configuration before the first change. */
 export function firstBlocks(router: Router): Block[] {
   const peers = [...peersOf(router)];
   const families = ["ipv4", "ipv6"].map((family) => `address-family ${family} unicast`);
@@ -64,7 +63,10 @@ export function firstBlocks(router: Router): Block[] {
   ];
 }
 
-/** Throws SemanticError as a commit does. */
+/**
+ * Translates blocks into the router's configuration.
+ * @throws SemanticError as a commit does
+ */
 export function configFrom(root: readonly Block[], router: Router): MutableConfig {
   return configWith(router, (port, peer) => portFrom(root, port, peer, router));
 }
@@ -121,7 +123,7 @@ function settingsFrom(root: readonly Block[], name: string, router: Router): Mac
   };
 }
 
-/** Of the keys that are valid now the one with the latest start, and those that are to come. */
+/** Returns the key with the latest start of those that are valid now, and the future ones. */
 function keysFrom(
   root: readonly Block[],
   chain: string,
@@ -160,7 +162,7 @@ function monthOf(word: string): number {
   return index;
 }
 
-// By what the configuration does and not by what somebody meant by it.
+// The drain is recognised by the effect of the configuration and not by its purpose.
 function drainFrom(root: readonly Block[], peer: string): DrainMeans | undefined {
   const neighbour = childOf(bgpOf(root), `neighbor ${peer}`)?.children;
   if (childOf(neighbour, "shutdown") !== undefined) return "peeringShutdown";
@@ -169,7 +171,7 @@ function drainFrom(root: readonly Block[], peer: string): DrainMeans | undefined
   return Number(restOf(leaving, "as-prepends") ?? 0) > 0 ? "prepend" : "gracefulShutdown";
 }
 
-/** The blocks after somebody changed the router by another way than this face. */
+/** Returns the blocks after the router was changed other than through this emulator. */
 export function blocksAfter(root: readonly Block[], router: Router): Block[] {
   const next = cloneBlocks(root);
   const peers = peersOf(router);

@@ -1,4 +1,4 @@
-// The words that IOS XR knows at each place of its configuration, and how it prints one.
+// The words that IOS XR accepts at each place of its configuration, and how it prints one.
 
 import { type Block, type Grammar, type Rule, rule } from "./line-tree.ts";
 
@@ -48,7 +48,7 @@ const rules: readonly Rule[] = [
 
 export const grammar: Grammar = { rules, negation: /^no (.+)$/, isLoose: true };
 
-/** As `show running-config` prints it: keys in their other form. */
+/** Prints as `show running-config` does, with keys in their encrypted form. */
 export function printBlocks(blocks: readonly Block[], depth = 0): readonly string[] {
   const indent = " ".repeat(depth);
   return blocks.flatMap(({ line, children }) => {
@@ -61,7 +61,7 @@ export function printBlocks(blocks: readonly Block[], depth = 0): readonly strin
   });
 }
 
-/** Reversible, as the form is that the routers print. */
+/** Encodes a key reversibly, as the form that the routers print is. */
 function obfuscated(digits: string): string {
   const octets = Buffer.from(digits).map((octet, index) => octet ^ (0x35 + (index % 11)));
   return `08${Buffer.from(octets).toString("hex").toUpperCase()}`;

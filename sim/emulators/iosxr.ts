@@ -1,5 +1,5 @@
-// A router with IOS XR as its command line answers: a target configuration for each session, trial
-// commits that end with theirs; written from Cisco's documents.
+// A router with IOS XR as its command line answers: a target configuration for each session, and
+// trial commits that end with their session; written from Cisco's documents.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
@@ -31,7 +31,7 @@ import {
 import type { FaceSession, Wire } from "./netconf.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
-/** A router that keeps a fallback key ready, and ends a trial with its session. */
+/** A router with a fallback key, which ends a trial with its session. */
 export const iosxrModel: RouterModel = {
   capabilities: {
     commit: { kind: "confirmed", survivesDisconnect: false, stepMs: 1_000, maxMs: 65_535_000 },
@@ -55,14 +55,14 @@ const shortestS = 30;
 const longestS = 65_535;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 
-/** One router with its configuration; every session of it has a target of its own. */
+/** One router with its configuration; every session has a target of its own. */
 export class IosxrFace extends Face<readonly Block[]> implements XrFace {
   readonly model: Model;
   readonly #sessions = new Set<Vty>();
   #history: CommitEntry[] = [];
   #lines = 0;
   #commitId = 1_000_000_000;
-  /** A trial of ours that waits. */
+  /** The agent's trial that waits for its confirm. */
   trial:
     | { readonly token: Parameters<Router["commits"]["recall"]>[0]; readonly vty: Vty }
     | undefined;
@@ -73,7 +73,7 @@ export class IosxrFace extends Face<readonly Block[]> implements XrFace {
     this.note("operator", "con0_RP0_CPU0", "CLI");
   }
 
-  /** A session of its own; undefined = nobody answers. */
+  /** Opens a session; undefined if the router does not answer. */
   connect(wire: Wire): FaceSession | undefined {
     if (!this.router.reachable()) return undefined;
     const vty = new Vty(this, `vty${this.#lines}`);
@@ -82,15 +82,17 @@ export class IosxrFace extends Face<readonly Block[]> implements XrFace {
     return serveTerminal(this.router, vty, wire);
   }
 
-  /** Who edits and lets nobody else do so. */
+  /** Returns the session that edits exclusively; undefined if there is none. */
   holder(): Vty | undefined {
     return [...this.#sessions].find(({ isExclusive }) => isExclusive);
   }
 
+  /** Removes a session that has ended. */
   leave(vty: Vty): void {
     this.#sessions.delete(vty);
   }
 
+  /** Adds an entry to the commit history. */
   note(
     user: string,
     line: string,
@@ -103,11 +105,12 @@ export class IosxrFace extends Face<readonly Block[]> implements XrFace {
     this.#history = [entry, ...this.#history].slice(0, historyMax);
   }
 
+  /** True if a commit of the history has this label. */
   hasLabel(label: string): boolean {
     return this.#history.some((entry) => entry.label === label);
   }
 
-  /** Takes in what happened to the router by another way, and what its own timer undid. */
+  /** Follows changes of the router that were made otherwise, and the revert of its own timer. */
   follow(): void {
     this.hasRebooted();
     const isOver = this.trial !== undefined && !this.router.commits.armed();
@@ -119,6 +122,7 @@ export class IosxrFace extends Face<readonly Block[]> implements XrFace {
     else if (followed === "changed") this.note("operator", "con0_RP0_CPU0", "CLI");
   }
 
+  /** Returns the answer to a `show` command. */
   show(question: string): string {
     if (question.startsWith("running-config")) return this.#running(question);
     const [what = "", ...filters] = question.split(" | ");
@@ -127,10 +131,12 @@ export class IosxrFace extends Face<readonly Block[]> implements XrFace {
     return filtered(shown.split("\n"), filters).join("\n");
   }
 
+  /** The commits, newest first. */
   get history(): readonly CommitEntry[] {
     return this.#history;
   }
 
+  /** Returns the sessions in which a configuration is edited. */
   editors(): readonly OpenEdit[] {
     const open = [...this.#sessions]
       .filter(({ isEditing }) => isEditing)
@@ -194,11 +200,11 @@ class Vty implements Shell {
     this.#face.follow();
     if (line === "" || /^(?:!$|!!)/.test(line)) return "";
     if (line.startsWith("!")) {
-      // A comment of the configuration, which stays with the line that comes next.
+      // A comment of the configuration stays with the line that follows it.
       if (this.#place !== undefined) blocksAt(this.#target, this.#place.path).push(block(line));
       return "";
     }
-    // It still answers, and makes no sense.
+    // Under this fault the router still answers, with text that cannot be parsed.
     if (router.hasFault("unparsed") && /^(do )?show/.test(line)) return "sysmgr: no output";
     const printed = this.#place === undefined ? this.#exec(line) : this.#edit(line, this.#place);
     const isStamped = this.#isStamped && /^(?:do )?(show|ping)\b/.test(line);
@@ -276,7 +282,7 @@ class Vty implements Shell {
   }
 
   #commit(line: string): Printed {
-    // A trial takes no comment, and whatever follows the word is one.
+    // A trial takes no comment, and everything after that word is the comment.
     const found =
       /^commit(?: label ([A-Za-z][\w-]{0,29}))?(?: confirmed (\d+)| comment (.+))?$/.exec(line);
     if (found === null) return invalid;
@@ -314,7 +320,7 @@ class Vty implements Shell {
       if (trial.vty !== this) throw new SemanticError("a trial commit of another session waits");
       commits.confirm(this.#session, trial.token);
       this.#face.trial = undefined;
-      // What was typed since, a comment too, is committed along with it.
+      // Lines that were entered since, comments included, are committed along with it.
       if (isEqual(this.#target, this.#face.current)) return;
     }
     const target = cloneBlocks(this.#target);

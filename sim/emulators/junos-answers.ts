@@ -1,4 +1,4 @@
-// What a Junos router prints when it is asked, out of the state of the simulated one.
+// The answers of a Junos router, from the state of the simulated router.
 
 import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
@@ -35,10 +35,10 @@ export interface HistoryEntry {
 
 type Answer = readonly ConfigNode[];
 
-/** What the answers are made of. */
+/** The parts of the emulator that answers are made of. */
 export interface JunosConfiguration extends Face<ConfigNode> {
   readonly model: Model;
-  /** Its history, with what waits. */
+  /** Returns the commit history, with the commit that waits. */
   commits(): Answer;
 }
 
@@ -116,7 +116,7 @@ function interfaces(router: Router): Answer {
       physical-interface { name fxp0; admin-status up; oper-status up; speed 1000mbps; } }`;
 }
 
-/** Only where an association is bound: the others have no session to tell of. */
+/** Lists only ports with a bound association; the others have no session. */
 function mkaSessions(router: Router): Answer {
   const told = protectedPorts(router).flatMap((port) => {
     const session = known(port.session);
@@ -170,7 +170,7 @@ function mkaStatistics(router: Router): Answer {
   return nodes`mka-statistics { ${ports} }`;
 }
 
-/** Elements of one interface follow its name; nothing encloses them. */
+/** Elements of one interface follow its name; no element encloses them. */
 function connections(router: Router): Answer {
   const ports = portsOf(router).flatMap((port) => {
     const settings = known(port.settings);
@@ -220,7 +220,7 @@ function statistics(router: Router): Answer {
   return nodes`macsec-statistics { ${ports} }`;
 }
 
-/** From this release on the answer says of which routing instance a peer is. */
+/** From this release on, the answer names the routing instance of a peer. */
 const namesInstances = 19;
 
 function neighbours(router: Router, { version }: Model, configured: ConfigNode): Answer {
@@ -233,7 +233,7 @@ function neighbours(router: Router, { version }: Model, configured: ConfigNode):
     if (!isActive(peer)) return [];
     return peerOf(peer, router.bgpUp(port), "12076", isNamed ? "master" : undefined);
   });
-  // The same addresses once more, in another routing instance.
+  // The same addresses appear again, in another routing instance.
   const others = ports.flatMap(([, peer]) => peerOf(peer, true, "64999", "cust-2"));
   return nodes`
     'bgp-information xmlns="http://xml.juniper.net/junos/23.4R2/junos-routing"' {
@@ -260,7 +260,10 @@ function routes(router: Router, question: XmlNode): Answer {
   return nodes`route-information { ${found.length === 0 ? [] : table} }`;
 }
 
-/** A table for each family, and that of another routing instance, whose peer has the address. */
+/**
+ * Prints a table for each family, and that of another routing instance, whose peer has the same
+ * address.
+ */
 function received(router: Router, peer: string): Answer {
   const table = (name: string, told: readonly ToldRoute[]): Answer => {
     const rows = told.flatMap(({ prefix, paths }) => {

@@ -1,4 +1,4 @@
-// What a configuration in Junos' own words makes of the simulated router, and the other way round.
+// Translates between a configuration in Junos' own words and the state of the simulated router.
 
 import { type DrainMeans, type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -22,7 +22,10 @@ import { FaceError } from "./netconf.ts";
 import { configWith, offeredSuite } from "./port-config.ts";
 import { hasIpsec, localAs, outerAddresses, peersOf } from "./router-facts.ts";
 
-/** What an operator had before we came: addresses, and one BGP group with a neighbour a port. */
+/**
+ * Returns the operator's configuration before the first change: addresses, and one BGP group with a
+ * neighbour per port.
+ */
 export function firstTree(router: Router): ConfigNode {
   const peers = [...peersOf(router)];
   const interfaces = peers.flatMap(([port, peer]) => {
@@ -52,7 +55,10 @@ export function firstTree(router: Router): ConfigNode {
   return node("configuration", ...tree);
 }
 
-/** Throws FaceError as a commit check does. */
+/**
+ * Translates a tree into the router's configuration.
+ * @throws FaceError as a commit check does
+ */
 export function configFrom(tree: ConfigNode, router: Router): MutableConfig {
   return configWith(
     router,
@@ -125,7 +131,7 @@ function keysFrom(tree: ConfigNode, association: ConfigNode, router: Router): St
   }
   const wall = router.wall();
   const hitless = router.options.capabilities.macsec?.overlap === "keychain";
-  // Without the hitless rollover the session is on the newest key that has begun, and on no other.
+  // Without the hitless rollover, the session uses only the newest key that has begun.
   const begun = keys.filter(({ start }) => start <= wall);
   const used = hitless ? keys : begun.slice(-1);
   return used.map(({ key, start }): StationKey => {
@@ -144,7 +150,10 @@ function keyFrom(name = "", secret = ""): Pick<StationKey, "ckn" | "cak"> {
   return { ckn, cak: Uint8Array.from(Buffer.from(secret, "hex")) };
 }
 
-/** `2026-11-25.18:00:00 +0000`; without an offset it is the router's own zone, which is UTC. */
+/**
+ * Parses `2026-11-25.18:00:00 +0000`; without an offset it is in the router's own zone, which is
+ * UTC.
+ */
 function startOf(text: string): number {
   const found = /^(\d{4})-(\d+)-(\d+)\.(\d+):(\d+)(?::(\d+))?(?: ?([+-]\d{2})(\d{2}))?$/.exec(text);
   if (found === null) throw refusal(`invalid start-time ${text}`);
@@ -155,7 +164,7 @@ function startOf(text: string): number {
   return Date.UTC(year, month - 1, day, hour, minute, second) - zone * 60_000;
 }
 
-// By what the configuration does and not by what somebody called it.
+// The drain is recognised by the effect of the configuration and not by names in it.
 function drainFrom(tree: ConfigNode, peer: string): DrainMeans | undefined {
   const bgp = at(tree, "protocols", "bgp");
   for (const group of entries(bgp, "group")) {
@@ -180,7 +189,7 @@ function listOf(tree: ConfigNode, name: string): readonly string[] | undefined {
   return found.length === 0 ? undefined : found;
 }
 
-/** The tree after somebody changed the router by another way than this face. */
+/** Returns the tree after the router was changed other than through this emulator. */
 export function treeAfter(tree: ConfigNode, router: Router): ConfigNode {
   const next = cloneTree(tree);
   for (const [port, config] of router.running.ports) {

@@ -1,4 +1,4 @@
-// What Junos prints of its tunnels when it is asked, out of those of the simulated router.
+// The answers of Junos about its tunnels, from those of the simulated router.
 
 import type { IpsecSa, Transforms } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
@@ -78,7 +78,7 @@ function macText({ encryption, integrity }: Transforms): string {
   return integrity === "sha1" ? "hmac-sha1-96" : "hmac-sha256-128";
 }
 
-/** By the unit of `st0` that each is bound to. */
+/** Returns the tunnels by the unit of `st0` that each is bound to. */
 function boundTunnels(tree: ConfigNode, router: Router): ReadonlyMap<string, SimTunnel> {
   const vpns = at(tree, "security", "ipsec");
   return new Map(

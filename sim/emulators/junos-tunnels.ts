@@ -1,5 +1,6 @@
-// What the VPNs of a configuration in Junos' own words make of the simulated router, and the other
-// way round; written from Juniper's reference of [edit security ike] and [edit security ipsec].
+// Translates between the VPNs of a configuration in Junos' own words and the tunnels of the
+// simulated router; written from Juniper's reference of [edit security ike] and [edit security
+// ipsec].
 
 import type { TunnelSpec } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
@@ -27,7 +28,7 @@ import {
 
 const nameMax = 32;
 
-/** Of `security ike`: what each is by the names of the standards. */
+/** The words of `security ike`, with the standards' name of each. */
 const groups = Object.fromEntries(
   Object.entries(standardGroups).map(([number, word]) => [`group${number}`, word]),
 );
@@ -45,12 +46,15 @@ const ikeCiphers = [
 ];
 const espCiphers = [...ikeCiphers, "aes-192-gcm"];
 
-/** Throws FaceError as a commit check does. */
+/**
+ * Translates a tree into the router's tunnels.
+ * @throws FaceError as a commit check does
+ */
 export function tunnelsFrom(tree: ConfigNode, router: Router): Map<string, TunnelConfig> {
   return asTheyStand(boundTunnels(tree), router);
 }
 
-/** Each with the unit of `st0` that it is bound to. */
+/** Returns the tunnels, each with the unit of `st0` that it is bound to. */
 function boundTunnels(tree: ConfigNode): readonly Bound[] {
   return entries(at(tree, "security", "ipsec"), "vpn").map((vpn) => {
     return { interface: textAt(vpn, "bind-interface") ?? "", tunnel: tunnelFrom(tree, vpn) };
@@ -168,7 +172,7 @@ function pskOf(policy: ConfigNode): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-/** The tree after somebody changed the tunnels of the router by another way than this face. */
+/** Updates the tree after the router's tunnels were changed other than through this emulator. */
 export function followTunnels(tree: ConfigNode, router: Router): void {
   follow(
     router,

@@ -1,5 +1,5 @@
-// A Junos router as its NETCONF answers: a candidate that is locked, commits by minutes, a history
-// with notes; written from Juniper's documents.
+// A Junos router as its NETCONF answers: a candidate that is locked, commits confirmed in minutes,
+// and a history with notes; written from Juniper's documents.
 
 import type { MacsecCapabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -49,7 +49,7 @@ const macsec: MacsecCapabilities = {
   hitless: [],
 };
 
-/** A router that can hold two keys, and commits in whole minutes. */
+/** A router with room for two keys, which confirms commits in whole minutes. */
 export const junosModel: RouterModel = {
   capabilities: {
     commit: {
@@ -65,7 +65,7 @@ export const junosModel: RouterModel = {
   commitMs: 3_000,
 };
 
-/** A firewall: VPNs, and one key a port. */
+/** A firewall: VPNs, and one key per port. */
 export const srxModel: RouterModel = {
   ...junosModel,
   capabilities: {
@@ -79,7 +79,7 @@ const minuteMs = 60_000;
 const defaultMinutes = 10;
 const historyMax = 50;
 
-/** One router with its Junos configuration; every session of it sees the same candidate. */
+/** One router with its Junos configuration; all of its sessions share one candidate. */
 export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
   readonly model: Model;
   readonly #session: RouterSession;
@@ -97,7 +97,7 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
     this.#note("operator", "cli", undefined, undefined);
   }
 
-  /** A session of its own; undefined = nobody answers. */
+  /** Opens a session; undefined if the router does not answer. */
   connect(wire: Wire): FaceSession | undefined {
     if (!this.router.reachable()) return undefined;
     const holder = {};
@@ -109,7 +109,7 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
     return serveNetconf({ router: this.router, capabilities, operations }, wire);
   }
 
-  /** What its SNMP agent holds; undefined = nobody answers. */
+  /** Returns the objects of its SNMP agent; undefined if the router does not answer. */
   objects(): readonly SnmpObject[] | undefined {
     if (!this.router.reachable()) return undefined;
     this.#follow();
@@ -135,7 +135,7 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
     this.#isModified = false;
   }
 
-  /** Takes in what happened to the router by another way, and what its own timer undid. */
+  /** Follows changes of the router that were made otherwise, and the revert of its own timer. */
   #follow(): void {
     this.hasRebooted();
     const isOver = this.#armed !== undefined && !this.router.commits.armed();
@@ -154,7 +154,7 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
 
   #run(operation: XmlNode, holder: object): Outcome {
     this.#follow();
-    // It still answers, and makes no sense.
+    // Under this fault the router still answers, with text that cannot be parsed.
     if (this.router.hasFault("unparsed")) return replied(tag("output", "%% daemon is not running"));
     switch (operation.name) {
       case "lock":
@@ -195,6 +195,7 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
     return question(this, operation);
   }
 
+  /** Returns the commit history as elements, newest first. */
   commits(): readonly ConfigNode[] {
     const foreign = this.router.hasFault("foreignCommit");
     const comment = `commit confirmed, rollback in ${defaultMinutes}mins`;
@@ -242,14 +243,14 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
     return reply`load-configuration-results { ok; }`;
   }
 
-  /** The candidate is what was in force before the commit that waits. */
+  /** True if the candidate is the configuration from before the commit that waits. */
   #previous = false;
 
   #commit(operation: XmlNode): Outcome {
     const candidate = this.#candidate;
     if (child(operation, "check") !== undefined) {
       configFrom(candidate, this.router);
-      // As documented: a check confirms as well.
+      // A check confirms as well, as documented.
       if (this.#armed !== undefined) this.#confirm("commit check");
       return results();
     }
@@ -257,7 +258,7 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
     try {
       this.#commitNow(operation, candidate, log);
     } catch (error) {
-      // An error in the middle of what ends as a success.
+      // The router reports an error inside a reply that ends as a success.
       if (!(error instanceof LinksealError)) throw error;
       if (!this.router.hasFault("errorWithSuccess")) throw error;
       return reply`
@@ -309,7 +310,7 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
     this.#note("linkseal", "netconf", log, comment);
   }
 
-  /** Minutes in Junos' own operation, seconds in the one of RFC 6241. */
+  /** Reads the timeout: minutes in Junos' own operation, seconds in the one of RFC 6241. */
   #within(operation: XmlNode): number | "final" {
     if (child(operation, "confirmed") === undefined) return "final";
     const text = childText(operation, "confirm-timeout");

@@ -1,5 +1,5 @@
-// A configuration as lines inside of lines, and what becomes of it by a line that is typed: which
-// words are known where is each platform's own.
+// A configuration as lines inside of lines, and the effect of an entered line; each platform
+// supplies the words that are known at each place.
 
 export interface Block {
   readonly line: string;
@@ -9,28 +9,31 @@ export interface Block {
 export interface Rule {
   readonly inside: string;
   readonly words: RegExp;
-  /** What names the thing that a line is about: another line with the same takes its place. */
+  /** Returns the part of a line that names its object; a line with the same name replaces it. */
   readonly nameOf: (line: string) => string;
   /** The mode that the line leads into. */
   readonly opens?: string;
-  /** How its negation may begin; absent = it is the whole line. */
+  /** The beginning that its negation may have; absent if it is the whole line. */
   readonly head?: string;
 }
 
-/** What a platform knows of lines, and what it makes of them. */
+/** The lines that a platform knows, and their effects. */
 export interface Grammar {
   readonly rules: readonly Rule[];
-  /** Its group matches the line that is negated. */
+  /** The pattern of a negation; its group is the line that is negated. */
   readonly negation: RegExp;
-  /** Any beginning of a present line negates it, and a line is put where the replaced one was. */
+  /**
+   * True if any beginning of a present line negates it, and a new line takes the position of the
+   * one it replaces.
+   */
   readonly isLoose: boolean;
-  /** The form in which a line is stored beside others; throws where they exclude it. */
+  /** Returns the form in which a line is stored beside others; throws if they exclude it. */
   readonly stored?: (line: string, rule: Rule, beside: readonly Block[]) => string;
-  /** The beginning of the lines that a negation removes. */
+  /** Returns the beginning of the lines that a negation removes. */
   readonly removedBy?: (negated: string) => string;
 }
 
-/** Where a session stands in its configuration. */
+/** A session's position in its configuration. */
 export interface Place {
   readonly mode: string;
   readonly path: readonly string[];
@@ -38,7 +41,10 @@ export interface Place {
 
 export const top: Place = { mode: "", path: [] };
 
-/** `named`: as many first words, or all but what matches. */
+/**
+ * Makes a rule. `named` is the number of first words that name the object, or the pattern of the
+ * part that does not.
+ */
 export const rule = (
   inside: string,
   words: string,
@@ -77,7 +83,10 @@ export function blocksAt(root: Block[], path: readonly string[]): Block[] {
 const begins = (line: string, words: string): boolean =>
   line === words || line.startsWith(`${words} `);
 
-/** Where a line belongs, here or further up; undefined = it is known nowhere there. */
+/**
+ * Returns the nearest place at which a line is known, here or further up; undefined if there is
+ * none.
+ */
 export function placeOf(
   grammar: Grammar,
   root: Block[],
@@ -100,7 +109,7 @@ export function placeOf(
   return undefined;
 }
 
-/** Does what a line says at its place, and is the place after it. */
+/** Applies a line at its place and returns the place after it. */
 export function apply(grammar: Grammar, root: Block[], at: Place, line: string): Place {
   const { rules, negation, isLoose, stored, removedBy } = grammar;
   const blocks = blocksAt(root, at.path);
@@ -126,13 +135,13 @@ export function apply(grammar: Grammar, root: Block[], at: Place, line: string):
   return opens === undefined ? at : { mode: opens, path: [...at.path, kept] };
 }
 
-/** Finds the place of a line and applies it there; undefined = the line is not known. */
+/** Finds the place of a line and applies it there; undefined if the line is not known. */
 export function enter(grammar: Grammar, root: Block[], at: Place, line: string): Place | undefined {
   const place = placeOf(grammar, root, at, line);
   return place === undefined ? undefined : apply(grammar, root, place, line);
 }
 
-/** The modes that the lines of a path lead into, one after the other. */
+/** Returns the modes that the lines of a path lead into, one after the other. */
 export function modesOf(rules: readonly Rule[], path: readonly string[]): readonly string[] {
   let mode = "";
   return path.map((line) => {
@@ -151,11 +160,11 @@ export function parentOf(rules: readonly Rule[], { path }: Place): Place | undef
 export const childOf = (blocks: readonly Block[] | undefined, line: string): Block | undefined =>
   blocks?.find((one) => one.line === line);
 
-/** The children of a line; none where the line is not there. */
+/** Returns the children of a line; none if the line is missing. */
 export const linesIn = (blocks: readonly Block[] | undefined, line: string): readonly Block[] =>
   childOf(blocks, line)?.children ?? [];
 
-/** The rest of the first line that begins with the words. */
+/** Returns the rest of the first line that begins with the words. */
 export function restOf(blocks: readonly Block[] | undefined, words: string): string | undefined {
   return blocks?.find(({ line }) => line.startsWith(`${words} `))?.line.slice(words.length + 1);
 }
@@ -163,18 +172,18 @@ export function restOf(blocks: readonly Block[] | undefined, words: string): str
 export const bgpOf = (blocks: readonly Block[]): readonly Block[] =>
   blocks.find(({ line }) => line.startsWith("router bgp "))?.children ?? [];
 
-/** Leaves out what is not kept, in place. */
+/** Removes the blocks that are not kept, in place. */
 export function keepOnly(blocks: Block[], isKept: (one: Block) => boolean): void {
   blocks.splice(0, blocks.length, ...blocks.filter(isKept));
 }
 
-/** Lines in the place of those that match, at the end. */
+/** Removes the matching lines and adds the given ones at the end. */
 export function putLines(blocks: Block[], gone: RegExp, ...lines: readonly string[]): void {
   keepOnly(blocks, ({ line }) => !gone.test(line));
   blocks.push(...lines.map((line) => block(line)));
 }
 
-/** A block in the place of the one with its line, or at the end. */
+/** Replaces the block with the same line, or adds it at the end. */
 export function putBlock(root: Block[], one: Block): void {
   const at = root.findIndex(({ line }) => line === one.line);
   if (at < 0) root.push(one);

@@ -7,26 +7,32 @@ import { Exchange, type Unanswered } from "./exchange.ts";
 import type { Markup } from "./xml-text.ts";
 import { child, escapeXml, parseXml, tag, type XmlNode } from "./xml-text.ts";
 
-/** What carries the octets: a pipe in memory, or a channel of a real server. */
+/** The carrier of the octets: a pipe in memory, or a channel of a real server. */
 export interface Wire {
+  /** Sends octets to the client. */
   send(octets: Uint8Array): void;
+  /** Closes the channel. */
   close(): void;
 }
 
-/** The end of a session as whoever carries the octets sees it. */
+/** The end of a session, as the carrier of the octets uses it. */
 export interface FaceSession {
+  /** Receives octets from the client. */
   receive(octets: Uint8Array): void;
-  /** The client has left. */
+  /** Reports that the client has left. */
   gone(): void;
 }
 
-/** How an operation went; `last` = a reply, and the end. */
+/** The outcome of an operation; `last` means a reply after which the session ends. */
 export type Outcome = { readonly kind: "reply" | "last"; readonly body: Markup } | Unanswered;
 
 export interface Operations {
-  /** Virtual time that the operation takes. */
+  /** Returns the virtual time that the operation takes, in milliseconds. */
   msFor(operation: XmlNode): number;
-  /** Throws FaceError for an rpc-error. */
+  /**
+   * Carries out an operation.
+   * @throws FaceError for an rpc-error
+   */
   run(operation: XmlNode): Outcome;
   closed(): void;
 }
@@ -151,7 +157,7 @@ class Session implements FaceSession {
     const request = exchange.isBusy ? undefined : this.#queue.shift();
     if (request === undefined || exchange.isOver) return;
     const { router, operations } = this.#face;
-    // A router that has lost its network takes nothing in.
+    // A router that has lost its network receives nothing.
     const [operation] = request.children;
     if (!router.reachable() || request.name !== "rpc" || operation === undefined) {
       exchange.end();
@@ -169,7 +175,7 @@ class Session implements FaceSession {
       return this.#face.operations.run(operation);
     } catch (error) {
       if (error instanceof FaceError) return replied(rpcError(error.tag, error.message));
-      // What the simulated router refuses by itself.
+      // The simulated router itself refused the operation.
       if (error instanceof LinksealError) {
         return replied(rpcError("operation-failed", error.message));
       }

@@ -1,4 +1,4 @@
-// What the ports of every vendor's configuration make of the simulated router.
+// Translates the ports of any vendor's configuration into the state of the simulated router.
 
 import type { CipherSuite, PortName } from "#hal/model.ts";
 import type { StationKey } from "../mka/station.ts";
@@ -20,13 +20,16 @@ const suites: readonly CipherSuite[] = [
   "gcm-aes-xpn-256",
 ];
 
-/** undefined = the router does not offer such a suite. */
+/** Returns the suite of that name; undefined if the router does not offer it. */
 export function offeredSuite(router: Router, text: string): CipherSuite | undefined {
   const offered = router.options.capabilities.macsec?.suites ?? [];
   return suites.find((one) => one === text && offered.includes(one));
 }
 
-/** What runs, with the ports and tunnels that a configuration has words for. */
+/**
+ * Returns the running configuration with the ports and tunnels that a vendor's configuration
+ * describes.
+ */
 export function configWith(
   router: Router,
   read: (port: PortName, peer: string) => PortConfig,
@@ -41,13 +44,13 @@ export function configWith(
   return tunnels === undefined || !hasIpsec(router) ? next : { ...next, tunnels: tunnels() };
 }
 
-/** A key that is as it was is not touched, whatever its start has become meanwhile. */
+/** An unchanged key keeps its state, even if its start has passed meanwhile. */
 function keptKey(key: StationKey, kept: readonly StationKey[]): StationKey {
   const same = kept.find((one) => one.ckn === key.ckn && sameCak(one, key));
   return same === undefined ? key : { ...same, role: key.role };
 }
 
-/** The route map by which routes are sent to a neighbour. */
+/** Returns the route map for routes that are sent to a neighbour. */
 export function routeMapOut(bgp: readonly Block[], peer: string): string | undefined {
   return bgp
     .map(({ line }) => /^neighbor (\S+) route-map (\S+) out$/.exec(line))

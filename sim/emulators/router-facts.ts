@@ -1,4 +1,4 @@
-// What the answers of every vendor are made of, out of the state of the simulated router.
+// The facts that the answers of every vendor are made of, from the state of the simulated router.
 
 import type { IpsecSa, MacsecPort, PortName, Reading } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
@@ -8,7 +8,7 @@ export type Json = Readonly<Record<string, unknown>>;
 
 export const localAs = "64512";
 
-/** Where its tunnels end, whatever links are up. */
+/** The addresses at which the router's tunnels end, whatever links are up. */
 export const outerAddresses = ["198.51.100.1", "198.51.100.2"];
 
 export const known = <T>(reading: Reading<T> | undefined): T | undefined =>
@@ -16,7 +16,7 @@ export const known = <T>(reading: Reading<T> | undefined): T | undefined =>
 
 export const hasIpsec = ({ options }: Router): boolean => options.capabilities.ipsec !== undefined;
 
-/** The far end's address on a port, as the router peers with it. */
+/** Returns the far end's address on each port, as the router peers with it. */
 export function peersOf(router: Router): ReadonlyMap<PortName, string> {
   const sessions = known(router.state().routing)?.sessions ?? [];
   return new Map(sessions.map(({ port, peer }) => [port, peer]));
@@ -28,14 +28,14 @@ export function portWith(router: Router, peer: string): PortName | undefined {
 
 export const portsOf = (router: Router): readonly MacsecPort[] => router.state().macsec;
 
-/** Those with MACsec: the others have nothing to tell of it. */
+/** Returns the ports with MACsec; the others have nothing to report about it. */
 export const protectedPorts = (router: Router): readonly MacsecPort[] =>
   portsOf(router).filter(({ settings }) => known(settings) !== undefined);
 
 export const protectedPort = (router: Router, name: PortName): MacsecPort | undefined =>
   protectedPorts(router).find(({ port }) => port === name);
 
-/** The port towards an address that no link leads to; undefined = there is no route. */
+/** Returns the port towards an address that is not on a link; undefined if there is no route. */
 export function portTowards(
   { managementRoutes: ways }: Router,
   address: string,
@@ -46,24 +46,24 @@ export function portTowards(
 
 const probeBytes = 100;
 
-/** How many echo requests out of a port are answered. */
+/** Returns the number of echo requests out of a port that are answered. */
 export function answeredProbes(router: Router, name: PortName | undefined, count: number): number {
   const fibre = name === undefined ? undefined : router.port(name)?.fibre;
   const arrived = fibre?.inject("a", count, probeBytes).delivered ?? 0;
   return arrived > 0 ? (fibre?.inject("b", arrived, probeBytes).delivered ?? 0) : 0;
 }
 
-/** In percent, as most routers round it. */
+/** Returns the loss in percent, rounded as most routers do. */
 export const lossOf = (count: number, answered: number): number =>
   count === 0 ? 0 : Math.round(((count - answered) / count) * 100);
 
-/** What a member identifier of a peer looks like: letters, and a number at the end. */
+/** Returns member identifiers in the form of a peer's: letters, and a number at the end. */
 export const memberIds = (count: number, letter: string): readonly string[] =>
   Array.from({ length: count }, (_, index) => String(index + 1).padStart(24, letter));
 
 export const tunnelOf = (router: Router, name: string): SimTunnel | undefined =>
   router.tunnels().find(({ spec }) => spec.name === name);
 
-/** Those that a router still tells of. */
+/** Returns the SAs that a router still reports. */
 export const sasOf = (tunnel: SimTunnel): readonly IpsecSa[] =>
   (known(tunnel.read().sas) ?? []).filter(({ phase }) => phase !== "deleting");

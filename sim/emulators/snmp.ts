@@ -1,4 +1,4 @@
-// What the SNMP agent of a simulated router holds, out of the texts of SNMPv2-MIB, IF-MIB and
+// The objects of a simulated router's SNMP agent, according to SNMPv2-MIB, IF-MIB and
 // IEEE8021-SECY-MIB.
 
 import type { CipherSuite, MacsecPort, PortName } from "#hal/model.ts";
@@ -7,6 +7,7 @@ import type { Station } from "../mka/station.ts";
 import type { Router } from "../router/router.ts";
 import { known } from "./router-facts.ts";
 
+/** One object with its value; `oid` is dotted decimal. */
 export type SnmpObject =
   | {
       readonly oid: string;
@@ -16,7 +17,7 @@ export type SnmpObject =
   | { readonly oid: string; readonly type: "octets"; readonly value: Uint8Array }
   | { readonly oid: string; readonly type: "identifier"; readonly value: string };
 
-/** Behind it stand a number for each vendor and model; here none that anybody has. */
+/** The vendor's subtree of models; the last number here belongs to no model. */
 const systemObject = "1.3.6.1.4.1.2636.1.1.1.2.999999";
 const system = "1.3.6.1.2.1.1";
 const ifTable = "1.3.6.1.2.1.2.2.1";
@@ -25,7 +26,7 @@ const ifXTable = "1.3.6.1.2.1.31.1.1.1";
 const ifStackStatus = "1.3.6.1.2.1.31.1.2.1.3";
 const secy = "1.0.8802.1.1.3.1";
 
-/** IANAifType. */
+/** The interface types of IANAifType. */
 const ethernet = 6n;
 const macSecControlled = 231n;
 const firstPort = 501;
@@ -33,7 +34,7 @@ const firstControlled = 1001;
 const gigabit = 1e9;
 const hundredth = 10;
 
-/** In the order of their identifiers is for the agent to put them. */
+/** Returns the objects, in any order: the agent sorts them by identifier. */
 export function snmpObjects(router: Router, bootedAt: number): readonly SnmpObject[] {
   const ticks = BigInt(Math.max(0, Math.floor((router.wall() - bootedAt) / hundredth)));
   const ports = router.state().macsec.map((told, index) => portOf(router, told, index));
@@ -88,7 +89,7 @@ function interfaces({ told, station, index, controlled }: Port): readonly SnmpOb
     ...interfaceRow(controlled, name, macSecControlled, { admin, oper: upper }),
     ...highCapacity(told, station, index),
     text(`${ifXTable}.1.${controlled}`, name),
-    // The controlled port stands on the common one (RFC 2863, 3.1.1).
+    // The controlled port is stacked on the common one (RFC 2863, 3.1.1).
     number(`${ifStackStatus}.0.${controlled}`, "integer", 1n),
     number(`${ifStackStatus}.${controlled}.${index}`, "integer", 1n),
     number(`${ifStackStatus}.${index}.0`, "integer", 1n),
@@ -126,7 +127,7 @@ function highCapacity(told: MacsecPort, station: Station, index: number): readon
   ];
 }
 
-/** Rows of the suite table by the identifiers that 802.1AE gives the suites. */
+/** The rows of the suite table, by the identifiers that 802.1AE gives the suites. */
 const suites: Readonly<Record<CipherSuite, string>> = {
   "gcm-aes-128": "0.128.194.0.1.0.0.1",
   "gcm-aes-256": "0.128.194.0.1.0.0.2",
@@ -153,7 +154,7 @@ function secyOf({ told, station, controlled: index }: Port): readonly SnmpObject
     number(`${secy}.1.1.1.16.${index}`, "integer", truth(settings?.includeSci)),
     number(`${secy}.1.2.1.2.${index}`, "integer", sa === undefined ? 2n : 1n),
     ...(sa === undefined ? [] : [number(`${secy}.1.2.1.3.${index}`, "integer", BigInt(sa.an))]),
-    // All that is protected is encrypted too: there is no integrity alone.
+    // Every protected frame is encrypted too: integrity without confidentiality does not occur.
     ...counter("2.1.1", 0n),
     ...counter("2.1.4", frames.txProtected),
     ...station.receiveScs().flatMap((sc) => receiveSc(index, sc)),

@@ -1,17 +1,17 @@
-// The server's side of an interactive terminal in virtual time: it gives back what is typed, works
-// on one line after the other, and stops a long answer at the end of each page.
+// The server's side of an interactive terminal in virtual time: it echoes input, runs one line
+// after the other, and stops a long answer at the end of each page.
 
 import type { Router } from "../router/router.ts";
 import { Exchange, type Unanswered } from "./exchange.ts";
 import type { FaceSession, Wire } from "./netconf.ts";
 
-/** What becomes of a line; `last` = nothing is printed, and the session ends. */
+/** The outcome of a line; `last` means that nothing is printed and the session ends. */
 export type Printed = string | { readonly kind: "last" } | Unanswered;
 
 export interface TerminalStyle {
-  /** What comes before the first prompt. */
+  /** The text before the first prompt. */
   readonly greeting: string;
-  /** Each key is given back as it is typed, or a line when its turn comes. */
+  /** Each key is echoed as it is typed, or each line when it is run. */
   readonly echo: "key" | "line";
 }
 
@@ -20,10 +20,10 @@ export const ciscoStyle: TerminalStyle = { greeting: "\r\n\r\n", echo: "line" };
 export interface Shell {
   readonly style: TerminalStyle;
   prompt(): string;
-  /** Virtual time that the line takes. */
+  /** Returns the virtual time that the line takes, in milliseconds. */
   msFor(line: string): number;
   run(line: string): Printed;
-  /** Lines on a page; absent or 0 = answers are not cut into pages. */
+  /** Returns the lines on a page; absent or 0 means that answers are not cut into pages. */
   pageLines?(): number;
   closed(): void;
 }
@@ -32,12 +32,12 @@ const more = " --More-- ";
 const typedMax = 64 * 1024;
 const lineMax = 4_096;
 
-/** With a prompt, an echo and pages, as behind a pseudo-terminal. */
+/** Serves a session with a prompt, an echo and pages, as behind a pseudo-terminal. */
 export function serveTerminal(router: Router, shell: Shell, wire: Wire): FaceSession {
   return new Terminal(router, shell, wire);
 }
 
-/** One line without a terminal: neither prompt nor echo, and the end of the channel after it. */
+/** Runs one line without a terminal: neither prompt nor echo, and the channel ends after it. */
 export function serveLine(router: Router, shell: Shell, line: string, wire: Wire): FaceSession {
   const { clock } = router.options;
   const exchange = new Exchange(
@@ -61,13 +61,13 @@ class Terminal implements FaceSession {
   readonly #wire: Wire;
   readonly #exchange: Exchange;
   readonly #hasKeys: boolean;
-  /** Typed, and not looked at yet. */
+  /** The input that is not processed yet. */
   #typed = "";
   #line = "";
-  /** What is left of an answer that waits for a key. */
+  /** The rest of an answer that waits for a key. */
   #pages: string[] | undefined;
   #wasReturn = false;
-  /** What it says to the keys at hand: it leaves in one piece. */
+  /** The output for the present input, which leaves in one piece. */
   #spoken = "";
 
   constructor(router: Router, shell: Shell, wire: Wire) {
@@ -98,7 +98,7 @@ class Terminal implements FaceSession {
 
   #receiveKeys(octets: Uint8Array): void {
     this.#typed += Buffer.from(octets).toString("latin1");
-    // A router that has lost its network takes nothing in.
+    // A router that has lost its network receives nothing.
     const isCut = this.#typed !== "" && !this.#router.reachable();
     if (isCut || this.#typed.length > typedMax) this.#end();
   }

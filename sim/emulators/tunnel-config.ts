@@ -1,4 +1,5 @@
-// What a face reads as tunnels in its own configuration, beside those of the simulated router.
+// Relates the tunnels that an emulator reads from its own configuration to those of the simulated
+// router.
 
 import type { Router } from "../router/router.ts";
 import { sameBytes, sameSpec, type TunnelConfig } from "../router/router-config.ts";
@@ -15,11 +16,11 @@ export const groups: Readonly<Record<string, string>> = {
   "24": "modp-2048-256",
 };
 
-/** What a vendor calls it; the word itself where the vendor has none of its own. */
+/** Returns the vendor's word for a value; the value itself if the vendor has no other word. */
 export const keyFor = (words: Readonly<Record<string, string>>, word: string): string =>
   Object.entries(words).find(([, one]) => one === word)?.[0] ?? word;
 
-/** undefined = no group, or none that has a number here. */
+/** Returns the number of a group; undefined for `none` or a group without a number here. */
 export const groupNumber = (word: string): string | undefined =>
   Object.keys(groups).find((number) => groups[number] === word);
 
@@ -28,7 +29,10 @@ export interface Bound {
   readonly tunnel: TunnelConfig;
 }
 
-/** By name; what a configuration has no words for stays as it was made by another way. */
+/**
+ * Returns the tunnels by name; properties that a vendor's configuration cannot express stay as they
+ * run.
+ */
 export function asTheyStand(
   read: readonly Pick<Bound, "tunnel">[],
   router: Router,
@@ -38,7 +42,7 @@ export function asTheyStand(
   );
 }
 
-/** The tunnel as the router has it, where the configuration describes the same one. */
+/** Returns the tunnel as the router has it, if the configuration describes the same one. */
 function unchanged(router: Router, read: TunnelConfig): TunnelConfig | undefined {
   const stands = router.running.tunnels.get(read.spec.name);
   if (stands === undefined) return undefined;
@@ -49,7 +53,7 @@ function unchanged(router: Router, read: TunnelConfig): TunnelConfig | undefined
   return isSame ? stands : undefined;
 }
 
-/** Takes out what another way removed or changed, and puts in what it made. */
+/** Removes tunnels that were removed or changed otherwise, and adds those that were made so. */
 export function followTunnels(
   router: Router,
   bound: readonly Bound[],
@@ -64,7 +68,7 @@ export function followTunnels(
   for (const [name, tunnel] of router.running.tunnels) if (!kept.has(name)) putIn(tunnel);
 }
 
-/** The tunnels that run, by the interface that each is bound to. */
+/** Returns the running tunnels by the interface that each is bound to. */
 export function runningTunnels(
   bound: readonly Bound[],
   router: Router,
@@ -77,18 +81,18 @@ export function runningTunnels(
   );
 }
 
-/** A route into a tunnel is in use while the tunnel is up. */
+/** True unless the hop is a tunnel that is down. */
 export function isInUse(hop: string, running: ReadonlyMap<string, SimTunnel>): boolean {
   return !/^(?:Tunnel|st0\.)/.test(hop) || running.get(hop)?.established() === true;
 }
 
-/** The name of an interface for a tunnel that was not made by way of the face. */
+/** Returns a free interface name for a tunnel that was not made through the emulator. */
 export function freeInterface(root: readonly Block[]): string {
   const numbers = root.map(({ line }) => Number(/^interface Tunnel(\d+)$/.exec(line)?.[1] ?? 0));
   return `Tunnel${Math.max(1_000, ...numbers) + 1}`;
 }
 
-/** The prefixes of the routes into an interface. */
+/** Returns the prefixes of the routes into an interface. */
 export function prefixesInto(
   routes: readonly { readonly prefix: string; readonly hop: string }[],
   at: string,

@@ -1,5 +1,5 @@
-// The form in which a configuration hides a key from the passer-by: an exclusive or with a text
-// that everybody knows. It is no protection, so a router must not be asked for it.
+// The form in which a configuration hides a key from a casual reader: an exclusive or with a text
+// that is public. It is not a protection, so a router must not be asked for it.
 
 const pad = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87";
 
@@ -11,7 +11,7 @@ export function obscured(plain: string): string {
   return `${String(salt).padStart(2, "0")}${digits.join("").toUpperCase()}`;
 }
 
-/** undefined = it is no such text. */
+/** Returns the plain text; undefined if the input is not of this form. */
 export function plainOf(text: string): string | undefined {
   if (!/^\d{2}(?:[0-9a-fA-F]{2})+$/.test(text)) return undefined;
   const salt = Number(text.slice(0, 2));

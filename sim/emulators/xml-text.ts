@@ -1,7 +1,8 @@
-// XML as a simulated router reads and writes it: enough for requests, and strict about the rest.
+// XML as a simulated router reads and writes it: the subset that requests need; everything else is
+// refused.
 
 export interface XmlNode {
-  /** Without its prefix. */
+  /** The name without its prefix. */
   readonly name: string;
   readonly attributes: ReadonlyMap<string, string>;
   readonly children: readonly XmlNode[];
@@ -37,7 +38,7 @@ function unescapeXml(text: string): string {
   });
 }
 
-/** `tag("a", "text", tag("b"))`; the name may carry attributes. */
+/** Writes an element: `tag("a", "text", tag("b"))`; the name may carry attributes. */
 export function tag(name: string, ...parts: readonly (string | number | Markup)[]): Markup {
   const inner = parts
     .map((part) => (typeof part === "object" ? part.markup : escapeXml(String(part))))
@@ -66,7 +67,10 @@ const pattern = new RegExp(
   "y",
 );
 
-/** Throws SyntaxError. */
+/**
+ * Parses a document.
+ * @throws SyntaxError
+ */
 export function parseXml(text: string): XmlNode {
   const stack: Open[] = [{ name: "", attributes: new Map(), children: [], text: "" }];
   pattern.lastIndex = 0;

@@ -1,4 +1,4 @@
-// The vault as the operator of a simulated site has it: what only they may write.
+// The requests with which the operator of a simulated site writes the vault.
 //
 // POST /vault/secrets/NAME          {value, tags} gives {id}
 // POST /vault/secrets/NAME/VERSION  {tags} gives {id}
@@ -7,7 +7,10 @@ import { LinksealError } from "#hal/error.ts";
 import { BadRequest, type Fields, text } from "../site/request.ts";
 import type { Site } from "../site/site.ts";
 
-/** Throws `vault.*` and BadRequest. */
+/**
+ * Writes a version or its tags. An abort before the write leaves the vault as it is.
+ * @throws LinksealError `vault.*`; BadRequest for a malformed request
+ */
 export async function writeSecret(
   { vault, clock, links }: Site,
   path: string,
@@ -36,7 +39,7 @@ export async function writeSecret(
 const writeMs = 30;
 const tagsMax = 15;
 
-// The faults of the vault stand in everybody's way.
+// The faults of the vault affect the operator as well.
 function refuse(faults: ReturnType<Site["vault"]["faults"]>, where: string): void {
   if (faults.has("down")) throw refusal("vault.unreachable", where, "the vault does not answer");
   if (faults.has("throttled")) {

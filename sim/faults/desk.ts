@@ -1,10 +1,10 @@
-// The operator's desk of a simulated site: faults that strike and heal on demand, and what the
-// oracle has seen. It stands beside the protocol that devices, far ends and vault speak.
+// The fault console of a simulated site: faults that strike and heal on demand, and the oracle's
+// findings. It extends the protocol that devices, far ends and vault speak.
 //
 // GET  /faults   {faults: [{name, title}], active: ["NAME LINK"]}
 // POST /fault    {name, link?, heal?: true} gives {text}; the first link if none is named
-// POST /vault/…  as desk-vault.ts says it
-// POST /posture  {aspect, state} gives {text}: what else the simulated cloud holds
+// POST /vault/…  as described in desk-vault.ts
+// POST /posture  {aspect, state} gives {text}: sets an audited property of the cloud
 // GET  /oracle   {seed, at, agentWrites, violations, late, truth}
 
 import { LinksealError } from "#hal/error.ts";
@@ -18,7 +18,7 @@ import { writeSecret } from "./desk-vault.ts";
 import { cloudFaults, demoFaults, type FaultKind, fleetFaults, strikeFault } from "./faults.ts";
 import type { Heal } from "./people.ts";
 
-/** By name; where both lists have one it is the same act. */
+/** The fault kinds by name; a name in both lists means the same act. */
 const siteKinds = named([...fleetFaults, ...demoFaults]);
 const cloudKinds = named([...fleetFaults, ...demoFaults, ...cloudFaults]);
 
@@ -26,11 +26,14 @@ function named(kinds: readonly FaultKind[]): ReadonlyMap<string, FaultKind> {
   return new Map(kinds.map((kind) => [kind.name, kind]));
 }
 
+/** The fault console of one site. */
 export class Desk {
   readonly #site: Site;
   readonly #oracle: Oracle;
   readonly #active = new Map<string, Heal>();
-  /** Of the cloud that stands before this site; undefined = there is none. */
+  /**
+   * The audited resources of the simulated cloud in front of this site; undefined if there is none.
+   */
   posture: Posture | undefined;
 
   constructor(site: Site, oracle: Oracle) {
@@ -38,7 +41,10 @@ export class Desk {
     this.#oracle = oracle;
   }
 
-  /** Strikes once; `text` says what was done. Throws RangeError for a name that the site lacks. */
+  /**
+   * Strikes a fault once; returns a text about the result.
+   * @throws RangeError for a name that the site lacks
+   */
   strike(name: string, link?: string): string {
     const { kind, at, key } = this.#find(name, link);
     if (this.#active.has(key)) return `${key} was struck before and is not healed yet`;
@@ -46,7 +52,10 @@ export class Desk {
     return `${key}: ${kind.title}`;
   }
 
-  /** Puts right what `strike` did; the same errors. */
+  /**
+   * Heals a fault that `strike` struck.
+   * @throws RangeError for a name that the site lacks
+   */
   heal(name: string, link?: string): string {
     const { key } = this.#find(name, link);
     const heal = this.#active.get(key);
@@ -55,7 +64,7 @@ export class Desk {
     return heal === undefined ? `${key} was not struck` : `${key} is healed`;
   }
 
-  /** What the oracle of the site would say now. */
+  /** Returns the present findings of the site's oracle. */
   verdict() {
     const { violations, late, agentWrites } = this.#oracle;
     const { seed, clock } = this.#site;
@@ -66,7 +75,9 @@ export class Desk {
     return this.posture === undefined ? siteKinds : cloudKinds;
   }
 
-  /** The whole protocol: the desk's own requests, and all others as the site answers them. */
+  /**
+   * Returns the handler of the whole protocol: the console's own requests, and those of the site.
+   */
   handler(): SiteHandler {
     const site = siteHandler(this.#site);
     return async (request, signal) => {
@@ -94,10 +105,10 @@ export class Desk {
     const [aspect, state] = [text(fields, "aspect"), text(fields, "state")];
     const known = aspects.find((each) => each === aspect);
     const wanted = postureStates.find((each) => each === state);
-    if (this.posture === undefined) throw new RangeError("no simulated cloud stands before it");
+    if (this.posture === undefined) throw new RangeError("this site has no simulated cloud");
     if (known === undefined) throw new RangeError(`no ${aspect}; there are: ${aspects.join(", ")}`);
     if (wanted === undefined)
-      throw new RangeError(`${state} is none of ${postureStates.join(", ")}`);
+      throw new RangeError(`${state} is not one of ${postureStates.join(", ")}`);
     this.posture.set(known, wanted);
     return `${known} is ${wanted}`;
   }

@@ -1,8 +1,7 @@
-// What can go wrong at a simulated site, by name: the faults of the demo and the kinds that a fleet
-// run draws from.
+// The faults of a simulated site by name: those of the demo, and the kinds that a storm draws from.
 
 import type { StationFault } from "../mka/station.ts";
-import type { RouterFault } from "../router/router.ts";
+import type { RouterFault } from "../router/router-faults.ts";
 import type { FarTwist } from "../site/far-port.ts";
 import type { MseeFault } from "../site/msee.ts";
 import type { Site, SiteLink } from "../site/site.ts";
@@ -29,26 +28,28 @@ export interface FaultKind {
   /** One line for `--list-faults`. */
   readonly title: string;
   /**
-   * `link`: the state of the link itself may change by it, and that is nobody's doing; `router`:
-   * that of every link of its router.
+   * The extent of its effects: `link` means that the state of the link itself may change without
+   * any client's action; `router`, that of every link of its router.
    */
   readonly scope: "link" | "router" | "management";
   strike(site: Site, link: SiteLink): Heal;
 }
 
-/** When a demo strikes a fault unless it is told another time. */
+/** The default moment at which a demo strikes a fault. */
 type FaultMoment = "beforeFirstEffect" | "afterProtected";
 
+/** A fault of the demo. */
 export interface DemoFault extends FaultKind {
+  /** The moment at which the demo strikes it. */
   readonly when: FaultMoment;
 }
 
 export interface FleetFault extends FaultKind {
-  /** How long it stays, so that it can matter. */
+  /** How long the fault lasts, in milliseconds; long enough to matter. */
   readonly lastsMs: { readonly low: number; readonly high: number };
 }
 
-/** Strikes and tells the observers; the returned heal does the same. */
+/** Strikes a fault and notifies the observers; the returned heal does the same. */
 export function strikeFault(site: Site, fault: FaultKind, link: SiteLink): Heal {
   const tell = (what: "strikes" | "ends"): void => {
     for (const { id } of disturbedBy(fault.scope, site, link)) site.disturb(id);
@@ -129,7 +130,7 @@ function clearPath(site: Site, link: SiteLink): Heal {
   return () => link.router.advertise(tunnel.remotePrefix, "withdraw");
 }
 
-/** Somebody lets the router advertise this side's prefix to the far end as well. */
+/** The router advertises this side's prefix to the far end as well, as if misconfigured. */
 function clearPathBack(site: Site, link: SiteLink): Heal {
   const tunnel = site.plan.tunnels.find(({ device }) => device === link.device);
   if (tunnel === undefined) return () => {};
@@ -137,13 +138,13 @@ function clearPathBack(site: Site, link: SiteLink): Heal {
   return () => link.router.tell(tunnel.localPrefix, "withdraw");
 }
 
-/** Room for the demo's frames in the clear, and none for the SecTAG and ICV. */
+/** Leaves room for the demo's frames in the clear, and none for the SecTAG and ICV. */
 function smallMtu(_site: Site, link: SiteLink): Heal {
   link.edge.setL2Mtu(528);
   return () => link.edge.setL2Mtu(9216);
 }
 
-/** Its traffic takes the longer path for a while. */
+/** The far end's traffic takes the longer path for a while. */
 function farStrays(_site: Site, link: SiteLink): Heal {
   link.traffic.stray(link, strayPps);
   return () => link.traffic.stray(link, 0);
@@ -162,14 +163,14 @@ const demo = (
 const before = "beforeFirstEffect";
 const after = "afterProtected";
 
-/** The faults of `npm start`; each strikes the first link unless it is told another. */
+/** The faults of `npm start`; each strikes the first link unless another one is named. */
 export const demoFaults: readonly DemoFault[] = [
-  demo("cak-mismatch", "the far end holds another CAK under the CKN", before, "link", twist("cak")),
+  demo("cak-mismatch", "the far end has another CAK under the CKN", before, "link", twist("cak")),
   demo("ckn-mismatch", "the far end uses another CKN", before, "link", twist("ckn")),
   demo("cipher-mismatch", "the far end uses another cipher suite", before, "link", twist("suite")),
   demo("sci-mismatch", "the far end sends no SCI", before, "link", twist("sci")),
   demo("peer-silent", "the far end stops MKA", after, "link", farPort("silent")),
-  demo("should-secure", "somebody loosens must-secure by hand", after, "link", shouldSecure),
+  demo("should-secure", "an operator relaxes must-secure manually", after, "link", shouldSecure),
   demo("stale-sak", "the data plane keeps its SAK across a rekey", after, "link", staleSak),
   demo("vault-denied", "the vault refuses the agent", before, "management", vault("denied")),
   demo("commit-lost", "a commit is lost soon after", before, "management", router("silentRevert")),
@@ -182,20 +183,29 @@ export const demoFaults: readonly DemoFault[] = [
     clearPathBack,
   ),
   demo("mtu", "no room for the SecTAG in the layer 2 MTU", after, "link", smallMtu),
-  demo("far-end-changed", "somebody changes the key in Azure", after, "link", pointAtForeignPair),
+  demo(
+    "far-end-changed",
+    "an operator changes the key in Azure",
+    after,
+    "link",
+    pointAtForeignPair,
+  ),
 ];
 
-/** Of the management API that `sim azure` serves; without one nothing asks about operations. */
+/**
+ * The faults of the management API that `sim azure` serves; without it, no client asks for
+ * operations.
+ */
 export const cloudFaults: readonly FaultKind[] = [
   {
     name: "operation-refused",
-    title: "the agent's identity may not follow operations of Azure (403)",
+    title: "the agent's identity may not read operations of Azure (403)",
     scope: "management",
     strike: msee("operationRefused"),
   },
   {
     name: "operation-lost",
-    title: "Azure knows nothing of the operations that it accepted (404)",
+    title: "Azure does not know the operations that it accepted (404)",
     scope: "management",
     strike: msee("operationLost"),
   },
@@ -216,7 +226,7 @@ const fleet = (
 
 const nothingToHeal: Heal = () => {};
 
-/** What befalls a site in a fleet run; the host of the agent has faults of its own. */
+/** The faults of a site in a storm; the host of the agent has faults of its own. */
 export const fleetFaults: readonly FleetFault[] = [
   fleet("reply-lost", "replies get lost", "management", minutes(1, 5), router("replyLost")),
   fleet("reply-late", "replies take long", "management", minutes(1, 10), router("replyLate")),
@@ -238,14 +248,14 @@ export const fleetFaults: readonly FleetFault[] = [
   ),
   fleet(
     "key-refused",
-    "a router takes no new key",
+    "a router refuses new keys",
     "management",
     minutes(2, 30),
     router("refusesKeys"),
   ),
   fleet(
     "key-kept",
-    "a router lets go of no key",
+    "a router refuses to remove keys",
     "management",
     minutes(2, 30),
     router("keepsKeys"),
@@ -274,14 +284,14 @@ export const fleetFaults: readonly FleetFault[] = [
   ),
   fleet(
     "unparsed",
-    "output that nobody understands",
+    "output that cannot be parsed",
     "management",
     minutes(1, 10),
     router("unparsed"),
   ),
   fleet(
     "frozen-counters",
-    "counters stand still",
+    "counters do not change",
     "management",
     minutes(2, 10),
     router("frozenCounters"),
@@ -311,11 +321,17 @@ export const fleetFaults: readonly FleetFault[] = [
       return nothingToHeal;
     },
   ),
-  fleet("standby-behind", "a standby has not heard all", "router", minutes(1, 2), (site, link) => {
-    const behind = site.prng.fork(`standby ${site.clock.now()}`).between(1, 3);
-    link.router.takeOver(behind);
-    return nothingToHeal;
-  }),
+  fleet(
+    "standby-behind",
+    "a standby lacks the newest commits",
+    "router",
+    minutes(1, 2),
+    (site, link) => {
+      const behind = site.prng.fork(`standby ${site.clock.now()}`).between(1, 3);
+      link.router.takeOver(behind);
+      return nothingToHeal;
+    },
+  ),
   fleet("fibre-cut", "a fibre is cut", "link", minutes(1, 30), (_site, link) => {
     link.fibre.setUp(false);
     return () => link.fibre.setUp(true);
@@ -331,30 +347,60 @@ export const fleetFaults: readonly FleetFault[] = [
   }),
   fleet("peer-silent", "the far end stops MKA", "link", minutes(1, 10), farPort("silent")),
   fleet("far-fails", "operations of the far end fail", "management", minutes(5, 30), msee("fails")),
-  fleet("far-half", "the far end does half of it", "management", minutes(5, 30), msee("half")),
+  fleet(
+    "far-half",
+    "the far end carries out half of a change",
+    "management",
+    minutes(5, 30),
+    msee("half"),
+  ),
   fleet("far-lies", "the far end follows late", "management", minutes(5, 30), msee("lies")),
-  fleet("far-never", "the far end follows never", "management", minutes(5, 30), msee("never")),
-  fleet("far-slow", "the far end takes its time", "management", minutes(5, 60), msee("slow")),
+  fleet("far-never", "the far end never follows", "management", minutes(5, 30), msee("never")),
+  fleet("far-slow", "the far end is slow", "management", minutes(5, 60), msee("slow")),
   fleet("far-refuses", "the far end refuses writes", "management", minutes(5, 30), msee("refuses")),
-  fleet("far-busy", "operations of others run there", "management", minutes(2, 20), msee("busy")),
+  fleet(
+    "far-busy",
+    "other clients' operations run on the port",
+    "management",
+    minutes(2, 20),
+    msee("busy"),
+  ),
   fleet("far-throttled", "the far end throttles", "management", minutes(1, 10), msee("throttled")),
-  fleet("far-person", "somebody changes the far end", "link", minutes(5, 60), pointAtForeignPair),
-  fleet("far-ahead", "somebody runs ahead", "link", minutes(5, 60), pointAtNewestPair),
-  fleet("far-back", "somebody takes it back", "link", minutes(5, 60), pointAtPreviousPair),
-  fleet("key-by-hand", "somebody adds a key", "link", minutes(5, 60), addForeignKey),
-  fleet("key-ahead", "somebody types the next key in", "link", minutes(2, 30), addNewestPair),
-  fleet("key-gone", "somebody removes a key", "link", minutes(2, 30), removeNewestKey),
-  fleet("key-tidied", "somebody removes an old key", "link", minutes(2, 30), removeOldestKey),
+  fleet(
+    "far-person",
+    "an operator changes the far end",
+    "link",
+    minutes(5, 60),
+    pointAtForeignPair,
+  ),
+  fleet(
+    "far-ahead",
+    "an operator anticipates a rotation at the far end",
+    "link",
+    minutes(5, 60),
+    pointAtNewestPair,
+  ),
+  fleet("far-back", "an operator reverts the far end", "link", minutes(5, 60), pointAtPreviousPair),
+  fleet("key-by-hand", "an operator adds a key", "link", minutes(5, 60), addForeignKey),
+  fleet("key-ahead", "an operator enters the next key", "link", minutes(2, 30), addNewestPair),
+  fleet("key-gone", "an operator removes a key", "link", minutes(2, 30), removeNewestKey),
+  fleet("key-tidied", "an operator removes an old key", "link", minutes(2, 30), removeOldestKey),
   fleet("key-swapped", "a key is gone for a moment", "link", minutes(0.2, 4), swapNewestKey),
-  fleet("far-off", "somebody turns MACsec off", "link", minutes(5, 60), turnOffFarEnd),
-  fleet("far-set", "somebody sets up the far end", "link", minutes(5, 60), setUpFarEnd),
-  fleet("far-strays", "the far end sends by a drained link", "link", minutes(1, 10), farStrays),
-  fleet("port-shut", "somebody shuts the port", "link", minutes(2, 30), shutPort),
-  fleet("undrained", "somebody restores the traffic", "link", minutes(1, 1), undrain),
-  fleet("undrained-briefly", "somebody mistakes the port", "link", minutes(0.5, 2), undrainBriefly),
+  fleet("far-off", "an operator turns MACsec off", "link", minutes(5, 60), turnOffFarEnd),
+  fleet("far-set", "an operator sets up the far end", "link", minutes(5, 60), setUpFarEnd),
+  fleet("far-strays", "the far end sends over a drained link", "link", minutes(1, 10), farStrays),
+  fleet("port-shut", "an operator shuts the port", "link", minutes(2, 30), shutPort),
+  fleet("undrained", "an operator restores the traffic", "link", minutes(1, 1), undrain),
+  fleet(
+    "undrained-briefly",
+    "an operator restores the traffic by mistake",
+    "link",
+    minutes(0.5, 2),
+    undrainBriefly,
+  ),
   fleet(
     "commit-left",
-    "somebody leaves a commit unconfirmed",
+    "an operator leaves a commit unconfirmed",
     "management",
     minutes(2, 20),
     router("foreignCommit"),
@@ -388,7 +434,7 @@ export const fleetFaults: readonly FleetFault[] = [
   ),
   fleet(
     "vault-disabled",
-    "somebody disables the newest key",
+    "an operator disables the newest key",
     "management",
     minutes(2, 20),
     (site, link) => {

@@ -1,4 +1,5 @@
-// What people do by hand at either end of a link while others work on it, and how they mend it.
+// Manual operators: what they do at either end of a link while others work on it, and how they undo
+// it.
 
 import type { PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -7,30 +8,33 @@ import { type PortConfig, sameSettings } from "../router/router-config.ts";
 import type { Site, SiteLink } from "../site/site.ts";
 import { handMadeSettings } from "../site/site-plan.ts";
 
-/** Puts right what a person would put right. */
+/** Undoes an act as far as a manual operator would. */
 export type Heal = () => void;
 
 const nothing: Heal = () => {};
 
-/** A person who is refused comes back this often, and in the end leaves it to others. */
+/**
+ * The interval in milliseconds at which a refused operator tries again, before leaving it to
+ * others.
+ */
 const retryMs = 60_000;
 const retriesMax = 30;
 
-/** Somebody points the far end at a pair of their own. */
+/** Points the far end at a pair that is not the site's, as an operator might. */
 export function pointAtForeignPair(site: Site, link: SiteLink): Heal {
   if (pointsAt(link) === undefined) return nothing;
   const names = { cak: `${link.key.cak}-by-hand`, ckn: `${link.key.ckn}-by-hand` };
   return pointAt(site, link, site.vault.generatePair(names, handMadeSettings.suite));
 }
 
-/** Somebody runs ahead of a rotation: the far end gets the newest pair of the link. */
+/** Points the far end at the newest pair of the link, ahead of a rotation. */
 export function pointAtNewestPair(site: Site, link: SiteLink): Heal {
   const newest = site.vault.pairs(link.key).at(-1);
   if (newest?.cakSecretId === pointsAt(link)?.cakSecretId) return nothing;
   return pointAt(site, link, newest);
 }
 
-/** Somebody takes a rotation back: the far end gets the pair before its present one. */
+/** Points the far end at the pair before its present one, as if to revert a rotation. */
 export function pointAtPreviousPair(site: Site, link: SiteLink): Heal {
   const pairs = site.vault.pairs(link.key);
   const present = pointsAt(link);
@@ -48,7 +52,7 @@ function pointAt(site: Site, link: SiteLink, key: KeyRef | undefined): Heal {
 interface PutBack {
   readonly key: KeyRef;
   readonly before: NonNullable<PeerState["pointsAt"]>;
-  /** Times to come back. */
+  /** The number of attempts that are left. */
   readonly left: number;
 }
 
@@ -57,7 +61,7 @@ function putBack(site: Site, link: SiteLink, task: PutBack): void {
   const shown = portal(link);
   const good = heldPair(site, link, task.before);
   const theirs = shown?.pointsAt?.cakSecretId === key.cakSecretId;
-  // Where the router has come to hold their key, putting it back would cut the link again.
+  // If the router has their key by now, putting it back would cut the link again.
   const followed = link.edge.keys().some(({ ckn }) => ckn === key.ckn);
   const refused =
     shown?.provisioning === "failed" && shown.pointsAt?.cakSecretId === good.cakSecretId;
@@ -68,7 +72,7 @@ function putBack(site: Site, link: SiteLink, task: PutBack): void {
   site.clock.after(retryMs, () => putBack(site, link, { ...task, left: left - 1 }));
 }
 
-/** What the far end was pointed at, unless others have changed the router meanwhile. */
+/** Returns the pair that the far end had, unless others have changed the router meanwhile. */
 function heldPair(site: Site, link: SiteLink, before: PutBack["before"]): PutBack["before"] {
   const held = site.vault
     .pairs(link.key)
@@ -78,7 +82,7 @@ function heldPair(site: Site, link: SiteLink, before: PutBack["before"]): PutBac
   );
 }
 
-/** Somebody says again to a far end that has failed what it is to have. */
+/** Writes the settings of a far end again after its operation failed. */
 export function repairFarEnd(site: Site, link: SiteLink): void {
   const shown = portal(link);
   if (shown?.provisioning !== "failed" || shown.pointsAt === undefined) return;
@@ -89,7 +93,7 @@ function pointsAt(link: SiteLink): PeerState["pointsAt"] {
   return portal(link)?.pointsAt;
 }
 
-/** Nobody changes by hand what the portal does not show them. */
+/** Returns the state that the portal shows; an operator does not change what it does not show. */
 function portal(link: SiteLink): PeerState | undefined {
   try {
     return link.msee.observe(link.azureLink);
@@ -99,18 +103,18 @@ function portal(link: SiteLink): PeerState | undefined {
   }
 }
 
-/** A second key where the router can hold one; they take it away again. */
+/** Adds a second key if the router has room for one; the heal removes it again. */
 export function addForeignKey(site: Site, link: SiteLink): Heal {
   const overlap = link.router.options.capabilities.macsec?.overlap ?? "none";
   if (overlap === "none" || link.router.configured(link.port)?.keys.length !== 1) return nothing;
-  // It has never been in a vault: nobody but that person knows it.
+  // The key was never in a vault: no other party has it.
   const prng = site.prng.fork(`key by hand ${link.id} ${site.clock.now()}`);
   const ckn = parseCkn(prng.hex(32));
   if (ckn === undefined) throw new RangeError("a drawn CKN must parse");
   const cak = prng.bytes(32);
   const role = overlap === "fallback" ? "fallback" : "primary";
   edit(link, (port) => {
-    // The key in front is the last one of a chain, and a person does not mean to move it.
+    // The first key is the last one of a chain, and an operator does not mean to move it.
     const key = { ckn, cak, role } as const;
     port.keys = role === "fallback" ? [...port.keys, key] : [key, ...port.keys];
   });
@@ -122,8 +126,8 @@ export function addForeignKey(site: Site, link: SiteLink): Heal {
 }
 
 /**
- * Somebody runs ahead at the router: the newest pair joins the key that is there or is set up where
- * there is none. They take it away again unless the far end has come to use it.
+ * Adds the newest pair to the router ahead of a rotation, beside the present key or as the first
+ * one. The heal removes it again unless the far end has come to use it.
  */
 export function addNewestPair(site: Site, link: SiteLink): Heal {
   const newest = site.vault.pairs(link.key).at(-1);
@@ -151,7 +155,7 @@ export function addNewestPair(site: Site, link: SiteLink): Heal {
   };
 }
 
-/** Nobody types what the vault does not give them. */
+/** Returns the octets; an operator cannot enter what the vault does not return. */
 function octetsOf(site: Site, { cakSecretId }: KeyRef): Uint8Array | undefined {
   try {
     return Uint8Array.from(Buffer.from(site.vault.valueForFarEnd(cakSecretId), "hex"));
@@ -161,12 +165,12 @@ function octetsOf(site: Site, { cakSecretId }: KeyRef): Uint8Array | undefined {
   }
 }
 
-/** The newest key of the port goes; it comes back where the far end waits for it. */
+/** Removes the newest key of the port; it returns if the far end waits for it. */
 export function removeNewestKey(_site: Site, link: SiteLink): Heal {
   return removeKey(link, link.router.configured(link.port)?.keys.at(-1));
 }
 
-/** Somebody tidies up while a rotation still needs the old key. */
+/** Removes the oldest key, as an operator who tidies up while a rotation still needs it. */
 export function removeOldestKey(_site: Site, link: SiteLink): Heal {
   const keys = link.router.configured(link.port)?.keys ?? [];
   return removeKey(link, keys.length > 1 ? keys[0] : undefined);
@@ -187,7 +191,7 @@ function removeKey(link: SiteLink, gone: PortConfig["keys"][number] | undefined)
     });
 }
 
-/** Somebody takes the newest key away, sees what they did, and puts it back where they took it. */
+/** Removes the newest key and puts it back where it was, as after a mistake. */
 export function swapNewestKey(site: Site, link: SiteLink): Heal {
   const before = link.router.configured(link.port)?.keys ?? [];
   const gone = before.at(-1);
@@ -196,7 +200,7 @@ export function swapNewestKey(site: Site, link: SiteLink): Heal {
   const left = link.router.configured(link.port)?.keys ?? [];
   return () => {
     const { keys: now = [], macsec } = link.router.configured(link.port) ?? {};
-    // A port without MACsec has been taken out of it since, and takes no key.
+    // A port that has lost MACsec since then takes no key.
     const isAsLeft =
       macsec !== undefined &&
       now.length === left.length &&
@@ -206,7 +210,7 @@ export function swapNewestKey(site: Site, link: SiteLink): Heal {
   };
 }
 
-/** Somebody restores the traffic and drains it again seconds later: it was the wrong port. */
+/** Restores the traffic and drains it again seconds later, as if the port was the wrong one. */
 export function undrainBriefly(site: Site, link: SiteLink): Heal {
   const means = link.router.configured(link.port)?.drain;
   if (means === undefined) return nothing;
@@ -217,7 +221,7 @@ export function undrainBriefly(site: Site, link: SiteLink): Heal {
     theirs = !link.router.drained(link.port);
     if (theirs) edit(link, (port) => (port.drain = means));
   });
-  // What they drained is theirs to give back, unless others have moved the traffic since.
+  // An operator undoes their own drain, unless others have moved the traffic since.
   link.router.onEffect(({ by, what, port }) => {
     if (by === "agent" && port === link.port && /^port\.(?:drain|restore)$/.test(what)) {
       theirs = false;
@@ -228,7 +232,7 @@ export function undrainBriefly(site: Site, link: SiteLink): Heal {
   };
 }
 
-/** Somebody turns MACsec off at the far end, which leaves the router alone with its key. */
+/** Turns MACsec off at the far end, which leaves the router alone with its key. */
 export function turnOffFarEnd(site: Site, link: SiteLink): Heal {
   const before = pointsAt(link);
   if (before === undefined) return nothing;
@@ -237,7 +241,7 @@ export function turnOffFarEnd(site: Site, link: SiteLink): Heal {
     const shown = portal(link);
     const waiting = shown === undefined || shown.provisioning === "updating";
     if (left === 0 || !(waiting || shown.pointsAt === undefined)) return;
-    // Where the router has no key either, both ends are as they were before the first one.
+    // If the router has no key either, both ends are as they were before the first one.
     if (!waiting && link.edge.keys().length === 0) return;
     if (!waiting) link.msee.person(link.azureLink, { key: heldPair(site, link, before) });
     site.clock.after(retryMs, () => putOn(left - 1));
@@ -245,7 +249,7 @@ export function turnOffFarEnd(site: Site, link: SiteLink): Heal {
   return () => putOn(retriesMax);
 }
 
-/** Somebody sets up a far end that has no key yet, and takes it back if the router has none. */
+/** Sets up a far end that has no key yet; the heal reverts that if the router has none. */
 export function setUpFarEnd(site: Site, link: SiteLink): Heal {
   const newest = site.vault.pairs(link.key).at(-1);
   const shown = portal(link);
@@ -280,7 +284,7 @@ export function shutPort(_site: Site, link: SiteLink): Heal {
     });
 }
 
-/** Nothing is done to a port that is open. */
+/** Opens a port that is shut; an open one is left alone. */
 export function openPort(link: SiteLink): void {
   if (link.router.configured(link.port)?.admin !== "down") return;
   edit(link, (port) => {
@@ -288,7 +292,7 @@ export function openPort(link: SiteLink): void {
   });
 }
 
-/** MACsec goes off the port, with whatever key is there. */
+/** Removes MACsec and every key from the port. */
 export function takeOff(link: SiteLink): void {
   edit(link, (port) => {
     port.keys = [];
@@ -296,7 +300,7 @@ export function takeOff(link: SiteLink): void {
   });
 }
 
-/** Exactly these, one of which leads; a port that has lost its MACsec gets it back with them. */
+/** Sets exactly these keys, one of which is first; a port without MACsec gets it back with them. */
 export function setKeys(link: SiteLink, keys: PortConfig["keys"]): void {
   edit(link, (port) => {
     port.macsec ??= link.settings ?? handMadeSettings;
@@ -309,7 +313,7 @@ export function setKeys(link: SiteLink, keys: PortConfig["keys"]): void {
   });
 }
 
-/** What is so already is not typed again. */
+/** Sets only what differs. */
 export function setSettings(link: SiteLink, wanted: WantedSettings): void {
   const macsec = link.router.configured(link.port)?.macsec;
   if (macsec === undefined) return;

@@ -1,5 +1,5 @@
-// The safety half of a fleet run: faults drawn from one seed, whole kinds left out, each lasting
-// long enough to matter.
+// The first half of a storm, which tests safety: faults are drawn from one seed, whole kinds are
+// left out, and each fault lasts long enough to matter.
 
 import type { SimClock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
@@ -9,11 +9,11 @@ import type { Heal } from "./people.ts";
 
 export interface StormOptions {
   readonly site: Site;
-  /** Mean time between two strikes anywhere at the site. */
+  /** The mean time between two strikes anywhere at the site, in milliseconds. */
   readonly everyMs: number;
   /** The chance that a kind takes part in this run. */
   readonly kindChance: number;
-  /** Faults last this many times as long as their kind says. */
+  /** The factor by which faults last longer than their kind requires. */
   readonly lasting?: number;
 }
 
@@ -37,7 +37,7 @@ export class Storm {
     this.#next();
   }
 
-  /** The liveness half begins: nothing strikes any more and everything is put right. */
+  /** Begins the second half, which tests liveness: no fault strikes any more and all are healed. */
   calm(): void {
     this.#over = true;
     for (const heal of [...this.#active.values()]) heal();
@@ -53,7 +53,7 @@ export class Storm {
     });
   }
 
-  /** One more, at a moment and of a kind that others choose; none once the storm is over. */
+  /** Adds a fault of a given kind and moment; none strikes once the storm is calm. */
   strikeAfter(ms: number, kind: FleetFault, link: SiteLink, lastsMs: number): void {
     this.#after(ms, () => this.#strikeAt(kind, link, lastsMs));
   }

@@ -1,4 +1,5 @@
-// A fibre between two stations: every MKPDU is an event, data are flows charged by rate and time.
+// A fibre between two port endpoints: every MKPDU is an event, data are flows charged by rate and
+// time.
 
 import type { PortRate } from "#hal/model.ts";
 import type { SimClock } from "../base/clock.ts";
@@ -6,15 +7,21 @@ import type { Mkpdu } from "./mka-pdu.ts";
 import { charge, type FlowOutcome, judge, macsecOctets, type Passage, roomFor } from "./passage.ts";
 import type { Station, WireCount } from "./station.ts";
 
+/** The counters of one direction. */
 export interface FlowTruth {
-  /** What happens to a data frame now. */
+  /** The fate of a data frame that is offered now. */
   readonly outcome: FlowOutcome;
+  /** Data frames offered. */
   readonly offered: bigint;
+  /** Data frames that arrived. */
   readonly delivered: bigint;
   /** The part of both that was offered at a rate, and not as a burst. */
   readonly streamed: { readonly offered: bigint; readonly delivered: bigint };
+  /** Data frames that did not arrive. */
   readonly lost: bigint;
+  /** Data frames on the wire in the clear. */
   readonly clearOnWire: bigint;
+  /** Data frames on the wire under MACsec. */
   readonly protectedOnWire: bigint;
 }
 
@@ -26,7 +33,10 @@ interface Flow {
   pps: number;
   frameOctets: number;
   since: number;
-  /** Frames of this rate charged so far: counting from `since` makes reading leave no trace. */
+  /**
+   * The frames of this rate that are charged so far; counting from `since` makes a reading leave no
+   * trace.
+   */
   charged: number;
   offered: number;
   delivered: number;
@@ -35,12 +45,13 @@ interface Flow {
   clearOnWire: number;
   protectedOnWire: number;
   octetsOnWire: number;
-  /** MKPDUs on their way; those in the fibre as the light goes become `undefined`. */
+  /** The MKPDUs on their way; those in the fibre when the light goes become `undefined`. */
   inFlight: (Mkpdu | undefined)[];
 }
 
 export type FibreEnd = "a" | "b";
 
+/** One fibre with both directions of data. */
 export class Fibre {
   readonly #clock: SimClock;
   readonly #a2b: Flow;
@@ -51,7 +62,7 @@ export class Fibre {
   #wasLit = true;
   #carried = false;
 
-  /** The a end is the edge router, the b end the far end. */
+  /** Plugs the fibre in: the a end is the edge router, the b end the far end. */
   constructor(options: {
     readonly clock: SimClock;
     readonly a: Station;
@@ -69,16 +80,18 @@ export class Fibre {
     this.changed();
   }
 
+  /** Cuts or repairs the fibre. */
   setUp(up: boolean): void {
     this.#up = up;
     this.changed();
   }
 
+  /** True if the fibre is whole. */
   up(): boolean {
     return this.#up;
   }
 
-  /** Data frames offered in that direction from now on. */
+  /** Sets the data frames that are offered in that direction from now on. */
   offer(from: FibreEnd, pps: number, frameOctets: number): void {
     const flow = this.#flow(from);
     this.#settleFlow(flow);
@@ -90,7 +103,7 @@ export class Fibre {
     this.changed();
   }
 
-  /** A burst now, such as a probe. */
+  /** Sends a burst at once, such as a probe. */
   inject(from: FibreEnd, frames: number, frameOctets: number): { readonly delivered: number } {
     const flow = this.#flow(from);
     this.#settleFlow(flow);
@@ -104,17 +117,18 @@ export class Fibre {
     return { delivered };
   }
 
-  /** A data frame offered now would be delivered, in both directions. */
+  /** True if a data frame offered now would be delivered, in both directions. */
   carries(): boolean {
     return this.#carried;
   }
 
+  /** Returns the counters of both directions up to now. */
   truth(): { readonly a2b: FlowTruth; readonly b2a: FlowTruth } {
     this.settle();
     return { a2b: truthOf(this.#a2b), b2a: truthOf(this.#b2a) };
   }
 
-  /** Called whenever the state of carrying or of the light has changed. */
+  /** Calls `listener` whenever the light or the ability to carry has changed. */
   onChange(listener: () => void): void {
     this.#listeners.push(listener);
   }
@@ -125,7 +139,7 @@ export class Fibre {
     if (spent.includes("spent")) this.changed();
   }
 
-  /** Judges both flows anew after any change of the stations or of the fibre. */
+  /** Determines the fate of both flows anew, after any change of the endpoints or of the fibre. */
   changed(): void {
     for (const flow of [this.#a2b, this.#b2a]) {
       this.#settleFlow(flow);
@@ -180,7 +194,7 @@ export class Fibre {
     return this.#charge(flow, flow.passage, due, flow.frameOctets);
   }
 
-  // What finds no packet number left is lost like on a blocked port.
+  // A frame for which no packet number is left is lost as on a blocked port.
   #charge(flow: Flow, passage: Passage, frames: number, octets: number): "spent" | "open" {
     const passing = roomFor(passage, frames);
     charge(passage, passing);

@@ -13,7 +13,9 @@ export type CpState =
   | "RETIRE"
   | "ABANDON";
 
-/** What the KaY tells the machine; simulated hardware uses an SA as soon as it is told to. */
+/**
+ * The inputs of the machine from the KaY; simulated hardware uses an SA as soon as it is asked to.
+ */
 export interface CpInputs {
   readonly connect: "pending" | "unauthenticated" | "secure";
   readonly chgdServer: boolean;
@@ -22,11 +24,11 @@ export interface CpInputs {
   readonly allReceiving: boolean;
   readonly serverTransmitting: boolean;
   readonly controlledPortEnabled: boolean;
-  /** `transmitWhen` or `retireWhen`, whichever the state waits for, has run down. */
+  /** True if the timer that the state waits for, `transmitWhen` or `retireWhen`, has expired. */
   readonly timerOver: boolean;
 }
 
-/** The state that follows, or the same one if nothing moves the machine. */
+/** Returns the state that follows, or the same one if nothing moves the machine. */
 export function cpNext(state: CpState, inputs: CpInputs): CpState {
   const change = inputs.chgdServer || inputs.connect !== "secure";
   switch (state) {
@@ -58,7 +60,7 @@ export function cpNext(state: CpState, inputs: CpInputs): CpState {
   }
 }
 
-// A port that is not open yet has no frames to lose, so its first SAK waits for nobody.
+// A port that is not open yet has no frames to lose, so its first SAK does not wait for the peer.
 function mayTransmit(inputs: CpInputs, otherEndReady: boolean): boolean {
   return otherEndReady || !inputs.controlledPortEnabled;
 }

@@ -11,7 +11,7 @@ export interface MkaPeer {
   readonly sci: string;
   mn: number;
   live: boolean;
-  /** Last proof of liveness; of a potential peer, when it was first seen. */
+  /** The time of the last proof of liveness; for a potential peer, of its first MKPDU. */
   heardAt: number;
   priority: number;
   keyServer: boolean;
@@ -19,7 +19,10 @@ export interface MkaPeer {
   lpn: number;
 }
 
-/** `found` = a peer was met or proved liveness; `steady` = nothing that decisions depend on. */
+/**
+ * `found` means that a peer was met or proved liveness; `steady`, that nothing changed on which
+ * decisions depend.
+ */
 export type Heard = "icvFailed" | "replayed" | "steady" | "changed" | "found";
 
 export interface ParticipantKey {
@@ -29,7 +32,7 @@ export interface ParticipantKey {
   readonly startsAt?: WallTime;
 }
 
-// Covers one life time at the highest rate of hellos, about ten a second.
+// The ring covers one life time at the highest rate of hellos, about ten a second.
 const ringSize = 64;
 
 export class Participant {
@@ -37,21 +40,21 @@ export class Participant {
   readonly cak: Uint8Array;
   role: KeySlot["role"];
   readonly startsAt: WallTime | undefined;
-  /** Talks; a scheduled key does not until its time has come. */
+  /** True if it sends MKPDUs; a scheduled key does not until its time has come. */
   started = false;
   mi: string;
-  /** Grows with every SAK made under this MI. */
+  /** The key number, which grows with every SAK made under this MI. */
   keyNumber = 0;
   elected: "self" | "peer" | "none" = "none";
-  /** A member came to the live list and no SAK was made for it yet. */
+  /** True if a member joined the live list and no SAK has been made for it yet. */
   gainedMember = false;
-  /** Owes an MKPDU before the next hello. */
+  /** True if it must send an MKPDU before the next hello. */
   owesInfo = false;
-  /** Next step of the start-up ramp. */
+  /** The next step of the start-up ramp. */
   rampStep = 0;
-  /** Of the next hello, or of the start of a scheduled key. */
+  /** Cancels the next hello, or the start of a scheduled key. */
   cancelTimer: Cancel | undefined;
-  /** Bound once, so that a hello costs no closure. */
+  /** Bound once, so that a hello allocates no closure. */
   readonly hello: () => void;
   readonly peers: MkaPeer[] = [];
   readonly #prng: Prng;
@@ -69,13 +72,13 @@ export class Participant {
     this.hello = () => onHello(this);
   }
 
-  /** The one live peer of a point-to-point link. */
+  /** Returns the one live peer of a point-to-point link; undefined if there is none. */
   livePeer(): MkaPeer | undefined {
     for (const peer of this.peers) if (peer.live) return peer;
     return undefined;
   }
 
-  /** A new member identifier: MN and KN start over (802.1X 9.4.2). */
+  /** Takes a new member identifier: MN and KN start over (802.1X 9.4.2). */
   renew(): void {
     this.mi = this.#prng.hex(12);
     this.#mn = 0;
@@ -83,7 +86,7 @@ export class Participant {
     this.#sentAt.fill(-Infinity);
   }
 
-  /** As after a restart of the process: new MI, nobody known. */
+  /** Starts over as after a restart of the process, with a new MI and without peers. */
   forget(): void {
     this.renew();
     this.peers.length = 0;
@@ -98,7 +101,7 @@ export class Participant {
     return true;
   }
 
-  /** Takes one MKPDU of this CA at `now`; nothing changes before the ICV has been checked. */
+  /** Processes one MKPDU of this CA at `now`; nothing changes before the ICV has been checked. */
   hear(pdu: Mkpdu, now: number, lifeMs: number): Heard {
     if (pdu.cak !== this.#lastGoodCak) {
       if (!this.holds(pdu.cak)) return "icvFailed";
@@ -132,7 +135,7 @@ export class Participant {
     return "found";
   }
 
-  /** Drops peers without proof of life for a life time; true if any went. */
+  /** Drops peers without proof of life for a life time; true if any were dropped. */
   expire(now: number, lifeMs: number): boolean {
     const before = this.peers.length;
     const wasLive = this.livePeer() !== undefined;
@@ -140,12 +143,15 @@ export class Participant {
       const peer = this.peers[i];
       if (peer !== undefined && peer.heardAt + lifeMs <= now) this.peers.splice(i, 1);
     }
-    // Without a new MI a server that never lost us would see no new member and make no new SAK.
+    // Without a new MI, a server that never lost us would see no new member and make no new SAK.
     if (wasLive && this.livePeer() === undefined) this.renew();
     return this.peers.length !== before;
   }
 
-  /** Lowest priority wins, then lowest SCI; who is unwilling sends the key server bit as 0. */
+  /**
+   * Elects the key server: lowest priority, then lowest SCI; an unwilling actor sends the key
+   * server bit as 0.
+   */
   elect(ownSci: string, ownPriority: number): void {
     const peer = this.livePeer();
     const willing = ownPriority < 255;
@@ -162,7 +168,7 @@ export class Participant {
     }
   }
 
-  /** The next MKPDU; its MN counts as sent at `now`. */
+  /** Returns the next MKPDU; its MN counts as sent at `now`. */
   compose(
     sci: string,
     priority: number,
@@ -203,7 +209,7 @@ export class Participant {
     return false;
   }
 
-  // The same SCI under a new MI is the peer after a restart: once live, it takes the old place.
+  // The same SCI under a new MI is the peer after a restart: once live, it replaces the old entry.
   #admit(peer: MkaPeer): void {
     peer.live = true;
     this.gainedMember = true;

@@ -1,4 +1,4 @@
-// An MKPDU as a value: what IEEE 802.1X-2020 figure 11-8 carries, without octets or cryptography.
+// An MKPDU as a value: the content of IEEE 802.1X-2020 figure 11-8, without octets or cryptography.
 
 import type { CipherSuite, Ckn } from "#hal/model.ts";
 
@@ -18,7 +18,7 @@ export interface SakSlot {
   readonly receive: boolean;
 }
 
-/** After RETIRE a SAK in use stands in the old slot: look in both. */
+/** The two slots; after RETIRE a SAK in use is in the old one, so readers check both. */
 export interface SakUse {
   readonly latest: SakSlot | undefined;
   readonly old: SakSlot | undefined;
@@ -33,7 +33,7 @@ export interface PeerEcho {
 export interface Mkpdu {
   readonly sci: string;
   readonly ckn: Ckn;
-  /** Stands for the ICV: it verifies where the receiver's CAK has the same bytes. */
+  /** Represents the ICV: it verifies if the receiver's CAK has the same bytes. */
   readonly cak: Uint8Array;
   readonly mi: string;
   readonly mn: number;
@@ -41,15 +41,15 @@ export interface Mkpdu {
   readonly keyServer: boolean;
   readonly peers: readonly PeerEcho[];
   readonly use: SakUse;
-  /** Lowest packet number the sender may use next with the SAK it transmits with. */
+  /** The lowest packet number that the sender may use next with the SAK it transmits with. */
   readonly lpn: number;
   readonly distributed: SakToken | undefined;
 }
 
-/** What a participant says whose CA is not the principal one. */
+/** The SAK Use of a participant whose CA is not the principal one. */
 export const noSakUse: SakUse = { latest: undefined, old: undefined };
 
-/** The slot that holds this key, in either place. */
+/** Returns the slot that has this key, in either place. */
 export function slotOf(use: SakUse, keyId: string): SakSlot | undefined {
   if (use.latest?.keyId === keyId) return use.latest;
   return use.old?.keyId === keyId ? use.old : undefined;

@@ -7,7 +7,10 @@ import type { MkaPeer } from "./mka-participant.ts";
 import { noSakUse, type SakSlot, type SakToken, type SakUse, slotOf } from "./mka-pdu.ts";
 import type { SecY } from "./secy.ts";
 
-/** `transmitWhen`: how long a key server waits for its peers before it transmits all the same. */
+/**
+ * `transmitWhen` in milliseconds: how long a key server waits for its peers before it transmits
+ * regardless.
+ */
 const transmitWhenMs = 6000;
 const retireWhenMs = 3000;
 
@@ -17,7 +20,7 @@ interface InstalledSak {
   receive: boolean;
 }
 
-/** What the KaY knows at the moment the machine runs. */
+/** The KaY's state at the moment the machine runs. */
 export interface CpOrders {
   readonly connect: CpInputs["connect"];
   readonly electedSelf: boolean;
@@ -28,7 +31,7 @@ export class ControlledPort {
   state: CpState = "CHANGE";
   chgdServer = false;
   newSak: SakToken | undefined;
-  /** As the next MKPDU reports it; a new object with every change. */
+  /** The slots as the next MKPDU reports them; a new object with every change. */
   use: SakUse = noSakUse;
   #latest: InstalledSak | undefined;
   #old: InstalledSak | undefined;
@@ -40,19 +43,19 @@ export class ControlledPort {
   readonly #secy: SecY;
   readonly #wake: () => void;
 
-  /** `wake` is called when a timer of the machine has run down. */
+  /** `wake` is called when a timer of the machine has expired. */
   constructor(clock: SimClock, secy: SecY, wake: () => void) {
     this.#clock = clock;
     this.#secy = secy;
     this.#wake = wake;
   }
 
-  /** Moves as far as the orders allow; true if an MKPDU must tell the peers. */
+  /** Runs the machine until it settles; true if an MKPDU must inform the peers. */
   run(orders: CpOrders): boolean {
     this.#owesInfo = false;
     let next = cpNext(this.state, this.#inputs(orders));
     if (next === this.state) return false;
-    // Under a new key server the machine may come back to where it was, with another SAK.
+    // Under a new key server the machine may return to the state it was in, with another SAK.
     for (; next !== this.state; next = cpNext(this.state, this.#inputs(orders))) {
       this.state = next;
       this.#enter(next, orders.peer);
@@ -61,7 +64,7 @@ export class ControlledPort {
     return this.#owesInfo;
   }
 
-  /** All SAs go and the machine starts again. */
+  /** Removes all SAs and starts the machine again. */
   reset(): void {
     this.newSak = undefined;
     this.chgdServer = false;
@@ -70,7 +73,7 @@ export class ControlledPort {
     this.use = noSakUse;
   }
 
-  /** A SAK may be made now; while one replaces another, the next has to wait. */
+  /** True if a SAK may be made now; while one replaces another, the next has to wait. */
   takesSak(): boolean {
     return this.state !== "TRANSMIT" && this.state !== "TRANSMITTING";
   }
@@ -79,24 +82,26 @@ export class ControlledPort {
     return sak === this.#latest?.sak || sak === this.#old?.sak || sak === this.newSak;
   }
 
-  /** The newest installed SAK, wherever its slot. */
+  /** Returns the newest installed SAK, in whichever slot it is. */
   current(): SakToken | undefined {
     return (this.#latest ?? this.#old)?.sak;
   }
 
-  /** The SAK in use, with no other on its way. */
+  /** Returns the SAK in use; undefined while another one is being installed. */
   settledSak(): SakToken | undefined {
     return this.#latest === undefined ? this.#old?.sak : undefined;
   }
 
-  /** The peer says that it receives with a SAK that is installed here. */
+  /** True if the peer reports that it receives with a SAK that is installed here. */
   sharedWith(peer: MkaPeer): boolean {
     return [this.#latest, this.#old].some(
       (own) => own !== undefined && slotOf(peer.use, own.sak.keyId)?.receive === true,
     );
   }
 
-  /** As operators see them: the latest stays the latest after the old one retired. */
+  /**
+   * Returns the SAKs as operators see them: the latest stays the latest after the old one retired.
+   */
   saks(): { readonly latest: Sak | undefined; readonly old: Sak | undefined } {
     const [first, second] = [this.#latest, this.#old];
     return first === undefined
@@ -175,7 +180,7 @@ export class ControlledPort {
     const sak = this.newSak;
     this.newSak = undefined;
     if (sak === undefined || peer === undefined) return;
-    // Creating an SA at an AN deletes the one that stood there.
+    // Creating an SA at an AN deletes the one that was there.
     if (this.#old?.sak.an === sak.an) this.#old = undefined;
     this.#latest = { sak, transmit: false, receive: false };
     this.#secy.install(sak, peer.sci);

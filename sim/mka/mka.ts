@@ -9,11 +9,12 @@ import { ControlledPort } from "./mka-port.ts";
 import { isXpn, type SecY } from "./secy.ts";
 
 const lifeTimeMs = 6000;
-// A CA that becomes principal beside a live one gets its own SAK after three hellos.
+// A CA that becomes principal beside a live one gets its own SAK after this number of hellos.
 const settleHellos = 3;
 const packetNumberThreshold = 0xc0000000;
 const rampMs = [100, 200, 400, 800, 800];
-// No two stations are switched on in the same instant.
+// The largest delay of a first hello, in milliseconds, since two port endpoints never start in the
+// same instant.
 const firstHelloMsMax = 50;
 
 export interface KayOptions {
@@ -21,14 +22,16 @@ export interface KayOptions {
   readonly prng: Prng;
   readonly secy: SecY;
   readonly helloMs: number;
-  /** `ramp` = hurried first hellos and immediate replies, `plain` = the hello timer alone. */
+  /**
+   * `ramp` means hurried first hellos and immediate replies; `plain` means the hello timer alone.
+   */
   readonly start: "ramp" | "plain";
   readonly port: UncontrolledPort;
 }
 
 /** The port under the KaY. */
 interface UncontrolledPort {
-  /** False while nothing can leave: no light, or a KaY that has fallen silent. */
+  /** False while nothing can leave: there is no light, or the KaY has fallen silent. */
   canSend(): boolean;
   send(pdu: Mkpdu): void;
   /** Brings packet numbers up to date. */
@@ -38,18 +41,18 @@ interface UncontrolledPort {
 }
 
 export class Kay {
-  /** Fault: makes no SAK and installs none. */
+  /** The fault in which it makes no SAK and installs none. */
   noSak = false;
   readonly counters = { sent: 0, received: 0, icvFailed: 0, unknownCkn: 0, replayed: 0 };
   readonly #options: KayOptions;
   readonly #lifeMs: number;
   readonly #cp: ControlledPort;
-  // Primary first.
+  // The actors, primary first.
   readonly #participants: Participant[] = [];
   #settings: MacsecSettings | undefined;
   #principal: Participant | undefined;
   #serverSci: string | undefined;
-  // A SAK was made or received, whether or not it could be installed.
+  // True if a SAK was made or received, whether or not it could be installed.
   #secured = false;
   #distributed: SakToken | undefined;
   #sakWanted = false;
@@ -68,7 +71,10 @@ export class Kay {
     return this.#settings;
   }
 
-  /** A change of suite, SCI or offset starts the KaY anew, because the SecY must be built anew. */
+  /**
+   * Applies settings. A change of suite, SCI or offset restarts the KaY, because the SecY must be
+   * rebuilt.
+   */
   configure(settings: MacsecSettings | undefined): void {
     const before = this.#settings;
     this.#settings = settings;
@@ -88,7 +94,10 @@ export class Kay {
     this.#evaluate();
   }
 
-  /** A known CKN with the same CAK only changes its role; with another CAK it is another actor. */
+  /**
+   * Adds a key. A known CKN with the same CAK only changes its role; with another CAK it is another
+   * actor.
+   */
   putKey(key: ParticipantKey): void {
     const present = this.#participants.find((p) => p.ckn === key.ckn);
     if (present?.holds(key.cak) && key.role !== "scheduled") this.#assign(present, key.role);
@@ -121,7 +130,7 @@ export class Kay {
     return this.#participants.some((p) => p.ckn === ckn && p.holds(cak));
   }
 
-  /** As after a restart of the process: new MIs, no peers, no SAs. */
+  /** Starts over as after a restart of the process: new MIs, no peers, no SAs. */
   restart(): void {
     for (const participant of this.#participants) participant.forget();
     this.#principal = undefined;
@@ -141,7 +150,9 @@ export class Kay {
     }
   }
 
-  /** Light or speech is back: a hurried KaY does not wait for its next hello. */
+  /**
+   * Sends a first hello at once when light or the ability to send returns, if the start is `ramp`.
+   */
   hurry(): void {
     if (this.#options.start === "plain") return;
     for (const participant of this.#participants) {
@@ -149,7 +160,9 @@ export class Kay {
     }
   }
 
-  /** A new SAK now: a server makes it; the other end takes a new MI, which calls for one. */
+  /**
+   * Asks for a new SAK: a key server makes it; the other end takes a new MI, which requires one.
+   */
   rekeySak(): void {
     const principal = this.#principal;
     if (principal?.elected === "self") {
@@ -213,7 +226,7 @@ export class Kay {
     };
   }
 
-  // A refused SAK leaves the port "secured", as in wpa_supplicant: only the SAs tell the truth.
+  // A refused SAK leaves the port "secured", as in wpa_supplicant: only the SAs show the truth.
   #controlledPort(): MkaSession["controlledPort"] {
     if (this.#settings === undefined || this.#cp.state === "ALLOWED") return "unprotected";
     return this.#cp.state === "CHANGE" ? "blocked" : "secured";
@@ -276,7 +289,7 @@ export class Kay {
     port.send(pdu);
   }
 
-  // One timer for all peers, set again for the earliest life time that may still end.
+  // One timer serves all peers; it is set again for the earliest life time that may still end.
   #armExpiry(): void {
     if (this.#cancelExpiry !== undefined) return;
     const { clock } = this.#options;
@@ -318,7 +331,7 @@ export class Kay {
     this.#startHellos(participant);
   }
 
-  // One key is in front; the one before it keeps the session while the new one has no peer.
+  // One key is primary; the one before it keeps the session while the new one has no peer.
   #assign(participant: Participant, role: "primary" | "fallback"): void {
     if (role === "primary") {
       for (const other of this.#participants) if (other.role === "primary") other.role = "fallback";
@@ -334,7 +347,8 @@ export class Kay {
     if (this.#principal === participant) this.#principal = undefined;
   }
 
-  // Level-triggered: everything that depends on peers, keys and settings, in the standard's order.
+  // Evaluates everything that depends on peers, keys and settings (level-triggered), in the
+  // standard's order.
   #evaluate(pdu?: Mkpdu, by?: Participant): void {
     const { port, secy } = this.#options;
     const settings = this.#settings;
@@ -359,7 +373,8 @@ export class Kay {
     port.done();
   }
 
-  // As server the primary key first; else the CA that SAKs come on, for as long as it lives.
+  // A key server takes the primary key first; any other end keeps the CA that SAKs come on while it
+  // lives.
   #choosePrincipal(): void {
     const live = this.#participants.filter((p) => p.livePeer() !== undefined);
     const present = this.#principal;
@@ -371,7 +386,7 @@ export class Kay {
     if (next !== present) this.#move(next);
   }
 
-  // No SA is touched; the CA's own SAK follows, at once where nobody can share the installed one.
+  // No SA is touched; the CA's own SAK follows, at once if no peer shares the installed one.
   #move(next: Participant | undefined): void {
     const before = this.#principal;
     this.#principal = next;
@@ -424,7 +439,8 @@ export class Kay {
     const settings = this.#settings;
     if (!this.#sakWanted || this.noSak || !this.#cp.takesSak() || settings === undefined) return;
     principal.keyNumber += 1;
-    // Never an AN installed at either end; a restarted server learns it from the peer's report.
+    // The AN is never one that is installed at either end; a restarted server learns it from the
+    // peer's report.
     const used = this.#lastAn ?? peer.use.latest?.an ?? peer.use.old?.an ?? 3;
     const an = (used + 1) % 4;
     const keyId = `${principal.mi}/${principal.keyNumber}`;

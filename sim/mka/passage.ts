@@ -1,4 +1,5 @@
-// The fate of data frames between two SecYs: judged per change of state, charged per stretch.
+// The data-plane model between two SecYs: the fate of frames is determined per change of state, and
+// counters are charged per stretch of time.
 
 import {
   isXpn,
@@ -26,7 +27,7 @@ export interface Passage {
   readonly outcome: FlowOutcome;
   readonly onWire: "nothing" | "clear" | "protected";
   readonly delivered: boolean;
-  /** Port counters that each frame raises, at the sender and at the receiver. */
+  /** The port counters that each frame raises, at the sender and at the receiver. */
   readonly sent?: { readonly at: PortCounters; readonly name: keyof PortCounters };
   readonly received?: { readonly at: PortCounters; readonly name: keyof PortCounters };
   readonly transmitSa?: TransmitSa;
@@ -37,12 +38,12 @@ export interface Passage {
 const down: Passage = { outcome: "down", onWire: "nothing", delivered: false };
 const blocked: Passage = { outcome: "blocked", onWire: "nothing", delivered: false };
 
-/** SecTAG and ICV, with and without the SCI. */
+/** Returns the octets of SecTAG and ICV, with or without the SCI. */
 export function macsecOctets(includeSci: boolean): number {
   return includeSci ? 32 : 24;
 }
 
-/** Packet numbers below this may be used; XPN has more than any run can spend. */
+/** Returns the end of the usable packet numbers; XPN has more than any run can spend. */
 function packetNumbersEnd(sa: TransmitSa): number {
   return isXpn(sa.key.suite) ? Infinity : 2 ** 32;
 }
@@ -63,7 +64,7 @@ export function judge(link: "up" | "down", from: SecY, to: SecY, frameOctets: nu
 }
 
 function judgeClear(from: SecY, to: SecY): Passage {
-  // Where MACsec is off there is no SecY that could count.
+  // Where MACsec is off, no SecY exists that could count.
   const counted = {
     onWire: "clear" as const,
     ...(from.mode === "open" ? {} : { sent: { at: from.counters, name: "txClear" as const } }),
@@ -86,7 +87,7 @@ function judgeProtected(from: SecY, to: SecY, frameOctets: number): Passage {
 
 type Reception = Pick<Passage, "outcome" | "delivered" | "received" | "receiveSc" | "receiveSa">;
 
-// In the order of 802.1AE figure 10-5; the C bit is always set, so no invalid frame passes.
+// Checks in the order of 802.1AE figure 10-5; the C bit is always set, so no invalid frame passes.
 function judgeTag(from: SecY, transmitSa: TransmitSa, to: SecY): Reception {
   const lost = (outcome: FlowOutcome, name?: keyof PortCounters): Reception => ({
     outcome,
@@ -107,13 +108,13 @@ function judgeTag(from: SecY, transmitSa: TransmitSa, to: SecY): Reception {
   return { outcome: open ? "protected" : "blocked", delivered: open, receiveSc, receiveSa };
 }
 
-/** Frames that fit into what is left of the packet numbers. */
+/** Returns the number of frames that fit into the remaining packet numbers. */
 export function roomFor(passage: Passage, frames: number): number {
   const sa = passage.transmitSa;
   return sa === undefined ? frames : Math.min(frames, packetNumbersEnd(sa) - sa.nextPn);
 }
 
-/** Raises every counter that `frames` frames of this passage touch. */
+/** Raises every counter that `frames` frames of this direction touch. */
 export function charge(passage: Passage, frames: number): void {
   if (passage.sent !== undefined) passage.sent.at[passage.sent.name] += frames;
   if (passage.received !== undefined) passage.received.at[passage.received.name] += frames;

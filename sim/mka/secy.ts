@@ -3,12 +3,14 @@
 import type { CipherSuite, MacsecFrames } from "#hal/model.ts";
 import type { SakToken } from "./mka-pdu.ts";
 
-/** `open` = no MACsec on the port; `clear` = the KaY lets frames through unprotected. */
+/**
+ * `open` means no MACsec on the port; `clear` means that the KaY lets frames through unprotected.
+ */
 export type PortMode = "open" | "blocked" | "clear" | "secured";
 
 export interface TransmitSa {
   readonly an: number;
-  /** What the hardware encrypts with; a stale one is not what MKA agreed on. */
+  /** The key that the hardware encrypts with; a stale one is not the key that MKA agreed on. */
   readonly key: SakToken;
   nextPn: number;
 }
@@ -20,13 +22,19 @@ export interface ReceiveSa {
   notValid: number;
 }
 
-/** A receive channel keeps its counters when its SAs go (802.1AE 10.7.9). */
+/** A receive channel, which keeps its counters when its SAs go (802.1AE 10.7.9). */
 export interface ReceiveSc {
+  /** The SCI of the sender, as sixteen hex digits. */
   readonly sci: string;
+  /** True while the channel accepts frames. */
   active: boolean;
+  /** The associations by AN. */
   readonly sas: Map<number, ReceiveSa>;
+  /** Frames that were valid. */
   ok: number;
+  /** Frames whose ICV was wrong. */
   notValid: number;
+  /** Frames for an AN without an association. */
   notUsingSa: number;
 }
 
@@ -42,7 +50,10 @@ function zeroCounters() {
   };
 }
 
-/** Numbers, not bigint: 400G of the smallest frames needs 170 days to pass 2^53. */
+/**
+ * The port's counters; numbers and not bigint, because 400G of the smallest frames needs 170 days
+ * to pass 2^53.
+ */
 export type PortCounters = ReturnType<typeof zeroCounters>;
 
 export function isXpn(suite: CipherSuite): boolean {
@@ -55,9 +66,9 @@ export class SecY {
   mustSecure = true;
   includeSci = true;
   l2Mtu: number;
-  /** Fault: new SAs get the key of the SA before them. */
+  /** The fault in which new SAs get the key of the SA before them. */
   staleKeys = false;
-  /** Grows with every change that can alter the fate of a frame. */
+  /** A version that grows with every change that can alter the fate of a frame. */
   version = 0;
   readonly counters = zeroCounters();
   readonly receiveScs = new Map<string, ReceiveSc>();
@@ -86,7 +97,7 @@ export class SecY {
     this.version += 1;
   }
 
-  /** Creates the SAs of both directions; those at the same AN are gone (802.1AE 10.7). */
+  /** Creates the SAs of both directions; those at the same AN are deleted (802.1AE 10.7). */
   install(sak: SakToken, peerSci: string): void {
     const key = this.staleKeys && this.#lastKey !== undefined ? this.#lastKey : sak;
     this.#transmitSas.set(sak.an, { an: sak.an, key, nextPn: 1 });
@@ -110,7 +121,7 @@ export class SecY {
     this.version += 1;
   }
 
-  /** No SA and no receive channel is left; counters stay. */
+  /** Removes every SA and receive channel; counters stay. */
   clear(): void {
     this.#transmitSas.clear();
     for (const sc of this.receiveScs.values()) {
@@ -141,7 +152,7 @@ export class SecY {
     }
   }
 
-  /** All channels summed. `perPort` hardware has no counter of single SAs to sum. */
+  /** Sums all channels; `perPort` hardware has no counters of single SAs to sum. */
   frames(counting: "perSa" | "perPort"): MacsecFrames {
     const c = this.counters;
     const sum = { ok: 0, notValid: 0, notUsingSa: 0 };

@@ -1,4 +1,5 @@
-// One MACsec port of a simulated router or of the far end: configuration, KaY and SecY together.
+// One port endpoint: configuration, KaY and SecY of a MACsec port of a simulated router or of the
+// far end.
 
 import type {
   CipherSuite,
@@ -21,45 +22,51 @@ export interface StationOptions {
   readonly name: string;
   readonly clock: SimClock;
   readonly prng: Prng;
-  /** Twelve hex digits. */
+  /** The MAC address as twelve hex digits. */
   readonly mac: string;
   readonly lineBps: number;
-  /** Largest frame on the wire, MACsec included. */
+  /** The largest frame on the wire in octets, MACsec included. */
   readonly l2Mtu?: number;
   readonly quirks?: StationQuirks;
 }
 
+/** The differences of a platform in MKA and counters. */
 export interface StationQuirks {
-  /** The counters of clear frames include MKPDUs: whoever wants clear data subtracts `mkpdus()`. */
+  /** The counters of clear frames include MKPDUs; a reader of clear data subtracts `mkpdus()`. */
   readonly eapolCountedAsClear?: boolean;
+  /** The hello interval in milliseconds; 2000 if absent. */
   readonly helloMs?: number;
   /** Hellos after 0.1, 0.2, 0.4, 0.8 s and immediate replies, instead of the hello timer alone. */
   readonly startRamp?: boolean;
+  /** The hardware counts per port, and not per SA. */
   readonly perPortCounters?: boolean;
 }
 
-/** A `scheduled` key talks, and becomes the primary one, when its wall time has come. */
+/**
+ * A key of the port; a `scheduled` one sends MKPDUs, and becomes the primary one, when its wall
+ * time has come.
+ */
 export type StationKey = ParticipantKey;
 
 /**
- * `silent`: the KaY sends nothing. `staleSak`: the data plane keeps the SAK before the one that
- * MKA reports. `frozenCounters`: readings stand still. `noSak`: no SAK is made or installed.
+ * `silent`: the KaY sends nothing. `staleSak`: the data plane keeps the SAK before the one that MKA
+ * reports. `frozenCounters`: readings do not change. `noSak`: no SAK is made or installed.
  */
 export type StationFault = "silent" | "staleSak" | "frozenCounters" | "noSak";
 
-/** The end of a fibre, as the station plugged into it sees it. */
+/** The end of a fibre, as the port endpoint plugged into it sees it. */
 export interface Wire {
   lit(): boolean;
   send(pdu: Mkpdu): void;
   /** Charges the flows up to now. */
   settle(): void;
-  /** The fate of frames may have changed: flows are judged anew. */
+  /** Reports that the fate of frames may have changed, so that it is determined anew. */
   changed(): void;
   rate(): Omit<PortRate, "lineBps">;
   counts(): { readonly tx: WireCount; readonly rx: WireCount };
 }
 
-/** Data that went over the fibre, whatever became of it at its end. */
+/** The data that went over the fibre, whether or not its receiver accepted it. */
 export interface WireCount {
   readonly frames: bigint;
   readonly octets: bigint;
@@ -68,9 +75,10 @@ export interface WireCount {
 const l2MtuDefault = 9216;
 const helloMsDefault = 2000;
 
+/** One MACsec port with everything below its configuration. */
 export class Station {
   readonly name: string;
-  /** MAC and port number 1: sixteen hex digits. */
+  /** The SCI, from the MAC and port number 1: sixteen hex digits. */
   readonly sci: string;
   readonly secy: SecY;
   readonly #options: StationOptions;
@@ -101,41 +109,52 @@ export class Station {
     });
   }
 
-  /** `undefined` = no MACsec: the port is open and everything passes in clear. */
+  /**
+   * Applies settings; `undefined` removes MACsec: the port is open and everything passes in the
+   * clear.
+   */
   configure(settings: MacsecSettings | undefined): void {
     this.#kay.configure(settings);
   }
 
+  /** Returns the settings; undefined without MACsec. */
   settings(): MacsecSettings | undefined {
     return this.#kay.settings();
   }
 
-  /** A primary key makes the one that was primary a fallback. */
+  /** Adds a key; a primary key makes the one that was primary a fallback. */
   putKey(key: StationKey): void {
     this.#kay.putKey(key);
   }
 
+  /** Removes a key; an unknown CKN is ignored. */
   removeKey(ckn: Ckn): void {
     this.#kay.removeKey(ckn);
   }
 
+  /** Makes a key the primary one. */
   promoteKey(ckn: Ckn): void {
     this.#kay.promoteKey(ckn);
   }
 
+  /** Asks for a new SAK. */
   rekeySak(): void {
     this.#kay.rekeySak();
   }
 
+  /** Returns the keys without their CAKs, the primary one first. */
   keys(): readonly KeySlot[] {
     return this.#kay.keys();
   }
 
+  /** True if the port has this CKN with these CAK octets. */
   holdsCak(ckn: Ckn, cak: Uint8Array): boolean {
     return this.#kay.holdsCak(ckn, cak);
   }
 
-  /** A shut port loses its MKA sessions; both ends of the fibre lose light. */
+  /**
+   * Opens or shuts the port. A shut port loses its MKA sessions; both ends of the fibre lose light.
+   */
   setAdmin(up: boolean): void {
     if (up === this.#admin) return;
     this.#admin = up;
@@ -143,19 +162,24 @@ export class Station {
     this.#kay.restart();
   }
 
+  /** True if the port is open. */
   adminUp(): boolean {
     return this.#admin;
   }
 
-  /** Light from end to end: neither port is shut and the fibre is whole. */
+  /** True if light passes end to end: neither port is shut and the fibre is whole. */
   linkUp(): boolean {
     return this.#wire?.lit() ?? false;
   }
 
+  /** Restarts the KaY, which loses its peers and SAs. */
   restartKay(): void {
     this.#kay.restart();
   }
 
+  /**
+   * Restarts the KaY with counters at zero; without `keepsConfig` the keys and settings are lost.
+   */
   reboot(keepsConfig: boolean): void {
     if (!keepsConfig) {
       for (const { ckn } of this.keys()) this.removeKey(ckn);
@@ -165,6 +189,7 @@ export class Station {
     this.resetCounters();
   }
 
+  /** Sets every counter to zero. */
   resetCounters(): void {
     this.#wire?.settle();
     this.secy.resetCounters();
@@ -177,6 +202,7 @@ export class Station {
     });
   }
 
+  /** Sets or clears a fault. */
   setFault(fault: StationFault, on: boolean): void {
     if (on === this.#faults.has(fault)) return;
     if (on) this.#faults.add(fault);
@@ -198,16 +224,20 @@ export class Station {
     }
   }
 
+  /** Sets the largest frame on the wire in octets, MACsec included. */
   setL2Mtu(octets: number): void {
     this.secy.setL2Mtu(octets);
     this.#propagate();
   }
 
+  /** Returns the MKA session. */
   session(): MkaSession {
     return this.#kay.session();
   }
 
-  /** `received` counts every MKPDU that arrived, the refused ones too. */
+  /**
+   * Returns the MKPDU counters; `received` counts every MKPDU that arrived, including refused ones.
+   */
   mkpdus(): MkpduCounters {
     if (this.#frozen !== undefined) return this.#frozen.mkpdus;
     const { sent, received, icvFailed, unknownCkn, replayed } = this.#kay.counters;
@@ -220,6 +250,7 @@ export class Station {
     };
   }
 
+  /** Returns the frame counters as the platform counts. */
   frames(): MacsecFrames {
     if (this.#frozen !== undefined) return this.#frozen.frames;
     this.#wire?.settle();
@@ -234,40 +265,46 @@ export class Station {
     };
   }
 
-  /** Receive channels with the counters of their SAs, as a command line would list them. */
+  /**
+   * Returns the receive channels with the counters of their SAs, as a command line would list them.
+   */
   receiveScs(): readonly ReceiveSc[] {
     this.#wire?.settle();
     return [...this.secy.receiveScs.values()];
   }
 
-  /** The suite of the SA that transmits; `undefined` without one, whatever the session says. */
+  /**
+   * Returns the suite of the SA that transmits; `undefined` without one, even if the session
+   * reports one.
+   */
   liveSuite(): CipherSuite | undefined {
     return this.secy.liveSuite();
   }
 
+  /** Returns the present rates and the line rate. */
   rate(): PortRate {
     const { lineBps } = this.#options;
     const idle = { rxPps: 0, txPps: 0, rxBps: 0, txBps: 0 };
     return { ...(this.#wire?.rate() ?? idle), lineBps };
   }
 
-  /** What the port itself counts, below the SecY. */
+  /** Returns the counters of the port itself, below the SecY. */
   counts(): ReturnType<Wire["counts"]> {
     const none: WireCount = { frames: 0n, octets: 0n };
     return this.#wire?.counts() ?? { tx: none, rx: none };
   }
 
-  /** Called once by the fibre. */
+  /** Connects the port to its fibre; called once by the fibre. */
   plug(wire: Wire): void {
     this.#wire = wire;
   }
 
-  /** An MKPDU off the fibre. */
+  /** Receives an MKPDU from the fibre. */
   deliver(pdu: Mkpdu): void {
     this.#kay.receive(pdu);
   }
 
-  /** Called by the fibre when light comes back. */
+  /** Called by the fibre when light returns. */
   lightReturned(): void {
     this.#kay.hurry();
   }

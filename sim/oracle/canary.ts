@@ -1,6 +1,6 @@
-// P5: every key of the vault is searched for, in each form known from leaks, in all that leaves.
+// P5: searches all output of the agent for every key of the vault, in each form known from leaks.
 
-/** One key that must never be seen; the label is safe to print. */
+/** One key that must never appear in output; the label may be printed. */
 export interface Canary {
   readonly label: string;
   readonly bytes: Uint8Array;
@@ -15,10 +15,10 @@ interface Pattern extends Sighting {
   readonly bytes: Uint8Array;
 }
 
-/** Half a key is a leak too, and every whole key holds this many octets at its start or end. */
+/** Half a key is a leak too, and every whole key has this many octets at its start or end. */
 const fragmentOctets = 8;
 
-/** The end of what left through a place: a key may be cut anywhere. */
+/** The end of what left through a place, because a key may be cut anywhere. */
 interface Tail {
   readonly exact: Uint8Array;
   readonly dense: Uint8Array;
@@ -27,12 +27,12 @@ interface Tail {
 const noTail: Tail = { exact: new Uint8Array(), dense: new Uint8Array() };
 
 /**
- * Finds fragments by the first words in them, so that a byte costs the same however many keys there
- * are.
+ * Finds fragments by the first words in them, so that the cost of a byte does not depend on the
+ * number of keys.
  */
 export class CanarySearch {
   readonly #exact = new Index();
-  /** For text in which case, spacing and line breaks mean nothing. */
+  /** The index for text in which case, spacing and line breaks mean nothing. */
   readonly #dense = new Index();
   readonly #tails = new Map<string, Tail>();
   #longest = 0;
@@ -65,7 +65,7 @@ export class CanarySearch {
     return this.#exact.find(exact, exactEnd) ?? this.#dense.find(dense, denseEnd);
   }
 
-  /** What stands wholly before it was searched already. */
+  /** Everything wholly before the tail was searched already. */
   #tail(bytes: Uint8Array, end: number): Uint8Array {
     return bytes.slice(Math.max(0, end - this.#longest + 1), end);
   }
@@ -76,7 +76,7 @@ export class CanarySearch {
   }
 }
 
-/** Where a chunk stands behind the tail before it while it is searched, as it is and condensed. */
+/** Buffers for a chunk behind the tail before it, as it is and condensed. */
 let rooms: readonly [Uint8Array, Uint8Array] = [new Uint8Array(4096), new Uint8Array(4096)];
 
 function roomsFor(octets: number): typeof rooms {
@@ -84,18 +84,21 @@ function roomsFor(octets: number): typeof rooms {
   return rooms;
 }
 
-/** A word of a pattern, and where in it. */
+/** A word of a pattern, and its offset in the pattern. */
 interface Place {
   readonly pattern: Pattern;
   readonly offset: number;
 }
 
 const wordOctets = 4;
-/** One word in so many positions is enough: a fragment as long as the shortest holds it whole. */
+/** One word in this many positions is enough: the shortest fragment contains it whole. */
 const stride = fragmentOctets - wordOctets + 1;
 const filterBits = 18;
 
-/** Most words are in no pattern: a table of bits tells that without a look into the map. */
+/**
+ * An index of words. Most words are in no pattern, and a table of bits shows that without a search
+ * of the map.
+ */
 class Index {
   readonly #places = new Map<number, Place[]>();
   readonly #maybe = new Uint32Array(1 << (filterBits - 5));
@@ -111,7 +114,7 @@ class Index {
     }
   }
 
-  /** Among the first `length` of these octets. */
+  /** Searches the first `length` of these octets. */
   find(bytes: Uint8Array, length: number): Sighting | undefined {
     const maybe = this.#maybe;
     for (let at = 0; at + wordOctets <= length; at += stride) {
@@ -141,13 +144,15 @@ function matches(bytes: Uint8Array, at: number, length: number, pattern: Uint8Ar
   return pattern.every((octet, index) => bytes[at + index] === octet);
 }
 
-/** Lower letters, and neither white space nor colons (0): a dump of octets becomes plain text. */
+/**
+ * Maps letters to lower case, and white space and colons to 0: a dump of octets becomes plain text.
+ */
 const condensed = Uint8Array.from({ length: 256 }, (_, octet) => {
   if (octet <= 0x20 || octet === 0x3a) return 0;
   return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 });
 
-/** Behind the first `length` octets of `into`; how many stand there then. */
+/** Appends the condensed octets after the first `length` of `into`; returns the new length. */
 function condense(bytes: Uint8Array, into: Uint8Array, length: number): number {
   let end = length;
   // An iterator would cost more than the rest of the search.
@@ -182,7 +187,9 @@ function formsOf(fragment: Uint8Array): Form[] {
   ];
 }
 
-/** The characters that the octets alone decide, for each alignment in the encoded text. */
+/**
+ * Returns the characters that the octets alone determine, for each alignment in the encoded text.
+ */
 function base64Forms(form: string, octets: Uint8Array): Form[] {
   return [0, 1, 2].flatMap((shift): Form[] => {
     const shifted = Buffer.concat([Buffer.alloc(shift), octets]);
@@ -198,7 +205,7 @@ function base64Forms(form: string, octets: Uint8Array): Form[] {
 const type7String = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87";
 const type7SaltMax = 15;
 
-/** The start of the hex text of a key under every salt, as it stands in a shown configuration. */
+/** Returns the start of a key's hex text under every salt, as a shown configuration contains it. */
 function type7Forms(bytes: Uint8Array): Uint8Array[] {
   const hex = Buffer.from(bytes)
     .toString("hex")

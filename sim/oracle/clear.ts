@@ -1,4 +1,4 @@
-// P1: a protected link never carries clear frames because of the agent, and the agent never loosens
+// P1: a protected link never carries clear frames because of the agent, and the agent never relaxes
 // must-secure.
 
 import type { Instant } from "#hal/world.ts";
@@ -7,14 +7,17 @@ import { type Checker, describeEffect, type Finding, linkOf, type Moment } from 
 
 interface Memory {
   readonly clearFrames: bigint;
-  /** Seen secured at both ends under must-secure; from then on clear frames are a matter of P1. */
+  /**
+   * True once the link was secured at both ends under must-secure; from then on P1 covers clear
+   * frames.
+   */
   readonly wasProtected: boolean;
-  /** When somebody else last changed the link: what follows is not the agent's. */
+  /** The last change of the link by another party; its consequences are not the agent's. */
   readonly othersAt: Instant | undefined;
   readonly reported: boolean;
 }
 
-/** The hardware of the far end may follow a person this much later. */
+/** The delay in milliseconds with which the far end's hardware may follow a manual operator. */
 const lateMs = 1_200_000;
 
 export function watchClearFrames(): Checker {
@@ -63,6 +66,6 @@ function* loosened(moment: Moment, link: LinkTruth): Iterable<Finding> {
   yield {
     promise: "P1",
     event: describeEffect(effect),
-    text: `the agent loosened must-secure on ${link.id}: the port is ${left} now`,
+    text: `the agent relaxed must-secure on ${link.id}: the port is ${left} now`,
   };
 }

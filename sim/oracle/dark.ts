@@ -1,14 +1,17 @@
-// How long each link could not pass a frame, to the event, and which part of it the far end took.
+// Measures the outage of each link to the event, and the part of it that the far end caused.
 
 import type { Instant } from "#hal/world.ts";
 import type { Site, SiteLink, SiteObserver } from "../site/site.ts";
 
-/** No frame could pass in one direction or in both, by the truth of both stations. */
+/**
+ * An outage: no frame could pass in one direction or in both, by the state of both port endpoints.
+ */
 interface DarkInterval {
   readonly from: Instant;
   /**
-   * From here on the fibre was lit and the far end's hardware had the key and settings that then
-   * worked; the rest was the router's to do. `from`, where nothing changed over there.
+   * The time from which the fibre was lit and the far end's hardware had the key and settings that
+   * worked in the end, so that the rest was up to the router. Equal to `from` if the far end did
+   * not change.
    */
   readonly farReadyAt: Instant;
   readonly to: Instant;
@@ -16,9 +19,9 @@ interface DarkInterval {
 
 export interface DarkTime {
   readonly wholeMs: number;
-  /** Until the far end was ready. */
+  /** The time until the far end was ready. */
   readonly theirsMs: number;
-  /** From there until frames passed. */
+  /** The time from there until frames passed. */
   readonly oursMs: number;
 }
 
@@ -53,17 +56,17 @@ class DarkWatch implements SiteObserver {
     for (const link of this.#site.links) if (link.group === group) this.#look(link);
   }
 
-  /** Those that have ended, oldest first. */
+  /** Returns the outages that have ended, oldest first. */
   intervals(link: string): readonly DarkInterval[] {
     return this.#memory(link).intervals;
   }
 
-  /** Since when the link is dark; undefined = it is not. */
+  /** Returns the beginning of the present outage; undefined if there is none. */
   darkSince(link: string): Instant | undefined {
     return this.#memory(link).from;
   }
 
-  /** Of the intervals that ended after `since`, each counted whole. */
+  /** Sums the outages that ended after `since`, each counted whole. */
   time(link: string, since: Instant): DarkTime {
     const ended = this.intervals(link).filter(({ to }) => to > since);
     const sum = (part: (interval: DarkInterval) => number): number =>
@@ -98,14 +101,14 @@ class DarkWatch implements SiteObserver {
     }
     if (from === undefined) return;
     memory.from = undefined;
-    // A session that is rebuilt within one event has kept no frame waiting.
+    // A session that is rebuilt within one event has delayed no frame.
     if (now === from) return;
     const farReadyAt = Math.max(memory.farChangedAt, from) as Instant;
     memory.intervals.push({ from, farReadyAt, to: now });
   }
 }
 
-/** From now on every link of the site is watched; what is dark already counts from here. */
+/** Measures the outages of every link of the site from now on; a present one counts from here. */
 export function watchDark(site: Site): DarkWatch {
   const watch = new DarkWatch(site);
   site.attach(watch);

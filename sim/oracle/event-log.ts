@@ -5,7 +5,7 @@ import { describeEffect, linkOf, type Moment, shortCkn } from "./moment.ts";
 
 export type LineKind = "effect" | "fault" | "link" | "agent";
 
-/** What is compared between two moments, and how it reads. */
+/** The compared properties of a link, and how each is printed. */
 const columns: readonly (readonly [string, (link: LinkTruth) => string])[] = [
   ["port", (link) => link.admin],
   ["light", (link) => (link.linkUp ? "up" : "down")],

@@ -1,5 +1,5 @@
-// A fleet from one seed: pairs of routers with their far ends, the oracle beside them, and a log of
-// every transition.
+// Builds a storm's site from one seed: pairs of routers with their far ends, the oracle beside
+// them, and a log of every transition.
 
 import type { Capabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -14,9 +14,13 @@ import {
 import { EventLog } from "./event-log.ts";
 import { type Oracle, type OracleBounds, watchSite } from "./oracle.ts";
 
+/** The size and the pace of a storm. */
 export interface FleetOptions {
   readonly seed: string;
-  /** Even: two for every group; where a pair ends at `one` of them, half of them are there. */
+  /**
+   * Two routers for every group, so an even number; with `perGroup: "one"` the site has half as
+   * many.
+   */
   readonly routers: number;
   readonly perGroup?: RoutersPerGroup;
   readonly tunnels: number;
@@ -26,22 +30,24 @@ export interface FleetOptions {
   readonly bounds?: Partial<OracleBounds>;
   /** Hellos and keep-alives of the routing at each end, in packets per second. */
   readonly routingPps?: number;
-  /** From the acceptance of a change at a far end until its hardware follows. */
+  /** The time from the acceptance of a change at a far end until its hardware follows. */
   readonly farEndDelayMs?: SiteOptions["farEndDelayMs"];
   readonly writeLine: (line: string) => void;
 }
 
+/** A storm's site with its oracle and its log. */
 export interface Fleet {
   readonly site: Site;
   readonly oracle: Oracle;
   readonly log: EventLog;
 }
 
+/** Builds the site of a storm; equal options give equal sites. */
 export function buildFleet(options: FleetOptions): Fleet {
   const { seed, routers, tunnels, start, models, farEndDelayMs, routingPps } = options;
   const { perGroup = "two" } = options;
   if (routers < 2 || routers % 2 !== 0)
-    throw new RangeError("a fleet has an even number of routers");
+    throw new RangeError("a storm has an even number of routers");
   const site = buildSite({
     seed,
     name: "fleet",
@@ -85,21 +91,25 @@ const commits: readonly Capabilities["commit"][] = [
   { kind: "immediate" },
 ];
 const overlaps = ["keychain", "fallback", "none"] as const;
-/** One router in so many has no probe; no divisor of the other rows, so that all pairs occur. */
+/**
+ * One router in this many has no probe; it does not divide the other cycles, so that all pairs
+ * occur.
+ */
 const probelessOf = 5;
-/** From a switch that writes a file to a chassis with many line cards. */
+/** The range reaches from a switch that writes a file to a chassis with many line cards. */
 const commitMs = { low: 300, high: 20_000 };
 
 /**
- * What each of these routers is, by seed: any twelve in a row have every commit mode with every
- * overlap, and any five one that has no probe.
+ * Returns the model of each router by seed: any twelve in a row have every commit mode with every
+ * overlap, and any five include one without a probe.
  */
 export function modelsOf(
   seed: string,
   devices: readonly string[],
 ): ReadonlyMap<string, RouterModel> {
   const { macsec, probe, ...rest } = fullCapabilities;
-  if (macsec === undefined) throw new RangeError("a router without MACsec has no place in a fleet");
+  if (macsec === undefined)
+    throw new RangeError("a router without MACsec cannot take part in a storm");
   const start = new Prng(`${seed}/models`).between(
     0,
     commits.length * overlaps.length * probelessOf - 1,
@@ -121,12 +131,14 @@ export function modelsOf(
   );
 }
 
-/** Evenly on a scale of ratios: most routers take seconds, some many of them. */
+/** Draws evenly on a logarithmic scale: most routers take seconds, and some take many. */
 function drawCommitMs(prng: Prng): number {
   return Math.round(commitMs.low * (commitMs.high / commitMs.low) ** prng.real());
 }
 
-/** Looks at every router as an agent would, until the signal aborts; counts its looks. */
+/**
+ * Observes every router as an agent would, until the signal aborts, and counts the observations.
+ */
 export class Poller {
   looks = 0;
   readonly #site: Site;

@@ -1,4 +1,5 @@
-// P6: a CKN names one CAK for ever; at most two keys on a link, at most N+1 in a group of N.
+// P6: a CKN always names one CAK; at most two keys exist on a link, and at most N+1 in a group of
+// N.
 
 import type { Ckn } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -15,13 +16,13 @@ import {
 
 const keysPerLinkMax = 2;
 /**
- * A router that carries out a commit so long after it was told to brings what nobody waits for: the
- * campaign that staged the key may have ended as "reverted", which is what every look showed, and
- * the next one brings keys of its own. A campaign that waited before it ends would only move that:
- * nobody knows how long a router keeps what it has queued, and after a death nobody knows since
- * when. Let pass, for this long after the asking at least and while the commit waits for its
- * confirm: no end uses the key, its own timer takes it away, and until then a commit that is
- * pending keeps every effect that takes off this device and off its sibling.
+ * A router that carries out a commit this long after it was asked brings a key that no campaign
+ * waits for: the campaign that staged it may have ended as "reverted", as every observation showed,
+ * and the next one brings keys of its own. A campaign that waited before it ends would only
+ * postpone that: it cannot know how long a router keeps what it has queued, nor since when after a
+ * restart. Such a key does not count, for at least this long after the request and while the commit
+ * waits for its confirm: no end uses it, its own timer removes it, and until then the pending
+ * commit blocks every disruptive effect on this device and on its sibling.
  */
 const lateMs = 60_000;
 const keyBringing: ReadonlySet<EffectEvent["what"]> = new Set([
@@ -31,21 +32,26 @@ const keyBringing: ReadonlySet<EffectEvent["what"]> = new Set([
   "rollback",
 ]);
 
-/** What a router brought back so shortly before a change was asked for was in no look. */
+/**
+ * A key that a router brought back this shortly before a change was requested was in no
+ * observation.
+ */
 const unseenMs = 10_000;
 
 export function watchKeys(): Checker {
   /** The vault version first seen under a CKN, anywhere in the group. */
   const meanings = new Map<Ckn, string>();
-  /** Found at the start or brought by the agent: a person may bring more, on any link. */
+  /**
+   * Keys found at the start or brought by the agent; a manual operator may bring more, on any link.
+   */
   const ours = new Set<Ckn>();
-  /** By link, where it was last pointed by the agent; `undefined` = by a person. */
+  /** The key at which the agent last pointed each link; `undefined` if an operator did so last. */
   const pointed = new Map<string, Ckn | undefined>();
-  /** Brought late, by link: gone with their timer, and in nobody's count until then. */
+  /** Keys brought late, by link; their timer removes them, and until then they do not count. */
   const passing = new Map<string, Ckn>();
-  /** By link and key: when its router brought it back by itself. */
+  /** The time at which a router brought a key back by itself, by link and key. */
   const cameBackAt = new Map<string, Instant>();
-  /** By link: when the agent last told its router to take its traffic away, and to shut it. */
+  /** The time at which the agent last asked a router to drain a link, and to shut it, by link. */
   const drainedAt = new Map<string, Instant>();
   const shutAt = new Map<string, Instant>();
   return (moment) => {
@@ -121,14 +127,15 @@ function* tooMany(
   if (link === undefined) return;
   const event = describeEffect(effect);
   const asked = endOf(effect) === "far" && effect.ckn !== undefined ? [effect.ckn] : [];
-  // A person, or a vault that serves an old version, may give a far end a key that we did not.
+  // An operator, or a vault that serves an old version, may give a far end a key that the agent did
+  // not.
   const kept = (each: LinkTruth): readonly Ckn[] =>
     pointed.has(each.id) && pointed.get(each.id) !== each.farKey ? each.edgeKeys : keysOf(each);
-  // A router may take its time: what came back since it was told was in no look either.
+  // A router may take its time: a key that returned after the request was in no observation either.
   const askedAt = toldAt(moment, effect) ?? moment.at;
-  // A link that is drained or shut already is finished first: to leave it half way would darken
-  // both. One that is not has begun with its router, and a far end may refuse the key before it
-  // takes it.
+  // A link that is already drained or shut is finished first: leaving it half way would interrupt
+  // both links. The change of any other link began with its router, and a far end may refuse the
+  // key before it takes it.
   const { ckn, what } = effect;
   const tried = ckn === undefined ? undefined : moment.tried.get(link.id)?.get(ckn);
   const isShut = linkOf(moment.before, link.id)?.admin === "down";
@@ -138,18 +145,18 @@ function* tooMany(
     (each.id === link.id ? askedAt : begunAt) -
       (cameBackAt.get(`${each.id} ${ckn}`) ?? Number.NEGATIVE_INFINITY) >
     unseenMs;
-  // What changes the router itself starts from the keys that it holds; nothing else has read them.
+  // A change of the router starts from the router's own keys; no other party has read them.
   const startsThere = (each: LinkTruth): boolean => each.id === link.id && endOf(effect) === "edge";
   const counted = (each: LinkTruth): readonly Ckn[] =>
     startsThere(each) ? kept(each) : kept(each).filter((ckn) => isSeen(each, ckn));
   const late = new Set(passing.values());
   const onLink = new Set([...counted(link), ...asked].filter((ckn) => !late.has(ckn)));
   if (onLink.size > keysPerLinkMax) {
-    const text = `${onLink.size} keys stand on ${link.id}, and ${keysPerLinkMax} is the most`;
+    const text = `${onLink.size} keys are on ${link.id}, and ${keysPerLinkMax} is the most`;
     yield { promise: "P6", event, text };
   }
-  // What stands at one end of the link already, whoever brought it, is not one more at the other;
-  // a roll-back names what it takes, and may bring another one.
+  // A key that one end of the link already has, from any source, is not one more at the other; a
+  // rollback names the key that it removes, and may bring another one.
   const stood = linkOf(moment.before, link.id);
   const stands = stood !== undefined && ckn !== undefined && keysOf(stood).includes(ckn);
   if (stands && what !== "rollback") return;
@@ -167,7 +174,7 @@ function keysOf(link: LinkTruth): readonly Ckn[] {
   return link.farKey === undefined ? link.edgeKeys : [...link.edgeKeys, link.farKey];
 }
 
-/** What the effect put, held against what the CKN meant before. */
+/** Compares the CAK that the effect put with the one that the CKN named before. */
 function* reused(
   moment: Moment,
   effect: EffectEvent,

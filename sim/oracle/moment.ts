@@ -1,5 +1,5 @@
-// What every checker of a promise sees: one group before and after an event, and what happened in
-// between.
+// The input of every checker of a promise: one group before and after an event, and what happened
+// in between.
 
 import { type Ckn, type MacsecPort, type Reading, type Routing, strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -14,18 +14,18 @@ export interface Finding {
   readonly text: string;
 }
 
-/** A link that was looked at so lately is one that the agent can see. */
+/** The agent can see a link that it observed this recently, in milliseconds. */
 export const seenMs = 30_000;
 
-/** The agent read a device: what it could learn about a link at that time. */
+/** The result of an observation for one link: what the agent could learn at that time. */
 export interface LinkLook {
   readonly at: Instant;
   readonly inService: boolean;
-  /** Since when it was looked at again and again. */
+  /** The beginning of the uninterrupted series of observations. */
   readonly seenSince: Instant;
 }
 
-/** What the agent knew when it sent a commit. */
+/** The agent's knowledge when it sent a commit. */
 export interface Knowledge {
   readonly at: Instant;
   readonly looks: ReadonlyMap<string, LinkLook>;
@@ -33,43 +33,49 @@ export interface Knowledge {
 
 export interface Moment {
   readonly at: Instant;
-  /** undefined = the first moment of the group. */
+  /** undefined at the first moment of the group. */
   readonly before: GroupTruth | undefined;
   readonly now: GroupTruth;
-  /** On links of the group since `before`, in order. */
+  /** The effects on links of the group since `before`, in order. */
   readonly effects: readonly EffectEvent[];
-  /** Links that the world disturbed by a fault since `before`. */
+  /** The links that a fault disturbed since `before`. */
   readonly disturbed: ReadonlySet<string>;
-  /** Newest successful look per link. */
+  /** The newest successful observation of each link. */
   readonly looks: ReadonlyMap<string, LinkLook>;
-  /** Since when the counters of a link were seen to move without a standstill. */
+  /** The time since which the counters of a link were seen to move without a standstill. */
   readonly movesSince: ReadonlyMap<string, Instant>;
-  /** By device, as of its last commit, and by the token of each. */
+  /** The agent's knowledge at the last commit of each device, and at the commit of each token. */
   readonly known: ReadonlyMap<string, Knowledge>;
-  /** By the token of a commit: when the agent last asked to take it back. */
+  /** The time at which the agent last asked to revert a commit, by its token. */
   readonly takenBack: ReadonlyMap<string, Instant>;
-  /** When the agent last asked to restore a link's traffic or to open its port, granted or not. */
+  /**
+   * The time at which the agent last asked to restore a link's traffic or open its port, granted or
+   * not.
+   */
   readonly asked: ReadonlyMap<string, Instant>;
-  /** Links whose campaign waits for something or somebody, and since when it says so. */
+  /** The links whose campaign waits, with the time since which it reports that. */
   readonly parked: ReadonlyMap<string, Instant>;
-  /** Links of a campaign under way, or that an operator drains; undefined = not reported. */
+  /** The links of a running campaign or of an operator's drain; undefined if not reported. */
   readonly meant: ReadonlySet<string> | undefined;
-  /** Keys that the agent asked the router of a link to take, granted or not, and when last. */
+  /** The keys that the agent asked a link's router to take, granted or not, with the last time. */
   readonly tried: ReadonlyMap<string, ReadonlyMap<Ckn, Instant>>;
-  /** When the agent's disk last lost what was on it. */
+  /** The time at which the agent's disk last lost its content. */
   readonly forgotAt: Instant | undefined;
 }
 
-/** One promise; it remembers what it needs between moments. */
+/** Checks one promise; it remembers what it needs between moments. */
 export type Checker = (moment: Moment) => readonly Finding[];
 
-/** Carries data in its accepted state: protected, or in clear as the operator left both ends. */
+/**
+ * True if the link carries data in its accepted state: protected, or in the clear as the operator
+ * left both ends.
+ */
 export function inService(link: LinkTruth): boolean {
   if (!link.carries || link.drained || !link.bgpUp) return false;
   return link.secured || (link.policy === undefined && link.farKey === undefined);
 }
 
-/** What a look showed; undefined = it could not tell. */
+/** Returns what an observation showed; undefined if it was inconclusive. */
 export function shownInService(port: MacsecPort, routing: Reading<Routing>): boolean | undefined {
   const linkUp = strongValue(port.linkUp);
   const session = strongValue(port.session);
@@ -98,7 +104,7 @@ export function shortCkn(ckn: Ckn): string {
   return ckn.length <= 12 ? ckn : `${ckn.slice(0, 6)}…${ckn.slice(-4)}`;
 }
 
-/** When the router was told to do this; undefined = nobody is known to have done so. */
+/** Returns the time at which the agent asked the router for this; undefined if it is not known. */
 export function toldAt({ known }: Moment, { token }: EffectEvent): Instant | undefined {
   return token === undefined ? undefined : known.get(token)?.at;
 }

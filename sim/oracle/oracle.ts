@@ -1,5 +1,5 @@
-// The promises P1 to P7 held against the truth after every event, from both ends, the wire and all
-// that was said.
+// Checks the promises P1 to P7 against the truth after every event, from both ends, the wire and
+// all that the agent reported.
 
 import type { DeviceChange } from "#hal/device.ts";
 import {
@@ -33,16 +33,16 @@ import { type SiblingBounds, watchSiblings } from "./sibling.ts";
 import { watchSwitch, watchTraffic } from "./switch.ts";
 import { type Forbidden, writes } from "./writes.ts";
 
-/** What the oracle needs of a site; `Site` is one, and so is a table in a test. */
+/** The parts of a site that the oracle needs; `Site` has them, and so does a table in a test. */
 export interface Observed {
   readonly seed: string;
   readonly clock: { now(): Instant };
   readonly groups: readonly string[];
   groupTruth(name: string): GroupTruth;
   tunnelTruth(): readonly TunnelTruth[];
-  /** `group/link` of a port; undefined = no link of ours. */
+  /** Returns the `group/link` of a port; undefined if it is not a link of the site. */
   linkAt(device: string, port: PortName): string | undefined;
-  /** Every key that must never be seen, with a label that may be printed. */
+  /** Returns every key that must never appear in output, with a label that may be printed. */
   canaries(): readonly { readonly id: string; readonly bytes: Uint8Array }[];
 }
 
@@ -54,7 +54,9 @@ export interface Violation {
   readonly text: string;
 }
 
-/** Seed and promise first: the first lines of a failed run are enough to start. */
+/**
+ * Returns a report that begins with seed and promise: its first lines suffice to start an analysis.
+ */
 export function formatViolation(violation: Violation): string {
   const { seed, promise, at, event, text } = violation;
   const seconds = (at / 1000).toFixed(3);
@@ -62,13 +64,13 @@ export function formatViolation(violation: Violation): string {
 }
 
 export interface OracleBounds extends SiblingBounds, ReportBounds, ProofBounds {
-  /** Counters move without events, so every group is looked at this often. */
+  /** The interval at which every group is examined, because counters move without events. */
   readonly sweepMs: number;
 }
 
 /**
- * For the defaults of the config: poll 5 s, settle 18 s, stale after 30 s, evidence 90 s, 20 frames
- * (less one: a slow flow is counted in whole frames at each place).
+ * The bounds for the defaults of the config: poll 5 s, settle 18 s, stale after 30 s, evidence 90
+ * s, 20 frames (less one: a slow flow is counted in whole frames at each place).
  */
 const bounds: OracleBounds = {
   lookFreshMs: 60_000,
@@ -86,12 +88,12 @@ const bounds: OracleBounds = {
 
 /** Enough to see what went wrong; a broken run must not fill the memory. */
 const violationsMax = 100;
-/** Commits, and devices, of which it is kept what the agent knew. */
+/** The number of commits and devices for which the agent's knowledge is kept. */
 const knownMax = 256;
-/** MKPDUs come every two seconds: counters that show none for so long stand still. */
+/** MKPDUs come every two seconds, so counters without one for this long have stopped. */
 const standstillMs = 5_000;
 
-/** The counters of a port when they were first seen so. */
+/** The counters of a port, with the time at which they first had this value. */
 interface Reading {
   readonly mkpdus: bigint;
   readonly at: Instant;
@@ -105,11 +107,12 @@ interface Watched {
   disturbed: Set<string>;
 }
 
+/** The checker of one site's promises. */
 export class Oracle {
   readonly violations: Violation[] = [];
-  /** Reports that stayed bad long after all was well: a nuisance, no broken promise. */
+  /** Reports that stayed bad long after all was well: a nuisance, but not a broken promise. */
   readonly late: string[] = [];
-  /** Effects of the agent so far. */
+  /** The number of the agent's effects so far. */
   agentWrites = 0;
   readonly #site: Observed;
   readonly #bounds: OracleBounds;
@@ -122,13 +125,13 @@ export class Oracle {
   readonly #asked = new Map<string, Instant>();
   readonly #known = new Map<string, Knowledge>();
   readonly #takenBack = new Map<string, Instant>();
-  /** Links on which MKA is content and no frame passes now. */
+  /** The links on which MKA is up and no frame passes now, with the time since when. */
   readonly #brokenSince = new Map<string, Instant>();
   readonly #parked = new Map<string, Instant>();
-  /** By group: the link under way; by itself: a link that an operator drains. */
+  /** The link under way by its group, and a link that an operator drains by itself. */
   #meant: ReadonlyMap<string, string> | undefined;
   readonly #tried = new Map<string, Map<Ckn, Instant>>();
-  /** When somebody else, or a fault, last touched a link. */
+  /** The last time at which another party, or a fault, touched a link. */
   readonly #othersAt = new Map<string, Instant>();
   readonly #records = new RecordJudge();
   readonly #judge: ReportJudge;
@@ -154,7 +157,10 @@ export class Oracle {
     );
   }
 
-  /** Cheap while nothing happened. Returns the first violation that this call found. */
+  /**
+   * Examines what changed; costs little while nothing happened. Returns the first violation that
+   * this call found.
+   */
   check(): Violation | undefined {
     const now = this.#site.clock.now();
     const sweep = this.#sweptAt === undefined || now - this.#sweptAt >= this.#bounds.sweepMs;
@@ -171,12 +177,15 @@ export class Oracle {
     return this.violations[known];
   }
 
-  /** The truth about a group may have changed. */
+  /** Reports that the truth about a group may have changed. */
   changed(group: string): void {
     this.#dirty.add(group);
   }
 
-  /** An effect without a link of ours concerns no group and counts as a write all the same. */
+  /**
+   * Reports an effect; one that concerns no link belongs to no group and counts as a write all the
+   * same.
+   */
   effect(effect: EffectEvent): void {
     if (effect.by === "agent") this.agentWrites += 1;
     else if (effect.link !== undefined) this.#othersAt.set(effect.link, effect.at);
@@ -189,7 +198,7 @@ export class Oracle {
     this.#dirty.add(group.name);
   }
 
-  /** The world struck a link, so what follows on it is not the agent's doing. */
+  /** Reports that a fault struck a link: what follows on it is not the agent's doing. */
   disturbed(link: string): void {
     this.#othersAt.set(link, this.#site.clock.now());
     const group = this.#groups.get(groupOf(link));
@@ -197,7 +206,7 @@ export class Oracle {
     if (group !== undefined) this.#dirty.add(group.name);
   }
 
-  /** The agent got this look at a device. */
+  /** Reports that the agent received this observation of a device. */
   looked(state: DeviceState): void {
     for (const port of state.macsec) {
       const link = this.#site.linkAt(state.device, port.port);
@@ -208,8 +217,8 @@ export class Oracle {
       const shown = shownInService(port, state.routing);
       if (shown === undefined) continue;
       this.#follow(link, port, state.at);
-      // A broken data plane shows in counters only, so an agent needs its evidence time; where they
-      // show nothing for longer, it is not known to carry.
+      // A broken data plane shows in counters only, so an agent needs its evidence time; if they
+      // show nothing for longer, the link is not known to carry.
       const since = this.#brokenSince.get(link);
       const told = since !== undefined && state.at - since > this.#bounds.dataMs;
       const before = this.#looks.get(link);
@@ -219,7 +228,7 @@ export class Oracle {
     }
   }
 
-  /** Rates that stand still show no traffic. */
+  /** Follows the counters: rates do not show traffic while the counters have stopped. */
   #follow(link: string, { mkpdus }: MacsecPort, at: Instant): void {
     const seen = strongValue(mkpdus);
     const sum = seen === undefined ? 0n : seen.sent + seen.received;
@@ -228,7 +237,7 @@ export class Oracle {
     else if (at - before.at > standstillMs) this.#movesSince.set(link, at);
   }
 
-  /** The agent asked for this: it cannot be blamed for a restore that a device refuses. */
+  /** Reports that the agent asked for this: a restore that a device refuses is not its fault. */
   asked(device: string, change: DeviceChange): void {
     const at = this.#site.clock.now();
     for (const part of change) {
@@ -241,12 +250,12 @@ export class Oracle {
   }
 
   /**
-   * The agent said this, at `askedAt` or later: an answer that is long under way was given when it
-   * was asked for, and an agent that has died since cannot take it back.
+   * Checks a status of the agent, sent at `askedAt` or later: an answer may be long under way, and
+   * an agent that has died since cannot correct it.
    */
   reported(status: ReportedStatus, askedAt?: Instant): void {
     const now = this.#site.clock.now();
-    // No event tells of tunnels, and a report must not be held against an older truth.
+    // Tunnels cause no events, and a report must not be compared with an older truth.
     for (const name of this.#groups.keys()) {
       this.#judge.see(this.#site.groupTruth(name).links, now);
     }
@@ -259,7 +268,7 @@ export class Oracle {
     }
   }
 
-  /** Something left the agent: a log line, a reply, a file, an argument. */
+  /** Checks output of the agent: a log line, a reply, a file, an argument. */
   emitted(where: string, what: Uint8Array | string): void {
     const at = this.#site.clock.now();
     this.#learnCanaries(at);
@@ -272,24 +281,27 @@ export class Oracle {
     this.#record({ promise: "P5", event: `output to ${where}`, text }, at);
   }
 
-  /** This record of the agent is on the disk now. */
+  /** Reports that this record of the agent is on the disk now. */
   recorded(text: string): void {
     this.#records.recorded(text);
   }
 
-  /** The agent asks for an effect that its journal must know by this token. */
+  /** Checks an effect that the agent asks for, which its journal must contain by this token. */
   acts(place: string, token: string): void {
     const at = this.#site.clock.now();
     for (const finding of this.#records.acts(place, token)) this.#record(finding, at);
   }
 
-  /** The agent records that the campaign of this link waits, or that it goes on. */
+  /** Reports that the agent records that the campaign of this link waits, or that it continues. */
   waits(link: string, how: "parked" | "moving"): void {
     if (how === "moving") this.#parked.delete(link);
     else if (!this.#parked.has(link)) this.#parked.set(link, this.#site.clock.now());
   }
 
-  /** The agent records what may be drained now: for a campaign of a group, or for an operator. */
+  /**
+   * Reports that the agent records what may be drained now: for a campaign of a group, or for an
+   * operator.
+   */
   means(by: string, link: string | undefined): void {
     const meant = new Map(this.#meant);
     if (link === undefined) meant.delete(by);
@@ -297,40 +309,46 @@ export class Oracle {
     this.#meant = meant;
   }
 
-  /** The agent records that this key alone is the one of the link. */
+  /** Checks the agent's record that this key is the only one of the link. */
   claims(link: string, ckn: Ckn): void {
     const at = this.#site.clock.now();
     const othersAt = this.#othersAt.get(link);
-    // What others have changed a moment ago no look of the agent has shown yet.
+    // A recent change by another party was in no observation of the agent yet.
     if (othersAt !== undefined && at - othersAt <= this.#bounds.lookFreshMs) return;
     const truth = linkOf(this.#site.groupTruth(groupOf(link)), link);
     if (truth === undefined) return;
     for (const finding of this.#records.claims(truth, ckn)) this.#record(finding, at);
   }
 
-  /** The agent lost its record of what it did: what it left behind is nobody's by now. */
+  /**
+   * Reports that the agent lost its records: it is no longer responsible for what it left behind.
+   */
   forgets(): void {
     this.#forgotAt = this.#site.clock.now();
   }
 
-  /** From now on every write of the agent is a violation; `why` completes "although ...". */
+  /** Makes every write of the agent a violation from now on; `why` completes "although ...". */
   expectNoWrites(why: string): void {
     this.#forbidden = { ...this.#forbidden, all: why };
   }
 
+  /** Allows writes again. */
   expectWrites(): void {
     this.#forbidden = {};
   }
 
-  /** Likewise every write to a far end. */
+  /** Makes every write to a far end a violation from now on; `why` completes "although ...". */
   expectNoPuts(why: string): void {
     this.#forbidden = { ...this.#forbidden, puts: why };
   }
 
-  /** A router takes its time, and nobody takes a commit back that is under way. */
+  /**
+   * Reports that the agent sent a commit: a router may take its time, and a commit under way cannot
+   * be recalled.
+   */
   told(device: string, token: string): void {
     const knowledge = { at: this.#site.clock.now(), looks: new Map(this.#looks) };
-    // The newest last; what was told long ago is carried out by now, or never.
+    // The newest entry is last; an old commit is carried out by now, or never.
     for (const name of [device, token]) {
       this.#known.delete(name);
       this.#known.set(name, knowledge);
@@ -341,16 +359,17 @@ export class Oracle {
     }
   }
 
+  /** Reports that the agent asked a router to revert a commit. */
   takesBack(token: string): void {
     this.#takenBack.set(token, this.#site.clock.now());
   }
 
-  /** From now on no key is changed on a link with traffic. */
+  /** Makes a key change on a link with traffic a violation from now on. */
   expectDrained(): void {
     this.#drains = true;
   }
 
-  /** Every examined moment, for the event log. */
+  /** Calls `listener` with every examined moment, for the event log. */
   onMoment(listener: (moment: Moment) => void): void {
     this.#listeners.push(listener);
   }
@@ -426,7 +445,7 @@ export class Oracle {
   }
 }
 
-/** Puts an oracle beside the site: from now on it judges after every event of the site's clock. */
+/** Attaches an oracle to the site: from now on it checks after every event of the site's clock. */
 export function watchSite(site: Site, options: Partial<OracleBounds> = {}): Oracle {
   const oracle = new Oracle(site, options);
   site.attach(oracle);

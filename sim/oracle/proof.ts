@@ -14,10 +14,10 @@ import {
   toldAt,
 } from "./moment.ts";
 
-/** The principal that secures the link, and what was delivered before it did. */
+/** The principal that secures the link, and the delivered frames before it did. */
 interface Standing {
   readonly principal: Ckn;
-  /** Since no other key has secured the link. */
+  /** The time since which no other key has secured the link. */
   readonly since: Instant;
   readonly out: bigint;
   readonly in: bigint;
@@ -26,55 +26,69 @@ interface Standing {
 interface Proven {
   readonly principal: Ckn;
   readonly at: Instant;
-  /** Since when it had all the proof, and since when it secured the link. */
+  /**
+   * The time since which the proof was complete, and the time since which the key secured the link.
+   */
   readonly since: Instant;
   readonly stoodSince: Instant;
 }
 
 interface Memory {
   standing: Standing | undefined;
-  /** The last standing, over moments in which the link is not secured. */
+  /** The last standing, kept over moments in which the link is not secured. */
   tenure: Standing | undefined;
-  /** When a principal last had all the proof, so that a flap a moment later is nobody's fault. */
+  /**
+   * The last complete proof of a principal, so that a flap a moment later is not the agent's fault.
+   */
   proven: Proven | undefined;
-  /** The same of the principal before that one. */
+  /** The last complete proof of the principal before that one. */
   provenBefore: Proven | undefined;
-  /** While the agent has its port shut: when it told the router to. */
+  /** While the agent has its port shut, the time at which it asked the router for that. */
   shutAt: Instant | undefined;
-  /** When it last carried nothing, whatever the reason. */
+  /** The last time at which the link carried nothing, for any reason. */
   darkAt: Instant | undefined;
-  /** When somebody else last changed its keys. */
+  /** The last time at which an operator changed its keys. */
   handAt: Instant | undefined;
-  /** The key that a commit of the agent brought which still waits. */
+  /** The key from a commit of the agent that still waits for its confirm. */
   staged: Ckn | undefined;
-  /** Somebody else changed keys while it waited, and it goes back to what was before that. */
+  /**
+   * True if an operator changed keys while it waited; its revert restores the state before that.
+   */
   typedBeside: boolean;
-  /** When somebody else last wrote its far end, or its hardware last followed them. */
+  /** The last time at which an operator wrote its far end, or its hardware followed that. */
   farHandAt: Instant | undefined;
   farKey: Ckn | undefined;
   farWriter: EffectEvent["by"] | undefined;
-  /** Keys that secured the link, or that its far end was pointed at. */
+  /** The keys that secured the link, or at which its far end was pointed. */
   readonly used: Set<Ckn>;
 }
 
-/** A look that was under way so shortly before the agent asked may show what was before a hand. */
+/**
+ * An observation that began this shortly before the agent's request may predate a manual change.
+ */
 const lookMs = 5_000;
-/** An agent that looks and then asks takes no longer. */
+/** The longest time from the agent's observation to its request, in milliseconds. */
 const askedMs = 10_000;
 
 export interface ProofBounds {
-  /** Frames in each direction that prove a key. */
+  /** The frames in each direction that prove a key. */
   readonly proofFrames: number;
-  /** How long a key must have secured the link before another one goes. */
+  /**
+   * The time for which a key must have secured the link before another one is removed, in
+   * milliseconds.
+   */
   readonly settleMs: number;
-  /** A proof counts for so long: an agent cannot look and act in the same instant. */
+  /**
+   * The time for which a proof counts, in milliseconds: an agent cannot observe and act in the same
+   * instant.
+   */
   readonly lookFreshMs: number;
 }
 
 export function watchRetirement(bounds: ProofBounds): Checker {
   const memories = new Map<string, Memory>();
   return (moment) => {
-    // What a key delivered until this effect counts for it.
+    // The frames that a key delivered until this effect count for it.
     for (const link of moment.now.links) {
       const memory = memories.get(link.id);
       const last = memory?.standing;
@@ -142,7 +156,7 @@ function standingOf(link: LinkTruth, before: Memory, at: Instant): Standing | un
   const principal = link.principalCkn;
   if (!link.secured || principal === undefined) return undefined;
   if (before.standing?.principal === principal) return before.standing;
-  // A flap moves no other key to the front, so it begins no new tenure.
+  // A flap makes no other key the principal, so it begins no new tenure.
   const since = before.tenure?.principal === principal ? before.tenure.since : at;
   return { principal, since, out: link.deliveredOut, in: link.deliveredIn };
 }
@@ -162,13 +176,13 @@ function* judge(
     text: `the agent ${text} on ${now.id}`,
   });
   for (const old of lostKeys(effect, before, now)) {
-    // A staged key that nobody ever used is no key that another one has to replace.
+    // A staged key that was never used needs no successor.
     if (effect.what === "rollback" && memory?.used.has(old) !== true) continue;
-    // Nor is one that both ends have left for the key beside it.
+    // The same applies to a key that both ends have left for the other one.
     if (effect.what === "rollback" && isLeft(before, old)) continue;
     if (effect.what === "rollback" && isUnseen(moment, effect, before, memory)) continue;
     if (effect.what !== "macsec.replaceKey") {
-      // What is taken back was begun a moment ago, and its far end looked at all the while.
+      // The reverted change began a moment ago, and its far end was observed all the while.
       const seen =
         effect.what === "rollback" && memory !== undefined
           ? { ...memory, farHandAt: undefined }
@@ -196,8 +210,9 @@ function* judge(
 }
 
 /**
- * What a person typed in while the commit waited goes with it. No look shows that while both keys
- * stand there as the commit left them, nor what is typed once the agent has asked.
+ * True for a key that an operator added while the commit waited, which its revert removes too. No
+ * observation shows that while both keys are there as the commit left them, nor a key that is added
+ * after the agent's request.
  */
 function isUnseen(
   moment: Moment,
@@ -207,15 +222,15 @@ function isUnseen(
 ): boolean {
   if (memory === undefined) return false;
   const { staged, typedBeside, handAt } = memory;
-  // A commit for another port of the router goes back whole, by us or by its timer.
+  // A commit for another port of the router is reverted whole, by the agent or by its timer.
   if (typedBeside && (staged === undefined || edgeKeys.includes(staged))) return true;
   const askedAt = moment.takenBack.get(token);
   return handAt !== undefined && askedAt !== undefined && handAt > askedAt - lookMs;
 }
 
 /**
- * A promotion leaves both keys: where a person lets the far end go once the router was told of it,
- * or told to shut the port for it, no look can prove.
+ * A promotion keeps both keys: if an operator changes the far end after the router was asked for
+ * it, or asked to shut the port for it, no observation can prove the key.
  */
 function wasProvenBeforeHand(
   moment: Moment,
@@ -230,8 +245,8 @@ function wasProvenBeforeHand(
 }
 
 /**
- * A router may carry a change out minutes after it was told to: the proof of another key, by
- * frames and by time, was whole when the agent asked.
+ * A router may carry out a change minutes after the request: the proof of another key, by frames
+ * and by time, was complete when the agent asked.
  */
 function wasProvenWhenTold(
   old: Ckn,
@@ -247,7 +262,7 @@ function wasProvenWhenTold(
   });
 }
 
-/** What the proof of the key that stays lacks; undefined = nothing. */
+/** Returns what the proof of the remaining key lacks; undefined if it is complete. */
 function flawOf(
   old: Ckn,
   at: Instant,
@@ -260,7 +275,7 @@ function flawOf(
   const fresh = proven !== undefined && at - proven.at <= lookFreshMs;
   const next = fresh && proven.principal !== old ? proven.principal : memory?.standing?.principal;
   if (next === undefined || next === old) return "before another key secured both ends";
-  // What a person does there while the router carries out a commit no look can show.
+  // No observation can show what an operator does there while the router carries out a commit.
   const left = farKey !== next && !(fresh && within(memory?.farHandAt, at, bounds));
   if (left) return `while the far end did not use key ${shortCkn(next)}`;
   if (!fresh || proven.principal !== next) {
@@ -272,12 +287,15 @@ function flawOf(
   return `${stoodMs} ms after key ${shortCkn(next)} came to secure the link, too soon to be sure`;
 }
 
-/** Both ends are secured by another key, and the far end is set to that one. */
+/** True if both ends are secured by another key, and the far end is set to that one. */
 function isLeft({ secured, principalCkn, farKey }: LinkTruth, ckn: Ckn): boolean {
   return secured && principalCkn !== ckn && farKey === principalCkn;
 }
 
-/** A link that is dark has left its old key as far as anybody can tell from its near end. */
+/**
+ * True if the link was recently out of service: as far as its near end can show, it has left its
+ * old key.
+ */
 function wasDark(memory: Memory | undefined, at: Instant, bounds: ProofBounds): boolean {
   return within(memory?.darkAt, at, bounds);
 }
@@ -292,7 +310,7 @@ function moved(link: LinkTruth, standing: Standing, proofFrames: bigint): boolea
   return out >= proofFrames && back >= proofFrames;
 }
 
-/** Keys that this effect took off the router. */
+/** Returns the keys that this effect removed from the router. */
 function lostKeys(effect: EffectEvent, before: LinkTruth, now: LinkTruth): readonly Ckn[] {
   if (effect.what === "macsec.removeKey") return effect.ckn === undefined ? [] : [effect.ckn];
   if (effect.what !== "macsec.replaceKey" && effect.what !== "rollback") return [];

@@ -1,11 +1,11 @@
-// P7: the agent never reports more than it knows, nor better than it is; and in the end it sees
-// what is well.
+// P7: the agent never reports more than it knows, nor a better state than the true one; and in the
+// end it reports what is well.
 
 import type { Instant } from "#hal/world.ts";
 import type { LinkTruth, TunnelTruth } from "../base/truth.ts";
 import type { Finding } from "./moment.ts";
 
-/** From best to worst, as `linkseal.status/1` orders them. */
+/** The verdicts from best to worst, as `linkseal.status/1` orders them. */
 const verdicts = ["protected", "degraded", "unknown", "down", "unprotected"] as const;
 export type Verdict = (typeof verdicts)[number];
 
@@ -23,11 +23,11 @@ export interface ReportedStatus {
 export interface ReportBounds {
   /** One poll, the settle time and the time until a silent device counts as stale. */
   readonly controlMs: number;
-  /** The same for what only counters or a probe can show. */
+  /** The corresponding time for faults that only counters or a probe can show. */
   readonly dataMs: number;
-  /** Without a look for this long the only honest verdict is unknown. */
+  /** Without an observation for this long, the only honest verdict is unknown. */
   readonly staleMs: number;
-  /** What is well for this long must be reported so. */
+  /** A state that is well for this long must be reported so. */
   readonly eventualMs: number;
 }
 
@@ -35,15 +35,21 @@ type Badness = "degraded" | "down" | "unprotected";
 const levels: readonly Badness[] = ["degraded", "down", "unprotected"];
 
 interface Memory {
-  /** Since when the truth has been at least this bad, without a gap. */
+  /** The time since which the truth has been at least this bad, without a gap. */
   readonly atLeast: Map<Badness, Instant>;
   wellSince: Instant | undefined;
   knownAt: Instant | undefined;
-  /** Since when a look shows what is wrong, as MKA and light do; undefined = counters show it. */
+  /**
+   * The time since which an observation shows the fault, as MKA and light do; undefined if only
+   * counters show it.
+   */
   shownSince: Instant | undefined;
 }
 
-/** A pessimist is a nuisance and breaks no promise, so it is kept apart from the violations. */
+/**
+ * The result of a check; a too pessimistic report is a nuisance but breaks no promise, so it is
+ * kept apart.
+ */
 export interface Judgement {
   readonly findings: readonly Finding[];
   readonly late: readonly string[];
@@ -58,11 +64,11 @@ export class ReportJudge {
     this.#bounds = bounds;
   }
 
-  /** Follows the truth, so that a report can be held against how long something has been so. */
+  /** Follows the truth, so that a report can be compared with how long a state has lasted. */
   see(links: readonly LinkTruth[], at: Instant): void {
     for (const link of links) {
       const memory = memoryIn(this.#links, link.id);
-      // The far end's port may be shut where the router's own session is content.
+      // The far end's port may be shut while the router's own session is up.
       const content = link.secured || link.session.controlledPort === "secured";
       memory.shownSince = content && link.linkUp ? undefined : (memory.shownSince ?? at);
       follow(memory, truthOf(link), at);
@@ -76,7 +82,9 @@ export class ReportJudge {
     }
   }
 
-  /** A look of the agent could read the session and the counters of this link. */
+  /**
+   * Reports that an observation of the agent could read the session and the counters of this link.
+   */
   known(link: string, at: Instant): void {
     memoryIn(this.#links, link).knownAt = at;
   }
@@ -119,7 +127,7 @@ export class ReportJudge {
   }
 }
 
-/** Where MKA is content and frames do not arrive, "degraded" is the best that may be said. */
+/** While MKA is up and frames do not arrive, "degraded" is the best honest verdict. */
 function truthOf(link: LinkTruth): "protected" | Badness {
   if (link.secured) return link.carries && link.policy === "mustSecure" ? "protected" : "degraded";
   return link.carries ? "unprotected" : "down";

@@ -1,5 +1,5 @@
-// P2: at most one link of a group is out because of the agent, and only beside a sibling freshly
-// seen in service.
+// P2: at most one link of a group is out of service because of the agent, and only beside a sibling
+// that was recently observed in service.
 
 import type { Instant } from "#hal/world.ts";
 import type { EffectEvent, LinkTruth } from "../base/truth.ts";
@@ -15,34 +15,47 @@ import {
 } from "./moment.ts";
 
 export interface SiblingBounds {
-  /** A look at the sibling counts as made immediately before an effect for this long. */
+  /**
+   * The time for which an observation of the sibling counts as made immediately before an effect.
+   */
   readonly lookFreshMs: number;
-  /** So long may a usable link stay drained once its sibling is seen lost or its campaign waits. */
+  /**
+   * The time for which a usable link may stay drained once its sibling is seen lost or its campaign
+   * waits.
+   */
   readonly strandedMs: number;
   /** A usable link may stay drained this long without any act of the agent in its group. */
   readonly parkedMs: number;
 }
 
 interface Memory {
-  /** How the agent took the link, until the world or a restore explains its state. */
+  /**
+   * The agent's effect that took the link out of service, until a fault or a restore explains its
+   * state.
+   */
   taken: EffectEvent | undefined;
   drain: EffectEvent | undefined;
-  /** How the agent shut the port; no fault of the world takes that from it. */
+  /** The agent's effect that shut the port; a fault does not excuse that. */
   shut: EffectEvent | undefined;
-  /** The CAK version that its far end was last pointed at, whether or not the hardware follows. */
+  /** The CAK version at which its far end was last pointed, whether or not the hardware follows. */
   pointed: string | undefined;
-  /** Since when it carries. */
+  /** The time since which it carries. */
   aliveSince: Instant | undefined;
-  /** Since when it could carry and is drained or shut. */
+  /** The time since which it could carry and is drained or shut. */
   usableSince: Instant | undefined;
-  /** Since when the agent could know that the link is withheld beside a lost sibling. */
+  /** The time since which the agent could know that the link is withheld beside a lost sibling. */
   strandedSince: Instant | undefined;
   told: "none" | "stranded" | "parked";
 }
 
-/** A put may reach the hardware this late and still be the reason why the link went dark. */
+/**
+ * The delay in milliseconds with which a put may reach the hardware and still be the cause of an
+ * outage.
+ */
 const attributionMs = 3_600_000;
-/** A link that came to life so shortly before was dark in every look that the effect rests on. */
+/**
+ * A link that began to carry this shortly before was down in every observation behind the effect.
+ */
 const raceMs = 5_000;
 
 export function watchSiblings(bounds: SiblingBounds): Checker {
@@ -90,7 +103,7 @@ function fresh(): Memory {
   };
 }
 
-/** The effect of the agent because of which the link is out of service. */
+/** Returns the agent's effect because of which the link is out of service. */
 function outBy(link: LinkTruth, memory: Memory): EffectEvent | undefined {
   if (link.carries && !link.drained) return undefined;
   return memory.taken ?? (link.fibreUp ? memory.shut : undefined);
@@ -106,7 +119,10 @@ function hasJustRisen(
   return since !== undefined && (knowledgeOf(moment, effect)?.at ?? at) - since < raceMs;
 }
 
-/** A key for which the far end waits already is given to the link, and takes nothing from it. */
+/**
+ * True for a key that the far end already waits for: adding it restores the link and disrupts
+ * nothing.
+ */
 function isAwaited(
   { now }: Moment,
   { what, link, ckn }: EffectEvent,
@@ -118,12 +134,15 @@ function isAwaited(
   return version !== undefined && version === memoryOf(truth.id).pointed;
 }
 
-/** What the agent knew when it asked for this, which a router may carry out much later. */
+/** Returns the agent's knowledge when it asked for this; a router may carry it out much later. */
 function knowledgeOf({ known }: Moment, { token, place }: EffectEvent): Knowledge | undefined {
   return (token === undefined ? undefined : known.get(token)) ?? known.get(place);
 }
 
-/** An effect takes if the link could carry before it; on a dark link the same effect gives. */
+/**
+ * True for a disruptive effect: the link could carry before it. On a link that is down, the same
+ * effect is restoring.
+ */
 function takes(moment: Moment, effect: EffectEvent): boolean {
   if (linkOf(moment.before, effect.link)?.carries !== true) return false;
   switch (effect.what) {
@@ -164,11 +183,11 @@ function* judgeSibling(
     const event = describeEffect(effect);
     const took = `the agent touched ${effect.link}`;
     if (age === undefined || age > bounds.lookFreshMs) {
-      const seen = age === undefined ? "was never looked at" : `was last seen ${age} ms ago`;
+      const seen = age === undefined ? "was never observed" : `was last observed ${age} ms ago`;
       yield {
         promise: "P2",
         event,
-        text: `${took} on stale news: its sibling ${sibling.id} ${seen}`,
+        text: `${took} on an old observation: its sibling ${sibling.id} ${seen}`,
       };
     } else if (look?.inService === false) {
       const text = `${took} while its sibling ${sibling.id} was seen out of service`;
@@ -182,7 +201,7 @@ function attribute(moment: Moment, link: LinkTruth, memory: Memory): void {
     if (effect.link !== link.id) continue;
     if (effect.what === "port.drain") memory.drain = effect.by === "agent" ? effect : undefined;
     if (effect.what === "port.shut") memory.shut = effect.by === "agent" ? effect : undefined;
-    // What was given back and comes again by itself is told as somebody else's drain.
+    // A drain that was restored and returns by itself is reported as another party's drain.
     const again = effect.what === "takeover" && linkOf(moment.before, link.id)?.drained === false;
     if (again) memory.drain = undefined;
     if (effect.by !== "agent") memory.taken = undefined;
@@ -216,13 +235,13 @@ function* keptDrained(
   bounds: SiblingBounds,
   lastAct: Instant | undefined,
 ): Iterable<Finding> {
-  // What nobody remembers to have taken away nobody can know to give back.
+  // The agent cannot know to restore what no record says it took out of service.
   const { forgotAt } = moment;
   if (forgotAt !== undefined) {
     if (memory.drain !== undefined && memory.drain.at <= forgotAt) memory.drain = undefined;
     if (memory.shut !== undefined && memory.shut.at <= forgotAt) memory.shut = undefined;
   }
-  // What a shut link could carry shows only once it is open, so it counts as usable.
+  // A shut link shows only once it is open whether it could carry, so it counts as usable.
   const shut = link.fibreUp ? memory.shut : undefined;
   const withheld = shut ?? (link.drained && link.carries ? memory.drain : undefined);
   if (withheld === undefined || link.commitPending) {
@@ -231,7 +250,7 @@ function* keptDrained(
     memory.told = "none";
     return;
   }
-  // A link that has just come to life cannot have had its traffic back before.
+  // A link that has just begun to carry could not have had its traffic back before.
   memory.usableSince ??= moment.at;
   const state = shut === undefined ? "drained" : "shut";
   const event = describeEffect(withheld);
@@ -265,7 +284,7 @@ function* keptDrained(
   }
 }
 
-/** A dead or blind agent cannot restore, so its own link must have been seen lately. */
+/** A dead or blind agent cannot restore, so its own link must have been observed recently. */
 function waitsMs(moment: Moment, { id }: LinkTruth, usableSince: Instant): number {
   const since = moment.parked.get(id);
   const look = moment.looks.get(id);
@@ -274,8 +293,8 @@ function waitsMs(moment: Moment, { id }: LinkTruth, usableSince: Instant): numbe
 }
 
 /**
- * A router may carry out late what a campaign has left behind: the agent knows what it asked for,
- * unless its disk has lost that.
+ * Measures a drain without a purpose. A router may carry out late what a campaign has left behind:
+ * the agent knows what it asked for, unless its disk has lost that.
  */
 function unmeantMs(
   moment: Moment,
@@ -296,7 +315,7 @@ function quietMs(moment: Moment, usableSince: Instant, lastAct: Instant | undefi
   return lastAct === undefined ? 0 : moment.at - Math.max(usableSince, lastAct);
 }
 
-/** A dead or blind agent cannot restore: both links must have been seen lately. */
+/** A dead or blind agent cannot restore: both links must have been observed recently. */
 function knownLostSiblings(moment: Moment, link: LinkTruth): boolean {
   return moment.now.links.every((other) => {
     const look = moment.looks.get(other.id);

@@ -1,5 +1,5 @@
-// What must be in place before a far end is told of another key: P3, the key on the router, and
-// nothing that takes it away again by itself; P2, the traffic elsewhere.
+// Checks the conditions for pointing a far end at another key. P3: the router has the key, and
+// nothing removes it again by itself. P2: the traffic is on the other link.
 
 import type { Ckn } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -14,7 +14,7 @@ import {
 } from "./moment.ts";
 
 export function watchSwitch(): Checker {
-  /** By link: the keys that its router has ever held. */
+  /** The keys that each link's router has ever had. */
   const held = new Map<string, Set<Ckn>>();
   return (moment) => {
     const findings: Finding[] = [];
@@ -35,17 +35,17 @@ export function watchSwitch(): Checker {
 function* judgePut(moment: Moment, effect: EffectEvent, held: ReadonlySet<Ckn>): Iterable<Finding> {
   const { ckn, link = "" } = effect;
   const event = describeEffect(effect);
-  // A commit that landed late and brought nothing takes nothing away either.
+  // A commit that landed late and brought nothing removes nothing either.
   for (const key of linkOf(moment.now, link)?.revertTakes ?? []) {
-    const taken = `a timer may take key ${shortCkn(key)} away`;
-    yield { promise: "P3", event, text: `the agent told the far end of ${link} while ${taken}` };
+    const taken = `a timer may remove key ${shortCkn(key)}`;
+    yield { promise: "P3", event, text: `the agent changed the far end of ${link} while ${taken}` };
   }
-  // A first key has no old one to be without.
+  // A link's first key replaces no old one.
   const first = linkOf(moment.before, link)?.edgeKeys.length === 0;
   if (first || ckn === undefined) return;
   if (held.has(ckn) || moment.tried.get(link)?.has(ckn) === true) return;
-  const told = `the agent told the far end of ${link} to use key ${shortCkn(ckn)}`;
-  const text = `${told}, which its router never held nor tried`;
+  const told = `the agent pointed the far end of ${link} at key ${shortCkn(ckn)}`;
+  const text = `${told}, which its router never had and was never asked to take`;
   yield { promise: "P3", event, text };
 }
 
@@ -55,13 +55,17 @@ const changing: ReadonlySet<EffectEvent["what"]> = new Set([
   "macsec.removeKey",
 ]);
 
-/** `isDrained` = this group drains before it touches keys; a link counts as quiet for `freshMs`. */
+/**
+ * Checks key changes. `isDrained` is true if this group drains before it changes keys; a link
+ * counts as quiet for `freshMs`.
+ */
 export function watchTraffic(isDrained: () => boolean, freshMs: number): Checker {
   const quietAt = new Map<string, Instant>();
   return (moment) => {
     const findings = isDrained() ? [...underTraffic(moment, quietAt, freshMs)] : [];
     for (const { id, offered, carries } of moment.now.links) {
-      // What carries nothing has no traffic to lose until a look can have shown that it does.
+      // A link that carries nothing has no traffic to lose until an observation can have shown that
+      // it does.
       if (!offered || !carries) quietAt.set(id, moment.at);
     }
     return findings;
@@ -77,7 +81,7 @@ function* underTraffic(
     if (effect.by !== "agent" || !changing.has(effect.what)) continue;
     const before = linkOf(moment.before, effect.link);
     if (before === undefined || !before.offered || !before.carries) continue;
-    // Rates that stand still show no traffic, whatever there is.
+    // While its counters have stopped, a link shows no traffic, whatever it carries.
     if (moment.at - (moment.movesSince.get(before.id) ?? 0) <= freshMs) continue;
     const quiet = quietAt.get(before.id);
     if (quiet !== undefined && moment.at - quiet <= freshMs) continue;

@@ -1,10 +1,10 @@
-// P4: with devices equal to the accepted intent nothing is written, however often the agent starts;
-// and a far end that is a person's to change is never written.
+// P4: while devices equal the accepted intent nothing is written, however often the agent starts;
+// and a far end that only an operator changes is never written.
 
 import type { EffectEvent } from "../base/truth.ts";
 import { describeEffect, type Finding } from "./moment.ts";
 
-/** Why no write of the agent is allowed now: none at all, or none to a far end. */
+/** The reason for which no write of the agent is allowed now: none at all, or none to a far end. */
 export interface Forbidden {
   readonly all?: string;
   readonly puts?: string;

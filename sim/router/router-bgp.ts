@@ -1,11 +1,15 @@
-// The BGP session over one port: slow to come, gone with the link, deceived by a dark one.
+// The BGP session over one port: it takes time to establish, falls with the link, and stays up for
+// its hold time over a link that delivers nothing.
 
 import type { Cancel, SimClock } from "../base/clock.ts";
 import type { Fibre } from "../mka/fibre.ts";
 import type { Station } from "../mka/station.ts";
 
 const connectMs = 5_000;
-/** Without BFD only the hold timer notices a link that is up and delivers nothing. */
+/**
+ * The hold time in milliseconds: without BFD, only this timer notices a link that is up and
+ * delivers nothing.
+ */
 const holdMs = 180_000;
 
 export interface BgpOptions {
@@ -31,13 +35,17 @@ export class BgpPeering {
     return this.#up;
   }
 
-  /** A shut peering tells the far end at once, so no frame is sent after it. */
+  /**
+   * Shuts or opens the peering; a shut peering notifies the far end at once, so no frame follows.
+   */
   setShutDown(shutDown: boolean): void {
     this.#shutDown = shutDown;
     this.look();
   }
 
-  /** To be called whenever the link or its carrying changed. */
+  /**
+   * Checks the link again; the owner calls it whenever the link or its ability to carry changed.
+   */
   look(): void {
     const { station, fibre } = this.#options;
     if (this.#shutDown || !station.linkUp()) {

@@ -1,4 +1,4 @@
-// How a wanted change alters a candidate configuration, and why a router would refuse it.
+// Applies a wanted change to a candidate configuration, and refuses what a router would refuse.
 
 import { missingCapability } from "#hal/capability.ts";
 import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
@@ -28,6 +28,7 @@ const nextSteps: Partial<Record<ErrorCode, string>> = {
   "device.unsupported": "linkseal driver list",
 };
 
+/** Returns an error of a router, with the next step that fits its code. */
 export function deviceError(
   code: ErrorCode,
   where: string,
@@ -41,7 +42,10 @@ export function deviceError(
   });
 }
 
-/** Throws `device.unsupported` for what the capabilities rule out, before anything is sent. */
+/**
+ * Refuses a change that the capabilities rule out, before anything is sent.
+ * @throws LinksealError `device.unsupported`
+ */
 export function refuseUnsupported(
   device: string,
   capabilities: Capabilities,
@@ -54,8 +58,9 @@ export function refuseUnsupported(
 }
 
 /**
- * Alters the candidate part by part and returns the effects; a part that finds its goal already
- * reached is not among them. Throws `device.rejected` or `device.unsupported`, effect "none".
+ * Applies the change operations one by one and returns the effects; an operation whose goal is
+ * already reached has none.
+ * @throws LinksealError `device.rejected` or `device.unsupported`, with effect "none"
  */
 export function applyChange(
   config: MutableConfig,
@@ -77,7 +82,7 @@ export function applyChange(
   return effects;
 }
 
-/** Something the router does once, that no configuration shows. */
+/** True for an operation that the router does once and that no configuration shows. */
 export function isOperation(
   part: PortChange,
 ): part is Extract<PortChange, { readonly kind: "macsec.rekeySak" | "ipsec.rekey" }> {
@@ -103,7 +108,7 @@ function applyPart(config: MutableConfig, part: PortChange, context: ChangeConte
       return;
     }
     case "ipsec.block":
-      // Its capabilities never name it.
+      // The capabilities of this router never name policies.
       throw deviceError("device.unsupported", context.device, "this router has no such policies");
     case "ipsec.removeTunnel":
       config.tunnels.delete(part.name);
@@ -175,7 +180,7 @@ function addKey(
     throw deviceError("device.unsupported", context.device, text);
   }
   if (others.length > 1) throw rejected(context, part.port, "the port already holds two keys");
-  // A key chain knows no fallback: every entry is a primary in its turn.
+  // A key chain has no fallback: every entry becomes the primary key in its turn.
   const role = overlap === "fallback" ? part.role : "primary";
   if (overlap === "fallback" && others.some((key) => key.role === role)) {
     throw rejected(context, part.port, `the ${role} key of the port is another one`);

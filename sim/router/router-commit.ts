@@ -1,4 +1,4 @@
-// Transactions as the router holds them: candidates by token, one commit that may be pending.
+// Transactions as the router keeps them: candidates by token, and one commit that may be pending.
 
 import { missingTimer } from "#hal/capability.ts";
 import type { Capabilities, CommitMode, DeviceChange, TransactionToken } from "#hal/device.ts";
@@ -26,15 +26,19 @@ import {
 
 /** One management session; a platform may tie candidates and pending commits to its life. */
 export interface Session {
+  /** The router's name. */
   readonly device: string;
 }
 
+/** A validated candidate. */
 export interface Prepared {
+  /** The token by which later calls name the transaction. */
   readonly token: TransactionToken;
+  /** The difference to the running configuration, as lines without secrets. */
   readonly preview: string;
 }
 
-/** What the engine needs of the router around it. */
+/** The parts of the router that the commit engine needs. */
 export interface CommitHost {
   readonly device: string;
   readonly clock: SimClock;
@@ -43,29 +47,33 @@ export interface CommitHost {
   running(): MutableConfig;
   principal(port: PortName): Ckn | undefined;
   install(next: MutableConfig, by: Who, effects: readonly Effect[], operations: DeviceChange): void;
-  /** A session that is not ours holds the configuration lock. */
+  /** True while another client's session has the configuration lock. */
   locked(): boolean;
-  /** A person's commit waits for its confirm. */
+  /** True while a manual operator's commit waits for its confirm. */
   foreignCommit(): boolean;
-  /** Why it would not take this change; undefined = it would. */
+  /** Returns the reason for which the router refuses this change; undefined if it accepts it. */
   refusal(change: DeviceChange): string | undefined;
-  /** How a commit that looks accepted goes wrong. */
+  /** Returns the way in which a commit that looks accepted goes wrong; undefined if it does not. */
   commitFlaw(): "silentRevert" | "errorWithSuccess" | undefined;
 }
 
-/** What a transaction makes of the running configuration; it may be asked again later. */
+/** A change as a function of the running configuration; it may be applied again later. */
 export interface Draft {
-  /** Throws `device.*` with effect "none". */
+  /**
+   * Returns the new configuration and its effects.
+   * @throws LinksealError `device.*` with effect "none"
+   */
   readonly apply: (running: MutableConfig) => {
     readonly config: MutableConfig;
     readonly effects: readonly Effect[];
   };
+  /** The operations that the router does once, besides the configuration. */
   readonly operations: DeviceChange;
 }
 
 interface Entry extends Prepared {
   readonly session: Session;
-  /** undefined once it is over: it may hold keys. */
+  /** undefined once the transaction has ended, because a draft may contain keys. */
   draft: Draft | undefined;
   state: EntryState;
 }
@@ -83,11 +91,17 @@ interface Commit {
   readonly after: MutableConfig;
 }
 
-/** Transactions that the router keeps; the oldest makes room, unless it is pending. */
+/**
+ * The number of transactions that the router remembers; the oldest makes room, unless it is
+ * pending.
+ */
 const rememberedMax = 64;
 const silentRevertMs = 3_000;
 
-/** The device's own revert time for a wanted one; undefined = none. Throws `device.unsupported`. */
+/**
+ * Returns the device's own revert time for a wanted one, in milliseconds; undefined if it has none.
+ * @throws LinksealError `device.unsupported`
+ */
 export function revertMs(
   device: string,
   mode: CommitMode,
@@ -105,14 +119,17 @@ export function revertMs(
 export class CommitEngine {
   readonly #host: CommitHost;
   readonly #entries = new Map<TransactionToken, Entry>();
-  /** At most one commit waits for its confirm. */
+  /** The commit that waits for its confirm; at most one does. */
   #pending: Entry | undefined;
 
   constructor(host: CommitHost) {
     this.#host = host;
   }
 
-  /** Validates on a candidate; running is untouched. Throws `device.*` with effect "none". */
+  /**
+   * Validates a change on a candidate; the running configuration stays as it is.
+   * @throws LinksealError `device.*` with effect "none"
+   */
   prepare(session: Session, change: DeviceChange, material: KeyMaterial): Prepared {
     refuseUnsupported(this.#host.device, this.#host.capabilities, change);
     return this.prepareDraft(session, {
@@ -121,7 +138,7 @@ export class CommitEngine {
     });
   }
 
-  /** The same for a change that is no list of parts: what a dialect makes of its own text. */
+  /** Validates a change that is not a list of operations, such as one from a dialect's own text. */
   prepareDraft(session: Session, draft: Draft): Prepared {
     this.#refuseLocked();
     const running = this.#host.running();
@@ -134,7 +151,11 @@ export class CommitEngine {
     return { token, preview };
   }
 
-  /** Idempotent. The candidate is validated again: running may have changed since `prepare`. */
+  /**
+   * Commits a candidate; idempotent. It is validated again, because the running configuration may
+   * have changed since `prepare`.
+   * @throws LinksealError `device.*`, with effect "none"
+   */
   commit(token: TransactionToken, within: number | "final"): void {
     const { capabilities, device } = this.#host;
     const revertAfterMs = revertMs(device, capabilities.commit, within);
@@ -164,7 +185,10 @@ export class CommitEngine {
     if (flaw === "silentRevert") this.#revertSilently(entry, commit);
   }
 
-  /** Adds to a change that is in force and waits: all of it is confirmed, or goes back. */
+  /**
+   * Adds to a change that is in force and waits: all of it is confirmed, or all is reverted.
+   * @throws LinksealError `device.commitExpired` if it does not wait any more
+   */
   amend(token: TransactionToken, draft: Draft): void {
     const entry = this.#waiting(token);
     const running = this.#host.running();
@@ -174,14 +198,20 @@ export class CommitEngine {
     entry.state = { ...entry.state, commit: { before: entry.state.commit.before, after } };
   }
 
-  /** Its wait begins anew. */
+  /**
+   * Restarts the wait for the confirm.
+   * @throws LinksealError `device.commitExpired` if the commit does not wait any more
+   */
   rearm(token: TransactionToken, ms: number): void {
     const entry = this.#waiting(token);
     entry.state.cancel();
     this.#wait(entry, entry.state.commit, ms);
   }
 
-  /** Idempotent. Throws `device.commitExpired` once the router has reverted. */
+  /**
+   * Confirms a pending commit; idempotent.
+   * @throws LinksealError `device.commitExpired` once the router has reverted
+   */
   confirm(session: Session, token: TransactionToken): void {
     const { capabilities, device } = this.#host;
     const entry = this.#entry(token);
@@ -202,7 +232,10 @@ export class CommitEngine {
     }
   }
 
-  /** Idempotent: drops a candidate or reverts a pending commit; else `device.rejected`. */
+  /**
+   * Drops a candidate or reverts a pending commit; idempotent.
+   * @throws LinksealError `device.rejected` for a commit that is permanent
+   */
   rollback(token: TransactionToken): void {
     const entry = this.#entry(token);
     switch (entry.state.kind) {
@@ -220,7 +253,7 @@ export class CommitEngine {
     }
   }
 
-  /** The transaction while it waits for its confirm. */
+  /** Returns the transaction while it waits for its confirm; undefined otherwise. */
   recall(token: TransactionToken): Prepared | undefined {
     return this.#pending?.token === token ? this.#pending : undefined;
   }
@@ -229,12 +262,12 @@ export class CommitEngine {
     return this.armed() || this.#host.foreignCommit();
   }
 
-  /** A commit of ours waits for its confirm. */
+  /** True while a commit of the agent waits for its confirm. */
   armed(): boolean {
     return this.#pending !== undefined;
   }
 
-  /** Keys of a port that go with that commit if it is never confirmed. */
+  /** Returns the keys of a port that disappear with that commit if it is never confirmed. */
   revertTakes(port: PortName): readonly Ckn[] {
     const state = this.#pending?.state;
     if (state?.kind !== "pending") return [];
@@ -243,7 +276,9 @@ export class CommitEngine {
     return held.flatMap(({ ckn }) => (kept.some((key) => key.ckn === ckn) ? [] : [ckn]));
   }
 
-  /** Candidates die with their session, and so does a pending commit that is tied to it. */
+  /**
+   * Ends a session; its candidates end with it, and so does a pending commit that is tied to it.
+   */
   closeSession(session: Session): void {
     const survives = survivesDisconnect(this.#host.capabilities.commit);
     for (const entry of [...this.#entries.values()]) {
@@ -256,12 +291,18 @@ export class CommitEngine {
     for (const entry of [...this.#entries.values()]) this.#drop(entry, survives);
   }
 
-  /** A boot starts from the configuration before the unconfirmed commit (RFC 6241 8.4.1). */
+  /**
+   * Reverts to the configuration before the unconfirmed commit, from which a boot starts (RFC 6241
+   * 8.4.1).
+   */
   reboot(): void {
     for (const entry of [...this.#entries.values()]) this.#drop(entry, false);
   }
 
-  /** As a boot does on a router whose timer is not kept: the unconfirmed commit stays for good. */
+  /**
+   * Makes the unconfirmed commit permanent, as a boot does on a router that does not keep its
+   * timer.
+   */
   forgetTimer(): void {
     const entry = this.#pending;
     if (entry?.state.kind !== "pending") return;
@@ -270,7 +311,7 @@ export class CommitEngine {
     this.#entries.delete(entry.token);
   }
 
-  /** What waits for its confirm and every candidate are gone, and nothing is undone. */
+  /** Drops the pending commit and every candidate without undoing anything. */
   forget(): void {
     for (const entry of [...this.#entries.values()]) {
       if (entry.state.kind === "pending") entry.state.cancel();

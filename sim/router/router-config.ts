@@ -1,28 +1,39 @@
-// The configuration of a router, how two of them differ, and how a person is shown the difference.
+// The configuration of a router, the differences between two of them, and their preview for
+// operators.
 
 import type { Ckn, DrainMeans, MacsecSettings, PortName, TunnelSpec } from "#hal/model.ts";
 import type { EffectEvent } from "../base/truth.ts";
 import type { StationKey } from "../mka/station.ts";
 
+/** The configuration of one port. */
 export interface PortConfig {
+  /** The administrative state. */
   admin: "up" | "down";
-  /** undefined = no MACsec on the port. */
+  /** The MACsec settings; undefined if the port has no MACsec. */
   macsec: MacsecSettings | undefined;
+  /** The CAKs, in the order of the configuration. */
   keys: StationKey[];
+  /** The means of the drain; undefined if the port is not drained. */
   drain: DrainMeans | undefined;
 }
 
+/** The configuration of one tunnel. */
 export interface TunnelConfig {
+  /** The settings of the tunnel, without its PSK. */
   readonly spec: TunnelSpec;
+  /** The octets of the pre-shared key. */
   readonly psk: Uint8Array;
 }
 
+/** A configuration whose ports and tunnels can be changed in place. */
 export interface MutableConfig {
+  /** The ports by name. */
   readonly ports: Map<PortName, PortConfig>;
+  /** The tunnels by name. */
   readonly tunnels: Map<string, TunnelConfig>;
 }
 
-/** What changed in a running configuration, without when and by whom. */
+/** One change of a running configuration, without its time and originator. */
 export type Effect = Pick<EffectEvent, "what" | "port" | "ckn" | "token">;
 
 export type Difference =
@@ -57,14 +68,17 @@ export type Difference =
       readonly after: TunnelConfig | undefined;
     };
 
-/** Keys, settings and tunnels are values that nobody mutates, so the containers suffice. */
+/** Copies the containers; keys, settings and tunnels are immutable values. */
 export function cloneConfig(config: MutableConfig): MutableConfig {
   const ports = new Map<PortName, PortConfig>();
   for (const [name, port] of config.ports) ports.set(name, { ...port, keys: [...port.keys] });
   return { ports, tunnels: new Map(config.tunnels) };
 }
 
-/** A port that the second configuration does not know is left out: hardware does not vanish. */
+/**
+ * Lists the differences; a port that the second configuration lacks is ignored, because hardware
+ * does not vanish.
+ */
 export function diffConfig(before: MutableConfig, after: MutableConfig): Difference[] {
   const found: Difference[] = [];
   for (const [name, old] of before.ports) {
@@ -96,7 +110,9 @@ function diffPort(port: PortName, old: PortConfig, next: PortConfig, found: Diff
   }
 }
 
-/** A lost key byte cannot be restored by a revert that stores none. */
+/**
+ * True if undoing the difference needs the bytes of a key, which a revert that stores none lacks.
+ */
 export function losesSecret(difference: Difference): boolean {
   if (difference.before === undefined) return false;
   switch (difference.kind) {
@@ -111,7 +127,7 @@ export function losesSecret(difference: Difference): boolean {
   }
 }
 
-/** The effects of a configuration that takes the place of another at once. */
+/** Returns the effects of a configuration that replaces another at once. */
 export function effectsBetween(before: MutableConfig, after: MutableConfig): readonly Effect[] {
   return diffConfig(before, after).flatMap((difference) => {
     if (difference.kind !== "key") return [effectOf(difference)];
@@ -126,7 +142,7 @@ export function effectsBetween(before: MutableConfig, after: MutableConfig): rea
   });
 }
 
-/** A primary key gives its place to another one: that is the promotion of the other. */
+/** True if a primary key became a fallback because another key was promoted. */
 function isDisplaced(
   { port, before, after: left }: Extract<Difference, { readonly kind: "key" }>,
   after: MutableConfig,
@@ -135,7 +151,7 @@ function isDisplaced(
   return after.ports.get(port)?.keys.some(({ role }) => role === "primary") === true;
 }
 
-/** The effect that somebody had who changed the running configuration by hand. */
+/** Returns the effect of one difference that a manual change of the running configuration made. */
 export function effectOf(difference: Difference): Effect {
   switch (difference.kind) {
     case "settings":
@@ -170,7 +186,7 @@ function keyEffect(
   return { what, port, ...ckn };
 }
 
-/** Lines with `+` and `-`; a secret is only ever its label. */
+/** Returns lines with `+` and `-`; only the label of a secret appears. */
 export function previewOf(differences: readonly Difference[]): string[] {
   const lines: string[] = [];
   for (const difference of differences) {
@@ -228,6 +244,7 @@ function shortCkn(ckn: Ckn): string {
   return ckn.length <= 12 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-4)}`;
 }
 
+/** True if both have the same value in every setting, or both are undefined. */
 export function sameSettings(
   a: MacsecSettings | undefined,
   b: MacsecSettings | undefined,
@@ -249,15 +266,17 @@ function sameKey(a: StationKey | undefined, b: StationKey | undefined): boolean 
   return a.role === b.role && a.startsAt === b.startsAt && sameCak(a, b);
 }
 
+/** True if both keys have the same CAK octets. */
 export function sameCak(a: StationKey, b: StationKey): boolean {
   return sameBytes(a.cak, b.cak);
 }
 
+/** True if both have the same octets. */
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((octet, index) => octet === b[index]);
 }
 
-/** All that reaches a device is in the text; the vault id of the PSK does not. */
+/** Compares the text, which contains all that reaches a device; the PSK's vault id does not. */
 export function sameSpec(a: TunnelSpec, b: TunnelSpec): boolean {
   return describeTunnel(a) === describeTunnel(b);
 }
@@ -268,8 +287,9 @@ function sameTunnel(a: TunnelConfig | undefined, b: TunnelConfig | undefined): b
 }
 
 /**
- * The running configuration without what `before` to `after` added: keys go by CKN, settings get
- * their old value, tunnels are unloaded. A drain stays; what needs a stored key does not return.
+ * Returns the running configuration without the additions between `before` and `after`: keys are
+ * removed by CKN, settings get their old value, tunnels are unloaded. A drain stays, and a removed
+ * secret is not restored.
  */
 export function withoutAdditions(
   running: MutableConfig,

@@ -1,4 +1,4 @@
-// What a router tells when it is asked: readings of one moment.
+// The observations that a router returns: readings of one moment.
 
 import type { Capabilities } from "#hal/device.ts";
 import {
@@ -27,7 +27,7 @@ export interface PortLook {
   readonly peer: string;
   readonly bgp: BgpPeering;
   readonly drained: boolean;
-  /** Best paths leave by another router of the group. */
+  /** True if the best paths leave by another router of the group. */
   readonly yields: boolean;
   readonly frozen: PortCounters | undefined;
 }
@@ -49,14 +49,14 @@ export function readPort(
     liveSuite: known(station.liveSuite(), at),
     keys: known(slots(station.keys(), capabilities), at),
     session: known(station.session(), at),
-    // A frozen counter is told as if it were read now: that is what makes it dangerous.
+    // A frozen counter is reported with the present time: that is what makes it dangerous.
     frames: { ...counters.frames, at },
     mkpdus: { ...counters.mkpdus, at },
     rate: { ...counters.rate, at },
   };
 }
 
-// The station prefers one key by calling the others fallback; a key chain has no such word.
+// A port endpoint prefers one key by making the others fallback; a key chain has no such role.
 function slots(keys: readonly KeySlot[], capabilities: Capabilities): readonly KeySlot[] {
   if (capabilities.macsec?.overlap === "fallback") return keys;
   return keys.map((key) => (key.role === "fallback" ? { ...key, role: "primary" } : key));
@@ -75,11 +75,11 @@ export function readCounters(
   };
 }
 
-/** What the two ends advertise on every port. */
+/** The prefixes that the two ends advertise on every port. */
 interface Advertised {
-  /** By the far end. */
+  /** The prefixes that the far end advertises. */
   readonly learned: ReadonlySet<string>;
-  /** By this router. */
+  /** The prefixes that this router advertises. */
   readonly told: ReadonlySet<string>;
 }
 
@@ -120,7 +120,7 @@ export function readRouting(
   return { sessions, routes, drains, advertised };
 }
 
-/** The reply came, and nobody could make sense of it. */
+/** Returns the observation of a reply that arrived and could not be parsed. */
 export function unparsedState(
   device: string,
   ports: readonly PortName[],

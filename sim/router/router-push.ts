@@ -1,9 +1,9 @@
-// How a difference of configurations reaches a station.
+// Applies a difference of configurations to a port endpoint.
 
 import type { Station, StationKey } from "../mka/station.ts";
 import { type Difference, sameCak } from "./router-config.ts";
 
-/** A change of role alone is not pushed here but by `settlePrimary`. */
+/** Applies one key; a change of role alone is left to `settlePrimary`. */
 export function pushKey(station: Station, key: Extract<Difference, { kind: "key" }>): void {
   const { before, after } = key;
   if (before !== undefined && after !== undefined) {
@@ -13,15 +13,15 @@ export function pushKey(station: Station, key: Extract<Difference, { kind: "key"
   if (after !== undefined) station.putKey(after);
 }
 
-/** The last primary key is preferred: in a key chain every entry is a primary in its turn. */
+/** Prefers the last primary key: in a key chain every entry is a primary in its turn. */
 export function settlePrimary(station: Station, keys: readonly StationKey[]): void {
   const preferred = keys.findLast(({ role }) => role === "primary");
   if (preferred !== undefined) station.promoteKey(preferred.ckn);
 }
 
 /**
- * MACsec is configured before the first key comes and taken away after the last one has gone, and
- * an old key leaves before a new one takes its role.
+ * Sorts differences as hardware takes them: MACsec is configured before the first key comes and
+ * removed after the last one has gone, and an old key leaves before a new one takes its role.
  */
 export function inHardwareOrder(differences: readonly Difference[]): readonly Difference[] {
   const rank = (difference: Difference): number => {

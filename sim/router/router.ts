@@ -1,4 +1,4 @@
-// One edge router: configuration, MACsec ports, BGP, tunnels and what it tells about them.
+// One edge router: configuration, MACsec ports, BGP, tunnels and the observations of them.
 
 import type { Capabilities, DeviceChange } from "#hal/device.ts";
 import { type Ckn, type DeviceState, known, type PortName } from "#hal/model.ts";
@@ -19,6 +19,7 @@ import {
   type MutableConfig,
   type PortConfig,
 } from "./router-config.ts";
+import type { LateSpan, RouterFault } from "./router-faults.ts";
 import {
   type PortCounters,
   type PortLook,
@@ -30,65 +31,47 @@ import {
 import { inHardwareOrder, pushKey, settlePrimary } from "./router-push.ts";
 import { SimTunnel } from "./tunnel.ts";
 
+/** Everything that a router is built from. */
 export interface RouterOptions {
+  /** The router's name. */
   readonly name: string;
+  /** The clock of the site. */
   readonly clock: SimClock;
+  /** The seeded randomness of tokens and timers. */
   readonly prng: Prng;
+  /** The capabilities of the platform. */
   readonly capabilities: Capabilities;
+  /** The MACsec ports. */
   readonly ports: readonly RouterPort[];
+  /** The time that each kind of call takes, in milliseconds. */
   readonly latency: {
     readonly lookMs: number;
     readonly prepareMs: number;
     readonly commitMs: number;
   };
-  /** How this router's own wall clock differs from the site's. */
+  /** The difference of this router's own wall clock to the site's. */
   readonly watch?: { readonly offsetMs: number; readonly ppm: number };
 }
 
-export interface LateSpan {
-  readonly low: number;
-  readonly high: number;
-}
-
+/** One MACsec port with its fibre. */
 export interface RouterPort {
+  /** The port's name in the configuration. */
   readonly name: PortName;
+  /** The MACsec and MKA state of the port. */
   readonly station: Station;
+  /** The fibre that is plugged into the port. */
   readonly fibre: Fibre;
 }
 
-export type RouterFault =
-  | "locked"
-  | "replyLost"
-  /** It comes, long after the router has done what it was told. */
-  | "replyLate"
-  /** The router gets what writes a second time, some seconds later. */
-  | "requestTwice"
-  /** A person's commit waits for a confirm that does not come. */
-  | "foreignCommit"
-  /** No key and no settings are taken: a licence or a table is at its limit. */
-  | "refusesKeys"
-  /** No key is let go of. */
-  | "keepsKeys"
-  /** A confirmed commit gets no answer, and is carried out when nobody waits for it any more. */
-  | "commitsLate"
-  /** The same of a final change, and later still. */
-  | "finalsLate"
-  | "silentRevert"
-  | "errorWithSuccess"
-  | "slow"
-  | "unreachable"
-  | "unparsed"
-  | "frozenCounters";
-
 interface Port extends RouterPort, PortLook {
-  /** Set once the drain of the running configuration has taken effect; unset likewise. */
+  /** Set once the drain of the running configuration has taken effect; cleared likewise. */
   drained: boolean;
   settling: Cancel | undefined;
   yields: boolean;
   frozen: PortCounters | undefined;
 }
 
-/** Parts of a change that ask a router to take something new. */
+/** The change operations that ask a router to take something new. */
 const bringing: ReadonlySet<DeviceChange[number]["kind"]> = new Set([
   "macsec.addKey",
   "macsec.replaceKey",
@@ -96,17 +79,18 @@ const bringing: ReadonlySet<DeviceChange[number]["kind"]> = new Set([
 ]);
 const bootMs = 90_000;
 const settleMsDefault = 3_000;
-/** How far the standby supervisor of a router may be behind. */
+/** The largest lag of a router's standby supervisor, in milliseconds. */
 const behindMsMax = 45_000;
 const commitsKept = 3;
 
+/** One simulated edge router. */
 export class Router {
   readonly name: string;
   readonly options: RouterOptions;
   readonly commits: CommitEngine;
-  /** How long after its request a final change is carried out, under the fault `finalsLate`. */
+  /** The delay of a final change after its request, under the fault `finalsLate`. */
   lateFinalMs: LateSpan = { low: 20_000, high: 420_000 };
-  /** Ways to addresses outside the links; an address that is not here goes out of `mgmt0`. */
+  /** The routes to addresses outside the links; an address that is not here goes out of `mgmt0`. */
   readonly managementRoutes = new Map<string, PortName | undefined>();
   readonly #ports = new Map<PortName, Port>();
   readonly #tunnels = new Map<string, SimTunnel>();
@@ -118,7 +102,10 @@ export class Router {
   readonly #routingListeners: (() => void)[] = [];
   readonly #wallStart: number;
   #running: MutableConfig;
-  /** What ran before the newest commits of the agent, the newest last, and until when. */
+  /**
+   * The configurations before the newest commits of the agent, the newest last, with the end of
+   * each.
+   */
   #earlier: readonly { readonly config: MutableConfig; readonly until: number }[] = [];
   #boot = 1;
   #revision = 1;
@@ -154,7 +141,7 @@ export class Router {
     });
   }
 
-  /** As the device would tell; a set fault may blind or freeze parts of it. */
+  /** Returns an observation as the device reports it; a fault may blind or freeze parts of it. */
   state(): DeviceState {
     const at = this.options.clock.now();
     const { capabilities } = this.options;
@@ -192,51 +179,57 @@ export class Router {
     };
   }
 
-  /** The router's own clock, which drifts. */
+  /** Returns the router's own wall clock, which drifts. */
   wall(): WallTime {
     const now = this.options.clock.now();
     const drift = (now * (this.options.watch?.ppm ?? 0)) / 1e6;
     return Math.round(this.#wallStart + now + drift) as WallTime;
   }
 
-  /** Undefined while no CA of the port has a principal actor, or for an unknown port. */
+  /** Returns the CKN of the principal actor; undefined if there is none or the port is unknown. */
   principal(port: PortName): Ckn | undefined {
     return this.#ports.get(port)?.station.session().principalCkn;
   }
 
+  /** Returns a port; undefined if the router has none of that name. */
   port(name: PortName): RouterPort | undefined {
     return this.#ports.get(name);
   }
 
+  /** True if the BGP session over the port is established. */
   bgpUp(port: PortName): boolean {
     return this.#ports.get(port)?.bgp.up() ?? false;
   }
 
-  /** The port in the running configuration, for reading. */
+  /** Returns the port in the running configuration, for reading. */
   configured(port: PortName): Readonly<PortConfig> | undefined {
     return this.#running.ports.get(port);
   }
 
-  /** The running configuration itself: another one once anything has changed it. */
+  /** The running configuration itself; every change replaces it by a new object. */
   get running(): MutableConfig {
     return this.#running;
   }
 
-  /** The running configuration asks for a drain, whether or not it has settled. */
+  /** True if the running configuration asks for a drain, whether or not it has settled. */
   drained(port: PortName): boolean {
     return this.#running.ports.get(port)?.drain !== undefined;
   }
 
-  /** Traffic has followed the drain. */
+  /** True once traffic has followed the drain. */
   drainSettled(port: PortName): boolean {
     return this.#ports.get(port)?.drained ?? false;
   }
 
+  /** Returns the tunnels that the router runs. */
   tunnels(): readonly SimTunnel[] {
     return [...this.#tunnels.values()];
   }
 
-  /** What a tunnel protects is learned over a port in the open as well, or told there. */
+  /**
+   * True if a prefix that the tunnel protects is also learned or advertised over a port in the
+   * clear.
+   */
   clearPath(tunnel: string): boolean {
     const spec = this.#running.tunnels.get(tunnel)?.spec;
     if (spec === undefined) return false;
@@ -246,22 +239,24 @@ export class Router {
     );
   }
 
+  /** Opens a management session. */
   openSession(): Session {
     return { device: this.name };
   }
 
+  /** Ends every management session. */
   disconnectSessions(): void {
     this.commits.closeAllSessions();
   }
 
-  /** Somebody edits the running configuration by hand; the router takes what it is told. */
+  /** Changes the running configuration as a manual operator does; nothing is refused. */
   person(change: (config: MutableConfig) => void): void {
     const next = cloneConfig(this.#running);
     change(next);
     this.#install(next, "person", diffConfig(this.#running, next).map(effectOf), []);
   }
 
-  /** Links are down and nothing answers for 90 s; then the saved configuration runs. */
+  /** Reboots: links are down and nothing answers for 90 s; then the saved configuration runs. */
   reboot(): void {
     this.commits.reboot();
     this.#boot += 1;
@@ -271,13 +266,13 @@ export class Router {
     this.#tunnels.clear();
     this.#emit("device", [{ what: "reboot", port: undefined }]);
     const boot = this.#boot;
-    // A router that reboots while it boots comes up once.
+    // A router that reboots during its boot comes up once.
     this.options.clock.after(bootMs, () => {
       if (boot === this.#boot) this.#endBoot();
     });
   }
 
-  /** The standby supervisor takes over, at most that many of the newest commits behind. */
+  /** Switches to the standby supervisor, which lacks up to `behind` of the newest commits. */
   takeOver(behind: number): void {
     const since = this.options.clock.now() - behindMsMax;
     const lost = this.#earlier.filter(({ until }) => until >= since).slice(-behind);
@@ -294,10 +289,12 @@ export class Router {
     this.#earlier = [];
   }
 
+  /** True if the router's management answers. */
   reachable(): boolean {
     return !this.#booting && !this.hasFault("unreachable");
   }
 
+  /** Sets or clears a fault. */
   setFault(fault: RouterFault, on: boolean): void {
     if (on) this.#faults.add(fault);
     else this.#faults.delete(fault);
@@ -308,47 +305,50 @@ export class Router {
     }
   }
 
+  /** True if the fault is set. */
   hasFault(fault: RouterFault): boolean {
     return this.#faults.has(fault);
   }
 
+  /** Calls `listener` with every effect on the running configuration. */
   onEffect(listener: (effect: EffectEvent) => void): void {
     this.#effectListeners.push(listener);
   }
 
-  /** BGP, drain or the carrying of a link changed. */
+  /** Calls `listener` when BGP, a drain or the ability of a link to carry changed. */
   onRouting(listener: () => void): void {
     this.#routingListeners.push(listener);
   }
 
-  /** Whether the best paths of this router leave by the port or by its sibling elsewhere. */
+  /** Sets whether the best paths leave by the sibling on another router instead of by this port. */
   setYields(port: PortName, yields: boolean): void {
     const found = this.#ports.get(port);
     if (found !== undefined) found.yields = yields;
   }
 
-  /** How the tunnels' packets travel; without it, over any port of this router that carries. */
+  /** Sets the path of the tunnels' packets; by default any port of this router that carries. */
   setTunnelPath(path: () => boolean): void {
     this.#tunnelPath = path;
     this.pathChanged();
   }
 
+  /** Makes every tunnel check its path again. */
   pathChanged(): void {
     for (const tunnel of this.#tunnels.values()) tunnel.pathChanged();
   }
 
-  /** A gateway without a PSK of its own accepts any. */
+  /** Sets the PSK of a gateway; a gateway without one accepts any. */
   setGatewayPsk(address: string, psk: Uint8Array): void {
     this.#gatewayPsks.set(address, psk);
   }
 
-  /** We advertise the prefix over BGP on every port, or withdraw it. */
+  /** Advertises the prefix to the far end over BGP on every port, or withdraws it. */
   tell(prefix: string, kind: "announce" | "withdraw"): void {
     if (kind === "announce") this.#told.add(prefix);
     else this.#told.delete(prefix);
   }
 
-  /** The far end advertises the prefix over BGP on every port, or withdraws it. */
+  /** Makes the far end advertise the prefix over BGP on every port, or withdraw it. */
   advertise(prefix: string, kind: "announce" | "withdraw"): void {
     if (kind === "announce") this.#learned.add(prefix);
     else this.#learned.delete(prefix);

@@ -11,9 +11,9 @@ export interface TunnelOptions {
   readonly clock: SimClock;
   readonly prng: Prng;
   readonly config: TunnelConfig;
-  /** The PSK that the gateway holds; undefined = it takes whatever the router shows it. */
+  /** Returns the PSK of the gateway; undefined if it accepts any that the router presents. */
   gatewayPsk(): Uint8Array | undefined;
-  /** Packets from here reach the gateway, and back. */
+  /** True if packets from here reach the gateway, and packets from there return. */
   carries(): boolean;
 }
 
@@ -22,24 +22,25 @@ interface SaPair {
   readonly outward: number;
   phase: IpsecSa["phase"];
   readonly madeAt: Instant;
-  /** How long this pair carried traffic. */
+  /** The time during which this pair carried traffic, in milliseconds. */
   carriedMs: number;
 }
 
 const exchangeMs = 200;
 const dialMs = 2_000;
 const refusedMs = 60_000;
-/** Azure's dead peer detection. */
+/** The timeout of Azure's dead peer detection, in milliseconds. */
 const deadPeerMs = 45_000;
-/** Azure's quick-mode lifetime. */
+/** Azure's quick-mode lifetime, in milliseconds. */
 const hardMs = 27_000_000;
-/** A tenth early; jitter keeps the ends from colliding. */
+/** The time of a rekey, a tenth before the end; jitter keeps the ends from colliding. */
 const childMs = { low: 23_600_000, high: 24_300_000 };
 const overlapMs = 5_000;
 const packetsPerSecond = 100;
 
 const packetsIn = (ms: number): bigint => BigInt(Math.floor((ms * packetsPerSecond) / 1_000));
 
+/** One simulated tunnel. */
 export class SimTunnel {
   readonly #options: TunnelOptions;
   #config: TunnelConfig;
@@ -47,9 +48,9 @@ export class SimTunnel {
   #pairs: SaPair[] = [];
   #flowing: boolean;
   #settledAt: Instant;
-  /** How long all of its pairs together carried traffic. */
+  /** The time during which any of its pairs carried traffic, in milliseconds. */
   #carriedMs = 0;
-  /** Timers of the present IKE SA; a teardown ends them all. */
+  /** The timers of the present IKE SA; a teardown cancels them all. */
   #timers = new Set<Cancel>();
   #deadPeer: Cancel | undefined;
   #dialling = false;
@@ -63,19 +64,22 @@ export class SimTunnel {
     this.#dial();
   }
 
+  /** The settings of the tunnel. */
   get spec(): TunnelSpec {
     return this.#config.spec;
   }
 
-  /** Established, and packets get through. */
+  /** True if the tunnel is established and packets get through. */
   up(): boolean {
     return this.#ike === "established" && this.#flowing;
   }
 
+  /** True if the IKE SA is established, whether or not packets get through. */
   established(): boolean {
     return this.#ike === "established";
   }
 
+  /** Returns an observation as the device reports it. */
   read(): IpsecTunnel {
     this.#settle();
     const at = this.#options.clock.now();
@@ -92,12 +96,13 @@ export class SimTunnel {
     return { name, ike: known(this.#ike, at), sas: known(sas, at) };
   }
 
-  /** That passed each way, by whatever pair. */
+  /** Returns the packets that passed each way, over all pairs. */
   packets(): bigint {
     this.#settle();
     return packetsIn(this.#carriedMs);
   }
 
+  /** Checks the path again; dead peer detection ends a tunnel whose path stays lost. */
   pathChanged(): void {
     if (this.#closed) return;
     this.#settle();
@@ -111,27 +116,32 @@ export class SimTunnel {
     }
   }
 
-  /** A new PSK counts from the next authentication; any other difference starts afresh. */
+  /**
+   * Applies a configuration: a new PSK takes effect at the next authentication, and any other
+   * difference restarts the tunnel.
+   */
   change(config: TunnelConfig): void {
     const restart = !sameSpec(this.#config.spec, config.spec);
     this.#config = config;
     if (restart || this.#ike === "down") this.#tearDown();
   }
 
+  /** Rekeys or authenticates again; without an established IKE SA it does nothing. */
   rekey(what: RekeyWhat): void {
     if (this.#ike !== "established") return;
     switch (what) {
       case "ike":
-        return; // The SPIs of an IKE SA are not part of what a device tells.
+        return; // A device does not report the SPIs of an IKE SA.
       case "child":
         this.#rekeyChild();
         return;
       case "reauthenticate":
-        // Make before break: a refused authentication leaves the SAs that stand (RFC 7296 2.8.3).
+        // Make before break: a refused authentication leaves the present SAs (RFC 7296 2.8.3).
         if (this.#authenticates()) this.#rekeyChild();
     }
   }
 
+  /** Ends the tunnel for good. */
   close(): void {
     this.#closed = true;
     this.#stop();

@@ -22,42 +22,53 @@ import { Authority, type Certified, newAssertionKey, type Validity } from "./cer
 import { closeServer, listenAt, serveCall } from "./listener.ts";
 
 export interface AzureServeOptions {
-  /** Of this user alone; certificates and tokens are left in it. */
+  /** A folder that only this user may enter; certificates and tokens are left in it. */
   readonly folder: string;
-  /** 0 = any that is free. */
+  /** The TCP port; 0 asks for any that is free. */
   readonly port: number;
-  /** Builds the site of a vault whose ids begin with this. */
+  /** Builds the site whose vault's ids begin with this. */
   readonly site: (vaultBase: string) => Site;
-  /** What is wrong with the server's certificate; nothing if not said. */
+  /** The defect of the server's certificate; none if absent. */
   readonly tls?: "wrongName" | "expired" | "unknownAuthority";
-  /** Where key files of Azure Arc go; a folder of `folder` if not said. */
+  /** The folder for key files of Azure Arc; one inside `folder` if absent. */
   readonly arcFolder?: string;
-  /** Stands before the vault and the management API. */
+  /** Wraps the handler of the vault and of the management API. */
   readonly passing?: (handler: AzureHandler) => AzureHandler;
   readonly azure?: Partial<
     Pick<SimAzureOptions, "tokenForm" | "tokenLifetimeS" | "writers" | "bandwidthInGbps">
   >;
 }
 
+/** A running simulated cloud, with all that a client needs to reach it. */
 export interface AzureServed {
+  /** The cloud itself, for faults and recorded requests. */
   readonly azure: SimAzure;
+  /** The site behind the cloud. */
   readonly site: Site;
   /** `https://localhost:PORT`: vault, authority and management API. */
   readonly base: string;
-  /** Of the metadata service and of App Service. */
+  /** The base URL of the metadata service and of App Service. */
   readonly local: string;
-  /** Of Azure Arc. */
+  /** The base URL of Azure Arc. */
   readonly arc: string;
-  /** PEM of the authority. */
+  /** The path of the authority's certificate (PEM). */
   readonly ca: string;
+  /** The tenant id. */
   readonly tenant: string;
+  /** The client id of the agent's application. */
   readonly clientId: string;
-  /** Key and certificate of the client, in one PEM. */
+  /** The path of the client's key and certificate, in one PEM file. */
   readonly certificate: string;
+  /** The path of a file with a federated token (a JWT). */
   readonly federatedToken: string;
+  /** The value of `IDENTITY_HEADER` that App Service would set. */
   readonly identityHeader: string;
-  /** For a process that shall find all of it but the federated token, which would come first. */
+  /**
+   * The environment variables of a process that shall find everything but the federated token,
+   * which would take precedence.
+   */
   readonly environment: Readonly<Record<string, string>>;
+  /** Stops the servers. */
   close(): Promise<void>;
 }
 
@@ -68,7 +79,7 @@ const pieces = 16;
 const federatedIssuer = "https://issuer.invalid";
 const subject = "linkseal-agent";
 
-/** Listens, then builds the site; rejects if a port or the folder cannot be had. */
+/** Listens, then builds the site; rejects if a port or the folder is not available. */
 export async function serveAzure(options: AzureServeOptions): Promise<AzureServed> {
   const now = Date.now();
   const validity = { notBefore: now - hourMs, notAfter: now + 30 * dayMs };
@@ -145,7 +156,11 @@ function leafOf(
       return authority.server(past, names, addresses);
     }
     case "unknownAuthority":
-      return new Authority("nobody knows it", validity).server(validity, names, addresses);
+      return new Authority("linkseal unknown authority", validity).server(
+        validity,
+        names,
+        addresses,
+      );
   }
 }
 
@@ -161,7 +176,7 @@ function identityOf(site: Site) {
   });
   const machine = named("providers/Microsoft.HybridCompute/machines/edge");
   const user = named("providers/Microsoft.ManagedIdentity/userAssignedIdentities/linkseal");
-  // One client id for both ways, since `AZURE_CLIENT_ID` is read for both.
+  // Both ways share one client id, since `AZURE_CLIENT_ID` is read for both.
   return { tenant: uuid(), clientId: user.clientId, header: uuid(), machine, user };
 }
 
@@ -188,7 +203,7 @@ async function leaveFiles(
   return { ca, certificate, federatedToken, registered: client.certificate, issuerKey };
 }
 
-/** One key file at a time, as the agent of Arc has it. */
+/** Writes one key file at a time, as the agent of Arc does. */
 function arcFiles(folder: string): () => Promise<ArcChallenge> {
   let last: string | undefined;
   return async () => {

@@ -1,13 +1,13 @@
 // A certificate authority for one run of the simulated cloud, with its server and its clients.
-// Every key is made at the start and forgotten at the end.
+// Every key is generated at the start and exists only in this process.
 
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from "node:crypto";
 import { type CertificateFields, certificateOf, pemOf, toBeSigned } from "../azure/der.ts";
 
 export interface Certified {
-  /** PKCS #8 as PEM. */
+  /** The private key: PKCS #8 as PEM. */
   readonly key: string;
-  /** PEM. */
+  /** The certificate as PEM. */
   readonly certificate: string;
 }
 
@@ -38,14 +38,14 @@ export class Authority {
     return { key: pemOfKey(keys), certificate };
   }
 
-  /** With RSA, as the clients of Microsoft sign their assertions. */
+  /** Issues a client certificate with an RSA key, as Microsoft's clients sign their assertions. */
   client(name: string, validity: Validity): Certified {
     const keys = newKeys("rsa");
     const certificate = this.#issue(name, keys, validity, { kind: "client" });
     return { key: pemOfKey(keys), certificate };
   }
 
-  /** For either end of a tunnel. */
+  /** Issues a certificate for either end of a tunnel. */
   gateway(name: string, validity: Validity): Certified {
     const keys = newKeys("rsa");
     const certificate = this.#issue(name, keys, validity, { kind: "gateway" });
@@ -74,13 +74,13 @@ export class Authority {
 }
 
 export interface AssertionKey {
-  /** SPKI as PEM. */
+  /** The public key (SPKI) as PEM. */
   readonly publicKey: string;
-  /** A JWT with these claims. */
+  /** Returns a JWT with these claims. */
   signed(claims: Readonly<Record<string, unknown>>): string;
 }
 
-/** The key of an identity provider outside Azure. */
+/** Generates the signing key of an identity provider outside Azure. */
 export function newAssertionKey(): AssertionKey {
   const { publicKey, privateKey } = newKeys("ec");
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");

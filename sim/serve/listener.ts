@@ -1,11 +1,12 @@
-// What the servers of the simulator have in common: the port, the request, the defect, the end.
+// The common parts of the simulator's servers: they bind a port, read a request, report a defect
+// and close.
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Server as NetServer } from "node:net";
 
 const requestBytesMax = 1024 * 1024;
 
-/** Gives back the port on the loopback address: 0 asks for any that is free. */
+/** Listens on the loopback address and returns the port; 0 asks for any that is free. */
 export function listenAt(
   server: Pick<NetServer, "once" | "listen" | "address">,
   port: number,
@@ -17,7 +18,7 @@ export function listenAt(
   });
 }
 
-/** Answers with the body of the request and a signal that aborts once its client has gone. */
+/** Calls `reply` with the body of the request and a signal that aborts once its client has gone. */
 export async function serveCall(
   request: IncomingMessage,
   response: ServerResponse,
@@ -37,14 +38,14 @@ export async function serveCall(
   } catch (error) {
     if (gone.signal.aborted) return;
     response.destroy();
-    // The simulated world is broken: what it would go on to say cannot be trusted.
+    // The simulated world is broken, and its further answers would be meaningless.
     process.nextTick(() => {
       throw error;
     });
   }
 }
 
-/** undefined = too long, or the client went away. */
+/** Reads a body; undefined if it is too long or the client went away. */
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;

@@ -9,19 +9,18 @@ import type { SimClock } from "../base/clock.ts";
 import type { SiteHandler, SiteReply } from "../site/protocol.ts";
 import { closeServer, serveCall } from "./listener.ts";
 
-/** A client that needs longer to say what it wants is cut off. */
+/** The longest time for a client to send its request, in milliseconds; it is cut off afterwards. */
 const requestMsMax = 10_000;
 const clientsMax = 256;
 
 export interface Served {
-  /** Cuts every client off and removes the socket. */
+  /** Disconnects every client and removes the socket. */
   close(): Promise<void>;
 }
 
 /**
- * Serves the handler at a socket that only this user can open; a socket that nobody listens on any
- * more
- * is replaced. Rejects when somebody else serves there. A broken simulator ends the process.
+ * Serves the handler at a socket that only this user can open; a stale socket without a listener is
+ * replaced. It rejects if another process serves there. A broken simulator ends the process.
  */
 export async function serveSite(handler: SiteHandler, path: string): Promise<Served> {
   await removeStale(path);
@@ -41,8 +40,8 @@ export async function serveSite(handler: SiteHandler, path: string): Promise<Ser
   return { close: () => closeServer(server) };
 }
 
-// The umask and not a later chmod, since the socket is bound inside the call: nobody may connect in
-// between.
+// The socket is bound inside the call, so the umask protects it; a later chmod would leave a moment
+// in which another user could connect.
 function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const umask = process.umask(0o177);
@@ -54,7 +53,7 @@ function listen(server: Server, path: string): Promise<void> {
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
-  if (!found.isSocket()) throw new Error(`${path} exists and is no socket`);
+  if (!found.isSocket()) throw new Error(`${path} exists and is not a socket`);
   if (await answers(path)) throw new Error(`another process serves ${path}`);
   await unlink(path);
 }
@@ -81,32 +80,34 @@ export interface PaceOptions {
   /** Checked between events; true ends the pace. */
   readonly until?: () => boolean;
   /**
-   * Checked between events; virtual time stands while it holds, such as for a write to a real disk.
+   * Checked between events; virtual time stops while it is true, such as during a write to a real
+   * disk.
    */
   readonly hold?: () => boolean;
 }
 
 export interface Pace {
-  /** Ends when stopped or `until` holds; rejects when an event throws. */
+  /** Resolves when stopped or when `until` is true; rejects when an event throws. */
   readonly done: Promise<void>;
   stop(): Promise<void>;
 }
 
 export interface Leash {
   readonly handler: SiteHandler;
-  /** For `paceClock`: nobody has asked for the time for a whole leash of it. */
+  /** Option for `paceClock`: true if no client has asked for the time for a whole leash of it. */
   readonly hold: () => boolean;
-  /** The follower is dead: time runs on until the next one asks. */
+  /** Reports that the follower is dead: time runs on until the next one asks. */
   readonly letGo: () => void;
 }
 
-/** A follower that has asked for nothing for so long, in real time, is gone. */
+/** The real time without a request after which a follower counts as gone, in milliseconds. */
 const goneMs = 2000;
 
 /**
- * Keeps virtual time within `ms` of whoever follows it: at a hundred times real time a process that
- * did not get its core for a moment would have missed every deadline without a fault of its own.
- * Where `letGo` reports a follower's end, `lonelyMs` may be far more than a busy machine takes.
+ * Keeps virtual time within `ms` of its follower's last request. At a hundred times real time, a
+ * process that got no core for a moment would otherwise miss every deadline without a fault of its
+ * own. Where `letGo` reports a follower's end, `lonelyMs` may be far more than a busy machine
+ * takes.
  */
 export function leashClock(
   handler: SiteHandler,
@@ -132,11 +133,14 @@ export function leashClock(
   };
 }
 
-/** Real time that events may take before sockets get their turn. */
+/** The real time that events may take before sockets get their turn, in milliseconds. */
 const sliceMs = 8;
 const idleMs = 10;
 const heldMs = 1;
-/** More than this is not caught up with: a laptop that slept does not race after its lost hours. */
+/**
+ * The largest delay that is caught up with, in milliseconds: a laptop that slept does not race
+ * after its lost hours.
+ */
 const debtMsMax = 1000;
 
 /** Carries a virtual clock along with real time; sockets are served between its slices. */
@@ -172,13 +176,13 @@ interface Anchor {
   readonly virtual: Instant;
 }
 
-// Unpaced time never passes by itself: without an event it stands still until a request brings one.
+// Unpaced time never passes by itself: without an event it waits until a request brings one.
 function due(clock: SimClock, anchor: Anchor, speed: number): Instant {
   if (speed === Number.POSITIVE_INFINITY) return clock.next() ?? clock.now();
   return instantAfter(anchor.virtual, (performance.now() - anchor.real) * speed);
 }
 
-/** Real ms until the next event is due. */
+/** Returns the real ms until the next event is due. */
 function untilNext(clock: SimClock, anchor: Anchor, speed: number): number {
   const next = clock.next();
   if (next === undefined) return Number.POSITIVE_INFINITY;

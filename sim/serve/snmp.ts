@@ -7,12 +7,12 @@ import type { SnmpAuth, SnmpPrivacy } from "#hal/target.ts";
 import type { SnmpObject } from "../emulators/snmp.ts";
 
 export interface SnmpServeOptions {
-  /** 0 = any that is free. */
+  /** The UDP port; 0 asks for any that is free. */
   readonly port: number;
-  /** undefined = the router does not answer. */
+  /** Reads the router's objects; undefined if the router does not answer. */
   readonly objects: () => readonly SnmpObject[] | undefined;
   readonly users: readonly SnmpUser[];
-  /** Of SNMPv2c; absent = nobody is answered without a user. */
+  /** The SNMPv2c community; if absent, only the users of SNMPv3 get answers. */
   readonly community?: string;
 }
 
@@ -24,8 +24,11 @@ export interface SnmpUser {
   readonly privacyPassphrase: string;
 }
 
+/** A running SNMP agent. */
 export interface SnmpServed {
+  /** The UDP port that it listens on. */
   readonly port: number;
+  /** Closes the socket. */
   close(): Promise<void>;
 }
 
@@ -54,6 +57,7 @@ const privacies = {
 
 const host = "127.0.0.1";
 
+/** Serves the objects of a simulated router over SNMP. */
 export async function serveSnmp(options: SnmpServeOptions): Promise<SnmpServed> {
   const socket = await bound(options.port);
   const agent = snmp.createAgent(
@@ -65,7 +69,7 @@ export async function serveSnmp(options: SnmpServeOptions): Promise<SnmpServed> 
     },
     () => undefined,
   );
-  // It would begin at no boot at all, which a manager takes for an agent without a clock.
+  // The library begins with 0 boots, which a manager takes for an agent without a clock.
   agent.engine.engineBoots = 1;
   const authorizer = agent.getAuthorizer();
   for (const { name, auth, authPassphrase, privacy, privacyPassphrase } of options.users) {
@@ -96,7 +100,7 @@ function bound(port: number): Promise<Socket> {
   });
 }
 
-/** Each question finds the router as it is at that moment; the library binds what is bound. */
+/** Makes each query find the router as it is at that moment; the library gets a bound socket. */
 function readFirst(socket: Socket, refreshed: () => "answers" | "silent") {
   return {
     bind: () => undefined,
@@ -129,7 +133,7 @@ function refresh(
   const mib: MibTree = snmp.createMib();
   const readOnly = snmp.MaxAccess["read-only"];
   for (const { oid, type, value } of held) {
-    // A provider for each value: rows come and go, and their indices have many forms.
+    // Each value gets a provider of its own: rows come and go, and their indices have many forms.
     const name = oid.slice(0, oid.lastIndexOf("."));
     mib.addProviderToNode({
       name,

@@ -6,27 +6,32 @@ import type { ChannelKind } from "#hal/world.ts";
 import type { FaceSession, Wire } from "../emulators/netconf.ts";
 import { listenAt } from "./listener.ts";
 
+/** The router that an SSH server shows, and its port. */
 export interface SshServeOptions {
-  /** 0 = any that is free. */
+  /** The TCP port; 0 asks for any that is free. */
   readonly port: number;
+  /** The channel that the router's management speaks. */
   readonly channel: ChannelKind;
-  /** A session for one channel; undefined = the router does not answer. */
+  /** Opens a session for one channel; undefined if the router does not answer. */
   readonly connect: (wire: Wire) => FaceSession | undefined;
-  /** One command and its answer, where the router takes such. */
+  /** Opens a session for one command, on routers that take commands so. */
   readonly execute?: (wire: Wire, command: string) => FaceSession | undefined;
 }
 
+/** A running SSH server. */
 export interface SshServed {
+  /** The TCP port that it listens on. */
   readonly port: number;
   /** `SHA256:` and the digest of its host key. */
   readonly hostKey: string;
+  /** Disconnects every client and stops the server. */
   close(): Promise<void>;
 }
 
-/** The types of the library leave it out. */
+/** The library's types leave this method out. */
 type Undelayed = Connection & { setNoDelay(on: boolean): void };
 
-/** One in some two hundred of those that the library makes it cannot read itself. */
+/** Generates a host key pair; the library cannot read about one in two hundred of its own keys. */
 export function hostKeyPair(): { readonly private: string; readonly public: string } {
   for (;;) {
     const pair = ssh2.utils.generateKeyPairSync("ed25519");
@@ -34,14 +39,18 @@ export function hostKeyPair(): { readonly private: string; readonly public: stri
   }
 }
 
-/** Takes any user and any key: nobody but this host can reach it, and nothing real is behind it. */
+/**
+ * Serves a simulated router over SSH. It accepts any user and any key: it listens on the loopback
+ * address alone, and only a simulator is behind it.
+ */
 export async function serveSsh(options: SshServeOptions): Promise<SshServed> {
   const { port } = options;
   const pair = hostKeyPair();
   const clients = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {
     clients.add(client);
-    // As every SSH server does: with it each answer would wait for the word on its echo.
+    // Every SSH server disables Nagle's algorithm; otherwise each answer waits until its echo is
+    // acknowledged.
     (client as Undelayed).setNoDelay(true);
     client.on("close", () => clients.delete(client)).on("error", () => undefined);
     client.on("authentication", (attempt) => {

@@ -1,4 +1,4 @@
-// The HAL contract over a simulated router: what a perfect driver and an honest device would do.
+// The HAL contract over a simulated router, as a perfect driver of an honest device implements it.
 
 import type {
   Device,
@@ -12,22 +12,26 @@ import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
 import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { Prng } from "../base/prng.ts";
-import type { LateSpan, Router, RouterPort } from "../router/router.ts";
+import type { Router, RouterPort } from "../router/router.ts";
 import { deviceError, type KeyMaterial, refuseUnsupported } from "../router/router-change.ts";
 import { type Prepared, revertMs, type Session } from "../router/router-commit.ts";
+import type { LateSpan } from "../router/router-faults.ts";
 
 const slowFactor = 20;
-/** What is slow by itself is not slowed down beyond this. */
+/** The limit up to which the fault `slow` prolongs a call, in milliseconds. */
 const slowestMs = 60_000;
-/** How long a caller waits for a reply that was lost. */
+/** The time that a caller waits for a reply that was lost, in milliseconds. */
 const lostReplyMs = 30_000;
 const lateReplyMs = { low: 5_000, high: 40_000 };
 const secondMs = { low: 1_000, high: 30_000 };
-/** The same queue of a router that is late: whoever asked may have given up or died meanwhile. */
+/** The delays of a late commit, in milliseconds: its client may have given up or died meanwhile. */
 const lateCommitMs = { low: 5_000, high: 150_000 };
 const probeFrameBytes = 100;
 
-/** One management session with the router; every call takes virtual time by its latency. */
+/**
+ * Opens a management session with the router; every call takes virtual time by its latency. A call
+ * that is aborted before its effect has none; one that is aborted later may have it.
+ */
 export function openRouter(router: Router): Device {
   const wire = new Wire(router);
   const { capabilities, latency } = router.options;
@@ -69,8 +73,8 @@ class Wire {
   }
 
   /**
-   * One exchange: `act` happens on the router half way. `lost` is what a call whose reply is lost
-   * may have done; a read has done nothing.
+   * Makes one exchange: `act` happens on the router half way. `lost` is the possible effect of a
+   * call whose reply is lost; a read has none.
    */
   async call<T>(lost: Effect, ms: number, signal: AbortSignal, act: () => T): Promise<T> {
     const { clock } = this.router.options;
@@ -91,18 +95,18 @@ class Wire {
     if (lost === "none" || !this.router.hasFault("replyLost")) return result;
     if (this.#prng.chance(0.5)) throw this.#cut(lost);
     await clock.sleep(lostReplyMs, signal);
-    const text = "did not reply in time; the change may or may not stand";
+    const text = "did not reply in time; the change may or may not be in force";
     throw this.#error("transport.timeout", text, lost);
   }
 
-  /** Nobody gets an answer, and the router does it all the same when its turn has come. */
+  /** Makes an exchange without an answer; the router carries it out after a delay all the same. */
   async late(by: LateSpan, ms: number, signal: AbortSignal, act: () => void): Promise<void> {
     const { clock } = this.router.options;
     await clock.sleep(ms / 2, signal);
     if (!this.router.reachable()) throw this.#cut("unknown");
     this.#later(this.#prng.between(by.low, by.high), act);
     await clock.sleep(lostReplyMs, signal);
-    const text = "did not reply in time; the change may or may not stand";
+    const text = "did not reply in time; the change may or may not be in force";
     throw this.#error("transport.timeout", text, "unknown");
   }
 
@@ -120,7 +124,7 @@ class Wire {
       try {
         act();
       } catch (error) {
-        // Nobody waits for this answer.
+        // No client waits for this answer.
         if (!(error instanceof LinksealError)) throw error;
       }
     });
@@ -132,7 +136,7 @@ class Wire {
     const text =
       lost === "none"
         ? "closed the session before its reply; nothing was changed"
-        : "closed the session before its reply; the change may or may not stand";
+        : "closed the session before its reply; the change may or may not be in force";
     return this.#error("transport.closed", text, lost);
   }
 

@@ -1,5 +1,5 @@
-// The hardware port of the far end, and the ways in which it differs from what the management API
-// was told.
+// The hardware port of the far end, and the ways in which it differs from the settings that the
+// management API was given.
 
 import type { MacsecSettings } from "#hal/model.ts";
 import { type Ckn, parseCkn } from "#hal/model.ts";
@@ -8,6 +8,7 @@ import type { Station, StationFault, StationKey } from "../mka/station.ts";
 import { sameBytes, sameSettings } from "../router/router-config.ts";
 import type { FarStation } from "./msee.ts";
 
+/** The property in which the hardware differs from its settings. */
 export type FarTwist = "cak" | "ckn" | "suite" | "sci";
 
 export class FarPort implements FarStation {
@@ -30,7 +31,7 @@ export class FarPort implements FarStation {
     this.#wrongCkn = ckn;
   }
 
-  /** Grows with every change after which the hardware does something else than before. */
+  /** Returns a number that grows with every change of the hardware's behaviour. */
   revision(): number {
     return this.#revision;
   }
@@ -70,7 +71,7 @@ export class FarPort implements FarStation {
     this.#changed();
   }
 
-  /** From now on the hardware holds something else than it was given; off puts it right. */
+  /** Makes the hardware differ from its settings in one property; off restores it. */
   setTwist(twist: FarTwist, on: boolean): void {
     const key = this.#key;
     this.#revision += 1;
@@ -96,7 +97,7 @@ export class FarPort implements FarStation {
   }
 }
 
-// The same key length, so that the key still fits and only the suite is wrong.
+// The key length stays the same, so that the key still fits and only the suite is wrong.
 function otherSuite(suite: MacsecSettings["suite"]): MacsecSettings["suite"] {
   switch (suite) {
     case "gcm-aes-128":

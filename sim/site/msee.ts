@@ -10,52 +10,56 @@ import type { EffectEvent, Who } from "../base/truth.ts";
 import type { Station } from "../mka/station.ts";
 import type { SimVault } from "./vault.ts";
 
+/** A link of the port, by Azure's name. */
 export type AzureLink = "link1" | "link2";
 
+/** A fault of the management API or of its port. */
 export type MseeFault =
   | "fails"
   | "half"
   | "lies"
-  /** What was accepted is told as done, and reaches the hardware once the fault is over. */
+  /** An accepted change is reported as done, and reaches the hardware once the fault is healed. */
   | "never"
   | "slow"
   | "refuses"
-  /** Somebody's operation runs on the port, one after the other. */
+  /** Another client's operations run on the port, one after the other. */
   | "busy"
   | "throttled"
   | "unreadable"
-  /** The identity may not follow operations: the management API answers 403 about each. */
+  /** The identity may not read operations: the management API answers 403 about each. */
   | "operationRefused"
-  /** Nothing is known of any operation: the management API answers 404. */
+  /** No operation is known: the management API answers 404. */
   | "operationLost";
 
-/** What the Microsoft end needs of a port; a `Station` is one. */
+/** The methods that the Microsoft end needs of a port; a `Station` has them. */
 export type FarStation = Pick<Station, "configure" | "putKey" | "removeKey" | "setAdmin">;
 
 export interface MseeOptions {
   readonly clock: SimClock;
   readonly prng: Prng;
   readonly vault: SimVault;
-  /** Id of the expressRoutePort resource. */
+  /** The id of the expressRoutePort resource. */
   readonly name: string;
   readonly links: Readonly<Record<AzureLink, FarStation>>;
-  /** From the acceptance of a put until the hardware drops the old key. */
+  /** The time from accepting a put until the hardware drops the old key, in milliseconds. */
   readonly delayMs: { readonly low: number; readonly high: number };
 }
 
-/** What stands about a link in the resource of its port. */
+/** The part of a port's resource that is about one link. */
 export type LinkDocument = Omit<PeerState, "provisioning" | "operation" | "details">;
 
-/** What stands about the whole port. */
+/** The part of a port's resource that is about the whole port. */
 export type PortFacts = Pick<PeerDetails, "identity" | "bandwidthGbps" | "lag">;
 
-/** What became of an operation; `why` is what the management API would say of a failed one. */
+/** The state of an operation; `why` is the management API's text about a failure. */
 export type OperationState =
   | { readonly kind: "running" }
   | { readonly kind: "succeeded" }
   | { readonly kind: "failed"; readonly why: string };
 
-/** What a person can write by hand; unlike the agent, they can also take MACsec off. */
+/**
+ * The settings that a manual operator can write; unlike the agent, they can also turn MACsec off.
+ */
 export type PersonEdit = Partial<Omit<PeerWant, "key">> & {
   readonly key?: NonNullable<PeerState["pointsAt"]> | "off";
 };
@@ -72,25 +76,28 @@ interface LinkModel {
   document: LinkDocument;
   provisioning: PeerState["provisioning"];
   operation: string | undefined;
-  /** Code of the last operation, if that failed. */
+  /** The code of the last operation if that failed. */
   failure: string | undefined;
-  /** Counts operations: work of an operation that another overtook is dropped. */
+  /** The number of operations: the work of one that another overtook is dropped. */
   operations: number;
   hardware: Programmed | undefined;
-  /** Told as done by this fault, and not or not wholly done; its end does the rest. */
+  /**
+   * The fault under which a change was reported as done without being, or being fully, carried out;
+   * healing the fault completes it.
+   */
   owedBy: "never" | "half" | undefined;
 }
 
 type OperationEnd = Exclude<OperationState, { readonly kind: "running" }>;
 
-/** What goes with a change besides the document. */
+/** The data of a change besides the document. */
 interface Told {
   readonly by: Who;
   readonly ckn: Ckn | undefined;
   readonly operation: string;
 }
 
-/** As the management API spells them. */
+/** The states as the management API spells them. */
 const words: Readonly<Record<PeerState["provisioning"], string>> = {
   settled: "Succeeded",
   updating: "Updating",
@@ -106,13 +113,17 @@ const ciphers: Readonly<Record<CipherSuite, string>> = {
 const succeeded = { kind: "succeeded" } as const;
 const operationsMax = 256;
 const slowFactor = 10;
-/** The hardware has no key between dropping the old and taking the new one. */
+/** The time without any key between dropping the old and taking the new one, in milliseconds. */
 const gapMs = { low: 1000, high: 2000 };
 const settleMs = { low: 200, high: 2000 };
 const liesMs = { low: 120_000, high: 480_000 };
-/** Not documented by Microsoft; low enough that this end is the key server, as seen in practice. */
+/**
+ * The value is not documented by Microsoft; it is low enough that this end is the key server, as
+ * seen in practice.
+ */
 const keyServerPriority = 8;
 
+/** The Microsoft end of one port pair, with its management API. */
 export class Msee {
   readonly name: string;
   readonly #clock: SimClock;
@@ -135,7 +146,8 @@ export class Msee {
   }
 
   /**
-   * The document of one link; the hardware may tell another story. Throws `transport.unreachable`.
+   * Returns the document of one link; the hardware may differ from it.
+   * @throws LinksealError `transport.unreachable`
    */
   observe(link: AzureLink): PeerState {
     if (this.#faults.has("unreadable")) {
@@ -144,7 +156,7 @@ export class Msee {
     return this.resource(link);
   }
 
-  /** The same, whether or not anybody could read it. */
+  /** Returns the document of one link, even while the management API does not answer reads. */
   resource(link: AzureLink): PeerState {
     const { document, provisioning, operation, failure } = this.#links[link];
     const word = words[provisioning];
@@ -159,24 +171,26 @@ export class Msee {
     return { ...document, provisioning, operation, details };
   }
 
-  /** Somebody orders the port otherwise, or takes its identity away: no link is touched by it. */
+  /**
+   * Changes facts of the whole port, such as its bandwidth or identity; the links stay as they are.
+   */
   setPort(facts: Partial<PortFacts>): void {
     this.#port = { ...this.#port, ...facts };
   }
 
-  /** The last operation on this link failed, whether or not anybody can read that. */
+  /** True if the last operation on this link failed, even while clients cannot read that. */
   isFailed(link: AzureLink): boolean {
     return this.#links[link].provisioning === "failed";
   }
 
-  /** The CKN that the hardware of a link uses now. */
+  /** Returns the CKN that the hardware of a link uses now. */
   hardwareKey(link: AzureLink): Ckn | undefined {
     return this.#links[link].hardware?.ckn;
   }
 
   /**
-   * Accepts and returns the operation's id. Throws `peer.rejected` or `peer.throttled`, effect
-   * "none".
+   * Accepts a change and returns the operation's id.
+   * @throws LinksealError `peer.rejected` or `peer.throttled`, with effect "none"
    */
   put(link: AzureLink, want: PeerWant): string {
     this.#refuseWrites();
@@ -186,8 +200,9 @@ export class Msee {
   }
 
   /**
-   * As the management API writes: one or both links in one operation, MACsec off among them.
-   * Returns the operation's id; throws as `put` does.
+   * Writes one or both links in one operation, as the management API does; it can also turn MACsec
+   * off. Returns the operation's id.
+   * @throws LinksealError `peer.rejected` or `peer.throttled`, with effect "none"
    */
   write(documents: ReadonlyMap<AzureLink, LinkDocument>, by: Who): string {
     this.#refuseWrites();
@@ -198,11 +213,14 @@ export class Msee {
     return operation;
   }
 
+  /** True if the fault is set. */
   hasFault(fault: MseeFault): boolean {
     return this.#faults.has(fault);
   }
 
-  /** undefined = nobody was told of such an operation, or long ago. */
+  /**
+   * Returns the state of an operation; undefined if it never existed or is no longer remembered.
+   */
   operation(id: string): OperationState | undefined {
     return this.#operations.get(id);
   }
@@ -219,7 +237,10 @@ export class Msee {
     }
   }
 
-  /** Somebody changes Azure by hand; a running operation is waited for, as the API would demand. */
+  /**
+   * Changes a link as a manual operator does; a running operation is waited for, as the API would
+   * demand.
+   */
   person(link: AzureLink, edit: PersonEdit): void {
     if (this.#updating()) {
       this.#clock.after(1000, () => this.person(link, edit));
@@ -230,7 +251,8 @@ export class Msee {
   }
 
   /**
-   * A link as somebody left it long ago: document and hardware agree at once, and nobody is told.
+   * Sets a link as if it had been set long ago: document and hardware agree at once, and no
+   * observer is notified.
    */
   preset(link: AzureLink, want: PeerWant): void {
     const model = this.#links[link];
@@ -241,6 +263,7 @@ export class Msee {
     install(model, programmed);
   }
 
+  /** Sets or clears a fault. */
   setFault(fault: MseeFault, on: boolean): void {
     if (on) this.#faults.add(fault);
     else this.#faults.delete(fault);
@@ -252,7 +275,7 @@ export class Msee {
     }
   }
 
-  /** Told when an operation is accepted; `port` of the event is the link's name. */
+  /** Calls `listener` when an operation is accepted; `port` of the event is the link's name. */
   onEffect(listener: (effect: EffectEvent) => void): void {
     this.#listeners.push(listener);
   }
@@ -348,14 +371,15 @@ export class Msee {
   }
 
   /**
-   * Reads the pair from the vault as the hardware would get it; a sentence where it is of no use.
+   * Reads the pair from the vault as the hardware would get it; returns a sentence if it cannot be
+   * used.
    */
   #fetch(document: LinkDocument): Programmed | string {
     const { pointsAt, suite, sci } = document;
     if (pointsAt === undefined || suite === undefined) return "MACsec has no cipher or no key.";
     if (this.#port.identity === "missing") return "The port has no identity that reads secrets.";
     const ckn = this.#cknOf(document);
-    if (ckn === undefined) return "The CKN secret cannot be read, or is no CKN.";
+    if (ckn === undefined) return "The CKN secret cannot be read, or is not a CKN.";
     const text = this.#valueOf(pointsAt.cakSecretId);
     if (text === undefined) return "The CAK secret cannot be read.";
     const cak = cakOf(text, suite);
@@ -378,7 +402,8 @@ export class Msee {
     }
   }
 
-  // Two ways of being half done: the new name with the old octets, or nothing but the document.
+  // A half-done change has one of two forms: the new name with the old octets, or only the
+  // document.
   #half(model: LinkModel, wanted: Programmed): Programmed {
     const old = model.hardware;
     if (old !== undefined && this.#prng.chance(0.5)) return old;
@@ -465,8 +490,8 @@ function same(a: Programmed, b: Programmed | undefined): boolean {
   return Buffer.compare(a.cak, b.cak) === 0;
 }
 
-// The service right-pads a short CAK with zeros (ExpressRoute MACsec how-to); too long or not hex
-// is refused.
+// The service right-pads a short CAK with zeros (ExpressRoute MACsec how-to); a value that is too
+// long or not hex is refused.
 function cakOf(text: string, suite: CipherSuite): Uint8Array | undefined {
   const digits = suite.endsWith("256") ? 64 : 32;
   if (!/^[0-9a-f]+$/i.test(text) || text.length > digits) return undefined;

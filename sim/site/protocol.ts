@@ -1,7 +1,7 @@
-// The one protocol of a simulated site: clock, devices, far ends and vault as JSON over HTTP.
+// The protocol of a simulated site: clock, devices, far ends and vault as JSON over HTTP.
 //
 // GET  /clock                          {now, wall, speed, leash?}; speed is "max" when unpaced;
-//                                      time stands after `leash` ms of it until asked again
+//                                      time stops `leash` ms after each such request
 // GET  /devices/NAME                   {capabilities}
 // POST /devices/NAME/observe           a DeviceState
 // POST /devices/NAME/prepare           {change, keys: {SECRET_ID: HEX}} gives {token, preview}
@@ -9,14 +9,14 @@
 // POST /devices/NAME/transactions/TOKEN/confirm    gives {}; likewise rollback
 // POST /devices/NAME/recall            {token} gives {kind: "pending", preview} or {kind: "absent"}
 // POST /devices/NAME/probe             {port, count} gives {sent, answered}
-// POST /devices/NAME/route             {address} gives {port}, or {} where it is not known
+// POST /devices/NAME/route             {address} gives {port}, or {} if it is not known
 // POST /peers/observe                  {port, link} gives a PeerState
-// POST /peers/put                      {port, link, want} gives {operation}; `want.over` lists what
-//                                      it may take the place of, null for MACsec off
+// POST /peers/put                      {port, link, want} gives {operation}; `want.over` lists the
+//                                      keys that it may replace, null for MACsec off
 // GET  /vault/secrets/NAME/versions    {versions}
 // GET  /vault/secrets/NAME/VERSION     the value as text
 //
-// Values are written by hal/json.ts. Another status than 200 brings {code, effect, where, text,
+// Values are written by hal/json.ts. A status other than 200 comes with {code, effect, where, text,
 // next}.
 
 import type { Device, KeyResolver, PeerWant, Transaction, TransactionToken } from "#hal/device.ts";
@@ -42,9 +42,9 @@ export interface SiteFace {
   readonly clock: SimClock;
   readonly vault: SimVault;
   device(name: string): Device | undefined;
-  /** By the id of the expressRoutePort. */
+  /** Returns the far end by the id of the expressRoutePort. */
   msee(port: string): Msee | undefined;
-  /** Virtual ms per real ms; Infinity when unpaced. */
+  /** Returns the virtual ms per real ms; Infinity when unpaced. */
   speed(): number;
 }
 
@@ -54,16 +54,22 @@ interface SiteRequest {
   readonly body: string;
 }
 
+/** A reply of the protocol. */
 export interface SiteReply {
+  /** The HTTP status. */
   readonly status: number;
+  /** The body: JSON, or the text of a secret. */
   readonly body: string;
 }
 
+/** Answers one request. An abort ends it as it ends the call that it makes. */
 export type SiteHandler = (request: SiteRequest, signal: AbortSignal) => Promise<SiteReply>;
 
 const vaultMs = 30;
 const peerMs = 120;
-/** Older candidates are forgotten; what is pending on its device is found again by `recall`. */
+/**
+ * The number of remembered candidates; a commit pending on its device is found again by `recall`.
+ */
 const preparedMax = 256;
 
 const statuses: Partial<Record<ErrorCode, number>> = {
@@ -77,7 +83,10 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   "transport.closed": 504,
 };
 
-/** Rejects only with the signal's reason, or when the simulator itself is broken. */
+/**
+ * Returns the handler of the protocol. It rejects only with the signal's reason, or when the
+ * simulator itself is broken.
+ */
 export function siteHandler(site: SiteFace): SiteHandler {
   const prepared = new Map<string, Transaction>();
   return async ({ method, path, body }, signal) => {
@@ -258,7 +267,7 @@ async function peer(
   }
 }
 
-/** Azure itself knows no such condition: a client looks first, which is one step in here. */
+/** Azure itself has no such condition: a real client reads first, which is one step here. */
 function refuseOver(msee: Msee, link: AzureLink, { over }: PeerWant): void {
   const { pointsAt } = msee.resource(link);
   const isKnown = over?.some(
@@ -266,7 +275,7 @@ function refuseOver(msee: Msee, link: AzureLink, { over }: PeerWant): void {
       ids?.cakSecretId === pointsAt?.cakSecretId && ids?.cknSecretId === pointsAt?.cknSecretId,
   );
   if (isKnown !== false) return;
-  throw new LinksealError("peer.rejected", "somebody gave it another key meanwhile", {
+  throw new LinksealError("peer.rejected", "the far end was given another key meanwhile", {
     effect: "none",
     where: msee.name,
     next: "linkseal doctor",
@@ -304,6 +313,7 @@ function refusal(error: unknown): SiteReply {
   return refusalReply(error);
 }
 
+/** Returns the reply that reports an error, with its code and effect. */
 export function refusalReply(error: LinksealError): SiteReply {
   const { code, effect, where, message, next } = error;
   return {

@@ -1,4 +1,4 @@
-// What a request to a simulated site may say; anything else is refused before it touches the site.
+// The requests that a simulated site accepts; any other is refused before it reaches the site.
 
 import {
   type DeviceChange,
@@ -20,9 +20,10 @@ import {
   type WantedSettings,
 } from "#hal/model.ts";
 
-/** The message names the field that is wrong. */
+/** A malformed request; the message names the field that is wrong. */
 export class BadRequest extends Error {}
 
+/** The fields of a JSON object. */
 export type Fields = Readonly<Record<string, unknown>>;
 
 const suites: readonly CipherSuite[] = [
@@ -33,6 +34,10 @@ const suites: readonly CipherSuite[] = [
 ];
 const drainMeans: readonly DrainMeans[] = ["prepend", "gracefulShutdown", "peeringShutdown"];
 
+/**
+ * Parses the body of a request.
+ * @throws BadRequest if it is not a JSON object
+ */
 export function bodyOf(text: string): Fields {
   if (text === "") return {};
   let value: unknown;
@@ -55,12 +60,20 @@ function fields(from: Fields, key: string): Fields {
   return fieldsOf(from[key], key);
 }
 
+/**
+ * Returns a field that must be text.
+ * @throws BadRequest if it is not
+ */
 export function text(from: Fields, key: string): string {
   const value = from[key];
   if (typeof value !== "string" || value === "") throw new BadRequest(key);
   return value;
 }
 
+/**
+ * Returns a field that must be a whole number of at least 0.
+ * @throws BadRequest if it is not
+ */
 export function whole(from: Fields, key: string): number {
   const value = from[key];
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
@@ -69,6 +82,10 @@ export function whole(from: Fields, key: string): number {
   return value;
 }
 
+/**
+ * Returns a field that must have one of the given values.
+ * @throws BadRequest if it has not
+ */
 export function choice<T extends string | number>(
   from: Fields,
   key: string,
@@ -104,6 +121,10 @@ function keyOf(from: Fields): KeyRef {
   };
 }
 
+/**
+ * Returns the settings that a far end shall have.
+ * @throws BadRequest
+ */
 export function wantOf(from: Fields): PeerWant {
   const want = fields(from, "want");
   const { over } = want;
@@ -117,14 +138,17 @@ export function wantOf(from: Fields): PeerWant {
   };
 }
 
-/** null = MACsec off, which JSON has no other word for in a list. */
+/** In a list, null means MACsec off, because JSON has no `undefined`. */
 function idsOf(value: unknown): PeerState["pointsAt"] {
   if (value === null) return undefined;
   const ids = fieldsOf(value, "over");
   return { cakSecretId: text(ids, "cakSecretId"), cknSecretId: text(ids, "cknSecretId") };
 }
 
-/** Octets by secret id, out of the hexadecimal that the driver's transport wrote. */
+/**
+ * Returns octets by secret id, from the hexadecimal that the driver's transport wrote.
+ * @throws BadRequest
+ */
 export function materialOf(from: Fields): ReadonlyMap<string, Uint8Array> {
   const keys = fields(from, "keys");
   return new Map(
@@ -136,6 +160,10 @@ export function materialOf(from: Fields): ReadonlyMap<string, Uint8Array> {
   );
 }
 
+/**
+ * Returns the change of a device.
+ * @throws BadRequest
+ */
 export function changeOf(from: Fields): DeviceChange {
   const change = from["change"];
   if (!Array.isArray(change)) throw new BadRequest("change");

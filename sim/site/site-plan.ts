@@ -12,27 +12,36 @@ export interface PlannedLink {
   readonly device: string;
   readonly port: PortName;
   readonly azureLink: AzureLink;
-  /** Names of vault secrets. */
+  /** The names of the vault secrets. */
   readonly key: { readonly cak: string; readonly ckn: string };
-  /** As its port was set by hand; `handMadeSettings` if not said. */
+  /** The settings with which its port was set by hand; `handMadeSettings` if absent. */
   readonly settings?: MacsecSettings;
 }
 
 interface PlannedGroup {
   readonly name: string;
-  /** Id of the expressRoutePort. */
+  /** The id of the expressRoutePort. */
   readonly expressRoutePort: string;
   readonly links: readonly PlannedLink[];
 }
 
+/** The names and addresses of one tunnel. */
 export interface PlannedTunnel {
+  /** The tunnel's name in the config. */
   readonly name: string;
+  /** The router at which it ends. */
   readonly device: string;
+  /** The group whose links carry it. */
   readonly group: string;
+  /** The name of the vault secret with its PSK. */
   readonly pskSecret: string;
+  /** The router's outer address. */
   readonly localAddress: string;
+  /** The gateway's outer address. */
   readonly remoteAddress: string;
+  /** The protected prefix on this side. */
   readonly localPrefix: string;
+  /** The protected prefix behind the gateway. */
   readonly remotePrefix: string;
 }
 
@@ -45,7 +54,10 @@ export interface SitePlan {
 const port = "et-0/0/0";
 const tunnelsMax = 155;
 
-/** What the config leaves to its defaults, spelled out: a port protected by hand is set just so. */
+/**
+ * The default settings of the config, spelled out: a port that was protected by hand has exactly
+ * these.
+ */
 export const handMadeSettings: MacsecSettings = {
   suite: "gcm-aes-xpn-256",
   policy: "mustSecure",
@@ -56,7 +68,7 @@ export const handMadeSettings: MacsecSettings = {
   sakRekeyMs: undefined,
 };
 
-/** The best router there is; a site may be built of lesser ones. */
+/** The capabilities of the best router there is; a site may be built of lesser ones. */
 export const fullCapabilities: Capabilities = {
   commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1_000, maxMs: 3_600_000 },
   macsec: {
@@ -71,28 +83,30 @@ export const fullCapabilities: Capabilities = {
   probe: true,
 };
 
+/** How a router holds a new key beside the old one. */
 export type Overlap = MacsecCapabilities["overlap"];
 
-/** The best router there is, but for the way in which it holds keys. */
+/** Returns the full capabilities with another way of holding keys. */
 export function routerWith(overlap: Overlap): Capabilities {
   const { macsec } = fullCapabilities;
   if (macsec === undefined) throw new Error("the best router knows MACsec");
   return { ...fullCapabilities, macsec: { ...macsec, overlap } };
 }
 
-/** What one router can do, and how long it takes. */
+/** The capabilities and timing of one router. */
 export interface RouterModel {
+  /** The capabilities of the platform. */
   readonly capabilities: Capabilities;
-  /** From the command to its prompt; a second or so if not said. */
+  /** The time from the commit command to its prompt, in milliseconds; about a second if absent. */
   readonly commitMs?: number;
-  /** What its vendor calls the port of a link; another vendor's name if not said. */
+  /** The vendor's name for the port of a link; another vendor's name if absent. */
   readonly portName?: string;
 }
 
 /** Both links of a group may end at one router. */
 export type RoutersPerGroup = "one" | "two";
 
-/** One group keeps the plain names of the demo; more are numbered. */
+/** Plans a site; a single group keeps the plain names of the demo, and more groups are numbered. */
 export function planSite(
   name: string,
   groups: number,
@@ -115,7 +129,7 @@ export function planSite(
   };
 }
 
-/** The same with each port under the name that its router has for it. */
+/** Returns the plan with each port under the name that its router has for it. */
 export function withPortNames(plan: SitePlan, models: (device: string) => RouterModel): SitePlan {
   const named = (link: PlannedLink, index: number): PlannedLink => {
     const port = models(link.device).portName ?? link.port;
@@ -161,7 +175,7 @@ function planTunnel(link: PlannedLink, number: number): PlannedTunnel {
   };
 }
 
-/** As the policy `strong` of the config makes it. */
+/** Returns the settings that the policy `strong` of the config gives a tunnel. */
 export function tunnelSpec(tunnel: PlannedTunnel, pskSecretId: string): TunnelSpec {
   return {
     name: tunnel.name,
@@ -178,7 +192,7 @@ export function tunnelSpec(tunnel: PlannedTunnel, pskSecretId: string): TunnelSp
   };
 }
 
-/** YAML for `linkseal apply`; `address` is where the site answers, `unix:PATH`. */
+/** Returns YAML for `linkseal apply`; `address` is where the site answers, `unix:PATH`. */
 export function configText(plan: SitePlan, address: string): string {
   const devices = new Set(plan.groups.flatMap(({ links }) => links.map(({ device }) => device)));
   return [

@@ -1,5 +1,5 @@
 // A simulated site: routers, far ends, fibres and vault on one clock, built from one seed, with its
-// truth on show.
+// full state readable.
 
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import type { Ckn, DeviceState, PortName } from "#hal/model.ts";
@@ -29,37 +29,48 @@ import {
 import { type PairTraffic, Traffic, type TrafficLink } from "./traffic.ts";
 import { SimVault } from "./vault.ts";
 
+/** Everything that a site is built from. */
 export interface SiteOptions {
+  /** The seed of all randomness. */
   readonly seed: string;
+  /** The site's name, from which other names are made. */
   readonly name: string;
-  /** Each has two links and a far end of its own. */
+  /** The number of groups; each has two links and a far end of its own. */
   readonly groups: number;
+  /** The number of tunnels. */
   readonly tunnels: number;
-  /** Of each group; two if not said. */
+  /** The routers of each group; two if absent. */
   readonly routers?: RoutersPerGroup;
   /** `protected`: links and tunnels were set by hand long ago, and no agent has ever run. */
   readonly start: "clear" | "protected";
-  /** What each router is; the best there is if not said. */
+  /** Returns the model of each router; the best there is if absent. */
   readonly models?: (device: string) => RouterModel;
-  /** Names and settings of another site, instead of those that go with the name and the counts. */
+  /** Names and settings of another site; if absent, they are made from the name and the counts. */
   readonly plan?: SitePlan;
-  /** What the ids of secrets begin with, where the vault has a place of its own. */
+  /** The beginning of the ids of secrets; if absent, it is made from the name. */
   readonly vaultBase?: string;
-  /** Unix time at its beginning, where somebody with a clock of his own looks at it. */
+  /** The Unix time at the beginning in ms; set if clients compare it with their own clock. */
   readonly wallStart?: number;
   /** Hellos and keep-alives of the routing at each end, in packets per second. */
   readonly routingPps?: number | undefined;
-  /** From the acceptance of a change at the far end until its hardware follows. */
+  /**
+   * The time from the acceptance of a change at the far end until its hardware follows, in
+   * milliseconds.
+   */
   readonly farEndDelayMs?: { readonly low: number; readonly high: number } | undefined;
 }
 
-/** A link with everything that it is made of. */
+/** A link with all of its parts. */
 export interface SiteLink extends PlannedLink, TrafficLink {
+  /** The port endpoint of the edge router. */
   readonly edge: Station;
+  /** The port endpoint of the far end. */
   readonly far: Station;
   /** The far end's hardware, for faults. */
   readonly farPort: FarPort;
+  /** The management API of the far end. */
   readonly msee: Msee;
+  /** The traffic of the link's group. */
   readonly traffic: Traffic;
 }
 
@@ -69,29 +80,33 @@ interface BuiltEnds extends Required<Pick<RouterOptions, "latency" | "watch">> {
   readonly fibre: Fibre;
 }
 
-/** Told of whatever may concern a judge of the site. */
+/** Receives all events of the site that a checker needs. */
 export interface SiteObserver {
+  /** The state of a link of the group may have changed. */
   changed?(group: string): void;
+  /** A running configuration was changed. */
   effect?(effect: EffectEvent): void;
+  /** A fault may change the state of the link from now on. */
   disturbed?(link: string): void;
-  /** A fault struck or ended. */
+  /** A fault struck or was healed. */
   fault?(text: string, link: string): void;
-  /** The agent got this look at a device. */
+  /** The agent received this observation of a device. */
   looked?(state: DeviceState): void;
-  /** The agent asked a device for a change, whatever became of it. */
+  /** The agent asked a device for a change, whether or not that is carried out. */
   asked?(device: string, change: DeviceChange): void;
-  /** The agent sends a commit to the device: what it learns from here on stops it no more. */
+  /** The agent sends a commit to the device; later knowledge cannot stop it any more. */
   told?(device: string, token: string): void;
-  /** The agent asks the device to take a commit back. */
+  /** The agent asks the device to revert a commit. */
   takesBack?(token: string): void;
 }
 
 /** 2026-11-24T10:00:00Z. */
 const wallStart = 1_795_514_400_000;
 const lineBps = 100e9;
-/** The far end's operations take about this long until the hardware follows. */
+/** The approximate time of the far end's operations until the hardware follows, in milliseconds. */
 const farEndDelayMs = { low: 15_000, high: 40_000 };
 
+/** One simulated site. */
 export class Site implements SiteFace {
   readonly seed: string;
   readonly plan: SitePlan;
@@ -104,7 +119,7 @@ export class Site implements SiteFace {
   readonly #devices: ReadonlyMap<string, Device>;
   readonly #byGroup = new Map<string, readonly SiteLink[]>();
   readonly #observers: SiteObserver[] = [];
-  /** Which vault version stands on which port; forgotten whenever a key may have changed. */
+  /** The vault version that each port uses; cleared whenever a key may have changed. */
   readonly #caks = new Map<string, LinkTruth["edgeCaks"]>();
   readonly #farEndDelayMs: { readonly low: number; readonly high: number };
   readonly #routingPps: number | undefined;
@@ -132,74 +147,88 @@ export class Site implements SiteFace {
     for (const tunnel of this.plan.tunnels) this.#giveTunnel(tunnel, options.start);
   }
 
+  /** The names of the groups. */
   get groups(): readonly string[] {
     return [...this.#byGroup.keys()];
   }
 
-  /** One management session per device, whoever asks. */
+  /** Returns a device; all clients share one management session per device. */
   device(name: string): Device | undefined {
     return this.#devices.get(name);
   }
 
+  /** Returns the far end by the id of its port. */
   msee(port: string): Msee | undefined {
     return this.msees.get(port);
   }
 
+  /** Returns the virtual ms per real ms. */
   speed(): number {
     return this.#speed;
   }
 
-  /** Only told to clients; whoever drives the clock keeps the pace. */
+  /** Sets the speed that clients read; the owner of the clock keeps the pace. */
   setSpeed(speed: number): void {
     this.#speed = speed;
   }
 
+  /** Returns a link by `group/link`. */
   link(id: string): SiteLink | undefined {
     return this.links.find((link) => link.id === id);
   }
 
+  /** Returns the id of the link at a port. */
   linkAt(device: string, port: PortName): string | undefined {
     return this.links.find((link) => link.device === device && link.port === port)?.id;
   }
 
+  /** Returns every secret value of the vault with its id. */
   canaries(): readonly { readonly id: string; readonly bytes: Uint8Array }[] {
     return this.vault.secretsForOracle();
   }
 
+  /** Adds an observer. */
   attach(observer: SiteObserver): void {
     this.#observers.push(observer);
   }
 
+  /** Calls `listener` with every change of a running configuration. */
   onEffect(listener: (effect: EffectEvent) => void): void {
     this.attach({ effect: listener });
   }
 
-  /** Said by a fault that strikes: what follows on the link is the world's doing. */
+  /** Reports that a fault strikes: what follows on the link is not the agent's doing. */
   disturb(link: string): void {
     for (const observer of this.#observers) observer.disturbed?.(link);
   }
 
+  /** Reports to observers that a fault strikes or is healed. */
   tellFault(text: string, link: string): void {
     for (const observer of this.#observers) observer.fault?.(text, link);
   }
 
+  /** Returns the state of the whole site. */
   truth(): SiteTruth {
     const groups = this.groups.map((name) => this.groupTruth(name));
     return { at: this.clock.now(), groups, tunnels: this.tunnelTruth() };
   }
 
+  /** Returns the state of one group. */
   groupTruth(name: string): GroupTruth {
     const links = this.#byGroup.get(name) ?? [];
     return { name, links: links.map((link) => this.#linkTruth(link)) };
   }
 
-  /** What an application saw whose frames took the best path of the group all the time. */
+  /**
+   * Returns the losses of an application whose frames took the best path of the group all the time.
+   */
   pairTraffic(group: string): PairTraffic {
     const traffic = this.#byGroup.get(group)?.[0]?.traffic;
     if (traffic === undefined) throw new RangeError(`no group ${group}`);
     return traffic.pair();
   }
 
+  /** Returns the state of all tunnels. */
   tunnelTruth(): readonly TunnelTruth[] {
     return this.plan.tunnels.map(({ name, device }) => {
       const router = this.routers.get(device);
@@ -208,13 +237,14 @@ export class Site implements SiteFace {
     });
   }
 
-  /** What the gateway of a tunnel takes from the next authentication on. */
+  /** Sets the PSK that the gateway of a tunnel accepts from the next authentication on. */
   setGatewayPsk(tunnel: string, psk: Uint8Array): void {
     const planned = this.plan.tunnels.find(({ name }) => name === tunnel);
     if (planned === undefined) throw new RangeError(`no tunnel ${tunnel}`);
     this.routers.get(planned.device)?.setGatewayPsk(planned.remoteAddress, psk);
   }
 
+  /** Returns the site's config as YAML; `address` is where the site answers. */
   config(address: string): string {
     return configText(this.plan, address);
   }
@@ -271,7 +301,7 @@ export class Site implements SiteFace {
     return { edge, far, farPort, fibre, latency: paces, watch };
   }
 
-  /** With the pace and the watch that were drawn with its first link. */
+  /** Builds a router with the latencies and the clock error that were drawn with its first link. */
   #buildRouter(ends: readonly BuiltEnds[], { capabilities }: RouterModel): Router {
     const [first] = ends;
     if (first === undefined) throw new RangeError("a router has a link");
@@ -327,7 +357,7 @@ export class Site implements SiteFace {
 
   #watch(link: SiteLink): void {
     const { router, fibre, msee } = link;
-    // What concerns the whole router is told once.
+    // An effect on the whole router is reported once.
     const isFirst = this.links.find((each) => each.router === router) === link;
     fibre.onChange(() => this.#changed(link));
     router.onRouting(() => this.#changed(link));
@@ -430,7 +460,7 @@ export class Site implements SiteFace {
   }
 }
 
-/** The site at time 0; BGP needs a few seconds, and hand-made MKA sessions as well. */
+/** Builds the site at time 0; BGP needs a few seconds, and hand-made MKA sessions as well. */
 export function buildSite(options: SiteOptions): Site {
   return new Site(options);
 }

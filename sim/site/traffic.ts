@@ -14,24 +14,24 @@ export interface TrafficLink {
 
 export interface TrafficOptions {
   readonly links: readonly TrafficLink[];
-  /** Of the whole group, in each direction; 1,000 if not said. */
+  /** The packet rate of the whole group, in each direction; 1,000 if absent. */
   readonly pps?: number;
   readonly frameBytes?: number;
-  /** Of the routing at each end, whatever carries the traffic; a fifth if not said. */
+  /** The packet rate of the routing at each end, on every link; a fifth if absent. */
   readonly routingPps?: number | undefined;
 }
 
-/** What an application saw that sent through the pair all the time, in one direction. */
+/** The counters of an application that sent through the pair all the time, in one direction. */
 export interface PairFlow {
   readonly sent: bigint;
   readonly arrived: bigint;
-  /** They went over a link that could not pass them. */
+  /** Frames on a link that could not pass them. */
   readonly lost: bigint;
-  /** No link had a route, so they went nowhere. */
+  /** Frames for which no link had a route. */
   readonly unrouted: bigint;
 }
 
-/** From the routers to the far ends, and back. */
+/** The counters from the routers to the far ends, and back. */
 export interface PairTraffic {
   readonly out: PairFlow;
   readonly in: PairFlow;
@@ -42,9 +42,14 @@ interface Streamed {
   readonly in: FlowTruth["streamed"];
 }
 
-/** Hellos, keep-alives and attempts to open of the routing at both ends: never quite silent. */
+/**
+ * The packet rate of hellos, keep-alives and attempts to connect at both ends, which never cease.
+ */
 const routingPpsDefault = 0.2;
-/** From the loss of a link's light or session until every router sends around it. */
+/**
+ * The time from the loss of a link's light or session until every router avoids it, in
+ * milliseconds.
+ */
 const convergeMs = 200;
 
 export class Traffic {
@@ -54,16 +59,16 @@ export class Traffic {
   readonly #frameBytes: number;
   readonly #routingPps: number;
   readonly #offered = new Map<TrafficLink, number>();
-  /** What the far end sends over a link whatever the routes say. */
+  /** The rate that the far end sends over a link regardless of routes. */
   readonly #strays = new Map<TrafficLink, number>();
-  /** What the links that carry a share had streamed when that was last counted. */
+  /** The streamed counters of the links with a share, when they were last counted. */
   readonly #marks = new Map<TrafficLink, Streamed>();
   readonly #passed = { out: zeroFlow(), in: zeroFlow() };
   #unroutedMs = 0;
   #unroutedSince: Instant | undefined;
   #converging: Cancel | undefined;
 
-  /** Takes over the paths of the routers' tunnels: they travel with the group's traffic. */
+  /** Sets the paths of the routers' tunnels too: their packets travel with the group's traffic. */
   constructor(options: TrafficOptions) {
     this.links = options.links;
     const [first] = options.links;
@@ -79,18 +84,18 @@ export class Traffic {
     this.#share();
   }
 
-  /** Packets a second that the group offers to the link now, in each direction. */
+  /** Returns the packets per second that the group offers to the link now, in each direction. */
   offered(link: TrafficLink): number {
     return this.#offered.get(link) ?? 0;
   }
 
-  /** The far end keeps sending so much over the link from now on, drained or not. */
+  /** Makes the far end send at this rate over the link from now on, drained or not. */
   stray(link: TrafficLink, pps: number): void {
     this.#strays.set(link, pps);
     this.#offer(link, this.offered(link));
   }
 
-  /** Data is offered to the link now, in either direction. */
+  /** True if data is offered to the link now, in either direction. */
   isOffered(link: TrafficLink): boolean {
     return this.offered(link) + this.#straying(link) > 0;
   }
@@ -99,7 +104,7 @@ export class Traffic {
     return this.#strays.get(link) ?? 0;
   }
 
-  /** The group's own frames so far: no hello of the routing is among them, and no probe. */
+  /** Returns the counters of the group's own frames, without hellos of the routing and probes. */
   pair(): PairTraffic {
     for (const link of this.#marks.keys()) this.#count(link);
     const ms = this.#unroutedMs + (this.#clock.now() - (this.#unroutedSince ?? this.#clock.now()));
@@ -113,8 +118,8 @@ export class Traffic {
     return { out: flow(this.#passed.out), in: flow(this.#passed.in) };
   }
 
-  // A drain moves the traffic while its link still carries; a link that fails takes it along until
-  // the routers have noticed.
+  // A drain moves the traffic while its link still carries; traffic of a link that fails is lost
+  // until the routers have noticed.
   #follow(): void {
     const failed = this.links.some(
       (link) => this.offered(link) > 0 && !link.router.bgpUp(link.port) && !link.fibre.carries(),
@@ -166,7 +171,7 @@ export class Traffic {
     this.#unroutedSince = undefined;
   }
 
-  // Packets leave by the router's own link while that has a share, else by the sibling's.
+  // Packets leave by the router's own link while that has a share, and otherwise by the sibling's.
   #reaches(router: Router): boolean {
     const chosen = this.links.filter((link) => this.offered(link) > 0);
     const own = chosen.filter((link) => link.router === router);

@@ -8,15 +8,15 @@ import type { SimClock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 
 /**
- * All but `down` concern the agent's way to the vault; the far end reads with an identity of its
- * own.
+ * A fault of the vault. All but `down` concern only the agent's reads; the far end reads with an
+ * identity of its own.
  */
 export type VaultFault = "down" | "denied" | "throttled" | "serveDisabled" | "servePrevious";
 
 export interface VaultOptions {
   readonly clock: SimClock;
   readonly prng: Prng;
-  /** Such as `https://demo.vault.sim`; ids are `BASE/secrets/NAME/VERSION`. */
+  /** The base URL, such as `https://demo.vault.sim`; ids are `BASE/secrets/NAME/VERSION`. */
   readonly base: string;
 }
 
@@ -25,22 +25,25 @@ export interface PutOptions {
   readonly enabled?: boolean;
   readonly notBefore?: WallTime;
   readonly expires?: WallTime;
-  /** A CKN is public: the canary search leaves it out. */
+  /** Set for a CKN, which is public: the canary search leaves it out. */
   readonly holds?: "ckn";
   readonly contentType?: string;
 }
 
-/** What can be changed of a version that is there; its value cannot. */
+/** The changeable attributes of an existing version; its value is not among them. */
 export type Attributes = Partial<
   Pick<SecretVersion, "enabled" | "notBefore" | "expires" | "tags"> & {
     readonly contentType: string;
   }
 >;
 
-/** A version with what only its own protocol tells of it. */
+/** A version with the properties that only its own protocol returns. */
 export interface VersionDetail {
+  /** The version as the agent reads it. */
   readonly version: SecretVersion;
+  /** The wall time of its last change, in Unix ms. */
   readonly updated: WallTime;
+  /** The content type; undefined if none is set. */
   readonly contentType: string | undefined;
 }
 
@@ -58,19 +61,21 @@ const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
   "gcm-aes-xpn-256": 32,
 };
 
+/** One simulated vault. */
 export class SimVault {
   readonly base: string;
-  /** Values handed out so far. */
+  /** The number of values returned so far. */
   reads = 0;
-  /**
-   * Versions whose value was handed out under another id: they prove nothing about who mixed keys.
-   */
+  /** The versions whose value was returned under another id: they do not prove who mixed keys. */
   readonly misserved = new Set<string>();
   readonly #clock: SimClock;
   readonly #prng: Prng;
   readonly #secrets = new Map<string, Stored[]>();
   readonly #faults = new Set<VaultFault>();
-  /** In the order in which they were put: whoever has seen some of them reads on from there. */
+  /**
+   * The key values in the order in which they were put, so that a reader can continue where it
+   * stopped.
+   */
   readonly #keys: { readonly id: string; readonly bytes: Uint8Array }[] = [];
 
   constructor(options: VaultOptions) {
@@ -100,7 +105,7 @@ export class SimVault {
   }
 
   /**
-   * A fresh pair in the form that `keys generate` writes; `link` gives the names of its two
+   * Adds a fresh pair in the form that `keys generate` writes; `link` gives the names of its two
    * secrets.
    */
   generatePair(link: { readonly cak: string; readonly ckn: string }, suite: CipherSuite): KeyRef {
@@ -117,8 +122,8 @@ export class SimVault {
   }
 
   /**
-   * The pairs under these names, oldest first, whoever wrote them and whatever became of their
-   * versions: a CAK whose tag names the CKN that one of the others holds.
+   * Returns all pairs under these names, oldest first, including disabled and manually written
+   * ones: a CAK with a tag that names the CKN of one of the other versions.
    */
   pairs(link: { readonly cak: string; readonly ckn: string }): readonly KeyRef[] {
     const ckns = this.#list(link.ckn);
@@ -130,12 +135,18 @@ export class SimVault {
     });
   }
 
-  /** Throws RangeError for an id that was never put. */
+  /**
+   * Enables or disables a version.
+   * @throws RangeError for an id that was never put
+   */
   setEnabled(id: string, on: boolean): void {
     this.update(id, { enabled: on });
   }
 
-  /** Throws RangeError for an id that was never put. */
+  /**
+   * Changes attributes of a version.
+   * @throws RangeError for an id that was never put
+   */
   update(id: string, { contentType, ...attributes }: Attributes): void {
     const stored = this.#find(id);
     if (stored === undefined) throw new RangeError(`no secret ${id}`);
@@ -144,33 +155,40 @@ export class SimVault {
     stored.updated = Math.max(this.#clock.wall(), stored.version.created) as WallTime;
   }
 
-  /** No fault stands in its way; undefined = there is no such version. */
+  /** Returns a version regardless of faults; undefined if there is no such version. */
   detail(id: string): VersionDetail | undefined {
     return this.#find(id);
   }
 
-  /** Names of secrets, in the order in which they came to be. */
+  /** Returns the names of secrets, in the order of their creation. */
   names(): readonly string[] {
     return [...this.#secrets.keys()];
   }
 
-  /** What stands in the agent's way now. */
+  /** Returns the present faults. */
   faults(): ReadonlySet<VaultFault> {
     return this.#faults;
   }
 
+  /** Sets or clears a fault. */
   setFault(fault: VaultFault, on: boolean): void {
     if (on) this.#faults.add(fault);
     else this.#faults.delete(fault);
   }
 
-  /** Oldest first; empty for an unknown name. Throws `vault.*` while a fault is on. */
+  /**
+   * Returns the versions, oldest first; empty for an unknown name.
+   * @throws LinksealError `vault.*` while a fault is set
+   */
   versions(name: string): readonly SecretVersion[] {
     this.#refuse(name);
     return this.#list(name).map(({ version }) => version);
   }
 
-  /** What the agent gets for a versioned id. Throws `vault.*`. */
+  /**
+   * Returns the value that the agent gets for a versioned id.
+   * @throws LinksealError `vault.*`
+   */
   value(id: string): string {
     this.#refuse(id);
     const stored = this.#served(id);
@@ -179,7 +197,11 @@ export class SimVault {
     return stored.value;
   }
 
-  /** What the far end gets with its own identity, the newest if no version is named: `vault.*`. */
+  /**
+   * Returns the value that the far end gets with its own identity; the newest if no version is
+   * named.
+   * @throws LinksealError `vault.*`
+   */
   valueForFarEnd(id: string): string {
     if (this.#faults.has("down")) throw unreachable(id, "the vault does not answer");
     const named = /^\/secrets\/([^/]+)$/.exec(id.replace(this.base, ""))?.[1];
@@ -190,7 +212,8 @@ export class SimVault {
   }
 
   /**
-   * Octets of every key value ever put, CKNs left out: what must never appear in anything emitted.
+   * Returns the octets of every key value ever put, without CKNs: they must never appear in any
+   * output.
    */
   secretsForOracle(): readonly { readonly id: string; readonly bytes: Uint8Array }[] {
     return this.#keys;
@@ -224,7 +247,7 @@ export class SimVault {
   }
 }
 
-// A value that is not a whole CAK, such as a PSK, is searched for as the text it is.
+// A value that is not a whole CAK, such as a PSK, is searched for as text.
 function octetsOf(value: string): Uint8Array {
   const isHex = /^(?:[0-9a-f]{32}|[0-9a-f]{64})$/i.test(value);
   return isHex ? Uint8Array.from(Buffer.from(value, "hex")) : new TextEncoder().encode(value);

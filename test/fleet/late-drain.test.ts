@@ -140,7 +140,7 @@ describe("a late drain of our own", () => {
     router.lateFinalMs = { low: seconds(200), high: seconds(200) };
     router.setFault("finalsLate", true);
     const asked = pair.agent.orders.drain(primary, "nora", never);
-    await expect(settled(pair.site.clock, asked)).rejects.toThrow("may or may not stand");
+    await expect(settled(pair.site.clock, asked)).rejects.toThrow("may or may not be in force");
     router.setFault("finalsLate", false);
     await settled(pair.site.clock, pair.agent.orders.undrain(primary, never));
     await pair.run(seconds(300), () => pair.drained()[0] === true);

@@ -1,5 +1,5 @@
-// Misfortune at the worst moment: a fault that strikes as a campaign enters a state, takes a row or
-// has shut a port, because some windows last a second and a storm seldom meets them.
+// Targeted faults: a fault strikes as a campaign enters a state, takes a row or has shut a port,
+// because some of these moments last a second and a random schedule seldom meets them.
 
 import {
   type Campaign,
@@ -26,10 +26,10 @@ export interface AmbushParts {
   readonly storm: Storm;
   readonly prng: Prng;
   readonly scene: Ground["scene"];
-  /** Faults that lie in wait. */
+  /** The number of independent faults that wait for their moment. */
   readonly traps: number;
   readonly about: "enrolment" | "rotation";
-  /** `none`: a conspiracy and nothing else lies in wait. */
+  /** `none`: a fault combination waits, and no other fault. */
   readonly company: "storm" | "none";
 }
 
@@ -39,12 +39,12 @@ interface Trap {
   readonly where: "link" | "sibling";
   readonly delayMs: number;
   readonly lastsMs: number;
-  /** undefined = it strikes alone, whatever campaign comes by. */
+  /** The combination that the fault belongs to; undefined if it strikes alone, in any campaign. */
   readonly conspiracy: Conspiracy | undefined;
 }
 
 const delaysMs = [0, 1_000, 4_000, 20_000] as const;
-/** Most misfortunes pass; some outlast every deadline. */
+/** Most faults end in time; some outlast every deadline. */
 const lasting = [0.1, 0.25, 1] as const;
 const lastsMsMax = 600_000;
 const passing: readonly CampaignState[] = ["queued", "done"];
@@ -55,7 +55,7 @@ export class Ambush {
   readonly #parts: AmbushParts;
   readonly kind: "plain" | "conspired";
   readonly #traps: Trap[];
-  /** By group: the campaign that was seen last, and the state that it went to. */
+  /** The last campaign of each group, and the state that it went to. */
   readonly #seen = new Map<
     string,
     { readonly campaign: Campaign; readonly state: CampaignState }
@@ -65,7 +65,7 @@ export class Ambush {
     this.#parts = parts;
     const { prng, about, company } = parts;
     const traps = company === "none" ? 0 : parts.traps;
-    // Troubles come together: half of them wait for the same state.
+    // Faults occur together: half of them wait for the same state.
     const state = prng.pick(states);
     this.#traps = Array.from({ length: traps }, () => {
       const where = prng.chance(0.85) ? "link" : "sibling";
@@ -81,13 +81,13 @@ export class Ambush {
     }
   }
 
-  /** A campaign has taken this row and is in this state now: what waited for it strikes, once. */
+  /** Strikes what waited for this row or state, once. */
   entered(campaign: Campaign, row: string, state: CampaignState): void {
     this.#seen.set(campaign.group, { campaign, state });
     this.#spring(campaign, ({ at }) => at === row || at === state);
   }
 
-  /** The agent has shut the port of this link. */
+  /** Strikes what waited for the agent to shut the port of this link. */
   shut(link: string): void {
     const seen = this.#seen.get(link.slice(0, link.indexOf("/")));
     if (seen === undefined) return;

@@ -1,4 +1,5 @@
-// Troubles that are harmless alone and not together, each for rows that hardly any storm leads to.
+// Fault combinations: faults that are harmless alone and not together, each for rows that hardly
+// any random schedule leads to.
 
 import type { Campaign, CampaignKind, CampaignState, Overlap } from "#agent/model/campaign.ts";
 import { entryOf } from "#agent/model/campaign.ts";
@@ -11,28 +12,31 @@ import type { Scene } from "./scene.ts";
 type Moment = CampaignState | `${CampaignState}.${string}` | "port.shut";
 
 export interface Strike {
-  /** What it waits for. */
+  /** The moment that it waits for. */
   readonly at: Moment;
   readonly kind: string;
-  /** The link under way, if not said. */
+  /** The sibling of the link under way; that link itself if absent. */
   readonly where?: "sibling";
-  /** At least, and at most, so much later. */
+  /** The shortest and the longest delay after that moment, in milliseconds. */
   readonly afterMs?: number;
   readonly withinMs?: number;
-  /** Drawn from its kind, if not said. */
+  /** The duration; drawn from its kind if absent. */
   readonly lastsMs?: number;
 }
 
-/** Where a conspiracy can come to something; what is not named does not matter. */
+/**
+ * The conditions under which a combination can have an effect; a condition that is absent does not
+ * matter.
+ */
 interface Needs extends Partial<Pick<Scene, "farEnd" | "deadlines" | "quirk">> {
   readonly overlap?: readonly Overlap[];
   readonly kind?: CampaignKind;
   readonly urgency?: Campaign["urgency"];
-  /** Commits of the router that wait for a confirm. */
+  /** The router's commits wait for a confirm. */
   readonly timed?: true;
-  /** The campaign has begun: a new key is on the router, or the far end was told. */
+  /** The campaign has begun: a new key is on the router, or the far end was changed. */
   readonly begun?: true;
-  /** How often it is chosen where it fits; once if not said. */
+  /** The number of its entries in the draw where it fits; one if absent. */
   readonly weight?: number;
 }
 
@@ -41,7 +45,7 @@ export interface Conspiracy {
   readonly strikes: readonly Strike[];
 }
 
-/** What a conspiracy may find. */
+/** The conditions that a site offers. */
 export interface Ground {
   readonly scene: Pick<Scene, "farEnd" | "deadlines" | "quirk">;
   readonly overlaps: readonly Overlap[];
@@ -55,7 +59,10 @@ export function fits({ needs }: Conspiracy, { scene, overlaps }: Ground): boolea
   return overlap === undefined || overlap.some((each) => overlaps.includes(each));
 }
 
-/** Does this campaign lead where it waits? `timed` = as the commits of its router are. */
+/**
+ * True if this campaign leads to where the combination waits; `timed` is true if the commits of its
+ * router wait for a confirm.
+ */
 export function meets({ needs }: Conspiracy, campaign: Campaign, timed: boolean): boolean {
   const { overlap, kind, urgency, begun } = needs;
   if (overlap !== undefined && !overlap.includes(entryOf(campaign).overlap)) return false;
@@ -86,21 +93,21 @@ const timed = { ...both, timed: true } as const;
 const late: Strike = { at: "staging", kind: "commit-late" };
 const ahead: Strike = { at: "staging", kind: "far-ahead", ...soon };
 const back: Strike = { at: "staging", kind: "far-back", afterMs: 44_000, withinMs: 62_000 };
-/** The same at the very moments in which the agent is not looking. */
+/** The same two changes at the very moments in which the agent is not observing. */
 const aheadBehind: Strike = { at: "staging.stage", kind: "far-ahead", withinMs: 3_000 };
 const backBehind: Strike = { at: "staged.farNew", kind: "far-back", withinMs: 3_000 };
-/** The router has got the key by hand before the agent hears that its own commit is late. */
+/** The router gets the key manually before the agent learns that its own commit is late. */
 const typed: Strike = { at: "staging.stage", kind: "key-ahead", afterMs: 2_000, withinMs: 26_000 };
 const lostSibling: Strike = { at: "staging", kind: "port-shut", where: "sibling", ...soon };
 
-/** A staged key comes when the campaign has gone elsewhere: to the gates, back, or on. */
+/** A staged key arrives when the campaign has gone elsewhere: to its checks, back, or on. */
 const lateKeys: readonly Conspiracy[] = [
   plot({ ...timed, weight: 5 }, late, { at: "staging", kind: "undrained", ...soon }),
   plot(timed, late, { at: "staging", kind: "undrained", ...soon }, ahead),
   plot({ ...timed, weight: 4 }, late, lostSibling),
   plot(timed, late, lostSibling, ahead),
   plot(timed, late, ahead),
-  // It comes when the router has got that key otherwise, and nobody needs it any more.
+  // The key arrives when the router has got it otherwise, and the campaign no longer needs it.
   plot({ ...timed, weight: 2 }, late, ahead, back),
   plot({ ...timed, ...agent, weight: 8 }, late, aheadBehind, backBehind, {
     ...{ at: "reverting", kind: "frozen-counters", lastsMs: 100_000 },
@@ -111,7 +118,7 @@ const lateKeys: readonly Conspiracy[] = [
   plot({ ...timed, ...agent, weight: 2 }, late, aheadBehind, backBehind, {
     ...{ at: "reverting", kind: "fibre-cut", ...soon, lastsMs: 100_000 },
   }),
-  // It comes on the way back from a proof that did not come.
+  // The key arrives on the way back from a proof that failed.
   plot({ ...timed, ...agent, ...hasty, weight: 5 }, late, aheadBehind, {
     ...{ at: "proving", kind: "peer-silent", ...long },
   }),
@@ -145,7 +152,7 @@ const lateKeys: readonly Conspiracy[] = [
   }),
 ];
 
-/** A staged key can be neither confirmed nor taken back while the link is dark. */
+/** A staged key can be neither confirmed nor reverted while the link is down. */
 const darkness: readonly Conspiracy[] = [
   plot(timed, { at: "staging", kind: "fibre-cut", ...later, ...long }),
   plot(
@@ -162,7 +169,7 @@ const darkness: readonly Conspiracy[] = [
       ...{ at: "staging.stage", kind: "fibre-cut", lastsMs: 150_000 },
     },
   ),
-  // Taken back as the sibling goes too, and then a boot keeps the key.
+  // The commit is reverted as the sibling fails too, and then a boot keeps the key.
   plot(
     { ...timed, ...patient, weight: 6 },
     { at: "staging.stage", kind: "fibre-cut", ...long },
@@ -171,7 +178,7 @@ const darkness: readonly Conspiracy[] = [
   ),
 ];
 
-/** A commit of somebody else that stays, or a router that nobody reaches. */
+/** Another client's commit that stays, or a router that does not answer. */
 const blocked: readonly Conspiracy[] = [
   plot({ ...hasty, weight: 3 }, { at: "draining", kind: "commit-left", ...soon, ...long }),
   plot(
@@ -223,7 +230,7 @@ const blocked: readonly Conspiracy[] = [
   plot({ ...emergency, ...hasty, weight: 12 }, { at: "proving.freshSak", kind: "locked", ...long }),
 ];
 
-/** What strikes while the port is shut for a key. */
+/** The fault strikes while the port is shut for a key. */
 const whileShut: readonly Conspiracy[] = [
   plot({ ...shuts, weight: 14 }, { at: "port.shut", kind: "unreachable", ...long }),
   plot({ ...shuts, weight: 5 }, { at: "port.shut", kind: "commit-left", ...long }),
@@ -270,7 +277,7 @@ const shutAgain: readonly Conspiracy[] = [
   ),
 ];
 
-/** A key that stays where it is to go, or is not taken where it is to come. */
+/** A key that stays although it should be removed, or is refused where it should be added. */
 const stubborn: readonly Conspiracy[] = [
   plot({ ...both, ...hasty, weight: 6 }, { at: "retiring", kind: "key-kept", ...long }),
   plot(
@@ -314,9 +321,9 @@ const stubborn: readonly Conspiracy[] = [
     { at: "proving", kind: "peer-silent", ...long },
     { at: "proving", kind: "key-refused", ...soon, ...long },
   ),
-  // The portal says that it is done, and the link goes on as before.
+  // The portal reports success, and the link goes on as before.
   plot({ ...one, ...hasty, weight: 6 }, { at: "draining", kind: "far-never", ...long }),
-  // Somebody ran ahead, and the router does not follow.
+  // An operator anticipated the change at the far end, and the router does not follow.
   plot(
     both,
     { at: "gated", kind: "port-shut", where: "sibling", lastsMs: 60_000 },
@@ -336,7 +343,7 @@ const stubborn: readonly Conspiracy[] = [
   plot({ begun: true, weight: 8 }, { at: "draining", kind: "commit-lost", ...long }),
 ];
 
-/** The traffic does not go, or the sibling does. */
+/** The traffic does not leave the link, or the sibling fails. */
 const traffic: readonly Conspiracy[] = [
   plot({}, { at: "draining", kind: "far-strays", lastsMs: 200_000 }),
   plot({ begun: true, weight: 3 }, { at: "draining", kind: "far-strays", lastsMs: 200_000 }),
@@ -358,7 +365,7 @@ const traffic: readonly Conspiracy[] = [
   ),
 ];
 
-/** A key goes or comes while the far end is on its way. */
+/** A key is removed or added manually while the far end is changing. */
 const hands: readonly Conspiracy[] = [
   plot({ ...both, weight: 2 }, { at: "retiring", kind: "key-by-hand", afterMs: 6_000, ...later }),
   plot(
@@ -387,7 +394,7 @@ const hands: readonly Conspiracy[] = [
 
 const brief = { kind: "final-late", lastsMs: 8_000 } as const;
 
-/** A final change comes when the campaign has gone on without it, or back. */
+/** A final change arrives when the campaign has gone on without it, or back. */
 const lateFinals: readonly Conspiracy[] = [
   plot({ weight: 3 }, { at: "draining", ...brief }),
   plot(
@@ -425,7 +432,7 @@ export const rotating: readonly Conspiracy[] = [
   ...hands,
 ];
 
-/** The same for first keys. */
+/** The combinations for first keys. */
 export const enrolling: readonly Conspiracy[] = [
   plot({ weight: 3 }, { at: "proving", kind: "far-off", ...soon }),
   plot(

@@ -1,5 +1,5 @@
-// A whole fleet on virtual time: one real agent for all routers, its disk, and the oracle that
-// holds the promises against everything that happens and everything that is said.
+// A whole storm on virtual time: one real agent for all routers, its disk, and the oracle that
+// checks the promises against everything that happens and everything that the agent reports.
 
 import type { Campaign } from "#agent/model/campaign.ts";
 import type { Reason, Verdict } from "#agent/model/health.ts";
@@ -15,7 +15,7 @@ import { tapped, tappedLog } from "./tap.ts";
 
 export interface FleetOptions {
   readonly seed: string;
-  /** Even: every group has two. */
+  /** The number of routers: even, since every group has two. */
   readonly routers: number;
   readonly perGroup?: RoutersPerGroup;
   readonly start: "clear" | "protected";
@@ -24,30 +24,33 @@ export interface FleetOptions {
   readonly tunnels: number;
   /** Hellos and keep-alives of the routing at each end, in packets per second. */
   readonly routingPps?: number;
-  /** From the acceptance of a change at a far end until its hardware follows. */
+  /** The time from the acceptance of a change at a far end until its hardware follows. */
   readonly farEndDelayMs?: { readonly low: number; readonly high: number };
-  /** What decides in every life of the agent, and who hears which rows were taken. */
+  /** Called with the decisions of every process of the agent, and with the rows that were taken. */
   readonly onDecision?: OnDecision;
   /** Takes the event log, one line per transition. */
   readonly writeLine: (line: string) => void;
 }
 
-/** `held` and `waiting` are for a person, and say for what. */
+/**
+ * The state of a group or tunnel at the end; `held` and `waiting` need an operator, and say for
+ * what.
+ */
 export interface Rest {
   readonly kind: "protected" | "held" | "waiting" | "moving";
   readonly about: string;
   readonly why: string;
 }
 
-/** What an agent finds around it; a planted offender or a death is put in between here. */
+/** Wraps the World of an agent; seeded defects and crashes are inserted here. */
 export type Surround = (world: World) => World;
 
 const address = "unix:/run/linkseal-sim/site.sock";
 const pollMs = 10_000;
-/** A report goes to the oracle this often; its text is searched for keys less often. */
+/** The interval of reports to the oracle; the text of a report is searched for keys less often. */
 const reportMs = 60_000;
 const textEvery = 10;
-/** For a poll of 10 s, with `staleAfter` and `evidence` as the config leaves them. */
+/** The bounds for a poll of 10 s, with the default `staleAfter` and `evidence` of the config. */
 const bounds = { controlMs: 50_000, dataMs: 110_000, staleMs: 45_000, sweepMs: 5_000 };
 
 const encoder = new TextEncoder();
@@ -80,12 +83,12 @@ export class FleetRun {
     site.clock.after(reportMs, () => this.#report());
   }
 
-  /** The agent of the present life; undefined while it opens. */
+  /** The agent of the present process; undefined while it opens. */
   get agent(): Agent | undefined {
     return this.#agent;
   }
 
-  /** The config that an operator pushes for this fleet, with more lines of theirs at its end. */
+  /** Returns the config that an operator pushes for this site, with further lines at its end. */
   config(...lines: readonly string[]): string {
     const { site } = this.fleet;
     return [
@@ -99,8 +102,8 @@ export class FleetRun {
   }
 
   /**
-   * One process: reads its state, loops, and pushes `config` unless one is in force. Resolves when
-   * it was ended; rejects with what broke it.
+   * Runs one process: it reads its state, loops, and pushes `config` unless one is in force.
+   * Resolves when it was ended; rejects with the error that broke it.
    */
   async begin(config: string, surround: Surround = (world) => world): Promise<void> {
     this.#lives += 1;
@@ -110,12 +113,12 @@ export class FleetRun {
     try {
       await this.#live(surround(this.#world()), config, signal);
     } catch (error) {
-      // Loops end by the signal that stops them.
+      // The loops end by the signal that stops them.
       if (!signal.aborted) throw error;
     }
   }
 
-  /** Ends the process in good order; what it has asked for is not waited for. */
+  /** Ends the process in good order, without waiting for its outstanding requests. */
   end(): void {
     this.#stop.abort();
     this.#agent = undefined;
@@ -162,11 +165,14 @@ export class FleetRun {
     site.clock.after(reportMs, () => this.#report());
   }
 
-  /** How every group and tunnel stands; once the weather is calm none may be `moving`. */
+  /**
+   * Returns the state of every group and tunnel; once the fault schedule has ended, none may be
+   * `moving`.
+   */
   rest(): readonly Rest[] {
     const agent = this.#agent;
     if (agent?.crew === undefined) {
-      return [{ kind: "moving", about: "site", why: "no agent looks after it" }];
+      return [{ kind: "moving", about: "site", why: "no agent is running" }];
     }
     const { groups, tunnels } = agent.status();
     return [

@@ -1,5 +1,5 @@
-// The processes of one agent, one after the other on one disk: ended in good order, or killed at
-// any call they make.
+// The processes of one agent, one after the other on one disk: each is ended in good order, or
+// killed at any of its calls.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Instant, World } from "#hal/world.ts";
@@ -11,9 +11,9 @@ import { type Death, MortalWorld } from "./mortal.ts";
 export interface LivesParts {
   readonly run: FleetRun;
   readonly prng: Prng;
-  /** What the next process pushes if no config is in force. */
+  /** Returns the config that the next process pushes if none is in force. */
   readonly config: () => string;
-  /** Stands between a process and its world; lives count from 1. */
+  /** Wraps the World of a process; processes count from 1. */
   readonly surround?: (world: World, life: number) => World;
 }
 
@@ -23,22 +23,25 @@ const deaths: readonly Death[] = ["before", "during", "after"];
 const diskFaults: readonly DiskFault[] = ["full", "lies", "slow"];
 
 export class Lives {
-  /** Processes so far. */
+  /** The number of processes so far. */
   count = 0;
-  /** By the moment of the call; `outside` = between two calls. */
+  /** The crashes by the moment of the call; `outside` means between two calls. */
   readonly deaths: Record<Death | "outside", number> = {
     before: 0,
     during: 0,
     after: 0,
     outside: 0,
   };
-  /** What no process may end with; LinksealError at the start is for systemd to try again. */
+  /**
+   * The errors that no process may end with; after a LinksealError at the start, systemd tries
+   * again.
+   */
   readonly broken: unknown[] = [];
-  /** When a death last took the end of the journal with it. */
+  /** The last time at which a crash lost the end of the journal. */
   forgotAt: Instant | undefined;
   readonly #parts: LivesParts;
   #mortal: MortalWorld | undefined;
-  /** Mean number of calls until a process dies; undefined = it lives on. */
+  /** The mean number of calls until a process crashes; undefined if it does not. */
   #callsMean: number | undefined;
 
   constructor(parts: LivesParts) {
@@ -74,25 +77,25 @@ export class Lives {
     this.start();
   }
 
-  /** From now on each process dies after about so many calls to disk and world. */
+  /** Makes each process crash after about this many calls to disk and World, from now on. */
   dieAfter(callsMean: number): void {
     this.#callsMean = callsMean;
     this.#doom();
   }
 
-  /** Nothing kills it any more. */
+  /** Ends all crashes and faults of the disk. */
   spare(): void {
     this.#callsMean = undefined;
     this.#mortal?.spare();
     for (const fault of diskFaults) this.#parts.run.disk.setFault(fault, false);
   }
 
-  /** As a power cut would: between two calls, or in the middle of one. */
+  /** Kills the process as a power cut would: between two calls, or in the middle of one. */
   kill(): void {
     this.#mortal?.kill();
   }
 
-  /** The disk tears nothing, and fills up, lies or is slow for a while. */
+  /** Sets a fault of the disk for a while: it fills up, lies or is slow, and tears no write. */
   spoilDisk(): void {
     const { run, prng } = this.#parts;
     const fault = prng.pick(diskFaults);
@@ -109,7 +112,7 @@ export class Lives {
   }
 
   #died(mortal: MortalWorld | undefined): void {
-    // What a process of long ago still has under way ends nobody else.
+    // A call that an earlier process still has under way does not end the present one.
     if (mortal !== this.#mortal) return;
     const { run, prng } = this.#parts;
     this.deaths[mortal?.diedBy ?? "outside"] += 1;

@@ -1,18 +1,18 @@
-// Which rows of the campaign's tables were taken, and which cannot be.
+// The rows of the campaign's tables: which were taken, and which cannot be.
 
 import { table } from "#agent/rotation/campaign.ts";
 
-/** Every row of every state, in the order of the tables. */
+/** Returns every row of every state, in the order of the tables. */
 export function rowNames(): readonly string[] {
   return Object.values(table).flatMap((rows) => rows.map(({ name }) => name));
 }
 
-/** How often each row was taken, by its name. */
+/** The number of times that each row was taken, by its name. */
 export type Marks = Readonly<Record<string, number>>;
 
-/** Rows that no fleet run can reach, and why each stands in the tables all the same. */
+/** Rows that no storm can reach, with the reason for which each is in the tables all the same. */
 export const unreachable: Readonly<Record<string, string>> = {
-  "done.stays": "the conductor leaves a campaign that is done alone",
+  "done.stays": "the rotation runner does not touch a campaign that is done",
 };
 
 export function rowsNotTaken(marks: Marks): readonly string[] {
@@ -20,15 +20,15 @@ export function rowsNotTaken(marks: Marks): readonly string[] {
   return rowNames().filter((name) => (marks[name] ?? 0) === 0 && isDue(name));
 }
 
-/** Rows that are called unreachable, and that a run has reached. */
+/** Returns the rows that are listed as unreachable although a run has reached them. */
 export function rowsTakenAfterAll(marks: Marks): readonly string[] {
   return Object.keys(unreachable).filter((name) => (marks[name] ?? 0) > 0);
 }
 
-/** From so many rotations on the rarest of the reachable rows has no excuse. */
+/** The number of rotations from which on the rarest of the reachable rows must have been taken. */
 const enough = 20_000;
 
-/** What a run must not leave behind, one sentence each. */
+/** Returns the faults of a run's coverage, one sentence each. */
 export function marksMissed(marks: Marks, rotations: number): readonly string[] {
   const missing = rotations < enough ? [] : rowsNotTaken(marks);
   return [

@@ -1,4 +1,5 @@
-// What a person does at the two ends of a link so that they fit each other and the agent's record.
+// The repairs of a manual operator at the two ends of a link, so that they fit each other and the
+// agent's record.
 
 import { type CampaignLink, entryOf } from "#agent/model/campaign.ts";
 import { type Memory, openCampaign } from "#agent/store/journal/memory.ts";
@@ -7,7 +8,7 @@ import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
 import { openPort, setKeys, setSettings, takeOff } from "#sim/faults/people.ts";
 import type { Site, SiteLink } from "#sim/site/site.ts";
 
-/** The keys that this link may have now, the one that it came from first. */
+/** Returns the keys that this link may have now, its previous one first. */
 function meantKeys(memory: Memory, link: SiteLink): readonly CampaignLink["new"][] {
   const campaign = openCampaign(memory, link.group);
   const binding = memory.bindings[link.id];
@@ -19,17 +20,17 @@ function meantKeys(memory: Memory, link: SiteLink): readonly CampaignLink["new"]
   return last === undefined ? [] : [last.new];
 }
 
-/** Nothing is touched that fits already. */
+/** Repairs a link; whatever fits already stays as it is. */
 export function putRight(site: Site, memory: Memory, link: SiteLink): void {
   const meant = meantKeys(memory, link);
-  // Nobody types anything into a router that does not answer.
+  // An operator cannot change a router that does not answer.
   const answers = link.router.reachable();
   if (answers) openPort(link);
   const shown = portal(link);
   if (meant.length === 0 || shown === undefined || shown.provisioning === "updating") return;
   const enrols = memory.bindings[link.id] === undefined;
   const keys = link.edge.keys();
-  // A first key is put where there is none.
+  // A first key is set only on a port without keys.
   const isForeign = keys.length > 0 && !meant.some((each) => holds(link, each));
   if (enrols && isForeign && answers) takeOff(link);
   if (enrols && link.edge.keys().length === 0) {
@@ -50,7 +51,7 @@ export function putRight(site: Site, memory: Memory, link: SiteLink): void {
   }
 }
 
-/** Both ends as the agent accepted them, whichever of the two keys the far end is at. */
+/** Sets the far end as the agent accepted it, with whichever of the two keys it has. */
 function mendFarSettings(
   meant: readonly CampaignLink["new"][],
   settings: CampaignLink["new"]["settings"],
@@ -65,12 +66,12 @@ export function holds(link: SiteLink, { key }: CampaignLink["new"]): boolean {
   return link.edge.keys().some(({ ckn }) => ckn === key.ckn);
 }
 
-/** Says again what the portal shows: the hardware may not have heard it. */
+/** Writes the settings that the portal shows again: the hardware may have missed them. */
 export function putAgain(link: SiteLink): void {
   if (portal(link)?.provisioning !== "updating") link.msee.person(link.azureLink, {});
 }
 
-/** Points the far end there, unless the portal shows that somebody did or does so. */
+/** Points the far end there, unless the portal shows that this is done or under way. */
 export function pointFarEnd(link: SiteLink, { key, settings }: CampaignLink["new"]): void {
   const shown = portal(link);
   if (shown === undefined || shown.provisioning === "updating") return;
@@ -82,8 +83,8 @@ export function pointFarEnd(link: SiteLink, { key, settings }: CampaignLink["new
 }
 
 /**
- * A vault that served old values has told the agent of a pair that never was: the far end gets the
- * two versions whose CKN is on the router.
+ * Gives the far end the two versions whose CKN is on the router: a vault that served old values may
+ * have given the agent a pair that never existed.
  */
 export function matchFarEnd(site: Site, link: SiteLink): void {
   const shown = portal(link);
@@ -95,8 +96,8 @@ export function matchFarEnd(site: Site, link: SiteLink): void {
 }
 
 /**
- * Foreign keys go, keys with other octets than the vault's are typed in anew, and a port that has
- * lost all keys of ours gets one of them back.
+ * Removes foreign keys, restores the vault's octets of the others, and gives a port that has lost
+ * all of the link's keys one of them back.
  */
 function mendRouter(site: Site, meant: readonly CampaignLink["new"][], link: SiteLink): void {
   const present = link.router.configured(link.port)?.keys ?? [];

@@ -1,5 +1,5 @@
-// A World that dies: at one chosen call it stops answering for ever, before the call or after its
-// effect.
+// A crash-injecting World: at one chosen call it stops answering for ever, before the call or after
+// its effect.
 
 import type { ByteChannel, Dialer, Disk, World } from "#hal/world.ts";
 
@@ -21,7 +21,7 @@ function forever(): Promise<never> {
 export class MortalWorld {
   calls = 0;
   dead = false;
-  /** What was being called at the moment of death. */
+  /** The call that was being made at the crash. */
   epitaph = "";
   readonly world: World;
   #fate: Fate | undefined;
@@ -64,17 +64,20 @@ export class MortalWorld {
     };
   }
 
-  /** The call of its fate is counted from here on. */
+  /** Arms the crash: it happens at the n-th call from now. */
   doom({ call, when }: Fate): void {
     this.#fate = { call: this.calls + call, when };
   }
 
-  /** What was to come does not: it lives until it is killed from outside. */
+  /** Disarms the crash; `kill` still works. */
   spare(): void {
     this.#fate = undefined;
   }
 
-  /** undefined = it lives, or was killed from outside. */
+  /**
+   * The moment of the armed crash that has happened; undefined if it lives, or was killed from
+   * outside.
+   */
   get diedBy(): Death | undefined {
     return this.epitaph === "" ? undefined : this.#fate?.when;
   }

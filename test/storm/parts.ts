@@ -1,4 +1,5 @@
-// `npm run storm -- --rotations N`: seeds shared out to one process per core, their counts summed.
+// `npm run storm -- --rotations N`: the seeds are shared out to one process per core, and their
+// counters summed.
 
 import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
@@ -25,13 +26,13 @@ const perSeed = 10;
 const processesMax = 8;
 const progressEvery = 100;
 /**
- * A run makes and drops a lot: a larger nursery saves a tenth of its time, and old space that is
- * marked only when it is large a seventh. Threads that help only take turns from the processes
+ * A run makes and drops many objects: a larger nursery saves a tenth of its time, and old space
+ * that is marked only when it is large a seventh. Helper threads only take time from the processes
  * beside it.
  */
 const flags = ["--max-semi-space-size=128", "--initial-old-space-size=512", "--single-threaded"];
 
-/** One line of JSON for each seed of this part; the first seed is played twice. */
+/** Prints one line of JSON for each seed of this part; the first seed is played twice. */
 export async function playPart(verb: RotationsVerb, { index, of }: Part): Promise<void> {
   const { rotations, seed, plant } = verb;
   const count = Math.ceil(rotations / perSeed);
@@ -42,7 +43,7 @@ export async function playPart(verb: RotationsVerb, { index, of }: Part): Promis
     if (each === index) {
       const again = await playRotations(options);
       if (again.digest !== tally.digest) {
-        const text = `seed ${options.seed} repeat\nthe same seed told another story`;
+        const text = `seed ${options.seed} repeat\nthe same seed gave another history`;
         tally = { ...tally, violations: [...tally.violations, text] };
       }
     }
@@ -50,7 +51,7 @@ export async function playPart(verb: RotationsVerb, { index, of }: Part): Promis
   }
 }
 
-/** Plays all parts side by side; `told` hears each broken promise at once. */
+/** Plays all parts side by side; `told` is called with each broken promise at once. */
 export async function playParts(verb: RotationsVerb, told: (text: string) => void): Promise<Tally> {
   const of = Math.min(processesMax, availableParallelism(), Math.ceil(verb.rotations / perSeed));
   let sum = noTally;
@@ -93,26 +94,26 @@ function rows(title: string, counts: Counts): readonly string[] {
   return [title, ...sorted.map(([name, count]) => `  ${whole(count).padStart(10)}  ${name}`)];
 }
 
-/** What was counted, for people. */
+/** Returns the counters as text for people. */
 export function tallyText(tally: Tally, seconds: number): string {
   const taken = rowNames().filter((name) => (tally.marks[name] ?? 0) > 0).length;
   const missing = rowsNotTaken(tally.marks);
   const excused = Object.entries(unreachable).map(([name, why]) => `  ${name}: ${why}`);
   return [
     ...rows("rotations, by how they ended", tally.ended),
-    ...rows("deaths of the agent, by the moment of a call", tally.deaths),
+    ...rows("crashes of the agent, by the moment of a call", tally.deaths),
     ...rows("strikes, by kind of fault", tally.faults),
     ...rows("reasons that make no claim to be checked", tally.unchecked),
     ...rows("rows of the campaign's tables, by how often they were taken", tally.marks),
-    ...["rows that no fleet run can reach", ...excused],
+    ...["rows that no storm can reach", ...excused],
     `${taken} of ${rowNames().length} rows taken; not taken: ${missing.join(" ") || "none"}`,
     [
       `${whole(tally.rotations)} rotations over ${whole(tally.seeds)} seeds`,
       `${seconds.toFixed(1)} s`,
       `${(tally.virtualMs / 86_400_000).toFixed(1)} virtual days`,
-      `${whole(tally.looks)} looks`,
+      `${whole(tally.looks)} observations`,
       `${whole(tally.events)} events`,
-      `${whole(tally.lives)} lives of the agent`,
+      `${whole(tally.lives)} processes of the agent`,
       `${tally.violations.length} violations`,
     ].join(", "),
   ].join("\n");

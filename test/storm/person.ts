@@ -1,5 +1,5 @@
-// The operator of a simulated site: begins rotations, moves the far end when asked, mends what a
-// reason complains about; careless while it storms, careful afterwards.
+// The manual operator of a simulated site: begins rotations, changes the far end when asked,
+// repairs what a reason complains about; careless while faults strike, careful afterwards.
 
 import { type Campaign, entryOf } from "#agent/model/campaign.ts";
 import type { RiskName } from "#agent/model/desired.ts";
@@ -18,28 +18,33 @@ export type Wanted = "nothing" | "rotation" | "emergency";
 export interface PersonParts {
   readonly run: FleetRun;
   readonly prng: Prng;
-  /** Accepted by name with every rotation that they begin. */
+  /** The risks that are accepted by name with every rotation. */
   readonly risks: readonly RiskName[];
 }
 
-/** What one group has on their desk. */
+/** The operator's tasks for one group. */
 interface Desk {
   wanted: Wanted;
-  /** What they have seen last, and when they will have done something about it. */
+  /**
+   * The state of the campaign that was seen last, and the time by which the operator reacts to it.
+   */
   seen: string;
   dueAt: number;
-  /** How often they have put right what was held since they are careful. */
+  /** The number of repairs of a stopped campaign since the operator became careful. */
   tries: number;
 }
 
-/** So often they go on; then back to the old key, and in the end they give up. */
+/** The operator resumes this often, then reverts to the old key, and in the end gives up. */
 const tries = { resume: 3, revert: 8 };
 
 type Temper = "careless" | "careful";
 
 const who = "person";
 const tickMs = { careless: { low: 5_000, high: 30_000 }, careful: { low: 5_000, high: 15_000 } };
-/** Most people answer in minutes, some after lunch; who is told "now" sits there already. */
+/**
+ * Delays in milliseconds: most operators answer in minutes, some after lunch; one who is asked to
+ * act "now" is already there.
+ */
 const answerMs = { low: 5_000, high: 90_000 };
 const promptMs = { low: 3_000, high: 12_000 };
 const lunchMs = { low: 1_200_000, high: 5_400_000 };
@@ -47,7 +52,10 @@ const lunchMs = { low: 1_200_000, high: 5_400_000 };
 export class Person {
   readonly #parts: PersonParts;
   readonly #desks = new Map<string, Desk>();
-  /** Of this person alone: what still waits at the end of a run hangs on it. */
+  /**
+   * A signal of this operator alone: a call that still waits at the end of a run keeps only this
+   * one alive.
+   */
   readonly #never = new AbortController().signal;
   #temper: Temper = "careless";
   #away = true;
@@ -65,7 +73,7 @@ export class Person {
     return this.#desk(group).wanted;
   }
 
-  /** `away`: nobody answers, whatever the agent asks for. */
+  /** Changes the operator's manner; `away` means that the agent's requests get no answer. */
   become(temper: Temper | "away"): void {
     this.#away = temper === "away";
     if (temper === "away") return;
@@ -96,7 +104,7 @@ export class Person {
     if (this.#away || agent?.crew === undefined) return;
     fleet.site.clock.wake();
     for (const group of fleet.site.groups) {
-      // What is refused is not possible now; they will see, and try again.
+      // A refused request is not possible now; the operator will see that, and try again.
       this.#attend(agent, group).catch(unlessRefused);
     }
   }
@@ -171,7 +179,10 @@ export class Person {
     await this.#say(agent, group, "proceed");
   }
 
-  /** The far end of the link under way, as the campaign wants it; now and then a wrong key. */
+  /**
+   * Sets the far end of the link under way as the campaign wants it, and sometimes with a wrong
+   * key.
+   */
   #moveFarEnd(group: string, campaign: Campaign): void {
     const link = this.#link(group, campaign);
     if (link === undefined) return;
@@ -190,7 +201,7 @@ export class Person {
   async #unhold(agent: Agent, group: string, campaign: Campaign): Promise<void> {
     const { site } = this.#parts.run.fleet;
     const link = this.#link(group, campaign);
-    // Some only press the button.
+    // Some operators resume without any repair.
     if (this.#isCareless(0.2)) return await this.#say(agent, group, "resume");
     const desk = this.#desk(group);
     if (link !== undefined && desk.tries >= tries.revert) matchFarEnd(site, link);
@@ -217,11 +228,11 @@ export class Person {
     for (const link of site.links) if (link.group === group) putRight(site, agent.memory, link);
     const drained = / (\S+) is not carrying: it is drained/.exec(campaign.because)?.[1];
     if (drained !== undefined) await agent.orders.undrain(`${group}/${drained}`, this.#never);
-    // A campaign that forgot what it did to its own sibling waits for ever; both are adopted.
+    // A campaign that forgot its own change of the sibling waits for ever; both links are adopted.
     const forgot = campaign.because.includes("it has MACsec that is not ours");
     const strange = /gate\.leftoverKey|a key that is not of this/.test(campaign.because);
     if (forgot || strange) return await this.#say(agent, group, "abandon");
-    // Nobody waits for a window whose links are well.
+    // A campaign that waits only for its window is abandoned if the links are well.
     if (campaign.because.startsWith("gate.window")) await this.#say(agent, group, "abandon");
   }
 
@@ -229,7 +240,7 @@ export class Person {
     await agent.orders.rotation({ verb, farEndDone: false }, group, who);
   }
 
-  /** What ended without success leaves links for a person to look after. */
+  /** Looks after the links of a campaign that ended without success. */
   async #tidyUp(agent: Agent, group: string): Promise<void> {
     const { site } = this.#parts.run.fleet;
     const links = site.links.filter((link) => link.group === group);

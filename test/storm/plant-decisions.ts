@@ -1,5 +1,4 @@
-// Mistakes in the campaign's tables: a row or a guard that is not there, or a step that is another
-// one.
+// Seeded defects in the campaign's tables: a missing row or guard, or a wrong step.
 
 import type {
   ActionKind,
@@ -16,11 +15,11 @@ import { guards } from "#agent/rotation/guards.ts";
 import { type Decide, nothingSown, type Plant, type Sown } from "./plant.ts";
 
 interface Amendment {
-  /** Rows that are not there. */
+  /** The rows to remove. */
   readonly without?: RegExp;
-  /** Guards that are not there, of every action. */
+  /** The guards to remove from every action. */
   readonly unguarded?: RegExp;
-  /** Rows that go elsewhere, by name. */
+  /** The rows to change, by name. */
   readonly instead?: Readonly<Record<string, Partial<Pick<Row, "next" | "action">>>>;
 }
 
@@ -69,7 +68,7 @@ const mistakes = (
   return planted(name, breaks, title, () => ({ ...nothingSown, decide: decideSo }));
 };
 
-/** In a new process the action of the last step runs once more, whatever a look shows. */
+/** Runs the action of the last step once more in a new process, whatever an observation shows. */
 function repeating(): Sown {
   let last: { readonly link: string; readonly action: ActionKind } | undefined;
   let restarted = false;
@@ -100,12 +99,12 @@ const rowPlants: readonly Plant[] = [
   amended("left-shut", "liveness", "forgets the port that was shut for a key change", {
     without: /\.reopen$/,
   }),
-  amended("put-first", "P3", "tells the far end before the router holds the new key", {
+  amended("put-first", "P3", "changes the far end before the router has the new key", {
     without: /^switching\.newKeyGone$/,
     instead: { "draining.stages": { next: "switching" } },
     unguarded: /^the router is ready for it$/,
   }),
-  amended("put-untried", "P3", "tells the far end before the router has validated the new key", {
+  amended("put-untried", "P3", "changes the far end before the router has validated the new key", {
     without: /^switching\.prepareFirst$/,
     unguarded: /^the router is ready for it$/,
   }),
@@ -125,13 +124,13 @@ const stepPlants: readonly Plant[] = [
   mistakes(
     "outcome-of-goal",
     "P7",
-    "calls a key rotated because that was wanted",
+    "reports a key as rotated because that was wanted",
     (step, { goal }) =>
       step.row === "restoring.reverted" && goal === "forward"
         ? { ...step, mark: { ...step.mark, outcome: "rotated" } }
         : step,
   ),
-  mistakes("no-reason", "liveness", "is held and does not say why", (step) =>
+  mistakes("no-reason", "liveness", "stops without a reason", (step) =>
     step.next === "held" ? { ...step, because: "" } : step,
   ),
   planted("repeats-itself", "P2", "does its last action again when it starts", repeating),

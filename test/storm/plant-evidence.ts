@@ -1,4 +1,4 @@
-// Mistakes in what the campaign believes: the tables are right, and what they are told is not.
+// Seeded defects in what the campaign believes: the tables are right, and their input is not.
 
 import {
   type Campaign,
@@ -14,7 +14,7 @@ type Twist = (facts: Facts, campaign: Campaign) => Facts;
 
 const held: Evidence = { kind: "held" };
 
-/** `twist` is made anew for every run. */
+/** Makes a defect; `twist` is called anew for every run. */
 const believes = (
   name: string,
   breaks: Plant["breaks"],
@@ -33,7 +33,7 @@ const believes = (
   },
 });
 
-/** A proof that still waits for what `text` says counts as held. */
+/** Treats a proof that still waits for what `text` matches as complete. */
 const proofWithout =
   (text: RegExp): (() => Twist) =>
   () =>
@@ -42,7 +42,7 @@ const proofWithout =
     return proof.kind === "waiting" && text.test(proof.text) ? { ...facts, proof: held } : facts;
   };
 
-/** What a look at it shows is told as "it is ..." or "its ...". */
+/** A reason that an observation of the sibling gives begins with "it is ..." or "its ...". */
 const unreadSibling = /^gate\.siblingUnhealthy: .* is not carrying: (?!it is|its |it has|a commit)/;
 const aboutSibling = /^gate\.siblingUnhealthy/;
 
@@ -55,7 +55,7 @@ const linkOf = ({ group, at }: Campaign): string => `${group} ${at}`;
 
 const rememberedLooks = 120;
 
-/** What was once so of a link is believed of it for so many looks. */
+/** Makes the campaign believe for this many observations what was once true of a link. */
 function remembering(
   is: (facts: Facts) => boolean,
   believed: (facts: Facts) => Facts,
@@ -77,7 +77,7 @@ const proofPlants: readonly Plant[] = [
   believes(
     "no-proof",
     "P3",
-    "takes the old key away without a proof of the new one",
+    "removes the old key without a proof of the new one",
     () => (facts) => ({
       ...facts,
       proof: held,
@@ -86,7 +86,7 @@ const proofPlants: readonly Plant[] = [
   believes(
     "no-counters",
     "P3",
-    "takes MKA's word for a proof, without the counters",
+    "takes the MKA session for a proof, without the counters",
     proofWithout(/more protected frames/),
   ),
   believes(
@@ -104,7 +104,7 @@ const proofPlants: readonly Plant[] = [
   believes(
     "old-proof",
     "P3",
-    "goes on with a proof of minutes ago",
+    "goes on with a proof that is minutes old",
     remembering(
       ({ proof }) => proof.kind === "held",
       (facts) => ({ ...facts, proof: held }),
@@ -113,7 +113,7 @@ const proofPlants: readonly Plant[] = [
   believes(
     "unproven-way-back",
     "P3",
-    "takes the new key away although the old one is not proven",
+    "removes the new key although the old one is not proven",
     () => (facts) => ({
       ...facts,
       oldProof: held,
@@ -154,7 +154,7 @@ const siblingPlants: readonly Plant[] = [
   ),
 ];
 
-/** The port as a mistaken reader sees it. */
+/** Returns the facts with the port as a mistaken reader sees it. */
 const portWith = (facts: Facts, seen: Partial<NonNullable<Facts["port"]>>): Facts =>
   facts.port === undefined ? facts : { ...facts, port: { ...facts.port, ...seen } };
 
@@ -167,7 +167,7 @@ const portPlants: readonly Plant[] = [
   believes(
     "armed-switch",
     "P3",
-    "tells the far end while a timer may still take the new key away",
+    "changes the far end while a timer may still remove the new key",
     () => (facts) => {
       if (facts.port?.pending !== "ours" || facts.staged.kind !== "held") return facts;
       return { ...portWith(facts, { pending: "none" }), closedGate: undefined };
@@ -185,7 +185,7 @@ const portPlants: readonly Plant[] = [
   believes(
     "both-are-new",
     "P7",
-    "calls a link done while the old key is still there",
+    "reports a link as done while the old key is still there",
     () => (facts, campaign) =>
       campaign.state === "restoring" && facts.port?.keys === "both"
         ? portWith(facts, { keys: "new" })
@@ -204,7 +204,7 @@ const portPlants: readonly Plant[] = [
   believes(
     "no-return",
     "P2",
-    "calls a link done before its traffic is back",
+    "reports a link as done before its traffic is back",
     () => doneWithoutReturn,
   ),
 ];
@@ -228,7 +228,7 @@ const farPlants: readonly Plant[] = [
   believes(
     "writes-for-person",
     "liveness",
-    "writes a far end that is a person's to change",
+    "writes a far end that only an operator may change",
     () => (facts) => ({
       ...facts,
       farEnd: "agent",
@@ -237,7 +237,7 @@ const farPlants: readonly Plant[] = [
   believes(
     "far-first",
     "P3",
-    "takes the key of the router before the far end has left it",
+    "replaces the key of the router while the far end still uses it",
     () => (facts, campaign) =>
       isBreak(entryOf(campaign)) && campaign.state === "switching" && facts.far === "old"
         ? portWith({ ...facts, far: "new" }, { carriedBy: "nothing" })

@@ -1,11 +1,11 @@
-// A second hand between the agent and its world that breaks one promise, so that the oracle can be
-// seen to catch it.
+// Seeded defects of another program between the agent and its World: each breaks one promise, so
+// that the oracle can be seen to catch it.
 
 import { drivers } from "#drivers/index.ts";
 import type { HttpRequest, World } from "#hal/world.ts";
 import { nothingSown, type Plant, type Sown } from "./plant.ts";
 
-/** In every life but the first, once: the SAK of the first link that is looked at. */
+/** Rekeys the SAK of the first observed link once, in every process but the first. */
 function restarting({ world, edges, life }: Parameters<Sown["surround"]>[0]): World {
   let done = life === 1;
   const offend = async (request: HttpRequest, signal: AbortSignal): Promise<void> => {
@@ -30,7 +30,7 @@ function noKey(): never {
   throw new Error("a new SAK needs no CAK");
 }
 
-/** What the vault tells goes to the log, as a careless debug line would do it. */
+/** Writes the vault's values to the log, as a careless debug line would. */
 function leaking({ world }: Parameters<Sown["surround"]>[0]): World {
   const http: World["dial"]["http"] = async (request, signal) => {
     const reply = await world.dial.http(request, signal);
@@ -56,6 +56,6 @@ const offends = (
   }) satisfies Plant;
 
 export const offenderPlants: readonly Plant[] = [
-  offends("write-on-restart", "P4", "starts a new SAK whenever the agent starts", restarting),
-  offends("leak-key", "P5", "writes what the vault answers to the log", leaking),
+  offends("write-on-restart", "P4", "rekeys the SAK whenever the agent starts", restarting),
+  offends("leak-key", "P5", "writes the vault's answers to the log", leaking),
 ];

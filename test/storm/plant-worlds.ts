@@ -1,5 +1,5 @@
-// Mistakes at the edge: what is written, read or answered on the way between the campaign and the
-// world.
+// Seeded defects at the edge: in what is written, read or answered between the campaign and the
+// World.
 
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
@@ -56,7 +56,7 @@ function diskOf(disk: Disk): Disk {
   };
 }
 
-/** An old reply with the time of its arrival: it looks new. */
+/** Returns an old reply with the present time, so that it looks new. */
 function restamped({ body, ...reply }: HttpReply, world: World): HttpReply {
   const text = decoder.decode(body).replaceAll(/"at":\d+(?:\.\d+)?/g, `"at":${world.clock.now()}`);
   return { ...reply, body: encoder.encode(text) };
@@ -64,7 +64,7 @@ function restamped({ body, ...reply }: HttpReply, world: World): HttpReply {
 
 const cachedMs = 300_000;
 
-/** Devices that were not written to lately are not asked again. */
+/** Does not ask a device again if it was not written to recently. */
 const caching: Around = (http, world) => {
   const kept = new Map<string, { readonly reply: HttpReply; readonly at: number }>();
   let written = "";
@@ -80,7 +80,7 @@ const caching: Around = (http, world) => {
   };
 };
 
-/** A device that does not answer is as it was. */
+/** Answers with the last observation while a device does not answer. */
 const asItWas: Around = (http, world) => {
   const kept = new Map<string, HttpReply>();
   return async (request, signal) => {
@@ -92,7 +92,7 @@ const asItWas: Around = (http, world) => {
   };
 };
 
-/** A reading that was not understood is as it was. */
+/** Fills a reading that was not understood with the last known one. */
 const lastKnown: Around = (http) => {
   const kept = new Map<string, Reading<unknown>>();
   const fill = (port: MacsecPort, at: Reading<unknown>["at"]): MacsecPort => {
@@ -116,7 +116,7 @@ const lastKnown: Around = (http) => {
 
 const applies = /\/transactions\/[^/]+\/apply$/;
 
-/** What was sent and got no answer is struck off, as if it could not come any more. */
+/** Forgets a request that got no answer, as if it could not be carried out any more. */
 const forgetful: Around = (http) => async (request, signal) => {
   const reply = await http(request, signal);
   if (!applies.test(request.path) || reply.status === 200) return reply;
@@ -124,7 +124,7 @@ const forgetful: Around = (http) => async (request, signal) => {
   return { ...reply, body: encoder.encode(text) };
 };
 
-/** Draws from a number that every run of this process shares. */
+/** A number that every run of this process shares, from which a defect draws. */
 let shared = 0;
 
 const clockPlants: readonly Plant[] = [
@@ -186,17 +186,17 @@ const replyPlants: readonly Plant[] = [
   dials(
     "cached-look",
     "P7",
-    "takes a look of minutes ago at a device that it did not write to",
+    "uses an old observation of a device that it did not write to",
     caching,
   ),
-  dials("as-it-was", "P7", "takes a silent device to be as it was", asItWas),
+  dials("as-it-was", "P7", "takes a silent device to be unchanged", asItWas),
   dials(
     "late-forgotten",
     "P2",
-    "forgets a change of its own that got no answer, and may still come",
+    "forgets its own change that got no answer and may still come",
     forgetful,
   ),
-  dials("last-known", "P7", "takes what it does not understand to be as it was", lastKnown),
+  dials("last-known", "P7", "takes an unparsed reading to be unchanged", lastKnown),
 ];
 
 export const worldPlants: readonly Plant[] = [...replyPlants, ...diskPlants, ...clockPlants];

@@ -1,22 +1,25 @@
-// A planted fault: a small mistake of our own, or an offender beside us, that the simulator must
-// find.
+// A seeded defect: a small mistake in the agent, or a harmful program beside it, that the simulator
+// must find.
 
 import type { Campaign, CampaignState, Facts, Step } from "#agent/model/campaign.ts";
 import { decide } from "#agent/rotation/campaign.ts";
 import type { OnDecision } from "#agent/runtime/campaigns/conductor.ts";
 import type { World } from "#hal/world.ts";
 
-/** `liveness` = what must come to an end does not; `repeat` = the same seed tells another story. */
+/**
+ * `liveness` means that something never comes to an end; `repeat`, that the same seed gives another
+ * history.
+ */
 type Broken = "P1" | "P2" | "P3" | "P4" | "P5" | "P6" | "P7" | "liveness" | "repeat";
 
-/** Where a link ends on our side. */
+/** The edge end of a link. */
 interface Edge {
   readonly group: string;
   readonly device: string;
   readonly port: string;
 }
 
-/** What a plant is put around: `life` counts the processes of the agent from 1. */
+/** The surroundings of a seeded defect: `life` counts the processes of the agent from 1. */
 interface Ground {
   readonly world: World;
   readonly edges: readonly Edge[];
@@ -24,11 +27,11 @@ interface Ground {
 }
 
 export type Decide = (campaign: Campaign, facts: Facts) => Step;
-/** What is made of that which observations say against leaning on a sibling. */
+/** Changes the doubt that observations cast on relying on a sibling. */
 export type Heeds = (lost: string | undefined) => string | undefined;
 type Took = (campaign: Campaign, row: string, next: CampaignState) => void;
 
-/** A plant in one run; what it remembers outlives the processes of that run. */
+/** A seeded defect in one run; its memory outlives the processes of that run. */
 export interface Sown {
   readonly decide: Decide;
   readonly heeds: Heeds;
@@ -38,21 +41,21 @@ export interface Sown {
 export interface Plant {
   readonly name: string;
   readonly breaks: Broken;
-  /** What is done wrong, as a sentence without its subject. */
+  /** The wrong behaviour, as a sentence without its subject. */
   readonly title: string;
-  /** The run that shows it: days of a calm fleet, or rotations in bad weather. */
+  /** The run that shows it: days of calm, or rotations under a fault schedule. */
   readonly where: "days" | "rotations";
   readonly sow: () => Sown;
 }
 
-/** The agent as it is, in the world as it is. */
+/** The unchanged agent in an unchanged World. */
 export const nothingSown: Sown = {
   decide,
   heeds: (lost) => lost,
   surround: ({ world }) => world,
 };
 
-/** `took` hears of each row that was taken. */
+/** Makes a decision hook; `took` is called with each row that was taken. */
 export function hookOf(sown: Sown, took?: Took): OnDecision {
   return (decision) => {
     switch (decision.kind) {

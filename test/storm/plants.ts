@@ -1,4 +1,4 @@
-// Every planted fault, by where in the agent it sits.
+// Every seeded defect, by the part of the agent that it changes.
 
 import type { Plant } from "./plant.ts";
 import { decisionPlants } from "./plant-decisions.ts";

@@ -1,5 +1,5 @@
-// Days of a fleet: enrolled from clear, watched, its agent started again now and then; in bad
-// weather if that is asked for.
+// Days of a storm: a site is enrolled from clear and watched, and its agent is restarted now and
+// then, under a fault schedule if that is asked for.
 
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { Storm } from "#sim/faults/storm.ts";
@@ -10,10 +10,10 @@ import { hookOf, nothingSown, type Plant, type Sown } from "./plant.ts";
 
 export interface PlayOptions {
   readonly seed: string;
-  /** Even: every group has two. */
+  /** The number of routers: even, since every group has two. */
   readonly routers: number;
   readonly days: number;
-  /** `off` = nothing ever goes wrong, and all routers are the best there are. */
+  /** `off`: no fault ever strikes, and all routers are the best there are. */
   readonly faults: "on" | "off";
   readonly plant: Plant | undefined;
   readonly writeLine: (line: string) => void;
@@ -27,19 +27,25 @@ export interface Played {
   readonly starts: number;
   /** Broken promises, seed and promise first. */
   readonly broken: readonly string[];
-  /** What did not come to rest, seed first. */
+  /** The groups and tunnels that did not come to rest, seed first. */
   readonly restless: readonly string[];
 }
 
 const dayMs = 86_400_000;
-/** Long enough for a first enrolment of every group; the first restart of the agent follows it. */
+/**
+ * Long enough for a first enrolment of every group, in milliseconds; the first restart of the agent
+ * follows it.
+ */
 const enrolMs = 3_600_000;
-/** Mean time between two strikes at one router. */
+/** The mean time between two strikes at one router, in milliseconds. */
 const strikeMs = 4 * 3_600_000;
-/** The part of a run in which it storms; in the rest everything must come to rest. */
+/** The part of a run in which faults strike; in the rest everything must come to rest. */
 const stormShare = 0.75;
 
-/** Ends early at the first broken promise. Rejects with what broke the agent itself. */
+/**
+ * Plays a run, which ends early at the first broken promise. Rejects with the error that broke the
+ * agent.
+ */
 export async function playFleet(options: PlayOptions): Promise<Played> {
   const { seed, routers, days, faults, stop, writeLine } = options;
   const models = faults === "on" ? "mixed" : "best";
@@ -73,7 +79,7 @@ export async function playFleet(options: PlayOptions): Promise<Played> {
   });
   await until(instantAfter(site.clock.now(), enrolMs));
   while (!ended() && site.clock.now() < end) {
-    // P4: with everything as wanted, a start of the agent is never the reason for a change.
+    // P4: while everything is as wanted, a start of the agent is never the reason for a change.
     const equal = run.rest().every(({ kind }) => kind === "protected");
     if (storm === undefined && equal) oracle.expectNoWrites("every device equals the intent");
     lives.restart();
@@ -99,7 +105,7 @@ function livesOf(run: FleetRun, sown: Sown): Lives {
   return new Lives({ run, prng: site.prng.fork("lives"), config: () => run.config(), surround });
 }
 
-/** In calm weather all is protected; after a storm a person may have been called, with a reason. */
+/** Without faults all is protected; after them, an operator may have been called, with a reason. */
 function restlessOf(run: FleetRun, faults: "on" | "off"): readonly string[] {
   return run
     .rest()

@@ -1,5 +1,6 @@
-// About ten rotations of a small fleet in bad weather: after each, what a person would heal is
-// healed, everything must come to rest with a true reason, and who does what it asks for gets on.
+// About ten rotations of a small site under a fault schedule. After each round the faults are
+// healed, everything must come to rest with a true reason, and an operator who does what it asks
+// for must succeed.
 
 import { type Campaign, type CampaignState, entryOf } from "#agent/model/campaign.ts";
 import { openCampaign } from "#agent/store/journal/memory.ts";
@@ -22,9 +23,9 @@ import { Witness } from "./witness.ts";
 
 export interface RotationsOptions {
   readonly seed: string;
-  /** At least so many rotations end before the run does. */
+  /** The number of rotations that must end before the run does. */
   readonly rotations: number;
-  /** What is wrong with the agent; undefined = nothing that we know of. */
+  /** The seeded defect of the agent; undefined for the agent as it is. */
   readonly plant?: Plant;
   /** Takes the event log, one line per transition. */
   readonly writeLine?: (line: string) => void;
@@ -32,30 +33,30 @@ export interface RotationsOptions {
 
 const address = "unix:/run/linkseal-sim/site.sock";
 const minuteMs = 60_000;
-/** What conspires needs its time. */
+/** The length of a fault schedule, in milliseconds; a fault combination needs more time. */
 const stormMs = {
   plain: { low: minuteMs, high: 5 * minuteMs },
   conspired: { low: 3.5 * minuteMs, high: 5 * minuteMs },
 };
-/** Once the weather is calm nothing may be under way for longer. */
+/** The longest time until everything rests once the faults have ended, in milliseconds. */
 const restMs = 30 * minuteMs;
-/** And a person who does what the reasons say has everything protected by then. */
+/** The longest time until an operator who does what the reasons ask has everything protected. */
 const mendMs = 40 * minuteMs;
-/** What stands still for this long is at rest. */
+/** A campaign that has not moved for this long is at rest, in milliseconds. */
 const stillMs = 40_000;
 const roundsMax = 60;
 /** Waiting times are short here, and so are faults. */
 const lasting = 0.25;
-/** A fifth of what an operation at the far end takes elsewhere. */
+/** The duration of an operation at the far end, a fifth of the usual one. */
 const farEndDelayMs = { low: 3_000, high: 8_000 };
-/** What the links are set to; of the last one the far end has nothing to do. */
+/** The settings of the links; the last one differs in nothing that the far end sets. */
 const settings = [
   "suite: gcm-aes-xpn-256",
   "suite: gcm-aes-xpn-256, includeSci: false",
   "suite: gcm-aes-xpn-256, keyServerPriority: 24",
 ] as const;
 
-/** Ends early at the first broken promise. */
+/** Plays a run, which ends early at the first broken promise. */
 export async function playRotations(options: RotationsOptions): Promise<Tally> {
   return await new Rotations(options).play();
 }
@@ -72,17 +73,20 @@ class Rotations {
   readonly #faults: Counts = {};
   readonly #ended: Counts = {};
   readonly #failures: string[] = [];
-  /** By link: who shut its port last, and when. */
+  /** The last party that shut each link's port, and when. */
   readonly #shut = new Map<string, { readonly by: EffectEvent["by"]; readonly at: Instant }>();
-  /** By group: the campaign that was begun last, as its first record tells. */
+  /** The campaign that was begun last in each group, as its first record names it. */
   readonly #begun = new Map<string, string>();
-  /** By group: what it says, and since when it says so. */
+  /** The present state and reason of each group, and the time since when. */
   readonly #still = new Map<string, { readonly seen: string; readonly since: number }>();
   #rotations = 0;
   #digest = 0;
   #macsec: string = settings[0];
   #isEnrolled = false;
-  /** Of this run alone: what waits at its end hangs on it, and a whole site on that. */
+  /**
+   * A signal of this run alone: a call that still waits at its end keeps this alive, and a whole
+   * site with it.
+   */
   readonly #never = new AbortController().signal;
   #ambush: Ambush | undefined;
 
@@ -98,7 +102,7 @@ class Rotations {
     const size = { seed, routers, perGroup, tunnels: 0, start, models: "mixed" } as const;
     const paces = { farEndDelayMs, routingPps };
     this.#run = new FleetRun({ ...size, ...paces, onDecision, writeLine });
-    // Without a probe only the routing misses frames, and hardly any prove a key.
+    // Without a probe, frames are missing in the routing only, and hardly any prove a key.
     const devices = [...this.#run.fleet.site.routers.values()];
     const probes = devices.every(
       ({ options: { capabilities } }) => capabilities.probe !== undefined,
@@ -117,7 +121,7 @@ class Rotations {
     this.#witness = new Witness(this.#run);
     const { oracle } = this.#run.fleet;
     if (this.#scene.drain !== "none") oracle.expectDrained();
-    if (this.#scene.farEnd === "manual") oracle.expectNoPuts("a person changes the far ends");
+    if (this.#scene.farEnd === "manual") oracle.expectNoPuts("an operator changes the far ends");
     this.#run.fleet.site.attach({
       fault: (text) => {
         const [name = "", what] = text.split(" ");
@@ -189,12 +193,12 @@ class Rotations {
     }
   }
 
-  /** Adopted in good weather, or enrolled: what follows begins with everything protected. */
+  /** Adopts or enrols the links; what follows begins with everything protected. */
   async #settle(): Promise<void> {
     const { site } = this.#run.fleet;
     this.#lives.start();
     await site.clock.runFor(25_000);
-    // A first enrolment has its bad weather too.
+    // A first enrolment gets faults too.
     if (this.#scene.start === "clear") await this.#weather();
     this.#isEnrolled = true;
     this.#person.become("careful");
@@ -209,11 +213,15 @@ class Rotations {
     await this.#weather();
     for (const group of site.groups) this.#countParked(group);
     this.#person.become("careful");
-    await this.#until(mendMs, () => this.#isWell(), "was mended by a person and is not protected");
+    await this.#until(
+      mendMs,
+      () => this.#isWell(),
+      "was repaired by an operator and is not protected",
+    );
     for (const group of site.groups) this.#countEnded(group);
   }
 
-  /** A storm, and calm until everything rests for a true reason. */
+  /** Runs a fault schedule, and then waits until everything rests for a true reason. */
   async #weather(): Promise<void> {
     const { clock } = this.#run.fleet.site;
     const storm = this.#storm();
@@ -228,13 +236,13 @@ class Rotations {
     this.#judgeReasons();
   }
 
-  /** New keys in the vault, or other settings in the config. */
+  /** Puts new keys into the vault, or other settings into the config. */
   #askForIt(): void {
     const { site } = this.#run.fleet;
     if (this.#prng.chance(0.1)) {
       this.#macsec = this.#prng.pick(settings.filter((each) => each !== this.#macsec));
       const request = { text: this.#config(), file: "fleet.yaml", who: "person", queue: true };
-      // Refused by a full disk: the next round asks for something else.
+      // A full disk refuses the request: the next round asks for something else.
       void this.#run.agent?.apply(request, this.#never).catch(() => undefined);
       return;
     }
@@ -247,7 +255,7 @@ class Rotations {
   #storm(): Storm | undefined {
     const { strikeMs, kindChance, deathCalls, disk, traps } = this.#scene;
     if (strikeMs === undefined || this.#prng.chance(0.1)) return undefined;
-    // What conspires is often left to itself: among everything else few conspiracies succeed.
+    // A fault combination is often the only fault: among many others few combinations succeed.
     const alone = traps > 0 && this.#prng.chance(0.5);
     if (!alone && deathCalls !== undefined) this.#lives.dieAfter(deathCalls);
     if (!alone && disk === "spoilt") this.#lives.spoilDisk();
@@ -276,7 +284,7 @@ class Rotations {
     this.#failures.push(`seed ${seed} liveness\nat ${seconds} s\n${text}`);
   }
 
-  /** Every rotation that was wanted in this round has begun, and no campaign runs. */
+  /** True if every rotation that was wanted in this round has begun, and no campaign runs. */
   #isDone(): boolean {
     const { agent, fleet } = this.#run;
     if (agent?.crew === undefined) return false;
@@ -288,11 +296,14 @@ class Rotations {
     );
   }
 
-  /** Nothing moves: no campaign, or one that has stood still for a while with one reason. */
+  /**
+   * True if nothing moves: there is no campaign, or one that has waited for a while with one
+   * reason.
+   */
   #isAtRest(): boolean {
     const { agent, fleet } = this.#run;
     const now = fleet.site.clock.now();
-    // A router that still boots may have its port shut, and opens it once it is read.
+    // A router that still boots may have its port shut; the agent opens it once it has read it.
     const routers = [...fleet.site.routers.values()];
     if (agent?.crew === undefined || !routers.every((router) => router.reachable())) return false;
     return fleet.site.groups.every((group) => {
@@ -307,7 +318,9 @@ class Rotations {
     });
   }
 
-  /** With the port: what has just been shut may be about to open. */
+  /**
+   * Returns the state with that of the port: a port that has just been shut may be about to open.
+   */
   #standing(campaign: Campaign): string {
     const link = this.#run.fleet.site.link(`${campaign.group}/${entryOf(campaign).name}`);
     const admin = link?.router.configured(link.port)?.admin;
@@ -333,16 +346,18 @@ class Rotations {
       if (campaign === undefined) continue;
       const lie = this.#witness.lie(campaign);
       if (lie !== undefined) this.#fail(lie);
-      // What people shut is open again once the weather is calm.
+      // A port that an operator shut is open again once the faults have ended.
       const link = fleet.site.link(`${group}/${entryOf(campaign).name}`);
       if (link === undefined || !this.#isShut(link.id)) continue;
-      // A router takes nothing while a commit of somebody else's waits on it, as is told.
+      // A router takes nothing while another client's commit waits on it, and the campaign reports
+      // that.
       const isForeign = campaign.because.includes("a commit that is not of this campaign");
       if (isForeign && link.router.commits.pending()) continue;
       const shut = this.#shut.get(link.id);
-      // What goes back by itself may shut again what was opened: theirs to open who then see it.
+      // A revert may shut again what was opened; the operator who sees that opens it.
       if (shut !== undefined && shut.by !== "agent") continue;
-      // A commit that an agent forgot may be undone later: that the port is shut is told.
+      // A commit that the agent has forgotten may be reverted later: the agent reports that the
+      // port is shut.
       if (shut !== undefined && shut.at < (this.#lives.forgotAt ?? shut.at)) continue;
       this.#fail(`${link.id} was left shut: ${campaign.state}, ${campaign.because}`);
     }
@@ -374,7 +389,7 @@ function worst(outcomes: readonly string[]): string {
   return order.find((outcome) => outcomes.includes(outcome)) ?? outcomes[0] ?? "none";
 }
 
-/** The agent knows the key that stands at both ends. */
+/** True if the agent knows the key that both ends use. */
 function isBound(
   binding: { readonly key: { readonly ckn: string } } | undefined,
   link: SiteLink,

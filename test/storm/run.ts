@@ -1,5 +1,5 @@
 // `npm run storm`: the real agent over many simulated routers, for days of virtual time, or through
-// many rotations in bad weather. Ends with status 1 if a promise was broken.
+// many rotations under a fault schedule. Ends with status 1 if a promise was broken.
 
 import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -11,7 +11,7 @@ import { type Played, playFleet } from "./play.ts";
 
 const usage = `npm run storm -- [--routers 20] [--days 7] [--seed 1] [--faults on|off]
 npm run storm -- --rotations N [--seed 1]
-npm run storm -- --plant NAME ...     a planted fault of our own, to see it caught
+npm run storm -- --plant NAME ...     a seeded defect of the agent, to see it caught
 npm run storm -- --list-plants`;
 
 const limits = {
@@ -30,7 +30,7 @@ function numberOf(name: keyof typeof limits, text: string): number {
   throw new UsageError(`--${name}: a number from ${least} to ${most}`);
 }
 
-/** `K/N`: the seeds of one process of a run. */
+/** Parses `K/N`: the seeds of one process of a run. */
 function partOf(text: string): Part {
   const [, index, of] = /^(\d{1,3})\/(\d{1,3})$/.exec(text) ?? [];
   if (index !== undefined && Number(index) >= 1 && Number(index) <= Number(of)) {
@@ -45,7 +45,7 @@ function plantNamed(name: string | undefined): Plant | undefined {
   return plant;
 }
 
-// At once and in order: a run ends with its process, and what it told must not be lost.
+// Writes at once and in order: a run ends with its process, and its output must not be lost.
 function write(line: string): void {
   writeSync(process.stdout.fd, `${line}\n`);
 }
@@ -63,7 +63,7 @@ async function runRotations(
   const begun = performance.now();
   const tally = await playParts({ rotations, seed, plant }, warn);
   write(tallyText(tally, (performance.now() - begun) / 1000));
-  // A planted mistake may keep a row from being taken, or take one that nothing should lead to.
+  // A seeded defect may keep a row from being taken, or take one that should be unreachable.
   const missed = plant === undefined ? marksMissed(tally.marks, tally.rotations) : [];
   for (const text of missed) warn(text);
   return tally.violations.length + missed.length > 0 ? 1 : 0;
@@ -97,7 +97,7 @@ function figures(played: Played, seconds: number): string {
   const whole = (value: number): string => Math.round(value).toLocaleString("en");
   return [
     `${(virtualMs / 86_400_000).toFixed(2)} virtual days in ${seconds.toFixed(1)} s`,
-    `${whole(looks)} looks (${whole((seconds * 1e6) / Math.max(1, looks))} µs each)`,
+    `${whole(looks)} observations (${whole((seconds * 1e6) / Math.max(1, looks))} µs each)`,
     `${whole(events)} events (${whole(events / seconds)}/s)`,
     `${starts} starts of the agent`,
     `${broken.length} violations`,

@@ -1,4 +1,4 @@
-// What one seed of a rotation run is like: how its group is configured, what strikes it, who acts.
+// The scene of one seed: how its group is configured, which faults strike it, and who acts.
 
 import type { Prng } from "#sim/base/prng.ts";
 import type { RoutersPerGroup } from "#sim/site/site-plan.ts";
@@ -14,23 +14,25 @@ export interface Scene {
   readonly begins: "byHand" | "byVaultVersion";
   /** Closed half an hour out of two, or the whole first day. */
   readonly closed: "never" | "windows" | "freeze";
-  /** The far end of a manual group is not shown to the agent, by accepted risk. */
+  /** `accepted`: the agent cannot see the far end of a manual group, by an accepted risk. */
   readonly unseen: "accepted" | "refused";
-  /** Mean time between two strikes anywhere at the site; undefined = good weather. */
+  /** The mean time between two strikes anywhere at the site; undefined for no faults. */
   readonly strikeMs: number | undefined;
   readonly kindChance: number;
-  /** Mean number of calls to disk and world after which the agent dies; undefined = it lives. */
+  /**
+   * The mean number of calls to disk and World after which the agent crashes; undefined for none.
+   */
   readonly deathCalls: number | undefined;
   readonly disk: "sound" | "spoilt";
   /** `hasty`: deadlines that a slow router or far end misses, under a timer that outlasts them. */
   readonly deadlines: "patient" | "hasty";
-  /** Quiet samples that a drain needs. */
+  /** The number of quiet samples that a drain needs. */
   readonly samples: 1 | 3;
-  /** How often the agent looks when nothing is under way. */
+  /** The interval of the agent's observations while nothing is under way. */
   readonly poll: "10s" | "20s";
-  /** Of the routing alone: with BFD, or BGP and little else. */
+  /** The packet rate of the routing alone: with BFD, or BGP and little else. */
   readonly routingPps: number;
-  /** Faults that lie in wait for a state, in each storm. */
+  /** The number of faults that wait for a state, in each fault schedule. */
   readonly traps: number;
 }
 
@@ -72,7 +74,7 @@ const deadlineLines: Readonly<Record<Scene["deadlines"], readonly string[]>> = {
   hasty: ["  verify: 30s", "  confirm: 6m", "  farEnd: 100s"],
 };
 
-/** Waiting times made short, so that a rotation takes a few minutes of virtual time. */
+/** Returns shortened waiting times, so that a rotation takes a few minutes of virtual time. */
 const waits = ({ deadlines, samples }: Scene): readonly string[] => [
   "rotation:",
   "  settle: 6s",
@@ -82,7 +84,7 @@ const waits = ({ deadlines, samples }: Scene): readonly string[] => [
   `  drained: { samples: ${samples}, every: 1s }`,
 ];
 
-/** The config of the site as this scene wants it; `macsec` is the block of every link. */
+/** Returns the config of the site for this scene; `macsec` is the block of every link. */
 export function sceneText(scene: Scene, siteText: string, macsec: string): string {
   const { farEnd, drain, retire, quirk, begins, closed, unseen, poll } = scene;
   const on = begins === "byHand" ? "hand" : "vaultVersion";

@@ -1,29 +1,29 @@
-// What rotation runs have counted, seed by seed and in all.
+// The counters of rotation runs, seed by seed and in total.
 
-/** By name. */
+/** Counters by name. */
 export type Counts = Record<string, number>;
 
 export interface Tally {
   readonly seeds: number;
   readonly rotations: number;
-  /** How campaigns ended, and in which states they waited for a person. */
+  /** The outcomes of campaigns, and the states in which they waited for an operator. */
   readonly ended: Counts;
-  /** By the moment of the call at which the agent died. */
+  /** The crashes of the agent, by the moment of the call. */
   readonly deaths: Counts;
-  /** Processes of the agent. */
+  /** The number of processes of the agent. */
   readonly lives: number;
-  /** Strikes, by kind of fault. */
+  /** The strikes, by kind of fault. */
   readonly faults: Counts;
-  /** Rows of the campaign's tables that were taken. */
+  /** The rows of the campaign's tables that were taken. */
   readonly marks: Counts;
-  /** Reasons to stand still that claim nothing the site could tell about. */
+  /** The reasons to wait that make no claim which the site's state could confirm. */
   readonly unchecked: Counts;
   readonly events: number;
   readonly virtualMs: number;
   readonly looks: number;
-  /** Seed and promise first. */
+  /** Violations, seed and promise first. */
   readonly violations: readonly string[];
-  /** Of the event log: equal for equal seeds. */
+  /** The digest of the event log: equal for equal seeds. */
   readonly digest: number;
 }
 

@@ -1,4 +1,4 @@
-// All that the agent says, writes and asks for passes by the oracle.
+// The recorder: everything that the agent reports, writes and asks for is shown to the oracle.
 
 import { entryOf } from "#agent/model/campaign.ts";
 import { parkingStates } from "#agent/rotation/guards.ts";
@@ -41,14 +41,14 @@ function tappedDisk(disk: Disk, oracle: Oracle): Disk {
   };
 }
 
-/** Records that say something which the oracle can see. */
+/** Matches records with a statement that the oracle can check. */
 const telling = /"kind":"(?:binding|campaign|handDrain)"/;
 
 function tell(record: JournalRecord, oracle: Oracle): void {
   if (record.kind === "campaign") {
     const { campaign } = record;
     const { state } = campaign;
-    // Once it is done, a drain is an operator's.
+    // A drain that remains once the campaign is done belongs to an operator.
     const isParked = state !== "done" && parkingStates.some((each) => each === state);
     const link = `${campaign.group}/${entryOf(campaign).name}`;
     oracle.waits(link, isParked ? "parked" : "moving");
@@ -57,7 +57,7 @@ function tell(record: JournalRecord, oracle: Oracle): void {
   if (record.kind === "handDrain") {
     oracle.means(record.link, record.drain === null ? undefined : record.link);
   }
-  // What a campaign binds it has proven; what is adopted is as it was found.
+  // A key that a campaign binds is proven; an adopted one is as it was found.
   if (record.kind === "binding" && record.binding.how !== "adopted") {
     oracle.claims(record.link, record.binding.key.ckn);
   }
@@ -80,7 +80,7 @@ function tappedDialer(dial: Dialer, oracle: Oracle): Dialer {
   };
 }
 
-/** How the journal names what this request asks for. */
+/** Returns the place and token by which the journal names the effect of this request. */
 function actOf({ path, body = [] }: HttpRequest) {
   const [, device, applied] = /^\/devices\/([^/]+)\/transactions\/([^/]+)\/apply$/.exec(path) ?? [];
   if (device !== undefined && applied !== undefined) {

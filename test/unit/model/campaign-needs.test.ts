@@ -261,7 +261,7 @@ const unreached: Readonly<Record<string, string>> = {
   "reverting.confirm": "design: the same",
   "reverting.rollBack": "design: the same",
   "reverting.pending": "design: the same",
-  "done.stays": "the conductor leaves a campaign that is done alone",
+  "done.stays": "the rotation runner does not touch a campaign that is done",
 };
 
 /** Rows that need a second fault are led to in one of these. */

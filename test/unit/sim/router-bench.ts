@@ -71,7 +71,7 @@ export function capabilities(
   };
 }
 
-/** The n-th key of the tests; its bytes are all n. */
+/** Returns the n-th key of the tests; its bytes are all n. */
 export function keyOf(n: number): KeyRef {
   const ckn = parseCkn(n.toString(16).padStart(64, "0"));
   if (ckn === undefined) throw new Error("no CKN");
@@ -125,7 +125,7 @@ export class RouterBench {
     return promise;
   }
 
-  /** Both ends of the link hold key n, by hand. */
+  /** Gives both ends of the link key n manually. */
   protect(side: Side, n: number): void {
     const key = { ckn: keyOf(n).ckn, cak: cakOf(n), role: "primary" } as const;
     side.router.person((config) => {

@@ -1,4 +1,4 @@
-// What a person does at the two ends of a link of a simulated site.
+// The repairs of a manual operator at the two ends of a link of a simulated site.
 
 import { expect, it } from "vitest";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
@@ -8,7 +8,7 @@ import { putRight } from "../../storm/mending.ts";
 import { rotation } from "../kit/conductor-bench.ts";
 import { bindingOf } from "../kit/view-kit.ts";
 
-it("47-935: the far end's SCI is put right while it is on the new key of a rotation", async () => {
+it("a far end on the new key of a rotation gets its SCI repaired: seed 47-935", async () => {
   const options = { seed: "mending-1", name: "demo", groups: 1, tunnels: 0 } as const;
   const site = buildSite({ ...options, start: "protected" });
   const [link] = site.links;

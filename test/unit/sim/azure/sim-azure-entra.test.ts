@@ -61,7 +61,7 @@ describe("a client assertion is checked", () => {
     ["a chain besides", { header: { "x5t#S256": x5t256, x5c } }],
     ["a chain alone", { header: { x5c } }],
     ["the other audience", { header: { x5t }, claims: { aud: `${authority}/${tenant}/v2.0` } }],
-  ])("good: %s", async (_name, setting) => {
+  ])("a client assertion with %s gets a token", async (_name, setting) => {
     expect(await tried(setting)).toBe("200 none");
   });
 
@@ -70,7 +70,7 @@ describe("a client assertion is checked", () => {
   const strangeDer = new X509Certificate(stranger.certificate).raw;
   it.each<[string, AssertionSetting, string]>([
     ["no name of a certificate", {}, "401 AADSTS700027"],
-    ["a thumbprint nobody registered", { header: { x5t: "AAAA" } }, "401 AADSTS700027"],
+    ["an unregistered thumbprint", { header: { x5t: "AAAA" } }, "401 AADSTS700027"],
     ["another key under our thumbprint", { header, key: stranger.key }, "401 AADSTS700027"],
     [
       "another certificate in the chain than in the thumbprint",
@@ -84,14 +84,14 @@ describe("a client assertion is checked", () => {
       { header: { ...header, alg: "RS256" } },
       "401 AADSTS700027",
     ],
-    ["another subject", { header, claims: { sub: "somebody" } }, "401 AADSTS700021"],
+    ["another subject", { header, claims: { sub: "another-app" } }, "401 AADSTS700021"],
     ["another audience", { header, claims: { aud: "https://elsewhere" } }, "401 AADSTS700023"],
     ["no jti", { header, claims: { jti: undefined } }, "401 AADSTS50027"],
-    ["over", { header, claims: { exp: 1_000_000_000 } }, "401 AADSTS700024"],
+    ["an end in the past", { header, claims: { exp: 1_000_000_000 } }, "401 AADSTS700024"],
     ["no end", { header, claims: { exp: undefined } }, "401 AADSTS700024"],
-    ["not begun", { header, claims: { nbf: 4_000_000_000 } }, "401 AADSTS700024"],
-    ["an issuer nobody federated with", { header, claims: { iss: "x" } }, "401 AADSTS700211"],
-  ])("bad: %s", async (_name, setting, expected) => {
+    ["a start in the future", { header, claims: { nbf: 4_000_000_000 } }, "401 AADSTS700024"],
+    ["an issuer without federation", { header, claims: { iss: "x" } }, "401 AADSTS700211"],
+  ])("a client assertion with %s is refused", async (_name, setting, expected) => {
     expect(await tried(setting)).toBe(expected);
   });
 
@@ -101,13 +101,13 @@ describe("a client assertion is checked", () => {
     ["a secret", { client_secret: "x" }, "401 AADSTS7000215"],
     ["another grant", { grant_type: "password" }, "400 AADSTS70003"],
     ["another client", { client_id: "x" }, "400 AADSTS700016"],
-    ["a scope that is none", { scope: "openid" }, "400 AADSTS1002012"],
+    ["an unknown scope", { scope: "openid" }, "400 AADSTS1002012"],
     ["another resource", { scope: "https://graph.test/.default" }, "400 AADSTS500011"],
-  ])("bad request: %s", async (_name, form, expected) => {
+  ])("a token request with %s is refused", async (_name, form, expected) => {
     expect(await tried({ header }, form)).toBe(expected);
   });
 
-  it("comes again until it expires, but no other one under its jti", async () => {
+  it("an assertion is accepted again until it expires, another under its jti is not", async () => {
     const scene = cloud();
     const nowS = Math.floor(scene.site.clock.wall() / 1000);
     const first = assertion(nowS, { header, claims: { jti: "one" } });
@@ -119,7 +119,7 @@ describe("a client assertion is checked", () => {
     expect(seen).toEqual([200, 200, 401]);
   });
 
-  it("a tenant that is none", async () => {
+  it("a request for an unknown tenant is refused", async () => {
     const scene = cloud();
     const answer = await askToken(scene, {}, "00000000-0000-0000-0000-000000000000");
     expect([answer.status, answer.code]).toEqual([400, "AADSTS90002"]);
@@ -135,11 +135,11 @@ describe("workload identity federation", () => {
   const claims = { iss: issuer.name, sub: issuer.subject, aud: "api://AzureADTokenExchange" };
 
   it.each<[string, Readonly<Record<string, unknown>>, string]>([
-    ["good", {}, "200 none"],
+    ["the right claims", {}, "200 none"],
     ["another subject", { sub: "x" }, "401 AADSTS700213"],
     ["another audience", { aud: "x" }, "401 AADSTS700212"],
-    ["over", { exp: 1_000_000_000 }, "401 AADSTS700024"],
-  ])("%s", async (_name, more, expected) => {
+    ["an end in the past", { exp: 1_000_000_000 }, "401 AADSTS700024"],
+  ])("a federated token with %s is checked", async (_name, more, expected) => {
     const scene = cloud();
     const exp = Math.floor(scene.site.clock.wall() / 1000) + 600;
     const text = issuer.key.signed({ exp, ...claims, ...more });
@@ -147,7 +147,7 @@ describe("workload identity federation", () => {
     expect(`${status} ${code}`).toBe(expected);
   });
 
-  it("a signature of our own certificate is none of the issuer", async () => {
+  it("a federated token signed with the client's certificate is refused", async () => {
     const setting = { header: { x5t }, claims } as const;
     expect(await tried(setting)).toBe("401 AADSTS50013");
   });
@@ -156,7 +156,7 @@ describe("workload identity federation", () => {
 describe("a token", () => {
   const versions = "/secrets/erd-demo-1-cak/versions?api-version=7.4";
 
-  it("is good for its audience until it expires or is revoked", async () => {
+  it("a token is good for its audience until it expires or is revoked", async () => {
     const scene = cloud({ tokenLifetimeS: 60, tokenForm: "opaque" });
     const [vault, arm] = [scene.token(vaultScope), scene.token(management)];
     const ask = async (token: string): Promise<number> =>
@@ -170,7 +170,7 @@ describe("a token", () => {
     expect(await ask(next)).toBe(401);
   });
 
-  it("tells its end to whoever looks inside a JWT", () => {
+  it("a token in JWT form shows its end to a client that reads it", () => {
     const scene = cloud({ tokenLifetimeS: 60 });
     const body = scene.token(vaultScope).split(".")[1] ?? "";
     const exp = Math.floor(scene.site.clock.wall() / 1000) + 60;

@@ -19,7 +19,7 @@ describe("Azure Arc", () => {
     });
   }
 
-  it("names a key file and gives a token for what is in it, once", async () => {
+  it("Azure Arc names a key file and gives one token for its content", async () => {
     const scene = arcCloud();
     const first = await scene.ask(arcPath, { host: arcHost, headers: metadata });
     expect([first.status, first.headers["www-authenticate"]]).toEqual([
@@ -37,11 +37,16 @@ describe("Azure Arc", () => {
   });
 
   it.each([
-    ["a wrong key", { ...metadata, authorization: "Basic key-9" }, arcPath, 401],
-    ["no Metadata header", {}, arcPath, 400],
-    ["a version of another service", metadata, imdsPath, 400],
-    ["another path", metadata, "/metadata/instance", 404],
-  ] as const)("refuses %s", async (_name, headers, path, status) => {
+    {
+      name: "a wrong key",
+      headers: { ...metadata, authorization: "Basic key-9" },
+      path: arcPath,
+      status: 401,
+    },
+    { name: "no Metadata header", headers: {}, path: arcPath, status: 400 },
+    { name: "a version of another service", headers: metadata, path: imdsPath, status: 400 },
+    { name: "another path", headers: metadata, path: "/metadata/instance", status: 404 },
+  ] as const)("Azure Arc refuses $name", async ({ headers, path, status }) => {
     const scene = arcCloud();
     expect((await scene.ask(path, { host: arcHost, headers })).status).toBe(status);
   });
@@ -53,18 +58,46 @@ describe("Azure Arc", () => {
 
 describe("the metadata service and App Service", () => {
   it.each([
-    ["a machine", imdsPath, metadata, 200],
-    ["no Metadata header", imdsPath, {}, 400],
-    ["through a proxy", imdsPath, { ...metadata, "x-forwarded-for": "10.0.0.1" }, 400],
-    ["another resource", imdsPath.replace(resource, "https%3A%2F%2Fx.test"), metadata, 400],
-    ["no version", imdsPath.replace(/api-version=[^&]*&/, ""), metadata, 400],
-    ["a user-assigned identity", `${imdsPath}&client_id=usr`, metadata, 200],
-    ["an identity nobody assigned", `${imdsPath}&client_id=who`, metadata, 400],
-  ] as const)("metadata: %s", async (_name, path, headers, status) => {
-    expect((await cloud().ask(path, { host: imds, headers })).status).toBe(status);
-  });
+    { name: "the identity of the machine", path: imdsPath, headers: metadata, status: 200 },
+    { name: "no Metadata header", path: imdsPath, headers: {}, status: 400 },
+    {
+      name: "a proxy in between",
+      path: imdsPath,
+      headers: { ...metadata, "x-forwarded-for": "10.0.0.1" },
+      status: 400,
+    },
+    {
+      name: "another resource",
+      path: imdsPath.replace(resource, "https%3A%2F%2Fx.test"),
+      headers: metadata,
+      status: 400,
+    },
+    {
+      name: "no version",
+      path: imdsPath.replace(/api-version=[^&]*&/, ""),
+      headers: metadata,
+      status: 400,
+    },
+    {
+      name: "a user-assigned identity",
+      path: `${imdsPath}&client_id=usr`,
+      headers: metadata,
+      status: 200,
+    },
+    {
+      name: "an unassigned identity",
+      path: `${imdsPath}&client_id=who`,
+      headers: metadata,
+      status: 400,
+    },
+  ] as const)(
+    "the metadata service answers a request with $name by its status",
+    async ({ path, headers, status }) => {
+      expect((await cloud().ask(path, { host: imds, headers })).status).toBe(status);
+    },
+  );
 
-  it("echoes the identity that was asked for", async () => {
+  it("the metadata service names the requested identity in its answer", async () => {
     const reply = await cloud().ask(`${imdsPath}&client_id=usr`, { host: imds, headers: metadata });
     expect(JSON.parse(reply.body)).toMatchObject({ client_id: "usr" });
   });
@@ -73,8 +106,11 @@ describe("the metadata service and App Service", () => {
     ["the header of this process", { "x-identity-header": "proof" }, 200],
     ["another header", { "x-identity-header": "x" }, 401],
     ["no header", {}, 401],
-  ] as const)("App Service: %s", async (_name, headers, status) => {
-    const path = `/msi/token?api-version=2019-08-01&resource=${resource}`;
-    expect((await cloud().ask(path, { host: "127.0.0.1:1", headers })).status).toBe(status);
-  });
+  ] as const)(
+    "App Service answers a request with %s by its status",
+    async (_name, headers, status) => {
+      const path = `/msi/token?api-version=2019-08-01&resource=${resource}`;
+      expect((await cloud().ask(path, { host: "127.0.0.1:1", headers })).status).toBe(status);
+    },
+  );
 });

@@ -8,7 +8,7 @@ const newClock = (): SimClock => new SimClock(wallStart);
 const at = (ms: number): Instant => ms as Instant;
 
 describe("SimClock", () => {
-  it("runs events in order of time, equal times in order of asking", async () => {
+  it("a clock runs events in order of time, equal times in order of request", async () => {
     const clock = newClock();
     const log: string[] = [];
     for (const [ms, name] of [
@@ -26,7 +26,7 @@ describe("SimClock", () => {
     expect(clock.events).toBe(5);
   });
 
-  it("stops at the end asked for, before later events", async () => {
+  it("a clock stops at the requested end, before later events", async () => {
     const clock = newClock();
     let ran = 0;
     clock.after(10, () => (ran += 1));
@@ -37,14 +37,14 @@ describe("SimClock", () => {
     expect([ran, clock.now(), clock.next()]).toEqual([2, 11, undefined]);
   });
 
-  it("stops early between events and keeps its time", async () => {
+  it("a clock that is stopped early keeps the time of its last event", async () => {
     const clock = newClock();
     for (const ms of [1, 2, 3]) clock.after(ms, () => undefined);
     await clock.run(at(100), () => clock.events === 2);
     expect(clock.now()).toBe(2);
   });
 
-  it("runs no cancelled event, even at the same moment", async () => {
+  it("a clock runs no cancelled event, even at the same moment", async () => {
     const clock = newClock();
     const log: string[] = [];
     const first = clock.after(5, () => log.push("first"));
@@ -57,7 +57,7 @@ describe("SimClock", () => {
     expect(clock.events).toBe(1);
   });
 
-  it("sleeps in virtual time", async () => {
+  it("a sleep takes virtual time", async () => {
     const clock = newClock();
     const log: string[] = [];
     const actor = async (name: string, ms: number): Promise<void> => {
@@ -72,7 +72,7 @@ describe("SimClock", () => {
     expect(log).toEqual(["2 fast1", "3 slow1", "4 fast2", "6 slow2"]);
   });
 
-  it("ends a sleep with the signal's reason and leaves no event behind", async () => {
+  it("an aborted sleep ends with the signal's reason and leaves no event", async () => {
     const clock = newClock();
     const stop = new AbortController();
     const asleep = clock.sleep(1000, stop.signal);
@@ -88,7 +88,7 @@ describe("SimClock", () => {
     expect(clock.next()).toBeUndefined();
   });
 
-  it("is deaf to a signal that aborts after the sleep", async () => {
+  it("a signal that aborts after its sleep has no effect", async () => {
     const clock = newClock();
     const stop = new AbortController();
     const asleep = clock.sleep(1, stop.signal);
@@ -97,7 +97,7 @@ describe("SimClock", () => {
     await expect(asleep).resolves.toBeUndefined();
   });
 
-  it("drains promises of any depth before the next event", async () => {
+  it("a clock settles promises of any depth before the next event", async () => {
     const clock = newClock();
     const log: string[] = [];
     const deep = async (depth: number): Promise<void> => {
@@ -116,7 +116,7 @@ describe("SimClock", () => {
     expect(log).toEqual(["10 chain", "10 same moment", "11 next"]);
   });
 
-  it("tells the oracle after every event, when its promises are at rest", async () => {
+  it("a clock calls the oracle after every event, once its promises are settled", async () => {
     const clock = newClock();
     let settled = 0;
     const seen: string[] = [];
@@ -133,7 +133,7 @@ describe("SimClock", () => {
     expect(seen).toEqual(["1:1", "2:2"]);
   });
 
-  it("jumps its wall clock without moving time", async () => {
+  it("a jump of the wall clock does not move monotonic time", async () => {
     const clock = newClock();
     let fired = 0;
     clock.after(10, () => (fired += 1));
@@ -146,7 +146,7 @@ describe("SimClock", () => {
     expect([fired, clock.wall() - wallStart]).toEqual([1, 10 - 3_600_000]);
   });
 
-  it("sorts any mix of events and cancellations", async () => {
+  it("a clock sorts any mix of events and cancellations", async () => {
     const clock = newClock();
     const prng = new Prng("heap");
     const ran: number[] = [];
@@ -162,7 +162,7 @@ describe("SimClock", () => {
     expect(ran).toEqual(expected.map((one) => one.order));
   });
 
-  it("writes the same log for the same seed, byte for byte", async () => {
+  it("a site writes the same log for the same seed, byte for byte", async () => {
     const story = async (seed: string): Promise<string> => {
       const clock = newClock();
       const log: string[] = [];

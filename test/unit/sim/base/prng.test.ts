@@ -5,7 +5,7 @@ const draws = (prng: Prng, count = 8): number[] =>
   Array.from({ length: count }, () => prng.uint32());
 
 describe("Prng", () => {
-  it("repeats itself for a seed, for ever", () => {
+  it("a seed always gives the same draws", () => {
     expect(draws(new Prng("a"), 3)).toEqual(draws(new Prng("a"), 3));
     expect(draws(new Prng("linkseal"), 4)).toEqual([
       4_255_179_826, 1_174_861_559, 4_262_626_046, 3_694_482_130,
@@ -17,11 +17,11 @@ describe("Prng", () => {
     ["", "\0"],
     ["seed-1", "seed-2"],
     ["ab", "ba"],
-  ])("gives %j and %j streams of their own", (one, other) => {
+  ])("the seeds %j and %j give different draws", (one, other) => {
     expect(draws(new Prng(one))).not.toEqual(draws(new Prng(other)));
   });
 
-  it("forks by name: draws of the parent and of siblings shift nothing", () => {
+  it("a fork depends on its name alone, not on draws of parent and siblings", () => {
     const quiet = new Prng("s");
     const busy = new Prng("s");
     draws(busy, 100);
@@ -30,7 +30,7 @@ describe("Prng", () => {
     expect(draws(quiet.fork("router-3"))).not.toEqual(draws(quiet.fork("router-1")));
   });
 
-  it("spreads over its range", () => {
+  it("draws spread over their range", () => {
     const prng = new Prng("spread");
     const dice = Array.from({ length: 6000 }, () => prng.between(1, 6));
     for (const face of [1, 2, 3, 4, 5, 6]) {
@@ -47,20 +47,20 @@ describe("Prng", () => {
   it.each([
     [0, 0],
     [1, 20],
-  ])("chance(%d) is exact at its ends", (probability, hits) => {
+  ])("chance(%d) is exact", (probability, hits) => {
     const prng = new Prng("chance");
     expect(Array.from({ length: 20 }, () => prng.chance(probability)).filter(Boolean)).toHaveLength(
       probability === 0 ? 0 : hits,
     );
   });
 
-  it("gives bytes and hexadecimal of the length asked for", () => {
+  it("bytes and hex have the requested length", () => {
     expect(new Prng("x").bytes(16)).toHaveLength(16);
     expect(new Prng("x").hex(16)).toMatch(/^[0-9a-f]{32}$/);
     expect(Buffer.from(new Prng("x").bytes(4)).toString("hex")).toBe(new Prng("x").hex(4));
   });
 
-  it("picks every item, and refuses to pick from nothing", () => {
+  it("pick returns every item, and refuses an empty list", () => {
     const prng = new Prng("pick");
     const seen = new Set(Array.from({ length: 60 }, () => prng.pick(["a", "b", "c"])));
     expect([...seen].sort()).toEqual(["a", "b", "c"]);

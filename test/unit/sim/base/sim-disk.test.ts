@@ -15,7 +15,7 @@ function disk(writeMs = 0): { clock: SimClock; disk: SimDisk } {
 }
 
 describe("SimDisk", () => {
-  it("keeps what was appended and replaced, and lists by prefix", async () => {
+  it("a disk keeps what was appended and replaced, and lists by prefix", async () => {
     const { disk: it } = disk();
     await it.append("journal", octets("one\n"));
     await it.append("journal", octets("two\n"));
@@ -26,7 +26,7 @@ describe("SimDisk", () => {
     expect(await it.read("nothing")).toBeUndefined();
   });
 
-  it("copies: a caller that reuses its buffer changes nothing", async () => {
+  it("a disk copies, so a caller that reuses its buffer changes nothing", async () => {
     const { disk: it } = disk();
     const buffer = octets("aa");
     await it.replace("x", buffer);
@@ -34,7 +34,7 @@ describe("SimDisk", () => {
     expect(text(await it.read("x"))).toBe("aa");
   });
 
-  it("a crash during an append leaves a prefix and never answers", async () => {
+  it("a crash during an append leaves a prefix, and the append never answers", async () => {
     const lengths = new Set<number>();
     for (let seed = 0; seed < 40; seed += 1) {
       const clock = new SimClock(0);
@@ -63,7 +63,7 @@ describe("SimDisk", () => {
     expect(text(await it.read("x"))).toBe("old");
   });
 
-  it("full: a write is refused, effect none, and leaves nothing; later there is room", async () => {
+  it("a full disk refuses a write without effect, and takes it later", async () => {
     const { disk: it } = disk();
     await it.append("journal", octets("one\n"));
     it.setFault("full", true);
@@ -76,7 +76,7 @@ describe("SimDisk", () => {
     expect(text(await it.read("journal"))).toBe("one\nthree\n");
   });
 
-  it("lies: acknowledged writes are gone after the crash, and only those", async () => {
+  it("a lying disk loses in a crash the writes acknowledged since, and only those", async () => {
     const { disk: it } = disk();
     await it.append("journal", octets("one\n"));
     it.setFault("lies", true);

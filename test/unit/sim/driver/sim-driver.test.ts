@@ -43,7 +43,7 @@ const cak = Uint8Array.from({ length: 32 }, (_, index) => 0xa0 + index);
 const cakHex = Buffer.from(cak).toString("hex");
 const keys = async (): Promise<Secret> => Secret.take("cak", cak.slice());
 
-/** Answers every call alike. */
+/** Returns a dialer that answers every call alike. */
 function saying(status: number, body: string | Uint8Array): Dialer {
   const octets = typeof body === "string" ? new TextEncoder().encode(body) : body;
   return {
@@ -73,7 +73,7 @@ async function openOver(dial: Dialer, clock = new SimClock(wallStart)) {
   return { ...device, transaction };
 }
 
-describe("a state is believed only when every field is right", () => {
+describe("an observation of the simulated driver", () => {
   const good = (): Record<string, unknown> =>
     JSON.parse(encodeJson(sampleState("edge-a", 0 as Instant)));
   const portOf = (state: Record<string, unknown>) =>
@@ -138,13 +138,13 @@ describe("a state is believed only when every field is right", () => {
         return state;
       },
     ],
-  ])("%s", async (_name, spoil) => {
+  ])("with %s is refused as unparsed", async (_name, spoil) => {
     const device = await openOver(saying(200, encodeJson(spoil(good()))));
     const error = await refused(device.observe(never));
     expect([error.code, error.effect, error.where]).toEqual(["device.unparsed", "none", "edge-a"]);
   });
 
-  it("a clock far ahead cannot make a look fresher than its answer", async () => {
+  it("an observation is never newer than its reply, whatever the site claims", async () => {
     const clock = new SimClock(wallStart);
     const ahead = sampleState("edge-a", 9e12 as Instant);
     const stale = { ...ahead, control: { ...ahead.control, at: (9e12 - 5000) as Instant } };
@@ -155,48 +155,56 @@ describe("a state is believed only when every field is right", () => {
   });
 });
 
-describe("what a failed call may have done", () => {
+describe("the effect of a failed call", () => {
   const closed = new LinksealError("transport.closed", "no reply", {
     effect: "none",
     where: "unix:/x",
     next: "linkseal status",
   });
-  const unreachable = new LinksealError("transport.unreachable", "nobody answers", {
+  const unreachable = new LinksealError("transport.unreachable", "the site does not answer", {
     effect: "none",
     where: "unix:/x",
     next: "linkseal status",
   });
 
   it.each([
-    ["a lost reply", failing(closed), "transport.closed none", "transport.closed unknown"],
-    [
-      "nobody there",
-      failing(unreachable),
-      "transport.unreachable none",
-      "transport.unreachable none",
-    ],
-    [
-      "no refusal that we know",
-      saying(500, "oops"),
-      "device.unparsed none",
-      "device.unparsed unknown",
-    ],
-    [
-      "a code that devices may not use",
-      saying(422, '{"code":"journal.corrupt","effect":"none","where":"x","text":"x","next":"x"}'),
-      "device.unparsed none",
-      "device.unparsed unknown",
-    ],
-    [
-      "a refusal with effect applied",
-      saying(
+    {
+      name: "a lost reply",
+      dial: failing(closed),
+      read: "transport.closed none",
+      write: "transport.closed unknown",
+    },
+    {
+      name: "an unreachable site",
+      dial: failing(unreachable),
+      read: "transport.unreachable none",
+      write: "transport.unreachable none",
+    },
+    {
+      name: "an unknown refusal",
+      dial: saying(500, "oops"),
+      read: "device.unparsed none",
+      write: "device.unparsed unknown",
+    },
+    {
+      name: "a code that devices may not use",
+      dial: saying(
+        422,
+        '{"code":"journal.corrupt","effect":"none","where":"x","text":"x","next":"x"}',
+      ),
+      read: "device.unparsed none",
+      write: "device.unparsed unknown",
+    },
+    {
+      name: "a refusal with effect applied",
+      dial: saying(
         504,
         '{"code":"transport.closed","effect":"applied","where":"x","text":"x","next":"x"}',
       ),
-      "transport.closed none",
-      "transport.closed applied",
-    ],
-  ])("%s: reading %s is %s, writing is %s", async (_name, dial, read, write) => {
+      read: "transport.closed none",
+      write: "transport.closed applied",
+    },
+  ])("$name: reading $dial is $read, writing is $write", async ({ dial, read, write }) => {
     const device = await openOver(dial);
     const told = ({ code, effect }: LinksealError): string => `${code} ${effect}`;
     expect(told(await refused(device.observe(never)))).toBe(read);
@@ -216,14 +224,14 @@ describe("what a failed call may have done", () => {
       }),
   };
 
-  it("a call that nobody answers ends at its deadline", async () => {
+  it("a call without an answer ends at its deadline", async () => {
     const clock = new SimClock(wallStart);
     const device = await openOver(silent, clock);
     const error = await refused(settled(clock, device.routeTo("192.0.2.1", never)));
     expect([error.code, error.effect, clock.now()]).toEqual(["transport.timeout", "none", 20_000]);
   });
 
-  it("a commit is waited for longer than the slowest router takes", async () => {
+  it("a commit without an answer ends later than the slowest router", async () => {
     const clock = new SimClock(wallStart);
     const { transaction } = await openOver(silent, clock);
     const error = await refused(settled(clock, transaction.apply("final", never)));
@@ -231,7 +239,7 @@ describe("what a failed call may have done", () => {
     expect(told).toEqual(["transport.timeout", "unknown", 45_000]);
   });
 
-  it("a vault's nonsense is vault.unreachable", async () => {
+  it("a malformed answer of a vault is vault.unreachable", async () => {
     const vault = simVault(saying(500, "oops"), "unix:/x");
     expect((await refused(vault.versions("psk", never))).code).toBe("vault.unreachable");
     const id = "https://v/secrets/psk";
@@ -247,7 +255,7 @@ describe("key octets", () => {
     Buffer.from(cak).toString("base64"),
   ];
 
-  it("are filled in only by the transport, in the form of the hole", () => {
+  it("key octets are filled in only by the transport, in the form of the hole", () => {
     using secret = Secret.take("cak", Uint8Array.of(0x0a, 0xff, 0x00));
     const hole = (as: "raw" | "hex" | "HEX") => ({ secret, as });
     const text = command`k=${hole("hex")} ${hole("HEX")} ${hole("raw")}.`;
@@ -261,7 +269,7 @@ describe("key octets", () => {
     ["refusal", 422, refusalOf(`bad line: set key ${cakHex.toUpperCase()}`)],
     ["token", 200, { token: `t-${cakHex}`, preview: "x" }],
     ["overlong refusal", 422, refusalOf(cakHex.repeat(99))],
-  ])("echoed in a %s are never shown", async (_name, status, body) => {
+  ])("key octets that a reply echoes in a %s are never shown", async (_name, status, body) => {
     const device = await openOver(saying(status, encodeJson(body)));
     const seen: string[] = [];
     try {
@@ -274,7 +282,7 @@ describe("key octets", () => {
     for (const form of forms) expect(seen.join()).not.toContain(form);
   });
 
-  it("a resolver that fails leaves no other secret behind", async () => {
+  it("a key resolver that fails leaves no other secret behind", async () => {
     const held = Secret.take("cak", Uint8Array.of(1, 2, 3));
     const other = { ...key, cakSecretId: "https://v/secrets/other/1" };
     const device = await openOver(saying(200, "{}"));
@@ -355,7 +363,7 @@ describe("malformed replies", () => {
     }
   }
 
-  it("2,000 spoilt replies: a sound answer or a LinksealError, nothing else", async () => {
+  it("2,000 spoilt replies give a sound answer or a LinksealError", async () => {
     const seed = "malformed-replies-1";
     const prng = new Prng(seed);
     const bench = buildBench(seed);
@@ -394,7 +402,8 @@ describe("malformed replies", () => {
     expect(refusedCount).toBeGreaterThan(1000);
   });
 
-  // What was believed must hold nothing that breaks a reader: no junk number, no control character.
+  // An accepted value must not contain anything that breaks a reader: no junk number, no control
+  // character.
   function assertSound(value: unknown): void {
     if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`${value}`);
     if (typeof value === "string" && /[^\n\P{Cc}]/u.test(value))

@@ -1,9 +1,9 @@
-// What a client types behind a pipe is a regular expression, or is refused like any other line.
+// A filter behind a pipe is a regular expression; an invalid one is refused like any other line.
 
 import { expect, it } from "vitest";
 import { placeOf, platforms } from "../../../conformance/place.ts";
 
-it("the emulator of IOS XE goes on after a filter that is no regular expression", async () => {
+it("the IOS XE emulator goes on after a filter that is an invalid expression", async () => {
   const platform = platforms["C8500-12X4QC 17.15.1"];
   if (platform === undefined) throw new Error("no such platform");
   const { rig, face } = placeOf(platform);

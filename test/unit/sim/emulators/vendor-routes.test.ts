@@ -1,5 +1,5 @@
-// What each driver tells of routes and neighbours, against what its router does: the emulators
-// print rows that break, and the same neighbours once more in another routing instance.
+// Compares each driver's routes and neighbours with the router's: the emulators print rows that
+// break, and the same neighbours once more in another routing instance.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
@@ -16,7 +16,7 @@ import { channelTo } from "../../../face-channel.ts";
 import { settled } from "../../kit/site-bench.ts";
 
 const never = new AbortController().signal;
-/** A session is up, or its hold time is over. */
+/** The time after which a session is up, or its hold time has expired, in milliseconds. */
 const bgpMs = 300_000;
 const all = Object.entries(platforms) as readonly [string, Platform][];
 
@@ -46,21 +46,24 @@ describe("routes and neighbours", () => {
     await readXml(new TextEncoder().encode("<warm/>"), "nowhere");
   });
 
-  it.each(all)("are told as they are, row by row, %s", async (_, platform) => {
-    const place = placeOf(platform);
-    await place.rig.clock.runFor(bgpMs);
-    const told = routing(await observed(place));
-    const truth = routing(place.rig.router.state());
-    // Its neighbours are for the family of their address alone.
-    const isAsked = (line: string): boolean =>
-      platform.vendor === "iosxr" || platform.vendor === "junos" || familyOf(line) === "ipv4";
-    expect(truth.routes).toHaveLength(10);
-    expect(told.routes).toEqual(truth.routes.filter(isAsked));
-    expect(told.sessions).toEqual([true, true]);
-  });
+  it.each(all)(
+    "routes and neighbours are parsed row by row as they are, %s",
+    async (_, platform) => {
+      const place = placeOf(platform);
+      await place.rig.clock.runFor(bgpMs);
+      const told = routing(await observed(place));
+      const truth = routing(place.rig.router.state());
+      // The platform reports neighbours only for the family of their address.
+      const isAsked = (line: string): boolean =>
+        platform.vendor === "iosxr" || platform.vendor === "junos" || familyOf(line) === "ipv4";
+      expect(truth.routes).toHaveLength(10);
+      expect(told.routes).toEqual(truth.routes.filter(isAsked));
+      expect(told.sessions).toEqual([true, true]);
+    },
+  );
 
   it.each(all)(
-    "are lost with the port, whatever others have its address, %s",
+    "routes are lost with their port even if other peers have its address, %s",
     async (_, platform) => {
       const place = placeOf(platform);
       const { rig } = place;

@@ -1,10 +1,10 @@
-// What a person types at a router of the simulated site.
+// The acts of a manual operator at a router of the simulated site.
 
 import { expect, it } from "vitest";
 import { setKeys, takeOff } from "#sim/faults/people.ts";
 import { buildSite } from "#sim/site/site.ts";
 
-it("a port without MACsec gets it back with its key: seeds 12-704, 12-885", async () => {
+it("a port that lost MACsec gets it back with its key: seeds 12-704, 12-885", async () => {
   const options = { seed: "people-1", name: "demo", groups: 1, tunnels: 0 } as const;
   const site = buildSite({ ...options, start: "protected" });
   const [link] = site.links;

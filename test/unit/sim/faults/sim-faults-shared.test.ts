@@ -1,4 +1,4 @@
-// What a fault of a router disturbs where both links of a group end on it.
+// The links that a fault of a router disturbs if both links of a group end on it.
 
 import { describe, expect, it } from "vitest";
 import { fleetFaults, strikeFault } from "#sim/faults/faults.ts";
@@ -9,7 +9,7 @@ describe("at a router that has both links", () => {
     ...(["reboot", "boot-forgets", "standby-behind"] as const).map((name) => ({ name, of: 2 })),
     { name: "fibre-cut", of: 1 },
     { name: "vault-down", of: 0 },
-  ])("$name disturbs $of of them", ({ name, of }) => {
+  ])("$name disturbs $of links of a router that has both links", ({ name, of }) => {
     const size = { groups: 1, tunnels: 0, routers: "one", start: "protected" } as const;
     const site = buildSite({ seed: "f", name: "demo", ...size });
     const disturbed = new Set<string>();

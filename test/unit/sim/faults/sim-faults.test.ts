@@ -1,4 +1,4 @@
-// Every fault is physical: the counters and readings of the edge tell its cause, and a heal undoes
+// Every fault is physical: the counters and readings of the edge show its cause, and a heal undoes
 // it.
 
 import { describe, expect, it } from "vitest";
@@ -16,7 +16,7 @@ import { refused, settled } from "../../kit/site-bench.ts";
 interface Struck {
   readonly site: Site;
   readonly link: SiteLink;
-  /** How much a counter of the edge port rose since the strike. */
+  /** Returns the increase of a counter of the edge port since the strike. */
   readonly rose: (counter: keyof MacsecFrames | keyof MkpduCounters) => bigint;
 }
 
@@ -98,12 +98,12 @@ const tells: Readonly<Record<string, (struck: Struck) => void>> = {
 };
 
 describe("a fault of the demo", () => {
-  it("is told by name: the thirteen of the product, each with a title and a moment", () => {
+  it("the demo lists thirteen faults, each with a title and a moment", () => {
     expect(demoFaults.map(({ name }) => name)).toEqual(Object.keys(tells));
     expect(new Set(demoFaults.map(({ title }) => title)).size).toBe(demoFaults.length);
   });
 
-  it.each(demoFaults)("$name: $title", async (fault) => {
+  it.each(demoFaults)("the demo fault $name strikes and heals: $title", async (fault) => {
     const { site, link } = await protectedSite();
     const oracle = watchSite(site);
     const before = counters(link);
@@ -127,7 +127,7 @@ describe("a fault of the demo", () => {
 
 describe("a fault of a simulated cloud", () => {
   it.each(cloudFaults)(
-    "$name is listed and struck where a cloud stands alone",
+    "the fault $name is known only at a site with a simulated cloud",
     async ({ name }) => {
       const { site } = await protectedSite();
       const desk = new Desk(site, watchSite(site));
@@ -145,27 +145,30 @@ describe("a fault of a simulated cloud", () => {
   );
 });
 
-describe("a fault of a fleet", () => {
-  it.each(fleetFaults)("$name lasts, heals, and is nobody's violation", async (fault) => {
-    const { site, link } = await protectedSite();
-    const oracle = watchSite(site);
-    const said: string[] = [];
-    site.attach({ fault: (text) => said.push(text) });
-    const heal = strikeFault(site, fault, link);
-    await site.clock.runFor(fault.lastsMs.low);
-    heal();
-    heal();
-    await site.clock.runFor(900_000);
-    const after = truthOf({ site, link });
-    expect([after?.secured, after?.carries, after?.bgpUp]).toEqual([true, true, true]);
-    expect(said).toEqual([`${fault.name} strikes`, `${fault.name} ends`]);
-    expect(oracle.violations.map(formatViolation)).toEqual([]);
-  });
+describe("a fault of a storm", () => {
+  it.each(fleetFaults)(
+    "the storm fault $name lasts, heals, and is not a violation",
+    async (fault) => {
+      const { site, link } = await protectedSite();
+      const oracle = watchSite(site);
+      const said: string[] = [];
+      site.attach({ fault: (text) => said.push(text) });
+      const heal = strikeFault(site, fault, link);
+      await site.clock.runFor(fault.lastsMs.low);
+      heal();
+      heal();
+      await site.clock.runFor(900_000);
+      const after = truthOf({ site, link });
+      expect([after?.secured, after?.carries, after?.bgpUp]).toEqual([true, true, true]);
+      expect(said).toEqual([`${fault.name} strikes`, `${fault.name} ends`]);
+      expect(oracle.violations.map(formatViolation)).toEqual([]);
+    },
+  );
 });
 
 const never = new AbortController().signal;
 
-/** A site in which the router already holds the next pair beside the present one. */
+/** Builds a site in which the router already has the next pair beside the present one. */
 async function staged(name: string) {
   const { site, link } = await protectedSite();
   const oracle = watchSite(site);
@@ -187,8 +190,8 @@ async function staged(name: string) {
 
 const ckns = (link: SiteLink): readonly string[] => link.edge.keys().map(({ ckn }) => ckn);
 
-describe("somebody at the far end", () => {
-  it("runs ahead to the new key, and goes back where the router has not followed", async () => {
+describe("an operator at the far end", () => {
+  it("an operator moves the far end ahead and back if the router has not followed", async () => {
     const { link, strike, far, wait, old, next, site } = await staged("far-ahead");
     const heal = strike();
     await wait(3);
@@ -198,7 +201,7 @@ describe("somebody at the far end", () => {
     expect([far(), truthOf({ site, link })?.carries]).toEqual([old.cakSecretId, true]);
   });
 
-  it("runs ahead, and stays where the router holds the new key", async () => {
+  it("an operator leaves the far end ahead if the router has the new key", async () => {
     const { link, strike, far, wait, next, stage, play, site } = await staged("far-ahead");
     await play(stage());
     const heal = strike();
@@ -209,7 +212,7 @@ describe("somebody at the far end", () => {
     expect([far(), truthOf({ site, link })?.carries]).toEqual([next.cakSecretId, true]);
   });
 
-  it("takes a rotation back to the old key", async () => {
+  it("an operator takes the far end back to the old key", async () => {
     const { link, strike, far, wait, old, next, stage, play, hand } = await staged("far-back");
     await play(stage());
     hand.put(link, next);
@@ -220,7 +223,7 @@ describe("somebody at the far end", () => {
     expect([link.edge.session().principalCkn, far()]).toEqual([old.ckn, old.cakSecretId]);
   });
 
-  it("turns MACsec off, and on again", async () => {
+  it("an operator turns MACsec off at the far end, and on again", async () => {
     const { strike, far, old, wait, site, link } = await staged("far-off");
     const heal = strike();
     await wait(3);
@@ -230,7 +233,7 @@ describe("somebody at the far end", () => {
     expect([far(), truthOf({ site, link })?.carries]).toEqual([old.cakSecretId, true]);
   });
 
-  it("does nothing where there is no other pair to point at", async () => {
+  it("an operator does nothing if there is no other pair to point at", async () => {
     for (const name of ["far-ahead", "far-back"]) {
       const { site, link } = await protectedSite();
       const before = link.msee.observe(link.azureLink);
@@ -242,8 +245,8 @@ describe("somebody at the far end", () => {
   });
 });
 
-describe("somebody on the router", () => {
-  it("adds a key of their own beside the present one, and takes it away", async () => {
+describe("an operator on the router", () => {
+  it("an operator adds a key beside the present one, and removes it", async () => {
     const { link, strike, old, wait, oracle } = await staged("key-by-hand");
     const heal = strike();
     await wait(2);
@@ -254,7 +257,7 @@ describe("somebody on the router", () => {
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("removes the staged key for good, for nobody waits for it", async () => {
+  it("an operator removes for good a staged key that no end waits for", async () => {
     const { link, strike, old, wait, stage, play } = await staged("key-gone");
     await play(stage());
     const heal = strike();
@@ -265,7 +268,7 @@ describe("somebody on the router", () => {
     expect(ckns(link)).toEqual([old.ckn]);
   });
 
-  it("removes the only key, and puts it back", async () => {
+  it("an operator removes the only key, and puts it back", async () => {
     const { link, strike, old, wait, site } = await staged("key-gone");
     const heal = strike();
     await wait(2);
@@ -275,7 +278,7 @@ describe("somebody on the router", () => {
     expect([ckns(link), truthOf({ site, link })?.carries]).toEqual([[old.ckn], true]);
   });
 
-  it("removes a key and puts it back where it was", async () => {
+  it("an operator removes a key and puts it back where it was", async () => {
     const { link, strike, old, next, wait, stage, play } = await staged("key-swapped");
     await play(stage());
     const heal = strike();
@@ -286,7 +289,7 @@ describe("somebody on the router", () => {
     expect(keys.map(({ ckn }) => ckn)).toEqual([old.ckn, next.ckn]);
   });
 
-  it("tidies the old key away, and puts it back for the far end that waits for it", async () => {
+  it("an operator removes the old key, and puts it back if the far end uses it", async () => {
     const { link, strike, old, next, wait, stage, play } = await staged("key-tidied");
     await play(stage());
     const heal = strike();
@@ -296,13 +299,13 @@ describe("somebody on the router", () => {
     expect(ckns(link)).toEqual([old.ckn]);
   });
 
-  it("has no old key to tidy away where there is one key", async () => {
+  it("an operator does not remove the only key as an old one", async () => {
     const { link, strike, old } = await staged("key-tidied");
     strike();
     expect(ckns(link)).toEqual([old.ckn]);
   });
 
-  it("restores traffic by mistake, drains it again, and takes that drain back", async () => {
+  it("an operator restores traffic by mistake, drains again, and undoes that drain", async () => {
     const { link, strike, wait, play, hand } = await staged("undrained-briefly");
     await play(hand.drain(link));
     const heal = strike();
@@ -313,7 +316,7 @@ describe("somebody on the router", () => {
     expect(link.router.drained(link.port)).toBe(false);
   });
 
-  it("leaves a drain alone that others have set since", async () => {
+  it("an operator leaves a drain alone that others have set since", async () => {
     const { link, strike, wait, play, hand } = await staged("undrained-briefly");
     await play(hand.drain(link));
     const heal = strike();
@@ -325,7 +328,7 @@ describe("somebody on the router", () => {
     expect(link.router.drained(link.port)).toBe(true);
   });
 
-  it("shuts the port: it is told, and no light comes from it", async () => {
+  it("a port that an operator shut is reported as shut and sends no light", async () => {
     const { link, strike, wait, site, play, hand } = await staged("port-shut");
     const heal = strike();
     const [port] = (await play(hand.look(link))).macsec;
@@ -336,7 +339,7 @@ describe("somebody on the router", () => {
     expect(truthOf({ site, link })).toMatchObject({ admin: "up", carries: true, bgpUp: true });
   });
 
-  it("restores the traffic of a drained link", async () => {
+  it("an operator restores the traffic of a drained link", async () => {
     const { link, strike, site, play, hand } = await staged("undrained");
     await play(hand.drain(link));
     expect(truthOf({ site, link })?.drained).toBe(true);
@@ -344,7 +347,7 @@ describe("somebody on the router", () => {
     expect(truthOf({ site, link })?.drained).toBe(false);
   });
 
-  it("leaves a commit unconfirmed: it is told, and the next one has to wait", async () => {
+  it("an operator's unconfirmed commit is reported, and the next one has to wait", async () => {
     const { link, strike, play, hand } = await staged("commit-left");
     const heal = strike();
     const { control } = await play(hand.look(link));
@@ -356,8 +359,8 @@ describe("somebody on the router", () => {
   });
 });
 
-describe("what becomes of a command", () => {
-  it("a late reply comes long after the change", async () => {
+describe("the fate of a command", () => {
+  it("a late reply arrives long after the change", async () => {
     const { link, strike, play, hand, site } = await staged("reply-late");
     strike();
     const doneAt: number[] = [];
@@ -383,7 +386,7 @@ describe("what becomes of a command", () => {
     expect(ckns(link)).not.toContain(next.ckn);
   });
 
-  it("a new key is refused, and so is its removal, with nothing changed", async () => {
+  it("a refused new key, and a refused removal of a key, change nothing", async () => {
     const { link, strike, play, hand, next, stage } = await staged("key-refused");
     const heal = strike();
     const error = await play(refused(hand.change(link, hand.keyChange(link, "addKey", next))));
@@ -399,7 +402,7 @@ describe("what becomes of a command", () => {
     expect(ckns(link)).not.toContain(next.ckn);
   });
 
-  it("a confirmed commit comes after its answer was given up, a final one at once", async () => {
+  it("a late confirmed commit lands after its timeout, a final one at once", async () => {
     const { link, strike, play, hand, wait, next } = await staged("commit-late");
     strike();
     await play(hand.drain(link));
@@ -413,7 +416,7 @@ describe("what becomes of a command", () => {
     expect(link.router.commits.armed()).toBe(true);
   });
 
-  it("a final change comes long after its answer was given up, a staged one at once", async () => {
+  it("a late final change lands long after its timeout, a staged one at once", async () => {
     const { link, strike, play, hand, wait, site, next } = await staged("final-late");
     const heal = strike();
     const staging = [hand.keyChange(link, "addKey", next)];
@@ -434,7 +437,7 @@ describe("what becomes of a command", () => {
     expect((doneAt[0] ?? 0) - sentAt).toBeLessThanOrEqual(425_000);
   });
 
-  it("a boot that forgets the timer keeps what nobody confirmed", async () => {
+  it("a boot that forgets the timer keeps the unconfirmed commit", async () => {
     const { link, strike, play, hand, wait, next } = await staged("boot-forgets");
     const change = [hand.keyChange(link, "addKey", next)];
     const device = hand.device(link);
@@ -465,7 +468,7 @@ describe("what becomes of a command", () => {
     expect(ckns(link)).toContain(next.ckn);
   });
 
-  it("the far end that never follows says it did, and does once it is healed", async () => {
+  it("a far end that never follows reports success, and follows once healed", async () => {
     const { link, strike, wait, old, next, stage, play, hand } = await staged("far-never");
     await play(stage());
     const heal = strike();

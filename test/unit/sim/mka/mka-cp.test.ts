@@ -15,7 +15,7 @@ const calm: CpInputs = {
 const lostPeer = { connect: "pending" } as const;
 const follower = { electedSelf: false } as const;
 
-// IEEE 802.1X-2020 figure 12-2: from, what the KaY says, to.
+// IEEE 802.1X-2020 figure 12-2: the state, the inputs from the KaY, and the next state.
 const rows: readonly (readonly [CpState, Partial<CpInputs>, CpState])[] = [
   ["CHANGE", lostPeer, "CHANGE"],
   ["CHANGE", { connect: "unauthenticated" }, "ALLOWED"],
@@ -52,7 +52,7 @@ const rows: readonly (readonly [CpState, Partial<CpInputs>, CpState])[] = [
 ];
 
 describe("the CP machine of 802.1X clause 12", () => {
-  it.each(rows)("%s with %o goes to %s", (from, said, to) => {
+  it.each(rows)("the CP machine in %s with %o goes to %s", (from, said, to) => {
     expect(cpNext(from, { ...calm, ...said })).toBe(to);
   });
 });

@@ -8,7 +8,7 @@ import { cknOf, clear, keyOf, mustSecure, type Pair, pair, secured } from "../..
 
 const ramp = { quirks: { startRamp: true } };
 
-/** Every MKPDU that reaches `b` from now on, which still gets it. */
+/** Records every MKPDU that reaches `b` from now on; `b` still receives it. */
 function tap({ b }: Pair): Mkpdu[] {
   const seen: Mkpdu[] = [];
   const deliver = b.deliver.bind(b);
@@ -20,7 +20,7 @@ function tap({ b }: Pair): Mkpdu[] {
 }
 
 describe("MKPDUs that must change nothing", () => {
-  it("own frames: neither a peer nor an error", async () => {
+  it("a looped-back own MKPDU is neither a peer nor an error", async () => {
     const made = await secured("own", ramp);
     const seen = tap(made);
     await made.seconds(10);
@@ -29,7 +29,7 @@ describe("MKPDUs that must change nothing", () => {
     expect([made.a.session(), made.a.mkpdus().replayed]).toEqual(before);
   });
 
-  it("replayed frames: counted, and they do not keep a dead peer alive", async () => {
+  it("replayed MKPDUs are counted, and do not keep a dead peer alive", async () => {
     const made = await secured("replay", ramp);
     const seen = tap(made);
     await made.seconds(10);
@@ -50,7 +50,7 @@ describe("MKPDUs that must change nothing", () => {
     expect(made.b.mkpdus().replayed).toBe(replays);
   });
 
-  it("frames of a dead session: at most a potential peer, never a live one", async () => {
+  it("an MKPDU of a dead session makes a potential peer at most, never a live one", async () => {
     const made = await secured("dead-session", ramp);
     const seen = tap(made);
     await made.seconds(10);
@@ -64,7 +64,7 @@ describe("MKPDUs that must change nothing", () => {
 });
 
 describe("every hello is an event", () => {
-  it("one every two seconds and direction, none skipped", async () => {
+  it("hellos come every two seconds in each direction, none skipped", async () => {
     const made = await secured("hellos", ramp);
     await made.seconds(10);
     const [sent, received] = [made.a.mkpdus().sent, made.b.mkpdus().received];
@@ -73,7 +73,7 @@ describe("every hello is an event", () => {
     expect(made.b.mkpdus().received - received).toBe(1000n);
   });
 
-  it("follows another hello time, and the life time with it", async () => {
+  it("hellos follow another hello time, and the life time follows with them", async () => {
     const made = await secured("slow-hellos", { quirks: { startRamp: true, helloMs: 6000 } });
     await made.seconds(60);
     expect(made.fibre.carries()).toBe(true);
@@ -85,7 +85,7 @@ describe("every hello is an event", () => {
 });
 
 describe("a cut fibre", () => {
-  it("loses what was in it", async () => {
+  it("a cut fibre loses the MKPDUs that were in it", async () => {
     const made = await secured("in-flight", ramp);
     await made.seconds(10);
     const { sent } = made.a.mkpdus();
@@ -104,7 +104,7 @@ describe("a participant", () => {
     (name) => new Participant(keyOf(1), new Prng(name), () => {}),
   );
 
-  it("takes only an echo of a recent MN as proof of liveness", () => {
+  it("an actor takes only an echo of a recent MN as proof of liveness", () => {
     if (own === undefined || peer === undefined) throw new Error("two participants");
     const hello = (from: Participant, now: number): Mkpdu =>
       from.compose("02000000000b0001", 16, noSakUse, 1, undefined, now);
@@ -131,7 +131,7 @@ const everyPolicy: readonly MacsecSettings[] = [
   { ...mustSecure, sakRekeyMs: 5_000 },
 ];
 
-// Everything a person, an agent or a fault may do to a pair, short of taking must-secure off.
+// Every act of an operator, an agent or a fault on a pair, except turning must-secure off.
 const acts: ReadonlyMap<string, Act> = new Map<string, Act>([
   ...ends.flatMap((end): (readonly [string, Act])[] => [
     [`${end} restarts`, (made) => made[end].restartKay()],
@@ -198,7 +198,7 @@ function heal(made: Pair): void {
 const seed = 20_261_124;
 
 describe("whatever happens to two must-secure ends", () => {
-  it("no data frame is in clear on the wire, and every frame is delivered or lost", async () => {
+  it("two must-secure ends send no data in the clear under any sequence of acts", async () => {
     await fc.assert(
       fc.asyncProperty(plays([...acts.keys()]), async (script) => {
         const made = await secured("must-secure", ramp);
@@ -214,16 +214,16 @@ describe("whatever happens to two must-secure ends", () => {
     );
   });
 
-  // A data plane that went stale stays so until the next SAK, and nobody is bound to make one.
+  // A stale data plane stays so until the next SAK, and no end has to make one.
   const healing = [...acts.keys()].filter((name) => !name.includes("staleSak"));
 
-  it("they secure again once everything is put right", async () => {
+  it("two must-secure ends secure again once every fault is healed", async () => {
     await fc.assert(
       fc.asyncProperty(plays(healing), async (script) => {
         const made = await secured("heals", ramp);
         await play(made, script);
         heal(made);
-        // A life time for either end's dead peers, and then the hellos of a new session.
+        // A life time for either end's dead peers passes, and then the hellos of a new session.
         await made.seconds(20);
         expect(made.fibre.carries()).toBe(true);
         expect(made.a.session().latestSak).toEqual(made.b.session().latestSak);
@@ -234,7 +234,7 @@ describe("whatever happens to two must-secure ends", () => {
 });
 
 describe("one seed", () => {
-  it("gives the same events and the same truth, another seed gives others", async () => {
+  it("one seed gives the same events and truth, and another seed gives others", async () => {
     const trace = async (name: string): Promise<string> => {
       const lines: string[] = [];
       const made = pair(name, ramp);

@@ -18,7 +18,7 @@ function searching(): CanarySearch {
   return search;
 }
 
-/** Cisco's type 7, as an IOS device would show the key. */
+/** Encodes text with Cisco's type 7, as an IOS device would show the key. */
 function type7(text: string, salt: number): string {
   const by = "dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87";
   const mixed = Array.from(text, (letter, index) => {
@@ -50,12 +50,12 @@ const leaks: readonly (readonly [string, string | Uint8Array])[] = [
 ];
 
 describe("the canary search", () => {
-  it.each(leaks)("sees a key as %s", (form, emitted) => {
+  it.each(leaks)("the canary search finds a key as %s", (form, emitted) => {
     const bytes = typeof emitted === "string" ? new TextEncoder().encode(emitted) : emitted;
     expect(searching().search("log", bytes)).toEqual({ label: "the key", form });
   });
 
-  it("sees a key that is cut into chunks anywhere", () => {
+  it("the canary search finds a key that is cut into chunks anywhere", () => {
     for (let cut = 1; cut < hex.length; cut += 1) {
       const search = searching();
       const chunks = [hex.slice(0, cut), hex.slice(cut)].map((text) =>
@@ -66,13 +66,13 @@ describe("the canary search", () => {
     }
   });
 
-  it("does not join chunks of different places", () => {
+  it("the canary search does not join chunks of different places", () => {
     const search = searching();
     expect(search.search("a", new TextEncoder().encode(hex.slice(20, 32)))).toBeUndefined();
     expect(search.search("b", new TextEncoder().encode(hex.slice(32, 44)))).toBeUndefined();
   });
 
-  it("sees nothing in what is no key", () => {
+  it("the canary search finds nothing in text without a key", () => {
     const search = searching();
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), fc.string(), (bytes, text) => {
@@ -85,7 +85,7 @@ describe("the canary search", () => {
 });
 
 describe("P5 at a site", () => {
-  it("names seed, place, key id and form, once, and knows keys made later; no key is shown", () => {
+  it("a P5 violation names seed, place, key id and form once, and shows no key", () => {
     const site = buildSite({ seed: "p5", name: "demo", groups: 1, tunnels: 1, start: "clear" });
     const oracle = watchSite(site);
     const link = site.links[0];

@@ -1,4 +1,5 @@
-// The oracle on what an agent could know: at the moment it asked, and from what a device showed.
+// The oracle judges by the agent's knowledge: at the moment of its request, and from what a device
+// showed.
 
 import { describe, expect, it } from "vitest";
 import type { Transaction } from "#hal/device.ts";
@@ -53,7 +54,7 @@ async function drainBesideStale(all: Scene, counters: "frozen" | "counting"): Pr
   await hand.drain(primary);
 }
 
-/** The far end is told to use the key and is slow, or nobody has told it. */
+/** The far end was pointed at the key and is slow, or was not pointed at it. */
 async function addBesideLost(all: Scene, farEnd: "pointed" | "as before"): Promise<void> {
   const { hand, primary, secondary, site } = all;
   const key = hand.newKey(primary);
@@ -65,7 +66,7 @@ async function addBesideLost(all: Scene, farEnd: "pointed" | "as before"): Promi
   await hand.change(primary, hand.keyChange(primary, "addKey", key));
 }
 
-/** Somebody runs ahead while a key is staged, and takes it back or not. */
+/** An operator points the far end at the staged key, and reverts that or not. */
 async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
   const { hand, primary, site } = all;
   const [old, key] = [hand.givenKey(primary), hand.newKey(primary)];
@@ -86,7 +87,7 @@ async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
   await transaction.rollback(never);
 }
 
-/** Somebody takes the only key away as a commit comes, and puts it back before the roll-back. */
+/** An operator removes the only key as a commit comes, and puts it back before the rollback. */
 async function rollBackUnder(
   all: Scene,
   how: "alone" | "beside the staged one" | "once it was asked",
@@ -108,7 +109,7 @@ async function rollBackUnder(
   await asked;
 }
 
-/** Likewise at the other port of a router that has both links. */
+/** The same happens at the other port of a router that has both links. */
 async function rollBackBeside({ hand, primary, secondary, site }: Scene): Promise<void> {
   const putBack = swapNewestKey(site, secondary);
   const staged = [hand.keyChange(primary, "addKey", hand.newKey(primary))];
@@ -119,7 +120,7 @@ async function rollBackBeside({ hand, primary, secondary, site }: Scene): Promis
   await transaction.rollback(never);
 }
 
-/** A commit of somebody else comes in the very moment in which the own one is settled or not. */
+/** Another client's commit comes in the very moment in which the own one is settled or not. */
 async function putAfter(all: Scene, own: "confirmed" | "pending"): Promise<void> {
   const { hand, primary } = all;
   const key = hand.newKey(primary);
@@ -148,7 +149,7 @@ async function putUndrained(all: Scene): Promise<void> {
   await site.clock.sleep(1_000);
 }
 
-/** A standby that lacks the newest commit runs the primary's router after this was done there. */
+/** A standby that lacks the newest commit takes over the primary's router after these changes. */
 async function goBack(all: Scene, ...done: readonly ("drain" | "restore")[]): Promise<void> {
   const { hand, primary, secondary, site } = all;
   for (const what of done) {
@@ -165,7 +166,7 @@ async function goBack(all: Scene, ...done: readonly ("drain" | "restore")[]): Pr
   }
 }
 
-/** Likewise after a key was taken off it, and its sibling gets one so much later. */
+/** The same happens after a key was removed, and the sibling gets one after this delay. */
 async function addAfterReturn(
   all: Scene,
   laterMs: number,
@@ -201,7 +202,7 @@ async function addAfterReturn(
   expect([primary.edge.keys().length, secondary.edge.keys().length]).toEqual([2, 2]);
 }
 
-/** A far end is told of a key so long after its link has come out of the dark, undrained. */
+/** The far end is pointed at a key this long after its undrained link began to carry again. */
 async function putAfterDark(all: Scene, laterMs: number): Promise<void> {
   const { hand, primary, site } = all;
   await lookBoth(all);
@@ -224,13 +225,13 @@ async function putAfterDark(all: Scene, laterMs: number): Promise<void> {
 }
 
 describe("the oracle", () => {
-  it("lets pass a drain that its router brings back by itself", async () => {
+  it("the oracle accepts a drain that its router brings back by itself", async () => {
     const all = await scene();
     await play(all, async () => await goBack(all, "drain", "restore"));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("catches one that was never given back", async () => {
+  it("the oracle catches a drain that was never undone", async () => {
     const all = await scene();
     await play(all, async () => await goBack(all, "drain"));
     const [found] = all.oracle.violations;
@@ -245,7 +246,7 @@ describe("the oracle", () => {
     [12_000, "validated on its router", []],
     [12_000, "shut for it", []],
   ] as const)(
-    "counts a key that came back by itself %i ms before one for a sibling %s as %j",
+    "a key that returned %i ms before one for a sibling %s gives %j",
     async (ms, how, expected) => {
       const all = await scene();
       await play(all, async () => await addAfterReturn(all, ms, how));
@@ -257,14 +258,14 @@ describe("the oracle", () => {
   it.each([
     [1_000, []],
     [150_000, ["P2"]],
-  ] as const)("judges a put %i ms after the dark as %j", async (ms, expected) => {
+  ] as const)("a put %i ms after the outage of a link gives %j", async (ms, expected) => {
     const all = await scene();
     all.oracle.expectDrained();
     await play(all, async () => await putAfterDark(all, ms));
     expect(all.oracle.violations.map(({ promise }) => promise)).toEqual(expected);
   });
 
-  it("lets pass a staged key that the router takes long after it was told to", async () => {
+  it("the oracle accepts a staged key that the router takes long after the request", async () => {
     const all = await scene();
     const { hand, primary, secondary, site } = all;
     primary.router.setFault("commitsLate", true);
@@ -275,7 +276,7 @@ describe("the oracle", () => {
       await transaction.apply(300_000, never).catch(() => undefined);
       secondary.fibre.setUp(false);
       await lookBoth(all);
-      // A give-back that is told meanwhile rests on another look.
+      // A restore that is requested meanwhile rests on another observation.
       const restored = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
       await hand.change(primary, restored).catch(() => undefined);
       await site.clock.sleep(150_000);
@@ -284,13 +285,13 @@ describe("the oracle", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("lets pass a key for which the far end waits, beside a sibling that is lost", async () => {
+  it("the oracle accepts a key that the far end waits for beside a lost sibling", async () => {
     const all = await scene();
     await play(all, async () => await addBesideLost(all, "pointed"));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("lets pass one key more while a commit that came late has its timer", async () => {
+  it("the oracle accepts one key more while a late commit has its timer", async () => {
     const all = await scene();
     const { hand, primary, secondary, site } = all;
     secondary.router.setFault("commitsLate", true);
@@ -307,7 +308,7 @@ describe("the oracle", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("catches a roll-back to what a person took away and put back while it waited", async () => {
+  it("the oracle catches a rollback of the only key, put back manually meanwhile", async () => {
     const all = await scene();
     await play(all, async () => await rollBackUnder(all, "alone"));
     const [found] = all.oracle.violations;
@@ -315,7 +316,7 @@ describe("the oracle", () => {
   });
 
   it.each(["beside the staged one", "once it was asked"] as const)(
-    "lets pass one under a key that they put back %s: no look shows that",
+    "the oracle accepts a rollback under a key put back manually %s",
     async (how) => {
       const all = await scene();
       await play(all, async () => await rollBackUnder(all, how));
@@ -324,46 +325,46 @@ describe("the oracle", () => {
     },
   );
 
-  it("lets pass one under what they put back at another port: seed 23-1789", async () => {
+  it("a rollback under a key put back at another port is accepted: seed 23-1789", async () => {
     const all = await scene("one");
     await play(all, async () => await rollBackBeside(all));
     expect(all.secondary.edge.keys()).toEqual([]);
     expect(all.oracle.violations.filter(({ promise }) => promise === "P3")).toEqual([]);
   });
 
-  it("lets pass a roll-back of a key that both ends have left", async () => {
+  it("the oracle accepts a rollback of a key that both ends have left", async () => {
     const all = await scene();
     await play(all, async () => await rollBackAfter(all, "old"));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("catches a roll-back of the key that the far end uses", async () => {
+  it("the oracle catches a rollback of the key that the far end uses", async () => {
     const all = await scene();
     await play(all, async () => await rollBackAfter(all, "new"));
     expect(all.oracle.violations.map(({ promise }) => promise)).toContain("P3");
   });
 
-  it("catches a key for which nobody waits, beside a sibling that is lost", async () => {
+  it("the oracle catches a key that no end waits for beside a lost sibling", async () => {
     const all = await scene();
     await play(all, async () => await addBesideLost(all, "as before"));
     const [found] = all.oracle.violations;
     expect(found?.text).toContain("while its sibling erd-demo/secondary was seen out of service");
   });
 
-  it("lets pass a put after the own confirm, though somebody left a commit", async () => {
+  it("the oracle accepts a put after the own confirm, despite another's commit", async () => {
     const all = await scene();
     await play(all, async () => await putAfter(all, "confirmed"));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("catches a put while the own commit waits, whoever else has left one", async () => {
+  it("the oracle catches a put while the own commit waits, despite another's", async () => {
     const all = await scene();
     await play(all, async () => await putAfter(all, "pending"));
     const [found] = all.oracle.violations;
-    expect(found?.text).toContain("while a timer may take key");
+    expect(found?.text).toContain("while a timer may remove key");
   });
 
-  it("lets pass a put under traffic that the rates do not show", async () => {
+  it("the oracle accepts a put under traffic that the rates do not show", async () => {
     const all = await scene();
     all.oracle.expectDrained();
     all.primary.router.setFault("frozenCounters", true);
@@ -371,7 +372,7 @@ describe("the oracle", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("catches a put under traffic", async () => {
+  it("the oracle catches a put under traffic", async () => {
     const all = await scene();
     all.oracle.expectDrained();
     await play(all, async () => await putUndrained(all));
@@ -380,7 +381,7 @@ describe("the oracle", () => {
   });
 
   it.each(["counting", "frozen"] as const)(
-    "catches a link taken beside one whose data plane is broken, its counters %s",
+    "the oracle catches a drain beside a broken data plane with counters %s",
     async (counters) => {
       const all = await scene();
       await play(all, async () => await drainBesideStale(all, counters));

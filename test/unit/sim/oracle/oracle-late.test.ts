@@ -1,5 +1,5 @@
-// What a router makes late, and what the agent is answerable for then: a drain that it has
-// forgotten (P2), the proof that it had when it asked for a removal (P3).
+// The agent's responsibility for changes that a router makes late: a drain that it has forgotten
+// (P2), and the proof that it had when it asked for a removal (P3).
 
 import { expect, it } from "vitest";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
@@ -9,7 +9,7 @@ import { settled } from "../../kit/site-bench.ts";
 
 const group = "erd-demo";
 
-/** A campaign drains the primary link; the router makes the drain minutes after that. */
+/** A campaign drains the primary link; the router carries that out minutes later. */
 async function drainedLate() {
   const size = { groups: 1, tunnels: 0, start: "protected" } as const;
   const site = buildSite({ seed: "late", name: "demo", ...size });
@@ -29,13 +29,15 @@ async function drainedLate() {
   oracle.means(group, primary.id);
   await lookBoth();
   primary.router.setFault("finalsLate", true);
-  await expect(settled(site.clock, hand.drain(primary))).rejects.toThrow("may or may not stand");
+  await expect(settled(site.clock, hand.drain(primary))).rejects.toThrow(
+    "may or may not be in force",
+  );
   primary.router.setFault("finalsLate", false);
   const found = () => oracle.violations.map(formatViolation);
   return { oracle, primary, hand, site, found, tenMinutes };
 }
 
-it("an agent that forgets a drain of its own is caught once nothing needs it", async () => {
+it("an agent that forgets its own late drain is caught once nothing needs it", async () => {
   const { oracle, found, tenMinutes } = await drainedLate();
   oracle.means(group, undefined);
   await tenMinutes();
@@ -45,7 +47,7 @@ it("an agent that forgets a drain of its own is caught once nothing needs it", a
   expect(found()[0]).toContain("stays drained by a change that nothing needs");
 });
 
-it("an agent that gives it back is not", async () => {
+it("an agent that undoes its own late drain is not caught", async () => {
   const { oracle, primary, hand, site, found, tenMinutes } = await drainedLate();
   oracle.means(group, undefined);
   await site.clock.runFor(430_000, () => primary.router.drained(primary.port));
@@ -55,7 +57,7 @@ it("an agent that gives it back is not", async () => {
   expect(found()).toEqual([]);
 });
 
-it("nor is one whose campaign, or whose operator, wants it by now", async () => {
+it("an agent whose campaign or operator wants the late drain is not caught", async () => {
   for (const wants of ["campaign", "operator"] as const) {
     const { oracle, primary, found, tenMinutes } = await drainedLate();
     if (wants === "operator") {
@@ -68,7 +70,7 @@ it("nor is one whose campaign, or whose operator, wants it by now", async () => 
   }
 });
 
-it("nor is one whose disk has lost what it asked for", async () => {
+it("an agent whose disk lost the request of a late drain is not caught", async () => {
   const { oracle, found, tenMinutes } = await drainedLate();
   oracle.forgets();
   oracle.means(group, undefined);
@@ -76,7 +78,7 @@ it("nor is one whose disk has lost what it asked for", async () => {
   expect(found()).toEqual([]);
 });
 
-/** The old key goes late, while the far end is silent. */
+/** The old key is removed late, while the far end is silent. */
 async function removedLate(proof: "proven" | "unproven"): Promise<readonly string[]> {
   const size = { groups: 1, tunnels: 0, start: "protected" } as const;
   const site = buildSite({ seed: "late-key", name: "demo", ...size, routingPps: 2 });
@@ -102,18 +104,18 @@ async function removedLate(proof: "proven" | "unproven"): Promise<readonly strin
   router.lateFinalMs = { low: 200_000, high: 200_000 };
   router.setFault("finalsLate", true);
   const gone = { kind: "macsec.removeKey", port, ckn: old.ckn } as const;
-  await expect(play(hand.change(primary, gone))).rejects.toThrow("may or may not stand");
+  await expect(play(hand.change(primary, gone))).rejects.toThrow("may or may not be in force");
   primary.farPort.setFault("silent", true);
   await site.clock.runFor(300_000);
   expect(primary.edge.keys().map(({ ckn }) => ckn)).toEqual([key.ckn]);
   return oracle.violations.map(formatViolation);
 }
 
-it("a removal that comes late rests on the proof of the time when it was asked for", async () => {
+it("a removal of a key that lands late rests on the proof at its request", async () => {
   expect(await removedLate("proven")).toEqual([]);
 });
 
-it("a removal that was asked for without proof is caught, however late it comes", async () => {
+it("a removal of a key without proof is caught, however late it lands", async () => {
   const [first] = await removedLate("unproven");
   expect(first).toMatch(/promise P3\nat \S+ s after: agent macsec\.removeKey/);
 });

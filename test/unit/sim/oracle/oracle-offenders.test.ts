@@ -1,5 +1,4 @@
-// One planted offender per promise and sub-rule, each caught with seed and event in the first
-// lines.
+// One seeded offence per promise and sub-rule, each caught with seed and event in the first lines.
 
 import { describe, expect, it } from "vitest";
 import type { Ckn } from "#hal/model.ts";
@@ -51,7 +50,7 @@ async function lookBoth({ hand, primary, secondary }: Scene): Promise<void> {
   await hand.look(secondary);
 }
 
-/** What no device would do for an agent: a person's hands do it, and the agent signs. */
+/** Makes a change that no device would make for an agent: manually, reported as the agent's. */
 function forge(
   { oracle, primary, site }: Scene,
   what: EffectEvent["what"],
@@ -71,7 +70,7 @@ interface Offence {
   readonly name: string;
   readonly start: SiteOptions["start"];
   readonly promise: string;
-  /** In the event named by the violation. */
+  /** A part of the event that the violation names. */
   readonly event: string;
   readonly says: string;
   readonly moreMs?: number;
@@ -80,11 +79,11 @@ interface Offence {
 
 const offences: readonly Offence[] = [
   {
-    name: "loosens must-secure",
+    name: "relaxes must-secure",
     start: "protected",
     promise: "P1",
     event: "agent macsec.protect",
-    says: "loosened must-secure on erd-demo/primary",
+    says: "relaxed must-secure on erd-demo/primary",
     act: async (all) =>
       forge(all, "macsec.protect", (port) => {
         if (port.macsec !== undefined) port.macsec = { ...port.macsec, policy: "shouldSecure" };
@@ -98,12 +97,12 @@ const offences: readonly Offence[] = [
     says: "in the clear",
     moreMs: 20_000,
     async act({ primary }) {
-      // Neither end's configuration is seen to change: only the wire tells.
+      // No change of a configuration is observed at either end: only the wire shows it.
       primary.edge.configure(undefined);
     },
   },
   {
-    name: "takes both links",
+    name: "takes both links out of service",
     start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-b",
@@ -115,11 +114,11 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "accepts a stale sibling",
+    name: "relies on an old observation of the sibling",
     start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-a",
-    says: "stale news",
+    says: "an old observation",
     async act(all) {
       await lookBoth(all);
       await all.site.clock.sleep(300_000);
@@ -128,17 +127,17 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "never looks at the sibling",
+    name: "never observes the sibling",
     start: "protected",
     promise: "P2",
     event: "agent peer.put",
-    says: "never looked at",
+    says: "never observed",
     async act({ hand, primary }) {
       hand.put(primary, hand.newKey(primary));
     },
   },
   {
-    name: "takes a link beside a sibling seen dead",
+    name: "drains a link beside a sibling seen down",
     start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-a",
@@ -179,14 +178,14 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "shuts a dark port and takes its sibling",
+    name: "shuts a port that is down and drains its sibling",
     start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-b",
     says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
     async act(all) {
       const { hand, primary, secondary, site } = all;
-      // Nothing is taken by the shut, but only the shut keeps it dark once the fault is over.
+      // The shut disrupts nothing, but only the shut keeps the link down once the fault is healed.
       primary.farPort.setFault("silent", true);
       await site.clock.sleep(30_000);
       await lookBoth(all);
@@ -198,11 +197,11 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "shuts a port without a look at its sibling",
+    name: "shuts a port without an observation of its sibling",
     start: "protected",
     promise: "P2",
     event: "agent port.shut at edge-a",
-    says: "never looked at",
+    says: "never observed",
     async act({ hand, primary }) {
       await hand.shut(primary);
     },
@@ -225,7 +224,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "parks with a port shut",
+    name: "waits with a port shut",
     start: "protected",
     promise: "P2",
     event: "agent port.shut at edge-a",
@@ -238,7 +237,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "parks with a usable link drained",
+    name: "waits with a usable link drained",
     start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-a",
@@ -251,7 +250,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "retires the old key before the new one is proven",
+    name: "removes the old key before the new one is proven",
     start: "protected",
     promise: "P3",
     event: "agent macsec.removeKey",
@@ -273,7 +272,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "retires on the control plane alone",
+    name: "removes a key by the control plane alone",
     start: "protected",
     promise: "P3",
     event: "agent macsec.removeKey",
@@ -284,7 +283,7 @@ const offences: readonly Offence[] = [
       await lookBoth(all);
       await hand.drain(primary);
       await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
-      // As on SONiC: MKA says the new key is in use, and the hardware keeps the old SAK.
+      // SONiC does this: MKA reports the new key in use, and the hardware keeps the old SAK.
       primary.edge.setFault("staleSak", true);
       const pair = site.vault.versions(primary.key.cak).at(-1);
       const name = site.vault.versions(primary.key.ckn).at(-1);
@@ -307,7 +306,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "writes after a restart although all is as intended",
+    name: "writes after a restart although the devices equal the intent",
     start: "protected",
     promise: "P4",
     event: "agent macsec.rekeySak",
@@ -349,7 +348,7 @@ const offences: readonly Offence[] = [
     start: "protected",
     promise: "P6",
     event: "agent peer.put",
-    says: "3 keys stand on erd-demo/primary",
+    says: "3 keys are on erd-demo/primary",
     async act(all) {
       const { hand, primary } = all;
       await lookBoth(all);
@@ -375,7 +374,7 @@ const offences: readonly Offence[] = [
 ];
 
 describe("the oracle catches", () => {
-  it.each(offences)("$promise: an agent that $name", async (offence) => {
+  it.each(offences)("the oracle catches by $promise an agent that $name", async (offence) => {
     const all = await scene(offence.start);
     await play(all, () => offence.act(all), offence.moreMs);
     const found = all.oracle.violations.find(
@@ -390,7 +389,7 @@ describe("the oracle catches", () => {
 });
 
 describe("the oracle lets pass", () => {
-  it("a good agent that enrols both links and rotates one", async () => {
+  it("the oracle accepts an agent that enrols both links and rotates one", async () => {
     const all = await scene("clear");
     const { hand, primary, secondary, oracle } = all;
     const outcomes: string[] = [];
@@ -409,7 +408,7 @@ describe("the oracle lets pass", () => {
     expect(oracle.agentWrites).toBeGreaterThan(10);
   });
 
-  it("a person who loosens must-secure: it is not the agent's doing", async () => {
+  it("the oracle does not blame the agent if an operator relaxes must-secure", async () => {
     const all = await scene("protected");
     const { primary, oracle, site } = all;
     primary.router.person((config) => {
@@ -422,7 +421,7 @@ describe("the oracle lets pass", () => {
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a sibling that fails after the link was taken", async () => {
+  it("the oracle accepts a sibling that fails after the link was drained", async () => {
     const all = await scene("protected");
     await play(all, async () => {
       await lookBoth(all);
@@ -438,7 +437,7 @@ describe("the oracle lets pass", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a link drained and shut beside a sibling that carries", async () => {
+  it("the oracle accepts a link drained and shut beside a sibling that carries", async () => {
     const all = await scene("protected");
     const { hand, primary, site, oracle } = all;
     await play(all, async () => {
@@ -455,7 +454,7 @@ describe("the oracle lets pass", () => {
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a port that a person shut", async () => {
+  it("the oracle accepts a port that an operator shut", async () => {
     const all = await scene("protected");
     await play(all, async () => {
       await lookBoth(all);
@@ -468,7 +467,7 @@ describe("the oracle lets pass", () => {
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a probe: it is a look", async () => {
+  it("the oracle accepts a probe as an observation", async () => {
     const all = await scene("protected");
     all.oracle.expectNoWrites("nothing was asked for");
     await play(all, async () => {

@@ -8,7 +8,7 @@ import { buildSite } from "#sim/site/site.ts";
 import { Hand } from "../../../hand.ts";
 import { never } from "../../kit/site-bench.ts";
 
-/** With the new key proven its port is shut for the promotion, and the far end goes back. */
+/** The new key is proven, its port is shut for the promotion, and the far end goes back. */
 async function promoted(
   person: "once it was told to shut" | "once it was told" | "before",
 ): Promise<readonly string[]> {
@@ -70,15 +70,15 @@ async function promoted(
 }
 
 describe("a key that is promoted while its port is shut", () => {
-  it("needs no proof of what a person did meanwhile: seed 53-288", async () => {
+  it("a key promoted while its port is shut may rest on an old proof: seed 53-288", async () => {
     expect(await promoted("once it was told to shut")).toEqual([]);
   });
 
-  it("needs none of what they did once it was told: seed 71-222", async () => {
+  it("a manual change after the promotion's request is excused: seed 71-222", async () => {
     expect(await promoted("once it was told")).toEqual([]);
   });
 
-  it("needs the proof from before", async () => {
+  it("a key promoted while its port is shut needs a proof from before", async () => {
     expect((await promoted("before")).join()).toContain("promoted key");
   });
 });

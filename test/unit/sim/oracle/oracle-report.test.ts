@@ -1,4 +1,4 @@
-// P7: what is reported against what is, and against what could be known.
+// P7: compares reports with the truth, and with what could be known.
 
 import { describe, expect, it } from "vitest";
 import type { Oracle } from "#sim/oracle/oracle.ts";
@@ -50,7 +50,7 @@ interface Row {
   readonly happens: (at: Site) => void;
   readonly afterMs: number;
   readonly reports: ReportedStatus;
-  /** Part of the violation's text; undefined = an honest report. */
+  /** A part of the violation's text; undefined for an honest report. */
   readonly says: string | undefined;
 }
 
@@ -181,7 +181,7 @@ const rows: readonly Row[] = [
     says: undefined,
   },
   {
-    name: "output that nobody can read",
+    name: "output that cannot be parsed",
     happens: garble,
     afterMs: 60_000,
     reports: status("down"),
@@ -221,7 +221,7 @@ const rows: readonly Row[] = [
 ];
 
 describe("P7", () => {
-  it.each(rows)("$name, reported $reports.verdict: $says", async (row) => {
+  it.each(rows)("P7: $name, reported as $reports.verdict, gives: $says", async (row) => {
     const { site: at, oracle, look } = await site();
     row.happens(at);
     await look(row.afterMs);
@@ -235,10 +235,10 @@ describe("P7", () => {
     }
   });
 
-  it("a report that comes late is judged by when it was asked for", async () => {
+  it("a report that arrives late is judged by the time of its request", async () => {
     const { site: at, oracle } = await site();
     const askedAt = at.clock.now();
-    // Nobody looks any more.
+    // The agent makes no observation any more.
     await at.clock.runFor(60_000);
     oracle.reported(status("protected"), askedAt);
     expect(oracle.violations).toEqual([]);
@@ -246,7 +246,7 @@ describe("P7", () => {
     expect(oracle.violations.map(({ promise }) => promise)).toContain("P7");
   });
 
-  it("a pessimist breaks no promise and is listed apart, after ten minutes of health", async () => {
+  it("a too pessimistic report is listed apart after ten minutes of health", async () => {
     const { oracle, look } = await site();
     oracle.reported(status("degraded"));
     expect(oracle.late).toEqual([]);

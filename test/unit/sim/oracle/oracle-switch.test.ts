@@ -1,5 +1,5 @@
-// The oracle on the order of a key change: each step that comes too early is caught, and so is an
-// agent that acts without its journal or records what is not so.
+// The oracle checks the order of a key change: it catches each step that comes too early, an agent
+// that acts without its journal, and a record that is not true.
 
 import { describe, expect, it } from "vitest";
 import type { Ckn } from "#hal/model.ts";
@@ -44,7 +44,7 @@ async function lookBoth({ hand, link }: Scene): Promise<void> {
   await hand.look(hand.sibling(link));
 }
 
-/** The new key beside the old one, for good or with a timer on it. */
+/** Adds the new key beside the old one, for good or with a timer on it. */
 async function stage(all: Scene, within: number | "final"): Promise<ReturnType<Hand["newKey"]>> {
   const { hand, link } = all;
   const key = hand.newKey(link);
@@ -56,7 +56,7 @@ async function stage(all: Scene, within: number | "final"): Promise<ReturnType<H
   return key;
 }
 
-/** Proven, then turned off at the far end by a person, and promoted so much later. */
+/** The key is proven, turned off at the far end by an operator, and promoted after this delay. */
 async function promoteAfter(all: Scene, ms: number): Promise<void> {
   const { hand, link, site } = all;
   await lookBoth(all);
@@ -69,7 +69,7 @@ async function promoteAfter(all: Scene, ms: number): Promise<void> {
   await hand.change(link, { kind: "macsec.promoteKey", port: link.port, ckn });
 }
 
-/** The new key in use at both ends for long enough, the old one still beside it. */
+/** The new key is in use at both ends for long enough, the old one still beside it. */
 async function proven(all: Scene): Promise<ReturnType<Hand["newKey"]>> {
   const { hand, link, site } = all;
   const key = await stage(all, "final");
@@ -91,18 +91,18 @@ interface Offence {
 
 const offences: readonly Offence[] = [
   {
-    name: "tells the far end of a key that the router never tried",
+    name: "points the far end at a key that the router never tried",
     promise: "P3",
-    says: "which its router never held nor tried",
+    says: "which its router never had and was never asked to take",
     async act(all) {
       await lookBoth(all);
       all.hand.put(all.link, all.hand.newKey(all.link));
     },
   },
   {
-    name: "tells the far end while the staged key has a timer on it",
+    name: "changes the far end while the staged key has a timer on it",
     promise: "P3",
-    says: "while a timer may take key",
+    says: "while a timer may remove key",
     async act(all) {
       await lookBoth(all);
       const key = await stage(all, 300_000);
@@ -110,9 +110,9 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "tells it of the old key while the staged one has a timer on it",
+    name: "points it at the old key while the staged one has a timer on it",
     promise: "P3",
-    says: "while a timer may take key",
+    says: "while a timer may remove key",
     async act(all) {
       const old = all.hand.givenKey(all.link);
       await lookBoth(all);
@@ -133,7 +133,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "retires the old key a moment after the new one works",
+    name: "removes the old key a moment after the new one works",
     promise: "P3",
     says: "too soon to be sure",
     async act(all) {
@@ -164,7 +164,7 @@ const offences: readonly Offence[] = [
     says: "with the traffic still on it",
     async act(all) {
       all.oracle.expectDrained();
-      // Before BGP came up the link was quiet, which counts for a while.
+      // Before BGP came up, the link was quiet, which counts for a while.
       await all.site.clock.sleep(60_000);
       await lookBoth(all);
       const key = await stage(all, "final");
@@ -172,7 +172,7 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "writes a far end that is a person's",
+    name: "writes a far end that only an operator may change",
     promise: "P4",
     says: "although a person changes it",
     async act(all) {
@@ -182,9 +182,9 @@ const offences: readonly Offence[] = [
     },
   },
   {
-    name: "acts on what its journal does not know",
+    name: "acts without a record in its journal",
     promise: "P4",
-    says: "its journal on the disk does not know of it",
+    says: "its journal on the disk has no record of that",
     async act({ oracle }) {
       oracle.recorded('{"kind":"effect","token":"edge-a-1"}');
       oracle.acts("edge-a", "edge-a-1");
@@ -202,7 +202,7 @@ const offences: readonly Offence[] = [
 ];
 
 describe("the oracle catches", () => {
-  it.each(offences)("$promise: an agent that $name", async (offence) => {
+  it.each(offences)("the oracle catches by $promise an agent that $name", async (offence) => {
     const all = await scene(offence.overlap ?? "keychain");
     await play(all, () => offence.act(all));
     const told = all.oracle.violations.map(formatViolation);
@@ -215,7 +215,7 @@ describe("the oracle catches", () => {
 });
 
 describe("the oracle lets pass", () => {
-  it("a rotation in the right order, and its record", async () => {
+  it("the oracle accepts a rotation in the right order, and its record", async () => {
     const all = await scene("keychain");
     const { hand, link, oracle, site } = all;
     oracle.expectDrained();
@@ -228,7 +228,7 @@ describe("the oracle lets pass", () => {
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a put beside a late commit that brought nothing, as in weather-4319", async () => {
+  it("the oracle accepts a put beside a late commit without keys: seed weather-4319", async () => {
     const all = await scene("keychain");
     const { hand, link, oracle } = all;
     await play(all, async () => {
@@ -238,7 +238,7 @@ describe("the oracle lets pass", () => {
       const late = await hand.device(link).prepare(change, hand.keys, never);
       const settled = await hand.device(link).prepare(change, hand.keys, never);
       await settled.apply(300_000, never);
-      // The confirm is first, and nobody looks at the site in between.
+      // The confirm is first, and no observation of the site is made in between.
       await Promise.all([settled.confirm(never), late.apply(300_000, never)]);
       hand.put(link, key);
       expect(link.router.commits.armed()).toBe(true);
@@ -246,13 +246,13 @@ describe("the oracle lets pass", () => {
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a promotion under way while a person turns the far end off", async () => {
+  it("the oracle accepts a promotion while an operator turns the far end off", async () => {
     const all = await scene("fallback");
     await play(all, () => promoteAfter(all, 0));
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("a record that others have just made untrue", async () => {
+  it("the oracle accepts a record that others have just made untrue", async () => {
     const { oracle, link, hand } = await scene("keychain");
     link.msee.person(link.azureLink, { key: hand.newKey(link) });
     oracle.claims(link.id, "0f".repeat(32) as Ckn);

@@ -1,4 +1,4 @@
-// Dark time to the event, whose it was, and what the pair's traffic felt of it.
+// Outage time to the event, the side that caused it, and its effect on the pair's traffic.
 
 import { describe, expect, it } from "vitest";
 import type { Instant } from "#hal/world.ts";
@@ -33,7 +33,7 @@ function drain({ router, port }: SiteLink): void {
   });
 }
 
-/** What the pair lost while the script ran and a while after it, out and in. */
+/** Returns the pair's losses while the script ran and a while after it, out and in. */
 async function lostBy(
   { site, link }: Scene,
   script: () => Promise<void>,
@@ -50,8 +50,8 @@ async function lostBy(
   return { out: less(after.out, before.out), in: less(after.in, before.in) };
 }
 
-describe("dark time", () => {
-  it("is the far end's until its hardware holds what then works, and ours from there", async () => {
+describe("outage time", () => {
+  it("an outage is the far end's until its hardware is right, and ours from there", async () => {
     const { site, link, dark } = await scene();
     const hand = new Hand(site);
     const old = hand.givenKey(link);
@@ -89,38 +89,46 @@ describe("dark time", () => {
     expect(oursMs).toBeGreaterThan(56_000);
   });
 
-  it.each<[string, (scene: Scene) => void, (scene: Scene) => void, "theirs" | "ours"]>([
-    [
-      "a silent far end",
-      ({ link }) => link.farPort.setFault("silent", true),
-      ({ link }) => link.farPort.setFault("silent", false),
-      "theirs",
-    ],
-    [
-      "a cut fibre",
-      ({ link }) => link.fibre.setUp(false),
-      ({ link }) => link.fibre.setUp(true),
-      "theirs",
-    ],
-    [
-      "a shut port",
-      ({ link }) => link.edge.setAdmin(false),
-      ({ link }) => link.edge.setAdmin(true),
-      "ours",
-    ],
-  ])("of %s goes to the one who could have ended it", async (_name, strike, heal, whose) => {
-    const all = await scene();
-    strike(all);
-    await all.site.clock.runFor(100_000);
-    heal(all);
-    await all.site.clock.runFor(60_000);
-    const { theirsMs, oursMs } = all.dark.time(all.link.id, start);
-    const [most, least] = whose === "theirs" ? [theirsMs, oursMs] : [oursMs, theirsMs];
-    expect(most).toBeGreaterThan(90_000);
-    expect(least).toBeLessThan(10_000);
-  });
+  it.each<{
+    readonly name: string;
+    readonly strike: (scene: Scene) => void;
+    readonly heal: (scene: Scene) => void;
+    readonly whose: "theirs" | "ours";
+  }>([
+    {
+      name: "a silent far end",
+      strike: ({ link }) => link.farPort.setFault("silent", true),
+      heal: ({ link }) => link.farPort.setFault("silent", false),
+      whose: "theirs",
+    },
+    {
+      name: "a cut fibre",
+      strike: ({ link }) => link.fibre.setUp(false),
+      heal: ({ link }) => link.fibre.setUp(true),
+      whose: "theirs",
+    },
+    {
+      name: "a shut port",
+      strike: ({ link }) => link.edge.setAdmin(false),
+      heal: ({ link }) => link.edge.setAdmin(true),
+      whose: "ours",
+    },
+  ])(
+    "an outage by $name counts for the side that could have ended it",
+    async ({ strike, heal, whose }) => {
+      const all = await scene();
+      strike(all);
+      await all.site.clock.runFor(100_000);
+      heal(all);
+      await all.site.clock.runFor(60_000);
+      const { theirsMs, oursMs } = all.dark.time(all.link.id, start);
+      const [most, least] = whose === "theirs" ? [theirsMs, oursMs] : [oursMs, theirsMs];
+      expect(most).toBeGreaterThan(90_000);
+      expect(least).toBeLessThan(10_000);
+    },
+  );
 
-  it("is none on a link that nobody touches", async () => {
+  it("a link without a fault has no outage", async () => {
     const { site, sibling, link, dark } = await scene();
     link.fibre.setUp(false);
     await site.clock.runFor(600_000);
@@ -130,7 +138,7 @@ describe("dark time", () => {
 });
 
 describe("the pair", () => {
-  it("sends and gets 1,000 frames a second each way", async () => {
+  it("the pair carries 1,000 frames a second each way", async () => {
     const all = await scene();
     const { out, in: back } = await lostBy(all, () => all.site.clock.runFor(100_000));
     for (const flow of [out, back]) {
@@ -138,17 +146,17 @@ describe("the pair", () => {
     }
   });
 
-  it("loses what a cut link was sent until BGP has moved", async () => {
+  it("the pair loses the traffic of a cut link until BGP has moved", async () => {
     const all = await scene();
     const { out, in: back } = await lostBy(all, async () => {
       all.link.fibre.setUp(false);
       await all.site.clock.runFor(100_000);
     });
-    // Half of the frames, for the 200 ms in which the routers converge.
+    // Half of the frames are lost, for the 200 ms in which the routers converge.
     expect([out.lost, back.lost, out.unrouted]).toEqual([100n, 100n, 0n]);
   });
 
-  it("loses what a lit but dark link is sent for a whole hold time", async () => {
+  it("the pair loses the traffic of a lit link that is down for a whole hold time", async () => {
     const all = await scene();
     const { out, in: back } = await lostBy(all, async () => {
       all.link.farPort.setTwist("cak", true);
@@ -159,7 +167,7 @@ describe("the pair", () => {
     expect(back.lost).toBe(out.lost);
   });
 
-  it("loses nothing on a link that was drained before", async () => {
+  it("the pair loses nothing on a link that was drained before", async () => {
     const all = await scene();
     const { out, in: back } = await lostBy(all, async () => {
       drain(all.link);
@@ -170,7 +178,7 @@ describe("the pair", () => {
     expect([out.lost, back.lost, out.unrouted]).toEqual([0n, 0n, 0n]);
   });
 
-  it("has no way at all once both links are gone", async () => {
+  it("the pair has no route once both links are down", async () => {
     const all = await scene();
     const { out } = await lostBy(all, async () => {
       all.link.fibre.setUp(false);
@@ -180,7 +188,7 @@ describe("the pair", () => {
     expect([out.lost, out.unrouted, out.arrived]).toEqual([200n, 10_000n, 0n]);
   });
 
-  it("loses nothing in a rotation by a good hand, which drains first", async () => {
+  it("the pair loses nothing in a careful manual rotation, which drains first", async () => {
     const all = await scene();
     const hand = new Hand(all.site);
     const old = hand.givenKey(all.link);

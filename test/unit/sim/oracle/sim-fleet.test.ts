@@ -1,4 +1,4 @@
-// The routers of a mixed fleet: every kind is there, and each does what its kind can do.
+// The routers of a mixed storm: every kind is present, and each does what its kind can do.
 
 import { describe, expect, it } from "vitest";
 import type { Capabilities } from "#hal/device.ts";
@@ -17,7 +17,7 @@ function commitOf({ commit }: Capabilities): string {
 
 const seeds = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-describe("the models of a fleet", () => {
+describe("the models of a storm", () => {
   it.each(seeds)("four routers have every commit mode and every overlap, seed %s", (seed) => {
     const models = [...modelsOf(seed, devices(4)).values()];
     expect(new Set(models.map(({ capabilities }) => commitOf(capabilities)))).toEqual(
@@ -28,7 +28,7 @@ describe("the models of a fleet", () => {
     );
   });
 
-  it("twelve have each mode with each overlap; sixty have each of these without a probe", () => {
+  it("twelve routers have every mode with every overlap; sixty also without probe", () => {
     const kinds = (count: number, pick: (capabilities: Capabilities) => boolean): number => {
       const models = [...modelsOf("many", devices(count)).values()];
       const picked = models.map(({ capabilities }) => capabilities).filter(pick);
@@ -39,7 +39,7 @@ describe("the models of a fleet", () => {
     expect(kinds(60, ({ probe }) => probe === true)).toBe(12);
   });
 
-  it("commits take from a third of a second to twenty", () => {
+  it("commits of the models take from a third of a second to twenty seconds", () => {
     const times = [...modelsOf("many", devices(400)).values()].map(({ commitMs }) => commitMs ?? 0);
     expect(Math.min(...times)).toBeGreaterThanOrEqual(300);
     expect(Math.max(...times)).toBeLessThanOrEqual(20_000);
@@ -52,7 +52,7 @@ describe("the models of a fleet", () => {
     }
   });
 
-  it("the same seed gives the same routers, another seed others", () => {
+  it("the same seed gives the same routers, and another seed others", () => {
     const told = (seed: string): string => JSON.stringify([...modelsOf(seed, devices(8))]);
     expect(told("a")).toBe(told("a"));
     expect(told("a")).not.toBe(told("b"));
@@ -91,7 +91,7 @@ const roles = (site: Site, link: SiteLink): readonly string[] => {
 };
 
 describe("a rotation on the router of a model", () => {
-  it("with a key chain holds two primary keys, and needs no promotion", async () => {
+  it("a router with a key chain has two primary keys, and needs no promotion", async () => {
     const { site, hand, link, play, old, next } = await routerOf("keychain");
     await play(hand.change(link, hand.keyChange(link, "addKey", next)));
     expect(roles(site, link)).toEqual(["primary", "primary"]);
@@ -104,7 +104,7 @@ describe("a rotation on the router of a model", () => {
     expect(link.edge.keys().map(({ ckn }) => ckn)).toEqual([next.ckn]);
   });
 
-  it("with a fallback key lets the old one go only after a promotion", async () => {
+  it("a router with a fallback key removes the old one only after a promotion", async () => {
     const { site, hand, link, play, old, next } = await routerOf("fallback");
     const { port } = link;
     await play(hand.change(link, { kind: "macsec.addKey", port, key: next, role: "fallback" }));
@@ -125,7 +125,7 @@ describe("a rotation on the router of a model", () => {
     expect([roles(site, link), link.fibre.carries()]).toEqual([["primary"], true]);
   });
 
-  it("without overlap holds one key, which is replaced", async () => {
+  it("a router without overlap has one key, which is replaced", async () => {
     const { hand, link, play, next } = await routerOf("none");
     const add = play(refused(hand.change(link, hand.keyChange(link, "addKey", next))));
     expect((await add).code).toBe("device.unsupported");
@@ -133,7 +133,7 @@ describe("a rotation on the router of a model", () => {
     expect(link.edge.keys().map(({ ckn }) => ckn)).toEqual([next.ckn]);
   });
 
-  it("commits for as long as its model says, and tells no counter of single SAs", async () => {
+  it("a router commits for the time of its model, and has no counter of single SAs", async () => {
     const { site, hand, link, play } = await routerOf("none", 17_000);
     const transaction = await play(
       hand.device(link).prepare([{ kind: "port.shut", port: link.port }], hand.keys, never),

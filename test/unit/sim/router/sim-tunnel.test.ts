@@ -28,7 +28,7 @@ async function established(): Promise<RouterBench> {
 }
 
 describe("a tunnel", () => {
-  it("comes up over a path that carries, with a pair of SAs that count", async () => {
+  it("a tunnel comes up over a path that carries, with a pair of SAs that count", async () => {
     const bench = await established();
     expect(phases(bench)).toEqual(["in installed", "out installed"]);
     const before = look(bench).sas.map(({ packets }) => packets);
@@ -38,7 +38,7 @@ describe("a tunnel", () => {
     expect(look(bench).sas.every(({ spi }) => spi > 255)).toBe(true);
   });
 
-  it("rekeys its child through an overlap in which it stays healthy", async () => {
+  it("a tunnel rekeys its child SA with an overlap in which it stays healthy", async () => {
     const bench = await established();
     const old = look(bench).sas.map(({ spi }) => spi);
     await apply(bench, [{ kind: "ipsec.rekey", name: "hub-1", what: "child" }]);
@@ -49,7 +49,7 @@ describe("a tunnel", () => {
     expect(look(bench).sas.some(({ spi }) => old.includes(spi))).toBe(false);
   });
 
-  it("rekeys by itself before the lifetime ends", async () => {
+  it("a tunnel rekeys by itself before the lifetime ends", async () => {
     const bench = await established();
     const [old] = look(bench).sas;
     await bench.clock.runFor(27_000_000);
@@ -57,7 +57,7 @@ describe("a tunnel", () => {
     expect(look(bench).sas.some(({ spi }) => spi === old?.spi)).toBe(false);
   });
 
-  it("counts nothing while the path is dark, then goes and comes back by itself", async () => {
+  it("a tunnel over a lost path counts nothing, goes down, and returns by itself", async () => {
     const bench = await established();
     bench.a.fibre.setUp(false);
     const before = look(bench).sas[0]?.packets;
@@ -70,7 +70,7 @@ describe("a tunnel", () => {
     expect(phases(bench)).toEqual(["in installed", "out installed"]);
   });
 
-  it("rides over the sibling's link when its own is down", async () => {
+  it("a tunnel uses the sibling's link when its own is down", async () => {
     const bench = new RouterBench();
     bench.traffic();
     await bench.clock.runFor(10_000);
@@ -81,7 +81,7 @@ describe("a tunnel", () => {
     expect(look(bench).ike).toBe("established");
   });
 
-  it("is refused by a gateway with another PSK", async () => {
+  it("a tunnel is refused by a gateway with another PSK", async () => {
     const bench = new RouterBench();
     bench.a.router.setGatewayPsk(tunnel.remoteAddress, new Uint8Array([1]));
     await bench.clock.runFor(10_000);
@@ -90,7 +90,7 @@ describe("a tunnel", () => {
     expect(look(bench)).toEqual({ ike: "down", sas: [] });
   });
 
-  it("keeps its SAs when a new authentication is refused", async () => {
+  it("a tunnel keeps its SAs when a new authentication is refused", async () => {
     const bench = await established();
     const old = look(bench).sas.map(({ spi }) => spi);
     bench.a.router.setGatewayPsk(tunnel.remoteAddress, new Uint8Array([1]));
@@ -99,7 +99,7 @@ describe("a tunnel", () => {
     expect(look(bench).sas.map(({ spi }) => spi)).toEqual(old);
   });
 
-  it("is removed with its SAs, and a prefix beside it is a clear path", async () => {
+  it("a tunnel is removed with its SAs, and a prefix beside it is a clear path", async () => {
     const bench = await established();
     expect(bench.a.router.clearPath("hub-1")).toBe(false);
     bench.a.router.advertise("10.100.0.0/16", "announce");

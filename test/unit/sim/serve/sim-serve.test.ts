@@ -29,7 +29,7 @@ async function ask(path: string, body: string): Promise<string> {
 }
 
 describe("the socket of a site", () => {
-  it("is for its user alone, answers, and is gone after close", async () => {
+  it("a site's socket is private, answers, and is gone after close", async () => {
     const path = join(folder, "a.sock");
     const served = await serveSite(echo, path);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
@@ -38,7 +38,7 @@ describe("the socket of a site", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it("cuts off a request over a megabyte and goes on", async () => {
+  it("a site cuts off a request over a megabyte and goes on", async () => {
     const path = join(folder, "b.sock");
     const served = await serveSite(echo, path);
     await expect(ask(path, "x".repeat(1024 * 1024 + 1))).rejects.toMatchObject({
@@ -48,7 +48,7 @@ describe("the socket of a site", () => {
     await served.close();
   });
 
-  it("a client that stops in the middle harms nobody, and close does not wait for it", async () => {
+  it("a client that stops midway disturbs no other, and close does not wait for it", async () => {
     const path = join(folder, "c.sock");
     const served = await serveSite(echo, path);
     const slow = connect(path);
@@ -59,7 +59,7 @@ describe("the socket of a site", () => {
     slow.destroy();
   });
 
-  it("aborts the call of a client that left, and survives it", async () => {
+  it("a site aborts the call of a client that left, and survives it", async () => {
     const path = join(folder, "d.sock");
     let arrived = (): void => undefined;
     const here = new Promise<void>((resolve) => {
@@ -86,7 +86,7 @@ describe("the socket of a site", () => {
     await served.close();
   });
 
-  it("replaces a stale socket; refuses one that is served, and what is no socket", async () => {
+  it("a site replaces a stale socket and refuses one in use or another file", async () => {
     const path = join(folder, "e.sock");
     const first = await serveSite(echo, path);
     await expect(serveSite(echo, path)).rejects.toThrow("another process serves");
@@ -97,7 +97,7 @@ describe("the socket of a site", () => {
     await second.close();
     const file = join(folder, "file");
     await writeFile(file, "");
-    await expect(serveSite(echo, file)).rejects.toThrow("is no socket");
+    await expect(serveSite(echo, file)).rejects.toThrow("is not a socket");
   });
 });
 
@@ -115,7 +115,7 @@ async function leaveStale(path: string): Promise<void> {
 }
 
 describe("paced time", () => {
-  it("follows real time at its speed, in steps that a waiter can see", async () => {
+  it("paced time follows real time at its speed, in steps that a waiter can see", async () => {
     const clock = new SimClock(wallStart);
     const start = performance.now();
     const pace = paceClock(clock, { speed: 100 });
@@ -129,7 +129,7 @@ describe("paced time", () => {
     expect(clock.now()).toBe(stopped);
   });
 
-  it("unpaced, goes from event to event until told, and never ahead of the last one", async () => {
+  it("unpaced time goes from event to event until told, and never past the last one", async () => {
     const clock = new SimClock(wallStart);
     const beat = (): void => void clock.after(1000, beat);
     beat();
@@ -141,7 +141,7 @@ describe("paced time", () => {
     expect([clock.now(), clock.events]).toEqual([3_600_000, 3600]);
   });
 
-  it("stands still while held, and sockets are served meanwhile", async () => {
+  it("held time stops, and sockets are served meanwhile", async () => {
     const clock = new SimClock(wallStart);
     const path = join(folder, "f.sock");
     const served = await serveSite(echo, path);
@@ -158,7 +158,7 @@ describe("paced time", () => {
     await served.close();
   });
 
-  it("on a leash, waits for a follower, but for no dead one", async () => {
+  it("time on a leash waits for a follower, but not for a dead one", async () => {
     const clock = new SimClock(wallStart);
     const beat = (): void => void clock.after(10, beat);
     beat();
@@ -189,7 +189,7 @@ describe("paced time", () => {
     await pace.stop();
   });
 
-  it("on a leash, waits as long as it should for a follower that gets no core", async () => {
+  it("time on a leash waits the whole limit for a follower that gets no core", async () => {
     const clock = new SimClock(wallStart);
     const tell: SiteHandler = async () => ({ status: 200, body: `{"now":${clock.now()}}` });
     const holds = async (lonelyMs: number): Promise<boolean> => {
@@ -201,7 +201,7 @@ describe("paced time", () => {
     expect([await holds(60_000), await holds(0)]).toEqual([true, false]);
   });
 
-  it("a busy clock leaves sockets their turn", async () => {
+  it("a busy clock lets sockets take turns", async () => {
     const clock = new SimClock(wallStart);
     const path = join(folder, "g.sock");
     const served = await serveSite(echo, path);
@@ -215,7 +215,7 @@ describe("paced time", () => {
     busy();
     const pace = paceClock(clock, { speed: 1000 });
     expect(await ask(path, "")).toBe("200 /x 0");
-    // Each event takes a millisecond: as many as in two seconds of a machine that is not busy.
+    // Each event takes a millisecond, so these are as many as in two seconds of an idle machine.
     expect(events).toBeLessThan(2000);
     await pace.stop();
     await served.close();

@@ -54,7 +54,7 @@ function codeOf(act: () => unknown): string {
 }
 
 describe("life of a put", () => {
-  it("accepted, updating, old key gone, new key there, settled", async () => {
+  it("a put is accepted, updates, drops the old key, takes the new one and settles", async () => {
     const { clock, vault, msee, link1, effects } = build();
     const old = vault.generatePair(names, "gcm-aes-xpn-256");
     const next = vault.generatePair(names, "gcm-aes-xpn-256");
@@ -104,7 +104,7 @@ describe("life of a put", () => {
     expect([msee.observe("link1").provisioning, link1]).toEqual(["settled", before]);
   });
 
-  it("a link that was never told has no MACsec, and link2 never hears of link1", async () => {
+  it("a link without a put has no MACsec, and a put of link1 leaves link2 alone", async () => {
     const { clock, vault, msee, link2 } = build();
     const key = vault.generatePair(names, "gcm-aes-xpn-256");
     const untouched = msee.observe("link2");
@@ -143,7 +143,7 @@ describe("life of a put", () => {
     expect(msee.observe("link1").provisioning).toBe(provisioning);
   });
 
-  it("a version disabled in the meantime fails, and the hardware keeps the old key", async () => {
+  it("a put of a version disabled meanwhile fails, and the old key stays", async () => {
     const { clock, vault, msee } = build();
     const old = vault.generatePair(names, "gcm-aes-xpn-256");
     const next = vault.generatePair(names, "gcm-aes-xpn-256");
@@ -166,22 +166,25 @@ describe("faults of the far end", () => {
     ["fails", "accepted", "failed"],
     ["slow", "accepted", "updating"],
     ["lies", "accepted", "settled"],
-  ])("%s: put %s, a minute later %s, hardware still on the old key", async (fault, put, later) => {
-    const { clock, vault, msee } = build();
-    const old = vault.generatePair(names, "gcm-aes-xpn-256");
-    const next = vault.generatePair(names, "gcm-aes-xpn-256");
-    msee.preset("link1", want(old));
-    msee.setFault(fault, true);
-    expect(codeOf(() => msee.put("link1", want(next)))).toBe(put);
-    await clock.runFor(60_000);
-    expect(msee.observe("link1").provisioning).toBe(later);
-    expect(msee.hardwareKey("link1")).toBe(old.ckn);
-    await clock.runFor(600_000);
-    const late = fault === "slow" || fault === "lies" ? next.ckn : old.ckn;
-    expect(msee.hardwareKey("link1")).toBe(late);
-  });
+  ])(
+    "fault %s: put %s, a minute later %s, hardware still on the old key",
+    async (fault, put, later) => {
+      const { clock, vault, msee } = build();
+      const old = vault.generatePair(names, "gcm-aes-xpn-256");
+      const next = vault.generatePair(names, "gcm-aes-xpn-256");
+      msee.preset("link1", want(old));
+      msee.setFault(fault, true);
+      expect(codeOf(() => msee.put("link1", want(next)))).toBe(put);
+      await clock.runFor(60_000);
+      expect(msee.observe("link1").provisioning).toBe(later);
+      expect(msee.hardwareKey("link1")).toBe(old.ckn);
+      await clock.runFor(600_000);
+      const late = fault === "slow" || fault === "lies" ? next.ckn : old.ckn;
+      expect(msee.hardwareKey("link1")).toBe(late);
+    },
+  );
 
-  it("half: settled with the new name on old octets, or only in the document", async () => {
+  it("fault half settles with the new CKN on old octets, or only in the document", async () => {
     const seen = new Set<string>();
     for (let seed = 0; seed < 12; seed += 1) {
       const { clock, vault, msee } = build(`half-${seed}`);
@@ -201,7 +204,7 @@ describe("faults of the far end", () => {
     expect([...seen].sort()).toEqual(["new name", "old key"]);
   });
 
-  it("unreadable: nothing is told, but a put still works", async () => {
+  it("fault unreadable refuses reads, and a put still works", async () => {
     const { clock, vault, msee } = build();
     const key = vault.generatePair(names, "gcm-aes-xpn-256");
     msee.setFault("unreadable", true);
@@ -211,7 +214,7 @@ describe("faults of the far end", () => {
     expect(msee.hardwareKey("link1")).toBe(key.ckn);
   });
 
-  it("a later operation overtakes a lie, even one that fails", async () => {
+  it("a later operation overtakes one under fault lies, even if it fails", async () => {
     const { clock, vault, msee } = build();
     const old = vault.generatePair(names, "gcm-aes-xpn-256");
     const next = vault.generatePair(names, "gcm-aes-xpn-256");
@@ -228,8 +231,8 @@ describe("faults of the far end", () => {
   });
 });
 
-describe("a person at the far end", () => {
-  it("changes one field and leaves the others", async () => {
+describe("an operator at the far end", () => {
+  it("an operator changes one field at the far end and leaves the others", async () => {
     const { clock, vault, msee, effects } = build();
     const key = vault.generatePair(names, "gcm-aes-xpn-256");
     msee.preset("link1", want(key));
@@ -239,7 +242,7 @@ describe("a person at the far end", () => {
     expect(effects.map(({ by }) => by)).toEqual(["person"]);
   });
 
-  it("takes MACsec off, which the agent cannot say", async () => {
+  it("an operator turns MACsec off at the far end, which the agent cannot do", async () => {
     const { clock, vault, msee, link1 } = build();
     const key = vault.generatePair(names, "gcm-aes-xpn-256");
     msee.preset("link1", want(key));
@@ -250,7 +253,7 @@ describe("a person at the far end", () => {
     expect(link1.slice(-2)).toEqual([`20s remove ${short(key)}`, "20s clear"]);
   });
 
-  it("waits for a running operation", async () => {
+  it("a manual change at the far end waits for a running operation", async () => {
     const { clock, vault, msee } = build();
     const ours = vault.generatePair(names, "gcm-aes-xpn-256");
     const theirs = vault.generatePair(names, "gcm-aes-xpn-256");

@@ -128,7 +128,7 @@ describe.each(ways)("devices of the site protocol, %s", (_name, open) => {
     await way.close();
   });
 
-  it("clock", async () => {
+  it("GET /clock gives time and speed of the site", async () => {
     const request = { to: way.address, method: "GET", path: "/clock", replyBytesMax: 100 } as const;
     const reply = await way.answer(way.dial.http(request, never));
     expect(decodeJson(new TextDecoder().decode(reply.body))).toEqual({
@@ -138,7 +138,7 @@ describe.each(ways)("devices of the site protocol, %s", (_name, open) => {
     });
   });
 
-  it("capabilities, observe, probe and route", async () => {
+  it("a device gives capabilities, observations, probes and routes", async () => {
     const device = await way.answer(openSim(way.bench.clock, way.dial, way.address));
     expect(device.capabilities).toEqual(capabilities);
     const state = await way.answer(device.observe(never));
@@ -150,7 +150,7 @@ describe.each(ways)("devices of the site protocol, %s", (_name, open) => {
     expect(await way.answer(device.routeTo("192.0.2.2", never))).toBeUndefined();
   });
 
-  it("prepare with every kind of change, apply, confirm, roll back, recall", async () => {
+  it("a device prepares every kind of change, applies, confirms, reverts and recalls", async () => {
     const device = await way.answer(openSim(way.bench.clock, way.dial, way.address));
     const told: string[] = [];
     const lent: Secret[] = [];
@@ -198,7 +198,7 @@ describe.each(ways)("far end and vault of the site protocol, %s", (_name, open) 
     await way.close();
   });
 
-  it("far end: observe and put, whose operation is awaited", async () => {
+  it("the far end is observed and put, and its operation is awaited", async () => {
     const { vault, msee } = way.bench;
     const names = { cak: "erd-1-cak", ckn: "erd-1-ckn" };
     const pair = vault.generatePair(names, "gcm-aes-xpn-256");
@@ -216,7 +216,7 @@ describe.each(ways)("far end and vault of the site protocol, %s", (_name, open) 
     expect([again.code, again.effect, again.where]).toEqual(["peer.rejected", "none", portId]);
   });
 
-  it("vault: versions and value", async () => {
+  it("the vault gives versions and values", async () => {
     const { vault } = way.bench;
     const id = vault.put("hub-1-psk", "swordfish", { tags: { owner: "net" } });
     const keyVault = simVault(way.dial, way.address);
@@ -245,21 +245,44 @@ describe.each(ways)("refusals of the site protocol, %s", (_name, open) => {
   });
 
   it.each([
-    ["GET", "/nothing", "", 404],
-    ["POST", "/devices/edge-a/format", "", 404],
-    ["POST", "/devices/edge-a/observe/more", "", 404],
-    ["POST", "/devices/nobody/observe", "", 503],
-    ["POST", "/devices/edge-a/prepare", "{", 400],
-    ["POST", "/devices/edge-a/prepare", '{"change":[{"kind":"x"}],"keys":{}}', 400],
-    ["POST", "/devices/edge-a/prepare", '{"change":[],"keys":{"id":"zz"}}', 400],
-    ["POST", "/devices/edge-a/transactions/t-9/confirm", "", 422],
-    ["POST", "/peers/observe", '{"port":"other","link":"link1"}', 409],
-    ["POST", "/peers/put", `{"port":"${portId}","link":"link3"}`, 400],
-    ["GET", "/vault/secrets/%E0%A4%A/versions", "", 404],
-  ] as const)("%s %s with %j is answered with %i", async (method, path, body, status) => {
-    const request = { to: way.address, method, path, body: [body], replyBytesMax: 4096 };
-    const reply = await way.answer(way.dial.http(request, never));
-    expect(reply.status).toBe(status);
-    expect(decodeJson(new TextDecoder().decode(reply.body))).toMatchObject({ effect: "none" });
-  });
+    { method: "GET", path: "/nothing", body: "", status: 404 },
+    { method: "POST", path: "/devices/edge-a/format", body: "", status: 404 },
+    { method: "POST", path: "/devices/edge-a/observe/more", body: "", status: 404 },
+    { method: "POST", path: "/devices/edge-z/observe", body: "", status: 503 },
+    { method: "POST", path: "/devices/edge-a/prepare", body: "{", status: 400 },
+    {
+      method: "POST",
+      path: "/devices/edge-a/prepare",
+      body: '{"change":[{"kind":"x"}],"keys":{}}',
+      status: 400,
+    },
+    {
+      method: "POST",
+      path: "/devices/edge-a/prepare",
+      body: '{"change":[],"keys":{"id":"zz"}}',
+      status: 400,
+    },
+    { method: "POST", path: "/devices/edge-a/transactions/t-9/confirm", body: "", status: 422 },
+    {
+      method: "POST",
+      path: "/peers/observe",
+      body: '{"port":"other","link":"link1"}',
+      status: 409,
+    },
+    {
+      method: "POST",
+      path: "/peers/put",
+      body: `{"port":"${portId}","link":"link3"}`,
+      status: 400,
+    },
+    { method: "GET", path: "/vault/secrets/%E0%A4%A/versions", body: "", status: 404 },
+  ] as const)(
+    "the request $method $path with $body is answered with $status",
+    async ({ method, path, body, status }) => {
+      const request = { to: way.address, method, path, body: [body], replyBytesMax: 4096 };
+      const reply = await way.answer(way.dial.http(request, never));
+      expect(reply.status).toBe(status);
+      expect(decodeJson(new TextDecoder().decode(reply.body))).toMatchObject({ effect: "none" });
+    },
+  );
 });

@@ -28,7 +28,7 @@ const lost = (bench: RouterBench): bigint =>
 const txPps = (side: Side): number => side.edge.rate().txPps;
 
 describe("BGP", () => {
-  it("comes up about five seconds after the link carries", async () => {
+  it("BGP comes up about five seconds after the link carries", async () => {
     const bench = new RouterBench();
     await bench.clock.runFor(4_999);
     expect(bench.a.router.bgpUp(port)).toBe(false);
@@ -39,8 +39,8 @@ describe("BGP", () => {
   it.each<[string, (side: Side) => void, number]>([
     ["with the fibre", (side) => side.fibre.setUp(false), 0],
     ["with the port", (side) => side.edge.setAdmin(false), 0],
-    ["a hold time after the link went dark", (side) => dark(side), 180_000],
-  ])("goes down %s", async (_name, act, afterMs) => {
+    ["a hold time after the link stopped carrying", (side) => dark(side), 180_000],
+  ])("BGP goes down %s", async (_name, act, afterMs) => {
     const bench = new RouterBench();
     await bench.clock.runFor(10_000);
     act(bench.a);
@@ -52,7 +52,7 @@ describe("BGP", () => {
     expect(bench.a.router.bgpUp(port)).toBe(false);
   });
 
-  it("does not flap when the link is dark for less than the hold time", async () => {
+  it("BGP does not flap if the link is down for less than the hold time", async () => {
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
     await bench.clock.runFor(30_000);
@@ -65,7 +65,7 @@ describe("BGP", () => {
   });
 });
 
-// Must-secure on one side only: nothing gets through, and no port goes down.
+// Sets must-secure on one side only: nothing gets through, and no port goes down.
 function dark(side: Side): void {
   side.router.person((config) => {
     const wanted = config.ports.get(port);
@@ -75,7 +75,7 @@ function dark(side: Side): void {
 }
 
 describe("traffic", () => {
-  it("is shared by the links of a group", async () => {
+  it("traffic is shared by the links of a group", async () => {
     const bench = new RouterBench();
     bench.traffic();
     await bench.clock.runFor(60_000);
@@ -83,7 +83,7 @@ describe("traffic", () => {
   });
 
   it.each<DrainMeans>(["prepend", "peeringShutdown"])(
-    "moves away by %s and back without a lost frame",
+    "traffic moves away by %s and back without a lost frame",
     async (means) => {
       const bench = new RouterBench();
       const traffic = bench.traffic();
@@ -100,7 +100,7 @@ describe("traffic", () => {
     },
   );
 
-  it("follows a drain only after its settle time", async () => {
+  it("traffic follows a drain only after its settle time", async () => {
     const bench = new RouterBench();
     const traffic = bench.traffic();
     await bench.clock.runFor(60_000);
@@ -112,7 +112,7 @@ describe("traffic", () => {
     expect(traffic.offered(link)).toBe(0);
   });
 
-  it("falls back to a drained link when its sibling fails", async () => {
+  it("traffic falls back to a drained link when its sibling fails", async () => {
     const bench = new RouterBench();
     bench.traffic();
     await bench.clock.runFor(60_000);
@@ -123,13 +123,13 @@ describe("traffic", () => {
     expect(Math.round(txPps(bench.a))).toBe(1_000);
   });
 
-  it("is lost on a link that is up and delivers nothing", async () => {
+  it("traffic is lost on a link that is up and delivers nothing", async () => {
     const bench = new RouterBench();
     bench.traffic();
     await bench.clock.runFor(60_000);
     dark(bench.a);
     await bench.clock.runFor(200_000);
-    // Half of the group's frames, both ways, for one hold time.
+    // Half of the group's frames are lost, both ways, for one hold time.
     const frames = Number(lost(bench));
     expect(frames).toBeGreaterThanOrEqual(179_000);
     expect(frames).toBeLessThanOrEqual(181_000);
@@ -137,7 +137,7 @@ describe("traffic", () => {
   });
 });
 
-/** How long each time that the link could not carry has lasted. */
+/** Returns the length of each time in which the link could not carry. */
 function darkTimes({ clock }: RouterBench, { fibre }: Side): readonly number[] {
   const times: number[] = [];
   let since = clock.now();
@@ -148,8 +148,8 @@ function darkTimes({ clock }: RouterBench, { fibre }: Side): readonly number[] {
   return times;
 }
 
-describe("a rotation by hand", () => {
-  it("on a drained link of a key chain loses no frame of the pair, none is in clear", async () => {
+describe("a manual rotation", () => {
+  it("a manual rotation on a drained key-chain link loses no frame, none is clear", async () => {
     const bench = new RouterBench();
     const { a } = bench;
     bench.protect(a, 1);
@@ -176,7 +176,7 @@ describe("a rotation by hand", () => {
     const { a2b, b2a } = a.fibre.truth();
     const pair = traffic.pair();
     expect([pair.out.lost, pair.in.lost, pair.out.unrouted]).toEqual([0n, 0n, 0n]);
-    // Nothing but the hellos of the drained link's own routing: one each way in five seconds.
+    // The link carries only the hellos of its own routing: one each way in five seconds.
     const [darkMs, ...others] = dark;
     expect(others).toEqual([]);
     expect(darkMs).toBeGreaterThan(0);
@@ -186,8 +186,8 @@ describe("a rotation by hand", () => {
   });
 });
 
-describe("routing as the router tells it", () => {
-  it("names best paths and drains", async () => {
+describe("routing as the router reports it", () => {
+  it("the reported routing names best paths and drains", async () => {
     const bench = new RouterBench();
     bench.traffic();
     bench.a.router.advertise("10.100.0.0/16", "announce");

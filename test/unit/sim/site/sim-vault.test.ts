@@ -25,7 +25,7 @@ function codeOf(act: () => unknown): string {
 }
 
 describe("versions of the simulated vault", () => {
-  it("keep their attributes, oldest first, each created later than the one before", () => {
+  it("vault versions keep their attributes, and each is created after the one before", () => {
     const vault = build();
     const first = vault.put("psk", "one", { tags: { a: "b" }, expires: 5 as WallTime });
     const second = vault.put("psk", "two", { enabled: false, notBefore: 7 as WallTime });
@@ -51,7 +51,7 @@ describe("versions of the simulated vault", () => {
     expect(vault.versions("nothing")).toEqual([]);
   });
 
-  it("are pairs where the tag of a CAK names the CKN that one holds, whoever wrote it", () => {
+  it("vault versions are a pair if the tag of the CAK names the CKN of the other", () => {
     const vault = build();
     const made = vault.generatePair(names, "gcm-aes-xpn-256");
     const text = "AB".repeat(32);
@@ -83,7 +83,7 @@ describe("versions of the simulated vault", () => {
     },
   );
 
-  it("gives the oracle every key ever, and no CKN", () => {
+  it("the vault gives the oracle every key ever put, and no CKN", () => {
     const vault = build();
     const key = vault.generatePair(names, "gcm-aes-xpn-256");
     const psk = vault.put("psk", "swordfish");
@@ -99,19 +99,32 @@ describe("versions of the simulated vault", () => {
 
 describe("faults of the simulated vault", () => {
   it.each([
-    ["down", "vault.unreachable none", "vault.unreachable none", "vault.unreachable none"],
-    ["denied", "vault.denied none", "vault.denied none", "served"],
-    ["throttled", "vault.unreachable none", "vault.unreachable none", "served"],
-  ] as const)("%s: list %s, read %s, far end %s", (fault, list, read, farEnd) => {
-    const vault = build();
-    const id = vault.put("psk", "one");
-    vault.setFault(fault, true);
-    expect(codeOf(() => vault.versions("psk"))).toBe(list);
-    expect(codeOf(() => vault.value(id))).toBe(read);
-    expect(codeOf(() => vault.valueForFarEnd(id))).toBe(farEnd);
-    vault.setFault(fault, false);
-    expect(vault.value(id)).toBe("one");
-  });
+    {
+      fault: "down",
+      list: "vault.unreachable none",
+      read: "vault.unreachable none",
+      farEnd: "vault.unreachable none",
+    },
+    { fault: "denied", list: "vault.denied none", read: "vault.denied none", farEnd: "served" },
+    {
+      fault: "throttled",
+      list: "vault.unreachable none",
+      read: "vault.unreachable none",
+      farEnd: "served",
+    },
+  ] as const)(
+    "vault fault $fault: list $list, read $read, far end $farEnd",
+    ({ fault, list, read, farEnd }) => {
+      const vault = build();
+      const id = vault.put("psk", "one");
+      vault.setFault(fault, true);
+      expect(codeOf(() => vault.versions("psk"))).toBe(list);
+      expect(codeOf(() => vault.value(id))).toBe(read);
+      expect(codeOf(() => vault.valueForFarEnd(id))).toBe(farEnd);
+      vault.setFault(fault, false);
+      expect(vault.value(id)).toBe("one");
+    },
+  );
 
   it.each<[VaultFault | undefined, string]>([
     [undefined, "vault.denied none"],
@@ -134,7 +147,7 @@ describe("faults of the simulated vault", () => {
     expect(vault.valueForFarEnd(second)).toBe("two");
   });
 
-  it("an unknown version is no value", () => {
+  it("an unknown version has no value", () => {
     expect(codeOf(() => build().value(`${base}/secrets/psk/${"0".repeat(32)}`))).toBe(
       "vault.malformedKey none",
     );

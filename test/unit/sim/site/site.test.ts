@@ -6,7 +6,7 @@ const demo = { seed: "site", name: "demo", groups: 1, tunnels: 2 } as const;
 
 describe("the demo site", () => {
   it.each(["clear", "protected"] as const)(
-    "%s: both links carry and are what they say",
+    "the demo site started %s has both links in the state that it reports",
     async (start) => {
       const site = buildSite({ ...demo, start });
       await site.clock.runFor(30_000);
@@ -31,7 +31,7 @@ describe("the demo site", () => {
     },
   );
 
-  it("offers a thousand frames a second each way to the group", async () => {
+  it("the demo site offers a thousand frames a second each way to the group", async () => {
     const site = buildSite({ ...demo, start: "protected" });
     await site.clock.runFor(30_000);
     const delivered = (): bigint =>
@@ -41,7 +41,7 @@ describe("the demo site", () => {
     expect(delivered() - before).toBe(10_000n);
   });
 
-  it("tells a config that the agent accepts as it stands", () => {
+  it("the config of the demo site is accepted by the agent unchanged", () => {
     const site = buildSite({ ...demo, start: "clear" });
     const parsed = parseConfig(site.config("unix:/run/site.sock"), "demo.yaml");
     expect(parsed.kind === "ok" ? parsed.warnings : parsed.complaints).toEqual([]);
@@ -49,7 +49,7 @@ describe("the demo site", () => {
     expect(links.map(({ key }) => key.cak)).toEqual(["erd-demo-1-cak", "erd-demo-2-cak"]);
   });
 
-  it("many groups: every name once, one config", () => {
+  it("a site with many groups has every name once, and one config", () => {
     const site = buildSite({
       seed: "many",
       name: "fleet",
@@ -63,7 +63,7 @@ describe("the demo site", () => {
     expect(parsed.kind === "ok" ? parsed.warnings : parsed.complaints).toEqual([]);
   });
 
-  it("the same seed draws the same keys and MACs, another seed others", () => {
+  it("the same seed draws the same keys and MACs, and another seed others", () => {
     const ids = (seed: string): readonly string[] =>
       buildSite({ ...demo, seed, start: "clear" })
         .canaries()

@@ -1,0 +1,34 @@
+// The faults of a simulated router, and the delays of those that come late.
+
+/** A fault of a router's management or of its readings. */
+export type RouterFault =
+  | "locked"
+  | "replyLost"
+  /** The reply arrives long after the router has carried out the request. */
+  | "replyLate"
+  /** The router receives a writing request a second time, some seconds later. */
+  | "requestTwice"
+  /** A manual operator's commit waits for a confirm that never comes. */
+  | "foreignCommit"
+  /** The router refuses new keys and settings: a licence or a table is at its limit. */
+  | "refusesKeys"
+  /** The router refuses to remove a key. */
+  | "keepsKeys"
+  /** A confirmed commit gets no answer, and takes effect after its client has given up. */
+  | "commitsLate"
+  /** A final change gets no answer, and takes effect later still than under `commitsLate`. */
+  | "finalsLate"
+  | "silentRevert"
+  | "errorWithSuccess"
+  | "slow"
+  | "unreachable"
+  | "unparsed"
+  | "frozenCounters";
+
+/** A range of delays, from which one is drawn. */
+export interface LateSpan {
+  /** The shortest delay in milliseconds. */
+  readonly low: number;
+  /** The longest delay in milliseconds. */
+  readonly high: number;
+}
