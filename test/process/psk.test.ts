@@ -114,7 +114,7 @@ const isInUse = (id: string) => async (): Promise<boolean> => (await psk()).secr
 
 describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 }, () => {
   it("does so when it is told to, and says where it stands", async () => {
-    // The agent reads the vault by itself every six seconds, and on a busy computer it can be first.
+    // The agent reads the vault by itself every six seconds: on a busy computer it can be first.
     let id = putKey(psks[0]);
     let done = await run("psk", "proceed", "hub-1");
     for (const psk of psks.slice(1, 3)) {

@@ -49,9 +49,9 @@ export const pathRule: Rule = {
       return [{ line: 1, text: `${top} has no place at the top` }];
     }
     const kebab = /^\.?[a-z0-9]+([-.@][a-z0-9]+|@)*$/;
-    const odd = parts.filter(
-      (part) => parts.length > 1 && part !== "README.md" && !kebab.test(part),
-    );
+    // Code hosts look for these under their usual names.
+    const usual = /^(README|CONTRIBUTING|SECURITY)\.md$/;
+    const odd = parts.filter((part) => parts.length > 1 && !usual.test(part) && !kebab.test(part));
     return odd.map((part) => ({ line: 1, text: `${part} is not kebab-case` }));
   },
 };
