@@ -1,4 +1,4 @@
-// The reference and the JSON Schema of a config file, from the schema and rules that judge one.
+// The reference and the JSON Schema of a config file, from the schema and the rules that check one.
 
 import { charactersMax } from "#agent/config/document.ts";
 import { azureFields } from "#agent/config/ipsec-policy.ts";
@@ -10,14 +10,14 @@ import { profileRows } from "#agent/config/tunnel-rules.ts";
 import { riskMeanings, riskNames } from "#agent/model/desired.ts";
 import { jsonDocument } from "./json-document.ts";
 
-/** Text of `docs/config.schema.json`. It cannot hold the rules between keys. */
+/** Returns the text of `docs/config.schema.json`, which cannot express the rules between keys. */
 export function jsonSchema(): string {
   const title = "linkseal.yaml";
   const description = "Config of a linkseal site, version 1.";
   return jsonDocument({ title, description, ...schemaOfFile });
 }
 
-/** `docs/configuration.md`. */
+/** Returns the text of `docs/configuration.md`. */
 export function configReference(): string {
   const sections = sectionsOf("", schemaOfFile);
   return `# Configuration
@@ -82,7 +82,7 @@ ${table(
 `;
 }
 
-// One section for each map; lists of maps are named with `[]`.
+// Writes one section for each map; lists of maps are named with `[]`.
 function sectionsOf(path: string, map: SchemaNode): string[] {
   const members = Object.entries(map.properties ?? {});
   const rows = members.map(([key, node]) => [
@@ -107,7 +107,7 @@ function defaultOf(node: SchemaNode): string {
   return code(example({ default: node.default }));
 }
 
-// Columns are padded, as Biome formats Markdown.
+// Pads the columns, as Biome formats Markdown.
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, i) => Math.max(...all.map((cells) => cells[i]?.length ?? 0)));

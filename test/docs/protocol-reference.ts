@@ -1,4 +1,4 @@
-// docs/protocol.md: the routes as they are served, with the rules that hold for all of them.
+// docs/protocol.md: the served routes, with the rules that apply to all of them.
 
 import type { SocketRole } from "#agent/api/route.ts";
 import { routes } from "#agent/api/routes.ts";

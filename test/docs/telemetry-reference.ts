@@ -1,4 +1,4 @@
-// docs/metrics.md and docs/alerts.md: the tables as the program has them.
+// docs/metrics.md and docs/alerts.md: the tables that the program defines.
 
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
 import { alertRules, codeOf } from "./alerts.ts";
