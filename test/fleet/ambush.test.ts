@@ -1,4 +1,4 @@
-// What lies in wait for a campaign: it strikes once, at the state that it waits for, and is over
+// Targeted faults against a campaign: each strikes once, at the state that it waits for, and ends
 // with its storm.
 
 import { describe, expect, it } from "vitest";
@@ -84,7 +84,8 @@ describe("an ambush", () => {
       await site.clock.runFor(120_000);
       counts.push(struck.filter((text) => text.endsWith("strikes")).length);
     }
-    // Three, and what conspires with them; two of one kind on one link are one.
+    // There are three targeted faults and the faults that come with them; two of one kind on one
+    // link count as one.
     expect(Math.min(...counts)).toBeGreaterThanOrEqual(1);
     expect(Math.max(...counts)).toBeLessThanOrEqual(7);
   });

@@ -1,5 +1,5 @@
-// The agent dies at the calls around a write to the management API: one that Azure accepted is
-// never written again, and what a person did meanwhile stays.
+// The agent is killed at the calls around a write to the management API: a write that Azure
+// accepted is never repeated, and an operator's change meanwhile stays.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
@@ -8,8 +8,8 @@ import { ArmStage, type Ended } from "./arm-stage.ts";
 import { deaths } from "./deaths.ts";
 
 /**
- * From the record before a write to the looks after it: of both links, or of either where time is
- * short, and then to the first looks.
+ * Returns indices of calls from the journal record before a write to the observations after it: of
+ * both links, or of one of them in a short run, where they end at the first observations.
  */
 function aroundPuts(calls: readonly string[], lots: Prng): readonly number[] {
   const puts = calls.flatMap((call, index) => (call.startsWith("PUT /subscriptions") ? index : []));
@@ -39,7 +39,8 @@ describe.each(["prompt", "late"] as const)("killed around a put, with %s documen
     const wrong: string[] = [];
     for (const index of aroundPuts(clean.calls, new Prng(`${kind} ${when}`))) {
       const ended = await new ArmStage({ documents: kind }).run({ call: index + 1, when });
-      // Unseen and unshown it may be tried again, and Azure itself says that it is busy with it.
+      // A write whose result was not seen may be tried again; Azure answers that it is busy with
+      // the first.
       const accepted = ended.puts.filter((status) => status === "200");
       const others = ended.puts.filter((status) => status !== "200" && status !== "409");
       const same =

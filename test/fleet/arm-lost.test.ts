@@ -1,6 +1,6 @@
-// Enrolment, change and rotation while Azure does not show the operations that it accepts: no link
-// is dark for longer than without that, plus the time after which the document decides, and both
-// ends hold one version at the end.
+// Enrolment, change and rotation while Azure does not show the operations that it accepts: the
+// outage of each link is at most that of a clean run, plus the time after which the document
+// decides; and both ends hold one version at the end.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
@@ -15,7 +15,9 @@ import { ArmStage } from "./arm-stage.ts";
 
 const second = 1_000;
 const minute = 60 * second;
-/** `rotation.putGrace`, two reads half a minute apart, and the pace of asking and looking. */
+/**
+ * `rotation.putGrace`, two reads half a minute apart, and the interval of polls and observations.
+ */
 const statedMs = 90 * second + 30 * second + 10 * second;
 
 type Wish = "enrol" | "change" | Overlap;
@@ -60,7 +62,7 @@ interface Told {
   readonly stage: ArmStage;
 }
 
-/** Everything up to the wish goes well. */
+/** Prepares the stage without faults, up to the wish. */
 async function staged(wish: Wish): Promise<ArmStage> {
   const overlap = wish === "enrol" || wish === "change" ? "keychain" : wish;
   const stage = new ArmStage({ overlap, edit: longGrace });
@@ -103,9 +105,10 @@ describe.each(wishes)("%s with operation polls refused", (wish) => {
     expectWhole(clean, wish);
   });
 
-  // The looks are the same for all of them once the driver has read them: each kind of campaign
-  // meets each answer and each moment, the first of them all pairs. Where time is short the first
-  // one meets each of both, and the others one answer at one moment.
+  // The observations are the same for all of them once the driver has read them. In a long run each
+  // kind of campaign meets each answer and each moment, and the first kind meets all pairs; in a
+  // short run the first kind meets each answer and each moment once, and the others one answer at
+  // one moment.
   const isTried = (index: number, at: number): boolean =>
     wish === "enrol"
       ? effort(index === 0 || at === 0, true)
@@ -215,7 +218,7 @@ describe("a campaign that is held while Azure neither shows the operation nor en
   it("abandon waits for the far end, and then names the act that makes them one", async () => {
     const stage = await held("fallback");
     const [entry] = stage.agent.memory.campaigns["erd-demo"]?.links ?? [];
-    // Held, the link gets its traffic back first.
+    // A campaign that is stopped first restores the link's traffic.
     await stage.site.clock.runFor(30 * second);
     expect(await said(stage, "abandon")).toContain("the far end is being changed");
     const isNew = (): boolean => stage.ends()[0]?.far === entry?.new.key.ckn;

@@ -1,5 +1,5 @@
-// An enrolment over a management API that throttles, refuses, lies, fails or hangs: what becomes of
-// it, and what the operator reads meanwhile.
+// An enrolment over a management API that throttles, refuses, sends wrong answers, fails or hangs:
+// how it ends, and what the operator reads meanwhile.
 
 import { describe, expect, it } from "vitest";
 import type { HttpReply } from "#hal/world.ts";

@@ -1,5 +1,5 @@
-// What the way by hand costs a link and the pair: the figures that the agent's rotation is held
-// against.
+// The cost of a rotation by hand for a link and for the pair: the figures with which the agent's
+// rotation is compared.
 
 import { describe, expect, it } from "vitest";
 import { buildSite } from "#sim/site/site.ts";
@@ -39,7 +39,7 @@ describe("a rotation by hand", () => {
   it("on a link with its traffic loses frames all the while", async () => {
     const { outcome, dark, lostFrames } = await rotated("no", 30_000);
     expect(outcome).toBe("rotated");
-    // Half of the group's 1,000 frames a second, both ways.
+    // The group carries 1,000 frames a second, and half of them use this link, in both directions.
     expect(Math.abs(Number(lostFrames) - dark.wholeMs)).toBeLessThan(50);
     console.log(`by hand, undrained: dark ${dark.wholeMs} ms, lost ${lostFrames}`);
   });

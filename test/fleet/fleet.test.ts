@@ -1,5 +1,5 @@
-// One real agent over several groups: hours of calm, and storms in which it dies and its disk lies.
-// LINKSEAL_SEED=NAME replays one storm alone.
+// One real agent over several groups: hours of calm, and storms in which it is killed and its disk
+// gives wrong data. LINKSEAL_SEED=NAME replays one storm alone.
 
 import { describe, expect, it } from "vitest";
 import { effort } from "../effort.ts";
@@ -83,7 +83,7 @@ describe("a fleet in a storm", () => {
       const about = `seed ${seed}, ${deaths} deaths, faults ${kinds}`;
       expect(violations, about).toEqual([]);
       expect(broken, about).toEqual([]);
-      // Calm: done, or a person is called with a reason.
+      // After the calm each campaign is done, or waits for an operator with a reason.
       expect(
         rest.filter(({ kind }) => kind === "moving"),
         about,
@@ -92,7 +92,7 @@ describe("a fleet in a storm", () => {
         rest.filter(({ why }) => why === ""),
         about,
       ).toEqual([]);
-      // The reasons are true: who does what they ask for gets everything protected.
+      // The reasons are true: an operator who does what they ask for gets everything protected.
       expect(
         mended.filter(({ kind }) => kind !== "protected"),
         about,

@@ -1,4 +1,4 @@
-// Predicted dark time against what the site's truth says, for each way of holding keys.
+// Predicted outage compared with the truth of the site, for each way of holding keys.
 
 import { describe, expect, it } from "vitest";
 import type { Plan } from "#agent/compare/plan.ts";

@@ -1,5 +1,5 @@
-// The agent dies at any call it makes to disk or world: the site must end as if nothing had
-// happened.
+// The agent is killed at any call that it makes to the disk or the World: the site must end as in a
+// clean run.
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/runtime/agent.ts";
@@ -19,7 +19,7 @@ const address = "unix:/run/linkseal-sim/site.sock";
 const quiet: Log = { write: () => undefined };
 
 interface Ended {
-  /** Of its first life. */
+  /** Calls of its first process. */
   readonly calls: readonly string[];
   readonly epitaph: string;
   readonly verdict: string;
@@ -45,7 +45,10 @@ class Stage {
     this.oracle = watchSite(this.site);
   }
 
-  /** One process: opens its state, loops, and applies the config if none is in force. */
+  /**
+   * Runs one process: it opens its state, runs its loops, and applies the config if none is in
+   * force.
+   */
   async live(fate: Fate | undefined): Promise<MortalWorld> {
     this.#lives += 1;
     const prng = this.site.prng.fork(`agent ${this.#lives}`);
@@ -79,7 +82,8 @@ class Stage {
 
   async run(fate: Fate | undefined): Promise<Ended> {
     const first = await this.live(fate);
-    // A drain whose end nobody saw may come for twenty minutes, and the second link waits for it.
+    // A drain whose end the agent did not see may still come for twenty minutes, and the second
+    // link waits for it.
     const limit = 2_400_000;
     const { clock } = this.site;
     const finished = twiceASecond(clock, () => this.#finished());

@@ -1,5 +1,5 @@
-// A router that carries out what nobody waits for any more: a drain or a shut port that comes
-// minutes after its reply was given up.
+// A router that carries out a request that the agent no longer awaits: a drain or a shutdown that
+// comes minutes after the agent gave up the reply.
 
 import { describe, expect, it } from "vitest";
 import type { LinksealEvent } from "#agent/model/events.ts";
@@ -7,7 +7,7 @@ import { group, Pair } from "../unit/kit/rotate-kit.ts";
 import { never, settled } from "../unit/kit/site-bench.ts";
 
 const primary = `${group}/primary`;
-/** A deadline that one reply which does not come leaves time for. */
+/** Sets a deadline that leaves time for one missing reply. */
 const patient = (text: string): string =>
   text.replace("verify: 20s", "verify: 90s").replace("confirm: 60s", "confirm: 5m");
 const hard = (text: string): string =>
@@ -20,7 +20,10 @@ class LatePair extends Pair {
     return Object.setPrototypeOf(await Pair.adopted(options), LatePair.prototype);
   }
 
-  /** A rotation whose first final change on the primary link comes that long after its request. */
+  /**
+   * Runs a rotation whose first final change on the primary link is carried out that many ms after
+   * its request.
+   */
   async rotateLate(ms: number, target = primary): Promise<void> {
     this.newKeys();
     const { router } = this.link("primary");
@@ -29,7 +32,7 @@ class LatePair extends Pair {
     const asked = { by: "test", risks: [], urgency: "planned" } as const;
     await settled(this.site.clock, this.agent.orders.rotate(target, asked, never));
     await this.reach("primary draining");
-    // The router has it in its queue, and gives no answer for half a minute.
+    // The router has the request in its queue and does not answer for half a minute.
     await this.run(10_000);
     router.setFault("finalsLate", false);
   }
@@ -42,7 +45,7 @@ class LatePair extends Pair {
     return this.agent.events.after(0).filter((event) => event.code === code);
   }
 
-  /** Somebody drains a link on its router. */
+  /** An operator drains a link on its router. */
   drainThere(name: "primary" | "secondary"): void {
     const link = this.link(name);
     link.router.person((config) => {
@@ -55,9 +58,9 @@ class LatePair extends Pair {
 const seconds = (value: number): number => value * 1000;
 
 describe("a late drain of our own", () => {
-  // A first drain without an answer, a second one, and a rotation that is done: minutes later the
-  // router carried out the first one. It was called somebody else's and never undone, and with the
-  // sibling then lost both links were out for 405 s.
+  // Regression: a first drain had no answer, a second drain and the rotation were done, and minutes
+  // later the router carried out the first drain. The agent took it for an operator's drain and
+  // never undid it; when the sibling then failed, both links were out for 405 s.
   it("is given back as soon as it is seen, and the sibling may be lost then", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     const start = pair.site.clock.now();

@@ -1,5 +1,4 @@
-// P4: many starts of the agent over devices that are as the intent wants them, or as a person
-// has left them.
+// P4: many starts of the agent over devices that match the intent, or that an operator has changed.
 
 import { describe, expect, it } from "vitest";
 import type { MacsecSettings } from "#hal/model.ts";
@@ -9,7 +8,10 @@ import { AgentBench } from "../unit/kit/agent-bench.ts";
 const starts = effort(150, 1_000);
 const bothLinks = { target: "erd-demo", risks: [] };
 
-/** Protected by hand, pushed and adopted: not one write so far. */
+/**
+ * The links are protected by hand, and their keys pushed and adopted: the agent has not written so
+ * far.
+ */
 async function adopted(edit?: (text: string) => string): Promise<AgentBench> {
   const bench = new AgentBench("protected");
   await bench.live();
@@ -24,7 +26,7 @@ async function adopted(edit?: (text: string) => string): Promise<AgentBench> {
 async function startAgain(bench: AgentBench, times: number): Promise<void> {
   const prng = bench.site.prng.fork("restarts");
   for (let start = 0; start < times; start += 1) {
-    // Anything from the first read of the disk to a few looks.
+    // This is any time from the first read of the disk to a few observations.
     await bench.run(prng.between(1, 15_000));
     if (prng.chance(0.5)) bench.disk.crash();
     await bench.end();
@@ -32,7 +34,7 @@ async function startAgain(bench: AgentBench, times: number): Promise<void> {
   }
 }
 
-/** Somebody edits a port in passing. */
+/** An operator edits a port. */
 function edit(bench: AgentBench, change: Partial<MacsecSettings>): void {
   const { router, port } = bench.link("primary");
   router.person((config) => {

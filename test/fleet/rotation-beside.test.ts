@@ -1,4 +1,4 @@
-// What else goes on beside a rotation: drains by hand, drift, a newer intent.
+// Events beside a rotation: drains by hand, drift, a newer intent.
 
 import { describe, expect, it } from "vitest";
 import { group, Pair } from "../unit/kit/rotate-kit.ts";
@@ -79,7 +79,8 @@ describe("a drain by hand", () => {
   });
 });
 
-// Its far end and its router could never agree: the new key was tried, not proven, and taken back.
+// Regression: the far end and the router could never agree, so the new key was tried, not proven,
+// and removed again.
 describe("a port whose settings have drifted", () => {
   it("is not rotated until they are as accepted", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
@@ -102,7 +103,7 @@ describe("a port whose settings have drifted", () => {
   });
 });
 
-// The rotation was taken for the change of settings that the newer intent wants.
+// Regression: the rotation was taken for the change of settings that the newer intent wants.
 describe("a rotation that runs before the change of a newer intent", () => {
   it("leaves the change to be made", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });

@@ -1,4 +1,5 @@
-// Whole rotations of a pair by the real agent, on the simulated site: every overlap, both far ends.
+// Whole rotations of a pair by the real agent, on the simulated site: every overlap, both kinds of
+// far end.
 
 import { describe, expect, it } from "vitest";
 import { watchDark } from "#sim/oracle/dark.ts";
@@ -15,7 +16,7 @@ const undrained = (text: string): string =>
     .replace("acceptRisks:", "acceptRisks:\n  - { risk: noDrain, until: 2027-11-24 }");
 const afterSoak = (text: string): string =>
   text.replace("    drain: prepend", "    drain: prepend\n    retire: afterSoak");
-/** Days go by faster when nobody looks every few seconds. */
+/** Virtual days run faster with rare polls. */
 const calm = (text: string): string =>
   text.replace(
     "poll: 5s, staleAfter: 20s, evidence: 90s",
@@ -23,7 +24,10 @@ const calm = (text: string): string =>
   );
 const dayMs = 86_400_000;
 
-/** The person at the portal: points the far end of the link under way at its new key. */
+/**
+ * Does what the operator does at the portal: points the far end of the link under way at its new
+ * key.
+ */
 function changeFarEnd(pair: Pair): void {
   const { links, at } = pair.campaign();
   const entry = links[at];
@@ -73,12 +77,12 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     await pair.rotate();
     for (const name of ["primary", "secondary"] as const) {
       await pair.reach(`${name} awaitingPeer`);
-      // Nothing but time passes: once in days, and else in hours where time is short.
+      // Only time passes: for days in one case, and for hours in the others, where time is short.
       const isLong = overlap === "keychain" && name === "primary";
       await pair.run(isLong ? 3 * dayMs : effort(dayMs / 12, 3 * dayMs));
       expect(pair.carrying()).toEqual([true, true]);
       expect(pair.drained()).toEqual([false, false]);
-      // Break-before-make leaves nothing of ours on the router while the person is awaited.
+      // Break-before-make leaves none of our keys on the router while it waits for the operator.
       expect(pair.keysOn(name)).toHaveLength(overlap === "none" ? 1 : 2);
       await pair.say("proceed");
       await pair.reach(`${name} switching`);
@@ -97,7 +101,7 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     await pair.rotate("emergency");
     await pair.reach("secondary done");
     expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
-    // The first pass of afterSoak is left out: the old key goes at once.
+    // The first pass of afterSoak is left out: the old key is removed at once.
     expect(pair.trail().filter((state) => state === "primary draining")).toHaveLength(1);
     expect(pair.violations()).toEqual([]);
   });
@@ -215,7 +219,7 @@ describe("a rotation that goes wrong", () => {
     pair.newKeys();
     await pair.rotate();
     await pair.reach("primary switching");
-    // The far end takes the ids, and its hardware another CAK.
+    // The far end accepts the ids, and its hardware gets another CAK.
     pair.link("primary").farPort.setTwist("cak", true);
     await pair.reach("primary reverting");
     pair.link("primary").farPort.setTwist("cak", false);
@@ -327,7 +331,7 @@ describe("a rotation begun by policy", () => {
   });
 
   it("waits for its window and ends inside it", async () => {
-    // Two days later: the same hours of the day between are not its own.
+    // The window is two days later; the same hours of the days between do not belong to it.
     const window = "Thu 02:00-06:00 Europe/Dublin";
     const edit = (text: string): string =>
       text.replace(
@@ -396,7 +400,7 @@ describe("a far end that nobody can read", () => {
         await pair.reach(`${name} switching`);
         changeFarEnd(pair);
         await pair.run(30_000);
-        // With one key on the router nothing tells of it but the operator.
+        // With one key on the router, only the operator can confirm the change.
         if (overlap === "none") await pair.say("proceed", true);
         await pair.reach(name === "primary" ? "secondary awaitingPeer" : "secondary done");
       }

@@ -1,5 +1,5 @@
-// Rotations in bad weather: every promise holds, everything comes to rest with a true reason, and
-// planted mistakes of our own are found. LINKSEAL_SEED=NAME replays one seed alone.
+// Rotations under a fault schedule: every promise is kept, every campaign comes to rest with a true
+// reason, and our seeded defects are found. LINKSEAL_SEED=NAME replays one seed alone.
 
 import { setImmediate } from "node:timers/promises";
 import { queryObjects } from "node:v8";
@@ -43,7 +43,8 @@ describe("rotations in bad weather", () => {
   });
 
   it("leave nothing behind in memory", { timeout: 120_000 }, async () => {
-    // What its agent still waits for at the end once held a whole site of this seed.
+    // Regression: requests that the agent of this seed still awaited at the end kept a whole site
+    // in memory.
     await playRotations({ seed: "11-132", rotations: 10 });
     await setImmediate();
     expect(queryObjects(SimClock, { format: "count" })).toBe(0);
@@ -54,7 +55,7 @@ describe("rotations in bad weather", () => {
     const missing = rowsNotTaken(sum.marks);
     const taken = rowNames().filter((name) => (sum.marks[name] ?? 0) > 0);
     console.log(`${taken.length} of ${rowNames().length} rows taken`);
-    // Rare ones need thousands of seeds: npm run test:long, npm run storm.
+    // Rare rows need thousands of seeds: npm run test:long, npm run storm.
     expect(missing.length).toBeLessThan(effort(0.6, 0.15) * rowNames().length);
   });
 

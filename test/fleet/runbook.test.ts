@@ -1,4 +1,4 @@
-// What docs/rotation.md tells a person to do about a held campaign does what it says.
+// The steps of docs/rotation.md for a stopped campaign work as described.
 
 import { describe, expect, it } from "vitest";
 import type { KeyRef } from "#hal/model.ts";
@@ -38,7 +38,7 @@ class Case {
     return key;
   }
 
-  /** The person at the portal, until the operation is over. */
+  /** Does the operator's work at the portal, until the operation has ended. */
   async pointFarEnd(which: "old" | "new"): Promise<void> {
     const link = this.pair.link("primary");
     link.msee.person(link.azureLink, { key: this.key(which) });
@@ -60,7 +60,7 @@ class Case {
     });
   }
 
-  /** Whoever is called does not come at once; the sibling carries meanwhile. */
+  /** The operator does not come at once; the sibling carries the traffic meanwhile. */
   async held(reason: string): Promise<void> {
     const { pair } = this;
     await pair.reach("primary held");

@@ -1,5 +1,5 @@
-// What `npm start` tells, in-process and on virtual time: every fault of its list by its own name,
-// and the first day of a customer whose links were protected by hand.
+// The output of `npm start`, in-process and on virtual time: every fault of its list under its own
+// name, and the first day of a site whose links were protected by hand.
 
 import { afterAll, describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
@@ -12,10 +12,10 @@ import { effort } from "../effort.ts";
 interface Told {
   readonly verdict: Status["verdict"];
   readonly code: string;
-  /** The sentence names this cause. */
+  /** Matches the sentence that names this cause. */
   readonly text: RegExp;
   readonly next: RegExp;
-  /** Where it shows: the first link or the first tunnel. */
+  /** Where it is reported: at the first link or at the first tunnel. */
   readonly at: "primary" | "hub-1";
 }
 

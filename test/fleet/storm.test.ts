@@ -1,4 +1,4 @@
-// The scripted good agent in bad weather: whatever the world does, it breaks no promise.
+// The correct scripted agent under a fault schedule keeps every promise.
 
 import { describe, expect, it } from "vitest";
 import { fleetFaults } from "#sim/faults/faults.ts";

@@ -1,4 +1,4 @@
-// The agent gives gateways their newer keys: killed at every call, and through bad weather.
+// The agent sends gateways their newer keys: killed at every call, and under fault schedules.
 
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
@@ -8,7 +8,9 @@ import { GatewayStage } from "./gateway-stage.ts";
 
 const key = "A_new_PSK_that_only_the_vault_knows";
 
-/** Calls of the life that changes the key, from the notice of it to the proof. */
+/**
+ * Returns the calls of the process that changes the key, from the notice of the key to the proof.
+ */
 async function cleanRun(): Promise<readonly string[]> {
   const stage = new GatewayStage("gateway-kill");
   await stage.begin();
@@ -20,7 +22,7 @@ async function cleanRun(): Promise<readonly string[]> {
   return [...stage.calls];
 }
 
-/** All that happens from the first thought of it on, and a little after. */
+/** Picks calls from the first one about the change to a little after the last. */
 function fatal(calls: readonly string[]): readonly number[] {
   const first = calls.findIndex((call) => call.startsWith("GET /vault/secrets/hub-1-psk/versions"));
   return Array.from({ length: calls.length - first + 2 }, (_, at) => first + at + 1);
@@ -115,7 +117,7 @@ describe("a key that the agent gives to the gateway", () => {
 
 const weathers = ["slow", "fails", "failsGiven", "lost", "busy", "throttled", "denied"] as const;
 
-/** Spoils the way to the gateway until it is made good again. */
+/** Breaks the path to the gateway until it is repaired. */
 function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => void {
   const { faults, arm } = stage.cloud;
   const keys = arm.sharedKeys;
@@ -132,7 +134,7 @@ function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => v
         keys.fate = "succeeds";
       };
     case "lost":
-      // It was carried out, and the answer never came.
+      // The request is carried out, and its answer is lost.
       stage.alter = (reply, { method }) => (method === "PUT" ? { ...reply, status: 504 } : reply);
       return () => {
         stage.alter = (reply) => reply;
@@ -141,7 +143,7 @@ function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => v
       const [tunnel] = stage.site.plan.tunnels;
       if (tunnel === undefined) throw new RangeError("no tunnel");
       const [lastsMs, fate] = [keys.lastsMs, keys.fate];
-      // Of somebody who changes something else there.
+      // Another operator's change of the gateway is running.
       Object.assign(keys, { lastsMs: 90_000, fate: "fails" });
       keys.put(tunnel, `{"value":"of_somebody_else"}`);
       Object.assign(keys, { lastsMs, fate });

@@ -1,6 +1,6 @@
-// The whole agent against routers that speak a vendor's dialect and end IPsec tunnels, on virtual
-// time: from nothing to every tunnel up, in good weather and over connections that break, under the
-// eyes of the oracle.
+// The whole agent with simulated routers that use a vendor's dialect and end IPsec tunnels, on
+// virtual time: from an empty config to every tunnel up, with and without broken connections, under
+// the oracle.
 
 import { describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";

@@ -1,4 +1,4 @@
-// An agent of a Linux router, by what its operator types and reads.
+// An agent of a Linux router, tested by its command line and output.
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -24,7 +24,7 @@ let net: ChildProcess;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "linkseal-agent-"));
   pair = await buildPair();
-  // Keys and far ends are simulated; what the agent looks at and moves is this kernel.
+  // Keys and far ends are simulated; the agent observes and changes this kernel.
   const shape = { seed: "kernel", name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
   const site = buildSite(shape);
   served = await serveSite(siteHandler(site), join(folder, "site.sock"));
@@ -90,7 +90,7 @@ const reasonOf = async (name: string, code: string): Promise<string | undefined>
 
 describe("an agent on a Linux router", { timeout: 180_000 }, () => {
   it("tells both links as what they are", async () => {
-    // A verdict takes two looks.
+    // A verdict takes two observations.
     const links = await until(async () => {
       const all = (await status()).groups[0]?.links;
       return all?.every(({ verdict }) => verdict !== "unknown") === true ? all : undefined;
