@@ -29,7 +29,7 @@ async function run(kernel: MachineKernel, script: string, patienceMs = 120_000):
   }
 }
 
-/** What a death leaves on the console. */
+/** Console messages of a kernel that dies. */
 const deaths = {
   emulated: ["echo c > /proc/sysrq-trigger; sleep 600", "sysrq triggered crash"],
   "user-mode": ["busybox poweroff -f", "Power down"],
@@ -58,7 +58,7 @@ describe.each(kernels)("the machine, %s", { timeout: 180_000 }, (kernel) => {
 
   it("ends what takes too long, and tells a death from an end", async () => {
     const [death, sign] = deaths[kernel];
-    // Where nothing runs, a whole night is over at once.
+    // With no process waiting for a timer, a whole night of virtual time passes at once.
     const endless = "while :; do :; done";
     const [slow, dead] = await Promise.all([run(kernel, endless, 15_000), run(kernel, death)]);
     expect(slow.end.kind).toBe("overdue");

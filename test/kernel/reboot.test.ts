@@ -1,4 +1,4 @@
-// The machine loses its power and boots again, with nobody to ask for a key.
+// The machine loses its power and boots again, without any source of keys.
 
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,4 @@
-// Inside the machine: builds the lab, tells what happens, and does what is typed.
+// Runs inside the machine: builds the lab, prints what happens, and carries out commands.
 
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,5 @@
-// `npm run lab`: linkseal on a real kernel, in a machine of its own, for anybody to look at.
+// `npm run lab`: linkseal on a real kernel, in a machine of its own, for operators who want to try
+// it.
 
 import {
   appendFileSync,
@@ -60,7 +61,7 @@ function options() {
   }
 }
 
-/** Copies what grows in a file, until it is stopped and all of it was copied. */
+/** Copies a growing file, until it is stopped and everything has been copied. */
 function follow(path: string, to: NodeJS.WriteStream): () => void {
   const file = openSync(path, "r");
   const room = new Uint8Array(64 * 1024);
@@ -112,7 +113,7 @@ async function runLab(results: string, { once, json, fault, word }: Asked): Prom
   const lines = once ? undefined : createInterface(process.stdin);
   const type = (line: string): void => appendFileSync(join(results, "typed"), `${line}\n`);
   lines?.on("line", type);
-  // Who has nothing more to type is not waited for.
+  // At the end of the input the lab ends.
   lines?.once("close", () => type("end"));
   const guest = join(import.meta.dirname, "guest.ts");
   const words = [

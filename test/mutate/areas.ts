@@ -1,6 +1,6 @@
-// What `npm run mutate` mutates, and the tests that are to notice.
+// The files that `npm run mutate` mutates, and the tests that should notice.
 
-/** One run of Stryker: a test file that meets none of the files would only make it slower. */
+/** One run of Stryker. A test file that uses none of the files would only make it slower. */
 export interface Part {
   readonly files: readonly string[];
   readonly tests: readonly string[];

@@ -1,4 +1,4 @@
-// An agent with a tunnel of its host, by what its operator types and reads: the real programs, real
+// An agent with a tunnel of its host, tested by commands and their output: the real programs, real
 // charon at both ends.
 
 import { once } from "node:events";
@@ -83,9 +83,10 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
       `a key refused, then changed: lost ${out} out, ${back} back of ${tallies[0]?.sent}`,
     );
     expect(out).toBe(0);
-    // As with every fresh authentication: the gateway sends by the new SAs before they are here.
+    // As with every fresh authentication, the gateway sends under the new SAs before they exist
+    // here.
     expect(back).toBeLessThanOrEqual(100);
-    // By the new one alone it comes back: the old one is at neither end any more.
+    // The tunnel comes back with the new key alone: neither end has the old one any more.
     await site.charon.stop("SIGKILL");
     await site.charon.start();
     await all.untilVerdict("protected");

@@ -1,5 +1,5 @@
-// A tunnel as the backup of two links under MACsec, by what an operator types and reads: it stands
-// by and is proven, takes over and gives back, and nothing protected is ever in the clear.
+// A tunnel as the backup of two links under MACsec, tested by commands and their output: it stands
+// by and is proven, takes over and gives back, and no protected packet is ever in the clear.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -15,7 +15,7 @@ import { inner, pings } from "./site.ts";
 let site: BackupSite;
 let watches: readonly ProtectedWatch[] = [];
 
-/** Each question is a program of its own, which an emulator starts slowly. */
+/** Each query starts a program, which is slow in an emulator. */
 const patienceMs = 240_000;
 type Tunnel = Status["tunnels"][number];
 
@@ -27,7 +27,7 @@ afterAll(async () => {
   await site[Symbol.asyncDispose]();
 }, 60_000);
 
-/** The first status that tells it; prints how long after this was asked. */
+/** Waits for the first status that matches, and prints the time since the call. */
 async function untilTold(
   what: string,
   is: (tunnel: Tunnel, status: Status) => boolean,

@@ -1,5 +1,5 @@
-// An agent with BGP inside of its two tunnels, and the trap beside them: a protected prefix that
-// the open peering learns or tells as well. Real FRR and charon, and the real programs.
+// An agent with BGP inside its two tunnels, and the known trap: the open peering beside them learns
+// or announces a protected prefix as well. Real FRR and charon, and the real programs.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -75,7 +75,7 @@ function config(): string {
   ].join("\n");
 }
 
-/** Each question is a program of its own, which an emulator starts slowly. */
+/** Each query starts a program, which is slow in an emulator. */
 const patienceMs = 150_000;
 
 async function status(): Promise<Status> {
@@ -98,7 +98,7 @@ const untilProtected = async (): Promise<void> => {
 const reasonOf = async (code: string): Promise<string | undefined> =>
   (await status()).tunnels[0]?.reasons.find((reason) => reason.code === code)?.text;
 
-/** From what was done until the first status that tells it, in ms. */
+/** Measures the time from `act` to the first status that reports the code, in ms. */
 async function told(code: string, act: () => void): Promise<string> {
   act();
   const begun = performance.now();

@@ -1,4 +1,4 @@
-// A tunnel whose ends prove who they are by certificates.
+// A tunnel whose ends authenticate by certificates.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -92,7 +92,7 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
     const reason = /does not know the other by .* name and root of its certificate/;
     await expect(commit([own], stranger)).rejects.toThrow(reason);
     expect(spis()).toEqual(before);
-    // What an agent does after that: the old one again, beside which nothing new is made.
+    // The agent then commits the old certificate again, and makes no new connection beside it.
     await commit([own]);
     await until(() => (spis().length === before.length ? true : undefined));
     expect([spis(), await ikeSas()]).toEqual([before, 1]);
@@ -102,7 +102,7 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
     await rest(15_000);
     const [out, back] = lostOf(await stop());
     console.log(`a certificate refused, then renewed: lost ${out} out, ${back} back`);
-    // The gateway sends by the new SAs before they are here, as with a fresh authentication.
+    // The gateway sends under the new SAs before they exist here, as with a fresh authentication.
     expect(out).toBeLessThanOrEqual(1);
     expect(back).toBeLessThanOrEqual(100);
     await commit([{ kind: "ipsec.removeTunnel", name: spec.name }]);

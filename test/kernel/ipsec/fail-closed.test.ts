@@ -1,4 +1,5 @@
-// What is protected never leaves in the clear: not while charon dies, not after the tunnel is gone.
+// Protected packets never leave in the clear: not while charon is killed, not after the tunnel is
+// gone.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -68,13 +69,16 @@ async function untilIke(state: string): Promise<void> {
   });
 }
 
-/** Those with keys: a packet that no SA takes leaves one without, until somebody makes it. */
+/**
+ * Counts SAs with keys: a packet without an SA makes the kernel add one without keys, until the key
+ * exchange has made it.
+ */
 const saCount = (network: string): number =>
   ip("-n", network, "xfrm", "state").match(/^\s+(aead|enc) /gm)?.length ?? 0;
 
 const blocks = (): number => ip("-n", site.edge, "xfrm", "policy").split("action block").length - 1;
 
-/** Traffic for the gateway's host all the while. */
+/** Sends traffic for the gateway's host all the time. */
 async function underTraffic(act: () => Promise<void>): Promise<{ sent: number; lost: number }> {
   const count = 2_000;
   let acting = true;
@@ -103,7 +107,7 @@ describe("a protected prefix", { timeout: 180_000 }, () => {
       const done = commit(put);
       await until(() => (blocks() === 3 ? true : undefined));
       await rest(200);
-      // Until then nothing was protected, and it left as it always had.
+      // Until then no prefix was protected, and packets left in the clear as always.
       leaks.seen.length = 0;
       await done;
     });

@@ -1,4 +1,5 @@
-// linkseal guard as a process: what was accepted last is blocked again before anything else.
+// linkseal guard as a process: it blocks the prefixes of the last accepted config before anything
+// else.
 
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -61,7 +62,7 @@ describe("linkseal guard", { timeout: 400_000 }, () => {
     expect(blocks()).toEqual(all);
     net.kill("SIGKILL");
     await once(net, "close");
-    // As a boot would.
+    // Flushes the policies, as a boot would.
     ip("-n", network, "xfrm", "policy", "flush");
     expect((await programs.run("guard")).status).toBe(0);
     expect(blocks()).toEqual(all);

@@ -1,5 +1,5 @@
-// The life of a tunnel by what its operator types: accepted while the gateway refuses it, harmed,
-// changed, and retired; with all that leaves in the clear counted at the gateway.
+// The life of a tunnel by its operator's commands: accepted while the gateway refuses it, harmed,
+// changed, and retired; all packets that leave in the clear are counted at the gateway.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,8 +25,8 @@ const refusals = (): number =>
   site.charon.said().match(/received AUTHENTICATION_FAILED/g)?.length ?? 0;
 
 /**
- * When the gateway refused set-ups, in ms from now; of those within five seconds the first one: a
- * packet that waits for an SA has charon ask again until the connection is unloaded.
+ * Returns when the gateway refused set-ups, in ms from now, and only the first refusal within five
+ * seconds: a packet that waits for an SA makes charon try again until the connection is unloaded.
  */
 async function triesWithin(ms: number): Promise<readonly number[]> {
   const begun = performance.now();
@@ -45,7 +45,7 @@ const keyedSpis = (): readonly string[] =>
     .filter((state) => /^\s+(aead|enc) /m.test(state))
     .flatMap((state) => state.match(/spi 0x[0-9a-f]+/g) ?? []);
 
-/** Behind it stands what the agent does, which an emulator does slowly. */
+/** It waits for actions of the agent, which are slow in an emulator. */
 const until = <T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> =>
   untilSoon(look, patienceMs);
 
@@ -60,13 +60,13 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     })();
     await until(() => (leaks.seen.length > 0 ? true : undefined));
     await all.apply(all.config());
-    // Until then it left as it always had.
+    // Until then packets left in the clear as always.
     leaks.seen.length = 0;
     await until(() => (site.charon.said().includes("AUTHENTICATION_FAILED") ? true : undefined));
     const tries = await triesWithin(15_000);
     sending = false;
     console.log(`${await flow} packets sent, refused at ${tries.join(", ")} ms`);
-    // The first one that is seen may be of a try before; then ten seconds, then twenty.
+    // The first refusal may belong to an earlier try; then come tries after ten and twenty seconds.
     expect(tries.length).toBeLessThan(4);
     expect(leaks.seen).toEqual([]);
     await loadGateway(site.far, strong, gatewayPsk);
@@ -108,7 +108,8 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
       (await pings(site.edge, 3, 0.2, "10.101.0.1")) === 3 ? true : undefined,
     );
     expect(leaks.seen).toEqual([]);
-    // None is new; one that a rekey has replaced may be gone by now (5 s, delete_rekeyed_delay).
+    // None of the SAs is new; one that a rekey has replaced may be gone by now (5 s,
+    // delete_rekeyed_delay).
     const after = keyedSpis();
     expect(after.length).toBeGreaterThanOrEqual(2);
     expect(before).toEqual(expect.arrayContaining([...after]));

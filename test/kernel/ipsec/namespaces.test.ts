@@ -1,5 +1,5 @@
-// Two networks of one host, each with a linkseal-net and a charon of its own: the same tunnel with
-// the same addresses in both, and neither knows of the other.
+// Two networks of one host, each with its own linkseal-net and charon: both have the same tunnel
+// with the same addresses, and neither sees the other.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device, DeviceChange } from "#hal/device.ts";

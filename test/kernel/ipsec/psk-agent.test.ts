@@ -1,5 +1,5 @@
 // A tunnel of this host whose gateway gets its keys from the agent: charon at both ends, key vault
-// and management API behind TLS, and packets that are counted.
+// and management API behind TLS, and counted packets.
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -41,10 +41,10 @@ let cloud: AzureServed;
 let pace: Pace;
 let programs: Programs;
 let agent: ChildProcess;
-/** What the gateway has got from the management API, oldest first. */
+/** Keys that the gateway has received from the management API, oldest first. */
 const given: string[] = [];
 let gave = (): void => undefined;
-/** Of every program that was started. */
+/** Outputs of every program that was started. */
 const outputs: string[] = [];
 
 beforeAll(async () => {
@@ -130,7 +130,7 @@ async function run(...argv: readonly string[]) {
   return said;
 }
 
-/** Each question is a program of its own, which an emulator starts slowly. */
+/** Each query starts a program, which is slow in an emulator. */
 const patienceMs = 150_000;
 
 async function psk(): Promise<PskReport> {
@@ -149,7 +149,7 @@ const status = async (): Promise<Status> =>
 const spis = (): readonly string[] =>
   ip("-n", site.edge, "xfrm", "state", "list").match(/spi 0x[0-9a-f]+/g) ?? [];
 
-/** At 200 packets a second each way, from 5 s before until 15 s after. */
+/** Measures the loss at 200 packets a second each way, from 5 s before until 15 s after. */
 async function lostWhile(what: string, act: () => Promise<void>): Promise<readonly number[]> {
   const stop = await startFlows([site.edge, inner.edge], [site.gateway, inner.gateway]);
   await rest(5_000);
@@ -163,7 +163,9 @@ async function lostWhile(what: string, act: () => Promise<void>): Promise<readon
   return [out, back];
 }
 
-/** As with every fresh authentication: the gateway sends by the new SAs before they are here. */
+/**
+ * As with every fresh authentication, the gateway sends under the new SAs before they exist here.
+ */
 const mostBack = 100;
 
 describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => {
@@ -241,7 +243,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(given.slice(1)).toEqual([psks.last, psks.last]);
     expect(out).toBe(0);
     expect(back).toBeLessThanOrEqual(mostBack);
-    // By the new one alone it comes back: the old one is at neither end any more.
+    // The tunnel comes back with the new key alone: neither end has the old one any more.
     await site.charon.stop("SIGKILL");
     await site.charon.start();
     await until(async () => {

@@ -112,7 +112,8 @@ describe("a tunnel", { timeout: 120_000 }, () => {
         const { sas } = await lookAtCharon(client, soon());
         const isUp = sas.some(({ name, state }) => name === spec.name && state === "established");
         if (!isUp) missed.push(looks);
-        // Where what runs takes no time, no rekey comes about unless this loop rests.
+        // In a machine where programs take no virtual time, no rekey happens unless this loop
+        // rests.
         await rest(10);
       }
     });

@@ -1,5 +1,5 @@
-// The main job on real things: a pair enrolled on a real kernel, with keys from a vault behind
-// Microsoft's own client, and what is told of each fault.
+// The main task on real components: a pair enrolled on a real kernel, with keys from a vault behind
+// Microsoft's own client, and the reports of each fault.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -53,7 +53,7 @@ const protectedAgain = (): Promise<true> =>
     return verdict === "protected" ? true : undefined;
   });
 
-/** Those that are over soon; the long run has them all. */
+/** The faults that end soon; the long run has all of them. */
 const quick: readonly LabFaultName[] = ["peer-silent", "should-secure"];
 
 const replacements = ["SIGKILL", "SIGTERM", "SIGKILL, and another build starts"] as const;
@@ -71,7 +71,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
     const stop = await lab.traffic();
     const counted = () => links.map(({ port }) => lab.wires.get(port) ?? { sealed: 0, clear: 0 });
     const before = counted().map(({ sealed, clear }) => ({ sealed, clear }));
-    // What came back to a link last takes BGP a moment.
+    // BGP needs a moment for the link that was repaired last.
     await until("both links to carry", async () =>
       counted().every(({ sealed }, index) => sealed - (before[index]?.sealed ?? 0) > 100)
         ? true
@@ -181,7 +181,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   });
 });
 
-/** As a package of the next version would lie beside this one. */
+/** Places another build as a package of the next version would be placed beside this one. */
 function anotherBuild(home: string): string {
   const build = join(home, "next");
   for (const part of ["dist", join("agent", "bin.js"), "package.json"]) {

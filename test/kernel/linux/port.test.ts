@@ -46,7 +46,7 @@ const key = (suite: CipherSuite): string => "11".repeat(suite.includes("256") ? 
 const extended = (suite: CipherSuite, ssci: number): string =>
   suite.includes("xpn") ? `xpn 10 ssci ${ssci} salt ${"33".repeat(12)}` : "pn 10";
 
-/** A SecY whose both directions have a key, as an MKA participant would leave it. */
+/** Makes a SecY with a key in both directions, as MKA would leave it. */
 function secure(suite: CipherSuite, ...more: string[]): void {
   const rx = `macsec add ms rx ${peer}`;
   ipBatch([
@@ -217,7 +217,7 @@ interface Counted {
   readonly told: string;
 }
 
-// The kernel itself sends packets now and then, so ours is looked at before and after that of `ip`.
+// The kernel itself sends packets now and then, so we read ours before and after that of `ip`.
 async function still(before: KernelLook): Promise<Counted> {
   return await until(async () => {
     const [first, told, after] = [
@@ -256,7 +256,7 @@ describe("what passes a port", { timeout: 120_000 }, () => {
     expect(ip("netns", "exec", network, "busybox", "ping", ...ping)).toContain(", 0% ");
     const { after, port, frames, told } = await still(before);
     expect(frames.rxOk).toBeGreaterThanOrEqual(20n);
-    // ip prints it of the channel and of its one SA.
+    // ip prints it for the channel and again for its one SA.
     expect(2n * frames.rxOk).toBe(statisticsOf(told, "InPktsOK"));
     expect(frames.txProtected).toBeGreaterThanOrEqual(20n);
     expect(frames.nextPn).toBe(frames.txProtected + 10n);

@@ -1,5 +1,5 @@
-// The change of a CAK at both ends, with traffic on the link: both keys stand beside each other,
-// and nothing is lost.
+// The change of a CAK at both ends, with traffic on the link: both ends hold both keys for a while,
+// and no frame is lost.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
@@ -53,12 +53,13 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
     expect(lost).toBe(0);
     expect(keysOf(networks[0])).toEqual(keysOf(networks[1]));
     expect(keysOf(networks[0]).sent).toContain(keyId.split("/")[0]);
-    // A machine that stands still for a life time loses a peer for a moment, and no frame.
+    // A machine that stalls for a life time loses a peer for a moment, and no frame.
     const bad = /refused|contradicts|secy-lost|ended/;
     expect([...a.log, ...b.log].filter((line) => bad.test(line))).toEqual([]);
   });
 
-  // Its old key, its new one, and back: as a far end that holds one key goes through rotations.
+  // The supplicant alternates between its old key and its new one, as a far end that holds one key
+  // does in rotations.
   it("at a supplicant with one key at a time is followed within a life time", async () => {
     const networks = wire();
     makeSecy(networks[0], { suite: "gcm-aes-256", sci: "on" });
@@ -85,11 +86,11 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
         if (device !== undefined) ip("-n", networks[1], "link", "delete", device);
       }
       far[Symbol.dispose]();
-      // Half a life time: what it used is given up while its successor is on its way.
+      // After half a life time the session with the old key ends while its successor starts.
       await rest(3_000);
     }
     console.log(`from a supplicant's start to a new SAK: ${tookMs.join(", ")} ms`);
-    // The first is its own start; of the others only a machine that stands still is one too slow.
+    // The first is our own start; of the others at most one is too slow, if the machine stalls.
     expect(tookMs.slice(1).toSorted((x, y) => x - y)[3]).toBeLessThan(6_000);
   });
 
@@ -105,7 +106,8 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
     const before = await agreed(a, b, old.ckn);
     const flow = await Flow.begin(networks);
     await rest(1000);
-    // The member's own: the key server learns of it from what the member says it sent.
+    // The number is the member's own: the key server learns it from the number that the member
+    // reports.
     const start = performance.now();
     ip("-n", networks[1], "macsec", "set", "ms-wire", "tx", "sa", "0", "pn", "3221225500");
     await until(async () => ((await agreed(a, b, old.ckn)) === before ? undefined : true));

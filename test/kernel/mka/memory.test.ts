@@ -1,4 +1,4 @@
-// Memory that a service manager holds, and a process that leaves no core.
+// Memory that a service manager keeps for a process, and a process that leaves no core file.
 
 import { execFileSync } from "node:child_process";
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
@@ -21,7 +21,7 @@ describe("memory that is held", { timeout: 60_000 }, () => {
     expect(adopted.read()).toEqual(octets(3, 104));
     adopted.write([octets(4)]);
     expect(memory.read()).toEqual(octets(4));
-    // Dead in the middle of the next one, which goes where the older one was.
+    // The process ends in the middle of the next record, which replaces the older one.
     writeSync(descriptor, octets(9), 0, 100, 16 * 1024 + 60);
     expect(adopted.read()).toEqual(octets(4));
     writeSync(descriptor, octets(9), 0, 100, 60);

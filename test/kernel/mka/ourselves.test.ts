@@ -1,4 +1,4 @@
-// Our participant at both ends of a wire, on a real kernel.
+// Our MKA client at both ends of a wire, on a real kernel.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
@@ -62,7 +62,8 @@ describe("both ends are ours", { timeout: 200_000 }, () => {
       for (const one of [a, b]) await one.add(key);
       await until(async () => (await a.secured()) === (await b.secured()) || undefined);
       expect(await ping(networks[0], "10.0.0.2")).toBe(5);
-      // Without another frame the lowest that may come is the next one that will.
+      // Without another frame the lowest acceptable packet number is the next one that will be
+      // sent.
       const [sent, floor] = await until(() => {
         const [from, to] = networks.map(secyOf);
         const next = from?.sa_list[0]?.pn ?? 0;

@@ -1,4 +1,5 @@
-// linkseal-net as a process: whom it answers, what it keeps over a crash, and what it leaves alone.
+// linkseal-net as a process: the clients that it answers, the state that it keeps over a crash, and
+// the configuration that it leaves alone.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -210,7 +211,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     expect(Number((await next).body["count"])).toBeGreaterThan(Number(body["count"]));
   });
 
-  // In one process: in an emulator each costs seconds.
+  // All requests use one process: in an emulator each process costs seconds.
   const refused: readonly (readonly [string, object])[] = [
     ["/prepare", { change: [{ kind: "macsec.addKey", port: "wire" }] }],
     ["/prepare", { change: [{ kind: "port.shut" }] }],

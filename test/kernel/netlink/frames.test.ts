@@ -67,7 +67,7 @@ describe("frames of EAPOL", { timeout: 120_000 }, () => {
     sender[Symbol.dispose]();
   });
 
-  // Of IPv6, which says much by itself, there is none here.
+  // IPv6, which sends many packets by itself, is off here.
   it("and of MACsec are no clear data, however many; all else is, to the last", async () => {
     const [left, right] = wire();
     using sender = open(left).channel;

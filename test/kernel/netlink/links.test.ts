@@ -47,7 +47,7 @@ async function dump<T>(
   return all;
 }
 
-// The kernel itself sends packets now and then, so ours is looked at before and after that of `ip`.
+// The kernel itself sends packets now and then, so we read ours before and after that of `ip`.
 async function still<O, T>(ours: () => Promise<O>, theirs: () => T): Promise<[O, T]> {
   return await until(async () => {
     const [before, other, after] = [await ours(), theirs(), await ours()];
@@ -111,7 +111,7 @@ describe("what the kernel tells about links is read as ip reads it", { timeout: 
         },
         () => ipJson<object[]>(option, "route", "show", "table", "all"),
       );
-      // What ip adds by asking for the next hop object by itself.
+      // ip adds this field, for which it queries the next hop object by itself.
       const plain = theirs.map((route) => ({ ...route, nh_info: undefined }));
       expectSame(`ip -j -d ${option} route show table all`, routes, plain);
 
@@ -127,7 +127,7 @@ describe("what the kernel tells about links is read as ip reads it", { timeout: 
     const links = await dump(routes, dumpLinks(), readLink);
     const [family] = await dump(socket, askFamily(macsecFamily), readFamily);
     expect(family).toMatchObject({ name: "macsec", version: 1 });
-    // No multicast group: what changes here is seen by looking.
+    // It has no multicast group: changes are seen only by reading.
     expect(family?.groups).toBeUndefined();
     const number = family?.id ?? 0;
     const [ours, theirs] = await still(

@@ -130,7 +130,7 @@ async function wire(suite: CipherSuite): Promise<[End, End]> {
   return ends;
 }
 
-/** Receivers before senders, so that no frame meets an end without its key. */
+/** Receivers get the key before senders, so that no frame meets an end without its key. */
 async function installSa(ends: readonly [End, End], an: number): Promise<void> {
   const [left, right] = ends;
   for (const [end, peer, ssci] of [

@@ -29,7 +29,7 @@ import { policyAsIp, saAsIp } from "./xfrm-as-ip.ts";
 
 const esp = 50;
 
-// What `ip` shows of a key is not compared, and neither are the blanks at the ends of its lines.
+// The keys in the output of `ip` are not compared, nor are the blanks at the ends of its lines.
 function linesOf(text: string): string[] {
   const plain = text.replaceAll(/ 0x(5a)+ /g, " KEY ").trimEnd();
   return plain.split("\n").map((line) => line.trimEnd());

@@ -30,7 +30,7 @@ afterAll(() => host.end());
 const property = (unit: string, name: string): string =>
   host.ok(`systemctl show -P ${name} ${unit}`).trim();
 const pidOf = (unit: string): number => Number(property(unit, "MainPID"));
-/** Asked at the socket itself: in an emulator a command takes seconds to start. */
+/** Asks the socket itself: in an emulator a command takes seconds to start. */
 const view = async <T>(path: string): Promise<T | undefined> => {
   const question = { role: "view", method: "GET", path } as const;
   const socketOfAgent = host.path("/run/linkseal/view.sock");
@@ -46,13 +46,13 @@ const scoreOf = (unit: string): number => {
   const text = host.ok(`systemd-analyze security --no-pager ${unit}`);
   return Number(/Overall exposure level for \S+: ([\d.]+)/.exec(text)?.[1]);
 };
-/** Promises that the oracle of the site saw broken. */
+/** Returns the promises that the oracle of the site saw broken. */
 const broken = (): unknown => {
   const text = readFileSync(host.path("/run/site/oracle"), "utf8");
   return (JSON.parse(text) as { readonly violations: readonly unknown[] }).violations;
 };
 
-/** Every version of every key of the site, from the vault that it plays. */
+/** Returns every version of every key of the site, from the simulated vault. */
 async function secrets(): Promise<readonly Uint8Array[]> {
   const vault = simVault(hostDialer, `unix:${host.path(socket)}`);
   const names = ["erd-demo-1-cak", "erd-demo-2-cak", "hub-1-psk", "hub-2-psk"];
@@ -125,7 +125,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     const changes = (user: string): number | null => as(user, "journal accept-loss");
     expect([looks("nobodys"), changes("nobodys")]).toEqual([8, 8]);
     expect([looks("viewer"), changes("viewer")]).toEqual([0, 8]);
-    // Nothing is lost, which is told to whoever may ask.
+    // The journal has lost nothing, and an administrator gets that answer.
     expect(changes("boss")).not.toBe(8);
     for (const file of ["/run/linkseal-net/net.sock", "/run/linkseal-mka/wire.sock"]) {
       const probe = `setpriv --reuid=boss --regid=boss --init-groups test -S ${file}`;
@@ -141,7 +141,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     const dropIn = [
       "[Service]",
       `Environment=LINKSEAL_SITE=unix:${socket}`,
-      // As short as a test has patience for.
+      // As short as the test can wait for.
       "WatchdogSec=15",
     ].join("\\n");
     host.ok(`mkdir -p /etc/systemd/system/linkseal.service.d
@@ -186,7 +186,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
   });
 
   it("is upgraded in the middle of a rotation: the agent alone restarts and goes on", async () => {
-    // Unpacking takes minutes in an emulator: meanwhile the old process has new files below it.
+    // Unpacking takes minutes in an emulator: meanwhile the files of the old process are replaced.
     host.ok("linkseal keys generate erd-demo && dpkg --unpack /root/later.deb");
     const asked = { target: "erd-demo", risks: [], urgency: "planned" };
     const admin = host.path("/run/linkseal/admin.sock");

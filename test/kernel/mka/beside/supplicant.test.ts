@@ -1,4 +1,4 @@
-// Our participant beside wpa_supplicant, as its key server and as its member.
+// Our MKA client beside wpa_supplicant, as its key server and as its member.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
@@ -20,7 +20,7 @@ const rows = versions.flatMap((version) =>
   suitesOf[version].flatMap((suite): Row[] => [
     [version, suite, "server", "on"],
     [version, suite, "member", "off"],
-    // Each value has been beside each version then; the long run has every pair of them.
+    // These rows have each value beside each version; the long run has every pair of them.
     ...effort<Row[]>(
       [],
       [
@@ -36,7 +36,7 @@ const keyFor = (suite: CipherSuite): TestKey => keyOf("c0ffee", suite === "gcm-a
 async function sinceMs(start: number, look: () => Promise<boolean> | boolean): Promise<number> {
   await until(async () => {
     if (await look()) return true;
-    // Each look at a supplicant is a program, which takes time from what is measured.
+    // Each query of a supplicant starts a program, which takes time from the measurement.
     await rest(200);
     return undefined;
   });
@@ -103,7 +103,7 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
       await rest(1000);
       const start = performance.now();
       if (role === "server") await ours.port.command({ kind: "rekeySak" });
-      // Its only reason to make one: a packet number that nears its end.
+      // Its only reason to make a SAK is a packet number that nears its end.
       else ip("-n", right, "macsec", "set", device, "tx", "sa", "0", "pn", "3221225500");
       const isNew = async (): Promise<boolean> => {
         const now = await ours.secured();
@@ -139,7 +139,7 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
     expect(await ping(left, "10.0.0.2", 2)).toBe(0);
   });
 
-  // It says that it receives what its kernel has refused: only frames tell.
+  // It reports that it receives although its kernel has refused the SAK: only frames show it.
   it("that knows another suite, as our member: ours says that nothing comes", async () => {
     const [left, right] = wire();
     makeSecy(left, { suite: "gcm-aes-256", sci: "on" });
