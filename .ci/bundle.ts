@@ -125,7 +125,7 @@ async function main(): Promise<void> {
   rmSync(begun);
   const hash = sourceHash();
   if (!isBuilt(hash)) {
-    // Without a stamp no program trusts the bundle.
+    // No program trusts a bundle without a stamp.
     rmSync(stamp, { force: true });
     const inputs = await Promise.all([bundle(), bundlePage()]);
     const packages = JSON.stringify(packagesIn(inputs.flat()), undefined, 1);

@@ -13,7 +13,7 @@ const exporterName = "prometheus-node-exporter";
 const links = 20;
 const speed = 20;
 const seriesLeast = 1_000;
-/** At that speed this is longer than the second during which scrapes share their text. */
+/** This is longer, at that speed, than the second during which scrapes share their text. */
 const apartMs = 100;
 
 async function freePort(): Promise<number> {

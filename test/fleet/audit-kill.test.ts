@@ -33,7 +33,7 @@ interface Told {
 }
 
 async function told(fate: Fate | undefined): Promise<Told> {
-  // With small segments the ring rotates while the process is killed.
+  // Small segments make the ring rotate while the process is killed.
   const bench = new AuditBench(1_200);
   const { clock, disk } = bench;
   const mortal = new MortalWorld({ disk, clock } as unknown as World, fate, () => disk.crash());

@@ -171,7 +171,7 @@ export class GatewayStage {
       this.site.tunnelTruth().every(({ name, up }) => up && this.inUse(name) !== undefined);
     await this.site.clock.runFor(300_000, isUp);
     if (!isUp()) throw new Error("no tunnel came up");
-    // By then the reports and counters of the set-up have settled.
+    // The reports and counters of the set-up settle in this time.
     await this.site.clock.runFor(30_000);
     this.#watching = true;
     return mortal;

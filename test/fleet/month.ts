@@ -12,7 +12,7 @@ import { settled } from "../unit/kit/site-bench.ts";
 
 const second = 1_000;
 const minute = 60 * second;
-/** In a short run a day has few quiet hours. */
+/** A day of a short run has few quiet hours. */
 export const dayMs = effort(6, 24) * 60 * minute;
 
 /**
@@ -33,7 +33,7 @@ const linkFaults: readonly (readonly [string, "look" | "counters" | "blind"])[] 
     (name) => [name, "look"] as const,
   ),
   ...(["should-secure", "clear-path"] as const).map((name) => [name, "look"] as const),
-  // For a while Azure's document names another key than the hardware has.
+  // Azure's document names, for a while, another key than the hardware has.
   ...(["far-off", "far-person"] as const).map((name) => [name, "blind"] as const),
   ["stale-sak", "counters"],
   ["mtu", "counters"],

@@ -15,7 +15,7 @@ interface Told {
   /** Matches the sentence that names this cause. */
   readonly text: RegExp;
   readonly next: RegExp;
-  /** Where it is reported: at the first link or at the first tunnel. */
+  /** The place of the report: the first link or the first tunnel. */
   readonly at: "primary" | "hub-1";
 }
 

@@ -42,7 +42,7 @@ interface Served {
 
 const pollMs = 1000;
 /**
- * At this speed a change of the far end takes at least a quarter of a minute in the simulated
+ * A change of the far end takes, at this speed, at least a quarter of a minute in the simulated
  * cloud.
  */
 const cloudSpeed = "5";

@@ -113,7 +113,7 @@ async function runLab(results: string, { once, json, fault, word }: Asked): Prom
   const lines = once ? undefined : createInterface(process.stdin);
   const type = (line: string): void => appendFileSync(join(results, "typed"), `${line}\n`);
   lines?.on("line", type);
-  // At the end of the input the lab ends.
+  // The lab ends with its input.
   lines?.once("close", () => type("end"));
   const guest = join(import.meta.dirname, "guest.ts");
   const words = [

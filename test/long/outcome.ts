@@ -36,7 +36,7 @@ export function endOfMutation(area: string, said: string, status: number | null)
 
 interface Tree {
   readonly commit: string;
-  /** As `git status --porcelain` lists them; empty = none. */
+  /** Changes as `git status --porcelain` lists them; empty = none. */
   readonly changes: string;
 }
 

@@ -1,4 +1,4 @@
-// Mutants of what begins a campaign, and of what is told before it, that no test can notice.
+// Mutants of the beginning of campaigns, and of the reports before it, that no test can notice.
 
 import type { Known } from "./known.ts";
 

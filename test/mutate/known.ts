@@ -12,7 +12,7 @@ export interface Known {
    * any line of the file.
    */
   readonly line: string;
-  /** What Stryker writes there instead. */
+  /** The text that Stryker writes instead. */
   readonly becomes: readonly string[];
   readonly why: string;
 }

@@ -1,4 +1,4 @@
-// Independent ends: OpenSSH and netmiko at the command line of a router that speaks EOS.
+// Foreign clients: OpenSSH and netmiko at the command line of a simulated EOS router.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { python } from "./place.ts";
 import { run as runProgram } from "./run.ts";
 import { login, serveRouter } from "./served-router.ts";
 
-/** All that a program said. */
+/** Runs a program and returns all of its output. */
 async function run(argv: readonly string[], stdin: string): Promise<string> {
   const { stdout, stderr } = await runProgram(argv, stdin);
   return stdout + stderr;

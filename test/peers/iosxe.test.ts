@@ -1,4 +1,4 @@
-// An independent end: OpenSSH at the command line of the router that speaks IOS XE.
+// A foreign client: OpenSSH at the command line of a simulated IOS XE router.
 
 import { describe, expect, it } from "vitest";
 import { platforms } from "../conformance/place.ts";

@@ -1,4 +1,4 @@
-// Independent ends: OpenSSH and netmiko at the command line of the router that speaks IOS XR.
+// Foreign clients: OpenSSH and netmiko at the command line of a simulated IOS XR router.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Independent ends: OpenSSH and ncclient drive the router that speaks Junos.
+// Foreign clients: OpenSSH and ncclient drive a simulated Junos router.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Our NETCONF client meets a server on libnetconf2, which is built for the occasion.
+// Our NETCONF client with a server on libnetconf2, which this test compiles.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -28,7 +28,7 @@ async function freePort(): Promise<number> {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-/** Neither end hears that the other knows the newer framing. */
+/** Neither end learns that the other knows the newer framing. */
 function older(inner: ByteChannel): ByteChannel {
   const hide = (text: string): string => text.replaceAll(base11, "urn:example:not-this-one-at-all");
   return {

@@ -1,5 +1,5 @@
-// An independent client: node-ssh uses the routers of `linkseal sim router`, and holds their host
-// keys against the fingerprints that the command prints.
+// A foreign client: node-ssh uses the routers of `linkseal sim router`, and compares their host
+// keys with the fingerprints that the command prints.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -31,7 +31,7 @@ function routersOf(platform: string) {
       doors.push({ port: Number(port), hostKey });
     }
   });
-  // The command tells by its exit status whether its oracle saw a broken promise.
+  // The exit status of the command tells whether its oracle saw a broken promise.
   afterAll(async () => {
     life?.child.kill("SIGTERM");
     await life?.ended;
@@ -49,7 +49,7 @@ const fingerprint = (key: Buffer): string =>
 
 const byPassword = { password: "any" } as const;
 
-/** Node-ssh leaves no listener for errors behind, and one without a listener ends the process. */
+/** Node-ssh leaves no error listener behind, and an error without a listener ends the process. */
 async function logIn({ port, hostKey }: Door, how: Partial<Config> = byPassword) {
   const ssh = await new NodeSSH().connect({
     ...{ host: "127.0.0.1", port, username: "linkseal" },
@@ -60,7 +60,7 @@ async function logIn({ port, hostKey }: Door, how: Partial<Config> = byPassword)
   return Object.assign(ssh, { [Symbol.dispose]: () => ssh.dispose() });
 }
 
-/** Collects what comes through a channel, up to a mark. */
+/** Collects the output of a channel, up to a mark. */
 class Reader {
   readonly #channel: ClientChannel;
   #said = "";
@@ -90,7 +90,7 @@ class Reader {
 
 const prompt = /[\w/:-]+(\([\w/-]+\))?[>#] ?$/;
 
-/** Types each line once the prompt is there again, and gives back what came for each. */
+/** Types each line at the next prompt, and returns the output of each. */
 async function typed(ssh: NodeSSH, lines: readonly string[]): Promise<string[]> {
   const answers: string[] = [];
   await ssh.withShell(async (channel) => {
@@ -165,7 +165,7 @@ const base = "urn:ietf:params:xml:ns:netconf:base:1.0";
 const capability = "<capability>urn:ietf:params:netconf:base:1.0</capability>";
 const hello = `<hello xmlns="${base}"><capabilities>${capability}</capabilities></hello>]]>]]>`;
 
-/** Node-ssh has no call for a subsystem; the connection inside it has. */
+/** Node-ssh has no call for a subsystem, but its inner connection has one. */
 function subsystem(ssh: NodeSSH, name: string): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
     ssh.connection?.subsys(name, (error, channel) => (error ? reject(error) : resolve(channel)));
@@ -194,7 +194,7 @@ describe("node-ssh at a router of junos", () => {
   });
 });
 
-/** Why the drivers use ssh2 without it; docs/decisions.md says so. */
+/** These tests show why the drivers use ssh2 without node-ssh (docs/decisions.md). */
 describe("node-ssh as it comes", () => {
   const door = routersOf("eos");
 

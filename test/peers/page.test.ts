@@ -1,5 +1,5 @@
-// The status page of `npm start` in Debian's Chromium: what it shows, how soon, to whom, and for
-// whom it can be used.
+// The status page of `npm start` in Debian's Chromium: its content, its speed, its access control
+// and its accessibility.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -15,7 +15,7 @@ import { demoFaults } from "#sim/faults/faults.ts";
 import { Browser } from "./browser.ts";
 import { Started } from "./started.ts";
 
-// Run inside of the browser, where this program's types do not reach.
+// Runs inside the browser, where this program's types do not apply.
 const ink = `(() => {
   const canvas = document.querySelector(".plot canvas");
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -29,7 +29,7 @@ const widthsOf = "[document.documentElement.scrollWidth, innerWidth]";
 
 const patience = { timeout: 60_000 };
 
-/** The row of a link or tunnel. */
+/** Finds the row of a link or tunnel. */
 const rowOf = (page: Page, about: string) => page.locator(`.row[data-about="${about}"]`);
 const badgeOf = (page: Page, about: string) => rowOf(page, about).locator(".badge");
 
@@ -43,7 +43,10 @@ async function allProtected(page: Page): Promise<void> {
   await page.locator(".whole .badge.protected").waitFor(patience);
 }
 
-/** Written into docs/ by whoever asks for it; looked at by everybody. */
+/**
+ * Takes a picture and checks its size; with LINKSEAL_IMAGES=1 it also writes the picture into
+ * docs/.
+ */
 async function shoot(page: Page, name: string, options: { fullPage?: boolean } = {}) {
   const bytes = await page.screenshot({ animations: "disabled", ...options });
   const folder = join(import.meta.dirname, "../../docs/images");
@@ -54,13 +57,13 @@ async function shoot(page: Page, name: string, options: { fullPage?: boolean } =
   expect(bytes.length).toBeGreaterThan(20_000);
 }
 
-/** What axe-core tells, as far as it is read here. */
+/** The part of axe-core's results that is read here. */
 interface Checked {
   readonly violations: readonly { readonly id: string; readonly nodes: { html: string }[] }[];
   readonly passes: readonly { readonly id: string }[];
 }
 
-/** The page as somebody sees it who sees no colour and no shape. */
+/** Returns the page as a reader perceives it who sees no colour and no shape. */
 const wordsOf = async (page: Page): Promise<string> =>
   (await page.locator("body").textContent()) ?? "";
 
@@ -236,7 +239,7 @@ describe("the page of npm start", () => {
     const foreign = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     const other = await browser.page(foreign);
     const half = await page.evaluate(() => localStorage.getItem("linkseal-half"));
-    // The worst case: it knows what only the page can know.
+    // The worst case: the attacker knows values that only the page can know.
     const tried = await other.evaluate(
       async ([host, known]) => {
         const feed = new WebSocket(`ws://${host}/feed`, ["linkseal.page.1", `half.${known}`]);
@@ -268,7 +271,7 @@ describe("the page of npm start", () => {
 
   it("says so and ages on once the agent is gone, and never goes on to say protected", async () => {
     await allProtected(page);
-    // What Chromium itself says of a lost connection comes after this.
+    // Chromium's own message about a lost connection comes after this.
     expect(browser.complaints).toEqual([]);
     site.child.kill("SIGKILL");
     await page.getByText(/No word from the agent for/).waitFor(patience);
@@ -284,7 +287,7 @@ describe("the page of npm start", () => {
   });
 });
 
-/** Where each fault of the list is seen, and by which code. */
+/** The row in which each fault of the list is shown, and its code. */
 const seenAt: Readonly<Record<string, readonly [about: string, code: string]>> = {
   "cak-mismatch": ["erd-demo/primary", "cak-mismatch"],
   "ckn-mismatch": ["erd-demo/primary", "ckn-mismatch"],

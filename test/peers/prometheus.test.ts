@@ -1,5 +1,5 @@
-// Prometheus's own tool reads what we serve and what we ship: metrics, rules, and every query of
-// the dashboard.
+// Prometheus's own tool reads the metrics that we serve, and the rules and every dashboard query
+// that we ship.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ describe("promtool check metrics", () => {
     const bench = new AgentBench("clear");
     await bench.live();
     await bench.apply();
-    // While a campaign runs and warnings are open there are the most metrics.
+    // The most metrics exist while a campaign runs and warnings are open.
     await bench.reach("primary proving");
     text = exposition(familiesOf(metricRows, snapshotOf(bench.agent, bench.site.clock)));
   });

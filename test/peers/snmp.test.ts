@@ -1,4 +1,4 @@
-// Independent ends: our reader meets Debian's snmpd, and its snmpbulkwalk our agent.
+// Foreign ends: our reader with Debian's snmpd, and Debian's snmpbulkwalk with our agent.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
@@ -22,7 +22,7 @@ const patience = { attemptMs: 1_500, retries: 1 };
 const system = "1.3.6.1.2.1.1";
 const upTime = "1.3.6.1.2.1.1.3";
 
-/** As net-snmp spells them. Its AES-256 is the one of Blumenthal. */
+/** These are net-snmp's names. Its AES-256 is the one of Blumenthal. */
 const authNames = { sha224: "SHA-224", sha256: "SHA-256", sha384: "SHA-384", sha512: "SHA-512" };
 const privacyNames = { aes128: "AES", aes256b: "AES-256", aes256r: "AES-256-C" };
 const pairs = [
@@ -66,7 +66,7 @@ class Snmpd {
     await writeFile(join(this.#folder, "snmpd.conf"), text.join("\n"));
   }
 
-  /** Its clock begins anew, and it counts the boots in its folder. */
+  /** Its clock restarts, and it counts the boots in its folder. */
   async start(): Promise<void> {
     const kept = join(this.#folder, "kept");
     const places = { SNMPCONFPATH: `${this.#folder}:${kept}`, SNMP_PERSISTENT_DIR: kept };

@@ -1,5 +1,5 @@
-// An agent of its own beside a simulated cloud of its own: keys over Microsoft's own client with a
-// certificate, the far end over the management API, both over TLS.
+// An agent beside a simulated cloud, each in its own process: keys over Microsoft's own client with
+// a certificate, and the far end over the management API, both over TLS.
 
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -1,4 +1,5 @@
-// Microsoft's libraries are in the bundle and apart from it: who needs no vault never loads them.
+// Microsoft's libraries are separate chunks of the bundle: a process that needs no vault never
+// loads them.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,5 @@
-// Each way to prove who we are, in a process of its own against `linkseal sim azure`; names that
-// stand for addresses of ours; and no variable of the environment that changes the choice.
+// Each way to authenticate, in its own process against `linkseal sim azure`; names that resolve to
+// addresses of ours; and environment variables, none of which changes the choice.
 
 import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   if (why === undefined) await island[Symbol.asyncDispose]();
 });
-// What a host cannot do is counted as not run, which fails a run that must be whole.
+// A test that this host cannot run counts as not run, which fails a complete run.
 beforeEach((context) => {
   if (why !== undefined) cannotRun(context, why);
 });
@@ -40,9 +40,9 @@ const of = (name: string): string => told[name] ?? "";
 
 interface Way {
   readonly identity: () => AzureIdentity;
-  /** What the host of such an identity has in its environment. */
+  /** The environment of a host with such an identity. */
   readonly env: () => Readonly<Record<string, string>>;
-  /** The door that tokens come through; undefined = Entra's. */
+  /** The service that hands out tokens; undefined = Entra's. */
   readonly door: Door | undefined;
 }
 
@@ -88,7 +88,10 @@ const ways: Readonly<Record<string, Way>> = {
   },
 };
 
-/** Every variable by which one of the libraries chooses, pointed to where nobody gives tokens. */
+/**
+ * Sets every variable by which one of the libraries chooses, to an address where no service gives
+ * tokens.
+ */
 function decoys(): Readonly<Record<string, string>> {
   const decoy = "http://127.0.0.1:41666";
   return {
@@ -120,7 +123,7 @@ interface Read {
   readonly knocks: Knocks;
 }
 
-/** All that the agent's processes ever said. */
+/** All output of the agent's processes. */
 const everything: string[] = [];
 
 async function read(azure: RealAzure, env: Readonly<Record<string, string>>): Promise<Read> {
@@ -157,7 +160,8 @@ describe("an agent's process reads the vault as", () => {
   it.each(Object.entries(ways))(
     "%s, whatever else the environment names",
     async (_name, { identity, env, door }) => {
-      // Of a way that an endpoint in the environment belongs to, that one is no decoy.
+      // If the identity itself needs an endpoint from the environment, that endpoint is not a
+      // decoy.
       const own = identity().kind === "arc" ? { IDENTITY_ENDPOINT: "", IMDS_ENDPOINT: "" } : {};
       const all = { ...decoys(), ...own, ...env() };
       const given = Object.entries(all).filter(([, value]) => value !== "");
@@ -197,7 +201,7 @@ describe("a vault's name that stands for", () => {
   const ranges = ["10.20.0.0/24"];
   it("a private endpoint is connected to where the config names its prefix", async () => {
     const { news, knocks } = await read(publicCloud("kv-private", ranges), {});
-    // Nobody has a certificate for that name there.
+    // No server there has a certificate for that name.
     expect(news).toMatchObject({ kind: "refused", code: "vault.unreachable" });
     expect(news).not.toMatchObject({ text: expect.stringContaining("stands for") });
     expect(atDoor(knocks)).toEqual(["https"]);
@@ -331,7 +335,7 @@ describe("all that the agent's processes said", () => {
     expect(everything.length).toBeGreaterThan(20);
     const said = everything.join("\n");
     expect(canaries.filter((word) => said.includes(word))).toEqual([]);
-    // Tokens and assertions of the simulated cloud begin so.
+    // Tokens and assertions of the simulated cloud begin like this.
     expect(said).not.toMatch(/\bsim\.[0-9a-f]{8}|eyJ/);
     const names = [cakName, "erd-demo-2-cak", "erd-demo-2-ckn"];
     const news = await script({ credential: "certificate", vault: of("vault"), names });

@@ -1,4 +1,4 @@
-// Benches on a computer that has nothing but Node and this clone.
+// Benchmarks on a computer that has only Node and this clone.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -51,7 +51,7 @@ const seconds = (age: number): number => Date.now() / 1000 - age;
 interface Ages {
   readonly bundle?: number;
   readonly source?: number;
-  /** Of data beside the sources. */
+  /** Most words of data beside the sources. */
   readonly words?: number;
 }
 
@@ -170,7 +170,7 @@ describe("a script of this clone on the machine's own Node", () => {
 
   it("died of ERR_UNKNOWN_FILE_EXTENSION once npm 9 had removed .bin/node", async () => {
     const [place, file] = script("typed", "console.log(words.join('|')); process.exitCode = 3;");
-    // No folder of npm's is in PATH: the link is as good as gone.
+    // No folder of npm's is in PATH, which has the same effect as no link.
     const ended = await runProgram("node", [join(place, ".ci/node.js"), file, "--json", "a b"]);
     expect(ended).toEqual({ status: 3, signal: null, out: "--json|a b\n", err: "" });
   });

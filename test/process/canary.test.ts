@@ -1,4 +1,4 @@
-// P5 on real processes: no key in anything that agent and command line let out, in any form.
+// P5 on real processes: no output of agent or command line contains a key in any form.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ import { Stage } from "./stage.ts";
 const patienceMs = 60_000;
 const sampleMs = 20;
 
-/** Verbs that only look. */
+/** Verbs that only read. */
 const looks: readonly (readonly string[])[] = [
   ["status"],
   ["links"],
@@ -32,7 +32,7 @@ const looks: readonly (readonly string[])[] = [
   ["config", "history"],
 ];
 
-/** One whole enrolment with troubles on its way; everything that left is in `emissions`. */
+/** One whole enrolment with faults on its way; all output is collected in `emissions`. */
 class Show {
   readonly emissions = new Emissions();
   readonly stage: Stage;
@@ -41,7 +41,7 @@ class Show {
     this.stage = stage;
   }
 
-  /** Samples every process of the stage as long as `work` runs. */
+  /** Samples every process of the stage while `work` runs. */
   async watched(work: () => Promise<void>): Promise<void> {
     const timer = setInterval(() => {
       for (const life of this.stage.lives) if (!life.dead) this.emissions.takeProcess(life.pid);
@@ -68,7 +68,7 @@ class Show {
     }
   }
 
-  /** The raw reply of both sockets. */
+  /** Returns the raw reply of both sockets. */
   async ask(method: "GET" | "POST", path: string, body: string): Promise<void> {
     for (const role of ["view", "admin"]) {
       const to = `unix:${join(this.stage.folder, `run/${role}.sock`)}`;
@@ -78,7 +78,7 @@ class Show {
     }
   }
 
-  /** What a collector of this host gets. */
+  /** Collects metrics as a collector of this host does. */
   async scrape(port: number): Promise<void> {
     const to = `http://127.0.0.1:${port}`;
     const request = { to, method: "GET", path: "/metrics", replyBytesMax: 10_000_000 } as const;
@@ -105,7 +105,7 @@ async function play(show: Show, keys: Account["canaries"]): Promise<void> {
   const agent = await stage.live();
   expect(await show.run("plan", file)).toBe(3);
 
-  // A key pasted where its name belongs must not come back in a complaint.
+  // A key pasted where its name belongs must not appear in the error message.
   const key = Buffer.from(keys[0]?.bytes ?? []).toString("hex");
   const folder = mkdtempSync(join(tmpdir(), "linkseal-pasted-"));
   const pasted = join(folder, "pasted.yaml");

@@ -1,4 +1,4 @@
-// The command and the service as an operator meets them: real processes, real sockets.
+// The command and the service as an operator uses them: real processes, real sockets.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -186,7 +186,7 @@ describe("the two sockets", () => {
     for (const verb of [["status"], ["rotation", "resume", "x"]]) {
       expect([4, 6]).toContain((await run(home, ...verb)).status);
     }
-    // Of those who ask nothing only the newest may keep their place.
+    // Only the newest of the clients that send no request may stay connected.
     const places = crowd.filter((socket) => !socket.closed);
     expect(places.length).toBeLessThanOrEqual(64);
     expect(places).not.toContain(crowd[0]);
@@ -250,7 +250,7 @@ describe("who answers", () => {
   });
 });
 
-/** Codes of what an agent logged, in order. */
+/** Returns the codes that an agent logged, in order. */
 const codesOf = (log: string): readonly string[] =>
   log
     .trim()

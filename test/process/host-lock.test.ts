@@ -1,4 +1,4 @@
-// One agent per state folder, with real processes (F45, F46, S1).
+// One agent per state folder, with real processes.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -13,7 +13,7 @@ import { hindrance, namespaces } from "./namespaces.ts";
 
 const source = JSON.stringify(new URL("../../agent/host/lock.ts", import.meta.url).href);
 
-// Says `held` or the error's code, and holds until its standard input ends.
+// Prints `held` or the error's code, and holds the lock until its standard input ends.
 const holder = `
   import { spawn } from "node:child_process";
   import { lockState } from ${source};
@@ -154,7 +154,7 @@ describe("the lock of a state folder", () => {
   });
 });
 
-// What a host cannot do is counted as not run, which fails a run that must be whole.
+// A test that this host cannot run counts as not run, which fails a complete run.
 describe("the lock of a state folder, seen from other namespaces", () => {
   beforeEach((context) => {
     const why = hindrance();

@@ -1,5 +1,5 @@
-// The first run and the call for help, as a person meets them: `init` beside a simulated site, and
-// `doctor --bundle` of an agent that has handled keys.
+// The first run and the support bundle, as an operator uses them: `init` beside a simulated site,
+// and `doctor --bundle` of an agent that has handled keys.
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from "node:fs";
@@ -126,7 +126,7 @@ describe("doctor --bundle", { timeout: 120_000 }, () => {
       for (const hidden of [ckn, keyVersion, port]) expect(text).not.toContain(String(hidden));
     }
     expect(JSON.parse(text)).toMatchObject({ agent: { journal: "whole" } });
-    // A second one is not written over the first.
+    // An existing bundle is not overwritten.
     const again = stage.start("doctor", "--bundle", file);
     await again.ended;
     expect(again.said).toContain("cannot be written");

@@ -1,5 +1,5 @@
-// An operator's keys by the real command line: into the vault of a simulated site, and with the
-// clients of Microsoft into the vault of the loopback cloud.
+// An operator creates keys by the real command line: in the vault of a simulated site, and with
+// Microsoft's clients in the vault of the loopback cloud.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -67,7 +67,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   }
 }
 
-/** What `sim azure` prints first, and the environment that it offers. */
+/** Starts `sim azure`; returns the first output and the environment that it offers. */
 async function openCloud(): Promise<Record<string, string>> {
   const child = start(command, "sim", "azure", "--speed", "100");
   let text = "";
@@ -119,7 +119,7 @@ function certificateFile(): string {
   return cloud["AZURE_CLIENT_CERTIFICATE_PATH"] ?? "";
 }
 
-/** The Azure CLI, as far as its users see it: a token of somebody who has signed in. */
+/** Writes a fake Azure CLI that returns the token of a user who has signed in. */
 function fakeCli(): void {
   const query = "api-version=2019-08-01&resource=https%3A%2F%2Fvault.azure.net";
   writeFileSync(
@@ -130,7 +130,7 @@ const { access_token: accessToken, expires_on } = await reply.json();
 console.log(JSON.stringify({ accessToken, expires_on: Number(expires_on), tokenType: "Bearer" }));
 `,
   );
-  // The line of an interpreter ends at the first blank, which the path of a clone may have.
+  // The interpreter line ends at the first blank, which the path of a clone may contain.
   writeFileSync(join(home, "az"), `#!/bin/sh\nexec '${process.execPath}' '${home}/az.mjs'\n`);
   chmodSync(join(home, "az"), 0o755);
 }
@@ -154,12 +154,12 @@ afterAll(async () => {
   rmSync(home, { recursive: true });
 });
 
-/** Of every link: the pair that counts. */
+/** Returns the newest pair of every link. */
 function newest(text: string): readonly (KeyReport["keys"][number]["newest"] | undefined)[] {
   return (JSON.parse(text) as KeyReport).keys.map((key) => key.newest);
 }
 
-/** Of every link: the CAK version that both ends run on. */
+/** Returns for every link the CAK version that both ends use. */
 async function inUse(): Promise<readonly (string | null)[]> {
   const { keys } = JSON.parse((await run("keys", "list", "--json")).out) as KeyReport;
   return keys.map(({ cakVersion, usedBy }) => (usedBy.length === 2 ? cakVersion : null));
@@ -186,7 +186,7 @@ describe("keys in a real vault", () => {
     const seen = async (): Promise<string> => (await run("keys", "check", "--json")).out;
     await until("the agent's look", async () => JSON.stringify(newest(await seen())) === wanted);
     await until("protection", async () => (await verdictIn(home)) === "protected");
-    // A far end is looked at more seldom than a router.
+    // A far end is polled less often than a router.
     const versions = JSON.stringify(newest(after.out).map((pair) => pair?.cakVersion));
     await until("both ends", async () => JSON.stringify(await inUse()) === versions);
     const healthy = await run("doctor");

@@ -29,7 +29,7 @@ const nameOf = (point: Point): string =>
     ? `journal record ${point.nth}`
     : `${point.when} ${point.request} ${point.nth}`;
 
-/** Several at a time: each is mostly waiting. */
+/** Runs several at a time, because each is mostly waiting. */
 async function together<T>(
   count: number,
   items: readonly T[],

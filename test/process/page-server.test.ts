@@ -1,5 +1,5 @@
-// The status page on real ports of this host, held against browsers of other pages, and against
-// clients that are slow, rude, huge or many.
+// The status page on real ports of this host, tested with browsers that show other pages, and with
+// clients that are slow, malformed, huge or many.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -30,7 +30,7 @@ import {
 
 const loopback = "127.0.0.1";
 
-/** An agent as the page sees it. */
+/** An agent, as far as the page uses it. */
 class StandIn {
   readonly events = new EventRing();
   readonly crew = undefined;
@@ -39,7 +39,7 @@ class StandIn {
   readonly intent = { number: 7 };
   readonly intentDamage = undefined;
   door: Agent["door"];
-  /** How often a snapshot was made. */
+  /** The number of snapshots that were made. */
   snapshots = 0;
   isBroken = false;
 
@@ -91,7 +91,7 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
-/** A connection that has said `text` and says no more. */
+/** Opens a connection that sends `text` and nothing more. */
 function raw(port: number, text: string): Socket {
   const socket = connect(port, loopback, () => socket.write(text));
   socket.on("error", () => undefined);

@@ -1,5 +1,5 @@
-// The status page of a real agent through a whole enrolment: the way in, what it tells, no key in
-// any of it, and its end with the config that asked for it.
+// The status page of a real agent through a whole enrolment: the login, the content, no key in any
+// of it, and its end with the config that asked for it.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";

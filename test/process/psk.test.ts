@@ -1,5 +1,5 @@
-// An agent of its own gives a gateway its key: vault and management API over TLS, as they are, and
-// not an octet of any key in what it lets out.
+// An agent in its own process sends a gateway its key: vault and management API over TLS as in
+// production, and no octet of any key in its output.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ import { Emissions } from "./emissions.ts";
 import { Life } from "./life.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
-// The last one is the one that Azure refuses.
+// Azure refuses the last one.
 const psks = [
   "A_PSK_that_goes_over_TLS_to_Azure",
   "The_next_PSK_where_the_agent_was_first",
@@ -114,7 +114,7 @@ const isInUse = (id: string) => async (): Promise<boolean> => (await psk()).secr
 
 describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 }, () => {
   it("does so when it is told to, and says where it stands", async () => {
-    // The agent reads the vault by itself every six seconds, and on a busy computer it can be first.
+    // The agent reads the vault by itself every six seconds, so on a busy computer it can be first.
     let id = putKey(psks[0]);
     let done = await run("psk", "proceed", "hub-1");
     for (const psk of psks.slice(1, 3)) {
@@ -142,7 +142,7 @@ describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 },
     expect([exit, said]).toEqual([1, expect.stringContaining("keeps its old key at both ends")]);
     expect(said).toContain("Microsoft.Network/connections/sharedKey/write");
     expect(given).toEqual(put);
-    // Each retry says "giving" until Azure has refused it too.
+    // Each retry shows "giving" until Azure has refused it too.
     let shown = await run("psk", "show");
     await until(async () => {
       if (!shown.said.includes("waiting:")) shown = await run("psk", "show");

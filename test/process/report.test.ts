@@ -1,4 +1,5 @@
-// Evidence at the command line: made by a running agent, checked without one, and by openssl alone.
+// Evidence at the command line: made by a running agent, verified without one, and by openssl
+// alone.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -35,7 +36,7 @@ beforeAll(async () => {
   await site.until("sockets in");
   for (let done = false; !done && !site.dead; await rest(300)) {
     const { exit, said } = await run("report", "--json");
-    // Nothing is confirmed yet of a site that has only just begun.
+    // A site that has just begun has no confirmed evidence yet.
     if (exit !== 0) continue;
     const { subjects } = JSON.parse(said) as SealedReport;
     done = subjects.length > 0 && subjects.every(({ totals }) => totals.protected.ms > 0);

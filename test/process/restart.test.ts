@@ -1,5 +1,5 @@
-// P4 on real processes: devices equal to the intent, and no restart writes anything. A thousand of
-// them in one process are in the fleet tests.
+// P4 on real processes: if devices match the intent, no restart writes anything. The fleet tests do
+// a thousand restarts in one process.
 
 import { describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";

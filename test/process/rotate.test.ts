@@ -1,4 +1,4 @@
-// A rotation as an operator makes it: the real command line, the real sockets, a real disk.
+// A rotation as an operator does it: the real command line, the real sockets, a real disk.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -75,7 +75,7 @@ afterAll(async () => {
 
 describe("doctor", () => {
   it("is silent on a matching pair, and names an open socket and a changed far end", async () => {
-    // The warnings of the time before the adoption fade at the next judgement.
+    // The warnings from before the adoption end with the next evaluation.
     await until("silence", async () => (await run("doctor")).out === "Nothing is wrong.\n");
     const silent = await run("doctor");
     expect([silent.exit, silent.out, silent.err]).toEqual([0, "Nothing is wrong.\n", ""]);

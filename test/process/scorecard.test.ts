@@ -11,7 +11,7 @@ import { CloudStage } from "./cloud-stage.ts";
 
 type Verdict = Scorecard["rows"][number]["verdict"];
 
-/** By part of the cloud: the row that it decides, and what that row says when it is bad. */
+/** By part of the cloud: the row that depends on it, and that row's evidence if the part is bad. */
 const parts: readonly (readonly [string, string, RegExp])[] = [
   ["vaultSettings", "macsec-keys-in-vault", /kv-demo lacks a firewall that denies by default/],
   ["vaultRoles", "macsec-least-privilege", /may do more than read secrets/],
@@ -34,7 +34,7 @@ const parts: readonly (readonly [string, string, RegExp])[] = [
   ["openPorts", "bastion", /vm lets the Internet in to 22 or 3389/],
 ];
 const never = ["p2s-conditional-access", "inter-region", "bastion-sessions"];
-/** Where what lacks is a property of something that is there: its absence is a fault. */
+/** These missing parts are properties of something that exists, so their absence is a fault. */
 const missed: readonly string[] = [
   ...["ipsecPolicies", "privateTunnels", "privateGateway"],
   ...["frontDoorWaf", "gatewayTls", "gatewayWaf"],
@@ -56,7 +56,7 @@ function verdicts({ rows }: Scorecard): Readonly<Record<string, Verdict>> {
   return Object.fromEntries(rows.map(({ id, verdict }) => [id, verdict]));
 }
 
-/** All is proven but what nobody can see. */
+/** The verdicts if everything is proven that can be read. */
 function allGood(but: Readonly<Record<string, Verdict>> = {}): Readonly<Record<string, Verdict>> {
   const ids = ["macsec-on-direct", ...parts.map(([, id]) => id)];
   return {
@@ -112,7 +112,7 @@ describe("a scorecard", () => {
     await pose(aspect, "absent");
     const absent = row(await card(), id);
     expect(absent?.verdict).toBe(missed.includes(aspect) ? "failed" : "notVerifiable");
-    // That it is good again afterwards, the next part's card shows: but for that part all is good.
+    // The next part's card shows that this part is good again: there everything else is good.
   });
 
   it("proves all again once every part is good", async () => {
@@ -142,7 +142,7 @@ describe("a scorecard", () => {
   }, async () => {
     const fault = ["sim", "fault", "far-unreadable", "--socket", stage.socket] as const;
     expect((await stage.run(...fault)).exit).toBe(0);
-    // A card asks the whole cloud: until the far end is old, the status alone is looked at.
+    // A card queries the whole cloud, so only the status is polled until the far end's data is old.
     await stage.until("an old far end", async () => {
       const { groups } = await stage.view<Status>("/v1/status");
       const ages = groups.flatMap(({ links }) => links.map(({ ages }) => ages.farEndMs ?? 0));

@@ -37,7 +37,7 @@ afterEach(async () => {
 
 function start(...words: string[]): { readonly child: ChildProcess; readonly end: Promise<Ended> } {
   const child = spawn(process.execPath, ["agent/bin.js", ...words], {
-    // Everything that a run leaves behind lies in the home of its test.
+    // Everything that a run leaves behind is in the home of its test.
     env: { ...process.env, LINKSEAL_HOME: home, TMPDIR: home, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });

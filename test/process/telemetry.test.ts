@@ -1,5 +1,5 @@
-// A real agent with everything turned on: what a collector, a webhook and the log get from a whole
-// enrolment, no key in any of it, and nothing at all once the config says so.
+// A real agent with all telemetry turned on: the data that a collector, a webhook and the log get
+// from a whole enrolment, no key in any of it, and no data at all once the config turns it off.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
@@ -34,7 +34,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Keeps what it gets, and answers with the statuses, the last one for ever. */
+/** Keeps its requests, and answers with the statuses, repeating the last one. */
 function keeping(got: Got[], statuses: number[]): RequestListener {
   return (request: IncomingMessage, response) => {
     let body = "";
@@ -84,7 +84,7 @@ describe("a real agent", () => {
     await apply(stage.config);
     await rest(300);
     const then = [events.length, metrics.length];
-    // At that speed a dozen exports.
+    // This is a dozen exports at that speed.
     await rest(1_500);
     quiet = [events.length - (then[0] ?? 0), metrics.length - (then[1] ?? 0)];
     output = agent.bytes.toString();

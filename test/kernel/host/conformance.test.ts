@@ -92,7 +92,7 @@ async function runOne(
 
 const slowest = 2;
 
-/** In a short run these cases wait for traffic under a key; the long run has every case. */
+/** These cases wait long for traffic under a key, so only the long run has them. */
 const patient = [
   /^(counters|verify|look: two|look: a lost)/,
   /^key: (a second|the new|a fresh|the one|removing)/,

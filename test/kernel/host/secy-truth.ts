@@ -23,7 +23,7 @@ export interface NetworkTruth {
     readonly admin: "up" | "down";
     readonly light: "on" | "off";
   }[];
-  /** By the port below the SecY. */
+  /** SecYs by the port below. */
   readonly secys: Readonly<Record<string, SecyTruth>>;
 }
 

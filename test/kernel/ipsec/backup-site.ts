@@ -24,7 +24,7 @@ const inside = { edge: "169.254.21.2", gateway: "169.254.21.1" } as const;
 const gatewayAs = 65_515;
 const gatewayIfId = 7;
 const suite = "gcm-aes-256";
-/** At a higher speed the far end of a link follows the simulated cloud sooner. */
+/** A higher speed makes the far end of a link follow the simulated cloud sooner. */
 const cloudSpeed = 5;
 
 const backup: TunnelSpec = {

@@ -15,7 +15,7 @@ import { type BgpSite, buildBgpSite, farLink, leaveBgpSite } from "./bgp-site.ts
 import { gatewayPsk, inner, keyOf } from "./site.ts";
 
 const count = 8;
-/** With this many flows a hash of their ports uses every tunnel. */
+/** A hash of the ports of this many flows uses every tunnel. */
 const flows = 128;
 /**
  * Interval in each direction, in ms: the load that one emulated processor can still encrypt beside

@@ -82,7 +82,7 @@ async function rotated(what: string, hear?: Parameters<Lab["rotate"]>[0]): Promi
 }
 
 interface Move {
-  /** In ms from any origin. */
+  /** Milliseconds from any origin. */
   readonly at: number;
   readonly move: string;
 }

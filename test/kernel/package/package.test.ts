@@ -141,7 +141,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     const dropIn = [
       "[Service]",
       `Environment=LINKSEAL_SITE=unix:${socket}`,
-      // As short as the test can wait for.
+      // This is as long as the test can wait.
       "WatchdogSec=15",
     ].join("\\n");
     host.ok(`mkdir -p /etc/systemd/system/linkseal.service.d

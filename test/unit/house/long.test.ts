@@ -1,4 +1,4 @@
-// The parts of the long run: which test is in which, how one ends, and what is written down.
+// The parts of the long run: the tests of each, the result of one, and its record.
 
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -14,9 +14,9 @@ const root = join(import.meta.dirname, "../../..");
 const textOf = (path: string): string => readFileSync(join(root, path), "utf8");
 const sources = globSync("test/**/*.ts", { cwd: root });
 const isTest = (path: string): boolean => path.endsWith(".test.ts");
-/** Whether it, or a helper that it imports, asks how much it shall do. */
+/** True if the file, or a helper that it imports, uses effort.ts. */
 function asks(path: string, read = textOf, seen = new Set<string>()): boolean {
-  // This file speaks of it only.
+  // This file only mentions it.
   if (seen.has(path) || path === "test/effort.ts" || path === "test/unit/house/long.test.ts")
     return false;
   seen.add(path);

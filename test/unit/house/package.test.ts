@@ -1,4 +1,5 @@
-// The package without building it: what lies where, the terms of what is inside, the same octets.
+// The package without building it: the places of files, the terms of its parts, the same octets
+// each time.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-// Manual pages from our references: every verb and key, and nothing that troff takes for an order.
+// Manual pages from our references: every verb and key, and no line that troff takes for a request.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

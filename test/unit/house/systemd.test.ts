@@ -1,4 +1,4 @@
-// The units: what a death, a stop and a boot of a process must not do is said there.
+// The units: settings that limit the effects of a kill, a stop and a boot of a process.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ function linesOf(unit: string): readonly string[] {
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
 
-/** Seconds, whatever unit a span is in. */
+/** Returns seconds, whatever unit a time span has. */
 function secondsOf(unit: string, key: string): number {
   const value = linesOf(unit).find((line) => line.startsWith(`${key}=`));
   const [, number = "", word = ""] = /=(\d+)(ms)?$/.exec(value ?? "") ?? [];
@@ -83,7 +83,9 @@ describe("what each unit is for", () => {
   });
 });
 
-/** Units as systemd reads them where the program and the users of the package are missing. */
+/**
+ * Calls `act` with units that systemd can read without the program and the users of the package.
+ */
 function withUnits<T>(act: (path: (unit: string) => string) => T): T {
   const place = mkdtempSync(join(tmpdir(), "linkseal-units-"));
   const nameOf = (unit: string): string => unit.replace("@", "@eth1");

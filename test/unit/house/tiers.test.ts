@@ -104,7 +104,7 @@ describe("npm test tells what ran", () => {
       whyNot: "1 tests not run: there is no zsh, 1 tests not run: no zsh 5",
     });
     expect([exitStatus(tiers, report, false), exitStatus(tiers, report, true)]).toEqual([0, 1]);
-    // Only what passed as a whole need not run elsewhere.
+    // Only files that passed as a whole need not run elsewhere.
     const whole = renamed(wholeFiles(report), (path) => path.replace("/t/", "/u/"));
     expect(whole.testResults.map(({ name }) => name)).toEqual([
       "/u/unit/b.test.ts",
@@ -156,7 +156,7 @@ describe("npm test tells what ran", () => {
     const tiers = tiersOf(files, counts, new Map());
     expect(tiers.map(({ failed }) => failed)).toEqual([1, 0]);
     expect(exitStatus(tiers, counts, false)).toBe(1);
-    // A machine that brought back nothing is red as well, with the tests of the rerun.
+    // A machine without a report counts as failed as well, with the tests of the rerun.
     expect(stillFailed(undefined, again)).toEqual({ ...again, success: false });
     expect(exitStatus(tiers, stillFailed(undefined, again), false)).toBe(1);
     expect(stillFailed(undefined, undefined)).toBeUndefined();

@@ -1,4 +1,5 @@
-// Every guard and every row is needed: a machine without it is caught, or it says why not.
+// Every guard and every row is needed: a machine without it is caught, or the list gives the reason
+// why not.
 
 import { describe, expect, it } from "vitest";
 import {
@@ -36,7 +37,7 @@ const fallback = "rotate, fallback, agent, afterProof";
 const shutFirst = "rotate, keychain, shut first";
 const emergency = "rotate, keychain, emergency";
 
-/** A deadline passes while the far end changes, and the campaign is held. */
+/** A deadline passes while the far end changes, and the campaign stops. */
 const heldInSwitching = [
   ...["a turn: queued.free", "a turn: gated.open", "long quiet", "a turn: draining.stages"],
   ...["a turn: staging.stage", "a turn: staging.confirm", "a turn: staging.both"],
@@ -44,7 +45,7 @@ const heldInSwitching = [
   "a turn: held.parkRestore",
 ];
 
-/** Guards that are noticed elsewhere than with `keychain`, one fault and one word. */
+/** Guards that are noticed with another setting than `keychain`, one fault and one command. */
 type Where = readonly [config: string, faults: number, words?: number, after?: readonly string[]];
 const noticedIn: Readonly<Record<string, Where>> = {
   "restore: the link is drained by us": [keychain, 0],
@@ -70,7 +71,7 @@ const noticedIn: Readonly<Record<string, Where>> = {
   "rekeySak: the link is drained": [emergency, 1],
 };
 
-/** Guards that the design asks for, and without which no promise is broken. */
+/** Guards that are kept as safeguards although no promise is broken without them. */
 const harmless: Readonly<Record<string, string>> = {
   "add: the far end is on new, or told with every gate open":
     "what joins the old key on a port that stays open takes nothing from the link",
@@ -78,7 +79,7 @@ const harmless: Readonly<Record<string, string>> = {
     "what goes back is the key that the router has only just got, and the old one stays",
 };
 
-/** The rows that ask for the effect ask for this as well; the guard says it once more. */
+/** The rows that ask for the effect already require this; the guard checks it once more. */
 const impliedByRows: Readonly<Record<string, string>> = {
   "drain: nothing is pending on the device": "gated.closed, draining.foreignCommit",
   "stage: the router can hold both keys": "break-before-make never enters staging",
@@ -129,7 +130,7 @@ const configNamed = (name: string): Config => {
 
 const nameOf = ({ action, name }: Named): string => `${action}: ${name}`;
 
-/** What is seen of a machine without the guard, up to the first property that it breaks. */
+/** Explores a machine without the guard, up to the first property that it breaks. */
 function noticed(each: Named, [config, faults, words = 1, after = []]: Where): Explored {
   const limits = { faults, words, links: 1, stopEarly: true, after } as const;
   return explore(configNamed(config), limits, { ...realMachine, guards: without(each) });
@@ -158,7 +159,7 @@ describe("every guard", () => {
     for (const [each, where] of far) {
       const [config, faults, words = 1, after = []] = where;
       const all = { faults, words, links: 1 } as const;
-      // Where time is short, among as many states as it takes to catch the machine without it.
+      // A short run explores as many states as it takes to catch the machine without the guard.
       const some = () => ({ ...all, after, statesMax: noticed(each, where).states });
       const { broken } = explore(configNamed(config), effort(some, () => all)());
       expect(Object.fromEntries(broken)).toEqual({});
@@ -215,7 +216,7 @@ describe("a staged key that is gone again", () => {
 });
 
 const seen = new Map<Config, Explored>();
-/** With every fault once: what the machine is asked in it. */
+/** Explores with every fault once, and returns the inputs of the machine. */
 function explored(config: Config): Explored {
   const known = seen.get(config);
   if (known !== undefined) return known;
@@ -227,7 +228,7 @@ function explored(config: Config): Explored {
 const actionsIn = (state: CampaignState): ReadonlySet<ActionKind | undefined> =>
   new Set(table[state].map(({ action }) => action));
 
-/** Guards without which the machine would answer one of the questions otherwise. */
+/** Returns the guards without which the machine would answer one of the inputs differently. */
 function differingIn({ pairs }: Explored, listed: readonly Named[]): ReadonlySet<string> {
   const differing = new Set<string>();
   const tried = listed.map((each) => ({
@@ -247,7 +248,7 @@ function differingIn({ pairs }: Explored, listed: readonly Named[]): ReadonlySet
   return differing;
 }
 
-/** Rows that nothing in the abstract world leads to, and what they are for. */
+/** Rows that no path in the abstract world reaches, and their purpose. */
 const unreached: Readonly<Record<string, string>> = {
   "draining.reopen": "a port that was shut is opened in the states that shut it, or in gated",
   "staged.reopen": "the same",
@@ -264,7 +265,7 @@ const unreached: Readonly<Record<string, string>> = {
   "done.stays": "the conductor leaves a campaign that is done alone",
 };
 
-/** Rows that need a second fault are led to in one of these. */
+/** Rows that need a second fault are reached in one of these. */
 const twice = ["rotate, keychain, manual, afterProof", shutFirst];
 
 describe("every row", () => {

@@ -1,4 +1,4 @@
-// The real machine in a world where everything may go wrong: every state that can come of it.
+// The real machine in a world where every fault may happen: all states that can be reached.
 
 import { describe, expect, it } from "vitest";
 import { campaignStates } from "#agent/model/campaign.ts";
@@ -8,8 +8,8 @@ import { explore } from "../../model/campaign-space.ts";
 import type { Config } from "../../model/campaign-world.ts";
 
 /**
- * Where two faults are tried in the usual run too: each overlap, far end and kind of campaign, a
- * soak, and a port that is shut first.
+ * Configurations with two faults in the usual run too: each overlap, far end and kind of campaign,
+ * a soak, and a port that is shut first.
  */
 const deep = [
   ...["rotate, keychain, manual, afterSoak", "rotate, fallback, manual, afterProof"],
@@ -19,7 +19,7 @@ const deep = [
 const faultsIn = ({ name }: Config): number => effort(deep.includes(name) ? 2 : 1, 3);
 const words = effort(1, 2);
 
-/** States that a configuration has no use for. */
+/** Returns states that a configuration does not use. */
 function unusedStates({ overlap, farEnd, kind }: Config): readonly string[] {
   const breaks = overlap === "breakBeforeMake";
   return campaignStates.filter((state) => {

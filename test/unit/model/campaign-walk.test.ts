@@ -1,4 +1,5 @@
-// Every cell of the machine: each campaign with each combination of facts, held against its rules.
+// Every cell of the machine: each campaign with each combination of facts, checked against its
+// rules.
 
 import { describe, expect, it } from "vitest";
 import {
@@ -32,16 +33,18 @@ const writesRouter: readonly ActionKind[] = [
   ...(["replace", "replaceBack", "rekeySak", "open", "prepare", "prepareBack"] as const),
 ];
 
-/** What rule 3 asks for, in one step: the traffic back. */
+/** True if the next step must be to restore the traffic. */
 function dueBack(cell: Cell): boolean {
   const { port } = cell.facts;
   return isUsable(cell) && port?.drain === "on" && port.pending === "none";
 }
 
-/** Effects that must not wait for the traffic: a port of ours that is shut carries none. */
+/**
+ * Effects that come before the traffic is restored: a port that the agent has shut carries none.
+ */
 const comesFirst: readonly ActionKind[] = ["restore", "open"];
 
-/** The same facts in the state that was entered; its deadline has only begun. */
+/** Decides with the same facts in the state that was entered; its deadline has just begun. */
 function after({ campaign, facts, step }: Cell): Step {
   return decide(but(campaign, { ...step.mark, state: step.next }), but(facts, { overdue: false }));
 }
