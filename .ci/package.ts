@@ -53,7 +53,7 @@ function fail(text: string): never {
 function epoch(): number {
   const asked = process.env["SOURCE_DATE_EPOCH"];
   if (asked !== undefined) {
-    return /^\d{1,11}$/.test(asked) ? Number(asked) : fail("SOURCE_DATE_EPOCH is no number");
+    return /^\d{1,11}$/.test(asked) ? Number(asked) : fail("SOURCE_DATE_EPOCH is not a number");
   }
   try {
     const said = execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: root, stdio: "pipe" });
@@ -87,7 +87,7 @@ function nodePackage({ npm }: Target): string {
   });
   const [archive = fail(`npm brought no ${npm}`)] = globSync(join(fresh, "*.tgz"));
   const hash = createHash("sha512").update(readFileSync(archive)).digest("base64");
-  if (integrity !== `sha512-${hash}`) fail(`${npm} ${version} is not what package-lock.json says`);
+  if (integrity !== `sha512-${hash}`) fail(`${npm} ${version} differs from package-lock.json`);
   execFileSync("tar", ["-xzf", archive, "-C", fresh]);
   renameSync(join(fresh, "package"), place);
   rmSync(fresh, { recursive: true });

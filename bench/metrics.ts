@@ -41,7 +41,7 @@ async function answering(port: number): Promise<number> {
     if (text !== "") return port;
     await rest(50);
   }
-  throw new Error("nobody serves metrics");
+  throw new Error("no metrics are served");
 }
 
 function seriesIn(text: string): number {

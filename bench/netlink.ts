@@ -125,7 +125,7 @@ async function install(): Promise<number> {
   return await timed(policy.name, async () => {
     const refusals = await socket.write(indices.values().map(policy), never);
     const refused = refusals.find((one) => one !== undefined);
-    if (refused !== undefined) throw new Error(`the kernel said ${refused.name}`);
+    if (refused !== undefined) throw new Error(`the kernel reported ${refused.name}`);
   });
 }
 

@@ -287,7 +287,7 @@ function ownOf(state: DeviceState, link: SiteLink): Own {
   const { routing } = state;
   if (port?.session.kind !== "known" || port.keys.kind !== "known" || routing.kind !== "known") {
     const details = { effect: "none", where: link.id, next: "look again" } as const;
-    throw new LinksealError("device.unparsed", "the look told nothing", details);
+    throw new LinksealError("device.unparsed", "the observation is incomplete", details);
   }
   return {
     secured: port.session.value.controlledPort === "secured",

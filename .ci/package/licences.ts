@@ -29,7 +29,7 @@ export function npmPart(root: string, folder: string): Part {
   const words = files.map((one) => readFileSync(join(place, one), "utf8").trim());
   const text = words.length === 0 ? undefined : words.join("\n\n");
   if (typeof license !== "string" && text === undefined) {
-    throw new Error(`${name} ${version} does not tell its licence: it cannot go into a package`);
+    throw new Error(`${name} ${version} has no readable licence: it cannot go into a package`);
   }
   const purl = `pkg:npm/${name.replace("@", "%40")}@${version}`;
   return { name, version, licence: license ?? "see its text", text, purl };

@@ -13,7 +13,7 @@ const headings: Readonly<Record<Explanation["kind"], string>> = {
 export function explainMarkdown(): string {
   const parts = [
     "# Codes\n",
-    "Generated from the program; `linkseal explain CODE` says the same.\n",
+    "Generated from the program; `linkseal explain CODE` prints the same text.\n",
   ];
   for (const kind of ["warning", "finding", "error", "risk", "state"] as const) {
     parts.push(`## ${headings[kind]}\n`);

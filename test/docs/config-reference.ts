@@ -26,12 +26,12 @@ export function configReference(): string {
 
 A site is one YAML 1.2 file of at most ${charactersMax / 1e6} million characters.
 \`linkseal validate FILE\` checks it and changes nothing;
-\`linkseal apply FILE\` makes it the accepted intent. A file that merely lies
+\`linkseal apply FILE\` makes it the accepted intent. A file that merely exists
 in \`/etc\` has no effect.
 
 - Durations carry a unit: \`500ms\`, \`18s\`, \`5m\`, \`8h\`, \`90d\`. Rates as well: \`100G\`.
 - Text that looks like a number is quoted: \`port: "007"\`.
-- Secrets never stand in the file, only the names of vault secrets.
+- The file contains no secrets, only the names of vault secrets.
 - Unknown keys, duplicate keys, anchors, aliases and tags are refused.
 - Every complaint reads \`file:line:column path: what, why, what to write\`.
 - \`config.schema.json\` beside this page is the same as JSON Schema, for editors.
@@ -56,8 +56,8 @@ ${table(
   profileRows.map(([name, words]) => [code(name), words]),
 )}
 
-A gateway without a custom policy takes more than \`azureDefault\` names, and worse; what the
-profile says is all that this end takes.
+A gateway without a custom policy accepts more than \`azureDefault\` names, and weaker algorithms;
+this end accepts only those of the profile.
 
 ## Risks
 
@@ -70,7 +70,7 @@ ${table(
 
 ## Not available in this version
 
-These settings are known and refused, so that nobody relies on what does nothing.
+These settings are known and refused, so that no config relies on a setting without effect.
 
 ${table(
   ["setting", "waits for"],

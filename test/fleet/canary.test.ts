@@ -94,7 +94,7 @@ function printing(form: Form): (world: World) => World {
 }
 
 describe("an enrolment and a restart", () => {
-  it("let no key out", async () => {
+  it("an enrolment and a restart let no key out", async () => {
     const { run, said, found } = await enrolment();
     const names = run.disk.contents().map(({ name }) => name);
     expect(run.fleet.site.truth().groups[0]?.links.map(({ secured }) => secured)).toEqual([
@@ -108,7 +108,7 @@ describe("an enrolment and a restart", () => {
   });
 
   it.each(["hex", "HEX", "base64"] as const)(
-    "are caught when a log prints the secret as %s",
+    "a log that prints the secret as %s is caught",
     async (form) => {
       const { run, found } = await enrolment(printing(form));
       expect(found.join()).toContain(`as ${form} in what was said`);

@@ -103,7 +103,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
     report = await month.report(0, days * dayMs);
   }, 1_200_000);
 
-  it("is reported as it was, minute by minute", () => {
+  it("the report agrees with the truth, minute by minute", () => {
     console.log(`seed ${seed}: ${JSON.stringify(month.struck)}, ${month.lives.count} lives`);
     expect(report.subjects.map(({ name }) => name)).toEqual([...month.truth.keys()].sort());
     const all: Record<string, readonly string[]> = {};
@@ -124,7 +124,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
     expect(all).toEqual({});
   });
 
-  it("has seen faults, deaths, lost tails and other keys", () => {
+  it("the month has faults, kills, lost records and other keys", () => {
     expect(Object.keys(month.struck).length).toBeGreaterThan(12);
     expect(month.lost.length).toBeGreaterThan(effort(1, 2));
     const links = report.subjects.filter(({ kind }) => kind === "link");
@@ -138,7 +138,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
     expect(new Set(report.changes.map(({ what }) => what))).toContain("campaign");
   });
 
-  it("says unknown, and never protected, of what a disk has lost", () => {
+  it("time whose records a disk lost is reported as unknown, never as protected", () => {
     for (const { from, to } of month.lost) {
       for (const { intervals } of report.subjects) {
         const answers = intervals
@@ -150,7 +150,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
     }
   });
 
-  it("adds up, verifies, and holds no key", () => {
+  it("the report adds up, verifies, and holds no key", () => {
     for (const { totals } of report.subjects) {
       const all = Object.values(totals);
       expect(all.reduce((sum, { ms }) => sum + ms, 0)).toBe(days * dayMs);
@@ -168,7 +168,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
     expect(fleet.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("is the same octets when it is asked for again", async () => {
+  it("the same report requested again has the same octets", async () => {
     const again = await month.report(0, days * dayMs);
     expect(reportFile(again)).toBe(reportFile(report));
   });

@@ -12,7 +12,7 @@ describe("routers that speak IOS XR", () => {
   getNewPairs({ vendor: "iosxr", tried: platformsOf("iosxr"), promotes: true });
 
   it.each(platformsOf("iosxr"))(
-    "keep no line of ours as a comment, and have each commit under a label of its own, %s",
+    "the log has each commit under a label of its own and no comment of ours, %s",
     { timeout: 120_000 },
     async (name, platform) => {
       const faces: IosxrFace[] = [];

@@ -61,7 +61,7 @@ describe("a late drain of our own", () => {
   // Regression: a first drain had no answer, a second drain and the rotation were done, and minutes
   // later the router carried out the first drain. The agent took it for an operator's drain and
   // never undid it; when the sibling then failed, both links were out for 405 s.
-  it("is given back as soon as it is seen, and the sibling may be lost then", async () => {
+  it("a late drain is undone once it is observed, and then the sibling may fail", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     const start = pair.site.clock.now();
     await pair.rotateLate(seconds(680));
@@ -88,7 +88,7 @@ describe("a late drain of our own", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("is given back by the next process too", async () => {
+  it("a late drain is undone by the next process too", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     await pair.rotateLate(seconds(400));
     await pair.reach("primary done");
@@ -100,7 +100,7 @@ describe("a late drain of our own", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("may come to the first link, so that the second one waits for it", async () => {
+  it("a late drain may hit the first link, and the second link waits for it", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     await pair.rotateLate(seconds(600), group);
     await pair.reach("secondary gated");
@@ -114,7 +114,7 @@ describe("a late drain of our own", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("that never comes keeps the second link waiting, for twenty minutes and no more", async () => {
+  it("a drain that never comes delays the second link by twenty minutes at most", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: patient });
     await pair.rotateLate(seconds(86_400), group);
     await pair.reach("secondary gated");
@@ -124,7 +124,7 @@ describe("a late drain of our own", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("is the operator's where they have drained the link meanwhile", async () => {
+  it("a late drain counts as the operator's if they have drained the link meanwhile", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: patient });
     await pair.rotateLate(seconds(400));
     await pair.reach("primary done");
@@ -137,7 +137,7 @@ describe("a late drain of our own", () => {
     expect(pair.drained()).toEqual([false, false]);
   });
 
-  it("of an operator comes to them, and after their undrain it is given back", async () => {
+  it("an operator's late drain is theirs, and is undone after their undrain", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: patient });
     const { router } = pair.link("primary");
     router.lateFinalMs = { low: seconds(200), high: seconds(200) };
@@ -153,8 +153,8 @@ describe("a late drain of our own", () => {
   });
 });
 
-describe("a drain that somebody made on the router", () => {
-  it("stays while the sibling carries, and ends with the loss of it", async () => {
+describe("a drain that an operator made on the router", () => {
+  it("an operator's drain stays while the sibling carries, and ends when that fails", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     pair.drainThere("primary");
     await pair.run(seconds(120));
@@ -172,7 +172,7 @@ describe("a drain that somebody made on the router", () => {
     expect(pair.events("drain-given-back")).toHaveLength(1);
   });
 
-  it("of a port that is shut is left alone, whatever becomes of the sibling", async () => {
+  it("a drain of a shut port stays, even when the sibling fails", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     const { router, port } = pair.link("primary");
     pair.drainThere("primary");
@@ -187,7 +187,7 @@ describe("a drain that somebody made on the router", () => {
     expect(pair.events("drain-given-back")).toEqual([]);
   });
 
-  it("of the sibling of a link under way ends as well, once that link is lost", async () => {
+  it("a drain of the sibling ends when the link of the campaign fails", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     pair.newKeys();
     pair.link("primary").msee.setFault("slow", true);
@@ -203,7 +203,7 @@ describe("a drain that somebody made on the router", () => {
 });
 
 describe("a port that a router shuts late", () => {
-  it("is opened again, whether its link is under way or done", async () => {
+  it("a port that is shut late is opened again, during its link's turn and after it", async () => {
     const quirk = (text: string): string =>
       patient(text).replaceAll(
         "    driver: sim",

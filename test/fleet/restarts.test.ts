@@ -48,7 +48,7 @@ function seen(bench: AgentBench): Partial<MacsecSettings> {
 }
 
 describe(`${starts} starts`, () => {
-  it("write nothing where devices equal the intent", { timeout: 120_000 }, async () => {
+  it("starts over devices that match the intent write nothing", { timeout: 120_000 }, async () => {
     const bench = await adopted();
     bench.oracle.expectNoWrites("every device equals the intent");
     await startAgain(bench, starts);
@@ -58,8 +58,8 @@ describe(`${starts} starts`, () => {
   });
 });
 
-describe("drift by a person", () => {
-  it("is told and left alone under repair: off, over many starts", async () => {
+describe("drift by an operator", () => {
+  it("drift under repair: off is reported and left alone, over many starts", async () => {
     const bench = await adopted();
     edit(bench, { replayWindow: 7, sakRekeyMs: 3_600_000 });
     bench.oracle.expectNoWrites("repair is off");
@@ -73,7 +73,7 @@ describe("drift by a person", () => {
 
   const on = (text: string): string => `repair: on\n${text}`;
 
-  it("is mended under repair: on where the driver calls it hitless", async () => {
+  it("drift under repair: on is corrected where the driver calls that hitless", async () => {
     const bench = await adopted(on);
     edit(bench, { replayWindow: 7 });
     await bench.run(120_000);
@@ -85,7 +85,7 @@ describe("drift by a person", () => {
     expect(bench.violations()).toEqual([]);
   });
 
-  it("that took every key of a port is mended under repair: on, and else told", async () => {
+  it("a port without any key is corrected under repair: on, and otherwise reported", async () => {
     for (const [how, edited] of [
       ["on", on],
       ["off", undefined],
@@ -108,13 +108,16 @@ describe("drift by a person", () => {
   it.each([
     ["the SCI", { includeSci: false }],
     ["the key server priority beside the window", { keyServerPriority: 1, replayWindow: 7 }],
-  ] as const)("is left alone under repair: on where it interrupts: %s", async (_name, change) => {
-    const bench = await adopted(on);
-    edit(bench, change);
-    bench.oracle.expectNoWrites("mending would interrupt the port");
-    await startAgain(bench, 20);
-    await bench.run(300_000);
-    expect(seen(bench)).toMatchObject(change);
-    expect([bench.oracle.agentWrites, bench.violations()]).toEqual([0, []]);
-  });
+  ] as const)(
+    "drift that would interrupt the port is left alone under repair: on: %s",
+    async (_name, change) => {
+      const bench = await adopted(on);
+      edit(bench, change);
+      bench.oracle.expectNoWrites("mending would interrupt the port");
+      await startAgain(bench, 20);
+      await bench.run(300_000);
+      expect(seen(bench)).toMatchObject(change);
+      expect([bench.oracle.agentWrites, bench.violations()]).toEqual([0, []]);
+    },
+  );
 });

@@ -37,7 +37,7 @@ function changeFarEnd(pair: Pair): void {
 }
 
 describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
-  it("replaces both keys, loses no frame of the pair, and keeps every promise", async () => {
+  it("both keys are replaced, no frame of the pair is lost, every promise is kept", async () => {
     const pair = await Pair.adopted({ overlap });
     const before = pair.site.links.map(({ name }) => pair.keysOn(name as "primary"));
     pair.newKeys();
@@ -53,7 +53,7 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
   });
 
   it.each(["confirmed", "armedRevert"] as const)(
-    "goes through where both links end at one router, %s",
+    "a rotation of two links at one router ends rotated, %s",
     async (kind) => {
       const commit = kind === "confirmed" ? fullCapabilities.commit : { kind };
       const pair = await Pair.adopted({ overlap, routers: "one", capabilities: { commit } });
@@ -69,7 +69,7 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     },
   );
 
-  it("waits for days for a person, with traffic on both links meanwhile", {
+  it("a rotation waits days for an operator, with traffic on both links meanwhile", {
     timeout: 120_000,
   }, async () => {
     const pair = await Pair.adopted({ overlap, edit: (text) => calm(manual(text)) });
@@ -95,7 +95,7 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("ends with a fresh SAK in an emergency", async () => {
+  it("an emergency rotation ends with a fresh SAK", async () => {
     const pair = await Pair.adopted({ overlap, edit: afterSoak });
     pair.newKeys();
     await pair.rotate("emergency");
@@ -106,7 +106,7 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("shuts the port around each key change where the device needs it", async () => {
+  it("a device that needs it gets its port shut around each key change", async () => {
     const quirk = "    quirks: [shutBeforeKeyChange]";
     const edit = (text: string): string =>
       text.replaceAll("    driver: sim", `    driver: sim\n${quirk}`);
@@ -130,7 +130,7 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
 
 describe("a rotation that is not drained", () => {
   it.each(["keychain", "fallback"] as const)(
-    "is dark for 8 s of ours at most, %s",
+    "an undrained rotation causes an outage of 8 s at most, %s",
     async (overlap) => {
       const pair = await Pair.adopted({ overlap, edit: undrained });
       const dark = watchDark(pair.site);
@@ -151,7 +151,7 @@ describe("a rotation that is not drained", () => {
 
 describe("beside the documented hand procedure", () => {
   it.each(["yes", "no"] as const)(
-    "is dark for less, and loses less, drained: %s",
+    "a rotation has a shorter outage and less loss than by hand, drained: %s",
     async (drain) => {
       const edit = drain === "yes" ? {} : { edit: undrained };
       const pair = await Pair.adopted({ overlap: "keychain", ...edit });
@@ -180,7 +180,7 @@ describe("beside the documented hand procedure", () => {
 
 describe("a rotation that soaks before it retires", () => {
   it.each(["keychain", "fallback"] as const)(
-    "drains twice and loses nothing, %s",
+    "a rotation with a soak drains twice and loses nothing, %s",
     async (overlap) => {
       const pair = await Pair.adopted({ overlap, edit: afterSoak });
       pair.newKeys();
@@ -198,7 +198,7 @@ describe("a change of settings", () => {
   it.each([
     ["at both ends", "suite: gcm-aes-xpn-256, includeSci: false"],
     ["at the router alone", "suite: gcm-aes-xpn-256, keyServerPriority: 20"],
-  ])("%s keeps the key and loses nothing", async (_where, wanted) => {
+  ])("a change of settings %s keeps the key and loses nothing", async (_where, wanted) => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const before = pair.keysOn("primary");
     await pair.apply(pair.config((text) => text.replaceAll("suite: gcm-aes-xpn-256", wanted)));
@@ -213,7 +213,7 @@ describe("a change of settings", () => {
 });
 
 describe("a rotation that goes wrong", () => {
-  it("goes back to the old key when the new one is not proven", async () => {
+  it("a new key that is not proven is taken back, and the old one stays", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const before = pair.keysOn("primary");
     pair.newKeys();
@@ -230,7 +230,7 @@ describe("a rotation that goes wrong", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("is held, carries, and goes back when the operator says so", async () => {
+  it("a stopped rotation carries traffic, and goes back on the operator's revert", async () => {
     const pair = await Pair.adopted({ overlap: "keychain", edit: manual });
     pair.newKeys();
     await pair.rotate();
@@ -242,7 +242,7 @@ describe("a rotation that goes wrong", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("is taken back after it was abandoned", async () => {
+  it("an abandoned rotation can be reverted", async () => {
     const pair = await Pair.adopted({ overlap: "fallback", edit: manual });
     pair.newKeys();
     await pair.rotate();
@@ -257,7 +257,7 @@ describe("a rotation that goes wrong", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("refuses a key that is no newer, a closed window, and a missing risk", async () => {
+  it("a key that is not newer, a closed window and a missing risk are refused", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     await expect(pair.rotate()).rejects.toThrow("no newer key");
     const late = await Pair.adopted({
@@ -281,7 +281,7 @@ describe("a rotation that goes wrong", () => {
     await expect(blind.rotate()).rejects.toThrow("breakBeforeMake");
   });
 
-  it("needs the risk noProbe where a device cannot probe", async () => {
+  it("a device that cannot probe needs the risk noProbe", async () => {
     const { probe: _probe, ...capabilities } = fullCapabilities;
     const pair = await Pair.adopted({
       overlap: "keychain",
@@ -296,7 +296,7 @@ describe("a rotation begun by policy", () => {
   const onVersion = (text: string): string =>
     text.replace("    drain: prepend", "    drain: prepend\n    rotate: { on: vaultVersion }");
 
-  it("follows a new version in the vault within minutes", async () => {
+  it("a new version in the vault starts a rotation within minutes", async () => {
     const pair = await Pair.adopted({ overlap: "keychain", edit: onVersion });
     await pair.run(3_600_000);
     expect(pair.agent.memory.campaigns[group]).toBeUndefined();
@@ -307,7 +307,7 @@ describe("a rotation begun by policy", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("does not begin again with a key that was taken back", async () => {
+  it("a key that was taken back does not start a rotation again", async () => {
     const pair = await Pair.adopted({
       overlap: "keychain",
       edit: (text) => onVersion(manual(text)),
@@ -330,7 +330,7 @@ describe("a rotation begun by policy", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("waits for its window and ends inside it", async () => {
+  it("a rotation waits for its maintenance window and ends inside it", async () => {
     // The window is two days later; the same hours of the days between do not belong to it.
     const window = "Thu 02:00-06:00 Europe/Dublin";
     const edit = (text: string): string =>
@@ -349,7 +349,7 @@ describe("a rotation begun by policy", () => {
 });
 
 describe("settings that a router takes without interrupting its port", () => {
-  it("follow a newer intent without a campaign, and drift by hand does not", async () => {
+  it("hitless settings follow a newer intent without a campaign; drift stays", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const window = (): readonly unknown[] => {
       const seen: unknown[] = [];
@@ -378,7 +378,7 @@ describe("settings that a router takes without interrupting its port", () => {
   });
 });
 
-describe("a far end that nobody can read", () => {
+describe("a far end that cannot be read", () => {
   const unseen = (text: string): string =>
     manual(text).replace(
       "acceptRisks:",
@@ -386,7 +386,7 @@ describe("a far end that nobody can read", () => {
     );
 
   it.each(overlaps)(
-    "is rotated on the operator's word and the router's evidence, %s",
+    "a far end that is unread is rotated on the operator's word and the router, %s",
     async (overlap) => {
       const pair = await Pair.adopted({ overlap, edit: unseen });
       pair.newKeys();

@@ -92,7 +92,7 @@ function endsOf({ effects, calls }: Ended, { vendor }: Platform): readonly End[]
 
 describe("an agent that dies beside routers", () => {
   it.each(platforms)(
-    "goes on to the same end after any message, record or look, %s",
+    "an agent killed at any message, record or effect reaches the same end, %s",
     { timeout: effort(180_000, 7_200_000) },
     async (_, platform) => {
       const clean = await rotated(platform, undefined);

@@ -48,7 +48,7 @@ interface Rotating {
 export function getNewPairs({ vendor, tried, promotes, how = "", watch }: Rotating): void {
   const rotations = effort(2, 200);
   it.each(tried)(
-    `get first keys and ${rotations} new pairs${how}, %s`,
+    `links get first keys and ${rotations} new pairs${how}, %s`,
     { timeout: long },
     async (name, platform) => {
       const stage = await begun(`${vendor} ${name}`, platform);
@@ -92,7 +92,7 @@ interface Breaking {
 export function keepPromises({ vendor, tried, cuts, cutMin, resumes }: Breaking): void {
   const rotations = effort(1, 40);
   it.each(tried)(
-    "keep every promise over connections that break, %s",
+    "rotations over connections that break keep every promise, %s",
     { timeout: long },
     async (name, platform) => {
       const stage = await begun(`${vendor} cut ${name}`, platform);

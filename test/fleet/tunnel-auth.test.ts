@@ -73,7 +73,7 @@ class Stage {
 }
 
 describe("a new pre-shared key on a simulated site", () => {
-  it("is refused while the gateway has the old one, and taken later, over a death", async () => {
+  it("a new key is refused while the gateway has the old one, and taken over a kill", async () => {
     const stage = new Stage();
     const agent = await stage.start();
     await stage.apply(agent);

@@ -29,7 +29,7 @@ function fatal(calls: readonly string[]): readonly number[] {
 }
 
 describe("a key that the agent gives to the gateway", () => {
-  it("changes by itself within some minutes, and nothing else does", async () => {
+  it("a key of a gateway changes by itself within minutes, and nothing else does", async () => {
     const stage = new GatewayStage("gateway-1", 2);
     await stage.begin();
     const ids = ["hub-1", "hub-2"].map((tunnel) => stage.newKey(tunnel, key + tunnel.slice(-1)));
@@ -48,7 +48,7 @@ describe("a key that the agent gives to the gateway", () => {
     expect(stage.agent.status().warnings.map(({ code }) => code)).not.toContain("rotation-held");
   });
 
-  it("that Azure refuses changes nothing, and the operator reads why", async () => {
+  it("a key that Azure refuses changes nothing, and the operator reads the reason", async () => {
     const stage = new GatewayStage("gateway-2");
     await stage.begin();
     const before = stage.inUse()?.auth.secretId;
@@ -67,7 +67,7 @@ describe("a key that the agent gives to the gateway", () => {
     expect([await stage.agree(), stage.wrong, stage.leaks(key)]).toEqual([true, [], []]);
   });
 
-  it("that the gateway does not use although it said so goes back at both ends", async () => {
+  it("a key that the gateway accepts and does not use goes back at both ends", async () => {
     const stage = new GatewayStage("gateway-3");
     await stage.begin();
     const before = stage.inUse()?.auth.secretId;
@@ -89,30 +89,34 @@ describe("a key that the agent gives to the gateway", () => {
   });
 
   const deaths: readonly Death[] = ["before", "during", "after"];
-  it.each(deaths)("dies %s each Disk and Dialer call", { timeout: 600_000 }, async (when) => {
-    const calls = await cleanRun();
-    const wrong: string[] = [];
-    const indices = fatal(calls);
-    for (const call of indices) {
-      const stage = new GatewayStage("gateway-kill");
-      const mortal = await stage.begin();
-      const id = stage.newKey("hub-1", key);
-      mortal.doom({ call, when });
-      await stage.until(() => mortal.dead, 900_000);
-      await stage.until(() => false, 3_000);
-      if (mortal.dead) await stage.live();
-      const isDone = await stage.until(() => stage.inUse()?.auth.secretId === id, 900_000);
-      const isSame = isDone && stage.isSettled() && (await stage.agree());
-      const others = stage.puts().filter((status) => status !== "200" && status !== "409");
-      const trouble = [...stage.wrong, ...stage.leaks(key), ...others];
-      if (!isSame || trouble.length > 0 || !mortal.dead) {
-        const seen = `${JSON.stringify(stage.inUse())} ${trouble.join("; ")}`;
-        wrong.push(`${when} call ${call} (${mortal.epitaph}): ${seen}`);
+  it.each(deaths)(
+    "an agent killed %s a Disk or Dialer call changes the key as in the clean run",
+    { timeout: 600_000 },
+    async (when) => {
+      const calls = await cleanRun();
+      const wrong: string[] = [];
+      const indices = fatal(calls);
+      for (const call of indices) {
+        const stage = new GatewayStage("gateway-kill");
+        const mortal = await stage.begin();
+        const id = stage.newKey("hub-1", key);
+        mortal.doom({ call, when });
+        await stage.until(() => mortal.dead, 900_000);
+        await stage.until(() => false, 3_000);
+        if (mortal.dead) await stage.live();
+        const isDone = await stage.until(() => stage.inUse()?.auth.secretId === id, 900_000);
+        const isSame = isDone && stage.isSettled() && (await stage.agree());
+        const others = stage.puts().filter((status) => status !== "200" && status !== "409");
+        const trouble = [...stage.wrong, ...stage.leaks(key), ...others];
+        if (!isSame || trouble.length > 0 || !mortal.dead) {
+          const seen = `${JSON.stringify(stage.inUse())} ${trouble.join("; ")}`;
+          wrong.push(`${when} call ${call} (${mortal.epitaph}): ${seen}`);
+        }
       }
-    }
-    console.log(`${indices.length} calls, each killed ${when}`);
-    expect(wrong).toEqual([]);
-  });
+      console.log(`${indices.length} calls, each killed ${when}`);
+      expect(wrong).toEqual([]);
+    },
+  );
 });
 
 const weathers = ["slow", "fails", "failsGiven", "lost", "busy", "throttled", "denied"] as const;
@@ -160,9 +164,9 @@ function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => v
 
 const seeds = effort(3, 200);
 
-describe("keys that change in bad weather, with an agent that dies", () => {
+describe("keys that change under faults, with an agent that is killed", () => {
   it.each(Array.from({ length: seeds }, (_, index) => `weather-${index + 1}`))(
-    "%s",
+    "a key under faults ends in use at both ends, seed %s",
     { timeout: 120_000 },
     async (seed) => {
       const prng = new Prng(seed);

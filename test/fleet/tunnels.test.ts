@@ -13,7 +13,7 @@ const breaking = effort(1, 40);
 const up = ["hub-1", "hub-2"].map((name) => ({ name, up: true, clearPath: false }));
 
 describe("routers that end tunnels", () => {
-  it.each(tried)("bring both up, %s", { timeout: 120_000 }, async (name) => {
+  it.each(tried)("two tunnels come up, %s", { timeout: 120_000 }, async (name) => {
     await readXml(new TextEncoder().encode("<a/>"), "nowhere");
     const stage = new RouterStage(`tunnels ${name}`, spokenBy(platforms[name]), 2);
     await stage.run(stage.begin());
@@ -24,7 +24,7 @@ describe("routers that end tunnels", () => {
   });
 
   it.each(tried)(
-    "bring both up over connections that break, %s",
+    "two tunnels come up over connections that break, %s",
     { timeout: effort(120_000, 3_600_000) },
     async (name) => {
       await readXml(new TextEncoder().encode("<a/>"), "nowhere");

@@ -35,7 +35,7 @@ async function boot(results: string, life: "first" | "second") {
 }
 
 describe("a router host whose power is cut", { timeout: 900_000 }, () => {
-  it("is must-secure after its boot, and secured without agent and vault", async () => {
+  it("a router host is must-secure after its boot, secured without agent and vault", async () => {
     const results = mkdtempSync(join(tmpdir(), "linkseal-reboot-"));
     try {
       const first = await boot(results, "first");

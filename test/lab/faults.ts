@@ -55,7 +55,7 @@ export const labFaults = {
     heal: (lab) => restore(lab),
   },
   "suite-mismatch": {
-    title: "the far end knows another cipher suite alone, and says that it is secured",
+    title: "the far end knows only another cipher suite, and reports that it is secured",
     verdict: "down",
     code: "probe-unanswered",
     withinMs: evidenceMs,
@@ -71,7 +71,7 @@ export const labFaults = {
     heal: async (lab) => light(lab.pair.far.network, farPort(port), "up"),
   },
   "should-secure": {
-    title: "somebody lets frames pass in the clear",
+    title: "an operator lets frames pass in the clear",
     verdict: "unprotected",
     code: "policy-should-secure",
     withinMs: pollMs + slackMs,

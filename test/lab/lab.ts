@@ -272,7 +272,7 @@ export class Lab implements AsyncDisposable {
   async #why(): Promise<string> {
     const { groups, warnings } = await this.status();
     const reasons = groups.flatMap(({ links: each }) => each.flatMap((link) => link.reasons));
-    return [...reasons, ...warnings].map(({ code }) => code).join(", ") || "nothing is told";
+    return [...reasons, ...warnings].map(({ code }) => code).join(", ") || "no reason is reported";
   }
 
   async #obey(campaign: CampaignShape, asked: Set<string>): Promise<void> {

@@ -132,7 +132,7 @@ function predictedFor(plan: Plan | undefined, link: string) {
   const darks = (plan?.steps ?? []).flatMap((step) =>
     step.link?.endsWith(`/${link}`) === true && step.dark ? [step.dark] : [],
   );
-  if (darks.length === 0) throw new Error(`the dry run says nothing of ${link}`);
+  if (darks.length === 0) throw new Error(`the dry run does not mention ${link}`);
   const sum = (whose: "theirs" | "ours"): Range =>
     darks.reduce(
       (total, dark) => ({

@@ -137,7 +137,7 @@ const terminals = {
 describe.each(Object.entries(terminals))("node-ssh at a router of %s", (platform, words) => {
   const door = routersOf(platform);
 
-  it("logs in with a password and reads version, port and refusal at the prompt", async () => {
+  it("node-ssh logs in with a password and reads version, port and refusal", async () => {
     using ssh = await logIn(door(0));
     const asked = [words.ask, `show running-config interface ${words.port}`, "show nonsense"];
     const answers = await typed(ssh, [...words.before, ...asked]);
@@ -147,7 +147,7 @@ describe.each(Object.entries(terminals))("node-ssh at a router of %s", (platform
     expect(refusal).toContain(words.refused);
   });
 
-  it("logs in with a key, and leaves the mode of changes as it entered it", async () => {
+  it("node-ssh logs in with a key, and leaves configuration mode as it entered it", async () => {
     using ssh = await logIn(door(1), { privateKey: hostKeyPair().private });
     const answers = await typed(ssh, [...words.before, ...words.trial]);
     const [outside, , inside, after] = answers.slice(words.before.length - 1);
@@ -155,7 +155,7 @@ describe.each(Object.entries(terminals))("node-ssh at a router of %s", (platform
     expect(prompt.exec(after ?? "")?.[0]).toBe(prompt.exec(outside ?? "")?.[0]);
   });
 
-  it("does not log in where another host key was promised", async () => {
+  it("node-ssh does not log in where the host key differs from the expected one", async () => {
     const other = { port: door(0).port, hostKey: door(1).hostKey };
     await expect(logIn(other)).rejects.toThrow("verification failed");
   });
@@ -175,7 +175,7 @@ function subsystem(ssh: NodeSSH, name: string): Promise<ClientChannel> {
 describe("node-ssh at a router of junos", () => {
   const door = routersOf("junos");
 
-  it("logs in with a key and asks in the netconf subsystem what the router is", async () => {
+  it("node-ssh logs in with a key and reads the router by the netconf subsystem", async () => {
     using ssh = await logIn(door(0), { privateKey: hostKeyPair().private });
     const channel = await subsystem(ssh, "netconf");
     const reader = new Reader(channel);
@@ -187,7 +187,7 @@ describe("node-ssh at a router of junos", () => {
     expect(told).toContain("<product-model>ptx10008</product-model>");
   });
 
-  it("logs in with a password and is told that there is no command line", async () => {
+  it("node-ssh with a password gets the message that there is no command line", async () => {
     using ssh = await logIn(door(1));
     const { code, stderr } = await ssh.execCommand("show version");
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("NETCONF alone") });
@@ -195,17 +195,17 @@ describe("node-ssh at a router of junos", () => {
 });
 
 /** These tests show why the drivers use ssh2 without node-ssh (docs/decisions.md). */
-describe("node-ssh as it comes", () => {
+describe("node-ssh by default", () => {
   const door = routersOf("eos");
 
-  it("takes any host key where it is told nothing of it", async () => {
+  it("node-ssh accepts any host key unless it gets a verifier", async () => {
     const to = { host: "127.0.0.1", port: door(0).port, username: "linkseal" };
     const ssh = await new NodeSSH().connect({ ...to, ...byPassword });
     expect(ssh.isConnected()).toBe(true);
     ssh.dispose();
   });
 
-  it("takes no private key that is octets, which alone can be wiped", async () => {
+  it("node-ssh accepts no private key as octets, which alone can be wiped", async () => {
     const privateKey = Buffer.from(hostKeyPair().private) as unknown as string;
     await expect(logIn(door(0), { privateKey })).rejects.toThrow("must be a valid string");
   });

@@ -149,16 +149,19 @@ function atDoor(knocks: Knocks): readonly string[] {
 }
 
 describe("an agent's process reads the vault as", () => {
-  it.each(Object.entries(ways))("%s", async (_name, { identity, env, door }) => {
-    const { news, knocks } = await read(loopback(identity()), env());
-    const ckn: unknown = expect.stringMatching(/^[0-9A-F]{64}$/);
-    const found = { kind: "read", ckn, cakLength: 64 };
-    expect(news).toMatchObject({ ...found, ids: [expect.stringContaining(`/${cknName}/`)] });
-    expect(atDoor(knocks)).toEqual(door === undefined ? [] : [door]);
-  });
+  it.each(Object.entries(ways))(
+    "an agent's process reads the vault as %s",
+    async (_name, { identity, env, door }) => {
+      const { news, knocks } = await read(loopback(identity()), env());
+      const ckn: unknown = expect.stringMatching(/^[0-9A-F]{64}$/);
+      const found = { kind: "read", ckn, cakLength: 64 };
+      expect(news).toMatchObject({ ...found, ids: [expect.stringContaining(`/${cknName}/`)] });
+      expect(atDoor(knocks)).toEqual(door === undefined ? [] : [door]);
+    },
+  );
 
   it.each(Object.entries(ways))(
-    "%s, whatever else the environment names",
+    "an agent's process reads the vault as %s, whatever the environment names",
     async (_name, { identity, env, door }) => {
       // If the identity itself needs an endpoint from the environment, that endpoint is not a
       // decoy.
@@ -178,7 +181,7 @@ const publicCloud = (name: string, privateEndpoints: readonly string[] = []): Re
   ...{ privateEndpoints, scopes: [], authority: undefined, arm: undefined },
 });
 
-describe("a vault's name that stands for", () => {
+describe("a vault's name that resolves to a forbidden address", () => {
   it.each([
     ["kv-loop", "127.0.0.1", "it is not public"],
     ["kv-loop-six", "::1", "it is not public"],
@@ -187,7 +190,7 @@ describe("a vault's name that stands for", () => {
     ["kv-link-local", "169.254.7.7", "it is not public"],
     ["kv-platform", "168.63.129.16", "it is not public"],
     ["kv-mixed", "127.0.0.1", "it is not public"],
-  ])("%s: %s is connected to by nobody", async (name, address, because) => {
+  ])("%s resolves to %s and no client connects: %s", async (name, address, because) => {
     const { news, knocks } = await read(publicCloud(name), {});
     const host = `${name}.vault.azure.net`;
     expect(news).toMatchObject({
@@ -199,7 +202,7 @@ describe("a vault's name that stands for", () => {
   });
 
   const ranges = ["10.20.0.0/24"];
-  it("a private endpoint is connected to where the config names its prefix", async () => {
+  it("a private endpoint is used if the config names its prefix", async () => {
     const { news, knocks } = await read(publicCloud("kv-private", ranges), {});
     // No server there has a certificate for that name.
     expect(news).toMatchObject({ kind: "refused", code: "vault.unreachable" });
@@ -208,7 +211,7 @@ describe("a vault's name that stands for", () => {
   });
 
   it.each(["kv-other-private", "kv-loop", "kv-metadata", "kv-mixed"])(
-    "%s is not connected to although a private endpoint is named",
+    "%s is not used although a private endpoint is named",
     async (name) => {
       const { news, knocks } = await read(publicCloud(name, ranges), {});
       expect(news).toMatchObject({
@@ -221,7 +224,7 @@ describe("a vault's name that stands for", () => {
 });
 
 describe("an agent's process with an Arc identity in its config", () => {
-  it("enrols a pair with the keys of the vault, and loads the libraries for it", async () => {
+  it("an agent with an Arc identity enrols a pair, and then loads the libraries", async () => {
     const order: AgentOrder = {
       ...{ config: of("config"), site: of("site"), identity: "{ kind: arc }" },
     };
@@ -306,8 +309,8 @@ const useless: readonly (readonly [string, () => AzureIdentity, string])[] = [
   ],
 ];
 
-describe("a credential that is of no use", () => {
-  it.each(useless)("%s", async (_name, identityOf, text) => {
+describe("a credential that cannot be used", () => {
+  it.each(useless)("%s is refused with its reason", async (_name, identityOf, text) => {
     const { news } = await read(loopback(identityOf()), {});
     expect(news).toMatchObject({ kind: "refused", code: "vault.denied" });
     expect(news.kind === "refused" && news.text).toContain(text);
@@ -327,8 +330,8 @@ async function script(order: ClientOrder): Promise<ClientNews | ClientTrouble> {
   return JSON.parse(said) as ClientNews | ClientTrouble;
 }
 
-describe("all that the agent's processes said", () => {
-  it("holds no key, no token and no private key", async () => {
+describe("all output of the agent's processes", () => {
+  it("no output contains a key, a token or a private key", async () => {
     const words = [...pem().split("\n"), ...federatedToken().split("."), of("IDENTITY_HEADER")];
     const canaries = words.filter((word) => /^[\w+/=-]{20,}$/.test(word));
     expect(canaries.length).toBeGreaterThan(20);
@@ -349,7 +352,7 @@ describe("all that the agent's processes said", () => {
   });
 });
 
-describe("scripts of others", () => {
+describe("foreign scripts", () => {
   const disguises: readonly (readonly [ClientOrder["credential"], string])[] = [
     ["certificate", "read"],
     ["chain", "read"],
@@ -357,10 +360,13 @@ describe("scripts of others", () => {
     ["workload", "read"],
     ["wrongClient", "AADSTS700016"],
   ];
-  it.each(disguises)("with Microsoft's clients and a %s", async (credential, outcome) => {
-    const news = await script({ credential, vault: of("vault"), names: ["erd-demo-2-ckn"] });
-    const written = { value: "0123", tags: { "linkseal-generation": "9" } };
-    const trouble: unknown = expect.stringContaining(outcome);
-    expect(news).toMatchObject(outcome === "read" ? { written, armToken: true } : { trouble });
-  });
+  it.each(disguises)(
+    "a script with Microsoft's clients and a %s gets its answer",
+    async (credential, outcome) => {
+      const news = await script({ credential, vault: of("vault"), names: ["erd-demo-2-ckn"] });
+      const written = { value: "0123", tags: { "linkseal-generation": "9" } };
+      const trouble: unknown = expect.stringContaining(outcome);
+      expect(news).toMatchObject(outcome === "read" ? { written, armToken: true } : { trouble });
+    },
+  );
 });

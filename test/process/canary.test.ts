@@ -150,7 +150,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-describe("everything that real processes let out", () => {
+describe("all output of real processes", () => {
   let stage: Stage;
   let show: Show;
   let account: Account;
@@ -166,13 +166,13 @@ describe("everything that real processes let out", () => {
     await stage[Symbol.asyncDispose]();
   });
 
-  it("holds no key of the vault", () => {
+  it("no output contains a key of the vault", () => {
     expect(account.canaries.length).toBeGreaterThanOrEqual(4);
     expect(show.emissions.find(account.canaries)).toEqual([]);
     expect(account.violations).toEqual([]);
   });
 
-  it("was looked at everywhere", () => {
+  it("the search covered every kind of output", () => {
     const { places } = show.emissions;
     const seen = (part: string): number => places.filter((place) => place.includes(part)).length;
     const pids = stage.lives.map(({ pid }) => pid);
@@ -206,7 +206,7 @@ describe("the search", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it.each(forms)("finds a key in a log file as %s", (name, form) => {
+  it.each(forms)("the search finds a key in a log file as %s", (name, form) => {
     const emissions = new Emissions();
     const logs = join(folder, name);
     mkdirSync(logs);
@@ -218,7 +218,7 @@ describe("the search", () => {
 
   const asText = forms.filter(([name]) => name !== "raw");
   it.each(asText)(
-    "finds a key in a grandchild's environment and arguments as %s",
+    "the search finds a key in a grandchild's environment and arguments as %s",
     async (_, form) => {
       const emissions = new Emissions();
       const program = "require('child_process').spawn('sleep', ['60'], {stdio: 'inherit'})";

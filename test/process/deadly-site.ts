@@ -160,7 +160,7 @@ class DeadlySite {
   }
 
   #kill(): void {
-    if (this.#victim === undefined) throw new Error("there is nobody to kill");
+    if (this.#victim === undefined) throw new Error("there is no agent to kill");
     process.kill(this.#victim, "SIGKILL");
     this.#mourn();
   }

@@ -96,7 +96,7 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   expect(life.dead).toBe(false);
 }
 
-it("a full disk and a read-only one are warnings that name what is drained, and end", async () => {
+it("a full and a read-only disk are warnings that name drained links, and end", async () => {
   await stage.apply();
   const isProtected = async (): Promise<boolean> =>
     (await stage.view<Status>("/v1/status")).verdict === "protected";

@@ -52,7 +52,7 @@ async function writeAndKill(ms: number): Promise<number> {
 }
 
 describe("a journal whose writer is killed", () => {
-  it("holds every record that was called durable, in order, time after time", async () => {
+  it("a journal whose writer is killed has every record that was durable, in order", async () => {
     const prng = new Prng("killed-writer");
     let written = 0;
     for (let round = 0; round < 6; round += 1) {

@@ -166,7 +166,7 @@ async function inUse(): Promise<readonly (string | null)[]> {
 }
 
 describe("keys in a real vault", () => {
-  it("are made, checked and seen by the agent's own identity", async () => {
+  it("an operator's new keys are checked, and the agent uses them", async () => {
     const file = ["--file", config];
     const before = await run("keys", "check", ...file, ...certificate, "--json");
     expect([before.exit, before.err]).toEqual([0, ""]);
@@ -194,7 +194,7 @@ describe("keys in a real vault", () => {
     expect(healthy.out).not.toMatch(/^(error|warning)/m);
   }, 90_000);
 
-  it("are made and paired with the token of the Azure CLI, and rotated onto", async () => {
+  it("keys are made and paired with the token of the Azure CLI, and rotated to", async () => {
     const cli = ["--file", config, "--credential", "azureCli"];
     const made = await run("keys", "generate", `${group}/primary`, ...cli, "--json");
     expect([made.exit, made.err]).toEqual([0, ""]);
@@ -212,7 +212,7 @@ describe("keys in a real vault", () => {
     expect([refused.exit, refused.err]).toEqual([1, expect.stringContaining("no such version")]);
   }, 60_000);
 
-  it("are made by a person who signs in with a code elsewhere", async () => {
+  it("keys are made by an operator who signs in with a device code", async () => {
     const tenant = ["--tenant", cloud["AZURE_TENANT_ID"] ?? ""];
     const words = ["--file", config, "--credential", "deviceCode", ...tenant];
     const made = await run("keys", "generate", `${group}/secondary`, ...words);
@@ -222,7 +222,7 @@ describe("keys in a real vault", () => {
     );
   }, 60_000);
 
-  it("are looked at by doctor with the operator's own right as well", async () => {
+  it("doctor reads the keys with the operator's own rights as well", async () => {
     const words = ["--file", config, "--credential", "azureCli"];
     const found = await run("doctor", ...words);
     expect([found.exit, found.err]).toEqual([0, ""]);
@@ -234,7 +234,7 @@ describe("keys in a real vault", () => {
     fakeCli();
   }, 60_000);
 
-  it("are not touched without a credential, or with one that others may read", async () => {
+  it("keys need a credential, and one that other users cannot read", async () => {
     const none = await run("keys", "generate", group, "--file", config);
     expect([none.exit, none.err]).toEqual([2, expect.stringContaining("--credential azureCli")]);
     const copy = join(home, "copy.pem");
@@ -246,8 +246,8 @@ describe("keys in a real vault", () => {
   }, 60_000);
 });
 
-describe("what was said of keys", () => {
-  it("has CKNs in it and no CAK", () => {
+describe("the output about keys", () => {
+  it("output contains CKNs and no CAK", () => {
     const text = said.join("\n");
     const named = /(?:CKN |"(?:ckn|keyInUse)":")[0-9a-f]{64}/g;
     expect(text.match(named)?.length).toBeGreaterThan(8);
@@ -273,7 +273,7 @@ describe("Microsoft's libraries", () => {
     ["completion", "bash"],
   ];
 
-  it("are loaded by no verb that was not given a credential", async () => {
+  it("verbs without a credential load none of Microsoft's libraries", async () => {
     const { exit, err } = await ended(start(loaded, JSON.stringify(looks)));
     const told = JSON.parse(err.trim().split("\n").at(-1) ?? "") as Loaded;
     expect([exit, told.exits.length]).toEqual([0, looks.length]);
@@ -281,7 +281,7 @@ describe("Microsoft's libraries", () => {
     expect(told.packages.filter((name) => name.startsWith("@azure"))).toEqual([]);
   }, 60_000);
 
-  it("are loaded where one was given", async () => {
+  it("a verb with a credential loads Microsoft's libraries", async () => {
     const line = ["keys", "check", "--file", config, ...certificate];
     const { err } = await ended(start(loaded, JSON.stringify([line])));
     expect(err).toMatch(/"@azure\/identity".*"@azure\/keyvault-secrets"|"@azure\/keyvault/);

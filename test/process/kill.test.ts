@@ -139,13 +139,13 @@ describe("a real agent killed with SIGKILL", async () => {
     ended.ends === clean.ends &&
     ended.violations.length === 0;
 
-  it("ends protected when nobody kills it", () => {
+  it("an agent that is not killed ends protected", () => {
     const well = { verdict: "protected", campaign: "done", intents: 1, violations: [] };
     expect(clean).toMatchObject({ ...well, deaths: 0 });
   });
 
   const timeout = 1_800_000;
-  it("ends the same wherever it is killed", { timeout }, async () => {
+  it("an agent that is killed at any point ends the same", { timeout }, async () => {
     const all = drawn(points, effort(1, points.length), new Prng(seed));
     const chosen = all.slice(0, effort(2, all.length));
     const counts = [...clean.requests].map(([request, count]) => `${count} ${request}`);
@@ -159,7 +159,7 @@ describe("a real agent killed with SIGKILL", async () => {
     expect(wrong).toEqual([]);
   });
 
-  it("ends the same when its successor is killed as well", { timeout }, async () => {
+  it("an agent whose successor is killed as well ends the same", { timeout }, async () => {
     const prng = new Prng(`${seed} again`);
     const first = drawn(points, effort(1, points.length), prng);
     const chosen = first

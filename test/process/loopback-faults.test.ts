@@ -48,7 +48,7 @@ const chosen = blows
 
 describe("a real agent beside junos and iosxr", { timeout: 1_200_000 }, () => {
   it.concurrent.each(chosen)(
-    "breaks no promise and gets on when $fault strikes the $on in $at",
+    "a rotation breaks no promise and ends when $fault strikes the $on in $at",
     async ({ fault, at, on, lastsMs }) => {
       let [struck, healing]: [boolean, NodeJS.Timeout | undefined] = [false, undefined];
       const seen = new Set<string>();

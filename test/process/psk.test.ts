@@ -112,8 +112,8 @@ function putKey(psk: string): string {
 
 const isInUse = (id: string) => async (): Promise<boolean> => (await psk()).secretId === id;
 
-describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 }, () => {
-  it("does so when it is told to, and says where it stands", async () => {
+describe("an agent that sends a gateway its key over TLS", { timeout: 120_000 }, () => {
+  it("psk sends a key on request, and shows the progress", async () => {
     // The agent reads the vault by itself every six seconds, so on a busy computer it can be first.
     let id = putKey(psks[0]);
     let done = await run("psk", "proceed", "hub-1");
@@ -129,13 +129,13 @@ describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 },
     expect(await psk()).toMatchObject({ farEnd: "agent", secretId: id, next: null });
   });
 
-  it("does so by itself where a newer version lies in the vault", async () => {
+  it("a newer version in the vault is sent by itself", async () => {
     await until(isInUse(putKey(psks[3])));
     expect(given).toEqual(put);
     expect(cloud.site.tunnelTruth()).toMatchObject([{ up: true }]);
   });
 
-  it("is told by Azure which right it lacks, and changes nothing", async () => {
+  it("a refused right is named as Azure reports it, and nothing changes", async () => {
     cloud.azure.faults.arm.strike("authorizationFailed");
     cloud.site.vault.put("hub-1-psk", psks[4]);
     const { said, exit } = await run("psk", "proceed", "hub-1");
@@ -153,7 +153,7 @@ describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 },
     expect(given).toEqual(put);
   });
 
-  it("asks for no key back, and lets none out", async () => {
+  it("the agent reads no key back, and prints none", async () => {
     const asked = cloud.azure.answered.filter(({ path }) => /sharedkey/i.test(path));
     expect(new Set(asked.map(({ method }) => method))).toEqual(new Set(["PUT"]));
     await run("status", "--json");

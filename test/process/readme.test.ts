@@ -142,7 +142,7 @@ const others = [
   "LINKSEAL_HOME=/var/lib/linkseal-try npx --no -- linkseal agent",
 ];
 
-it("each command of README is tried here or elsewhere, and none is tried that is gone", () => {
+it("each command of README is tried here or elsewhere, and no other", () => {
   const tried = [...beside.map(([line]) => line), ...others, ...Object.keys(elsewhere)];
   expect([...new Set(tried)].sort()).toEqual(commandLines(readme).toSorted());
 });
@@ -154,7 +154,7 @@ describe("beside a site that is protected", { timeout: patienceMs }, () => {
     await allProtected(first);
   }, patienceMs);
 
-  it.each(beside)("%s ends with %i", async (line, status) => {
+  it.each(beside)("beside a protected site, %s ends with %i", async (line, status) => {
     const { child, said } = await first.run(line);
     expect([child.exitCode, said]).toEqual([status, expect.anything()]);
   });
@@ -182,7 +182,7 @@ describe("beside a site that is protected", { timeout: patienceMs }, () => {
 });
 
 describe("a site whose links were protected by hand", { timeout: patienceMs }, () => {
-  it("is adopted with the commands that README shows", async () => {
+  it("a site protected by hand is adopted with the commands of README", async () => {
     const site = await begun(adopting.type("npm start -- --start protected"), "page at ");
     const folder = /^state and log in (.*)$/m.exec(site.said)?.[1] ?? "";
     const applied = await adopting.run(`linkseal apply ${folder}/demo.yaml --yes`);
@@ -203,7 +203,7 @@ describe("a site whose links were protected by hand", { timeout: patienceMs }, (
 });
 
 describe("an agent in a process of its own", { timeout: patienceMs }, () => {
-  it("protects the site that runs beside it", async () => {
+  it("an agent in its own process protects the site that runs beside it", async () => {
     const serve = apart.type("linkseal sim serve --socket /tmp/site.sock --speed 20");
     await begun(serve, "serves");
     const agent = await begun(apart.type("linkseal agent --site unix:/tmp/site.sock"), readyMark);
@@ -220,7 +220,7 @@ describe("an agent in a process of its own", { timeout: patienceMs }, () => {
   });
 });
 
-describe("what stays alone", { timeout: patienceMs }, () => {
+describe("commands that run alone", { timeout: patienceMs }, () => {
   it("npm start -s -- --once --speed max ends with 0 once all is protected", async () => {
     const { child, said } = await alone.run("npm start -s -- --once --speed max");
     expect([child.exitCode, said]).toEqual([0, expect.stringMatching(/^demo: protected/m)]);

@@ -24,7 +24,7 @@ function post(socketPath: string, path: string, body: object): Promise<number> {
   });
 }
 
-it("a drain and an undrain beside six thousand refused requests are both in the signed report", {
+it("a drain and an undrain among six thousand refusals are in the signed report", {
   timeout: 120_000,
 }, async () => {
   const setting = { seed: "refusals", start: "protected", speed: 20, fate: undefined } as const;

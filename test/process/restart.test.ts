@@ -18,7 +18,9 @@ async function lookedAround(stage: Stage, life: Life): Promise<Status["verdict"]
 }
 
 describe("a restart of the real agent", () => {
-  it("writes nothing where nothing is wanted", { timeout: 600_000 }, async () => {
+  it("a restart over devices that match the intent writes nothing", {
+    timeout: 600_000,
+  }, async () => {
     const setting = { seed: "restart", start: "protected", speed: 100, fate: undefined } as const;
     await using stage = await Stage.open(setting);
     let life = await stage.live();

@@ -85,7 +85,7 @@ afterEach(async () => {
 });
 
 describe("a scorecard", () => {
-  it("proves all that can be seen, and says of the rest why not", async () => {
+  it("a scorecard proves all that can be read, and gives reasons for the rest", async () => {
     const found = await card();
     expect(verdicts(found)).toEqual(allGood());
     for (const { evidence, next, verdict } of found.rows) {
@@ -96,30 +96,33 @@ describe("a scorecard", () => {
     expect(found.scopes).toHaveLength(1);
   });
 
-  it.each(parts)("tells %s bad, unreadable and absent", async (aspect, id, says) => {
-    await pose(aspect, "bad");
-    const bad = await card();
-    expect(verdicts(bad)).toEqual(allGood({ [id]: "failed" }));
-    expect(row(bad, id)?.evidence.join("; ")).toMatch(says);
-    expect(row(bad, id)?.next).toMatch(/\w{4}/);
-    await pose(aspect, "denied");
-    const denied = await card();
-    expect(row(denied, id)?.verdict).toBe("notVerifiable");
-    expect(row(denied, id)?.evidence.join("; ")).toMatch(
-      /not read: .*no right here .*\(peer\.denied\)/,
-    );
-    expect(denied.counts.failed).toBe(0);
-    await pose(aspect, "absent");
-    const absent = row(await card(), id);
-    expect(absent?.verdict).toBe(missed.includes(aspect) ? "failed" : "notVerifiable");
-    // The next part's card shows that this part is good again: there everything else is good.
-  });
+  it.each(parts)(
+    "a scorecard reports %s as bad, unreadable and absent",
+    async (aspect, id, says) => {
+      await pose(aspect, "bad");
+      const bad = await card();
+      expect(verdicts(bad)).toEqual(allGood({ [id]: "failed" }));
+      expect(row(bad, id)?.evidence.join("; ")).toMatch(says);
+      expect(row(bad, id)?.next).toMatch(/\w{4}/);
+      await pose(aspect, "denied");
+      const denied = await card();
+      expect(row(denied, id)?.verdict).toBe("notVerifiable");
+      expect(row(denied, id)?.evidence.join("; ")).toMatch(
+        /not read: .*no right here .*\(peer\.denied\)/,
+      );
+      expect(denied.counts.failed).toBe(0);
+      await pose(aspect, "absent");
+      const absent = row(await card(), id);
+      expect(absent?.verdict).toBe(missed.includes(aspect) ? "failed" : "notVerifiable");
+      // The next part's card shows that this part is good again: there everything else is good.
+    },
+  );
 
-  it("proves all again once every part is good", async () => {
+  it("a scorecard proves all again once every part is good", async () => {
     expect(verdicts(await card())).toEqual(allGood());
   });
 
-  it("fails what the edge shows to be wrong", { timeout: 120_000 }, async () => {
+  it("a scorecard fails a row whose link is seen to be wrong", { timeout: 120_000 }, async () => {
     const fault = ["sim", "fault", "should-secure", "--socket", stage.socket] as const;
     expect((await stage.run(...fault)).exit).toBe(0);
     await stage.until("a bad link", async () => {
@@ -137,7 +140,7 @@ describe("a scorecard", () => {
     });
   });
 
-  it("is not verifiable, and never good, once the far end cannot be read", {
+  it("a row is not verifiable, and never good, once the far end cannot be read", {
     timeout: 120_000,
   }, async () => {
     const fault = ["sim", "fault", "far-unreadable", "--socket", stage.socket] as const;
@@ -156,7 +159,7 @@ describe("a scorecard", () => {
     expect(row(await card(), "macsec-least-privilege")?.verdict).toBe("notVerifiable");
   });
 
-  it("prints no key and no token, and breaks no promise", async () => {
+  it("the scorecards print no key and no token, and break no promise", async () => {
     const printed = await stage.run("scorecard", "--json");
     expect(printed.said).not.toMatch(/simulated-shared-key|eyJ[\w-]{20}|PRIVATE KEY|Bearer /);
     const { agent, cloud } = stage;

@@ -71,7 +71,7 @@ function saying(child: ChildProcess, text: string): Promise<string> {
 const siteDay = '"at":"2026-11-24T10:0';
 
 describe("the service of a simulated site", () => {
-  it("plans, accepts, queues, and serves on after a kill", async () => {
+  it("a service plans, accepts, queues, and serves on after a kill", async () => {
     const agent = start(["agent"], `unix:${socket}`);
     await saying(agent, "READY: no config");
 

@@ -145,7 +145,7 @@ const paceOf = (name: string): number => {
 };
 
 describe("the driver linux", { timeout: effort(400_000, 1_800_000) }, () => {
-  it("does on a host without FRR what every driver must do", async () => {
+  it("the Linux driver passes every case that a host without FRR can try", async () => {
     const stopTraffic = await startLinkTraffic(pair);
     const row = {
       profile: "kernel",
@@ -159,7 +159,7 @@ describe("the driver linux", { timeout: effort(400_000, 1_800_000) }, () => {
     expect(failures(row).join("\n")).toBe("");
   });
 
-  it("moves traffic by FRR and proves a link by ping", async () => {
+  it("the Linux driver moves traffic by FRR and proves a link by ping", async () => {
     const all = deviceCases.filter(({ name }) => /^(drain|routing|probe|route|driver)/.test(name));
     const cases = effort(
       all.filter((_, index) => index % 3 === 0),

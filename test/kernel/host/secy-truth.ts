@@ -50,7 +50,7 @@ export class Truths implements AsyncDisposable {
     Atomics.store(this.#head, 0, 0);
     this.#worker.postMessage("look");
     if (Atomics.wait(this.#head, 0, 0, patienceMs) === "timed-out") {
-      throw new Error("nobody tells the truth");
+      throw new Error("the thread that reads the truth does not answer");
     }
     const octets = this.#body.slice(0, this.#head[1]);
     return JSON.parse(new TextDecoder().decode(octets)) as NetworkTruth[];

@@ -129,7 +129,7 @@ async function turn(tunnel: TunnelSpec, number: number): Promise<void> {
 }
 
 describe("eight tunnels of one bundle", { timeout: 1_200_000 }, () => {
-  it("each carry their part of the traffic", async () => {
+  it("each of eight tunnels carries its part of the traffic", async () => {
     const before = sentBy();
     const lost = await lostWhile("eight tunnels at rest", () => rest(10_000));
     const parts = sentBy().map((after, at) => after - (before[at] ?? 0));
@@ -143,7 +143,7 @@ describe("eight tunnels of one bundle", { timeout: 1_200_000 }, () => {
     expect(Math.max(...parts) / sum).toBeLessThan(2.5 / count);
   });
 
-  it("lose nothing while one after the other is rekeyed and taken out", async () => {
+  it("eight tunnels lose nothing while each in turn is rekeyed and taken out", async () => {
     const taken = site.specs.slice(0, effort(2, count));
     const lost = await lostWhile(`${taken.length} tunnels in turn`, async () => {
       for (const [at, one] of taken.entries()) await turn(one, at + 1);

@@ -64,7 +64,7 @@ const put = (tunnel: TunnelSpec = certified): DeviceChange => [{ kind: "ipsec.pu
 const expectGateway = { root: ours.certificate, peer: "CN=edge.example" };
 
 describe("a tunnel with certificates", { timeout: 120_000 }, () => {
-  it("comes up, is rekeyed and proven anew, and its key is gone with it", async () => {
+  it("a certified tunnel comes up, is rekeyed and proven; charon forgets its key", async () => {
     await loadCertifiedGateway(site.far, gateway, expectGateway);
     await commit(put());
     expect(await pings(site.edge)).toBe(3);
@@ -77,7 +77,7 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
     expect((await site.charon.ask("get-keys", {})).get("keys") ?? []).toEqual([]);
   });
 
-  it("takes a newer certificate beside what stands, and keeps that if it is refused", async () => {
+  it("a newer certificate is taken, and the old one stays if it is refused", async () => {
     const own = { kind: "ipsec.putTunnel", tunnel: certified } as const;
     const spis = (): readonly string[] => [
       ...new Set(ip("-n", site.edge, "xfrm", "state").match(/proto esp spi 0x[0-9a-f]+/g)),
@@ -123,12 +123,15 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
       strangers.gateway("edge.example", validity),
       ...([theirs, stranger] as const),
     ],
-  ])("is refused with its reason where %s", async (_what, tunnel, own, roots, reason) => {
-    await expect(commit(put(tunnel), own, roots)).rejects.toThrow(reason);
-    expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
-  });
+  ])(
+    "a certificate is refused with its reason where %s",
+    async (_what, tunnel, own, roots, reason) => {
+      await expect(commit(put(tunnel), own, roots)).rejects.toThrow(reason);
+      expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
+    },
+  );
 
-  it("is not begun with a certificate that Azure would not take", async () => {
+  it("a certificate that Azure would not take is refused before the tunnel begins", async () => {
     const client = ours.client("edge.example", validity);
     await expect(commit(put(), client)).rejects.toMatchObject({
       code: "vault.malformedKey",

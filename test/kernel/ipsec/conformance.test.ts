@@ -97,7 +97,7 @@ const cases = effort(
   all,
 );
 
-it("the driver linux does with tunnels what every driver must do", {
+it("the Linux driver passes the conformance cases of tunnels and commits", {
   timeout: 800_000,
 }, async () => {
   const verdicts = new Map<string, Verdict>();

@@ -48,13 +48,13 @@ async function tell(path: string, body: object): Promise<Record<string, unknown>
 }
 
 describe("linkseal guard", { timeout: 400_000 }, () => {
-  it("blocks nothing where nothing was ever protected", async () => {
+  it("a guard without an accepted tunnel blocks nothing", async () => {
     const { status } = await programs.run("guard");
     expect(status).toBe(0);
     expect(blocks()).toEqual([]);
   });
 
-  it("blocks again what linkseal-net blocked last, until it is released by name", async () => {
+  it("a guard blocks again what linkseal-net blocked last, until that is released", async () => {
     const net = await programs.serve("net");
     const change = [{ kind: "ipsec.block", prefixes: ["10.100.0.0/16"] }];
     const { token } = await tell("/prepare", { change });

@@ -50,7 +50,7 @@ const until = <T>(look: () => T | undefined | Promise<T | undefined>): Promise<T
   untilSoon(look, patienceMs);
 
 describe("a tunnel of a config", { timeout: 600_000 }, () => {
-  it("lets nothing out in the clear from its acceptance on while the gateway refuses", async () => {
+  it("a tunnel that the gateway refuses lets nothing out in the clear from apply on", async () => {
     await loadGateway(site.far, strong, "another_PSK_of_16+");
     let sending = true;
     const flow = (async () => {
@@ -74,7 +74,7 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     expect(await pings(site.edge)).toBe(3);
   });
 
-  it("mends its interface, its route and its MTU by itself", async () => {
+  it("a tunnel whose interface, route or MTU was changed is corrected by itself", async () => {
     const ifDown = async (): Promise<void> => {
       ip("-n", site.edge, "link", "set", "hub-1", "down");
       ip("-n", site.edge, "link", "set", "hub-1", "up");
@@ -97,7 +97,7 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     expect(leaks.seen).toEqual([]);
   });
 
-  it("puts another prefix into it, and out of the clear, from the acceptance on", async () => {
+  it("a new prefix goes into the tunnel, and not in the clear, from apply on", async () => {
     ip("-n", site.gateway, "address", "add", "10.101.0.1/32", "dev", "lo");
     expect(await pings(site.edge, 3, 0.2, "10.101.0.1")).toBe(3);
     expect(leaks.seen).not.toEqual([]);
@@ -115,7 +115,7 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     expect(before).toEqual(expect.arrayContaining([...after]));
   });
 
-  it("follows another policy once the gateway has it, and carries until then", async () => {
+  it("a new policy is used once the gateway has it; the tunnel carries until then", async () => {
     const other = [
       "    policy: { ikeEncryption: AES256, ikeIntegrity: SHA384, dhGroup: ECP384,",
       "      ipsecEncryption: AES256, ipsecIntegrity: SHA256, pfsGroup: ECP384,",
@@ -147,7 +147,7 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     );
   });
 
-  it("lets it go by name once no config names it, and its prefixes stay blocked", async () => {
+  it("a tunnel without a config is removed by name, and its prefixes stay blocked", async () => {
     const early = await all.programs.run("retire", "tunnel", "hub-1");
     expect([early.status, early.err]).toEqual([
       expect.any(Number),

@@ -99,7 +99,7 @@ describe("a tunnel under traffic", { timeout: 180_000 }, () => {
     ["child", 0],
     ["ike", 0],
     ["reauthenticate", 100],
-  ] as const)("loses no more than it may in a %s rekey", async (what, most) => {
+  ] as const)("a %s rekey loses no more packets than it may", async (what, most) => {
     const all = await lostWhile(`rekey of ${what}`, () =>
       commit({ kind: "ipsec.rekey", name: spec.name, what }),
     );
@@ -107,7 +107,7 @@ describe("a tunnel under traffic", { timeout: 180_000 }, () => {
     await until(() => (saCount() === 2 ? true : undefined));
   });
 
-  it("loses nothing while agent and linkseal-net are gone", async () => {
+  it("a tunnel loses nothing while agent and linkseal-net are gone", async () => {
     const all = await lostWhile("agent and linkseal-net killed", async () => {
       await closeHost();
       await rest(2_000);
@@ -117,7 +117,7 @@ describe("a tunnel under traffic", { timeout: 180_000 }, () => {
     expect(all).toEqual([0, 0]);
   });
 
-  it("is reconciled after charon was killed, without a stale SA, at little cost", async () => {
+  it("a tunnel is up again after charon was killed, with no stale SA and little loss", async () => {
     const [out = 0, back = 0] = await lostWhile("charon killed", async () => {
       await site.charon.stop("SIGKILL");
       await site.charon.start();
@@ -132,7 +132,7 @@ describe("a tunnel under traffic", { timeout: 180_000 }, () => {
     expect(out + back).toBeLessThan(200);
   });
 
-  it("tells within seconds that the gateway is dead, and comes back with it", async () => {
+  it("a dead gateway is reported within seconds, and the tunnel comes back with it", async () => {
     await lostWhile("gateway killed", async () => {
       const killed = performance.now();
       await site.far.stop("SIGKILL");

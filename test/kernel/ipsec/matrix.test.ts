@@ -132,7 +132,7 @@ async function outcomeOf(policy: AzurePolicy): Promise<string> {
   return weaknesses(policy).length === 0 ? "up" : "up, weak";
 }
 
-it(`is up and verified, or refused by a rule (LINKSEAL_SEED=${seed})`, {
+it(`each policy is up and verified, or refused by a rule (LINKSEAL_SEED=${seed})`, {
   timeout: 880_000,
 }, async () => {
   const tally = new Map<string, number>();

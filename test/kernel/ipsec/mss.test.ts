@@ -90,7 +90,7 @@ async function mssIn(network: string): Promise<number> {
 const timestampBytes = 12;
 
 describe("TCP through a tunnel", { timeout: 120_000 }, () => {
-  it("is told of the tunnel's MTU by the edge, both ways, while the tunnel is there", async () => {
+  it("TCP learns the tunnel's MTU from the edge, both ways, while the tunnel exists", async () => {
     await commit({ kind: "ipsec.putTunnel", tunnel: spec });
     expect(await tables()).toEqual(["linkseal-hub-1-1400"]);
     const server = `require("net").createServer((s) => s.on("error", () => 0))
@@ -104,7 +104,7 @@ describe("TCP through a tunnel", { timeout: 120_000 }, () => {
     expect(await mssIn(behind)).toBe(1_350 - timestampBytes);
   });
 
-  it("is told of another one with the tunnel's, and of none without a tunnel", async () => {
+  it("TCP learns a changed MTU with the tunnel's, and none without a tunnel", async () => {
     await commit({ kind: "ipsec.putTunnel", tunnel: spec });
     expect(await tables()).toEqual(["linkseal-hub-1-1400"]);
     await commit({ kind: "ipsec.putTunnel", tunnel: { ...spec, mtu: 1_300 } });

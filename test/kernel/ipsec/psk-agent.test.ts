@@ -168,8 +168,8 @@ async function lostWhile(what: string, act: () => Promise<void>): Promise<readon
  */
 const mostBack = 100;
 
-describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => {
-  it("sets the tunnel up with the key that both ends have", async () => {
+describe("an agent that sends the gateway its key", { timeout: 400_000 }, () => {
+  it("a tunnel comes up with the key that both ends have", async () => {
     await until(async () => {
       const [tunnel] = (await status()).tunnels;
       return tunnel?.verdict === "protected" ? true : undefined;
@@ -179,7 +179,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(given).toEqual([]);
   });
 
-  it("changes it by itself at both ends, under traffic", async () => {
+  it("a newer key changes by itself at both ends, under traffic", async () => {
     await stopAgent("SIGTERM");
     const id = cloud.site.vault.put("kernel-psk", psks.second);
     const before = spis();
@@ -193,7 +193,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(back).toBeLessThanOrEqual(mostBack);
   });
 
-  it("that Azure refuses is nowhere, and nothing is lost", async () => {
+  it("a key that Azure refuses is not stored anywhere, and no packet is lost", async () => {
     const { secretId } = await psk();
     const id = cloud.site.vault.put("kernel-psk", psks.refused);
     cloud.azure.faults.arm.strike("authorizationFailed");
@@ -212,7 +212,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(await psk()).toMatchObject({ secretId, next: { secretId: id, state: "waiting" } });
   });
 
-  it("that the gateway does not use goes back at both ends, and nothing is lost", async () => {
+  it("a key that the gateway does not use goes back at both ends without loss", async () => {
     const { secretId } = await psk();
     const id = cloud.site.vault.put("kernel-psk", psks.unused);
     cloud.azure.arm.sharedKeys.fate = "lies";
@@ -230,7 +230,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(await psk()).toMatchObject({ secretId, next: { secretId: id, state: "held" } });
   });
 
-  it("goes on after it was killed between the gateway's key and ours", async () => {
+  it("an agent killed between the gateway's change and ours completes the change", async () => {
     const id = cloud.site.vault.put("kernel-psk", psks.last);
     const [out, back] = await lostWhile("an agent killed between the two ends", async () => {
       gave = () => void agent.kill("SIGKILL");
@@ -253,7 +253,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(await pings(site.edge)).toBe(3);
   });
 
-  it("says no key", async () => {
+  it("no output contains a key", async () => {
     await stopAgent("SIGTERM");
     for (const key of [gatewayPsk, ...Object.values(psks)]) {
       for (const form of [key, Buffer.from(key).toString("hex"), JSON.stringify(key)]) {

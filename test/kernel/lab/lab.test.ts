@@ -59,7 +59,7 @@ const quick: readonly LabFaultName[] = ["peer-silent", "should-secure"];
 const replacements = ["SIGKILL", "SIGTERM", "SIGKILL, and another build starts"] as const;
 
 describe("a pair on a real kernel", { timeout: 900_000 }, () => {
-  it("is enrolled one link after the other, and everything on it is under MACsec", async () => {
+  it("a pair is enrolled one link after the other, with all traffic under MACsec", async () => {
     expect(await lab.enrol()).toBeUndefined();
     console.log(said.join("\n"));
     const { groups, verdict } = await lab.status();
@@ -87,7 +87,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   });
 
   it.each(effort(quick, Object.keys(labFaults) as LabFaultName[]))(
-    "%s is told, and its end",
+    "the fault %s is reported, and so is its end",
     async (name) => {
       const { title, verdict, code, withinMs, strike, heal } = labFaults[name];
       const begun = performance.now();
@@ -107,7 +107,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   );
 
   it.each(effort([1000], [1000, 10_000]))(
-    "is protected again after a link that was dark for %i ms",
+    "a link that was down for %i ms is protected again",
     async (ms) => {
       const { network } = lab.pair.far;
       light(network, "m1", "down");
@@ -120,7 +120,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
     },
   );
 
-  it("says no octet of a key in arguments, environments, files and sockets", async () => {
+  it("arguments, environments, files and sockets contain no octet of a key", async () => {
     const keys = links.map(({ port }) => Buffer.from(lab.standIn.keyOf(port).cak, "hex"));
     expect(keys.map(({ length }) => length)).toEqual([32, 32]);
     const status = Buffer.from(JSON.stringify(await lab.status()));
@@ -138,7 +138,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   });
 
   it.each(effort(replacements.slice(-1), [...replacements]))(
-    "loses nothing when its agent gets %s, and comes to the same words again",
+    "an agent that gets %s loses no packet, and reports the same state again",
     async (what) => {
       const stop = await lab.traffic();
       await rest(2000);
@@ -160,7 +160,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
     },
   );
 
-  it("leaves no core file of any process that may have held a key", async () => {
+  it("no process that may have held a key leaves a core file", async () => {
     const cores = join(folder, "cores");
     mkdirSync(cores);
     writeFileSync("/proc/sys/kernel/core_pattern", join(cores, "%p"));

@@ -98,7 +98,7 @@ function sideBySide(twin: readonly Move[], real: readonly Move[]): string {
 }
 
 describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => {
-  it("loses nothing while it is enrolled, and nothing is in the clear from then on", async () => {
+  it("a pair loses nothing while it is enrolled, and nothing is in the clear after", async () => {
     try {
       await underTraffic("enrolment from clear", () => lab.enrol());
     } finally {
@@ -112,7 +112,7 @@ describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => 
     expect((await keys()).length).toBe(links.length);
   });
 
-  it("loses nothing while it is rotated, one key is left, and all went as rehearsed", async () => {
+  it("a rotation loses nothing, leaves one key, and takes the rehearsed steps", async () => {
     await lab.offerKeys();
     const rehearsal = await lab.rehearsal();
     expect(rehearsal).toMatchObject({ verdict: "good", brokenPromises: [], lostFrames: "0" });
@@ -142,7 +142,7 @@ describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => 
     expect(Math.abs(there / here - 1)).toBeLessThan(0.2);
   });
 
-  it("loses nothing either when the agent is killed in the middle", async () => {
+  it("a rotation loses nothing when the agent is killed in the middle", async () => {
     const prng = new Prng(seed);
     const [link, state] = [prng.pick(links).name, prng.pick(states)];
     let killed = false;
@@ -157,7 +157,7 @@ describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => 
     expect(killed).toBe(true);
   });
 
-  it("loses nothing while an agent that knows nothing of it adopts it", async () => {
+  it("an agent with a new state folder adopts the pair without a loss", async () => {
     const [before, clearBefore] = [await keys(), clear()];
     await underTraffic("adoption", async () => {
       await lab.end("agent", "SIGTERM");
@@ -173,7 +173,7 @@ describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => 
     await rotated("rotation of what was adopted");
   });
 
-  it("of an undrained link is dark for the far end's time and a few seconds of ours", async () => {
+  it("an undrained link is down for the far end's time and a few seconds of ours", async () => {
     const alone = await betweenSupplicants();
     for (const { link, darkMs, oursMs } of await rotateUndrained(lab)) {
       console.log(

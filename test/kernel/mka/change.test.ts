@@ -25,42 +25,45 @@ async function agreed(a: Station, b: Station, ckn: string): Promise<string> {
 }
 
 describe("the change of a CAK", { timeout: 300_000 }, () => {
-  it.each(["gcm-aes-256", "gcm-aes-xpn-256"] as const)("%s: nothing is lost", async (suite) => {
-    const networks = wire();
-    networks.forEach((network, index) => {
-      makeSecy(network, { suite, sci: "on" });
-      address(network, index);
-    });
-    await using a = new Station(networks[0], { keyServerPriority: 16 });
-    await using b = new Station(networks[1], { keyServerPriority: 32 });
-    for (const one of [a, b]) await one.add(old);
-    await agreed(a, b, old.ckn);
-    const flow = await Flow.begin(networks);
-    await rest(1000);
-    const start = performance.now();
-    for (const one of [a, b]) await one.add(fresh, "fallback");
-    await rest(3000);
-    for (const one of [a, b]) await one.port.command({ kind: "promoteActor", ckn: fresh.ckn });
-    await agreed(a, b, fresh.ckn);
-    for (const one of [b, a]) await one.port.command({ kind: "removeActor", ckn: old.ckn });
-    await rest(3000);
-    expect(await a.port.command({ kind: "rekeySak" })).toBeUndefined();
-    await rest(8000);
-    const keyId = await agreed(a, b, fresh.ckn);
-    const tookMs = Math.round(performance.now() - start);
-    const { sent, lost } = await flow.end();
-    console.log(`${suite}: CAK and SAK changed in ${tookMs} ms, ${lost} of ${sent} lost`);
-    expect(lost).toBe(0);
-    expect(keysOf(networks[0])).toEqual(keysOf(networks[1]));
-    expect(keysOf(networks[0]).sent).toContain(keyId.split("/")[0]);
-    // A machine that stalls for a life time loses a peer for a moment, and no frame.
-    const bad = /refused|contradicts|secy-lost|ended/;
-    expect([...a.log, ...b.log].filter((line) => bad.test(line))).toEqual([]);
-  });
+  it.each(["gcm-aes-256", "gcm-aes-xpn-256"] as const)(
+    "a change of CAK and SAK under %s loses nothing",
+    async (suite) => {
+      const networks = wire();
+      networks.forEach((network, index) => {
+        makeSecy(network, { suite, sci: "on" });
+        address(network, index);
+      });
+      await using a = new Station(networks[0], { keyServerPriority: 16 });
+      await using b = new Station(networks[1], { keyServerPriority: 32 });
+      for (const one of [a, b]) await one.add(old);
+      await agreed(a, b, old.ckn);
+      const flow = await Flow.begin(networks);
+      await rest(1000);
+      const start = performance.now();
+      for (const one of [a, b]) await one.add(fresh, "fallback");
+      await rest(3000);
+      for (const one of [a, b]) await one.port.command({ kind: "promoteActor", ckn: fresh.ckn });
+      await agreed(a, b, fresh.ckn);
+      for (const one of [b, a]) await one.port.command({ kind: "removeActor", ckn: old.ckn });
+      await rest(3000);
+      expect(await a.port.command({ kind: "rekeySak" })).toBeUndefined();
+      await rest(8000);
+      const keyId = await agreed(a, b, fresh.ckn);
+      const tookMs = Math.round(performance.now() - start);
+      const { sent, lost } = await flow.end();
+      console.log(`${suite}: CAK and SAK changed in ${tookMs} ms, ${lost} of ${sent} lost`);
+      expect(lost).toBe(0);
+      expect(keysOf(networks[0])).toEqual(keysOf(networks[1]));
+      expect(keysOf(networks[0]).sent).toContain(keyId.split("/")[0]);
+      // A machine that stalls for a life time loses a peer for a moment, and no frame.
+      const bad = /refused|contradicts|secy-lost|ended/;
+      expect([...a.log, ...b.log].filter((line) => bad.test(line))).toEqual([]);
+    },
+  );
 
   // The supplicant alternates between its old key and its new one, as a far end that holds one key
   // does in rotations.
-  it("at a supplicant with one key at a time is followed within a life time", async () => {
+  it("a supplicant with one key at a time is followed within a life time", async () => {
     const networks = wire();
     makeSecy(networks[0], { suite: "gcm-aes-256", sci: "on" });
     address(networks[0], 0);
@@ -94,7 +97,7 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
     expect(tookMs.slice(1).toSorted((x, y) => x - y)[3]).toBeLessThan(6_000);
   });
 
-  it("of a SAK comes before its packet numbers run out, and nothing is lost", async () => {
+  it("a new SAK comes before the packet numbers run out, and nothing is lost", async () => {
     const networks = wire();
     networks.forEach((network, index) => {
       makeSecy(network, { suite: "gcm-aes-128", sci: "on" });
@@ -121,7 +124,7 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
     expect(secyOf(networks[1])?.sa_list).toMatchObject([{ an: 1 }]);
   });
 
-  it("of SAKs by the clock, and of 64 bit of packet numbers past 2^32, lose nothing", async () => {
+  it("SAKs by the clock, and 64-bit packet numbers past 2^32, lose nothing", async () => {
     const networks = wire();
     networks.forEach((network, index) => {
       makeSecy(network, { suite: "gcm-aes-xpn-256", sci: "on" });

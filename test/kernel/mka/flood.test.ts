@@ -47,7 +47,7 @@ function arp(): Uint8Array {
   return octets;
 }
 
-it("10,000 MKPDUs of another CA are no clear data; one ARP frame among them is", async () => {
+it("10,000 MKPDUs of another CA do not count as clear data; one ARP frame does", async () => {
   const networks = wire();
   networks.forEach((network, index) => {
     makeSecy(network, { suite: "gcm-aes-xpn-256", sci: "on" });

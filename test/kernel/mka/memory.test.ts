@@ -10,8 +10,8 @@ import { native } from "../lab.ts";
 
 const octets = (fill: number, length = 100): Uint8Array => new Uint8Array(length).fill(fill);
 
-describe("memory that is held", { timeout: 60_000 }, () => {
-  it("is read by whoever adopts it, the newest that is whole", () => {
+describe("memory that a service manager keeps", { timeout: 60_000 }, () => {
+  it("a process that adopts memory reads the newest record that is whole", () => {
     const memory = HeldMemory.create(native, "test");
     const { descriptor } = memory;
     expect(memory.read()).toBeUndefined();
@@ -29,7 +29,7 @@ describe("memory that is held", { timeout: 60_000 }, () => {
     closeSync(descriptor);
   });
 
-  it("keeps its size, and refuses what does not fit", () => {
+  it("memory keeps its size, and refuses data that does not fit", () => {
     const memory = HeldMemory.create(native, "test");
     expect(() => memory.write([octets(1, 16 * 1024)])).toThrow(RangeError);
     for (const bytes of [0, 1_000_000]) {
@@ -38,7 +38,7 @@ describe("memory that is held", { timeout: 60_000 }, () => {
     closeSync(memory.descriptor);
   });
 
-  it("is no file, no size of nothing, and no name without end", () => {
+  it("a file, an empty size and a name that is too long are refused", () => {
     const folder = mkdtempSync(join(tmpdir(), "linkseal-memory-"));
     const file = openSync(join(folder, "file"), "w+");
     expect(() => HeldMemory.adopt(native, file)).toThrow(expect.objectContaining({ errno: 22 }));
@@ -54,7 +54,7 @@ describe("memory that is held", { timeout: 60_000 }, () => {
   });
 });
 
-it("a process that refuses dumps is none that its user may look into", { timeout: 60_000 }, () => {
+it("a process without core dumps cannot be inspected by its own user", { timeout: 60_000 }, () => {
   const file = join(import.meta.dirname, "..", "..", "..", "dist/native/linkseal.node");
   const code = `
     const native = require(${JSON.stringify(file)});

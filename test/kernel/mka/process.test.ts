@@ -64,7 +64,7 @@ async function both(options: { manager?: string } = {}): Promise<[Participant, P
 }
 
 describe("linkseal-mka", { timeout: 300_000 }, () => {
-  it("secures a port for its client, and says nothing of a key", async () => {
+  it("linkseal-mka secures a port for its client, and prints no key", async () => {
     const [a, b] = await both();
     using near = a;
     using _far = b;
@@ -89,7 +89,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     expect(keysOf(networks[0]).sent).not.toBe("");
   });
 
-  it("takes back what nobody confirms, its client gone or not, and keeps what was", async () => {
+  it("an unconfirmed change is undone even without its client; a confirmed one stays", async () => {
     const [a, b] = await both();
     using near = a;
     using _far = b;
@@ -125,7 +125,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     expect(await near.look()).toMatchObject({ keys: [{ ckn: key.ckn }] });
   });
 
-  it("killed and started anew it takes the key again; the SecY goes on meanwhile", async () => {
+  it("a killed process that restarts takes the key again; the SecY carries meanwhile", async () => {
     const [a, b] = await both();
     using near = a;
     using far = b;
@@ -149,7 +149,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     }
   });
 
-  it("killed and started with its memory it is the same member, and needs no key", async () => {
+  it("a process restarted with its memory is the same member, and needs no key", async () => {
     const manager = join(folder, "notify");
     const notices = native.listenNotices(manager);
     const [a, b] = await both({ manager });
@@ -184,7 +184,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     for (const fd of [notices, ...held]) closeSync(fd);
   });
 
-  it("waits for its port and its SecY, and goes on with a new one", async () => {
+  it("linkseal-mka waits for its port and its SecY, and continues with a new one", async () => {
     const [left, right] = networks;
     ipBatch(["link del ms-wire"], "-n", left);
     using near = new Participant({ network: left, folder });
@@ -217,7 +217,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     expect(secyOf(left)?.rx_sc).toHaveLength(1);
   });
 
-  it("answers nobody whom it does not know, and no nonsense", async () => {
+  it("an unknown user and a malformed request get no answer", async () => {
     using near = new Participant({ network: networks[0], folder, client: "4321" });
     await near.start();
     chmodSync(folder, 0o755);

@@ -110,7 +110,7 @@ async function untilDeath(life: Life, messages: number, act: Promise<unknown>): 
 }
 
 describe("a SecY", { timeout: 300_000 }, () => {
-  it("is whole after a death at any message of its making", async () => {
+  it("a SecY is complete after a kill at any message of its creation", async () => {
     const before = standing();
     let deaths = 0;
     for (let messages = 0; ; messages += step) {
@@ -130,7 +130,7 @@ describe("a SecY", { timeout: 300_000 }, () => {
     expect(deaths * step).toBeGreaterThan(10);
   });
 
-  it("is another one after a death at any message of the change of its suite", async () => {
+  it("a SecY is the new one after a kill at any message of a change of its suite", async () => {
     const before = standing();
     for (let messages = 0; ; messages += step) {
       const disk = new MemoryDisk();
@@ -144,7 +144,7 @@ describe("a SecY", { timeout: 300_000 }, () => {
     }
   });
 
-  it("is gone after a death at any message of its unmaking", async () => {
+  it("a SecY is gone after a kill at any message of its removal", async () => {
     const before = configuredIn(network);
     for (let messages = 0; ; messages += step) {
       const disk = new MemoryDisk();
@@ -160,7 +160,7 @@ describe("a SecY", { timeout: 300_000 }, () => {
 });
 
 describe("a boot", { timeout: 300_000 }, () => {
-  it("that took a SecY is followed by another one, once, with all on the port", async () => {
+  it("a SecY lost in a boot is made again once, with all configuration of the port", async () => {
     const before = standing();
     const disk = new MemoryDisk();
     await protect(await life(disk, endless), first, "final");
@@ -181,7 +181,7 @@ describe("a boot", { timeout: 300_000 }, () => {
     expect([suiteNow(), again.sent]).toEqual(["none", 0]);
   });
 
-  it("before whose end the port is not there is followed by a SecY when it comes", async () => {
+  it("a port that is absent at boot gets its SecY when it appears", async () => {
     const disk = new MemoryDisk();
     await protect(await life(disk, endless), first, "final");
     anew();
@@ -202,7 +202,7 @@ describe("a port that was shut", { timeout: 300_000 }, () => {
 
   // Regression: lost configuration came back only if no process was killed between the SecY's
   // creation and the last route.
-  it("has all of it again after a death at any message of its opening", async () => {
+  it("a port has its whole configuration after a kill at any message of its opening", async () => {
     const before = configuredIn(network);
     for (let messages = 0; ; messages += 1) {
       const disk = new MemoryDisk();

@@ -30,7 +30,7 @@ function tenThousand(): string[] {
 afterEach(leaveNetworks);
 
 describe("a receive overrun", { timeout: 240_000 }, () => {
-  it("asks for a resync while 10,000 SAs come in, and the state is right afterwards", async () => {
+  it("an overrun by 10,000 SAs asks for a resync, and the state is right afterwards", async () => {
     enterNetwork(addNetwork());
     const seen = { messages: 0, resyncs: 0 };
     using _monitor = monitor(native, netlinkFamilies.xfrm, [xfrmGroups.sa], {

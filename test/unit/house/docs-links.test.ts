@@ -49,7 +49,7 @@ function firstCells(text: string, heading: string): readonly string[] {
 }
 
 describe("every document", () => {
-  it("is among those that are checked", () => {
+  it("every document is in the list of checked ones", () => {
     expect(written.length).toBeGreaterThan(8);
     expect(written).toContain("docs/enrolment.md");
   });
@@ -108,7 +108,7 @@ function isCode(text: string, index: number): boolean {
 describe("README.md", () => {
   const text = textOf("README.md");
 
-  it("lists the faults of the demo, as the program names and explains them", () => {
+  it("README lists the faults of the demo, as the program names and explains them", () => {
     const rows = [...text.matchAll(/^\| `([a-z-]+)` \| (.*) \|$/gm)].map(([, name, title]) => ({
       name,
       title,
@@ -116,12 +116,12 @@ describe("README.md", () => {
     expect(rows).toEqual(demoFaults.map(({ name, title }) => ({ name, title })));
   });
 
-  it("lists P1 to P7, each with a test", () => {
+  it("README lists P1 to P7, each with a test", () => {
     expect(firstCells(text, "## The promises")).toEqual(promises);
     for (const row of text.match(/^\| P\d \|.*$/gm) ?? []) expect(row).toContain(".test.ts)");
   });
 
-  it("lists every exit status", () => {
+  it("README lists every exit status", () => {
     expect(firstCells(text, "## Exit statuses")).toEqual(
       Array.from({ length: 9 }, (_, status) => String(status)),
     );
@@ -131,7 +131,7 @@ describe("README.md", () => {
 const promises = ["P1", "P2", "P3", "P4", "P5", "P6", "P7"];
 
 describe("docs/promises.md", () => {
-  it("has a section for each promise", () => {
+  it("docs/promises.md has a section for each promise", () => {
     const headings = textOf("docs/promises.md").match(/^## (P\d)/gm) ?? [];
     expect(headings.map((heading) => heading.slice(3))).toEqual(promises);
   });
@@ -165,10 +165,10 @@ describe("the runbooks", () => {
   });
 });
 
-describe("what a campaign says when it is held", () => {
+describe("the reasons of a stopped campaign", () => {
   const entries = runbooks.flatMap((path) => heldEntries(textOf(path)));
 
-  it("has one entry in one runbook, whichever row says it", () => {
+  it("each reason of a stopped campaign has one entry in one runbook", () => {
     const reasons = [...heldReasons()];
     expect(reasons.length).toBeGreaterThan(35);
     const found = reasons.map((reason) => [
@@ -178,7 +178,7 @@ describe("what a campaign says when it is held", () => {
     expect(found.filter(([, count]) => count !== 1)).toEqual([]);
   });
 
-  it("is all that the runbooks explain", () => {
+  it("the runbooks explain no other reasons", () => {
     const reasons = [...heldReasons()];
     const idle = entries.filter((entry) => !reasons.some((reason) => says(entry, reason)));
     expect(idle).toEqual([]);

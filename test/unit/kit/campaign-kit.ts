@@ -186,7 +186,7 @@ export function rowsOf(
   states: readonly CampaignState[],
   cases: readonly (readonly [Kind, Overlap, readonly Case[]])[],
 ): void {
-  it(`names every row of ${states.join(", ")}`, () => {
+  it(`the cases name every row of ${states.join(", ")}`, () => {
     const named = cases.flatMap(([, , some]) => some.map(([row]) => row));
     const rows = states.flatMap((state) => table[state].map(({ name }) => name));
     expect(named.toSorted()).toEqual(rows.toSorted());

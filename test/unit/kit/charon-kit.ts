@@ -117,7 +117,7 @@ export class PretendCharon {
 
   face(clock: Clock): Charon {
     const stream: Charon["stream"] = async () => {
-      if (this.away) throw new Error("nobody");
+      if (this.away) throw new Error("no daemon answers");
       const daemon = new TestCharon((asked) => this.#answer(asked));
       this.#daemons.push(daemon);
       return daemon.channel;

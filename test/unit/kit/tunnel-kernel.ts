@@ -117,7 +117,7 @@ export class TunnelKernel {
       case "getPolicy":
         return this.policies;
       default:
-        throw new Error(`nobody asks for ${name}`);
+        throw new Error(`no dump of ${name} is expected`);
     }
   }
 

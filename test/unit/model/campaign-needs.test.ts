@@ -74,9 +74,9 @@ const noticedIn: Readonly<Record<string, Where>> = {
 /** Guards that are kept as safeguards although no promise is broken without them. */
 const harmless: Readonly<Record<string, string>> = {
   "add: the far end is on new, or told with every gate open":
-    "what joins the old key on a port that stays open takes nothing from the link",
+    "a key that joins the old one on a port that stays open does not interrupt the link",
   "rollBack: the far end was never told":
-    "what goes back is the key that the router has only just got, and the old one stays",
+    "only the key that the router has just received is removed, and the old one stays",
 };
 
 /** The rows that ask for the effect already require this; the guard checks it once more. */
@@ -118,7 +118,7 @@ const impliedByRows: Readonly<Record<string, string>> = {
   "replaceBack: nothing is pending on the device": "reverting.foreignCommit",
   "replaceBack: there is an old key to go back to": "reverting.enrolBare, reverting.enrolKeyed",
   "rekeySak: the port holds the new key alone": "proving.freshSak asks for it",
-  "rekeySak: the new key is proven": "proving asks for it before proving.freshSak",
+  "rekeySak: the new key is proven": "proving requires it before proving.freshSak",
   "open: it was shut for a key change": "every row that opens asks for it",
 };
 
@@ -141,7 +141,7 @@ describe("every guard", () => {
   const needed = every.filter((each) => excused[nameOf(each)] === undefined);
 
   it.each(needed.map((each) => [nameOf(each), each] as const))(
-    "%s: a machine without it is caught",
+    "%s: a machine without this guard is caught",
     { timeout: 300_000 },
     (name, each) => {
       const { broken, states } = noticed(each, noticedIn[name] ?? [keychain, 1]);
@@ -150,7 +150,9 @@ describe("every guard", () => {
     },
   );
 
-  it("is not caught for what catches the whole machine too", { timeout: 600_000 }, () => {
+  it("the whole machine is not caught by the searches that catch a lack of a guard", {
+    timeout: 600_000,
+  }, () => {
     const far = needed.flatMap((each): readonly (readonly [Named, Where])[] => {
       const where = noticedIn[nameOf(each)];
       return where !== undefined && where[1] > 2 ? [[each, where]] : [];
@@ -166,16 +168,20 @@ describe("every guard", () => {
     }
   });
 
-  it.each(Object.keys(harmless))("%s: nothing breaks without it", { timeout: 600_000 }, (name) => {
-    const each = every.find((one) => nameOf(one) === name);
-    if (each === undefined) throw new RangeError(name);
-    const limits = { faults: effort(1, 3), words: 1, links: 1 } as const;
-    const machine = { ...realMachine, guards: without(each) };
-    const { broken } = explore(configNamed(shutFirst), limits, machine);
-    expect(Object.fromEntries(broken)).toEqual({});
-  });
+  it.each(Object.keys(harmless))(
+    "%s: a machine without this guard breaks no promise",
+    { timeout: 600_000 },
+    (name) => {
+      const each = every.find((one) => nameOf(one) === name);
+      if (each === undefined) throw new RangeError(name);
+      const limits = { faults: effort(1, 3), words: 1, links: 1 } as const;
+      const machine = { ...realMachine, guards: without(each) };
+      const { broken } = explore(configNamed(shutFirst), limits, machine);
+      expect(Object.fromEntries(broken)).toEqual({});
+    },
+  );
 
-  it("is listed as implied by the rows only if no question is answered otherwise without it", {
+  it("a guard listed as implied by the rows changes no decision", {
     timeout: 1_200_000,
   }, () => {
     expect(
@@ -202,7 +208,7 @@ describe("a staged key that is gone again", () => {
     ),
   ]);
 
-  it("is confirmed: a machine that rolls it back, or waits for its timer, is caught", () => {
+  it("a machine that rolls a lost staged key back, or waits for its timer, is caught", () => {
     const guarded = without({ action: "rollBack", name: "the port holds both keys" });
     const machine = { table: Object.fromEntries(rows), guards: guarded };
     const { broken } = explore(configNamed(keychain), { faults: 2, words: 0, links: 1 }, machine);
@@ -254,22 +260,22 @@ const unreached: Readonly<Record<string, string>> = {
   "staged.reopen": "the same",
   "awaitingPeer.reopen": "the same",
   "restoring.reopen": "the same",
-  "draining.pending": "design: a journal that says less than the device shows",
-  "staged.pending": "design: the same",
-  "awaitingPeer.parkConfirm": "design: the same, by the parking rule",
-  "awaitingPeer.parkRollBack": "design: the same, by the parking rule",
-  "proving.pending": "design: the same",
-  "reverting.confirm": "design: the same",
-  "reverting.rollBack": "design: the same",
-  "reverting.pending": "design: the same",
-  "done.stays": "the conductor leaves a campaign that is done alone",
+  "draining.pending": "a safeguard: the journal may know less than the device shows",
+  "staged.pending": "the same safeguard",
+  "awaitingPeer.parkConfirm": "the same safeguard, by the parking rule",
+  "awaitingPeer.parkRollBack": "the same safeguard, by the parking rule",
+  "proving.pending": "the same safeguard",
+  "reverting.confirm": "the same safeguard",
+  "reverting.rollBack": "the same safeguard",
+  "reverting.pending": "the same safeguard",
+  "done.stays": "the rotation runner does not run a campaign that is done",
 };
 
 /** Rows that need a second fault are reached in one of these. */
 const twice = ["rotate, keychain, manual, afterProof", shutFirst];
 
 describe("every row", () => {
-  it("is taken somewhere, or says why not", { timeout: 1_200_000 }, () => {
+  it("every row is taken somewhere, or has a reason why not", { timeout: 1_200_000 }, () => {
     const limits = { faults: 2, words: 1, links: 1 } as const;
     const taken = new Set([
       ...configs.flatMap((config) => [...explored(config).rows]),

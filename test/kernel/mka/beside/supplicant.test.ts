@@ -44,7 +44,7 @@ async function sinceMs(start: number, look: () => Promise<boolean> | boolean): P
 }
 
 describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
-  it.each(versions)("%s: how long two of them need alone", async (version) => {
+  it.each(versions)("wpa_supplicant %s: time that two of them need alone", async (version) => {
     const [left, right] = wire();
     const key = keyFor("gcm-aes-128");
     const start = performance.now();
@@ -57,35 +57,38 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
     expect(await ping(left, "10.0.0.2")).toBe(5);
   });
 
-  it.each(rows)("%s, %s, ours is the %s, our SCI %s", async (version, suite, role, sci) => {
-    const [left, right] = wire();
-    makeSecy(left, { suite, sci });
-    address(left, 0);
-    using near = new ClearWatch(left);
-    using far = new ClearWatch(right);
-    const key = keyFor(suite);
-    const start = performance.now();
-    using peer = new Supplicant({ version, network: right, key, priority: 32, suite });
-    await using ours = new Station(left, { keyServerPriority: role === "server" ? 16 : 64 });
-    await ours.add(key);
-    const took = await sinceMs(start, async () => (await ours.secured()) !== undefined);
-    const both = await sinceMs(start, () => peer.isSecured);
-    console.log(`${version} ${suite} ${role} sci ${sci}: ours ${took} ms, both ${both} ms`);
-    const seen = await ours.observe();
-    expect(seen.kind === "bound" && seen.kay.session.keyServer).toBe(
-      role === "server" ? "self" : "peer",
-    );
-    address(right, 1, await peer.device());
-    expect(await ping(left, "10.0.0.2")).toBe(5);
-    const [own, theirs] = [keysOf(left), keysOf(right)];
-    expect(own.sent).not.toBe("");
-    expect(own.taken).toEqual([own.sent]);
-    expect(theirs).toEqual(own);
-    expect([...near.seen, ...far.seen]).toEqual([]);
-  });
+  it.each(rows)(
+    "wpa_supplicant %s, %s, ours is the %s, our SCI %s: frames pass secured",
+    async (version, suite, role, sci) => {
+      const [left, right] = wire();
+      makeSecy(left, { suite, sci });
+      address(left, 0);
+      using near = new ClearWatch(left);
+      using far = new ClearWatch(right);
+      const key = keyFor(suite);
+      const start = performance.now();
+      using peer = new Supplicant({ version, network: right, key, priority: 32, suite });
+      await using ours = new Station(left, { keyServerPriority: role === "server" ? 16 : 64 });
+      await ours.add(key);
+      const took = await sinceMs(start, async () => (await ours.secured()) !== undefined);
+      const both = await sinceMs(start, () => peer.isSecured);
+      console.log(`${version} ${suite} ${role} sci ${sci}: ours ${took} ms, both ${both} ms`);
+      const seen = await ours.observe();
+      expect(seen.kind === "bound" && seen.kay.session.keyServer).toBe(
+        role === "server" ? "self" : "peer",
+      );
+      address(right, 1, await peer.device());
+      expect(await ping(left, "10.0.0.2")).toBe(5);
+      const [own, theirs] = [keysOf(left), keysOf(right)];
+      expect(own.sent).not.toBe("");
+      expect(own.taken).toEqual([own.sent]);
+      expect(theirs).toEqual(own);
+      expect([...near.seen, ...far.seen]).toEqual([]);
+    },
+  );
 
   it.each(["server", "member"] as const)(
-    "another SAK under traffic loses nothing, as %s",
+    "another SAK under traffic loses nothing, ours as %s",
     async (role) => {
       const networks = wire();
       const [left, right] = networks;
@@ -118,7 +121,7 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
     },
   );
 
-  it("that knows another suite, as our key server: ours is closed, and says why", async () => {
+  it("a key server with another suite is refused: our port closes, with the reason", async () => {
     const [left, right] = wire();
     makeSecy(left, { suite: "gcm-aes-256", sci: "on" });
     address(left, 0);
@@ -140,7 +143,7 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
   });
 
   // It reports that it receives although its kernel has refused the SAK: only frames show it.
-  it("that knows another suite, as our member: ours says that nothing comes", async () => {
+  it("a member with another suite receives nothing, and ours reports the silence", async () => {
     const [left, right] = wire();
     makeSecy(left, { suite: "gcm-aes-256", sci: "on" });
     address(left, 0);
