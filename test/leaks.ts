@@ -64,7 +64,7 @@ function formsOf(key: Uint8Array): string[] {
 }
 
 /**
- * Returns the names of the printers whose output holds the key; random bytes do not occur by
+ * Returns the names of the printers whose output contains the key; random bytes do not occur by
  * chance.
  */
 export function leaksOf(value: object, key: Uint8Array): string[] {

@@ -1,4 +1,4 @@
-// P5 over a whole enrolment: no output and no stored file holds a key, and a log that prints one is
+// P5 over a whole enrolment: no output and no stored file contains a key, and a log that prints one is
 // caught.
 
 import { describe, expect, it } from "vitest";

@@ -230,7 +230,7 @@ export class GatewayStage {
     );
   }
 
-  /** Returns the places in the agent's output that hold a key. */
+  /** Returns the places in the agent's output that contain a key. */
   leaks(...keys: readonly string[]): readonly string[] {
     const forms = keys.flatMap((key) => {
       const octets = Buffer.from(key);

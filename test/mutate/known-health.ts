@@ -101,7 +101,7 @@ export const knownOfHealth: readonly Known[] = [
     file: "agent/health/health.ts",
     line: "const passing = window === undefined ? { rx: false, tx: false } : passingOf(window);",
     becomes: ["{}", "true"],
-    why: "without a sample window no result depends on one direction, and undefined acts like false",
+    why: "without a sample window neither direction matters, and undefined acts like false",
   },
   {
     file: "agent/health/health.ts",
@@ -173,7 +173,7 @@ export const knownOfHealth: readonly Known[] = [
     file: "agent/health/window.ts",
     line: "if (recent === undefined) return { rx: false, tx: false };",
     becomes: ["{}", "true"],
-    why: "without a recent observation no result depends on one direction; undefined acts like false",
+    why: "without a recent observation neither direction matters, and undefined acts like false",
   },
   {
     file: "agent/runtime/health/status.ts",

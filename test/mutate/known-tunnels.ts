@@ -55,13 +55,13 @@ export const knownOfTunnels: readonly Known[] = [
     file: "agent/health/tunnel-bundle.ts",
     line: "if (first === undefined || rest.length === 0 ||",
     becomes: ["false", "first === undefined && rest.length === 0"],
-    why: "no tunnel sends no packets, and a single one carries all of them",
+    why: "without tunnels there are no packets, and a single tunnel carries all of them",
   },
   {
     file: "agent/health/tunnel-paths.ts",
     line: "const unsure = outward.flatMap(",
     becomes: ['["Stryker was here"]'],
-    why: "an entry that is not a finding is a leak, and beside a leak no other finding matters",
+    why: "an entry that is not a finding is a leak, and beside a leak no unsure finding is returned",
   },
   {
     file: "agent/health/tunnel-paths.ts",

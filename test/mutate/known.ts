@@ -68,6 +68,6 @@ export const known: readonly Known[] = [
     file: "agent/health/verify.ts",
     line: "const value = backed === undefined ? [] : strongValue(backed);",
     becomes: ['["Stryker was here"]'],
-    why: "no prefix equals the replacement",
+    why: "no prefix equals the replacement text",
   },
 ];

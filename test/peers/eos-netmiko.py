@@ -1,4 +1,4 @@
-"""Drives a router that speaks EOS with netmiko: looks, direct configuration, and a session."""
+"""Drives an EOS router with netmiko: queries, direct configuration, and a session."""
 
 import json
 import sys

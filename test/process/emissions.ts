@@ -42,7 +42,7 @@ export class Emissions {
     return [...this.#chunks.keys()];
   }
 
-  /** Returns `place: label as form` for each place that holds any of the keys. */
+  /** Returns `place: label as form` for each place that contains any of the keys. */
   find(keys: readonly { readonly id: string; readonly bytes: Uint8Array }[]): readonly string[] {
     return [...this.#chunks].flatMap(([where, bytes]) => {
       const search = new CanarySearch();
