@@ -110,22 +110,31 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
 
   const why = /a certificate of one end is not taken by the other/;
   const stranger = /does not know the other by .* name and root of its certificate/;
-  it.each<[string, TunnelSpec, Certified, Authority, RegExp]>([
-    ["the gateway's is of another root", certified, edge, strangers, why],
-    [
-      "the gateway has another name",
-      { ...certified, auth: { ...certified.auth, peer: "CN=gateway.invalid" } as never },
-      ...([edge, theirs, stranger] as const),
-    ],
-    [
-      "ours is of another root",
-      certified,
-      strangers.gateway("edge.example", validity),
-      ...([theirs, stranger] as const),
-    ],
+  interface Refused {
+    readonly name: string;
+    readonly tunnel: TunnelSpec;
+    readonly own: Certified;
+    readonly roots: Authority;
+    readonly reason: RegExp;
+  }
+  const otherName = { ...certified.auth, peer: "CN=gateway.invalid" } as never;
+  const foreign = strangers.gateway("edge.example", validity);
+  it.each<Refused>([
+    {
+      ...{ name: "the gateway's is of another root", tunnel: certified },
+      ...{ own: edge, roots: strangers, reason: why },
+    },
+    {
+      ...{ name: "the gateway has another name", tunnel: { ...certified, auth: otherName } },
+      ...{ own: edge, roots: theirs, reason: stranger },
+    },
+    {
+      ...{ name: "ours is of another root", tunnel: certified },
+      ...{ own: foreign, roots: theirs, reason: stranger },
+    },
   ])(
-    "a certificate is refused with its reason where %s",
-    async (_what, tunnel, own, roots, reason) => {
+    "a certificate is refused with its reason where $name",
+    async ({ tunnel, own, roots, reason }) => {
       await expect(commit(put(tunnel), own, roots)).rejects.toThrow(reason);
       expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
     },

@@ -145,26 +145,30 @@ describe("a tunnel", { timeout: 120_000 }, () => {
 
 describe("a tunnel whose ends disagree", { timeout: 120_000 }, () => {
   const rows = [
-    ["another PSK", strong, "another_PSK_of_16+", /different pre-shared keys/],
-    [
-      "other algorithms for IKE",
-      { ...strong, ike: "aes128-sha256-modp2048" },
-      gatewayPsk,
-      /for IKE/,
-    ],
-    ["other algorithms for ESP", { ...strong, esp: "aes128-sha256" }, gatewayPsk, /for ESP/],
-    [
-      "another group for rekeying",
-      { ...strong, esp: "aes256gcm16-modp2048" },
-      gatewayPsk,
-      /different groups for rekeying/,
-    ],
+    {
+      ...{ name: "another PSK", policy: strong },
+      ...{ psk: "another_PSK_of_16+", why: /different pre-shared keys/ },
+    },
+    {
+      ...{ name: "other algorithms for IKE", psk: gatewayPsk, why: /for IKE/ },
+      policy: { ...strong, ike: "aes128-sha256-modp2048" },
+    },
+    {
+      ...{ name: "other algorithms for ESP", psk: gatewayPsk, why: /for ESP/ },
+      policy: { ...strong, esp: "aes128-sha256" },
+    },
+    {
+      ...{ name: "another group for rekeying", psk: gatewayPsk },
+      ...{
+        policy: { ...strong, esp: "aes256gcm16-modp2048" },
+        why: /different groups for rekeying/,
+      },
+    },
   ] as const;
 
   it.each(rows)(
-    "a disagreement by %s is refused with that reason, and leaves nothing behind",
-    async (...row) => {
-      const [, policy, psk, why] = row;
+    "a disagreement by $name is refused with that reason, and leaves nothing behind",
+    async ({ policy, psk, why }) => {
       await loadGateway(site.far, policy, psk);
       await expect(commit(put())).rejects.toThrow(why);
       expect(await tunnel()).toBeUndefined();

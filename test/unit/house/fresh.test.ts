@@ -50,16 +50,25 @@ describe("the commands of a document", () => {
 
 describe("what npm needs to reach its registry", () => {
   it.each([
-    ["npm 11", "cafile=null\nnoproxy=\nhttps-proxy=undefined\n", {}, undefined],
-    [
-      "a registry of one's own",
-      "registry=https://r.example/npm/\ncafile=/etc/own ca.pem\nstrict-ssl=true\n",
-      { npm_config_registry: "https://r.example/npm/", npm_config_strict_ssl: "true" },
-      "/etc/own ca.pem",
-    ],
-    ["a proxy", "https-proxy=http://p:1/\n", { npm_config_https_proxy: "http://p:1/" }, undefined],
-    ["a setting that is none of these", "prefix=/usr\nnpm warn x=y\n", {}, undefined],
-  ])("npm's settings for another root: %s", (_name, printed, environment, certificates) => {
+    {
+      ...{ name: "npm 11", printed: "cafile=null\nnoproxy=\nhttps-proxy=undefined\n" },
+      ...{ environment: {}, certificates: undefined },
+    },
+    {
+      name: "a registry of one's own",
+      printed: "registry=https://r.example/npm/\ncafile=/etc/own ca.pem\nstrict-ssl=true\n",
+      environment: { npm_config_registry: "https://r.example/npm/", npm_config_strict_ssl: "true" },
+      certificates: "/etc/own ca.pem",
+    },
+    {
+      ...{ name: "a proxy", printed: "https-proxy=http://p:1/\n" },
+      ...{ environment: { npm_config_https_proxy: "http://p:1/" }, certificates: undefined },
+    },
+    {
+      ...{ name: "a setting that is none of these", printed: "prefix=/usr\nnpm warn x=y\n" },
+      ...{ environment: {}, certificates: undefined },
+    },
+  ])("npm's settings for another root: $name", ({ printed, environment, certificates }) => {
     expect(npmNeeds(printed)).toEqual({ environment, certificates });
   });
 });

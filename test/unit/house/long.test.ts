@@ -74,14 +74,27 @@ describe("a part of the long run", () => {
     ],
   });
 
-  it.each<[string, Report | undefined, number, object]>([
-    ["is green", reportOf("passed", "passed"), 0, { kind: "green", tests: 2 }],
-    ["left no report", undefined, 0, { why: "it left no report" }],
-    ["failed", reportOf("passed", "failed"), 1, { why: "1 tests failed, exit status 1" }],
-    ["ended badly", reportOf("passed"), 1, { why: "0 tests failed, exit status 1" }],
-    ["skipped one", reportOf("passed", "skipped"), 0, { why: "1 tests did not run" }],
-    ["held nothing", reportOf(), 0, { why: "no test ran" }],
-  ])("a part of tests that %s ends accordingly", (_name, report, status, end) => {
+  interface Case {
+    readonly name: string;
+    readonly report: Report | undefined;
+    readonly status: number;
+    readonly end: object;
+  }
+  const failed = (count: number) => ({ why: `${count} tests failed, exit status 1` });
+  it.each<Case>([
+    {
+      ...{ name: "is green", report: reportOf("passed", "passed"), status: 0 },
+      end: { kind: "green", tests: 2 },
+    },
+    { name: "left no report", report: undefined, status: 0, end: { why: "it left no report" } },
+    { name: "failed", report: reportOf("passed", "failed"), status: 1, end: failed(1) },
+    { name: "ended badly", report: reportOf("passed"), status: 1, end: failed(0) },
+    {
+      ...{ name: "skipped one", report: reportOf("passed", "skipped"), status: 0 },
+      end: { why: "1 tests did not run" },
+    },
+    { name: "held nothing", report: reportOf(), status: 0, end: { why: "no test ran" } },
+  ])("a part of tests that $name ends accordingly", ({ report, status, end }) => {
     expect(endOfTests(report, status)).toMatchObject(end);
   });
 

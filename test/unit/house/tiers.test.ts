@@ -37,31 +37,39 @@ const all: Results = {
 };
 
 describe("the table of npm test", () => {
-  it.each<[string, Report | undefined, string[], number, number]>([
-    ["all", reportOf(all), ["unit 3/0 -", "fleet 1/0 -"], 0, 0],
-    ["one failed", reportOf({ ...all, "unit/b": ["failed"] }), ["unit 3/1 -", "fleet 1/0 -"], 1, 1],
-    [
-      "a file does not load",
-      reportOf({ ...all, "fleet/a": [] }),
-      ["unit 3/0 -", "fleet 1/1 -"],
-      1,
-      1,
-    ],
-    [
-      "a filter",
-      reportOf({ "unit/a": ["passed", "pending"] }),
-      ["unit 1/0 1 files not asked for, 1 tests not asked for", "fleet 0/0 1 files not asked for"],
-      0,
-      1,
-    ],
-    [
-      "no report",
-      undefined,
-      ["unit 0/0 vitest ended without a report", "fleet 0/0 vitest ended without a report"],
-      1,
-      1,
-    ],
-  ])("the rows and exit status are right for %s", (_name, report, rows, status, statusInCi) => {
+  interface Table {
+    readonly name: string;
+    readonly report: Report | undefined;
+    readonly rows: readonly string[];
+    readonly status: number;
+    readonly statusInCi: number;
+  }
+  it.each<Table>([
+    {
+      ...{ name: "a whole run", report: reportOf(all), rows: ["unit 3/0 -", "fleet 1/0 -"] },
+      ...{ status: 0, statusInCi: 0 },
+    },
+    {
+      ...{ name: "a failed test", report: reportOf({ ...all, "unit/b": ["failed"] }) },
+      ...{ rows: ["unit 3/1 -", "fleet 1/0 -"], status: 1, statusInCi: 1 },
+    },
+    {
+      ...{ name: "a file that does not load", report: reportOf({ ...all, "fleet/a": [] }) },
+      ...{ rows: ["unit 3/0 -", "fleet 1/1 -"], status: 1, statusInCi: 1 },
+    },
+    {
+      ...{ name: "a filter", report: reportOf({ "unit/a": ["passed", "pending"] }) },
+      rows: [
+        "unit 1/0 1 files not asked for, 1 tests not asked for",
+        "fleet 0/0 1 files not asked for",
+      ],
+      ...{ status: 0, statusInCi: 1 },
+    },
+    {
+      ...{ name: "no report", report: undefined, status: 1, statusInCi: 1 },
+      rows: ["unit 0/0 vitest ended without a report", "fleet 0/0 vitest ended without a report"],
+    },
+  ])("the rows and exit status are right for $name", ({ report, rows, status, statusInCi }) => {
     const tiers = tiersOf(files, report, new Map());
     expect(tiers.map((t) => `${t.name} ${t.ran}/${t.failed} ${t.whyNot ?? "-"}`)).toEqual(rows);
     expect(exitStatus(tiers, report, false)).toBe(status);

@@ -12,20 +12,25 @@ import { Flow, ping } from "../traffic.ts";
 
 afterEach(leaveNetworks);
 
-type Row = readonly [Version, CipherSuite, "server" | "member", "on" | "off"];
+interface Row {
+  readonly version: Version;
+  readonly suite: CipherSuite;
+  readonly role: "server" | "member";
+  readonly sci: "on" | "off";
+}
 
 const suitesOf = { "2.10": ["gcm-aes-128"], "2.11": ["gcm-aes-128", "gcm-aes-256"] } as const;
 const versions = ["2.10", "2.11"] as const;
 const rows = versions.flatMap((version) =>
   suitesOf[version].flatMap((suite): Row[] => [
-    [version, suite, "server", "on"],
-    [version, suite, "member", "off"],
+    { version, suite, role: "server", sci: "on" },
+    { version, suite, role: "member", sci: "off" },
     // These rows have each value beside each version; the long run has every pair of them.
     ...effort<Row[]>(
       [],
       [
-        [version, suite, "member", "on"],
-        [version, suite, "server", "off"],
+        { version, suite, role: "member", sci: "on" },
+        { version, suite, role: "server", sci: "off" },
       ],
     ),
   ]),
@@ -58,8 +63,8 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
   });
 
   it.each(rows)(
-    "wpa_supplicant %s, %s, ours is the %s, our SCI %s: frames pass secured",
-    async (version, suite, role, sci) => {
+    "wpa_supplicant $version, $suite, ours is the $role, our SCI $sci: frames pass secured",
+    async ({ version, suite, role, sci }) => {
       const [left, right] = wire();
       makeSecy(left, { suite, sci });
       address(left, 0);
