@@ -1,5 +1,5 @@
-// P5 over a whole enrolment: no output and no stored file contains a key, and a log that prints one is
-// caught.
+// P5 over a whole enrolment: no output and no stored file contains a key, and a log that prints one
+// is caught.
 
 import { describe, expect, it } from "vitest";
 import type { World } from "#hal/world.ts";

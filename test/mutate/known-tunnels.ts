@@ -61,7 +61,7 @@ export const knownOfTunnels: readonly Known[] = [
     file: "agent/health/tunnel-paths.ts",
     line: "const unsure = outward.flatMap(",
     becomes: ['["Stryker was here"]'],
-    why: "an entry that is not a finding is a leak, and beside a leak no unsure finding is returned",
+    why: "an entry that is not a finding is a leak, and beside leaks no unsure finding counts",
   },
   {
     file: "agent/health/tunnel-paths.ts",

@@ -180,6 +180,6 @@ describe("the parts inside, and their terms", () => {
 
   it("a part without readable terms is refused", () => {
     writeFileSync(join(folder, "package.json"), '{"name":"dark","version":"1.0.0"}');
-    expect(() => npmPart(folder, ".")).toThrow("does not tell its licence");
+    expect(() => npmPart(folder, ".")).toThrow("has no readable licence");
   });
 });
