@@ -1,7 +1,7 @@
 // The files of the package: path, mode and the source of the content. Pure.
 
 export interface Entry {
-  /** Absolute, on the host. */
+  /** Absolute path on the host. */
   readonly path: string;
   readonly mode: 0o644 | 0o755;
   readonly from: Source;
