@@ -82,7 +82,7 @@ export async function until<T>(
   for (let restMs = firstRestMs; ; restMs = Math.min(restMs * 1.25, lastRestMs)) {
     const seen = await look();
     if (seen !== undefined) return seen;
-    if (performance.now() > end) throw new Error(`it did not come about in ${withinMs} ms`);
+    if (performance.now() > end) throw new Error(`the condition was not met in ${withinMs} ms`);
     await rest(restMs);
   }
 }

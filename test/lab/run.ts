@@ -34,7 +34,7 @@ ${Object.entries(labFaults)
   .map(([name, { title }]) => `              ${name.padEnd(18)}${title}`)
   .join("\n")}
 
-Exit status: 0 protected, 4 not protected, 1 it did not come about, 2 this usage.`;
+Exit status: 0 protected, 4 not protected, 1 the enrolment did not end, 2 this usage.`;
 
 const recorded = join(import.meta.dirname, "..", "recorded-rotation.json");
 const tailMs = 100;

@@ -42,7 +42,7 @@ async function untilTold(
   const found = await until(look, patienceMs).catch((error: unknown) => {
     throw new Error(`${what}: ${JSON.stringify(last)}`, { cause: error });
   });
-  console.log(`${what}: told after ${Math.round(performance.now() - begun)} ms`);
+  console.log(`${what}: reported after ${Math.round(performance.now() - begun)} ms`);
   return found;
 }
 

@@ -99,7 +99,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
       });
       const tookMs = Math.round(performance.now() - begun);
       expect(reason.next).toMatch(/^linkseal /);
-      console.log(`${title}: told after ${tookMs} ms (${withinMs} of protocol and poll)
+      console.log(`${title}: reported after ${tookMs} ms (${withinMs} of protocol and poll)
   ${verdict}, ${code}: ${reason.text}`);
       await heal(lab);
       await protectedAgain();
