@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** By `npm test`: what this computer cannot run, or runs elsewhere. */
+/** Set by `npm test`: files that this computer cannot run, or runs elsewhere. */
 const excluded = (process.env["LINKSEAL_EXCLUDE"] ?? "").split(" ").filter((path) => path !== "");
 
 /** Microsoft's identity library keeps its tokens for a whole process. */
@@ -9,7 +9,7 @@ const lonely = ["test/unit/**/azure-*.test.ts"];
 export default defineConfig({
   test: {
     projects: [
-      // Their files share processes and modules: a fifth of their time was loading both anew.
+      // Their files share processes and modules: loading both anew took a fifth of their time.
       {
         extends: true,
         test: {
@@ -28,9 +28,9 @@ export default defineConfig({
         },
       },
     ],
-    // The default leaves one processor of two idle.
+    // The default leaves one of two processors idle.
     maxWorkers: "100%",
-    // What hangs ends; what is slow beside others does not fail.
+    // A test that hangs ends; one that is slow beside others does not fail.
     testTimeout: 180_000,
     hookTimeout: 180_000,
     setupFiles: process.env["LINKSEAL_COSTS"] === undefined ? [] : ["test/cost-meter.ts"],

@@ -1,5 +1,5 @@
-// `npm run addon`: compiles the native addon into dist/native/ when its sources have changed, once
-// as it ships and once with what only tests may do.
+// `npm run addon`: compiles the native addon into dist/native/ when its sources have changed: once
+// as it is shipped, and once with the functions that only tests may call.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { addonSources, compileAddon, headersOf } from "./compile.ts";
 const root = join(import.meta.dirname, "..");
 const folder = join(root, "dist", "native");
 const stamp = join(folder, "STAMP");
-// The package that brings this Node brings its headers too.
+// The npm package that holds this Node also holds its headers.
 const headers = headersOf(join(dirname(process.execPath), ".."));
 
 const builds = [

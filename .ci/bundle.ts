@@ -26,7 +26,7 @@ const entries = {
   "snmp-legacy-child": "drivers/transport/snmp-legacy-child.ts",
 };
 
-// CommonJS packages inside an ESM bundle still call require for builtins, and ask where they lie.
+// CommonJS packages inside an ESM bundle still call require for builtins and read __dirname.
 const banner = `import { createRequire as requireOfBundle } from "node:module";
 const require = requireOfBundle(import.meta.url);
 const __dirname = import.meta.dirname;`;
@@ -48,7 +48,7 @@ function isBuilt(hash: string): boolean {
   return existsSync(stamp) && readFileSync(stamp, "utf8") === hash;
 }
 
-/** Gives back what went into it. */
+/** Bundles the command. Returns the paths of the sources that went into the bundle. */
 async function bundle(): Promise<readonly string[]> {
   const { metafile } = await build({
     absWorkingDir: root,
@@ -60,14 +60,16 @@ async function bundle(): Promise<readonly string[]> {
     platform: "node",
     target: "node24",
     sourcemap: true,
-    // Node keeps the text of all that it runs: some megabytes less. Names stay as they are.
+    // Node keeps the text of all code that it runs, so less whitespace saves some megabytes of
+    // memory. Names are not shortened.
     minifyWhitespace: true,
     minifySyntax: true,
     metafile: true,
     legalComments: "none",
     logLevel: "warning",
     banner: { js: banner },
-    // Natives of the SSH library, which nobody builds: it goes without them.
+    // Optional native modules of the SSH library. They are not built; the library runs without
+    // them.
     external: ["cpu-features", "*.node"],
   });
   const written = new Set(Object.keys(metafile.outputs).map((path) => basename(path)));
@@ -77,13 +79,19 @@ async function bundle(): Promise<readonly string[]> {
   return Object.keys(metafile.inputs);
 }
 
-/** Folders of the packages that went into the bundle: whose licences and defects it has. */
+/**
+ * Folders of the packages that went into the bundle: the bundle has their licences and their
+ * defects.
+ */
 function packagesIn(inputs: readonly string[]): readonly string[] {
   const folders = inputs.map((path) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(path)?.[0]);
   return [...new Set(folders.filter((folder) => folder !== undefined))].sort();
 }
 
-/** For browsers: one script, one style sheet, nothing from anywhere else. Likewise. */
+/**
+ * Bundles the status page: one script and one style sheet, nothing from other origins. Returns the
+ * paths of its sources.
+ */
 async function bundlePage(): Promise<readonly string[]> {
   const web = join(root, "agent", "web");
   const outdir = join(dist, "web");
@@ -109,14 +117,15 @@ async function bundlePage(): Promise<readonly string[]> {
 
 async function main(): Promise<void> {
   mkdirSync(dist, { recursive: true });
-  // The file system's own clock, read before the sources: what is edited during the build is newer.
+  // This time is the file system's own and is read before the sources, so that a file which is
+  // edited during the build is newer.
   const begun = join(dist, "BEGUN");
   writeFileSync(begun, "");
   const startedSeconds = statSync(begun).mtimeMs / 1000;
   rmSync(begun);
   const hash = sourceHash();
   if (!isBuilt(hash)) {
-    // While there is no stamp nobody trusts the bundle.
+    // No program trusts a bundle without a stamp.
     rmSync(stamp, { force: true });
     const inputs = await Promise.all([bundle(), bundlePage()]);
     const packages = JSON.stringify(packagesIn(inputs.flat()), undefined, 1);

@@ -32,10 +32,13 @@ export function addonSources(root: string): readonly string[] {
   return globSync("drivers/transport/native/*.{c,h}", { cwd: root }).sort();
 }
 
-/** Throws with the compiler's name; what it had to say it has said on standard error. */
+/**
+ * Compiles the addon into `file`. Throws an error with the compiler's name; the compiler has
+ * written its own messages to standard error.
+ */
 export function compileAddon({ root, compiler, headers, defines, file }: Compilation): void {
   const units = addonSources(root).filter((path) => path.endsWith(".c"));
-  // Whoever has the old one loaded keeps it whole.
+  // A process that has loaded the old file keeps that file unchanged.
   const fresh = `${file}.new`;
   const argv = [...flags, ...defines, `-I${headers}`, "-o", fresh, ...units];
   const { status, error } = spawnSync(compiler, argv, { cwd: root, stdio: "inherit" });
@@ -45,7 +48,7 @@ export function compileAddon({ root, compiler, headers, defines, file }: Compila
   renameSync(fresh, file);
 }
 
-/** The headers that come with a Node of npm, by the folder of its package. */
+/** The headers that come with a Node from npm, by the folder of its package. */
 export function headersOf(nodePackage: string): string {
   return join(nodePackage, "include", "node");
 }

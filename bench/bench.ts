@@ -1,30 +1,32 @@
-// What a benchmark is, and what its samples say: ours and a peer's, in turns, as ratios.
+// A benchmark and its samples: ours and a peer's are taken in turns and compared as ratios.
 
-/** One run; resolves to the figure itself (time per event, megabytes, seconds per second). */
+/** Does one run; resolves to the figure itself (time per event, megabytes, seconds per second). */
 export type Sample = () => number | Promise<number>;
 
 export interface Figure {
   readonly name: string;
   readonly unit: string;
   readonly ours: Sample;
-  /** Fewer than the bench's, where one takes long. */
+  /** Number of runs, if this figure takes too long for the bench's usual number. */
   readonly runs?: number;
-  /** Absent where there is nobody to compare with. */
+  /** The program to compare with; absent if none exists. */
   readonly peer?: { readonly name: string; readonly sample: Sample };
-  /** What is promised: of the median ratio where there is a peer, else of the largest figure. */
+  /**
+   * The promised limit: of the median ratio if there is a peer, otherwise of the largest figure.
+   */
   readonly most?: number;
 }
 
 export interface Bench {
   readonly title: string;
-  /** Samples of each side, after one that is thrown away. */
+  /** Samples of each side, after the first one, which is discarded. */
   readonly runs: number;
   readonly figures: readonly Figure[];
-  /** Runs in the machine of the kernel tier. */
+  /** True if the bench runs in the machine of the kernel tier. */
   readonly inMachine?: true;
-  /** What this computer lacks for it, in one line; undefined = nothing. */
+  /** Returns what this computer lacks for the bench, in one line; undefined = nothing. */
   readonly whyNot?: () => string | undefined;
-  /** Ends what the samples left running. */
+  /** Ends everything that the samples left running. */
   readonly close?: () => Promise<void>;
 }
 
@@ -50,14 +52,14 @@ export function summarise(samples: readonly number[]): Summary {
   };
 }
 
-/** A B A B ..., so that a load that comes and goes meets both sides alike. */
+/** Takes samples in the order A B A B ..., so that a passing load affects both sides alike. */
 export async function measure(figure: Figure, runs: number): Promise<Measured> {
   const ours: number[] = [];
   const peer: number[] = [];
   for (let run = 0; run <= runs; run += 1) {
     const mine = await figure.ours();
     const theirs = await figure.peer?.sample();
-    // The first one warms up.
+    // The first sample only warms up.
     if (run === 0) continue;
     ours.push(mine);
     if (theirs !== undefined) peer.push(theirs);
@@ -75,7 +77,7 @@ function row(name: string, unit: string, { min, median, max }: Summary): string 
   return `  ${name.padEnd(28)}${cells}  ${unit}`;
 }
 
-/** Undefined where nothing is promised. */
+/** Returns undefined if nothing is promised. */
 export function isKept(figure: Figure, { ours, peer }: Measured): boolean | undefined {
   const value = peer === undefined ? ours.max : ours.median / peer.median;
   return figure.most === undefined ? undefined : value <= figure.most;

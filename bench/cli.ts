@@ -1,4 +1,4 @@
-// What a person waits for when asking how everything stands, against Node's own start.
+// The time that an operator waits for the status, compared with the start of Node alone.
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ const command = join(import.meta.dirname, "..", "agent", "bin.js");
 const home = mkdtempSync(join(tmpdir(), "linkseal-bench-"));
 const env = { ...process.env, LINKSEAL_HOME: home };
 
-/** An agent without a config; it ends with this process. */
+/** Starts an agent without a config; it ends with this process. */
 async function startAgent(): Promise<void> {
   const stdio = ["ignore", "pipe", "inherit"] as const;
   const agent = spawn(process.execPath, [command, "agent"], { env, stdio: [...stdio] });

@@ -1,4 +1,4 @@
-// What an agent costs that only watches: memory against a bare Node, processor time, and growth.
+// The cost of an agent that only observes: memory against a bare Node, processor time, and growth.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { firstLine } from "../test/first-line.ts";
 import { Watcher } from "./agent/watcher.ts";
 import type { Bench, Figure } from "./bench.ts";
 
-/** Until the heap has its size. */
+/** The heap has reached its size after this number of polls. */
 const warmPolls = 1_500;
 /** The unit of /proc/PID/stat. */
 const tickMs = 10;
@@ -55,7 +55,7 @@ async function measureCost(links: number, speed: number, polls: number): Promise
 
 const costs = new Map<number, Promise<Cost>>();
 
-/** One run tells all three figures of a size. */
+/** Measures all three figures of a size in one run. */
 function costOf(links: 2 | 200): Promise<Cost> {
   const [speed, polls] = links === 2 ? [200, 1_000] : [10, 20];
   const cost = costs.get(links) ?? measureCost(links, speed, polls);

@@ -1,4 +1,5 @@
-// What a scrape of an agent costs its collector, beside node_exporter's on the same host.
+// The cost of a scrape of an agent for its collector, compared with node_exporter's on the same
+// host.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { get } from "node:http";
@@ -12,7 +13,7 @@ const exporterName = "prometheus-node-exporter";
 const links = 20;
 const speed = 20;
 const seriesLeast = 1_000;
-/** At that speed more than the second in which scrapes share their text. */
+/** This is longer, at that speed, than the second during which scrapes share their text. */
 const apartMs = 100;
 
 async function freePort(): Promise<number> {
@@ -40,7 +41,7 @@ async function answering(port: number): Promise<number> {
     if (text !== "") return port;
     await rest(50);
   }
-  throw new Error("nobody serves metrics");
+  throw new Error("no metrics are served");
 }
 
 function seriesIn(text: string): number {

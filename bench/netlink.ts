@@ -1,4 +1,4 @@
-// What talking to the kernel costs beside `ip`: SAs and policies by the thousand.
+// The cost of netlink against `ip`, with thousands of SAs and policies.
 
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -69,10 +69,13 @@ function writeFiles(): void {
 }
 
 let opened: NetlinkChannel | undefined;
-/** The longest time that the event loop stood still in each of our samples, by what was done. */
+/**
+ * The longest time for which the event loop was blocked in each of our samples, by operation, in
+ * milliseconds.
+ */
 const lags = new Map<string, number[]>();
 
-/** After the last sample an open socket would keep the process. */
+/** Closes the socket, which would otherwise keep the process alive after the last sample. */
 function closeChannel(): void {
   opened?.[Symbol.dispose]();
   opened = undefined;
@@ -80,7 +83,7 @@ function closeChannel(): void {
 
 async function channel(): Promise<NetlinkChannel> {
   if (opened !== undefined) return opened;
-  // The addon is there in the machine only.
+  // Only the machine has the addon.
   const { native } = await import("../test/kernel/lab.ts");
   writeFiles();
   opened = new NetlinkChannel(native, netlinkXfrm);
@@ -110,7 +113,7 @@ function flush(): void {
   ip("xfrm", "policy", "flush");
 }
 
-// How long the loop stands still because others use the processors too.
+// Measures how long the loop is blocked because other programs use the processors too.
 async function idle(): Promise<number> {
   await timed("idle", () => new Promise((resolve) => setTimeout(resolve, 3_000)));
   return lags.get("idle")?.at(-1) ?? 0;
@@ -122,7 +125,7 @@ async function install(): Promise<number> {
   return await timed(policy.name, async () => {
     const refusals = await socket.write(indices.values().map(policy), never);
     const refused = refusals.find((one) => one !== undefined);
-    if (refused !== undefined) throw new Error(`the kernel said ${refused.name}`);
+    if (refused !== undefined) throw new Error(`the kernel reported ${refused.name}`);
   });
 }
 
@@ -167,7 +170,7 @@ const figures: readonly Figure[] = [
     runs: 1,
     ours: () => {
       closeChannel();
-      // The first of each warmed up, like those that are thrown away.
+      // The first sample of each operation warmed up, like those that are discarded.
       const own = [...lags].filter(([what]) => what !== "idle");
       return Math.max(...own.flatMap(([, samples]) => samples.slice(1)));
     },

@@ -1,4 +1,4 @@
-// What the status page of many links costs the browser that shows it.
+// The cost of the status page with many links for the browser that shows it.
 
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
@@ -10,19 +10,22 @@ import type { Bench } from "./bench.ts";
 
 const links = 200;
 const speed = 5;
-/** Counted in one sample. */
+/** Updates per sample. */
 const updates = 10;
 const doorTries = 100;
 
-/** Processor time of the main thread, and how long its tasks lasted beside all else that runs. */
+/**
+ * Processor time of the main thread, and how long its tasks lasted beside everything else that
+ * runs.
+ */
 type Metric = "ThreadTime" | "TaskDuration";
 
-/** A page that is open, and what comes to it. */
+/** A page that is open, and the snapshots that reach it. */
 class Opened implements AsyncDisposable {
   readonly #watcher: Watcher;
   readonly #browser: Browser;
   readonly #session: CDPSession;
-  /** Octets of the snapshots that came. */
+  /** Sizes of the received snapshots, in octets. */
   readonly sizes: number[] = [];
   #heard: () => void = () => undefined;
 
@@ -48,7 +51,7 @@ class Opened implements AsyncDisposable {
     await session.send("Performance.enable");
     await page.goto(await doorOf(watcher));
     await page.locator(".row").nth(links).waitFor({ timeout: 60_000, state: "attached" });
-    // The first one is drawn from nothing.
+    // The first snapshot draws the whole page.
     await opened.#hear(3);
     return opened;
   }
@@ -66,7 +69,7 @@ class Opened implements AsyncDisposable {
     return (metrics.find(({ name }) => name === metric)?.value ?? Number.NaN) * 1_000;
   }
 
-  /** Of its main thread: script, style and layout. */
+  /** Returns the cost of an update to the page's main thread: script, style and layout. */
   async msPerUpdate(metric: Metric): Promise<number> {
     const before = await this.#spent(metric);
     await this.#hear(updates);

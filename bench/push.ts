@@ -1,5 +1,5 @@
-// The same MACsec change to many simulated Junos routers, by linkseal, ncclient, netmiko, Ansible
-// and the SSH library alone: each in a process of its own, and the routers in another.
+// The same MACsec change to many simulated Junos routers by linkseal, ncclient, netmiko, Ansible
+// and the SSH library alone. Each client has its own process, and the routers have another.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -17,7 +17,7 @@ import { edit, linesOf, type Order, type Report, textOf } from "./push/change.ts
 const here = join(import.meta.dirname, "push");
 const python = "/usr/bin/python3";
 const libraries = ["ncclient", "netmiko"].map((name) => `/usr/lib/python3/dist-packages/${name}`);
-/** Stands for a folder that is made when the first of them runs. */
+/** Placeholder for a folder that is made when the first of these clients runs. */
 const bundle = "BUNDLE";
 const workers = 50;
 const routersMax = 200;
@@ -29,13 +29,16 @@ interface Routers {
   readonly hostKey: string;
 }
 
-/** As the agent is started (agent/bin.js). */
+/** The flags with which agent/bin.js starts the agent. */
 const flags = ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1"];
 const banner = `import { createRequire as requireOfBundle } from "node:module";
 const require = requireOfBundle(import.meta.url);
 const __dirname = import.meta.dirname;`;
 
-/** As it ships: whoever strips types while it runs needs a third more memory. */
+/**
+ * Bundles the clients as linkseal is shipped: stripping types at run time needs a third more
+ * memory.
+ */
 async function bundled(): Promise<string> {
   const outdir = mkdtempSync(join(tmpdir(), "linkseal-push-bench-"));
   process.on("exit", () => rmSync(outdir, { recursive: true }));
@@ -54,14 +57,14 @@ let built: Promise<string> | undefined;
 let served: Promise<Routers> | undefined;
 let priority = 0;
 
-/** For all figures the same ones. */
+/** Serves the same routers for all figures. */
 async function serve(): Promise<Routers> {
   const argv = [join(here, "devices.ts"), String(routersMax)];
   const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
   process.on("exit", () => child.kill());
-  // One line, however the pipe cuts it.
+  // Reads one line, which may arrive in several pieces.
   const [line] = (await once(createInterface({ input: child.stdout }), "line")) as [string];
-  // It ends with us, and does not keep us.
+  // The child ends with this process and does not keep it alive.
   child.stdout.destroy();
   child.unref();
   const told = JSON.parse(line) as Routers;
@@ -104,7 +107,7 @@ const node = (name: string, ...words: readonly string[]): readonly string[] => [
 ];
 const ours = (mode: string): readonly string[] => node("linkseal", mode);
 
-// Half a gigabyte of packages, which only this bench has a use for.
+// Ansible takes half a gigabyte of packages, which only this bench uses.
 const hasAnsible = existsSync("/usr/bin/ansible-playbook");
 const without = hasAnsible
   ? ""
@@ -114,7 +117,7 @@ interface Pusher {
   readonly name: string;
   readonly argv: readonly string[];
   readonly most: number;
-  /** Fewer, where one takes minutes. */
+  /** Number of runs, if one run takes minutes. */
   readonly runs?: number;
 }
 
@@ -132,7 +135,7 @@ function figuresOf(count: number): readonly Figure[] {
   const usualRuns = count === routersMax ? 2 : 3;
   const pushed = peers.map(({ name, argv, most, runs = usualRuns }): Figure => {
     const peer = { name, sample: () => seconds(argv, count) };
-    // Ten are done before the processes have warmed up.
+    // No limit is promised for ten routers: they are done before the processes have warmed up.
     const promised = count > 10 ? { most } : {};
     const figure = { name: `${title}: push only`, unit: "s", runs, peer, ...promised };
     return { ...figure, ours: () => seconds(ours("push"), count) };

@@ -1,4 +1,5 @@
-// `npm run bench -- NAME...` prints min, median, max and ratios; without a name it lists them.
+// `npm run bench -- NAME...` prints min, median, max and ratios; without a name it lists the
+// benchmarks.
 
 import { spawnSync } from "node:child_process";
 import { globSync } from "node:fs";
@@ -16,7 +17,7 @@ const names = globSync("*.ts", { cwd: import.meta.dirname })
   .filter((name) => name !== "run" && name !== "bench")
   .sort();
 
-// Ourselves once more, on the kernel of the machine, which cannot write to the clone.
+// Runs this program again in the machine, on its kernel; from there it cannot write to the clone.
 async function runInside(name: string): Promise<void> {
   const addon = join(import.meta.dirname, "..", ".ci", "addon.ts");
   const { status } = spawnSync(process.execPath, [addon], { stdio: "inherit" });

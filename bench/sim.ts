@@ -1,4 +1,4 @@
-// What virtual time costs: an event against a bare turn of the event loop, and whole sites.
+// The cost of virtual time: an event compared with a bare turn of the event loop, and whole sites.
 
 import type { Instant } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
@@ -18,7 +18,7 @@ async function microsecondsPerEvent(start: (clock: SimClock) => void): Promise<n
   return ((performance.now() - begun) * 1000) / events;
 }
 
-// Every actor sleeps and wakes: each event settles promises and is drained.
+// Every actor sleeps and wakes: each event settles promises and drains them.
 function asyncActors(clock: SimClock): void {
   const actor = async (period: number): Promise<void> => {
     for (;;) await clock.sleep(period);
@@ -26,7 +26,7 @@ function asyncActors(clock: SimClock): void {
   for (let index = 0; index < actors; index += 1) void actor(100 + index);
 }
 
-// As MKA hellos are: a callback that asks for the next one.
+// Actors like MKA hellos: a callback that schedules the next one.
 function plainActors(clock: SimClock): void {
   for (let index = 0; index < actors; index += 1) {
     const tick = (): void => {
@@ -48,7 +48,9 @@ async function bareTurns(): Promise<number> {
 
 const pairSeconds = 100_000;
 
-/** Virtual seconds per real second of one pair: every MKA hello, BGP, traffic, tunnels. */
+/**
+ * Measures virtual seconds per real second of one pair: every MKA hello, BGP, traffic and tunnels.
+ */
 async function pairSpeed(judge: "alone" | "watched"): Promise<number> {
   const site = buildSite({ seed: "pair", name: "demo", groups: 1, tunnels: 2, start: "protected" });
   if (judge === "watched") watchSite(site);
@@ -61,7 +63,10 @@ const fleetDays = 7;
 const pollMs = 10_000;
 const lastFleet = { eventsPerSecond: 0 };
 
-/** Seconds for a week of twenty routers, each looked at every ten seconds, under the oracle. */
+/**
+ * Measures the seconds for a week of twenty routers, each observed every ten seconds, under the
+ * oracle.
+ */
 async function fleetWeek(): Promise<number> {
   const { site, oracle } = buildFleet({
     seed: "fleet",

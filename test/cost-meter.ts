@@ -1,4 +1,4 @@
-// Loaded before each test file by `npm test -- --slowest`: writes what the file has cost.
+// Loaded before each test file by `npm test -- --slowest`: writes what the file cost.
 
 import { appendFileSync, readFileSync } from "node:fs";
 import { afterAll, expect } from "vitest";
@@ -13,14 +13,17 @@ function processorMs(): number {
   return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) * tickMs;
 }
 
-/** A process that serves several files has a past; one that serves one file has its start. */
+/**
+ * A process that serves several files is measured from here; one that serves a single file, from
+ * its start.
+ */
 const isFirst = Reflect.get(globalThis, costsTo) === undefined;
 Reflect.set(globalThis, costsTo, true);
 const before = isFirst
   ? { wallMs: 0, processorMs: 0 }
   : { wallMs: performance.now(), processorMs: processorMs() };
 
-// The last hook to run is the first to be registered.
+// The hook that is registered first runs last.
 afterAll(() => {
   const cost: Cost = {
     file: expect.getState().testPath ?? "?",

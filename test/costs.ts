@@ -1,13 +1,18 @@
-// What each test file costs, and each tier: `npm test -- --slowest`.
+// The cost of each test file and of each tier: `npm test -- --slowest`.
 
-/** Name of the variable with the path of the file that costs are written to, one JSON a line. */
+/**
+ * Name of the variable with the path of the file to which costs are written, one JSON object a
+ * line.
+ */
 export const costsTo = "LINKSEAL_COSTS";
 
 export interface Cost {
   readonly file: string;
-  /** From the start of its process. */
+  /** Milliseconds from the start of its process. */
   readonly wallMs: number;
-  /** Its own and that of the processes that it started and saw end; loading counts. */
+  /**
+   * Processor time of the file's process and of those that it started and saw end, with loading.
+   */
   readonly processorMs: number;
 }
 
@@ -32,7 +37,9 @@ const row = ({ file, wallMs, processorMs }: Cost): string =>
 const dearest = (costs: readonly Cost[]): readonly Cost[] =>
   costs.toSorted((a, b) => b.processorMs - a.processorMs || b.wallMs - a.wallMs);
 
-/** Tiers, then files, the dearest first. `tierOf`: name of the tier that a file is in. */
+/**
+ * Formats tiers, then files, the most expensive ones first. `tierOf`: name of the tier of a file.
+ */
 export function formatCosts(costs: readonly Cost[], tierOf: (file: string) => string): string {
   const tiers = [...Map.groupBy(costs, ({ file }) => tierOf(file))];
   return [

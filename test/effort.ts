@@ -1,5 +1,5 @@
-// How much a test does: `npm run test:long` takes the second, larger one, in one of the parts of
-// long.ts.
+// The amount of work of a test: `npm run test:long` takes the second, larger number, in one of the
+// parts of long.ts.
 
 export function effort<T>(usual: T, long: T): T {
   return process.env["LINKSEAL_LONG"] === "1" ? long : usual;

@@ -1,6 +1,6 @@
-// `npm run equality -- FILE`: what the program does, as digests: the event log of each seed and all
-// octets of each conformance case on each platform. Writes FILE, or compares with one that exists:
-// a change that moves code and alters none of it leaves every digest as it was.
+// `npm run equality -- FILE`: the program's behaviour as digests: the event log of each seed and
+// all octets of each conformance case on each platform. It writes FILE, or compares with one that
+// exists. A change that only moves code leaves every digest unchanged.
 
 import { createHash, type Hash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,7 +13,9 @@ import { channelTo } from "./face-channel.ts";
 import { playRotations } from "./storm/rotations.ts";
 
 const seeds = 200;
-/** Of each seed; the first ones have enrolment, storm, deaths and a mending person. */
+/**
+ * Rotations of each seed; the first seeds have enrolment, storm, restarts and a mending operator.
+ */
 const rotations = 2;
 
 type Digests = Record<string, string>;
@@ -34,7 +36,7 @@ async function logsOfSeeds(digests: Digests): Promise<number> {
   return lines;
 }
 
-/** Both directions of one channel, each message with its direction and length before it. */
+/** Records both directions of one channel, each message after its direction and length. */
 function recorded(
   connect: (wire: Wire) => FaceSession | undefined,
   record: (direction: "to" | "from", octets: Uint8Array) => void,
@@ -91,7 +93,7 @@ async function transcriptOf(
 }
 
 async function transcripts(digests: Digests): Promise<number> {
-  // The parser comes from a file, and virtual time does not wait for one.
+  // The parser is loaded from a file, and virtual time does not wait for that.
   await readXml(new TextEncoder().encode("<warm/>"), "nowhere");
   let messages = 0;
   for (const [name, platform] of Object.entries(platforms)) {

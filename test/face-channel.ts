@@ -6,7 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { ByteChannel } from "#hal/world.ts";
 import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
 
-/** `connect`: undefined = nobody answers. */
+/** `connect`: undefined = no router answers. */
 export function channelTo(
   device: string,
   connect: (wire: Wire) => FaceSession | undefined,

@@ -1,10 +1,10 @@
-// The first line that a process writes: it may come in pieces, and an octet of it tells nothing.
+// The first line that a process writes. It may arrive in pieces.
 
 import type { Readable } from "node:stream";
 
 const textMax = 65_536;
 
-/** Resolves to the line without its end; rejects where the stream ends before it has one. */
+/** Resolves to the line without its end; rejects if the stream ends before the line does. */
 export function firstLine(stream: Readable): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = "";

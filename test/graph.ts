@@ -1,5 +1,5 @@
-// `npm run graph`: which folders import which, how many of these arrows run up, the largest circles
-// of folders and of files, and the lines that hold code, by folder.
+// `npm run graph`: which folders import which, how many of these imports go up, the largest cycles
+// of folders and of files, and the lines of code by folder.
 
 import { graphOf, upward } from "./tidy/imports.ts";
 import { circlesOf, foldersOf } from "./tidy/layers.ts";
@@ -21,7 +21,7 @@ console.log(`${files.size} files, ${folders.size} folders, ${arrows} arrows betw
 console.log(`${up.length} upward imports in agent/`);
 console.log(`largest circle: ${sizes[0]} folders, ${sizes[1]} files`);
 
-/** Lines that hold more than a comment. */
+/** Counts lines that hold more than a comment. */
 const linesOf = (source: Source): number => new Set(source.code.map(({ line }) => line)).size;
 
 const lines = new Map<string, number>();

@@ -1,5 +1,5 @@
-// A scripted agent with two hands: the good one keeps to the design's order, a test may use the
-// single moves to break it.
+// A scripted agent without the real one's code. `enrol` and `rotate` keep to the documented order;
+// a test may use the single moves to break it.
 
 import type { Device, DeviceChange, KeyResolver, PortChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -13,12 +13,12 @@ const { policy: _, ...settings } = handMadeSettings;
 const never = new AbortController().signal;
 const probeFrames = 30;
 const stepMs = 5_000;
-/** Half an hour, as long as a campaign waits for the far end. */
+/** Half an hour, the time for which a campaign waits for the far end. */
 const roundsMax = 360;
 
 export class Hand {
   readonly site: Site;
-  /** What the hand gave up on, and why. */
+  /** Steps that the script gave up, with their links. */
   readonly held: string[] = [];
 
   readonly #given: ReadonlyMap<string, KeyRef>;
@@ -50,7 +50,7 @@ export class Hand {
     return this.device(link).observe(never);
   }
 
-  /** One change, final, without a look at anything. */
+  /** Applies one change as final, without an observation. */
   async change(link: SiteLink, ...parts: DeviceChange): Promise<void> {
     const transaction = await this.device(link).prepare(parts, this.keys, never);
     await transaction.apply("final", never);
@@ -72,7 +72,7 @@ export class Hand {
     return this.site.vault.generatePair(link.key, settings.suite);
   }
 
-  /** The pair that waited in the vault when the hand came to the site. */
+  /** Returns the pair that was in the vault when the script was created. */
   givenKey(link: SiteLink): KeyRef {
     const key = this.#given.get(link.id);
     if (key === undefined) throw new RangeError(`no key for ${link.id}`);
@@ -95,10 +95,10 @@ export class Hand {
     return { kind: "macsec.protect", port: link.port, settings };
   }
 
-  /** The first key, in the design's order: far end first, then the router, then proof. */
+  /** Sets the first key in the documented order: far end first, then the router, then the proof. */
   async enrol(link: SiteLink, key: KeyRef): Promise<"done" | "held"> {
     const told = await this.#pointFarEnd(link, undefined, key);
-    // Ids alone do not show the hardware: the router follows only once the link is dark.
+    // Ids alone do not show the hardware: the router follows only once the link carries no traffic.
     const dark = told && (await this.#until(`dark ${link.id}`, () => this.#dark(link)));
     if (dark) {
       const keyed = (own: Own): boolean => own.keys.includes(key.ckn);
@@ -111,7 +111,10 @@ export class Hand {
     return proved && back ? "done" : "held";
   }
 
-  /** A further key beside the present one; the router must be able to hold both. */
+  /**
+   * Adds a key beside the present one and retires the old one; the router must be able to hold
+   * both.
+   */
   async rotate(link: SiteLink, old: KeyRef, next: KeyRef): Promise<"done" | "held"> {
     const staged = await this.#taking(
       link,
@@ -148,7 +151,7 @@ export class Hand {
   #retire(link: SiteLink, old: KeyRef, next: KeyRef): Promise<boolean> {
     const gone = (own: Own): boolean => !own.keys.includes(old.ckn);
     return this.#taking(link, "retire", gone, async () => {
-      // The proof must hold on this very look, however long the gate was closed.
+      // The proof must succeed on this very observation, however long the change had to wait.
       if (!(await this.#proven(link, next)) || !(await this.#carries(this.sibling(link)))) return;
       await this.change(link, { kind: "macsec.removeKey", port: link.port, ckn: old.ckn });
     });
@@ -164,7 +167,7 @@ export class Hand {
     return this.#until(`bgp ${link.id}`, () => this.#carries(link));
   }
 
-  /** Fetches what a change names. */
+  /** Fetches the secrets that a change names. */
   readonly keys: KeyResolver = async (ref) => {
     switch (ref.kind) {
       case "cak": {
@@ -185,8 +188,8 @@ export class Hand {
     return this.keyOf(cak.id, ckn.id);
   }
 
-  // A look at both routers immediately before the effect. Beside a lost sibling nothing is taken,
-  // and what was taken is given back first; then the link is drained again.
+  // Observes both routers immediately before the effect. It does nothing disruptive beside a failed
+  // sibling, and restores the link first if it was drained; then it drains the link again.
   async #taking(
     link: SiteLink,
     what: string,
@@ -223,7 +226,7 @@ export class Hand {
     return this.#farPointsAt(link, key) && provisioning === "settled";
   }
 
-  /** Twice in a row: MKA content with the key, and a probe that moves frames both ways. */
+  /** Checks twice in a row: MKA content with the key, and a probe that moves frames both ways. */
   async #proven(link: SiteLink, key: KeyRef): Promise<boolean> {
     for (let round = 0; round < 2; round += 1) {
       const before = ownOf(await this.look(link), link);
@@ -236,7 +239,10 @@ export class Hand {
     return true;
   }
 
-  /** Shown in service, and a probe comes back: MKA alone hides a broken data plane. */
+  /**
+   * Checks that the link is in service and that a probe comes back: MKA alone hides a broken data
+   * plane.
+   */
   async #carries(link: SiteLink): Promise<boolean> {
     const state = await this.look(link);
     const port = state.macsec.find((candidate) => candidate.port === link.port);
@@ -256,7 +262,7 @@ export class Hand {
       try {
         if (await done()) return true;
       } catch (error) {
-        // The effect of a failed call is not known: the next round looks first.
+        // The effect of a failed call is not known, so the next round observes first.
         if (!(error instanceof LinksealError)) throw error;
       }
       await this.site.clock.sleep(stepMs);
@@ -275,13 +281,13 @@ interface Own {
   readonly txProtected: bigint;
 }
 
-/** Throws `device.unparsed` where the look does not tell enough to decide anything. */
+/** Throws `device.unparsed` if the observation is not enough for a decision. */
 function ownOf(state: DeviceState, link: SiteLink): Own {
   const port = state.macsec.find((candidate) => candidate.port === link.port);
   const { routing } = state;
   if (port?.session.kind !== "known" || port.keys.kind !== "known" || routing.kind !== "known") {
     const details = { effect: "none", where: link.id, next: "look again" } as const;
-    throw new LinksealError("device.unparsed", "the look told nothing", details);
+    throw new LinksealError("device.unparsed", "the observation is incomplete", details);
   }
   return {
     secured: port.session.value.controlledPort === "secured",

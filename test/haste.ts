@@ -1,4 +1,4 @@
-// Waiting times made short, so that a campaign takes a minute or two of virtual time.
+// Short waiting times, so that a campaign takes a minute or two of virtual time.
 
 const haste = [
   "  - { risk: shortSettle, until: 2027-11-24 }",
@@ -14,7 +14,7 @@ const haste = [
   "",
 ];
 
-/** The config of a simulated site, which ends with its accepted risks, made hasty. */
+/** Shortens the times in the config of a simulated site, which ends with its accepted risks. */
 export function hasty(config: string): string {
   return [config.trimEnd(), ...haste].join("\n");
 }

@@ -1,4 +1,4 @@
-// Thirteen ways in which an object reaches text, and a search for key bytes in what comes out.
+// Thirteen ways in which an object becomes text, and a search for key bytes in that text.
 
 import assert from "node:assert/strict";
 import { format, inspect } from "node:util";
@@ -6,7 +6,7 @@ import { serialize } from "node:v8";
 
 type Printer = (value: object) => string | Uint8Array;
 
-// A way that throws shows what its error says.
+// Returns the text of the error if the printer throws.
 function shown(print: () => string): string {
   try {
     return print();
@@ -63,7 +63,10 @@ function formsOf(key: Uint8Array): string[] {
   ];
 }
 
-/** Names of the printers whose output holds the key; random bytes do not occur by chance. */
+/**
+ * Returns the names of the printers whose output contains the key; random bytes do not occur by
+ * chance.
+ */
 export function leaksOf(value: object, key: Uint8Array): string[] {
   const forms = formsOf(key);
   return Object.entries(printers).flatMap(([name, print]) => {

@@ -3,18 +3,18 @@
 import { areas } from "./mutate/areas.ts";
 
 export type Run =
-  /** `files`: of tests, or of folders that end in "/"; `effort`: as in effort.ts. */
+  /** `files`: tests, or folders that end in "/"; `effort`: as in effort.ts. */
   | { readonly kind: "tests"; readonly effort: "long" | "usual"; readonly files: readonly string[] }
-  /** One of `npm run mutate`. */
+  /** An area of `npm run mutate`. */
   | { readonly kind: "mutation"; readonly area: string };
 
 export interface Part {
   readonly name: string;
-  /** What it holds, as the end of a sentence. */
+  /** Description of the part, as the end of a sentence. */
   readonly what: string;
-  /** One after the other. */
+  /** Runs, one after the other. */
   readonly runs: readonly Run[];
-  /** What takes the processors from it meanwhile; absent = nothing. */
+  /** A program that uses the processors meanwhile; absent = none. */
   readonly beside?: readonly string[];
 }
 
@@ -31,7 +31,7 @@ const usual = (...tiers: readonly string[]): Run => ({
   files: tiers.map((tier) => `test/${tier}/`),
 });
 
-/** More than there are processors, so that each test waits for one again and again. */
+/** More workers than processors, so that each test waits for a processor again and again. */
 const busy = ["stress-ng", "--cpu", "4"];
 
 const mutations = Object.keys(areas).map(
@@ -42,7 +42,7 @@ const mutations = Object.keys(areas).map(
   }),
 );
 
-/** In the order in which all of them run. */
+/** All parts, in the order in which they run. */
 export const parts: readonly Part[] = [
   long("storms", "rotations in bad weather, 5,000 seeds", named("fleet", ["rotations"])),
   long(
@@ -129,7 +129,7 @@ export const parts: readonly Part[] = [
   ...mutations,
 ];
 
-/** Names of the parts that take this test file in its long form. */
+/** Returns the names of the parts that take this test file in its long form. */
 export function partsOf(file: string): readonly string[] {
   const holds = (run: Run): boolean =>
     run.kind === "tests" &&

@@ -1,4 +1,5 @@
-// `npm run mutate -- AREA...`: changes the code of an area bit by bit and asks its tests to notice.
+// `npm run mutate -- AREA...`: changes the code of an area bit by bit and checks that its tests
+// notice.
 
 import { rmdirSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -13,14 +14,14 @@ const temporary = ".tmp";
 const scoreMin = 85;
 
 async function mutate({ files, tests }: Part): Promise<readonly FileScore[]> {
-  // Stryker knows no list of tests that also holds for code that runs as a module loads.
+  // Stryker's own list of tests does not apply to code that runs as a module loads.
   process.env["LINKSEAL_MUTATE_TESTS"] = tests.join(" ");
   const stryker = new Stryker({
     mutate: [...files],
     testRunner: "vitest",
     plugins: [import.meta.resolve("@stryker-mutator/vitest-runner")],
     vitest: { configFile: relative(root, config), related: false },
-    // It would rewrite tsconfig.json with an API that TypeScript 7 does not have.
+    // Stryker would rewrite tsconfig.json with an API that TypeScript 7 does not have.
     ignorePatterns: ["tsconfig.json", "coverage", "dist"],
     coverageAnalysis: "perTest",
     concurrency: Number(process.env["LINKSEAL_MUTATE_WORKERS"] ?? "1"),
@@ -69,7 +70,7 @@ for (const area of process.argv.slice(2)) {
     try {
       rmdirSync(join(root, temporary));
     } catch {
-      // Somebody else keeps something there.
+      // Another program has files in it.
     }
   }
   if (!report(area, scores)) process.exitCode = 1;

@@ -1,9 +1,12 @@
 // The command lines that a document shows its readers.
 
-/** Folders that are new each time. */
+/** Folders that are new in each run. */
 const passing = /\/tmp\/linkseal-demo-\w+/g;
 
-/** Each once, without comment: in blocks for a shell, typed at a prompt, or within a sentence. */
+/**
+ * Returns each command once, without comments: from blocks for a shell, after a prompt, or within a
+ * sentence.
+ */
 export function commandLines(text: string): readonly string[] {
   const block = /^```(\w*)\n(.*?)^```$/gms;
   const inBlocks = [...text.matchAll(block)].flatMap(([, language, lines = ""]) => {

@@ -1,4 +1,4 @@
-// `npm run record`: replaces the recorded messages of the kernel by those of the machine's kernel.
+// `npm run record`: replaces the recorded kernel messages by those of the machine's kernel.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// What `npm run lab -- record` wrote down, as docs/rotation.md shows it.
+// The recording of `npm run lab -- record`, as docs/rotation.md shows it.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,12 +11,12 @@ export function recorded(): Recording {
   return JSON.parse(readFileSync(path, "utf8")) as Recording;
 }
 
-/** From the first move to the last. */
+/** Returns the time from the first move to the last, in ms. */
 export function tookMs(moves: readonly Move[]): number {
   return (moves.at(-1)?.ms ?? 0) - (moves[0]?.ms ?? 0);
 }
 
-/** The part of the document about runs on a real kernel, by the name of its place. */
+/** Returns the part of the document about runs on a real kernel, by the name of its place. */
 export function realRotation(): Readonly<Record<"real", string>> {
   const { kernel, drained, undrained, supplicantsMs } = recorded();
   const { sent, received, clear, steps, rehearsed, replayed, far } = drained;

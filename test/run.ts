@@ -38,8 +38,8 @@ const root = join(import.meta.dirname, "..");
 const vitest = join(root, "node_modules", "vitest", "vitest.mjs");
 const reporters = ["--reporter=default", "--reporter=json"];
 /**
- * The lab plays every fault, and waits for each to be told and to be over; dpkg takes minutes; the
- * files of a group take turns, and each of them may meet a slow hour.
+ * The lab strikes every fault, and waits for the report and the end of each; dpkg takes minutes;
+ * the files of a group run one after the other, and each of them may be slow.
  */
 const patienceMs = (paths: readonly string[]): number => {
   const [first = ""] = paths;
@@ -49,10 +49,13 @@ const patienceMs = (paths: readonly string[]): number => {
 
 const restOption = "--rest=";
 const words = process.argv.slice(2);
-/** Report of a run elsewhere, of the same commit: what passed there is not run again. */
+/**
+ * The report of an earlier run of the same commit elsewhere; tests that passed there are not run
+ * again.
+ */
 const earlier = words.find((word) => word.startsWith(restOption))?.slice(restOption.length);
 const slowest = words.includes("--slowest");
-/** Debian's own kernel for the kernel tier, as in its long form. */
+/** Uses Debian's own kernel for the kernel tier, as the long form does. */
 const emulated = words.includes("--emulated") || process.env["LINKSEAL_LONG"] === "1";
 const ownOptions = ["--slowest", "--emulated"];
 const asked = words.filter((word) => !word.startsWith(restOption) && !ownOptions.includes(word));
@@ -66,7 +69,7 @@ const done =
 const isDone = new Set(done?.testResults.map(({ name }) => name));
 const reportFile = join(root, ".tmp", "report.json");
 
-/** Minutes of a machine of their own: for the long run, or whoever names them. */
+/** These take minutes of a machine of their own: they run in the long run, or if they are named. */
 const longAlone = [
   "test/kernel/ipsec/backup.test.ts",
   "test/kernel/ipsec/psk-agent.test.ts",
@@ -100,8 +103,8 @@ function areAskedFor(paths: readonly string[]): string[] {
     : paths.filter((path) => fragments.some((fragment) => path.includes(fragment)));
 }
 
-// Each folder in the kernel tier is a group that shares one boot, but for what takes minutes alone;
-// the longest begin first.
+// Each folder in the kernel tier is a group that shares one boot, except files that take minutes,
+// which run alone; the longest begin first.
 const long = /\/(lab|rotation|conformance|matrix|loss|backup|psk-agent)\.test\.ts$/;
 
 function groupsInMachine(): string[][] {
@@ -117,7 +120,7 @@ function groupsInMachine(): string[][] {
 const kernelFiles = (): string[] =>
   globSync("test/kernel/**/*.test.ts", { cwd: root }).filter(isForToday);
 
-// Undefined when vitest ended before it wrote its report.
+// Returns undefined if vitest ended before it wrote its report.
 function readReport(file: string): Report | undefined {
   try {
     return JSON.parse(readFileSync(file, "utf8")) as Report;
@@ -143,7 +146,7 @@ async function runInside(folder: string, paths: readonly string[]): Promise<Repo
   const said = join(results, "said");
   const out = openSync(said, "a");
   const end = await runInMachine({
-    // Tests of a group take turns, so that one may measure.
+    // Tests of a group run one after the other, so that one may measure.
     argv: [...argv, "--no-file-parallelism", ...options, ...paths],
     cwd: root,
     env: {
@@ -162,7 +165,7 @@ async function runInside(folder: string, paths: readonly string[]): Promise<Repo
   return readReport(join(results, "report.json"));
 }
 
-/** Two at a time: most of a kernel test is waiting for a protocol's own timers. */
+/** Two groups run at a time: a kernel test mostly waits for a protocol's own timers. */
 async function runGroups(folder: string, waiting: readonly string[][]): Promise<void> {
   const left = [...waiting];
   const ended: { readonly paths: string[]; readonly report: Report | undefined }[] = [];
@@ -186,7 +189,10 @@ async function timed(folder: string, paths: readonly string[]): Promise<Report |
   return report;
 }
 
-/** What failed beside another machine stays failed; a run without one helps to find out why. */
+/**
+ * Runs failed files again without another machine beside them, which helps to find the cause; they
+ * still count as failed.
+ */
 async function runAlone(
   folder: string,
   paths: readonly string[],

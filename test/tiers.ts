@@ -1,6 +1,6 @@
-// From vitest's report to one row per tier, and to the exit status of the whole run.
+// Turns vitest's report into one row per tier, and into the exit status of the whole run.
 
-/** In the order of the table; a tier whose folder holds no test is not in it. */
+/** Tiers in the order of the table; a tier whose folder holds no test is not in it. */
 export const tierNames = ["unit", "conformance", "fleet", "process", "peers", "kernel"] as const;
 
 /** The part of vitest's JSON report that is read here. */
@@ -10,7 +10,7 @@ export interface Report {
     /** Path of the file. */
     readonly name: string;
     readonly status: string;
-    /** Why the file did not load, if it did not. */
+    /** Error that occurred while the file was loaded; absent = none. */
     readonly message?: string;
     readonly assertionResults: readonly {
       readonly status: string;
@@ -24,14 +24,14 @@ export interface Report {
 
 export interface Tier {
   readonly name: string;
-  /** Tests that ended, failed ones among them. */
+  /** Tests that ended, failed ones included. */
   readonly ran: number;
   readonly failed: number;
-  /** Why some or all did not run; undefined = all ran. */
+  /** Why some or all tests did not run; undefined = all ran. */
   readonly whyNot: string | undefined;
 }
 
-/** One that is missing spoils the whole: nobody knows what it would have said. */
+/** Joins the reports. A missing report fails the whole, because its result is unknown. */
 export function joinReports(reports: readonly (Report | undefined)[]): Report | undefined {
   const all = reports.filter((report) => report !== undefined);
   if (all.length < reports.length) return undefined;
@@ -41,7 +41,7 @@ export function joinReports(reports: readonly (Report | undefined)[]): Report | 
   };
 }
 
-/** Those files of which each test passed; the others are still to be run, elsewhere. */
+/** Keeps only the files of which each test passed; the others still have to run elsewhere. */
 export function wholeFiles(report: Report): Report {
   const testResults = report.testResults.filter(
     ({ status, assertionResults }) =>
@@ -52,21 +52,21 @@ export function wholeFiles(report: Report): Report {
   return { success: true, testResults };
 }
 
-/** The same with other paths of its files. */
+/** Returns the same report with other paths of its files. */
 export function renamed(report: Report, rename: (path: string) => string): Report {
   const { success, testResults } = report;
   return { success, testResults: testResults.map((one) => ({ ...one, name: rename(one.name) })) };
 }
 
-/** Paths of the files in which anything failed. */
+/** Returns the paths of the files in which a test failed. */
 export function failedFiles(report: Report): readonly string[] {
   return report.testResults.filter((one) => one.status === "failed").map(({ name }) => name);
 }
 
 /**
- * What counts of files that did not pass beside others and were run `again` alone: that they did
- * not pass, for the rerun only helps to tell a flake from a fault. It lends its tests to a first
- * run that brought back no report.
+ * Returns the final report of files that failed beside others and were run `again` alone: they
+ * count as failed, because the rerun only helps to tell a flaky test from a fault. If the first run
+ * has no report, the tests of the rerun are used.
  */
 export function stillFailed(
   first: Report | undefined,
@@ -76,7 +76,7 @@ export function stillFailed(
   return tests === undefined ? undefined : { ...tests, success: false };
 }
 
-/** How each of these files ended that were run again alone, and what that means. */
+/** Describes how each of these files ended that were run again alone, and what that means. */
 export function formatRerun(paths: readonly string[], again: Report | undefined): string {
   return paths
     .map((path) => {
@@ -152,7 +152,7 @@ export function formatTiers(tiers: readonly Tier[]): string {
 
 const linesPerFailure = 14;
 
-/** What failed, shortly: the end of a long output is often all that anybody is shown. */
+/** Lists the failures briefly: often only the end of a long output is shown. */
 export function formatFailures(report: Report | undefined): string {
   const failures = (report?.testResults ?? []).flatMap((result) => {
     const failed = result.assertionResults.filter((test) => test.status === "failed");
@@ -172,7 +172,7 @@ export function formatFailures(report: Report | undefined): string {
     .join("\n");
 }
 
-/** `complete`: what did not run fails the run, as in CI. */
+/** `complete`: a test that did not run fails the run, as in CI. */
 export function exitStatus(
   tiers: readonly Tier[],
   report: Report | undefined,

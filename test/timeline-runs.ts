@@ -148,7 +148,7 @@ function costTable(costs: readonly Cost[]): string {
   return markdownTable([head, ...rows]);
 }
 
-/** All runs as text, each by the name of its place in the document. */
+/** Returns all runs as text, each by the name of its place in the document. */
 export async function timelines(): Promise<Readonly<Record<"costs" | "timelines", string>>> {
   const played = [];
   for (const run of runs) played.push(await play(run));

@@ -1,5 +1,5 @@
-// What a simulated run looked like, row by row: the state of the campaign beside the truth of both
-// ends. `npm run docs` writes it into docs/rotation.md.
+// A simulated run, row by row: the state of the campaign beside the truth of both ends. `npm run
+// docs` writes it into docs/rotation.md.
 
 import type { Ckn } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -16,7 +16,7 @@ interface Row {
   readonly traffic: string;
 }
 
-/** What a rotation cost its link and the pair. */
+/** The cost of a rotation for its link and the pair. */
 export interface Cost {
   readonly name: string;
   readonly outcome: string;
@@ -30,7 +30,7 @@ const hourMs = 3_600_000;
 const link = "primary";
 const id = `${group}/${link}`;
 
-/** From now on it writes down what happens to the first link of the pair. */
+/** Records from now on the events of the first link of the pair. */
 export class Timeline {
   readonly #pair: Pair;
   readonly #rows: Row[] = [];
@@ -54,7 +54,7 @@ export class Timeline {
     pair.site.attach({ effect: (effect) => this.#effect(effect), changed: () => this.#changed() });
   }
 
-  /** Until the campaign is in that state of that link. */
+  /** Runs until the campaign is in that state of that link. */
   async reach(state: string): Promise<void> {
     if (await this.run(hourMs, () => this.#pair.state() === state)) return;
     throw new Error(`${state} was not reached: ${this.#pair.state()}`);
@@ -67,7 +67,7 @@ export class Timeline {
     });
   }
 
-  /** Something that the run does to the pair. */
+  /** Notes an action of the run on the pair. */
   note(what: string): void {
     this.#add(what);
   }
@@ -91,7 +91,7 @@ export class Timeline {
   }
 
   #follow(): void {
-    // A confirm changes nothing that runs, so nobody tells of it.
+    // A confirm changes nothing that runs, so no event reports it.
     const isPending = this.#pair.link(link).router.commits.pending();
     if (!isPending && this.#isPending) this.#add("router: no timer runs any more");
     this.#isPending = isPending;
@@ -145,7 +145,7 @@ export class Timeline {
   }
 }
 
-/** What may happen to the port of a link; KEY stands for old or new. */
+/** Texts for the effects on the port of a link; KEY is replaced by old or new. */
 const effectTexts: Partial<Record<EffectEvent["what"], string>> = {
   "port.drain": "router: prepends",
   "port.restore": "router: prepends no more",
@@ -162,7 +162,7 @@ const effectTexts: Partial<Record<EffectEvent["what"], string>> = {
   "peer.put": "far end: pointed at the KEY key, hardware not yet",
 };
 
-/** What falls into one second of one state is one row. */
+/** Merges the rows within one second of one state. */
 function merged(rows: readonly Row[]): readonly Row[] {
   const result: Row[] = [];
   for (const row of rows) {
@@ -177,7 +177,7 @@ function merged(rows: readonly Row[]): readonly Row[] {
 
 const seconds = (ms: number): number => Math.floor(ms / 1000);
 
-/** `mm:ss`, with hours where there are any. */
+/** Formats as `mm:ss`, with hours if there are any. */
 export function spanText(ms: number): string {
   const two = (value: number): string => String(value).padStart(2, "0");
   const [hours, minutes] = [Math.floor(ms / hourMs), Math.floor(ms / 60_000) % 60];

@@ -1,5 +1,5 @@
-// `npm run test:tools`: installs what the tiers need from outside the clone; with names of packages
-// those of them alone.
+// `npm run test:tools`: installs the programs that the tiers need from outside the clone; with
+// names of packages it installs only those.
 
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -10,13 +10,13 @@ import { prepareSupplicant } from "./machine/supplicant.ts";
 import { prepareUserModeKernel } from "./machine/user-mode-kernel.ts";
 
 interface Tool {
-  /** Where it is once its package is installed: a command, or a file by its path. */
+  /** Sign that its package is installed: a command, or a file by its path. */
   readonly sign: string;
   readonly package: string;
   readonly why: string;
 }
 
-/** A name that ended in "-" would remove the package and all that needs it. */
+/** apt would take a name that ends in "-" as a request to remove the package. */
 const tools: readonly Tool[] = [
   { sign: "gcc", package: "gcc", why: "compiles the native addon" },
   { sign: "/usr/include/linux/netlink.h", package: "libc6-dev", why: "headers for it" },
@@ -101,7 +101,7 @@ if (missing.length > 0) {
 if (asked.length === 0) prepareTiers();
 
 function prepareTiers(): void {
-  // First: a machine that is made anew takes everything else in the folder with it.
+  // This comes first: a machine that is made anew removes everything else in the folder.
   const debian = prepareMachine(machineFolder);
   console.log(`the kernel tier runs on Linux ${prepareUserModeKernel(machineFolder)}`);
   console.log(`and in its long form on ${debian}`);

@@ -1,4 +1,4 @@
-// Is a command line of the documents one that the program takes? Asked of the program itself.
+// Checks, with the program itself, that it accepts a command line of the documents.
 
 import { linksealProgram } from "#agent/bin/launch.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
@@ -6,7 +6,8 @@ import { exampleOf } from "#agent/cli/shape.ts";
 const program = linksealProgram();
 
 /**
- * Follows the words of the line down the tree; what has no example is a group of verbs and no verb.
+ * Follows the words of the line down the tree; a path without an example is a group of verbs, not a
+ * verb.
  */
 export function isVerb(line: string): boolean {
   let at: typeof program = program;

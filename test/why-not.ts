@@ -1,10 +1,10 @@
-// A test that this computer cannot run: counted as not run, with the reason, and never as passed.
+// A test that this computer cannot run counts as not run, with the reason, and never as passed.
 
 import type { TestContext } from "vitest";
 
 declare module "vitest" {
   interface TaskMeta {
-    /** Why this computer cannot run it. */
+    /** The reason why this computer cannot run it. */
     whyNot?: string;
   }
 }

@@ -9,7 +9,9 @@ export interface Command {
 
 const section = "## Try it";
 
-/** Throws where README has no such section, or shows no command there. */
+/**
+ * Reads the commands from README. Throws if README has no such section, or shows no command there.
+ */
 export function commandsOf(readme: string): readonly Command[] {
   const text = readme.split(`\n${section}\n`)[1]?.split("\n## ")[0] ?? "";
   const block = /^```sh\n(.*?)^```$/ms.exec(text)?.[1] ?? "";

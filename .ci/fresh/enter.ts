@@ -1,8 +1,8 @@
-// Runs a program as an ordinary user inside a fresh root, of which it can write nothing.
+// Runs a program as an ordinary user inside a fresh root, where the program cannot write.
 
 import { spawnSync } from "node:child_process";
 
-/** A folder of this machine, and where it is seen inside; the second one is there already. */
+/** A folder of this machine, and the existing path inside the root where it is mounted. */
 export interface Seen {
   readonly from: string;
   readonly at: string;
@@ -13,7 +13,10 @@ export interface Visit {
   readonly root: string;
   readonly seen: readonly Seen[];
   readonly user: { readonly uid: number; readonly gid: number };
-  /** All variables that it has; no argument of a program shows their values. */
+  /**
+   * All variables that the program has. They are not passed as arguments, where other processes
+   * could read them.
+   */
   readonly environment: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly argv: readonly string[];
@@ -22,10 +25,13 @@ export interface Visit {
 const patienceMs = 3_600_000;
 const devices = ["null", "zero", "full", "random", "urandom", "tty"];
 
-/** One word of a shell. */
+/** Quotes a word for `sh`. */
 export const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''")}'`;
 
-/** A script for `sh` in namespaces of its own: mounts, then the program in that root. */
+/**
+ * Returns a script for `sh` in its own namespaces: it mounts everything, then runs the program in
+ * that root.
+ */
 export function script({ root, seen, user, cwd, argv }: Visit): string {
   const inside = (path: string): string => quoted(`${root}${path}`);
   const bind = (from: string, at: string): string => `mount --bind ${quoted(from)} ${inside(at)}`;
@@ -51,14 +57,17 @@ export function script({ root, seen, user, cwd, argv }: Visit): string {
       bind(from, at),
       ...(access === "read" ? [readOnly(at)] : []),
     ]),
-    // Not exec: a shell as the first process takes the orphans of the others, Node would not.
+    // This is not exec: a shell as the first process reaps orphaned processes, and Node would not.
     `PATH=$PATH:/usr/sbin:/sbin chroot --userspec=${user.uid}:${user.gid} --groups= \\`,
     `  ${quoted(root)} env PATH="$PATH" sh -c ${quoted(program)}`,
     "exit $?",
   ].join("\n");
 }
 
-/** Its exit status; what it prints goes where our own output goes. Within an hour it is killed. */
+/**
+ * Runs the program and returns its exit status; its output goes to our own output. It is killed
+ * after an hour.
+ */
 export function enter(visit: Visit): number {
   const { status, error } = spawnSync(
     "unshare",

@@ -1,11 +1,14 @@
-// What npm needs to reach its registry from another root, as this machine's npm is configured.
+// The settings that npm needs to reach its registry from another root, as this machine's npm is
+// configured.
 
 export const asked = ["registry", "cafile", "proxy", "https-proxy", "noproxy", "strict-ssl"];
 
 export interface NpmNeeds {
-  /** Without the file of certificates, whose path differs there. */
+  /** Leaves out the file of certificates, whose path differs in the other root. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Path on this machine of the certificates that it trusts; undefined = those that npm brings. */
+  /**
+   * Path on this machine of the certificates that npm trusts; undefined = those that npm brings.
+   */
   readonly certificates: string | undefined;
 }
 

@@ -1,4 +1,4 @@
-// A fresh Debian in a folder of this machine.
+// Makes a fresh Debian in a folder of this machine.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 
 export interface Root {
   readonly folder: string;
-  /** File that says what is in the folder; written last. */
+  /** File that describes the contents of the folder; it is written last. */
   readonly label: string;
   readonly suite: string;
   readonly packages: readonly string[];
@@ -14,7 +14,10 @@ export interface Root {
   readonly setup?: readonly string[];
 }
 
-/** Makes it, as root, if it is not there as described. Returns what it contains, in words. */
+/**
+ * Makes the root (this needs root rights) unless it exists as described. Returns a description of
+ * its contents.
+ */
 export function makeRoot({ folder, label, suite, packages, setup = [] }: Root): string {
   const words = `${suite} with ${packages.join(", ")}`;
   const content = `${[words, ...setup].join("\n")}\n`;
@@ -25,7 +28,7 @@ export function makeRoot({ folder, label, suite, packages, setup = [] }: Root): 
   for (const old of [fresh, label]) rmSync(old, { recursive: true, force: true });
   mkdirSync(dirname(folder), { recursive: true });
   const include = `--include=${packages.join(",")}`;
-  // It takes nothing from this machine's own lists and preferences of packages.
+  // It takes nothing from the package lists and preferences of this machine.
   execFileSync("mmdebstrap", ["--quiet", "--variant=minbase", include, suite, fresh], {
     stdio: ["ignore", "ignore", "inherit"],
   });

@@ -1,4 +1,5 @@
-// `npm run test:fresh`: README's own commands in a fresh Debian, as a user who has nothing else.
+// `npm run test:fresh`: runs the commands of README in a fresh Debian, as a user who has nothing
+// else.
 
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -11,15 +12,15 @@ import { makeRoot } from "./root.ts";
 
 const repository = join(import.meta.dirname, "..", "..");
 const caches = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-/** Outside the clone, so that the next one need not install it again. */
+/** The cache is outside the clone, so that another clone need not install it again. */
 const cache = join(caches, "linkseal-fresh");
 const user = { uid: 1000, gid: 1000 };
-/** A path with a blank: some folders of readers have one. */
+/** A path with a blank, because some readers have such folders. */
 const clone = "/srv/a clone";
 const tool = "/opt/npm";
-/** The newest that runs on the Node of this Debian. */
+/** The newest version that runs on the Node of this Debian. */
 const newestNpm = "11";
-/** What `npm test` leaves in its clone, and where it goes in this one. */
+/** The file that `npm test` leaves in its clone, and its path in this clone. */
 const report = { from: ".tmp/report.json", to: ".tmp/fresh.json" };
 
 const places = [clone, tool, "/srv/npm", "/srv/reader"];
@@ -37,11 +38,11 @@ const root = {
 };
 
 function npm(...argv: readonly string[]): string {
-  // Beside no project, whose settings would be among the answers.
+  // This folder belongs to no project, whose settings would otherwise be among the answers.
   return execFileSync("npm", argv, { cwd: tmpdir(), encoding: "utf8" });
 }
 
-/** Folder of the newest npm that the root's Node runs, installed once. */
+/** Installs, once, the newest npm that the root's Node can run. Returns its folder. */
 function installNpm(): string {
   const versions = JSON.parse(npm("view", `npm@${newestNpm}`, "version", "--json")) as
     | string
@@ -56,7 +57,7 @@ function installNpm(): string {
   return folder;
 }
 
-/** A copy of what is committed, owned by that user; nothing else of this clone goes along. */
+/** Makes a copy of the commit, owned by that user; nothing else of this clone is copied. */
 function makeClone(work: string): void {
   const place = join(work, "clone", "linkseal");
   const safe = ["-c", "safe.directory=*", "-c", "advice.detachedHead=false"];
@@ -68,11 +69,13 @@ function makeClone(work: string): void {
 
 interface Variant {
   readonly name: string;
-  /** Folder of an npm that stands before the root's own one in PATH. */
+  /** Folder of an npm that comes before the root's own one in PATH. */
   readonly npm: string | undefined;
 }
 
-/** Types it in a new clone, with a home that is empty; true if it ends as README promises. */
+/**
+ * Runs the command in a new clone with an empty home; returns true if it ends as README promises.
+ */
 function isKept({ name, npm: own }: Variant, { line, runs }: Command, work: string): boolean {
   console.log(`\n== ${name}: ${line}`);
   for (const folder of ["clone", "home", "npm", "tmp"]) mkdirSync(join(work, folder));
@@ -103,7 +106,10 @@ function isKept({ name, npm: own }: Variant, { line, runs }: Command, work: stri
   return status === 0;
 }
 
-/** For `npm test -- --rest=FILE`, which runs what a fresh root cannot. */
+/**
+ * Keeps the report for `npm test -- --rest=FILE`, which runs the tests that a fresh root cannot
+ * run.
+ */
 function keepReport(work: string): void {
   const from = join(work, "clone", "linkseal", report.from);
   const to = join(repository, report.to);

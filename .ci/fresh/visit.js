@@ -1,5 +1,6 @@
-// Runs inside a fresh root, on its own Node: types a command of README as a reader would.
-// `visit.js to-its-end LINE` or `visit.js until-interrupted LINE`; for Debian's own, older Node.
+// Runs inside a fresh root, on that root's own Node: enters a command of README as a reader would.
+// `visit.js to-its-end LINE` or `visit.js until-interrupted LINE`. This file must also run on
+// Debian's older Node.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -7,10 +8,10 @@ import { setTimeout as rest } from "node:timers/promises";
 
 const answerTries = 60;
 const endMs = 30_000;
-/** In the last of the lines that a site prints before anything happens in it. */
+/** Matches the last of the lines that a site prints before anything happens in it. */
 const readyLine = /^page at (http:\S+);/m;
 
-/** A line for a shell, in a process group of its own, as a terminal starts it. */
+/** Starts a shell line in its own process group, as a terminal does. */
 function type(line) {
   console.log(`$ ${line}`);
   const child = spawn("sh", ["-c", line], { stdio: ["ignore", "pipe", "inherit"], detached: true });
@@ -28,7 +29,7 @@ async function toItsEnd(line) {
   return status === 0 ? undefined : `"${line}" ended with ${signal ?? status}`;
 }
 
-/** Undefined if what it serves answers; else why not. */
+/** Resolves to undefined if the server answers, and to the reason if it does not. */
 async function answers(page) {
   const status = type("npx --no -- linkseal status");
   await status.ended;
@@ -59,7 +60,7 @@ async function untilInterrupted(line) {
   if (page === undefined) return `"${line}" ended with ${await end} before it served`;
   const why = await answers(page);
   if (over) return `"${line}" ended with ${await end} by itself`;
-  // As Ctrl-C does: all processes that the line has started.
+  // Interrupts all processes that the line has started, as Ctrl-C does.
   process.kill(-child.pid, "SIGINT");
   const status = await Promise.race([end, rest(endMs, "nothing: it still runs", { ref: false })]);
   console.log(`"${line}" was interrupted, and ended with ${status}`);

@@ -1,4 +1,4 @@
-// The archive itself: a tree with fixed owners, modes and times, and dpkg-deb around it.
+// Writes the archive: a tree with fixed owners, modes and times, packed by dpkg-deb.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -22,7 +22,7 @@ export interface Deb {
   readonly entries: readonly Entry[];
   readonly architecture: Architecture;
   readonly version: string;
-  /** Oldest glibc that everything inside runs on. */
+  /** Oldest version of glibc on which everything inside runs. */
   readonly libc: string;
   readonly epochSeconds: number;
   readonly compression: "zstd" | "xz";
@@ -31,7 +31,10 @@ export interface Deb {
 
 const scripts = ["preinst", "postinst", "prerm", "postrm"] as const;
 
-/** The same octets for the same entries and the same epoch, wherever and whenever. */
+/**
+ * Writes the package. The same entries and the same epoch give the same octets on every machine at
+ * every time.
+ */
 export function writeDeb(deb: Deb, stage: string): void {
   rmSync(stage, { recursive: true, force: true });
   const folders = new Set<string>();
@@ -54,12 +57,12 @@ export function writeDeb(deb: Deb, stage: string): void {
   for (const folder of [...folders, control]) chmodSync(folder, 0o755);
   const paths = deb.entries.map(({ path }) => join(stage, path));
   const named = ["control", "md5sums", ...scripts].map((name) => join(control, name));
-  // Deepest first, since to write into a folder is to change its time.
+  // The deepest paths come first, because writing into a folder changes its time.
   const all = [...paths, ...named, ...folders, control].sort((a, b) => b.length - a.length);
   for (const path of all) lutimesSync(path, deb.epochSeconds, deb.epochSeconds);
   execFileSync(
     "dpkg-deb",
-    // Threads change where xz cuts, and so the octets.
+    // Threads change where xz splits its blocks, and so the octets.
     ["--root-owner-group", "--threads-max=1", `-Z${deb.compression}`, "-b", stage, deb.file],
     { env: { ...process.env, SOURCE_DATE_EPOCH: String(deb.epochSeconds) }, stdio: "pipe" },
   );

@@ -1,7 +1,7 @@
-// What lies where on a host that has the package. Pure: names, modes and where the content is from.
+// The files of the package: path, mode and the source of the content. Pure.
 
 export interface Entry {
-  /** Absolute, on the host. */
+  /** Absolute path on the host. */
   readonly path: string;
   readonly mode: 0o644 | 0o755;
   readonly from: Source;
@@ -15,13 +15,13 @@ type Source =
 const home = "/usr/lib/linkseal";
 const documents = "/usr/share/doc/linkseal";
 
-/** Of what the build leaves in dist/: what a host needs of it. */
+/** The files of dist/ that a host needs. */
 export const bundlePatterns = ["*.js", "web/*"] as const;
 
-/** Names of the built parts, as they lie in dist/. */
+/** Names of the built parts in dist/. */
 export interface Built {
   readonly bundle: readonly string[];
-  /** The addon of the architecture, wherever it was compiled. */
+  /** The addon of the package's architecture, which may have been compiled on another machine. */
   readonly addon: string;
   readonly node: string;
   readonly version: string;
@@ -43,7 +43,8 @@ const text = (path: string, content: string, mode: Entry["mode"] = 0o644): Entry
   from: { kind: "text", text: content },
 });
 
-// exec: whoever started it knows the agent by this process, and hands descriptors to it.
+// exec keeps the process id: the program that started it knows the agent by this process and passes
+// descriptors to it.
 const launcher = `#!/bin/sh
 exec ${home}/bin/node --disable-sigusr1 ${home}/agent/bin.js "$@"
 `;

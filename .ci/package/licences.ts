@@ -1,4 +1,4 @@
-// What is inside the package, by whom and on which terms: the SBOM and the copyright file.
+// The parts inside the package, their authors and their terms: the SBOM and the copyright file.
 
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,9 +6,9 @@ import { join } from "node:path";
 export interface Part {
   readonly name: string;
   readonly version: string;
-  /** SPDX expression, as its own manifest has it. */
+  /** SPDX expression from the part's own manifest. */
   readonly licence: string;
-  /** The words themselves, where the part brings them. */
+  /** The text of the licence, if the part brings it. */
   readonly text: string | undefined;
   readonly purl: string;
 }
@@ -19,7 +19,7 @@ interface Manifest {
   readonly license?: string;
 }
 
-/** A part of npm, by its folder. Throws where nobody could tell its terms. */
+/** Reads a part of npm from its folder. Throws if its terms cannot be determined. */
 export function npmPart(root: string, folder: string): Part {
   const place = join(root, folder);
   const { name, version, license } = JSON.parse(
@@ -29,13 +29,13 @@ export function npmPart(root: string, folder: string): Part {
   const words = files.map((one) => readFileSync(join(place, one), "utf8").trim());
   const text = words.length === 0 ? undefined : words.join("\n\n");
   if (typeof license !== "string" && text === undefined) {
-    throw new Error(`${name} ${version} does not tell its licence: it cannot go into a package`);
+    throw new Error(`${name} ${version} has no readable licence: it cannot go into a package`);
   }
   const purl = `pkg:npm/${name.replace("@", "%40")}@${version}`;
   return { name, version, licence: license ?? "see its text", text, purl };
 }
 
-/** What Node brings with it, by the versions that it tells of itself. */
+/** Lists the parts that Node contains, by the versions that Node reports. */
 export function nodeParts(
   folder: string,
   versions: Readonly<Record<string, string | undefined>>,
@@ -66,7 +66,7 @@ function component({ name, version, licence, purl }: Part): object {
   return { type: "library", "bom-ref": purl, name, version, purl, licenses: licences };
 }
 
-/** CycloneDX 1.6; two builds of one source give the same text. */
+/** Returns a CycloneDX 1.6 document; two builds of one source give the same text. */
 export function sbom(
   product: { readonly version: string; readonly architecture: string },
   parts: readonly Part[],
@@ -94,7 +94,7 @@ export function sbom(
   return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
-/** Debian's copyright file: our own terms first, then each part's, whole. */
+/** Returns Debian's copyright file: our own terms first, then the full terms of each part. */
 export function copyright(own: string, parts: readonly Part[]): string {
   const sections = parts.flatMap(({ name, version, licence, text }) =>
     text === undefined && licence.startsWith("see ")

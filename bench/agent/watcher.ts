@@ -1,4 +1,4 @@
-// An agent in a process of its own on a simulated site, for benchmarks that only watch it.
+// An agent in its own process on a simulated site, for benchmarks of an agent that only observes.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -15,21 +15,21 @@ import { Life } from "../../test/process/life.ts";
 
 const command = join(import.meta.dirname, "../..", "agent", "bin.js");
 const pollMs = 5_000;
-/** Virtual time may run ahead of the agent by less than any of its deadlines. */
+/** Virtual time runs ahead of the agent by less than any of its deadlines. */
 const leashMs = 500;
 const patienceMs = 120_000;
 
 export interface WatcherOptions {
   readonly links: number;
-  /** Virtual seconds a second. */
+  /** Virtual seconds per real second. */
   readonly speed: number;
-  /** Polls before it counts as settled. */
+  /** Number of polls after which the agent counts as settled. */
   readonly warm: number;
-  /** More lines of its config. */
+  /** Further lines of the agent's config. */
   readonly config?: string;
 }
 
-/** It watches links which are protected and its own. */
+/** An agent that watches protected links with keys of its own. */
 export class Watcher implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly #site: Site;
@@ -90,7 +90,9 @@ export class Watcher implements AsyncDisposable {
     return (await ask({ role: "view", method: "GET", path: "/v1/status", socket })) as Status;
   }
 
-  /** Address of its status page, with a code that opens it. Throws while it is not served. */
+  /**
+   * Returns the address of the status page with a login code. Throws while the page is not served.
+   */
   async pageDoor(): Promise<string> {
     const socket = join(this.#folder, "run/view.sock");
     const asked = { role: "view", method: "POST", path: "/v1/page/code", socket } as const;
@@ -98,7 +100,10 @@ export class Watcher implements AsyncDisposable {
     return `${url}#${code}`;
   }
 
-  /** Lets it look so many times at each device; resolves to the virtual minutes that took. */
+  /**
+   * Waits until the agent has polled each device `polls` times; resolves to the virtual minutes
+   * that this took.
+   */
   async watch(polls: number): Promise<number> {
     const { clock } = this.#site;
     const begun = clock.now();

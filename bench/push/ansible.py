@@ -1,4 +1,4 @@
-"""Ansible pushes the change that is told on standard input, by its own NETCONF module."""
+"""Pushes the change on standard input with Ansible's own NETCONF module."""
 
 import json
 import os

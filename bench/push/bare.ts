@@ -1,4 +1,5 @@
-// What the SSH library alone can do: the same messages, each after the reply to the one before.
+// The limit of the SSH library alone: the same messages, each sent after the reply to the previous
+// one.
 
 import { connect } from "node:net";
 import ssh2 from "ssh2";
@@ -33,7 +34,7 @@ function push(at: number, { login, hostKey, priority }: Order): Promise<void> {
           if (heard.includes("<rpc-error>")) reject(new Error(heard));
           const isHello = heard.includes("<hello");
           heard = "";
-          // Our hello went out before theirs came.
+          // Our hello was sent before theirs arrived.
           if (!isHello || messages.length > 0) next();
         });
         next();

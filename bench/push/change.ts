@@ -7,7 +7,7 @@ const base = "urn:ietf:params:xml:ns:netconf:base:1.0";
 export const port = "et-0/0/0";
 const name = `linkseal-${port}`;
 const ckn = "0123456789ABCDEF".repeat(4);
-/** Of nobody. */
+/** A made-up key, which no device uses. */
 const cak = "00112233445566778899aabbccddeeff".repeat(2);
 
 const target = element("target", element("candidate"));
@@ -47,12 +47,12 @@ function treeOf(priority: number): XmlOut {
   );
 }
 
-/** Another priority makes it another change. */
+/** Returns the edit; another priority makes it a different change. */
 export function edit(priority: number): XmlOut {
   return element("edit-config", target, element("config", treeOf(priority)));
 }
 
-/** The order in which each of them sends it, one after the reply to the other. */
+/** The order in which each client sends the messages, each after the reply to the previous one. */
 export const pushes = (priority: number): readonly XmlOut[] => [
   lock,
   edit(priority),
@@ -71,7 +71,7 @@ export const hello =
   "<capability>urn:ietf:params:netconf:base:1.0</capability>" +
   "<capability>urn:ietf:params:netconf:base:1.1</capability></capabilities></hello>";
 
-/** As a person would type it. */
+/** The same change as command lines. */
 export function linesOf(priority: number): readonly string[] {
   const association = `set security macsec connectivity-association ${name}`;
   return [
@@ -87,12 +87,12 @@ export function linesOf(priority: number): readonly string[] {
   ];
 }
 
-/** What a client is told on standard input. */
+/** The input that a client reads from standard input, as JSON. */
 export interface Order {
   readonly ports: readonly number[];
-  /** `SHA256:` and its digest. */
+  /** `SHA256:` and the digest of the key. */
   readonly hostKey: string;
-  /** OpenSSH's form of a private key that every device takes. */
+  /** A private key in OpenSSH's format that every device accepts. */
   readonly login: string;
   readonly workers: number;
   readonly priority: number;
@@ -100,7 +100,7 @@ export interface Order {
   readonly edit: string;
 }
 
-/** What it says in the end. */
+/** The result that a client prints at its end. */
 export interface Report {
   readonly seconds: number;
   readonly megabytes: number;
@@ -112,7 +112,7 @@ export async function orderFrom(stdin: AsyncIterable<unknown>): Promise<Order> {
   return JSON.parse(text) as Order;
 }
 
-/** As many at a time as there are workers. */
+/** Calls `one` for each device, for as many at a time as there are workers. */
 export async function forEach(
   { ports, workers }: Order,
   one: (at: number) => Promise<void>,

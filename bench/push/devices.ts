@@ -1,6 +1,6 @@
-// Simulated Junos routers in a process of their own: NETCONF for who speaks it, and for who does
-// not a command line that takes the one change of this bench. `devices.ts COUNT` prints where they
-// are.
+// Simulated Junos routers in their own process. Clients that use NETCONF get NETCONF; the others
+// get a command line that accepts the one change of this bench. `devices.ts COUNT` prints the
+// addresses.
 
 import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type ServerChannel, type Session } from "ssh2";
@@ -10,7 +10,7 @@ import { hostKeyPair } from "#sim/serve/ssh.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { commit, edit, hello, lock, rpcOf, unlock } from "./change.ts";
 
-/** Their waits are a twentieth of real ones: 50 ms for a commit, 1 ms for most else. */
+/** Waits are a twentieth of real ones: 50 ms for a commit, 1 ms for most other requests. */
 const speed = 20;
 const commitMs = 1_000;
 const count = Number(process.argv[2]);
@@ -23,7 +23,10 @@ const site = buildSite({
 
 const replyEnd = "]]>]]>";
 
-/** Answers as they end; the first one is the hello. */
+/**
+ * A NETCONF client inside this process; it ignores the hello and resolves each request to its
+ * reply.
+ */
 class Inside {
   readonly #send: (text: string) => void;
   #text = "";
@@ -52,7 +55,7 @@ class Inside {
   }
 }
 
-/** What a Junos prints, for what netmiko types. */
+/** Prints what a Junos router prints in reply to netmiko's commands. */
 function commandLine(channel: ServerChannel, face: JunosFace): void {
   let line = "";
   let isEditing = false;

@@ -1,5 +1,6 @@
-// Ours: `push` sends the change by our transports, `transaction` has the driver carry it out, with
-// a confirmed commit, a look that verifies, the confirm, and a journal on disk.
+// Our own client: `push` sends the change by our transports; `transaction` lets the driver carry it
+// out, with a confirmed commit, an observation that verifies it, the confirm, and a journal on
+// disk.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,7 +17,7 @@ import type { Target } from "#hal/target.ts";
 import type { World } from "#hal/world.ts";
 import { forEach, type Order, orderFrom, port, pushes } from "./change.ts";
 
-/** By the routers' clock, which is fast. */
+/** Measured by the routers' clock, which is fast. */
 const confirmMs = 3_600_000;
 const never = new AbortController().signal;
 const order = await orderFrom(process.stdin);
@@ -69,7 +70,7 @@ async function transaction(at: number, world: World): Promise<void> {
   await journal("done");
 }
 
-// The parser is loaded by the first who needs it, as in an agent that runs.
+// The parser is loaded by its first user, as in a running agent.
 await readXml(new TextEncoder().encode("<warm/>"), "nowhere");
 const folder = mkdtempSync(join(tmpdir(), "linkseal-push-"));
 try {

@@ -1,4 +1,4 @@
-"""ncclient or netmiko push the change that is told on standard input: `peer.py NAME`."""
+"""Pushes the change on standard input with ncclient or netmiko: `peer.py NAME`."""
 
 import json
 import logging

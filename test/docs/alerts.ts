@@ -1,4 +1,4 @@
-// The alert rules that are shipped, as their file has them.
+// The alert rules that are shipped, as their file defines them.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { isWarningCode, type WarningCode } from "#agent/model/warning-rows.ts";
 export interface AlertRule {
   readonly alert: string;
   readonly expr: string;
-  /** How long it must hold; absent = the agent has let it settle already. */
+  /** How long the condition must last; absent = the agent has let it settle already. */
   readonly for?: string;
   readonly labels: {
     readonly severity: "critical" | "warning" | "info";
@@ -29,7 +29,7 @@ export const alertRules: readonly AlertRule[] = (parse(alertsText) as RulesFile)
   ({ rules }) => rules,
 );
 
-/** The warning that opens it; undefined = the rule stands for itself. */
+/** The warning that opens it; undefined = the rule has no warning of its own. */
 export function codeOf({ expr }: AlertRule): WarningCode | undefined {
   const [, code = ""] = /^linkseal_warning_open\{code="([^"]+)"\} == 1$/.exec(expr) ?? [];
   return isWarningCode(code) ? code : undefined;

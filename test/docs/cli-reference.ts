@@ -21,13 +21,13 @@ standard error. The agent is found at \`--socket\`, else under \`LINKSEAL_HOME\`
 | exit status | meaning |
 | --- | --- |
 | 0 | done; nothing to do; everything asked about is protected |
-| 1 | failed; nothing was changed, or what was changed stands and a later step failed |
+| 1 | failed; nothing was changed, or the change was made and a later step failed |
 | 2 | usage or invalid config |
 | 3 | \`plan\`, \`rotate --dry-run\`: would change |
 | 4 | not protected, degraded or unknown |
 | 5 | the agent cannot be reached |
-| 6 | refused by a gate; a named risk would have to be accepted |
-| 7 | failed and the effect on a device or on the far end is unknown: look first |
+| 6 | refused by a check; a named risk would have to be accepted |
+| 7 | failed and the effect on a device or on the far end is unknown: read the state first |
 | 8 | not allowed on this socket |
 `;
 

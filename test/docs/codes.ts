@@ -1,4 +1,4 @@
-// docs/codes.md: every code, in the words of `explain`.
+// docs/codes.md: every code, as `explain` describes it.
 
 import { type Explanation, explanations } from "#agent/explain/explain.ts";
 
@@ -9,11 +9,11 @@ const headings: Readonly<Record<Explanation["kind"], string>> = {
   risk: "Risks that are accepted by name",
   state: "States of a campaign",
 };
-/** The whole of docs/codes.md. */
+/** Returns the text of docs/codes.md. */
 export function explainMarkdown(): string {
   const parts = [
     "# Codes\n",
-    "Generated from the program; `linkseal explain CODE` says the same.\n",
+    "Generated from the program; `linkseal explain CODE` prints the same text.\n",
   ];
   for (const kind of ["warning", "finding", "error", "risk", "state"] as const) {
     parts.push(`## ${headings[kind]}\n`);

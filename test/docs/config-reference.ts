@@ -1,4 +1,4 @@
-// The reference and the JSON Schema of a config file, from the schema and rules that judge one.
+// The reference and the JSON Schema of a config file, from the schema and the rules that check one.
 
 import { charactersMax } from "#agent/config/document.ts";
 import { azureFields } from "#agent/config/ipsec-policy.ts";
@@ -10,14 +10,14 @@ import { profileRows } from "#agent/config/tunnel-rules.ts";
 import { riskMeanings, riskNames } from "#agent/model/desired.ts";
 import { jsonDocument } from "./json-document.ts";
 
-/** Text of `docs/config.schema.json`. It cannot hold the rules between keys. */
+/** Returns the text of `docs/config.schema.json`, which cannot express the rules between keys. */
 export function jsonSchema(): string {
   const title = "linkseal.yaml";
   const description = "Config of a linkseal site, version 1.";
   return jsonDocument({ title, description, ...schemaOfFile });
 }
 
-/** `docs/configuration.md`. */
+/** Returns the text of `docs/configuration.md`. */
 export function configReference(): string {
   const sections = sectionsOf("", schemaOfFile);
   return `# Configuration
@@ -26,12 +26,12 @@ export function configReference(): string {
 
 A site is one YAML 1.2 file of at most ${charactersMax / 1e6} million characters.
 \`linkseal validate FILE\` checks it and changes nothing;
-\`linkseal apply FILE\` makes it the accepted intent. A file that merely lies
+\`linkseal apply FILE\` makes it the accepted intent. A file that merely exists
 in \`/etc\` has no effect.
 
 - Durations carry a unit: \`500ms\`, \`18s\`, \`5m\`, \`8h\`, \`90d\`. Rates as well: \`100G\`.
 - Text that looks like a number is quoted: \`port: "007"\`.
-- Secrets never stand in the file, only the names of vault secrets.
+- The file contains no secrets, only the names of vault secrets.
 - Unknown keys, duplicate keys, anchors, aliases and tags are refused.
 - Every complaint reads \`file:line:column path: what, why, what to write\`.
 - \`config.schema.json\` beside this page is the same as JSON Schema, for editors.
@@ -56,8 +56,8 @@ ${table(
   profileRows.map(([name, words]) => [code(name), words]),
 )}
 
-A gateway without a custom policy takes more than \`azureDefault\` names, and worse; what the
-profile says is all that this end takes.
+A gateway without a custom policy accepts more than \`azureDefault\` names, and weaker algorithms;
+this end accepts only those of the profile.
 
 ## Risks
 
@@ -70,7 +70,7 @@ ${table(
 
 ## Not available in this version
 
-These settings are known and refused, so that nobody relies on what does nothing.
+These settings are known and refused, so that no config relies on a setting without effect.
 
 ${table(
   ["setting", "waits for"],
@@ -82,7 +82,7 @@ ${table(
 `;
 }
 
-// One section for each map; lists of maps are named with `[]`.
+// Writes one section for each map; lists of maps are named with `[]`.
 function sectionsOf(path: string, map: SchemaNode): string[] {
   const members = Object.entries(map.properties ?? {});
   const rows = members.map(([key, node]) => [
@@ -107,7 +107,7 @@ function defaultOf(node: SchemaNode): string {
   return code(example({ default: node.default }));
 }
 
-// Columns are padded, as Biome formats Markdown.
+// Pads the columns, as Biome formats Markdown.
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, i) => Math.max(...all.map((cells) => cells[i]?.length ?? 0)));

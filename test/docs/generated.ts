@@ -28,7 +28,7 @@ export function generatedDocs(): Readonly<Record<string, string>> {
   };
 }
 
-/** A document that is written by hand, with its generated parts put between their marks. */
+/** Puts the generated parts between their marks into a document that is written by hand. */
 export function filled(text: string, parts: Readonly<Record<string, string>>): string {
   return Object.entries(parts).reduce((document, [name, part]) => {
     const [open, close] = [

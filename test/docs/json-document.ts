@@ -4,7 +4,8 @@ export function jsonDocument(value: unknown): string {
   return `${render(value, "", 0)}\n`;
 }
 
-// As Biome formats JSON: maps over lines, lists on one line where they fit in 100 columns.
+// Formats JSON as Biome does: maps over several lines, lists on one line if they fit in 100
+// columns.
 function render(value: unknown, indent: string, used: number): string {
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const deeper = `${indent}  `;

@@ -1,4 +1,4 @@
-// docs/protocol.md: the routes as they are served, with the rules that hold for all of them.
+// docs/protocol.md: the served routes, with the rules that apply to all of them.
 
 import type { SocketRole } from "#agent/api/route.ts";
 import { routes } from "#agent/api/routes.ts";
@@ -47,8 +47,8 @@ const head = `# The local protocol
 
 <!-- Generated from the routes by \`npm run docs\`. -->
 
-The agent serves HTTP/1.1 on two Unix sockets. \`view.sock\` only looks; \`admin.sock\` does all
-that \`view.sock\` does and also changes. Whoever may open a socket may use it: in a system
+The agent serves HTTP/1.1 on two Unix sockets. \`view.sock\` only reads; \`admin.sock\` does all
+that \`view.sock\` does and also changes. A user who may open a socket may use it: in a system
 installation \`view.sock\` belongs to the group \`linkseal\` and \`admin.sock\` to
 \`linkseal-admin\`, both 0660 in \`/run/linkseal\`; everywhere else both are 0600.
 
@@ -65,17 +65,17 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
   deep at most, and \`{}\` may be left out. A GET has its members in the query. A request with a
   member that the table does not have is refused, with its name. The view socket reads no body, and
   makes nothing but codes for the status page.
-- A request is read whole before any of it is done: what cannot be read has no effect.
+- A request is read whole before any of it is done: one that cannot be read has no effect.
 - A request must be complete within 5 s, and an answer be taken within 10 s.
-- Each socket serves 64 connections. The oldest one that has asked nothing yet makes room for a
+- Each socket serves 64 connections. The oldest one that has sent no request yet is closed for a
   new one.
-- A client that goes away ends its question. A change that was accepted stays accepted.
+- A client that disconnects cancels its query. A change that was accepted stays accepted.
 - \`/v1/keys\` and \`/v1/doctor\` read each secret version in the vault once, and begin to read
   after the request. Requests that wait share one round, and 3 s pass between two rounds; \`at\` of
   the keys is when the round began.
-- What changes something is in the audit log before it is answered. Where the log cannot take it,
-  the answer has the member \`unrecorded\`, one sentence: what was asked for is done all the same,
-  and its record is written once there is room.
+- A request that changes something is in the audit log before its answer. If the log cannot store
+  it, the answer has the member \`unrecorded\`, one sentence: the request is carried out all the
+  same, and its record is written once there is room.
 - Every answer is one JSON document: with status 200 the shape that the table names, else
   \`linkseal.error/1\`.
 
@@ -86,8 +86,8 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
   "text": "a campaign runs on this group", "next": "linkseal rotation show erd-dub" }
 \`\`\`
 
-- \`effect\` says what may have happened to a device or the far end: \`none\`, \`applied\`, or
-  \`unknown\`, after which a look comes before anything else.
+- \`effect\` tells what may have happened to a device or the far end: \`none\`, \`applied\`, or
+  \`unknown\`; after \`unknown\`, read the state before anything else.
 - \`next\` is the next safe command.
 - Status 400 is a mistake in the request, 403 a request that this socket does not take, 413 a
   request that is too long, and 409 every other refusal.
@@ -98,7 +98,7 @@ Each link of \`linkseal.status/1\` names up to three keys by their CKN. They dif
 rotation runs.
 
 - \`keyInUse\`: the key that MKA uses now (its principal CKN), as the router reported it last; null
-  where no fresh look shows one. In an emergency this one counts.
+  if no recent observation shows one. In an emergency this one counts.
 - \`ckn\`, with \`keyVersion\` and \`keyAgeDays\`: the key that was accepted last, by an enrolment,
   an adoption or a finished rotation; null where none is.
 - \`keyNext\`: the key that the running campaign brings in; null where there is none.

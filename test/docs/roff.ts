@@ -1,4 +1,5 @@
-// A reference page as a manual page, man(7): of Markdown only what our own references are made of.
+// Makes a manual page, man(7), of a reference page. It knows only the Markdown that our own
+// references use.
 
 export interface ManualHead {
   readonly name: string;
@@ -18,7 +19,7 @@ export function manual(markdown: string, { name, section, what }: ManualHead): s
   return `${[...head, ...body].join("\n")}\n`;
 }
 
-/** Blocks between empty lines; a fenced one is a block however it looks inside. */
+/** Splits the text at empty lines; a fenced block stays whole whatever it contains. */
 function blocksOf(markdown: string): readonly string[] {
   const blocks: string[] = [];
   let open: string[] = [];
@@ -36,7 +37,7 @@ function blocksOf(markdown: string): readonly string[] {
 function blockLines(block: string): readonly string[] {
   const lines = block.split("\n");
   const [first = ""] = lines;
-  // The page has its title by .TH.
+  // The title of the page is set by .TH.
   if (first.startsWith("# ")) return [];
   const heading = /^##+ (.*)$/.exec(first)?.[1];
   if (heading !== undefined) return [`.SH ${quoted(inline(heading))}`];
@@ -55,7 +56,7 @@ function itemsOf(lines: readonly string[]): readonly string[] {
     .map((item) => item.replace(/\n */g, " "));
 }
 
-/** Each row a paragraph under its first cell: terminals are narrower than our tables. */
+/** Makes a paragraph of each row under its first cell: terminals are narrower than our tables. */
 function tableLines([head = "", , ...rows]: readonly string[]): readonly string[] {
   const names = cellsOf(head);
   return rows.flatMap((row) => {
@@ -73,7 +74,7 @@ function cellsOf(row: string): readonly string[] {
   return cells.map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
-/** Code in bold, links by their words. */
+/** Shows code in bold, and links by their text. */
 function inline(text: string): string {
   const plain = text.replace(/\[([^\]]+)\]\([^)]+\)/g, "$1");
   const parts = plain.split("`").map((part, at) => {
@@ -94,7 +95,7 @@ function backslashed(text: string): string {
   return text.replaceAll("\\", "\\e").replaceAll("-", "\\-");
 }
 
-// A line that begins with a dot or a quote would be an order.
+// Protects a line that begins with a dot or a quote, which roff would take for a request.
 function guarded(text: string): string {
   return /^[.']/.test(text) ? `\\&${text}` : text;
 }

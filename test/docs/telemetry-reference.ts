@@ -1,4 +1,4 @@
-// docs/metrics.md and docs/alerts.md: the tables as the program has them.
+// docs/metrics.md and docs/alerts.md: the tables that the program defines.
 
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
 import { alertRules, codeOf } from "./alerts.ts";
@@ -14,15 +14,16 @@ export function metricsReference(): string {
 
 ${written}
 
-What \`/metrics\` serves and the OTLP export sends, read from what the agent saw last: no scrape
-reaches a device. [telemetry.md](telemetry.md) says how to turn it on.
+These metrics are served at \`/metrics\` and sent by the OTLP export. They come from the last
+observations of the agent: no scrape reaches a device. [telemetry.md](telemetry.md) describes how
+to turn them on.
 
 - Everything that the accepted config names has its verdict, whether it is there or not.
-- What a device was asked for and does not have is 0. What nobody knows has no series, and its
-  verdict is \`unknown\`.
+- A thing that a device was asked for and does not have is 0. An unknown value has no series, and
+  its verdict is \`unknown\`.
 - Counters are the device's own, with every digit; they begin anew when the device begins anew.
-- Labels hold names of the config and words of this page. No label holds a CKN, an address or
-  anything that a device said.
+- Labels hold names of the config and words of this page. No label contains a CKN, an address or
+  any text of a device.
 
 | metric | kind | labels | what it is |
 | --- | --- | --- | --- |
@@ -43,9 +44,9 @@ export function alertsReference(): string {
 ${written}
 
 The rules of [linkseal-alerts.yaml](linkseal-alerts.yaml), one for each warning code and a few
-about the agent itself. \`linkseal explain CODE\` and [codes.md](codes.md) say what a code means
-and what to do. A warning has settled before it is open, and its consequences are silent while its
-cause is open: rules by code have no waiting time of their own.
+about the agent itself. \`linkseal explain CODE\` and [codes.md](codes.md) explain a code
+and list what to do. A warning has settled before it is open, and its consequences are silent
+while its cause is open: rules by code have no waiting time of their own.
 
 | alert | severity | for | code | what |
 | --- | --- | --- | --- | --- |

@@ -1,4 +1,4 @@
-// What lies in wait for a campaign: it strikes once, at the state that it waits for, and is over
+// Targeted faults against a campaign: each strikes once, at the state that it waits for, and ends
 // with its storm.
 
 import { describe, expect, it } from "vitest";
@@ -56,15 +56,15 @@ function campaignOf(site: Site): Campaign {
 const suite = "gcm-aes-xpn-256";
 const seeds = Array.from({ length: 200 }, (_, index) => `ambush-${index}`);
 
-describe("an ambush", () => {
-  it("without traps never strikes", async () => {
+describe("a targeted fault", () => {
+  it("a storm without targeted faults never strikes one", async () => {
     const { site, struck, enterAll } = scene("none", 0);
     enterAll();
     await site.clock.runFor(600_000);
     expect(struck).toEqual([]);
   });
 
-  it("always conspires where nothing else does anything, and sets no other trap", async () => {
+  it("a storm without other faults always draws a fault combination and nothing else", async () => {
     const most = Math.max(...rotating.map(({ strikes }) => strikes.length));
     for (const seed of seeds.slice(0, 20)) {
       const { site, struck, enterAll, ambush } = scene(seed, 60, "rotation", "none");
@@ -75,7 +75,7 @@ describe("an ambush", () => {
     }
   });
 
-  it("strikes once for each trap, however often its state is entered", async () => {
+  it("each targeted fault strikes once, however often its state is entered", async () => {
     const counts: number[] = [];
     for (const seed of seeds.slice(0, 20)) {
       const { site, struck, enterAll } = scene(seed, 3);
@@ -84,12 +84,13 @@ describe("an ambush", () => {
       await site.clock.runFor(120_000);
       counts.push(struck.filter((text) => text.endsWith("strikes")).length);
     }
-    // Three, and what conspires with them; two of one kind on one link are one.
+    // There are three targeted faults and the faults that come with them; two of one kind on one
+    // link count as one.
     expect(Math.min(...counts)).toBeGreaterThanOrEqual(1);
     expect(Math.max(...counts)).toBeLessThanOrEqual(7);
   });
 
-  it("is over with its storm: what has struck ends, and nothing strikes after it", async () => {
+  it("a storm that ends also ends its targeted faults, and none strikes after it", async () => {
     for (const seed of seeds.slice(0, 20)) {
       const { site, storm, struck, enterAll } = scene(seed, 6);
       enterAll();
@@ -104,7 +105,10 @@ describe("an ambush", () => {
     }
   });
 
-  it.each(["enrolment", "rotation"] as const)("knows every fault of its %s", (about) => {
-    expect(() => seeds.map((seed) => scene(seed, 1, about))).not.toThrow();
-  });
+  it.each(["enrolment", "rotation"] as const)(
+    "the catalogue has every fault that a targeted fault of an %s names",
+    (about) => {
+      expect(() => seeds.map((seed) => scene(seed, 1, about))).not.toThrow();
+    },
+  );
 });

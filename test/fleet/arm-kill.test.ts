@@ -1,5 +1,5 @@
-// The agent dies at the calls around a write to the management API: one that Azure accepted is
-// never written again, and what a person did meanwhile stays.
+// The agent is killed at the calls around a write to the management API: a write that Azure
+// accepted is never repeated, and an operator's change meanwhile stays.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
@@ -8,8 +8,8 @@ import { ArmStage, type Ended } from "./arm-stage.ts";
 import { deaths } from "./deaths.ts";
 
 /**
- * From the record before a write to the looks after it: of both links, or of either where time is
- * short, and then to the first looks.
+ * Returns indices of calls from the journal record before a write to the observations after it: of
+ * both links, or of one of them in a short run, where they end at the first observations.
  */
 function aroundPuts(calls: readonly string[], lots: Prng): readonly number[] {
   const puts = calls.flatMap((call, index) => (call.startsWith("PUT /subscriptions") ? index : []));
@@ -26,7 +26,7 @@ describe.each(["prompt", "late"] as const)("killed around a put, with %s documen
     clean = await new ArmStage({ documents: kind }).run(undefined);
   });
 
-  it("writes each link once when nobody dies", () => {
+  it("an agent that is not killed writes each link once", () => {
     expect(clean).toMatchObject({ verdict: "protected", campaign: "done", complaints: [] });
     expect(clean.puts).toEqual(["200", "200"]);
     const called = aroundPuts(clean.calls, new Prng(kind)).map(
@@ -35,30 +35,35 @@ describe.each(["prompt", "late"] as const)("killed around a put, with %s documen
     expect(called).toEqual(expect.arrayContaining(["append", "GET", "PUT", "POST"]));
   });
 
-  it.each(deaths)("dies %s the Disk and Dialer calls", { timeout: 600_000 }, async (when) => {
-    const wrong: string[] = [];
-    for (const index of aroundPuts(clean.calls, new Prng(`${kind} ${when}`))) {
-      const ended = await new ArmStage({ documents: kind }).run({ call: index + 1, when });
-      // Unseen and unshown it may be tried again, and Azure itself says that it is busy with it.
-      const accepted = ended.puts.filter((status) => status === "200");
-      const others = ended.puts.filter((status) => status !== "200" && status !== "409");
-      const same =
-        ended.epitaph === clean.calls[index] &&
-        ended.verdict === "protected" &&
-        ended.campaign === "done" &&
-        ended.ends === clean.ends &&
-        accepted.length === 2 &&
-        others.length === 0 &&
-        (kind === "late" || ended.puts.length === 2) &&
-        ended.complaints.length === 0;
-      if (!same) wrong.push(`${when} ${JSON.stringify({ ...ended, calls: index })}`);
-    }
-    expect(wrong).toEqual([]);
-  });
+  it.each(deaths)(
+    "an agent killed %s a Disk or Dialer call ends as in the clean run",
+    { timeout: 600_000 },
+    async (when) => {
+      const wrong: string[] = [];
+      for (const index of aroundPuts(clean.calls, new Prng(`${kind} ${when}`))) {
+        const ended = await new ArmStage({ documents: kind }).run({ call: index + 1, when });
+        // A write whose result was not seen may be tried again; Azure answers that it is busy with
+        // the first.
+        const accepted = ended.puts.filter((status) => status === "200");
+        const others = ended.puts.filter((status) => status !== "200" && status !== "409");
+        const same =
+          ended.epitaph === clean.calls[index] &&
+          ended.verdict === "protected" &&
+          ended.campaign === "done" &&
+          ended.ends === clean.ends &&
+          accepted.length === 2 &&
+          others.length === 0 &&
+          (kind === "late" || ended.puts.length === 2) &&
+          ended.complaints.length === 0;
+        if (!same) wrong.push(`${when} ${JSON.stringify({ ...ended, calls: index })}`);
+      }
+      expect(wrong).toEqual([]);
+    },
+  );
 });
 
-describe("a person who acts while the agent is dead", () => {
-  it("is seen and respected: the link is held, and what they set stays", async () => {
+describe("an operator who acts while the agent is dead", () => {
+  it("an operator's change while no agent runs stops the campaign, and is kept", async () => {
     const stage = new ArmStage();
     const first = await stage.live(undefined);
     await stage.until(() => stage.puts().length === 1);

@@ -1,6 +1,6 @@
-// Enrolment, change and rotation while Azure does not show the operations that it accepts: no link
-// is dark for longer than without that, plus the time after which the document decides, and both
-// ends hold one version at the end.
+// Enrolment, change and rotation while Azure does not show the operations that it accepts: the
+// outage of each link is at most that of a clean run, plus the time after which the document
+// decides; and both ends hold one version at the end.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
@@ -15,7 +15,9 @@ import { ArmStage } from "./arm-stage.ts";
 
 const second = 1_000;
 const minute = 60 * second;
-/** `rotation.putGrace`, two reads half a minute apart, and the pace of asking and looking. */
+/**
+ * `rotation.putGrace`, two reads half a minute apart, and the interval of polls and observations.
+ */
 const statedMs = 90 * second + 30 * second + 10 * second;
 
 type Wish = "enrol" | "change" | Overlap;
@@ -60,7 +62,7 @@ interface Told {
   readonly stage: ArmStage;
 }
 
-/** Everything up to the wish goes well. */
+/** Prepares the stage without faults, up to the wish. */
 async function staged(wish: Wish): Promise<ArmStage> {
   const overlap = wish === "enrol" || wish === "change" ? "keychain" : wish;
   const stage = new ArmStage({ overlap, edit: longGrace });
@@ -103,9 +105,10 @@ describe.each(wishes)("%s with operation polls refused", (wish) => {
     expectWhole(clean, wish);
   });
 
-  // The looks are the same for all of them once the driver has read them: each kind of campaign
-  // meets each answer and each moment, the first of them all pairs. Where time is short the first
-  // one meets each of both, and the others one answer at one moment.
+  // The observations are the same for all of them once the driver has read them. In a long run each
+  // kind of campaign meets each answer and each moment, and the first kind meets all pairs; in a
+  // short run the first kind meets each answer and each moment once, and the others one answer at
+  // one moment.
   const isTried = (index: number, at: number): boolean =>
     wish === "enrol"
       ? effort(index === 0 || at === 0, true)
@@ -114,15 +117,18 @@ describe.each(wishes)("%s with operation polls refused", (wish) => {
     whens.filter((_when, at) => isTried(index, at)).map((when) => [status, code, when] as const),
   );
 
-  it.each(pairs)("by %d %s %s", async (status, code, when) => {
-    const told = await run(wish, (stage) => refuse(stage, [status, code], when));
-    expectWhole(told, wish);
-    told.darkMs.forEach((ms, index) => {
-      expect(ms).toBeLessThanOrEqual((clean.darkMs[index] ?? 0) + statedMs);
-    });
-  });
+  it.each(pairs)(
+    "operation polls refused by %d %s %s cost at most the stated time",
+    async (status, code, when) => {
+      const told = await run(wish, (stage) => refuse(stage, [status, code], when));
+      expectWhole(told, wish);
+      told.darkMs.forEach((ms, index) => {
+        expect(ms).toBeLessThanOrEqual((clean.darkMs[index] ?? 0) + statedMs);
+      });
+    },
+  );
 
-  it("ends the same where the agent is killed after its first write, and restarted", async () => {
+  it("an agent that is killed after its first write and restarted ends the same", async () => {
     const stage = new ArmStage({
       overlap: wish === "enrol" || wish === "change" ? "keychain" : wish,
       edit: longGrace,
@@ -143,30 +149,33 @@ describe.each(wishes)("%s with operation polls refused", (wish) => {
   });
 });
 
-describe("an operator who plays it with", () => {
+describe("an operator who enrols during the fault", () => {
   it.each([
     ["operation-refused", "Microsoft.Network/locations/operations/read"],
     ["operation-lost", undefined],
-  ])("%s has both links enrolled, and reads which right is missing", async (name, right) => {
-    const stage = new ArmStage({ edit: longGrace });
-    const fault = cloudFaults.find((each) => each.name === name);
-    const [link] = stage.site.links;
-    if (fault === undefined || link === undefined) throw new RangeError(name);
-    const heal = strikeFault(stage.site, fault, link);
-    await stage.live(undefined);
-    const warned = (): string | undefined =>
-      stage.status().warnings.find(({ code }) => code === "far-end-unfollowed")?.next;
-    await stage.until(() => stage.puts().length === 2);
-    expect(warned()).toEqual(right === undefined ? undefined : expect.stringContaining(right));
-    await stage.until(() => stage.campaign === "done");
-    heal();
-    await stage.until(() => stage.isOver() && stage.status().warnings.length === 0);
-    expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, "enrol");
-    expect(stage.status().warnings).toEqual([]);
-  });
+  ])(
+    "%s: both links are enrolled, and the warning names the missing right",
+    async (name, right) => {
+      const stage = new ArmStage({ edit: longGrace });
+      const fault = cloudFaults.find((each) => each.name === name);
+      const [link] = stage.site.links;
+      if (fault === undefined || link === undefined) throw new RangeError(name);
+      const heal = strikeFault(stage.site, fault, link);
+      await stage.live(undefined);
+      const warned = (): string | undefined =>
+        stage.status().warnings.find(({ code }) => code === "far-end-unfollowed")?.next;
+      await stage.until(() => stage.puts().length === 2);
+      expect(warned()).toEqual(right === undefined ? undefined : expect.stringContaining(right));
+      await stage.until(() => stage.campaign === "done");
+      heal();
+      await stage.until(() => stage.isOver() && stage.status().warnings.length === 0);
+      expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, "enrol");
+      expect(stage.status().warnings).toEqual([]);
+    },
+  );
 });
 
-describe("a campaign that is held while Azure neither shows the operation nor ends it", () => {
+describe("a campaign that stops because Azure neither shows the operation nor ends it", () => {
   const short = (config: string): string => longGrace(config).replace("farEnd: 5m", "farEnd: 2m");
 
   async function held(wish: Wish): Promise<ArmStage> {
@@ -194,14 +203,17 @@ describe("a campaign that is held while Azure neither shows the operation nor en
     }
   };
 
-  it.each<Wish>(["enrol", "fallback"])("%s: resume brings both ends to the new", async (wish) => {
-    const stage = await held(wish);
-    expect(await said(stage, "resume")).toBe("resume");
-    await stage.until(() => stage.isOver() || stage.campaign === "held", 60 * minute);
-    expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, wish);
-  });
+  it.each<Wish>(["enrol", "fallback"])(
+    "a stopped %s goes on after resume, and both ends get the new key",
+    async (wish) => {
+      const stage = await held(wish);
+      expect(await said(stage, "resume")).toBe("resume");
+      await stage.until(() => stage.isOver() || stage.campaign === "held", 60 * minute);
+      expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, wish);
+    },
+  );
 
-  it("revert brings both ends back to the old", async () => {
+  it("a stopped rotation goes back after revert, and both ends keep the old key", async () => {
     const stage = await held("fallback");
     const [before] = stage.agent.memory.campaigns["erd-demo"]?.links ?? [];
     expect(await said(stage, "revert")).toBe("revert");
@@ -212,10 +224,10 @@ describe("a campaign that is held while Azure neither shows the operation nor en
     expect(stage.complaints()).toEqual([]);
   });
 
-  it("abandon waits for the far end, and then names the act that makes them one", async () => {
+  it("abandon waits for the far end, then names the verbs that make both ends agree", async () => {
     const stage = await held("fallback");
     const [entry] = stage.agent.memory.campaigns["erd-demo"]?.links ?? [];
-    // Held, the link gets its traffic back first.
+    // A campaign that is stopped first restores the link's traffic.
     await stage.site.clock.runFor(30 * second);
     expect(await said(stage, "abandon")).toContain("the far end is being changed");
     const isNew = (): boolean => stage.ends()[0]?.far === entry?.new.key.ckn;
@@ -232,7 +244,7 @@ describe("a campaign that is held while Azure neither shows the operation nor en
     expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, "fallback");
   });
 
-  it("an enrolment whose link is dark is neither abandoned nor stuck", async () => {
+  it("an enrolment whose link carries nothing is not abandoned and can be resumed", async () => {
     const stage = await held("enrol");
     const isKeyed = (): boolean => stage.ends()[0]?.far !== undefined;
     await stage.until(isKeyed, 20 * minute);

@@ -1,4 +1,5 @@
-// An agent whose far ends lie in a real cloud, its routers and its vault in one simulated site.
+// An agent whose far ends are in a simulated Azure, and whose routers and vault are in one
+// simulated site.
 
 import { openRecords } from "#agent/operate/open.ts";
 import type { OperatorVerb } from "#agent/rotation/verbs.ts";
@@ -40,11 +41,11 @@ const seed = "arm-1";
 type Edit = (config: string) => string;
 
 export interface ArmSetting {
-  /** `late`: documents show a change only once its operation is over. */
+  /** `late`: documents show a change only once its operation has ended. */
   readonly documents?: "prompt" | "late";
-  /** Of both routers; the best there is if not said. */
+  /** Overlap of both routers; absent = the best one that exists. */
   readonly overlap?: Overlap;
-  /** Of the config, before it is applied. */
+  /** Changes the config before it is applied. */
   readonly edit?: Edit;
 }
 
@@ -62,13 +63,13 @@ export class ArmStage {
   readonly site: Site;
   readonly cloud: SimAzure;
   readonly oracle: Oracle;
-  /** Every call of the first life, as its killer counts them. */
+  /** Every call of the first process, as the fault that kills it counts them. */
   readonly calls: string[] = [];
   readonly #disk: SimDisk;
   readonly #documents: "prompt" | "late";
   readonly #edit: Edit;
   #shown: HttpReply | undefined;
-  /** Spoils what the management API answers. */
+  /** Spoils replies of the management API. */
   alter: (reply: HttpReply, request: HttpRequest) => HttpReply | Promise<HttpReply> = (reply) =>
     reply;
   #lives = 0;
@@ -106,7 +107,7 @@ export class ArmStage {
           request.to === address ? near.http(request, signal) : this.#far(request, signal),
         ),
       routeTo: async () => undefined,
-      // Names that stand for this host cross no link.
+      // Names of this host itself are resolved without a link.
       resolve: (host) => note(`resolve ${host}`, async () => ["127.0.0.1"]),
       exec: noPrograms,
       framed: noFrames,
@@ -170,14 +171,14 @@ export class ArmStage {
     await this.agent.apply({ text, file: "demo", who: "test", queue: false }, never);
   }
 
-  /** A fresh pair of secrets for every link, and the operator's wish that they be used. */
+  /** Makes a fresh pair of secrets for every link, and asks the agent to use them. */
   async rotate(): Promise<void> {
     for (const { key } of this.site.links) this.site.vault.generatePair(key, "gcm-aes-xpn-256");
     const asked = { by: "test", risks: [], urgency: "planned" } as const;
     await settled(this.site.clock, this.agent.orders.rotate(group, asked, never));
   }
 
-  /** Throws what the agent has against it. */
+  /** Sends an operator's verb. Throws the agent's refusal. */
   async say(verb: OperatorVerb): Promise<void> {
     const said = { verb, farEndDone: false };
     await settled(this.site.clock, this.agent.orders.rotation(said, group, "test"));
@@ -187,7 +188,7 @@ export class ArmStage {
     return this.agent.memory.campaigns[group]?.links.map(({ outcome }) => outcome) ?? [];
   }
 
-  /** The keys of each link's two ends. */
+  /** Returns the keys of each link's two ends. */
   ends(): readonly { readonly edge: readonly string[]; readonly far: string | undefined }[] {
     const links = this.site.truth().groups[0]?.links ?? [];
     return links.map(({ edgeKeys, farKey }) => ({ edge: edgeKeys, far: farKey }));
@@ -228,7 +229,7 @@ export class ArmStage {
     return this.campaign === "done" && this.#agent?.status().verdict === "protected";
   }
 
-  /** The answers to every write that reached the management API. */
+  /** Returns the status codes of all writes that reached the management API. */
   puts(): readonly string[] {
     return this.cloud.answered
       .filter(({ method, service }) => method === "PUT" && service === "arm")

@@ -1,5 +1,5 @@
-// An enrolment over a management API that throttles, refuses, lies, fails or hangs: what becomes of
-// it, and what the operator reads meanwhile.
+// An enrolment over a management API that throttles, refuses, sends wrong answers, fails or hangs:
+// how it ends, and what the operator reads meanwhile.
 
 import { describe, expect, it } from "vitest";
 import type { HttpReply } from "#hal/world.ts";
@@ -21,8 +21,8 @@ async function enrolled(stage: ArmStage): Promise<void> {
   expect([stage.campaign, stage.status().verdict]).toEqual(["done", "protected"]);
 }
 
-describe("an enrolment while the management API", () => {
-  it("takes ten times as long ends protected, with one write a link", async () => {
+describe("an enrolment over the management API", () => {
+  it("operations ten times as slow still end protected, with one write per link", async () => {
     const stage = new ArmStage();
     stage.msee.setFault("slow", true);
     await stage.live(undefined);
@@ -31,7 +31,7 @@ describe("an enrolment while the management API", () => {
     expect(stage.complaints()).toEqual([]);
   });
 
-  it("says that it is done long before it is ends held, and is not written to again", async () => {
+  it("an operation that reports its end too early stops the campaign after one write", async () => {
     const stage = new ArmStage();
     stage.msee.setFault("lies", true);
     await stage.live(undefined);
@@ -43,7 +43,7 @@ describe("an enrolment while the management API", () => {
     expect(stage.complaints()).toEqual([]);
   });
 
-  it("throttles writes waits as long as it is told to, and says so", async () => {
+  it("throttled writes wait as long as Azure asks, and the reason says so", async () => {
     const stage = new ArmStage();
     const asked: number[] = [];
     const { clock } = stage.site;
@@ -65,7 +65,7 @@ describe("an enrolment while the management API", () => {
     expect(stage.complaints()).toEqual([]);
   });
 
-  it("refuses the write for a missing right is held, and the operator reads which", async () => {
+  it("a write refused for a missing right stops, and the reason names the right", async () => {
     const stage = new ArmStage();
     stage.alter = (reply, { method }) =>
       method === "PUT" ? refusal(403, "LinkedAuthorizationFailed") : reply;
@@ -81,7 +81,7 @@ describe("an enrolment while the management API", () => {
     expect(stage.complaints()).toEqual([]);
   });
 
-  it("fails the operation is held, with the code of the failure", async () => {
+  it("an operation that fails stops the campaign, with Azure's code in the reason", async () => {
     const stage = new ArmStage();
     stage.msee.setFault("fails", true);
     await stage.live(undefined);
@@ -94,7 +94,7 @@ describe("an enrolment while the management API", () => {
     expect(stage.complaints()).toEqual([]);
   });
 
-  it("may not be read does not begin, and says which right is missing", async () => {
+  it("a far end that may not be read starts no campaign, and the right is named", async () => {
     const stage = new ArmStage();
     stage.cloud.faults.arm.strike("authorizationFailed");
     await stage.live(undefined);
@@ -105,7 +105,7 @@ describe("an enrolment while the management API", () => {
     expect(told[0]).toContain("give it Microsoft.Network/expressRoutePorts/read");
   });
 
-  it("hangs keeps nobody from looking at the routers", async () => {
+  it("a management API that hangs does not delay observations of the routers", async () => {
     const stage = new ArmStage();
     await stage.live(undefined);
     await enrolled(stage);

@@ -1,5 +1,5 @@
-// The audit log dies at every call that it makes to its disk: what is left is whole, and says
-// protected of no moment that was not.
+// The audit log is killed at every call that it makes to its disk: the remaining records are whole,
+// and report "protected" for no moment that was not.
 
 import { describe, expect, it } from "vitest";
 import { timelineOf } from "#agent/evidence/report/timeline.ts";
@@ -8,7 +8,7 @@ import { type Death, type Fate, MortalWorld } from "../storm/mortal.ts";
 import { AuditBench, seen, settings } from "../unit/kit/audit-kit.ts";
 import { wallStart } from "../unit/kit/site-bench.ts";
 
-/** What is so from that second on. */
+/** The state that begins at each second. */
 const story = [
   { from: 0, found: seen("g/a", "protected") },
   { from: 300, found: seen("g/a", "down", { codes: ["link-down"] }) },
@@ -33,7 +33,7 @@ interface Told {
 }
 
 async function told(fate: Fate | undefined): Promise<Told> {
-  // Small segments: the ring turns while it is killed.
+  // Small segments make the ring rotate while the process is killed.
   const bench = new AuditBench(1_200);
   const { clock, disk } = bench;
   const mortal = new MortalWorld({ disk, clock } as unknown as World, fate, () => disk.crash());
@@ -56,11 +56,11 @@ async function told(fate: Fate | undefined): Promise<Told> {
     }
     await clock.runFor(settings.pollMs);
   }
-  // It may die of this too, and then nobody is answered.
+  // The process may be killed by this call too, and then no reply comes.
   void bench.recorder?.end();
   await clock.runFor(1_000);
   const { calls, dead, epitaph } = mortal;
-  // Whoever reads later is another process.
+  // The reader is another process.
   if (!isReborn) mortal.kill();
   await bench.live();
   const trail = await bench.trail();
@@ -80,25 +80,30 @@ async function told(fate: Fate | undefined): Promise<Told> {
   };
 }
 
-describe("killed at every call to the disk", async () => {
+describe("an audit log killed at every call to the disk", async () => {
   const clean = await told(undefined);
 
-  it("loses nothing when nobody dies", () => {
+  it("an audit log that is not killed loses nothing", () => {
     expect(clean).toMatchObject({ losses: [], wrong: [], changes: 1 });
     expect(clean.protectedS).toBeGreaterThan(600);
   });
 
   const deaths: readonly Death[] = ["before", "during", "after"];
-  it.each(deaths)("dies %s the call", { timeout: 300_000 }, async (when) => {
-    console.log(`${clean.calls} calls, each killed ${when}`);
-    expect(clean.calls).toBeGreaterThan(20);
-    for (let call = 1; call <= clean.calls; call += 1) {
-      const ended = await told({ call, when });
-      const where = `call ${call} (${ended.epitaph})`;
-      expect([where, ended.died, ended.losses, ended.wrong]).toEqual([where, true, [], []]);
-      // A death costs what was not confirmed, the time dead, and the evidence window after it.
-      expect(ended.protectedS).toBeGreaterThan(clean.protectedS - 320);
-      expect(ended.protectedS).toBeLessThanOrEqual(clean.protectedS);
-    }
-  });
+  it.each(deaths)(
+    "an audit log killed %s any call reports no false second as protected",
+    { timeout: 300_000 },
+    async (when) => {
+      console.log(`${clean.calls} calls, each killed ${when}`);
+      expect(clean.calls).toBeGreaterThan(20);
+      for (let call = 1; call <= clean.calls; call += 1) {
+        const ended = await told({ call, when });
+        const where = `call ${call} (${ended.epitaph})`;
+        expect([where, ended.died, ended.losses, ended.wrong]).toEqual([where, true, [], []]);
+        // A kill costs the seconds that were not confirmed, the time without a process, and the
+        // evidence window after it.
+        expect(ended.protectedS).toBeGreaterThan(clean.protectedS - 320);
+        expect(ended.protectedS).toBeLessThanOrEqual(clean.protectedS);
+      }
+    },
+  );
 });

@@ -1,5 +1,5 @@
-// What the way by hand costs a link and the pair: the figures that the agent's rotation is held
-// against.
+// The cost of a rotation by hand for a link and for the pair: the figures with which the agent's
+// rotation is compared.
 
 import { describe, expect, it } from "vitest";
 import { buildSite } from "#sim/site/site.ts";
@@ -25,7 +25,7 @@ async function rotated(
 }
 
 describe("a rotation by hand", () => {
-  it("on a drained link is dark while the person types, and the pair is whole", async () => {
+  it("a drained link is down while the operator types, and the pair loses no frame", async () => {
     const { outcome, dark, lostFrames, farKey, key } = await rotated("yes", 30_000);
     expect([outcome, farKey]).toEqual(["rotated", key.ckn]);
     expect(lostFrames).toBe(0n);
@@ -36,15 +36,15 @@ describe("a rotation by hand", () => {
     console.log(`by hand, drained: dark ${dark.theirsMs} + ${dark.oursMs} ms, lost ${lostFrames}`);
   });
 
-  it("on a link with its traffic loses frames all the while", async () => {
+  it("an undrained link loses frames during the whole change", async () => {
     const { outcome, dark, lostFrames } = await rotated("no", 30_000);
     expect(outcome).toBe("rotated");
-    // Half of the group's 1,000 frames a second, both ways.
+    // The group carries 1,000 frames a second, and half of them use this link, in both directions.
     expect(Math.abs(Number(lostFrames) - dark.wholeMs)).toBeLessThan(50);
     console.log(`by hand, undrained: dark ${dark.wholeMs} ms, lost ${lostFrames}`);
   });
 
-  it("is dark the longer, the slower the person", async () => {
+  it("a slower operator causes a longer outage", async () => {
     const [quick, slow] = [await rotated("yes", 10_000), await rotated("yes", 120_000)];
     expect(slow.dark.oursMs - quick.dark.oursMs).toBeGreaterThan(100_000);
   });

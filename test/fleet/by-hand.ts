@@ -1,5 +1,6 @@
-// The documented way to rotate by hand, as a person does it today: the secret version in Azure for
-// one link, then the key into its router, then a look. No overlap, one link at a time.
+// The documented way to rotate by hand, as an operator does it: the secret version in Azure for one
+// link, then the key on its router, then an observation. There is no overlap, and one link is
+// changed at a time.
 
 import type { Ckn, KeyRef } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -10,17 +11,17 @@ import type { PairTraffic } from "#sim/site/traffic.ts";
 import { Hand } from "../hand.ts";
 
 interface Person {
-  /** From the wish to a line on the router until it is committed. */
+  /** Time from the decision to type a line on the router until it is committed. */
   readonly typeMs: number;
-  /** From one look at the portal or at the router to the next. */
+  /** Time from one observation of the portal or of the router to the next. */
   readonly lookMs: number;
-  /** A good look this many times in a row is believed. */
+  /** The number of good observations in a row after which the operator believes them. */
   readonly looks: number;
   readonly patienceMs: number;
 }
 
 export interface ByHandOptions {
-  /** Whether the traffic is moved away first, as the text advises. */
+  /** Whether the operator drains the link first, as the document advises. */
   readonly drain: "yes" | "no";
   readonly person?: Partial<Person>;
 }
@@ -29,14 +30,14 @@ export interface ByHand {
   readonly outcome: "rotated" | "stuck";
   readonly key: KeyRef;
   readonly dark: DarkTime;
-  /** Frames of the pair that never arrived, both directions summed. */
+  /** Lost frames of the pair, both directions summed. */
   readonly lostFrames: bigint;
   readonly tookMs: number;
 }
 
 const usual: Person = { typeMs: 30_000, lookMs: 10_000, looks: 3, patienceMs: 1_800_000 };
 
-/** Takes virtual time: whoever calls it runs the site's clock. */
+/** Rotates both links. It takes virtual time, so the caller runs the site's clock. */
 export async function rotateByHand(
   site: Site,
   link: SiteLink,
@@ -88,7 +89,7 @@ function onRouter(link: SiteLink, edit: (port: PortConfig) => void): void {
   });
 }
 
-/** The portal says that it is done; it tells nothing about the hardware. */
+/** Tells whether the portal shows the key; that does not mean that the hardware has it. */
 function farShows(link: SiteLink, key: KeyRef): boolean {
   const { pointsAt, provisioning } = link.msee.observe(link.azureLink);
   return provisioning === "settled" && pointsAt?.cakSecretId === key.cakSecretId;

@@ -1,4 +1,4 @@
-// P5 over a whole enrolment: nothing that is said or stored holds a key, and a log that prints one
+// P5 over a whole enrolment: no output and no stored file contains a key, and a log that prints one
 // is caught.
 
 import { describe, expect, it } from "vitest";
@@ -16,7 +16,7 @@ type Form = keyof typeof forms;
 interface Enrolment {
   readonly run: FleetRun;
   readonly said: Buffer;
-  /** Where a key was found, by a search that shares nothing with the oracle's. */
+  /** Places where a key was found, by a search that shares no code with the oracle's. */
   readonly found: readonly string[];
 }
 
@@ -52,7 +52,7 @@ async function enrolment(surround?: (world: World) => World): Promise<Enrolment>
   };
   void live();
   await clock.runFor(200_000);
-  // Errors are said as well.
+  // Errors are logged too.
   vault.setFault("denied", true);
   await clock.runFor(60_000);
   vault.setFault("denied", false);
@@ -75,7 +75,7 @@ async function enrolment(surround?: (world: World) => World): Promise<Enrolment>
   return { run, said, found };
 }
 
-/** Prints the octets of each secret that is sent to a device. */
+/** Makes a World that prints the octets of each secret that is sent to a device. */
 function printing(form: Form): (world: World) => World {
   return (world) => ({
     ...world,
@@ -94,7 +94,7 @@ function printing(form: Form): (world: World) => World {
 }
 
 describe("an enrolment and a restart", () => {
-  it("let no key out", async () => {
+  it("an enrolment and a restart let no key out", async () => {
     const { run, said, found } = await enrolment();
     const names = run.disk.contents().map(({ name }) => name);
     expect(run.fleet.site.truth().groups[0]?.links.map(({ secured }) => secured)).toEqual([
@@ -108,7 +108,7 @@ describe("an enrolment and a restart", () => {
   });
 
   it.each(["hex", "HEX", "base64"] as const)(
-    "are caught when a log prints the secret as %s",
+    "a log that prints the secret as %s is caught",
     async (form) => {
       const { run, found } = await enrolment(printing(form));
       expect(found.join()).toContain(`as ${form} in what was said`);

@@ -1,4 +1,5 @@
-// At which calls an agent dies: at all of them in a long run, and else at enough of each kind.
+// The calls at which a test kills an agent: all of them in a long run, otherwise enough of each
+// kind.
 
 import type { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
@@ -6,12 +7,13 @@ import type { Death } from "../storm/mortal.ts";
 
 export const deaths: readonly Death[] = ["before", "during", "after"];
 
-/** Numbers, names of records and of routers aside. */
+/** Leaves out numbers, and names of records and of routers. */
 const kindOf = (call: string): string => call.replace(/[0-9a-f]{8,}|\d+|\bedge-[a-z]\b/g, "#");
 
 /**
- * Their indices among `calls`, which a clean run made. Each kind of call is died of in each of the
- * three ways, and each record of the journal in one of them: no two of these say the same.
+ * Returns indices among `calls`, which a clean run made. Each kind of call is tried in each of the
+ * three ways, and each record of the journal in one of them, so that no two of these tests are the
+ * same.
  */
 export function deadly(calls: readonly string[], when: Death, lots: Prng): readonly number[] {
   const all = calls.map((call, index) => ({ call, index }));

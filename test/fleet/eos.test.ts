@@ -1,13 +1,15 @@
-// The whole agent against routers that speak EOS, on virtual time: first keys, then rotations by a
-// fallback key and its promotion, in good weather and over connections that break, under the eyes
-// of the oracle.
+// The whole agent with simulated EOS routers, on virtual time: first keys, then rotations by a
+// fallback key and its promotion, with and without broken connections, under the oracle.
 
 import { describe } from "vitest";
 import { platformsOf } from "../conformance/place.ts";
 import { effort } from "../effort.ts";
 import { getNewPairs, keepPromises } from "./router-rotations.ts";
 
-/** Each form in which sessions with a timer are shown; every platform has its conformance. */
+/**
+ * Tries each format in which EOS shows sessions with a timer; the conformance cases cover every
+ * platform.
+ */
 const tried = platformsOf("eos").slice(0, effort(2, 3));
 
 describe("routers that speak EOS", () => {

@@ -1,5 +1,5 @@
-// The report of a month with faults (of days, where time is short), held against the truth of
-// every second of it.
+// The report of a month with faults (of some days in a short run), compared with the truth of every
+// second.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { htmlOf } from "#agent/evidence/report/html.ts";
@@ -15,16 +15,16 @@ const seconds = (days * dayMs) / 1000;
 const pollAndSettleS = (waits.pollMs + waits.settleMs) / 1000;
 const windowS = (waits.lookbackMs + waits.pollMs) / 1000;
 
-/** What a report says of one second. */
+/** The answers that a report can give for one second. */
 const says = { nothing: 0, protected: 1, notProtected: 2, unknown: 3, both: 4 } as const;
 
 interface Judged {
-  /** By minute. */
+  /** Number of minutes in which the report equals the truth. */
   readonly equal: number;
   readonly near: number;
   readonly excused: number;
   readonly wrong: readonly string[];
-  /** The longest time said to be protected that was not, in seconds. */
+  /** The longest time that was reported as protected and was not, in seconds. */
   readonly worstS: number;
 }
 
@@ -41,7 +41,7 @@ function said(report: SealedReport, about: string, start: number): Uint8Array {
   return found;
 }
 
-/** Seconds so near to a change of the truth that a report may not show it yet, or already. */
+/** Marks the seconds so near to a change of the truth that a report may show it late or early. */
 function nearChanges(truth: Uint8Array, kind: "link" | "tunnel"): Uint8Array {
   const near = new Uint8Array(seconds);
   for (let at = 1; at < seconds; at += 1) {
@@ -77,7 +77,7 @@ function judge(truth: Uint8Array, told: Uint8Array, kind: "link" | "tunnel"): Ju
   return { ...minutes, wrong: wrong.found, worstS };
 }
 
-/** Seconds that follow each other and say the same, as one line. */
+/** Joins consecutive seconds with the same text into one line. */
 class Runs {
   readonly found: string[] = [];
   #text = "";
@@ -103,7 +103,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
     report = await month.report(0, days * dayMs);
   }, 1_200_000);
 
-  it("is reported as it was, minute by minute", () => {
+  it("the report agrees with the truth, minute by minute", () => {
     console.log(`seed ${seed}: ${JSON.stringify(month.struck)}, ${month.lives.count} lives`);
     expect(report.subjects.map(({ name }) => name)).toEqual([...month.truth.keys()].sort());
     const all: Record<string, readonly string[]> = {};
@@ -124,7 +124,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
     expect(all).toEqual({});
   });
 
-  it("has seen faults, deaths, lost tails and other keys", () => {
+  it("the month has faults, kills, lost records and other keys", () => {
     expect(Object.keys(month.struck).length).toBeGreaterThan(12);
     expect(month.lost.length).toBeGreaterThan(effort(1, 2));
     const links = report.subjects.filter(({ kind }) => kind === "link");
@@ -138,7 +138,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
     expect(new Set(report.changes.map(({ what }) => what))).toContain("campaign");
   });
 
-  it("says unknown, and never protected, of what a disk has lost", () => {
+  it("time whose records a disk lost is reported as unknown, never as protected", () => {
     for (const { from, to } of month.lost) {
       for (const { intervals } of report.subjects) {
         const answers = intervals
@@ -150,7 +150,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
     }
   });
 
-  it("adds up, verifies, and holds no key", () => {
+  it("the report adds up, verifies, and holds no key", () => {
     for (const { totals } of report.subjects) {
       const all = Object.values(totals);
       expect(all.reduce((sum, { ms }) => sum + ms, 0)).toBe(days * dayMs);
@@ -168,7 +168,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
     expect(fleet.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("is the same octets when it is asked for again", async () => {
+  it("the same report requested again has the same octets", async () => {
     const again = await month.report(0, days * dayMs);
     expect(reportFile(again)).toBe(reportFile(report));
   });

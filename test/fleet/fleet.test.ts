@@ -1,5 +1,5 @@
-// One real agent over several groups: hours of calm, and storms in which it dies and its disk lies.
-// LINKSEAL_SEED=NAME replays one storm alone.
+// One real agent over several groups: hours of calm, and storms in which it is killed and its disk
+// gives wrong data. LINKSEAL_SEED=NAME replays one storm alone.
 
 import { describe, expect, it } from "vitest";
 import { effort } from "../effort.ts";
@@ -31,7 +31,7 @@ const numbered = (name: string, count: number): readonly string[] =>
 
 describe("a fleet", () => {
   it.each(numbered("calm", effort(1, 10)))(
-    "is enrolled, watched and started again, seed %s",
+    "a calm fleet is enrolled, stays protected and restarts, seed %s",
     async (seed) => {
       const { broken, restless, starts, looks } = await play({ seed });
       expect({ broken, restless, starts }).toEqual({ broken: [], restless: [], starts: 2 });
@@ -40,7 +40,7 @@ describe("a fleet", () => {
   );
 
   it.each(["off", "on"] as const)(
-    "tells the same story for the same seed, faults %s",
+    "the same seed gives the same log, and another seed another, faults %s",
     async (faults) => {
       const short = { faults, days: effort(0.1, 0.25) };
       const [first, second] = [await play(short), await play(short)];
@@ -52,7 +52,7 @@ describe("a fleet", () => {
   );
 
   it.each(plants.filter(({ where }) => where === "days"))(
-    "is seen to break a promise by $name: $breaks",
+    "a fleet with the seeded defect $name breaks promise $breaks",
     async (plant) => {
       const { broken } = await play({ plant });
       expect(broken[0]).toMatch(new RegExp(`^seed calm-1 promise ${plant.breaks}\n`));
@@ -76,14 +76,14 @@ const storms = asked === undefined ? numbered("storm", effort(3, 150)) : [asked]
 
 describe("a fleet in a storm", () => {
   it.each(storms)(
-    "keeps every promise and comes to rest, seed %s",
+    "a fleet in a storm keeps every promise and comes to rest, seed %s",
     { timeout: 120_000 },
     async (seed) => {
       const { violations, broken, rest, mended, kinds, deaths } = await storm(seed);
       const about = `seed ${seed}, ${deaths} deaths, faults ${kinds}`;
       expect(violations, about).toEqual([]);
       expect(broken, about).toEqual([]);
-      // Calm: done, or a person is called with a reason.
+      // After the calm each campaign is done, or waits for an operator with a reason.
       expect(
         rest.filter(({ kind }) => kind === "moving"),
         about,
@@ -92,7 +92,7 @@ describe("a fleet in a storm", () => {
         rest.filter(({ why }) => why === ""),
         about,
       ).toEqual([]);
-      // The reasons are true: who does what they ask for gets everything protected.
+      // The reasons are true: an operator who does what they ask for gets everything protected.
       expect(
         mended.filter(({ kind }) => kind !== "protected"),
         about,

@@ -1,5 +1,5 @@
-// The seed that finds each planted mistake; a change of the simulator or of the agent moves them:
-// LINKSEAL_LONG=1 looks for new ones.
+// The seed that finds each seeded defect. A change of the simulator or of the agent moves them;
+// LINKSEAL_LONG=1 searches for new ones.
 
 export const foundBy: Readonly<Record<string, string>> = {
   "no-proof": "again-0",

@@ -1,5 +1,5 @@
-// An agent whose tunnels end at gateways of a real cloud, with routers and vault of a simulated
-// site: the pre-shared keys change by the agent alone.
+// An agent whose tunnels end at gateways of a simulated Azure, with routers and vault of a
+// simulated site: only the agent changes the pre-shared keys.
 
 import { openRecords } from "#agent/operate/open.ts";
 import { Agent } from "#agent/runtime/agent.ts";
@@ -21,14 +21,14 @@ const address = "unix:/run/linkseal-sim/site.sock";
 const vaultBase = "https://kv-demo.vault.azure.net";
 const underWay: ReadonlySet<NextAuthState> = new Set(["giving", "switching", "returning"]);
 
-/** All of them lead to one prefix, so that each is the other's sibling. */
+/** All tunnels lead to one prefix, so that each is the other's sibling. */
 function siblingPlan(tunnels: number): SitePlan {
   const plan = planSite("demo", 1, tunnels);
   const remotePrefix = plan.tunnels[0]?.remotePrefix ?? "";
   return { ...plan, tunnels: plan.tunnels.map((one) => ({ ...one, remotePrefix })) };
 }
 
-/** Tunnels alone, whose keys the agent gives to their gateways. */
+/** Returns a config with tunnels only, whose keys the agent sends to their gateways. */
 export function gatewayConfig(site: Site, azure: string, address: string): string {
   const { plan } = site;
   const devices = [...new Set(plan.tunnels.map(({ device }) => device))];
@@ -57,13 +57,13 @@ export function gatewayConfig(site: Site, azure: string, address: string): strin
 export class GatewayStage {
   readonly site: Site;
   readonly cloud: SimAzure;
-  /** Since `watch`: calls of the life under way, as its killer counts them. */
+  /** Calls of the current process since `watch`, as the fault that kills it counts them. */
   readonly calls: string[] = [];
-  /** All that the agent wrote, logged or answered. */
+  /** Everything that the agent wrote, logged or answered. */
   readonly emitted: string[] = [];
-  /** Moments at which a tunnel had no SA, or two of them changed at once. */
+  /** Moments at which a tunnel had no SA, or at which two of them changed at once. */
   readonly wrong: string[] = [];
-  /** Spoils what the management API answers. */
+  /** Spoils replies of the management API. */
   alter: (reply: HttpReply, request: HttpRequest) => HttpReply = (reply) => reply;
   readonly #disk: SimDisk;
   #agent: Agent | undefined;
@@ -120,7 +120,7 @@ export class GatewayStage {
     return { clock: this.site.clock, entropy, disk: noted, dial, log };
   }
 
-  /** One process; the first one applies the config. */
+  /** Runs one process of the agent; the first one applies the config. */
   async live(fate?: Fate): Promise<MortalWorld> {
     this.#lives += 1;
     const mortal = new MortalWorld(this.#world(), fate, () => this.#disk.crash());
@@ -164,14 +164,14 @@ export class GatewayStage {
     return this.#agent === undefined ? undefined : named(this.#agent.memory.auths, tunnel);
   }
 
-  /** Until every tunnel is up by what linkseal gave it. */
+  /** Resolves once every tunnel is up with the key that linkseal sent. */
   async begin(): Promise<MortalWorld> {
     const mortal = await this.live();
     const isUp = (): boolean =>
       this.site.tunnelTruth().every(({ name, up }) => up && this.inUse(name) !== undefined);
     await this.site.clock.runFor(300_000, isUp);
     if (!isUp()) throw new Error("no tunnel came up");
-    // Whatever the set-up left to be said and counted is over.
+    // The reports and counters of the set-up settle in this time.
     await this.site.clock.runFor(30_000);
     this.#watching = true;
     return mortal;
@@ -190,7 +190,7 @@ export class GatewayStage {
     if (many.length > 1) this.wrong.push(`two change at once at ${this.site.clock.now()}`);
   }
 
-  /** False = time was up. */
+  /** Resolves to false when the time is up. */
   async until(holds: () => boolean, limitMs = 1_200_000): Promise<boolean> {
     await this.site.clock.runFor(limitMs, () => {
       this.#watch();
@@ -204,7 +204,7 @@ export class GatewayStage {
     return inUse !== undefined && inUse.next === undefined;
   }
 
-  /** Whether both ends have one key: a fresh authentication makes new SAs. */
+  /** Checks that both ends have one key: a fresh authentication makes new SAs. */
   async agree(tunnel = "hub-1"): Promise<boolean> {
     const spis = (): string => {
       const sas = this.#simTunnel(tunnel).read().sas;
@@ -223,14 +223,14 @@ export class GatewayStage {
     return found;
   }
 
-  /** The answers to every key that reached the management API. */
+  /** Returns the status codes of all key writes that reached the management API. */
   puts(): readonly string[] {
     return this.cloud.answered.flatMap(({ method, path, status }) =>
       method === "PUT" && /\/sharedkey\?/.test(path) ? String(status) : [],
     );
   }
 
-  /** Places in what the agent let out that hold a key. */
+  /** Returns the places in the agent's output that contain a key. */
   leaks(...keys: readonly string[]): readonly string[] {
     const forms = keys.flatMap((key) => {
       const octets = Buffer.from(key);

@@ -1,16 +1,18 @@
-// The whole agent against routers that speak IOS XE, on virtual time: first keys, then rotations,
-// each by what its platform can hold, in good weather and over connections that break, under the
-// eyes of the oracle.
+// The whole agent with simulated IOS XE routers, on virtual time: first keys, then rotations by the
+// means that each platform has, with and without broken connections, under the oracle.
 
 import { describe, expect } from "vitest";
 import { platformsOf } from "../conformance/place.ts";
 import { getNewPairs, keepPromises } from "./router-rotations.ts";
 import type { RouterStage } from "./router-stage.ts";
 
-/** The far end of this site speaks with extended packet numbers. */
+/** The far end of this site uses extended packet numbers. */
 const tried = platformsOf("iosxe").filter(([, { less }]) => less.suites === undefined);
 
-/** Under an XPN suite each key comes between a port that is shut and one that is open again. */
+/**
+ * Checks that under an XPN suite each key is written between the shutdown of the port and its
+ * reopening.
+ */
 function watch(stage: RouterStage): () => void {
   const told: string[] = [];
   stage.site.onEffect(({ by, what }) => {

@@ -1,5 +1,5 @@
-// The whole agent against routers that speak IOS XR, on virtual time: first keys, then rotations,
-// each by what its platform can hold, under the eyes of the oracle.
+// The whole agent with simulated IOS XR routers, on virtual time: first keys, then rotations by the
+// means that each platform has, under the oracle.
 
 import { describe, expect, it } from "vitest";
 import { IosxrFace } from "#sim/emulators/iosxr.ts";
@@ -12,7 +12,7 @@ describe("routers that speak IOS XR", () => {
   getNewPairs({ vendor: "iosxr", tried: platformsOf("iosxr"), promotes: true });
 
   it.each(platformsOf("iosxr"))(
-    "keep no line of ours as a comment, and have each commit under a label of its own, %s",
+    "the log has each commit under a label of its own and no comment of ours, %s",
     { timeout: 120_000 },
     async (name, platform) => {
       const faces: IosxrFace[] = [];
@@ -36,7 +36,7 @@ describe("routers that speak IOS XR", () => {
         const list = face.show("configuration commit list 20 detail");
         const labels = [...list.matchAll(/Label: (\S+)/g)].map(([, label]) => label);
         const ours = labels.filter((label) => label !== "NONE");
-        // All of them but what the operator had committed before.
+        // All commits are ours, except the one that the operator made before.
         expect(ours).toHaveLength(labels.length - 1);
         expect(new Set(ours).size).toBe(ours.length);
         for (const label of ours) expect(label).toMatch(/^linkseal-[0-9a-f]{16}$/);

@@ -1,5 +1,5 @@
-// Connections to Junos routers that end at any message: nothing is left behind, and once they last
-// again every link gets its new pair.
+// Connections to Junos routers that break at any message: no leftovers remain, and once connections
+// last again every link gets its new pair.
 
 import { describe } from "vitest";
 import { platformsOf } from "../conformance/place.ts";

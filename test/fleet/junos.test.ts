@@ -1,5 +1,5 @@
-// The whole agent against routers that speak Junos, on virtual time: first keys, then rotations,
-// each by what its platform can hold, under the eyes of the oracle.
+// The whole agent with simulated Junos routers, on virtual time: first keys, then rotations by the
+// means that each platform has, under the oracle.
 
 import { describe } from "vitest";
 import { platformsOf } from "../conformance/place.ts";

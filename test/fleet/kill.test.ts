@@ -1,5 +1,5 @@
-// The agent dies at any call it makes to disk or world: the site must end as if nothing had
-// happened.
+// The agent is killed at any call that it makes to the disk or the World: the site must end as in a
+// clean run.
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/runtime/agent.ts";
@@ -19,7 +19,7 @@ const address = "unix:/run/linkseal-sim/site.sock";
 const quiet: Log = { write: () => undefined };
 
 interface Ended {
-  /** Of its first life. */
+  /** Calls of its first process. */
   readonly calls: readonly string[];
   readonly epitaph: string;
   readonly verdict: string;
@@ -45,7 +45,10 @@ class Stage {
     this.oracle = watchSite(this.site);
   }
 
-  /** One process: opens its state, loops, and applies the config if none is in force. */
+  /**
+   * Runs one process: it opens its state, runs its loops, and applies the config if none is in
+   * force.
+   */
   async live(fate: Fate | undefined): Promise<MortalWorld> {
     this.#lives += 1;
     const prng = this.site.prng.fork(`agent ${this.#lives}`);
@@ -79,7 +82,8 @@ class Stage {
 
   async run(fate: Fate | undefined): Promise<Ended> {
     const first = await this.live(fate);
-    // A drain whose end nobody saw may come for twenty minutes, and the second link waits for it.
+    // A drain whose end the agent did not see may still come for twenty minutes, and the second
+    // link waits for it.
     const limit = 2_400_000;
     const { clock } = this.site;
     const finished = twiceASecond(clock, () => this.#finished());
@@ -111,26 +115,30 @@ const seed = "kill-1";
 describe("killed at Disk and Dialer calls of an apply and an enrolment", async () => {
   const clean = await new Stage(seed).run(undefined);
 
-  it("ends protected when nobody dies", () => {
+  it("an agent that is not killed ends protected", () => {
     expect(clean).toMatchObject({ verdict: "protected", campaign: "done", complaints: [] });
   });
 
-  it.each(deaths)("dies %s the call", { timeout: 600_000 }, async (when) => {
-    const chosen = deadly(clean.calls, when, new Prng(`${seed} ${when}`));
-    const count = `${chosen.length} of ${clean.calls.length} calls`;
-    console.log(`seed ${seed}: ${count}, each killed ${when}`);
-    const wrong: string[] = [];
-    for (const index of chosen) {
-      const call = index + 1;
-      const ended = await new Stage(seed).run({ call, when });
-      const same =
-        ended.deaths === 1 &&
-        ended.verdict === "protected" &&
-        ended.campaign === "done" &&
-        ended.ends === clean.ends &&
-        ended.complaints.length === 0;
-      if (!same) wrong.push(`call ${call} (${ended.epitaph}): ${JSON.stringify(ended)}`);
-    }
-    expect(wrong).toEqual([]);
-  });
+  it.each(deaths)(
+    "an agent killed %s any call ends as in the clean run",
+    { timeout: 600_000 },
+    async (when) => {
+      const chosen = deadly(clean.calls, when, new Prng(`${seed} ${when}`));
+      const count = `${chosen.length} of ${clean.calls.length} calls`;
+      console.log(`seed ${seed}: ${count}, each killed ${when}`);
+      const wrong: string[] = [];
+      for (const index of chosen) {
+        const call = index + 1;
+        const ended = await new Stage(seed).run({ call, when });
+        const same =
+          ended.deaths === 1 &&
+          ended.verdict === "protected" &&
+          ended.campaign === "done" &&
+          ended.ends === clean.ends &&
+          ended.complaints.length === 0;
+        if (!same) wrong.push(`call ${call} (${ended.epitaph}): ${JSON.stringify(ended)}`);
+      }
+      expect(wrong).toEqual([]);
+    },
+  );
 });

@@ -1,5 +1,5 @@
-// A router that carries out what nobody waits for any more: a drain or a shut port that comes
-// minutes after its reply was given up.
+// A router that carries out a request that the agent no longer awaits: a drain or a shutdown that
+// comes minutes after the agent gave up the reply.
 
 import { describe, expect, it } from "vitest";
 import type { LinksealEvent } from "#agent/model/events.ts";
@@ -7,7 +7,7 @@ import { group, Pair } from "../unit/kit/rotate-kit.ts";
 import { never, settled } from "../unit/kit/site-bench.ts";
 
 const primary = `${group}/primary`;
-/** A deadline that one reply which does not come leaves time for. */
+/** Sets a deadline that leaves time for one missing reply. */
 const patient = (text: string): string =>
   text.replace("verify: 20s", "verify: 90s").replace("confirm: 60s", "confirm: 5m");
 const hard = (text: string): string =>
@@ -20,7 +20,10 @@ class LatePair extends Pair {
     return Object.setPrototypeOf(await Pair.adopted(options), LatePair.prototype);
   }
 
-  /** A rotation whose first final change on the primary link comes that long after its request. */
+  /**
+   * Runs a rotation whose first final change on the primary link is carried out that many ms after
+   * its request.
+   */
   async rotateLate(ms: number, target = primary): Promise<void> {
     this.newKeys();
     const { router } = this.link("primary");
@@ -29,7 +32,7 @@ class LatePair extends Pair {
     const asked = { by: "test", risks: [], urgency: "planned" } as const;
     await settled(this.site.clock, this.agent.orders.rotate(target, asked, never));
     await this.reach("primary draining");
-    // The router has it in its queue, and gives no answer for half a minute.
+    // The router has the request in its queue and does not answer for half a minute.
     await this.run(10_000);
     router.setFault("finalsLate", false);
   }
@@ -42,7 +45,7 @@ class LatePair extends Pair {
     return this.agent.events.after(0).filter((event) => event.code === code);
   }
 
-  /** Somebody drains a link on its router. */
+  /** An operator drains a link on its router. */
   drainThere(name: "primary" | "secondary"): void {
     const link = this.link(name);
     link.router.person((config) => {
@@ -55,10 +58,10 @@ class LatePair extends Pair {
 const seconds = (value: number): number => value * 1000;
 
 describe("a late drain of our own", () => {
-  // A first drain without an answer, a second one, and a rotation that is done: minutes later the
-  // router carried out the first one. It was called somebody else's and never undone, and with the
-  // sibling then lost both links were out for 405 s.
-  it("is given back as soon as it is seen, and the sibling may be lost then", async () => {
+  // Regression: a first drain had no answer, a second drain and the rotation were done, and minutes
+  // later the router carried out the first drain. The agent took it for an operator's drain and
+  // never undid it; when the sibling then failed, both links were out for 405 s.
+  it("a late drain is undone once it is observed, and then the sibling may fail", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     const start = pair.site.clock.now();
     await pair.rotateLate(seconds(680));
@@ -85,7 +88,7 @@ describe("a late drain of our own", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("is given back by the next process too", async () => {
+  it("a late drain is undone by the next process too", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     await pair.rotateLate(seconds(400));
     await pair.reach("primary done");
@@ -97,7 +100,7 @@ describe("a late drain of our own", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("may come to the first link, so that the second one waits for it", async () => {
+  it("a late drain may hit the first link, and the second link waits for it", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     await pair.rotateLate(seconds(600), group);
     await pair.reach("secondary gated");
@@ -111,7 +114,7 @@ describe("a late drain of our own", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("that never comes keeps the second link waiting, for twenty minutes and no more", async () => {
+  it("a drain that never comes delays the second link by twenty minutes at most", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: patient });
     await pair.rotateLate(seconds(86_400), group);
     await pair.reach("secondary gated");
@@ -121,7 +124,7 @@ describe("a late drain of our own", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("is the operator's where they have drained the link meanwhile", async () => {
+  it("a late drain counts as the operator's if they have drained the link meanwhile", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: patient });
     await pair.rotateLate(seconds(400));
     await pair.reach("primary done");
@@ -134,7 +137,7 @@ describe("a late drain of our own", () => {
     expect(pair.drained()).toEqual([false, false]);
   });
 
-  it("of an operator comes to them, and after their undrain it is given back", async () => {
+  it("an operator's late drain is theirs, and is undone after their undrain", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: patient });
     const { router } = pair.link("primary");
     router.lateFinalMs = { low: seconds(200), high: seconds(200) };
@@ -150,8 +153,8 @@ describe("a late drain of our own", () => {
   });
 });
 
-describe("a drain that somebody made on the router", () => {
-  it("stays while the sibling carries, and ends with the loss of it", async () => {
+describe("a drain that an operator made on the router", () => {
+  it("an operator's drain stays while the sibling carries, and ends when that fails", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     pair.drainThere("primary");
     await pair.run(seconds(120));
@@ -169,7 +172,7 @@ describe("a drain that somebody made on the router", () => {
     expect(pair.events("drain-given-back")).toHaveLength(1);
   });
 
-  it("of a port that is shut is left alone, whatever becomes of the sibling", async () => {
+  it("a drain of a shut port stays, even when the sibling fails", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     const { router, port } = pair.link("primary");
     pair.drainThere("primary");
@@ -184,7 +187,7 @@ describe("a drain that somebody made on the router", () => {
     expect(pair.events("drain-given-back")).toEqual([]);
   });
 
-  it("of the sibling of a link under way ends as well, once that link is lost", async () => {
+  it("a drain of the sibling ends when the link of the campaign fails", async () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     pair.newKeys();
     pair.link("primary").msee.setFault("slow", true);
@@ -200,7 +203,7 @@ describe("a drain that somebody made on the router", () => {
 });
 
 describe("a port that a router shuts late", () => {
-  it("is opened again, whether its link is under way or done", async () => {
+  it("a port that is shut late is opened again, during its link's turn and after it", async () => {
     const quirk = (text: string): string =>
       patient(text).replaceAll(
         "    driver: sim",

@@ -12,22 +12,28 @@ import { settled } from "../unit/kit/site-bench.ts";
 
 const second = 1_000;
 const minute = 60 * second;
-/** Where time is short the quiet hours are few. */
+/** A day of a short run has few quiet hours. */
 export const dayMs = effort(6, 24) * 60 * minute;
 
-/** Bits of one second; `dim`: only counters, or IKE's liveness checks, showed a fault near it. */
+/**
+ * Flags of one second; `dim`: near it was a fault that only counters, or IKE's liveness checks,
+ * showed.
+ */
 export const bits = { good: 1, bad: 2, blind: 4, dim: 8 } as const;
 
-/** For the poll, settle and evidence times of a fleet's config. */
+/** Poll, settle and evidence times of a fleet's config. */
 export const waits = { pollMs: 10_000, settleMs: 18_000, lookbackMs: 110_000, confirmMs: 60_000 };
 
-/** What befalls the links, and how it can be seen: by any look, or by counters alone. */
+/**
+ * Faults of the links, and how each can be observed: by any observation, by counters alone, or not
+ * at all.
+ */
 const linkFaults: readonly (readonly [string, "look" | "counters" | "blind"])[] = [
   ...(["fibre-cut", "mka-flap", "peer-silent", "port-shut"] as const).map(
     (name) => [name, "look"] as const,
   ),
   ...(["should-secure", "clear-path"] as const).map((name) => [name, "look"] as const),
-  // Azure's document names another key for a while before and after the hardware has it.
+  // Azure's document names, for a while, another key than the hardware has.
   ...(["far-off", "far-person"] as const).map((name) => [name, "blind"] as const),
   ["stale-sak", "counters"],
   ["mtu", "counters"],
@@ -50,16 +56,16 @@ export class Month {
   readonly lives: Lives;
   readonly days: number;
   readonly struck: Record<string, number> = {};
-  /** By link or tunnel: the bits of each second since the beginning. */
+  /** Flags of each second since the beginning, by link or tunnel. */
   readonly truth = new Map<string, Uint8Array>();
   readonly wallStart: number;
   readonly #prng: Prng;
   readonly #seconds: number;
   #sampledAt: number;
   readonly #states = new Map<string, boolean>();
-  /** Links that carry in the clear now, or would. */
+  /** Links that carry traffic in the clear now, or would. */
   readonly #open = new Set<string>();
-  /** Spans of the wall clock whose records a disk has lost. */
+  /** Intervals of the wall clock whose records a disk has lost. */
   readonly lost: { readonly from: number; readonly to: number }[] = [];
 
   constructor(seed: string, days: number) {
@@ -90,7 +96,7 @@ export class Month {
       .replaceAll("    drain: prepend", "    drain: prepend\n    rotate: { on: vaultVersion }");
   }
 
-  /** What was so since the last sample is written to the seconds that have passed. */
+  /** Writes the state since the last sample to the seconds that have passed. */
   #sample(links: readonly LinkTruth[]): void {
     const { site } = this.run.fleet;
     const now = site.clock.now();
@@ -107,7 +113,7 @@ export class Month {
       if (isOpen) this.#open.add(link.id);
       else this.#open.delete(link.id);
     }
-    // They must ride inside the MACsec of the only group.
+    // Tunnels must run inside the MACsec of the only group.
     const inside = this.#open.size === 0;
     for (const { name, up, clearPath } of site.tunnelTruth()) {
       this.#states.set(name, up && !clearPath && inside);
@@ -124,12 +130,15 @@ export class Month {
     }
   }
 
-  /** From then on nobody can have seen, or recorded, how anything was. */
+  /** Marks an interval in which the agent cannot have observed, or recorded, any state. */
   #blind(fromMs: number, toMs: number, bit: number = bits.blind): void {
     for (const about of this.truth.keys()) this.#mark(about, fromMs, toMs, bit);
   }
 
-  /** Days with faults of every kind, deaths of the agent, disks that lie, clocks that jump. */
+  /**
+   * Plays days with faults of every kind, kills of the agent, disks that lose data, and clock
+   * jumps.
+   */
   async play(): Promise<void> {
     const { clock } = this.run.fleet.site;
     this.lives.start();
@@ -146,7 +155,7 @@ export class Month {
     }
     // The last minutes of a period are confirmed after it.
     await clock.runFor(10 * minute);
-    // And nobody had looked when it began.
+    // The agent had made no observation when the period began.
     this.#blind(this.wallStart, this.wallStart + waits.pollMs);
   }
 
@@ -184,7 +193,7 @@ export class Month {
         await this.#faulty("fibre-cut", 3 * minute);
         await clock.runFor(5 * minute);
         this.run.disk.setFault("full", false);
-        // What waits in memory is written once there is room again.
+        // Records that wait in memory are written once there is room again.
         await clock.runFor(5 * minute);
         return;
       case "clock jump": {

@@ -1,5 +1,4 @@
-// P4: many starts of the agent over devices that are as the intent wants them, or as a person
-// has left them.
+// P4: many starts of the agent over devices that match the intent, or that an operator has changed.
 
 import { describe, expect, it } from "vitest";
 import type { MacsecSettings } from "#hal/model.ts";
@@ -9,7 +8,10 @@ import { AgentBench } from "../unit/kit/agent-bench.ts";
 const starts = effort(150, 1_000);
 const bothLinks = { target: "erd-demo", risks: [] };
 
-/** Protected by hand, pushed and adopted: not one write so far. */
+/**
+ * The links are protected by hand, and their keys pushed and adopted: the agent has not written so
+ * far.
+ */
 async function adopted(edit?: (text: string) => string): Promise<AgentBench> {
   const bench = new AgentBench("protected");
   await bench.live();
@@ -24,7 +26,7 @@ async function adopted(edit?: (text: string) => string): Promise<AgentBench> {
 async function startAgain(bench: AgentBench, times: number): Promise<void> {
   const prng = bench.site.prng.fork("restarts");
   for (let start = 0; start < times; start += 1) {
-    // Anything from the first read of the disk to a few looks.
+    // This is any time from the first read of the disk to a few observations.
     await bench.run(prng.between(1, 15_000));
     if (prng.chance(0.5)) bench.disk.crash();
     await bench.end();
@@ -32,7 +34,7 @@ async function startAgain(bench: AgentBench, times: number): Promise<void> {
   }
 }
 
-/** Somebody edits a port in passing. */
+/** An operator edits a port. */
 function edit(bench: AgentBench, change: Partial<MacsecSettings>): void {
   const { router, port } = bench.link("primary");
   router.person((config) => {
@@ -46,7 +48,7 @@ function seen(bench: AgentBench): Partial<MacsecSettings> {
 }
 
 describe(`${starts} starts`, () => {
-  it("write nothing where devices equal the intent", { timeout: 120_000 }, async () => {
+  it("starts over devices that match the intent write nothing", { timeout: 120_000 }, async () => {
     const bench = await adopted();
     bench.oracle.expectNoWrites("every device equals the intent");
     await startAgain(bench, starts);
@@ -56,8 +58,8 @@ describe(`${starts} starts`, () => {
   });
 });
 
-describe("drift by a person", () => {
-  it("is told and left alone under repair: off, over many starts", async () => {
+describe("drift by an operator", () => {
+  it("drift under repair: off is reported and left alone, over many starts", async () => {
     const bench = await adopted();
     edit(bench, { replayWindow: 7, sakRekeyMs: 3_600_000 });
     bench.oracle.expectNoWrites("repair is off");
@@ -71,7 +73,7 @@ describe("drift by a person", () => {
 
   const on = (text: string): string => `repair: on\n${text}`;
 
-  it("is mended under repair: on where the driver calls it hitless", async () => {
+  it("drift under repair: on is corrected where the driver calls that hitless", async () => {
     const bench = await adopted(on);
     edit(bench, { replayWindow: 7 });
     await bench.run(120_000);
@@ -83,7 +85,7 @@ describe("drift by a person", () => {
     expect(bench.violations()).toEqual([]);
   });
 
-  it("that took every key of a port is mended under repair: on, and else told", async () => {
+  it("a port without any key is corrected under repair: on, and otherwise reported", async () => {
     for (const [how, edited] of [
       ["on", on],
       ["off", undefined],
@@ -106,13 +108,16 @@ describe("drift by a person", () => {
   it.each([
     ["the SCI", { includeSci: false }],
     ["the key server priority beside the window", { keyServerPriority: 1, replayWindow: 7 }],
-  ] as const)("is left alone under repair: on where it interrupts: %s", async (_name, change) => {
-    const bench = await adopted(on);
-    edit(bench, change);
-    bench.oracle.expectNoWrites("mending would interrupt the port");
-    await startAgain(bench, 20);
-    await bench.run(300_000);
-    expect(seen(bench)).toMatchObject(change);
-    expect([bench.oracle.agentWrites, bench.violations()]).toEqual([0, []]);
-  });
+  ] as const)(
+    "drift that would interrupt the port is left alone under repair: on: %s",
+    async (_name, change) => {
+      const bench = await adopted(on);
+      edit(bench, change);
+      bench.oracle.expectNoWrites("mending would interrupt the port");
+      await startAgain(bench, 20);
+      await bench.run(300_000);
+      expect(seen(bench)).toMatchObject(change);
+      expect([bench.oracle.agentWrites, bench.violations()]).toEqual([0, []]);
+    },
+  );
 });

@@ -1,4 +1,4 @@
-// What else goes on beside a rotation: drains by hand, drift, a newer intent.
+// Events beside a rotation: drains by hand, drift, a newer intent.
 
 import { describe, expect, it } from "vitest";
 import { group, Pair } from "../unit/kit/rotate-kit.ts";
@@ -13,7 +13,7 @@ describe("a drain by hand", () => {
     await settled(pair.site.clock, done);
   };
 
-  it("holds until it is undone, and keeps campaigns away", async () => {
+  it("a drain by hand lasts until it is undone, and delays campaigns", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     await by(pair, "drain");
     await pair.run(120_000);
@@ -28,7 +28,7 @@ describe("a drain by hand", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("ends by itself when the sibling is lost", async () => {
+  it("a drain by hand ends by itself when the sibling fails", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     await by(pair, "drain");
     await pair.run(60_000);
@@ -39,7 +39,7 @@ describe("a drain by hand", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("that linkseal knows nothing of is told, and undone on demand alone", async () => {
+  it("a drain that linkseal does not know is reported, and undone only on request", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     pair.link("primary").router.person((config) => {
       const port = config.ports.get(pair.link("primary").port);
@@ -54,7 +54,7 @@ describe("a drain by hand", () => {
     expect(pair.drained()).toEqual([false, false]);
   });
 
-  it("of the sibling is undone while a campaign waits for it", async () => {
+  it("a drain of the sibling is undone while a campaign waits for it", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     pair.newKeys();
     await pair.rotate();
@@ -71,7 +71,7 @@ describe("a drain by hand", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("is refused beside a sibling that does not carry", async () => {
+  it("a drain beside a sibling that does not carry is refused", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     pair.link("secondary").fibre.setUp(false);
     await pair.run(60_000);
@@ -79,9 +79,10 @@ describe("a drain by hand", () => {
   });
 });
 
-// Its far end and its router could never agree: the new key was tried, not proven, and taken back.
+// Regression: the far end and the router could never agree, so the new key was tried, not proven,
+// and removed again.
 describe("a port whose settings have drifted", () => {
-  it("is not rotated until they are as accepted", async () => {
+  it("a port whose settings have drifted is not rotated until they are as accepted", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const include = (includeSci: boolean): void =>
       pair.link("primary").router.person((config) => {
@@ -102,9 +103,9 @@ describe("a port whose settings have drifted", () => {
   });
 });
 
-// The rotation was taken for the change of settings that the newer intent wants.
+// Regression: the rotation was taken for the change of settings that the newer intent wants.
 describe("a rotation that runs before the change of a newer intent", () => {
-  it("leaves the change to be made", async () => {
+  it("a rotation that runs first leaves the change of a newer intent to be made", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     pair.newKeys();
     await pair.rotate();

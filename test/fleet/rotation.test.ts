@@ -1,4 +1,5 @@
-// Whole rotations of a pair by the real agent, on the simulated site: every overlap, both far ends.
+// Whole rotations of a pair by the real agent, on the simulated site: every overlap, both kinds of
+// far end.
 
 import { describe, expect, it } from "vitest";
 import { watchDark } from "#sim/oracle/dark.ts";
@@ -15,7 +16,7 @@ const undrained = (text: string): string =>
     .replace("acceptRisks:", "acceptRisks:\n  - { risk: noDrain, until: 2027-11-24 }");
 const afterSoak = (text: string): string =>
   text.replace("    drain: prepend", "    drain: prepend\n    retire: afterSoak");
-/** Days go by faster when nobody looks every few seconds. */
+/** Virtual days run faster with rare polls. */
 const calm = (text: string): string =>
   text.replace(
     "poll: 5s, staleAfter: 20s, evidence: 90s",
@@ -23,7 +24,10 @@ const calm = (text: string): string =>
   );
 const dayMs = 86_400_000;
 
-/** The person at the portal: points the far end of the link under way at its new key. */
+/**
+ * Does what the operator does at the portal: points the far end of the link under way at its new
+ * key.
+ */
 function changeFarEnd(pair: Pair): void {
   const { links, at } = pair.campaign();
   const entry = links[at];
@@ -33,7 +37,7 @@ function changeFarEnd(pair: Pair): void {
 }
 
 describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
-  it("replaces both keys, loses no frame of the pair, and keeps every promise", async () => {
+  it("both keys are replaced, no frame of the pair is lost, every promise is kept", async () => {
     const pair = await Pair.adopted({ overlap });
     const before = pair.site.links.map(({ name }) => pair.keysOn(name as "primary"));
     pair.newKeys();
@@ -49,7 +53,7 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
   });
 
   it.each(["confirmed", "armedRevert"] as const)(
-    "goes through where both links end at one router, %s",
+    "a rotation of two links at one router ends rotated, %s",
     async (kind) => {
       const commit = kind === "confirmed" ? fullCapabilities.commit : { kind };
       const pair = await Pair.adopted({ overlap, routers: "one", capabilities: { commit } });
@@ -65,7 +69,7 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     },
   );
 
-  it("waits for days for a person, with traffic on both links meanwhile", {
+  it("a rotation waits days for an operator, with traffic on both links meanwhile", {
     timeout: 120_000,
   }, async () => {
     const pair = await Pair.adopted({ overlap, edit: (text) => calm(manual(text)) });
@@ -73,12 +77,12 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     await pair.rotate();
     for (const name of ["primary", "secondary"] as const) {
       await pair.reach(`${name} awaitingPeer`);
-      // Nothing but time passes: once in days, and else in hours where time is short.
+      // Only time passes: for days in one case, and for hours in the others, where time is short.
       const isLong = overlap === "keychain" && name === "primary";
       await pair.run(isLong ? 3 * dayMs : effort(dayMs / 12, 3 * dayMs));
       expect(pair.carrying()).toEqual([true, true]);
       expect(pair.drained()).toEqual([false, false]);
-      // Break-before-make leaves nothing of ours on the router while the person is awaited.
+      // Break-before-make leaves none of our keys on the router while it waits for the operator.
       expect(pair.keysOn(name)).toHaveLength(overlap === "none" ? 1 : 2);
       await pair.say("proceed");
       await pair.reach(`${name} switching`);
@@ -91,18 +95,18 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("ends with a fresh SAK in an emergency", async () => {
+  it("an emergency rotation ends with a fresh SAK", async () => {
     const pair = await Pair.adopted({ overlap, edit: afterSoak });
     pair.newKeys();
     await pair.rotate("emergency");
     await pair.reach("secondary done");
     expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
-    // The first pass of afterSoak is left out: the old key goes at once.
+    // The first pass of afterSoak is left out: the old key is removed at once.
     expect(pair.trail().filter((state) => state === "primary draining")).toHaveLength(1);
     expect(pair.violations()).toEqual([]);
   });
 
-  it("shuts the port around each key change where the device needs it", async () => {
+  it("a device that needs it gets its port shut around each key change", async () => {
     const quirk = "    quirks: [shutBeforeKeyChange]";
     const edit = (text: string): string =>
       text.replaceAll("    driver: sim", `    driver: sim\n${quirk}`);
@@ -126,7 +130,7 @@ describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
 
 describe("a rotation that is not drained", () => {
   it.each(["keychain", "fallback"] as const)(
-    "is dark for 8 s of ours at most, %s",
+    "an undrained rotation causes an outage of 8 s at most, %s",
     async (overlap) => {
       const pair = await Pair.adopted({ overlap, edit: undrained });
       const dark = watchDark(pair.site);
@@ -147,7 +151,7 @@ describe("a rotation that is not drained", () => {
 
 describe("beside the documented hand procedure", () => {
   it.each(["yes", "no"] as const)(
-    "is dark for less, and loses less, drained: %s",
+    "a rotation has a shorter outage and less loss than by hand, drained: %s",
     async (drain) => {
       const edit = drain === "yes" ? {} : { edit: undrained };
       const pair = await Pair.adopted({ overlap: "keychain", ...edit });
@@ -176,7 +180,7 @@ describe("beside the documented hand procedure", () => {
 
 describe("a rotation that soaks before it retires", () => {
   it.each(["keychain", "fallback"] as const)(
-    "drains twice and loses nothing, %s",
+    "a rotation with a soak drains twice and loses nothing, %s",
     async (overlap) => {
       const pair = await Pair.adopted({ overlap, edit: afterSoak });
       pair.newKeys();
@@ -194,7 +198,7 @@ describe("a change of settings", () => {
   it.each([
     ["at both ends", "suite: gcm-aes-xpn-256, includeSci: false"],
     ["at the router alone", "suite: gcm-aes-xpn-256, keyServerPriority: 20"],
-  ])("%s keeps the key and loses nothing", async (_where, wanted) => {
+  ])("a change of settings %s keeps the key and loses nothing", async (_where, wanted) => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const before = pair.keysOn("primary");
     await pair.apply(pair.config((text) => text.replaceAll("suite: gcm-aes-xpn-256", wanted)));
@@ -209,13 +213,13 @@ describe("a change of settings", () => {
 });
 
 describe("a rotation that goes wrong", () => {
-  it("goes back to the old key when the new one is not proven", async () => {
+  it("a new key that is not proven is taken back, and the old one stays", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const before = pair.keysOn("primary");
     pair.newKeys();
     await pair.rotate();
     await pair.reach("primary switching");
-    // The far end takes the ids, and its hardware another CAK.
+    // The far end accepts the ids, and its hardware gets another CAK.
     pair.link("primary").farPort.setTwist("cak", true);
     await pair.reach("primary reverting");
     pair.link("primary").farPort.setTwist("cak", false);
@@ -226,7 +230,7 @@ describe("a rotation that goes wrong", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("is held, carries, and goes back when the operator says so", async () => {
+  it("a stopped rotation carries traffic, and goes back on the operator's revert", async () => {
     const pair = await Pair.adopted({ overlap: "keychain", edit: manual });
     pair.newKeys();
     await pair.rotate();
@@ -238,7 +242,7 @@ describe("a rotation that goes wrong", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("is taken back after it was abandoned", async () => {
+  it("an abandoned rotation can be reverted", async () => {
     const pair = await Pair.adopted({ overlap: "fallback", edit: manual });
     pair.newKeys();
     await pair.rotate();
@@ -253,7 +257,7 @@ describe("a rotation that goes wrong", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("refuses a key that is no newer, a closed window, and a missing risk", async () => {
+  it("a key that is not newer, a closed window and a missing risk are refused", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     await expect(pair.rotate()).rejects.toThrow("no newer key");
     const late = await Pair.adopted({
@@ -277,7 +281,7 @@ describe("a rotation that goes wrong", () => {
     await expect(blind.rotate()).rejects.toThrow("breakBeforeMake");
   });
 
-  it("needs the risk noProbe where a device cannot probe", async () => {
+  it("a device that cannot probe needs the risk noProbe", async () => {
     const { probe: _probe, ...capabilities } = fullCapabilities;
     const pair = await Pair.adopted({
       overlap: "keychain",
@@ -292,7 +296,7 @@ describe("a rotation begun by policy", () => {
   const onVersion = (text: string): string =>
     text.replace("    drain: prepend", "    drain: prepend\n    rotate: { on: vaultVersion }");
 
-  it("follows a new version in the vault within minutes", async () => {
+  it("a new version in the vault starts a rotation within minutes", async () => {
     const pair = await Pair.adopted({ overlap: "keychain", edit: onVersion });
     await pair.run(3_600_000);
     expect(pair.agent.memory.campaigns[group]).toBeUndefined();
@@ -303,7 +307,7 @@ describe("a rotation begun by policy", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("does not begin again with a key that was taken back", async () => {
+  it("a key that was taken back does not start a rotation again", async () => {
     const pair = await Pair.adopted({
       overlap: "keychain",
       edit: (text) => onVersion(manual(text)),
@@ -326,8 +330,8 @@ describe("a rotation begun by policy", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("waits for its window and ends inside it", async () => {
-    // Two days later: the same hours of the day between are not its own.
+  it("a rotation waits for its maintenance window and ends inside it", async () => {
+    // The window is two days later; the same hours of the days between do not belong to it.
     const window = "Thu 02:00-06:00 Europe/Dublin";
     const edit = (text: string): string =>
       text.replace(
@@ -345,7 +349,7 @@ describe("a rotation begun by policy", () => {
 });
 
 describe("settings that a router takes without interrupting its port", () => {
-  it("follow a newer intent without a campaign, and drift by hand does not", async () => {
+  it("hitless settings follow a newer intent without a campaign; drift stays", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const window = (): readonly unknown[] => {
       const seen: unknown[] = [];
@@ -374,7 +378,7 @@ describe("settings that a router takes without interrupting its port", () => {
   });
 });
 
-describe("a far end that nobody can read", () => {
+describe("a far end that cannot be read", () => {
   const unseen = (text: string): string =>
     manual(text).replace(
       "acceptRisks:",
@@ -382,7 +386,7 @@ describe("a far end that nobody can read", () => {
     );
 
   it.each(overlaps)(
-    "is rotated on the operator's word and the router's evidence, %s",
+    "a far end that is unread is rotated on the operator's word and the router, %s",
     async (overlap) => {
       const pair = await Pair.adopted({ overlap, edit: unseen });
       pair.newKeys();
@@ -396,7 +400,7 @@ describe("a far end that nobody can read", () => {
         await pair.reach(`${name} switching`);
         changeFarEnd(pair);
         await pair.run(30_000);
-        // With one key on the router nothing tells of it but the operator.
+        // With one key on the router, only the operator can confirm the change.
         if (overlap === "none") await pair.say("proceed", true);
         await pair.reach(name === "primary" ? "secondary awaitingPeer" : "secondary done");
       }

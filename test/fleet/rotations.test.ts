@@ -1,5 +1,5 @@
-// Rotations in bad weather: every promise holds, everything comes to rest with a true reason, and
-// planted mistakes of our own are found. LINKSEAL_SEED=NAME replays one seed alone.
+// Rotations under a fault schedule: every promise is kept, every campaign comes to rest with a true
+// reason, and our seeded defects are found. LINKSEAL_SEED=NAME replays one seed alone.
 
 import { setImmediate } from "node:timers/promises";
 import { queryObjects } from "node:v8";
@@ -25,40 +25,47 @@ const seeds =
     ? Array.from({ length: effort(6, 5_000) }, (_, index) => `weather-${index}`)
     : [asked];
 
-describe("rotations in bad weather", () => {
+describe("rotations under faults", () => {
   let sum: Tally = noTally;
 
-  it.each(seeds)("keep every promise and end well, seed %s", { timeout: 120_000 }, async (seed) => {
-    const tally = await playRotations({ seed, rotations: 10 });
-    sum = addTally(sum, tally);
-    expect(tally.violations).toEqual([]);
-    expect(tally.rotations).toBeGreaterThanOrEqual(10);
-  });
+  it.each(seeds)(
+    "rotations under faults keep every promise and end well, seed %s",
+    { timeout: 120_000 },
+    async (seed) => {
+      const tally = await playRotations({ seed, rotations: 10 });
+      sum = addTally(sum, tally);
+      expect(tally.violations).toEqual([]);
+      expect(tally.rotations).toBeGreaterThanOrEqual(10);
+    },
+  );
 
-  it("tell the same story for the same seed", { timeout: 120_000 }, async () => {
+  it("the same seed gives the same digest, and another seed another", {
+    timeout: 120_000,
+  }, async () => {
     const play = (seed: string) => playRotations({ seed, rotations: 3 });
     const [one, two, other] = [await play("same"), await play("same"), await play("other")];
     expect(two).toEqual(one);
     expect(other.digest).not.toBe(one.digest);
   });
 
-  it("leave nothing behind in memory", { timeout: 120_000 }, async () => {
-    // What its agent still waits for at the end once held a whole site of this seed.
+  it("runs of rotations leave no site in memory", { timeout: 120_000 }, async () => {
+    // Regression: requests that the agent of this seed still awaited at the end kept a whole site
+    // in memory.
     await playRotations({ seed: "11-132", rotations: 10 });
     await setImmediate();
     expect(queryObjects(SimClock, { format: "count" })).toBe(0);
   });
 
-  it("take the rows of the campaign's tables", () => {
+  it("the runs take most rows of the campaign's tables", () => {
     if (asked !== undefined) return;
     const missing = rowsNotTaken(sum.marks);
     const taken = rowNames().filter((name) => (sum.marks[name] ?? 0) > 0);
     console.log(`${taken.length} of ${rowNames().length} rows taken`);
-    // Rare ones need thousands of seeds: npm run test:long, npm run storm.
+    // Rare rows need thousands of seeds: npm run test:long, npm run storm.
     expect(missing.length).toBeLessThan(effort(0.6, 0.15) * rowNames().length);
   });
 
-  it("are told of no row that is called unreachable and taken all the same", () => {
+  it("no row that is listed as unreachable is taken", () => {
     const known = new Set(rowNames());
     const excused = Object.keys(unreachable);
     expect(excused.filter((name) => !known.has(name))).toEqual([]);
@@ -66,7 +73,7 @@ describe("rotations in bad weather", () => {
     expect(rowsTakenAfterAll(sum.marks)).toEqual([]);
   });
 
-  it("of a long run are asked for every row, and for none that cannot be", () => {
+  it("a long run must take every row except those listed as unreachable", () => {
     const all = Object.fromEntries(rowNames().map((name) => [name, 1]));
     const [excused = ""] = Object.keys(unreachable);
     const due = Object.fromEntries(
@@ -92,27 +99,31 @@ async function catches(plant: Plant, seed: string): Promise<string | undefined> 
   return /^seed \S+ (?:promise )?(\S+)/.exec(first)?.[1];
 }
 
-describe("a planted mistake", () => {
+describe("a seeded defect", () => {
   const weathered = plants.filter(({ where }) => where === "rotations");
 
-  it("has its seed, and is one of many", () => {
+  it("each seeded defect has its seed, and there are at least 25 of them", () => {
     const names = weathered.map(({ name }) => name);
     expect(Object.keys(foundBy).toSorted()).toEqual(names.toSorted());
     expect(plants.length).toBeGreaterThanOrEqual(25);
   });
 
-  it.each(weathered)("is found: $name breaks $breaks", { timeout: 600_000 }, async (plant) => {
-    const known = foundBy[plant.name] ?? "";
-    if (effort(0, 1) === 0) {
-      expect(await catches(plant, known)).toBe(plant.breaks);
-      return;
-    }
-    let found: string | undefined;
-    let tried = 0;
-    for (; tried < 200 && found !== plant.breaks; tried += 1) {
-      found = await catches(plant, `again-${tried}`);
-    }
-    console.log(`${plant.name}: found with seed ${tried} of 200`);
-    expect(found).toBe(plant.breaks);
-  });
+  it.each(weathered)(
+    "the seeded defect $name is found: it breaks $breaks",
+    { timeout: 600_000 },
+    async (plant) => {
+      const known = foundBy[plant.name] ?? "";
+      if (effort(0, 1) === 0) {
+        expect(await catches(plant, known)).toBe(plant.breaks);
+        return;
+      }
+      let found: string | undefined;
+      let tried = 0;
+      for (; tried < 200 && found !== plant.breaks; tried += 1) {
+        found = await catches(plant, `again-${tried}`);
+      }
+      console.log(`${plant.name}: found with seed ${tried} of 200`);
+      expect(found).toBe(plant.breaks);
+    },
+  );
 });

@@ -1,5 +1,6 @@
-// The agent dies in the middle of a rotation whose routers speak a vendor's dialect: at any effect,
-// message to a router or record of the journal. The next one goes on to the same end.
+// The agent is killed in the middle of a rotation whose simulated routers use a vendor's dialect:
+// at any effect, message to a router or record of the journal. The next process reaches the same
+// end.
 
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
@@ -9,20 +10,20 @@ import { RouterStage } from "./router-stage.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "router deaths";
 
-/** Of each vendor the first that lacks nothing which a rotation uses. */
+/** Takes of each vendor the first platform that has everything which a rotation uses. */
 const platforms = (["junos", "iosxr", "iosxe", "eos"] as const).flatMap((vendor) =>
   platformsOf(vendor)
     .filter(([, { less }]) => !["suites", "overlap", "commit"].some((lack) => lack in less))
     .slice(0, 1),
 );
 
-/** Where the agent's life ends, counted from the word that asks for the rotation on. */
+/** The point at which the agent is killed, counted from the request for the rotation. */
 type End =
   | { readonly kind: "effect"; readonly nth: number }
   | { readonly kind: "call"; readonly nth: number; readonly when: "before" | "after" };
 
 interface Ended {
-  /** What each effect on a router was. */
+  /** The kind of each effect on a router. */
   readonly effects: readonly string[];
   readonly calls: readonly string[];
   readonly died: boolean;
@@ -48,7 +49,7 @@ async function rotated(platform: Platform, end: End | undefined): Promise<Ended>
   const { called } = stage;
   const before = called.length;
   stage.newPairs();
-  // A death may take the word along, and its answer with it.
+  // A kill may lose the request together with its answer.
   stage.ask().catch(() => undefined);
   const isOver = (): boolean => stage.outcomeOf(old) !== undefined && stage.isProtected();
   await stage.until(() => life.dead || isOver());
@@ -66,8 +67,8 @@ async function rotated(platform: Platform, end: End | undefined): Promise<Ended>
 }
 
 /**
- * Effects, records and messages, as many as there is time for: each kind of effect, or every second
- * one, which differ from one vendor to the next.
+ * Picks effects, records and messages, as many as there is time for: each kind of effect in a long
+ * run, otherwise every second kind, which differ from one vendor to the next.
  */
 function endsOf({ effects, calls }: Ended, { vendor }: Platform): readonly End[] {
   const lots = new Prng(`${seed} ${vendor}`);
@@ -91,7 +92,7 @@ function endsOf({ effects, calls }: Ended, { vendor }: Platform): readonly End[]
 
 describe("an agent that dies beside routers", () => {
   it.each(platforms)(
-    "goes on to the same end after any message, record or look, %s",
+    "an agent killed at any message, record or effect reaches the same end, %s",
     { timeout: effort(180_000, 7_200_000) },
     async (_, platform) => {
       const clean = await rotated(platform, undefined);

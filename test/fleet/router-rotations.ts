@@ -1,5 +1,5 @@
-// What the agent does with routers of any vendor, on virtual time and under the eyes of the oracle:
-// first keys and rotations, in good weather and over connections that break.
+// The agent with routers of any vendor, on virtual time and under the oracle: first keys and
+// rotations, with and without broken connections.
 
 import { expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
@@ -12,7 +12,7 @@ const long = effort(120_000, 3_600_000);
 type Tried = readonly (readonly [string, Platform])[];
 
 async function begun(seed: string, platform: Platform): Promise<RouterStage> {
-  // Loads what reads XML, which takes real time that no virtual clock waits for.
+  // Loads the XML reader first: loading takes real time, for which virtual time does not wait.
   await readXml(new TextEncoder().encode("<a/>"), "nowhere");
   const stage = new RouterStage(seed, spokenBy(platform));
   await stage.run(stage.begin());
@@ -34,21 +34,21 @@ async function newPair(stage: RouterStage): Promise<void> {
 }
 
 interface Rotating {
-  /** Begins the seeds. */
+  /** First word of the seeds. */
   readonly vendor: string;
   readonly tried: Tried;
-  /** How keys change places where a port holds two. */
+  /** True if a port that holds two keys promotes the second one. */
   readonly promotes: boolean;
-  /** Said of the rotations in the title. */
+  /** Description of the rotations in the title. */
   readonly how?: string;
-  /** Tells what else is expected, once all of it is over. */
+  /** Observes the run; returns a function that checks further expectations at the end. */
   readonly watch?: (stage: RouterStage) => () => void;
 }
 
 export function getNewPairs({ vendor, tried, promotes, how = "", watch }: Rotating): void {
   const rotations = effort(2, 200);
   it.each(tried)(
-    `get first keys and ${rotations} new pairs${how}, %s`,
+    `links get first keys and ${rotations} new pairs${how}, %s`,
     { timeout: long },
     async (name, platform) => {
       const stage = await begun(`${vendor} ${name}`, platform);
@@ -78,18 +78,21 @@ export function getNewPairs({ vendor, tried, promotes, how = "", watch }: Rotati
 interface Breaking {
   readonly vendor: string;
   readonly tried: Tried;
-  /** A look at a command line says many lines, each of which may be the last. */
+  /**
+   * Chance from 0 to 1 of a break before, and again after, each write. An observation over a
+   * command line has many writes.
+   */
   readonly cuts: number;
-  /** How many connections break in each turn at least. */
+  /** The least number of broken connections in each turn. */
   readonly cutMin: number;
-  /** Whether what was held goes on before all is settled, or after it. */
+  /** Whether stopped campaigns are resumed before everything is settled, or after it. */
   readonly resumes: "first" | "last";
 }
 
 export function keepPromises({ vendor, tried, cuts, cutMin, resumes }: Breaking): void {
   const rotations = effort(1, 40);
   it.each(tried)(
-    "keep every promise over connections that break, %s",
+    "rotations over connections that break keep every promise, %s",
     { timeout: long },
     async (name, platform) => {
       const stage = await begun(`${vendor} cut ${name}`, platform);
@@ -98,7 +101,7 @@ export function keepPromises({ vendor, tried, cuts, cutMin, resumes }: Breaking)
         stage.cuts = cuts;
         await stage.site.clock.runFor(120_000);
         stage.cuts = 0;
-        // What was taken back or held in such weather goes on, once the routers are reached.
+        // Reverted or stopped changes continue once the routers are reachable.
         await stage.site.clock.runFor(30_000);
         if (resumes === "first") await stage.resumed();
         await stage.settled();

@@ -1,5 +1,5 @@
-// An agent whose routers speak a vendor's dialect; vault and far ends are those of one simulated
-// site.
+// An agent whose routers use a vendor's dialect; the vault and the far ends are those of one
+// simulated site.
 
 import { simCloud } from "#agent/azure/sim-cloud.ts";
 import { openRecords } from "#agent/operate/open.ts";
@@ -25,18 +25,18 @@ const address = "unix:/run/linkseal-sim/site.sock";
 const group = "erd-demo";
 const never = new AbortController().signal;
 
-/** What a router says, without the lines in which a terminal gives back a key that was typed. */
+/** Removes the lines in which a terminal echoes a key that was typed. */
 function unechoed(text: string, echo: RegExp): Uint8Array {
   const lines = text.split("\r\n").filter((one) => !echo.test(one));
   return new TextEncoder().encode(lines.join("\r\n"));
 }
 
-/** A platform as routers of it are met. */
+/** A platform, and the simulated routers that stand for it. */
 export interface Spoken {
   readonly driver: Driver;
   readonly model: RouterModel;
   readonly faceOf: (router: Router) => Face;
-  /** A line in which a terminal gives back a key; absent = nothing is given back. */
+  /** Matches a line in which a terminal echoes a key; absent = it echoes none. */
   readonly echo?: RegExp;
 }
 
@@ -47,9 +47,9 @@ interface Face {
 export class RouterStage {
   readonly site: Site;
   readonly oracle: Oracle;
-  /** What the agent did to the keys of routers, by name. */
+  /** Counts of the agent's changes to keys of routers, by name. */
   readonly keyEffects = new Map<string, number>();
-  /** How likely the connection ends at the beginning, and at the end, of what is sent. */
+  /** Chance from 0 to 1 that the connection breaks before, and again after, each write. */
   cuts = 0;
   cut = 0;
   readonly #weather: Prng;
@@ -58,7 +58,7 @@ export class RouterStage {
   readonly #disk: SimDisk;
   #lives = 0;
   #life: MortalWorld | undefined;
-  /** Every call of the newest life, as its killer counts them. */
+  /** Every call of the newest process, as the fault that kills it counts them. */
   called: readonly string[] = [];
   #agent: Agent | undefined;
 
@@ -81,8 +81,8 @@ export class RouterStage {
   }
 
   /**
-   * One life of the agent; whose disk is empty gets its config. Resolves as time passes, so nobody
-   * may wait for it who makes time pass.
+   * Runs one process of the agent, which gets its config if its disk is empty. It resolves as
+   * virtual time passes, so a caller that runs the clock must not await it.
    */
   async begin(): Promise<void> {
     const { driver } = this.#spoken;
@@ -97,7 +97,8 @@ export class RouterStage {
       channels.add(opened);
       return opened;
     };
-    // What a process has open its kernel closes, once the routers have done what they were at.
+    // The kernel closes the descriptors of a process that has ended, after the routers have
+    // finished their current work.
     const die = (): void => {
       disk.crash();
       this.site.clock.after(1, () => {
@@ -125,11 +126,11 @@ export class RouterStage {
     if (answer.kind !== "accepted") throw new Error(JSON.stringify(answer));
   }
 
-  /** What is told to a router may hold a key; what it says may not, and nor may a log line. */
+  /** Messages to a router may hold a key; replies and log lines must not. */
   #channel(device: string): ByteChannel {
     const inner = channelTo(device, (wire) => this.#faces.get(device)?.connect(wire));
     let said = "";
-    // Not every message gets there, and of what gets there not every answer comes back.
+    // Some messages do not arrive, and some that arrive get no answer.
     const cut = async (): Promise<void> => {
       if (!this.#weather.chance(this.cuts)) return;
       this.cut += 1;
@@ -148,7 +149,7 @@ export class RouterStage {
         const { echo } = this.#spoken;
         if (echo === undefined) this.oracle.emitted(`answer of ${device}`, octets);
         else {
-          // A line may come in pieces; it is judged once it is whole.
+          // A line may arrive in pieces; it is checked once it is whole.
           said += new TextDecoder().decode(octets);
           const end = said.lastIndexOf("\r\n") + 2;
           if (end > 1)
@@ -164,7 +165,7 @@ export class RouterStage {
     this.oracle.emitted(where, text);
   }
 
-  /** The oracle hears what the agent learns and asks for, as it does of simulated devices. */
+  /** The oracle gets the agent's observations and requests, as it does with simulated devices. */
   #heard(driver: Driver): Driver {
     const { oracle } = this;
     const open: Driver["open"] = async (target, ...others): Promise<Device> => {
@@ -211,7 +212,7 @@ export class RouterStage {
     );
   }
 
-  /** Of the agent that lives, or lived last. */
+  /** The World of the running agent, or of the last one that ran. */
   get life(): MortalWorld {
     if (this.#life === undefined) throw new RangeError("no agent has lived");
     return this.#life;
@@ -222,7 +223,7 @@ export class RouterStage {
     return this.#agent;
   }
 
-  /** How the group stands, and why. */
+  /** State of the group, and the reason. */
   get rest(): string {
     const campaign = this.agent.memory.campaigns[group];
     const { verdict, groups } = this.agent.status();
@@ -237,13 +238,13 @@ export class RouterStage {
     return campaign === "done" && this.agent.status().verdict === "protected";
   }
 
-  /** For half an hour at most. */
+  /** Resolves once it is reached, or throws after half an hour. */
   async until(reached: () => boolean): Promise<void> {
     const { clock } = this.site;
     await clock.runFor(1_800_000, twiceASecond(clock, reached));
   }
 
-  /** Until it is over and everything is protected. */
+  /** Resolves once the campaign has ended and everything is protected. */
   async settled(): Promise<void> {
     await this.until(() => this.isProtected());
   }
@@ -252,26 +253,29 @@ export class RouterStage {
     for (const { key } of this.site.links) this.site.vault.generatePair(key, "gcm-aes-xpn-256");
   }
 
-  /** Resolves as time passes. */
+  /** Asks for a rotation; it resolves as virtual time passes. */
   async ask(): Promise<void> {
     const asked = { by: "test", risks: [], urgency: "planned" } as const;
     await this.agent.orders.rotate(group, asked, never);
   }
 
-  /** To a pair that the vault has got just now. */
+  /** Rotates to a pair that the vault has just received. */
   async rotate(): Promise<void> {
     this.newPairs();
     await this.run(this.ask());
   }
 
-  /** What became of each link in a rotation away from this key; undefined = there is none. */
+  /**
+   * Returns the outcome of each link in a rotation away from this key; undefined = no such
+   * rotation.
+   */
   outcomeOf(old: string | undefined): string | undefined {
     const campaign = this.agent.memory.campaigns[group];
     const isIt = campaign?.kind === "rotate" && campaign.links[0]?.old?.key.ckn === old;
     return isIt ? campaign.links.map(({ outcome }) => outcome).join(", ") : undefined;
   }
 
-  /** What weather has held is taken up again, as an operator would. */
+  /** Resumes campaigns that faults have stopped, as an operator would. */
   async resumed(): Promise<void> {
     if (this.agent.memory.campaigns[group]?.state !== "held") return;
     const said = { verb: "resume", farEndDone: false } as const;

@@ -1,4 +1,4 @@
-// What docs/rotation.md tells a person to do about a held campaign does what it says.
+// The steps of docs/rotation.md for a stopped campaign work as described.
 
 import { describe, expect, it } from "vitest";
 import type { KeyRef } from "#hal/model.ts";
@@ -38,7 +38,7 @@ class Case {
     return key;
   }
 
-  /** The person at the portal, until the operation is over. */
+  /** Does the operator's work at the portal, until the operation has ended. */
   async pointFarEnd(which: "old" | "new"): Promise<void> {
     const link = this.pair.link("primary");
     link.msee.person(link.azureLink, { key: this.key(which) });
@@ -60,7 +60,7 @@ class Case {
     });
   }
 
-  /** Whoever is called does not come at once; the sibling carries meanwhile. */
+  /** The operator does not come at once; the sibling carries the traffic meanwhile. */
   async held(reason: string): Promise<void> {
     const { pair } = this;
     await pair.reach("primary held");
@@ -92,8 +92,8 @@ const wellDone = (outcome: "rotated" | "reverted"): Ending => ({
   violations: [],
 });
 
-describe("the runbook's way out of held", () => {
-  it("revert, after a far end that failed", async () => {
+describe("the runbook's way out of a stopped campaign", () => {
+  it("a far end that failed: revert ends reverted", async () => {
     const at = await Case.begun("keychain", "staged");
     const { msee } = at.pair.link("primary");
     msee.setFault("fails", true);
@@ -102,7 +102,7 @@ describe("the runbook's way out of held", () => {
     expect(await at.ends("revert")).toEqual(wellDone("reverted"));
   });
 
-  it("the same document once more and resume, after a far end that failed", async () => {
+  it("a far end that failed: the same document again and resume end rotated", async () => {
     const at = await Case.begun("keychain", "staged");
     const { msee } = at.pair.link("primary");
     msee.setFault("fails", true);
@@ -112,7 +112,7 @@ describe("the runbook's way out of held", () => {
     expect(await at.ends("resume")).toEqual(wellDone("rotated"));
   });
 
-  it("the new pair at the far end and resume, after the old key was removed", async () => {
+  it("an old key removed by hand: the new pair at the far end and resume end rotated", async () => {
     const at = await Case.begun("keychain", "staged");
     at.removeFromRouter("old");
     await at.held("the old key is gone from the port while the far end still uses it");
@@ -120,14 +120,14 @@ describe("the runbook's way out of held", () => {
     expect(await at.ends("resume")).toEqual(wellDone("rotated"));
   });
 
-  it("resume, after the new key was removed", async () => {
+  it("a new key removed by hand: resume ends rotated", async () => {
     const at = await Case.begun("keychain", "proving");
     at.removeFromRouter("new");
     await at.held("the new key is gone from the port");
     expect(await at.ends("resume")).toEqual(wellDone("rotated"));
   });
 
-  it("the old pair at the far end and revert, after no proof came", async () => {
+  it("no proof: the old pair at the far end and revert end reverted", async () => {
     const at = await Case.begun("keychain", "switching", manual);
     const { farPort, far, msee, azureLink } = at.pair.link("primary");
     msee.person(azureLink, { key: at.key("new") });
@@ -139,7 +139,7 @@ describe("the runbook's way out of held", () => {
     expect(await at.ends("revert")).toEqual(wellDone("reverted"));
   });
 
-  it("resume alone, after a person went back on a router with one key", async () => {
+  it("a router with one key that was changed back by hand: resume ends rotated", async () => {
     const at = await Case.begun("none", "switching", manual);
     const { msee, azureLink } = at.pair.link("primary");
     msee.person(azureLink, { key: at.key("new") });
@@ -149,7 +149,7 @@ describe("the runbook's way out of held", () => {
     expect(await at.ends("resume")).toEqual(wellDone("reverted"));
   });
 
-  it("the right pair at the far end and resume, after somebody set a third one", async () => {
+  it("a third pair at the far end: the right pair there and resume end rotated", async () => {
     const at = await Case.begun("keychain", "awaitingPeer", manual);
     const { msee, azureLink } = at.pair.link("primary");
     const third = at.pair.site.vault.generatePair(at.pair.link("primary").key, "gcm-aes-xpn-256");
@@ -161,7 +161,7 @@ describe("the runbook's way out of held", () => {
 });
 
 describe("after abandon with both keys on the router", () => {
-  it("another rotate goes on with the same pair", async () => {
+  it("an abandoned campaign with both keys on the router: rotate uses the same pair", async () => {
     const at = await Case.begun("keychain", "awaitingPeer", manual);
     await at.pair.run(30_000);
     const before = at.key("new");

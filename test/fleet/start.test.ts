@@ -1,5 +1,5 @@
-// What `npm start` tells, in-process and on virtual time: every fault of its list by its own name,
-// and the first day of a customer whose links were protected by hand.
+// The output of `npm start`, in-process and on virtual time: every fault of its list under its own
+// name, and the first day of a site whose links were protected by hand.
 
 import { afterAll, describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
@@ -12,10 +12,10 @@ import { effort } from "../effort.ts";
 interface Told {
   readonly verdict: Status["verdict"];
   readonly code: string;
-  /** The sentence names this cause. */
+  /** Matches the sentence that names this cause. */
   readonly text: RegExp;
   readonly next: RegExp;
-  /** Where it shows: the first link or the first tunnel. */
+  /** The place of the report: the first link or the first tunnel. */
   readonly at: "primary" | "hub-1";
 }
 
@@ -179,7 +179,7 @@ afterAll(() => {
 });
 
 describe("npm start", () => {
-  it.each(seeds)("protects both links and both tunnels with seed %s", async (seed) => {
+  it.each(seeds)("npm start protects both links and both tunnels with seed %s", async (seed) => {
     const { run, status } = await play(seed);
     expect(run.broken).toEqual([]);
     expect(verdictsOf(status)).toEqual(allProtected);
@@ -188,7 +188,7 @@ describe("npm start", () => {
     expect(run.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
-  it("has an expectation for each fault of its list, and each words of its own", () => {
+  it("each fault of the list has an expectation, each with its own text", () => {
     expect(Object.keys(told).sort()).toEqual(
       faultList()
         .map(({ name }) => name)
@@ -199,7 +199,7 @@ describe("npm start", () => {
   });
 
   it.each(Object.keys(told).flatMap((fault) => seeds.map((seed) => [fault, seed] as const)))(
-    "names %s with seed %s, and ends by itself",
+    "the fault %s with seed %s is named in the status, and ends by itself",
     async (fault, seed) => {
       const { run, status } = await play(seed, fault);
       const want = told[fault];
@@ -221,12 +221,12 @@ describe("npm start", () => {
     },
   );
 
-  it("tells the same story for the same seed", async () => {
+  it("the same seed gives the same output", async () => {
     const [first, second] = [await play("7", "peer-silent"), await play("7", "peer-silent")];
     expect(JSON.stringify(first.status)).toBe(JSON.stringify(second.status));
   });
 
-  it.each(seeds)("keeps a link that loses frames drained with seed %s", async (seed) => {
+  it.each(seeds)("a link that loses frames stays drained with seed %s", async (seed) => {
     const { run } = await play(seed, "sci-mismatch");
     const [link] = run.site.truth().groups[0]?.links ?? [];
     expect([link?.secured, link?.carries, link?.drained]).toEqual([true, false, true]);
@@ -242,29 +242,32 @@ describe("npm start", () => {
 });
 
 describe("npm start -- --start protected", () => {
-  it.each(seeds)("takes apply and adopt without a write with seed %s", async (seed) => {
-    const { site, oracle, agent, stop, broken } = await open(seed, "protected");
-    await site.clock.runFor(30_000);
-    expect(agent.status().reasons[0]?.code).toBe("not-configured");
-    const text = site.config("unix:/run/site.sock");
-    const request = { text, file: "demo.yaml", who: "test", queue: false };
-    const applied = agent.apply(request, stop.signal);
-    await site.clock.runFor(60_000);
-    expect((await applied).kind).toBe("accepted");
-    expect(agent.status().unmanaged.map(({ next }) => next)).toEqual([
-      "linkseal adopt erd-demo/primary",
-      "linkseal adopt erd-demo/secondary",
-    ]);
-    const adopted = agent.orders.adopt("erd-demo", [], stop.signal);
-    await site.clock.runFor(180_000);
-    expect((await adopted).map(({ link }) => link)).toEqual([
-      "erd-demo/primary",
-      "erd-demo/secondary",
-    ]);
-    const status = agent.status();
-    stop.abort();
-    expect(verdictsOf(status)).toEqual(allProtected);
-    expect([oracle.agentWrites, broken, status.unmanaged]).toEqual([0, [], []]);
-    expect(oracle.violations.map(formatViolation)).toEqual([]);
-  });
+  it.each(seeds)(
+    "a site that starts protected accepts apply and adopt without a write, seed %s",
+    async (seed) => {
+      const { site, oracle, agent, stop, broken } = await open(seed, "protected");
+      await site.clock.runFor(30_000);
+      expect(agent.status().reasons[0]?.code).toBe("not-configured");
+      const text = site.config("unix:/run/site.sock");
+      const request = { text, file: "demo.yaml", who: "test", queue: false };
+      const applied = agent.apply(request, stop.signal);
+      await site.clock.runFor(60_000);
+      expect((await applied).kind).toBe("accepted");
+      expect(agent.status().unmanaged.map(({ next }) => next)).toEqual([
+        "linkseal adopt erd-demo/primary",
+        "linkseal adopt erd-demo/secondary",
+      ]);
+      const adopted = agent.orders.adopt("erd-demo", [], stop.signal);
+      await site.clock.runFor(180_000);
+      expect((await adopted).map(({ link }) => link)).toEqual([
+        "erd-demo/primary",
+        "erd-demo/secondary",
+      ]);
+      const status = agent.status();
+      stop.abort();
+      expect(verdictsOf(status)).toEqual(allProtected);
+      expect([oracle.agentWrites, broken, status.unmanaged]).toEqual([0, [], []]);
+      expect(oracle.violations.map(formatViolation)).toEqual([]);
+    },
+  );
 });

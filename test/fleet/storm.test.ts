@@ -1,4 +1,4 @@
-// The scripted good agent in bad weather: whatever the world does, it breaks no promise.
+// The correct scripted agent under a fault schedule keeps every promise.
 
 import { describe, expect, it } from "vitest";
 import { fleetFaults } from "#sim/faults/faults.ts";
@@ -65,18 +65,21 @@ const works = [
 ] as const;
 const seeds = ["storm-1", "storm-2", "storm-3", "storm-4", "storm-5", "storm-6"];
 
-describe.each(works)("the good agent $name", ({ start, act }) => {
-  it.each(seeds)("under faults, seed %s", async (seed) => {
-    const { oracle, outcomes, storm } = await run(seed, start, act);
-    const kinds = storm.kinds.map(({ name }) => name).join(",");
-    const found = oracle.violations.map((violation) => `${formatViolation(violation)}\n${kinds}`);
-    expect(found).toEqual([]);
-    expect(outcomes).toHaveLength(2);
-  });
+describe.each(works)("the correct scripted agent $name", ({ start, act }) => {
+  it.each(seeds)(
+    "the correct scripted agent keeps every promise under faults, seed %s",
+    async (seed) => {
+      const { oracle, outcomes, storm } = await run(seed, start, act);
+      const kinds = storm.kinds.map(({ name }) => name).join(",");
+      const found = oracle.violations.map((violation) => `${formatViolation(violation)}\n${kinds}`);
+      expect(found).toEqual([]);
+      expect(outcomes).toHaveLength(2);
+    },
+  );
 });
 
 describe("one seed", () => {
-  it("gives the same log byte for byte, and another seed another log", async () => {
+  it("one seed gives the same log byte for byte, and another seed another log", async () => {
     const first = await run("twice", "clear", enrolGroup);
     const second = await run("twice", "clear", enrolGroup);
     const other = await run("thrice", "clear", enrolGroup);
@@ -85,7 +88,7 @@ describe("one seed", () => {
     expect(other.lines.join("\n")).not.toBe(first.lines.join("\n"));
   });
 
-  it("draws the kinds of a run: some take part and some do not", async () => {
+  it("a seed draws the kinds of faults of a run: some are used and some are not", async () => {
     const { storm } = await run("kinds", "protected", async () => "idle");
     expect(storm.kinds.length).toBeGreaterThan(3);
     expect(storm.kinds.length).toBeLessThan(fleetFaults.length - 3);

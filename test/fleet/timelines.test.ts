@@ -1,4 +1,4 @@
-// The runbook shows what the agent does now, second by second.
+// The runbook shows the agent's present behaviour, second by second.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +13,6 @@ it("docs/rotation.md has the timelines of these runs; if not: npm run docs", asy
   const written = readFileSync(path, "utf8");
   const parts = { ...(await timelines()), ...realRotation() };
   expect(filled(written, parts) === written, "rotation.md: npm run docs").toBe(true);
-  // Other texts would have been put in.
+  // Other texts would have been inserted.
   expect(filled(written, { ...parts, costs: "none" })).not.toBe(written);
 });

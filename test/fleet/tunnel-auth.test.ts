@@ -1,5 +1,5 @@
 // A new pre-shared key of a tunnel on a simulated site: the whole agent, its vault, its router and
-// a gateway, killed and started anew on the way.
+// a gateway, with kills and restarts on the way.
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/runtime/agent.ts";
@@ -51,7 +51,7 @@ class Stage {
     return found;
   }
 
-  /** What the gateway takes from the next authentication on. */
+  /** Sets the key that the gateway accepts from the next authentication on. */
   giveGateway(psk: string): void {
     const { router, tunnel } = this.tunnel();
     router.setGatewayPsk(tunnel.spec.remoteAddress, new TextEncoder().encode(psk));
@@ -73,7 +73,7 @@ class Stage {
 }
 
 describe("a new pre-shared key on a simulated site", () => {
-  it("is refused while the gateway has the old one, and taken later, over a death", async () => {
+  it("a new key is refused while the gateway has the old one, and taken over a kill", async () => {
     const stage = new Stage();
     const agent = await stage.start();
     await stage.apply(agent);
@@ -88,7 +88,7 @@ describe("a new pre-shared key on a simulated site", () => {
     expect(stage.spis()).toEqual(before);
     await stage.pass(10_000);
     expect(stage.waits(agent)).toBe(true);
-    // The gateway goes first, the agent dies, and its successor knows what waits.
+    // The gateway changes first, the agent is killed, and its successor knows the pending change.
     stage.giveGateway(psks.new);
     await stage.start();
     await stage.pass(60_000);

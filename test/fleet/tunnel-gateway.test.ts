@@ -1,4 +1,4 @@
-// The agent gives gateways their newer keys: killed at every call, and through bad weather.
+// The agent sends gateways their newer keys: killed at every call, and under fault schedules.
 
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
@@ -8,7 +8,9 @@ import { GatewayStage } from "./gateway-stage.ts";
 
 const key = "A_new_PSK_that_only_the_vault_knows";
 
-/** Calls of the life that changes the key, from the notice of it to the proof. */
+/**
+ * Returns the calls of the process that changes the key, from the notice of the key to the proof.
+ */
 async function cleanRun(): Promise<readonly string[]> {
   const stage = new GatewayStage("gateway-kill");
   await stage.begin();
@@ -20,14 +22,14 @@ async function cleanRun(): Promise<readonly string[]> {
   return [...stage.calls];
 }
 
-/** All that happens from the first thought of it on, and a little after. */
+/** Picks calls from the first one about the change to a little after the last. */
 function fatal(calls: readonly string[]): readonly number[] {
   const first = calls.findIndex((call) => call.startsWith("GET /vault/secrets/hub-1-psk/versions"));
   return Array.from({ length: calls.length - first + 2 }, (_, at) => first + at + 1);
 }
 
 describe("a key that the agent gives to the gateway", () => {
-  it("changes by itself within some minutes, and nothing else does", async () => {
+  it("a key of a gateway changes by itself within minutes, and nothing else does", async () => {
     const stage = new GatewayStage("gateway-1", 2);
     await stage.begin();
     const ids = ["hub-1", "hub-2"].map((tunnel) => stage.newKey(tunnel, key + tunnel.slice(-1)));
@@ -46,7 +48,7 @@ describe("a key that the agent gives to the gateway", () => {
     expect(stage.agent.status().warnings.map(({ code }) => code)).not.toContain("rotation-held");
   });
 
-  it("that Azure refuses changes nothing, and the operator reads why", async () => {
+  it("a key that Azure refuses changes nothing, and the operator reads the reason", async () => {
     const stage = new GatewayStage("gateway-2");
     await stage.begin();
     const before = stage.inUse()?.auth.secretId;
@@ -65,7 +67,7 @@ describe("a key that the agent gives to the gateway", () => {
     expect([await stage.agree(), stage.wrong, stage.leaks(key)]).toEqual([true, [], []]);
   });
 
-  it("that the gateway does not use although it said so goes back at both ends", async () => {
+  it("a key that the gateway accepts and does not use goes back at both ends", async () => {
     const stage = new GatewayStage("gateway-3");
     await stage.begin();
     const before = stage.inUse()?.auth.secretId;
@@ -87,35 +89,39 @@ describe("a key that the agent gives to the gateway", () => {
   });
 
   const deaths: readonly Death[] = ["before", "during", "after"];
-  it.each(deaths)("dies %s each Disk and Dialer call", { timeout: 600_000 }, async (when) => {
-    const calls = await cleanRun();
-    const wrong: string[] = [];
-    const indices = fatal(calls);
-    for (const call of indices) {
-      const stage = new GatewayStage("gateway-kill");
-      const mortal = await stage.begin();
-      const id = stage.newKey("hub-1", key);
-      mortal.doom({ call, when });
-      await stage.until(() => mortal.dead, 900_000);
-      await stage.until(() => false, 3_000);
-      if (mortal.dead) await stage.live();
-      const isDone = await stage.until(() => stage.inUse()?.auth.secretId === id, 900_000);
-      const isSame = isDone && stage.isSettled() && (await stage.agree());
-      const others = stage.puts().filter((status) => status !== "200" && status !== "409");
-      const trouble = [...stage.wrong, ...stage.leaks(key), ...others];
-      if (!isSame || trouble.length > 0 || !mortal.dead) {
-        const seen = `${JSON.stringify(stage.inUse())} ${trouble.join("; ")}`;
-        wrong.push(`${when} call ${call} (${mortal.epitaph}): ${seen}`);
+  it.each(deaths)(
+    "an agent killed %s a Disk or Dialer call changes the key as in the clean run",
+    { timeout: 600_000 },
+    async (when) => {
+      const calls = await cleanRun();
+      const wrong: string[] = [];
+      const indices = fatal(calls);
+      for (const call of indices) {
+        const stage = new GatewayStage("gateway-kill");
+        const mortal = await stage.begin();
+        const id = stage.newKey("hub-1", key);
+        mortal.doom({ call, when });
+        await stage.until(() => mortal.dead, 900_000);
+        await stage.until(() => false, 3_000);
+        if (mortal.dead) await stage.live();
+        const isDone = await stage.until(() => stage.inUse()?.auth.secretId === id, 900_000);
+        const isSame = isDone && stage.isSettled() && (await stage.agree());
+        const others = stage.puts().filter((status) => status !== "200" && status !== "409");
+        const trouble = [...stage.wrong, ...stage.leaks(key), ...others];
+        if (!isSame || trouble.length > 0 || !mortal.dead) {
+          const seen = `${JSON.stringify(stage.inUse())} ${trouble.join("; ")}`;
+          wrong.push(`${when} call ${call} (${mortal.epitaph}): ${seen}`);
+        }
       }
-    }
-    console.log(`${indices.length} calls, each killed ${when}`);
-    expect(wrong).toEqual([]);
-  });
+      console.log(`${indices.length} calls, each killed ${when}`);
+      expect(wrong).toEqual([]);
+    },
+  );
 });
 
 const weathers = ["slow", "fails", "failsGiven", "lost", "busy", "throttled", "denied"] as const;
 
-/** Spoils the way to the gateway until it is made good again. */
+/** Breaks the path to the gateway until it is repaired. */
 function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => void {
   const { faults, arm } = stage.cloud;
   const keys = arm.sharedKeys;
@@ -132,7 +138,7 @@ function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => v
         keys.fate = "succeeds";
       };
     case "lost":
-      // It was carried out, and the answer never came.
+      // The request is carried out, and its answer is lost.
       stage.alter = (reply, { method }) => (method === "PUT" ? { ...reply, status: 504 } : reply);
       return () => {
         stage.alter = (reply) => reply;
@@ -141,7 +147,7 @@ function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => v
       const [tunnel] = stage.site.plan.tunnels;
       if (tunnel === undefined) throw new RangeError("no tunnel");
       const [lastsMs, fate] = [keys.lastsMs, keys.fate];
-      // Of somebody who changes something else there.
+      // Another operator's change of the gateway is running.
       Object.assign(keys, { lastsMs: 90_000, fate: "fails" });
       keys.put(tunnel, `{"value":"of_somebody_else"}`);
       Object.assign(keys, { lastsMs, fate });
@@ -158,9 +164,9 @@ function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => v
 
 const seeds = effort(3, 200);
 
-describe("keys that change in bad weather, with an agent that dies", () => {
+describe("keys that change under faults, with an agent that is killed", () => {
   it.each(Array.from({ length: seeds }, (_, index) => `weather-${index + 1}`))(
-    "%s",
+    "a key under faults ends in use at both ends, seed %s",
     { timeout: 120_000 },
     async (seed) => {
       const prng = new Prng(seed);

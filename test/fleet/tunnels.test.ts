@@ -1,6 +1,6 @@
-// The whole agent against routers that speak a vendor's dialect and end IPsec tunnels, on virtual
-// time: from nothing to every tunnel up, in good weather and over connections that break, under the
-// eyes of the oracle.
+// The whole agent with simulated routers that use a vendor's dialect and end IPsec tunnels, on
+// virtual time: from an empty config to every tunnel up, with and without broken connections, under
+// the oracle.
 
 import { describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
@@ -13,7 +13,7 @@ const breaking = effort(1, 40);
 const up = ["hub-1", "hub-2"].map((name) => ({ name, up: true, clearPath: false }));
 
 describe("routers that end tunnels", () => {
-  it.each(tried)("bring both up, %s", { timeout: 120_000 }, async (name) => {
+  it.each(tried)("two tunnels come up, %s", { timeout: 120_000 }, async (name) => {
     await readXml(new TextEncoder().encode("<a/>"), "nowhere");
     const stage = new RouterStage(`tunnels ${name}`, spokenBy(platforms[name]), 2);
     await stage.run(stage.begin());
@@ -24,7 +24,7 @@ describe("routers that end tunnels", () => {
   });
 
   it.each(tried)(
-    "bring both up over connections that break, %s",
+    "two tunnels come up over connections that break, %s",
     { timeout: effort(120_000, 3_600_000) },
     async (name) => {
       await readXml(new TextEncoder().encode("<a/>"), "nowhere");

@@ -1,5 +1,5 @@
-// A fleet in bad weather: a storm over the site, an agent that dies at any moment, a disk that
-// tears, fills up and lies; then calm, in which everything must come to rest.
+// A fleet under a fault schedule: a storm over the site, an agent that is killed at any moment, a
+// disk that tears, fills up and gives wrong data; then calm, in which everything must come to rest.
 
 import type { OperatorVerb } from "#agent/rotation/verbs.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
@@ -17,9 +17,9 @@ export interface WeatherOptions {
   readonly routers: number;
   readonly stormMs: number;
   readonly calmMs: number;
-  /** Mean time between two strikes anywhere at the site. */
+  /** Mean time between two faults anywhere at the site. */
   readonly strikeMs: number;
-  /** Mean time between two deaths of the agent; undefined = it lives on. */
+  /** Mean time between two kills of the agent; undefined = it is not killed. */
   readonly deathMs: number | undefined;
 }
 
@@ -28,9 +28,9 @@ export interface Outcome {
   readonly lines: readonly string[];
   readonly deaths: number;
   readonly violations: readonly string[];
-  /** How every group and tunnel came to rest. */
+  /** The state in which every group and tunnel came to rest. */
   readonly rest: readonly Rest[];
-  /** The same after a person did what the reasons ask for. */
+  /** The same after an operator did what the reasons ask for. */
   readonly mended: readonly Rest[];
   readonly broken: readonly unknown[];
   readonly late: readonly string[];
@@ -102,14 +102,14 @@ export class Weather {
     return outcome;
   }
 
-  /** Puts the far ends right, resumes what is held, and begins again what ended. */
+  /** Corrects the far ends, resumes what is stopped, and restarts campaigns that ended. */
   #mend(): void {
     const { agent } = this.run;
     if (agent === undefined) return;
     const { site } = this.run.fleet;
     for (const link of site.links) putRight(site, agent.memory, link);
     for (const group of site.groups) {
-      // What is refused is not wanted: the rest tells what is missing.
+      // A refused request is not needed; the state at rest shows what is missing.
       void this.#goOn(agent, group).catch(() => undefined);
     }
   }
@@ -131,7 +131,7 @@ export class Weather {
     await agent.orders.rotation({ verb, farEndDone: false }, group, "person");
   }
 
-  /** An operator who goes on, or gives up, in the middle of it all. */
+  /** An operator resumes or abandons a campaign in the middle of the storm. */
   #meddleLater(): void {
     const { clock, groups } = this.run.fleet.site;
     clock.after(this.#prng.between(meddleMs.low, meddleMs.high), () => {
@@ -157,7 +157,7 @@ export class Weather {
     this.#mortal = mortal.world;
     ended.catch((error: unknown) => {
       if (mortal.world?.dead === true) return;
-      // What a process cannot start with ends it; systemd starts it again.
+      // A process that cannot start ends; systemd starts it again.
       if (!(error instanceof LinksealError)) this.#broken.push(error);
       this.#die();
     });

@@ -1,4 +1,4 @@
-// Inside the machine: networks of their own, programs in them, and waits by polling.
+// Tools inside the machine: networks, programs in them, and waits by polling.
 
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export function ip(...argv: string[]): string {
   return execFileSync("ip", argv, { encoding: "utf8", maxBuffer: 64_000_000 });
 }
 
-/** Commands of `ip`, all of them in one process. */
+/** Runs commands of `ip`, all of them in one process. */
 export function ipBatch(lines: readonly string[], ...options: string[]): void {
   execFileSync("ip", [...options, "-batch", "-"], { input: lines.join("\n") });
 }
@@ -36,9 +36,9 @@ const home = `home-${process.pid}`;
 const open: string[] = [];
 let count = 0;
 
-/** A network that ends with `leaveNetworks`. */
+/** Adds a network, which `leaveNetworks` removes. */
 export function addNetwork(): string {
-  // The first network gets a name too: a thread that left it has no other way back.
+  // The first network gets a name too: a thread that has left it has no other way back.
   if (count === 0) ip("netns", "attach", home, String(process.pid));
   count += 1;
   const name = `test-${process.pid}-${count}`;
@@ -48,7 +48,10 @@ export function addNetwork(): string {
   return name;
 }
 
-/** What this thread opens and runs from now on belongs to that network. */
+/**
+ * Moves this thread into a network: everything that it opens and runs from now on belongs to that
+ * network.
+ */
 export function enterNetwork(name: string): void {
   native.enterNamespace(`/run/netns/${name}`);
 }
@@ -58,7 +61,7 @@ export function leaveNetworks(): void {
   for (const name of open.splice(0)) ip("netns", "delete", name);
 }
 
-/** What an answered question found. */
+/** Returns the values of a complete answer. */
 export function found<T>(answer: Answer<T>): readonly T[] {
   if (answer.kind === "answered") return answer.found;
   throw new Error(`refused: ${answer.refusal.name} ${answer.refusal.text ?? ""}`);
@@ -68,8 +71,8 @@ const firstRestMs = 20;
 const lastRestMs = 400;
 
 /**
- * Polls until `look` finds something: less often the longer it takes. Where what runs takes no
- * time, a look each 20 ms is fifty programs for each second of waiting.
+ * Polls until `look` returns a value, less often the longer it takes. In a machine where programs
+ * take no virtual time, a poll each 20 ms is fifty programs for each second of waiting.
  */
 export async function until<T>(
   look: () => T | undefined | Promise<T | undefined>,
@@ -79,7 +82,7 @@ export async function until<T>(
   for (let restMs = firstRestMs; ; restMs = Math.min(restMs * 1.25, lastRestMs)) {
     const seen = await look();
     if (seen !== undefined) return seen;
-    if (performance.now() > end) throw new Error(`it did not come about in ${withinMs} ms`);
+    if (performance.now() > end) throw new Error(`the condition was not met in ${withinMs} ms`);
     await rest(restMs);
   }
 }

@@ -29,7 +29,7 @@ async function run(kernel: MachineKernel, script: string, patienceMs = 120_000):
   }
 }
 
-/** What a death leaves on the console. */
+/** Console messages of a kernel that dies. */
 const deaths = {
   emulated: ["echo c > /proc/sysrq-trigger; sleep 600", "sysrq triggered crash"],
   "user-mode": ["busybox poweroff -f", "Power down"],
@@ -37,7 +37,7 @@ const deaths = {
 const kernels = effort<readonly (keyof typeof deaths)[]>(["user-mode"], ["user-mode", "emulated"]);
 
 describe.each(kernels)("the machine, %s", { timeout: 180_000 }, (kernel) => {
-  it("brings back standard output, error and status as they are, and changes no file", async () => {
+  it("the machine returns output, error and status as they are, and changes no file", async () => {
     const mark = join(tmpdir(), `linkseal-mark-${process.pid}`);
     const { end, out, err } = await run(
       kernel,
@@ -56,9 +56,9 @@ describe.each(kernels)("the machine, %s", { timeout: 180_000 }, (kernel) => {
     expect(() => readFileSync("/etc/linkseal-mark")).toThrow("ENOENT");
   });
 
-  it("ends what takes too long, and tells a death from an end", async () => {
+  it("the machine ends a command that takes too long, and tells a crash from an end", async () => {
     const [death, sign] = deaths[kernel];
-    // Where nothing runs, a whole night is over at once.
+    // With no process waiting for a timer, a whole night of virtual time passes at once.
     const endless = "while :; do :; done";
     const [slow, dead] = await Promise.all([run(kernel, endless, 15_000), run(kernel, death)]);
     expect(slow.end.kind).toBe("overdue");
@@ -68,7 +68,7 @@ describe.each(kernels)("the machine, %s", { timeout: 180_000 }, (kernel) => {
 });
 
 describe("the time of a kernel of user mode", () => {
-  it("is at the next timer at once, and takes no notice of what runs", async () => {
+  it("user-mode time jumps to the next timer, and programs take none of it", async () => {
     const began = performance.now();
     const work = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done";
     const { out } = await run(

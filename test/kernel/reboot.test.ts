@@ -1,4 +1,4 @@
-// The machine loses its power and boots again, with nobody to ask for a key.
+// The machine loses its power and boots again, without any source of keys.
 
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -35,7 +35,7 @@ async function boot(results: string, life: "first" | "second") {
 }
 
 describe("a router host whose power is cut", { timeout: 900_000 }, () => {
-  it("is must-secure after its boot, and secured without agent and vault", async () => {
+  it("a router host is must-secure after its boot, secured without agent and vault", async () => {
     const results = mkdtempSync(join(tmpdir(), "linkseal-reboot-"));
     try {
       const first = await boot(results, "first");

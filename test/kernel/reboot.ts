@@ -1,5 +1,5 @@
-// What runs inside the machine of the boot test, before its power is cut and after: a router host
-// with linkseal-net and a participant, no agent, no vault, and wpa_supplicant at the far end.
+// The programs inside the machine of the boot test, before its power is cut and after: a router
+// host with linkseal-net and an MKA process, no agent, no vault, and wpa_supplicant at the far end.
 
 import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ const home = "/run/home";
 const key = keyOf("c0ffee", 32);
 const port = "wire";
 
-/** A disk that outlives the machine, under the folders that linkseal keeps its state in. */
+/** Mounts a disk that outlives the machine, under the folders in which linkseal keeps its state. */
 function mountDisk(): void {
   for (const name of ["state-net", "state-mka"]) {
     const [kept, seen] = [join(results, name), join(home, name)];
@@ -81,7 +81,7 @@ async function main(life: "first" | "second"): Promise<void> {
   mountDisk();
   const [near, far] = wire();
   const programs = new Programs(home, near);
-  // As the host's own network configuration does it, which knows nothing of a SecY.
+  // The host's own network configuration does this; it does not know a SecY.
   ipBatch([`addr add 10.0.0.1/24 dev ${port}`], "-n", near);
   using supplicant = new Supplicant({
     ...{ version: "2.11", network: far, key, priority: 32, suite: "gcm-aes-256" },
@@ -102,7 +102,7 @@ async function main(life: "first" | "second"): Promise<void> {
     secy: ip("-n", near, "-d", "link", "show", secy),
   };
   writeFileSync(join(results, `${life}.json`), JSON.stringify(found));
-  // No program hears of it, as when the power goes.
+  // Programs get no notice, as when the power fails.
   if (life === "first") {
     execFileSync("sync");
     writeFileSync("/proc/sysrq-trigger", "b");

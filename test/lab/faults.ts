@@ -1,14 +1,14 @@
-// What can go wrong on a link, made on the real thing, and what must be told of it.
+// Faults of a link on the real components, and the report that each must cause.
 
 import { type Lab, light, secyOn } from "./lab.ts";
 import { farPort } from "./stand-in.ts";
 
 export interface LabFault {
   readonly title: string;
-  /** The verdict of the link, and one of its reasons. */
+  /** The verdict of the link, and the code of one of its reasons. */
   readonly verdict: "down" | "degraded" | "unprotected" | "unknown";
   readonly code: string;
-  /** From the standards' own timers to a look, and one second. */
+  /** The sum of the standards' own timers, the wait for an observation, and one second. */
   readonly withinMs: number;
   readonly strike: (lab: Lab) => Promise<void>;
   readonly heal: (lab: Lab) => Promise<void>;
@@ -18,7 +18,7 @@ const port = "p1";
 const lifeMs = 6000;
 const pollMs = 2000;
 const slackMs = 1000;
-/** A life time, the poll after it, and a second. */
+/** One MKA life time, the poll after it, and a second. */
 const mkaMs = lifeMs + pollMs + slackMs;
 const evidenceMs = 90_000;
 
@@ -55,7 +55,7 @@ export const labFaults = {
     heal: (lab) => restore(lab),
   },
   "suite-mismatch": {
-    title: "the far end knows another cipher suite alone, and says that it is secured",
+    title: "the far end knows only another cipher suite, and reports that it is secured",
     verdict: "down",
     code: "probe-unanswered",
     withinMs: evidenceMs,
@@ -71,7 +71,7 @@ export const labFaults = {
     heal: async (lab) => light(lab.pair.far.network, farPort(port), "up"),
   },
   "should-secure": {
-    title: "somebody lets frames pass in the clear",
+    title: "an operator lets frames pass in the clear",
     verdict: "unprotected",
     code: "policy-should-secure",
     withinMs: pollMs + slackMs,

@@ -1,4 +1,4 @@
-// Inside the machine: builds the lab, tells what happens, and does what is typed.
+// Runs inside the machine: builds the lab, prints what happens, and carries out commands.
 
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -43,7 +43,7 @@ process.exit();
 async function run(): Promise<number> {
   const why = await lab.enrol();
   if (why !== undefined) {
-    say(`it did not come about: ${why}`);
+    say(`the enrolment did not end: ${why}`);
     return await conclude();
   }
   if (values.record) {
@@ -98,12 +98,12 @@ async function strike(fault: LabFault): Promise<void> {
     const told = reasons.find(({ code }) => code === fault.code);
     const tookMs = Math.round(performance.now() - struck);
     if (verdict === fault.verdict && told !== undefined) {
-      say(`told after ${tookMs} ms: ${verdict}, ${told.code}: ${told.text}`);
+      say(`reported after ${tookMs} ms: ${verdict}, ${told.code}: ${told.text}`);
       return;
     }
     if (tookMs > fault.withinMs + slackMs) {
       const others = reasons.map(({ code, text }) => `${code}: ${text}`).join("; ");
-      say(`not told after ${tookMs} ms: ${verdict}, ${others}`);
+      say(`not reported after ${tookMs} ms: ${verdict}, ${others}`);
       return;
     }
     await rest(pollMs);

@@ -1,5 +1,5 @@
-// A customer's site on a real kernel: an edge router that linkseal looks after, with BGP over two
-// links, a stand-in for the far end, keys in a vault behind Microsoft's own client, and a person.
+// A site on a real kernel: an edge router that linkseal manages, with BGP over two links, a
+// stand-in for the far end, keys in a vault behind Microsoft's own client, and an operator.
 
 import { type ChildProcess, execFile } from "node:child_process";
 import { once } from "node:events";
@@ -41,13 +41,22 @@ interface Served {
 }
 
 const pollMs = 1000;
-/** A change of the far end takes a quarter of a minute and more in the simulated cloud. */
+/**
+ * A change of the far end takes, at this speed, at least a quarter of a minute in the simulated
+ * cloud.
+ */
 const cloudSpeed = "5";
 const patienceMs = 900_000;
-/** Between the old key's end at the far end and the new one's start: its change is not atomic. */
+/**
+ * Time in ms from the end of the old key at the far end to the start of the new one: the change is
+ * not atomic.
+ */
 const gapMs = 3000;
 
-/** When the stand-in at the end of a link was started on a new key, by the wall clock. */
+/**
+ * The time, by the wall clock, at which the stand-in at the end of a link was started with a new
+ * key.
+ */
 interface FarChange {
   readonly atMs: number;
   readonly link: string;
@@ -77,7 +86,7 @@ export class Lab implements AsyncDisposable {
     enterNetwork(pair.edge.network);
   }
 
-  /** Both links run in the clear when it resolves, as on a customer's first day. */
+  /** Opens the lab; both links run in the clear when it resolves, as before an enrolment. */
   static async open(folder: string, say: (line: string) => void): Promise<Lab> {
     say("two networks with two links between them, and FRR at both ends");
     const pair = await buildPair();
@@ -98,13 +107,13 @@ export class Lab implements AsyncDisposable {
     this.programs.environment = { NODE_EXTRA_CA_CERTS: ca };
   }
 
-  /** Such as `agent` or `mka p1`; resolves once it says that it is ready. */
+  /** Starts a program such as `agent` or `mka p1`; resolves once it reports that it is ready. */
   async start(name: string): Promise<void> {
     const words = name.split(" ");
     this.#processes.set(name, await this.programs.serveUntil(readyMark, ...words));
   }
 
-  /** Those of linkseal on the router host, and what they said. */
+  /** The processes of linkseal on the router host, and their outputs. */
   get processes(): readonly { readonly pid: number; readonly said: () => string }[] {
     const own = [...this.#processes].filter(([name]) => name !== "cloud");
     return own.flatMap(([, { child, said }]) =>
@@ -112,7 +121,7 @@ export class Lab implements AsyncDisposable {
     );
   }
 
-  /** What the programs of the router host warned of. */
+  /** Returns the warnings that the programs of the router host printed. */
   complaints(): readonly string[] {
     return this.processes.flatMap(({ said }) =>
       said()
@@ -137,7 +146,7 @@ export class Lab implements AsyncDisposable {
     return new RegExp(`^(?:export )?${name}[ =](.*)$`, "m").exec(this.#cloudSaid)?.[1] ?? "";
   }
 
-  /** What an operator types. */
+  /** Runs an operator's command. */
   run(...words: readonly string[]): Promise<Said> {
     return this.programs.run(...words);
   }
@@ -168,8 +177,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /**
-   * Accepts the site's config, and plays the person until both links are protected; else the reason
-   * why it does not go on.
+   * Accepts the site's config, and does the operator's part until both links are protected.
+   * Resolves to the reason if the campaign does not go on.
    */
   async enrol(): Promise<string | undefined> {
     await this.configure("prepend");
@@ -177,19 +186,19 @@ export class Lab implements AsyncDisposable {
     return await this.#follow(keysOf(undefined));
   }
 
-  /** Of the accepted config. */
+  /** Path of the accepted config. */
   get file(): string {
     return join(this.folder, "site.yaml");
   }
 
-  /** `none`: a link is worked on while it carries. */
+  /** Applies a config; `none`: a link is changed while it carries traffic. */
   async configure(drain: "prepend" | "none"): Promise<void> {
     writeFileSync(this.file, this.config(drain));
     const applied = await this.run("apply", this.file, "--yes");
     if (applied.status !== 0) throw new Error(`the config was not accepted: ${applied.err}`);
   }
 
-  /** A person puts a new pair for each link into the vault. */
+  /** Puts a new pair for each link into the vault, as an operator does. */
   async offerKeys(): Promise<void> {
     const operator = [
       ...["--credential", "certificate", "--tenant", this.#told("AZURE_TENANT_ID")],
@@ -201,12 +210,12 @@ export class Lab implements AsyncDisposable {
     this.#say("a new pair for each link is in the vault");
   }
 
-  /** The rotation as the agent tries it on a simulated twin of this pair. */
+  /** Returns the rotation as the agent rehearsed it on a simulated copy of this pair. */
   rehearsal(): Promise<Rehearsal> {
     return this.#json("rotate", this.group, "--dry-run", "--rehearse");
   }
 
-  /** What a rehearsal is made from. */
+  /** Returns the rehearsal snapshot. */
   async twin(): Promise<Twin> {
     const socket = join(this.folder, "run", "admin.sock");
     const body = { target: this.group };
@@ -214,12 +223,15 @@ export class Lab implements AsyncDisposable {
     return (await ask({ role: "admin", method: "POST", path, body, socket })) as Twin;
   }
 
-  /** What a rotation to the keys that were offered would do. */
+  /** Returns the plan of a rotation to the keys in the vault. */
   dryRun(): Promise<Plan> {
     return this.#json("rotate", this.group, "--dry-run");
   }
 
-  /** A person asks for the keys that were offered; as `enrol` from there on, for `seen` too. */
+  /**
+   * Requests a rotation to the keys in the vault and goes on as `enrol` does; calls `seen` on the
+   * way.
+   */
   async rotate(seen?: (campaign: CampaignShape) => Promise<void>): Promise<string | undefined> {
     const before = keysOf(await this.campaign());
     const begun = await this.run("rotate", this.group);
@@ -227,7 +239,7 @@ export class Lab implements AsyncDisposable {
     return await this.#follow(before, seen);
   }
 
-  /** The person does what a campaign waits for, until one to other keys than before has ended. */
+  /** Does the operator's part of a campaign, until one to other keys than before has ended. */
   async #follow(
     before: string,
     hear: (campaign: CampaignShape) => Promise<void> = async () => undefined,
@@ -256,11 +268,11 @@ export class Lab implements AsyncDisposable {
     }
   }
 
-  /** What is told while no campaign runs. */
+  /** Returns the reason that is reported while no campaign runs. */
   async #why(): Promise<string> {
     const { groups, warnings } = await this.status();
     const reasons = groups.flatMap(({ links: each }) => each.flatMap((link) => link.reasons));
-    return [...reasons, ...warnings].map(({ code }) => code).join(", ") || "nothing is told";
+    return [...reasons, ...warnings].map(({ code }) => code).join(", ") || "no reason is reported";
   }
 
   async #obey(campaign: CampaignShape, asked: Set<string>): Promise<void> {
@@ -277,7 +289,7 @@ export class Lab implements AsyncDisposable {
     this.#farChanges.push({ atMs: this.standIn.startedAt, link });
   }
 
-  /** By the management API; the stand-in's hardware is somebody else's. */
+  /** Changes the far end by the management API; the stand-in's hardware is changed elsewhere. */
   async #pointed(
     port: PortName,
     want: { readonly cakSecretId: string; readonly cknSecretId: string },
@@ -328,9 +340,9 @@ export class Lab implements AsyncDisposable {
       "    links:",
       ...links.flatMap(link),
       "health: { poll: 2s, staleAfter: 15s, evidence: 90s }",
-      // Shorter than anybody should set it, so that nobody waits for a lab.
+      // Operators should not set such short times; a lab should not take long.
       "rotation:",
-      // A machine in an emulator may be slow, and nothing here is in a hurry.
+      // A machine in an emulator may be slow, so these limits are long.
       "  { settle: 8s, soak: 4s, verify: 5m, confirm: 15m, putGrace: 5s,",
       "    drained: { samples: 2, every: 1s } }",
       "acceptRisks:",
@@ -341,18 +353,20 @@ export class Lab implements AsyncDisposable {
     ].join("\n");
   }
 
-  /** What each SecY counted, at both ends. */
+  /** Returns the counters of each SecY, at both ends. */
   counters(): string {
     const { edge, far } = this.pair;
     return [edge, far].map(({ network }) => ip("-s", "-n", network, "macsec", "show")).join("\n");
   }
 
-  /** Of the edge router. */
+  /** Runs `ip` on the edge router. */
   ip(...argv: readonly string[]): string {
     return ip("-n", this.pair.edge.network, ...argv);
   }
 
-  /** Numbered packets across both links, 200 a second each way, until it is called. */
+  /**
+   * Sends numbered packets across both links, 200 a second each way, until the result is called.
+   */
   traffic(): Promise<() => Promise<readonly Tally[]>> {
     return startTraffic(this.pair);
   }
@@ -366,18 +380,18 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** That a campaign brings. */
+/** Returns the keys that a campaign brings. */
 const keysOf = (campaign: CampaignShape | undefined): string =>
   campaign?.links.map(({ ckn }) => ckn).join() ?? "";
 
-/** What a campaign went through, and why. */
+/** Returns the states of a campaign, and the reasons. */
 const pathOf = (campaign: CampaignShape | undefined): string =>
   campaign?.steps.map(({ link, state, because }) => `${link} ${state}: ${because}`).join("; ") ??
   "";
 
 const storyOf = ({ link, state, because }: CampaignShape): string => `${link} ${state}: ${because}`;
 
-// What IPv6 says by itself on the wire below would be data in the clear.
+// Packets that IPv6 sends by itself on the wire below would be data in the clear.
 function quiet({ edge, far }: Pair): void {
   for (const { network } of [edge, far]) {
     const off = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"];

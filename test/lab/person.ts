@@ -1,5 +1,5 @@
-// The person who changes the far end: points one link of the port at a key in the portal's own way,
-// and hands the key to whoever started him, and to nobody else.
+// The operator who changes the far end: points one link of the port at a key by the portal's own
+// requests, and passes the key only to the caller.
 
 interface Link {
   readonly name: string;

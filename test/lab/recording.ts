@@ -9,16 +9,18 @@ import type { Tally } from "../kernel/host/traffic.ts";
 import type { Lab } from "./lab.ts";
 import { betweenSupplicants, rotateUndrained } from "./undrained.ts";
 
-/** Times in ms; of the drained rotation from when it was asked for. */
+/** Times in ms; those of the drained rotation count from its request. */
 export interface Recording {
   readonly kernel: string;
   readonly drained: {
     readonly steps: readonly Move[];
-    /** The same as the agent tried it before, on a simulated twin. */
+    /** The same rotation as the agent rehearsed it on a simulated copy. */
     readonly rehearsed: readonly Move[];
-    /** The same in the simulator, beside a person and a far end as quick as the real ones were. */
+    /**
+     * The same rotation in the simulator, with an operator and a far end as quick as the real ones.
+     */
     readonly replayed: readonly Move[];
-    /** When the hardware of each far end was started on its new key. */
+    /** When the hardware of each far end was started with its new key. */
     readonly far: readonly { readonly ms: number; readonly link: string }[];
     readonly sent: number;
     readonly received: number;
@@ -27,7 +29,7 @@ export interface Recording {
   };
   readonly undrained: readonly {
     readonly link: string;
-    /** As the dry run said after the rotation before it, from what that one took. */
+    /** The prediction of the dry run after the previous rotation, based on that one's times. */
     readonly predicted: { readonly theirs: Range; readonly ours: Range };
     readonly darkMs: number;
     readonly oursMs: number;
@@ -50,7 +52,7 @@ export interface Range {
 
 const edgeMs = 5000;
 
-/** Of a lab that is enrolled. */
+/** Records rotations of a lab that is enrolled. */
 export async function record(lab: Lab): Promise<Recording> {
   const drained = await recordDrained(lab);
   const supplicantsMs = await betweenSupplicants();
@@ -93,13 +95,16 @@ function movesOf({ links }: Rehearsal): readonly Move[] {
   );
 }
 
-/** What a far end takes before it is seen to be there: known of the real one, not of the twin. */
+/**
+ * The least time until a far end's change is seen, as measured on the real one and not on the
+ * simulated one.
+ */
 const farEndMsLeast = 3_500;
 const replayMsMax = 60_000;
 
 /**
- * The same rotation in the simulator. What nobody of ours can hasten, a person and the far end,
- * takes as long as it took; all the rest is the simulator's own.
+ * Replays the same rotation in the simulator. The operator and the far end, which linkseal cannot
+ * speed up, take as long as they took; all other times are the simulator's own.
  */
 export async function replay(
   lab: Lab,
@@ -127,7 +132,7 @@ function predictedFor(plan: Plan | undefined, link: string) {
   const darks = (plan?.steps ?? []).flatMap((step) =>
     step.link?.endsWith(`/${link}`) === true && step.dark ? [step.dark] : [],
   );
-  if (darks.length === 0) throw new Error(`the dry run says nothing of ${link}`);
+  if (darks.length === 0) throw new Error(`the dry run does not mention ${link}`);
   const sum = (whose: "theirs" | "ours"): Range =>
     darks.reduce(
       (total, dark) => ({

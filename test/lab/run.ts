@@ -1,4 +1,5 @@
-// `npm run lab`: linkseal on a real kernel, in a machine of its own, for anybody to look at.
+// `npm run lab`: linkseal on a real kernel, in a machine of its own, for operators who want to try
+// it.
 
 import {
   appendFileSync,
@@ -33,7 +34,7 @@ ${Object.entries(labFaults)
   .map(([name, { title }]) => `              ${name.padEnd(18)}${title}`)
   .join("\n")}
 
-Exit status: 0 protected, 4 not protected, 1 it did not come about, 2 this usage.`;
+Exit status: 0 protected, 4 not protected, 1 the enrolment did not end, 2 this usage.`;
 
 const recorded = join(import.meta.dirname, "..", "recorded-rotation.json");
 const tailMs = 100;
@@ -60,7 +61,7 @@ function options() {
   }
 }
 
-/** Copies what grows in a file, until it is stopped and all of it was copied. */
+/** Copies a growing file, until it is stopped and everything has been copied. */
 function follow(path: string, to: NodeJS.WriteStream): () => void {
   const file = openSync(path, "r");
   const room = new Uint8Array(64 * 1024);
@@ -112,7 +113,7 @@ async function runLab(results: string, { once, json, fault, word }: Asked): Prom
   const lines = once ? undefined : createInterface(process.stdin);
   const type = (line: string): void => appendFileSync(join(results, "typed"), `${line}\n`);
   lines?.on("line", type);
-  // Who has nothing more to type is not waited for.
+  // The lab ends with its input.
   lines?.once("close", () => type("end"));
   const guest = join(import.meta.dirname, "guest.ts");
   const words = [

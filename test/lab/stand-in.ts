@@ -1,4 +1,4 @@
-// The far end of both links, as a person sets it: wpa_supplicant on each, with one key.
+// The far end of both links: wpa_supplicant on each, with one key that an operator sets.
 
 import { setTimeout as rest } from "node:timers/promises";
 import type { CipherSuite, PortName } from "#hal/model.ts";
@@ -12,19 +12,22 @@ export interface FarKey extends TestKey {
 
 interface Held {
   readonly key: FarKey;
-  /** undefined = it is silent. */
+  /** undefined = the far end is silent. */
   readonly supplicant: Supplicant | undefined;
 }
 
-/** Never key server beside an edge with the usual priority. */
+/** It is never key server beside an edge with the usual priority. */
 const priority = 32;
-/** Two processors of one machine overtake each other, which two routers on a fibre never do. */
+/**
+ * Frames from two processors of one machine overtake each other, which two routers on a fibre never
+ * do.
+ */
 const replayWindow = 64;
 
 export class StandIn implements Disposable {
   readonly #network: string;
   readonly #held = new Map<PortName, Held>();
-  /** Wall clock at which what holds the newest key was started. */
+  /** Wall clock at which the holder of the newest key was started. */
   startedAt = 0;
 
   constructor(network: string) {
@@ -37,12 +40,12 @@ export class StandIn implements Disposable {
     return held.key;
   }
 
-  /** Whether it says of itself that its controlled port is secured. */
+  /** True if it reports its controlled port as secured. */
   saysSecured(port: PortName): boolean {
     return this.#held.get(port)?.supplicant?.isSecured === true;
   }
 
-  /** As Azure does it: what was there is stopped, and something else started that much later. */
+  /** Stops the old supplicant and starts the new one `gapMs` later, as Azure does. */
   async give(port: PortName, key: FarKey, gapMs = 0): Promise<void> {
     this.silence(port);
     await rest(gapMs);
@@ -62,12 +65,12 @@ export class StandIn implements Disposable {
     );
   }
 
-  /** It falls silent, as a machine that lost its power. */
+  /** Makes the far end silent, like a machine that lost its power. */
   silence(port: PortName): void {
     const held = this.#held.get(port);
     held?.supplicant?.[Symbol.dispose]();
     if (held !== undefined) this.#held.set(port, { key: held.key, supplicant: undefined });
-    // What it leaves behind would block the next one for good.
+    // Leftover devices would block the next supplicant for good.
     for (const name of this.#devicesOn(farPort(port))) {
       ip("-n", this.#network, "link", "del", name);
     }

@@ -1,4 +1,4 @@
-// How long a link that carries while it is rotated on a real kernel is dark, and by whom.
+// The outage of a link that carries traffic while it is rotated on a real kernel, and its causes.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { startLinkTraffic } from "../kernel/host/router.ts";
@@ -6,15 +6,18 @@ import { keyOf, wire } from "../kernel/mka/station.ts";
 import { Supplicant } from "../kernel/mka/supplicant.ts";
 import { type Lab, links } from "./lab.ts";
 
-/** How long a link that was not drained was without traffic. */
+/** The outage of a link that was not drained. */
 interface Dark {
   readonly link: string;
   readonly darkMs: number;
-  /** Of them after the far end's new key was there. */
+  /** The part of it after the far end's new key was there. */
   readonly oursMs: number;
 }
 
-/** The config says `drain: none` from here on; `offered` runs between new keys and their use. */
+/**
+ * Sets `drain: none` in the config from here on; `offered` runs after the new keys are made and
+ * before they are used.
+ */
 export async function rotateUndrained(
   lab: Lab,
   offered: () => Promise<void> = async () => undefined,
@@ -40,7 +43,10 @@ export async function rotateUndrained(
   });
 }
 
-/** From the start of both ends, by hand and at one moment, until both say that they are secured. */
+/**
+ * Measures the time from a start of both ends by hand, at one moment, until both report that they
+ * are secured.
+ */
 export async function betweenSupplicants(): Promise<number> {
   const [left, right] = wire();
   const key = keyOf("c0ffee", 32);

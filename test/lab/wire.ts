@@ -1,8 +1,8 @@
-// What comes in at a port, counted below everything: MACsec, and data in the clear.
+// Frames that arrive at a port, counted below everything: MACsec, and data in the clear.
 
 import { enterNetwork, ipJson, native } from "../kernel/lab.ts";
 
-/** ETH_P_ALL: a SecY keeps its frames from whoever asks for their type alone. */
+/** ETH_P_ALL: a SecY hides its frames from a socket that asks only for their type. */
 const everything = 0x0003;
 const etherTypes = { macsec: 0x88e5, eapol: 0x888e } as const;
 const typeAt = 12;
@@ -18,7 +18,7 @@ export class WireWatch implements Disposable {
   readonly #socket: ReturnType<typeof native.openFrames>;
   readonly #room = Buffer.alloc(16_384);
 
-  /** Leaves the thread in that network. */
+  /** Enters that network with this thread, which stays there. */
   constructor(network: string, port: string) {
     enterNetwork(network);
     const [link] = ipJson<readonly { readonly ifindex: number }[]>("link", "show", port);

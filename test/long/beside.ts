@@ -6,8 +6,8 @@ import { once } from "node:events";
 const patienceMs = 10_000;
 
 /**
- * Runs `command` until the work, which is told its id, has ended in whatever way. Rejects
- * where the program cannot be started, or ended by itself: the work had nothing beside it then.
+ * Runs `command` until the work, which gets its process id, has ended in any way. Rejects if the
+ * program cannot be started, or ended by itself: then it did not run beside all of the work.
  */
 export async function beside<T>(
   [command = "", ...argv]: readonly string[],

@@ -1,16 +1,17 @@
-// When each part of the long run was last green: the table in docs/long-runs.md, as text and back.
+// The last successful run of each part of the long run: reads and writes the table in
+// docs/long-runs.md.
 
 import type { Part } from "../long.ts";
 
 export interface Green {
-  /** Of the commit that was run, whole. */
+  /** The full id of the commit that was run. */
   readonly commit: string;
   /** Day on which it ended, UTC: `2026-11-24`. */
   readonly day: string;
   readonly minutes: number;
-  /** Tests that passed; undefined = it holds none, but figures. */
+  /** Tests that passed; undefined = the part has figures instead of tests. */
   readonly tests: number | undefined;
-  /** What was measured; undefined = nothing. */
+  /** The measured figures; undefined = none. */
   readonly figures: string | undefined;
 }
 
@@ -43,7 +44,10 @@ export function formatGreens(parts: readonly Part[], greens: ReadonlyMap<string,
   return `${intro}${all.map(cells).join("\n")}\n`;
 }
 
-/** By name of the part; what was never green is not in it. Throws for a row that it cannot read. */
+/**
+ * Reads the table, by name of the part; parts that never passed are not in it. Throws for a row
+ * that it cannot read.
+ */
 export function parseGreens(text: string): ReadonlyMap<string, Green> {
   const rows = text.split("\n").filter((line) => line.startsWith("| `"));
   return new Map(

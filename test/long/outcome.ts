@@ -1,4 +1,4 @@
-// How a run of a part ended, from its report or its output, and whether that may be written down.
+// The result of a part, from its report or its output, and whether it may be recorded.
 
 import type { Report } from "../tiers.ts";
 
@@ -12,7 +12,7 @@ export type Ended =
 
 const red = (why: string): Ended => ({ kind: "red", why });
 
-/** `report`: what test/run.ts wrote; a test that did not run is as bad as one that failed. */
+/** `report`: written by test/run.ts; a test that did not run counts as one that failed. */
 export function endOfTests(report: Report | undefined, status: number | null): Ended {
   if (report === undefined) return red("it left no report");
   const tests = report.testResults.flatMap((result) => result.assertionResults);
@@ -25,7 +25,7 @@ export function endOfTests(report: Report | undefined, status: number | null): E
   return { kind: "green", tests: passed, figures: undefined };
 }
 
-/** `said`: all that test/mutate.ts wrote. */
+/** `said`: all output of test/mutate.ts. */
 export function endOfMutation(area: string, said: string, status: number | null): Ended {
   const sum = new RegExp(`^ *([\\d.]+) {2}${area}; ([\\d.]+) but for the known$`, "m").exec(said);
   if (sum === null) return red("it left no score");
@@ -36,11 +36,11 @@ export function endOfMutation(area: string, said: string, status: number | null)
 
 interface Tree {
   readonly commit: string;
-  /** As `git status --porcelain` lists them; empty = none. */
+  /** Changes as `git status --porcelain` lists them; empty = none. */
   readonly changes: string;
 }
 
-/** Why what passed in such a tree says nothing of a commit; undefined = it does. */
+/** Returns why a result from such a tree is not a result of a commit; undefined = it is one. */
 export function whyUnwritten(before: Tree, after: Tree): string | undefined {
   if (before.commit !== after.commit) return "another commit was checked out meanwhile";
   const [change] = `${before.changes}\n${after.changes}`.trim().split("\n");

@@ -20,7 +20,10 @@ const usage = `npm run test:long -- [--list] [PART...]\n\nParts: ${parts
 const greens = (): ReadonlyMap<string, Green> =>
   existsSync(join(root, table)) ? parseGreens(readFileSync(join(root, table), "utf8")) : new Map();
 
-/** Of the tree, but for the table: a part that was green before this one is written there. */
+/**
+ * Reads the state of the tree, except the table, to which earlier parts of this run may have
+ * written.
+ */
 function treeNow(): { readonly commit: string; readonly changes: string } {
   const git = (...argv: readonly string[]): string =>
     execFileSync("git", argv, { cwd: root, encoding: "utf8" }).trim();
@@ -30,7 +33,7 @@ function treeNow(): { readonly commit: string; readonly changes: string } {
 
 let child: ChildProcess | undefined;
 
-/** What it wrote on its standard output, which is shown as it comes, and how it ended. */
+/** Runs a program; resolves to its standard output, which is shown as it comes, and its status. */
 async function ended(argv: readonly string[], env: NodeJS.ProcessEnv) {
   const options = { cwd: root, env: { ...process.env, ...env } };
   const program = spawn(process.execPath, argv, {
@@ -59,14 +62,14 @@ async function endOf(run: Run): Promise<Ended> {
     const { said, status } = await ended(argv, { LINKSEAL_MUTATE_WORKERS: "2" });
     return endOfMutation(run.area, said, status);
   }
-  // A report of before is none of this run.
+  // An older report does not belong to this run.
   rmSync(reportFile, { force: true });
   const env = { LINKSEAL_LONG: run.effort === "long" ? "1" : "" };
   const { status } = await ended([join(root, "test", "run.ts"), ...run.files], env);
   return endOfTests(readReport(), status);
 }
 
-/** One run that fails ends its part. */
+/** Runs a part; the first run that fails ends it. */
 async function endOfPart({ runs }: Part): Promise<Ended> {
   let tests: number | undefined;
   const figures: string[] = [];
@@ -79,7 +82,7 @@ async function endOfPart({ runs }: Part): Promise<Ended> {
   return { kind: "green", tests, figures: figures.length === 0 ? undefined : figures.join(", ") };
 }
 
-/** One line of what it came to; a green one is written down. */
+/** Runs a part and returns one line about the result; a success is recorded. */
 async function played(part: Part): Promise<{ readonly line: string; readonly isGreen: boolean }> {
   const { name } = part;
   const before = treeNow();

@@ -1,4 +1,4 @@
-// The archive that a kernel unpacks before it mounts anything: cpio in the "newc" form.
+// Writes the archive that a kernel unpacks before it mounts anything: cpio in the "newc" format.
 
 export interface ArchiveEntry {
   readonly name: string;

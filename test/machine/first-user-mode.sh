@@ -1,6 +1,6 @@
 #!/bin/sh
-# Process 1 of a kernel of user mode, until it has a root: the computer's own, read-only, under a
-# layer in memory. `machine`: the control folder on the computer.
+# Process 1 of a user-mode kernel until it has a root: the computer's own, read-only, under a layer
+# in memory. `machine`: the control folder on the computer.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 mount -t tmpfs -o size=75%,mode=755 tmpfs /tmp
 cd /tmp && mkdir below over work root

@@ -1,4 +1,4 @@
-// Runs one command as root in a machine of its own, on this computer's files, which it can read and
+// Runs one command as root in a machine of its own, on this computer's files, which it can read but
 // not change.
 
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
@@ -17,11 +17,11 @@ import { join } from "node:path";
 import { emulator, filesIn, machineFolder } from "./place.ts";
 
 /**
- * `emulated`: Debian's own, on two processors of an emulator, in this computer's time.
- * `counted`: the same on one processor on which every instruction takes one nanosecond: what else
- * this computer does at the same time does not show in what the command measures.
- * `user-mode`: the same source, built as a program, with a time of its own: what runs takes none of
- * it, and where nothing runs it is at the next timer at once.
+ * `emulated`: Debian's own kernel on two processors of an emulator, in this computer's time.
+ * `counted`: the same on one processor on which every instruction takes one nanosecond, so that
+ * other work of this computer does not change what the command measures. `user-mode`: the same
+ * source built as a program, with virtual time: programs take none of it, and when all of them wait
+ * it jumps to the next timer.
  */
 export type MachineKernel = "emulated" | "counted" | "user-mode";
 
@@ -30,19 +30,19 @@ export interface MachineRun {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly kernel: MachineKernel;
-  /** Of this computer's time. */
+  /** The limit for the command, in ms of this computer's time. */
   readonly patienceMs: number;
   readonly megabytes?: number;
-  /** Descriptors that get what the command writes, octet by octet. */
+  /** Descriptors to which the command's output is copied. */
   readonly out: number;
   readonly err: number;
-  /** A folder that the command may write to, at /run/machine/results. */
+  /** A folder to which the command may write, as /run/machine/results. */
   readonly results?: string;
 }
 
 export type MachineEnd =
   | { readonly kind: "ended"; readonly status: number }
-  /** The last lines of the kernel's console tell more. */
+  /** The last lines of the kernel's console show the cause. */
   | { readonly kind: "died" | "overdue"; readonly console: string };
 
 const consoleLinesMax = 80;
@@ -99,10 +99,10 @@ function statusIn(control: string): number | undefined {
   }
 }
 
-/** A machine does not outlive what started it. */
+/** A machine ends with the process that started it. */
 const endings = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-// True when it had to be ended.
+// Boots and waits. Resolves to true if the machine had to be killed.
 async function boot(run: MachineRun, control: string, log: number): Promise<boolean> {
   if (run.kernel !== "user-mode") {
     const options = emulatorOptions(run, control);
@@ -116,7 +116,7 @@ async function boot(run: MachineRun, control: string, log: number): Promise<bool
   const { userMode } = filesIn(machineFolder);
   const words = ["out", "err"].map((name) => join(control, name));
   for (const path of words) writeFileSync(path, "");
-  // Each process in it is one of this computer's, in the group of the first.
+  // Each process in it is a process of this computer, in the group of the first.
   const options: SpawnOptions = { stdio: ["ignore", log, log], detached: true };
   const overdue = await waitFor(run, spawn(userMode, userModeOptions(run, control), options));
   [run.out, run.err].forEach((descriptor, index) => {
@@ -153,12 +153,12 @@ function userModeOptions(run: MachineRun, control: string): string[] {
   return [
     ...[`mem=${run.megabytes ?? 3072}M`, "root=/dev/root", "rootfstype=hostfs", "hostfs=/", "ro"],
     `init=${join(control, "first-user-mode.sh")}`,
-    // A word that no part of the kernel knows is in the environment of the first process.
+    // The kernel puts a word that it does not know into the environment of the first process.
     `machine=${control}`,
     "time-travel=inf-cpu",
-    // It gathers the jitter of a clock that stands still.
+    // It gathers the jitter of a clock, which stands still here.
     "initcall_blacklist=jent_mod_init",
-    // Debian's kernel makes devices of these kinds when they are asked for.
+    // Debian's kernel makes devices of these kinds only on request.
     ...["dummy.numdummies=0", "sysctl.net.core.fb_tunnels_only_for_init_net=2"],
     ...["quiet", "panic=-1", "con=null", "con0=null,fd:1"],
   ];
@@ -173,10 +173,10 @@ const countedProcessor = [
 const kernelOptions = [
   "console=ttyS0",
   "quiet",
-  // A panic is a reset, and a reset is the end.
+  // A panic resets the machine, and a reset ends it.
   "panic=-1",
   "reboot=t",
-  // What only costs time in an emulator.
+  // These features only cost time in an emulator.
   "mitigations=off",
   "cryptomgr.notests",
   "no_timer_check",

@@ -1,5 +1,5 @@
-// The package of this clone and one of a later version, which differs in nothing but its version
-// and the build that it says it is.
+// The package of this clone and one of a later version, which differs only in its version and the
+// build that it reports.
 
 import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ export interface Packages {
   readonly later: string;
 }
 
-/** Bumped in its last number, such as 0.1.0 to 0.1.1. */
+/** Returns the version with its last number increased, such as 0.1.0 to 0.1.1. */
 function laterThan(version: string): string {
   const parts = version.split(".").map(Number);
   return [...parts.slice(0, -1), (parts.at(-1) ?? 0) + 1].join(".");
@@ -24,7 +24,7 @@ export function packagesOf(version: string): Packages {
   return { present: file(version), later: file(laterThan(version)) };
 }
 
-/** Undefined once both are there, else why not. */
+/** Builds both. Returns undefined once both exist, otherwise the reason. */
 export function buildPackages(): string | undefined {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     readonly version: string;

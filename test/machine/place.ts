@@ -1,4 +1,4 @@
-// Where the machine of the kernel tier lies on this computer, and whether it is there.
+// The place of the machine of the kernel tier on this computer, and whether it exists.
 
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
@@ -8,21 +8,21 @@ export interface MachineFiles {
   readonly kernel: string;
   readonly initrd: string;
   readonly modules: string;
-  /** Name of the kernel package that the others come from; written last. */
+  /** Name of the kernel package that the other files come from; written last. */
   readonly label: string;
-  /** The kernel that is a program, and what it was built from; written last. */
+  /** The kernel that is a program, and the name of its source; written last. */
   readonly userMode: string;
   readonly userModeLabel: string;
   /** Package of a wpa_supplicant that is newer than this computer's, and its version. */
   readonly supplicant: string;
   readonly supplicantLabel: string;
-  /** A fresh Debian without Node, and what it holds; written last. */
+  /** A fresh Debian without Node, and a description of it; written last. */
   readonly root: string;
   readonly rootLabel: string;
 }
 
 const caches = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
-/** Outside the clone, so that a fresh one need not fetch the kernel again. */
+/** The folder is outside the clone, so that another clone need not fetch the kernel again. */
 export const machineFolder = process.env["LINKSEAL_MACHINE"] ?? join(caches, "linkseal-machine");
 export const emulator = "qemu-system-x86_64";
 
@@ -46,7 +46,7 @@ export function isCommand(name: string): boolean {
   return folders.some((folder) => existsSync(join(folder, name)));
 }
 
-/** Why something does not run that asks for these; undefined = all of them are there. */
+/** Returns why something that needs these does not run; undefined = all of them exist. */
 export function whyLacking(names: readonly string[]): string | undefined {
   const missing = names.find(
     (name) => !(name.startsWith("/") ? existsSync(name) : isCommand(name)),
@@ -56,7 +56,7 @@ export function whyLacking(names: readonly string[]): string | undefined {
 
 const commands = [emulator, "gcc", "ip", "vtysh", "ping", "wpa_supplicant", "charon-systemd"];
 
-/** Undefined where a machine can be booted. */
+/** Returns undefined if a machine can be booted. */
 export function whyNoMachine(): string | undefined {
   if (process.arch !== "x64") return `not run: the machine is an x64, this is ${process.arch}`;
   const lacking = whyLacking(commands);

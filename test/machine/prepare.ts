@@ -1,4 +1,5 @@
-// Takes Debian's kernel out of its package, without installing it, and packs what boots it.
+// Takes Debian's kernel out of its package, without installing it, and packs the files that boot
+// it.
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -21,7 +22,10 @@ import { filesIn } from "./place.ts";
 
 // A machine that other code packed is made anew.
 const packers = ["prepare.ts", "cpio.ts", "first.sh"];
-/** What Debian's newest kernel package depends on, such as linux-image-6.12.118+deb13-amd64. */
+/**
+ * Debian's newest kernel package, such as linux-image-6.12.118+deb13-amd64, is a dependency of this
+ * one.
+ */
 const family = "linux-image-amd64";
 
 const keptModules = [
@@ -34,7 +38,7 @@ const keptModules = [
   "drivers/net/*.ko.xz",
   "drivers/net/{bonding,team,vxlan,wireguard}",
 ];
-/** In this order, before there is a root to load others from. */
+/** Modules in the order of loading, before there is a root to load others from. */
 const firstModules = ["netfs", "9pnet", "9pnet_virtio", "9p", "overlay"];
 
 function output(command: string, ...argv: string[]): string {
@@ -55,7 +59,7 @@ function kernelPackage(): string {
 }
 
 function unpack(name: string, folder: string): void {
-  // As root: apt's own user may not write into the folder.
+  // It runs as root: apt's own user may not write into the folder.
   const options = { cwd: folder, stdio: "inherit" } as const;
   execFileSync("apt-get", ["-q", "-o", "APT::Sandbox::User=root", "download", name], options);
   const [file = ""] = globSync("*.deb", { cwd: folder });
@@ -108,7 +112,7 @@ function firstRoot(modules: string): Buffer {
   return gzipSync(archive(entries), { level: 1 });
 }
 
-/** Leaves a machine at `folder`, or leaves it alone if it is the one; tells its kernel's name. */
+/** Makes a machine at `folder` unless the current one exists; returns its kernel's name. */
 export function prepareMachine(folder: string): string {
   const name = kernelPackage();
   const label = `${name} ${hashOfPackers()}\n`;

@@ -1,10 +1,11 @@
-// A fresh Debian with systemd and next to nothing else, on which the package is installed: no Node.
+// A fresh Debian with systemd and almost nothing else, without Node, on which the package is
+// installed.
 
 import { readFileSync } from "node:fs";
 import { makeRoot } from "../../.ci/fresh/root.ts";
 import { filesIn } from "./place.ts";
 
-/** Returns what it contains, in words; made once, as root. */
+/** Makes the root once, as root. Returns a description of its contents. */
 export function prepareRoot(folder: string): string {
   const { root, rootLabel } = filesIn(folder);
   const release = readFileSync("/etc/os-release", "utf8");

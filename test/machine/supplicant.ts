@@ -20,7 +20,7 @@ const suite = "forky";
 const name = "wpasupplicant";
 const version = /^\s*Candidate: (2:2\.11-\S+)$/m;
 
-/** This computer's own source of its own suite, with nothing changed but the suite. */
+/** Returns this computer's own package source, with only the suite changed. */
 function sourceOfSuite(): string {
   const release = readFileSync("/etc/os-release", "utf8");
   const own = /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1] ?? "";
@@ -33,7 +33,7 @@ function sourceOfSuite(): string {
   return `${stanza.replace(/^Suites:.*$/m, `Suites: ${suite}`)}\n`;
 }
 
-/** Verified by apt, as everything that it downloads; tells the version. */
+/** Downloads the package, which apt verifies as everything; returns the version. */
 export function prepareSupplicant(folder: string): string {
   const { supplicant, supplicantLabel } = filesIn(folder);
   if (existsSync(supplicant) && existsSync(supplicantLabel)) {
@@ -49,7 +49,7 @@ export function prepareSupplicant(folder: string): string {
       "Dir::Etc::sourceparts=-",
       `Dir::State::lists=${join(work, "lists")}`,
       ...["Dir::Cache::pkgcache=", "Dir::Cache::srcpkgcache="],
-      // As root: apt's own user may not write into the folder.
+      // It runs as root: apt's own user may not write into the folder.
       "APT::Sandbox::User=root",
     ].flatMap((option) => ["-o", option]);
     const quiet: ExecFileSyncOptions = { cwd: work, stdio: ["ignore", "ignore", "inherit"] };

@@ -1,5 +1,5 @@
-// Builds Debian's kernel from Debian's source as a program of user mode: what the kernel tier runs
-// on. Debian's own package of such a kernel has no XFRM interfaces, and no time of its own.
+// Builds Debian's kernel from Debian's source as a user-mode program, on which the kernel tier
+// runs. Debian's own package of such a kernel has no XFRM interfaces and no virtual time.
 
 import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -20,9 +20,9 @@ import { filesIn } from "./place.ts";
 
 // A kernel that other code built is built anew.
 const builders = ["user-mode-kernel.ts", "user-mode.config"];
-/** What Debian's newest source package depends on, such as linux-source-6.12. */
+/** Debian's newest source package, such as linux-source-6.12, is a dependency of this one. */
 const family = "linux-source";
-/** Nothing of it is built; the lists of what there is to choose from stay. */
+/** Folders whose code is not built; only their lists of options are unpacked. */
 const leftPacked = [
   "*/Documentation/*/*",
   "*/tools/testing/*",
@@ -52,9 +52,9 @@ function hashOfBuilders(): string {
   return hash.digest("hex");
 }
 
-/** The folder of the source, in `work`. */
+/** Unpacks the source in `work`. Returns its folder. */
 function unpack(name: string, work: string): string {
-  // As root: apt's own user may not write into the folder.
+  // It runs as root: apt's own user may not write into the folder.
   const quiet: ExecFileSyncOptions = { cwd: work, stdio: ["ignore", "ignore", "inherit"] };
   execFileSync("apt-get", ["-qq", "-o", "APT::Sandbox::User=root", "download", name], quiet);
   const [file = ""] = globSync("*.deb", { cwd: work });
@@ -76,7 +76,7 @@ function settings(): readonly string[] {
 const scheduler = "kernel/sched/core.c";
 const beforePatch = "int __sched __cond_resched(void)\n{\n";
 /**
- * With `time-travel=inf-cpu` no tick ever ends what runs. A task that calls cond_resched() until
+ * With `time-travel=inf-cpu` no tick ever interrupts a task. A task that calls cond_resched() until
  * another one gets on, as shrink_dcache_parent() does for a dentry that another one holds, would do
  * so for ever: after a hundred thousand calls without a switch it sleeps for one jiffy.
  */
@@ -119,7 +119,7 @@ function build(source: string): void {
   make(`-j${availableParallelism()}`, "linux");
 }
 
-/** Leaves the kernel at `folder`, or leaves it alone if it is the one; tells its name. */
+/** Builds the kernel at `folder` unless the current one exists; returns its name. */
 export function prepareUserModeKernel(folder: string): string {
   const { name, version } = sourcePackage();
   const { userMode, userModeLabel } = filesIn(folder);

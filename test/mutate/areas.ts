@@ -1,6 +1,6 @@
-// What `npm run mutate` mutates, and the tests that are to notice.
+// The files that `npm run mutate` mutates, and the tests that should notice.
 
-/** One run of Stryker: a test file that meets none of the files would only make it slower. */
+/** One run of Stryker. A test file that uses none of the files would only make it slower. */
 export interface Part {
   readonly files: readonly string[];
   readonly tests: readonly string[];
@@ -22,7 +22,7 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     },
     { files: ["agent/health/backup.ts"], tests: unit("backup", "judge-backup") },
     { files: ["agent/{runtime/health/status,model/iso-time}.ts"], tests: unit("status") },
-    // Titles and next steps stand in the generated documents.
+    // The generated documents contain titles and next steps.
     { files: ["agent/model/warning-rows.ts"], tests: unit("docs", "warnings", "warning-rows") },
     {
       files: [
@@ -32,7 +32,7 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
       tests: unit("judge", "judge-*", "bgp-report", "early", "early-auth", "warnings"),
     },
   ],
-  // The explorations of whole spaces take seconds for each mutant: the small cases must do.
+  // Exploring whole state spaces takes seconds for each mutant, so the small cases must suffice.
   table: [
     ...["draining", "parked", "proving", "restoring", "staging", "switching"].map((table) => ({
       files: [`agent/rotation/rows-${table}.ts`],

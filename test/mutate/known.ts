@@ -12,7 +12,7 @@ export interface Known {
    * any line of the file.
    */
   readonly line: string;
-  /** What Stryker writes there instead. */
+  /** The text that Stryker writes instead. */
   readonly becomes: readonly string[];
   readonly why: string;
 }
@@ -26,7 +26,7 @@ export const known: readonly Known[] = [
     file: "agent/compare/plan.ts",
     line: "vaultBase: vaultBaseOf(input.desired.azure, [key?.cakSecretId]),",
     becomes: ["[]"],
-    why: "no drift rests on the base of the vault",
+    why: "no drift depends on the base of the vault",
   },
   {
     file: "agent/compare/plan.ts",
@@ -38,13 +38,13 @@ export const known: readonly Known[] = [
     file: "agent/compare/plan.ts",
     line: "if (port === undefined) return [];",
     becomes: ["false", '["Stryker was here"]'],
-    why: "standingOf asks for drift only where the port is listed",
+    why: "standingOf looks for drift only if the port is listed",
   },
   {
     file: "agent/compare/plan.ts",
     line: "const keys = strongValue(port.keys) ?? [];",
     becomes: ['["Stryker was here"]'],
-    why: "standingOf asks for drift only where the keys are told",
+    why: "standingOf looks for drift only if the keys are known",
   },
   {
     file: "agent/compare/plan.ts",
@@ -56,18 +56,18 @@ export const known: readonly Known[] = [
     file: "agent/compare/plan.ts",
     line: "const isBare = strongValue(port.keys)?.length === 0 &&",
     becomes: ["strongValue(port.keys).length"],
-    why: "standingOf asks for drift only where the keys are told",
+    why: "standingOf looks for drift only if the keys are known",
   },
   {
     file: "agent/compare/plan.ts",
     line: "return by === undefined ? { text, repair } :",
     becomes: ["false"],
-    why: "whoever asks reads undefined as absent",
+    why: "every caller treats undefined as absent",
   },
   {
     file: "agent/health/verify.ts",
     line: "const value = backed === undefined ? [] : strongValue(backed);",
     becomes: ['["Stryker was here"]'],
-    why: "no prefix is its own",
+    why: "no prefix equals the replacement text",
   },
 ];

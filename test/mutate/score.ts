@@ -1,4 +1,4 @@
-// From Stryker's results to a score per file, and to the mutants that nothing noticed.
+// Turns Stryker's results into a score per file, and into the mutants that no test noticed.
 
 import { readFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -9,7 +9,7 @@ type Result = Awaited<ReturnType<Stryker["runMutationTest"]>>[number];
 
 export interface Survivor {
   readonly file: string;
-  /** First line, from 1. */
+  /** First line, counted from 1. */
   readonly at: number;
   /** The source line, without its indent. */
   readonly line: string;
@@ -26,7 +26,7 @@ export interface FileScore {
 const noticed: readonly string[] = ["Killed", "Timeout"];
 const missed: readonly string[] = ["Survived", "NoCoverage"];
 
-/** As Stryker counts: a mutant with which a test file does not even load is in no sum. */
+/** Counts as Stryker does: a mutant with which a test file does not even load is in no sum. */
 export function scoresOf(root: string, results: readonly Result[]): readonly FileScore[] {
   const files = [...new Set(results.map(({ fileName }) => fileName))].sort();
   return files.map((path): FileScore => {
@@ -57,7 +57,10 @@ export function whyKnown(survivor: Survivor): Known | undefined {
   );
 }
 
-/** What known.ts explains and the tests noticed after all, or is gone. */
+/**
+ * Returns the entries of known.ts whose mutant the tests noticed after all, or that no longer
+ * exists.
+ */
 export function staleKnown(scores: readonly FileScore[]): readonly string[] {
   const survivors = scores.flatMap((score) => score.survivors);
   return known
@@ -72,7 +75,7 @@ export function staleKnown(scores: readonly FileScore[]): readonly string[] {
     );
 }
 
-/** In percent of `noticed + survived`. */
+/** Returns the score in percent of `noticed + survived`. */
 export function percent(
   scores: readonly FileScore[],
   counts: (survivor: Survivor) => boolean,

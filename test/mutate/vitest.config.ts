@@ -1,4 +1,4 @@
-// Stryker starts vitest by itself: the test files of the part reach it through the environment.
+// Stryker starts vitest itself, so the test files of the part come through the environment.
 
 import { defineConfig } from "vitest/config";
 

@@ -1,4 +1,4 @@
-// Debian's Chromium, with nothing of this computer's user and nothing that it asks of the network.
+// Debian's Chromium, without this computer's user profile and without network requests of its own.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,10 +10,10 @@ import {
   type Page,
 } from "playwright-core";
 
-/** Its sandbox needs user namespaces, which root of a container does not have. */
+/** Its sandbox needs user namespaces, which root in a container does not have. */
 const rootArguments = process.geteuid?.() === 0 ? ["--no-sandbox"] : [];
 
-/** Chromium's own name for each that is turned off. */
+/** Chromium's own names of the features that are turned off. */
 const quiet = [
   "--disable-gpu",
   "--disable-quic",
@@ -26,7 +26,7 @@ const quiet = [
 export class Browser implements AsyncDisposable {
   readonly context: BrowserContext;
   readonly #folder: string;
-  /** What its console complained of, and what was thrown and not caught. */
+  /** Errors on the console, and exceptions that were not caught. */
   readonly complaints: string[] = [];
 
   private constructor(context: BrowserContext, folder: string) {

@@ -1,4 +1,4 @@
-"""Drives a router that speaks EOS with netmiko: looks, direct configuration, and a session."""
+"""Drives an EOS router with netmiko: queries, direct configuration, and a session."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ with ConnectHandler(
     told["prompt"] = router.find_prompt()
     version = json.loads(router.send_command("show version | json"))
     told["model"] = version["modelName"]
-    # Longer than a page.
+    # The list is longer than a page.
     told["interfaces"] = sorted(
         json.loads(router.send_command("show interfaces | json"))["interfaces"]
     )

@@ -1,4 +1,4 @@
-// Independent ends: OpenSSH and netmiko at the command line of a router that speaks EOS.
+// Foreign clients: OpenSSH and netmiko at the command line of a simulated EOS router.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,20 +8,20 @@ import { python } from "./place.ts";
 import { run as runProgram } from "./run.ts";
 import { login, serveRouter } from "./served-router.ts";
 
-/** All that a program said. */
+/** Runs a program and returns all of its output. */
 async function run(argv: readonly string[], stdin: string): Promise<string> {
   const { stdout, stderr } = await runProgram(argv, stdin);
   return stdout + stderr;
 }
 
-describe("a router that speaks EOS", () => {
+describe("a simulated EOS router", () => {
   const { place, server, ssh, keyShown } = serveRouter(platforms["7280CR3MK 4.30.5M"], (face) => ({
     channel: "shell",
     execute: (wire, command) => face.execute(wire, command),
   }));
   const [port] = platforms["7280CR3MK 4.30.5M"].ports;
 
-  it("answers one command, as JSON and as text, and shows the key that it said", async () => {
+  it("a command is answered as JSON and text, and the host key is the reported one", async () => {
     const version = JSON.parse(await run([...ssh(login), "show version | json"], ""));
     expect(version).toMatchObject({ modelName: "DCS-7280CR3MK-32P4-F", version: "4.30.5M" });
     expect(await run([...ssh(login), "show running-config"], "")).toContain(`interface ${port}\n`);
@@ -30,7 +30,7 @@ describe("a router that speaks EOS", () => {
     expect(shown.stdout).toContain(server().hostKey);
   });
 
-  it("is configured in a session with a timer, which it takes back by itself", async () => {
+  it("a session with a timer is committed, and reverts by itself", async () => {
     const typed = [
       ...["enable", "terminal length 0", "configure session ours"],
       ...[`interface ${port}`, "shutdown", "exit", "show session-config diffs"],
@@ -52,13 +52,13 @@ describe("a router that speaks EOS", () => {
     expect(place.rig.router.configured(port)?.admin).toBe("up");
   });
 
-  it("stops at the end of each page until a key is pressed", async () => {
+  it("output stops at the end of each page until a key is pressed", async () => {
     const typed = ["enable", "show version | json", "show interfaces | json", " q", "exit", ""];
     const said = await run([...ssh("-tt", login)], typed.join("\n"));
     expect(said).toContain("--More--");
   });
 
-  it("is looked at and configured by netmiko, at once and in a session", async () => {
+  it("netmiko reads and configures the router, at once and in a session", async () => {
     const script = await readFile(join(import.meta.dirname, "eos-netmiko.py"), "utf8");
     const said = await run([python, "-", String(server().port), port], script);
     expect(JSON.parse(said)).toEqual({
@@ -73,7 +73,7 @@ describe("a router that speaks EOS", () => {
     });
   });
 
-  it("needs the privilege, and says so", async () => {
+  it("a command that needs the privilege is refused with that reason", async () => {
     const said = await run([...ssh("-tt", login)], "configure\nshow running-config\nexit\n");
     expect(said.match(/privileged mode required/g)).toHaveLength(2);
   });

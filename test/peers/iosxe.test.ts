@@ -1,23 +1,23 @@
-// An independent end: OpenSSH at the command line of the router that speaks IOS XE.
+// A foreign client: OpenSSH at the command line of a simulated IOS XE router.
 
 import { describe, expect, it } from "vitest";
 import { platforms } from "../conformance/place.ts";
 import { run } from "./run.ts";
 import { login, serveRouter } from "./served-router.ts";
 
-describe("a router that speaks IOS XE", () => {
+describe("a simulated IOS XE router", () => {
   const { ssh, typed } = serveRouter(platforms["C8500-12X4QC 17.15.1"], () => ({
     channel: "shell",
   }));
 
-  it("answers OpenSSH at a prompt", async () => {
+  it("OpenSSH gets a prompt and an answer", async () => {
     const { stdout } = await typed("show version", "show nonsense");
     expect(stdout).toContain("edge-a#show version");
     expect(stdout).toContain("Cisco IOS XE Software, Version 17.15.01a");
     expect(stdout).toContain("% Invalid input detected");
   });
 
-  it("is configured line by line, and takes it back when it is told to", async () => {
+  it("lines are configured one by one, and reverted on request", async () => {
     const shown = "show running-config | include ^interface Te|^ shutdown";
     const { stdout } = await typed(
       "configure terminal revert timer 5",
@@ -37,7 +37,7 @@ describe("a router that speaks IOS XE", () => {
     expect(after).not.toContain(" shutdown\r\n");
   });
 
-  it("prints no key that it was given", async () => {
+  it("output contains no key that was configured", async () => {
     const key = "c0ffee".padEnd(64, "0");
     const { stdout } = await typed(
       "configure terminal",
@@ -53,7 +53,7 @@ describe("a router that speaks IOS XE", () => {
     expect(shown).not.toContain(key);
   });
 
-  it("opens no command of its own", async () => {
+  it("an SSH exec request is refused: the router has only a shell", async () => {
     const { status, stderr } = await run(ssh(login, "show version"), "");
     expect(status).toBe(1);
     expect(stderr).toContain("a shell alone");

@@ -1,4 +1,4 @@
-"""Drives a router that speaks IOS XR with netmiko: a trial under a label, and its confirm."""
+"""Drives an IOS XR router with netmiko: a trial commit under a label, and its confirm."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-// Independent ends: OpenSSH and netmiko at the command line of the router that speaks IOS XR.
+// Foreign clients: OpenSSH and netmiko at the command line of a simulated IOS XR router.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,19 +8,19 @@ import { python } from "./place.ts";
 import { run } from "./run.ts";
 import { login, serveRouter } from "./served-router.ts";
 
-describe("a router that speaks IOS XR", () => {
+describe("a simulated IOS XR router", () => {
   const { server, ssh, typed } = serveRouter(platforms["8201-32FH 7.11.2"], () => ({
     channel: "shell",
   }));
 
-  it("answers OpenSSH at a prompt", async () => {
+  it("OpenSSH gets a prompt and an answer", async () => {
     const { stdout } = await typed("show version", "show nonsense");
     expect(stdout).toContain("RP/0/RP0/CPU0:edge-a#show version");
     expect(stdout).toContain("Cisco IOS XR Software, Version 7.11.2");
     expect(stdout).toContain("% Invalid input detected");
   });
 
-  it("is configured, and takes a trial back with its session", async () => {
+  it("a trial commit is reverted when its session ends", async () => {
     const { stdout } = await typed(
       "configure exclusive",
       "interface HundredGigE0/0/0/0 shutdown",
@@ -38,7 +38,7 @@ describe("a router that speaks IOS XR", () => {
     expect(after).toContain(" mtu 1600\r\n");
   });
 
-  it("takes the trials that netmiko knows, and none other", async () => {
+  it("netmiko's trial commits are accepted, except one with a comment", async () => {
     const script = await readFile(join(import.meta.dirname, "iosxr-netmiko.py"), "utf8");
     const { stdout, stderr } = await run(
       [python, "-", String(server().port), "HundredGigE0/0/0/0"],
@@ -53,7 +53,7 @@ describe("a router that speaks IOS XR", () => {
     });
   });
 
-  it("opens no command of its own", async () => {
+  it("an SSH exec request is refused: the router has only a shell", async () => {
     const { status, stderr } = await run(ssh(login, "show version"), "");
     expect(status).toBe(1);
     expect(stderr).toContain("a shell alone");

@@ -1,4 +1,4 @@
-"""Drives a router that speaks Junos with ncclient: lock, edit, confirmed commit, revert, refusal."""
+"""Drives a Junos router with ncclient: lock, edit, confirmed commit, revert, refusal."""
 
 import json
 import sys

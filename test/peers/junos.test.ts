@@ -1,4 +1,4 @@
-// Independent ends: OpenSSH and ncclient drive the router that speaks Junos.
+// Foreign clients: OpenSSH and ncclient drive a simulated Junos router.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,12 +8,12 @@ import { python } from "./place.ts";
 import { run } from "./run.ts";
 import { login, serveRouter } from "./served-router.ts";
 
-describe("a router that speaks Junos", () => {
+describe("a simulated Junos router", () => {
   const { server, ssh, keyShown } = serveRouter(platforms["ptx10008 23.4R2"], () => ({
     channel: "netconf",
   }));
 
-  it("answers OpenSSH in its netconf subsystem, and shows it the key that it said", async () => {
+  it("OpenSSH gets the netconf subsystem, and the host key is the reported one", async () => {
     const base = "urn:ietf:params:netconf:base:1.0";
     const hello = `<hello><capabilities><capability>${base}</capability></capabilities></hello>`;
     const rpcs = ["get-software-information", "close-session"].map(
@@ -27,13 +27,13 @@ describe("a router that speaks Junos", () => {
     expect(shown.stdout).toContain(server().hostKey);
   });
 
-  it("has no shell", async () => {
+  it("a shell is refused", async () => {
     const { status, stderr } = await run(ssh(login, "show version"), "");
     expect(status).toBe(1);
     expect(stderr).toContain("NETCONF alone");
   });
 
-  it("is configured by ncclient, which commits for a while, and takes it back", async () => {
+  it("ncclient makes a confirmed commit, and the router reverts it", async () => {
     const script = await readFile(join(import.meta.dirname, "junos-ncclient.py"), "utf8");
     const ended = await run([python, "-", String(server().port)], script);
     expect(ended.stderr).toBe("");

@@ -1,4 +1,4 @@
-/* A NETCONF server on libnetconf2: it holds a candidate and a running tree of one small module. */
+/* A NETCONF server on libnetconf2 with a candidate and a running tree of one small module. */
 
 #include <signal.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static struct ly_ctx *ctx;
 static struct lyd_node *running, *candidate;
 static uint32_t holder;
 
-/* A commit that waits for its confirm; `before` is what it replaced. */
+/* A commit that waits for its confirm; `before` is the tree that it replaced. */
 static struct {
     int is_armed;
     uint32_t session;
@@ -194,7 +194,7 @@ static struct nc_server_reply *answer(struct lyd_node *rpc, struct nc_session *s
     return nc_server_reply_ok();
 }
 
-/* RFC 6241: the end of a session gives its lock back, and takes its unnamed commit back. */
+/* RFC 6241: the end of a session releases its lock, and reverts its unnamed commit. */
 static void left(struct nc_session *session)
 {
     uint32_t id = nc_session_get_id(session);

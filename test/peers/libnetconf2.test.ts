@@ -1,4 +1,4 @@
-// Our NETCONF client meets a server on libnetconf2, which is built for the occasion.
+// Our NETCONF client with a server on libnetconf2, which this test compiles.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -28,7 +28,7 @@ async function freePort(): Promise<number> {
   return typeof address === "object" && address !== null ? address.port : 0;
 }
 
-/** Neither end hears that the other knows the newer framing. */
+/** Neither end learns that the other knows the newer framing. */
 function older(inner: ByteChannel): ByteChannel {
   const hide = (text: string): string => text.replaceAll(base11, "urn:example:not-this-one-at-all");
   return {
@@ -108,23 +108,26 @@ describe("a server on libnetconf2", () => {
   it.each([
     ["chunks", (same: ByteChannel) => same],
     ["an end of message", older],
-  ] as const)("speaks by %s: lock, edit, commit, discard", async (_name, over) => {
-    await using session = await open(over);
-    expect(session.capabilities.has(base11)).toBe(over !== older);
-    const note = `${_name} & <äöü> ]]>`;
-    await tell(session, element("lock", candidate));
-    await tell(session, edit(element("note", note)));
-    expect(await noteIn(session, "candidate")).toBe(note);
-    expect(await noteIn(session)).not.toBe(note);
-    await tell(session, element("commit"));
-    expect(await noteIn(session)).toBe(note);
-    await tell(session, edit(element("note", "not this")));
-    await tell(session, element("discard-changes"));
-    expect(await noteIn(session, "candidate")).toBe(note);
-    await tell(session, element("unlock", candidate));
-  });
+  ] as const)(
+    "our client and libnetconf2 lock, edit, commit and discard, framed by %s",
+    async (_name, over) => {
+      await using session = await open(over);
+      expect(session.capabilities.has(base11)).toBe(over !== older);
+      const note = `${_name} & <äöü> ]]>`;
+      await tell(session, element("lock", candidate));
+      await tell(session, edit(element("note", note)));
+      expect(await noteIn(session, "candidate")).toBe(note);
+      expect(await noteIn(session)).not.toBe(note);
+      await tell(session, element("commit"));
+      expect(await noteIn(session)).toBe(note);
+      await tell(session, edit(element("note", "not this")));
+      await tell(session, element("discard-changes"));
+      expect(await noteIn(session, "candidate")).toBe(note);
+      await tell(session, element("unlock", candidate));
+    },
+  );
 
-  it("answers twenty questions that were asked at once, each its own", async () => {
+  it("twenty requests sent at once get one reply each", async () => {
     await using session = await open();
     const notes = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
@@ -134,7 +137,7 @@ describe("a server on libnetconf2", () => {
     expect(new Set(notes).size).toBe(1);
   });
 
-  it("sends a large configuration in pieces, and takes one", async () => {
+  it("a large configuration is sent in pieces, both ways", async () => {
     await using session = await open();
     const note = "x".repeat(300_000);
     await tell(session, edit(element("note", note)));
@@ -142,7 +145,7 @@ describe("a server on libnetconf2", () => {
     await tell(session, element("discard-changes"));
   });
 
-  it("refuses a lock that another holds, until his session ends", async () => {
+  it("a lock that another session holds is refused, until that session ends", async () => {
     await using waiting = await open();
     {
       await using holder = await open();
@@ -160,7 +163,7 @@ describe("a server on libnetconf2", () => {
     await tell(waiting, element("unlock", candidate));
   });
 
-  it("says why it refuses, and what it does not know", async () => {
+  it("a refused and an unknown request have their reasons", async () => {
     await using session = await open();
     const bad = await refusal(tell(session, edit(element("mtu", "17"))));
     expect([bad.code, bad.effect]).toEqual(["device.rejected", "none"]);
@@ -175,7 +178,7 @@ describe("a server on libnetconf2", () => {
     expect(await noteIn(session)).toBeDefined();
   });
 
-  it("takes a confirmed commit back by itself, or is told to by its name", async () => {
+  it("a confirmed commit reverts by itself, or is cancelled by its name", async () => {
     await using session = await open();
     const before = await noteIn(session);
     const commit = (...words: readonly XmlOut[]) => tell(session, element("commit", ...words));

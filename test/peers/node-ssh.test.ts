@@ -1,5 +1,5 @@
-// An independent client: node-ssh uses the routers of `linkseal sim router`, and holds their host
-// keys against the fingerprints that the command prints.
+// A foreign client: node-ssh uses the routers of `linkseal sim router`, and compares their host
+// keys with the fingerprints that the command prints.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -31,7 +31,7 @@ function routersOf(platform: string) {
       doors.push({ port: Number(port), hostKey });
     }
   });
-  // The command tells by its exit status whether its oracle saw a broken promise.
+  // The exit status of the command tells whether its oracle saw a broken promise.
   afterAll(async () => {
     life?.child.kill("SIGTERM");
     await life?.ended;
@@ -49,7 +49,7 @@ const fingerprint = (key: Buffer): string =>
 
 const byPassword = { password: "any" } as const;
 
-/** Node-ssh leaves no listener for errors behind, and one without a listener ends the process. */
+/** Node-ssh leaves no error listener behind, and an error without a listener ends the process. */
 async function logIn({ port, hostKey }: Door, how: Partial<Config> = byPassword) {
   const ssh = await new NodeSSH().connect({
     ...{ host: "127.0.0.1", port, username: "linkseal" },
@@ -60,7 +60,7 @@ async function logIn({ port, hostKey }: Door, how: Partial<Config> = byPassword)
   return Object.assign(ssh, { [Symbol.dispose]: () => ssh.dispose() });
 }
 
-/** Collects what comes through a channel, up to a mark. */
+/** Collects the output of a channel, up to a mark. */
 class Reader {
   readonly #channel: ClientChannel;
   #said = "";
@@ -90,7 +90,7 @@ class Reader {
 
 const prompt = /[\w/:-]+(\([\w/-]+\))?[>#] ?$/;
 
-/** Types each line once the prompt is there again, and gives back what came for each. */
+/** Types each line at the next prompt, and returns the output of each. */
 async function typed(ssh: NodeSSH, lines: readonly string[]): Promise<string[]> {
   const answers: string[] = [];
   await ssh.withShell(async (channel) => {
@@ -137,7 +137,7 @@ const terminals = {
 describe.each(Object.entries(terminals))("node-ssh at a router of %s", (platform, words) => {
   const door = routersOf(platform);
 
-  it("logs in with a password and reads version, port and refusal at the prompt", async () => {
+  it("node-ssh logs in with a password and reads version, port and refusal", async () => {
     using ssh = await logIn(door(0));
     const asked = [words.ask, `show running-config interface ${words.port}`, "show nonsense"];
     const answers = await typed(ssh, [...words.before, ...asked]);
@@ -147,7 +147,7 @@ describe.each(Object.entries(terminals))("node-ssh at a router of %s", (platform
     expect(refusal).toContain(words.refused);
   });
 
-  it("logs in with a key, and leaves the mode of changes as it entered it", async () => {
+  it("node-ssh logs in with a key, and leaves configuration mode as it entered it", async () => {
     using ssh = await logIn(door(1), { privateKey: hostKeyPair().private });
     const answers = await typed(ssh, [...words.before, ...words.trial]);
     const [outside, , inside, after] = answers.slice(words.before.length - 1);
@@ -155,7 +155,7 @@ describe.each(Object.entries(terminals))("node-ssh at a router of %s", (platform
     expect(prompt.exec(after ?? "")?.[0]).toBe(prompt.exec(outside ?? "")?.[0]);
   });
 
-  it("does not log in where another host key was promised", async () => {
+  it("node-ssh does not log in where the host key differs from the expected one", async () => {
     const other = { port: door(0).port, hostKey: door(1).hostKey };
     await expect(logIn(other)).rejects.toThrow("verification failed");
   });
@@ -165,7 +165,7 @@ const base = "urn:ietf:params:xml:ns:netconf:base:1.0";
 const capability = "<capability>urn:ietf:params:netconf:base:1.0</capability>";
 const hello = `<hello xmlns="${base}"><capabilities>${capability}</capabilities></hello>]]>]]>`;
 
-/** Node-ssh has no call for a subsystem; the connection inside it has. */
+/** Node-ssh has no call for a subsystem, but its inner connection has one. */
 function subsystem(ssh: NodeSSH, name: string): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
     ssh.connection?.subsys(name, (error, channel) => (error ? reject(error) : resolve(channel)));
@@ -175,7 +175,7 @@ function subsystem(ssh: NodeSSH, name: string): Promise<ClientChannel> {
 describe("node-ssh at a router of junos", () => {
   const door = routersOf("junos");
 
-  it("logs in with a key and asks in the netconf subsystem what the router is", async () => {
+  it("node-ssh logs in with a key and reads the router by the netconf subsystem", async () => {
     using ssh = await logIn(door(0), { privateKey: hostKeyPair().private });
     const channel = await subsystem(ssh, "netconf");
     const reader = new Reader(channel);
@@ -187,25 +187,25 @@ describe("node-ssh at a router of junos", () => {
     expect(told).toContain("<product-model>ptx10008</product-model>");
   });
 
-  it("logs in with a password and is told that there is no command line", async () => {
+  it("node-ssh with a password gets the message that there is no command line", async () => {
     using ssh = await logIn(door(1));
     const { code, stderr } = await ssh.execCommand("show version");
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("NETCONF alone") });
   });
 });
 
-/** Why the drivers use ssh2 without it; docs/decisions.md says so. */
-describe("node-ssh as it comes", () => {
+/** These tests show why the drivers use ssh2 without node-ssh (docs/decisions.md). */
+describe("node-ssh by default", () => {
   const door = routersOf("eos");
 
-  it("takes any host key where it is told nothing of it", async () => {
+  it("node-ssh accepts any host key unless it gets a verifier", async () => {
     const to = { host: "127.0.0.1", port: door(0).port, username: "linkseal" };
     const ssh = await new NodeSSH().connect({ ...to, ...byPassword });
     expect(ssh.isConnected()).toBe(true);
     ssh.dispose();
   });
 
-  it("takes no private key that is octets, which alone can be wiped", async () => {
+  it("node-ssh accepts no private key as octets, which alone can be wiped", async () => {
     const privateKey = Buffer.from(hostKeyPair().private) as unknown as string;
     await expect(logIn(door(0), { privateKey })).rejects.toThrow("must be a valid string");
   });

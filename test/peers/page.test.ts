@@ -1,5 +1,5 @@
-// The status page of `npm start` in Debian's Chromium: what it shows, how soon, to whom, and for
-// whom it can be used.
+// The status page of `npm start` in Debian's Chromium: its content, its speed, its access control
+// and its accessibility.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -15,7 +15,7 @@ import { demoFaults } from "#sim/faults/faults.ts";
 import { Browser } from "./browser.ts";
 import { Started } from "./started.ts";
 
-// Run inside of the browser, where this program's types do not reach.
+// Runs inside the browser, where this program's types do not apply.
 const ink = `(() => {
   const canvas = document.querySelector(".plot canvas");
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -29,7 +29,7 @@ const widthsOf = "[document.documentElement.scrollWidth, innerWidth]";
 
 const patience = { timeout: 60_000 };
 
-/** The row of a link or tunnel. */
+/** Finds the row of a link or tunnel. */
 const rowOf = (page: Page, about: string) => page.locator(`.row[data-about="${about}"]`);
 const badgeOf = (page: Page, about: string) => rowOf(page, about).locator(".badge");
 
@@ -43,7 +43,10 @@ async function allProtected(page: Page): Promise<void> {
   await page.locator(".whole .badge.protected").waitFor(patience);
 }
 
-/** Written into docs/ by whoever asks for it; looked at by everybody. */
+/**
+ * Takes a picture and checks its size; with LINKSEAL_IMAGES=1 it also writes the picture into
+ * docs/.
+ */
 async function shoot(page: Page, name: string, options: { fullPage?: boolean } = {}) {
   const bytes = await page.screenshot({ animations: "disabled", ...options });
   const folder = join(import.meta.dirname, "../../docs/images");
@@ -54,13 +57,13 @@ async function shoot(page: Page, name: string, options: { fullPage?: boolean } =
   expect(bytes.length).toBeGreaterThan(20_000);
 }
 
-/** What axe-core tells, as far as it is read here. */
+/** The part of axe-core's results that is read here. */
 interface Checked {
   readonly violations: readonly { readonly id: string; readonly nodes: { html: string }[] }[];
   readonly passes: readonly { readonly id: string }[];
 }
 
-/** The page as somebody sees it who sees no colour and no shape. */
+/** Returns the page as a reader perceives it who sees no colour and no shape. */
 const wordsOf = async (page: Page): Promise<string> =>
   (await page.locator("body").textContent()) ?? "";
 
@@ -78,7 +81,7 @@ describe("the page of npm start", () => {
     await site[Symbol.asyncDispose]();
   });
 
-  it("tells its address, and the way in leaves no code in the address", async () => {
+  it("npm start prints the page's address, and the login leaves no code in it", async () => {
     expect(site.said).toMatch(
       /page at http:\/\/127\.0\.0\.1:\d+\/; .* npx --no -- linkseal page code/,
     );
@@ -89,7 +92,7 @@ describe("the page of npm start", () => {
     ]);
   });
 
-  it("shows a campaign as it goes, and what it waits for", async () => {
+  it("the page shows the progress of a campaign, and what it waits for", async () => {
     const campaign = page.locator(".campaign.running");
     await campaign
       .getByText(/^(draining|switching|proving|restoring)$/)
@@ -102,7 +105,7 @@ describe("the page of npm start", () => {
     expect(await campaign.locator(".moves li.present").count()).toBe(1);
   });
 
-  it("shows what is in the clear as just that, until it is protected", async () => {
+  it("the page shows a link in the clear as unprotected, until it is protected", async () => {
     const seen = rowOf(page, "erd-demo/secondary").locator(".fact", { hasText: "clear" });
     await expect.poll(() => seen.textContent(), patience).toMatch(/clear[1-9][\d,]*\/s/);
     await page.locator(".stations .past", { hasText: "primary" }).waitFor(patience);
@@ -116,7 +119,7 @@ describe("the page of npm start", () => {
     expect(await page.title()).toBe("protected · demo");
   });
 
-  it("draws frames, packet numbers and peers, and says them in words", async () => {
+  it("the page draws frames, packet numbers and peers, and names them in words", async () => {
     const plots = page.locator(".plot");
     await expect.poll(() => plots.count()).toBe(3);
     const labels = await plots
@@ -131,7 +134,7 @@ describe("the page of npm start", () => {
     await shoot(page, "page");
   });
 
-  it("shows an event within a second", async () => {
+  it("the page shows an event within a second", async () => {
     const view = { role: "view", method: "GET", socket: site.viewSocket } as const;
     const eventsAfter = async (n: number): Promise<readonly LinksealEvent[]> => {
       const answer = await ask({ ...view, path: `/v1/events?after=${n}&waitMs=20000` });
@@ -156,7 +159,7 @@ describe("the page of npm start", () => {
     await allProtected(page);
   });
 
-  it("is walked through by keyboard, each step to be seen", async () => {
+  it("the page works by keyboard, with visible focus at each step", async () => {
     await page.reload();
     await page.locator(".row").first().waitFor(patience);
     const steps: { readonly text: string; readonly outline: string }[] = [];
@@ -186,30 +189,33 @@ describe("the page of npm start", () => {
     ["dark", 1280],
     ["light", 360],
     ["dark", 360],
-  ] as const)("passes an accessibility check in %s at %i pixels", async (scheme, width) => {
-    await using other = await Browser.open({
-      bypassCSP: true,
-      colorScheme: scheme,
-      viewport: { width, height: 800 },
-    });
-    const checked = await entered(other, site);
-    const require = createRequire(import.meta.url);
-    await checked.addScriptTag({ content: readFileSync(require.resolve("axe-core"), "utf8") });
-    const found = await checked.evaluate(async () => {
-      const { axe } = globalThis as unknown as {
-        axe: { run(): Promise<Checked> };
-      };
-      const { violations, passes } = await axe.run();
-      const wrong = violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 120)}`);
-      return { wrong, held: passes.map(({ id }) => id) };
-    });
-    expect(found.wrong).toEqual([]);
-    expect(found.held).toEqual(
-      expect.arrayContaining(["color-contrast", "button-name", "list", "region"]),
-    );
-  });
+  ] as const)(
+    "the page passes an accessibility check in %s at %i pixels",
+    async (scheme, width) => {
+      await using other = await Browser.open({
+        bypassCSP: true,
+        colorScheme: scheme,
+        viewport: { width, height: 800 },
+      });
+      const checked = await entered(other, site);
+      const require = createRequire(import.meta.url);
+      await checked.addScriptTag({ content: readFileSync(require.resolve("axe-core"), "utf8") });
+      const found = await checked.evaluate(async () => {
+        const { axe } = globalThis as unknown as {
+          axe: { run(): Promise<Checked> };
+        };
+        const { violations, passes } = await axe.run();
+        const wrong = violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 120)}`);
+        return { wrong, held: passes.map(({ id }) => id) };
+      });
+      expect(found.wrong).toEqual([]);
+      expect(found.held).toEqual(
+        expect.arrayContaining(["color-contrast", "button-name", "list", "region"]),
+      );
+    },
+  );
 
-  it("fits a phone, with nothing beside the screen", async () => {
+  it("the page fits a phone without horizontal scrolling", async () => {
     await using phone = await Browser.open({
       viewport: { width: 360, height: 740 },
       deviceScaleFactor: 2,
@@ -227,7 +233,7 @@ describe("the page of npm start", () => {
     expect(phone.complaints).toEqual([]);
   });
 
-  it("is shut to another page of the same browser, and to whoever has no login", async () => {
+  it("another page of the same browser, and a client without a login, get no data", async () => {
     const server = createServer((_request, response) => {
       response.writeHead(200, { "content-type": "text/html" }).end("<title>foreign</title>");
     });
@@ -236,7 +242,7 @@ describe("the page of npm start", () => {
     const foreign = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
     const other = await browser.page(foreign);
     const half = await page.evaluate(() => localStorage.getItem("linkseal-half"));
-    // The worst case: it knows what only the page can know.
+    // The worst case: the attacker knows values that only the page can know.
     const tried = await other.evaluate(
       async ([host, known]) => {
         const feed = new WebSocket(`ws://${host}/feed`, ["linkseal.page.1", `half.${known}`]);
@@ -266,9 +272,9 @@ describe("the page of npm start", () => {
     await door.getByText("this code is wrong").waitFor(patience);
   });
 
-  it("says so and ages on once the agent is gone, and never goes on to say protected", async () => {
+  it("the page reports a lost agent, shows its age, and no longer shows protected", async () => {
     await allProtected(page);
-    // What Chromium itself says of a lost connection comes after this.
+    // Chromium's own message about a lost connection comes after this.
     expect(browser.complaints).toEqual([]);
     site.child.kill("SIGKILL");
     await page.getByText(/No word from the agent for/).waitFor(patience);
@@ -284,7 +290,7 @@ describe("the page of npm start", () => {
   });
 });
 
-/** Where each fault of the list is seen, and by which code. */
+/** The row in which each fault of the list is shown, and its code. */
 const seenAt: Readonly<Record<string, readonly [about: string, code: string]>> = {
   "cak-mismatch": ["erd-demo/primary", "cak-mismatch"],
   "ckn-mismatch": ["erd-demo/primary", "ckn-mismatch"],
@@ -315,12 +321,12 @@ describe("the fault list of npm start, on the page", () => {
   const before = demoFaults.filter(({ when }) => when === "beforeFirstEffect");
   const after = demoFaults.filter(({ when }) => when === "afterProtected");
 
-  it("is known here as a whole", () => {
+  it("the test knows every fault of the list", () => {
     expect(Object.keys(seenAt).sort()).toEqual(demoFaults.map(({ name }) => name).sort());
   });
 
   it.each(before.map(({ name }) => name))(
-    "%s, before the first effect",
+    "the page shows the fault %s before the first effect",
     async (name) => {
       await using site = new Started(...speed, "--fault", name);
       await using browser = await Browser.open();
@@ -330,7 +336,7 @@ describe("the fault list of npm start, on the page", () => {
     90_000,
   );
 
-  it("those that strike once all is protected, one after the other, and their end", async () => {
+  it("the page shows each later fault in turn, and its end", async () => {
     await using site = new Started(...speed);
     await using browser = await Browser.open();
     const page = await entered(browser, site);

@@ -1,9 +1,9 @@
-// What the peers tier needs on this computer: programs that nobody here has written.
+// The foreign programs that the peers tier needs on this computer.
 
 import { existsSync } from "node:fs";
 import { isCommand } from "../machine/place.ts";
 
-/** Debian's, which its own Python alone finds. */
+/** Debian's Python, which alone finds Debian's packages. */
 export const python = "/usr/bin/python3";
 const programs = ["gcc", "ssh", "ssh-keygen", "snmpd", "snmpbulkwalk", "promtool", "chromium"];
 const files: readonly (readonly [sign: string, name: string])[] = [
@@ -14,7 +14,7 @@ const files: readonly (readonly [sign: string, name: string])[] = [
   ["/usr/include/libssh/callbacks.h", "libssh-dev"],
 ];
 
-/** Undefined where all of them are there. */
+/** Returns undefined if all of them exist. */
 export function whyNoPeers(): string | undefined {
   const missing = programs.find((name) => !isCommand(name));
   const lacks = missing ?? files.find(([sign]) => !existsSync(sign))?.[1];

@@ -1,5 +1,5 @@
-// Prometheus's own tool reads what we serve and what we ship: metrics, rules, and every query of
-// the dashboard.
+// Prometheus's own tool reads the metrics that we serve, and the rules and every dashboard query
+// that we ship.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,12 +20,12 @@ describe("promtool check metrics", () => {
     const bench = new AgentBench("clear");
     await bench.live();
     await bench.apply();
-    // While a campaign runs and warnings are open there are the most metrics.
+    // The most metrics exist while a campaign runs and warnings are open.
     await bench.reach("primary proving");
     text = exposition(familiesOf(metricRows, snapshotOf(bench.agent, bench.site.clock)));
   });
 
-  it("has nothing to say about a scrape", async () => {
+  it("promtool has no complaint about a scrape", async () => {
     expect(text).toContain('linkseal_campaign_state_info{group="erd-demo"');
     expect(text).toContain("linkseal_warning_open{");
     expect(await run(["promtool", "check", "metrics"], text)).toEqual({
@@ -35,7 +35,7 @@ describe("promtool check metrics", () => {
     });
   });
 
-  it("would say it about a wrong one", async () => {
+  it("promtool does complain about a wrong one", async () => {
     const wrong = text.replaceAll("linkseal_events_total", "linkseal_events");
     const { status, stderr } = await run(["promtool", "check", "metrics"], wrong);
     expect([status, stderr]).toEqual([3, expect.stringContaining("linkseal_events")]);
@@ -45,7 +45,7 @@ describe("promtool check metrics", () => {
 });
 
 describe("promtool", () => {
-  it("takes the alert rules", async () => {
+  it("promtool accepts the alert rules", async () => {
     const ended = await run(["promtool", "check", "rules", join(docs, "linkseal-alerts.yaml")], "");
     expect(ended).toMatchObject({
       status: 0,
@@ -53,13 +53,13 @@ describe("promtool", () => {
     });
   });
 
-  it("sees each rule fire and end when it should", async () => {
+  it("each alert rule fires and ends when it should", async () => {
     const tests = join(import.meta.dirname, "alerts.yaml");
     const { status, stdout, stderr } = await run(["promtool", "test", "rules", tests], "");
     expect([status, stdout + stderr]).toEqual([0, expect.stringContaining("SUCCESS")]);
   });
 
-  it("understands every query of the dashboard", async () => {
+  it("promtool parses every query of the dashboard", async () => {
     const queries = queriesOf(await readFile(join(docs, "linkseal-dashboard.json"), "utf8"));
     expect(queries.length).toBeGreaterThan(20);
     const rules = queries.map((expr, index) => ({ record: `query:number${index}`, expr }));

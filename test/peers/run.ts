@@ -1,4 +1,4 @@
-// Programs of others, run to their end or for as long as a test needs them.
+// Runs foreign programs to their end, or for as long as a test needs them.
 
 import { spawn } from "node:child_process";
 
@@ -8,7 +8,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** Without a timer of ours: the tests have one. */
+/** It has no timer of its own: the tests have one. */
 export function run(argv: readonly string[], stdin: string): Promise<Ended> {
   const [program = "", ...words] = argv;
   const child = spawn(program, words, { stdio: "pipe" });
@@ -20,7 +20,7 @@ export function run(argv: readonly string[], stdin: string): Promise<Ended> {
   child.stderr.on("data", (octets: Buffer) => {
     stderr += octets.toString();
   });
-  // A program that has said all it has to say does not wait for more.
+  // A program that has finished does not read the rest of its input.
   child.stdin.on("error", () => undefined);
   child.stdin.end(stdin);
   return new Promise((resolve, reject) => {

@@ -1,5 +1,4 @@
-// A router of a platform behind an SSH server of this host, and OpenSSH's client with a key of its
-// own.
+// A simulated router behind an SSH server of this host, and OpenSSH's client with a key of its own.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -14,7 +13,7 @@ export const login = "linkseal@127.0.0.1";
 
 type Options = Omit<Parameters<typeof serveSsh>[0], "port" | "connect">;
 
-/** Is there for the tests of one `describe`. */
+/** Serves the router for the tests of one `describe`. */
 export function serveRouter<F extends ReturnType<Platform["faceOf"]>>(
   platform: Platform<F>,
   optionsOf: (face: F) => Options,
@@ -51,7 +50,7 @@ export function serveRouter<F extends ReturnType<Platform["faceOf"]>>(
     ...{ place, server, ssh },
     typed: (...lines: readonly string[]) =>
       run(ssh("-T", login), [...lines, "exit", ""].join("\n")),
-    /** What the client has noted of the server's key. */
+    /** Prints the server's key as the client has recorded it. */
     keyShown: () => run(["ssh-keygen", "-l", "-f", join(folder, "known")], ""),
   };
 }

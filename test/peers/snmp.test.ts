@@ -1,4 +1,4 @@
-// Independent ends: our reader meets Debian's snmpd, and its snmpbulkwalk our agent.
+// Foreign ends: our reader with Debian's snmpd, and Debian's snmpbulkwalk with our agent.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
@@ -22,7 +22,7 @@ const patience = { attemptMs: 1_500, retries: 1 };
 const system = "1.3.6.1.2.1.1";
 const upTime = "1.3.6.1.2.1.1.3";
 
-/** As net-snmp spells them. Its AES-256 is the one of Blumenthal. */
+/** These are net-snmp's names. Its AES-256 is the one of Blumenthal. */
 const authNames = { sha224: "SHA-224", sha256: "SHA-256", sha384: "SHA-384", sha512: "SHA-512" };
 const privacyNames = { aes128: "AES", aes256b: "AES-256", aes256r: "AES-256-C" };
 const pairs = [
@@ -66,7 +66,7 @@ class Snmpd {
     await writeFile(join(this.#folder, "snmpd.conf"), text.join("\n"));
   }
 
-  /** Its clock begins anew, and it counts the boots in its folder. */
+  /** Its clock restarts, and it counts the boots in its folder. */
   async start(): Promise<void> {
     const kept = join(this.#folder, "kept");
     const places = { SNMPCONFPATH: `${this.#folder}:${kept}`, SNMP_PERSISTENT_DIR: kept };
@@ -118,7 +118,7 @@ describe("snmpd of Debian", () => {
     await rm(folder, { recursive: true });
   });
 
-  it.each(pairs)("is read by us with %s and %s", async (auth, privacy) => {
+  it.each(pairs)("our reader reads snmpd with %s and %s", async (auth, privacy) => {
     using agents = new SnmpAgents(material, patience);
     const question = { roots: [system, "1.3.6.1.2.1.31.1.1.1.1"], leaves: [], valuesMax: 1_000 };
     const reply = await agents.ask(daemon.target(auth, privacy), question, never);
@@ -131,7 +131,7 @@ describe("snmpd of Debian", () => {
     expect(texts).toContain("lo");
   });
 
-  it("tells nothing to a wrong passphrase, and what it says then is not believed", async () => {
+  it("snmpd tells nothing to a wrong passphrase, and its report is not believed", async () => {
     using agents = new SnmpAgents(material, patience);
     const to = targetOf(daemon.port, {
       ...{ name: nameOf("sha256", "aes128"), authPassphrase: "not-its-passphrase" },
@@ -142,7 +142,7 @@ describe("snmpd of Debian", () => {
     expect(String(error)).toMatch(/replies that none of its keys signed were dropped/);
   });
 
-  it("is asked on after it has booted anew, on the same session", async () => {
+  it("snmpd is read on after it has booted again, in the same session", async () => {
     using agents = new SnmpAgents(material, patience);
     const to = daemon.target("sha256", "aes128");
     const question = { roots: [upTime], leaves: [], valuesMax: 9 };
@@ -179,7 +179,7 @@ describe("snmpbulkwalk of Debian", () => {
     return run(["snmpbulkwalk", "-On", "-r0", "-t2", ...words, ...where], "");
   };
 
-  it("walks the interfaces of the simulated router", async () => {
+  it("snmpbulkwalk walks the interfaces of the simulated router", async () => {
     await place.rig.clock.sleep(1_000);
     const { stdout, status } = await walk(".1.3.6.1.2.1");
     expect(status).toBe(0);
@@ -188,7 +188,7 @@ describe("snmpbulkwalk of Debian", () => {
     expect(stdout).toMatch(/^\.1\.3\.6\.1\.2\.1\.31\.1\.1\.1\.6\.501 = Counter64: [1-9]/m);
   });
 
-  it("gets no answer without a user, or from SNMPv2c", async () => {
+  it("snmpbulkwalk without a user, or with SNMPv2c, gets no answer", async () => {
     for (const words of [
       ["-v2c", "-c", "public"],
       ["-v3", "-l", "noAuthNoPriv", "-u", user.name],
@@ -211,7 +211,7 @@ describe("snmpbulkwalk of Debian", () => {
     }
   });
 
-  it("reads SecY counters below 1.0, and rows that come and go", async () => {
+  it("snmpbulkwalk reads SecY counters below 1.0, and rows that come and go", async () => {
     const agent = await agentOf();
     const login = ["-v3", "-l", "authPriv", "-u", user.name, "-a", "SHA-256", "-x", "AES"];
     const keys = ["-A", user.authPassphrase, "-X", user.privacyPassphrase];

@@ -1,4 +1,4 @@
-// `npm start` in a process of its own, and the commands that somebody types beside it.
+// `npm start` in a process of its own, and the commands that an operator types beside it.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -34,7 +34,7 @@ export class Started implements AsyncDisposable {
     return join(this.#home, "run", "view.sock");
   }
 
-  /** What a command says; throws where it does not end well. */
+  /** Returns the output of a command; throws if the command fails. */
   async run(...words: readonly string[]): Promise<string> {
     const child = this.#spawn(...words);
     let [out, err] = ["", ""];
@@ -45,7 +45,7 @@ export class Started implements AsyncDisposable {
     return out;
   }
 
-  /** Address with a fresh code, once the page is served. */
+  /** Returns the address with a fresh login code, once the page is served. */
   async door(): Promise<string> {
     for (const begun = performance.now(); ; await rest(100)) {
       try {

@@ -1,5 +1,5 @@
-// An agent of its own beside a simulated cloud of its own: keys over Microsoft's own client with a
-// certificate, the far end over the management API, both over TLS.
+// An agent beside a simulated cloud, each in its own process: keys over Microsoft's own client with
+// a certificate, and the far end over the management API, both over TLS.
 
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,7 +12,9 @@ beforeAll(() => stage.begin(), 60_000);
 afterAll(() => stage.end());
 
 describe("the agent and a cloud over TLS", () => {
-  it("enrols both links, the far end written by the agent", { timeout: 180_000 }, async () => {
+  it("an agent with Microsoft's client enrols both links and writes the far end itself", {
+    timeout: 180_000,
+  }, async () => {
     const fault = ["sim", "fault", "operation-refused", "--socket", stage.socket];
     expect(await stage.run(...fault)).toMatchObject({ exit: 0 });
     const applied = await stage.run("apply", stage.config(), "--yes");
@@ -41,7 +43,7 @@ describe("the agent and a cloud over TLS", () => {
     }
   });
 
-  it("breaks no promise of the site, and says no token or key", async () => {
+  it("the enrolment breaks no promise of the site, and prints no token or key", async () => {
     const { agent, cloud } = stage;
     agent.child.kill("SIGTERM");
     await agent.ended;

@@ -1,5 +1,6 @@
-// An agent of its own beside a simulated cloud: applies the cloud's config with another identity,
-// waits until all is protected, and tells what the agent said and loaded as JSON.
+// Runs an agent in its own process beside a simulated cloud: applies the cloud's config with
+// another identity, waits until everything is protected, and prints the agent's output and loaded
+// files as JSON.
 
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +12,7 @@ import type { HookEnvironment } from "./chunk-hook.ts";
 import { Life } from "./life.ts";
 
 export interface AgentOrder {
-  /** Of the simulated cloud. */
+  /** Path of the simulated cloud's config. */
   readonly config: string;
   readonly site: string;
   /** The block under `azure.identity`, on one line. */
@@ -29,7 +30,7 @@ const cli = join(import.meta.dirname, "../../dist/cli.js");
 const hook = join(import.meta.dirname, "chunk-hook.ts");
 const patienceMs = 45_000;
 
-/** `linkseal ...` as it is shipped, whatever was edited since. */
+/** Runs `linkseal ...` from the bundle, even if sources were edited since. */
 export function shipped(argv: readonly string[], env: NodeJS.ProcessEnv & HookEnvironment): Life {
   const run = `const { main } = await import(${JSON.stringify(cli)});
     process.exitCode = await main(${JSON.stringify(argv)});`;

@@ -1,4 +1,4 @@
-// Which files of the bundle hold Microsoft's libraries.
+// Finds the files of the bundle that contain Microsoft's libraries.
 
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ interface SourceMap {
   readonly sources: readonly string[];
 }
 
-/** Names of the chunks with code of `@azure/*`. */
+/** Returns the names of the chunks with code of `@azure/*`. */
 export function libraryChunks(): readonly string[] {
   return globSync("*.js", { cwd: dist }).filter((name) => {
     const map = JSON.parse(readFileSync(join(dist, `${name}.map`), "utf8")) as SourceMap;
@@ -17,7 +17,7 @@ export function libraryChunks(): readonly string[] {
   });
 }
 
-/** The chunk and all that is loaded with it, without what it imports on demand. */
+/** Returns the chunk and all that is loaded with it, without its imports on demand. */
 export function loadedWith(name: string, seen = new Set<string>()): ReadonlySet<string> {
   if (seen.has(name)) return seen;
   seen.add(name);

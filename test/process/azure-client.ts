@@ -1,5 +1,5 @@
-// Somebody else's script against the simulated cloud: the clients of Microsoft, unchanged. What
-// they saw goes to standard output as JSON.
+// A script with Microsoft's unchanged clients against the simulated cloud. It prints its results as
+// JSON.
 
 import {
   ClientCertificateCredential,

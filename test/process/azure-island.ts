@@ -1,5 +1,5 @@
-// A host of its own for one simulated cloud: in namespaces of the network and of mounts, so that
-// the metadata service, the Arc agent and its folder are where every client looks for them, and no
+// A simulated host for one simulated cloud, in its own network and mount namespaces: the metadata
+// service, the Arc agent and its folder are at the places where every client looks for them, and no
 // name or address of the real host is touched.
 
 import { type ChildProcess, execFileSync, fork, spawn, spawnSync } from "node:child_process";
@@ -16,7 +16,7 @@ const metadataAddress = "169.254.169.254";
 const arcFolder = "/var/opt/azcmagent/tokens";
 const privateAddress = "10.20.0.5";
 
-/** What names stand for on the island, some of them for more than one address. */
+/** The addresses of names on the island; some names have more than one. */
 const names = [
   ["127.0.0.1", "localhost"],
   ["127.0.0.1", "kv-loop.vault.azure.net"],
@@ -31,7 +31,7 @@ const names = [
   ["127.0.0.1", "login.microsoftonline.com"],
 ] as const;
 
-/** Which door was knocked at. */
+/** The services at which a request can arrive. */
 const doors = ["metadata", "arc", "appService", "decoy", "https"] as const;
 export type Door = (typeof doors)[number];
 export type Knocks = Readonly<Record<Door, number>>;
@@ -48,13 +48,13 @@ export type IslandNews =
       readonly id: number;
       readonly said: string;
       readonly exit: number | null;
-      /** During this order. */
+      /** Connections to each service during this order. */
       readonly knocks: Knocks;
     };
 
 const unshare = ["--net", "--mount", ...(process.getuid?.() === 0 ? [] : ["--map-root-user"])];
 
-/** Why this host lets nobody have namespaces; undefined = it does. */
+/** Returns why this host does not allow such namespaces; undefined = it does. */
 export function hindrance(): string | undefined {
   const tried = spawnSync("unshare", [...unshare, "ip", "link", "set", "lo", "up"]);
   if (tried.status === 0) return undefined;
@@ -62,7 +62,7 @@ export function hindrance(): string | undefined {
   return `no network and mount namespaces for this user (${said})`;
 }
 
-/** The island as its test sees it. */
+/** The test's side of the island. */
 export class Island implements AsyncDisposable {
   readonly told: Readonly<Record<string, string>>;
   readonly #child: ChildProcess;
@@ -83,7 +83,7 @@ export class Island implements AsyncDisposable {
     return new Island(child, news.told);
   }
 
-  /** Runs a program of Node there to its end. */
+  /** Runs a Node program there to its end. */
   async run(
     argv: readonly string[],
     env: Readonly<Record<string, string>>,
@@ -112,7 +112,7 @@ async function heard(child: ChildProcess): Promise<IslandNews> {
 
 const knocks: Record<Door, number> = { metadata: 0, arc: 0, appService: 0, decoy: 0, https: 0 };
 
-/** Passes on to a port of this host what comes to an address; to nowhere if there is none. */
+/** Forwards connections to an address to a port of this host; without a port it drops them. */
 async function open(door: Door, address: string, port: number, to?: string): Promise<void> {
   const server = createServer((client) => {
     knocks[door] += 1;
@@ -126,7 +126,7 @@ async function open(door: Door, address: string, port: number, to?: string): Pro
   await once(server, "listening");
 }
 
-/** Everything here is gone with the namespaces. */
+/** Everything made here is gone with the namespaces. */
 function settle(folder: string): void {
   const run = (line: string): unknown => execFileSync("/bin/sh", ["-ec", line]);
   const hosts = join(folder, "hosts");

@@ -1,4 +1,5 @@
-// Microsoft's libraries are in the bundle and apart from it: who needs no vault never loads them.
+// Microsoft's libraries are separate chunks of the bundle: a process that needs no vault never
+// loads them.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,7 +30,7 @@ async function loadedBy(argv: readonly string[], stopAt?: string): Promise<reado
 }
 
 describe("the libraries of a real cloud", () => {
-  it("are chunks of their own, which nothing loads with itself but for who needs them", () => {
+  it("Microsoft's libraries are separate chunks, which the command line does not load", () => {
     expect(chunks.length).toBeGreaterThanOrEqual(2);
     const withCli = loadedWith("cli.js");
     expect(chunks.filter((name) => withCli.has(name))).toEqual([]);
@@ -40,7 +41,7 @@ describe("the libraries of a real cloud", () => {
     ["an agent that enrols a pair of a simulated site", ["sim", "site", "--once"], undefined],
     ["the command line's help", ["--help"], undefined],
     ["a check of a file", ["validate", join(home, "none.yaml")], undefined],
-  ])("are not loaded by %s", async (_name, argv, stopAt) => {
+  ])("Microsoft's libraries are not loaded by %s", async (_name, argv, stopAt) => {
     const speed = argv[0] === "sim" ? ["--speed", "max"] : [];
     const loaded = await loadedBy([...argv, ...speed], stopAt);
     expect(chunks.filter((name) => loaded.includes(name))).toEqual([]);

@@ -1,4 +1,4 @@
-// Reads a vault as the agent does, in a process of its own, and tells what it found as JSON.
+// Reads a vault as the agent does, in its own process, and prints the result as JSON.
 
 import { openAzure } from "#agent/azure/open-azure.ts";
 import { hostClock } from "#agent/host/clock.ts";
@@ -11,7 +11,7 @@ export interface ReadOrder {
   readonly azure: RealAzure;
   /** A secret that holds a CKN, which may be shown. */
   readonly name: string;
-  /** One that holds a CAK. */
+  /** A secret that holds a CAK. */
   readonly cak: string;
 }
 
@@ -21,7 +21,7 @@ export type ReadNews =
       readonly ids: readonly string[];
       readonly ckn: string;
       readonly cakLength: number;
-      /** Of a token for the management API. */
+      /** Length of a token for the management API. */
       readonly tokenLength: number;
     }
   | {

@@ -1,5 +1,5 @@
-// Each way to prove who we are, in a process of its own against `linkseal sim azure`; names that
-// stand for addresses of ours; and no variable of the environment that changes the choice.
+// Each way to authenticate, in its own process against `linkseal sim azure`; names that resolve to
+// addresses of ours; and environment variables, none of which changes the choice.
 
 import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,7 +31,7 @@ beforeAll(async () => {
 afterAll(async () => {
   if (why === undefined) await island[Symbol.asyncDispose]();
 });
-// What a host cannot do is counted as not run, which fails a run that must be whole.
+// A test that this host cannot run counts as not run, which fails a complete run.
 beforeEach((context) => {
   if (why !== undefined) cannotRun(context, why);
 });
@@ -40,9 +40,9 @@ const of = (name: string): string => told[name] ?? "";
 
 interface Way {
   readonly identity: () => AzureIdentity;
-  /** What the host of such an identity has in its environment. */
+  /** The environment of a host with such an identity. */
   readonly env: () => Readonly<Record<string, string>>;
-  /** The door that tokens come through; undefined = Entra's. */
+  /** The service that hands out tokens; undefined = Entra's. */
   readonly door: Door | undefined;
 }
 
@@ -88,7 +88,10 @@ const ways: Readonly<Record<string, Way>> = {
   },
 };
 
-/** Every variable by which one of the libraries chooses, pointed to where nobody gives tokens. */
+/**
+ * Sets every variable by which one of the libraries chooses, to an address where no service gives
+ * tokens.
+ */
 function decoys(): Readonly<Record<string, string>> {
   const decoy = "http://127.0.0.1:41666";
   return {
@@ -120,7 +123,7 @@ interface Read {
   readonly knocks: Knocks;
 }
 
-/** All that the agent's processes ever said. */
+/** All output of the agent's processes. */
 const everything: string[] = [];
 
 async function read(azure: RealAzure, env: Readonly<Record<string, string>>): Promise<Read> {
@@ -146,18 +149,22 @@ function atDoor(knocks: Knocks): readonly string[] {
 }
 
 describe("an agent's process reads the vault as", () => {
-  it.each(Object.entries(ways))("%s", async (_name, { identity, env, door }) => {
-    const { news, knocks } = await read(loopback(identity()), env());
-    const ckn: unknown = expect.stringMatching(/^[0-9A-F]{64}$/);
-    const found = { kind: "read", ckn, cakLength: 64 };
-    expect(news).toMatchObject({ ...found, ids: [expect.stringContaining(`/${cknName}/`)] });
-    expect(atDoor(knocks)).toEqual(door === undefined ? [] : [door]);
-  });
+  it.each(Object.entries(ways))(
+    "an agent's process reads the vault as %s",
+    async (_name, { identity, env, door }) => {
+      const { news, knocks } = await read(loopback(identity()), env());
+      const ckn: unknown = expect.stringMatching(/^[0-9A-F]{64}$/);
+      const found = { kind: "read", ckn, cakLength: 64 };
+      expect(news).toMatchObject({ ...found, ids: [expect.stringContaining(`/${cknName}/`)] });
+      expect(atDoor(knocks)).toEqual(door === undefined ? [] : [door]);
+    },
+  );
 
   it.each(Object.entries(ways))(
-    "%s, whatever else the environment names",
+    "an agent's process reads the vault as %s, whatever the environment names",
     async (_name, { identity, env, door }) => {
-      // Of a way that an endpoint in the environment belongs to, that one is no decoy.
+      // If the identity itself needs an endpoint from the environment, that endpoint is not a
+      // decoy.
       const own = identity().kind === "arc" ? { IDENTITY_ENDPOINT: "", IMDS_ENDPOINT: "" } : {};
       const all = { ...decoys(), ...own, ...env() };
       const given = Object.entries(all).filter(([, value]) => value !== "");
@@ -174,7 +181,7 @@ const publicCloud = (name: string, privateEndpoints: readonly string[] = []): Re
   ...{ privateEndpoints, scopes: [], authority: undefined, arm: undefined },
 });
 
-describe("a vault's name that stands for", () => {
+describe("a vault's name that resolves to a forbidden address", () => {
   it.each([
     ["kv-loop", "127.0.0.1", "it is not public"],
     ["kv-loop-six", "::1", "it is not public"],
@@ -183,7 +190,7 @@ describe("a vault's name that stands for", () => {
     ["kv-link-local", "169.254.7.7", "it is not public"],
     ["kv-platform", "168.63.129.16", "it is not public"],
     ["kv-mixed", "127.0.0.1", "it is not public"],
-  ])("%s: %s is connected to by nobody", async (name, address, because) => {
+  ])("%s resolves to %s and no client connects: %s", async (name, address, because) => {
     const { news, knocks } = await read(publicCloud(name), {});
     const host = `${name}.vault.azure.net`;
     expect(news).toMatchObject({
@@ -195,16 +202,16 @@ describe("a vault's name that stands for", () => {
   });
 
   const ranges = ["10.20.0.0/24"];
-  it("a private endpoint is connected to where the config names its prefix", async () => {
+  it("a private endpoint is used if the config names its prefix", async () => {
     const { news, knocks } = await read(publicCloud("kv-private", ranges), {});
-    // Nobody has a certificate for that name there.
+    // No server there has a certificate for that name.
     expect(news).toMatchObject({ kind: "refused", code: "vault.unreachable" });
     expect(news).not.toMatchObject({ text: expect.stringContaining("stands for") });
     expect(atDoor(knocks)).toEqual(["https"]);
   });
 
   it.each(["kv-other-private", "kv-loop", "kv-metadata", "kv-mixed"])(
-    "%s is not connected to although a private endpoint is named",
+    "%s is not used although a private endpoint is named",
     async (name) => {
       const { news, knocks } = await read(publicCloud(name, ranges), {});
       expect(news).toMatchObject({
@@ -217,7 +224,7 @@ describe("a vault's name that stands for", () => {
 });
 
 describe("an agent's process with an Arc identity in its config", () => {
-  it("enrols a pair with the keys of the vault, and loads the libraries for it", async () => {
+  it("an agent with an Arc identity enrols a pair, and then loads the libraries", async () => {
     const order: AgentOrder = {
       ...{ config: of("config"), site: of("site"), identity: "{ kind: arc }" },
     };
@@ -302,8 +309,8 @@ const useless: readonly (readonly [string, () => AzureIdentity, string])[] = [
   ],
 ];
 
-describe("a credential that is of no use", () => {
-  it.each(useless)("%s", async (_name, identityOf, text) => {
+describe("a credential that cannot be used", () => {
+  it.each(useless)("%s is refused with its reason", async (_name, identityOf, text) => {
     const { news } = await read(loopback(identityOf()), {});
     expect(news).toMatchObject({ kind: "refused", code: "vault.denied" });
     expect(news.kind === "refused" && news.text).toContain(text);
@@ -323,15 +330,15 @@ async function script(order: ClientOrder): Promise<ClientNews | ClientTrouble> {
   return JSON.parse(said) as ClientNews | ClientTrouble;
 }
 
-describe("all that the agent's processes said", () => {
-  it("holds no key, no token and no private key", async () => {
+describe("all output of the agent's processes", () => {
+  it("no output contains a key, a token or a private key", async () => {
     const words = [...pem().split("\n"), ...federatedToken().split("."), of("IDENTITY_HEADER")];
     const canaries = words.filter((word) => /^[\w+/=-]{20,}$/.test(word));
     expect(canaries.length).toBeGreaterThan(20);
     expect(everything.length).toBeGreaterThan(20);
     const said = everything.join("\n");
     expect(canaries.filter((word) => said.includes(word))).toEqual([]);
-    // Tokens and assertions of the simulated cloud begin so.
+    // Tokens and assertions of the simulated cloud begin like this.
     expect(said).not.toMatch(/\bsim\.[0-9a-f]{8}|eyJ/);
     const names = [cakName, "erd-demo-2-cak", "erd-demo-2-ckn"];
     const news = await script({ credential: "certificate", vault: of("vault"), names });
@@ -345,7 +352,7 @@ describe("all that the agent's processes said", () => {
   });
 });
 
-describe("scripts of others", () => {
+describe("foreign scripts", () => {
   const disguises: readonly (readonly [ClientOrder["credential"], string])[] = [
     ["certificate", "read"],
     ["chain", "read"],
@@ -353,10 +360,13 @@ describe("scripts of others", () => {
     ["workload", "read"],
     ["wrongClient", "AADSTS700016"],
   ];
-  it.each(disguises)("with Microsoft's clients and a %s", async (credential, outcome) => {
-    const news = await script({ credential, vault: of("vault"), names: ["erd-demo-2-ckn"] });
-    const written = { value: "0123", tags: { "linkseal-generation": "9" } };
-    const trouble: unknown = expect.stringContaining(outcome);
-    expect(news).toMatchObject(outcome === "read" ? { written, armToken: true } : { trouble });
-  });
+  it.each(disguises)(
+    "a script with Microsoft's clients and a %s gets its answer",
+    async (credential, outcome) => {
+      const news = await script({ credential, vault: of("vault"), names: ["erd-demo-2-ckn"] });
+      const written = { value: "0123", tags: { "linkseal-generation": "9" } };
+      const trouble: unknown = expect.stringContaining(outcome);
+      expect(news).toMatchObject(outcome === "read" ? { written, armToken: true } : { trouble });
+    },
+  );
 });

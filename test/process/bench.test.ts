@@ -1,4 +1,4 @@
-// Benches on a computer that has nothing but Node and this clone.
+// Benchmarks on a computer that has only Node and this clone.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -17,7 +17,7 @@ describe("npm run bench on a fresh clone", { timeout: 60_000 }, () => {
     ["netlink", "qemu-system-x86_64"],
     ["page", "chromium"],
     ["push", "python3"],
-  ])("%s reports in one line that there is no %s", (name, tool) => {
+  ])("the bench %s reports in one line that there is no %s", (name, tool) => {
     const env = { ...process.env, PATH: empty };
     const { status, stderr } = spawnSync(process.execPath, [runner, name], { env });
     const lines = String(stderr).trim().split("\n");
@@ -26,7 +26,7 @@ describe("npm run bench on a fresh clone", { timeout: 60_000 }, () => {
     expect(lines[0]).toMatch(new RegExp(`^${name}: not run: `));
   });
 
-  it("an agent that is watched was taken for ready at its first line, dumps-allowed", async () => {
+  it("the watcher of an agent does not take dumps-allowed, its first line, for ready", async () => {
     await using watcher = await Watcher.open({ links: 2, speed: 200, warm: 1 });
     expect(await watcher.watch(1)).toBeGreaterThan(0);
     expect(watcher.child.exitCode).toBe(null);

@@ -51,7 +51,7 @@ const seconds = (age: number): number => Date.now() / 1000 - age;
 interface Ages {
   readonly bundle?: number;
   readonly source?: number;
-  /** Of data beside the sources. */
+  /** Most words of data beside the sources. */
   readonly words?: number;
 }
 
@@ -128,7 +128,7 @@ describe("agent/bin.js on the machine's own Node", () => {
     ["a fresh bundle", { bundle: 10, source: 20 }, "bundle"],
     ["the sources, if one is newer", { bundle: 20, source: 10 }, "sources"],
     ["the sources, if their data is newer", { bundle: 20, source: 30, words: 10 }, "sources"],
-  ])("runs %s", async (name, ages, from) => {
+  ])("agent/bin.js runs %s", async (name, ages, from) => {
     const { status, out, err } = await run(clone(name, ages), ["status", "--json", "a b"]);
     expect(JSON.parse(out)).toEqual({
       from,
@@ -139,19 +139,22 @@ describe("agent/bin.js on the machine's own Node", () => {
     expect([status, err]).toEqual([4, "words"]);
   });
 
-  it.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const)("passes %s on", async (signal) => {
-    const place = clone(`pass-${signal}`, { bundle: 1 });
-    const ended = await run(place, ["wait", signal], (kill) => kill(signal));
-    expect(ended).toEqual({ status: 5, signal: null, out: `ready\n${signal}`, err: "" });
-  });
+  it.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR2"] as const)(
+    "agent/bin.js passes %s on to its child",
+    async (signal) => {
+      const place = clone(`pass-${signal}`, { bundle: 1 });
+      const ended = await run(place, ["wait", signal], (kill) => kill(signal));
+      expect(ended).toEqual({ status: 5, signal: null, out: `ready\n${signal}`, err: "" });
+    },
+  );
 
-  it("dies of the signal that its child died of", async () => {
+  it("agent/bin.js ends by the signal that ended its child", async () => {
     const place = clone("die", { bundle: 1 });
     const ended = await run(place, ["wait", "SIGHUP"], (kill) => kill("SIGTERM"));
     expect(ended).toEqual({ status: null, signal: "SIGTERM", out: "ready\n", err: "" });
   });
 
-  it("reports what is missing where npm installed no Node", async () => {
+  it("agent/bin.js reports what is missing where npm installed no Node", async () => {
     const place = clone("bare", { bundle: 1 });
     rmSync(join(place, "node_modules"));
     const { status, err } = await run(place, []);
@@ -168,20 +171,20 @@ describe("a script of this clone on the machine's own Node", () => {
     return [place, join(place, "script.ts")];
   }
 
-  it("died of ERR_UNKNOWN_FILE_EXTENSION once npm 9 had removed .bin/node", async () => {
+  it("a script runs without .bin/node, which npm 9 removed", async () => {
     const [place, file] = script("typed", "console.log(words.join('|')); process.exitCode = 3;");
-    // No folder of npm's is in PATH: the link is as good as gone.
+    // No folder of npm's is in PATH, which has the same effect as no link.
     const ended = await runProgram("node", [join(place, ".ci/node.js"), file, "--json", "a b"]);
     expect(ended).toEqual({ status: 3, signal: null, out: "--json|a b\n", err: "" });
   });
 
-  it("runs on the Node of the installed package, however new the machine's own is", async () => {
+  it("a script runs on the Node of the installed package, however new another is", async () => {
     const [place, file] = script("exact", "console.log(process.execPath, words.length);");
     const { out } = await runProgram("node", [join(place, ".ci/node.js"), file]);
     expect(out).toBe(`${realpathSync(join(root, "node_modules", installed, "bin/node"))} 0\n`);
   });
 
-  it("ends with one sentence where that package is missing", async () => {
+  it("a script ends with one sentence where that package is missing", async () => {
     const [place, file] = script("lacking", "console.log(words.length);");
     rmSync(join(place, "node_modules"));
     const { status, err } = await runProgram("node", [join(place, ".ci/node.js"), file]);

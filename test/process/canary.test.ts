@@ -1,4 +1,4 @@
-// P5 on real processes: no key in anything that agent and command line let out, in any form.
+// P5 on real processes: no output of agent or command line contains a key in any form.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ import { Stage } from "./stage.ts";
 const patienceMs = 60_000;
 const sampleMs = 20;
 
-/** Verbs that only look. */
+/** Verbs that only read. */
 const looks: readonly (readonly string[])[] = [
   ["status"],
   ["links"],
@@ -32,7 +32,7 @@ const looks: readonly (readonly string[])[] = [
   ["config", "history"],
 ];
 
-/** One whole enrolment with troubles on its way; everything that left is in `emissions`. */
+/** One whole enrolment with faults on its way; all output is collected in `emissions`. */
 class Show {
   readonly emissions = new Emissions();
   readonly stage: Stage;
@@ -41,7 +41,7 @@ class Show {
     this.stage = stage;
   }
 
-  /** Samples every process of the stage as long as `work` runs. */
+  /** Samples every process of the stage while `work` runs. */
   async watched(work: () => Promise<void>): Promise<void> {
     const timer = setInterval(() => {
       for (const life of this.stage.lives) if (!life.dead) this.emissions.takeProcess(life.pid);
@@ -68,7 +68,7 @@ class Show {
     }
   }
 
-  /** The raw reply of both sockets. */
+  /** Returns the raw reply of both sockets. */
   async ask(method: "GET" | "POST", path: string, body: string): Promise<void> {
     for (const role of ["view", "admin"]) {
       const to = `unix:${join(this.stage.folder, `run/${role}.sock`)}`;
@@ -78,7 +78,7 @@ class Show {
     }
   }
 
-  /** What a collector of this host gets. */
+  /** Collects metrics as a collector of this host does. */
   async scrape(port: number): Promise<void> {
     const to = `http://127.0.0.1:${port}`;
     const request = { to, method: "GET", path: "/metrics", replyBytesMax: 10_000_000 } as const;
@@ -105,7 +105,7 @@ async function play(show: Show, keys: Account["canaries"]): Promise<void> {
   const agent = await stage.live();
   expect(await show.run("plan", file)).toBe(3);
 
-  // A key pasted where its name belongs must not come back in a complaint.
+  // A key pasted where its name belongs must not appear in the error message.
   const key = Buffer.from(keys[0]?.bytes ?? []).toString("hex");
   const folder = mkdtempSync(join(tmpdir(), "linkseal-pasted-"));
   const pasted = join(folder, "pasted.yaml");
@@ -150,7 +150,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-describe("everything that real processes let out", () => {
+describe("all output of real processes", () => {
   let stage: Stage;
   let show: Show;
   let account: Account;
@@ -166,13 +166,13 @@ describe("everything that real processes let out", () => {
     await stage[Symbol.asyncDispose]();
   });
 
-  it("holds no key of the vault", () => {
+  it("no output contains a key of the vault", () => {
     expect(account.canaries.length).toBeGreaterThanOrEqual(4);
     expect(show.emissions.find(account.canaries)).toEqual([]);
     expect(account.violations).toEqual([]);
   });
 
-  it("was looked at everywhere", () => {
+  it("the search covered every kind of output", () => {
     const { places } = show.emissions;
     const seen = (part: string): number => places.filter((place) => place.includes(part)).length;
     const pids = stage.lives.map(({ pid }) => pid);
@@ -206,7 +206,7 @@ describe("the search", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it.each(forms)("finds a key in a log file as %s", (name, form) => {
+  it.each(forms)("the search finds a key in a log file as %s", (name, form) => {
     const emissions = new Emissions();
     const logs = join(folder, name);
     mkdirSync(logs);
@@ -218,7 +218,7 @@ describe("the search", () => {
 
   const asText = forms.filter(([name]) => name !== "raw");
   it.each(asText)(
-    "finds a key in a grandchild's environment and arguments as %s",
+    "the search finds a key in a grandchild's environment and arguments as %s",
     async (_, form) => {
       const emissions = new Emissions();
       const program = "require('child_process').spawn('sleep', ['60'], {stdio: 'inherit'})";

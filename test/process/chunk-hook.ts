@@ -1,10 +1,11 @@
-// With `node --import`: at its end the process leaves the names of all files that it loaded.
+// Loaded with `node --import`: at the end of the process it writes the names of all files that were
+// loaded.
 
 import { writeFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 
 export interface HookEnvironment {
-  /** The file that they are left in. */
+  /** The file to which they are written. */
   readonly LOADED_TO: string;
 }
 

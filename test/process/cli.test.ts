@@ -1,4 +1,4 @@
-// The command and the service as an operator meets them: real processes, real sockets.
+// The command and the service as an operator uses them: real processes, real sockets.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -111,7 +111,7 @@ describe("a verb of an agent without a config", () => {
     [["drain", "erd-dub/primary"], 2, "no config has been accepted"],
     [["turn", "erd-dub"], 2, "unknown command 'turn'"],
     [["links", "--help"], 0, "Example:\n  $ linkseal links"],
-  ])("%j ends with %i and says so", async (argv, status, text) => {
+  ])("%j without a config ends with %i and the reason", async (argv, status, text) => {
     const { out, err, ...rest } = await run(home, ...argv);
     expect(rest).toEqual({ status });
     expect(out + err).toContain(text);
@@ -136,20 +136,23 @@ describe("a verb of an agent without a config", () => {
     [["config", "show"], 2, "linkseal.error/1"],
     [["rotation", "resume", "x"], 6, "linkseal.error/1"],
     [["status", "--nope"], 2, "linkseal.error/1"],
-  ])("%j --json is one document on standard output", async (argv, status, schema) => {
-    const { out, ...rest } = await run(home, ...argv, "--json");
-    expect(rest).toEqual({ status, err: "" });
-    expect(JSON.parse(out)).toMatchObject({ schema });
-  });
+  ])(
+    "%j --json without a config is one document on standard output",
+    async (argv, status, schema) => {
+      const { out, ...rest } = await run(home, ...argv, "--json");
+      expect(rest).toEqual({ status, err: "" });
+      expect(JSON.parse(out)).toMatchObject({ schema });
+    },
+  );
 
-  it("stores nothing that was refused", async () => {
+  it("a refused verb stores nothing", async () => {
     const { out } = await run(home, "config", "history", "--json");
     expect(JSON.parse(out)).toMatchObject({ history: [] });
   });
 });
 
 describe("the two sockets", () => {
-  it("let the view socket change nothing", async () => {
+  it("the view socket changes nothing", async () => {
     const { status, out } = await run(home, "enrol", "x", "--json", "--socket", viewSocket);
     expect([status, JSON.parse(out)]).toEqual([
       8,
@@ -170,11 +173,11 @@ describe("the two sockets", () => {
     ["POST /v1/plan", `"${"x".repeat(2_100_000)}"`, /^HTTP\/1.1 413 /],
     ["BREW /v1/status", "", /^HTTP\/1.1 400 /],
     ["GET /\u0000", "", /^HTTP\/1.1 400 /],
-  ])("answer %s", async (request, body, expected) => {
+  ])("the sockets answer %s", async (request, body, expected) => {
     expect(await http(adminSocket, request, body)).toMatch(expected);
   });
 
-  it("serve everybody while others are slow, silent or rude", async () => {
+  it("the sockets serve requests while other clients are slow, silent or malformed", async () => {
     const crowd = await Promise.all(Array.from({ length: 150 }, () => opened(adminSocket)));
     for (const [index, socket] of crowd.entries()) {
       socket.resume();
@@ -186,7 +189,7 @@ describe("the two sockets", () => {
     for (const verb of [["status"], ["rotation", "resume", "x"]]) {
       expect([4, 6]).toContain((await run(home, ...verb)).status);
     }
-    // Of those who ask nothing only the newest may keep their place.
+    // Only the newest of the clients that send no request may stay connected.
     const places = crowd.filter((socket) => !socket.closed);
     expect(places.length).toBeLessThanOrEqual(64);
     expect(places).not.toContain(crowd[0]);
@@ -194,7 +197,7 @@ describe("the two sockets", () => {
     expect((await run(home, "status")).status).toBe(4);
   });
 
-  it("cut off who does not finish a request in five seconds", async () => {
+  it("a client that does not finish a request in five seconds is cut off", async () => {
     const socket = await opened(viewSocket);
     socket.write("GET /v1/status HTTP/1.1\r\nhost: lo");
     const begun = performance.now();
@@ -205,13 +208,13 @@ describe("the two sockets", () => {
   });
 });
 
-describe("who answers", () => {
-  it("is said when nobody does", async () => {
+describe("the program behind a socket", () => {
+  it("a socket without an agent is reported as such", async () => {
     const { status, err } = await run(join(root, "nobody"), "status");
     expect([status, err]).toEqual([5, expect.stringContaining("linkseal: no agent answers")]);
   });
 
-  it("is not believed when the answer to a change is cut off: look first", async () => {
+  it("a cut-off answer to a change has an unknown effect, and to a query none", async () => {
     const path = await fakeAgent((socket) =>
       socket.end("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"),
     );
@@ -225,7 +228,7 @@ describe("who answers", () => {
     expect([look.status, JSON.parse(look.out)]).toMatchObject([5, { effect: "none" }]);
   });
 
-  it("cannot move the cursor or forge lines of the terminal", async () => {
+  it("an answer cannot move the cursor or forge lines of the terminal", async () => {
     const hostile = "\u001b[2J\u001b]0;x\u0007\nerd protected\u202e\u009b1m";
     const body = JSON.stringify({
       schema: "linkseal.error/1",
@@ -250,7 +253,7 @@ describe("who answers", () => {
   });
 });
 
-/** Codes of what an agent logged, in order. */
+/** Returns the codes that an agent logged, in order. */
 const codesOf = (log: string): readonly string[] =>
   log
     .trim()
@@ -258,7 +261,7 @@ const codesOf = (log: string): readonly string[] =>
     .map((line) => (JSON.parse(line) as { code: string }).code);
 
 describe("the service", () => {
-  it("of a clone without an addon logs dumps-allowed before READY, and is waited for", async () => {
+  it("a clone without an addon logs dumps-allowed before ready, and is waited for", async () => {
     const clone = join(root, "no-addon");
     for (const part of ["agent/bin.js", "agent/launcher.js", "package.json"]) {
       cpSync(join(repository, part), join(clone, part));
@@ -274,13 +277,13 @@ describe("the service", () => {
     await life.ended;
   });
 
-  it("is refused beside another one, which goes on", async () => {
+  it("a second agent is refused, and the first one goes on", async () => {
     const { status, err } = await run(home, "agent");
     expect([status, err]).toEqual([1, expect.stringContaining("(journal.locked)")]);
     expect((await run(home, "status")).status).toBe(4);
   });
 
-  it("is refused where somebody else answers at its socket", async () => {
+  it("an agent is refused where another program answers at its socket", async () => {
     const other = join(root, "b");
     for (const folder of [other, join(other, "run")]) mkdirSync(folder, { mode: 0o700 });
     const server = createServer().listen(join(other, "run/admin.sock"));
@@ -290,7 +293,7 @@ describe("the service", () => {
     expect([status, err]).toEqual([1, expect.stringContaining("another agent answers there")]);
   });
 
-  it("takes over what a killed one left behind, and stops cleanly", async () => {
+  it("an agent takes over the sockets of a killed one, and stops cleanly", async () => {
     agent.child.kill("SIGKILL");
     await once(agent.child, "close");
     expect(existsSync(adminSocket)).toBe(true);

@@ -1,5 +1,5 @@
-// An agent and a simulated cloud in processes of their own: TLS, tokens and the management API as
-// they are, and the site behind them under control.
+// An agent and a simulated cloud, each in its own process: TLS, tokens and the management API as in
+// production, with control over the simulated site behind them.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -51,7 +51,7 @@ export class CloudStage {
     return life;
   }
 
-  /** What a command says, once it has ended, and how. */
+  /** Runs a command to its end; returns its output and its exit status. */
   async run(...argv: readonly string[]): Promise<{ readonly said: string; readonly exit: number }> {
     const life = this.start(...argv);
     await life.ended;
@@ -74,12 +74,12 @@ export class CloudStage {
     rmSync(this.folder, { recursive: true });
   }
 
-  /** The line of that name in what the cloud said first. */
+  /** Returns the value of that name in the cloud's first output. */
   told(name: string): string {
     return new RegExp(`^${name} (.*)$`, "m").exec(this.cloud.said)?.[1] ?? "";
   }
 
-  /** A config file of this cloud, with one tunnel's connection to watch. */
+  /** Returns a config of this cloud, with the connection of one tunnel to watch. */
   config(): string {
     const shape = { seed: "1", name: "demo", groups: 1, tunnels: 2, start: "clear" } as const;
     const site = `unix:${this.socket}`;

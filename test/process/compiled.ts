@@ -1,5 +1,5 @@
-// Programs of the tests run from their sources: where Node keeps what it has made of these, so that
-// only the first of many processes reads all of them anew. The product's own bundle has no part.
+// Node's compile cache for programs that the tests run from sources, so that only the first of many
+// processes compiles all of them. The product's own bundle does not use it.
 
 import { join } from "node:path";
 

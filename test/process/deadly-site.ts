@@ -1,5 +1,5 @@
-// The simulated site as a process of its own that kills its agent at one chosen request: what the
-// kill tests fork. It talks to its parent over the IPC channel and ends with it.
+// The simulated site as a process of its own that kills its agent at one chosen request; the kill
+// tests fork it. It talks to its parent over the IPC channel and ends with it.
 
 import { join } from "node:path";
 import {
@@ -17,7 +17,10 @@ import type { Leash } from "#sim/serve/site.ts";
 import type { SiteHandler } from "#sim/site/protocol.ts";
 import { hasty } from "../haste.ts";
 
-/** Relative to the effect of a request. `during`: it still lands, on a dead agent's word. */
+/**
+ * The time of the kill relative to the effect of a request. `during`: the agent is killed first,
+ * and its request is still carried out.
+ */
 export type Death = "before" | "during" | "after";
 
 /** The `nth` request of this kind is the agent's last one. */
@@ -38,16 +41,16 @@ export interface SiteSetting {
 
 export type Order =
   | { readonly kind: "victim"; readonly pid: number }
-  /** Somebody else killed the agent. */
+  /** The agent was killed elsewhere. */
   | { readonly kind: "dead" }
-  /** What time it is. */
+  /** Asks for the site's time. */
   | { readonly kind: "now" }
-  /** `askedAt`: what time it was before the agent was asked for it. */
+  /** `askedAt`: the site's time before the agent was asked for its status. */
   | { readonly kind: "reported"; readonly status: ReportedStatus; readonly askedAt: Instant }
   | { readonly kind: "expectNoWrites"; readonly why: string }
-  /** New pairs are in the vault, and from now on the requests are counted. */
+  /** Puts new pairs into the vault, and counts the requests from now on. */
   | { readonly kind: "newKeys" }
-  /** One of the fleet's faults, until it is healed. */
+  /** Strikes one of the fleet's faults, until it is healed. */
   | { readonly kind: "strike"; readonly fault: string; readonly link: string }
   | { readonly kind: "heal" }
   | { readonly kind: "account" };
@@ -65,7 +68,7 @@ export interface Account {
 export interface Ready {
   readonly kind: "ready";
   readonly config: string;
-  /** Of every program beside the site. */
+  /** The environment of every program beside the site. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -77,14 +80,16 @@ interface Now {
 export type News = Ready | Account | Now;
 
 const leashMs = 500;
-/** The site is told when its agent dies, and one that is not dead is only waiting for its core. */
+/**
+ * The site learns when its agent is killed; an agent that runs may only be waiting for a processor.
+ */
 export const lonelyMs = 60_000;
 
 export function socketIn(folder: string): string {
   return join(folder, "site.sock");
 }
 
-/** undefined = it changes nothing and reads no key. */
+/** Returns undefined for a request that changes nothing and reads no key. */
 function effectOf(path: string): string | undefined {
   const [root, name = "", verb = "", , what = ""] = path.slice(1).split("/");
   if (root === "vault") return path.endsWith("/versions") ? "vault versions" : "vault value";
@@ -98,7 +103,7 @@ export function tell(news: News): void {
   process.send?.(news);
 }
 
-/** An answer that never comes. */
+/** A reply that never comes. */
 const silence = new Promise<never>(() => undefined);
 
 class DeadlySite {
@@ -155,12 +160,13 @@ class DeadlySite {
   }
 
   #kill(): void {
-    if (this.#victim === undefined) throw new Error("there is nobody to kill");
+    if (this.#victim === undefined) throw new Error("there is no agent to kill");
     process.kill(this.#victim, "SIGKILL");
     this.#mourn();
   }
 
-  // Every client of this site shares one session a device; a router drops those of a dead client.
+  // All clients of this site share one session per device; a router drops the sessions of a dead
+  // client.
   #mourn(): void {
     this.#victim = undefined;
     this.#leash.letGo();

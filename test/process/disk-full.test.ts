@@ -1,5 +1,5 @@
 // A state folder on a small file system of its own, filled to its last page and made read-only
-// under a living agent (S2).
+// under a running agent.
 
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ const why = hindrance();
 
 let stage: Stage;
 let life: Life;
-// What a host cannot do is counted as not run, which fails a run that must be whole.
+// A test that this host cannot run counts as not run, which fails a complete run.
 beforeEach(async (context) => {
   if (why !== undefined) context.skip(why);
   const setting = { seed: "disk-full", start: "protected", speed: 20, fate: undefined } as const;
@@ -30,7 +30,7 @@ afterEach(async () => {
   await stage[Symbol.asyncDispose]();
 });
 
-/** An agent in a mount namespace where its state folder is 256 kB of memory. */
+/** Starts an agent in a mount namespace where its state folder is 256 kB of memory. */
 function onSmallDisk(): Life {
   const script = 'mount -t tmpfs -o size=256k,mode=0700 none "$1"; exec "$2" "$3" agent';
   const argv = ["sh", "-ec", script, "sh", stage.state, process.execPath, command];
@@ -45,13 +45,15 @@ function onSmallDisk(): Life {
   return started;
 }
 
-/** The state folder as the agent sees it: its parent is unshare, which stays outside. */
+/** Returns the state folder as the agent sees it: its parent is unshare, which stays outside. */
 function inside(): string {
   const children = readFileSync(`/proc/${life.pid}/task/${life.pid}/children`, "latin1");
   return `/proc/${children.trim()}/root${stage.state}`;
 }
 
-/** Busy while the agent has a file open to write: then a moment later. */
+/**
+ * The file system is busy while the agent has a file open to write; then it retries a moment later.
+ */
 async function remount(mode: "ro" | "rw"): Promise<void> {
   const agent = inside().split("/")[2] ?? "";
   const user = process.getuid?.() === 0 ? [] : ["--user", "--preserve-credentials"];
@@ -94,14 +96,14 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   expect(life.dead).toBe(false);
 }
 
-it("a full disk and a read-only one are warnings that name what is drained, and end", async () => {
+it("a full and a read-only disk are warnings that name drained links, and end", async () => {
   await stage.apply();
   const isProtected = async (): Promise<boolean> =>
     (await stage.view<Status>("/v1/status")).verdict === "protected";
   await until(async () => (await stage.view<Status>("/v1/status")).groups.length > 0);
   await stage.admin("/v1/adopt", { target: "erd-demo" });
   await until(isProtected);
-  // A gate goes by the last judgement, which may be one poll old.
+  // A check uses the last verdict, which may be one poll old.
   await until(isDrained);
   expect(await unwritable()).toBeUndefined();
 
@@ -124,7 +126,7 @@ it("a full disk and a read-only one are warnings that name what is drained, and 
     text: expect.stringContaining("cannot be written: its file system is read-only; "),
     next: "mount the state folder read-write (mount -o remount,rw), then linkseal status",
   });
-  // What would take the drain away cannot be written down either, and says what helps.
+  // The undrain cannot be journalled either, and its error names the remedy.
   await expect(stage.admin("/v1/undrain", { link: "erd-demo/primary" })).rejects.toMatchObject({
     code: "journal.full",
     next: "mount the state folder read-write (mount -o remount,rw), then linkseal status",

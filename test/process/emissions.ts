@@ -1,4 +1,4 @@
-// All that processes let out, each place by its name, and the search for keys in it.
+// All outputs of processes, each place under its name, and the search for keys in them.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,12 +7,12 @@ import { CanarySearch } from "#sim/oracle/canary.ts";
 export class Emissions {
   readonly #chunks = new Map<string, Uint8Array>();
 
-  /** What a place held before is replaced: hand over the whole of it. */
+  /** Replaces the earlier content of a place, so pass the whole content. */
   take(where: string, bytes: Uint8Array | string): void {
     this.#chunks.set(where, Buffer.from(bytes));
   }
 
-  /** Every file below a folder. */
+  /** Takes every file below a folder. */
   takeFolder(folder: string): void {
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
       const path = join(entry.parentPath, entry.name);
@@ -20,7 +20,10 @@ export class Emissions {
     }
   }
 
-  /** What the system shows of a living process and its children: arguments and environment. */
+  /**
+   * Takes the arguments and environment of a running process and its children, as the system shows
+   * them.
+   */
   takeProcess(pid: number): void {
     const read = (name: string): Buffer => readFileSync(`/proc/${pid}/${name}`);
     try {
@@ -31,7 +34,7 @@ export class Emissions {
         this.takeProcess(Number(child));
       }
     } catch {
-      // It has ended: what it showed before stays.
+      // The process has ended; its earlier samples stay.
     }
   }
 
@@ -39,7 +42,7 @@ export class Emissions {
     return [...this.#chunks.keys()];
   }
 
-  /** `place: label as form` for each place that holds any of the keys. */
+  /** Returns `place: label as form` for each place that contains any of the keys. */
   find(keys: readonly { readonly id: string; readonly bytes: Uint8Array }[]): readonly string[] {
     return [...this.#chunks].flatMap(([where, bytes]) => {
       const search = new CanarySearch();

@@ -1,11 +1,11 @@
-// How an agent in a process of its own stands, without a process to ask it: where a test waits, a
-// command for each look would cost more than all that is tested.
+// Reads the status of an agent in another process without starting a command: in a waiting test, a
+// command for each query would cost more than everything that is tested.
 
 import { join } from "node:path";
 import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 
-/** Of the agent with that LINKSEAL_HOME; undefined = none answers. */
+/** Reads the status of the agent with that LINKSEAL_HOME; undefined = no agent answers. */
 async function statusIn(home: string): Promise<Status | undefined> {
   const socket = join(home, "run/view.sock");
   try {
@@ -19,7 +19,7 @@ export async function verdictIn(home: string): Promise<Status["verdict"] | undef
   return (await statusIn(home))?.verdict;
 }
 
-/** All is protected, no campaign runs, and nothing is warned of. */
+/** True if everything is protected, no campaign runs, and no warning is open. */
 export async function isAtRest(home: string): Promise<boolean> {
   const status = await statusIn(home);
   const isIdle = status?.groups.every(({ rotation }) => rotation === null) === true;

@@ -1,4 +1,4 @@
-// One agent per state folder, with real processes (F45, F46, S1).
+// One agent per state folder, with real processes.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -13,7 +13,7 @@ import { hindrance, namespaces } from "./namespaces.ts";
 
 const source = JSON.stringify(new URL("../../agent/host/lock.ts", import.meta.url).href);
 
-// Says `held` or the error's code, and holds until its standard input ends.
+// Prints `held` or the error's code, and holds the lock until its standard input ends.
 const holder = `
   import { spawn } from "node:child_process";
   import { lockState } from ${source};
@@ -64,7 +64,7 @@ function go(child: ChildProcess): Promise<string> {
 }
 
 describe("the lock of a state folder", () => {
-  it("is held by one process, and free at once when that is killed", async () => {
+  it("a lock has one holder, and is free as soon as that is killed", async () => {
     const first = await ready();
     expect(await go(first)).toBe("held");
     expect(await go(await ready())).toBe("journal.locked");
@@ -76,14 +76,14 @@ describe("the lock of a state folder", () => {
     await (await lockState(folder))[Symbol.asyncDispose]();
   });
 
-  it("is still held by a process that is only stopped", async () => {
+  it("a stopped process still holds the lock", async () => {
     const first = await ready();
     expect(await go(first)).toBe("held");
     first.kill("SIGSTOP");
     await expect(lockState(folder)).rejects.toMatchObject({ code: "journal.locked" });
   });
 
-  it("goes to exactly one of eight that ask at the same moment", async () => {
+  it("exactly one of eight processes that ask at once gets the lock", async () => {
     for (let round = 0; round < 3; round += 1) {
       const crowd = await Promise.all(Array.from({ length: 8 }, ready));
       const answers = await Promise.all(crowd.map(go));
@@ -92,7 +92,7 @@ describe("the lock of a state folder", () => {
     }
   });
 
-  it("is refused inside one process too, until it is given back", async () => {
+  it("a second lock inside one process is refused, until the first is released", async () => {
     const lock = await lockState(folder);
     await expect(lockState(folder)).rejects.toMatchObject({ code: "journal.locked" });
     await lock[Symbol.asyncDispose]();
@@ -101,7 +101,7 @@ describe("the lock of a state folder", () => {
     expect(again.path).toBe(lock.path);
   });
 
-  it("is never held twice by many that take it and give it back", async () => {
+  it("many tasks that take and release the lock never hold it twice", async () => {
     let held = 0;
     let most = 0;
     let taken = 0;
@@ -121,13 +121,13 @@ describe("the lock of a state folder", () => {
     expect([most, held]).toEqual([1, 0]);
   });
 
-  it("still holds when a person has removed its file, taken for a left one", async () => {
+  it("a lock holds even after an operator has removed its file", async () => {
     await using lock = await lockState(folder);
     await rm(lock.path);
     await expect(lockState(folder)).rejects.toMatchObject({ code: "journal.locked" });
   });
 
-  it("is not kept by a program that a killed holder had started", async () => {
+  it("a program that a killed holder had started does not keep the lock", async () => {
     const first = await ready();
     expect(await go(first)).toBe("held");
     first.stdin?.write("start\n");
@@ -141,7 +141,7 @@ describe("the lock of a state folder", () => {
     }
   });
 
-  it("names its holder, and nothing of a file that names none", async () => {
+  it("a refusal names the holder, and no holder if the file names none", async () => {
     await using lock = await lockState(folder);
     const refusal = async (): Promise<string> =>
       await lockState(folder).then(
@@ -154,7 +154,7 @@ describe("the lock of a state folder", () => {
   });
 });
 
-// What a host cannot do is counted as not run, which fails a run that must be whole.
+// A test that this host cannot run counts as not run, which fails a complete run.
 describe("the lock of a state folder, seen from other namespaces", () => {
   beforeEach((context) => {
     const why = hindrance();
@@ -179,7 +179,7 @@ describe("the lock of a state folder, seen from other namespaces", () => {
       folder,
     );
 
-  it("is held by a process that no /proc of theirs shows", async () => {
+  it("a lock works against a process that is invisible in /proc", async () => {
     const lock = await lockState(folder);
     expect(answer()).toBe(
       `journal.locked another agent (process ${process.pid} of another container or host, ` +
@@ -191,7 +191,7 @@ describe("the lock of a state folder, seen from other namespaces", () => {
     expect(answer()).toBe("held");
   });
 
-  it("is had on a file system that is read-only, where it was had before", async () => {
+  it("a lock on a read-only file system can be taken if its file exists", async () => {
     await (await lockState(folder))[Symbol.asyncDispose]();
     const readOnly = 'mount --bind "$3" "$3"; mount -o remount,bind,ro "$3"; ';
     expect(answer(readOnly)).toBe("held");
@@ -199,7 +199,7 @@ describe("the lock of a state folder, seen from other namespaces", () => {
     expect(answer(readOnly)).toMatch(/^journal\.locked /);
   });
 
-  it("is had where a file must be open for writing to be locked, as on NFS", async () => {
+  it("a lock can be taken where the file must be open for writing, as on NFS", async () => {
     const picky = [
       "#!/bin/sh",
       'flags=$(sed -n "s/^flags:[^0-9]*//p" /proc/self/fdinfo/3)',
@@ -217,7 +217,7 @@ describe("the lock of a state folder, seen from other namespaces", () => {
     expect(answer(onNfs)).toMatch(/^journal\.locked /);
   });
 
-  it("is refused where there is no flock to take it, with what helps", () => {
+  it("without a flock program the lock is refused, with the remedy", () => {
     expect(answer("mount --bind /dev/null /usr/bin/flock; ")).toBe(
       "usage the program flock cannot be run (EACCES): it is not known whether another process " +
         `works in ${folder} | apt-get install util-linux, then start again`,

@@ -1,5 +1,5 @@
-// The first run and the call for help, as a person meets them: `init` beside a simulated site, and
-// `doctor --bundle` of an agent that has handled keys.
+// The first run and the support bundle, as an operator uses them: `init` beside a simulated site,
+// and `doctor --bundle` of an agent that has handled keys.
 
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from "node:fs";
@@ -59,13 +59,13 @@ describe("init", { timeout: 60_000 }, () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("names the option that is missing where there is no terminal", () => {
+  it("init without a terminal names the option that is missing", () => {
     const { status, err } = run(...asked);
     expect(status).toBe(2);
     expect(err).toContain("--express-route-port is missing, and there is no terminal to ask on");
   });
 
-  it("writes nothing for a dry run, nor what its own rules would refuse", () => {
+  it("init writes nothing in a dry run, nor a config that its rules refuse", () => {
     const dry = run(...asked, "--express-route-port", portId, "--dry-run", "--json");
     const result = JSON.parse(dry.out) as { readonly written: boolean; readonly checks: unknown };
     expect(result).toMatchObject({ written: false, plan: null });
@@ -76,7 +76,7 @@ describe("init", { timeout: 60_000 }, () => {
     expect(() => statSync(join(folder, "etc/linkseal.yaml"))).toThrow("ENOENT");
   });
 
-  it("writes a config that the agent plans at once, and never over another one", async () => {
+  it("init writes a config that the agent can plan, and overwrites none", async () => {
     await start("READY", "agent");
     const { status, out } = run(...asked, "--express-route-port", portId);
     expect(status).toBe(0);
@@ -91,7 +91,7 @@ describe("init", { timeout: 60_000 }, () => {
     expect(again.err).toContain("is there already");
   });
 
-  it("leaves with 4 where a check went wrong", () => {
+  it("init ends with 4 if a check fails", () => {
     const gone = asked.map((word) => (word === `unix:${socket}` ? "unix:/nowhere.sock" : word));
     const { status, out } = run(...gone, "--express-route-port", portId, "--dry-run");
     expect(status).toBe(4);
@@ -100,7 +100,7 @@ describe("init", { timeout: 60_000 }, () => {
 });
 
 describe("doctor --bundle", { timeout: 120_000 }, () => {
-  it("holds no key and no name of a site whose keys were handled", async () => {
+  it("a support bundle contains no key and no name of the site", async () => {
     await using stage = await Stage.open({
       ...{ seed: "bundle", start: "clear" },
       speed: 20,
@@ -126,7 +126,7 @@ describe("doctor --bundle", { timeout: 120_000 }, () => {
       for (const hidden of [ckn, keyVersion, port]) expect(text).not.toContain(String(hidden));
     }
     expect(JSON.parse(text)).toMatchObject({ agent: { journal: "whole" } });
-    // A second one is not written over the first.
+    // An existing bundle is not overwritten.
     const again = stage.start("doctor", "--bundle", file);
     await again.ended;
     expect(again.said).toContain("cannot be written");

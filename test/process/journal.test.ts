@@ -1,4 +1,4 @@
-// The journal on a real disk under kill -9: whatever was said to be durable is there (F40, F41).
+// The journal on a real disk under kill -9: every record that was reported as durable exists.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,7 +13,7 @@ import { Prng } from "#sim/base/prng.ts";
 const agent = (file: string): string =>
   JSON.stringify(new URL(`../../agent/${file}`, import.meta.url).href);
 
-// Says the number of each record once it is durable, and snapshots now and then.
+// Prints the number of each record once it is durable, and writes snapshots now and then.
 const writer = `
   import { hostWorld, lockState, openHostKey } from ${agent("host/host.ts")};
   import { Journal } from ${agent("store/journal/journal.ts")};
@@ -35,7 +35,10 @@ beforeEach(async () => {
 });
 afterEach(() => rm(join(state, ".."), { recursive: true, force: true }));
 
-/** Starts a writer, kills it after `ms` of writing; the last number it called durable. */
+/**
+ * Starts a writer and kills it after `ms` of writing; resolves to the last number that it reported
+ * as durable.
+ */
 async function writeAndKill(ms: number): Promise<number> {
   const argv = ["--input-type=module", "-e", writer, state];
   const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
@@ -49,12 +52,12 @@ async function writeAndKill(ms: number): Promise<number> {
 }
 
 describe("a journal whose writer is killed", () => {
-  it("holds every record that was called durable, in order, time after time", async () => {
+  it("a journal whose writer is killed has every record that was durable, in order", async () => {
     const prng = new Prng("killed-writer");
     let written = 0;
     for (let round = 0; round < 6; round += 1) {
       const durable = await writeAndKill(prng.between(0, 60));
-      // Else the writer never began, and nothing was tried.
+      // Otherwise the writer never began, and the test tried nothing.
       expect(durable).toBeGreaterThan(0);
       const world = await hostWorld({ state, level: "error" });
       await using _lock = await lockState(state);
@@ -67,7 +70,7 @@ describe("a journal whose writer is killed", () => {
       expect([durable, durable + 1]).toContain(last);
       expect(numbers).toEqual(numbers.map((_, index) => last - numbers.length + 1 + index));
     }
-    // Killed before its first word each time, the writer would prove nothing.
+    // A writer that was killed before its first record each time would prove nothing.
     expect(written).toBeGreaterThan(0);
   });
 });

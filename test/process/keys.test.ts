@@ -1,5 +1,5 @@
-// An operator's keys by the real command line: into the vault of a simulated site, and with the
-// clients of Microsoft into the vault of the loopback cloud.
+// An operator creates keys by the real command line: in the vault of a simulated site, and with
+// Microsoft's clients in the vault of the loopback cloud.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -67,7 +67,7 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
   }
 }
 
-/** What `sim azure` prints first, and the environment that it offers. */
+/** Starts `sim azure`; returns the first output and the environment that it offers. */
 async function openCloud(): Promise<Record<string, string>> {
   const child = start(command, "sim", "azure", "--speed", "100");
   let text = "";
@@ -119,7 +119,7 @@ function certificateFile(): string {
   return cloud["AZURE_CLIENT_CERTIFICATE_PATH"] ?? "";
 }
 
-/** The Azure CLI, as far as its users see it: a token of somebody who has signed in. */
+/** Writes a fake Azure CLI that returns the token of a user who has signed in. */
 function fakeCli(): void {
   const query = "api-version=2019-08-01&resource=https%3A%2F%2Fvault.azure.net";
   writeFileSync(
@@ -130,7 +130,7 @@ const { access_token: accessToken, expires_on } = await reply.json();
 console.log(JSON.stringify({ accessToken, expires_on: Number(expires_on), tokenType: "Bearer" }));
 `,
   );
-  // The line of an interpreter ends at the first blank, which the path of a clone may have.
+  // The interpreter line ends at the first blank, which the path of a clone may contain.
   writeFileSync(join(home, "az"), `#!/bin/sh\nexec '${process.execPath}' '${home}/az.mjs'\n`);
   chmodSync(join(home, "az"), 0o755);
 }
@@ -154,19 +154,19 @@ afterAll(async () => {
   rmSync(home, { recursive: true });
 });
 
-/** Of every link: the pair that counts. */
+/** Returns the newest pair of every link. */
 function newest(text: string): readonly (KeyReport["keys"][number]["newest"] | undefined)[] {
   return (JSON.parse(text) as KeyReport).keys.map((key) => key.newest);
 }
 
-/** Of every link: the CAK version that both ends run on. */
+/** Returns for every link the CAK version that both ends use. */
 async function inUse(): Promise<readonly (string | null)[]> {
   const { keys } = JSON.parse((await run("keys", "list", "--json")).out) as KeyReport;
   return keys.map(({ cakVersion, usedBy }) => (usedBy.length === 2 ? cakVersion : null));
 }
 
 describe("keys in a real vault", () => {
-  it("are made, checked and seen by the agent's own identity", async () => {
+  it("an operator's new keys are checked, and the agent uses them", async () => {
     const file = ["--file", config];
     const before = await run("keys", "check", ...file, ...certificate, "--json");
     expect([before.exit, before.err]).toEqual([0, ""]);
@@ -186,7 +186,7 @@ describe("keys in a real vault", () => {
     const seen = async (): Promise<string> => (await run("keys", "check", "--json")).out;
     await until("the agent's look", async () => JSON.stringify(newest(await seen())) === wanted);
     await until("protection", async () => (await verdictIn(home)) === "protected");
-    // A far end is looked at more seldom than a router.
+    // A far end is polled less often than a router.
     const versions = JSON.stringify(newest(after.out).map((pair) => pair?.cakVersion));
     await until("both ends", async () => JSON.stringify(await inUse()) === versions);
     const healthy = await run("doctor");
@@ -194,7 +194,7 @@ describe("keys in a real vault", () => {
     expect(healthy.out).not.toMatch(/^(error|warning)/m);
   }, 90_000);
 
-  it("are made and paired with the token of the Azure CLI, and rotated onto", async () => {
+  it("keys are made and paired with the token of the Azure CLI, and rotated to", async () => {
     const cli = ["--file", config, "--credential", "azureCli"];
     const made = await run("keys", "generate", `${group}/primary`, ...cli, "--json");
     expect([made.exit, made.err]).toEqual([0, ""]);
@@ -212,7 +212,7 @@ describe("keys in a real vault", () => {
     expect([refused.exit, refused.err]).toEqual([1, expect.stringContaining("no such version")]);
   }, 60_000);
 
-  it("are made by a person who signs in with a code elsewhere", async () => {
+  it("keys are made by an operator who signs in with a device code", async () => {
     const tenant = ["--tenant", cloud["AZURE_TENANT_ID"] ?? ""];
     const words = ["--file", config, "--credential", "deviceCode", ...tenant];
     const made = await run("keys", "generate", `${group}/secondary`, ...words);
@@ -222,7 +222,7 @@ describe("keys in a real vault", () => {
     );
   }, 60_000);
 
-  it("are looked at by doctor with the operator's own right as well", async () => {
+  it("doctor reads the keys with the operator's own rights as well", async () => {
     const words = ["--file", config, "--credential", "azureCli"];
     const found = await run("doctor", ...words);
     expect([found.exit, found.err]).toEqual([0, ""]);
@@ -234,7 +234,7 @@ describe("keys in a real vault", () => {
     fakeCli();
   }, 60_000);
 
-  it("are not touched without a credential, or with one that others may read", async () => {
+  it("keys need a credential, and one that other users cannot read", async () => {
     const none = await run("keys", "generate", group, "--file", config);
     expect([none.exit, none.err]).toEqual([2, expect.stringContaining("--credential azureCli")]);
     const copy = join(home, "copy.pem");
@@ -246,8 +246,8 @@ describe("keys in a real vault", () => {
   }, 60_000);
 });
 
-describe("what was said of keys", () => {
-  it("has CKNs in it and no CAK", () => {
+describe("the output about keys", () => {
+  it("output contains CKNs and no CAK", () => {
     const text = said.join("\n");
     const named = /(?:CKN |"(?:ckn|keyInUse)":")[0-9a-f]{64}/g;
     expect(text.match(named)?.length).toBeGreaterThan(8);
@@ -273,7 +273,7 @@ describe("Microsoft's libraries", () => {
     ["completion", "bash"],
   ];
 
-  it("are loaded by no verb that was not given a credential", async () => {
+  it("verbs without a credential load none of Microsoft's libraries", async () => {
     const { exit, err } = await ended(start(loaded, JSON.stringify(looks)));
     const told = JSON.parse(err.trim().split("\n").at(-1) ?? "") as Loaded;
     expect([exit, told.exits.length]).toEqual([0, looks.length]);
@@ -281,7 +281,7 @@ describe("Microsoft's libraries", () => {
     expect(told.packages.filter((name) => name.startsWith("@azure"))).toEqual([]);
   }, 60_000);
 
-  it("are loaded where one was given", async () => {
+  it("a verb with a credential loads Microsoft's libraries", async () => {
     const line = ["keys", "check", "--file", config, ...certificate];
     const { err } = await ended(start(loaded, JSON.stringify([line])));
     expect(err).toMatch(/"@azure\/identity".*"@azure\/keyvault-secrets"|"@azure\/keyvault/);

@@ -1,7 +1,6 @@
 // kill -9 of the real agent at journal writes and at requests that have an effect: a new process on
-// the same state folder must end as if nothing had happened. Where time is short, at one point of
-// each kind of death, two of which befall its successor too; test/fleet/kill.test.ts has each kind
-// of call.
+// the same state folder must end as in a clean run. A short run takes one point of each kind, and
+// at two of them it kills the successor too; test/fleet/kill.test.ts has each kind of call.
 
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
@@ -13,7 +12,7 @@ import { Stage } from "./stage.ts";
 const seed = "kill-9";
 const speed = 100;
 const patienceMs = 60_000;
-/** How many probes there are follows real time; the first ones are always sent. */
+/** The number of probes depends on real time; the first ones are always sent. */
 const probesMax = 3;
 
 type Point =
@@ -26,7 +25,7 @@ interface Ended {
   readonly intents: number;
   readonly verdict: string;
   readonly campaign: string;
-  /** What every life did and complained of, for whoever reads a failure. */
+  /** The steps, warnings and errors of every process, for the reader of a failure. */
   readonly trace: readonly string[];
   readonly ends: string;
   readonly violations: readonly string[];
@@ -34,14 +33,14 @@ interface Ended {
   readonly requests: Account["requests"];
 }
 
-/** `again`: the successor dies as well, this many records later. */
+/** `again`: the successor is killed too, this many records later. */
 async function run(point: Point | undefined, again?: number): Promise<Ended> {
   const fate = point?.kind === "request" ? point : undefined;
   await using stage = await Stage.open({ seed, start: "clear", speed, fate });
   let life = await stage.live();
   if (point?.kind === "record") stage.killAtRecord(life, point.nth);
   let applies = 1;
-  // The reply is lost when the agent dies of its first effects.
+  // The reply is lost if the agent is killed at its first effects.
   await stage.apply().catch(() => undefined);
   let outcome = await stage.settled(life, patienceMs);
   for (let left = again; life.dead; left = undefined) {
@@ -107,7 +106,7 @@ function nameOf(point: Point): string {
     : `${point.when} ${point.request} ${point.nth}`;
 }
 
-/** So many of each kind of death. */
+/** Draws `count` points of each kind. */
 function drawn(points: readonly Point[], count: number, prng: Prng): readonly Point[] {
   const lots = points.map((point) => ({ point, lot: prng.real() }));
   const kinds = Map.groupBy(lots, ({ point }) => (point.kind === "record" ? "record" : point.when));
@@ -119,7 +118,7 @@ function drawn(points: readonly Point[], count: number, prng: Prng): readonly Po
   );
 }
 
-/** Two at a time: one stage is mostly waiting. */
+/** Runs two at a time, because one stage is mostly waiting. */
 async function inPairs<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const queue = [...items];
   const worker = async (): Promise<void> => {
@@ -140,13 +139,13 @@ describe("a real agent killed with SIGKILL", async () => {
     ended.ends === clean.ends &&
     ended.violations.length === 0;
 
-  it("ends protected when nobody kills it", () => {
+  it("an agent that is not killed ends protected", () => {
     const well = { verdict: "protected", campaign: "done", intents: 1, violations: [] };
     expect(clean).toMatchObject({ ...well, deaths: 0 });
   });
 
   const timeout = 1_800_000;
-  it("ends the same wherever it is killed", { timeout }, async () => {
+  it("an agent that is killed at any point ends the same", { timeout }, async () => {
     const all = drawn(points, effort(1, points.length), new Prng(seed));
     const chosen = all.slice(0, effort(2, all.length));
     const counts = [...clean.requests].map(([request, count]) => `${count} ${request}`);
@@ -160,7 +159,7 @@ describe("a real agent killed with SIGKILL", async () => {
     expect(wrong).toEqual([]);
   });
 
-  it("ends the same when its successor is killed as well", { timeout }, async () => {
+  it("an agent whose successor is killed as well ends the same", { timeout }, async () => {
     const prng = new Prng(`${seed} again`);
     const first = drawn(points, effort(1, points.length), prng);
     const chosen = first

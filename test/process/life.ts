@@ -1,16 +1,16 @@
-// One process of ours from its start to its end, and all that it says.
+// One of our processes from its start to its end, with all of its output.
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as rest } from "node:timers/promises";
 
-/** In the line that a service of ours logs once it serves; other lines may come before that one. */
+/** Part of the line that a service of ours logs once it serves; other lines may come before it. */
 export const readyMark = '"code":"ready"';
 
 export class Life {
   readonly child: ChildProcess;
   readonly ended: Promise<unknown>;
-  /** All that it wrote on either stream; one character an octet, so that none is lost. */
+  /** All output on both streams; one character per octet, so that none is lost. */
   said = "";
 
   constructor(child: ChildProcess) {
@@ -35,12 +35,12 @@ export class Life {
     return Buffer.from(this.said, "latin1");
   }
 
-  /** Resolves once it said the text, or is dead. */
+  /** Resolves once the output contains the text, or the process has ended. */
   async until(text: string): Promise<void> {
     while (!this.said.includes(text) && !this.dead) await rest(10);
   }
 
-  /** Resolves once it serves. Throws with all that it wrote if it ended instead. */
+  /** Resolves once it serves. Throws with all of its output if it ended instead. */
   async ready(): Promise<this> {
     await this.until(readyMark);
     if (!this.said.includes(readyMark)) throw new Error(`it ended before it served: ${this.said}`);

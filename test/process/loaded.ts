@@ -1,4 +1,4 @@
-// Runs command lines one after the other in this process, and says which packages that loaded.
+// Runs command lines one after the other in this process, and prints the packages that were loaded.
 
 import { registerHooks } from "node:module";
 

@@ -1,5 +1,5 @@
-// What befalls the far end, the sibling and the vault in the middle of a rotation, with routers of
-// two vendors over real SSH and NETCONF and the cloud behind TLS.
+// Faults of the far end, the sibling and the vault in the middle of a rotation, with routers of two
+// vendors over real SSH and NETCONF and the cloud behind TLS.
 
 import { describe, expect, it } from "vitest";
 import type { CampaignState } from "#agent/model/campaign.ts";
@@ -9,10 +9,10 @@ import { isEnded, run, seed } from "./loopback-kit.ts";
 
 interface Blow {
   readonly fault: string;
-  /** Struck when the rotation of the first link is seen there. */
+  /** The state of the first link's rotation in which the fault strikes. */
   readonly at: CampaignState;
   readonly on: "primary" | "secondary";
-  /** Real time; the site's own goes twelve times as fast. */
+  /** Milliseconds of real time; the site's time runs twelve times as fast. */
   readonly lastsMs: number;
 }
 
@@ -48,7 +48,7 @@ const chosen = blows
 
 describe("a real agent beside junos and iosxr", { timeout: 1_200_000 }, () => {
   it.concurrent.each(chosen)(
-    "breaks no promise and gets on when $fault strikes the $on in $at",
+    "a rotation breaks no promise and ends when $fault strikes the $on in $at",
     async ({ fault, at, on, lastsMs }) => {
       let [struck, healing]: [boolean, NodeJS.Timeout | undefined] = [false, undefined];
       const seen = new Set<string>();

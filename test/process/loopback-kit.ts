@@ -1,5 +1,5 @@
 // A rotation of a group whose routers are of two vendors, over real SSH and NETCONF, with keys and
-// far end behind TLS: what an operator does, and what is looked at when it is over.
+// far end behind TLS: the operator's commands, and the checks at the end.
 
 import { expect } from "vitest";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
@@ -12,10 +12,10 @@ import { Stage } from "./stage.ts";
 
 export const seed = process.env["LINKSEAL_SEED"] ?? "loopback";
 const group = "erd-demo";
-/** Logins and TLS take their own time, which counts this many times. */
+/** Logins and TLS take real time, which counts this many times in the site's time. */
 const speed = 12;
 const patienceMs = 240_000;
-/** So long somebody looks at what is held before they say that it may go on. */
+/** Time in ms that an operator takes to look at a stopped campaign before resuming it. */
 const resumeMs = 5_000;
 
 export type Point =
@@ -74,10 +74,10 @@ async function rotation(stage: Stage): Promise<CampaignShape | undefined> {
   return campaigns.find(({ kind }) => kind === "rotate");
 }
 
-/** Hears of every state that is seen. */
+/** Is called with every new state. */
 export type Hear = (stage: Stage, campaign: CampaignShape) => void;
 
-/** Asked for until a campaign tells of it: a death may have taken the first word along. */
+/** Repeats the request until a campaign is reported: a kill may have lost the first request. */
 async function rotated(stage: Stage, life: Life, hear: Hear): Promise<string> {
   let [resumed, resumedAt] = [0, Number.NEGATIVE_INFINITY];
   await until(stage, life, "the end of a rotation", async () => {

@@ -1,5 +1,5 @@
 // Routers of two vendors behind real SSH and NETCONF, and a cloud behind TLS, as one process that
-// kills its agent at one chosen moment: what the kill tests over sockets fork.
+// kills its agent at one chosen moment; the kill tests over sockets fork it.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -41,33 +41,42 @@ import {
 export type Platform = keyof typeof routerPlatforms;
 
 interface LoopbackSetting extends SiteSetting {
-  /** Of the routers, in the order of their names. */
+  /** Platforms of the routers, in the order of their names. */
   readonly platforms: readonly Platform[];
 }
 
 const leashMs = 500;
 const watchMs = 500;
-/** From the question to an effect of what was decided on its answer: nobody knows it earlier. */
+/**
+ * The most time in ms from a query to an effect that was decided on its answer; the site cannot
+ * know it exactly.
+ */
 const answerMs = 5_000;
 const repairMs = 60_000;
-/** A look counts for 40 s and takes up to 30 s. */
+/** An observation counts for 40 s and takes up to 30 s. */
 const oldMsMax = 70_000;
-/** What a router is told to do for good or for a while, in one dialect or another. */
+/** Matches a final or a confirmed commit, in any dialect. */
 const commits = /<commit(?:-configuration)?[\s/>]|^\s*(?:commit|configure session \S+ commit)\b/m;
 
-/** undefined = it changes nothing and reads no key. */
+/** Returns undefined for a request that changes nothing and reads no key. */
 function cloudCall({ method, path }: AzureRequest): string | undefined {
   if (method === "PUT") return "far end put";
   return method === "GET" && path.startsWith("/secrets/") ? "vault read" : undefined;
 }
 
-/** What is asked in every look, and in nothing else: of MKA first, and of BGP behind it. */
+/**
+ * Match the queries that are part of every observation and of nothing else: MKA first, and BGP
+ * after it.
+ */
 const looks = {
   mka: /get-mka-session-information|show (?:macsec mka session|mka sessions|mac security part)/,
   bgp: /get-bgp-neighbor-information|show bgp (?:all )?neighbors|show bgp summary vrf all/,
 };
 
-/** Shorter than anybody should wait, and longer than looks at a busy machine take. */
+/**
+ * Makes times shorter than an operator should set them, and longer than observations on a busy
+ * machine take.
+ */
 const patient = (config: string): string =>
   hasty(config)
     .replace("verify: 20s", "verify: 2m")
@@ -79,11 +88,11 @@ class LoopbackSite {
   readonly #setting: LoopbackSetting;
   readonly #leash: Leash;
   readonly #counts = new Map<string, number>();
-  /** By link: when it was last so, as nobody but the site knows. */
+  /** The time when each link was last secured, as only the site knows it. */
   readonly #securedAt = new Map<string, number>();
   readonly #lies: string[] = [];
   readonly #heals: Heal[] = [];
-  /** Nobody dies before the rotation is asked for. */
+  /** The agent is not killed before the rotation is requested. */
   #phase: "before" | "rotation" = "before";
   #victim: number | undefined;
 
@@ -172,9 +181,9 @@ class LoopbackSite {
     return await Promise.all(all);
   }
 
-  /** What a router was when it was asked of MKA in a look that is not over. */
+  /** State of a router at the MKA query of an observation that has not ended. */
   readonly #asked = new Map<string, DeviceState>();
-  /** When the newest look began that the oracle was told of. */
+  /** Start of the newest observation that was reported to the oracle. */
   readonly #newest = new Map<string, Instant>();
 
   #hear(name: string, said: string): void {
@@ -187,9 +196,10 @@ class LoopbackSite {
     this.#asked.delete(name);
     const state = { ...asked, routing: router.state().routing };
     const isGood = state.macsec.every((port) => shownInService(port, state.routing) !== false);
-    // The agent may act on good news as soon as it has them, and knows of bad ones no earlier.
+    // The agent may act on a good state as soon as it has read it, and learns of a bad one no
+    // earlier.
     const tell = (): void => {
-      // What was asked later may be known already.
+      // The oracle may know a later observation already.
       if ((this.#newest.get(name) ?? state.at) > state.at) return;
       this.#newest.set(name, state.at);
       oracle.looked(state);
@@ -198,7 +208,10 @@ class LoopbackSite {
     else site.clock.after(answerMs, tell);
   }
 
-  /** The session, but for the commit at which the agent dies before the router hears of it. */
+  /**
+   * Wraps a session; it drops the commit at which the agent is killed before the router receives
+   * it.
+   */
   #heard(name: string, session: FaceSession | undefined): FaceSession | undefined {
     if (session === undefined) return undefined;
     return {
@@ -221,7 +234,10 @@ class LoopbackSite {
     site.clock.after(watchMs, () => this.#watch());
   }
 
-  /** P7: nobody calls a link protected that has not been so for longer than a look is old. */
+  /**
+   * P7: the agent must not report a link as protected that has not been so for longer than the age
+   * of an observation.
+   */
   #judge({ groups }: ReportedStatus, now: Instant): void {
     for (const { name, links } of groups) {
       for (const link of links) {
@@ -239,7 +255,7 @@ class LoopbackSite {
     return { ...account, violations: [...account.violations, ...this.#lies] };
   }
 
-  /** A request to the cloud, the agent's last one or not. */
+  /** Answers a request to the cloud, and kills the agent if this is its last one. */
   async answer(...[handler, request, signal]: [AzureHandler, AzureRequest, AbortSignal]) {
     const call = cloudCall(request);
     const when = call === undefined ? undefined : this.#deathAt(call);
@@ -282,7 +298,7 @@ class LoopbackSite {
     return strikeFault(site, fault, link);
   }
 
-  /** Azure tries nothing again by itself: somebody looks after what has failed there. */
+  /** Azure does not retry by itself, so an operator repairs operations that have failed there. */
   #repair(): void {
     const { site } = this.#staff;
     for (const link of site.links) repairFarEnd(site, link);

@@ -29,7 +29,7 @@ const nameOf = (point: Point): string =>
     ? `journal record ${point.nth}`
     : `${point.when} ${point.request} ${point.nth}`;
 
-/** Several at a time: each is mostly waiting. */
+/** Runs several at a time, because each is mostly waiting. */
 async function together<T>(
   count: number,
   items: readonly T[],
@@ -51,7 +51,7 @@ const pairs: readonly (readonly Platform[])[] = effort(
 );
 
 describe.each(pairs)("a real agent beside %s and %s", { timeout: 10_800_000 }, (...platforms) => {
-  it("rotates both links, and ends the same wherever it is killed", async () => {
+  it("a rotation changes both links, and ends the same after a kill at any point", async () => {
     const clean = await run(platforms, undefined);
     expect(clean).toMatchObject({ deaths: 0, outcome: "done: rotated, rotated", violations: [] });
     const points = pointsOf(clean);

@@ -1,4 +1,5 @@
-// A browser as far as the status page goes: requests, login, and a WebSocket that keeps what comes.
+// The parts of a browser that the status page needs: requests, login, and a WebSocket that keeps
+// its messages.
 
 import { request } from "node:http";
 import { request as secureRequest } from "node:https";
@@ -7,9 +8,9 @@ import type { PageSnapshot } from "#agent/page/shape.ts";
 
 export interface Place {
   readonly port: number;
-  /** Of TLS; absent = plain HTTP. */
+  /** The certificate authority of TLS; absent = plain HTTP. */
   readonly ca?: string;
-  /** What it is called; `127.0.0.1:PORT` if not said. */
+  /** The Host header; absent = `127.0.0.1:PORT`. */
   readonly host?: string;
 }
 
@@ -75,7 +76,7 @@ export class Viewer {
   readonly socket: WebSocket;
   readonly texts: string[] = [];
   readonly ended: Promise<{ readonly code: number; readonly reason: string }>;
-  /** Status of an upgrade that was refused; 101 once it was not. */
+  /** HTTP status of an upgrade that was refused; 101 if it was accepted. */
   readonly answered: Promise<number>;
 
   constructor(place: Place, { cookie, half }: Session, headers: Asked["headers"] = {}) {

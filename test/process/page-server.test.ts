@@ -1,5 +1,5 @@
-// The status page on real ports of this host, held against browsers of other pages, and against
-// clients that are slow, rude, huge or many.
+// The status page on real ports of this host, tested with browsers that show other pages, and with
+// clients that are slow, malformed, huge or many.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
@@ -30,7 +30,7 @@ import {
 
 const loopback = "127.0.0.1";
 
-/** An agent as the page sees it. */
+/** An agent, as far as the page uses it. */
 class StandIn {
   readonly events = new EventRing();
   readonly crew = undefined;
@@ -39,7 +39,7 @@ class StandIn {
   readonly intent = { number: 7 };
   readonly intentDamage = undefined;
   door: Agent["door"];
-  /** How often a snapshot was made. */
+  /** The number of snapshots that were made. */
   snapshots = 0;
   isBroken = false;
 
@@ -91,7 +91,7 @@ async function until(what: string, holds: () => boolean): Promise<void> {
   }
 }
 
-/** A connection that has said `text` and says no more. */
+/** Opens a connection that sends `text` and nothing more. */
 function raw(port: number, text: string): Socket {
   const socket = connect(port, loopback, () => socket.write(text));
   socket.on("error", () => undefined);
@@ -99,8 +99,8 @@ function raw(port: number, text: string): Socket {
   return socket;
 }
 
-describe("what is served to everybody", () => {
-  it("is the page without anything of the site, under a strict policy", async () => {
+describe("files that are served without a login", () => {
+  it("the page itself contains nothing of the site, under a strict policy", async () => {
     const place = await serve();
     const paths = ["/", "/page.js", "/page.css", "/icon.svg"];
     for (const path of paths) {
@@ -120,7 +120,7 @@ describe("what is served to everybody", () => {
     expect(place.agent.snapshots).toBe(0);
   });
 
-  it("by a name that is not this host's is nothing: another site may have one", async () => {
+  it("a request with a foreign host name gets no page", async () => {
     const place = await serve();
     for (const host of ["evil.example", `evil.example:${place.port}`, "127.0.0.1.evil.example"]) {
       expect([host, (await ask({ ...place, host })).status]).toEqual([host, 421]);
@@ -132,7 +132,7 @@ describe("what is served to everybody", () => {
 });
 
 describe("a login", () => {
-  it("takes a code once, from the page itself alone", async () => {
+  it("a code logs in once, and only from the page itself", async () => {
     const place = await serve();
     const { code } = place.agent.door?.code() ?? { code: "" };
     expect(code).toMatch(/^([0-9A-HJKMNP-TV-Z]{4}-){2}[0-9A-HJKMNP-TV-Z]{4}$/);
@@ -149,7 +149,7 @@ describe("a login", () => {
     expect((await enter(place, code)).status).toBe(403);
   });
 
-  it("is refused for a while after ten wrong codes", async () => {
+  it("ten wrong codes block the login for a while", async () => {
     const place = await serve();
     for (let n = 0; n < 10; n += 1) expect((await enter(place, `WRONG-${n}`)).status).toBe(403);
     const { code } = place.agent.door?.code() ?? { code: "" };
@@ -158,7 +158,7 @@ describe("a login", () => {
     expect(Number(headers["retry-after"])).toBeGreaterThan(0);
   });
 
-  it("with a body that is huge, broken or of another shape is refused", async () => {
+  it("a login with a body that is huge, broken or of another shape is refused", async () => {
     const place = await serve();
     const headers = { origin: originOf(place) };
     for (const body of ["x".repeat(1_000_000), "{", "null", '{"code":7}', '"code"']) {
@@ -170,7 +170,7 @@ describe("a login", () => {
 });
 
 describe("a feed", () => {
-  it("is for both halves of a session, and for no other page", async () => {
+  it("a feed needs both halves of a session, and the page's own origin", async () => {
     const place = await serve();
     const session = await login(place);
     const answered = async (own: Session, headers = {}): Promise<number> => {
@@ -204,7 +204,7 @@ describe("a feed", () => {
     expect(await answered(session)).toBe(401);
   });
 
-  it("brings what happens within a second, and nothing turns its lines around", async () => {
+  it("a feed brings an event within a second, without bidirectional characters", async () => {
     const place = await serve();
     const viewer = new Viewer(place, await login(place));
     await until("the first", () => viewer.texts.length > 0);
@@ -216,13 +216,13 @@ describe("a feed", () => {
     expect(text).toBe("turned \\u202e around\\u0007 <script>alert(1)</script>");
   });
 
-  it("makes no snapshot while nobody watches", async () => {
+  it("a page without viewers makes no snapshot", async () => {
     const place = await serve();
     await rest(1_500);
     expect(place.agent.snapshots).toBe(0);
   });
 
-  it("that is not read gets the newest later, and no queue in between", async () => {
+  it("a viewer that does not read gets the newest snapshot later, and no queue", async () => {
     const place = await serve();
     const session = await login(place);
     const [slow, quick] = [new Viewer(place, session), new Viewer(place, session)];
@@ -245,7 +245,7 @@ describe("a feed", () => {
     expect(slow.texts.length - before[0]).toBeLessThan(missed);
   });
 
-  it("ends for whoever speaks, pings, or says more than the page ever does", async () => {
+  it("a viewer that sends, pings, or sends too much is disconnected", async () => {
     const place = await serve();
     const session = await login(place);
     const codes: number[] = [];
@@ -264,7 +264,7 @@ describe("a feed", () => {
     expect(place.broken).toEqual([]);
   });
 
-  it("of an agent with a defect ends the agent, and not the process under it", async () => {
+  it("a defect in a snapshot is reported, and the process goes on", async () => {
     const place = await serve();
     const session = await login(place);
     place.agent.isBroken = true;
@@ -273,7 +273,7 @@ describe("a feed", () => {
     await until("it is told", () => place.broken.length > 0);
   });
 
-  it("is served to so many and tells one more why not", async () => {
+  it("one viewer too many is refused with the reason", async () => {
     const place = await serve();
     const session = await login(place);
     const viewers = Array.from({ length: viewersMax }, () => new Viewer(place, session));
@@ -288,7 +288,7 @@ describe("a feed", () => {
 });
 
 describe("clients that are", () => {
-  it("slow: hundreds that say nothing or half a request keep nobody out", async () => {
+  it("slow: hundreds of silent or half requests do not block other clients", async () => {
     const place = await serve();
     const half = `GET / HTTP/1.1\r\nHost: ${loopback}\r\nX-`;
     for (let n = 0; n < 300; n += 1) raw(place.port, n % 2 === 0 ? "" : half);
@@ -298,7 +298,7 @@ describe("clients that are", () => {
     expect(place.broken).toEqual([]);
   });
 
-  it("rude: broken requests and upgrades leave the page as it was", async () => {
+  it("malformed: broken requests and upgrades leave the page as it was", async () => {
     const place = await serve();
     const rude = [
       "\u0000\u0001\u0002\r\n\r\n",
@@ -336,7 +336,7 @@ describe("a page under TLS", () => {
     return { certificate: `file:${own}`, key: `file:${secret}` };
   }
 
-  it("is called by the names of its certificate, and its cookie never leaves TLS", async () => {
+  it("a page under TLS has the names of its certificate, and a cookie for TLS only", async () => {
     const served = await serve({ tls: pair("good") });
     const ca = authority.certificate;
     const place = { ...served, ca };
@@ -355,7 +355,7 @@ describe("a page under TLS", () => {
     expect((await ask(place)).status).toBe(200);
   });
 
-  it("is not served with a certificate or key that is none", async () => {
+  it("a page with an invalid certificate or key is not served", async () => {
     const [good, other] = [pair("one"), pair("two")];
     const mixed = { certificate: good.certificate, key: other.key };
     const old = pair("old", { notBefore: Date.now() - 2 * day, notAfter: Date.now() - day });
@@ -365,7 +365,7 @@ describe("a page under TLS", () => {
     await expect(serve({ tls: { ...good, key: "file:/nowhere" } })).rejects.toThrow("ENOENT");
   });
 
-  it("is the only one beyond loopback, whatever a config says", async () => {
+  it("a page beyond loopback is refused without TLS, whatever a config says", async () => {
     await expect(serve({ host: "0.0.0.0" })).rejects.toThrow("beyond loopback");
   });
 });

@@ -1,5 +1,5 @@
-// The status page of a real agent through a whole enrolment: the way in, what it tells, no key in
-// any of it, and its end with the config that asked for it.
+// The status page of a real agent through a whole enrolment: the login, the content, no key in any
+// of it, and its end with the config that asked for it.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -56,7 +56,7 @@ describe("the page of a real agent", () => {
     await stage[Symbol.asyncDispose]();
   });
 
-  it("is off unless the config asks for it, and then says where it is", async () => {
+  it("the page is off unless the config asks for it, and then its address is shown", async () => {
     const refused = await command("page", "code");
     expect([refused.exit, refused.said]).toEqual([2, expect.stringContaining("is not served")]);
     await expect(ask(place)).rejects.toThrow("ECONNREFUSED");
@@ -71,7 +71,7 @@ describe("the page of a real agent", () => {
     );
   });
 
-  it("follows an enrolment from the clear to all protected, as status tells it", async () => {
+  it("the page follows an enrolment as status reports it, until all is protected", async () => {
     const reply = await enter(place, await codeNow());
     replies.push(reply.body, JSON.stringify(reply.headers));
     viewer = new Viewer(place, sessionOf(reply));
@@ -103,7 +103,7 @@ describe("the page of a real agent", () => {
     expect([sample?.livePeers, sample?.openPps]).toEqual([1, null]);
   }, 90_000);
 
-  it("carries no key, and the log no code", async () => {
+  it("the page contains no key, and the log no code", async () => {
     const emissions = new Emissions();
     emissions.take("feed", viewer.texts.join("\n"));
     emissions.take("replies", replies.join("\n"));
@@ -116,14 +116,14 @@ describe("the page of a real agent", () => {
     for (const code of codes) expect(log()).not.toContain(code);
   });
 
-  it("ends with the config that asked for it, and tells its viewers", async () => {
+  it("the page ends with the config that asked for it, and tells its viewers", async () => {
     await stage.admin("/v1/apply", { text: stage.config, file: "site.yaml", queue: false });
     expect(await viewer.ended).toEqual({ code: 4004, reason: "the page is served no longer" });
     await expect(ask(place)).rejects.toThrow("ECONNREFUSED");
     expect((await command("page", "code")).exit).toBe(2);
   });
 
-  it("is refused beyond loopback without TLS, before anything is accepted", async () => {
+  it("a page beyond loopback without TLS is refused before anything is accepted", async () => {
     const file = join(stage.folder, "open.yaml");
     writeFileSync(file, `${stage.config}serve: { page: { listen: "0.0.0.0:9443" } }\n`);
     const { exit, said } = await command("validate", file);
@@ -135,7 +135,7 @@ describe("the page of a real agent", () => {
   });
 });
 
-it("is found where only the bundle is installed, at a free port", async () => {
+it("a page is served at a free port where only the bundle is installed", async () => {
   const root = join(import.meta.dirname, "../..");
   const place = mkdtempSync(join(tmpdir(), "linkseal-installed-"));
   for (const path of ["dist", "package.json", "agent/bin.js", "agent/launcher.js"]) {

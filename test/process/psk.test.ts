@@ -1,5 +1,5 @@
-// An agent of its own gives a gateway its key: vault and management API over TLS, as they are, and
-// not an octet of any key in what it lets out.
+// An agent in its own process sends a gateway its key: vault and management API over TLS as in
+// production, and no octet of any key in its output.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ import { Emissions } from "./emissions.ts";
 import { Life } from "./life.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
-// The last one is the one that Azure refuses.
+// Azure refuses the last one.
 const psks = [
   "A_PSK_that_goes_over_TLS_to_Azure",
   "The_next_PSK_where_the_agent_was_first",
@@ -112,9 +112,9 @@ function putKey(psk: string): string {
 
 const isInUse = (id: string) => async (): Promise<boolean> => (await psk()).secretId === id;
 
-describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 }, () => {
-  it("does so when it is told to, and says where it stands", async () => {
-    // The agent reads the vault by itself every six seconds: on a busy computer it can be first.
+describe("an agent that sends a gateway its key over TLS", { timeout: 120_000 }, () => {
+  it("psk sends a key on request, and shows the progress", async () => {
+    // The agent reads the vault by itself every six seconds, so on a busy computer it can be first.
     let id = putKey(psks[0]);
     let done = await run("psk", "proceed", "hub-1");
     for (const psk of psks.slice(1, 3)) {
@@ -129,20 +129,20 @@ describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 },
     expect(await psk()).toMatchObject({ farEnd: "agent", secretId: id, next: null });
   });
 
-  it("does so by itself where a newer version lies in the vault", async () => {
+  it("a newer version in the vault is sent by itself", async () => {
     await until(isInUse(putKey(psks[3])));
     expect(given).toEqual(put);
     expect(cloud.site.tunnelTruth()).toMatchObject([{ up: true }]);
   });
 
-  it("is told by Azure which right it lacks, and changes nothing", async () => {
+  it("a refused right is named as Azure reports it, and nothing changes", async () => {
     cloud.azure.faults.arm.strike("authorizationFailed");
     cloud.site.vault.put("hub-1-psk", psks[4]);
     const { said, exit } = await run("psk", "proceed", "hub-1");
     expect([exit, said]).toEqual([1, expect.stringContaining("keeps its old key at both ends")]);
     expect(said).toContain("Microsoft.Network/connections/sharedKey/write");
     expect(given).toEqual(put);
-    // Each retry says "giving" until Azure has refused it too.
+    // Each retry shows "giving" until Azure has refused it too.
     let shown = await run("psk", "show");
     await until(async () => {
       if (!shown.said.includes("waiting:")) shown = await run("psk", "show");
@@ -153,7 +153,7 @@ describe("an agent that gives a gateway its key over TLS", { timeout: 120_000 },
     expect(given).toEqual(put);
   });
 
-  it("asks for no key back, and lets none out", async () => {
+  it("the agent reads no key back, and prints none", async () => {
     const asked = cloud.azure.answered.filter(({ path }) => /sharedkey/i.test(path));
     expect(new Set(asked.map(({ method }) => method))).toEqual(new Set(["PUT"]));
     await run("status", "--json");

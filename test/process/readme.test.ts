@@ -1,4 +1,4 @@
-// Every command that README shows, as a reader types it, in the order in which it is shown there.
+// Every command that README shows, entered as a reader would, in the order of README.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
@@ -23,7 +23,7 @@ afterAll(async () => {
   rmSync(place, { recursive: true });
 });
 
-/** What another run tries, and which. */
+/** Commands that another test tries, and its name or the reason. */
 const elsewhere: Readonly<Record<string, string>> = {
   "npm ci && npm start": "npm run test:fresh",
   "npm ci && npm test": "npm run test:fresh",
@@ -37,13 +37,15 @@ const elsewhere: Readonly<Record<string, string>> = {
   "npm run -s lab -- --once --json": "test/kernel/lab",
 };
 
-/** A reader's folder: where the commands are typed, and home of what they start. */
+/** A reader's folder, in which the commands run, and the home of their processes. */
 class Desk {
   readonly folder: string;
   readonly home: string;
   readonly #changes: readonly (readonly [shown: string, here: string])[];
 
-  /** `changes`: parts of a line that are another here: paths outside of this folder, and speeds. */
+  /**
+   * `changes`: parts of a line that are replaced here: paths outside of this folder, and speeds.
+   */
   constructor(name: string, changes: readonly (readonly [shown: string, here: string])[] = []) {
     this.folder = join(place, name);
     this.home = join(this.folder, "home");
@@ -51,12 +53,12 @@ class Desk {
     mkdirSync(this.home, { recursive: true, mode: 0o700 });
   }
 
-  /** A line for a shell in which `linkseal` is the command of this clone. */
+  /** Runs a shell line in which `linkseal` is the command of this clone. */
   type(line: string): Life {
     const here = this.#changes.reduce((text, [shown, own]) => text.replaceAll(shown, own), line);
     const alias = `linkseal() { '${process.execPath}' '${command}' "$@"; }`;
     const prefix = /^np[mx] | np[mx] /.test(here) ? `cd '${root}'` : alias;
-    // As a terminal starts it: in a process group of its own, and with nothing typed into it.
+    // It starts as from a terminal: in its own process group, without input.
     const child: ChildProcess = spawn("sh", ["-c", `${prefix}\n${here}`], {
       ...{ cwd: this.folder, detached: true, stdio: ["ignore", "pipe", "pipe"] },
       env: { ...process.env, LINKSEAL_HOME: this.home, TMPDIR: this.home, NO_COLOR: "1" },
@@ -103,7 +105,7 @@ const alone = new Desk("alone", [
   ["/var/lib/linkseal-try", join(place, "try")],
 ]);
 
-/** Exit statuses of what is typed beside a running site. */
+/** Exit statuses of the commands that run beside a running site. */
 const beside: readonly (readonly [line: string, status: number])[] = [
   ["linkseal status", 0],
   ["linkseal links", 0],
@@ -114,7 +116,7 @@ const beside: readonly (readonly [line: string, status: number])[] = [
   ["linkseal drain erd-demo/primary", 0],
   ["linkseal config show > site.yaml", 0],
   ["linkseal plan site.yaml", 0],
-  // There is no terminal to ask on.
+  // There is no terminal for the confirmation.
   ["linkseal apply site.yaml", 2],
   ["linkseal config history", 0],
   ["linkseal keys check", 0],
@@ -122,11 +124,11 @@ const beside: readonly (readonly [line: string, status: number])[] = [
   ["linkseal page code", 0],
   ["linkseal doctor", 0],
   ["linkseal report", 0],
-  // A simulated site has nothing of Azure to be scored.
+  // A simulated site has no Azure resources that a scorecard could check.
   ["linkseal scorecard", 4],
   ["linkseal report --html --out report.html", 0],
   ["linkseal sim fault peer-silent", 0],
-  // Likewise no terminal.
+  // There is no terminal for the questions.
   ["linkseal init", 2],
 ];
 
@@ -140,7 +142,7 @@ const others = [
   "LINKSEAL_HOME=/var/lib/linkseal-try npx --no -- linkseal agent",
 ];
 
-it("each command of README is tried here or elsewhere, and none is tried that is gone", () => {
+it("each command of README is tried here or elsewhere, and no other", () => {
   const tried = [...beside.map(([line]) => line), ...others, ...Object.keys(elsewhere)];
   expect([...new Set(tried)].sort()).toEqual(commandLines(readme).toSorted());
 });
@@ -152,7 +154,7 @@ describe("beside a site that is protected", { timeout: patienceMs }, () => {
     await allProtected(first);
   }, patienceMs);
 
-  it.each(beside)("%s ends with %i", async (line, status) => {
+  it.each(beside)("beside a protected site, %s ends with %i", async (line, status) => {
     const { child, said } = await first.run(line);
     expect([child.exitCode, said]).toEqual([status, expect.anything()]);
   });
@@ -180,7 +182,7 @@ describe("beside a site that is protected", { timeout: patienceMs }, () => {
 });
 
 describe("a site whose links were protected by hand", { timeout: patienceMs }, () => {
-  it("is adopted with the commands that README shows", async () => {
+  it("a site protected by hand is adopted with the commands of README", async () => {
     const site = await begun(adopting.type("npm start -- --start protected"), "page at ");
     const folder = /^state and log in (.*)$/m.exec(site.said)?.[1] ?? "";
     const applied = await adopting.run(`linkseal apply ${folder}/demo.yaml --yes`);
@@ -201,7 +203,7 @@ describe("a site whose links were protected by hand", { timeout: patienceMs }, (
 });
 
 describe("an agent in a process of its own", { timeout: patienceMs }, () => {
-  it("protects the site that runs beside it", async () => {
+  it("an agent in its own process protects the site that runs beside it", async () => {
     const serve = apart.type("linkseal sim serve --socket /tmp/site.sock --speed 20");
     await begun(serve, "serves");
     const agent = await begun(apart.type("linkseal agent --site unix:/tmp/site.sock"), readyMark);
@@ -218,7 +220,7 @@ describe("an agent in a process of its own", { timeout: patienceMs }, () => {
   });
 });
 
-describe("what stays alone", { timeout: patienceMs }, () => {
+describe("commands that run alone", { timeout: patienceMs }, () => {
   it("npm start -s -- --once --speed max ends with 0 once all is protected", async () => {
     const { child, said } = await alone.run("npm start -s -- --once --speed max");
     expect([child.exitCode, said]).toEqual([0, expect.stringMatching(/^demo: protected/m)]);

@@ -12,7 +12,7 @@ const link = "erd-demo/primary";
 const refusals = 6_000;
 const clients = 24;
 
-/** One request; its HTTP status. */
+/** Sends one request; resolves to its HTTP status. */
 function post(socketPath: string, path: string, body: object): Promise<number> {
   const text = JSON.stringify(body);
   return new Promise((resolve, reject) => {
@@ -24,7 +24,7 @@ function post(socketPath: string, path: string, body: object): Promise<number> {
   });
 }
 
-it("a drain and an undrain beside six thousand refused requests are both in the signed report", {
+it("a drain and an undrain among six thousand refusals are in the signed report", {
   timeout: 120_000,
 }, async () => {
   const setting = { seed: "refusals", start: "protected", speed: 20, fate: undefined } as const;
@@ -50,7 +50,7 @@ it("a drain and an undrain beside six thousand refused requests are both in the 
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
     }
   };
-  // On a busy machine a gate may ask for a fresher look first.
+  // A check may need a newer observation first on a busy machine.
   const done = async (verb: string): Promise<void> => {
     while (!life.dead && (await post(socket, `/v1/${verb}`, { link })) !== 200) await rest(20);
   };
@@ -71,7 +71,7 @@ it("a drain and an undrain beside six thousand refused requests are both in the 
       ({ what, about, who, text }) => `${what} | ${about} | ${who} | ${text}`,
     );
   };
-  // Behind a change that comes last, all before it are in the log, or lost.
+  // After this last change, all changes before it are in the log, or lost.
   await stage.apply();
   let told = await changes();
   while (!life.dead && !told.some((line) => line.startsWith("intent | intent 2"))) {

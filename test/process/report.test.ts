@@ -1,4 +1,5 @@
-// Evidence at the command line: made by a running agent, checked without one, and by openssl alone.
+// Evidence at the command line: made by a running agent, verified without one, and by openssl
+// alone.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -35,7 +36,7 @@ beforeAll(async () => {
   await site.until("sockets in");
   for (let done = false; !done && !site.dead; await rest(300)) {
     const { exit, said } = await run("report", "--json");
-    // Nothing is confirmed yet of a site that has only just begun.
+    // A site that has just begun has no confirmed evidence yet.
     if (exit !== 0) continue;
     const { subjects } = JSON.parse(said) as SealedReport;
     done = subjects.length > 0 && subjects.every(({ totals }) => totals.protected.ms > 0);
@@ -59,14 +60,14 @@ afterAll(async () => {
 const verify = (file: string, key = at("key.pem")) => run("report", "verify", file, "--key", key);
 
 describe("a report of a running site", () => {
-  it("says what was protected, in words too", async () => {
+  it("a report lists the protected time, in words too", async () => {
     const { exit, said } = await run("report");
     expect(exit).toBe(0);
     expect(said).toMatch(/erd-demo\/primary +\d+\.\d{3} %/);
     expect(said).toMatch(/signed with SHA256:[\w+/]{43}/);
   });
 
-  it.each(["json", "html"])("verifies as %s without an agent", async (form) => {
+  it.each(["json", "html"])("a report verifies as %s without an agent", async (form) => {
     const lonely = at("nowhere");
     const ended = spawnSync(
       process.execPath,
@@ -76,7 +77,7 @@ describe("a report of a running site", () => {
     expect([ended.status, ended.stdout]).toEqual([0, expect.stringContaining("as it was signed")]);
   });
 
-  it("names the section that was changed, and exits with 1", async () => {
+  it("a changed report names the section that was changed, and exits with 1", async () => {
     const text = readFileSync(at("report.json"), "utf8");
     const changed = text.replace('"verdict":"unprotected"', '"verdict":"protected"');
     expect(changed).not.toBe(text);
@@ -98,7 +99,7 @@ describe("a report of a running site", () => {
     });
   });
 
-  it("is checked by openssl and a hash alone, as the document says", () => {
+  it("a report is verified by openssl and a hash alone, as the document describes", () => {
     const report = JSON.parse(readFileSync(at("report.json"), "utf8")) as SealedReport;
     const { statement, signature } = report.seal;
     writeFileSync(at("statement"), statement);
@@ -119,7 +120,7 @@ describe("a report of a running site", () => {
     expect(statement).toContain(`sha256 ${hash(report.changes)} changes\n`);
   });
 
-  it("refuses a file or a key that is none", async () => {
+  it("a file or a key of another kind is refused", async () => {
     expect((await verify(at("nothing.json"))).exit).toBe(2);
     expect((await verify(at("report.json"), at("report.json"))).exit).toBe(2);
     expect((await verify(at("key.pem"))).exit).toBe(1);
@@ -130,7 +131,7 @@ describe("a report of a running site", () => {
     [["--from", "yesterday"], /--from is a day or a moment in UTC/],
     [["--from", "2026-12-01", "--to", "2026-11-01"], /ends before it begins/],
     [["--html", "--json"], /not both/],
-  ])("refuses %j", async (words, says) => {
+  ])("report refuses %j", async (words, says) => {
     const { exit, said } = await run("report", ...words);
     expect([exit, said]).toEqual([2, expect.stringMatching(says)]);
   });

@@ -1,4 +1,4 @@
-// A rotation as an operator makes it: the real command line, the real sockets, a real disk.
+// A rotation as an operator does it: the real command line, the real sockets, a real disk.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -74,8 +74,8 @@ afterAll(async () => {
 });
 
 describe("doctor", () => {
-  it("is silent on a matching pair, and names an open socket and a changed far end", async () => {
-    // The warnings of the time before the adoption fade at the next judgement.
+  it("doctor accepts a matching pair, and names an open socket and a changed far end", async () => {
+    // The warnings from before the adoption end with the next evaluation.
     await until("silence", async () => (await run("doctor")).out === "Nothing is wrong.\n");
     const silent = await run("doctor");
     expect([silent.exit, silent.out, silent.err]).toEqual([0, "Nothing is wrong.\n", ""]);
@@ -101,7 +101,7 @@ describe("doctor", () => {
 });
 
 describe("rotate", () => {
-  it("has nothing to do until the vault holds a newer pair", async () => {
+  it("rotate has nothing to do until the vault holds a newer pair", async () => {
     expect((await run("rotate", group, "--dry-run")).exit).toBe(0);
     const refused = await run("rotate", group);
     expect([refused.exit, refused.err]).toEqual([1, expect.stringContaining("no newer key pair")]);
@@ -109,7 +109,7 @@ describe("rotate", () => {
     expect([unknown.exit, unknown.err]).toEqual([2, expect.stringContaining("names no such")]);
   });
 
-  it("is planned, rehearsed, done and shown", async () => {
+  it("a rotation is planned, rehearsed, done and shown", async () => {
     const made = await run("keys", "generate", group);
     expect(
       made.out.match(/a fresh pair is in the vault: CKN [0-9a-f]{64}, generation 2$/gm),
@@ -149,7 +149,7 @@ describe("rotate", () => {
     expect(states?.at(-1)).toBe("secondary done");
   }, 60_000);
 
-  it("is refused while a link is drained by hand, and status says by whom", async () => {
+  it("rotate is refused while a link is drained by hand, and status names the user", async () => {
     await run("keys", "generate", `${group}/secondary`);
     const drained = await run("drain", `${group}/primary`);
     expect([drained.exit, drained.out]).toEqual([0, expect.stringContaining("linkseal undrain")]);
@@ -163,7 +163,7 @@ describe("rotate", () => {
     expect((await run("rotation", "resume")).exit).toBe(6);
   }, 60_000);
 
-  it("with a person at the far end waits for their word, and then for them", async () => {
+  it("a rotation with a manual far end waits for the verb, and then for the operator", async () => {
     const link = `${group}/secondary`;
     const { said } = await asked<{ text: string }>("config", "show");
     const file = join(home, "manual.yaml");
@@ -182,7 +182,7 @@ describe("rotate", () => {
     expect((await run("rotation", "show", group)).out).toContain("so far: secondary rotated");
   }, 60_000);
 
-  it("has broken no promise of the site", async () => {
+  it("the rotations broke no promise of the site", async () => {
     const ended = once(site, "close");
     site.kill("SIGINT");
     await ended;

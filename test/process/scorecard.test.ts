@@ -11,7 +11,7 @@ import { CloudStage } from "./cloud-stage.ts";
 
 type Verdict = Scorecard["rows"][number]["verdict"];
 
-/** By part of the cloud: the row that it decides, and what that row says when it is bad. */
+/** By part of the cloud: the row that depends on it, and that row's evidence if the part is bad. */
 const parts: readonly (readonly [string, string, RegExp])[] = [
   ["vaultSettings", "macsec-keys-in-vault", /kv-demo lacks a firewall that denies by default/],
   ["vaultRoles", "macsec-least-privilege", /may do more than read secrets/],
@@ -34,7 +34,7 @@ const parts: readonly (readonly [string, string, RegExp])[] = [
   ["openPorts", "bastion", /vm lets the Internet in to 22 or 3389/],
 ];
 const never = ["p2s-conditional-access", "inter-region", "bastion-sessions"];
-/** Where what lacks is a property of something that is there: its absence is a fault. */
+/** These missing parts are properties of something that exists, so their absence is a fault. */
 const missed: readonly string[] = [
   ...["ipsecPolicies", "privateTunnels", "privateGateway"],
   ...["frontDoorWaf", "gatewayTls", "gatewayWaf"],
@@ -56,7 +56,7 @@ function verdicts({ rows }: Scorecard): Readonly<Record<string, Verdict>> {
   return Object.fromEntries(rows.map(({ id, verdict }) => [id, verdict]));
 }
 
-/** All is proven but what nobody can see. */
+/** The verdicts if everything is proven that can be read. */
 function allGood(but: Readonly<Record<string, Verdict>> = {}): Readonly<Record<string, Verdict>> {
   const ids = ["macsec-on-direct", ...parts.map(([, id]) => id)];
   return {
@@ -85,7 +85,7 @@ afterEach(async () => {
 });
 
 describe("a scorecard", () => {
-  it("proves all that can be seen, and says of the rest why not", async () => {
+  it("a scorecard proves all that can be read, and gives reasons for the rest", async () => {
     const found = await card();
     expect(verdicts(found)).toEqual(allGood());
     for (const { evidence, next, verdict } of found.rows) {
@@ -96,30 +96,33 @@ describe("a scorecard", () => {
     expect(found.scopes).toHaveLength(1);
   });
 
-  it.each(parts)("tells %s bad, unreadable and absent", async (aspect, id, says) => {
-    await pose(aspect, "bad");
-    const bad = await card();
-    expect(verdicts(bad)).toEqual(allGood({ [id]: "failed" }));
-    expect(row(bad, id)?.evidence.join("; ")).toMatch(says);
-    expect(row(bad, id)?.next).toMatch(/\w{4}/);
-    await pose(aspect, "denied");
-    const denied = await card();
-    expect(row(denied, id)?.verdict).toBe("notVerifiable");
-    expect(row(denied, id)?.evidence.join("; ")).toMatch(
-      /not read: .*no right here .*\(peer\.denied\)/,
-    );
-    expect(denied.counts.failed).toBe(0);
-    await pose(aspect, "absent");
-    const absent = row(await card(), id);
-    expect(absent?.verdict).toBe(missed.includes(aspect) ? "failed" : "notVerifiable");
-    // That it is good again afterwards, the next part's card shows: but for that part all is good.
-  });
+  it.each(parts)(
+    "a scorecard reports %s as bad, unreadable and absent",
+    async (aspect, id, says) => {
+      await pose(aspect, "bad");
+      const bad = await card();
+      expect(verdicts(bad)).toEqual(allGood({ [id]: "failed" }));
+      expect(row(bad, id)?.evidence.join("; ")).toMatch(says);
+      expect(row(bad, id)?.next).toMatch(/\w{4}/);
+      await pose(aspect, "denied");
+      const denied = await card();
+      expect(row(denied, id)?.verdict).toBe("notVerifiable");
+      expect(row(denied, id)?.evidence.join("; ")).toMatch(
+        /not read: .*no right here .*\(peer\.denied\)/,
+      );
+      expect(denied.counts.failed).toBe(0);
+      await pose(aspect, "absent");
+      const absent = row(await card(), id);
+      expect(absent?.verdict).toBe(missed.includes(aspect) ? "failed" : "notVerifiable");
+      // The next part's card shows that this part is good again: there everything else is good.
+    },
+  );
 
-  it("proves all again once every part is good", async () => {
+  it("a scorecard proves all again once every part is good", async () => {
     expect(verdicts(await card())).toEqual(allGood());
   });
 
-  it("fails what the edge shows to be wrong", { timeout: 120_000 }, async () => {
+  it("a scorecard fails a row whose link is seen to be wrong", { timeout: 120_000 }, async () => {
     const fault = ["sim", "fault", "should-secure", "--socket", stage.socket] as const;
     expect((await stage.run(...fault)).exit).toBe(0);
     await stage.until("a bad link", async () => {
@@ -137,12 +140,12 @@ describe("a scorecard", () => {
     });
   });
 
-  it("is not verifiable, and never good, once the far end cannot be read", {
+  it("a row is not verifiable, and never good, once the far end cannot be read", {
     timeout: 120_000,
   }, async () => {
     const fault = ["sim", "fault", "far-unreadable", "--socket", stage.socket] as const;
     expect((await stage.run(...fault)).exit).toBe(0);
-    // A card asks the whole cloud: until the far end is old, the status alone is looked at.
+    // A card queries the whole cloud, so only the status is polled until the far end's data is old.
     await stage.until("an old far end", async () => {
       const { groups } = await stage.view<Status>("/v1/status");
       const ages = groups.flatMap(({ links }) => links.map(({ ages }) => ages.farEndMs ?? 0));
@@ -156,7 +159,7 @@ describe("a scorecard", () => {
     expect(row(await card(), "macsec-least-privilege")?.verdict).toBe("notVerifiable");
   });
 
-  it("prints no key and no token, and breaks no promise", async () => {
+  it("the scorecards print no key and no token, and break no promise", async () => {
     const printed = await stage.run("scorecard", "--json");
     expect(printed.said).not.toMatch(/simulated-shared-key|eyJ[\w-]{20}|PRIVATE KEY|Bearer /);
     const { agent, cloud } = stage;

@@ -1,4 +1,4 @@
-// The service in front of a simulated site in another process's hands: plan, apply, and a restart.
+// The service in front of a simulated site in another process: plan, apply, and a restart.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -53,7 +53,7 @@ async function run(...argv: readonly string[]): Promise<{ status: unknown; said:
   return { status, said };
 }
 
-/** Resolves once the text was said on either stream. */
+/** Resolves once the text was printed on either stream. */
 function saying(child: ChildProcess, text: string): Promise<string> {
   let said = "";
   return new Promise((resolve, reject) => {
@@ -71,7 +71,7 @@ function saying(child: ChildProcess, text: string): Promise<string> {
 const siteDay = '"at":"2026-11-24T10:0';
 
 describe("the service of a simulated site", () => {
-  it("plans, accepts, queues, and serves on after a kill", async () => {
+  it("a service plans, accepts, queues, and serves on after a kill", async () => {
     const agent = start(["agent"], `unix:${socket}`);
     await saying(agent, "READY: no config");
 
@@ -85,7 +85,7 @@ describe("the service of a simulated site", () => {
 
     const apply = start(["apply", file, "--yes"]);
     await saying(apply, "(campaign-queued)");
-    // What was accepted goes on without the one who asked for it.
+    // The accepted config goes on without the client that sent it.
     apply.kill("SIGINT");
     const status = await run("status", "--json");
     expect(status).toMatchObject({

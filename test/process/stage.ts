@@ -1,4 +1,4 @@
-// A simulated site and the agents that live and die beside it, each a process of its own.
+// A simulated site and the agents that are started and killed beside it, each in its own process.
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -32,7 +32,7 @@ export class Stage implements AsyncDisposable {
     this.#environment = environment ?? {};
   }
 
-  /** `site`: who plays it, beside this file. */
+  /** `site`: the file beside this one that runs the site. */
   static async open(setting: Omit<SiteSetting, "folder">, site = "deadly-site.ts"): Promise<Stage> {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-stage-")));
     mkdirSync(join(folder, "state"), { mode: 0o700 });
@@ -73,7 +73,7 @@ export class Stage implements AsyncDisposable {
     return life;
   }
 
-  /** A new agent on the same state folder, ready to be asked. */
+  /** Starts a new agent on the same state folder; resolves once it is ready for requests. */
   async live(): Promise<Life> {
     const life = this.start("agent");
     this.tell({ kind: "victim", pid: life.pid });
@@ -118,13 +118,16 @@ export class Stage implements AsyncDisposable {
     await this.admin("/v1/apply", { text: this.config, file: "site.yaml", queue: false });
   }
 
-  /** How many configs were ever accepted. */
+  /** Returns how many configs were ever accepted. */
   async intents(): Promise<number> {
     const { history } = await this.view<{ history: readonly unknown[] }>("/v1/config/history");
     return history.length;
   }
 
-  /** Until all is protected and the campaign over, the agent dies, or the patience ends. */
+  /**
+   * Resolves once everything is protected and the campaign has ended, the agent has ended, or the
+   * time is up.
+   */
   async settled(life: Life, patienceMs: number): Promise<Outcome | undefined> {
     const end = performance.now() + patienceMs;
     while (!life.dead) {
@@ -135,7 +138,9 @@ export class Stage implements AsyncDisposable {
     return undefined;
   }
 
-  /** What the agent says; the site holds it against the time at which it was asked for. */
+  /**
+   * Returns the agent's status; the site compares it with the time at which the agent was asked.
+   */
   async status(): Promise<Status> {
     this.tell({ kind: "now" });
     const asked = await heard(this.#site);
@@ -162,7 +167,7 @@ export class Stage implements AsyncDisposable {
   }
 }
 
-/** The next news of a site. Rejects if it ends instead. */
+/** Resolves to the next message of a site. Rejects if the site ends instead. */
 async function heard(site: ChildProcess): Promise<News> {
   const heardIt = new AbortController();
   const { signal } = heardIt;

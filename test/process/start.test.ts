@@ -37,7 +37,7 @@ afterEach(async () => {
 
 function start(...words: string[]): { readonly child: ChildProcess; readonly end: Promise<Ended> } {
   const child = spawn(process.execPath, ["agent/bin.js", ...words], {
-    // Everything that a run leaves behind lies in the home of its test.
+    // Everything that a run leaves behind is in the home of its test.
     env: { ...process.env, LINKSEAL_HOME: home, TMPDIR: home, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -65,7 +65,7 @@ async function until(what: string, holds: () => boolean | Promise<boolean>): Pro
 const onceAtMax = ["sim", "site", "--once", "--speed", "max"];
 
 describe("sim site --once", () => {
-  it("protects everything, prints one JSON document and ends with 0", async () => {
+  it("--once protects everything, prints one JSON document and ends with 0", async () => {
     const begun = performance.now();
     const { exit, out } = await run(...onceAtMax, "--json");
     const status = JSON.parse(out) as Status;
@@ -86,7 +86,7 @@ describe("sim site --once", () => {
   it.each([
     ["vault-denied", "primary", "vault-denied"],
     ["clear-path", "hub-1", "clear-path-beside-tunnel"],
-  ])("ends with 4 and names the cause under %s", async (fault, name, code) => {
+  ])("--once ends with 4 and names the cause under %s", async (fault, name, code) => {
     const { exit, out } = await run(...onceAtMax, "--json", "--fault", fault);
     const status = JSON.parse(out) as Status;
     const parts = [...status.groups.flatMap(({ links }) => links), ...status.tunnels];
@@ -94,7 +94,7 @@ describe("sim site --once", () => {
     expect([exit, part?.reasons[0]?.code]).toEqual([4, code]);
   });
 
-  it("tells a person what happens, line by line, and the status last", async () => {
+  it("--once prints the events line by line, and the status last", async () => {
     const { exit, out } = await run(...onceAtMax, "--seed", "2", "--fault", "mtu@600");
     expect(exit).toBe(4);
     expect(out).toMatch(/^ +\d+\.\d {2}erd-demo\/secondary {4}campaign-done/m);
@@ -108,14 +108,14 @@ describe("sim site --once", () => {
     ["a speed of nothing", ["--speed", "0"], /above 0/],
     ["an unknown start", ["--start", "half"], /Allowed choices are clear, protected/],
     ["an unknown overlap", ["--overlap", "some"], /Allowed choices are keychain, fallback, none/],
-  ])("refuses %s with 2", async (_name, words, text) => {
+  ])("--once refuses %s with 2", async (_name, words, text) => {
     const { exit, err } = await run("sim", "site", "--once", ...words);
     expect([exit, err]).toEqual([2, expect.stringMatching(text)]);
   });
 });
 
 describe("sim site", () => {
-  it("lists thirteen faults with their moments", async () => {
+  it("sim fault lists thirteen faults with their moments", async () => {
     const { exit, out } = await run("sim", "site", "--list-faults");
     const rows = out.trim().split("\n");
     expect([exit, rows.length]).toEqual([0, 13]);
@@ -124,7 +124,7 @@ describe("sim site", () => {
     );
   });
 
-  it("serves status and faults beside itself, keeps others out, and ends at Ctrl-C", async () => {
+  it("sim site serves status and faults, keeps other users out, and ends at Ctrl-C", async () => {
     const { child, end } = start("sim", "site", "--speed", "300");
     const verdict = async (): Promise<string> => (await run("status", "--check")).out;
     await until("all protected", async () => (await verdictIn(home)) === "protected");
@@ -204,7 +204,7 @@ describe("sim site --overlap", () => {
 });
 
 describe("sim serve", () => {
-  it("is a site that an agent of its own protects without a broken promise", async () => {
+  it("sim serve is a site that a separate agent protects without a broken promise", async () => {
     const socket = join(home, "site.sock");
     const file = join(home, "oracle.json");
     const site = start("sim", "serve", "--socket", socket, "--speed", "100", "--oracle-file", file);

@@ -1,5 +1,5 @@
-// A real agent with everything turned on: what a collector, a webhook and the log get from a whole
-// enrolment, no key in any of it, and nothing at all once the config says so.
+// A real agent with all telemetry turned on: the data that a collector, a webhook and the log get
+// from a whole enrolment, no key in any of it, and no data at all once the config turns it off.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
@@ -34,7 +34,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Keeps what it gets, and answers with the statuses, the last one for ever. */
+/** Keeps its requests, and answers with the statuses, repeating the last one. */
 function keeping(got: Got[], statuses: number[]): RequestListener {
   return (request: IncomingMessage, response) => {
     let body = "";
@@ -84,7 +84,7 @@ describe("a real agent", () => {
     await apply(stage.config);
     await rest(300);
     const then = [events.length, metrics.length];
-    // At that speed a dozen exports.
+    // This is a dozen exports at that speed.
     await rest(1_500);
     quiet = [events.length - (then[0] ?? 0), metrics.length - (then[1] ?? 0)];
     output = agent.bytes.toString();
@@ -100,7 +100,7 @@ describe("a real agent", () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("sends each event to the webhook, in order, though the first message was refused", () => {
+  it("each event reaches the webhook in order, though the first message was refused", () => {
     const messages = events.map(({ body }) => JSON.parse(body) as Message);
     const numbers = messages.slice(1).flatMap((message) => message.events.map(({ n }) => n));
     expect(messages[0]?.events[0]?.n).toBe(numbers[0]);
@@ -115,18 +115,18 @@ describe("a real agent", () => {
     );
   });
 
-  it("sends metrics to the collector", () => {
+  it("metrics reach the collector", () => {
     expect(metrics[0]?.url).toBe("/v1/metrics");
     expect(metrics.at(-1)?.body).toContain('"name":"linkseal_link_verdict"');
     expect(metrics.at(-1)?.body).toContain('"name":"linkseal_webhook_events_total"');
   });
 
-  it("sends nothing any more once the config says nothing of it", () => {
+  it("nothing is sent any more once the config turns it off", () => {
     // The event of that very config may have been on its way.
     expect(quiet).toEqual([0, 0]);
   });
 
-  it("logs every event by its code, as one line of JSON", () => {
+  it("the log has every event by its code, as one line of JSON", () => {
     const lines = output.split("\n").filter((line) => line.startsWith("{"));
     const told = lines.map(
       (line) => JSON.parse(line) as { code: string; level: string; n?: number },
@@ -136,7 +136,7 @@ describe("a real agent", () => {
     expect(told).toContainEqual(expect.objectContaining({ code: "verdict", level: "info" }));
   });
 
-  it("lets out no key, and no value of the header", async () => {
+  it("telemetry contains no key, and no value of the header", async () => {
     const emissions = new Emissions();
     emissions.take("webhook", events.map(({ body }) => body).join("\n"));
     emissions.take("collector", metrics.map(({ body }) => body).join("\n"));

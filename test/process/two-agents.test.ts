@@ -1,5 +1,5 @@
-// Two agents on one state folder, each in a PID and a mount namespace of its own, as two containers
-// with one volume are (S1).
+// Two agents on one state folder, each in its own PID and mount namespaces, like two containers
+// with one volume.
 
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
@@ -15,7 +15,7 @@ const command = join(import.meta.dirname, "../../agent/bin.js");
 const why = hindrance();
 
 let stage: Stage;
-// What a host cannot do is counted as not run, which fails a run that must be whole.
+// A test that this host cannot run counts as not run, which fails a complete run.
 beforeEach(async (context) => {
   if (why !== undefined) context.skip(why);
   const setting = { seed: "two-agents", start: "protected", speed: 1, fate: undefined } as const;
@@ -25,7 +25,7 @@ afterEach(async () => {
   await stage[Symbol.asyncDispose]();
 });
 
-/** An agent whose runtime folder is its own, on the state folder of the stage. */
+/** Starts an agent with a runtime folder of its own, on the state folder of the stage. */
 function elsewhere(name: string): Life {
   const home = join(stage.folder, name);
   mkdirSync(join(home, "state"), { recursive: true, mode: 0o700 });
@@ -51,7 +51,7 @@ it("the second of two agents on one state folder is refused in another PID names
   expect(second.said).toContain(`another agent (process ${first.pid} of another container`);
   expect([second.child.exitCode, first.dead]).toEqual([1, false]);
 
-  // The first one works as before, and nothing of its lock is gone.
+  // The first agent works as before, and its lock is intact.
   const { site } = await stage.view<Status>("/v1/status");
   expect(site).toBe("demo");
   const third = stage.start("agent");

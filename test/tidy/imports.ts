@@ -1,4 +1,4 @@
-// Who may import whom, which package may be used where, and why.
+// The permitted imports, the place of each package, and the reasons.
 
 import { posix } from "node:path";
 import { type Graph, whyNotDown } from "./layers.ts";
@@ -18,7 +18,7 @@ interface TableRow {
   readonly why: string;
 }
 
-/** Everything that is not in this table is forbidden. */
+/** Every import that is not in this table is forbidden. */
 const importTable: readonly TableRow[] = [
   { edge: /^hal\/.* -> hal\//, why: "the contract explains itself with its own nouns" },
   { edge: /^(drivers|agent|sim)\/.* -> hal\//, why: "everybody speaks the contract" },
@@ -142,7 +142,7 @@ const importTable: readonly TableRow[] = [
   },
 ];
 
-/** The files that bring the simulator with them: an agent of a router never loads one. */
+/** These files load the simulator: an agent of real routers never loads one of them. */
 const onDemand = /^agent\/simulation\/(simulate|rehearsal)\.ts$/;
 
 interface PackageRow {
@@ -151,7 +151,10 @@ interface PackageRow {
   readonly why: string;
 }
 
-/** Run-time packages: every one sits next to keys, so each has one place and one reason. */
+/**
+ * Run-time packages: every one runs in a process that holds keys, so each has one place and one
+ * reason.
+ */
 export const runtimePackages: readonly PackageRow[] = [
   {
     name: "@azure/identity",
@@ -283,7 +286,7 @@ interface BuiltinRow {
   readonly why: string;
 }
 
-/** Pure too, and dangerous enough to have one place. */
+/** These builtins are pure too, and dangerous enough to have one place. */
 const builtinPlaces: readonly BuiltinRow[] = [
   {
     path: "agent/store/journal/sealed-file.ts",
@@ -327,7 +330,7 @@ function importsOf(source: Source): Import[] {
   });
 }
 
-// From `import` or `export` up to its `from "…"`; an export without `from` is none.
+// Reads from `import` or `export` up to `from "…"`; an export without `from` is not an import.
 function staticImport(source: Source, start: number): Import[] {
   const names: string[] = [];
   for (let at = start + 1; at < source.code.length; at += 1) {
@@ -360,7 +363,7 @@ function bracedNames(source: Source, start: number): string[] {
     .filter((name) => name !== "as");
 }
 
-/** Of agent/, but for what starts it and what a browser runs. */
+/** True for agent/, except the files that start it and those that a browser runs. */
 const isProgram = (path: string): boolean => /^agent\/(?!web\/).*\.ts$/.test(path);
 
 /** Relative to the root of the repository. */
@@ -370,7 +373,7 @@ function targetOf({ path }: Pick<Source, "path">, specifier: string): string {
     : posix.join(posix.dirname(path), specifier);
 }
 
-/** Every import of these sources that leads to one of them. */
+/** Returns every import of these sources that leads to one of them. */
 export function graphOf(sources: readonly Source[]): Graph {
   const paths = new Set(sources.map(({ path }) => path));
   return new Map(
@@ -381,7 +384,7 @@ export function graphOf(sources: readonly Source[]): Graph {
   );
 }
 
-/** The imports of a graph that run up in agent/. */
+/** Returns the imports of a graph that go up in agent/. */
 export function upward(graph: Graph): readonly string[] {
   return [...graph].flatMap(([from, targets]) =>
     [...targets]

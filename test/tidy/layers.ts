@@ -1,43 +1,43 @@
-// The floors of agent/, the lowest first: an import stays on its floor or runs down, type imports
-// included. And the graph of all imports, for what no single import shows: circles.
+// The layers of agent/, the lowest first: an import stays in its layer or goes down, type imports
+// included. Also the graph of all imports, which shows cycles that no single import shows.
 
 import { posix } from "node:path";
 
-/** A folder stands for what is below it, unless a longer name of this list does. */
+/** A folder covers everything below it, unless a longer name of this list does. */
 const layers = [
-  /** What the words of config, looks, health and campaigns mean. */
+  /** Types and words of config, observations, health and campaigns. */
   "agent/model",
-  /** Text of a config to what it wants. */
+  /** Parses the text of a config into the wanted state. */
   "agent/config",
   /** Journal, accepted configs and audit log, on a disk. */
   "agent/store",
-  /** Evidence to verdict; pure. */
+  /** Turns evidence into verdicts; pure. */
   "agent/health",
   /** Tables, guards, forecast and policy of campaigns; pure. */
   "agent/rotation",
-  /** What both ends are held against: plan, rules of two ends; pure. */
+  /** The comparison of both ends: plan, rules of two ends; pure. */
   "agent/compare",
-  /** What devices, far ends and vault were last seen to be. */
+  /** The last observations of devices, far ends and vault. */
   "agent/runtime/polling",
-  /** Campaigns as they run. */
+  /** Running campaigns. */
   "agent/runtime/campaigns",
-  /** Tunnels as they are set up, moved and given new keys. */
+  /** Tunnels: set up, moved and given new keys. */
   "agent/runtime/tunnels",
-  /** What is told about all that runs. */
+  /** Reports about everything that runs. */
   "agent/runtime/health",
   /** The loops of one accepted intent, and the agent around them. */
   "agent/runtime",
-  /** Reports and scorecards, made from what was recorded. */
+  /** Reports and scorecards, made from recorded data. */
   "agent/evidence",
-  /** The codes, in sentences. */
+  /** Descriptions of the codes. */
   "agent/explain",
   "agent/azure",
   "agent/telemetry",
-  /** What begins an agent, examines it and prepares for it. */
+  /** Starts an agent, examines it and prepares for it. */
   "agent/operate",
   "agent/api",
   "agent/page",
-  /** What reaches out of this process. */
+  /** Access to resources outside this process. */
   "agent/host",
   "agent/cli",
   /** Agent and simulator in one process; loaded on demand. */
@@ -54,7 +54,7 @@ const rankOf = (path: string): number | undefined => {
   return found[0]?.rank;
 };
 
-/** Why an import within agent/ is not allowed; undefined = it is. */
+/** Returns why an import within agent/ is not allowed; undefined = it is. */
 export function whyNotDown(from: string, to: string): string | undefined {
   const [upper, lower] = [rankOf(from), rankOf(to)];
   if (upper === undefined) return `${from} is on no floor of agent/: see test/tidy/layers.ts`;
@@ -64,7 +64,7 @@ export function whyNotDown(from: string, to: string): string | undefined {
 
 export type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** The same arrows between the folders of the files; those within one folder are left out. */
+/** Returns the same imports between the folders of the files, without those within one folder. */
 export function foldersOf(files: Graph): Graph {
   const folders = new Map<string, Set<string>>();
   for (const [from, targets] of files) {
@@ -76,7 +76,7 @@ export function foldersOf(files: Graph): Graph {
   return folders;
 }
 
-/** Sets of nodes that reach each other, the largest first (Tarjan 1972). */
+/** Returns sets of nodes that reach each other, the largest first (Tarjan 1972). */
 export function circlesOf(graph: Graph): readonly (readonly string[])[] {
   const order = new Map<string, number>();
   const stack: string[] = [];

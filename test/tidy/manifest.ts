@@ -1,4 +1,5 @@
-// package.json and the lock file: nothing runs at install, everything is pinned, no host is named.
+// Rules for package.json and the lock file: nothing runs at install, everything is pinned, no host
+// is named.
 
 import { runtimePackages } from "./imports.ts";
 import { type Offence, offencesPerLine, type Rule } from "./source.ts";
@@ -13,14 +14,14 @@ interface Manifest {
 const installTime =
   /^(pre|post)?(install|prepare|pack|publish|version|dependencies)$|^prepublishOnly$/;
 
-/** npm puts the Node that it installed into PATH or does not, by its version. */
+/** npm puts the Node that it installed into PATH or does not, depending on its version. */
 const anyNode = /\bnode (?!\.ci\/node\.js |agent\/bin\.js )/;
 
 export const manifestRule: Rule = {
   name: "manifest",
   check: ({ path, text }) => {
     if (path !== "package.json") return [];
-    // The test plants broken manifests; the shape of the real one is npm's to check.
+    // The test plants broken manifests; npm checks the shape of the real one.
     const manifest = JSON.parse(text) as Manifest;
     return [...checkScripts(manifest), ...checkVersions(manifest), ...checkAllowed(manifest)].map(
       (message): Offence => ({ line: 1, text: message }),

@@ -1,4 +1,4 @@
-// Names that may not stand in code: the outside world, loosened checks, tests that do not run.
+// Names that must not be used in code: the outside world, loosened checks, tests that do not run.
 
 import { findSequence, isEdge, type Offence, type Rule, type Source } from "./source.ts";
 
@@ -81,7 +81,7 @@ const loosened: readonly Banned[] = [
   { sequence: "hostVerifier : ( ) => true", instead: "pin the host key" },
 ];
 
-/** Checks of identity are loosened nowhere but in tests of exactly that. */
+/** Only tests of exactly that may loosen checks of identity. */
 export const loosenedRule: Rule = {
   name: "identity checks",
   check: (source) =>
@@ -92,16 +92,16 @@ export const loosenedRule: Rule = {
         ),
 };
 
-/** Where a text is parsed that no stranger wrote. */
+/** Files that parse text which no foreign program wrote. */
 const ownJson: ReadonlySet<string> = new Set([
   "hal/json.ts",
-  // The page reads what its own agent sent, in a browser.
+  // In a browser, the page reads messages of its own agent.
   "agent/web/line.ts",
-  // Its only question comes from the agent that started it.
+  // Its only request comes from the agent that started it.
   "drivers/transport/snmp-legacy-child.ts",
 ]);
 
-/** JSON from outside has one reader, which bounds it before it is parsed. */
+/** JSON from outside has one reader, which limits its size before parsing. */
 export const jsonRule: Rule = {
   name: "JSON has bounds",
   check: (source) => {
@@ -147,7 +147,10 @@ export const testRule: Rule = {
       : [],
 };
 
-/** `toMatchObject({ text: /x/ })` compares no text with the pattern: it holds for every text. */
+/**
+ * `toMatchObject({ text: /x/ })` does not compare the text with the pattern, and passes for every
+ * text.
+ */
 export const patternRule: Rule = {
   name: "patterns match",
   check: ({ path, code }) => {

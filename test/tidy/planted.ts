@@ -1,4 +1,4 @@
-// Offenders that a rule must catch at the named line, and near misses that it must let pass.
+// Offenders that a rule must report at the named line, and near misses that it must accept.
 
 export interface Planted {
   readonly rule: string;

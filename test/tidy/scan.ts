@@ -1,4 +1,5 @@
-// A token scanner for TypeScript: TypeScript 7 exports no compiler API, and the rules need no more.
+// A token scanner for TypeScript: TypeScript 7 exports no compiler API, and the rules need nothing
+// more.
 
 type TokenKind = "name" | "number" | "string" | "template" | "regex" | "punctuator" | "comment";
 
@@ -6,7 +7,7 @@ export interface Token {
   readonly kind: TokenKind;
   /** Strings without their quotes, everything else as written. */
   readonly text: string;
-  /** First line, from 1. */
+  /** First line, counted from 1. */
   readonly line: number;
 }
 
@@ -21,10 +22,10 @@ const patterns = {
   punctuator: /=>|\?\.(?!\d)|\.\.\.|[\s\S]/y,
 } as const;
 
-// In the order of trying; a template is taken before all of them.
+// Kinds in the order of trying; a template is taken before all of them.
 const kinds = ["space", "comment", "string", "name", "number", "regex", "punctuator"] as const;
 
-// After one of these a slash opens a regular expression; after any other name it divides.
+// After one of these a slash begins a regular expression; after any other name it divides.
 const beforeRegex = new Set(["return", "typeof", "case", "in", "of", "await", "throw", "void"]);
 
 function opensRegex(previous: Token | undefined): boolean {
@@ -39,7 +40,7 @@ class Scanner {
   #at = 0;
   #line = 1;
   #previous: Token | undefined;
-  // One entry per open `${`: how many plain braces stand open inside it.
+  // One entry per open `${`: the number of plain braces that are open inside it.
   readonly #holes: number[] = [];
 
   constructor(text: string) {
@@ -81,7 +82,7 @@ class Scanner {
     else this.#piece(this.#line);
   }
 
-  // One literal piece of a template, up to its end or to the next hole.
+  // Reads one literal piece of a template, up to its end or to the next hole.
   #piece(line: number): void {
     this.#push("template", this.#take("template") ?? "", line);
     if (this.#text.startsWith("${", this.#at)) {
@@ -125,7 +126,9 @@ const control = new Set(["if", "for", "while", "switch", "catch", "with", "await
 const statements = new Set([...control, "return", "case", "const", "let", "throw", "break", "do"]);
 const pairs: Readonly<Record<string, string>> = { "(": ")", "[": "]", "{": "}", "${": "}" };
 
-/** Every function with a braced body; a callback of `describe` is a chapter and not a function. */
+/**
+ * Returns every function with a braced body; a callback of `describe` does not count as a function.
+ */
 export function functionSpans(all: readonly Token[]): FunctionSpan[] {
   const tokens = all.filter((token) => token.kind !== "comment");
   const closes = matchBrackets(tokens);

@@ -1,4 +1,4 @@
-// Where the bytes of a Secret may be seen, line by line: everything else prints labels.
+// The lines that may read the bytes of a Secret; all other code prints labels.
 
 import type { Rule } from "./source.ts";
 

@@ -1,4 +1,4 @@
-// Sizes, names of files, and what must not be left lying in any file.
+// Rules for sizes, names of files, and text that no file may contain.
 
 import { functionSpans } from "./scan.ts";
 import { offencesPerLine, type Rule } from "./source.ts";
@@ -97,7 +97,10 @@ const declaresOutside = /^(export )?(const|let|class) /;
 
 const functionOutside = /^(export )?(async )?function /;
 
-/** What awaits at the top runs before what is declared below, and may call what is between. */
+/**
+ * A top-level await runs before the declarations below it, and may call functions that are declared
+ * in between.
+ */
 export const awaitRule: Rule = {
   name: "late constants",
   check: ({ path, text }) => {

@@ -1,19 +1,19 @@
-// What a tidy rule sees and says: a file by path and text, so that offenders can be planted.
+// The input and output of a tidy rule: a file by path and text, so that offenders can be planted.
 
 import { scan, type Token } from "./scan.ts";
 
 export interface Source {
-  /** From the root of the repository, with `/`. */
+  /** Path from the root of the repository, with `/`. */
   readonly path: string;
   readonly text: string;
-  /** Tokens without comments; none where the file is not TypeScript or JavaScript. */
+  /** Tokens without comments; empty if the file is not TypeScript or JavaScript. */
   readonly code: readonly Token[];
   readonly comments: readonly Token[];
 }
 
 export interface Offence {
   readonly line: number;
-  /** What to do instead. */
+  /** The advice: what the author should do instead. */
   readonly text: string;
 }
 
@@ -32,7 +32,7 @@ export function sourceOf(path: string, text: string): Source {
   };
 }
 
-/** Files that own a timer, a socket, a file or a process; all others take a World. */
+/** True for files that own a timer, a socket, a file or a process; all others take a World. */
 export function isEdge(path: string): boolean {
   return [
     /^agent\/((bin|launcher)\.js|(bin|host)\/[-\w]+\.ts|simulation\/sim-[-\w]+\.ts)$/,
@@ -44,7 +44,9 @@ export function isEdge(path: string): boolean {
   ].some((pattern) => pattern.test(path));
 }
 
-/** Offences at each place where the token texts stand in this order; strings never match. */
+/**
+ * Returns an offence at each place where the token texts occur in this order; strings never match.
+ */
 export function findSequence(source: Source, sequence: string, text: string): Offence[] {
   const wanted = sequence.split(" ");
   return source.code.flatMap((token, start) => {

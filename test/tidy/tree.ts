@@ -1,4 +1,4 @@
-// The files of this repository, as a clone has them.
+// Reads the files of this repository, as a clone has them.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";

@@ -1,4 +1,4 @@
-// An agent of a Linux router, by what its operator types and reads.
+// An agent of a Linux router, tested by its command line and output.
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -24,7 +24,7 @@ let net: ChildProcess;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "linkseal-agent-"));
   pair = await buildPair();
-  // Keys and far ends are simulated; what the agent looks at and moves is this kernel.
+  // Keys and far ends are simulated; the agent observes and changes this kernel.
   const shape = { seed: "kernel", name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
   const site = buildSite(shape);
   served = await serveSite(siteHandler(site), join(folder, "site.sock"));
@@ -89,8 +89,8 @@ const reasonOf = async (name: string, code: string): Promise<string | undefined>
   (await linkOf(name)).reasons.find((reason) => reason.code === code)?.text;
 
 describe("an agent on a Linux router", { timeout: 180_000 }, () => {
-  it("tells both links as what they are", async () => {
-    // A verdict takes two looks.
+  it("an agent on a Linux router reports both links as they are", async () => {
+    // A verdict takes two observations.
     const links = await until(async () => {
       const all = (await status()).groups[0]?.links;
       return all?.every(({ verdict }) => verdict !== "unknown") === true ? all : undefined;
@@ -102,7 +102,7 @@ describe("an agent on a Linux router", { timeout: 180_000 }, () => {
     ]);
   });
 
-  it("moves the traffic of a link away and back by FRR", async () => {
+  it("drain and undrain move the traffic of a link away and back by FRR", async () => {
     const settled = (up: number) => () => {
       const routes = type(pair.far, "show ip route 198.51.100.1/32");
       return routes.match(/via m|, m\d/g)?.length === up ? true : undefined;
@@ -123,7 +123,7 @@ describe("an agent on a Linux router", { timeout: 180_000 }, () => {
     await until(settled(2));
   });
 
-  it("names the wrong MD5 password of a session", async () => {
+  it("a wrong MD5 password of a session is named", async () => {
     const set = (word: string): string =>
       type(
         pair.far,
@@ -141,7 +141,7 @@ describe("an agent on a Linux router", { timeout: 180_000 }, () => {
     set("of-this-lab");
   });
 
-  it("says of a SecY by name what it lets through, sooner than its next look", async () => {
+  it("a SecY that lets frames through is reported before the next poll", async () => {
     const { network } = pair.edge;
     const begun = performance.now();
     ipBatch(
@@ -158,7 +158,7 @@ describe("an agent on a Linux router", { timeout: 180_000 }, () => {
     ip("-n", network, "link", "delete", "ms");
   });
 
-  it("knows nothing without linkseal-net, and all again with it", async () => {
+  it("an agent without linkseal-net reports unknown, and all again once it is back", async () => {
     net.kill("SIGKILL");
     await once(net, "close");
     await until(async () => ((await linkOf("primary")).verdict === "unknown" ? true : undefined));

@@ -1,4 +1,5 @@
-// The bench of the conformance cases over a real kernel: truth by `ip` and by FRR's own words.
+// The bench of the conformance cases over a real kernel: the truth comes from `ip` and from FRR's
+// own output.
 
 import { readFileSync } from "node:fs";
 import { linux } from "#drivers/linux/driver/linux.ts";
@@ -21,12 +22,12 @@ export interface BenchParts {
   readonly host: Host;
   readonly clock: PacedClock;
   readonly device: Device;
-  /** Traffic of each port, as it is now. */
+  /** Current traffic of each port. */
   readonly rates: Rates;
   readonly farEnd: FarEnd;
-  /** Of the edge and of the far end. */
+  /** Truth of the edge and of the far end. */
   readonly truths: Truths;
-  /** What comes in at both ends, by port. */
+  /** Frames that arrive at both ends, by port. */
   readonly wires: ReadonlyMap<PortName, readonly WireWatch[]>;
   readonly hasRouting: boolean;
 }
@@ -45,11 +46,11 @@ const tunnel = {
   auth: { kind: "psk" as const, secretId: "https://conformance.example/secrets/hub-1-psk/1" },
 };
 
-/** Of FRR's words: the cases about traffic wait for seconds. */
+/** FRR's output may be this old, in ms: the cases about traffic wait for seconds. */
 const freshMs = 500;
-/** Of the kernel's own words. */
+/** The kernel's output may be this old, in ms. */
 const briefMs = 5;
-/** What BGP itself sends is no data. */
+/** Packets that BGP itself sends do not count as data. */
 const chatterPps = 20;
 
 export function benchOf(parts: BenchParts): DeviceBench {
@@ -103,7 +104,8 @@ export function benchOf(parts: BenchParts): DeviceBench {
     exchanges: () => host.exchanges,
     truth() {
       const isYoung = performance.now() - moment.at < (parts.hasRouting ? freshMs : briefMs);
-      // Where what runs takes no time, the moment before a change is as young as the one after it.
+      // In a machine where programs take no virtual time, the moment before a change has the age of
+      // the one after it.
       if (!isYoung || moment.exchanges !== host.exchanges) moment = momentOf(parts);
       const now = runningOf(parts, moment);
       if (now !== seen) effects += 1;
@@ -117,10 +119,12 @@ interface Neighbour {
   readonly bgpState?: string;
 }
 
-/** All that the truth is made of, at one moment: in an emulator each program costs. */
+/**
+ * Everything that the truth is made of, read at one moment: in an emulator each program takes long.
+ */
 interface Moment {
   readonly at: number;
-  /** What the host had been asked until then. */
+  /** The number of exchanges with the host until then. */
   readonly exchanges: number;
   readonly links: NetworkTruth["links"];
   readonly secys: NetworkTruth["secys"];
@@ -148,7 +152,9 @@ function linkOf({ links }: Moment, port: PortName) {
   return links.find(({ name }) => name === port);
 }
 
-/** What a commit can change: ports, SecYs and their keys, and FRR's configuration. */
+/**
+ * Returns the state that a commit can change: ports, SecYs and their keys, and FRR's configuration.
+ */
 function runningOf(parts: BenchParts, moment: Moment): string {
   const ports = parts.pair.ports.map(({ port }) => {
     const keys = parts.host.agreementOf(port)?.keys.map(({ ckn }) => ckn);
@@ -169,7 +175,7 @@ function settingsOf({ host }: BenchParts, { secys }: Moment, port: PortName) {
   return secy === undefined || agreed === undefined ? undefined : { ...secy.settings, ...agreed };
 }
 
-/** Both ends in the open, or each sends under what the other takes. */
+/** True if both ends are in the clear, or each sends under a key that the other accepts. */
 function joins(near: SecyTruth | undefined, far: SecyTruth | undefined): boolean {
   if (near === undefined || far === undefined) return near === far;
   const reaches = (a: SecyTruth, b: SecyTruth): boolean =>
@@ -190,7 +196,7 @@ function portTruth(parts: BenchParts, moment: Moment, port: PortName, peer: stri
     port,
     keys: keys?.map(({ ckn }) => ({ ckn, role: "primary" })) ?? [],
     settings: settingsOf(parts, moment, port),
-    // Whichever both have: the far end has one.
+    // The far end has one key, so that is the one which both have.
     principal: near !== undefined && joined ? farEnd.keyOf(port) : undefined,
     sak: near?.sends,
     admin,
@@ -220,7 +226,7 @@ function drainIn(config: string, peer: string): DrainMeans | undefined {
 const sampleMs = 250;
 
 interface Rate {
-  /** The busier direction, over the last moments. */
+  /** Rate of the busier direction over the last moments. */
   readonly pps: number;
   readonly dropped: bigint;
 }
@@ -231,7 +237,7 @@ interface Sample {
   readonly dropped: bigint;
 }
 
-/** By what the kernel counts in the network that this thread is in. */
+/** Rates by the kernel's counters of the network that this thread is in. */
 export class Rates implements Disposable {
   readonly #timer = setInterval(() => this.#sample(), sampleMs);
   #rates = new Map<PortName, Rate>();

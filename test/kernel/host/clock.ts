@@ -1,8 +1,8 @@
-// Time at the pace of a test.
+// A clock with a pace that a test sets.
 
 import { alarmOf, type Clock, type Instant, type WallTime } from "#hal/world.ts";
 
-/** As much time as the test says passes in a moment of the real one. */
+/** A clock that passes as much time per real moment as the test sets. */
 export class PacedClock implements Clock {
   readonly #speed: number;
   readonly #start = performance.now();

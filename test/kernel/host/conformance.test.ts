@@ -1,4 +1,4 @@
-// What every driver must do, on this kernel: once with time that runs quickly and nothing but the
+// The conformance cases of every driver, on this kernel: once with fast time and nothing but the
 // kernel, once with FRR and traffic.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,13 +25,13 @@ import { Truths } from "./secy-truth.ts";
 let pair: Pair;
 let rates: Rates;
 let truths: Truths;
-/** At both ends of each. */
+/** Watches at both ends of each link. */
 let wires: ReadonlyMap<string, readonly WireWatch[]>;
 beforeAll(async () => {
   pair = await buildPair();
   const { edge, far, ports } = pair;
   for (const { network } of [edge, far]) {
-    // What IPv6 says by itself would be clear data on a port with a SecY.
+    // Packets that IPv6 sends by itself would be clear data on a port with a SecY.
     const off = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"];
     ip("netns", "exec", network, "sysctl", "-qw", ...off);
   }
@@ -53,7 +53,7 @@ afterAll(async () => {
   leaveNetworks();
 });
 
-/** As it was built, whatever the case before has left. */
+/** Restores the initial state after any case. */
 async function reset(hasRouting: boolean): Promise<void> {
   const { edge, ports } = pair;
   unprotect(pair);
@@ -92,13 +92,13 @@ async function runOne(
 
 const slowest = 2;
 
-/** What is not about traffic under a key for a while; the long run has every case. */
+/** These cases wait long for traffic under a key, so only the long run has them. */
 const patient = [
   /^(counters|verify|observe: two|observe: a lost)/,
   /^key: (a second|the new|a fresh|the one|removing)/,
   /^settings: (a hitless|nothing)|^ports: (one is not|one that is shut|shut, keyed)/,
 ];
-/** Nothing in a kernel's answers is like them, and a boot would end the test. */
+/** A kernel's answers cannot be spoiled like this, and a boot would end the test. */
 const untried = [
   "control: a boot is reported",
   "control: a boot ends a pending commit",
@@ -108,7 +108,7 @@ const untried = [
 
 const quick = deviceCases
   .filter(({ name }) => !patient.some((sign) => sign.test(name)))
-  // What nothing can try here is listed by name below.
+  // Cases that cannot be tried here are listed by name below.
   .filter(({ name }, index) => index % 2 === 0 || untried.includes(name));
 
 async function verdictsOf(
@@ -121,7 +121,8 @@ async function verdictsOf(
     const speed = speedOf(one.name);
     let verdict = await runOne(one, speed, hasRouting);
     if (verdict.kind === "failed") {
-      // A machine that had too much to do: what is wrong is wrong without haste too.
+      // The machine may have been too busy. The case is repeated slowly, where a real fault shows
+      // too.
       console.log(`${one.name}, ${speed} times as quick: ${verdict.text}; once more, slowly`);
       verdict = await runOne(one, Math.min(speed, slowest), hasRouting);
     }
@@ -131,8 +132,8 @@ async function verdictsOf(
 }
 
 /**
- * As quick as a machine can be that does other things too: where two ends agree on keys their life
- * time must be long enough for a slow turn, and the more so where not one frame may be lost.
+ * Returns as high a speed as a busy machine allows: where two ends agree on keys, their life time
+ * must be long enough for a slow turn, the more so if not one frame may be lost.
  */
 const paceOf = (name: string): number => {
   if (/second one|new one takes|fresh SAK|hitless|not disturbed|pending second/.test(name))
@@ -146,7 +147,7 @@ const paceOf = (name: string): number => {
 };
 
 describe("the driver linux", { timeout: effort(400_000, 1_800_000) }, () => {
-  it("does on a host without FRR what every driver must do", async () => {
+  it("the Linux driver passes every case that a host without FRR can try", async () => {
     const stopTraffic = await startLinkTraffic(pair);
     const row = {
       profile: "kernel",
@@ -160,7 +161,7 @@ describe("the driver linux", { timeout: effort(400_000, 1_800_000) }, () => {
     expect(failures(row).join("\n")).toBe("");
   });
 
-  it("moves traffic by FRR and proves a link by ping", async () => {
+  it("the Linux driver moves traffic by FRR and proves a link by ping", async () => {
     const all = deviceCases.filter(({ name }) => /^(drain|routing|probe|route|driver)/.test(name));
     const cases = effort(
       all.filter((_, index) => index % 3 === 0),

@@ -77,7 +77,7 @@ async function turn(kind: "port.drain" | "port.restore", port: string, means: Dr
   await transaction.apply("final", soon());
 }
 
-/** The links that each kernel sends over to the other, by their numbers. */
+/** Returns the numbers of the links on which each kernel sends to the other. */
 async function linksInUse(): Promise<readonly string[]> {
   const { edge, far } = pair;
   return await Promise.all([
@@ -86,7 +86,7 @@ async function linksInUse(): Promise<readonly string[]> {
   ]);
 }
 
-// Asked without a process of its own: in an emulator each one is time that FRR does not get.
+// Asks the kernel without a process: in an emulator a process takes time from FRR.
 async function linksTo(address: string, socket: NetlinkChannel): Promise<string> {
   const routes = found(await socket.ask(dumpRoutes(ipv4), readRoute, soon()));
   const links = found(await socket.ask(dumpLinks(), readLink, soon()));
@@ -103,7 +103,7 @@ const usesOnly = (links: string) => async (): Promise<true | undefined> =>
   (await linksInUse()).every((one) => one === links) ? true : undefined;
 const isBack = () => until(usesOnly("1,2"));
 
-/** Packets per second over a port, the busier direction. */
+/** Returns the packets per second over a port, of the busier direction. */
 async function rateOf(port: string): Promise<number> {
   const socket = socketIn(pair.edge);
   const count = async () => {
@@ -119,7 +119,7 @@ async function rateOf(port: string): Promise<number> {
   return (most * 1000) / (after.at - before.at);
 }
 
-/** At 200 packets/s each way, with some to spare. */
+/** At 200 packets/s each way, with some reserve. */
 const trafficMs = 24_000;
 
 async function timed(act: () => Promise<unknown>): Promise<number> {
@@ -138,7 +138,7 @@ async function expectDrained(port: BgpPort, means: DrainMeans): Promise<void> {
   const best = routing.routes.filter(({ best: isBest }) => isBest).map(({ via }) => via);
   expect(best).not.toContainEqual({ kind: "port", port: port.port });
   expect(routing.drains).toEqual([{ port: port.port, means }]);
-  // The operator's policy is in force all the while.
+  // The operator's policy stays in force all the time.
   const gone = means === "peeringShutdown";
   expect(sent.map(({ prefix }) => prefix)).toEqual(gone ? [] : ["198.51.100.1/32"]);
   expect(rate).toBeLessThan(100);
@@ -165,7 +165,7 @@ describe("BGP through FRR, between two routers with two links", { timeout: 120_0
     const stop = await startTraffic(pair);
     const begun = performance.now();
     const lines: string[] = [];
-    // On a quick machine once round is not 4,000 packets.
+    // On a quick machine one round is less than 4,000 packets.
     do {
       for (const means of ["prepend", "gracefulShutdown"] as const) {
         for (const port of ports) lines.push(await leadAwayAndBack(port, means));

@@ -1,4 +1,4 @@
-// The far end of both links: a SecY with one key each, as a person or a cloud sets it.
+// The far end of both links: a SecY with one key each, as an operator or a cloud sets it.
 
 import { caKeys } from "#drivers/linux/mka/keys.ts";
 import { MkaPort } from "#drivers/linux/mka/port.ts";
@@ -22,7 +22,7 @@ interface FarPort {
 }
 
 const linkGroup = 1;
-/** Never key server beside an edge with the usual priority. */
+/** It is never key server beside an edge with the usual priority. */
 const settings = { keyServerPriority: 32, sakRekeyMs: undefined, delayProtection: "off" } as const;
 
 export class FarEnd implements AsyncDisposable {
@@ -43,12 +43,12 @@ export class FarEnd implements AsyncDisposable {
     return this.#ports.get(port)?.ckn;
   }
 
-  /** From now on it has this one key; what follows is done in this order. */
+  /** Sets the port's only key; later calls are carried out after this one. */
   give(port: PortName, key: FarKey, suite: CipherSuite): void {
     this.#next(() => this.#give(port, key, suite));
   }
 
-  /** Its key is gone, and nothing in its place. */
+  /** Removes its key, with no replacement. */
   leave(port: PortName): void {
     this.#next(async () => {
       const far = this.#ports.get(port);
@@ -67,7 +67,7 @@ export class FarEnd implements AsyncDisposable {
     this.#ports.set(port, far);
     if (far.suite !== suite) makeSecy(this.#pair, port, suite);
     far.suite = suite;
-    // One key a link, and its change is not atomic.
+    // A link has one key, and the change of it is not atomic.
     if (far.ckn !== undefined) await far.port.command({ kind: "removeActor", ckn: far.ckn });
     using secret = Secret.take("cak", Uint8Array.from(cak));
     const keys = caKeys(secret, ckn);
@@ -141,12 +141,12 @@ function hasSecy(network: string, name: string): boolean {
 
 function secysOf(network: string): readonly { readonly ifname: string }[] {
   const text = ip("-n", network, "-j", "link", "show", "type", "macsec");
-  // What is not of that kind is told without a name.
+  // `ip` lists an interface of another kind as an object without a name.
   const links = text.trim() === "" ? [] : (JSON.parse(text) as { readonly ifname?: string }[]);
   return links.flatMap(({ ifname }) => (ifname === undefined ? [] : [{ ifname }]));
 }
 
-/** As the two links were built, whatever SecYs lie on them. */
+/** Restores both links as they were built, whatever SecYs exist on them. */
 export function unprotect({ edge, far, ports }: Pair): void {
   for (const { network } of [edge, far]) {
     const away = secysOf(network).map(({ ifname }) => `link del ${ifname}`);

@@ -1,5 +1,5 @@
-// This host as an agent sees it: the desks of linkseal-net and of the MKA processes in the edge's
-// network, FRR, ping, and the driver on top, with a clock that the test sets the pace of.
+// This host as an agent sees it: the control servers of linkseal-net and of the MKA processes in
+// the edge's network, FRR, ping, and the driver on top, with a clock whose pace the test sets.
 
 import { readFileSync } from "node:fs";
 import { fillCommand } from "#drivers/index.ts";
@@ -36,7 +36,7 @@ export type HostTrouble = "replyLost" | "unreachable" | "unparsed";
 export interface HostOptions {
   readonly network: string;
   readonly clock: Clock;
-  /** Each has an MKA process. */
+  /** Each port has an MKA process. */
   readonly ports: readonly PortName[];
   /** FRR's instance; absent = a host without FRR and without ping. */
   readonly pathspace?: string;
@@ -44,14 +44,14 @@ export interface HostOptions {
   readonly charon?: string;
 }
 
-/** What an MKA process would leave its successor. */
+/** The state that an MKA process would leave its successor. */
 interface Agreement {
   readonly desk: MkaDesk;
   keys: readonly { readonly ckn: Ckn; readonly ick: Secret }[];
   settings: Pick<MacsecSettings, "keyServerPriority" | "sakRekeyMs">;
 }
 
-/** One linkseal-net, and as many sessions with it as somebody opens. */
+/** One linkseal-net, with as many sessions as the tests open. */
 export class Host implements AsyncDisposable {
   readonly troubles = new Set<HostTrouble>();
   readonly said: string[] = [];
@@ -147,7 +147,7 @@ export class Host implements AsyncDisposable {
     return await linux.open({ ...target, ...more }, world, hint, signal);
   }
 
-  /** By what it wrote down for a successor. */
+  /** Tells whether a change is pending, by the state that is stored for a successor. */
   pending(): boolean {
     const octets = this.#disk.files.get("net-state");
     if (octets === undefined) return false;
@@ -169,7 +169,7 @@ export class Host implements AsyncDisposable {
       http: async (request, signal) => {
         signal.throwIfAborted();
         const { method, path, body = [] } = request;
-        // A hint is asked for all the time, whatever else goes on.
+        // Change notifications are requested all the time, so they do not count.
         const counts = !path.endsWith("/changes");
         if (counts) this.exchanges += 1;
         if (this.troubles.has("unreachable")) throw failed("transport.unreachable", "none");

@@ -14,14 +14,14 @@ export interface Said {
   readonly err: string;
 }
 
-/** Everything that was started here, by one user or another. */
+/** The processes that were started here, under any user. */
 export class Programs implements Disposable {
   readonly #home: string;
   readonly #network: string;
   readonly #children: ChildProcess[] = [];
-  /** Of those that are started from now on. */
+  /** Environment of the processes that are started from now on. */
   environment: Readonly<Record<string, string>> = {};
-  /** The build of those that are started from now on. */
+  /** Build of the processes that are started from now on. */
   build = root;
 
   constructor(home: string, network: string) {
@@ -29,12 +29,12 @@ export class Programs implements Disposable {
     this.#network = network;
   }
 
-  /** Resolves once it says that it is ready. */
+  /** Starts a program; resolves once it reports that it is ready. */
   async serve(...argv: readonly string[]): Promise<ChildProcess> {
     return (await this.serveUntil(readyMark, ...argv)).child;
   }
 
-  /** Resolves once it has said this; `said` goes on to grow. */
+  /** Starts a program; resolves once its output matches. `said` continues to grow. */
   async serveUntil(
     mark: string,
     ...argv: readonly string[]
@@ -75,7 +75,7 @@ export class Programs implements Disposable {
   #start(argv: readonly string[]): ChildProcess {
     const own = { LINKSEAL_HOME: this.#home, TMPDIR: this.#home };
     const env = { ...process.env, ...this.environment, ...own };
-    // `ip` becomes the program, so that a signal reaches it.
+    // `ip` execs the program, so that a signal reaches it.
     const command = join(this.build, "agent", "bin.js");
     const inside = ["netns", "exec", this.#network, process.execPath, command, ...argv];
     const child = spawn("ip", inside, { env, stdio: ["ignore", "pipe", "pipe"] });

@@ -1,5 +1,5 @@
 // Two networks with two links between them and FRR at both ends: the edge router that linkseal
-// looks after, and a stand-in for the far end.
+// manages, and a stand-in for the far end.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -28,11 +28,11 @@ export const password = "of-this-lab";
 export const edgeAs = 65010;
 export const farAs = 12076;
 
-/** Both routers run when it returns; their sessions come up by themselves. */
+/** Builds both routers, which run when it returns; their sessions come up by themselves. */
 export async function buildPair(): Promise<Pair> {
   const [edge, far] = [addNetwork(), addNetwork()];
   makeRoom();
-  // Flows spread by their ports.
+  // Flows are spread by their ports.
   for (const network of [edge, far]) {
     ip("netns", "exec", network, "sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1");
   }
@@ -64,15 +64,19 @@ export async function buildPair(): Promise<Pair> {
   return { edge: edgeRouter, far: farRouter, ports: [port(1), port(2)] };
 }
 
-/** For what a late turn of traffic brings; only the first network may set it. */
+/**
+ * Makes room for packets that a late turn of traffic sends at once; only the first network may set
+ * it.
+ */
 export function makeRoom(): void {
-  // A socket may hold a long turn's packets.
+  // A socket may hold the packets of a long turn.
   writeFileSync("/proc/sys/net/core/rmem_max", "8000000");
-  // They come at once, and a device between the two queues a thousand of its own accord.
+  // They arrive at once, and a device between the two queues only a thousand by default.
   writeFileSync("/proc/sys/net/core/netdev_max_backlog", "20000");
 }
 
-// A daemon keeps the outputs of the program that left it behind: only the end of that one counts.
+// A daemon keeps the outputs of the program that started it open, so only the end of that program
+// counts.
 async function run(program: string, argv: readonly string[]): Promise<void> {
   const [status] = (await once(spawn(program, argv, { stdio: "ignore" }), "exit")) as [
     number | null,
@@ -101,7 +105,7 @@ export async function startRouter(
     loopback,
     frr: {
       shell: ["vtysh", "-N", network],
-      // FRR's own sockets lie in the file system; only what the kernel counts is of a network.
+      // FRR's own sockets are in the file system; only the kernel's state belongs to a network.
       exec: (argv, stdin, signal) =>
         runProgram(
           argv[0] === "cat" ? ["ip", "netns", "exec", network, ...argv] : argv,
@@ -118,7 +122,7 @@ export function stopRouter({ network }: Router): void {
   }
 }
 
-/** What an operator types, and what FRR answers. */
+/** Runs an operator's vtysh commands and returns FRR's output. */
 export function type({ network }: Router, ...commands: readonly string[]): string {
   const argv = commands.flatMap((command) => ["-c", command]);
   return execFileSync("vtysh", ["-N", network, ...argv], { encoding: "utf8" });
@@ -130,8 +134,8 @@ const session = (peer: string, as: number): readonly string[] => [
   ` neighbor ${peer} timers connect 1`,
 ];
 
-// The operator's own policy: what came from the far end does not go back, and a preference that a
-// drain has to win against.
+// Includes an operator's own policy: routes from the far end are not sent back, and a preference
+// that a drain has to override.
 function edgeConfig(): string {
   return [
     "frr defaults traditional",
@@ -168,12 +172,15 @@ function farConfig(): string {
   ].join("\n");
 }
 
-/** Both ends listen before one sends; the result stops both, counts, and tells both ends. */
+/**
+ * Starts traffic; both ends listen before one sends. The returned function stops both and returns
+ * the counts of both ends.
+ */
 export function startTraffic({ edge, far }: Pair): Promise<() => Promise<readonly Tally[]>> {
   return startFlows([edge.network, edge.loopback], [far.network, far.loopback]);
 }
 
-/** On each link of its own, between the addresses of its subnet; both directions of each. */
+/** Starts traffic on each link, between the addresses of its subnet, in both directions. */
 export async function startLinkTraffic({
   edge,
   far,
@@ -191,8 +198,8 @@ export async function startLinkTraffic({
 type End = readonly [network: string, address: string];
 
 /**
- * 200 packets a second in both directions, in sixteen flows each, unless it is told otherwise: the
- * seed of a kernel's hash puts four flows on one of two paths in one boot of eight.
+ * Starts traffic: by default 200 packets a second in both directions, in sixteen flows each. With
+ * four flows the seed of a kernel's hash puts all on one of two paths in one boot of eight.
  */
 export async function startFlows(
   a: End,
@@ -206,7 +213,10 @@ export async function startFlows(
   return async () => await Promise.all(ends.map((end) => end.stop()));
 }
 
-/** In each direction, from the first end and to it: what one sent and the other did not see. */
+/**
+ * Counts in each direction, from the first end and to it, the packets that one end sent and the
+ * other did not receive.
+ */
 export function lostOf([a, b]: readonly Tally[]): readonly [there: number, back: number] {
   if (a === undefined || b === undefined) throw new Error("two ends have two tallies");
   return [a.sent - b.received, b.sent - a.received];

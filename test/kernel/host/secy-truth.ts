@@ -1,5 +1,5 @@
-// What the kernel tells of the links and SecYs at both ends, as the truth of conformance cases:
-// read by a thread of its own, which whoever asks waits for, so that a moment is one.
+// The kernel's state of the links and SecYs at both ends, as the truth of conformance cases. A
+// thread of its own reads it and every caller waits for it, so that one read is one moment.
 
 import { once } from "node:events";
 import { Worker } from "node:worker_threads";
@@ -7,10 +7,13 @@ import type { MacsecSettings } from "#hal/model.ts";
 
 export interface SecyTruth {
   readonly settings: Omit<MacsecSettings, "keyServerPriority" | "sakRekeyMs">;
-  /** Identifier of the SAK that frames leave under, and of those that they may come under. */
+  /**
+   * Identifier of the SAK under which frames leave; the next field has those under which they may
+   * arrive.
+   */
   readonly sends?: string;
   readonly takes: readonly string[];
-  /** Frames that it lost. */
+  /** Number of frames that it lost. */
   readonly lost: number;
 }
 
@@ -20,11 +23,11 @@ export interface NetworkTruth {
     readonly admin: "up" | "down";
     readonly light: "on" | "off";
   }[];
-  /** By the port below. */
+  /** SecYs by the port below. */
   readonly secys: Readonly<Record<string, SecyTruth>>;
 }
 
-/** Octets behind a flag and a length. */
+/** Size of the buffer in octets, behind a flag and a length. */
 const roomBytes = 1_000_000;
 const headBytes = 8;
 const patienceMs = 20_000;
@@ -42,12 +45,12 @@ export class Truths implements AsyncDisposable {
     this.#worker = new Worker(file, { workerData: { networks, shared } });
   }
 
-  /** Of each network, now. */
+  /** Reads the current state of each network. */
   read(): readonly NetworkTruth[] {
     Atomics.store(this.#head, 0, 0);
     this.#worker.postMessage("look");
     if (Atomics.wait(this.#head, 0, 0, patienceMs) === "timed-out") {
-      throw new Error("nobody tells the truth");
+      throw new Error("the thread that reads the truth does not answer");
     }
     const octets = this.#body.slice(0, this.#head[1]);
     return JSON.parse(new TextDecoder().decode(octets)) as NetworkTruth[];

@@ -1,19 +1,19 @@
-// One end of the traffic between two networks: numbered packets, at a steady rate, in several
-// flows; told to begin by a line and to stop by the end of its input, it says what it sent and what
-// came. What its address is on may be rebuilt meanwhile.
+// One end of the traffic between two networks: numbered packets at a steady rate in several flows.
+// A line of input starts it and the end of the input stops it; then it prints what it sent and
+// received. The interface of its address may be rebuilt meanwhile.
 
 import { createSocket } from "node:dgram";
 import { setTimeout as rest } from "node:timers/promises";
 
 export interface Tally {
   readonly sent: number;
-  /** Each number once. */
+  /** Counts each number once. */
   readonly received: number;
-  /** What the sender's own kernel did not take, the first ones: number and why. */
+  /** The first packets that the sender's own kernel refused: number and reason. */
   readonly refused: readonly string[];
-  /** The first numbers that never came, of those before the last one that did. */
+  /** The first numbers that never arrived, of those before the last one that did. */
   readonly missing: readonly number[];
-  /** The longest time in which nothing came, in ms of the wall clock. */
+  /** The longest time in which no packet arrived, in ms of the wall clock. */
   readonly silence: { readonly from: number; readonly until: number };
 }
 
@@ -41,7 +41,7 @@ const sockets = await Promise.all(
   Array.from({ length: flows }, async (_, flow) => {
     const socket = createSocket({ type: "udp4", recvBufferSize: 4_000_000 });
     socket.on("message", (bytes) => came(bytes.readUInt32BE()));
-    // An address that is taken must be said: who waits for a bind that failed waits for ever.
+    // A bind that fails must reject: otherwise the caller would wait for ever.
     await new Promise<void>((bound, failed) => {
       socket.once("error", failed);
       socket.bind(firstPort + flow, own, () => {
@@ -64,7 +64,7 @@ console.log("ready");
 await new Promise((told) => process.stdin.once("data", told));
 const start = performance.now();
 while (!stopped) {
-  // What a late turn left behind is sent now: the rate is kept.
+  // Packets of a late turn are sent now, so that the rate is kept.
   for (; sent * everyMs < performance.now() - start; sent += 1) {
     const packet = Buffer.alloc(64);
     packet.writeUInt32BE(sent);
@@ -76,7 +76,7 @@ while (!stopped) {
   await rest(everyMs);
 }
 await rest(lastOnesMs);
-// Before a word of the result: the next flows may be between the same addresses.
+// The sockets close before the result is printed: the next flows may use the same addresses.
 await Promise.all(
   sockets.map((socket) => new Promise<void>((closed) => socket.close(() => closed()))),
 );

@@ -31,7 +31,7 @@ parentPort?.on("message", (asked: "look" | "end") => {
   else end();
 });
 
-// A thread that is ended from outside leaves its sockets to nobody.
+// A thread that is ended from outside does not close its sockets.
 function end(): void {
   for (const one of sockets) {
     one.routes[Symbol.dispose]();

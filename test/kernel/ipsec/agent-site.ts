@@ -1,5 +1,5 @@
-// An edge with charon, linkseal-net and the agent beside a stand-in for the gateway, by what an
-// operator types and reads; the vault is simulated.
+// An edge with charon, linkseal-net and the agent beside a stand-in for the gateway, tested by
+// commands and their output; the vault is simulated.
 
 import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { Programs } from "../host/programs.ts";
 import { enterNetwork, leaveNetworks, until } from "../lab.ts";
 import { buildSite, gatewayPsk, type TunnelSite } from "./site.ts";
 
-/** Each question is a program of its own, which an emulator starts slowly. */
+/** Each query starts a program, which is slow in an emulator. */
 export const patienceMs = 150_000;
 
 const health = ["health: { poll: 2s, staleAfter: 30s, evidence: 90s }", ""];
@@ -59,7 +59,7 @@ export class AgentSite {
     rmSync(this.#folder, { recursive: true });
   }
 
-  /** One tunnel to these prefixes; "" = none. */
+  /** Returns a config with one tunnel to these prefixes; "" = no tunnel. */
   config(remote = "10.100.0.0/16", more: readonly string[] = []): string {
     const tunnel = [
       "tunnels:",

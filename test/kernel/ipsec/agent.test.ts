@@ -1,4 +1,4 @@
-// An agent with a tunnel of its host, by what its operator types and reads: the real programs, real
+// An agent with a tunnel of its host, tested by commands and their output: the real programs, real
 // charon at both ends.
 
 import { once } from "node:events";
@@ -23,12 +23,12 @@ beforeAll(async () => {
 afterAll(() => all.close());
 
 describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
-  it("sets it up from the accepted intent, and calls it protected", async () => {
+  it("a tunnel of the accepted intent comes up, and is reported as protected", async () => {
     await all.untilVerdict("protected");
     expect(await pings(site.edge)).toBe(3);
   });
 
-  it("that is killed and comes back loses nothing and writes nothing", async () => {
+  it("an agent that is killed and restarted loses no packet and writes nothing", async () => {
     const before = ip("-n", site.edge, "xfrm", "state", "list");
     const flow = pings(site.edge, 200, 0.05);
     const { agent } = all;
@@ -42,7 +42,7 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
     expect(spis(ip("-n", site.edge, "xfrm", "state", "list"))).toEqual(spis(before));
   });
 
-  it("brings it back by itself after charon was killed, with no SA left over", async () => {
+  it("a tunnel comes back by itself after charon was killed, without a leftover SA", async () => {
     await site.charon.stop("SIGKILL");
     await all.untilVerdict("unknown");
     await site.charon.start();
@@ -54,7 +54,7 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
     expect(await pings(site.edge)).toBe(3);
   });
 
-  it("keeps its SAs while the gateway does not take a newer key, and then follows it", async () => {
+  it("a key that the gateway refuses changes nothing, and one that it has is taken", async () => {
     all.cloud.vault.put("hub-1-psk", newerPsk);
     const spis = (): readonly string[] =>
       ip("-n", site.edge, "xfrm", "state", "list").match(/spi 0x[0-9a-f]+/g) ?? [];
@@ -83,9 +83,10 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
       `a key refused, then changed: lost ${out} out, ${back} back of ${tallies[0]?.sent}`,
     );
     expect(out).toBe(0);
-    // As with every fresh authentication: the gateway sends by the new SAs before they are here.
+    // As with every fresh authentication, the gateway sends under the new SAs before they exist
+    // here.
     expect(back).toBeLessThanOrEqual(100);
-    // By the new one alone it comes back: the old one is at neither end any more.
+    // The tunnel comes back with the new key alone: neither end has the old one any more.
     await site.charon.stop("SIGKILL");
     await site.charon.start();
     await all.untilVerdict("protected");
@@ -93,7 +94,7 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
     expect((await all.programs.run("psk", "show")).out).not.toContain("waiting");
   });
 
-  it("names a route that leads past it within one look, and that it is blocked there", async () => {
+  it("a route beside the tunnel is named within one poll, and is blocked there", async () => {
     ip("-n", site.edge, "route", "add", "10.100.7.0/24", "via", "198.51.100.2");
     const begun = performance.now();
     const text = await until(() => all.reasonOf("clear-path-beside-tunnel"), patienceMs);
@@ -104,7 +105,7 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
     await all.untilVerdict("protected");
   });
 
-  it("says that nothing blocks it any more, until the guard ran", async () => {
+  it("a missing block policy is reported until the guard has run", async () => {
     const policy = ["src", "0.0.0.0/0", "dst", "10.100.0.0/16", "dir", "out"];
     ip("-n", site.edge, "xfrm", "policy", "delete", ...policy);
     const text = await until(() => all.reasonOf("guard-missing"), patienceMs);
@@ -113,7 +114,7 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
     await all.untilVerdict("protected");
   });
 
-  it("says why it does not come up, while the gateway has another key", async () => {
+  it("a tunnel whose gateway has another key stays down, with the reason", async () => {
     await loadGateway(site.far, strong, "another_PSK_of_16+");
     const { charon } = site;
     await charon.stop("SIGTERM");

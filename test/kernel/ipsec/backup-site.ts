@@ -1,6 +1,6 @@
 // An edge with two links under MACsec and, over another wire, a tunnel as their backup: BGP over
-// all three leads to one protected prefix. The far ends of the links are wpa_supplicant's, the
-// gateway's is charon's; keys and far ends' settings are a simulated cloud's.
+// all three leads to one protected prefix. wpa_supplicant is the far end of the links, charon that
+// of the tunnel; keys and settings of the far ends come from a simulated cloud.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +24,7 @@ const inside = { edge: "169.254.21.2", gateway: "169.254.21.1" } as const;
 const gatewayAs = 65_515;
 const gatewayIfId = 7;
 const suite = "gcm-aes-256";
-/** The sooner the far end of a link follows the simulated cloud. */
+/** A higher speed makes the far end of a link follow the simulated cloud sooner. */
 const cloudSpeed = 5;
 
 const backup: TunnelSpec = {
@@ -59,7 +59,7 @@ export class BackupSite implements AsyncDisposable {
     this.#cloud.links[0]?.msee.setPort({ bandwidthGbps: 10 });
   }
 
-  /** Both links run in the clear, and nothing has been accepted yet. */
+  /** Opens the site: both links run in the clear, and no config has been accepted yet. */
   static async open(): Promise<BackupSite> {
     const pair = await buildPair();
     const site = new BackupSite(pair);
@@ -78,7 +78,7 @@ export class BackupSite implements AsyncDisposable {
     return site;
   }
 
-  /** The Internet between the two, and hosts behind them. */
+  /** Builds the Internet between the two, and hosts behind them. */
   #wire(): void {
     const [edge, far] = [this.pair.edge.network, this.pair.far.network];
     const off = ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"];
@@ -106,7 +106,7 @@ export class BackupSite implements AsyncDisposable {
     );
   }
 
-  /** The same prefixes by all three ways, and the links preferred at both ends. */
+  /** Announces the same prefixes on all three paths; both ends prefer the links. */
   #route(): void {
     const { edge, far } = this.pair;
     const common = ["no bgp ebgp-requires-policy", "no bgp network import-check"];
@@ -148,7 +148,7 @@ export class BackupSite implements AsyncDisposable {
     await loadAzure(this.far, strong, ends, { name: "azure", own, peer, ifId: gatewayIfId });
   }
 
-  /** The hardware of each far end gets the key that the cloud points it at. */
+  /** Sets the key to which the cloud points each far end on its hardware. */
   async #follow(): Promise<void> {
     const given = new Map<string, string>();
     const [first] = this.#cloud.links;
@@ -167,7 +167,7 @@ export class BackupSite implements AsyncDisposable {
     }
   }
 
-  /** Such as `{ backs: …, prove: … }` of the tunnel. */
+  /** Applies the config; `prove` is a tunnel's option such as `{ backs: …, prove: … }`. */
   async apply(prove: string): Promise<void> {
     const file = join(this.#folder, "site.yaml");
     writeFileSync(file, this.#config(prove));
@@ -220,19 +220,22 @@ export class BackupSite implements AsyncDisposable {
     }
   }
 
-  /** Whether light comes from the far end of both links. */
+  /** Sets whether light comes from the far end of both links. */
   light(state: "up" | "down"): void {
     const lines = links.map(({ port }) => `link set ${farPort(port)} ${state}`);
     ipBatch(lines, "-n", this.pair.far.network);
   }
 
-  /** At the edge, whose routes over the links have 200 and those by the tunnel 100. */
+  /**
+   * Sets the preference at the edge, where routes over the links have 200 and those by the tunnel
+   * 100.
+   */
   preferLinks(localPreference: number): void {
     const map = ["route-map own-in permit 10", `set local-preference ${localPreference}`];
     type(this.pair.edge, "configure terminal", ...map);
   }
 
-  /** Whether the gateway answers an echo; BGP goes on as before. */
+  /** Sets whether the gateway drops echo requests; BGP goes on as before. */
   swallowEchoes(word: "on" | "off"): void {
     const value = `net.ipv4.icmp_echo_ignore_all=${word === "on" ? 1 : 0}`;
     ip("netns", "exec", this.pair.far.network, "sysctl", "-qw", value);

@@ -1,5 +1,5 @@
-// A tunnel as the backup of two links under MACsec, by what an operator types and reads: it stands
-// by and is proven, takes over and gives back, and nothing protected is ever in the clear.
+// A tunnel as the backup of two links under MACsec, tested by commands and their output: it stands
+// by and is proven, takes over and gives back, and no protected packet is ever in the clear.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -15,7 +15,7 @@ import { inner, pings } from "./site.ts";
 let site: BackupSite;
 let watches: readonly ProtectedWatch[] = [];
 
-/** Each question is a program of its own, which an emulator starts slowly. */
+/** Each query starts a program, which is slow in an emulator. */
 const patienceMs = 240_000;
 type Tunnel = Status["tunnels"][number];
 
@@ -27,7 +27,7 @@ afterAll(async () => {
   await site[Symbol.asyncDispose]();
 }, 60_000);
 
-/** The first status that tells it; prints how long after this was asked. */
+/** Waits for the first status that matches, and prints the time since the call. */
 async function untilTold(
   what: string,
   is: (tunnel: Tunnel, status: Status) => boolean,
@@ -42,7 +42,7 @@ async function untilTold(
   const found = await until(look, patienceMs).catch((error: unknown) => {
     throw new Error(`${what}: ${JSON.stringify(last)}`, { cause: error });
   });
-  console.log(`${what}: told after ${Math.round(performance.now() - begun)} ms`);
+  console.log(`${what}: reported after ${Math.round(performance.now() - begun)} ms`);
   return found;
 }
 
@@ -54,7 +54,7 @@ const isOpen = (status: Status, code: string): boolean =>
 const leaks = (): readonly string[] => watches.flatMap(({ seen }) => seen);
 
 describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
-  it("is set up once they are under MACsec, stands by, and is proven", async () => {
+  it("a backup tunnel comes up once links are under MACsec, stands by, and is proven", async () => {
     const begun = performance.now();
     await site.apply("20s");
     const { told } = await until(async () => {
@@ -80,7 +80,7 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
     expect(leaks()).toEqual([]);
   });
 
-  it("takes over when the links are cut, and gives back, and both is told", async () => {
+  it("a backup tunnel takes over when links are cut, and gives back, with reports", async () => {
     const far = site.pair.far.network;
     const stop = await startFlows([edge(), inner.edge], [far, inner.gateway]);
     await rest(3_000);
@@ -123,7 +123,7 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
     expect(leaks()).toEqual([]);
   });
 
-  it("that is preferred to a link that carries is a warning", async () => {
+  it("a backup tunnel that is preferred to a link that carries is a warning", async () => {
     site.preferLinks(50);
     const { told } = await untilTold("the backup is preferred", (one, status) => {
       return one.backup?.rides === "preferred" && isOpen(status, "backup-preferred");
@@ -135,7 +135,7 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
     expect(leaks()).toEqual([]);
   });
 
-  it("whose gateway swallows what is inside is not called proven", async () => {
+  it("a backup tunnel whose gateway drops the packets inside is not called proven", async () => {
     site.swallowEchoes("on");
     const { told } = await untilTold("the backup is not proven", (_one, status) => {
       return isOpen(status, "backup-unproven");
@@ -146,7 +146,7 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
     await untilTold("the backup is proven", (one) => one.backup?.unproven === null);
   });
 
-  it("blocks by itself where a SecY is gone and a route stays, and says so", async () => {
+  it("a backup tunnel blocks the prefix where a SecY is gone, and that is reported", async () => {
     const [{ port }] = links;
     const [own] = ipJson<readonly { readonly address: string }[]>(
       ...["-n", site.pair.far.network, "link", "show", farPort(port)],
@@ -177,7 +177,7 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
     expect(leaks()).toEqual([]);
   });
 
-  it("was watched by something that sees clear packets", async () => {
+  it("the watch of this test sees clear packets", async () => {
     const [{ port }] = links;
     ip("-n", edge(), "xfrm", "policy", "flush");
     ipBatch(

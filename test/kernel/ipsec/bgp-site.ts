@@ -1,5 +1,5 @@
 // Several tunnels between an edge and a stand-in for Azure's gateway, with FRR at both ends: BGP
-// inside of each tunnel, and beside them a session over the wire, as private peering has one.
+// inside each tunnel, and a session over the wire that stands for private peering.
 
 import type { TunnelSpec } from "#hal/model.ts";
 import { type Router, startRouter, stopRouter } from "../host/router.ts";
@@ -49,7 +49,7 @@ export async function buildBgpSite(count: number): Promise<BgpSite> {
       network,
     );
     ip("-n", network, "link", "set", "wire", "up");
-    // Flows spread by their ports.
+    // Flows are spread by their ports.
     ip("netns", "exec", network, "sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1");
   }
   ipBatch(specs.flatMap(gatewayLink), "-n", gateway);
@@ -57,7 +57,7 @@ export async function buildBgpSite(count: number): Promise<BgpSite> {
     await startRouter(edge, inner.edge, edgeConfig(specs)),
     await startRouter(gateway, inner.gateway, gatewayConfig(specs)),
   ] as const;
-  // What no better route leads elsewhere leaves past the tunnels.
+  // Packets without a better route leave beside the tunnels.
   ip("-n", edge, "route", "add", "default", "via", wire.gateway, "src", inner.edge);
   const [charon, far] = [new Daemon(edge), new Daemon(gateway)];
   await charon.start();
@@ -99,7 +99,7 @@ function neighbours(addresses: readonly string[], as: number): readonly string[]
   ]);
 }
 
-// Over the wire both ends tell of nothing but outer addresses, as Microsoft advises.
+// Over the wire both ends announce only outer addresses, as Microsoft advises.
 const outerOnly = [
   "frr defaults traditional",
   "ip prefix-list outer seq 5 permit 198.51.100.0/24 le 32",

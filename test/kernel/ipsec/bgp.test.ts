@@ -1,5 +1,5 @@
-// An agent with BGP inside of its two tunnels, and the trap beside them: a protected prefix that
-// the open peering learns or tells as well. Real FRR and charon, and the real programs.
+// An agent with BGP inside its two tunnels, and the known trap: the open peering beside them learns
+// or announces a protected prefix as well. Real FRR and charon, and the real programs.
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -75,7 +75,7 @@ function config(): string {
   ].join("\n");
 }
 
-/** Each question is a program of its own, which an emulator starts slowly. */
+/** Each query starts a program, which is slow in an emulator. */
 const patienceMs = 150_000;
 
 async function status(): Promise<Status> {
@@ -98,7 +98,7 @@ const untilProtected = async (): Promise<void> => {
 const reasonOf = async (code: string): Promise<string | undefined> =>
   (await status()).tunnels[0]?.reasons.find((reason) => reason.code === code)?.text;
 
-/** From what was done until the first status that tells it, in ms. */
+/** Measures the time from `act` to the first status that reports the code, in ms. */
 async function told(code: string, act: () => void): Promise<string> {
   act();
   const begun = performance.now();
@@ -117,12 +117,12 @@ const unicast = "address-family ipv4 unicast";
 const beside = "clear-path-beside-tunnel";
 
 describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => {
-  it("makes the way for it, and calls the tunnels protected once routes are there", async () => {
+  it("an agent installs the blocks, and reports protected once routes are there", async () => {
     await untilProtected();
     expect(await pings(site.edge.network)).toBe(3);
   });
 
-  it("names the neighbour that is told our prefix in the open, until it is not", async () => {
+  it("a neighbour that gets our prefix in the open is named until that ends", async () => {
     const text = await told(beside, () => {
       atEdge(unicast, `no neighbor ${wire.gateway} route-map outer out`);
     });
@@ -141,7 +141,7 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
     await untilProtected();
   });
 
-  it("names the route that the open peering brings, until it is gone", async () => {
+  it("a route from the open peering is named until it is gone", async () => {
     const text = await told(beside, () => {
       atGateway(unicast, "network 10.100.7.0/24", `no neighbor ${wire.edge} route-map outer out`);
     });
@@ -154,7 +154,7 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
     expect(await pings(site.edge.network)).toBe(3);
   });
 
-  it("moves the traffic of one to the other, and never that of both", async () => {
+  it("a drain moves the traffic of one tunnel to the other, and never of both", async () => {
     const drained = await programs.run("drain", "hub-1");
     expect([drained.status, drained.err]).toEqual([0, ""]);
     const { tunnels } = await status();
@@ -177,7 +177,7 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
     });
   });
 
-  it("loses nothing while the key of one changes, whose traffic the other has", async () => {
+  it("a tunnel whose key changes loses nothing, because the other has its traffic", async () => {
     const [one] = site.specs;
     const newer = "Azure_PSK_of_the_second_year";
     const id = cloud.vault.put("hub-1-psk", newer);
@@ -204,7 +204,7 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
     expect((await status()).tunnels.map(({ bgp }) => bgp?.drained)).toEqual([false, false]);
   });
 
-  it("says that a session inside is down, and with the last what way is left", async () => {
+  it("an inner session that is down is reported, and so is the loss of the last path", async () => {
     const [one, two] = site.specs.map(({ bgp }) => bgp);
     const text = await told("tunnel-bgp-down", () => atGateway(`neighbor ${one?.local} shutdown`));
     expect(text).toContain(`BGP with ${one?.peer} over hub-1 is down`);

@@ -1,5 +1,6 @@
-// Eight tunnels that share the traffic of one pair of hosts by ECMP over BGP: how it spreads, and
-// what is lost while each of them in turn is rekeyed, emptied, taken away, made again and filled.
+// Eight tunnels that share the traffic of one pair of hosts by ECMP over BGP: its distribution, and
+// the loss while each of them in turn is rekeyed, loses its SAs, is removed, made again and carries
+// traffic again.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -14,9 +15,12 @@ import { type BgpSite, buildBgpSite, farLink, leaveBgpSite } from "./bgp-site.ts
 import { gatewayPsk, inner, keyOf } from "./site.ts";
 
 const count = 8;
-/** Many, so that a hash of their ports leaves no tunnel out. */
+/** A hash of the ports of this many flows uses every tunnel. */
 const flows = 128;
-/** Each way: what one emulated processor still encrypts beside FRR and two daemons. */
+/**
+ * Interval in each direction, in ms: the load that one emulated processor can still encrypt beside
+ * FRR and two daemons.
+ */
 const everyMs = 10;
 const patienceMs = 120_000;
 
@@ -49,7 +53,7 @@ async function commit(...change: DeviceChange): Promise<void> {
   if (takesTime) await transaction.confirm(soon());
 }
 
-/** The tunnels that both kernels send into, by number. */
+/** Returns the numbers of the tunnels into which both kernels send. */
 function inUse(): readonly number[] {
   const { edge, gateway, specs } = site;
   const here = ip("-n", edge.network, "route", "show", "10.100.0.0/16");
@@ -67,7 +71,7 @@ const usesAllBut = (number: number) => (): true | undefined =>
     ? true
     : undefined;
 
-/** Packets that left by each tunnel so far. */
+/** Returns the packets that have left by each tunnel so far. */
 function sentBy(): readonly number[] {
   interface Counted {
     readonly ifname: string;
@@ -79,7 +83,7 @@ function sentBy(): readonly number[] {
   );
 }
 
-/** By direction: from the edge, and to it. */
+/** Counts the loss by direction: from the edge, and to it. */
 async function lostWhile(what: string, act: () => Promise<void>): Promise<readonly number[]> {
   const ends = [
     [site.edge.network, inner.edge],
@@ -109,7 +113,7 @@ async function turn(tunnel: TunnelSpec, number: number): Promise<void> {
   await commit({ kind: "port.drain", port: name, means: "prepend" });
   await until(usesAllBut(number), patienceMs);
   note("empty");
-  // What the kernels had on their way into it has left by now.
+  // Packets that were queued in the kernels have left by now.
   await rest(1_000);
   await commit({ kind: "ipsec.rekey", name, what: "reauthenticate" });
   note("authenticated anew");
@@ -125,7 +129,7 @@ async function turn(tunnel: TunnelSpec, number: number): Promise<void> {
 }
 
 describe("eight tunnels of one bundle", { timeout: 1_200_000 }, () => {
-  it("each carry their part of the traffic", async () => {
+  it("each of eight tunnels carries its part of the traffic", async () => {
     const before = sentBy();
     const lost = await lostWhile("eight tunnels at rest", () => rest(10_000));
     const parts = sentBy().map((after, at) => after - (before[at] ?? 0));
@@ -133,12 +137,13 @@ describe("eight tunnels of one bundle", { timeout: 1_200_000 }, () => {
     const shares = parts.map((part) => `${((100 * part) / sum).toFixed(1)} %`);
     console.log(`spread of ${flows} flows, ${sum} packets: ${shares.join(", ")}`);
     expect(lost).toEqual([0, 0]);
-    // Of 128 flows a fair hash gives each tunnel 16, give or take four; the seed is the kernel's.
+    // A fair hash gives each tunnel 16 of 128 flows, give or take four; the kernel chooses the
+    // seed.
     expect(Math.min(...parts) / sum).toBeGreaterThan(1 / (10 * count));
     expect(Math.max(...parts) / sum).toBeLessThan(2.5 / count);
   });
 
-  it("lose nothing while one after the other is rekeyed and taken out", async () => {
+  it("eight tunnels lose nothing while each in turn is rekeyed and taken out", async () => {
     const taken = site.specs.slice(0, effort(2, count));
     const lost = await lostWhile(`${taken.length} tunnels in turn`, async () => {
       for (const [at, one] of taken.entries()) await turn(one, at + 1);

@@ -1,4 +1,4 @@
-// A tunnel whose ends prove who they are by certificates.
+// A tunnel whose ends authenticate by certificates.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -64,7 +64,7 @@ const put = (tunnel: TunnelSpec = certified): DeviceChange => [{ kind: "ipsec.pu
 const expectGateway = { root: ours.certificate, peer: "CN=edge.example" };
 
 describe("a tunnel with certificates", { timeout: 120_000 }, () => {
-  it("comes up, is rekeyed and proven anew, and its key is gone with it", async () => {
+  it("a certified tunnel comes up, is rekeyed and proven; charon forgets its key", async () => {
     await loadCertifiedGateway(site.far, gateway, expectGateway);
     await commit(put());
     expect(await pings(site.edge)).toBe(3);
@@ -77,7 +77,7 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
     expect((await site.charon.ask("get-keys", {})).get("keys") ?? []).toEqual([]);
   });
 
-  it("takes a newer certificate beside what stands, and keeps that if it is refused", async () => {
+  it("a newer certificate is taken, and the old one stays if it is refused", async () => {
     const own = { kind: "ipsec.putTunnel", tunnel: certified } as const;
     const spis = (): readonly string[] => [
       ...new Set(ip("-n", site.edge, "xfrm", "state").match(/proto esp spi 0x[0-9a-f]+/g)),
@@ -92,7 +92,7 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
     const reason = /does not know the other by .* name and root of its certificate/;
     await expect(commit([own], stranger)).rejects.toThrow(reason);
     expect(spis()).toEqual(before);
-    // What an agent does after that: the old one again, beside which nothing new is made.
+    // The agent then commits the old certificate again, and makes no new connection beside it.
     await commit([own]);
     await until(() => (spis().length === before.length ? true : undefined));
     expect([spis(), await ikeSas()]).toEqual([before, 1]);
@@ -102,7 +102,7 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
     await rest(15_000);
     const [out, back] = lostOf(await stop());
     console.log(`a certificate refused, then renewed: lost ${out} out, ${back} back`);
-    // The gateway sends by the new SAs before they are here, as with a fresh authentication.
+    // The gateway sends under the new SAs before they exist here, as with a fresh authentication.
     expect(out).toBeLessThanOrEqual(1);
     expect(back).toBeLessThanOrEqual(100);
     await commit([{ kind: "ipsec.removeTunnel", name: spec.name }]);
@@ -110,25 +110,37 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
 
   const why = /a certificate of one end is not taken by the other/;
   const stranger = /does not know the other by .* name and root of its certificate/;
-  it.each<[string, TunnelSpec, Certified, Authority, RegExp]>([
-    ["the gateway's is of another root", certified, edge, strangers, why],
-    [
-      "the gateway has another name",
-      { ...certified, auth: { ...certified.auth, peer: "CN=gateway.invalid" } as never },
-      ...([edge, theirs, stranger] as const),
-    ],
-    [
-      "ours is of another root",
-      certified,
-      strangers.gateway("edge.example", validity),
-      ...([theirs, stranger] as const),
-    ],
-  ])("is refused with its reason where %s", async (_what, tunnel, own, roots, reason) => {
-    await expect(commit(put(tunnel), own, roots)).rejects.toThrow(reason);
-    expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
-  });
+  interface Refused {
+    readonly name: string;
+    readonly tunnel: TunnelSpec;
+    readonly own: Certified;
+    readonly roots: Authority;
+    readonly reason: RegExp;
+  }
+  const otherName = { ...certified.auth, peer: "CN=gateway.invalid" } as never;
+  const foreign = strangers.gateway("edge.example", validity);
+  it.each<Refused>([
+    {
+      ...{ name: "the gateway's is of another root", tunnel: certified },
+      ...{ own: edge, roots: strangers, reason: why },
+    },
+    {
+      ...{ name: "the gateway has another name", tunnel: { ...certified, auth: otherName } },
+      ...{ own: edge, roots: theirs, reason: stranger },
+    },
+    {
+      ...{ name: "ours is of another root", tunnel: certified },
+      ...{ own: foreign, roots: theirs, reason: stranger },
+    },
+  ])(
+    "a certificate is refused with its reason where $name",
+    async ({ tunnel, own, roots, reason }) => {
+      await expect(commit(put(tunnel), own, roots)).rejects.toThrow(reason);
+      expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
+    },
+  );
 
-  it("is not begun with a certificate that Azure would not take", async () => {
+  it("a certificate that Azure would not take is refused before the tunnel begins", async () => {
     const client = ours.client("edge.example", validity);
     await expect(commit(put(), client)).rejects.toMatchObject({
       code: "vault.malformedKey",

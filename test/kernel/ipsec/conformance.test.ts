@@ -31,7 +31,7 @@ function tunnels(): readonly TunnelTruth[] {
   return [{ name: spec.name, up, spis }];
 }
 
-/** What a change can change, in the words of `ip`. */
+/** Returns the state that a change can alter, as `ip` prints it. */
 function running(): string {
   const policies = ip("-n", site.edge, "xfrm", "policy", "list").split("action block").length;
   return JSON.stringify([tunnels().map(({ name }) => name), policies]);
@@ -76,7 +76,7 @@ function benchOf(host: Host, device: Device, clock: PacedClock): DeviceBench {
   };
 }
 
-/** As it was built, whatever the case before has left. */
+/** Restores the initial state after any case. */
 async function reset(host: Host): Promise<void> {
   const device = await host.device();
   if (tunnels().length > 0) {
@@ -97,7 +97,7 @@ const cases = effort(
   all,
 );
 
-it("the driver linux does with tunnels what every driver must do", {
+it("the Linux driver passes the conformance cases of tunnels and commits", {
   timeout: 800_000,
 }, async () => {
   const verdicts = new Map<string, Verdict>();

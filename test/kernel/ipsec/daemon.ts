@@ -1,4 +1,4 @@
-// charon in one network, told by nothing but its socket.
+// charon in one network, configured only over its socket.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -72,7 +72,7 @@ export class Daemon {
     rmSync(this.socket, { force: true });
   }
 
-  /** Throws where charon does not do it. */
+  /** Sends a command. Throws if charon refuses it. */
   async ask(command: string, message: ViciMessage): Promise<ViciSection> {
     using client = new ViciClient(await openStream(this.socket, soon()));
     const answer = await client.ask(command, message, "unknown", soon());

@@ -1,4 +1,5 @@
-// What is protected never leaves in the clear: not while charon dies, not after the tunnel is gone.
+// Protected packets never leave in the clear: not while charon is killed, not after the tunnel is
+// gone.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -68,13 +69,16 @@ async function untilIke(state: string): Promise<void> {
   });
 }
 
-/** Those with keys: a packet that no SA takes leaves one without, until somebody makes it. */
+/**
+ * Counts SAs with keys: a packet without an SA makes the kernel add one without keys, until the key
+ * exchange has made it.
+ */
 const saCount = (network: string): number =>
   ip("-n", network, "xfrm", "state").match(/^\s+(aead|enc) /gm)?.length ?? 0;
 
 const blocks = (): number => ip("-n", site.edge, "xfrm", "policy").split("action block").length - 1;
 
-/** Traffic for the gateway's host all the while. */
+/** Sends traffic for the gateway's host all the time. */
 async function underTraffic(act: () => Promise<void>): Promise<{ sent: number; lost: number }> {
   const count = 2_000;
   let acting = true;
@@ -98,12 +102,12 @@ async function underTraffic(act: () => Promise<void>): Promise<{ sent: number; l
 }
 
 describe("a protected prefix", { timeout: 180_000 }, () => {
-  it("never leaves in the clear, from before the first SA on", async () => {
+  it("a protected prefix never leaves in the clear, from before the first SA on", async () => {
     const { sent, lost } = await underTraffic(async () => {
       const done = commit(put);
       await until(() => (blocks() === 3 ? true : undefined));
       await rest(200);
-      // Until then nothing was protected, and it left as it always had.
+      // Until then no prefix was protected, and packets left in the clear as always.
       leaks.seen.length = 0;
       await done;
     });
@@ -111,7 +115,7 @@ describe("a protected prefix", { timeout: 180_000 }, () => {
     expect(await pings(site.edge)).toBe(3);
   });
 
-  it("stays in the tunnel while charon is killed, and its successor owns all SAs", async () => {
+  it("a tunnel carries while charon is killed, and its successor owns all SAs", async () => {
     const { sent, lost } = await underTraffic(async () => {
       await site.charon.stop("SIGKILL");
       expect(saCount(site.edge)).toBeGreaterThanOrEqual(2);
@@ -129,7 +133,7 @@ describe("a protected prefix", { timeout: 180_000 }, () => {
     expect(await pings(site.edge)).toBe(3);
   });
 
-  it("stays in it while agent and linkseal-net die, which loses nothing", async () => {
+  it("a tunnel loses nothing while agent and linkseal-net are killed", async () => {
     const { sent, lost } = await underTraffic(async () => {
       await closeHost();
       await rest(1_000);
@@ -140,7 +144,7 @@ describe("a protected prefix", { timeout: 180_000 }, () => {
     await untilIke("established");
   });
 
-  it("stays blocked when charon ends in order, taking its SAs along", async () => {
+  it("a prefix stays blocked when charon stops in order and removes its SAs", async () => {
     await underTraffic(async () => {
       await site.charon.stop("SIGTERM");
       expect(saCount(site.edge)).toBe(0);
@@ -151,7 +155,7 @@ describe("a protected prefix", { timeout: 180_000 }, () => {
     expect(await pings(site.edge)).toBe(3);
   });
 
-  it("is told and mended when the gateway dies and comes back", async () => {
+  it("a gateway that dies and comes back is reported, and the tunnel comes up again", async () => {
     const start = performance.now();
     await site.far.stop("SIGKILL");
     ip("-n", site.gateway, "xfrm", "state", "flush");
@@ -168,7 +172,7 @@ describe("a protected prefix", { timeout: 180_000 }, () => {
     expect(await until(async () => ((await pings(site.edge)) > 0 ? true : undefined))).toBe(true);
   });
 
-  it("stays blocked when the tunnel is removed, although a route leads past it", async () => {
+  it("a prefix stays blocked when its tunnel is removed, although a route exists", async () => {
     await underTraffic(() => commit(remove));
     expect(ip("-n", site.edge, "route", "get", "10.100.0.1")).toContain("dev wire");
     expect(await pings(site.edge)).toBe(0);
@@ -178,11 +182,11 @@ describe("a protected prefix", { timeout: 180_000 }, () => {
     expect(ways).toMatchObject({ value: [{ prefix: "0.0.0.0/0", via, best: true }] });
   });
 
-  it("was never seen on the wire in all of this", () => {
+  it("no protected packet was seen on the wire in all of this", () => {
     expect(leaks.seen).toEqual([]);
   });
 
-  it("leaves in the clear once its block is taken away, as everything here would see", async () => {
+  it("a prefix whose block is removed leaves in the clear, and the watch sees it", async () => {
     ip("-n", site.edge, "xfrm", "policy", "flush");
     expect(await device.observe(soon())).toMatchObject({ blocked: { kind: "known", value: [] } });
     await pings(site.edge);

@@ -1,4 +1,5 @@
-// linkseal guard as a process: what was accepted last is blocked again before anything else.
+// linkseal guard as a process: it blocks the prefixes of the last accepted config before anything
+// else.
 
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -47,13 +48,13 @@ async function tell(path: string, body: object): Promise<Record<string, unknown>
 }
 
 describe("linkseal guard", { timeout: 400_000 }, () => {
-  it("blocks nothing where nothing was ever protected", async () => {
+  it("a guard without an accepted tunnel blocks nothing", async () => {
     const { status } = await programs.run("guard");
     expect(status).toBe(0);
     expect(blocks()).toEqual([]);
   });
 
-  it("blocks again what linkseal-net blocked last, until it is released by name", async () => {
+  it("a guard blocks again what linkseal-net blocked last, until that is released", async () => {
     const net = await programs.serve("net");
     const change = [{ kind: "ipsec.block", prefixes: ["10.100.0.0/16"] }];
     const { token } = await tell("/prepare", { change });
@@ -61,7 +62,7 @@ describe("linkseal guard", { timeout: 400_000 }, () => {
     expect(blocks()).toEqual(all);
     net.kill("SIGKILL");
     await once(net, "close");
-    // As a boot would.
+    // Flushes the policies, as a boot would.
     ip("-n", network, "xfrm", "policy", "flush");
     expect((await programs.run("guard")).status).toBe(0);
     expect(blocks()).toEqual(all);

@@ -1,5 +1,5 @@
-// The life of a tunnel by what its operator types: accepted while the gateway refuses it, harmed,
-// changed, and retired; with all that leaves in the clear counted at the gateway.
+// The life of a tunnel by its operator's commands: accepted while the gateway refuses it, harmed,
+// changed, and retired; all packets that leave in the clear are counted at the gateway.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,8 +25,8 @@ const refusals = (): number =>
   site.charon.said().match(/received AUTHENTICATION_FAILED/g)?.length ?? 0;
 
 /**
- * When the gateway refused set-ups, in ms from now; of those within five seconds the first one: a
- * packet that waits for an SA has charon ask again until the connection is unloaded.
+ * Returns when the gateway refused set-ups, in ms from now, and only the first refusal within five
+ * seconds: a packet that waits for an SA makes charon try again until the connection is unloaded.
  */
 async function triesWithin(ms: number): Promise<readonly number[]> {
   const begun = performance.now();
@@ -45,12 +45,12 @@ const keyedSpis = (): readonly string[] =>
     .filter((state) => /^\s+(aead|enc) /m.test(state))
     .flatMap((state) => state.match(/spi 0x[0-9a-f]+/g) ?? []);
 
-/** Behind it stands what the agent does, which an emulator does slowly. */
+/** It waits for actions of the agent, which are slow in an emulator. */
 const until = <T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> =>
   untilSoon(look, patienceMs);
 
 describe("a tunnel of a config", { timeout: 600_000 }, () => {
-  it("lets nothing out in the clear from its acceptance on while the gateway refuses", async () => {
+  it("a tunnel that the gateway refuses lets nothing out in the clear from apply on", async () => {
     await loadGateway(site.far, strong, "another_PSK_of_16+");
     let sending = true;
     const flow = (async () => {
@@ -60,13 +60,13 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     })();
     await until(() => (leaks.seen.length > 0 ? true : undefined));
     await all.apply(all.config());
-    // Until then it left as it always had.
+    // Until then packets left in the clear as always.
     leaks.seen.length = 0;
     await until(() => (site.charon.said().includes("AUTHENTICATION_FAILED") ? true : undefined));
     const tries = await triesWithin(15_000);
     sending = false;
     console.log(`${await flow} packets sent, refused at ${tries.join(", ")} ms`);
-    // The first one that is seen may be of a try before; then ten seconds, then twenty.
+    // The first refusal may belong to an earlier try; then come tries after ten and twenty seconds.
     expect(tries.length).toBeLessThan(4);
     expect(leaks.seen).toEqual([]);
     await loadGateway(site.far, strong, gatewayPsk);
@@ -74,7 +74,7 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     expect(await pings(site.edge)).toBe(3);
   });
 
-  it("mends its interface, its route and its MTU by itself", async () => {
+  it("a tunnel whose interface, route or MTU was changed is corrected by itself", async () => {
     const ifDown = async (): Promise<void> => {
       ip("-n", site.edge, "link", "set", "hub-1", "down");
       ip("-n", site.edge, "link", "set", "hub-1", "up");
@@ -97,7 +97,7 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     expect(leaks.seen).toEqual([]);
   });
 
-  it("puts another prefix into it, and out of the clear, from the acceptance on", async () => {
+  it("a new prefix goes into the tunnel, and not in the clear, from apply on", async () => {
     ip("-n", site.gateway, "address", "add", "10.101.0.1/32", "dev", "lo");
     expect(await pings(site.edge, 3, 0.2, "10.101.0.1")).toBe(3);
     expect(leaks.seen).not.toEqual([]);
@@ -108,13 +108,14 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
       (await pings(site.edge, 3, 0.2, "10.101.0.1")) === 3 ? true : undefined,
     );
     expect(leaks.seen).toEqual([]);
-    // None is new; one that a rekey has replaced may be gone by now (5 s, delete_rekeyed_delay).
+    // None of the SAs is new; one that a rekey has replaced may be gone by now (5 s,
+    // delete_rekeyed_delay).
     const after = keyedSpis();
     expect(after.length).toBeGreaterThanOrEqual(2);
     expect(before).toEqual(expect.arrayContaining([...after]));
   });
 
-  it("follows another policy once the gateway has it, and carries until then", async () => {
+  it("a new policy is used once the gateway has it; the tunnel carries until then", async () => {
     const other = [
       "    policy: { ikeEncryption: AES256, ikeIntegrity: SHA384, dhGroup: ECP384,",
       "      ipsecEncryption: AES256, ipsecIntegrity: SHA256, pfsGroup: ECP384,",
@@ -146,7 +147,7 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     );
   });
 
-  it("lets it go by name once no config names it, and its prefixes stay blocked", async () => {
+  it("a tunnel without a config is removed by name, and its prefixes stay blocked", async () => {
     const early = await all.programs.run("retire", "tunnel", "hub-1");
     expect([early.status, early.err]).toEqual([
       expect.any(Number),

@@ -1,5 +1,4 @@
-// What a tunnel loses at 200 packets a second each way, from 5 s before until 15 s after whatever
-// happens to it.
+// The loss of a tunnel at 200 packets a second each way, from 5 s before until 15 s after an event.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -68,11 +67,14 @@ async function ike(): Promise<string> {
 const untilIke = (...states: readonly string[]): Promise<true> =>
   until(async () => (states.includes(await ike()) ? true : undefined));
 
-/** Those with keys: a packet that no SA takes leaves one without, until somebody makes it. */
+/**
+ * Counts SAs with keys: a packet without an SA makes the kernel add one without keys, until the key
+ * exchange has made it.
+ */
 const saCount = (): number =>
   ip("-n", site.edge, "xfrm", "state").match(/^\s+(aead|enc) /gm)?.length ?? 0;
 
-/** By direction: from the edge, and to it. */
+/** Counts the loss by direction: from the edge, and to it. */
 async function lostWhile(what: string, act: () => Promise<void>): Promise<readonly number[]> {
   const stop = await startFlows([site.edge, inner.edge], [site.gateway, inner.gateway]);
   await rest(5_000);
@@ -91,13 +93,13 @@ async function lostWhile(what: string, act: () => Promise<void>): Promise<readon
 }
 
 describe("a tunnel under traffic", { timeout: 180_000 }, () => {
-  // The gateway sends by the new SAs as soon as it has answered, and here they are there once that
-  // answer is worked through: an emulator takes a tenth of a second for it.
+  // The gateway sends under the new SAs as soon as it has answered; they exist here once that
+  // answer is processed, for which an emulator takes a tenth of a second.
   it.each([
     ["child", 0],
     ["ike", 0],
     ["reauthenticate", 100],
-  ] as const)("loses no more than it may in a %s rekey", async (what, most) => {
+  ] as const)("a %s rekey loses no more packets than it may", async (what, most) => {
     const all = await lostWhile(`rekey of ${what}`, () =>
       commit({ kind: "ipsec.rekey", name: spec.name, what }),
     );
@@ -105,7 +107,7 @@ describe("a tunnel under traffic", { timeout: 180_000 }, () => {
     await until(() => (saCount() === 2 ? true : undefined));
   });
 
-  it("loses nothing while agent and linkseal-net are gone", async () => {
+  it("a tunnel loses nothing while agent and linkseal-net are gone", async () => {
     const all = await lostWhile("agent and linkseal-net killed", async () => {
       await closeHost();
       await rest(2_000);
@@ -115,7 +117,7 @@ describe("a tunnel under traffic", { timeout: 180_000 }, () => {
     expect(all).toEqual([0, 0]);
   });
 
-  it("is reconciled after charon was killed, without a stale SA, at little cost", async () => {
+  it("a tunnel is up again after charon was killed, with no stale SA and little loss", async () => {
     const [out = 0, back = 0] = await lostWhile("charon killed", async () => {
       await site.charon.stop("SIGKILL");
       await site.charon.start();
@@ -126,11 +128,11 @@ describe("a tunnel under traffic", { timeout: 180_000 }, () => {
     await until(() => (saCount() === 2 ? true : undefined));
     const seen = await tunnel();
     expect(seen === undefined ? [] : strongValue(seen.sas)).toHaveLength(2);
-    // What was left in the kernel carried on: far less than a second is gone.
+    // The SAs in the kernel went on working: the loss is far less than a second of traffic.
     expect(out + back).toBeLessThan(200);
   });
 
-  it("tells within seconds that the gateway is dead, and comes back with it", async () => {
+  it("a dead gateway is reported within seconds, and the tunnel comes back with it", async () => {
     await lostWhile("gateway killed", async () => {
       const killed = performance.now();
       await site.far.stop("SIGKILL");

@@ -1,5 +1,5 @@
-// Azure's custom policies, by its own names, with real charon at both ends: each is up as it was
-// wanted, or refused by a rule of ours.
+// Azure's custom policies under Azure's own names, with real charon at both ends: each comes up as
+// configured, or one of our rules refuses it.
 
 import { afterAll, beforeAll, expect, it } from "vitest";
 import {
@@ -33,7 +33,7 @@ afterAll(async () => {
   leaveNetworks();
 });
 
-/** The gateway's words, written down here once more: whoever shares a table shares its mistakes. */
+/** The gateway's names, written a second time here: a shared table would hide its own mistakes. */
 const words: Readonly<Record<string, string>> = {
   ...{ GCMAES256: "aes256gcm16", GCMAES192: "aes192gcm16", GCMAES128: "aes128gcm16" },
   ...{ AES256: "aes256", AES192: "aes192", AES128: "aes128", DES3: "3des" },
@@ -95,7 +95,7 @@ function* espRows(): Generator<AzurePolicy> {
 
 const seed = process.env["LINKSEAL_SEED"] ?? "policies";
 
-/** Some names once, and some pairs; in the long run every row, and 50 pairs. */
+/** Returns some names once and some pairs; in the long run every row, and 50 pairs. */
 function rows(): readonly AzurePolicy[] {
   const prng = new Prng(seed);
   const [ike, esp] = [[...ikeRows()], [...espRows()]];
@@ -127,12 +127,12 @@ async function outcomeOf(policy: AzurePolicy): Promise<string> {
   const sas = ipsec.find(({ name }) => name === spec.name)?.sas;
   const seen = sas?.kind === "known" ? sas.value.filter(({ phase }) => phase === "installed") : [];
   expect(seen.length).toBe(2);
-  // The group is that of the rekey that proved it.
+  // The group is the one of the rekey that proved it.
   for (const { transforms } of seen) expect(transforms).toEqual(esp);
   return weaknesses(policy).length === 0 ? "up" : "up, weak";
 }
 
-it(`is up and verified, or refused by a rule (LINKSEAL_SEED=${seed})`, {
+it(`each policy is up and verified, or refused by a rule (LINKSEAL_SEED=${seed})`, {
   timeout: 880_000,
 }, async () => {
   const tally = new Map<string, number>();

@@ -1,4 +1,4 @@
-// TCP of a host behind the edge, which knows nothing of the tunnel and its MTU.
+// TCP of a host behind the edge, which does not know the tunnel and its MTU.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -68,7 +68,7 @@ async function commit(...change: DeviceChange): Promise<void> {
 const tables = async (): Promise<readonly string[]> =>
   found(await filter.ask(dumpTables(), readTable, soon()));
 
-/** One that says so once it is there, and stays. */
+/** Starts a program that prints a line once it listens, and keeps running. */
 async function run(network: string, script: string): Promise<void> {
   const argv = ["netns", "exec", network, process.execPath, "-e", script];
   const child = spawn("ip", argv, { stdio: ["ignore", "pipe", "inherit"] });
@@ -76,7 +76,7 @@ async function run(network: string, script: string): Promise<void> {
   await firstLine(child.stdout);
 }
 
-/** What an end of the connection sends at most in one segment. */
+/** Returns the most octets that an end of the connection sends in one segment. */
 async function mssIn(network: string): Promise<number> {
   return await until(() => {
     const filterBy = ["state", "established", `( sport = ${port} or dport = ${port} )`];
@@ -86,11 +86,11 @@ async function mssIn(network: string): Promise<number> {
   });
 }
 
-/** RFC 7323: in every segment of a connection that has them. */
+/** RFC 7323 timestamps are in every segment of a connection that uses them. */
 const timestampBytes = 12;
 
 describe("TCP through a tunnel", { timeout: 120_000 }, () => {
-  it("is told of the tunnel's MTU by the edge, both ways, while the tunnel is there", async () => {
+  it("TCP learns the tunnel's MTU from the edge, both ways, while the tunnel exists", async () => {
     await commit({ kind: "ipsec.putTunnel", tunnel: spec });
     expect(await tables()).toEqual(["linkseal-hub-1-1400"]);
     const server = `require("net").createServer((s) => s.on("error", () => 0))
@@ -104,7 +104,7 @@ describe("TCP through a tunnel", { timeout: 120_000 }, () => {
     expect(await mssIn(behind)).toBe(1_350 - timestampBytes);
   });
 
-  it("is told of another one with the tunnel's, and of none without a tunnel", async () => {
+  it("TCP learns a changed MTU with the tunnel's, and none without a tunnel", async () => {
     await commit({ kind: "ipsec.putTunnel", tunnel: spec });
     expect(await tables()).toEqual(["linkseal-hub-1-1400"]);
     await commit({ kind: "ipsec.putTunnel", tunnel: { ...spec, mtu: 1_300 } });

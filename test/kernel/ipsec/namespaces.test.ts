@@ -1,5 +1,5 @@
-// Two networks of one host, each with a linkseal-net and a charon of its own: the same tunnel with
-// the same addresses in both, and neither knows of the other.
+// Two networks of one host, each with its own linkseal-net and charon: both have the same tunnel
+// with the same addresses, and neither sees the other.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device, DeviceChange } from "#hal/device.ts";
@@ -56,7 +56,7 @@ const remove: DeviceChange = [{ kind: "ipsec.removeTunnel", name: spec.name }];
 const up = { ike: "established", blocked: spec.remotePrefixes };
 
 describe("one tunnel in each of two networks", { timeout: 120_000 }, () => {
-  it("comes up in the one while the other has nothing of it", async () => {
+  it("a tunnel comes up in one network while the other has none of it", async () => {
     const [red, blue] = sides as [Side, Side];
     await commit(red, put);
     expect(await seen(red)).toEqual(up);
@@ -64,7 +64,7 @@ describe("one tunnel in each of two networks", { timeout: 120_000 }, () => {
     expect(sas(blue)).toBe("");
   });
 
-  it("comes up in the other, and both carry at once", async () => {
+  it("a tunnel comes up in the other network, and both carry at once", async () => {
     const [red, blue] = sides as [Side, Side];
     await commit(blue, put);
     expect(await seen(blue)).toEqual(up);
@@ -73,7 +73,7 @@ describe("one tunnel in each of two networks", { timeout: 120_000 }, () => {
     expect(sas(red)).not.toBe(sas(blue));
   });
 
-  it("goes from the one, and the other carries on", async () => {
+  it("a tunnel removed from one network leaves the other one carrying", async () => {
     const [red, blue] = sides as [Side, Side];
     const flow = pings(blue.site.edge, 40, 0.1);
     await commit(red, remove);

@@ -1,19 +1,19 @@
-// What is protected, as it would be read on the outer side of a link.
+// Packets of protected prefixes, as they could be read on the outer side of a link.
 
 import { enterNetwork, ipJson, native } from "../lab.ts";
 
-/** ETH_P_ALL: as it lies on the wire, below every SecY. */
+/** ETH_P_ALL: frames as they are on the wire, below every SecY. */
 const everything = 0x0003;
 const ipv4 = 0x0800;
 const vlan = 0x8100;
 
-/** Clear packets of hosts behind the ends, whichever way they cross the outer side of a link. */
+/** Clear packets of hosts behind the ends, in either direction on the outer side of a link. */
 export class ProtectedWatch implements Disposable {
   readonly seen: string[] = [];
   readonly #socket: ReturnType<typeof native.openFrames>;
   readonly #room = Buffer.alloc(65_536);
 
-  /** Leaves the thread in that network. */
+  /** Enters that network with this thread, which stays there. */
   constructor(network: string, port: string) {
     enterNetwork(network);
     const [link] = ipJson<readonly { readonly ifindex: number }[]>("link", "show", port);

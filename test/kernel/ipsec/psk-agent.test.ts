@@ -1,5 +1,5 @@
 // A tunnel of this host whose gateway gets its keys from the agent: charon at both ends, key vault
-// and management API behind TLS, and packets that are counted.
+// and management API behind TLS, and counted packets.
 
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -41,10 +41,10 @@ let cloud: AzureServed;
 let pace: Pace;
 let programs: Programs;
 let agent: ChildProcess;
-/** What the gateway has got from the management API, oldest first. */
+/** Keys that the gateway has received from the management API, oldest first. */
 const given: string[] = [];
 let gave = (): void => undefined;
-/** Of every program that was started. */
+/** Outputs of every program that was started. */
 const outputs: string[] = [];
 
 beforeAll(async () => {
@@ -130,7 +130,7 @@ async function run(...argv: readonly string[]) {
   return said;
 }
 
-/** Each question is a program of its own, which an emulator starts slowly. */
+/** Each query starts a program, which is slow in an emulator. */
 const patienceMs = 150_000;
 
 async function psk(): Promise<PskReport> {
@@ -149,7 +149,7 @@ const status = async (): Promise<Status> =>
 const spis = (): readonly string[] =>
   ip("-n", site.edge, "xfrm", "state", "list").match(/spi 0x[0-9a-f]+/g) ?? [];
 
-/** At 200 packets a second each way, from 5 s before until 15 s after. */
+/** Measures the loss at 200 packets a second each way, from 5 s before until 15 s after. */
 async function lostWhile(what: string, act: () => Promise<void>): Promise<readonly number[]> {
   const stop = await startFlows([site.edge, inner.edge], [site.gateway, inner.gateway]);
   await rest(5_000);
@@ -163,11 +163,13 @@ async function lostWhile(what: string, act: () => Promise<void>): Promise<readon
   return [out, back];
 }
 
-/** As with every fresh authentication: the gateway sends by the new SAs before they are here. */
+/**
+ * As with every fresh authentication, the gateway sends under the new SAs before they exist here.
+ */
 const mostBack = 100;
 
-describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => {
-  it("sets the tunnel up with the key that both ends have", async () => {
+describe("an agent that sends the gateway its key", { timeout: 400_000 }, () => {
+  it("a tunnel comes up with the key that both ends have", async () => {
     await until(async () => {
       const [tunnel] = (await status()).tunnels;
       return tunnel?.verdict === "protected" ? true : undefined;
@@ -177,7 +179,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(given).toEqual([]);
   });
 
-  it("changes it by itself at both ends, under traffic", async () => {
+  it("a newer key changes by itself at both ends, under traffic", async () => {
     await stopAgent("SIGTERM");
     const id = cloud.site.vault.put("kernel-psk", psks.second);
     const before = spis();
@@ -191,7 +193,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(back).toBeLessThanOrEqual(mostBack);
   });
 
-  it("that Azure refuses is nowhere, and nothing is lost", async () => {
+  it("a key that Azure refuses is not stored anywhere, and no packet is lost", async () => {
     const { secretId } = await psk();
     const id = cloud.site.vault.put("kernel-psk", psks.refused);
     cloud.azure.faults.arm.strike("authorizationFailed");
@@ -210,7 +212,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(await psk()).toMatchObject({ secretId, next: { secretId: id, state: "waiting" } });
   });
 
-  it("that the gateway does not use goes back at both ends, and nothing is lost", async () => {
+  it("a key that the gateway does not use goes back at both ends without loss", async () => {
     const { secretId } = await psk();
     const id = cloud.site.vault.put("kernel-psk", psks.unused);
     cloud.azure.arm.sharedKeys.fate = "lies";
@@ -228,7 +230,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(await psk()).toMatchObject({ secretId, next: { secretId: id, state: "held" } });
   });
 
-  it("goes on after it was killed between the gateway's key and ours", async () => {
+  it("an agent killed between the gateway's change and ours completes the change", async () => {
     const id = cloud.site.vault.put("kernel-psk", psks.last);
     const [out, back] = await lostWhile("an agent killed between the two ends", async () => {
       gave = () => void agent.kill("SIGKILL");
@@ -241,7 +243,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(given.slice(1)).toEqual([psks.last, psks.last]);
     expect(out).toBe(0);
     expect(back).toBeLessThanOrEqual(mostBack);
-    // By the new one alone it comes back: the old one is at neither end any more.
+    // The tunnel comes back with the new key alone: neither end has the old one any more.
     await site.charon.stop("SIGKILL");
     await site.charon.start();
     await until(async () => {
@@ -251,7 +253,7 @@ describe("an agent that gives the gateway its key", { timeout: 400_000 }, () => 
     expect(await pings(site.edge)).toBe(3);
   });
 
-  it("says no key", async () => {
+  it("no output contains a key", async () => {
     await stopAgent("SIGTERM");
     for (const key of [gatewayPsk, ...Object.values(psks)]) {
       for (const form of [key, Buffer.from(key).toString("hex"), JSON.stringify(key)]) {

@@ -1,4 +1,5 @@
-// An edge and a stand-in for Azure's gateway, joined by one wire that also leads past the tunnel.
+// An edge and a stand-in for Azure's gateway, joined by one wire that also carries packets beside
+// the tunnel.
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
@@ -9,7 +10,7 @@ import { addNetwork, enterNetwork, ip, native } from "../lab.ts";
 import { Daemon } from "./daemon.ts";
 
 const outer = { edge: "198.51.100.1", gateway: "198.51.100.2" } as const;
-/** Of hosts behind the ends. */
+/** Addresses of hosts behind the ends. */
 export const inner = { edge: "10.1.0.1", gateway: "10.100.0.1" } as const;
 const protectedPrefix = "10.100.0.0/16";
 export const gatewayPsk = "Azure_PSK+0123456789.of/the!tests";
@@ -31,7 +32,7 @@ export const spec: TunnelSpec = {
 export const keyOf = (text: string) => async (): Promise<Secret> =>
   Secret.take("psk", new TextEncoder().encode(text));
 
-/** As a custom policy of Azure's would have the gateway propose and take it. */
+/** The proposals of the gateway, as one of Azure's custom policies sets them. */
 export interface GatewayPolicy {
   readonly ike: string;
   readonly esp: string;
@@ -49,7 +50,7 @@ export interface TunnelSite {
   readonly far: Daemon;
 }
 
-/** Its two networks alone, each with a host behind it. */
+/** Builds only the two networks, each with a host behind it. */
 function buildWire(): Pick<TunnelSite, "edge" | "gateway"> {
   const [edge, gateway] = [addNetwork(), addNetwork()];
   ip("-n", edge, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", gateway);
@@ -61,7 +62,7 @@ function buildWire(): Pick<TunnelSite, "edge" | "gateway"> {
     ip("-n", network, "address", "add", `${host}/32`, "dev", "lo");
     ip("-n", network, "link", "set", "wire", "up");
   }
-  // What no better route leads elsewhere leaves past the tunnel, and the gateway would answer.
+  // Packets without a better route leave beside the tunnel, and the gateway would answer them.
   ip("-n", edge, "route", "add", "default", "via", outer.gateway, "src", inner.edge);
   ip("-n", gateway, "link", "add", "gw", "type", "xfrm", "if_id", "7");
   ip("-n", gateway, "link", "set", "gw", "mtu", "1400", "up");
@@ -100,7 +101,7 @@ interface Certified {
   readonly certificate: string;
 }
 
-/** With a certificate of its own, and peers of one authority. */
+/** Loads a gateway with a certificate of its own, which accepts peers of one authority. */
 export async function loadCertifiedGateway(
   far: Daemon,
   { key, certificate }: Certified,
@@ -113,7 +114,7 @@ export async function loadCertifiedGateway(
   ]);
 }
 
-/** Where the gateway ends a tunnel. */
+/** The gateway's settings of a tunnel. */
 export interface GatewayEnd {
   readonly name: string;
   readonly own: string;
@@ -144,7 +145,7 @@ export async function loadAzure(
   });
 }
 
-/** How many of so many pings between the hosts behind the ends were answered. */
+/** Returns how many of `count` pings between the hosts behind the ends were answered. */
 export async function pings(
   network: string,
   count = 3,
@@ -159,7 +160,7 @@ export async function pings(
   return Number(/(\d+) received/.exec(stdout)?.[1] ?? "0");
 }
 
-/** Clear packets of a protected prefix, as they come in at the gateway's end of the wire. */
+/** Clear packets of a protected prefix, as they arrive at the gateway's end of the wire. */
 export class LeakWatch implements Disposable {
   readonly seen: string[] = [];
   readonly #socket: ReturnType<typeof native.openFrames>;
@@ -176,7 +177,7 @@ export class LeakWatch implements Disposable {
         const length = native.receive(this.#socket, this.#room);
         if (length <= 0) return;
         const octets = Buffer.from(this.#room.subarray(0, length));
-        // An Ethernet header, then IPv4 with its two addresses.
+        // An Ethernet header comes first, then IPv4 with its two addresses.
         const [from, to] = [addressAt(octets, 26), addressAt(octets, 30)];
         const isProtected = [from, to].some((address) => /^10\.10[01]\./.test(address));
         if (isProtected) this.seen.push(`${from} > ${to}, protocol ${octets[23]}`);

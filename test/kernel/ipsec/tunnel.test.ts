@@ -59,7 +59,7 @@ const spis = (seen: IpsecTunnel | undefined): readonly number[] =>
   seen?.sas.kind === "known" ? seen.sas.value.map(({ spi }) => spi).toSorted((a, b) => a - b) : [];
 
 describe("a tunnel", { timeout: 120_000 }, () => {
-  it("comes up as wanted, proven by a rekey of its child, and carries", async () => {
+  it("a tunnel comes up as configured, proven by a rekey of its child, and carries", async () => {
     await commit(put());
     const seen = await tunnel();
     expect(seen?.ike).toMatchObject({ kind: "known", value: "established" });
@@ -79,14 +79,14 @@ describe("a tunnel", { timeout: 120_000 }, () => {
     expect(all).toMatch(/replay.window 128/);
   });
 
-  it("put again is not touched", async () => {
+  it("a tunnel that is put again unchanged is not touched", async () => {
     const before = spis(await tunnel());
     await commit(put());
     expect(spis(await tunnel())).toEqual(before);
   });
 
   it.each(["child", "ike", "reauthenticate"] as const)(
-    "loses nothing in a %s rekey",
+    "a tunnel loses nothing in a %s rekey",
     async (what) => {
       const before = spis(await tunnel());
       const flow = pings(site.edge, 100, 0.05);
@@ -102,7 +102,7 @@ describe("a tunnel", { timeout: 120_000 }, () => {
     },
   );
 
-  it("is in every look while charon rekeys its IKE SA again and again", async () => {
+  it("a tunnel is in every observation while charon rekeys its IKE SA repeatedly", async () => {
     const charon = { path: site.charon.socket, stream: openStream, clock: new PacedClock(1) };
     let looks = 0;
     let rekeying = true;
@@ -112,7 +112,8 @@ describe("a tunnel", { timeout: 120_000 }, () => {
         const { sas } = await lookAtCharon(client, soon());
         const isUp = sas.some(({ name, state }) => name === spec.name && state === "established");
         if (!isUp) missed.push(looks);
-        // Where what runs takes no time, no rekey comes about unless this loop rests.
+        // In a machine where programs take no virtual time, no rekey happens unless this loop
+        // rests.
         await rest(10);
       }
     });
@@ -127,12 +128,12 @@ describe("a tunnel", { timeout: 120_000 }, () => {
     expect(missed).toEqual([]);
   });
 
-  it("that is not there cannot be rekeyed", async () => {
+  it("a tunnel that does not exist cannot be rekeyed", async () => {
     const change = [{ kind: "ipsec.rekey", name: "hub-9", what: "child" }] as const;
     await expect(commit(change)).rejects.toMatchObject({ code: "device.rejected", effect: "none" });
   });
 
-  it("removed is gone at both daemons, and its prefix stays blocked", async () => {
+  it("a removed tunnel is gone at both daemons, and its prefix stays blocked", async () => {
     await commit(remove);
     expect(await tunnel()).toBeUndefined();
     expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
@@ -142,35 +143,42 @@ describe("a tunnel", { timeout: 120_000 }, () => {
   });
 });
 
-describe("a tunnel that the ends do not agree on", { timeout: 120_000 }, () => {
+describe("a tunnel whose ends disagree", { timeout: 120_000 }, () => {
   const rows = [
-    ["another PSK", strong, "another_PSK_of_16+", /different pre-shared keys/],
-    [
-      "other algorithms for IKE",
-      { ...strong, ike: "aes128-sha256-modp2048" },
-      gatewayPsk,
-      /for IKE/,
-    ],
-    ["other algorithms for ESP", { ...strong, esp: "aes128-sha256" }, gatewayPsk, /for ESP/],
-    [
-      "another group for rekeying",
-      { ...strong, esp: "aes256gcm16-modp2048" },
-      gatewayPsk,
-      /different groups for rekeying/,
-    ],
+    {
+      ...{ name: "another PSK", policy: strong },
+      ...{ psk: "another_PSK_of_16+", why: /different pre-shared keys/ },
+    },
+    {
+      ...{ name: "other algorithms for IKE", psk: gatewayPsk, why: /for IKE/ },
+      policy: { ...strong, ike: "aes128-sha256-modp2048" },
+    },
+    {
+      ...{ name: "other algorithms for ESP", psk: gatewayPsk, why: /for ESP/ },
+      policy: { ...strong, esp: "aes128-sha256" },
+    },
+    {
+      ...{ name: "another group for rekeying", psk: gatewayPsk },
+      ...{
+        policy: { ...strong, esp: "aes256gcm16-modp2048" },
+        why: /different groups for rekeying/,
+      },
+    },
   ] as const;
 
-  it.each(rows)("by %s is refused with that reason, and nothing of it stays", async (...row) => {
-    const [, policy, psk, why] = row;
-    await loadGateway(site.far, policy, psk);
-    await expect(commit(put())).rejects.toThrow(why);
-    expect(await tunnel()).toBeUndefined();
-    expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
-    const { control } = await device.observe(soon());
-    expect(control).toMatchObject({ value: { commitPending: false } });
-  });
+  it.each(rows)(
+    "a disagreement by $name is refused with that reason, and leaves nothing behind",
+    async ({ policy, psk, why }) => {
+      await loadGateway(site.far, policy, psk);
+      await expect(commit(put())).rejects.toThrow(why);
+      expect(await tunnel()).toBeUndefined();
+      expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
+      const { control } = await device.observe(soon());
+      expect(control).toMatchObject({ value: { commitPending: false } });
+    },
+  );
 
-  it("comes up once they do", async () => {
+  it("a tunnel comes up once both ends agree", async () => {
     await loadGateway(site.far, strong, gatewayPsk);
     await commit(put());
     expect(await pings(site.edge)).toBe(3);
@@ -178,7 +186,7 @@ describe("a tunnel that the ends do not agree on", { timeout: 120_000 }, () => {
 });
 
 describe("a gateway whose own address is protected", { timeout: 120_000 }, () => {
-  it("is reached all the same, where a route of its own leads to it", async () => {
+  it("a gateway inside a protected prefix is reached by a route of its own", async () => {
     await commit(remove);
     ip("-n", site.edge, "route", "add", "198.51.100.2/32", "dev", "wire");
     const remotePrefixes = [...spec.remotePrefixes, "198.51.100.0/30"];

@@ -1,5 +1,5 @@
-// The main job on real things: a pair enrolled on a real kernel, with keys from a vault behind
-// Microsoft's own client, and what is told of each fault.
+// The main task on real components: a pair enrolled on a real kernel, with keys from a vault behind
+// Microsoft's own client, and the reports of each fault.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -53,13 +53,13 @@ const protectedAgain = (): Promise<true> =>
     return verdict === "protected" ? true : undefined;
   });
 
-/** Those that are over soon; the long run has them all. */
+/** The faults that end soon; the long run has all of them. */
 const quick: readonly LabFaultName[] = ["peer-silent", "should-secure"];
 
 const replacements = ["SIGKILL", "SIGTERM", "SIGKILL, and another build starts"] as const;
 
 describe("a pair on a real kernel", { timeout: 900_000 }, () => {
-  it("is enrolled one link after the other, and everything on it is under MACsec", async () => {
+  it("a pair is enrolled one link after the other, with all traffic under MACsec", async () => {
     expect(await lab.enrol()).toBeUndefined();
     console.log(said.join("\n"));
     const { groups, verdict } = await lab.status();
@@ -71,7 +71,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
     const stop = await lab.traffic();
     const counted = () => links.map(({ port }) => lab.wires.get(port) ?? { sealed: 0, clear: 0 });
     const before = counted().map(({ sealed, clear }) => ({ sealed, clear }));
-    // What came back to a link last takes BGP a moment.
+    // BGP needs a moment for the link that was repaired last.
     await until("both links to carry", async () =>
       counted().every(({ sealed }, index) => sealed - (before[index]?.sealed ?? 0) > 100)
         ? true
@@ -87,7 +87,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   });
 
   it.each(effort(quick, Object.keys(labFaults) as LabFaultName[]))(
-    "%s is told, and its end",
+    "the fault %s is reported, and so is its end",
     async (name) => {
       const { title, verdict, code, withinMs, strike, heal } = labFaults[name];
       const begun = performance.now();
@@ -99,7 +99,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
       });
       const tookMs = Math.round(performance.now() - begun);
       expect(reason.next).toMatch(/^linkseal /);
-      console.log(`${title}: told after ${tookMs} ms (${withinMs} of protocol and poll)
+      console.log(`${title}: reported after ${tookMs} ms (${withinMs} of protocol and poll)
   ${verdict}, ${code}: ${reason.text}`);
       await heal(lab);
       await protectedAgain();
@@ -107,7 +107,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   );
 
   it.each(effort([1000], [1000, 10_000]))(
-    "is protected again after a link that was dark for %i ms",
+    "a link that was down for %i ms is protected again",
     async (ms) => {
       const { network } = lab.pair.far;
       light(network, "m1", "down");
@@ -120,7 +120,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
     },
   );
 
-  it("says no octet of a key in arguments, environments, files and sockets", async () => {
+  it("arguments, environments, files and sockets contain no octet of a key", async () => {
     const keys = links.map(({ port }) => Buffer.from(lab.standIn.keyOf(port).cak, "hex"));
     expect(keys.map(({ length }) => length)).toEqual([32, 32]);
     const status = Buffer.from(JSON.stringify(await lab.status()));
@@ -138,7 +138,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   });
 
   it.each(effort(replacements.slice(-1), [...replacements]))(
-    "loses nothing when its agent gets %s, and comes to the same words again",
+    "an agent that gets %s loses no packet, and reports the same state again",
     async (what) => {
       const stop = await lab.traffic();
       await rest(2000);
@@ -160,7 +160,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
     },
   );
 
-  it("leaves no core file of any process that may have held a key", async () => {
+  it("no process that may have held a key leaves a core file", async () => {
     const cores = join(folder, "cores");
     mkdirSync(cores);
     writeFileSync("/proc/sys/kernel/core_pattern", join(cores, "%p"));
@@ -181,7 +181,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   });
 });
 
-/** As a package of the next version would lie beside this one. */
+/** Places another build as a package of the next version would be placed beside this one. */
 function anotherBuild(home: string): string {
   const build = join(home, "next");
   for (const part of ["dist", join("agent", "bin.js"), "package.json"]) {

@@ -1,5 +1,5 @@
-// The main job on real things: a pair rotated on a real kernel beside a far end that holds one key
-// per link and changes it late and not atomically.
+// The main task on real components: a pair rotated on a real kernel beside a far end that holds one
+// key per link, and changes it late and not atomically.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ import { tookMs } from "../../recorded-rotation.ts";
 import type { Tally } from "../host/traffic.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? String(Date.now() % 1_000_000);
-/** What a rotation of one link goes through, whoever changes the far end. */
+/** The states of the rotation of one link, whichever side changes the far end. */
 const states = [
   ...["draining", "staging", "awaitingPeer", "switching", "proving", "retiring", "restoring"],
 ] as const satisfies readonly CampaignState[];
@@ -43,7 +43,9 @@ function lostOf(tallies: readonly Tally[]): { readonly sent: number; readonly lo
   return { sent, lost: sent - received };
 }
 
-/** What each link runs on, as the agent tells and as the far end was given. */
+/**
+ * Returns the key of each link, which must be the same in the agent's report and at the far end.
+ */
 async function keys(): Promise<readonly string[]> {
   const { groups } = await lab.status();
   const ckns = (groups[0]?.links ?? []).map(({ mka }) => mka?.principalCkn ?? "none");
@@ -51,7 +53,7 @@ async function keys(): Promise<readonly string[]> {
   return ckns;
 }
 
-/** Under traffic from a few seconds before until a few after, of which nothing may be lost. */
+/** Runs `play` under traffic from a few seconds before until a few after, and expects no loss. */
 async function underTraffic(what: string, play: () => Promise<string | undefined>): Promise<void> {
   const stop = await lab.traffic();
   await rest(5000);
@@ -68,24 +70,24 @@ async function underTraffic(what: string, play: () => Promise<string | undefined
   expect(sent).toBeGreaterThan(2 * 200 * seconds * 0.9);
 }
 
-/** Nothing of before is left, and no frame of data was in the clear meanwhile. */
+/** Expects that no old key is left, and that no frame of data was in the clear meanwhile. */
 async function rotated(what: string, hear?: Parameters<Lab["rotate"]>[0]): Promise<void> {
   const [before, clearBefore] = [await keys(), clear()];
   await underTraffic(what, () => lab.rotate(hear));
   expect(clear()).toEqual(clearBefore);
   const after = await keys();
   expect(after.filter((ckn) => before.includes(ckn))).toEqual([]);
-  // A key that stands beside the one of a port would be a difference.
+  // A key beside the one of a port would be a difference.
   expect(await lab.run("plan", lab.file)).toMatchObject({ status: 0 });
 }
 
 interface Move {
-  /** In ms from anywhere. */
+  /** Milliseconds from any origin. */
   readonly at: number;
   readonly move: string;
 }
 
-/** How long each of two runs stayed in each state. */
+/** Compares how long each of two runs stayed in each state. */
 function sideBySide(twin: readonly Move[], real: readonly Move[]): string {
   const stayedMs = (moves: readonly Move[], index: number): string =>
     String(Math.round((moves[index + 1]?.at ?? Number.NaN) - (moves[index]?.at ?? Number.NaN)));
@@ -96,7 +98,7 @@ function sideBySide(twin: readonly Move[], real: readonly Move[]): string {
 }
 
 describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => {
-  it("loses nothing while it is enrolled, and nothing is in the clear from then on", async () => {
+  it("a pair loses nothing while it is enrolled, and nothing is in the clear after", async () => {
     try {
       await underTraffic("enrolment from clear", () => lab.enrol());
     } finally {
@@ -110,7 +112,7 @@ describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => 
     expect((await keys()).length).toBe(links.length);
   });
 
-  it("loses nothing while it is rotated, one key is left, and all went as rehearsed", async () => {
+  it("a rotation loses nothing, leaves one key, and takes the rehearsed steps", async () => {
     await lab.offerKeys();
     const rehearsal = await lab.rehearsal();
     expect(rehearsal).toMatchObject({ verdict: "good", brokenPromises: [], lostFrames: "0" });
@@ -140,7 +142,7 @@ describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => 
     expect(Math.abs(there / here - 1)).toBeLessThan(0.2);
   });
 
-  it("loses nothing either when the agent is killed in the middle", async () => {
+  it("a rotation loses nothing when the agent is killed in the middle", async () => {
     const prng = new Prng(seed);
     const [link, state] = [prng.pick(links).name, prng.pick(states)];
     let killed = false;
@@ -155,7 +157,7 @@ describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => 
     expect(killed).toBe(true);
   });
 
-  it("loses nothing while an agent that knows nothing of it adopts it", async () => {
+  it("an agent with a new state folder adopts the pair without a loss", async () => {
     const [before, clearBefore] = [await keys(), clear()];
     await underTraffic("adoption", async () => {
       await lab.end("agent", "SIGTERM");
@@ -171,7 +173,7 @@ describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => 
     await rotated("rotation of what was adopted");
   });
 
-  it("of an undrained link is dark for the far end's time and a few seconds of ours", async () => {
+  it("an undrained link is down for the far end's time and a few seconds of ours", async () => {
     const alone = await betweenSupplicants();
     for (const { link, darkMs, oursMs } of await rotateUndrained(lab)) {
       console.log(

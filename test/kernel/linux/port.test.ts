@@ -46,7 +46,7 @@ const key = (suite: CipherSuite): string => "11".repeat(suite.includes("256") ? 
 const extended = (suite: CipherSuite, ssci: number): string =>
   suite.includes("xpn") ? `xpn 10 ssci ${ssci} salt ${"33".repeat(12)}` : "pn 10";
 
-/** A SecY whose both directions have a key, as an MKA participant would leave it. */
+/** Makes a SecY with a key in both directions, as MKA would leave it. */
 function secure(suite: CipherSuite, ...more: string[]): void {
   const rx = `macsec add ms rx ${peer}`;
   ipBatch([
@@ -94,7 +94,7 @@ function byIp(): IpLink {
 
 describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
   it.each<CipherSuite>(["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"])(
-    "with %s and a key in both directions",
+    "a port with %s and a key in both directions is read as ip reads it",
     async (suite) => {
       secure(suite);
       const { port, controlled } = await seen();
@@ -119,7 +119,7 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
     ["encryptOff", "link set ms type macsec encrypt off"],
     ["addressOnUncontrolledPort", "addr add 10.9.0.1/32 dev wire noprefixroute"],
     ["routeOnUncontrolledPort", "route add 10.9.0.0/24 dev wire"],
-  ])("as should-secure: %s", async (name, command) => {
+  ])("a SecY changed to %s is read as should-secure", async (name, command) => {
     secure("gcm-aes-xpn-256");
     expect((await seen()).controlled.failOpen).toEqual([]);
     ipBatch([command]);
@@ -127,7 +127,7 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
     expect(controlled.failOpen).toEqual([name]);
   });
 
-  it("with its replay window, its SCI left out, and another size", async () => {
+  it("the replay window, the SCI left out and another size are read as ip reads them", async () => {
     const set = "link set ms type macsec";
     secure(
       "gcm-aes-128",
@@ -142,7 +142,7 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
     expect([controlled.mtu, mtu]).toEqual([8000, 8000]);
   });
 
-  it("in its VRF, with its addresses of both families", async () => {
+  it("a port in a VRF is read with its addresses of both families", async () => {
     secure(
       "gcm-aes-256",
       "link add red type vrf table 7",
@@ -159,7 +159,7 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
 });
 
 describe("keys and light of a port", { timeout: 120_000 }, () => {
-  it("whose directions have different keys, or one key, say so", async () => {
+  it("ports whose directions have different keys, or one key, are told apart", async () => {
     const suite = "gcm-aes-xpn-128";
     secure(suite);
     const other = "f1".repeat(16);
@@ -178,7 +178,7 @@ describe("keys and light of a port", { timeout: 120_000 }, () => {
     expect(port.liveSuite).toMatchObject({ kind: "known", value: undefined });
   });
 
-  it("follow the port as it goes dark, is shut, and is gone", async () => {
+  it("a port that loses its light, is shut or is removed is read as such", async () => {
     secure("gcm-aes-128");
     ip("link", "set", "far", "down");
     const dark = await until(async () => {
@@ -192,7 +192,7 @@ describe("keys and light of a port", { timeout: 120_000 }, () => {
     expect(readPort("wire", await look())).toBeUndefined();
   });
 
-  it("without a SecY are known to be none", async () => {
+  it("a port without a SecY is known to have no keys", async () => {
     const { port } = readPort("wire", await look()) ?? {};
     expect(port?.settings).toMatchObject({ kind: "known", value: undefined });
     expect(port?.session).toMatchObject({
@@ -217,7 +217,7 @@ interface Counted {
   readonly told: string;
 }
 
-// The kernel itself sends packets now and then, so ours is looked at before and after that of `ip`.
+// The kernel itself sends packets now and then, so we read ours before and after that of `ip`.
 async function still(before: KernelLook): Promise<Counted> {
   return await until(async () => {
     const [first, told, after] = [
@@ -235,7 +235,7 @@ async function still(before: KernelLook): Promise<Counted> {
 }
 
 describe("what passes a port", { timeout: 120_000 }, () => {
-  it("is counted as ip counts it, and its rate is of the time between two looks", async () => {
+  it("the frames of a port are counted as ip counts them, with a rate between polls", async () => {
     const suite = "gcm-aes-xpn-256";
     const far = addNetwork();
     ip("link", "set", "far", "netns", far);
@@ -256,7 +256,7 @@ describe("what passes a port", { timeout: 120_000 }, () => {
     expect(ip("netns", "exec", network, "busybox", "ping", ...ping)).toContain(", 0% ");
     const { after, port, frames, told } = await still(before);
     expect(frames.rxOk).toBeGreaterThanOrEqual(20n);
-    // ip prints it of the channel and of its one SA.
+    // ip prints it for the channel and again for its one SA.
     expect(2n * frames.rxOk).toBe(statisticsOf(told, "InPktsOK"));
     expect(frames.txProtected).toBeGreaterThanOrEqual(20n);
     expect(frames.nextPn).toBe(frames.txProtected + 10n);

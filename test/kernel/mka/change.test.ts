@@ -1,5 +1,5 @@
-// The change of a CAK at both ends, with traffic on the link: both keys stand beside each other,
-// and nothing is lost.
+// The change of a CAK at both ends, with traffic on the link: both ends hold both keys for a while,
+// and no frame is lost.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
@@ -25,41 +25,45 @@ async function agreed(a: Station, b: Station, ckn: string): Promise<string> {
 }
 
 describe("the change of a CAK", { timeout: 300_000 }, () => {
-  it.each(["gcm-aes-256", "gcm-aes-xpn-256"] as const)("%s: nothing is lost", async (suite) => {
-    const networks = wire();
-    networks.forEach((network, index) => {
-      makeSecy(network, { suite, sci: "on" });
-      address(network, index);
-    });
-    await using a = new Station(networks[0], { keyServerPriority: 16 });
-    await using b = new Station(networks[1], { keyServerPriority: 32 });
-    for (const one of [a, b]) await one.add(old);
-    await agreed(a, b, old.ckn);
-    const flow = await Flow.begin(networks);
-    await rest(1000);
-    const start = performance.now();
-    for (const one of [a, b]) await one.add(fresh, "fallback");
-    await rest(3000);
-    for (const one of [a, b]) await one.port.command({ kind: "promoteActor", ckn: fresh.ckn });
-    await agreed(a, b, fresh.ckn);
-    for (const one of [b, a]) await one.port.command({ kind: "removeActor", ckn: old.ckn });
-    await rest(3000);
-    expect(await a.port.command({ kind: "rekeySak" })).toBeUndefined();
-    await rest(8000);
-    const keyId = await agreed(a, b, fresh.ckn);
-    const tookMs = Math.round(performance.now() - start);
-    const { sent, lost } = await flow.end();
-    console.log(`${suite}: CAK and SAK changed in ${tookMs} ms, ${lost} of ${sent} lost`);
-    expect(lost).toBe(0);
-    expect(keysOf(networks[0])).toEqual(keysOf(networks[1]));
-    expect(keysOf(networks[0]).sent).toContain(keyId.split("/")[0]);
-    // A machine that stands still for a life time loses a peer for a moment, and no frame.
-    const bad = /refused|contradicts|secy-lost|ended/;
-    expect([...a.log, ...b.log].filter((line) => bad.test(line))).toEqual([]);
-  });
+  it.each(["gcm-aes-256", "gcm-aes-xpn-256"] as const)(
+    "a change of CAK and SAK under %s loses nothing",
+    async (suite) => {
+      const networks = wire();
+      networks.forEach((network, index) => {
+        makeSecy(network, { suite, sci: "on" });
+        address(network, index);
+      });
+      await using a = new Station(networks[0], { keyServerPriority: 16 });
+      await using b = new Station(networks[1], { keyServerPriority: 32 });
+      for (const one of [a, b]) await one.add(old);
+      await agreed(a, b, old.ckn);
+      const flow = await Flow.begin(networks);
+      await rest(1000);
+      const start = performance.now();
+      for (const one of [a, b]) await one.add(fresh, "fallback");
+      await rest(3000);
+      for (const one of [a, b]) await one.port.command({ kind: "promoteActor", ckn: fresh.ckn });
+      await agreed(a, b, fresh.ckn);
+      for (const one of [b, a]) await one.port.command({ kind: "removeActor", ckn: old.ckn });
+      await rest(3000);
+      expect(await a.port.command({ kind: "rekeySak" })).toBeUndefined();
+      await rest(8000);
+      const keyId = await agreed(a, b, fresh.ckn);
+      const tookMs = Math.round(performance.now() - start);
+      const { sent, lost } = await flow.end();
+      console.log(`${suite}: CAK and SAK changed in ${tookMs} ms, ${lost} of ${sent} lost`);
+      expect(lost).toBe(0);
+      expect(keysOf(networks[0])).toEqual(keysOf(networks[1]));
+      expect(keysOf(networks[0]).sent).toContain(keyId.split("/")[0]);
+      // A machine that stalls for a life time loses a peer for a moment, and no frame.
+      const bad = /refused|contradicts|secy-lost|ended/;
+      expect([...a.log, ...b.log].filter((line) => bad.test(line))).toEqual([]);
+    },
+  );
 
-  // Its old key, its new one, and back: as a far end that holds one key goes through rotations.
-  it("at a supplicant with one key at a time is followed within a life time", async () => {
+  // The supplicant alternates between its old key and its new one, as a far end that holds one key
+  // does in rotations.
+  it("a supplicant with one key at a time is followed within a life time", async () => {
     const networks = wire();
     makeSecy(networks[0], { suite: "gcm-aes-256", sci: "on" });
     address(networks[0], 0);
@@ -85,15 +89,15 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
         if (device !== undefined) ip("-n", networks[1], "link", "delete", device);
       }
       far[Symbol.dispose]();
-      // Half a life time: what it used is given up while its successor is on its way.
+      // After half a life time the session with the old key ends while its successor starts.
       await rest(3_000);
     }
     console.log(`from a supplicant's start to a new SAK: ${tookMs.join(", ")} ms`);
-    // The first is its own start; of the others only a machine that stands still is one too slow.
+    // The first is our own start; of the others at most one is too slow, if the machine stalls.
     expect(tookMs.slice(1).toSorted((x, y) => x - y)[3]).toBeLessThan(6_000);
   });
 
-  it("of a SAK comes before its packet numbers run out, and nothing is lost", async () => {
+  it("a new SAK comes before the packet numbers run out, and nothing is lost", async () => {
     const networks = wire();
     networks.forEach((network, index) => {
       makeSecy(network, { suite: "gcm-aes-128", sci: "on" });
@@ -105,7 +109,8 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
     const before = await agreed(a, b, old.ckn);
     const flow = await Flow.begin(networks);
     await rest(1000);
-    // The member's own: the key server learns of it from what the member says it sent.
+    // The number is the member's own: the key server learns it from the number that the member
+    // reports.
     const start = performance.now();
     ip("-n", networks[1], "macsec", "set", "ms-wire", "tx", "sa", "0", "pn", "3221225500");
     await until(async () => ((await agreed(a, b, old.ckn)) === before ? undefined : true));
@@ -119,7 +124,7 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
     expect(secyOf(networks[1])?.sa_list).toMatchObject([{ an: 1 }]);
   });
 
-  it("of SAKs by the clock, and of 64 bit of packet numbers past 2^32, lose nothing", async () => {
+  it("SAKs by the clock, and 64-bit packet numbers past 2^32, lose nothing", async () => {
     const networks = wire();
     networks.forEach((network, index) => {
       makeSecy(network, { suite: "gcm-aes-xpn-256", sci: "on" });

@@ -1,17 +1,17 @@
-// What crosses a wire in the clear.
+// Frames that cross a wire in the clear.
 
 import { enterNetwork, ip, native } from "../lab.ts";
 
 /** IPv4, ARP and IPv6. */
 const etherTypes = [0x0800, 0x0806, 0x86dd];
 
-/** Frames that are neither MACsec nor EAPOL, as they come in at the port of this network. */
+/** Frames that are neither MACsec nor EAPOL, as they arrive at the port of this network. */
 export class ClearWatch implements Disposable {
   readonly seen: string[] = [];
   readonly #sockets: ReturnType<typeof native.openFrames>[] = [];
   readonly #room = new Uint8Array(16_384);
 
-  /** Leaves the thread in that network. */
+  /** Enters that network with this thread, which stays there. */
   constructor(network: string, port = "wire") {
     enterNetwork(network);
     const [link] = JSON.parse(ip("-n", network, "-j", "link", "show", port)) as [

@@ -1,4 +1,4 @@
-// A flood of MKPDUs that are not ours is no data in the clear, and hides none (D1).
+// A flood of foreign MKPDUs does not count as data in the clear, and does not hide such data.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
@@ -9,13 +9,13 @@ import { ping } from "./traffic.ts";
 
 afterEach(leaveNetworks);
 
-/** More at once than the socket of the MKPDUs has room for, many times. */
+/** Many times more than fit into the socket of the MKPDUs at once. */
 const burst = 1_000;
 const bursts = 10;
-/** Of destination and source. */
+/** Octets of the destination and source addresses. */
 const addressBytes = 12;
 
-/** The wire as the far end has it: what is sent here comes in at the near port. */
+/** Opens the wire at the far end: frames that are sent here arrive at the near port. */
 function farWire(network: string): {
   readonly channel: FrameChannel;
   readonly heard: Uint8Array[];
@@ -30,7 +30,7 @@ function farWire(network: string): {
   return { channel, heard };
 }
 
-/** An MKPDU of the near end as another CA would send it. */
+/** Returns an MKPDU of the near end as another CA would send it. */
 function foreign(mkpdu: Uint8Array, ckn: string): Buffer {
   const octets = Buffer.from(mkpdu);
   const at = octets.indexOf(Buffer.from(ckn, "hex"));
@@ -47,7 +47,7 @@ function arp(): Uint8Array {
   return octets;
 }
 
-it("10,000 MKPDUs of another CA are no clear data; one ARP frame among them is", async () => {
+it("10,000 MKPDUs of another CA do not count as clear data; one ARP frame does", async () => {
   const networks = wire();
   networks.forEach((network, index) => {
     makeSecy(network, { suite: "gcm-aes-xpn-256", sci: "on" });
@@ -73,7 +73,7 @@ it("10,000 MKPDUs of another CA are no clear data; one ARP frame among them is",
   const frame = foreign(mkpdu, key.ckn);
   expect(frame.readUInt16BE(addressBytes)).toBe(etherTypeEapol);
 
-  // Both ends live in this process: between two bursts they keep their times.
+  // Both ends run in this process: between two bursts their timers run.
   for (let count = 0; count < bursts; count += 1) {
     for (let sent = 0; sent < burst; sent += 1) wireAtFarEnd.send(frame);
     await rest(0);
@@ -85,7 +85,7 @@ it("10,000 MKPDUs of another CA are no clear data; one ARP frame among them is",
     wireAtFarEnd.send(frame);
     if (sent === burst / 2) wireAtFarEnd.send(arp());
   }
-  // At once, while what waits in the socket of the MKPDUs is not read yet.
+  // It is read at once, before the MKPDUs that wait in the socket.
   expect(await clear()).toBe(1n);
   await until(async () => (await a.secured()) === (await b.secured()) || undefined);
   await until(async () => (await ping(networks[0], "10.0.0.2")) === 5 || undefined);

@@ -1,4 +1,4 @@
-// Memory that a service manager holds, and a process that leaves no core.
+// Memory that a service manager keeps for a process, and a process that leaves no core file.
 
 import { execFileSync } from "node:child_process";
 import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
@@ -10,8 +10,8 @@ import { native } from "../lab.ts";
 
 const octets = (fill: number, length = 100): Uint8Array => new Uint8Array(length).fill(fill);
 
-describe("memory that is held", { timeout: 60_000 }, () => {
-  it("is read by whoever adopts it, the newest that is whole", () => {
+describe("memory that a service manager keeps", { timeout: 60_000 }, () => {
+  it("a process that adopts memory reads the newest record that is whole", () => {
     const memory = HeldMemory.create(native, "test");
     const { descriptor } = memory;
     expect(memory.read()).toBeUndefined();
@@ -21,7 +21,7 @@ describe("memory that is held", { timeout: 60_000 }, () => {
     expect(adopted.read()).toEqual(octets(3, 104));
     adopted.write([octets(4)]);
     expect(memory.read()).toEqual(octets(4));
-    // Dead in the middle of the next one, which goes where the older one was.
+    // The process ends in the middle of the next record, which replaces the older one.
     writeSync(descriptor, octets(9), 0, 100, 16 * 1024 + 60);
     expect(adopted.read()).toEqual(octets(4));
     writeSync(descriptor, octets(9), 0, 100, 60);
@@ -29,7 +29,7 @@ describe("memory that is held", { timeout: 60_000 }, () => {
     closeSync(descriptor);
   });
 
-  it("keeps its size, and refuses what does not fit", () => {
+  it("memory keeps its size, and refuses data that does not fit", () => {
     const memory = HeldMemory.create(native, "test");
     expect(() => memory.write([octets(1, 16 * 1024)])).toThrow(RangeError);
     for (const bytes of [0, 1_000_000]) {
@@ -38,7 +38,7 @@ describe("memory that is held", { timeout: 60_000 }, () => {
     closeSync(memory.descriptor);
   });
 
-  it("is no file, no size of nothing, and no name without end", () => {
+  it("a file, an empty size and a name that is too long are refused", () => {
     const folder = mkdtempSync(join(tmpdir(), "linkseal-memory-"));
     const file = openSync(join(folder, "file"), "w+");
     expect(() => HeldMemory.adopt(native, file)).toThrow(expect.objectContaining({ errno: 22 }));
@@ -54,7 +54,7 @@ describe("memory that is held", { timeout: 60_000 }, () => {
   });
 });
 
-it("a process that refuses dumps is none that its user may look into", { timeout: 60_000 }, () => {
+it("a process without core dumps cannot be inspected by its own user", { timeout: 60_000 }, () => {
   const file = join(import.meta.dirname, "..", "..", "..", "dist/native/linkseal.node");
   const code = `
     const native = require(${JSON.stringify(file)});

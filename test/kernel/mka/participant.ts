@@ -18,7 +18,7 @@ export interface ParticipantOptions {
   readonly network: string;
   readonly folder: string;
   readonly client?: string;
-  /** Address of a service manager, and what it holds for the process. */
+  /** Address of a service manager, and the data that it keeps for the process. */
   readonly manager?: string;
   readonly held?: number;
 }
@@ -40,7 +40,7 @@ export class Participant implements Disposable {
     );
   }
 
-  /** Resolves once it says that it is ready. */
+  /** Starts the process; resolves once it reports that it is ready. */
   async start(held?: number): Promise<void> {
     const { network, folder, client, manager } = this.#options;
     const more = client === undefined ? [] : ["--client", client];
@@ -51,7 +51,7 @@ export class Participant implements Disposable {
       ...{ LINKSEAL_HOME: folder, TMPDIR: folder, ...handed },
       ...(manager === undefined ? {} : { NOTIFY_SOCKET: manager }),
     };
-    // A service manager knows the number of the process that it starts.
+    // A service manager knows the id of the process that it starts.
     const shell = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", ...argv];
     const child = spawn("ip", ["netns", "exec", network, ...shell], {
       env,

@@ -1,5 +1,5 @@
-// linkseal-mka as a process: whom it answers, what it takes back by itself, and what its death
-// costs.
+// linkseal-mka as a process: the clients that it answers, the changes that it undoes by itself, and
+// the cost of its end.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -38,7 +38,7 @@ const priority = (keyServerPriority: number) =>
     kind: "configure",
     settings: { keyServerPriority, sakRekeyMs: undefined, delayProtection: "off" },
   }) as const;
-/** Of a peer since our last hello, which may be two seconds old. */
+/** The peer's wait since our last hello, which may be two seconds old. */
 const patienceMs = 3500;
 let changes = 0;
 const final = () => {
@@ -64,7 +64,7 @@ async function both(options: { manager?: string } = {}): Promise<[Participant, P
 }
 
 describe("linkseal-mka", { timeout: 300_000 }, () => {
-  it("secures a port for its client, and says nothing of a key", async () => {
+  it("linkseal-mka secures a port for its client, and prints no key", async () => {
     const [a, b] = await both();
     using near = a;
     using _far = b;
@@ -89,7 +89,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     expect(keysOf(networks[0]).sent).not.toBe("");
   });
 
-  it("takes back what nobody confirms, its client gone or not, and keeps what was", async () => {
+  it("an unconfirmed change is undone even without its client; a confirmed one stays", async () => {
     const [a, b] = await both();
     using near = a;
     using _far = b;
@@ -112,7 +112,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
       code: "device.commitExpired",
     });
     await near.add(other, { token: "third", within: 60_000 });
-    // An answer that was lost: asked for again, and confirmed twice.
+    // An answer was lost: the client asks again, and confirms twice.
     await near.client.apply("third", 60_000, soon());
     await near.client.confirm("third", soon());
     await near.client.confirm("third", soon());
@@ -125,7 +125,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     expect(await near.look()).toMatchObject({ keys: [{ ckn: key.ckn }] });
   });
 
-  it("killed and started anew it takes the key again; the SecY goes on meanwhile", async () => {
+  it("a killed process that restarts takes the key again; the SecY carries meanwhile", async () => {
     const [a, b] = await both();
     using near = a;
     using far = b;
@@ -144,12 +144,12 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
       const { sent, lost } = await flow.end();
       const who = station === near ? "key server" : "member";
       console.log(`${who} killed, no memory: secured after ${tookMs} ms, ${lost} of ${sent} lost`);
-      // Whoever is back within the peer's patience loses nothing; in an emulator few are.
+      // A process that is back while the peer still waits loses no frame; in an emulator few are.
       if (readyMs < patienceMs) expect(lost).toBe(0);
     }
   });
 
-  it("killed and started with its memory it is the same member, and needs no key", async () => {
+  it("a process restarted with its memory is the same member, and needs no key", async () => {
     const manager = join(folder, "notify");
     const notices = native.listenNotices(manager);
     const [a, b] = await both({ manager });
@@ -164,7 +164,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     await rest(2000);
     await near.end("SIGKILL");
     const start = performance.now();
-    // Which of both is this one's is seen by what is in it.
+    // The content shows which of the two belongs to this process.
     const [own = -1] = held.filter((fd) => readFileSync(fd).includes('"armed"'));
     await near.start(own);
     const look = await near.look();
@@ -184,7 +184,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     for (const fd of [notices, ...held]) closeSync(fd);
   });
 
-  it("waits for its port and its SecY, and goes on with a new one", async () => {
+  it("linkseal-mka waits for its port and its SecY, and continues with a new one", async () => {
     const [left, right] = networks;
     ipBatch(["link del ms-wire"], "-n", left);
     using near = new Participant({ network: left, folder });
@@ -217,7 +217,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     expect(secyOf(left)?.rx_sc).toHaveLength(1);
   });
 
-  it("answers nobody whom it does not know, and no nonsense", async () => {
+  it("an unknown user and a malformed request get no answer", async () => {
     using near = new Participant({ network: networks[0], folder, client: "4321" });
     await near.start();
     chmodSync(folder, 0o755);
@@ -248,7 +248,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
       socket.write(Uint8Array.from(octets));
       await once(socket, "close");
     }
-    // One that never says what it wants holds nobody up.
+    // A client that never sends a request does not block the others.
     const silent = connect(near.socket);
     expect((await near.look()).kind).toBe("bound");
     await once(silent, "close");

@@ -1,4 +1,4 @@
-// One end of a wire: a network with a port, a SecY that `ip` made, and our participant on it.
+// One end of a wire: a network with a port, a SecY that `ip` made, and our MKA client on it.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { caKeys } from "#drivers/linux/mka/keys.ts";
@@ -21,7 +21,9 @@ const clock: Clock = {
 const linkGroup = 1;
 const mtu = 1468;
 
-/** The two networks at its ends; nothing but MACsec and EAPOL has a reason to cross it. */
+/**
+ * Returns the two networks at the ends of a wire; only MACsec and EAPOL have a reason to cross it.
+ */
 export function wire(): readonly [string, string] {
   const [left, right] = [addNetwork(), addNetwork()];
   ip("-n", left, "link", "add", "wire", "type", "veth", "peer", "wire", "netns", right);
@@ -73,7 +75,7 @@ export interface TestKey {
 export function keyOf(digits: string, octets: 16 | 32): TestKey {
   const ckn = parseCkn(digits.repeat(32).slice(0, 64));
   if (ckn === undefined) throw new Error("no CKN");
-  // Not the digits of its name, which may be seen.
+  // The digits differ from those of the key's name, which may be shown.
   const cak = digits.split("").toReversed().join("").repeat(32);
   return { ckn, cak: cak.slice(0, octets * 2) };
 }
@@ -129,7 +131,9 @@ export class Station implements AsyncDisposable {
     return this.port.observe();
   }
 
-  /** The SAK that frames leave under, once frames of the peer are taken under it too. */
+  /**
+   * Returns the SAK under which frames leave, once frames of the peer are accepted under it too.
+   */
   async secured(): Promise<string | undefined> {
     const seen = await this.observe();
     if (seen.kind !== "bound") return undefined;
@@ -159,13 +163,15 @@ interface IpSecy {
   readonly rx_sc: readonly { readonly sci: string; readonly sa_list: readonly IpSa[] }[];
 }
 
-/** What `ip` says about the SecY of this network. */
+/** Returns the SecY of this network, as `ip` prints it. */
 export function secyOf(network: string): IpSecy | undefined {
   const text = ip("-n", network, "-j", "-s", "macsec", "show");
   return text.trim() === "" ? undefined : (JSON.parse(text) as IpSecy[])[0];
 }
 
-/** Names of the active SAs, each with its AN: those that frames leave and come under. */
+/**
+ * Returns the names of the active SAs, each with its AN: those under which frames leave and arrive.
+ */
 export function keysOf(network: string): { readonly sent: string; readonly taken: string[] } {
   const secy = secyOf(network);
   const active = (sas: readonly IpSa[] = []): string[] =>

@@ -18,9 +18,9 @@ export interface SupplicantOptions {
   readonly key: TestKey;
   readonly priority: number;
   readonly suite?: CipherSuite;
-  /** 0 if absent: a frame that another one overtook is dropped. */
+  /** Absent = 0: a frame that another one overtook is dropped. */
   readonly replayWindow?: number;
-  /** Its end of the wire; `wire` if absent. */
+  /** Its end of the wire; absent = `wire`. */
   readonly port?: string;
 }
 
@@ -74,14 +74,14 @@ export class Supplicant implements Disposable {
     }
   }
 
-  /** Name of its MACsec device, once it is there. */
+  /** Waits for its MACsec device. Resolves to the name. */
   async device(): Promise<string> {
     const { network, port = "wire" } = this.options;
     const sign = new RegExp(`^\\d+: (macsec\\d+)@${port}:`, "m");
     return await until(() => sign.exec(ip("-n", network, "link", "show", "type", "macsec"))?.[1]);
   }
 
-  /** What it says of itself, by name; empty while it does not answer. */
+  /** Returns its own status, by name; empty while it does not answer. */
   status(): ReadonlyMap<string, string> {
     const { version, network, port = "wire" } = this.options;
     const control = ["-p", join(this.#folder, "control"), "-i", port, "status"];

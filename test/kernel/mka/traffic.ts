@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { firstLine } from "../../first-line.ts";
 
-/** How many of so many pings were answered. */
+/** Returns how many of `count` pings were answered. */
 export async function ping(network: string, to: string, count = 5): Promise<number> {
   const argv = ["netns", "exec", network, "ping", "-c", `${count}`, "-i", "0.1", "-W", "10", to];
   const { stdout } = await promisify(execFile)("ip", argv).catch(
@@ -20,7 +20,7 @@ interface Tally {
   readonly received: number;
 }
 
-/** Numbered packets, 200 a second in each direction, from the beginning to the end of it. */
+/** Numbered packets, 200 a second in each direction, from its beginning to its end. */
 export class Flow {
   readonly #ends: readonly ChildProcess[];
   readonly #said: readonly Promise<Tally>[];

@@ -1,5 +1,6 @@
-// A SecY that is made, made anew or unmade by a process that dies at any of its messages to the
-// kernel: its successor ends what was begun, and nothing that stood on the port is lost.
+// A SecY that is made, made anew or removed by a process that is killed at any of its messages to
+// the kernel: its successor completes the work, and nothing that was configured on the port is
+// lost.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NetDesk } from "#drivers/linux/net/desk.ts";
@@ -34,7 +35,7 @@ afterEach(() => {
   leaveNetworks();
 });
 
-/** Sends so many messages, and then never answers again. */
+/** Sends `messages` messages, and then never answers again. */
 function mortal(socket: NetlinkSocket, messages: number): NetlinkSocket & { sent: number } {
   return {
     sent: 0,
@@ -84,10 +85,10 @@ async function protect({ desk }: Life, settings: SecyWish, within: number | "fin
 const first: SecyWish = { suite: "gcm-aes-256", includeSci: true, replayWindow: 64 };
 const second: SecyWish = { ...first, suite: "gcm-aes-xpn-128" };
 const endless = Number.POSITIVE_INFINITY;
-/** Every so many of them; each costs a second. */
+/** Tests every such message; each one costs a second. */
 const step = effort(5, 1);
 
-/** Names of links aside, what stands on the port. */
+/** Returns the configuration of the port, without names of links. */
 const standing = (): readonly string[] =>
   configuredIn(network)
     .map((line) => line.replaceAll("ms-wire", "wire"))
@@ -96,7 +97,7 @@ const standing = (): readonly string[] =>
 const suiteNow = (): string =>
   /cipher (\S+)/.exec(ip("-n", network, "-d", "link", "show", "type", "macsec"))?.[1] ?? "none";
 
-/** Resolves when it is done, or when it will never be any more. */
+/** Resolves when the work is done, or when its process has ended. */
 async function untilDeath(life: Life, messages: number, act: Promise<unknown>): Promise<boolean> {
   let done = false;
   const end = act.then(() => {
@@ -109,7 +110,7 @@ async function untilDeath(life: Life, messages: number, act: Promise<unknown>): 
 }
 
 describe("a SecY", { timeout: 300_000 }, () => {
-  it("is whole after a death at any message of its making", async () => {
+  it("a SecY is complete after a kill at any message of its creation", async () => {
     const before = standing();
     let deaths = 0;
     for (let messages = 0; ; messages += step) {
@@ -129,7 +130,7 @@ describe("a SecY", { timeout: 300_000 }, () => {
     expect(deaths * step).toBeGreaterThan(10);
   });
 
-  it("is another one after a death at any message of the change of its suite", async () => {
+  it("a SecY is the new one after a kill at any message of a change of its suite", async () => {
     const before = standing();
     for (let messages = 0; ; messages += step) {
       const disk = new MemoryDisk();
@@ -143,7 +144,7 @@ describe("a SecY", { timeout: 300_000 }, () => {
     }
   });
 
-  it("is gone after a death at any message of its unmaking", async () => {
+  it("a SecY is gone after a kill at any message of its removal", async () => {
     const before = configuredIn(network);
     for (let messages = 0; ; messages += step) {
       const disk = new MemoryDisk();
@@ -159,11 +160,11 @@ describe("a SecY", { timeout: 300_000 }, () => {
 });
 
 describe("a boot", { timeout: 300_000 }, () => {
-  it("that took a SecY is followed by another one, once, with all on the port", async () => {
+  it("a SecY lost in a boot is made again once, with all configuration of the port", async () => {
     const before = standing();
     const disk = new MemoryDisk();
     await protect(await life(disk, endless), first, "final");
-    // What waits for its confirm does not survive a boot.
+    // A change that waits for its confirm does not survive a boot.
     await protect(await life(disk, endless), { ...first, replayWindow: 5 }, 60_000);
     anew();
     expect(suiteNow()).toBe("none");
@@ -172,7 +173,7 @@ describe("a boot", { timeout: 300_000 }, () => {
     const shown = ip("-n", network, "-d", "link", "show", "type", "macsec");
     expect(shown).toMatch(/replay on window 64/);
     expect(routes.sent).toBeGreaterThan(0);
-    // Within a boot whoever takes it away does so knowingly.
+    // Within a boot only an operator removes it, and does so knowingly.
     ip("-n", network, "link", "delete", /^\d+: (\S+)@/m.exec(shown)?.[1] ?? "");
     const { routes: again, desk } = await life(disk, endless, "boot-2");
     desk.noteChange();
@@ -180,7 +181,7 @@ describe("a boot", { timeout: 300_000 }, () => {
     expect([suiteNow(), again.sent]).toEqual(["none", 0]);
   });
 
-  it("before whose end the port is not there is followed by a SecY when it comes", async () => {
+  it("a port that is absent at boot gets its SecY when it appears", async () => {
     const disk = new MemoryDisk();
     await protect(await life(disk, endless), first, "final");
     anew();
@@ -199,8 +200,9 @@ describe("a port that was shut", { timeout: 300_000 }, () => {
     await desk.apply(token, "final", soon());
   };
 
-  // What was lost with it came back only where nobody died between its rise and the last route.
-  it("has all of it again after a death at any message of its opening", async () => {
+  // Regression: lost configuration came back only if no process was killed between the SecY's
+  // creation and the last route.
+  it("a port has its whole configuration after a kill at any message of its opening", async () => {
     const before = configuredIn(network);
     for (let messages = 0; ; messages += 1) {
       const disk = new MemoryDisk();

@@ -1,8 +1,10 @@
-// A port with all that may stand on one, and how it is compared.
+// A port with every kind of configuration, and the comparison of it.
 
 import { ip, ipBatch } from "../lab.ts";
 
-/** `wire`, with a VLAN in a VRF, addresses and routes of both families, one over two links. */
+/**
+ * Builds `wire`, with a VLAN in a VRF, addresses and routes of both families, one over two links.
+ */
 export function buildPort(network: string): void {
   ipBatch(
     [
@@ -17,10 +19,10 @@ export function buildPort(network: string): void {
       "addr add 192.0.2.1/30 dev wire",
       "addr add 2001:db8::1/64 dev wire nodad",
       "addr add 198.51.100.1/30 dev wire.7",
-      // The second of a subnet goes with the first.
+      // The kernel removes the second address of a subnet with the first.
       "addr add 203.0.113.129/26 dev wire",
       "addr add 203.0.113.130/26 dev wire",
-      // Somebody has shut it.
+      // An administrator has shut this one.
       "link add link wire name wire.8 type vlan id 8",
       "route add 203.0.113.0/25 via 192.0.2.2 dev wire",
       "route add 203.0.113.9/32 via 203.0.113.1 dev wire onlink",
@@ -36,7 +38,7 @@ export function buildPort(network: string): void {
   );
 }
 
-/** All that an administrator has set on the port, as `ip` tells it. */
+/** Returns all that an administrator has set on the port, as `ip` prints it. */
 export function configuredIn(network: string): readonly string[] {
   const show = (...argv: string[]): string[] => ip("-n", network, ...argv).split("\n");
   const routes = ["route", "show", "table", "all"];
@@ -44,7 +46,7 @@ export function configuredIn(network: string): readonly string[] {
     show("-br", "addr", "show", "dev", name),
   );
   return [
-    // Its own name for itself comes and goes with the link.
+    // The link-local address comes and goes with the link.
     ...names.map((line) => line.replace(/ fe80\S+/, "")),
     ...show(...routes),
     ...show("-6", ...routes),

@@ -1,4 +1,5 @@
-// linkseal-net as a process: whom it answers, what it keeps over a crash, and what it leaves alone.
+// linkseal-net as a process: the clients that it answers, the state that it keeps over a crash, and
+// the configuration that it leaves alone.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -73,7 +74,7 @@ async function restart(signal: "SIGKILL" | "SIGTERM"): Promise<number | null> {
 }
 
 describe("linkseal-net", { timeout: 120_000 }, () => {
-  it("brings back with a port all that the kernel forgot, also after a crash between", async () => {
+  it("an opened port gets back all that the kernel forgot, also after a crash", async () => {
     const before = configured();
     await final("port.shut");
     expect(isUp()).toBe(false);
@@ -85,7 +86,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     expect(ip("-n", network, "-d", "link", "show", "wire.7")).toContain("master red");
   });
 
-  it("undoes what was not confirmed, also as its own successor", async () => {
+  it("an unconfirmed change is undone, also by the next process", async () => {
     const token = await prepared("port.shut");
     await ask(`${token}/apply`, { within: 30_000 });
     expect(isUp()).toBe(false);
@@ -99,7 +100,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     expect(late.body).toMatchObject({ code: "device.commitExpired" });
   });
 
-  it("leaves what was confirmed, and everything when it is told to end", async () => {
+  it("a confirmed change stays, and everything stays when linkseal-net is stopped", async () => {
     const token = await prepared("port.shut");
     await ask(`${token}/apply`, { within: 3_000 });
     expect((await ask(`${token}/confirm`)).status).toBe(200);
@@ -134,7 +135,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     return link as SecyLink;
   };
 
-  it("makes a SecY with all that is on the port, and unmakes it if nobody confirms", async () => {
+  it("a SecY is made with all settings of the port, and removed if not confirmed", async () => {
     const before = configured();
     const own = ip("-n", network, "-br", "addr", "show", "dev", "wire");
     const token = await apply(secy({ replayWindow: 64 }), 60_000);
@@ -161,7 +162,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     expect(ownNow()).toContain(linkLocal);
   });
 
-  it("changes a SecY while it works, and makes it anew only for another suite", async () => {
+  it("a SecY changes while it works, and is made anew only for another suite", async () => {
     await apply(secy({ replayWindow: 64 }), "final");
     const [first, was] = [secyByIp(), configured()];
     await apply(secy({ includeSci: false }), "final");
@@ -178,7 +179,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     expect(configured()).toEqual(was);
   });
 
-  it("tells the SAs of an xfrm interface, and none of their keys", async () => {
+  it("the SAs of an xfrm interface are reported without their keys", async () => {
     const key = "c0ffee".repeat(12);
     const aead = `aead 'rfc4106(gcm(aes))' 0x${key} 128 if_id 42`;
     const state = (from: string, to: string, spi: string): string =>
@@ -203,14 +204,14 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     expect(JSON.stringify(body)).not.toContain(key.slice(0, 16));
   });
 
-  it("tells of a change as it happens", async () => {
+  it("a change is reported as it happens", async () => {
     const { body } = await ask("/changes", { after: 0, waitMs: 0 });
     const next = ask("/changes", { after: body["count"], waitMs: 50_000 });
     ip("-n", network, "link", "set", "far", "down");
     expect(Number((await next).body["count"])).toBeGreaterThan(Number(body["count"]));
   });
 
-  // In one process: in an emulator each costs seconds.
+  // All requests use one process: in an emulator each process costs seconds.
   const refused: readonly (readonly [string, object])[] = [
     ["/prepare", { change: [{ kind: "macsec.addKey", port: "wire" }] }],
     ["/prepare", { change: [{ kind: "port.shut" }] }],
@@ -220,7 +221,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     ["/exec", { argv: ["id"] }],
     ["/observe/more", {}],
   ];
-  it("refuses what is not in its list, and nothing has changed", async () => {
+  it("a change that is not in the list is refused, and nothing changes", async () => {
     const before = configured();
     for (const [path, asked] of refused) {
       const { status, body } = await ask(path, asked);
@@ -230,7 +231,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     expect(configured()).toEqual(before);
   });
 
-  it("answers nobody whom it does not know, whatever the socket lets through", async () => {
+  it("an unknown user gets no answer, whatever the socket's mode allows", async () => {
     net.kill("SIGKILL");
     await once(net, "close");
     net = await programs.serve("net", "--client", "4321");
@@ -253,7 +254,7 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
     expect(await asking(65_534)).toMatch(/^(ECONNRESET|EPIPE)$/);
   });
 
-  it("is one for each network", async () => {
+  it("a second linkseal-net in one network is refused", async () => {
     const { status, err } = await programs.run("net");
     expect(status).not.toBe(0);
     expect(err).toContain("another");

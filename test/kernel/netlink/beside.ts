@@ -1,4 +1,4 @@
-// Two readings of one thing, side by side: ours and that of `ip`.
+// Two readings of the same object, side by side: ours and that of `ip`.
 
 import { expect } from "vitest";
 

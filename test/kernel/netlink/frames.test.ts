@@ -41,7 +41,7 @@ function wire(): [string, string] {
 afterEach(leaveNetworks);
 
 describe("frames of EAPOL", { timeout: 120_000 }, () => {
-  it("go from port to port, whole, alone, and not back to their sender", async () => {
+  it("an EAPOL frame goes from port to port, whole, alone, and not to its sender", async () => {
     const [left, right] = wire();
     const [near, far] = [open(left), open(right)];
     using sender = near.channel;
@@ -54,7 +54,7 @@ describe("frames of EAPOL", { timeout: 120_000 }, () => {
     expect(near.heard).toEqual({ frames: [], troubles: [] });
   });
 
-  it("are refused by a port that is down, which says so", async () => {
+  it("a port that is down refuses frames with the reason", async () => {
     const [left] = wire();
     const { channel, heard } = open(left);
     using sender = channel;
@@ -67,8 +67,8 @@ describe("frames of EAPOL", { timeout: 120_000 }, () => {
     sender[Symbol.dispose]();
   });
 
-  // Of IPv6, which says much by itself, there is none here.
-  it("and of MACsec are no clear data, however many; all else is, to the last", async () => {
+  // IPv6, which sends many packets by itself, is off here.
+  it("EAPOL and MACsec frames do not count as clear data; all others do, to the last", async () => {
     const [left, right] = wire();
     using sender = open(left).channel;
     using receiver = open(right).channel;
@@ -86,7 +86,7 @@ describe("frames of EAPOL", { timeout: 120_000 }, () => {
     expect([receiver.takeClear(), sender.takeClear()]).toEqual([0n, 0n]);
   });
 
-  it("are heard and counted on a port alone: none that is not there", () => {
+  it("frames are heard and counted only on a port that exists", () => {
     wire();
     expect(() => native.openClearCount(0)).toThrow("Invalid argument");
     expect(() => native.openClearCount(4711)).toThrow("No such device");
@@ -96,7 +96,7 @@ describe("frames of EAPOL", { timeout: 120_000 }, () => {
     ["no port", 0, 0x888e],
     ["a port that is not there", 4711, 0x888e],
     ["a length instead of a type", 1, 1500],
-  ])("need a port and a type: %s is refused", (_name, port, etherType) => {
+  ])("a request without a port and a type fails: %s is refused", (_name, port, etherType) => {
     expect(() => native.openFrames(port, etherType, paeGroup, () => undefined)).toThrow(
       /^(Invalid argument|No such device)$/,
     );

@@ -1,4 +1,4 @@
-// Our readings in the words of `ip -j -d -s`.
+// Our readings in the format of `ip -j -d -s`.
 
 import type { MacsecDevice } from "#drivers/linux/macsec/macsec.ts";
 import type { Address } from "#drivers/linux/netlink/rtnetlink-address.ts";
@@ -96,7 +96,8 @@ function statisticsOf({ statistics: s }: Link): unknown {
 export function linkAsIp(link: Link, nameOf: NameOf): unknown {
   const isNamed = (name: string): boolean => (link.flags & (flagNames[name] ?? 0)) !== 0;
   const mode = link.perFamily?.inet6?.addressMode;
-  // As ip says it: up and not running, which a link is for a moment while its light comes.
+  // The state that ip prints for up and not running, in which a link is for a moment while its
+  // light comes.
   const dark = isNamed("UP") && (link.flags & running) === 0 ? ["NO-CARRIER"] : [];
   return present({
     ifindex: link.index,

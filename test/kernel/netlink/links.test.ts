@@ -47,7 +47,7 @@ async function dump<T>(
   return all;
 }
 
-// The kernel itself sends packets now and then, so ours is looked at before and after that of `ip`.
+// The kernel itself sends packets now and then, so we read ours before and after that of `ip`.
 async function still<O, T>(ours: () => Promise<O>, theirs: () => T): Promise<[O, T]> {
   return await until(async () => {
     const [before, other, after] = [await ours(), theirs(), await ours()];
@@ -61,13 +61,13 @@ beforeEach(() => {
 });
 afterEach(leaveNetworks);
 
-describe("what the kernel tells about links is read as ip reads it", { timeout: 120_000 }, () => {
+describe("links are read as ip reads them", { timeout: 120_000 }, () => {
   const nameIn =
     (links: readonly Link[]): NameOf =>
     (index) =>
       links.find((link) => link.index === index)?.name;
 
-  it("links of every kind, with their settings and counters", async () => {
+  it("links of every kind have their settings and counters as in ip", async () => {
     using socket = new NetlinkChannel(native, netlinkFamilies.route);
     const [ours, theirs] = await still(
       async () => {
@@ -81,7 +81,7 @@ describe("what the kernel tells about links is read as ip reads it", { timeout: 
     expect(sorted).toHaveLength(11);
   });
 
-  it("addresses of both families", async () => {
+  it("addresses of both families are read as ip reads them", async () => {
     using socket = new NetlinkChannel(native, netlinkFamilies.route);
     const links = await dump(socket, dumpLinks(), readLink);
     const [ours, theirs] = await still(
@@ -97,7 +97,7 @@ describe("what the kernel tells about links is read as ip reads it", { timeout: 
     expect(theirs.flat().length).toBeGreaterThan(10);
   });
 
-  it("routes and rules of every table", async () => {
+  it("routes and rules of every table are read as ip reads them", async () => {
     using socket = new NetlinkChannel(native, netlinkFamilies.route);
     const links = await dump(socket, dumpLinks(), readLink);
     for (const [family, option] of [
@@ -111,7 +111,7 @@ describe("what the kernel tells about links is read as ip reads it", { timeout: 
         },
         () => ipJson<object[]>(option, "route", "show", "table", "all"),
       );
-      // What ip adds by asking for the next hop object by itself.
+      // ip adds this field, for which it queries the next hop object by itself.
       const plain = theirs.map((route) => ({ ...route, nh_info: undefined }));
       expectSame(`ip -j -d ${option} route show table all`, routes, plain);
 
@@ -121,13 +121,13 @@ describe("what the kernel tells about links is read as ip reads it", { timeout: 
     }
   });
 
-  it("every SecY with its channels, SAs and counters", async () => {
+  it("every SecY has its channels, SAs and counters as in ip", async () => {
     using routes = new NetlinkChannel(native, netlinkFamilies.route);
     using socket = new NetlinkChannel(native, netlinkFamilies.generic);
     const links = await dump(routes, dumpLinks(), readLink);
     const [family] = await dump(socket, askFamily(macsecFamily), readFamily);
     expect(family).toMatchObject({ name: "macsec", version: 1 });
-    // No multicast group: what changes here is seen by looking.
+    // It has no multicast group: changes are seen only by reading.
     expect(family?.groups).toBeUndefined();
     const number = family?.id ?? 0;
     const [ours, theirs] = await still(

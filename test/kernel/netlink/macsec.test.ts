@@ -130,7 +130,7 @@ async function wire(suite: CipherSuite): Promise<[End, End]> {
   return ends;
 }
 
-/** Receivers before senders, so that no frame meets an end without its key. */
+/** Receivers get the key before senders, so that no frame meets an end without its key. */
 async function installSa(ends: readonly [End, End], an: number): Promise<void> {
   const [left, right] = ends;
   for (const [end, peer, ssci] of [
@@ -159,7 +159,7 @@ afterEach(leaveNetworks);
 
 describe("MACsec is built by our own messages", { timeout: 180_000 }, () => {
   it.each<CipherSuite>(["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"])(
-    "and passes traffic with %s",
+    "a SecY of our own messages passes traffic with %s",
     async (suite) => {
       const [left, right] = await wire(suite);
       using _left = left;
@@ -180,7 +180,7 @@ describe("MACsec is built by our own messages", { timeout: 180_000 }, () => {
     },
   );
 
-  it("changes the key under traffic without losing a packet", async () => {
+  it("a key change under traffic loses no packet", async () => {
     const [left, right] = await wire("gcm-aes-xpn-256");
     using _left = left;
     using _right = right;
@@ -214,7 +214,7 @@ describe("MACsec is built by our own messages", { timeout: 180_000 }, () => {
     expect(device.secy?.encodingSa).toBe(1);
   });
 
-  it("sets a packet number, flips the SCI in frames, and says why it cannot", async () => {
+  it("a packet number and the SCI in frames can be set, and a refusal has a reason", async () => {
     const [left, right] = await wire("gcm-aes-128");
     using _left = left;
     using _right = right;
@@ -241,7 +241,7 @@ describe("MACsec is built by our own messages", { timeout: 180_000 }, () => {
     expect((await left.look()).rxScs ?? []).toEqual([]);
   });
 
-  it("is gone with its device, which the group of links tells", async () => {
+  it("a SecY is gone with its device, as the group of links reports", async () => {
     const [left, right] = await wire("gcm-aes-128");
     using _left = left;
     using _right = right;

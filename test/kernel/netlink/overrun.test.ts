@@ -30,7 +30,7 @@ function tenThousand(): string[] {
 afterEach(leaveNetworks);
 
 describe("a receive overrun", { timeout: 240_000 }, () => {
-  it("asks for a resync while 10,000 SAs come in, and the state is right afterwards", async () => {
+  it("an overrun by 10,000 SAs asks for a resync, and the state is right afterwards", async () => {
     enterNetwork(addNetwork());
     const seen = { messages: 0, resyncs: 0 };
     using _monitor = monitor(native, netlinkFamilies.xfrm, [xfrmGroups.sa], {
@@ -41,7 +41,7 @@ describe("a receive overrun", { timeout: 240_000 }, () => {
         seen.resyncs += 1;
       },
     });
-    // Without a turn of the event loop until all of them are there.
+    // The event loop does not run until all of them exist.
     ipBatch(tenThousand());
     await until(() => (seen.resyncs > 0 ? true : undefined));
 
@@ -51,7 +51,7 @@ describe("a receive overrun", { timeout: 240_000 }, () => {
     expect(new Set(sas.map((sa) => sa.spi)).size).toBe(count);
     expect(ip("xfrm", "state", "count")).toContain(String(count));
 
-    // The monitor goes on behind the gap.
+    // The monitor continues after the gap.
     const before = seen.messages;
     const ends = ["src", "10.100.0.1", "dst", "10.99.0.1"];
     const aead = ["aead", "rfc4106(gcm(aes))", `0x${"07".repeat(36)}`, "128"];

@@ -1,5 +1,5 @@
-// Runs in the machine, by `npm run record`: writes what the kernel sends about the site, without
-// the octets of keys, and beside it what `ip` says about the same.
+// `npm run record` runs this in the machine: it writes the kernel's messages about the site,
+// without the octets of keys, and beside them the output of `ip` about the same objects.
 
 import { writeFileSync } from "node:fs";
 import { dumpMacsec, macsecFamily, readMacsec } from "#drivers/linux/macsec/macsec.ts";
@@ -40,7 +40,7 @@ async function record(
   const messages = await socket.ask(
     request,
     (message) => {
-      // Reading it wipes its keys.
+      // The reader wipes the keys in the message.
       read(message);
       const { view, start, end } = message;
       return Buffer.from(view.buffer, start - headerBytes, end - start + headerBytes).toString(

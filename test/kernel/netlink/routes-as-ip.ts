@@ -1,4 +1,4 @@
-// Our readings of routes and rules in the words of `ip -j -d`.
+// Our readings of routes and rules in the format of `ip -j -d`.
 
 import type { Route, Rule } from "#drivers/linux/netlink/rtnetlink-route.ts";
 import { routeKinds } from "#drivers/linux/netlink/rtnetlink-route.ts";

@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-// Node has no name for the descriptor of a socket.
+// Node has no documented name for the descriptor of a socket.
 function descriptorOf(socket: Socket): number {
   const { _handle: handle } = socket as unknown as { readonly _handle: { readonly fd: number } };
   return handle.fd;
@@ -24,7 +24,7 @@ function descriptorOf(socket: Socket): number {
 const openDescriptors = (): number => readdirSync("/proc/self/fd").length;
 
 describe("a local socket", { timeout: 60_000 }, () => {
-  it("tells who is at its other end", async () => {
+  it("a local socket has the credentials of its other end", async () => {
     const path = `\0linkseal-${process.pid}`;
     const server = createServer().listen(path);
     const code = `require("node:net").connect(${JSON.stringify(path)})`;
@@ -40,7 +40,7 @@ describe("a local socket", { timeout: 60_000 }, () => {
     server.close();
   });
 
-  it("that has no other end, or is none, is refused", () => {
+  it("a descriptor that is not a connected local socket is refused", () => {
     const file = openSync(join(folder, "file"), "w");
     expect(() => native.peerCredentials(file)).toThrow(expect.objectContaining({ errno: 88 }));
     closeSync(file);
@@ -56,7 +56,7 @@ describe("the service manager", () => {
   it.each([
     ["at a path", () => join(folder, "notify")],
     ["in the abstract namespace", () => `@linkseal-notify-${process.pid}`],
-  ])("%s hears a notice with its descriptors", (_name, addressOf) => {
+  ])("a service manager %s receives a notice with its descriptors", (_name, addressOf) => {
     const address = addressOf();
     const manager = native.listenNotices(address);
     const file = openSync(join(folder, "kept"), "w");
@@ -72,7 +72,7 @@ describe("the service manager", () => {
     for (const fd of [manager, file, ...descriptors]) closeSync(fd);
   });
 
-  it("that is not there is an error, and one that does not listen stops nobody", () => {
+  it("an absent service manager is an error, and a deaf one blocks no process", () => {
     const address = join(folder, "gone");
     expect(() => native.notify(address, "READY=1", [])).toThrow(
       expect.objectContaining({ code: "notify", errno: 2 }),
@@ -108,11 +108,11 @@ describe("the addon", { timeout: 60_000 }, () => {
         ),
     ],
     ["descriptors that are none", () => native.notify("/a", "x", ["1" as never])],
-  ])("refuses %s", (_name, call) => {
+  ])("the addon refuses %s", (_name, call) => {
     expect(call).toThrow(/^expected |^wrong number|not supported$/);
   });
 
-  it("leaves nothing open, and a closed socket is closed for good", async () => {
+  it("the addon leaves no descriptor open, and a closed socket stays closed", async () => {
     const before = openDescriptors();
     for (let count = 0; count < 500; count += 1) {
       const socket = native.openNetlink(netlinkFamilies.route, 65_536, () => undefined);
@@ -126,7 +126,7 @@ describe("the addon", { timeout: 60_000 }, () => {
     expect(openDescriptors()).toBeLessThanOrEqual(before);
   });
 
-  it("survives a thread that ends with its sockets open", async () => {
+  it("the addon survives a thread that ends with its sockets open", async () => {
     const file = join(import.meta.dirname, "..", "..", "..", "dist/native/linkseal.node");
     const code = `
       const native = require(${JSON.stringify(file)});

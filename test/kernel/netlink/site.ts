@@ -1,10 +1,10 @@
-// A network with one of each thing that the codecs read, built by `ip`.
+// A network with one object of each kind that the codecs read, built by `ip`.
 
 import { ipBatch } from "../lab.ts";
 
 const sak128 = "11".repeat(16);
 const sak256 = "22".repeat(32);
-/** What no dump may leave behind. */
+/** Octets of a key that no dump may contain. */
 export const keyPattern = "5a5a5a5a5a5a5a5a";
 const espKey = (octets: number): string => `0x${"5a".repeat(octets)}`;
 const peer = "02:00:00:00:00:0b";

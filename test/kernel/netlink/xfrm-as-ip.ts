@@ -1,4 +1,4 @@
-// Our readings of SAs and policies in the words of `ip -s xfrm`, which knows no JSON here.
+// Our readings of SAs and policies in the format of `ip -s xfrm`, which has no JSON output here.
 
 import type { readPolicy, readSa } from "#drivers/linux/netlink/xfrm.ts";
 
@@ -10,7 +10,7 @@ const short = (value: number): string => `0x${value.toString(16)}`;
 const noted = (value: number): string => `${wide(value)}(${value})`;
 const limit = (value: bigint | undefined, unit: string): string => `${value ?? "(INF)"}(${unit})`;
 
-// `ip` writes the local time of a machine whose zone is UTC.
+// `ip` prints the local time of a machine whose zone is UTC.
 function moment(seconds: bigint): string {
   if (seconds === 0n) return "-";
   return new Date(Number(seconds) * 1000).toISOString().slice(0, 19).replace("T", " ");
@@ -79,7 +79,7 @@ export function saAsIp(sa: Sa): string[] {
       : `output-mark ${short(a.outputMark)}/${short(a.outputMarkMask ?? 0)}`,
   ].filter((mark) => mark !== undefined);
   const { encapsulation: udp } = a;
-  // Its number is written as if the octet were the first of four.
+  // `ip` prints the number as if the octet were the first of four.
   const flags = `flag ${sa.flags === 128 ? "esn" : ""} (${wide((sa.flags & 0xf0) * 0x20_0000)})`;
   const lines: (string | undefined)[] = [
     `proto esp spi ${noted(sa.spi)} reqid ${sa.reqid}(${wide(sa.reqid)}) mode ${sa.mode}`,

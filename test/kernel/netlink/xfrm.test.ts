@@ -29,7 +29,7 @@ import { policyAsIp, saAsIp } from "./xfrm-as-ip.ts";
 
 const esp = 50;
 
-// What `ip` shows of a key is not compared, and neither are the blanks at the ends of its lines.
+// The keys in the output of `ip` are not compared, nor are the blanks at the ends of its lines.
 function linesOf(text: string): string[] {
   const plain = text.replaceAll(/ 0x(5a)+ /g, " KEY ").trimEnd();
   return plain.split("\n").map((line) => line.trimEnd());
@@ -39,7 +39,7 @@ beforeEach(() => enterNetwork(addNetwork()));
 afterEach(leaveNetworks);
 
 describe("what the kernel tells about IPsec is read as ip reads it", { timeout: 120_000 }, () => {
-  it("SAs and policies, without their keys", async () => {
+  it("SAs and policies are read as ip reads them, without their keys", async () => {
     buildSite();
     using socket = new NetlinkChannel(native, netlinkFamilies.xfrm);
     const sas = found(await socket.ask(dumpSas(), readSa, soon()));
@@ -51,7 +51,7 @@ describe("what the kernel tells about IPsec is read as ip reads it", { timeout: 
     expectSame("ip -s xfrm policy", policies.flatMap(policyAsIp), theirs);
   });
 
-  it("a decoded message holds no octet of a key any more", async () => {
+  it("a decoded message no longer holds any octet of a key", async () => {
     buildSite();
     using socket = new NetlinkChannel(native, netlinkFamilies.xfrm);
     const seen = { before: 0, after: 0 };
@@ -76,7 +76,7 @@ describe("what the kernel tells about IPsec is read as ip reads it", { timeout: 
 });
 
 describe("IPsec is changed by our own messages", { timeout: 120_000 }, () => {
-  it("adds policies, deletes SAs and policies, and says why it was refused", async () => {
+  it("policies are added, SAs and policies deleted, and a refusal has a reason", async () => {
     using socket = new NetlinkChannel(native, netlinkFamilies.xfrm);
     const ends = ["src", "10.0.0.1", "dst", "10.0.0.2", "proto", "esp"];
     const aead = ["aead", "rfc4106(gcm(aes))", `0x${"5a".repeat(36)}`, "128"];
@@ -112,7 +112,7 @@ describe("IPsec is changed by our own messages", { timeout: 120_000 }, () => {
     expect(ip("xfrm", "state") + ip("xfrm", "policy")).toBe("");
   });
 
-  it("hears of what others change", async () => {
+  it("changes of other programs are reported", async () => {
     const heard: string[] = [];
     const { acquire, expire, sa, policy } = xfrmGroups;
     using _monitor = monitor(native, netlinkFamilies.xfrm, [acquire, expire, sa, policy], {

@@ -1,5 +1,5 @@
-// A fresh Debian that boots inside the machine: its systemd is process 1 of namespaces of its own,
-// over a layer that forgets.
+// A fresh Debian that boots inside the machine: its systemd is process 1 of its own namespaces,
+// over a layer in memory.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,7 +10,8 @@ import { filesIn, machineFolder } from "../../machine/place.ts";
 const place = "/run/fresh";
 const waitMsMax = 300_000;
 
-// pivot_root and not chroot: a service gets its sandbox by moving its root once more.
+// It uses pivot_root, not chroot: systemd makes the sandbox of a service by moving its root once
+// more.
 const boot = `set -e
 mount --make-rprivate /
 cd ${place}/root
@@ -38,7 +39,7 @@ export class FreshHost {
     this.#first = first;
   }
 
-  /** Resolves once its systemd has started everything. */
+  /** Boots the host; resolves once its systemd has started everything. */
   static async boot(): Promise<FreshHost> {
     for (const name of ["", "over", "over/up", "over/work", "root"]) {
       mkdirSync(join(place, name), { recursive: true });
@@ -73,7 +74,7 @@ export class FreshHost {
     }
   }
 
-  /** A command line of the host's own shell, as root. */
+  /** Runs a command line in the host's own shell, as root. */
   run(line: string): Said {
     const target = ["-t", String(this.#pid), "-m", "-u", "-i", "-p", "-r", "-w"];
     const env = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
@@ -84,7 +85,7 @@ export class FreshHost {
     return { status, out: stdout, err: stderr };
   }
 
-  /** The output of a command that has to end well. */
+  /** Returns the output of a command that has to succeed. */
   ok(line: string): string {
     const { status, out, err } = this.run(line);
     if (status === 0) return out;
@@ -95,7 +96,7 @@ export class FreshHost {
     return this.run(`journalctl --no-pager -o cat -n ${lines}`).out;
   }
 
-  /** A path of the host, as this process reaches it. */
+  /** Returns a path of the host, as this process reaches it. */
   path(inside: string): string {
     return join(`/proc/${this.#pid}/root`, inside);
   }
@@ -120,7 +121,7 @@ function sh(line: string): void {
   if (status !== 0) throw new Error(`${line}: ${stderr}`);
 }
 
-// It appears once unshare has forked.
+// The child appears once unshare has forked.
 function childOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ")[0] ?? "";

@@ -30,7 +30,7 @@ afterAll(() => host.end());
 const property = (unit: string, name: string): string =>
   host.ok(`systemctl show -P ${name} ${unit}`).trim();
 const pidOf = (unit: string): number => Number(property(unit, "MainPID"));
-/** Asked at the socket itself: in an emulator a command takes seconds to start. */
+/** Asks the socket itself: in an emulator a command takes seconds to start. */
 const view = async <T>(path: string): Promise<T | undefined> => {
   const question = { role: "view", method: "GET", path } as const;
   const socketOfAgent = host.path("/run/linkseal/view.sock");
@@ -46,13 +46,13 @@ const scoreOf = (unit: string): number => {
   const text = host.ok(`systemd-analyze security --no-pager ${unit}`);
   return Number(/Overall exposure level for \S+: ([\d.]+)/.exec(text)?.[1]);
 };
-/** Promises that the oracle of the site saw broken. */
+/** Returns the promises that the oracle of the site saw broken. */
 const broken = (): unknown => {
   const text = readFileSync(host.path("/run/site/oracle"), "utf8");
   return (JSON.parse(text) as { readonly violations: readonly unknown[] }).violations;
 };
 
-/** Every version of every key of the site, from the vault that it plays. */
+/** Returns every version of every key of the site, from the simulated vault. */
 async function secrets(): Promise<readonly Uint8Array[]> {
   const vault = simVault(hostDialer, `unix:${host.path(socket)}`);
   const names = ["erd-demo-1-cak", "erd-demo-2-cak", "hub-1-psk", "hub-2-psk"];
@@ -78,7 +78,7 @@ async function protectedAgain(): Promise<void> {
 }
 
 describe("the package on a fresh host", { timeout: 600_000 }, () => {
-  it("installs without a Node beside it, and the agent is ready", async () => {
+  it("the package installs without a Node beside it, and the agent gets ready", async () => {
     expect(host.run("command -v node").status).not.toBe(0);
     const said = host.ok("dpkg -i /root/present.deb 2>&1");
     expect(said).toContain("Next: linkseal init");
@@ -92,7 +92,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     expect(host.ok("stat -c '%U %a' /var/lib/linkseal").trim()).toBe("linkseal 700");
   });
 
-  it("runs everything as its own user, with what it needs and no more", () => {
+  it("each process runs as its own user, with the rights it needs and no more", () => {
     host.ok(
       "ip link add wire type veth peer name far && ip link set wire up && ip link set far up",
     );
@@ -117,7 +117,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     }
   });
 
-  it("lets those in who belong to a group, and nobody else", () => {
+  it("members of a group may use its sockets, and other users may not", () => {
     host.ok("useradd nobodys && useradd -G linkseal viewer && useradd -G linkseal-admin boss");
     const as = (user: string, line: string): number | null =>
       host.run(`setpriv --reuid=${user} --regid=${user} --init-groups linkseal ${line}`).status;
@@ -125,7 +125,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     const changes = (user: string): number | null => as(user, "journal accept-loss");
     expect([looks("nobodys"), changes("nobodys")]).toEqual([8, 8]);
     expect([looks("viewer"), changes("viewer")]).toEqual([0, 8]);
-    // Nothing is lost, which is told to whoever may ask.
+    // The journal has lost nothing, and an administrator gets that answer.
     expect(changes("boss")).not.toBe(8);
     for (const file of ["/run/linkseal-net/net.sock", "/run/linkseal-mka/wire.sock"]) {
       const probe = `setpriv --reuid=boss --regid=boss --init-groups test -S ${file}`;
@@ -133,7 +133,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     }
   });
 
-  it("protects a simulated site", async () => {
+  it("the packaged agent protects a simulated site", async () => {
     const serve = `linkseal sim serve --socket ${socket} --speed 5 --seed ${seed}`;
     const unit = "systemd-run --unit=site -p User=linkseal -p RuntimeDirectory=site";
     host.ok(`${unit} ${serve} --oracle-file /run/site/oracle`);
@@ -141,7 +141,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     const dropIn = [
       "[Service]",
       `Environment=LINKSEAL_SITE=unix:${socket}`,
-      // As short as a test has patience for.
+      // This is as long as the test can wait.
       "WatchdogSec=15",
     ].join("\\n");
     host.ok(`mkdir -p /etc/systemd/system/linkseal.service.d
@@ -156,14 +156,14 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     expect(broken()).toEqual([]);
   });
 
-  it("serves its page to whoever was given a code", () => {
+  it("the status page opens with a login code", () => {
     expect(host.ok("linkseal page code")).toMatch(/^http:\/\/127\.0\.0\.1:9443\/#/);
     const show = "async (reply) => console.log(reply.status, (await reply.text()).length)";
     const get = `fetch("http://127.0.0.1:9443/page.js").then(${show})`;
     expect(host.ok(`/usr/lib/linkseal/bin/node -e '${get}'`)).toMatch(/^200 \d{5}\n$/);
   });
 
-  it("comes back after kill -9 and after a hang, and no link knows of it", async () => {
+  it("a process comes back after kill -9 and after a hang, and links are unaffected", async () => {
     const before = Number(property("linkseal.service", "NRestarts"));
     const kernel = kernelUnits.map(pidOf);
     for (const [count, signal] of [
@@ -185,8 +185,8 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     expect(broken()).toEqual([]);
   });
 
-  it("is upgraded in the middle of a rotation: the agent alone restarts and goes on", async () => {
-    // Unpacking takes minutes in an emulator: meanwhile the old process has new files below it.
+  it("an upgrade in the middle of a rotation restarts only the agent, which goes on", async () => {
+    // Unpacking takes minutes in an emulator: meanwhile the files of the old process are replaced.
     host.ok("linkseal keys generate erd-demo && dpkg --unpack /root/later.deb");
     const asked = { target: "erd-demo", risks: [], urgency: "planned" };
     const admin = host.path("/run/linkseal/admin.sock");
@@ -212,7 +212,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     expect(broken()).toEqual([]);
   });
 
-  it("names in doctor what is older than the package, and bundles it for strangers", () => {
+  it("doctor names processes older than the package, and makes a bundle without keys", () => {
     const { out } = host.run("linkseal doctor --json --bundle /root/bundle.json");
     const { findings } = JSON.parse(out) as DoctorReport;
     const old = findings.filter(({ code }) => code === "host-old-build");
@@ -222,14 +222,14 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     );
   });
 
-  it("goes back a version, and the state with it", async () => {
+  it("a downgrade keeps the state", async () => {
     host.ok("dpkg -i /root/present.deb");
     expect(property("linkseal.service", "StatusText")).not.toContain("ffff");
     await protectedAgain();
     expect(await campaignState()).toBe("done");
   });
 
-  it("lives on from a backup of its state folder, on a host that lost it", async () => {
+  it("a backup of the state folder works on a host that lost it", async () => {
     host.ok(`systemctl stop linkseal.service && tar -C /var/lib -cf /root/state.tar linkseal
       rm -rf /var/lib/linkseal && tar -C /var/lib -xpf /root/state.tar
       systemctl start linkseal.service`);
@@ -238,7 +238,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     expect(broken()).toEqual([]);
   });
 
-  it("let no key out: not in its state, its journal, nor in a core file", async () => {
+  it("state, journal and core files contain no key", async () => {
     host.run(`kill -SEGV ${pidOf("linkseal.service")}`);
     const cores =
       "find / -xdev -name 'core*' -type f -size +1M -not -path '/usr/*' -not -path '/proc/*'";
@@ -254,7 +254,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     expect(texts[0]?.length).toBeGreaterThan(10_000);
   });
 
-  it("is not removed while it holds a port, unless darkness is accepted by name", () => {
+  it("a package that holds a port is not removed, unless LINKSEAL_REMOVE accepts it", () => {
     const refused = host.run("dpkg -r linkseal 2>&1");
     expect(refused.status).not.toBe(0);
     expect(refused.out).toContain("port wire");
@@ -266,7 +266,7 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     expect(broken()).toEqual(before);
   });
 
-  it("leaves nothing when it is purged but what it says", () => {
+  it("a purge names what stays, and leaves no file, user or unit of linkseal's name", () => {
     host.ok("rm -r /etc/systemd/system/linkseal.service.d && systemctl stop site.service || true");
     expect(host.ok("dpkg -P linkseal 2>&1")).toContain("What stays:");
     const others = ["/proc", "/sys", "/root"].map((path) => `-not -path '${path}/*'`).join(" ");

@@ -6,11 +6,11 @@ describe("the bench runner", () => {
     [[3], { min: 3, median: 3, max: 3 }],
     [[10, 9, 100], { min: 9, median: 10, max: 100 }],
     [[4, 1, 3, 2], { min: 1, median: 2.5, max: 4 }],
-  ])("summarises %j", (samples, summary) => {
+  ])("the bench runner summarises %j", (samples, summary) => {
     expect(summarise(samples)).toEqual(summary);
   });
 
-  it("takes samples in turns and throws the first of each away", async () => {
+  it("the bench runner takes samples in turns and discards the first of each", async () => {
     const log: string[] = [];
     const sample = (name: string, values: number[]) => (): number => {
       log.push(name);
@@ -36,7 +36,7 @@ describe("the bench runner", () => {
     ]);
   });
 
-  it("says whether a promise was kept, of the ratio if there is a peer", async () => {
+  it("the bench runner tells if a limit was kept, of the ratio if there is a peer", async () => {
     const figure: Figure = { name: "lag", unit: "ms", ours: () => 50, most: 40 };
     const peer = { name: "peer", sample: () => 100 };
     const alone = await measure(figure, 1);
@@ -46,7 +46,7 @@ describe("the bench runner", () => {
     expect(formatFigure(beside, await measure(beside, 1))).toContain("at most 0.5, kept");
   });
 
-  it("prints a figure without a peer alone", async () => {
+  it("the bench runner prints a figure without a peer alone", async () => {
     const figure: Figure = { name: "speed", unit: "s/s", ours: () => 51_234.5 };
     expect(formatFigure(figure, await measure(figure, 1)).split("\n")).toEqual([
       "speed",

@@ -1,4 +1,5 @@
-// The hand-written documents against the program: links, verbs, codes, states, faults and promises.
+// The hand-written documents compared with the program: links, verbs, codes, states, faults and
+// promises.
 
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -19,7 +20,7 @@ const written = ["README.md", "CHANGELOG.md", ...globSync("docs/*.md", { cwd: ro
   .sort();
 const textOf = (path: string): string => readFileSync(join(root, path), "utf8");
 
-/** Anchors as GitHub makes them from headings. */
+/** Returns anchors as GitHub makes them from headings. */
 function anchorsOf(text: string): readonly string[] {
   return [...text.matchAll(/^#{1,6} (.+)$/gm)].map(([, heading = ""]) =>
     heading
@@ -40,7 +41,7 @@ function brokenLinks(path: string): readonly string[] {
   });
 }
 
-/** First cells of a table's rows below a heading, without marks of code. */
+/** Returns the first cells of a table's rows below a heading, without code marks. */
 function firstCells(text: string, heading: string): readonly string[] {
   const section = text.split(`\n${heading}\n`)[1]?.split(/\n#{1,2} /)[0] ?? "";
   const rows = section.match(/^\| .*$/gm) ?? [];
@@ -48,7 +49,7 @@ function firstCells(text: string, heading: string): readonly string[] {
 }
 
 describe("every document", () => {
-  it("is among those that are checked", () => {
+  it("every document is in the list of checked ones", () => {
     expect(written.length).toBeGreaterThan(8);
     expect(written).toContain("docs/enrolment.md");
   });
@@ -76,7 +77,7 @@ describe("every document", () => {
 
 const program = linksealProgram();
 
-/** Command lines in code, fenced or not, that the program would not take. */
+/** Returns command lines in code, fenced or not, that the program would not accept. */
 function unknownCommands(text: string): readonly string[] {
   return [...text.matchAll(/(?<=^|[`\s])linkseal [a-z][^`\n#|,]*(?=[`\n#|,])/gm)]
     .filter(({ index }) => isCode(text, index))
@@ -93,7 +94,7 @@ function isTaken(words: readonly string[]): boolean {
   }
   const options = at.options.map(({ long }) => long);
   const asked = words.filter((word) => word.startsWith("--")).map((word) => word.split("=")[0]);
-  // What has no example is a group of verbs and no verb.
+  // A path without an example is a group of verbs, not a verb.
   return exampleOf(at) !== undefined && asked.every((option) => options.includes(option));
 }
 
@@ -107,7 +108,7 @@ function isCode(text: string, index: number): boolean {
 describe("README.md", () => {
   const text = textOf("README.md");
 
-  it("lists the faults of the demo, as the program names and explains them", () => {
+  it("README lists the faults of the demo, as the program names and explains them", () => {
     const rows = [...text.matchAll(/^\| `([a-z-]+)` \| (.*) \|$/gm)].map(([, name, title]) => ({
       name,
       title,
@@ -115,12 +116,12 @@ describe("README.md", () => {
     expect(rows).toEqual(demoFaults.map(({ name, title }) => ({ name, title })));
   });
 
-  it("lists P1 to P7, each with a test", () => {
+  it("README lists P1 to P7, each with a test", () => {
     expect(firstCells(text, "## The promises")).toEqual(promises);
     for (const row of text.match(/^\| P\d \|.*$/gm) ?? []) expect(row).toContain(".test.ts)");
   });
 
-  it("lists every exit status", () => {
+  it("README lists every exit status", () => {
     expect(firstCells(text, "## Exit statuses")).toEqual(
       Array.from({ length: 9 }, (_, status) => String(status)),
     );
@@ -130,7 +131,7 @@ describe("README.md", () => {
 const promises = ["P1", "P2", "P3", "P4", "P5", "P6", "P7"];
 
 describe("docs/promises.md", () => {
-  it("has a section for each promise", () => {
+  it("docs/promises.md has a section for each promise", () => {
     const headings = textOf("docs/promises.md").match(/^## (P\d)/gm) ?? [];
     expect(headings.map((heading) => heading.slice(3))).toEqual(promises);
   });
@@ -164,10 +165,10 @@ describe("the runbooks", () => {
   });
 });
 
-describe("what a campaign says when it is held", () => {
+describe("the reasons of a stopped campaign", () => {
   const entries = runbooks.flatMap((path) => heldEntries(textOf(path)));
 
-  it("has one entry in one runbook, whichever row says it", () => {
+  it("each reason of a stopped campaign has one entry in one runbook", () => {
     const reasons = [...heldReasons()];
     expect(reasons.length).toBeGreaterThan(35);
     const found = reasons.map((reason) => [
@@ -177,7 +178,7 @@ describe("what a campaign says when it is held", () => {
     expect(found.filter(([, count]) => count !== 1)).toEqual([]);
   });
 
-  it("is all that the runbooks explain", () => {
+  it("the runbooks explain no other reasons", () => {
     const reasons = [...heldReasons()];
     const idle = entries.filter((entry) => !reasons.some((reason) => says(entry, reason)));
     expect(idle).toEqual([]);
@@ -190,7 +191,7 @@ describe("what a campaign says when it is held", () => {
   });
 });
 
-/** First cells of the tables of reasons. */
+/** Returns the first cells of the tables of reasons. */
 function heldEntries(text: string): readonly string[] {
   const section = text.split("\n## When it is held\n")[1]?.split(/\n#{1,2} /)[0] ?? "";
   const tables = section.split("\n\n").filter((block) => block.startsWith("| the reason says |"));
@@ -200,13 +201,13 @@ function heldEntries(text: string): readonly string[] {
   });
 }
 
-/** `…` in an entry stands for whatever the machine puts there. */
+/** `…` in an entry matches any text of the machine. */
 function says(entry: string, reason: string): boolean {
   const parts = entry.split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   return new RegExp(`^${parts.join(".+")}$`).test(reason);
 }
 
-/** Every sentence of every row that leads to `held`, and of what no row knows. */
+/** Returns every sentence of every row that leads to `held`, and of states that no row knows. */
 function heldReasons(): ReadonlySet<string> {
   const rows = campaignStates.flatMap((state) =>
     table[state].filter(({ next }) => next === "held"),

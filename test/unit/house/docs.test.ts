@@ -17,12 +17,12 @@ describe("a generated document", () => {
     expect(written === docs[name], `${name}: npm run docs`).toBe(true);
   });
 
-  it("has every request of the sockets", () => {
+  it("docs/protocol.md has every request of the sockets", () => {
     for (const request of Object.keys(routes))
       expect(docs["protocol.md"]).toContain(`\`${request}\``);
   });
 
-  it("has every verb, each with an example that names it", () => {
+  it("docs/cli.md has every verb, each with an example that names it", () => {
     const verbs = everyCommand(linksealProgram()).filter((each) => each.commands.length === 0);
     for (const each of verbs) {
       expect(exampleOf(each), each.name()).toContain(each.name());

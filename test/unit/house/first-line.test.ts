@@ -3,14 +3,14 @@ import { describe, expect, it } from "vitest";
 import { firstLine } from "../../first-line.ts";
 
 describe("the first line of a stream", () => {
-  it("is whole, though it comes in pieces", async () => {
+  it("a first line that comes in pieces is whole", async () => {
     const stream = new PassThrough();
     const line = firstLine(stream);
     for (const piece of ["re", "ad", "y\nmore"]) stream.write(piece);
     expect(await line).toBe("ready");
   });
 
-  it("is an error where the stream ends before it", async () => {
+  it("a stream that ends before its first line does is an error", async () => {
     const stream = new PassThrough();
     const line = firstLine(stream);
     stream.end("rea");

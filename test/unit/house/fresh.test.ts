@@ -9,7 +9,7 @@ import { formatCosts, readCosts } from "../../costs.ts";
 import { commandLines } from "../../readme-commands.ts";
 
 describe("README's own commands", () => {
-  it("are those two that a new clone is promised to run", () => {
+  it("README's commands are the two that a new clone is promised to run", () => {
     const readme = readFileSync(join(import.meta.dirname, "../../../README.md"), "utf8");
     expect(commandsOf(readme)).toEqual([
       { line: "npm ci && npm start", runs: "until interrupted" },
@@ -20,7 +20,7 @@ describe("README's own commands", () => {
   it.each([
     ["comments and blank lines", "a 'b#c'   # d\n\n# e\n", ["a 'b#c'"]],
     ["a command after a comment", "# first\nnpm test\n", ["npm test"]],
-  ])("are read without %s", (_what, block, lines) => {
+  ])("README's commands are read without %s", (_what, block, lines) => {
     const readme = `# x\n\n## Try it\n\nWords.\n\n\`\`\`sh\n${block}\`\`\`\n\n## Next\n`;
     expect(commandsOf(readme).map(({ line }) => line)).toEqual(lines);
   });
@@ -28,13 +28,13 @@ describe("README's own commands", () => {
   it.each([
     ["no such section", "# x\n\n```sh\nnpm test\n```\n"],
     ["a block in the next section only", "# x\n\n## Try it\n\n## Next\n\n```sh\nnpm test\n```\n"],
-  ])("are missed where there is %s", (_what, readme) => {
+  ])("a README where there is %s is an error", (_what, readme) => {
     expect(() => commandsOf(readme)).toThrow('README shows no command below "## Try it"');
   });
 });
 
 describe("the commands of a document", () => {
-  it("are those of its blocks and sentences, each once, without comments", () => {
+  it("a document's commands come from blocks and sentences, each once, without comments", () => {
     const text = [
       "Type `npm start`, `npx --no -- x --json` or `linkseal status`; `linkseal size --sku A`.",
       "```sh\nnpm start -- --once   # to its end\n# words\nlinkseal links\n```",
@@ -50,16 +50,25 @@ describe("the commands of a document", () => {
 
 describe("what npm needs to reach its registry", () => {
   it.each([
-    ["npm 11", "cafile=null\nnoproxy=\nhttps-proxy=undefined\n", {}, undefined],
-    [
-      "a registry of one's own",
-      "registry=https://r.example/npm/\ncafile=/etc/own ca.pem\nstrict-ssl=true\n",
-      { npm_config_registry: "https://r.example/npm/", npm_config_strict_ssl: "true" },
-      "/etc/own ca.pem",
-    ],
-    ["a proxy", "https-proxy=http://p:1/\n", { npm_config_https_proxy: "http://p:1/" }, undefined],
-    ["a setting that is none of these", "prefix=/usr\nnpm warn x=y\n", {}, undefined],
-  ])("%s", (_name, printed, environment, certificates) => {
+    {
+      ...{ name: "npm 11", printed: "cafile=null\nnoproxy=\nhttps-proxy=undefined\n" },
+      ...{ environment: {}, certificates: undefined },
+    },
+    {
+      name: "a registry of one's own",
+      printed: "registry=https://r.example/npm/\ncafile=/etc/own ca.pem\nstrict-ssl=true\n",
+      environment: { npm_config_registry: "https://r.example/npm/", npm_config_strict_ssl: "true" },
+      certificates: "/etc/own ca.pem",
+    },
+    {
+      ...{ name: "a proxy", printed: "https-proxy=http://p:1/\n" },
+      ...{ environment: { npm_config_https_proxy: "http://p:1/" }, certificates: undefined },
+    },
+    {
+      ...{ name: "a setting that is none of these", printed: "prefix=/usr\nnpm warn x=y\n" },
+      ...{ environment: {}, certificates: undefined },
+    },
+  ])("npm's settings for another root: $name", ({ printed, environment, certificates }) => {
     expect(npmNeeds(printed)).toEqual({ environment, certificates });
   });
 });
@@ -76,7 +85,7 @@ describe("a visit to a fresh root", () => {
   } as const;
   const lines = script(visit).split("\n");
 
-  it("sees a root that is read only, and writes where it may", () => {
+  it("a visit has a read-only root, and writes where it may", () => {
     const root = String.raw`'/cache/it'\''s root'`;
     expect(lines).toContain(`mount -o remount,bind,ro ${root}`);
     const own = lines.filter((line) => line.includes("clone'") || line.includes("/hosts'"));
@@ -87,7 +96,7 @@ describe("a visit to a fresh root", () => {
     ]);
   });
 
-  it("has that user and no other group, and shows no value of a variable to `ps`", () => {
+  it("a visit has that user and no other group, and `ps` shows no value of a variable", () => {
     const text = script(visit);
     expect(text).toContain("--userspec=7:8 --groups= ");
     expect(text).not.toContain("proxy");
@@ -96,7 +105,7 @@ describe("a visit to a fresh root", () => {
     expect(inner).toBe("cd '/srv/a clone' && exec 'node' 'x.js' 'a && b'");
   });
 
-  it("is a script that a shell takes", () => {
+  it("a visit is a script that a shell accepts", () => {
     execFileSync("sh", ["-n"], { input: script(visit) });
     const odd = 'it\'s "$HOME" `x`\n';
     expect(execFileSync("sh", ["-c", `printf %s ${quoted(odd)}`], { encoding: "utf8" })).toBe(odd);
@@ -104,7 +113,7 @@ describe("a visit to a fresh root", () => {
 });
 
 describe("npm test -- --slowest", () => {
-  it("prints tiers and files, the dearest first", () => {
+  it("--slowest prints tiers and files, the most expensive first", () => {
     const text = [
       '{"file":"test/unit/a.test.ts","wallMs":9000,"processorMs":500}',
       '{"file":"test/fleet/b.test.ts","wallMs":2000,"processorMs":1500}',

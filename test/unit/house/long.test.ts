@@ -1,4 +1,4 @@
-// The parts of the long run: which test is in which, how one ends, and what is written down.
+// The parts of the long run: the tests of each, the result of one, and its record.
 
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -14,9 +14,9 @@ const root = join(import.meta.dirname, "../../..");
 const textOf = (path: string): string => readFileSync(join(root, path), "utf8");
 const sources = globSync("test/**/*.ts", { cwd: root });
 const isTest = (path: string): boolean => path.endsWith(".test.ts");
-/** Whether it, or a helper that it imports, asks how much it shall do. */
+/** True if the file, or a helper that it imports, uses effort.ts. */
 function asks(path: string, read = textOf, seen = new Set<string>()): boolean {
-  // This file speaks of it only.
+  // This file only mentions it.
   if (seen.has(path) || path === "test/effort.ts" || path === "test/unit/house/long.test.ts")
     return false;
   seen.add(path);
@@ -29,7 +29,7 @@ function asks(path: string, read = textOf, seen = new Set<string>()): boolean {
 }
 
 describe("the parts of the long run", () => {
-  it("hold each test file that has a long form, once", () => {
+  it("the parts hold each test file that has a long form, once", () => {
     const tests = sources.filter((path) => isTest(path) && asks(path));
     expect(tests.length).toBeGreaterThan(50);
     const odd = tests.filter((path) => partsOf(path).length !== 1);
@@ -37,7 +37,7 @@ describe("the parts of the long run", () => {
     expect(partsOf("test/unit/a-new-one.test.ts")).toEqual([]);
   });
 
-  it("hold those too that ask by a helper", () => {
+  it("the parts hold the files too that use effort.ts by a helper", () => {
     const helper = "test/fleet/a-helper.ts";
     const files: Readonly<Record<string, string>> = {
       "test/fleet/a.test.ts": 'import { days } from "./a-helper.ts";',
@@ -50,7 +50,7 @@ describe("the parts of the long run", () => {
     expect(found).toEqual(["test/fleet/a.test.ts", helper]);
   });
 
-  it("name files that exist and have a long form, and every area of mutations", () => {
+  it("the parts name files that exist and have a long form, and every mutation area", () => {
     const runs = parts.flatMap((part) => part.runs);
     const files = runs.flatMap((run) => (run.kind === "tests" ? run.files : []));
     const gone = files.filter((file) => !sources.some((path) => path.startsWith(file)));
@@ -74,18 +74,31 @@ describe("a part of the long run", () => {
     ],
   });
 
-  it.each<[string, Report | undefined, number, object]>([
-    ["is green", reportOf("passed", "passed"), 0, { kind: "green", tests: 2 }],
-    ["left no report", undefined, 0, { why: "it left no report" }],
-    ["failed", reportOf("passed", "failed"), 1, { why: "1 tests failed, exit status 1" }],
-    ["ended badly", reportOf("passed"), 1, { why: "0 tests failed, exit status 1" }],
-    ["skipped one", reportOf("passed", "skipped"), 0, { why: "1 tests did not run" }],
-    ["held nothing", reportOf(), 0, { why: "no test ran" }],
-  ])("of tests that %s", (_name, report, status, end) => {
+  interface Case {
+    readonly name: string;
+    readonly report: Report | undefined;
+    readonly status: number;
+    readonly end: object;
+  }
+  const failed = (count: number) => ({ why: `${count} tests failed, exit status 1` });
+  it.each<Case>([
+    {
+      ...{ name: "is green", report: reportOf("passed", "passed"), status: 0 },
+      end: { kind: "green", tests: 2 },
+    },
+    { name: "left no report", report: undefined, status: 0, end: { why: "it left no report" } },
+    { name: "failed", report: reportOf("passed", "failed"), status: 1, end: failed(1) },
+    { name: "ended badly", report: reportOf("passed"), status: 1, end: failed(0) },
+    {
+      ...{ name: "skipped one", report: reportOf("passed", "skipped"), status: 0 },
+      end: { why: "1 tests did not run" },
+    },
+    { name: "held nothing", report: reportOf(), status: 0, end: { why: "no test ran" } },
+  ])("a part of tests that $name ends accordingly", ({ report, status, end }) => {
     expect(endOfTests(report, status)).toMatchObject(end);
   });
 
-  it("of mutations tells the score of its area", () => {
+  it("a part of mutations reports the score of its area", () => {
     const said = "100.0  agent/compare/plan.ts\n\n  96.1  plan; 99.0 but for the known\n";
     const figures = "96.1 % noticed, 99.0 % but for the known";
     expect(endOfMutation("plan", said, 0)).toMatchObject({ kind: "green", figures });
@@ -93,7 +106,7 @@ describe("a part of the long run", () => {
     expect(endOfMutation("health", said, 0)).toEqual({ kind: "red", why: "it left no score" });
   });
 
-  it("is written down for a whole commit alone", () => {
+  it("a result is recorded only for a clean commit", () => {
     const clean = { commit: "abc", changes: "" };
     expect(whyUnwritten(clean, clean)).toBeUndefined();
     const dirty = { commit: "abc", changes: " M agent/compare/plan.ts\n?? x" };
@@ -109,11 +122,11 @@ describe("a part of the long run", () => {
 describe("docs/long-runs.md", () => {
   const path = "docs/long-runs.md";
 
-  it("is what the runner writes, with the parts as they are", () => {
+  it("docs/long-runs.md is what the runner writes, with the parts as they are", () => {
     expect(textOf(path)).toBe(formatGreens(parts, parseGreens(textOf(path))));
   });
 
-  it("keeps what it was told, and refuses a row that no run has written", () => {
+  it("the table keeps its rows, and refuses a row that no run has written", () => {
     const green: Green = {
       ...{ commit: "0123456789ab", day: "2026-11-24", minutes: 52 },
       ...{ tests: 5_083, figures: undefined },
@@ -129,7 +142,7 @@ describe("docs/long-runs.md", () => {
   });
 });
 
-describe("what runs beside a part", () => {
+describe("a program beside a part", () => {
   const idle = "setInterval(() => {}, 1000)";
   const isAlive = (pid: number): boolean => {
     try {
@@ -140,21 +153,24 @@ describe("what runs beside a part", () => {
   };
   const program = [process.execPath, "-e", idle];
 
-  it.each(["green", "red"])("ends with it, by its id, though the part is %s", async (end) => {
-    let seen = 0;
-    const played = beside(program, async (id) => {
-      seen = id;
-      expect(isAlive(id)).toBe(true);
-      if (end === "red") throw new Error("the part is red");
-      return end;
-    });
-    if (end === "red") await expect(played).rejects.toThrow("the part is red");
-    else expect(await played).toBe(end);
-    expect(seen).toBeGreaterThan(0);
-    expect(isAlive(seen)).toBe(false);
-  });
+  it.each(["green", "red"])(
+    "a program beside a part ends with it, by its id, though the part is %s",
+    async (end) => {
+      let seen = 0;
+      const played = beside(program, async (id) => {
+        seen = id;
+        expect(isAlive(id)).toBe(true);
+        if (end === "red") throw new Error("the part is red");
+        return end;
+      });
+      if (end === "red") await expect(played).rejects.toThrow("the part is red");
+      else expect(await played).toBe(end);
+      expect(seen).toBeGreaterThan(0);
+      expect(isAlive(seen)).toBe(false);
+    },
+  );
 
-  it("is missed where it has ended by itself, or cannot be started", async () => {
+  it("a program that ended by itself, or cannot be started, fails the part", async () => {
     const short = [process.execPath, "-e", ""];
     const untilDead = async (id: number): Promise<void> => {
       while (isAlive(id)) await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,4 +1,5 @@
-// The package without building it: what lies where, the terms of what is inside, the same octets.
+// The package without building it: the places of files, the terms of its parts, the same octets
+// each time.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -24,8 +25,8 @@ const built: Built = {
 const entries = layout(built);
 const at = (path: string): Entry | undefined => entries.find((entry) => entry.path === path);
 
-describe("what lies where", () => {
-  it("only the two that are run by a name are programs, and Node is not on the path", () => {
+describe("the files of the package", () => {
+  it("only the command, the launcher and Node are programs, and Node is not in PATH", () => {
     const programs = entries.filter(({ mode }) => mode === 0o755).map(({ path }) => path);
     expect(programs).toEqual([
       "/usr/bin/linkseal",
@@ -34,7 +35,7 @@ describe("what lies where", () => {
     ]);
   });
 
-  it("nothing is put where an operator's own files are", () => {
+  it("no file is placed outside /usr, where an operator's own files are", () => {
     const outside = entries.filter(({ path }) => !path.startsWith("/usr/"));
     expect(outside).toEqual([]);
   });
@@ -53,18 +54,18 @@ describe("what lies where", () => {
     "/usr/share/bash-completion/completions/linkseal",
     "/usr/share/zsh/vendor-completions/_linkseal",
     "/usr/share/fish/vendor_completions.d/linkseal.fish",
-  ])("%s is there", (path) => {
+  ])("%s is in the package", (path) => {
     expect(at(path)?.mode).toBe(0o644);
   });
 
-  it("has each file that its command imports before the bundle", () => {
+  it("the package has each file that its command imports before the bundle", () => {
     const command = readFileSync(join(root, "agent/bin.js"), "utf8");
     const imported = [...command.matchAll(/ from "\.\/([^"]+)"/g)].map(([, name = ""]) => name);
     expect(imported).toContain("launcher.js");
     for (const name of imported) expect(at(`/usr/lib/linkseal/agent/${name}`)?.mode).toBe(0o644);
   });
 
-  it("what a browser is given goes along", () => {
+  it("the package has the files that a browser gets", () => {
     for (const name of ["page.html", "page.js", "page.css", "icon.svg"]) {
       const matches = bundlePatterns.filter((pattern) => matchesGlob(`web/${name}`, pattern));
       expect(matches, name).toEqual(["web/*"]);
@@ -90,7 +91,7 @@ describe("the archive", () => {
   });
   const licence = { kind: "file", path: "LICENSE" } as const;
 
-  it("has the same octets twice, whatever the umask and the time", () => {
+  it("a package has the same octets twice, whatever the umask and the time", () => {
     const before = process.umask(0o077);
     writeDeb({ ...deb("first.deb"), architecture: "amd64", compression: "zstd" }, stage("one"));
     process.umask(0o022);
@@ -108,7 +109,7 @@ describe("the archive", () => {
     }
   });
 
-  it("has its version in the script that may refuse to go back", () => {
+  it("the preinst that may refuse a downgrade has the package's version", () => {
     writeDeb({ ...deb("third.deb"), architecture: "arm64", compression: "zstd" }, stage("three"));
     const argv = ["-I", join(folder, "third.deb"), "preinst"];
     const text = execFileSync("dpkg-deb", argv, { encoding: "utf8" });
@@ -116,7 +117,7 @@ describe("the archive", () => {
     expect(text).not.toContain("@VERSION@");
   });
 
-  it("asks for the C library that what is inside was linked with", () => {
+  it("a package depends on the C library that its binaries were linked with", () => {
     const text = controlFile({ architecture: "arm64", version: "1.2.3", libc: "2.28" }, 1000);
     expect(text).toContain("Architecture: arm64\n");
     expect(text).toContain("libc6 (>= 2.28)");
@@ -141,7 +142,7 @@ describe("the maintainer scripts", () => {
     expect(restarts).toEqual(["systemctl try-restart linkseal.service || true"]);
   });
 
-  it("the name of the whole file system is never taken away", () => {
+  it("no script removes a whole file system", () => {
     const text = readFileSync(join(root, ".ci", "package", "postrm"), "utf8");
     const removed = [...text.matchAll(/rm -rf? (.*)/g)].flatMap(([, paths = ""]) =>
       paths.split(" "),
@@ -152,7 +153,7 @@ describe("the maintainer scripts", () => {
   });
 });
 
-describe("what is inside, and on which terms", () => {
+describe("the parts inside, and their terms", () => {
   const parts = [npmPart(root, "node_modules/zod"), ...nodeParts(folder, process.versions)];
 
   it("the SBOM names each part once, by purl, and is the same for the same epoch", () => {
@@ -177,8 +178,8 @@ describe("what is inside, and on which terms", () => {
     expect(copyright("ours", parts)).toContain(zod);
   });
 
-  it("refuses a part that does not tell its terms", () => {
+  it("a part without readable terms is refused", () => {
     writeFileSync(join(folder, "package.json"), '{"name":"dark","version":"1.0.0"}');
-    expect(() => npmPart(folder, ".")).toThrow("does not tell its licence");
+    expect(() => npmPart(folder, ".")).toThrow("has no readable licence");
   });
 });

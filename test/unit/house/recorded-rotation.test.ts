@@ -9,11 +9,11 @@ const statesOf = (moves: readonly Move[]): readonly string[] =>
   moves.map(({ link, state }) => `${link} ${state}`);
 
 describe("the recorded rotation", () => {
-  it("lost nothing, and let nothing pass in the clear", () => {
+  it("the recorded rotation lost nothing, and let nothing pass in the clear", () => {
     expect([drained.received, drained.clear]).toEqual([drained.sent, 0]);
   });
 
-  it("went as it was rehearsed, and as the simulator plays it, within a fifth of its time", () => {
+  it("the recorded rotation took the rehearsed steps, within a fifth of their time", () => {
     expect(statesOf(drained.rehearsed)).toEqual(statesOf(drained.steps));
     expect(statesOf(drained.replayed)).toEqual(statesOf(drained.steps));
     const ratio = tookMs(drained.replayed) / tookMs(drained.steps);

@@ -1,4 +1,4 @@
-// Manual pages from our references: every verb and key, and nothing that troff takes for an order.
+// Manual pages from our references: every verb and key, and no line that troff takes for a request.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const bodyOf = (markdown: string): readonly string[] =>
   manual(markdown, head).trimEnd().split("\n").slice(4);
 
 describe("a manual page", () => {
-  it("has a name and a section", () => {
+  it("a manual page has a name and a section", () => {
     expect(manual("# Title\n", head).split("\n").slice(0, 3)).toEqual([
       ...['.TH LINKSEAL 1 "" linkseal', ".SH NAME", "linkseal \\- what it is"],
     ]);
@@ -31,7 +31,7 @@ describe("a manual page", () => {
       "| key | must be | why |\n| --- | --- | --- |\n| `a` | x\\|y | z |",
       [".TP", "\\fBa\\fR", "must be: x|y", ".br", "why: z"],
     ],
-  ])("writes %s", (_what, markdown, lines) => {
+  ])("a manual page has %s", (_what, markdown, lines) => {
     expect(bodyOf(markdown)).toEqual(lines);
   });
 

@@ -28,22 +28,22 @@ describe("the scanner knows what is code", () => {
       ],
     ],
     ["this.#x", ["name:this", "punctuator:.", "name:#x"]],
-  ])("%j", (text, tokens) => {
+  ])("the scanner reads the tokens of %j", (text, tokens) => {
     expect(kinds(text)).toEqual(tokens);
   });
 
-  it("nests templates with braces inside their holes", () => {
+  it("the scanner nests templates with braces inside their holes", () => {
     const inner = scan("`a${{ b: `${c}` }.b}d` + e").map((token) => token.text);
     expect(inner.slice(-3)).toEqual(["d", "+", "e"]);
   });
 
-  it("counts lines through comments, strings and templates", () => {
+  it("the scanner counts lines through comments, strings and templates", () => {
     const last = scan("/*\n*/ `\n${\nx}\n` \ny").at(-1);
     expect(last).toEqual({ kind: "name", text: "y", line: 6 });
   });
 
   it.each(["`never closed ${", '"never closed', "/* never closed", "a }}}) ]"])(
-    "ends on the damaged text %s",
+    "the scanner ends on the damaged text %s",
     (text) => {
       expect(functionSpans(scan(text))).toEqual([]);
     },
@@ -67,7 +67,7 @@ describe("function spans", () => {
     ["switch (a) { case f(b): if (c) {\n} }", ""],
     ["const f = (a: A) => ({ a });", ""],
     ["const re = /\\(\\) \\{/; f(re, '() {');", ""],
-  ])("%j", (text, spans) => {
+  ])("the function spans of %j are found", (text, spans) => {
     const found = functionSpans(scan(text)).map((span) => `${span.name}:${span.lines}`);
     expect(found.join(" ")).toBe(spans);
   });

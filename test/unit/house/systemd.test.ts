@@ -1,4 +1,4 @@
-// The units: what a death, a stop and a boot of a process must not do is said there.
+// The units: settings that limit the effects of a kill, a stop and a boot of a process.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -21,7 +21,7 @@ function linesOf(unit: string): readonly string[] {
     .filter((line) => line !== "" && !line.startsWith("#"));
 }
 
-/** Seconds, whatever unit a span is in. */
+/** Returns seconds, whatever unit a time span has. */
 function secondsOf(unit: string, key: string): number {
   const value = linesOf(unit).find((line) => line.startsWith(`${key}=`));
   const [, number = "", word = ""] = /=(\d+)(ms)?$/.exec(value ?? "") ?? [];
@@ -29,7 +29,7 @@ function secondsOf(unit: string, key: string): number {
 }
 
 describe("every unit", () => {
-  it("is among those that are checked", () => {
+  it("every unit is in the list of checked ones", () => {
     const found = readdirSync(folder).filter((name) => name.endsWith(".service"));
     expect(found.sort()).toEqual(units);
   });
@@ -40,7 +40,7 @@ describe("every unit", () => {
     expect(lines.filter((line) => /^(BindsTo|PartOf)/.test(line))).toEqual([]);
   });
 
-  it.each(units)("%s leaves no memory behind and takes no options of Node from outside", (unit) => {
+  it.each(units)("%s leaves no memory behind and takes no Node options from outside", (unit) => {
     const lines = linesOf(unit);
     for (const line of ["LimitCORE=0", "MemorySwapMax=0", "UnsetEnvironment=NODE_OPTIONS"]) {
       expect(lines).toContain(line);
@@ -48,18 +48,26 @@ describe("every unit", () => {
     expect(lines.some((line) => line.startsWith("User=linkseal"))).toBe(true);
   });
 
-  it.each(services)("%s is watched, killed without a core, and started ever later", (unit) => {
-    const lines = linesOf(unit);
-    const needed = ["Type=notify", "NotifyAccess=main", "WatchdogSignal=SIGKILL", "Restart=always"];
-    for (const line of needed) expect(lines).toContain(line);
-    expect(secondsOf(unit, "WatchdogSec")).toBeGreaterThan(0);
-    expect(secondsOf(unit, "RestartSteps")).toBeGreaterThan(1);
-    expect(secondsOf(unit, "RestartMaxDelaySec")).toBeGreaterThan(secondsOf(unit, "RestartSec"));
-    expect(lines).toContain("StartLimitIntervalSec=0");
-  });
+  it.each(services)(
+    "%s has a watchdog, is killed without a core, and restarts at growing intervals",
+    (unit) => {
+      const lines = linesOf(unit);
+      const needed = [
+        "Type=notify",
+        "NotifyAccess=main",
+        "WatchdogSignal=SIGKILL",
+        "Restart=always",
+      ];
+      for (const line of needed) expect(lines).toContain(line);
+      expect(secondsOf(unit, "WatchdogSec")).toBeGreaterThan(0);
+      expect(secondsOf(unit, "RestartSteps")).toBeGreaterThan(1);
+      expect(secondsOf(unit, "RestartMaxDelaySec")).toBeGreaterThan(secondsOf(unit, "RestartSec"));
+      expect(lines).toContain("StartLimitIntervalSec=0");
+    },
+  );
 });
 
-describe("what each unit is for", () => {
+describe("the purpose of each unit", () => {
   it.each([
     [mka, "its successor is the same member", "FileDescriptorStoreMax=2"],
     [mka, "and gets the memory after a restart too", "FileDescriptorStorePreserve=restart"],
@@ -78,12 +86,14 @@ describe("what each unit is for", () => {
     expect(linesOf(unit)).toContain(line);
   });
 
-  it("a hung participant is replaced while its peer still waits", () => {
+  it("a hung MKA process is replaced while its peer still waits", () => {
     expect(secondsOf(mka, "WatchdogSec") + secondsOf(mka, "RestartSec")).toBeLessThan(5);
   });
 });
 
-/** Units as systemd reads them where the program and the users of the package are missing. */
+/**
+ * Calls `act` with units that systemd can read without the program and the users of the package.
+ */
 function withUnits<T>(act: (path: (unit: string) => string) => T): T {
   const place = mkdtempSync(join(tmpdir(), "linkseal-units-"));
   const nameOf = (unit: string): string => unit.replace("@", "@eth1");
@@ -104,12 +114,12 @@ const isThere = spawnSync("systemd-analyze", ["--version"]).error === undefined;
 const analyse = (...argv: string[]): string =>
   execFileSync("systemd-analyze", argv, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
-describe("in the eyes of systemd", () => {
+describe("the units in systemd-analyze", () => {
   beforeEach((context) => {
     if (!isThere) cannotRun(context, "there is no systemd-analyze");
   });
 
-  it("every unit is understood", () => {
+  it("systemd verifies every unit without a complaint", () => {
     withUnits((path) => {
       expect(analyse("verify", "--man=no", ...units.map(path))).toBe("");
     });
@@ -120,7 +130,7 @@ describe("in the eyes of systemd", () => {
     [net, 2],
     [mka, 2],
     [guard, 2],
-  ])("%s is exposed by %d at most", (unit, most) => {
+  ])("%s has an exposure of %d at most", (unit, most) => {
     const said = withUnits((path) =>
       analyse("security", "--offline=true", "--no-pager", path(unit)),
     );

@@ -13,7 +13,7 @@ function linesFound({ rule, path, text }: Planted): number[] {
   return found?.check(sourceOf(path, text)).map((offence) => offence.line) ?? [Number.NaN];
 }
 
-describe("a tidy rule catches its planted offender and lets the near miss pass", () => {
+describe("a tidy rule catches its seeded offender and accepts the near miss", () => {
   it.each(plantedFiles.map((row) => ({ ...row, shown: JSON.stringify(row.text.slice(0, 60)) })))(
     "$rule: $path: $shown",
     (row) => {
@@ -28,11 +28,11 @@ describe("a tidy rule catches its planted offender and lets the near miss pass",
   });
 });
 
-describe("a circle is found", () => {
+describe("a cycle", () => {
   const graph = (...files: readonly (readonly [string, string])[]) =>
     graphOf(files.map(([path, text]) => sourceOf(path, text)));
 
-  it("of files, though each takes a type alone", () => {
+  it("a cycle of files is found, though each imports only a type", () => {
     const circle = graph(
       ["agent/model/a.ts", 'import type { B } from "./b.ts";'],
       ["agent/model/b.ts", 'import type { C } from "./c.ts";'],
@@ -43,7 +43,7 @@ describe("a circle is found", () => {
     ]);
   });
 
-  it("of folders, though there is none of files", () => {
+  it("a cycle of folders is found, though the files have none", () => {
     const circle = graph(
       ["sim/a/one.ts", 'import { x } from "#sim/b/one.ts";'],
       ["sim/b/one.ts", ""],
@@ -54,7 +54,7 @@ describe("a circle is found", () => {
     expect(circlesOf(foldersOf(circle))).toEqual([["sim/a", "sim/b"]]);
   });
 
-  it("and none where everything runs down", () => {
+  it("no cycle is found where everything goes down", () => {
     const tower = graph(
       ["sim/a/one.ts", 'import { x } from "../b/one.ts";'],
       ["sim/b/one.ts", 'import { x } from "../c/one.ts";'],
@@ -74,7 +74,7 @@ describe("the tree is tidy", () => {
     expect(offences).toEqual([]);
   });
 
-  it("has no circle, neither of files nor of folders, type imports counted", () => {
+  it("the tree has no cycle of files or folders, with type imports", () => {
     const files = graphOf(sources.filter(({ path }) => /^(hal|drivers|sim|agent)\//.test(path)));
     expect(files.size).toBeGreaterThan(500);
     expect(circlesOf(files)).toEqual([]);
@@ -82,13 +82,13 @@ describe("the tree is tidy", () => {
     expect(upward(files)).toEqual([]);
   });
 
-  it("sees the whole tree", () => {
+  it("the rules see the whole tree", () => {
     expect(sources.map((source) => source.path)).toEqual(
       expect.arrayContaining(["package.json", "hal/secret.ts", ".ci/run", "test/tidy/tree.ts"]),
     );
   });
 
-  it("lists no lending of secret bytes that is gone", () => {
+  it("the list of code that reads secret bytes has no stale line", () => {
     const gone = lendings.filter(({ path, line }) => {
       const text = sources.find((source) => source.path === path)?.text ?? "";
       return !text.split("\n").some((written) => written.trim() === line);
@@ -96,7 +96,7 @@ describe("the tree is tidy", () => {
     expect(gone).toEqual([]);
   });
 
-  it("lists no exception that is gone", () => {
+  it("the list of exceptions has no stale line", () => {
     const gone = exceptions.filter(({ path, sequence }) => {
       const text = sources.find((source) => source.path === path)?.text ?? "";
       return !text.includes(sequence);

@@ -36,39 +36,47 @@ const all: Results = {
   "fleet/a": ["passed"],
 };
 
-describe("npm test tells what ran", () => {
-  it.each<[string, Report | undefined, string[], number, number]>([
-    ["all", reportOf(all), ["unit 3/0 -", "fleet 1/0 -"], 0, 0],
-    ["one failed", reportOf({ ...all, "unit/b": ["failed"] }), ["unit 3/1 -", "fleet 1/0 -"], 1, 1],
-    [
-      "a file does not load",
-      reportOf({ ...all, "fleet/a": [] }),
-      ["unit 3/0 -", "fleet 1/1 -"],
-      1,
-      1,
-    ],
-    [
-      "a filter",
-      reportOf({ "unit/a": ["passed", "pending"] }),
-      ["unit 1/0 1 files not asked for, 1 tests not asked for", "fleet 0/0 1 files not asked for"],
-      0,
-      1,
-    ],
-    [
-      "no report",
-      undefined,
-      ["unit 0/0 vitest ended without a report", "fleet 0/0 vitest ended without a report"],
-      1,
-      1,
-    ],
-  ])("%s", (_name, report, rows, status, statusInCi) => {
+describe("the table of npm test", () => {
+  interface Table {
+    readonly name: string;
+    readonly report: Report | undefined;
+    readonly rows: readonly string[];
+    readonly status: number;
+    readonly statusInCi: number;
+  }
+  it.each<Table>([
+    {
+      ...{ name: "a whole run", report: reportOf(all), rows: ["unit 3/0 -", "fleet 1/0 -"] },
+      ...{ status: 0, statusInCi: 0 },
+    },
+    {
+      ...{ name: "a failed test", report: reportOf({ ...all, "unit/b": ["failed"] }) },
+      ...{ rows: ["unit 3/1 -", "fleet 1/0 -"], status: 1, statusInCi: 1 },
+    },
+    {
+      ...{ name: "a file that does not load", report: reportOf({ ...all, "fleet/a": [] }) },
+      ...{ rows: ["unit 3/0 -", "fleet 1/1 -"], status: 1, statusInCi: 1 },
+    },
+    {
+      ...{ name: "a filter", report: reportOf({ "unit/a": ["passed", "pending"] }) },
+      rows: [
+        "unit 1/0 1 files not asked for, 1 tests not asked for",
+        "fleet 0/0 1 files not asked for",
+      ],
+      ...{ status: 0, statusInCi: 1 },
+    },
+    {
+      ...{ name: "no report", report: undefined, status: 1, statusInCi: 1 },
+      rows: ["unit 0/0 vitest ended without a report", "fleet 0/0 vitest ended without a report"],
+    },
+  ])("the rows and exit status are right for $name", ({ report, rows, status, statusInCi }) => {
     const tiers = tiersOf(files, report, new Map());
     expect(tiers.map((t) => `${t.name} ${t.ran}/${t.failed} ${t.whyNot ?? "-"}`)).toEqual(rows);
     expect(exitStatus(tiers, report, false)).toBe(status);
     expect(exitStatus(tiers, report, true)).toBe(statusInCi);
   });
 
-  it("says why a tier cannot run here, and fails where everything must run", () => {
+  it("a tier that cannot run here has a reason, and fails a complete run", () => {
     const report = reportOf({ "unit/a": ["passed"], "unit/b": ["passed"] });
     const tiers = tiersOf(files, report, new Map([["fleet", "not run: there is no fleet"]]));
     expect(tiers.at(-1)).toMatchObject({ ran: 0, whyNot: "not run: there is no fleet" });
@@ -76,7 +84,7 @@ describe("npm test tells what ran", () => {
     expect(exitStatus(tiers, report, true)).toBe(1);
   });
 
-  it("joins the reports of several runs, and has none if one has none", () => {
+  it("reports of several runs are joined, and a missing one makes the whole missing", () => {
     const [first, second] = [
       reportOf({ "unit/a": ["passed"] }),
       reportOf({ "unit/b": ["failed"] }),
@@ -88,7 +96,7 @@ describe("npm test tells what ran", () => {
     expect(joinReports([first, undefined])).toBeUndefined();
   });
 
-  it("names what a computer lacks for the tests that it cannot run", () => {
+  it("the table names what a computer lacks for the tests that it cannot run", () => {
     const skipped = (why: string) => ({ status: "skipped", meta: { whyNot: why } });
     const { testResults } = reportOf({ "unit/b": ["passed"], "fleet/a": ["passed"] });
     const assertionResults = [
@@ -104,7 +112,7 @@ describe("npm test tells what ran", () => {
       whyNot: "1 tests not run: there is no zsh, 1 tests not run: no zsh 5",
     });
     expect([exitStatus(tiers, report, false), exitStatus(tiers, report, true)]).toEqual([0, 1]);
-    // Only what passed as a whole need not run elsewhere.
+    // Only files that passed as a whole need not run elsewhere.
     const whole = renamed(wholeFiles(report), (path) => path.replace("/t/", "/u/"));
     expect(whole.testResults.map(({ name }) => name)).toEqual([
       "/u/unit/b.test.ts",
@@ -115,11 +123,11 @@ describe("npm test tells what ran", () => {
   it.each<[string, Results]>([
     ["failed", { "unit/a": ["passed", "failed"] }],
     ["did not load", { "unit/a": [] }],
-  ])("runs a file again elsewhere that %s", (_what, results) => {
+  ])("a file runs again elsewhere that %s", (_what, results) => {
     expect(wholeFiles(reportOf(results)).testResults).toEqual([]);
   });
 
-  it("names each test that failed and each file that did not load, with the reason", () => {
+  it("each test that failed and each file that did not load is named, with the reason", () => {
     const report: Report = {
       success: false,
       testResults: [
@@ -147,7 +155,7 @@ describe("npm test tells what ran", () => {
     expect(formatFailures(undefined)).toBe("");
   });
 
-  it("stays red although what failed beside others passes in a rerun of its own", () => {
+  it("a run stays red although a failed test passes in a rerun of its own", () => {
     const first = reportOf({ "unit/a": ["passed"], "unit/b": ["failed", "passed"] });
     const again = reportOf({ "unit/b": ["passed", "passed"] });
     expect(failedFiles(first)).toEqual(["/t/unit/b.test.ts"]);
@@ -156,13 +164,13 @@ describe("npm test tells what ran", () => {
     const tiers = tiersOf(files, counts, new Map());
     expect(tiers.map(({ failed }) => failed)).toEqual([1, 0]);
     expect(exitStatus(tiers, counts, false)).toBe(1);
-    // A machine that brought back nothing is red as well, with the tests of the rerun.
+    // A machine without a report counts as failed as well, with the tests of the rerun.
     expect(stillFailed(undefined, again)).toEqual({ ...again, success: false });
     expect(exitStatus(tiers, stillFailed(undefined, again), false)).toBe(1);
     expect(stillFailed(undefined, undefined)).toBeUndefined();
   });
 
-  it("says how a rerun ended, and that a failure beside others is one", () => {
+  it("a rerun's result is shown, and a failure beside others still counts", () => {
     const again = reportOf({ "unit/a": ["failed"], "unit/b": ["passed"] });
     const [a, b, c] = ["/t/unit/a.test.ts", "/t/unit/b.test.ts", "/t/unit/c.test.ts"];
     expect(formatRerun([a, b, c], again).split("\n")).toEqual([
@@ -173,7 +181,7 @@ describe("npm test tells what ran", () => {
     ]);
   });
 
-  it("prints the table and the sum last", () => {
+  it("the table and the sum are printed last", () => {
     const tiers = tiersOf(files, reportOf({ ...all, "unit/b": ["failed"] }), new Map());
     expect(formatTiers(tiers).split("\n")).toEqual([
       "tier           ran  failed  why not",

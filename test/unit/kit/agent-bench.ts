@@ -1,4 +1,4 @@
-// One agent on a simulated site under virtual time, and what a person does around it.
+// One agent on a simulated site under virtual time, and the actions of an operator beside it.
 
 import { type ApiReply, answer } from "#agent/api/api.ts";
 import type { SocketRole } from "#agent/api/route.ts";
@@ -26,7 +26,7 @@ export class AgentBench {
   readonly disk: SimDisk;
   readonly oracle: Oracle;
   readonly log: Line[] = [];
-  /** What ended the agent's loops without being asked to; a test expects it to stay empty. */
+  /** Errors that ended the agent's loops unasked; a test expects none. */
   readonly broken: unknown[] = [];
   #agent: Agent | undefined;
   #stop = new AbortController();
@@ -50,7 +50,7 @@ export class AgentBench {
     return this.#agent;
   }
 
-  /** A process on the disk of the one before; `around` may stand between it and the world. */
+  /** Starts a process on the disk of the one before; `around` may wrap its World. */
   async live(around: (world: World) => World = (world) => world): Promise<this> {
     this.#lives += 1;
     this.#stop = new AbortController();
@@ -92,7 +92,7 @@ export class AgentBench {
     return await settled(this.site.clock, this.agent.apply(request, never));
   }
 
-  /** One request on a socket; the body of its reply. */
+  /** Sends one request to a socket; resolves to the body of its reply. */
   async ask(path: string, body: unknown = "", role: SocketRole = "admin"): Promise<unknown> {
     return JSON.parse((await this.reply(path, body, role)).body);
   }

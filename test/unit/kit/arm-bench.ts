@@ -25,7 +25,7 @@ import { never, settled, wallStart } from "./site-bench.ts";
 
 const management = "https://management.azure.com";
 const tenant = "11111111-2222-3333-4444-555555555555";
-/** As a config has it that says nothing of it. */
+/** The value of a config that does not set it. */
 export const putGraceMs = 90_000;
 const client = { clientId: tenant, objectId: tenant, resourceId: "/machine" };
 
@@ -36,18 +36,18 @@ export interface ArmBench {
   readonly resource: string;
   /** Every request that left, oldest first. */
   readonly sent: HttpRequest[];
-  /** Of every accepted operation, as the journal keeps it. */
+  /** Every accepted operation, as the journal keeps it. */
   readonly journal: Map<"link1" | "link2", string>;
   /** Spoils replies before the client sees them. */
   alter: (reply: HttpReply, request: HttpRequest) => HttpReply | Promise<HttpReply>;
-  /** Another client, as after a restart. */
+  /** Returns another client, as after a restart. */
   restarted(): ExpressRoute;
   peer(link: "link1" | "link2", far?: ExpressRoute): PeerPort;
   newWant(link: "link1" | "link2"): PeerWant;
   observe(link: "link1" | "link2"): Promise<PeerState>;
   put(link: "link1" | "link2", want: PeerWant): Promise<void>;
   run<T>(promise: Promise<T>): Promise<T>;
-  /** `METHOD` of what was asked about the port itself. */
+  /** Counts the requests with this method about the port itself. */
   calls(method: "GET" | "PUT"): number;
 }
 
@@ -59,7 +59,7 @@ export function simulatedAzure(site: Site, bandwidthInGbps = 100): SimAzure {
   });
 }
 
-/** What reaches the management API, and what does not come back whole. */
+/** Returns a dialer to the management API, which throws for replies that are too long. */
 export function armDialer(cloud: SimAzure): Dialer {
   return {
     async http(request, signal) {
@@ -95,7 +95,7 @@ export function text(octets: Uint8Array): string {
   return new TextDecoder().decode(octets);
 }
 
-/** The far ends behind a dialer, with tokens of the simulated cloud itself. */
+/** Returns the far ends behind a dialer, with tokens of the simulated cloud itself. */
 export function farEnds(clock: Clock, cloud: SimAzure, dial: Dialer): ExpressRoute {
   const { clientId } = client;
   const tokens = new Map<string, string>();
@@ -116,7 +116,7 @@ function clientOf(clock: Clock, dial: Dialer, token: (scope: string) => string):
   });
 }
 
-/** One link of a document that nobody else touches, and the bodies that were written to it. */
+/** Returns one link of a fixed document, and the bodies that were written to it. */
 export function documented(
   document: string,
   link: "link1" | "link2" = "link1",

@@ -1,4 +1,4 @@
-// An audit log on a simulated disk, and what a judge would tell it.
+// An audit log on a simulated disk, and the reports of a health evaluator to it.
 
 import { confirmedUntil, timelineOf } from "#agent/evidence/report/timeline.ts";
 import { Recorder } from "#agent/runtime/health/recorder.ts";
@@ -12,7 +12,7 @@ import { Prng } from "#sim/base/prng.ts";
 import { settled, wallStart } from "./site-bench.ts";
 
 export const settings = { pollMs: 5_000, staleAfterMs: 30_000, evidenceMs: 90_000 };
-/** What a confirmation leaves out: the evidence window and two polls. */
+/** The time in ms that a confirmation leaves out: the evidence window and two polls. */
 export const lookbackMs = 100_000;
 
 export function seen(about: string, verdict: Seen["verdict"], rest: Partial<Seen> = {}): Seen {
@@ -34,12 +34,12 @@ export class AuditBench {
     this.disk = new SimDisk({ clock: this.clock, prng: new Prng("audit"), writeMs: 2 });
   }
 
-  /** One process on the disk of the one before. */
+  /** Starts a process on the disk of the one before. */
   async live(): Promise<Recorder> {
     return await settled(this.clock, this.begin(this.disk));
   }
 
-  /** Resolves as time passes, or never, where `disk` dies. */
+  /** Opens a recorder; it resolves as virtual time passes, or never if `disk` is killed. */
   async begin(disk: World["disk"]): Promise<Recorder> {
     const key = Secret.take("host key", new Uint8Array(32).fill(7));
     const world = { disk, clock: this.clock };
@@ -52,7 +52,7 @@ export class AuditBench {
     return this.recorder;
   }
 
-  /** Judges the same every poll for `ms`. */
+  /** Reports the same verdicts at every poll for `ms`. */
   async judge(ms: number, ...all: readonly Seen[]): Promise<void> {
     const end = this.clock.now() + ms;
     while (this.clock.now() < end) {
@@ -66,7 +66,10 @@ export class AuditBench {
     return await settled(this.clock, this.log.read());
   }
 
-  /** `12s-40s protected` of one link, from the start of the bench on; unknown parts too. */
+  /**
+   * Returns `12s-40s protected` and so on of one link, from the start of the bench; unknown parts
+   * too.
+   */
   async line(about = "g/a"): Promise<readonly string[]> {
     const period = { from: wallStart, to: Math.ceil(this.clock.wall() / 1000) * 1000 };
     const { lines } = timelineOf(await this.trail(), period);

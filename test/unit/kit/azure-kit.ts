@@ -1,4 +1,4 @@
-// A simulated cloud on virtual time, asked by handler calls, for tests of it and of its clients.
+// A simulated cloud on virtual time, called by its handler, for tests of it and of its clients.
 
 import { randomUUID, sign } from "node:crypto";
 import { SimAzure, type SimAzureOptions } from "#sim/azure/azure.ts";
@@ -20,7 +20,7 @@ export const issuer = { name: "https://issuer.test", subject: "edge", key: newAs
 const now = Date.now();
 const yearMs = 365 * 86_400_000;
 export const ca = new Authority("test", { notBefore: now - yearMs, notAfter: now + yearMs });
-/** Valid in the time of the simulated site as well as in ours. */
+/** A certificate that is valid in the time of the simulated site as well as in real time. */
 export const client: Certified = ca.client("agent", {
   notBefore: now - yearMs,
   notAfter: now + yearMs,
@@ -36,9 +36,9 @@ interface Ask {
 export interface Cloud {
   readonly site: Site;
   readonly azure: SimAzure;
-  /** Sends and lets virtual time run until the answer is there. */
+  /** Sends a request and runs virtual time until the reply is there. */
   ask(path: string, ask?: Ask): Promise<AzureReply>;
-  /** The same with a token for the audience; JSON parsed. */
+  /** The same with a token for the audience; the JSON is parsed. */
   json(audience: string, path: string, ask?: Ask): Promise<Answer>;
   token(audience: string): string;
 }
@@ -103,7 +103,7 @@ export interface AssertionSetting {
   readonly algorithm?: "RS256" | "PS256";
 }
 
-/** A client assertion as MSAL makes it, but for what the setting says. */
+/** Returns a client assertion as MSAL makes it, with the changes of the setting. */
 export function assertion(nowS: number, setting: AssertionSetting): string {
   const { algorithm = "PS256" } = setting;
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");

@@ -52,7 +52,7 @@ type Overlap = CampaignLink["overlap"];
 
 const links = new Map<string, CampaignLink>();
 
-/** One of each: the model's search asks for millions of campaigns. */
+/** Keeps one object of each kind: the model's search asks for millions of campaigns. */
 function linkOf(at: 0 | 1, kind: Kind, overlap: Overlap): CampaignLink {
   const name = `${at} ${kind} ${overlap}`;
   const link = links.get(name) ?? newLink(at, kind, overlap);
@@ -76,7 +76,10 @@ function newLink(at: 0 | 1, kind: Kind, overlap: Overlap): CampaignLink {
   };
 }
 
-/** Two links, at the first of them; enrolments and changes break before they make. */
+/**
+ * Returns a campaign of two links, at the first of them; enrolments and changes break before they
+ * make.
+ */
 export function campaignOf(
   state: CampaignState,
   over: Partial<Campaign> = {},
@@ -113,7 +116,10 @@ export const calmPort: PortFacts = {
   admin: "up",
 };
 
-/** Carrying as before the campaign, every gate open, nothing proven yet. */
+/**
+ * Facts of a link that carries as before the campaign, with all checks passed and nothing proven
+ * yet.
+ */
 export const calm: Facts = {
   port: calmPort,
   far: "old",
@@ -143,7 +149,7 @@ export const valid = { replacement: { kind: "valid" } } as const;
 export const refusedKey = { replacement: { kind: "refused", text: "suite not offered" } } as const;
 export const windowShut = { closedGate: "gate.window: the window is shut" };
 
-/** One small case: every fact that is named is needed for the row to be the one that fits. */
+/** One small case: every fact that it names is needed for the row to match. */
 export type Case = readonly [
   row: string,
   campaign: Partial<Campaign>,
@@ -155,7 +161,7 @@ export type Case = readonly [
 
 type Without = readonly [name: string, campaign: Partial<Campaign>, facts: Partial<Facts>];
 
-/** The case without one of the facts that it names, in turn. */
+/** Returns the case once for each fact that it names, without that fact. */
 function without(campaign: Partial<Campaign>, facts: Partial<Facts>): readonly Without[] {
   const { port: seen, ...others } = facts;
   const plain = seen === undefined ? facts : others;
@@ -175,12 +181,12 @@ function without(campaign: Partial<Campaign>, facts: Partial<Facts>): readonly W
 
 const stateOf = (row: string): CampaignState => row.split(".", 1)[0] as CampaignState;
 
-/** Every row of these states has a case, and every case is a row. */
+/** Tests that every row of these states has a case, and that every case is a row. */
 export function rowsOf(
   states: readonly CampaignState[],
   cases: readonly (readonly [Kind, Overlap, readonly Case[]])[],
 ): void {
-  it(`names every row of ${states.join(", ")}`, () => {
+  it(`the cases name every row of ${states.join(", ")}`, () => {
     const named = cases.flatMap(([, , some]) => some.map(([row]) => row));
     const rows = states.flatMap((state) => table[state].map(({ name }) => name));
     expect(named.toSorted()).toEqual(rows.toSorted());
@@ -203,7 +209,7 @@ export function rowsOf(
   }
 }
 
-/** More of what a row fits, with the sentence that the operator hears. */
+/** Another match of a row, with the sentence that the operator reads. */
 export type Told = readonly [
   row: string,
   campaign: Partial<Campaign>,

@@ -1,4 +1,4 @@
-// A charon in memory: it loads, brings up, rekeys and forgets as it is told, and its log says so.
+// A charon in memory: it loads, initiates, rekeys and terminates on request, and logs it.
 
 import type { Charon } from "#drivers/linux/ipsec/charon.ts";
 import { childName } from "#drivers/linux/ipsec/messages.ts";
@@ -28,7 +28,7 @@ export function at(section: ViciSection, ...path: readonly string[]): ViciValue 
   return value;
 }
 
-/** A value that is text. */
+/** Returns a value that is text. */
 export function textAt(section: ViciSection, ...path: readonly string[]): string {
   const value = at(section, ...path);
   if (typeof value === "string") return value;
@@ -44,7 +44,7 @@ interface Child {
   readonly dhGroup: string | undefined;
 }
 
-/** What the daemon says when it is asked for something, and what that does. */
+/** Errors of the daemon on a request; `said` has the log lines of each. */
 export type Disagreement = "psk" | "ikeProposal" | "espProposal" | "pfsGroup" | "peerSilent";
 
 const said: Readonly<Record<Disagreement, readonly string[]>> = {
@@ -67,14 +67,14 @@ export class PretendCharon {
   readonly children: Child[] = [];
   ikeId = 0;
   disagreement: Disagreement | undefined;
-  /** It takes every question and answers none. */
+  /** True if it accepts every request and answers none. */
   hangs = false;
-  /** It is working on its IKE SAs, as it does at each rekey and dead peer detection. */
+  /** True if it is working on its IKE SAs, as it does at each rekey and dead peer detection. */
   isBusy = false;
   onInitiate: () => void = () => undefined;
-  /** Refuses every connection. */
+  /** True if it refuses every connection. */
   away = false;
-  /** By id: the connection that each was made for. */
+  /** The connection for which each IKE SA was made, by the id of the IKE SA. */
   readonly #ikes = new Map<number, string>();
   readonly #kernel: TunnelKernel | undefined;
   readonly #daemons: TestCharon[] = [];
@@ -84,7 +84,7 @@ export class PretendCharon {
     this.#kernel = kernel;
   }
 
-  /** It ends, and what it had in the kernel stays there. */
+  /** Ends the daemon; its objects in the kernel stay there. */
   die(): void {
     this.children.length = 0;
     this.#ikes.clear();
@@ -117,7 +117,7 @@ export class PretendCharon {
 
   face(clock: Clock): Charon {
     const stream: Charon["stream"] = async () => {
-      if (this.away) throw new Error("nobody");
+      if (this.away) throw new Error("no daemon answers");
       const daemon = new TestCharon((asked) => this.#answer(asked));
       this.#daemons.push(daemon);
       return daemon.channel;
@@ -125,7 +125,7 @@ export class PretendCharon {
     return { path: "/run/charon.vici", stream, clock };
   }
 
-  /** As if it had been up before. */
+  /** Adds a child as if it had been up before. */
   stand(dhGroup?: string, name = childName(tunnelSpec)): void {
     const shown = this.#shown();
     // An IKE SA of the very same connection takes another child.
@@ -136,7 +136,7 @@ export class PretendCharon {
     this.#addChild(dhGroup, name);
   }
 
-  /** The connection without its children, as IKE SAs are told apart. */
+  /** Returns the connection without its children, by which IKE SAs are told apart. */
   #shown(): string {
     const [loaded = new Map()] = this.loaded.values();
     const rest = [...loaded].filter(([key]) => key !== "children");

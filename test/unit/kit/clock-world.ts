@@ -1,4 +1,4 @@
-// A world of a clock alone: nothing answers in it but what a test gives it.
+// A World that has only a clock, and the calls that a test adds.
 
 import type { Dialer, World } from "#hal/world.ts";
 
@@ -7,7 +7,7 @@ interface Given {
   readonly dial?: Partial<Dialer>;
   readonly entropy?: World["entropy"];
   readonly log?: World["log"];
-  /** What every other call rejects with. */
+  /** Makes the error with which every other call rejects. */
   readonly refusal?: () => Error;
 }
 

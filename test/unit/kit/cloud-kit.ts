@@ -1,4 +1,4 @@
-// A cloud of which a test brings what it needs.
+// A cloud to which a test adds the parts that it needs.
 
 import type { Cloud, FarEndPlace } from "#agent/model/cloud.ts";
 import { simPeer } from "#drivers/index.ts";
@@ -15,7 +15,7 @@ export function cloudWith(own: Own): Cloud {
   };
 }
 
-/** The far ends of a simulated site at this address. */
+/** Returns the far ends of a simulated site at this address. */
 export function simFarEnd(dial: Dialer, address: string): (place: FarEndPlace) => PeerPort {
   return ({ resource, link }) => simPeer(dial, address, resource, link);
 }

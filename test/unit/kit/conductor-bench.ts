@@ -1,5 +1,5 @@
-// A pair of scripted devices and far ends, a journal in memory and a conductor's parts: everything
-// that is asked of any of them stands in one log.
+// A pair of scripted devices and far ends, a journal in memory and a rotation runner's parts; all
+// requests to them are in one log.
 
 import type { Campaign, Facts, Step } from "#agent/model/campaign.ts";
 import type { Desired, DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
@@ -50,7 +50,10 @@ import {
   wall,
 } from "./view-kit.ts";
 
-/** What the campaign of `campaignOf` finds on the primary link, and puts there. */
+/**
+ * The keys of `campaignOf`: the one that it finds on the primary link, and the one that it puts
+ * there.
+ */
 export const newKey: KeyRef = keyOne;
 const begun = campaignOf("gated", { kind: "rotate" }).links[0]?.old?.key;
 if (begun === undefined) throw new Error("a rotation has an old key");
@@ -59,7 +62,7 @@ export const oldKey: KeyRef = begun;
 const ports = { primary: "et-0/0/0", secondary: "et-0/0/1" } as const;
 type Name = keyof typeof ports;
 
-/** A port that passes frames under one key. */
+/** Returns a port that passes frames under one key. */
 export function underKey(key: KeyRef, held: readonly KeyRef[] = [key]): Partial<MacsecPort> {
   return {
     keys: known(
@@ -75,7 +78,7 @@ export const byHand = (wanted: Desired): Desired => ({
   azure: { ...wanted.azure, farEnd: "manual" },
 });
 
-/** Both links end at the router of the first one. */
+/** Moves both links to the router of the first one. */
 export const oneRouter = (wanted: Desired): Desired => ({
   ...wanted,
   groups: wanted.groups.map((group) => ({
@@ -122,14 +125,14 @@ type Call =
 export interface BenchOptions {
   readonly edit?: (wanted: Desired) => Desired;
   readonly capabilities?: Partial<Capabilities>;
-  /** Of one device alone. */
+  /** Overrides for one device. */
   readonly capabilitiesOf?: (device: string) => Partial<Capabilities>;
 }
 
 export class ConductorBench {
   readonly clock = new SimClock(wall);
   readonly log: string[] = [];
-  /** What a journal would hold. */
+  /** The records that a journal would hold. */
   readonly records: JournalRecord[] = [];
   readonly logged: string[] = [];
   readonly notes: string[] = [];
@@ -138,26 +141,26 @@ export class ConductorBench {
   readonly lookout: Lookout;
   readonly parts: ScoutParts;
   memory: Memory = emptyMemory;
-  /** By link: how its port looks otherwise than secured by its key. */
+  /** Differences of each link's port from one that is secured by its key. */
   readonly port: Partial<Record<Name, Partial<MacsecPort>>> = {};
   readonly drained = new Set<Name>();
-  /** By which they are. */
+  /** The means of all drains. */
   means: DrainMeans = "prepend";
   readonly routeless = new Set<Name>();
   readonly peers: Record<Name, PeerState>;
-  /** Of the device that the primary link is on. */
+  /** Whether the device of the primary link has a pending commit. */
   commitPending = false;
   recalls: "pending" | "absent" = "pending";
-  /** Tokens that the devices know nothing of, whatever else they recall. */
+  /** Tokens that the devices do not know, whatever `recalls` is. */
   readonly forgotten = new Set<string>();
   ownRoute: string | undefined = "mgmt0";
   alarm: Alarm | undefined;
-  /** Do probes come back? */
+  /** Whether probes come back. */
   answers = true;
   readonly accepted: string[] = [];
   readonly failures: Partial<Record<Call, Error>> = {};
   readonly delays: Partial<Record<Call, number>> = {};
-  /** Runs at the end of a call. */
+  /** Run at the end of a call. */
   readonly hooks: Partial<Record<Call, () => Promise<void>>> = {};
   readonly puts: PeerWant[] = [];
   readonly changes: (readonly PortChange[])[] = [];
@@ -204,14 +207,14 @@ export class ConductorBench {
       write: (record) => this.#write(record),
       memory: () => this.memory,
       acceptsRisk: (risk) => this.accepted.includes(risk),
-      // Long enough ago that no put of a predecessor may still land.
+      // Long enough ago that no put of a predecessor may still arrive.
       startedAt: instantAfter(clock.now(), -3_600_000),
       ownAddresses: ["192.0.2.9"],
       alarm: () => this.alarm,
     };
   }
 
-  /** A conductor that does what the test tells it, one step a turn. */
+  /** Returns a rotation runner that takes the test's steps, one each turn. */
   conductor(...steps: readonly Step[]): Conductor {
     const left = [...steps];
     return new Conductor({
@@ -229,18 +232,18 @@ export class ConductorBench {
     });
   }
 
-  /** One turn, and how long to wait after it. */
+  /** Runs one turn; resolves to the wait after it, in ms. */
   async turn(conductor: Conductor, campaign: Campaign): Promise<number> {
     return await settled(this.clock, conductor.turn(campaign, never));
   }
 
-  /** What the journal holds of the campaign now. */
+  /** Returns the campaign that the journal holds now. */
   written(): Campaign | undefined {
     const found = this.records.findLast((record) => record.kind === "campaign");
     return found?.kind === "campaign" ? found.campaign : undefined;
   }
 
-  /** The log of what the last turn did after its looks. */
+  /** Returns the log of the last turn after its observations. */
   done(): readonly string[] {
     return this.log.slice(this.log.lastIndexOf("decide") + 1);
   }

@@ -1,4 +1,4 @@
-// The queries of a Grafana dashboard as Prometheus gets them, its variables filled in.
+// The queries of a Grafana dashboard as Prometheus gets them, with values for its variables.
 
 interface Dashboard {
   readonly panels: readonly { readonly targets: readonly { readonly expr: string }[] }[];

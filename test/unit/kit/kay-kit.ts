@@ -1,4 +1,4 @@
-// Stations with a KaY and a SecY each on one wire, under virtual time, and what must hold after
+// Stations with a KaY and a SecY each on one wire, under virtual time, and the invariants after
 // every event.
 
 import type { KaySettings } from "#drivers/linux/mka/kay-types.ts";
@@ -13,7 +13,7 @@ import { Station, type StationOptions, sciA, sciB, type Wire } from "./kay-stati
 const dataMs = 2;
 const prngHex = (name: string, octets: number): string => new Prng(name).hex(octets);
 
-/** CAs that only share what their arguments share. */
+/** Returns a CA; two of them share only what their arguments share. */
 export function caOf(name: string, cknBytes = 32, cakBytes = 32): TestCa {
   return { ckn: prngHex(`ckn ${name}`, cknBytes) as Ckn, cak: prngHex(`cak ${name}`, cakBytes) };
 }
@@ -21,7 +21,7 @@ export function caOf(name: string, cknBytes = 32, cakBytes = 32): TestCa {
 export interface WireFaults {
   readonly loss: number;
   readonly twice: number;
-  /** Late by up to so many ms, and so overtaken. */
+  /** A frame is late by up to so many ms, so that others overtake it. */
   readonly lateMs: number;
 }
 
@@ -32,7 +32,7 @@ export class Site implements Wire {
   faults: WireFaults = { loss: 0, twice: 0, lateMs: 0 };
   /** Broken invariants; a test expects none. */
   readonly broken: string[] = [];
-  /** Whether `broken` takes frames that a live peer could not receive. */
+  /** Whether `broken` includes frames that a live peer could not receive. */
   watches: "all" | "keys" = "all";
   readonly #saks = new Map<string, string>();
 
@@ -82,7 +82,7 @@ export class Site implements Wire {
     await this.clock.runFor(ms);
   }
 
-  /** Runs until it holds; throws where it does not in time. */
+  /** Runs until the condition is true; throws if that is not so in time. */
   async until(what: string, holds: () => boolean, ms = 30_000): Promise<number> {
     const start = this.now;
     await this.clock.runFor(ms, holds);
@@ -135,7 +135,7 @@ export class Site implements Wire {
     if (!this.broken.some((line) => line.endsWith(text))) this.broken.push(`${this.now}: ${text}`);
   }
 
-  // One SAK, one key identifier, and the other way round.
+  // Checks that one SAK has one key identifier, and the other way round.
   #checkKeyNames(): void {
     for (const { secy } of this.stations) {
       for (const { sak, keyId } of secy.transmit.values()) {
@@ -151,7 +151,7 @@ export class Site implements Wire {
     }
   }
 
-  // Nothing leaves that a live peer could not receive.
+  // Checks that no frame leaves that a live peer could not receive.
   #checkReceivers(): void {
     for (const from of this.stations) {
       if (from.secy.encoding === undefined) continue;
@@ -166,7 +166,7 @@ export class Site implements Wire {
   }
 }
 
-/** Two stations with the same CAs; A has the better priority. */
+/** Returns two stations with the same CAs; A has the better priority. */
 export function pair(
   seed: string,
   cas: readonly TestCa[],

@@ -1,5 +1,5 @@
-// MKPDUs of other participants on the wire, as the fields that they were made of and the ICV that
-// came with them: what is built from the fields is the recorded frame, octet by octet, if and only
+// MKPDUs of other MKA implementations on the wire: the fields of which they consist and the ICV
+// that was recorded. A frame built from the fields is the recorded one, octet by octet, if and only
 // if its ICV is the same. All keys are public test keys.
 
 import { type CaKeys, caKeys, icvBytes, macOf } from "#drivers/linux/mka/keys.ts";
@@ -34,7 +34,7 @@ export function keysOf({ cak, ckn }: TestCa): CaKeys {
   return keys;
 }
 
-/** A copy of the frame with the ICV that it should have. */
+/** Returns a copy of the frame with the correct ICV. */
 export function sealed(frame: Uint8Array, ca: TestCa): Uint8Array {
   const octets = Uint8Array.from(frame);
   const end = octets.length - icvBytes;
@@ -398,6 +398,6 @@ const oddFrames: readonly RecordedFrame[] = [
 
 export const recordedFrames = [...gcm128Frames, ...gcm256Frames, ...extendedFrames, ...oddFrames];
 
-/** W3: a valid MKPDU with a peer list and a SAK, as the raw material of damage. */
+/** Returns a valid MKPDU with a peer list and a SAK, which tests damage. */
 export const firstSakFrame = (): Uint8Array =>
   built((gcm128Frames[2] as RecordedFrame).mkpdu, shortCa);

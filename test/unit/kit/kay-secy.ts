@@ -1,5 +1,5 @@
-// A SecY that does what it is asked, refuses what a kernel would, and passes data: what is encoded
-// under one SA is decoded by another only where every parameter of both is the same.
+// A SecY that carries out operations, refuses those that a kernel would refuse, and passes data:
+// frames of one SA are decoded by another only if every parameter of both is the same.
 
 import type { HeldSecy, SecyOperation } from "#drivers/linux/mka/operations.ts";
 
@@ -32,9 +32,9 @@ export class TestSecy {
   readonly transmit = new Map<number, TransmitSa>();
   readonly receive = new Map<string, Map<number, ReceiveSa>>();
   encodingAn: number | undefined;
-  /** Every SAK that a transmit SA was ever made of. */
+  /** Every SAK of which a transmit SA was ever made. */
   readonly used: string[] = [];
-  /** Errors that the next operations of a kind end with. */
+  /** Errors with which the next operations of a kind end. */
   readonly faults: { kind: SecyOperation["kind"]; errno: string }[] = [];
   readonly log: string[] = [];
 
@@ -42,7 +42,9 @@ export class TestSecy {
     this.sci = sci;
   }
 
-  /** Undefined = done, else the name of the error. */
+  /**
+   * Carries out an operation. Returns undefined if that is done, otherwise the name of the error.
+   */
   carryOut(operation: SecyOperation): string | undefined {
     const fault = this.faults.findIndex(({ kind }) => kind === operation.kind);
     const errno = fault === -1 ? this.#try(operation) : this.faults.splice(fault, 1)[0]?.errno;
@@ -106,7 +108,7 @@ export class TestSecy {
     return this.encodingAn === undefined ? undefined : this.transmit.get(this.encodingAn);
   }
 
-  /** Undefined where nothing can leave. */
+  /** Returns undefined if no frame can leave. */
   encode(): DataFrame | undefined {
     const sa = this.encoding;
     if (sa === undefined || this.encodingAn === undefined) return undefined;
@@ -116,7 +118,7 @@ export class TestSecy {
     return frame;
   }
 
-  /** Undefined = passed on, else what the SecY makes of it. */
+  /** Returns undefined if the frame is passed on, otherwise the reason why it is not. */
   decode(frame: DataFrame): string | undefined {
     const sa = this.receive.get(frame.sci)?.get(frame.an);
     if (sa === undefined || !sa.enabled) return "no SA";
@@ -125,7 +127,7 @@ export class TestSecy {
     return frame.pn < sa.lowestPn ? "late" : undefined;
   }
 
-  /** Whether everything that leaves `from` is let in here. */
+  /** True if all frames that leave `from` are accepted here. */
   hears(from: TestSecy): boolean {
     const sa = from.encoding;
     if (sa === undefined || from.encodingAn === undefined) return true;
@@ -134,14 +136,14 @@ export class TestSecy {
     return this.decode(frame) === undefined;
   }
 
-  /** The device is made anew. */
+  /** Makes the device anew. */
   clear(): void {
     this.transmit.clear();
     this.receive.clear();
     this.encodingAn = undefined;
   }
 
-  /** What a dump of the kernel tells. */
+  /** Returns the content of a dump of the kernel. */
   look(): HeldSecy {
     return {
       encodingAn: this.encodingAn ?? 0,

@@ -1,5 +1,5 @@
-// A station with a KaY and a SecY under virtual time, and the edge between them: operations are
-// carried out one by one, and each has its report.
+// A station with a KaY and a SecY under virtual time, and the edge between them, which carries out
+// operations one by one and reports each.
 
 import { Kay } from "#drivers/linux/mka/kay.ts";
 import type { KayCommand, KayEvent, KayOutput, KaySettings } from "#drivers/linux/mka/kay-types.ts";
@@ -35,12 +35,12 @@ const operationMs = 1;
 const dataEveryMs = 50;
 const pollMs = 500;
 
-/** What stations are connected by. */
+/** The connection between stations. */
 export interface Wire {
   readonly clock: SimClock;
   readonly prng: Prng;
   readonly now: Instant;
-  /** To everybody else. */
+  /** Delivers a frame to all other stations. */
   carry(from: Station, frame: Uint8Array): void;
   passData(from: Station): void;
 }
@@ -57,7 +57,7 @@ export class Station {
   readonly sent: Uint8Array[] = [];
   memory: KaySnapshot | undefined;
   remembered = 0;
-  /** Ms that an operation takes. */
+  /** Milliseconds that an operation takes. */
   operationMs = operationMs;
   muted = false;
   readonly data = { sent: 0, arrived: 0, lost: [] as string[] };
@@ -131,7 +131,7 @@ export class Station {
     this.#schedule();
   }
 
-  // In order: each begins when the one before has ended.
+  // Carries out operations in order: each begins when the previous one has ended.
   #operate(id: number, operation: SecyOperation): void {
     const life = this.#life;
     const { secy } = this;
@@ -152,14 +152,14 @@ export class Station {
     this.#cancel = this.site.clock.after(at - now, () => this.take(this.kay.tick(this.site.now)));
   }
 
-  /** The process is killed; the SecY keeps what it has. */
+  /** Kills the process; the SecY keeps its state. */
   kill(): void {
     this.#cancel?.();
     this.#cancel = undefined;
     this.#life = -1 - Math.abs(this.#life);
   }
 
-  /** Another process begins, with what the last one told or without. */
+  /** Starts another process, with or without the stored memory of the last one. */
   begin(with_: "memory" | "nothing", secy: "kept" | "new" = "kept"): void {
     this.#life = Math.abs(this.#life) + 1;
     if (secy === "new") this.secy = new TestSecy(this.sci);
@@ -181,7 +181,7 @@ export class Station {
     return this.session.controlledPort === "secured";
   }
 
-  /** Events of one kind. */
+  /** Returns the events of one kind. */
   all<K extends KayEvent["kind"]>(kind: K): Extract<KayEvent, { kind: K }>[] {
     return this.events.filter(
       (event): event is Extract<KayEvent, { kind: K }> => event.kind === kind,

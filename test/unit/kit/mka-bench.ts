@@ -1,4 +1,4 @@
-// Two stations on one fibre, as the tests of MKA and SecY need them.
+// Two stations on one fibre, for the tests of MKA and SecY.
 
 import type { Ckn, MacsecSettings } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
@@ -37,7 +37,10 @@ export interface Pair {
   readonly b: Station;
   /** Runs for so many virtual seconds. */
   seconds(count: number): Promise<void>;
-  /** Virtual seconds until the condition holds after an event; throws after two minutes. */
+  /**
+   * Returns the virtual seconds until the condition is true after an event; throws after two
+   * minutes.
+   */
   until(condition: () => boolean): Promise<number>;
 }
 
@@ -64,7 +67,7 @@ export function pair(seed: string, options: Partial<StationOptions> = {}): Pair 
   };
 }
 
-/** Both ends configured alike with key 1 and 1,000 frames a second each way, secured. */
+/** Returns both ends configured alike with key 1 and 1,000 frames a second each way, secured. */
 export async function secured(
   seed: string,
   options: Partial<StationOptions> = {},
@@ -82,13 +85,13 @@ export async function secured(
   return made;
 }
 
-/** Data frames lost so far, both directions. */
+/** Data frames lost so far, in both directions. */
 export function lost({ fibre }: Pair): bigint {
   const { a2b, b2a } = fibre.truth();
   return a2b.lost + b2a.lost;
 }
 
-/** Data frames in clear on the wire so far, both directions. */
+/** Data frames in clear on the wire so far, in both directions. */
 export function clear({ fibre }: Pair): bigint {
   const { a2b, b2a } = fibre.truth();
   return a2b.clearOnWire + b2a.clearOnWire;

@@ -1,4 +1,4 @@
-// A change of one part, as a client makes it.
+// A change with one operation, as a client makes it.
 
 import type { MkaClient } from "#drivers/linux/mka/client.ts";
 import type { AskedPart } from "#drivers/linux/mka/protocol.ts";

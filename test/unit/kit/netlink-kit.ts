@@ -1,4 +1,4 @@
-// A socket to a kernel that is pretended: it answers dumps with octets, and keeps what it is told.
+// A simulated netlink socket: it answers dumps with octets, and keeps the changes that it receives.
 
 import { netlinkFlags } from "#drivers/transport/netlink-wire.ts";
 import type { Answer, NetlinkRequest, NetlinkSocket, Reader, Refusal } from "#hal/netlink.ts";
@@ -8,20 +8,20 @@ type Octets = Uint8Array<ArrayBuffer>;
 
 export const hexOf = (octets: Uint8Array): string => Buffer.from(octets).toString("hex");
 
-/** The body of a request without its holes, which it has none of. */
+/** Returns the body of a request, which must have no holes. */
 function bodyOf({ body }: NetlinkRequest): string {
   return hexOf(Buffer.concat(body.map((part) => part as Uint8Array)));
 }
 
-/** Answers dumps with octets, and takes or refuses each change. */
+/** Answers dumps with octets, and accepts or refuses each change. */
 export class PretendSocket implements NetlinkSocket {
-  /** By type and family; a question for one thing has the mark of it. */
+  /** Dumps by type and family; a request for one object is marked " one". */
   dump = new Map<string, readonly Octets[]>();
   refusal: Refusal | undefined;
   readonly asked: string[] = [];
   readonly written: { readonly type: number; readonly flags: number; readonly body: string }[][] =
     [];
-  /** What becomes of a change; undefined = it is done. */
+  /** Returns the error of a change; undefined = it is done. */
   judge: (body: string) => string | undefined = () => undefined;
 
   async ask<T>(request: NetlinkRequest, read: Reader<T>): Promise<Answer<T>> {
@@ -49,7 +49,7 @@ export class PretendSocket implements NetlinkSocket {
   [Symbol.dispose](): void {}
 }
 
-/** What was recorded: all addresses and routes of the site. */
+/** Returns the recorded dumps: all addresses and routes of the site. */
 export function recordedSite(): PretendSocket {
   const kernel = new PretendSocket();
   kernel.dump.set("18/0", recordedOctets("links"));

@@ -1,6 +1,6 @@
-// What some work takes of a processor, whatever else the machine does meanwhile.
+// The processor time of some work, independent of other programs on the machine.
 
-/** Milliseconds of this process, all of its threads. */
+/** Returns milliseconds of this process, in all of its threads. */
 export function processorMs(work: () => void): number {
   const since = process.cpuUsage();
   work();

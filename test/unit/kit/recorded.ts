@@ -1,4 +1,4 @@
-// What Debian's kernel sent about the site of the kernel tier (`npm run record`), without keys.
+// Messages of Debian's kernel about the site of the kernel tier (`npm run record`), without keys.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import type { NetlinkMessage, Reader } from "#hal/netlink.ts";
 
 const folder = join(import.meta.dirname, "../recorded");
 
-/** Numbers of families are given out at run time; this one was. */
+/** The kernel assigns numbers of families at run time; this one was recorded. */
 export const macsecNumber = 35;
 
 export function recordedOctets(name: string): Uint8Array<ArrayBuffer>[] {
@@ -31,7 +31,7 @@ export function recorded<T>(name: string, read: Reader<T>): T[] {
     .filter((one) => one !== undefined);
 }
 
-/** What `ip` said about the same. */
+/** Returns the output of `ip` about the same objects. */
 export function wordsOfIp(name: string): string {
   return readFileSync(join(folder, `${name}.ip`), "utf8");
 }

@@ -1,4 +1,4 @@
-// A pair that was protected by hand and adopted, ready to be rotated by the real agent.
+// A pair that was protected by hand and adopted, ready for a rotation by the real agent.
 
 import type { Campaign } from "#agent/model/campaign.ts";
 import type { RiskName } from "#agent/model/desired.ts";
@@ -15,7 +15,7 @@ export interface PairOptions {
   readonly overlap: Overlap;
   readonly edit?: (config: string) => string;
   readonly capabilities?: Partial<Capabilities>;
-  /** Two if not said. */
+  /** Absent = two. */
   readonly routers?: "one" | "two";
 }
 
@@ -33,7 +33,7 @@ export class Pair extends AgentBench {
     return pair;
   }
 
-  /** A fresh pair of secrets for every link, as an operator puts it into the vault. */
+  /** Makes a fresh pair of secrets for every link, as an operator puts them into the vault. */
   newKeys(): void {
     for (const { key } of this.site.links) this.site.vault.generatePair(key, suite);
   }
@@ -60,18 +60,18 @@ export class Pair extends AgentBench {
     return this.campaign().links.map(({ outcome }) => outcome);
   }
 
-  /** The states that the campaign went through, link by link. */
+  /** Returns the states of the campaign so far, link by link. */
   trail(): readonly string[] {
     return (this.agent.memory.trails[group] ?? []).map(({ link, state }) => `${link} ${state}`);
   }
 
-  /** Frames of the pair that were lost, or had no route, since it was adopted. */
+  /** Returns the frames of the pair that were lost, or had no route, since its adoption. */
   lost(): number {
     const { out, in: into } = this.site.pairTraffic(group);
     return Number(out.lost + into.lost + out.unrouted + into.unrouted) - this.#lostBefore;
   }
 
-  /** CKNs on the router of a link. */
+  /** Returns the CKNs on the router of a link. */
   keysOn(name: "primary" | "secondary"): readonly string[] {
     return this.link(name)
       .edge.keys()

@@ -1,4 +1,4 @@
-// What the tests of the simulated site share: scripted devices, a dialer without a socket.
+// Shared parts of the tests of the simulated site: scripted devices, a dialer without a socket.
 
 import { drivers, fillCommand } from "#drivers/index.ts";
 import {
@@ -76,7 +76,7 @@ export async function refused(promise: Promise<unknown>): Promise<LinksealError>
   throw new Error("no LinksealError", { cause: error });
 }
 
-/** A far-end port that writes down what is done to it. */
+/** Returns a far-end port that records the calls to it. */
 export function writtenStation(clock: SimClock, log: string[]): FarStation {
   const note = (text: string): void => {
     log.push(`${Math.round(clock.now() / 1000)}s ${text}`);
@@ -103,7 +103,7 @@ export const capabilities: Capabilities = {
   probe: true,
 };
 
-/** Every field of the model is there once: a full port and an unreadable one, a tunnel, routes. */
+/** Contains every field of the model once: a full port and an unreadable one, a tunnel, routes. */
 export function sampleState(device: string, at: Instant): DeviceState {
   return {
     device,
@@ -233,7 +233,7 @@ function tunnel(at: Instant): IpsecTunnel {
   };
 }
 
-/** A device that answers from a script and writes down what it was told, keys included. */
+/** Returns a device that answers from a script and records its calls, keys included. */
 function scriptedDevice(id: string, clock: SimClock, log: string[]): Device {
   const token = "t-1" as TransactionToken;
   const transaction: Transaction = {
@@ -277,7 +277,7 @@ export interface Bench {
   readonly vault: SimVault;
   readonly msee: Msee;
   readonly handler: SiteHandler;
-  /** What devices and far-end ports were told, in order. */
+  /** The calls of devices and far-end ports, in order. */
   readonly log: string[];
 }
 
@@ -305,7 +305,7 @@ export function buildBench(seed: string): Bench {
   return { clock, vault, msee, handler: siteHandler(site), log };
 }
 
-/** Calls the handler as a socket would, octets and all; `alter` may spoil the reply. */
+/** Calls the handler as a socket would, with all octets; `alter` may spoil the reply. */
 export function handlerDialer(
   handler: SiteHandler,
   alter: (reply: HttpReply) => HttpReply = (reply) => reply,
@@ -327,7 +327,7 @@ export function handlerDialer(
   };
 }
 
-/** A world of which drivers may use the clock and the dialer. */
+/** Returns a World of which drivers may use the clock and the dialer. */
 function worldOf(clock: SimClock, dial: Dialer): World {
   const disk: Disk = {
     read: async () => undefined,

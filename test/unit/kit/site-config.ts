@@ -1,4 +1,4 @@
-// One good config that the config tests edit.
+// One valid config that the config tests edit.
 
 export const siteConfig = `version: 1
 site: demo

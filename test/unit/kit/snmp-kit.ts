@@ -1,4 +1,4 @@
-// A simulated SNMP agent, a person between it and whoever asks it, and messages that he makes up.
+// A simulated SNMP agent, an attacker between it and its client, and forged messages.
 
 import { createSocket, type Socket } from "node:dgram";
 import { SnmpAgents, type SnmpPatience } from "#drivers/transport/snmp.ts";
@@ -24,7 +24,7 @@ export const never: AbortSignal = new AbortController().signal;
 const descriptions = "1.3.6.1.2.1.2.2.1.2";
 export const names = "1.3.6.1.2.1.31.1.1.1.1";
 export const octets = "1.3.6.1.2.1.31.1.1.1.6";
-/** Whose first arc is 1.0 and not 1.3. */
+/** Its first arc is 1.0 and not 1.3. */
 export const suites = "1.0.8802.1.1.3.1.1.1.1.9";
 export const past53 = 2n ** 63n + 12_345n;
 
@@ -64,7 +64,7 @@ export async function ask(
   return await agents.ask(to, { roots, leaves: [], valuesMax: 100 }, never);
 }
 
-/** A question in what can be read of it by anybody. */
+/** The parts of a request that are readable without a key. */
 export interface Seen {
   readonly message: Buffer;
   readonly id: number;
@@ -72,17 +72,17 @@ export interface Seen {
   readonly engine: Buffer;
 }
 
-/** What becomes of a message on its way: each of these octets arrives there. */
+/** Replaces a message on its way: each of the returned messages arrives there. */
 export interface Way {
   question?: (seen: Seen) => readonly Buffer[] | "pass";
   reply?: (message: Buffer, seen: Seen) => readonly Buffer[] | "pass";
 }
 
-/** Between them, on the address that is asked: he reads everything and knows no key. */
+/** An attacker on the address that the client asks: it reads everything and knows no key. */
 export class Interloper implements AsyncDisposable {
   readonly #near: Socket;
   readonly #far: Socket;
-  /** An address of his own. */
+  /** An address of its own. */
   readonly #aside: Socket;
   readonly seen: Seen[] = [];
   way: Way = {};
@@ -173,7 +173,7 @@ export interface Forgery {
   readonly value: string;
 }
 
-/** As RFC 3412 would have it, but for a key. */
+/** Returns a message as RFC 3412 defines it, but without a valid key. */
 export function forge({ id, engine, flags, pdu, oid, value }: Forgery): Buffer {
   const header = ber(0x30, integer(id), integer(65_507), text(Buffer.from([flags])), integer(3));
   const mac = Buffer.alloc(flags === 1 ? 24 : 0, 0x5a);
@@ -199,7 +199,7 @@ const unread = (message: Buffer): Seen => ({
   engine: Buffer.alloc(0),
 });
 
-/** Of what the library sends: every length in it has the form that it writes. */
+/** Reads a request of the library; every length must have the form that the library writes. */
 function readQuestion(message: Buffer): Seen {
   const after = (at: number): number => {
     const first = message[at + 1] ?? 0;

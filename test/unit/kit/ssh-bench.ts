@@ -1,4 +1,5 @@
-// An SSH server on the loopback address that counts what reaches it, and what a login to it needs.
+// An SSH server on the loopback address that counts its connections, and the material of a login to
+// it.
 
 import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
@@ -7,9 +8,9 @@ import { Shells, type SshMaterial } from "#drivers/transport/shell.ts";
 import type { SshLogin, Target } from "#hal/target.ts";
 import { hostKeyPair } from "#sim/serve/ssh.ts";
 
-/** Throws nothing at import: keys are made once for all tests of a file. */
+/** Makes keys once for all tests of a file, and not at import. */
 function pairOf(type: "ed25519" | "ecdsa" | "rsa"): ReturnType<typeof generate> {
-  // Of two hundred pairs the library writes one in a form that it cannot read itself.
+  // The library writes one of two hundred pairs in a format that it cannot read itself.
   for (;;) {
     const pair = generate(type);
     if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair;
@@ -31,7 +32,7 @@ export function pinOf(publicKey: string): string {
   return `SHA256:${createHash("sha256").update(octets).digest("base64").replace(/=+$/, "")}`;
 }
 
-/** A key that nobody knows, for a server that takes any. */
+/** A key that no user has, for a server that accepts any. */
 export const anyKey: SshMaterial = {
   key: async () => Buffer.from(login.private),
   knownHosts: async () => "",
@@ -50,7 +51,7 @@ export class SshBench implements AsyncDisposable {
   readonly #clients = new Set<Connection>();
   readonly shells: Shells;
   knownHosts = "";
-  /** What a channel does; it echoes otherwise. */
+  /** Serves a channel; by default it echoes. */
   serve: (stream: ServerChannel) => void = (stream) => stream.pipe(stream);
   accepts = true;
 

@@ -1,5 +1,5 @@
-// A Linux host with charon as its driver sees it: linkseal-net on a pretended kernel, and a
-// pretended charon whose SAs are in that kernel.
+// A Linux host with charon as its driver sees it: linkseal-net on a simulated kernel, and a
+// simulated charon whose SAs are in that kernel.
 
 import { fillCommand } from "#drivers/index.ts";
 import { linux } from "#drivers/linux/driver/linux.ts";
@@ -28,9 +28,9 @@ export class TunnelBench {
   readonly kernel = new TunnelKernel();
   readonly charon = new PretendCharon(this.kernel);
   readonly hints: number[] = [];
-  /** Handed out so far, wiped or not. */
+  /** Secrets that were passed out so far, wiped or not. */
   readonly psks: Secret[] = [];
-  /** What the vault holds. */
+  /** The key in the vault. */
   psk = "Azure_PSK+0123456789";
   bootId = "boot-1";
   desk: NetDesk | undefined;
@@ -42,7 +42,7 @@ export class TunnelBench {
     return bench;
   }
 
-  /** Agent and linkseal-net, on the same disk and kernel. */
+  /** Restarts agent and linkseal-net, on the same disk and kernel. */
   async restart(): Promise<void> {
     await this.device?.[Symbol.asyncDispose]();
     this.desk?.close();

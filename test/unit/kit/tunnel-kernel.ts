@@ -1,4 +1,4 @@
-// A kernel that keeps links, routes, policies and SAs in memory as it is told to by netlink.
+// A kernel that keeps links, routes, policies and SAs in memory, as netlink requests set them.
 
 import { type Address, readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
 import { type Link, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
@@ -54,7 +54,7 @@ const sameSelector = (one: Policy, other: Policy): boolean =>
   one.attributes.ifId === other.attributes.ifId &&
   JSON.stringify(one.selector) === JSON.stringify(other.selector);
 
-/** What is asked of one setting is told among all of them: by its number, not in its place. */
+/** A request for one setting names it by its number; a reply lists all settings in order. */
 function settingOf({ perFamily }: Link): Link["perFamily"] {
   const { forwarding = 0, multicastForwarding: disablePolicy } = perFamily?.inet?.settings ?? {};
   if (forwarding >> 16 !== 16 || disablePolicy === undefined) return undefined;
@@ -68,15 +68,15 @@ export class TunnelKernel {
   routes: Route[] = [];
   policies: Policy[] = [];
   sas: Sa[] = [];
-  /** Names of what was done, in this order. */
+  /** Names of the changes, in order. */
   readonly acts: string[] = [];
-  /** Each as it came, with its keys. */
+  /** Each new SA as it arrived, with its keys. */
   readonly newSas: Buffer[] = [];
-  /** Refuses an act by its number. */
+  /** Number of the change that is refused. */
   refuses: number | undefined;
   #index = 10;
 
-  /** As charon would, of interface 42. */
+  /** Adds an SA of interface 42, as charon would. */
   addSa(spi: number, direction: "in" | "out"): void {
     const aead = { name: "rfc4106(gcm(aes))", keyBits: 288, icvBits: 128 };
     const usage = { bytes: 0n, packets: 7n, addedAt: BigInt(spi), usedAt: 0n };
@@ -86,7 +86,7 @@ export class TunnelKernel {
     this.sas.push({ ...where, ...said, spi, usage } as unknown as Sa);
   }
 
-  /** A socket of one family. */
+  /** Returns a socket of one family. */
   socket(family: Family): NetlinkSocket {
     return {
       ask: async <T>({ type, body }: NetlinkRequest): Promise<Answer<T>> => {
@@ -117,7 +117,7 @@ export class TunnelKernel {
       case "getPolicy":
         return this.policies;
       default:
-        throw new Error(`nobody asks for ${name}`);
+        throw new Error(`no dump of ${name} is expected`);
     }
   }
 

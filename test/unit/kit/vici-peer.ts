@@ -1,4 +1,4 @@
-// A channel of octets inside the test, and a charon that answers on it as the test says.
+// A channel of octets inside the test, and a charon that answers on it as the test defines.
 
 import { fillOctets } from "#drivers/transport/octets.ts";
 import {
@@ -19,7 +19,7 @@ export function bytesOf(octets: Octets): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** What the client writes is `said`; what the test gives is what the client reads. */
+/** `said` has the octets that the client writes; the client reads those that the test supplies. */
 class TestChannel implements StreamChannel {
   closed = false;
   readonly #coming: Uint8Array[] = [];
@@ -56,7 +56,7 @@ export interface Asked {
   readonly message: ViciSection;
 }
 
-/** An answer, events before it, or "silence". */
+/** A reply, events before it, or "silence". */
 export type Said =
   | "silence"
   | "unknown"

@@ -1,4 +1,4 @@
-// Looks at one link, as good as they get, with one thing changed at a time.
+// Observations of one healthy link, with one thing changed at a time.
 
 import { parseConfig } from "#agent/config/index.ts";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";

@@ -1,4 +1,5 @@
-// Every guard and every row is needed: a machine without it is caught, or it says why not.
+// Every guard and every row is needed: a machine without it is caught, or the list gives the reason
+// why not.
 
 import { describe, expect, it } from "vitest";
 import {
@@ -36,7 +37,7 @@ const fallback = "rotate, fallback, agent, afterProof";
 const shutFirst = "rotate, keychain, shut first";
 const emergency = "rotate, keychain, emergency";
 
-/** A deadline passes while the far end changes, and the campaign is held. */
+/** A deadline passes while the far end changes, and the campaign stops. */
 const heldInSwitching = [
   ...["a turn: queued.free", "a turn: gated.open", "long quiet", "a turn: draining.stages"],
   ...["a turn: staging.stage", "a turn: staging.confirm", "a turn: staging.both"],
@@ -44,7 +45,7 @@ const heldInSwitching = [
   "a turn: held.parkRestore",
 ];
 
-/** Guards that are noticed elsewhere than with `keychain`, one fault and one word. */
+/** Guards that are noticed with another setting than `keychain`, one fault and one command. */
 type Where = readonly [config: string, faults: number, words?: number, after?: readonly string[]];
 const noticedIn: Readonly<Record<string, Where>> = {
   "restore: the link is drained by us": [keychain, 0],
@@ -70,15 +71,15 @@ const noticedIn: Readonly<Record<string, Where>> = {
   "rekeySak: the link is drained": [emergency, 1],
 };
 
-/** Guards that the design asks for, and without which no promise is broken. */
+/** Guards that are kept as safeguards although no promise is broken without them. */
 const harmless: Readonly<Record<string, string>> = {
   "add: the far end is on new, or told with every gate open":
-    "what joins the old key on a port that stays open takes nothing from the link",
+    "a key that joins the old one on a port that stays open does not interrupt the link",
   "rollBack: the far end was never told":
-    "what goes back is the key that the router has only just got, and the old one stays",
+    "only the key that the router has just received is removed, and the old one stays",
 };
 
-/** The rows that ask for the effect ask for this as well; the guard says it once more. */
+/** The rows that ask for the effect already require this; the guard checks it once more. */
 const impliedByRows: Readonly<Record<string, string>> = {
   "drain: nothing is pending on the device": "gated.closed, draining.foreignCommit",
   "stage: the router can hold both keys": "break-before-make never enters staging",
@@ -117,7 +118,7 @@ const impliedByRows: Readonly<Record<string, string>> = {
   "replaceBack: nothing is pending on the device": "reverting.foreignCommit",
   "replaceBack: there is an old key to go back to": "reverting.enrolBare, reverting.enrolKeyed",
   "rekeySak: the port holds the new key alone": "proving.freshSak asks for it",
-  "rekeySak: the new key is proven": "proving asks for it before proving.freshSak",
+  "rekeySak: the new key is proven": "proving requires it before proving.freshSak",
   "open: it was shut for a key change": "every row that opens asks for it",
 };
 
@@ -129,7 +130,7 @@ const configNamed = (name: string): Config => {
 
 const nameOf = ({ action, name }: Named): string => `${action}: ${name}`;
 
-/** What is seen of a machine without the guard, up to the first property that it breaks. */
+/** Explores a machine without the guard, up to the first property that it breaks. */
 function noticed(each: Named, [config, faults, words = 1, after = []]: Where): Explored {
   const limits = { faults, words, links: 1, stopEarly: true, after } as const;
   return explore(configNamed(config), limits, { ...realMachine, guards: without(each) });
@@ -140,7 +141,7 @@ describe("every guard", () => {
   const needed = every.filter((each) => excused[nameOf(each)] === undefined);
 
   it.each(needed.map((each) => [nameOf(each), each] as const))(
-    "%s: a machine without it is caught",
+    "%s: a machine without this guard is caught",
     { timeout: 300_000 },
     (name, each) => {
       const { broken, states } = noticed(each, noticedIn[name] ?? [keychain, 1]);
@@ -149,7 +150,9 @@ describe("every guard", () => {
     },
   );
 
-  it("is not caught for what catches the whole machine too", { timeout: 600_000 }, () => {
+  it("the whole machine is not caught by the searches that catch a lack of a guard", {
+    timeout: 600_000,
+  }, () => {
     const far = needed.flatMap((each): readonly (readonly [Named, Where])[] => {
       const where = noticedIn[nameOf(each)];
       return where !== undefined && where[1] > 2 ? [[each, where]] : [];
@@ -158,23 +161,27 @@ describe("every guard", () => {
     for (const [each, where] of far) {
       const [config, faults, words = 1, after = []] = where;
       const all = { faults, words, links: 1 } as const;
-      // Where time is short, among as many states as it takes to catch the machine without it.
+      // A short run explores as many states as it takes to catch the machine without the guard.
       const some = () => ({ ...all, after, statesMax: noticed(each, where).states });
       const { broken } = explore(configNamed(config), effort(some, () => all)());
       expect(Object.fromEntries(broken)).toEqual({});
     }
   });
 
-  it.each(Object.keys(harmless))("%s: nothing breaks without it", { timeout: 600_000 }, (name) => {
-    const each = every.find((one) => nameOf(one) === name);
-    if (each === undefined) throw new RangeError(name);
-    const limits = { faults: effort(1, 3), words: 1, links: 1 } as const;
-    const machine = { ...realMachine, guards: without(each) };
-    const { broken } = explore(configNamed(shutFirst), limits, machine);
-    expect(Object.fromEntries(broken)).toEqual({});
-  });
+  it.each(Object.keys(harmless))(
+    "%s: a machine without this guard breaks no promise",
+    { timeout: 600_000 },
+    (name) => {
+      const each = every.find((one) => nameOf(one) === name);
+      if (each === undefined) throw new RangeError(name);
+      const limits = { faults: effort(1, 3), words: 1, links: 1 } as const;
+      const machine = { ...realMachine, guards: without(each) };
+      const { broken } = explore(configNamed(shutFirst), limits, machine);
+      expect(Object.fromEntries(broken)).toEqual({});
+    },
+  );
 
-  it("is listed as implied by the rows only if no question is answered otherwise without it", {
+  it("a guard listed as implied by the rows changes no decision", {
     timeout: 1_200_000,
   }, () => {
     expect(
@@ -201,7 +208,7 @@ describe("a staged key that is gone again", () => {
     ),
   ]);
 
-  it("is confirmed: a machine that rolls it back, or waits for its timer, is caught", () => {
+  it("a machine that rolls a lost staged key back, or waits for its timer, is caught", () => {
     const guarded = without({ action: "rollBack", name: "the port holds both keys" });
     const machine = { table: Object.fromEntries(rows), guards: guarded };
     const { broken } = explore(configNamed(keychain), { faults: 2, words: 0, links: 1 }, machine);
@@ -215,7 +222,7 @@ describe("a staged key that is gone again", () => {
 });
 
 const seen = new Map<Config, Explored>();
-/** With every fault once: what the machine is asked in it. */
+/** Explores with every fault once, and returns the inputs of the machine. */
 function explored(config: Config): Explored {
   const known = seen.get(config);
   if (known !== undefined) return known;
@@ -227,7 +234,7 @@ function explored(config: Config): Explored {
 const actionsIn = (state: CampaignState): ReadonlySet<ActionKind | undefined> =>
   new Set(table[state].map(({ action }) => action));
 
-/** Guards without which the machine would answer one of the questions otherwise. */
+/** Returns the guards without which the machine would answer one of the inputs differently. */
 function differingIn({ pairs }: Explored, listed: readonly Named[]): ReadonlySet<string> {
   const differing = new Set<string>();
   const tried = listed.map((each) => ({
@@ -247,28 +254,28 @@ function differingIn({ pairs }: Explored, listed: readonly Named[]): ReadonlySet
   return differing;
 }
 
-/** Rows that nothing in the abstract world leads to, and what they are for. */
+/** Rows that no path in the abstract world reaches, and their purpose. */
 const unreached: Readonly<Record<string, string>> = {
   "draining.reopen": "a port that was shut is opened in the states that shut it, or in gated",
   "staged.reopen": "the same",
   "awaitingPeer.reopen": "the same",
   "restoring.reopen": "the same",
-  "draining.pending": "design: a journal that says less than the device shows",
-  "staged.pending": "design: the same",
-  "awaitingPeer.parkConfirm": "design: the same, by the parking rule",
-  "awaitingPeer.parkRollBack": "design: the same, by the parking rule",
-  "proving.pending": "design: the same",
-  "reverting.confirm": "design: the same",
-  "reverting.rollBack": "design: the same",
-  "reverting.pending": "design: the same",
-  "done.stays": "the rotation runner does not touch a campaign that is done",
+  "draining.pending": "a safeguard: the journal may know less than the device shows",
+  "staged.pending": "the same safeguard",
+  "awaitingPeer.parkConfirm": "the same safeguard, by the parking rule",
+  "awaitingPeer.parkRollBack": "the same safeguard, by the parking rule",
+  "proving.pending": "the same safeguard",
+  "reverting.confirm": "the same safeguard",
+  "reverting.rollBack": "the same safeguard",
+  "reverting.pending": "the same safeguard",
+  "done.stays": "the rotation runner does not run a campaign that is done",
 };
 
-/** Rows that need a second fault are led to in one of these. */
+/** Rows that need a second fault are reached in one of these. */
 const twice = ["rotate, keychain, manual, afterProof", shutFirst];
 
 describe("every row", () => {
-  it("is taken somewhere, or says why not", { timeout: 1_200_000 }, () => {
+  it("every row is taken somewhere, or has a reason why not", { timeout: 1_200_000 }, () => {
     const limits = { faults: 2, words: 1, links: 1 } as const;
     const taken = new Set([
       ...configs.flatMap((config) => [...explored(config).rows]),

@@ -1,4 +1,4 @@
-// The real machine in a world where everything may go wrong: every state that can come of it.
+// The real machine in a world where every fault may happen: all states that can be reached.
 
 import { describe, expect, it } from "vitest";
 import { campaignStates } from "#agent/model/campaign.ts";
@@ -8,8 +8,8 @@ import { explore } from "../../model/campaign-space.ts";
 import type { Config } from "../../model/campaign-world.ts";
 
 /**
- * Where two faults are tried in the usual run too: each overlap, far end and kind of campaign, a
- * soak, and a port that is shut first.
+ * Configurations with two faults in the usual run too: each overlap, far end and kind of campaign,
+ * a soak, and a port that is shut first.
  */
 const deep = [
   ...["rotate, keychain, manual, afterSoak", "rotate, fallback, manual, afterProof"],
@@ -19,7 +19,7 @@ const deep = [
 const faultsIn = ({ name }: Config): number => effort(deep.includes(name) ? 2 : 1, 3);
 const words = effort(1, 2);
 
-/** States that a configuration has no use for. */
+/** Returns states that a configuration does not use. */
 function unusedStates({ overlap, farEnd, kind }: Config): readonly string[] {
   const breaks = overlap === "breakBeforeMake";
   return campaignStates.filter((state) => {
@@ -32,39 +32,47 @@ function unusedStates({ overlap, farEnd, kind }: Config): readonly string[] {
 
 const residual: string[] = [];
 
-describe("the machine in a world where everything may go wrong", () => {
-  it.each(configs)("breaks no promise and always ends: $name", { timeout: 1_200_000 }, (config) => {
-    const {
-      states,
-      turns,
-      broken,
-      reached,
-      residual: named,
-    } = explore(config, {
-      faults: faultsIn(config),
-      words,
-      links: 1,
-    });
-    const found = `${states} states, ${turns} turns, ${named} times what the design names`;
-    console.log(
-      `${config.name}: ${found}; ${faultsIn(config)} faults, ${words} words of the operator`,
-    );
-    expect(Object.fromEntries(broken)).toEqual({});
-    if (named > 0) residual.push(config.name);
-    const unused = unusedStates(config);
-    expect(
-      campaignStates.filter((state) => !reached.has(state) && !unused.includes(state)),
-    ).toEqual([]);
-  });
+describe("the machine in a world where every fault may happen", () => {
+  it.each(configs)(
+    "the machine breaks no promise and always ends: $name",
+    { timeout: 1_200_000 },
+    (config) => {
+      const {
+        states,
+        turns,
+        broken,
+        reached,
+        residual: named,
+      } = explore(config, {
+        faults: faultsIn(config),
+        words,
+        links: 1,
+      });
+      const found = `${states} states, ${turns} turns, ${named} residual cases`;
+      console.log(
+        `${config.name}: ${found}; ${faultsIn(config)} faults, ${words} words of the operator`,
+      );
+      expect(Object.fromEntries(broken)).toEqual({});
+      if (named > 0) residual.push(config.name);
+      const unused = unusedStates(config);
+      expect(
+        campaignStates.filter((state) => !reached.has(state) && !unused.includes(state)),
+      ).toEqual([]);
+    },
+  );
 
-  it("can lose a staged key to its timer only where a key is staged", () => {
+  it("a staged key can be lost to its timer only where a key is staged", () => {
     const staged = configs.filter(({ overlap }) => overlap !== "breakBeforeMake");
     expect(residual).toEqual(staged.map(({ name }) => name));
   });
 
-  it.each(configs)("hands over to the second link: $name", { timeout: 1_200_000 }, (config) => {
-    const { states, broken } = explore(config, { faults: effort(1, 2), words, links: 2 });
-    console.log(`${config.name}, two links: ${states} states, ${effort(1, 2)} faults`);
-    expect(Object.fromEntries(broken)).toEqual({});
-  });
+  it.each(configs)(
+    "the machine hands over to the second link: $name",
+    { timeout: 1_200_000 },
+    (config) => {
+      const { states, broken } = explore(config, { faults: effort(1, 2), words, links: 2 });
+      console.log(`${config.name}, two links: ${states} states, ${effort(1, 2)} faults`);
+      expect(Object.fromEntries(broken)).toEqual({});
+    },
+  );
 });

@@ -1,4 +1,5 @@
-// Every cell of the machine: each campaign with each combination of facts, held against its rules.
+// Every cell of the machine: each campaign with each combination of facts, checked against its
+// rules.
 
 import { describe, expect, it } from "vitest";
 import {
@@ -32,16 +33,18 @@ const writesRouter: readonly ActionKind[] = [
   ...(["replace", "replaceBack", "rekeySak", "open", "prepare", "prepareBack"] as const),
 ];
 
-/** What rule 3 asks for, in one step: the traffic back. */
+/** True if the next step must be to restore the traffic. */
 function dueBack(cell: Cell): boolean {
   const { port } = cell.facts;
   return isUsable(cell) && port?.drain === "on" && port.pending === "none";
 }
 
-/** Effects that must not wait for the traffic: a port of ours that is shut carries none. */
+/**
+ * Effects that come before the traffic is restored: a port that the agent has shut carries none.
+ */
 const comesFirst: readonly ActionKind[] = ["restore", "open"];
 
-/** The same facts in the state that was entered; its deadline has only begun. */
+/** Decides with the same facts in the state that was entered; its deadline has just begun. */
 function after({ campaign, facts, step }: Cell): Step {
   return decide(but(campaign, { ...step.mark, state: step.next }), but(facts, { overdue: false }));
 }
@@ -54,13 +57,13 @@ type Rule = readonly [
 
 const farRules: readonly Rule[] = [
   [
-    "the far end is told only by the agent, through every gate, off a drained link, from old",
+    "the far end is changed only by the agent, after all checks, off a drained link, from old",
     (cell) => does(cell, "putNew"),
     (cell) =>
       cell.facts.farEnd === "agent" && isOpen(cell) && isDrained(cell) && cell.facts.far === "old",
   ],
   [
-    "the far end is told only of a key that the router holds, or is known to take",
+    "the far end gets only a key that the router holds, or is known to accept",
     (cell) => does(cell, "putNew"),
     (cell) =>
       breaks(cell)
@@ -68,12 +71,12 @@ const farRules: readonly Rule[] = [
         : cell.facts.port?.keys === "both",
   ],
   [
-    "told is marked before it",
+    "a change of the far end is marked before it happens",
     (cell) => does(cell, "putNew", "putOld"),
     ({ step }) => step.mark.told === true,
   ],
   [
-    "the far end goes back only by the agent, settled, and where nothing is lost by it",
+    "the far end goes back only by the agent, settled, and without a loss of traffic",
     (cell) => does(cell, "putOld"),
     (cell) => {
       const { farEnd, far, sibling } = cell.facts;
@@ -82,12 +85,12 @@ const farRules: readonly Rule[] = [
     },
   ],
   [
-    "nobody waits for a person where the agent writes",
+    "a campaign waits for an operator only if the agent does not write the far end",
     ({ campaign, step }) => step.next === "awaitingPeer" && campaign.state !== "awaitingPeer",
     ({ facts }) => facts.farEnd === "manual",
   ],
   [
-    "a person is told to change the far end only where the router is ready for it",
+    "an operator is asked to change the far end only if the router is ready for it",
     (cell) =>
       cell.step.because.includes("change the far end now") &&
       !(breaks(cell) && cell.campaign.state === "staged"),
@@ -97,7 +100,7 @@ const farRules: readonly Rule[] = [
     },
   ],
   [
-    "a person is asked or told only while nothing is pending on the router",
+    "an operator is asked only while no commit is pending on the router",
     ({ campaign, facts, step }) =>
       facts.farEnd === "manual" &&
       (step.next === "awaitingPeer" || step.next === "switching") &&
@@ -109,7 +112,7 @@ const farRules: readonly Rule[] = [
 
 const keyRules: readonly Rule[] = [
   [
-    "a timer is armed only off a drained link, old at both ends and in charge, before it was told",
+    "a timer is armed only on a drained link, old at both ends and in use, before the far end",
     (cell) => does(cell, "stage"),
     (cell) => {
       const { port, far } = cell.facts;
@@ -118,7 +121,7 @@ const keyRules: readonly Rule[] = [
     },
   ],
   [
-    "a key is added for good only beside old, for a far end that has it or was told",
+    "a key is added for good only beside old, for a far end that has or gets it",
     (cell) => does(cell, "add"),
     (cell) => {
       const { port, far } = cell.facts;
@@ -146,7 +149,7 @@ const keyRules: readonly Rule[] = [
     (cell) => does(cell, "confirm", "open", "restore") && cell.step.next === "staging",
   ],
   [
-    "the old key goes, and the new one leads, only proven, drained, through every gate (P3)",
+    "the old key goes, and the new one leads, only proven, drained, with all checks passed (P3)",
     (cell) => does(cell, "removeOld", "promote"),
     (cell) =>
       cell.facts.proof.kind === "held" &&
@@ -184,7 +187,7 @@ const keyRules: readonly Rule[] = [
     },
   ],
   [
-    "a fresh SAK is asked for only where the old key is gone, and in an emergency",
+    "a fresh SAK is requested only where the old key is gone, and in an emergency",
     (cell) => does(cell, "rekeySak"),
     ({ campaign, facts: { port } }) => port?.keys === "new" && campaign.urgency === "emergency",
   ],
@@ -206,7 +209,7 @@ const keyRules: readonly Rule[] = [
     ({ facts: { port } }) => port?.pending === "none",
   ],
   [
-    "a key that is not ours is never worked over",
+    "no key is changed beside one that is not ours",
     (cell) => cell.step.action !== undefined && cell.facts.port?.keys === "else",
     (cell) => does(cell, "probe", "restore", "confirm", "rollBack", "open", "drain", "putOld"),
   ],
@@ -219,12 +222,12 @@ const trafficRules: readonly Rule[] = [
     ({ facts }) => facts.sibling === "carrying",
   ],
   [
-    "a gate that is closed lets nothing begin",
+    "a failed check lets nothing begin",
     (cell) => cell.campaign.state === "gated" && !isOpen(cell),
     ({ step }) => step.next !== "draining",
   ],
   [
-    "traffic comes back only where it can be",
+    "traffic comes back only to a link that can carry it",
     (cell) => does(cell, "restore"),
     (cell) =>
       cell.facts.port?.drain === "on" && (isUsable(cell) || cell.campaign.state === "restoring"),
@@ -248,12 +251,12 @@ const trafficRules: readonly Rule[] = [
 
 const endRules: readonly Rule[] = [
   [
-    "every step has a sentence",
+    "every step has a reason",
     () => true,
     ({ step }) => /\S{2,}.{4,}/.test(step.because) && !step.because.includes("undefined"),
   ],
   [
-    "a held campaign stays, and writes nothing but the parking rule",
+    "a stopped campaign stays stopped, and writes only what the parking rule does",
     ({ campaign }) => campaign.state === "held",
     (cell) =>
       cell.step.next === "held" &&
@@ -266,7 +269,7 @@ const endRules: readonly Rule[] = [
     ({ step }) => step.next === "done" && step.action === undefined,
   ],
   [
-    "a deadline ends every state that has one, unless it gives",
+    "a deadline ends every state that has one, unless its effect is a restoring one",
     ({ campaign, facts }) => !parking.includes(campaign.state) && facts.overdue,
     (cell) =>
       cell.step.next !== cell.campaign.state ||
@@ -274,7 +277,7 @@ const endRules: readonly Rule[] = [
       cell.step.mark.aborted === true,
   ],
   [
-    "done is what a look shows: carrying, undrained, one key at both ends",
+    "a campaign is done only if observed: carrying, undrained, one key at both ends",
     ({ campaign, step }) => step.next === "done" && campaign.state !== "done",
     ({ campaign, facts: { port, far, carrying }, step }) => {
       const isNew = far === "new" || far === "either";
@@ -291,7 +294,7 @@ const endRules: readonly Rule[] = [
     },
   ],
   [
-    "success is called by the name of its kind",
+    "a success has the outcome of its kind",
     ({ campaign, step }) =>
       step.next === "done" && campaign.state !== "done" && step.mark.outcome !== "reverted",
     ({ campaign, step }) =>
@@ -353,7 +356,7 @@ function walk(): Walked {
 }
 
 describe("every cell of the machine", () => {
-  it("keeps every rule", { timeout: 300_000 }, () => {
+  it("every cell of the machine keeps every rule", { timeout: 300_000 }, () => {
     const { cells, broken, unused, rows, unlisted } = walk();
     console.log(`${cells} cells, ${rules.length} rules, ${rows.size} rows taken`);
     expect(broken).toEqual({});

@@ -1,4 +1,4 @@
-// Our participant beside wpa_supplicant, as its key server and as its member.
+// Our MKA client beside wpa_supplicant, as its key server and as its member.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
@@ -12,20 +12,25 @@ import { Flow, ping } from "../traffic.ts";
 
 afterEach(leaveNetworks);
 
-type Row = readonly [Version, CipherSuite, "server" | "member", "on" | "off"];
+interface Row {
+  readonly version: Version;
+  readonly suite: CipherSuite;
+  readonly role: "server" | "member";
+  readonly sci: "on" | "off";
+}
 
 const suitesOf = { "2.10": ["gcm-aes-128"], "2.11": ["gcm-aes-128", "gcm-aes-256"] } as const;
 const versions = ["2.10", "2.11"] as const;
 const rows = versions.flatMap((version) =>
   suitesOf[version].flatMap((suite): Row[] => [
-    [version, suite, "server", "on"],
-    [version, suite, "member", "off"],
-    // Each value has been beside each version then; the long run has every pair of them.
+    { version, suite, role: "server", sci: "on" },
+    { version, suite, role: "member", sci: "off" },
+    // These rows have each value beside each version; the long run has every pair of them.
     ...effort<Row[]>(
       [],
       [
-        [version, suite, "member", "on"],
-        [version, suite, "server", "off"],
+        { version, suite, role: "member", sci: "on" },
+        { version, suite, role: "server", sci: "off" },
       ],
     ),
   ]),
@@ -36,7 +41,7 @@ const keyFor = (suite: CipherSuite): TestKey => keyOf("c0ffee", suite === "gcm-a
 async function sinceMs(start: number, look: () => Promise<boolean> | boolean): Promise<number> {
   await until(async () => {
     if (await look()) return true;
-    // Each look at a supplicant is a program, which takes time from what is measured.
+    // Each query of a supplicant starts a program, which takes time from the measurement.
     await rest(200);
     return undefined;
   });
@@ -44,7 +49,7 @@ async function sinceMs(start: number, look: () => Promise<boolean> | boolean): P
 }
 
 describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
-  it.each(versions)("%s: how long two of them need alone", async (version) => {
+  it.each(versions)("wpa_supplicant %s: time that two of them need alone", async (version) => {
     const [left, right] = wire();
     const key = keyFor("gcm-aes-128");
     const start = performance.now();
@@ -57,35 +62,38 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
     expect(await ping(left, "10.0.0.2")).toBe(5);
   });
 
-  it.each(rows)("%s, %s, ours is the %s, our SCI %s", async (version, suite, role, sci) => {
-    const [left, right] = wire();
-    makeSecy(left, { suite, sci });
-    address(left, 0);
-    using near = new ClearWatch(left);
-    using far = new ClearWatch(right);
-    const key = keyFor(suite);
-    const start = performance.now();
-    using peer = new Supplicant({ version, network: right, key, priority: 32, suite });
-    await using ours = new Station(left, { keyServerPriority: role === "server" ? 16 : 64 });
-    await ours.add(key);
-    const took = await sinceMs(start, async () => (await ours.secured()) !== undefined);
-    const both = await sinceMs(start, () => peer.isSecured);
-    console.log(`${version} ${suite} ${role} sci ${sci}: ours ${took} ms, both ${both} ms`);
-    const seen = await ours.observe();
-    expect(seen.kind === "bound" && seen.kay.session.keyServer).toBe(
-      role === "server" ? "self" : "peer",
-    );
-    address(right, 1, await peer.device());
-    expect(await ping(left, "10.0.0.2")).toBe(5);
-    const [own, theirs] = [keysOf(left), keysOf(right)];
-    expect(own.sent).not.toBe("");
-    expect(own.taken).toEqual([own.sent]);
-    expect(theirs).toEqual(own);
-    expect([...near.seen, ...far.seen]).toEqual([]);
-  });
+  it.each(rows)(
+    "wpa_supplicant $version, $suite, ours is the $role, our SCI $sci: frames pass secured",
+    async ({ version, suite, role, sci }) => {
+      const [left, right] = wire();
+      makeSecy(left, { suite, sci });
+      address(left, 0);
+      using near = new ClearWatch(left);
+      using far = new ClearWatch(right);
+      const key = keyFor(suite);
+      const start = performance.now();
+      using peer = new Supplicant({ version, network: right, key, priority: 32, suite });
+      await using ours = new Station(left, { keyServerPriority: role === "server" ? 16 : 64 });
+      await ours.add(key);
+      const took = await sinceMs(start, async () => (await ours.secured()) !== undefined);
+      const both = await sinceMs(start, () => peer.isSecured);
+      console.log(`${version} ${suite} ${role} sci ${sci}: ours ${took} ms, both ${both} ms`);
+      const seen = await ours.observe();
+      expect(seen.kind === "bound" && seen.kay.session.keyServer).toBe(
+        role === "server" ? "self" : "peer",
+      );
+      address(right, 1, await peer.device());
+      expect(await ping(left, "10.0.0.2")).toBe(5);
+      const [own, theirs] = [keysOf(left), keysOf(right)];
+      expect(own.sent).not.toBe("");
+      expect(own.taken).toEqual([own.sent]);
+      expect(theirs).toEqual(own);
+      expect([...near.seen, ...far.seen]).toEqual([]);
+    },
+  );
 
   it.each(["server", "member"] as const)(
-    "another SAK under traffic loses nothing, as %s",
+    "another SAK under traffic loses nothing, ours as %s",
     async (role) => {
       const networks = wire();
       const [left, right] = networks;
@@ -103,7 +111,7 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
       await rest(1000);
       const start = performance.now();
       if (role === "server") await ours.port.command({ kind: "rekeySak" });
-      // Its only reason to make one: a packet number that nears its end.
+      // Its only reason to make a SAK is a packet number that nears its end.
       else ip("-n", right, "macsec", "set", device, "tx", "sa", "0", "pn", "3221225500");
       const isNew = async (): Promise<boolean> => {
         const now = await ours.secured();
@@ -118,7 +126,7 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
     },
   );
 
-  it("that knows another suite, as our key server: ours is closed, and says why", async () => {
+  it("a key server with another suite is refused: our port closes, with the reason", async () => {
     const [left, right] = wire();
     makeSecy(left, { suite: "gcm-aes-256", sci: "on" });
     address(left, 0);
@@ -139,8 +147,8 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
     expect(await ping(left, "10.0.0.2", 2)).toBe(0);
   });
 
-  // It says that it receives what its kernel has refused: only frames tell.
-  it("that knows another suite, as our member: ours says that nothing comes", async () => {
+  // It reports that it receives although its kernel has refused the SAK: only frames show it.
+  it("a member with another suite receives nothing, and ours reports the silence", async () => {
     const [left, right] = wire();
     makeSecy(left, { suite: "gcm-aes-256", sci: "on" });
     address(left, 0);
