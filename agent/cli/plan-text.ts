@@ -1,4 +1,4 @@
-// A plan and what became of it, in words. Takes readable text only.
+// A plan and its outcome as text. All input must be readable text (without control characters).
 
 import type { Plan } from "../compare/plan.ts";
 import { spanText } from "../model/text.ts";
@@ -53,7 +53,7 @@ function inAll(steps: Plan["steps"]): string[] {
   return [`In all about ${spanText(likely)}, ${basis}${wait}.`];
 }
 
-/** What is likely, the range, and whether it was ever seen. */
+/** Returns the likely duration, its range, and whether it was ever measured. */
 export function aboutText(estimate: Estimate): string {
   const { low, likely, high, basis } = estimate;
   if (low === high) return spanText(likely);

@@ -1,4 +1,4 @@
-// A campaign as a timeline: what it did, where it stands, and what it waits for.
+// Shows a campaign as a timeline: what it did, its state, and what it waits for.
 
 import { type ComponentChild, h } from "preact";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
@@ -43,7 +43,7 @@ function waitText(
 ): ComponentChild {
   if (state === "done") return h("span", null, `ended: ${because}`);
   const age = spanText(moment.now - Date.parse(since));
-  const from = heldFrom === null ? "" : `, held in ${heldFrom}`;
+  const from = heldFrom === null ? "" : `, stopped in ${heldFrom}`;
   const rest =
     restMs === null ? "" : `; about ${spanText(restMs.likely)} more (${rangeText(restMs)})`;
   return h(
@@ -51,7 +51,7 @@ function waitText(
     null,
     h("b", null, `${state} for ${age}${from}: `),
     `${because}${rest}`,
-    moment.isStale ? h("em", null, " when it was last told") : null,
+    moment.isStale ? h("em", null, " when it was last reported") : null,
   );
 }
 
