@@ -20,7 +20,7 @@ export function planText({ steps, notes }: Plan): string {
 }
 
 function stepLines({ n, where, link, does, preview, darkMs, risk, by }: Step): string[] {
-  const dark = darkMs.high === 0 ? "" : `, link dark for ${rangeText(darkMs)}`;
+  const dark = darkMs.high === 0 ? "" : `, link down for ${rangeText(darkMs)}`;
   const named = risk === null ? "" : `, risk ${risk}`;
   const whose = by === undefined ? "" : `, by a ${by}`;
   return [
@@ -39,7 +39,7 @@ function expected({ state, takes, dark }: Step): string[] {
     ...(ours.high === 0 ? [] : [`by us ${aboutText(ours)}`]),
   ];
   const lost = drained ? "drained, so no frame is lost" : "not drained: its frames are lost";
-  return [`     ${long}; dark ${parts.join(", ")}; ${lost}`];
+  return [`     ${long}; link down ${parts.join(", ")}; ${lost}`];
 }
 
 function inAll(steps: Plan["steps"]): string[] {

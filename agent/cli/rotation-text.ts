@@ -1,6 +1,7 @@
 // A campaign and a rehearsal as text: what runs, what it waits for, what it did, and which commands
 // are allowed. All input must be readable text (without control characters).
 
+import { stateText } from "../model/state-text.ts";
 import { columns, spanText } from "../model/text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Rehearsal } from "../runtime/campaigns/rehearsal-shape.ts";
@@ -51,7 +52,7 @@ function commandsFor({ state, group, links, kind }: CampaignShape): readonly str
 }
 
 function trailLines({ steps }: CampaignShape): string[] {
-  const rows = steps.map(({ at, link, state, because }) => [at, link, state, because]);
+  const rows = steps.map(({ at, link, state, because }) => [at, link, stateText(state), because]);
   return columns(rows).map((row) => `  ${row}`);
 }
 
@@ -63,11 +64,11 @@ export function rehearsalText(rehearsal: Rehearsal): string {
     const parts = `${spanText(theirsMs)} by the far end, ${spanText(oursMs)} by us`;
     const rows = steps.map(({ atMs, state, because: why }) => [
       `${(atMs / 1000).toFixed(1)} s`,
-      state,
+      stateText(state),
       why,
     ]);
     return [
-      `${link}: ${outcome ?? "not ended"}, dark for ${spanText(wholeMs)} (${parts})`,
+      `${link}: ${outcome ?? "not ended"}, down for ${spanText(wholeMs)} (${parts})`,
       ...columns(rows).map((row) => `  ${row}`),
     ];
   });

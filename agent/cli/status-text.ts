@@ -2,6 +2,7 @@
 // text (without control characters).
 
 import { keysText } from "../model/ckn-text.ts";
+import { stateText } from "../model/state-text.ts";
 import { columns, spanText } from "../model/text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Status } from "../runtime/health/status.ts";
@@ -154,7 +155,7 @@ export function campaignLines(campaign: CampaignShape, at: string): string[] {
   const ended = links
     .filter(({ outcome }) => outcome !== null)
     .map(({ name, outcome }) => `${name} ${outcome}`);
-  const lines = [`${kind} ${where}: ${state} for ${age}: ${because}`];
+  const lines = [`${kind} ${where}: ${stateText(state, age)}: ${because}`];
   if (ended.length > 0) lines.push(`  so far: ${ended.join(", ")}`);
   const entry = links.find(({ name }) => name === link);
   if (state === "awaitingPeer" && entry !== undefined) {

@@ -5,6 +5,7 @@ import { type Paint, paintFor } from "../cli/paint.ts";
 import { shortCkn } from "../model/ckn-text.ts";
 import type { Verdict } from "../model/health.ts";
 import { isoTime } from "../model/iso-time.ts";
+import { stateText } from "../model/state-text.ts";
 import { spanText, visible } from "../model/text.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { openCampaign } from "../store/journal/memory.ts";
@@ -203,7 +204,7 @@ export class Stage {
       const { kind, links, at, state, because, since } = campaign;
       const link = `${group}/${links[at]?.name ?? ""}`;
       const age = spanText(wall - since);
-      return [`${kind} ${link}: ${this.#paint.strong(state)} for ${age}: ${visible(because)}`];
+      return [`${kind} ${link}: ${this.#paint.strong(stateText(state, age))}: ${visible(because)}`];
     });
   }
 }

@@ -14,7 +14,7 @@ import {
 } from "./model.ts";
 import { fact, pathPicture, reasonList } from "./pieces.ts";
 import { Row } from "./row.ts";
-import { daysText, percentText, rateText, spanText } from "./words.ts";
+import { ageText, daysText, percentText, rateText } from "./words.ts";
 
 export interface RowParts {
   readonly moment: Moment;
@@ -67,8 +67,8 @@ function linkFacts(
   const samples = link?.newest === null ? [] : (history.links.get(id) ?? []).slice(-2);
   const lines = frameRates(samples);
   const { ages, mka } = status;
-  const router = seenText(ages.controlPlaneMs, moment);
-  const farEnd = seenText(ages.farEndMs, moment);
+  const router = ageText(ages.controlPlaneMs, moment.ageMs);
+  const farEnd = ageText(ages.farEndMs, moment.ageMs);
   return h(
     "dl",
     { class: "facts" },
@@ -79,10 +79,6 @@ function linkFacts(
     fact("key", keyText(status, link, moment)),
     fact("last read", `router ${router}, far end ${farEnd}`),
   );
-}
-
-function seenText(ms: number | null, { ageMs }: Moment): string {
-  return ms === null ? "never" : spanText(ms + ageMs);
 }
 
 function warnAbove(rate: number | null): string {
