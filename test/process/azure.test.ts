@@ -189,7 +189,7 @@ describe("a vault's name that stands for", () => {
     expect(news).toMatchObject({
       kind: "refused",
       code: "vault.unreachable",
-      text: `the vault: ${host} stands for ${address} and is not connected to: ${because}`,
+      text: `the vault: ${host} resolves to ${address}, which is not used: ${because}`,
     });
     expect(atDoor(knocks)).toEqual([]);
   });
@@ -265,7 +265,7 @@ const useless: readonly (readonly [string, () => AzureIdentity, string])[] = [
   [
     "a certificate that others may read",
     () => certificate(file("open.pem", pem(), 0o644)),
-    "the credential is not used: others may touch it (mode 644)",
+    "the credential is not used: other users may access it (mode 644)",
   ],
   [
     "a certificate behind a link",
@@ -278,7 +278,7 @@ const useless: readonly (readonly [string, () => AzureIdentity, string])[] = [
   [
     "a private key without its certificate",
     () => certificate(file("key.pem", pem().split("-----BEGIN CERT")[0] ?? "")),
-    "the certificate is of no use: the PEM holds no certificate",
+    "the certificate cannot be used: the PEM contains no certificate",
   ],
   [
     "an application that is another one",
@@ -298,7 +298,7 @@ const useless: readonly (readonly [string, () => AzureIdentity, string])[] = [
   [
     "a federated token that everybody may read",
     () => workload(file("open-token", federatedToken(), 0o644)),
-    "the credential is not used: others may touch it (mode 644)",
+    "the credential is not used: other users may access it (mode 644)",
   ],
 ];
 

@@ -88,7 +88,7 @@ describe("init", { timeout: 60_000 }, () => {
     expect(run("plan").status).toBe(3);
     const again = run(...asked, "--express-route-port", portId);
     expect(again.status).toBe(2);
-    expect(again.err).toContain("is there already");
+    expect(again.err).toContain("exists already");
   });
 
   it("leaves with 4 where a check went wrong", () => {

@@ -28,16 +28,20 @@ describe("a PEM", () => {
   });
 
   it.each([
-    ["empty", "", "the PEM holds no certificate"],
-    ["a key alone", key, "the PEM holds no certificate"],
-    ["a certificate alone", certificate, "the PEM holds no private key that Entra takes"],
+    ["empty", "", "the PEM contains no certificate"],
+    ["a key alone", key, "the PEM contains no certificate"],
+    ["a certificate alone", certificate, "the PEM contains no private key that Entra accepts"],
     ["a key with a passphrase", locked + certificate, "its private key has a passphrase"],
-    ["another one's key", other.key + certificate, "the key is of another one"],
-    ["another one's key in its old form", pkcs1 + certificate, "the key is of another one"],
+    ["another one's key", other.key + certificate, "the key belongs to another certificate"],
+    [
+      "another one's key in its old form",
+      pkcs1 + certificate,
+      "the key belongs to another certificate",
+    ],
     [
       "the chain before its own",
       key + authority.certificate + certificate,
-      "the key is of another one",
+      "the key belongs to another certificate",
     ],
     ["spoilt", key + certificate.replace(/\n[^-]{30}/, "\n"), "its PEM cannot be read"],
     ["a spoilt key", key.replace(/\n[^-]{30}/, "\n") + certificate, "its PEM cannot be read"],
@@ -85,12 +89,12 @@ describe("a file with a credential", () => {
     ["of root", { uid: 0 }, undefined],
     ["of the longest size", { size: 100 }, undefined],
     ["of somebody else", { uid: 8 }, "it belongs to uid 8"],
-    ["for a group to read", { mode: 0o100640 }, "others may touch it (mode 640)"],
-    ["for all to run", { mode: 0o100601 }, "others may touch it (mode 601)"],
+    ["for a group to read", { mode: 0o100640 }, "other users may access it (mode 640)"],
+    ["for all to run", { mode: 0o100601 }, "other users may access it (mode 601)"],
     ["that is empty", { size: 0 }, "it has 0 bytes"],
     ["that is too long", { size: 101 }, "it has 101 bytes"],
     ["that is a link", { isSymbolicLink: () => true }, "it is a symbolic link"],
-    ["that is a folder", { isFile: () => false }, "it is no file"],
+    ["that is a folder", { isFile: () => false }, "it is not a file"],
   ])("%s", (_name, more, why) => {
     expect(fileFault({ ...plain, ...more }, rule)).toBe(why);
   });

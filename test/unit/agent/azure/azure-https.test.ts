@@ -121,7 +121,7 @@ const proxy =
 const wrong: readonly (readonly [AzureServeOptions["tls"], RegExp, string | RegExp])[] = [
   [
     "wrongName",
-    /^the vault: its certificate is for another name: somebody else answers \(ERR_TLS_CERT/,
+    /^the vault: its certificate is for another name: another host answers \(ERR_TLS_CERT/,
     /name service/,
   ],
   [
@@ -175,6 +175,6 @@ describe("whoever answers in the vault's place", () => {
     expect([spoken.code, spoken.effect]).toEqual(["transport.unreachable", "none"]);
     expect(Buffer.concat(seen).toString("latin1")).not.toContain("canary");
     await new Promise((done) => plain.close(done));
-    expect((await refused(ask())).message).toBe("nobody answers (ECONNREFUSED)");
+    expect((await refused(ask())).message).toBe("no answer (ECONNREFUSED)");
   });
 });

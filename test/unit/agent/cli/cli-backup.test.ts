@@ -19,9 +19,7 @@ describe("the lines of a status", () => {
       ...{ provenAt: "2026-11-24T09:58:00Z", unproven: null },
     };
     expect(backupLines({ backup: null }, at)).toEqual([]);
-    expect(backupLines({ backup }, at)).toEqual([
-      "stands by for erd-demo for 3 h; proven 2 min ago",
-    ]);
+    expect(backupLines({ backup }, at)).toEqual(["standby for erd-demo for 3 h; proven 2 min ago"]);
     const carries: Backup = {
       ...{ ...backup, rides: "carries" as const, since: null, provenAt: null },
       ...{ because: "erd-demo/primary is down (link-down)", unproven: "none was answered" },

@@ -37,11 +37,16 @@ describe("a tunnel that backs a group", () => {
       "a group elsewhere",
       "device: edge-a\n        port",
       "device: edge-b\n        port",
-      "holds no link of it",
+      "has no link of it",
     ],
     ["no BGP", bgp, "", "without BGP inside nothing moves traffic"],
     ["a way inside of it", backs, `${backs}    insideMacsec: erd-demo\n`, "would be lost together"],
-    ["IPv6", "remote: [10.100.0.0/16]", 'remote: ["2001:db8::/32"]', "by which port it came in"],
+    [
+      "IPv6",
+      "remote: [10.100.0.0/16]",
+      'remote: ["2001:db8::/32"]',
+      "by which an IPv6 packet came in",
+    ],
     [
       "another router",
       "driver: linux\n    charon: unix:/run/charon.vici",

@@ -264,7 +264,7 @@ describe("warnings", () => {
 
   it.each([
     ["2027-01-31T23:59:59Z", []],
-    ["2027-02-01T00:00:00Z", ["46:37 is over"]],
+    ["2027-02-01T00:00:00Z", ["46:37 has passed"]],
   ])("a risk until 2027-01-31 at %s", (now, says) => {
     expect(lines(siteConfig, at(now))).toEqual(says);
   });
@@ -489,7 +489,7 @@ describe("a config of a real cloud", () => {
 
   it("names no connection by a path that leads elsewhere", () => {
     const odd = `${group}/../x/connections/hub-1`;
-    expect(() => desiredOf(real(port, odd))).toThrow("it is no resource id");
+    expect(() => desiredOf(real(port, odd))).toThrow("it is not a resource id");
     expect(() => desiredOf(real(port, "hub-1"))).toThrow("azureConnection");
   });
 });

@@ -79,7 +79,7 @@ describe("a proxy of the environment", () => {
     const before = cloud.azure.answered.length;
     const error = await refused(ask("kv1.vault.azure.net"));
     expect([error.code, error.effect]).toEqual(["transport.authentication", "none"]);
-    expect(error.message).toContain("for another name: somebody else answers");
+    expect(error.message).toContain("for another name: another host answers");
     expect(cloud.azure.answered.length).toBe(before);
   });
 

@@ -168,7 +168,7 @@ const keySeeds: readonly Seed[] = [
     "one key for two links",
     (_pair, link, sibling) => pointAt(link, idsOf(sibling)),
     "links-share-key",
-    /link1 of erd-demo points at erd-demo-2-cak\/[0-9a-f]{32} \| link2 of erd-demo holds/,
+    /link1 of erd-demo points at erd-demo-2-cak\/[0-9a-f]{32} \| link2 of erd-demo points/,
   ],
   [
     "the keys of two links crossed",
@@ -178,7 +178,7 @@ const keySeeds: readonly Seed[] = [
       pointAt(sibling, ours);
     },
     "links-swapped",
-    /holds the key of link2 of erd-demo \| link1 of erd-demo holds the key of edge-b/,
+    /has the key of link2 of erd-demo \| link1 of erd-demo has the key of edge-b/,
   ],
   [
     "a newer pair at the far end alone",
@@ -190,7 +190,7 @@ const keySeeds: readonly Seed[] = [
     "another CKN at the far end",
     (pair, link) => pointAt(link, pair.site.vault.generatePair(link.key, "gcm-aes-xpn-256")),
     "ckn-mismatch",
-    /edge-a et-0\/0\/0 holds [0-9a-f]{8}… ?[0-9a-f]{4} \| link1 of erd-demo uses [0-9a-f]{8}/,
+    /edge-a et-0\/0\/0 has [0-9a-f]{8}… ?[0-9a-f]{4} \| link1 of erd-demo uses [0-9a-f]{8}/,
   ],
   [
     "a version that the vault does not have",

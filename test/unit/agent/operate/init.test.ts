@@ -81,7 +81,7 @@ describe("what options say", () => {
     ["no host key", { hostKey: [] }, "--host-key edge-a=SHA256:... is missing"],
     ["one link", { link: whole.link?.slice(0, 1) }, "--link is given twice"],
     ["a foreign device", { link: ["a=x,eth0", "b=edge-b,eth1"] }, "no --device is named x"],
-    ["no speed", { link: ["a=edge-a,et-0/0/0", "b=edge-b,eth1"] }, "say the speed"],
+    ["no speed", { link: ["a=edge-a,et-0/0/0", "b=edge-b,eth1"] }, "give the speed"],
     ["a router nowhere", { device: ["edge-a=junos"] }, "is reached at an address"],
     ["no form", { device: ["edge-a"] }, "is not of the form"],
     ["another identity", { identity: "password" }, "it is arc or managedIdentity"],

@@ -208,7 +208,7 @@ describe("generation that is cut off", () => {
     };
     const error = await refused(desk.generate(primary, slow));
     expect(error).toMatchObject({ code: "vault.unpaired", effect: "applied" });
-    expect(error.message).toContain("somebody wrote a newer pair");
+    expect(error.message).toContain("another operator wrote a newer pair");
     expect(await desk.findings()).toEqual([undefined, undefined]);
   });
 
@@ -253,8 +253,8 @@ describe("two versions by hand", () => {
     ["a CAK for another suite", hex("5", 32), hex("C"), "vault.malformedKey", "16 octets where"],
     ["a CAK with a line feed", `${hex("5")}\n`, hex("C"), "vault.malformedKey", "65 characters"],
     ["a CAK that is no hexadecimal", hex("x"), hex("C"), "vault.malformedKey", "not full-length"],
-    ["a short CKN", hex("5"), hex("C", 8), "vault.malformedKey", "holds 8 digits"],
-    ["a CKN that is no hexadecimal", hex("5"), hex("y"), "vault.malformedKey", "no hexadecimal"],
+    ["a short CKN", hex("5"), hex("C", 8), "vault.malformedKey", "contains 8 digits"],
+    ["a CKN that is no hexadecimal", hex("5"), hex("y"), "vault.malformedKey", "not hexadecimal"],
   ];
   it.each(bad)("are no pair with %s", async (_name, cak, ckn, code, text) => {
     const desk = new Desktop();
@@ -279,7 +279,7 @@ describe("two versions by hand", () => {
     const { key } = await desk.choose(secondary);
     const error = await refused(desk.pair(desk.value(key.cakSecretId), hex("C")));
     expect(error).toMatchObject({ code: "vault.reusedCkn", effect: "none" });
-    expect(error.message).toContain("the same CAK stands in another version");
+    expect(error.message).toContain("the same CAK is in another version");
   });
 
   it("are no pair where the CAK was paired otherwise, is not the newest, or is gone", async () => {

@@ -162,7 +162,7 @@ describe("an event", () => {
     expect(sent.length).toBeGreaterThan(80);
     expect(sent.filter(({ title }) => !/^[A-Z]/.test(title))).toEqual([]);
     const titles = new Map(sent.map(({ code, title }) => [code, title]));
-    expect(titles.get("campaign-gated")).toBe("Waiting for permission");
+    expect(titles.get("campaign-gated")).toBe("Waiting for checks");
     expect(titles.get("campaign-waiting")).toBe("A campaign waits for permission");
     bench.end();
   });
