@@ -72,7 +72,7 @@ export function guardedDialer(
 
 /** Makes the error for a host to which nothing is sent. */
 export function elsewhere(to: string): LinksealError {
-  const text = "this is no place of azure.cloud and azure.vault: nothing is sent there";
+  const text = "this is not a host of azure.cloud or azure.vault: nothing is sent there";
   return new LinksealError("vault.denied", text, {
     effect: "none",
     where: to.slice(0, 200).replaceAll(/[^\x21-\x7e]/g, "?"),

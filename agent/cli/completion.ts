@@ -51,7 +51,7 @@ function bash(places: readonly Place[], name: string): string {
     case "$path" in
 ${cases.map((line) => `  ${line}`).join("\n")}
     esac
-    # An argument of a verb is no verb: what fits is up to the verb before it.
+    # An argument of a verb is not a verb: the verb before it decides which words fit.
     [ -n "$words" ] && break
     case "$path" in *" "*) path="\${path% *}" ;; *) path="" ;; esac
   done

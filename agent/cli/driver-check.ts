@@ -117,7 +117,7 @@ function writes(device: string, ports: readonly string[], tunnel: LabTunnel | un
   return [
     `${visible(device)}: the cases write to ${where} alone:`,
     "MACsec settings and keys, the port shut and opened; commits that wait and are taken back.",
-    "What they leave is taken away by hand. They take about an hour.",
+    "What they leave must be removed manually. They take about an hour.",
   ].join("\n");
 }
 

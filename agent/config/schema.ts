@@ -170,7 +170,7 @@ const group = z.strictObject({
   drain: z
     .enum(["prepend", "gracefulShutdown", "peeringShutdown", "none"])
     .default("prepend")
-    .meta({ description: "How traffic is moved off a link before it is touched." }),
+    .meta({ description: "How traffic is moved off a link before it is changed." }),
   order: z
     .array(name("primary"))
     .max(2)
@@ -267,7 +267,7 @@ export const configSchema = z.strictObject({
       identity: identity.optional(),
       privateEndpoints: prefixes("10.20.0.0/24", 0).default([]).meta({
         title: "a list of at most 64 prefixes",
-        description: "Private addresses that the vault's name may stand for.",
+        description: "Private addresses that the vault's name may resolve to.",
       }),
       scopes: listOf(
         word(

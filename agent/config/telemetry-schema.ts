@@ -50,7 +50,7 @@ const privateEndpoints = z
   .default([])
   .meta({
     title: "a list of at most 64 prefixes",
-    description: "Private addresses that the receiver's name may stand for.",
+    description: "Private addresses that the receiver's name may resolve to.",
     examples: [["10.20.0.0/24"]],
   });
 

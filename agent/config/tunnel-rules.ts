@@ -80,7 +80,7 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
-      "A tunnel that `backs` a group is on a device of the driver `linux` that holds a link of " +
+      "A tunnel that `backs` a group is on a device of the driver `linux` that has a link of " +
       "it, has `bgp` and IPv4 prefixes, is not `insideMacsec` of that group, and every other " +
       "tunnel of its device backs the same one: what comes in under its MACsec may be for any of " +
       "them. `prove` is for such a tunnel alone.",

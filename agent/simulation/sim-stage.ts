@@ -103,7 +103,7 @@ export class Stage {
         : [`sockets in ${places.runtime}; next: ${this.#hint()}`]),
       ...(pagePort === undefined
         ? []
-        : [`page at http://127.0.0.1:${pagePort}/; the way in: npx --no -- linkseal page code`]),
+        : [`page at http://127.0.0.1:${pagePort}/; login code: npx --no -- linkseal page code`]),
     ];
     this.#out.write(`${lines.join("\n")}\n\n`);
   }
