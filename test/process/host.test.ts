@@ -72,7 +72,7 @@ describe("init", { timeout: 60_000 }, () => {
     expect(result.checks).toMatchObject([{ what: "vault", found: "good" }]);
     const bad = run(...asked, "--express-route-port", "a b c");
     expect(bad.status).toBe(2);
-    expect(bad.err).toContain("makes no valid config");
+    expect(bad.err).toContain("do not make a valid config");
     expect(() => statSync(join(folder, "etc/linkseal.yaml"))).toThrow("ENOENT");
   });
 

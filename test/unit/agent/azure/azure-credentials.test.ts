@@ -23,7 +23,7 @@ describe("a PEM", () => {
     ["certificate first", certificate + key],
     ["with the chain behind it", key + certificate + authority.certificate],
     ["with text around it", `Bag Attributes\n${key}\nsubject=x\n${certificate}\n`],
-  ])("is a proof: %s", (_name, pem) => {
+  ])("a PEM with %s is accepted", (_name, pem) => {
     expect(pemFault(pem, now)).toBeUndefined();
   });
 
@@ -45,11 +45,11 @@ describe("a PEM", () => {
     ],
     ["spoilt", key + certificate.replace(/\n[^-]{30}/, "\n"), "its PEM cannot be read"],
     ["a spoilt key", key.replace(/\n[^-]{30}/, "\n") + certificate, "its PEM cannot be read"],
-  ])("is none: %s", (_name, pem, why) => {
+  ])("a PEM with %s is refused, and the text says why", (_name, pem, why) => {
     expect(pemFault(pem, now)).toBe(why);
   });
 
-  it("is none once it expired", () => {
+  it("a PEM is refused once its certificate has expired", () => {
     expect(pemFault(key + certificate, now + day - 1)).toBeUndefined();
     expect(pemFault(key + certificate, now + day)).toBe("it expired at 2026-11-25T00:00:00.000Z");
   });
@@ -57,9 +57,12 @@ describe("a PEM", () => {
 
 describe("a key file of the Arc agent", () => {
   const folder = "/var/opt/azcmagent/tokens/";
-  it.each(["a.key", "5f3c.key", "0123456789-abcdef-01.key"])("%s is named like one", (name) => {
-    expect(isArcKeyPath(folder + name)).toBe(true);
-  });
+  it.each(["a.key", "5f3c.key", "0123456789-abcdef-01.key"])(
+    "%s is a name of a key file of the Arc agent",
+    (name) => {
+      expect(isArcKeyPath(folder + name)).toBe(true);
+    },
+  );
 
   it.each([
     ...["/etc/shadow", "/etc/passwd.key", "a.key", "", folder, `${folder}a.pem`, `${folder}a.key/`],
@@ -70,7 +73,7 @@ describe("a key file of the Arc agent", () => {
     ...["/var/opt/azcmagent/tokens-evil/a.key", "/VAR/opt/azcmagent/tokens/a.key"],
     ...["C:\\ProgramData\\AzureConnectedMachineAgent\\Tokens\\a.key", `file://${folder}a.key`],
     ...[`${folder}a.key, Basic realm=/etc/shadow`, "/proc/self/environ", `"${folder}a.key"`],
-  ])("%j is not", (path) => {
+  ])("%j is not a path of a key file of the Arc agent", (path) => {
     expect(isArcKeyPath(path)).toBe(false);
   });
 });
@@ -95,7 +98,7 @@ describe("a file with a credential", () => {
     ["that is too long", { size: 101 }, "it has 101 bytes"],
     ["that is a link", { isSymbolicLink: () => true }, "it is a symbolic link"],
     ["that is a folder", { isFile: () => false }, "it is not a file"],
-  ])("%s", (_name, more, why) => {
+  ])("a file with a credential %s is refused", (_name, more, why) => {
     expect(fileFault({ ...plain, ...more }, rule)).toBe(why);
   });
 });

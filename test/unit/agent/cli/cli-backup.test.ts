@@ -7,7 +7,7 @@ import type { Status } from "#agent/runtime/health/status.ts";
 type Backup = NonNullable<Status["tunnels"][number]["backup"]>;
 
 describe("the lines of a status", () => {
-  it("of a backup say what rides in it and why, and when it was proven", () => {
+  it("the status of a backup shows which traffic uses it and why, and when it was proven", () => {
     const at = "2026-11-24T10:00:00Z";
     const backup: Backup = {
       ...{

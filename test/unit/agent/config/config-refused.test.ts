@@ -385,17 +385,17 @@ function complaints(text: string): string[] {
 }
 
 describe("a bad config is refused, with line and column", () => {
-  it("is good without an edit", () => {
+  it("the config that the edits start from is accepted", () => {
     expect(complaints(siteConfig)).toEqual(["accepted"]);
   });
 
-  it.each(edits)("%j -> %j", (written, instead, says) => {
+  it.each(edits)("%j changed to %j is refused, with line and column", (written, instead, says) => {
     const text = siteConfig.replace(written, () => instead);
     expect(text).not.toBe(siteConfig);
     expect(complaints(text)).toEqual(says);
   });
 
-  it.each(whole)("%s", (_name, text, says) => {
+  it.each(whole)("a file that is %s is refused", (_name, text, says) => {
     expect(complaints(text).slice(0, 1)).toEqual(says);
   });
 });
@@ -423,12 +423,12 @@ describe("what to write stands in the complaint", () => {
     ["driver: sim", "driver: sim\n    quirks: [shut]", "shutBeforeKeyChange"],
     ["    address: unix:/run/site.sock\n", "", "address: unix:PATH"],
     ["driver: sim", "driver: sim\n    frr: edge", "leave it out"],
-  ])("%s -> %s", (written, instead, write) => {
+  ])("the complaint about %s changed to %s says what to write", (written, instead, write) => {
     const parsed = parseConfig(siteConfig.replace(written, instead), "site.yaml");
     expect(parsed.kind === "refused" && parsed.complaints[0]?.write).toBe(write);
   });
 
-  it("reads as file:line:column path: what, why, what to write", () => {
+  it("a complaint reads as file:line:column path: what, why, what to write", () => {
     const parsed = parseConfig(
       siteConfig.replace("drain: prepend", "drain: adminDown"),
       "site.yaml",
@@ -439,7 +439,7 @@ describe("what to write stands in the complaint", () => {
     ]);
   });
 
-  it("says of a key cache where it is set, since it is no setting of a config", () => {
+  it("the complaint about a key cache says where it is set instead", () => {
     const parsed = parseConfig(
       siteConfig.replace("driver: sim", "driver: sim\n    keyCache: true"),
       "site.yaml",
@@ -452,14 +452,14 @@ describe("what to write stands in the complaint", () => {
     ]);
   });
 
-  it("stops after fifty complaints", () => {
+  it("a config with more than fifty faults gets fifty complaints and a count", () => {
     const text = siteConfig + Array.from({ length: 60 }, (_, i) => `x${i}: 1\n`).join("");
     const said = complaints(text);
     expect(said).toHaveLength(51);
     expect(said.at(-1)).toContain("10 more complaints");
   });
 
-  it("forges no line of a terminal", () => {
+  it("a complaint about control characters forges no line of a terminal", () => {
     const text = siteConfig.replace("repair: off", '"re\\u001b[2Kpair\\n\\u202e": off');
     const [said] = complaints(text);
     expect(said).toBe('42:1 "re?[2Kpair??": is not a key of this place');
@@ -483,7 +483,7 @@ describe("a key pasted in place of a secret's name is refused and never repeated
     ["as a window", "drain: prepend", `rotate: { window: [${cak}] }`],
     ["as a freeze", "drain: prepend", `freeze: [2026-12-20/2027-01-05 ${cak.slice(0, 48)}]`],
     ["as a tag", "repair: off", `repair: !${cak} off`],
-  ])("%s", (_name, written, instead) => {
+  ])("a pasted key, %s, is refused and not repeated", (_name, written, instead) => {
     const parsed = parseConfig(siteConfig.replace(written, instead), "site.yaml");
     expect(parsed.kind).toBe("refused");
     const said = JSON.stringify(parsed).toLowerCase();
