@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Starts linkseal on the Node that npm installed; plain JavaScript, as an older Node reads this.
+// Starts linkseal on the Node that npm installed; plain JavaScript, because an older Node reads
+// this.
 
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -10,15 +11,16 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const here = fileURLToPath(import.meta.url);
 const args = process.argv.slice(2);
 // An agent mostly waits: a small heap costs it a little processor time and saves more than half of
-// its memory (bench/idle.ts). No signal opens a debugger of what may hold a key.
+// its memory (bench/idle.ts). The flags also keep a signal from opening a debugger of a process
+// that may have a key in memory.
 const noDebugger = ["--disable-sigusr1"];
 const thrifty = ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1"];
-// A participant stays the process that it is: a descriptor that a manager hands to it would not
-// outlive an exec by Node. The package's own command starts all of them without a debugger.
+// An MKA client stays the process that it is: a descriptor that a manager passes to it would not
+// survive an exec by Node. The package's own command starts all of them without a debugger.
 const services = { agent: [...noDebugger, ...thrifty], net: noDebugger };
 const flags = Object.hasOwn(services, args[0] ?? "") ? services[args[0]] : [];
 
-// The bundle if no source is as new as it, else the sources: a stale bundle never runs.
+// Returns the bundle if no source is as new as it, else the sources: a stale bundle never runs.
 function entry() {
   const bundle = join(root, "dist", "cli.js");
   const sources = join(root, "agent", "bin", "cli.ts");

@@ -1,4 +1,5 @@
-// Finds the Node that linkseal runs on, and becomes it; plain JavaScript, for an older Node.
+// Finds the Node that linkseal runs on, and replaces this process with it; plain JavaScript, for an
+// older Node.
 
 import { spawn } from "node:child_process";
 import { existsSync, realpathSync } from "node:fs";
@@ -11,9 +12,10 @@ const nodeMajorMin = 24;
 const name = `node-${process.platform}-${process.arch}`;
 
 /**
- * Path of the Node to run on: the one that `npm ci` installed, else this one if it is new enough,
- * as in the Debian package. Undefined = there is none. npm's link to it in node_modules/.bin is of
- * no use: npm 9 removes it together with the package of the other processor.
+ * Returns the path of the Node to run on: the one that `npm ci` installed, else this one if it is
+ * new enough, as in the Debian package; undefined = there is none. npm's link to it in
+ * node_modules/.bin cannot be used: npm 9 removes it together with the package of the other
+ * processor.
  */
 export function findNode() {
   const installed = join(root, "node_modules", name, "bin", "node");
@@ -22,9 +24,12 @@ export function findNode() {
   return major >= nodeMajorMin ? process.execPath : undefined;
 }
 
-/** Runs `node ...argv` in the place of this process; a Node that cannot, passes all signals on. */
+/**
+ * Runs `node ...argv` in place of this process; a Node without execve starts a child and passes all
+ * signals on.
+ */
 export function runOn(node, argv) {
-  // The same process, so that its parent still knows it by its id.
+  // The process stays the same, so that its parent still knows it by its id.
   if (process.execve !== undefined) process.execve(node, [node, ...argv], process.env);
   const child = spawn(node, argv, { stdio: "inherit" });
   // A terminal sends these to the whole group, so the child already has them.
@@ -40,7 +45,7 @@ export function runOn(node, argv) {
   });
   child.on("exit", (status, signal) => {
     if (signal === null) process.exit(status ?? 1);
-    // Dies of the same signal, so that a shell or systemd sees what happened.
+    // Ends by the same signal, so that a shell or systemd sees what happened.
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
     process.exitCode = 128 + (constants.signals[signal] ?? 0);

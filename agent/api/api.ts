@@ -1,4 +1,4 @@
-// Requests on the two local sockets, as pure request-to-reply.
+// Answers the requests of the two local sockets; a pure function from request to reply.
 
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
@@ -11,11 +11,11 @@ import { routes } from "./routes.ts";
 
 export interface ApiRequest {
   readonly method: string;
-  /** Path with its query. */
+  /** The path with its query string. */
   readonly path: string;
   readonly body: string;
   readonly role: SocketRole;
-  /** Who is recorded in journal and audit. */
+  /** The user whose name goes into journal and audit log. */
   readonly who: string;
 }
 
@@ -24,7 +24,10 @@ export interface ApiReply {
   readonly body: string;
 }
 
-/** Answers any request; a broken one gets an error reply and never an exception. */
+/**
+ * Answers any request; a malformed one gets an error reply and never an exception. An abort
+ * rejects, but what the request has begun stays in the journal and goes on.
+ */
 export async function answer(
   agent: Agent,
   request: ApiRequest,
@@ -52,7 +55,10 @@ export async function answer(
 
 type Given = Pick<ApiRequest, "method" | "body" | "role"> & { readonly search: string };
 
-/** All of a request, before any of it is done. Throws `usage` or `agent.forbidden`. */
+/**
+ * Reads the whole request before any of it is carried out.
+ * @throws LinksealError with `usage` or `agent.forbidden`
+ */
 function read(route: Route, { method, body, role, search }: Given): Question {
   if (route.role === "admin" && role !== "admin") throw forbidden();
   const query = [...new URLSearchParams(search)];
@@ -67,8 +73,9 @@ function read(route: Route, { method, body, role, search }: Given): Question {
 }
 
 /**
- * What may have changed something is in the audit log before it is answered. What had no effect is
- * counted there, so that no number of refusals makes the log lose anything else.
+ * Carries out a request that changes something. What may have had an effect is written to the audit
+ * log before the client gets its reply; a request that had no effect is only counted there, so that
+ * any number of refusals cannot push other records out of the log.
  */
 async function carriedOut(route: Route, call: Call, given: Given, verb: string): Promise<unknown> {
   const { agent, who, signal } = call;
@@ -84,7 +91,8 @@ async function carriedOut(route: Route, call: Call, given: Given, verb: string):
     const missed = await agent.asked(who, verb, about, outcome.text);
     return missed === undefined ? answered : { ...Object(answered), unrecorded };
   } catch (error) {
-    // A client that went away; what was begun for it is in the journal, and from there in the log.
+    // The client went away; what was begun for it is in the journal, and gets into the log from
+    // there.
     if (error === signal.reason) agent.refused(who, verb, about, "its client went away");
     else if (!(error instanceof LinksealError)) {
       await agent.asked(who, verb, about, "a defect of linkseal");
@@ -136,9 +144,13 @@ function unserved(method: string, path: string): LinksealError {
 }
 
 function forbidden(): LinksealError {
-  return new LinksealError("agent.forbidden", "this socket may look but not change anything", {
-    effect: "none",
-    where: "view socket",
-    next: "join the group of the admin socket",
-  });
+  return new LinksealError(
+    "agent.forbidden",
+    "the view socket answers questions and changes nothing",
+    {
+      effect: "none",
+      where: "view socket",
+      next: "join the group of the admin socket",
+    },
+  );
 }

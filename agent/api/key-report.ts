@@ -1,4 +1,5 @@
-// The keys of every link: which versions, how old, and who uses them; never a value.
+// Reports the keys of every link: which versions exist, how old they are, and which end uses them;
+// never a key's value.
 
 import { LinksealError } from "#hal/error.ts";
 import { type MkaSession, strongValue } from "#hal/model.ts";
@@ -14,7 +15,10 @@ import { type Binding, named } from "../store/journal/memory.ts";
 
 interface KeyRow {
   readonly link: string;
-  /** Of the accepted key, as all that follows; null = none is accepted. */
+  /**
+   * CKN of the accepted key, which all members below up to `keyInUse` describe; null = no key is
+   * accepted.
+   */
   readonly ckn: string | null;
   readonly cakVersion: string | null;
   readonly generation: number | null;
@@ -22,7 +26,7 @@ interface KeyRow {
   readonly enabled: boolean | null;
   readonly notAfter: string | null;
   readonly usedBy: readonly ("router" | "farEnd")[];
-  /** CKN of MKA's principal actor; null = not known. */
+  /** CKN that MKA's principal actor uses; null = not known. */
   readonly keyInUse: string | null;
   /** The newest pair that could be used now; null = there is none. */
   readonly newest: {
@@ -30,21 +34,30 @@ interface KeyRow {
     readonly cakVersion: string;
     readonly generation: number | null;
   } | null;
-  /** The worst of what is to be said about the newest pair in the vault. */
+  /** The most severe finding about the newest pair in the vault; null = there is none. */
   readonly finding: KeyFinding | null;
 }
 
+/**
+ * The JSON of `linkseal keys list` and `GET /v1/keys`; schema linkseal.keys/1 of docs/protocol.md.
+ */
 export interface KeyReport {
+  /** Name and version of the schema. */
   readonly schema: "linkseal.keys/1";
-  /** When the vault was asked: who asks again at once is told the same. */
+  /**
+   * When the vault was asked, an ISO 8601 time in UTC; a second request shortly after gets the same
+   * survey and the same time.
+   */
   readonly at: string;
+  /** One row per link, in the order of the config. */
   readonly keys: readonly KeyRow[];
 }
 
 const dayMs = 86_400_000;
 
 /**
- * Asks the vault for versions and judges the newest pair of each link; changes nothing anywhere.
+ * Asks the vault for versions and checks the newest pair of each link; changes nothing.
+ * @throws LinksealError if the key survey of all links fails; an abort leaves nothing behind
  */
 export async function keyReport(
   { crew, memory }: AgentView,
@@ -58,7 +71,7 @@ export async function keyReport(
   const versions = await Promise.all(
     checks.map(({ link }) => versionOf(vault, link, bound(link), signal)),
   );
-  // Only now: a vault takes its time, and a reading ages meanwhile.
+  // Views are read only now: the vault needs time to answer, and an observation ages meanwhile.
   const keys = checks.map((check, index) => {
     const { link } = check;
     const [version, view] = [versions[index], lookout.view(link)];
@@ -67,14 +80,17 @@ export async function keyReport(
   return { schema: "linkseal.keys/1", at: isoTime(at), keys };
 }
 
-/** The same as an operator sees it who has a vault and no agent. */
+/** Makes the same report from the vault alone, for an operator on a host without an agent. */
 export function vaultReport(checks: readonly KeyCheck[], now: WallTime): KeyReport {
   const unseen = { binding: undefined, version: undefined, view: undefined, now };
   const keys = checks.map((check) => rowOf({ check, ...unseen }));
   return { schema: "linkseal.keys/1", at: isoTime(now), keys };
 }
 
-/** The CAK version that the link runs on; what the vault refuses is told by the check. */
+/**
+ * Finds the CAK version that the link runs on; undefined = not found, or the vault refuses. The
+ * check of the newest pair reports what the vault refuses.
+ */
 async function versionOf(
   vault: KeyVault,
   link: DesiredLink,

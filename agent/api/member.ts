@@ -1,21 +1,27 @@
-// The members of a request, each read by what its route says of it. Pure.
+// Reads the members of a request, each by the rule that its route gives. Pure.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Campaign } from "../model/campaign.ts";
 import { type RiskName, riskNames } from "../model/desired.ts";
 
-/** The value of a member; undefined in = the request has none. Throws `usage`, and names it. */
+/**
+ * Reads the value of a member; undefined as `value` = the request does not have it.
+ * @throws LinksealError with `usage`, which names the member
+ */
 export type Member<T> = (value: unknown, name: string) => T;
 
-/** A config, and more than the longest that is taken. */
+/** Longest text in characters: the largest config that is accepted, and some more. */
 export const textLengthMax = 2_000_000;
-/** GROUP/LINK, a path, a moment: the longest that any verb takes is a path. */
+/**
+ * Longest name in characters. Names are GROUP/LINK, a path or a moment, and paths are the longest
+ * of them.
+ */
 const nameLengthMax = 4_096;
 const listLengthMax = 100;
 
 export const text: Member<string> = (value, name) => textOf(value, name, textLengthMax);
 
-/** What names something: it comes back in errors, and is the subject of an audit record. */
+/** Reads the name of something: it comes back in errors, and is the subject of an audit record. */
 export const name: Member<string> = (value, member) => textOf(value, member, nameLengthMax);
 
 function textOf(value: unknown, name: string, lengthMax: number): string {
@@ -50,35 +56,38 @@ export const urgency: Member<Campaign["urgency"]> = (value, member) => {
   throw usage(`"${member}" is planned or emergency`);
 };
 
-/** A query has digits alone, and a body a number. */
+/** Reads a whole number: decimal digits in a query, a JSON number in a body. */
 export const whole: Member<number> = (value, member) => {
   const number = typeof value === "string" && /^\d{1,9}$/.test(value) ? Number(value) : value;
   if (typeof number === "number" && Number.isSafeInteger(number) && number >= 0) return number;
   throw usage(`"${member}" is not a whole number`);
 };
 
-/** Absent = false. */
+/** Reads true or false; an absent member means false. */
 export const flag: Member<boolean> = (value, member) => {
   const found = value ?? false;
   if (typeof found === "boolean") return found;
   throw usage(`"${member}" is neither true nor false`);
 };
 
-/** What the route compares and does not lean on. */
+/** Takes any value, for a member that the route only compares with something. */
 export const anything: Member<unknown> = (value) => value;
 
 function optional<T>(read: Member<T>): Member<T | undefined> {
   return (value, member) => (value === undefined ? undefined : read(value, member));
 }
 
-/** Members that a request may leave out. */
+/** Readers of members that a request may leave out. */
 export const maybe = {
   text: optional(text),
   name: optional(name),
   whole: optional(whole),
 } as const;
 
-/** Throws `usage` with the names that the route does not have. */
+/**
+ * Refuses members that the route does not have.
+ * @throws LinksealError with `usage`, which lists up to three of them
+ */
 export function refuseUnknown(given: Iterable<string>, known: readonly string[]): void {
   const unknown = [...given].filter((each) => !known.includes(each));
   if (unknown.length === 0) return;

@@ -1,12 +1,12 @@
-// A verb of the protocol: who may use it, which members it takes, which of them its audit record is
-// about, and what it does.
+// A verb of the protocol: which socket serves it, which members it takes, which of them its audit
+// record is about, and what it does.
 
 import { fromOutside } from "#hal/outside.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Agent } from "../runtime/agent.ts";
 import { type Member, refuseUnknown, usage } from "./member.ts";
 
-/** What a socket may ask for: `view` looks, `admin` also changes. */
+/** The right of a socket: `view` only reads, `admin` also changes. */
 export type SocketRole = "view" | "admin";
 
 export interface Call {
@@ -17,13 +17,13 @@ export interface Call {
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** What a request came to that was answered and not refused. */
+/** The result of a request that was answered and not refused. */
 export interface Outcome {
   readonly effect: "applied" | "none";
   readonly text: string;
 }
 
-/** A request that was read whole, before any of it is done. */
+/** A request that was read as a whole before any of it is carried out. */
 export interface Question {
   /** The subject of its audit record. */
   readonly about: string;
@@ -34,9 +34,12 @@ export interface Route {
   readonly role: SocketRole;
   readonly title: string;
   readonly members: readonly string[];
-  /** `looks`: nothing is changed, so nothing of it is evidence. */
+  /** `looks` = changes nothing, so that it leaves no audit record. */
   readonly kind: "looks" | "changes";
-  /** Throws `usage` alone, whatever the members hold. */
+  /**
+   * Reads the members, whatever they contain.
+   * @throws LinksealError with `usage` and no other code
+   */
   readonly read: (given: ReadonlyMap<string, unknown>) => Question;
 }
 
@@ -46,20 +49,23 @@ interface Spec<T, R = unknown> {
   readonly run: (call: Call, asked: T) => R | Promise<R>;
 }
 
-/** It only reads, for each client that may open the socket of that role. */
+/** A route that only reads, for each client that may open the socket of that role. */
 export function looks<T>(role: SocketRole, spec: Spec<T>): Route {
   const outcome = (): Outcome => ({ effect: "none", text: "seen" });
   return routeOf(role, "looks", { ...spec, about: () => "site", outcome });
 }
 
 interface Change<T, R> extends Spec<T, R> {
-  /** The subject of the audit record, of the members that the verb itself uses. */
+  /** Returns the subject of the audit record, from the members that the verb itself uses. */
   readonly about: (asked: T) => string;
-  /** Absent = what is answered was done. */
+  /**
+   * Returns the outcome for the audit log; absent = an answer means that the change was carried
+   * out.
+   */
   readonly outcome?: (answer: R) => Outcome;
 }
 
-/** Changes something. */
+/** A route that changes something; only the admin socket serves it. */
 export function changes<T, R>(spec: Change<T, R>): Route {
   return routeOf("admin", "changes", spec);
 }

@@ -1,4 +1,4 @@
-// Every verb of the two sockets. docs/protocol.md is written from this table.
+// Every verb of the two sockets. docs/protocol.md is generated from this table.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Plan } from "../compare/plan.ts";
@@ -28,7 +28,7 @@ import { type Call, changes, looks, type Outcome, type Route } from "./route.ts"
 const eventWaitMsMax = 30_000;
 const nothing = {};
 
-/** By `METHOD /path`. */
+/** All routes, by `METHOD /path`. */
 export const routes: Readonly<Record<string, Route>> = {
   "GET /v1/status": looks("view", {
     title: "The health of everything in the accepted intent (linkseal.status/1)",
@@ -127,10 +127,9 @@ export const routes: Readonly<Record<string, Route>> = {
     },
   }),
   "POST /v1/plan": looks("admin", {
-    title:
-      "What a config {text, file} would change at both ends (linkseal.plan/1), from a fresh look",
+    title: "What a config {text, file} would change at both ends, observed anew (linkseal.plan/1)",
     members: { text: maybe.text, file: maybe.name },
-    // Without a text, the intent in force is planned again.
+    // A request without a text plans the intent in force again.
     run: async ({ agent, signal }, asked) =>
       await agent.plan(asked.text ?? intentOf(agent).text, asked.file ?? "config", signal),
   }),
@@ -164,7 +163,8 @@ export const routes: Readonly<Record<string, Route>> = {
       campaignReport(agent, await agent.orders.enrol(target, { by: who, risks: accepted }, signal)),
   }),
   "POST /v1/adopt": changes({
-    title: "Takes {target}, protected by hand, into the intent, with {risks}; writes to no device",
+    title:
+      "Takes {target}, configured manually, into the intent, with {risks}; writes to no device",
     members: { target: name, risks: names },
     about: ({ target }) => target,
     run: async ({ agent, signal }, asked) => ({
@@ -173,8 +173,11 @@ export const routes: Readonly<Record<string, Route>> = {
   }),
   "POST /v1/rotation/proceed": campaignVerb("proceed", "Says that the far end may be changed now"),
   "POST /v1/rotation/revert": campaignVerb("revert", "Takes a parked campaign back to the old key"),
-  "POST /v1/rotation/resume": campaignVerb("resume", "Lets a held campaign go on"),
-  "POST /v1/rotation/abandon": campaignVerb("abandon", "Ends a campaign whose link carries"),
+  "POST /v1/rotation/resume": campaignVerb("resume", "Lets a stopped campaign go on"),
+  "POST /v1/rotation/abandon": campaignVerb(
+    "abandon",
+    "Ends a campaign whose link carries traffic",
+  ),
   "POST /v1/rotate": changes({
     title:
       "Begins the rotation of {target} (group or group/link), with accepted {risks}, {urgency}",
@@ -192,7 +195,7 @@ export const routes: Readonly<Record<string, Route>> = {
       await agent.orders.previewRotation(target, { by: who, ...asked }, signal),
   }),
   "POST /v1/rotate/twin": looks("admin", {
-    title: "What a rehearsal of {target} has to know of this site; no key (linkseal.twin/1)",
+    title: "What a rehearsal of {target} has to know about this site; no key (linkseal.twin/1)",
     members: { target: name },
     run: ({ agent }, { target }) => agent.orders.twin(target),
   }),
@@ -241,7 +244,7 @@ export const routes: Readonly<Record<string, Route>> = {
   }),
 };
 
-/** An `apply` may be answered without being done. */
+/** Returns the outcome of an `apply`, which may be answered without any change. */
 function applyOutcome({ kind }: ApplyAnswer): Outcome {
   switch (kind) {
     case "accepted":
@@ -274,7 +277,7 @@ async function events(
     const arrived = new AbortController();
     const stop = ring.listen(() => arrived.abort());
     await sleep(waitMs, AbortSignal.any([arrived.signal, signal]))
-      // Both ends of the wait are answers: an event came, or none did.
+      // The sleep rejects when an event arrived; both that and the end of the wait lead to a reply.
       .catch(() => undefined);
     stop();
   }

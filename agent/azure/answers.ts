@@ -1,5 +1,5 @@
-// What Azure's answers mean for the operator: one table per service, read from status and code and
-// never from the server's own sentences.
+// What an HTTP reply of Azure means for the operator: one table per service, keyed by status and
+// error code and never by the sentences of the server.
 
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { HttpReply } from "#hal/world.ts";
@@ -7,10 +7,10 @@ import type { LibraryService } from "./guard.ts";
 
 export interface Answer {
   readonly service: LibraryService;
-  /** The secret, version or endpoint that was asked about. */
+  /** The secret, version or endpoint that was asked for. */
   readonly where: string;
   readonly reply: HttpReply;
-  /** How long the service is left alone; 0 = no such wait. */
+  /** How long no request is sent to this service, in milliseconds; 0 = no such wait. */
   readonly waitMs: number;
 }
 
@@ -75,7 +75,7 @@ const vaultRows: readonly Row[] = [
   malformed(/^400 /, "the vault does not understand the request", check),
 ];
 
-/** By the number of Entra's own error, which it puts into its answer. */
+/** Matched by the number of Entra's own error (AADSTS...), which its reply contains. */
 const entraRows: readonly Row[] = [
   denied(
     /AADSTS(90002|900023)\b/,
@@ -130,7 +130,7 @@ const names: Readonly<Record<LibraryService, string>> = {
   identity: "the identity endpoint of this host",
 };
 
-/** The error that an answer is; undefined = the client library goes on with it. */
+/** Returns the error that a reply means; undefined = the client library handles it. */
 export function answerError(answer: Answer): LinksealError | undefined {
   const { service, where, reply, waitMs } = answer;
   const { status } = reply;
@@ -140,7 +140,8 @@ export function answerError(answer: Answer): LinksealError | undefined {
     return problem("vault.unreachable", `${name} sends elsewhere (${status}), not followed`, where);
   }
   const code = codeOf(reply);
-  // Whoever signs in with a device code is asked for again and again until they have.
+  // Entra sends these codes until the operator has signed in with the device code, and the library
+  // asks again.
   if (service === "authority" && /^(authorization_pending|slow_down)\b/.test(code)) {
     return undefined;
   }
@@ -160,6 +161,10 @@ export function seconds(ms: number): string {
   return `${Math.ceil(ms / 1_000)} s`;
 }
 
+/**
+ * Makes an error with effect `none` of a service of Azure; `next` is the step that the operator
+ * should take.
+ */
 export function problem(
   code: Row["code"],
   text: string,
@@ -170,7 +175,7 @@ export function problem(
   return new LinksealError(code, text, { effect: "none", where, next, cause });
 }
 
-// Codes are single words; whatever else a body says is not repeated, because it may hold anything.
+// Codes are single words; nothing else of a body is repeated, because it may contain anything.
 function codeOf({ body }: HttpReply): string {
   const text = new TextDecoder().decode(body.subarray(0, 4_096));
   const words = [...text.matchAll(/"(?:code|error)"\s*:\s*"([A-Za-z_]{1,64})"/g)];
@@ -179,7 +184,10 @@ function codeOf({ body }: HttpReply): string {
   return [...new Set(entra === undefined ? known : [...known, entra])].slice(0, 3).join(" ");
 }
 
-/** A failed connection in the vault's terms: it is always the vault that is out of reach. */
+/**
+ * Turns a failed connection into an error of the vault: for the operator it is always the vault
+ * that cannot be reached.
+ */
 export function connectionError(service: LibraryService, where: string, error: LinksealError) {
   if (error.code.startsWith("vault.")) return error;
   const next = error.next === "linkseal status" ? nextStep(service) : error.next;

@@ -1,5 +1,5 @@
-// The way to Azure and to nothing else: every URL that a client library makes up passes here, so
-// that no answer of a server can send a token elsewhere.
+// Limits connections to the services of Azure that the config needs. Every URL that a client
+// library builds is checked here, so that no reply of a server can redirect a token elsewhere.
 
 import type { AzureEndpoints } from "#drivers/azure/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -16,10 +16,10 @@ import {
 import type { RealAzure } from "../model/desired.ts";
 
 type Service = LibraryService | "arm";
-/** What Microsoft's libraries ask; the management API is asked by a client of our own. */
+/** The services that Microsoft's libraries use; our own client uses the management API. */
 export type LibraryService = "vault" | "authority" | "identity";
 
-/** Which service a URL is of, by host and path; undefined = none of ours. */
+/** Returns the service that a URL belongs to, by host and path; undefined = none that we use. */
 export function serviceAt(
   { to, path }: Pick<HttpRequest, "to" | "path">,
   endpoints: AzureEndpoints,
@@ -28,19 +28,26 @@ export function serviceAt(
   if (to === identityOrigin) return "identity";
   if (to === endpoints.vault && /^\/secrets[/?]/.test(path)) return "vault";
   if (to === endpoints.arm && /^\/(subscriptions|providers)\//.test(path)) return "arm";
-  // The tenant, then its sign-in.
+  // The path of a sign-in begins with the tenant.
   const signIn = /^\/[0-9A-Za-z.-]{1,80}\/(v2\.0|oauth2|discovery)\//.test(path);
   return to === endpoints.authority && signIn ? "authority" : undefined;
 }
 
-/** Vault and management API may be private endpoints; whoever gives tokens is public. */
+/**
+ * Returns where an address may be: vault and management API may have private endpoints, but the
+ * service that issues tokens is always public.
+ */
 function reachOf(service: Service, azure: RealAzure): Reach {
   if (azure.cloud === "loopback") return { kind: "loopback" };
   if (service === "authority" || azure.privateEndpoints.length === 0) return { kind: "public" };
   return { kind: "private", ranges: azure.privateEndpoints };
 }
 
-/** Refuses every other place with effect "none"; says which addresses a name may stand for. */
+/**
+ * Wraps a dialer so that it refuses every other host, and limits the addresses that a host name may
+ * resolve to.
+ * @throws LinksealError (from `http`) with `vault.denied` and effect `none` for any other host
+ */
 export function guardedDialer(
   dial: Dialer,
   endpoints: AzureEndpoints,
@@ -63,9 +70,9 @@ export function guardedDialer(
   };
 }
 
-/** Where nothing is sent. */
+/** Makes the error for a host to which nothing is sent. */
 export function elsewhere(to: string): LinksealError {
-  const text = "this is no place of azure.cloud and azure.vault: nothing is sent there";
+  const text = "this is not a host of azure.cloud or azure.vault: nothing is sent there";
   return new LinksealError("vault.denied", text, {
     effect: "none",
     where: to.slice(0, 200).replaceAll(/[^\x21-\x7e]/g, "?"),

@@ -11,20 +11,29 @@ import { explained, type SdkClient, type SdkTransport } from "./sdk-transport.ts
 
 /** Files and environment of this host that a credential needs. */
 export interface CredentialHost {
-  /** One PEM, key and certificate, of `credential:NAME` or `file:PATH`; throws why it is not. */
+  /**
+   * Reads one PEM with key and certificate from `credential:NAME` or `file:PATH`.
+   * @throws LinksealError that says why it cannot be used
+   */
   certificate(reference: string): Promise<string>;
-  /** The federated token, read anew; throws why it is not used. */
+  /**
+   * Reads the federated token anew at each call.
+   * @throws LinksealError that says why it cannot be used
+   */
   federatedToken(path: string): Promise<string>;
-  /** Throws why the key file that the Arc agent names is not read. */
+  /**
+   * Checks the key file that the Arc agent names.
+   * @throws LinksealError that says why it must not be read
+   */
   checkArcKey(path: string): Promise<void>;
   /**
-   * Leaves the environment with one answer to where this host's tokens come from, and returns its
-   * origin; undefined = this kind has no such endpoint.
+   * Sets the environment variables so that this host's tokens can come from one endpoint only, and
+   * returns its origin; undefined = this kind of identity has no such endpoint.
    */
   pinEndpoint(identity: AzureIdentity): string | undefined;
 }
 
-/** `(scope, signal) => token`; never one that has less than five minutes to live. */
+/** Gets a token for a scope; it is valid for at least five more minutes. */
 export type TokenSource = (scope: string, signal: AbortSignal) => Promise<Secret>;
 
 interface SignIn {
@@ -34,7 +43,10 @@ interface SignIn {
   readonly host: CredentialHost;
 }
 
-/** The one scope that a vault of ours may ask a token for; throws `vault.denied`. */
+/**
+ * Returns the one scope for which a vault of ours may ask a token.
+ * @throws LinksealError with `vault.denied` for any other scope
+ */
 export function vaultScope(
   scopes: string | readonly string[],
   { vaultResource, vault }: SignIn["endpoints"],
@@ -45,7 +57,10 @@ export function vaultScope(
   throw problem("vault.denied", text, vault, "compare azure.vault and azure.cloud");
 }
 
-/** The library's credential for SecretClient, which asks for tokens of our cloud's vaults only. */
+/**
+ * The library's credential for SecretClient; it gets tokens for vaults of the configured cloud
+ * only.
+ */
 export function vaultCredential(signIn: SignIn): TokenCredential {
   const credential = chosenCredential(signIn);
   const { endpoints, identity } = signIn;
@@ -71,26 +86,35 @@ export function tokenSource(signIn: SignIn): TokenSource {
   };
 }
 
-/** What became of a sign-in; the libraries reword it beyond recognition. */
+/**
+ * Whether a sign-in sent a request, and how that failed: the libraries reword errors beyond
+ * recognition.
+ */
 interface Wire {
   asked: boolean;
   failure: LinksealError | undefined;
 }
 
 // Microsoft's library keeps the first client and the first endpoint of a managed identity for as
-// long as the process lives: what it keeps passes on to whoever signs in at the moment.
+// long as the process lives. So it gets this one client, which passes requests to the client of the
+// sign-in under way.
 let passing: SdkClient | undefined;
 const kept: SdkClient = {
   sendRequest(request) {
-    if (passing === undefined) throw new Error("nobody signs in");
+    if (passing === undefined) throw new Error("no sign-in is under way");
     return passing.sendRequest(request);
   },
 };
 let endpointKept: string | undefined;
-/** One sign-in at a time, so that a failure on the wire is that one's and nobody else's. */
+/**
+ * The sign-in under way. There is one at a time, so that a failed request belongs to that sign-in.
+ */
 let last: Promise<unknown> = Promise.resolve();
 
-/** Made at the first sign-in, and anew after a failed one: certificates are renewed. */
+/**
+ * Returns a credential that is made at the first sign-in, and made anew after a failed one, because
+ * certificates are renewed.
+ */
 function chosenCredential(signIn: SignIn): TokenCredential {
   const where = "tenant" in signIn.identity ? signIn.endpoints.authority : "azure.identity";
   const wire: Wire = { asked: false, failure: undefined };
@@ -104,7 +128,7 @@ function chosenCredential(signIn: SignIn): TokenCredential {
       return await (await made).getToken(scopes, options);
     } catch (error) {
       made = undefined;
-      // Its complaint may quote what it was given, which is a private key.
+      // The library's message may quote its input, which is a private key.
       const unasked = wire.asked ? undefined : unusable(where, "the credential is of no use");
       throw explained(where, error, wire.failure ?? unasked);
     }
@@ -132,7 +156,7 @@ function wired(transport: SdkTransport, wire: Wire): SdkClient {
 
 async function libraryCredential(signIn: SignIn): Promise<TokenCredential> {
   const { identity, endpoints, host } = signIn;
-  // Another config of this process may have pinned another one since.
+  // Another config of this process may have chosen another endpoint since then.
   const endpoint = host.pinEndpoint(identity);
   endpointKept ??= endpoint;
   if (endpoint !== undefined && endpoint !== endpointKept) {
@@ -142,10 +166,10 @@ async function libraryCredential(signIn: SignIn): Promise<TokenCredential> {
   const common = {
     authorityHost: endpoints.authority,
     httpClient: kept,
-    // The agent's loops retry, after they looked at what else may have changed.
+    // The agent's loops retry, after they have checked what else may have changed.
     retryOptions: { maxRetries: 0 },
   };
-  // Our list of clouds fixes the authority: nothing is left to ask another host for.
+  // Our list of clouds fixes the authority, so that the library need not ask another host for it.
   const application = { ...common, disableInstanceDiscovery: true };
   switch (identity.kind) {
     case "arc":
@@ -169,7 +193,7 @@ async function libraryCredential(signIn: SignIn): Promise<TokenCredential> {
   }
 }
 
-/** A credential of this host that is not used, and why. */
+/** Makes the error for a credential of this host that cannot be used. */
 export function unusable(where: string, text: string): LinksealError {
   const next = "correct the credential, then linkseal keys check";
   return new LinksealError("vault.denied", text, { effect: "none", where, next });

@@ -1,4 +1,4 @@
-// Builds what a real cloud needs on any World; loaded only by an agent whose config names one.
+// Builds the clients of a real cloud on any World; loaded only by an agent whose config names one.
 
 import { azureEndpoints } from "#drivers/azure/azure-url.ts";
 import type { KeyVault } from "#hal/vault.ts";
@@ -13,7 +13,7 @@ export interface AzureClients {
   readonly vault: KeyVault;
   /** Tokens for the management API. */
   readonly token: TokenSource;
-  /** Reaches vault, authority and management API of the config, and nothing else. */
+  /** Reaches vault, authority and management API of the config, and no other host. */
   readonly dial: Dialer;
 }
 
@@ -40,8 +40,8 @@ export function openAzure(
       httpClient: transport.client(["vault"]),
       retryOptions: { maxRetries: 0 },
       serviceVersion,
-      // The transport compares the challenge with the one resource that the cloud has; on this host
-      // alone the vault's name need not end in it.
+      // The transport compares the challenge with the one resource that the cloud has. A loopback
+      // vault on this host is the only one whose name need not end with that resource.
       disableChallengeResourceVerification: azure.cloud === "loopback",
     });
   };

@@ -1,10 +1,17 @@
-// A service that asks for patience gets it: nothing is sent to it before the time that it named.
+// Remembers how long each service of Azure has to be left alone: nothing is sent to it before the
+// time that it named.
 
 import type { Clock, HttpReply, Instant } from "#hal/world.ts";
 
-/** Longer waits are not believed: somebody would wait for them. */
+/**
+ * The longest wait that is accepted from a service, in milliseconds, because an operator may be
+ * waiting.
+ */
 const waitMsMax = 900_000;
-/** Without a time of its own a 429 waits 1, 2, 4 ... seconds, as Microsoft recommends. */
+/**
+ * Waits after a 429 that names no time, in milliseconds: 1, 2, 4 ... seconds, as Microsoft
+ * recommends.
+ */
 const backoffMs = { least: 1_000, most: 64_000 };
 
 export class Patience {
@@ -15,13 +22,13 @@ export class Patience {
     this.#clock = clock;
   }
 
-  /** How long this origin must be left alone; 0 = it may be asked. */
+  /** Returns how long this origin must be left alone, in milliseconds; 0 = it may be asked. */
   remainingMs(origin: string): number {
     const entry = this.#until.get(origin);
     return entry === undefined ? 0 : Math.max(0, entry.at - this.#clock.now());
   }
 
-  /** Takes note of an answer; resolves to the wait that it demands, 0 = none. */
+  /** Records a reply; returns the wait in milliseconds that it demands, 0 = none. */
   note(origin: string, reply: HttpReply): number {
     if (reply.status !== 429 && reply.status !== 503) {
       if (reply.status < 500) this.#until.delete(origin);
@@ -35,14 +42,17 @@ export class Patience {
     return waitMs;
   }
 
-  /** The time after which an answer wants the next question; undefined = it names none. */
+  /**
+   * Returns how long the next request has to wait after this reply, in milliseconds; undefined =
+   * the reply names no time.
+   */
   namedMs({ headers }: HttpReply): number | undefined {
     const named = retryAfterMs(headers, this.#clock.wall());
     return named === undefined ? undefined : Math.min(waitMsMax, named);
   }
 }
 
-/** Seconds or a date (RFC 9110 10.2.3), or Azure's own headers in milliseconds. */
+/** Reads seconds or a date (RFC 9110 10.2.3), or Azure's own headers in milliseconds. */
 function retryAfterMs(headers: HttpReply["headers"], wall: number): number | undefined {
   for (const name of ["retry-after-ms", "x-ms-retry-after-ms"]) {
     const text = headers[name];

@@ -1,5 +1,5 @@
-// A real cloud as the agent sees it: the vault and the far ends of one config, behind libraries
-// that are loaded when the first of them is asked.
+// A real cloud as the agent uses it: the vault and the far ends of one config, behind libraries
+// that are loaded at the first call.
 
 import { azureEndpoints } from "#drivers/azure/azure-url.ts";
 import { ExpressRoute } from "#drivers/index.ts";
@@ -17,12 +17,16 @@ interface Opened {
   readonly expressRoute: ExpressRoute;
 }
 
-/** The credentials of this host, loaded when the first of them is asked for. */
+/** Loads the module of this host's credentials when the first of them is needed. */
 export type LoadCredentials = () => Promise<{
   readonly hostCredentials: CredentialHost;
   readonly certificateEnd: (pem: string) => WallTime | undefined;
 }>;
 
+/**
+ * The vault and the far ends of a config whose cloud is Azure. A call that fails to load the
+ * libraries or a credential rejects, and the next call tries again.
+ */
 export class RealCloud implements Cloud {
   readonly pace = "polled";
   readonly #world: World;
@@ -47,11 +51,13 @@ export class RealCloud implements Cloud {
     }
   }
 
+  /** The Key Vault of the config. */
   readonly vault: KeyVault = {
     versions: async (name, signal) => (await this.#open()).vault.versions(name, signal),
     read: async (id, signal) => (await this.#open()).vault.read(id, signal),
   };
 
+  /** Returns the far end of a link: an ExpressRoute Direct port. */
   farEnd(place: FarEndPlace): PeerPort {
     const port = async (): Promise<PeerPort> => (await this.#open()).expressRoute.peer(place);
     return {
@@ -64,11 +70,11 @@ export class RealCloud implements Cloud {
     };
   }
 
-  /** The word of a VPN connection about itself. */
+  /** The connection status that Azure reports for a VPN connection. */
   readonly connection: Cloud["connection"] = async (resource, signal) =>
     await (await this.#open()).expressRoute.connection(resource, signal);
 
-  /** The gateway of a VPN connection. */
+  /** The gateway end of a VPN connection, where its key is set. */
   readonly gatewayKey: Cloud["gatewayKey"] = (resource) => ({
     put: async (secret, signal) => {
       const { expressRoute } = await this.#open();
@@ -76,14 +82,14 @@ export class RealCloud implements Cloud {
     },
   });
 
-  /** A document of the management API, for evidence. */
+  /** Reads a document of the management API, for evidence. */
   readonly document: ReadDocument = async (path, query, signal) =>
     await (await this.#open()).expressRoute.document(path, query, signal);
 
   #open(): Promise<Opened> {
     const opened = this.#opened ?? this.#load();
     this.#opened = opened;
-    // What this host lacked may be there at the next try.
+    // The next call tries again, because a missing file may be there by then.
     opened.catch(() => {
       if (this.#opened === opened) this.#opened = undefined;
     });

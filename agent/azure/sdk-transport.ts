@@ -1,5 +1,5 @@
-// The HTTP client of Microsoft's libraries over World.dial: they speak their protocols, we decide
-// where bytes go, how long it takes and what an answer means.
+// The HTTP client of Microsoft's libraries over World.dial: the libraries speak their protocols,
+// this module decides where requests go, how long they may take and what a reply means.
 
 import type { SecretClientOptions } from "@azure/keyvault-secrets";
 import { type AzureEndpoints, checkChallenge } from "#drivers/azure/azure-url.ts";
@@ -16,21 +16,25 @@ type SdkRequest = Parameters<SdkClient["sendRequest"]>[0];
 type SdkReply = Awaited<ReturnType<SdkClient["sendRequest"]>>;
 type SdkHeaders = SdkReply["headers"];
 
-/** A page of 25 versions with all their tags fits. */
+/** Longest reply in bytes; a page of 25 versions with all their tags fits. */
 const replyBytesMax = 1024 * 1024;
 const exchangeMsMax = 10_000;
 
 export interface TransportParts {
   readonly world: Pick<World, "clock">;
-  /** The guarded one. */
+  /** The dialer that `guardedDialer` made. */
   readonly dial: Dialer;
   readonly endpoints: AzureEndpoints;
-  /** Of the identity endpoint on this host, where the credential has one. */
+  /** Origin of the identity endpoint on this host; undefined = the credential has none. */
   readonly identityOrigin: string | undefined;
-  /** Throws why the key file that an Arc challenge names is not read. */
+  /**
+   * Checks the key file that an Arc challenge names.
+   * @throws LinksealError that says why it must not be read
+   */
   readonly checkArcKey: (path: string) => Promise<void>;
 }
 
+/** Makes the HTTP clients that Microsoft's libraries get, for one config. */
 export class SdkTransport {
   readonly #parts: TransportParts;
   readonly #patience: Patience;
@@ -40,7 +44,7 @@ export class SdkTransport {
     this.#patience = new Patience(parts.world.clock);
   }
 
-  /** For a library that has business with these services only; `hear` is told what went wrong. */
+  /** Makes a client for a library that may use these services only; `hear` gets every error. */
   client(services: readonly LibraryService[], hear?: (failure: LinksealError) => void): SdkClient {
     return {
       sendRequest: async (request) => {
@@ -60,7 +64,7 @@ export class SdkTransport {
     const at = { to: url.origin, path: url.pathname + url.search };
     const asked = serviceAt(at, endpoints, identityOrigin);
     const service = services.find((each) => each === asked);
-    // Where lists go on and tokens come from is said by servers.
+    // A list's next page and the place of tokens are URLs that servers choose.
     if (service === undefined) throw elsewhere(url.origin);
     const where = url.origin + (service === "vault" ? url.pathname.replace(/\/$/, "") : "");
     const reply = await this.#exchange(service, where, request, url);
@@ -98,7 +102,7 @@ export class SdkTransport {
     return reply;
   }
 
-  /** A 401 that the library answers, after what it demands was checked. */
+  /** True for a 401 that the library should handle, after its challenge was checked. */
   async #isChallenge(
     service: LibraryService,
     where: string,
@@ -114,7 +118,7 @@ export class SdkTransport {
       return true;
     }
     if (service !== "vault") return false;
-    // A token that was refused is only worth another one if the vault says what it lacks.
+    // A refused token is worth another attempt only if the vault names the claims that it lacks.
     const claims = /error="?insufficient_claims/.test(challenge);
     if (request.headers.has("authorization") && !claims) return false;
     const why = checkChallenge(challenge, this.#parts.endpoints);
@@ -124,7 +128,10 @@ export class SdkTransport {
   }
 }
 
-/** Runs one call of a library; its errors become ours. */
+/**
+ * Runs one call of a library and turns its errors into LinksealError.
+ * @throws LinksealError
+ */
 export async function run<T>(where: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
@@ -133,7 +140,10 @@ export async function run<T>(where: string, call: () => Promise<T>): Promise<T> 
   }
 }
 
-/** What a library's error means; `heard` is what the wire did, where the library hides it. */
+/**
+ * Returns what a library's error means; `heard` is the transport's own error, for libraries that
+ * hide it.
+ */
 export function explained(
   where: string,
   error: unknown,
@@ -176,12 +186,12 @@ function requestOf(request: SdkRequest, url: URL): HttpRequest {
   const headers: Record<string, string | SecretHole> = {};
   for (const [written, value] of request.headers) {
     const name = written.toLowerCase();
-    // The Dialer hands octets on as they came.
+    // The Dialer returns octets as they came, and decompresses nothing.
     if (name === "accept-encoding") continue;
     const secret = /^(authorization|secret|x-identity-header)$/.test(name);
     headers[name] = secret ? held(value) : value;
   }
-  // A sign-in holds an assertion, a new version of a secret its value.
+  // The body of a sign-in contains an assertion, and that of a new secret version its value.
   const body: Command = typeof request.body === "string" ? [held(request.body)] : [];
   const path = url.pathname + url.search;
   return { to: url.origin, method, path, headers, body, replyBytesMax };
@@ -197,7 +207,7 @@ function replyParts(reply: HttpReply): { headers: SdkHeaders; bodyAsText: string
   return { headers: new ReplyHeaders(reply.headers), bodyAsText };
 }
 
-/** What the libraries want of headers. */
+/** Reply headers in the form that the libraries expect. */
 class ReplyHeaders implements SdkHeaders {
   readonly #values: Map<string, string>;
 

@@ -1,10 +1,10 @@
-// The cloud of a simulated site: its socket serves vault and far ends.
+// The cloud of a simulated site: the site's socket serves both the vault and the far ends.
 
 import { simPeer, simVault } from "#drivers/index.ts";
 import type { Dialer } from "#hal/world.ts";
 import type { Cloud } from "../model/cloud.ts";
 
-/** `address`: `unix:PATH` of the site. */
+/** Makes the cloud; `address` is `unix:PATH` of the site. */
 export function simCloud(dial: Dialer, address: string): Cloud {
   return {
     vault: simVault(dial, address),

@@ -1,5 +1,5 @@
-// Key Vault by Microsoft's client: versions without values, and one value as a Secret. Get and
-// list, never set.
+// Reads Key Vault by Microsoft's client: lists versions without values, and reads one value as a
+// Secret; never writes.
 
 import type { SecretClient, SecretProperties } from "@azure/keyvault-secrets";
 import type { Secret as SecretType } from "#hal/secret.ts";
@@ -9,9 +9,9 @@ import type { WallTime } from "#hal/world.ts";
 import { problem } from "./answers.ts";
 import { run } from "./sdk-transport.ts";
 
-/** Newer service versions exist; this one is in every cloud. */
+/** Version of the Key Vault REST API. Newer ones exist; every cloud has this one. */
 export const serviceVersion = "7.5";
-/** The vault's own limits. */
+/** Limits of Key Vault itself. */
 const versionsMax = 500;
 const pageMax = 25;
 const valueBytesMax = 25 * 1024;
@@ -19,10 +19,14 @@ const valueBytesMax = 25 * 1024;
 export interface AzureVaultParts {
   /** Origin of the vault. */
   readonly base: string;
-  /** Made at the first call: a config may name a vault that nothing needs. */
+  /** Makes the client at the first call: a config may name a vault that nothing needs. */
   readonly client: () => Promise<SecretClient>;
 }
 
+/**
+ * The vault as the agent reads it. Both operations only read, so an abort leaves nothing behind.
+ * @throws LinksealError (from both) with a `vault.*` code
+ */
 export function azureVault({ base, client }: AzureVaultParts): KeyVault {
   return {
     versions: (name, signal) =>
@@ -50,7 +54,7 @@ async function versionsOf(
   for await (const page of pages) {
     turns += 1;
     found.push(...page.map((properties) => versionOf(properties, where)));
-    // Empty pages that point at each other would never end.
+    // Empty pages that link to each other would never end.
     if (found.length > versionsMax || turns > versionsMax / pageMax + 20) {
       throw problem("vault.malformedKey", `it has more than ${versionsMax} versions`, where);
     }
@@ -62,10 +66,14 @@ function versionOf(properties: SecretProperties, where: string): SecretVersion {
   const { id, enabled, createdOn, notBefore, expiresOn, tags = {} } = properties;
   const version = id?.startsWith(`${where}/`) === true ? id.slice(where.length + 1) : "";
   if (id === undefined || !/^[0-9a-f]{32}$/.test(version)) {
-    throw problem("vault.unreachable", "the list holds an id that is no version of it", where);
+    throw problem(
+      "vault.unreachable",
+      "the list contains an id of something else than this secret",
+      where,
+    );
   }
   if (enabled === undefined || !(createdOn instanceof Date)) {
-    throw problem("vault.unreachable", "the list does not tell age and state", where);
+    throw problem("vault.unreachable", "the list lacks age or state of a version", where);
   }
   return {
     id,
@@ -77,13 +85,13 @@ function versionOf(properties: SecretProperties, where: string): SecretVersion {
   };
 }
 
-/** Name and version of an id in this vault; another vault is never asked. */
+/** Returns name and version of an id in this vault; a request never goes to another vault. */
 function partsOf(base: string, id: string): readonly [string, string] {
   const rest = id.startsWith(`${base}/secrets/`) ? id.slice(`${base}/secrets/`.length) : "";
   const found = /^([0-9A-Za-z-]{1,127})\/([0-9a-f]{32})$/.exec(rest);
   const [, name, version] = found ?? [];
   if (name !== undefined && version !== undefined) return [name, version];
-  throw problem("vault.malformedKey", "this is no versioned id of the vault in the config", id);
+  throw problem("vault.malformedKey", "this is not a versioned id of the vault in the config", id);
 }
 
 async function readOne(
@@ -92,7 +100,7 @@ async function readOne(
   { name, version }: { readonly name: string; readonly version: string },
   signal: AbortSignal,
 ): Promise<SecretType> {
-  // The library hands out a string, which cannot be wiped: it lives for this statement only.
+  // The library returns a string, which cannot be wiped: it is kept for this statement only.
   const secret = Secret.take(
     name,
     octetsOf(await client.getSecret(name, { version, abortSignal: signal }), id),

@@ -1,4 +1,4 @@
-// The service: an agent on this host, its sockets, and an end that does nothing to any device (P4).
+// The service: an agent on this host with its sockets. When it ends, every device stays as it is.
 
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -25,14 +25,14 @@ import { IntentStore } from "../store/intent/intent.ts";
 import { logEvents } from "../telemetry/event-log.ts";
 
 export interface ServiceOptions {
-  /** `unix:PATH` of the simulated site whose clock is followed; found in the intent if absent. */
+  /** `unix:PATH` of the simulated site whose clock is followed; absent = found in the intent. */
   readonly site: string | undefined;
   readonly level: LogLevel;
 }
 
 /**
- * Runs until SIGTERM or SIGINT, then resolves to 0; to 1 after a defect, which was logged. Throws
- * what kept it from starting.
+ * Runs until SIGTERM or SIGINT, then resolves to 0; resolves to 1 after a defect, which was logged.
+ * @throws LinksealError that says why the agent cannot start
  */
 export async function runService(options: ServiceOptions): Promise<0 | 1> {
   const stop = stopSignal();
@@ -56,14 +56,17 @@ export async function runService(options: ServiceOptions): Promise<0 | 1> {
   return await serve({ agent, world, places, manager }, stop);
 }
 
-/** A look, a step and a question to the vault each have a deadline far below. */
+/**
+ * The longest turn of a loop, in milliseconds. An observation, a step and a vault request each have
+ * a deadline far below it.
+ */
 const turnMsMax = 900_000;
 
 interface Service {
   readonly agent: Agent;
   readonly world: World;
   readonly places: Places;
-  /** undefined = nobody could be told: there is no addon. */
+  /** undefined = there is no addon, so that the service manager cannot be notified. */
   readonly manager: Manager | undefined;
 }
 
@@ -80,12 +83,12 @@ async function serve(service: Service, stop: AbortSignal): Promise<0 | 1> {
   world.log.write("info", "ready", readyText(agent), { runtime: places.runtime });
   manager?.ready();
   const pulse = new Pulse(turnMsMax);
-  // By this host's own clock: that of a simulated site may stand still, or fly.
+  // The watchdog uses this host's own clock: that of a simulated site may be stopped or run fast.
   void manager?.watch(() => pulse.late(agent.beats, hostClock.now()), end);
   void watchFile(agent, places, world, end);
   const telling = runTelemetry(agent, world, { kind: places.kind, broken }, end);
   await agent.run(end).catch((error: unknown) => {
-    // Loops end by the signal that stops them; anything else is a defect.
+    // Loops end by the signal that stops them; any other end is a defect.
     if (!end.aborted) broken(error);
   });
   manager?.stopping();
@@ -99,7 +102,10 @@ async function serve(service: Service, stop: AbortSignal): Promise<0 | 1> {
 const fileMs = 10_000;
 const fileBytesMax = 1_000_000;
 
-/** A file that merely lies there changes nothing; that it differs from the intent is a warning. */
+/**
+ * Reads the config file again and again. A changed file changes nothing by itself; that it differs
+ * from the intent becomes a warning.
+ */
 async function watchFile(
   agent: Agent,
   places: Places,
@@ -112,7 +118,7 @@ async function watchFile(
   }
 }
 
-// A file that cannot be read says nothing; `plan` and `apply` tell why when they are asked.
+// A file that cannot be read counts as absent; `plan` and `apply` report why when they read it.
 async function readSmall(path: string): Promise<string | undefined> {
   try {
     const { size } = await stat(path);
@@ -130,13 +136,16 @@ function stopSignal(): AbortSignal {
 
 function readyText(agent: Agent): string {
   const { intent, intentDamage } = agent;
-  if (intentDamage !== undefined) return `READY: only looks: ${intentDamage.message}`;
+  if (intentDamage !== undefined) return `READY: only observes: ${intentDamage.message}`;
   return intent === undefined
     ? "READY: no config has been accepted yet"
     : `READY: serves intent ${intent.number} of site ${intent.desired.site}`;
 }
 
-/** Where all devices of the accepted intent live, if they are simulated and in one place. */
+/**
+ * Returns the address of the simulated site if all devices of the accepted intent are simulated and
+ * in one place.
+ */
 async function simulatedSite(world: World): Promise<string | undefined> {
   const intents = await IntentStore.open(world.disk);
   const devices = intactDevices(intents);
@@ -147,7 +156,7 @@ async function simulatedSite(world: World): Promise<string | undefined> {
   return addresses.size === 1 && first !== "" ? first : undefined;
 }
 
-// Damage is the agent's to report; it must not keep it from starting.
+// The agent reports a damaged intent itself; damage must not prevent the start.
 function intactDevices(intents: IntentStore): readonly DesiredDevice[] {
   try {
     return intents.current()?.desired.devices ?? [];
@@ -157,7 +166,7 @@ function intactDevices(intents: IntentStore): readonly DesiredDevice[] {
   }
 }
 
-// A clock cannot be exchanged under running loops, and a site that runs faster looks slow on ours.
+// The clock of running loops cannot be exchanged, and a site that runs faster looks slow on ours.
 function warnOfSites(agent: Agent, world: World): void {
   agent.events.listen(({ code }) => {
     if (code !== "intent-accepted") return;
@@ -171,6 +180,6 @@ function warnOfSites(agent: Agent, world: World): void {
 
 function defectText(error: unknown): string {
   if (error instanceof LinksealError) return `${error.code}: ${error.message}`;
-  if (!(error instanceof Error)) return "something that is no error was thrown";
+  if (!(error instanceof Error)) return "a value that is not an Error was thrown";
   return error.stack ?? error.message;
 }

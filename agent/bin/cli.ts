@@ -1,10 +1,11 @@
-// The command: `status` on a path of its own that loads next to nothing, all else by commander.
+// The command `linkseal`. `status` has a path of its own that loads few modules; commander handles
+// all other verbs.
 
 import { reportError } from "../cli/failure.ts";
 
 /** Runs one command line; resolves to the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
-  // A reader that has seen enough (`| head`) is no failure.
+  // A reader that closes the pipe early (`| head`) is not a failure.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     process.exit(error.code === "EPIPE" ? 0 : 1);
   });
@@ -19,7 +20,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** undefined = something that only the long way understands: help, `--watch`, a mistake. */
+/**
+ * Returns the options of a plain `status`; undefined = help, `--watch` or a mistake, which
+ * commander handles.
+ */
 function quickOptions(argv: readonly string[]): QuickOptions | undefined {
   const quick: QuickOptions = { json: argv.includes("--json"), check: argv.includes("--check") };
   return argv.every((word) => word === "--json" || word === "--check") ? quick : undefined;

@@ -1,4 +1,4 @@
-// The one place that knows everything which a command line may start.
+// The only module that knows everything which a command line may start.
 
 import type { Command } from "commander";
 import type { Launch } from "../cli/launch.ts";
@@ -17,7 +17,7 @@ const launch: Launch = {
 
 export { run } from "../cli/program.ts";
 
-/** The tree of all verbs. */
+/** Builds the tree of all verbs. */
 export function linksealProgram(): Command {
   return buildProgram(launch);
 }

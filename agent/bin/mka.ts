@@ -1,5 +1,5 @@
 // linkseal-mka: the key agreement of one port, in a process of its own that outlives the agent. It
-// answers one user, and what it knows of keys is ICK and KEK.
+// answers one user; the only keys it knows are ICK and KEK.
 
 import { closeSync } from "node:fs";
 import { chmod } from "node:fs/promises";
@@ -31,11 +31,14 @@ import { Pulse } from "../runtime/polling/pulse.ts";
 
 export interface MkaOptions {
   readonly port: string;
-  /** Path of the socket; the usual place if absent. */
+  /** Path of the socket; undefined = the default place. */
   readonly socket: string | undefined;
-  /** Number or name of the user who may ask, beside the one that this process runs as. */
+  /** Number or name of the user who may ask, in addition to the one that this process runs as. */
   readonly client: string | undefined;
-  /** Where the key is that seals the keys over a boot; undefined = a boot loses them. */
+  /**
+   * Reference of the key that encrypts the saved keys for the time after a boot; undefined = a boot
+   * loses the saved keys.
+   */
   readonly keyCache: string | undefined;
   readonly level: LogLevel;
 }
@@ -43,10 +46,17 @@ export interface MkaOptions {
 const families = { route: 0, generic: 16 } as const;
 const linkGroup = 1;
 const memoryName = "mka-memory";
-/** A port looks at its SecY at least each second, and the peer waits for six. */
+/**
+ * The longest round, in milliseconds. A port reads its SecY at least once per second, and the
+ * peer's timeout is six seconds.
+ */
 const roundMsMax = 3_000;
 
-/** Runs until SIGTERM or SIGINT; the SecY keeps what it has. */
+/**
+ * Runs until SIGTERM or SIGINT; the SecY stays as it is. Resolves to 1 after a defect, which was
+ * logged.
+ * @throws LinksealError that says why the service cannot start
+ */
 export async function runMka(options: MkaOptions): Promise<0 | 1> {
   checkName(options.port);
   const stop = new AbortController();
@@ -69,7 +79,7 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
     memory: await keeper.take(),
     ...(keeper.keeps ? { store: (memory) => keeper.store(memory) } : {}),
   });
-  // The peer's patience begins anew with our last word.
+  // The peer's timeout begins anew with our last frame.
   const leave = (): void => void desk.farewell().finally(() => stop.abort());
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, leave);
   const hint = (): void => desk.hint();
@@ -88,10 +98,10 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
   return status;
 }
 
-// The kernel's own rule for names of links: one is also the name of a file here.
+// Applies the kernel's own rule for names of links; the name is also a file name here.
 function checkName(port: string): void {
   if (/^[^/\s]{1,15}$/.test(port) && port !== "." && port !== "..") return;
-  throw new LinksealError("usage", `${JSON.stringify(port)} is no name of a port`, {
+  throw new LinksealError("usage", `${JSON.stringify(port)} is not a name of a port`, {
     effect: "none",
     where: "linkseal mka",
     next: "ip link",
@@ -103,7 +113,7 @@ async function untilItEnds(desk: MkaDesk, stop: AbortSignal, log: Log): Promise<
     await desk.run(stop);
     return 0;
   } catch (error) {
-    // A successor looks at what the SecY holds and begins from there.
+    // The next process reads what the SecY has installed and begins from there.
     log.write("error", "mka.internal", error instanceof Error ? String(error.stack) : "");
     return 1;
   }
@@ -133,12 +143,12 @@ async function serveDesk(
       stop.abort();
     },
   });
-  // Whoever else the group of the folder lets in is turned away by his number.
+  // Other users whom the folder's group lets in are refused by their number.
   if (client !== undefined) await chmod(path, 0o660);
   return served;
 }
 
-/** The memory of this service, which the service manager holds from one process to the next. */
+/** The memory of this service, which the service manager keeps from one process to the next. */
 class Keeper {
   readonly #native: Native;
   readonly #manager: string | undefined;
@@ -153,12 +163,14 @@ class Keeper {
     this.#cache = cache;
   }
 
-  /** Whether anybody comes after who could read it. */
+  /** True if a later process could read the memory. */
   get keeps(): boolean {
     return this.#manager !== undefined || this.#cache !== undefined;
   }
 
-  /** What a predecessor left, if it can be understood; of an earlier boot only its keys. */
+  /**
+   * Returns what an earlier process left, if it can be read; after a boot that is only its keys.
+   */
   async take(): Promise<MkaMemory | undefined> {
     for (const descriptor of heldDescriptors(memoryName)) this.#adopt(descriptor);
     try {
@@ -171,12 +183,13 @@ class Keeper {
     }
   }
 
-  // One of several that is memory of this kind: another is made only where there is none.
+  // Uses the first descriptor that is memory of this kind; new memory is made only if there is
+  // none.
   #adopt(descriptor: number): void {
     try {
       this.#memory ??= HeldMemory.adopt(this.#native, descriptor);
     } catch (error) {
-      this.#complain("memory-unreadable", "a descriptor is no memory", error);
+      this.#complain("memory-unreadable", "a descriptor is not memory of this service", error);
     }
     if (this.#memory?.descriptor !== descriptor) closeSync(descriptor);
   }
@@ -205,7 +218,7 @@ class Keeper {
       const text = `FDSTORE=1\nFDNAME=${memoryName}`;
       this.#native.notify(manager, text, [memory.descriptor]);
     } catch (error) {
-      // The next time it is tried anew: memory that nobody holds dies with this process.
+      // The next store tries again: memory without another holder ends with this process.
       closeSync(memory.descriptor);
       throw error;
     }
@@ -217,7 +230,7 @@ class Keeper {
 const cacheName = "sealed-keys";
 const cacheKeyBytes = 32;
 
-/** The file of a port that a boot leaves. */
+/** The file with the keys of a port that survives a boot. */
 class Cache {
   readonly #cache: KeyCache;
   readonly #disk: Disk;
@@ -229,7 +242,11 @@ class Cache {
     this.#log = log;
   }
 
-  /** Throws where the key is none, so that nobody believes in a cache that is not there. */
+  /**
+   * Opens the cache.
+   * @throws LinksealError if the key cannot be used, so that no operator relies on a cache that is
+   * missing
+   */
   static async open(port: string, reference: string, log: Log): Promise<Cache> {
     const key = await hostSecret(reference, cacheKeyBytes);
     const disk = await FsDisk.open(mkaState(port));

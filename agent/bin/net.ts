@@ -1,4 +1,4 @@
-// linkseal-net: the one process beside the MKA participants that may change this kernel's network.
+// linkseal-net: apart from the MKA clients the only process that may change this kernel's network.
 // It has a fixed list of verbs, knows no key, and answers one user.
 
 import { chmod, readFile } from "node:fs/promises";
@@ -24,25 +24,29 @@ import { netPlaces } from "../host/places.ts";
 import { serveUnix } from "../host/unix-server.ts";
 
 export interface NetOptions {
-  /** Path of the socket; the usual place if absent. */
+  /** Path of the socket; undefined = the default place. */
   readonly socket: string | undefined;
-  /** Number or name of the user who may ask, beside the one that this process runs as. */
+  /** Number or name of the user who may ask, in addition to the one that this process runs as. */
   readonly client: string | undefined;
-  /** Path of charon's socket; strongSwan's own place if absent. */
+  /** Path of charon's socket; undefined = strongSwan's default place. */
   readonly charon: string | undefined;
   readonly level: LogLevel;
 }
 
 const families = { route: 0, xfrm: 6, filter: 12, generic: 16 } as const;
-/** RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR and RTNLGRP_IPV6_IFADDR. */
+/** Multicast groups RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR and RTNLGRP_IPV6_IFADDR. */
 const groups = [1, 5, 9] as const;
-/** RTNLGRP_IPV4_ROUTE and RTNLGRP_IPV6_ROUTE. */
+/** Multicast groups RTNLGRP_IPV4_ROUTE and RTNLGRP_IPV6_ROUTE. */
 const routeGroups = [7, 11] as const;
 const charonSocket = "/run/charon.vici";
 const requestBytesMax = 100_000;
 const bootIdFile = "/proc/sys/kernel/random/boot_id";
 
-/** Runs until SIGTERM or SIGINT; what waits for a confirm then is its successor's to undo. */
+/**
+ * Runs until SIGTERM or SIGINT; the next process undoes what waits for a confirm at that time.
+ * Resolves to 1 after a defect, which was logged.
+ * @throws LinksealError that says why the service cannot start
+ */
 export async function runNet(options: NetOptions): Promise<0 | 1> {
   const end = Promise.withResolvers<0 | 1>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => end.resolve(0));
@@ -83,13 +87,13 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
     tooLong,
     broken,
   });
-  // Another user whom the folder's group lets in is turned away by number.
+  // Other users whom the folder's group lets in are refused by their number.
   if (options.client !== undefined) await chmod(places.socket, 0o660);
   world.log.write("info", "ready", "READY: serves this kernel's network", { at: places.socket });
   const manager = new Manager(native, world.log);
   const over = new AbortController();
   manager.ready();
-  // Its work is to answer and to undo in time: whose event loop turns does both.
+  // Its work is to answer and to undo in time: a running event loop does both.
   void manager.watch(() => undefined, over.signal);
   const status = await end.promise;
   over.abort();
@@ -99,7 +103,10 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   return status;
 }
 
-/** undefined = a kernel without nftables: tunnels come up all the same. */
+/**
+ * Opens the netfilter socket; undefined = a kernel without nftables, where tunnels come up all the
+ * same.
+ */
 function openFilter(native: Native, log: Log): NetlinkChannel | undefined {
   try {
     return new NetlinkChannel(native, families.filter);
@@ -111,8 +118,9 @@ function openFilter(native: Native, log: Log): NetlinkChannel | undefined {
 }
 
 /**
- * Ports and prefixes that stay dark or blocked when linkseal goes: the SecYs that stand by our
- * doing, and what the block policies cover. From linkseal-net's state folder: it needs no right.
+ * Lists ports and prefixes that stay without traffic or blocked when linkseal is removed: the SecYs
+ * that linkseal made, and the prefixes of block policies. It reads linkseal-net's state folder and
+ * needs no privilege.
  */
 export async function listHeld(level: LogLevel): Promise<readonly string[]> {
   const { state } = netPlaces(undefined);
@@ -126,19 +134,22 @@ export async function listHeld(level: LogLevel): Promise<readonly string[]> {
 }
 
 export interface GuardOptions {
-  /** A prefix that may leave in the clear from now on. */
+  /** A prefix that may leave in the clear from now on; undefined = block all accepted prefixes. */
   readonly release: string | undefined;
   readonly level: LogLevel;
 }
 
-/** Blocks again what was accepted last, before there is a network; ends at once. */
+/**
+ * Blocks again the prefixes that were accepted last, before a network exists, or releases one; ends
+ * at once.
+ */
 export async function runGuard({ release, level }: GuardOptions): Promise<0> {
   const { state } = netPlaces(undefined);
   const { disk, log } = await hostWorld({ state, level });
   const native = loadAddon();
   using routes = new NetlinkChannel(native, families.route);
   using xfrm = new NetlinkChannel(native, families.xfrm);
-  // A block has nothing that a boot takes along.
+  // A block depends on nothing that a boot removes.
   const hands = { routes, xfrm, disk, log, bootId: "" };
   const { signal } = new AbortController();
   const prefixes = release === undefined ? await readGuard(disk, log) : [canonical(release)];
@@ -153,7 +164,7 @@ function canonical(prefix: string): string {
   try {
     return canonicalPrefix(prefix);
   } catch {
-    throw new LinksealError("usage", "that is no prefix in CIDR form", {
+    throw new LinksealError("usage", "that is not a prefix in CIDR form", {
       effect: "none",
       where: "guard",
       next: "linkseal guard --help",

@@ -1,16 +1,16 @@
-// A person agrees to a plan that was shown, or nothing is stored.
+// An operator agrees to a plan that was shown, or nothing is stored.
 
 import type { Plan } from "../compare/plan.ts";
 import type { ApplyAnswer } from "../runtime/agent-shapes.ts";
 
 export interface Table {
   show(plan: Plan, why: "first" | "changed"): void;
-  /** Whether the person says yes to what was shown last. */
+  /** Asks the operator; true = yes to the plan that was shown last. */
   ask(): Promise<boolean>;
   push(shown: Plan): Promise<ApplyAnswer>;
 }
 
-/** Shows and asks again while the world moves; undefined = the person said no. */
+/** Shows and asks again as long as the plan changes meanwhile; undefined = the operator said no. */
 export async function agree(first: Plan, table: Table): Promise<ApplyAnswer | undefined> {
   let plan = first;
   table.show(plan, "first");

@@ -1,4 +1,5 @@
-// A campaign that was begun or spoken to: followed to its end if asked for, then shown.
+// Shows a campaign that an operator began or sent a command to, and with --wait follows it to its
+// end first.
 
 import { readable } from "../model/text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
@@ -12,7 +13,10 @@ export async function lastEvent(session: Session): Promise<number> {
   return (await eventsAfter(session, 0, 0)).at(-1)?.n ?? 0;
 }
 
-/** `after` = number of the last event before it was begun. */
+/**
+ * Follows the campaign to its end if `wait` is set, and shows it; `after` = number of the last
+ * event before the campaign began.
+ */
 export async function conclude(
   session: Session,
   begun: CampaignShape,
@@ -27,7 +31,7 @@ export async function conclude(
   exit(campaignExit(campaign));
 }
 
-/** What did not come where it was meant to come has failed. */
+/** Returns 1 for a campaign that stopped, or that ended without its goal. */
 function campaignExit({ state, goal, links }: CampaignShape): 0 | 1 {
   if (state === "held") return 1;
   const isMissed = links.some(({ outcome }) =>

@@ -1,4 +1,5 @@
-// One question to the agent over its socket. HTTP by hand, because node:http takes 25 ms to load.
+// Sends one question to the agent over its socket. It writes HTTP itself, because node:http takes
+// 25 ms to load.
 
 import { connect } from "node:net";
 import { LinksealError } from "#hal/error.ts";
@@ -11,16 +12,17 @@ const replyBytesMax = 64 * 1024 * 1024;
 export interface Question {
   readonly role: SocketRole;
   readonly method: "GET" | "POST";
-  /** With its query, already encoded. */
+  /** The path with its query, already encoded. */
   readonly path: string;
   readonly body?: unknown;
-  /** `--socket`. */
+  /** Value of `--socket`; undefined = the default paths. */
   readonly socket: string | undefined;
 }
 
 /**
- * The agent's answer, as JSON. Throws the error that the agent tells, `agent.unreachable` or
- * `agent.forbidden`; the effect is "unknown" if an answer to a change was lost.
+ * Returns the agent's reply, parsed from JSON.
+ * @throws LinksealError as the agent reported it, or with `agent.unreachable` or `agent.forbidden`;
+ * its effect is "unknown" if the reply to a change was lost
  */
 export async function ask(question: Question): Promise<unknown> {
   const paths = pathsFor(question);
@@ -47,7 +49,7 @@ function pathsFor({ role, socket }: Question): readonly string[] {
     throw unreachable(`no socket at ${search.looked.join(", ")}`);
   } catch (error) {
     if (error instanceof LinksealError) throw error;
-    // A folder on the way that this user may not enter.
+    // This user may not enter a folder of the path.
     const where = error instanceof Error && "path" in error ? String(error.path) : "socket";
     throw forbidden(where);
   }
@@ -55,7 +57,7 @@ function pathsFor({ role, socket }: Question): readonly string[] {
 
 type Outcome =
   | { readonly kind: "reply"; readonly bytes: Buffer }
-  /** Nobody got the question. */
+  /** The agent did not get the question. */
   | { readonly kind: "refused"; readonly errno: string }
   | { readonly kind: "lost"; readonly errno: string };
 
@@ -93,7 +95,7 @@ function requestBytes({ method, path, body }: Question): Buffer {
   return Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), octets]);
 }
 
-/** The server sends its length and closes: what is shorter was cut off. */
+/** Reads the reply. The server sends its length and closes, so a shorter body was cut off. */
 function answerOf(bytes: Buffer, question: Question): unknown {
   const end = bytes.indexOf("\r\n\r\n");
   const head = bytes.subarray(0, Math.max(0, end)).toString("latin1");
@@ -110,7 +112,7 @@ function parsed(text: string, question: Question): unknown {
   try {
     return parseJson(text, replyBytesMax);
   } catch {
-    throw lost("socket", question, "the answer is no JSON");
+    throw lost("socket", question, "the answer is not JSON");
   }
 }
 

@@ -1,4 +1,5 @@
-// Completion scripts from the tree of commands: words that may follow words; no agent is asked.
+// Makes completion scripts from the tree of commands: which words may follow which words. They do
+// not ask the agent.
 
 import type { Command } from "commander";
 
@@ -6,7 +7,7 @@ export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
 
 interface Place {
-  /** Verbs up to here, `config rollback`; "" at the start. */
+  /** Verbs up to here, such as `config rollback`; "" at the start. */
   readonly path: string;
   readonly words: readonly { readonly word: string; readonly text: string }[];
 }
@@ -36,7 +37,7 @@ function placesOf(command: Command, path: string): Place[] {
   return [{ path, words }, ...below];
 }
 
-// Names of verbs and options are plain words, so nothing in here needs quoting.
+// Names of verbs and options are plain words, so nothing here needs quoting.
 function bash(places: readonly Place[], name: string): string {
   const cases = places.map(
     ({ path, words }) => `    "${path}") words="${words.map(({ word }) => word).join(" ")}" ;;`,
@@ -50,7 +51,7 @@ function bash(places: readonly Place[], name: string): string {
     case "$path" in
 ${cases.map((line) => `  ${line}`).join("\n")}
     esac
-    # An argument of a verb is no verb: what fits is up to the verb before it.
+    # An argument of a verb is not a verb: the verb before it decides which words fit.
     [ -n "$words" ] && break
     case "$path" in *" "*) path="\${path% *}" ;; *) path="" ;; esac
   done
@@ -61,7 +62,8 @@ complete -F ${name} linkseal
 `;
 }
 
-// As a file among zsh's functions it is run by the first completion, which is answered as well.
+// When the script is a file among zsh's functions, the first completion runs it, and gets its
+// answer as well.
 function zsh(places: readonly Place[]): string {
   const name = "_linkseal_words";
   return `#compdef linkseal

@@ -1,4 +1,4 @@
-// The config file that a person wants to push.
+// Reads the config file that an operator wants to check, plan or apply.
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,13 +14,16 @@ export interface ConfigFile {
   readonly text: string;
 }
 
-/** What `plan` and `apply` read when no file is given. */
+/** Returns the path that `plan` and `apply` read when no file is given. */
 export function defaultConfig(): string {
   const { kind, config } = agentPlaces();
   return join(kind === "home" ? config : "/etc/linkseal", "linkseal.yaml");
 }
 
-/** Throws `usage` for a file that cannot be read as text. */
+/**
+ * Reads a config file of at most 1.5 MB.
+ * @throws LinksealError with `usage` if it cannot be read as UTF-8 text
+ */
 export async function readConfig(file = defaultConfig()): Promise<ConfigFile> {
   const octets = await readFile(file).catch((error: unknown) => {
     throw unusable(file, `cannot be read (${errnoOf(error)})`);

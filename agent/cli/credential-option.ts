@@ -1,4 +1,4 @@
-// The options by which an operator says which vault is meant, and with whose right it is asked.
+// The options by which an operator names a vault, and the identity to use there.
 
 import { type Command, Option } from "commander";
 import type { Credential } from "./keys-azure.ts";
@@ -12,7 +12,7 @@ export interface VaultOptions extends Common {
   readonly certificate?: string;
 }
 
-/** Options of a verb that uses the operator's own right. */
+/** Adds the options of a verb that uses the operator's own identity. */
 export function withCredential(command: Command): Command {
   return command
     .addOption(
@@ -25,5 +25,8 @@ export function withCredential(command: Command): Command {
     .option("--tenant <id>", "tenant to sign in to")
     .option("--client <id>", "application to sign in as")
     .option("--certificate <file>", "PEM with key and certificate, mode 0600")
-    .option("--file <file>", "vault and links of this config; of the accepted one if not said");
+    .option(
+      "--file <file>",
+      "the config that names vault and links; the accepted one if not given",
+    );
 }

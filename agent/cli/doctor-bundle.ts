@@ -1,4 +1,4 @@
-// `doctor --bundle`: gathers what a stranger may see, and writes it to a file of its own.
+// `doctor --bundle`: gathers what may be shown outside of the site, and writes it to a new file.
 
 import { readFile, writeFile } from "node:fs/promises";
 import { release } from "node:os";
@@ -16,7 +16,10 @@ import { usage } from "./failure.ts";
 import { eventsAfter } from "./progress.ts";
 import type { Session } from "./session.ts";
 
-/** Throws `usage` where the file is there already or cannot be written. */
+/**
+ * Writes the bundle to `file`, or to a name with the date; an existing file is never overwritten.
+ * @throws LinksealError with `usage` if the file exists or cannot be written
+ */
 export async function writeBundle(
   session: Session,
   findings: readonly Finding[],
@@ -45,7 +48,7 @@ async function distribution(): Promise<string> {
   return `${value("ID")} ${value("VERSION_ID")}`.trim();
 }
 
-// An agent that is down is the very reason to ask for a bundle.
+// A bundle is often made because the agent is down, so that must not fail.
 async function agentPart(session: Session): Promise<BundleParts["agent"]> {
   try {
     const status = await session.view<Status>("/v1/status");

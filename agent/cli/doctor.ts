@@ -1,4 +1,4 @@
-// What is wrong on this host, with the agent, and at the site; asks and changes nothing.
+// Finds what is wrong on this host, with the agent and at the site; it asks and changes nothing.
 
 import { existsSync, statSync } from "node:fs";
 import { LinksealError } from "#hal/error.ts";
@@ -30,14 +30,17 @@ function finding({ code, about, here, next, severity, there }: Part): Finding {
   };
 }
 
-/** What can be seen without an agent. */
+/** Returns the findings about this host, which need no agent. */
 export async function hostChecks(socket: string | undefined): Promise<readonly Finding[]> {
   const { hostFacts } = await import("../host/host-facts.ts");
   const { hostFindings } = await import("../operate/doctor/host-rules.ts");
   return [...hostFindings(await hostFacts()), ...socketChecks(socket)];
 }
 
-/** Whoever may open a socket may use it, so that nobody but owner and group may. */
+/**
+ * Reports sockets that other users may open: a user who may open one may use it, so only owner and
+ * group may.
+ */
 function socketChecks(flag: string | undefined): readonly Finding[] {
   const paths = (["view", "admin"] as const).flatMap((role) => socketsOf(role, flag));
   return [...new Set(paths)].flatMap((path) => {
@@ -54,12 +57,14 @@ function socketsOf(role: SocketRole, flag: string | undefined): readonly string[
     const search = findSocket(role, flag);
     return search.kind === "found" ? search.paths : [];
   } catch {
-    // A folder that this user may not enter: whoever asks the agent is told so.
+    // A folder that this user may not enter: the question to the agent fails and reports it.
     return [];
   }
 }
 
-/** What the agent tells; that it tells nothing is a finding too. */
+/**
+ * Returns the findings that the agent reports; an agent that does not answer becomes a finding too.
+ */
 export async function doctor(session: Session): Promise<readonly Finding[]> {
   try {
     const status = await session.view<Status>("/v1/status");
@@ -77,7 +82,10 @@ export async function doctor(session: Session): Promise<readonly Finding[]> {
   }
 }
 
-/** With the operator's own right, as before there is an agent; nothing if no right was named. */
+/**
+ * Checks the vault with the operator's own identity, which also works without an agent; empty if
+ * the operator named no identity and no file.
+ */
 export async function vaultFindings(
   session: Session,
   options: VaultOptions,
@@ -114,14 +122,20 @@ async function configFindings(session: Session, status: Status): Promise<readonl
   return [finding({ code, about: file, here: "the file", there, next })];
 }
 
-/** The rules say it with both sides and a source; a warning of drift has no more than that. */
+/**
+ * True if a doctor rule reports the same with both sides and a source, as it does for every warning
+ * of drift.
+ */
 function isTold(told: Finding, findings: readonly Finding[]): boolean {
   return findings.some(
     ({ code, about }) => about === told.about && (code === told.code || told.code === "drift"),
   );
 }
 
-/** Every reason of every verdict, and every warning that holds now and says something else. */
+/**
+ * Returns every reason of every verdict, and every warning that applies now and says something
+ * else.
+ */
 export function statusFindings(status: Status): readonly Finding[] {
   const links = status.groups.flatMap(({ name: group, links: own }) =>
     own.map(({ name, reasons }) => ({ about: `${group}/${name}`, reasons })),
@@ -131,7 +145,8 @@ export function statusFindings(status: Status): readonly Finding[] {
   const reasons = [site, ...links, ...tunnels].flatMap(({ about, reasons: own }) =>
     own.map(({ code, text, next }) => finding({ code, about, here: text, next })),
   );
-  // Status keeps an outage open for a while after its end; what is wrong now is asked here.
+  // The status keeps an outage listed for a while after its end, but the doctor reports what is
+  // wrong now.
   const warnings = status.warnings
     .filter(({ absentSince }) => absentSince === null)
     .filter((one) => !reasons.some(({ code, about }) => code === one.code && about === one.about))
@@ -139,7 +154,7 @@ export function statusFindings(status: Status): readonly Finding[] {
   return [...reasons, ...warnings];
 }
 
-/** Takes readable findings. */
+/** Returns findings as text; they must be readable (without control characters) already. */
 export function findingsText(findings: readonly Finding[]): string {
   if (findings.length === 0) return "Nothing is wrong.";
   return findings.map(findingLines).join("\n");

@@ -1,5 +1,5 @@
-// `linkseal driver check`: the conformance cases against an operator's lab router, before anybody
-// trusts a new version of its software.
+// `linkseal driver check`: runs the conformance cases against an operator's lab router, before a
+// new version of its software is used.
 
 import { isIP } from "node:net";
 import { drivers } from "#drivers/index.ts";
@@ -60,7 +60,11 @@ export async function checkDevice(file: string | undefined, options: CheckOption
   exit(rows.some(({ verdict }) => verdict === "failed") ? 4 : 0);
 }
 
-/** One that belongs to a group or a tunnel, here or in the intent in force, is no lab device. */
+/**
+ * Finds the device in the config. A device of a group or tunnel, here or in the intent in force, is
+ * refused because it is not a lab device.
+ * @throws LinksealError with `usage`
+ */
 async function deviceOf(file: string | undefined, { device, socket }: CheckOptions) {
   const config = await readConfig(file);
   const { parseConfig } = await import("../config/index.ts");
@@ -82,7 +86,9 @@ interface StatusAnswer {
   readonly groups: readonly { readonly links: readonly { readonly device: string }[] }[];
 }
 
-/** Without an agent nothing is in force here. */
+/**
+ * True if the intent in force uses the device; without an agent no intent is in force on this host.
+ */
 async function isInForce(device: string, socket: string | undefined): Promise<boolean> {
   const session = new Session(socket === undefined ? {} : { socket });
   const status = await session.view<StatusAnswer>("/v1/status").catch(() => undefined);
@@ -101,7 +107,7 @@ function tunnelOf(ends: string): LabTunnel {
   const [local = "", remote = "", more] = ends.split(",");
   const isPair = isIP(local) !== 0 && isIP(local) === isIP(remote) && local !== remote;
   if (isPair && more === undefined) return { local, remote };
-  const text = "a tunnel is said by two addresses of one family";
+  const text = "a tunnel is given by two addresses of one family";
   throw usage(text, "--tunnel 192.0.2.1,203.0.113.1");
 }
 
@@ -111,7 +117,7 @@ function writes(device: string, ports: readonly string[], tunnel: LabTunnel | un
   return [
     `${visible(device)}: the cases write to ${where} alone:`,
     "MACsec settings and keys, the port shut and opened; commits that wait and are taken back.",
-    "What they leave is taken away by hand. They take about an hour.",
+    "What they leave must be removed manually. They take about an hour.",
   ].join("\n");
 }
 
@@ -150,7 +156,7 @@ function summary({ device, cases }: { readonly device: string; readonly cases: r
   const count = (kind: Row["verdict"]): number =>
     cases.filter(({ verdict }) => verdict === kind).length;
   const failed = cases.filter(({ verdict }) => verdict === "failed");
-  const counts = `${count("ok")} hold, ${count("refused")} are not offered`;
+  const counts = `${count("ok")} pass, ${count("refused")} are not offered`;
   return [
     `${device}: ${counts}, ${count("untried")} need more than a router, ${failed.length} fail`,
     ...failed.map((one) => `  ${one.case}: ${one.text}`),

@@ -1,10 +1,13 @@
-// What a person or a script reads when something failed, and the exit status that goes with it.
+// The text or JSON for a failed command, and the exit status that goes with it.
 
 import { exitStatusOf, LinksealError } from "#hal/error.ts";
 import { errorShape } from "../model/error-shape.ts";
 import { jsonText, visible, visibleLines } from "../model/text.ts";
 
-/** Prints the error where it belongs; returns the exit status. */
+/**
+ * Prints the error, as text to standard error or as JSON to standard output; returns the exit
+ * status.
+ */
 export function reportError(error: unknown, json: boolean): number {
   const known = error instanceof LinksealError ? error : internal(error);
   if (json) process.stdout.write(`${jsonText({ ...errorShape(known), ...complaintsOf(known) })}\n`);
@@ -12,11 +15,13 @@ export function reportError(error: unknown, json: boolean): number {
   return exitStatusOf(known);
 }
 
-/** What happened, what it may have done, where, and what to do next. */
+/**
+ * Returns five lines or more: what happened, what it may have changed, where, and what to do next.
+ */
 export function errorText(error: LinksealError): string {
   const { code, effect, where, message, next } = error;
   const [first = "", ...more] = visibleLines(message).split("\n");
-  // Only our own words begin at the margin.
+  // Only text of linkseal itself begins at the margin.
   return [
     `linkseal: ${first} (${code})`,
     ...more.map((line) => `    ${line}`),
@@ -28,11 +33,11 @@ export function errorText(error: LinksealError): string {
 
 const effectWords = {
   none: "nothing was changed",
-  applied: "the change stands, a later step failed",
-  unknown: "it is not known what was changed: look first",
+  applied: "the change was made, a later step failed",
+  unknown: "it is not known what was changed: check first",
 } as const;
 
-/** Scripts get the complaints about a config one by one. */
+/** Scripts get each complaint about a config as a separate element. */
 function complaintsOf(error: LinksealError): { readonly complaints?: unknown } {
   return Array.isArray(error.cause) ? { complaints: error.cause } : {};
 }
@@ -46,6 +51,9 @@ function internal(error: unknown): LinksealError {
   });
 }
 
+/**
+ * Makes an error with `usage` and effect `none` about the command line; `next` is the step to take.
+ */
 export function usage(text: string, next: string): LinksealError {
   return new LinksealError("usage", text, { effect: "none", where: "command line", next });
 }

@@ -1,4 +1,5 @@
-// `linkseal init`: from nothing to a commented config and its dry run; it changes no device.
+// `linkseal init`: asks for the essentials, writes a commented config and shows its dry run; it
+// changes no device.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -41,9 +42,10 @@ export function registerInit(program: Command): void {
       .description("write a first config: asks what no option says, checks, shows a dry run")
       .option("--site <name>", "name of the site")
       .addOption(
-        new Option("--cloud <name>", "the Azure cloud, public if nobody is asked").choices([
-          ...["public", "usgovernment", "china", "sim"],
-        ]),
+        new Option(
+          "--cloud <name>",
+          "the Azure cloud; public if not given and there is no terminal",
+        ).choices([...["public", "usgovernment", "china", "sim"]]),
       )
       .option("--vault <url>", "the key vault")
       .option("--identity <kind>", "arc or managedIdentity")
@@ -52,7 +54,7 @@ export function registerInit(program: Command): void {
       .option("--group <name>", "name of the pair of links")
       .option("--express-route-port <id>", "resource id of the ExpressRoute port")
       .option("--link <words>", "NAME=DEVICE,PORT[,SPEED]; link1 first, then link2", listed)
-      .option("--out <file>", "where the config goes; the agent's own place if not said")
+      .option("--out <file>", "where the config is written; the agent's own path if not given")
       .option("--dry-run", "print the config and write nothing"),
     example,
   ).action(init);
@@ -85,7 +87,7 @@ const checkMsMax = 10_000;
 
 type Ask = (question: string, proposal: string | undefined) => Promise<string>;
 
-/** Lends a way to ask for as long as `work` takes; undefined without a terminal. */
+/** Runs `work` with a function that asks on the terminal; undefined = there is no terminal. */
 async function withTerminal<T>(work: (ask: Ask | undefined) => Promise<T>): Promise<T> {
   if (!(process.stdin.isTTY && process.stderr.isTTY)) return await work(undefined);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
@@ -104,26 +106,26 @@ async function refuseInvalid(text: string, file: string): Promise<void> {
   const parsed = parseConfig(text, file);
   if (parsed.kind === "ok") return;
   const lines = parsed.complaints.map(formatComplaint).join("\n");
-  throw new LinksealError("config.invalid", `what was said makes no valid config\n${lines}`, {
+  throw new LinksealError("config.invalid", `these answers do not make a valid config\n${lines}`, {
     ...{ effect: "none", where: "command line", next: "linkseal init --help" },
     cause: parsed.complaints,
   });
 }
 
-// A config that is there is somebody's work.
+// An existing config is never overwritten.
 async function writeFresh(file: string, text: string): Promise<void> {
   try {
     await mkdir(dirname(file), { recursive: true, mode: 0o755 });
     await writeFile(file, text, { flag: "wx", mode: 0o644 });
   } catch (error) {
-    const why = errnoOf(error) === "EEXIST" ? "is there already" : `(${errnoOf(error)})`;
+    const why = errnoOf(error) === "EEXIST" ? "exists already" : `(${errnoOf(error)})`;
     throw usage(`${file} cannot be written: it ${why}`, "linkseal init --out FILE, or --dry-run");
   }
 }
 
 type PlanAnswer = { readonly complaints: readonly Complaint[] } | { readonly plan: Plan };
 
-/** undefined = there is no agent that could look at the devices. */
+/** Asks the agent for a plan; undefined = there is no agent that could observe the devices. */
 async function dryRun(
   session: Session,
   config: { readonly text: string; readonly file: string },

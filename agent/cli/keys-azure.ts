@@ -1,5 +1,5 @@
-// A real vault with the operator's own right: loaded by the verbs that make, pair or check keys
-// with a named credential, and by nothing else.
+// Opens a real vault with the operator's own identity: loaded only by the verbs that make, pair or
+// check keys with a named credential.
 
 import type { TokenCredential } from "@azure/identity";
 import type { SecretClient } from "@azure/keyvault-secrets";
@@ -17,7 +17,7 @@ import { hostCredentials } from "../host/credentials.ts";
 import type { RealAzure } from "../model/desired.ts";
 import { visible } from "../model/text.ts";
 
-/** Chosen by the operator, and never found by probing. */
+/** The operator's identity: named on the command line, and never found by probing. */
 export type Credential =
   | { readonly kind: "azureCli"; readonly tenant: string | undefined }
   | {
@@ -29,7 +29,7 @@ export type Credential =
       readonly kind: "certificate";
       readonly tenant: string;
       readonly client: string;
-      /** One PEM with key and certificate, of this user alone. */
+      /** One PEM with key and certificate, which only this user may read. */
       readonly file: string;
     };
 
@@ -38,11 +38,11 @@ export interface OperatorParts {
   readonly credential: Credential;
   readonly clock: Clock;
   readonly dial: Dialer;
-  /** Where the person reads what to do in a browser. */
+  /** Shows the operator what to do in a browser. */
   readonly tell: (text: string) => void;
 }
 
-/** Touches nothing until it is asked. */
+/** The vault as the operator's identity may use it; it sends nothing before the first call. */
 export function operatorVault(parts: OperatorParts): KeyStore {
   const { azure, clock } = parts;
   const endpoints = azureEndpoints(azure);
@@ -76,14 +76,14 @@ function storeOf(vault: KeyVault, base: string, client: () => Promise<SecretClie
       try {
         return await vault.versions(name, signal);
       } catch (error) {
-        // The first pair of a link makes its two names.
+        // A link without a pair has no secrets yet: the first pair makes both of them.
         if (error instanceof LinksealError && /\(404\b/.test(error.message)) return [];
         throw error;
       }
     },
     put: (name, octets, tags, signal) =>
       writing(`${base}/secrets/${name}`, async () => {
-        // The library takes a string, which cannot be wiped: it lives for this statement only.
+        // The library takes a string, which cannot be wiped: it is kept for this statement only.
         const { properties } = await (await client()).setSecret(name, hexOf(octets), {
           tags: { ...tags },
           abortSignal: signal,
@@ -100,7 +100,11 @@ function hexOf(octets: Secret): string {
 
 function versionedId(id: string | undefined, where: string): string {
   if (id?.startsWith(`${where}/`) === true) return id;
-  throw problem("vault.unreachable", "the vault does not tell what it made of it", where);
+  throw problem(
+    "vault.unreachable",
+    "the vault's reply does not name the version that it made",
+    where,
+  );
 }
 
 async function retag(
@@ -114,7 +118,10 @@ async function retag(
   await client.updateSecretProperties(name, version, options);
 }
 
-/** What a failed write may have done, and which right it takes. */
+/**
+ * Runs a write: its errors name the right that is missing, and say whether the write may have had
+ * an effect.
+ */
 async function writing<T>(where: string, call: () => Promise<T>): Promise<T> {
   try {
     return await run(where, call);
@@ -206,7 +213,7 @@ async function deviceCode(
     ...(tenant === undefined ? {} : { tenantId: tenant }),
     ...(client === undefined ? {} : { clientId: client }),
     authorityHost: endpoints.authority,
-    // Our list of clouds fixes the authority: nothing is left to ask another host for.
+    // Our list of clouds fixes the authority, so that the library need not ask another host for it.
     disableInstanceDiscovery: true,
     httpClient,
     retryOptions: { maxRetries: 0 },

@@ -1,4 +1,4 @@
-// Which vault a verb about keys asks, and with whose right.
+// Finds out which vault a verb about keys uses, and with whose identity.
 
 import { simKeyStore } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -21,10 +21,16 @@ export interface Opened {
   readonly parts: MakeParts;
 }
 
-/** A person ends it with Ctrl-C; every exchange has a deadline of its own. */
+/**
+ * A signal that never aborts: the operator ends a verb with Ctrl-C, and every exchange has a
+ * deadline of its own.
+ */
 export const neverStopped = new AbortController().signal;
 
-/** Reads the config; the vault is touched by the first question. */
+/**
+ * Reads the config and prepares the vault, to which the first call connects.
+ * @throws LinksealError with `usage` or `config.invalid`
+ */
 export async function openVault(session: Session, options: VaultOptions): Promise<Opened> {
   const desired = await desiredOf(session, options.file);
   const { azure } = desired;
@@ -44,7 +50,7 @@ export async function openVault(session: Session, options: VaultOptions): Promis
   return { desired, parts: { vault, entropy, now: () => hostClock.wall() } };
 }
 
-/** Every link of the config, judged with the operator's own right. */
+/** Checks the keys of every link of the config with the operator's own identity. */
 export async function checkVault(
   session: Session,
   options: VaultOptions,
@@ -77,7 +83,7 @@ function credentialOf(options: VaultOptions): Credential {
   const { credential, tenant, client, certificate } = options;
   for (const [name, value] of Object.entries({ tenant, client })) {
     if (value !== undefined && !idForm.test(value)) {
-      throw usage(`--${name} is no id or domain`, "linkseal keys generate --help");
+      throw usage(`--${name} is neither an id nor a domain`, "linkseal keys generate --help");
     }
   }
   if (credential === undefined) {
@@ -92,14 +98,17 @@ function credentialOf(options: VaultOptions): Credential {
     case "certificate": {
       if (tenant === undefined || client === undefined || certificate === undefined) {
         const next = "add --tenant ID --client ID --certificate FILE";
-        throw usage("a certificate is of one application in one tenant", next);
+        throw usage("a certificate belongs to one application in one tenant", next);
       }
       return { kind: credential, tenant, client, file: certificate };
     }
   }
 }
 
-/** The links that a `group` or `group/link` names; throws `usage` if there are none. */
+/**
+ * Returns the links that a `group` or `group/link` names.
+ * @throws LinksealError with `usage` if there are none
+ */
 export function linksNamed(desired: Desired, target: string): readonly DesiredLink[] {
   const links = desired.groups.flatMap((group) => group.links);
   const found = links.filter((link) => target === link.group || target === linkId(link));

@@ -1,5 +1,6 @@
-// The conformance cases on a router of a lab: what is true there is what another session sees, and
-// what needs a far end, traffic or a hand on the hardware is left out by name.
+// Runs the conformance cases on a lab router. A second session to the router replaces the
+// simulator's knowledge, and cases that need a far end, traffic or manual work on the hardware are
+// left out by name.
 
 import type { DeviceBench, DeviceTruth, PortTruth } from "#hal/conformance/bench.ts";
 import { deviceCases, runDeviceCase, Untried, type Verdict } from "#hal/conformance/suite.ts";
@@ -21,18 +22,18 @@ export interface LabOptions {
   readonly driver: Driver;
   readonly target: Target;
   readonly world: World;
-  /** Of the lab alone: both are written to. */
+  /** Ports of the lab alone: the cases write to both. */
   readonly ports: readonly [PortName, PortName];
-  /** Ends of a tunnel that may be put; absent = none may. */
+  /** Addresses of a tunnel that the cases may set up; absent = they set up none. */
   readonly tunnel?: LabTunnel;
-  /** After each case. */
+  /** Called after each case. */
   readonly told: (name: string, verdict: Verdict) => void;
 }
 
 export interface LabTunnel {
   /** The router's own address. */
   readonly local: string;
-  /** Where no gateway needs to answer. */
+  /** An address at which no gateway needs to answer. */
   readonly remote: string;
 }
 
@@ -41,17 +42,20 @@ const vault = "https://lab.invalid/secrets";
 const pskId = `${vault}/psk`;
 const pskOctets = 24;
 
-/** The longest wait of a case for its own revert, twice. */
+/**
+ * Waits while a case's own revert is pending, in milliseconds each; together twice the longest
+ * revert.
+ */
 const pendingMs = 10_000;
 const pendingWaits = 120;
 
-/** Of the key server; no case asks for it. */
+/** A key server priority that no case uses. */
 const priorityApart = 99;
 
-/** Cases that only traffic, or somebody who knows the ways of the network, can judge. */
+/** Cases whose result only traffic, or an operator who knows the network, can decide. */
 const outsiders = /^(drain|routing|probe|counters|route):/;
 
-/** Of a lab (RFC 2544, RFC 5180): they lead nowhere else. */
+/** Prefixes for labs (RFC 2544, RFC 5180), which are routed nowhere else. */
 const prefixes = {
   v4: { local: "198.18.0.0/16", remote: "198.19.0.0/16" },
   v6: { local: "2001:2::/49", remote: "2001:2:0:8000::/49" },
@@ -65,7 +69,7 @@ function tunnelOf({ local, remote }: LabTunnel): TunnelSpec {
     remoteAddress: remote,
     localPrefixes: [apart.local],
     remotePrefixes: [apart.remote],
-    // What every platform with tunnels can say.
+    // Every platform with tunnels supports this proposal.
     ike: { encryption: "aes-256-cbc", integrity: "sha384", prf: "sha384", dhGroup: "ecp-384" },
     transforms: { encryption: "aes-256-gcm", integrity: "none", dhGroup: "ecp-384" },
     life: { seconds: 3600, kilobytes: 102_400_000 },
@@ -97,7 +101,10 @@ class LabBench {
   #exchanges = 0;
   #isKeyed = false;
   #state: DeviceState | undefined;
-  /** Looks beside the driver under test, so that nothing of its own is counted or believed. */
+  /**
+   * A second session beside the driver under test, so that the cases neither count nor trust the
+   * driver's own observations.
+   */
   #witness: Device | undefined;
 
   constructor(options: LabOptions) {
@@ -128,7 +135,7 @@ class LabBench {
     }
   }
 
-  /** A tunnel is the only thing that a case must find away. */
+  /** Removes the tunnel of earlier cases, the only thing that a case must not find there. */
   async #unsetTunnel(): Promise<void> {
     const { name } = this.#tunnel;
     if (this.#state?.ipsec.some((one) => one.name === name) !== true) return;
@@ -142,7 +149,9 @@ class LabBench {
     return tunnelOf(this.#options.tunnel ?? { local: "192.0.2.1", remote: "192.0.2.2" });
   }
 
-  /** What the case before has left must not be what this one wants: then nothing would change. */
+  /**
+   * Changes what the case before has left: if it were what this case wants, nothing would change.
+   */
   async #setApart(): Promise<void> {
     await this.#unsetTunnel();
     const [port] = this.#options.ports;
@@ -190,7 +199,7 @@ class LabBench {
       newKey: ({ cakOctets, cknOctets }) => this.#newKey(cakOctets, cknOctets),
       keys: this.#keys,
       canaries: () => [...this.#caks.values()].filter(({ length }) => length >= 16),
-      // Which octets stand there only a far end could tell.
+      // Which octets the router stores only a far end could find out.
       holds: (port, { ckn }) => this.#port(port).keys.some((slot) => slot.ckn === ckn),
       giveFarEnd: () => {
         throw new Untried("a far end");
@@ -232,7 +241,7 @@ class LabBench {
     return this.#seen(device);
   }
 
-  /** The same device; whatever it did is looked at before the case goes on. */
+  /** The same device, but the second session observes the router after each of its operations. */
   #seen(device: Device): Device {
     const after = async <T>(answer: Promise<T>): Promise<T> => {
       try {
@@ -261,7 +270,7 @@ class LabBench {
   }
 
   #newKey(cakOctets: number, cknOctets: number): KeyRef {
-    // The last key of a port never leaves it by a driver, so the cases cannot share one.
+    // A driver never removes the last key of a port, so the cases cannot share one port.
     if (this.#isKeyed) throw new Untried("a port without a key");
     const { entropy } = this.#options.world;
     const ckn = parseCkn(Buffer.from(entropy.bytes(cknOctets)).toString("hex"));

@@ -1,5 +1,5 @@
-// What verbs start and this folder does not know: the daemons and the simulator. A root brings it,
-// and loads each on demand.
+// The daemons and the simulator, which verbs start but this folder does not import. The main module
+// passes it in, and loads each on demand.
 
 import type { Command } from "commander";
 import type { LogLevel } from "#hal/world.ts";
@@ -7,25 +7,33 @@ import type { Rehearsal, RehearsalOptions } from "../runtime/campaigns/rehearsal
 
 interface DaemonOptions {
   readonly socket: string | undefined;
-  /** The user who may ask, by name or number; undefined = the one who may ask the agent. */
+  /** The user who may ask, by name or number; undefined = the user who may ask the agent. */
   readonly client: string | undefined;
   readonly level: LogLevel;
 }
 
-/** Each daemon runs until it is stopped, and resolves to its exit status. */
+/**
+ * Starts the daemons and the simulator. A daemon runs until it is stopped, and resolves to its exit
+ * status.
+ */
 export interface Launch {
+  /** Runs the agent. */
   agent(options: { readonly site: string | undefined; readonly level: LogLevel }): Promise<number>;
+  /** Runs linkseal-net. */
   net(options: DaemonOptions & { readonly charon: string | undefined }): Promise<number>;
-  /** What the kernel holds of ours, a line each. */
+  /** Lists what the kernel keeps of linkseal's settings, one line each. */
   held(level: LogLevel): Promise<readonly string[]>;
-  /** Puts the blocks of the last boot, or takes away those of one prefix. */
+  /** Sets the blocks of the last boot again, or removes that of one prefix; resolves to 0. */
   guard(options: {
     readonly release: string | undefined;
     readonly level: LogLevel;
   }): Promise<number>;
+  /** Runs linkseal-mka for one port. */
   mka(
     options: DaemonOptions & { readonly port: string; readonly keyCache: string | undefined },
   ): Promise<number>;
+  /** Rehearses a rotation on a simulated copy of the site. */
   rehearse(options: RehearsalOptions): Promise<Rehearsal>;
+  /** Adds the verbs of the simulator. */
   registerSim(program: Command): void;
 }

@@ -1,4 +1,4 @@
-// A plan and what became of it, in words. Takes readable text only.
+// A plan and its outcome as text. All input must be readable text (without control characters).
 
 import type { Plan } from "../compare/plan.ts";
 import { spanText } from "../model/text.ts";
@@ -20,7 +20,7 @@ export function planText({ steps, notes }: Plan): string {
 }
 
 function stepLines({ n, where, link, does, preview, darkMs, risk, by }: Step): string[] {
-  const dark = darkMs.high === 0 ? "" : `, link dark for ${rangeText(darkMs)}`;
+  const dark = darkMs.high === 0 ? "" : `, link down for ${rangeText(darkMs)}`;
   const named = risk === null ? "" : `, risk ${risk}`;
   const whose = by === undefined ? "" : `, by a ${by}`;
   return [
@@ -39,7 +39,7 @@ function expected({ state, takes, dark }: Step): string[] {
     ...(ours.high === 0 ? [] : [`by us ${aboutText(ours)}`]),
   ];
   const lost = drained ? "drained, so no frame is lost" : "not drained: its frames are lost";
-  return [`     ${long}; dark ${parts.join(", ")}; ${lost}`];
+  return [`     ${long}; link down ${parts.join(", ")}; ${lost}`];
 }
 
 function inAll(steps: Plan["steps"]): string[] {
@@ -53,7 +53,7 @@ function inAll(steps: Plan["steps"]): string[] {
   return [`In all about ${spanText(likely)}, ${basis}${wait}.`];
 }
 
-/** What is likely, the range, and whether it was ever seen. */
+/** Returns the likely duration, its range, and whether it was ever measured. */
 export function aboutText(estimate: Estimate): string {
   const { low, likely, high, basis } = estimate;
   if (low === high) return spanText(likely);

@@ -15,6 +15,7 @@ import { registerRotate } from "./verbs-rotate.ts";
 import { registerSize } from "./verbs-size.ts";
 import { registerWork } from "./verbs-work.ts";
 
+/** Builds the tree of all verbs; `launch` starts daemons and the simulator. */
 export function buildProgram(launch: Launch): Command {
   const program = new Command("linkseal")
     .description(
@@ -41,12 +42,15 @@ export function buildProgram(launch: Launch): Command {
   return program;
 }
 
-/** Runs one command line; resolves to the exit status. Throws what a verb throws. */
+/**
+ * Runs one command line; resolves to the exit status.
+ * @throws whatever a verb throws; mistakes on the command line are printed here
+ */
 export async function run(program: Command, argv: readonly string[]): Promise<number> {
   const json = argv.includes("--json");
   for (const command of everyCommand(program)) {
     command.exitOverride();
-    // Errors are printed at one place, in words or as JSON.
+    // Errors are printed at one place, as text or as JSON.
     command.configureOutput({ outputError: () => undefined });
   }
   try {
@@ -64,7 +68,7 @@ export function everyCommand(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(everyCommand)];
 }
 
-/** The deepest verb that the words name. */
+/** Returns the help command of the deepest verb that the words name. */
 function helpFor(program: Command, argv: readonly string[]): string {
   const names = ["linkseal"];
   let at: Command | undefined = program;

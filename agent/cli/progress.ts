@@ -1,4 +1,4 @@
-// Long work as it goes on: events as lines, and when a campaign has come as far as it can.
+// Follows long work: prints events as lines, until the campaigns have come as far as they can.
 
 import type { LinksealEvent } from "../model/events.ts";
 import { visible } from "../model/text.ts";
@@ -12,9 +12,15 @@ export interface Follow {
   readonly groups: readonly string[];
   /** Number of the last event that was shown. */
   readonly after: number;
-  /** `ended`: done or held. `parked`: also what waits for a gate, a window or a person. */
+  /**
+   * `ended`: until done or stopped. `parked`: also until it waits for a check, a window or an
+   * operator.
+   */
   readonly until: "ended" | "parked";
-  /** It must rest for this long, since the agent takes each step in a turn of its loop. */
+  /**
+   * How long the state must stay the same, in milliseconds, because the agent takes each step in a
+   * turn of its loop.
+   */
   readonly quietMs: number;
 }
 
@@ -37,17 +43,17 @@ export async function follow(session: Session, asked: Follow): Promise<readonly 
       for (const campaign of campaigns) callFor(session, campaign);
     }
     before = now;
-    // What was seen to run and has ended needs no quiet time: nothing follows it.
+    // A campaign that was seen running and has ended needs no quiet time: nothing follows it.
     const ended = moves > 1 && campaigns.every(({ state }) => rests(state, "ended"));
     const still = ended || performance.now() - stillSince >= asked.quietMs;
     if (still && campaigns.every(({ state }) => rests(state, asked.until))) return campaigns;
   }
 }
 
-/** Whoever only waits is told who else has to act. */
+/** Tells an operator who only waits which command has to follow. */
 function callFor(session: Session, campaign: CampaignShape): void {
   const next = continuation(campaign);
-  if (next !== undefined) session.note(`  waits for a person: ${visible(next)}`);
+  if (next !== undefined) session.note(`  waits for an operator: ${visible(next)}`);
 }
 
 function rests(state: CampaignShape["state"], until: Follow["until"]): boolean {
@@ -61,7 +67,10 @@ export async function allCampaigns(session: Session): Promise<readonly CampaignS
   return campaigns;
 }
 
-/** `waitMs` = how long to wait for the next event if there is none yet. */
+/**
+ * Reads the events after number `after`; `waitMs` = how long to wait for the next event if there is
+ * none yet.
+ */
 export async function eventsAfter(
   session: Session,
   after: number,
@@ -71,7 +80,7 @@ export async function eventsAfter(
   return (await session.view<{ events: readonly LinksealEvent[] }>(path)).events;
 }
 
-/** One line; safe on a terminal. */
+/** Returns an event as one line that is safe on a terminal. */
 export function eventLine({ at, code, about, text }: LinksealEvent): string {
   return `${visible(at)}  ${visible(about)}  ${visible(text)} (${visible(code)})`;
 }

@@ -12,7 +12,7 @@ export function risky(command: Command): Command {
   return command.option("--accept-risk <names>", "risks accepted by name", collected);
 }
 
-/** `as-found` on the command line is `asFound` in the list of risks. */
+/** Turns `as-found` of the command line into `asFound` of the list of risks. */
 export function asNamed(risk: string): string {
   return risk.replace(/-([a-z])/g, (_dash, letter: string) => letter.toUpperCase());
 }

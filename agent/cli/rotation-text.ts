@@ -1,13 +1,14 @@
-// A campaign and a rehearsal in words: what runs, what it waits for, what it did, who may go on.
-// Takes readable text only.
+// A campaign and a rehearsal as text: what runs, what it waits for, what it did, and which commands
+// are allowed. All input must be readable text (without control characters).
 
+import { stateText } from "../model/state-text.ts";
 import { columns, spanText } from "../model/text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Rehearsal } from "../runtime/campaigns/rehearsal-shape.ts";
 import { aboutText } from "./plan-text.ts";
 import { campaignLines } from "./status-text.ts";
 
-/** Everything that is known of one campaign. */
+/** Returns everything that is known about one campaign. */
 export function campaignText(campaign: CampaignShape, at: string): string {
   const { restMs, urgency, by, goal } = campaign;
   const [head = "", ...more] = campaignLines(campaign, at);
@@ -18,12 +19,12 @@ export function campaignText(campaign: CampaignShape, at: string): string {
     `  ${nature.join(", ")}`,
     ...more,
     ...(restMs === null ? [] : [`  what is left takes ${aboutText(restMs)}`]),
-    ...commandsFor(campaign).map((command) => `  may be said: ${command}`),
+    ...commandsFor(campaign).map((command) => `  allowed now: ${command}`),
     ...trailLines(campaign),
   ].join("\n");
 }
 
-/** What an operator may say to it now, other than what is next anyway. */
+/** Returns the commands that an operator may give now, in addition to the next one. */
 function commandsFor({ state, group, links, kind }: CampaignShape): readonly string[] {
   const say = (...verbs: readonly string[]): readonly string[] =>
     verbs.map((verb) => `linkseal rotation ${verb} ${group}`);
@@ -51,11 +52,11 @@ function commandsFor({ state, group, links, kind }: CampaignShape): readonly str
 }
 
 function trailLines({ steps }: CampaignShape): string[] {
-  const rows = steps.map(({ at, link, state, because }) => [at, link, state, because]);
+  const rows = steps.map(({ at, link, state, because }) => [at, link, stateText(state), because]);
   return columns(rows).map((row) => `  ${row}`);
 }
 
-/** What the twin did. */
+/** Returns what the rehearsal did. */
 export function rehearsalText(rehearsal: Rehearsal): string {
   const { target, verdict, because, tookMs, links, lostFrames, brokenPromises } = rehearsal;
   const told = links.flatMap(({ link, outcome, dark, steps }) => {
@@ -63,18 +64,18 @@ export function rehearsalText(rehearsal: Rehearsal): string {
     const parts = `${spanText(theirsMs)} by the far end, ${spanText(oursMs)} by us`;
     const rows = steps.map(({ atMs, state, because: why }) => [
       `${(atMs / 1000).toFixed(1)} s`,
-      state,
+      stateText(state),
       why,
     ]);
     return [
-      `${link}: ${outcome ?? "not ended"}, dark for ${spanText(wholeMs)} (${parts})`,
+      `${link}: ${outcome ?? "not ended"}, down for ${spanText(wholeMs)} (${parts})`,
       ...columns(rows).map((row) => `  ${row}`),
     ];
   });
   const frames = `${lostFrames} frames of the pair were lost`;
   const promises = `${brokenPromises.length} promises broken`;
   return [
-    `Rehearsal of ${target} on a simulated twin: ${verdict}: ${because}`,
+    `Rehearsal of ${target} on a simulated copy: ${verdict}: ${because}`,
     ...told,
     `It took ${spanText(tookMs)} of virtual time; ${frames}; ${promises}.`,
     ...brokenPromises.map((text) => `  ${text}`),

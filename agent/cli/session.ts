@@ -1,4 +1,5 @@
-// What every verb has in common: its options, the agent behind a socket, where text and JSON go.
+// What all verbs share: their options, the agent behind a socket, and the streams for text and
+// JSON.
 
 import { jsonText, readable, visible } from "../model/text.ts";
 import { ask } from "./client.ts";
@@ -21,13 +22,16 @@ export class Session {
     this.#socket = options.socket;
   }
 
-  /** Asks the view socket. `T` is the shape that the route of this program's agent gives. */
+  /**
+   * Asks the view socket. `T` is the shape that the route returns in this program's version of the
+   * agent.
+   */
   async view<T>(path: string): Promise<T> {
     const question = { role: "view", method: "GET", path, socket: this.#socket } as const;
     return (await ask(question)) as T;
   }
 
-  /** Asks the view socket for something that it makes for whoever may look. */
+  /** Asks the view socket to make something that changes no device, such as a login code. */
   async get<T>(path: string): Promise<T> {
     const question = { role: "view", method: "POST", path, socket: this.#socket } as const;
     return (await ask(question)) as T;
@@ -41,19 +45,25 @@ export class Session {
     return answer as T;
   }
 
-  /** What was done is done, and its evidence is not on the disk: the operator hears of both. */
+  /**
+   * The change was made, but its audit record is not on the disk yet: the operator is informed of
+   * both.
+   */
   #noteUnrecorded(answer: unknown): void {
     const isTold = typeof answer === "object" && answer !== null && "unrecorded" in answer;
     if (isTold && typeof answer.unrecorded === "string") this.note(visible(answer.unrecorded));
   }
 
-  /** The result: JSON for a script, or words made of texts that are safe on a terminal. */
+  /** Prints the result: JSON for a script, or text in which everything is safe on a terminal. */
   async show<T>(result: T, words: (result: T) => string | Promise<string>): Promise<void> {
     const text = this.json ? jsonText(result) : await words(readable(result));
     process.stdout.write(text === "" ? "" : `${text}\n`);
   }
 
-  /** What is no result: progress, questions, plans beside JSON. Safe texts only. */
+  /**
+   * Prints to standard error what is not the result: progress, questions, plans beside JSON. The
+   * text must be safe on a terminal.
+   */
   note(text: string): void {
     process.stderr.write(`${text}\n`);
   }

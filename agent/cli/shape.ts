@@ -1,17 +1,17 @@
-// Small commander helpers: common options, an example for help and reference, and the exit status.
+// Helpers for commander: common options, an example for help and reference, and the exit status.
 
 import { type Command, CommanderError, InvalidArgumentError } from "commander";
 
 const examples = new WeakMap<Command, string>();
 
-/** Ends the description of a verb: its example, and the options that every verb takes. */
+/** Completes the description of a verb with its example and the options that every verb takes. */
 export function verb(command: Command, example: string): Command {
   return withExample(command, example)
     .option("--json", "one JSON document on standard output")
     .option("--socket <path>", "socket of the agent to ask");
 }
 
-/** For a verb that asks no agent. */
+/** Adds an example to a verb that does not ask the agent. */
 export function withExample(command: Command, example: string): Command {
   examples.set(command, example);
   return command.addHelpText("after", `\nExample:\n  $ ${example}`);
@@ -21,18 +21,18 @@ export function exampleOf(command: Command): string | undefined {
   return examples.get(command);
 }
 
-/** How a verb ends: commander carries it out of the action. */
+/** Ends a verb with this exit status: commander carries it out of the action. */
 export function exit(status: number): void {
   if (status !== 0) throw new CommanderError(status, "linkseal.exit", "");
 }
 
-/** For `<number>` arguments. */
+/** Parses a `<number>` argument. */
 export function wholeNumber(text: string): number {
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("It must be a whole number.");
 }
 
-/** For options that may be given several times. */
+/** Parses an option that may be given several times. */
 export function collected(text: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), ...text.split(",")];
 }

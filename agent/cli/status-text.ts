@@ -1,6 +1,8 @@
-// A status in words: verdicts, why, what runs, and the next command. Takes readable text only.
+// A status as text: verdicts, reasons, what runs, and the next command. All input must be readable
+// text (without control characters).
 
 import { keysText } from "../model/ckn-text.ts";
+import { stateText } from "../model/state-text.ts";
 import { columns, spanText } from "../model/text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Status } from "../runtime/health/status.ts";
@@ -10,7 +12,7 @@ type Group = Status["groups"][number];
 type Link = Group["links"][number];
 type Reason = Status["reasons"][number];
 
-/** The whole report. */
+/** Returns the whole report. */
 export function statusText(status: Status, paint: Paint): string {
   const site = paint.strong(status.site ?? "no site");
   const lines = [`${site}: ${paint.verdict(status.verdict)}  ${paint.faint(status.at)}`];
@@ -27,7 +29,7 @@ export function statusText(status: Status, paint: Paint): string {
   if (status.warnings.length > 0) lines.push("", paint.strong("warnings"));
   for (const { code, severity, about, since, absentSince, text, next } of status.warnings) {
     const ago = (time: string): string => spanText(Date.parse(status.at) - Date.parse(time));
-    const gone = absentSince === null ? "" : `, not seen for ${ago(absentSince)}`;
+    const gone = absentSince === null ? "" : `, not observed for ${ago(absentSince)}`;
     const age = `${code}, for ${ago(since)}${gone}`;
     lines.push(`  ${severity}: ${about}: ${text} (${age})`, nextLine(next, "    "));
   }
@@ -38,7 +40,7 @@ export function statusText(status: Status, paint: Paint): string {
   return lines.join("\n");
 }
 
-/** `demo: degraded: erd-demo/primary, hub-1`. */
+/** Returns one line, such as `demo: degraded: erd-demo/primary, hub-1`. */
 export function verdictLine(status: Status, paint: Paint): string {
   const links = status.groups.flatMap((group) =>
     group.links.map(({ name, verdict }) => ({ name: `${group.name}/${name}`, verdict })),
@@ -52,7 +54,7 @@ export function verdictLine(status: Status, paint: Paint): string {
 
 function groupLines(group: Group, at: string, paint: Paint): string[] {
   const lines = [`${paint.strong(group.name)}  ${paint.verdict(group.verdict)}`];
-  // The agent puts the shape of a campaign there, or null.
+  // The agent puts a campaign's shape there, or null.
   const rotation = group.rotation as CampaignShape | null;
   if (rotation !== null) lines.push(...campaignLines(rotation, at).map((line) => `  ${line}`));
   const rows = columns(group.links.map((link) => linkRow(link, paint)));
@@ -75,11 +77,11 @@ function linkRow(link: Link, paint: Paint): string[] {
   ];
 }
 
-/** What Azure's side says of a link; none of it is a proof. */
+/** Returns what Azure reports about a link; nothing of it is a proof. */
 export function azureLines({ azure }: Pick<Link, "azure">, at: string): string[] {
   if (azure === null) return [];
   const { until, lineUp, rxDbm, txDbm, arpPercent, bgpPercent, peerings } = azure;
-  const age = until === null ? "no meter tells" : ageText(Date.parse(at) - Date.parse(until));
+  const age = until === null ? "no data" : ageText(Date.parse(at) - Date.parse(until));
   const value = (name: string, found: number | null, unit: string): string[] =>
     found === null ? [] : [`${name} ${found.toFixed(unit === "%" ? 0 : 1)} ${unit}`];
   const parts = [
@@ -90,12 +92,12 @@ export function azureLines({ azure }: Pick<Link, "azure">, at: string): string[]
     ...value("light out", txDbm, "dBm"),
     ...peerings.map(({ type, state }) => `${type} ${state}`),
   ];
-  return [`  Azure's own meters (${age}): ${parts.join(", ")}`];
+  return [`  Azure Monitor (${age}): ${parts.join(", ")}`];
 }
 
 type Tunnel = Status["tunnels"][number];
 
-/** Whether BGP leads into a tunnel now. */
+/** Returns whether BGP routes into a tunnel now. */
 export function bgpText({ bgp }: Pick<Tunnel, "bgp">): string {
   if (bgp === null) return "-";
   if (bgp.up === null) return `${bgp.peer} unknown`;
@@ -104,13 +106,13 @@ export function bgpText({ bgp }: Pick<Tunnel, "bgp">): string {
 }
 
 const rideWords = {
-  standby: "stands by for",
+  standby: "standby for",
   carries: "carries for",
-  preferred: "carries beside",
+  preferred: "carries alongside",
   unknown: "may carry for",
 } as const;
 
-/** What rides in a backup and why, and when it was proven. */
+/** Returns which traffic uses a backup and why, and when that was proven. */
 export function backupLines({ backup }: Pick<Tunnel, "backup">, at: string): string[] {
   if (backup === null) return [];
   const { group, rides, since, because, provenAt, unproven } = backup;
@@ -122,13 +124,13 @@ export function backupLines({ backup }: Pick<Tunnel, "backup">, at: string): str
   return unproven === null ? lines : [...lines, `not proven: ${unproven}`];
 }
 
-/** What a tunnel sent of all that its bundle did. */
+/** Returns the share of the bundle's packets that a tunnel sent. */
 export function shareText({ share }: Pick<Tunnel, "share">): string {
   return share === null ? "-" : `${share.percent} % (${share.sent} packets)`;
 }
 
 export function ageText(ms: number | null): string {
-  return ms === null ? "never seen" : `${spanText(ms)} ago`;
+  return ms === null ? "never read" : `${spanText(ms)} ago`;
 }
 
 export function reasonLines(reasons: readonly Reason[], paint: Paint, indent: string): string[] {
@@ -142,7 +144,10 @@ function nextLine(next: string, indent: string): string {
   return `${indent}next: ${next}`;
 }
 
-/** What runs, where it stands, for how long, what it waits for, and who may let it go on. */
+/**
+ * Returns what runs, its state, for how long, what it waits for, and the command that lets it go
+ * on.
+ */
 export function campaignLines(campaign: CampaignShape, at: string): string[] {
   const { group, kind, link, state, since, because, links } = campaign;
   const age = spanText(Date.parse(at) - Date.parse(since));
@@ -150,7 +155,7 @@ export function campaignLines(campaign: CampaignShape, at: string): string[] {
   const ended = links
     .filter(({ outcome }) => outcome !== null)
     .map(({ name, outcome }) => `${name} ${outcome}`);
-  const lines = [`${kind} ${where}: ${state} for ${age}: ${because}`];
+  const lines = [`${kind} ${where}: ${stateText(state, age)}: ${because}`];
   if (ended.length > 0) lines.push(`  so far: ${ended.join(", ")}`);
   const entry = links.find(({ name }) => name === link);
   if (state === "awaitingPeer" && entry !== undefined) {
@@ -161,7 +166,7 @@ export function campaignLines(campaign: CampaignShape, at: string): string[] {
   return lines;
 }
 
-/** The command that lets a campaign go on; undefined where it goes on by itself. */
+/** Returns the command that lets a campaign go on; undefined = it goes on by itself. */
 export function continuation({ state, group }: CampaignShape): string | undefined {
   if (state === "awaitingPeer") return `linkseal rotation proceed ${group}`;
   if (state === "held") return `linkseal rotation resume ${group}`;

@@ -1,4 +1,5 @@
-// `linkseal status`: the quick path. What it imports is what every look at the site has to load.
+// `linkseal status`: the quick path. Every `status` has to load what this module imports, so it
+// imports little.
 
 import { jsonText, readable } from "../model/text.ts";
 import type { Status } from "../runtime/health/status.ts";
@@ -13,10 +14,10 @@ export interface StatusOptions {
   readonly socket?: string | undefined;
 }
 
-/** Prints the health of the site; resolves to 0, or 4 where not all is protected. */
+/** Prints the health of the site; resolves to 0, or to 4 if not everything is protected. */
 export async function showStatus({ json, check, socket }: StatusOptions): Promise<number> {
   const answer = await ask({ role: "view", method: "GET", path: "/v1/status", socket });
-  // The agent is of this program; a newer one only adds.
+  // The agent has the version of this program; a newer agent only adds members.
   const status = answer as Status;
   const paint = paintFor(process.stdout);
   const text = json
@@ -26,6 +27,7 @@ export async function showStatus({ json, check, socket }: StatusOptions): Promis
   return verdictExit(status.verdict);
 }
 
+/** Returns the exit status for a verdict. */
 export function verdictExit(verdict: Status["verdict"]): 0 | 4 {
   return verdict === "protected" ? 0 : 4;
 }

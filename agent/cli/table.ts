@@ -1,8 +1,8 @@
-// Rows for people: with lines around them on a terminal, as plain columns in a pipe.
+// Tables for operators: with lines around the cells on a terminal, as plain columns in a pipe.
 
 import { columns } from "../model/text.ts";
 
-/** Cells are readable text; `head` names the columns. */
+/** Formats a table; cells are readable text, `head` names the columns. */
 export async function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],

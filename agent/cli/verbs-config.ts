@@ -1,4 +1,4 @@
-// validate, plan, apply and config: from a file to the accepted intent.
+// The verbs validate, plan, apply and config: from a file to the accepted intent.
 
 import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
@@ -45,7 +45,7 @@ export function registerConfig(program: Command): void {
       program
         .command("apply [file]")
         .description("make a config the accepted intent, after showing its plan"),
-    ).option("--queue", "where a campaign runs, apply when it has ended"),
+    ).option("--queue", "if a campaign runs, apply when it has ended"),
     "linkseal apply site.yaml",
   ).action(apply);
   const config = program.command("config").description("the accepted configs");
@@ -79,7 +79,7 @@ function applyOptions(command: Command): Command {
 
 async function validate(file: string, options: Common): Promise<void> {
   const { text } = await readConfig(file);
-  // Schema and YAML take longer to load than all the rest of the command.
+  // Schema and YAML take longer to load than the rest of the command.
   const { parseConfig } = await import("../config/index.ts");
   const parsed = parseConfig(text, file, Date.now() as WallTime);
   const isValid = parsed.kind === "ok";
@@ -159,7 +159,7 @@ function refuseWithoutTerminal(): void {
   throw usage("there is no terminal to ask on; nothing was stored", "linkseal apply FILE --yes");
 }
 
-/** Anything but a yes is a no, and so is the end of the input. */
+/** Asks a question; anything but a yes is a no, and so is the end of the input. */
 async function saysYes(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const ended = once(terminal, "close").then(() => "");
@@ -199,7 +199,10 @@ async function conclude(
   }
 }
 
-/** The agent looks every few seconds: what has not begun by then waits for somebody. */
+/**
+ * How long a campaign must rest, in milliseconds. The agent observes every few seconds: a campaign
+ * that has not begun by then waits for an operator.
+ */
 const quietMs = 12_000;
 
 async function settle(
@@ -233,7 +236,7 @@ async function settle(
   exit(campaigns.some(({ state }) => state === "held") ? 1 : 0);
 }
 
-/** What was not reached, with the command that goes on from there. */
+/** Returns what was not reached, each with the command that goes on from there. */
 function waitsOf(
   plan: Plan,
   groups: readonly string[],

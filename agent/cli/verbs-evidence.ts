@@ -1,4 +1,4 @@
-// report, its key and its verification: what an auditor is given, and how he checks it.
+// The verb report with its key and verification: what an auditor gets, and how to check it.
 
 import { readFile, stat, writeFile } from "node:fs/promises";
 import type { Command } from "commander";
@@ -19,7 +19,7 @@ export function registerEvidence(program: Command): void {
     .description("signed evidence of when each link and tunnel was provably protected")
     .option("--from <time>", "a day or a moment in UTC; the first record if not given")
     .option("--to <time>", "the end, not included; as far as all is confirmed if not given")
-    .option("--html", "one HTML file to print, which holds the signed document too")
+    .option("--html", "one HTML file to print, which contains the signed document too")
     .option("--out <file>", "write it there and not to standard output");
   verb(
     report,
@@ -28,7 +28,7 @@ export function registerEvidence(program: Command): void {
   verb(
     report
       .command("key")
-      .description("the public half of the key that signs reports, for whoever checks them"),
+      .description("the public half of the key that signs reports, for those who check them"),
     "linkseal report key",
   ).action(showKey);
   verb(
@@ -130,7 +130,7 @@ async function checkReport(file: string, options: Common & { key: string }): Pro
   const pem = await read(options.key, keyBytesMax);
   const key = publicKeyOf(pem.toString("latin1"));
   if (key === undefined) {
-    throw usage(`${options.key} holds no Ed25519 public key in PEM`, "linkseal report key");
+    throw usage(`${options.key} contains no Ed25519 public key in PEM`, "linkseal report key");
   }
   const verified = verifyReport(await read(file, fileBytesMax), key);
   await new Session(options).show(verdictShape(file, verified), (shown) => verdictText(shown));

@@ -1,4 +1,5 @@
-// keys: what the vault holds for every link, and how an operator puts new pairs there.
+// The verb keys: which keys of every link are in the vault, and how an operator puts new pairs
+// there.
 
 import type { Command } from "commander";
 import type { KeyReport } from "../api/key-report.ts";
@@ -39,7 +40,7 @@ export function registerKeys(program: Command): void {
     withCredential(
       keys
         .command("pair <link>")
-        .description("say of a CAK and a CKN version in the vault that they are a pair")
+        .description("declare that a CAK and a CKN version in the vault are a pair")
         .requiredOption("--cak <version>", "version of the link's CAK secret")
         .requiredOption("--ckn <version>", "version of its CKN secret"),
     ),
@@ -95,7 +96,7 @@ function checkLines({ link, newest, finding }: KeyReport["keys"][number]): reado
 }
 
 function generationText({ generation }: { readonly generation: number | null }): string {
-  return generation === null ? "of no generation" : `generation ${generation}`;
+  return generation === null ? "without a generation" : `generation ${generation}`;
 }
 
 interface MadeReport {
@@ -157,7 +158,7 @@ async function pair(target: string, options: PairOptions): Promise<void> {
   const { desired, parts } = await openVault(session, options);
   const [link, ...more] = linksNamed(desired, target);
   if (link === undefined || more.length > 0) {
-    throw usage("a pair is of one link", "linkseal keys pair GROUP/LINK");
+    throw usage("a pair belongs to one link", "linkseal keys pair GROUP/LINK");
   }
   const { pairKey } = await import("../operate/keys/make.ts");
   const all = desired.groups.flatMap((group) => group.links);

@@ -1,4 +1,4 @@
-// status, links and tunnels: how everything stands.
+// The verbs status, links and tunnels: the health of everything.
 
 import type { Command } from "commander";
 import { keysText } from "../model/ckn-text.ts";
@@ -24,7 +24,7 @@ export function registerLinks(program: Command): void {
   verb(
     program
       .command("status")
-      .description("how everything stands, and why; exit status 4 where not all is protected")
+      .description("the health of everything, and why; exit status 4 if not all is protected")
       .option("--watch", "show it again and again, until interrupted")
       .option("--check", "one line, for monitoring"),
     "linkseal status --watch",
@@ -57,7 +57,7 @@ async function status(options: StatusOptions): Promise<void> {
 const redrawMs = 1_000;
 const clearScreen = "\u001b[H\u001b[2J";
 
-/** Ends with the process, by Ctrl-C. */
+/** Shows the status again and again until Ctrl-C ends the process. */
 async function watch(session: Session): Promise<never> {
   const paint = paintFor(process.stdout);
   const clear = process.stdout.isTTY ? clearScreen : "";
@@ -135,13 +135,13 @@ async function tunnels(name: string | undefined, options: Common): Promise<void>
       const lines = [...rides, ...reasonLines(reasons, paint, "  ")];
       return lines.length === 0 ? [] : [about, ...lines];
     });
-    const head = ["tunnel", "verdict", "BGP inside", "share", "gateway says"];
+    const head = ["tunnel", "verdict", "BGP inside", "share", "gateway reports"];
     return [await table(head, cells, outKind()), ...why].join("\n");
   });
   exit(everyProtected(wanted));
 }
 
-// Where there is nothing, nothing was seen to be protected.
+// An empty list proves no protection, so it counts as unknown.
 function everyProtected(parts: readonly { readonly verdict: Status["verdict"] }[]): 0 | 4 {
   const bad = parts.find(({ verdict }) => verdict !== "protected");
   return verdictExit(parts.length === 0 ? "unknown" : (bad?.verdict ?? "protected"));

@@ -1,4 +1,5 @@
-// events, journal, explain, doctor and what the program says about itself.
+// The verbs events, journal, explain and doctor, and those that report about the program or start a
+// daemon.
 
 import { type Command, Option } from "commander";
 import { drivers } from "#drivers/index.ts";
@@ -24,7 +25,7 @@ export function registerLook(program: Command): void {
   verb(
     program
       .command("events")
-      .description("what happened lately; as JSON one event a line")
+      .description("the latest events; as JSON one event a line")
       .option("-f, --follow", "go on with what happens, until interrupted"),
     "linkseal events -f",
   ).action(events);
@@ -47,7 +48,7 @@ export function registerLook(program: Command): void {
         .description(
           "check host, agent, vault and both ends of every link; exit status 4 if any is wrong",
         )
-        .option("--bundle [file]", "write what a stranger may see of it into a file, to post it"),
+        .option("--bundle [file]", "write what is safe to show outside into a file, to post it"),
     ),
     "linkseal doctor",
   ).action(checkUp);
@@ -95,7 +96,7 @@ export function registerSelf(program: Command, launch: Launch): void {
       .option("--socket <path>", "where it answers")
       .option("--client <user>", "who may ask, beside the user that it runs as")
       .option("--charon <path>", "socket of strongSwan's charon, if not /run/charon.vici")
-      .option("--held", "only list what stays dark or blocked without linkseal, and end")
+      .option("--held", "only list what stays down or blocked without linkseal, and end")
       .addOption(logLevel()),
     "linkseal net --client linkseal",
   ).action((options: KernelOptions) => runNetwork(launch, options));
@@ -115,7 +116,7 @@ export function registerSelf(program: Command, launch: Launch): void {
       .option("--client <user>", "who may ask, beside the user that it runs as")
       .option(
         "--key-cache <key>",
-        "keeps the keys over a boot, sealed by 32 octets (credential:NAME or file:PATH)",
+        "keeps the keys over a reboot, encrypted with 32 octets (credential:NAME or file:PATH)",
       )
       .addOption(logLevel()),
     "linkseal mka eth1 --client linkseal",

@@ -1,4 +1,4 @@
-// page code: the way in to the status page.
+// The verb page code: a login code for the status page.
 
 import type { Command } from "commander";
 import { spanText } from "../model/text.ts";
@@ -24,7 +24,7 @@ async function showCode(options: Common): Promise<void> {
   const session = new Session(options);
   const answer = await session.get<CodeAnswer>("/v1/page/code");
   await session.show(answer, ({ url, code, validMs }) =>
-    // What follows # never leaves the browser.
+    // The browser does not send what follows #.
     [`${url}#${code}`, `or open ${url} and type ${code}; good once, for ${spanText(validMs)}`].join(
       "\n",
     ),

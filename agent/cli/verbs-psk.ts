@@ -1,4 +1,4 @@
-// psk: which version of the keys that it shares each tunnel runs on, and the step to the next one.
+// The verb psk: which version of its pre-shared key each tunnel uses, and the step to the next one.
 
 import type { Command } from "commander";
 import type { PskReport } from "../runtime/tunnels/tunnel-auth.ts";
@@ -51,7 +51,7 @@ async function proceed(tunnel: string, options: Common): Promise<void> {
 
 function linesOf({ tunnel, farEnd, secretId, next }: PskReport): readonly string[] {
   const inUse =
-    secretId === null ? "set up by somebody else, version not known" : versionOf(secretId);
+    secretId === null ? "not set up by linkseal, version not known" : versionOf(secretId);
   const whose = farEnd === "agent" ? ", the gateway's is written by the agent" : "";
   if (next === null) return [`${tunnel}: ${inUse}${whose}`];
   const todo = todoOf(tunnel, farEnd, next.state);
@@ -64,7 +64,7 @@ function linesOf({ tunnel, farEnd, secretId, next }: PskReport): readonly string
 
 type State = NonNullable<PskReport["next"]>["state"];
 
-/** undefined = it goes on by itself. */
+/** Returns the command to give next; undefined = it goes on by itself. */
 function todoOf(tunnel: string, farEnd: PskReport["farEnd"], state: State): string | undefined {
   const proceed = `linkseal psk proceed ${tunnel}`;
   switch (state) {
@@ -82,7 +82,7 @@ function todoOf(tunnel: string, farEnd: PskReport["farEnd"], state: State): stri
   }
 }
 
-/** Name and version; the vault is the site's. */
+/** Returns name and version; all secrets are in the site's vault. */
 function versionOf(secretId: string): string {
   return secretId.split("/").slice(-2).join(" version ");
 }

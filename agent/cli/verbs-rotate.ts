@@ -1,4 +1,4 @@
-// rotate, rotation, drain and undrain: new keys for links in use.
+// The verbs rotate, rotation, drain and undrain: new keys for links in use.
 
 import type { Command } from "commander";
 import { LinksealError } from "#hal/error.ts";
@@ -37,7 +37,7 @@ export function registerRotate(program: Command, launch: Rehearsing): void {
     risky(program.command("rotate <target>"))
       .description("give a group or link the newest key of the vault, one link after the other")
       .option("--dry-run", "show what both ends would go through; exit status 3 if anything, or 6")
-      .option("--rehearse", "first on a simulated twin; it goes on only if that ends well")
+      .option("--rehearse", "first on a simulated copy of the site; goes on only if that ends well")
       .option("--emergency", "the old key is not trusted: at once, and with a fresh SAK")
       .option("--now", "outside the group's windows too (accepts the risk outsideWindow)")
       .option("--wait", "follow it to its end"),
@@ -52,7 +52,8 @@ export function registerRotate(program: Command, launch: Rehearsing): void {
     const command = rotation
       .command(`${name} [group]`)
       .description(`${text}; without a group the only one that runs`);
-    if (name === "proceed") command.option("--done", "it was changed already, and nobody sees it");
+    if (name === "proceed")
+      command.option("--done", "it was changed already, and linkseal cannot read that");
     verb(
       command.option("--wait", "follow it to its end"),
       `linkseal rotation ${name} erd-dub`,
@@ -75,9 +76,9 @@ export function registerRotate(program: Command, launch: Rehearsing): void {
 
 const operatorVerbs = [
   ["proceed", "say that the far end may be changed now"],
-  ["resume", "let a held campaign go on"],
+  ["resume", "let a stopped campaign go on"],
   ["revert", "take a parked campaign back to the old key"],
-  ["abandon", "end a parked campaign whose link carries"],
+  ["abandon", "end a parked campaign whose link carries traffic"],
 ] as const;
 
 async function rotate(launch: Rehearsing, target: string, options: RotateOptions): Promise<void> {
@@ -90,7 +91,7 @@ async function rotate(launch: Rehearsing, target: string, options: RotateOptions
   if (options.rehearse === true) {
     const plan = await session.admin<Plan>(planPath, asked);
     refuseHeld(plan);
-    // Where there is nothing to rotate the agent says so itself.
+    // If there is nothing to rotate, the agent reports that itself.
     if (plan.wouldChange) await tryFirst(launch, session, asked);
   }
   const after = await lastEvent(session);
@@ -129,7 +130,7 @@ function planExit({ wouldChange, notes }: Plan): 0 | 3 | 6 {
   return wouldChange ? 3 : 0;
 }
 
-/** Nothing is rehearsed that would be refused afterwards. */
+/** Refuses before a rehearsal what the agent would refuse afterwards. */
 function refuseHeld({ notes }: Plan): void {
   for (const { code, about, text, next } of notes) {
     if (code === undefined) continue;
@@ -145,7 +146,7 @@ async function tryFirst(launch: Rehearsing, session: Session, asked: Asked): Pro
 
 const rehearsalMsMax = 20_000;
 
-/** Here and not in the agent, which has to go on looking. */
+/** The rehearsal runs here and not in the agent, which has to go on observing. */
 async function rehearsed(
   launch: Rehearsing,
   session: Session,
@@ -203,7 +204,7 @@ async function drain(link: string, options: Common): Promise<void> {
   const done = await session.admin<{ readonly drained: string }>("/v1/drain", { link });
   await session.show({ schema: "linkseal.drain/1", ...done }, ({ drained }) =>
     [
-      `${drained}: its traffic is on what stands beside it, until this or the loss of that:`,
+      `${drained}: traffic is on the other link until you undrain it or that link fails:`,
       `     next: linkseal undrain ${drained}`,
     ].join("\n"),
   );

@@ -1,4 +1,4 @@
-// size tunnels: how many of them a circuit needs.
+// The verb size tunnels: how many tunnels a circuit needs.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { speedGbps, speedPattern } from "../config/units.ts";

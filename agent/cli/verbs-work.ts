@@ -1,4 +1,4 @@
-// adopt, enrol and retire: what an operator asks of the running agent.
+// The verbs adopt, enrol and retire: requests of an operator to the running agent.
 
 import type { Command } from "commander";
 import { shortCkn } from "../model/ckn-text.ts";
@@ -13,7 +13,7 @@ import { verb } from "./shape.ts";
 export function registerWork(program: Command): void {
   verb(
     risky(program.command("adopt <target>")).description(
-      "take a group or link that was protected by hand into the intent; writes to no device",
+      "take a group or link that was configured manually into the intent; writes to no device",
     ),
     "linkseal adopt erd-dub/primary",
   ).action(adopt);

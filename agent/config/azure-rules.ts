@@ -1,4 +1,4 @@
-// What the settings under `azure` need of each other, cloud by cloud.
+// Rules between the settings under `azure`, cloud by cloud.
 
 import {
   checkArm,
@@ -25,7 +25,7 @@ export const azureRules: readonly Rule[] = [
   },
   {
     says:
-      "`azure.authority` and `azure.arm` are of `cloud: loopback` alone, a simulated Azure on " +
+      "`azure.authority` and `azure.arm` belong to `cloud: loopback` alone, a simulated Azure on " +
       "this host; there both are needed and every URL is https://localhost:PORT or alike.",
     *find({ azure }) {
       yield* serviceOf(azure, "authority", checkAuthority);
@@ -42,7 +42,7 @@ export const azureRules: readonly Rule[] = [
     },
   },
   {
-    says: "`azure.privateEndpoints` lie in private address space, never on this host or its link.",
+    says: "`azure.privateEndpoints` are in private address space, never on this host or its link.",
     *find({ azure }) {
       yield* rangesOf(azure);
     },
@@ -56,12 +56,12 @@ export const azureRules: readonly Rule[] = [
     },
   },
   {
-    says: "`tunnels[].remote.azureConnection` is of a real cloud, and holds nothing but names.",
+    says: "`tunnels[].remote.azureConnection` is for a real cloud, and contains nothing but names.",
     *find({ azure, tunnels }) {
       for (const [i, { remote }] of tunnels.entries()) {
         const id = remote.azureConnection;
         if (id === undefined || (azure.cloud !== "sim" && !/\/\.{0,2}(\/|$)/.test(id))) continue;
-        const why = azure.cloud === "sim" ? "a simulated site has none" : "it is no resource id";
+        const why = azure.cloud === "sim" ? "a simulated site has none" : "it is not a resource id";
         const path = ["tunnels", i, "remote", "azureConnection"];
         yield finding(path, `is ${shown(id)}`, why, "remove it");
       }
@@ -69,7 +69,7 @@ export const azureRules: readonly Rule[] = [
   },
 ];
 
-/** It becomes the path of requests: nothing but names stands in it. */
+/** The id becomes the path of requests, so it may contain nothing but names. */
 const portId = new RegExp(
   "^/subscriptions/[0-9a-f-]{36}/resourceGroups/[\\w(][\\w.()-]{0,89}" +
     "/providers/Microsoft\\.Network/expressRoute(Ports|Lags)/[a-z0-9][\\w.-]{0,79}$",
@@ -127,7 +127,7 @@ function* serviceOf(
 
 type Identity = NonNullable<Azure["identity"]>;
 
-/** By kind: what it needs and what it may have. */
+/** The keys that each kind of identity needs, and those that it may have. */
 const identityKeys: Readonly<
   Record<Identity["kind"], Readonly<Record<"needs" | "may", readonly (keyof Identity)[]>>>
 > = {

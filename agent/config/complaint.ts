@@ -1,20 +1,27 @@
-// What is wrong with a config, where, and what to write instead; never repeats what may be a key.
+// What is wrong with a config, where, and what to write instead. A complaint never repeats text
+// that may be a key.
 
+/** One fault of a config, with its place in the file. */
 export interface Complaint {
+  /** Path of the file, as the operator wrote it. */
   readonly file: string;
-  /** From 1. */
+  /** Line of the file, from 1. */
   readonly line: number;
-  /** From 1, in UTF-16 units as editors count. */
+  /** Column in the line, from 1, in UTF-16 units as editors count. */
   readonly column: number;
+  /** Path of the setting, such as `groups[0].links[1].speed`. */
   readonly path: string;
+  /** The fault, such as `is missing`. */
   readonly what: string;
+  /** The rule that it breaks. */
   readonly why: string;
+  /** The text to write instead. */
   readonly write: string;
 }
 
 export type Path = readonly (string | number)[];
 
-/** A complaint before it knows its file; `at` is an offset in the text. */
+/** A complaint before its file is known; `at` is an offset in the text. */
 export interface Fault {
   readonly path: Path;
   readonly at: number;
@@ -23,7 +30,9 @@ export interface Fault {
   readonly write: string;
 }
 
-/** `file:line:column path: what, why, what to write`, on one line without control characters. */
+/**
+ * Returns `file:line:column path: what, why, what to write` on one line without control characters.
+ */
 export function formatComplaint(complaint: Complaint): string {
   const { file, line, column, path, what, why, write } = complaint;
   return `${visible(file)}:${line}:${column} ${path}: ${what}, ${why}, ${write}`;
@@ -37,7 +46,7 @@ export function complaintOf(fault: Fault, text: string, file: string): Complaint
   return { file, line, column: fault.at - before.lastIndexOf("\n"), path, what, why, write };
 }
 
-/** `groups[0].links[1].speed`; `(file)` for the whole. */
+/** Returns a path such as `groups[0].links[1].speed`; `(file)` for the file as a whole. */
 export function pathText(path: Path): string {
   const text = path
     .map((step) => (typeof step === "number" ? `[${step}]` : `.${plain(step)}`))
@@ -45,9 +54,13 @@ export function pathText(path: Path): string {
   return text === "" ? "(file)" : text.replace(/^\./, "");
 }
 
-/** A piece of the file for a message: quoted, short, withheld where it could be a pasted key. */
+/**
+ * Returns a piece of the file for a message: quoted and short, or withheld if it could be a pasted
+ * key.
+ */
 export function shown(text: string): string {
-  // Sixteen hex digits are far below any CAK, so even half a key is not repeated (promise P5).
+  // Sixteen hex digits are far fewer than any CAK has, so not even half a key is repeated (promise
+  // P5).
   if (/[0-9a-f]{16}/i.test(text)) return `a text of ${text.length} characters`;
   return JSON.stringify(visible(text.length > 60 ? `${text.slice(0, 57)}...` : text));
 }
@@ -57,7 +70,7 @@ function plain(step: string): string {
   return quoted === `"${step}"` && /^[\w-]+$/.test(step) ? step : quoted;
 }
 
-// Controls, bidirectional marks and separators could forge lines of a terminal or a log.
+// Control characters, bidirectional marks and separators could forge lines of a terminal or a log.
 function visible(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "?");
 }

@@ -1,4 +1,5 @@
-// Text of unknown origin to a plain tree with positions, with a bound on every dimension of it.
+// Reads text of unknown origin into a plain tree with positions, with a limit on every dimension of
+// it.
 
 import {
   Composer,
@@ -15,10 +16,10 @@ import type { Fault, Path } from "./complaint.ts";
 
 export const charactersMax = 1_000_000;
 const lexemesMax = 300_000;
-// The deepest valid place, `groups[].links[].macsec.suite`, keeps 9 things open in the parser.
+// The deepest valid setting, `groups[].links[].macsec.suite`, keeps 9 levels open in the parser.
 const openMax = 32;
 
-/** A value and where it stands. Maps have no prototype, so no key of the file is ever a method. */
+/** A value and its position. Maps have no prototype, so no key of the file is ever a method. */
 export interface Located {
   readonly at: number;
   readonly value: unknown;
@@ -36,7 +37,10 @@ export type ReadDocument =
   | { readonly kind: "ok"; readonly root: Located }
   | { readonly kind: "refused"; readonly faults: readonly Fault[] };
 
-/** Never throws; at most a second or two for a megabyte made to hurt. */
+/**
+ * Reads a document. It never throws, and needs at most a second or two for a megabyte that was made
+ * to be slow.
+ */
 export function readDocument(text: string): ReadDocument {
   if (text.length > charactersMax) {
     return refuse(
@@ -47,7 +51,7 @@ export function readDocument(text: string): ReadDocument {
     );
   }
   if (!text.isWellFormed()) {
-    return refuse(0, "is not Unicode", "it holds half a surrogate pair", "save it as UTF-8");
+    return refuse(0, "is not Unicode", "it contains half a surrogate pair", "save it as UTF-8");
   }
   const composed = compose(text);
   if (composed.kind === "refused") return composed;
@@ -63,7 +67,8 @@ export function readDocument(text: string): ReadDocument {
 
 type Composed = { kind: "ok"; document: Document } | (ReadDocument & { kind: "refused" });
 
-// The parser keeps its own stack, the composer recurses: depth is checked between the two.
+// The parser keeps a stack of its own and the composer recurses, so depth is checked between the
+// two.
 function compose(text: string): Composed {
   const parser = new Parser();
   const tokens = [];
@@ -72,7 +77,7 @@ function compose(text: string): Composed {
   for (const lexeme of new Lexer().lex(text)) {
     tokens.push(...parser.next(lexeme));
     if (parser.stack.length > openMax) {
-      return refuse(at, "is nested too deep", "no setting stands so deep", "flatten it");
+      return refuse(at, "is nested too deep", "no setting is nested so deep", "flatten it");
     }
     lexemes += 1;
     if (lexemes > lexemesMax) {
@@ -81,20 +86,21 @@ function compose(text: string): Composed {
     at += lexeme.length;
   }
   tokens.push(...parser.end());
-  // Key uniqueness is checked in `locate`, since the composer's own way is quadratic.
+  // `locate` checks that keys are unique, because the composer's own check is quadratic.
   const composer = new Composer({ schema: "core", uniqueKeys: false, strict: true });
   const [first, second] = composer.compose(tokens, true, text.length);
   if (second !== undefined) {
     const from = second.range[0];
-    return refuse(from, "holds a second document", "one file is one site", "remove `---`");
+    return refuse(from, "contains a second document", "one file is one site", "remove `---`");
   }
   if (first === undefined) {
-    return refuse(0, "holds no document", "a site needs its keys", "version: 1");
+    return refuse(0, "contains no document", "a site needs its keys", "version: 1");
   }
   return { kind: "ok", document: first };
 }
 
-// The library's message quotes the file after a colon or quote mark; what comes before is kept.
+// The library's message quotes the file after a colon or quote mark; only the part before that is
+// kept.
 function syntaxFault(error: { pos: [number, number]; message: string }): Fault {
   const why = error.message.split(/[:"]/)[0]?.trim() ?? "";
   return fault([], error.pos[0], "is not valid YAML", why, "correct the text here");
@@ -132,14 +138,16 @@ function locateMap(map: YAMLMap, path: Path, at: number, faults: Fault[]): Locat
   for (const { key, value: inner } of map.items) {
     const keyAt = startOf(key, at);
     if (!isScalar(key) || key.anchor !== undefined || key.tag !== undefined) {
-      faults.push(fault(path, keyAt, "has a key that is no word", "keys are words", "rename it"));
+      faults.push(
+        fault(path, keyAt, "has a key that is not a word", "keys are words", "rename it"),
+      );
       continue;
     }
     const name = typeof key.value === "string" ? key.value : (key.source ?? "");
     const where = [...path, name];
     const earlier = members.has(name);
     if (earlier) {
-      faults.push(fault(where, keyAt, "stands here twice", "only one can count", "remove one"));
+      faults.push(fault(where, keyAt, "is listed twice", "only one can count", "remove one"));
     }
     const node = locate(inner, where, keyAt, faults);
     if (earlier) continue;

@@ -1,4 +1,4 @@
-// Text of a config to what it wants, or to every complaint about it.
+// Parses the text of a config into the desired state, or into all complaints about it.
 
 import type { WallTime } from "#hal/world.ts";
 import type { Desired } from "../model/desired.ts";
@@ -18,9 +18,10 @@ export type ParsedConfig =
 const complaintsMax = 50;
 
 /**
- * Pure and total: any text gives an answer, in bounded time. `file` is only quoted. Complaints come
- * in the order of the file and never repeat what could be a key. A risk whose date is over at `now`
- * is a warning, so that an accepted intent does not become invalid overnight; gates hold the date.
+ * Parses a config. It is pure and accepts any text, in bounded time; `file` is only quoted.
+ * Complaints come in the order of the file and never repeat what could be a key. A risk whose date
+ * has passed at `now` is a warning, so that an accepted intent does not become invalid overnight;
+ * campaigns check the date again.
  */
 export function parseConfig(text: string, file: string, now?: WallTime): ParsedConfig {
   const read = readDocument(text);

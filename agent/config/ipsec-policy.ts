@@ -1,9 +1,9 @@
-// IPsec policies: Azure's names of a custom policy, the profiles that stand for a set of them, and
-// what RFC 8221 and RFC 8247 say of each algorithm.
+// IPsec policies: Azure's names in a custom policy, the named profiles, and the requirements of
+// RFC 8221 and RFC 8247 for each algorithm.
 
 import type { IkeTransforms, SaLife, Transforms } from "#hal/model.ts";
 
-/** The eight properties of `ipsecPolicies` in ARM, as its documents spell them. */
+/** The eight properties of `ipsecPolicies` in ARM, spelled as in ARM's documents. */
 export interface AzurePolicy {
   readonly ikeEncryption: string;
   readonly ikeIntegrity: string;
@@ -45,12 +45,14 @@ const strongest = {
   pfsGroup: "ECP384",
 };
 
-/** What each profile is as a custom policy of the gateway. */
+/** Each profile as a custom policy of the gateway. */
 export const profiles: Readonly<Record<PolicyProfile, AzurePolicy>> = {
   strong: { ...strongest, ...azureLife },
-  // RFC 9206 wants IPsec SAs renewed after eight hours at most; half of it is a round number.
+  // RFC 9206 requires that IPsec SAs are renewed after eight hours at most; half of that is a round
+  // number.
   cnsa: { ...strongest, ...azureLife, saLifeTimeSeconds: 14_400 },
-  // Of what a gateway without a custom policy takes, the best: group 2, and no group of its own.
+  // The strongest proposal that a gateway without a custom policy accepts: DH group 2, and no PFS
+  // group.
   azureDefault: {
     ikeEncryption: "AES256",
     ikeIntegrity: "SHA256",
@@ -80,7 +82,10 @@ const { SHA384: _neither, ...espHashes } = hashes;
 const gcms = { GCMAES256: "none", GCMAES192: "none", GCMAES128: "none" };
 const { GCMAES192: _nor, ...ikeGcms } = gcms;
 
-/** Azure's word for each, and the model's; of several for one the first is the one written. */
+/**
+ * Azure's names and the model's names. If several of Azure's names mean one algorithm, linkseal
+ * writes the first.
+ */
 const tables = {
   ikeEncryption: ikeCiphers,
   ikeIntegrity: { ...hashes, ...ikeGcms },
@@ -108,18 +113,22 @@ const tables = {
   },
 } satisfies Readonly<Record<string, Names>>;
 
+/** A property of a custom policy that names an algorithm. */
 export type Algorithm = keyof typeof tables;
+/** All properties of a custom policy that name an algorithm. */
 export const algorithms = Object.keys(tables) as Algorithm[];
 
-/** Bounds of ARM. */
+/** Lower bounds of ARM. */
 const lifeMin = { saLifeTimeSeconds: 300, saDataSizeKilobytes: 1024 } as const;
-/** The kernel and charon count in 32 bits of seconds, and nobody keeps an SA for longer. */
+/**
+ * Upper bounds: the kernel and charon count seconds in 32 bits, and longer lifetimes have no use.
+ */
 const lifeMax = { saLifeTimeSeconds: 172_799, saDataSizeKilobytes: 2_147_483_647 } as const;
 type Life = keyof typeof lifeMin;
 
-/** One thing that is wrong with a set, with the rule that says so. */
+/** One fault of a policy, with the rule that it breaks. */
 export interface PolicyFault {
-  /** undefined = of the set as a whole. */
+  /** undefined = the fault is in the policy as a whole. */
   readonly field: string | undefined;
   readonly what: string;
   readonly rule: string;
@@ -128,7 +137,7 @@ export interface PolicyFault {
 
 export type WrittenPolicy = Readonly<Record<string, string | number | undefined>>;
 
-/** Nothing found: it is an `AzurePolicy`. */
+/** Returns the faults of a policy; without faults it is an `AzurePolicy`. */
 export function policyFaults(written: WrittenPolicy): readonly PolicyFault[] {
   const known: readonly string[] = azureFields;
   const strange = Object.keys(written).filter((field) => !known.includes(field));
@@ -136,7 +145,7 @@ export function policyFaults(written: WrittenPolicy): readonly PolicyFault[] {
   const faults = [
     ...strange.map((field) => ({
       field,
-      what: "is no property of a custom policy",
+      what: "is not a property of a custom policy",
       rule: `Azure knows ${azureFields.join(", ")}`,
       write: "remove it",
     })),
@@ -157,7 +166,7 @@ export function policyFaults(written: WrittenPolicy): readonly PolicyFault[] {
 function nameFault(field: Algorithm, value: string | number | undefined): PolicyFault[] {
   if (value === undefined || Object.hasOwn(tables[field], value)) return [];
   const rule = `Azure's names here are ${Object.keys(tables[field]).join(", ")}`;
-  const what = typeof value === "number" ? "is a number" : "is no name of an algorithm";
+  const what = typeof value === "number" ? "is a number" : "is not the name of an algorithm";
   return [{ field, what, rule, write: `${field}: ${profiles.strong[field]}` }];
 }
 
@@ -184,7 +193,7 @@ function pairFaults(policy: AzurePolicy): readonly PolicyFault[] {
     faults.push({ field, what, rule, write: `${field}: ${write}` });
   };
   if (isGcm(ikeIntegrity)) {
-    const rule = "what stands here is the PRF as well, and a GCM is none (RFC 5282, 10)";
+    const rule = "this is the PRF as well, and GCM is not a PRF (RFC 5282, 10)";
     say("ikeIntegrity", `is ${ikeIntegrity}`, rule, "SHA384");
   }
   if (isGcm(ipsecEncryption) !== isGcm(ipsecIntegrity)) {
@@ -199,7 +208,7 @@ function pairFaults(policy: AzurePolicy): readonly PolicyFault[] {
     say("dhGroup", "is None", "IKEv2 has no exchange without a group (RFC 7296, 1.2)", "ECP384");
   }
   if (ipsecEncryption === "None") {
-    const rule = "a tunnel without encryption protects nothing that anybody reads";
+    const rule = "a tunnel without encryption keeps nothing confidential";
     say("ipsecEncryption", "is None", rule, "GCMAES256");
   }
   return [...faults, ...forbidden(policy).filter((one) => !faults.some(sameField(one)))];
@@ -212,7 +221,10 @@ const sameField =
 
 type Level = "must not" | "should not" | "must-";
 
-/** What the RFCs advise against; what they advise, allow or do not name has no row. */
+/**
+ * Algorithms that the RFCs advise against; the others, which they advise, allow or do not name,
+ * have no row.
+ */
 const levels: Readonly<Record<Algorithm, Readonly<Record<string, Level>>>> = {
   // RFC 8247, 2.1.
   ikeEncryption: { DES: "must not" },
@@ -245,7 +257,7 @@ function forbidden(policy: AzurePolicy): readonly PolicyFault[] {
   });
 }
 
-/** Why a policy needs a waiver, each reason with its clause; empty = it needs none. */
+/** Returns why a policy needs a waiver, each reason with its clause; empty = it needs none. */
 export function weaknesses(policy: AzurePolicy): readonly string[] {
   return algorithms.flatMap((field) => {
     const why = weaknessOf(field, policy[field]);
@@ -253,7 +265,7 @@ export function weaknesses(policy: AzurePolicy): readonly string[] {
   });
 }
 
-/** What is said against one word of a policy, in any field of it; undefined = nothing. */
+/** Returns what speaks against one name of a policy, in any property; undefined = nothing. */
 export function weaknessOf(field: Algorithm, word: string): string | undefined {
   const level = Object.hasOwn(levels[field], word) ? levels[field][word] : undefined;
   if (level !== undefined) return `${clauses[field]}: ${level.toUpperCase()}`;
@@ -263,7 +275,7 @@ export function weaknessOf(field: Algorithm, word: string): string | undefined {
   return undefined;
 }
 
-/** For a policy without faults. */
+/** Returns the transforms of a policy without faults. */
 export function transformsOf(policy: AzurePolicy): TunnelPolicy {
   const word = (field: Algorithm): string =>
     (tables[field] as Names)[policy[field]] ?? policy[field];
@@ -280,7 +292,7 @@ export function transformsOf(policy: AzurePolicy): TunnelPolicy {
   };
 }
 
-/** The same as the gateway must be told it; undefined where Azure has no word for a part. */
+/** Returns the policy in Azure's names; undefined = Azure has no name for a part of it. */
 export function azureOf({ ike, esp, life }: TunnelPolicy): AzurePolicy | undefined {
   const name = (field: Algorithm, word: string): string | undefined =>
     Object.entries(tables[field]).find(([, one]) => one === word)?.[0];
@@ -304,7 +316,10 @@ export function policyOf(written: PolicyProfile | WrittenPolicy): AzurePolicy {
   return typeof written === "string" ? profiles[written] : (written as unknown as AzurePolicy);
 }
 
-/** A number of 32 bits that is always the same for a name (FNV-1a), and never 0, which is none. */
+/**
+ * Returns a number of 32 bits that is always the same for a name (FNV-1a), and never 0, which means
+ * "no interface".
+ */
 export function ifIdOf(name: string): number {
   let hash = 0x811c9dc5;
   for (const octet of new TextEncoder().encode(name)) {

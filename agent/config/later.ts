@@ -1,11 +1,12 @@
-// Settings that the product will have: refused with what they wait for, never accepted in silence.
+// Settings that a later version will have: a config that uses them is refused, with what they wait
+// for.
 
 import type { Path } from "./complaint.ts";
 
 interface Later {
-  /** Indices are written `[]`. */
+  /** Path of the setting, with indices as `[]`. */
   readonly path: string;
-  /** Only these values of an existing key; absent: the key itself. */
+  /** Values of an existing key that are not available; absent = the key itself is not. */
   readonly values?: readonly string[];
   readonly waitsFor: string;
 }
@@ -20,7 +21,10 @@ export const laterSettings: readonly Later[] = [
   { path: "groups[].drain", values: ["adminDown"], waitsFor: "drains that shut the port" },
 ];
 
-/** What is said elsewhere: `keyCache` belongs to the process that seals it. */
+/**
+ * Explains a key that belongs elsewhere: `keyCache` is an option of the process that encrypts the
+ * cache.
+ */
 export function elsewhere(
   path: Path,
 ): { readonly why: string; readonly write: string } | undefined {
@@ -31,12 +35,14 @@ export function elsewhere(
   };
 }
 
-/** Indices as `[]`. */
+/** Returns the path with indices as `[]`. */
 function textOf(path: Path): string {
   return path.map((step) => (typeof step === "number" ? "[]" : `.${step}`)).join("");
 }
 
-/** The row for a key that the schema does not know, or for a value that it does not take. */
+/**
+ * Returns the row for a key that the schema does not know, or for a value that it does not accept.
+ */
 export function laterSetting(path: Path, value: unknown): Later | undefined {
   const text = textOf(path);
   return laterSettings.find(

@@ -1,4 +1,5 @@
-// A checked config to what the agent wants: units become numbers, every default is filled in.
+// Turns a checked config into the desired state: units become numbers, and every default is filled
+// in.
 
 import { drivers, sshPortOf } from "#drivers/index.ts";
 import type { SnmpLogin } from "#hal/target.ts";
@@ -23,10 +24,10 @@ import type { Config } from "./schema.ts";
 import { freezeOf, windowOf, windowTexts } from "./span.ts";
 import { durationMs, endOfDay, speedGbps } from "./units.ts";
 
-/** Azure's own advice for what runs inside of a tunnel. */
+/** MTU that Azure recommends for packets inside a tunnel. */
 const innerMtu = 1400;
 
-/** Between two proofs of a backup. */
+/** Default time between two proofs of a backup, in milliseconds. */
 const proveMs = 300_000;
 
 export function resolve(config: Config): Desired {
@@ -105,7 +106,7 @@ function listenOf(text: string): Listen {
   return { kind: "port", host: six === undefined ? "127.0.0.1" : "::1", port: Number(port) };
 }
 
-/** The rules hold what each kind of identity needs. */
+/** Resolves the Azure settings; the rules have checked what each kind of identity needs. */
 function azureOf(azure: Config["azure"]): AzureSettings {
   const { cloud, vault, farEnd, identity, scopes, privateEndpoints, authority, arm } = azure;
   if (cloud === "sim" || identity === undefined) return { cloud: "sim", vault, farEnd, scopes };
@@ -144,7 +145,7 @@ function deviceOf(
   };
 }
 
-/** What its platform needs done otherwise under the suites of its links. */
+/** Returns the quirks that the device's platform needs for the suites of its links. */
 function quirksOf(
   { name, driver }: Config["devices"][number],
   groups: readonly DesiredGroup[],
@@ -156,7 +157,7 @@ function quirksOf(
   return isMeant ? ["shutBeforeKeyChange"] : [];
 }
 
-/** The rules hold what each way of access needs. */
+/** Resolves SNMP settings; the rules have checked what each way of access needs. */
 function snmpOf(snmp: NonNullable<Config["devices"][number]["snmp"]>): SnmpLogin {
   const { access, port, user = "", auth, privacy, community = "" } = snmp;
   if (access === "v2c-readonly") return { access: "v2cReadonly", port, community };
@@ -210,7 +211,7 @@ function linkOf(group: string, link: Group["links"][number]): DesiredLink {
   };
 }
 
-// Which of them belong together is a rule of its own.
+// Another rule checks which of these settings belong together.
 function authOf(auth: Auth): DesiredAuth {
   const { psk, farEnd = "manual", certificate, authorities = "", peer = "" } = auth;
   return certificate === undefined

@@ -1,4 +1,4 @@
-// A rule between keys and what it finds.
+// A rule between settings, and what it finds.
 
 import type { RiskName } from "../model/desired.ts";
 import type { Fault, Path } from "./complaint.ts";
@@ -11,7 +11,10 @@ export interface Rule {
   find(config: Config): Iterable<Finding>;
 }
 
-/** Whether the file accepts a risk; its date is a gate's business at run time, not the parser's. */
+/**
+ * True if the config accepts the risk. Its date is not checked here, but by the gates when a
+ * campaign runs.
+ */
 export function accepts(config: Config, risk: RiskName): boolean {
   return config.acceptRisks.some((accepted) => accepted.risk === risk);
 }

@@ -1,4 +1,5 @@
-// What no single key can say: rules between keys, each with the sentence that the reference prints.
+// Rules between settings, which no single key can express; each has the sentence that the reference
+// prints.
 
 import { accessOf, drivers } from "#drivers/index.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -19,7 +20,7 @@ import { endOfDay, speedGbps } from "./units.ts";
 type Group = Config["groups"][number];
 type Link = Group["links"][number];
 
-/** The rules that a config must keep, in the order of the reference. */
+/** The rules that a config must meet, in the order of the reference. */
 export const rules: readonly Rule[] = [
   {
     says: "Names are unique: of devices, groups and tunnels in the file, of links in their group.",
@@ -43,7 +44,7 @@ export const rules: readonly Rule[] = [
       for (const [device, path] of uses) {
         if (names.has(device)) continue;
         const why = `the devices are ${shortList([...names])}`;
-        yield finding([...path, "device"], `${shown(device)} is no device`, why, "list it there");
+        yield finding([...path, "device"], `unknown device ${shown(device)}`, why, "list it there");
       }
     },
   },
@@ -160,25 +161,25 @@ function* deviceKeys({ devices }: Config): Generator<Finding> {
       yield finding([...at, "address"], `is ${shown(address)}`, why, write);
     }
     if (isRouter && ssh === undefined) {
-      const why = "nobody logs in without a key, nor to a device whose own key is not known";
+      const why = "a login needs a key, and the device's own key must be known";
       yield finding(at, "has no ssh", why, "ssh: { user, key, hostKey }");
     }
     if (!isRouter && ssh !== undefined) {
-      yield finding([...at, "ssh"], "is set", "nobody logs in to it", "leave it out");
+      yield finding([...at, "ssh"], "is set", "linkseal does not log in to it", "leave it out");
     }
     if (driver !== "linux" && frr !== undefined) {
-      const why = `the driver ${driver} leads traffic without FRR`;
+      const why = `the driver ${driver} routes traffic without FRR`;
       yield finding([...at, "frr"], "is set", why, "leave it out");
     }
   }
 }
 
-/** What is allowed and probably not meant. Dates are judged only if `now` is given. */
+/** Returns what is allowed but probably not intended. Dates are checked only if `now` is given. */
 export function* warningsOf(config: Config, now: WallTime | undefined): Generator<Finding> {
   for (const [i, { risk, until }] of config.acceptRisks.entries()) {
     if (now === undefined || endOfDay(until) > now) continue;
     const why = `${risk} counts as not accepted`;
-    yield finding(["acceptRisks", i, "until"], "is over", why, "set a later date or remove it");
+    yield finding(["acceptRisks", i, "until"], "has passed", why, "set a later date or remove it");
   }
   for (const [i, { links }] of config.groups.entries()) {
     if (links[0]?.device !== links[1]?.device) continue;
@@ -188,7 +189,10 @@ export function* warningsOf(config: Config, now: WallTime | undefined): Generato
   yield* slowProofs(config);
 }
 
-/** Known here of a driver that never sends probes, and of a file that accepts it. */
+/**
+ * Finds waits that are too short without probes: with a driver that never sends any, or in a config
+ * that accepts the risk.
+ */
 function* slowProofs(config: Config): Generator<Finding> {
   const { devices, rotation } = config;
   const used = new Set(eachLink(config).map(({ link }) => link.device));
@@ -230,7 +234,7 @@ function* repeated(uses: readonly (readonly [string, Path])[]): Generator<Findin
     if (earlier === undefined) first.set(value, path);
     else {
       const why = `${pathText(earlier)} has it already`;
-      yield finding(path, `${shown(value)} stands twice`, why, "give each its own");
+      yield finding(path, `${shown(value)} is listed twice`, why, "give each its own");
     }
   }
 }
@@ -261,7 +265,7 @@ function* suiteAgainstSpeed(link: Link, path: Path): Generator<Finding> {
     yield finding(at, `${link.macsec.suite} at ${link.speed}`, why, "suite: gcm-aes-256");
   }
   if (!xpn && gbps >= 40) {
-    // 64 octets of frame, 20 of preamble and gap, 32 of SecTAG and ICV on the wire.
+    // A frame of 64 octets needs 20 more for preamble and gap, and 32 for SecTAG and ICV.
     const seconds = Math.round((2 ** 32 * (64 + 20 + 32) * 8) / (gbps * 1e9));
     const why = `its packet numbers last ${seconds} s in small frames`;
     yield finding(at, `${link.macsec.suite} at ${link.speed}`, why, "suite: gcm-aes-xpn-256");
@@ -288,9 +292,9 @@ function* insideMacsec(config: Config): Generator<Finding> {
     const path = ["tunnels", i, "insideMacsec"];
     if (group === undefined) {
       const why = `the groups are ${shortList(config.groups.map(({ name }) => name)) || "none"}`;
-      yield finding(path, `${shown(wanted)} is no group`, why, "name a group or remove it");
+      yield finding(path, `unknown group ${shown(wanted)}`, why, "name a group or remove it");
     } else if (!group.links.some((link) => link.device === device)) {
-      const why = `${device} holds no link of it`;
+      const why = `${device} has no link of it`;
       yield finding(path, `${shown(wanted)} is elsewhere`, why, "end the tunnel on a device of it");
     }
   }
@@ -305,7 +309,7 @@ function* tunnelAddresses(config: Config): Generator<Finding> {
     }
     const sides = [...protects.local, ...protects.remote];
     if (new Set(sides.map(family)).size > 1 || new Set(sides).size < sides.length) {
-      const why = "prefixes are of one family and each stands once";
+      const why = "prefixes are of one family and each is listed once";
       yield finding([...at, "protects"], "mixes or repeats prefixes", why, "correct the lists");
     }
     for (const side of ["local", "remote"] as const) {
@@ -329,7 +333,7 @@ function family(address: string): "v4" | "v6" {
   return address.includes(":") ? "v6" : "v4";
 }
 
-// IPv6 has many spellings of one address; there the device's own check has to do.
+// IPv6 has many spellings of one address; the device's own check has to suffice there.
 function hasHostBits(prefix: string): boolean {
   const [address = "", length = "32"] = prefix.split("/");
   if (family(address) === "v6") return false;

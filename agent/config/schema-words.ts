@@ -1,10 +1,10 @@
-// The words that the schema of a config is made of: texts, times and whole numbers.
+// Building blocks of the config schema: texts, durations, whole numbers and lists.
 
 import { z } from "zod";
 import { durationMs, durationPattern } from "./units.ts";
 
-// `title` is the rule in words (it follows "it must be"), `examples` holds what to write,
-// `description` what the key is for; complaints, JSON Schema and reference read these three.
+// `title` is the rule in words (it follows "it must be"), `examples` contains what to write,
+// `description` says what the key is for; complaints, JSON Schema and reference read these three.
 export function word(title: string, pattern: RegExp, example: string) {
   return z
     .string()
@@ -23,11 +23,11 @@ export function duration(low: string, high: string, fallback: string, descriptio
     .meta({ title, examples: [fallback], description });
 }
 
-/** Likewise with that value where none is given. */
+/** A duration with a default. */
 export const durationOr = (low: string, high: string, fallback: string, description: string) =>
   duration(low, high, fallback, description).default(fallback);
 
-/** Empty where none is given. `what`: its elements in words. */
+/** A list that is empty by default. `what` names its elements in words. */
 export const listOf = <T extends z.ZodType>(
   element: T,
   most: number,
@@ -56,7 +56,8 @@ export const name = (example: string) =>
     example,
   );
 
-// Key Vault's own rule for names; a pasted CAK or CKN would fit it, hence the first half.
+// Key Vault's own rule for names. A pasted CAK or CKN would fit it, so the first half of the
+// pattern excludes them.
 export const secretName = (example: string) =>
   word(
     "the name of a Key Vault secret (1 to 127 letters, digits and hyphens), never a key itself",

@@ -1,4 +1,4 @@
-// The shape of a config file: each key with its rule, default and a sentence on what it is for.
+// The schema of a config file: each key with its rule, default and a sentence about its purpose.
 
 import { z } from "zod";
 import { realClouds } from "#drivers/azure/azure-url.ts";
@@ -22,8 +22,8 @@ import { telemetry } from "./telemetry-schema.ts";
 import { tunnel } from "./tunnel-schema.ts";
 import { speedPattern } from "./units.ts";
 
-// Which of the two a driver takes is a rule between keys. A Unix socket's path has room for 107
-// octets (`sun_path` of unix(7)).
+// A rule between keys checks which of the two forms a driver takes. A Unix socket's path has room
+// for 107 octets (`sun_path` of unix(7)).
 const deviceAddress = () =>
   word(
     "the address or name of a router, or `unix:` and the absolute path of a socket",
@@ -31,7 +31,7 @@ const deviceAddress = () =>
     "192.0.2.1",
   );
 
-// The rules between keys say what is wrong with a URL; here is only what a complaint may show.
+// The rules between keys check the URL; this pattern only decides what a complaint may quote.
 const vault = () =>
   word(
     "`unix:` and the absolute path of a simulated site's socket, or `https://` and a vault's name",
@@ -57,7 +57,7 @@ const identity = z
   .strictObject({
     kind: z
       .enum(["arc", "managedIdentity", "clientCertificate", "workloadIdentity"])
-      .meta({ description: "What proves to Entra who we are.", examples: ["arc"] }),
+      .meta({ description: "How the agent proves its identity to Entra.", examples: ["arc"] }),
     source: z
       .enum(["imds", "appService"])
       .optional()
@@ -70,7 +70,7 @@ const identity = z
       "credential:azure-certificate",
     )
       .optional()
-      .describe("One PEM with private key and certificate, for its owner's eyes only."),
+      .describe("One PEM with private key and certificate, readable by its owner only."),
     tokenFile: word("an absolute path", /^\/[\w./@%+,:=~-]{1,200}$/, "/run/linkseal/token")
       .optional()
       .describe("The federated token; it is read anew for each sign-in."),
@@ -86,10 +86,9 @@ const macsec = z
       .literal("mustSecure")
       .default("mustSecure")
       .meta({ description: "Nothing passes in clear; there is no other policy." }),
-    includeSci: z
-      .boolean()
-      .default(true)
-      .meta({ description: "Whether each SecTAG carries the SCI; the far end is set alike." }),
+    includeSci: z.boolean().default(true).meta({
+      description: "Whether each SecTAG carries the SCI; the far end has the same setting.",
+    }),
     offset: z
       .literal([0, 30, 50])
       .default(0)
@@ -119,7 +118,7 @@ const macsec = z
 
 const link = z.strictObject({
   name: name("primary").describe("Name of the link, unique in its group."),
-  device: name("edge-a").describe("The device of `devices` that holds our end."),
+  device: name("edge-a").describe("The device of `devices` that has our end."),
   port: word(
     "a port name of at most 64 letters, digits and / : . _ -",
     /^[A-Za-z0-9/:._-]{1,64}$/,
@@ -134,8 +133,8 @@ const link = z.strictObject({
   macsec,
   key: z
     .strictObject({
-      cak: secretName("erd-demo-1-cak").describe("Secret that holds the CAK."),
-      ckn: secretName("erd-demo-1-ckn").describe("Secret that holds the CKN."),
+      cak: secretName("erd-demo-1-cak").describe("Secret that contains the CAK."),
+      ckn: secretName("erd-demo-1-ckn").describe("Secret that contains the CKN."),
     })
     .meta({
       description: "Where the link's key is kept.",
@@ -146,12 +145,11 @@ const link = z.strictObject({
 const windowExample = "Sat 02:00-06:00 Europe/Dublin";
 
 const rotate = z.strictObject({
-  on: z
-    .enum(["vaultVersion", "age", "hand"])
-    .default("hand")
-    .meta({ description: "What begins one: a new key in the vault, the old one's age, a person." }),
+  on: z.enum(["vaultVersion", "age", "hand"]).default("hand").meta({
+    description: "What begins one: a new key in the vault, the old one's age, an operator.",
+  }),
   maxAge: duration("1h", "3650d", "90d", "A key in use for longer is a warning.").optional(),
-  // What a span holds is judged by a rule, which can point at the one in the list that is wrong.
+  // A rule checks the content of each span, because it can point at the faulty one in the list.
   window: z
     .union([z.string(), z.array(z.string()).min(1).max(14)])
     .optional()
@@ -172,7 +170,7 @@ const group = z.strictObject({
   drain: z
     .enum(["prepend", "gracefulShutdown", "peeringShutdown", "none"])
     .default("prepend")
-    .meta({ description: "How traffic is moved off a link before it is touched." }),
+    .meta({ description: "How traffic is moved off a link before it is changed." }),
   order: z
     .array(name("primary"))
     .max(2)
@@ -203,19 +201,19 @@ const group = z.strictObject({
     .meta({ description: "When the old key leaves both ends." }),
   rotate: rotate.prefault({}).meta({ description: "What makes a rotation of keys begin." }),
   links: z.array(link).length(2).meta({
-    title: "exactly two links, since one is only touched while the other carries",
-    description: "The two links; at most one of them is ever out of service because of us.",
+    title: "exactly two links, since one is only changed while the other carries traffic",
+    description: "The two links; linkseal takes at most one of them out of service.",
   }),
 });
 
 const health = z.strictObject({
-  poll: durationOr("1s", "1h", "5s", "How often each device is looked at."),
+  poll: durationOr("1s", "1h", "5s", "How often each device is observed."),
   staleAfter: durationOr("2s", "1d", "30s", "Age at which a reading counts as stale."),
   evidence: durationOr("2s", "1d", "90s", "Span over which counters must have moved."),
 });
 
 const rotation = z.strictObject({
-  settle: durationOr("1s", "1h", "18s", "How long proof must hold without a gap."),
+  settle: durationOr("1s", "1h", "18s", "How long proof must last without a gap."),
   proofFrames: whole(1, 1_000_000, 20)
     .default(20)
     .meta({ description: "Protected frames that must have moved in each direction." }),
@@ -224,11 +222,13 @@ const rotation = z.strictObject({
   soak: durationOr("1s", "7d", "2m", "How long a link must stay healthy before `done`."),
   farEnd: durationOr("1s", "7d", "30m", "Longest wait for the far end."),
   putGrace: durationOr("1s", "1h", "90s", "How long a lost far-end write may still land."),
-  overdue: durationOr("1m", "90d", "1d", "A longer wait for a person or a gate is a warning."),
+  overdue: durationOr("1m", "90d", "1d", "A longer wait for an operator or a check is a warning."),
   drained: z
     .strictObject({
-      samples: whole(1, 100, 3).default(3).meta({ description: "Looks that must find it idle." }),
-      every: durationOr("1s", "10m", "10s", "Time between these looks."),
+      samples: whole(1, 100, 3)
+        .default(3)
+        .meta({ description: "Observations that must find it idle." }),
+      every: durationOr("1s", "10m", "10s", "Time between these observations."),
     })
     .prefault({})
     .meta({ description: "When a link counts as drained." }),
@@ -250,7 +250,7 @@ const acceptedRisk = z.strictObject({
     "agreed with the network team",
   )
     .optional()
-    .meta({ description: "Why, for whoever reads it next." }),
+    .meta({ description: "Why, for those who read it later." }),
 });
 
 export const configSchema = z.strictObject({
@@ -261,11 +261,13 @@ export const configSchema = z.strictObject({
       cloud: z
         .enum(["sim", ...realClouds])
         .meta({ description: "The cloud of vault and far end.", examples: ["sim"] }),
-      vault: vault().describe("Where keys are read; of a simulated site the far end as well."),
+      vault: vault().describe(
+        "Where keys are read; in a simulated site also where the far end is.",
+      ),
       identity: identity.optional(),
       privateEndpoints: prefixes("10.20.0.0/24", 0).default([]).meta({
         title: "a list of at most 64 prefixes",
-        description: "Private addresses that the vault's name may stand for.",
+        description: "Private addresses that the vault's name may resolve to.",
       }),
       scopes: listOf(
         word(
@@ -277,14 +279,12 @@ export const configSchema = z.strictObject({
         "resource groups",
         "What `linkseal scorecard` reads beside the groups of port and connections.",
       ),
-      authority: loopbackUrl()
-        .optional()
-        .describe("Where tokens come from, of the loopback cloud."),
+      authority: loopbackUrl().optional().describe("Where tokens come from in the loopback cloud."),
       arm: loopbackUrl().optional().describe("The management API of the loopback cloud."),
       farEnd: z
         .enum(["manual", "agent"])
         .default("manual")
-        .meta({ description: "Who points the Microsoft end at a key: a person, or we." }),
+        .meta({ description: "Who sets the key of the Microsoft end: an operator, or the agent." }),
     })
     .meta({ description: "The Microsoft side." }),
   devices: z
@@ -294,7 +294,7 @@ export const configSchema = z.strictObject({
         driver: z.enum(platformNames).describe("How to speak to it."),
         address: deviceAddress()
           .optional()
-          .describe("Where it answers; of linkseal-net its usual place if absent."),
+          .describe("Where it answers; absent: the default socket of linkseal-net."),
         ssh: ssh.optional(),
         snmp: snmp.optional(),
         frr: word("the name of an FRR instance", /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, "edge")
@@ -313,13 +313,16 @@ export const configSchema = z.strictObject({
           .default([])
           .meta({
             title: `a list of quirks (${quirkNames.join(", ")})`,
-            description: "What must be done otherwise, beside what its platform needs by itself.",
+            description: "Special handling, in addition to what its platform always needs.",
           }),
       }),
     )
     .min(1)
     .max(2_000)
-    .meta({ title: "a list of 1 to 2000 devices", description: "The devices that we work on." }),
+    .meta({
+      title: "a list of 1 to 2000 devices",
+      description: "The devices that linkseal configures.",
+    }),
   groups: listOf(group, 1_000, "groups", "The link groups."),
   tunnels: listOf(tunnel, 4_000, "tunnels", "The IPsec tunnels."),
   repair: z
@@ -337,10 +340,10 @@ export const configSchema = z.strictObject({
     .meta({ title: "a list of accepted risks", description: "Risks accepted by name and date." }),
 });
 
-/** A file that fits the schema, its defaults filled in, its units still as written. */
+/** A file that fits the schema, with defaults filled in and units still as written. */
 export type Config = z.infer<typeof configSchema>;
 
-/** The part of JSON Schema that zod writes for `configSchema`. */
+/** The part of JSON Schema that zod generates for `configSchema`. */
 export interface SchemaNode {
   readonly title?: string;
   readonly description?: string;
@@ -355,12 +358,12 @@ export interface SchemaNode {
   readonly required?: readonly string[];
 }
 
-/** JSON Schema 2020-12 of a config file as it is written, for editors and for complaints. */
+/** JSON Schema 2020-12 of a config file, for editors and for complaints. */
 export const schemaOfFile: SchemaNode = z.toJSONSchema(configSchema, {
   io: "input",
 }) as SchemaNode;
 
-/** The schema at a path of a file; undefined where the file may hold nothing. */
+/** Returns the schema at a path of a file; undefined = the file may not have that path. */
 export function schemaAt(path: readonly (string | number)[]): SchemaNode | undefined {
   let node: SchemaNode | undefined = schemaOfFile;
   for (const step of path) {

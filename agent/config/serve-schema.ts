@@ -1,10 +1,10 @@
-// What the agent serves to others on this host beside its two sockets.
+// The schema of what the agent serves on this host in addition to its two sockets.
 
 import { z } from "zod";
 import { word } from "./schema-words.ts";
 
-// Names of links, devices and sites are nobody's business on a network: a collector on this host
-// carries them further, under its own protection. A Unix socket's path has room for 107 octets.
+// Names of links, devices and sites should not be readable from the network: a collector on this
+// host passes metrics on, under its own protection. A Unix socket's path has room for 107 octets.
 const listen = () =>
   word(
     "`127.0.0.1:PORT` or `[::1]:PORT` of this host, or `unix:` and an absolute path",
@@ -12,7 +12,8 @@ const listen = () =>
     "127.0.0.1:9464",
   );
 
-// Beyond loopback a person on another host may look, under TLS alone (the rules say so).
+// An operator on another host may read the page at an address beyond loopback, under TLS alone (a
+// rule checks that).
 const pageListen = () =>
   word(
     "an IPv4 address or an IPv6 one in brackets, and a port",
@@ -29,8 +30,8 @@ const material = (example: string) =>
 
 const tls = z.strictObject({
   certificate: material("credential:page-certificate").describe(
-    "Its certificate and those that lead to its authority, as PEM. The names in it are those by " +
-      "which the page is called.",
+    "Its certificate and those up to its authority, as PEM. It contains the names by " +
+      "which browsers open the page.",
   ),
   key: material("credential:page-key").describe("The private key to it, as PEM."),
 });

@@ -1,4 +1,4 @@
-// Holds a document against the schema and says what each misfit is, why, and what to write.
+// Checks a document against the schema; says of each fault what it is, why, and what to write.
 
 import type { z } from "zod";
 import { nearest } from "../model/nearest.ts";
@@ -22,7 +22,7 @@ export function shape(root: Located): Shaped {
   return { kind: "refused", faults: [...faults.values()] };
 }
 
-/** The offset to point at for a path: its value, or the nearest thing above it that exists. */
+/** Returns the offset to point at for a path: its value, or the nearest existing value above it. */
 export function offsetOf(root: Located, path: Path): number {
   let node = root;
   for (const step of path) {
@@ -96,7 +96,7 @@ function misfit(path: Path, root: Located): Fault {
   };
 }
 
-// Quoting only helps where the very characters of the file are a valid text for this place.
+// Quoting only helps if the characters of the file, as they are, are a valid text for this key.
 function unquotedText(node: Located, schema: SchemaNode): string | undefined {
   const scalar = typeof node.value === "number" || typeof node.value === "boolean";
   if (!scalar || schema.pattern === undefined || node.source === undefined) return undefined;
@@ -109,12 +109,13 @@ function described(node: Located, path: Path): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "object" && value !== null) return "a map";
   const written = typeof value === "string" ? value : (node.source ?? String(value));
-  // Where a secret's name belongs, somebody may have put the secret: it is never repeated (P5).
+  // An operator may have put the secret where its name belongs, so the value is never repeated
+  // (P5).
   if (path.includes("key") || path.includes("auth")) return `${written.length} characters`;
   return typeof value === "string" || written.length > 15 ? shown(written) : written;
 }
 
-/** What a value must be, in words. */
+/** Returns what a value must be, in words. */
 export function ruleOf(schema: SchemaNode): string {
   if (schema.title !== undefined) return schema.title;
   const words = choices(schema);
@@ -131,7 +132,7 @@ function choices(schema: SchemaNode): string[] {
   return (schema.enum ?? (schema.const === undefined ? [] : [schema.const])).map(String);
 }
 
-/** Something valid to write at a place. */
+/** Returns a valid example for a key. */
 export function example(schema: SchemaNode): string {
   const value = schema.examples?.[0] ?? schema.default ?? choices(schema)[0];
   if (Array.isArray(value)) return `[${value.join(", ")}]`;

@@ -1,4 +1,4 @@
-// What the settings under `devices[].snmp` need of each other.
+// Rules between the settings under `devices[].snmp`.
 
 import { accessOf } from "#drivers/index.ts";
 import type { Path } from "./complaint.ts";
@@ -23,14 +23,14 @@ const examples: Readonly<Record<Key, string>> = {
 export const snmpRules: readonly Rule[] = [
   {
     says:
-      "`devices[].snmp` is of routers; SNMPv3 takes user, authPassphrase and privacyPassphrase, " +
+      "`devices[].snmp` is for routers; SNMPv3 takes user, authPassphrase and privacyPassphrase, " +
       "v2c-readonly a community alone.",
     *find({ devices }) {
       for (const [i, { driver, snmp }] of devices.entries()) {
         if (snmp === undefined) continue;
         const path: Path = ["devices", i, "snmp"];
         if (accessOf(driver)?.kind !== "ssh") {
-          yield finding(path, "is set", `the driver ${driver} asks no SNMP agent`, "leave it out");
+          yield finding(path, "is set", `the driver ${driver} does not use SNMP`, "leave it out");
         } else yield* keysOf(snmp, path);
       }
     },

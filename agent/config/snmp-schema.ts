@@ -1,4 +1,4 @@
-// How a config says how to read a device's SNMP agent.
+// The schema of the settings for a device's SNMP agent.
 
 import { z } from "zod";
 import { snmpAuths, snmpPrivacies } from "#hal/target.ts";
@@ -32,8 +32,7 @@ export const snmp = z
       .optional()
       .describe("Where its passphrase is, of eight characters at least."),
     privacy: z.enum(snmpPrivacies).default("aes128").meta({
-      description:
-        "What encrypts it; of 256 bits the key is lengthened as Blumenthal or Reeder do.",
+      description: "What encrypts it; for 256 bits the key is extended as Blumenthal or Reeder do.",
     }),
     privacyPassphrase: reference("credential:edge-a-snmp-privacy")
       .optional()
@@ -43,7 +42,7 @@ export const snmp = z
       .describe("Where the community of SNMPv2c is."),
   })
   .meta({
-    description: "A second opinion on ports, by SNMP; absent: none is asked for.",
+    description: "A cross-check of ports by SNMP; absent: there is none.",
     examples: [
       "{ user: linkseal, authPassphrase: credential:snmp-a, privacyPassphrase: credential:snmp-p }",
     ],

@@ -1,4 +1,4 @@
-// Rules for what makes a rotation begin, and for the spans of time in which it may.
+// Rules for what makes a rotation begin, and for the spans of time in which it may begin.
 
 import type { Path } from "./complaint.ts";
 import { type Finding, finding, type Rule } from "./rule.ts";
@@ -32,8 +32,8 @@ export const spanRules: readonly Rule[] = [
   },
   {
     says:
-      "A `freeze` holds two days that exist, the later one last; both are included. A time zone " +
-      "after them exists.",
+      "A `freeze` contains two days that exist, the later one last; both are included. A time " +
+      "zone after them exists.",
     *find({ groups }) {
       for (const [i, { freeze }] of groups.entries()) {
         for (const [j, text] of freeze.entries()) {

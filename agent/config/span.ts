@@ -1,4 +1,4 @@
-// Spans of time as people write them: weekly windows, and freezes of whole days.
+// Spans of time as operators write them: weekly windows, and freezes of whole days.
 
 import { wallAfter } from "#hal/world.ts";
 import type { Freeze, Window } from "../model/desired.ts";
@@ -24,18 +24,18 @@ type ReadSpan<T> =
   | { readonly kind: "ok"; readonly span: T }
   | { readonly kind: "refused"; readonly what: string; readonly why: string };
 
-/** A key that holds one text or a list of them. */
+/** Returns the texts of a key that has one text or a list of them. */
 export function windowTexts(window: string | readonly string[] | undefined): readonly string[] {
   return typeof window === "string" ? [window] : (window ?? []);
 }
 
 export function readWindow(text: string): ReadSpan<Window> {
   const [, days = "", from = "", to = "", timeZone = ""] = windowPattern.exec(text) ?? [];
-  if (days === "") return refused("is no weekly span", "it has days, two times and a time zone");
+  if (days === "") return refused("is not a weekly span", "it has days, two times and a time zone");
   const fromMinute = minuteOf(from);
   const toMinute = minuteOf(to);
   if (fromMinute === undefined || toMinute === undefined || fromMinute === minutesOfDay) {
-    return refused("holds no time of day", "a span goes from 00:00 to 24:00 at most");
+    return refused("contains no time of day", "a span goes from 00:00 to 24:00 at most");
   }
   if (lengthOf(fromMinute, toMinute) < windowMinutesMin) {
     const why = `nothing is finished in less than ${windowMinutesMin} minutes`;
@@ -52,7 +52,7 @@ export function readFreeze(text: string): ReadSpan<Freeze> {
   const [days = "", timeZone = "UTC"] = text.split(" ");
   const [first = "", last = ""] = days.split("/");
   const wrong = [first, last].find((day) => !dayExists(day));
-  if (wrong !== undefined) return refused(`holds no day ${wrong}`, "the calendar has none");
+  if (wrong !== undefined) return refused(`contains ${wrong}`, "the calendar has no such day");
   if (last < first) return refused("ends before it begins", `${last} comes before ${first}`);
   if (!zoneExists(timeZone)) return noZone(timeZone);
   const zone = new Zone(timeZone);
@@ -60,7 +60,7 @@ export function readFreeze(text: string): ReadSpan<Freeze> {
   return { kind: "ok", span: { text, from, until: zone.startOfDay(endOfDay(last)) } };
 }
 
-/** Of a text that was read without a complaint before. */
+/** Parses a text that was read without a complaint before. */
 export function windowOf(text: string): Window {
   return spanOf(readWindow(text));
 }
@@ -88,7 +88,7 @@ function minuteOf(time: string): number | undefined {
   return minute < 60 && whole <= minutesOfDay ? whole : undefined;
 }
 
-// Equal times are no span, since nobody can tell a whole day from nothing.
+// Equal times are refused, because they could mean a whole day or nothing.
 function lengthOf(fromMinute: number, toMinute: number): number {
   return toMinute >= fromMinute ? toMinute - fromMinute : toMinute + minutesOfDay - fromMinute;
 }

@@ -1,4 +1,4 @@
-// How a config says how to log in to a device.
+// The schema of the settings for logging in to a device.
 
 import { z } from "zod";
 import { whole, word } from "./schema-words.ts";
@@ -17,12 +17,12 @@ export const ssh = z
       "`credential:NAME` of the unit, `file:` and an absolute path, or `agent`",
       /^(agent|credential:[a-z0-9][a-z0-9-]{0,62}|file:\/[\w./@%+,:=~-]{1,200})$/,
       "credential:edge-a",
-    ).describe("The private key, for its owner's eyes only, or the keys of an ssh-agent."),
+    ).describe("The private key, readable by its owner only, or the keys of an ssh-agent."),
     hostKey: word(
       "`SHA256:` and the digest that ssh-keygen -lf prints, or `file:` and known hosts",
       /^(SHA256:[A-Za-z0-9+/]{43}=?|file:\/[\w./@%+,:=~-]{1,200})$/,
       "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
-    ).describe("The device's host key; to any other nothing is said."),
+    ).describe("The device's host key; nothing is sent to a device with another one."),
   })
   .meta({
     description: "How to log in to the device.",

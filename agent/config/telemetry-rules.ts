@@ -1,4 +1,4 @@
-// What the settings under `serve` and `telemetry` need of each other.
+// Rules between the settings under `serve` and `telemetry`.
 
 import { isIP } from "node:net";
 import { checkPrivateRange } from "#drivers/azure/azure-url.ts";
@@ -36,7 +36,7 @@ export const telemetryRules: readonly Rule[] = [
       const path: Path = ["serve", "page", "listen"];
       const host = /^\[?(.*?)\]?:\d+$/.exec(page.listen)?.[1] ?? "";
       if (isIP(host) === 0) {
-        yield finding(path, `is ${page.listen}`, "it is no address", "listen: 127.0.0.1:9443");
+        yield finding(path, `is ${page.listen}`, "it is not an address", "listen: 127.0.0.1:9443");
       } else if (page.tls === undefined && !isLoopback(host)) {
         const why = "what others on the network see must be protected";
         const write = "tls: { certificate: credential:NAME, key: credential:NAME } beside it";
@@ -46,7 +46,7 @@ export const telemetryRules: readonly Rule[] = [
   },
   {
     says:
-      "`telemetry.*.privateEndpoints` lie in private address space, and a header is none that " +
+      "`telemetry.*.privateEndpoints` are in private address space, and a header is not one that " +
       "HTTP itself needs.",
     *find({ telemetry }) {
       for (const { path, receiver } of sent(telemetry)) {
@@ -60,7 +60,7 @@ export const telemetryRules: readonly Rule[] = [
   },
 ];
 
-/** RFC 9110 and 9112: framing, connection and representation. */
+/** Headers that RFC 9110 and 9112 use for framing, connection and representation. */
 const reserved =
   /^(host|connection|content-.*|transfer-encoding|te|trailer|upgrade|expect|keep-alive|proxy-.*)$/;
 

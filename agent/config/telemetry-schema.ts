@@ -1,4 +1,4 @@
-// Where the agent sends what it tells, beside its log: a webhook and an OTLP receiver.
+// The schema of what the agent sends to other services: a webhook and an OTLP receiver.
 
 import { z } from "zod";
 import { durationOr, word } from "./schema-words.ts";
@@ -6,7 +6,9 @@ import { durationOr, word } from "./schema-words.ts";
 const hosts = "[a-z0-9][a-z0-9.-]{0,252}";
 const rest = "(:[1-9]\\d{0,4})?(/[\\w./%+,:=~-]{0,400})?";
 
-/** Without user and query: what is secret stands in a header, and never in this file. */
+/**
+ * A URL has no user name and no query: a secret belongs into a header, and never into this file.
+ */
 const httpsUrl = (example: string) =>
   word(
     "`https://HOST/PATH` without user and query",
@@ -30,11 +32,11 @@ const header = z
       "`credential:NAME` of the unit, or `file:` and an absolute path",
       /^(credential:[a-z0-9][a-z0-9-]{0,62}|file:\/[\w./@%+,:=~-]{1,200})$/,
       "credential:webhook",
-    ).describe("Where its whole value is kept, for its owner's eyes only; read anew each time."),
+    ).describe("Where its whole value is kept, readable by its owner only; read anew each time."),
   })
   .optional()
   .meta({
-    description: "The header by which the receiver knows us.",
+    description: "The header that authenticates linkseal to the receiver.",
     examples: ["{ name: authorization, value: credential:webhook }"],
   });
 
@@ -48,7 +50,7 @@ const privateEndpoints = z
   .default([])
   .meta({
     title: "a list of at most 64 prefixes",
-    description: "Private addresses that the receiver's name may stand for.",
+    description: "Private addresses that the receiver's name may resolve to.",
     examples: [["10.20.0.0/24"]],
   });
 
@@ -83,6 +85,6 @@ export const telemetry = z
     }),
   })
   .meta({
-    description: "What is sent to others; a scrape asks for itself (`serve.metrics`).",
+    description: "What is sent to other services; for scrapes see `serve.metrics`.",
     examples: ["{ webhook: ... }"],
   });

@@ -1,10 +1,11 @@
-// Rules between the waits: which must be longer than which, and which are too short to be safe.
+// Rules between durations: which must be longer than which, and which are too short to be safe.
 
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
 import { durationMs } from "./units.ts";
 
-// Two round trips to a slow device: the look that ends the verification, and the confirm itself.
+// Two round trips to a slow device: the observation that ends the verification, and the confirm
+// itself.
 const roundTripsMs = 30_000;
 
 export const timingRules: readonly Rule[] = [
@@ -32,7 +33,7 @@ export const timingRules: readonly Rule[] = [
       for (const key of ["staleAfter", "evidence"] as const) {
         if (durationMs(health[key]) > durationMs(health.poll)) continue;
         const what = `is ${health[key]} with poll ${health.poll}`;
-        const why = "it would be over before the next look";
+        const why = "it would end before the next observation";
         yield finding(["health", key], what, why, `${key}: more than poll`);
       }
     },

@@ -1,4 +1,4 @@
-// What the settings of a tunnel need of each other, of its device, and of the gateway.
+// Rules between the settings of a tunnel, its device and the gateway.
 
 import {
   ifIdOf,
@@ -19,7 +19,7 @@ const linkNameMax = 15;
 export const tunnelRules: readonly Rule[] = [
   {
     says:
-      "A policy of one's own has all eight of Azure's properties, by Azure's names; with GCM " +
+      "A custom policy has all eight of Azure's properties, by Azure's names; with GCM " +
       "`ipsecIntegrity` is the same as `ipsecEncryption`, and `ikeIntegrity`, the PRF, is a " +
       "hash; what RFC 8221 or RFC 8247 forbids (DES, MD5, group 1) is refused.",
     *find({ tunnels }) {
@@ -52,15 +52,15 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
-      "`auth.farEnd: agent` is of a real cloud, and needs `remote.azureConnection`, whose key " +
-      "the agent writes; no other tunnel is of that connection, because it would lose its key.",
+      "`auth.farEnd: agent` is for a real cloud, and needs `remote.azureConnection`, whose key " +
+      "the agent writes; no other tunnel uses that connection, because it would lose its key.",
     find: writtenKeys,
   },
   {
     says:
       "`bgp` of a tunnel is for the driver `linux`; its ends are of the tunnel's family and " +
-      "differ, no two tunnels of a device have one peer, and link-local ends lie where Azure's " +
-      "gateways take them: 169.254.21.0 to 169.254.22.255.",
+      "differ, no two tunnels of a device have one peer, and link-local ends are where Azure's " +
+      "gateways accept them: 169.254.21.0 to 169.254.22.255.",
     find: neighbours,
   },
   {
@@ -80,9 +80,9 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
-      "A tunnel that `backs` a group is on a device of the driver `linux` that holds a link of " +
+      "A tunnel that `backs` a group is on a device of the driver `linux` that has a link of " +
       "it, has `bgp` and IPv4 prefixes, is not `insideMacsec` of that group, and every other " +
-      "tunnel of its device backs the same one: what comes in under its MACsec is of any of " +
+      "tunnel of its device backs the same one: what comes in under its MACsec may be for any of " +
       "them. `prove` is for such a tunnel alone.",
     find: backups,
   },
@@ -141,7 +141,7 @@ function* backups(config: Config): Generator<Finding> {
     }
     const group = groups.find((one) => one.name === backs);
     if (group === undefined || !group.links.some((link) => link.device === device)) {
-      const why = group === undefined ? "there is no such group" : `${device} holds no link of it`;
+      const why = group === undefined ? "there is no such group" : `${device} has no link of it`;
       yield finding(path, `is ${backs}`, why, "name a group with a link on the tunnel's device");
     }
     if (config.devices.find((one) => one.name === device)?.driver !== "linux") {
@@ -157,7 +157,7 @@ function* backups(config: Config): Generator<Finding> {
       yield finding(path, `is ${backs}`, why, "lead it over another network");
     }
     if (protects.remote.some((prefix) => prefix.includes(":"))) {
-      const why = "of IPv6 the kernel cannot tell by which port it came in";
+      const why = "the kernel cannot match the port by which an IPv6 packet came in";
       yield finding(path, "is set", why, "leave it out");
     }
     const other = tunnels.find((one) => one.device === device && one.backs !== backs);
@@ -192,7 +192,7 @@ function* authentications({ devices, tunnels }: Config): Generator<Finding> {
     }
     for (const field of ["authorities", "peer"] as const) {
       if (beside[field] !== undefined) continue;
-      const why = "without it nobody knows the gateway from another";
+      const why = "without it the gateway cannot be identified";
       yield finding(path, `has no ${field}`, why, `${field}: …`);
     }
     if (drivers.get(device) === "linux") continue;
@@ -230,7 +230,7 @@ function* faultsOf(i: number, faults: readonly PolicyFault[]): Generator<Finding
 function* tunnelsOfHosts({ devices, tunnels }: Config): Generator<Finding> {
   for (const [i, { driver, charon }] of devices.entries()) {
     if (charon === undefined || driver === "linux") continue;
-    const why = `the driver ${driver} speaks to no charon of this host`;
+    const why = `the driver ${driver} does not use a charon on this host`;
     yield finding(["devices", i, "charon"], "is set", why, "leave it out");
   }
   const hosts = new Map(devices.filter(({ driver }) => driver === "linux").map(byName));
@@ -262,7 +262,7 @@ function* onLinux({ name, protects }: Tunnel, i: number): Generator<Finding> {
   }
 }
 
-/** The profiles in Azure's words, for the reference. */
+/** The profiles in Azure's names, for the reference. */
 export const profileRows: readonly (readonly [string, string])[] = Object.entries(profiles).map(
   ([name, policy]) => [name, Object.values(policy).join(", ")],
 );

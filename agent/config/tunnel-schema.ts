@@ -1,10 +1,10 @@
-// How a config describes one tunnel.
+// The schema of one tunnel.
 
 import { z } from "zod";
 import { azureFields, policyProfiles } from "./ipsec-policy.ts";
 import { duration, ipAddress, name, prefixes, secretName, whole, word } from "./schema-words.ts";
 
-// Which names and numbers go together is for a rule to say, with the clause that says so.
+// A rule checks which names and numbers go together, and quotes the clause.
 const customPolicy = z.strictObject(
   Object.fromEntries(
     azureFields.map((field) => [
@@ -20,7 +20,7 @@ const bgp = z
     peer: ipAddress("169.254.21.1").describe("The gateway's BGP address."),
     asn: whole(1, 2 ** 32 - 1, 65_515)
       .default(65_515)
-      .meta({ description: "AS of the gateway; Azure's own is 65515 if nobody changed it." }),
+      .meta({ description: "AS of the gateway; Azure's own is 65515 unless it was changed." }),
   })
   .meta({ examples: ["{ local: 169.254.21.2, peer: 169.254.21.1 }"] });
 
@@ -39,7 +39,7 @@ export const tunnel = z.strictObject({
         "/subscriptions/ID/resourceGroups/NAME/providers/Microsoft.Network/connections/hub-1",
       )
         .optional()
-        .describe("The gateway's connection, whose own word is shown beside ours."),
+        .describe("The gateway's connection, whose own status is shown beside ours."),
     })
     .meta({ description: "The gateway's end.", examples: ["{ address: 203.0.113.1 }"] }),
   protects: z
@@ -61,10 +61,10 @@ export const tunnel = z.strictObject({
     }),
   auth: z
     .strictObject({
-      psk: secretName("hub-1-psk").optional().describe("Secret that holds the PSK."),
+      psk: secretName("hub-1-psk").optional().describe("Secret that contains the PSK."),
       farEnd: z.enum(["manual", "agent"]).optional().meta({
         description:
-          "Who gives a newer PSK to the gateway: a person (manual, as if absent), or the agent.",
+          "Who sets a newer PSK at the gateway: an operator (manual, the default), or the agent.",
       }),
       certificate: secretName("hub-1-cert")
         .optional()
@@ -82,7 +82,7 @@ export const tunnel = z.strictObject({
     }),
   mtu: whole(1280, 9000, 1400)
     .optional()
-    .meta({ description: "Of the packets inside; 1400 if absent, as Azure advises." }),
+    .meta({ description: "MTU of the packets inside; 1400 if absent, as Azure advises." }),
   ifId: whole(1, 2 ** 32 - 1, 42)
     .optional()
     .meta({ description: "Number of its xfrm interface; absent: made of the name." }),

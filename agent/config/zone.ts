@@ -1,10 +1,10 @@
-// What a clock on a wall shows in a time zone, and when it shows it.
+// What a wall clock shows in a time zone, and when it shows it.
 
 import type { WallTime } from "#hal/world.ts";
 
 const dayMs = 86_400_000;
 
-/** By the host's table of zones. */
+/** True if the host's time zone data has the zone. */
 export function zoneExists(timeZone: string): boolean {
   try {
     return formatOf(timeZone).resolvedOptions().timeZone !== "";
@@ -15,7 +15,7 @@ export function zoneExists(timeZone: string): boolean {
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-/** A format is slow to make, and a host asks about few zones. */
+/** Formats are cached: one is slow to make, and a host uses few zones. */
 function formatOf(timeZone: string): Intl.DateTimeFormat {
   const known = formats.get(timeZone) ?? newFormat(timeZone);
   formats.set(timeZone, known);
@@ -35,15 +35,16 @@ function newFormat(timeZone: string): Intl.DateTimeFormat {
   });
 }
 
+/** One time zone of the host's time zone data. */
 export class Zone {
   readonly #format: Intl.DateTimeFormat;
 
-  /** Throws a RangeError for a zone that does not exist. */
+  /** @throws RangeError for a zone that does not exist */
   constructor(timeZone: string) {
     this.#format = formatOf(timeZone);
   }
 
-  /** The reading of the wall clock, as milliseconds since 1970 if the zone were UTC. */
+  /** Returns the reading of the wall clock, as milliseconds since 1970 if the zone were UTC. */
   reading(at: WallTime): number {
     return at + this.#offsetMs(at);
   }
@@ -64,7 +65,7 @@ export class Zone {
     return second - Math.floor(at / 1_000) * 1_000;
   }
 
-  /** Stretches in which the clock runs on without being put forward or back. */
+  /** Yields the stretches in which the clock is not put forward or back. */
   *steady(from: number, until: number): Generator<Steady> {
     let start = from;
     let offsetMs = this.#offsetMs(from);
@@ -81,7 +82,7 @@ export class Zone {
     if (start < until) yield { from: start, until, offsetMs };
   }
 
-  /** The first moment with another offset than at `before`. */
+  /** Returns the first moment with another offset than at `before`. */
   #changeBetween(before: number, after: number): number {
     const offsetMs = this.#offsetMs(before);
     let [low, high] = [before, after];
@@ -93,7 +94,10 @@ export class Zone {
     return high;
   }
 
-  /** The first moment of a day, given as its midnight in UTC; some midnights are left out. */
+  /**
+   * Returns the first moment of a day, which is given as its midnight in UTC; in some zones a day
+   * has no midnight.
+   */
   startOfDay(midnight: number): WallTime {
     for (const { from, until, offsetMs } of this.steady(midnight - dayMs, midnight + dayMs)) {
       const at = Math.max(from, midnight - offsetMs);

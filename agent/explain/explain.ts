@@ -1,4 +1,5 @@
-// One source for `linkseal explain CODE` and docs/codes.md: the words are data beside this file.
+// The one source for `linkseal explain CODE` and docs/codes.md; the texts are JSON files beside
+// this module.
 
 import type { ErrorCode } from "#hal/error.ts";
 import type { CampaignState } from "../model/campaign.ts";
@@ -15,8 +16,11 @@ import states from "./states.json" with { type: "json" };
 
 type CodeKind = "warning" | "finding" | "error" | "risk" | "state";
 
+/** The text that `linkseal explain` prints about one code. */
 export interface Explanation {
+  /** The code, with its own upper and lower case. */
   readonly code: string;
+  /** What kind of code it is, which decides where the code appears. */
   readonly kind: CodeKind;
   /** A few words, as a heading. */
   readonly title: string;
@@ -28,17 +32,17 @@ export interface Explanation {
 
 export type Explained =
   | { readonly kind: "known"; readonly explanation: Explanation }
-  /** `meant` is the nearest code there is. */
+  /** `meant` = the nearest existing code. */
   | { readonly kind: "unknown"; readonly meant: string | undefined };
 
-/** What a file of words holds for each code; `meaning` has one sentence a line. */
+/** The texts of a JSON file for each code; `meaning` has one sentence per line. */
 interface Words {
   readonly title: string;
   readonly meaning: readonly string[];
   readonly whatToDo: readonly string[];
 }
 
-// The types make a code without words an error of the compiler.
+// A code without texts is a type error.
 const warningWords: Readonly<Record<WarningCode, Omit<Words, "title">>> = {
   ...links,
   ...operations,
@@ -48,7 +52,7 @@ const errorWords: Readonly<Record<ErrorCode, Words>> = errors;
 const riskWords: Readonly<Record<RiskName, Omit<Words, "meaning">>> = risks;
 const stateWords: Readonly<Record<CampaignState, Words>> = states;
 
-/** Every code of every source, once. */
+/** All explanations of all sources, by code. */
 export const explanations: ReadonlyMap<string, Explanation> = collect();
 
 function collect(): Map<string, Explanation> {
@@ -75,7 +79,10 @@ function rowsOf<Code extends string, Row>(table: Readonly<Record<Code, Row>>) {
   return Object.entries(table) as [Code, Row][];
 }
 
-/** Upper and lower case do not matter; nothing is guessed silently. */
+/**
+ * Finds the explanation of a code, in upper or lower case; an unknown code gets a suggestion, and
+ * never another code's explanation.
+ */
 export function explain(code: string): Explained {
   const wanted = code.trim().toLowerCase();
   for (const explanation of explanations.values()) {

@@ -1,19 +1,22 @@
-// The native addon of this host.
+// Loads the native addon of this host.
 
 import { join } from "node:path";
 import { loadNative, type Native } from "#drivers/transport/native.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Log } from "#hal/world.ts";
 
-/** Throws `usage` where it was not built for this machine. */
+/**
+ * Loads the addon.
+ * @throws LinksealError with `usage` if there is none for this machine
+ */
 export function loadAddon(): Native {
-  // Beside the bundle, or beside the sources that it was made of.
+  // The addon is beside the bundle, or in dist/ of the clone whose sources run.
   const folders = [import.meta.dirname, join(import.meta.dirname, "..", "..", "dist")];
   for (const folder of folders) {
     try {
       return loadNative(join(folder, "native", "linkseal.node"));
     } catch {
-      // The other place may have it.
+      // The other folder may have it.
     }
   }
   throw new LinksealError("usage", "the native addon is missing, or not for this machine", {
@@ -23,7 +26,7 @@ export function loadAddon(): Native {
   });
 }
 
-/** undefined = it was not built for this machine. */
+/** Loads the addon; undefined = there is none for this machine. */
 export function findAddon(): Native | undefined {
   try {
     return loadAddon();
@@ -33,8 +36,9 @@ export function findAddon(): Native | undefined {
 }
 
 /**
- * From here on no core file of this process is written, and no debugger of its user's gets in:
- * prctl(2), PR_SET_DUMPABLE. Without an addon that is the service manager's to do, and is told.
+ * Makes sure that no core file of this process is written and that no debugger of its user
+ * attaches: prctl(2), PR_SET_DUMPABLE. Without an addon the service manager has to do that, and the
+ * log says so.
  */
 export function refuseDumps(native: Native | undefined, log: Log): void {
   native?.refuseDumps();

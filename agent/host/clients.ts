@@ -1,4 +1,4 @@
-// Who may ask a process of this host, by the number of his user.
+// Decides which users may ask a process of this host, by the number of the user.
 
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
@@ -6,7 +6,11 @@ import type { Native } from "#drivers/transport/native.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Log } from "#hal/world.ts";
 
-/** `client`: number or name of a user, beside the one that this process runs as. */
+/**
+ * Returns the numbers of the users who may ask. `client`: number or name of a user, in addition to
+ * the one that this process runs as.
+ * @throws LinksealError with `usage` if there is no such user
+ */
 export async function usersWhoMayAsk(client: string | undefined): Promise<ReadonlySet<number>> {
   const own = process.geteuid?.() ?? 0;
   if (client === undefined) return new Set([own]);
@@ -21,7 +25,10 @@ export async function usersWhoMayAsk(client: string | undefined): Promise<Readon
   });
 }
 
-/** By the word of the kernel, before an octet is read; a refusal is logged. */
+/**
+ * True if the kernel says that the client's user may ask; checked before an octet is read, and a
+ * refusal is logged.
+ */
 export function mayAsk(
   native: Pick<Native, "peerCredentials">,
   users: ReadonlySet<number>,
@@ -30,13 +37,17 @@ export function mayAsk(
 ): boolean {
   const uid = userOf(native, socket);
   if (uid !== undefined && users.has(uid)) return true;
-  log.write("warn", "client-refused", uid === undefined ? "nobody asks" : `uid ${uid} may not ask`);
+  log.write(
+    "warn",
+    "client-refused",
+    uid === undefined ? "the client is gone" : `uid ${uid} may not ask`,
+  );
   return false;
 }
 
-// A connection that is gone already has no descriptor, or one without another end.
+// A closed connection has no descriptor, or one without another end.
 function userOf(native: Pick<Native, "peerCredentials">, socket: Socket): number | undefined {
-  // Node shows it nowhere else.
+  // Node has no public access to the descriptor.
   const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } };
   const descriptor = handle?.fd ?? -1;
   if (descriptor < 0) return undefined;

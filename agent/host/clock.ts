@@ -37,28 +37,30 @@ function sleepOnce(ms: number, signal: AbortSignal | undefined): Promise<void> {
 
 const syncMs = 200;
 const unpacedSyncMs = 2;
-/** Sleepers that wake together share one question. */
+/** Sleepers that wake together share one request, in milliseconds. */
 const freshMs = 1;
 const replyMsMax = 2000;
 const replyBytesMax = 1000;
 
-/** A site's answer; `speed` is virtual ms per real ms, 0 for a site that jumps ahead. */
+/** A site's reply; `speed` is virtual ms per real ms, 0 for a site that jumps ahead. */
 interface SiteTime {
   readonly now: number;
   readonly wall: number;
   readonly speed: number;
-  /** Virtual ms after which a site waits for the next question; Infinity = it never waits. */
+  /** Virtual ms after which a site waits for the next request; Infinity = it never waits. */
   readonly leash: number;
   readonly atReal: number;
 }
 
 /**
- * The clock of a simulated site, read with GET /clock and carried on at its speed in between, so
- * that instants compare with the site's own. Never goes back, nor further ahead of the last answer
- * than the site's leash; one that left two questions in a row without an answer is gone, and keeps
- * its last speed. While `isHeld` it asks for no time, so that a site with a leash waits: what a
- * busy disk takes of real time must cost none of the site's. Throws the dialer's error, or
- * `device.unparsed`, if it does not answer the first.
+ * Makes a clock that follows a simulated site, read with GET /clock and continued at its speed in
+ * between, so that instants compare with the site's own. It never goes back, and gets no further
+ * ahead of the last reply than the site's leash. A site that left two requests in a row unanswered
+ * counts as gone, and its last speed continues. While `isHeld` returns true the clock sends no
+ * request, so that a site with a leash waits: the real time that a busy disk needs must cost no
+ * time of the site.
+ * @throws LinksealError of the dialer, or with `device.unparsed`, if the site does not answer the
+ * first request
  */
 export async function followingClock(
   dial: Dialer,
@@ -70,10 +72,10 @@ export async function followingClock(
   let last = site.now;
   let asking: Promise<void> | undefined;
   let askedAt = performance.now();
-  // A process that gets no core for seconds misses an answer that was there in time.
+  // A process that gets no CPU core for seconds misses a reply that arrived in time.
   let missed = 0;
   const isGone = (): boolean => missed > 1;
-  // Two questions within each leash, so that the site need not wait.
+  // Two requests within each leash, so that the site need not wait.
   const stepMs = (): number => {
     if (site.leash === Number.POSITIVE_INFINITY) return syncMs;
     return site.speed === 0 ? unpacedSyncMs : Math.min(syncMs, site.leash / site.speed / 2);
@@ -120,7 +122,7 @@ async function askSite(dial: Dialer, address: string): Promise<SiteTime> {
   const reply = await dial.http(request, AbortSignal.timeout(replyMsMax));
   const time = reply.status === 200 ? parseTime(new TextDecoder().decode(reply.body)) : undefined;
   if (time !== undefined) return { ...time, atReal: performance.now() };
-  throw new LinksealError("device.unparsed", "the simulated site does not tell its time", {
+  throw new LinksealError("device.unparsed", "the simulated site does not report its time", {
     effect: "none",
     where: address,
     next: "start `linkseal sim serve` of the same version",

@@ -1,5 +1,5 @@
 // Credentials of this host: files that only their owner reads, and the environment that tells
-// Microsoft's library where this host's identity is served.
+// Microsoft's library where this host's identity endpoint is.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { lstat, readFile } from "node:fs/promises";
@@ -12,7 +12,10 @@ import type { AzureIdentity } from "../model/desired.ts";
 import { errnoOf, ownUid } from "./folder.ts";
 
 const fileBytesMax = 64 * 1024;
-/** Fixed by the Arc agent; a challenge that names another place is an attempt to read a file. */
+/**
+ * The folder that the Arc agent uses; a challenge that names another one is an attempt to read a
+ * file.
+ */
 const arcFolder = "/var/opt/azcmagent/tokens/";
 const arcKeyBytesMax = 4_096;
 const arcEndpoint = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
@@ -20,16 +23,20 @@ const arcEndpoint = "http://127.0.0.1:40342/metadata/identity/oauth2/token";
 interface FileRule {
   readonly bytesMax: number;
   readonly owners: readonly number[];
-  /** Bits that may not be set. */
+  /** Mode bits that must not be set. */
   readonly forbidden: number;
 }
 
+/**
+ * The credentials of this host, from files and environment.
+ * @throws LinksealError (from each method) with `vault.denied` if the credential cannot be used
+ */
 export const hostCredentials: CredentialHost = {
   certificate: async (reference) => {
     const rule = { bytesMax: fileBytesMax, owners: [0, ownUid()], forbidden: 0o077 };
     const pem = await readOwn(certificatePath(reference), rule);
     const why = pemFault(pem, Date.now());
-    if (why !== undefined) throw unusable(reference, `the certificate is of no use: ${why}`);
+    if (why !== undefined) throw unusable(reference, `the certificate cannot be used: ${why}`);
     return pem;
   },
   federatedToken: async (path) => {
@@ -58,7 +65,7 @@ async function checkFile(path: string, rule: FileRule): Promise<void> {
   if (why !== undefined) throw unusable(path, `the credential is not used: ${why}`);
 }
 
-/** What speaks against a file; undefined = nothing. */
+/** Returns why a file must not be used; undefined = it may be used. */
 export function fileFault(
   stat: {
     isFile(): boolean;
@@ -70,16 +77,20 @@ export function fileFault(
   rule: FileRule,
 ): string | undefined {
   if (stat.isSymbolicLink()) return "it is a symbolic link";
-  if (!stat.isFile()) return "it is no file";
+  if (!stat.isFile()) return "it is not a file";
   if (!rule.owners.includes(stat.uid)) return `it belongs to uid ${stat.uid}`;
   if ((stat.mode & rule.forbidden) !== 0) {
-    return `others may touch it (mode ${(stat.mode & 0o777).toString(8)})`;
+    return `other users may access it (mode ${(stat.mode & 0o777).toString(8)})`;
   }
   if (stat.size === 0 || stat.size > rule.bytesMax) return `it has ${stat.size} bytes`;
   return undefined;
 }
 
-/** A key of this host: exactly so many octets; `credential:NAME` or `file:PATH`. */
+/**
+ * Reads a key of this host from `credential:NAME` or `file:PATH`, which must have exactly `bytes`
+ * octets.
+ * @throws LinksealError with `vault.denied`
+ */
 export async function hostSecret(reference: string, bytes: number): Promise<Secret> {
   if (!/^(?:credential|file):./.test(reference)) {
     throw unusable(reference, "a key is named credential:NAME or file:PATH");
@@ -94,10 +105,17 @@ export async function hostSecret(reference: string, bytes: number): Promise<Secr
   throw unusable(path, `it has ${octets.length} bytes, and the key has ${bytes}`);
 }
 
-/** `secret` = closed to everybody else; `open` = others may read it, and not write to it. */
+/**
+ * Access that a file may allow: `secret` = only its owner reads it; `open` = others may read it,
+ * but not write to it.
+ */
 export type OwnFile = "secret" | "open";
 
-/** Text of `credential:NAME` or `file:PATH` that belongs to root or to us. */
+/**
+ * Reads the text of `credential:NAME` or `file:PATH`, which must belong to root or to this
+ * process's user.
+ * @throws LinksealError with `vault.denied`
+ */
 export async function readReference(reference: string, file: OwnFile): Promise<string> {
   const forbidden = file === "secret" ? 0o077 : 0o022;
   const rule = { bytesMax: fileBytesMax, owners: [0, ownUid()], forbidden };
@@ -113,26 +131,27 @@ async function readOwn(path: string, rule: FileRule): Promise<string> {
 
 const certificateIn = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/;
 
-/** What speaks against a PEM as a proof to Entra; undefined = nothing. */
+/** Returns why a PEM cannot prove an identity to Entra; undefined = it can. */
 export function pemFault(pem: string, now: number): string | undefined {
   const found = certificateIn.exec(pem)?.[0];
-  if (found === undefined) return "the PEM holds no certificate";
+  if (found === undefined) return "the PEM contains no certificate";
   if (/-----BEGIN ENCRYPTED PRIVATE KEY-----/.test(pem)) return "its private key has a passphrase";
   const secret = /-----BEGIN (?:RSA )?PRIVATE KEY-----[^-]+-----END (?:RSA )?PRIVATE KEY-----/;
   const key = secret.exec(pem)?.[0];
-  if (key === undefined) return "the PEM holds no private key that Entra takes";
+  if (key === undefined) return "the PEM contains no private key that Entra accepts";
   try {
     const certificate = new X509Certificate(found);
-    if (!certificate.checkPrivateKey(createPrivateKey(key))) return "the key is of another one";
+    if (!certificate.checkPrivateKey(createPrivateKey(key)))
+      return "the key belongs to another certificate";
     const ends = certificate.validToDate;
     return ends.getTime() > now ? undefined : `it expired at ${ends.toISOString()}`;
   } catch {
-    // What the parser says may quote the key.
+    // The parser's message may quote the key.
     return "its PEM cannot be read";
   }
 }
 
-/** Of the certificate in a PEM that was found to be of use. */
+/** Returns the end of the certificate in a PEM that `pemFault` accepted. */
 export function certificateEnd(pem: string): WallTime | undefined {
   const found = certificateIn.exec(pem)?.[0];
   return found === undefined
@@ -140,7 +159,7 @@ export function certificateEnd(pem: string): WallTime | undefined {
     : (new X509Certificate(found).validToDate.getTime() as WallTime);
 }
 
-/** Throws unless the path is a key file of the Arc agent; the library then reads it. */
+/** Refuses every path that is not a key file of the Arc agent; the library then reads the file. */
 async function checkArcKey(path: string): Promise<void> {
   if (!isArcKeyPath(path)) {
     const text = `the identity endpoint names a file outside ${arcFolder}, which is not read`;
@@ -150,23 +169,26 @@ async function checkArcKey(path: string): Promise<void> {
     throw unusable(arcFolder, `the Arc agent's folder cannot be read (${errnoOf(error)})`);
   });
   if (!folder.isDirectory() || (folder.mode & 0o002) !== 0) {
-    throw unusable(arcFolder, "the Arc agent's folder is no folder, or open to everybody");
+    throw unusable(
+      arcFolder,
+      "the Arc agent's folder is not a folder, or other users may write to it",
+    );
   }
-  // The Arc agent writes its keys as root or as its own user, to whom it gave the folder.
+  // The Arc agent writes its keys as root or as its own user, who owns the folder.
   await checkFile(path, { bytesMax: arcKeyBytesMax, owners: [0, folder.uid], forbidden: 0o022 });
 }
 
-/** One name below the fixed folder, as the Arc agent forms it. */
+/** True for one name below the fixed folder, as the Arc agent forms it. */
 export function isArcKeyPath(path: string): boolean {
   const name = path.startsWith(arcFolder) ? path.slice(arcFolder.length) : "";
   return /^[0-9A-Za-z][0-9A-Za-z-]{0,126}\.key$/.test(name);
 }
 
-/** Whatever begins so is read by the libraries, which look at it in an order of their own. */
+/** The libraries read environment variables with these prefixes, in an order of their own. */
 const selector = /^(AZURE|MSAL|MSI|IDENTITY|IMDS)_/;
 const given = Object.entries(process.env).filter(([name]) => selector.test(name));
 
-// What the config did not choose must not be there when the libraries look.
+// Removes what the config did not choose, so that the libraries cannot find it.
 function pinEndpoint(identity: AzureIdentity): string | undefined {
   const { env } = process;
   for (const name of Object.keys(env)) if (selector.test(name)) delete env[name];
@@ -193,7 +215,7 @@ function pinEndpoint(identity: AzureIdentity): string | undefined {
   }
 }
 
-// Plain HTTP with a token in it never leaves the host.
+// A token goes over plain HTTP only within the host.
 function localOrigin(endpoint: string): string {
   const found = /^http:\/\/(?:127\.0\.0\.1|localhost|169\.254\.169\.254)(:\d{1,5})?(?:\/|$)/.exec(
     endpoint,

@@ -1,7 +1,10 @@
-// Descriptors that the service manager keeps for a service and hands to its next process:
+// Descriptors that the service manager keeps for a service and passes to its next process:
 // sd_listen_fds(3).
 
-/** Those with this name; the variables are for this process alone and go away. */
+/**
+ * Returns the descriptors with this name. The environment variables are removed, because they are
+ * for this process alone.
+ */
 export function heldDescriptors(name: string): readonly number[] {
   const { LISTEN_PID: pid, LISTEN_FDS: count, LISTEN_FDNAMES: names } = process.env;
   for (const variable of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]) {

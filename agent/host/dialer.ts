@@ -45,7 +45,7 @@ export const hostDialer: Dialer = {
 
 let shells: Promise<Shells> | undefined;
 
-// Loaded by the first login: most who dial never do.
+// The SSH library is loaded by the first login, because most processes never log in.
 function loadShells(): Promise<Shells> {
   shells ??= import("#drivers/transport/shell.ts").then((loaded) => new loaded.Shells(sshMaterial));
   return shells;
@@ -87,11 +87,12 @@ const routeUp = 0x1;
 const routeReject = 0x200;
 
 /**
- * The port of the longest prefix in a table as /proc/net/route prints it; undefined = no route, or
- * one that refuses. Only the main IPv4 table is there: other tables and IPv6 stay unknown.
+ * Returns the port of the longest matching prefix in a table as /proc/net/route prints it;
+ * undefined = no route, or one that rejects. The table only has the main IPv4 routes: other tables
+ * and IPv6 stay unknown.
  */
 export function portTo(address: string, table: string): string | undefined {
-  // The kernel prints addresses as they lie in memory; x64 and arm64 are both little-endian.
+  // The kernel prints addresses in the byte order of memory; x64 and arm64 are both little-endian.
   const target = address.split(".").reduceRight((sum, octet) => sum * 256 + Number(octet), 0);
   const fits = table
     .split("\n")

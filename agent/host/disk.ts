@@ -1,5 +1,5 @@
-// The state folder on a real file system: no links followed, nothing of another owner read, all
-// writes synced.
+// The state folder on a real file system: no links are followed, no file of another owner is read,
+// and all writes are synced.
 
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, rename, unlink } from "node:fs/promises";
@@ -13,6 +13,7 @@ const readBytesMax = 128 * 1024 * 1024;
 const segment = "[a-z0-9](?:[a-z0-9.-]{0,98}[a-z0-9])?";
 const legalName = new RegExp(`^${segment}(?:/${segment})?$`);
 
+/** A Disk in a folder of this host. Only one process may use a folder (see `lockState`). */
 export class FsDisk implements Disk {
   readonly #folder: string;
   #turn: Promise<unknown> = Promise.resolve();
@@ -23,17 +24,22 @@ export class FsDisk implements Disk {
   }
 
   /**
-   * Creates the folder with mode 0700 if it is missing; throws `usage` if it is not safe to use.
+   * Opens the folder, and creates it with mode 0700 if it is missing.
+   * @throws LinksealError with `usage` if it is not safe to use
    */
   static async open(folder: string): Promise<FsDisk> {
     return new FsDisk(await openFolder(folder, "private"));
   }
 
-  /** A call waits for the file system: a simulated site lets no time pass meanwhile. */
+  /** True while a call waits for the file system: a simulated site lets no time pass meanwhile. */
   get isBusy(): boolean {
     return this.#calls > 0;
   }
 
+  /**
+   * Reads a file; undefined = it does not exist.
+   * @throws LinksealError with `usage` if it cannot be read or is not safe
+   */
   async read(name: string): Promise<Uint8Array | undefined> {
     return await this.#counted(this.#read(this.#path(name)));
   }
@@ -52,6 +58,7 @@ export class FsDisk implements Disk {
     }
   }
 
+  /** Lists the files whose names begin with the prefix, sorted. */
   list(prefix: string): Promise<readonly string[]> {
     return this.#counted(this.#list(prefix));
   }
@@ -68,6 +75,10 @@ export class FsDisk implements Disk {
     return names.filter((name) => name.startsWith(prefix) && legalName.test(name)).sort();
   }
 
+  /**
+   * Appends to a file and syncs it; what was appended only in part is removed again.
+   * @throws LinksealError with `journal.full` or another code of `unwritable`
+   */
   append(name: string, bytes: Uint8Array): Promise<void> {
     const path = this.#path(name);
     return this.#inTurn(path, async () => {
@@ -80,7 +91,7 @@ export class FsDisk implements Disk {
         await file.writeFile(bytes);
         await file.sync();
       } catch (error) {
-        // Leaves no half record where the file system still lets us; the caller copes if not.
+        // Removes a half record if the file system still allows that; the caller can handle one.
         await file.truncate(size).catch(() => undefined);
         throw error;
       }
@@ -88,12 +99,16 @@ export class FsDisk implements Disk {
     });
   }
 
+  /**
+   * Replaces a file as a whole: after a crash it has the old content or the new.
+   * @throws LinksealError as `append`
+   */
   replace(name: string, bytes: Uint8Array): Promise<void> {
     const path = this.#path(name);
     return this.#inTurn(path, async () => {
       await this.#openParent(path);
-      // A name that is no legal one, so that what a crash leaves behind is never listed, only
-      // written over.
+      // The name is not a legal one, so that a file that a crash left is never listed, only
+      // overwritten.
       const aside = `${path}~`;
       await unlink(aside).catch(ignoreMissing);
       const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
@@ -111,7 +126,8 @@ export class FsDisk implements Disk {
   }
 
   #path(name: string): string {
-    if (!legalName.test(name)) throw new TypeError(`${JSON.stringify(name)} is no file name here`);
+    if (!legalName.test(name))
+      throw new TypeError(`${JSON.stringify(name)} is not a file name here`);
     return join(this.#folder, name);
   }
 
@@ -123,7 +139,7 @@ export class FsDisk implements Disk {
     if (before === undefined) await syncFolder(this.#folder);
   }
 
-  // One write at a time: two replaces of one name would share the file aside.
+  // One write at a time: two replaces of one name would share the temporary file.
   #inTurn(path: string, run: () => Promise<void>): Promise<void> {
     const mine = this.#turn.then(run).catch((error: unknown) => {
       throw error instanceof LinksealError ? error : unwritable(path, path, error);
@@ -143,11 +159,11 @@ export class FsDisk implements Disk {
 }
 
 /**
- * Opens a regular file of ours with one name and no other writers; throws `usage` for anything
- * else.
+ * Opens a regular file that this user owns, with one name and no other writers.
+ * @throws LinksealError with `usage` for anything else
  */
 export async function openOwn(path: string, flags: number, forbidden = 0o022): Promise<FileHandle> {
-  // O_NONBLOCK: a planted FIFO must be refused, not waited for.
+  // O_NONBLOCK: a planted FIFO must be refused and not waited for.
   const guarded = flags | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const file = await open(path, guarded, 0o600).catch((error: unknown) => {
     throw errnoOf(error) === "ELOOP" ? unsafe(path, "is a link", `rm ${path}`) : error;

@@ -1,5 +1,5 @@
-// One HTTP exchange over a connection of its own: a socket of this host, TLS, or an identity
-// endpoint of this host.
+// One HTTP exchange over a connection of its own: to a socket of this host, over TLS, or to an
+// identity endpoint of this host.
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
@@ -9,7 +9,11 @@ import { errnoOf } from "./folder.ts";
 import { tlsFailure, tlsLine } from "./https.ts";
 import type { Line } from "./line.ts";
 
-/** The caller wipes a reply that holds a key. */
+/**
+ * Sends one request and returns the reply; the caller wipes a reply that contains a key. An abort
+ * closes the connection, and the request may still have been carried out.
+ * @throws LinksealError with a `transport.*` code
+ */
 export async function exchange(
   request: HttpRequest,
   signal: AbortSignal,
@@ -22,8 +26,8 @@ export async function exchange(
   const call = line.call({ method, path, headers, agent: false, signal });
   const body = fill(request.body ?? []);
   if (line.kind === "socket" || method !== "GET") call.setHeader("content-length", body.length);
-  // The bytes may hold a key: gone as soon as the kernel has them, or nobody will take them any
-  // more.
+  // The bytes may contain a key: they are wiped as soon as the kernel has taken them, or the call
+  // has ended.
   const wipe = (): unknown => body.fill(0);
   call.once("finish", wipe).once("close", wipe);
   try {
@@ -52,7 +56,7 @@ async function lineOf(request: HttpRequest, signal: AbortSignal): Promise<Line> 
     };
   }
   if (to.startsWith("https://")) return await tlsLine(to, request.reach, signal);
-  // Literal addresses, so that no name service decides where a secret goes in clear.
+  // Only literal addresses, so that no name service decides where a secret goes in clear.
   const found = /^http:\/\/(127\.0\.0\.1|localhost|169\.254\.169\.254)(?::(\d{1,5}))?$/.exec(to);
   if (found === null) {
     const text = "only unix:PATH, https://HOST and identity endpoints of this host can be dialled";
@@ -80,7 +84,8 @@ function headersOf(
 
 const jsonType = "application/json";
 
-// Node takes header values as strings alone: a token's copy lives until it is collected.
+// Node takes header values as strings alone: a copy of a token stays in memory until it is
+// collected.
 function text(value: string | SecretHole, fill: (command: Command) => Uint8Array): string {
   if (typeof value === "string") return value;
   const bytes = fill([value]);
@@ -91,7 +96,7 @@ function text(value: string | SecretHole, fill: (command: Command) => Uint8Array
 
 function answerTo(call: ClientRequest, body: Uint8Array): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    // Stays on: a call that is destroyed after its answer may still report an error.
+    // The listener stays: a call that is destroyed after its reply may still report an error.
     call.on("error", reject).once("response", resolve).end(body);
   });
 }
@@ -118,7 +123,7 @@ async function bodyOf(reply: IncomingMessage, request: HttpRequest): Promise<Uin
   return joined(chunks, length);
 }
 
-// The vault's reply is a key: of its octets only the caller's copy stays.
+// The vault's reply is a key, so only the caller's copy of its octets stays.
 function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const whole = new Uint8Array(length);
   let at = 0;
@@ -138,11 +143,11 @@ function lost(line: Line, request: HttpRequest, error: unknown): LinksealError {
     return failed("transport.closed", `no reply (${errno})`, effectOf(request), request.to, error);
   }
   const distrusted = line.kind === "tls" ? tlsFailure(errno, request.to, error) : undefined;
-  const text = `nobody answers (${errno})`;
+  const text = `no answer (${errno})`;
   return distrusted ?? failed("transport.unreachable", text, "none", request.to, error);
 }
 
-// RFC 9110 9.2.1: GET is safe; anything else may have been carried out although no reply came.
+// RFC 9110 9.2.1: GET is safe; any other method may have been carried out although no reply came.
 function effectOf(request: HttpRequest): "none" | "unknown" {
   return request.method === "GET" ? "none" : "unknown";
 }

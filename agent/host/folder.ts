@@ -1,16 +1,19 @@
-// Folders that nobody else can reach into: owner, mode and every parent are checked before use.
+// Folders that other users cannot change: owner, mode and every parent are checked before use.
 
 import { constants } from "node:fs";
 import { lstat, mkdir, open, realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import { LinksealError } from "#hal/error.ts";
 
-/** `private` = 0700; `reachable` = others may pass through (sockets), nobody else may write. */
+/**
+ * Access that a folder may allow: `private` = only this user (0700); `reachable` = others may pass
+ * through (to sockets), but not write.
+ */
 export type FolderAccess = "private" | "reachable";
 
 /**
- * Creates what is missing with mode 0700 and returns the real path; throws `usage` if it is not
- * safe.
+ * Creates what is missing with mode 0700 and returns the real path.
+ * @throws LinksealError with `usage` if the folder is not safe
  */
 export async function openFolder(path: string, access: FolderAccess): Promise<string> {
   await mkdir(path, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
@@ -30,27 +33,28 @@ export async function openFolder(path: string, access: FolderAccess): Promise<st
   return real;
 }
 
-// Who can write a parent can put another folder in our place; the sticky bit forbids just that.
+// A user who can write to a parent can put another folder in our folder's place; the sticky bit
+// prevents just that.
 async function checkParents(path: string): Promise<void> {
   for (let parent = dirname(path); ; parent = dirname(parent)) {
     const stat = await lstat(parent);
     if ((stat.mode & 0o022) !== 0 && (stat.mode & 0o1000) === 0) {
-      throw unsafe(path, `lies under ${parent}, which others can write`, "choose another folder");
+      throw unsafe(path, `is under ${parent}, which others can write`, "choose another folder");
     }
     if (stat.uid !== 0 && stat.uid !== ownUid()) {
-      throw unsafe(path, `lies under ${parent}, owned by uid ${stat.uid}`, "choose another folder");
+      throw unsafe(path, `is under ${parent}, owned by uid ${stat.uid}`, "choose another folder");
     }
     if (parent === dirname(parent)) return;
   }
 }
 
-/** Makes names created, renamed or removed in the folder durable. */
+/** Makes names that were created, renamed or removed in the folder durable. */
 export async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   await folder.sync();
 }
 
-/** The errno name of a failed system call, for a text. */
+/** Returns the errno name of a failed system call, for a message. */
 export function errnoOf(error: unknown): string {
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
   return typeof code === "string" ? code : "no errno";

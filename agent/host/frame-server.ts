@@ -1,10 +1,13 @@
-// Frames at a Unix socket of this host: one question and one answer a connection; who may not ask
-// is turned away before an octet of his is read.
+// Serves frames at a Unix socket of this host: one question and one answer per connection. A client
+// that may not ask is refused before an octet of it is read.
 
 import { createServer, type Server, type Socket } from "node:net";
 import { bindSocket } from "./listener.ts";
 
-/** A client that needs longer to say what it wants, or to take its answer, is cut off. */
+/**
+ * How long a client may take to send its question, or to read its answer, in milliseconds; then it
+ * is cut off.
+ */
 const quietMsMax = 5_000;
 const clientsMax = 16;
 const lengthBytes = 4;
@@ -14,13 +17,16 @@ export interface FrameService {
   /** A longer question is cut off. */
   readonly requestBytesMax: number;
   readonly admits: (socket: Socket) => boolean;
-  /** Wipes the octets of the question. */
+  /** Answers a question, and wipes the question's octets. */
   readonly answer: (question: Uint8Array, gone: AbortSignal) => Promise<Uint8Array>;
-  /** Told of a defect, after which nothing that is answered can be trusted. */
+  /** Called with a defect, after which no answer can be trusted. */
   readonly broken: (error: unknown) => void;
 }
 
-/** As `serveUnix`: what a killed server left is replaced, a living one is not. */
+/**
+ * Serves until `close`. Like `serveUnix` it replaces the socket of a killed server, but not that of
+ * a running one.
+ */
 export async function serveFrames(service: FrameService): Promise<{ close(): Promise<void> }> {
   const clients = new Set<Socket>();
   const server = createServer({ pauseOnConnect: true }, (socket) => {
@@ -56,7 +62,9 @@ async function serve(service: FrameService, socket: Socket): Promise<void> {
   }
 }
 
-/** Undefined where it does not come, or is too long; the socket is closed then. */
+/**
+ * Reads the question; undefined = it did not come in time or is too long, and the socket is closed.
+ */
 function questionOf(socket: Socket, bytesMax: number): Promise<Uint8Array | undefined> {
   const room = new Uint8Array(lengthBytes + bytesMax);
   let length = 0;

@@ -1,4 +1,5 @@
-// Gathers what `doctor` judges on this host; whatever cannot be told is left out and is no finding.
+// Gathers what `doctor` checks on this host; a fact that cannot be found out is left out and causes
+// no finding.
 
 import { existsSync } from "node:fs";
 import { readFile, stat, statfs } from "node:fs/promises";
@@ -19,9 +20,12 @@ const folders = [
   "/run/linkseal-mka",
 ] as const;
 const modules = ["macsec", "xfrm_user", "xfrm_interface", "esp4", "esp6"] as const;
-/** The state folder if it is there, else what it would lie in. */
+/**
+ * Where free space is measured: the state folder if it exists, else the folder that it would be in.
+ */
 const roomPaths = ["/var/lib/linkseal", "/var/lib"] as const;
 
+/** Gathers the facts; it changes nothing, and never throws for a fact that is missing. */
 export async function hostFacts(): Promise<HostFacts> {
   const isPackaged = existsSync(unitFile);
   return {
@@ -41,7 +45,7 @@ async function textOf(path: string): Promise<string> {
   return await readFile(path, "utf8").catch(() => "");
 }
 
-/** Standard output of a program that ended well; undefined = it did not, or is not there. */
+/** Runs a program and returns its standard output; undefined = it failed, or does not exist. */
 async function said(...argv: readonly string[]): Promise<string | undefined> {
   try {
     const signal = AbortSignal.timeout(askMsMax);
@@ -59,7 +63,7 @@ async function unitFacts(): Promise<readonly UnitFacts[] | undefined> {
   return text === undefined ? undefined : unitsIn(text);
 }
 
-/** The answer of `systemctl show`: a block of NAME=VALUE lines for each unit. */
+/** Parses the output of `systemctl show`: a block of NAME=VALUE lines for each unit. */
 export function unitsIn(text: string): readonly UnitFacts[] {
   const blocks = text.split("\n\n").map((block) => new Map(block.split("\n").flatMap(pairOf)));
   return blocks.flatMap((block) => {
@@ -81,7 +85,7 @@ function pairOf(line: string): readonly (readonly [string, string])[] {
   return at < 1 ? [] : [[line.slice(0, at), line.slice(at + 1)]];
 }
 
-/** group(5): members by name. */
+/** Parses group(5): members by group name. */
 export function groupsIn(text: string): Readonly<Record<string, readonly string[]>> {
   const rows = text.split("\n").map((line) => line.split(":"));
   const named = rows.filter(([name = ""]) => name !== "");
@@ -114,7 +118,7 @@ async function missingModules(): Promise<readonly string[]> {
     textOf(`${folder}/modules.dep`),
     textOf(`${folder}/modules.builtin`),
   ]);
-  // Without an index nothing is known.
+  // An empty index does not say which modules exist.
   if (index === "") return [];
   return modules.filter((name) => {
     const isFile = new RegExp(`/${name.replace("_", "[-_]")}\\.ko`, "m");
@@ -134,7 +138,7 @@ async function freeMegabytes(): Promise<number | undefined> {
       const { bavail, bsize } = await statfs(path);
       return Math.floor((bavail * bsize) / 1e6);
     } catch {
-      // The next one holds it.
+      // The next path is its parent.
     }
   }
   return undefined;

@@ -1,5 +1,5 @@
-// The real World: the only place where time, files, sockets, randomness and the environment come
-// from.
+// The real World: the only module that uses this host's time, files, sockets, randomness and
+// environment.
 
 import { randomBytes } from "node:crypto";
 import type { Clock, Entropy, LogLevel, World } from "#hal/world.ts";
@@ -14,16 +14,22 @@ export { openHostKey, openReportKey, readHostId } from "./key.ts";
 export { lockState } from "./lock.ts";
 
 export interface HostOptions {
-  /** The state folder; created with mode 0700, refused (`usage`) if others can reach into it. */
+  /**
+   * The state folder; created with mode 0700, and refused (`usage`) if other users may enter it.
+   */
   readonly state: string;
   readonly level: LogLevel;
-  /** Address of the simulated site whose time it is; this host's own time if absent. */
+  /** Address of the simulated site whose time is used; absent = this host's own time. */
   readonly site?: string;
 }
 
+/** Random octets of this host. */
 export const hostEntropy: Entropy = { bytes: (length) => Uint8Array.from(randomBytes(length)) };
 
-/** Opens the state folder and binds clock, entropy, dialer and log to this host. */
+/**
+ * Opens the state folder and binds clock, entropy, dialer and log to this host.
+ * @throws LinksealError with `usage` if the folder is not safe
+ */
 export async function hostWorld(options: HostOptions): Promise<World> {
   const disk = await FsDisk.open(options.state);
   const clock = await clockOf(options, disk);

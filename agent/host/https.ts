@@ -1,5 +1,5 @@
-// TLS to a name: addresses are checked after they were resolved, and exactly these are connected
-// to; what the certificate lacks is told apart for the operator.
+// TLS to a host name: addresses are checked after the name was resolved, and only these are
+// connected to; errors name what is wrong with the certificate.
 
 import { lookup } from "node:dns/promises";
 import { request as httpsRequest } from "node:https";
@@ -13,7 +13,11 @@ import { proxyFor, tunnel } from "./proxy.ts";
 
 const publicOnly: Reach = { kind: "public" };
 
-/** Trust is the system's roots and NODE_EXTRA_CA_CERTS; nothing in here can loosen it. */
+/**
+ * Prepares a TLS connection. Trusted are the system's roots and NODE_EXTRA_CA_CERTS; no option here
+ * can weaken that.
+ * @throws LinksealError with `transport.unreachable`
+ */
 export async function tlsLine(
   to: string,
   reach: Reach = publicOnly,
@@ -50,10 +54,13 @@ export async function tlsLine(
 }
 
 const minVersion = "TLSv1.2";
-// Said in so many words, because NODE_TLS_REJECT_UNAUTHORIZED would otherwise decide it.
+// Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED would decide it otherwise.
 const rejectUnauthorized = true;
 
-/** One forbidden address among them refuses the name: a second answer must not be a way in. */
+/**
+ * Resolves and checks a name. One forbidden address among them refuses the name, so that a second
+ * address cannot be a way in.
+ */
 async function checkedAddresses(
   host: string,
   reach: Reach,
@@ -63,11 +70,11 @@ async function checkedAddresses(
   for (const address of addresses) {
     const why = checkAddress(address, reach);
     if (why === undefined) continue;
-    const text = `${host} stands for ${address} and is not connected to: ${why}`;
+    const text = `${host} resolves to ${address}, which is not used: ${why}`;
     throw new LinksealError("transport.unreachable", text, {
       effect: "none",
       where: host,
-      next: "look at this host's name service; private endpoints: privateEndpoints in the config",
+      next: "check this host's name service; private endpoints: privateEndpoints in the config",
     });
   }
   return addresses;
@@ -79,7 +86,7 @@ async function addressesOf(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
-  // RFC 6761 6.3: such names are this host, whatever a name service says.
+  // RFC 6761 6.3: such names are this host, whatever a name service answers.
   if (reach.kind === "loopback" && /(^|\.)localhost$/.test(host)) return ["127.0.0.1"];
   try {
     const found = await Promise.race([lookup(host, { all: true }), aborted(signal)]);
@@ -96,7 +103,7 @@ function aborted(signal: AbortSignal): Promise<never> {
   });
 }
 
-// The name is not asked for again: what was checked is what is connected to.
+// The name is not resolved again: connections go to the checked addresses.
 function fixed(addresses: readonly string[]): LookupFunction {
   return (_host, options, done) => {
     const entries = addresses.map((address) => ({ address, family: isIP(address) }));
@@ -115,12 +122,12 @@ const distrusts: readonly Distrust[] = [
   {
     codes: /^(CERT_HAS_EXPIRED|CERT_NOT_YET_VALID)$/,
     text: "its certificate is expired or not yet valid",
-    next: "compare this host's clock, then ask whoever runs that host for a new certificate",
+    next: "compare this host's clock, then ask the operator of that host for a new certificate",
   },
   {
     codes: /^ERR_TLS_CERT_ALTNAME_INVALID$/,
-    text: "its certificate is for another name: somebody else answers",
-    next: "look at this host's name service and at what stands between: proxies, TLS inspection",
+    text: "its certificate is for another name: another host answers",
+    next: "check this host's name service and what is in between: proxies, TLS inspection",
   },
   {
     codes: /SELF_SIGNED|UNABLE_TO_(GET_ISSUER|VERIFY_LEAF)|CERT_UNTRUSTED|INVALID_CA|CERT_CHAIN/,
@@ -129,7 +136,10 @@ const distrusts: readonly Distrust[] = [
   },
 ];
 
-/** What the certificate lacks; undefined = the connection failed for another reason. */
+/**
+ * Returns an error that says what is wrong with the certificate; undefined = the connection failed
+ * for another reason.
+ */
 export function tlsFailure(
   errno: string,
   where: string,

@@ -1,4 +1,5 @@
-// What the accepted config wants served, at its place; moved along when another one is accepted.
+// Serves what the accepted config names, at the address it names; it moves when another config is
+// accepted.
 
 import { LinksealError } from "#hal/error.ts";
 import type { World } from "#hal/world.ts";
@@ -6,7 +7,9 @@ import type { Desired } from "../model/desired.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { errnoOf } from "./folder.ts";
 
-/** A port that somebody else has may be free later. */
+/**
+ * Time between two attempts, in milliseconds: a port that another program uses may be free later.
+ */
 const againMs = 10_000;
 
 export interface Served {
@@ -14,15 +17,15 @@ export interface Served {
 }
 
 export interface Kept<T> {
-  /** undefined = nothing is served. */
+  /** Returns what to serve; undefined = nothing. */
   readonly wanted: (serve: Desired["serve"]) => T | undefined;
   readonly open: (settings: T) => Promise<Served>;
-  /** Code and beginning of what is logged where it cannot be served. */
+  /** Code and first words of the log line for an address that cannot be served. */
   readonly code: string;
   readonly failed: string;
 }
 
-/** Serves until the signal aborts; one that cannot be served is told, and keeps nobody waiting. */
+/** Serves until the signal aborts. A failure is logged once, and does not delay anything else. */
 export async function keepServed<T>(
   agent: AgentView,
   world: Pick<World, "clock" | "log">,
@@ -38,7 +41,8 @@ export async function keepServed<T>(
   while (!end.aborted) {
     wake = new AbortController();
     const { intent, intentDamage } = agent;
-    // While a config in force is damaged, whoever watches must go on seeing just that.
+    // While the config in force is damaged, what was served stays, so that operators can see the
+    // damage.
     const next =
       intentDamage !== undefined
         ? served?.settings

@@ -1,4 +1,5 @@
-// What binds journal and reports to this host: random keys beside them, and the host's own id.
+// Keys that bind journal and reports to this host: random keys in the state folder, and the host's
+// own id.
 
 import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -12,13 +13,20 @@ import { errnoOf, syncFolder } from "./folder.ts";
 
 const keyBytes = 32;
 
-/** The journal's key from `host.key` in the state folder, made there once; the caller wipes it. */
+/**
+ * Reads the journal's key from `host.key` in the state folder, and makes it the first time; the
+ * caller wipes it.
+ * @throws LinksealError with `usage`
+ */
 export async function openHostKey(folder: string): Promise<Secret> {
   const next = "start again, then linkseal journal accept-loss";
   return await openKey(join(folder, "host.key"), "host key", next);
 }
 
-/** What reports are signed with, from `report.key`, made in the same way. */
+/**
+ * Reads the key that signs reports from `report.key`, made in the same way.
+ * @throws LinksealError with `usage`
+ */
 export async function openReportKey(folder: string): Promise<Secret> {
   const next = "start again, then give auditors the new key: linkseal report key";
   return await openKey(join(folder, "report.key"), "report key", next);
@@ -27,7 +35,7 @@ export async function openReportKey(folder: string): Promise<Secret> {
 async function openKey(path: string, label: string, next: string): Promise<Secret> {
   const present = await readKey(path, label, next);
   if (present !== undefined) return present;
-  // Written aside and linked, so that a crash leaves a whole key or none.
+  // Written to a temporary name and linked, so that a crash leaves a whole key or none.
   const aside = `${path}~`;
   await unlink(aside).catch(() => undefined);
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
@@ -62,10 +70,13 @@ async function readKey(path: string, label: string, next: string): Promise<Secre
   }
 }
 
-/** Changes with the machine: a state folder that was copied to another host is not its journal. */
+/**
+ * Returns an id that changes with the machine: a state folder that was copied to another host is
+ * not that host's journal.
+ */
 export async function readHostId(): Promise<string> {
   const machine = await readFile("/etc/machine-id", "latin1").catch(() => "");
-  // machine-id(5) asks not to show the id itself; a hash with our name in it may be shown.
+  // machine-id(5) asks not to show the id itself; a hash of it with our name may be shown.
   const id = machine.trim() === "" ? `name ${hostname()}` : machine.trim();
   return createHash("sha256").update(`linkseal ${id}`).digest("hex").slice(0, 16);
 }

@@ -5,6 +5,9 @@ import type { ClientRequest, RequestOptions } from "node:http";
 export interface Line {
   readonly kind: "socket" | "identity" | "tls";
   readonly call: (options: RequestOptions) => ClientRequest;
-  /** Whether the peer was proven before the call failed; undefined = the error itself tells. */
+  /**
+   * True if the peer was authenticated before the call failed; undefined = the error itself
+   * decides.
+   */
   readonly established: (() => boolean) | undefined;
 }

@@ -1,14 +1,16 @@
-// What the servers of this host have in common: where they listen, how long a client may take, and
-// how they end.
+// What the servers of this host share: where they listen, how long a client may take, and how they
+// end.
 
 import { lstat, unlink } from "node:fs/promises";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { connect, type Server as NetServer } from "node:net";
 import { LinksealError } from "#hal/error.ts";
 
-/** A client that needs longer for its handshake or its request is cut off. */
+/**
+ * How long a client may take for its handshake or its request, in milliseconds; then it is cut off.
+ */
 export const requestMsMax = 5_000;
-/** A client that does not take its reply for this long is cut off. */
+/** How long a client may leave its reply unread, in milliseconds; then it is cut off. */
 const deliveryMsMax = 10_000;
 
 export const httpLimits = {
@@ -22,12 +24,14 @@ export interface HttpReply {
   readonly status: number;
   /** Octets are not copied for each client. */
   readonly body?: string | Uint8Array;
-  /** JSON if absent. */
+  /** The content type; absent = JSON. */
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** `first`: headers that stand before those of the reply. */
+/**
+ * Sends a reply and closes the connection; `first`: headers that come before those of the reply.
+ */
 export function send(
   response: ServerResponse,
   { status, body = "", type = "application/json", headers }: HttpReply,
@@ -47,8 +51,9 @@ export function send(
 }
 
 /**
- * undefined = too long: the rest is read and dropped, since a connection closed on unread bytes
- * loses the answer. Throws if the client went away.
+ * Reads the body of a request; undefined = it is too long. The rest of a long body is read and
+ * dropped, because a connection that is closed with unread bytes loses the reply.
+ * @throws Error if the client went away
  */
 export async function bodyOf(
   request: IncomingMessage,
@@ -64,21 +69,26 @@ export async function bodyOf(
 }
 
 /**
- * What a killed server left at the path is replaced; throws `journal.locked` if another one answers
- * there. Only this user can open the socket.
+ * Binds a server to a socket path, which only this user can open; the socket of a killed server is
+ * replaced.
+ * @throws LinksealError with `journal.locked` if another process answers there, or `usage` if the
+ * path is not a socket
  */
 export async function bindSocket(server: NetServer, path: string): Promise<void> {
   await removeStale(path);
   await new Promise<void>((resolve, reject) => {
-    // The umask and not a later chmod, since the socket is bound inside the call: nobody may
-    // connect in between.
+    // The umask is set, instead of a later chmod, because the socket is bound inside the call: no
+    // other user may connect in between.
     const umask = process.umask(0o177);
     server.once("error", reject).listen(path, resolve);
     process.umask(umask);
   });
 }
 
-/** Gives back the port: 0 asks for any that is free. Rejects where it cannot be had. */
+/**
+ * Binds a server to a port and returns the port: 0 asks for any free one.
+ * @throws Error of Node if the port cannot be bound
+ */
 export async function bindPort(
   server: NetServer,
   { host, port }: { readonly host: string; readonly port: number },
@@ -102,7 +112,7 @@ async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return;
   const details = { effect: "none", where: path, next: "linkseal status" } as const;
-  if (!found.isSocket()) throw new LinksealError("usage", `${path} is no socket`, details);
+  if (!found.isSocket()) throw new LinksealError("usage", `${path} is not a socket`, details);
   if (await answers(path)) {
     throw new LinksealError("journal.locked", "another agent answers there", details);
   }

@@ -1,8 +1,8 @@
 // One process per folder. The lock is the kernel's, flock(2) on open files: every PID and mount
-// namespace sees it, and it ends with its process, however that ends. Node has no such call, and
-// the addon may be missing, so flock(1) takes it: the lock belongs to the open file, which a child
-// shares, and so it stays with us when that child has ended. No other child keeps it: Node opens
-// each file with O_CLOEXEC.
+// namespace sees it, and it ends with its process, however the process ends. Node has no such call,
+// and the addon may be missing, so flock(1) takes the lock: it belongs to the open file, which a
+// child shares, so this process keeps it when that child has ended. No other child keeps it: Node
+// opens each file with O_CLOEXEC.
 
 import { spawn } from "node:child_process";
 import { constants } from "node:fs";
@@ -14,21 +14,22 @@ import { unwritable } from "../store/journal/unwritable.ts";
 import { openOwn } from "./disk.ts";
 import { errnoOf } from "./folder.ts";
 
-/** Released by hand, or by the end of the process, however it ends. */
+/** Released by a call, or by the end of the process, however it ends. */
 export interface StateLock extends AsyncDisposable {
-  /** Names the holder, for information alone; it is never removed. */
+  /** The file that names the holder, for information only; it is never removed. */
   readonly path: string;
 }
 
-/** No name that a state file can have. */
+/** A name that no state file can have. */
 const lockName = ".lock";
 const holderText = /^([1-9]\d{0,9}) (([\w.-]{1,64}) pid:\[\d+\])\n$/;
-/** A file that is collected is closed, and its lock would go with it. */
+/** Open locks: a file that is garbage-collected is closed, and its lock would end. */
 const held = new Set<AsyncDisposableStack>();
 
 /**
- * Takes the lock of a folder that only we can write. Throws `journal.locked` if another process
- * holds it, `usage` where this host gives no such lock, `journal.full` if its file cannot be made.
+ * Takes the lock of a folder that only we can write.
+ * @throws LinksealError with `journal.locked` if another process has it, `usage` if this host has
+ * no such lock, `journal.full` if its file cannot be made
  */
 export async function lockState(folder: string): Promise<StateLock> {
   const path = join(folder, lockName);
@@ -37,11 +38,11 @@ export async function lockState(folder: string): Promise<StateLock> {
     opened.defer(() => file.close());
     await lockFile(file, folder);
   };
-  // The folder, since a file can be removed, and the next process would lock another one; and a
-  // file, since NFS carries the locks of files alone to another host.
+  // Both are locked: the folder, since a file can be removed, and the next process would lock
+  // another one; and a file, since NFS carries the locks of files alone to another host.
   await take(await open(folder, constants.O_RDONLY | constants.O_DIRECTORY));
   try {
-    // No descriptor for writing: it would keep a person from making the file system read-only.
+    // Not opened for writing: that would keep an operator from making the file system read-only.
     await take(await openLock(path, constants.O_RDONLY | constants.O_CREAT));
   } catch (error) {
     if (!(error instanceof LinksealError) || error.code !== "usage") throw error;
@@ -67,9 +68,12 @@ async function openLock(path: string, flags: number): Promise<FileHandle> {
 }
 
 const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8" };
-/** It waits for no lock: if it needs longer, it hangs. */
+/** The program does not wait for the lock: if it needs longer, it hangs. */
 const programMsMax = 10_000;
-/** Of flock(1) where another process has the lock; busybox fails so too, and says why. */
+/**
+ * Status of flock(1) if another process has the lock; busybox also ends so for other errors, and
+ * prints why.
+ */
 const takenStatus = 1;
 
 async function lockFile(file: FileHandle, folder: string): Promise<void> {
@@ -108,12 +112,14 @@ function unlockable(folder: string, why: string, next: string, cause?: unknown):
   return new LinksealError("usage", text, { effect: "none", where: folder, next, cause });
 }
 
-/** The number of a process means something in its own PID namespace alone. */
+/**
+ * Returns host and PID namespace; a process number means something in its own PID namespace alone.
+ */
 async function here(): Promise<string> {
   return `${hostname()} ${await readlink("/proc/self/ns/pid")}`;
 }
 
-// On a full disk it stays empty, on a read-only one as it was: the lock does not need it.
+// On a full disk the file stays empty, on a read-only one as it was: the lock does not need it.
 async function writeHolder(path: string): Promise<void> {
   try {
     await using file = await openOwn(path, constants.O_WRONLY | constants.O_TRUNC);

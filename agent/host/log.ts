@@ -1,4 +1,5 @@
-// One JSON line a call on standard output, written before the call returns; the only user of pino.
+// Writes one JSON line per call to standard output, before the call returns; the only module that
+// uses pino.
 
 import { fstatSync } from "node:fs";
 import { type DestinationStream, destination, type Logger, pino } from "pino";
@@ -16,11 +17,15 @@ export interface LogOptions {
 // sd-daemon(3): syslog's numbers, by pino's.
 const priorityOf: Readonly<Record<number, number>> = { 20: 7, 30: 6, 40: 4, 50: 3 };
 
-// JSON escapes line feeds and ESC by itself; these also move a cursor, start a terminal command,
-// end a line in some viewers, or turn text around, and device text may hold any of them.
+// JSON escapes line feeds and ESC by itself; these characters also move a cursor, start a terminal
+// command, end a line in some viewers, or turn text around, and device text may contain any of
+// them.
 const unsafeText = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
-/** Redaction is not used: keys live in `Secret`, and pino's redaction throws on some objects. */
+/**
+ * Makes the log. pino's redaction is not used: keys are in `Secret`, and redaction throws on some
+ * objects.
+ */
 export function hostLog(options: LogOptions): Log {
   const logger: Logger = pino(
     {

@@ -1,4 +1,5 @@
-// What a service manager is told, where one waits for it: sd_notify(3), sd_watchdog_enabled(3).
+// Notifications to the service manager, if one waits for them: sd_notify(3),
+// sd_watchdog_enabled(3).
 
 import { setTimeout as rest } from "node:timers/promises";
 import type { Native } from "#drivers/transport/native.ts";
@@ -11,6 +12,7 @@ interface ManagerSource {
   readonly WATCHDOG_PID?: string | undefined;
 }
 
+/** The service manager of this process; without NOTIFY_SOCKET all calls do nothing. */
 export class Manager {
   readonly #native: Pick<Native, "notify">;
   readonly #address: string | undefined;
@@ -26,18 +28,22 @@ export class Manager {
     this.#watchdogMs = watchdogMs(source);
   }
 
-  /** That it serves, and as which build: `doctor` tells one that an upgrade left behind. */
+  /**
+   * Reports that the service is ready, and its build: `doctor` reports a build that an upgrade left
+   * running.
+   */
   ready(): void {
     this.#tell(`READY=1\nSTATUS=linkseal ${this.#build}`);
   }
 
+  /** Reports that the service is stopping. */
   stopping(): void {
     this.#tell("STOPPING=1");
   }
 
   /**
-   * Feeds the watchdog until the end, for as long as `late` names nothing that hangs. Whoever is
-   * no longer fed is killed and started anew, which changes nothing on any device (P4).
+   * Feeds the watchdog until the end, as long as `late` names nothing that hangs. The manager kills
+   * and restarts a process that stops feeding, which changes nothing on any device (P4).
    */
   async watch(late: () => string | undefined, end: AbortSignal): Promise<void> {
     if (this.#address === undefined || this.#watchdogMs === undefined) return;
@@ -59,7 +65,7 @@ export class Manager {
     try {
       this.#native.notify(this.#address, text, []);
     } catch (error) {
-      // Once is enough: a manager that is gone for good would fill the log.
+      // Logged once: a manager that is gone for good would fill the log.
       if (!this.#complained) {
         this.#log.write("warn", "manager-unreachable", error instanceof Error ? error.message : "");
       }

@@ -1,4 +1,5 @@
-// `/metrics` where the accepted config wants it, moved along when another config is accepted.
+// Serves `/metrics` at the address of the accepted config, and moves when another config is
+// accepted.
 
 import type { World } from "#hal/world.ts";
 import type { Listen } from "../model/desired.ts";

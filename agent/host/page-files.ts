@@ -21,7 +21,10 @@ export interface PageFile {
   readonly octets: Uint8Array;
 }
 
-/** By path of a request. Throws where they were never built. */
+/**
+ * Reads the files, by path of a request.
+ * @throws LinksealError with `usage` if they were not built
+ */
 export async function pageFiles(): Promise<ReadonlyMap<string, PageFile>> {
   for (const folder of folders) {
     const files = await filesIn(folder);
@@ -41,7 +44,7 @@ async function filesIn(folder: string): Promise<ReadonlyMap<string, PageFile> | 
     });
     return new Map(await Promise.all(rows));
   } catch {
-    // The other place may have them.
+    // The other folder may have them.
     return undefined;
   }
 }

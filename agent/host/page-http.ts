@@ -1,5 +1,5 @@
-// What the status page answers over HTTP: its files, and the way in. No answer holds anything of
-// the site.
+// The HTTP replies of the status page: its files, and the login. No reply contains data of the
+// site.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { LinksealError } from "#hal/error.ts";
@@ -14,14 +14,17 @@ export interface PageDesk {
   readonly logins: Logins;
   readonly scheme: "http" | "https";
   readonly cookie: string;
-  /** Names that the certificate is good for; absent = names of this host alone. */
+  /** Checks a name against the certificate; absent = only names of this host are accepted. */
   readonly certifies: (() => (name: string) => boolean) | undefined;
 }
 
 const bodyBytesMax = 256;
 const halfHeader = "x-linkseal-half";
 
-/** No script, style, frame, form or connection but from here; text is never taken for markup. */
+/**
+ * Scripts, styles and connections come from this origin alone, frames and forms are forbidden, and
+ * text is never taken for markup.
+ */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -57,16 +60,16 @@ export async function answerPage(
 async function answerOf(desk: PageDesk, request: IncomingMessage): Promise<HttpReply> {
   const { method = "", url = "" } = request;
   const path = url.split("?", 1)[0] ?? "";
-  if (!isCalledRight(desk, request)) return said(421, "the page is not called by this name");
+  if (!isCalledRight(desk, request)) return said(421, "the page is not served under this name");
   if (method === "GET" || method === "HEAD") {
     const file = desk.files.get(path);
     if (file !== undefined) return { status: 200, type: file.type, body: file.octets };
     if (path === "/session") return told(200, { session: hasSession(desk, request) });
     return said(404, "there is nothing here");
   }
-  if (method !== "POST") return said(405, "the page is only read");
+  if (method !== "POST") return said(405, "the page is read-only");
   if (path !== "/login" && path !== "/logout") return said(404, "there is nothing here");
-  if (!isFromPage(desk, request)) return said(403, "another page asks");
+  if (!isFromPage(desk, request)) return said(403, "the request comes from another page");
   return path === "/login" ? await login(desk, request) : logout(desk, request);
 }
 
@@ -83,7 +86,7 @@ function hasSession(desk: PageDesk, request: IncomingMessage): "open" | "none" {
   return halves !== undefined && desk.logins.holds(halves) ? "open" : "none";
 }
 
-/** Both of them, or nothing. */
+/** Returns both halves of the session, or undefined. */
 export function halvesOf(
   { cookie: name }: PageDesk,
   { headers }: IncomingMessage,
@@ -95,7 +98,7 @@ export function halvesOf(
 
 async function login(desk: PageDesk, request: IncomingMessage): Promise<HttpReply> {
   const code = await codeOf(request);
-  if (code === undefined) return said(400, "there is no code in it");
+  if (code === undefined) return said(400, "the request contains no code");
   const entry = desk.logins.enter(code, request.socket.remoteAddress ?? "");
   switch (entry.kind) {
     case "open": {
@@ -124,7 +127,8 @@ function cookieText({ cookie, scheme }: PageDesk, value: string, seconds: number
   return `${cookie}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
 }
 
-// What is longer is read and dropped, or its sender would lose the answer; for 5 s at most.
+// Reads the login code. A longer body is read and dropped, for 5 s at most, or its sender would
+// lose the reply.
 async function codeOf(request: IncomingMessage): Promise<string | undefined> {
   const body = await bodyOf(request, bodyBytesMax);
   if (body === undefined) return undefined;
@@ -144,7 +148,10 @@ function said(status: number, text: string): HttpReply {
   return told(status, { text });
 }
 
-/** An address that is not this host's, and no TLS: whatever a config says, it is not served so. */
+/**
+ * Makes the error for an address beyond loopback without TLS, which is never served, whatever the
+ * config says.
+ */
 export function notInClear(host: string): LinksealError {
   const text = `${host} is beyond loopback, and the page has no certificate there`;
   const next = "linkseal validate FILE";

@@ -1,4 +1,5 @@
-// The status page where the accepted config wants it: HTTP on loopback, TLS everywhere else.
+// Serves the status page at the address of the accepted config: HTTP on loopback, TLS everywhere
+// else.
 
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
@@ -20,14 +21,14 @@ import { PageSockets } from "./page-socket.ts";
 import { type PagePair, pagePair } from "./page-tls.ts";
 import { Seats } from "./seats.ts";
 
-/** A certificate that was exchanged is taken up after this long. */
+/** How often the certificate is read anew, in milliseconds. */
 const renewMs = 60_000;
 
 export interface PageParts {
   readonly agent: AgentView & Pick<Agent, "door">;
   /** Its clock is the agent's, which may be that of a simulated site. */
   readonly world: World;
-  /** Told of a defect, after which nothing that is shown can be trusted. */
+  /** Called with a defect, after which nothing on the page can be trusted. */
   readonly broken: (error: unknown) => void;
 }
 
@@ -42,7 +43,11 @@ export async function servePage(parts: PageParts, end: AbortSignal): Promise<voi
   await keepServed(parts.agent, parts.world, kept, end);
 }
 
-/** Rejects with Node's error where the port cannot be had, or with what the certificate lacks. */
+/**
+ * Opens the page.
+ * @throws Error of Node if the port cannot be bound, or LinksealError that says what is wrong with
+ * the certificate
+ */
 export async function openPage(
   { agent, world, broken }: PageParts,
   settings: PageSettings,
@@ -50,7 +55,7 @@ export async function openPage(
   const { host, tls } = settings;
   if (tls === undefined && !isLoopback(host)) throw notInClear(host);
   const files = await pageFiles();
-  // A browser lives in real time, and so does its login.
+  // Browsers and their logins use real time.
   const logins = new Logins({ clock: hostClock, entropy: world.entropy });
   const keeper = tls === undefined ? undefined : await PairKeeper.open(tls, world.log);
   const scheme = keeper === undefined ? "http" : "https";
@@ -100,7 +105,7 @@ function serverFor(
   broken: (error: unknown) => void,
 ): Server | SecureServer {
   const seats = new Seats(true);
-  /** TLS puts a socket of its own over the one that was counted. */
+  /** The TCP socket below each TLS socket, because the limiter counts TCP sockets. */
   const below = new WeakMap<Socket, Socket>();
   const counted = (socket: Socket): Socket => below.get(socket) ?? socket;
   const listener: RequestListener = (request, response) => {
@@ -134,7 +139,7 @@ function serverFor(
   return server;
 }
 
-/** Of a connection to one port of ours: no two that are open have the same. */
+/** Names a connection to one port of ours: no two open ones have the same name. */
 function nameOf({ remoteAddress = "", remotePort = 0 }: Socket): string {
   return `${remoteAddress} ${remotePort}`;
 }
@@ -144,7 +149,7 @@ function contextOf({ certificate, key }: PagePair) {
   return { cert: certificate, key, minVersion, handshakeTimeout: requestMsMax } as const;
 }
 
-/** The certificate in use; one that was exchanged on disk is taken up without a restart. */
+/** The certificate in use; one that was exchanged on disk is used without a restart. */
 class PairKeeper {
   readonly #references: NonNullable<PageSettings["tls"]>;
   readonly #log: Log;
@@ -170,7 +175,7 @@ class PairKeeper {
         this.pair = next;
         said = "";
       } catch (error) {
-        // What was served goes on being served; a browser judges it by its own date.
+        // The old certificate stays in use; a browser checks its date.
         const text = error instanceof Error ? error.message : "it cannot be read";
         if (text !== said) this.#log.write("warn", "page-certificate", text);
         said = text;

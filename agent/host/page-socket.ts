@@ -1,4 +1,5 @@
-// Browsers that watch: WebSockets that only listen, each with one snapshot on its way at most.
+// Browsers that show the page: WebSockets that only receive, each with at most one snapshot under
+// way.
 
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
@@ -6,11 +7,16 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { type Feed, type FeedEnd, feedEnds, type Viewer } from "../page/feed.ts";
 import { halvesOf, isCalledRight, isFromPage, type PageDesk } from "./page-http.ts";
 
-/** The page says nothing after its request. */
+/** Longest message in bytes: the page sends nothing after its request. */
 const messageBytesMax = 128;
-/** Whoever does not answer a ping until the next one is gone. */
+/**
+ * Time between pings, in milliseconds; a client that has not answered by the next one is cut off.
+ */
 const pingMs = 20_000;
-/** From our close frame to the end of the connection, whatever the other side does. */
+/**
+ * Time from our close frame to the end of the connection, in milliseconds, whatever the other side
+ * does.
+ */
 const closeMs = 2_000;
 const subprotocol = "linkseal.page.1";
 const halfPrefix = "half.";
@@ -26,13 +32,13 @@ export class PageSockets {
     maxPayload: messageBytesMax,
     perMessageDeflate: false,
     clientTracking: false,
-    // A client that pings and reads nothing would have us queue its answers.
+    // A client that pings and reads nothing would fill our queue with pongs.
     autoPong: false,
     handleProtocols: () => subprotocol,
   });
   readonly #pinging: NodeJS.Timeout;
 
-  /** `broken` is told of a defect, after which nothing that is shown can be trusted. */
+  /** Calls `broken` with a defect, after which nothing on the page can be trusted. */
   constructor(desk: PageDesk, feed: Feed, broken: (error: unknown) => void) {
     this.#desk = desk;
     this.#feed = feed;
@@ -40,7 +46,7 @@ export class PageSockets {
     this.#pinging = setInterval(() => this.#ping(), pingMs);
   }
 
-  /** Takes the connection over, or refuses it; true = it is counted here from now on. */
+  /** Takes the connection over, or refuses it; true = this class counts it from now on. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     socket.on("error", () => socket.destroy());
     const halves = halvesOf(this.#desk, request, halfOf(request));
@@ -84,7 +90,7 @@ export class PageSockets {
   #ping(): void {
     for (const client of this.#sockets) {
       if (!this.#answered.delete(client)) client.terminate();
-      // Nothing queues up behind a snapshot that is not taken: that one has its own deadline.
+      // A ping never queues up behind a snapshot that is not read: that one has its own deadline.
       else if (client.bufferedAmount === 0) client.ping();
       else this.#answered.add(client);
     }

@@ -1,4 +1,5 @@
-// Certificate and key of the status page: files of this host, looked at again while it is served.
+// Certificate and key of the status page: files of this host, which are read again while the page
+// is served.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
@@ -8,7 +9,7 @@ import { type OwnFile, readReference } from "./credentials.ts";
 export interface PagePair {
   readonly certificate: string;
   readonly key: string;
-  /** Whether the certificate is good for a name or an address. */
+  /** True if the certificate is valid for a name or an address. */
   readonly certifies: (name: string) => boolean;
 }
 
@@ -17,14 +18,17 @@ export interface PageReferences {
   readonly key: string;
 }
 
-/** Throws `transport.authentication` with what is wrong; nothing that it says quotes the key. */
+/**
+ * Reads and checks the pair.
+ * @throws LinksealError with `transport.authentication`; its text never quotes the key
+ */
 export async function pagePair(references: PageReferences, now: number): Promise<PagePair> {
   const read = (which: keyof PageReferences, file: OwnFile): Promise<string> =>
     readReference(references[which], file);
   const [certificate, key] = [await read("certificate", "open"), await read("key", "secret")];
   const found = certificateOf(certificate);
-  if (found === undefined) throw unusable(references.certificate, "it holds no certificate");
-  if (!isPair(found, key)) throw unusable(references.key, "it is no key of that certificate");
+  if (found === undefined) throw unusable(references.certificate, "it contains no certificate");
+  if (!isPair(found, key)) throw unusable(references.key, "it is not the key of that certificate");
   const ends = found.validToDate;
   if (ends.getTime() <= now) {
     throw unusable(references.certificate, `it expired at ${ends.toISOString()}`);
@@ -46,7 +50,7 @@ function isPair(certificate: X509Certificate, key: string): boolean {
   try {
     return certificate.checkPrivateKey(createPrivateKey(key));
   } catch {
-    // What the parser says may quote the key.
+    // The parser's message may quote the key.
     return false;
   }
 }

@@ -1,10 +1,11 @@
-// Where state and sockets live. Loaded by the quick `status` path: it may load nothing heavy.
+// Paths of state and sockets. The quick `status` path loads this module, so it may load nothing
+// heavy.
 
 import { lstatSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** What decides about places: these variables, this process's uid, and two folders. */
+/** What decides about paths: these variables, this process's uid, and two folders. */
 export interface PlaceSource {
   readonly environment: {
     readonly LINKSEAL_HOME?: string | undefined;
@@ -18,14 +19,22 @@ export interface PlaceSource {
   readonly temporary: string;
 }
 
+/** The folders of one agent. */
 export interface Places {
+  /**
+   * Which rule chose them: LINKSEAL_HOME, the systemd unit, the XDG variables, or the temporary
+   * folder.
+   */
   readonly kind: "home" | "system" | "xdg" | "temporary";
-  /** What `plan` and `apply` read when no file is given. */
+  /** The folder of the config file that `plan` and `apply` read when no file is given. */
   readonly config: string;
+  /** The folder of journal, intent and keys. */
   readonly state: string;
+  /** The folder of the sockets. */
   readonly runtime: string;
 }
 
+/** `view` answers questions, `admin` also changes. */
 export type SocketRole = "view" | "admin";
 
 export type SocketSearch =
@@ -40,7 +49,7 @@ const system: Places = {
   runtime: "/run/linkseal",
 };
 
-/** This process's own source. */
+/** Returns this process's own source. */
 export function placeSource(): PlaceSource {
   return {
     environment: process.env,
@@ -50,7 +59,7 @@ export function placeSource(): PlaceSource {
   };
 }
 
-/** Where an agent started here keeps its things. */
+/** Returns the folders of an agent that is started here. */
 export function agentPlaces(source: PlaceSource = placeSource()): Places {
   return (
     homePlaces(source) ??
@@ -70,7 +79,9 @@ const netSystem: NetPlaces = {
   state: "/var/lib/linkseal-net",
 };
 
-/** Where a linkseal-net started here keeps its things; `socket`: as somebody asks for it. */
+/**
+ * Returns the paths of a linkseal-net that is started here; `socket` = a path that an option names.
+ */
 export function netPlaces(
   socket: string | undefined,
   source: PlaceSource = placeSource(),
@@ -86,7 +97,7 @@ function netPlacesBeside(source: PlaceSource): NetPlaces {
   return { socket: join(runtime, "net.sock"), state: `${state}-net` };
 }
 
-/** Where the MKA process of a port answers; `socket`: as somebody asks for it. */
+/** Returns the socket of the MKA process of a port; `socket` = a path that an option names. */
 export function mkaSocket(
   port: string,
   socket: string | undefined,
@@ -94,7 +105,7 @@ export function mkaSocket(
 ): string {
   if (socket !== undefined) return socket;
   const home = homePlaces(source);
-  // The unit has no other sign than its runtime directory: it keeps no state.
+  // Only its runtime directory shows that this is the unit: it keeps no state.
   const runtime = source.environment.RUNTIME_DIRECTORY ?? "";
   if (home === undefined && runtime.split(":").includes(mkaRuntime)) {
     return join(mkaRuntime, `${port}.sock`);
@@ -105,7 +116,7 @@ export function mkaSocket(
 const mkaRuntime = "/run/linkseal-mka";
 const mkaStates = "/var/lib/linkseal-mka";
 
-/** Where the MKA process of a port keeps what outlives a boot. */
+/** Returns the folder in which the MKA process of a port keeps what survives a boot. */
 export function mkaState(port: string, source: PlaceSource = placeSource()): string {
   const state = source.environment.STATE_DIRECTORY ?? "";
   const isUnit = homePlaces(source) === undefined && state.split(":").includes(mkaStates);
@@ -116,10 +127,7 @@ export function socketPath(places: Pick<Places, "runtime">, role: SocketRole): s
   return join(places.runtime, `${role}.sock`);
 }
 
-/**
- * Where a client looks for the agent's socket. A flag or LINKSEAL_HOME names one agent and no
- * other.
- */
+/** Finds the agent's socket for a client. A flag or LINKSEAL_HOME names one agent and no other. */
 export function findSocket(
   role: SocketRole,
   flag: string | undefined,
@@ -144,7 +152,7 @@ function candidates(
   const temporary = temporaryPlaces(source);
   return [
     ...(xdg === undefined ? [] : [socketPath(xdg, role)]),
-    // Anybody may create a folder of this name, and a socket in it that only looks like the
+    // Any user may create a folder of this name, and a socket in it that only looks like the
     // agent's.
     ...(isOurs(temporary.runtime, source.uid) ? [socketPath(temporary, role)] : []),
     socketPath(system, role),
@@ -174,7 +182,7 @@ function temporaryPlaces({ temporary, uid }: PlaceSource): Places {
   return treeUnder(join(temporary, `linkseal-${uid}`), "temporary");
 }
 
-// Short names below: a socket path holds 107 bytes.
+// Short names below: a socket path has at most 107 bytes.
 function treeUnder(folder: string, kind: Places["kind"]): Places {
   return {
     kind,
@@ -184,7 +192,8 @@ function treeUnder(folder: string, kind: Places["kind"]): Places {
   };
 }
 
-// systemd.exec(5) names the state directory of the unit; another service's shell inherits its own.
+// systemd.exec(5) names the state directory of the unit; a shell of another service inherits that
+// service's.
 function isOurUnit({ environment }: PlaceSource): boolean {
   return (environment.STATE_DIRECTORY ?? "").split(":").includes(system.state);
 }

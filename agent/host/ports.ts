@@ -1,11 +1,11 @@
-// The ports of this host that have hardware below them, and how fast they are.
+// Finds the ports of this host that have hardware, and their speeds.
 
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FoundPort } from "../operate/init/answers.ts";
 
-/** Sorted by name; none where the kernel shows none. */
+/** Returns the ports, sorted by name; empty = the kernel shows none. */
 export async function hostPorts(folder = "/sys/class/net"): Promise<readonly FoundPort[]> {
   const names = await readdir(folder).catch((): string[] => []);
   const ports = names.filter((name) => existsSync(join(folder, name, "device"))).sort();
@@ -14,7 +14,7 @@ export async function hostPorts(folder = "/sys/class/net"): Promise<readonly Fou
   );
 }
 
-// A port without light does not tell its speed.
+// A port without light does not report its speed.
 async function gigabitsOf(path: string): Promise<number | undefined> {
   const megabits = Number(await readFile(path, "latin1").catch(() => "-1"));
   return megabits >= 1000 ? megabits / 1000 : undefined;

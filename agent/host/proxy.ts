@@ -1,5 +1,6 @@
-// A proxy that the environment names: HTTPS_PROXY=http://HOST:PORT, and NO_PROXY. No user name, no
-// TLS to the proxy itself; inside the tunnel TLS proves the peer as without one.
+// A proxy that the environment names: HTTPS_PROXY=http://HOST:PORT, and NO_PROXY. User names and
+// TLS to the proxy itself are not supported; inside the tunnel TLS authenticates the peer as
+// without a proxy.
 
 import { request as httpRequest } from "node:http";
 import type { Socket } from "node:net";
@@ -11,7 +12,10 @@ export interface Proxy {
   readonly port: number;
 }
 
-/** The proxy for a name; undefined = it is connected to directly. */
+/**
+ * Returns the proxy for a name; undefined = connect directly.
+ * @throws LinksealError with `transport.unreachable` if HTTPS_PROXY has another form
+ */
 export function proxyFor(host: string, env: NodeJS.ProcessEnv = process.env): Proxy | undefined {
   const { HTTPS_PROXY: upper, https_proxy: lower, NO_PROXY: not, no_proxy: lowerNot } = env;
   const text = upper ?? lower ?? "";
@@ -23,7 +27,7 @@ export function proxyFor(host: string, env: NodeJS.ProcessEnv = process.env): Pr
   return { host: found[1], port: Number(found[2]) };
 }
 
-// `*`, a name, or a domain with or without a leading dot, as curl reads it.
+// An entry is `*`, a name, or a domain with or without a leading dot, as curl reads it.
 function isExempt(host: string, list: string): boolean {
   return list.split(",").some((entry) => {
     const name = entry.trim().toLowerCase().replace(/^\./, "");
@@ -31,7 +35,11 @@ function isExempt(host: string, list: string): boolean {
   });
 }
 
-/** The proxy resolves the name, so its address cannot be checked here; the certificate is. */
+/**
+ * Opens a tunnel through the proxy. The proxy resolves the name, so its address cannot be checked
+ * here; the certificate is. An abort closes the connection.
+ * @throws LinksealError with `transport.unreachable`
+ */
 export function tunnel(
   proxy: Proxy,
   host: string,

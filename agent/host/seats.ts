@@ -1,13 +1,16 @@
-// How many connections a server has at once, and who makes room for a newcomer.
+// Limits the connections of a server, and chooses the one that is closed for a newcomer.
 
 import type { Socket } from "node:net";
 
-/** Of each server on its own, so that those who may only look never keep an administrator out. */
+/**
+ * Limit of each server on its own, so that clients of the view socket never keep an administrator
+ * out.
+ */
 const clientsMax = 64;
 
 /**
- * Who waits to be heard goes first when it gets crowded; who is being answered stays, unless
- * answers take no time.
+ * Counts connections. At the limit a connection whose request has not come is closed first; one
+ * that is being answered stays, unless answers take no time.
  */
 export class Seats {
   readonly #servedYield: boolean;
@@ -25,7 +28,7 @@ export class Seats {
     this.#oldest(socket)?.destroy();
   }
 
-  /** Who makes room for the newcomer, and if need be himself. */
+  /** Returns the connection to close for the newcomer, which may be the newcomer itself. */
   #oldest(newcomer: Socket): Socket | undefined {
     const [silent] = this.#silent;
     const [served] = this.#servedYield ? this.#served : [];
@@ -36,7 +39,7 @@ export class Seats {
     if (this.#silent.delete(socket)) this.#served.add(socket);
   }
 
-  /** Somebody else counts it from now on. */
+  /** Stops counting a connection that another limit counts from now on. */
   leave(socket: Socket): void {
     this.#silent.delete(socket);
     this.#served.delete(socket);

@@ -1,4 +1,4 @@
-// The two local sockets of the agent: who may look, and who may change.
+// The two local sockets of the agent: one for questions, one for changes.
 
 import { chmod, chown, readFile } from "node:fs/promises";
 import { LinksealError } from "#hal/error.ts";
@@ -17,14 +17,14 @@ import { serveUnix, type UnixService } from "./unix-server.ts";
 const requestBytesMax = 2_000_000;
 
 export interface ServedApi {
-  /** Cuts every client off and removes the sockets. */
+  /** Cuts off every client and removes the sockets. */
   close(): Promise<void>;
 }
 
 /**
- * Serves the agent at the two sockets of its places. What a killed agent left behind is replaced;
- * throws `journal.locked` if another agent answers there. `broken` is told of a defect in the
- * agent, after which nothing it says can be trusted.
+ * Serves the agent at the two sockets of its folders, and replaces those of a killed agent.
+ * `broken` is called with a defect in the agent, after which no reply can be trusted.
+ * @throws LinksealError with `journal.locked` if another agent answers there
  */
 export async function serveApi(
   agent: Agent,
@@ -64,7 +64,7 @@ function serviceFor(
   return {
     path,
     broken,
-    // Nothing that the view socket answers has a body.
+    // No request to the view socket has a body.
     requestBytesMax: role === "view" ? 0 : requestBytesMax,
     tooLong,
     async answer(call, gone) {

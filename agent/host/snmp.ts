@@ -1,4 +1,5 @@
-// What asking an SNMP agent needs of this host: passphrases and communities, read like a key.
+// What a question to an SNMP agent needs from this host: passphrases and communities, read like a
+// key.
 
 import type { SnmpMaterial } from "#drivers/transport/snmp.ts";
 import { sshMaterial } from "./ssh.ts";

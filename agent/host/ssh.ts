@@ -1,4 +1,5 @@
-// What a login over SSH needs of this host: the private key, known hosts, an agent of keys.
+// What an SSH login needs from this host: the private key, known hosts, and the socket of an
+// ssh-agent.
 
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,12 +14,12 @@ const knownHostsBytesMax = 16 * 1024 * 1024;
 
 export const sshMaterial: SshMaterial = {
   key: (reference) => readOwn(keyPath(reference), keyBytesMax, 0o077),
-  // Whoever may write it decides whom we believe.
+  // A user who may write the file decides which hosts are trusted.
   knownHosts: async (path) => (await readOwn(path, knownHostsBytesMax, 0o022)).toString("utf8"),
   agentSocket: () => process.env["SSH_AUTH_SOCK"],
 };
 
-/** The host key that a router shows at the port of its driver; nothing is said to it. */
+/** Returns the host key that a router presents at the port of its driver; no login is attempted. */
 export async function shownHostKey(address: string, driver: string): Promise<string> {
   const { shownKey } = await import("#drivers/transport/shell.ts");
   return await shownKey(address, sshPortOf(driver));

@@ -1,4 +1,5 @@
-// All that the agent tells others beside its sockets, as the accepted config wants it.
+// Runs everything that the agent sends or serves in addition to its sockets, as the accepted config
+// wants it.
 
 import type { World } from "#hal/world.ts";
 import type { Agent } from "../runtime/agent.ts";
@@ -9,7 +10,9 @@ import { headerSecret } from "./header.ts";
 import { type MetricsParts, serveMetrics } from "./metrics-server.ts";
 import { servePage } from "./page-server.ts";
 
-/** Tells until the signal aborts, and has ended then; a defect goes to `broken`. */
+/**
+ * Runs until the signal aborts, and resolves when all parts have ended; a defect goes to `broken`.
+ */
 export async function runTelemetry(
   agent: AgentView & Pick<Agent, "door">,
   world: World,

@@ -1,5 +1,5 @@
-// HTTP at Unix sockets and loopback ports of this host: one request a connection; who is slow or
-// rude keeps nobody out.
+// HTTP at Unix sockets and loopback ports of this host: one request per connection; slow or
+// misbehaving clients are cut off.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -23,13 +23,19 @@ export interface UnixCall {
 export interface HttpService {
   /** 0 = no request has a body, so none is waited for. */
   readonly requestBytesMax: number;
-  /** Answers take no time: whoever still sits there takes his slowly, and makes room. */
+  /**
+   * Answers take no time: a connection that is still open only reads slowly, and may be closed for
+   * a newcomer.
+   */
   readonly isInstant?: true;
-  /** Before a single octet of a client is read; absent = whoever can open the socket. */
+  /**
+   * Decides before a single octet of a client is read; absent = every client that can open the
+   * socket.
+   */
   readonly admits?: (socket: Socket) => boolean;
   readonly answer: (call: UnixCall, gone: AbortSignal) => Promise<HttpReply>;
   readonly tooLong: () => HttpReply;
-  /** Told of a defect, after which nothing that is answered can be trusted. */
+  /** Called with a defect, after which no answer can be trusted. */
   readonly broken: (error: unknown) => void;
 }
 
@@ -37,8 +43,9 @@ export interface UnixService extends HttpService {
   readonly path: string;
 }
 /**
- * What a killed server left behind is replaced; throws `journal.locked` if another one answers
- * there. Only this user can open the socket.
+ * Serves until `close`, at a socket that only this user can open; the socket of a killed server is
+ * replaced.
+ * @throws LinksealError with `journal.locked` if another process answers there
  */
 export async function serveUnix(service: UnixService): Promise<{ close(): Promise<void> }> {
   const server = serverFor(service);
@@ -46,16 +53,17 @@ export async function serveUnix(service: UnixService): Promise<{ close(): Promis
   return { close: () => closeServer(server) };
 }
 
-/** Where a port of this host is served. */
+/** A port of this host to serve at. */
 interface LoopbackPlace {
   readonly host: "127.0.0.1" | "::1";
-  /** 0 = any that is free. */
+  /** Port number; 0 = any free one. */
   readonly port: number;
 }
 
 /**
- * Answers those alone who call it by a name of this host: the page of a browser may reach a
- * loopback port by a name of its own. Rejects with Node's error where the port cannot be had.
+ * Serves until `close`, for clients that use a name of this host: a web page could reach a loopback
+ * port under a name of its own.
+ * @throws Error of Node if the port cannot be bound
  */
 export async function serveLoopback(
   service: HttpService,
@@ -74,7 +82,7 @@ const misdirected: HttpReply = {
   type: "text/plain; charset=utf-8",
 };
 
-/** `name`: what the Host of a request must be; absent = anything. */
+/** `name`: pattern for the Host header of a request; absent = any. */
 function serverFor(service: HttpService, name?: RegExp): Server {
   const seats = new Seats(service.isInstant === true);
   const server = createServer(httpLimits, (request, response) => {
@@ -82,7 +90,7 @@ function serverFor(service: HttpService, name?: RegExp): Server {
     if (name?.test(request.headers.host ?? "") === false) send(response, misdirected);
     else void reply(service, request, response);
   });
-  // One request a connection: no state of one request can leak into the next.
+  // One request per connection: no state of one request can leak into the next.
   server.maxRequestsPerSocket = 1;
   server.on("connection", (socket: Socket) => {
     if (service.admits?.(socket) === false) socket.destroy();

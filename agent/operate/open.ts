@@ -1,4 +1,4 @@
-// Builds an agent on any World, real or simulated: the one list of what belongs to it.
+// Builds an agent on any World, real or simulated; the one list of its parts.
 
 import { drivers } from "#drivers/index.ts";
 import type { Secret } from "#hal/secret.ts";
@@ -13,15 +13,20 @@ import { AuditLog } from "../store/audit/log.ts";
 import { IntentStore } from "../store/intent/intent.ts";
 import { Journal } from "../store/journal/journal.ts";
 
+/** What binds journal, audit log and reports to one host. */
 export interface Identity {
-  /** Key of the chains of journal and audit log. */
+  /** Key of the hash chains of journal and audit log. */
   readonly hostKey: Secret;
-  /** Private half of the key that reports are signed with: 32 octets. */
+  /** Private half of the key that signs reports: 32 octets. */
   readonly reportKey: Secret;
+  /** The host's id, as `readHostId` returns it. */
   readonly host: string;
 }
 
-/** What a process reads before it does anything. Throws `journal.*` with the next safe step. */
+/**
+ * Opens what a process reads before it does anything.
+ * @throws LinksealError with `journal.*` and the next safe step
+ */
 export async function openRecords(
   world: World,
   { hostKey, reportKey, host }: Identity,
@@ -33,7 +38,10 @@ export async function openRecords(
   return { intents, journal, audit, signer: signerOf(reportKey), host };
 }
 
-/** The same sign-in serves every config that wants the same cloud, planned or in force. */
+/**
+ * Makes the clouds of configs: one sign-in serves every config with the same Azure settings,
+ * planned or in force.
+ */
 export function cloudsOf(world: World, credentials: LoadCredentials): Clouds {
   const clouds = new Map<string, RealCloud>();
   return (azure) => {
@@ -46,8 +54,8 @@ export function cloudsOf(world: World, credentials: LoadCredentials): Clouds {
 }
 
 /**
- * Reads intent and journal; touches no device. Throws `journal.*` or `config.*` with the next safe
- * step.
+ * Opens intent and journal and builds the agent; it connects to no device.
+ * @throws LinksealError with `journal.*` or `config.*` and the next safe step
  */
 export async function openAgent(
   world: World,

@@ -1,45 +1,54 @@
-// The newest snapshot to whoever watches: one on its way to each, and never a queue behind it.
+// Sends the newest snapshot to each viewer: one is under way at a time, and none waits in a queue.
 
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 
-/** Why a viewer is cut off, as a close code of its WebSocket (RFC 6455, 7.4.2) and in words. */
+/** Why a viewer is disconnected, as a close code of its WebSocket (RFC 6455, 7.4.2) and as text. */
 export const feedEnds = {
-  tooMany: { code: 4000, text: "as many viewers look already as are served at once" },
+  tooMany: { code: 4000, text: "the largest number of viewers is reached" },
   tooSlow: { code: 4001, text: "a snapshot was not taken in time" },
   loggedOut: { code: 4002, text: "the session has ended" },
-  spoke: { code: 4003, text: "the page only listens" },
-  closing: { code: 4004, text: "the page is served no longer" },
+  spoke: { code: 4003, text: "the page sends no messages" },
+  closing: { code: 4004, text: "the page is no longer served" },
 } as const;
+/** A reason for disconnecting a viewer. */
 export type FeedEnd = keyof typeof feedEnds;
 
+/** One browser that shows the page. */
 export interface Viewer {
-  /** Resolves once the system has taken all of it; rejects once the viewer is gone. */
+  /**
+   * Resolves when the operating system has taken the whole text; rejects when the viewer is gone.
+   */
   readonly send: (text: string) => Promise<void>;
+  /** True as long as the viewer's session is open. */
   readonly holds: () => boolean;
+  /** Disconnects the viewer. */
   readonly end: (why: FeedEnd) => void;
 }
 
 export interface FeedParts {
-  /** Of this host: who watches a simulated site lives outside of its time. */
+  /** The clock of this host: a viewer of a simulated site uses real time. */
   readonly clock: World["clock"];
-  /** What a viewer gets first, and then again and again. */
+  /** Makes the first text of a viewer; `snapshot` makes each later one. */
   readonly opening: () => string;
   readonly snapshot: () => string;
   readonly dropped: (why: FeedEnd) => void;
 }
 
 export const viewersMax = 16;
-/** With nothing new, so that ages are those of the agent. */
+/**
+ * Time between snapshots without news, in milliseconds, so that ages on the page stay the agent's.
+ */
 const everyMs = 1_000;
-/** After something has happened; what happens meanwhile goes along. */
+/** Delay after an event, in milliseconds; later events up to then are in the same snapshot. */
 const apartMs = 200;
 const takenMsMax = 30_000;
 
 interface Seat {
-  /** undefined = nothing is on its way. */
+  /** undefined = nothing is under way. */
   busySince: Instant | undefined;
 }
 
+/** Sends snapshots to all viewers. */
 export class Feed {
   readonly #parts: FeedParts;
   readonly #seats = new Map<Viewer, Seat>();
@@ -49,11 +58,12 @@ export class Feed {
     this.#parts = parts;
   }
 
+  /** Number of viewers. */
   get size(): number {
     return this.#seats.size;
   }
 
-  /** Sends the opening at once, or ends a viewer who is one too many. */
+  /** Sends the opening at once, or disconnects a viewer beyond the limit. */
   join(viewer: Viewer): void {
     if (this.#seats.size >= viewersMax) {
       this.#end(viewer, "tooMany");
@@ -64,26 +74,28 @@ export class Feed {
     this.#send(viewer, seat, this.#parts.opening());
   }
 
+  /** Removes a viewer that is gone. */
   leave(viewer: Viewer): void {
     this.#seats.delete(viewer);
   }
 
+  /** Disconnects a viewer. */
   end(viewer: Viewer, why: FeedEnd): void {
     if (this.#seats.delete(viewer)) this.#end(viewer, why);
   }
 
-  /** Something has happened that a viewer wants to see now. */
+  /** Reports that something has happened which viewers should see now. */
   wake(): void {
     this.#wake.abort();
   }
 
-  /** Until the signal aborts; every viewer is told of the end. */
+  /** Runs until the signal aborts; then every viewer is disconnected. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts;
     while (!signal.aborted) {
       this.#wake = new AbortController();
       const either = AbortSignal.any([this.#wake.signal, signal]);
-      // Woken or not, it is time; and the end is looked at.
+      // The sleep may end early; both ends lead on, and the signal is checked below.
       await clock.sleep(everyMs - apartMs, either).catch(() => undefined);
       await clock.sleep(apartMs, signal).catch(() => undefined);
       if (!signal.aborted) this.#round();
@@ -99,7 +111,7 @@ export class Feed {
       if (!viewer.holds()) this.end(viewer, "loggedOut");
       else if (late) this.end(viewer, "tooSlow");
       else if (seat.busySince === undefined) {
-        // Made once for all, and for nobody not at all.
+        // Serialised once per round, and only if a viewer needs it.
         text ??= this.#parts.snapshot();
         this.#send(viewer, seat, text);
       }

@@ -1,15 +1,21 @@
-// One-time codes and the sessions that they open: kept as hashes, bounded in number and in time.
+// One-time login codes and the sessions that they open: kept as hashes, limited in number and in
+// time.
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 
-/** Between the command that prints a code and the browser that gets it. */
+/** How long a code is valid, in milliseconds. */
 const codeMs = 120_000;
 const codesMax = 8;
-/** A working day and some: then somebody on the host says again that this browser may look. */
+/**
+ * How long a session lasts, in milliseconds: a working day and some; then an operator on the host
+ * has to make a new code.
+ */
 const sessionMs = 12 * 3_600_000;
 const sessionsMax = 64;
-/** Wrong codes of one address at once, and how long until it has another try. */
+/**
+ * How many wrong codes one address may try at once, and the milliseconds until it may try one more.
+ */
 const triesMax = 10;
 const triesEachMs = 6_000;
 const addressesMax = 1_024;
@@ -20,18 +26,20 @@ const codeLength = 12;
 const tokenBytes = 32;
 
 /**
- * A browser shows both: the cookie, which no script reads, and the other half, which the page
- * keeps. Cookies know no ports, so another server on this host may be sent the cookie.
+ * What a browser sends: the cookie, which no script reads, and the other half, which the page
+ * keeps. Cookies are not bound to a port, so another server on this host may receive the cookie.
  */
 export interface SessionHalves {
+  /** Value of the cookie. */
   readonly cookie: string;
+  /** The half that the page keeps. */
   readonly half: string;
 }
 
 export type Entry =
   | { readonly kind: "open"; readonly halves: SessionHalves }
   | { readonly kind: "wrong" }
-  /** Too many were wrong: not even looked at. */
+  /** Too many codes were wrong, so this one was not checked. */
   | { readonly kind: "later"; readonly waitMs: number };
 
 interface Kept {
@@ -39,18 +47,19 @@ interface Kept {
   readonly until: Instant;
 }
 
+/** Login codes and sessions of the status page. */
 export class Logins {
   readonly #world: Pick<World, "clock" | "entropy">;
   #codes: readonly Kept[] = [];
   #sessions: readonly Kept[] = [];
-  /** By address: when all its tries will be there again. */
+  /** The time when an address will have all its tries again, by address. */
   readonly #spent = new Map<string, Instant>();
 
   constructor(world: Pick<World, "clock" | "entropy">) {
     this.#world = world;
   }
 
-  /** A fresh code, good once; the oldest one goes where there are too many. */
+  /** Makes a fresh code, which opens one session; beyond the limit the oldest code is dropped. */
   code(): { readonly code: string; readonly validMs: number } {
     const { clock, entropy } = this.#world;
     const letters = [...entropy.bytes(codeLength)].map((byte) => alphabet[byte % alphabet.length]);
@@ -60,7 +69,7 @@ export class Logins {
     return { code, validMs: codeMs };
   }
 
-  /** `from`: the address that asks. */
+  /** Checks a code that came from the address `from`. */
   enter(code: string, from: string): Entry {
     const waitMs = this.#waitMs(from);
     if (waitMs > 0) return { kind: "later", waitMs };
@@ -73,11 +82,15 @@ export class Logins {
     return { kind: "open", halves: this.#open() };
   }
 
-  /** Asked again for as long as anything is shown: a session ends while somebody looks. */
+  /**
+   * True as long as the session is open; asked again and again while the page is shown, because a
+   * session may end meanwhile.
+   */
   holds(halves: SessionHalves): boolean {
     return find(this.#sessions.filter(this.#isAlive), sessionHash(halves)) !== undefined;
   }
 
+  /** Ends a session. */
   end(halves: SessionHalves): void {
     const found = find(this.#sessions, sessionHash(halves));
     this.#sessions = this.#sessions.filter((kept) => kept !== found);
@@ -97,7 +110,7 @@ export class Logins {
 
   readonly #isAlive = ({ until }: Kept): boolean => this.#world.clock.now() < until;
 
-  /** 0 = a try is left. */
+  /** Returns how long the address has to wait, in milliseconds; 0 = it may try a code. */
   #waitMs(from: string): number {
     const owed = (this.#spent.get(from) ?? 0) - this.#world.clock.now();
     return Math.max(0, owed - (triesMax - 1) * triesEachMs);
@@ -113,9 +126,10 @@ export class Logins {
   }
 }
 
+/** How long a session lasts, in seconds. */
 export const sessionSeconds = sessionMs / 1_000;
 
-// As a person may type it: small letters, other separators, letters that look like digits.
+// Operators may type small letters, other separators, and letters that look like digits.
 function plain(code: string): string {
   const typed = code.toUpperCase().replace(/[^0-9A-Z]/g, "");
   return typed.replaceAll("O", "0").replace(/[IL]/g, "1");
@@ -129,7 +143,7 @@ function sessionHash({ cookie, half }: SessionHalves): Uint8Array {
   return hashOf(`${cookie} ${half}`);
 }
 
-/** Every one is compared, in constant time: how long it takes tells nothing. */
+/** Compares with every hash, in constant time, so that the duration reveals nothing. */
 function find(all: readonly Kept[], hash: Uint8Array): Kept | undefined {
   let found: Kept | undefined;
   for (const kept of all) if (timingSafeEqual(kept.hash, hash)) found = kept;

@@ -1,87 +1,115 @@
-// What the status page is sent (linkseal.page/1): plain JSON, read by code in a browser.
+// The JSON that the status page receives (linkseal.page/1); code in a browser reads it.
 
 import type { LinksealEvent } from "../model/events.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Status } from "../runtime/health/status.ts";
 
-/** One look at a link; counters are decimal text, null = nobody knows. */
+/** One observation of a link; counters are decimal text, null = not known. */
 export interface LinkSample {
-  /** Unix milliseconds. */
+  /** Unix time in milliseconds. */
   readonly at: number;
-  /** Received and sent under MACsec. */
+  /** Frames received and sent under MACsec. */
   readonly protected: string | null;
+  /** Frames received and sent in the clear. */
   readonly clear: string | null;
   /**
-   * What passes a port without MACsec, where nothing counts clear frames: all of it in the clear,
-   * in frames a second; null on any other port.
+   * Rate of a port without MACsec where no counter for clear frames exists: all its frames are in
+   * the clear, in frames per second; null on any other port.
    */
   readonly openPps: number | null;
-  /** Frames that no SA took, and those that were too long once protected. */
+  /** Frames that no SA accepted, and those that were too long once protected. */
   readonly failed: string | null;
-  /** Part of the packet numbers of the SAK. */
+  /** Used share of the SAK's packet numbers, 0 to 1. */
   readonly pnUsed: number | null;
+  /** Live MKA peers. */
   readonly livePeers: number | null;
 }
 
-/** One look at a tunnel: the packets of the SAs that were there. */
+/** One observation of a tunnel: the packets of its current SAs. */
 export interface TunnelSample {
+  /** Unix time in milliseconds. */
   readonly at: number;
+  /** Packets received. */
   readonly received: string | null;
+  /** Packets sent. */
   readonly sent: string | null;
-  /** Part of the 32-bit sequence numbers of the SA that has used most. */
+  /** Used share of the 32-bit sequence numbers, 0 to 1, of the SA that has used most. */
   readonly sequenceUsed: number | null;
 }
 
+/** Data of a link that the page shows beyond the status; null = not known. */
 export interface PageLink {
-  /** `group/link`. */
+  /** Name of the link, as `group/link`. */
   readonly id: string;
+  /** link1 or link2 of the ExpressRoute port. */
   readonly azureLink: string;
+  /** State of the MACsec controlled port. */
   readonly controlledPort: "secured" | "unprotected" | "blocked" | null;
+  /** Peers from which MKA frames came that carry our member id. */
   readonly respondedPeers: number | null;
+  /** State of the BGP sessions over the port; null also = the port has none. */
   readonly bgp: "up" | "down" | null;
+  /** True if the link is drained. */
   readonly drained: boolean | null;
-  /** Of each key on the port. */
+  /** The keys on the port. */
   readonly keys: readonly { readonly ckn: string; readonly role: string }[] | null;
-  /** When the accepted key was made; null = not known. */
+  /** When the accepted key was made, Unix time in milliseconds; null = not known. */
   readonly keyCreatedAt: number | null;
+  /** Age at which the key has to be rotated, in milliseconds; null = no limit. */
   readonly keyMaxAgeMs: number | null;
+  /** The newest observation. */
   readonly newest: LinkSample | null;
 }
 
+/** Data of a tunnel that the page shows beyond the status; null = not known. */
 export interface PageTunnel {
+  /** Name of the tunnel. */
   readonly name: string;
+  /** Name of the device that ends it. */
   readonly device: string;
+  /** Our outer address. */
   readonly local: string;
+  /** The gateway's outer address. */
   readonly remote: string;
+  /** The group whose MACsec it uses; null = none. */
   readonly insideMacsec: string | null;
+  /** State of the IKE SA. */
   readonly ike: string | null;
+  /** Number of IPsec SAs. */
   readonly sas: number | null;
+  /** The newest observation. */
   readonly newest: TunnelSample | null;
 }
 
 interface PageDevice {
   readonly name: string;
   readonly driver: string;
-  /** The newest look succeeded and still counts. */
+  /** True if the newest observation succeeded and is not stale. */
   readonly seen: boolean;
   readonly lookAgeMs: number | null;
 }
 
+/** Everything that the page shows at one moment. */
 export interface PageSnapshot {
+  /** Name and version of the schema. */
   readonly schema: "linkseal.page/1";
-  /** Unix milliseconds of the agent. */
+  /** Unix time of the agent, in milliseconds. */
   readonly at: number;
+  /** The status of linkseal.status/1. */
   readonly status: Status;
-  /** The accepted intent; 0 = none. */
+  /** Number of the accepted intent; 0 = none. */
   readonly intent: number;
+  /** All links of the config. */
   readonly links: readonly PageLink[];
+  /** All tunnels of the config. */
   readonly tunnels: readonly PageTunnel[];
+  /** All devices of the config. */
   readonly devices: readonly PageDevice[];
-  /** The last one of each group that has ended; those that run are in the status. */
+  /** The last campaigns that have ended, one per group; those that run are in the status. */
   readonly ended: readonly CampaignShape[];
-  /** The newest ones, oldest first. */
+  /** The newest events, oldest first. */
   readonly events: readonly LinksealEvent[];
-  /** Of what was looked at before, by link and tunnel; in the first one alone. */
+  /** Earlier observations by link and tunnel; only in the first snapshot of a viewer. */
   readonly history?: {
     readonly links: Readonly<Record<string, readonly LinkSample[]>>;
     readonly tunnels: Readonly<Record<string, readonly TunnelSample[]>>;

@@ -1,5 +1,5 @@
-// Everything that the status page shows, at one moment: what status, campaigns and events say, and
-// the readings beside them. No verdict is found here.
+// Makes everything that the status page shows at one moment: status, campaigns, events and
+// readings. It decides no verdict.
 
 import { type IpsecTunnel, type MacsecFrames, type MacsecPort, strongValue } from "#hal/model.ts";
 import { type Clock, type Instant, wallAfter } from "#hal/world.ts";
@@ -20,12 +20,16 @@ import { ikeOf, sasOf, usedRatio } from "../telemetry/tunnel-metrics.ts";
 import type { LinkSample, PageLink, PageSnapshot, PageTunnel, TunnelSample } from "./shape.ts";
 
 const eventsMax = 80;
-/** Ended campaigns are told with every move: those that somebody may still ask about. */
+/**
+ * Ended campaigns are sent with every snapshot, so only those that an operator may still ask about.
+ */
 const endedMax = 5;
 
 type PageClock = Pick<Clock, "now" | "wall">;
 
-/** JSON; what came from elsewhere turns no line around in it. */
+/**
+ * Returns the snapshot as JSON, with bidirectional control characters removed from foreign text.
+ */
 export function pageText(
   agent: AgentView,
   clock: PageClock,
@@ -125,7 +129,8 @@ function historyOf({ crew, intentDamage }: AgentView, clock: PageClock): PageSna
   };
 }
 
-// The monotonic age on today's wall clock, as everywhere: a jump of the wall dates nothing ahead.
+// Dates an observation by its monotonic age before the wall clock's present time, so that a jump of
+// the wall clock dates nothing in the future.
 function wallOf(at: Instant, clock: PageClock): number {
   return Math.round(wallAfter(clock.wall(), at - clock.now()));
 }
@@ -171,7 +176,7 @@ function tunnelSample(tunnel: IpsecTunnel, clock: PageClock): TunnelSample {
   };
 }
 
-/** Of those that are told; null = none is. */
+/** Sums the known counters; null = none is known. */
 function sumOf(counters: readonly (bigint | undefined)[]): string | null {
   const known = counters.filter((counter) => counter !== undefined);
   return known.length === 0 ? null : String(known.reduce((sum, counter) => sum + counter, 0n));

@@ -1,5 +1,5 @@
-// The story of `npm start` on virtual time: the apply, the asked-for faults, and the moment when
-// nothing more will happen.
+// Runs the story of `npm start` on virtual time: the apply, the requested faults, and the moment
+// when nothing more will happen.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Campaign } from "../model/campaign.ts";
@@ -8,7 +8,7 @@ import type { Status } from "../runtime/health/status.ts";
 import { openCampaign } from "../store/journal/memory.ts";
 import type { Site } from "./simulate.ts";
 
-/** When a demo strikes a fault unless it is told a time. */
+/** When a demo strikes a fault for which no time was given. */
 type FaultMoment = "beforeFirstEffect" | "afterProtected";
 
 export interface AskedFault {
@@ -21,17 +21,17 @@ export interface DemoParts {
   readonly site: Site;
   readonly agent: Agent;
   readonly faults: readonly AskedFault[];
-  /** The config to apply by itself; undefined = somebody else does that. */
+  /** The config that the demo applies itself; undefined = another program applies it. */
   readonly config: string | undefined;
-  /** Hears every report, as an oracle must. */
+  /** Called with every status, as the oracle requires. */
   readonly reported: (status: Status) => void;
 }
 
-/** The links are seen in clear for this long before anything is wanted of them. */
+/** How long the links are observed in the clear before the config is applied, in milliseconds. */
 const applyAtMs = 5_000;
 const tickMs = 1_000;
 const lastMs = 3_600_000;
-/** `settle` of the config's defaults, for a demo whose config nobody has applied. */
+/** `settle` of the config's defaults in milliseconds, for a demo without an applied config. */
 const settleMsDefault = 18_000;
 
 export class Demo {
@@ -47,7 +47,9 @@ export class Demo {
     this.#applied = parts.config === undefined;
   }
 
-  /** Nothing is under way, every fault has struck, and no verdict has moved for `settle`. */
+  /**
+   * True if nothing is under way, every fault has struck, and no verdict has changed for `settle`.
+   */
   get settled(): boolean {
     const { agent, site } = this.#parts;
     const now = site.clock.now();
@@ -57,7 +59,10 @@ export class Demo {
     return now - this.#steadySince >= settleMs;
   }
 
-  /** Runs until the signal aborts. Rejects when the demo's own config is refused. */
+  /**
+   * Runs until the signal aborts.
+   * @throws LinksealError with `config.invalid` if the demo's own config is refused
+   */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts.site;
     this.#strike(({ when }) => when === "beforeFirstEffect");
@@ -89,7 +94,7 @@ export class Demo {
     return groups.flatMap(({ name }) => openCampaign(agent.memory, name) ?? []);
   }
 
-  /** A campaign goes on, or a far end still follows what it was told. */
+  /** True while a campaign runs, or a far end is still carrying out a change. */
   #underWay(): boolean {
     const { site } = this.#parts;
     return (

@@ -1,5 +1,6 @@
-// A rotation tried before it is made: the real agent on a simulated twin of the link group, with
-// keys of its own, through the whole campaign in virtual time, while the oracle watches.
+// Tries a rotation before it is made: the real agent on a simulated copy of the link group, with
+// keys of its own, through the whole campaign in virtual time, while the oracle checks the
+// promises.
 
 import { LinksealError } from "#hal/error.ts";
 import { type Instant, instantAfter, type Log } from "#hal/world.ts";
@@ -15,11 +16,11 @@ import type { Twin } from "../runtime/campaigns/twin.ts";
 import { simulatedAgent, simulatedWorld } from "./simulate.ts";
 
 const adoptAfterMs = 30_000;
-/** A rotation that has not ended by then is given up. */
+/** A rotation that has not ended by then counts as failed, in virtual milliseconds. */
 const rotationMsMax = 86_400_000;
 const stepMs = 2_000;
 const personMsUsual = 60_000;
-/** What is looked at afterwards belongs to the rotation too. */
+/** The site is observed for so long after the campaign, in virtual milliseconds. */
 const afterMs = 30_000;
 
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
@@ -49,7 +50,7 @@ class Stage {
     this.#begunAt = site.clock.now();
   }
 
-  /** Both links protected, adopted, and with a fresh pair in the vault. */
+  /** Opens a site with both links protected and adopted, and a fresh pair in the vault. */
   static async open(options: RehearsalOptions): Promise<Stage> {
     const { twin, target, stop } = options;
     const site = buildSite(siteOf(twin));
@@ -64,8 +65,9 @@ class Stage {
     });
     const request = { text: twin.config, file: "twin.yaml", who: "rehearsal", queue: false };
     const answer = await settled(site, agent.apply(request, signal), stop);
-    if (answer.kind !== "accepted") throw new Error(`the config of the twin was ${answer.kind}`);
-    // A put of a predecessor that never was may land for so long.
+    if (answer.kind !== "accepted")
+      throw new Error(`the config of the rehearsal was ${answer.kind}`);
+    // A put of an earlier process, although there was none, may take effect for so long.
     const graceMs = agent.intent?.desired.rotation.putGraceMs ?? 0;
     await site.clock.runFor(adoptAfterMs + graceMs, () => stop.aborted);
     await settled(site, agent.orders.adopt(twin.group, [], signal), stop);
@@ -105,7 +107,7 @@ class Stage {
     return this.#agent.memory.campaigns[this.#options.twin.group];
   }
 
-  /** Says when the far end may be changed, and changes it when asked to. */
+  /** Acts as the operator: sends `proceed`, and changes the far end when asked to. */
   async #person(): Promise<void> {
     const campaign = this.#campaign();
     const { twin, stop, personMs = personMsUsual } = this.#options;
@@ -184,17 +186,20 @@ class Stage {
   }
 }
 
-/** An MKA hello: the far end may be secured that much later. */
+/** An MKA hello interval in milliseconds: the far end may be secured that much later. */
 const helloMs = 2_000;
 
-/** The oracle asks for what the config asks for, less what a flow of whole frames may lack. */
+/** Returns the oracle's limits: those of the config, less what a flow of whole frames may lack. */
 function boundsOf({ proof: { settleMs, frames } }: Twin): Parameters<typeof watchSite>[1] {
   return { settleMs: Math.max(0, settleMs - helloMs), proofFrames: frames - 1 };
 }
 
 const silence: Log = { write: () => undefined };
 
-/** Runs virtual time until the promise is settled; rejects where the rehearsal is ended first. */
+/**
+ * Runs virtual time until the promise is settled.
+ * @throws LinksealError with `verify.timeout` if the rehearsal is stopped first
+ */
 async function settled<T>(site: Site, promise: Promise<T>, stop: AbortSignal): Promise<T> {
   let done = false;
   const mark = (): void => {
@@ -215,7 +220,7 @@ function unset(link: string): never {
 
 function siteOf(twin: Twin): SiteOptions {
   const { site: name, group, expressRoutePort, farEndMs } = twin;
-  // The simulated far end takes its two links by number, whichever goes first in the group.
+  // The simulated far end takes its two links by number, whichever is first in the group.
   const numbered = twin.links.toSorted((a, b) => (a.azureLink < b.azureLink ? -1 : 1));
   const links = numbered.map((link) => ({
     ...{ ...link, id: `${group}/${link.name}`, group },
@@ -230,7 +235,7 @@ function siteOf(twin: Twin): SiteOptions {
   };
 }
 
-/** Over a socket what is undefined is not there. */
+/** JSON over a socket drops members that are undefined. */
 function wholeSettings(settings: Twin["links"][number]["settings"]) {
   const { replayWindow, sakRekeyMs, ...rest } = settings;
   return { ...rest, replayWindow, sakRekeyMs };
@@ -238,13 +243,13 @@ function wholeSettings(settings: Twin["links"][number]["settings"]) {
 
 function modelOf({ devices }: Twin, device: string) {
   const found = devices.find(({ name }) => name === device);
-  if (found === undefined) throw new Error(`no router ${device} in the twin`);
+  if (found === undefined) throw new Error(`no router ${device} in the rehearsal`);
   const { capabilities, commitMs } = found;
   const slowest = commitMs.length === 0 ? {} : { commitMs: Math.max(...commitMs) };
   return { capabilities, ...slowest };
 }
 
-/** What is measured ends only when the management API tells it. */
+/** What was measured ends only when the management API reports it, so many milliseconds later. */
 const toldAfterMs = 2_500;
 
 function farEndDelay(measured: readonly number[]): SiteOptions["farEndDelayMs"] {

@@ -1,4 +1,4 @@
-// A simulated cloud beside its simulated site: for the agent, and for anybody's own scripts.
+// A simulated cloud with its simulated site: for the agent, and for scripts of the operator.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -53,7 +53,10 @@ async function serve(options: SimAzureOptions, folder: string): Promise<0 | 1> {
   return await verdictOf(staff);
 }
 
-/** For an agent whose routers are simulated and whose cloud seems real. */
+/**
+ * Returns the config for an agent whose routers are simulated and whose cloud is set up like a real
+ * one.
+ */
 function configOf({ base, site, tenant, clientId, certificate }: AzureServed, address: string) {
   const cloud = [
     "azure:",
@@ -86,7 +89,7 @@ function opening(cloud: AzureServed, socket: string, config: string): string {
     "",
     "# for an agent of this config: its own environment needs NODE_EXTRA_CA_CERTS alone",
     "# for the clients of Microsoft; credentials also need disableInstanceDiscovery: true, and",
-    "# SecretClient disableChallengeResourceVerification: true, as localhost is no name of a vault",
+    "# SecretClient disableChallengeResourceVerification: true, as localhost is not a vault",
     ...Object.entries(environment).map(([name, value]) => `export ${name}=${value}`),
     "",
     "# Azure Arc instead of App Service; the clients read keys in /var/opt/azcmagent/tokens alone,",

@@ -1,4 +1,4 @@
-// Simulated routers behind real SSH, for the agent's own drivers and for anybody's tools.
+// Simulated routers behind real SSH, for the agent's own drivers and for other programs.
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 1> 
     routers.push(await serveRouter(name, face(router), channel, at));
   }
   const served = await serveSite(desk.handler(), socket).catch(taken("socket"));
-  // Who logs in has a clock of its own, which no site can lead.
+  // An SSH client uses real time, so the site cannot run faster.
   const pace = paceClock(site.clock, { speed: 1 });
   const config = join(folder, "linkseal.yaml");
   const secret = join(folder, "snmp-passphrase");
@@ -53,14 +53,14 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 1> 
 interface Served {
   readonly name: string;
   readonly ssh: SshServed;
-  /** undefined = this platform is simulated without an agent. */
+  /** undefined = the simulation of this platform has no SNMP agent. */
   readonly snmp: SnmpServed | undefined;
 }
 
 type Platforms = typeof import("./simulate.ts").routerPlatforms;
 type Face = ReturnType<Platforms[keyof Platforms]["face"]>;
 
-/** Where a port is named, SNMP by UDP has the same number as SSH by TCP. */
+/** If an option names a port, SNMP over UDP has the same number as SSH over TCP. */
 async function serveRouter(
   name: string,
   face: Face,
@@ -69,7 +69,7 @@ async function serveRouter(
 ): Promise<Served> {
   const { serveSnmp, serveSsh } = await import("./simulate.ts");
   const connect: SshServeOptions["connect"] = (wire) => face.connect(wire);
-  // Where the platform answers a single command as well.
+  // Only some platforms accept a single command over SSH.
   const execute: SshServeOptions["execute"] =
     "execute" in face ? (wire, command) => face.execute(wire, command) : undefined;
   const doors = { connect, ...(execute === undefined ? {} : { execute }) };
@@ -85,9 +85,9 @@ async function closed({ ssh, snmp }: Served): Promise<void> {
 }
 
 const user = "linkseal";
-/** ifName, as one needs no MIB to say it. */
+/** The object ifName, because its names need no MIB. */
 const names = "1.3.6.1.2.1.31.1.1.1.1";
-/** No secret: nobody but this host can reach it, and nothing real is behind it. */
+/** Not a secret: only this host can reach the agent, and nothing real is behind it. */
 const passphrase = "simulated";
 const snmpUser = {
   name: user,
@@ -108,7 +108,10 @@ function opening(routers: readonly Served[], channel: ChannelKind, config: strin
   return `${lines.join("\n")}\nconfig for an agent: ${config}\n`;
 }
 
-/** For an agent whose vault and far end are simulated, and whose routers seem real. */
+/**
+ * Returns the config for an agent whose vault and far end are simulated, and whose routers are
+ * reached like real ones.
+ */
 function configOf(
   site: Site,
   routers: readonly Served[],

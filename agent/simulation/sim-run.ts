@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { usage } from "../cli/failure.ts";
 import type { StaffedSite } from "./simulate.ts";
 
-/** Virtual time that an agent which follows the site's clock may lag behind. */
+/** Virtual milliseconds that an agent which follows the site's clock may lag behind. */
 export const leashMs = 500;
 
-/** Aborts at SIGINT, SIGTERM or SIGHUP; a second one ends the process at once. */
+/**
+ * Returns a signal that aborts at SIGINT, SIGTERM or SIGHUP; a second one ends the process at once.
+ */
 export function stopAsked(): AbortSignal {
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -18,7 +20,7 @@ export function stopAsked(): AbortSignal {
   return stop.signal;
 }
 
-/** Resolves once the signal aborts. */
+/** Resolves when the signal aborts. */
 export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     signal.addEventListener("abort", () => resolve(), { once: true });
@@ -26,7 +28,7 @@ export function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-/** In a folder that is gone afterwards. */
+/** Runs in a temporary folder, which is removed afterwards. */
 export async function inFolder<T>(name: string, run: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), name));
   try {
@@ -36,7 +38,11 @@ export async function inFolder<T>(name: string, run: (folder: string) => Promise
   }
 }
 
-/** For a server that cannot be opened where an option says: another one is to be chosen. */
+/**
+ * Makes a handler for a server that cannot be opened at an option's port or path; it advises
+ * another one.
+ * @throws LinksealError (from the handler) with `usage`
+ */
 export function taken(what: "port" | "socket"): (error: unknown) => never {
   return (error) => {
     const text = error instanceof Error ? error.message : `no ${what}`;
@@ -44,7 +50,7 @@ export function taken(what: "port" | "socket"): (error: unknown) => never {
   };
 }
 
-/** 1 if the oracle saw a broken promise; each is written to standard error. */
+/** Returns 1 if the oracle saw a broken promise; each is written to standard error. */
 export async function verdictOf({ oracle }: Pick<StaffedSite, "oracle">): Promise<0 | 1> {
   const { formatViolation } = await import("./simulate.ts");
   for (const violation of oracle.violations) {

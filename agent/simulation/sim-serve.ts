@@ -22,7 +22,7 @@ export interface ServeOptions {
   readonly oracleFile?: string;
 }
 
-/** Real time between two looks at what the oracle found. */
+/** Real milliseconds between two checks for new findings of the oracle. */
 const oracleMs = 500;
 
 /** Serves until SIGTERM or SIGINT; resolves to 0, or to 1 if the oracle saw a broken promise. */
@@ -54,16 +54,16 @@ export async function serveUntilStopped(options: ServeOptions): Promise<0 | 1> {
   return await verdictOf(staff);
 }
 
-/** The signal that ends a rest is looked at by whoever rests. */
+/** Ignores the abort of a sleep: the caller checks the signal. */
 function ignore(): void {}
 
-// Whoever reads it while it is written sees the old one, whole.
+// A reader sees the old file or the new one, never a part.
 async function replaceFile(path: string, text: string): Promise<void> {
   await writeFile(`${path}~`, `${text}\n`);
   await rename(`${path}~`, path);
 }
 
-/** Where `npm start` serves its site. */
+/** Returns the socket at which `npm start` serves its site. */
 export function siteSocketOf(runtime: string): string {
   return join(runtime, "site.sock");
 }
@@ -74,7 +74,10 @@ export interface Strike {
   readonly heal: true | undefined;
 }
 
-/** Asks the site to strike or heal; resolves to what it says. */
+/**
+ * Asks the site to strike or heal; resolves to its reply as text or JSON.
+ * @throws LinksealError of the site, or with `agent.unreachable`
+ */
 export async function askToStrike(
   socket: string | undefined,
   json: boolean,
@@ -83,7 +86,10 @@ export async function askToStrike(
   return toldBy(await ask(socket, "POST", "/fault", [encodeJson(strike)]), json);
 }
 
-/** Makes something that the simulated cloud holds good or bad, absent or unreadable. */
+/**
+ * Sets a property of the simulated cloud to good, bad, absent or unreadable.
+ * @throws LinksealError of the site, or with `agent.unreachable`
+ */
 export async function askToPose(
   socket: string | undefined,
   json: boolean,
@@ -99,7 +105,10 @@ function toldBy(answer: unknown, json: boolean): string {
     : "done";
 }
 
-/** What can be struck, and what is. */
+/**
+ * Lists the faults, and those that are active.
+ * @throws LinksealError of the site, or with `agent.unreachable`
+ */
 export async function askFaults(socket: string | undefined, json: boolean): Promise<string> {
   const answer = await ask(socket, "GET", "/faults", []);
   if (json) return jsonText(answer);

@@ -49,7 +49,10 @@ export async function listFaults(json: boolean): Promise<0> {
   return 0;
 }
 
-/** Resolves to the exit status. Throws `usage`, `journal.locked`, or what broke the agent. */
+/**
+ * Runs the demo; resolves to the exit status.
+ * @throws LinksealError with `usage` or `journal.locked`, or the error that stopped the agent
+ */
 export async function runDemo(options: SiteRunOptions): Promise<number> {
   const simulation = await import("./simulate.ts");
   const { demoSite, routersThatHold } = simulation;
@@ -99,11 +102,11 @@ async function exitOf(
 ): Promise<number> {
   if ((await verdictOf(staff)) === 1) return 1;
   if (options.once !== true) return 0;
-  // A fault that was asked for and changed nothing is no success of the one who asked for it.
+  // A fault that was requested and changed nothing is not a success.
   return (options.fault ?? []).length > 0 ? 4 : verdictExit(verdict);
 }
 
-/** `NAME` or `NAME@SECONDS`. */
+/** Parses `NAME` or `NAME@SECONDS`. */
 function askedFaults(
   texts: readonly string[],
   { faultList }: Simulation,
@@ -129,11 +132,11 @@ interface Play {
   readonly world: World;
   readonly demo: Demo;
   readonly folder: string;
-  /** Where the status page is, once the config is in force; undefined = there is none. */
+  /** Port of the status page, once the config is in force; undefined = there is none. */
   readonly pagePort: number | undefined;
   readonly isDiskBusy: () => boolean;
   readonly ended: AbortController;
-  /** What broke the run; it ends at once. */
+  /** The error that stopped the run. */
   readonly failure: { readonly error: unknown } | undefined;
   readonly fail: (error: unknown) => void;
   close(): Promise<void>;
@@ -183,7 +186,7 @@ async function openPlay(
 
 const pagePortUsual = 9443;
 
-/** The usual one, or any that is free where somebody has that. */
+/** Returns the usual port, or any free one if another program uses that. */
 function freePort(usual: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
@@ -204,7 +207,7 @@ function pageConfig(port: number | undefined): string {
 }
 
 interface Sockets {
-  /** undefined = none are served. */
+  /** undefined = no sockets are served. */
   readonly places: Places | undefined;
   close(): Promise<void>;
 }
@@ -223,7 +226,7 @@ async function openSockets(
         throw error;
       },
     );
-    // Whoever is told lives outside of the simulation, and draws nothing from its seed.
+    // Telemetry is outside of the simulation, and uses no randomness of its seed.
     const outside = { ...world, dial: hostDialer, entropy: hostEntropy };
     const { kind } = places;
     const telling = runTelemetry(agent, outside, { kind, broken: fail }, ended.signal);
@@ -234,7 +237,7 @@ async function openSockets(
       },
     };
   } catch (error) {
-    // Whoever only wants the outcome needs no sockets.
+    // With --once only the outcome counts, which needs no sockets.
     if (options.once !== true || !(error instanceof LinksealError)) throw error;
     process.stderr.write(`no sockets are served: ${error.message} (${error.where})\n`);
     return { places: undefined, close: async () => undefined };

@@ -1,11 +1,11 @@
-// Shows a running demo: on a terminal a picture that is drawn again in place, else a line for each
-// thing that happens.
+// Shows a running demo: on a terminal a picture that is redrawn in place, else one line per event.
 
 import { join } from "node:path";
 import { type Paint, paintFor } from "../cli/paint.ts";
 import { shortCkn } from "../model/ckn-text.ts";
 import type { Verdict } from "../model/health.ts";
 import { isoTime } from "../model/iso-time.ts";
+import { stateText } from "../model/state-text.ts";
 import { spanText, visible } from "../model/text.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { openCampaign } from "../store/journal/memory.ts";
@@ -22,7 +22,7 @@ export interface StageParts {
   readonly staff: StaffedSite;
   readonly agent: AgentView;
   readonly folder: string;
-  /** Of the status page; undefined = there is none. */
+  /** Port of the status page; undefined = there is none. */
   readonly pagePort: number | undefined;
   /** undefined = no socket is served. */
   readonly places: { readonly runtime: string } | undefined;
@@ -49,7 +49,7 @@ export class Stage {
   readonly #parts: StageParts;
   readonly #out: NodeJS.WriteStream;
   readonly #paint: Paint;
-  /** Redrawn in place; a pipe gets lines instead. */
+  /** True = redrawn in place; a pipe gets lines instead. */
   readonly #isLive: boolean;
   readonly #happenings: Happening[] = [];
   readonly #samples = new Map<string, Sample>();
@@ -59,7 +59,7 @@ export class Stage {
 
   constructor(parts: StageParts) {
     this.#parts = parts;
-    // JSON goes to standard output alone.
+    // Standard output is for JSON alone.
     this.#out = parts.json === true ? process.stderr : process.stdout;
     this.#isLive = parts.json !== true && process.stdout.isTTY;
     this.#paint = paintFor(this.#out);
@@ -75,7 +75,7 @@ export class Stage {
     this.#opening();
     if (!this.#isLive) return;
     this.#out.write(cursor.hide);
-    // However the process ends, the person gets the cursor back.
+    // The cursor is shown again, however the process ends.
     process.once("exit", this.#showCursor);
     this.#timer = setInterval(() => this.#draw(), drawMs);
   }
@@ -103,7 +103,7 @@ export class Stage {
         : [`sockets in ${places.runtime}; next: ${this.#hint()}`]),
       ...(pagePort === undefined
         ? []
-        : [`page at http://127.0.0.1:${pagePort}/; the way in: npx --no -- linkseal page code`]),
+        : [`page at http://127.0.0.1:${pagePort}/; login code: npx --no -- linkseal page code`]),
     ];
     this.#out.write(`${lines.join("\n")}\n\n`);
   }
@@ -204,7 +204,7 @@ export class Stage {
       const { kind, links, at, state, because, since } = campaign;
       const link = `${group}/${links[at]?.name ?? ""}`;
       const age = spanText(wall - since);
-      return [`${kind} ${link}: ${this.#paint.strong(state)} for ${age}: ${visible(because)}`];
+      return [`${kind} ${link}: ${this.#paint.strong(stateText(state, age))}: ${visible(because)}`];
     });
   }
 }

@@ -1,4 +1,4 @@
-// `linkseal sim`: a simulated site to try everything against. What runs it is loaded on demand.
+// `linkseal sim`: a simulated site for trials. The modules that run it are loaded on demand.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { routerNames } from "#drivers/index.ts";
@@ -8,6 +8,7 @@ import type { SimRouterOptions } from "./sim-router.ts";
 import type { ServeOptions } from "./sim-serve.ts";
 import type { SiteRunOptions } from "./sim-site.ts";
 
+/** Adds the verbs of `linkseal sim`. */
 export function registerSim(program: Command): void {
   const sim = program.command("sim").description("a simulated site: to try, to test, to break");
   const site = sim
@@ -33,10 +34,10 @@ export function registerSim(program: Command): void {
     .command("fault [name]")
     .description("strike or heal a fault at a running simulated site")
     .option("--heal", "put right what it did")
-    .option("--link <group/link>", "the link to strike; the first one if not said")
+    .option("--link <group/link>", "the link to strike; the first one if not given")
     .option("--list", "every fault, and what is struck now")
     .option("--json", "one JSON document on standard output")
-    .option("--socket <path>", "socket of the site; that of `npm start` if not said");
+    .option("--socket <path>", "socket of the site; that of `npm start` if not given");
   withExample(fault, "linkseal sim fault peer-silent --link erd-demo/secondary").action(strike);
 }
 
@@ -70,8 +71,8 @@ function registerAzure(sim: Command): void {
       portOf,
       0,
     )
-    .option("--socket <path>", "where the routers of the site answer; a fresh one if not said")
-    .option("--arc-folder <path>", "where key files of Azure Arc go; a fresh folder if not said");
+    .option("--socket <path>", "where the routers of the site answer; a fresh one if not given")
+    .option("--arc-folder <path>", "where key files of Azure Arc go; a fresh folder if not given");
   withExample(simulation(azure), "linkseal sim azure --speed 1 --port 8443").action(runAzure);
 }
 
@@ -93,10 +94,10 @@ function registerRouter(sim: Command): void {
       portOf,
       0,
     )
-    .option("--socket <path>", "where vault and far end answer; a fresh one if not said")
+    .option("--socket <path>", "where vault and far end answer; a fresh one if not given")
     .option("--seed <seed>", "the same seed gives the same site", "1")
     .addOption(
-      new Option("--start <state>", "links in clear, or protected by hand")
+      new Option("--start <state>", "links in the clear, or with manually configured MACsec")
         .choices(["clear", "protected"])
         .default("clear"),
     );
@@ -121,12 +122,12 @@ function simulation(command: Command): Command {
     .option("--speed <factor>", "virtual seconds in a second, or `max`", speedOf, 20)
     .option("--seed <seed>", "the same seed gives the same site", "1")
     .addOption(
-      new Option("--start <state>", "links in clear, or protected by hand")
+      new Option("--start <state>", "links in the clear, or with manually configured MACsec")
         .choices(["clear", "protected"])
         .default("clear"),
     )
     .addOption(
-      new Option("--overlap <kind>", "how the routers hold a new key beside the old one")
+      new Option("--overlap <kind>", "how the routers keep a new key beside the old one")
         .choices(["keychain", "fallback", "none"])
         .default("keychain"),
     );

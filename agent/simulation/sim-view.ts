@@ -1,11 +1,11 @@
-// The live picture of a simulated site: two links, what runs, what happens. Pure text from a scene;
-// colour only repeats what words say.
+// The live picture of a simulated site: two links, what runs, what happens. A pure function from a
+// scene to text; colour only repeats what the text says.
 
 import type { Paint } from "../cli/paint.ts";
 import type { Verdict } from "../model/health.ts";
 import { columns } from "../model/text.ts";
 
-/** What a link does with data frames now. */
+/** How a link treats data frames now. */
 type LinkState = "protected" | "clear" | "dark";
 
 export interface SceneLink {
@@ -15,7 +15,7 @@ export interface SceneLink {
   readonly state: LinkState;
   readonly drained: boolean;
   readonly verdict: Verdict | undefined;
-  /** Frames a second on the fibre, both ways. */
+  /** Frames per second on the fibre, both directions together. */
   readonly protectedPps: number;
   readonly clearPps: number;
 }
@@ -46,11 +46,14 @@ export interface Screen {
   readonly rows: number;
 }
 
-/** Below this a link takes two lines, and events leave their codes out. */
+/** On a narrower screen a link takes two lines, and events are shown without their codes. */
 const wideColumns = 120;
 const fibreWidth = { narrow: 20, wide: 24 };
 
-/** Lines for a screen: none is longer than it is wide, and its last row stays free. */
+/**
+ * Returns the lines for a screen: none is longer than the screen is wide, and its last row stays
+ * free.
+ */
 export function drawScene(scene: Scene, paint: Paint, screen: Screen, tick: number): string[] {
   const { title, at, sinceStartMs, speed, tunnels, campaigns, hint } = scene;
   const told = tunnels.map(({ name, verdict }) => `${name} ${paint.verdict(verdict)}`);
@@ -71,7 +74,7 @@ export function drawScene(scene: Scene, paint: Paint, screen: Screen, tick: numb
   return lines.slice(0, screen.rows - 1).map((text) => clip(text, screen.columns));
 }
 
-/** One thing that happened, in fixed columns. */
+/** Returns one event, in fixed columns. */
 export function happeningLine({ atMs, code, about, text }: Happening): string {
   return `${secondsText(atMs)}  ${about.padEnd(20)}  ${code.padEnd(22)}  ${text}`;
 }
@@ -135,7 +138,7 @@ function paintState({ state }: SceneLink, paint: Paint, text: string): string {
 
 const strokes: Readonly<Record<LinkState, string>> = { protected: "═", clear: "─", dark: "·" };
 
-// One frame each way shows that frames move; a drained link carries none worth showing.
+// One moving frame in each direction shows that frames pass.
 function fibre({ state, protectedPps, clearPps }: SceneLink, width: number, tick: number): string {
   const cells = Array.from({ length: width }, () => strokes[state]);
   if (state === "dark") cells[Math.floor(width / 2)] = "×";
@@ -155,7 +158,7 @@ function clockText(ms: number): string {
 const esc = String.fromCharCode(27);
 const pieces = new RegExp(`${esc}\\[[0-9;]*m|.`, "gsu");
 
-/** Cuts what is visible and keeps every style sequence, so that no colour runs on. */
+/** Cuts the visible text and keeps every style sequence, so that no colour runs on. */
 function clip(line: string, width: number): string {
   const parts = line.match(pieces) ?? [];
   const visible = parts.filter((part) => !part.startsWith(esc)).length;

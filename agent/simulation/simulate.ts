@@ -1,4 +1,4 @@
-// Where agent, drivers and simulated site meet in one process: `npm start`, fleets, rehearsals and
+// Joins agent, drivers and simulated site in one process: for `npm start`, storms, rehearsals and
 // kill tests.
 
 import { fillCommand } from "#drivers/index.ts";
@@ -36,7 +36,8 @@ import type { OnDecision } from "../runtime/campaigns/conductor.ts";
 const decoder = new TextDecoder();
 
 /**
- * The site's protocol without a socket; the address names no place, because there is only one site.
+ * A dialer that calls the site's protocol handler without a socket; it ignores the address, because
+ * there is only one site.
  */
 export function simulatedDialer(handler: SiteHandler): Dialer {
   return {
@@ -77,7 +78,7 @@ export interface SimulatedParts {
   readonly prng: Prng;
 }
 
-/** The World of an agent that lives inside the simulation, on the site's own clock. */
+/** The World of an agent inside the simulation, on the site's own clock. */
 export function simulatedWorld({ site, disk, log, prng }: SimulatedParts): World {
   return {
     clock: site.clock,
@@ -88,7 +89,7 @@ export function simulatedWorld({ site, disk, log, prng }: SimulatedParts): World
   };
 }
 
-/** A fixed one: a restart on the same disk reads the journal of its predecessor. */
+/** A fixed identity: a restart on the same disk can read the journal of the process before. */
 export function simulatedIdentity(): Identity {
   return {
     hostKey: Secret.take("host-key", new Uint8Array(32).fill(0x5a)),
@@ -104,7 +105,7 @@ export async function simulatedAgent(world: World, onDecision?: OnDecision): Pro
   return await openAgent(world, simulatedIdentity(), cloudsOf(world, credentials), onDecision);
 }
 
-/** What a simulated router can be to whoever logs in; `driver` is for a config. */
+/** The platforms that a simulated router can emulate; `driver` is the name for a config. */
 export const routerPlatforms = {
   eos: {
     driver: "eos",
@@ -141,7 +142,7 @@ export { type SnmpServed, serveSnmp } from "#sim/serve/snmp.ts";
 export { type SshServed, type SshServeOptions, serveSsh } from "#sim/serve/ssh.ts";
 export type { Site };
 
-/** A site with everything that stands beside it. */
+/** A site with its oracle and its fault console. */
 export interface StaffedSite {
   readonly site: Site;
   readonly oracle: Oracle;
@@ -149,8 +150,8 @@ export interface StaffedSite {
 }
 
 /**
- * The demo: two links, two tunnels where both routers end any, and an oracle that holds the
- * promises against the truth.
+ * Builds the demo: two links, two tunnels if both routers can end tunnels, and an oracle that
+ * checks the promises against the true state.
  */
 export function demoSite(
   seed: string,
@@ -164,13 +165,13 @@ export function demoSite(
   return { site, oracle, desk: new Desk(site, oracle) };
 }
 
-/** The best routers there are, but for the way in which they hold keys. */
+/** Returns routers with every capability, and with the given way to keep keys. */
 export function routersThatHold(overlap: Overlap): Pick<SiteOptions, "models"> {
   const model = { capabilities: routerWith(overlap) };
   return { models: () => model };
 }
 
-/** What `--list-faults` shows. */
+/** Returns what `--list-faults` shows. */
 export function faultList(): readonly Pick<DemoFault, "name" | "title" | "when">[] {
   return demoFaults.map(({ name, title, when }) => ({ name, title, when }));
 }

@@ -1,4 +1,5 @@
-// Every event as a line of the log, and so of the journal of the host: by its code, with a level.
+// Writes every event as a line of the log, with its code and a level; so it also gets into the
+// host's journal.
 
 import type { Log, LogLevel } from "#hal/world.ts";
 import type { EventRing } from "../model/events.ts";
@@ -10,6 +11,7 @@ const levelOf: Readonly<Record<Severity, LogLevel>> = {
   error: "error",
 };
 
+/** Logs all events from now on. */
 export function logEvents(events: EventRing, log: Log): void {
   events.listen(({ n, code, about, text, severity, over, verdict }) => {
     const isGood = over === true || verdict === "protected";

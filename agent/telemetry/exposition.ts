@@ -1,11 +1,11 @@
-// The text exposition format of Prometheus, 0.0.4: written here because 64-bit counters go through
-// unrounded, and because each package would sit next to keys.
+// Writes the text exposition format of Prometheus, 0.0.4. It is written here because 64-bit
+// counters must not be rounded, and because every package would run in a process with keys.
 
 import type { Family, Sample } from "./metric.ts";
 
 export const expositionType = "text/plain; version=0.0.4; charset=utf-8";
 
-/** A metric without a sample still has its HELP and TYPE. */
+/** Returns the text of all families; a metric without a sample still has its HELP and TYPE. */
 export function exposition(families: readonly Family[]): string {
   return families.map(familyText).join("");
 }

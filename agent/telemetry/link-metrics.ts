@@ -1,4 +1,5 @@
-// Metrics of links: 802.1X and 802.1AE by their own names, MKA, keys, BGP, and the far end's light.
+// Metrics of links: 802.1X and 802.1AE by their own names, MKA, keys, BGP, and light at the far
+// end.
 
 import type { MacsecFrames, MacsecPort, MkaSession, MkpduCounters } from "#hal/model.ts";
 import { strongValue } from "#hal/model.ts";
@@ -14,7 +15,7 @@ const { one, several, state } = metricsOf(
   ({ link }: LinkSnapshot) => [link.group, link.name],
 );
 
-/** A port that its device was asked for and does not list has none of it: 0, and not unknown. */
+/** Returns 0, and not undefined, for a port that an observed device does not list. */
 function zeroIfAbsent<T>(
   { state, port }: LinkSnapshot,
   read: (port: MacsecPort) => T | undefined,
@@ -27,12 +28,12 @@ function session(link: LinkSnapshot): MkaSession | undefined {
   return told(link.port?.session);
 }
 
-/** By the names that IEEE 802.1AE gives them. */
+/** The names that IEEE 802.1AE gives to the counters. */
 const secyCounters = [
   ["in_pkts_ok", "rxOk", "Frames received and validated (InPktsOK)."],
   ["in_pkts_not_valid", "rxNotValid", "Frames that failed validation (InPktsNotValid)."],
   ["in_pkts_untagged", "rxClear", "Data frames received without a SecTAG (InPktsUntagged)."],
-  ["in_pkts_bad_tag", "rxBadTag", "Frames with a SecTAG that is none (InPktsBadTag)."],
+  ["in_pkts_bad_tag", "rxBadTag", "Frames with an invalid SecTAG (InPktsBadTag)."],
   ["in_pkts_late", "rxLate", "Frames outside of the replay window (InPktsLate)."],
   ["in_pkts_no_sci", "rxNoSci", "Frames discarded for the lack of an SCI (InPktsNoSCI)."],
   ["in_pkts_unknown_sci", "rxUnknownSci", "Frames of an SCI that is not known (InPktsUnknownSCI)."],
@@ -90,12 +91,14 @@ const mkaRows = [
   several(
     "linkseal_mka_mkpdus_refused_total",
     ["reason"],
-    "MKPDUs that were not taken: a wrong ICV, a CKN that is not known, an old MN.",
+    "MKPDUs that were not accepted: a wrong ICV, a CKN that is not known, an old MN.",
     ({ port }) => refusals.map(([reason, counter]) => [[reason], told(port?.mkpdus)?.[counter]]),
   ),
 ] as const;
 
-/** Part of the packet numbers of the SAK in use; undefined = nobody knows. */
+/**
+ * Returns the used share of the packet numbers of the SAK in use, 0 to 1; undefined = not known.
+ */
 export function pnUsedRatio({ frames, liveSuite }: MacsecPort): number | undefined {
   const next = strongValue(frames)?.nextPn;
   const suite = strongValue(liveSuite);
@@ -117,7 +120,7 @@ const macsecRows = [
 ] as const;
 
 const portRows = [
-  one("linkseal_port_up", "1 = our port has a link; absent = nobody knows.", (link) => {
+  one("linkseal_port_up", "1 = our port has a link; absent = not known.", (link) => {
     const up = zeroIfAbsent(link, ({ linkUp }) => strongValue(linkUp));
     return up === undefined ? undefined : Number(up);
   }),
@@ -132,7 +135,7 @@ const portRows = [
   ),
   one(
     "linkseal_port_drained",
-    "1 = traffic is moved away from the link; absent = nobody knows.",
+    "1 = traffic is moved away from the link; absent = not known.",
     ({ state, link }) =>
       state === undefined || strongValue(state.routing) === undefined
         ? undefined
@@ -156,7 +159,7 @@ const portRows = [
   several(
     "linkseal_far_end_power_dbm",
     ["direction"],
-    "Light at the Microsoft end, as Azure tells it minutes later.",
+    "Light at the Microsoft end, as Azure reports it minutes later.",
     ({ status: { azure } }) => bothWays(azure?.rxDbm ?? undefined, azure?.txDbm ?? undefined),
   ),
 ] as const;
@@ -172,7 +175,7 @@ const ownRows = [
   several(
     "linkseal_link_info",
     ["device", "port", "azure_link", "suite"],
-    "What the accepted intent says of the link; always 1.",
+    "What the accepted intent says about the link; always 1.",
     ({ link: { device, port, azureLink, settings } }) => [
       [[device, port, azureLink, settings.suite], 1],
     ],
@@ -180,7 +183,7 @@ const ownRows = [
   state(
     "linkseal_link_verdict",
     "verdict",
-    "The verdict on each link of the accepted intent: 1 for the one that stands.",
+    "The verdict on each link of the accepted intent: 1 for the present one.",
     verdictOrder,
     ({ status }) => status.verdict,
   ),
@@ -221,5 +224,5 @@ const ownRows = [
   ),
 ] as const;
 
-/** In the order of the reference. */
+/** All metrics of links, in the order of the reference. */
 export const linkMetrics = [...ownRows, ...portRows, ...mkaRows, ...macsecRows, ...secyRows];

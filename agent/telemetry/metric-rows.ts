@@ -1,5 +1,5 @@
-// Every metric there is, once: names, help and figures; scrape, export, rules, dashboard and
-// reference all read this table.
+// Every metric: names, help and values. Scrape, export, alert rules, dashboard and reference all
+// read this table.
 
 import { verdictOrder } from "../model/health.ts";
 import { version } from "../model/version.ts";
@@ -24,7 +24,7 @@ const siteMetrics = [
   metric(
     "linkseal_site_verdict",
     ["verdict"],
-    "The verdict on the whole site, its worst part: 1 for the one that stands.",
+    "The verdict on the whole site, its worst part: 1 for the present one.",
     ({ status }) => oneOf([], verdictOrder, status.verdict),
   ),
   metric(
@@ -36,7 +36,7 @@ const siteMetrics = [
   metric(
     "linkseal_warnings",
     ["severity"],
-    "Warnings that a person sees now.",
+    "Warnings that the status shows now.",
     ({ status: { warnings } }) =>
       severities.map((severity) => {
         const count = warnings.filter((each) => each.severity === severity).length;
@@ -46,14 +46,14 @@ const siteMetrics = [
   metric(
     "linkseal_warning_open",
     ["code", "severity", "about"],
-    "Each warning that a person sees now, by its code; `linkseal explain CODE` tells more.",
+    "Each warning that the status shows now, by its code; see `linkseal explain CODE`.",
     ({ status }) =>
       status.warnings.map(({ code, severity, about }) => [[code, severity, about], 1] as const),
   ),
   metric(
     "linkseal_webhook_events_total",
     ["outcome"],
-    "Events for the webhook by what became of them.",
+    "Events for the webhook by their outcome.",
     ({ deliveries: { delivered, dropped } }) => [
       [["delivered"], delivered],
       [["dropped"], dropped],
@@ -68,7 +68,7 @@ const siteMetrics = [
   metric(
     "linkseal_expiry_timestamp_seconds",
     ["about"],
-    "When what a link, a tunnel or our own identity (site) needs ends.",
+    "When something that a link, a tunnel or the agent's identity (site) needs expires.",
     ({ ends }) => ends.map(({ about, at }) => [[about], at / 1_000] as const),
   ),
   metric("linkseal_events_total", [], "Events since the agent began.", ({ eventsTotal }) => [
@@ -86,12 +86,12 @@ const deviceMetrics = [
   device.several(
     "linkseal_device_up",
     ["driver"],
-    "1 = the newest look at the device succeeded and is fresh.",
+    "1 = the newest observation of the device succeeded and is fresh.",
     ({ device: { driver }, isUp }) => [[[driver], flag(isUp)]],
   ),
   device.one(
     "linkseal_device_look_age_seconds",
-    "Age of the last look that succeeded; absent = there was none.",
+    "Age of the last observation that succeeded; absent = there was none.",
     ({ lookAgeMs }) => seconds(lookAgeMs),
   ),
   device.one(
@@ -111,7 +111,7 @@ const groupMetrics = [
   group.state(
     "linkseal_group_verdict",
     "verdict",
-    "The verdict on each link group, its worst link: 1 for the one that stands.",
+    "The verdict on each link group, its worst link: 1 for the present one.",
     verdictOrder,
     ({ verdict }) => verdict,
   ),
@@ -152,5 +152,5 @@ const rows = [
 
 export type MetricName = (typeof rows)[number]["name"];
 
-/** In the order of the reference. */
+/** All metrics, in the order of the reference. */
 export const metricRows: readonly MetricRow<MetricName>[] = rows;

@@ -1,8 +1,10 @@
-// What a metric is: a row of one table, read from a snapshot and never from a device.
+// A metric is a row of one table; it is computed from a snapshot and never asks a device.
 
 import type { Snapshot } from "./snapshot.ts";
 
-/** Values of the row's labels in their order, and the figure; counters may exceed 2^53. */
+/**
+ * Values of the row's labels in their order, and the value of the sample; counters may exceed 2^53.
+ */
 export type Sample = readonly [labels: readonly string[], value: number | bigint];
 
 export interface MetricRow<Name extends string = string> {
@@ -14,7 +16,7 @@ export interface MetricRow<Name extends string = string> {
   readonly read: (snapshot: Snapshot) => Iterable<Sample>;
 }
 
-/** A name that ends in `_total` is a counter's, and no other. */
+/** Makes a row. A name that ends in `_total` makes a counter, any other a gauge. */
 export function metric<Name extends string>(
   name: Name,
   labels: readonly string[],
@@ -24,16 +26,19 @@ export function metric<Name extends string>(
   return { name, kind: name.endsWith("_total") ? "counter" : "gauge", help, labels, read };
 }
 
-/** undefined = nobody knows, and then there is no series. */
+/** undefined = not known, and then there is no series. */
 export type Figure = number | bigint | undefined;
 
-/** How metrics of links, tunnels and the like are written: their own labels come first. */
+/**
+ * Makes functions for metrics of links, tunnels and the like; the labels that name the item come
+ * first.
+ */
 export function metricsOf<Item>(
   ownLabels: readonly string[],
   items: (snapshot: Snapshot) => readonly Item[],
   idOf: (item: Item) => readonly string[],
 ) {
-  /** Several figures of each, by further labels. */
+  /** Several values of each item, by further labels. */
   const several = <Name extends string>(
     name: Name,
     labels: readonly string[],
@@ -51,7 +56,10 @@ export function metricsOf<Item>(
     several,
     one: <Name extends string>(name: Name, help: string, value: (item: Item) => Figure) =>
       several(name, [], help, (item) => [[[], value(item)]]),
-    /** 1 for the state that it is in; none where nobody knows it. */
+    /**
+     * A series per state: 1 for the present state, 0 for the others; no series if the state is not
+     * known.
+     */
     state: <Name extends string>(
       name: Name,
       label: string,
@@ -71,8 +79,8 @@ export interface Family extends Pick<MetricRow, "name" | "kind" | "help" | "labe
 }
 
 /**
- * More series of one metric than the largest config needs are a defect of ours, and must not become
- * one of whoever stores them.
+ * Limit of series per metric. More than the largest config needs would be a defect of linkseal,
+ * which must not overload the receiver.
  */
 const seriesMax = 100_000;
 
@@ -86,7 +94,7 @@ export function familiesOf(rows: readonly MetricRow[], snapshot: Snapshot): read
   }));
 }
 
-/** One series for each state, of which the present one is 1. */
+/** Yields one series for each state, of which the present one is 1. */
 export function* oneOf(
   labels: readonly string[],
   states: readonly string[],
@@ -99,7 +107,7 @@ export function flag(value: boolean): number {
   return value ? 1 : 0;
 }
 
-/** Nothing of nothing. */
+/** Converts milliseconds to seconds; undefined for null or undefined. */
 export function seconds(ms: number | null | undefined): number | undefined {
   return ms === null || ms === undefined ? undefined : ms / 1_000;
 }

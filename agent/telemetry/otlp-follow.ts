@@ -1,4 +1,4 @@
-// Runs the export that the accepted config asks for, and begins anew when it asks for another.
+// Runs the export that the accepted config asks for, and restarts it when the config changes.
 
 import type { World } from "#hal/world.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
@@ -11,6 +11,7 @@ export interface FollowParts extends PostParts {
   readonly deliveries: () => Deliveries;
 }
 
+/** Runs until the signal aborts. */
 export async function followOtlp(parts: FollowParts, end: AbortSignal): Promise<void> {
   const { agent, world, deliveries } = parts;
   while (!end.aborted) {

@@ -1,5 +1,5 @@
-// Metrics as OTLP over HTTP in JSON, to a collector that hands them on: to Azure Monitor among
-// others. Loaded only where a config asks for it.
+// Sends metrics as OTLP over HTTP in JSON to a collector, which passes them on, for example to
+// Azure Monitor. Loaded only if a config asks for it.
 
 import type { World } from "#hal/world.ts";
 import type { OtlpSettings } from "../model/desired.ts";
@@ -15,7 +15,10 @@ export interface OtlpParts extends PostParts {
   readonly snapshot: () => Snapshot;
 }
 
-/** Sends until the signal aborts; what is not taken is not kept: the next one says more. */
+/**
+ * Sends until the signal aborts; metrics that were not accepted are not kept, because the next
+ * message has newer ones.
+ */
 export async function exportMetrics(parts: OtlpParts, end: AbortSignal): Promise<void> {
   const { world, settings, snapshot } = parts;
   let failing = false;
@@ -34,12 +37,15 @@ export async function exportMetrics(parts: OtlpParts, end: AbortSignal): Promise
     const askedMs = posted.kind === "later" ? (posted.afterMs ?? 0) : 0;
     await world.clock
       .sleep(Math.max(settings.everyMs, askedMs), end)
-      // The end is looked at above.
+      // The loop checks the end.
       .catch(() => undefined);
   }
 }
 
-/** An ExportMetricsServiceRequest in the JSON of protobuf: 64-bit integers are text there. */
+/**
+ * Returns an ExportMetricsServiceRequest in the JSON of protobuf, in which 64-bit integers are
+ * text.
+ */
 export function otlpText(snapshot: Snapshot): string {
   const { wall, status } = snapshot;
   const nanoseconds = `${Math.round(wall)}000000`;
@@ -72,7 +78,7 @@ function metricOf({ name, kind, help, labels, samples }: Family, nanoseconds: st
 
 const int64Max = 2n ** 63n - 1n;
 
-// When a counter of a device began nobody knows: its start is left out.
+// The start time is left out, because it is not known when a device's counter began.
 function pointOf(labels: readonly string[], [values, value]: Sample, timeUnixNano: string): object {
   const exact = typeof value === "bigint" && value <= int64Max;
   return {

@@ -1,4 +1,4 @@
-// One POST of JSON to a receiver outside: what it answers decides whether to send it again.
+// Sends one POST of JSON to a receiver; its reply decides whether to send it again.
 
 import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -6,7 +6,10 @@ import type { Secret } from "#hal/secret.ts";
 import type { HttpReply, HttpRequest, Reach, World } from "#hal/world.ts";
 import type { Receiver } from "../model/desired.ts";
 
-/** The value of a header from `credential:NAME` or `file:PATH`; throws why it is not used. */
+/**
+ * Reads the value of a header from `credential:NAME` or `file:PATH`.
+ * @throws LinksealError that says why it cannot be used
+ */
 type HeaderSecret = (reference: string) => Promise<Secret>;
 
 export interface PostParts {
@@ -16,13 +19,13 @@ export interface PostParts {
 
 export type Posted =
   | { readonly kind: "taken" }
-  /** As it is it will never be taken. */
+  /** Permanent rejection: do not send it again. */
   | { readonly kind: "refused"; readonly why: string }
   | { readonly kind: "later"; readonly why: string; readonly afterMs: number | undefined };
 
 const postMsMax = 10_000;
 const replyBytesMax = 64 * 1024;
-/** A receiver that asks for more patience is asked again by then all the same. */
+/** Longest wait that a receiver may ask for, in milliseconds. */
 const afterMsMax = 300_000;
 
 export async function post(
@@ -62,11 +65,12 @@ function reachOf({ url, privateEndpoints }: Receiver): Reach | undefined {
   return privateEndpoints.length === 0 ? undefined : { kind: "private", ranges: privateEndpoints };
 }
 
-// What a receiver writes in its answer is never repeated: only its number is.
+// A receiver's text is never repeated, only its status.
 function judged({ status, headers }: HttpReply): Posted {
   if (status >= 200 && status < 300) return { kind: "taken" };
   const why = `the receiver answers with status ${status}`;
-  // RFC 9110, 15.5: a body that is too large or wrong; what is not allowed now may be tomorrow.
+  // RFC 9110, 15.5: the body is too large or wrong. A request that is forbidden now may be allowed
+  // later.
   if ([400, 413, 415, 422].includes(status)) return { kind: "refused", why };
   const seconds = /^\d{1,6}$/.exec(headers["retry-after"] ?? "")?.[0];
   const afterMs = seconds === undefined ? undefined : Math.min(Number(seconds) * 1_000, afterMsMax);

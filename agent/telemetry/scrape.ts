@@ -1,4 +1,4 @@
-// What a scrape gets: the text of one moment, shared by all who ask within a second.
+// Answers scrapes with the metrics of one moment, which all requests within a second share.
 
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
@@ -13,9 +13,10 @@ interface ScrapeReply {
   readonly body: string | Uint8Array;
 }
 
-/** Whoever scrapes more often gets the same octets: asking in a loop costs next to nothing. */
+/** How long a text is shared, in milliseconds: frequent requests cost next to nothing. */
 const sharedMs = 1_000;
 
+/** The `/metrics` resource. */
 export class Scrape {
   readonly #agent: AgentView;
   readonly #clock: World["clock"];
@@ -29,9 +30,10 @@ export class Scrape {
     this.#deliveries = deliveries;
   }
 
+  /** Answers one request. */
   answer(method: string, path: string): ScrapeReply {
     if (path.split("?", 1)[0] !== "/metrics") return plain(404, "the metrics are at /metrics\n");
-    if (method !== "GET" && method !== "HEAD") return plain(405, "metrics are only read\n");
+    if (method !== "GET" && method !== "HEAD") return plain(405, "metrics are read-only\n");
     return { status: 200, type: expositionType, body: this.#text() };
   }
 

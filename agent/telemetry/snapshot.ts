@@ -1,5 +1,5 @@
-// What telemetry tells of one moment: from what the loops saw last, so that no scrape reaches a
-// device.
+// The state of one moment for telemetry, from what the loops observed last, so that no scrape
+// reaches a device.
 
 import {
   type DeviceState,
@@ -26,68 +26,88 @@ import { named, openCampaign } from "../store/journal/memory.ts";
 
 interface DeviceSnapshot {
   readonly device: DesiredDevice;
-  /** The newest look succeeded and still counts. */
+  /** True if the newest observation succeeded and is not stale. */
   readonly isUp: boolean;
-  /** undefined = it was never read. */
+  /** undefined = the device was never read. */
   readonly lookAgeMs: number | undefined;
-  /** Its clock less ours, at the moment of the look. */
+  /** The device's clock minus ours at the moment of the observation, in milliseconds. */
   readonly clockOffsetMs: number | undefined;
 }
 
 interface GroupSnapshot {
   readonly group: DesiredGroup;
   readonly verdict: string;
-  /** The one that runs. */
+  /** The running campaign; undefined = none runs. */
   readonly campaign: Campaign | undefined;
 }
 
+/** A link at the moment of the snapshot. */
 export interface LinkSnapshot {
+  /** The link in the config. */
   readonly link: DesiredLink;
+  /** Its group in the config. */
   readonly group: DesiredGroup;
+  /** Its entry in the status. */
   readonly status: LinkStatus;
-  /** undefined = not readable, or older than `health.staleAfter`. */
+  /** State of its device; undefined = not readable, or older than `health.staleAfter`. */
   readonly state: DeviceState | undefined;
-  /** undefined beside a state: the device lists no such port. */
+  /** Its port; undefined although `state` is known = the device lists no such port. */
   readonly port: MacsecPort | undefined;
+  /** When the CAK version in use was made; undefined = not known. */
   readonly keyCreated: WallTime | undefined;
 }
 
+/** A tunnel at the moment of the snapshot. */
 export interface TunnelSnapshot {
+  /** The tunnel in the config. */
   readonly tunnel: DesiredTunnel;
+  /** Its verdict. */
   readonly verdict: string;
-  /** `absent`: the device was read lately and does not list it. */
+  /** `absent` = the device was observed and does not list it; `unknown` = no fresh observation. */
   readonly seen: IpsecTunnel | "absent" | "unknown";
-  /** null = it is the backup of nothing. */
+  /** null = the tunnel is not a backup. */
   readonly backup: Status["tunnels"][number]["backup"];
 }
 
-/** Of the webhook: all 0 where none is configured. */
+/** Events for the webhook; all 0 if none is configured. */
 export interface Deliveries {
+  /** Events that the receiver accepted. */
   readonly delivered: number;
+  /** Events that were lost. */
   readonly dropped: number;
+  /** Events in the queue. */
   readonly waiting: number;
 }
 
+/** Everything that telemetry reports about one moment. */
 export interface Snapshot {
+  /** Wall clock of the agent. */
   readonly wall: WallTime;
+  /** The status of linkseal.status/1. */
   readonly status: Status;
-  /** 0 = no config is in force. */
+  /** Number of the accepted config; 0 = no config is in force. */
   readonly intent: number;
-  /** Journal and accepted config are whole. */
+  /** True if journal and accepted config are undamaged. */
   readonly isStateTrusted: boolean;
+  /** Events since the agent began. */
   readonly eventsTotal: number;
+  /** Counts of the webhook's events. */
   readonly deliveries: Deliveries;
-  /** What is in use and has a last day, as far as it is known. */
+  /** Expiry times of everything in use, as far as they are known. */
   readonly ends: readonly UsedUntil[];
+  /** All devices of the config. */
   readonly devices: readonly DeviceSnapshot[];
+  /** All groups of the config. */
   readonly groups: readonly GroupSnapshot[];
+  /** All links of the config. */
   readonly links: readonly LinkSnapshot[];
+  /** All tunnels of the config. */
   readonly tunnels: readonly TunnelSnapshot[];
 }
 
 const noDeliveries: Deliveries = { delivered: 0, dropped: 0, waiting: 0 };
 
-/** Of all that the accepted intent wants, whether it is there or not. */
+/** Takes a snapshot of everything in the accepted config, whether it is there or not. */
 export function snapshotOf(
   agent: AgentView,
   clock: Pick<Clock, "now" | "wall">,
@@ -159,7 +179,7 @@ function tunnelOf(
   return state.ipsec.find((tunnel) => tunnel.name === name) ?? "absent";
 }
 
-/** A figure that somebody told and answers for; nothing otherwise. */
+/** Returns the value of a reading that is not weak; undefined otherwise. */
 export function told<T>(reading: Reading<T> | undefined): T | undefined {
   return reading === undefined ? undefined : strongValue(reading);
 }

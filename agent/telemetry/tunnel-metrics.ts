@@ -1,4 +1,4 @@
-// Metrics of IPsec tunnels; one that is configured and absent has no SA: 0, and not nothing.
+// Metrics of IPsec tunnels; a configured tunnel that is absent has 0 SAs, and not none.
 
 import {
   type IkeState,
@@ -15,13 +15,14 @@ import type { TunnelSnapshot } from "./snapshot.ts";
 
 const directions = ["in", "out"] as const;
 
-/** Those that carry or may carry; undefined = nobody knows. */
+/** Returns the SAs that carry or may carry traffic; undefined = not known. */
 export function sasOf(seen: TunnelSnapshot["seen"]): readonly IpsecSa[] | undefined {
   if (seen === "unknown") return undefined;
   if (seen === "absent") return [];
   return strongValue(seen.sas)?.filter(({ phase }) => phase !== "deleting");
 }
 
+/** Returns the state of the IKE SA; undefined = not known. */
 export function ikeOf(seen: TunnelSnapshot["seen"]): IkeState | undefined {
   if (seen === "unknown") return undefined;
   return seen === "absent" ? "down" : strongValue((seen satisfies IpsecTunnel).ike);
@@ -45,7 +46,10 @@ function byDirection<Name extends string>(
   });
 }
 
-/** RFC 4303, 2.2: what is counted is the low half where the numbers are extended. */
+/**
+ * Returns the used share of the sequence numbers, 0 to 1; undefined = not known. RFC 4303, 2.2:
+ * extended numbers exceed this counter, so it gives no share for them.
+ */
 export function usedRatio(sas: readonly IpsecSa[]): number | undefined {
   const used = sas.flatMap(({ sequence }) =>
     sequence === undefined || sequence >= sequenceLimit ? [] : sequence,
@@ -54,18 +58,18 @@ export function usedRatio(sas: readonly IpsecSa[]): number | undefined {
   return Math.max(...used.map((sequence) => Number(sequence) / Number(sequenceLimit)));
 }
 
-/** In the order of the reference. */
+/** All metrics of tunnels, in the order of the reference. */
 export const tunnelMetrics = [
   several(
     "linkseal_tunnel_info",
     ["device", "inside_macsec", "keying"],
-    "What the accepted intent says of the tunnel; always 1.",
+    "What the accepted intent says about the tunnel; always 1.",
     ({ tunnel: { device, insideMacsec = "" } }) => [[[device, insideMacsec, "ike"], 1]],
   ),
   state(
     "linkseal_tunnel_verdict",
     "verdict",
-    "The verdict on each tunnel of the accepted intent: 1 for the one that stands.",
+    "The verdict on each tunnel of the accepted intent: 1 for the present one.",
     verdictOrder,
     ({ verdict }) => verdict,
   ),
@@ -93,13 +97,13 @@ export const tunnelMetrics = [
   ),
   byDirection(
     "linkseal_ipsec_sa_remaining_seconds",
-    "Until the hard lifetime of the SA in use is over; the youngest SA counts.",
+    "Time until the hard lifetime of the SA in use ends; the youngest SA counts.",
     (sas) => seconds(lastEndMs(sas)),
   ),
   several(
     "linkseal_backup_rides",
     ["group", "rides"],
-    "How what a backup tunnel protects rides: 1 for standby, carries, preferred or unknown.",
+    "Whether a backup tunnel carries traffic: 1 for standby, carries, preferred or unknown.",
     ({ backup }) => (backup === null ? [] : oneOf([backup.group], ridingKinds, backup.rides)),
   ),
   one(

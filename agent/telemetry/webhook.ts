@@ -1,5 +1,5 @@
-// Events to a service outside: in order, at least once, from a queue with an end; codes, names and
-// our own titles, and nothing that a device said.
+// Sends events to a service outside: in order, at least once, from a bounded queue. A message has
+// codes, names and linkseal's own titles, and no text of a device.
 
 import type { World } from "#hal/world.ts";
 import { explanations } from "../explain/explain.ts";
@@ -20,19 +20,20 @@ export interface WebhookParts extends PostParts {
 const waitingMax = 500;
 const batchMax = 50;
 const backoffMs = { least: 1_000, most: 300_000 };
-/** Nothing is waited for that would not also wake us. */
+/** Every event wakes the loop, so this sleep may be long, in milliseconds. */
 const idleMs = 3_600_000;
 
+/** The webhook of the accepted config. */
 export class Webhook {
   readonly #parts: WebhookParts;
   readonly #began: string;
   readonly #queue: LinksealEvent[] = [];
   #delivered = 0;
   #dropped = 0;
-  /** Since the last message that was taken. */
+  /** Events lost since the last message that was accepted. */
   #lost = 0;
   #failures = 0;
-  /** How many of the first ones are in the message that is under way. */
+  /** How many of the first events are in the message under way. */
   #underWay = 0;
   #wake = new AbortController();
 
@@ -41,11 +42,15 @@ export class Webhook {
     this.#began = isoTime(parts.world.clock.wall());
   }
 
+  /** Counts of the events so far. */
   get deliveries(): Deliveries {
     return { delivered: this.#delivered, dropped: this.#dropped, waiting: this.#queue.length };
   }
 
-  /** Sends until the signal aborts; what waits then is lost, and the next agent tells the state. */
+  /**
+   * Sends until the signal aborts; events in the queue are lost then, and the next agent reports
+   * the state.
+   */
   async run(end: AbortSignal): Promise<void> {
     const deaf = this.#parts.agent.events.listen((event) => this.#take(event));
     while (!end.aborted) {
@@ -68,12 +73,13 @@ export class Webhook {
 
   #take(event: LinksealEvent): void {
     const settings = this.#settings;
-    // Whatever else it is, it may be another config.
+    // The event may be about another config.
     this.#wake.abort();
     if (settings === undefined || rank[event.severity] < rank[settings.least]) return;
     this.#queue.push(event);
     if (this.#queue.length <= waitingMax) return;
-    // The oldest that is not in a message now: that one may arrive.
+    // Drops the oldest event that is not in the message under way, because that one may still
+    // arrive.
     this.#queue.splice(this.#underWay, 1);
     this.#lose(1);
   }
@@ -83,7 +89,7 @@ export class Webhook {
     this.#lost += count;
   }
 
-  /** One message; resolves to the pause after it. */
+  /** Sends one message; resolves to the pause after it, in milliseconds. */
   async #send(settings: WebhookSettings, end: AbortSignal): Promise<number> {
     const batch = this.#queue.slice(0, batchMax);
     const lost = this.#lost;
@@ -116,7 +122,7 @@ export class Webhook {
   }
 
   #complain(why: string, then: string): void {
-    // Once per outage: the log would else say nothing but this.
+    // Logged once per outage, so that the log keeps room for other lines.
     if (this.#failures > 1) return;
     const text = `events are not delivered: ${why}; ${then}`;
     this.#parts.world.log.write("warn", "webhook-failed", text);
@@ -129,7 +135,7 @@ export class Webhook {
   }
 
   async #pause(ms: number, until: AbortSignal): Promise<void> {
-    // Both ends of the wait mean to look again.
+    // After both ends of the sleep the loop checks what to do.
     await this.#parts.world.clock.sleep(ms, until).catch(() => undefined);
   }
 
@@ -146,7 +152,7 @@ export class Webhook {
 
 const rank: Readonly<Record<Severity, number>> = { info: 0, warning: 1, error: 2 };
 
-/** `text` stays here: it may repeat what a device or a service said. */
+/** `text` is left out: it may repeat what a device or a service sent. */
 function messageOf({ n, at, code, about, severity, over, verdict }: LinksealEvent): object {
   return {
     n,
@@ -160,7 +166,10 @@ function messageOf({ n, at, code, about, severity, over, verdict }: LinksealEven
   };
 }
 
-/** `campaign-gated` tells of the state `gated`; a warning may begin alike. */
+/**
+ * `campaign-gated` is the event of the state `gated`; a warning's code may begin with `campaign-`
+ * too.
+ */
 function titleOf(code: string): string {
   const entry = explanations.get(code) ?? explanations.get(code.replace(/^campaign-/, ""));
   return entry?.title ?? titles[code] ?? "";

@@ -1,6 +1,7 @@
-// A campaign as a timeline: what it did, where it stands, and what it waits for.
+// Shows a campaign as a timeline: what it did, its state, and what it waits for.
 
 import { type ComponentChild, h } from "preact";
+import { stateText } from "../model/state-text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Moment } from "./model.ts";
 import { spanText, timeText } from "./words.ts";
@@ -20,7 +21,7 @@ export function campaignCard(campaign: CampaignShape, moment: Moment): Component
       "header",
       null,
       h("h3", null, `${words}${kind} of ${group}`),
-      h("span", { class: `state ${state}` }, state),
+      h("span", { class: `state ${state}` }, stateText(state)),
     ),
     h("p", { class: "waits" }, waitText(campaign, moment)),
     linkList(campaign),
@@ -43,15 +44,15 @@ function waitText(
 ): ComponentChild {
   if (state === "done") return h("span", null, `ended: ${because}`);
   const age = spanText(moment.now - Date.parse(since));
-  const from = heldFrom === null ? "" : `, held in ${heldFrom}`;
+  const from = heldFrom === null ? "" : `, was ${stateText(heldFrom)}`;
   const rest =
     restMs === null ? "" : `; about ${spanText(restMs.likely)} more (${rangeText(restMs)})`;
   return h(
     "span",
     null,
-    h("b", null, `${state} for ${age}${from}: `),
+    h("b", null, `${stateText(state, age)}${from}: `),
     `${because}${rest}`,
-    moment.isStale ? h("em", null, " when it was last told") : null,
+    moment.isStale ? h("em", null, " when it was last reported") : null,
   );
 }
 
@@ -65,7 +66,7 @@ function linkList({ links, link, state }: CampaignShape): ComponentChild {
     { class: "stations" },
     links.map(({ name, outcome }) => {
       const isHere = outcome === null && name === link;
-      const word = outcome ?? (isHere ? state : "waits its turn");
+      const word = outcome ?? (isHere ? stateText(state) : "waits its turn");
       const kind = outcome !== null ? "past" : isHere ? "present" : "future";
       return h("li", { key: name, class: kind }, h("b", null, name), ` ${word}`);
     }),
@@ -89,7 +90,7 @@ function moveList(
           class: isRunning && index === moves.length - 1 ? "present" : "past",
         },
         h("time", { dateTime: at }, timeText(at, now)),
-        h("span", null, h("b", null, `${link} ${state}`), ` ${because}`),
+        h("span", null, h("b", null, `${link} ${stateText(state)}`), ` ${because}`),
       ),
     ),
   );

@@ -1,4 +1,4 @@
-// One link or tunnel in detail: its plots, its keys, its counters.
+// Shows one link or tunnel in detail: its plots, its keys, its counters.
 
 import { type ComponentChild, h } from "preact";
 import { badge } from "./glyph.ts";
@@ -175,7 +175,7 @@ function tunnelDetail(
     fact("IKE", tunnel?.ike ?? "not known"),
     fact("SAs", tunnel?.sas === null ? "not known" : String(tunnel?.sas ?? "not known")),
     fact("inside the MACsec of", tunnel?.insideMacsec ?? "no group"),
-    fact("gateway says", gateway),
+    fact("gateway reports", gateway),
   );
   return h("div", null, plots, facts);
 }

@@ -1,12 +1,12 @@
-// The way in: a code that somebody on the agent's host asked for.
+// The login form, for a code that an operator got on the agent's host.
 
 import { type ComponentChild, h } from "preact";
 import { useState } from "preact/hooks";
 
 export interface DoorProps {
-  /** Why nobody is in any more; empty = it is the first time. */
+  /** Why no session is open any more; empty = there was none before. */
   readonly text: string;
-  /** Undefined once it is open, else what is wrong. */
+  /** Opens a session; resolves to undefined, or to what is wrong with the code. */
   readonly enter: (code: string) => Promise<string | undefined>;
 }
 
@@ -40,14 +40,14 @@ export function Door({ text, enter }: DoorProps): ComponentChild {
         value: code,
         onInput: typed,
       }),
-      h("button", { type: "submit" }, "Look"),
+      h("button", { type: "submit" }, "Sign in"),
       h("p", { role: "alert", class: "wrong" }, said),
       h(
         "p",
         { class: "faint" },
         "On the agent's host ",
         h("code", null, "linkseal page code"),
-        " prints one. It is good once, for two minutes.",
+        " prints one. It works once, within two minutes.",
       ),
     ),
   );

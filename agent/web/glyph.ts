@@ -4,7 +4,7 @@ import { type ComponentChild, h } from "preact";
 import type { Verdict } from "../model/health.ts";
 import type { Severity } from "../model/warning-rows.ts";
 
-/** On a field of 16 by 16. */
+/** Paths on a field of 16 by 16. */
 const shapes: Readonly<Record<Verdict, readonly string[]>> = {
   // A closed lock.
   protected: ["M4 7.500V5.500a4 4 0 0 1 8 0V7.500", "M3 7.500h10v6.500H3z"],
@@ -14,7 +14,7 @@ const shapes: Readonly<Record<Verdict, readonly string[]>> = {
   unknown: ["M5.500 6a2.500 2.500 0 1 1 3.800 2.200c-.900.500-1.300 1-1.300 1.800", "M8 12.300v.4"],
   // A cross.
   down: ["M4 4l8 8", "M12 4l-8 8"],
-  // A lock that stands open.
+  // An open lock.
   unprotected: ["M4 7.500V5.500a4 4 0 0 1 7.700-1.500", "M3 7.500h10v6.500H3z"],
 };
 
@@ -30,7 +30,7 @@ export function verdictGlyph(verdict: Verdict): ComponentChild {
   return drawing(shapes[verdict]);
 }
 
-/** Shape, word and colour. `was`: what it was when it was last told. */
+/** Shows a verdict by shape, word and colour. `was`: the last verdict that was received. */
 export function badge(verdict: Verdict, was?: Verdict): ComponentChild {
   const before = was === undefined || was === verdict ? null : h("small", null, `was ${was}`);
   return h("span", { class: `badge ${verdict}` }, verdictGlyph(verdict), verdict, before);

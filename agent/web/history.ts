@@ -1,12 +1,12 @@
-// What was looked at before, as lines of a plot: rates between two looks, and gaps where nobody
-// looked or nobody knows.
+// Earlier observations as lines of a plot: rates between two observations, and gaps where there was
+// no observation or no value.
 
 import type { LinkSample, PageSnapshot, TunnelSample } from "../page/shape.ts";
 
-/** An hour at the default poll. */
+/** An hour at the default poll interval. */
 const samplesMax = 720;
 
-/** X in seconds, and a line for each name; null = a gap. */
+/** X in seconds, and one line per name; null = a gap. */
 export interface Lines {
   readonly at: readonly number[];
   readonly lines: readonly (readonly (number | null)[])[];
@@ -16,7 +16,7 @@ interface Sample {
   readonly at: number;
 }
 
-/** By link and by tunnel, the oldest first. */
+/** Observations by link and by tunnel, the oldest first. */
 export class History {
   readonly links = new Map<string, LinkSample[]>();
   readonly tunnels = new Map<string, TunnelSample[]>();
@@ -35,10 +35,12 @@ export class History {
   }
 }
 
-/** Rounding moves a look by a little when its age is put on the wall clock. */
+/**
+ * Rounding moves an observation by a little when its age is put on the wall clock, in milliseconds.
+ */
 const sameMs = 50;
 
-// An opening tells again what is known already.
+// An opening repeats samples that are known already.
 function append<T extends Sample>(all: Map<string, T[]>, id: string, sample: T): void {
   const own = all.get(id) ?? [];
   all.set(id, own);
@@ -48,7 +50,7 @@ function append<T extends Sample>(all: Map<string, T[]>, id: string, sample: T):
   if (own.length > samplesMax) own.shift();
 }
 
-// An agent whose wall clock was set back begins a line anew.
+// If the agent's wall clock was set back, the line begins anew.
 function follow<T extends Sample>(all: Map<string, T[]>, id: string, newest: T): void {
   if (newest.at < (all.get(id)?.at(-1)?.at ?? 0) - sameMs) all.delete(id);
   append(all, id, newest);
@@ -58,17 +60,17 @@ function forget(all: Map<string, unknown>, wanted: ReadonlySet<string>): void {
   for (const id of all.keys()) if (!wanted.has(id)) all.delete(id);
 }
 
-/** What an agent remembers of a link anyway, and a little more. */
+/** Shortest gap in milliseconds: a little more than an agent keeps of a link anyway. */
 const leastGapMs = 120_000;
 
-/** Longer than this between two looks, and what lies between is not known. */
+/** Returns the time between two observations, in milliseconds, beyond which the plot has a gap. */
 function gapMs(samples: readonly Sample[]): number {
   const spans = samples.slice(1).map(({ at }, index) => at - (samples[index]?.at ?? at));
   const middle = spans.sort((a, b) => a - b)[Math.floor((spans.length - 1) / 2)] ?? 0;
   return Math.max(leastGapMs, middle * 4);
 }
 
-/** Counters as a rate a second; a counter that fell began anew. */
+/** Returns counters as rates per second; a counter that fell was restarted. */
 export function rates<T extends Sample>(
   samples: readonly T[],
   counters: readonly ((sample: T) => string | null)[],
@@ -96,7 +98,7 @@ function rate<T extends Sample>(
   return rose < 0 ? null : (rose * 1_000) / ms;
 }
 
-/** Frames of a link: under MACsec, in the clear, and failed. */
+/** Returns the frame rates of a link: under MACsec, in the clear, and failed. */
 export function frameRates(samples: readonly LinkSample[]): Lines {
   const counted = rates(samples, [(s) => s.protected, (s) => s.clear, (s) => s.failed]);
   const [whole = [], clear = [], failed = []] = counted.lines;
@@ -104,7 +106,7 @@ export function frameRates(samples: readonly LinkSample[]): Lines {
   return { at: counted.at, lines: [whole, open, failed] };
 }
 
-/** Figures as they are; a gap after each long silence. */
+/** Returns values as they are, with a gap after each long silence. */
 export function values<T extends Sample>(
   samples: readonly T[],
   read: (sample: T) => number | null,
@@ -119,7 +121,7 @@ export function values<T extends Sample>(
   return { at: points.map(([x]) => x), lines: [points.map(([, y]) => y)] };
 }
 
-/** The newest figure of a line; null = it is not known. */
+/** Returns the newest value of a line; null = not known. */
 export function last({ lines }: Lines, line: number): number | null {
   return lines[line]?.at(-1) ?? null;
 }

@@ -1,9 +1,9 @@
-// The connection to the agent: login, session, and the WebSocket that comes back by itself.
+// The connection to the agent: login, session, and a WebSocket that reconnects by itself.
 
 import { feedEnds } from "../page/feed.ts";
 import type { PageSnapshot } from "../page/shape.ts";
 
-/** Of this origin alone, unlike the cookie. */
+/** Stored for this origin alone, unlike the cookie. */
 const halfName = "linkseal-half";
 const halfHeader = "x-linkseal-half";
 const againMs = { least: 1_000, most: 15_000 };
@@ -12,7 +12,7 @@ export interface Listener {
   readonly opened: () => void;
   readonly snapshot: (snapshot: PageSnapshot) => void;
   readonly lost: (why: string) => void;
-  /** Nobody is logged in, or not any more. */
+  /** No session is open, or not any more. */
   readonly shut: (why: string) => void;
 }
 
@@ -24,7 +24,7 @@ export class Line {
 
   constructor(listener: Listener) {
     this.#listener = listener;
-    // A phone that was asleep does not wait any longer.
+    // A phone that wakes up does not wait any longer.
     addEventListener("online", () => this.#soon(0));
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && this.#socket === undefined && this.#timer !== undefined)
@@ -50,7 +50,7 @@ export class Line {
     }
   }
 
-  /** Undefined = it is open. */
+  /** Opens a session with a code; resolves to undefined, or to what is wrong. */
   async enter(code: string): Promise<string | undefined> {
     try {
       const body = JSON.stringify({ code });
@@ -71,7 +71,7 @@ export class Line {
     this.#drop();
     const headers = { [halfHeader]: half };
     await fetch("/logout", { method: "POST", headers }).catch(() => undefined);
-    this.#listener.shut("You have logged out.");
+    this.#listener.shut("You have signed out.");
   }
 
   #drop(): void {

@@ -1,4 +1,4 @@
-// The status page in a browser: what comes over the line is drawn, again and again.
+// The status page in a browser: draws each snapshot that comes over the connection.
 
 import { type ComponentChild, h, render } from "preact";
 import { Door } from "./door.ts";
@@ -7,7 +7,7 @@ import { Line } from "./line.ts";
 import { type Connection, momentOf, type Seen } from "./model.ts";
 import { Watch } from "./watch.ts";
 
-/** The agent sends as often. */
+/** The agent sends as often, in milliseconds. */
 const tickMs = 1_000;
 
 class Page {
@@ -16,7 +16,7 @@ class Page {
   #history = new History();
   #seen: Seen | undefined;
   #connection: Connection = { kind: "opening" };
-  /** undefined = somebody is in, or it is not known yet. */
+  /** undefined = a session is open, or it is not known yet. */
   #shut: string | undefined;
   #isDue = false;
 
@@ -47,7 +47,7 @@ class Page {
 
   async start(): Promise<void> {
     addEventListener("hashchange", () => this.#soon());
-    // Ages go on, above all when nothing comes any more.
+    // Ages grow, above all when no snapshot comes.
     setInterval(() => {
       const quietMs = performance.now() - (this.#seen?.cameAt ?? 0);
       if (quietMs > tickMs) this.#soon();
@@ -61,7 +61,7 @@ class Page {
     this.#soon();
   }
 
-  /** Once a frame, however much comes; a page that nobody sees is drawn as well, only later. */
+  /** Draws at most once per frame; a hidden page is drawn too, only later. */
   #soon(): void {
     if (this.#isDue) return;
     this.#isDue = true;

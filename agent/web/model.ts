@@ -1,4 +1,4 @@
-// What the page knows and for how long: a snapshot, when it came, and whether more will come.
+// What the page knows, and for how long: a snapshot, when it came, and whether more will come.
 
 import type { Verdict } from "../model/health.ts";
 import type { PageLink, PageSnapshot, PageTunnel } from "../page/shape.ts";
@@ -17,15 +17,15 @@ export interface Seen {
 /** One moment of the page. */
 export interface Moment {
   readonly snapshot: PageSnapshot;
-  /** Since the snapshot came. */
+  /** Milliseconds since the snapshot came. */
   readonly ageMs: number;
-  /** What it says may have changed since: nothing of it is shown as if it still held. */
+  /** True if the snapshot may be outdated: then the page shows nothing of it as current. */
   readonly isStale: boolean;
-  /** Of the agent, as far as it is known. */
+  /** The agent's time in Unix milliseconds, as far as it is known. */
   readonly now: number;
 }
 
-/** The agent sends one each second. */
+/** Age in milliseconds from which a snapshot is stale; the agent sends one each second. */
 const staleMs = 5_000;
 
 export function momentOf(seen: Seen, connection: Connection, now: number): Moment {
@@ -38,7 +38,7 @@ export function momentOf(seen: Seen, connection: Connection, now: number): Momen
   };
 }
 
-/** What may be said of a verdict that was seen some time ago. */
+/** Returns the verdict to show: an outdated one becomes unknown. */
 export function verdictNow(verdict: Verdict, { isStale }: Pick<Moment, "isStale">): Verdict {
   return isStale ? "unknown" : verdict;
 }
@@ -60,12 +60,12 @@ export type Selected =
       readonly tunnel: PageTunnel | undefined;
     };
 
-/** Where a link or tunnel is shown, as the fragment of the page's address. */
+/** Returns the fragment of the page's address that shows a link or tunnel. */
 export function fragmentOf(kind: "link" | "tunnel", id: string): string {
   return `#/${kind}/${id.split("/").map(encodeURIComponent).join("/")}`;
 }
 
-/** What the address names, else the first that is not protected, else the first. */
+/** Returns what the address names, else the first part that is not protected, else the first. */
 export function selectedOf({ status, links, tunnels }: PageSnapshot, fragment: string) {
   const all: readonly Selected[] = [
     ...status.groups.flatMap((group) =>
@@ -84,7 +84,7 @@ export function selectedOf({ status, links, tunnels }: PageSnapshot, fragment: s
   return named ?? all.find((each) => each.status.verdict !== "protected") ?? all[0];
 }
 
-/** How many parts have each verdict, the worst first. */
+/** Returns how many parts have each verdict, the worst first. */
 export function counts({ status }: PageSnapshot): ReadonlyMap<Verdict, number> {
   const verdicts = [
     ...status.groups.flatMap((group) => group.links.map((link) => link.verdict)),

@@ -1,18 +1,18 @@
-// Small parts that several views are made of.
+// Small parts of several views.
 
 import { type ComponentChild, type ComponentChildren, h } from "preact";
 import { useState } from "preact/hooks";
 import type { Verdict } from "../model/health.ts";
 import { verdictGlyph } from "./glyph.ts";
 
-/** A figure below its name. */
+/** Shows a value below its name. */
 export function fact(name: string, value: ComponentChildren, more?: string): ComponentChild {
   return h("div", { class: `fact ${more ?? ""}` }, h("dt", null, name), h("dd", null, value));
 }
 
 const saidMs = 1_500;
 
-/** The next safe command, and a button that puts it on the clipboard. */
+/** Shows the next safe command, and a button that copies it to the clipboard. */
 export function Command({ text }: { readonly text: string }): ComponentChild {
   const [said, setSaid] = useState("copy");
   const copy = async (): Promise<void> => {
@@ -31,7 +31,7 @@ export function Command({ text }: { readonly text: string }): ComponentChild {
   );
 }
 
-/** Why something is as it is, and what to do. */
+/** Shows the reasons of a state, and what to do. */
 export function reasonList(
   reasons: readonly { readonly code: string; readonly text: string; readonly next: string }[],
 ): ComponentChild {
@@ -57,7 +57,7 @@ export interface PathEnds {
   readonly note: string | null;
 }
 
-/** Both ends and what lies between, drawn as the verdict has it. */
+/** Draws both ends and the path between them in the style of the verdict. */
 export function pathPicture({ near, far, kind, note }: PathEnds, verdict: Verdict): ComponentChild {
   const end = ([name, place]: readonly [string, string], side: string): ComponentChild =>
     h("span", { class: `end ${side}` }, h("b", null, name), h("span", null, place));

@@ -1,4 +1,4 @@
-// A live plot: uPlot on a canvas, and the newest figures in words beside it.
+// A live plot: uPlot on a canvas, with the newest values as text beside it.
 
 import { type ComponentChild, h } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -7,10 +7,10 @@ import type { Lines } from "./history.ts";
 
 export interface PlotLine {
   readonly name: string;
-  /** Name of a colour of the style sheet. */
+  /** Name of a colour in the style sheet. */
   readonly colour: string;
   readonly dash: readonly number[];
-  /** The newest figure, as it is written. */
+  /** The newest value as text. */
   readonly now: string;
 }
 
@@ -18,16 +18,16 @@ export interface PlotProps {
   readonly title: string;
   readonly lines: readonly PlotLine[];
   readonly data: Lines;
-  /** Right end, in seconds. */
+  /** Right end of the time axis, in seconds. */
   readonly now: number;
-  /** What the axis reaches at least. */
+  /** Smallest upper end of the value axis. */
   readonly least: number;
   readonly tick: (value: number) => string;
 }
 
 const height = 118;
 const leastSeconds = 120;
-/** Of the time axis. */
+/** Distances of the time axis's labels, in seconds. */
 const stepSeconds = [10, 15, 30, 60, 120, 300, 600, 900, 1_800] as const;
 
 export function Plot(props: PlotProps): ComponentChild {
@@ -79,7 +79,7 @@ export function Plot(props: PlotProps): ComponentChild {
   );
 }
 
-/** Changes when the colours of the style sheet do. */
+/** Counts changes of the style sheet's colours. */
 function useLook(): number {
   const [look, setLook] = useState(0);
   useEffect(() => {
@@ -138,7 +138,7 @@ function options(props: { readonly current: PlotProps }, element: HTMLElement): 
   };
 }
 
-/** As far back as anything is known, but for an hour. */
+/** Returns the time span: as far back as samples go, an hour at most. */
 function span({ data, now }: PlotProps): [number, number] {
   const first = data.at[0] ?? now;
   return [Math.min(Math.max(first, now - 3_600), now - leastSeconds), now];

@@ -1,17 +1,20 @@
-// A row that is drawn anew with every snapshot while it is on the screen, and otherwise only when
-// more than its ages and rates has changed: two hundred of them are no burden.
+// A row that is redrawn with every snapshot while it is on the screen, and otherwise only when more
+// than its ages and rates has changed, so that two hundred rows cost little.
 
 import { Component, type ComponentChild, h } from "preact";
 
 export interface RowProps {
   readonly about: string;
   readonly isChosen: boolean;
-  /** All that is told of it besides ages and rates; whoever searches or listens finds the truth. */
+  /**
+   * Everything that the row shows apart from ages and rates, so that a search in the page and a
+   * screen reader find current text.
+   */
   readonly gist: string;
   readonly draw: () => ComponentChild;
 }
 
-/** Rows that come into sight soon are drawn before they do. */
+/** Rows this close to the screen are drawn as well. */
 const margin = "300px";
 
 class Sight {

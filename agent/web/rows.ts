@@ -1,4 +1,4 @@
-// Every link and tunnel as a row: verdict, path, figures, and why it is not protected.
+// Shows every link and tunnel as a row: verdict, path, values, and why it is not protected.
 
 import { type ComponentChild, h } from "preact";
 import { keysText } from "../model/ckn-text.ts";
@@ -14,7 +14,7 @@ import {
 } from "./model.ts";
 import { fact, pathPicture, reasonList } from "./pieces.ts";
 import { Row } from "./row.ts";
-import { daysText, percentText, rateText, spanText } from "./words.ts";
+import { ageText, daysText, percentText, rateText } from "./words.ts";
 
 export interface RowParts {
   readonly moment: Moment;
@@ -23,7 +23,7 @@ export interface RowParts {
   readonly chosen: string;
 }
 
-/** What was last seen of a counter, as a rate; of what is not told any more there is none. */
+/** Shows the newest rate of a counter; an outdated snapshot has none. */
 function rateNow(parts: RowParts, lines: ReturnType<typeof rates>, line: number): string {
   return rateText(parts.moment.isStale ? null : last(lines, line));
 }
@@ -67,8 +67,8 @@ function linkFacts(
   const samples = link?.newest === null ? [] : (history.links.get(id) ?? []).slice(-2);
   const lines = frameRates(samples);
   const { ages, mka } = status;
-  const router = seenText(ages.controlPlaneMs, moment);
-  const farEnd = seenText(ages.farEndMs, moment);
+  const router = ageText(ages.controlPlaneMs, moment.ageMs);
+  const farEnd = ageText(ages.farEndMs, moment.ageMs);
   return h(
     "dl",
     { class: "facts" },
@@ -77,19 +77,15 @@ function linkFacts(
     fact("failed", rateNow(parts, lines, 2), warnAbove(last(lines, 2))),
     fact("MKA peers", mka === null ? "not known" : String(mka.livePeers)),
     fact("key", keyText(status, link, moment)),
-    fact("seen, ago", `router ${router}, far end ${farEnd}`),
+    fact("last read", `router ${router}, far end ${farEnd}`),
   );
-}
-
-function seenText(ms: number | null, { ageMs }: Moment): string {
-  return ms === null ? "never" : spanText(ms + ageMs);
 }
 
 function warnAbove(rate: number | null): string {
   return rate !== null && rate > 0 ? "loud" : "";
 }
 
-/** What was seen some time ago is no key in use. */
+/** An outdated observation does not show which key is in use. */
 export function keyText(
   { ckn, keyInUse }: StatusLink,
   link: PageLink | undefined,
@@ -144,7 +140,7 @@ function tunnelFacts(
     fact("sent", rateNow(parts, lines, 1)),
     fact("IKE", ike ?? "not known"),
     fact("SAs", sas === null ? "not known" : String(sas)),
-    fact("numbers used", percentText(newest?.sequenceUsed ?? null)),
+    fact("packet numbers used", percentText(newest?.sequenceUsed ?? null)),
   );
 }
 
@@ -153,7 +149,7 @@ interface RowName {
   readonly id: string;
   readonly name: string;
   readonly chosen: string;
-  /** What the row tells besides ages and rates. */
+  /** The row's content apart from ages and rates. */
   readonly told: readonly unknown[];
 }
 

@@ -1,4 +1,4 @@
-// What somebody who is logged in sees: the whole site at one moment.
+// The page of a signed-in operator: the whole site at one moment.
 
 import { type ComponentChild, h } from "preact";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
@@ -15,7 +15,7 @@ export interface WatchProps {
   readonly moment: Moment;
   readonly connection: Connection;
   readonly history: History;
-  /** Of the page's address. */
+  /** The fragment of the page's address. */
   readonly fragment: string;
   readonly leave: () => void;
 }
@@ -31,7 +31,7 @@ export function Watch({
   const selected = selectedOf(snapshot, fragment);
   const chosen = selected === undefined ? "" : `${selected.kind} ${selected.id}`;
   const { ended } = snapshot;
-  // `rotation` passes through the status unread; the agent puts a campaign there or nothing.
+  // `rotation` passes through the status untyped; the agent puts a campaign there, or null.
   const running = snapshot.status.groups.flatMap(({ rotation }) =>
     rotation === null ? [] : [rotation as CampaignShape],
   );
@@ -95,7 +95,7 @@ function top(moment: Moment, connection: Connection, leave: () => void): Compone
         { dateTime: status.at },
         `${status.at.slice(0, 10)} ${status.at.slice(11, 19)} UTC`,
       ),
-      h("button", { type: "button", onClick: leave }, "Log out"),
+      h("button", { type: "button", onClick: leave }, "Sign out"),
     ),
   );
 }
@@ -117,10 +117,10 @@ function liveMark({ isStale, ageMs }: Moment, connection: Connection): Component
   return h("span", { class: "live lost" }, `${word} for ${spanText(ageMs)}`);
 }
 
-/** Nothing below is presented as if it still held. */
+/** Says that nothing below is current. */
 function lostNote({ isStale, ageMs }: Moment, connection: Connection): ComponentChild {
   const why = connection.kind === "lost" ? connection.why : "the agent sends nothing";
-  const said = `No word from the agent for ${spanText(ageMs)}: ${why}.`;
+  const said = `No data from the agent for ${spanText(ageMs)}: ${why}.`;
   const text = `${said} Everything below is as it was then; how it is now is unknown.`;
   return h("div", { class: "lost-note", role: "alert" }, isStale ? h("p", null, text) : null);
 }
@@ -132,7 +132,7 @@ function warnings(moment: Moment): ComponentChild {
     { class: "card warnings", "aria-labelledby": "warnings" },
     h("h2", { id: "warnings" }, "Warnings"),
     status.warnings.length === 0
-      ? h("p", { class: "faint" }, moment.isStale ? "There were none." : "There are none.")
+      ? h("p", { class: "faint" }, moment.isStale ? "There were no warnings." : "No warnings.")
       : h(
           "ul",
           null,
@@ -150,7 +150,7 @@ function warnings(moment: Moment): ComponentChild {
                 h("span", { class: "faint" }, ` for ${spanText(moment.now - Date.parse(since))}`),
                 absentSince === null
                   ? null
-                  : h("em", null, ` not seen since ${timeText(absentSince, status.at)}`),
+                  : h("em", null, ` not observed since ${timeText(absentSince, status.at)}`),
                 h(Command, { text: next }),
               ),
             ),
@@ -260,8 +260,8 @@ function devices(moment: Moment): ComponentChild {
             "span",
             { class: "faint" },
             lookAgeMs === null
-              ? ", never seen"
-              : `, seen ${spanText(lookAgeMs + moment.ageMs)} ago`,
+              ? ", never read"
+              : `, last read ${spanText(lookAgeMs + moment.ageMs)} ago`,
           ),
         ),
       ),

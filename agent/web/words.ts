@@ -1,11 +1,11 @@
-// Figures and times as the page writes them.
+// Values and times as the page writes them.
 
 import { shortCkn } from "../model/ckn-text.ts";
 import { spanText } from "../model/text.ts";
 
 export { shortCkn, spanText };
 
-/** `2,098/s`; `not known` where nobody knows. */
+/** Returns a rate such as `2,098/s`, or `not known`. */
 export function rateText(rate: number | null): string {
   if (rate === null) return "not known";
   return `${grouped(rate >= 10 ? Math.round(rate) : Math.round(rate * 10) / 10)}/s`;
@@ -15,7 +15,7 @@ function grouped(value: number): string {
   return String(value).replace(/\B(?=(\d{3})+(?!\d))(?<!\.\d*)/g, ",");
 }
 
-/** Decimal text with its thousands apart. */
+/** Returns a counter's decimal text with separated thousands. */
 export function countText(counter: string | null): string {
   return counter === null ? "not known" : counter.replace(/\B(?=(\d{3})+$)/g, ",");
 }
@@ -26,12 +26,14 @@ export function percentText(ratio: number | null): string {
   return percent < 0.01 ? "below 0.01 %" : `${percent.toFixed(percent < 1 ? 2 : 1)} %`;
 }
 
-/** An age that goes on while nobody tells a newer one. */
+/** Returns an age that grows until a newer snapshot comes. */
 export function ageText(ms: number | null, sinceMs: number): string {
   return ms === null ? "never" : `${spanText(ms + sinceMs)} ago`;
 }
 
-/** `10:08:55` of `now`'s day, else with its date; both as ISO texts in UTC. */
+/**
+ * Returns `10:08:55` for a time on the day of `now`, else with its date; both are ISO texts in UTC.
+ */
 export function timeText(at: string, now: string): string {
   const time = at.slice(11, 19);
   return at.slice(0, 10) === now.slice(0, 10) ? time : `${at.slice(5, 10)} ${time}`;

@@ -171,7 +171,7 @@ describe("the page of npm start", () => {
       if (here.text === "hub-1") break;
     }
     const texts = steps.map(({ text }) => text);
-    expect(texts.slice(0, 2)).toEqual(["to the links", "Log out"]);
+    expect(texts.slice(0, 2)).toEqual(["to the links", "Sign out"]);
     expect(texts.filter((text) => /^(primary|secondary|hub-1)$/.test(text))).toEqual([
       "primary",
       "secondary",
@@ -268,7 +268,7 @@ describe("the page of npm start", () => {
     await door.getByLabel("One-time code").waitFor(patience);
     expect(await wordsOf(door)).not.toMatch(/erd-demo|edge-a|hub-1|protected/);
     await door.getByLabel("One-time code").fill("0000-0000-0000");
-    await door.getByRole("button", { name: "Look" }).click();
+    await door.getByRole("button", { name: "Sign in" }).click();
     await door.getByText("this code is wrong").waitFor(patience);
   });
 
@@ -277,7 +277,7 @@ describe("the page of npm start", () => {
     // Chromium's own message about a lost connection comes after this.
     expect(browser.complaints).toEqual([]);
     site.child.kill("SIGKILL");
-    await page.getByText(/No word from the agent for/).waitFor(patience);
+    await page.getByText(/No data from the agent for/).waitFor(patience);
     await expect.poll(() => page.locator(".badge.protected, .path.protected").count()).toBe(0);
     expect(await badgeOf(page, "erd-demo/primary").textContent()).toMatch(/^unknownwas protected$/);
     const age = async (): Promise<number> =>

@@ -196,7 +196,7 @@ describe("a vault's name that resolves to a forbidden address", () => {
     expect(news).toMatchObject({
       kind: "refused",
       code: "vault.unreachable",
-      text: `the vault: ${host} stands for ${address} and is not connected to: ${because}`,
+      text: `the vault: ${host} resolves to ${address}, which is not used: ${because}`,
     });
     expect(atDoor(knocks)).toEqual([]);
   });
@@ -272,7 +272,7 @@ const useless: readonly (readonly [string, () => AzureIdentity, string])[] = [
   [
     "a certificate that others may read",
     () => certificate(file("open.pem", pem(), 0o644)),
-    "the credential is not used: others may touch it (mode 644)",
+    "the credential is not used: other users may access it (mode 644)",
   ],
   [
     "a certificate behind a link",
@@ -285,7 +285,7 @@ const useless: readonly (readonly [string, () => AzureIdentity, string])[] = [
   [
     "a private key without its certificate",
     () => certificate(file("key.pem", pem().split("-----BEGIN CERT")[0] ?? "")),
-    "the certificate is of no use: the PEM holds no certificate",
+    "the certificate cannot be used: the PEM contains no certificate",
   ],
   [
     "an application that is another one",
@@ -305,7 +305,7 @@ const useless: readonly (readonly [string, () => AzureIdentity, string])[] = [
   [
     "a federated token that everybody may read",
     () => workload(file("open-token", federatedToken(), 0o644)),
-    "the credential is not used: others may touch it (mode 644)",
+    "the credential is not used: other users may access it (mode 644)",
   ],
 ];
 

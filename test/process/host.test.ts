@@ -72,7 +72,7 @@ describe("init", { timeout: 60_000 }, () => {
     expect(result.checks).toMatchObject([{ what: "vault", found: "good" }]);
     const bad = run(...asked, "--express-route-port", "a b c");
     expect(bad.status).toBe(2);
-    expect(bad.err).toContain("makes no valid config");
+    expect(bad.err).toContain("do not make a valid config");
     expect(() => statSync(join(folder, "etc/linkseal.yaml"))).toThrow("ENOENT");
   });
 
@@ -88,7 +88,7 @@ describe("init", { timeout: 60_000 }, () => {
     expect(run("plan").status).toBe(3);
     const again = run(...asked, "--express-route-port", portId);
     expect(again.status).toBe(2);
-    expect(again.err).toContain("is there already");
+    expect(again.err).toContain("exists already");
   });
 
   it("init ends with 4 if a check fails", () => {

@@ -241,7 +241,10 @@ describe("keys in a real vault", () => {
     writeFileSync(copy, readFileSync(certificateFile()), { mode: 0o644 });
     const words = certificate.map((word) => (word === certificateFile() ? copy : word));
     const open = await run("keys", "generate", group, "--file", config, ...words);
-    expect([open.exit, open.err]).toEqual([1, expect.stringContaining("others may touch it")]);
+    expect([open.exit, open.err]).toEqual([
+      1,
+      expect.stringContaining("other users may access it"),
+    ]);
     expect(open.err).not.toContain("PRIVATE");
   }, 60_000);
 });

@@ -279,7 +279,7 @@ describe("a feed", () => {
     const viewers = Array.from({ length: viewersMax }, () => new Viewer(place, session));
     await until("all of them", () => viewers.every(({ texts }) => texts.length > 0));
     const end = await new Viewer(place, session).ended;
-    expect([end.code, end.reason]).toEqual([4000, expect.stringContaining("many viewers")]);
+    expect([end.code, end.reason]).toEqual([4000, expect.stringContaining("number of viewers")]);
     viewers[0]?.socket.close();
     await viewers[0]?.ended;
     const next = new Viewer(place, session);
@@ -359,9 +359,11 @@ describe("a page under TLS", () => {
     const [good, other] = [pair("one"), pair("two")];
     const mixed = { certificate: good.certificate, key: other.key };
     const old = pair("old", { notBefore: Date.now() - 2 * day, notAfter: Date.now() - day });
-    await expect(serve({ tls: mixed })).rejects.toThrow("no key of that certificate");
+    await expect(serve({ tls: mixed })).rejects.toThrow("not the key of that certificate");
     await expect(serve({ tls: old })).rejects.toThrow("expired");
-    await expect(serve({ tls: pair("open", validity, 0o644) })).rejects.toThrow("others may touch");
+    await expect(serve({ tls: pair("open", validity, 0o644) })).rejects.toThrow(
+      "other users may access",
+    );
     await expect(serve({ tls: { ...good, key: "file:/nowhere" } })).rejects.toThrow("ENOENT");
   });
 

@@ -118,7 +118,7 @@ describe("the page of a real agent", () => {
 
   it("the page ends with the config that asked for it, and tells its viewers", async () => {
     await stage.admin("/v1/apply", { text: stage.config, file: "site.yaml", queue: false });
-    expect(await viewer.ended).toEqual({ code: 4004, reason: "the page is served no longer" });
+    expect(await viewer.ended).toEqual({ code: 4004, reason: "the page is no longer served" });
     await expect(ask(place)).rejects.toThrow("ECONNREFUSED");
     expect((await command("page", "code")).exit).toBe(2);
   });

@@ -130,7 +130,7 @@ describe("rotate", () => {
     expect(keysOf((await asked<Status>("status")).said)).toEqual(before);
 
     const done = await run("rotate", group, "--rehearse", "--wait");
-    expect([done.exit, done.err]).toEqual([0, expect.stringContaining("simulated twin: good")]);
+    expect([done.exit, done.err]).toEqual([0, expect.stringContaining("simulated copy: good")]);
     expect(done.err).toContain("(campaign-retiring)");
     expect(done.out).toContain("so far: primary rotated, secondary rotated");
     const { exit, said: status } = await asked<Status>("status");

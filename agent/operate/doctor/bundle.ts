@@ -1,5 +1,6 @@
-// What a stranger may see of a host and its site: an allow-list of codes, verdicts, numbers and
-// words of our own. No name, address, id, key version, text of a device, and no CKN. Pure.
+// The part of a host's and a site's data that may be shown outside: an allow-list of codes,
+// verdicts, numbers and linkseal's own words. It has no name, address, id, key version, text of a
+// device, or CKN. Pure.
 
 import type { Desired } from "../../model/desired.ts";
 import type { LinksealEvent } from "../../model/events.ts";
@@ -8,15 +9,20 @@ import type { CampaignShape } from "../../rotation/campaign-shape.ts";
 import type { Status } from "../../runtime/health/status.ts";
 import type { HostFacts } from "./host-rules.ts";
 
+/** The data of which a bundle is made. */
 export interface BundleParts {
+  /** When it was made, an ISO 8601 time in UTC. */
   readonly at: string;
+  /** The facts of this host. */
   readonly host: HostFacts;
+  /** Versions of the operating system and Node. */
   readonly system: {
     readonly kernel: string;
     readonly architecture: string;
     readonly distribution: string;
     readonly node: string;
   };
+  /** All findings of `doctor`. */
   readonly findings: readonly Pick<Finding, "code" | "severity" | "about">[];
   /** undefined = the agent did not answer. */
   readonly agent:
@@ -30,7 +36,7 @@ export interface BundleParts {
     | undefined;
 }
 
-/** A code or a word of ours: too short and too regular to be a key, a name or an address. */
+/** A code or a word of linkseal: too short and too regular to be a key, a name or an address. */
 const word = /^[a-z][A-Za-z]{0,24}([.-][A-Za-z0-9]{1,24}){0,6}$/;
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 const versionText = /^[\w.+~ -]{1,60}$/;
@@ -44,7 +50,7 @@ const versionOf = (text: unknown): string =>
 const count = (value: unknown): number | null =>
   typeof value === "number" && Number.isFinite(value) ? value : null;
 
-/** Names of a site become numbers of this document, the same one each time. */
+/** Replaces names of a site by numbers, the same number for the same name in one bundle. */
 class Pseudonyms {
   readonly #known = new Map<string, string>();
 
@@ -89,7 +95,7 @@ function hostPart(host: HostFacts, names: Pseudonyms): object {
     hasSwap: host.hasSwap,
     missingModules: host.missingModules.map((module) => ours(module.replaceAll("_", "-"))),
     units: (host.units ?? []).map(({ name, active, enabled, restarts, build }) => ({
-      // The instance is the name of a port.
+      // The instance of the unit is the name of a port.
       unit: /^linkseal(-net)?\.service$/.test(name) ? name : `linkseal-mka@${names.of(name)}`,
       active: ours(active),
       enabled: ours(enabled),
@@ -191,7 +197,7 @@ function configPart(desired: Desired, names: Pseudonyms): object {
   };
 }
 
-// A CKN or CAK, a secret of base64, an address, an id of Azure, a name of a host.
+// Shapes of a CKN or CAK, a secret in base64, an address, an id of Azure, and a URL.
 const secretShapes: readonly RegExp[] = [
   /[0-9A-Fa-f]{16,}/,
   /[A-Za-z0-9+/]{32,}/,
@@ -206,12 +212,13 @@ function looksSecret(text: string): boolean {
 }
 
 /**
- * The text to hand out. The allow-list makes it safe; this is the second look, which throws rather
- * than let anything out that has the shape of a key, an address or an id.
+ * Returns the text of a bundle. The allow-list makes it safe; this second check refuses any text
+ * that has the shape of a key, an address or an id.
+ * @throws Error if such a shape is found
  */
 export function bundleText(parts: BundleParts): string {
   const text = `${JSON.stringify(bundle(parts), undefined, 1)}\n`;
   const shape = secretShapes.find((each) => each.test(text));
-  if (shape !== undefined) throw new Error(`the bundle holds something like ${shape.source}`);
+  if (shape !== undefined) throw new Error(`the bundle contains something like ${shape.source}`);
   return text;
 }

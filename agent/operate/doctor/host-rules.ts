@@ -1,40 +1,50 @@
-// What can be wrong on a host that has the package: units, users, folders, kernel, room. Pure.
+// Rules for a host with the package: units, users, folders, kernel, free space. Pure.
 
 import type { Finding, FindingCode } from "../../model/finding.ts";
 
-/** A unit of ours, as `systemctl show` tells it. */
+/** A systemd unit of linkseal, as `systemctl show` reports it. */
 export interface UnitFacts {
+  /** Name of the unit. */
   readonly name: string;
   /** `active`, `inactive`, `failed`, `activating`, ... */
   readonly active: string;
-  /** `enabled`, `disabled`, ...; empty for what has no file of its own. */
+  /** `enabled`, `disabled`, ...; empty = the unit has no file of its own. */
   readonly enabled: string;
+  /** How often systemd restarted it. */
   readonly restarts: number;
-  /** The build that the process said it is; undefined = it said nothing. */
+  /** The build that the process reported; undefined = it reported none. */
   readonly build: string | undefined;
 }
 
+/** A folder of linkseal. */
 export interface FolderFacts {
+  /** Its path. */
   readonly path: string;
+  /** Name of its owner, or `uid NUMBER`. */
   readonly owner: string;
+  /** Its permission bits. */
   readonly mode: number;
 }
 
+/** The facts that `doctor` checks on this host. */
 export interface HostFacts {
-  /** The build of this command, which is the one that is installed. */
+  /** The build of this command, which is the installed one. */
   readonly build: string;
-  /** undefined = the package is not on this host, or its service manager does not answer. */
+  /** undefined = the package is not on this host, or systemd does not answer. */
   readonly units: readonly UnitFacts[] | undefined;
   /** Members of each group by its name; absent = there is no such group. */
   readonly groups: Readonly<Record<string, readonly string[]>>;
+  /** The folders of linkseal that exist. */
   readonly folders: readonly FolderFacts[];
+  /** True if the native addon can be loaded. */
   readonly hasAddon: boolean;
-  /** Of those that a Linux router needs: which this kernel has neither loaded nor on its disk. */
+  /** Kernel modules that a Linux router needs, but which are neither loaded nor on the disk. */
   readonly missingModules: readonly string[];
+  /** Whether the host's clock is synchronised by NTP. */
   readonly clock: "synchronised" | "drifting" | "unknown";
-  /** Room below the state folder; undefined = not known. */
+  /** Free space in the file system of the state folder, in MB; undefined = not known. */
   readonly freeMegabytes: number | undefined;
-  /** A memory page of any process may reach a disk. */
+  /** True if swap is on, so that a memory page of any process may reach a disk. */
   readonly hasSwap: boolean;
 }
 
@@ -69,7 +79,7 @@ function packageFindings(facts: HostFacts, units: readonly UnitFacts[]): readonl
   ];
 }
 
-/** One that crashes every now and then shows in no verdict. */
+/** A service that crashes every now and then shows in no verdict. */
 const restartsMax = 3;
 
 function unitFindings(unit: UnitFacts, installed: string): readonly Finding[] {
@@ -106,20 +116,21 @@ function oldBuild(about: string, build: string, installed: string): Finding {
   const here = `it runs as ${build}`;
   const there = `installed is ${installed}`;
   const restart = `systemctl restart ${about}`;
-  // Its memory is held by the manager, so that the link goes on; beside a sibling that carries.
+  // The service manager keeps its memory, so the link goes on; the other link has to carry traffic
+  // meanwhile.
   const next = about.startsWith("linkseal-mka@")
     ? `${restart}, one port at a time and only while its sibling is protected`
     : restart;
   return finding("host-old-build", "warning", { about, here, there, rule, next });
 }
 
-/** Which socket is behind each group that the agent has to be in. */
+/** The socket behind each group that the agent has to be in. */
 const agentGroups = [
   ["linkseal-admin", "the admin socket"],
   ["linkseal-net", "the socket of linkseal-net"],
   ["linkseal-mka", "the sockets of linkseal-mka"],
 ] as const;
-/** Of other packages, where they are installed. */
+/** Groups of other packages, if those are installed. */
 const foreignGroups = [["frrvty", "vtysh of FRR"]] as const;
 
 function userFindings({ groups }: HostFacts): readonly Finding[] {
@@ -142,12 +153,15 @@ function userFindings({ groups }: HostFacts): readonly Finding[] {
     });
 }
 
-/** State is its owner's alone; a socket's folder lets others pass at most. */
+/**
+ * Checks owner and mode: state is open to its owner only, and a socket's folder lets others pass at
+ * most.
+ */
 function folderFindings({ path, owner, mode }: FolderFacts): readonly Finding[] {
   const wanted = path.slice(path.lastIndexOf("/") + 1);
   const isState = path.startsWith("/var/lib/");
   const forbidden = isState ? 0o077 : 0o022;
-  const rule = isState ? "State is for its owner's eyes" : "Nobody else writes where sockets are";
+  const rule = isState ? "Only its owner reads state" : "No other user writes where sockets are";
   if (owner !== wanted) {
     const here = `${path} belongs to ${owner}`;
     const next = `chown -R ${wanted}:${wanted} ${path}`;
@@ -189,19 +203,19 @@ function swapFindings({ hasSwap }: HostFacts): readonly Finding[] {
 function clockFindings({ clock }: HostFacts): readonly Finding[] {
   if (clock !== "drifting") return [];
   const rule = "The clock of the host is synchronised: windows and validity of keys go by it";
-  const here = "nobody has synchronised the clock of this host";
+  const here = "the clock of this host is not synchronised";
   const next = "timedatectl timesync-status, or chronyc tracking";
   return [finding("clock-skew", "warning", { about: "host", here, rule, next })];
 }
 
-/** Below the first nothing can be relied on to be written; a journal stays far below the second. */
+/** Less than the first means that writes may fail; a journal stays far smaller than the second. */
 const roomMegabytes = { error: 50, warning: 500 } as const;
 
 function roomFindings({ freeMegabytes: free }: HostFacts): readonly Finding[] {
   if (free === undefined || free >= roomMegabytes.warning) return [];
   const severity = free < roomMegabytes.error ? "error" : "warning";
   const rule = "Nothing is changed on a device that was not written down first";
-  const here = `${free} MB are free where the journal lies`;
+  const here = `${free} MB are free where the journal is`;
   const next = "df -h /var/lib/linkseal";
   return [finding("host-disk", severity, { about: "host", here, rule, next })];
 }

@@ -1,4 +1,4 @@
-// Both ends of the links of a group against the versions in the vault. Pure.
+// Rules for the keys at both ends of a group's links and their versions in the vault. Pure.
 
 import { type Ckn, strongValue } from "#hal/model.ts";
 import type { SecretVersion } from "#hal/vault.ts";
@@ -11,11 +11,11 @@ import type { KeyCheck } from "../../runtime/polling/key-check.ts";
 import { generationOf, isUsable, pairedCkn } from "../../runtime/polling/vault.ts";
 import type { Binding } from "../../store/journal/memory.ts";
 
-/** What the vault holds of one link, as far as it could be read. */
+/** The keys of one link, as far as they could be read. */
 export interface KeyFacts extends TwoEnds {
   readonly binding: Binding | undefined;
   readonly check: KeyCheck;
-  /** undefined = the vault did not tell. */
+  /** undefined = the vault did not answer. */
   readonly versions:
     | { readonly cak: readonly SecretVersion[]; readonly ckn: readonly SecretVersion[] }
     | undefined;
@@ -28,7 +28,7 @@ const docs = "docs/keys.md";
 const promise = "docs/promises.md, P6";
 const validity = "Azure Key Vault: About secrets, exp and nbf do not block reads";
 
-/** Findings about the keys of one group's links. */
+/** Returns the findings about the keys of one group's links. */
 export function keyFindings(group: readonly KeyFacts[]): readonly Finding[] {
   const swapped = swappedWith(group);
   return [
@@ -52,7 +52,7 @@ function finding(
   return { code, severity, about: linkId(link), ...seen, ...told };
 }
 
-/** The newest pair of the vault, as `keys check` has it. */
+/** The finding about the newest pair of the vault, as `keys check` reports it. */
 function vaultFindings({ link, check }: KeyFacts): readonly Finding[] {
   const { finding: found } = check;
   if (found === undefined) return [];
@@ -67,7 +67,7 @@ interface Pointed {
   readonly version: SecretVersion | undefined;
 }
 
-/** The versions that the far end points at, where the vault is ours and named them. */
+/** Returns the versions that the far end points at, if they are in the config's vault. */
 function pointed({ peer, versions, link, vaultBase }: KeyFacts): readonly Pointed[] {
   const ids = peer?.pointsAt;
   if (ids === undefined || versions === undefined || vaultBase === undefined) return [];
@@ -86,7 +86,7 @@ function versionFindings(facts: KeyFacts): readonly Finding[] {
   for (const { id, version } of pointed(facts)) {
     const there = `${farEnd(link)} points at ${named(id)}`;
     if (version === undefined) {
-      const rule = "The version that the far end points at stands in the vault";
+      const rule = "The version that the far end points at is in the vault";
       const told = { rule, source: docs, next: `linkseal rotate ${link.group}` };
       found.push(finding("version-missing", facts, { here: "the vault has none", there }, told));
     } else if (!isUsable(version, now)) {
@@ -131,7 +131,7 @@ function rolledBack(facts: KeyFacts): readonly Finding[] {
   return [finding("generation-rollback", facts, { here, there }, { rule, source: docs, next })];
 }
 
-/** The tag of the CAK that the far end has names another CKN than the CKN that it has. */
+/** Finds a far end whose CAK is tagged with another CKN than the CKN that it uses. */
 function mixed(facts: KeyFacts): readonly Finding[] {
   const { link, farCkn } = facts;
   const [cak, ckn] = pointed(facts);
@@ -144,7 +144,7 @@ function mixed(facts: KeyFacts): readonly Finding[] {
   return [finding("pair-mixed", facts, { here, there }, { rule, source: promise, next })];
 }
 
-/** CKNs on the router's port; undefined = not readable. */
+/** Returns the CKNs on the router's port; undefined = not readable. */
 function onRouter({ port }: TwoEnds): readonly Ckn[] | undefined {
   const keys = port === undefined ? undefined : strongValue(port.keys);
   return keys?.map(({ ckn }) => ckn);
@@ -155,15 +155,17 @@ function cknFindings(facts: KeyFacts): readonly Finding[] {
   const held = onRouter(facts);
   if (held === undefined || held.length === 0 || farCkn === undefined) return [];
   if (held.includes(farCkn)) return [];
-  const here = `${router(link)} holds ${held.map(shortCkn).join(", ")}`;
+  const here = `${router(link)} has ${held.map(shortCkn).join(", ")}`;
   const there = `${farEnd(link)} uses ${shortCkn(farCkn)}`;
-  const rule = "The router holds the CKN that the far end points at";
+  const rule = "The router has the CKN that the far end points at";
   const source = "IEEE 802.1X-2020 9.3.1: MKA runs between holders of one CKN and CAK";
   const next = "point the far end at the router's pair: linkseal keys list";
   return [finding("ckn-mismatch", facts, { here, there }, { rule, source, next })];
 }
 
-/** By link: the sibling whose key its router holds, where both are so. */
+/**
+ * Returns, by link, the sibling whose key its router has, if that is so the other way round too.
+ */
 function swappedWith(group: readonly KeyFacts[]): ReadonlyMap<string, DesiredLink> {
   const crossed = (one: KeyFacts, other: KeyFacts): boolean =>
     one.farCkn !== undefined &&
@@ -180,8 +182,8 @@ function swappedWith(group: readonly KeyFacts[]): ReadonlyMap<string, DesiredLin
 
 function swapFindings(link: DesiredLink, other: DesiredLink | undefined): readonly Finding[] {
   if (other === undefined) return [];
-  const here = `${router(link)} holds the key of ${farEnd(other)}`;
-  const there = `${farEnd(link)} holds the key of ${router(other)}`;
+  const here = `${router(link)} has the key of ${farEnd(other)}`;
+  const there = `${farEnd(link)} has the key of ${router(other)}`;
   const rule = "The azureLink of a link is the one that this router's fibre ends at";
   const source = "the letter of authorization of the port: patch panel and port of each link";
   const next = "swap azureLink of the two links in the config, or the fibres";
@@ -194,8 +196,8 @@ function shared(group: readonly KeyFacts[]): readonly Finding[] {
       const same = sameKey(one, other);
       if (same === undefined) return [];
       const here = `${farEnd(one.link)} points at ${same}`;
-      const there = `${farEnd(other.link)} holds the same`;
-      const rule = "Two links never share a key: whoever has one would have both";
+      const there = `${farEnd(other.link)} points at the same`;
+      const rule = "Two links never share a key: a thief of one would have both";
       const { group: name } = one.link;
       const next = `linkseal keys generate ${name}, then linkseal rotate ${name}`;
       const told = { rule, source: promise, next };
@@ -212,7 +214,7 @@ function sameKey(one: KeyFacts, other: KeyFacts): string | undefined {
   return undefined;
 }
 
-/** `NAME/VERSION` of a vault id. */
+/** Returns `NAME/VERSION` of a vault id. */
 function named(id: string): string {
   return id.split("/").slice(-2).join("/");
 }

@@ -1,4 +1,4 @@
-// Gathers what both ends, the vault and the way to them say now, and holds the rules against it.
+// Observes both ends, the vault and the paths to them, and applies the doctor rules.
 
 import { LinksealError } from "#hal/error.ts";
 import { type Ckn, type DeviceState, strongValue } from "#hal/model.ts";
@@ -24,15 +24,22 @@ import { readCkn } from "../../runtime/polling/vault.ts";
 import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
 
-/** The loops of the accepted intent, and what they need of the network. */
+/** The parts of the supervisor that the report needs. */
 type Examined = Pick<Crew, "beginParts" | "keySurvey" | "lookout" | "ownAddresses">;
 
+/** The reply of `GET /v1/doctor`; schema linkseal.doctor/1 of docs/protocol.md. */
 export interface DoctorReport {
+  /** Name and version of the schema. */
   readonly schema: "linkseal.doctor/1";
+  /** Empty = nothing is wrong. */
   readonly findings: readonly Finding[];
 }
 
-/** From a fresh look at everything; writes nothing anywhere. */
+/**
+ * Makes the report from a fresh observation of everything; it changes nothing. An abort leaves
+ * nothing behind.
+ * @throws LinksealError if the key survey of all links fails
+ */
 export async function doctorReport(
   agent: Pick<AgentView, "memory"> & { readonly crew: Examined | undefined },
   now: WallTime,
@@ -90,7 +97,7 @@ async function factsOf(
   return {
     ...ends,
     binding,
-    // Told once for all links.
+    // The vault's failure is reported once for all links.
     check: isWay(check) ? { ...check, finding: undefined } : check,
     versions,
     farCkn: await farCknOf(vault, ends, signal),
@@ -136,12 +143,12 @@ function isWay({ finding }: KeyCheck): boolean {
   return finding !== undefined && wayCodes.includes(finding.code);
 }
 
-/** The vault that nobody gets into is one finding, however many links want keys from it. */
+/** Reports a vault that cannot be read as one finding, however many links have keys in it. */
 function vaultWay(checks: readonly KeyCheck[]): readonly Finding[] {
   const found = checks.find(isWay)?.finding;
   if (found === undefined) return [];
   const { code, severity, text, next } = found;
-  const rule = "The agent's identity gets into the vault, with get and list";
+  const rule = "The agent's identity may read the vault, with get and list";
   const source = "docs/keys.md";
   return [{ code, severity, about: "vault", here: text, there: null, rule, source, next }];
 }
@@ -184,7 +191,8 @@ function clockFinding(
 
 function wayFindings(crew: Examined, group: DesiredGroup, now: WallTime): readonly Finding[] {
   const { lookout, desired } = crew.beginParts();
-  // Where a person answers for the far end, unseen by a named risk, its silence is no news.
+  // If an operator is responsible for the far end and has accepted the risk `farEndUnseen`, a far
+  // end that cannot be read is not a finding.
   const isUnseen = desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", now);
   return group.links.flatMap((link): Finding[] => {
     const found: Finding[] = [];
@@ -216,7 +224,10 @@ function wayFindings(crew: Examined, group: DesiredGroup, now: WallTime): readon
   });
 }
 
-/** What no config can know: whether a device sends probes is told by the device. */
+/**
+ * Finds waits that are too short for a device without probes; only the device reports whether it
+ * sends them.
+ */
 function proofFindings(crew: Examined, group: DesiredGroup): readonly Finding[] {
   const { lookout, desired } = crew.beginParts();
   return group.links.flatMap((link): Finding[] => {
@@ -252,13 +263,13 @@ async function pathFindings(
       about: linkId(link),
       here: over
         ? `the way to a device or to Azure is ${link.device} ${link.port} itself`
-        : `${link.device} does not tell over which port this host reaches devices and Azure`,
+        : `${link.device} does not report over which port this host reaches devices and Azure`,
       there: null,
-      rule: "Devices, vault and management API are reached over none of the links in care",
+      rule: "Devices, vault and management API are not reached over any managed link",
       source: "docs/rotation.md, gates",
       next: over
-        ? "give this host a way that does not use the link"
-        : "look at the route yourself; the risk ownPathUnknown accepts it by name",
+        ? "give this host a path that does not use the link"
+        : "check the route yourself; the risk ownPathUnknown accepts it by name",
     });
   }
   return found;

@@ -1,39 +1,55 @@
-// From options, and from what a person says where options are missing, to the answers. Pure but for
-// the questions, which somebody else asks.
+// Makes the answers from options, and from what an operator types where options are missing. Pure
+// except for the question function, which the caller passes in.
 
 import { accessOf } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { InitAnswers, InitDevice, InitLink } from "./config-text.ts";
 
+/** Options of `linkseal init`; a missing one is asked for. */
 export interface InitOptions {
+  /** Name of the site. */
   readonly site?: string;
+  /** Name of the Azure cloud. */
   readonly cloud?: string;
+  /** URL of the key vault. */
   readonly vault?: string;
+  /** arc or managedIdentity. */
   readonly identity?: string;
-  /** NAME=DRIVER[,ADDRESS[,USER]] */
+  /** Each has the form NAME=DRIVER[,ADDRESS[,USER]]. */
   readonly device?: readonly string[];
-  /** DEVICE=SHA256:DIGEST */
+  /** Each has the form DEVICE=SHA256:DIGEST. */
   readonly hostKey?: readonly string[];
+  /** Name of the pair of links. */
   readonly group?: string;
+  /** Resource id of the ExpressRoute port. */
   readonly expressRoutePort?: string;
-  /** NAME=DEVICE,PORT,SPEED; the first is Microsoft's link1. */
+  /** Each has the form NAME=DEVICE,PORT,SPEED; the first is Microsoft's link1. */
   readonly link?: readonly string[];
 }
 
-/** A port of this host that a link may be on. */
+/** A port of this host that a link may use. */
 export interface FoundPort {
+  /** Name of the network interface. */
   readonly name: string;
+  /** Speed in Gbit/s; undefined = the port has no light. */
   readonly gigabits: number | undefined;
 }
 
 export interface InitParts {
-  /** undefined = there is nobody to ask: what is missing is an error that names its option. */
+  /**
+   * Asks the operator; undefined = there is no terminal, and a missing option is an error that
+   * names it.
+   */
   readonly ask: ((question: string, proposal: string | undefined) => Promise<string>) | undefined;
   readonly ports: readonly FoundPort[];
-  /** The host key that a device shows to a login that never happens. */
+  /** Returns the host key that a device presents, without a login. */
   readonly hostKey: (address: string, driver: string) => Promise<string>;
 }
 
+/**
+ * Completes the answers.
+ * @throws LinksealError with `usage` for an option that is missing or wrong
+ */
 export async function answersOf(options: InitOptions, parts: InitParts): Promise<InitAnswers> {
   const asked = (option: string, question: string, proposal?: string): Promise<string> =>
     wanted(parts, option, question, proposal);
@@ -61,7 +77,7 @@ async function wanted(
   const said = (await ask(question, proposal)).trim();
   if (said !== "") return said;
   if (proposal !== undefined) return proposal;
-  throw refused(`nothing was said for ${option}`);
+  throw refused(`no value was given for ${option}`);
 }
 
 type Asked = (option: string, question: string, proposal?: string) => Promise<string>;
@@ -98,14 +114,19 @@ async function deviceOf(text: string, options: InitOptions, parts: InitParts): P
   return { name, driver, address, login: { user, hostKey } };
 }
 
-/** Nobody but a person who looked elsewhere can say that it is the right one. */
+/**
+ * Asks for the confirmation of a host key: only an operator who compared it on another path can
+ * give it.
+ */
 async function confirmedKey(
   name: string,
   { address, driver }: { readonly address: string; readonly driver: string },
   parts: InitParts,
 ): Promise<string> {
   if (parts.ask === undefined) {
-    throw refused(`--host-key ${name}=SHA256:... is missing, and nobody can confirm what it shows`);
+    throw refused(
+      `--host-key ${name}=SHA256:... is missing, and there is no terminal to confirm it on`,
+    );
   }
   const shown = await parts.hostKey(address, driver);
   const question =
@@ -150,7 +171,7 @@ function linkOf(text: string, { ports }: InitParts, devices: readonly InitDevice
   const own = driver === "linux" ? ports.find((one) => one.name === port)?.gigabits : undefined;
   const gigabits = speed === undefined ? own : Number(/^(\d{1,4})G$/.exec(speed)?.[1]);
   if (gigabits === undefined || !(gigabits > 0)) {
-    throw refused(`--link ${text}: say the speed of the port, such as 100G`);
+    throw refused(`--link ${text}: give the speed of the port, such as 100G`);
   }
   return { name, device, port, gigabits };
 }

@@ -1,16 +1,20 @@
-// What is looked at before a first config is worth anything: the vault, the identity, and whether
-// the way to both leads over a port that would be touched.
+// Checks before a first config is used: the vault, the identity, and whether the path to either
+// uses a port that would be changed.
 
 import { simVault } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Dialer, HttpRequest } from "#hal/world.ts";
 import type { InitAnswers } from "./config-text.ts";
 
+/** The result of one check. */
 export interface Check {
+  /** The thing that was checked. */
   readonly what: "vault" | "identity" | "own path";
+  /** `unknown` = it could not be found out. */
   readonly found: "good" | "wrong" | "unknown";
+  /** One sentence for the operator. */
   readonly text: string;
-  /** What to do; null = nothing. */
+  /** The step to take; null = none. */
   readonly next: string | null;
 }
 
@@ -18,10 +22,11 @@ const replyBytesMax = 100_000;
 
 export interface CheckParts {
   readonly dial: Dialer;
-  /** Of each question on its own. */
+  /** Makes the deadline of one question. */
   readonly deadline: () => AbortSignal;
 }
 
+/** Runs all checks; it never throws for a check that fails. */
 export async function checksOf(answers: InitAnswers, parts: CheckParts): Promise<readonly Check[]> {
   return [
     await vaultCheck(answers, parts),
@@ -40,12 +45,12 @@ async function vaultCheck(answers: InitAnswers, { dial, deadline }: CheckParts):
       const text = `the simulated vault answers: ${versions.length} versions of ${group}-1-cak`;
       return { what, found: "good", text, next: null };
     }
-    // Without a token it has to refuse, and its certificate has proven who it is by then.
+    // Without a token the vault has to refuse, and by then its certificate has proven its name.
     const asked = { to: vault, method: "GET", path: "/secrets?api-version=7.4", replyBytesMax };
     const { status } = await dial.http(asked as HttpRequest, signal);
     if (status === 401) return { what, found: "good", text: `${vault} answers`, next: null };
-    const text = `${vault} answers ${status} where a vault asks who we are`;
-    return { what, found: "wrong", text, next: "look at the name of the vault and its firewall" };
+    const text = `${vault} answers ${status}, but a vault would ask for a token`;
+    return { what, found: "wrong", text, next: "check the name of the vault and its firewall" };
   } catch (error) {
     return { what, found: "wrong", ...tellable(error) };
   }
@@ -53,7 +58,7 @@ async function vaultCheck(answers: InitAnswers, { dial, deadline }: CheckParts):
 
 function tellable(error: unknown): Pick<Check, "text" | "next"> {
   if (error instanceof LinksealError) return { text: error.message, next: error.next };
-  return { text: "it did not answer in time", next: "look at the way to it: DNS, firewall, proxy" };
+  return { text: "it did not answer in time", next: "check the path to it: DNS, firewall, proxy" };
 }
 
 const identityPlaces = {
@@ -61,7 +66,10 @@ const identityPlaces = {
   managedIdentity: { to: "http://169.254.169.254", path: "/metadata/identity/oauth2/token" },
 } as const;
 
-/** Whether somebody is there who gives tokens; whether it is allowed to read shows at first use. */
+/**
+ * Checks that an identity endpoint answers; whether the identity may read the vault shows at its
+ * first use.
+ */
 async function identityCheck(
   { identity }: InitAnswers,
   { dial, deadline }: CheckParts,
@@ -71,10 +79,10 @@ async function identityCheck(
   const asked = { ...identityPlaces[identity], method: "GET", replyBytesMax } as const;
   try {
     await dial.http(asked, deadline());
-    const text = `${asked.to} gives tokens; linkseal keys check tells what they open`;
+    const text = `${asked.to} gives tokens; linkseal keys check shows what they allow`;
     return [{ what, found: "good", text, next: null }];
   } catch {
-    const text = `nobody answers at ${asked.to}: this host has no identity of the kind ${identity}`;
+    const text = `no answer at ${asked.to}: this host has no identity of the kind ${identity}`;
     const next =
       identity === "arc"
         ? "install the Azure Connected Machine agent, and let linkseal join its group himds"
@@ -115,8 +123,8 @@ async function ownPath(
     if (!ports.includes(port)) {
       return { what, found: "good", text: `${host} is reached over ${port}`, next: null };
     }
-    const text = `${host} is reached over ${port}, which this config is going to touch`;
-    return { what, found: "wrong", text, next: "lead it over a port of management" };
+    const text = `${host} is reached over ${port}, which this config would change`;
+    return { what, found: "wrong", text, next: "route it over a management port" };
   } catch (error) {
     return { what, found: "unknown", ...tellable(error) };
   }

@@ -1,11 +1,11 @@
-// The first config of a site from a few answers, with the words that a person needs to go on. Pure.
+// Makes the first config of a site from a few answers, with comments for the operator. Pure.
 
 export interface InitDevice {
   readonly name: string;
   readonly driver: string;
   /** undefined = this host. */
   readonly address: string | undefined;
-  /** Who logs in over SSH, and the host key that was confirmed; undefined = nobody logs in. */
+  /** The SSH user, and the host key that was confirmed; undefined = linkseal does not log in. */
   readonly login: { readonly user: string; readonly hostKey: string } | undefined;
 }
 
@@ -13,7 +13,7 @@ export interface InitLink {
   readonly name: string;
   readonly device: string;
   readonly port: string;
-  /** Gbit/s. */
+  /** Speed of the port in Gbit/s. */
   readonly gigabits: number;
 }
 
@@ -21,18 +21,22 @@ export interface InitAnswers {
   readonly site: string;
   readonly cloud: string;
   readonly vault: string;
-  /** undefined = the simulated cloud, which asks for none. */
+  /** undefined = the simulated cloud, which needs none. */
   readonly identity: "arc" | "managedIdentity" | undefined;
   readonly devices: readonly InitDevice[];
   readonly group: string;
   readonly expressRoutePort: string;
-  /** In the order of Microsoft's link1 and link2. */
+  /** Sorted as Microsoft's link1 and link2. */
   readonly links: readonly InitLink[];
 }
 
-/** From here on Azure offers suites with extended packet numbers, and a port wears 32 bits out. */
+/**
+ * From this speed on Azure offers suites with extended packet numbers, which a port needs because
+ * it would use up 32-bit ones within minutes.
+ */
 const xpnGigabits = 40;
 
+/** Returns the text of linkseal.yaml. */
 export function configTextOf(answers: InitAnswers): string {
   return [
     "# The site of this agent. Nothing happens by this file alone:",
@@ -71,7 +75,7 @@ function azureLines({ cloud, vault, identity }: InitAnswers): readonly string[] 
     "  # Keys are read here, by name; the agent needs get and list and nothing else.",
     `  vault: ${vault}`,
     ...(identity === undefined ? [] : [`  identity: ${identities[identity]}`]),
-    "  # manual: a person points the Microsoft end at a new key. agent: linkseal does, which needs",
+    "  # manual: an operator sets a new key at the Microsoft end. agent: linkseal does, and needs",
     "  # the right to write the ExpressRoute port.",
     "  farEnd: manual",
   ];
@@ -98,13 +102,13 @@ function deviceLines({ name, driver, address, login }: InitDevice): readonly str
 
 function groupLines({ group, expressRoutePort, links }: InitAnswers): readonly string[] {
   return [
-    "# One ExpressRoute Direct resource: at most one of its links is ever out because of linkseal.",
+    "# One ExpressRoute Direct resource: linkseal takes at most one of its links down.",
     "groups:",
     `  - name: ${group}`,
     `    expressRoutePort: ${expressRoutePort}`,
-    "    # How traffic leaves a link before it is touched.",
+    "    # How traffic leaves a link before the link is changed.",
     "    drain: prepend",
-    "    # hand: a rotation begins when somebody asks for it.",
+    "    # hand: a rotation begins when an operator asks for it.",
     "    rotate: { on: hand, maxAge: 90d }",
     "    links:",
     ...links.flatMap((link, index) => linkLines(link, index + 1, group)),

@@ -1,5 +1,5 @@
-// Makes key pairs, and declares two versions to be one, with the right of an operator. The agent
-// has no part in it: it only ever finds what stands in the vault.
+// Makes key pairs, and declares two versions to be a pair, with the identity of an operator. The
+// agent takes no part in it: it only reads what is in the vault.
 
 import { LinksealError } from "#hal/error.ts";
 import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
@@ -18,26 +18,36 @@ import {
   readCkn,
 } from "../../runtime/polling/vault.ts";
 
+/** The parts that key making needs. */
 export interface MakeParts {
+  /** The vault, with the right to write. */
   readonly vault: KeyStore;
+  /** Source of the key's octets. */
   readonly entropy: Entropy;
+  /** Wall clock, which decides whether a version is within its dates. */
   readonly now: () => WallTime;
 }
 
+/** A pair that was made or declared. */
 export interface MadeKey {
-  /** `group/link`. */
+  /** Name of the link, as `group/link`. */
   readonly link: string;
+  /** CKN and both secret ids. */
   readonly key: KeyRef;
+  /** Generation of the key; it rises with every pair of the link. */
   readonly generation: number;
+  /** `nothing` = the versions were a pair already. */
   readonly did: "generated" | "paired" | "nothing";
 }
 
 const cknOctets = 32;
 
 /**
- * A fresh pair as new versions. The CKN goes first, because alone it means nothing; the CAK version
- * is born with its tags, so that no reader ever sees half a pair. Throws `vault.*`: effect
- * "applied" or "unknown" once the CKN is written.
+ * Writes a fresh pair as new versions. The CKN goes first, because it has no meaning alone; the CAK
+ * version gets its tags when it is made, so that no reader ever sees half a pair. An abort may
+ * leave a CKN without a CAK, which is never used.
+ * @throws LinksealError with `vault.*`; its effect is "applied" or "unknown" once the CKN is
+ * written
  */
 export async function generateKey(
   parts: MakeParts,
@@ -72,7 +82,7 @@ export async function generateKey(
   return { link: linkId(link), key, generation, did: "generated" };
 }
 
-/** Generations only rise, over versions that are disabled as well. */
+/** Returns the highest generation, including disabled versions, because generations only rise. */
 function highestOf(versions: readonly SecretVersion[]): number {
   return Math.max(0, ...versions.map((version) => generationOf(version) ?? 0));
 }
@@ -94,7 +104,7 @@ async function proveWritten(
 function halfWritten(error: unknown, link: DesiredLink, ckn: Ckn): unknown {
   if (!(error instanceof LinksealError)) return error;
   const text = `the CKN ${ckn} is written, its CAK is not: alone it is never used`;
-  const lost = `the CKN ${ckn} is written, and of its CAK nobody knows: both are used, or none`;
+  const lost = `the CKN ${ckn} is written, its CAK perhaps: both are used, or none`;
   const isLost = error.effect === "unknown";
   return new LinksealError(error.code, `${isLost ? lost : text} (${error.message})`, {
     effect: isLost ? "unknown" : "applied",
@@ -106,7 +116,7 @@ function halfWritten(error: unknown, link: DesiredLink, ckn: Ckn): unknown {
 
 function unproven(error: unknown, link: DesiredLink, ckn: Ckn): unknown {
   if (!(error instanceof LinksealError) || error.effect === "applied") return error;
-  const text = `the pair with the CKN ${ckn} is written, and was not seen to be whole`;
+  const text = `the pair with the CKN ${ckn} is written, but could not be verified`;
   const { code, message } = error;
   return new LinksealError(code, `${text} (${message})`, {
     effect: "applied",
@@ -117,7 +127,7 @@ function unproven(error: unknown, link: DesiredLink, ckn: Ckn): unknown {
 }
 
 function overtaken(link: DesiredLink, ckn: Ckn): LinksealError {
-  const text = `somebody wrote a newer pair meanwhile (CKN ${ckn}), and that one counts`;
+  const text = `another operator wrote a newer pair meanwhile (CKN ${ckn}), and that one counts`;
   return problem("vault.unpaired", link, text, "applied");
 }
 
@@ -128,9 +138,9 @@ export interface Versions {
 }
 
 /**
- * Tags a CAK version with the CKN of a CKN version: the operator's word that they are a pair, once
- * nothing speaks against it. `all` are the links whose keys must differ from this one. Throws
- * `vault.*` with effect "none" for what is no pair.
+ * Tags a CAK version with the CKN of a CKN version, if nothing speaks against the operator's
+ * statement that they are a pair. `all` are the links whose keys must differ from this one.
+ * @throws LinksealError with `vault.*` and effect "none" for versions that are not a pair
  */
 export async function pairKey(
   parts: MakeParts,
@@ -175,7 +185,7 @@ function usableVersion(
 ): SecretVersion {
   const found = versions.find(({ id }) => id.split("/").at(-1) === wanted.toLowerCase());
   if (found === undefined) {
-    // Not repeated: it may be a key that was pasted into the wrong place.
+    // The name is not repeated: it may be a key that was pasted into the wrong place.
     throw problem("vault.malformedKey", link, `${name} has no such version`);
   }
   if (isUsable(found, now)) return found;
@@ -190,8 +200,8 @@ async function wholeCkn(
 ): Promise<Ckn> {
   const ckn = await readCkn(vault, version.id, signal);
   if (ckn?.length === 2 * cknOctets) return ckn;
-  const seen = ckn === undefined ? "no hexadecimal" : `${ckn.length} digits`;
-  const text = `${link.key.ckn} holds ${seen}, and a CKN has ${2 * cknOctets} digits`;
+  const seen = ckn === undefined ? "text that is not hexadecimal" : `${ckn.length} digits`;
+  const text = `${link.key.ckn} contains ${seen}, and a CKN has ${2 * cknOctets} digits`;
   throw problem("vault.malformedKey", link, text);
 }
 
@@ -209,7 +219,10 @@ async function refuseWrongCak(
   throw problem("vault.malformedKey", link, text);
 }
 
-/** The newest version is the one that counts: a generation on an older one would block it. */
+/**
+ * Refuses an old version: only the newest one counts, and a generation on an older one would block
+ * it.
+ */
 function refuseNewer(
   link: DesiredLink,
   versions: readonly SecretVersion[],
@@ -228,10 +241,13 @@ interface Pairing {
   readonly all: readonly DesiredLink[];
 }
 
-/** A vault is not searched, it is asked: older versions than these are in no link's near past. */
+/** How many versions of a link are compared: older ones were not used recently. */
 const comparedMax = 16;
 
-/** A CKN names one CAK for ever, and no two links share either. */
+/**
+ * Refuses a CKN or CAK that is in use elsewhere: a CKN names one CAK for ever, and no two links
+ * share either.
+ */
 async function refuseUsed(
   { vault }: MakeParts,
   { link, key, all }: Pairing,
@@ -249,7 +265,7 @@ async function refuseUsed(
     const readable = newestFirst(versions.filter(({ enabled }) => enabled));
     for (const version of readable.slice(0, comparedMax)) {
       if (await holds(vault, version, cak, signal)) {
-        const text = `the same CAK stands in another version of ${other.key.cak}`;
+        const text = `the same CAK is in another version of ${other.key.cak}`;
         throw problem("vault.reusedCkn", link, text);
       }
     }
@@ -266,7 +282,7 @@ async function holds(
     using other = await readCak(vault, version.id, signal);
     return other.equals(cak);
   } catch (error) {
-    // What is no key is no key that both links share.
+    // A value that is not a key cannot be a shared key.
     if (error instanceof LinksealError && error.code === "vault.malformedKey") return false;
     throw error;
   }

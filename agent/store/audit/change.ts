@@ -1,4 +1,5 @@
-// What a record of the journal tells an auditor: what was changed where, and who asked. Pure.
+// Derives from a record of the journal what an auditor needs: what was changed where, and who asked
+// for it. Pure.
 
 import type { TunnelAuth } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -8,7 +9,10 @@ import type { Change } from "./record.ts";
 
 const textMax = 400;
 
-/** `before`: the campaign of that group as it stood; undefined = nothing an auditor asks for. */
+/**
+ * Returns the change, or undefined if the record has none for an auditor. `before`: the campaign of
+ * that group before the record.
+ */
 export function changeOf(
   record: JournalRecord,
   before: Campaign | undefined,

@@ -1,6 +1,6 @@
 // The audit log on disk: segments in a ring of files, each a chain of MACs that names the record
-// before it, and one small file that says until when the newest record is confirmed. A tail that is
-// lost takes its confirmation with it, so that a loss can only hide what was protected.
+// before it, and one small file with the time up to which the newest record is confirmed. A lost
+// tail loses its confirmation too, so that a loss can only hide what was protected.
 
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
@@ -22,23 +22,30 @@ const segmentBytesMax = 4 * 1024 * 1024;
 const folder = "audit/";
 const confirmedFile = "audit-confirmed";
 
-/** Until when the record of that number, and all before it, is confirmed. */
+/**
+ * The record of that number, and all before it, are confirmed up to the time `until` (Unix
+ * milliseconds).
+ */
 export interface Confirmed {
   readonly seq: number;
   readonly until: number;
 }
 
-/** Records that are missing or damaged: what they said is unknown. */
+/** Records that are missing or damaged: their content is unknown. */
 export interface Loss {
   /** Number of the last sound record before; 0 = there is none. */
   readonly after: number;
+  /** What is wrong, as one sentence. */
   readonly why: string;
 }
 
-/** All that still stands, from the oldest record on. */
+/** Everything that is on the disk, from the oldest record on. */
 export interface AuditTrail {
+  /** All sound records, in order. */
   readonly entries: readonly AuditEntry[];
+  /** Places at which records are missing. */
   readonly losses: readonly Loss[];
+  /** How far records are confirmed; undefined = not at all. */
   readonly confirmed: Confirmed | undefined;
 }
 
@@ -48,18 +55,22 @@ interface Segment {
   readonly ending: Ending;
 }
 
-/** What a new segment begins with, so that it can be read without those before it. */
+/** The first data of a new segment, so that it can be read without those before it. */
 export interface Carry {
+  /** The last finding for each link and tunnel. */
   readonly carry: readonly Found[];
+  /** Number of the newest journal record. */
   readonly journalSeq: number;
+  /** The time up to which the findings are confirmed, Unix milliseconds. */
   readonly held: number;
 }
 
 interface Options extends HostSeal {
-  /** For tests: how much one segment takes before the next begins. */
+  /** Size at which a segment ends, in bytes; tests set it. */
   readonly segmentBytes?: number;
 }
 
+/** The audit log of this process; one write at a time. */
 export class AuditLog {
   readonly #world: SealedWorld;
   readonly #host: string;
@@ -84,7 +95,7 @@ export class AuditLog {
     this.#tail = found.tail;
     this.#confirmed = found.confirmed;
     this.#nextSlot = found.newest === undefined ? 0 : slotAfter(found.newest.name);
-    // A damaged segment is kept as it is for a person to read; the next one goes on.
+    // A damaged segment is kept as it is for an operator; the next one continues.
     const isSound = found.newest !== undefined && found.newest.ending.kind !== "corrupt";
     if (!isSound || found.newest === undefined) return;
     const { name, good, ending } = found.newest;
@@ -92,7 +103,10 @@ export class AuditLog {
     this.#file = new SealedFile(world.disk, name, good, state);
   }
 
-  /** Reads what is there; never throws for damage, which `tail` tells and `read` places. */
+  /**
+   * Opens and reads the log. Damage is not an error: `tail` reports it, and `read` says where it
+   * is.
+   */
   static async open(world: SealedWorld, options: Options): Promise<AuditLog> {
     const mac = auditMac(options);
     const segments = await readSegments(world, options.host, mac);
@@ -107,24 +121,27 @@ export class AuditLog {
     });
   }
 
-  /** How the last process left it. */
+  /** How the last process left the log. */
   get tail(): Tail {
     return this.#tail;
   }
 
-  /** Until when the records of the last process count; undefined = only as far as they say. */
+  /**
+   * How far the records of the last process are confirmed; undefined = only as far as they say
+   * themselves.
+   */
   get confirmedBefore(): Confirmed | undefined {
     return this.#confirmed;
   }
 
-  /** What stood in the newest segment when it was opened. */
+  /** The records of the newest segment when it was opened. */
   get recent(): readonly AuditEntry[] {
     return this.#recent;
   }
 
   /**
-   * Resolves once the record is durable. `carry` is asked for where a new segment begins. Throws
-   * `journal.full`: the record is not there.
+   * Appends a record; resolves when it is durable. `carry` is called if a new segment begins.
+   * @throws LinksealError with `journal.full`: the record is not in the log
    */
   append(record: AuditRecord, carry: () => Carry): Promise<void> {
     return this.#inTurn(async () => {
@@ -135,7 +152,10 @@ export class AuditLog {
     });
   }
 
-  /** Says until when all records so far are confirmed. Throws `journal.full`. */
+  /**
+   * Confirms all records so far up to the time `until`.
+   * @throws LinksealError with `journal.full`
+   */
   confirm(until: number): Promise<void> {
     return this.#inTurn(async () => {
       const seq = this.#last?.seq;
@@ -148,7 +168,7 @@ export class AuditLog {
     });
   }
 
-  /** Everything that stands on the disk, read and checked anew. */
+  /** Reads and checks everything on the disk anew. */
   read(): Promise<AuditTrail> {
     return this.#inTurn(async () => {
       const segments = await readSegments(this.#world, this.#host, this.#mac);
@@ -207,7 +227,9 @@ interface Opened {
   readonly tail: Tail;
 }
 
-/** Under the host's key too, and never a record of the journal. */
+/**
+ * Makes the MAC of the audit chain: under the host's key too, but never that of a journal record.
+ */
 function auditMac({ key }: HostSeal): Mac {
   const mac = hostMac(key);
   return (previous, body) => mac(`audit ${previous}`, body);
@@ -217,7 +239,7 @@ function slotAfter(name: string): number {
   return (Number(name.slice(folder.length)) + 1) % segmentsMax;
 }
 
-/** In the order of their records. */
+/** Returns the segments in the order of their records. */
 async function readSegments(
   { disk }: Pick<SealedWorld, "disk">,
   host: string,
@@ -229,7 +251,7 @@ async function readSegments(
     const bytes = (await disk.read(name)) ?? new Uint8Array();
     segments.push({ name, ...scanJournal(bytes, host, mac) });
   }
-  // One that cannot be read at all says nothing of its place: the ring tells it.
+  // An unreadable segment does not say where it belongs: its place in the ring does.
   const first = ({ good }: Segment): number | undefined => good[0]?.entry.seq;
   const readable = segments.filter((each) => first(each) !== undefined);
   const broken = segments.filter((each) => first(each) === undefined);
@@ -265,7 +287,7 @@ async function readConfirmed(
   }
 }
 
-/** It counts only beside the very record that it was written about. */
+/** Returns the confirmation if the record for which it was written is still there. */
 function fitting(
   stated: Stated | "damaged" | undefined,
   newest: Segment | undefined,
@@ -282,13 +304,13 @@ function tailOf(
 ): Tail {
   if (newest !== undefined && newest.ending.kind !== "whole") return newest.ending.kind;
   if (stated === "damaged") return "corrupt";
-  // What it names lies in the newest segment, or in one before that has been closed since.
+  // The record that it names is in the newest segment, or in an earlier one that was closed since.
   const first = newest?.good[0]?.entry.seq ?? 0;
   if (stated !== undefined && confirmed === undefined && stated.seq >= first) return "lost";
   return newest === undefined ? "none" : "whole";
 }
 
-/** All records in order, and where some are missing. */
+/** Returns all records in order, and where some are missing. */
 function joined(segments: readonly Segment[]): Omit<AuditTrail, "confirmed"> {
   const entries: AuditEntry[] = [];
   const losses: Loss[] = [];
@@ -298,7 +320,7 @@ function joined(segments: readonly Segment[]): Omit<AuditTrail, "confirmed"> {
     const opens = head?.entry as unknown as AuditEntry | undefined;
     const after = opens?.kind === "segment" ? opens.after : undefined;
     const follows = after === null || (after?.seq === last?.seq && after?.mac === last?.mac);
-    // What the ring has let go is no loss: the records begin where they begin.
+    // Records that the ring has overwritten are not a loss.
     if (opens !== undefined && index > 0 && !follows) {
       const why = `records before ${opens.seq} are missing`;
       losses.push({ after: last?.seq ?? 0, why });

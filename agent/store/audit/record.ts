@@ -1,5 +1,5 @@
-// What the audit log holds: when each link and tunnel was found how, what was changed, who asked,
-// and every moment from which on nobody looked.
+// The records of the audit log: the state of each link and tunnel, changes, requests, and every
+// moment from which nothing was observed.
 
 import type { Verdict } from "../../model/health.ts";
 import type { Entry } from "../journal/chain.ts";
@@ -7,35 +7,39 @@ import type { Entry } from "../journal/chain.ts";
 /** Unix milliseconds by this host's clock. */
 type Wall = number;
 
-/** How a link or tunnel was found, and from when on that counts. */
+/** The state of a link or tunnel, and the time from which it counts. */
 export interface Found {
-  /** `group/link`, or the name of a tunnel. */
+  /** Name of the link as `group/link`, or of the tunnel. */
   readonly about: string;
+  /** Kind of the part. */
   readonly kind: "link" | "tunnel";
+  /** Its verdict. */
   readonly verdict: Verdict;
-  /** Codes of the reasons; empty = every check holds. */
+  /** Codes of the reasons; empty = every check passed. */
   readonly codes: readonly string[];
-  /** Of the SA in use; null = not known, or none. */
+  /** Cipher suite of the SA in use; null = not known, or none. */
   readonly suite: string | null;
-  /** CKN of the key in use; a name, never a key. */
+  /** CKN of the key in use, which is a name and not a key; null = not known, or none. */
   readonly ckn: string | null;
-  /** Never earlier than what was found before it counts from. */
+  /** Never earlier than the `since` of the state before. */
   readonly since: Wall;
 }
 
-/** No intent speaks of it any more. */
+/** A link or tunnel that no config names any more. */
 interface Gone {
   readonly about: string;
   readonly verdict: null;
   readonly since: Wall;
 }
 
-/** How the end of the last process was found at the next start. */
+/** State of the log's end, as the next start finds it. */
 export type Tail = "none" | "whole" | "torn" | "corrupt" | "lost";
 
-/** One thing that was done, asked for or noticed. */
+/** One thing that was done, requested or noticed. */
 export interface Change {
+  /** When, Unix milliseconds. */
   readonly when: Wall;
+  /** Kind of the change. */
   readonly what:
     | "asked"
     | "intent"
@@ -48,18 +52,19 @@ export interface Change {
     | "tunnelAuth"
     | "warning"
     | "over";
+  /** The subject: a link, a tunnel, a device, `journal` or `site`. */
   readonly about: string;
-  /** Who asked for it, or whose policy it serves; null = nobody did. */
+  /** Who asked for it, or whose policy caused it; null = no one. */
   readonly who: string | null;
   /** One sentence without key material. */
   readonly text: string;
 }
 
-/** `held`: until when all that was found last is confirmed, by looks that came after it. */
+/** One record. `held`: the time up to which everything in it is confirmed by later observations. */
 export type AuditRecord =
   | {
       readonly kind: "segment";
-      /** The record before it; null = there never was one. */
+      /** The record before the segment; null = there was none. */
       readonly after: { readonly seq: number; readonly mac: string } | null;
       readonly carry: readonly Found[];
       readonly journalSeq: number;
@@ -68,7 +73,7 @@ export type AuditRecord =
   | {
       readonly kind: "start";
       readonly tail: Tail;
-      /** Fingerprint of the key that reports are signed with. */
+      /** Fingerprint of the key that signs reports. */
       readonly key: string;
       readonly held: Wall;
     }
@@ -76,17 +81,17 @@ export type AuditRecord =
   | {
       readonly kind: "gap";
       readonly why: "clock" | "stalled" | "dropped";
-      /** Of the clock's step; 0 = it made none. */
+      /** Size of the clock's step in milliseconds; 0 = it made none. */
       readonly stepMs: number;
       readonly held: Wall;
     }
   | { readonly kind: "found"; readonly found: readonly (Found | Gone)[]; readonly held: Wall }
   | (Change & {
       readonly kind: "change";
-      /** Of the journal's record that it tells again; null = it has none. */
+      /** Number of the journal record that it repeats; null = there is none. */
       readonly journalSeq: number | null;
       readonly held: Wall;
     });
 
-/** A record as it stands in the log: its number, the host's time and its MAC beside it. */
+/** A record in the log, with its number, the host's time and its MAC. */
 export type AuditEntry = AuditRecord & Pick<Entry, "seq" | "at" | "mac">;

@@ -1,19 +1,21 @@
-// Requests that had no effect, counted: one record a socket and minute, however many they are, and
-// behind everything else that waits for the log.
+// Counts requests without effect: one record per socket and minute, however many they are, written
+// after all other records.
 
 import type { Instant } from "#hal/world.ts";
 import type { Change } from "./record.ts";
 
-/** How long one record counts. */
+/** How long one record counts, in milliseconds. */
 const refusalsMs = 60_000;
-/** Kinds that a record spells out, the most frequent first. */
+/** Kinds that a record lists by name, the most frequent first. */
 const kindsMax = 6;
 
+/** A request that had no effect. */
 export interface Refusal {
-  /** The socket that was asked. */
+  /** The socket that got the request. */
   readonly who: string;
-  /** The verb and why nothing came of it, such as `drain: refused: usage`. */
+  /** The verb and why it had no effect, such as `drain: refused: usage`. */
   readonly text: string;
+  /** The subject of the request. */
   readonly about: string;
 }
 
@@ -25,13 +27,14 @@ interface Count {
   readonly kinds: Map<string, number>;
 }
 
+/** The counts of all sockets. */
 export class Refusals {
   readonly #counts = new Map<string, Count>();
   #isEnding = false;
-  /** Counted to its end, and not in the log yet. */
+  /** A finished count that is not in the log yet. */
   #due: Change | undefined;
 
-  /** `due`: the record that it was counted in is to be written. */
+  /** Counts a request; `due` = the record of its count has to be written now. */
   add({ who, text, about }: Refusal, now: Instant, wall: number): "counted" | "due" {
     const count = this.#counts.get(who);
     if (count === undefined) {
@@ -45,7 +48,7 @@ export class Refusals {
     return now - count.begun < refusalsMs ? "counted" : "due";
   }
 
-  /** The record to write next, until `written`; undefined = none is due. */
+  /** Returns the record to write next, until `written`; undefined = none is due. */
   due(now: Instant): Change | undefined {
     if (this.#due !== undefined) return this.#due;
     for (const [who, count] of this.#counts) {
@@ -57,11 +60,12 @@ export class Refusals {
     return this.#due;
   }
 
+  /** Reports that the record of `due` is in the log. */
   written(): void {
     this.#due = undefined;
   }
 
-  /** The process ends: whatever was counted is due. */
+  /** The process ends: everything that was counted is due. */
   end(): void {
     this.#isEnding = true;
   }

@@ -1,6 +1,6 @@
-// Accepted configs: numbered texts and one index, of which only the newest is acted on.
+// Accepted configs: numbered texts and one index; only the newest is in force.
 
-// Only `createHash` is taken: it computes, and is as pure as any other function of this file.
+// Only `createHash` is imported, which is a pure function.
 import { createHash } from "node:crypto";
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson } from "#hal/json.ts";
@@ -9,31 +9,38 @@ import { formatComplaint, parseConfig } from "../../config/index.ts";
 import type { Desired } from "../../model/desired.ts";
 import { unifiedDiff } from "./line-diff.ts";
 
+/** An accepted config without its text. */
 export interface IntentEntry {
-  /** From 1, without gaps; a roll back is a new number too. */
+  /** Counts from 1 without gaps; a roll back gets a new number too. */
   readonly number: number;
-  /** Lower-case hex over the text's octets. */
+  /** SHA-256 of the text's octets, in lower-case hex. */
   readonly sha256: string;
+  /** The socket or program that accepted it. */
   readonly who: string;
+  /** When it was accepted. */
   readonly at: WallTime;
 }
 
+/** An accepted config with its text. */
 export interface Intent extends IntentEntry {
+  /** The text as it was accepted. */
   readonly text: string;
+  /** The desired state, as this version reads the text. */
   readonly desired: Desired;
 }
 
 const indexName = "intent/index.json";
 
 /**
- * The text is written first and the index last, so that a crash between leaves the old intent in
- * force. Damage never becomes "no intent" or an older one: `current` throws, nothing is changed.
+ * Stores accepted configs. The text is written first and the index last, so that a crash in between
+ * leaves the old intent in force. Damage never looks like "no intent" or an older one: `current`
+ * throws, and nothing is changed.
  */
 export class IntentStore {
   readonly #disk: Disk;
   #entries: readonly IntentEntry[];
   readonly #texts: Map<number, string>;
-  /** Of older numbers, once they were asked for. */
+  /** Older configs, once they were asked for. */
   readonly #read = new Map<number, Desired | undefined>();
   #current: Intent | LinksealError | undefined;
   #accepting: Promise<unknown> = Promise.resolve();
@@ -46,8 +53,9 @@ export class IntentStore {
   }
 
   /**
-   * Throws `journal.corrupt` for a damaged index: without it no number is known to be the newest.
-   * A damaged text is kept as such: `current` or `text` throws when it is asked for.
+   * Opens the store. A damaged text is no error here: `current` or `text` throws when it is needed.
+   * @throws LinksealError with `journal.corrupt` for a damaged index, because then the newest
+   * number is unknown
    */
   static async open(disk: Disk): Promise<IntentStore> {
     const entries = parseIndex(await readText(disk, indexName));
@@ -56,15 +64,18 @@ export class IntentStore {
       const text = await readText(disk, textName(number));
       if (text !== undefined) texts.set(number, text);
     }
-    // A crash leaves one text more than the index knows; two more means that the index went back.
+    // A crash leaves one text more than the index lists; two more mean that the index is an old
+    // copy.
     const beyond = textName(entries.length + 2);
     if ((await disk.read(beyond)) !== undefined) throw corruptIndex(`lacks ${beyond}`);
     return new IntentStore(disk, entries, texts);
   }
 
   /**
-   * The intent in force; undefined = none was ever accepted. Throws `journal.corrupt` if the newest
-   * text is not what was accepted, `config.invalid` if this version refuses it: act on nothing.
+   * Returns the intent in force; undefined = none was ever accepted. After an error nothing may be
+   * changed.
+   * @throws LinksealError with `journal.corrupt` if the newest text is not what was accepted,
+   * `config.invalid` if this version refuses it
    */
   current(): Intent | undefined {
     if (this.#current instanceof LinksealError) throw this.#current;
@@ -72,9 +83,9 @@ export class IntentStore {
   }
 
   /**
-   * Makes a text the intent in force; durable when it resolves. Throws `config.invalid` and changes
-   * nothing if the text is refused. A failed disk leaves the old intent in force, or its effect is
-   * "unknown": then a restart may find either.
+   * Makes a text the intent in force; durable when it resolves. After a failed write the old intent
+   * stays in force, or the effect is "unknown": then a restart may find either.
+   * @throws LinksealError with `config.invalid` if the text is refused, or `journal.full`
    */
   accept(text: string, who: string, at: WallTime): Promise<Intent> {
     const next = this.#accepting.then(() => this.#accept(text, who, at));
@@ -82,23 +93,32 @@ export class IntentStore {
     return next;
   }
 
-  /** Accepts an old text again under a new number; throws `usage` for a number that never was. */
+  /**
+   * Accepts an old text again under a new number.
+   * @throws LinksealError as `accept`, or with `usage` for a number that does not exist
+   */
   async rollback(number: number, who: string, at: WallTime): Promise<Intent> {
     return await this.accept(this.#existing(number), who, at);
   }
 
-  /** Oldest first. */
+  /** Returns all accepted configs, the oldest first. */
   history(): readonly IntentEntry[] {
     return this.#entries;
   }
 
-  /** The text of a number; undefined if there is none, `journal.corrupt` if it was damaged. */
+  /**
+   * Returns the text of a number; undefined = there is none.
+   * @throws LinksealError with `journal.corrupt` if the text was damaged
+   */
   text(number: number): string | undefined {
     const entry = this.#entries.find((candidate) => candidate.number === number);
     return entry === undefined ? undefined : intactText(entry, this.#texts);
   }
 
-  /** What a number wanted, as this version reads it; undefined = it does not, or cannot. */
+  /**
+   * Returns what a number means in this version; undefined = this version refuses it, or it cannot
+   * be read.
+   */
   desired(number: number): Desired | undefined {
     if (this.#current !== undefined && !(this.#current instanceof LinksealError)) {
       if (this.#current.number === number) return this.#current.desired;
@@ -116,7 +136,10 @@ export class IntentStore {
     }
   }
 
-  /** Unified difference of two accepted texts; "" if they are equal. Throws as `rollback`. */
+  /**
+   * Returns the unified difference of two accepted texts; "" if they are equal.
+   * @throws LinksealError with `usage` or `journal.corrupt`
+   */
   diff(from: number, to: number): string {
     const [a, b] = [this.#existing(from), this.#existing(to)];
     return unifiedDiff(textName(from), a, textName(to), b);
@@ -136,7 +159,7 @@ export class IntentStore {
     const desired = desiredOf(text, name);
     const entry: IntentEntry = { number, sha256: sha256(text), who, at };
     await this.#disk.replace(name, new TextEncoder().encode(text));
-    // A disk that lies is found now, while the old intent is still in force.
+    // A disk that stores another text is detected now, while the old intent is still in force.
     if ((await readText(this.#disk, name)) !== text) throw corrupt(name, "reads back differently");
     const entries = [...this.#entries, entry];
     await this.#replaceIndex(renderIndex(entries));
@@ -151,7 +174,7 @@ export class IntentStore {
     try {
       await this.#disk.replace(indexName, new TextEncoder().encode(text));
     } catch (cause) {
-      // The rename may have come before the failure: a restart goes by what the file says now.
+      // The rename may have happened before the failure: a restart goes by the content of the file.
       const found = await readText(this.#disk, indexName).catch(() => cause);
       if (found === text) return;
       const untouched = found !== cause;
@@ -199,7 +222,7 @@ function intactText(entry: IntentEntry, texts: ReadonlyMap<number, string>): str
 }
 
 function corrupt(name: string, what: string): LinksealError {
-  return new LinksealError("journal.corrupt", `${name} ${what}; nothing is changed on its word`, {
+  return new LinksealError("journal.corrupt", `${name} ${what}; nothing is changed because of it`, {
     effect: "none",
     where: name,
     next: "linkseal apply FILE",
@@ -227,7 +250,7 @@ function renderIndex(entries: readonly IntentEntry[]): string {
   return `${JSON.stringify(index, null, 1)}\n`;
 }
 
-// The index holds if writing it again gives the same octets; nothing else has to be checked twice.
+// The index is intact if writing it again gives the same octets.
 function parseIndex(text: string | undefined): readonly IntentEntry[] {
   if (text === undefined) return [];
   const entries = entriesOf(text);

@@ -1,7 +1,7 @@
-// The difference of two texts, line by line, as people know it from diff -u.
+// The difference of two texts, line by line, in the format of diff -u.
 
 const contextLines = 3;
-// Beyond this the middle is shown as replaced whole: the table below is quadratic.
+// In larger texts the whole middle is shown as replaced, because the table below is quadratic.
 const cellsMax = 4_000_000;
 
 interface Edit {
@@ -9,7 +9,7 @@ interface Edit {
   readonly line: string;
 }
 
-/** Unified hunks under the two names; "" if the texts are equal. */
+/** Returns unified hunks under the two names; "" if the texts are equal. */
 export function unifiedDiff(nameA: string, a: string, nameB: string, b: string): string {
   if (a === b) return "";
   const edits = editsOf(a.split("\n"), b.split("\n"));

@@ -1,4 +1,5 @@
-// The config that waits until the campaigns which it would touch have ended; it survives a restart.
+// The config that waits until the campaigns which it would affect have ended; it survives a
+// restart.
 
 import { parseJson } from "#hal/json.ts";
 import type { Disk } from "#hal/world.ts";
@@ -12,7 +13,10 @@ const file = "queued.yaml";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-/** Throws what the disk throws; a damaged file is `damaged` and holds nothing. */
+/**
+ * Stores at most one config. A damaged file counts as empty.
+ * @throws LinksealError (from all methods) of the disk
+ */
 export class Queued {
   readonly #disk: Disk;
   #config: QueuedConfig | undefined;
@@ -21,10 +25,12 @@ export class Queued {
     this.#disk = disk;
   }
 
+  /** The waiting config; undefined = none. */
   get config(): QueuedConfig | undefined {
     return this.#config;
   }
 
+  /** Reads the file; `damaged` = it cannot be read as a config. */
   async load(): Promise<"read" | "damaged"> {
     const bytes = await this.#disk.read(file);
     if (bytes === undefined || bytes.length === 0) return "read";
@@ -32,12 +38,13 @@ export class Queued {
     return this.#config === undefined ? "damaged" : "read";
   }
 
-  /** The newest one alone waits. */
+  /** Stores a config in place of one that waits already. */
   async put(config: QueuedConfig): Promise<void> {
     await this.#disk.replace(file, encoder.encode(JSON.stringify(config)));
     this.#config = config;
   }
 
+  /** Removes the waiting config. */
   async drop(): Promise<void> {
     if (this.#config === undefined) return;
     await this.#disk.replace(file, new Uint8Array());

@@ -1,16 +1,16 @@
-// The journal as bytes: one sealed line a record, each MAC taken over the record and the MAC before
-// it. Pure.
+// The journal as bytes: one line per record, with a MAC over the record and the MAC before it.
+// Pure.
 
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import type { WallTime } from "#hal/world.ts";
 
 export const recordBytesMax = 64 * 1024;
-/** A snapshot is one line that stands for all records before it. */
+/** Longest line in bytes. A snapshot is one line that replaces all records before it. */
 export const lineBytesMax = 4 * 1024 * 1024;
 export const fileBytesMax = 64 * 1024 * 1024;
 
 /**
- * What a caller journals: a kind and JSON of its own; never key bytes nor anything derived from
+ * A caller's record: a kind and JSON of its own; never key bytes or anything derived from
  * them.
  */
 export interface JsonRecord {
@@ -22,24 +22,30 @@ export interface JsonRecord {
   readonly mac?: never;
 }
 
-/** A record as it stands in the file. */
+/** A record in the file. */
 export interface Entry {
-  /** Rises by one with every record, over compactions too. */
+  /** Rises by one with every record, also across compactions. */
   readonly seq: number;
+  /** When it was written. */
   readonly at: WallTime;
+  /** Id of the host that wrote it. */
   readonly host: string;
+  /** The kind of record. */
   readonly kind: string;
-  /** Hexadecimal. */
+  /** The MAC, in hexadecimal. */
   readonly mac: string;
+  /** Members of the record's kind. */
   readonly [name: string]: unknown;
 }
 
 /** HMAC-SHA256 under the host key, in lower-case hex. */
 export type Mac = (previous: string, body: Uint8Array) => string;
 
+/** A record and its line. */
 export interface Sealed {
+  /** The record. */
   readonly entry: Entry;
-  /** With its line feed. */
+  /** The line, with its line feed. */
   readonly line: Uint8Array;
 }
 
@@ -50,6 +56,7 @@ type BrokenWhy =
   | "it is longer than a record can be"
   | "the file is longer than a journal can be";
 
+/** How a file ends. */
 export type Ending =
   | { readonly kind: "whole" }
   /** The last append was cut short, so its effect has not run. */
@@ -68,14 +75,14 @@ const genesis = "linkseal.journal/1";
 const macTail = /^,"mac":"([0-9a-f]{64})"\}$/;
 const macTailBytes = `,"mac":"${"0".repeat(64)}"}`.length;
 
-/** The line that follows `previous` (undefined = the first line of a file). */
+/** Makes the line that follows `previous` (undefined = the first line of a file). */
 export function sealRecord(
   head: { readonly seq: number; readonly at: WallTime; readonly host: string },
   record: JsonRecord,
   previous: Entry | undefined,
   mac: Mac,
 ): Sealed {
-  // Spread twice: the head comes first in the line and still cannot be overwritten by a payload.
+  // Spread twice: the head comes first in the line, and a payload still cannot overwrite it.
   const body = encoder.encode(encodeJson({ ...head, ...record, ...head }));
   const tail = `,"mac":"${mac(previous?.mac ?? genesis, body)}"}\n`;
   const line = new Uint8Array(body.length - 1 + tail.length);
@@ -84,7 +91,7 @@ export function sealRecord(
   return { entry: decodeLine(line.subarray(0, -1)), line };
 }
 
-/** Every record up to the first that does not fit, and how the file ends. */
+/** Reads every record up to the first one that does not fit, and how the file ends. */
 export function scanJournal(bytes: Uint8Array, host: string, mac: Mac): Scan {
   const good: Sealed[] = [];
   const corrupt = (why: BrokenWhy): Scan => ({
@@ -124,7 +131,7 @@ function openLine(line: Uint8Array, previous: Entry | undefined, mac: Mac): Entr
   return mac(previous?.mac ?? genesis, body) === found ? decodeLine(line) : undefined;
 }
 
-// Only ever called on a line of our own making: just sealed, or with a MAC that fits.
+// Only called on a line that linkseal made: just sealed, or with a correct MAC.
 function decodeLine(line: Uint8Array): Entry {
   return decodeJson(decoder.decode(line)) as Entry;
 }

@@ -1,6 +1,6 @@
-// The append-only record that every effect waits for (design note 5): what it holds survives any
-// crash. A tail that a lying disk lost, or an old copy put back, still verifies: so nothing is ever
-// concluded from a record's absence, callers look at the devices.
+// The append-only record that every effect waits for: what is in it survives any crash. If a faulty
+// disk lost the tail, or an old copy was put back, the file still verifies. So no caller concludes
+// anything from the absence of a record; callers observe the devices.
 
 import { LinksealError } from "#hal/error.ts";
 import {
@@ -21,12 +21,13 @@ import { unwritable } from "./unwritable.ts";
 export type { Entry, JsonRecord } from "./chain.ts";
 
 const file = "journal";
-/** Where a broken journal stays for a person to read after its loss was accepted. */
+/** File that keeps a broken journal for an operator, after its loss was accepted. */
 const brokenFile = "journal-broken";
 
-/** How the file was found; a torn tail is already cut. */
+/** How the file was found; a torn tail is cut off already. */
 export type Recovered = Ending;
 
+/** The journal of this process; one write at a time. */
 export class Journal {
   readonly #world: SealedWorld;
   readonly #host: string;
@@ -50,8 +51,8 @@ export class Journal {
   }
 
   /**
-   * Reads and verifies the whole file and cuts a torn tail. Never throws for a broken journal: it
-   * is readable up to the break and refuses every write. The key must outlive the journal.
+   * Reads and verifies the whole file and cuts off a torn tail. A broken journal is not an error:
+   * it is readable up to the break and refuses every write. The key must outlive the journal.
    */
   static async open(
     world: SealedWorld,
@@ -60,23 +61,25 @@ export class Journal {
     const bytes = (await world.disk.read(file)) ?? new Uint8Array();
     const journal = new Journal(world, options, bytes);
     const recovered = journal.#ending;
-    // A full disk must not keep the agent from observing: the cut is tried again before the next
-    // append.
+    // A full disk must not keep the agent from observing: the next append tries the cut again.
     await journal.#written(() => journal.#file.repair()).catch(() => undefined);
     return { journal, recovered };
   }
 
-  /** `torn` = a tail was cut at open; `corrupt` = read-only until `acceptLoss`. */
+  /** `torn` = a tail was cut off at open; `corrupt` = read-only until `acceptLoss`. */
   get state(): Ending["kind"] {
     return this.#ending.kind;
   }
 
-  /** Why the last write failed; undefined = it did not, or there was none. */
+  /** Why the last write failed; undefined = it succeeded, or there was none. */
   get trouble(): LinksealError | undefined {
     return this.#trouble;
   }
 
-  /** Everything since the last compaction; of a corrupt journal what stands before the break. */
+  /**
+   * Returns everything since the last compaction; for a corrupt journal everything before the
+   * break.
+   */
   records(): readonly Entry[] {
     return this.#file.lines.map((line) => line.entry);
   }
@@ -86,14 +89,16 @@ export class Journal {
     return this.#file.lines.at(-1)?.entry.seq ?? 0;
   }
 
-  /** How many records stand since the last compaction. */
+  /** Number of records since the last compaction. */
   get length(): number {
     return this.#file.lines.length;
   }
 
   /**
-   * Resolves once the record is durable; only then may its effect run. Calls take turns.
-   * Errors, all with effect "none": `journal.corrupt`, `journal.full` (the record is not there).
+   * Appends a record; resolves when it is durable, and only then may its effect run. Calls are
+   * carried out one after the other.
+   * @throws LinksealError with `journal.corrupt` or `journal.full` and effect "none": the record is
+   * not in the journal
    */
   append(record: JsonRecord): Promise<void> {
     return this.#inTurn(async () => {
@@ -105,8 +110,8 @@ export class Journal {
   }
 
   /**
-   * Writes what is there once more: where this succeeds, the disk takes a record again. Throws as
-   * `append`.
+   * Writes the present content again: if that succeeds, the disk accepts records again.
+   * @throws LinksealError as `append`
    */
   rewrite(): Promise<void> {
     return this.#inTurn(async () => {
@@ -116,7 +121,10 @@ export class Journal {
     });
   }
 
-  /** Replaces all records by these, in one step; sequence numbers go on. */
+  /**
+   * Replaces all records by these in one step; sequence numbers continue.
+   * @throws LinksealError as `append`
+   */
   compact(first: JsonRecord, ...more: readonly JsonRecord[]): Promise<void> {
     return this.#inTurn(async () => {
       this.#refuseCorrupt();
@@ -124,7 +132,10 @@ export class Journal {
     });
   }
 
-  /** Keeps what stands before the break, records what was dropped, and allows writing again. */
+  /**
+   * Keeps everything before the break, records what was dropped, and allows writing again.
+   * @throws LinksealError with `usage` if the journal is not broken, or `journal.full`
+   */
   acceptLoss(who: string): Promise<void> {
     return this.#inTurn(async () => {
       const broken = this.#ending;

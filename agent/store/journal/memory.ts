@@ -1,98 +1,133 @@
-// What the journal makes the agent remember: a pure fold over its records.
+// The agent's memory of the journal: a pure fold over its records.
 
 import type { Ckn, KeyRef, TunnelAuth, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Campaign, CampaignState } from "../../model/campaign.ts";
 
-/** The key that a link is known to run on, and how that came to be. */
+/** The key that a link is known to use, and how that began. */
 export interface Binding {
+  /** The key: its CKN and secret ids. */
   readonly key: KeyRef;
+  /** When the link began to use it. */
   readonly since: WallTime;
-  /** Creation time of the CAK version, for its age. */
+  /** Creation time of the CAK version, for the key's age. */
   readonly created: WallTime;
-  /** Of the CAK version, where the vault tells: no key of a lower one is ever taken again. */
+  /**
+   * Generation of the CAK version; undefined = the vault has none. No key of a lower generation is
+   * used again.
+   */
   readonly generation: number | undefined;
-  /** What both ends are set to; a new intent that wants otherwise asks for a `change`. */
+  /** The settings of both ends; a new intent with other settings needs a `change` campaign. */
   readonly settings: WantedSettings;
   /** Number of the accepted intent under which it was made. */
   readonly intent: number;
+  /** Which operation made it. */
   readonly how: "enrolled" | "adopted" | "changed" | "rotated";
 }
 
-/** One move of a campaign, for whoever asks what it did. */
+/** One change of state of a campaign, as `linkseal rotation show` lists it. */
 export interface Move {
+  /** When. */
   readonly at: WallTime;
+  /** Name of the link in its group. */
   readonly link: string;
+  /** The state that began. */
   readonly state: CampaignState;
+  /** Why it began, as a sentence. */
   readonly because: string;
 }
 
-/** A link or tunnel whose traffic was moved away, and by whom. */
+/** A link or tunnel whose traffic was moved away at an operator's request. */
 export interface HandDrain {
+  /** The operator or program that asked for it. */
   readonly by: string;
+  /** When. */
   readonly since: WallTime;
-  /** A tunnel that gets it back once it has authenticated anew; absent = once a person says so. */
+  /**
+   * `authenticated`: a tunnel gets its traffic back when it has authenticated anew; absent = when
+   * an operator undrains it.
+   */
   readonly until?: "authenticated";
 }
 
 /** A final change that was sent, and whose end the agent has not observed. */
 export interface LateChange {
+  /** Token of the change. */
   readonly token: string;
-  /** What it does to the link: moves its traffic, shuts its port, or takes a key or setting. */
+  /**
+   * What it does to the link: moves its traffic, shuts its port, or removes a key or changes
+   * settings.
+   */
   readonly what: "drain" | "shut" | "keys";
-  /** The key that goes; absent = settings change. */
+  /** CKN of the key that it removes; absent = it changes settings. */
   readonly takes?: Ckn;
+  /** When it was sent. */
   readonly since: WallTime;
-  /** A look cannot tell whether this one was carried out: the link was, or is again, as it asks. */
+  /**
+   * True if an observation cannot show whether it was carried out, because the link was, or is
+   * again, in the state that it asks for.
+   */
   readonly hidden?: true;
 }
 
-/** Newer versions of what a tunnel's end shows, not in use yet. */
+/** Newer versions of the credentials that a tunnel's end presents, not in use yet. */
 export interface NextAuth {
+  /** Kind of authentication and secret id. */
   readonly auth: TunnelAuth;
+  /** How far the change is. */
   readonly state: NextAuthState;
+  /** When that state began. */
   readonly since: WallTime;
+  /** Why that state began, as a sentence. */
   readonly because: string;
-  /** What was said against it, by the gateway, the router or the vault. */
+  /** Why the gateway, the router or the vault refused it. */
   readonly trouble?: string;
-  /** Who asked for it last. */
+  /** The operator or program that asked for it last. */
   readonly by?: string;
 }
 
 /**
- * `waiting`: nothing is told; `giving`: the gateway may have it already; `switching`: ours is told,
- * and not proven; `returning`: it was refused, and the one in use goes back; `held`: it went back.
+ * States of a change of credentials. `waiting`: nothing was sent; `giving`: the gateway may have it
+ * already; `switching`: our end has it, not proven yet; `returning`: it was refused, and both ends
+ * go back to the version in use; `held`: they went back.
  */
 export type NextAuthState = "waiting" | "giving" | "switching" | "returning" | "held";
 
-/** The versions that a tunnel was set up with, and what comes after them. */
+/** The version that a tunnel was set up with, and the one that comes after it. */
 export interface AuthInUse {
+  /** The version in use. */
   readonly auth: TunnelAuth;
+  /** The newer version; absent = there is none. */
   readonly next?: NextAuth;
 }
 
+/** Everything that the agent remembers; all records have own keys only (see `named`). */
 export interface Memory {
-  /** By group: the last campaign, running or ended. */
+  /** The last campaign, running or ended, by group. */
   readonly campaigns: Readonly<Record<string, Campaign>>;
-  /** By group: the moves of that campaign, the oldest first. */
+  /** The changes of state of that campaign, the oldest first, by group. */
   readonly trails: Readonly<Record<string, readonly Move[]>>;
-  /** By `group/link`. */
+  /** Keys in use, by `group/link`. */
   readonly bindings: Readonly<Record<string, Binding>>;
-  /** By `group/link`. */
+  /** Links and tunnels that an operator drained, by `group/link` or tunnel. */
   readonly drains: Readonly<Record<string, HandDrain>>;
-  /** By what was measured, such as `commit edge-a`: the last durations in ms, the newest last. */
+  /** The last durations in ms, the newest last, by what was measured, such as `commit edge-a`. */
   readonly measures: Readonly<Record<string, readonly number[]>>;
-  /** By `group/link`: the last operation that the far end accepted from us. */
+  /** The last operation that the far end accepted from us, by `group/link`. */
   readonly operations: Readonly<Record<string, string>>;
-  /** By tunnel: the intent number under which it was last seen as wanted. */
+  /** The intent number under which a tunnel was last observed as wanted, by tunnel. */
   readonly tunnels: Readonly<Record<string, number>>;
-  /** By tunnel that linkseal itself has given its pre-shared key or certificate. */
+  /**
+   * Versions in use, by tunnel that linkseal itself has given its pre-shared key or certificate.
+   */
   readonly auths: Readonly<Record<string, AuthInUse>>;
-  /** By device, or link of a far end: the last change of a campaign that was final at once. */
+  /**
+   * Token of a campaign's last change that was final at once, by device, or by link of a far end.
+   */
   readonly finals: Readonly<Record<string, string>>;
-  /** By `group/link`: final changes that its router may still carry out, the oldest first. */
+  /** Final changes that a router may still carry out, the oldest first, by `group/link`. */
   readonly late: Readonly<Record<string, readonly LateChange[]>>;
-  /** By device: the transaction that reconcile last began and has not settled. */
+  /** Token of the transaction that reconcile last began and that has not settled, by device. */
   readonly pending: Readonly<Record<string, string>>;
 }
 
@@ -110,7 +145,10 @@ export const emptyMemory: Memory = {
   pending: {},
 };
 
-/** One journal payload; the shapes never change meaning, only new kinds join (versioning rule). */
+/**
+ * One journal payload. The shapes never change their meaning, only new kinds are added
+ * (docs/versioning.md).
+ */
 export type JournalRecord =
   | { readonly kind: "campaign"; readonly campaign: Campaign }
   | {
@@ -118,7 +156,7 @@ export type JournalRecord =
       readonly place: string;
       readonly what: string;
       readonly token: string;
-      /** What it would do to this link if it were carried out late; absent = no harm. */
+      /** Its effect on this link if it is carried out late; absent = no harm. */
       readonly late?: Omit<LateChange, "token"> & { readonly link: string };
     }
   | { readonly kind: "settled"; readonly link: string; readonly token: string }
@@ -150,8 +188,8 @@ const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
 };
 
 /**
- * The memory of a journal whose MACs were checked. A kind of its own, such as an accepted loss, or
- * of a later version says nothing about the world.
+ * Folds the records of a journal whose MACs were checked. Records of other kinds, such as an
+ * accepted loss or those of a later version, are ignored.
  */
 export function recollect(entries: readonly { readonly kind: string }[]): Memory {
   return entries
@@ -159,6 +197,7 @@ export function recollect(entries: readonly { readonly kind: string }[]): Memory
     .reduce((memory, entry) => remember(memory, entry as JournalRecord), emptyMemory);
 }
 
+/** Adds one record to the memory. */
 export function remember(memory: Memory, record: JournalRecord): Memory {
   switch (record.kind) {
     case "campaign":
@@ -206,7 +245,7 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
             : { ...memory.pending, [record.device]: record.token },
       };
     case "snapshot":
-      // One that an earlier version wrote lacks what has joined since.
+      // A snapshot of an earlier version lacks members that were added since.
       return { ...emptyMemory, ...record.memory };
     case "operation":
       return {
@@ -224,7 +263,7 @@ function withEffect(
   memory: Memory,
   { place, what, token, late }: Extract<JournalRecord, { kind: "effect" }>,
 ): Memory {
-  // A key that joins is confirmed later: its token is the campaign's.
+  // A key that is added is confirmed later, so its token is in the campaign.
   const finals = what === "stage" ? without(memory.finals, place) : memory.finals;
   return {
     ...memory,
@@ -258,7 +297,7 @@ function withoutLate(
 const measuresMax = 16;
 const movesMax = 60;
 
-/** Grows with each change of state or link; a new campaign begins a new one. */
+/** Grows with each change of state or link; a new campaign begins a new list. */
 function trailOf(memory: Memory, campaign: Campaign): readonly Move[] {
   const before = named(memory.campaigns, campaign.group);
   const isNew = before === undefined || (before.state === "done" && campaign.state === "queued");
@@ -269,7 +308,7 @@ function trailOf(memory: Memory, campaign: Campaign): readonly Move[] {
   return [...known, { at: since, link, state, because }].slice(-movesMax);
 }
 
-/** By a name that somebody else chose: `constructor` is no entry of its own. */
+/** Looks up a name that comes from outside: `constructor`, for example, is not an entry. */
 export function named<T>(all: Readonly<Record<string, T>>, name: string): T | undefined {
   return Object.hasOwn(all, name) ? all[name] : undefined;
 }
@@ -278,7 +317,7 @@ function without<T>(all: Readonly<Record<string, T>>, name: string): Record<stri
   return Object.fromEntries(Object.entries(all).filter(([key]) => key !== name));
 }
 
-/** A campaign that has not ended. */
+/** Returns the group's campaign if it has not ended. */
 export function openCampaign(memory: Memory, group: string): Campaign | undefined {
   const campaign = named(memory.campaigns, group);
   return campaign === undefined || campaign.state === "done" ? undefined : campaign;

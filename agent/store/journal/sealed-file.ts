@@ -1,5 +1,5 @@
-// One file of sealed records on a disk that may cut any write: what memory holds is the truth, and
-// a file that may differ from it is written anew before anything is added.
+// One file of sealed records on a disk that may cut any write short: memory has the correct
+// content, and a file that may differ is written anew before anything is added.
 
 import { createHmac, createSecretKey } from "node:crypto";
 import { LinksealError } from "#hal/error.ts";
@@ -8,15 +8,21 @@ import type { World } from "#hal/world.ts";
 import type { Mac, Sealed } from "./chain.ts";
 import { unwritable } from "./unwritable.ts";
 
+/** The parts of the World that sealed files need. */
 export type SealedWorld = Pick<World, "disk" | "clock">;
 
-/** What binds records to this host. */
+/** Key and name that bind records to this host. */
 export interface HostSeal {
+  /** Key of the MACs. */
   readonly key: Secret;
+  /** Id of the host. */
   readonly host: string;
 }
 
-/** The MAC of a chain under the host's key; the key must outlive the call and no longer. */
+/**
+ * Returns the MAC function of a chain under the host's key; the key must outlive the call and no
+ * longer.
+ */
 export function hostMac(secret: Secret): Mac {
   // Made once: a key object for every line cost more than its MAC.
   const key = secret.use((bytes) => createSecretKey(bytes));
@@ -24,12 +30,13 @@ export function hostMac(secret: Secret): Mac {
     createHmac("sha256", key).update(previous).update("\n").update(body).digest("hex");
 }
 
+/** A file of sealed records, whose lines are also in memory. */
 export class SealedFile {
   readonly name: string;
   readonly #disk: SealedWorld["disk"];
   #lines: Sealed[];
   #bytes: number;
-  /** After a failed write the file may hold anything. */
+  /** `suspect` = a write failed, so the file may contain anything. */
   #file: "as in memory" | "suspect";
 
   constructor(
@@ -45,15 +52,20 @@ export class SealedFile {
     this.#file = file;
   }
 
+  /** The lines in memory. */
   get lines(): readonly Sealed[] {
     return this.#lines;
   }
 
+  /** Their length in bytes. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Resolves once the line is durable. Throws `journal.full`: the line is not there. */
+  /**
+   * Appends a line; resolves when it is durable.
+   * @throws LinksealError with `journal.full`: the line is not in the file
+   */
   async append(sealed: Sealed): Promise<void> {
     await this.repair();
     await this.#write(() => this.#disk.append(this.name, sealed.line));
@@ -61,12 +73,19 @@ export class SealedFile {
     this.#bytes += sealed.line.length;
   }
 
-  /** A failed append may have left part of a record, or one that no sync has reached. */
+  /**
+   * Rewrites a file that a failed append may have left with a part of a record, or with an unsynced
+   * one.
+   * @throws LinksealError with `journal.full`
+   */
   async repair(): Promise<void> {
     if (this.#file === "suspect") await this.rewrite(this.#lines);
   }
 
-  /** Old or new content, never a mix. */
+  /**
+   * Replaces the content; after a crash it is the old or the new one, never a mix.
+   * @throws LinksealError with `journal.full`
+   */
   async rewrite(lines: readonly Sealed[]): Promise<void> {
     const bytes = new Uint8Array(bytesOf(lines));
     let offset = 0;

@@ -1,15 +1,18 @@
-// Which parts of the state folder could not be written when that was last tried, and the write
-// that shows the end of it where nothing else has to be written.
+// Remembers which parts of the state folder could not be written at the last attempt, and makes the
+// write that shows the end of the trouble if nothing else has to be written.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Journal } from "./journal.ts";
 
 /** A part of the state whose last write failed. */
 export interface Unwritten {
+  /** Which part. */
   readonly what: "journal" | "accepted config" | "audit log";
+  /** The error of the write, `journal.full`. */
   readonly error: LinksealError;
 }
 
+/** The state folder's troubles. */
 export class StateWatch {
   readonly #journal: Journal;
   readonly #auditTrouble: () => LinksealError | undefined;
@@ -21,6 +24,7 @@ export class StateWatch {
     this.#auditTrouble = auditTrouble;
   }
 
+  /** The parts whose last write failed. */
   get unwritten(): readonly Unwritten[] {
     const parts = [
       { what: "journal", error: this.#journal.trouble },
@@ -32,7 +36,10 @@ export class StateWatch {
     );
   }
 
-  /** Stores an accepted config; throws what that throws. */
+  /**
+   * Stores an accepted config and remembers whether that failed.
+   * @throws whatever `store` throws
+   */
   async storing<T>(store: () => Promise<T>): Promise<T> {
     try {
       const stored = await store();
@@ -44,7 +51,10 @@ export class StateWatch {
     }
   }
 
-  /** The audit log tries again by itself, and each record of the journal is another try. */
+  /**
+   * Tries to write again. The audit log tries by itself, and each record of the journal is another
+   * attempt.
+   */
   async probe(): Promise<void> {
     const isIdle = this.#journal.trouble === undefined && this.#intentTrouble === undefined;
     if (isIdle || this.#probing) return;

@@ -1,4 +1,4 @@
-// A disk that takes no write: what it says, and which act of a person helps.
+// Errors of a disk that accepts no write: the cause, and what the operator can do.
 
 import { LinksealError } from "#hal/error.ts";
 
@@ -9,10 +9,10 @@ interface Hindrance {
 
 const usual: Hindrance = {
   why: "its disk takes no write",
-  next: "look at the disk of the state folder (dmesg), then linkseal status",
+  next: "check the disk of the state folder (dmesg), then linkseal status",
 };
 
-/** errno(3) by name. */
+/** Causes by the name of errno(3). */
 const hindrances: Readonly<Record<string, Hindrance>> = {
   ENOSPC: {
     why: "no space is left on its disk",
@@ -28,7 +28,7 @@ const hindrances: Readonly<Record<string, Hindrance>> = {
   },
 };
 
-/** `journal.full`, effect "none"; `cause`: of the file system. */
+/** Makes the error `journal.full` with effect "none"; `cause` is the error of the file system. */
 export function unwritable(where: string, what: string, cause: unknown): LinksealError {
   const errno = errnoOf(cause);
   const told = errno === undefined ? "" : ` (${errno})`;
@@ -37,7 +37,10 @@ export function unwritable(where: string, what: string, cause: unknown): Linksea
   return new LinksealError("journal.full", text, { effect: "none", where, next, cause });
 }
 
-/** Why a write failed, for the end of a sentence, and what helps. */
+/**
+ * Returns why a write failed, for the end of a sentence, and what helps; undefined = not an error
+ * of the file system.
+ */
 export function hindranceOf(error: unknown): Hindrance | undefined {
   const errno = errnoOf(error);
   if (errno === undefined) return undefined;
@@ -46,7 +49,7 @@ export function hindranceOf(error: unknown): Hindrance | undefined {
     : { ...usual, why: `${usual.why}: ${errno}` };
 }
 
-/** Of the error itself, or of what caused it. */
+/** Returns the errno name of the error, or of an error that caused it. */
 function errnoOf(error: unknown): string | undefined {
   for (let each = error; each instanceof Error; each = each.cause) {
     const code: unknown = "code" in each ? each.code : undefined;

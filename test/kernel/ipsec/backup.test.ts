@@ -76,7 +76,7 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
     );
     enterNetwork(edge());
     expect(await pings(edge(), 10)).toBe(10);
-    expect((await site.programs.run("tunnels")).out).toContain("stands by for erd-demo");
+    expect((await site.programs.run("tunnels")).out).toContain("standby for erd-demo");
     expect(leaks()).toEqual([]);
   });
 

@@ -86,7 +86,7 @@ describe("a request of the admin socket", () => {
     expect(text).toContain('unknown member "drian"');
   });
 
-  it("takes its members from the query or from the body, never from both", async () => {
+  it("a request has its members in the query or in the body, never in both", async () => {
     const link = `${group}/primary`;
     const drain = await bench.reply(`POST /v1/drain?link=${link}`, { link });
     const events = await bench.reply("GET /v1/events?after=0", { after: 7 });
@@ -97,7 +97,7 @@ describe("a request of the admin socket", () => {
 });
 
 describe(`any request (LINKSEAL_SEED=${seed})`, () => {
-  it("with any value in any place is answered, and the agent lives", {
+  it("any request with any value in any place is answered, and the agent lives", {
     timeout: 120_000,
   }, async () => {
     let asked = 0;
@@ -116,7 +116,9 @@ describe(`any request (LINKSEAL_SEED=${seed})`, () => {
     expect(bench.violations()).toEqual([]);
   });
 
-  it("of any text is answered, and the agent lives", { timeout: 3_600_000 }, async () => {
+  it("any request of any text is answered, and the agent lives", {
+    timeout: 3_600_000,
+  }, async () => {
     const runs = effort(3_000, 200_000);
     console.log(`hostile requests: LINKSEAL_SEED=${seed}, ${runs} of them`);
     const prng = new Prng(seed);

@@ -27,7 +27,7 @@ beforeAll(async () => {
 const codeRoute = "POST /v1/page/code";
 
 describe("who may ask", () => {
-  it.each(names)("%s", async (name) => {
+  it.each(names)("%s is answered on the sockets of its role alone", async (name) => {
     const { role } = routes[name] as { role: SocketRole };
     const { status, body } = await bench.reply(name, "", "view");
     if (role === "view") expect(status).not.toBe(403);
@@ -39,7 +39,7 @@ describe("who may ask", () => {
     expect(name.startsWith("GET ") || name === codeRoute ? "view" : "admin").toBe(role);
   });
 
-  it("hears of everything that exists by its title", () => {
+  it("every route has a title, which the protocol's reference shows", () => {
     for (const { title } of Object.values(routes)) expect(title).toMatch(/^[A-Z].{15,}/);
   });
 });
@@ -86,7 +86,7 @@ describe("what is asked wrongly", () => {
     ["GET /v1/events?waitMs=-5", "", "whole number"],
     ["POST /v1/journal/accept-loss", "", "not broken"],
   ];
-  it.each(wrong)("%s %j", async (path, body, text) => {
+  it.each(wrong)("%s with %j is refused as a usage error", async (path, body, text) => {
     const { status, body: said } = await bench.reply(path, body);
     expect(status).toBe(400);
     expect(JSON.parse(said)).toMatchObject({
@@ -97,27 +97,30 @@ describe("what is asked wrongly", () => {
     });
   });
 
-  it("is refused beyond two million characters", async () => {
+  it("a request body beyond two million characters is refused", async () => {
     const body = JSON.stringify({ text: "x".repeat(2_000_001), file: "x" });
     expect(await bench.ask("POST /v1/apply", body)).toMatchObject({
       text: expect.stringMatching(/too long/),
     });
   });
 
-  it.each(["constructor", "__proto__", "toString"])("campaign of a group %s", async (name) => {
-    for (const verb of ["proceed", "resume", "abandon"]) {
-      const said = await bench.ask(`POST /v1/rotation/${verb}`, { group: name });
-      expect(said).toMatchObject({ code: "gate.busy", text: "no campaign runs there" });
-    }
-  });
+  it.each(["constructor", "__proto__", "toString"])(
+    "there is no campaign of a group named %s",
+    async (name) => {
+      for (const verb of ["proceed", "resume", "abandon"]) {
+        const said = await bench.ask(`POST /v1/rotation/${verb}`, { group: name });
+        expect(said).toMatchObject({ code: "gate.busy", text: "no campaign runs there" });
+      }
+    },
+  );
 
   const shown: readonly unknown[] = [null, 7, [], { steps: null }, { steps: [null] }, "x"];
-  it.each(shown)("a plan that was shown as %j", async (plan) => {
+  it.each(shown)("an apply with the shown plan %j does not break the agent", async (plan) => {
     const body = { text: bench.config(), file: "demo.yaml", shown: plan };
     expect(await bench.ask("POST /v1/apply", body)).toMatchObject({ kind: "changed" });
   });
 
-  it("a plan that is nested without end is not read", async () => {
+  it("an apply with a plan that is nested without end is refused", async () => {
     const deep = `{"steps":${"[".repeat(200_000)}${"]".repeat(200_000)}}`;
     const body = `{"text":${JSON.stringify(bench.config())},"file":"x","shown":${deep}}`;
     expect(await bench.ask("POST /v1/apply", body)).toMatchObject({
@@ -126,7 +129,7 @@ describe("what is asked wrongly", () => {
     });
   });
 
-  it("a config that is nested without end, or no config at all", async () => {
+  it("an apply with a config that is nested without end, or with none, is refused", async () => {
     for (const text of [
       "[".repeat(100_000),
       "{".repeat(100_000),
@@ -152,7 +155,7 @@ describe("what is asked rightly", () => {
     [`GET /v1/rotation?group=${group}`, { campaigns: [{ group }] }],
     ["GET /v1/rotation?group=constructor", { campaigns: [] }],
     ["GET /v1/events?after=0", { events: [{ n: 1, schema: "linkseal.event/1" }] }],
-  ])("%s", async (path, shape) => {
+  ])("%s answers with its documented shape", async (path, shape) => {
     const { status, body } = await bench.reply(path, "", "view");
     expect(status).toBe(200);
     const said = JSON.parse(body);
@@ -160,13 +163,13 @@ describe("what is asked rightly", () => {
     expect(said).toMatchObject(shape);
   });
 
-  it("plans the config in force again, and finds nothing to do", async () => {
+  it("a plan without a text plans the config in force again, and finds nothing to do", async () => {
     expect(await bench.ask("POST /v1/plan")).toMatchObject({ plan: { wouldChange: false } });
   });
 });
 
 describe("events", () => {
-  it("end a long poll as soon as one comes", async () => {
+  it("a long poll for events ends as soon as one comes", async () => {
     const { clock } = bench.site;
     const last = bench.agent.events.after(0).at(-1)?.n ?? 0;
     const waits = bench.ask(`GET /v1/events?after=${last}&waitMs=30000`, "", "view");
@@ -179,7 +182,7 @@ describe("events", () => {
     expect(clock.now() - started).toBeLessThan(10_000);
   });
 
-  it("end it after the wait asked for, at most half a minute", async () => {
+  it("a long poll for events ends after the wait asked for, at most half a minute", async () => {
     const { clock } = bench.site;
     const last = bench.agent.events.after(0).at(-1)?.n ?? 0;
     const started = clock.now();
@@ -188,7 +191,7 @@ describe("events", () => {
     expect(clock.now() - started).toBeLessThanOrEqual(31_000);
   });
 
-  it("end it when the client goes", async () => {
+  it("a long poll for events ends when the client goes", async () => {
     const { clock } = bench.site;
     const gone = new AbortController();
     const last = bench.agent.events.after(0).at(-1)?.n ?? 0;
@@ -200,43 +203,46 @@ describe("events", () => {
     expect((await reply).status).toBe(200);
   });
 
-  it("are told from the start to one who knows a number of an agent before this one", async () => {
+  it("a client with a number of an earlier agent gets all events from the start", async () => {
     const said = await bench.ask("GET /v1/events?after=999999&waitMs=30000", "", "view");
     expect((said as { events: unknown[] }).events.length).toBeGreaterThan(0);
   });
 });
 
 describe("an error", () => {
-  it.each(Object.keys(errorRows) as ErrorCode[])("%s survives its journey", (code) => {
-    for (const effect of ["none", "unknown", "applied"] as const) {
-      const error = new LinksealError(code, "text", {
-        effect,
-        where: "edge-a",
-        next: "linkseal x",
-      });
-      const back = errorFromShape(JSON.parse(JSON.stringify(errorShape(error))));
-      expect(back).toMatchObject({
-        code,
-        effect,
-        where: "edge-a",
-        next: "linkseal x",
-        message: "text",
-      });
-    }
-  });
+  it.each(Object.keys(errorRows) as ErrorCode[])(
+    "an error %s is the same at the other end of the socket",
+    (code) => {
+      for (const effect of ["none", "unknown", "applied"] as const) {
+        const error = new LinksealError(code, "text", {
+          effect,
+          where: "edge-a",
+          next: "linkseal x",
+        });
+        const back = errorFromShape(JSON.parse(JSON.stringify(errorShape(error))));
+        expect(back).toMatchObject({
+          code,
+          effect,
+          where: "edge-a",
+          next: "linkseal x",
+          message: "text",
+        });
+      }
+    },
+  );
 
   it.each([undefined, null, 7, "x", [], {}, { code: "nonsense", text: "x" }, { code: "usage" }])(
     "is not %j",
     (value) => expect(errorFromShape(value)).toBeUndefined(),
   );
 
-  it("whose effect is not told may have done anything", () => {
+  it("an error without an effect has the effect unknown", () => {
     expect(errorFromShape({ code: "usage", text: "x" })?.effect).toBe("unknown");
   });
 });
 
 describe("a campaign as scripts read it", () => {
-  it("has its documented shape", () => {
+  it("a campaign has the documented shape of linkseal.campaign/1", () => {
     const trail = [
       { at: 0 as WallTime, link: "primary", state: "queued", because: "asked for" },
     ] as const;

@@ -99,20 +99,23 @@ function newPairs(): void {
 }
 
 describe("a vault that answers badly changes nothing", () => {
-  it.each(vaultRows)("$fault: $text", async ({ fault, ...row }) => {
-    const { faults } = bench.azure.cloud;
-    const strike = async (): Promise<void> => {
-      faults.vault.strike(fault);
-      // There is something that the agent would have to do if it could read.
-      newPairs();
-      await suffered(row);
-    };
-    const heal = (): void => {
-      disableMade();
-      faults.vault.heal();
-    };
-    expect(await outcomeOf(strike, heal)).toEqual(unmoved);
-  });
+  it.each(vaultRows)(
+    "a vault that answers with $fault changes nothing: $text",
+    async ({ fault, ...row }) => {
+      const { faults } = bench.azure.cloud;
+      const strike = async (): Promise<void> => {
+        faults.vault.strike(fault);
+        // There is something that the agent would have to do if it could read.
+        newPairs();
+        await suffered(row);
+      };
+      const heal = (): void => {
+        disableMade();
+        faults.vault.heal();
+      };
+      expect(await outcomeOf(strike, heal)).toEqual(unmoved);
+    },
+  );
 });
 
 let serial = 0;
@@ -231,13 +234,16 @@ const values: readonly (readonly [string, () => unknown, ErrorCode, string])[] =
 ];
 
 describe("a newest pair that cannot be used changes nothing", () => {
-  it.each(values)("%s", async (_name, fill, code, text) => {
-    const strike = async (): Promise<void> => {
-      await fill();
-      await suffered({ code, text, next: check });
-    };
-    expect(await outcomeOf(strike, disableMade)).toEqual(unmoved);
-  });
+  it.each(values)(
+    "a newest pair with %s is refused and changes nothing",
+    async (_name, fill, code, text) => {
+      const strike = async (): Promise<void> => {
+        await fill();
+        await suffered({ code, text, next: check });
+      };
+      expect(await outcomeOf(strike, disableMade)).toEqual(unmoved);
+    },
+  );
 
   const wall = (ms: number): WallTime => (bench.azure.site.clock.wall() + ms) as WallTime;
   it.each<readonly [string, () => PutOptions]>([
@@ -245,19 +251,22 @@ describe("a newest pair that cannot be used changes nothing", () => {
     ["past its dates", () => ({ expires: wall(-hour) })],
     ["past its dates for a clock a minute ahead", () => ({ expires: wall(30_000) })],
     ["before its dates", () => ({ notBefore: wall(24 * hour) })],
-  ])("%s: the one before it is still the newest, and no news", async (_name, more) => {
-    const strike = async (): Promise<void> => {
-      const ckn = freshCkn();
-      pair({ ckn, more: { tags: { [pairTag]: ckn, [generationTag]: "900" }, ...more() } });
-      const logged = bench.log.length;
-      await bench.run(2 * lookMs);
-      expect(bench.status().warnings).toEqual([]);
-      expect(bench.log.slice(logged)).toEqual([]);
-    };
-    expect(await outcomeOf(strike, disableMade)).toEqual(unmoved);
-  });
+  ])(
+    "with %s the pair before it is still the newest, and no event is reported",
+    async (_name, more) => {
+      const strike = async (): Promise<void> => {
+        const ckn = freshCkn();
+        pair({ ckn, more: { tags: { [pairTag]: ckn, [generationTag]: "900" }, ...more() } });
+        const logged = bench.log.length;
+        await bench.run(2 * lookMs);
+        expect(bench.status().warnings).toEqual([]);
+        expect(bench.log.slice(logged)).toEqual([]);
+      };
+      expect(await outcomeOf(strike, disableMade)).toEqual(unmoved);
+    },
+  );
 
-  it("disabled and the only one: it says so, and the links run on", async () => {
+  it("a disabled pair that is the only one is reported, and the links run on", async () => {
     const { vault } = bench.azure.site;
     const { cak } = bench.link("primary").key;
     const enabled = vault.versions(cak).filter((version) => version.enabled);
@@ -272,13 +281,13 @@ describe("a newest pair that cannot be used changes nothing", () => {
     expect(await outcomeOf(strike, () => enable(true))).toEqual(unmoved);
   });
 
-  it("and through all of this no promise was broken, and no loop ended", () => {
+  it("through all bad answers no promise was broken, and no loop ended", () => {
     expect([bench.broken, bench.oracle.violations]).toEqual([[], []]);
   });
 });
 
 describe("a pair in lower case", () => {
-  it("is taken into use, and the operator is warned of it", async () => {
+  it("a pair in lower case is used, and the operator is warned of it", async () => {
     const own = await AzureAgentBench.adopted();
     const { vault } = own.azure.site;
     const { key, id } = own.link("primary");

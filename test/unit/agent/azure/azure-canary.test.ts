@@ -137,14 +137,14 @@ function leaks(bench: AzureBench, outcome: unknown, pem: string): readonly unkno
 }
 
 describe("nothing secret escapes", () => {
-  it.each(scenes)("with $name", async ({ identity, host }) => {
+  it.each(scenes)("nothing secret escapes with $name", async ({ identity, host }) => {
     const own = hostOf(host);
     const bench = azureBench(identity, own);
     const pem = await own.certificate("");
     expect(leaks(bench, await outcomeOf(bench), pem)).toEqual([]);
   });
 
-  it.each(faults)("while $at answers with $fault", async ({ at, fault }) => {
+  it.each(faults)("nothing secret escapes while $at answers with $fault", async ({ at, fault }) => {
     const own = hostOf();
     const bench = azureBench(certificateIdentity, own);
     bench.cloud.faults[at].strike(fault);
@@ -152,7 +152,7 @@ describe("nothing secret escapes", () => {
     expect(leaks(bench, await outcomeOf(bench), pem)).toEqual([]);
   });
 
-  it("when whoever answers quotes what it was sent", async () => {
+  it("nothing secret escapes when the server quotes what it was sent", async () => {
     const own = hostOf();
     const bench = azureBench(certificateIdentity, own);
     bench.alter = (reply, request) => {
@@ -166,7 +166,7 @@ describe("nothing secret escapes", () => {
     expect(printed(outcome)).not.toContain("not for your eyes");
   });
 
-  it("by the search that would find it", () => {
+  it("the search for secrets finds one that is there", () => {
     const error = new Error("x", { cause: new Error("deep Bearer-canary-canary") });
     expect(printed([error])).toContain("Bearer-canary-canary");
     expect(printed(new Map([[{ hidden: "canary-in-a-map" }, 1]]))).toContain("canary-in-a-map");

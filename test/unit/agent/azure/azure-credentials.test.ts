@@ -23,29 +23,33 @@ describe("a PEM", () => {
     ["certificate first", certificate + key],
     ["with the chain behind it", key + certificate + authority.certificate],
     ["with text around it", `Bag Attributes\n${key}\nsubject=x\n${certificate}\n`],
-  ])("is a proof: %s", (_name, pem) => {
+  ])("a PEM with %s is accepted", (_name, pem) => {
     expect(pemFault(pem, now)).toBeUndefined();
   });
 
   it.each([
-    ["empty", "", "the PEM holds no certificate"],
-    ["a key alone", key, "the PEM holds no certificate"],
-    ["a certificate alone", certificate, "the PEM holds no private key that Entra takes"],
+    ["empty", "", "the PEM contains no certificate"],
+    ["a key alone", key, "the PEM contains no certificate"],
+    ["a certificate alone", certificate, "the PEM contains no private key that Entra accepts"],
     ["a key with a passphrase", locked + certificate, "its private key has a passphrase"],
-    ["another one's key", other.key + certificate, "the key is of another one"],
-    ["another one's key in its old form", pkcs1 + certificate, "the key is of another one"],
+    ["another one's key", other.key + certificate, "the key belongs to another certificate"],
+    [
+      "another one's key in its old form",
+      pkcs1 + certificate,
+      "the key belongs to another certificate",
+    ],
     [
       "the chain before its own",
       key + authority.certificate + certificate,
-      "the key is of another one",
+      "the key belongs to another certificate",
     ],
     ["spoilt", key + certificate.replace(/\n[^-]{30}/, "\n"), "its PEM cannot be read"],
     ["a spoilt key", key.replace(/\n[^-]{30}/, "\n") + certificate, "its PEM cannot be read"],
-  ])("is none: %s", (_name, pem, why) => {
+  ])("a PEM with %s is refused, and the text says why", (_name, pem, why) => {
     expect(pemFault(pem, now)).toBe(why);
   });
 
-  it("is none once it expired", () => {
+  it("a PEM is refused once its certificate has expired", () => {
     expect(pemFault(key + certificate, now + day - 1)).toBeUndefined();
     expect(pemFault(key + certificate, now + day)).toBe("it expired at 2026-11-25T00:00:00.000Z");
   });
@@ -53,9 +57,12 @@ describe("a PEM", () => {
 
 describe("a key file of the Arc agent", () => {
   const folder = "/var/opt/azcmagent/tokens/";
-  it.each(["a.key", "5f3c.key", "0123456789-abcdef-01.key"])("%s is named like one", (name) => {
-    expect(isArcKeyPath(folder + name)).toBe(true);
-  });
+  it.each(["a.key", "5f3c.key", "0123456789-abcdef-01.key"])(
+    "%s is a name of a key file of the Arc agent",
+    (name) => {
+      expect(isArcKeyPath(folder + name)).toBe(true);
+    },
+  );
 
   it.each([
     ...["/etc/shadow", "/etc/passwd.key", "a.key", "", folder, `${folder}a.pem`, `${folder}a.key/`],
@@ -66,7 +73,7 @@ describe("a key file of the Arc agent", () => {
     ...["/var/opt/azcmagent/tokens-evil/a.key", "/VAR/opt/azcmagent/tokens/a.key"],
     ...["C:\\ProgramData\\AzureConnectedMachineAgent\\Tokens\\a.key", `file://${folder}a.key`],
     ...[`${folder}a.key, Basic realm=/etc/shadow`, "/proc/self/environ", `"${folder}a.key"`],
-  ])("%j is not", (path) => {
+  ])("%j is not a path of a key file of the Arc agent", (path) => {
     expect(isArcKeyPath(path)).toBe(false);
   });
 });
@@ -85,13 +92,13 @@ describe("a file with a credential", () => {
     ["of root", { uid: 0 }, undefined],
     ["of the longest size", { size: 100 }, undefined],
     ["of somebody else", { uid: 8 }, "it belongs to uid 8"],
-    ["for a group to read", { mode: 0o100640 }, "others may touch it (mode 640)"],
-    ["for all to run", { mode: 0o100601 }, "others may touch it (mode 601)"],
+    ["for a group to read", { mode: 0o100640 }, "other users may access it (mode 640)"],
+    ["for all to run", { mode: 0o100601 }, "other users may access it (mode 601)"],
     ["that is empty", { size: 0 }, "it has 0 bytes"],
     ["that is too long", { size: 101 }, "it has 101 bytes"],
     ["that is a link", { isSymbolicLink: () => true }, "it is a symbolic link"],
-    ["that is a folder", { isFile: () => false }, "it is no file"],
-  ])("%s", (_name, more, why) => {
+    ["that is a folder", { isFile: () => false }, "it is not a file"],
+  ])("a file with a credential %s is refused", (_name, more, why) => {
     expect(fileFault({ ...plain, ...more }, rule)).toBe(why);
   });
 });

@@ -43,7 +43,7 @@ function spoil(reply: HttpReply, prng: Prng): HttpReply {
 }
 
 describe("JSON of the management API that is nested without end", () => {
-  it("is a typed error of a look, and nothing is written", async () => {
+  it("JSON without end fails an observation by a typed error and writes nothing", async () => {
     const { peer, written } = documented(deep);
     for (const look of [
       peer.observe(never),
@@ -55,7 +55,7 @@ describe("JSON of the management API that is nested without end", () => {
     expect(written).toEqual([]);
   });
 
-  it("in a refusal leaves the status to say what is wrong", async () => {
+  it("a refusal whose JSON has no end is reported by its HTTP status", async () => {
     const bench = armBench();
     bench.alter = (reply) => ({ ...reply, status: 403, body: bytes(`{"error":${deep}}`) });
     const { code, message } = await refused(bench.observe("link1"));
@@ -88,7 +88,7 @@ function agentBefore(bench: ArmBench, far = bench.far): Agent {
 describe("a scorecard", () => {
   const list = (items: readonly unknown[]) => bytes(JSON.stringify({ value: items }));
 
-  it("is made where Azure names a resource by an object", async () => {
+  it("a scorecard is made where Azure names a resource by an object", async () => {
     const bench = armBench();
     const odd = { id: { toString: 1 }, name: { toString: null, valueOf: 1 } };
     bench.alter = (reply) => ({ ...reply, status: 200, body: list([odd, { id: {} }, {}]) });
@@ -97,7 +97,7 @@ describe("a scorecard", () => {
     expect(card.counts.proven).toBe(0);
   });
 
-  it("asks nothing by an id that is no path", async () => {
+  it("a scorecard sends no request for an id that is not a path", async () => {
     const bench = armBench();
     const vaultUri = "https://kv-demo.vault.azure.net";
     bench.alter = (reply, { path }) => {

@@ -94,7 +94,7 @@ const overSockets: Readonly<Partial<Record<WireFault, string>>> = {
 };
 
 describe("a vault over HTTPS", () => {
-  it("gives versions and values to whoever proved who it is", async () => {
+  it("a vault over HTTPS gives versions and values to an authenticated client", async () => {
     const { site } = cloud.served;
     const { key } = site.links[0] ?? {};
     const versions = await cloud.vault.versions(key?.cak ?? "", never);
@@ -103,17 +103,20 @@ describe("a vault over HTTPS", () => {
   });
 
   const rows = vaultRows.filter(({ fault }) => !/^throttled(Date|Ms)$/.test(fault));
-  it.each(rows)("$fault: $text", async ({ fault, code, text, next }) => {
-    const { faults } = cloud.served.azure;
-    faults.vault.strike(fault);
-    const error = await refused(cloud.read());
-    expect([error.code, error.message, error.next, error.effect, error.where]).toEqual([
-      ...[code, overSockets[fault] ?? text, next, "none", cloud.id],
-    ]);
-    faults.vault.heal();
-    // What asked for patience gets it, by the clock of this host.
-    await expect.poll(() => cloud.read().catch(() => 0), { timeout: 5_000 }).toBe(64);
-  });
+  it.each(rows)(
+    "a vault over HTTPS with $fault gives the error: $text",
+    async ({ fault, code, text, next }) => {
+      const { faults } = cloud.served.azure;
+      faults.vault.strike(fault);
+      const error = await refused(cloud.read());
+      expect([error.code, error.message, error.next, error.effect, error.where]).toEqual([
+        ...[code, overSockets[fault] ?? text, next, "none", cloud.id],
+      ]);
+      faults.vault.heal();
+      // What asked for patience gets it, by the clock of this host.
+      await expect.poll(() => cloud.read().catch(() => 0), { timeout: 5_000 }).toBe(64);
+    },
+  );
 });
 
 const proxy =
@@ -121,7 +124,7 @@ const proxy =
 const wrong: readonly (readonly [AzureServeOptions["tls"], RegExp, string | RegExp])[] = [
   [
     "wrongName",
-    /^the vault: its certificate is for another name: somebody else answers \(ERR_TLS_CERT/,
+    /^the vault: its certificate is for another name: another host answers \(ERR_TLS_CERT/,
     /name service/,
   ],
   [
@@ -137,21 +140,24 @@ const wrong: readonly (readonly [AzureServeOptions["tls"], RegExp, string | RegE
 ];
 
 describe("whoever answers in the vault's place", () => {
-  it.each(wrong)("with a certificate that is %s gets no request", async (tls, text, next) => {
-    await using other = await Cloud.open(tls);
-    const error = await refused(other.read());
-    expect([error.code, error.effect]).toEqual(["vault.unreachable" satisfies ErrorCode, "none"]);
-    expect(error.message).toMatch(text);
-    expect(error.next).toMatch(next);
-    // Nor does the environment loosen it.
-    process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
-    const loosened = await refused(other.read());
-    delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
-    expect(loosened.message).toBe(error.message);
-    expect(other.served.azure.answered).toEqual([]);
-  });
+  it.each(wrong)(
+    "a server with a certificate that is %s gets no request",
+    async (tls, text, next) => {
+      await using other = await Cloud.open(tls);
+      const error = await refused(other.read());
+      expect([error.code, error.effect]).toEqual(["vault.unreachable" satisfies ErrorCode, "none"]);
+      expect(error.message).toMatch(text);
+      expect(error.next).toMatch(next);
+      // Nor does the environment loosen it.
+      process.env["NODE_TLS_REJECT_UNAUTHORIZED"] = "0";
+      const loosened = await refused(other.read());
+      delete process.env["NODE_TLS_REJECT_UNAUTHORIZED"];
+      expect(loosened.message).toBe(error.message);
+      expect(other.served.azure.answered).toEqual([]);
+    },
+  );
 
-  it("without TLS gets nothing, and nobody there is said so", async () => {
+  it("a server without TLS gets nothing, and a closed port is reported as no answer", async () => {
     const seen: Buffer[] = [];
     const plain: Server = createServer((socket) => {
       socket.on("data", (bytes) => {
@@ -175,6 +181,6 @@ describe("whoever answers in the vault's place", () => {
     expect([spoken.code, spoken.effect]).toEqual(["transport.unreachable", "none"]);
     expect(Buffer.concat(seen).toString("latin1")).not.toContain("canary");
     await new Promise((done) => plain.close(done));
-    expect((await refused(ask())).message).toBe("nobody answers (ECONNREFUSED)");
+    expect((await refused(ask())).message).toBe("no answer (ECONNREFUSED)");
   });
 });

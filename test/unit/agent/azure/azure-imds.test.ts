@@ -31,14 +31,17 @@ const rows: readonly (readonly [WireFault, string, string, string])[] = [
 ];
 
 describe("the metadata service of a virtual machine", () => {
-  it.each(rows)("that answers with %s is told as what it is", async (fault, code, text, next) => {
-    const { cloud, read } = bench();
-    cloud.faults.identity.strike(fault);
-    const error = await refused(read());
-    expect([error.code, error.effect]).toEqual([code, "none"]);
-    expect(error.message).toContain(text);
-    expect(error.next).toContain(next);
-  });
+  it.each(rows)(
+    "a metadata service that answers with %s gives the matching error",
+    async (fault, code, text, next) => {
+      const { cloud, read } = bench();
+      cloud.faults.identity.strike(fault);
+      const error = await refused(read());
+      expect([error.code, error.effect]).toEqual([code, "none"]);
+      expect(error.message).toContain(text);
+      expect(error.next).toContain(next);
+    },
+  );
 
   it.each([
     "Basic realm=/etc/shadow",
@@ -47,25 +50,28 @@ describe("the metadata service of a virtual machine", () => {
     "Basic realm=/var/opt/azcmagent/tokens/a.key, Basic realm=/etc/shadow",
     'Bearer authorization="https://evil.example/t", resource="https://vault.azure.net"',
     "Negotiate",
-  ])("that challenges with %j has no file read to it", async (challenge) => {
-    const checked: string[] = [];
-    const checkArcKey = (path: string): Promise<void> => {
-      checked.push(path);
-      return Promise.reject(new Error("no such file is read"));
-    };
-    const { made, read, sent } = bench({ checkArcKey });
-    made.alter = (reply, { to }): HttpReply =>
-      to === endpoint
-        ? { ...reply, status: 401, headers: { "www-authenticate": challenge } }
-        : reply;
-    const error = await refused(read());
-    expect(error.code).toMatch(/^vault\./);
-    const asked = sent.filter(({ to }) => to === endpoint);
-    expect(asked.every(({ headers }) => headers?.["authorization"] === undefined)).toBe(true);
-    expect(checked.length).toBeLessThanOrEqual(1);
-  });
+  ])(
+    "a metadata service that challenges with %j makes the agent read no file",
+    async (challenge) => {
+      const checked: string[] = [];
+      const checkArcKey = (path: string): Promise<void> => {
+        checked.push(path);
+        return Promise.reject(new Error("no such file is read"));
+      };
+      const { made, read, sent } = bench({ checkArcKey });
+      made.alter = (reply, { to }): HttpReply =>
+        to === endpoint
+          ? { ...reply, status: 401, headers: { "www-authenticate": challenge } }
+          : reply;
+      const error = await refused(read());
+      expect(error.code).toMatch(/^vault\./);
+      const asked = sent.filter(({ to }) => to === endpoint);
+      expect(asked.every(({ headers }) => headers?.["authorization"] === undefined)).toBe(true);
+      expect(checked.length).toBeLessThanOrEqual(1);
+    },
+  );
 
-  it("gives the vault's token, and one for the management API", async () => {
+  it("a metadata service gives the vault's token, and one for the management API", async () => {
     const { made, token, sent, read } = bench();
     using secret = await read();
     expect(secret.byteLength).toBe(64);

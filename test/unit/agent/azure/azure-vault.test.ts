@@ -24,7 +24,7 @@ const json = (value: unknown, status = 200): HttpReply => ({
 });
 
 describe("a vault behind the real client", () => {
-  it("lists versions with dates and tags, over pages, and reads one value", async () => {
+  it("the real client lists versions over pages, and reads one value", async () => {
     const bench = azureBench();
     const key = keyOf(bench);
     for (let i = 0; i < 30; i += 1) bench.site.vault.generatePair(key, "gcm-aes-xpn-256");
@@ -44,7 +44,7 @@ describe("a vault behind the real client", () => {
     expect(value).toBe(bench.site.vault.value(id));
   });
 
-  it("asks for a token once and sends no token before the challenge was checked", async () => {
+  it("the real client gets one token and sends it after the challenge was checked", async () => {
     const bench = azureBench();
     const id = newestCak(bench);
     for (let i = 0; i < 3; i += 1) (await bench.run(bench.vault.read(id, never)))[Symbol.dispose]();
@@ -57,7 +57,7 @@ describe("a vault behind the real client", () => {
     expect(asked.filter(([what]) => what?.startsWith("POST "))).toHaveLength(1);
   });
 
-  it("prints neither tokens nor assertions with its requests", async () => {
+  it("the real client prints neither tokens nor assertions with its requests", async () => {
     const bench = azureBench();
     const id = newestCak(bench);
     (await bench.run(bench.vault.read(id, never)))[Symbol.dispose]();
@@ -66,7 +66,7 @@ describe("a vault behind the real client", () => {
     expect(printed).toContain("[secret azure]");
   });
 
-  it("refuses ids of another vault, without a version, answers for another version", async () => {
+  it("ids of another vault or without a version, and wrong replies, are refused", async () => {
     const bench = azureBench();
     const id = newestCak(bench);
     for (const bad of [
@@ -99,23 +99,26 @@ const all = [
 ];
 
 describe("what the operator reads of a bad answer", () => {
-  it.each(all)("$at $fault: $text", async ({ at, fault, code, text, next }) => {
-    const bench = azureBench();
-    const id = newestCak(bench);
-    bench.cloud.faults[at].strike(fault);
-    const error = await refused(bench.run(bench.vault.read(id, never)));
-    const { effect, where } = error;
-    expect([error.code, error.message, error.next]).toEqual([code, text, next]);
-    expect([effect, where]).toEqual(["none", at === "vault" ? id : base]);
-    // Nothing was sent after what was refused, and nothing to anybody else.
-    expect(new Set(bench.sent.map(({ to }) => to))).toEqual(new Set([base]));
-    bench.cloud.faults[at].heal();
-    await settled(bench.site.clock, bench.site.clock.sleep(3_000));
-    using secret = await bench.run(bench.vault.read(id, never));
-    expect(secret.byteLength).toBe(64);
-  });
+  it.each(all)(
+    "$at with $fault gives the operator the text: $text",
+    async ({ at, fault, code, text, next }) => {
+      const bench = azureBench();
+      const id = newestCak(bench);
+      bench.cloud.faults[at].strike(fault);
+      const error = await refused(bench.run(bench.vault.read(id, never)));
+      const { effect, where } = error;
+      expect([error.code, error.message, error.next]).toEqual([code, text, next]);
+      expect([effect, where]).toEqual(["none", at === "vault" ? id : base]);
+      // Nothing was sent after what was refused, and nothing to anybody else.
+      expect(new Set(bench.sent.map(({ to }) => to))).toEqual(new Set([base]));
+      bench.cloud.faults[at].heal();
+      await settled(bench.site.clock, bench.site.clock.sleep(3_000));
+      using secret = await bench.run(bench.vault.read(id, never));
+      expect(secret.byteLength).toBe(64);
+    },
+  );
 
-  it("is the answer to one's own question, whoever else asks at the same time", async () => {
+  it("each of several requests at the same time gets its own error", async () => {
     const bench = azureBench();
     const [one, two] = [newestCak(bench), newestCak(bench)];
     bench.alter = (reply, { path }) => {
@@ -142,7 +145,7 @@ describe("what the operator reads of a bad answer", () => {
     ]);
   });
 
-  it("sends nothing to a vault that asked for patience, and asks again afterwards", async () => {
+  it("a vault that names a wait gets no request before its end, and one afterwards", async () => {
     const bench = azureBench();
     const id = newestCak(bench);
     (await bench.run(bench.vault.read(id, never)))[Symbol.dispose]();
@@ -157,7 +160,7 @@ describe("what the operator reads of a bad answer", () => {
     expect(bench.sent.length).toBe(before + 1);
   });
 
-  it("waits longer and longer where a 429 names no time", async () => {
+  it("after each 429 without a time the wait is longer", async () => {
     const bench = azureBench();
     const id = newestCak(bench);
     bench.cloud.faults.vault.strike("throttled");

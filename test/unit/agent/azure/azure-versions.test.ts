@@ -43,19 +43,25 @@ describe("a version that Azure never published for a type is refused", () => {
       "7",
       "2022-04-01",
     ],
-  ])("%s in %s, and %s is taken", async (type, wrong, right) => {
-    const { base, get } = stage();
-    const path = `${base}/providers/Microsoft.${type}`;
-    expect(await get(path, wrong)).toMatchObject({
-      status: 400,
-      body: {
-        error: { code: "NoRegisteredProviderFound", message: expect.stringContaining(`${right}`) },
-      },
-    });
-    expect((await get(path, right)).status).toBe(200);
-  });
+  ])(
+    "%s in the unpublished version %s is refused, and %s is accepted",
+    async (type, wrong, right) => {
+      const { base, get } = stage();
+      const path = `${base}/providers/Microsoft.${type}`;
+      expect(await get(path, wrong)).toMatchObject({
+        status: 400,
+        body: {
+          error: {
+            code: "NoRegisteredProviderFound",
+            message: expect.stringContaining(`${right}`),
+          },
+        },
+      });
+      expect((await get(path, right)).status).toBe(200);
+    },
+  );
 
-  it("the port in a version that is between two of them", async () => {
+  it("the port in a version that is between two published ones is refused", async () => {
     const { port, get } = stage();
     expect((await get(port, "2024-05-02")).status).toBe(400);
     expect((await get(`${port}/links`, "2018-07-01")).status).toBe(400);
@@ -68,7 +74,7 @@ describe("a version that Azure never published for a type is refused", () => {
 describe("on 27 February 2027", () => {
   const vaults = "Microsoft.KeyVault/vaults";
 
-  it("older versions of the vaults retire", async () => {
+  it("on 27 February 2027 older versions of the vault API retire", async () => {
     const eve = stage(until("2027-02-26T23:59:00Z"));
     const after = stage(until("2027-02-27T00:00:00Z"));
     const path = `${eve.base}/providers/${vaults}`;
@@ -77,7 +83,7 @@ describe("on 27 February 2027", () => {
     expect((await after.get(path, "2026-02-01")).status).toBe(200);
   });
 
-  it("a scorecard still reads the vault, and every other list", async () => {
+  it("on 27 February 2027 a scorecard still reads the vault, and every other list", async () => {
     const { port, base, ...scene } = stage(until("2027-02-26T00:00:00Z") + 2 * dayMs);
     const read: ReadDocument = async (path, query) => {
       const asked = `${path}?${new URLSearchParams(query)}`;

@@ -7,7 +7,7 @@ import type { Status } from "#agent/runtime/health/status.ts";
 type Backup = NonNullable<Status["tunnels"][number]["backup"]>;
 
 describe("the lines of a status", () => {
-  it("of a backup say what rides in it and why, and when it was proven", () => {
+  it("the status of a backup shows which traffic uses it and why, and when it was proven", () => {
     const at = "2026-11-24T10:00:00Z";
     const backup: Backup = {
       ...{
@@ -19,9 +19,7 @@ describe("the lines of a status", () => {
       ...{ provenAt: "2026-11-24T09:58:00Z", unproven: null },
     };
     expect(backupLines({ backup: null }, at)).toEqual([]);
-    expect(backupLines({ backup }, at)).toEqual([
-      "stands by for erd-demo for 3 h; proven 2 min ago",
-    ]);
+    expect(backupLines({ backup }, at)).toEqual(["standby for erd-demo for 3 h; proven 2 min ago"]);
     const carries: Backup = {
       ...{ ...backup, rides: "carries" as const, since: null, provenAt: null },
       ...{ because: "erd-demo/primary is down (link-down)", unproven: "none was answered" },

@@ -55,7 +55,7 @@ describe("completion", () => {
     expect(offered(context, shell, "linkseal rotation re")).toEqual(["resume", "revert"]);
   });
 
-  it("is a file that zsh takes from its folder of completions", () => {
+  it("the completion script is a file that zsh loads from its folder of completions", () => {
     expect(completion(linksealProgram(), "zsh")).toMatch(/^#compdef linkseal\n/);
   });
 });

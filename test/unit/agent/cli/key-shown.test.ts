@@ -76,7 +76,7 @@ it.each([
   ["aa", null, "in use not known, aa accepted (1 d)"],
   [null, "bb", "bb in use, none accepted"],
   [null, null, undefined],
-])("accepted key %s and key in use %s are %s", (ckn, keyInUse, text) => {
+])("accepted key %s and key in use %s are shown as %s", (ckn, keyInUse, text) => {
   expect(keysText({ ckn, keyInUse }, " (1 d)")).toBe(text);
 });
 

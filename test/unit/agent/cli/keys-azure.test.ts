@@ -61,7 +61,7 @@ function answerWrites(bench: AzureBench, status: number, code: string, inner: st
 }
 
 describe("an operator's vault", () => {
-  it("takes a pair, tags and all, and has it read back", async () => {
+  it("an operator's vault stores a pair with its tags and returns it", async () => {
     const { bench, vault } = operator();
     const { key, generation } = await bench.run(generateKey(parts(bench, vault), link, never));
     expect(generation).toBe(2);
@@ -74,7 +74,7 @@ describe("an operator's vault", () => {
     expect(methods.filter((each) => each === "PUT secrets").length).toBe(2);
   });
 
-  it("takes the tags of a pair that was made by hand", async () => {
+  it("an operator's vault stores the tags of a pair that was made manually", async () => {
     const { bench, vault } = operator();
     const ckn = "C".repeat(64);
     // The vault counts whole seconds.
@@ -92,12 +92,12 @@ describe("an operator's vault", () => {
     });
   });
 
-  it("has no versions of a name that it does not know yet", async () => {
+  it("an operator's vault lists no versions for a name without secrets", async () => {
     const { bench, vault } = operator();
     expect(await bench.run(vault.versions("a-new-link-cak", never))).toEqual([]);
   });
 
-  it("that refuses a write names the right that it takes", async () => {
+  it("a refused write to an operator's vault names the missing right", async () => {
     const { bench, vault } = operator();
     answerWrites(bench, 403, "Forbidden", "ForbiddenByRbac");
     using cak = octets();
@@ -142,12 +142,12 @@ describe("the document of a LAG", () => {
     return parseFaithful(JSON.stringify({ properties }));
   };
 
-  it("tells how many ports a link has, and how few may carry", () => {
+  it("the document of a LAG says how many ports a link has, and how many must be active", () => {
     const lag = document({ minimumActivePortsRequired: 2 }, [{ name: "a" }]);
     expect(stateOf(lag, "link1").details?.lag).toEqual({ members: 1, least: 2 });
   });
 
-  it("is that of a plain port without them", () => {
+  it("the document of a plain port has no LAG members", () => {
     expect(stateOf(document({}, undefined), "link2").details?.lag).toBeUndefined();
   });
 });

@@ -76,7 +76,7 @@ describe("the plan", () => {
         preview: "~ cipher GcmAesXpn256, sciState Enabled",
       },
     ]);
-    expect(planText(plan)).toContain("(at erd-demo link1, by a person, link dark for");
+    expect(planText(plan)).toContain("(at erd-demo link1, by a person, link down for");
   });
 
   it("names the version to go back to, and notes what no step mends", async () => {

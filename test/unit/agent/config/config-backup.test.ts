@@ -25,7 +25,7 @@ function said(text: string): readonly string[] {
 }
 
 describe("a tunnel that backs a group", () => {
-  it("is taken with BGP inside, alone or beside others that do so", () => {
+  it("a tunnel that backs a group is accepted with BGP, alone or beside others", () => {
     expect(said(good)).toEqual([]);
     expect(said(good.replace("repair: off", `${second}repair: off`))).toEqual([]);
     expect(said(good.replace(backs, `${backs}    prove: 10m\n`))).toEqual([]);
@@ -37,11 +37,16 @@ describe("a tunnel that backs a group", () => {
       "a group elsewhere",
       "device: edge-a\n        port",
       "device: edge-b\n        port",
-      "holds no link of it",
+      "has no link of it",
     ],
     ["no BGP", bgp, "", "without BGP inside nothing moves traffic"],
     ["a way inside of it", backs, `${backs}    insideMacsec: erd-demo\n`, "would be lost together"],
-    ["IPv6", "remote: [10.100.0.0/16]", 'remote: ["2001:db8::/32"]', "by which port it came in"],
+    [
+      "IPv6",
+      "remote: [10.100.0.0/16]",
+      'remote: ["2001:db8::/32"]',
+      "by which an IPv6 packet came in",
+    ],
     [
       "another router",
       "driver: linux\n    charon: unix:/run/charon.vici",
@@ -56,7 +61,7 @@ describe("a tunnel that backs a group", () => {
     ],
     ["proofs of nothing", backs, "    prove: 10m\n", "the tunnel is the backup of nothing"],
     ["proofs without a pause", backs, `${backs}    prove: 1s\n`, "tunnels[0].prove"],
-  ])("is refused with %s", (_what, written, instead, complaint) => {
+  ])("a tunnel that backs a group is refused with %s", (_what, written, instead, complaint) => {
     expect(good).toContain(written);
     const all = said(good.replace(written, instead)).join("\n");
     expect(all).toContain(complaint);

@@ -22,7 +22,7 @@ describe("the status page", () => {
     ["127.0.0.1:9443", { host: "127.0.0.1", port: 9443 }],
     ["127.0.0.53:9443", { host: "127.0.0.53", port: 9443 }],
     ["'[::1]:9443'", { host: "::1", port: 9443 }],
-  ])("is served at %s of this host", (listen, page) => {
+  ])("the status page is served at %s of this host", (listen, page) => {
     const parsed = parse(`{ listen: ${listen} }`);
     expect(parsed).toMatchObject({ kind: "ok", desired: { serve: { page } } });
   });
@@ -47,13 +47,13 @@ describe("the status page", () => {
     ["{ listen: 9443 }", "serve.page.listen: is 9443"],
     ["{ listen: localhost:9443 }", 'serve.page.listen: is "localhost:9443"'],
     ["{ listen: 127.0.0.1:70000 }", "there is no such port"],
-    ["{ listen: 300.0.0.1:9443 }", "it is no address"],
-    ["{ listen: '[::1::2]:9443' }", "it is no address"],
+    ["{ listen: 300.0.0.1:9443 }", "it is not an address"],
+    ["{ listen: '[::1::2]:9443' }", "it is not an address"],
     ["{ listen: unix:/run/page.sock }", 'serve.page.listen: is "unix:/run/page.sock"'],
     ["{ listen: 127.0.0.1:9443, tls: {} }", "serve.page.tls.certificate: is missing"],
     ["{ listen: 127.0.0.1:9443, tls: { certificate: credential:c, key: /etc/k } }", "tls.key"],
     ["{ listen: 127.0.0.1:9443, login: off }", "serve.page.login"],
-  ])("is not %s", (page, says) => {
+  ])("the status page is refused with %s", (page, says) => {
     expect(complaints(page).join("\n")).toContain(says);
   });
 });

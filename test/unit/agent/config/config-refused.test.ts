@@ -106,8 +106,8 @@ const edits: readonly Row[] = [
     "name: edge-b",
     "name: edge-a",
     [
-      '11:11 devices[1].name: "edge-a" stands twice',
-      '28:17 groups[0].links[1].device: "edge-b" is no device',
+      '11:11 devices[1].name: "edge-a" is listed twice',
+      '28:17 groups[0].links[1].device: unknown device "edge-b"',
     ],
   ],
   ["name: edge-a", 'name: "edge\\na"', ['8:11 devices[0].name: is "edge?a"']],
@@ -141,13 +141,13 @@ const edits: readonly Row[] = [
   ...within(`rotate: { window: [${'"a",'.repeat(15)}] }`, [
     "18:23 groups[0].rotate.window: is a list of 15",
   ]),
-  ...weekly("Sat", "is no weekly span"),
-  ...weekly("Sat 02:00-06:00", "is no weekly span"),
-  ...weekly("Sa 02:00-06:00 UTC", "is no weekly span"),
-  ...weekly("Sat 2:00-6:00 UTC", "is no weekly span"),
-  ...weekly("Sat 02:00-06:60 UTC", "holds no time of day"),
-  ...weekly("Sat 02:00-24:01 UTC", "holds no time of day"),
-  ...weekly("Sat 24:00-06:00 UTC", "holds no time of day"),
+  ...weekly("Sat", "is not a weekly span"),
+  ...weekly("Sat 02:00-06:00", "is not a weekly span"),
+  ...weekly("Sa 02:00-06:00 UTC", "is not a weekly span"),
+  ...weekly("Sat 2:00-6:00 UTC", "is not a weekly span"),
+  ...weekly("Sat 02:00-06:60 UTC", "contains no time of day"),
+  ...weekly("Sat 02:00-24:01 UTC", "contains no time of day"),
+  ...weekly("Sat 24:00-06:00 UTC", "contains no time of day"),
   ...weekly("Sat 02:00-02:14 UTC", "is too short"),
   ...weekly("Sat 23:50-00:04 UTC", "is too short"),
   ...weekly("Sat 02:00-02:00 UTC", "is too short"),
@@ -156,14 +156,14 @@ const edits: readonly Row[] = [
     "18:47 groups[0].rotate.window[1]: names no time zone",
   ]),
   ...within("rotate: { window: [Mon,Wed 02:00-06:00 UTC] }", [
-    "18:24 groups[0].rotate.window[0]: is no weekly span",
+    "18:24 groups[0].rotate.window[0]: is not a weekly span",
   ]),
   ...within("freeze: 2026-12-20/2027-01-05", [
     '18:13 groups[0].freeze: is "2026-12-20/2027-01-05"',
   ]),
   ...frozen("2026-12-20", 'is "2026-12-20"'),
   ...frozen("2026-13-01/2027-01-05", 'is "2026-13-01/2027-01-05"'),
-  ...frozen("2026-02-28/2026-02-29", "holds no day 2026-02-29"),
+  ...frozen("2026-02-28/2026-02-29", "contains 2026-02-29"),
   ...frozen("2027-01-05/2026-12-20", "ends before it begins"),
   ...frozen("2026-12-20/2027-01-05 Europe/Dubln", "names no time zone"),
   [
@@ -182,18 +182,18 @@ const edits: readonly Row[] = [
     ["18:12 groups[0].order: does not name both links"],
   ],
   ["order: [secondary, primary]", "order: secondary", ['18:12 groups[0].order: is "secondary"']],
-  ["device: edge-b", "device: edge-c", ['28:17 groups[0].links[1].device: "edge-c" is no device']],
+  ["device: edge-b", "device: c", ['28:17 groups[0].links[1].device: unknown device "c"']],
   ["port: et-0/0/0", "port: 1e3", ["22:15 groups[0].links[0].port: is not quoted"]],
   ["port: et-0/0/0", 'port: "et 0"', ['22:15 groups[0].links[0].port: is "et 0"']],
   [
     "azureLink: link2",
     "azureLink: link1",
-    ['30:20 groups[0].links[1].azureLink: "link1" stands twice'],
+    ['30:20 groups[0].links[1].azureLink: "link1" is listed twice'],
   ],
   [
     "device: edge-b\n        port: et-0/0/1",
     "device: edge-a\n        port: et-0/0/0",
-    ['29:15 groups[0].links[1].port: "edge-a et-0/0/0" stands twice'],
+    ['29:15 groups[0].links[1].port: "edge-a et-0/0/0" is listed twice'],
   ],
   ["speed: 100G", "speed: 100", ["24:16 groups[0].links[0].speed: is 100"]],
   ["speed: 100G", "speed: 10G", ["25:26 groups[0].links[0].macsec.suite: gcm-aes-xpn-256 at 10G"]],
@@ -243,12 +243,12 @@ const edits: readonly Row[] = [
   [
     "cak: erd-demo-2-cak",
     "cak: erd-demo-1-cak",
-    ['33:21 groups[0].links[1].key.cak: "erd-demo-1-cak" stands twice'],
+    ['33:21 groups[0].links[1].key.cak: "erd-demo-1-cak" is listed twice'],
   ],
   [
     "ckn: erd-demo-2-ckn",
     "ckn: erd-demo-2-cak",
-    ['33:42 groups[0].links[1].key.ckn: "erd-demo-2-cak" stands twice'],
+    ['33:42 groups[0].links[1].key.ckn: "erd-demo-2-cak" is listed twice'],
   ],
   [
     "auth: { psk: hub-1-psk }",
@@ -279,7 +279,7 @@ const edits: readonly Row[] = [
   [
     "insideMacsec: erd-demo",
     "insideMacsec: erd",
-    ['41:19 tunnels[0].insideMacsec: "erd" is no group'],
+    ['41:19 tunnels[0].insideMacsec: unknown group "erd"'],
   ],
   [
     "    insideMacsec: erd-demo",
@@ -330,7 +330,7 @@ const edits: readonly Row[] = [
   [
     "  - { risk: breakBeforeMake, until: 2027-01-31 }",
     "  - { risk: hardDrain, until: 2027-01-31 }\n  - { risk: hardDrain, until: 2027-01-31 }",
-    ['47:13 acceptRisks[1].risk: "hardDrain" stands twice'],
+    ['47:13 acceptRisks[1].risk: "hardDrain" is listed twice'],
   ],
   [
     "until: 2027-01-31",
@@ -338,7 +338,7 @@ const edits: readonly Row[] = [
     ['46:57 acceptRisks[0].reason: is "a?b"'],
   ],
   ["repair: off", "repair: off\nserve: { page: {} }", ["43:16 serve.page.listen: is missing"]],
-  ["repair: off", "repair: off\nrepair: on", ["43:1 repair: stands here twice"]],
+  ["repair: off", "repair: off\nrepair: on", ["43:1 repair: is listed twice"]],
   [
     "repair: off",
     "repair: off\n__proto__: { repair: on }",
@@ -347,8 +347,8 @@ const edits: readonly Row[] = [
   ["repair: off", "repair: &a off", ["42:12 repair: has an anchor"]],
   ["repair: off", "repair: *a", ["42:9 repair: is an alias"]],
   ["repair: off", "repair: !!str off", ["42:15 repair: has a tag"]],
-  ["repair: off", "? [repair]\n: off", ["42:3 (file): has a key that is no word"]],
-  ["repair: off", "repair: off\n---\nversion: 1", ["43:1 (file): holds a second document"]],
+  ["repair: off", "? [repair]\n: off", ["42:3 (file): has a key that is not a word"]],
+  ["repair: off", "repair: off\n---\nversion: 1", ["43:1 (file): contains a second document"]],
   ["repair: off", 'repair: "off', ["47:1 (file): is not valid YAML"]],
   ["repair: off", "\trepair: off", ["42:1 (file): is not valid YAML"]],
   ["version: 1", "%YAML 1.1\n---\nversion: 1", ["1:1 (file): has a %YAML directive"]],
@@ -385,17 +385,17 @@ function complaints(text: string): string[] {
 }
 
 describe("a bad config is refused, with line and column", () => {
-  it("is good without an edit", () => {
+  it("the config that the edits start from is accepted", () => {
     expect(complaints(siteConfig)).toEqual(["accepted"]);
   });
 
-  it.each(edits)("%j -> %j", (written, instead, says) => {
+  it.each(edits)("%j changed to %j is refused, with line and column", (written, instead, says) => {
     const text = siteConfig.replace(written, () => instead);
     expect(text).not.toBe(siteConfig);
     expect(complaints(text)).toEqual(says);
   });
 
-  it.each(whole)("%s", (_name, text, says) => {
+  it.each(whole)("a file that is %s is refused", (_name, text, says) => {
     expect(complaints(text).slice(0, 1)).toEqual(says);
   });
 });
@@ -423,12 +423,12 @@ describe("what to write stands in the complaint", () => {
     ["driver: sim", "driver: sim\n    quirks: [shut]", "shutBeforeKeyChange"],
     ["    address: unix:/run/site.sock\n", "", "address: unix:PATH"],
     ["driver: sim", "driver: sim\n    frr: edge", "leave it out"],
-  ])("%s -> %s", (written, instead, write) => {
+  ])("the complaint about %s changed to %s says what to write", (written, instead, write) => {
     const parsed = parseConfig(siteConfig.replace(written, instead), "site.yaml");
     expect(parsed.kind === "refused" && parsed.complaints[0]?.write).toBe(write);
   });
 
-  it("reads as file:line:column path: what, why, what to write", () => {
+  it("a complaint reads as file:line:column path: what, why, what to write", () => {
     const parsed = parseConfig(
       siteConfig.replace("drain: prepend", "drain: adminDown"),
       "site.yaml",
@@ -439,7 +439,7 @@ describe("what to write stands in the complaint", () => {
     ]);
   });
 
-  it("says of a key cache where it is set, since it is no setting of a config", () => {
+  it("the complaint about a key cache says where it is set instead", () => {
     const parsed = parseConfig(
       siteConfig.replace("driver: sim", "driver: sim\n    keyCache: true"),
       "site.yaml",
@@ -452,14 +452,14 @@ describe("what to write stands in the complaint", () => {
     ]);
   });
 
-  it("stops after fifty complaints", () => {
+  it("a config with more than fifty faults gets fifty complaints and a count", () => {
     const text = siteConfig + Array.from({ length: 60 }, (_, i) => `x${i}: 1\n`).join("");
     const said = complaints(text);
     expect(said).toHaveLength(51);
     expect(said.at(-1)).toContain("10 more complaints");
   });
 
-  it("forges no line of a terminal", () => {
+  it("a complaint about control characters forges no line of a terminal", () => {
     const text = siteConfig.replace("repair: off", '"re\\u001b[2Kpair\\n\\u202e": off');
     const [said] = complaints(text);
     expect(said).toBe('42:1 "re?[2Kpair??": is not a key of this place');
@@ -483,7 +483,7 @@ describe("a key pasted in place of a secret's name is refused and never repeated
     ["as a window", "drain: prepend", `rotate: { window: [${cak}] }`],
     ["as a freeze", "drain: prepend", `freeze: [2026-12-20/2027-01-05 ${cak.slice(0, 48)}]`],
     ["as a tag", "repair: off", `repair: !${cak} off`],
-  ])("%s", (_name, written, instead) => {
+  ])("a pasted key, %s, is refused and not repeated", (_name, written, instead) => {
     const parsed = parseConfig(siteConfig.replace(written, instead), "site.yaml");
     expect(parsed.kind).toBe("refused");
     const said = JSON.stringify(parsed).toLowerCase();

@@ -34,7 +34,7 @@ describe("metrics", () => {
     ["127.0.0.1:9464", { kind: "port", host: "127.0.0.1", port: 9464 }],
     ["'[::1]:65535'", { kind: "port", host: "::1", port: 65_535 }],
     ["unix:/run/linkseal/metrics.sock", { kind: "socket", path: "/run/linkseal/metrics.sock" }],
-  ])("are served at %s", (listen, wanted) => {
+  ])("metrics are served at %s", (listen, wanted) => {
     const { serve } = desiredOf(`serve: { metrics: { listen: ${listen} } }`);
     expect(serve).toEqual({ metrics: wanted });
   });
@@ -47,20 +47,20 @@ describe("metrics", () => {
     ["{ listen: localhost:9464 }", '43:29 serve.metrics.listen: is "localhost:9464"'],
     ["{ listen: 127.0.0.1:65536 }", "43:29 serve.metrics.listen: is 127.0.0.1:65536"],
     ["{ listen: unix:metrics.sock }", '43:29 serve.metrics.listen: is "unix:metrics.sock"'],
-  ])("are not served at %s", (metrics, says) => {
+  ])("metrics are not served at %s", (metrics, says) => {
     expect(complaints(`serve: { metrics: ${metrics} }`)).toEqual([says]);
   });
 });
 
 describe("a webhook", () => {
-  it("has the rest filled in", () => {
+  it("a webhook without its optional settings gets the defaults", () => {
     expect(desiredOf("telemetry: {}").telemetry).toEqual({});
     expect(desiredOf(`telemetry: { webhook: { url: ${url} } }`).telemetry).toEqual({
       webhook: { url, least: "warning", privateEndpoints: [] },
     });
   });
 
-  it("is taken as it is written", () => {
+  it("a webhook with all settings keeps them", () => {
     const header = "header: { name: x-key, value: credential:webhook }";
     const ranges = "privateEndpoints: [10.20.0.0/24]";
     const line = `telemetry: { webhook: { url: ${url}, ${header}, least: error, ${ranges} } }`;
@@ -93,11 +93,11 @@ describe("a webhook", () => {
       "43:70 telemetry.webhook.privateEndpoints[0]: is 8.8.8.0/24",
     ],
     [`{ url: ${url}, least: debug }`, '43:58 telemetry.webhook.least: is "debug"'],
-  ])("is not %s", (webhook, says) => {
+  ])("a webhook with %s is refused", (webhook, says) => {
     expect(complaints(`telemetry: { webhook: ${webhook} }`)).toEqual([says]);
   });
 
-  it("has no secret in the file, and repeats none that somebody put there", () => {
+  it("a complaint about a webhook repeats no secret that was put into the file", () => {
     const token = "c0ffee00".repeat(5);
     const header = `header: { name: authorization, value: ${token} }`;
     const parsed = parse(`telemetry: { webhook: { url: ${url}, ${header} } }`);
@@ -107,7 +107,7 @@ describe("a webhook", () => {
 });
 
 describe("an export", () => {
-  it("goes to a collector of this host, or over TLS", () => {
+  it("an export goes to a collector of this host, or over TLS", () => {
     for (const to of ["http://127.0.0.1:4318/v1/metrics", "https://otel.example/v1/metrics"]) {
       expect(desiredOf(`telemetry: { otlp: { url: "${to}" } }`).telemetry).toEqual({
         otlp: { url: to, everyMs: 60_000, privateEndpoints: [] },
@@ -119,7 +119,7 @@ describe("an export", () => {
     ["{ url: 'http://10.0.0.1:4318/' }", '43:27 telemetry.otlp.url: is "http://10.0.0.1:4318/"'],
     ["{ url: 'http://h.example/' }", '43:27 telemetry.otlp.url: is "http://h.example/"'],
     [`{ url: ${url}, every: 1s }`, '43:55 telemetry.otlp.every: is "1s"'],
-  ])("does not go by %s", (otlp, says) => {
+  ])("an export to %s is refused", (otlp, says) => {
     expect(complaints(`telemetry: { otlp: ${otlp} }`)).toEqual([says]);
   });
 });

@@ -19,13 +19,13 @@ function desiredOf(text: string): Desired {
 describe("a good config", () => {
   const desired = desiredOf(siteConfig);
 
-  it("may have an empty list of private endpoints, which was refused", () => {
+  it("a config may have an empty list of private endpoints", () => {
     const text = siteConfig.replace("azure:\n", "azure:\n  privateEndpoints: []\n");
     expect(text).not.toBe(siteConfig);
     expect(desiredOf(text).azure).toEqual(desired.azure);
   });
 
-  it("becomes what the agent wants, units resolved and defaults filled in", () => {
+  it("a good config becomes the desired state, with units resolved and defaults filled in", () => {
     expect(desired.groups[0]?.links[1]).toEqual({
       name: "primary",
       group: "erd-demo",
@@ -74,7 +74,7 @@ describe("a good config", () => {
     });
   });
 
-  it("asks a Linux host at the usual place of linkseal-net, unless it names another", () => {
+  it("a Linux host without an address is reached at linkseal-net's default socket", () => {
     const devices = (more: string) => {
       const linux = `driver: linux\n    charon: unix:/run/charon.vici${more}`;
       return desiredOf(siteConfig.replace("driver: sim\n    address: unix:/run/site.sock", linux))
@@ -130,7 +130,7 @@ describe("a good config", () => {
     expect(desired.tunnels[0]).not.toHaveProperty("backs");
   });
 
-  it("rotates by hand at any time and has no quirks, unless it says so", () => {
+  it("a group rotates manually at any time and has no quirks by default", () => {
     expect(desired.groups[0]).toMatchObject({
       drain: "prepend",
       retire: "afterProof",
@@ -140,7 +140,7 @@ describe("a good config", () => {
     expect(desired.devices[0]?.quirks).toEqual([]);
   });
 
-  it("has a port of IOS XE shut while its key changes, under an XPN suite: CSCvt33018", () => {
+  it("a port of IOS XE with an XPN suite is shut while its key changes: CSCvt33018", () => {
     const vendor = (driver: string, suite: string, quirks = ""): readonly (readonly string[])[] => {
       const address = "    address: 192.0.2.1\n";
       const ssh = 'ssh: { user: linkseal, key: agent, hostKey: "file:/etc/known" }';
@@ -162,7 +162,7 @@ describe("a good config", () => {
     expect(vendor("iosxe", "gcm-aes-xpn-256", "    quirks: []\n")).toEqual([shut, []]);
   });
 
-  it("reads what makes a rotation begin, and when", () => {
+  it("a config says what makes a rotation begin, and when", () => {
     const window = "Mon,Wed-Thu 22:00-02:30 Europe/Dublin";
     const text = siteConfig
       .replace("driver: sim", "driver: sim\n    quirks: [shutBeforeKeyChange]")
@@ -204,13 +204,13 @@ describe("a good config", () => {
     ["Sat,Sun,Sat", [0, 6]],
     ["Sun-Sat", [0, 1, 2, 3, 4, 5, 6]],
     ["daily", [0, 1, 2, 3, 4, 5, 6]],
-  ])("the days %s are %j", (days, numbers) => {
+  ])("a window on the days %s has the day numbers %j", (days, numbers) => {
     const rotate = `    rotate: { window: ["${days} 02:00-02:15 UTC"] }`;
     const { groups } = desiredOf(siteConfig.replace("    drain: prepend", rotate));
     expect(groups[0]?.rotate.windows.map((window) => window.days)).toEqual([numbers]);
   });
 
-  it("takes the links in its order, else as listed", () => {
+  it("a group has its links in the order of `order`, else as listed", () => {
     const names = (text: string): (string | undefined)[] =>
       desiredOf(text).groups[0]?.links.map((link) => link.name) ?? [];
     expect(names(siteConfig)).toEqual(["secondary", "primary"]);
@@ -218,7 +218,7 @@ describe("a good config", () => {
     expect(names(unordered)).toEqual(["primary", "secondary"]);
   });
 
-  it("gives the same defaults when whole sections are absent", () => {
+  it("a config without whole sections gets the same defaults", () => {
     const bare = siteConfig.replace(/^(repair|health|rotation): .*\n/gm, "");
     expect(bare).not.toContain("rotation");
     expect(desiredOf(bare)).toEqual(desired);
@@ -249,7 +249,7 @@ describe("a good config", () => {
       "[10.1.0.0/16], remote: [10.100.0.0/16]",
       '["fd00::/64"], remote: ["fd01::/64"]',
     ],
-  ])("accepts %s", (_name, written, instead) => {
+  ])("a config with %s is accepted", (_name, written, instead) => {
     expect(parseConfig(siteConfig.replace(written, instead), "site.yaml").kind).toBe("ok");
   });
 });
@@ -264,16 +264,16 @@ describe("warnings", () => {
 
   it.each([
     ["2027-01-31T23:59:59Z", []],
-    ["2027-02-01T00:00:00Z", ["46:37 is over"]],
-  ])("a risk until 2027-01-31 at %s", (now, says) => {
+    ["2027-02-01T00:00:00Z", ["46:37 has passed"]],
+  ])("a risk until 2027-01-31 is a warning only after its end, at %s", (now, says) => {
     expect(lines(siteConfig, at(now))).toEqual(says);
   });
 
-  it("without a clock no date is judged", () => {
+  it("a config that is parsed without a clock gets no warning about dates", () => {
     expect(lines(siteConfig.replace("2027-01-31", "1999-01-31"))).toEqual([]);
   });
 
-  it("both links of a group on one device", () => {
+  it("both links of a group on one device are a warning", () => {
     expect(lines(siteConfig.replace("device: edge-b", "device: edge-a"))).toEqual([
       "20:7 end on one device",
     ]);
@@ -288,7 +288,7 @@ describe("waits that end before a key can be proven without probes", () => {
     return parsed.warnings.map(({ path, why, write }) => `${path}: ${why} (${write})`);
   };
 
-  it("are warned of by their rule where the file accepts a device without probes", () => {
+  it("too short waits are warned of if the config accepts a device without probes", () => {
     const [verify, ...rest] = warned(blind);
     expect(verify).toMatch(/^rotation\.verify: proof-too-slow: without probes 20 frames of the/);
     expect(verify).toMatch(/take up to 600s, and verify gives 96s \(verify: 564s, or fewer /);
@@ -299,7 +299,7 @@ describe("waits that end before a key can be proven without probes", () => {
     );
   });
 
-  it("are none where probes are sent, and none that are long enough", () => {
+  it("waits are not warned of if probes are sent, or if they are long enough", () => {
     expect(warned(siteConfig)).toEqual([]);
     const enough = blind.replace("verify: 60s, confirm: 5m", "verify: 564s, confirm: 15m");
     expect(warned(enough)).toEqual([]);
@@ -341,13 +341,13 @@ describe("units", () => {
     ["NAME", ["name"], "name"],
     ["poll", ["verify"], undefined],
     ["x".repeat(41), ["x"], undefined],
-  ])("nearest to %s", (word, words, meant) => {
+  ])("the word nearest to %s is found if it is near enough", (word, words, meant) => {
     expect(nearest(word, words)).toBe(meant);
   });
 });
 
 describe("the reference", () => {
-  it("shows an example that is accepted without a warning", () => {
+  it("the example of the reference is accepted without a warning", () => {
     const example = /```yaml\n([\s\S]*?)```/.exec(configReference())?.[1] ?? "";
     expect(parseConfig(example, "example.yaml")).toMatchObject({ kind: "ok", warnings: [] });
   });
@@ -458,7 +458,7 @@ describe("a config of a real cloud", () => {
     `${network}/expressRoutePorts/erd-demo/links/link1`,
     `${network}/expressRoutePorts/..`,
     `${group}/../providers/Microsoft.Network/expressRoutePorts/erd-demo`,
-  ])("names no port by %s", (port) => {
+  ])("a config of a real cloud that names a port by %s is refused", (port) => {
     expect(() => desiredOf(real(port))).toThrow("a real cloud knows no such port");
   });
 
@@ -466,14 +466,14 @@ describe("a config of a real cloud", () => {
     text.replace("psk: hub-1-psk", "psk: hub-1-psk, farEnd: agent");
   const port = `${network}/expressRoutePorts/erd-demo`;
 
-  it("may have a tunnel's key given to its gateway by the agent", () => {
+  it("a config of a real cloud may let the agent set a tunnel's key at the gateway", () => {
     const desired = desiredOf(giving(real(port)));
     const auth = { kind: "psk", secret: "hub-1-psk", farEnd: "agent" };
     expect(desired.tunnels.map((tunnel) => tunnel.auth)).toEqual([auth]);
     expect(desiredOf(real(port)).tunnels[0]?.auth).toMatchObject({ farEnd: "manual" });
   });
 
-  it("names the connection whose key the agent gives, and no other tunnel is of it", () => {
+  it("a tunnel whose key the agent sets names its connection, which no other tunnel uses", () => {
     const bare = giving(real(port)).replace(`, azureConnection: ${connection}`, "");
     expect(() => desiredOf(bare)).toThrow("names no remote.azureConnection to write to");
     const [, first = ""] = /( {2}- name: hub-1\n(?: {4}.*\n)+)/.exec(giving(real(port))) ?? [];
@@ -487,9 +487,9 @@ describe("a config of a real cloud", () => {
     expect(() => desiredOf(both)).toThrow("hub-2 is of the same connection");
   });
 
-  it("names no connection by a path that leads elsewhere", () => {
+  it("a config of a real cloud that names a connection by another path is refused", () => {
     const odd = `${group}/../x/connections/hub-1`;
-    expect(() => desiredOf(real(port, odd))).toThrow("it is no resource id");
+    expect(() => desiredOf(real(port, odd))).toThrow("it is not a resource id");
     expect(() => desiredOf(real(port, "hub-1"))).toThrow("azureConnection");
   });
 });

@@ -53,7 +53,7 @@ function* everySet(): Generator<AzurePolicy> {
 }
 
 describe("a policy of IPsec", () => {
-  it("knows every name of Azure's and no other", () => {
+  it("an IPsec policy accepts every algorithm name of Azure and no other", () => {
     for (const [field, names] of Object.entries(azure)) {
       for (const name of names) {
         const unknown = faultsOf({ [field]: name }).filter(([, rule]) =>
@@ -66,7 +66,7 @@ describe("a policy of IPsec", () => {
     }
   });
 
-  it("comes back from the model's words as it was, wherever it has no fault", () => {
+  it("an IPsec policy without faults is the same after translation and back", () => {
     let whole = 0;
     let refused = 0;
     for (const policy of everySet()) {
@@ -84,14 +84,14 @@ describe("a policy of IPsec", () => {
     expect(refused).toBeGreaterThan(0);
   });
 
-  it("has no word of Azure's for what only others know", () => {
+  it("an algorithm that Azure does not know has no Azure name", () => {
     const { ike, esp, life } = transformsOf(strong);
     const chacha = { ...esp, encryption: "chacha20-poly1305" };
     expect(azureOf({ ike, esp: chacha, life })).toBeUndefined();
     expect(azureOf({ ike, esp: { ...esp, dhGroup: "curve25519" }, life })).toBeUndefined();
   });
 
-  it("is refused if it lacks any of the eight, or has a ninth", () => {
+  it("an IPsec policy that lacks one of the eight properties, or has a ninth, is refused", () => {
     for (const field of azureFields) {
       const [fault] = policyFaults({ ...strong, [field]: undefined });
       expect(fault?.what).toBe(`lacks ${field}`);
@@ -120,11 +120,11 @@ describe("a policy of IPsec", () => {
     ["299 seconds", { saLifeTimeSeconds: 299 }, "saLifeTimeSeconds", "from 300"],
     ["half a second", { saLifeTimeSeconds: 300.5 }, "saLifeTimeSeconds", "whole number"],
     ["1023 kilobytes", { saDataSizeKilobytes: 1023 }, "saDataSizeKilobytes", "from 1024"],
-  ])("is refused for %s, with the rule", (_what, change, field, rule) => {
+  ])("an IPsec policy is refused for %s, with the rule", (_what, change, field, rule) => {
     expect(faultsOf(change)).toEqual([[field, expect.stringContaining(rule)]]);
   });
 
-  it("of each profile has no fault, and only Azure's default is weak", () => {
+  it("the IPsec policy of each profile has no fault, and only Azure's default is weak", () => {
     for (const name of policyProfiles) {
       expect(policyFaults({ ...profiles[name] })).toEqual([]);
       expect(weaknesses(profiles[name]).length > 0).toBe(name === "azureDefault");
@@ -146,12 +146,12 @@ describe("a policy of IPsec", () => {
     ],
     [{ ikeEncryption: "DES3" }, "ikeEncryption DES3 (blocks of 64 bits)"],
     [{ pfsGroup: "None" }, "pfsGroup None (one stolen key opens all that was recorded)"],
-  ])("is weak for %j", (change, why) => {
+  ])("an IPsec policy is weak for %j", (change, why) => {
     expect(policyFaults({ ...strong, ...change })).toEqual([]);
     expect(weaknesses({ ...strong, ...change })).toEqual([why]);
   });
 
-  it("has a number for every name, always the same and never none", () => {
+  it("every tunnel name gives the same interface number each time, never 0", () => {
     const numbers = Array.from({ length: 1_000 }, (_, i) => ifIdOf(`hub-${i}`));
     expect(new Set(numbers).size).toBe(1_000);
     expect(Math.min(...numbers)).toBeGreaterThan(0);
@@ -191,7 +191,7 @@ function complaintsOf(more: string, ending = ""): readonly string[] {
 }
 
 describe("the policy of a tunnel in a config", () => {
-  it("is a profile, or Azure's eight properties", () => {
+  it("a tunnel's policy is a profile, or Azure's eight properties", () => {
     const result = parsed(`policy: ${own}\n    mtu: 1350\n    ifId: 7`);
     if (result.kind !== "ok") throw new Error(result.complaints.map(formatComplaint).join("\n"));
     expect(result.desired.tunnels[0]).toMatchObject({
@@ -205,7 +205,7 @@ describe("the policy of a tunnel in a config", () => {
     expect(complaintsOf("policy: cnsa")).toEqual([]);
   });
 
-  it("is refused with the rule that it breaks", () => {
+  it("a tunnel's policy is refused with the rule that it breaks", () => {
     const [lacks] = complaintsOf("policy: { ikeEncryption: AES256 }");
     expect(lacks).toContain("tunnels[0].policy: lacks ikeIntegrity, Azure takes a custom policy");
     const [gcm] = complaintsOf(
@@ -216,7 +216,7 @@ describe("the policy of a tunnel in a config", () => {
     expect(complaintsOf("policy: { strange: 1 }")[0]).toContain("policy");
   });
 
-  it("may be weak only while its risk is accepted", () => {
+  it("a tunnel's policy may be weak only while its risk is accepted", () => {
     const [weak] = complaintsOf("policy: azureDefault");
     expect(weak).toContain("tunnels[0].policy: is weak, it has dhGroup DHGroup2");
     expect(complaintsOf("policy: azureDefault", risk)).toEqual([]);

@@ -19,7 +19,7 @@ const sources: readonly (readonly [string, readonly string[]])[] = [
 ];
 
 describe("explanations", () => {
-  it.each(sources)("of every %s, and none left over", (kind, codes) => {
+  it.each(sources)("there is an explanation of every %s, and none left over", (kind, codes) => {
     const mine = [...explanations.values()].filter((each) => each.kind === kind);
     expect(mine.map((each) => each.code).sort()).toEqual([...codes].sort());
   });
@@ -29,7 +29,7 @@ describe("explanations", () => {
     expect(new Set(all).size).toBe(all.length);
   });
 
-  it("of warnings stand in two files, each code in one of them", () => {
+  it("explanations of warnings are in two files, each code in one of them", () => {
     const codes = [...Object.keys(links), ...Object.keys(operations)];
     expect(codes.sort()).toEqual(Object.keys(warningRows).sort());
   });
@@ -44,7 +44,7 @@ describe("explanations", () => {
     },
   );
 
-  it("finds a code in any case", () => {
+  it("explain finds a code in upper or lower case", () => {
     expect(explain("Gate.Siblingunhealthy")).toMatchObject({
       kind: "known",
       explanation: { code: "gate.siblingUnhealthy" },
@@ -55,16 +55,16 @@ describe("explanations", () => {
     ["cak-mismach", "cak-mismatch"],
     ["gate.sibling-unhealthy", "gate.siblingUnhealthy"],
     ["xyzzy", undefined],
-  ])("%s: did you mean %s?", (code, meant) => {
+  ])("explain %s suggests %s", (code, meant) => {
     expect(explain(code)).toEqual({ kind: "unknown", meant });
   });
 
-  it("fills the document with every code once", () => {
+  it("docs/codes.md has every code once", () => {
     const titles = explainMarkdown().match(/^### `.*`$/gm) ?? [];
     expect(titles.length).toBe(explanations.size);
   });
 
-  it("names only verbs of the command line", () => {
+  it("explanations name only verbs that the command line has", () => {
     const used = [...explainMarkdown().matchAll(/`(linkseal [a-z][^`]*)`/g)].map(
       (match) => match[1] ?? "",
     );

@@ -94,9 +94,12 @@ describe("the state folder of an agent", () => {
     return journalState;
   }
 
-  it.each(files)("with %s nested without end is no reason to die", async (name) => {
-    expect(await begun(name, encoder.encode(deep))).toMatch(/^(whole|torn|corrupt|journal\.)/);
-  });
+  it.each(files)(
+    "a state folder with %s nested without end does not end the agent",
+    async (name) => {
+      expect(await begun(name, encoder.encode(deep))).toMatch(/^(whole|torn|corrupt|journal\.)/);
+    },
+  );
 
   it(`with any damage starts or says why not (LINKSEAL_SEED=${seed})`, {
     timeout: 3_600_000,
@@ -118,7 +121,7 @@ describe("the state folder of an agent", () => {
 });
 
 describe("host.key and report.key", () => {
-  it.each([0, 1, 31, 33, 100_000])("of %d octets are refused, and named", async (length) => {
+  it.each([0, 1, 31, 33, 100_000])("keys of %d octets are refused, and named", async (length) => {
     const folder = mkdtempSync(join(tmpdir(), "linkseal-keys-"));
     try {
       for (const [name, open] of [

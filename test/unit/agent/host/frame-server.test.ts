@@ -54,7 +54,7 @@ async function raw(...chunks: readonly Uint8Array[]): Promise<Buffer> {
 }
 
 describe("frames at a socket", () => {
-  it("are answered one by one, each on a connection of its own", async () => {
+  it("frames are answered one by one, each on a connection of its own", async () => {
     await using server = await served();
     const answers = await Promise.all([1, 2, 3].map((one) => ask(Uint8Array.of(one, 9))));
     expect(answers.map((answer) => [...answer])).toEqual([1, 2, 3].map((one) => [9, one]));
@@ -67,7 +67,7 @@ describe("frames at a socket", () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
-  it("may come octet by octet", async () => {
+  it("a frame may come octet by octet", async () => {
     await using _server = await served();
     const octets = [0, 0, 0, 2, 5, 6].map((one) => Uint8Array.of(one));
     expect([...(await raw(...octets))]).toEqual([0, 0, 0, 2, 6, 5]);
@@ -78,14 +78,14 @@ describe("frames at a socket", () => {
     ["a length beyond all bounds", [0xff, 0xff, 0xff, 0xff, 1, 2]],
     ["more behind the question", [0, 0, 0, 1, 1, 2]],
     ["more than there is room for", Array.from({ length: 1000 }, () => 0)],
-  ])("%s: cut off, and nobody is asked", async (_name, octets) => {
+  ])("a client that sends %s is cut off, and its frame is not answered", async (_name, octets) => {
     await using server = await served();
     expect(await raw(Uint8Array.from(octets))).toHaveLength(0);
     expect(server.asked).toEqual([]);
     expect([...(await ask(Uint8Array.of(3)))]).toEqual([3]);
   });
 
-  it("of somebody who may not ask are not read", async () => {
+  it("frames of a user who may not ask are not read", async () => {
     await using server = await served({ admits: () => false });
     await expect(ask(Uint8Array.of(1))).rejects.toMatchObject({
       code: expect.stringMatching(/^transport\./),
@@ -93,7 +93,7 @@ describe("frames at a socket", () => {
     expect(server.asked).toEqual([]);
   });
 
-  it("of many who say nothing keep nobody out for long", { timeout: 30_000 }, async () => {
+  it("many silent clients do not keep others out for long", { timeout: 30_000 }, async () => {
     await using server = await served();
     const silent = Array.from({ length: 16 }, () => connect(path));
     const gone = silent.map((socket) => new Promise((resolve) => socket.once("close", resolve)));
@@ -103,7 +103,7 @@ describe("frames at a socket", () => {
     expect(server.asked).toHaveLength(1);
   });
 
-  it("end with a defect that is told, and the client knows nothing", async () => {
+  it("a defect in an answer is reported, and the client gets no answer", async () => {
     const defect = new Error("broken");
     await using server = await served({
       answer: async () => {
@@ -115,7 +115,7 @@ describe("frames at a socket", () => {
     expect(server.defects).toEqual([defect]);
   });
 
-  it("replace what a killed server left, and never a living one", async () => {
+  it("a frame server replaces a killed one's socket, never a running one's", async () => {
     await using _server = await served();
     await expect(served()).rejects.toMatchObject({ code: "journal.locked" });
     expect([...(await ask(Uint8Array.of(3)))]).toEqual([3]);
@@ -136,14 +136,14 @@ describe("an answer", () => {
     ["without its length", [0, 0]],
     ["none at all", []],
     ["too long", [0, 0, 4, 0, 1]],
-  ])("%s is lost, and what it did is not known", async (_name, octets) => {
+  ])("an answer of %s is lost, and its effect is unknown", async (_name, octets) => {
     await using _server = await answering(octets);
     await expect(ask(Uint8Array.of(1))).rejects.toMatchObject({
       ...{ code: "transport.closed", effect: "unknown", where: path },
     });
   });
 
-  it("of nobody is none, and one that is not waited for is not", async () => {
+  it("a missing server gives no answer, and an aborted wait ends", async () => {
     await expect(ask(Uint8Array.of(1))).rejects.toMatchObject({
       ...{ code: "transport.unreachable", effect: "none" },
     });

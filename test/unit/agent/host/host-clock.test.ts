@@ -70,14 +70,14 @@ const offsetOf = (clock: Clock): { readonly least: number; readonly most: number
 };
 
 describe("the host's clock", () => {
-  it("sleeps, never goes back, and knows the date", async () => {
+  it("the host's clock sleeps, never goes back, and knows the date", async () => {
     const before = hostClock.now();
     await hostClock.sleep(20);
     expect(hostClock.now() - before).toBeGreaterThan(18);
     expect(Math.abs(hostClock.wall() - Date.now())).toBeLessThan(1000);
   });
 
-  it("ends a sleep with the signal's own reason, before it began and in the middle", async () => {
+  it("an aborted sleep of the host's clock rejects with the signal's reason", async () => {
     const reason = new Error("stop");
     await expect(hostClock.sleep(1e12, AbortSignal.abort(reason))).rejects.toBe(reason);
     const limit = new AbortController();
@@ -88,7 +88,7 @@ describe("the host's clock", () => {
 });
 
 describe("an alarm of the host's clock", () => {
-  it("rings after its time, and not when it was taken back", async () => {
+  it("an alarm rings after its time, and not if it was cancelled", async () => {
     const rung: string[] = [];
     const begun = hostClock.now();
     hostClock.alarm(10, () => rung.push("kept"));
@@ -102,7 +102,7 @@ describe("an alarm of the host's clock", () => {
 });
 
 describe("a clock that follows a site", () => {
-  it("shows the site's time, carried on at its speed", async () => {
+  it("a following clock shows the site's time, continued at its speed", async () => {
     const clock = await followingClock(site(running(100)).dial, "unix:/site");
     const start = clock.now();
     expect(start).toBeGreaterThanOrEqual(1000);
@@ -113,7 +113,7 @@ describe("a clock that follows a site", () => {
     expect(offset.least).toBeLessThan(1e12 + 1);
   });
 
-  it("sleeps the site's milliseconds, at its pace, and not less", async () => {
+  it("a following clock sleeps the site's milliseconds, and not less", async () => {
     const clock = await followingClock(site(running(1000)).dial, "unix:/site");
     const start = clock.now();
     const realMs = await elapsed(() => clock.sleep(60_000));
@@ -122,7 +122,7 @@ describe("a clock that follows a site", () => {
     expect(realMs).toBeLessThan(2000);
   });
 
-  it("never goes back when the site does, and ends its sleeps all the same", async () => {
+  it("a following clock never goes back when the site does, and ends its sleeps", async () => {
     const scripted = site(running(1000, 50_000));
     const clock = await followingClock(scripted.dial, "unix:/site");
     scripted.reply = running(1000, 40_000);
@@ -135,7 +135,7 @@ describe("a clock that follows a site", () => {
     expect(seen.at(-1)).toBeGreaterThanOrEqual(70_000);
   });
 
-  it("asks for no time while it is held, so that its site waits", async () => {
+  it("a following clock that is held sends no request, so that its site waits", async () => {
     const scripted = site(() => json({ now: 1000, wall: 1e12, speed: 100, leash: 2000 }));
     let isHeld = true;
     const clock = await followingClock(scripted.dial, "unix:/site", () => isHeld);
@@ -147,7 +147,7 @@ describe("a clock that follows a site", () => {
     }
   });
 
-  it("stays within the leash of a site that waits, and asks twice within each", async () => {
+  it("a following clock stays within the site's leash, and asks twice in each", async () => {
     const scripted = site(() => json({ now: 1000, wall: 1e12, speed: 100, leash: 2000 }));
     const clock = await followingClock(scripted.dial, "unix:/site");
     await hostClock.sleep(100);
@@ -161,7 +161,7 @@ describe("a clock that follows a site", () => {
     expect(scripted.asked).toBeLessThan((performance.now() - begun + 200) / 5);
   });
 
-  it("does not run ahead of a site that waits because one answer was missed", async () => {
+  it("a following clock does not run ahead of its site after one missed reply", async () => {
     const answer = () => json({ now: 1000, wall: 1e12, speed: 100, leash: 500 });
     const scripted = site(answer);
     const clock = await followingClock(scripted.dial, "unix:/site");
@@ -178,7 +178,7 @@ describe("a clock that follows a site", () => {
     expect(clock.now()).toBeLessThanOrEqual(1500);
   });
 
-  it("lets the wall clock jump with the site's", async () => {
+  it("the wall clock of a following clock jumps with the site's", async () => {
     let offset = 1e12;
     const start = performance.now();
     const scripted = site(() => {
@@ -193,7 +193,7 @@ describe("a clock that follows a site", () => {
     expect(measured.least).toBeLessThan(5e11 + 1);
   });
 
-  it("asks an unpaced site again and again until its time has come", async () => {
+  it("a following clock asks an unpaced site until its time has come", async () => {
     let now = 0;
     const scripted = site(() => {
       now += 700;
@@ -205,14 +205,14 @@ describe("a clock that follows a site", () => {
     expect(scripted.asked).toBeLessThan(20);
   });
 
-  it("asks once for many that wake together", async () => {
+  it("a following clock sends one request for many sleeps that end together", async () => {
     const scripted = site(running(100));
     const clock = await followingClock(scripted.dial, "unix:/site");
     await Promise.all(Array.from({ length: 50 }, () => clock.sleep(3000)));
     expect(scripted.asked).toBeLessThan(10);
   });
 
-  it("goes on when the site is gone, and a sleep still ends", async () => {
+  it("a following clock goes on when the site is gone, and a sleep still ends", async () => {
     const scripted = site(running(1000));
     const clock = await followingClock(scripted.dial, "unix:/site");
     scripted.reply = () => {
@@ -224,7 +224,7 @@ describe("a clock that follows a site", () => {
     expect(clock.now()).toBeGreaterThanOrEqual(61_000);
   });
 
-  it("does not flood a site that is gone, however often it is read", async () => {
+  it("a following clock does not flood a site that is gone", async () => {
     const scripted = site(running(1));
     const clock = await followingClock(scripted.dial, "unix:/site");
     scripted.reply = () => {
@@ -237,7 +237,7 @@ describe("a clock that follows a site", () => {
     expect(scripted.asked).toBeLessThan(5);
   });
 
-  it("ends a sleep with the signal's own reason", async () => {
+  it("an aborted sleep of a following clock rejects with the signal's reason", async () => {
     const clock = await followingClock(site(running(1)).dial, "unix:/site");
     const reason = new Error("stop");
     await expect(clock.sleep(1e9, AbortSignal.abort(reason))).rejects.toBe(reason);
@@ -252,7 +252,7 @@ describe("a clock that follows a site", () => {
     ["a leash below zero", () => json({ now: 1, wall: 1, speed: 1, leash: -1 })],
     ["a speed below zero", () => json({ now: 1, wall: 1, speed: -1 })],
     ["an endless speed", () => json({ now: 1, wall: 1, speed: 1e300 })],
-  ])("refuses a site that answers with %s", async (_name, reply) => {
+  ])("a following clock refuses a site that answers with %s", async (_name, reply) => {
     const clock = followingClock(site(reply).dial, "unix:/site");
     await expect(clock).rejects.toMatchObject({ code: "device.unparsed", effect: "none" });
   });

@@ -61,7 +61,7 @@ const ask = (more: Partial<HttpRequest> = {}, signal = never): Promise<HttpReply
   );
 
 describe("an exchange", () => {
-  it("sends method, path and body, and brings back status and body", async () => {
+  it("an exchange sends method, path and body, and returns status and body", async () => {
     await serveHttp(({ method, url }, body, reply) => {
       reply.writeHead(418).end(`${method} ${url} ${body.toString()}`);
     });
@@ -74,7 +74,7 @@ describe("an exchange", () => {
     expect(new TextDecoder().decode(empty.body)).toBe("GET /x ");
   });
 
-  it("fills the holes of a long body and does not wipe it before it is sent", async () => {
+  it("an exchange fills the secrets of a long body and wipes it after sending", async () => {
     const seen: Buffer[] = [];
     await serveHttp((_request, body, reply) => {
       seen.push(body);
@@ -108,7 +108,7 @@ describe("an exchange", () => {
     },
   );
 
-  it("takes a reply of exactly the limit and refuses one byte more", async () => {
+  it("an exchange takes a reply of exactly the limit and refuses one byte more", async () => {
     await serveHttp(({ url }, _body, reply) => {
       reply.end("x".repeat(Number(url?.slice(1))));
     });
@@ -132,23 +132,26 @@ describe("a failed exchange", () => {
       "transport.closed",
       "unknown",
     ],
-  ])("%s (%s): the code and what it may have done", async (_name, method, start, code, effect) => {
-    await start();
-    const failed = ask({ method: method === "none" ? "POST" : method });
-    await expect(failed).rejects.toMatchObject({ code, effect, where: `unix:${folder}/s` });
-  });
+  ])(
+    "a failed exchange with %s (%s) has the right code and effect",
+    async (_name, method, start, code, effect) => {
+      await start();
+      const failed = ask({ method: method === "none" ? "POST" : method });
+      await expect(failed).rejects.toMatchObject({ code, effect, where: `unix:${folder}/s` });
+    },
+  );
 
-  it("cannot reach a path that is too long, and nothing happened", async () => {
+  it("an exchange with a path that is too long fails without effect", async () => {
     const failed = ask({ to: `unix:${folder}/${"x".repeat(200)}` });
     await expect(failed).rejects.toMatchObject({ code: "transport.unreachable", effect: "none" });
   });
 
-  it("dials nothing but sockets of this host", async () => {
+  it("an exchange without TLS connects to sockets of this host alone", async () => {
     const failed = ask({ to: "https://192.0.2.1" });
     await expect(failed).rejects.toMatchObject({ code: "transport.unreachable", effect: "none" });
   });
 
-  it("ends with the signal's own reason: before, while waiting, and inside the reply", async () => {
+  it("an aborted exchange rejects with the signal's reason at any time", async () => {
     const reason = new Error("deadline");
     await expect(ask({}, AbortSignal.abort(reason))).rejects.toBe(reason);
     const waiting = new AbortController();
@@ -182,15 +185,18 @@ describe("the port towards an address", () => {
     ["8.8.8.8", "eth0", "the default of the lowest metric"],
     ["198.51.100.7", undefined, "a route that refuses"],
     ["203.0.113.1", "eth0", "a route that is down does not count"],
-  ])("%s goes to %s: %s", (address, port) => {
+  ])("the route to %s uses port %s: %s", (address, port) => {
     expect(portTo(address, table)).toBe(port);
   });
 
-  it.each(["", "nonsense\n\n1 2 3", "a b c\neth0 x"])("is not known from %j", (broken) => {
-    expect(portTo("192.0.2.1", broken)).toBeUndefined();
-  });
+  it.each(["", "nonsense\n\n1 2 3", "a b c\neth0 x"])(
+    "the port towards an address is not known from the table %j",
+    (broken) => {
+      expect(portTo("192.0.2.1", broken)).toBeUndefined();
+    },
+  );
 
-  it("is this host for its own addresses, and not known for a name or IPv6", async () => {
+  it("the port is lo for own addresses, and not known for a name or IPv6", async () => {
     expect(await hostDialer.routeTo("127.0.0.1", never)).toBe("lo");
     expect(await hostDialer.routeTo("2001:db8::1", never)).toBeUndefined();
     expect(await hostDialer.routeTo("router.example", never)).toBeUndefined();
@@ -198,13 +204,13 @@ describe("the port towards an address", () => {
 });
 
 describe("a host name", () => {
-  it("stands for its addresses; an address for itself", async () => {
+  it("a host name resolves to its addresses; an address to itself", async () => {
     expect(await hostDialer.resolve("192.0.2.1", never)).toEqual(["192.0.2.1"]);
     expect(await hostDialer.resolve("2001:db8::1", never)).toEqual(["2001:db8::1"]);
     expect(await hostDialer.resolve("localhost", never)).not.toEqual([]);
   });
 
-  it("that nobody knows is an error without effect", async () => {
+  it("an unknown host name is an error without effect", async () => {
     const failed = hostDialer.resolve("no host", never);
     await expect(failed).rejects.toMatchObject({ code: "transport.unreachable", effect: "none" });
     const reason = new Error("deadline");

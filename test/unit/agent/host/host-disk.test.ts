@@ -33,7 +33,7 @@ beforeEach(async () => {
 afterEach(() => rm(base, { recursive: true, force: true }));
 
 describe("the state folder", () => {
-  it("is created for its owner alone, and so is every file in it", async () => {
+  it("the state folder and its files are created for their owner alone", async () => {
     const disk = await FsDisk.open(folder);
     await disk.append("journal", bytes("a"));
     await disk.replace("intent/1.yaml", bytes("b"));
@@ -43,7 +43,7 @@ describe("the state folder", () => {
     expect(await Promise.all(modes)).toEqual(["700", "600", "700", "600"]);
   });
 
-  it("reads, appends, replaces and lists", async () => {
+  it("the state folder reads, appends, replaces and lists files", async () => {
     const disk = await FsDisk.open(folder);
     expect(await disk.read("journal")).toBeUndefined();
     expect(await disk.read("intent/1.yaml")).toBeUndefined();
@@ -56,7 +56,7 @@ describe("the state folder", () => {
     expect(await disk.list("intent/")).toEqual(["intent/10", "intent/2"]);
   });
 
-  it("writes over what a crash left aside, and never lists it", async () => {
+  it("a file that a crash left aside is overwritten, and never listed", async () => {
     const disk = await FsDisk.open(folder);
     await writeFile(join(folder, "journal~"), "half");
     expect(await disk.list("")).toEqual([]);
@@ -79,14 +79,14 @@ describe("the state folder", () => {
     "a\0",
     "a//b",
     "x".repeat(101),
-  ])("takes %j for no file name", async (name) => {
+  ])("the state folder refuses %j as a file name", async (name) => {
     const disk = await FsDisk.open(folder);
     await expect(disk.read(name)).rejects.toThrow(TypeError);
     expect(() => disk.append(name, bytes("a"))).toThrow(TypeError);
     expect(() => disk.replace(name, bytes("a"))).toThrow(TypeError);
   });
 
-  it("says journal.full, effect none, when it cannot be written", async () => {
+  it("a failed write is journal.full with effect none", async () => {
     const disk = await FsDisk.open(folder);
     await mkdir(join(folder, "journal"));
     const failure = { code: "journal.full", effect: "none", where: join(folder, "journal") };
@@ -105,7 +105,7 @@ describe("a planted trap (T40)", () => {
     await writeFile(outside(), "theirs", { mode: 0o600 });
   });
 
-  it("is not followed when it is a symbolic link", async () => {
+  it("a symbolic link in place of a file is not followed", async () => {
     const disk = await FsDisk.open(folder);
     await symlink(outside(), join(folder, "journal"));
     await expect(disk.read("journal")).rejects.toMatchObject({ code: "usage" });
@@ -115,14 +115,14 @@ describe("a planted trap (T40)", () => {
     expect(await readFile(outside(), "utf8")).toBe("theirs");
   });
 
-  it("is not written through when it is a symbolic link aside", async () => {
+  it("a symbolic link in place of the temporary file is not written through", async () => {
     const disk = await FsDisk.open(folder);
     await symlink(outside(), join(folder, "journal~"));
     await disk.replace("journal", bytes("ours"));
     expect(await readFile(outside(), "utf8")).toBe("theirs");
   });
 
-  it("is refused when it is a hard link, or open to others", async () => {
+  it("a file that is a hard link, or open to others, is refused", async () => {
     const disk = await FsDisk.open(folder);
     await link(outside(), join(folder, "journal"));
     await expect(disk.append("journal", bytes("a"))).rejects.toMatchObject({ code: "usage" });
@@ -132,7 +132,7 @@ describe("a planted trap (T40)", () => {
     expect(await readFile(outside(), "utf8")).toBe("theirs");
   });
 
-  it("is refused when it is a link in the place of a folder", async () => {
+  it("a link in place of a folder is refused", async () => {
     const disk = await FsDisk.open(folder);
     await mkdir(join(base, "elsewhere"), { mode: 0o700 });
     await writeFile(join(base, "elsewhere/1"), "theirs");
@@ -175,7 +175,7 @@ describe("a planted trap (T40)", () => {
 describe("the host key", () => {
   beforeEach(() => openFolder(folder, "private"));
 
-  it("is made once, 32 bytes, for its owner alone", async () => {
+  it("the host key is made once, 32 bytes, for its owner alone", async () => {
     using first = await openHostKey(folder);
     using second = await openHostKey(folder);
     expect(first.byteLength).toBe(32);
@@ -184,7 +184,7 @@ describe("the host key", () => {
     expect(await readdir(folder)).toEqual(["host.key"]);
   });
 
-  it("is another than the one that signs reports, which is kept alike", async () => {
+  it("the host key differs from the report key, which is stored alike", async () => {
     using host = await openHostKey(folder);
     using report = await openReportKey(folder);
     using again = await openReportKey(folder);
@@ -192,13 +192,13 @@ describe("the host key", () => {
     expect((await stat(join(folder, "report.key"))).mode & 0o777).toBe(0o600);
   });
 
-  it("survives what a crash left aside", async () => {
+  it("the host key survives a file that a crash left aside", async () => {
     await writeFile(join(folder, "host.key~"), "half");
     using key = await openHostKey(folder);
     expect(key.byteLength).toBe(32);
   });
 
-  it("is refused when cut short or readable by others, never made anew", async () => {
+  it("a host key that is short or open to others is refused, never made anew", async () => {
     (await openHostKey(folder))[Symbol.dispose]();
     await chmod(join(folder, "host.key"), 0o640);
     await expect(openHostKey(folder)).rejects.toMatchObject({ code: "usage" });
@@ -207,7 +207,7 @@ describe("the host key", () => {
     await expect(openHostKey(folder)).rejects.toMatchObject({ code: "usage", effect: "none" });
   });
 
-  it("stands beside a host id that is the same each time", async () => {
+  it("the host id is the same each time", async () => {
     expect(await readHostId()).toMatch(/^[0-9a-f]{16}$/);
     expect(await readHostId()).toBe(await readHostId());
   });

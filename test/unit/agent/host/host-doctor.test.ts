@@ -123,18 +123,18 @@ const rows: readonly Row[] = [
 ];
 
 describe("doctor on a host", () => {
-  it("finds nothing on a sound one", () => {
+  it("doctor finds nothing on a sound host", () => {
     expect(hostFindings(sound)).toEqual([]);
   });
 
-  it.each(rows)("finds $what, and nothing else", ({ facts, code, severity, next }) => {
+  it.each(rows)("doctor finds $what, and nothing else", ({ facts, code, severity, next }) => {
     const found = hostFindings(facts);
     expect(found).toMatchObject([{ code, severity, source: "docs/install.md" }]);
     expect(found[0]?.next).toMatch(next);
     expect(explanations.has(code)).toBe(true);
   });
 
-  it("asks no more of a host without the package than its clock and its room", () => {
+  it("doctor checks only clock and space of a host without the package", () => {
     const bare: HostFacts = {
       ...{ ...sound, units: undefined, groups: {}, hasAddon: false, hasSwap: true },
       missingModules: ["macsec"],
@@ -143,12 +143,12 @@ describe("doctor on a host", () => {
     expect(hostFindings({ ...bare, clock: "drifting", freeMegabytes: 1 })).toHaveLength(2);
   });
 
-  it("has nothing against a kernel without MACsec beside routers of their own", () => {
+  it("doctor accepts a kernel without MACsec if the routers are other devices", () => {
     const beside = withUnit(net, { active: "inactive", enabled: "disabled" });
     expect(hostFindings({ ...beside, missingModules: ["macsec"] })).toEqual([]);
   });
 
-  it("reads what systemctl and the group file say", () => {
+  it("doctor parses the output of systemctl and the group file", () => {
     const said = [
       "Id=linkseal.service\nNRestarts=2\nActiveState=active\nStatusText=linkseal 0.1.0 build ab",
       "UnitFileState=\nId=linkseal-mka@eth1.service\nActiveState=failed\nNRestarts=0\nStatusText=",
@@ -161,7 +161,7 @@ describe("doctor on a host", () => {
     expect(groupsIn("a:x:1:\nb:x:2:c,d\n")).toEqual({ a: [], b: ["c", "d"] });
   });
 
-  it("gathers the facts of this host without failing on any", async () => {
+  it("doctor gathers the facts of this host without failing on any", async () => {
     const facts = await hostFacts();
     expect(facts.freeMegabytes).toBeGreaterThan(0);
     expect(facts.groups["root"]).toBeDefined();

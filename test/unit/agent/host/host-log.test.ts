@@ -38,7 +38,7 @@ const hostile = [
 ];
 
 describe("the log", () => {
-  it("is one JSON line a call, in our own names, with the time of the world", () => {
+  it("the log has one JSON line per call, with the time of the world", () => {
     log().write("warn", "device-unreachable", "no answer", { about: "edge-a", ms: 5, first: true });
     expect(JSON.parse(output())).toEqual({
       level: "warn",
@@ -51,12 +51,12 @@ describe("the log", () => {
     });
   });
 
-  it("leaves out what is below its level", () => {
+  it("the log leaves out lines below its level", () => {
     log().write("debug", "look", "nothing");
     expect(output()).toBe("");
   });
 
-  it.each(hostile)("keeps %j whole and on its line", (text) => {
+  it.each(hostile)("the log keeps the text %j whole and on its line", (text) => {
     log().write("info", "device-text", text, { seen: text });
     const written = output();
     expect(written.slice(0, -1)).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
@@ -66,13 +66,13 @@ describe("the log", () => {
     expect([is.text, is.seen].map((part: string) => part.replace("\ud800", "\ufffd"))).toEqual(was);
   });
 
-  it("does not let a field take the place of ours", () => {
+  it("a field cannot replace one of the log's own fields", () => {
     log().write("error", "a-code", "a text", { level: "x", code: "y", text: "z", time: "t" });
     expect(JSON.parse(output())).toMatchObject({ level: "error", code: "a-code", text: "a text" });
     expect(output().match(/"(level|code|text|time)":/g)).toHaveLength(4);
   });
 
-  it("gives journald its priorities when it writes to journald, and only then", () => {
+  it("the log writes priorities only when its output is journald", () => {
     const journald = log(streamOf(fd));
     for (const level of ["error", "warn", "info"] as const) journald.write(level, "c", "t");
     expect(output().match(/^<\d>(?=\{)/gm)).toEqual(["<3>", "<4>", "<6>"]);

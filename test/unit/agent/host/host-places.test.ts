@@ -58,7 +58,7 @@ describe("an agent's places", () => {
       `temporary /tmp/linkseal-${uid}/state /tmp/linkseal-${uid}/run`,
     ],
     ["nothing", {}, `temporary /tmp/linkseal-${uid}/state /tmp/linkseal-${uid}/run`],
-  ])("%s", (_name, environment, expected) => {
+  ])("an agent's places with %s are as documented", (_name, environment, expected) => {
     const { kind, state, runtime } = agentPlaces(source(environment));
     expect([kind, state, runtime].join(" ")).toBe(expected);
   });
@@ -89,14 +89,14 @@ describe("the places of linkseal-net", () => {
       "/run/user/7/linkseal/net.sock /s/linkseal-net",
     ],
     ["nothing", {}, `/tmp/linkseal-${uid}/run/net.sock /tmp/linkseal-${uid}/state-net`],
-  ])("with %s", (_name, environment, expected) => {
+  ])("the places of linkseal-net with %s are as documented", (_name, environment, expected) => {
     const { socket, state } = netPlaces(undefined, source(environment));
     expect(`${socket} ${state}`).toBe(expected);
     // Whoever names a socket moves nothing but that.
     expect(netPlaces("/x/n.sock", source(environment))).toEqual({ socket: "/x/n.sock", state });
   });
 
-  it("are no others than those of the agent beside them, but for their names", () => {
+  it("the places of linkseal-net differ from the agent's by their names alone", () => {
     const { state, runtime } = agentPlaces(source({ LINKSEAL_HOME: "/h" }));
     const beside = netPlaces(undefined, source({ LINKSEAL_HOME: "/h" }));
     expect(dirname(beside.socket)).toBe(runtime);
@@ -126,13 +126,13 @@ describe("a client's search", () => {
     source({ XDG_RUNTIME_DIR: join(base, "xdg"), ...more }, base);
   const own = (): string => join(base, `linkseal-${uid}`);
 
-  it("takes a flag as it is and looks nowhere else", async () => {
+  it("a client with a socket flag uses that path alone", async () => {
     await listen(join(base, "xdg/linkseal/view.sock"));
     const looked = [join(base, "x.sock")];
     expect(findSocket("view", join(base, "x.sock"), here())).toEqual({ kind: "none", looked });
   });
 
-  it("looks only under LINKSEAL_HOME when that is set", async () => {
+  it("a client with LINKSEAL_HOME searches there alone", async () => {
     await listen(join(base, "xdg/linkseal/view.sock"));
     const search = (): unknown => findSocket("view", undefined, here({ LINKSEAL_HOME: base }));
     expect(search()).toEqual({ kind: "none", looked: [join(base, "run/view.sock")] });
@@ -140,7 +140,7 @@ describe("a client's search", () => {
     expect(search()).toEqual({ kind: "found", paths: [path] });
   });
 
-  it("goes by XDG, then the temporary folder, then /run, each role by itself", async () => {
+  it("a client searches XDG, the temporary folder and /run, for each role", async () => {
     const second = await listen(join(own(), "run/view.sock"));
     const first = await listen(join(base, "xdg/linkseal/view.sock"));
     expect(findSocket("view", undefined, here())).toEqual({
@@ -157,12 +157,12 @@ describe("a client's search", () => {
     });
   });
 
-  it("does not take a plain file for a socket", async () => {
+  it("a client does not take a plain file for a socket", async () => {
     await writeFile(join(base, "x.sock"), "");
     expect(findSocket("view", join(base, "x.sock"), here()).kind).toBe("none");
   });
 
-  it("trusts no temporary folder that others can write or another user made", async () => {
+  it("a client trusts no temporary folder that other users can write or made", async () => {
     const path = await listen(join(own(), "run/view.sock"));
     await chmod(own(), 0o770);
     expect(findSocket("view", undefined, here()).kind).toBe("none");

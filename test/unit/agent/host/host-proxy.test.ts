@@ -64,7 +64,7 @@ function ask(host = name): Promise<HttpReply> {
 }
 
 describe("a proxy of the environment", () => {
-  it("opens a tunnel in which the peer proves its name", async () => {
+  it("a proxy opens a tunnel in which the peer proves its name", async () => {
     useProxy();
     const reply = await ask();
     expect([reply.status, reply.headers["www-authenticate"]]).toEqual([
@@ -74,12 +74,12 @@ describe("a proxy of the environment", () => {
     expect(asked).toEqual([`${name}:${new URL(cloud.base).port}`]);
   });
 
-  it("that leads to somebody else gets no request through", async () => {
+  it("a proxy that leads to another host gets no request through", async () => {
     useProxy();
     const before = cloud.azure.answered.length;
     const error = await refused(ask("kv1.vault.azure.net"));
     expect([error.code, error.effect]).toEqual(["transport.authentication", "none"]);
-    expect(error.message).toContain("for another name: somebody else answers");
+    expect(error.message).toContain("for another name: another host answers");
     expect(cloud.azure.answered.length).toBe(before);
   });
 
@@ -87,7 +87,7 @@ describe("a proxy of the environment", () => {
     ["refuses", "HTTP/1.1 403 Forbidden\r\n\r\n", "the proxy answers 403"],
     ["wants a password", "HTTP/1.1 407 Authenticate\r\n\r\n", "the proxy answers 407"],
     ["hangs up", "x", /the proxy does not answer/],
-  ])("that %s is told as what it is", async (_name, text, says) => {
+  ])("a proxy that %s gives the matching error", async (_name, text, says) => {
     useProxy();
     answer = text;
     const error = await refused(ask());
@@ -96,7 +96,7 @@ describe("a proxy of the environment", () => {
     expect(error.next).toContain("HTTPS_PROXY");
   });
 
-  it("that is not there is told as what it is", async () => {
+  it("a missing proxy gives the matching error", async () => {
     useProxy(1);
     expect((await refused(ask())).message).toBe("the proxy does not answer (ECONNREFUSED)");
   });
@@ -116,7 +116,7 @@ describe("a proxy of the environment", () => {
     ["http://proxy.example:8080", { host: "proxy.example", port: 8080 }],
     ["http://10.0.0.1:3128/", { host: "10.0.0.1", port: 3128 }],
     ["", undefined],
-  ])("%j is understood", (text, found) => {
+  ])("the proxy setting %j is understood", (text, found) => {
     expect(proxyFor("kv.vault.azure.net", { HTTPS_PROXY: text })).toEqual(found);
   });
 
@@ -126,7 +126,7 @@ describe("a proxy of the environment", () => {
     "http://u:p@proxy:1",
     "proxy:8080",
     "http://proxy",
-  ])("%j is no form that is supported, and says so without repeating it", (text) => {
+  ])("the proxy setting %j is refused without repeating it", (text) => {
     const look = (): unknown => proxyFor("kv.vault.azure.net", { HTTPS_PROXY: text });
     expect(look).toThrow("HTTPS_PROXY is not http://HOST:PORT, the only form supported");
   });

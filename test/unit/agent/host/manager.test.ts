@@ -27,13 +27,13 @@ function told(notify?: () => never): Told {
 const address = { NOTIFY_SOCKET: "/run/systemd/notify" };
 
 describe("a service under a manager", () => {
-  it("says when it is ready, and as which build", () => {
+  it("a service reports that it is ready, and its build", () => {
     const { notices, manager } = told();
     manager(address).ready();
     expect(notices).toEqual([`READY=1\nSTATUS=linkseal ${buildOf()}`]);
   });
 
-  it("says nothing where nobody waits for it", async () => {
+  it("a service without NOTIFY_SOCKET reports nothing", async () => {
     const { notices, manager } = told();
     const alone = manager({ WATCHDOG_USEC: "1000" });
     alone.ready();
@@ -42,7 +42,7 @@ describe("a service under a manager", () => {
     expect(notices).toEqual([]);
   });
 
-  it("feeds the watchdog while its loops turn, and no longer", async () => {
+  it("a service feeds the watchdog only while its loops run", async () => {
     const { notices, log, manager } = told();
     const end = new AbortController();
     let hung: string | undefined;
@@ -65,13 +65,13 @@ describe("a service under a manager", () => {
     ["no watchdog", {}],
     ["that of another process", { WATCHDOG_USEC: "20000", WATCHDOG_PID: "1" }],
     ["nonsense", { WATCHDOG_USEC: "-5" }],
-  ])("feeds none: %s", async (_why, source) => {
+  ])("a service feeds no watchdog: %s", async (_why, source) => {
     const { notices, manager } = told();
     await manager({ ...address, ...source }).watch(() => undefined, new AbortController().signal);
     expect(notices).toEqual([]);
   });
 
-  it("goes on where the manager is gone, and says so once", () => {
+  it("a service goes on if the manager is gone, and logs it once", () => {
     const { log, manager } = told(() => {
       throw new Error("ECONNREFUSED");
     });
@@ -85,14 +85,14 @@ describe("a service under a manager", () => {
 describe("the pulse of loops", () => {
   const beat = (turns: number, busy: boolean): readonly Beat[] => [{ name: "loop", turns, busy }];
 
-  it("names a loop that is in one turn for too long", () => {
+  it("the watchdog names a loop whose turn takes too long", () => {
     const pulse = new Pulse(1000);
     expect(pulse.late(beat(4, true), 0)).toBeUndefined();
     expect(pulse.late(beat(4, true), 1000)).toBeUndefined();
     expect(pulse.late(beat(4, true), 1001)).toBe("loop");
   });
 
-  it("forgives a long rest, and a turn that ended at last", () => {
+  it("the watchdog accepts a long rest, and a turn that ended at last", () => {
     const pulse = new Pulse(1000);
     expect(pulse.late(beat(4, true), 0)).toBeUndefined();
     expect(pulse.late(beat(5, true), 1500)).toBeUndefined();
@@ -104,7 +104,7 @@ describe("the pulse of loops", () => {
 });
 
 describe("the build of a process", () => {
-  it("is version and hash of a bundle, or says that it is none", () => {
+  it("the build is version and hash of a bundle, or says that it is from sources", () => {
     const folder = mkdtempSync(join(tmpdir(), "linkseal-build-"));
     try {
       expect(buildOf(folder)).toMatch(/^\d+\.\d+\.\d+ from sources$/);

@@ -132,7 +132,7 @@ async function served(): Promise<{ readonly agent: StandIn; readonly port: numbe
 }
 
 describe("a scrape", () => {
-  it("gets the text as Prometheus wants it announced", async () => {
+  it("a scrape gets the text with the content type of Prometheus", async () => {
     const { port } = await served();
     const { status, type, body } = await get({ port });
     expect([status, type]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
@@ -143,7 +143,7 @@ describe("a scrape", () => {
     expect(await get({ port }, { method: "HEAD" })).toMatchObject({ status: 200, body: "" });
   });
 
-  it("by another name than this host's own gets nothing: a page of a browser has one", async () => {
+  it("a scrape under a name that is not this host's gets no metrics", async () => {
     const { port } = await served();
     for (const host of ["evil.example", `evil.example:${port}`, "127.0.0.1.evil.example"]) {
       const { status, body } = await get({ port }, { host });
@@ -155,7 +155,7 @@ describe("a scrape", () => {
     }
   });
 
-  it("over a socket needs no name", async () => {
+  it("a scrape over a socket may use any name", async () => {
     const folder = await mkdtemp(join(tmpdir(), "ls-metrics-"));
     const socketPath = join(folder, "m.sock");
     const agent = standIn({ kind: "socket", path: socketPath });
@@ -169,7 +169,7 @@ describe("a scrape", () => {
 });
 
 describe("the accepted config", () => {
-  it("begins, moves and ends it; a damaged one leaves it where it is", async () => {
+  it("the config starts, moves and ends the server; a damaged one keeps it", async () => {
     const [first, second] = [await freePort(), await freePort()];
     const agent = standIn(undefined);
     await expect(get({ port: first })).rejects.toThrow("ECONNREFUSED");
@@ -187,7 +187,7 @@ describe("the accepted config", () => {
     expect(agent.said).toEqual([]);
   });
 
-  it("that names a taken port is told once, and keeps nobody waiting", async () => {
+  it("a taken port is logged once, and delays nothing else", async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, loopback, resolve));
     const { port } = taken.address() as { readonly port: number };
@@ -218,13 +218,13 @@ describe("clients that are", () => {
     return socket;
   }
 
-  it("slow: two hundred that never end their request keep no scrape out", async () => {
+  it("two hundred clients that never end their request keep no scrape out", async () => {
     const { port } = await served();
     for (let i = 0; i < 200; i += 1) dial(port, "GET /metrics HT");
     expect((await get({ port })).status).toBe(200);
   });
 
-  it("slow: one that takes nothing does not hold up another", async () => {
+  it("a client that reads nothing does not delay another", async () => {
     const { port } = await served();
     for (let i = 0; i < 20; i += 1) {
       dial(port, "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n").pause();
@@ -232,7 +232,7 @@ describe("clients that are", () => {
     expect((await get({ port })).status).toBe(200);
   });
 
-  it("slow: a hundred that take nothing of a huge answer keep no scrape out", async () => {
+  it("a hundred clients that do not read a huge reply keep no scrape out", async () => {
     const huge = new Uint8Array(8_000_000).fill(0x23);
     const broken: unknown[] = [];
     const server = await serveLoopback(
@@ -260,7 +260,7 @@ describe("clients that are", () => {
     }
   });
 
-  it("rude: what is no HTTP, a huge header, a huge body", async () => {
+  it("input that is not HTTP, a huge header and a huge body are refused", async () => {
     const { port, agent } = await served();
     const got = (says: string): Promise<string> =>
       new Promise((resolve) => {
@@ -277,7 +277,7 @@ describe("clients that are", () => {
     expect(agent.broken).toEqual([]);
   });
 
-  it("many: five hundred scrapes at once ask the agent once or twice", async () => {
+  it("five hundred scrapes at once ask the agent once or twice", async () => {
     const { port, agent } = await served();
     const before = agent.statuses;
     const waves = Array.from({ length: 10 }, () => Array.from({ length: 50 }));

@@ -80,7 +80,7 @@ function raw(written: string): Promise<{ readonly got: string; readonly socket: 
 }
 
 describe("a socket of this host", () => {
-  it("answers one request a connection", async () => {
+  it("a socket answers one request per connection", async () => {
     const { calls } = await served();
     const reply = await ask("abc", "PUT", "/v1/y?z=1");
     expect(reply).toMatchObject({ status: 200, body: '{"got":3}' });
@@ -95,12 +95,12 @@ describe("a socket of this host", () => {
     expect(got.match(/HTTP\/1\.1 200/g)).toHaveLength(1);
   });
 
-  it("is open to this user alone", async () => {
+  it("a socket is open to this user alone", async () => {
     await served();
     expect((await stat(path())).mode & 0o777).toBe(0o600);
   });
 
-  it("refuses what is too long, and reads no body where none is waited for", async () => {
+  it("a long request is refused, and a body is read only where one is expected", async () => {
     await served({ requestBytesMax: 100 });
     expect(await ask("x".repeat(100))).toMatchObject({ status: 200, body: '{"got":100}' });
     expect(await ask("x".repeat(101))).toMatchObject({ status: 413, body: '"too long"' });
@@ -109,14 +109,14 @@ describe("a socket of this host", () => {
     expect(await ask("x".repeat(101))).toMatchObject({ status: 200, body: '{"got":0}' });
   });
 
-  it("tells of a defect, and answers nothing then", async () => {
+  it("a defect is reported, and its request gets no answer", async () => {
     const defect = new TypeError("a defect");
     const { broken } = await served({ answer: () => Promise.reject(defect) });
     await expect(ask()).rejects.toThrow("socket hang up");
     expect(broken).toEqual([defect]);
   });
 
-  it("tells whoever answers that the client is gone, which is no defect", async () => {
+  it("a client that goes away aborts its answer, which is not a defect", async () => {
     const left = Promise.withResolvers<unknown>();
     const begun = Promise.withResolvers<void>();
     const { broken } = await served({
@@ -144,7 +144,7 @@ describe("a socket of this host", () => {
 describe("a client that is not admitted", () => {
   const line = "GET /v1/x HTTP/1.1\r\nhost: x\r\n\r\n";
 
-  it("is cut off before one octet of it is read", async () => {
+  it("a client that is not admitted is cut off before an octet is read", async () => {
     const read = Promise.withResolvers<number>();
     const { calls } = await served({
       admits: (socket) => {
@@ -158,7 +158,7 @@ describe("a client that is not admitted", () => {
     expect(calls).toEqual([]);
   });
 
-  it("keeps out nobody who is", async () => {
+  it("refused clients do not keep admitted ones out", async () => {
     let next = false;
     const { calls } = await served({ admits: () => next });
     await Promise.all(Array.from({ length: 100 }, () => raw(line)));
@@ -167,7 +167,7 @@ describe("a client that is not admitted", () => {
     expect(calls).toHaveLength(1);
   });
 
-  it("takes no seat: those who sit there stay", async () => {
+  it("a refused client does not count against the connection limit", async () => {
     let next = true;
     await served({ admits: () => next });
     const patient = connect(path());
@@ -185,7 +185,7 @@ describe("a client that is not admitted", () => {
 });
 
 describe("what lies at the path", () => {
-  it("of a killed server is replaced", async () => {
+  it("the socket of a killed server is replaced", async () => {
     const killed = createServer();
     const elsewhere = join(folder, "y.sock");
     await new Promise<void>((resolve) => killed.listen(elsewhere, resolve));
@@ -197,13 +197,13 @@ describe("what lies at the path", () => {
     expect((await ask()).status).toBe(200);
   });
 
-  it("and answers is another server's, and stays", async () => {
+  it("a socket at which another server answers stays", async () => {
     await served();
     expect(await refused(served())).toMatchObject({ code: "journal.locked", effect: "none" });
     expect((await ask()).status).toBe(200);
   });
 
-  it("and is no socket is nobody's to remove", async () => {
+  it("a path that is not a socket is not removed", async () => {
     await writeFile(path(), "mine");
     expect(await refused(served())).toMatchObject({ code: "usage", where: path() });
     expect((await stat(path())).isFile()).toBe(true);

@@ -58,7 +58,7 @@ describe("text from elsewhere", () => {
       [
         "linkseal: no (device.rejected)",
         "    edge-a is fine",
-        "  effect: it is not known what was changed: look first",
+        "  effect: it is not known what was changed: check first",
         "  where: edge-a\\u000ax",
         "  next: linkseal status",
       ].join("\n"),
@@ -177,11 +177,11 @@ describe("a status", () => {
       "demo: degraded  2026-11-24T10:00:00Z",
       "",
       "erd-demo  degraded",
-      "  enrol erd-demo/secondary: held for 42 s: no proof in time",
+      "  enrol erd-demo/secondary: stopped for 42 s, needs an operator: no proof in time",
       "    so far: primary enrolled",
       "    next: linkseal rotation resume erd-demo",
       "  primary  degraded  edge-a et-0/0/0  gcm-aes-xpn-256  key 00112233…8899 (12 d)" +
-        "  router 0.8 s ago, far end never seen",
+        "  router 0.8 s ago, far end never read",
       "    frames are too long (mtu)",
       "    next: linkseal links",
       "",
@@ -205,7 +205,7 @@ describe("a status", () => {
     const gone = { ...open, code: "drift", absentSince: "2026-11-24T09:59:48Z" } as const;
     const both = { ...status, warnings: [open, gone] };
     expect(statusText(both, plain).split("\n")).toContain(
-      "  warning: erd-demo/primary: the key is old (drift, for 60 min, not seen for 12 s)",
+      "  warning: erd-demo/primary: the key is old (drift, for 60 min, not observed for 12 s)",
     );
     expect(statusFindings(both).map(({ code }) => code)).toEqual(["mtu", "key-age"]);
   });
@@ -242,7 +242,7 @@ describe("a status", () => {
   });
 });
 
-describe("what Azure's own meters say of a link", () => {
+describe("what Azure Monitor reports about a link", () => {
   const at = "2026-11-24T10:00:00Z";
   it("is one line with its age, and none where nobody read them", () => {
     const azure = {
@@ -251,13 +251,13 @@ describe("what Azure's own meters say of a link", () => {
       peerings: [{ type: "AzurePrivatePeering", state: "Enabled" }],
     };
     expect(azureLines({ azure }, at)).toEqual([
-      "  Azure's own meters (3 min ago): ARP 0 %, BGP 100 %, line down, light in -2.6 dBm, " +
+      "  Azure Monitor (3 min ago): ARP 0 %, BGP 100 %, line down, light in -2.6 dBm, " +
         "AzurePrivatePeering Enabled",
     ]);
     const silent = { ...azure, until: null, lineUp: null, rxDbm: null };
     const nothing = { ...silent, arpPercent: null, bgpPercent: null };
     expect(azureLines({ azure: nothing }, at)).toEqual([
-      "  Azure's own meters (no meter tells): AzurePrivatePeering Enabled",
+      "  Azure Monitor (no data): AzurePrivatePeering Enabled",
     ]);
     expect(azureLines({ azure: null }, at)).toEqual([]);
   });
@@ -309,9 +309,9 @@ describe("a campaign in full", () => {
       "           CKN CKN/1",
       "  next: linkseal rotation proceed erd-demo",
       "  what is left takes about 90 s (60 s to 5 min, not measured yet)",
-      "  may be said: linkseal rotation revert erd-demo",
-      "  may be said: linkseal rotation abandon erd-demo",
-      `  ${at}  primary  gated  the group is free`,
+      "  allowed now: linkseal rotation revert erd-demo",
+      "  allowed now: linkseal rotation abandon erd-demo",
+      `  ${at}  primary  waiting for checks  the group is free`,
     ]);
   });
 
@@ -323,7 +323,7 @@ describe("a campaign in full", () => {
     ["done", "rotate", []],
   ] as const)("lets a %s %s be told %j", (state, kind, verbs) => {
     const text = campaignText({ ...campaign, state, kind, restMs: null }, at);
-    const told = [...text.matchAll(/may be said: linkseal rotation (\w+) erd-demo/g)];
+    const told = [...text.matchAll(/allowed now: linkseal rotation (\w+) erd-demo/g)];
     expect(told.map(([, verb]) => verb)).toEqual(verbs);
   });
 
@@ -335,7 +335,7 @@ describe("a campaign in full", () => {
       state: "done",
       links: [{ ...link, outcome: "abandoned" }],
     } as const;
-    expect(campaignText(left, at)).toContain("may be said: linkseal rotation revert erd-demo");
+    expect(campaignText(left, at)).toContain("allowed now: linkseal rotation revert erd-demo");
     const back = { ...campaign, goal: "revert", urgency: "emergency" } as const;
     expect(campaignText(back, at)).toContain("  by ops, emergency, going back to the old key");
   });
@@ -362,9 +362,9 @@ describe("a rehearsal", () => {
 
   it("tells the outcome, dark times, the way there, lost frames and broken promises", () => {
     expect(rehearsalText(rehearsal).split("\n")).toEqual([
-      "Rehearsal of erd-demo on a simulated twin: bad: P2 was broken",
-      "erd-demo/primary: not ended, dark for 2.5 s (1.5 s by the far end, 1.0 s by us)",
-      "  1.3 s  gated  the group is free",
+      "Rehearsal of erd-demo on a simulated copy: bad: P2 was broken",
+      "erd-demo/primary: not ended, down for 2.5 s (1.5 s by the far end, 1.0 s by us)",
+      "  1.3 s  waiting for checks  the group is free",
       "It took 4 min of virtual time; 7 frames of the pair were lost; 1 promises broken.",
       "  P2 erd-demo/primary",
     ]);
@@ -393,7 +393,7 @@ describe("a plan", () => {
     [
       [step],
       [],
-      "1. erd-demo/primary: follow (at edge-a, link dark for 0.5 s to 15 s, " +
+      "1. erd-demo/primary: follow (at edge-a, link down for 0.5 s to 15 s, " +
         "risk breakBeforeMake)\n" +
         "     + macsec [secret cak]",
     ],
@@ -429,9 +429,9 @@ describe("a plan of a campaign", () => {
 
   it("says whose dark time it is, what is lost, how long it takes, and what is in the way", () => {
     expect(planText(planOf({})).split("\n")).toEqual([
-      "1. erd-demo/primary: give it (at erd-demo link1, link dark for 0.5 s to 5.0 s)",
+      "1. erd-demo/primary: give it (at erd-demo link1, link down for 0.5 s to 5.0 s)",
       "     ~ key",
-      "     takes 30 s; dark by the far end about 1.5 s (0.5 s to 5.0 s, not measured yet); " +
+      "     takes 30 s; link down by the far end about 1.5 s (0.5 s to 5.0 s, not measured yet); " +
         "drained, so no frame is lost",
       "In all about 30 s, as it was measured here.",
       "in the way: erd-demo: a freeze",
@@ -442,7 +442,7 @@ describe("a plan of a campaign", () => {
   it("says that frames are lost where nothing is drained, and that a person takes time", () => {
     const dark = { theirs: none, ours: guess, drained: false };
     const text = planText(planOf({ dark, takes: guess, state: "awaitingPeer" }));
-    expect(text).toContain("as long as it takes; dark by us about 1.5 s");
+    expect(text).toContain("as long as it takes; link down by us about 1.5 s");
     expect(text).toContain("not drained: its frames are lost");
     expect(text).toContain(
       "by defaults where nothing was measured yet, and the time that a person",

@@ -168,7 +168,7 @@ const keySeeds: readonly Seed[] = [
     "one key for two links",
     (_pair, link, sibling) => pointAt(link, idsOf(sibling)),
     "links-share-key",
-    /link1 of erd-demo points at erd-demo-2-cak\/[0-9a-f]{32} \| link2 of erd-demo holds/,
+    /link1 of erd-demo points at erd-demo-2-cak\/[0-9a-f]{32} \| link2 of erd-demo points/,
   ],
   [
     "the keys of two links crossed",
@@ -178,7 +178,7 @@ const keySeeds: readonly Seed[] = [
       pointAt(sibling, ours);
     },
     "links-swapped",
-    /holds the key of link2 of erd-demo \| link1 of erd-demo holds the key of edge-b/,
+    /has the key of link2 of erd-demo \| link1 of erd-demo has the key of edge-b/,
   ],
   [
     "a newer pair at the far end alone",
@@ -190,7 +190,7 @@ const keySeeds: readonly Seed[] = [
     "another CKN at the far end",
     (pair, link) => pointAt(link, pair.site.vault.generatePair(link.key, "gcm-aes-xpn-256")),
     "ckn-mismatch",
-    /edge-a et-0\/0\/0 holds [0-9a-f]{8}… ?[0-9a-f]{4} \| link1 of erd-demo uses [0-9a-f]{8}/,
+    /edge-a et-0\/0\/0 has [0-9a-f]{8}… ?[0-9a-f]{4} \| link1 of erd-demo uses [0-9a-f]{8}/,
   ],
   [
     "a version that the vault does not have",
@@ -354,7 +354,7 @@ function saidOf({ here, there }: Finding): string {
 }
 
 describe("a matching pair", () => {
-  it("is passed in silence, protected or still in the clear", async () => {
+  it("a matching pair has no finding, protected or still in the clear", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     expect(await findings(pair)).toEqual([]);
     const clear = new Pair("clear", "doctor clear");
@@ -364,7 +364,7 @@ describe("a matching pair", () => {
     expect(await findings(clear)).toEqual([]);
   });
 
-  it("is passed in silence before there is any config", async () => {
+  it("a site without a config has no finding", async () => {
     const bare = await new Pair("clear", "doctor bare").live();
     expect(
       await settled(bare.site.clock, doctorReport(bare.agent, bare.site.clock.wall(), never)),
@@ -373,33 +373,36 @@ describe("a matching pair", () => {
 });
 
 describe("a mismatch", () => {
-  it.each(seeds)("%s is named, with both sides, rule and source", async (_n, slip, code, said) => {
-    const pair = await Pair.adopted({ overlap: "keychain" });
-    slip(pair, pair.link("primary"), pair.link("secondary"));
-    await pair.run(80_000);
-    const found = await findings(pair);
-    const named = found.filter((finding) => finding.code === code);
-    expect(found.map((finding) => finding.code)).toContain(code);
-    expect(named.map(saidOf).join("\n")).toMatch(said);
-    for (const finding of found) {
-      expect(finding.rule).toMatch(/^[A-Z].{15,}/);
-      expect(finding.source).toMatch(/.{8,}/);
-      expect(finding.next).not.toBe("");
-      expect(explain(finding.code).kind).toBe("known");
-    }
-    expect(pair.violations().filter((line) => line.includes("P5"))).toEqual([]);
-  });
+  it.each(seeds)(
+    "a mismatch of %s is named, with both sides, rule and source",
+    async (_n, slip, code, said) => {
+      const pair = await Pair.adopted({ overlap: "keychain" });
+      slip(pair, pair.link("primary"), pair.link("secondary"));
+      await pair.run(80_000);
+      const found = await findings(pair);
+      const named = found.filter((finding) => finding.code === code);
+      expect(found.map((finding) => finding.code)).toContain(code);
+      expect(named.map(saidOf).join("\n")).toMatch(said);
+      for (const finding of found) {
+        expect(finding.rule).toMatch(/^[A-Z].{15,}/);
+        expect(finding.source).toMatch(/.{8,}/);
+        expect(finding.next).not.toBe("");
+        expect(explain(finding.code).kind).toBe("known");
+      }
+      expect(pair.violations().filter((line) => line.includes("P5"))).toEqual([]);
+    },
+  );
 
-  it("of at least thirty kinds was made", () => {
+  it("the tests make at least thirty kinds of mismatch", () => {
     expect(new Set(seeds.map(([, , code]) => code)).size).toBeGreaterThanOrEqual(30);
   });
 
-  it("of every rule about two ends was made here or below", () => {
+  it("every rule about two ends has a mismatch in these tests", () => {
     const made = [...seeds.map(([, , code]) => code), "suite-unsupported", "xpn-missing"];
     expect(linkRuleCodes.filter((code) => !made.includes(code))).toEqual([]);
   });
 
-  it("says nothing of the sibling, where it touches one link", async () => {
+  it("a mismatch of one link gives no finding about its sibling", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const link = pair.link("primary");
     link.msee.person(link.azureLink, { sci: "off" });
@@ -409,7 +412,7 @@ describe("a mismatch", () => {
     ]);
   });
 
-  it("is no finding while a campaign changes one end before the other", async () => {
+  it("a mismatch is not a finding while a campaign changes one end before the other", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     pair.newKeys();
     await pair.rotate();
@@ -417,7 +420,7 @@ describe("a mismatch", () => {
     expect(await findings(pair)).toEqual([]);
   });
 
-  it("of clocks is told before it stops a campaign", async () => {
+  it("a clock difference is reported before it stops a campaign", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const severities = async (skewMs: number) =>
       (await asked(pair, skewMs)).findings.map(({ code, severity }) => `${code} ${severity}`);
@@ -426,7 +429,7 @@ describe("a mismatch", () => {
     expect(await severities(400_000)).toEqual(["clock-skew error", "clock-skew error"]);
   });
 
-  it("of the waits with a router that sends no probes is told for each wait and link", async () => {
+  it("waits too short for a router without probes are reported for each link", async () => {
     const probeless = { overlap: "keychain", capabilities: { probe: undefined } as never } as const;
     const told = async (pair: Pair) =>
       (await findings(pair)).map(({ code, about, here, next }) => [code, about, here, next]);
@@ -450,7 +453,7 @@ describe("a mismatch", () => {
     expect(await told(await Pair.adopted({ ...probeless, edit: long }))).toEqual([]);
   });
 
-  it("of a suite with router and speed is told before the first packet", async () => {
+  it("a suite that does not fit router or speed is reported before the first packet", async () => {
     const { macsec } = routerWith("keychain");
     if (macsec === undefined) throw new Error("no MACsec");
     const weak = { macsec: { ...macsec, suites: ["gcm-aes-xpn-128"] as const } };

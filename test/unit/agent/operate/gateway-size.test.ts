@@ -24,7 +24,7 @@ describe("how many tunnels fill a circuit", () => {
     expect(plan).toMatchObject({ tunnels, withOneSpare, carriesMbps, fills });
   });
 
-  it("has no tunnel too many, and promises no more than tunnels and gateway carry", () => {
+  it("a plan has no tunnel too many, and promises no more than tunnels and gateway carry", () => {
     for (const size of gatewaySizes) {
       for (const kind of ["gcm", "cbc", "tripleDes"] as const) {
         for (let circuit = 1000; circuit <= 100_000; circuit += 1000) {
@@ -37,14 +37,14 @@ describe("how many tunnels fill a circuit", () => {
     }
   });
 
-  it("names the smallest gateway that is enough, if one is", () => {
+  it("the smallest gateway that fills a circuit is found, if there is one", () => {
     expect(smallestFor("gcm", 1000)).toBe("VpnGw2");
     expect(smallestFor("gcm", 20_000)).toBe("highBandwidth");
     expect(smallestFor("cbc", 20_000)).toBeUndefined();
     expect(smallestFor("gcm", 40_000)).toBeUndefined();
   });
 
-  it("knows the kinds of ciphers by Azure's names", () => {
+  it("the kind of a cipher follows from Azure's name", () => {
     expect(["GCMAES128", "AES256", "DES3"].map(cipherKind)).toEqual(["gcm", "cbc", "tripleDes"]);
   });
 });

@@ -44,7 +44,7 @@ function saying(...words: string[]): { readonly parts: InitParts; readonly asked
 }
 
 describe("what options say", () => {
-  it("is a config that the schema and its rules accept", async () => {
+  it("complete options of init give a config that the schema and its rules accept", async () => {
     const text = configTextOf(await answersOf(whole, alone));
     const parsed = parseConfig(text, "linkseal.yaml");
     expect(parsed.kind === "refused" ? parsed.complaints : []).toEqual([]);
@@ -71,28 +71,34 @@ describe("what options say", () => {
     });
   });
 
-  it.each(["arc", "managedIdentity"])("is valid with the identity %s", async (identity) => {
-    const text = configTextOf(await answersOf({ ...whole, identity }, alone));
-    expect(parseConfig(text, "linkseal.yaml").kind).toBe("ok");
-  });
+  it.each(["arc", "managedIdentity"])(
+    "a config of init with the identity %s is valid",
+    async (identity) => {
+      const text = configTextOf(await answersOf({ ...whole, identity }, alone));
+      expect(parseConfig(text, "linkseal.yaml").kind).toBe("ok");
+    },
+  );
 
   it.each([
     ["no vault", { vault: undefined }, "--vault is missing"],
     ["no host key", { hostKey: [] }, "--host-key edge-a=SHA256:... is missing"],
     ["one link", { link: whole.link?.slice(0, 1) }, "--link is given twice"],
     ["a foreign device", { link: ["a=x,eth0", "b=edge-b,eth1"] }, "no --device is named x"],
-    ["no speed", { link: ["a=edge-a,et-0/0/0", "b=edge-b,eth1"] }, "say the speed"],
+    ["no speed", { link: ["a=edge-a,et-0/0/0", "b=edge-b,eth1"] }, "give the speed"],
     ["a router nowhere", { device: ["edge-a=junos"] }, "is reached at an address"],
     ["no form", { device: ["edge-a"] }, "is not of the form"],
     ["another identity", { identity: "password" }, "it is arc or managedIdentity"],
-  ])("is refused, naming the option: %s", async (_what, change, text) => {
-    const options = { ...whole, ...change } as InitOptions;
-    await expect(answersOf(options, alone)).rejects.toThrow(text);
-  });
+  ])(
+    "an option of init that is missing or wrong is refused and named: %s",
+    async (_what, change, text) => {
+      const options = { ...whole, ...change } as InitOptions;
+      await expect(answersOf(options, alone)).rejects.toThrow(text);
+    },
+  );
 });
 
 describe("what a person says", () => {
-  it("fills in what no option says; the rest has a proposal", async () => {
+  it("init asks for what no option gives, and proposes a default for the rest", async () => {
     const { parts, asked } = saying(
       ...[
         "dublin",
@@ -153,13 +159,13 @@ describe("what is checked before", () => {
     return checks.map(({ what, found: how }) => `${what} ${how}`);
   };
 
-  it("is good where all of it answers", async () => {
+  it("the checks of init are good if vault, identity and paths answer", async () => {
     expect(await found({})).toEqual([
       ...["vault good", "identity good", "own path good", "own path good"],
     ]);
   });
 
-  it("tells a host without identity, a vault that is none, and an own path in danger", async () => {
+  it("init reports a missing identity, a wrong vault, and an endangered path", async () => {
     expect(await found({ identity: "absent" })).toContain("identity wrong");
     expect(await found({ status: 404 })).toContain("vault wrong");
     expect(await found({ route: "eth1" })).toContain("own path wrong");
@@ -167,7 +173,7 @@ describe("what is checked before", () => {
 });
 
 describe("the ports of a host", () => {
-  it("are those with hardware below them", async () => {
+  it("the ports of a host are the interfaces with hardware", async () => {
     const folder = mkdtempSync(join(tmpdir(), "linkseal-ports-"));
     try {
       for (const name of ["eth1", "lo", "eth0"]) {

@@ -85,7 +85,7 @@ function last(id: string): string {
 }
 
 describe("a generated pair", () => {
-  it("is whole, of full length, tagged, and the one that counts", async () => {
+  it("a generated pair is complete, of full length, tagged, and chosen", async () => {
     const desk = new Desktop();
     const before = await desk.choose();
     const { key, generation, link } = await desk.generate();
@@ -101,21 +101,21 @@ describe("a generated pair", () => {
     expect(await desk.findings()).toEqual([undefined, undefined]);
   });
 
-  it("has a CAK of 16 octets for a suite of 128 bits", async () => {
+  it("a generated pair has a CAK of 16 octets for a suite of 128 bits", async () => {
     const desk = new Desktop();
     const settings = { ...primary.settings, suite: "gcm-aes-xpn-128" } as const;
     const { key } = await desk.generate({ ...primary, settings });
     expect(desk.value(key.cakSecretId)).toMatch(/^[0-9A-F]{32}$/);
   });
 
-  it("is never of a lower generation than one that was disabled", async () => {
+  it("a generated pair never has a lower generation than a disabled one", async () => {
     const desk = new Desktop();
     const { key, generation } = await desk.generate();
     desk.site.vault.setEnabled(key.cakSecretId, false);
     expect((await desk.generate()).generation).toBe(generation + 1);
   });
 
-  it("is of a higher generation where both were made in one second", async () => {
+  it("a generated pair has a higher generation than one of the same second", async () => {
     const desk = new Desktop();
     const made = [await desk.generate(), await desk.generate()];
     const created = 1_000 as WallTime;
@@ -158,7 +158,7 @@ function cut(vault: KeyStore, at: number, when: "before" | "after", effect: "non
 }
 
 describe("generation that is cut off", () => {
-  it("at any call leaves the old pair or the new one, and never a mix", async () => {
+  it("a generation cut off at any call leaves the old pair or the new one", async () => {
     const whole = new Desktop();
     const counted = cut(whole.vault, 0, "before", "none");
     await whole.generate(primary, counted.store);
@@ -185,7 +185,7 @@ describe("generation that is cut off", () => {
     }
   });
 
-  it("between its two writes says so, and that the CKN alone is harmless", async () => {
+  it("a generation that fails between its writes says that the CKN is harmless", async () => {
     const desk = new Desktop();
     const { store } = cut(desk.vault, 3, "before", "none");
     const error = await refused(desk.generate(primary, store));
@@ -195,7 +195,7 @@ describe("generation that is cut off", () => {
     expect(await refused(desk.generate(primary, lost.store))).toMatchObject({ effect: "unknown" });
   });
 
-  it("by somebody who was faster tells that the other pair counts", async () => {
+  it("a generation that another operator overtakes reports the other pair", async () => {
     const desk = new Desktop();
     const { vault } = desk;
     const slow: KeyStore = {
@@ -208,11 +208,11 @@ describe("generation that is cut off", () => {
     };
     const error = await refused(desk.generate(primary, slow));
     expect(error).toMatchObject({ code: "vault.unpaired", effect: "applied" });
-    expect(error.message).toContain("somebody wrote a newer pair");
+    expect(error.message).toContain("another operator wrote a newer pair");
     expect(await desk.findings()).toEqual([undefined, undefined]);
   });
 
-  it("by a host whose randomness repeats itself writes nothing", async () => {
+  it("a generation on a host whose randomness repeats itself writes nothing", async () => {
     const desk = new Desktop();
     const stuck = { ...desk.parts, entropy: { bytes: (n: number) => new Uint8Array(n).fill(9) } };
     await desk.run(generateKey(stuck, primary, never));
@@ -221,7 +221,7 @@ describe("generation that is cut off", () => {
     expect(desk.site.vault.versions(primary.key.ckn)).toHaveLength(2);
   });
 
-  it("by a vault that reads back something else is told", async () => {
+  it("a generation whose vault reads back another value is reported", async () => {
     const desk = new Desktop();
     const twisted: KeyStore = {
       ...desk.vault,
@@ -235,7 +235,7 @@ describe("generation that is cut off", () => {
 });
 
 describe("two versions by hand", () => {
-  it("are a pair once it is said, and only once", async () => {
+  it("two versions become a pair once it is declared, and only once", async () => {
     const desk = new Desktop();
     const cakId = desk.put(primary.key.cak, hex("5"), { owner: "ops" });
     const cknId = desk.put(primary.key.ckn, hex("C"));
@@ -253,19 +253,22 @@ describe("two versions by hand", () => {
     ["a CAK for another suite", hex("5", 32), hex("C"), "vault.malformedKey", "16 octets where"],
     ["a CAK with a line feed", `${hex("5")}\n`, hex("C"), "vault.malformedKey", "65 characters"],
     ["a CAK that is no hexadecimal", hex("x"), hex("C"), "vault.malformedKey", "not full-length"],
-    ["a short CKN", hex("5"), hex("C", 8), "vault.malformedKey", "holds 8 digits"],
-    ["a CKN that is no hexadecimal", hex("5"), hex("y"), "vault.malformedKey", "no hexadecimal"],
+    ["a short CKN", hex("5"), hex("C", 8), "vault.malformedKey", "contains 8 digits"],
+    ["a CKN that is no hexadecimal", hex("5"), hex("y"), "vault.malformedKey", "not hexadecimal"],
   ];
-  it.each(bad)("are no pair with %s", async (_name, cak, ckn, code, text) => {
-    const desk = new Desktop();
-    const error = await refused(desk.pair(cak, ckn));
-    expect(error).toMatchObject({ code, effect: "none" });
-    expect(error.message).toContain(text);
-    expect(JSON.stringify([error.message, error.where, error.next])).not.toContain(hex("5", 20));
-    expect(desk.site.vault.versions(primary.key.cak).at(-1)?.tags).toEqual({});
-  });
+  it.each(bad)(
+    "two versions with %s are refused as a pair",
+    async (_name, cak, ckn, code, text) => {
+      const desk = new Desktop();
+      const error = await refused(desk.pair(cak, ckn));
+      expect(error).toMatchObject({ code, effect: "none" });
+      expect(error.message).toContain(text);
+      expect(JSON.stringify([error.message, error.where, error.next])).not.toContain(hex("5", 20));
+      expect(desk.site.vault.versions(primary.key.cak).at(-1)?.tags).toEqual({});
+    },
+  );
 
-  it("are no pair with a CKN that names a CAK already, of any link", async () => {
+  it("two versions whose CKN names a CAK of any link already are refused as a pair", async () => {
     const desk = new Desktop();
     for (const link of both) {
       const { key } = await desk.choose(link);
@@ -274,15 +277,15 @@ describe("two versions by hand", () => {
     }
   });
 
-  it("are no pair with a CAK that another link has", async () => {
+  it("two versions whose CAK another link has are refused as a pair", async () => {
     const desk = new Desktop();
     const { key } = await desk.choose(secondary);
     const error = await refused(desk.pair(desk.value(key.cakSecretId), hex("C")));
     expect(error).toMatchObject({ code: "vault.reusedCkn", effect: "none" });
-    expect(error.message).toContain("the same CAK stands in another version");
+    expect(error.message).toContain("the same CAK is in another version");
   });
 
-  it("are no pair where the CAK was paired otherwise, is not the newest, or is gone", async () => {
+  it("a CAK that is paired otherwise, not the newest, or gone is refused", async () => {
     const desk = new Desktop();
     const cakId = desk.put(primary.key.cak, hex("5"), { [pairTag]: hex("D") });
     const cknId = desk.put(primary.key.ckn, hex("C"));
@@ -323,13 +326,13 @@ describe("the check", () => {
       ["vault.denied", "vault.denied"],
     ],
   ];
-  it.each(cases)("finds %s", async (_name, spoil, codes) => {
+  it.each(cases)("keys check finds %s", async (_name, spoil, codes) => {
     const desk = new Desktop();
     spoil(desk);
     expect(await desk.findings()).toEqual(codes);
   });
 
-  it("finds a pair that is older than what the link has run on", async () => {
+  it("keys check finds a pair that is older than what the link has run on", async () => {
     const desk = new Desktop();
     const { key, generation, created } = await desk.choose();
     const binding: Binding = {

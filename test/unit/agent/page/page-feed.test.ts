@@ -54,7 +54,7 @@ describe("a feed", () => {
     void feed.run(end.signal);
   });
 
-  it("begins with the opening and goes on once a second", async () => {
+  it("a feed begins with the opening and goes on once a second", async () => {
     const viewer = new Watching("quick");
     feed.join(viewer);
     expect(viewer.got).toEqual(["opening"]);
@@ -62,7 +62,7 @@ describe("a feed", () => {
     expect(viewer.got).toEqual(["opening", "snapshot 1", "snapshot 2", "snapshot 3"]);
   });
 
-  it("tells what happens within a fifth of a second, what happens together at once", async () => {
+  it("a feed sends events within a fifth of a second, and simultaneous ones together", async () => {
     const viewer = new Watching("quick");
     feed.join(viewer);
     await clock.runFor(100);
@@ -71,7 +71,7 @@ describe("a feed", () => {
     expect(viewer.got).toEqual(["opening", "snapshot 1"]);
   });
 
-  it("makes nothing while nobody watches, and one snapshot for all who do", async () => {
+  it("a feed makes no snapshot without viewers, and one for all viewers", async () => {
     await clock.runFor(10_000);
     expect(made).toBe(0);
     const all = [new Watching("quick"), new Watching("quick")];
@@ -81,7 +81,7 @@ describe("a feed", () => {
     expect(all.map(({ got }) => got.at(-1))).toEqual(["snapshot 1", "snapshot 1"]);
   });
 
-  it("has one on its way to a slow viewer and none behind it; then comes the newest", async () => {
+  it("a slow viewer has one snapshot under way, then gets the newest", async () => {
     const [slow, quick] = [new Watching("slow"), new Watching("quick")];
     feed.join(slow);
     feed.join(quick);
@@ -93,7 +93,7 @@ describe("a feed", () => {
     expect(slow.got).toEqual(["opening", "snapshot 6"]);
   });
 
-  it("ends for who takes nothing for half a minute, and for nobody else", async () => {
+  it("a feed ends for a viewer that reads nothing for 30 s, and for no other", async () => {
     const [slow, quick] = [new Watching("slow"), new Watching("quick")];
     feed.join(slow);
     feed.join(quick);
@@ -108,7 +108,7 @@ describe("a feed", () => {
     ]);
   });
 
-  it("ends with the session", async () => {
+  it("a feed ends with the viewer's session", async () => {
     const viewer = new Watching("quick");
     feed.join(viewer);
     viewer.session = false;
@@ -116,7 +116,7 @@ describe("a feed", () => {
     expect([viewer.over, viewer.got]).toEqual(["loggedOut", ["opening"]]);
   });
 
-  it("has so many seats, and one that is left is free", () => {
+  it("a feed has a limited number of viewers, and one that leaves makes room", () => {
     const all = Array.from({ length: viewersMax + 1 }, () => new Watching("quick"));
     for (const viewer of all) feed.join(viewer);
     expect(all.map(({ over }) => over).filter((over) => over === "tooMany")).toHaveLength(1);
@@ -128,7 +128,7 @@ describe("a feed", () => {
     expect(next.got).toEqual(["opening"]);
   });
 
-  it("tells its viewers of its end", async () => {
+  it("a feed that ends tells its viewers so", async () => {
     const viewer = new Watching("quick");
     feed.join(viewer);
     end.abort();

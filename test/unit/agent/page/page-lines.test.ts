@@ -22,18 +22,18 @@ function sample(seconds: number, rest: Partial<LinkSample> = {}): LinkSample {
 const whole = [(each: LinkSample) => each.protected];
 
 describe("a rate", () => {
-  it("is what a counter rose by, a second", () => {
+  it("a rate is the rise of a counter per second", () => {
     const { at, lines } = rates([sample(0), sample(5), sample(10)], whole);
     expect([at, lines]).toEqual([[5, 10], [[100, 100]]]);
   });
 
-  it("holds where counters exceed 2^53", () => {
+  it("a rate is exact where counters exceed 2^53", () => {
     const [from, to] = ["9007199254740993000", "9007199254740993500"];
     const { lines } = rates([sample(0, { protected: from }), sample(5, { protected: to })], whole);
     expect(lines).toEqual([[100]]);
   });
 
-  it("is not known across a reset, an unknown look, or a long silence: never zero", () => {
+  it("a rate across a reset, an unknown value or a long silence is not known, and not zero", () => {
     const looks = [
       sample(0, { protected: "900" }),
       sample(5, { protected: "3" }),
@@ -45,14 +45,14 @@ describe("a rate", () => {
     expect(rates(looks, whole).lines).toEqual([[null, null, null, 100, null]]);
   });
 
-  it("of clear frames is all that passes where a port has no MACsec", () => {
+  it("the clear rate of a port without MACsec is everything that passes", () => {
     const open = { clear: "0", openPps: 1_000 };
     const { lines } = frameRates([sample(0, open), sample(5, open), sample(10)]);
     expect(lines[1]).toEqual([1_000, 0]);
   });
 });
 
-it("figures have a gap after a long silence", () => {
+it("a line of values has a gap after a long silence", () => {
   const { at, lines } = values([sample(0), sample(5), sample(600)], ({ pnUsed }) => pnUsed);
   expect([at, lines]).toEqual([[0, 5, 5.001, 600], [[0.5, 0.5, null, 0.5]]]);
 });
@@ -68,7 +68,7 @@ describe("a history", () => {
   const looks = (history: History): readonly number[] =>
     (history.links.get("g/a") ?? []).map(({ at }) => at / 1_000);
 
-  it("begins with what the agent remembers, and takes each look once", () => {
+  it("a history begins with the agent's samples, and has each observation once", () => {
     const history = new History();
     const before = { links: { "g/a": [sample(0), sample(5)] }, tunnels: {} };
     history.take(snapshotOf(sample(5), before));
@@ -79,7 +79,7 @@ describe("a history", () => {
     expect(looks(history)).toEqual([0, 5, 10]);
   });
 
-  it("begins anew where the agent's clock was set back, and keeps an hour", () => {
+  it("a history restarts if the agent's clock was set back, and keeps an hour", () => {
     const history = new History();
     for (let n = 0; n < 1_000; n += 1) history.take(snapshotOf(sample(n * 5)));
     expect(looks(history)).toHaveLength(720);
@@ -87,7 +87,7 @@ describe("a history", () => {
     expect(looks(history)).toEqual([7]);
   });
 
-  it("forgets a link that is configured no longer", () => {
+  it("a history forgets a link that is no longer configured", () => {
     const history = new History();
     history.take(snapshotOf(sample(0)));
     history.take({ ...snapshotOf(null), links: [] });
@@ -98,20 +98,20 @@ describe("a history", () => {
 describe("a moment", () => {
   const seen = { snapshot: snapshotOf(null), cameAt: 1_000 };
 
-  it("is stale once nothing has come for five seconds, or the connection is lost", () => {
+  it("a moment is stale after five seconds without a snapshot, or without a connection", () => {
     expect(momentOf(seen, { kind: "open" }, 6_000)).toMatchObject({ isStale: false, ageMs: 5_000 });
     expect(momentOf(seen, { kind: "open" }, 6_001).isStale).toBe(true);
     expect(momentOf(seen, { kind: "lost", why: "" }, 1_000).isStale).toBe(true);
     expect(momentOf(seen, { kind: "opening" }, 1_000).isStale).toBe(true);
   });
 
-  it("says unknown of everything that is stale, whatever it was", () => {
+  it("a stale moment shows every verdict as unknown", () => {
     expect(verdictNow("protected", { isStale: true })).toBe("unknown");
     expect(verdictNow("protected", { isStale: false })).toBe("protected");
   });
 });
 
-it("what is not protected is shown in detail unless the address names another", () => {
+it("the first unprotected part is shown in detail unless the address names one", () => {
   const link = (name: string, verdict: string) => ({ name, verdict });
   const groups = [{ name: "g", links: [link("a", "protected"), link("b 1", "down")] }];
   const status = { groups, tunnels: [link("hub", "protected")] };
@@ -123,7 +123,7 @@ it("what is not protected is shown in detail unless the address names another", 
   expect(selectedOf(snapshot, "#/link/gone")?.id).toBe("g/b 1");
 });
 
-it("figures are written so that unknown is no number", () => {
+it("an unknown value is written as words and not as a number", () => {
   expect([rateText(null), rateText(0), rateText(2.25), rateText(12_345.6)]).toEqual([
     "not known",
     "0/s",
@@ -145,7 +145,7 @@ it("figures are written so that unknown is no number", () => {
   expect(timeText("2026-11-23T09:00:00Z", now)).toBe("11-23 09:00:00");
 });
 
-it("a peak is the newest figure of its line", () => {
+it("the figure beside a plot is the newest of its line", () => {
   expect(last({ at: [1, 2], lines: [[3, 4]] }, 0)).toBe(4);
   expect(last({ at: [], lines: [[]] }, 0)).toBeNull();
 });

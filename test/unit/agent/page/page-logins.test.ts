@@ -23,19 +23,19 @@ describe("logins", () => {
     return entry.halves;
   }
 
-  it("a code is good once", () => {
+  it("a login code works once", () => {
     const { code } = logins.code();
     expect(logins.enter(code, here).kind).toBe("open");
     expect(logins.enter(code, here).kind).toBe("wrong");
   });
 
-  it("a code may be typed as people type", () => {
+  it("a login code may be typed with small letters, spaces and similar letters", () => {
     const { code } = logins.code();
     const typed = code.toLowerCase().replaceAll("-", "").replaceAll("0", "o").replaceAll("1", "l");
     expect(logins.enter(` ${typed} `, here).kind).toBe("open");
   });
 
-  it("a code is too old after the time that it came with", async () => {
+  it("a login code is refused after its time", async () => {
     const { code, validMs } = logins.code();
     const late = logins.code().code;
     await clock.runFor(validMs - 1);
@@ -44,13 +44,13 @@ describe("logins", () => {
     expect(logins.enter(late, here).kind).toBe("wrong");
   });
 
-  it("eight codes wait at once, and the ninth takes the place of the oldest", () => {
+  it("eight login codes are valid at once, and the ninth replaces the oldest", () => {
     const codes = Array.from({ length: 9 }, () => logins.code().code);
     expect(logins.enter(codes[0] ?? "", here).kind).toBe("wrong");
     for (const code of codes.slice(1)) expect(logins.enter(code, here).kind).toBe("open");
   });
 
-  it("codes and halves never come twice", () => {
+  it("login codes and session halves never repeat", () => {
     const codes = Array.from({ length: 500 }, () => logins.code().code);
     expect(new Set(codes).size).toBe(500);
     const halves = Array.from({ length: 100 }, open).flatMap(({ cookie, half }) => [cookie, half]);
@@ -68,7 +68,7 @@ describe("logins", () => {
     expect(logins.enter(logins.code().code, here).kind).toBe("later");
   });
 
-  it("a flood from a thousand addresses is forgotten and not kept", () => {
+  it("wrong codes from thousands of addresses use bounded memory", () => {
     for (let n = 0; n < 5_000; n += 1) logins.enter("X", `10.0.${n >> 8}.${n & 255}`);
     expect(logins.enter(logins.code().code, "192.0.2.1").kind).toBe("open");
   });

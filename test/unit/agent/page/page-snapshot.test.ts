@@ -16,7 +16,7 @@ async function protectedBench(): Promise<AgentBench> {
 }
 
 describe("a snapshot", () => {
-  it("says nothing of a site before a config is accepted", async () => {
+  it("a snapshot has no site before a config is accepted", async () => {
     const bench = await new AgentBench("clear").live();
     const snapshot = pageSnapshot(bench.agent, bench.site.clock);
     expect(snapshot).toMatchObject({ intent: 0, links: [], tunnels: [], devices: [], ended: [] });
@@ -26,7 +26,7 @@ describe("a snapshot", () => {
     await bench.end();
   });
 
-  it("counts what passes an open port as clear, though no counter does", async () => {
+  it("a snapshot counts traffic of a port without MACsec as clear", async () => {
     const bench = await new AgentBench("clear").live();
     await bench.apply();
     const pps = (): number =>
@@ -37,7 +37,7 @@ describe("a snapshot", () => {
     await bench.end();
   });
 
-  it("has the status of the same moment, and the readings beside it", async () => {
+  it("a snapshot has the status of the same moment, and the readings", async () => {
     const bench = await protectedBench();
     const snapshot = pageSnapshot(bench.agent, bench.site.clock);
     expect(snapshot.status).toEqual(bench.agent.status());
@@ -64,7 +64,7 @@ describe("a snapshot", () => {
     await bench.end();
   });
 
-  it("remembers the looks before it, the newest last and the same as in the link", async () => {
+  it("the history of a snapshot has earlier observations, the newest last", async () => {
     const bench = await protectedBench();
     const { clock } = bench.site;
     const text = pageText(bench.agent, clock, "withHistory");
@@ -76,7 +76,7 @@ describe("a snapshot", () => {
     await bench.end();
   });
 
-  it("holds nothing of a link that nobody can look at any more", async () => {
+  it("a snapshot has no values of a link that cannot be observed any more", async () => {
     const bench = await protectedBench();
     for (const { router } of bench.site.links) router.setFault("unreachable", true);
     await bench.run(2 * minute);
@@ -91,7 +91,7 @@ describe("a snapshot", () => {
     await bench.end();
   });
 
-  it("holds no key, through a whole enrolment", async () => {
+  it("a snapshot contains no key, through a whole enrolment", async () => {
     const bench = await new AgentBench("clear").live();
     const search = new CanarySearch();
     const found: unknown[] = [];

@@ -47,7 +47,7 @@ describe("a platform of the registry", () => {
     expect(platformsOf(name).length).toBeGreaterThan(0);
   });
 
-  it("that is not logged in to has no port of SSH", () => {
+  it("a platform without a login has no SSH port", () => {
     expect(() => sshPortOf("linux")).toThrow("linux is not reached over SSH");
     expect(sshPortOf("junos")).toBe(830);
     expect(sshPortOf("eos")).toBe(22);
@@ -55,7 +55,7 @@ describe("a platform of the registry", () => {
 });
 
 describe("`sim router --platform`", () => {
-  it("offers exactly what the simulator can be", () => {
+  it("`sim router --platform` offers exactly the platforms that the simulator emulates", () => {
     const sim = linksealProgram().commands.find((one) => one.name() === "sim");
     const router = sim?.commands.find((one) => one.name() === "router");
     const platform = router?.options.find(({ long }) => long === "--platform");

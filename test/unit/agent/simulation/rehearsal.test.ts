@@ -58,7 +58,7 @@ describe.each(overlaps)("a rehearsal for routers with overlap %s", (overlap) => 
 });
 
 describe("the twin", () => {
-  it("has names, settings and learnt times of the site, and no key of it", async () => {
+  it("the snapshot for a rehearsal has names, settings and times, and no key", async () => {
     const pair = await Pair.adopted({ overlap: "fallback", edit: frozen });
     pair.newKeys();
     await pair.rotate("planned", ["outsideWindow"]);
@@ -80,7 +80,7 @@ describe("the twin", () => {
     expect([first?.link, first?.outcome]).toEqual([`${group}/secondary`, "rotated"]);
   });
 
-  it("is refused where a link is not managed", async () => {
+  it("the snapshot for a rehearsal is refused if a link is not managed", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const retired = pair.agent.orders.retireLink(`${group}/primary`);
     await pair.run(1_000);
@@ -90,21 +90,21 @@ describe("the twin", () => {
 });
 
 describe("a rehearsal", () => {
-  it("of one link leaves the other one alone", async () => {
+  it("a rehearsal of one link leaves the other one alone", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const rehearsal = await rehearsed(twinOf(pair), `${group}/secondary`);
     expect(rehearsal.links.map(({ link }) => link)).toEqual([`${group}/secondary`]);
     expect(rehearsal.verdict).toBe("good");
   });
 
-  it("ends with a fresh SAK in an emergency", async () => {
+  it("a rehearsal of an emergency ends with a fresh SAK", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const twin = twinOf(pair);
     const asked = { twin, target: group, urgency: "emergency", stop: never } as const;
     expect((await rehearse(asked)).verdict).toBe("good");
   });
 
-  it("is bad, with the reason, where the far end is slower than the config allows", async () => {
+  it("a rehearsal with a far end that is too slow is bad, with the reason", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const twin: Twin = { ...twinOf(pair), farEndMs: [900_000] };
     const rehearsal = await rehearsed(twin);
@@ -113,7 +113,7 @@ describe("a rehearsal", () => {
     expect(rehearsal.brokenPromises).toEqual([]);
   });
 
-  it("stops when it is told to", async () => {
+  it("a rehearsal stops when its signal aborts", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const stop = AbortSignal.abort();
     const asked = { twin: twinOf(pair), target: group, urgency: "planned", stop } as const;

@@ -58,7 +58,7 @@ describe("the live picture", () => {
     [80, 24],
     [120, 30],
     [200, 60],
-  ])("fits into %i columns and %i rows", (columns, rows) => {
+  ])("the live picture fits into %i columns and %i rows", (columns, rows) => {
     for (const paint of [plain, coloured]) {
       const lines = drawScene(scene(both), paint, { columns, rows }, 3);
       expect(lines.length, "one row is left for the cursor").toBeLessThan(rows);
@@ -71,7 +71,7 @@ describe("the live picture", () => {
     ["drained", { drained: true }, "clear, drained"],
     ["dark", { state: "dark" }, "dark"],
     ["protected", { state: "protected", verdict: "protected" }, "protected"],
-  ])("says %s in words", (_name, rest, words) => {
+  ])("the live picture says %s in words", (_name, rest, words) => {
     const screen = { columns: 130, rows: 30 };
     const lines = drawScene(scene([link("primary", rest)]), plain, screen, 0);
     const row = lines.find((line) => line.includes("MSEE link1")) ?? "";
@@ -83,7 +83,7 @@ describe("the live picture", () => {
     ).toBe(true);
   });
 
-  it("shows frames on the move only where frames move", () => {
+  it("the live picture shows moving frames only where frames move", () => {
     const screen = { columns: 130, rows: 30 };
     const rowOf = (tick: number, index: number): string =>
       drawScene(scene(both), plain, screen, tick)[2 + index] ?? "";
@@ -91,7 +91,7 @@ describe("the live picture", () => {
     expect(rowOf(1, 1)).toBe(rowOf(2, 1));
   });
 
-  it("keeps the newest events when there is room for few", () => {
+  it("the live picture keeps the newest events if there is room for few", () => {
     const lines = drawScene(scene(both), plain, { columns: 130, rows: 16 }, 0);
     expect(lines.some((line) => line.includes("thing 39"))).toBe(true);
     expect(lines.some((line) => line.includes("thing 0 "))).toBe(false);
@@ -99,7 +99,7 @@ describe("the live picture", () => {
 });
 
 describe("an event in a pipe", () => {
-  it("is one line in fixed columns", () => {
+  it("an event in a pipe is one line in fixed columns", () => {
     expect(happeningLine({ atMs: 12_340, code: "verdict", about: "hub-1", text: "down" })).toBe(
       "    12.3  hub-1                 verdict                 down",
     );

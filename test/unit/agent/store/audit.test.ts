@@ -23,7 +23,7 @@ async function rewritten(bench: AuditBench, change: (lines: string[]) => string[
 }
 
 describe("protected time", () => {
-  it("counts up to the last confirmation and is unknown after it", async () => {
+  it("protected time counts up to the last confirmation and is unknown after it", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(600_000, good);
@@ -31,7 +31,7 @@ describe("protected time", () => {
     expect(await bench.line()).toEqual(["0s-440s protected", "440s-600s unknown"]);
   });
 
-  it("ends at the last good look where a look shows the fault", async () => {
+  it("protected time ends at the last good observation before a visible fault", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(300_000, good);
@@ -44,7 +44,7 @@ describe("protected time", () => {
     ]);
   });
 
-  it("ends a whole evidence window before a fault that only counters show", async () => {
+  it("protected time ends an evidence window before a fault that counters show", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(300_000, good);
@@ -52,7 +52,7 @@ describe("protected time", () => {
     expect((await bench.line())[0]).toBe("0s-200s protected");
   });
 
-  it("begins again with the judgement that says so", async () => {
+  it("protected time begins again with the verdict that says so", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(300_000, cut);
@@ -60,7 +60,7 @@ describe("protected time", () => {
     expect((await bench.line()).slice(0, 2)).toEqual(["0s-300s down", "300s-440s protected"]);
   });
 
-  it("is unknown from the last look on where nothing is read any more", async () => {
+  it("time is unknown from the last observation on if nothing is read any more", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(300_000, good);
@@ -71,7 +71,7 @@ describe("protected time", () => {
 });
 
 describe("a process that ends", () => {
-  it("keeps what was confirmed when it was killed, and nothing after it", async () => {
+  it("a killed process keeps the time that was confirmed, and nothing after it", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(590_000, good);
@@ -86,7 +86,7 @@ describe("a process that ends", () => {
     ]);
   });
 
-  it("keeps all but the evidence window when it ends in good order", async () => {
+  it("a process that ends in good order keeps all time but the evidence window", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(590_000, good);
@@ -96,7 +96,7 @@ describe("a process that ends", () => {
     expect(breaks.map(({ what }) => what)).toEqual(["start", "stop"]);
   });
 
-  it("tells a lost tail, which is unknown and never protected", async () => {
+  it("a lost tail of the audit log is reported, and its time is unknown", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(300_000, good);
@@ -114,7 +114,7 @@ describe("a process that ends", () => {
     expect(breaks.at(-1)?.text).toContain("records of the process before are lost");
   });
 
-  it("is not made whole by a confirmation that was altered", async () => {
+  it("an altered confirmation does not confirm anything", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(300_000, good);
@@ -131,7 +131,7 @@ describe("a clock that is set", () => {
   it.each([
     ["forward", 600_000],
     ["back", -200_000],
-  ])("%s leaves a gap that nobody calls protected", async (_way, step) => {
+  ])("a clock that is set %s leaves a gap that does not count as protected", async (_way, step) => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(600_000, good);
@@ -149,7 +149,7 @@ describe("a clock that is set", () => {
     expect(breaks[1]?.text).toBe(`this host's clock was set by ${step} ms`);
   });
 
-  it("keeps bad news where two moments have one time", async () => {
+  it("of two verdicts with the same time the worse one counts", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(600_000, good);
@@ -160,7 +160,7 @@ describe("a clock that is set", () => {
 });
 
 describe("a judge that stands still", () => {
-  it("makes a gap", async () => {
+  it("a health evaluator that stops makes a gap", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(600_000, good);
@@ -198,16 +198,19 @@ describe("a damaged log", () => {
     ["a record twice", ([a = "", b = "", ...rest]) => [a, b, b, ...rest]],
   ];
 
-  it.each(changes)("%s is found, and adds nothing to what was protected", async (_name, change) => {
-    const bench = await told();
-    const before = await protectedOf(bench);
-    await rewritten(bench, change);
-    const { losses } = await bench.trail();
-    expect(losses).toHaveLength(1);
-    expect(await protectedOf(bench)).toBeLessThanOrEqual(before);
-  });
+  it.each(changes)(
+    "%s in the audit log is found, and adds no protected time",
+    async (_name, change) => {
+      const bench = await told();
+      const before = await protectedOf(bench);
+      await rewritten(bench, change);
+      const { losses } = await bench.trail();
+      expect(losses).toHaveLength(1);
+      expect(await protectedOf(bench)).toBeLessThanOrEqual(before);
+    },
+  );
 
-  it("goes on in another file, and leaves the damaged one as it is", async () => {
+  it("a damaged audit log stays as it is, and goes on in another file", async () => {
     const bench = await told();
     await rewritten(bench, (lines) => lines.map((line) => line.replace('"down"', '"protected"')));
     const damaged = await segment(bench);
@@ -221,7 +224,9 @@ describe("a damaged log", () => {
     expect((await bench.line()).at(-2)).toMatch(/^800s-\d+s protected$/);
   });
 
-  it("hides the rest wherever one byte of it is changed", { timeout: 60_000 }, async () => {
+  it("a changed byte anywhere in the audit log only makes time unknown", {
+    timeout: 60_000,
+  }, async () => {
     const bench = await told();
     const bytes = await segment(bench);
     const before = await protectedOf(bench);
@@ -238,7 +243,7 @@ describe("a damaged log", () => {
 });
 
 describe("a full disk", () => {
-  it("stays a trouble while the same verdicts wait for their confirmation", async () => {
+  it("a full disk stays a trouble while verdicts wait for their confirmation", async () => {
     const bench = new AuditBench();
     const recorder = await bench.live();
     await bench.judge(120_000, good);
@@ -255,7 +260,7 @@ describe("a full disk", () => {
     expect(await bench.held()).toBeGreaterThan(heldBefore);
   });
 
-  it("keeps what it was told, says so, and writes it once there is room", async () => {
+  it("an audit log on a full disk keeps its records and writes them later", async () => {
     const bench = new AuditBench();
     const recorder = await bench.live();
     await bench.judge(300_000, good);
@@ -276,7 +281,7 @@ describe("a full disk", () => {
 });
 
 describe("the ring of segments", () => {
-  it("stays bounded, and what it lets go is unknown and no loss", async () => {
+  it("the ring of segments stays bounded, and overwritten records are not a loss", async () => {
     const bench = new AuditBench(3_000);
     await bench.live();
     for (let round = 0; round < 90; round += 1) {
@@ -295,7 +300,7 @@ describe("the ring of segments", () => {
     expect(second).toMatch(/protected$/);
   });
 
-  it("tells a segment that is gone from the middle", async () => {
+  it("a segment that is missing from the middle of the ring is reported", async () => {
     const bench = new AuditBench(1_500);
     await bench.live();
     for (let round = 0; round < 6; round += 1) {
@@ -309,7 +314,9 @@ describe("the ring of segments", () => {
 });
 
 describe("any history of verdicts, deaths and cut writes", () => {
-  it("never reports protected when it was not", { timeout: 120_000 }, async () => {
+  it("no history of verdicts, kills and cut writes reports unprotected time as protected", {
+    timeout: 120_000,
+  }, async () => {
     const step = fc.record({
       what: fc.constantFrom("good", "cut", "stale", "kill", "lie", "full", "gone"),
       seconds: fc.integer({ min: 5, max: 400 }),
@@ -363,7 +370,7 @@ describe("any history of verdicts, deaths and cut writes", () => {
 });
 
 describe("the same records", () => {
-  it("give the same timeline for a period that is over, whatever came later", async () => {
+  it("the same records give the same timeline for a past period, whatever came later", async () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.judge(300_000, good);
@@ -380,7 +387,7 @@ describe("the same records", () => {
   });
 });
 
-it("is kept on a disk that was full at its very start", async () => {
+it("an audit log is kept on a disk that was full at its very start", async () => {
   const bench = new AuditBench();
   bench.disk.setFault("full", true);
   await bench.live();

@@ -23,7 +23,7 @@ describe("the intent in force", () => {
     ],
     ["is empty", () => ""],
   ];
-  it.each(bad)("stays when the new file %s", async (_name, spoil) => {
+  it.each(bad)("the intent in force stays when the new file %s", async (_name, spoil) => {
     const bench = await protectedBench();
     const answer = await bench.apply(bench.config(spoil));
     expect(answer).toMatchObject({ kind: "refused" });
@@ -35,7 +35,7 @@ describe("the intent in force", () => {
     expect([bench.oracle.agentWrites, bench.broken]).toEqual([0, []]);
   });
 
-  it("is not changed by a file in place: that is a warning and no action", async () => {
+  it("a changed config file does not change the intent in force, and is a warning", async () => {
     const bench = await protectedBench();
     const codes = (): readonly string[] => bench.agent.status().warnings.map(({ code }) => code);
     bench.agent.fileText = bench.config();
@@ -47,7 +47,7 @@ describe("the intent in force", () => {
     expect([bench.agent.intent?.number, bench.oracle.agentWrites]).toEqual([1, 0]);
   });
 
-  it("goes back to an older number as a new one, and writes nothing for it", async () => {
+  it("a rollback accepts an older text under a new number, and writes to no device", async () => {
     const bench = await protectedBench();
     expect(await bench.apply(bench.config(slower))).toMatchObject({ kind: "accepted", number: 2 });
     await bench.run(60_000);

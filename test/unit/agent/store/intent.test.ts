@@ -73,7 +73,7 @@ async function errorOf(f: () => unknown): Promise<LinksealError> {
 }
 
 describe("an accepted intent", () => {
-  it("is numbered, hashed, in force, and survives a restart", async () => {
+  it("an accepted intent is numbered, hashed, in force, and survives a restart", async () => {
     const disk = new ScriptedDisk(new Map());
     const store = await IntentStore.open(disk);
     expect(store.current()).toBeUndefined();
@@ -91,7 +91,7 @@ describe("an accepted intent", () => {
     ]);
   });
 
-  it("is never lost to a bad one", async () => {
+  it("an accepted intent is never lost to a bad text", async () => {
     const files = await stored(siteConfig);
     const before = structuredClone([...files]);
     const store = await open(files);
@@ -102,7 +102,7 @@ describe("an accepted intent", () => {
     expect(store.current()?.number).toBe(1);
   });
 
-  it("two at once get two numbers", async () => {
+  it("two intents accepted at once get two numbers", async () => {
     const files = await stored();
     const store = await open(files);
     const both = [store.accept(siteConfig, "a", at), store.accept(second, "b", at)];
@@ -110,7 +110,7 @@ describe("an accepted intent", () => {
     expect((await open(files)).current()?.text).toBe(second);
   });
 
-  it("rolls back as a new number with the old text", async () => {
+  it("a rollback gets a new number with the old text", async () => {
     const store = await open(await stored(siteConfig, second));
     const intent = await store.rollback(1, "admin", at);
     expect(intent).toMatchObject({ number: 3, text: siteConfig });
@@ -120,7 +120,7 @@ describe("an accepted intent", () => {
     expect(error).toMatchObject({ code: "usage", effect: "none" });
   });
 
-  it("differs from another by lines", async () => {
+  it("the difference of two intents is by lines", async () => {
     const store = await open(await stored(siteConfig, second));
     expect(store.diff(1, 2)).toBe(
       [
@@ -146,19 +146,22 @@ describe("a crash at any disk call leaves the old or the new intent, whole", () 
     (["diesBefore", "diesAfter"] as const).map((f) => [call, f]),
   );
 
-  it.each(cases)("call %s %s", async (call, fate) => {
-    const files = await stored(siteConfig);
-    const disk = new ScriptedDisk(files, (n) => (n === call ? (fate as Fate) : "works"));
-    const work = IntentStore.open(disk).then((store) => store.accept(second, "admin", at));
-    const done = await Promise.race([work.then(() => true), settled()]);
-    const after = (await open(files)).current();
-    expect(done ? [second] : [siteConfig, second]).toContain(after?.text);
-    // The next apply works, whatever was left behind.
-    const next = await (await open(files)).accept(third, "admin", at);
-    expect((await open(files)).current()).toEqual(next);
-  });
+  it.each(cases)(
+    "a crash in which disk call %s %s leaves the old or the new intent, whole",
+    async (call, fate) => {
+      const files = await stored(siteConfig);
+      const disk = new ScriptedDisk(files, (n) => (n === call ? (fate as Fate) : "works"));
+      const work = IntentStore.open(disk).then((store) => store.accept(second, "admin", at));
+      const done = await Promise.race([work.then(() => true), settled()]);
+      const after = (await open(files)).current();
+      expect(done ? [second] : [siteConfig, second]).toContain(after?.text);
+      // The next apply works, whatever was left behind.
+      const next = await (await open(files)).accept(third, "admin", at);
+      expect((await open(files)).current()).toEqual(next);
+    },
+  );
 
-  it("the cases reach the last call", async () => {
+  it("the crash cases reach the last disk call of an accept", async () => {
     const disk = new ScriptedDisk(await stored(siteConfig));
     await (await IntentStore.open(disk)).accept(second, "admin", at);
     expect(disk.calls).toBeLessThanOrEqual(calls.length);
@@ -199,13 +202,13 @@ describe("a disk that fails while an intent is stored", () => {
     expect((await open(files)).current()?.number).toBe(number);
   });
 
-  it("and cannot be read either: the effect is unknown", async () => {
+  it("an intent whose write fails on an unreadable disk has the effect unknown", async () => {
     const { store } = await failing((n) => (n === 2 ? "failsAfter" : "works"));
     const error = await errorOf(() => store.accept(second, "admin", at));
     expect(error).toMatchObject({ code: "journal.full", effect: "unknown" });
   });
 
-  it("a text that reads back differently is not put in force", async () => {
+  it("an intent whose text reads back differently is not put in force", async () => {
     const files = await stored(siteConfig);
     const lying = new ScriptedDisk(files);
     lying.replace = async (name, bytes) => {
@@ -219,20 +222,23 @@ describe("a disk that fails while an intent is stored", () => {
 });
 
 describe("damage is named and nothing is acted on", () => {
-  it.each(["intent/0002.yaml", "intent/index.json"])("every changed octet of %s", async (name) => {
-    const whole = await stored(siteConfig, second);
-    const size = whole.get(name)?.length ?? 0;
-    const seen = new Set<string>();
-    for (let index = 0; index < size; index += 1) {
-      const files = new Map([...whole].map(([key, bytes]) => [key, bytes.slice()]));
-      const bytes = files.get(name);
-      if (bytes !== undefined) bytes[index] = (bytes[index] ?? 0) ^ 1;
-      const error = await errorOf(async () => (await open(files)).current());
-      seen.add(`${error.code} ${error.where}`);
-    }
-    expect([...seen]).toEqual([`journal.corrupt ${name}`]);
-    expect(size).toBeGreaterThan(100);
-  });
+  it.each(["intent/0002.yaml", "intent/index.json"])(
+    "every changed octet of %s is detected, and nothing is acted on",
+    async (name) => {
+      const whole = await stored(siteConfig, second);
+      const size = whole.get(name)?.length ?? 0;
+      const seen = new Set<string>();
+      for (let index = 0; index < size; index += 1) {
+        const files = new Map([...whole].map(([key, bytes]) => [key, bytes.slice()]));
+        const bytes = files.get(name);
+        if (bytes !== undefined) bytes[index] = (bytes[index] ?? 0) ^ 1;
+        const error = await errorOf(async () => (await open(files)).current());
+        seen.add(`${error.code} ${error.where}`);
+      }
+      expect([...seen]).toEqual([`journal.corrupt ${name}`]);
+      expect(size).toBeGreaterThan(100);
+    },
+  );
 
   it.each([
     [
@@ -248,7 +254,7 @@ describe("damage is named and nothing is acted on", () => {
     expect(error).toMatchObject({ code: "journal.corrupt", effect: "none", where });
   });
 
-  it("an index that went back two steps", async () => {
+  it("an intent index that is two steps old is detected", async () => {
     const early = await stored(siteConfig);
     const files = await stored(siteConfig, second, third);
     files.set("intent/index.json", early.get("intent/index.json") ?? new Uint8Array());
@@ -256,7 +262,7 @@ describe("damage is named and nothing is acted on", () => {
     expect(error.message).toContain("lacks intent/0003.yaml");
   });
 
-  it("a damaged older text: the newest stays in force, no roll back to the old", async () => {
+  it("a damaged older text leaves the newest in force, and cannot be rolled back to", async () => {
     const files = await stored(siteConfig, second);
     files.set("intent/0001.yaml", new TextEncoder().encode(third));
     const store = await open(files);

@@ -89,7 +89,7 @@ const bytesOf = (...lines: (string | undefined)[]): Uint8Array =>
 const kinds = (journal: Journal): string[] => journal.records().map((entry) => entry.kind);
 
 describe("a journal", () => {
-  it("gives back what was appended, chained, numbered and named", async () => {
+  it("a journal returns what was appended, chained, numbered and named", async () => {
     const { journal, recovered } = await reopened(await written());
     expect(recovered).toEqual({ kind: "whole" });
     expect(journal.state).toBe("whole");
@@ -104,14 +104,14 @@ describe("a journal", () => {
     expect(new Set(journal.records().map((entry) => entry.mac)).size).toBe(3);
   });
 
-  it("shows the same entries before and after it was opened again", async () => {
+  it("a journal has the same entries before and after it was opened again", async () => {
     const disk = new ScriptedDisk();
     const { journal } = await open(disk);
     for (const record of three) await journal.append(record);
     expect((await open(disk)).journal.records()).toEqual(journal.records());
   });
 
-  it("keeps calls made at once in order, each durable when it resolves", async () => {
+  it("a journal keeps simultaneous appends in order, each durable when it resolves", async () => {
     const disk = new ScriptedDisk();
     const { journal } = await open(disk);
     await Promise.all(Array.from({ length: 20 }, (_, n) => journal.append({ kind: `k${n}` })));
@@ -120,7 +120,7 @@ describe("a journal", () => {
     expect(kinds(again.journal)).toEqual(Array.from({ length: 20 }, (_, n) => `k${n}`));
   });
 
-  it("does not let a payload pass itself off as the head of a record", async () => {
+  it("a payload cannot overwrite the head of a journal record", async () => {
     const disk = new ScriptedDisk();
     const { journal } = await open(disk);
     const forged: Record<string, unknown> = { kind: "x", seq: 9, host: "host-b", mac: "00", at: 0 };
@@ -131,7 +131,7 @@ describe("a journal", () => {
     expect(again.journal.records()[0]).toMatchObject({ seq: 1, host: "host-a", at: clock.wall() });
   });
 
-  it("refuses a record longer than 64 KB and goes on", async () => {
+  it("a journal refuses a record longer than 64 KB and goes on", async () => {
     const disk = new ScriptedDisk();
     const { journal } = await open(disk);
     const long = journal.append({ kind: "long", text: "x".repeat(65_536) });
@@ -142,7 +142,7 @@ describe("a journal", () => {
 });
 
 describe("a journal cut short (F41)", () => {
-  it("is whole or torn at every byte, never corrupt, and can be written on", async () => {
+  it("a journal cut short at any byte is whole or torn, never corrupt", async () => {
     const bytes = await written();
     const ends = linesOf(bytes).map(
       (_, index, lines) => bytesOf(...lines.slice(0, index + 1)).length,
@@ -161,7 +161,7 @@ describe("a journal cut short (F41)", () => {
     }
   });
 
-  it("is readable although the cut cannot be written, and is cut later", async () => {
+  it("a torn journal on a full disk is readable, and is cut later", async () => {
     const bytes = await written();
     const disk = new ScriptedDisk();
     disk.files.set("journal", bytes.slice(0, -5));
@@ -174,7 +174,7 @@ describe("a journal cut short (F41)", () => {
     expect(kinds((await open(disk)).journal)).toEqual(["one", "two", "b"]);
   });
 
-  it("takes a tail of zeros for torn", async () => {
+  it("a journal with a tail of zeros counts as torn", async () => {
     const bytes = await written();
     const { recovered } = await reopened(Buffer.concat([bytes, new Uint8Array(300)]));
     expect(recovered).toEqual({ kind: "torn", bytes: 300 });
@@ -182,7 +182,7 @@ describe("a journal cut short (F41)", () => {
 });
 
 describe("a tampered journal (T41)", () => {
-  it("is found out whichever byte is changed, and however", async () => {
+  it("a tampered journal is detected whichever byte is changed, and however", async () => {
     const bytes = await written();
     const edges = linesOf(bytes);
     const lastFeed = bytes.length - 1;
@@ -207,13 +207,13 @@ describe("a tampered journal (T41)", () => {
     ["two records exchanged", [0, 2, 1], 2],
     ["a record twice", [0, 1, 1, 2], 3],
     ["the last record twice", [0, 1, 2, 2], 4],
-  ])("%s is corrupt", async (_name, order, line) => {
+  ])("a journal with %s is corrupt", async (_name, order, line) => {
     const lines = linesOf(await written());
     const { recovered } = await reopened(bytesOf(...order.map((n) => lines[n])));
     expect(recovered).toMatchObject({ kind: "corrupt", line });
   });
 
-  it("an empty line is corrupt", async () => {
+  it("a journal with an empty line is corrupt", async () => {
     const [first, ...rest] = linesOf(await written());
     const { recovered } = await reopened(bytesOf(first, "\n", ...rest));
     expect(recovered).toMatchObject({ kind: "corrupt", line: 2 });
@@ -254,7 +254,7 @@ describe("a corrupt journal", () => {
     return { disk, bytes, journal: (await open(disk)).journal };
   }
 
-  it("refuses every write, touches no file, and names the place and the next command", async () => {
+  it("a corrupt journal refuses every write, and names the next command", async () => {
     const { disk, journal, bytes } = await broken();
     const refusal = {
       code: "journal.corrupt",
@@ -269,7 +269,7 @@ describe("a corrupt journal", () => {
     expect(journal.state).toBe("corrupt");
   });
 
-  it("goes on after its loss was accepted, and keeps record and file of it", async () => {
+  it("a corrupt journal goes on after its loss was accepted, and keeps the file", async () => {
     const { disk, journal, bytes } = await broken();
     await journal.acceptLoss("operator");
     await journal.append({ kind: "next" });
@@ -304,7 +304,7 @@ describe("a corrupt journal", () => {
     },
   );
 
-  it("has no loss to accept when it is whole", async () => {
+  it("a whole journal has no loss to accept", async () => {
     const { journal } = await reopened(await written());
     await expect(journal.acceptLoss("operator")).rejects.toMatchObject({ code: "usage" });
   });
@@ -365,7 +365,7 @@ describe("a disk that fails (F42)", () => {
     },
   );
 
-  it("keeps refusing while the disk is full, one write at a time", async () => {
+  it("a journal keeps refusing while the disk is full, one write at a time", async () => {
     const disk = new ScriptedDisk();
     const { journal } = await open(disk);
     disk.script = [3, "before", "before", "before"];
@@ -382,7 +382,7 @@ describe("a disk that fails (F42)", () => {
 });
 
 describe("a compacted journal", () => {
-  it("holds the snapshot alone, counts on, and is one unbroken chain", async () => {
+  it("a compacted journal has the snapshot alone, and continues the numbers", async () => {
     const disk = new ScriptedDisk();
     const { journal } = await open(disk);
     for (const record of three) await journal.append(record);
@@ -398,7 +398,7 @@ describe("a compacted journal", () => {
     ]);
   });
 
-  it("cannot be joined to the records it replaced", async () => {
+  it("a compacted journal cannot be joined to the records it replaced", async () => {
     const disk = new ScriptedDisk();
     const { journal } = await open(disk);
     for (const record of three) await journal.append(record);

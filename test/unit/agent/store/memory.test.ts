@@ -131,11 +131,11 @@ describe("one record", () => {
       { bindings: { [link]: binding }, pending: { "edge-a": "t-1" } },
     ],
   ];
-  it.each(cells)("%s", (_name, given, expected) => {
+  it.each(cells)("a journal record changes the memory: %s", (_name, given, expected) => {
     expect(given.reduce(remember, emptyMemory)).toEqual({ ...emptyMemory, ...expected });
   });
 
-  it("leaves the memory that it was given alone", () => {
+  it("a journal record does not change the old memory object", () => {
     const before = remember(emptyMemory, records.binding);
     remember(before, { kind: "forget", link });
     expect(before.bindings[link]).toEqual(binding);
@@ -143,13 +143,13 @@ describe("one record", () => {
 });
 
 describe("a whole journal", () => {
-  it("is the same memory after its journey through JSON", () => {
+  it("a memory is the same after a round trip through JSON", () => {
     const all = Object.values(records);
     const read: { kind: string }[] = JSON.parse(JSON.stringify(all));
     expect(recollect(read)).toEqual(recollect(all));
   });
 
-  it("with kinds of its own, or of a later version, is no hindrance", () => {
+  it("records of unknown or later kinds are ignored", () => {
     const strange = [
       { kind: "journal.lossAccepted", who: "admin" },
       records.binding,
@@ -161,12 +161,15 @@ describe("a whole journal", () => {
 });
 
 describe("names that somebody else chose", () => {
-  it.each(["constructor", "__proto__", "toString", "hasOwnProperty"])("%s is no entry", (name) => {
-    expect(openCampaign(emptyMemory, name)).toBeUndefined();
-    expect(named(emptyMemory.tunnels, name)).toBeUndefined();
-  });
+  it.each(["constructor", "__proto__", "toString", "hasOwnProperty"])(
+    "the name %s is not an entry of a memory",
+    (name) => {
+      expect(openCampaign(emptyMemory, name)).toBeUndefined();
+      expect(named(emptyMemory.tunnels, name)).toBeUndefined();
+    },
+  );
 
-  it("tells a running campaign from one that has ended", () => {
+  it("an open campaign is one that has not ended", () => {
     const memory = remember(emptyMemory, records.campaign);
     expect(openCampaign(memory, "erd-demo")).toBe(running);
     const ended = remember(memory, { kind: "campaign", campaign: campaignOf("done") });

@@ -37,7 +37,7 @@ describe("what commit 878b441 has stored", () => {
     await bench.live();
   });
 
-  it("is a journal that is whole, with the campaign where it was", () => {
+  it("the journal of commit 878b441 is whole, with the campaign where it was", () => {
     const { agent } = bench;
     expect(agent.journalState).toBe("whole");
     const { campaigns, bindings } = agent.memory;
@@ -48,14 +48,14 @@ describe("what commit 878b441 has stored", () => {
     expect(Object.keys(bindings)).toEqual(["erd-demo/primary", "erd-demo/secondary"]);
   });
 
-  it("is an accepted config that is in force, word for word", () => {
+  it("the config of commit 878b441 is in force, word for word", () => {
     const { intent, intentDamage } = bench.agent;
     expect(intentDamage).toBeUndefined();
     expect(intent).toMatchObject({ number: 1, text: stored.config });
     expect(parseConfig(stored.config, "site.yaml").kind).toBe("ok");
   });
 
-  it("is an audit log of which the same report is made again", async () => {
+  it("the audit log of commit 878b441 gives the same report again", async () => {
     const { from, to } = (JSON.parse(stored.report) as Report).about;
     const period = `from=${from}&to=${to}`;
     const again = await bench.reply(`GET /v1/report?${period}`, "", "view");
@@ -68,13 +68,13 @@ describe("what commit 878b441 has stored", () => {
     });
   });
 
-  it("is a report that is as it was signed", () => {
+  it("the report of commit 878b441 verifies", () => {
     const key = createPublicKey(stored.key.publicKey);
     const checked = verifyReport(Buffer.from(`${stored.report}\n`), key);
     expect(checked).toMatchObject({ kind: "sound", form: "json" });
   });
 
-  it("is what the agent goes on with: it shows the campaign and breaks no promise", async () => {
+  it("an agent on the state of commit 878b441 shows its campaign", async () => {
     await bench.run(20_000);
     expect(bench.broken).toEqual([]);
     expect(bench.violations()).toEqual([]);

@@ -44,7 +44,7 @@ const docs = join(import.meta.dirname, "../../../../docs");
 const dashboard = readFileSync(join(docs, "linkseal-dashboard.json"), "utf8");
 
 describe("alert rules", () => {
-  it("are one for each warning code, in the words of explain", () => {
+  it("each warning code has one alert rule, with the text of explain", () => {
     const codes = alertRules.flatMap((rule) => codeOf(rule) ?? []);
     expect(codes.toSorted()).toEqual(Object.keys(warningRows).toSorted());
     for (const rule of alertRules) {
@@ -64,13 +64,13 @@ describe("alert rules", () => {
     }
   });
 
-  it("have names of their own", () => {
+  it("alert rules have distinct names", () => {
     const names = alertRules.map(({ alert }) => alert);
     expect(new Set(names).size).toBe(names.length);
     for (const name of names) expect(name).toMatch(/^Linkseal([A-Z][a-z]+)+$/);
   });
 
-  it("ask for metrics and labels that there are", () => {
+  it("alert rules use existing metrics and labels", () => {
     for (const { alert, expr } of alertRules) expect([alert, wrongIn(expr)]).toEqual([alert, []]);
     expect(wrongIn('linkseal_link_verdict{x="1"} + linkseal_nothing')).toEqual([
       "linkseal_link_verdict{x}",
@@ -78,7 +78,7 @@ describe("alert rules", () => {
     ]);
   });
 
-  it("speak of labels that are left", () => {
+  it("alert rules mention labels that their expression keeps", () => {
     for (const { alert, expr, annotations } of alertRules) {
       const { summary, description } = annotations;
       const used = [...`${summary} ${description}`.matchAll(/\$labels\.(\w+)/g)].map(
@@ -91,7 +91,7 @@ describe("alert rules", () => {
     }
   });
 
-  it("are in the file and in the catalogue, each once", () => {
+  it("alert rules are in the file and in the reference, each once", () => {
     for (const { alert } of alertRules) {
       expect(alertsText.split(`- alert: ${alert}\n`)).toHaveLength(2);
       expect(alertsReference().split(`| \`${alert}\` |`)).toHaveLength(2);
@@ -102,12 +102,12 @@ describe("alert rules", () => {
 describe("the dashboard", () => {
   const queries = queriesOf(dashboard);
 
-  it("asks for metrics and labels that there are", () => {
+  it("the dashboard uses existing metrics and labels", () => {
     for (const expr of queries) expect([expr, wrongIn(expr)]).toEqual([expr, []]);
     expect(queries.flatMap(asked).length).toBeGreaterThanOrEqual(queries.length);
   });
 
-  it("has no two panels in one place", () => {
+  it("the dashboard has no two panels in one place", () => {
     const { panels } = JSON.parse(dashboard) as {
       panels: { id: number; gridPos: { x: number; y: number } }[];
     };
@@ -118,7 +118,7 @@ describe("the dashboard", () => {
 });
 
 describe("the reference", () => {
-  it("has every metric", () => {
+  it("the reference has every metric", () => {
     for (const { name, help } of metricRows) {
       expect(metricsReference()).toContain(`| \`${name}\` |`);
       expect(metricsReference()).toContain(help);

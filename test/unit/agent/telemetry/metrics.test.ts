@@ -29,7 +29,7 @@ function seriesOf(text: string): ReadonlyMap<string, string> {
 const primary = `group="${group}",link="primary"`;
 
 describe("an agent without a config", () => {
-  it("tells that it knows nothing, and of no link", async () => {
+  it("an agent without a config reports that nothing is known, and no link", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     const series = seriesOf(textOf(bench));
@@ -41,7 +41,7 @@ describe("an agent without a config", () => {
 });
 
 describe("an agent whose accepted config is damaged", () => {
-  it("says so, and of no link what a config in force once said", async () => {
+  it("an agent with a damaged config reports that, and no link of the former config", async () => {
     const bench = new AgentBench("protected");
     await bench.live();
     await bench.apply();
@@ -93,11 +93,11 @@ describe("a site that is protected", () => {
     ['linkseal_warnings{severity="error"}', "0"],
     ['linkseal_intent_number{site="demo"}', "1"],
     ["linkseal_state_trusted", "1"],
-  ])("%s is %s", (name, value) => {
+  ])("the metric %s of a protected site is %s", (name, value) => {
     expect(series.get(name)).toBe(value);
   });
 
-  it("counts frames as the device does, every digit of them", () => {
+  it("frame counters have every digit of the device's counters", () => {
     const frames = bench.agent.status().groups[0]?.links[0]?.frames;
     expect(Number(frames?.rxOk)).toBeGreaterThan(1_000);
     expect(series.get(`linkseal_macsec_in_pkts_ok_total{${primary}}`)).toBe(frames?.rxOk);
@@ -106,14 +106,14 @@ describe("a site that is protected", () => {
     );
   });
 
-  it("tells how little of extended packet numbers is used: rounded it was nothing for ever", () => {
+  it("the used share of extended packet numbers is not rounded to zero", () => {
     const next = Number(series.get(`linkseal_macsec_next_pn{${primary}}`));
     const used = Number(series.get(`linkseal_macsec_pn_used_ratio{${primary}}`));
     expect(next).toBeGreaterThan(1_000);
     expect(used * 2 ** 64).toBeCloseTo(next);
   });
 
-  it("names no CKN and no version of a key", () => {
+  it("metrics contain no CKN and no key version", () => {
     const text = textOf(bench);
     const { key } = bench.agent.memory.bindings[`${group}/primary`] ?? {};
     expect(key?.ckn).toHaveLength(64);
@@ -122,7 +122,7 @@ describe("a site that is protected", () => {
     expect(text).not.toMatch(/ckn="|[0-9a-fA-F]{32}/);
   });
 
-  it("writes one text for all who ask within a second", async () => {
+  it("scrapes within a second get one text", async () => {
     const scrape = new Scrape(bench.agent, bench.site);
     const first = scrape.answer("GET", "/metrics");
     await bench.run(900);
@@ -135,7 +135,7 @@ describe("a site that is protected", () => {
 });
 
 describe("what is configured and not there", () => {
-  it("is 0 where the device says so, and told by its verdict", async () => {
+  it("a configured part that its device lacks is 0, and its verdict says so", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     await bench.apply(
@@ -151,7 +151,7 @@ describe("what is configured and not there", () => {
     expect(series.get(`linkseal_key_managed{${primary}}`)).toBe("0");
   });
 
-  it("is unknown, and neither 0 nor the last word, once its device is silent", async () => {
+  it("a part of a silent device has no value, neither 0 nor the last one", async () => {
     const bench = new AgentBench("protected");
     await bench.live();
     await bench.apply();
@@ -185,7 +185,7 @@ describe("the text", () => {
     samples,
   });
 
-  it("escapes what would end a line or a value", () => {
+  it("the exposition escapes characters that would end a line or a value", () => {
     const hostile = 'x"} 1\na_total{one="\\';
     expect(exposition([family([[[hostile, ""], 2n ** 64n - 1n]])])).toBe(
       "# HELP a_total Back\\\\slash and\\nline.\n# TYPE a_total counter\n" +
@@ -193,13 +193,13 @@ describe("the text", () => {
     );
   });
 
-  it("has help and type of a metric without a series", () => {
+  it("a metric without a series has help and type", () => {
     expect(exposition([family([])]).split("\n")).toHaveLength(3);
   });
 });
 
 describe("the table", () => {
-  it("tells no more series of a metric than the largest config needs", () => {
+  it("a metric has no more series than the largest config needs", () => {
     const endless: MetricRow = {
       name: "linkseal_endless",
       kind: "gauge",
@@ -213,7 +213,7 @@ describe("the table", () => {
     expect(familiesOf([endless], snapshot)[0]?.samples).toHaveLength(100_000);
   });
 
-  it("has each name once, in the words that Prometheus asks for", () => {
+  it("each metric name is unique, and follows the rules of Prometheus", () => {
     const names = metricRows.map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
     for (const { name, kind, help, labels } of metricRows) {

@@ -65,7 +65,7 @@ function linesOf({ resourceMetrics: [{ scopeMetrics }] }: Request): readonly str
 }
 
 describe("a message", () => {
-  it("says what a scrape of the same moment says", () => {
+  it("an OTLP message has the values of a scrape of the same moment", () => {
     const scraped = exposition(familiesOf(metricRows, snapshot))
       .split("\n")
       .filter((line) => line !== "" && !line.startsWith("#"));
@@ -74,7 +74,7 @@ describe("a message", () => {
     expect(exported).toEqual(scraped);
   });
 
-  it("names the program and the site, and what each metric is", () => {
+  it("an OTLP message names the program, the site and each metric's kind", () => {
     const { resourceMetrics } = parse(otlpText(snapshot));
     const [{ resource, scopeMetrics }] = resourceMetrics;
     const values = new Map(resource.attributes.map(({ key, value }) => [key, value.stringValue]));
@@ -90,7 +90,7 @@ describe("a message", () => {
     expect(gauge?.gauge?.dataPoints[0]).toMatchObject({ timeUnixNano: wall });
   });
 
-  it("rounds only what no 64-bit integer holds", () => {
+  it("an OTLP message rounds only what does not fit into a 64-bit integer", () => {
     const [link] = snapshot.links;
     const port = link?.port;
     const frames = port?.frames;
@@ -109,7 +109,7 @@ describe("a message", () => {
 });
 
 describe("a collector that asks for patience", () => {
-  it("gets it, and the usual pace after that", async () => {
+  it("a collector that asks for a wait gets it, and the usual interval after that", async () => {
     const clock = new SimClock(snapshot.wall);
     const times: number[] = [];
     const answers = [{ status: 503, headers: { "retry-after": "240" } }];
@@ -144,7 +144,7 @@ describe("a collector", () => {
   beforeAll(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve)));
   afterAll(() => new Promise((resolve) => server.close(resolve)));
 
-  it("gets them again and again; one that fails is told once and asked again", async () => {
+  it("a collector gets metrics at each interval; a failure is logged once", async () => {
     const { port } = server.address() as AddressInfo;
     const said: string[] = [];
     const log = { write: (level: string, code: string) => void said.push(`${level} ${code}`) };

@@ -47,7 +47,7 @@ describe("a tunnel that is a backup", () => {
     ...{ provenAt: "2026-11-24T10:00:00Z", unproven: null },
   };
 
-  it("tells how its traffic rides, and when it was proven", () => {
+  it("metrics of a backup tunnel say whether it carries traffic, and when it was proven", () => {
     expect(read("rides", backup)).toEqual([
       [["hub-1", "erd-demo", "standby"], 0],
       [["hub-1", "erd-demo", "carries"], 1],
@@ -58,7 +58,7 @@ describe("a tunnel that is a backup", () => {
     expect(read("proven_timestamp_seconds", { ...backup, provenAt: null })).toEqual([]);
   });
 
-  it("is one only where the config says so", () => {
+  it("a tunnel has backup metrics only if the config says that it is a backup", () => {
     expect([read("rides", null), read("proven_timestamp_seconds", null)]).toEqual([[], []]);
   });
 });
@@ -71,17 +71,17 @@ describe("SAs of a tunnel", () => {
     sa({ direction: "out", packets: 2n ** 60n, sequence: 2n ** 40n }),
   ]);
 
-  it("are those that carry or may carry: two while a rekey overlaps", () => {
+  it("SAs count if they carry or may carry: two while a rekey overlaps", () => {
     expect(figures("ipsec_sas", rekeyed)).toEqual({ in: 2, out: 1 });
     expect(figures("ipsec_sa_packets", rekeyed)).toEqual({ in: 12n, out: 2n ** 60n });
   });
 
-  it("have used what the highest of them has, where their numbers have 32 bits", () => {
+  it("the used share of sequence numbers is that of the highest SA with 32-bit numbers", () => {
     expect(figures("ipsec_sequence_used_ratio", rekeyed)).toEqual({ in: 0.5 });
     expect(figures("ipsec_sequence_used_ratio", seen([sa({ sequence: undefined })]))).toEqual({});
   });
 
-  it("end when the youngest of those in use does, where that is told of each", () => {
+  it("the remaining lifetime is that of the youngest SA in use, if each has one", () => {
     const [old, young] = [sa({ endsInMs: 9_500 }), sa({ spi: 2, endsInMs: 26_000_500 })];
     const name = "ipsec_sa_remaining_seconds";
     const out = sa({ direction: "out" });
@@ -91,7 +91,7 @@ describe("SAs of a tunnel", () => {
     expect(figures(name, seen([old, sa({ spi: 3 })]))).toEqual({});
   });
 
-  it("are none where there is none, and not told where nobody knows", () => {
+  it("a tunnel without SAs has 0, and one that is not known has no series", () => {
     for (const none of ["absent", seen([])] as const) {
       expect(figures("ipsec_sas", none)).toEqual({ in: 0, out: 0 });
       expect(figures("ipsec_sa_packets", none)).toEqual({ in: 0n, out: 0n });
@@ -103,7 +103,7 @@ describe("SAs of a tunnel", () => {
 });
 
 describe("IKE", () => {
-  it("is in one state, down where the tunnel is absent, and in none where nobody knows", () => {
+  it("IKE is in one state, down if the tunnel is absent, and in none if it is not known", () => {
     const all = { established: 0, connecting: 0, down: 0, forgotten: 0 };
     expect(figures("ike_state", seen([], "connecting"))).toEqual({ ...all, connecting: 1 });
     expect(figures("ike_state", "absent")).toEqual({ ...all, down: 1 });

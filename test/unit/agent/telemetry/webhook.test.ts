@@ -120,7 +120,7 @@ const unreachable = new LinksealError("transport.unreachable", "nobody answers",
 });
 
 describe("an event", () => {
-  it("is sent at once, with the words of explain and without those of a device", async () => {
+  it("an event is sent at once, with a title and without text of a device", async () => {
     const bench = await new Bench().run(10);
     bench.tell("mka-no-live-peer", "edge-a said: \u001b[2J<script>", { severity: "error" });
     bench.tell("mka-no-live-peer", "over: edge-a said", { severity: "error", over: true });
@@ -151,7 +151,7 @@ describe("an event", () => {
     bench.end();
   });
 
-  it("has a title, whatever its code", async () => {
+  it("an event of any code has a title", async () => {
     const bench = await new Bench().run(10);
     const states = campaignStates.map((state) => `campaign-${state}`);
     for (const code of ["verdict", "intent-accepted", ...states, ...Object.keys(warningRows)]) {
@@ -162,12 +162,12 @@ describe("an event", () => {
     expect(sent.length).toBeGreaterThan(80);
     expect(sent.filter(({ title }) => !/^[A-Z]/.test(title))).toEqual([]);
     const titles = new Map(sent.map(({ code, title }) => [code, title]));
-    expect(titles.get("campaign-gated")).toBe("Waiting for permission");
+    expect(titles.get("campaign-gated")).toBe("Waiting for checks");
     expect(titles.get("campaign-waiting")).toBe("A campaign waits for permission");
     bench.end();
   });
 
-  it("that is less than asked for is not sent", async () => {
+  it("an event below the configured severity is not sent", async () => {
     const bench = await new Bench({ least: "warning" }).run(10);
     bench.tell("campaign-done", "", { severity: "info" });
     bench.tell("key-age", "", { severity: "warning" });
@@ -177,7 +177,7 @@ describe("an event", () => {
     bench.end();
   });
 
-  it("is nobody's where no webhook is configured, and from then on where one is", async () => {
+  it("an event is sent only if it happens after a webhook was configured", async () => {
     const bench = new Bench(undefined);
     bench.settings = undefined;
     await bench.run(10);
@@ -194,7 +194,7 @@ describe("an event", () => {
 });
 
 describe("a receiver that", () => {
-  it("fails a second time is told a second time, and asked soon again", async () => {
+  it("a receiver that fails a second time is logged again, and asked soon again", async () => {
     const bench = await new Bench().run(10);
     bench.answers = [unreachable, unreachable, unreachable, { status: 204 }, unreachable, {}];
     bench.tell();
@@ -208,7 +208,7 @@ describe("a receiver that", () => {
     bench.end();
   });
 
-  it("is taken out of the config is not sent later what waited for it", async () => {
+  it("a receiver that is removed from the config does not get waiting events later", async () => {
     const bench = await new Bench().run(10);
     const { settings } = bench;
     bench.answers = [unreachable, { status: 204 }];
@@ -224,7 +224,7 @@ describe("a receiver that", () => {
     bench.end();
   });
 
-  it("is gone gets everything later, in order, asked less and less often", async () => {
+  it("a receiver that is down is asked less and less often, and gets all later", async () => {
     const bench = await new Bench().run(10);
     bench.answers = [unreachable];
     bench.tell();
@@ -246,7 +246,7 @@ describe("a receiver that", () => {
     bench.end();
   });
 
-  it("never answers is given up after ten seconds, and asked again", async () => {
+  it("a request that is not answered ends after ten seconds, and is repeated", async () => {
     const bench = await new Bench().run(10);
     bench.answers = ["never", { status: 204 }];
     bench.tell();
@@ -258,16 +258,19 @@ describe("a receiver that", () => {
     bench.end();
   });
 
-  it.each([401, 403, 404, 408, 429, 500, 503, 302])("answers %i is asked again", async (status) => {
-    const bench = await new Bench().run(10);
-    bench.answers = [{ status }, { status: 204 }];
-    bench.tell();
-    await bench.run(5_000);
-    expect(bench.numbers).toEqual([[1], [1]]);
-    bench.end();
-  });
+  it.each([401, 403, 404, 408, 429, 500, 503, 302])(
+    "a receiver that answers %i is asked again",
+    async (status) => {
+      const bench = await new Bench().run(10);
+      bench.answers = [{ status }, { status: 204 }];
+      bench.tell();
+      await bench.run(5_000);
+      expect(bench.numbers).toEqual([[1], [1]]);
+      bench.end();
+    },
+  );
 
-  it("asks for patience gets it, and no more than five minutes of it", async () => {
+  it("a receiver that asks for a wait gets it, up to five minutes", async () => {
     const bench = await new Bench().run(10);
     bench.answers = [
       { status: 429, headers: { "retry-after": "90" } },
@@ -284,7 +287,7 @@ describe("a receiver that", () => {
     bench.end();
   });
 
-  it("does not take a message is not sent it for ever, and told that some were lost", async () => {
+  it("a receiver that rejects a message learns from the next one what was lost", async () => {
     const bench = await new Bench().run(10);
     bench.answers = [{ status: 400 }, { status: 204 }];
     bench.tell();
@@ -306,26 +309,29 @@ describe("a flood", () => {
   it.each([
     ["never", [1, ...newest(499)]],
     ["slowly", newest(499)],
-  ] as const)("that is answered %s keeps the newest, and says what was lost", async (how, rest) => {
-    const bench = await new Bench().run(10);
-    bench.answers = [how, { status: 204 }];
-    bench.tell();
-    await bench.run(10);
-    for (let i = 0; i < 1_200; i += 1) bench.tell();
-    // The one that is under way may arrive.
-    expect(bench.webhook.deliveries).toEqual({ delivered: 0, dropped: 701, waiting: 500 });
-    await bench.run(60_000);
-    expect(bench.numbers[0]).toEqual([1]);
-    expect(bench.numbers.slice(1).flat()).toEqual(rest);
-    expect(Math.max(...bench.numbers.map(({ length }) => length))).toBe(50);
-    expect(bench.sent.map(({ message }) => message.lost).slice(0, 3)).toEqual([0, 701, 0]);
-    expect(bench.webhook.deliveries).toEqual({ delivered: 500, dropped: 701, waiting: 0 });
-    bench.end();
-  });
+  ] as const)(
+    "a flood that is answered %s keeps the newest events, and says how many were lost",
+    async (how, rest) => {
+      const bench = await new Bench().run(10);
+      bench.answers = [how, { status: 204 }];
+      bench.tell();
+      await bench.run(10);
+      for (let i = 0; i < 1_200; i += 1) bench.tell();
+      // The one that is under way may arrive.
+      expect(bench.webhook.deliveries).toEqual({ delivered: 0, dropped: 701, waiting: 500 });
+      await bench.run(60_000);
+      expect(bench.numbers[0]).toEqual([1]);
+      expect(bench.numbers.slice(1).flat()).toEqual(rest);
+      expect(Math.max(...bench.numbers.map(({ length }) => length))).toBe(50);
+      expect(bench.sent.map(({ message }) => message.lost).slice(0, 3)).toEqual([0, 701, 0]);
+      expect(bench.webhook.deliveries).toEqual({ delivered: 500, dropped: 701, waiting: 0 });
+      bench.end();
+    },
+  );
 });
 
 describe("a flood while nobody answers", () => {
-  it("takes the place of whatever is oldest", async () => {
+  it("a flood while no receiver answers replaces the oldest events", async () => {
     const bench = await new Bench().run(10);
     bench.answers = [unreachable, { status: 204 }];
     bench.tell();
@@ -340,7 +346,7 @@ describe("a flood while nobody answers", () => {
 describe("the header", () => {
   const header = { name: "authorization", value: "credential:webhook" };
 
-  it("is a secret on its way, and wiped after each message", async () => {
+  it("the webhook's header is a secret, and wiped after each message", async () => {
     const bench = await new Bench({ header }).run(10);
     bench.answers = [unreachable, { status: 204 }];
     bench.tell();
@@ -362,21 +368,24 @@ describe("the header", () => {
     return `file:${path}`;
   };
 
-  it("comes from a file of its owner's, without the line's end", async () => {
+  it("the webhook's header comes from a file of its owner, without the line feed", async () => {
     using secret = await headerSecret(fileOf("Bearer abc\r\n"));
     expect(secret.byteLength).toBe(10);
     expect((await refused(headerSecret(fileOf("Bearer abcd\n", 0o640)))).message).toContain("640");
   });
 
-  it.each(["", "\n", "two\nlines", "caf\u00e9"])("is not %j", async (text) => {
-    const { message, code } = await refused(headerSecret(fileOf(text)));
-    expect(code).toBe("transport.authentication");
-    if (text.length > 1) expect(message).not.toContain(text.slice(0, 3));
-  });
+  it.each(["", "\n", "two\nlines", "caf\u00e9"])(
+    "a webhook's header of %j is refused",
+    async (text) => {
+      const { message, code } = await refused(headerSecret(fileOf(text)));
+      expect(code).toBe("transport.authentication");
+      if (text.length > 1) expect(message).not.toContain(text.slice(0, 3));
+    },
+  );
 });
 
 describe("the log", () => {
-  it("has each event once, by its code, and the end of a trouble is none", () => {
+  it("the log has each event once, by its code, and the end of a trouble at level info", () => {
     const events = new EventRing();
     const said: unknown[][] = [];
     logEvents(events, { write: (...line) => void said.push(line) });
@@ -443,7 +452,7 @@ describe("over TLS on this host", () => {
       never,
     );
 
-  it("is taken from whoever has the right certificate, and from nobody else", async () => {
+  it("a receiver over TLS on this host is accepted only with the right certificate", async () => {
     expect(await send("localhost")).toMatchObject({
       kind: "later",
       why: expect.stringContaining("an authority that this host does not know") as string,

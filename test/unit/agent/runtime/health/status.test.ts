@@ -83,7 +83,7 @@ describe("status as JSON", () => {
     );
   });
 
-  it("shows what Azure's own meters say, whatever the verdict, with its age", () => {
+  it("shows what Azure Monitor say, whatever the verdict, with its age", () => {
     const sight = {
       until: utc("2026-11-24T09:57:00Z"),
       ...{ lineUp: true, rxDbm: -2.6, txDbm: undefined, arpPercent: 0, bgpPercent: 100 },
