@@ -43,10 +43,7 @@ const firstLookMs = 1_000;
 /** The delay in milliseconds after a failed vault query; it doubles from `least` to `most`. */
 const vaultWaitMs = { least: 30_000, most: 600_000 };
 
-/**
- * The least time in milliseconds between two observations of one device, whatever notifies of
- * changes.
- */
+/** The least time in milliseconds between two observations of one device. */
 const calmMs = 1_000;
 
 interface Pause {
@@ -260,8 +257,7 @@ export class Crew {
     try {
       await Promise.all(all.map((each) => this.#loop(each, stop)));
     } finally {
-      // A turn that `kill` cut off ends in an error, and open sessions would keep the process
-      // alive.
+      // After a turn that `kill` cut off, open sessions would keep the process alive.
       await this.lookout.close();
     }
   }
