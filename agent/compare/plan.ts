@@ -171,7 +171,7 @@ interface PlanStep {
   readonly by?: "person";
 }
 
-/** What applying the config would do (`linkseal plan --json`). */
+/** The steps that applying the config would take (`linkseal plan --json`). */
 export interface Plan {
   /** The JSON schema's name and version. */
   readonly schema: "linkseal.plan/1";

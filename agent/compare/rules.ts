@@ -21,7 +21,7 @@ export interface TwoEnds {
   readonly link: DesiredLink;
   /** The router's port as last read; undefined = not readable, so no rule judges it. */
   readonly port: MacsecPort | undefined;
-  /** What the router's driver can do; undefined = not read yet. */
+  /** The capabilities of the router's session; undefined = not read yet. */
   readonly capabilities: Capabilities | undefined;
   /** The far end as last read; undefined = not readable, so no rule judges it. */
   readonly peer: PeerState | undefined;

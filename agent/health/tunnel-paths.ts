@@ -17,7 +17,7 @@ import { contains, type Prefix, parsePrefix } from "./prefix.ts";
 interface Leak {
   readonly text: string;
   /**
-   * What happens to packets on it if they are blocked outside of tunnels; undefined = they pass.
+   * The fate of its packets if they are blocked outside of tunnels; undefined = they pass.
    */
   readonly end: string | undefined;
 }

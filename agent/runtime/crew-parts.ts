@@ -24,7 +24,7 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   /** Adds an event with severity warning. */
   readonly tell: (code: string, about: string, text: string) => void;
   readonly startedAt: Instant;
-  /** By `group/link`: until when a PUT whose end was not observed may still take effect. */
+  /** Until when a PUT whose end was not observed may still take effect, by `group/link`. */
   readonly graces: Map<string, Instant>;
   /** Runs after every observation and every step, to evaluate health. */
   readonly judge: () => void;

@@ -79,11 +79,11 @@ export class Crew {
   readonly #farWatch: FarWatch;
   readonly #keyWatch: KeyWatch;
   readonly #keySurvey: SharedAnswer<KeySurvey>;
-  /** By group: when the vault is queried again, and when a due rotation begins. */
+  /** When the vault is queried again, and when a due rotation begins, by group. */
   readonly #policyAt = new Map<string, number>();
   readonly #beginAt = new Map<string, number>();
   readonly #vaultRetry = new Map<string, { at: number; waitMs: number }>();
-  /** By device: ends the wait for its next observation. */
+  /** Ends the wait for the next observation of a device, by device. */
   readonly #wakes = new Map<string, AbortController>();
   readonly #beats = new Map<string, Beat>();
 

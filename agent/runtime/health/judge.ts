@@ -80,7 +80,7 @@ export class Judge {
   #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
   /** When all verdicts were last derived. */
   #judgedAt: Instant | undefined;
-  /** By link: the newest SAK, and when it was first observed. */
+  /** The newest SAK of each link, and when it was first observed. */
   readonly #saks = new Map<string, { readonly keyId: string; readonly since: Instant }>();
   /** When a link was last known to carry traffic. */
   readonly #knownAt = new Map<string, Instant>();

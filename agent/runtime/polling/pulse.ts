@@ -13,7 +13,7 @@ export interface Beat {
 /** The watchdog's check of the loops. */
 export class Pulse {
   readonly #turnMsMax: number;
-  /** By loop: when its present turn was first observed. */
+  /** When the present turn of each loop was first observed. */
   readonly #seen = new Map<string, { readonly turns: number; readonly at: number }>();
 
   /** `turnMsMax`: a turn that takes longer than this many milliseconds hangs. */

@@ -24,7 +24,7 @@ const giveMsMax = 120_000;
 export class Gateways {
   readonly #parts: GatewaysParts;
   readonly #startedAt: Instant;
-  /** By tunnel: until when a key whose answer was lost may reach the gateway. */
+  /** Until when a key whose answer was lost may reach the gateway, by tunnel. */
   readonly #landsUntil = new Map<string, Instant>();
 
   constructor(parts: GatewaysParts) {

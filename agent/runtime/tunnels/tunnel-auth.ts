@@ -34,7 +34,7 @@ export interface PskReport {
   readonly tunnel: string;
   /** Always `psk`: certificates have no report. */
   readonly kind: "psk";
-  /** Who gives a newer version to the gateway: an operator or the agent. */
+  /** The one that gives a newer version to the gateway: an operator or the agent. */
   readonly farEnd: "manual" | "agent";
   /** The version in use; null = linkseal did not set this tunnel up. */
   readonly secretId: string | null;
@@ -82,7 +82,7 @@ export class TunnelAuths {
   /** Devices on which one is being changed now. */
   readonly #busy = new Set<string>();
   readonly #askedAt = new Map<string, Instant>();
-  /** By tunnel and state: the earliest time of the next try. */
+  /** The earliest time of the next try, by tunnel and state. */
   readonly #retryAt = new Map<string, Instant>();
 
   constructor(parts: TunnelAuthsParts) {

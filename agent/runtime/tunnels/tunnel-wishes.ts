@@ -40,10 +40,10 @@ function isForgotten({ ipsec }: DeviceState, name: string): boolean {
 const isThere = ({ ipsec }: DeviceState, { name }: DesiredTunnel): boolean =>
   ipsec.some((entry) => entry.name === name);
 
-/** What the intent wants of a device's tunnels. */
+/** Compares a device's tunnels with the intent. */
 export class TunnelWishes {
   readonly #parts: TunnelWishesParts;
-  /** By tunnel: the delays after a refusal. */
+  /** The delays after a refusal, by tunnel. */
   readonly retries: Retries;
 
   constructor(parts: TunnelWishesParts) {
