@@ -105,7 +105,7 @@ function driftOf(
   const extra = keys
     .filter((slot) => slot.ckn !== key.ckn)
     .map(({ ckn }) => ({
-      text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) stands beside its own`,
+      text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) is present beside its own`,
       repair: undefined,
     }));
   return [...onRouter, ...keyDrift, ...extra, ...farDrift(link, key, peer)];
@@ -273,7 +273,7 @@ function planTunnelChange(
   drafts.push({
     where: device,
     link: null,
-    does: `change the tunnel ${name}${isBeside ? "" : ", which is dark meanwhile"}`,
+    does: `change the tunnel ${name}${isBeside ? "" : ", which is down meanwhile"}`,
     preview: `~ ipsec ${name} ${settings.join(", ")}`,
     darkMs: isBeside ? lit : darkOfTunnelMs,
     risk: null,
@@ -370,7 +370,7 @@ function farEndSteps(link: DesiredLink, drift: readonly Drift[]): readonly Draft
     {
       where: `${link.group} ${link.azureLink}`,
       link: linkId(link),
-      does: "a person puts the far end back, which somebody has changed",
+      does: "a person restores the far end, which was changed outside linkseal",
       preview: `~ ${parts.join(", ")}`,
       darkMs: darkOfEnrolMs,
       risk: null,

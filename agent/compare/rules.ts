@@ -151,7 +151,7 @@ const rules: readonly LinkRule[] = [
   {
     code: "xpn-on-slow-port",
     severity: "error",
-    rule: "Ports of 10 Gbit/s know no XPN suite",
+    rule: "Ports of 10 Gbit/s support no XPN suite",
     source: howTo,
     next: "use gcm-aes-256 at both ends",
     alone: true,
@@ -177,7 +177,7 @@ const rules: readonly LinkRule[] = [
   {
     code: "suite-unsupported",
     severity: "error",
-    rule: "The router can do the suite that the config wants",
+    rule: "The router supports the suite that the config wants",
     source: "linkseal driver list",
     next: "choose a suite that both ends offer, then linkseal apply",
     alone: true,
@@ -226,7 +226,7 @@ const rules: readonly LinkRule[] = [
   {
     code: "identifier-versionless",
     severity: "error",
-    rule: "A secret identifier names a version: without one nobody can tell which key is in use",
+    rule: "A secret identifier names a version: without one, the key in use is unknown",
     source: secretModel,
     next: "write the versioned identifiers: linkseal keys list shows them",
     alone: true,

@@ -35,7 +35,7 @@ export function ridingOf(
   links: readonly BackedLink[],
 ): Riding {
   if (routes?.kind !== "known") {
-    return { kind: "unknown", because: `${tunnel.device} does not tell its routes` };
+    return { kind: "unknown", because: `${tunnel.device} does not report its routes` };
   }
   const into = tunnel.remotePrefixes
     .flatMap((remote) => bestFor(remote, routes.value))

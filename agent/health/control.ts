@@ -104,7 +104,7 @@ function bareFinding(evidence: LinkEvidence, newest: MacsecPort): Finding {
   if (far === undefined)
     return say("unknown", `${here}, and nothing shows that frames pass: ${idle}`);
   return peer?.state.provisioning === "updating"
-    ? say("unknown", `${here}${far}, or takes it just now: ${idle}`)
+    ? say("unknown", `${here}${far}, or is just applying it: ${idle}`)
     : say("down", `${here}${far}: no frame passes, and ${idle}`);
 }
 
@@ -124,7 +124,7 @@ function passingBare(
 const openWays: Record<FailOpen, string> = {
   validateNotStrict: "takes frames that are not protected (validate is not strict)",
   protectOff: "sends frames without protection (protect is off)",
-  encryptOff: "sends frames that anybody can read (encrypt is off)",
+  encryptOff: "sends frames that are readable on the wire (encrypt is off)",
   addressOnUncontrolledPort: "has an address below its SecY, whose frames leave in the clear",
   routeOnUncontrolledPort: "has a route below its SecY, whose frames leave in the clear",
 };
@@ -260,7 +260,7 @@ function noPeer(evidence: LinkEvidence, newest: MacsecPort, window: Window | und
     return finding("down", "cak-mismatch", about, `${text}: MKPDUs fail their ICV check`);
   }
   if (rose("unknownCkn")) {
-    const text = `${far} uses a CKN that ${here} does not hold: it expects ${ckn}`;
+    const text = `${far} uses a CKN that ${here} does not have: it expects ${ckn}`;
     const points = evidence.peer?.state.pointsAt;
     const told =
       points === undefined ? "" : ` and the far end names ${secretOf(points.cknSecretId)}`;

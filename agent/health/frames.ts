@@ -62,7 +62,7 @@ function collecting(evidence: LinkEvidence, window: Window): Finding {
     reset: "its counters were reset, so the evidence starts again",
     changed: "its session has just changed, so the evidence starts again",
   }[window.cut];
-  const text = `${hereOf(evidence.link)} cannot be judged yet: ${why}`;
+  const text = `${hereOf(evidence.link)} cannot be evaluated yet: ${why}`;
   return finding("unknown", "collecting-evidence", linkId(evidence.link), text);
 }
 

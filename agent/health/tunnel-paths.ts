@@ -129,7 +129,7 @@ function inward(evidence: TunnelEvidence): Leak[] {
     );
     if (told === undefined) return [];
     const { port, peer, prefix } = told;
-    const text = `${tunnel.device} tells ${peer} over ${port} the way to ${local}`;
+    const text = `${tunnel.device} sends ${peer} over ${port} a route to ${local}`;
     return [{ text: `${text} (advertises ${prefix})`, end }];
   });
 }

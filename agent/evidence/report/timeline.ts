@@ -225,7 +225,7 @@ function gapText({ why, stepMs }: Extract<AuditEntry, { kind: "gap" }>): string 
     case "clock":
       return `this host's clock was set by ${stepMs} ms`;
     case "stalled":
-      return "the agent did not get to look for longer than a reading stays fresh";
+      return "the agent observed nothing for longer than a reading stays fresh";
     case "dropped":
       return "the disk took no records for so long that some were dropped";
   }

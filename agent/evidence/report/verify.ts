@@ -33,12 +33,12 @@ export function publicKeyOf(pem: string): KeyObject | undefined {
 /** Verifies the signature, each section's digest and the exact form of a JSON or HTML report. */
 export function verifyReport(file: Uint8Array, key: KeyObject): Verified {
   const text = textOf(file);
-  if (text === undefined) return changed("the file", "it is no UTF-8 text");
+  if (text === undefined) return changed("the file", "it is not UTF-8 text");
   const isHtml = text.startsWith("<");
   const json = isHtml ? embeddedDocument(text) : text;
-  if (json === undefined) return changed("the file", "it holds no document of linkseal");
+  if (json === undefined) return changed("the file", "it contains no linkseal document");
   const sealed = parsed(json);
-  if (sealed === undefined) return changed("the file", "its document is no report of linkseal");
+  if (sealed === undefined) return changed("the file", "its document is not a linkseal report");
   const unsealed = sealFaults(sealed, key);
   // An HTML page is never rendered from unsigned content, which could be anything.
   const faults = unsealed.length > 0 ? unsealed : fileFaults(text, json, isHtml, sealed);

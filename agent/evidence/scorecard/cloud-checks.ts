@@ -169,7 +169,7 @@ export function bastion({ estate }: Facts): Outcome {
     overAll(bastions, "Bastion", (host) => {
       const name = nameOf(host);
       const state = at(host, "properties", "provisioningState");
-      if (state === "Succeeded") return proven(`Bastion ${name} stands`);
+      if (state === "Succeeded") return proven(`Bastion ${name} is deployed`);
       return failed(`Bastion ${name} is ${wordOf(state)}`, `mend Bastion ${name}`);
     }),
     overAll(interfaces, "network interface", (each) => {

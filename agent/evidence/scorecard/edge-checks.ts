@@ -150,7 +150,7 @@ export function leastPrivilege({ estate, vault }: Facts): Outcome {
       return failed(`${name} has no user-assigned identity`, `assign one to ${name}`);
     }
     if (principalsOf(port).length === 1) return proven(`${name} has one user-assigned identity`);
-    return unverifiable(`${name} does not tell the one principal that it is`, "look in the portal");
+    return unverifiable(`${name} does not report exactly one principal`, "look in the portal");
   });
   const own =
     vaults.kind === "read" ? vaults.items.find((each) => isVault(each, vault)) : undefined;
@@ -268,7 +268,10 @@ export function bgpAuthentication({ estate }: Facts): Outcome {
         const key = at(peering, "properties", "sharedKey");
         const kind = wordOf(at(peering, "properties", "peeringType"));
         if (key === undefined || key === null) {
-          return unverifiable(`Azure does not tell whether ${name} ${kind} has a shared key`, next);
+          return unverifiable(
+            `Azure does not report whether ${name} ${kind} has a shared key`,
+            next,
+          );
         }
         if (key === "") return failed(`${name} ${kind} has no shared key`, next);
         return proven(`${name} ${kind} has a shared key`);
@@ -335,10 +338,10 @@ export function vpnBackup({ tunnels, estate }: Facts): Outcome {
   const backed = overAll(direct, "ExpressRoute gateway", (gateway) => {
     const name = nameOf(gateway);
     const network = networkOf(gateway);
-    if (network === undefined) return unverifiable(`${name} does not tell its network`, "portal");
+    if (network === undefined) return unverifiable(`${name} does not report its network`, "portal");
     const isBacked = vpn.kind === "read" && vpn.items.some((each) => networkOf(each) === network);
-    if (isBacked) return proven(`a VPN gateway stands beside ${name}`);
-    return failed(`no VPN gateway stands beside ${name}`, "add a VPN gateway as its backup");
+    if (isBacked) return proven(`a VPN gateway exists beside ${name}`);
+    return failed(`no VPN gateway exists beside ${name}`, "add a VPN gateway as its backup");
   });
   return together([backed, ...tunnels.map(tunnelOf)]);
 }

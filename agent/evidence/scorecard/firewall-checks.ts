@@ -86,7 +86,7 @@ function judged(name: string, label: string, state: unknown, mode: unknown): Out
   if (state === "Disabled") return failed(`${label} of ${name} is switched off`, next);
   if (mode === "Detection") return failed(`${label} of ${name} only detects`, next);
   if (state !== "Enabled" || mode !== "Prevention") {
-    return unverifiable(`${label} of ${name} does not tell its state and mode`, next);
+    return unverifiable(`${label} of ${name} does not report its state and mode`, next);
   }
   return proven(`${name} has ${label}, which is on and prevents`);
 }

@@ -76,7 +76,7 @@ const scorecardRows: readonly Row[] = [
     "p2s-conditional-access": [
       "Conditional Access guards the sign-in of remote users",
       notAtEdge(
-        "its policies are told by Microsoft Graph, which linkseal does not read",
+        "its policies are in Microsoft Graph, which linkseal does not read",
         "look at Conditional Access in the Entra admin center",
       ),
     ],
@@ -113,7 +113,7 @@ const scorecardRows: readonly Row[] = [
     "bastion-sessions": [
       "Sessions through Bastion are watched and can be ended",
       notAtEdge(
-        "its sessions are told to an administrator in an action that linkseal has no right to",
+        "its sessions are listed only by an action that linkseal has no right to",
         "look at the sessions of the Bastion in the portal",
       ),
     ],

@@ -46,7 +46,7 @@ function ridingNow(evidence: TunnelEvidence): Riding | undefined {
   // Only BGP knows the routes that a link offers and that are not in use.
   const isWhole = routing !== undefined && isSolid(routing, now, staleAfterMs);
   if (riding.kind === "standby" || isWhole) return riding;
-  return { kind: "unknown", because: `${tunnel.device} does not tell what BGP brings` };
+  return { kind: "unknown", because: `${tunnel.device} does not report its BGP routes` };
 }
 
 /** How the traffic is routed, and since when that is known. */

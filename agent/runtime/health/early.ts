@@ -95,8 +95,8 @@ export function authWarnings(memory: Memory, tunnel: DesiredTunnel): Raised[] {
     case "switching":
       return [];
     case "returning":
-      return told("rotation-held", "its newer pre-shared key goes back", "show");
+      return told("rotation-held", "its newer pre-shared key is being withdrawn", "show");
     case "held":
-      return told("rotation-held", "its newer pre-shared key went back", "proceed");
+      return told("rotation-held", "its newer pre-shared key was withdrawn", "proceed");
   }
 }

@@ -111,10 +111,10 @@ export class Judge {
   alarm(link: DesiredLink): Alarm | undefined {
     const id = linkId(link);
     const judged = this.#verdicts.get(id);
-    if (judged === undefined) return this.#unknown(id, "it has not been judged yet");
+    if (judged === undefined) return this.#unknown(id, "it has not been evaluated yet");
     const sinceMs = this.#parts.world.clock.now() - (this.#judgedAt ?? this.#startedAt);
     if (sinceMs > this.#staleAfterMs) {
-      const text = `it is unknown: it was last judged ${Math.round(sinceMs / 1000)} s ago`;
+      const text = `it is unknown: it was last evaluated ${Math.round(sinceMs / 1000)} s ago`;
       return this.#unknown(id, text);
     }
     const { verdict, why } = judged;
@@ -188,7 +188,7 @@ export class Judge {
     for (const { kind, code, about, text } of advanced.events) {
       const { severity } = warningRows[code];
       if (kind === "opened") this.#tell(code, about, text, { severity });
-      else this.#tell(code, about, `over: ${text}`, { severity, over: true });
+      else this.#tell(code, about, `resolved: ${text}`, { severity, over: true });
     }
   }
 
@@ -199,14 +199,14 @@ export class Judge {
 
   #note(about: string, health: LinkHealth | TunnelHealth): void {
     const before = this.#verdicts.get(about)?.verdict;
-    const why = health.reasons[0]?.text ?? "every check holds";
+    const why = health.reasons[0]?.text ?? "every check passed";
     this.#verdicts.set(about, { verdict: health.verdict, why });
     if (before === health.verdict) return;
     const { verdict } = health;
     // The end of a bad verdict has the severity of the bad one, so that it reaches the same
     // readers.
     const severity = severityOf[worstOf(before === undefined ? [verdict] : [before, verdict])];
-    const text = `${before ?? "not seen"} -> ${verdict}: ${why}`;
+    const text = `${before ?? "not observed"} -> ${verdict}: ${why}`;
     this.#tell("verdict", about, text, { verdict, severity });
   }
 

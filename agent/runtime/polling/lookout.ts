@@ -427,7 +427,7 @@ export class Lookout implements Observations {
 }
 
 function ended(where: string): LinksealError {
-  const text = "the session was opened too late: whoever asked for it has ended";
+  const text = "the session was opened too late: its caller has ended";
   return new LinksealError("transport.unreachable", text, {
     effect: "none",
     where,

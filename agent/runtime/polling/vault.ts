@@ -136,7 +136,7 @@ function refuseReplayed(
   const highest = Math.max(...candidates.map((version) => generationOf(version) ?? 0));
   const generation = generationOf(newest) ?? highest;
   if (generation >= highest) return;
-  const text = `the newest ${link.key.cak} is of generation ${generation}, and ${highest} was seen`;
+  const text = `the newest ${link.key.cak} is of generation ${generation}, and ${highest} was observed`;
   throw refusal("vault.unpaired", link, text);
 }
 
@@ -298,7 +298,7 @@ async function readPsk(vault: KeyVault, id: string, signal: AbortSignal): Promis
   psk[Symbol.dispose]();
   const bounds = `${pskOctets.least} to ${pskOctets.most}`;
   const text = fits
-    ? "the PSK holds something else than printable ASCII without space, hyphen and tilde"
+    ? "the PSK contains something other than printable ASCII without space, hyphen and tilde"
     : `the PSK has ${length} octets, and ${bounds} are taken`;
   throw new LinksealError("vault.malformedKey", text, {
     effect: "none",

@@ -227,7 +227,8 @@ export class TunnelAuths {
           await this.#return(tunnel, changing, signal);
           break;
         case "leave": {
-          const because = "the gateway may have it already: a person must say which it shall have";
+          const because =
+            "the gateway may have it already: a person must decide which one it keeps";
           await this.#move(tunnel, changing, { state: "waiting", because });
         }
       }
@@ -373,7 +374,7 @@ export class TunnelAuths {
     const isGiven =
       this.#parts.gatewayKey(tunnel) !== undefined &&
       (next.state === "giving" || next.state === "switching");
-    const because = "it is told to the router, and not proven yet";
+    const because = "it is set on the router, and not proven yet";
     const begun = await this.#move(tunnel, changing, { state: "switching", because });
     await this.#parts.drains.drainForAuth(tunnel, next.by ?? "policy", signal);
     try {

@@ -76,7 +76,7 @@ describe("the plan of a far end that somebody changed", () => {
     expect(steps).toEqual([
       {
         ...{ n: 1, where: "erd-demo link1", link: "erd-demo/primary", by: "person", risk: null },
-        does: "a person puts the far end back, which somebody has changed",
+        does: "a person restores the far end, which was changed outside linkseal",
         preview,
         darkMs: { low: 500, high: 15_000 },
       },

@@ -145,7 +145,7 @@ describe("how a link stands to the intent", () => {
       viewOf(stateOf(securedPort({ keys: known([{ ckn: ckn("f"), role: "primary" }], now) })), {
         peer: peerOn(),
       }),
-      ["is gone", "another key (ffffffff…) stands beside"],
+      ["is gone", "another key (ffffffff…) is present beside"],
       false,
     ],
     [

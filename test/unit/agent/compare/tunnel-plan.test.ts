@@ -43,7 +43,7 @@ describe("the plan of a tunnel that exists", () => {
     const dark = planned(longer, { ...capabilities, ipsec } as Capabilities);
     const [change] = dark.steps.filter(({ does }) => does.includes("tunnel"));
     expect(change).toMatchObject({
-      does: "change the tunnel hub-1, which is dark meanwhile",
+      does: "change the tunnel hub-1, which is down meanwhile",
       darkMs: { high: 60_000 },
     });
   });

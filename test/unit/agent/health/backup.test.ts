@@ -122,7 +122,7 @@ describe("what a backup protects", () => {
 
   it("is not known where the device does not tell its routes", () => {
     const blind = ridingOf(backup, unknown("queryFailed", newest), [backed()]);
-    expect(blind).toEqual({ kind: "unknown", because: "edge-a does not tell its routes" });
+    expect(blind).toEqual({ kind: "unknown", because: "edge-a does not report its routes" });
     expect(ridingOf(backup, undefined, [backed()]).kind).toBe("unknown");
   });
 });

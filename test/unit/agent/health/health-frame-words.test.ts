@@ -49,18 +49,23 @@ const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly 
     {},
     ["the last word of HERE on its frame counters is older than the freshness limit"],
   ],
-  ["one look", moving, last(moving, 1), ["HERE cannot be judged yet: it has been read only once"]],
+  [
+    "one look",
+    moving,
+    last(moving, 1),
+    ["HERE cannot be evaluated yet: it has been read only once"],
+  ],
   [
     "counters reset",
     over(moving, (index) => (index < 19 ? { frames: { rxOk: 9_999_999n } } : {})),
     {},
-    ["HERE cannot be judged yet: its counters were reset, so the evidence starts again"],
+    ["HERE cannot be evaluated yet: its counters were reset, so the evidence starts again"],
   ],
   [
     "session changed",
     cut,
     {},
-    ["HERE cannot be judged yet: its session has just changed, so the evidence starts again"],
+    ["HERE cannot be evaluated yet: its session has just changed, so the evidence starts again"],
   ],
   [
     "clear frames in",

@@ -27,7 +27,7 @@ const open = (failOpen: Reading<readonly FailOpen[]>, more: Bend = {}) =>
 const words: Record<FailOpen, string> = {
   validateNotStrict: "HERE takes frames that are not protected (validate is not strict)",
   protectOff: "HERE sends frames without protection (protect is off)",
-  encryptOff: "HERE sends frames that anybody can read (encrypt is off)",
+  encryptOff: "HERE sends frames that are readable on the wire (encrypt is off)",
   addressOnUncontrolledPort: "HERE has an address below its SecY, whose frames leave in the clear",
   routeOnUncontrolledPort: "HERE has a route below its SecY, whose frames leave in the clear",
 };

@@ -122,7 +122,7 @@ describe("health of a tunnel", () => {
     const text = (change: Partial<TunnelEvidence>) =>
       deriveTunnelHealth(tunnelEvidence([old, now], change)).reasons[0]?.text;
     const said =
-      "edge-a tells 192.0.2.2 over et-0/0/0 the way to 10.1.0.0/16 (advertises 10.1.7.0/24), " +
+      "edge-a sends 192.0.2.2 over et-0/0/0 a route to 10.1.0.0/16 (advertises 10.1.7.0/24), " +
       "beside the tunnel hub-1";
     expect(text(withRouting(told("10.1.7.0/24")))).toBe(said);
     const blocked = { blocked: known(["10.100.0.0/16"], at(95_000)) };

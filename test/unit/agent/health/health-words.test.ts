@@ -159,13 +159,13 @@ const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly 
     shortCkn === undefined ? {} : { expected: { ...key, ckn: shortCkn } },
     ["HERE and FAR use the same CKN c0ffee01 with different CAKs: MKPDUs fail their ICV check"],
   ],
-  ["wrong CKN", wrongCkn, {}, ["FAR uses a CKN that HERE does not hold: it expects c0c0…c0"]],
+  ["wrong CKN", wrongCkn, {}, ["FAR uses a CKN that HERE does not have: it expects c0c0…c0"]],
   [
     "wrong CKN, far end seen",
     wrongCkn,
     peer({}),
     [
-      "FAR uses a CKN that HERE does not hold: it expects c0c0…c0 and the far end " +
+      "FAR uses a CKN that HERE does not have: it expects c0c0…c0 and the far end " +
         "names erd-demo-1-ckn/v1",
     ],
   ],
@@ -175,14 +175,14 @@ const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly 
     peer({ pointsAt: undefined }),
     [
       "FAR has MACsec off, and HERE has it on",
-      "FAR uses a CKN that HERE does not hold: it expects c0c0…c0",
+      "FAR uses a CKN that HERE does not have: it expects c0c0…c0",
     ],
   ],
   [
     "wrong CKN of nobody",
     wrongCkn,
     { expected: undefined },
-    ["FAR uses a CKN that HERE does not hold: it expects none"],
+    ["FAR uses a CKN that HERE does not have: it expects none"],
   ],
   ["silent", silent, {}, ["FAR is silent: no MKPDU reached HERE for at least 10 s"]],
   [

@@ -105,7 +105,7 @@ const cells: readonly (readonly [string, PortChange, typeof clear, string | unde
   ["added beside another", add, both, undefined],
   ["keys unreadable", add, blind, "the keys cannot be read"],
   ["replaced", replace, secured, undefined],
-  ["replaced, yet another stands beside it", replace, both, "another key stands beside"],
+  ["replaced, yet another stands beside it", replace, both, "another key is present beside"],
   ["promoted", promote, secured, undefined],
   ["not promoted", promote, fallback, "is not the primary one"],
   ["another one promoted", promote, besides, "is not the primary one"],

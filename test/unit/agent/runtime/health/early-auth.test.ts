@@ -39,10 +39,17 @@ describe("a newer pre-shared key", () => {
     ["agent", "waiting", false, "campaign-waiting", "a newer pre-shared key waits", show],
     ["agent", "waiting", true, "far-end-refused", "a newer pre-shared key is not taken", show],
     ["agent", "giving", true, "far-end-refused", "a newer pre-shared key is on its way", show],
-    ["agent", "returning", false, "rotation-held", "its newer pre-shared key goes back", show],
-    ["agent", "held", false, "rotation-held", "its newer pre-shared key went back", proceed],
+    [
+      "agent",
+      "returning",
+      false,
+      "rotation-held",
+      "its newer pre-shared key is being withdrawn",
+      show,
+    ],
+    ["agent", "held", false, "rotation-held", "its newer pre-shared key was withdrawn", proceed],
     ["manual", "waiting", false, "waiting-for-person", "a newer pre-shared key waits", proceed],
-    ["manual", "held", false, "rotation-held", "its newer pre-shared key went back", proceed],
+    ["manual", "held", false, "rotation-held", "its newer pre-shared key was withdrawn", proceed],
   ])("of %s, %s (trouble: %s) is %s", (kind, state, trouble, code, text, next) => {
     expect(told(kind, state, trouble)).toEqual([[code, `${text}: because of this`, next]]);
   });

@@ -66,7 +66,7 @@ describe("a backup", () => {
     bench.polls(8);
     expect(told(bench)).toEqual([
       `backup-carries hub-1: ${text}`,
-      `backup-carries hub-1: over: ${text}`,
+      `backup-carries hub-1: resolved: ${text}`,
     ]);
   });
 
@@ -126,7 +126,7 @@ describe("a backup", () => {
       return [kind, because, told(seen)];
     };
     const weak = { weakRouting: true } as const;
-    const nobody = "edge-a does not tell what BGP brings";
+    const nobody = "edge-a does not report its BGP routes";
     expect(rides(bench([into], weak))).toEqual(["unknown", nobody, []]);
     expect(rides(bench([over], weak))).toEqual(["standby", null, []]);
     expect(rides(bench([over]))).toEqual(["standby", null, []]);

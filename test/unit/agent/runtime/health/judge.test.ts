@@ -34,12 +34,12 @@ describe("verdicts", () => {
     const bench = new JudgeBench({ port: unplugged(3, 4) }).turn().polls(5);
     const told = bench.told().filter((line) => line.includes("erd-demo/primary"));
     expect(told).toEqual([
-      expect.stringMatching(/^verdict erd-demo\/primary: not seen -> unknown: .* only once$/),
-      "verdict erd-demo/primary: unknown -> protected: every check holds",
+      expect.stringMatching(/^verdict erd-demo\/primary: not observed -> unknown: .* only once$/),
+      "verdict erd-demo/primary: unknown -> protected: every check passed",
       "verdict erd-demo/primary: protected -> down: edge-a et-0/0/0 has no link",
-      "verdict erd-demo/primary: down -> protected: every check holds",
+      "verdict erd-demo/primary: down -> protected: every check passed",
     ]);
-    expect(bench.told()).toContain("verdict hub-1: not seen -> protected: every check holds");
+    expect(bench.told()).toContain("verdict hub-1: not observed -> protected: every check passed");
     expect(bench.events.after(0)[0]?.at).toBe("2026-11-24T10:00:00Z");
   });
 
@@ -91,7 +91,7 @@ describe("verdicts", () => {
     const bench = new JudgeBench({ unread: true });
     expect([bench.standing("primary"), bench.alarm("primary")]).toEqual([
       "unsure",
-      "it has not been judged yet",
+      "it has not been evaluated yet",
     ]);
     expect(bench.turn().alarm("primary")).toMatch(/^it is unknown: /);
     expect(bench.polls(6).standing("primary")).toBe("unsure");
@@ -187,7 +187,7 @@ describe("warnings", () => {
     const about = bench.told().filter((line) => line.startsWith("link-down"));
     expect(about).toEqual([
       "link-down erd-demo/primary: edge-a et-0/0/0 has no link",
-      "link-down erd-demo/primary: over: edge-a et-0/0/0 has no link",
+      "link-down erd-demo/primary: resolved: edge-a et-0/0/0 has no link",
     ]);
   });
 
