@@ -1,4 +1,4 @@
-// What the plan says of a far end that drifted, and of settings that want a campaign.
+// The plan for a far end that drifted, and for settings that need a campaign.
 
 import { describe, expect, it } from "vitest";
 import { type Plan, plan } from "#agent/compare/plan.ts";
@@ -28,12 +28,14 @@ const bound: Memory = { ...emptyMemory, bindings };
 interface Scene {
   readonly desired?: Desired;
   readonly memory?: Memory;
-  /** Of the primary link. */
+  /** The far end of the primary link. */
   readonly peer?: PeerState;
   readonly port?: Parameters<typeof securedPort>[0];
 }
 
-/** Both links are bound, carry, and are as the intent wants them but for what the scene says. */
+/**
+ * Plans for two accepted links that carry and are as the intent wants them, except for the scene.
+ */
 function planned(scene: Scene): Plan {
   const tunnels = sampleState("edge-a", at(0)).ipsec;
   return plan({

@@ -1,4 +1,4 @@
-// A port that has lost its keys, and what else a driver is given beside a key.
+// A port that lost its keys, and the other settings that a driver gets with a tunnel.
 
 import { describe, expect, it } from "vitest";
 import { standingOf, tunnelSpec } from "#agent/compare/plan.ts";

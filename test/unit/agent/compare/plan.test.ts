@@ -1,4 +1,4 @@
-// What would be done, in which order, and what is left to a person.
+// The steps of a plan, their order, and those that are left to an operator.
 
 import { describe, expect, it } from "vitest";
 import { type Plan, plan, samePlan, standingOf, tunnelSpec } from "#agent/compare/plan.ts";

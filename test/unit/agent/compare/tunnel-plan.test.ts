@@ -1,4 +1,4 @@
-// What a plan says of a tunnel that exists, against what was last made of it.
+// The plan for an existing tunnel, compared with its last applied config.
 
 import { describe, expect, it } from "vitest";
 import { type Plan, plan } from "#agent/compare/plan.ts";

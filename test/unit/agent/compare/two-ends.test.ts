@@ -1,4 +1,4 @@
-// What differs between the two ends, as `status` warns of it and as `plan` says what to do.
+// Differences between the two ends of a link: `status` warns of them, and `plan` lists the steps.
 
 import { describe, expect, it } from "vitest";
 import { planText } from "#agent/cli/plan-text.ts";

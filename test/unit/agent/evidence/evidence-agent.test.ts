@@ -1,4 +1,4 @@
-// What the agent writes down of itself: changes, who asked, and what a crash kept from the log.
+// The agent's own records: changes, who asked for them, and those that a crash kept out of the log.
 
 import { describe, expect, it } from "vitest";
 import type { SealedReport } from "#agent/evidence/report/statement.ts";
@@ -68,7 +68,7 @@ describe("the evidence of a first day", () => {
     expect(bound.map(({ about }) => about)).toEqual([`${group}/primary`, `${group}/secondary`]);
     const done = changes.filter(({ text }) => text.startsWith("enrol done"));
     expect(done.length).toBeGreaterThan(0);
-    // Nothing is told twice.
+    // No change is recorded twice.
     const once = changes.map(({ what, about, at, text }) => [what, about, at, text].join());
     expect(new Set(once).size).toBe(once.length);
     expect(breaks.map(({ what }) => what)).toEqual(["start", "start"]);

@@ -1,5 +1,5 @@
-// What requests leave in the audit log: by their own subject, before the answer, and however many
-// others are refused beside them.
+// Records of requests in the audit log: each names its subject, is written before the answer, and
+// survives any number of refused requests.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import type { SealedReport } from "#agent/evidence/report/statement.ts";
@@ -11,7 +11,7 @@ import { AuditBench, seen, settings } from "../../kit/audit-kit.ts";
 const primary = `${group}/primary`;
 const audits = (name: string): boolean => name.startsWith("audit");
 
-/** A disk of whose space the audit log alone gets none, as long as `isFull`. */
+/** A disk that refuses only the audit log's writes while `isFull` is set. */
 class Shelf {
   isFull = false;
 
@@ -38,7 +38,12 @@ async function protectedSite(shelf = new Shelf()): Promise<AgentBench> {
   return bench;
 }
 
-/** `WHAT | ABOUT | WHO | TEXT`, as an auditor reads them. */
+/**
+ * Returns the records as `WHAT
+ * ABOUT
+ * WHO
+ * TEXT`.
+ */
 async function evidence(bench: AgentBench): Promise<readonly string[]> {
   const to = new Date(bench.site.clock.wall() + 1000).toISOString();
   const report = (await bench.ask(`GET /v1/report?from=2026-11-24&to=${to}`)) as SealedReport;
@@ -63,7 +68,7 @@ describe("a change beside refused requests", () => {
     const told = await asked(bench);
     expect(told).toContain(`asked | ${primary} | test | drain: done`);
     expect(told).toContain(`asked | ${primary} | test | undrain: done`);
-    // Every one of them is counted, in one record a minute.
+    // Every refusal is counted, in one record a minute.
     const counts = told.filter((line) => line.includes("retire: refused: usage"));
     const sum = counts.map((line) => Number(/\| (\d+) requests/.exec(line)?.[1]));
     expect(sum.reduce((all, one) => all + one, 0)).toBe(3_000);
@@ -104,7 +109,8 @@ describe("what was dropped", () => {
     await bench.judge(400_000, seen("g/a", "protected"));
     const { entries } = await bench.trail();
     expect(entries.map((entry) => (entry.kind === "gap" ? entry.why : ""))).toContain("dropped");
-    // Protected up to the fault, unknown to the gap, and only then what was found after it.
+    // The link is protected up to the fault and unknown up to the gap; later verdicts count only
+    // from the gap on.
     const [first, second] = await bench.line();
     const end = Number(/^0s-(\d+)s protected$/.exec(first ?? "")?.[1]);
     expect(end).toBeGreaterThan(100);

@@ -1,4 +1,4 @@
-// A report adds up, is the same octets each time, and tells whoever changes it.
+// A report adds up, has the same octets each time, and a verification finds every change to it.
 
 import { generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
@@ -184,7 +184,7 @@ describe("a verification", () => {
       const verified = checked(reportFile(copy));
       return verified.kind === "changed" ? verified.faults.map(({ where }) => where) : [];
     };
-    // The types say that it is read-only.
+    // The type is read-only, so the copy is cast.
     const loose = (copy: SealedReport) => copy as unknown as Record<string, never>;
     expect(faults((copy) => Object.assign(copy.about, { site: "other" }))).toEqual(["about"]);
     expect(faults((copy) => Object.assign(copy.subjects[1] ?? {}, { kind: "link" }))).toEqual([

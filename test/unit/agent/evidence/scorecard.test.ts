@@ -1,5 +1,5 @@
-// What a scorecard proves of documents that are shaped as Microsoft's published examples, one wrong
-// proof after the other.
+// The verdicts of a scorecard for documents shaped like Microsoft's published examples: each case
+// would be a wrong proof.
 
 import { describe, expect, it } from "vitest";
 import type { Resource } from "#agent/evidence/scorecard/estate.ts";
@@ -24,7 +24,7 @@ interface Site {
   readonly read: (path: string) => Promise<unknown>;
 }
 
-/** The row of a scorecard on a site with one link. */
+/** Returns the row of a scorecard on a site with one link. */
 async function rowOn(row: string, { status, read }: Site) {
   const azure = { ...desired.azure, kind: "azure", vault, scopes: [scope] };
   const group = { name: link.group, expressRoutePort: port, links: [link] };
@@ -42,7 +42,10 @@ async function rowOn(row: string, { status, read }: Site) {
   return { verdict: found.verdict, evidence: found.evidence.join("; "), next: found.next };
 }
 
-/** The same where nobody has seen the link, and its resource group holds these. */
+/**
+ * Returns the row for a link that was never observed and a resource group that contains these
+ * documents.
+ */
 async function rowOf(row: string, ...documents: readonly Resource[]) {
   const read = async (path: string) => {
     const lower = path.toLowerCase();
@@ -78,7 +81,7 @@ describe("what the agent saw of a link", () => {
   });
 });
 
-/** The part of a row that speaks of the only document: parts that find nothing are left out. */
+/** Returns the part of a row about the only document; parts that find nothing are left out. */
 async function saysOf(row: string, name: string, ...documents: readonly Resource[]) {
   const { verdict, evidence, next } = await rowOf(row, ...documents);
   expect(next === null).toBe(verdict === "proven");

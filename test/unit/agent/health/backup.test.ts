@@ -1,5 +1,5 @@
-// A tunnel as the backup of links: how its traffic rides, when that is no way in the clear, and
-// when nobody may count on it.
+// A tunnel as the backup of links: how its traffic is routed, when that is not a path in the clear,
+// and when it cannot be relied on.
 
 import { describe, expect, it } from "vitest";
 import { ridingOf, unprovenCause } from "#agent/health/backup.ts";

@@ -1,4 +1,5 @@
-// A port without MACsec: "in the clear" is said of a link whose frames pass, and of no dark one.
+// A port without MACsec: only a link whose frames pass is reported as in the clear, never one
+// without traffic.
 
 import { describe, expect, it } from "vitest";
 import type { LinkEvidence } from "#agent/model/health.ts";

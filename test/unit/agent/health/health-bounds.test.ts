@@ -1,4 +1,4 @@
-// Where a finding begins and ends: the last value that is still fine, and the first that is not.
+// The limits of each finding: the last value that is still good, and the first that is not.
 
 import { describe, expect, it } from "vitest";
 import { deriveLinkHealth } from "#agent/health/health.ts";
@@ -328,7 +328,7 @@ describe("the fallback key", () => {
 
 describe("a rekey", () => {
   const serving = always({ session: { keyServer: "self" } });
-  // The newest look is at 95 s and `now` 800 ms later; two turns are 16 h.
+  // The newest observation is at 95 s and `now` 800 ms later; two rekey intervals are 16 h.
   const since = (ms: number): Partial<LinkEvidence> => ({ sakSince: at(95_800 - ms) });
   judged([
     ["two turns ago", serving, since(57_600_000), ...fine],

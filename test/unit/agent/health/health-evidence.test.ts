@@ -61,7 +61,7 @@ describe("evidence", () => {
   it("looks of the conductor in quick succession do not make a link look dead", () => {
     const course = over(moving, grows("rxLate"));
     const { looks } = evidence(course);
-    // 10 ms after the newest look: one more late frame, and no good one yet.
+    // The observation comes 10 ms after the newest one: one more late frame, and no good one yet.
     const soon = look(95_010, over(course, () => ({ frames: { rxLate: 761n } }))(19));
     const device = { lastLookAt: at(95_010), failing: undefined };
     expect(verdictOf(course, { looks: [...looks, soon], device })).toEqual([

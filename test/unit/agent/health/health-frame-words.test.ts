@@ -1,4 +1,4 @@
-// What a person reads about frames, looks and tunnels: each sentence once.
+// The sentences that an operator reads about frames, observations and tunnels, each once.
 
 import { describe, expect, it } from "vitest";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";

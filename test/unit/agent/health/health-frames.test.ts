@@ -1,4 +1,4 @@
-// Which looks are evidence, and what their counters say at the edges.
+// Which observations are evidence, and what findings their counters give at the limits.
 
 import { describe, expect, it } from "vitest";
 import type { LinkEvidence } from "#agent/model/health.ts";
@@ -53,7 +53,7 @@ describe("the window", () => {
     ["reaches no further", clear(0), early(-5_001), ...fine],
   ]);
 
-  // Clear frames up to the change, none after it: they are of another session.
+  // Clear frames come up to the change and none after it: they belong to another session.
   const changed = (bend: Bend): Course =>
     over(
       over(moving, (index) => ({ frames: { rxClear: BigInt(Math.min(index, 14)) } })),

@@ -1,4 +1,4 @@
-// What blocks a protected prefix outside of its tunnel, and which routes lead past it.
+// Blocks of a protected prefix outside its tunnel, and routes that lead past the tunnel.
 
 import { describe, expect, it } from "vitest";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";

@@ -1,4 +1,4 @@
-// What lets data pass a port in the clear, told by name.
+// Settings that let data pass a port in the clear, each reported by name.
 
 import { describe, expect, it } from "vitest";
 import {

@@ -22,7 +22,7 @@ function keyOf(link: SiteLink): KeyRef {
   return { ...pointsAt, ckn: slot.ckn };
 }
 
-/** A protected site, watched as an agent would, with a fault after two minutes. */
+/** Observes a protected site as an agent would, with a fault after two minutes. */
 async function watch(fault: string | undefined, afterMs: number) {
   const site = buildSite({
     seed: "health",
@@ -105,7 +105,7 @@ describe("health of the simulated site", () => {
   it.each(["clear-path", "clear-path-back"])(
     "%s turns the tunnel red, not the link",
     async (name) => {
-      // Within one look.
+      // The finding comes within one observation.
       expect(await watch(name, pollMs)).toMatchObject({
         link: "protected",
         tunnel: "unprotected clear-path-beside-tunnel",

@@ -1,4 +1,5 @@
-// What BGP tells of a tunnel: the session inside of it, and what neighbours outside are told.
+// Findings from BGP about a tunnel: the session inside it, and the routes that other neighbours
+// get.
 
 import { describe, expect, it } from "vitest";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";

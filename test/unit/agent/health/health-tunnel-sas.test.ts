@@ -1,4 +1,5 @@
-// What is said of the SAs of a tunnel, word for word: where they end, what they lack, what moves.
+// The sentences about the SAs of a tunnel, word for word: when they end, what they lack, what
+// moves.
 
 import { describe, expect, it } from "vitest";
 import { deriveTunnelHealth, lastEndMs } from "#agent/health/tunnel.ts";

@@ -1,4 +1,4 @@
-// What a person reads about a link: each sentence once. HERE is the port, FAR its far end.
+// The sentences that an operator reads about a link, each once. HERE is the port, FAR its far end.
 
 import { describe, expect, it } from "vitest";
 import { deriveLinkHealth } from "#agent/health/health.ts";

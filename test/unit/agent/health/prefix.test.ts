@@ -1,4 +1,4 @@
-// IP prefixes and addresses as text: which are some, which lie in which, and which are the same.
+// IP prefixes and addresses as text: which are valid, which contain which, and which are the same.
 
 import { describe, expect, it } from "vitest";
 import { contains, parsePrefix, sameAddress } from "#agent/health/prefix.ts";

@@ -1,4 +1,5 @@
-// Which tunnels carry for each other, whether one does, and how their traffic spreads.
+// Tunnels that carry for each other: which they are, whether one carries, and how their traffic
+// spreads.
 
 import { describe, expect, it } from "vitest";
 import {

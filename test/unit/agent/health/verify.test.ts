@@ -1,4 +1,4 @@
-// A change and a new look: as wanted, or the leaf that differs.
+// Compares a change with a later observation: as wanted, or the setting that differs.
 
 import { describe, expect, it } from "vitest";
 import { equalSettings, settingsGaps, verify } from "#agent/health/verify.ts";

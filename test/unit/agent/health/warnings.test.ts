@@ -26,7 +26,10 @@ const raise = (code: WarningCode, place = about, text = "it is so"): Raised => (
   next: nextFor(code, place),
 });
 
-/** Runs a script of [second, raised] and returns what opened, closed, and is visible at the end. */
+/**
+ * Runs a script of [second, raised] and returns what opened, what closed, and what is visible at
+ * the end.
+ */
 function play(script: readonly (readonly [number, readonly Raised[]])[]) {
   let tracker: Tracker = noWarnings;
   const events: WarningEvent[] = [];

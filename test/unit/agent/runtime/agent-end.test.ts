@@ -1,4 +1,4 @@
-// The end of an agent: nothing is done to any device, and no session to one is left open.
+// The end of an agent: it changes no device, and leaves no session open.
 
 import { describe, expect, it } from "vitest";
 import { simCloud } from "#agent/azure/sim-cloud.ts";
@@ -14,7 +14,7 @@ import { never, settled } from "../../kit/site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 
-/** Opens slowly, and looks slowly; counts the sessions that stand open. */
+/** A driver that opens and observes slowly; counts the open sessions. */
 function counting(inner: Driver, sleep: (ms: number) => Promise<void>) {
   const counts = { opened: 0, ended: 0, looking: 0, opening: 0 };
   const driver: Driver = {

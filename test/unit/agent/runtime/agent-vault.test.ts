@@ -1,4 +1,4 @@
-// From versions in a vault to one key that may be used, and every reason why not.
+// Chooses one usable key from the versions in a vault, or gives the reason why there is none.
 
 import { describe, expect, it } from "vitest";
 import {

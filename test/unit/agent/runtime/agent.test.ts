@@ -1,4 +1,4 @@
-// The agent when its own ground gives way: damaged state, a full disk, a world that hangs.
+// The agent on a faulty host: damaged state, a full disk, calls that hang.
 
 import { describe, expect, it } from "vitest";
 import { Lookout } from "#agent/runtime/polling/lookout.ts";
@@ -20,7 +20,7 @@ async function protectedOnce(): Promise<AgentBench> {
   return bench;
 }
 
-/** A deadline that passed meanwhile is an honest end; an operator begins again. */
+/** If a deadline passed meanwhile, the campaign ends properly and an operator begins again. */
 async function reachEnd(bench: AgentBench): Promise<void> {
   await bench.run(600_000);
   const state = bench.state() ?? "";
@@ -74,7 +74,8 @@ describe("an agent with a damaged journal", () => {
   it("goes on once the loss is accepted, in this process and in the next", async () => {
     const bench = await damaged();
     expect(await bench.ask("POST /v1/journal/accept-loss")).toEqual({ state: "whole" });
-    // What stands before the break is an unfinished campaign: looks, not records, end it.
+    // The records before the damage contain an unfinished campaign: observations end it, not
+    // records.
     await bench.reach("secondary done");
     await bench.end();
     await bench.live();

@@ -1,4 +1,4 @@
-// A device that says "look": the next look comes earlier, and nothing else changes.
+// Change notifications of a device: the next observation comes earlier, and nothing else changes.
 
 import { describe, expect, it } from "vitest";
 import { Crew } from "#agent/runtime/crew.ts";
@@ -20,7 +20,7 @@ const pollMs = 5_000;
 const failed = (where: string): LinksealError =>
   new LinksealError("transport.closed", "cut", { effect: "none", where, next: "look" });
 
-/** Two devices, looked at by a crew that may change nothing. */
+/** Two devices, observed by a supervisor that may change nothing. */
 class HintBench {
   readonly clock = new SimClock(wallStart);
   readonly looks: string[] = [];
@@ -30,7 +30,7 @@ class HintBench {
   readonly stop = new AbortController();
   lookMs = 10;
   fails = false;
-  /** Runs inside of each look. */
+  /** Runs during each observation. */
   onLook: (device: string) => void = () => {};
   readonly crew: Crew;
   over = false;
@@ -118,7 +118,7 @@ describe("a hint", () => {
     await bench.run(0);
     expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
     expect(bench.looksAt("edge-b")).toEqual([0]);
-    // From there it goes on as always.
+    // Afterwards the usual pace continues.
     await bench.run(10_100);
     expect(bench.looksAt("edge-a")).toEqual([0, 3_000, 3_010 + pollMs, 3_020 + 2 * pollMs]);
     expect(bench.looksAt("edge-b")).toEqual([0, 10 + pollMs, 20 + 2 * pollMs]);

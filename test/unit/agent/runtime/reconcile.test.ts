@@ -34,7 +34,7 @@ describe("tunnels", () => {
     scene.forgotten = true;
     await scene.turn();
     expect(scene.secrets).toEqual([first.id, first.id]);
-    // What is disabled can be shown to nobody any more.
+    // A disabled version can no longer be used.
     scene.vault = async () => [{ ...first, enabled: false }, newer];
     await scene.turn();
     expect(scene.secrets.at(-1)).toBe(newer.id);
@@ -88,7 +88,8 @@ describe("tunnels", () => {
     await scene.turn();
     expect(scene.running).toEqual(["hub-1"]);
     expect(scene.reconciler.trouble).toBeUndefined();
-    // What was set up once comes back whatever its links are: its block stands anyway.
+    // A tunnel that was set up once is restored whatever state its links are in: its block exists
+    // anyway.
     scene.port = clearPort();
     scene.forgotten = true;
     expect((await scene.turn()).log.filter((line) => line === "prepare hub-1")).toHaveLength(2);
@@ -107,7 +108,7 @@ describe("tunnels", () => {
       await scene.turn();
       expect(scene.log).toEqual(["prepare hub-1", "confirm"]);
       expect((await scene.turn()).log).toHaveLength(2);
-      // By the intent in force nothing is changed that somebody did by hand.
+      // Under the intent in force, a manual change stays as it is.
       scene.backed = before;
       expect((await scene.turn()).log).toHaveLength(2);
     }

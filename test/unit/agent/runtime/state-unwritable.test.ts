@@ -1,4 +1,4 @@
-// A full or read-only disk says so at once, whatever the agent is doing when it comes (S2).
+// A full or read-only disk is reported at once, whatever the agent is doing when the fault comes.
 
 import { describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
@@ -18,7 +18,7 @@ function siteWarning(bench: AgentBench): Warning | undefined {
   return warnings(bench).find(({ about }) => about === "site");
 }
 
-/** Protected pairs that are adopted; a rotation has begun where a state is named. */
+/** Adopts protected pairs; if a state is named, a rotation has reached it. */
 async function rotating(state: string | undefined): Promise<AgentBench> {
   const bench = await new AgentBench("protected").live();
   await bench.run(60_000);
@@ -46,9 +46,9 @@ const helps: Readonly<
   },
 };
 
-/** A confirmation of the audit log is written each minute, and a poll later all is judged. */
+/** Each minute a confirmation is written to the audit log, and a poll later health is evaluated. */
 const idleMs = 70_000;
-/** What a campaign wants to write fails, and a poll later all is judged. */
+/** A write of the campaign fails, and a poll later health is evaluated. */
 const busyMs = 15_000;
 
 const cases = [
@@ -61,7 +61,7 @@ const cases = [
 const scraped = ({ agent, site }: AgentBench): string =>
   Buffer.from(new Scrape(agent, site).answer("GET", "/metrics").body).toString();
 
-/** Once the disk takes writes again all is brought to its end, and the warning ends by itself. */
+/** Heals the disk: the campaign then ends, and so does the warning. */
 async function heals(bench: AgentBench, fault: DiskFault): Promise<void> {
   bench.disk.setFault(fault, false);
   expect(await bench.run(120_000, () => warnings(bench).length === 0)).toBe(true);
@@ -90,7 +90,7 @@ describe.each(["full", "readOnly"] as const)("a disk that is %s", (fault) => {
     const waits = `the campaign of ${group} (rotate) waits in ${state} since `;
     expect(text.includes(waits)).toBe(state !== undefined);
     expect(scraped(bench)).toMatch(/^linkseal_warning_open\{code="state-unwritable".* 1$/m);
-    // What the page and the webhook hear.
+    // The events that the page and the webhook receive.
     const events = bench.agent.events.after(0).filter((event) => event.code === code);
     expect(events.map(({ severity, over }) => [severity, over])).toEqual([["error", undefined]]);
 

@@ -1,4 +1,4 @@
-// What status and warnings tell of BGP inside of tunnels, and of how a bundle's traffic spreads.
+// Status and warnings about BGP inside tunnels, and about how a bundle's traffic spreads.
 
 import { describe, expect, it } from "vitest";
 import type { Crew } from "#agent/runtime/crew.ts";
@@ -13,7 +13,7 @@ const sessions = bundle.map(({ name, bgp }) => ({
 }));
 
 interface Scene {
-  /** Packets that each tunnel sent between two looks. */
+  /** Packets that each tunnel sent between two observations. */
   readonly sent?: readonly number[];
   readonly told?: Partial<Routing>;
   readonly routing?: DeviceState["routing"];

@@ -1,4 +1,4 @@
-// What is told of a newer pre-shared key or certificate of a tunnel, state by state.
+// Warnings about a newer pre-shared key or certificate of a tunnel, state by state.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredTunnel } from "#agent/model/desired.ts";

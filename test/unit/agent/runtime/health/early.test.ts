@@ -1,5 +1,5 @@
-// Warnings before the fact: what ends, what drifts, what was not renewed, each told in time and
-// never earlier.
+// Expiry warnings: what expires, what drifts, what was not renewed, each reported in time and never
+// earlier.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
@@ -32,7 +32,7 @@ function groupOf(maxAgeDays: number): DesiredGroup {
   return { ...group, rotate: { ...group.rotate, maxAgeMs: maxAgeDays * day } };
 }
 
-/** Codes of the warnings that are open after a minute. */
+/** Returns the codes of the warnings that are open after a minute. */
 function codes(scene: ConstructorParameters<typeof JudgeBench>[0]): readonly string[] {
   return new JudgeBench(scene).turn().polls(12).warnings();
 }
@@ -203,7 +203,7 @@ describe("the watch over a real vault", () => {
     expires: wallAfter(wall, days * day),
   });
 
-  /** Every question once. */
+  /** Runs every query once. */
   async function watched(
     versions: Readonly<Record<string, readonly SecretVersion[] | LinksealError>>,
     identityEnd?: WallTime,
@@ -241,7 +241,7 @@ describe("the watch over a real vault", () => {
 
   it("asks for what is in use, one after the other, and then once an hour", async () => {
     const { asked, pauses } = await watched({});
-    // The secondary link runs on no key of ours, so that nothing of it is in use.
+    // The secondary link uses no key that linkseal manages, so none of its secrets is in use.
     expect(asked.toSorted()).toEqual(["erd-demo-1-cak", "erd-demo-1-ckn", "hub-1-psk"]);
     expect(pauses).toEqual([1_000, 1_000, 1_000, 900_000]);
   });

@@ -1,4 +1,4 @@
-// What the judge tells of a backup as links come and go: once, since when and why, and its end.
+// Warnings about a backup as links fail and return: once, since when and why, and their end.
 
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";

@@ -1,4 +1,5 @@
-// What explains a bad verdict beside the looks: a vault that says no, an effect that failed.
+// Explanations of a bad verdict besides the observations: a vault that refuses, an effect that
+// failed.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredLink } from "#agent/model/desired.ts";

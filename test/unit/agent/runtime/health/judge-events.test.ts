@@ -1,4 +1,4 @@
-// How loud the judge's events are, for whoever is told of some of them only.
+// The severity of the health evaluator's events, for receivers that get only some severities.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredLink } from "#agent/model/desired.ts";

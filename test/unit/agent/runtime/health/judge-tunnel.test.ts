@@ -1,4 +1,4 @@
-// What the judge makes of tunnels, and of what takes no records.
+// The health evaluator's output for tunnels, and for an audit log that takes no records.
 
 import { describe, expect, it } from "vitest";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";

@@ -1,4 +1,5 @@
-// What the judge makes of looks, memory and intent: events, warnings, and the whole status.
+// The health evaluator's output for observations, memory and intent: events, warnings, and the
+// whole status.
 
 import { describe, expect, it } from "vitest";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
@@ -79,7 +80,7 @@ describe("verdicts", () => {
     };
     const bench = new JudgeBench({ port: frozen }).turn().polls(2);
     expect(bench.alarm("primary")).toBeUndefined();
-    // What the window still holds of the time before is evidence.
+    // Earlier observations in the sample window are still evidence.
     bench.polls(20);
     const why = "traffic passes edge-a et-0/0/0, but its MACsec counters stand still";
     expect(bench.alarm("primary")).toBe(`it is unknown: ${why}`);
@@ -143,7 +144,7 @@ describe("a BGP session over a link", () => {
       severity: "warning",
       next: "linkseal links erd-demo/primary",
     });
-    // Data moves as before: the link is what it was.
+    // Data moves as before, so the link's verdict is unchanged.
     expect(bench.alarm("primary")).toBeUndefined();
   });
 

@@ -1,4 +1,5 @@
-// Test traffic through a backup: by the answer and by the SAs of both directions, again and again.
+// Test traffic through a backup: proven by the answer and by the SAs of both directions, at each
+// interval.
 
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
@@ -17,9 +18,9 @@ const plain = { ...tunnel, name: "hub-2" };
 
 class Scene {
   readonly clock = new SimClock(wallStart);
-  /** When, through which tunnel and how many packets. */
+  /** Each probe: when, through which tunnel, how many packets. */
   readonly probes: string[] = [];
-  /** What each packet that is answered makes the SAs count. */
+  /** How much each answered packet adds to the SAs' counters. */
   rise = { in: 1n, out: 1n };
   result: ProbeResult | "late" | "none" = { sent: 5, answered: 5 };
   sas: "told" | "untold" | "rekeyed" | "absent" = "told";
@@ -71,7 +72,7 @@ class Scene {
     return { at, ipsec: this.sas === "absent" ? [] : ipsec } as unknown as DeviceState;
   }
 
-  /** A turn every minute. */
+  /** Runs a turn every minute. */
   async minutes(count: number): Promise<void> {
     for (let done = 0; done < count; done += 1) {
       await settled(this.clock, this.proofs.turn(never));

@@ -1,4 +1,4 @@
-// How often a far end is looked at, by whom it may be written, and over which link it is reached.
+// How often a far end is read, who may write to it, and over which link it is reached.
 
 import { describe, expect, it } from "vitest";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
@@ -34,7 +34,7 @@ class Scene {
   memory: Memory = emptyMemory;
   broken = false;
   provisioning: PeerState["provisioning"] = "settled";
-  /** By address, or by name. */
+  /** The route of an address or a name. */
   readonly routes = new Map<string, string>();
   readonly names = new Map<string, readonly string[]>();
   resolved = 0;
@@ -90,7 +90,7 @@ class Scene {
     };
   }
 
-  /** The seconds at which the far end was looked at, with a turn every five. */
+  /** Returns the seconds at which the far end was read, with a turn every five seconds. */
   async seconds(turns: number): Promise<readonly number[]> {
     for (let turn = 0; turn < turns; turn += 1) {
       await settled(this.clock, this.#turn());

@@ -14,11 +14,11 @@ import { never, settled } from "../../../kit/site-bench.ts";
 
 const view = "GET /v1/keys";
 
-/** An agent whose loops have ended: what is read from now on is read for who asks. */
+/** An agent whose loops have ended: all later reads come from the test's own requests. */
 class Stage {
   readonly site: Site;
   readonly agent: Agent;
-  /** Paths of the questions to the vault, since the loops ended. */
+  /** Paths of the requests to the vault since the loops ended. */
   readonly #asked: readonly string[];
 
   private constructor(site: Site, agent: Agent, asked: readonly string[]) {
@@ -68,14 +68,14 @@ class Stage {
     return JSON.parse((await settled(this.site.clock, this.ask(what))).body) as T;
   }
 
-  /** How many values were read, and how often the one that was read most. */
+  /** Returns how many values were read, and how often the most frequent one. */
   counted(): readonly [number, number] {
     const reads = this.#asked.filter((path) => /^\/vault\/secrets\/.*\/[0-9a-f]{32}$/.test(path));
     const each = Map.groupBy(reads, (path) => path);
     return [reads.length, Math.max(...[...each.values()].map(({ length }) => length))];
   }
 
-  /** How often a list of versions was asked for. */
+  /** How often a list of versions was requested. */
   get lists(): number {
     return this.#asked.filter((path) => path.endsWith("/versions")).length;
   }
@@ -121,9 +121,10 @@ describe("a viewer who asks without end", () => {
     const replies = await settled(stage.site.clock, Promise.all(asked));
     expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(replies.map(({ body }) => body)).size).toBe(2);
-    // doctor looks at the routers first, so it asks when the round of the others has begun.
+    // doctor observes the routers first, so its request comes when the round of the others has
+    // begun.
     expect(stage.counted()).toEqual([80, 2]);
-    // A later request gets a newer answer, and a round rests before the next begins.
+    // A later request gets a newer answer, and there is a pause between two rounds.
     const began = stage.site.clock.now();
     for (let n = 0; n < 5; n += 1) await stage.get(view);
     expect(stage.counted()).toEqual([280, 7]);

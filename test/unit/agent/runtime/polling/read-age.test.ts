@@ -1,5 +1,5 @@
-// Age is judged when something is read: once every loop of the agent has ended nothing is judged
-// any more, and what was fresh then is asked for again and again.
+// Ages are computed when something is read: after every loop of the agent has ended, no verdict is
+// derived any more, and formerly fresh values are read again and again.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { keyReport } from "#agent/api/key-report.ts";
@@ -27,7 +27,7 @@ const verdictOf = (verdict: string): string =>
 const json = async (bench: AgentBench, path: string): Promise<string> =>
   JSON.stringify(await bench.ask(path, "", "view"));
 
-/** What each of them says of a link that is protected, and of the same once that is not known. */
+/** The reading of each for a protected link, and for the same link once its state is unknown. */
 const readers: readonly (readonly [string, Reader, readonly [string, string]])[] = [
   [
     "a status",
@@ -99,7 +99,7 @@ describe("what no loop judges anew", () => {
     };
     expect(new Set(verdicts())).toEqual(new Set(["protected"]));
     expect(bench.standing("primary")).toBe("carrying");
-    // No loop comes to judge anything, and none tells.
+    // No loop runs that could derive or report a verdict.
     const told = bench.told().length;
     bench.hang(7);
     expect(new Set(verdicts())).toEqual(new Set(["unknown"]));
@@ -108,7 +108,7 @@ describe("what no loop judges anew", () => {
     expect(link).toMatchObject({ suite: null, keyInUse: null, mka: null, frames: null });
     expect(link?.ages).toMatchObject({ controlPlaneMs: 35_000, dataPlaneMs: 35_000 });
     expect(bench.told()).toHaveLength(told);
-    // The next turn tells it once, and not again with every read.
+    // The next turn reports it once, and not again with every read.
     bench.turn().turn();
     bench.status();
     expect(bench.told().slice(told)).toEqual([

@@ -1,4 +1,5 @@
-// How often a vault is asked: far below its limits, never in step, and patiently after a refusal.
+// How often a vault is queried: far below its limits, never in step, and with growing pauses after
+// a refusal.
 
 import { describe, expect, it } from "vitest";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
@@ -11,7 +12,7 @@ import { never, settled } from "../../../kit/site-bench.ts";
 const address = "unix:/run/linkseal-sim/site.sock";
 const minute = 60_000;
 const hour = 60 * minute;
-/** Of a vault, in ten seconds (Key Vault service limits, secrets, all but writing). */
+/** The limit of a vault in ten seconds (Key Vault service limits, secrets, all but writing). */
 const limit = { transactions: 4_000, windowMs: 10_000 };
 
 interface Pace {
@@ -20,7 +21,9 @@ interface Pace {
   readonly values: number;
 }
 
-/** An agent that watches this many protected pairs for so long, and what it asks the vault. */
+/**
+ * Runs an agent with this many protected pairs for so long, and returns its requests to the vault.
+ */
 async function paceOf(
   groups: number,
   ms: number,

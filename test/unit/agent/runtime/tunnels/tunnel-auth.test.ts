@@ -1,4 +1,4 @@
-// Pre-shared keys and certificates of tunnels that change: noticed, waited for, proven, taken back.
+// Changes of tunnels' pre-shared keys and certificates: noticed, waited for, proven, withdrawn.
 
 import { describe, expect, it } from "vitest";
 import { authWarnings } from "#agent/runtime/health/early.ts";
@@ -113,7 +113,8 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect((await refused(scene.proceed())).code).toBe("transport.timeout");
     expect(scene.next()?.state).toBe("switching");
     scene.trouble = undefined;
-    // What it left open on the router is settled first, by whoever settles such things.
+    // The device's own loop first settles the transaction that the predecessor left open on the
+    // router.
     scene.memory = { ...scene.memory, pending: { "edge-a": "t-1" } };
     await scene.turn();
     expect(scene.told).toEqual(["put 2", "reauthenticate"]);

@@ -1,4 +1,4 @@
-// Tunnels whose traffic a person moves away and gives back, one of a bundle at a time.
+// Tunnels that an operator drains and returns to service, one of a bundle at a time.
 
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
@@ -29,16 +29,16 @@ class Scene {
   readonly drained = new Set<string>();
   /** Tunnels whose BGP is down. */
   readonly down = new Set<string>();
-  /** How many looks a route stays after a drain. */
+  /** The number of observations for which a route stays after a drain. */
   stays = 2;
   unreadable = false;
-  /** FRR takes no change. */
+  /** True if FRR takes no change. */
   broken = false;
-  /** Its routes are not told. */
+  /** True if the router does not report its routes. */
   silent = false;
-  /** What the gateway sends into hub-1 in a second while it is drained, and before. */
+  /** Packets per second that the gateway sends into hub-1, while it is drained and before. */
   readonly incoming = { drained: 2, before: 200 };
-  /** How long it takes to hear of the drain. */
+  /** How long the gateway takes to learn of the drain, in milliseconds. */
   quietsMs = 0;
   #drainedAt: number | undefined;
   capabilities: Capabilities | undefined = { commit: { kind: "armedRevert" }, drain };
@@ -126,7 +126,7 @@ class Scene {
     return settled(this.clock, this.drains.undrainAfterAuth(tunnel, never));
   }
 
-  /** What becomes of the newer key for whose sake it is drained. */
+  /** Sets the state of the newer key for which the tunnel is drained. */
   auth(state: "switching" | "held" | undefined): void {
     const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
     const since = this.clock.wall();
@@ -178,7 +178,7 @@ describe("a tunnel that is drained by hand", () => {
     expect(error.message).toBe(
       "hub-2 is not drained: hub-1 is drained, and one of a bundle is taken out at a time",
     );
-    // By somebody else on the router as well.
+    // An operator drained it on the router as well.
     scene.memory = emptyMemory;
     expect(await refused(scene.drain(two))).toMatchObject({ code: "gate.busy" });
     expect((await refused(scene.drain(one))).message).toContain("it is drained already");
@@ -260,7 +260,7 @@ describe("a tunnel that authenticates anew", () => {
     expect(scene.asked).toEqual([away]);
     expect(scene.clock.now()).toBeGreaterThan(5_000);
     expect(scene.memory.drains["hub-1"]).toMatchObject({ by: "policy", until: "authenticated" });
-    // A successor of the one that began it comes to the same.
+    // The agent's successor gives the same result.
     await scene.undrainAfterAuth();
     await scene.turn();
     await scene.drainForAuth();

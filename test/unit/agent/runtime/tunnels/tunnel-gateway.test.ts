@@ -1,5 +1,5 @@
-// A newer pre-shared key that the agent gives to the gateway itself: first there, then here,
-// proven, and back at both ends where the proof fails.
+// A newer pre-shared key that the agent writes to the gateway: first to the gateway, then to the
+// router, proven, and withdrawn from both ends if the proof fails.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredTunnel } from "#agent/model/desired.ts";
@@ -11,7 +11,7 @@ import { failure, id, psk, Scene, version } from "./tunnel-auth-kit.ts";
 
 const agents = { kind: "psk", secret: "hub-1-psk", farEnd: "agent" } as const;
 
-/** The gateway has the version in use, as the router has. */
+/** A scene in which gateway and router both have the version in use. */
 function scene(groups: typeof site.groups = site.groups): Scene {
   const made = new Scene(agents, groups);
   made.gateway = id(1);
@@ -66,7 +66,8 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     await made.turn();
     expect(made.next()?.state).toBe("giving");
     expect(codes(made)).toEqual(["far-end-refused: linkseal psk show hub-1"]);
-    // It is busy with what it took: that it says so does not make it as before.
+    // The gateway refuses because it is busy with the key that it accepted: the state is not as
+    // before.
     made.refusal = failure("peer.rejected");
     await made.turn();
     expect(made.next()).toMatchObject({ state: "giving" });
@@ -93,7 +94,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     await made.pass(3_600_000);
     await made.turn();
     expect(made.told).toHaveLength(6);
-    // A newer one is another matter, and so is a person who says so.
+    // A newer version may be tried again, and so may an operator.
     made.trouble = undefined;
     expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
   });
@@ -115,10 +116,10 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     made.trouble = failure("device.rejected");
     made.gone.add(id(1));
     await made.turn();
-    // There would be no way back.
+    // There would be no way back without the old key.
     expect(made.told).toEqual(["vault.denied"]);
     expect(made.next()).toMatchObject({ state: "waiting" });
-    // A person may know that it must not be gone back to.
+    // An operator may decide that the old key must not be used again.
     expect((await refused(made.proceed())).code).toBe("vault.denied");
     expect(made.next()).toMatchObject({ state: "returning" });
     expect(made.next()?.because).toContain("the version in use is not back at both ends");
@@ -138,7 +139,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     made.gone.add(id(2));
     made.versions = [version(1), version(2, { enabled: false })];
     await made.turn();
-    // What was sent first may land last.
+    // The first write may take effect last.
     expect([made.next()?.state, made.gateway]).toEqual(["returning", id(2)]);
     await made.pass(90_000);
     await made.turn();
@@ -192,7 +193,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
   });
 });
 
-/** To the same prefix, by another gateway and on another device unless said. */
+/** A tunnel to the same prefix, by default through another gateway and on another device. */
 function sibling(over: Partial<DesiredTunnel> = {}): DesiredTunnel {
   const [sample] = site.tunnels as readonly [DesiredTunnel];
   const other = { name: "hub-2", device: "edge-b", remoteAddress: "203.0.113.200" };

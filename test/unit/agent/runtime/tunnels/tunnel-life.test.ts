@@ -1,5 +1,5 @@
-// A tunnel that a newer config wants otherwise, and one that no config names any more, by what an
-// operator asks of the agent.
+// Operator commands for a tunnel that a newer config changes, and for one that no config names any
+// more.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Plan } from "#agent/compare/plan.ts";
@@ -8,7 +8,7 @@ import { AgentBench } from "../../../kit/agent-bench.ts";
 const longer = (text: string): string =>
   text.replace(/( {4}protects:.*remote: \[)([^\]]+)\]/, "$1$2, 10.177.0.0/16]");
 
-/** All of the config but its tunnels. */
+/** Returns the config without its tunnels. */
 const without = (text: string): string => text.replace(/^tunnels:\n(?: .*\n)*/m, "");
 
 describe("a tunnel of the accepted config", () => {
@@ -83,7 +83,7 @@ describe("a tunnel of the accepted config", () => {
     expect(unmanaged()).toMatchObject([
       { kind: "tunnel", name, where: "edge-a", next: `linkseal retire tunnel ${name}` },
     ]);
-    // The simulated router blocks nothing.
+    // The simulated router has no blocks.
     expect(await retire()).toMatchObject({ code: "gate.riskNotAccepted" });
     expect(spec()).toBeDefined();
     expect(await retire(["clearAfterRetire"])).toEqual({

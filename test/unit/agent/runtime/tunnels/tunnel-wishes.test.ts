@@ -1,4 +1,4 @@
-// Tunnels of a host that keeps prefixes in them: blocked first, tried with pauses, changed once.
+// Tunnels of a host with block policies: blocked first, tried with pauses, changed once.
 
 import { describe, expect, it } from "vitest";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
@@ -7,7 +7,7 @@ import { capabilities } from "../../../kit/site-bench.ts";
 import { desiredOf, securedPort } from "../../../kit/view-kit.ts";
 import { backing, longestFirstWaitMs, pair, Scene, version } from "../reconcile-kit.ts";
 
-/** Of a host that keeps prefixes in tunnels. */
+/** A host that blocks prefixes outside of tunnels. */
 const host = {
   commit: { kind: "armedRevert" },
   ipsec: { ...capabilities.ipsec, blocks: true },
@@ -59,7 +59,7 @@ describe("what tunnels protect", () => {
     scene.blocked = ["10.101.0.0/16"];
     scene.log.length = 0;
     expect((await scene.turn()).log).toEqual([]);
-    // Also under a newer intent that wants of it what was made.
+    // A newer intent with unchanged settings changes nothing.
     scene.memory = { ...scene.memory, tunnels: { "hub-1": 0, "hub-2": 1 } };
     expect((await scene.turn()).log).toEqual([]);
     const mending = hostScene(desiredOf((text) => text.replace("repair: off", "repair: on")));
