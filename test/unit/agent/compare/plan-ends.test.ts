@@ -54,8 +54,8 @@ function planned(scene: Scene): Plan {
   });
 }
 
-describe("the plan of a far end that somebody changed", () => {
-  it("is empty while nobody has", () => {
+describe("the plan of a far end that was changed outside linkseal", () => {
+  it("a far end that was not changed gives an empty plan", () => {
     const { steps, notes, wouldChange } = planned({});
     expect([steps, notes, wouldChange]).toEqual([[], [], false]);
   });
@@ -73,20 +73,23 @@ describe("the plan of a far end that somebody changed", () => {
       "~ cipher GcmAesXpn256, sciState Enabled",
     ],
   ];
-  it.each(drifts)("is one step for a person, with what to put for %s", (_name, peer, preview) => {
-    const { steps, notes, wouldChange } = planned({ peer });
-    expect(steps).toEqual([
-      {
-        ...{ n: 1, where: "erd-demo link1", link: "erd-demo/primary", by: "person", risk: null },
-        does: "a person restores the far end, which was changed outside linkseal",
-        preview,
-        darkMs: { low: 500, high: 15_000 },
-      },
-    ]);
-    expect([notes, wouldChange]).toEqual([[], false]);
-  });
+  it.each(drifts)(
+    "a changed far end gives one step for a person, with the wanted value, for %s",
+    (_name, peer, preview) => {
+      const { steps, notes, wouldChange } = planned({ peer });
+      expect(steps).toEqual([
+        {
+          ...{ n: 1, where: "erd-demo link1", link: "erd-demo/primary", by: "person", risk: null },
+          does: "a person restores the far end, which was changed outside linkseal",
+          preview,
+          darkMs: { low: 500, high: 15_000 },
+        },
+      ]);
+      expect([notes, wouldChange]).toEqual([[], false]);
+    },
+  );
 
-  it("names the SCI as the intent wants it", () => {
+  it("the step for a changed far end names the SCI that the intent wants", () => {
     const bare = (link: DesiredLink): DesiredLink =>
       link.name === "primary" ? { ...link, settings: { ...wanted, includeSci: false } } : link;
     const groups = desired.groups.map((group) => ({ ...group, links: group.links.map(bare) }));
@@ -99,7 +102,7 @@ describe("the plan of a far end that somebody changed", () => {
     expect(steps.map(({ preview }) => preview)).toEqual(["~ sciState Disabled"]);
   });
 
-  it("has a note for what no step of ours mends", () => {
+  it("a contradiction that no step mends becomes a note of the plan", () => {
     const details: PeerDetails = {
       identity: "missing",
       ...{ bandwidthGbps: 40, cipher: undefined, failure: undefined },
@@ -114,7 +117,7 @@ describe("the plan of a far end that somebody changed", () => {
   });
 });
 
-describe("the plan of settings that were accepted otherwise", () => {
+describe("the plan of settings that differ from the accepted ones", () => {
   const memory = {
     ...bound,
     bindings: {
@@ -126,7 +129,7 @@ describe("the plan of settings that were accepted otherwise", () => {
     settings: known({ ...wanted, suite: "gcm-aes-128", policy: "mustSecure" } as const, at(0)),
   };
 
-  it("is a campaign over both ends where no driver just mends them", () => {
+  it("changed settings that no driver mends plan a campaign over both ends", () => {
     const { steps, wouldChange } = planned({ memory, port: before });
     expect(wouldChange).toBe(true);
     expect(steps.map(({ where }) => where)).toContain("erd-demo link1");
@@ -136,7 +139,7 @@ describe("the plan of settings that were accepted otherwise", () => {
     expect(steps.some(({ by }) => by === "person")).toBe(false);
   });
 
-  it("is none where the ends are so already, or where the driver mends it", () => {
+  it("changed settings that both ends have already, or that the driver mends, plan no campaign", () => {
     expect(planned({ memory }).steps).toEqual([]);
     const rekey = bindingOf({ settings: { ...wanted, sakRekeyMs: undefined } });
     const port = {
@@ -148,7 +151,7 @@ describe("the plan of settings that were accepted otherwise", () => {
     expect(notes.map(({ next }) => next)).toEqual(["set repair: on, then linkseal apply"]);
   });
 
-  it("is none where they were accepted as they are wanted", () => {
+  it("settings that were accepted as wanted plan nothing", () => {
     const { steps, notes } = planned({ port: before });
     expect(steps).toEqual([]);
     expect(notes.map(({ next }) => next)).toContain("linkseal doctor");

@@ -32,7 +32,7 @@ const bound: Memory = {
 const on = viewOf(stateOf(securedPort()), { peer: peerOn() });
 const unread = unknown("queryFailed", now);
 
-describe("how a link stands to the intent", () => {
+describe("how a link compares with the intent", () => {
   const cells: readonly (readonly [string, LinkView, Memory, string, string])[] = [
     ["clear at both ends", viewOf(stateOf(clearPort())), emptyMemory, "clear", ""],
     ["router unread", viewOf(undefined), emptyMemory, "unreadable", "edge-a cannot be read"],
@@ -95,7 +95,7 @@ describe("how a link stands to the intent", () => {
       "",
     ],
   ];
-  it.each(cells)("%s", (_name, view, memory, kind, why) => {
+  it.each(cells)("a link compared with the intent: %s", (_name, view, memory, kind, why) => {
     const standing = standingOf(view, memory, capabilities);
     expect(standing.kind).toBe(kind);
     expect("why" in standing ? standing.why : "").toContain(why);
@@ -169,16 +169,19 @@ describe("how a link stands to the intent", () => {
       false,
     ],
   ];
-  it.each(drifts)("drift: %s", (_name, view, texts, mendable) => {
-    const standing = standingOf(view, bound, capabilities);
-    const drift = standing.kind === "managed" ? standing.drift : [];
-    expect(drift.map(({ text }) => text)).toEqual(
-      texts.map((text) => expect.stringContaining(text)),
-    );
-    expect(drift.some(({ repair }) => repair !== undefined)).toBe(mendable);
-  });
+  it.each(drifts)(
+    "a managed link that differs from the intent is drift: %s",
+    (_name, view, texts, mendable) => {
+      const standing = standingOf(view, bound, capabilities);
+      const drift = standing.kind === "managed" ? standing.drift : [];
+      expect(drift.map(({ text }) => text)).toEqual(
+        texts.map((text) => expect.stringContaining(text)),
+      );
+      expect(drift.some(({ repair }) => repair !== undefined)).toBe(mendable);
+    },
+  );
 
-  it("mends nothing for a device whose abilities are not known yet", () => {
+  it("drift on a device with unknown capabilities has no repair", () => {
     const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
     const view = viewOf(stateOf(port), { peer: peerOn() });
     const { macsec: _macsec, ...unable } = capabilities;
@@ -187,7 +190,7 @@ describe("how a link stands to the intent", () => {
     }
   });
 
-  it("mends by the settings of the intent, as one change", () => {
+  it("several differing settings are mended by one change, with the intent's settings", () => {
     const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
     const view = viewOf(stateOf(port), { peer: peerOn() });
     expect(standingOf(view, bound, capabilities)).toMatchObject({
@@ -195,7 +198,7 @@ describe("how a link stands to the intent", () => {
     });
   });
 
-  it("never brings MACsec back by itself, even where a policy is hitless", () => {
+  it("missing MACsec is never restored by itself, even if the policy is hitless", () => {
     const { macsec } = capabilities;
     if (macsec === undefined) throw new Error("the sample device has no MACsec");
     const able: Capabilities = { ...capabilities, macsec: { ...macsec, hitless: ["policy"] } };
@@ -204,12 +207,12 @@ describe("how a link stands to the intent", () => {
     expect(standing).toMatchObject({ drift: [{ repair: undefined }, { repair: undefined }] });
   });
 
-  it("takes a far end that cannot be read for no drift", () => {
+  it("a far end that cannot be read is not drift", () => {
     const view = viewOf(stateOf(securedPort()), { peer: undefined });
     expect(standingOf(view, bound, capabilities)).toMatchObject({ kind: "managed", drift: [] });
   });
 
-  it("compares the far end's SCI with the wanted one", () => {
+  it("the far end's SCI is compared with the wanted one", () => {
     const bare = { ...link, settings: { ...link.settings, includeSci: false } };
     const port = securedPort({ settings: known({ ...settings, includeSci: false }, now) });
     const drift = (sci: "on" | "off"): unknown =>
@@ -261,7 +264,7 @@ const wrongRekey = (each: DesiredLink): LinkView => {
 };
 
 describe("the plan", () => {
-  it("of a first day: the tunnel, then one link after the other in the config's order", () => {
+  it("the plan of a first day has the tunnel, then one link after the other in the config's order", () => {
     const { steps, notes, wouldChange } = planned({});
     expect(wouldChange).toBe(true);
     expect(notes).toEqual([]);
@@ -276,13 +279,13 @@ describe("the plan", () => {
     ]);
   });
 
-  it("says where a link is dark, for how long, and under which risk", () => {
+  it("the plan shows which link has an outage, for how long, and under which risk", () => {
     const dark = planned({}).steps.filter(({ risk }) => risk !== null);
     expect(dark).toHaveLength(2);
     expect(dark[0]).toMatchObject({ risk: "breakBeforeMake", darkMs: { low: 500, high: 15_000 } });
   });
 
-  it("shows every step of a tunnel and a link, and no secret, only where one goes", () => {
+  it("the plan shows every step of a tunnel and a link, and only the place of a secret", () => {
     const { steps } = planned({});
     expect(steps.slice(0, 5).map(({ does, preview }) => `${does}: ${preview}`)).toEqual([
       "add the tunnel hub-1: + ipsec hub-1 198.51.100.1 203.0.113.1 aes-256-gcm [secret psk]",
@@ -297,14 +300,14 @@ describe("the plan", () => {
     for (const { darkMs } of lit) expect(darkMs).toEqual({ low: 0, high: 0 });
   });
 
-  it("says that a person gives the key where the far end is manual", () => {
+  it("the plan leaves the first key to a person if the far end is manual", () => {
     const manual = desiredOf((text) => text.replace("farEnd: agent", "farEnd: manual"));
     const does = planned({ desired: manual }).steps.map((step) => step.does);
     expect(does).toContain("wait for a person to give the far end its first key");
     expect(does).not.toContain("give the far end its first key");
   });
 
-  it("asks for the SCI as the intent has it", () => {
+  it("the plan asks for the SCI of the intent", () => {
     const bare = (each: DesiredLink): DesiredLink => ({
       ...each,
       settings: { ...each.settings, includeSci: false },
@@ -315,13 +318,13 @@ describe("the plan", () => {
     expect(steps.filter(({ preview }) => preview.includes(" sci off "))).toHaveLength(2);
   });
 
-  it("adds a tunnel although the device has another one", () => {
+  it("the plan adds a tunnel although the device has another one", () => {
     const state = (): DeviceState =>
       stateOf(clearPort(), { ipsec: [{ ...tunnel, name: "hub-2" }] });
     expect(planned({ state }).steps[0]?.does).toBe("add the tunnel hub-1");
   });
 
-  it("is empty once everything is as wanted", () => {
+  it("the plan is empty once everything is as wanted", () => {
     const desired = desiredOf((text) => text.replace(/links:[\s\S]*tunnels:/, "$&"));
     const managed = (each: DesiredLink): LinkView => ({
       ...viewOf(stateOf(securedPort({ port: each.port })), { peer: peerOn() }),
@@ -339,7 +342,7 @@ describe("the plan", () => {
     });
   });
 
-  it("leaves a link with a key of nobody's to adoption", () => {
+  it("the plan leaves a link with an unmanaged key to adoption", () => {
     const view = (each: DesiredLink): LinkView => ({
       ...viewOf(stateOf(securedPort({ port: each.port })), { peer: peerOn() }),
       link: each,
@@ -349,7 +352,7 @@ describe("the plan", () => {
     expect(notes[0]).toMatchObject({ next: "linkseal adopt erd-demo/secondary" });
   });
 
-  it("notes what it cannot read and plans nothing there", () => {
+  it("the plan notes devices that it cannot read, and plans nothing there", () => {
     const view = (each: DesiredLink): LinkView => ({ ...viewOf(undefined), link: each });
     const { steps, notes } = planned({ view, state: () => undefined });
     expect(steps).toEqual([]);
@@ -361,7 +364,7 @@ describe("the plan", () => {
     ]);
   });
 
-  it("mends drift only where repair is on", () => {
+  it("the plan mends drift only if repair is on", () => {
     const off = planned({ memory: bound, view: wrongRekey });
     expect(off.notes[0]?.text).toContain("sakRekeyMs");
     expect(off.notes[0]?.next).toContain("repair: on");
@@ -380,7 +383,7 @@ describe("the plan", () => {
     ]);
   });
 
-  it("gives a key that a restart took again, whatever repair says", () => {
+  it("the plan restores a key that a restart removed, whatever repair is set to", () => {
     const gone = {
       ...securedPort({ keys: known([], now) }),
       keyLoss: known("restart" as const, now),
@@ -395,7 +398,7 @@ describe("the plan", () => {
     }
   });
 
-  it("sends what it cannot mend to the doctor, whatever repair says", () => {
+  it("the plan sends drift that it cannot mend to the doctor, whatever repair is set to", () => {
     const view = (each: DesiredLink): LinkView => {
       const port = securedPort({ settings: known({ ...settings, suite: "gcm-aes-128" }, now) });
       return each.name === "primary"
@@ -417,7 +420,7 @@ describe("the plan", () => {
 });
 
 describe("a tunnel as a driver takes it", () => {
-  it("has the key by its id and all else as wanted", () => {
+  it("a tunnel for a driver has its key by id and every other setting as wanted", () => {
     const [wanted] = desiredOf().tunnels;
     if (wanted === undefined) throw new Error("the sample has no tunnel");
     expect(tunnelSpec(wanted, { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" })).toEqual({
@@ -437,7 +440,7 @@ describe("a tunnel as a driver takes it", () => {
 });
 
 describe("the plan that was shown", () => {
-  it("is the same after a journey over a socket", () => {
+  it("a shown plan is the same after a round trip over a socket", () => {
     const fresh = planned({});
     const wire: unknown = JSON.parse(JSON.stringify(fresh));
     expect(samePlan(wire, fresh)).toBe(true);
@@ -445,22 +448,28 @@ describe("the plan that was shown", () => {
   });
 
   const odd: readonly unknown[] = [undefined, null, 7, "x", [], {}, { steps: null }, { steps: [] }];
-  it.each(odd)("is not %j", (shown) => {
+  it.each(odd)("a shown plan is not the same as %j", (shown) => {
     expect(samePlan(shown, planned({}))).toBe(false);
   });
 
-  it.each([undefined, null, 7, "x"])("is not one with a step that is %j", (step) => {
-    const fresh = planned({});
-    expect(samePlan({ steps: fresh.steps.with(3, step as never) }, fresh)).toBe(false);
-  });
+  it.each([undefined, null, 7, "x"])(
+    "a shown plan is not the same as one with a step that is %j",
+    (step) => {
+      const fresh = planned({});
+      expect(samePlan({ steps: fresh.steps.with(3, step as never) }, fresh)).toBe(false);
+    },
+  );
 
-  it.each([{ low: 1, high: 0 }, { low: 0, high: 1 }, {}])("is not dark for %j", (darkMs) => {
-    const fresh = planned({});
-    const [first, ...rest] = fresh.steps;
-    expect(samePlan({ steps: [{ ...first, darkMs }, ...rest] }, fresh)).toBe(false);
-  });
+  it.each([{ low: 1, high: 0 }, { low: 0, high: 1 }, {}])(
+    "a shown plan is not the same as one with the outage %j",
+    (darkMs) => {
+      const fresh = planned({});
+      const [first, ...rest] = fresh.steps;
+      expect(samePlan({ steps: [{ ...first, darkMs }, ...rest] }, fresh)).toBe(false);
+    },
+  );
 
-  it("is not one with a step that differs in any field", () => {
+  it("a shown plan is not the same if any field of a step differs", () => {
     const fresh = planned({});
     for (const field of ["n", "where", "link", "does", "preview", "darkMs", "risk"] as const) {
       const [first, ...rest] = fresh.steps;
@@ -471,7 +480,7 @@ describe("the plan that was shown", () => {
     }
   });
 
-  it("names links by the config's order", () => {
+  it("the plan names links in the config's order", () => {
     expect(linkNamed("secondary").azureLink).toBe("link2");
   });
 });

@@ -29,7 +29,7 @@ describe("the plan of a tunnel that exists", () => {
     return [steps.filter(({ does }) => does.includes("tunnel")), notes] as const;
   };
 
-  it("shows each setting that a newer config wants otherwise, and when the tunnel is dark", () => {
+  it("the plan shows each setting that a newer config changes on a tunnel, and when it is down", () => {
     const longer = desiredOf((text) =>
       text.replace("remote: [10.100.0.0/16]", "remote: [10.100.0.0/16, 10.101.0.0/16]"),
     );
@@ -48,11 +48,11 @@ describe("the plan of a tunnel that exists", () => {
     });
   });
 
-  it("says nothing where nothing differs", () => {
+  it("the plan has no step for a tunnel without differences", () => {
     expect(tunnelSteps(desiredOf())[0]).toEqual([]);
   });
 
-  it("names what cannot be made, and makes no step of it", () => {
+  it("the plan names a tunnel that cannot be changed in place, and has no step for it", () => {
     const moved = desiredOf();
     const tunnels = moved.tunnels.map((one) => ({ ...one, device: "edge-b" }));
     const [steps, notes] = tunnelSteps({ ...moved, tunnels });
@@ -71,9 +71,12 @@ describe("the plan of a tunnel that exists", () => {
     ["tunnels:\n  - name: hub-10\n  - name: hub-1\n", 3],
     ["tunnels:\n  - { name: hub-10, device: edge-a }\n  - { name: hub-1 }\n", 3],
     ['tunnels:\n  - device: edge-a\n    name: "hub-1"\n', 3],
-  ])("is complained of at its own line, and not at that of hub-10", (text, line) => {
-    const other = made && { ...made, device: "edge-z" };
-    const complaints = tunnelComplaints(desiredOf(), () => other, { text, file: "x.yaml" });
-    expect(complaints).toMatchObject([{ line, path: "tunnels hub-1" }]);
-  });
+  ])(
+    "a tunnel that cannot be changed is refused at its own line, not at that of hub-10",
+    (text, line) => {
+      const other = made && { ...made, device: "edge-z" };
+      const complaints = tunnelComplaints(desiredOf(), () => other, { text, file: "x.yaml" });
+      expect(complaints).toMatchObject([{ line, path: "tunnels hub-1" }]);
+    },
+  );
 });

@@ -53,7 +53,7 @@ describe("a dark link is never called in the clear", () => {
     ],
   ]);
 
-  it("and its true cause is named", () => {
+  it("a link without traffic has its true cause named", () => {
     expect(saidOf(bare(), { ...keyed, bgp: "down" })).toEqual([
       "HERE has no MACsec, and FAR has it on with erd-demo-1-cak/v1: no frame passes, and no BGP " +
         "session of the link is up",
@@ -99,7 +99,7 @@ describe("the BGP sessions of a port", () => {
     ["down while a longer path drains it", drained("prepend"), "down"],
     ["shut to drain it", drained("peeringShutdown"), undefined],
     ["of a device that cannot be read", undefined, undefined],
-  ] as const)("%s", (_name, state, bgp) => {
+  ] as const)("the BGP sessions of a port: %s", (_name, state, bgp) => {
     expect(bgpOf(state, "et-0/0/0")).toBe(bgp);
   });
 });

@@ -362,7 +362,7 @@ describe("freshness", () => {
     ["a port left out for longer", moving, lookedAt(97_501), "unknown", "port-absent"],
   ]);
 
-  it("has the age of a single look", () => {
+  it("the age of a single observation is its own", () => {
     const { ages } = deriveLinkHealth(evidence(moving, last(moving, 1)));
     expect(ages).toEqual({ controlPlaneMs: 800, dataPlaneMs: 800, farEndMs: undefined });
   });

@@ -220,10 +220,13 @@ const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly 
   ],
 ];
 
-describe("what is said of frames and of looks", () => {
-  it.each(rows)("%s", (_name, course, change, texts) => {
-    expect(saidOf(course, change)).toEqual(texts);
-  });
+describe("the sentences about frames and observations", () => {
+  it.each(rows)(
+    "the sentences about frames and observations of a link: %s",
+    (_name, course, change, texts) => {
+      expect(saidOf(course, change)).toEqual(texts);
+    },
+  );
 });
 
 const old = tunnelLook(0, 100);
@@ -342,8 +345,8 @@ const tunnels: readonly (readonly [
   ],
 ];
 
-describe("what is said of a tunnel", () => {
-  it.each(tunnels)("%s", (_name, looks, change, texts) => {
+describe("the sentences about a tunnel", () => {
+  it.each(tunnels)("the sentences about a tunnel: %s", (_name, looks, change, texts) => {
     const { reasons } = deriveTunnelHealth(tunnelEvidence(looks, change));
     expect(reasons.map(({ text }) => text)).toEqual(texts);
   });

@@ -35,7 +35,7 @@ const probe = (ms: number, answered: number, sent = 5): Partial<LinkEvidence> =>
   probe: { at: at(ms), sent, answered },
 });
 
-describe("the window", () => {
+describe("the sample window", () => {
   const clear = (from: number): Course =>
     over(moving, (index) => ({ frames: { rxClear: index < from ? 0n : 3n } }));
   const early = (ms: number): Partial<LinkEvidence> => ({
@@ -71,12 +71,15 @@ describe("the window", () => {
     ["settings told", unread],
     ["received MKPDUs set back", { mkpdus: { received: 9_000n } }],
     ["sent MKPDUs set back", { mkpdus: { sent: 9_000n } }],
-  ] as readonly (readonly [string, Bend])[])("begins with another %s", (_name, bend) => {
-    expect(verdictOf(changed(bend))).toEqual(fine);
-    expect(verdictOf(changed({}))).toEqual(["unprotected", "frames-untagged"]);
-  });
+  ] as readonly (readonly [string, Bend])[])(
+    "the sample window begins again with another %s",
+    (_name, bend) => {
+      expect(verdictOf(changed(bend))).toEqual(fine);
+      expect(verdictOf(changed({}))).toEqual(["unprotected", "frames-untagged"]);
+    },
+  );
 
-  it("begins where settings are no longer told", () => {
+  it("the sample window begins where settings are no longer reported", () => {
     const course = over(moving, (index) => ({
       frames: { rxClear: BigInt(Math.min(index, 14)) },
       ...(index < 15 ? {} : unread),
@@ -84,21 +87,24 @@ describe("the window", () => {
     expect(verdictOf(course)).toEqual(["unknown", "reading-missing"]);
   });
 
-  it.each(["queryFailed", "notSupported"] as const)("goes on without MKPDU counters: %s", (why) => {
-    const untold = { port: { mkpdus: unknown(why, at(0)) } };
-    for (const [from, to] of [
-      [0, 20],
-      [0, 15],
-      [15, 20],
-    ] as const) {
-      const course = over(clear(5), (index) => (index >= from && index < to ? untold : {}));
-      expect(verdictOf(course)).toEqual(["unprotected", "frames-untagged"]);
-    }
-  });
+  it.each(["queryFailed", "notSupported"] as const)(
+    "the sample window continues without MKPDU counters: %s",
+    (why) => {
+      const untold = { port: { mkpdus: unknown(why, at(0)) } };
+      for (const [from, to] of [
+        [0, 20],
+        [0, 15],
+        [15, 20],
+      ] as const) {
+        const course = over(clear(5), (index) => (index >= from && index < to ? untold : {}));
+        expect(verdictOf(course)).toEqual(["unprotected", "frames-untagged"]);
+      }
+    },
+  );
 
   const counters = ["txProtected", "txClear", "txTooLong", "rxOk", "rxClear", "rxBadTag"];
   counters.push("rxNotValid", "rxLate", "rxNoSci", "rxUnknownSci", "rxNotUsingSa", "rxUnusedSa");
-  it.each(counters)("begins anew when %s is reset", (name) => {
+  it.each(counters)("the sample window begins again when %s is reset", (name) => {
     const course = over(moving, (index) => ({ frames: { [name]: index < 19 ? 99_999_999n : 0n } }));
     expect(verdictOf(course)).toEqual(["unknown", "collecting-evidence"]);
   });

@@ -44,7 +44,7 @@ describe("health of a tunnel", () => {
       "clear-path-beside-tunnel",
     ],
     [
-      "nobody knows whether what leaks is blocked",
+      "it is unknown whether the leaking prefix is blocked",
       [old, now],
       { ...leaky, blocked: unknown("queryFailed", at(95_000)) },
       "unprotected",
@@ -143,13 +143,13 @@ describe("health of a tunnel", () => {
       "ike-down",
     ],
   ];
-  it.each(guards)("where %s", (_name, looks, change, verdict, codes) => {
+  it.each(guards)("the guard of a tunnel where %s", (_name, looks, change, verdict, codes) => {
     const health = deriveTunnelHealth(tunnelEvidence(looks, change));
     const told = health.reasons.map((reason) => reason.code).join(" ");
     expect([health.verdict, told]).toEqual([verdict, codes]);
   });
 
-  it("names what would pass, and what of it cannot be read, and nothing else", () => {
+  it("a missing guard names the open prefix, and guards that cannot be read, and nothing else", () => {
     const said = (change: Partial<TunnelEvidence>) =>
       deriveTunnelHealth(tunnelEvidence([old, now], change)).reasons.map(({ text }) => text);
     expect(said(blocking())).toEqual([
@@ -161,7 +161,7 @@ describe("health of a tunnel", () => {
     ]);
   });
 
-  it("of several ways names one that is open, before any that is blocked", () => {
+  it("an open path is named before any that is blocked", () => {
     const both = { ...tunnel, remotePrefixes: ["10.100.0.0/16", "10.101.0.0/16"] };
     const routes = [into, overPort("10.100.7.0/24"), overPort("10.101.7.0/24")];
     const { verdict, reasons } = deriveTunnelHealth(
@@ -177,7 +177,7 @@ describe("health of a tunnel", () => {
     ]);
   });
 
-  it("is open to what comes back unless all that it protects is blocked", () => {
+  it("a tunnel is open to inbound traffic unless all its prefixes are blocked", () => {
     const both = { ...tunnel, remotePrefixes: ["10.100.0.0/16", "10.101.0.0/16"] };
     const advertised = [{ port: "et-0/0/0", peer: "192.0.2.2", prefix: "10.1.0.0/16" }];
     const verdict = (...blocked: readonly string[]) =>
@@ -191,7 +191,7 @@ describe("health of a tunnel", () => {
     expect(verdict("10.100.0.0/16", "10.101.0.0/16")).toBe("degraded");
   });
 
-  it("tells why IKE is not established, where the device knows", () => {
+  it("a tunnel whose IKE is down reports why, if the device knows", () => {
     const down = {
       ...now,
       ike: known("down", at(95_000)),

@@ -81,7 +81,7 @@ async function watch(fault: string | undefined, afterMs: number) {
 }
 
 describe("health of the simulated site", () => {
-  it("is protected as it was left by hand", async () => {
+  it("an untouched simulated site stays protected", async () => {
     expect(await watch(undefined, 30_000)).toMatchObject({
       link: "protected",
       tunnel: "protected",
@@ -98,12 +98,12 @@ describe("health of the simulated site", () => {
     ["stale-sak", "down stale-sak"],
     ["mtu", "down mtu"],
     ["far-end-changed", "down far-end-changed ckn-mismatch"],
-  ])("%s: %s", async (fault, told) => {
+  ])("the simulated fault %s gives the verdict %s", async (fault, told) => {
     expect((await watch(fault, 60_000)).link).toBe(told);
   });
 
   it.each(["clear-path", "clear-path-back"])(
-    "%s turns the tunnel red, not the link",
+    "the simulated fault %s affects the tunnel and not the link",
     async (name) => {
       // The finding comes within one observation.
       expect(await watch(name, pollMs)).toMatchObject({

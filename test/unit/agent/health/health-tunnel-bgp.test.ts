@@ -111,7 +111,7 @@ const bgpRows: readonly Row[] = [
 ];
 
 describe("health of a tunnel", () => {
-  it.each(bgpRows)("by BGP: %s", (_name, looks, change, verdict, codes) => {
+  it.each(bgpRows)("the health of a tunnel by BGP: %s", (_name, looks, change, verdict, codes) => {
     const health = deriveTunnelHealth(tunnelEvidence(looks, change));
     expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
       verdict,
@@ -119,7 +119,7 @@ describe("health of a tunnel", () => {
     ]);
   });
 
-  it("names the neighbour that is told the way past it, and how many ways there are", () => {
+  it("a leaking tunnel names the neighbour that gets the route, and counts the paths", () => {
     const text = (change: Partial<TunnelEvidence>) =>
       deriveTunnelHealth(tunnelEvidence([old, now], change)).reasons[0]?.text;
     const said =
@@ -137,7 +137,7 @@ describe("health of a tunnel", () => {
     );
   });
 
-  it("says that it knows nothing of a session where no routing is told", () => {
+  it("a tunnel on a device that reports no routing has an unknown session", () => {
     const change = { tunnel: { ...tunnel, bgp }, routing: undefined };
     const { verdict, reasons } = deriveTunnelHealth(
       tunnelEvidence([old, now], { ...change, ways: known([into], at(95_000)) }),
@@ -148,7 +148,7 @@ describe("health of a tunnel", () => {
     ]);
   });
 
-  it("names the neighbour inside whose session is down, and why", () => {
+  it("a tunnel whose BGP is down names the neighbour and the reason", () => {
     const text = (change: Partial<TunnelSession> | "none") =>
       deriveTunnelHealth(tunnelEvidence([old, now], spoken(change))).reasons[0]?.text;
     const peer = "BGP with 169.254.21.1 over hub-1";

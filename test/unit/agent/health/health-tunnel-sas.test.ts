@@ -28,11 +28,11 @@ describe("the SAs that IKE made", () => {
       [{ ...inbound, antiReplay: "off" }, outbound],
       "anti-replay-off: the SA edge-a from 203.0.113.1 takes packets that it has seen before",
     ],
-  ])("one %s", (_name, sas, text) => {
+  ])("the finding about a tunnel's SA: one %s", (_name, sas, text) => {
     expect(said(...sas)).toEqual(["degraded", text]);
   });
 
-  it("need no packet to be believed", () => {
+  it("fresh SAs are believed before any packet", () => {
     expect(said({ ...inbound, packets: 101n }, outbound)).toEqual(["protected"]);
     const first = [
       { ...inbound, packets: 0n },
@@ -55,7 +55,7 @@ describe("the end of what is in use", () => {
     ["is not known where one does not tell", [sa(7), sa(undefined)], undefined],
     ["is none of nothing", [], undefined],
     ["is none where nothing is in use", [sa(9, "rekeyed")], undefined],
-  ])("%s", (_name, sas, endMs) => {
+  ])("the end of the SAs in use %s", (_name, sas, endMs) => {
     expect(lastEndMs(sas)).toBe(endMs);
   });
 });

@@ -213,7 +213,7 @@ const rows: readonly Row[] = [
     "",
   ],
   [
-    "an SA at its end beside one whose end nobody knows",
+    "an SA at its end beside one of unknown end",
     [old, { ...now, sas: sas({ ...inbound, endsInMs: 9 }, { ...inbound, spi: 9 }, outbound) }],
     {},
     "protected",
@@ -412,7 +412,18 @@ const edges: readonly Row[] = [
 ];
 
 describe("health of a tunnel", () => {
-  it.each(edges)("at the edge: %s", (_name, looks, change, verdict, codes) => {
+  it.each(edges)(
+    "the health of a tunnel at the limits: %s",
+    (_name, looks, change, verdict, codes) => {
+      const health = deriveTunnelHealth(tunnelEvidence(looks, change));
+      expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
+        verdict,
+        codes,
+      ]);
+    },
+  );
+
+  it.each(rows)("the health of a tunnel: %s", (_name, looks, change, verdict, codes) => {
     const health = deriveTunnelHealth(tunnelEvidence(looks, change));
     expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
       verdict,
@@ -420,15 +431,7 @@ describe("health of a tunnel", () => {
     ]);
   });
 
-  it.each(rows)("%s", (_name, looks, change, verdict, codes) => {
-    const health = deriveTunnelHealth(tunnelEvidence(looks, change));
-    expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
-      verdict,
-      codes,
-    ]);
-  });
-
-  it("counts a weak policy only once its risk is no longer accepted", () => {
+  it("a weak policy of a tunnel counts only once its risk is no longer accepted", () => {
     const weak = { ...tunnel, weaknesses: ["dhGroup DHGroup2", "pfsGroup None"] };
     const of = (waiver: "stands" | "over") =>
       deriveTunnelHealth(tunnelEvidence([old, now], { tunnel: weak, waiver }));
@@ -440,7 +443,7 @@ describe("health of a tunnel", () => {
     });
   });
 
-  it("names the route that leaks", () => {
+  it("the finding of a leaking tunnel names the route", () => {
     const health = deriveTunnelHealth(
       tunnelEvidence([old, now], routes(into, overPort("10.100.7.0/24"))),
     );

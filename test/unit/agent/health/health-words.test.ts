@@ -179,7 +179,7 @@ const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly 
     ],
   ],
   [
-    "wrong CKN of nobody",
+    "wrong CKN without an expected key",
     wrongCkn,
     { expected: undefined },
     ["FAR uses a CKN that HERE does not have: it expects none"],
@@ -261,7 +261,7 @@ const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly 
     ["MKA announced a SAK that HERE does not use both ways"],
   ],
   [
-    "key of nobody",
+    "unmanaged key",
     moving,
     { expected: undefined },
     ["HERE is protected by the key c0c0…c0, which linkseal does not manage"],
@@ -316,12 +316,15 @@ const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly 
   ],
 ];
 
-describe("what is said of a port, its far end and its session", () => {
-  it.each(rows)("%s", (_name, course, change, texts) => {
-    expect(saidOf(course, change)).toEqual(texts);
-  });
+describe("the sentences about a port, its far end and its session", () => {
+  it.each(rows)(
+    "the sentences about a port, its far end and its session: %s",
+    (_name, course, change, texts) => {
+      expect(saidOf(course, change)).toEqual(texts);
+    },
+  );
 
-  it("waits for the campaign that is to bring the first key", () => {
+  it("a port without MACsec waits for the campaign that brings its first key", () => {
     const course = always({ settings: "none" });
     const nexts = ({ reasons }: ReturnType<typeof deriveLinkHealth>): readonly string[] =>
       reasons.map((reason) => `${reason.code}: ${reason.next}`);
@@ -334,7 +337,7 @@ describe("what is said of a port, its far end and its session", () => {
   });
 });
 
-describe("what a device says stands in the way of a SAK", () => {
+describe("the obstacle to a SAK that a device reports", () => {
   const said = (troubles?: MacsecPort["troubles"]): string | undefined => {
     const port = troubles === undefined ? {} : { troubles };
     const course = over(idle, () => ({ session: { controlledPort: "blocked" }, port }));
@@ -344,7 +347,7 @@ describe("what a device says stands in the way of a SAK", () => {
     "edge-a et-0/0/0 and the far end (link1 of erd-demo) hear each other but agree on no SAK";
   const guess = `${text}: ${otherSuite}`;
 
-  it("is told as it says it, and guessed where it says nothing", () => {
+  it("a reported obstacle to a SAK is repeated, and an unreported one is guessed", () => {
     const now = at(95_000);
     expect(said(known(["no suite in common", "an old peer"], now))).toBe(
       `${text}: no suite in common, and an old peer`,

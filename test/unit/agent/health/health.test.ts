@@ -111,7 +111,7 @@ const faults: readonly Row[] = [
     "protected",
     "",
   ],
-  ["key of nobody", moving, { expected: undefined }, "degraded", "key-not-known"],
+  ["unmanaged key", moving, { expected: undefined }, "degraded", "key-not-known"],
   [
     "weaker live suite",
     always({ port: { liveSuite: known("gcm-aes-128", at(95_000)) } }),
@@ -292,11 +292,14 @@ const faults: readonly Row[] = [
 ];
 
 describe("health of a link", () => {
-  it.each(faults)("%s", (_name, course, change, verdict, codes) => {
-    expect(verdictOf(course, change)).toEqual([verdict, codes]);
-  });
+  it.each(faults)(
+    "the health of a link with a simulated fault: %s",
+    (_name, course, change, verdict, codes) => {
+      expect(verdictOf(course, change)).toEqual([verdict, codes]);
+    },
+  );
 
-  it("gives every fault of the demonstration a code of its own", () => {
+  it("every fault of the demonstration has its own code", () => {
     const firsts = [
       "same CKN, other CAK",
       "other CKN",
@@ -312,7 +315,7 @@ describe("health of a link", () => {
   });
 });
 
-describe("only one combination is green", () => {
+describe("only one combination is protected", () => {
   const axes: readonly (readonly [string, Bend | Course])[] = [
     ["no live peer", { session: { livePeers: 0, respondedPeers: 0 } }],
     ["not responded", { session: { respondedPeers: 0 } }],
@@ -325,7 +328,7 @@ describe("only one combination is green", () => {
     ["clear frames", grows("rxClear")],
     ["invalid frames", grows("rxNotValid")],
   ];
-  it("of 1,024", () => {
+  it("only one of 1,024 combinations of readings is protected", () => {
     const green: number[] = [];
     for (let mask = 0; mask < 2 ** axes.length; mask += 1) {
       const bends = axes.filter((_axis, bit) => (mask & (2 ** bit)) !== 0);
@@ -339,7 +342,7 @@ describe("only one combination is green", () => {
   });
 });
 
-describe("unknown is an answer", () => {
+describe("missing evidence is unknown", () => {
   const silent = { code: "transport.timeout", text: "no answer within 10000 ms" };
   const rows: readonly (readonly [string, Partial<LinkEvidence>, string])[] = [
     [
@@ -377,20 +380,23 @@ describe("unknown is an answer", () => {
       "port-absent",
     ],
   ];
-  it.each(rows)("%s", (_name, change, code) => {
+  it.each(rows)("a link is unknown: %s", (_name, change, code) => {
     expect(verdictOf(moving, change)).toEqual(["unknown", code]);
   });
 
   const parts = ["settings", "session", "liveSuite", "frames"] as const;
   for (const part of parts) {
-    it.each(["notSupported", "queryFailed", "unparsed"] as const)(`${part} %s`, (why) => {
-      const course = over(moving, (index) => ({
-        port: { [part]: unknown(why, at(index * 5000)) },
-      }));
-      expect(verdictOf(course)).toEqual(["unknown", "reading-missing"]);
-    });
+    it.each(["notSupported", "queryFailed", "unparsed"] as const)(
+      `a link whose ${part} reading is %s is unknown`,
+      (why) => {
+        const course = over(moving, (index) => ({
+          port: { [part]: unknown(why, at(index * 5000)) },
+        }));
+        expect(verdictOf(course)).toEqual(["unknown", "reading-missing"]);
+      },
+    );
   }
-  it.each(parts)("weak evidence for %s never counts", (part) => {
+  it.each(parts)("weak evidence for %s never makes a link protected", (part) => {
     const course: Course = (index) => {
       const strong = look(index * 5000, moving(index));
       return { port: { ...strong, [part]: { ...strong[part], weak: true } } };
@@ -398,7 +404,7 @@ describe("unknown is an answer", () => {
     expect(verdictOf(course)[0]).toBe("unknown");
   });
 
-  it("judges a fresh look although the newest one failed", () => {
+  it("a fresh observation counts although the newest one failed", () => {
     const device = { lastLookAt: at(95_000), failing: silent };
     expect(verdictOf(moving, { now: at(110_000), device })).toEqual(["protected", ""]);
   });

@@ -172,7 +172,7 @@ const backings: readonly (readonly [string, PortChange, typeof clear, string | u
     `${prefix} may ride under the MACsec of no port, not a`,
   ],
   [
-    "where nobody wants it",
+    "where it is not wanted",
     put,
     riding(under("a")),
     `${prefix} may ride under the MACsec of a, not none`,
@@ -191,20 +191,23 @@ const backings: readonly (readonly [string, PortChange, typeof clear, string | u
   ],
 ];
 
-describe("what a tunnel protects may ride under MACsec", () => {
-  it.each(backings)("%s", (_name, change, state, gap) => {
-    expect(verify([change], state)).toEqual(gap === undefined ? [] : [gap]);
-  });
+describe("prefixes that may leave under MACsec", () => {
+  it.each(backings)(
+    "the exempt ports of a prefix are verified: %s",
+    (_name, change, state, gap) => {
+      expect(verify([change], state)).toEqual(gap === undefined ? [] : [gap]);
+    },
+  );
 });
 
 describe("verify", () => {
-  it.each(cells)("%s", (_name, change, state, gap) => {
+  it.each(cells)("a change is verified against an observation: %s", (_name, change, state, gap) => {
     const gaps = verify([change], state);
     if (gap === undefined) expect(gaps).toEqual([]);
     else expect(gaps).toEqual([expect.stringContaining(gap)]);
   });
 
-  it("names every leaf of a transaction that differs", () => {
+  it("every setting of a change that differs is named", () => {
     expect(verify([protect, add, drain], clear)).toHaveLength(3);
     expect(verify([], clear)).toEqual([]);
   });
@@ -220,16 +223,16 @@ describe("settings", () => {
     ["replayWindow", { replayWindow: undefined }],
     ["sakRekeyMs", { sakRekeyMs: 1_000 }],
   ] as const;
-  it.each(leaves)("tell a wrong %s", (leaf, over) => {
+  it.each(leaves)("settings with another %s are not equal", (leaf, over) => {
     const gaps = settingsGaps(link.settings, { ...settings, ...over });
     expect(gaps.map((gap) => gap.leaf)).toEqual([leaf]);
   });
 
-  it("are equal to themselves", () => {
+  it("settings are equal to themselves", () => {
     expect(settingsGaps(link.settings, settings)).toEqual([]);
   });
 
-  it("say off for a leaf that one side does not set", () => {
+  it('a setting that one side lacks reads "off"', () => {
     const without = { ...settings, sakRekeyMs: undefined };
     expect(settingsGaps({ ...link.settings, sakRekeyMs: 1_000 }, without)).toEqual([
       { leaf: "sakRekeyMs", wanted: "1000", seen: "off" },
@@ -241,7 +244,7 @@ describe("settings", () => {
 });
 
 describe("settings of two kinds", () => {
-  it("are equal where every leaf is, whatever the policy of the port", () => {
+  it("settings of two kinds are equal if every setting is, whatever the port's policy", () => {
     expect(equalSettings(link.settings, { ...link.settings })).toBe(true);
     expect(equalSettings(link.settings, { ...link.settings, replayWindow: 7 })).toBe(false);
     expect(equalSettings(link.settings, { ...link.settings, includeSci: false })).toBe(false);

@@ -44,9 +44,9 @@ function counting(inner: Driver, sleep: (ms: number) => Promise<void>) {
   return { counts, driver };
 }
 
-describe("an agent that is told to stop", () => {
+describe("an agent that is asked to stop", () => {
   it.each([150, 1_100, 4_300, 5_500, 5_900, 6_200])(
-    "after %i ms leaves no session open, whatever it is at",
+    "an agent that is stopped after %i ms leaves no session open, whatever it is doing",
     async (ms) => {
       const size = { seed: "end", name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
       const site = buildSite(size);

@@ -92,7 +92,7 @@ export class Scene {
 
   constructor(wanted = desired, offers: Capabilities = capabilities) {
     this.#capabilities = offers;
-    const nobody = (): Promise<never> => Promise.reject(new Error("nobody"));
+    const unused = (): Promise<never> => Promise.reject(new Error("not used"));
     const entropy = { bytes: (length: number) => new Uint8Array(length).fill(this.chance) };
     const world = clockWorld({ clock: this.clock, entropy });
     const driver: Driver = { name: "sim", offers, open: async () => this.#device() };
@@ -117,7 +117,7 @@ export class Scene {
       device: "edge-a",
       lookout,
       cloud: { pace: wanted.azure.cloud === "sim" ? "withRouter" : "polled" },
-      vault: { versions: (name, signal) => this.vault(name, signal), read: nobody },
+      vault: { versions: (name, signal) => this.vault(name, signal), read: unused },
       keys: () => async () => Secret.take("psk", new Uint8Array(8)),
       memory: () => this.memory,
       write: async (record: JournalRecord) => {

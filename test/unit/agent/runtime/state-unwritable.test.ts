@@ -74,28 +74,31 @@ async function heals(bench: AgentBench, fault: DiskFault): Promise<void> {
 }
 
 describe.each(["full", "readOnly"] as const)("a disk that is %s", (fault) => {
-  it.each(cases)("is told at once while the campaign is $state, until it is over", async (each) => {
-    const { state, withinMs, isDrained } = each;
-    const bench = await rotating(state);
-    bench.disk.setFault(fault, true);
-    expect(await bench.run(withinMs, () => siteWarning(bench) !== undefined)).toBe(true);
-    const { why, next } = helps[fault];
-    expect(siteWarning(bench)).toMatchObject({ severity: "error", next });
-    expect(siteWarning(bench)?.text).toContain(`cannot be written: ${why}`);
+  it.each(cases)(
+    "a disk fault is reported at once while the campaign is $state, until it ends",
+    async (each) => {
+      const { state, withinMs, isDrained } = each;
+      const bench = await rotating(state);
+      bench.disk.setFault(fault, true);
+      expect(await bench.run(withinMs, () => siteWarning(bench) !== undefined)).toBe(true);
+      const { why, next } = helps[fault];
+      expect(siteWarning(bench)).toMatchObject({ severity: "error", next });
+      expect(siteWarning(bench)?.text).toContain(`cannot be written: ${why}`);
 
-    await bench.run(1_800_000);
-    const { text = "" } = siteWarning(bench) ?? {};
-    const isNamed = text.includes(`${primary} is drained by its campaign`);
-    expect([isNamed, bench.drained()[0]]).toEqual([isDrained, isDrained]);
-    const waits = `the campaign of ${group} (rotate) waits in ${state} since `;
-    expect(text.includes(waits)).toBe(state !== undefined);
-    expect(scraped(bench)).toMatch(/^linkseal_warning_open\{code="state-unwritable".* 1$/m);
-    // The events that the page and the webhook receive.
-    const events = bench.agent.events.after(0).filter((event) => event.code === code);
-    expect(events.map(({ severity, over }) => [severity, over])).toEqual([["error", undefined]]);
+      await bench.run(1_800_000);
+      const { text = "" } = siteWarning(bench) ?? {};
+      const isNamed = text.includes(`${primary} is drained by its campaign`);
+      expect([isNamed, bench.drained()[0]]).toEqual([isDrained, isDrained]);
+      const waits = `the campaign of ${group} (rotate) waits in ${state} since `;
+      expect(text.includes(waits)).toBe(state !== undefined);
+      expect(scraped(bench)).toMatch(/^linkseal_warning_open\{code="state-unwritable".* 1$/m);
+      // The events that the page and the webhook receive.
+      const events = bench.agent.events.after(0).filter((event) => event.code === code);
+      expect(events.map(({ severity, over }) => [severity, over])).toEqual([["error", undefined]]);
 
-    await heals(bench, fault);
-  });
+      await heals(bench, fault);
+    },
+  );
 });
 
 it("a campaign whose deadline passes while the journal cannot be written is overdue", async () => {
@@ -117,7 +120,7 @@ it("a campaign whose deadline passes while the journal cannot be written is over
   expect(overdue()).toBeUndefined();
 });
 
-it("a drained link whose sibling is lost is told by itself, with what helps at once", async () => {
+it("a drained link whose sibling is lost has its own warning, with the immediate remedy", async () => {
   const bench = await rotating("switching");
   bench.disk.setFault("readOnly", true);
   await bench.run(15_000);
@@ -138,7 +141,7 @@ it("a drained link whose sibling is lost is told by itself, with what helps at o
   await heals(bench, "readOnly");
 });
 
-it("a start on a disk that takes no write looks, and says so", async () => {
+it("a start on a disk that takes no write observes, and reports the fault", async () => {
   const bench = await rotating(undefined);
   await bench.end();
   bench.disk.setFault("readOnly", true);
@@ -149,7 +152,7 @@ it("a start on a disk that takes no write looks, and says so", async () => {
   await heals(bench, "readOnly");
 });
 
-it("an accepted config that finds no room is told until the disk takes a write", async () => {
+it("an accepted config that finds no room is reported until the disk takes a write", async () => {
   const bench = await rotating(undefined);
   bench.disk.setFault("full", true);
   const text = `${bench.config()}\n# another\n`;

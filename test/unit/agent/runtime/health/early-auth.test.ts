@@ -54,18 +54,21 @@ describe("a newer pre-shared key", () => {
     expect(told(kind, state, trouble)).toEqual([[code, `${text}: because of this`, next]]);
   });
 
-  it.each<[NextAuthState]>([["giving"], ["switching"]])("on its way is no news: %s", (state) => {
-    expect(told("agent", state)).toEqual([]);
-  });
+  it.each<[NextAuthState]>([["giving"], ["switching"]])(
+    "a newer pre-shared key that is %s causes no warning",
+    (state) => {
+      expect(told("agent", state)).toEqual([]);
+    },
+  );
 
-  it("is none where the memory has none", () => {
+  it("a tunnel without a newer key has no warning", () => {
     const inUse = { ...emptyMemory, auths: { "hub-1": { auth } } };
     for (const memory of [emptyMemory, inUse]) expect(authWarnings(memory, tunnel)).toEqual([]);
   });
 });
 
 describe("a newer certificate", () => {
-  it("that waits was refused by the gateway, and a later version is the way out", () => {
+  it("a newer certificate that waits was refused, and a later version resolves it", () => {
     expect(told("certificate", "waiting")).toEqual([
       [
         "rotation-held",
@@ -75,7 +78,7 @@ describe("a newer certificate", () => {
     ]);
   });
 
-  it("is no news in any other state", () => {
+  it("a newer certificate in any other state causes no warning", () => {
     expect(told("certificate", "switching")).toEqual([]);
   });
 });

@@ -90,8 +90,8 @@ interface Keys {
   }[];
 }
 
-describe.each([2, 20, 200])("of %i links", (links) => {
-  it("every secret version is read once, and never once for each other link", async () => {
+describe.each([2, 20, 200])("the keys of %i links", (links) => {
+  it("a round reads every secret version once, and never once for each other link", async () => {
     const stage = await Stage.of(links);
     const { keys } = await stage.get<Keys>(view);
     expect(keys.filter(({ newest, finding }) => newest !== null && finding === null)).toHaveLength(
@@ -103,7 +103,7 @@ describe.each([2, 20, 200])("of %i links", (links) => {
 });
 
 describe("doctor", () => {
-  it("reads every secret version once, with what the far ends point at", async () => {
+  it("doctor reads every secret version once, including those of the far ends", async () => {
     const stage = await Stage.of(20);
     const { findings } = await stage.get<{ findings: readonly unknown[] }>("GET /v1/doctor");
     expect(findings.length).toBeGreaterThan(0);
@@ -112,8 +112,8 @@ describe("doctor", () => {
   });
 });
 
-describe("a viewer who asks without end", () => {
-  it("costs two rounds, and each answer is newer than its request", async () => {
+describe("a viewer that requests without pause", () => {
+  it("a viewer that requests without pause costs two rounds, each newer than its request", async () => {
     const stage = await Stage.of(20);
     const asked = Array.from({ length: 200 }, (_, n) =>
       stage.ask(n % 5 === 0 ? "GET /v1/doctor" : view),
@@ -131,7 +131,7 @@ describe("a viewer who asks without end", () => {
     expect(stage.site.clock.now() - began).toBeGreaterThanOrEqual(5 * 3_000);
   });
 
-  it("does not end the round of the others by leaving, and ends it as the last one", async () => {
+  it("a viewer that leaves does not end the round of the others, and the last one does", async () => {
     const stage = await Stage.of(20);
     const { clock } = stage.site;
     const leaver = new AbortController();
@@ -153,7 +153,7 @@ describe("a viewer who asks without end", () => {
     expect((await stage.get<Keys>(view)).keys).toHaveLength(20);
   });
 
-  it("never hears of an older key than there was when it asked", async () => {
+  it("a viewer never gets an older key than existed at its request", async () => {
     const stage = await Stage.of(2);
     const { links, vault } = stage.site;
     const before = await stage.get<Keys>(view);
@@ -166,11 +166,11 @@ describe("a viewer who asks without end", () => {
   });
 });
 
-describe("two links", () => {
+describe("two links with faulty keys", () => {
   const codes = async (stage: Stage) =>
     (await stage.get<Keys>(view)).keys.map(({ finding }) => finding?.code ?? null);
 
-  it("with one CAK are both named, in whatever case it is written, and no other is", async () => {
+  it("two links with one CAK are both named, whatever its case, and no other is", async () => {
     const stage = await Stage.of(4);
     const { links, vault } = stage.site;
     const [one, , three] = links.map(({ key }) => key);
@@ -183,7 +183,7 @@ describe("two links", () => {
     expect(stage.counted()[1]).toBe(1);
   });
 
-  it("with one that is malformed beside it are told apart: only that one is", async () => {
+  it("a link with a malformed CAK is named alone", async () => {
     const stage = await Stage.of(4);
     const { links, vault } = stage.site;
     const [one] = links.map(({ key }) => key);
@@ -195,7 +195,7 @@ describe("two links", () => {
   });
 });
 
-it("a round leaves no CAK in memory, and no digest of one in what it found", async () => {
+it("a round leaves no CAK in memory, and no digest of one in its result", async () => {
   const { site, agent } = await Stage.of(4);
   const taken: Secret[] = [];
   const vault: KeyVault = {

@@ -66,7 +66,7 @@ const readers: readonly (readonly [string, Reader, readonly [string, string]])[]
   ["the list of keys", (bench) => json(bench, "GET /v1/keys"), ['"keyInUse":"', '"keyInUse":null']],
 ];
 
-describe("what was fresh when it was judged", () => {
+describe("readings that were fresh when their verdict was derived", () => {
   let bench: AgentBench;
   const before = new Map<string, string>();
   beforeAll(async () => {
@@ -79,18 +79,21 @@ describe("what was fresh when it was judged", () => {
     await bench.run(25_000);
   });
 
-  it.each(readers)("is stale when it is read: %s", async (name, read, [fresh, stale]) => {
-    expect(before.get(name)).toContain(fresh);
-    expect(before.get(name)).not.toContain(stale);
-    const after = await read(bench);
-    expect(after).toContain(stale);
-    expect(after).not.toContain(fresh);
-    expect(bench.broken).toEqual([]);
-  });
+  it.each(readers)(
+    "a reading that aged since its verdict is stale when it is read: %s",
+    async (name, read, [fresh, stale]) => {
+      expect(before.get(name)).toContain(fresh);
+      expect(before.get(name)).not.toContain(stale);
+      const after = await read(bench);
+      expect(after).toContain(stale);
+      expect(after).not.toContain(fresh);
+      expect(bench.broken).toEqual([]);
+    },
+  );
 });
 
-describe("what no loop judges anew", () => {
-  it("is stale when verdicts and alarms are read, and told once", () => {
+describe("verdicts that no loop derives again", () => {
+  it("an aged verdict is stale for verdicts and alarms, and reported once", () => {
     const bench = new JudgeBench({ silentFrom: 6 }).turn().polls(5);
     const verdicts = (): readonly string[] => {
       const { verdict, groups, tunnels } = bench.status();
@@ -119,8 +122,8 @@ describe("what no loop judges anew", () => {
   });
 });
 
-describe("what was fresh when it was asked for", () => {
-  it("is stale when keys are told, once the vault has answered for all of them", async () => {
+describe("observations that were fresh when a request began", () => {
+  it("an observation that aged while the vault answered is stale in the list of keys", async () => {
     const links = [linkNamed("primary"), linkNamed("secondary")];
     const slow = Promise.withResolvers<readonly SecretVersion[]>();
     let isFresh = true;

@@ -130,7 +130,7 @@ async function mixesNaively(store: KeyVault, writers: Writers, names: Pair): Pro
 }
 
 describe("writers that race", () => {
-  it("a thousand times never make a mixed pair, and often a whole one", async () => {
+  it("writers that race a thousand times never cause a mixed pair, and often a whole one", async () => {
     const runs = effort(1_000, 20_000);
     const seed = String(Date.now());
     console.log(`seed ${seed}`);
@@ -156,38 +156,41 @@ describe("writers that race", () => {
     expect(mixed).toBeGreaterThan(runs / 4);
   });
 
-  it.each([1, 2, 3])("leave a real agent with whole pairs on both ends, seed %s", async (seed) => {
-    const bench = new AgentBench("clear", `race ${seed}`);
-    const { vault } = bench.site;
-    const writers = bench.site.links.map(
-      ({ id, key }) => new Writers(vault, key, new Prng(`${seed} ${id}`)),
-    );
-    let racing = true;
-    await bench.live((world) => ({
-      ...world,
-      dial: {
-        ...world.dial,
-        http: (request, signal) => {
-          if (racing && request.path.startsWith("/vault/")) for (const w of writers) w.advance();
-          return world.dial.http(request, signal);
+  it.each([1, 2, 3])(
+    "writers that race leave a real agent with whole pairs on both ends, seed %s",
+    async (seed) => {
+      const bench = new AgentBench("clear", `race ${seed}`);
+      const { vault } = bench.site;
+      const writers = bench.site.links.map(
+        ({ id, key }) => new Writers(vault, key, new Prng(`${seed} ${id}`)),
+      );
+      let racing = true;
+      await bench.live((world) => ({
+        ...world,
+        dial: {
+          ...world.dial,
+          http: (request, signal) => {
+            if (racing && request.path.startsWith("/vault/")) for (const w of writers) w.advance();
+            return world.dial.http(request, signal);
+          },
         },
-      },
-    }));
-    await bench.apply();
-    await bench.run(900_000);
-    racing = false;
-    for (const { key } of bench.site.links) vault.generatePair(key, "gcm-aes-xpn-256");
-    await bench.reach("secondary done", 3_600_000);
-    expect(bench.violations()).toEqual([]);
-    expect(bench.broken).toEqual([]);
-    const bindings = Object.values(bench.agent.memory.bindings);
-    expect(bindings).toHaveLength(2);
-    for (const { key } of bindings) {
-      const meant = writers.map((each) => each.meant.get(key.cakSecretId)).find(Boolean);
-      const made = bench.site.links
-        .flatMap((each) => vault.pairs(each.key))
-        .find(({ cakSecretId }) => cakSecretId === key.cakSecretId);
-      expect(meant?.ckn.toLowerCase() ?? made?.ckn).toBe(key.ckn);
-    }
-  });
+      }));
+      await bench.apply();
+      await bench.run(900_000);
+      racing = false;
+      for (const { key } of bench.site.links) vault.generatePair(key, "gcm-aes-xpn-256");
+      await bench.reach("secondary done", 3_600_000);
+      expect(bench.violations()).toEqual([]);
+      expect(bench.broken).toEqual([]);
+      const bindings = Object.values(bench.agent.memory.bindings);
+      expect(bindings).toHaveLength(2);
+      for (const { key } of bindings) {
+        const meant = writers.map((each) => each.meant.get(key.cakSecretId)).find(Boolean);
+        const made = bench.site.links
+          .flatMap((each) => vault.pairs(each.key))
+          .find(({ cakSecretId }) => cakSecretId === key.cakSecretId);
+        expect(meant?.ckn.toLowerCase() ?? made?.ckn).toBe(key.ckn);
+      }
+    },
+  );
 });

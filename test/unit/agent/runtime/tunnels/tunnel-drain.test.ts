@@ -148,8 +148,8 @@ class Scene {
   }
 }
 
-describe("a tunnel that is drained by hand", () => {
-  it("is journaled, told to the device, and done once no best route leads into it", async () => {
+describe("a tunnel that is drained manually", () => {
+  it("a drain is journaled, applied, and done once no best route leads into the tunnel", async () => {
     const scene = new Scene();
     scene.stays = 4;
     await scene.drain();
@@ -161,7 +161,7 @@ describe("a tunnel that is drained by hand", () => {
     expect(scene.memory.drains).toEqual({});
   });
 
-  it("says so where routes stay", async () => {
+  it("a drain after which routes stay reports so", async () => {
     const scene = new Scene();
     scene.stays = 1_000;
     const error = await refused(scene.drain());
@@ -169,7 +169,7 @@ describe("a tunnel that is drained by hand", () => {
     expect(error.message).toContain("a best route still leads into it");
   });
 
-  it("is never the second one of its bundle", async () => {
+  it("a drain of the second tunnel of a bundle is refused", async () => {
     const scene = new Scene();
     await scene.drain();
     const error = await refused(scene.drain(two));
@@ -216,7 +216,7 @@ describe("a tunnel that is drained by hand", () => {
       "gate.stale",
       "edge-a cannot be read",
     ],
-  ])("stays in service beside %s", async (_name, bend, code, why) => {
+  ])("a tunnel stays in service beside %s", async (_name, bend, code, why) => {
     const scene = new Scene();
     bend(scene);
     const error = await refused(scene.drain());
@@ -225,7 +225,7 @@ describe("a tunnel that is drained by hand", () => {
     expect([scene.asked, scene.memory.drains]).toEqual([[], {}]);
   });
 
-  it("comes back by itself once no sibling carries, and not before", async () => {
+  it("a manually drained tunnel returns by itself once no sibling carries, and not before", async () => {
     const scene = new Scene();
     await scene.drain();
     await scene.turn();
@@ -252,7 +252,7 @@ describe("a tunnel that authenticates anew", () => {
   const away = [{ kind: "port.drain", port: "hub-1", means: "prepend" }];
   const back = [{ kind: "port.restore", port: "hub-1", means: "prepend" }];
 
-  it("is empty in both directions first, and gets its traffic back once that is over", async () => {
+  it("a tunnel that authenticates anew is empty both ways first, and returns afterwards", async () => {
     const scene = new Scene();
     scene.quietsMs = 5_000;
     scene.auth("switching");
@@ -272,7 +272,7 @@ describe("a tunnel that authenticates anew", () => {
     expect(scene.asked).toHaveLength(2);
   });
 
-  it("gets it back from the next turn where nobody else gave it", async () => {
+  it("a drained tunnel returns at the next turn if no earlier step returned it", async () => {
     const scene = new Scene();
     scene.auth("switching");
     await scene.drainForAuth();
@@ -285,7 +285,7 @@ describe("a tunnel that authenticates anew", () => {
     ["once that is over", (scene: Scene): void => scene.auth("held")],
     ["once its sibling is lost", (scene: Scene): void => void scene.down.add("hub-2")],
   ])(
-    "%s gets it back by a later turn where a router fails, and holds up nobody",
+    "a tunnel whose router fails %s returns at a later turn, and delays no other",
     async (_, bend) => {
       const scene = new Scene();
       scene.auth("switching");
@@ -302,7 +302,7 @@ describe("a tunnel that authenticates anew", () => {
     },
   );
 
-  it("does so under traffic where the gateway goes on to send, and says so", async () => {
+  it("a tunnel authenticates under traffic if its gateway keeps sending, and reports so", async () => {
     const scene = new Scene();
     scene.incoming.drained = 50;
     await scene.drainForAuth();
@@ -325,14 +325,14 @@ describe("a tunnel that authenticates anew", () => {
       },
     ],
     ["its sibling is drained", (scene) => scene.drained.add("hub-2")],
-  ])("stays in service where %s", async (_why, bend) => {
+  ])("a tunnel that authenticates anew stays in service where %s", async (_why, bend) => {
     const scene = new Scene();
     bend(scene);
     await scene.drainForAuth();
     expect([scene.asked, scene.memory.drains, scene.said]).toEqual([[], {}, []]);
   });
 
-  it("leaves one to whoever drained it by hand", async () => {
+  it("a fresh authentication leaves a manually drained tunnel drained", async () => {
     const scene = new Scene();
     await scene.drain();
     scene.auth("switching");

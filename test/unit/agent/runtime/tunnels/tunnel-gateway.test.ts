@@ -27,7 +27,7 @@ const codes = (made: Scene): readonly string[] =>
   authWarnings(made.memory, made.tunnel).map(({ code, next }) => `${code}: ${next}`);
 
 describe("a newer pre-shared key that the agent gives to the gateway", () => {
-  it("is given, told to the router, proven, and in use without anybody", async () => {
+  it("a newer key is written to gateway and router, proven, and in use without an operator", async () => {
     const made = scene();
     await made.turn();
     expect(made.told).toEqual(["give 2", "put 2", "reauthenticate"]);
@@ -41,7 +41,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
   });
 
   it.each(["peer.denied", "peer.rejected", "peer.throttled", "peer.unreachable"] as const)(
-    "that is refused with %s changes nothing, and is tried again after five minutes",
+    "a key that the gateway refuses with %s changes nothing, and is tried after five minutes",
     async (code) => {
       const made = scene();
       made.refusal = failure(code);
@@ -60,7 +60,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     },
   );
 
-  it("whose reply was lost is given again soon, whatever is said meanwhile", async () => {
+  it("a key whose reply was lost is written again soon, whatever the gateway reports meanwhile", async () => {
     const made = scene();
     made.refusal = failure("peer.unreachable", "unknown");
     await made.turn();
@@ -81,7 +81,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect(made.router).toBe(id(2));
   });
 
-  it("that no fresh authentication proves goes back at both ends, and is held", async () => {
+  it("a key that no fresh authentication proves is withdrawn from both ends, and held", async () => {
     const made = scene();
     made.trouble = failure("device.rejected");
     await made.turn();
@@ -99,7 +99,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
   });
 
-  it("gives way to one newer still once it went back", async () => {
+  it("a withdrawn key is replaced by a still newer one", async () => {
     const made = scene();
     made.trouble = failure("device.rejected");
     await made.turn();
@@ -111,7 +111,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect([made.gateway, made.router]).toEqual([id(3), id(3)]);
   });
 
-  it("says so where the vault gives the version in use no more, and goes back later", async () => {
+  it("a withdrawal for which the vault lacks the old key is reported, and done later", async () => {
     const made = scene();
     made.trouble = failure("device.rejected");
     made.gone.add(id(1));
@@ -130,7 +130,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect([made.gateway, made.router]).toEqual([id(1), id(1)]);
   });
 
-  it("goes back where it was taken back while nobody knew whether the gateway had it", async () => {
+  it("a key that was removed from the vault while its write was open is withdrawn", async () => {
     const made = scene();
     made.refusal = failure("peer.unreachable", "unknown");
     await made.turn();
@@ -150,7 +150,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect(made.next()).toBeUndefined();
   });
 
-  it("is tried at the router at once where no SA is left while it is being given", async () => {
+  it("a key whose write is open is tried at the router at once if no SA is left", async () => {
     const made = scene();
     made.refusal = failure("peer.unreachable", "unknown");
     await made.turn();
@@ -163,7 +163,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
   });
 
   it.each(["giving", "switching", "returning"] as const)(
-    "is gone on with by a successor that finds it %s",
+    "a successor that finds a key %s continues",
     async (state) => {
       const made = scene();
       const next = { auth: psk(2), state, since: wall, because: "as it was" };
@@ -180,7 +180,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     },
   );
 
-  it("is a person's matter from the moment that the config says so", async () => {
+  it("a key is left to a person from the moment that the config says so", async () => {
     const made = scene();
     made.refusal = failure("peer.unreachable", "unknown");
     await made.turn();
@@ -200,7 +200,7 @@ function sibling(over: Partial<DesiredTunnel> = {}): DesiredTunnel {
   return { ...sample, ...other, ...over };
 }
 
-describe("what keeps the agent from giving a gateway its key", () => {
+describe("the checks before the agent writes a gateway's key", () => {
   const frozen = site.groups.map((group) => ({
     ...group,
     freezes: [{ text: "now", from: wall, until: (wall + 86_400_000) as typeof wall }],
@@ -224,7 +224,7 @@ describe("what keeps the agent from giving a gateway its key", () => {
       },
       "the key of hub-2 is being changed, and one of a gateway changes at a time",
     ],
-  ])("is %s", async (_what, bend, because) => {
+  ])("the agent does not write a gateway's key because of %s", async (_what, bend, because) => {
     const made = scene();
     bend(made);
     if (made.siblings.length > 0) made.restart();
@@ -239,7 +239,7 @@ describe("what keeps the agent from giving a gateway its key", () => {
     expect(made.records).toHaveLength(length);
   });
 
-  it("is a freeze, for whatever comes by itself and not for a person", async () => {
+  it("a freeze stops policies from writing a gateway's key, and not a person", async () => {
     const made = scene(frozen);
     await made.turn();
     expect(made.told).toEqual([]);
@@ -247,7 +247,7 @@ describe("what keeps the agent from giving a gateway its key", () => {
     expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
   });
 
-  it("is nothing where a sibling carries", async () => {
+  it("a sibling that carries lets the agent write a gateway's key", async () => {
     const made = scene();
     made.siblings.push(sibling({ device: "edge-a" }));
     made.restart();
