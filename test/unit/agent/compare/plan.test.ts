@@ -1,14 +1,12 @@
 // The steps of a plan, their order, and those that are left to an operator.
 
 import { describe, expect, it } from "vitest";
-import { type Plan, plan, samePlan, standingOf, tunnelSpec } from "#agent/compare/plan.ts";
+import { type Plan, plan, samePlan, tunnelSpec } from "#agent/compare/plan.ts";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import type { LinkView } from "#agent/model/link-view.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
-import type { Capabilities } from "#hal/device.ts";
-import { type DeviceState, type IpsecTunnel, known, unknown } from "#hal/model.ts";
-import { keyOne } from "../../kit/campaign-kit.ts";
-import { capabilities, ckn, sampleState } from "../../kit/site-bench.ts";
+import { type DeviceState, type IpsecTunnel, known } from "#hal/model.ts";
+import { capabilities, sampleState } from "../../kit/site-bench.ts";
 import {
   at,
   bindingOf,
@@ -16,7 +14,6 @@ import {
   desiredOf,
   link,
   linkNamed,
-  peerOff,
   peerOn,
   securedPort,
   settings,
@@ -29,202 +26,6 @@ const bound: Memory = {
   ...emptyMemory,
   bindings: { "erd-demo/primary": bindingOf() },
 };
-const on = viewOf(stateOf(securedPort()), { peer: peerOn() });
-const unread = unknown("queryFailed", now);
-
-describe("how a link compares with the intent", () => {
-  const cells: readonly (readonly [string, LinkView, Memory, string, string])[] = [
-    ["clear at both ends", viewOf(stateOf(clearPort())), emptyMemory, "clear", ""],
-    ["router unread", viewOf(undefined), emptyMemory, "unreadable", "edge-a cannot be read"],
-    [
-      "no such port",
-      viewOf(stateOf(clearPort({ port: "et-9" }))),
-      emptyMemory,
-      "unreadable",
-      "no port",
-    ],
-    [
-      "keys unread",
-      viewOf(stateOf(clearPort({ keys: unread }))),
-      emptyMemory,
-      "unreadable",
-      "settings",
-    ],
-    [
-      "settings unread",
-      viewOf(stateOf(clearPort({ settings: unread }))),
-      emptyMemory,
-      "unreadable",
-      "settings",
-    ],
-    [
-      "far end unread",
-      viewOf(stateOf(clearPort()), { peer: undefined }),
-      emptyMemory,
-      "unreadable",
-      "far end",
-    ],
-    ["a key on the router", on, emptyMemory, "unmanaged", "router already"],
-    [
-      "a key without settings",
-      viewOf(stateOf(securedPort({ settings: known(undefined, now) }))),
-      emptyMemory,
-      "unmanaged",
-      "router already",
-    ],
-    [
-      "must-secure, no key",
-      viewOf(stateOf(clearPort({ settings: known(settings, now) }))),
-      emptyMemory,
-      "unmanaged",
-      "router already",
-    ],
-    [
-      "a key on the far end alone",
-      viewOf(stateOf(clearPort()), { peer: peerOn() }),
-      emptyMemory,
-      "unmanaged",
-      "far end already",
-    ],
-    ["ours", on, bound, "managed", ""],
-    [
-      "ours, far end unread",
-      viewOf(stateOf(securedPort()), { peer: undefined }),
-      bound,
-      "managed",
-      "",
-    ],
-  ];
-  it.each(cells)("a link compared with the intent: %s", (_name, view, memory, kind, why) => {
-    const standing = standingOf(view, memory, capabilities);
-    expect(standing.kind).toBe(kind);
-    expect("why" in standing ? standing.why : "").toContain(why);
-  });
-
-  const drifts: readonly (readonly [string, LinkView, readonly string[], boolean])[] = [
-    ["none", on, [], false],
-    [
-      "a leaf that is hitless",
-      viewOf(
-        stateOf(securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) })),
-        { peer: peerOn() },
-      ),
-      ["sakRekeyMs is off"],
-      true,
-    ],
-    [
-      "a leaf that is not",
-      viewOf(
-        stateOf(securedPort({ settings: known({ ...settings, suite: "gcm-aes-128" }, now) })),
-        { peer: peerOn() },
-      ),
-      ["suite is gcm-aes-128"],
-      false,
-    ],
-    [
-      "one of each: not mended by halves",
-      viewOf(
-        stateOf(
-          securedPort({
-            settings: known({ ...settings, suite: "gcm-aes-128", sakRekeyMs: undefined }, now),
-          }),
-        ),
-        { peer: peerOn() },
-      ),
-      ["suite", "sakRekeyMs"],
-      false,
-    ],
-    [
-      "MACsec gone",
-      viewOf(stateOf(clearPort()), { peer: peerOn() }),
-      ["policy is absent", "is gone"],
-      false,
-    ],
-    [
-      "the key is gone",
-      viewOf(stateOf(securedPort({ keys: known([{ ckn: ckn("f"), role: "primary" }], now) })), {
-        peer: peerOn(),
-      }),
-      ["is gone", "another key (ffffffff…) is present beside"],
-      false,
-    ],
-    [
-      "far end off",
-      viewOf(stateOf(securedPort()), { peer: peerOff }),
-      ["another CAK", "suite none", "SCI off"],
-      false,
-    ],
-    [
-      "far end with another key",
-      viewOf(stateOf(securedPort()), {
-        peer: peerOn({ ...keyOne, cakSecretId: "https://v/secrets/a/2" }),
-      }),
-      ["another CAK"],
-      false,
-    ],
-    [
-      "far end shut",
-      viewOf(stateOf(securedPort()), { peer: peerOn(keyOne, { admin: "down" }) }),
-      ["administratively down"],
-      false,
-    ],
-  ];
-  it.each(drifts)(
-    "a managed link that differs from the intent is drift: %s",
-    (_name, view, texts, mendable) => {
-      const standing = standingOf(view, bound, capabilities);
-      const drift = standing.kind === "managed" ? standing.drift : [];
-      expect(drift.map(({ text }) => text)).toEqual(
-        texts.map((text) => expect.stringContaining(text)),
-      );
-      expect(drift.some(({ repair }) => repair !== undefined)).toBe(mendable);
-    },
-  );
-
-  it("drift on a device with unknown capabilities has no repair", () => {
-    const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
-    const view = viewOf(stateOf(port), { peer: peerOn() });
-    const { macsec: _macsec, ...unable } = capabilities;
-    for (const able of [undefined, unable]) {
-      expect(standingOf(view, bound, able)).toMatchObject({ drift: [{ repair: undefined }] });
-    }
-  });
-
-  it("several differing settings are mended by one change, with the intent's settings", () => {
-    const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
-    const view = viewOf(stateOf(port), { peer: peerOn() });
-    expect(standingOf(view, bound, capabilities)).toMatchObject({
-      drift: [{ repair: [{ kind: "macsec.protect", port: "et-0/0/0", settings: link.settings }] }],
-    });
-  });
-
-  it("missing MACsec is never restored by itself, even if the policy is hitless", () => {
-    const { macsec } = capabilities;
-    if (macsec === undefined) throw new Error("the sample device has no MACsec");
-    const able: Capabilities = { ...capabilities, macsec: { ...macsec, hitless: ["policy"] } };
-    const view = viewOf(stateOf(clearPort()), { peer: peerOn() });
-    const standing = standingOf(view, bound, able);
-    expect(standing).toMatchObject({ drift: [{ repair: undefined }, { repair: undefined }] });
-  });
-
-  it("a far end that cannot be read is not drift", () => {
-    const view = viewOf(stateOf(securedPort()), { peer: undefined });
-    expect(standingOf(view, bound, capabilities)).toMatchObject({ kind: "managed", drift: [] });
-  });
-
-  it("the far end's SCI is compared with the wanted one", () => {
-    const bare = { ...link, settings: { ...link.settings, includeSci: false } };
-    const port = securedPort({ settings: known({ ...settings, includeSci: false }, now) });
-    const drift = (sci: "on" | "off"): unknown =>
-      standingOf(
-        viewOf(stateOf(port), { link: bare, peer: peerOn(keyOne, { sci }) }),
-        bound,
-        capabilities,
-      );
-    expect(drift("off")).toMatchObject({ drift: [] });
-    expect(drift("on")).toMatchObject({ drift: [{ text: "link1: the far end has SCI on" }] });
-  });
-});
 
 interface Scene {
   readonly desired?: Desired;
@@ -264,7 +65,7 @@ const wrongRekey = (each: DesiredLink): LinkView => {
 };
 
 describe("the plan", () => {
-  it("the plan of a first day has the tunnel, then one link after the other in the config's order", () => {
+  it("the plan of a first day has the tunnel, then each link in the config's order", () => {
     const { steps, notes, wouldChange } = planned({});
     expect(wouldChange).toBe(true);
     expect(notes).toEqual([]);

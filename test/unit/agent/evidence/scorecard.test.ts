@@ -383,26 +383,49 @@ describe("an alert that reaches no person, or watches something else, proves no 
     rowOf("monitoring", circuit, ofPort, ...alerts);
 
   it.each([
-    ["notVerifiable", "BgpAvailability", { actions: [] }, /circuit1 has an action group: who gets/],
-    [
-      "notVerifiable",
-      "BgpAvailability",
-      { actions: [{}] },
-      /circuit1 has an action group: who gets/,
-    ],
-    [
-      "notVerifiable",
-      "FastPathRoutesCountForCircuit",
-      {},
-      /no alert rule of circuit1 that was read/,
-    ],
-    ["notVerifiable", "LineProtocol", {}, /watches ArpAvailability or BgpAvailability/],
-    ["failed", "BgpAvailability", { enabled: false }, /every alert rule of circuit1 is off/],
-    ["proven", "ArpAvailability", {}, /an alert rule watches circuit1 and has an action group/],
-  ])("monitoring is %s by an alert on %s with %j", async (verdict, metric, more, says) => {
-    const row = await monitoring(alert(circuitId, metric, more));
-    expect(row).toMatchObject({ verdict, evidence: expect.stringMatching(says) });
-  });
+    {
+      verdict: "notVerifiable",
+      metric: "BgpAvailability",
+      more: { actions: [] },
+      says: /circuit1 has an action group: who gets/,
+    },
+    {
+      verdict: "notVerifiable",
+      metric: "BgpAvailability",
+      more: { actions: [{}] },
+      says: /circuit1 has an action group: who gets/,
+    },
+    {
+      verdict: "notVerifiable",
+      metric: "FastPathRoutesCountForCircuit",
+      more: {},
+      says: /no alert rule of circuit1 that was read/,
+    },
+    {
+      verdict: "notVerifiable",
+      metric: "LineProtocol",
+      more: {},
+      says: /watches ArpAvailability or BgpAvailability/,
+    },
+    {
+      verdict: "failed",
+      metric: "BgpAvailability",
+      more: { enabled: false },
+      says: /every alert rule of circuit1 is off/,
+    },
+    {
+      verdict: "proven",
+      metric: "ArpAvailability",
+      more: {},
+      says: /an alert rule watches circuit1 and has an action group/,
+    },
+  ])(
+    "monitoring is $verdict by an alert on $metric with $more",
+    async ({ verdict, metric, more, says }) => {
+      const row = await monitoring(alert(circuitId, metric, more));
+      expect(row).toMatchObject({ verdict, evidence: expect.stringMatching(says) });
+    },
+  );
 
   it("monitoring of a port is proven by line or light, and by no metric of its circuit", async () => {
     const good = alert(circuitId, "ArpAvailability");

@@ -34,61 +34,101 @@ describe("the traffic that a backup protects", () => {
   const rides = (routes: readonly Route[], ...links: readonly BackedLink[]) =>
     ridingOf(backup, known(routes, newest), links);
 
-  it.each<[string, readonly Route[], readonly BackedLink[], string]>([
-    ["by the link", [over(), into(hub, "hub-1", false)], [backed()], "standby"],
-    ["by another tunnel", [into(hub, "hub-2")], [down], "standby"],
-    ["nowhere", [], [down], "standby"],
-    ["by it, with no link", [into()], [down], "carries"],
-    [
-      "by it, with a drained link",
-      [over(hub, "p1", false), into()],
-      [backed({ drain: "on" })],
-      "carries",
-    ],
-    ["by it, with a link without a route", [into()], [backed()], "carries"],
-    [
-      "by it, with a link of unknown state",
-      [over(), into()],
-      [backed({ verdict: "unknown" })],
-      "carries",
-    ],
-    ["by it, beside a link", [over(hub, "p1", false), into()], [backed()], "preferred"],
-    [
-      "by it, beside a degraded link",
-      [over(hub, "p1", false), into()],
-      [backed({ verdict: "degraded" })],
-      "preferred",
-    ],
-    [
-      "by it, beside a second link",
-      [over(hub, "p2", false), into()],
-      [down, backed({ port: "p2" })],
-      "preferred",
-    ],
-    ["by both alike", [over(), into()], [backed()], "preferred"],
-    ["a part of it", [over(), into("10.100.7.0/24")], [backed()], "preferred"],
-    ["more than it, which is shorter", [over(), into("10.0.0.0/8")], [backed()], "standby"],
-    [
-      "beside what is longer and elsewhere",
-      [over("192.0.2.0/24"), into("192.0.2.0/25"), into()],
-      [down],
-      "carries",
-    ],
-    ["by the link, with something else in it", [over(), into("10.200.7.0/24")], [down], "standby"],
-    [
-      "by it, with a route over a port of no link",
-      [over(hub, "p9", false), into()],
-      [backed()],
-      "carries",
-    ],
-    [
-      "by it, with a link that leads elsewhere",
-      [over("192.0.2.0/24", "p1"), into()],
-      [backed()],
-      "carries",
-    ],
-    ["but for the neighbour inside", [over(), into("169.254.21.1/32")], [backed()], "standby"],
-  ])("protected traffic of a backup is routed %s", (_how, routes, links, kind) => {
+  it.each<{
+    readonly how: string;
+    readonly routes: readonly Route[];
+    readonly links: readonly BackedLink[];
+    readonly kind: string;
+  }>([
+    {
+      how: "by the link",
+      routes: [over(), into(hub, "hub-1", false)],
+      links: [backed()],
+      kind: "standby",
+    },
+    { how: "by another tunnel", routes: [into(hub, "hub-2")], links: [down], kind: "standby" },
+    { how: "nowhere", routes: [], links: [down], kind: "standby" },
+    { how: "by it, with no link", routes: [into()], links: [down], kind: "carries" },
+    {
+      how: "by it, with a drained link",
+      routes: [over(hub, "p1", false), into()],
+      links: [backed({ drain: "on" })],
+      kind: "carries",
+    },
+    {
+      how: "by it, with a link without a route",
+      routes: [into()],
+      links: [backed()],
+      kind: "carries",
+    },
+    {
+      how: "by it, with a link of unknown state",
+      routes: [over(), into()],
+      links: [backed({ verdict: "unknown" })],
+      kind: "carries",
+    },
+    {
+      how: "by it, beside a link",
+      routes: [over(hub, "p1", false), into()],
+      links: [backed()],
+      kind: "preferred",
+    },
+    {
+      how: "by it, beside a degraded link",
+      routes: [over(hub, "p1", false), into()],
+      links: [backed({ verdict: "degraded" })],
+      kind: "preferred",
+    },
+    {
+      how: "by it, beside a second link",
+      routes: [over(hub, "p2", false), into()],
+      links: [down, backed({ port: "p2" })],
+      kind: "preferred",
+    },
+    { how: "by both alike", routes: [over(), into()], links: [backed()], kind: "preferred" },
+    {
+      how: "a part of it",
+      routes: [over(), into("10.100.7.0/24")],
+      links: [backed()],
+      kind: "preferred",
+    },
+    {
+      how: "more than it, which is shorter",
+      routes: [over(), into("10.0.0.0/8")],
+      links: [backed()],
+      kind: "standby",
+    },
+    {
+      how: "beside what is longer and elsewhere",
+      routes: [over("192.0.2.0/24"), into("192.0.2.0/25"), into()],
+      links: [down],
+      kind: "carries",
+    },
+    {
+      how: "by the link, with something else in it",
+      routes: [over(), into("10.200.7.0/24")],
+      links: [down],
+      kind: "standby",
+    },
+    {
+      how: "by it, with a route over a port of no link",
+      routes: [over(hub, "p9", false), into()],
+      links: [backed()],
+      kind: "carries",
+    },
+    {
+      how: "by it, with a link that leads elsewhere",
+      routes: [over("192.0.2.0/24", "p1"), into()],
+      links: [backed()],
+      kind: "carries",
+    },
+    {
+      how: "but for the neighbour inside",
+      routes: [over(), into("169.254.21.1/32")],
+      links: [backed()],
+      kind: "standby",
+    },
+  ])("protected traffic of a backup is routed $how", ({ routes, links, kind }) => {
     expect(rides(routes, ...links).kind).toBe(kind);
   });
 
@@ -149,17 +189,40 @@ describe("a route over a port of a backed link", () => {
       }),
     );
 
-  it.each<[Verdict, Verdict, string, string]>([
-    ["protected", "protected", "", ""],
-    ["degraded", "protected", "", ""],
-    ["unknown", "unknown", "link-down", "is the backup of erd-demo/primary, which is unknown"],
-    ["down", "degraded", "clear-path-beside-tunnel", "nothing leaves there"],
-    ["unprotected", "degraded", "clear-path-beside-tunnel", "it is blocked there"],
-  ])("a route over a link that is %s makes the tunnel %s", (verdict, own, code, text) => {
-    const { verdict: said, reasons } = health(backed({ verdict, reason }));
-    expect([said, reasons[0]?.code ?? ""]).toEqual([own, code]);
-    expect(reasons[0]?.text ?? "").toContain(text);
-  });
+  it.each<{
+    readonly verdict: Verdict;
+    readonly own: Verdict;
+    readonly code: string;
+    readonly text: string;
+  }>([
+    { verdict: "protected", own: "protected", code: "", text: "" },
+    { verdict: "degraded", own: "protected", code: "", text: "" },
+    {
+      verdict: "unknown",
+      own: "unknown",
+      code: "link-down",
+      text: "is the backup of erd-demo/primary, which is unknown",
+    },
+    {
+      verdict: "down",
+      own: "degraded",
+      code: "clear-path-beside-tunnel",
+      text: "nothing leaves there",
+    },
+    {
+      verdict: "unprotected",
+      own: "degraded",
+      code: "clear-path-beside-tunnel",
+      text: "it is blocked there",
+    },
+  ])(
+    "a route over a link that is $verdict makes the tunnel $own",
+    ({ verdict, own, code, text }) => {
+      const { verdict: said, reasons } = health(backed({ verdict, reason }));
+      expect([said, reasons[0]?.code ?? ""]).toEqual([own, code]);
+      expect(reasons[0]?.text ?? "").toContain(text);
+    },
+  );
 
   it("a route over a link without MACsec and without block is in the clear", () => {
     const clear = backed({ verdict: "unprotected", reason });
@@ -272,16 +335,21 @@ describe("the proof of a backup", () => {
     ...change,
   });
 
-  it.each<[string, ProofLog | undefined, number, boolean]>([
-    ["fresh", log(), 0, true],
-    ["three intervals old", log(), 3 * proveMs, true],
-    ["older", log(), 3 * proveMs + 1, false],
-    ["failed once since", log({ failures: 1, cause: "lost" }), 1, true],
-    ["failed twice since", log({ failures: 2, cause: "lost" }), 1, false],
-    ["not there yet", log({ proven: undefined }), proveMs, true],
-    ["never there", log({ proven: undefined }), 3 * proveMs + 1, false],
-    ["not tried at all", undefined, 9 * proveMs, true],
-  ])("a proof that is %s is good for the tested time", (_what, seen, ms, isGood) => {
+  it.each<{
+    readonly what: string;
+    readonly seen: ProofLog | undefined;
+    readonly ms: number;
+    readonly isGood: boolean;
+  }>([
+    { what: "fresh", seen: log(), ms: 0, isGood: true },
+    { what: "three intervals old", seen: log(), ms: 3 * proveMs, isGood: true },
+    { what: "older", seen: log(), ms: 3 * proveMs + 1, isGood: false },
+    { what: "failed once since", seen: log({ failures: 1, cause: "lost" }), ms: 1, isGood: true },
+    { what: "failed twice since", seen: log({ failures: 2, cause: "lost" }), ms: 1, isGood: false },
+    { what: "not there yet", seen: log({ proven: undefined }), ms: proveMs, isGood: true },
+    { what: "never there", seen: log({ proven: undefined }), ms: 3 * proveMs + 1, isGood: false },
+    { what: "not tried at all", seen: undefined, ms: 9 * proveMs, isGood: true },
+  ])("a proof that is $what is good for the tested time", ({ seen, ms, isGood }) => {
     expect(unprovenCause(seen, proveMs, at(ms)) === undefined).toBe(isGood);
   });
 

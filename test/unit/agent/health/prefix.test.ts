@@ -5,14 +5,14 @@ import { contains, parsePrefix, sameAddress } from "#agent/health/prefix.ts";
 
 describe("prefixes", () => {
   it.each([
-    ["10.1.2.3", 4, 0x0a010203n, 32],
-    ["10.0.0.0/8", 4, 0x0a000000n, 8],
-    ["2001:db8::1", 6, 0x20010db8000000000000000000000001n, 128],
-    ["1:2:3:4:5:6:7:8", 6, 0x00010002000300040005000600070008n, 128],
-    ["1:2:3::5:6:7:8/64", 6, 0x00010002000300000005000600070008n, 64],
-    ["::", 6, 0n, 128],
-    ["ABCD::", 6, 0xabcd0000000000000000000000000000n, 128],
-  ] as const)("the text of a prefix is parsed: %s", (text, family, bits, length) => {
+    { text: "10.1.2.3", family: 4, bits: 0x0a010203n, length: 32 },
+    { text: "10.0.0.0/8", family: 4, bits: 0x0a000000n, length: 8 },
+    { text: "2001:db8::1", family: 6, bits: 0x20010db8000000000000000000000001n, length: 128 },
+    { text: "1:2:3:4:5:6:7:8", family: 6, bits: 0x00010002000300040005000600070008n, length: 128 },
+    { text: "1:2:3::5:6:7:8/64", family: 6, bits: 0x00010002000300000005000600070008n, length: 64 },
+    { text: "::", family: 6, bits: 0n, length: 128 },
+    { text: "ABCD::", family: 6, bits: 0xabcd0000000000000000000000000000n, length: 128 },
+  ] as const)("the text of a prefix is parsed: $text", ({ text, family, bits, length }) => {
     expect(parsePrefix(text)).toEqual({ family, bits, length });
   });
 

@@ -103,119 +103,137 @@ describe("the newest pair", () => {
     expect(chosen).toMatchObject({ generation: 7, created: now });
   });
 
-  const bad: readonly (readonly [string, (store: Store) => unknown, string, string])[] = [
-    ["no version at all", () => undefined, "vault.malformedKey", "no enabled version"],
-    [
-      "only disabled ones",
-      (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), enabled: false })],
-      "vault.malformedKey",
-      "no enabled version",
-    ],
-    [
-      "only expired ones",
-      (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), expires: hourLater })],
-      "vault.malformedKey",
-      "in its dates",
-    ],
-    [
-      "only future ones",
-      (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), notBefore: (now + day) as WallTime })],
-      "vault.malformedKey",
-      "in its dates",
-    ],
-    ["no tag", (s) => [s.ckn(), s.cak(cakText, { tags: {} })], "vault.unpaired", "names no CKN"],
-    [
-      "a tag that is no CKN",
-      (s) => [s.ckn(), s.cak(cakText, tags("not hex"))],
-      "vault.unpaired",
-      "names no CKN",
-    ],
-    [
-      "a tag of a short CKN",
-      (s) => [s.ckn("C0FF"), s.cak(cakText, tags("C0FF"))],
-      "vault.unpaired",
-      "of 32 octets",
-    ],
-    [
-      "an older pair, yet a newest one without a tag",
-      (s) => [s.ckn(), s.cak(), s.cak(cakText, { tags: {} })],
-      "vault.unpaired",
-      "names no CKN",
-    ],
-    [
-      "a CKN secret that holds another",
-      (s) => [s.ckn(otherCkn), s.cak()],
-      "vault.unpaired",
-      "no enabled",
-    ],
-    [
-      "a CKN that is disabled",
-      (s) => [s.ckn(cknText, { enabled: false }), s.cak()],
-      "vault.unpaired",
-      "no enabled",
-    ],
-    [
-      "a CKN that has expired",
-      (s) => [s.ckn(cknText, { expires: now }), s.cak()],
-      "vault.unpaired",
-      "no enabled",
-    ],
-    ["no CKN at all", (s) => [s.cak()], "vault.unpaired", "no enabled"],
-    [
-      "one CKN with two CAK versions",
-      (s) => [s.ckn(), s.cak(), s.cak(`${cakText.slice(2)}00`)],
-      "vault.reusedCkn",
-      "same CKN",
-    ],
-    [
-      "a generation that went back",
-      (s) => [
+  const bad: readonly {
+    readonly name: string;
+    readonly fill: (store: Store) => unknown;
+    readonly code: string;
+    readonly text: string;
+  }[] = [
+    {
+      name: "no version at all",
+      fill: () => undefined,
+      code: "vault.malformedKey",
+      text: "no enabled version",
+    },
+    {
+      name: "only disabled ones",
+      fill: (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), enabled: false })],
+      code: "vault.malformedKey",
+      text: "no enabled version",
+    },
+    {
+      name: "only expired ones",
+      fill: (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), expires: hourLater })],
+      code: "vault.malformedKey",
+      text: "in its dates",
+    },
+    {
+      name: "only future ones",
+      fill: (s) => [
+        s.ckn(),
+        s.cak(cakText, { ...tags(cknText), notBefore: (now + day) as WallTime }),
+      ],
+      code: "vault.malformedKey",
+      text: "in its dates",
+    },
+    {
+      name: "no tag",
+      fill: (s) => [s.ckn(), s.cak(cakText, { tags: {} })],
+      code: "vault.unpaired",
+      text: "names no CKN",
+    },
+    {
+      name: "a tag that is no CKN",
+      fill: (s) => [s.ckn(), s.cak(cakText, tags("not hex"))],
+      code: "vault.unpaired",
+      text: "names no CKN",
+    },
+    {
+      name: "a tag of a short CKN",
+      fill: (s) => [s.ckn("C0FF"), s.cak(cakText, tags("C0FF"))],
+      code: "vault.unpaired",
+      text: "of 32 octets",
+    },
+    {
+      name: "an older pair, yet a newest one without a tag",
+      fill: (s) => [s.ckn(), s.cak(), s.cak(cakText, { tags: {} })],
+      code: "vault.unpaired",
+      text: "names no CKN",
+    },
+    {
+      name: "a CKN secret that holds another",
+      fill: (s) => [s.ckn(otherCkn), s.cak()],
+      code: "vault.unpaired",
+      text: "no enabled",
+    },
+    {
+      name: "a CKN that is disabled",
+      fill: (s) => [s.ckn(cknText, { enabled: false }), s.cak()],
+      code: "vault.unpaired",
+      text: "no enabled",
+    },
+    {
+      name: "a CKN that has expired",
+      fill: (s) => [s.ckn(cknText, { expires: now }), s.cak()],
+      code: "vault.unpaired",
+      text: "no enabled",
+    },
+    { name: "no CKN at all", fill: (s) => [s.cak()], code: "vault.unpaired", text: "no enabled" },
+    {
+      name: "one CKN with two CAK versions",
+      fill: (s) => [s.ckn(), s.cak(), s.cak(`${cakText.slice(2)}00`)],
+      code: "vault.reusedCkn",
+      text: "same CKN",
+    },
+    {
+      name: "a generation that went back",
+      fill: (s) => [
         s.ckn(otherCkn),
         s.cak(cakText, tags(otherCkn, "9")),
         s.ckn(),
         s.cak(cakText, tags(cknText, "8")),
       ],
-      "vault.unpaired",
-      "generation 8, and 9",
-    ],
-    [
-      "a CAK that is too short",
-      (s) => [s.ckn(), s.cak(cakText.slice(4))],
-      "vault.malformedKey",
-      "60 characters",
-    ],
-    [
-      "a CAK of odd length",
-      (s) => [s.ckn(), s.cak(cakText.slice(1))],
-      "vault.malformedKey",
-      "63 characters",
-    ],
-    [
-      "a CAK that is too long",
-      (s) => [s.ckn(), s.cak(`${cakText}00`)],
-      "vault.malformedKey",
-      "66 characters",
-    ],
-    [
-      "a CAK that is not hexadecimal",
-      (s) => [s.ckn(), s.cak(`${cakText.slice(1)}G`)],
-      "vault.malformedKey",
-      "not full-length hex",
-    ],
-    [
-      "a CAK with a line feed",
-      (s) => [s.ckn(), s.cak(`${cakText}\n`)],
-      "vault.malformedKey",
-      "65 characters",
-    ],
-    [
-      "a CAK of the other length",
-      (s) => [s.ckn(), s.cak(cakText.slice(32))],
-      "vault.malformedKey",
-      "16 octets where gcm-aes-xpn-256 takes 32",
-    ],
+      code: "vault.unpaired",
+      text: "generation 8, and 9",
+    },
+    {
+      name: "a CAK that is too short",
+      fill: (s) => [s.ckn(), s.cak(cakText.slice(4))],
+      code: "vault.malformedKey",
+      text: "60 characters",
+    },
+    {
+      name: "a CAK of odd length",
+      fill: (s) => [s.ckn(), s.cak(cakText.slice(1))],
+      code: "vault.malformedKey",
+      text: "63 characters",
+    },
+    {
+      name: "a CAK that is too long",
+      fill: (s) => [s.ckn(), s.cak(`${cakText}00`)],
+      code: "vault.malformedKey",
+      text: "66 characters",
+    },
+    {
+      name: "a CAK that is not hexadecimal",
+      fill: (s) => [s.ckn(), s.cak(`${cakText.slice(1)}G`)],
+      code: "vault.malformedKey",
+      text: "not full-length hex",
+    },
+    {
+      name: "a CAK with a line feed",
+      fill: (s) => [s.ckn(), s.cak(`${cakText}\n`)],
+      code: "vault.malformedKey",
+      text: "65 characters",
+    },
+    {
+      name: "a CAK of the other length",
+      fill: (s) => [s.ckn(), s.cak(cakText.slice(32))],
+      code: "vault.malformedKey",
+      text: "16 octets where gcm-aes-xpn-256 takes 32",
+    },
   ];
-  it.each(bad)("the newest pair is refused: %s", async (_name, fill, code, text) => {
+  it.each(bad)("the newest pair is refused: $name", async ({ fill, code, text }) => {
     const error = await refused(store(fill).choose());
     expect(error).toMatchObject({ code, effect: "none", next: "linkseal keys check" });
     expect(error.message).toContain(text);

@@ -35,24 +35,76 @@ const show = "linkseal psk show hub-1";
 const proceed = "linkseal psk proceed hub-1";
 
 describe("a newer pre-shared key", () => {
-  it.each<[keyof typeof kinds, NextAuthState, boolean, string, string, string]>([
-    ["agent", "waiting", false, "campaign-waiting", "a newer pre-shared key waits", show],
-    ["agent", "waiting", true, "far-end-refused", "a newer pre-shared key is not taken", show],
-    ["agent", "giving", true, "far-end-refused", "a newer pre-shared key is on its way", show],
-    [
-      "agent",
-      "returning",
-      false,
-      "rotation-held",
-      "its newer pre-shared key is being withdrawn",
-      show,
-    ],
-    ["agent", "held", false, "rotation-held", "its newer pre-shared key was withdrawn", proceed],
-    ["manual", "waiting", false, "waiting-for-person", "a newer pre-shared key waits", proceed],
-    ["manual", "held", false, "rotation-held", "its newer pre-shared key was withdrawn", proceed],
-  ])("of %s, %s (trouble: %s) is %s", (kind, state, trouble, code, text, next) => {
-    expect(told(kind, state, trouble)).toEqual([[code, `${text}: because of this`, next]]);
-  });
+  it.each<{
+    readonly kind: keyof typeof kinds;
+    readonly state: NextAuthState;
+    readonly trouble: boolean;
+    readonly code: string;
+    readonly text: string;
+    readonly next: string;
+  }>([
+    {
+      kind: "agent",
+      state: "waiting",
+      trouble: false,
+      code: "campaign-waiting",
+      text: "a newer pre-shared key waits",
+      next: show,
+    },
+    {
+      kind: "agent",
+      state: "waiting",
+      trouble: true,
+      code: "far-end-refused",
+      text: "a newer pre-shared key is not taken",
+      next: show,
+    },
+    {
+      kind: "agent",
+      state: "giving",
+      trouble: true,
+      code: "far-end-refused",
+      text: "a newer pre-shared key is on its way",
+      next: show,
+    },
+    {
+      kind: "agent",
+      state: "returning",
+      trouble: false,
+      code: "rotation-held",
+      text: "its newer pre-shared key is being withdrawn",
+      next: show,
+    },
+    {
+      kind: "agent",
+      state: "held",
+      trouble: false,
+      code: "rotation-held",
+      text: "its newer pre-shared key was withdrawn",
+      next: proceed,
+    },
+    {
+      kind: "manual",
+      state: "waiting",
+      trouble: false,
+      code: "waiting-for-person",
+      text: "a newer pre-shared key waits",
+      next: proceed,
+    },
+    {
+      kind: "manual",
+      state: "held",
+      trouble: false,
+      code: "rotation-held",
+      text: "its newer pre-shared key was withdrawn",
+      next: proceed,
+    },
+  ])(
+    "a newer key that $kind gives, in $state (trouble: $trouble), raises $code",
+    ({ kind, state, trouble, code, text, next }) => {
+      expect(told(kind, state, trouble)).toEqual([[code, `${text}: because of this`, next]]);
+    },
+  );
 
   it.each<[NextAuthState]>([["giving"], ["switching"]])(
     "a newer pre-shared key that is %s causes no warning",

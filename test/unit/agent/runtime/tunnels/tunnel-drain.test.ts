@@ -185,38 +185,43 @@ describe("a tunnel that is drained manually", () => {
     expect(scene.asked).toHaveLength(1);
   });
 
-  it.each<[string, (scene: Scene) => void, string, string]>([
-    [
-      "a sibling whose BGP is down",
-      (scene) => scene.down.add("hub-2"),
-      "gate.siblingUnhealthy",
-      "BGP over hub-2 is not up",
-    ],
-    [
-      "no sibling",
-      (scene) => {
+  it.each<{
+    readonly name: string;
+    readonly bend: (scene: Scene) => void;
+    readonly code: string;
+    readonly why: string;
+  }>([
+    {
+      name: "a sibling whose BGP is down",
+      bend: (scene) => scene.down.add("hub-2"),
+      code: "gate.siblingUnhealthy",
+      why: "BGP over hub-2 is not up",
+    },
+    {
+      name: "no sibling",
+      bend: (scene) => {
         scene.tunnels.splice(1);
       },
-      "gate.siblingUnhealthy",
-      "no other tunnel of its device has BGP to the same prefixes",
-    ],
-    [
-      "no means",
-      (scene) => {
+      code: "gate.siblingUnhealthy",
+      why: "no other tunnel of its device has BGP to the same prefixes",
+    },
+    {
+      name: "no means",
+      bend: (scene) => {
         scene.capabilities = { commit: { kind: "armedRevert" } };
       },
-      "device.unsupported",
-      "no means to move traffic",
-    ],
-    [
-      "a device that cannot be read",
-      (scene) => {
+      code: "device.unsupported",
+      why: "no means to move traffic",
+    },
+    {
+      name: "a device that cannot be read",
+      bend: (scene) => {
         scene.unreadable = true;
       },
-      "gate.stale",
-      "edge-a cannot be read",
-    ],
-  ])("a tunnel stays in service beside %s", async (_name, bend, code, why) => {
+      code: "gate.stale",
+      why: "edge-a cannot be read",
+    },
+  ])("a tunnel stays in service beside $name", async ({ bend, code, why }) => {
     const scene = new Scene();
     bend(scene);
     const error = await refused(scene.drain());
