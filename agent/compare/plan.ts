@@ -105,7 +105,7 @@ function driftOf(
   const extra = keys
     .filter((slot) => slot.ckn !== key.ckn)
     .map(({ ckn }) => ({
-      text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) is present beside its own`,
+      text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) exists beside its own`,
       repair: undefined,
     }));
   return [...onRouter, ...keyDrift, ...extra, ...farDrift(link, key, peer)];

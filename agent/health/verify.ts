@@ -83,7 +83,7 @@ function holds(state: DeviceState, port: string, ckn: string, alone: boolean): r
   const slots = keys === undefined ? undefined : strongValue(keys);
   if (slots === undefined) return [`${port}: the keys cannot be read`];
   if (!slots.some((slot) => slot.ckn === ckn)) return [`${port}: the key ${ckn} is not there`];
-  return alone && slots.length > 1 ? [`${port}: another key is present beside ${ckn}`] : [];
+  return alone && slots.length > 1 ? [`${port}: another key exists beside ${ckn}`] : [];
 }
 
 /** A MACsec setting that differs from the wanted one. */

@@ -136,7 +136,7 @@ function refuseReplayed(
   const highest = Math.max(...candidates.map((version) => generationOf(version) ?? 0));
   const generation = generationOf(newest) ?? highest;
   if (generation >= highest) return;
-  const text = `the newest ${link.key.cak} is of generation ${generation}, and ${highest} was observed`;
+  const text = `the newest ${link.key.cak} is of generation ${generation}, and ${highest} exists`;
   throw refusal("vault.unpaired", link, text);
 }
 

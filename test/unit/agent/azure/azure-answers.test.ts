@@ -167,7 +167,7 @@ const values: readonly (readonly [string, () => unknown, ErrorCode, string])[] =
       pair({ generation: 949 });
     },
     "vault.unpaired",
-    "the newest erd-demo-1-cak is of generation 949, and 950 was observed",
+    "the newest erd-demo-1-cak is of generation 949, and 950 exists",
   ],
   [
     "short",

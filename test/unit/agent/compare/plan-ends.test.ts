@@ -139,7 +139,7 @@ describe("the plan of settings that differ from the accepted ones", () => {
     expect(steps.some(({ by }) => by === "person")).toBe(false);
   });
 
-  it("changed settings that both ends have already, or that the driver mends, plan no campaign", () => {
+  it("changed settings that both ends have, or the driver mends, plan no campaign", () => {
     expect(planned({ memory }).steps).toEqual([]);
     const rekey = bindingOf({ settings: { ...wanted, sakRekeyMs: undefined } });
     const port = {

@@ -55,7 +55,7 @@ describe("a link whose router holds no key", () => {
 });
 
 describe("a tunnel that has BGP inside, or backs a group", () => {
-  it("a driver gets a tunnel's BGP and backed ports as needed, and neither if there is none", () => {
+  it("a driver gets a tunnel's BGP and backed ports, and neither if there is none", () => {
     const [wanted] = desired.tunnels;
     const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
     const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };

@@ -2,11 +2,10 @@
 
 import { describe, expect, it } from "vitest";
 import { standingOf } from "#agent/compare/plan.ts";
-import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import type { LinkView } from "#agent/model/link-view.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
-import { type DeviceState, known, unknown } from "#hal/model.ts";
+import { known, unknown } from "#hal/model.ts";
 import { keyOne } from "../../kit/campaign-kit.ts";
 import { capabilities, ckn } from "../../kit/site-bench.ts";
 import {
@@ -175,7 +174,7 @@ describe("how a link compares with the intent", () => {
           peer: peerOn(),
         },
       ),
-      texts: ["is gone", "another key (ffffffff…) is present beside"],
+      texts: ["is gone", "another key (ffffffff…) exists beside"],
       mendable: false,
     },
     {
@@ -255,10 +254,3 @@ describe("how a link compares with the intent", () => {
     expect(drift("on")).toMatchObject({ drift: [{ text: "link1: the far end has SCI on" }] });
   });
 });
-
-interface Scene {
-  readonly desired?: Desired;
-  readonly memory?: Memory;
-  readonly view?: (link: DesiredLink) => LinkView;
-  readonly state?: (device: string) => DeviceState | undefined;
-}

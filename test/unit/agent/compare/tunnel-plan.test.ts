@@ -29,7 +29,7 @@ describe("the plan of a tunnel that exists", () => {
     return [steps.filter(({ does }) => does.includes("tunnel")), notes] as const;
   };
 
-  it("the plan shows each setting that a newer config changes on a tunnel, and when it is down", () => {
+  it("the plan shows each setting that a newer config changes, and when the tunnel is down", () => {
     const longer = desiredOf((text) =>
       text.replace("remote: [10.100.0.0/16]", "remote: [10.100.0.0/16, 10.101.0.0/16]"),
     );

@@ -42,7 +42,7 @@ describe("the evidence of a first day", () => {
     expect(bench.violations()).toEqual([]);
   });
 
-  it("after a restart the evidence has the changes that the log could not take before", async () => {
+  it("after a restart the evidence has changes that the log could not take before", async () => {
     const bench = new AgentBench("clear");
     const refusing = (disk: Disk): Disk => ({
       read: (name) => disk.read(name),

@@ -54,7 +54,7 @@ const asked = async (bench: AgentBench): Promise<readonly string[]> =>
   (await evidence(bench)).filter((line) => line.startsWith("asked"));
 
 describe("a change beside refused requests", () => {
-  it("a change is in the report despite any number of refused requests and a full disk", async () => {
+  it("a change is in the report despite many refused requests and a full disk", async () => {
     const shelf = new Shelf();
     const bench = await protectedSite(shelf);
     shelf.isFull = true;
@@ -125,7 +125,7 @@ describe("the subject of a request", () => {
     bench = await protectedSite();
   });
 
-  it("the subject of a request is the member that its verb uses, and a decoy beside it is refused", async () => {
+  it("the subject of a request is the member that its verb uses, never a decoy", async () => {
     const decoy = { link: primary, target: "lab/unused" };
     expect(await bench.ask("POST /v1/drain", decoy)).toMatchObject({ code: "usage" });
     expect(bench.drained()).toEqual([false, false]);
@@ -164,7 +164,7 @@ describe("an answer", () => {
     expect(await asked(bench)).toContain(`asked | ${primary} | test | drain: done`);
   });
 
-  it("the answer reports that the log has no record, and the traffic is back all the same", async () => {
+  it("the answer reports that the log has no record, and the traffic is back", async () => {
     const shelf = new Shelf();
     const bench = await protectedSite(shelf);
     expect(await bench.ask("POST /v1/drain", { link: primary })).toEqual({ drained: primary });
@@ -212,7 +212,7 @@ describe("an answer", () => {
 });
 
 describe("requests without effect", () => {
-  it("requests without effect are one record per socket and minute, with verbs, reasons and count", async () => {
+  it("requests without effect are one record per socket and minute, with their count", async () => {
     const bench = await protectedSite();
     for (let index = 0; index < 30; index += 1) {
       await bench.ask("POST /v1/retire", { name: `gone-${index}` });

@@ -47,7 +47,7 @@ beforeAll(async () => {
 });
 
 describe("a report", () => {
-  it("a report shows when a link was protected, with which suite and key, and who changed what", () => {
+  it("a report shows when a link was protected, with which key, and who changed what", () => {
     const [link, tunnel] = report.subjects;
     expect(link?.intervals.map(({ answer, verdict }) => `${answer} ${verdict}`)).toEqual([
       "protected protected",

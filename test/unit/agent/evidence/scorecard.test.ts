@@ -140,7 +140,7 @@ describe("a security group that lets public addresses log in is not proven to be
     },
   );
 
-  it("a security group with other ports open, or that denies public logins, is proven closed", async () => {
+  it("a security group that opens other ports, or denies logins, is proven closed", async () => {
     for (const more of [{ destinationPortRange: "443" }, { access: "Deny" }]) {
       const found = await saysOf("bastion", "testnsg", group("0.0.0.0/1", more));
       expect(found).toEqual(closed);
@@ -256,7 +256,7 @@ describe("a listener with an SSL profile of an old policy is not proven to take 
     expect(row).toMatchObject({ verdict, evidence: expect.stringContaining(says) });
   });
 
-  it("a hidden SSL profile of a listener is not proven, and an unused one does not count", async () => {
+  it("a listener's hidden SSL profile is not proven, and an unused one is ignored", async () => {
     expect(await rowOf("app-gateway-tls", appGateway({}, { sslProfile }))).toMatchObject({
       verdict: "notVerifiable",
       evidence: expect.stringContaining("a listener of appgw has an SSL profile that is not shown"),
@@ -275,7 +275,7 @@ describe("a firewall policy that was never read does not prove a firewall", () =
   const cases = [
     ["failed", { state: "Disabled", mode: "Prevention" }, "of NAME is switched off"],
     ["failed", { state: "Enabled", mode: "Detection" }, "of NAME only detects"],
-    ["notVerifiable", undefined, "of NAME does not tell its state and mode"],
+    ["notVerifiable", undefined, "of NAME does not report its state and mode"],
     ["proven", { state: "Enabled", mode: "Prevention" }, "NAME has firewall policy"],
   ] as const;
 
@@ -427,7 +427,7 @@ describe("an alert that reaches no person, or watches something else, proves no 
     },
   );
 
-  it("monitoring of a port is proven by line or light, and by no metric of its circuit", async () => {
+  it("monitoring of a port is proven by line or light, not by its circuit's metrics", async () => {
     const good = alert(circuitId, "ArpAvailability");
     const light = await rowOf("monitoring", circuit, good, alert(port, "rxlightlevel"));
     expect(light.verdict).toBe("proven");
@@ -448,7 +448,7 @@ describe("a vault that may be purged is not proven to be closed", () => {
     [undefined, "kv-1 lacks purge protection"],
     [true, "kv-1 has soft delete, purge protection, Azure RBAC, "],
   ])(
-    "a vault with enablePurgeProtection %j is closed only if that is true",
+    "a vault with enablePurgeProtection %j is judged by it",
     async (enablePurgeProtection, says) => {
       const found = resource("Microsoft.KeyVault/vaults", "kv-1", {
         ...properties,

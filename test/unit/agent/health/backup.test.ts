@@ -243,7 +243,7 @@ describe("a route over a port of a backed link", () => {
     expect(reasons[0]?.text).toContain("it is blocked there, and what takes that way is lost");
   });
 
-  it("a block whose exemptions cannot be read is not called shut, unlike one without exemptions", () => {
+  it("a block whose exemptions cannot be read is not called shut, one without them is", () => {
     const seen = (ways: NonNullable<TunnelEvidence["backup"]>["backed"]) =>
       health(backed(), { backup: { links: [backed()], backed: ways, proof: undefined } });
     expect(seen(unknown("queryFailed", newest)).verdict).toBe("protected");
@@ -293,7 +293,7 @@ describe("a route over a port of a backed link", () => {
     expect(health(backed(), { routing: around }).verdict).toBe("protected");
   });
 
-  it("a link under MACsec may advertise this side's prefixes to its neighbour", () => {
+  it("a link under MACsec may advertise this side's prefixes", () => {
     const advertised = [{ port: "p1", peer: "192.0.2.2", prefix: "10.1.0.0/16" }];
     const change = { routing: told([over()], { advertised }) };
     expect(health(backed(), change).verdict).toBe("protected");
@@ -310,7 +310,7 @@ describe("a route over a port of a backed link", () => {
     expect(health(backed(), elsewhere).reasons[0]?.text).toContain("sends 192.0.2.2 over p9");
   });
 
-  it("a link in the clear keeps its backup tunnel from being set up, which is reported", () => {
+  it("a link in the clear keeps its backup tunnel from being set up", () => {
     const bare = backed({
       ...{ id: "erd-demo/secondary", port: "p2", verdict: "unprotected" },
       reason: { ...reason, code: "macsec-not-configured" },

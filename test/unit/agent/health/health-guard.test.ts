@@ -179,7 +179,7 @@ describe("health of a tunnel", () => {
     expect([health.verdict, told]).toEqual([verdict, codes]);
   });
 
-  it("a missing guard names the open prefix, and guards that cannot be read, and nothing else", () => {
+  it("a missing guard names the open prefix or the unreadable guards, and nothing else", () => {
     const said = (change: Partial<TunnelEvidence>) =>
       deriveTunnelHealth(tunnelEvidence([old, now], change)).reasons.map(({ text }) => text);
     expect(said(blocking())).toEqual([

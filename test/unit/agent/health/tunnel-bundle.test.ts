@@ -158,7 +158,7 @@ const looks = (...sent: readonly (readonly (readonly [number, bigint])[])[]): Ip
 const sentOver = (list: readonly IpsecTunnel[]) => carriedOver(list, "out");
 
 describe("what a tunnel sent", () => {
-  it("the packets of a tunnel are counted over a rekey, and an SA that began again adds none", () => {
+  it("a tunnel's packets are counted over a rekey, and a restarted SA adds none", () => {
     expect(
       sentOver(
         looks(
@@ -175,7 +175,7 @@ describe("what a tunnel sent", () => {
     expect(sentOver(looks([[1, 10n]], [[1, 3n]], [[1, 5n]]))).toBe(2n);
   });
 
-  it("the packets of a tunnel are unknown from one observation, and 0 if nothing moved", () => {
+  it("a tunnel's packets are unknown from one observation, and 0 if nothing moved", () => {
     expect(sentOver([])).toBeUndefined();
     expect(sentOver(looks([[1, 10n]]))).toBeUndefined();
     expect(sentOver(looks([[1, 10n]], [[1, 10n]]))).toBe(0n);

@@ -124,7 +124,7 @@ const cells: readonly {
     name: "replaced, yet another stands beside it",
     change: replace,
     state: both,
-    gap: "another key is present beside",
+    gap: "another key exists beside",
   },
   { name: "promoted", change: promote, state: secured, gap: undefined },
   { name: "not promoted", change: promote, state: fallback, gap: "is not the primary one" },

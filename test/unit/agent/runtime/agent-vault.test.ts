@@ -416,7 +416,7 @@ describe("a vault in trouble", () => {
 });
 
 describe("the PSK of a tunnel", () => {
-  it("a PSK keeps the alphabet and the length that Azure accepts, and is in no refusal", async () => {
+  it("a PSK keeps the alphabet and length that Azure accepts, and is in no refusal", async () => {
     const s = new Store();
     const read = async (value: string): Promise<string> => {
       const id = s.vault.put("hub-1-psk", value);

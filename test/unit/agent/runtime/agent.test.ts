@@ -71,7 +71,7 @@ describe("an agent with a damaged journal", () => {
     expect(bench.broken).toEqual([]);
   });
 
-  it("an agent continues once the journal's loss is accepted, in this process and the next", async () => {
+  it("an agent continues once the journal's loss is accepted, also after a restart", async () => {
     const bench = await damaged();
     expect(await bench.ask("POST /v1/journal/accept-loss")).toEqual({ state: "whole" });
     // The records before the damage contain an unfinished campaign: observations end it, not
@@ -87,7 +87,7 @@ describe("an agent with a damaged journal", () => {
 });
 
 describe("an agent with a damaged config", () => {
-  it("an agent with a damaged config keeps running, reports why, and accepts a new one", async () => {
+  it("an agent with a damaged config keeps running, and accepts a new one", async () => {
     const bench = await protectedOnce();
     const before = bench.oracle.agentWrites;
     await spoil(bench, "intent/0001.yaml", "site: demo", "site: dome");
@@ -136,7 +136,7 @@ describe("an agent with a full disk", () => {
     },
   );
 
-  it("an agent on a full disk keeps its config, and reports that the new one was not stored", async () => {
+  it("an agent on a full disk keeps its config, and reports that the new one failed", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     bench.disk.setFault("full", true);
@@ -151,7 +151,7 @@ describe("an agent with a full disk", () => {
 describe("a config that waits for a campaign", () => {
   const other = (text: string): string => text.replace("soak: 4s", "soak: 5s");
 
-  it("a queued config comes into force when the campaign has ended, also over a restart", async () => {
+  it("a queued config is applied when the campaign has ended, also over a restart", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     await bench.apply();

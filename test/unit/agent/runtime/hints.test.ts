@@ -112,7 +112,7 @@ class HintBench {
 }
 
 describe("a change notification", () => {
-  it("a change notification advances the next observation of its device, and of no other", async () => {
+  it("a change notification advances the next observation of its device alone", async () => {
     const bench = await new HintBench().run(3_000);
     bench.hint();
     await bench.run(0);
@@ -131,7 +131,7 @@ describe("a change notification", () => {
     expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
   });
 
-  it("a change notification during an observation is not lost, for it may concern a later change", async () => {
+  it("a change notification during an observation causes another one", async () => {
     const bench = new HintBench();
     bench.lookMs = 2_000;
     await bench.run(500);
@@ -184,7 +184,7 @@ describe("a stop", () => {
     expect(bench.looks).toHaveLength(2);
   });
 
-  it("a stop ends the loops at once after a change notification, and in the pause after it", async () => {
+  it("a stop ends the loops at once after a notification, and in the pause after it", async () => {
     const bench = await new HintBench().run(3_000);
     bench.hint();
     await bench.run(50);
@@ -197,7 +197,7 @@ describe("a stop", () => {
 });
 
 describe("a device whose look failed", () => {
-  it("a device whose observation failed is opened again, and its old session is ended", async () => {
+  it("a device whose observation failed is opened again, its old session ended", async () => {
     const bench = await new HintBench().run(1_000);
     bench.fails = true;
     await bench.run(pollMs);

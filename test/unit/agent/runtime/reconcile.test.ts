@@ -17,7 +17,7 @@ import {
 } from "./reconcile-kit.ts";
 
 describe("tunnels of a device", () => {
-  it("missing tunnels are added under a timer, confirmed after an observation, and recorded", async () => {
+  it("missing tunnels are added under a timer, confirmed once observed, and recorded", async () => {
     const scene = await new Scene().turn();
     expect(scene.log).toEqual(["prepare hub-1", "confirm"]);
     expect(scene.memory).toMatchObject({ tunnels: { "hub-1": 1 }, pending: {} });
@@ -61,7 +61,7 @@ describe("tunnels of a device", () => {
     expect(scene.log.filter((line) => line === "prepare hub-1")).toHaveLength(2);
   });
 
-  it("a tunnel with a weak policy waits for its risk to be accepted, and delays no other", async () => {
+  it("a tunnel with a weak policy waits for its risk to be accepted, others do not", async () => {
     const weak = (wanted: typeof desired, until: number): typeof desired => ({
       ...wanted,
       tunnels: wanted.tunnels.map((tunnel) =>
@@ -95,7 +95,7 @@ describe("tunnels of a device", () => {
     expect((await scene.turn()).log.filter((line) => line === "prepare hub-1")).toHaveLength(2);
   });
 
-  it("a tunnel that a newer intent makes a backup, or none, is applied again, and once", async () => {
+  it("a tunnel that a newer intent makes a backup, or none, is applied again once", async () => {
     for (const [wanted, before] of [
       [backing, undefined],
       [desired, backedBy({ ...backupSpec, backs: [link.port] })],
@@ -114,7 +114,7 @@ describe("tunnels of a device", () => {
     }
   });
 
-  it("tunnels that were set up and are missing are drift, and stay so under repair: off", async () => {
+  it("tunnels that were set up and are missing stay so under repair: off", async () => {
     const scene = await new Scene().turn();
     scene.running = [];
     expect((await scene.turn()).log).toHaveLength(2);
@@ -124,7 +124,7 @@ describe("tunnels of a device", () => {
     expect((await mending.turn()).running).toEqual(["hub-1"]);
   });
 
-  it("tunnels are not touched during a campaign, or one that began during the vault's answer", async () => {
+  it("tunnels are not touched during a campaign, even if it began a moment ago", async () => {
     const scene = new Scene();
     scene.paused = true;
     expect((await scene.turn()).log).toEqual([]);
@@ -136,7 +136,7 @@ describe("tunnels of a device", () => {
     expect((await scene.turn()).log).toEqual([]);
   });
 
-  it("devices are observed by the running campaign, and by the loop only if that is long ago", async () => {
+  it("a device that a campaign has just observed is not observed by the loop", async () => {
     const scene = new Scene();
     scene.paused = true;
     await scene.turn();
@@ -156,7 +156,7 @@ describe("tunnels of a device", () => {
     expect(scene.looks).toBeGreaterThan(4);
   });
 
-  it("tunnels wait while a foreign commit is pending, and do not count as set up by it", async () => {
+  it("tunnels wait while a foreign commit is pending, which does not count", async () => {
     const scene = new Scene(pair);
     scene.before = [];
     scene.running = ["hub-2"];
@@ -185,7 +185,7 @@ describe("the transaction that a predecessor left pending", () => {
     return scene;
   }
 
-  it("a pending transaction of a predecessor is confirmed if it is all that is wanted", async () => {
+  it("a predecessor's pending transaction is confirmed if it is all that is wanted", async () => {
     const scene = await left(desired).turn();
     expect(scene.log).toEqual(["confirm"]);
     expect(scene.memory.pending).toEqual({});
@@ -202,7 +202,7 @@ describe("the transaction that a predecessor left pending", () => {
     expect(scene.running.toSorted()).toEqual(["hub-1", "hub-2"]);
   });
 
-  it("a pending transaction that is gone is forgotten, and its change is wanted again", async () => {
+  it("a pending transaction that is gone is forgotten, and its change wanted again", async () => {
     const scene = left(desired);
     scene.before = undefined;
     scene.running = [];

@@ -120,7 +120,7 @@ it("a campaign whose deadline passes while the journal cannot be written is over
   expect(overdue()).toBeUndefined();
 });
 
-it("a drained link whose sibling is lost has its own warning, with the immediate remedy", async () => {
+it("a drained link whose sibling is lost has its own warning, with the remedy", async () => {
   const bench = await rotating("switching");
   bench.disk.setFault("readOnly", true);
   await bench.run(15_000);

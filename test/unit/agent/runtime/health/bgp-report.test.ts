@@ -85,7 +85,7 @@ describe("BGP inside a tunnel", () => {
 });
 
 describe("a bundle that carries unevenly", () => {
-  it("a bundle that carries unevenly has one warning, about the tunnel with almost no traffic", () => {
+  it("an uneven bundle has one warning, about the tunnel with almost no traffic", () => {
     const crew = crewOf({ sent: [4_000, 10] });
     expect(balanceWarnings(crew, one)).toEqual([]);
     expect(balanceWarnings(crew, two)).toMatchObject([

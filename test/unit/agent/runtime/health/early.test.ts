@@ -271,7 +271,7 @@ describe("the key poller for a real vault", () => {
     ]);
   });
 
-  it("the key poller keeps its answers when the vault refuses, and reads our own certificate", async () => {
+  it("the key poller keeps its answers when the vault refuses, and checks identity", async () => {
     const details = { effect: "none", where: "vault", next: "linkseal status" } as const;
     const denied = new LinksealError("vault.denied", "no", details);
     const answers: Record<string, readonly SecretVersion[] | LinksealError> = {

@@ -118,7 +118,7 @@ describe("a backup", () => {
     expect(rides({ unread: true })).toBe("unknown");
   });
 
-  it("a backup's routing follows the forwarding table, and BGP routes only if they are known", () => {
+  it("a backup's routing follows the forwarding table, and BGP routes if known", () => {
     const bench = (ways: Route[], change: Scene = {}): JudgeBench =>
       new JudgeBench(scene({ ways, ...change })).polls(14);
     const rides = (seen: JudgeBench): unknown => {

@@ -8,7 +8,7 @@ import { at, clearPort } from "../../../kit/view-kit.ts";
 import { carrying, JudgeBench, pollMs, unplugged } from "../judge-bench.ts";
 
 describe("verdicts", () => {
-  it("the event of a verdict has the severity of the worse of both, so its end is reported too", () => {
+  it("the event of a verdict has the severity of the worse of old and new", () => {
     const bench = new JudgeBench({ port: unplugged(3, 4) }).turn().polls(12);
     const told = bench.events
       .after(0)

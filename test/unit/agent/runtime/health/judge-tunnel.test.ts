@@ -69,7 +69,7 @@ describe("a tunnel", () => {
     expect(codesOf({ memory })).toEqual(["rotation-held hub-1"]);
   });
 
-  it("a tunnel that must ride inside MACsec is degraded once one link of its group is clear", () => {
+  it("a tunnel inside MACsec is degraded once one link of its group is clear", () => {
     const port = (link: DesiredLink, poll: number): MacsecPort | undefined =>
       link.name === "primary" ? clearPort({ port: link.port }, at(poll * pollMs)) : undefined;
     const bench = new JudgeBench({ port: port as NonNullable<Scene["port"]> }).polls(4);

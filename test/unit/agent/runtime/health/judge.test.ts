@@ -338,7 +338,7 @@ describe("warnings", () => {
     expect(new JudgeBench().polls(14).warnings()).toEqual([]);
   });
 
-  it("the vault's refusal of a new key is a warning with the next step, and no other wait is", () => {
+  it("the vault's refusal of a new key is a warning with the next step, no other wait is", () => {
     const waits = (code: string) => ({ waiting: { code, text: "no pair", next: "put a pair" } });
     const vault = new JudgeBench(waits("vault.unpaired")).polls(14);
     expect(vault.warnings()).toEqual(["key-unpaired erd-demo: no pair"]);

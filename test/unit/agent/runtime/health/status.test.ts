@@ -197,7 +197,7 @@ describe("status as JSON", () => {
     expect(status([{ ...input(), next: key }]).groups[0]?.links[0]?.keyNext).toBeNull();
   });
 
-  it("the status has no key in use from a stale or weak reading, or without a principal actor", () => {
+  it("the status has no key in use from a stale, weak or incomplete reading", () => {
     const { session } = input().look ?? {};
     if (session?.kind !== "known") throw new Error("no session");
     const ageMs = at(100_000) - session.at;

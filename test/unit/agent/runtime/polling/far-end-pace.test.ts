@@ -129,7 +129,7 @@ describe("a far end is read", () => {
     expect(broken.lookout.peerFailure(link)).toMatchObject({ text: "gone", since: 0 });
   });
 
-  it("a far end is read more often until the document of a lost operation has decided", async () => {
+  it("a far end is read more often until a lost operation is decided", async () => {
     const lost = new Scene(real);
     lost.provisioning = "updating";
     expect(await lost.seconds(10)).toEqual([0, 15, 30, 45]);
@@ -159,7 +159,7 @@ describe("the management path", () => {
     expect(scene.resolved).toBe(2);
   });
 
-  it("the management path is unknown if the name is, and crosses no link to this host", async () => {
+  it("the management path is unknown for an unknown name, and none to this host", async () => {
     const scene = new Scene(real);
     expect(await scene.ownPath("https://management.azure.com")).toBe("unknown");
     scene.names.set("localhost", ["127.0.0.1", "::1"]);

@@ -113,7 +113,7 @@ describe("doctor", () => {
 });
 
 describe("a viewer that requests without pause", () => {
-  it("a viewer that requests without pause costs two rounds, each newer than its request", async () => {
+  it("a viewer that requests without pause costs two rounds, each a fresh one", async () => {
     const stage = await Stage.of(20);
     const asked = Array.from({ length: 200 }, (_, n) =>
       stage.ask(n % 5 === 0 ? "GET /v1/doctor" : view),
@@ -131,7 +131,7 @@ describe("a viewer that requests without pause", () => {
     expect(stage.site.clock.now() - began).toBeGreaterThanOrEqual(5 * 3_000);
   });
 
-  it("a viewer that leaves does not end the round of the others, and the last one does", async () => {
+  it("a viewer that leaves does not end the others' round, and the last one does", async () => {
     const stage = await Stage.of(20);
     const { clock } = stage.site;
     const leaver = new AbortController();

@@ -93,7 +93,7 @@ function mostWithin(times: readonly number[], windowMs: number): number {
 }
 
 describe("the pace of vault queries", () => {
-  it("the vault queries for 200 links are far below its limit, and read no unneeded key", async () => {
+  it("the vault queries for 200 links are far below the limit, with no unneeded read", async () => {
     const { sent, values } = await paceOf(100, hour / 6);
     const hourly = sent.length * 6;
     const most = mostWithin(sent, limit.windowMs);

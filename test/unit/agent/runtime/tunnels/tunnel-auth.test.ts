@@ -10,7 +10,7 @@ import { wall } from "../../../kit/view-kit.ts";
 import { failure, id, psk, rootsId, Scene, version } from "./tunnel-auth-kit.ts";
 
 describe("a newer pre-shared key of a tunnel", () => {
-  it("a newer pre-shared key is noticed, and waits for a person without change of the router", async () => {
+  it("a newer pre-shared key is noticed, and waits for a person", async () => {
     const scene = new Scene();
     await scene.turn();
     expect(scene.next()).toMatchObject({ auth: psk(2), state: "waiting" });
@@ -40,7 +40,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.records).toEqual([]);
   });
 
-  it("a newer pre-shared key is forgotten once withdrawn, and replaced by a still newer one", async () => {
+  it("a newer pre-shared key is forgotten once withdrawn or replaced", async () => {
     const scene = new Scene();
     await scene.turn();
     scene.versions = [version(1), version(2), version(3)];
@@ -92,7 +92,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.memory.auths["hub-1"]?.auth).toEqual(psk(1));
   });
 
-  it("a newer pre-shared key without new SAs is withdrawn, whatever the router reports", async () => {
+  it("a newer pre-shared key without new SAs is withdrawn, whatever is reported", async () => {
     const scene = new Scene();
     scene.gateway = id(1);
     const error = await refused(scene.proceed());
@@ -107,7 +107,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(error.message).toBe("hub-1 keeps its old key, and its SAs: as it was said");
   });
 
-  it("a newer pre-shared key is set again by a successor, or if the router did not answer", async () => {
+  it("a newer pre-shared key is set again after a restart or a lost answer", async () => {
     const scene = new Scene();
     scene.trouble = failure("transport.timeout");
     expect((await refused(scene.proceed())).code).toBe("transport.timeout");
@@ -123,7 +123,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
   });
 
-  it("a newer pre-shared key is tried once a minute if the gateway refuses the one in use", async () => {
+  it("a newer pre-shared key is tried each minute if the one in use is refused", async () => {
     const scene = new Scene();
     await scene.turn();
     scene.ike = "down";
@@ -152,7 +152,7 @@ describe("a newer certificate of a tunnel", () => {
     return made;
   };
 
-  it("a newer certificate needs no operator: it is set, and in use once new SAs exist", async () => {
+  it("a newer certificate needs no operator: it is in use once new SAs exist", async () => {
     const made = scene();
     await made.turn();
     expect(made.told).toEqual(["put 2"]);
@@ -170,7 +170,7 @@ describe("a newer certificate of a tunnel", () => {
     expect(made.next()?.auth ?? made.memory.auths["hub-1"]?.auth).toEqual(shown(1, 2));
   });
 
-  it("a refused certificate leaves the old one, is reported, and tried again after ten minutes", async () => {
+  it("a refused certificate leaves the old one, and is tried after ten minutes", async () => {
     const made = scene();
     made.trouble = failure("device.rejected");
     made.gateway = id(1);

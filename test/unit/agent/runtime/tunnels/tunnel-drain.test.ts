@@ -149,7 +149,7 @@ class Scene {
 }
 
 describe("a tunnel that is drained manually", () => {
-  it("a drain is journaled, applied, and done once no best route leads into the tunnel", async () => {
+  it("a drain is journaled, and done once no best route leads into the tunnel", async () => {
     const scene = new Scene();
     scene.stays = 4;
     await scene.drain();
@@ -230,7 +230,7 @@ describe("a tunnel that is drained manually", () => {
     expect([scene.asked, scene.memory.drains]).toEqual([[], {}]);
   });
 
-  it("a manually drained tunnel returns by itself once no sibling carries, and not before", async () => {
+  it("a manually drained tunnel returns by itself only once no sibling carries", async () => {
     const scene = new Scene();
     await scene.drain();
     await scene.turn();
@@ -257,7 +257,7 @@ describe("a tunnel that authenticates anew", () => {
   const away = [{ kind: "port.drain", port: "hub-1", means: "prepend" }];
   const back = [{ kind: "port.restore", port: "hub-1", means: "prepend" }];
 
-  it("a tunnel that authenticates anew is empty both ways first, and returns afterwards", async () => {
+  it("a tunnel that authenticates anew is empty first, and returns afterwards", async () => {
     const scene = new Scene();
     scene.quietsMs = 5_000;
     scene.auth("switching");
@@ -307,7 +307,7 @@ describe("a tunnel that authenticates anew", () => {
     },
   );
 
-  it("a tunnel authenticates under traffic if its gateway keeps sending, and reports so", async () => {
+  it("a tunnel authenticates under traffic if its gateway keeps sending", async () => {
     const scene = new Scene();
     scene.incoming.drained = 50;
     await scene.drainForAuth();

@@ -27,7 +27,7 @@ const codes = (made: Scene): readonly string[] =>
   authWarnings(made.memory, made.tunnel).map(({ code, next }) => `${code}: ${next}`);
 
 describe("a newer pre-shared key that the agent gives to the gateway", () => {
-  it("a newer key is written to gateway and router, proven, and in use without an operator", async () => {
+  it("a newer key is written to gateway and router, proven, and then in use", async () => {
     const made = scene();
     await made.turn();
     expect(made.told).toEqual(["give 2", "put 2", "reauthenticate"]);
@@ -60,7 +60,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     },
   );
 
-  it("a key whose reply was lost is written again soon, whatever the gateway reports meanwhile", async () => {
+  it("a key whose reply was lost is written again soon, whatever Azure reports", async () => {
     const made = scene();
     made.refusal = failure("peer.unreachable", "unknown");
     await made.turn();
@@ -81,7 +81,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect(made.router).toBe(id(2));
   });
 
-  it("a key that no fresh authentication proves is withdrawn from both ends, and held", async () => {
+  it("a key that no fresh authentication proves is withdrawn from both ends", async () => {
     const made = scene();
     made.trouble = failure("device.rejected");
     await made.turn();

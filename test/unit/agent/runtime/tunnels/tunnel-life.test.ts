@@ -44,7 +44,7 @@ describe("a tunnel of the accepted config", () => {
     expect(await stepsOf(bench.config(longer))).toEqual([]);
   });
 
-  it("a tunnel that cannot become what a config wants makes the config refused, with the reason", async () => {
+  it("a config with a tunnel that cannot be changed in place is refused", async () => {
     const moved = bench.config((text) =>
       longer(text).replace(/(- name: hub-1\n\s+device: )(\S+)/, "$1edge-b"),
     );
@@ -65,7 +65,7 @@ describe("a tunnel of the accepted config", () => {
   const retire = (risks: readonly string[] = []): Promise<unknown> =>
     bench.ask("POST /v1/retire/tunnel", { name, risks });
 
-  it("a tunnel is not retired while a config names it, nor if linkseal never set it up", async () => {
+  it("a tunnel is not retired while a config names it, nor if it is foreign", async () => {
     expect(await retire()).toMatchObject({
       code: "usage",
       text: expect.stringContaining("the accepted config names it"),
@@ -74,7 +74,7 @@ describe("a tunnel of the accepted config", () => {
     expect(other).toMatchObject({ code: "usage" });
   });
 
-  it("a tunnel that no config names is unmanaged, and is retired with its risk accepted", async () => {
+  it("a tunnel that no config names is unmanaged, and is retired at accepted risk", async () => {
     const last = await bench.apply(bench.config(without));
     expect(last).toMatchObject({ kind: "accepted" });
     await bench.run(30_000);
@@ -98,7 +98,7 @@ describe("a tunnel of the accepted config", () => {
 });
 
 describe("a config without a group and a tunnel", () => {
-  it("a config without groups and tunnels is accepted, and leaves every device as it is", async () => {
+  it("a config without groups and tunnels is accepted, and changes no device", async () => {
     const bench = await new AgentBench("protected").live();
     await bench.apply();
     const none = bench.config((text) => without(text).replace(/^groups:\n(?: .*\n)*/m, ""));

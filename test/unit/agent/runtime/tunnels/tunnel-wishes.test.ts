@@ -22,7 +22,7 @@ function hostScene(wanted = pair): Scene {
 describe("prefixes that tunnels protect", () => {
   const all = "block 10.101.0.0/16 10.100.0.0/16";
 
-  it("prefixes are blocked for every tunnel before the first is tried, also if all fail", async () => {
+  it("prefixes are blocked for all tunnels before the first is tried, even if all fail", async () => {
     const scene = hostScene();
     scene.vault = async () => [];
     await scene.turn();
@@ -35,7 +35,7 @@ describe("prefixes that tunnels protect", () => {
     expect(scene.log[1]).toBe("prepare hub-2");
   });
 
-  it("prefixes are blocked before the config is accepted, even if no observation succeeds", async () => {
+  it("prefixes are blocked before the config is accepted, even without observation", async () => {
     const scene = hostScene();
     scene.reachable = false;
     expect((await scene.accept()).log).toEqual([all]);
@@ -47,7 +47,7 @@ describe("prefixes that tunnels protect", () => {
     expect((await backup.accept()).log).toEqual([]);
   });
 
-  it("prefixes are blocked during a campaign, and beside the commit of another change", async () => {
+  it("prefixes are blocked during a campaign, and beside another pending commit", async () => {
     const scene = hostScene();
     [scene.paused, scene.before] = [true, []];
     await scene.turn();
@@ -68,7 +68,7 @@ describe("prefixes that tunnels protect", () => {
     expect((await mending.turn()).log).toEqual(["block 10.100.0.0/16"]);
   });
 
-  it("the block of a backup waits until the traffic that it would stop is under MACsec", async () => {
+  it("the block of a backup waits until the traffic it would stop is under MACsec", async () => {
     const scene = hostScene(backing);
     expect((await scene.turn()).log).toEqual([]);
     scene.port = securedPort();
@@ -77,7 +77,7 @@ describe("prefixes that tunnels protect", () => {
 });
 
 describe("a tunnel that is refused", () => {
-  it("a refused tunnel is tried again after growing random delays, and delays no other", async () => {
+  it("a refused tunnel is tried again after growing random delays, others at once", async () => {
     const gaps = async (chance: number): Promise<readonly number[]> => {
       const scene = hostScene();
       [scene.refused, scene.chance] = ["hub-1", chance];
@@ -98,7 +98,7 @@ describe("a tunnel that is refused", () => {
 });
 
 describe("a tunnel whose set-up broke off", () => {
-  it("a tunnel whose set-up broke off is rolled back, although its next try is not due", async () => {
+  it("a tunnel whose set-up broke off is rolled back before its next try is due", async () => {
     const scene = hostScene();
     [scene.refused, scene.breaks] = ["hub-1", true];
     scene.vault = async (name) => (name === "hub-1-psk" ? [version(name)] : []);
@@ -115,7 +115,7 @@ describe("a tunnel that a newer intent changes", () => {
     text.replace("[10.100.0.0/16]", "[10.100.0.0/16, 10.102.0.0/16]"),
   );
 
-  it("a tunnel that a newer intent changes is blocked around first, then applied, and once", async () => {
+  it("a tunnel that a newer intent changes is blocked first, then applied once", async () => {
     const scene = hostScene(longer);
     [scene.running, scene.blocked] = [["hub-1"], ["10.100.0.0/16"]];
     scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 } };
@@ -125,7 +125,7 @@ describe("a tunnel that a newer intent changes", () => {
     expect((await scene.turn()).log).toHaveLength(3);
   });
 
-  it("a tunnel that was half changed is rolled back, for no observation tells half from whole", async () => {
+  it("a tunnel that was half changed is rolled back, not taken for changed", async () => {
     const scene = hostScene(longer);
     [scene.running, scene.blocked] = [["hub-1"], ["10.100.0.0/16", "10.102.0.0/16"]];
     scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 }, pending: { "edge-a": "t-9" } };
