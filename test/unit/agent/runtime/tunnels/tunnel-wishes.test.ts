@@ -22,7 +22,7 @@ function hostScene(wanted = pair): Scene {
 describe("prefixes that tunnels protect", () => {
   const all = "block 10.101.0.0/16 10.100.0.0/16";
 
-  it("prefixes are blocked for all tunnels before the first is tried, even if all fail", async () => {
+  it("all prefixes are blocked before the first tunnel is tried, even if all fail", async () => {
     const scene = hostScene();
     scene.vault = async () => [];
     await scene.turn();
