@@ -147,10 +147,7 @@ function bgpFindings({ tunnel, routing, now, settings }: TunnelEvidence): Findin
   return down(`is down${trouble === undefined ? "" : `: ${trouble}`}`);
 }
 
-/**
- * Sequence numbers without ESN; a number beyond 2^32 belongs to an SA with extended numbers (RFC
- * 4304).
- */
+/** A sequence number beyond 2^32 belongs to an SA with extended numbers (RFC 4304). */
 export const sequenceLimit = 2n ** 32n;
 
 /**

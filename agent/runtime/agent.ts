@@ -50,7 +50,7 @@ import { blockAccepted } from "./tunnels/tunnel-blocks.ts";
 export interface AgentParts {
   /** Clock, randomness, disk, dialer and log. */
   readonly world: World;
-  /** The router drivers, by platform. */
+  /** The router drivers, by name. */
   readonly drivers: Readonly<Record<string, Driver>>;
   /** Connects to the Azure cloud of a config. */
   readonly clouds: Clouds;
@@ -139,7 +139,7 @@ export class Agent {
     return this.#crew?.beats ?? [];
   }
 
-  /** Whether the journal is whole, full or corrupt. */
+  /** How the journal ended when it was last read, such as `whole` or `corrupt`. */
   get journalState(): Journal["state"] {
     return this.#parts.journal.state;
   }

@@ -30,8 +30,8 @@ export interface RecorderParts {
 }
 
 /**
- * The interval in milliseconds between confirmations that all verdicts are unchanged. A crash can
- * cost at least this much confirmed time.
+ * The interval in milliseconds between confirmations that all verdicts are unchanged. A crash makes
+ * that much time unknown, and the time since the last evidence.
  */
 const confirmMs = 60_000;
 /**
@@ -186,7 +186,7 @@ export class Recorder {
     if (this.#refusals.add(refusal, clock.now(), clock.wall()) === "due") this.#pump();
   }
 
-  /** Ends the records of a process in good order; the newest verdicts stay confirmed. */
+  /** Ends the records of a process in good order; confirmed times stay confirmed. */
   async end(): Promise<void> {
     this.#refusals.end();
     this.#pump();

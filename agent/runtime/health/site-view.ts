@@ -42,7 +42,7 @@ export interface JudgedAgent {
   readonly intentDamage: LinksealError | undefined;
   /** The config file as it is on the host; undefined = not read. */
   readonly fileText: string | undefined;
-  /** Whether the journal is whole, full or corrupt. */
+  /** How the journal ended when it was last read, such as `whole` or `corrupt`. */
   readonly journalState: Journal["state"];
   /** Why the audit log takes no records; undefined = it takes them. */
   readonly auditTrouble: LinksealError | undefined;
