@@ -448,7 +448,7 @@ describe("a vault that may be purged is not proven to be closed", () => {
     [undefined, "kv-1 lacks purge protection"],
     [true, "kv-1 has soft delete, purge protection, Azure RBAC, "],
   ])(
-    "a vault with enablePurgeProtection %j is judged by it",
+    "a vault with enablePurgeProtection %j passes only if that is true",
     async (enablePurgeProtection, says) => {
       const found = resource("Microsoft.KeyVault/vaults", "kv-1", {
         ...properties,

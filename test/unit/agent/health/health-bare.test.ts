@@ -17,7 +17,7 @@ const probe = (answered: number, ageMs = 0): Partial<LinkEvidence> => ({
 });
 const code = "macsec-not-configured";
 
-describe("a dark link is never called in the clear", () => {
+describe("a link without traffic is never called in the clear", () => {
   judged([
     ["far end keyed, BGP down", bare(), { ...keyed, bgp: "down" }, "down", code],
     ["far end keyed, nothing known", bare(), keyed, "unknown", code],

@@ -58,7 +58,7 @@ describe("evidence", () => {
     expect(verdictOf(course)).toEqual(["protected", ""]);
   });
 
-  it("rapid observations of the rotation runner do not make a link look dead", () => {
+  it("rapid observations of the rotation runner do not make a link seem dead", () => {
     const course = over(moving, grows("rxLate"));
     const { looks } = evidence(course);
     // The observation comes 10 ms after the newest one: one more late frame, and no good one yet.

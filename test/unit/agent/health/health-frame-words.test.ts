@@ -43,7 +43,7 @@ const rows: readonly {
   readonly texts: readonly string[];
 }[] = [
   {
-    name: "frames not told",
+    name: "frames not reported",
     course: unread("frames"),
     change: {},
     texts: ["HERE did not tell its frame counters: the query failed"],
@@ -55,7 +55,7 @@ const rows: readonly {
     texts: ["the last word of HERE on its frame counters is older than the freshness limit"],
   },
   {
-    name: "one look",
+    name: "one observation",
     course: moving,
     change: last(moving, 1),
     texts: ["HERE cannot be evaluated yet: it has been read only once"],
@@ -291,7 +291,7 @@ const tunnels: readonly {
   },
   { name: "absent", looks: [], change: {}, texts: ["edge-a has no tunnel hub-1 to 203.0.113.1"] },
   {
-    name: "IKE not told",
+    name: "IKE not reported",
     looks: [old, { ...now, ike: unknown("unparsed", at(95_000)) }],
     change: {},
     texts: ["edge-a did not tell IKE of hub-1: the answer was not understood"],
@@ -303,7 +303,7 @@ const tunnels: readonly {
     texts: ["IKE from edge-a (198.51.100.1) to 203.0.113.1 is connecting"],
   },
   {
-    name: "SAs not told",
+    name: "SAs not reported",
     looks: [old, { ...now, sas: unknown("notSupported", at(95_000)) }],
     change: {},
     texts: ["edge-a did not tell the SAs of hub-1: its driver cannot read it"],
@@ -360,7 +360,7 @@ const tunnels: readonly {
     texts: ["hub-1 must ride inside the MACsec of erd-demo, which is not protected"],
   },
   {
-    name: "routes not told",
+    name: "routes not reported",
     looks: [old, now],
     change: { routing: unknown("queryFailed", at(95_000)) },
     texts: ["edge-a did not tell its routes: the query failed"],

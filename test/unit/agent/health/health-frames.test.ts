@@ -42,7 +42,7 @@ describe("the sample window", () => {
     looks: [look(ms, moving(0)), ...evidence(clear(0)).looks],
   });
   judged([
-    ["reaches one look beyond the evidence", clear(1), {}, "unprotected", "frames-untagged"],
+    ["reaches one observation beyond the evidence", clear(1), {}, "unprotected", "frames-untagged"],
     [
       "reaches two polls beyond the evidence",
       clear(0),
@@ -68,7 +68,7 @@ describe("the sample window", () => {
     ["policy", { settings: { policy: "shouldSecure" } }],
     ["SCI", { settings: { includeSci: false } }],
     ["offset", { settings: { confidentialityOffset: 30 } }],
-    ["settings told", unread],
+    ["settings reported", unread],
     ["received MKPDUs set back", { mkpdus: { received: 9_000n } }],
     ["sent MKPDUs set back", { mkpdus: { sent: 9_000n } }],
   ] as readonly (readonly [string, Bend])[])(
@@ -113,13 +113,13 @@ describe("the sample window", () => {
     over(moving, (index) => (is(index) ? { frames: { rxClear: undefined } } : {}));
   judged([
     [
-      "takes a counter that is told only now for no rise",
+      "takes a counter that is reported only now for no rise",
       untold((index) => index < 19),
       {},
       ...fine,
     ],
     [
-      "takes a counter that is told no more for none",
+      "takes a counter that is reported no more for none",
       untold((index) => index === 19),
       {},
       "degraded",
@@ -180,7 +180,7 @@ describe("faults of frames", () => {
       "suite-mismatch",
     ],
     [
-      "an unused SA in two looks",
+      "an unused SA in two observations",
       over(moving, grows("rxUnusedSa")),
       last(over(moving, grows("rxUnusedSa")), 2),
       ...fine,
@@ -213,11 +213,11 @@ describe("packet numbers", () => {
     over(moving, (index) => ({ frames: { nextPn: index < 19 ? nextPn : then } }));
   const high = 3n * 2n ** 62n;
   judged([
-    ["not told", next(undefined), {}, ...fine],
+    ["not reported", next(undefined), {}, ...fine],
     ["half used", next(2n ** 63n), {}, ...fine],
     ["three quarters used", next(high), {}, "degraded", "packet-number-high"],
     ["one less", next(high - 1n), {}, ...fine],
-    ["not told before", next(undefined, high), {}, ...fine],
+    ["not reported before", next(undefined, high), {}, ...fine],
     ["high only now", next(2n ** 63n, high), {}, ...fine],
     ["high only before", next(high, 2n ** 63n), {}, ...fine],
     ["of 32 bits, beyond their space for XPN", next(2n ** 33n), {}, ...fine],
@@ -229,7 +229,7 @@ describe("packet numbers", () => {
       "packet-number-high",
     ],
     [
-      "of 32 bits, where the suite is not told",
+      "of 32 bits, where the suite is not reported",
       over(next(3n * 2n ** 30n), (index) => ({
         port: { settings: unknown("queryFailed", at(index * 5000)) },
       })),
@@ -276,7 +276,7 @@ describe("motion", () => {
     ["a rate of 5 in", busy(5, 0), {}, "unknown", "counters-frozen"],
     ["a rate of 5 out", busy(0, 5), {}, "unknown", "counters-frozen"],
     ["a rate below 5", busy(4.9, 4.9), {}, "unknown", "idle-unproven"],
-    ["a rate that is not told", rateUntold, {}, "unknown", "idle-unproven"],
+    ["a rate that is not reported", rateUntold, {}, "unknown", "idle-unproven"],
     ["no peer answer needed while frames pass", moving, probe(95_500, 0), ...fine],
   ]);
 });
@@ -294,16 +294,27 @@ describe("a probe", () => {
       "degraded",
       "frames-one-way",
     ],
-    ["answered before the oldest look", idle, { ...last(idle, 3), ...probe(50_000, 5) }, ...fine],
-    ["answered with the first look after the cut", cut, probe(75_000, 5), ...fine],
     [
-      "answered before the first look after the cut",
+      "answered before the oldest observation",
+      idle,
+      { ...last(idle, 3), ...probe(50_000, 5) },
+      ...fine,
+    ],
+    ["answered with the first observation after the cut", cut, probe(75_000, 5), ...fine],
+    [
+      "answered before the first observation after the cut",
       cut,
       probe(74_999, 5),
       "unknown",
       "collecting-evidence",
     ],
-    ["answered with the newest look", idle, probe(95_000, 5), ...fine],
-    ["answered just before the newest look", idle, probe(94_999, 5), "unknown", "counters-frozen"],
+    ["answered with the newest observation", idle, probe(95_000, 5), ...fine],
+    [
+      "answered just before the newest observation",
+      idle,
+      probe(94_999, 5),
+      "unknown",
+      "counters-frozen",
+    ],
   ]);
 });

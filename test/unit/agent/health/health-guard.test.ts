@@ -88,7 +88,7 @@ describe("health of a tunnel", () => {
       codes: "clear-path-beside-tunnel",
     },
     {
-      name: "its own table is told and no sessions are",
+      name: "its own table is reported and no sessions are",
       looks: [old, now],
       change: { ways: known([into], at(95_000)), routing: undefined },
       verdict: "protected",
@@ -119,14 +119,14 @@ describe("health of a tunnel", () => {
       codes: "clear-path-beside-tunnel",
     },
     {
-      name: "its own table leads past it, whatever sessions tell",
+      name: "its own table leads past it, whatever sessions report",
       looks: [old, now],
       change: { ways: known([overPort("10.100.0.0/16")], at(95_000)) },
       verdict: "unprotected",
       codes: "clear-path-beside-tunnel",
     },
     {
-      name: "its own table is enough, where no session is told",
+      name: "its own table is enough, where no session is reported",
       looks: [old, now],
       change: { ways: known([into], at(95_000)), routing: unknown("notSupported", at(95_000)) },
       verdict: "protected",

@@ -97,8 +97,8 @@ describe("a port that is not known to be open", () => {
   };
   const rows: readonly HealthRow[] = [
     ["there is no way", open(known([], now)), {}, ...fine],
-    ["it was not told", open(unknown("queryFailed", now)), {}, ...fine],
-    ["it was told too long ago", open(known(["protectOff"], at(60_000))), {}, ...fine],
+    ["it was not reported", open(unknown("queryFailed", now)), {}, ...fine],
+    ["it was reported too long ago", open(known(["protectOff"], at(60_000))), {}, ...fine],
     ["it is weak", open(weak), {}, ...fine],
   ];
   judged(rows);

@@ -52,42 +52,42 @@ type Row = {
 const beside = "clear-path-beside-tunnel";
 const bgpRows: readonly Row[] = [
   {
-    name: "our prefix told over a port",
+    name: "our prefix advertised over a port",
     looks: [old, now],
     change: withRouting(told("10.1.0.0/16")),
     verdict: "unprotected",
     codes: beside,
   },
   {
-    name: "a part of it told",
+    name: "a part of it advertised",
     looks: [old, now],
     change: withRouting(told("10.1.7.0/24")),
     verdict: "unprotected",
     codes: beside,
   },
   {
-    name: "more than it told: the longer one wins",
+    name: "more than it advertised: the longer one wins",
     looks: [old, now],
     change: withRouting(told("10.0.0.0/8")),
     verdict: "protected",
     codes: "",
   },
   {
-    name: "another told",
+    name: "another advertised",
     looks: [old, now],
     change: withRouting(told("10.2.0.0/16", "192.0.2.1/32")),
     verdict: "protected",
     codes: "",
   },
   {
-    name: "told over the port that part of it comes from",
+    name: "advertised over the port that part of it comes from",
     looks: [old, now],
     change: withRouting({ ...told("10.1.0.0/16"), routes: [into, overPort("10.1.3.0/24")] }),
     verdict: "protected",
     codes: "",
   },
   {
-    name: "told over a port that a part of it came from once",
+    name: "advertised over a port that a part of it came from once",
     looks: [old, now],
     change: withRouting({
       ...told("10.1.0.0/16"),
@@ -97,7 +97,7 @@ const bgpRows: readonly Row[] = [
     codes: beside,
   },
   {
-    name: "told, while what comes back is blocked",
+    name: "advertised, while what comes back is blocked",
     looks: [old, now],
     change: { ...withRouting(told("10.1.0.0/16")), blocked: known(["10.100.0.0/16"], at(95_000)) },
     verdict: "degraded",
@@ -146,7 +146,7 @@ const bgpRows: readonly Row[] = [
     codes: "tunnel-bgp-down",
   },
   {
-    name: "sessions not told",
+    name: "sessions not reported",
     looks: [old, now],
     change: {
       tunnel: { ...tunnel, bgp },

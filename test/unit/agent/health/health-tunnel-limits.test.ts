@@ -77,7 +77,7 @@ const edges: readonly Row[] = [
     codes: "reading-stale",
   },
   {
-    name: "only the newest look counts",
+    name: "only the newest observation counts",
     looks: [old, { ...old, ...ikeDown }, now],
     change: {},
     verdict: "protected",
@@ -91,7 +91,7 @@ const edges: readonly Row[] = [
     codes: "ike-down tunnel-one-way",
   },
   {
-    name: "IKE down, SAs not told",
+    name: "IKE down, SAs not reported",
     looks: [old, { ...now, ...ikeDown, sas: unread }],
     change: {},
     verdict: "down",
@@ -161,7 +161,7 @@ const edges: readonly Row[] = [
     codes: "",
   },
   {
-    name: "one way since the first look that told SAs",
+    name: "one way since the first observation that reported SAs",
     looks: [
       { ...old, sas: unknown("queryFailed", at(0)) },
       { ...old, sas: sasAt(5_000, inbound, outbound) },

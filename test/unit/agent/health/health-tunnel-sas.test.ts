@@ -52,7 +52,7 @@ describe("the end of what is in use", () => {
     ["of one", [sa(7)], 7],
     ["of two is that of the later one", [sa(7), sa(9)], 9],
     ["does not count what is on its way out", [sa(7), sa(9, "rekeyed"), sa(8, "deleting")], 7],
-    ["is not known where one does not tell", [sa(7), sa(undefined)], undefined],
+    ["is not known where one does not report", [sa(7), sa(undefined)], undefined],
     ["is none of nothing", [], undefined],
     ["is none where nothing is in use", [sa(9, "rekeyed")], undefined],
   ])("the end of the SAs in use %s", (_name, sas, endMs) => {

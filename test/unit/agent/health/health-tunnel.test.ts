@@ -102,7 +102,7 @@ const rows: readonly Row[] = [
     codes: "ike-down",
   },
   {
-    name: "IKE not told",
+    name: "IKE not reported",
     looks: [old, tunnelLook(95_000, 900, { ike: unknown("queryFailed", at(95_000)) })],
     change: {},
     verdict: "unknown",
@@ -349,7 +349,7 @@ const rows: readonly Row[] = [
     codes: "clear-path-beside-tunnel tunnel-configured-but-absent",
   },
   {
-    name: "routes not told",
+    name: "routes not reported",
     looks: [old, now],
     change: { routing: unknown("queryFailed", at(95_000)) },
     verdict: "unknown",

@@ -63,7 +63,7 @@ const rows: readonly {
     texts: ["HERE has no MACsec, so everything on this link is in the clear"],
   },
   {
-    name: "settings not told",
+    name: "settings not reported",
     course: unread("settings"),
     change: {},
     texts: ["HERE did not tell its MACsec settings: the query failed"],
@@ -141,13 +141,13 @@ const rows: readonly {
     texts: ["FAR has the SCI off, and HERE on"],
   },
   {
-    name: "session not told",
+    name: "session not reported",
     course: unread("session"),
     change: {},
     texts: ["HERE did not tell its MKA session: the query failed"],
   },
   {
-    name: "session told over a weak channel",
+    name: "session reported over a weak channel",
     course: weak,
     change: {},
     texts: ["HERE told its MKA session only over a channel without authentication"],
@@ -231,13 +231,13 @@ const rows: readonly {
     texts: ["FAR is silent: no MKPDU reached HERE for at least 6 s"],
   },
   {
-    name: "silent in two looks",
+    name: "silent in two observations",
     course: silent,
     change: last(silent, 2),
     texts: ["HERE has no live MKA peer on this link"],
   },
   {
-    name: "silent, MKPDUs not told before",
+    name: "silent, MKPDUs not reported before",
     course: over(silent, (index) =>
       index < 19 ? { port: { mkpdus: unknown("queryFailed", at(index * 5000)) } } : {},
     ),
@@ -245,7 +245,7 @@ const rows: readonly {
     texts: ["HERE has no live MKA peer on this link"],
   },
   {
-    name: "silent, MKPDUs not told now",
+    name: "silent, MKPDUs not reported now",
     course: over(silent, (index) =>
       index === 19 ? { port: { mkpdus: unknown("queryFailed", at(95_000)) } } : {},
     ),
@@ -333,7 +333,7 @@ const rows: readonly {
     texts: ["HERE uses the key c0c0…c0 and not abab…ab"],
   },
   {
-    name: "live suite not told",
+    name: "live suite not reported",
     course: unread("liveSuite"),
     change: {},
     texts: ["HERE did not tell the suite of the SA in use: the query failed"],

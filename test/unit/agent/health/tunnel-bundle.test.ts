@@ -75,7 +75,7 @@ describe("a tunnel carries", () => {
     ["not: it is absent", { ...stateOf({}), ipsec: [] }, "hub-1 is not there"],
     ["not: IKE is down", stateOf({ ike: known("down", at(0)) }), "IKE of hub-1 is not established"],
     [
-      "not: IKE is not told",
+      "not: IKE is not reported",
       stateOf({ ike: unknown("queryFailed", at(0)) }),
       "IKE of hub-1 is not established",
     ],
@@ -95,7 +95,7 @@ describe("a tunnel carries", () => {
       stateOf({}, { tunnelSessions: [{ ...session, up: false }] }),
       "BGP over hub-1 is not up",
     ],
-    ["not: BGP is not told", stateOf({}, { tunnelSessions: [] }), "BGP over hub-1 is not up"],
+    ["not: BGP is not reported", stateOf({}, { tunnelSessions: [] }), "BGP over hub-1 is not up"],
     [
       "not: the session is another's",
       stateOf({}, { tunnelSessions: [{ ...session, tunnel: "hub-2" }] }),
@@ -106,14 +106,18 @@ describe("a tunnel carries", () => {
       stateOf({}, { tunnelSessions: [{ ...session, peer: "169.254.21.9" }] }),
       "BGP over hub-1 is not up",
     ],
-    ["not: no SA is told", stateOf({ sas: unknown("queryFailed", at(0)) }), "hub-1 lacks an SA"],
     [
-      "not: its router tells of no sessions",
+      "not: no SA is reported",
+      stateOf({ sas: unknown("queryFailed", at(0)) }),
+      "hub-1 lacks an SA",
+    ],
+    [
+      "not: its router reports no sessions",
       { ...stateOf({}), routing: known(routing, at(0)) },
       "BGP over hub-1 is not up",
     ],
     [
-      "not: its router tells no routing",
+      "not: its router reports no routing",
       { ...stateOf({}), routing: unknown("queryFailed", at(0)) },
       "BGP over hub-1 is not up",
     ],

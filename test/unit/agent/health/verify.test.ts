@@ -121,7 +121,7 @@ const cells: readonly {
   { name: "keys unreadable", change: add, state: blind, gap: "the keys cannot be read" },
   { name: "replaced", change: replace, state: secured, gap: undefined },
   {
-    name: "replaced, yet another stands beside it",
+    name: "replaced, yet another exists beside it",
     change: replace,
     state: both,
     gap: "another key exists beside",
@@ -268,7 +268,7 @@ const backings: readonly {
     gap: `${prefix} may ride under the MACsec of a, not none`,
   },
   {
-    name: "on a device that tells of none",
+    name: "on a device that reports none",
     change: backing("a"),
     state: tunnelled,
     gap: `${prefix} may ride under the MACsec of no port, not a`,

@@ -173,7 +173,7 @@ describe("a change notification", () => {
 describe("a stop", () => {
   it.each([
     ["while it waits", 3_000, 0],
-    ["while it looks", 5, 10],
+    ["during an observation", 5, 10],
   ])("a stop ends the loops at once, %s", async (_name, ms, leftMs) => {
     const bench = await new HintBench().run(ms);
     bench.stop.abort();
@@ -196,7 +196,7 @@ describe("a stop", () => {
   });
 });
 
-describe("a device whose look failed", () => {
+describe("a device whose observation failed", () => {
   it("a device whose observation failed is opened again, its old session ended", async () => {
     const bench = await new HintBench().run(1_000);
     bench.fails = true;

@@ -101,7 +101,7 @@ describe("a bundle that carries unevenly", () => {
   it.each<[string, Scene]>([
     ["carries evenly", { sent: [4_000, 3_000] }],
     ["has one that is drained", { sent: [10, 4_000], told: drained }],
-    ["has one that does not tell", { sent: [4_000] }],
+    ["has one that does not report", { sent: [4_000] }],
     ["is not read", { sent: [4_000, 10], unread: true }],
   ])("a bundle has no warning that %s", (_name, scene) => {
     for (const tunnel of bundle) expect(balanceWarnings(crewOf(scene), tunnel)).toEqual([]);

@@ -38,7 +38,7 @@ const readers: readonly (readonly [string, Reader, readonly [string, string]])[]
     ],
   ],
   [
-    "what a status tells of the last look",
+    "the status of the last observation",
     (bench) => json(bench, "GET /v1/status"),
     ['"suite":"gcm-aes-xpn-256"', '"suite":null'],
   ],
