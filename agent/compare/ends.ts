@@ -1,10 +1,11 @@
-// Both ends of a link as the agent last saw them, in the form that the rules take.
+// Both ends of a link as the agent last observed them, in the form that the rules take.
 
 import type { KeyRef } from "#hal/model.ts";
 import type { AzureSettings, DesiredLink } from "../model/desired.ts";
 import { type Observations, portOf } from "../model/link-view.ts";
 import type { TwoEnds } from "./rules.ts";
 
+/** Returns both ends of a link; a far end that no longer answers counts as unreadable. */
 export function endsOf(
   lookout: Omit<Observations, "failure">,
   link: DesiredLink,
@@ -12,7 +13,7 @@ export function endsOf(
   accepted: KeyRef | undefined,
 ): TwoEnds {
   const { state, peer } = lookout.view(link);
-  // What the far end said before it fell silent may be long past.
+  // The last state of a far end that stopped answering may be long outdated.
   const isSilent = lookout.peerFailure(link) !== undefined;
   return {
     link,
@@ -24,7 +25,10 @@ export function endsOf(
   };
 }
 
-/** A simulated vault has a socket for an address: its ids tell what they begin with. */
+/**
+ * Returns the common prefix of secret ids. A simulated vault's address is a socket, so its prefix
+ * is taken from one of `ids`.
+ */
 export function vaultBaseOf(
   azure: AzureSettings,
   ids: readonly (string | undefined)[],

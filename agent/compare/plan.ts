@@ -1,5 +1,5 @@
-// (wanted, seen) to what would be done, in order, with who does it: pure, and the same for show and
-// for act.
+// Compares wanted with observed state and lists what would be done, in order, and by which actor.
+// The code is pure; `plan` shows and `apply` acts by the same list.
 
 import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
@@ -30,7 +30,7 @@ import { vaultBaseOf } from "./ends.ts";
 import { driftFindings, sidesOf } from "./rules.ts";
 import { type MadeTunnel, tunnelDifferences, unmakeable } from "./tunnel-change.ts";
 
-/** How a link stands to the intent. */
+/** How a link compares with the intent. */
 export type Standing =
   | { readonly kind: "unreadable"; readonly why: string }
   /** No key on either end: an enrolment may begin. */
@@ -39,16 +39,19 @@ export type Standing =
   | { readonly kind: "unmanaged"; readonly why: string }
   | { readonly kind: "managed"; readonly key: KeyRef; readonly drift: readonly Drift[] };
 
+/** One difference between a link and the accepted intent. */
 export interface Drift {
+  /** The sentence that operators read. */
   readonly text: string;
-  /** Present where the driver can mend it without interrupting the port. */
+  /** The change that mends it; present if the driver can do so without interrupting the port. */
   readonly repair: DeviceChange | undefined;
-  /** Nobody did it: it is mended whatever `repair` says. */
+  /** Only a restart caused it, not an operator: it is mended whatever `repair` says. */
   readonly by?: "restart";
-  /** What a person sets at the far end; present where that end alone is otherwise. */
+  /** The setting that an operator must make at the far end; present if only that end differs. */
   readonly farEnd?: string;
 }
 
+/** Compares a link's two ends with the intent and with the key that the agent remembers for it. */
 export function standingOf(
   view: LinkView,
   memory: Memory,
@@ -102,17 +105,17 @@ function driftOf(
   const extra = keys
     .filter((slot) => slot.ckn !== key.ckn)
     .map(({ ckn }) => ({
-      text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) stands beside its own`,
+      text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) exists beside its own`,
       repair: undefined,
     }));
   return [...onRouter, ...keyDrift, ...extra, ...farDrift(link, key, peer)];
 }
 
-/** A port without any key carries nothing that the key could interrupt. */
+/** A port without any key carries nothing that adding the key could interrupt. */
 function keyGone({ link, peer }: LinkView, port: MacsecPort, key: KeyRef): Drift {
   const text = `${link.device} ${link.port}: the key ${key.ckn} is gone`;
   const isBare = strongValue(port.keys)?.length === 0 && strongValue(port.settings) !== undefined;
-  // A far end that has gone on to another key would not take this one.
+  // A far end that already uses another key would not accept this one.
   const isOver = peer !== undefined && peer.pointsAt?.cakSecretId !== key.cakSecretId;
   if (!isBare || isOver) return { text, repair: undefined };
   const repair = [{ kind: "macsec.addKey", port: link.port, key, role: "primary" }] as const;
@@ -143,7 +146,7 @@ function farDrift(link: DesiredLink, key: KeyRef, peer: PeerState | undefined): 
   }));
 }
 
-/** `GcmAesXpn256`: as a person writes it in Azure. */
+/** A suite as Azure spells it, such as `GcmAesXpn256`. */
 function azureCipher(suite: CipherSuite): string {
   return suite.replaceAll(/(?:^|-)(.)/g, (_all, letter: string) => letter.toUpperCase());
 }
@@ -156,25 +159,34 @@ interface PlanStep {
   readonly preview: string;
   readonly darkMs: { readonly low: number; readonly high: number };
   readonly risk: RiskName | null;
-  /** Of the steps of a campaign: the state in which it is done, and what it is expected to take. */
+  /** The campaign's state in which the step is done; present for steps of campaigns. */
   readonly state?: CampaignState;
+  /** The expected duration of that state. */
   readonly takes?: Estimate;
   /** null = the link carries all the time. */
   readonly dark?: ForecastStep["dark"];
-  /** Nothing of ours does it: the far end was changed by somebody, and is theirs to put back. */
+  /**
+   * No step of ours does it: another actor changed the far end, and an operator must put it back.
+   */
   readonly by?: "person";
 }
 
+/** The steps that applying the config would take (`linkseal plan --json`). */
 export interface Plan {
+  /** The JSON schema's name and version. */
   readonly schema: "linkseal.plan/1";
+  /** False if no step is the agent's to do. */
   readonly wouldChange: boolean;
+  /** The steps in the order in which they would happen. */
   readonly steps: readonly PlanStep[];
   /** What is not done, and the command that goes on from there. */
   readonly notes: readonly {
     readonly about: string;
     readonly text: string;
     readonly next: string;
-    /** Where it keeps the whole from beginning: as what a command would be refused. */
+    /**
+     * The error code with which a command would be refused; present if the note stops everything.
+     */
     readonly code?: ErrorCode;
   }[];
 }
@@ -191,7 +203,10 @@ export interface PlanInput {
 type Draft = Omit<PlanStep, "n">;
 type Note = Plan["notes"][number];
 
-/** Everything that the intent would change on both ends, in the order in which it would happen. */
+/**
+ * Plans everything that the intent would change on both ends, in the order in which it would
+ * happen.
+ */
 export function plan(input: PlanInput): Plan {
   const drafts: Draft[] = [];
   const notes: Note[] = [];
@@ -228,7 +243,7 @@ function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], no
   });
 }
 
-/** Setting by setting, against what was last made of it. */
+/** Plans the change of a tunnel, setting by setting, against its last applied config. */
 function planTunnelChange(
   { made, capabilities }: PlanInput,
   tunnel: DesiredTunnel,
@@ -258,7 +273,7 @@ function planTunnelChange(
   drafts.push({
     where: device,
     link: null,
-    does: `change the tunnel ${name}${isBeside ? "" : ", which is dark meanwhile"}`,
+    does: `change the tunnel ${name}${isBeside ? "" : ", which is down meanwhile"}`,
     preview: `~ ipsec ${name} ${settings.join(", ")}`,
     darkMs: isBeside ? lit : darkOfTunnelMs,
     risk: null,
@@ -297,7 +312,10 @@ function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes
   }
 }
 
-/** Other settings than both ends were accepted with, and none that the driver just mends. */
+/**
+ * The campaign for settings that differ from the accepted ones and that the driver cannot mend
+ * without one.
+ */
 function changeWanted(
   { memory }: PlanInput,
   link: DesiredLink,
@@ -344,7 +362,7 @@ function planDrift(
   notes.push({ about: linkId(link), text: drift.text, next });
 }
 
-/** What the other end needs, so that the plan of both ends is one document. */
+/** The settings that the far end needs, so that one plan covers both ends. */
 function farEndSteps(link: DesiredLink, drift: readonly Drift[]): readonly Draft[] {
   const parts = drift.flatMap(({ farEnd }) => (farEnd === undefined ? [] : [farEnd]));
   if (parts.length === 0) return [];
@@ -352,7 +370,7 @@ function farEndSteps(link: DesiredLink, drift: readonly Drift[]): readonly Draft
     {
       where: `${link.group} ${link.azureLink}`,
       link: linkId(link),
-      does: "a person puts the far end back, which somebody has changed",
+      does: "a person restores the far end, which was changed outside linkseal",
       preview: `~ ${parts.join(", ")}`,
       darkMs: darkOfEnrolMs,
       risk: null,
@@ -361,7 +379,7 @@ function farEndSteps(link: DesiredLink, drift: readonly Drift[]): readonly Draft
   ];
 }
 
-/** What the two ends say against each other that no step of ours mends. */
+/** Notes about contradictions between the two ends that no step of ours mends. */
 function endNotes(input: PlanInput, link: DesiredLink): readonly Note[] {
   const { state, peer } = input.view(link);
   const key = input.memory.bindings[linkId(link)]?.key;
@@ -385,12 +403,15 @@ function unreadable(about: string, text: string): Note {
 }
 
 /**
- * Session set-up after the router's commit: at once to four hello waits (field bound: 8 s), plus
- * the commit.
+ * The outage of an enrolment in milliseconds: session set-up after the router's commit takes up to
+ * four hello waits (field bound: 8 s), plus the commit.
  */
 const darkOfEnrolMs = { low: 500, high: 15_000 };
 const lit = { low: 0, high: 0 };
-/** IKE anew: two round trips, and the retransmissions of a gateway that still has the old SAs. */
+/**
+ * The outage of a new IKE SA in milliseconds: two round trips, and the retransmissions of a gateway
+ * that still has the old SAs.
+ */
 const darkOfTunnelMs = { low: 500, high: 60_000 };
 
 function enrolSteps(desired: Desired, group: DesiredGroup, link: DesiredLink): readonly Draft[] {
@@ -430,7 +451,10 @@ function enrolSteps(desired: Desired, group: DesiredGroup, link: DesiredLink): r
   ];
 }
 
-/** Would the same be done? `shown` came over a socket and may be anything: it is only read. */
+/**
+ * Returns true if both plans have the same steps. `shown` came over a socket and may be anything:
+ * it is only read.
+ */
 export function samePlan(shown: unknown, fresh: Plan): boolean {
   if (typeof shown !== "object" || shown === null || !("steps" in shown)) return false;
   const { steps } = shown;
@@ -453,7 +477,7 @@ function sameStep(shown: unknown, step: PlanStep): boolean {
   );
 }
 
-/** The tunnel as a driver takes it. */
+/** Converts a configured tunnel into the form that a driver takes. */
 export function tunnelSpec(tunnel: DesiredTunnel, auth: TunnelAuth): TunnelSpec {
   const { name, localAddress, remoteAddress, localPrefixes, remotePrefixes } = tunnel;
   const { ike, transforms, life, mtu, ifId, bgp, backs } = tunnel;

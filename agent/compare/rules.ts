@@ -1,5 +1,6 @@
-// Two ends of one link that must go together: each rule as a row, with the document it stands in.
-// Pure, and asked by `doctor`, by `status` and by `plan` alike.
+// Rules for two ends of one link that must match: each rule is a row with the document that defines
+// it.
+// Pure; used by `doctor`, `status` and `plan` alike.
 
 import type { Capabilities, PeerState } from "#hal/device.ts";
 import {
@@ -14,15 +15,19 @@ import { type DesiredLink, linkId } from "../model/desired.ts";
 import type { Finding, FindingCode } from "../model/finding.ts";
 import type { WarningCode } from "../model/warning-rows.ts";
 
+/** Both ends of a link, as the rules compare them. */
 export interface TwoEnds {
+  /** The configured link. */
   readonly link: DesiredLink;
-  /** As last read; undefined = not readable, and nothing is said of it. */
+  /** The router's port as last read; undefined = not readable, so no rule judges it. */
   readonly port: MacsecPort | undefined;
+  /** The capabilities of the router's session; undefined = not read yet. */
   readonly capabilities: Capabilities | undefined;
+  /** The far end as last read; undefined = not readable, so no rule judges it. */
   readonly peer: PeerState | undefined;
-  /** What ids of secrets begin with; undefined = not known. */
+  /** The common prefix of secret ids, `https://NAME.vault.azure.net`; undefined = not known. */
   readonly vaultBase: string | undefined;
-  /** The key that the link is known to run on. */
+  /** The key that the link is known to use. */
   readonly accepted: KeyRef | undefined;
 }
 
@@ -37,7 +42,10 @@ interface LinkRule {
   readonly rule: string;
   readonly source: string;
   readonly next: string;
-  /** Nothing else tells it: no verdict of the link, and no comparison with the accepted key. */
+  /**
+   * True if only this rule reports it: neither a link verdict nor the comparison with the accepted
+   * key does.
+   */
   readonly alone?: true;
   readonly find: (ends: TwoEnds) => Seen | undefined;
 }
@@ -143,7 +151,7 @@ const rules: readonly LinkRule[] = [
   {
     code: "xpn-on-slow-port",
     severity: "error",
-    rule: "Ports of 10 Gbit/s know no XPN suite",
+    rule: "Ports of 10 Gbit/s support no XPN suite",
     source: howTo,
     next: "use gcm-aes-256 at both ends",
     alone: true,
@@ -169,7 +177,7 @@ const rules: readonly LinkRule[] = [
   {
     code: "suite-unsupported",
     severity: "error",
-    rule: "The router can do the suite that the config wants",
+    rule: "The router supports the suite that the config wants",
     source: "linkseal driver list",
     next: "choose a suite that both ends offer, then linkseal apply",
     alone: true,
@@ -218,7 +226,7 @@ const rules: readonly LinkRule[] = [
   {
     code: "identifier-versionless",
     severity: "error",
-    rule: "A secret identifier names a version: without one nobody can tell which key is in use",
+    rule: "A secret identifier names a version: without one, the key in use is unknown",
     source: secretModel,
     next: "write the versioned identifiers: linkseal keys list shows them",
     alone: true,
@@ -252,12 +260,14 @@ const rules: readonly LinkRule[] = [
   },
 ];
 
-/** What the two ends of a link say against each other. */
+/** Returns every contradiction between the two ends of a link. */
 export function linkFindings(ends: TwoEnds): readonly Finding[] {
   return found(ends, rules);
 }
 
-/** Of it what only the rules know: `status` tells it as drift, and `plan` as something to do. */
+/**
+ * Returns the findings that only the rules know: `status` reports them as drift, `plan` as notes.
+ */
 export function driftFindings(ends: TwoEnds): readonly Finding[] {
   return found(
     ends,
@@ -275,18 +285,20 @@ function found(ends: TwoEnds, asked: readonly LinkRule[]): readonly Finding[] {
   });
 }
 
-/** Both sides in one line. */
+/** Joins both sides of a finding in one line. */
 export function sidesOf({ here, there }: Pick<Finding, "here" | "there">): string {
   return there === null ? here : `${here}, and ${there}`;
 }
 
-/** Every rule's code, for the explanations and for whoever tests them all. */
+/** Every rule's code, for the explanations and for the test that triggers each rule. */
 export const linkRuleCodes: readonly string[] = rules.map(({ code }) => code);
 
+/** The router's end of a link, as findings name it. */
 export function router({ device, port }: DesiredLink): string {
   return `${device} ${port}`;
 }
 
+/** The far end of a link, as findings name it. */
 export function farEnd({ group, azureLink }: DesiredLink): string {
   return `${azureLink} of ${group}`;
 }
@@ -295,7 +307,7 @@ function far({ link }: Pick<TwoEnds, "link">, what: string): Seen {
   return { here: `${farEnd(link)}: ${what}`, there: null };
 }
 
-/** undefined = unreadable or without MACsec. */
+/** The port's MACsec settings; undefined = unreadable or without MACsec. */
 function settingsOf({ port }: TwoEnds): MacsecSettings | undefined {
   return port === undefined ? undefined : strongValue(port.settings);
 }
@@ -357,7 +369,7 @@ function policies(ends: TwoEnds): Seen | undefined {
   };
 }
 
-/** Leaves that have a rule of their own are left to it. */
+/** Settings that have a rule of their own. */
 const ownRules: readonly string[] = ["suite", "policy", "confidentialityOffset"];
 
 function otherSettings(ends: TwoEnds): Seen | undefined {
@@ -420,7 +432,7 @@ function unsupported({ link, capabilities }: TwoEnds): Seen | undefined {
 
 type Ids = NonNullable<PeerState["pointsAt"]>;
 
-/** Both identifiers, where both are set. */
+/** Both identifiers if both are set, else none. */
 function wholeIds({ peer }: TwoEnds): readonly string[] {
   const ids: Partial<Ids> = peer?.pointsAt ?? {};
   const { cakSecretId = "", cknSecretId = "" } = ids;

@@ -1,4 +1,4 @@
-// How a tunnel of the intent differs from what was last made of it, setting by setting: pure.
+// How a tunnel of the intent differs from what was last applied, setting by setting. Pure.
 
 import type { PrefixBlock } from "#hal/device.ts";
 import type { IkeTransforms, PortName, Transforms } from "#hal/model.ts";
@@ -6,18 +6,20 @@ import type { Complaint } from "../config/index.ts";
 import type { Desired, DesiredTunnel } from "../model/desired.ts";
 
 export interface TunnelDifference {
-  /** As the config spells it. */
+  /** The setting's path as the config spells it. */
   readonly setting: string;
   readonly made: string;
   readonly wanted: string;
 }
 
-/** A tunnel as it was last made; undefined = no accepted config tells. */
+/** Looks up a tunnel as it was last applied; undefined = no accepted config contains it. */
 export type MadeTunnel = (name: string) => DesiredTunnel | undefined;
 
 type Leaf = readonly [setting: string, textOf: (tunnel: DesiredTunnel) => string];
 
-/** Newer versions of a secret are no difference: `psk proceed` and the agent itself take them. */
+/**
+ * Newer versions of a secret are not a difference: `psk proceed` and the agent itself adopt them.
+ */
 const leaves: readonly Leaf[] = [
   ["device", ({ device }) => device],
   ["local.address", ({ localAddress }) => localAddress],
@@ -45,6 +47,7 @@ function portsBacked({ backs }: DesiredTunnel): readonly PortName[] {
   return (backs?.links ?? []).map(({ port }) => port).toSorted();
 }
 
+/** Lists the settings in which the wanted tunnel differs from the one that was last applied. */
 export function tunnelDifferences(
   made: DesiredTunnel,
   wanted: DesiredTunnel,
@@ -55,7 +58,7 @@ export function tunnelDifferences(
   });
 }
 
-/** Why the one cannot become the other where it is; undefined = it can. */
+/** Why the existing tunnel cannot become the wanted one in place; undefined = it can. */
 export function unmakeable(made: DesiredTunnel, wanted: DesiredTunnel): string | undefined {
   const { name } = wanted;
   const first = `take ${name} out of the config, then linkseal retire tunnel ${name}`;
@@ -68,7 +71,10 @@ export function unmakeable(made: DesiredTunnel, wanted: DesiredTunnel): string |
   return undefined;
 }
 
-/** What an operator reads instead of an acceptance that nothing would follow. */
+/**
+ * Complaints about tunnels that cannot become what the config asks, so that the config is refused
+ * instead of accepted without effect.
+ */
 export function tunnelComplaints(
   { tunnels }: Pick<Desired, "tunnels">,
   made: (name: string) => DesiredTunnel | undefined,
@@ -86,18 +92,18 @@ export function tunnelComplaints(
   });
 }
 
-/** In block style or the first of a flow map; undefined = the line names nothing. */
+/** The tunnel that a config line names, in block style or first in a flow map; undefined = none. */
 function nameIn(line: string): string | undefined {
   return /^\s*(?:-\s*)?(?:\{\s*)?name:\s*["']?([^\s"',}#]+)/.exec(line)?.[1];
 }
 
-/** What must not leave in the clear once the tunnel is in the accepted intent. */
+/** The prefixes that must not leave in the clear once the tunnel is in the accepted intent. */
 export function blocksOf(tunnel: DesiredTunnel): readonly PrefixBlock[] {
   const { remotePrefixes, bgp } = tunnel;
   const ports = portsBacked(tunnel);
   const blocks = remotePrefixes.map((prefix): PrefixBlock => ({ prefix, ports }));
   if (bgp === undefined) return blocks;
-  // The neighbour inside is reached in the tunnel alone.
+  // The neighbour inside is reached through the tunnel alone.
   const neighbour = `${bgp.peer}/${bgp.peer.includes(":") ? 128 : 32}`;
   return remotePrefixes.includes(neighbour)
     ? blocks

@@ -1,4 +1,5 @@
-// A tunnel as the backup of links: what rides in it now and why, and whether it was proven lately.
+// A tunnel as the backup of links: what traffic uses it now and why, and whether it was proven
+// lately.
 
 import type { Reading, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -7,36 +8,40 @@ import { type BackedLink, type Finding, finding, type ProofLog } from "../model/
 import { isoTime } from "../model/iso-time.ts";
 import { contains, type Prefix, parsePrefix, sameAddress } from "./prefix.ts";
 
-/** Known to carry under MACsec, as well or as badly as it may. */
+/** Returns true if the link is known to carry traffic under MACsec, degraded or not. */
 export function isSealed({ verdict }: BackedLink): boolean {
   return verdict === "protected" || verdict === "degraded";
 }
 
-/** How what a tunnel protects rides now. */
+/** How the prefixes that a tunnel protects are routed now. */
 export type Riding =
-  /** None of it by this tunnel. */
+  /** None of them uses this tunnel. */
   | { readonly kind: "standby" }
-  /** No link would carry it. */
+  /** The tunnel carries a prefix because no link would carry it. */
   | { readonly kind: "carries"; readonly prefix: string; readonly because: string }
-  /** A link would. */
+  /** The tunnel carries a prefix although a link would carry it too. */
   | { readonly kind: "preferred"; readonly prefix: string; readonly because: string }
   | { readonly kind: "unknown"; readonly because: string };
 
+/** Every kind of `Riding`, in the order in which metrics and pages list them. */
 export const ridingKinds = ["standby", "carries", "preferred", "unknown"] as const;
 
-/** `routes`: of the device, also those that wait to take over. */
+/**
+ * Derives how the tunnel is used now; `routes` are the device's, including those not yet in use.
+ */
 export function ridingOf(
   tunnel: Pick<DesiredTunnel, "name" | "device" | "remotePrefixes" | "bgp">,
   routes: Reading<readonly Route[]> | undefined,
   links: readonly BackedLink[],
 ): Riding {
   if (routes?.kind !== "known") {
-    return { kind: "unknown", because: `${tunnel.device} does not tell its routes` };
+    return { kind: "unknown", because: `${tunnel.device} does not report its routes` };
   }
   const into = tunnel.remotePrefixes
     .flatMap((remote) => bestFor(remote, routes.value))
     .filter(({ via }) => via.kind === "tunnel" && via.name === tunnel.name)
-    // Its neighbour is reached by it alone, whatever else is.
+    // The BGP neighbour inside the tunnel is always reached through it, so its route is no
+    // evidence.
     .filter(({ prefix }) => !sameAddress(prefix, tunnel.bgp?.peer ?? ""));
   const [first] = into;
   if (first === undefined) return { kind: "standby" };
@@ -66,7 +71,7 @@ function whyNotOver(link: BackedLink): string {
   return `${id} is ${verdict}${reason === undefined ? "" : ` (${reason.code})`}`;
 }
 
-/** The longest best routes around a prefix, and every best one inside of it. */
+/** The longest best routes that cover a prefix, and every best route inside it. */
 function bestFor(remote: string, routes: readonly Route[]): readonly Route[] {
   const wanted = parsePrefix(remote);
   if (wanted === undefined) return [];
@@ -84,7 +89,7 @@ function bestFor(remote: string, routes: readonly Route[]): readonly Route[] {
   );
 }
 
-/** A way over the link for all of a prefix or some of it, whether it is taken or waits. */
+/** A route over the link for all or part of a prefix, whether it is in use or waits. */
 function routeOver(
   { port }: BackedLink,
   wanted: string,
@@ -103,7 +108,7 @@ const lengthOf = (prefix: string): number => parsePrefix(prefix)?.length ?? 0;
 const provenIntervals = 3;
 const failuresMax = 2;
 
-/** Why nobody may lean on it now; undefined = the proof is good enough. */
+/** Why the tunnel cannot be relied on as a backup now; undefined = its proof is good enough. */
 export function unprovenCause(
   log: ProofLog | undefined,
   proveMs: number,
@@ -118,6 +123,7 @@ export function unprovenCause(
   return `${cause ?? "no proof could be tried"}; ${last}`;
 }
 
+/** A warning if the tunnel is the backup of a group and its proof is missing, failed or too old. */
 export function unprovenFindings(
   { name, backs }: DesiredTunnel,
   log: ProofLog | undefined,

@@ -1,4 +1,4 @@
-// What settings, far end and MKA say about a link; each fault has a reason code of its own.
+// Findings from a link's settings, its far end and MKA; each fault has its own reason code.
 
 import {
   type Ckn,
@@ -22,28 +22,30 @@ import {
 import { nextFor, type WarningCode } from "../model/warning-rows.ts";
 import { type Look, mkaLifeMs, type Passing, sakChanges, type Window } from "./window.ts";
 
+/** The router's end of a link, as messages name it. */
 export function hereOf(link: DesiredLink): string {
   return `${link.device} ${link.port}`;
 }
 
+/** The far end of a link, as messages name it. */
 export function farOf(link: DesiredLink): string {
   return `the far end (${link.azureLink} of ${link.group})`;
 }
 
-/** `c0ff…ee`: enough to tell two keys apart in a sentence. */
+/** `c0ff…ee`: a CKN shortened so that a sentence can still tell two keys apart. */
 function short(ckn: Ckn | undefined): string {
   if (ckn === undefined) return "none";
   return ckn.length <= 8 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-2)}`;
 }
 
-/** `NAME/VERSION` of a vault id. */
+/** `NAME/VERSION` from a vault id. */
 function secretOf(id: string): string {
   return id.split("/").slice(-2).join("/");
 }
 
 const offOn = (on: boolean): string => (on ? "on" : "off");
 
-/** Configured settings against wanted ones; a port without MACsec says only that. */
+/** Compares configured with wanted settings; a port without MACsec gets that one finding only. */
 export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Finding[] {
   const { link, now, settings } = evidence;
   const about = linkId(link);
@@ -55,7 +57,7 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
   const seen = newest.settings.value;
   if (seen === undefined) {
     const bare = bareFinding(evidence, newest);
-    // While a campaign is to bring the first key, asking for another one is no next step.
+    // While a campaign brings the first key, the next step is that campaign, not another enrolment.
     const campaign = nextFor("rotation-held", about);
     return [evidence.next === undefined ? bare : { ...bare, next: campaign }];
   }
@@ -83,8 +85,8 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
 }
 
 /**
- * A port without MACsec. It is in the clear if frames pass it. Azure drops them once its end has
- * MACsec on (it never falls back to clear text), and then the link is down.
+ * A port without MACsec. Its traffic is in the clear if frames pass. Azure drops them once its end
+ * has MACsec on (it never falls back to clear text), and then the link is down.
  */
 function bareFinding(evidence: LinkEvidence, newest: MacsecPort): Finding {
   const { link, peer } = evidence;
@@ -102,11 +104,11 @@ function bareFinding(evidence: LinkEvidence, newest: MacsecPort): Finding {
   if (far === undefined)
     return say("unknown", `${here}, and nothing shows that frames pass: ${idle}`);
   return peer?.state.provisioning === "updating"
-    ? say("unknown", `${here}${far}, or takes it just now: ${idle}`)
+    ? say("unknown", `${here}${far}, or is just applying it: ${idle}`)
     : say("down", `${here}${far}: no frame passes, and ${idle}`);
 }
 
-/** Whether frames pass a port without MACsec, whose own counters do not show it. */
+/** Whether frames pass a port without MACsec, judged by BGP, probes and the port's packet rate. */
 function passingBare(
   { bgp, probe, now, settings }: LinkEvidence,
   { rate }: MacsecPort,
@@ -122,12 +124,12 @@ function passingBare(
 const openWays: Record<FailOpen, string> = {
   validateNotStrict: "takes frames that are not protected (validate is not strict)",
   protectOff: "sends frames without protection (protect is off)",
-  encryptOff: "sends frames that anybody can read (encrypt is off)",
+  encryptOff: "sends frames that are readable on the wire (encrypt is off)",
   addressOnUncontrolledPort: "has an address below its SecY, whose frames leave in the clear",
   routeOnUncontrolledPort: "has a route below its SecY, whose frames leave in the clear",
 };
 
-/** By name what lets data pass in the clear, whatever its keys are. */
+/** Reports each setting that lets data pass in the clear, whatever the keys are. */
 function openFinding({ link, now, settings }: LinkEvidence, { failOpen }: MacsecPort): Finding[] {
   if (failOpen === undefined || !isSolid(failOpen, now, settings.staleAfterMs)) return [];
   if (failOpen.value.length === 0) return [];
@@ -141,7 +143,7 @@ const disagreements: Record<Exclude<KeyAgreement, "same">, string> = {
   none: "has no SAK, so that no frame passes its SecY",
 };
 
-/** What the SecY itself holds, whatever a session says of it. */
+/** Compares the SAKs installed in the SecY itself, whatever the MKA session reports. */
 function agreementFinding(
   { link, now, settings }: LinkEvidence,
   { keyAgreement }: MacsecPort,
@@ -153,7 +155,9 @@ function agreementFinding(
   return [finding("down", "sak-not-agreed", linkId(link), text)];
 }
 
-/** What the far end's own settings say; while it is updating only a foreign key is news. */
+/**
+ * Findings from the far end's own settings; while it is updating, only a foreign key is reported.
+ */
 export function farEndFindings(evidence: LinkEvidence): Finding[] {
   const { link, peer, expected } = evidence;
   if (peer === undefined) return [];
@@ -199,7 +203,7 @@ function welcome(
   return same(expected) || same(next);
 }
 
-/** What MKA says; `window` is undefined while frames or session cannot be read. */
+/** Findings from MKA; `window` is undefined while frames or session cannot be read. */
 export function mkaFindings(
   evidence: LinkEvidence,
   newest: MacsecPort,
@@ -236,10 +240,12 @@ export function mkaFindings(
   return findings;
 }
 
-/** Rotation and a restart make two or three new SAKs; sessions that churn make one in 6 to 12 s. */
+/**
+ * A rotation or a restart makes two or three new SAKs; a churning session makes one in 6 to 12 s.
+ */
 const churnMin = 5;
 
-// The MKPDU counters tell a wrong CAK from a wrong CKN from silence (openconfig MSEC-1.1).
+// The MKPDU counters distinguish a wrong CAK, a wrong CKN and silence (openconfig MSEC-1.1).
 function noPeer(evidence: LinkEvidence, newest: MacsecPort, window: Window | undefined): Finding {
   const { link, expected = evidence.next } = evidence;
   const about = linkId(link);
@@ -254,7 +260,7 @@ function noPeer(evidence: LinkEvidence, newest: MacsecPort, window: Window | und
     return finding("down", "cak-mismatch", about, `${text}: MKPDUs fail their ICV check`);
   }
   if (rose("unknownCkn")) {
-    const text = `${far} uses a CKN that ${here} does not hold: it expects ${ckn}`;
+    const text = `${far} uses a CKN that ${here} does not have: it expects ${ckn}`;
     const points = evidence.peer?.state.pointsAt;
     const told =
       points === undefined ? "" : ` and the far end names ${secretOf(points.cknSecretId)}`;
@@ -270,7 +276,10 @@ function noPeer(evidence: LinkEvidence, newest: MacsecPort, window: Window | und
   return finding("down", "mka-no-live-peer", about, `${why}${lie}`);
 }
 
-/** How long no MKPDU came for certain; undefined = some came, or not watched for a life time. */
+/**
+ * How long, in milliseconds, certainly no MKPDU came; undefined = some came, or the sample window
+ * is shorter than the MKA life time.
+ */
 function silence(window: Window | undefined): number | undefined {
   if (window?.recent === undefined) return undefined;
   const spanMs = window.newest.at - window.recent.at;
@@ -279,7 +288,7 @@ function silence(window: Window | undefined): number | undefined {
   return after.received === before.received ? spanMs : undefined;
 }
 
-// Both ends hear each other under the right key: what is left to disagree about is the SAK.
+// Both ends hear each other under the right key, so only the SAK is left to disagree about.
 function noCommonSak(
   { link }: LinkEvidence,
   newest: MacsecPort,
@@ -287,14 +296,14 @@ function noCommonSak(
 ): Finding {
   const [here, far] = [hereOf(link), farOf(link)];
   const text = `${here} and ${far} hear each other but agree on no SAK`;
-  // Right after a key change every session is without one for some seconds.
+  // Right after a key change every session is without a SAK for some seconds.
   const guess = watched(window)
     ? `: as a rule the far end does not use ${link.settings.suite}`
     : ": a session that has just begun takes some seconds";
   return finding("down", "sak-not-agreed", linkId(link), `${text}${troubleOf(newest) || guess}`);
 }
 
-/** What the device itself says stands in the way, as the end of a sentence. */
+/** Returns the obstacle that the device itself reports, as the end of a sentence; empty = none. */
 export function troubleOf({ troubles }: MacsecPort): string {
   const told = troubles === undefined ? undefined : strongValue(troubles);
   return told === undefined || told.length === 0 ? "" : `: ${told.join(", and ")}`;
@@ -353,7 +362,7 @@ function keyFinding(evidence: LinkEvidence, session: MkaSession): Finding | unde
   return finding("degraded", "principal-key-unexpected", about, `${text} and not ${wanted}`);
 }
 
-// The suite of the live SA counts, not the configured one: either end may have weakened it (T03).
+// The suite of the live SA counts, not the configured one: either end may have weakened it.
 function suiteFinding(evidence: LinkEvidence, newest: MacsecPort): Finding | undefined {
   const { link, now, settings } = evidence;
   const about = linkId(link);
@@ -371,7 +380,8 @@ function suiteFinding(evidence: LinkEvidence, newest: MacsecPort): Finding | und
   return finding("degraded", "suite-mismatch", about, `${text}, and ${wanted} is wanted`);
 }
 
-// While a new SAK is being installed the old one carries; only one that stays idle is a fault.
+// While a new SAK is being installed the old one carries; only a new SAK that stays idle is a
+// fault.
 function sakIdle(session: MkaSession, recent: Look | undefined): boolean {
   const { latestSak, oldSak } = session;
   if (latestSak === undefined) return true;
@@ -405,7 +415,7 @@ function rekeyFinding(
 ): Finding | undefined {
   const { link, now, sakSince } = evidence;
   const seen = newest.settings.kind === "known" ? newest.settings.value : undefined;
-  // Only the key server rekeys (IEEE 802.1X-2020, 9.8), and two missed turns are no accident.
+  // Only the key server rekeys (IEEE 802.1X-2020, 9.8), and two missed rekeys are not an accident.
   if (sakSince === undefined || session.keyServer !== "self") return undefined;
   if (seen?.sakRekeyMs === undefined || now - sakSince <= seen.sakRekeyMs * 2) return undefined;
   const hours = Math.floor((now - sakSince) / 3_600_000);

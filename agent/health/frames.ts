@@ -1,4 +1,4 @@
-// What the counters of the data plane say: MKA may call a link secured while every frame is lost.
+// Findings from the data-plane counters: MKA may call a link secured while every frame is lost.
 
 import { type CipherSuite, type MacsecPort, strongValue } from "#hal/model.ts";
 import { linkId } from "../model/desired.ts";
@@ -22,7 +22,7 @@ interface Stretch {
   readonly rose: (name: FrameCounter) => bigint;
 }
 
-/** Findings of the data plane; `suspects` are codes that control plane and far end already gave. */
+/** Findings of the data plane; `suspects` are the findings of the control plane and the far end. */
 export function frameFindings(
   evidence: LinkEvidence,
   newest: MacsecPort,
@@ -62,7 +62,7 @@ function collecting(evidence: LinkEvidence, window: Window): Finding {
     reset: "its counters were reset, so the evidence starts again",
     changed: "its session has just changed, so the evidence starts again",
   }[window.cut];
-  const text = `${hereOf(evidence.link)} cannot be judged yet: ${why}`;
+  const text = `${hereOf(evidence.link)} cannot be evaluated yet: ${why}`;
   return finding("unknown", "collecting-evidence", linkId(evidence.link), text);
 }
 
@@ -86,7 +86,7 @@ function faultFindings(stretch: Stretch, suspects: readonly Finding[]): Finding[
   const say = (verdict: Verdict, code: WarningCode, text: string): void => {
     findings.push(finding(verdict, code, linkId(link), text));
   };
-  // Without a common SAK there is no receive channel yet that could know the SCI.
+  // Until both ends have a common SAK, no receive channel could know the SCI.
   const noSak = suspects.some(({ code }) => code === "sak-not-agreed");
   const sci = noSak ? 0n : rose("rxNoSci") + rose("rxUnknownSci") + rose("rxBadTag");
   if (sci > 0n) {
@@ -111,7 +111,9 @@ function faultFindings(stretch: Stretch, suspects: readonly Finding[]): Finding[
   return findings;
 }
 
-/** Down while frames still fail and none passes; degraded while some pass, or once it is over. */
+/**
+ * Down while frames still fail and none passes; degraded while some pass or once the fault ended.
+ */
 function gradeOf(
   { window, passing }: Stretch,
   way: "rx" | "tx",
@@ -122,7 +124,8 @@ function gradeOf(
   return still && !passing[way] ? "down" : "degraded";
 }
 
-// A stretch without one valid frame is the wrong key in hardware; a few are damage or forgery.
+// A stretch without one valid frame means a wrong key in hardware; a few invalid frames mean damage
+// or forgery.
 function invalidFinding(stretch: Stretch, explained: boolean): Finding | undefined {
   const { evidence, window, passing, rose } = stretch;
   const { link } = evidence;
@@ -144,7 +147,10 @@ function invalidFinding(stretch: Stretch, explained: boolean): Finding | undefin
   return finding("degraded", "stale-sak", linkId(link), text);
 }
 
-/** Frames on an unused SA are normal while a rekey overlaps; not before and after one life time. */
+/**
+ * Frames on an unused SA are normal while a rekey overlaps, but not both before and after one MKA
+ * life time.
+ */
 function unusedForLong({ oldest, recent, newest }: Window): boolean {
   if (oldest === undefined || recent === undefined || recent === oldest) return false;
   const unused = (from: Look, to: Look): boolean =>
@@ -164,7 +170,9 @@ function missingCounters({ evidence, window }: Stretch): Finding[] {
   return [finding("degraded", "counter-missing", about, `${text}, so none can be ruled out`)];
 }
 
-/** Packet numbers of an SAK have 32 bits, and 64 under the suites of IEEE 802.1AEbw. */
+/**
+ * The number of packet numbers of one SAK: 2^32, or 2^64 under the XPN suites of IEEE 802.1AEbw.
+ */
 export function pnLimitOf(suite: CipherSuite | undefined): bigint {
   return suite?.includes("xpn") === true ? 2n ** 64n : 2n ** 32n;
 }
@@ -181,7 +189,7 @@ function packetNumbers({ evidence, window }: Stretch): Finding | undefined {
   return finding("degraded", "packet-number-high", linkId(evidence.link), text);
 }
 
-/** No counter complains: do frames move at all, both ways, or did a probe come back? */
+/** No counter reports a fault: checks that frames move both ways, or that a probe came back. */
 function motionFinding(stretch: Stretch, newest: MacsecPort): Finding | undefined {
   const { evidence, window, rose } = stretch;
   const { link, settings } = evidence;
@@ -214,7 +222,7 @@ function motionFinding(stretch: Stretch, newest: MacsecPort): Finding | undefine
   return finding("unknown", "idle-unproven", about, text);
 }
 
-/** The probe inside the window and, if the window was cut, after the cut. */
+/** The probe inside the sample window and, if the sample window was cut, after the cut. */
 function probeIn({ evidence, window }: Stretch): "none" | "answered" | "silent" {
   const { probe, now, settings } = evidence;
   if (probe === undefined || probe.sent === 0) return "none";
@@ -224,7 +232,8 @@ function probeIn({ evidence, window }: Stretch): "none" | "answered" | "silent" 
   return probe.answered > 0 ? "answered" : "silent";
 }
 
-// A probe between two looks, or a busy port, must move the counters; else they say nothing at all.
+// A probe between two observations, or a busy port, must move the counters; counters that do not
+// move then prove nothing.
 function frozen(
   { evidence, window }: Stretch,
   newest: MacsecPort,

@@ -1,4 +1,4 @@
-// What may honestly be said about a link or a tunnel: a verdict, its reasons, and how old they are.
+// Derives the health of a link or a tunnel: a verdict, its reasons, and the age of the evidence.
 
 import { type MacsecPort, type Reading, strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -21,8 +21,9 @@ import type { Raised } from "./warnings.ts";
 import { lookOf, openWindow, passingOf } from "./window.ts";
 
 /**
- * `protected` only if nothing contradicts it and fresh, strong readings support all of it. A link
- * that nobody has seen lately is `unknown`, whatever it was before. Never throws.
+ * Derives a link's health: `protected` only if nothing contradicts it and fresh, strong readings
+ * support all of it. A link without a recent observation is `unknown`, whatever it was before.
+ * Never throws.
  */
 export function deriveLinkHealth(evidence: LinkEvidence): LinkHealth {
   const findings = linkFindings(evidence);
@@ -95,7 +96,7 @@ function ageOf(
   return undefined;
 }
 
-/** Every reason is a warning about the same thing; `within` names its device and group. */
+/** Turns every reason into a warning about the same thing; `within` names its device and group. */
 export function raisedBy(
   health: LinkHealth | TunnelHealth,
   about: string,

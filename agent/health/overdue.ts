@@ -1,4 +1,4 @@
-// Campaigns that stay where they are for longer than they should.
+// Campaigns that stay in a state for longer than they should.
 
 import { type WallTime, wallAfter } from "#hal/world.ts";
 import type { Campaign } from "../model/campaign.ts";
@@ -10,16 +10,17 @@ import { type Raised, raise } from "./warnings.ts";
 export interface Waiting {
   readonly campaign: Campaign | undefined;
   readonly rotation: RotationSettings;
-  /** Deadlines begin no earlier: what a process before this one left may settle first. */
+  /** Deadlines begin no earlier: a restarted agent may first settle what its predecessor left. */
   readonly graceEnd: WallTime;
   readonly wall: WallTime;
-  /** The next state waits for the journal. */
+  /** True while the journal cannot take the record of the next state. */
   readonly isUnwritten: boolean;
 }
 
 /**
- * A wait that a person or a gate ends has no deadline but `rotation.overdue`. A state that has one
- * leaves it by itself, unless the journal takes no record of that.
+ * Warns of a campaign that waits too long. A wait that an operator or a check ends has only the
+ * deadline `rotation.overdue`. Every other state ends by itself, unless the journal takes no record
+ * of that.
  */
 export function overdueWarnings(waiting: Waiting): readonly Raised[] {
   const { campaign, rotation, wall, isUnwritten } = waiting;

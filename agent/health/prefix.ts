@@ -1,12 +1,16 @@
-// Does one IP prefix lie inside another? Text in, because routes and configs speak text.
+// IP prefixes: does one contain the other? They come as text because routes and configs are text.
 
+/** A parsed IP prefix; an address is a prefix of full length. */
 export interface Prefix {
+  /** IPv4 or IPv6. */
   readonly family: 4 | 6;
+  /** The address as a number; its host bits are kept. */
   readonly bits: bigint;
+  /** The prefix length in bits. */
   readonly length: number;
 }
 
-/** An address or a prefix in CIDR form; undefined if it is neither. */
+/** Parses an address or a prefix in CIDR form; undefined if the text is neither. */
 export function parsePrefix(text: string): Prefix | undefined {
   const [address, lengthText, ...rest] = text.split("/");
   if (address === undefined || rest.length > 0) return undefined;
@@ -19,14 +23,16 @@ export function parsePrefix(text: string): Prefix | undefined {
   return { family, bits, length };
 }
 
-/** True if every address of `inner` is one of `outer`. */
+/** Returns true if every address of `inner` is one of `outer`. */
 export function contains(outer: Prefix, inner: Prefix): boolean {
   if (outer.family !== inner.family || inner.length < outer.length) return false;
   const shift = BigInt((outer.family === 6 ? 128 : 32) - outer.length);
   return outer.bits >> shift === inner.bits >> shift;
 }
 
-/** Whatever way each is written; two texts that are no address are not the same. */
+/**
+ * Compares two addresses however each is written; texts that are not addresses are never the same.
+ */
 export function sameAddress(one: string, other: string): boolean {
   const [a, b] = [parsePrefix(one), parsePrefix(other)];
   if (a === undefined || b === undefined) return false;

@@ -1,4 +1,5 @@
-// Tunnels that carry for each other: which they are, whether one does, and how traffic spreads.
+// Tunnels that carry traffic for each other: which they are, whether one carries, and how traffic
+// spreads.
 
 import { type DeviceState, type IpsecTunnel, strongValue } from "#hal/model.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
@@ -6,8 +7,8 @@ import { drainOf, isKeyed } from "../model/link-view.ts";
 import { sameAddress } from "./prefix.ts";
 
 /**
- * The tunnels of its device that BGP leads to the same prefixes by, itself among them; none = it
- * stands alone, or its routes are not BGP's to move.
+ * The tunnels of the same device to the same prefixes with BGP, including this one; empty = it is
+ * alone, or its routes do not come from BGP.
  */
 export function bundleOf(
   tunnels: readonly DesiredTunnel[],
@@ -22,7 +23,7 @@ function whereTo({ device, remotePrefixes }: DesiredTunnel): string {
   return [device, ...remotePrefixes.toSorted()].join(" ");
 }
 
-/** Tunnels to one of its prefixes, on whatever device, that have to carry while it cannot. */
+/** The other tunnels to one of its prefixes, on any device, that must carry while it cannot. */
 export function siblingsOf(
   tunnels: readonly DesiredTunnel[],
   { name, remotePrefixes }: DesiredTunnel,
@@ -33,7 +34,7 @@ export function siblingsOf(
   );
 }
 
-/** Why traffic must not be led onto it now; undefined = it carries. */
+/** Why traffic must not be led onto the tunnel now; undefined = it carries. */
 export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string | undefined {
   const seen = state.ipsec.find((tunnel) => tunnel.name === name);
   if (seen === undefined) return `${name} is not there`;
@@ -48,7 +49,7 @@ export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string
   return drainOf(state, name) === "on" ? `${name} is drained` : undefined;
 }
 
-/** The session inside of it; undefined = none is wanted, or none is told. */
+/** The BGP session inside the tunnel; undefined = none is wanted, or the device reports none. */
 export function sessionOf(
   { name, bgp }: { readonly name: string; readonly bgp?: DesiredTunnel["bgp"] | undefined },
   { routing }: DeviceState,
@@ -58,7 +59,10 @@ export function sessionOf(
   );
 }
 
-/** Packets that went that way by it over these looks; undefined = two of them did not tell. */
+/**
+ * Counts the packets of one direction over these observations; undefined = fewer than two of them
+ * report SAs.
+ */
 export function carriedOver(looks: readonly IpsecTunnel[], way: "in" | "out"): bigint | undefined {
   let before: ReadonlyMap<number, bigint> | undefined;
   let carried: bigint | undefined;
@@ -77,14 +81,17 @@ export function carriedOver(looks: readonly IpsecTunnel[], way: "in" | "out"): b
   return carried;
 }
 
+/** A tunnel's share of the packets that its bundle sent. */
 export interface Share {
+  /** The tunnel's name. */
   readonly tunnel: string;
+  /** Packets sent. */
   readonly sent: bigint;
-  /** Of all that its bundle sent. */
+  /** Its share of all that the bundle sent, in percent. */
   readonly percent: number;
 }
 
-/** None while one of them does not tell, or nothing was sent. */
+/** Computes the shares; empty while a tunnel reports no counters, or nothing was sent. */
 export function sharesOf(
   bundle: readonly { readonly name: string }[],
   looksOf: (tunnel: string) => readonly IpsecTunnel[],
@@ -99,12 +106,15 @@ export function sharesOf(
   return known.map((one) => ({ ...one, percent: Number((one.sent * 1_000n) / total) / 10 }));
 }
 
-/** Of fewer packets than this nobody can tell how they would spread. */
+/** The fewest packets from which their distribution can be judged. */
 const packetsMin = 1_000n;
-/** A hash spreads flows and not packets: only one that is all but left out is named. */
+/**
+ * A hash spreads flows and not packets, so only a tunnel with less than a quarter of its even share
+ * is named.
+ */
 const leastPart = 4;
 
-/** Names the tunnel that carries the least, if that is far too little; `drained` are meant to. */
+/** Names the tunnel that carries far too little; `drained` tunnels are meant to carry nothing. */
 export function imbalanceOf(
   shares: readonly Share[],
   drained: ReadonlySet<string>,

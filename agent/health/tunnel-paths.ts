@@ -1,5 +1,5 @@
-// Which ways lead past a tunnel: routes of this side, what the other side is told by BGP, and what
-// blocks both.
+// Which paths lead past a tunnel: the routes of this side, what BGP advertises to the other side,
+// and what blocks both.
 
 import type { Reading, Route } from "#hal/model.ts";
 import {
@@ -13,10 +13,12 @@ import {
 import { isSealed } from "./backup.ts";
 import { contains, type Prefix, parsePrefix } from "./prefix.ts";
 
-/** A way past the tunnel, in the words that name it. */
+/** A path past the tunnel, as a message names it. */
 interface Leak {
   readonly text: string;
-  /** What becomes of packets on it, where they are blocked outside of tunnels. */
+  /**
+   * The fate of its packets if they are blocked outside of tunnels; undefined = they pass.
+   */
   readonly end: string | undefined;
 }
 
@@ -30,7 +32,7 @@ export function pathFindings(evidence: TunnelEvidence): Finding[] {
     const isSafe = ({ via, best }: Route): boolean => {
       if (via.kind === "tunnel") return true;
       const way = wayOver(evidence, via.port, remote);
-      // What only waits to take over a dead link is neither in the clear nor lost.
+      // A route that only waits to take over a dead link neither leaks nor loses packets.
       return way === "sealed" || (way === "dead" && !best);
     };
     const leak = clearPath(remote, routes.value, isSafe);
@@ -57,8 +59,8 @@ export function pathFindings(evidence: TunnelEvidence): Finding[] {
 }
 
 /**
- * A port as what is protected would leave by it: `sealed` under the MACsec of a link that the
- * tunnel is the backup of, `dead` not at all, `open` past everything, unless something blocks it.
+ * How protected traffic would leave by a port: `sealed` = under the MACsec of a link that the
+ * tunnel backs up, `dead` = not at all, `open` = in the clear unless something blocks it.
  */
 function wayOver(
   evidence: TunnelEvidence,
@@ -70,7 +72,7 @@ function wayOver(
   if (isSealed(link)) {
     return isBlocked(evidence, remote) && !passes(evidence, port, remote) ? "open" : "sealed";
   }
-  // Must-secure: what a link without a session takes goes nowhere.
+  // The link is must-secure, so without a session it drops everything.
   if (link.verdict === "down") return "dead";
   return link.verdict === "unknown" ? "unknown" : "open";
 }
@@ -79,14 +81,14 @@ function backedLink({ backup }: TunnelEvidence, port: string): BackedLink | unde
   return backup?.links.find((link) => link.port === port);
 }
 
-/** The block lets it past there, as far as anybody knows. */
+/** Returns true if the block is known or assumed to let the prefix pass out of that port. */
 function passes({ backup }: TunnelEvidence, port: string, remote: string): boolean {
   const { backed } = backup ?? {};
   if (backed?.kind !== "known") return backed !== undefined;
   return backed.value.some(({ prefix, open }) => prefix === remote && open.includes(port));
 }
 
-/** Of a link that nobody knows anything of nobody knows whether it is a way in the clear. */
+/** While a link's state is unknown, it is also unknown whether the link is a path in the clear. */
 function unsureOf(evidence: TunnelEvidence, port: string): Finding | undefined {
   const link = backedLink(evidence, port);
   if (link?.reason === undefined) return undefined;
@@ -96,8 +98,9 @@ function unsureOf(evidence: TunnelEvidence, port: string): Finding | undefined {
 }
 
 /**
- * What neighbours of another AS are told of this side: of a route there and one by the tunnel a
- * gateway prefers the open one. A port that brings parts of the prefix itself leads to this side.
+ * Finds what is advertised of this side to neighbours of another AS: if a gateway learns a route
+ * there and one through the tunnel, it prefers the open one. A port that brings parts of the prefix
+ * itself leads to this side.
  */
 function inward(evidence: TunnelEvidence): Leak[] {
   const { tunnel, routing, now, settings } = evidence;
@@ -126,16 +129,16 @@ function inward(evidence: TunnelEvidence): Leak[] {
     );
     if (told === undefined) return [];
     const { port, peer, prefix } = told;
-    const text = `${tunnel.device} tells ${peer} over ${port} the way to ${local}`;
+    const text = `${tunnel.device} sends ${peer} over ${port} a route to ${local}`;
     return [{ text: `${text} (advertises ${prefix})`, end }];
   });
 }
 
-/** As they forward now, and those that BGP would take next over a port. */
+/** The routes that forward now, and those over ports that BGP would use next. */
 export function routesIn({ ways, routing, now }: TunnelEvidence): Reading<readonly Route[]> {
   if (ways !== undefined) {
     if (ways.kind === "unknown" || routing?.kind !== "known") return ways;
-    // What BGP would take next is in no forwarding table, though it be the best that BGP has.
+    // What BGP would use next is in no forwarding table, even if BGP marks it as best.
     const waiting = routing.value.routes.filter(({ via }) => via.kind === "port");
     const next = waiting.map((route) => ({ ...route, best: false }));
     return { ...ways, value: [...ways.value, ...next] };
@@ -144,7 +147,9 @@ export function routesIn({ ways, routing, now }: TunnelEvidence): Reading<readon
   return routing.kind === "unknown" ? routing : { ...routing, value: routing.value.routes };
 }
 
-/** Nothing leaks now, and something would as soon as the tunnel's route is gone. */
+/**
+ * Nothing leaks now, but a packet would leave in the clear as soon as the tunnel's route is gone.
+ */
 function guardFindings(evidence: TunnelEvidence): Finding[] {
   const { tunnel, blocked, now, settings } = evidence;
   if (blocked === undefined) return [];
@@ -168,8 +173,8 @@ function isBlocked({ blocked, now, settings }: TunnelEvidence, remote: string): 
 }
 
 /**
- * A route over a port: any for the prefix or a part of it, because it takes over when the tunnel
- * goes; one around it only if nothing better leads into a tunnel.
+ * Finds an unsafe route over a port: any route for the prefix or a part of it, because it takes
+ * over when the tunnel goes; a covering route only if no better one leads into a tunnel.
  */
 function clearPath(
   remote: string,
@@ -186,7 +191,7 @@ function clearPath(
     if (inside && !isSafe(route)) return route;
     if (!route.best || !contains(prefix, wanted)) continue;
     const before = covering?.length ?? -1;
-    // Of two best routes for one prefix some traffic takes the open one.
+    // If two routes for one prefix are equally good, some traffic takes the open one.
     const asGood = prefix.length === before && !isSafe(route);
     if (prefix.length > before || asGood) covering = { route, length: prefix.length };
   }

@@ -1,4 +1,4 @@
-// What may honestly be said about an IPsec tunnel: its SAs, its packets, and BGP inside of it.
+// Derives the health of an IPsec tunnel from its SAs, its packets and BGP inside it.
 
 import type { IpsecSa, IpsecTunnel, Transforms } from "#hal/model.ts";
 import {
@@ -17,7 +17,10 @@ import { unprovenFindings } from "./backup.ts";
 import { sameAddress } from "./prefix.ts";
 import { pathFindings } from "./tunnel-paths.ts";
 
-/** The same rules as for a link: unknown is an answer, and an absent tunnel is a finding. */
+/**
+ * Derives a tunnel's health by the rules for links: missing evidence gives `unknown`, and an absent
+ * tunnel is a finding.
+ */
 export function deriveTunnelHealth(evidence: TunnelEvidence): TunnelHealth {
   return conclude(tunnelFindings(evidence), evidence.causes);
 }
@@ -54,14 +57,14 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
   return findings;
 }
 
-/** As good as its SAs may be, nothing gets to them. */
+/** However good the SAs are, no packet reaches them while the tunnel interface has a gap. */
 function gapFindings(name: string, { gaps = [] }: IpsecTunnel): Finding[] {
   return gaps.map(({ kind, text }) =>
     finding(kind === "closed" ? "down" : "degraded", "tunnel-interface", name, text),
   );
 }
 
-/** Its block would take what a link carries in the clear. */
+/** The tunnel waits because its block would drop what a link still carries in the clear. */
 function waitingFor({ backup }: TunnelEvidence): string {
   const clear = backup?.links.find(({ reason }) => reason?.code === "macsec-not-configured");
   return clear === undefined ? "" : `: it waits until ${clear.id} is under MACsec`;
@@ -123,7 +126,7 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
   return findings;
 }
 
-/** Where the routes come by BGP, nothing takes the tunnel without its session. */
+/** If the routes come by BGP, no traffic uses the tunnel while its session is down. */
 function bgpFindings({ tunnel, routing, now, settings }: TunnelEvidence): Finding[] {
   const { name, device, bgp } = tunnel;
   if (bgp === undefined) return [];
@@ -144,17 +147,22 @@ function bgpFindings({ tunnel, routing, now, settings }: TunnelEvidence): Findin
   return down(`is down${trouble === undefined ? "" : `: ${trouble}`}`);
 }
 
-/** Of 2^32; a number beyond that belongs to an SA with extended numbers (RFC 4304). */
+/** A sequence number beyond 2^32 belongs to an SA with extended numbers (RFC 4304). */
 export const sequenceLimit = 2n ** 32n;
 
-/** Of the SAs in use the one that ends last; undefined = of one at least nobody knows it. */
+/**
+ * Milliseconds until the last of the installed SAs ends; undefined = at least one reports no end.
+ */
 export function lastEndMs(sas: readonly IpsecSa[]): number | undefined {
   const ends = sas.flatMap(({ phase, endsInMs }) => (phase === "installed" ? [endsInMs] : []));
   const told = ends.filter((end) => end !== undefined);
   return told.length === ends.length && told.length > 0 ? Math.max(...told) : undefined;
 }
 
-/** Half a minute before its end; IKE was to renew the SA long before. */
+/**
+ * How long before its end an SA without successor is reported, in milliseconds; IKE should have
+ * renewed it long before.
+ */
 function endingMs({ life }: TunnelEvidence["tunnel"]): number {
   return Math.min(30_000, life.seconds * 50);
 }
@@ -169,7 +177,7 @@ export function sameTransforms(seen: Transforms, wanted: Transforms): boolean {
   const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
   if (!same(seen.encryption, wanted.encryption)) return false;
   if (!same(seen.integrity, wanted.integrity)) return false;
-  // A kernel does not keep the group; whether IKE agreed on it is IKE's to tell.
+  // A kernel does not keep the group; only IKE knows whether it was agreed on.
   return [wanted.dhGroup, "none", "unknown"].some((group) => same(seen.dhGroup, group));
 }
 

@@ -1,5 +1,5 @@
-// (change, new look) to "as wanted" or what differs: trust goes to a second reading, never to a
-// reply.
+// Compares a change with a later observation: a commit is trusted only if a second reading shows
+// it, never because of the reply.
 
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import {
@@ -13,7 +13,7 @@ import {
 import { portOf } from "../model/link-view.ts";
 import { sameTransforms } from "./tunnel.ts";
 
-/** Each sentence names one leaf that is not as the change wanted it; empty = as wanted. */
+/** Returns one sentence for each leaf that is not as the change wanted it; empty = as wanted. */
 export function verify(change: DeviceChange, state: DeviceState): readonly string[] {
   return change.flatMap((part) => verifyPart(part, state));
 }
@@ -55,7 +55,7 @@ function verifyPart(part: PortChange, state: DeviceState): readonly string[] {
     case "port.open":
     case "macsec.rekeySak":
     case "ipsec.rekey":
-      // Nothing in the configuration tells; health watches what follows.
+      // The configuration does not show these operations; health watches their consequences.
       return [];
   }
 }
@@ -83,16 +83,17 @@ function holds(state: DeviceState, port: string, ckn: string, alone: boolean): r
   const slots = keys === undefined ? undefined : strongValue(keys);
   if (slots === undefined) return [`${port}: the keys cannot be read`];
   if (!slots.some((slot) => slot.ckn === ckn)) return [`${port}: the key ${ckn} is not there`];
-  return alone && slots.length > 1 ? [`${port}: another key stands beside ${ckn}`] : [];
+  return alone && slots.length > 1 ? [`${port}: another key exists beside ${ckn}`] : [];
 }
 
+/** A MACsec setting that differs from the wanted one. */
 export interface SettingsGap {
   readonly leaf: keyof MacsecSettings;
   readonly wanted: string;
   readonly seen: string;
 }
 
-/** Leaf by leaf; `undefined` seen = MACsec not configured or not readable. */
+/** Compares setting by setting; `undefined` seen = MACsec not configured or not readable. */
 export function settingsGaps(
   wanted: WantedSettings,
   seen: MacsecSettings | undefined,
@@ -109,6 +110,7 @@ export function settingsGaps(
     }));
 }
 
+/** Returns true if both ask for the same MACsec settings. */
 export function equalSettings(one: WantedSettings, other: WantedSettings): boolean {
   return settingsGaps(one, { ...other, policy: "mustSecure" }).length === 0;
 }
@@ -122,12 +124,15 @@ function tunnelGaps(state: DeviceState, name: string, wanted: Transforms): reado
     : [];
 }
 
-/** Between its routes and the tunnel, where the device tells. */
+/** Gaps between the device's routes and the tunnel, if the device reports them. */
 function interfaceGaps({ ipsec }: DeviceState, name: string): readonly string[] {
   return (ipsec.find((entry) => entry.name === name)?.gaps ?? []).map(({ text }) => text);
 }
 
-/** Of prefixes that must not leave in the clear, where the device keeps such in tunnels. */
+/**
+ * The prefixes that should be blocked outside of tunnels and are not; empty if the device has no
+ * such blocks.
+ */
 export function blockGaps(
   { blocked }: DeviceState,
   prefixes: readonly string[],
@@ -139,7 +144,10 @@ export function blockGaps(
   );
 }
 
-/** Under the MACsec of which ports the prefixes may ride, whether the SecYs are there or not. */
+/**
+ * Prefixes whose exempt ports (those whose MACsec may carry them) differ from the wanted ones,
+ * whether or not the SecYs exist.
+ */
 function backingGaps(
   { backed }: DeviceState,
   prefixes: readonly string[],

@@ -1,28 +1,35 @@
-// Which warnings a person sees: settled, without echoes of a known cause, once per outage.
+// Decides which warnings an operator sees: settled ones, not the consequences of a known cause,
+// once per outage.
 
 import { type Instant, instantAfter } from "#hal/world.ts";
 import type { Reason } from "../model/health.ts";
 import { nextFor, type Severity, type WarningCode, warningRows } from "../model/warning-rows.ts";
 
-/** A condition that holds now. */
+/** A condition that is true now. */
 export interface Raised extends Reason {
-  /** Link, tunnel, device, group or `site`. */
+  /** A link, tunnel, device, group or `site`. */
   readonly about: string;
-  /** What `about` is part of: a cause there silences its consequences here. */
+  /** The names that contain `about`: a cause there silences its consequences here. */
   readonly within: readonly string[];
 }
 
-/** A condition about a place, with its usual next step. */
+/** Builds a condition about `about`, with its usual next step. */
 export function raise(code: WarningCode, about: string, text: string): Raised {
   const group = about.split("/")[0] ?? about;
   return { code, about, text, next: nextFor(code, about), within: [group] };
 }
 
+/** A warning that operators see. */
 export interface VisibleWarning extends Reason {
+  /** How urgent it is. */
   readonly severity: Severity;
+  /** The link, tunnel, device, group or `site` that it is about. */
   readonly about: string;
+  /** When the condition began. */
   readonly since: Instant;
-  /** undefined = it holds right now; else no look has shown it from then on. */
+  /**
+   * undefined = the condition is true now; otherwise the time of the first observation without it.
+   */
   readonly absentSince: Instant | undefined;
 }
 
@@ -40,12 +47,16 @@ interface Tracked {
   readonly open: boolean;
 }
 
-/** Immutable; start from `noWarnings`. */
+/** The state of all warnings between observations. Immutable; start from `noWarnings`. */
 export type Tracker = ReadonlyMap<string, Tracked>;
 
+/** The tracker of an agent that has observed nothing yet. */
 export const noWarnings: Tracker = new Map();
 
-/** An outage ends only after this long without it, so that a flapping link is one outage (F28). */
+/**
+ * An outage ends only after this many milliseconds without the condition, so that a flapping link
+ * is one outage.
+ */
 const clearAfterMs = 30_000;
 
 export interface Advanced {
@@ -55,7 +66,10 @@ export interface Advanced {
   readonly events: readonly WarningEvent[];
 }
 
-/** Takes everything that holds at `now`; call it after every look, at any pace. */
+/**
+ * Advances the warnings by everything that is raised at `now`; call it after every observation, at
+ * any pace.
+ */
 export function advance(tracker: Tracker, raised: readonly Raised[], now: Instant): Advanced {
   const present = new Map(raised.map((each) => [keyOf(each.code, each.about), each]));
   const next = new Map<string, Tracked>();
@@ -79,7 +93,8 @@ export function advance(tracker: Tracker, raised: readonly Raised[], now: Instan
   }
   for (const [key, each] of next) {
     if (each.open || each.absentSince !== undefined) continue;
-    // A consequence starts to settle only when its cause is gone, or it would outlive it by a look.
+    // A consequence starts to settle only when its cause is gone, or it would outlive it by one
+    // observation.
     if (silenced(each.raised, next)) next.set(key, { ...each, since: now });
     else if (now >= instantAfter(each.since, warningRows[each.raised.code].visibleAfterMs)) {
       next.set(key, { ...each, open: true });

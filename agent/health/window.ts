@@ -1,4 +1,4 @@
-// Which looks may be compared: counters mean something only within one session.
+// Which observations may be compared: counters are comparable only within one session.
 
 import {
   type MacsecFrames,
@@ -11,12 +11,15 @@ import {
 import type { Instant } from "#hal/world.ts";
 import type { HealthSettings } from "../model/desired.ts";
 
-/** MKA life time (IEEE 802.1X-2020, table 9-3): three hellos, then silence means something. */
+/**
+ * The MKA life time in milliseconds (IEEE 802.1X-2020, table 9-3): three hellos; a shorter silence
+ * proves nothing.
+ */
 export const mkaLifeMs = 6000;
 
 export type FrameCounter = Exclude<keyof MacsecFrames, "nextPn">;
 
-/** The parts of one look that a comparison needs. */
+/** The readings of one observation that a comparison needs. */
 export interface Look {
   readonly at: Instant;
   readonly frames: MacsecFrames;
@@ -25,14 +28,17 @@ export interface Look {
   readonly mkpdus: MkpduCounters | undefined;
 }
 
-/** The newest look and what it may be compared with. */
+/** The sample window: the newest observation and those it may be compared with. */
 export interface Window {
   readonly newest: Look;
-  /** The oldest look of the same session with running counters; undefined = none yet. */
+  /** The oldest observation of the same session with running counters; undefined = none yet. */
   readonly oldest: Look | undefined;
-  /** Where the present stretch begins: the youngest such look a life time ago, else `oldest`. */
+  /**
+   * The youngest such observation that is an MKA life time old, else `oldest`: the present stretch
+   * begins here.
+   */
   readonly recent: Look | undefined;
-  /** Why the window is shorter than it could be. */
+  /** Why the sample window is shorter than it could be. */
   readonly cut: "none" | "reset" | "changed";
 }
 
@@ -49,13 +55,14 @@ export function lookOf(port: MacsecPort): Look | undefined {
   };
 }
 
-/** Walks back from the newest look to the first that cannot be compared or is too old. */
+/** Walks back from the newest observation to the first that cannot be compared or is too old. */
 export function openWindow(
   looks: readonly MacsecPort[],
   newest: Look,
   settings: HealthSettings,
 ): Window {
-  // One look more than the window, so that the window is spanned; an older one is no evidence.
+  // One observation more than the sample window, so that the sample window is spanned; older ones
+  // are not evidence.
   const bound = newest.at - settings.evidenceMs - settings.pollMs * 2;
   let oldest: Look | undefined;
   let recent: Look | undefined;
@@ -105,7 +112,7 @@ const frameCounters: readonly FrameCounter[] = [
   "rxUnusedSa",
 ];
 
-// A counter that is lower than before was reset: no difference across it means anything.
+// A counter that is lower than before was reset, so no difference across the reset means anything.
 function running(older: Look, newer: Look): boolean {
   for (const name of frameCounters) {
     const before = older.frames[name];
@@ -117,14 +124,14 @@ function running(older: Look, newer: Look): boolean {
   return after.received >= before.received && after.sent >= before.sent;
 }
 
-/** How far a counter came between two looks; 0 where either does not tell it. */
+/** Returns the increase of a counter between two observations; 0 if either does not report it. */
 export function rise(older: Look, newer: Look, name: FrameCounter): bigint {
   const before = older.frames[name];
   const after = newer.frames[name];
   return before === undefined || after === undefined ? 0n : after - before;
 }
 
-/** Does protected traffic pass in the present stretch, each way? */
+/** Whether protected traffic passes in the present stretch, in each direction. */
 export interface Passing {
   readonly rx: boolean;
   readonly tx: boolean;
@@ -136,7 +143,7 @@ export function passingOf(window: Window): Passing {
   return { rx: rise(recent, newest, "rxOk") > 0n, tx: rise(recent, newest, "txProtected") > 0n };
 }
 
-/** How often the SAK changed over all looks given, whatever the session did. */
+/** Counts the SAK changes over all given observations, whatever the session did. */
 export function sakChanges(looks: readonly MacsecPort[]): number {
   let changes = 0;
   let last: string | undefined;

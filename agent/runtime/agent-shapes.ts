@@ -1,13 +1,14 @@
-// What an operator asks of the agent as a whole, and what comes back.
+// Requests of an operator to the agent as a whole, and the answers.
 
 import type { Plan } from "../compare/plan.ts";
 import type { Complaint } from "../config/index.ts";
 import type { Signer } from "../model/signer.ts";
 import type { AuditTrail } from "../store/audit/log.ts";
 
+/** The answer to `linkseal apply`. */
 export type ApplyAnswer =
   | { readonly kind: "refused"; readonly complaints: readonly Complaint[] }
-  /** The world is not as it was when the plan was shown: look at this one. */
+  /** The plan changed since it was shown; `plan` is the new one. */
   | { readonly kind: "changed"; readonly plan: Plan }
   | { readonly kind: "busy"; readonly groups: readonly string[] }
   | { readonly kind: "queued" }
@@ -17,14 +18,14 @@ export interface ApplyRequest {
   readonly text: string;
   readonly file: string;
   readonly who: string;
-  /** The plan that the person agreed to; absent = agreed to whatever it is. */
+  /** The plan that the operator agreed to; absent = any plan is accepted. */
   readonly shown?: Plan;
   readonly queue: boolean;
 }
 
 export interface PageDoor {
   readonly url: string;
-  /** A fresh code, good once. */
+  /** Makes a login code that is valid once, for `validMs` milliseconds. */
   readonly code: () => { readonly code: string; readonly validMs: number };
 }
 

@@ -1,4 +1,4 @@
-// What an agent shows to those that report, send on or display: nothing in it changes anything.
+// The read-only side of the agent, for reports, telemetry and the page.
 
 import type { EventRing } from "../model/events.ts";
 import type { Evidence } from "./agent-shapes.ts";
@@ -6,17 +6,21 @@ import type { JudgedAgent, SiteView } from "./health/site-view.ts";
 import type { Status } from "./health/status.ts";
 import type { KeySurvey } from "./polling/key-check.ts";
 
-/** The loops of the accepted intent, and the keys that its vault holds. */
+/** The loops of the accepted intent, and the keys in its vault. */
 interface ServedSite extends SiteView {
-  /** Asks the vault; concurrent callers share one round. Throws LinksealError. */
+  /** Reads the keys from the vault; concurrent callers share one read. Throws LinksealError. */
   keySurvey(signal: AbortSignal): Promise<KeySurvey>;
 }
 
+/** The agent as its readers see it: nothing in it changes anything. */
 export interface AgentView
   extends Pick<JudgedAgent, "memory" | "intent" | "intentDamage" | "journalState"> {
-  /** undefined = no intent is served. */
+  /** undefined = no intent is in force. */
   readonly crew: ServedSite | undefined;
+  /** Events since the start, the newest in a bounded ring. */
   readonly events: EventRing;
+  /** The audit records and the signer of reports. */
   readonly evidence: Evidence;
+  /** Returns the newest status. */
   status(): Status;
 }

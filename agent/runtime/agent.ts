@@ -1,5 +1,4 @@
-// The agent as one value: the accepted intent, its crew of loops, and what an operator may ask of
-// it.
+// The agent as one value: the accepted intent, its loops, and its answers to operators.
 
 import type { Driver, PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -47,29 +46,38 @@ import { Turns } from "./polling/turns.ts";
 import { boundedVault } from "./polling/vault.ts";
 import { blockAccepted } from "./tunnels/tunnel-blocks.ts";
 
+/** The parts from which an agent is built. */
 export interface AgentParts {
+  /** Clock, randomness, disk, dialer and log. */
   readonly world: World;
+  /** The router drivers, by name. */
   readonly drivers: Readonly<Record<string, Driver>>;
+  /** Connects to the Azure cloud of a config. */
   readonly clouds: Clouds;
+  /** The accepted configs. */
   readonly intents: IntentStore;
+  /** The durable record of effects. */
   readonly journal: Journal;
+  /** The signed record of verdicts and changes. */
   readonly audit: AuditLog;
   /** Signs reports. */
   readonly signer: Signer;
-  /** Id of this host, as journal and audit name it. */
+  /** The id of this host, as journal and audit log name it. */
   readonly host: string;
-  /** Absent = no storm runs. */
+  /** Called for each decision of a campaign; absent = no storm runs. */
   readonly onDecision?: OnDecision;
 }
 
-/** A start reads them all, and what stands before lives on in the audit log. */
+/** A start reads all journal records; a compaction keeps older ones in the audit log alone. */
 const recordsMax = 250;
 
+/** The agent: it serves the accepted intent and answers operators. */
 export class Agent {
+  /** The events since the start. */
   readonly events = new EventRing();
-  /** The config file as it lies on the host, told by whoever reads files; only ever compared. */
+  /** The config file on the host as the process last read it; only ever compared. */
   fileText: string | undefined;
-  /** The way in to the status page, set by whoever serves it; undefined = nobody does. */
+  /** The way in to the status page, set by the page's server; undefined = none runs. */
   door: PageDoor | undefined;
   readonly #parts: AgentParts;
   readonly #startedAt: Instant;
@@ -78,7 +86,7 @@ export class Agent {
   readonly #judge: Judge;
   readonly #recorder: Recorder;
   readonly #watch: StateWatch;
-  /** What an operator may ask for. */
+  /** The operator's commands. */
   readonly orders: Orders;
   #memory: Memory;
   #crew: Crew | undefined;
@@ -116,30 +124,33 @@ export class Agent {
     });
   }
 
+  /** The state that the journal's records add up to. */
   get memory(): Memory {
     return this.#memory;
   }
 
+  /** The supervisor's loops; undefined = no intent is in force. */
   get crew(): Crew | undefined {
     return this.#crew;
   }
 
-  /** The loops that do the work, for whoever watches that they turn; none without an intent. */
+  /** Heartbeats of the loops, for the watchdog; none without an intent. */
   get beats(): readonly Beat[] {
     return this.#crew?.beats ?? [];
   }
 
+  /** How the journal ended when it was last read, such as `whole` or `corrupt`. */
   get journalState(): Journal["state"] {
     return this.#parts.journal.state;
   }
 
-  /** The intent in force; undefined = none was accepted, or `intentDamage` says why none counts. */
+  /** The intent in force; undefined = none was accepted, or `intentDamage` is the reason. */
   get intent(): Intent | undefined {
     const current = this.#intentOrDamage();
     return current instanceof LinksealError ? undefined : current;
   }
 
-  /** Why the newest accepted config is not acted on: nothing is looked at or changed meanwhile. */
+  /** Why the newest accepted config is not in force: meanwhile nothing is observed or changed. */
   get intentDamage(): LinksealError | undefined {
     const current = this.#intentOrDamage();
     return current instanceof LinksealError ? current : undefined;
@@ -154,36 +165,40 @@ export class Agent {
     }
   }
 
+  /** The accepted configs. */
   get intents(): IntentStore {
     return this.#parts.intents;
   }
 
+  /** The durable record of effects. */
   get journal(): Journal {
     return this.#parts.journal;
   }
 
-  /** What an auditor may ask for: the records as they stand, and who signs what is made of them. */
+  /** The audit records and the signer of the reports that are made of them. */
   get evidence(): Evidence {
     const { signer, host } = this.#parts;
     return { signer, host, read: () => this.#recorder.read() };
   }
 
+  /** Returns a reader of Azure documents; undefined = the config's cloud has none. */
   azureReader(desired: Desired): ReadDocument | undefined {
     return this.#parts.clouds(desired.azure).document;
   }
 
-  /** Why the audit log takes no records now; undefined = it does. */
+  /** Why the audit log takes no records now; undefined = it takes them. */
   get auditTrouble(): LinksealError | undefined {
     return this.#recorder.trouble;
   }
 
+  /** The files of the state folder that cannot be written now. */
   get unwritten(): readonly Unwritten[] {
     return this.#watch.unwritten;
   }
 
   /**
-   * A request over a socket changed something, or may have. Resolves once that is durable in the
-   * audit log; to the reason where it is not, and waits for room.
+   * Records a request over a socket that changed something, or may have. Resolves once the record
+   * is durable in the audit log; or to the reason why not, while it waits for room.
    */
   async asked(
     ...[who, request, about, outcome]: readonly [string, string, string, string]
@@ -192,7 +207,7 @@ export class Agent {
     return await this.#recorder.recorded({ what: "asked", about, who, text });
   }
 
-  /** A request over a socket had no effect; it is counted, and not awaited. */
+  /** Counts a request over a socket that had no effect; its record is not awaited. */
   refused(who: string, request: string, about: string, why: string): void {
     this.#recorder.refused({ about, who, text: `${request}: ${why}` });
   }
@@ -203,12 +218,12 @@ export class Agent {
     this.#recorder.changed({ what, about, who: null, text: `${code}: ${text}` });
   }
 
-  /** The last record of a process that ends in good order; after it nothing is judged any more. */
+  /** Writes the last audit record of a process that ends in good order. */
   async close(): Promise<void> {
     await this.#recorder.end();
   }
 
-  /** Runs until the signal aborts; a broken invariant rejects and ends the process. */
+  /** Runs until the signal aborts; rejects if an invariant is broken, which ends the process. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#open();
     this.#recorder.begin();
@@ -270,7 +285,7 @@ export class Agent {
     );
   }
 
-  /** A tunnel as it was last made: by the config that was in force then. */
+  /** A tunnel as it was last applied, by the config in force at that time. */
   readonly made = (name: string): DesiredTunnel | undefined => {
     const number = named(this.#memory.tunnels, name);
     if (number === undefined) return undefined;
@@ -287,7 +302,7 @@ export class Agent {
     return azure.farEnd === "agent" ? peer : onlyRead(peer, linkId(link));
   }
 
-  /** Appends to the journal, then remembers; one record at a time. */
+  /** Appends to the journal, then updates the memory; one record at a time. */
   readonly write = async (record: JournalRecord): Promise<void> => {
     const turn = this.#writing.then(async () => {
       const { journal } = this.#parts;
@@ -302,7 +317,7 @@ export class Agent {
     await turn;
   };
 
-  // The record stands already: a snapshot that finds no room is tried again after the next one.
+  // The record is durable already: a snapshot that finds no room is tried again after the next one.
   async #compact(): Promise<void> {
     const { journal, world } = this.#parts;
     try {
@@ -313,7 +328,7 @@ export class Agent {
     }
   }
 
-  /** A damaged journal stands for what this agent did: until its loss is accepted it only looks. */
+  /** Until the loss of a damaged journal is accepted, the agent only observes. */
   #refuseDamaged(): void {
     if (this.#parts.journal.state !== "corrupt") return;
     throw new LinksealError("journal.corrupt", "the journal is damaged: nothing is changed", {
@@ -358,13 +373,14 @@ export class Agent {
     });
   }
 
+  /** Returns the status as of the last verdicts. */
   status(): Status {
     return this.#judge.status();
   }
 
   // ---- intent
 
-  /** The complaints, or the plan of both ends from a fresh look at the devices of that config. */
+  /** Returns the complaints, or the plan of both ends from fresh observations. */
   async plan(
     text: string,
     file: string,
@@ -398,7 +414,10 @@ export class Agent {
     }
   }
 
-  /** Refused as a whole if any part is invalid; the intent in force is never lost to a bad one. */
+  /**
+   * Accepts a config, or refuses all of it and keeps the intent in force.
+   * @throws LinksealError `journal.corrupt`, or an error of the state folder.
+   */
   async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyAnswer> {
     const parsed = parseConfig(request.text, request.file, this.#parts.world.clock.wall());
     if (parsed.kind === "refused") return { kind: "refused", complaints: parsed.complaints };
@@ -415,7 +434,7 @@ export class Agent {
       await this.#queued.put({ text: request.text, who: request.who });
       return { kind: "queued" };
     }
-    // What was queued before is older than what was just agreed to.
+    // A config that was queued earlier is older than the one just agreed to.
     await this.#queued.drop();
     const number = await this.#accept(request.text, request.who);
     return { kind: "accepted", number, plan: fresh };
@@ -458,8 +477,7 @@ export class Agent {
     );
   }
 
-  // Dropped last, so that a crash between leaves it waiting.
-  // What is in force by then is not accepted twice.
+  // The queued config is dropped last, so a crash leaves it waiting; it is not accepted twice.
   async #applyQueued(): Promise<void> {
     const queued = this.#queued.config;
     if (queued === undefined) return;

@@ -1,4 +1,4 @@
-// What the loops of one accepted intent are built from.
+// The parts from which the loops of one accepted intent are built.
 
 import type { PeerSecret } from "#hal/device.ts";
 import type { KeyVault } from "#hal/vault.ts";
@@ -24,14 +24,14 @@ export interface CrewParts extends Omit<LookoutParts, "desired"> {
   /** Adds an event with severity warning. */
   readonly tell: (code: string, about: string, text: string) => void;
   readonly startedAt: Instant;
-  /** By `group/link`: until when a put whose end was not seen may still land. */
+  /** Until when a PUT whose end was not observed may still take effect, by `group/link`. */
   readonly graces: Map<string, Instant>;
-  /** Runs after every look and every step: the place where health is judged. */
+  /** Runs after every observation and every step, to evaluate health. */
   readonly judge: () => void;
-  /** What health says against leaning on a link; undefined = nothing. */
+  /** Why health advises against relying on a link; undefined = no reason. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
   readonly onDecision: OnDecision | undefined;
-  /** Writes are refused while it holds: the journal is not whole. */
+  /** True while the journal is not whole: writes are refused. */
   readonly readOnly: () => boolean;
   readonly turns: Turns;
   readonly made: MadeTunnel;

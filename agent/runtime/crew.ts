@@ -1,4 +1,4 @@
-// The loops that serve one accepted intent: one per device, one per group, one that judges health.
+// The loops that serve one accepted intent: one per device, one per group, one for health.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Clock } from "#hal/world.ts";
@@ -36,19 +36,19 @@ import { TunnelAuths } from "./tunnels/tunnel-auth.ts";
 import { TunnelDrains } from "./tunnels/tunnel-drain.ts";
 import type { RetireParts } from "./tunnels/tunnel-retire.ts";
 
-/** The vault is asked for newer keys this often, and up to a fifth later. */
+/** The interval in milliseconds between two queries for newer keys; up to a fifth is added. */
 const policyMs = 300_000;
-/** Agents of many groups take so long a group until each has asked for the first time. */
+/** Groups query for the first time within this many milliseconds times the number of groups. */
 const firstLookMs = 1_000;
-/** After the vault said no, its next try waits this long; doubled each time, up to the most. */
+/** The delay in milliseconds after a failed vault query; it doubles from `least` to `most`. */
 const vaultWaitMs = { least: 30_000, most: 600_000 };
 
-/** Between two looks at one device, however many hints come. */
+/** The least time in milliseconds between two observations of one device. */
 const calmMs = 1_000;
 
 interface Pause {
   readonly waitMs: number;
-  /** Ends the wait; also aborted when the crew stops. */
+  /** Ends the wait early; also aborted when the supervisor stops. */
   readonly wake?: AbortSignal;
 }
 
@@ -57,13 +57,14 @@ interface NamedTurn {
   readonly turn: () => Promise<Pause>;
 }
 
-/** What is done to tunnels waits for each other: one is taken out at a time. */
+/** The mutex key for all changes to tunnels: one tunnel is taken out of service at a time. */
 export const tunnelTurn = "tunnels";
 
 function resting(name: string, turn: () => Promise<number>): NamedTurn {
   return { name, turn: async () => ({ waitMs: await turn() }) };
 }
 
+/** The supervisor: it runs the loops of one accepted intent. */
 export class Crew {
   readonly intent: Intent;
   readonly lookout: Lookout;
@@ -78,15 +79,15 @@ export class Crew {
   readonly #farWatch: FarWatch;
   readonly #keyWatch: KeyWatch;
   readonly #keySurvey: SharedAnswer<KeySurvey>;
-  /** By group: when the policy looks at the vault again, and when a due rotation begins. */
+  /** When the vault is queried again, and when a due rotation begins, by group. */
   readonly #policyAt = new Map<string, number>();
   readonly #beginAt = new Map<string, number>();
   readonly #vaultRetry = new Map<string, { at: number; waitMs: number }>();
-  /** By device: ends the wait for its next look. */
+  /** Ends the wait for the next observation of a device, by device. */
   readonly #wakes = new Map<string, AbortController>();
   readonly #beats = new Map<string, Beat>();
 
-  /** What its predecessor saw of the same things is kept. */
+  /** Takes over what the predecessor observed of the same devices. */
   constructor(parts: CrewParts, before: Crew | undefined) {
     this.#parts = parts;
     this.intent = parts.intent;
@@ -140,7 +141,7 @@ export class Crew {
   readonly #acceptsRisk = (risk: RiskName): boolean =>
     riskAccepted(this.intent.desired, risk, this.#parts.world.clock.wall());
 
-  /** A campaign runs on a group that has a link on this device. */
+  /** Returns true if a campaign runs on a group that has a link on this device. */
   #busy(device: string): boolean {
     return this.intent.desired.groups.some(
       (group) =>
@@ -149,7 +150,7 @@ export class Crew {
     );
   }
 
-  /** What the far end of a link of a campaign is set to, whatever became of its last change. */
+  /** The settings of the far end of a campaign's link, whether or not its last change succeeded. */
   farSetTo(campaign: Campaign, entry: CampaignLink, link: DesiredLink): FarEnd {
     const { world, startedAt, graces } = this.#parts;
     const { desired } = this.intent;
@@ -165,17 +166,19 @@ export class Crew {
     return far === "failed" && peer !== undefined ? setTo(peer, entry) : far;
   }
 
+  /** The parts that the beginning of a campaign needs. */
   beginParts(): BeginParts {
     const { world, vault, memory, intent } = this.#parts;
     const { desired, number } = intent;
     return { world, desired, intent: number, lookout: this.lookout, vault, memory };
   }
 
-  /** The keys of all links as the vault has them; who asks at the same time shares one round. */
+  /** Reads the keys of all links from the vault; concurrent callers share one read. */
   keySurvey(signal: AbortSignal): Promise<KeySurvey> {
     return this.#keySurvey.get(signal);
   }
 
+  /** The parts that the retirement of a tunnel needs. */
   get retireParts(): RetireParts {
     const { world, memory, made, write, intent } = this.#parts;
     const inCampaign = (device: string): boolean => this.#busy(device);
@@ -183,17 +186,17 @@ export class Crew {
     return { world, memory, made, write, desired: intent.desired, lookout, inCampaign };
   }
 
-  /** What is in use and has a last day, as far as a real vault told it. */
+  /** Keys, certificates and identities in use that expire, as far as a real vault reported it. */
   get ends(): readonly UsedUntil[] {
     return this.#keyWatch.ends;
   }
 
-  /** Why the links of a group that want a key get none. */
+  /** Why links of a group that need a key get none; undefined = nothing waits. */
   waiting(group: string): Waiting | undefined {
     return this.#waiting.get(group);
   }
 
-  /** The last failure of an effect on this group or its devices. */
+  /** The last failures of effects on this group or its devices. */
   troubles(group: DesiredGroup): readonly LinksealError[] {
     const devices = [...new Set(group.links.map((link) => link.device))];
     return [
@@ -208,8 +211,8 @@ export class Crew {
   }
 
   /**
-   * Runs until `stop` (between turns) or `kill` (anywhere). A broken invariant rejects: the process
-   * ends, which is safe because nothing is done by stopping (P4).
+   * Runs until `stop` (between turns) or `kill` (anywhere). Rejects if an invariant is broken: the
+   * process ends, which is safe because stopping changes nothing (P4).
    */
   async run(stop: AbortSignal, kill: AbortSignal): Promise<void> {
     const { health } = this.intent.desired;
@@ -254,7 +257,7 @@ export class Crew {
     try {
       await Promise.all(all.map((each) => this.#loop(each, stop)));
     } finally {
-      // A turn that `kill` cut off ends in an error, and open sessions would keep the process.
+      // After a turn that `kill` cut off, open sessions would keep the process alive.
       await this.lookout.close();
     }
   }
@@ -263,7 +266,7 @@ export class Crew {
     const { pollMs } = this.intent.desired.health;
     if (this.#parts.readOnly()) return pollMs;
     try {
-      // Without BGP inside of any nobody can have drained one.
+      // A tunnel can be drained only if BGP runs inside it.
       if (this.intent.desired.tunnels.some(({ bgp }) => bgp !== undefined)) {
         await this.tunnelDrains.turn(signal);
       }
@@ -281,7 +284,7 @@ export class Crew {
     return this.intent.desired.health.pollMs;
   }
 
-  /** One that a device has used is spent. */
+  /** A signal that a device has used is replaced. */
   #wakeOf(device: string): AbortSignal {
     const wake = this.#wakes.get(device);
     if (wake !== undefined && !wake.signal.aborted) return wake.signal;
@@ -290,7 +293,7 @@ export class Crew {
     return fresh.signal;
   }
 
-  /** Every loop of this crew. */
+  /** The heartbeat of every loop. */
   get beats(): readonly Beat[] {
     return [...this.#beats.values()];
   }
@@ -326,19 +329,20 @@ export class Crew {
     return pollMs;
   }
 
-  /** No campaign runs: what is drained is watched, and what is wanted begins. */
+  /** No campaign runs: watches the manual drains, and begins what is wanted. */
   async #tend(group: DesiredGroup, signal: AbortSignal): Promise<void> {
     await this.handDrains(group).turn(signal);
     await this.#startWanted(group, signal);
   }
 
+  /** The manual drains of a group. Throws Error if the intent has no such group. */
   handDrains(group: DesiredGroup): HandDrains {
     const found = this.#handDrains.get(group.name);
     if (found === undefined) throw new Error(`no group ${group.name} in the accepted intent`);
     return found;
   }
 
-  /** Level-triggered: what the accepted intent demands and no look shows is begun. */
+  /** Level-triggered: begins whatever the accepted intent demands and no observation shows. */
   async #startWanted(group: DesiredGroup, signal: AbortSignal): Promise<void> {
     const now = this.#parts.world.clock.now();
     const retry = this.#vaultRetry.get(group.name);
@@ -362,7 +366,10 @@ export class Crew {
     this.#waiting.set(group.name, waiting);
   }
 
-  /** What the intent or a policy makes begin now, in this order: first keys, settings, new keys. */
+  /**
+   * The campaign that the intent or a policy begins now, in this order: first keys, settings, new
+   * keys.
+   */
   async #wanted(group: DesiredGroup, signal: AbortSignal): Promise<Beginning> {
     const parts = this.beginParts();
     const acceptsRisk = this.#acceptsRisk;
@@ -388,14 +395,17 @@ export class Crew {
     return jitterMs(this.#parts.world.entropy.bytes(4), mostMs);
   }
 
-  /** Groups that ask together at the start would ask together for ever. */
+  /** Groups that query together at the start would query together for ever. */
   #firstLook(name: string, now: number): number {
     const at = now + this.#jitter(firstLookMs * this.intent.desired.groups.length);
     this.#policyAt.set(name, at);
     return at;
   }
 
-  /** Spread over some minutes, so that one new key in the vault does not start every group. */
+  /**
+   * Begins at random within some minutes, so that one new key in the vault does not start every
+   * group.
+   */
   async #rotationDue(group: DesiredGroup, signal: AbortSignal): Promise<Beginning> {
     const { clock, entropy } = this.#parts.world;
     const now = clock.now();
@@ -421,7 +431,7 @@ export class Crew {
     return { kind: "nothing" };
   }
 
-  /** Begins what an operator asks for; undefined = there is nothing to begin, or it waits. */
+  /** Begins what an operator asks for; undefined = nothing to begin, or it waits. */
   async begin(
     group: DesiredGroup,
     kind: "enrol" | "rotate",
@@ -439,7 +449,7 @@ export class Crew {
     return await this.#accept(group, beginChange(parts, group, { asked, acceptsRisk }));
   }
 
-  /** Journals a beginning before anything else happens. */
+  /** Writes the beginning to the journal before anything else happens. */
   async #accept(group: DesiredGroup, beginning: Beginning): Promise<Campaign | undefined> {
     switch (beginning.kind) {
       case "nothing":
@@ -455,7 +465,10 @@ export class Crew {
     }
   }
 
-  /** What a rotation that an operator asks for would do, and what would be in its way. */
+  /**
+   * Plans the rotation that an operator asks for, with the checks that would stop it; writes
+   * nothing.
+   */
   async preview(group: DesiredGroup, asked: Asked, signal: AbortSignal): Promise<Plan> {
     const { alarm } = this.#parts;
     const { ownAddresses } = this;
@@ -463,6 +476,7 @@ export class Crew {
     return await previewRotation(parts, group, asked, signal);
   }
 
+  /** The link with this id; undefined = not in the accepted intent. */
   link(id: string): DesiredLink | undefined {
     return this.intent.desired.groups
       .flatMap((group) => group.links)
@@ -470,7 +484,7 @@ export class Crew {
   }
 }
 
-/** False = it ended before its time. */
+/** Waits; false = `end` was aborted first. */
 async function slept(clock: Clock, ms: number, end: AbortSignal): Promise<boolean> {
   try {
     await clock.sleep(Math.max(0, ms), end);

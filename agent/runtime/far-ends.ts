@@ -1,4 +1,4 @@
-// Which far ends of a config may be asked or changed, whatever its cloud offers.
+// Which far ends of a config may be read or changed, whatever its cloud offers.
 
 import type { PeerPort, PeerSecret } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -6,7 +6,10 @@ import type { Cloud } from "../model/cloud.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
 import type { GatewayLook } from "./polling/lookout.ts";
 
-/** `farEnd: manual`: whatever goes wrong in here, the change is a person's. */
+/**
+ * Refuses every write (`farEnd: manual`): even if the agent has a fault, an operator makes the
+ * change.
+ */
 export function onlyRead(peer: PeerPort, where: string): PeerPort {
   return {
     ...peer,
@@ -18,7 +21,7 @@ export function onlyRead(peer: PeerPort, where: string): PeerPort {
   };
 }
 
-/** What the gateway's side of a tunnel reports; undefined = it cannot be asked. */
+/** Returns a reader of the gateway's side of a tunnel; undefined = it cannot be queried. */
 export function gatewayLook(
   { connection }: Pick<Cloud, "connection">,
   { azureConnection }: DesiredTunnel,
@@ -27,7 +30,9 @@ export function gatewayLook(
   return (signal) => connection(azureConnection, signal);
 }
 
-/** The gateway of a tunnel, where the agent may give it a key; undefined = a person does. */
+/**
+ * Returns the writer of a gateway's key if the agent may change it; undefined = an operator does.
+ */
 export function gatewayKey(
   cloud: Pick<Cloud, "gatewayKey">,
   { auth, azureConnection }: DesiredTunnel,

@@ -1,5 +1,4 @@
-// What an operator asks of the running agent: campaigns, drains, adoption; heard between the turns
-// of the group that it is about.
+// Operator commands: campaigns, drains, adoption. They run between the turns of their group.
 
 import { LinksealError } from "#hal/error.ts";
 import { strongValue } from "#hal/model.ts";
@@ -28,16 +27,20 @@ export interface OrdersParts {
   readonly world: Pick<World, "clock">;
   readonly turns: Turns;
   readonly memory: () => Memory;
-  /** Throws why there is none. */
+  /** @throws LinksealError if no supervisor runs, with the reason. */
   readonly crew: (target: string) => Crew;
   readonly write: (record: JournalRecord) => Promise<void>;
-  /** Throws while the journal is not whole: until its loss is accepted the agent only looks. */
+  /**
+   * @throws LinksealError while the journal is not whole: until its loss is accepted the agent only
+   * observes.
+   */
   readonly refuseDamaged: () => void;
 }
 
-/** Who asks for a campaign, and the risks accepted with it. */
+/** The operator who asks for a campaign, and the risks accepted with it. */
 export type Asking = Pick<Asked, "by" | "risks">;
 
+/** The operator's commands to the running agent. */
 export class Orders {
   readonly #parts: OrdersParts;
 
@@ -46,8 +49,8 @@ export class Orders {
   }
 
   /**
-   * Begins the enrolment, or the change of settings, that an operator asks for. Throws with the
-   * reason where there is none to begin.
+   * Begins the enrolment, or the change of settings, that an operator asks for.
+   * @throws LinksealError with the reason if there is none to begin.
    */
   async enrol(target: string, asked: Asking, signal: AbortSignal): Promise<Campaign> {
     const begun = await this.#begin("enrol", target, { ...asked, urgency: "planned" }, signal);
@@ -56,7 +59,7 @@ export class Orders {
     throw refusal("gate.leftoverKey", target, text, `linkseal adopt ${target}`);
   }
 
-  /** Begins the rotation that an operator asks for; throws with the reason where it may not. */
+  /** Begins the rotation that an operator asks for. @throws LinksealError if it may not begin. */
   async rotate(
     target: string,
     asked: Asking & Pick<Asked, "urgency">,
@@ -67,7 +70,7 @@ export class Orders {
     throw refusal("gate.busy", target, "nothing of it can be rotated now", "linkseal links");
   }
 
-  /** What that rotation would do at both ends, and what would be in its way; writes nothing. */
+  /** Plans that rotation at both ends, with the checks that would stop it; writes nothing. */
   async previewRotation(
     target: string,
     asked: Asking & Pick<Asked, "urgency">,
@@ -77,7 +80,7 @@ export class Orders {
     return await crew.preview(group, { ...asked, links: links.map(({ name }) => name) }, signal);
   }
 
-  /** What a rehearsal has to know. */
+  /** The rehearsal snapshot: everything that a rehearsal needs. */
   twin(target: string): Twin {
     const { crew, group } = this.#target(target);
     const { desired } = crew.intent;
@@ -116,7 +119,10 @@ export class Orders {
     });
   }
 
-  /** Of a link that no campaign has under way: it alone knows when its own traffic comes back. */
+  /**
+   * Brings the traffic back. @throws LinksealError `gate.busy` if a campaign works on the link:
+   * only the campaign knows when its traffic may return.
+   */
   async undrain(id: string, signal: AbortSignal): Promise<void> {
     const isTunnel = await this.#tunnelByHand(id, (crew, tunnel) =>
       crew.tunnelDrains.undrain(tunnel, signal),
@@ -129,7 +135,10 @@ export class Orders {
     });
   }
 
-  /** The far end of that tunnel has the newest version of its keys now, or gets it. */
+  /**
+   * Confirms that the tunnel's far end has the newest key version, or writes it there if the agent
+   * may.
+   */
   async proceedPsk(name: string, by: string, signal: AbortSignal): Promise<PskReport> {
     let report: PskReport | undefined;
     await this.#tunnelByHand(name, async (crew, tunnel) => {
@@ -143,7 +152,7 @@ export class Orders {
     throw refusal("usage", name, "the accepted intent names no such tunnel", "linkseal psk show");
   }
 
-  /** False = no tunnel has that name. */
+  /** Returns false if no tunnel has that name. */
   async #tunnelByHand(
     id: string,
     act: (crew: Crew, tunnel: DesiredTunnel) => Promise<void>,
@@ -170,7 +179,7 @@ export class Orders {
     await this.#parts.turns.take(group.name, () => act(crew, group, link));
   }
 
-  /** Takes links that were protected by hand into the intent; writes to no device. */
+  /** Takes links that an operator protected manually into the intent; writes to no device. */
   async adopt(
     target: string,
     risks: readonly string[],
@@ -187,7 +196,7 @@ export class Orders {
     });
   }
 
-  /** What an operator says to a campaign; heard between two of its steps. */
+  /** Passes an operator's command to a campaign, between two of its steps. */
   async rotation(said: Said, name: string, who: string): Promise<Campaign> {
     return await this.#parts.turns.take(name, () => this.#command(said, name, who));
   }
@@ -230,7 +239,10 @@ export class Orders {
     return { port: portFacts(view, entry, history), far: crew.farSetTo(campaign, entry, link) };
   }
 
-  /** An abandoned link that both ends moved on already keeps the key that it runs on. */
+  /**
+   * If both ends of an abandoned link already moved to the new key, that key is recorded as its
+   * own.
+   */
   async #bindLeft(campaign: Campaign, group: string): Promise<void> {
     for (const entry of campaign.links) {
       const { port, far } = this.#seen(campaign, entry);
@@ -254,13 +266,13 @@ export class Orders {
     await this.#parts.turns.take(group, async () => {
       if (named(this.#parts.memory().bindings, id) === undefined)
         throw refusal("usage", id, "no such link is managed", "linkseal links");
-      // A running campaign leans on what its siblings are known to be.
+      // A running campaign relies on the known state of its siblings.
       if (openCampaign(this.#parts.memory(), group) !== undefined) throw busy(group);
       await this.#parts.write({ kind: "forget", link: id });
     });
   }
 
-  /** Takes a tunnel that no config names any more off its device, and forgets it. */
+  /** Removes a tunnel that no config names any more from its device, and forgets it. */
   async retireTunnel(
     name: string,
     risks: readonly RiskName[],

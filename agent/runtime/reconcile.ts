@@ -1,5 +1,5 @@
-// The per-device loop: look, and apply only what cannot interrupt a port. It may add; it never
-// removes.
+// The per-device loop: it observes, and applies only changes that cannot interrupt a port. It adds;
+// it never removes.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { Device, DeviceChange, KeyResolver, TransactionToken } from "#hal/device.ts";
@@ -33,17 +33,17 @@ export interface ReconcilerParts {
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly memory: () => Memory;
   readonly write: (record: JournalRecord) => Promise<void>;
-  /** A campaign runs on a group of this device: look, and write nothing. */
+  /** True while a campaign runs on a group of this device: observe, and write nothing. */
   readonly paused: () => boolean;
-  /** The journal is not whole: look, and write nothing. */
+  /** True while the journal is not whole: observe, and write nothing. */
   readonly readOnly: () => boolean;
-  /** A tunnel as it was last made. */
+  /** A tunnel as it was last applied. */
   readonly made: MadeTunnel;
-  /** A campaign on a group of this device looks at it by itself. */
+  /** True while a campaign on a group of this device observes it. */
   readonly inCampaign: () => boolean;
 }
 
-/** Where a change is proven as it is made, each part stands or falls for itself. */
+/** If a driver proves each change while it is applied, each operation is committed alone. */
 function commitsOf({ capabilities }: Device, change: DeviceChange): readonly DeviceChange[] {
   return capabilities.commit.kind === "armedRevert" ? change.map((part) => [part]) : [change];
 }
@@ -52,22 +52,26 @@ function putOf(tunnel: DesiredTunnel, auth: TunnelAuth) {
   return { kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) } as const;
 }
 
+/** The longest duration of one effect, in milliseconds. */
 const effectMsMax = 60_000;
-/** A change that is still there after this long counts as kept. */
+/** A change that is still on the device after this many milliseconds counts as permanent. */
 const keptMs = 60_000;
-/** Packets of one proof on an idle link. */
+/** Packets of one probe of an idle link. */
 const probePackets = 5;
 
+/** How long, in milliseconds, a campaign's observation serves this loop too. */
 const lookedMs = 4_000;
 
 export class Reconciler {
   readonly #parts: ReconcilerParts;
-  /** Tunnels that the router accepted and confirmed: since when, until they count as kept. */
+  /**
+   * Tunnels that the router accepted and confirmed, with the time, until they count as permanent.
+   */
   readonly #accepted = new Map<string, Instant>();
   readonly #wishes: TunnelWishes;
   #trouble: LinksealError | undefined;
   #lost: LinksealError | undefined;
-  /** Of the last commit that was tried, whatever it was of. */
+  /** The error of the last commit that failed, whatever it changed. */
   #failed: LinksealError | undefined;
 
   constructor(parts: ReconcilerParts) {
@@ -75,18 +79,18 @@ export class Reconciler {
     this.#wishes = new TunnelWishes(parts);
   }
 
-  /** The last error of an effect or of a look; gone once a turn succeeds. */
+  /** The last error of an effect or an observation; undefined once a turn succeeds. */
   get trouble(): LinksealError | undefined {
     return this.#trouble ?? this.#lost;
   }
 
-  /** One turn: look at the device and its far ends, then mend what is missing. */
+  /** Runs one turn: observes the device and its far ends, then mends what is missing. */
   async turn(signal: AbortSignal): Promise<void> {
     const { lookout, device, inCampaign } = this.#parts;
     const state = this.#seenByCampaign() ?? (await lookout.look(device, signal));
     const isAsked = this.#parts.cloud.pace === "withRouter";
     for (const link of isAsked ? this.#links() : []) {
-      // What a campaign under way has just asked need not be asked again.
+      // A far end that a running campaign has just read need not be read again.
       const everyMs = inCampaign() ? lookedMs : 0;
       if (lookout.isPeerDue(link, everyMs)) await lookout.lookPeer(link, signal);
     }
@@ -97,13 +101,17 @@ export class Reconciler {
     const idle = await this.#attempt(() => this.#probeIdle(signal));
     this.#failed = undefined;
     const mended = await this.#attempt(async () => {
-      // What was settled changed the device: the next look decides what is left to mend.
+      // A settled transaction changed the device: the next observation decides what is left to
+      // mend.
       if (!(await this.#settle(state, signal))) await this.#mend(state, signal);
     });
     this.#trouble = blocked ?? mended ?? idle ?? this.#wishes.retries.trouble ?? this.#failed;
   }
 
-  /** A campaign under way looks at its devices every few seconds: twice as often tells no more. */
+  /**
+   * A running campaign observes its devices every few seconds; observing twice as often adds
+   * nothing.
+   */
   #seenByCampaign(): DeviceState | undefined {
     const { lookout, device, inCampaign, world } = this.#parts;
     const state = lookout.state(device);
@@ -124,7 +132,7 @@ export class Reconciler {
     }
   }
 
-  /** A reply is no fact: an accepted commit that a look does not show was lost. */
+  /** A reply is not proof: an accepted commit that an observation does not show was lost. */
   #judge({ ipsec, at }: DeviceState): void {
     for (const [name, since] of this.#accepted) {
       const lost = !ipsec.some((entry) => entry.name === name);
@@ -143,8 +151,8 @@ export class Reconciler {
   }
 
   /**
-   * A transaction that a predecessor left pending: confirmed if it is as wanted, else rolled back.
-   * False = there was none.
+   * Settles a transaction that a predecessor left pending: confirms it if it is as wanted, else
+   * rolls it back. Returns false if there was none.
    */
   async #settle(state: DeviceState, signal: AbortSignal): Promise<boolean> {
     const { device, lookout, memory, write } = this.#parts;
@@ -164,7 +172,7 @@ export class Reconciler {
     return true;
   }
 
-  /** Idle links are proven by a few packets within each evidence window. */
+  /** Sends a few packets over idle links within each evidence window, to prove that they carry. */
   async #probeIdle(signal: AbortSignal): Promise<void> {
     const { lookout, memory, desired, world } = this.#parts;
     for (const link of this.#links()) {
@@ -187,15 +195,18 @@ export class Reconciler {
 
   /** Tunnels that the intent adds, and drift that the driver mends hitless under `repair: on`. */
   #wanted(state: DeviceState): DeviceChange {
-    // What is compared with a device names no secret.
+    // The comparison with a device uses no secret.
     const auth = { kind: "psk", secretId: "" } as const;
     return [...this.#wishes.wanted(state).map((tunnel) => putOf(tunnel, auth)), ...this.#repairs()];
   }
 
-  /** What the driver mends without interrupting the port: drift, or what a newer intent wants. */
+  /**
+   * Changes that the driver makes without interrupting the port: drift, or settings of a newer
+   * intent.
+   */
   #repairs(): DeviceChange {
     const { lookout, memory, device } = this.#parts;
-    // Where nothing reverts by itself, a port that carries is left alone.
+    // If the device cannot revert by itself, a port that carries traffic is left alone.
     if (lookout.capabilities(device)?.commit.kind === "immediate") return [];
     return this.#links().flatMap((link) => {
       const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
@@ -204,12 +215,12 @@ export class Reconciler {
     });
   }
 
-  /** P4: what somebody changed by hand is mended under `repair: on` only. */
+  /** P4: a change that an operator made manually is mended only under `repair: on`. */
   #mayRepair(link: DesiredLink, { repair, by }: Drift): boolean {
     const { desired, intent, memory } = this.#parts;
     if (repair === undefined) return false;
     if (desired.repair === "on" || by === "restart") return true;
-    // A newer intent wants other settings, and no key that somebody took off.
+    // A newer intent may change settings, but does not restore a key that an operator removed.
     if (repair.some(({ kind }) => kind !== "macsec.protect")) return false;
     const binding = named(memory().bindings, linkId(link));
     if (binding === undefined || binding.intent >= intent) return false;
@@ -222,7 +233,7 @@ export class Reconciler {
     return seen !== undefined && settingsGaps(settings, seen).length === 0;
   }
 
-  /** Both ends are as the newer intent wants them: that is what was accepted from here on. */
+  /** Once both ends are as the newer intent wants them, its settings become the accepted ones. */
   async #markSettings(): Promise<void> {
     const { lookout, memory, write, intent } = this.#parts;
     for (const link of this.#links()) {
@@ -253,7 +264,7 @@ export class Reconciler {
     const session = await this.#bounded("none", signal, (bounded) =>
       lookout.device(device, bounded),
     );
-    // The vault took its time, and a campaign may have begun meanwhile.
+    // The vault took time, and a campaign may have begun meanwhile.
     if (this.#parts.paused()) return;
     for (const one of commitsOf(session, change)) {
       const names = one.flatMap((part) =>
@@ -270,7 +281,7 @@ export class Reconciler {
     return await chooseAuth(vault, auth, { now: world.clock.wall(), inUse }, signal);
   }
 
-  /** A tunnel that fails is tried again later, and keeps no other one down. */
+  /** A tunnel that fails is tried again later, and does not delay the others. */
   async #tried(
     tunnels: readonly string[],
     work: () => Promise<void>,
@@ -283,7 +294,7 @@ export class Reconciler {
     return error;
   }
 
-  /** Also beside a campaign: it is final, and takes no link away. */
+  /** Blocks run even during a campaign: they are final, and take no link out of service. */
   async #block(state: DeviceState, signal: AbortSignal): Promise<void> {
     const change = this.#wishes.toBlock(state);
     if (change.length > 0 && !this.#parts.readOnly()) await putBlocks(this.#parts, change, signal);
@@ -299,7 +310,7 @@ export class Reconciler {
     try {
       await this.#bounded("unknown", signal, (bounded) => transaction.apply(within, bounded));
     } catch (error) {
-      // What took itself back waits for nothing; all else is looked at first.
+      // A change that reverted itself is no longer pending; any other failure is observed first.
       const undone = error instanceof LinksealError && error.effect === "none";
       if (undone) await write({ kind: "pending", device, token: null });
       throw error;
@@ -335,7 +346,7 @@ export class Reconciler {
   async #markReached(state: DeviceState): Promise<void> {
     const { desired, device, memory, write, intent } = this.#parts;
     if (named(memory().pending, device) !== undefined) return;
-    // What still waits for a confirm may be gone in a moment.
+    // A change that still waits for its confirmation may disappear at any moment.
     if (strongValue(state.control)?.commitPending !== false) return;
     for (const tunnel of desired.tunnels) {
       if (tunnel.device !== device || named(memory().tunnels, tunnel.name) !== undefined) continue;

@@ -94,7 +94,7 @@ const told: Readonly<Record<string, Told>> = {
     at: "hub-1",
     verdict: "unprotected",
     code: "clear-path-beside-tunnel",
-    text: /tells [\d.]+ over et-0\/0\/0 the way to 10\.1\.0\.0\/16 .* the tunnel hub-1/,
+    text: /sends [\d.]+ over et-0\/0\/0 a route to 10\.1\.0\.0\/16 .* the tunnel hub-1/,
     next: /^linkseal tunnels hub-1/,
   },
   mtu: {

@@ -21,7 +21,7 @@ const parts: readonly (readonly [string, string, RegExp])[] = [
   ["bgpKey", "bgp-authentication", /AzurePrivatePeering has no shared key/],
   ["pointToSite", "p2s-entra-authentication", /gw lets clients in by Certificate, AAD/],
   ["alerts", "monitoring", /every alert rule of .* is off/],
-  ["backupGateway", "vpn-as-backup", /no VPN gateway stands beside er/],
+  ["backupGateway", "vpn-as-backup", /no VPN gateway exists beside er/],
   ["vnetEncryption", "vnet-encryption", /hub is not encrypted/],
   ["inspection", "central-inspection", /no route leads through inspect/],
   ["frontDoorTls", "front-door-tls", /route all serves plain HTTP/],

@@ -214,7 +214,7 @@ function restOf(
   verdict: Verdict,
   parts: readonly { readonly reasons: readonly Reason[] }[],
 ): Rest {
-  if (verdict === "protected") return { kind: "protected", about, why: "every check holds" };
+  if (verdict === "protected") return { kind: "protected", about, why: "every check passed" };
   const [reason] = parts.flatMap(({ reasons }) => reasons);
   if (reason === undefined) return { kind: "moving", about, why: `${verdict} for no reason` };
   return { kind: "waiting", about, why: `${verdict}: ${reason.text}` };

@@ -1,5 +1,5 @@
-// The report as data: what was provably so in a period, with totals that add up. Pure: the same
-// records and the same period give the same document, whenever it is asked for.
+// The report as data: what was provable in a period, with totals that add up. Pure: the same
+// records and the same period give the same document, whenever it is requested.
 
 import type { Verdict } from "../../model/health.ts";
 import type { AuditTrail } from "../../store/audit/log.ts";
@@ -14,7 +14,7 @@ import {
   timelineOf,
 } from "./timeline.ts";
 
-/** What a reader needs to know of the three answers. */
+/** The three possible answers, as a reader of the report sees them. */
 export type Answer = "protected" | "notProtected" | "unknown";
 
 const answerOf: Readonly<Record<Verdict, Answer>> = {
@@ -35,14 +35,14 @@ interface ShownInterval {
   readonly reasons: readonly string[];
 }
 
-/** In whole milliseconds, and in percent with three digits; both add up to the whole. */
+/** Durations in whole milliseconds, and in percent with three digits; both add up to the whole. */
 type Totals = Readonly<Record<Answer, { readonly ms: number; readonly percent: string }>>;
 
 export interface Subject {
   readonly name: string;
   readonly kind: "link" | "tunnel";
   readonly totals: Totals;
-  /** How long it was protected with which suite and which key. */
+  /** How long, in milliseconds, it was protected with which suite and which key. */
   readonly keys: readonly {
     readonly suite: string | null;
     readonly ckn: string | null;
@@ -58,9 +58,9 @@ export interface Report {
     readonly host: string;
     readonly from: string;
     readonly to: string;
-    /** When the records begin; before it everything is unknown. */
+    /** The time of the first record; everything before it is unknown. */
     readonly recordedFrom: string | null;
-    /** `open`: the end of the period was not confirmed yet; a later report may know more. */
+    /** `open`: the end of the period was not confirmed yet, so a later report may know more. */
     readonly end: "final" | "open";
   };
   readonly chain: Timeline["chain"];
@@ -142,7 +142,10 @@ function totalsOf(intervals: readonly Interval[], { from, to }: Period): Totals 
   return Object.fromEntries(entries) as Totals;
 }
 
-/** Shares of 100,000 that add up to it. The first, which is the good news, is never rounded up. */
+/**
+ * Splits 100,000 in proportion to `parts`, without remainder. The first share, the protected time,
+ * is never rounded up.
+ */
 export function thousandths(parts: readonly number[], whole: number): readonly number[] {
   const exact = parts.map((part) => (part * 100_000) / whole);
   const shares = exact.map(Math.floor);

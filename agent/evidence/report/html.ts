@@ -1,5 +1,5 @@
-// The report on paper: one HTML file without a script or anything from elsewhere, made from the
-// sealed document that it also carries, octet for octet.
+// The report for paper: one HTML file without scripts or external resources, rendered from the
+// signed document, which it also contains octet for octet.
 
 import type { Answer, Report, Subject } from "./document.ts";
 import { canonical, type SealedReport } from "./statement.ts";
@@ -7,7 +7,7 @@ import { canonical, type SealedReport } from "./statement.ts";
 const open = '<pre id="document">';
 const close = "</pre>";
 
-/** The document that such a file carries; undefined = it carries none. */
+/** Extracts the document that such a file contains; undefined = it contains none. */
 export function embeddedDocument(html: string): string | undefined {
   const start = html.indexOf(open);
   const end = html.indexOf(close, start);
@@ -19,6 +19,7 @@ export function embeddedDocument(html: string): string | undefined {
 
 const characters: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', amp: "&" };
 
+/** Renders a signed report as an HTML file that can be printed and verified. */
 export function htmlOf(sealed: SealedReport): string {
   const { about, subjects, changes, breaks, chain, seal } = sealed;
   const parts = [
@@ -114,7 +115,7 @@ function summaryRow({ name, totals }: Subject): readonly string[] {
   return [name, cell("protected"), cell("notProtected"), cell("unknown")];
 }
 
-/** Exact: `1 d 02:03:04.005`. */
+/** A duration with milliseconds: `1 d 02:03:04.005`. */
 export function spanOf(ms: number): string {
   const days = Math.floor(ms / 86_400_000);
   const rest = ms - days * 86_400_000;
@@ -161,7 +162,9 @@ function shortOf(ckn: string | null): string {
 
 const width = 1_000_000;
 
-/** Full height = protected, half height = not protected, empty = unknown: told without colour. */
+/**
+ * Full height = protected, half height = not protected, empty = unknown: readable without colour.
+ */
 function barOf({ intervals, name }: Subject, { about }: Report): string {
   const [start, end] = [Date.parse(about.from), Date.parse(about.to)];
   const place = (at: string): number =>

@@ -1,4 +1,4 @@
-// A report on request: the period that was asked for, from the records as they stand on the disk.
+// Makes a report on request: for the requested period, from the records on the disk.
 
 import { LinksealError } from "#hal/error.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
@@ -11,11 +11,14 @@ import { confirmedUntil, type Period, recordedSince } from "./timeline.ts";
 export interface AskedPeriod {
   /** A day or a moment in UTC; undefined = from the first record on. */
   readonly from: string | undefined;
-  /** undefined = as far as everything is confirmed. */
+  /** A day or a moment in UTC; undefined = until the last confirmed moment. */
   readonly to: string | undefined;
 }
 
-/** Throws `usage` for a period that is none, or where there are no records. */
+/**
+ * Reads the records and signs the report of a period.
+ * @throws LinksealError `usage` for an invalid period, or if there are no records.
+ */
 export async function madeReport(agent: AgentView, asked: AskedPeriod): Promise<SealedReport> {
   const { signer, host, read } = agent.evidence;
   const trail = await read();

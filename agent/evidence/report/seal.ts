@@ -1,4 +1,4 @@
-// The one place that signs: Ed25519 under a key that never leaves the state folder.
+// The only code that signs: Ed25519 under a key that never leaves the state folder.
 
 import { createPrivateKey, createPublicKey, sign } from "node:crypto";
 import type { Secret } from "#hal/secret.ts";
@@ -6,10 +6,10 @@ import type { Signer } from "../../model/signer.ts";
 import type { Report } from "./document.ts";
 import { keyIdOf, type SealedReport, statementOf } from "./statement.ts";
 
-/** What stands before the 32 octets of a private key (RFC 8410, section 7). */
+/** The DER prefix of the 32 octets of a private key (RFC 8410, section 7). */
 const pkcs8 = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** `secret`: 32 random octets, which are all that an Ed25519 key is. */
+/** Makes a signer. `secret`: the 32 random octets that are a whole Ed25519 key. */
 export function signerOf(secret: Secret): Signer {
   const der = secret.use((seed) => Buffer.concat([pkcs8, seed]));
   const privateKey = createPrivateKey({ key: der, format: "der", type: "pkcs8" });

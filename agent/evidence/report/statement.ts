@@ -1,10 +1,12 @@
-// What is signed: a short text that names the report and the SHA-256 of each of its sections, so
-// that a reader learns which of them was changed and needs no program of ours to check it. Pure.
+// The signed statement: a short text that names the report and the SHA-256 of each of its sections,
+// so that a reader learns which section was changed and can check it without linkseal. Pure.
 
 import { createHash, type KeyObject } from "node:crypto";
 import type { Report } from "./document.ts";
 
+/** A report with its seal, as it is written to a file. */
 export interface SealedReport extends Report {
+  /** The signed statement and its signature. */
   readonly seal: {
     readonly statement: string;
     /** Ed25519 over the octets of the statement, in base64. */
@@ -12,12 +14,12 @@ export interface SealedReport extends Report {
   };
 }
 
-/** The octets of a report or a section: compact JSON, members in the order of the document. */
+/** Serialises a report or a section: compact JSON, members in the order of the document. */
 export function canonical(value: unknown): string {
   return JSON.stringify(value);
 }
 
-/** The whole file. */
+/** Returns the content of a report's JSON file. */
 export function reportFile(sealed: SealedReport): string {
   return `${canonical(sealed)}\n`;
 }
@@ -40,7 +42,9 @@ function digest(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** `SHA256:` and base64 of the key's SubjectPublicKeyInfo: short enough to read to somebody. */
+/**
+ * `SHA256:` and base64 of the key's SubjectPublicKeyInfo: short enough to read out on the phone.
+ */
 export function keyIdOf(key: KeyObject): string {
   const der = key.export({ type: "spki", format: "der" });
   return `SHA256:${createHash("sha256").update(der).digest("base64").replace(/=+$/, "")}`;

@@ -1,11 +1,12 @@
-// From records to time: when each link and tunnel was provably how, in one period, and what nobody
-// knows. Pure: the same records and the same period give the same answer.
+// Turns audit records into a timeline: the provable verdict of each link and tunnel at each time of
+// a period, and the times that are unknown. Pure: the same records and the same period give the
+// same answer.
 
 import { type Verdict, worstOf } from "../../model/health.ts";
 import type { AuditTrail, Loss } from "../../store/audit/log.ts";
 import type { AuditEntry, Change, Found } from "../../store/audit/record.ts";
 
-/** Unix milliseconds, the end not included. */
+/** A period in Unix milliseconds, the end not included. */
 export interface Period {
   readonly from: number;
   readonly to: number;
@@ -21,11 +22,11 @@ export interface Interval extends Period {
 export interface Line {
   readonly about: string;
   readonly kind: Found["kind"];
-  /** Side by side over the whole period, each different from the one before it. */
+  /** Contiguous over the whole period, each different from the one before it. */
   readonly intervals: readonly Interval[];
 }
 
-/** What befell the record itself: the agent began, ended, stopped looking, or lost records. */
+/** An event of the record itself: the agent began, ended, made no observations, or lost records. */
 interface Break {
   readonly at: number;
   readonly what: "start" | "stop" | "gap" | "loss";
@@ -41,7 +42,7 @@ export interface Timeline {
   readonly lines: readonly Line[];
   readonly changes: readonly (Change & { readonly seq: number })[];
   readonly breaks: readonly Break[];
-  /** The records that this rests on, and the one before them; null = there is none. */
+  /** The records behind this timeline, and the record before them; null = there is none. */
   readonly chain: {
     readonly before: ChainEnd | null;
     readonly first: ChainEnd | null;
@@ -54,21 +55,25 @@ interface Span extends Interval {
   readonly kind: Found["kind"];
 }
 
-/** Until when everything in the log is confirmed; undefined = the log says nothing. */
+/**
+ * The time until which everything in the log is confirmed, in Unix milliseconds; undefined = the
+ * log is empty.
+ */
 export function confirmedUntil({ entries, confirmed }: AuditTrail): number | undefined {
   const last = entries.at(-1);
   if (last === undefined) return undefined;
   return Math.max(last.held, confirmed?.until ?? 0);
 }
 
-/** When the records begin; undefined = there are none. */
+/** The time of the first record, in Unix milliseconds; undefined = there are none. */
 export function recordedSince({ entries }: AuditTrail): number | undefined {
   return entries[0]?.at;
 }
 
 export function timelineOf(trail: AuditTrail, period: Period): Timeline {
   const { spans, breaks, lives } = walk(trail);
-  // What is unknown for the whole period is told too; what came later, or was gone before, is not.
+  // A subject that is unknown for the whole period is listed too; one that came later, or was gone
+  // before, is not.
   const lines = [...lives]
     .filter(([, { born, gone }]) => born < period.to && (gone === undefined || gone > period.from))
     .map(([about, { kind }]): Line => {
@@ -94,14 +99,14 @@ function byKindAndName(a: Line, b: Line): number {
   return a.about < b.about ? -1 : 1;
 }
 
-/** When something was first and last spoken of; `gone` undefined = it still is. */
+/** When a subject was first and last mentioned; `gone` undefined = it still exists. */
 interface Life {
   readonly kind: Found["kind"];
   readonly born: number;
   readonly gone: number | undefined;
 }
 
-/** Follows all records in their order, and closes what nobody confirmed. */
+/** Reads all records in their order, and closes the intervals that no later record confirms. */
 class Walk {
   readonly spans: Span[] = [];
   readonly breaks: Break[] = [];
@@ -141,7 +146,7 @@ class Walk {
     this.#follows = true;
   }
 
-  /** Nobody may lean on what came before until a segment says again what is so. */
+  /** The state before a loss is not carried on until a segment repeats the current one. */
   lose(at: number, { after, why }: Loss): void {
     this.#closeAll(this.#held);
     this.#break(at, "loss", `records after ${after} are lost: ${why}`);
@@ -220,7 +225,7 @@ function gapText({ why, stepMs }: Extract<AuditEntry, { kind: "gap" }>): string 
     case "clock":
       return `this host's clock was set by ${stepMs} ms`;
     case "stalled":
-      return "the agent did not get to look for longer than a reading stays fresh";
+      return "the agent observed nothing for longer than a reading stays fresh";
     case "dropped":
       return "the disk took no records for so long that some were dropped";
   }
@@ -228,7 +233,7 @@ function gapText({ why, stepMs }: Extract<AuditEntry, { kind: "gap" }>): string 
 
 const nobody = { verdict: "unknown", codes: [], suite: null, ckn: null } as const;
 
-/** The spans of one thing as intervals that fill the period. */
+/** Merges the spans of one subject into intervals that fill the period. */
 function laid(spans: readonly Span[], { from, to }: Period): readonly Interval[] {
   const edges = new Set([from, to]);
   for (const span of spans) {
@@ -256,7 +261,8 @@ function laid(spans: readonly Span[], { from, to }: Period): readonly Interval[]
 
 type State = Omit<Interval, "from" | "to">;
 
-// Where a clock that was set back makes two moments one, bad news stays and good news is unknown.
+// If a clock that was set back gives two states for one moment, a bad verdict stays and a good one
+// becomes unknown.
 function stateOf(spans: readonly Span[]): State {
   const [only] = spans;
   if (only === undefined) return nobody;
@@ -283,7 +289,7 @@ function sameState(a: State, b: State): boolean {
   return names(a) === names(b);
 }
 
-/** When a record begins to matter: what it found may count from before it was written. */
+/** The time from which a record matters: its content may begin before it was written. */
 function reach(entry: AuditEntry): number {
   if (entry.kind === "change") return Math.min(entry.at, entry.when);
   if (entry.kind !== "found") return entry.at;

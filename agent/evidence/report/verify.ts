@@ -1,4 +1,5 @@
-// Is a report as it was signed? Works from the file and one public key, and tells what was changed.
+// Verifies that a report is as it was signed, from the file and one public key, and reports what
+// was changed.
 
 import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { parseJson } from "#hal/json.ts";
@@ -7,18 +8,19 @@ import { embeddedDocument, htmlOf } from "./html.ts";
 import { keyIdOf, reportFile, type SealedReport, statementOf } from "./statement.ts";
 
 interface ReportFault {
-  /** A section, the seal, or a byte of the file. */
+  /** A section, the seal, or a position in the file. */
   readonly where: string;
   readonly text: string;
 }
 
+/** The result of a verification: the sound report, or each changed place. */
 export type Verified =
   | { readonly kind: "sound"; readonly form: "json" | "html"; readonly report: SealedReport }
   | { readonly kind: "changed"; readonly faults: readonly ReportFault[] };
 
-/** The public key of a PEM; undefined = it is no Ed25519 public key. */
+/** Parses the public key of a PEM; undefined = it is not an Ed25519 public key. */
 export function publicKeyOf(pem: string): KeyObject | undefined {
-  // A private key has a public half too, and nobody should hand that file around.
+  // A private key contains the public half too, but that file should not be passed around.
   if (!pem.includes("-----BEGIN PUBLIC KEY-----")) return undefined;
   try {
     const key = createPublicKey(pem);
@@ -28,16 +30,17 @@ export function publicKeyOf(pem: string): KeyObject | undefined {
   }
 }
 
+/** Verifies the signature, each section's digest and the exact form of a JSON or HTML report. */
 export function verifyReport(file: Uint8Array, key: KeyObject): Verified {
   const text = textOf(file);
-  if (text === undefined) return changed("the file", "it is no UTF-8 text");
+  if (text === undefined) return changed("the file", "it is not UTF-8 text");
   const isHtml = text.startsWith("<");
   const json = isHtml ? embeddedDocument(text) : text;
-  if (json === undefined) return changed("the file", "it holds no document of linkseal");
+  if (json === undefined) return changed("the file", "it contains no linkseal document");
   const sealed = parsed(json);
-  if (sealed === undefined) return changed("the file", "its document is no report of linkseal");
+  if (sealed === undefined) return changed("the file", "its document is not a linkseal report");
   const unsealed = sealFaults(sealed, key);
-  // Never rendered from what is not signed: it could be anything.
+  // An HTML page is never rendered from unsigned content, which could be anything.
   const faults = unsealed.length > 0 ? unsealed : fileFaults(text, json, isHtml, sealed);
   if (faults.length > 0) return { kind: "changed", faults };
   return { kind: "sound", form: isHtml ? "html" : "json", report: sealed };
@@ -57,7 +60,7 @@ function textOf(file: Uint8Array): string | undefined {
 
 const members = ["schema", "about", "chain", "subjects", "changes", "breaks", "seal"];
 
-/** Only so much of its shape as the checks below lean on: the digests vouch for the rest. */
+/** Checks only the shape that the checks below need: the digests cover the rest. */
 function parsed(json: string): SealedReport | undefined {
   try {
     const value: unknown = parseJson(json);
@@ -66,7 +69,7 @@ function parsed(json: string): SealedReport | undefined {
     if (schema !== "linkseal.report/1" || !isRecord(about) || !isRecord(seal)) return undefined;
     if (typeof about["from"] !== "string" || typeof about["to"] !== "string") return undefined;
     if (!Array.isArray(subjects) || !subjects.every(isNamed)) return undefined;
-    // No digest speaks for the seal itself, so nothing else may stand in it.
+    // No digest covers the seal itself, so it must contain nothing else.
     if (Object.keys(seal).join() !== "statement,signature") return undefined;
     const { statement, signature } = seal;
     if (typeof statement !== "string" || typeof signature !== "string") return undefined;
@@ -103,7 +106,7 @@ function sealFaults({ seal, ...report }: SealedReport, key: KeyObject): readonly
   return sectionFaults(statement, statementOf(report as Report, keyId));
 }
 
-/** `sealed` is signed, `found` is what stands there. */
+/** Compares the signed digests (`sealed`) with those of the file's content (`found`). */
 function sectionFaults(sealed: string, found: string): readonly ReportFault[] {
   if (sealed === found) return [];
   const names = (text: string) =>
@@ -126,7 +129,7 @@ function sectionFaults(sealed: string, found: string): readonly ReportFault[] {
   return faults;
 }
 
-/** A file of the same meaning, and not the one that was written, was changed all the same. */
+/** A file with the same meaning but other octets than the written one counts as changed. */
 function fileFaults(
   text: string,
   json: string,

@@ -1,4 +1,4 @@
-// Checks of what lies in Azure alone: nothing at the edge shows any of it.
+// Checks of resources in Azure alone, of which the edge shows nothing.
 
 import type { ScorecardFacts } from "./edge-checks.ts";
 import { gatewaysOf } from "./edge-checks.ts";
@@ -140,7 +140,10 @@ export function appGatewayTls({ estate }: Facts): Outcome {
   });
 }
 
-/** A listener with a profile takes the policy of that, where it has one, and not the gateway's. */
+/**
+ * A listener with an SSL profile uses that profile's policy, if it has one, instead of the
+ * gateway's.
+ */
 function profileOf(properties: unknown, name: string, id: string): readonly Outcome[] {
   const found = listAt(properties, "sslProfiles").find((each) => sameId(at(each, "id"), id));
   const next = `set TLS 1.2 as minimum of every SSL profile of ${name}`;
@@ -166,7 +169,7 @@ export function bastion({ estate }: Facts): Outcome {
     overAll(bastions, "Bastion", (host) => {
       const name = nameOf(host);
       const state = at(host, "properties", "provisioningState");
-      if (state === "Succeeded") return proven(`Bastion ${name} stands`);
+      if (state === "Succeeded") return proven(`Bastion ${name} is deployed`);
       return failed(`Bastion ${name} is ${wordOf(state)}`, `mend Bastion ${name}`);
     }),
     overAll(interfaces, "network interface", (each) => {

@@ -1,4 +1,4 @@
-// Checks that rest on what the agent sees at the edge, with Azure's own side where it may be read.
+// Checks from the agent's own observations at the edge, and from Azure's side if it may be read.
 
 import { type Algorithm, algorithms, weaknessOf } from "../../config/ipsec-policy.ts";
 import type { Verdict } from "../../model/health.ts";
@@ -22,10 +22,11 @@ interface EdgeLink {
   readonly name: string;
   readonly verdict: Verdict;
   readonly codes: readonly string[];
-  /** CKN of the key in use, and the one that is meant; null = not known. */
+  /** The CKN of the key in use; null = not known. */
   readonly ckn: string | null;
+  /** The CKN of the accepted key; null = not known. */
   readonly meant: string | null;
-  /** As the management API told it last; undefined = it was never read. */
+  /** The far end as the management API last reported it; undefined = it was never read. */
   readonly farEnd:
     | {
         readonly ageMs: number;
@@ -51,7 +52,7 @@ export interface ScorecardFacts {
 
 type Facts = ScorecardFacts;
 
-/** The far ends are read every minute or so: what is older tells of another time. */
+/** The oldest usable reading of a far end, in milliseconds: they are read about every minute. */
 const farEndMsMax = 900_000;
 const look = (name: string): string => `linkseal links ${name}`;
 
@@ -138,7 +139,7 @@ function vaultSettings(vault: Resource): Outcome {
   return failed(`${name} lacks ${missing.join(", ")}`, `set ${missing.join(", ")} on ${name}`);
 }
 
-/** Key Vault Secrets User, in every cloud. */
+/** The role id of Key Vault Secrets User, the same in every cloud. */
 const secretsUser = "4633458b-17de-408a-b874-0445c86b69e6";
 
 export function leastPrivilege({ estate, vault }: Facts): Outcome {
@@ -149,7 +150,7 @@ export function leastPrivilege({ estate, vault }: Facts): Outcome {
       return failed(`${name} has no user-assigned identity`, `assign one to ${name}`);
     }
     if (principalsOf(port).length === 1) return proven(`${name} has one user-assigned identity`);
-    return unverifiable(`${name} does not tell the one principal that it is`, "look in the portal");
+    return unverifiable(`${name} does not report exactly one principal`, "look in the portal");
   });
   const own =
     vaults.kind === "read" ? vaults.items.find((each) => isVault(each, vault)) : undefined;
@@ -191,7 +192,9 @@ export function ipsecPolicies({ tunnels, estate }: Facts): Outcome {
   ]);
 }
 
-/** By the same table as a policy of the config; what the config refuses outright is weak too. */
+/**
+ * Applies the table for policies of the config; an algorithm that the config refuses is weak too.
+ */
 function isWeak(field: Algorithm, word: string): boolean {
   return word === "None" || weaknessOf(field, word) !== undefined;
 }
@@ -199,13 +202,13 @@ function isWeak(field: Algorithm, word: string): boolean {
 function tunnelOf({ name, verdict, codes }: EdgeTunnel): Outcome {
   const why = codes.length === 0 ? "" : ` (${codes.join(", ")})`;
   const next = `linkseal tunnels ${name}`;
-  // No policy of IKE at all, whatever it protects by now.
+  // This proves only the transforms, not the policy of IKE.
   if (verdict === "protected") return proven(`${name} is up with the wanted transforms`);
   if (verdict === "unknown") return unverifiable(`${name} is unknown${why}`, next);
   return failed(`${name} is ${verdict}${why}`, next);
 }
 
-/** Both ends of a `Vnet2Vnet` connection are gateways of Azure, and it is IPsec all the same. */
+/** Both ends of a `Vnet2Vnet` connection are Azure gateways, but it is IPsec all the same. */
 function connectionsOf({ lists }: Estate, ...types: readonly ("IPsec" | "Vnet2Vnet")[]): Listed {
   const { connections } = lists;
   if (connections.kind === "unread") return connections;
@@ -261,11 +264,14 @@ export function bgpAuthentication({ estate }: Facts): Outcome {
     if (peerings.length === 0) return unverifiable(`${name} shows no peering`, next);
     return together(
       peerings.map((peering) => {
-        // Whether there is one is all that is asked: the value goes nowhere.
+        // Only the presence of the key is checked: its value goes nowhere.
         const key = at(peering, "properties", "sharedKey");
         const kind = wordOf(at(peering, "properties", "peeringType"));
         if (key === undefined || key === null) {
-          return unverifiable(`Azure does not tell whether ${name} ${kind} has a shared key`, next);
+          return unverifiable(
+            `Azure does not report whether ${name} ${kind} has a shared key`,
+            next,
+          );
         }
         if (key === "") return failed(`${name} ${kind} has no shared key`, next);
         return proven(`${name} ${kind} has a shared key`);
@@ -291,7 +297,7 @@ export function monitored({ estate, ports }: Facts): Outcome {
   );
 }
 
-/** What tells of a lost line or session; all the other metrics go on as if nothing had happened. */
+/** The metrics that show a lost line or session; all others continue as if nothing had happened. */
 const lossMetrics = {
   port: ["LineProtocol", "RxLightLevel", "TxLightLevel"],
   circuit: ["ArpAvailability", "BgpAvailability"],
@@ -321,7 +327,7 @@ function alertsOf(id: string, name: string, mine: readonly Resource[]): Outcome 
     ),
   );
   if (tells) return proven(`an alert rule watches ${name} and has an action group`);
-  // A processing rule may add one, and is not read.
+  // A processing rule may add an action group, but those rules are not read.
   const why = `no alert rule on ${wanted} of ${name} has an action group: who gets it is not known`;
   return unverifiable(why, next);
 }
@@ -332,10 +338,10 @@ export function vpnBackup({ tunnels, estate }: Facts): Outcome {
   const backed = overAll(direct, "ExpressRoute gateway", (gateway) => {
     const name = nameOf(gateway);
     const network = networkOf(gateway);
-    if (network === undefined) return unverifiable(`${name} does not tell its network`, "portal");
+    if (network === undefined) return unverifiable(`${name} does not report its network`, "portal");
     const isBacked = vpn.kind === "read" && vpn.items.some((each) => networkOf(each) === network);
-    if (isBacked) return proven(`a VPN gateway stands beside ${name}`);
-    return failed(`no VPN gateway stands beside ${name}`, "add a VPN gateway as its backup");
+    if (isBacked) return proven(`a VPN gateway exists beside ${name}`);
+    return failed(`no VPN gateway exists beside ${name}`, "add a VPN gateway as its backup");
   });
   return together([backed, ...tunnels.map(tunnelOf)]);
 }

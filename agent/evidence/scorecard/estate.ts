@@ -1,5 +1,5 @@
-// What Azure tells of a subscription, read for the scorecard alone: lists of resources, each whole
-// or with the reason why not. Nothing is ever written.
+// Reads Azure's resource lists for the scorecard: each list is complete or has the reason why not.
+// Nothing is ever written.
 
 import { LinksealError } from "#hal/error.ts";
 import type { ReadDocument } from "../../model/azure-document.ts";
@@ -14,7 +14,7 @@ export type Listed =
 const networkVersion = "2024-05-01";
 const cdnVersion = "2024-02-01";
 
-/** By provider and type, the version that is spoken. */
+/** Provider and type of each list, with the API version that is used. */
 const lists = {
   networks: ["Microsoft.Network/virtualNetworks", networkVersion],
   connections: ["Microsoft.Network/connections", networkVersion],
@@ -31,13 +31,13 @@ const lists = {
     networkVersion,
   ],
   frontDoorFirewalls: ["Microsoft.Network/FrontDoorWebApplicationFirewallPolicies", "2024-02-01"],
-  // Every older one retires on 27 February 2027.
+  // Every older version retires on 27 February 2027.
   vaults: ["Microsoft.KeyVault/vaults", "2026-02-01"],
   alerts: ["Microsoft.Insights/metricAlerts", "2018-03-01"],
   frontDoors: ["Microsoft.Cdn/profiles", cdnVersion],
 } as const satisfies Readonly<Record<string, readonly [string, string]>>;
 
-/** Found below each front door. */
+/** Lists that are read below each Front Door. */
 const belowFrontDoor = ["routes", "domains", "policies", "origins"] as const;
 
 type ListName =
@@ -48,7 +48,7 @@ type ListName =
   | "roles";
 
 export interface Estate {
-  /** Resource groups that were read. */
+  /** The resource groups that were read. */
   readonly scopes: readonly string[];
   readonly lists: Readonly<Record<ListName, Listed>>;
 }
@@ -58,14 +58,17 @@ export interface EstateParts {
   readonly scopes: readonly string[];
   /** Resource ids of the ExpressRoute ports. */
   readonly ports: readonly string[];
-  /** `https://NAME.SUFFIX`. */
+  /** The vault's address, `https://NAME.SUFFIX`. */
   readonly vault: string;
 }
 
 const pagesMax = 20;
 const itemsMax = 5_000;
 
-/** Never throws for what Azure does not tell. */
+/**
+ * Reads every list; a list that Azure refuses is marked unread with the reason. An abort leaves
+ * nothing behind, for nothing is written.
+ */
 export async function readEstate(parts: EstateParts, signal: AbortSignal): Promise<Estate> {
   const { scopes } = parts;
   const names = Object.keys(lists) as (keyof typeof lists)[];
@@ -85,7 +88,7 @@ export async function readEstate(parts: EstateParts, signal: AbortSignal): Promi
   return { scopes, lists: { ...known, ...front, ports, roles } };
 }
 
-/** What nobody may be asked about. */
+/** An estate of which nothing was read, for the given reason. */
 export function blindEstate(why: string): Estate {
   const names = [...Object.keys(lists), ...belowFrontDoor, "ports", "roles"] as ListName[];
   const unread: Listed = { kind: "unread", why };
@@ -95,7 +98,7 @@ export function blindEstate(why: string): Estate {
   };
 }
 
-/** Whole only if every part of it is. */
+/** Joins lists; the result is read only if every part is. */
 function joined(parts: readonly Listed[]): Listed {
   const items: Resource[] = [];
   for (const part of parts) {
@@ -137,7 +140,7 @@ interface Page {
   readonly query: Readonly<Record<string, string>>;
 }
 
-/** Only its path counts: who is asked stays the management API of the config. */
+/** Takes only the path of `nextLink`: the host stays the management API of the config. */
 function pageOf(link: unknown): Page | undefined {
   if (typeof link !== "string" || !URL.canParse(link)) return undefined;
   const { pathname, searchParams } = new URL(link);
@@ -153,7 +156,9 @@ function shortOf(path: string): string {
   return path.split("/providers/").at(-1) ?? path;
 }
 
-/** Numbers of a faithful document are objects of their own; here they are numbers. */
+/**
+ * Converts a parsed document to plain JSON: in it, numbers are objects that keep their spelling.
+ */
 function plain(document: unknown): Resource {
   const value: unknown = JSON.parse(JSON.stringify(document));
   return isResource(value) ? value : {};
@@ -205,7 +210,7 @@ export function isVault(resource: Resource, vault: string): boolean {
   return typeof uri === "string" && uri.toLowerCase().replace(/\/$/, "") === vault.toLowerCase();
 }
 
-/** Object ids of the identities that a port carries; what is no id is left out. */
+/** Object ids of the identities assigned to a port; anything that is not an id is left out. */
 export function principalsOf(port: Resource): readonly string[] {
   const assigned = at(port, "identity", "userAssignedIdentities");
   return Object.values(isResource(assigned) ? assigned : {}).flatMap((identity) => {
@@ -214,7 +219,7 @@ export function principalsOf(port: Resource): readonly string[] {
   });
 }
 
-/** One step after the other into a document; undefined where it leads nowhere. */
+/** Follows a path of keys into a document; undefined if it leads nowhere. */
 export function at(value: unknown, ...path: readonly string[]): unknown {
   let found = value;
   for (const key of path) {

@@ -1,4 +1,4 @@
-// Web application firewalls: a policy that is switched off, or only detects, protects nothing.
+// Web application firewalls: a policy that is switched off, or only detects, does not protect.
 
 import type { ScorecardFacts } from "./edge-checks.ts";
 import { at, type Listed, type Resource } from "./estate.ts";
@@ -54,7 +54,10 @@ export function appGatewayWaf({ estate }: Facts): Outcome {
   });
 }
 
-/** Policies of listeners and paths: for what these match they go before the gateway's own. */
+/**
+ * Policies of listeners and paths: they take precedence over the gateway's own for the requests
+ * that they match.
+ */
 function narrower({ properties }: Resource): readonly (string | undefined)[] {
   const paths = listAt(properties, "urlPathMaps").flatMap((map) =>
     listAt(map, "properties", "pathRules"),
@@ -73,7 +76,7 @@ function policyOf(policies: Listed, name: string, id: string): Outcome {
     return unverifiable(`${label} of ${name} is in no scope that was read`, next);
   }
   const settings = at(policy, "properties", "policySettings");
-  // Front Door and Application Gateway name the same thing differently.
+  // Front Door and Application Gateway use different names for the same setting.
   const state = at(settings, "state") ?? at(settings, "enabledState");
   return judged(name, label, state, at(settings, "mode"));
 }
@@ -83,7 +86,7 @@ function judged(name: string, label: string, state: unknown, mode: unknown): Out
   if (state === "Disabled") return failed(`${label} of ${name} is switched off`, next);
   if (mode === "Detection") return failed(`${label} of ${name} only detects`, next);
   if (state !== "Enabled" || mode !== "Prevention") {
-    return unverifiable(`${label} of ${name} does not tell its state and mode`, next);
+    return unverifiable(`${label} of ${name} does not report its state and mode`, next);
   }
   return proven(`${name} has ${label}, which is on and prevents`);
 }

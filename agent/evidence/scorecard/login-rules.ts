@@ -1,4 +1,4 @@
-// Does a network security group let public addresses in to log in to machines (22, 3389)?
+// Checks whether a network security group lets public addresses log in to machines (22, 3389).
 
 import { contains, type Prefix, parsePrefix } from "../../health/prefix.ts";
 import { at, type Resource } from "./estate.ts";
@@ -14,8 +14,9 @@ import {
 } from "./outcome.ts";
 
 /**
- * Whom a source of a rule stands for. `public`: some public addresses, which may be the operator's
- * own and come over ExpressRoute; `unknown`: a service tag, or a form that is not understood.
+ * The addresses that a rule's source covers. `public`: some public addresses, which may be the
+ * operator's own and come over ExpressRoute; `unknown`: a service tag, or a form that is not
+ * understood.
  */
 type Source = "internet" | "public" | "private" | "unknown";
 
@@ -41,7 +42,7 @@ export function loginRules(group: Resource): Outcome {
   return unverifiable(`${lets}: ${why}`, next);
 }
 
-/** Empty where the rule lets nothing in to either port. */
+/** The sources that a rule lets in to either port; empty = none. */
 function loginSources(rule: unknown): readonly string[] {
   const properties = at(rule, "properties");
   if (at(properties, "access") !== "Allow" || at(properties, "direction") !== "Inbound") return [];
@@ -50,7 +51,7 @@ function loginSources(rule: unknown): readonly string[] {
   return both(properties, "sourceAddressPrefix", "sourceAddressPrefixes");
 }
 
-/** Azure names one in one place and several in another. */
+/** Azure puts a single value and several values in different fields. */
 function both(properties: unknown, one: string, many: string): readonly string[] {
   const single = textAt(properties, one);
   const all = listAt(properties, many).filter((each) => typeof each === "string");
@@ -63,18 +64,21 @@ function covers(range: string, port: number): boolean {
   return from <= port && port <= to;
 }
 
-/** Every address, and the tag for all that is public (service tags of virtual networks). */
+/** Every address, and the tag for all public addresses (service tags of virtual networks). */
 const everywhere = /^(\*|Internet|Any)$/i;
 /** Tags for addresses of the customer's own networks, and for Azure's own probes of them. */
 const inside = /^(VirtualNetwork|AzureLoadBalancer)$/i;
 
-/** Not routed in the Internet: RFC 1918, 6598, 3927, 1122; RFC 4193, 4291. */
+/** Prefixes that are not routed in the Internet: RFC 1918, 6598, 3927, 1122; RFC 4193, 4291. */
 const privatePrefixes = [
   ...["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"],
   ...["127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128"],
 ].flatMap((text) => parsePrefix(text) ?? []);
 
-/** No operator has more public addresses than this: two rules with 0.0.0.0/1 are the Internet. */
+/**
+ * The shortest prefix, by family, that one operator may own: two rules with 0.0.0.0/1 are the
+ * Internet.
+ */
 const ownLengthMin: Readonly<Record<Prefix["family"], number>> = { 4: 8, 6: 16 };
 
 function sourceOf(source: string): Source {

@@ -1,5 +1,5 @@
-// What a check may say: proven, failed, or not verifiable, each with its evidence. Nothing passes
-// in silence: what was not seen is no pass.
+// The result of a check: proven, failed or not verifiable, each with its evidence. Anything that
+// was not read is not verifiable, never passed.
 
 import { at, type Listed, type Resource } from "./estate.ts";
 
@@ -24,7 +24,10 @@ export function unverifiable(why: string, next: string): Outcome {
 
 const order = ["proven", "notVerifiable", "failed"] as const;
 
-/** As bad as its worst part, with the evidence of all parts; nothing at all proves nothing. */
+/**
+ * Combines outcomes: as bad as the worst part, with the evidence of all parts. Throws RangeError
+ * for an empty list, which would prove nothing.
+ */
 export function together(parts: readonly Outcome[]): Outcome {
   if (parts.length === 0) throw new RangeError("a check of nothing");
   const worst = parts.reduce((found, part) =>
@@ -34,7 +37,7 @@ export function together(parts: readonly Outcome[]): Outcome {
   return { verdict: worst.verdict, evidence, next: worst.next };
 }
 
-/** Judges each resource of a list; an unread or empty list is not verifiable, with the reason. */
+/** Checks each resource of a list; an unread or empty list is not verifiable, with the reason. */
 export function overAll(
   list: Listed,
   noun: string,
@@ -53,13 +56,13 @@ export function overAll(
   return together(list.items.map(check));
 }
 
-/** The name of a resource, fit to print. */
+/** A resource's name if it is safe to print, else "a resource". */
 export function nameOf(resource: Resource): string {
   const name = at(resource, "name");
   return typeof name === "string" && /^[\w.() -]{1,120}$/.test(name) ? name : "a resource";
 }
 
-/** A word of the API, fit to print. */
+/** A word of the API if it is safe to print, else a placeholder. */
 export function wordOf(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   return typeof value === "string" && /^[\w.,: -]{1,60}$/.test(value) ? value : "something else";
@@ -75,7 +78,7 @@ export function textAt(value: unknown, ...path: readonly string[]): string | und
   return typeof found === "string" && found !== "" ? found : undefined;
 }
 
-/** Resource ids differ in case from one answer to the next. */
+/** Compares resource ids, whose case differs from one answer to the next. */
 export function sameId(a: unknown, b: unknown): boolean {
   return typeof a === "string" && typeof b === "string" && a.toLowerCase() === b.toLowerCase();
 }

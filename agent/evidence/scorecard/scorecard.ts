@@ -1,5 +1,5 @@
-// Microsoft's Zero Trust recommendations on encrypting network communication, each held against
-// what can be seen: proven, failed, or not verifiable with the reason.
+// Microsoft's Zero Trust recommendations on encrypting network communication, each checked against
+// the readings: proven, failed, or not verifiable with the reason.
 
 import { fromOutside } from "#hal/outside.ts";
 import { type Desired, linkId } from "../../model/desired.ts";
@@ -76,7 +76,7 @@ const scorecardRows: readonly Row[] = [
     "p2s-conditional-access": [
       "Conditional Access guards the sign-in of remote users",
       notAtEdge(
-        "its policies are told by Microsoft Graph, which linkseal does not read",
+        "its policies are in Microsoft Graph, which linkseal does not read",
         "look at Conditional Access in the Entra admin center",
       ),
     ],
@@ -113,34 +113,44 @@ const scorecardRows: readonly Row[] = [
     "bastion-sessions": [
       "Sessions through Bastion are watched and can be ended",
       notAtEdge(
-        "its sessions are told to an administrator in an action that linkseal has no right to",
+        "its sessions are listed only by an action that linkseal has no right to",
         "look at the sessions of the Bastion in the portal",
       ),
     ],
   }),
 ];
 
+/** The Zero Trust scorecard (`linkseal scorecard --json`). */
 export interface Scorecard {
+  /** The JSON schema's name and version. */
   readonly schema: "linkseal.scorecard/1";
+  /** The site's name in the config; null = no config has been accepted. */
   readonly site: string | null;
+  /** When it was made, in ISO 8601. */
   readonly at: string;
+  /** The document that makes the recommendations. */
   readonly source: string;
-  /** Resource groups that were read; empty = nothing of Azure was. */
+  /** The resource groups that were read; empty = nothing of Azure was read. */
   readonly scopes: readonly string[];
+  /** How many rows have each verdict. */
   readonly counts: Readonly<Record<Outcome["verdict"], number>>;
+  /** One row for each recommendation. */
   readonly rows: readonly (Omit<Row, "check"> & Outcome)[];
 }
 
 const source =
   "Microsoft: Apply Zero Trust principles to encrypting Azure-based network communication (2024)";
 
-/** It can read documents of Azure too. */
+/** An agent that can also read documents of Azure. */
 type ScoredAgent = AgentView & Pick<Agent, "azureReader">;
 
-/** From the last looks of the agent and a fresh read of Azure; writes nothing anywhere. */
+/**
+ * Makes the scorecard from the agent's last observations and a fresh read of Azure. It changes
+ * nothing anywhere, so an abort leaves nothing behind.
+ */
 export async function makeScorecard(agent: ScoredAgent, signal: AbortSignal): Promise<Scorecard> {
   const estate = await estateOf(agent, signal);
-  // Only now: Azure takes its time, and a reading ages meanwhile.
+  // The status is read last: reading Azure takes time, and observations age meanwhile.
   const status = agent.status();
   const facts = { ...edgeOf(agent, status), estate };
   const rows = scorecardRows.map(({ check, ...row }) => ({
@@ -164,7 +174,7 @@ export async function makeScorecard(agent: ScoredAgent, signal: AbortSignal): Pr
   };
 }
 
-/** Whatever Azure answers, the other rows stay what they are. */
+/** An answer of Azure that a check cannot read leaves the other rows as they are. */
 function unreadable(): Outcome {
   return unverifiable("what Azure answers here is not understood", "linkseal doctor --bundle");
 }
@@ -223,7 +233,7 @@ function edgeOf(
   return { links, tunnels, vault: desired.azure.vault, ports: portsOf(desired) };
 }
 
-/** What the config names, and the resource groups of all that it speaks of. */
+/** The resource groups that the config names, and those of all resources in it. */
 function scopesOf(named: readonly string[], resources: readonly string[]): readonly string[] {
   const found = new Map<string, string>();
   for (const id of [...named, ...resources]) {

@@ -1,4 +1,5 @@
-// What is told of a backup: how its traffic rides, since when and why, and when it was proven.
+// Reports of a backup tunnel: how its traffic is routed, since when and why, and when it was
+// proven.
 
 import type { WallTime } from "#hal/world.ts";
 import { type Riding, ridingOf, unprovenCause } from "../../health/backup.ts";
@@ -15,7 +16,7 @@ import { isoTime } from "../../model/iso-time.ts";
 import { drainOf } from "../../model/link-view.ts";
 import type { SiteView } from "./site-view.ts";
 
-/** undefined = it is the backup of nothing. */
+/** The evidence for a backup tunnel; undefined = the tunnel backs up no group. */
 export function backupEvidence(
   crew: SiteView,
   { name, device, backs }: DesiredTunnel,
@@ -42,37 +43,37 @@ function ridingNow(evidence: TunnelEvidence): Riding | undefined {
     isSolid(routes, now, staleAfterMs) ? routes : undefined,
     backup.links,
   );
-  // What a link brings and nothing takes only BGP knows.
+  // Only BGP knows the routes that a link offers and that are not in use.
   const isWhole = routing !== undefined && isSolid(routing, now, staleAfterMs);
   if (riding.kind === "standby" || isWhole) return riding;
-  return { kind: "unknown", because: `${tunnel.device} does not tell what BGP brings` };
+  return { kind: "unknown", because: `${tunnel.device} does not report its BGP routes` };
 }
 
-/** How something rides, and from when on it is known to. */
+/** How the traffic is routed, and since when that is known. */
 interface Since {
   readonly kind: Riding["kind"];
   readonly wall: WallTime;
 }
 
-/** As the status has it. */
+/** A backup tunnel as the status reports it. */
 export interface BackupStatus {
   readonly group: string;
   readonly rides: Riding["kind"];
-  /** null = no judgement has shown it yet. */
+  /** When this was first observed; null = not observed yet. */
   readonly since: string | null;
-  /** null = there is nothing to explain. */
+  /** Why the traffic is routed so; null = there is nothing to explain. */
   readonly because: string | null;
-  /** null = not since this agent runs. */
+  /** The last successful proof; null = none since this agent started. */
   readonly provenAt: string | null;
-  /** null = the proof is good enough. */
+  /** Why the tunnel cannot be relied on; null = the proof is good enough. */
   readonly unproven: string | null;
 }
 
-/** Follows how the traffic of each backup rides. */
+/** Follows how the traffic of each backup is routed. */
 export class BackupWatch {
   readonly #since = new Map<string, Since>();
 
-  /** Notes how it rides, and says what is amiss with that. */
+  /** Notes how the traffic is routed now, and returns the warnings about it. */
   turn(evidence: TunnelEvidence, wall: WallTime): Raised[] {
     const riding = ridingNow(evidence);
     if (riding === undefined) return [];
@@ -83,7 +84,7 @@ export class BackupWatch {
     return warningsOf(tunnel, riding, since);
   }
 
-  /** undefined = it is the backup of nothing. */
+  /** Returns the status of a backup tunnel; undefined = it backs up no group. */
   status(evidence: TunnelEvidence): BackupStatus | undefined {
     const { tunnel, backup, now } = evidence;
     const { name, backs } = tunnel;

@@ -1,4 +1,4 @@
-// What is told of BGP over a link and inside of a tunnel, and of how a bundle's traffic spreads.
+// Reports of BGP over a link and inside a tunnel, and of how a bundle's traffic spreads.
 
 import { strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -16,7 +16,9 @@ import { drainOf, fresh } from "../../model/link-view.ts";
 import type { SiteView } from "./site-view.ts";
 
 export interface Inside {
-  /** Absent where none is wanted; `undefined` in it = not known. */
+  /**
+   * The BGP session inside the tunnel; absent if none is wanted. An undefined member = not known.
+   */
   readonly bgp?: {
     readonly peer: string;
     readonly asn: number;
@@ -26,7 +28,10 @@ export interface Inside {
   readonly share?: Share;
 }
 
-/** What is older than `health.staleAfter` at `now` is not known. */
+/**
+ * Reports BGP and share of a tunnel; an observation older than `health.staleAfter` at `now` counts
+ * as unknown.
+ */
 export function insideOf(crew: SiteView, tunnel: DesiredTunnel, now: Instant): Inside {
   const { bgp, name } = tunnel;
   if (bgp === undefined) return {};
@@ -46,7 +51,7 @@ function shares({ lookout, intent }: SiteView, tunnel: DesiredTunnel): readonly 
   return sharesOf(bundle, (name) => lookout.tunnelHistory(name));
 }
 
-/** Once for a bundle: about the tunnel that is all but left out. */
+/** Warns once for a bundle: about the tunnel that carries almost none of its traffic. */
 export function balanceWarnings(crew: SiteView, tunnel: DesiredTunnel): Raised[] {
   const state = crew.lookout.state(tunnel.device);
   const all = shares(crew, tunnel);
@@ -58,7 +63,9 @@ export function balanceWarnings(crew: SiteView, tunnel: DesiredTunnel): Raised[]
   return [{ ...raised, within: [tunnel.device] }];
 }
 
-/** What a router tells of its sessions over a link besides that they are up or down. */
+/**
+ * Warns of faults that a router reports about its BGP sessions over a link, besides up and down.
+ */
 export function sessionWarnings({ lookout }: SiteView, link: DesiredLink): Raised[] {
   const { state } = lookout.view(link);
   const routing = state === undefined ? undefined : strongValue(state.routing);

@@ -1,5 +1,5 @@
-// Warnings before the fact: keys that get too old or wait for a person, secrets and certificates
-// that end, clocks that drift. None of them says anything about a verdict.
+// Expiry warnings: keys that get too old or wait for an operator, secrets and certificates that
+// expire, clocks that drift. None of them changes a verdict.
 
 import { type Clock, type WallTime, wallAfter } from "#hal/world.ts";
 import { type Raised, raise } from "../../health/warnings.ts";
@@ -17,10 +17,14 @@ import { endsSoonMs } from "../polling/key-check.ts";
 import type { UsedUntil } from "../polling/key-watch.ts";
 import type { SiteView } from "./site-view.ts";
 
-/** Time to put a fresh pair into the vault and to wait for a window, if the key lives that long. */
+/**
+ * The lead time in milliseconds: enough to put a fresh pair into the vault and to wait for a
+ * window. A short-lived key gets the share below instead.
+ */
 const agesSoonMs = 14 * 86_400_000;
 const agesSoonShare = 4;
 
+/** Warns that a link's key is older than `rotate.maxAge`, or soon will be. */
 export function keyAgeWarnings(
   { rotate }: DesiredGroup,
   link: DesiredLink,
@@ -37,6 +41,7 @@ export function keyAgeWarnings(
   return [raise("key-age-soon", linkId(link), `${made} from ${isoTime(end)} on`)];
 }
 
+/** Warns of keys, certificates and identities that have expired or soon will. */
 export function endWarnings(ends: readonly UsedUntil[], now: WallTime): Raised[] {
   return ends.flatMap(({ code, about, within, what, at }): Raised[] => {
     if (at - now >= endsSoonMs) return [];
@@ -45,6 +50,7 @@ export function endWarnings(ends: readonly UsedUntil[], now: WallTime): Raised[]
   });
 }
 
+/** Warns of devices whose clock differs too much from this host's. */
 export function clockWarnings({ intent, lookout }: SiteView, clock: Clock): Raised[] {
   const { devices, health } = intent.desired;
   return devices.flatMap(({ name }): Raised[] => {
@@ -57,7 +63,10 @@ export function clockWarnings({ intent, lookout }: SiteView, clock: Clock): Rais
   });
 }
 
-/** A newer key that waits, is refused or went back, or a certificate that the gateway refuses. */
+/**
+ * Warns of a newer key that waits, is refused or was withdrawn, or of a certificate that the
+ * gateway refuses.
+ */
 export function authWarnings(memory: Memory, tunnel: DesiredTunnel): Raised[] {
   const { name, device, auth } = tunnel;
   const next = named(memory.auths, name)?.next;
@@ -86,8 +95,8 @@ export function authWarnings(memory: Memory, tunnel: DesiredTunnel): Raised[] {
     case "switching":
       return [];
     case "returning":
-      return told("rotation-held", "its newer pre-shared key goes back", "show");
+      return told("rotation-held", "its newer pre-shared key is being withdrawn", "show");
     case "held":
-      return told("rotation-held", "its newer pre-shared key went back", "proceed");
+      return told("rotation-held", "its newer pre-shared key was withdrawn", "proceed");
   }
 }

@@ -1,4 +1,4 @@
-// Warnings of a far end that cannot be read, cannot be followed, or refuses a change.
+// Warnings about a far end that cannot be read, cannot be followed, or refuses a change.
 
 import type { WallTime } from "#hal/world.ts";
 import { type Raised, raise } from "../../health/warnings.ts";
@@ -7,7 +7,10 @@ import { type Memory, openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import type { SiteView } from "./site-view.ts";
 
-/** Where a person answers for the far end, unseen by a named risk, its silence is no news. */
+/**
+ * Warns of an unreadable far end, unless an operator maintains it and has accepted the risk
+ * `farEndUnseen`.
+ */
 export function farEndUnread(crew: SiteView, link: DesiredLink, wall: WallTime): Raised[] {
   const failure = crew.lookout.peerFailure(link);
   const unfollowed = crew.lookout.peer(link)?.state.details?.unfollowed;
@@ -23,7 +26,7 @@ export function farEndUnread(crew: SiteView, link: DesiredLink, wall: WallTime):
   return [{ ...raise("far-end-unreadable", linkId(link), text), next, within }];
 }
 
-/** What the far end has against a change, while a campaign wants one. */
+/** The far end's refusal of a change, while a campaign wants that change. */
 export function farEndRefused(crew: SiteView, memory: Memory, group: DesiredGroup): Raised[] {
   if (openCampaign(memory, group.name) === undefined) return [];
   return crew.troubles(group).flatMap(({ code, message, next }): Raised[] => {

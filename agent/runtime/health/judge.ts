@@ -1,5 +1,5 @@
-// Turns looks into health, warnings and events: once per turn for what the turn touched, fresh for
-// a status.
+// The health evaluator: turns observations into verdicts, warnings and events, once per turn; a
+// status is derived anew.
 
 import { errorRows, isErrorCode } from "#hal/error.ts";
 import { type KeyRef, strongValue } from "#hal/model.ts";
@@ -59,25 +59,30 @@ import { deriveStatus, type Status } from "./status.ts";
 import { unmanagedOf } from "./unmanaged.ts";
 import { siteWarnings, unwritableWarnings } from "./unwritable.ts";
 
+/** The parts from which the health evaluator is built. */
 export interface JudgeParts {
+  /** Clock and log. */
   readonly world: World;
+  /** Receives verdicts and warnings as events. */
   readonly events: EventRing;
+  /** The agent whose observations are evaluated. */
   readonly agent: JudgedAgent;
-  /** Hears all that was judged at one moment. */
+  /** Receives all verdicts of one moment, for the audit log. */
   readonly judged: (seen: readonly Seen[], settings: HealthSettings) => void;
 }
 
+/** The health evaluator of a site. */
 export class Judge {
   readonly #parts: JudgeParts;
   #tracker: Tracker = noWarnings;
   #visible: readonly VisibleWarning[] = [];
   readonly #backups = new BackupWatch();
   #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
-  /** When all of them were judged. */
+  /** When all verdicts were last derived. */
   #judgedAt: Instant | undefined;
-  /** By link: the SAK that was seen last, and when it was seen first. */
+  /** The newest SAK of each link, and when it was first observed. */
   readonly #saks = new Map<string, { readonly keyId: string; readonly since: Instant }>();
-  /** When a link was last known to carry. */
+  /** When a link was last known to carry traffic. */
   readonly #knownAt = new Map<string, Instant>();
   readonly #startedAt: Instant;
   #nextTurnAt: Instant;
@@ -88,7 +93,7 @@ export class Judge {
     this.#nextTurnAt = this.#startedAt;
   }
 
-  /** Judges everything, at most once a poll however many loops ask for it. */
+  /** Evaluates everything, at most once per poll interval however many loops call it. */
   turn(): void {
     const { world, agent } = this.#parts;
     const { crew } = agent;
@@ -99,17 +104,17 @@ export class Judge {
   }
 
   /**
-   * What the last judgement says against leaning on a link; undefined = nothing. P2: what nobody
-   * knows to carry is not leaned on, though MKA may call it secured; once nobody has known for
-   * longer than a reading stays fresh, it counts as lost. A judgement ages as a reading does.
+   * Why the last verdict advises against relying on a link; undefined = no reason. P2: a link that
+   * is not known to carry is not relied on, even if MKA calls it secured. Once that lasts longer
+   * than a reading stays fresh, the link counts as lost. A verdict ages as a reading does.
    */
   alarm(link: DesiredLink): Alarm | undefined {
     const id = linkId(link);
     const judged = this.#verdicts.get(id);
-    if (judged === undefined) return this.#unknown(id, "it has not been judged yet");
+    if (judged === undefined) return this.#unknown(id, "it has not been evaluated yet");
     const sinceMs = this.#parts.world.clock.now() - (this.#judgedAt ?? this.#startedAt);
     if (sinceMs > this.#staleAfterMs) {
-      const text = `it is unknown: it was last judged ${Math.round(sinceMs / 1000)} s ago`;
+      const text = `it is unknown: it was last evaluated ${Math.round(sinceMs / 1000)} s ago`;
       return this.#unknown(id, text);
     }
     const { verdict, why } = judged;
@@ -118,7 +123,7 @@ export class Judge {
     return verdict === "unknown" ? this.#unknown(id, text) : { standing: "lost", text };
   }
 
-  /** An agent that has just begun is not expected to know. */
+  /** A freshly started agent has had no time to observe, so the link is not lost yet. */
   #unknown(id: string, text: string): Alarm {
     const knownAt = this.#knownAt.get(id) ?? this.#startedAt;
     const isPast = this.#parts.world.clock.now() - knownAt > this.#staleAfterMs;
@@ -183,7 +188,7 @@ export class Judge {
     for (const { kind, code, about, text } of advanced.events) {
       const { severity } = warningRows[code];
       if (kind === "opened") this.#tell(code, about, text, { severity });
-      else this.#tell(code, about, `over: ${text}`, { severity, over: true });
+      else this.#tell(code, about, `resolved: ${text}`, { severity, over: true });
     }
   }
 
@@ -194,13 +199,14 @@ export class Judge {
 
   #note(about: string, health: LinkHealth | TunnelHealth): void {
     const before = this.#verdicts.get(about)?.verdict;
-    const why = health.reasons[0]?.text ?? "every check holds";
+    const why = health.reasons[0]?.text ?? "every check passed";
     this.#verdicts.set(about, { verdict: health.verdict, why });
     if (before === health.verdict) return;
     const { verdict } = health;
-    // Who is told of a bad one is told of its end.
+    // The end of a bad verdict has the severity of the bad one, so that it reaches the same
+    // readers.
     const severity = severityOf[worstOf(before === undefined ? [verdict] : [before, verdict])];
-    const text = `${before ?? "not seen"} -> ${verdict}: ${why}`;
+    const text = `${before ?? "not observed"} -> ${verdict}: ${why}`;
     this.#tell("verdict", about, text, { verdict, severity });
   }
 
@@ -250,7 +256,7 @@ export class Judge {
     return this.#parts.agent.memory.bindings[linkId(link)]?.created;
   }
 
-  /** A SAK may be older than the first look that shows it, and is never told to be. */
+  /** A SAK may be older than the first observation that shows it; its age counts from there. */
   #follow({ lookout }: SiteView, link: DesiredLink): void {
     const session = lookout.history(link).at(-1)?.session;
     const keyId = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
@@ -266,13 +272,13 @@ export class Judge {
       const state = crew.lookout.state(device);
       const isOff = state === undefined || drainOf(state, port) === "off";
       if (isOff || (group !== undefined && openCampaign(memory, group) !== undefined)) return [];
-      // By a person on the router, or by a campaign that a disk has lost: undone unasked only once
-      // the sibling is lost.
+      // An operator on the router drained it, or a campaign whose record a disk lost: it is undone
+      // unasked only once the sibling is lost.
       const text = "its traffic is moved away on the router, and linkseal knows no reason for it";
       return [raise("drained-by-hand", about, text)];
     }
     const isForAuth = drain.until === "authenticated";
-    // Seconds, or until the router can be spoken to again: its trouble is told then.
+    // This takes seconds, or until the router is reachable again; its failure has its own warning.
     if (isForAuth && named(memory.auths, about)?.next?.state === "switching") return [];
     const why = isForAuth ? "to authenticate anew" : "by hand";
     const text = `its traffic was moved away ${why} (${drain.by}, since ${isoTime(drain.since)})`;
@@ -292,7 +298,7 @@ export class Judge {
     });
   }
 
-  /** What else explains a bad verdict: a vault that says no, an effect that failed. */
+  /** Other explanations of a bad verdict: a vault that refuses, an effect that failed. */
   #causes(crew: SiteView, group: DesiredGroup): readonly Reason[] {
     const waiting = crew.waiting(group.name);
     return [
@@ -308,7 +314,7 @@ export class Judge {
     };
   }
 
-  /** Each is derived once: tunnels ride inside links. */
+  /** Each link's health is derived once: tunnels need it too. */
   #links(crew: SiteView, now: Instant): LinkHealths {
     const { groups } = crew.intent.desired;
     return new Map(
@@ -378,6 +384,7 @@ export class Judge {
     return riskAccepted(intent.desired, "weakTunnel", now) ? "stands" : "over";
   }
 
+  /** Derives the status from the newest observations; warnings are those of the last turn. */
   status(): Status {
     const { world, agent } = this.#parts;
     const { crew } = agent;
@@ -430,7 +437,7 @@ const severityOf: Readonly<Record<Verdict, Severity>> = {
   unprotected: "error",
 };
 
-/** To carry, as well or as badly as it may. */
+/** Returns true if a link with this verdict is known to carry traffic. */
 function isKnown(verdict: Verdict): boolean {
   return verdict === "protected" || verdict === "degraded";
 }
@@ -451,7 +458,7 @@ function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
   return health;
 }
 
-/** What a link that is not done yet waits for, or runs on already. */
+/** The key that a campaign has not yet finished to bring in; the link may use it already. */
 function nextKey({ memory }: JudgedAgent, { group, name }: DesiredLink): KeyRef | undefined {
   const entry = openCampaign(memory, group)?.links.find((each) => each.name === name);
   return entry?.outcome === undefined ? entry?.new.key : undefined;
@@ -462,7 +469,7 @@ function rotationOf(agent: JudgedAgent, group: string): Readonly<Record<string, 
   return campaign === undefined ? null : campaignReport(agent, campaign);
 }
 
-/** What the vault says against a new key; the links keep theirs, and their verdicts. */
+/** The vault's refusal of a new key; the links keep their keys and their verdicts. */
 function vaultWarnings(crew: SiteView, group: DesiredGroup): Raised[] {
   const waiting = crew.waiting(group.name);
   const code = waiting?.code.startsWith("vault.") === true ? warningOf(waiting.code) : undefined;

@@ -1,6 +1,5 @@
-// Turns judgements, changes and questions into records of the audit log. It never keeps the agent
-// waiting, but for the answer to a request; what the disk does not take is tried again, and what is
-// dropped leaves a gap.
+// Turns verdicts, changes and requests into records of the audit log. Only the answer to a request
+// waits for the disk: a failed write is tried again, and dropped records leave a gap.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Instant, WallTime, World } from "#hal/world.ts";
@@ -18,29 +17,38 @@ import type { JournalRecord } from "../../store/journal/memory.ts";
 import { unwritable } from "../../store/journal/unwritable.ts";
 import type { Seen } from "./seen.ts";
 
+/** The parts from which the recorder is built. */
 export interface RecorderParts {
+  /** Clock and log. */
   readonly world: Pick<World, "clock" | "log">;
+  /** The audit log. */
   readonly log: AuditLog;
-  /** Fingerprint of the key that reports are signed with. */
+  /** Fingerprint of the key that signs reports. */
   readonly keyId: string;
-  /** Records of the journal, for what a crash kept from being told. */
+  /** The journal's records, for changes that a crash kept out of the audit log. */
   readonly journal: readonly Entry[];
 }
 
-/** How often it is said that all still holds: what a crash can take from "protected", and more. */
+/**
+ * The interval in milliseconds between confirmations that all verdicts are unchanged. A crash makes
+ * that much time unknown, and the time since the last evidence.
+ */
 const confirmMs = 60_000;
-/** Between wall and monotonic clock from one judgement to the next. */
+/**
+ * The largest difference between wall and monotonic clock from one turn to the next, in
+ * milliseconds.
+ */
 const clockStepMs = 1_000;
 const queueMax = 2_000;
 
 /** A record that is not in the log yet. */
 interface Queued {
   readonly record: AuditRecord;
-  /** Called once the log has it, or with the reason where it does not take it now. */
+  /** Called once the log contains it, or with the reason why it cannot be written now. */
   readonly settle: (why?: LinksealError) => void;
 }
 
-// What only counters show holds for a whole evidence window before a verdict says so.
+// Faults that only counters show may last a whole evidence window before a verdict reports them.
 const counterCodes: ReadonlySet<string> = new Set<WarningCode>([
   "frames-untagged",
   "stale-sak",
@@ -57,24 +65,25 @@ const counterCodes: ReadonlySet<string> = new Set<WarningCode>([
   "tunnel-interface",
   "tunnel-one-way",
   "outside-macsec",
-  // IKE finds a dead peer after its liveness checks alone (RFC 7296, section 2.4): 45 s in Azure.
+  // IKE detects a dead peer only by its liveness checks (RFC 7296, section 2.4): 45 s in Azure.
   "ike-down",
   "sa-missing",
   "tunnel-configured-but-absent",
 ]);
 
 interface Open extends Found {
-  /** Wall time of the newest look that showed it so. */
+  /** Wall time of the newest observation with this verdict. */
   readonly seenAt: number;
 }
 
 interface Turn {
   readonly now: Instant;
   readonly wall: WallTime;
-  /** Until when nothing found can be taken back any more. */
+  /** The time until which no verdict can be revised any more. */
   readonly held: number;
 }
 
+/** The recorder: it writes verdicts, changes and requests to the audit log. */
 export class Recorder {
   readonly #parts: RecorderParts;
   readonly #open = new Map<string, Open>();
@@ -88,7 +97,7 @@ export class Recorder {
   #toConfirm: number | undefined;
   #pumping: Promise<void> = Promise.resolve();
   #isPumping = false;
-  /** Until when what the log holds is confirmed, where later records were dropped. */
+  /** Until when the log's content is confirmed, if later records were dropped. */
   #heldAtDrop: number | undefined;
   #trouble: LinksealError | undefined;
 
@@ -104,12 +113,15 @@ export class Recorder {
     );
   }
 
-  /** Why the last write failed, and records wait for the disk; undefined = it did not. */
+  /** Why the last write failed, so that records wait for the disk; undefined = it succeeded. */
   get trouble(): LinksealError | undefined {
     return this.#trouble;
   }
 
-  /** The first record of a process; what the last one did and could not tell follows it. */
+  /**
+   * Writes the first record of a process, then the changes that the previous process could not
+   * record.
+   */
   begin(): void {
     const { log, keyId, journal } = this.#parts;
     this.#put({ kind: "start", tail: log.tail, key: keyId, held: this.#heldBefore });
@@ -120,7 +132,7 @@ export class Recorder {
     this.#journalSeq = Math.max(this.#journalSeq, journal.at(-1)?.seq ?? 0);
   }
 
-  /** All that was judged at one moment. */
+  /** Records the verdicts of one moment. */
   turn(seen: readonly Seen[], settings: HealthSettings): void {
     const { clock } = this.#parts.world;
     const now = clock.now();
@@ -147,19 +159,20 @@ export class Recorder {
     this.#pump();
   }
 
-  /** A record of the journal stands. */
+  /** Records a change that the journal has just stored. */
   journaled(record: JournalRecord, seq: number): void {
     this.#note(record, seq, this.#parts.world.clock.wall());
     this.#journalSeq = seq;
   }
 
+  /** Records a change; the caller does not wait for the disk. */
   changed(change: Omit<Change, "when">): void {
     this.#change({ ...change, when: this.#wall() }, null);
   }
 
   /**
-   * The same, for who must not answer before: resolves once the record and all before it are
-   * durable, or to why they are not. A full disk keeps nothing waiting.
+   * Records a change for a caller that must not answer before it is durable: resolves once it and
+   * all earlier records are, or to the reason why not. A full disk delays no caller.
    */
   recorded(change: Omit<Change, "when">): Promise<LinksealError | undefined> {
     return new Promise((resolve) => {
@@ -167,13 +180,13 @@ export class Recorder {
     });
   }
 
-  /** A request without an effect: it waits for no record, and no record makes room for it. */
+  /** Counts a request without effect: it waits for no record, and displaces none. */
   refused(refusal: Refusal): void {
     const { clock } = this.#parts.world;
     if (this.#refusals.add(refusal, clock.now(), clock.wall()) === "due") this.#pump();
   }
 
-  /** Ends the process in good order; what is held now stays held. */
+  /** Ends the records of a process in good order; confirmed times stay confirmed. */
   async end(): Promise<void> {
     this.#refusals.end();
     this.#pump();
@@ -183,7 +196,7 @@ export class Recorder {
     await this.#pumping;
   }
 
-  /** What stands on the disk, once all that was told so far does, or cannot. */
+  /** Reads the log from the disk after all earlier records were written, or failed to be. */
   async read(): Promise<AuditTrail> {
     this.#toConfirm = this.#last?.held;
     this.#pump();
@@ -211,11 +224,11 @@ export class Recorder {
     if (!isStep && !isStalled && heldAtDrop === undefined) return;
     const why = isStep ? "clock" : isStalled ? "stalled" : "dropped";
     this.#heldAtDrop = undefined;
-    // What the log found last counts no further than to the first record that it lacks.
+    // The log's last verdicts count no further than to the first record that it lacks.
     const held = heldAtDrop ?? last.held;
     this.#put({ kind: "gap", why, stepMs: isStep ? stepMs : 0, held });
     this.#open.clear();
-    // A clock that was set back must not hold what nobody has seen yet.
+    // After a clock was set back, times that are not observed yet must not count as confirmed.
     this.#last = undefined;
     this.#heldBefore = 0;
   }
@@ -257,7 +270,7 @@ export class Recorder {
     this.#pump();
   }
 
-  /** The disk took nothing for long: all that waits is lost, and a gap says so. */
+  /** The disk took no records for long: all that wait are dropped, and a gap records that. */
   #drop(): void {
     const [first] = this.#queue;
     this.#heldAtDrop ??= first?.record.held;
@@ -272,14 +285,15 @@ export class Recorder {
     this.#pumping = this.#drain();
   }
 
-  // Each new record tries again what a full disk has refused.
+  // Each new record tries again to write those that a full disk refused.
   async #drain(): Promise<void> {
     const { log, world } = this.#parts;
     try {
-      // Asked for and ended in one step, so that no record comes between and waits for another.
+      // The check and the end of the loop are one step, so that no record comes between them and
+      // waits for another.
       for (let write = this.#next(log); write !== undefined; write = this.#next(log)) {
         await write();
-        // Only a write that succeeded shows that the disk takes records.
+        // Only a successful write shows that the disk takes records.
         this.#trouble = undefined;
       }
     } catch (error) {
@@ -292,7 +306,10 @@ export class Recorder {
     }
   }
 
-  /** Records first, then counts of refusals, then the confirmation; undefined = nothing waits. */
+  /**
+   * The next write: records first, then counts of refusals, then the confirmation; undefined =
+   * nothing waits.
+   */
   #next(log: AuditLog): (() => Promise<void>) | undefined {
     const carry = (): Carry => this.#carry();
     const [first] = this.#queue;
@@ -311,7 +328,7 @@ export class Recorder {
       };
     }
     const until = this.#toConfirm;
-    // What the log lacks is not confirmed by what came after it.
+    // Later records do not confirm a time that the log lacks.
     if (until === undefined || this.#heldAtDrop !== undefined) return undefined;
     return async () => {
       await log.confirm(until);
@@ -327,7 +344,7 @@ export class Recorder {
 
 const textMax = 500;
 
-// A name or a reason may come from a device or a person: what has no shape on paper is left out.
+// A name or a reason may come from a device or an operator: invisible characters are replaced.
 function plain(text: string): string {
   return text.slice(0, textMax).replace(/[\p{C}\u2028\u2029]/gu, "?");
 }
@@ -345,8 +362,9 @@ interface Moment {
 }
 
 /**
- * A better verdict counts from the judgement that gives it. A worse one counts from the last look
- * that supported the one before it: whatever lies between is nobody's proof of anything.
+ * When a new verdict begins. A better one counts from the evaluation that gives it. A worse one
+ * counts from the last observation that supported the previous one, because the time between proves
+ * neither.
  */
 function sinceOf(before: Open, seen: Omit<Found, "since">, moment: Moment): number {
   const { wall, seenAt, lookbackMs } = moment;

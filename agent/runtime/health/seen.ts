@@ -1,4 +1,4 @@
-// One link or tunnel as the last judgement found it, with how old the looks are that it rests on.
+// One link or tunnel as last evaluated, with the age of the observations behind it.
 
 import { type IpsecTunnel, type MacsecPort, strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -6,11 +6,13 @@ import { type DesiredLink, type DesiredTunnel, linkId } from "../../model/desire
 import type { LinkHealth, TunnelHealth } from "../../model/health.ts";
 import type { Found } from "../../store/audit/record.ts";
 
+/** A verdict with the age of its evidence. */
 export interface Seen extends Omit<Found, "since"> {
+  /** The age of the oldest reading used, in milliseconds. */
   readonly lookAgeMs: number;
 }
 
-/** The suite and the CKN are those in use, not those that are wanted. */
+/** Converts a link's health; suite and CKN are those in use, not the wanted ones. */
 export function seenLink(
   link: DesiredLink,
   { verdict, reasons, ages }: LinkHealth,
@@ -27,6 +29,7 @@ export function seenLink(
   };
 }
 
+/** Converts a tunnel's health; the suite is that of the SA in use. */
 export function seenTunnel(
   { name }: DesiredTunnel,
   { verdict, reasons }: TunnelHealth,

@@ -1,4 +1,4 @@
-// What health is judged by: the loops of the accepted intent, and the agent around them.
+// The inputs of the health evaluator: the loops of the accepted intent, and the agent around them.
 
 import type { LinksealError } from "#hal/error.ts";
 import type { MadeTunnel } from "../../compare/tunnel-change.ts";
@@ -12,34 +12,42 @@ import type { BackupProofs } from "../polling/backup-proof.ts";
 import type { UsedUntil } from "../polling/key-watch.ts";
 import type { Lookout } from "../polling/lookout.ts";
 
-/** The loops that serve one accepted intent, as far as they are read. */
+/** The read-only side of the loops that serve one accepted intent. */
 export interface SiteView {
+  /** The accepted intent. */
   readonly intent: Intent;
+  /** The newest observations, with their ages. */
   readonly lookout: Lookout;
+  /** The proofs of the tunnels that back up links. */
   readonly backupProofs: BackupProofs;
-  /** What is in use and has a last day. */
+  /** Keys, certificates and identities in use that expire. */
   readonly ends: readonly UsedUntil[];
-  /** Why the links of a group that want a key get none; undefined = they get one. */
+  /** Why links of a group that need a key get none; undefined = nothing waits. */
   waiting(group: string): Waiting | undefined;
-  /** The last failure of an effect of the loop of this device; undefined = it went well. */
+  /** The last failure of an effect of this device's loop; undefined = it succeeded. */
   trouble(device: string): LinksealError | undefined;
   /** The last failures of effects on this group or its devices. */
   troubles(group: DesiredGroup): readonly LinksealError[];
 }
 
-/** What is judged of the agent as a whole. */
+/** The parts of the agent that are evaluated. */
 export interface JudgedAgent {
-  /** undefined = no intent is served. */
+  /** undefined = no intent is in force. */
   readonly crew: SiteView | undefined;
+  /** The state that the journal's records add up to. */
   readonly memory: Memory;
+  /** The accepted intent; undefined = none is in force. */
   readonly intent: Intent | undefined;
-  /** Why the newest accepted config is not acted on; undefined = it is. */
+  /** Why the newest accepted config is not in force; undefined = it is. */
   readonly intentDamage: LinksealError | undefined;
   /** The config file as it is on the host; undefined = not read. */
   readonly fileText: string | undefined;
+  /** How the journal ended when it was last read, such as `whole` or `corrupt`. */
   readonly journalState: Journal["state"];
-  /** Why the audit log takes no records; undefined = it does. */
+  /** Why the audit log takes no records; undefined = it takes them. */
   readonly auditTrouble: LinksealError | undefined;
+  /** The files of the state folder that cannot be written now. */
   readonly unwritten: readonly Unwritten[];
+  /** A tunnel as it was last applied. */
   readonly made: MadeTunnel;
 }

@@ -1,4 +1,4 @@
-// The one answer to "how is it?": `linkseal.status/1`, from health, looks and warnings.
+// Derives `linkseal.status/1` from health, observations and warnings.
 
 import type {
   CipherSuite,
@@ -26,7 +26,7 @@ import type { Sighted } from "../polling/lookout.ts";
 import type { BackupStatus } from "./backup-report.ts";
 import type { Inside } from "./bgp-report.ts";
 
-/** A plain JSON object that passes through unread. */
+/** A plain JSON object that is passed on unchanged. */
 type Summary = Readonly<Record<string, unknown>>;
 
 export interface LinkStatusInput {
@@ -36,14 +36,17 @@ export interface LinkStatusInput {
   readonly expected: KeyRef | undefined;
   /** The key that a running campaign brings in; undefined = there is none. */
   readonly next: KeyRef | undefined;
-  /** What was read longer ago is reported as not known, as the verdict then is. */
+  /** A reading older than this is reported as unknown, in milliseconds. */
   readonly staleAfterMs: number;
   /** When the version of the expected CAK was made; undefined = not known. */
   readonly keyCreated: WallTime | undefined;
   readonly sighted?: Sighted | undefined;
 }
 
-/** Something of ours, or beside ours, that no intent speaks of: reported until it is retired. */
+/**
+ * Something that no intent mentions, on a device or in the agent's memory: reported until it is
+ * retired.
+ */
 export interface Unmanaged {
   readonly kind: "link" | "tunnel" | "key";
   readonly name: string;
@@ -54,7 +57,7 @@ export interface Unmanaged {
 
 export type StatusInput =
   | { readonly kind: "notConfigured"; readonly wall: WallTime }
-  /** A config was accepted, and what is left of it cannot be acted on. */
+  /** A config was accepted, but its stored copy is damaged. */
   | { readonly kind: "damaged"; readonly wall: WallTime; readonly reason: Reason }
   | {
       readonly kind: "configured";
@@ -79,39 +82,50 @@ export type StatusInput =
       readonly unmanaged: readonly Unmanaged[];
     };
 
+/** A link in the status. */
 export interface LinkStatus {
+  /** The link's name within its group. */
   readonly name: string;
+  /** The router's name in the config. */
   readonly device: string;
+  /** The port's name on the router. */
   readonly port: string;
+  /** The verdict. */
   readonly verdict: Verdict;
+  /** The reasons, those of the verdict first; empty = every check passed. */
   readonly reasons: readonly Reason[];
+  /** The ages of the evidence in milliseconds; null = never read. */
   readonly ages: {
     readonly controlPlaneMs: number | null;
     readonly dataPlaneMs: number | null;
     readonly farEndMs: number | null;
   };
+  /** The suite of the live SA; null = not known. */
   readonly suite: CipherSuite | null;
-  /** CKN, CAK version and age of the accepted key; null = none is accepted. */
+  /** CKN of the accepted key; null = none is accepted. */
   readonly ckn: string | null;
+  /** Vault version of the accepted CAK; null = no key is accepted. */
   readonly keyVersion: string | null;
+  /** Age of the accepted key in whole days; null = not known. */
   readonly keyAgeDays: number | null;
   /** CKN of MKA's principal actor (IEEE 802.1X-2020); null = not known. */
   readonly keyInUse: string | null;
   /** CKN that the running campaign brings in; null = none. */
   readonly keyNext: string | null;
+  /** The MKA session; null = not known. */
   readonly mka: {
     readonly livePeers: number;
     readonly principalCkn: string | null;
     readonly keyServer: "self" | "peer" | "none";
   } | null;
-  /** Decimal text: counters exceed 2^53. */
+  /** Frame counters as decimal text, because they exceed 2^53; null = not known. */
   readonly frames: {
     readonly rxOk: string;
     readonly rxNotValid: string | null;
     readonly rxClear: string | null;
     readonly txProtected: string;
   } | null;
-  /** What Azure's own meters say, minutes late; no verdict rests on it. */
+  /** The readings of Azure's own meters, minutes late; no verdict depends on them. */
   readonly azure: {
     readonly ageMs: number;
     readonly until: string | null;
@@ -135,18 +149,21 @@ interface TunnelStatus {
   readonly name: string;
   readonly verdict: Verdict;
   readonly reasons: readonly Reason[];
-  /** The gateway's own word; no verdict rests on it. */
+  /** The gateway's own report; no verdict depends on it. */
   readonly azure: { readonly connection: string; readonly ageMs: number } | null;
-  /** The session inside of it; null = none is wanted. */
+  /** The BGP session inside the tunnel; null = none is wanted. */
   readonly bgp: {
     readonly peer: string;
     readonly asn: number;
     readonly up: boolean | null;
     readonly drained: boolean | null;
   } | null;
-  /** Of what its bundle sent in the evidence window; null = it is in none, or nothing is known. */
+  /**
+   * Its share of the packets that its bundle sent in the evidence window; null = it is in no
+   * bundle, or nothing is known.
+   */
   readonly share: { readonly sent: string; readonly percent: number } | null;
-  /** null = it is the backup of nothing. */
+  /** null = the tunnel backs up no group. */
   readonly backup: BackupStatus | null;
 }
 
@@ -155,27 +172,38 @@ export interface WarningStatus {
   readonly severity: Severity;
   readonly about: string;
   readonly since: string;
-  /** null = it holds right now; else no look has shown it from then on. */
+  /** null = the condition is true now; otherwise the time of the first observation without it. */
   readonly absentSince: string | null;
   readonly text: string;
   readonly next: string;
 }
 
+/** The status of the site, `linkseal.status/1`. */
 export interface Status {
+  /** The JSON schema's name and version. */
   readonly schema: "linkseal.status/1";
-  /** null = no config was ever accepted. */
+  /** The site's name; null = no config was ever accepted. */
   readonly site: string | null;
+  /** When the status was derived, in ISO 8601. */
   readonly at: string;
+  /** The worst verdict of all links and tunnels. */
   readonly verdict: Verdict;
-  /** What is wrong with the whole; links and tunnels have their own. */
+  /** Faults of the agent as a whole; links and tunnels have their own reasons. */
   readonly reasons: readonly Reason[];
+  /** The groups of links, in the order of the config. */
   readonly groups: readonly GroupStatus[];
+  /** The tunnels, in the order of the config. */
   readonly tunnels: readonly TunnelStatus[];
+  /** The open warnings, the worst first. */
   readonly warnings: readonly WarningStatus[];
+  /** Links, tunnels and keys that no intent mentions. */
   readonly unmanaged: readonly Unmanaged[];
 }
 
-/** The whole report; an aggregate is its worst part, and an empty one is "unknown". */
+/**
+ * Derives the whole status; an aggregate is as bad as its worst part, and an empty one is
+ * "unknown".
+ */
 export function deriveStatus(input: StatusInput): Status {
   if (input.kind === "notConfigured") return blind(input.wall, notConfigured);
   if (input.kind === "damaged") return blind(input.wall, input.reason);
@@ -196,7 +224,7 @@ export function deriveStatus(input: StatusInput): Status {
       backup: backup ?? null,
     }),
   );
-  // The monotonic age on today's wall clock: a jump of the wall cannot date it into the future.
+  // Wall time now minus the monotonic age: after a jump of the wall clock no time is in the future.
   const timeOf = (instant: Instant): string => isoTime(wallAfter(wall, instant - now));
   const warnings = input.warnings.map(
     ({ code, severity, about, since, absentSince, text, next }): WarningStatus => ({
@@ -260,9 +288,9 @@ function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkS
     ckn: expected?.ckn ?? null,
     keyVersion: expected?.cakSecretId.split("/").at(-1) ?? null,
     keyAgeDays: keyCreated === undefined ? null : wholeDays(keyCreated, wall),
-    // The bound key is no answer: while a campaign runs the link may have left it long ago.
+    // The accepted key is not used here: during a campaign the link may have left it long ago.
     keyInUse: session?.principalCkn ?? null,
-    // A change of settings keeps the key, and a key that was accepted is next no more.
+    // A change of settings keeps the key, and an accepted key is no longer the next one.
     keyNext: next === undefined || next.ckn === expected?.ckn ? null : next.ckn,
     mka: session === undefined ? null : mkaStatus(session),
     frames: framesStatus(solid(input, now, (look) => look.frames)),
@@ -270,7 +298,7 @@ function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkS
   };
 }
 
-/** What the newest look tells; undefined = nothing that may be relied on now. */
+/** Returns a reading of the newest observation; undefined = it cannot be relied on now. */
 function solid<T>(
   { look, staleAfterMs }: LinkStatusInput,
   now: Instant,

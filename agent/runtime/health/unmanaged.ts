@@ -1,4 +1,4 @@
-// What stands on devices and no intent speaks of.
+// Links, tunnels and keys on devices that no intent mentions.
 
 import { type Standing, standingOf } from "../../compare/plan.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
@@ -6,14 +6,14 @@ import { openCampaign } from "../../store/journal/memory.ts";
 import type { JudgedAgent, SiteView } from "./site-view.ts";
 import type { Unmanaged } from "./status.ts";
 
-/** Links that hold a key of nobody's, and what an earlier intent left behind. */
+/** Lists links with a key that linkseal does not manage, and remains of an earlier intent. */
 export function unmanagedOf(agent: JudgedAgent, crew: SiteView): readonly Unmanaged[] {
   const { desired } = crew.intent;
   const links = desired.groups.flatMap((group) => group.links);
   const standing = (link: DesiredLink): Standing =>
     standingOf(crew.lookout.view(link), agent.memory, crew.lookout.capabilities(link.device));
   const foreign = links.flatMap((link): Unmanaged[] => {
-    // While a campaign runs, a key on the port is its own and nobody else's.
+    // While a campaign runs, a key on the port belongs to the campaign.
     if (openCampaign(agent.memory, link.group) !== undefined) return [];
     const seen = standing(link);
     if (seen.kind !== "unmanaged") return [];

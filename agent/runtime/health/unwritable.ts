@@ -1,5 +1,5 @@
-// What a state folder that takes no write keeps from being done: which links stay without traffic,
-// and which campaigns wait.
+// Consequences of a state folder that cannot be written: links without traffic, campaigns that
+// wait.
 
 import { strongValue } from "#hal/model.ts";
 import { type Raised, raise } from "../../health/warnings.ts";
@@ -19,7 +19,7 @@ export interface UnwritableScene {
   readonly health: (link: DesiredLink) => LinkHealth;
 }
 
-/** What is wrong with the state folder and the config of this host. */
+/** Warns of faults of the state folder and the config of this host. */
 export function siteWarnings(agent: JudgedAgent): Raised[] {
   const { fileText, intent, journalState, auditTrouble } = agent;
   const raised: Raised[] = [];
@@ -38,7 +38,7 @@ export function siteWarnings(agent: JudgedAgent): Raised[] {
   return raised;
 }
 
-/** One warning for the site, and one for each drained link that no other link carries for. */
+/** One warning for the site, and one for each drained link whose traffic no other link carries. */
 export function unwritableWarnings(scene: UnwritableScene): readonly Raised[] {
   const { unwritten, memory } = scene.agent;
   const { desired } = scene.crew.intent;
@@ -75,7 +75,7 @@ interface Drained {
   readonly how: string;
 }
 
-/** Only by our own doing: what a person drained at the router is a warning of its own. */
+/** Only drains by linkseal: a drain that an operator made at the router has its own warning. */
 function drainedLinks({ agent, crew }: UnwritableScene, group: DesiredGroup): readonly Drained[] {
   const { memory } = agent;
   const campaign = openCampaign(memory, group.name);
@@ -98,7 +98,7 @@ function byHand(memory: Memory, about: string): readonly string[] {
   return [`is drained for ${drain.by} since ${isoTime(drain.since)}`];
 }
 
-/** P2 at its worst: nothing gives the traffic back before the journal can be written. */
+/** The worst case of P2: the traffic cannot be returned before the journal can be written. */
 function strandedWarning(
   { health }: UnwritableScene,
   { link, group, how }: Drained,

@@ -1,5 +1,5 @@
-// Proves backups by test traffic: an echo of the gateway through the tunnel, which the SAs of both
-// directions have to count.
+// Proves backups by test traffic: echo requests to the gateway through the tunnel, which the SAs of
+// both directions must count.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { ProbeResult } from "#hal/device.ts";
@@ -18,7 +18,7 @@ export interface BackupProofParts {
 
 const proofPackets = 5;
 const probeMsMax = 20_000;
-/** What failed once is tried again sooner: it may have been one lost packet. */
+/** A failed proof is repeated after this part of the interval: it may have been one lost packet. */
 const soonerShare = 5;
 
 type Backup = DesiredTunnel & { readonly backs: BackedLinks };
@@ -28,11 +28,12 @@ interface Slot {
   dueAt: Instant;
 }
 
+/** The proofs of the tunnels that back up links. */
 export class BackupProofs {
   readonly #parts: BackupProofParts;
   readonly #slots = new Map<string, Slot>();
 
-  /** What is known of the same backups by a predecessor is kept. */
+  /** Takes over what a predecessor proved of the same backups. */
   constructor(parts: BackupProofParts, before: BackupProofs | undefined) {
     this.#parts = parts;
     for (const { name } of this.#backups()) {
@@ -41,7 +42,7 @@ export class BackupProofs {
     }
   }
 
-  /** undefined = it is the backup of nothing, or no turn has come yet. */
+  /** The proofs of a tunnel; undefined = it backs up no group, or has had no turn yet. */
   log(tunnel: string): ProofLog | undefined {
     return this.#slots.get(tunnel)?.log;
   }
@@ -50,7 +51,7 @@ export class BackupProofs {
     return this.#parts.desired.tunnels.filter((tunnel): tunnel is Backup => "backs" in tunnel);
   }
 
-  /** One turn: every backup whose time has come. */
+  /** Runs one turn: tests every backup that is due. */
   async turn(signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
     for (const tunnel of this.#backups()) {
@@ -61,7 +62,7 @@ export class BackupProofs {
       };
       this.#slots.set(tunnel.name, slot);
       if (now < slot.dueAt) continue;
-      // Of what is not there yet nothing is to be proven, and its absence is told as such.
+      // An absent tunnel cannot be tested; its absence is reported by its own warning.
       if (this.#isAbsent(tunnel)) {
         slot.log = { ...slot.log, since: now };
         continue;
@@ -82,7 +83,7 @@ export class BackupProofs {
     return state === undefined || !state.ipsec.some((one) => one.name === name);
   }
 
-  /** Why it is not proven; undefined = it is. */
+  /** Tests one backup; returns why it is not proven, or undefined if it is. */
   async #failure(tunnel: Backup, signal: AbortSignal): Promise<string | undefined> {
     const { name, device } = tunnel;
     try {
@@ -128,7 +129,7 @@ export class BackupProofs {
   }
 }
 
-/** By SPI: a rekey in between starts another counter. */
+/** Counts by SPI, because a rekey in between starts another counter. */
 function counted(
   before: readonly IpsecSa[],
   after: readonly IpsecSa[],

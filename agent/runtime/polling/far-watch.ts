@@ -1,5 +1,5 @@
-// Looks at the far ends in a real cloud, beside the loops of devices and campaigns: a management
-// API that hangs must not keep anybody from looking at a router.
+// Reads the far ends in a real cloud, apart from the loops of devices and campaigns: a management
+// API that hangs must not delay the observation of a router.
 
 import type { Instant, World } from "#hal/world.ts";
 import type { Desired, DesiredLink } from "../../model/desired.ts";
@@ -13,11 +13,15 @@ export interface FarWatchParts {
   readonly memory: () => Memory;
 }
 
-/** A management API is asked less often than a router: it counts and refuses. */
+/**
+ * The read intervals in milliseconds; longer than those of a router, because a management API
+ * limits its callers.
+ */
 const documentMs = { urgent: 15_000, atRest: 60_000 };
-/** Azure tells its meters minutes late anyway. */
+/** The interval for Azure's meters in milliseconds: Azure publishes them minutes late anyway. */
 const sightMs = 120_000;
 
+/** The far-end poller: reads far ends, their meters and the gateways when they are due. */
 export class FarWatch {
   readonly #parts: FarWatchParts;
   #gatewaysAt: Instant | undefined;
@@ -26,7 +30,10 @@ export class FarWatch {
     this.#parts = parts;
   }
 
-  /** Whatever is due, a group at a time: one document holds both its links. */
+  /**
+   * Reads everything that is due, one group at a time, because one document contains both its
+   * links.
+   */
   async turn(signal: AbortSignal): Promise<void> {
     for (const { links } of this.#parts.desired.groups) {
       await Promise.all(links.map((link) => this.#look(link, signal)));
@@ -40,7 +47,7 @@ export class FarWatch {
     if (lookout.isSightDue(link, sightMs)) await lookout.lookSight(link, signal);
   }
 
-  /** A campaign looks for itself, at the link under way: this pace is that of all others. */
+  /** The read interval of a far end; a campaign reads its current link by itself, besides. */
   #documentMs(link: DesiredLink): number {
     const { lookout, memory } = this.#parts;
     const isUrgent =

@@ -1,5 +1,5 @@
-// Could the newest pair of every link be used? Asked of a vault by whoever may read it: the agent,
-// or an operator with their own right.
+// Checks whether the newest key pair of every link is usable. It runs with the rights of its
+// caller: the agent, or an operator.
 
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
@@ -11,44 +11,58 @@ import type { Binding } from "../../store/journal/memory.ts";
 import { type ChosenKey, cakDigest, chooseKey, isLowerCase } from "./vault.ts";
 import { VaultOnce } from "./vault-once.ts";
 
+/** A fault of a link's newest key pair. */
 export interface KeyFinding {
+  /** A vault error code, `key-expiring` or `key-lower-case`. */
   readonly code: string;
+  /** An error means that the pair cannot be used. */
   readonly severity: "error" | "warning";
+  /** The sentence that operators read. */
   readonly text: string;
+  /** The next command. */
   readonly next: string;
 }
 
+/** The result for one link. */
 export interface KeyCheck {
+  /** The link whose secrets were checked. */
   readonly link: DesiredLink;
-  /** undefined = no pair could be used. */
+  /** The newest usable pair; undefined = no pair is usable. */
   readonly newest: ChosenKey | undefined;
-  /** The worst thing that is to be said; undefined = nothing. */
+  /** The worst fault; undefined = none. */
   readonly finding: KeyFinding | undefined;
 }
 
-/** A version that ends sooner is told, as Key Vault itself does by its events. */
+/**
+ * A version that expires sooner than this many milliseconds is reported, as by Key Vault's own
+ * events.
+ */
 export const endsSoonMs = 30 * 86_400_000;
 
 export interface CheckParts {
   readonly vault: KeyVault;
   readonly entropy: Entropy;
-  /** What the link runs on; undefined = nothing is known of that. */
+  /** The accepted key of a link; undefined = not known. */
   readonly bound: (link: DesiredLink) => Binding | undefined;
   readonly now: WallTime;
 }
 
-/** One round of questions about the keys of many links. */
+/** One check of the keys of many links. */
 export interface KeySurvey {
-  /** When it began. */
+  /** When the check began. */
   readonly at: WallTime;
+  /** One result for each link. */
   readonly checks: readonly KeyCheck[];
-  /** As the round asked it: what it was told already is not asked for again. It has no CAK. */
+  /**
+   * The vault with the answers of this check cached: they are not queried again. CAKs are not kept.
+   */
   readonly vault: KeyVault;
 }
 
 /**
- * Changes nothing anywhere; what the vault refuses is a finding. Each list of versions and each
- * value is asked for once, and a CAK is wiped as soon as its link is judged.
+ * Checks the newest pair of each link and changes nothing; a refusal of the vault becomes a
+ * finding. Each list of versions and each value is read once, and a CAK is wiped as soon as its
+ * link is checked. An abort wipes the CAK too.
  */
 export async function surveyKeys(
   parts: CheckParts,
@@ -56,7 +70,8 @@ export async function surveyKeys(
   signal: AbortSignal,
 ): Promise<KeySurvey> {
   const vault = new VaultOnce(parts.vault);
-  // Drawn for this round, and wiped with it: no digest can be compared with one of another round.
+  // Random for this check and wiped with it, so that a digest cannot be compared with one of
+  // another check.
   using digestKey = Secret.take("digest key", parts.entropy.bytes(32));
   const judged: Judged[] = [];
   for (const link of links) {
@@ -71,7 +86,7 @@ export async function surveyKeys(
 
 interface Judged {
   readonly check: KeyCheck;
-  /** Of the CAK of `newest`, under the key of the round; undefined = there is none. */
+  /** The digest of the CAK of `newest`, under this check's key; undefined = there is none. */
   readonly digest: string | undefined;
 }
 
@@ -96,7 +111,7 @@ async function judgeOne(
   }
 }
 
-/** The same CAK or CKN on two links is told at both. */
+/** Reports a CAK or CKN that two links share at both of them. */
 function toldApart(judged: readonly Judged[]): readonly KeyCheck[] {
   const uses = new Map<string, number>();
   const namesOf = ({ check, digest }: Judged): readonly string[] =>
@@ -118,7 +133,7 @@ function sharedKey(link: DesiredLink): LinksealError {
 function findingOf(error: unknown, link: DesiredLink): KeyFinding {
   if (!(error instanceof LinksealError)) throw error;
   const { code, message } = error;
-  // This very command is no next step of itself.
+  // The command that runs this check cannot be its next step.
   const next = error.next === "linkseal keys check" ? nextFor(code, link) : error.next;
   return { code, severity: "error", text: message, next };
 }

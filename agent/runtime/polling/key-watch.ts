@@ -1,5 +1,5 @@
-// Asks a real vault when the secrets in use end, one after the other and far below its limits;
-// values are never asked for.
+// Queries a real vault for the expiry of the secrets in use, one at a time and far below its rate
+// limits; secret values are never read.
 
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
@@ -9,13 +9,17 @@ import { type Desired, linkId } from "../../model/desired.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 import { isUsable, newestFirst } from "./vault.ts";
 
-/** Something that is in use and has a last day. */
+/** A key, certificate or identity that is in use and expires. */
 export interface UsedUntil {
+  /** The warning's code. */
   readonly code: "key-expiring" | "identity-expiring";
-  /** Link, tunnel or `site`. */
+  /** A link, tunnel or `site`. */
   readonly about: string;
+  /** The names that contain `about`. */
   readonly within: readonly string[];
+  /** What expires, as the warning names it. */
   readonly what: string;
+  /** When it expires. */
   readonly at: WallTime;
 }
 
@@ -33,9 +37,13 @@ interface Question {
 }
 
 const roundMs = 3_600_000;
-/** The first round is to say soon what ends soon. */
+/**
+ * The pause in milliseconds between the queries of the first round, so that an early expiry is
+ * reported soon.
+ */
 const firstRoundMs = 1_000;
 
+/** The key poller: it collects when secrets in use expire. */
 export class KeyWatch {
   readonly #parts: KeyWatchParts;
   readonly #questions: readonly Question[];
@@ -47,11 +55,12 @@ export class KeyWatch {
     this.#questions = [...this.#ofIdentity(), ...this.#ofLinks(), ...this.#ofTunnels()];
   }
 
+  /** Everything found so far that expires. */
   get ends(): readonly UsedUntil[] {
     return [...this.#ends.values()].flat();
   }
 
-  /** Asks the next question; resolves to the pause after it. */
+  /** Runs the next query; resolves to the pause after it, in milliseconds. */
   async turn(signal: AbortSignal): Promise<number> {
     const { length } = this.#questions;
     const question = this.#questions[this.#asked % length];
@@ -60,7 +69,7 @@ export class KeyWatch {
     try {
       this.#ends.set(question.about, await question.ask(signal));
     } catch (error) {
-      // What was known stays known; that the vault says no is told by those who need a key of it.
+      // Earlier answers are kept; the operations that need a key report the vault's refusal.
       if (!(error instanceof LinksealError)) throw error;
       this.#parts.world.log.write("debug", error.code, error.message, { about: question.about });
     }
@@ -105,7 +114,7 @@ export class KeyWatch {
     });
   }
 
-  /** Without `isUsed` the newest usable version of each name is the one in use. */
+  /** If `isUsed` is undefined, the newest usable version of each name counts as the one in use. */
   async #endsOf(
     names: readonly string[],
     isUsed: ((id: string) => boolean) | undefined,

@@ -1,4 +1,5 @@
-// Sessions to devices and far ends, and the last looks at each: the agent's only eyes.
+// The device cache: the sessions to devices and far ends, and the newest observations of each. The
+// agent observes through it alone.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { Capabilities, Device, Driver, PeerPort, PeerSight, PeerState } from "#hal/device.ts";
@@ -22,9 +23,9 @@ import {
 } from "../../model/link-view.ts";
 
 const lookMsMax = 10_000;
-/** A name is asked for anew after this long. */
+/** How long a resolved host name is cached, in milliseconds. */
 const nameMs = 60_000;
-/** Looks kept per link: an evidence window of 90 s at the default poll, and no more. */
+/** The most observations kept per link: an evidence window of 90 s at the default poll interval. */
 const historyMax = 24;
 
 interface DeviceSlot {
@@ -41,32 +42,41 @@ interface LinkSlot {
   peer: { readonly state: PeerState; readonly at: Instant } | undefined;
   peerFailure: Failure | undefined;
   peerTriedAt: Instant | undefined;
-  /** When the look began that `peer` is of. */
+  /** When the observation began that gave `peer`. */
   peerSeenFrom: Instant | undefined;
   sight: Sighted | undefined;
   sightTriedAt: Instant | undefined;
   probe: LinkView["probe"];
 }
 
-/** What that side's own meters say, and when they were read. */
+/** The readings of the far end's own meters, and when they were read. */
 export interface Sighted {
+  /** The readings. */
   readonly sight: PeerSight;
+  /** When they were read. */
   readonly at: Instant;
 }
 
-/** Asks the gateway's side of a tunnel for its word. */
+/** Reads the gateway's report about a tunnel. */
 export type GatewayLook = (signal: AbortSignal) => Promise<string>;
 
+/** The parts from which the device cache is built. */
 export interface LookoutParts {
+  /** Clock, dialer and log. */
   readonly world: World;
+  /** The router drivers, by name. */
   readonly drivers: Readonly<Record<string, Driver>>;
+  /** Returns the reader and writer of a link's far end. */
   readonly peerPort: (link: DesiredLink) => PeerPort;
+  /** Returns the reader of a tunnel's gateway; undefined = it cannot be queried. */
   readonly gateway?: (tunnel: DesiredTunnel) => GatewayLook | undefined;
+  /** The config whose devices, links and tunnels are observed. */
   readonly desired: Desired;
-  /** A device says that something of it is another than before: a look may come earlier. */
+  /** Called when a device notifies of a change, so that it may be observed sooner. */
   readonly hint?: (device: string) => void;
 }
 
+/** The device cache. */
 export class Lookout implements Observations {
   readonly #parts: LookoutParts;
   #closed = false;
@@ -77,8 +87,8 @@ export class Lookout implements Observations {
   readonly #names = new Map<string, { readonly found: readonly string[]; readonly at: Instant }>();
 
   /**
-   * What an earlier lookout saw of the same devices and links is kept, so that a new intent starts
-   * with evidence.
+   * Takes over what an earlier device cache observed of the same devices and links, so that a new
+   * intent starts with evidence.
    */
   constructor(parts: LookoutParts, before: Lookout | undefined) {
     this.#parts = parts;
@@ -139,7 +149,9 @@ export class Lookout implements Observations {
     return slot;
   }
 
-  /** The open session; opened again after any failure. */
+  /**
+   * Returns the open session, or opens one. Throws LinksealError if that fails, or after `close`.
+   */
   async device(name: string, signal: AbortSignal): Promise<Device> {
     const slot = this.#slot(name);
     if (slot.device !== undefined) return slot.device;
@@ -162,7 +174,10 @@ export class Lookout implements Observations {
     return slot.device;
   }
 
-  /** One look; a failure keeps the last state, which ages, and is told by `failure`. */
+  /**
+   * Observes a device; undefined = it failed, and `failure` has the reason. The last state is kept,
+   * and ages. An abort leaves the last state unchanged.
+   */
   async look(name: string, signal: AbortSignal): Promise<DeviceState | undefined> {
     const slot = this.#slot(name);
     const { clock } = this.#parts.world;
@@ -174,7 +189,7 @@ export class Lookout implements Observations {
         async (bounded) => (await this.device(name, bounded)).observe(bounded),
       );
       slot.failure = undefined;
-      // Two loops look at one device, and their answers may cross.
+      // Two loops observe one device, and their answers may cross.
       if (slot.state !== undefined && state.at < slot.state.at) return state;
       slot.state = state;
       this.#keep(name, state);
@@ -184,7 +199,7 @@ export class Lookout implements Observations {
       slot.failure = failureOf(error, slot.failure, clock.now());
       const { device } = slot;
       slot.device = undefined;
-      // It is opened anew, and what it leaves running must not pile up.
+      // The session is opened anew, and remains of the old one must not pile up.
       if (device !== undefined) void this.#end(name, device);
       return undefined;
     }
@@ -212,12 +227,13 @@ export class Lookout implements Observations {
       if (port === undefined) continue;
       const oldest = instantAfter(state.at, -evidenceMs);
       slot.history.push(port);
-      // One look older than the window stays, so that the window is always spanned.
+      // One observation older than the evidence window stays, so that the window is always spanned.
       while ((slot.history[1]?.linkUp.at ?? state.at) < oldest) slot.history.shift();
       if (slot.history.length > historyMax) thin(slot.history);
     }
   }
 
+  /** Reads a far end; undefined = it failed, and `peerFailure` has the reason. */
   async lookPeer(link: DesiredLink, signal: AbortSignal): Promise<PeerState | undefined> {
     const slot = this.#linkSlot(link);
     const { clock } = this.#parts.world;
@@ -231,7 +247,7 @@ export class Lookout implements Observations {
         (bounded) => slot.peerPort.observe(bounded),
       );
       slot.peerFailure = undefined;
-      // Two loops look at one far end, and their answers may cross.
+      // Two loops read one far end, and their answers may cross.
       if (slot.peerSeenFrom !== undefined && begun < slot.peerSeenFrom) return state;
       slot.peerSeenFrom = begun;
       slot.peer = { state, at: clock.now() };
@@ -243,7 +259,7 @@ export class Lookout implements Observations {
     }
   }
 
-  /** Nobody needs it: where it cannot be read, there is none. */
+  /** Reads the far end's meters. They are optional: a failure is only logged. */
   async lookSight(link: DesiredLink, signal: AbortSignal): Promise<void> {
     const slot = this.#linkSlot(link);
     const { clock } = this.#parts.world;
@@ -255,6 +271,7 @@ export class Lookout implements Observations {
     if (sight !== undefined) slot.sight = { sight, at: clock.now() };
   }
 
+  /** Reads the gateway's report about a tunnel; a failure is only logged. */
   async lookGateway(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     const { world, gateway } = this.#parts;
     const word = await this.#weak(tunnel.name, signal, gateway?.(tunnel));
@@ -278,7 +295,7 @@ export class Lookout implements Observations {
     }
   }
 
-  /** Sends packets out of the port where the device can; its result counts as evidence. */
+  /** Sends packets out of the port if the device can; the result counts as evidence. */
   async probe(link: DesiredLink, count: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
     const begunAt = clock.now();
@@ -292,7 +309,7 @@ export class Lookout implements Observations {
     this.#linkSlot(link).probe = { begunAt, at: clock.now(), ...result };
   }
 
-  /** Every address that a name stands for; none = not to be told now. */
+  /** Every address of a host name; empty = it cannot be resolved now. */
   async addresses(host: string, signal: AbortSignal): Promise<readonly string[]> {
     const { clock, dial } = this.#parts.world;
     const known = this.#names.get(host);
@@ -308,7 +325,7 @@ export class Lookout implements Observations {
     }
   }
 
-  /** The link as last seen; a state older than `staleAfter` is not seen at all. */
+  /** Returns the link as last observed; a state older than `staleAfter` is left out. */
   view(link: DesiredLink): LinkView {
     const { health } = this.#parts.desired;
     const now = this.#parts.world.clock.now();
@@ -321,42 +338,49 @@ export class Lookout implements Observations {
     };
   }
 
+  /** The newest state of a device, however old; undefined = never observed. */
   state(name: string): DeviceState | undefined {
     return this.#slot(name).state;
   }
 
-  /** What the open session offers; undefined before the first contact. */
+  /** The capabilities of the open session; undefined before the first contact. */
   capabilities(name: string): Capabilities | undefined {
     return this.#slot(name).device?.capabilities;
   }
 
+  /** Why the last observation of a device failed; undefined = it succeeded. */
   failure(name: string): Failure | undefined {
     return this.#slot(name).failure;
   }
 
+  /** The observations of a link's port, the oldest first. */
   history(link: DesiredLink): readonly MacsecPort[] {
     return this.#linkSlot(link).history;
   }
 
+  /** The observations of a tunnel, the oldest first. */
   tunnelHistory(name: string): readonly IpsecTunnel[] {
     return this.#tunnels.get(name) ?? [];
   }
 
+  /** The newest state of a link's far end, with its time; undefined = never read. */
   peer(link: DesiredLink): { readonly state: PeerState; readonly at: Instant } | undefined {
     return this.#linkSlot(link).peer;
   }
 
+  /** Why the last read of a far end failed; undefined = it succeeded. */
   peerFailure(link: DesiredLink): Failure | undefined {
     return this.#linkSlot(link).peerFailure;
   }
 
-  /** Nobody has looked at the far end, or tried to, for this long. */
+  /** Returns true if the far end was not read, nor a read tried, for this long. */
   isPeerDue(link: DesiredLink, everyMs: number): boolean {
     const { peerTriedAt } = this.#linkSlot(link);
     const { clock } = this.#parts.world;
     return peerTriedAt === undefined || clock.now() - peerTriedAt >= everyMs;
   }
 
+  /** Returns true if the far end has meters and they were not read for this long. */
   isSightDue(link: DesiredLink, everyMs: number): boolean {
     const { sightTriedAt, peerPort } = this.#linkSlot(link);
     const { clock } = this.#parts.world;
@@ -364,19 +388,22 @@ export class Lookout implements Observations {
     return sightTriedAt === undefined || clock.now() - sightTriedAt >= everyMs;
   }
 
+  /** The newest readings of a far end's meters; undefined = never read. */
   sight(link: DesiredLink): Sighted | undefined {
     return this.#linkSlot(link).sight;
   }
 
+  /** The gateway's last report about a tunnel; undefined = never read. */
   gateway(tunnel: string): { readonly word: string; readonly at: Instant } | undefined {
     return this.#gateways.get(tunnel);
   }
 
+  /** The reader and writer of a link's far end. */
   peerPort(link: DesiredLink): PeerPort {
     return this.#linkSlot(link).peerPort;
   }
 
-  /** Ends every session; one that does not end in time is left to its device. */
+  /** Ends every session; one that does not end in time is abandoned. */
   async close(): Promise<void> {
     this.#closed = true;
     const open = [...this.#devices.values()];
@@ -400,7 +427,7 @@ export class Lookout implements Observations {
 }
 
 function ended(where: string): LinksealError {
-  const text = "the session was opened too late: whoever asked for it has ended";
+  const text = "the session was opened too late: its caller has ended";
   return new LinksealError("transport.unreachable", text, {
     effect: "none",
     where,
@@ -419,7 +446,7 @@ function failureOf(error: LinksealError, before: Failure | undefined, now: Insta
   return { code: error.code, text: error.message, next: error.next, since };
 }
 
-// Dropping every second look keeps both ends of the window, which is all that health compares.
+// Dropping every second observation keeps both ends of the window, and health compares only those.
 function thin(history: unknown[]): void {
   for (let index = history.length - 2; index > 0; index -= 2) history.splice(index, 1);
 }

@@ -1,23 +1,27 @@
-// Whether the loops that do the work still turn: what the watchdog of the service is fed by.
+// Detects loops that hang: the service's watchdog is fed only while all loops run.
 
-/** One loop: how many turns it has ended, and whether it is in the middle of one. */
+/** The heartbeat of one loop: how many turns it has ended, and whether it is in one now. */
 export interface Beat {
+  /** The loop's name. */
   readonly name: string;
+  /** Turns ended since the start. */
   readonly turns: number;
+  /** True during a turn. */
   readonly busy: boolean;
 }
 
+/** The watchdog's check of the loops. */
 export class Pulse {
   readonly #turnMsMax: number;
-  /** When each loop was first seen in the turn that it is in. */
+  /** When the present turn of each loop was first observed. */
   readonly #seen = new Map<string, { readonly turns: number; readonly at: number }>();
 
-  /** `turnMsMax`: no turn takes longer unless it hangs. */
+  /** `turnMsMax`: a turn that takes longer than this many milliseconds hangs. */
   constructor(turnMsMax: number) {
     this.#turnMsMax = turnMsMax;
   }
 
-  /** Name of a loop that hangs; undefined = all turn, or rest between two turns. */
+  /** Returns the name of a loop that hangs; undefined = none does. */
   late(beats: readonly Beat[], now: number): string | undefined {
     for (const { name, turns, busy } of beats) {
       const seen = this.#seen.get(name);

@@ -1,10 +1,13 @@
-// When something that failed is tried again: later each time, and not at the moment of others.
+// Decides when a failed operation is tried again: later each time, at a random offset.
 
 import type { LinksealError } from "#hal/error.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { jitterMs } from "../../rotation/policy.ts";
 
-/** The first wait, doubled with each failure up to the longest; each is up to a quarter longer. */
+/**
+ * The delays in milliseconds: `least` after the first failure, doubled with each further one up to
+ * `most`; each is up to a quarter longer.
+ */
 const waitMs = { least: 10_000, most: 300_000 } as const;
 
 interface Failure {
@@ -13,6 +16,7 @@ interface Failure {
   readonly notBefore: Instant;
 }
 
+/** The delays of failed operations, by name. */
 export class Retries {
   readonly #world: Pick<World, "clock" | "entropy">;
   readonly #failures = new Map<string, Failure>();
@@ -21,11 +25,13 @@ export class Retries {
     this.#world = world;
   }
 
+  /** Returns true if the operation may not be tried again yet. */
   isWaiting(name: string): boolean {
     const failure = this.#failures.get(name);
     return failure !== undefined && this.#world.clock.now() < failure.notBefore;
   }
 
+  /** Notes a failure and draws the next delay. */
   failed(name: string, error: LinksealError): void {
     const { clock, entropy } = this.#world;
     const tries = (this.#failures.get(name)?.tries ?? 0) + 1;
@@ -34,11 +40,12 @@ export class Retries {
     this.#failures.set(name, { error, tries, notBefore });
   }
 
+  /** Forgets the failures of an operation that succeeded. */
   succeeded(name: string): void {
     this.#failures.delete(name);
   }
 
-  /** The first failure that no success has ended; undefined = none. */
+  /** The oldest failure without a later success; undefined = none. */
   get trouble(): LinksealError | undefined {
     return this.#failures.values().next().value?.error;
   }

@@ -1,5 +1,5 @@
-// One answer to all who ask while it waits to be made: a client that asks again and again costs no
-// more than one that asks once, and an answer is never older than its request.
+// One answer for all callers that wait for it: a client that calls again and again costs no more
+// than one that calls once, and an answer is never older than its call.
 
 import type { Clock, Instant } from "#hal/world.ts";
 import { instantAfter } from "#hal/world.ts";
@@ -10,12 +10,13 @@ interface Round<T> {
   asking: number;
 }
 
+/** Shares the answers of `make` among concurrent callers. */
 export class SharedAnswer<T> {
   readonly #clock: Pick<Clock, "now" | "sleep">;
   readonly #make: (signal: AbortSignal) => Promise<T>;
-  /** The round that has not begun: the only one whose answer is newer than a request of now. */
+  /** The round that has not begun: only its answer is newer than a call that comes now. */
   #next: Round<T> | undefined;
-  /** Settles once the round before has ended, however it ended. */
+  /** Settles once the previous round has ended, with or without error. */
   #before: Promise<unknown> = Promise.resolve();
   #mayBeginAt: Instant | undefined;
 
@@ -25,8 +26,9 @@ export class SharedAnswer<T> {
   }
 
   /**
-   * Rejects with the reason of `signal` once that aborts; the round goes on for the other callers,
-   * and ends with the last of them. A failed round rejects for those alone who asked for it.
+   * Returns the next round's answer. Rejects with the reason of `signal` once that aborts; the
+   * round goes on for the other callers, and is aborted with the last of them. A failed round
+   * rejects for its own callers only.
    */
   async get(signal: AbortSignal): Promise<T> {
     signal.throwIfAborted();
@@ -71,5 +73,5 @@ export class SharedAnswer<T> {
   }
 }
 
-/** From the end of one round to the beginning of the next. */
+/** The pause in milliseconds from the end of one round to the beginning of the next. */
 const restMs = 3_000;

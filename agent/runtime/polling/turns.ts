@@ -1,9 +1,11 @@
-// One thing at a time per group: an operator's word never falls between a decision and its effect.
+// The keyed mutex: one task at a time per group, so that an operator's command never runs between a
+// decision and its effect.
 
+/** Runs tasks one after the other for each key. */
 export class Turns {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Runs `act` once everything that was asked for this group before has ended. */
+  /** Runs `act` once all earlier tasks of this group have ended. */
   take<T>(group: string, act: () => Promise<T>): Promise<T> {
     const before = this.#last.get(group) ?? Promise.resolve();
     const mine = before.then(act);

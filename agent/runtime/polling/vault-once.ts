@@ -1,4 +1,4 @@
-// The vault as one round of questions asks it: each list of versions and each value once.
+// A cache of the vault for one check: each list of versions and each value is read once.
 
 import type { Secret } from "#hal/secret.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
@@ -16,26 +16,26 @@ export class VaultOnce implements KeyVault {
     return once(this.#lists, name, () => this.#vault.versions(name, signal));
   }
 
-  /** A copy, which the caller wipes. */
+  /** Returns a copy, which the caller must wipe. */
   async read(id: string, signal: AbortSignal): Promise<Secret> {
     return (await once(this.#values, id, () => this.#vault.read(id, signal))).copy();
   }
 
-  /** Wipes every value of a secret that was read; one that is asked for later is read again. */
+  /** Wipes every value of a secret that was read; a later read queries the vault again. */
   async wipe(name: string): Promise<void> {
     for (const [id, value] of this.#values) {
       if (id.split("/").at(-2) !== name) continue;
       this.#values.delete(id);
       await value.then(
         (secret) => secret[Symbol.dispose](),
-        // What could not be read left nothing to wipe.
+        // A failed read left no value to wipe.
         () => undefined,
       );
     }
   }
 }
 
-/** What failed is no answer: it is asked for again. */
+/** Caches an answer; a failed one is not cached. */
 function once<T>(known: Map<string, Promise<T>>, key: string, ask: () => Promise<T>): Promise<T> {
   const found = known.get(key);
   if (found !== undefined) return found;

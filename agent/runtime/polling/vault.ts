@@ -1,4 +1,4 @@
-// Key Vault versions to a KeyRef, and a KeyRef to its octets: the only place that reads key values.
+// Chooses Key Vault versions and reads their octets: no other module reads key values.
 
 import { createHmac } from "node:crypto";
 import { withDeadline } from "#hal/deadline.ts";
@@ -10,7 +10,7 @@ import { generationTag, type KeyVault, pairTag, type SecretVersion } from "#hal/
 import type { Clock, WallTime } from "#hal/world.ts";
 import type { DesiredAuth, DesiredLink } from "../../model/desired.ts";
 
-/** Octets of a CAK for each suite (IEEE 802.1X-2020 clause 9.3.1). */
+/** The octets of a CAK for each suite (IEEE 802.1X-2020 clause 9.3.1). */
 export const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
   "gcm-aes-128": 16,
   "gcm-aes-256": 32,
@@ -18,20 +18,29 @@ export const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
   "gcm-aes-xpn-256": 32,
 };
 
-/** A key pair that may be used now, and what is known of its version. */
+/** A key pair that may be used now, and the facts of its version. */
 export interface ChosenKey {
+  /** The CKN and the ids of both secret versions. */
   readonly key: KeyRef;
+  /** When the CAK version was made. */
   readonly created: WallTime;
+  /** The generation in the CAK version's tag; undefined = it has none. */
   readonly generation: number | undefined;
 }
 
-/** Beyond this many CKN versions none is looked at: a vault is not searched, it is asked. */
+/** The most CKN versions that are read, to bound the queries to the vault. */
 const cknVersionsMax = 8;
 
-/** The clocks of host and vault may differ by so much: at its edges a version is left alone. */
+/**
+ * How far the clocks of host and vault may differ, in milliseconds: near its dates a version is not
+ * used.
+ */
 const skewMs = 60_000;
 
-/** Enabled and inside its dates, which the vault itself does not enforce. */
+/**
+ * Returns true if a version is enabled and inside its dates, which the vault itself does not
+ * enforce.
+ */
 export function isUsable(version: SecretVersion, now: WallTime): boolean {
   const { enabled, notBefore, expires } = version;
   if (!enabled) return false;
@@ -39,23 +48,26 @@ export function isUsable(version: SecretVersion, now: WallTime): boolean {
   return expires === undefined || expires > now + skewMs;
 }
 
-/** The vault's clock has whole seconds: of two in one second the higher generation counts. */
+/**
+ * Sorts versions by age. The vault's clock has whole seconds, so the higher generation wins within
+ * one second.
+ */
 export function newestFirst(versions: readonly SecretVersion[]): readonly SecretVersion[] {
   return versions.toSorted(
     (a, b) => b.created - a.created || (generationOf(b) ?? 0) - (generationOf(a) ?? 0),
   );
 }
 
-/** As its tag says; undefined = it has none. */
+/** The generation in a version's tag; undefined = it has none. */
 export function generationOf(version: SecretVersion): number | undefined {
   const text = version.tags[generationTag];
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
 /**
- * The newest enabled CAK version with its proven CKN version: a tag on the CAK names its CKN, or
- * the link runs on exactly these two (`bound`), which are then not read again. Throws `vault.*`,
- * always with effect "none".
+ * Chooses the newest enabled CAK version with its proven CKN version: a tag on the CAK names its
+ * CKN, or the link already uses exactly these two (`bound`), which are then not read again.
+ * @throws LinksealError `vault.*`, always with effect "none".
  */
 export async function chooseKey(
   vault: KeyVault,
@@ -101,12 +113,16 @@ export async function chooseKey(
   return { key, created: newest.created, generation: generationOf(newest) };
 }
 
+/** The CKN that a CAK version's tag names; undefined = it has no valid tag. */
 export function pairedCkn(version: SecretVersion): Ckn | undefined {
   const tag = version.tags[pairTag];
   return tag === undefined ? undefined : parseCkn(tag);
 }
 
-/** An old key put back as the newest version: its CKN, or its generation, was there before. */
+/**
+ * Refuses an old key that was put back as the newest version: its CKN is in another version, or its
+ * generation is lower.
+ */
 function refuseReplayed(
   link: DesiredLink,
   newest: SecretVersion,
@@ -120,7 +136,7 @@ function refuseReplayed(
   const highest = Math.max(...candidates.map((version) => generationOf(version) ?? 0));
   const generation = generationOf(newest) ?? highest;
   if (generation >= highest) return;
-  const text = `the newest ${link.key.cak} is of generation ${generation}, and ${highest} was seen`;
+  const text = `the newest ${link.key.cak} is of generation ${generation}, and ${highest} exists`;
   throw refusal("vault.unpaired", link, text);
 }
 
@@ -145,7 +161,7 @@ async function findCkn(
   );
 }
 
-/** The CKN in a secret version; undefined where the value is none. */
+/** Reads the CKN from a secret version; undefined if the value is not a CKN. */
 export async function readCkn(
   vault: KeyVault,
   id: string,
@@ -155,7 +171,10 @@ export async function readCkn(
   return value.use((bytes) => parseCkn(new TextDecoder().decode(bytes)));
 }
 
-/** The octets of a CAK; throws `vault.malformedKey` unless the value is full hexadecimal. */
+/**
+ * Reads the octets of a CAK. @throws LinksealError `vault.malformedKey` unless the value is
+ * full-length hexadecimal.
+ */
 export async function readCak(vault: KeyVault, id: string, signal: AbortSignal): Promise<Secret> {
   using text = await vault.read(id, signal);
   const octets = text.use(octetsOfHex);
@@ -170,8 +189,9 @@ export async function readCak(vault: KeyVault, id: string, signal: AbortSignal):
 }
 
 /**
- * Tells equal CAKs apart without keeping one: HMAC-SHA-256 of its octets under a key that the
- * caller drew for one comparison. It stays in memory, goes into no text, and dies with the key.
+ * Computes a digest that compares CAKs without keeping one: HMAC-SHA-256 of the octets under a key
+ * that the caller drew for one comparison. It stays in memory, appears in no text, and is useless
+ * once the key is wiped.
  */
 export async function cakDigest(
   vault: KeyVault,
@@ -187,7 +207,7 @@ function hmac(key: Readonly<Uint8Array>, octets: Readonly<Uint8Array>): string {
   return createHmac("sha256", key).update(octets).digest("base64");
 }
 
-/** Azure documents upper-case digits alone; what it makes of others it does not say. */
+/** Returns true if the value has lower-case digits: Azure documents upper-case digits alone. */
 export async function isLowerCase(
   vault: KeyVault,
   id: string,
@@ -203,7 +223,7 @@ function nibble(code: number): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
-// Works on bytes: a string of the key could not be wiped (design note 6).
+// Works on bytes, because a string with the key could not be wiped.
 function octetsOfHex(text: Readonly<Uint8Array>): Uint8Array | undefined {
   if (text.length !== 32 && text.length !== 64) return undefined;
   const octets = new Uint8Array(text.length / 2);
@@ -221,7 +241,7 @@ function octetsOfHex(text: Readonly<Uint8Array>): Uint8Array | undefined {
 
 const vaultMsMax = 15_000;
 
-/** The same vault with a bound on every wait: one that hangs is `vault.unreachable`. */
+/** Wraps a vault with a deadline on every call: a vault that hangs is `vault.unreachable`. */
 export function boundedVault(vault: KeyVault, clock: Clock): KeyVault {
   const bounded = async <T>(
     where: string,
@@ -242,7 +262,10 @@ export function boundedVault(vault: KeyVault, clock: Clock): KeyVault {
   };
 }
 
-/** What drivers call while they prepare a change; the driver wipes what it gets. */
+/**
+ * Returns the function through which drivers read keys while they prepare a change; the driver
+ * wipes what it gets.
+ */
 export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
   return (ref: SecretRef): Promise<Secret> => {
     switch (ref.kind) {
@@ -250,7 +273,7 @@ export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
         return readCak(vault, ref.key.cakSecretId, signal);
       case "psk":
         return readPsk(vault, ref.secretId, signal);
-      // What is in them is looked at by the driver, which has to take them apart.
+      // The driver parses and checks these, because it must split them anyway.
       case "certificate":
       case "authorities":
         return vault.read(ref.secretId, signal);
@@ -258,10 +281,15 @@ export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
   };
 }
 
-/** Of Azure; the lower bound is ours, because whoever records IKE may guess for ever. */
+/**
+ * Bounds for a PSK in octets. The upper one is Azure's; the lower one is ours, because recorded IKE
+ * messages can be attacked offline.
+ */
 const pskOctets = { least: 16, most: 128 };
 
-/** The gateway takes printable ASCII without space, hyphen and tilde, and nothing else. */
+/**
+ * Reads a PSK: the gateway takes printable ASCII without space, hyphen and tilde, and nothing else.
+ */
 async function readPsk(vault: KeyVault, id: string, signal: AbortSignal): Promise<Secret> {
   const psk = await vault.read(id, signal);
   const length = psk.byteLength;
@@ -270,7 +298,7 @@ async function readPsk(vault: KeyVault, id: string, signal: AbortSignal): Promis
   psk[Symbol.dispose]();
   const bounds = `${pskOctets.least} to ${pskOctets.most}`;
   const text = fits
-    ? "the PSK holds something else than printable ASCII without space, hyphen and tilde"
+    ? "the PSK contains something other than printable ASCII without space, hyphen and tilde"
     : `the PSK has ${length} octets, and ${bounds} are taken`;
   throw new LinksealError("vault.malformedKey", text, {
     effect: "none",
@@ -285,8 +313,8 @@ function isPskText(psk: Secret): boolean {
 }
 
 /**
- * A usable version of a secret that is not a MACsec key, such as a PSK: the one in use for as long
- * as it may be, else the newest.
+ * Chooses a version of a secret that is not a MACsec key, such as a PSK: the one in use while it is
+ * usable, else the newest.
  */
 async function chooseSecret(
   vault: KeyVault,
@@ -307,8 +335,9 @@ async function chooseSecret(
 }
 
 /**
- * The versions that a tunnel's authentication takes now. A pre-shared key in use is left by
- * `psk proceed` alone, because the gateway has to change with it.
+ * Chooses the versions for a tunnel's authentication now. Only `psk proceed` replaces a pre-shared
+ * key in use, because the gateway must change with it.
+ * @throws LinksealError `vault.*`, with effect "none".
  */
 export async function chooseAuth(
   vault: KeyVault,
@@ -327,7 +356,10 @@ export async function chooseAuth(
   return { kind: "certificate", secretId, authoritiesId, peer: auth.peer };
 }
 
-/** With the newest usable versions, where one is newer than what is in use; else undefined. */
+/**
+ * Returns the authentication with the newest usable versions if one is newer than those in use;
+ * else undefined.
+ */
 export async function newerAuth(
   vault: KeyVault,
   wanted: DesiredAuth,
@@ -365,7 +397,10 @@ async function newerVersion(
   return newest?.id;
 }
 
-/** Throws when two keys of a group hold equal CAKs or one CKN twice; values never leave memory. */
+/**
+ * Compares the keys of a group; the values never leave memory.
+ * @throws LinksealError `vault.reusedCkn` if two have equal CAKs or the same CKN.
+ */
 export async function assertDistinct(
   vault: KeyVault,
   keys: readonly KeyRef[],

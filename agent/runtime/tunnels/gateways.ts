@@ -1,5 +1,5 @@
-// The gateways that get their pre-shared keys from the agent, and what may still be on its way
-// there.
+// The gateways that get their pre-shared keys from the agent, and the writes that may still take
+// effect there.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { PeerSecret } from "#hal/device.ts";
@@ -11,17 +11,20 @@ import type { Desired, DesiredTunnel } from "../../model/desired.ts";
 export interface GatewaysParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Desired;
-  /** The gateway where the agent gives it its key; undefined = a person does. */
+  /** The writer of a gateway's key if the agent may change it; undefined = an operator does. */
   readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
 }
 
-/** Azure's operation is over by then, or asked for again: other tunnels wait meanwhile. */
+/**
+ * The longest wait for Azure's operation, in milliseconds; other tunnels wait meanwhile, and it is
+ * tried again.
+ */
 const giveMsMax = 120_000;
 
 export class Gateways {
   readonly #parts: GatewaysParts;
   readonly #startedAt: Instant;
-  /** By tunnel: a key whose answer was lost may reach the gateway until then. */
+  /** Until when a key whose answer was lost may reach the gateway, by tunnel. */
   readonly #landsUntil = new Map<string, Instant>();
 
   constructor(parts: GatewaysParts) {
@@ -29,7 +32,10 @@ export class Gateways {
     this.#startedAt = parts.world.clock.now();
   }
 
-  /** Throws as `PeerSecret` says; to whom the agent gives nothing, a person does. */
+  /**
+   * Writes a key to the gateway; does nothing if an operator maintains it. Throws as `PeerSecret`
+   * describes.
+   */
   async put(tunnel: DesiredTunnel, key: Secret, signal: AbortSignal): Promise<void> {
     const gateway = this.#parts.gatewayKey(tunnel);
     if (gateway === undefined) return;
@@ -47,7 +53,10 @@ export class Gateways {
     }
   }
 
-  /** Something sent before, by us or a predecessor, would land after whatever is sent now. */
+  /**
+   * Returns true while an earlier write, by this agent or its predecessor, may take effect after a
+   * new one.
+   */
   mayLand(tunnel: DesiredTunnel): boolean {
     const { world, desired, gatewayKey } = this.#parts;
     if (gatewayKey(tunnel) === undefined) return false;

@@ -1,6 +1,6 @@
-// What the ends of tunnels show each other, as it changes in the vault. A newer pre-shared key
-// waits until a person has given it to the gateway, or is given by the agent; a newer certificate
-// waits for no person. Each is proven by SAs made with it, and goes back where the far end refuses
+// Changes of tunnel keys and certificates that begin in the vault. A newer pre-shared key waits
+// until an operator has given it to the gateway, or the agent writes it there; a newer certificate
+// needs no operator. Each is proven by SAs made with it, and is withdrawn if the far end refuses
 // it.
 
 import { LinksealError } from "#hal/error.ts";
@@ -23,19 +23,22 @@ export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
   readonly lookout: Pick<Lookout, "look" | "state" | "failure" | "capabilities" | "device">;
   readonly vault: KeyVault;
   readonly memory: () => Memory;
-  /** A campaign runs on a group of this device. */
+  /** Returns true if a campaign runs on a group of this device. */
   readonly inCampaign: (device: string) => boolean;
   readonly drains: Pick<TunnelDrains, "drainForAuth" | "undrainAfterAuth">;
 }
 
-/** How the key that both ends of a tunnel share stands: ids of versions, never a value. */
+/** The state of a tunnel's pre-shared key: ids of secret versions, never a value. */
 export interface PskReport {
+  /** The tunnel's name. */
   readonly tunnel: string;
+  /** Always `psk`: certificates have no report. */
   readonly kind: "psk";
-  /** Who gives a newer version to the gateway. */
+  /** The one that gives a newer version to the gateway: an operator or the agent. */
   readonly farEnd: "manual" | "agent";
-  /** null = linkseal did not set this tunnel up. */
+  /** The version in use; null = linkseal did not set this tunnel up. */
   readonly secretId: string | null;
+  /** The newer version and its progress; null = none. */
   readonly next: {
     readonly secretId: string;
     readonly state: NextAuth["state"];
@@ -44,9 +47,12 @@ export interface PskReport {
   } | null;
 }
 
-/** The vault is asked for newer versions this often. */
+/** The interval between queries for newer versions, in milliseconds. */
 const vaultMs = 300_000;
-/** What was refused is tried again this often; sooner where both ends may differ meanwhile. */
+/**
+ * The intervals in milliseconds after which a refused step is tried again; shorter while both ends
+ * may differ.
+ */
 const retryMs = {
   ...{ psk: 60_000, certificate: 600_000 },
   ...{ waiting: 300_000, giving: 15_000, returning: 60_000 },
@@ -60,14 +66,15 @@ const beginnings = {
 
 const beingGiven = "it is given to the gateway, and ours follows";
 
-/** What is done about a newer version. */
+/** The next step towards a newer version. */
 type Step = "nothing" | "give" | "switch" | "return" | "leave";
 
-/** A newer version on its way. */
+/** A newer version whose change has begun. */
 type Changing = Required<AuthInUse>;
 
 type Moved = Pick<NextAuth, "state" | "because" | "trouble">;
 
+/** Changes the keys and certificates of tunnels. */
 export class TunnelAuths {
   readonly #parts: TunnelAuthsParts;
   readonly #ours: OurEnds;
@@ -75,7 +82,7 @@ export class TunnelAuths {
   /** Devices on which one is being changed now. */
   readonly #busy = new Set<string>();
   readonly #askedAt = new Map<string, Instant>();
-  /** By tunnel and state: nothing is tried again before. */
+  /** The earliest time of the next try, by tunnel and state. */
   readonly #retryAt = new Map<string, Instant>();
 
   constructor(parts: TunnelAuthsParts) {
@@ -84,11 +91,12 @@ export class TunnelAuths {
     this.#ours = new OurEnds(parts);
   }
 
-  /** Nobody else may write there meanwhile. */
+  /** Returns true while a key of this device is changed: no other loop may write to it. */
   isBusy(device: string): boolean {
     return this.#busy.has(device);
   }
 
+  /** Reports the pre-shared key of every tunnel that has one. */
   psks(): readonly PskReport[] {
     const { desired } = this.#parts;
     return desired.tunnels
@@ -96,7 +104,10 @@ export class TunnelAuths {
       .map((one) => this.#psk(one));
   }
 
-  /** Ends what a predecessor began, notices newer versions, and takes those that need nobody. */
+  /**
+   * Completes what a predecessor began, notices newer versions, and changes those that need no
+   * operator.
+   */
   async turn(signal: AbortSignal): Promise<void> {
     const { world, desired } = this.#parts;
     for (const tunnel of desired.tunnels) {
@@ -110,10 +121,10 @@ export class TunnelAuths {
   }
 
   /**
-   * The gateway has the newer pre-shared key now, or gets it from the agent: ours follows, with the
-   * SAs that stand until a fresh authentication has made others. Throws `gate.*` before anything is
-   * sent, what kept the gateway from taking it, or `verify.mismatch` where it refuses to
-   * authenticate by it and the old one is back.
+   * Changes our end to a newer pre-shared key that the gateway has, or writes it to the gateway
+   * first. The present SAs stay until a fresh authentication has made others.
+   * @throws LinksealError `gate.*` before anything is sent, the gateway's refusal, or
+   * `verify.mismatch` if it refuses to authenticate with it and the old key is back.
    */
   async proceed(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<PskReport> {
     const inUse = this.#inUse(tunnel);
@@ -185,7 +196,7 @@ export class TunnelAuths {
         return isAgents ? "give" : "nothing";
       case "giving":
         if (!isAgents) return "leave";
-        // Where no SA is left, the router itself learns which of the two the gateway has.
+        // If no SA is left, the router itself finds out which of the two keys the gateway has.
         return isRefused(tunnel, seen) ? "switch" : "give";
       case "switching":
         return "switch";
@@ -216,7 +227,8 @@ export class TunnelAuths {
           await this.#return(tunnel, changing, signal);
           break;
         case "leave": {
-          const because = "the gateway may have it already: a person must say which it shall have";
+          const because =
+            "the gateway may have it already: a person must decide which one it keeps";
           await this.#move(tunnel, changing, { state: "waiting", because });
         }
       }
@@ -237,7 +249,7 @@ export class TunnelAuths {
       return;
     }
     if (next !== undefined && sameAuth(newest, next.auth)) return;
-    // One that nobody has tried yet waits for no retry.
+    // A version that was not tried yet waits for no retry.
     this.#retryAt.delete(`${tunnel.name} waiting`);
     const isAgents = newest.kind === "psk" && gatewayKey(tunnel) !== undefined;
     const because = beginnings[isAgents ? "agent" : newest.kind];
@@ -283,7 +295,7 @@ export class TunnelAuths {
     return ageMs <= desired.health.staleAfterMs ? state : undefined;
   }
 
-  /** What is told to nobody yet waits for its gates, and says which. */
+  /** A change that has not begun waits for its checks, and reports which one fails. */
   async #mayGive(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<boolean> {
     if (!isSettled(changing)) return true;
     const { desired, world } = this.#parts;
@@ -302,7 +314,7 @@ export class TunnelAuths {
     }
   }
 
-  /** The gateway first: resolves once Azure says that it has the newer version. */
+  /** Writes to the gateway first: resolves once Azure reports that it has the newer version. */
   async #give(
     tunnel: DesiredTunnel,
     changing: Changing,
@@ -312,7 +324,8 @@ export class TunnelAuths {
     const { auth, next } = changing;
     let begun = changing;
     try {
-      // Without it there is no way back; a person may know that it must not be gone back to.
+      // The agent needs the old key as the way back; an operator may decide that it must not be
+      // used again.
       if (isSettled(changing) && asked === "policy") {
         (await this.#key(auth, signal))[Symbol.dispose]();
       }
@@ -329,7 +342,7 @@ export class TunnelAuths {
         await this.#move(tunnel, begun, { state: "waiting", because: trouble, trouble });
         throw notGiven(tunnel, error, "keeps its old key at both ends");
       }
-      // The newer one shall not be given any more, and the gateway may have it.
+      // The newer version was withdrawn in the vault, and the gateway may have it.
       if (error.code.startsWith("vault.") && (await this.#isTakenBack(tunnel, begun, signal))) {
         const back = { state: "returning", because: trouble, trouble } as const;
         await this.#return(tunnel, await this.#move(tunnel, begun, back), signal);
@@ -361,13 +374,13 @@ export class TunnelAuths {
     const isGiven =
       this.#parts.gatewayKey(tunnel) !== undefined &&
       (next.state === "giving" || next.state === "switching");
-    const because = "it is told to the router, and not proven yet";
+    const because = "it is set on the router, and not proven yet";
     const begun = await this.#move(tunnel, changing, { state: "switching", because });
     await this.#parts.drains.drainForAuth(tunnel, next.by ?? "policy", signal);
     try {
       await this.#ours.take(tunnel, next, signal);
     } catch (error) {
-      // An agent that ends, or a router that does not answer, leaves it to the next turn.
+      // After the agent ends, or if a router does not answer, the next turn continues.
       if (!(error instanceof LinksealError) || error.code.startsWith("transport.")) throw error;
       const isRefusal = refusals.has(error.code);
       const text = isRefusal ? `the gateway refuses it: ${error.message}` : error.message;
@@ -375,7 +388,7 @@ export class TunnelAuths {
         const back = { state: "returning", because: text, trouble: text } as const;
         await this.#return(tunnel, await this.#move(tunnel, begun, back), signal);
       } else {
-        // What the vault did not give was told to no end.
+        // A key that the vault did not return reached no end.
         if (!error.code.startsWith("vault.")) await this.#ours.put(tunnel, auth, signal);
         await this.#move(tunnel, begun, { state: "waiting", because: text });
       }
@@ -384,7 +397,10 @@ export class TunnelAuths {
     await this.#write(tunnel, { auth: next.auth });
   }
 
-  /** The version in use to both ends again; what keeps it from there is said, and tried again. */
+  /**
+   * Puts the version in use back at both ends; if that fails, the reason is reported and a later
+   * turn tries again.
+   */
   async #return(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<void> {
     const { auth, next } = changing;
     const trouble = next.trouble ?? next.because;
@@ -409,7 +425,7 @@ export class TunnelAuths {
     await this.#move(tunnel, changing, { state: "held", because, trouble });
   }
 
-  /** To another state; what stands there already is not written again. */
+  /** Changes the state; an unchanged state is not written again. */
   async #move(tunnel: DesiredTunnel, { auth, next }: Changing, to: Moved): Promise<Changing> {
     const { state, because, trouble } = to;
     const isSame = next.state === state && next.because === because && next.trouble === trouble;
@@ -426,7 +442,7 @@ export class TunnelAuths {
   }
 }
 
-/** Nothing of the newer version is told to anybody, or nothing of it is left. */
+/** The newer version was sent to no end, or was removed from both. */
 function isSettled({ next }: AuthInUse): boolean {
   return next === undefined || next.state === "waiting" || next.state === "held";
 }
@@ -451,6 +467,7 @@ function retryOf(step: Exclude<Step, "nothing">, { auth, state }: NextAuth): num
   }
 }
 
+/** Returns true if both use the same secret versions and the same peer. */
 export function sameAuth(one: TunnelAuth, other: TunnelAuth): boolean {
   if (one.kind !== "certificate" || other.kind !== "certificate") {
     return one.kind === other.kind && one.secretId === other.secretId;

@@ -1,4 +1,4 @@
-// Blocks around what tunnels protect: put before anything else of a config, and final.
+// Blocks around protected prefixes: written before anything else of a config, and final.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { DeviceChange, Driver, KeyResolver } from "#hal/device.ts";
@@ -11,12 +11,13 @@ import { TunnelWishes, type TunnelWishesParts } from "./tunnel-wishes.ts";
 
 const effectMsMax = 60_000;
 
-/** No block needs a key. */
+/** A block needs no key. */
 const noKeys: KeyResolver = () => Promise.reject(new Error("a block has no key"));
 
 /**
- * Nothing is journaled: to put a block twice is to put it once. Throws what the device says against
- * it, or `verify.mismatch` where a look does not show it.
+ * Writes blocks. Nothing is journaled, because writing a block twice has the same effect as once.
+ * @throws LinksealError the device's refusal, or `verify.mismatch` if an observation does not show
+ * it.
  */
 export async function putBlocks(
   { world, lookout, device }: Pick<TunnelWishesParts, "device"> & BlockParts,
@@ -49,9 +50,9 @@ export interface AcceptedBlocks extends Omit<TunnelWishesParts, "device" | "look
 }
 
 /**
- * On every device of a config that has just been stored, before it is called accepted. It waits for
- * no look, for which a busy host may take too long. What cannot be blocked now is logged, and each
- * turn of the device's own loop tries it again. Closes the lookout.
+ * Writes the blocks on every device of a config that was just stored, before it is reported as
+ * accepted. It waits for no observation, which may take long on a busy host. A failure is logged,
+ * and each turn of the device's own loop tries again. Closes the device cache.
  */
 export async function blockAccepted(parts: AcceptedBlocks, signal: AbortSignal): Promise<void> {
   const { lookout, desired, drivers, world } = parts;

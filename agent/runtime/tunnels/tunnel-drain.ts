@@ -1,6 +1,6 @@
-// Tunnels whose traffic is moved to their siblings by BGP, one of a bundle at a time, and given
-// back: by an operator, or while a tunnel authenticates anew; the same way back when no sibling
-// carries any more.
+// Manual drains of tunnels: BGP moves the traffic to the siblings, for one tunnel of a bundle at a
+// time. An operator asks for it, or a tunnel authenticates anew; the traffic returns in the same
+// way when no sibling carries any more.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { KeyResolver } from "#hal/device.ts";
@@ -29,15 +29,19 @@ export interface TunnelDrainParts {
   readonly write: (record: JournalRecord) => Promise<void>;
 }
 
-/** A gateway keeps the routes, so that traffic falls back if the siblings fail. */
+/** Prepending lets a gateway keep the routes, so that traffic falls back if the siblings fail. */
 const means = "prepend";
 const effectMsMax = 60_000;
-/** Both ends have led the traffic elsewhere by then, or will not. */
+/** The longest wait in milliseconds until both ends have moved the traffic. */
 const leavesMs = 20_000;
 const pollMs = 1_000;
-/** BGP, BFD and whoever pings its ends go on in a tunnel that is drained. */
+/**
+ * A drained tunnel still carries BGP, BFD and pings of its ends: so many packets a second count as
+ * idle.
+ */
 const idlePacketsPerSecond = 10;
 
+/** Drains tunnels and returns their traffic. */
 export class TunnelDrains {
   readonly #parts: TunnelDrainParts;
 
@@ -45,7 +49,7 @@ export class TunnelDrains {
     this.#parts = parts;
   }
 
-  /** Throws `gate.*` where it must stay in service. */
+  /** Drains a tunnel. @throws LinksealError `gate.*` if it must stay in service. */
   async drain(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
     const closed = this.#obstacle(tunnel, await this.#look(tunnel, signal));
     if (closed !== undefined) throw closed;
@@ -53,8 +57,8 @@ export class TunnelDrains {
   }
 
   /**
-   * Before a fresh authentication, in which the far end sends by the new SAs before ours are there.
-   * Where no sibling takes the traffic it stays, and some packets are lost.
+   * Drains a tunnel before a fresh authentication, during which the far end uses the new SAs before
+   * ours exist. If no sibling can carry, the traffic stays and some packets are lost.
    */
   async drainForAuth(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
     const { world } = this.#parts;
@@ -76,18 +80,23 @@ export class TunnelDrains {
     await this.#untilLeft(tunnel, signal);
   }
 
-  /** Gives the traffic back, whoever moved it away. */
+  /** Returns the traffic, whether linkseal or an operator moved it away. */
   async undrain(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     await this.#move("port.restore", tunnel, signal);
     await noteGivenBack(this.#parts.write, tunnel.name);
   }
 
-  /** Where the fresh authentication that it was drained for is over, whoever began it. */
+  /**
+   * Returns the traffic once the fresh authentication has ended for which the tunnel was drained.
+   */
   async undrainAfterAuth(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     if (this.#isAuthOver(tunnel)) await this.#giveBack(tunnel, signal);
   }
 
-  /** With no sibling left that carries, a tunnel that was drained by hand comes back. */
+  /**
+   * Runs one turn: a manually drained tunnel gets its traffic back when no sibling carries any
+   * more.
+   */
   async turn(signal: AbortSignal): Promise<void> {
     const { desired, memory, lookout, world } = this.#parts;
     for (const tunnel of desired.tunnels) {
@@ -99,7 +108,8 @@ export class TunnelDrains {
         continue;
       }
       const siblings = this.#siblingsOf(tunnel);
-      // What a router does not tell now is not lost, and nobody waits for it: the routes are kept.
+      // A sibling that the router does not report now is not lost, and its routes are kept, so this
+      // can wait.
       if (siblings.some((sibling) => !isTold(sibling, state))) continue;
       const lost = siblings.map((sibling) => whyNot(sibling, state));
       if (lost.some((why) => why === undefined)) continue;
@@ -115,7 +125,7 @@ export class TunnelDrains {
     return named(auths, name)?.next?.state !== "switching";
   }
 
-  /** What fails is done by a later turn, and keeps nobody else waiting. */
+  /** Returns the traffic; a failure is left to a later turn, and delays no other tunnel. */
   async #giveBack(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     try {
       await this.undrain(tunnel, signal);
@@ -131,7 +141,7 @@ export class TunnelDrains {
     return bundle.filter(({ name }) => name !== tunnel.name);
   }
 
-  /** Why it must stay in service. */
+  /** Why the tunnel must stay in service; undefined = it may be drained. */
   #obstacle(tunnel: DesiredTunnel, state: DeviceState): LinksealError | undefined {
     const { lookout, memory } = this.#parts;
     const { name, device } = tunnel;
@@ -192,7 +202,9 @@ export class TunnelDrains {
     });
   }
 
-  /** Until no best route leads into it; what comes back is the gateway's to move. */
+  /**
+   * Waits until no best route leads into the tunnel; the return direction is the gateway's to move.
+   */
   async #untilLeft(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     const { world } = this.#parts;
     for (let over = 0; over < leavesMs; over += pollMs) {
@@ -202,7 +214,7 @@ export class TunnelDrains {
     throw stays(tunnel, "a best route still leads into it");
   }
 
-  /** Until the far end sends next to nothing into it. */
+  /** Waits until the far end sends almost nothing into the tunnel. */
   async #untilQuiet(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
     let before = await this.#look(tunnel, signal);
@@ -232,7 +244,7 @@ function stays({ name }: DesiredTunnel, why: string): LinksealError {
   return new LinksealError("verify.timeout", `${name} is drained, and ${why}`, details);
 }
 
-/** Its neighbour's own address stays reachable by it alone. */
+/** Returns true if no best route but the one to its own BGP neighbour leads into the tunnel. */
 function isLeft({ name, bgp }: DesiredTunnel, { routing }: DeviceState): boolean {
   const routes = strongValue(routing)?.routes;
   return (

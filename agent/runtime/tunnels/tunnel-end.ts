@@ -1,4 +1,4 @@
-// Our end of a tunnel: told to show another key or certificate, and proven by SAs made with it.
+// Our end of a tunnel: sets another key or certificate, and proves it by SAs made with it.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { DeviceChange, KeyResolver } from "#hal/device.ts";
@@ -21,7 +21,7 @@ export interface OurEndsParts {
 }
 
 const effectMsMax = 60_000;
-/** A fresh authentication has shown new SAs by then, or was refused. */
+/** The longest wait for new SAs after a fresh authentication, in milliseconds. */
 const proofMs = 30_000;
 const pollMs = 1_000;
 
@@ -32,12 +32,15 @@ export class OurEnds {
     this.#parts = parts;
   }
 
-  /** What it shows from the next authentication on. */
+  /** Sets what the router authenticates with from the next authentication on. */
   async put(tunnel: DesiredTunnel, auth: TunnelAuth, signal: AbortSignal): Promise<void> {
     await this.#commit(tunnel, [putOf(tunnel, auth)], signal);
   }
 
-  /** Resolves once SAs stand that no look has shown before. */
+  /**
+   * Sets it and proves it: resolves once SAs exist that no earlier observation showed.
+   * @throws LinksealError `verify.timeout` if none comes.
+   */
   async take(
     tunnel: DesiredTunnel,
     { auth }: Pick<NextAuth, "auth">,
@@ -45,7 +48,7 @@ export class OurEnds {
   ): Promise<void> {
     const before = await this.#sasOf(tunnel, signal);
     await this.put(tunnel, auth, signal);
-    // Of a certificate the device makes new SAs right away.
+    // After a new certificate the device makes new SAs by itself.
     if (before.length > 0 && auth.kind === "psk") {
       const rekey = { kind: "ipsec.rekey", name: tunnel.name, what: "reauthenticate" } as const;
       await this.#commit(tunnel, [rekey], signal);
@@ -59,7 +62,7 @@ export class OurEnds {
     throw unproven(tunnel, `no new SA of ${tunnel.name} came up within ${proofMs / 1_000} s`);
   }
 
-  /** SPIs of the SAs that receive; none while IKE is not up. */
+  /** SPIs of the inbound SAs; none while IKE is not up. */
   async #sasOf(tunnel: DesiredTunnel, signal: AbortSignal): Promise<readonly number[]> {
     const state = await this.#parts.lookout.look(tunnel.device, signal);
     if (state === undefined) {
@@ -90,7 +93,7 @@ export class OurEnds {
     try {
       await bounded("unknown", (limit) => transaction.apply(within, limit));
     } catch (error) {
-      // What took itself back waits for nothing; all else is looked at first.
+      // A change that reverted itself is no longer pending; any other failure is observed first.
       const isUndone = error instanceof LinksealError && error.effect === "none";
       if (isUndone) await write({ kind: "pending", device: where, token: null });
       throw error;

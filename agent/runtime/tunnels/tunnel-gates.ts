@@ -1,4 +1,4 @@
-// What keeps the agent from giving a gateway a newer pre-shared key, before anything is told.
+// The checks before the agent writes a newer pre-shared key to a gateway.
 
 import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -7,7 +7,7 @@ import type { Desired, DesiredTunnel } from "../../model/desired.ts";
 import { type WindowState, windowAt } from "../../rotation/window.ts";
 import { type Memory, type NextAuthState, named } from "../../store/journal/memory.ts";
 
-/** Who wants it: what comes by itself keeps to windows, and to a tunnel that is up. */
+/** Who asks for the change: a policy respects windows, and changes only a tunnel that is up. */
 export type Asked = "policy" | "person";
 
 interface TunnelGateInput {
@@ -16,9 +16,9 @@ interface TunnelGateInput {
   readonly asked: Asked;
   readonly wall: WallTime;
   readonly memory: Memory;
-  /** A look at its device that was made just now. */
+  /** A fresh observation of its device. */
   readonly state: DeviceState;
-  /** The last look at a device; undefined = none that counts. */
+  /** The last observation of a device; undefined = none, or too old. */
   readonly lastLook: (device: string) => DeviceState | undefined;
   readonly inCampaign: (device: string) => boolean;
 }
@@ -31,7 +31,7 @@ interface ClosedGate {
 
 const underWay: ReadonlySet<NextAuthState> = new Set(["giving", "switching", "returning"]);
 
-/** The first one that is closed. */
+/** Returns the first failed check; undefined = all passed. */
 export function closedTunnelGate(input: TunnelGateInput): ClosedGate | undefined {
   const { tunnel, inCampaign, asked } = input;
   if (inCampaign(tunnel.device)) {
@@ -42,7 +42,10 @@ export function closedTunnelGate(input: TunnelGateInput): ClosedGate | undefined
   return window ?? otherOfGateway(input) ?? notUp(input) ?? noSibling(input);
 }
 
-/** Of a tunnel that rides in no group every freeze of the site counts, and no window. */
+/**
+ * The window of a tunnel's group. For a tunnel outside every group, each freeze of the site counts,
+ * and no window.
+ */
 export function tunnelWindow(
   { groups }: Pick<Desired, "groups">,
   { insideMacsec }: DesiredTunnel,
@@ -63,7 +66,7 @@ function closedWindow({ desired, tunnel, wall }: TunnelGateInput): ClosedGate | 
   return { code: "gate.window", why: window.why, next };
 }
 
-/** One at a time: what a gateway does to one connection may touch its others. */
+/** Changes run one at a time per gateway: a change of one connection may affect the others. */
 function otherOfGateway({ desired, tunnel, memory }: TunnelGateInput): ClosedGate | undefined {
   const siblings = new Set(siblingsOf(desired.tunnels, tunnel));
   const other = desired.tunnels.find(

@@ -1,4 +1,4 @@
-// What is said where the key or certificate of a tunnel is not changed, and what to do next.
+// Errors for a key or certificate that is not changed, with the next step.
 
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { DesiredTunnel } from "../../model/desired.ts";

@@ -1,5 +1,5 @@
-// A tunnel that no config names any more, taken off its device by name. What it protected stays
-// blocked where the device blocks: only `linkseal guard --release` opens a prefix.
+// Removes a tunnel that no config names any more from its device. Its prefixes stay blocked if the
+// device has blocks: only `linkseal guard --release` opens a prefix.
 
 import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -12,28 +12,41 @@ import { type JournalRecord, type Memory, named } from "../../store/journal/memo
 import { withinOf } from "../campaigns/effects.ts";
 import type { Lookout } from "../polling/lookout.ts";
 
+/** The parts that the retirement of a tunnel needs. */
 export interface RetireParts {
+  /** The clock. */
   readonly world: Pick<World, "clock">;
+  /** The accepted config. */
   readonly desired: Desired;
+  /** The device cache. */
   readonly lookout: Pick<Lookout, "look" | "device" | "state">;
+  /** The state that the journal's records add up to. */
   readonly memory: () => Memory;
+  /** A tunnel as it was last applied. */
   readonly made: MadeTunnel;
+  /** Appends to the journal. */
   readonly write: (record: JournalRecord) => Promise<void>;
-  /** A campaign runs on a group of that device. */
+  /** Returns true if a campaign runs on a group of that device. */
   readonly inCampaign: (device: string) => boolean;
 }
 
+/** The result of a retirement. */
 export interface RetiredTunnel {
+  /** The tunnel's name. */
   readonly retired: string;
-  /** null = its device is in no config, and nothing was changed there. */
+  /** The device; null = it is in no config, and nothing was changed there. */
   readonly device: string | null;
-  /** Prefixes that it protected and that stay blocked there. */
+  /** Its prefixes that stay blocked on the device. */
   readonly blocked: readonly string[];
 }
 
 const effectMsMax = 60_000;
 
-/** Throws before anything is sent where it may not go, else what kept the device from it. */
+/**
+ * Removes and forgets a tunnel. An abort may leave the change pending; the next turn settles it.
+ * @throws LinksealError before anything is sent if it may not be retired, else the device's
+ * refusal.
+ */
 export async function retireTunnel(
   parts: RetireParts,
   name: string,
@@ -67,7 +80,7 @@ export async function retireTunnel(
   return { retired: name, device, blocked: own.filter((prefix) => blocked.includes(prefix)) };
 }
 
-/** Where it was made; else the one device of the config that shows it. */
+/** The device on which it was last applied; else the only device of the config that shows it. */
 function deviceOf({ desired, lookout, made }: RetireParts, name: string): string | undefined {
   const isKnown = (device: string): boolean => desired.devices.some((one) => one.name === device);
   const device = made(name)?.device;
@@ -118,7 +131,7 @@ async function remove(
   try {
     await bounded("unknown", (limit) => transaction.apply(within, limit));
   } catch (error) {
-    // What took itself back waits for nothing; all else is looked at first.
+    // A change that reverted itself is no longer pending; any other failure is observed first.
     const isUndone = error instanceof LinksealError && error.effect === "none";
     if (isUndone) await write({ kind: "pending", device, token: null });
     throw error;

@@ -1,5 +1,5 @@
-// Which tunnels of a device are to be set up or changed now, what is blocked around them before,
-// and what keeps one from its turn.
+// Which tunnels of a device must be set up or changed now, which blocks come first, and which
+// tunnels have to wait.
 
 import type { DeviceChange, PrefixBlock } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -28,7 +28,10 @@ export interface TunnelWishesParts {
   readonly made: MadeTunnel;
 }
 
-/** A daemon that ended took it along: it was no change of anyone's, so it is no drift. */
+/**
+ * A daemon that ended lost the tunnel: neither an operator nor the config changed it, so it is not
+ * drift.
+ */
 function isForgotten({ ipsec }: DeviceState, name: string): boolean {
   const tunnel = ipsec.find((entry) => entry.name === name);
   return tunnel !== undefined && strongValue(tunnel.ike) === "forgotten";
@@ -37,9 +40,10 @@ function isForgotten({ ipsec }: DeviceState, name: string): boolean {
 const isThere = ({ ipsec }: DeviceState, { name }: DesiredTunnel): boolean =>
   ipsec.some((entry) => entry.name === name);
 
+/** Compares a device's tunnels with the intent. */
 export class TunnelWishes {
   readonly #parts: TunnelWishesParts;
-  /** By tunnel: a gateway that refuses is not asked without a pause. */
+  /** The delays after a refusal, by tunnel. */
   readonly retries: Retries;
 
   constructor(parts: TunnelWishesParts) {
@@ -47,7 +51,10 @@ export class TunnelWishes {
     this.retries = new Retries(parts.world);
   }
 
-  /** What the intent wants of tunnels now, in the order of the config, whenever it is tried. */
+  /**
+   * The tunnels that must be set up or changed, in the order of the config, including those that
+   * wait for a retry.
+   */
   wanted(state: DeviceState): readonly DesiredTunnel[] {
     return this.#own.filter(
       (tunnel) =>
@@ -56,12 +63,15 @@ export class TunnelWishes {
     );
   }
 
-  /** A tunnel that is there is wanted otherwise, which no look tells half made from made. */
+  /**
+   * Returns true if an existing tunnel must change; observations cannot tell a partly from a fully
+   * applied one.
+   */
   hasChange(state: DeviceState): boolean {
     return this.#own.some((tunnel) => this.#isOther(state, tunnel));
   }
 
-  /** Of these the ones that have their turn. */
+  /** The wanted tunnels that need not wait for a retry. */
   toPut(state: DeviceState): readonly DesiredTunnel[] {
     const wanted = this.wanted(state);
     for (const tunnel of this.#own) {
@@ -70,7 +80,7 @@ export class TunnelWishes {
     return wanted.filter(({ name }) => !this.retries.isWaiting(name));
   }
 
-  /** Throws why a tunnel that is absent is not set up. */
+  /** @throws LinksealError with the reason why an absent tunnel is not set up. */
   refuse(state: DeviceState): void {
     for (const tunnel of this.#own) {
       const refusal = this.#isAbsent(state, tunnel) ? this.#refusal(tunnel) : undefined;
@@ -79,9 +89,10 @@ export class TunnelWishes {
   }
 
   /**
-   * What every tunnel of the intent protects and the device lets pass in the clear, whatever
-   * becomes of its set-up; empty where the device has no block policies. Without a look it is all
-   * that is new, but for backups: whether their links carry in the clear a look alone tells.
+   * Blocks for every prefix that the tunnels of the intent protect and the device lets pass in the
+   * clear, whether or not the tunnels can be set up; empty if the device has no block policies. If
+   * `state` is undefined, all new blocks except those of backups: only an observation shows whether
+   * their links carry in the clear.
    */
   toBlock(state: DeviceState | undefined): DeviceChange {
     const { lookout, device, desired } = this.#parts;
@@ -101,7 +112,10 @@ export class TunnelWishes {
     return desired.tunnels.filter((tunnel) => tunnel.device === device);
   }
 
-  /** What was blocked when the tunnel was made, and is not now, was opened by hand: drift (P4). */
+  /**
+   * A block that existed when the tunnel was applied and is missing now was removed manually: drift
+   * (P4).
+   */
   #newBlocks(tunnel: DesiredTunnel): readonly PrefixBlock[] {
     const blocks = blocksOf(tunnel);
     if (this.#since(tunnel) === undefined) return blocks;
@@ -113,11 +127,11 @@ export class TunnelWishes {
   #isAbsent(state: DeviceState, tunnel: DesiredTunnel): boolean {
     if (isForgotten(state, tunnel.name)) return true;
     if (isThere(state, tunnel)) return false;
-    // Once reached, its absence is drift, and that is mended under `repair: on` only (P4).
+    // Once it was set up, its absence is drift, which is mended only under `repair: on` (P4).
     return this.#parts.desired.repair === "on" || this.#since(tunnel) === undefined;
   }
 
-  /** A newer intent wants it otherwise than it was made. */
+  /** A newer intent wants other settings than the tunnel was applied with. */
   #isOther(state: DeviceState, tunnel: DesiredTunnel): boolean {
     const made = this.#parts.made(tunnel.name);
     if (made === undefined || !isThere(state, tunnel)) return false;
@@ -129,7 +143,7 @@ export class TunnelWishes {
     return named(this.#parts.memory().tunnels, name);
   }
 
-  /** Why a tunnel is not set up; undefined = nothing is against it. */
+  /** Why a tunnel is not set up; undefined = no reason. */
   #refusal(tunnel: DesiredTunnel): LinksealError | undefined {
     const { name, weaknesses, backs } = tunnel;
     const { desired, world } = this.#parts;
@@ -147,7 +161,7 @@ export class TunnelWishes {
     return refused("gate.busy", `${name} is not set up yet: ${why}`, next);
   }
 
-  /** A link that carries in the clear what the block of a backup would take. */
+  /** A link whose traffic is in the clear and would be stopped by the block of its backup. */
   #clearLink(tunnel: DesiredTunnel): DesiredLink | undefined {
     if (tunnel.backs === undefined || this.#since(tunnel) !== undefined) return undefined;
     return tunnel.backs.links.find((link) => {

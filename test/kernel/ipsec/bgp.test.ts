@@ -127,7 +127,7 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
       atEdge(unicast, `no neighbor ${wire.gateway} route-map outer out`);
     });
     expect(text).toContain(
-      `edge tells ${wire.gateway} over wire the way to 10.1.0.0/16 (advertises 10.1.0.0/16), ` +
+      `edge sends ${wire.gateway} over wire a route to 10.1.0.0/16 (advertises 10.1.0.0/16), ` +
         "beside the tunnel hub-1",
     );
     expect(text).toContain("it is blocked here");

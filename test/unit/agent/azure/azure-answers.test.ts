@@ -170,7 +170,7 @@ const values: readonly (readonly [string, () => unknown, ErrorCode, string])[] =
       pair({ generation: 949 });
     },
     "vault.unpaired",
-    "the newest erd-demo-1-cak is of generation 949, and 950 was seen",
+    "the newest erd-demo-1-cak is of generation 949, and 950 exists",
   ],
   [
     "short",

@@ -1,4 +1,4 @@
-// What the plan says of a far end that drifted, and of settings that want a campaign.
+// The plan for a far end that drifted, and for settings that need a campaign.
 
 import { describe, expect, it } from "vitest";
 import { type Plan, plan } from "#agent/compare/plan.ts";
@@ -28,12 +28,14 @@ const bound: Memory = { ...emptyMemory, bindings };
 interface Scene {
   readonly desired?: Desired;
   readonly memory?: Memory;
-  /** Of the primary link. */
+  /** The far end of the primary link. */
   readonly peer?: PeerState;
   readonly port?: Parameters<typeof securedPort>[0];
 }
 
-/** Both links are bound, carry, and are as the intent wants them but for what the scene says. */
+/**
+ * Plans for two accepted links that carry and are as the intent wants them, except for the scene.
+ */
 function planned(scene: Scene): Plan {
   const tunnels = sampleState("edge-a", at(0)).ipsec;
   return plan({
@@ -52,8 +54,8 @@ function planned(scene: Scene): Plan {
   });
 }
 
-describe("the plan of a far end that somebody changed", () => {
-  it("is empty while nobody has", () => {
+describe("the plan of a far end that was changed outside linkseal", () => {
+  it("a far end that was not changed gives an empty plan", () => {
     const { steps, notes, wouldChange } = planned({});
     expect([steps, notes, wouldChange]).toEqual([[], [], false]);
   });
@@ -71,20 +73,23 @@ describe("the plan of a far end that somebody changed", () => {
       "~ cipher GcmAesXpn256, sciState Enabled",
     ],
   ];
-  it.each(drifts)("is one step for a person, with what to put for %s", (_name, peer, preview) => {
-    const { steps, notes, wouldChange } = planned({ peer });
-    expect(steps).toEqual([
-      {
-        ...{ n: 1, where: "erd-demo link1", link: "erd-demo/primary", by: "person", risk: null },
-        does: "a person puts the far end back, which somebody has changed",
-        preview,
-        darkMs: { low: 500, high: 15_000 },
-      },
-    ]);
-    expect([notes, wouldChange]).toEqual([[], false]);
-  });
+  it.each(drifts)(
+    "a changed far end gives one step for a person, with the wanted value, for %s",
+    (_name, peer, preview) => {
+      const { steps, notes, wouldChange } = planned({ peer });
+      expect(steps).toEqual([
+        {
+          ...{ n: 1, where: "erd-demo link1", link: "erd-demo/primary", by: "person", risk: null },
+          does: "a person restores the far end, which was changed outside linkseal",
+          preview,
+          darkMs: { low: 500, high: 15_000 },
+        },
+      ]);
+      expect([notes, wouldChange]).toEqual([[], false]);
+    },
+  );
 
-  it("names the SCI as the intent wants it", () => {
+  it("the step for a changed far end names the SCI that the intent wants", () => {
     const bare = (link: DesiredLink): DesiredLink =>
       link.name === "primary" ? { ...link, settings: { ...wanted, includeSci: false } } : link;
     const groups = desired.groups.map((group) => ({ ...group, links: group.links.map(bare) }));
@@ -97,7 +102,7 @@ describe("the plan of a far end that somebody changed", () => {
     expect(steps.map(({ preview }) => preview)).toEqual(["~ sciState Disabled"]);
   });
 
-  it("has a note for what no step of ours mends", () => {
+  it("a contradiction that no step mends becomes a note of the plan", () => {
     const details: PeerDetails = {
       identity: "missing",
       ...{ bandwidthGbps: 40, cipher: undefined, failure: undefined },
@@ -112,7 +117,7 @@ describe("the plan of a far end that somebody changed", () => {
   });
 });
 
-describe("the plan of settings that were accepted otherwise", () => {
+describe("the plan of settings that differ from the accepted ones", () => {
   const memory = {
     ...bound,
     bindings: {
@@ -124,7 +129,7 @@ describe("the plan of settings that were accepted otherwise", () => {
     settings: known({ ...wanted, suite: "gcm-aes-128", policy: "mustSecure" } as const, at(0)),
   };
 
-  it("is a campaign over both ends where no driver just mends them", () => {
+  it("changed settings that no driver mends plan a campaign over both ends", () => {
     const { steps, wouldChange } = planned({ memory, port: before });
     expect(wouldChange).toBe(true);
     expect(steps.map(({ where }) => where)).toContain("erd-demo link1");
@@ -134,7 +139,7 @@ describe("the plan of settings that were accepted otherwise", () => {
     expect(steps.some(({ by }) => by === "person")).toBe(false);
   });
 
-  it("is none where the ends are so already, or where the driver mends it", () => {
+  it("changed settings that both ends have, or the driver mends, plan no campaign", () => {
     expect(planned({ memory }).steps).toEqual([]);
     const rekey = bindingOf({ settings: { ...wanted, sakRekeyMs: undefined } });
     const port = {
@@ -146,7 +151,7 @@ describe("the plan of settings that were accepted otherwise", () => {
     expect(notes.map(({ next }) => next)).toEqual(["set repair: on, then linkseal apply"]);
   });
 
-  it("is none where they were accepted as they are wanted", () => {
+  it("settings that were accepted as wanted plan nothing", () => {
     const { steps, notes } = planned({ port: before });
     expect(steps).toEqual([]);
     expect(notes.map(({ next }) => next)).toContain("linkseal doctor");

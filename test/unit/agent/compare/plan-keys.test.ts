@@ -1,4 +1,4 @@
-// A port that has lost its keys, and what else a driver is given beside a key.
+// A port that lost its keys, and the other settings that a driver gets with a tunnel.
 
 import { describe, expect, it } from "vitest";
 import { standingOf, tunnelSpec } from "#agent/compare/plan.ts";
@@ -23,7 +23,7 @@ const now = at(0);
 const bound: Memory = { ...emptyMemory, bindings: { "erd-demo/primary": bindingOf() } };
 
 describe("a link whose router holds no key", () => {
-  it("gives a bare port its key again, without being asked where a restart took it", () => {
+  it("a bare port gets its key again, without asking if a restart removed it", () => {
     const addKey = { kind: "macsec.addKey", port: "et-0/0/0", key: keyOne, role: "primary" };
     const bare = securedPort({ keys: known([], now) });
     const gone = { ...bare, keyLoss: known("restart" as const, now) };
@@ -55,7 +55,7 @@ describe("a link whose router holds no key", () => {
 });
 
 describe("a tunnel that has BGP inside, or backs a group", () => {
-  it("is given both as a driver needs them, and neither where it has none", () => {
+  it("a driver gets a tunnel's BGP and backed ports, and neither if there is none", () => {
     const [wanted] = desired.tunnels;
     const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
     const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };

@@ -1,14 +1,12 @@
-// What would be done, in which order, and what is left to a person.
+// The steps of a plan, their order, and those that are left to an operator.
 
 import { describe, expect, it } from "vitest";
-import { type Plan, plan, samePlan, standingOf, tunnelSpec } from "#agent/compare/plan.ts";
+import { type Plan, plan, samePlan, tunnelSpec } from "#agent/compare/plan.ts";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import type { LinkView } from "#agent/model/link-view.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
-import type { Capabilities } from "#hal/device.ts";
-import { type DeviceState, type IpsecTunnel, known, unknown } from "#hal/model.ts";
-import { keyOne } from "../../kit/campaign-kit.ts";
-import { capabilities, ckn, sampleState } from "../../kit/site-bench.ts";
+import { type DeviceState, type IpsecTunnel, known } from "#hal/model.ts";
+import { capabilities, sampleState } from "../../kit/site-bench.ts";
 import {
   at,
   bindingOf,
@@ -16,7 +14,6 @@ import {
   desiredOf,
   link,
   linkNamed,
-  peerOff,
   peerOn,
   securedPort,
   settings,
@@ -29,199 +26,6 @@ const bound: Memory = {
   ...emptyMemory,
   bindings: { "erd-demo/primary": bindingOf() },
 };
-const on = viewOf(stateOf(securedPort()), { peer: peerOn() });
-const unread = unknown("queryFailed", now);
-
-describe("how a link stands to the intent", () => {
-  const cells: readonly (readonly [string, LinkView, Memory, string, string])[] = [
-    ["clear at both ends", viewOf(stateOf(clearPort())), emptyMemory, "clear", ""],
-    ["router unread", viewOf(undefined), emptyMemory, "unreadable", "edge-a cannot be read"],
-    [
-      "no such port",
-      viewOf(stateOf(clearPort({ port: "et-9" }))),
-      emptyMemory,
-      "unreadable",
-      "no port",
-    ],
-    [
-      "keys unread",
-      viewOf(stateOf(clearPort({ keys: unread }))),
-      emptyMemory,
-      "unreadable",
-      "settings",
-    ],
-    [
-      "settings unread",
-      viewOf(stateOf(clearPort({ settings: unread }))),
-      emptyMemory,
-      "unreadable",
-      "settings",
-    ],
-    [
-      "far end unread",
-      viewOf(stateOf(clearPort()), { peer: undefined }),
-      emptyMemory,
-      "unreadable",
-      "far end",
-    ],
-    ["a key on the router", on, emptyMemory, "unmanaged", "router already"],
-    [
-      "a key without settings",
-      viewOf(stateOf(securedPort({ settings: known(undefined, now) }))),
-      emptyMemory,
-      "unmanaged",
-      "router already",
-    ],
-    [
-      "must-secure, no key",
-      viewOf(stateOf(clearPort({ settings: known(settings, now) }))),
-      emptyMemory,
-      "unmanaged",
-      "router already",
-    ],
-    [
-      "a key on the far end alone",
-      viewOf(stateOf(clearPort()), { peer: peerOn() }),
-      emptyMemory,
-      "unmanaged",
-      "far end already",
-    ],
-    ["ours", on, bound, "managed", ""],
-    [
-      "ours, far end unread",
-      viewOf(stateOf(securedPort()), { peer: undefined }),
-      bound,
-      "managed",
-      "",
-    ],
-  ];
-  it.each(cells)("%s", (_name, view, memory, kind, why) => {
-    const standing = standingOf(view, memory, capabilities);
-    expect(standing.kind).toBe(kind);
-    expect("why" in standing ? standing.why : "").toContain(why);
-  });
-
-  const drifts: readonly (readonly [string, LinkView, readonly string[], boolean])[] = [
-    ["none", on, [], false],
-    [
-      "a leaf that is hitless",
-      viewOf(
-        stateOf(securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) })),
-        { peer: peerOn() },
-      ),
-      ["sakRekeyMs is off"],
-      true,
-    ],
-    [
-      "a leaf that is not",
-      viewOf(
-        stateOf(securedPort({ settings: known({ ...settings, suite: "gcm-aes-128" }, now) })),
-        { peer: peerOn() },
-      ),
-      ["suite is gcm-aes-128"],
-      false,
-    ],
-    [
-      "one of each: not mended by halves",
-      viewOf(
-        stateOf(
-          securedPort({
-            settings: known({ ...settings, suite: "gcm-aes-128", sakRekeyMs: undefined }, now),
-          }),
-        ),
-        { peer: peerOn() },
-      ),
-      ["suite", "sakRekeyMs"],
-      false,
-    ],
-    [
-      "MACsec gone",
-      viewOf(stateOf(clearPort()), { peer: peerOn() }),
-      ["policy is absent", "is gone"],
-      false,
-    ],
-    [
-      "the key is gone",
-      viewOf(stateOf(securedPort({ keys: known([{ ckn: ckn("f"), role: "primary" }], now) })), {
-        peer: peerOn(),
-      }),
-      ["is gone", "another key (ffffffff…) stands beside"],
-      false,
-    ],
-    [
-      "far end off",
-      viewOf(stateOf(securedPort()), { peer: peerOff }),
-      ["another CAK", "suite none", "SCI off"],
-      false,
-    ],
-    [
-      "far end with another key",
-      viewOf(stateOf(securedPort()), {
-        peer: peerOn({ ...keyOne, cakSecretId: "https://v/secrets/a/2" }),
-      }),
-      ["another CAK"],
-      false,
-    ],
-    [
-      "far end shut",
-      viewOf(stateOf(securedPort()), { peer: peerOn(keyOne, { admin: "down" }) }),
-      ["administratively down"],
-      false,
-    ],
-  ];
-  it.each(drifts)("drift: %s", (_name, view, texts, mendable) => {
-    const standing = standingOf(view, bound, capabilities);
-    const drift = standing.kind === "managed" ? standing.drift : [];
-    expect(drift.map(({ text }) => text)).toEqual(
-      texts.map((text) => expect.stringContaining(text)),
-    );
-    expect(drift.some(({ repair }) => repair !== undefined)).toBe(mendable);
-  });
-
-  it("mends nothing for a device whose abilities are not known yet", () => {
-    const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
-    const view = viewOf(stateOf(port), { peer: peerOn() });
-    const { macsec: _macsec, ...unable } = capabilities;
-    for (const able of [undefined, unable]) {
-      expect(standingOf(view, bound, able)).toMatchObject({ drift: [{ repair: undefined }] });
-    }
-  });
-
-  it("mends by the settings of the intent, as one change", () => {
-    const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
-    const view = viewOf(stateOf(port), { peer: peerOn() });
-    expect(standingOf(view, bound, capabilities)).toMatchObject({
-      drift: [{ repair: [{ kind: "macsec.protect", port: "et-0/0/0", settings: link.settings }] }],
-    });
-  });
-
-  it("never brings MACsec back by itself, even where a policy is hitless", () => {
-    const { macsec } = capabilities;
-    if (macsec === undefined) throw new Error("the sample device has no MACsec");
-    const able: Capabilities = { ...capabilities, macsec: { ...macsec, hitless: ["policy"] } };
-    const view = viewOf(stateOf(clearPort()), { peer: peerOn() });
-    const standing = standingOf(view, bound, able);
-    expect(standing).toMatchObject({ drift: [{ repair: undefined }, { repair: undefined }] });
-  });
-
-  it("takes a far end that cannot be read for no drift", () => {
-    const view = viewOf(stateOf(securedPort()), { peer: undefined });
-    expect(standingOf(view, bound, capabilities)).toMatchObject({ kind: "managed", drift: [] });
-  });
-
-  it("compares the far end's SCI with the wanted one", () => {
-    const bare = { ...link, settings: { ...link.settings, includeSci: false } };
-    const port = securedPort({ settings: known({ ...settings, includeSci: false }, now) });
-    const drift = (sci: "on" | "off"): unknown =>
-      standingOf(
-        viewOf(stateOf(port), { link: bare, peer: peerOn(keyOne, { sci }) }),
-        bound,
-        capabilities,
-      );
-    expect(drift("off")).toMatchObject({ drift: [] });
-    expect(drift("on")).toMatchObject({ drift: [{ text: "link1: the far end has SCI on" }] });
-  });
-});
 
 interface Scene {
   readonly desired?: Desired;
@@ -261,7 +65,7 @@ const wrongRekey = (each: DesiredLink): LinkView => {
 };
 
 describe("the plan", () => {
-  it("of a first day: the tunnel, then one link after the other in the config's order", () => {
+  it("the plan of a first day has the tunnel, then each link in the config's order", () => {
     const { steps, notes, wouldChange } = planned({});
     expect(wouldChange).toBe(true);
     expect(notes).toEqual([]);
@@ -276,13 +80,13 @@ describe("the plan", () => {
     ]);
   });
 
-  it("says where a link is dark, for how long, and under which risk", () => {
+  it("the plan shows which link has an outage, for how long, and under which risk", () => {
     const dark = planned({}).steps.filter(({ risk }) => risk !== null);
     expect(dark).toHaveLength(2);
     expect(dark[0]).toMatchObject({ risk: "breakBeforeMake", darkMs: { low: 500, high: 15_000 } });
   });
 
-  it("shows every step of a tunnel and a link, and no secret, only where one goes", () => {
+  it("the plan shows every step of a tunnel and a link, and only the place of a secret", () => {
     const { steps } = planned({});
     expect(steps.slice(0, 5).map(({ does, preview }) => `${does}: ${preview}`)).toEqual([
       "add the tunnel hub-1: + ipsec hub-1 198.51.100.1 203.0.113.1 aes-256-gcm [secret psk]",
@@ -297,14 +101,14 @@ describe("the plan", () => {
     for (const { darkMs } of lit) expect(darkMs).toEqual({ low: 0, high: 0 });
   });
 
-  it("says that a person gives the key where the far end is manual", () => {
+  it("the plan leaves the first key to a person if the far end is manual", () => {
     const manual = desiredOf((text) => text.replace("farEnd: agent", "farEnd: manual"));
     const does = planned({ desired: manual }).steps.map((step) => step.does);
     expect(does).toContain("wait for a person to give the far end its first key");
     expect(does).not.toContain("give the far end its first key");
   });
 
-  it("asks for the SCI as the intent has it", () => {
+  it("the plan asks for the SCI of the intent", () => {
     const bare = (each: DesiredLink): DesiredLink => ({
       ...each,
       settings: { ...each.settings, includeSci: false },
@@ -315,13 +119,13 @@ describe("the plan", () => {
     expect(steps.filter(({ preview }) => preview.includes(" sci off "))).toHaveLength(2);
   });
 
-  it("adds a tunnel although the device has another one", () => {
+  it("the plan adds a tunnel although the device has another one", () => {
     const state = (): DeviceState =>
       stateOf(clearPort(), { ipsec: [{ ...tunnel, name: "hub-2" }] });
     expect(planned({ state }).steps[0]?.does).toBe("add the tunnel hub-1");
   });
 
-  it("is empty once everything is as wanted", () => {
+  it("the plan is empty once everything is as wanted", () => {
     const desired = desiredOf((text) => text.replace(/links:[\s\S]*tunnels:/, "$&"));
     const managed = (each: DesiredLink): LinkView => ({
       ...viewOf(stateOf(securedPort({ port: each.port })), { peer: peerOn() }),
@@ -339,7 +143,7 @@ describe("the plan", () => {
     });
   });
 
-  it("leaves a link with a key of nobody's to adoption", () => {
+  it("the plan leaves a link with an unmanaged key to adoption", () => {
     const view = (each: DesiredLink): LinkView => ({
       ...viewOf(stateOf(securedPort({ port: each.port })), { peer: peerOn() }),
       link: each,
@@ -349,7 +153,7 @@ describe("the plan", () => {
     expect(notes[0]).toMatchObject({ next: "linkseal adopt erd-demo/secondary" });
   });
 
-  it("notes what it cannot read and plans nothing there", () => {
+  it("the plan notes devices that it cannot read, and plans nothing there", () => {
     const view = (each: DesiredLink): LinkView => ({ ...viewOf(undefined), link: each });
     const { steps, notes } = planned({ view, state: () => undefined });
     expect(steps).toEqual([]);
@@ -361,7 +165,7 @@ describe("the plan", () => {
     ]);
   });
 
-  it("mends drift only where repair is on", () => {
+  it("the plan mends drift only if repair is on", () => {
     const off = planned({ memory: bound, view: wrongRekey });
     expect(off.notes[0]?.text).toContain("sakRekeyMs");
     expect(off.notes[0]?.next).toContain("repair: on");
@@ -380,7 +184,7 @@ describe("the plan", () => {
     ]);
   });
 
-  it("gives a key that a restart took again, whatever repair says", () => {
+  it("the plan restores a key that a restart removed, whatever repair is set to", () => {
     const gone = {
       ...securedPort({ keys: known([], now) }),
       keyLoss: known("restart" as const, now),
@@ -395,7 +199,7 @@ describe("the plan", () => {
     }
   });
 
-  it("sends what it cannot mend to the doctor, whatever repair says", () => {
+  it("the plan sends drift that it cannot mend to the doctor, whatever repair is set to", () => {
     const view = (each: DesiredLink): LinkView => {
       const port = securedPort({ settings: known({ ...settings, suite: "gcm-aes-128" }, now) });
       return each.name === "primary"
@@ -417,7 +221,7 @@ describe("the plan", () => {
 });
 
 describe("a tunnel as a driver takes it", () => {
-  it("has the key by its id and all else as wanted", () => {
+  it("a tunnel for a driver has its key by id and every other setting as wanted", () => {
     const [wanted] = desiredOf().tunnels;
     if (wanted === undefined) throw new Error("the sample has no tunnel");
     expect(tunnelSpec(wanted, { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" })).toEqual({
@@ -437,7 +241,7 @@ describe("a tunnel as a driver takes it", () => {
 });
 
 describe("the plan that was shown", () => {
-  it("is the same after a journey over a socket", () => {
+  it("a shown plan is the same after a round trip over a socket", () => {
     const fresh = planned({});
     const wire: unknown = JSON.parse(JSON.stringify(fresh));
     expect(samePlan(wire, fresh)).toBe(true);
@@ -445,22 +249,28 @@ describe("the plan that was shown", () => {
   });
 
   const odd: readonly unknown[] = [undefined, null, 7, "x", [], {}, { steps: null }, { steps: [] }];
-  it.each(odd)("is not %j", (shown) => {
+  it.each(odd)("a shown plan is not the same as %j", (shown) => {
     expect(samePlan(shown, planned({}))).toBe(false);
   });
 
-  it.each([undefined, null, 7, "x"])("is not one with a step that is %j", (step) => {
-    const fresh = planned({});
-    expect(samePlan({ steps: fresh.steps.with(3, step as never) }, fresh)).toBe(false);
-  });
+  it.each([undefined, null, 7, "x"])(
+    "a shown plan is not the same as one with a step that is %j",
+    (step) => {
+      const fresh = planned({});
+      expect(samePlan({ steps: fresh.steps.with(3, step as never) }, fresh)).toBe(false);
+    },
+  );
 
-  it.each([{ low: 1, high: 0 }, { low: 0, high: 1 }, {}])("is not dark for %j", (darkMs) => {
-    const fresh = planned({});
-    const [first, ...rest] = fresh.steps;
-    expect(samePlan({ steps: [{ ...first, darkMs }, ...rest] }, fresh)).toBe(false);
-  });
+  it.each([{ low: 1, high: 0 }, { low: 0, high: 1 }, {}])(
+    "a shown plan is not the same as one with the outage %j",
+    (darkMs) => {
+      const fresh = planned({});
+      const [first, ...rest] = fresh.steps;
+      expect(samePlan({ steps: [{ ...first, darkMs }, ...rest] }, fresh)).toBe(false);
+    },
+  );
 
-  it("is not one with a step that differs in any field", () => {
+  it("a shown plan is not the same if any field of a step differs", () => {
     const fresh = planned({});
     for (const field of ["n", "where", "link", "does", "preview", "darkMs", "risk"] as const) {
       const [first, ...rest] = fresh.steps;
@@ -471,7 +281,7 @@ describe("the plan that was shown", () => {
     }
   });
 
-  it("names links by the config's order", () => {
+  it("the plan names links in the config's order", () => {
     expect(linkNamed("secondary").azureLink).toBe("link2");
   });
 });

@@ -1,4 +1,4 @@
-// What a plan says of a tunnel that exists, against what was last made of it.
+// The plan for an existing tunnel, compared with its last applied config.
 
 import { describe, expect, it } from "vitest";
 import { type Plan, plan } from "#agent/compare/plan.ts";
@@ -29,7 +29,7 @@ describe("the plan of a tunnel that exists", () => {
     return [steps.filter(({ does }) => does.includes("tunnel")), notes] as const;
   };
 
-  it("shows each setting that a newer config wants otherwise, and when the tunnel is dark", () => {
+  it("the plan shows each setting that a newer config changes, and when the tunnel is down", () => {
     const longer = desiredOf((text) =>
       text.replace("remote: [10.100.0.0/16]", "remote: [10.100.0.0/16, 10.101.0.0/16]"),
     );
@@ -43,16 +43,16 @@ describe("the plan of a tunnel that exists", () => {
     const dark = planned(longer, { ...capabilities, ipsec } as Capabilities);
     const [change] = dark.steps.filter(({ does }) => does.includes("tunnel"));
     expect(change).toMatchObject({
-      does: "change the tunnel hub-1, which is dark meanwhile",
+      does: "change the tunnel hub-1, which is down meanwhile",
       darkMs: { high: 60_000 },
     });
   });
 
-  it("says nothing where nothing differs", () => {
+  it("the plan has no step for a tunnel without differences", () => {
     expect(tunnelSteps(desiredOf())[0]).toEqual([]);
   });
 
-  it("names what cannot be made, and makes no step of it", () => {
+  it("the plan names a tunnel that cannot be changed in place, and has no step for it", () => {
     const moved = desiredOf();
     const tunnels = moved.tunnels.map((one) => ({ ...one, device: "edge-b" }));
     const [steps, notes] = tunnelSteps({ ...moved, tunnels });
@@ -71,9 +71,12 @@ describe("the plan of a tunnel that exists", () => {
     ["tunnels:\n  - name: hub-10\n  - name: hub-1\n", 3],
     ["tunnels:\n  - { name: hub-10, device: edge-a }\n  - { name: hub-1 }\n", 3],
     ['tunnels:\n  - device: edge-a\n    name: "hub-1"\n', 3],
-  ])("is complained of at its own line, and not at that of hub-10", (text, line) => {
-    const other = made && { ...made, device: "edge-z" };
-    const complaints = tunnelComplaints(desiredOf(), () => other, { text, file: "x.yaml" });
-    expect(complaints).toMatchObject([{ line, path: "tunnels hub-1" }]);
-  });
+  ])(
+    "a tunnel that cannot be changed is refused at its own line, not at that of hub-10",
+    (text, line) => {
+      const other = made && { ...made, device: "edge-z" };
+      const complaints = tunnelComplaints(desiredOf(), () => other, { text, file: "x.yaml" });
+      expect(complaints).toMatchObject([{ line, path: "tunnels hub-1" }]);
+    },
+  );
 });

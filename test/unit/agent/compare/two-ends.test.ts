@@ -1,4 +1,4 @@
-// What differs between the two ends, as `status` warns of it and as `plan` says what to do.
+// Differences between the two ends of a link: `status` warns of them, and `plan` lists the steps.
 
 import { describe, expect, it } from "vitest";
 import { planText } from "#agent/cli/plan-text.ts";
@@ -45,7 +45,7 @@ describe("status", () => {
       /link1: the far end has SCI off/,
     ],
   ];
-  it.each(slips)("warns of %s until it is put right", async (_name, slip, text) => {
+  it.each(slips)("status warns of %s until it is corrected", async (_name, slip, text) => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     await pair.run(120_000);
     expect(drift(pair)).toEqual([]);
@@ -60,7 +60,7 @@ describe("status", () => {
 });
 
 describe("the plan", () => {
-  it("says what the far end needs as a step at the far end, for a person", async () => {
+  it("the plan lists what the far end needs as a step for a person", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const { msee, azureLink } = pair.link("primary");
     msee.person(azureLink, { sci: "off", suite: "gcm-aes-256" });
@@ -79,7 +79,7 @@ describe("the plan", () => {
     expect(planText(plan)).toContain("(at erd-demo link1, by a person, link down for");
   });
 
-  it("names the version to go back to, and notes what no step mends", async () => {
+  it("the plan names the version to return to, and notes what no step mends", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const { msee, azureLink, key } = pair.link("primary");
     const [before] = pair.site.vault.pairs(key);
@@ -91,7 +91,7 @@ describe("the plan", () => {
     expect(notes.map(({ text }) => text).join("\n")).toMatch(/1 ports, of which 2 must carry/);
   });
 
-  it("of a first key has steps at both ends in one document", async () => {
+  it("the plan of a first key has steps at both ends in one document", async () => {
     const pair = new Pair("clear", "both ends");
     await pair.live();
     const { steps, wouldChange } = await planOf(pair);

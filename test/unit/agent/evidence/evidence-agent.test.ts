@@ -1,4 +1,4 @@
-// What the agent writes down of itself: changes, who asked, and what a crash kept from the log.
+// The agent's own records: changes, who asked for them, and those that a crash kept out of the log.
 
 import { describe, expect, it } from "vitest";
 import type { SealedReport } from "#agent/evidence/report/statement.ts";
@@ -11,7 +11,7 @@ async function report(bench: AgentBench): Promise<SealedReport> {
 }
 
 describe("the evidence of a first day", () => {
-  it("names every change and who asked, and nothing that was only looked at", async () => {
+  it("the evidence names every change and who asked, and no read", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     await bench.apply();
@@ -19,12 +19,12 @@ describe("the evidence of a first day", () => {
     await bench.ask("POST /v1/plan", { text: bench.config(), file: "demo.yaml" });
     await bench.ask("POST /v1/drain", { link: `${group}/primary` });
     await bench.ask("POST /v1/undrain", { link: `${group}/primary` });
-    await bench.ask("POST /v1/drain", { link: `${group}/nobody` });
+    await bench.ask("POST /v1/drain", { link: `${group}/absent` });
     await bench.run(200_000);
     const { changes, subjects } = await report(bench);
     const told = changes.map(({ what, about, who, text }) => [what, about, who, text].join(" | "));
     expect(told).toContain(`asked | ${group}/primary | test | drain: done`);
-    expect(told).toContain(`asked | ${group}/nobody | test | drain: refused: usage`);
+    expect(told).toContain(`asked | ${group}/absent | test | drain: refused: usage`);
     expect(told).toContain(`handDrain | ${group}/primary | test | its traffic was moved away`);
     expect(told.filter((line) => line.includes("plan"))).toEqual([]);
     expect(told[0]).toMatch(
@@ -42,7 +42,7 @@ describe("the evidence of a first day", () => {
     expect(bench.violations()).toEqual([]);
   });
 
-  it("tells after a restart what the log could not take before", async () => {
+  it("after a restart the evidence has changes that the log could not take before", async () => {
     const bench = new AgentBench("clear");
     const refusing = (disk: Disk): Disk => ({
       read: (name) => disk.read(name),
@@ -68,13 +68,13 @@ describe("the evidence of a first day", () => {
     expect(bound.map(({ about }) => about)).toEqual([`${group}/primary`, `${group}/secondary`]);
     const done = changes.filter(({ text }) => text.startsWith("enrol done"));
     expect(done.length).toBeGreaterThan(0);
-    // Nothing is told twice.
+    // No change is recorded twice.
     const once = changes.map(({ what, about, at, text }) => [what, about, at, text].join());
     expect(new Set(once).size).toBe(once.length);
     expect(breaks.map(({ what }) => what)).toEqual(["start", "start"]);
   });
 
-  it("warns while the disk takes no records, and goes on with its work", async () => {
+  it("the agent warns while the disk takes no records, and continues its work", async () => {
     const bench = new AgentBench("clear");
     const full = (disk: Disk): Disk => ({
       ...{ read: (name) => disk.read(name), list: (prefix) => disk.list(prefix) },
@@ -93,7 +93,7 @@ describe("the evidence of a first day", () => {
     expect(bench.broken).toEqual([]);
   });
 
-  it("warns of a full disk for as long as nothing can be confirmed", async () => {
+  it("the agent warns of a full disk until something can be confirmed", async () => {
     const bench = new AgentBench("protected");
     await bench.live();
     await bench.apply();
@@ -111,7 +111,7 @@ describe("the evidence of a first day", () => {
     expect(bench.broken).toEqual([]);
   });
 
-  it("has no report before there is a record that is confirmed", async () => {
+  it("there is no report before a record is confirmed", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     const reply = await bench.reply("GET /v1/report");

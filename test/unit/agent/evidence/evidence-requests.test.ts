@@ -1,5 +1,5 @@
-// What requests leave in the audit log: by their own subject, before the answer, and however many
-// others are refused beside them.
+// Records of requests in the audit log: each names its subject, is written before the answer, and
+// survives any number of refused requests.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import type { SealedReport } from "#agent/evidence/report/statement.ts";
@@ -11,7 +11,7 @@ import { AuditBench, seen, settings } from "../../kit/audit-kit.ts";
 const primary = `${group}/primary`;
 const audits = (name: string): boolean => name.startsWith("audit");
 
-/** A disk of whose space the audit log alone gets none, as long as `isFull`. */
+/** A disk that refuses only the audit log's writes while `isFull` is set. */
 class Shelf {
   isFull = false;
 
@@ -38,7 +38,12 @@ async function protectedSite(shelf = new Shelf()): Promise<AgentBench> {
   return bench;
 }
 
-/** `WHAT | ABOUT | WHO | TEXT`, as an auditor reads them. */
+/**
+ * Returns the records as `WHAT
+ * ABOUT
+ * WHO
+ * TEXT`.
+ */
 async function evidence(bench: AgentBench): Promise<readonly string[]> {
   const to = new Date(bench.site.clock.wall() + 1000).toISOString();
   const report = (await bench.ask(`GET /v1/report?from=2026-11-24&to=${to}`)) as SealedReport;
@@ -49,7 +54,7 @@ const asked = async (bench: AgentBench): Promise<readonly string[]> =>
   (await evidence(bench)).filter((line) => line.startsWith("asked"));
 
 describe("a change beside refused requests", () => {
-  it("is in the report, whatever their number, on a disk that was full meanwhile", async () => {
+  it("a change is in the report despite many refused requests and a full disk", async () => {
     const shelf = new Shelf();
     const bench = await protectedSite(shelf);
     shelf.isFull = true;
@@ -63,7 +68,7 @@ describe("a change beside refused requests", () => {
     const told = await asked(bench);
     expect(told).toContain(`asked | ${primary} | test | drain: done`);
     expect(told).toContain(`asked | ${primary} | test | undrain: done`);
-    // Every one of them is counted, in one record a minute.
+    // Every refusal is counted, in one record a minute.
     const counts = told.filter((line) => line.includes("retire: refused: usage"));
     const sum = counts.map((line) => Number(/\| (\d+) requests/.exec(line)?.[1]));
     expect(sum.reduce((all, one) => all + one, 0)).toBe(3_000);
@@ -71,7 +76,7 @@ describe("a change beside refused requests", () => {
     expect(bench.broken).toEqual([]);
   });
 
-  it("leaves a finding in its place too", async () => {
+  it("refused requests displace no finding from the report", async () => {
     const bench = new AuditBench();
     const recorder = await bench.live();
     await bench.judge(300_000, seen("g/a", "protected"));
@@ -90,7 +95,7 @@ describe("a change beside refused requests", () => {
 });
 
 describe("what was dropped", () => {
-  it("is unknown, and never protected by what was found before it", async () => {
+  it("the time of dropped records is unknown, never protected by an earlier finding", async () => {
     const bench = new AuditBench();
     const recorder = await bench.live();
     await bench.judge(300_000, seen("g/a", "protected"));
@@ -104,7 +109,8 @@ describe("what was dropped", () => {
     await bench.judge(400_000, seen("g/a", "protected"));
     const { entries } = await bench.trail();
     expect(entries.map((entry) => (entry.kind === "gap" ? entry.why : ""))).toContain("dropped");
-    // Protected up to the fault, unknown to the gap, and only then what was found after it.
+    // The link is protected up to the fault and unknown up to the gap; later verdicts count only
+    // from the gap on.
     const [first, second] = await bench.line();
     const end = Number(/^0s-(\d+)s protected$/.exec(first ?? "")?.[1]);
     expect(end).toBeGreaterThan(100);
@@ -119,7 +125,7 @@ describe("the subject of a request", () => {
     bench = await protectedSite();
   });
 
-  it("is the member that the verb uses, and a decoy beside it is refused", async () => {
+  it("the subject of a request is the member that its verb uses, never a decoy", async () => {
     const decoy = { link: primary, target: "lab/unused" };
     expect(await bench.ask("POST /v1/drain", decoy)).toMatchObject({ code: "usage" });
     expect(bench.drained()).toEqual([false, false]);
@@ -131,7 +137,7 @@ describe("the subject of a request", () => {
     expect(told).toContain(`asked | ${primary} | test | drain: done`);
   });
 
-  it("is named for every verb that has one", async () => {
+  it("every verb with a subject records it", async () => {
     await bench.ask("POST /v1/psk/proceed", { tunnel: "hub-9" });
     await bench.run(120_000);
     await bench.ask("POST /v1/config/rollback", { number: 7 });
@@ -141,14 +147,14 @@ describe("the subject of a request", () => {
     expect(told).toContain("asked | config 7 | test | config/rollback: refused: usage");
   });
 
-  it("of a config that was accepted again is its number", async () => {
+  it("the subject of a config that is accepted again is its number", async () => {
     expect(await bench.ask("POST /v1/config/rollback", { number: 1 })).toMatchObject({ number: 2 });
     expect(await asked(bench)).toContain("asked | config 1 | test | config/rollback: accepted");
   });
 });
 
 describe("an answer", () => {
-  it("comes once its record is on the disk: no crash after it takes the record", async () => {
+  it("the answer comes once its record is on the disk, so no crash loses the record", async () => {
     const bench = await protectedSite();
     await bench.ask("POST /v1/drain", { link: primary });
     bench.disk.crash();
@@ -158,7 +164,7 @@ describe("an answer", () => {
     expect(await asked(bench)).toContain(`asked | ${primary} | test | drain: done`);
   });
 
-  it("says that the log has no record, and the traffic is back all the same", async () => {
+  it("the answer reports that the log has no record, and the traffic is back", async () => {
     const shelf = new Shelf();
     const bench = await protectedSite(shelf);
     expect(await bench.ask("POST /v1/drain", { link: primary })).toEqual({ drained: primary });
@@ -173,7 +179,7 @@ describe("an answer", () => {
     expect(await asked(bench)).toContain(`asked | ${primary} | test | undrain: done`);
   });
 
-  it("to an undrain that the journal cannot take says what was done", async () => {
+  it("the answer to an undrain that the journal cannot record reports what was done", async () => {
     const bench = new AgentBench("clear");
     let isFull = false;
     const full = (disk: Disk): Disk => ({
@@ -206,7 +212,7 @@ describe("an answer", () => {
 });
 
 describe("requests without effect", () => {
-  it("are one record a socket and minute, with verbs, reasons and their number", async () => {
+  it("requests without effect are one record per socket and minute, with their count", async () => {
     const bench = await protectedSite();
     for (let index = 0; index < 30; index += 1) {
       await bench.ask("POST /v1/retire", { name: `gone-${index}` });

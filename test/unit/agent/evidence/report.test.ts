@@ -1,4 +1,4 @@
-// A report adds up, is the same octets each time, and tells whoever changes it.
+// A report adds up, has the same octets each time, and a verification finds every change to it.
 
 import { generateKeyPairSync } from "node:crypto";
 import fc from "fast-check";
@@ -47,7 +47,7 @@ beforeAll(async () => {
 });
 
 describe("a report", () => {
-  it("tells when, with which suite and key, and what was changed by whom", () => {
+  it("a report shows when a link was protected, with which key, and who changed what", () => {
     const [link, tunnel] = report.subjects;
     expect(link?.intervals.map(({ answer, verdict }) => `${answer} ${verdict}`)).toEqual([
       "protected protected",
@@ -72,7 +72,7 @@ describe("a report", () => {
     expect([report.about.end, report.chain.before?.seq]).toEqual(["final", 3]);
   });
 
-  it("fills its period without a hole, and its totals add up", () => {
+  it("a report fills its period without a gap, and its totals add up", () => {
     for (const { intervals, totals } of report.subjects) {
       expect(intervals[0]?.from).toBe(report.about.from);
       expect(intervals.at(-1)?.to).toBe(report.about.to);
@@ -86,12 +86,12 @@ describe("a report", () => {
     }
   });
 
-  it("is the same octets whenever it is made", async () => {
+  it("a report has the same octets whenever it is made", async () => {
     expect(reportFile(sealReport(await sample(), signer()))).toBe(reportFile(sealed));
     expect(htmlOf(sealReport(await sample(), signer()))).toBe(htmlOf(sealed));
   });
 
-  it("has shares that add up, and never rounds protected time up", () => {
+  it("the shares of a report add up, and protected time is never rounded up", () => {
     const part = fc.integer({ min: 0, max: 2_678_400_000 });
     fc.assert(
       fc.property(part, part, part, (a, b, c) => {
@@ -105,7 +105,7 @@ describe("a report", () => {
     expect(thousandths([999_999_999, 1, 0], 1_000_000_000)).toEqual([99_999, 1, 0]);
   });
 
-  it("is printed without a script, and what came from outside is text", () => {
+  it("a printed report has no script, and foreign text stays text", () => {
     const html = htmlOf(sealed);
     expect(html).not.toMatch(/<script|javascript:|\son\w+=|https?:/i);
     expect(html).toContain("drain &lt;g/a&gt; &amp; &quot;more&quot;");
@@ -113,7 +113,7 @@ describe("a report", () => {
     expect(html).toContain("@page");
   });
 
-  it("writes spans and moments as they are read", () => {
+  it("a report writes durations and moments in readable form", () => {
     expect(spanOf(93_784_005)).toBe("1 d 02:03:04.005");
     expect(spanOf(0)).toBe("00:00:00.000");
     expect(momentOf("2026-11-24")).toBe(Date.UTC(2026, 10, 24));
@@ -129,12 +129,12 @@ describe("a verification", () => {
   const checked = (file: string | Uint8Array, by = signer()) =>
     verifyReport(typeof file === "string" ? octets(file) : file, keyOf(by));
 
-  it("finds both forms sound with the key that signed", () => {
+  it("a verification with the signing key finds JSON and HTML sound", () => {
     expect(checked(reportFile(sealed))).toMatchObject({ kind: "sound", form: "json" });
     expect(checked(htmlOf(sealed))).toMatchObject({ kind: "sound", form: "html" });
   });
 
-  it("says which key signed, and not that it is sound, with another", () => {
+  it("a verification with another key names the signing key and is not sound", () => {
     const verified = checked(reportFile(sealed), signer(4));
     const text = `it was signed with ${signer().keyId}, and the key given is ${signer(4).keyId}`;
     expect(verified).toEqual({ kind: "changed", faults: [{ where: "seal", text }] });
@@ -144,7 +144,7 @@ describe("a verification", () => {
     ["json", 1],
     ["html", effort(5, 1)],
   ] as const)(
-    "finds a changed octet of a %s file, tried at one in %i",
+    "a verification finds a changed octet of a %s file, tried at one in %i",
     { timeout: 300_000 },
     (form, step) => {
       const file = octets(form === "json" ? reportFile(sealed) : htmlOf(sealed));
@@ -161,7 +161,7 @@ describe("a verification", () => {
     },
   );
 
-  it("finds whatever is cut, put in, doubled or written otherwise", () => {
+  it("a verification finds everything cut, added, doubled or rewritten", () => {
     const whole = reportFile(sealed);
     const key = keyOf(signer());
     const places = fc.integer({ min: 0, max: whole.length });
@@ -177,14 +177,14 @@ describe("a verification", () => {
     expect(checked(`\uFEFF${whole}`).kind).toBe("changed");
   });
 
-  it("names the section that was changed", () => {
+  it("a verification names the changed section", () => {
     const faults = (change: (copy: SealedReport) => unknown) => {
       const copy = structuredClone(sealed);
       change(copy);
       const verified = checked(reportFile(copy));
       return verified.kind === "changed" ? verified.faults.map(({ where }) => where) : [];
     };
-    // The types say that it is read-only.
+    // The type is read-only, so the copy is cast.
     const loose = (copy: SealedReport) => copy as unknown as Record<string, never>;
     expect(faults((copy) => Object.assign(copy.about, { site: "other" }))).toEqual(["about"]);
     expect(faults((copy) => Object.assign(copy.subjects[1] ?? {}, { kind: "link" }))).toEqual([
@@ -199,7 +199,7 @@ describe("a verification", () => {
     expect(faults((copy) => (copy.subjects as unknown[]).reverse())).toHaveLength(4);
   });
 
-  it("finds what was put into the seal, for which no digest speaks", () => {
+  it("a verification finds additions to the seal, which no digest covers", () => {
     const whole = reportFile(sealed);
     const [head = "", tail = ""] = whole.split('"signature":');
     const put = `${head}"note":"all was well","signature":${tail}`;
@@ -208,7 +208,7 @@ describe("a verification", () => {
     expect(checked(htmlOf({ ...sealed, seal: JSON.parse(put).seal })).kind).toBe("changed");
   });
 
-  it("takes no file that only looks like a report", () => {
+  it("a verification refuses a file that only resembles a report", () => {
     for (const file of [
       "",
       "{}",
@@ -222,7 +222,7 @@ describe("a verification", () => {
     expect(checked(new Uint8Array([0xff, 0xfe])).kind).toBe("changed");
   });
 
-  it("takes a public Ed25519 key and nothing else", () => {
+  it("a verification accepts a public Ed25519 key and nothing else", () => {
     const own = generateKeyPairSync("ed25519");
     const secret = own.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
     const other = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey;

@@ -1,5 +1,5 @@
-// What a scorecard proves of documents that are shaped as Microsoft's published examples, one wrong
-// proof after the other.
+// The verdicts of a scorecard for documents shaped like Microsoft's published examples: each case
+// would be a wrong proof.
 
 import { describe, expect, it } from "vitest";
 import type { Resource } from "#agent/evidence/scorecard/estate.ts";
@@ -24,7 +24,7 @@ interface Site {
   readonly read: (path: string) => Promise<unknown>;
 }
 
-/** The row of a scorecard on a site with one link. */
+/** Returns the row of a scorecard on a site with one link. */
 async function rowOn(row: string, { status, read }: Site) {
   const azure = { ...desired.azure, kind: "azure", vault, scopes: [scope] };
   const group = { name: link.group, expressRoutePort: port, links: [link] };
@@ -42,7 +42,10 @@ async function rowOn(row: string, { status, read }: Site) {
   return { verdict: found.verdict, evidence: found.evidence.join("; "), next: found.next };
 }
 
-/** The same where nobody has seen the link, and its resource group holds these. */
+/**
+ * Returns the row for a link that was never observed and a resource group that contains these
+ * documents.
+ */
 async function rowOf(row: string, ...documents: readonly Resource[]) {
   const read = async (path: string) => {
     const lower = path.toLowerCase();
@@ -61,7 +64,7 @@ async function rowOf(row: string, ...documents: readonly Resource[]) {
 }
 
 describe("what the agent saw of a link", () => {
-  it("is stale when a scorecard tells it, though it was fresh when Azure was asked", async () => {
+  it("an observation that aged while Azure was read is stale in the scorecard", async () => {
     let verdict = "protected";
     const ages = { farEndMs: null };
     const status = () => ({
@@ -78,7 +81,7 @@ describe("what the agent saw of a link", () => {
   });
 });
 
-/** The part of a row that speaks of the only document: parts that find nothing are left out. */
+/** Returns the part of a row about the only document; parts that find nothing are left out. */
 async function saysOf(row: string, name: string, ...documents: readonly Resource[]) {
   const { verdict, evidence, next } = await rowOf(row, ...documents);
   expect(next === null).toBe(verdict === "proven");
@@ -129,12 +132,15 @@ describe("a security group that lets public addresses log in is not proven to be
     ["10.1.2.3", closed],
     ["fd00::/8", closed],
     ["VirtualNetwork", closed],
-  ])("from %j", async (sources, says) => {
-    const found = await saysOf("bastion", "testnsg", group(sources));
-    expect(found).toEqual(says);
-  });
+  ])(
+    "a security group that allows logins from %j is not proven to be closed",
+    async (sources, says) => {
+      const found = await saysOf("bastion", "testnsg", group(sources));
+      expect(found).toEqual(says);
+    },
+  );
 
-  it("and one that lets them in elsewhere, or does not let them in, is", async () => {
+  it("a security group that opens other ports, or denies logins, is proven closed", async () => {
     for (const more of [{ destinationPortRange: "443" }, { access: "Deny" }]) {
       const found = await saysOf("bastion", "testnsg", group("0.0.0.0/1", more));
       expect(found).toEqual(closed);
@@ -166,7 +172,7 @@ describe("a policy that linkseal's own config calls weak is not proven to be str
     ["ikeEncryption", "DES3"],
     ["pfsGroup", "None"],
     ["ipsecEncryption", "None"],
-  ])("%s %s", async (field, word) => {
+  ])("an IPsec policy with the weak %s %s is not proven", async (field, word) => {
     const found = await saysOf(
       "ipsec-connections",
       "connS2S",
@@ -175,13 +181,13 @@ describe("a policy that linkseal's own config calls weak is not proven to be str
     expect(found).toEqual([`connS2S has a weak ${field}`]);
   });
 
-  it("and the strong one is", async () => {
+  it("an IPsec policy with strong algorithms is proven", async () => {
     expect(await saysOf("ipsec-connections", "connS2S", connection("IPsec", {}))).toEqual(isStrong);
   });
 });
 
 describe("a connection between virtual networks is not left out", () => {
-  it("without a policy of its own it fails", async () => {
+  it("a Vnet2Vnet connection without its own policy fails", async () => {
     const row = await rowOf("ipsec-connections", connection("Vnet2Vnet"));
     expect(row).toMatchObject({
       verdict: "failed",
@@ -191,7 +197,7 @@ describe("a connection between virtual networks is not left out", () => {
     expect(good).toMatchObject({ verdict: "proven", evidence: isStrong[0] });
   });
 
-  it("but needs no private address, and ExpressRoute is no IPsec", async () => {
+  it("a Vnet2Vnet connection needs no private address, and ExpressRoute is not IPsec", async () => {
     const found = await saysOf(
       "ipsec-over-private-peering",
       "connS2S",
@@ -244,13 +250,13 @@ describe("a listener with an SSL profile of an old policy is not proven to take 
     ["failed", { policyType: "Custom", minProtocolVersion: "TLSv1_1", cipherSuites: [] }, old],
     ["proven", { policyType: "CustomV2", minProtocolVersion: "TLSv1_3" }, "TLS end to end"],
     ["proven", undefined, "TLS end to end"],
-  ])("%s with %j", async (verdict, policy, says) => {
+  ])("a listener's SSL profile is %s with %j", async (verdict, policy, says) => {
     const gateway = appGateway(profile(policy), { sslProfile });
     const row = await rowOf("app-gateway-tls", gateway);
     expect(row).toMatchObject({ verdict, evidence: expect.stringContaining(says) });
   });
 
-  it("nor is one whose profile is not shown, and an unused one does not count", async () => {
+  it("a listener's hidden SSL profile is not proven, and an unused one is ignored", async () => {
     expect(await rowOf("app-gateway-tls", appGateway({}, { sslProfile }))).toMatchObject({
       verdict: "notVerifiable",
       evidence: expect.stringContaining("a listener of appgw has an SSL profile that is not shown"),
@@ -269,24 +275,27 @@ describe("a firewall policy that was never read does not prove a firewall", () =
   const cases = [
     ["failed", { state: "Disabled", mode: "Prevention" }, "of NAME is switched off"],
     ["failed", { state: "Enabled", mode: "Detection" }, "of NAME only detects"],
-    ["notVerifiable", undefined, "of NAME does not tell its state and mode"],
+    ["notVerifiable", undefined, "of NAME does not report its state and mode"],
     ["proven", { state: "Enabled", mode: "Prevention" }, "NAME has firewall policy"],
   ] as const;
 
-  it.each(cases)("of an Application Gateway: %s with %j", async (verdict, settings, says) => {
-    const firewallPolicy = { id: wafId("ApplicationGateway", "Policy1").toUpperCase() };
-    const row = await rowOf(
-      "app-gateway-waf",
-      appGateway({ firewallPolicy }),
-      policy("ApplicationGateway", "Policy1", settings),
-    );
-    expect(row).toMatchObject({
-      verdict,
-      evidence: expect.stringContaining(says.replace("NAME", "appgw")),
-    });
-  });
+  it.each(cases)(
+    "the firewall policy of an Application Gateway is %s with %j",
+    async (verdict, settings, says) => {
+      const firewallPolicy = { id: wafId("ApplicationGateway", "Policy1").toUpperCase() };
+      const row = await rowOf(
+        "app-gateway-waf",
+        appGateway({ firewallPolicy }),
+        policy("ApplicationGateway", "Policy1", settings),
+      );
+      expect(row).toMatchObject({
+        verdict,
+        evidence: expect.stringContaining(says.replace("NAME", "appgw")),
+      });
+    },
+  );
 
-  it("of an Application Gateway, from a group that is not read", async () => {
+  it("a firewall policy of a group that is not read proves nothing for its gateway", async () => {
     const firewallPolicy = { id: wafId("ApplicationGateway", "elsewhere") };
     expect(await rowOf("app-gateway-waf", appGateway({ firewallPolicy }))).toEqual({
       verdict: "notVerifiable",
@@ -295,7 +304,7 @@ describe("a firewall policy that was never read does not prove a firewall", () =
     });
   });
 
-  it("of one listener, beside a good one of the gateway", async () => {
+  it("the policy of one listener counts beside a good one of the gateway", async () => {
     const firewallPolicy = { id: wafId("ApplicationGateway", "Policy1") };
     const open = { id: wafId("ApplicationGateway", "Policy2") };
     const row = await rowOf(
@@ -310,7 +319,7 @@ describe("a firewall policy that was never read does not prove a firewall", () =
     });
   });
 
-  it("nor does the gateway's own firewall, while it only detects", async () => {
+  it("the gateway's own firewall is not proven while it only detects", async () => {
     const own = (firewallMode: string): Resource =>
       appGateway({
         webApplicationFirewallConfiguration: {
@@ -321,29 +330,32 @@ describe("a firewall policy that was never read does not prove a firewall", () =
     expect((await rowOf("app-gateway-waf", own("Prevention"))).verdict).toBe("proven");
   });
 
-  it.each(cases)("of a Front Door: %s with %j", async (verdict, settings, says) => {
-    const profile = "Microsoft.Cdn/profiles";
-    const { state, ...rest } = settings ?? { state: undefined };
-    const named = settings === undefined ? undefined : { ...rest, enabledState: state };
-    const endpoint = { id: `${scope}/providers/${profile}/profile1/afdEndpoints/endpoint1` };
-    const row = await rowOf(
-      "front-door-waf",
-      resource(profile, "profile1", { resourceState: "Active" }),
-      resource(`${profile}/profile1/securityPolicies`, "securityPolicy1", {
-        parameters: {
-          type: "WebApplicationFirewall",
-          wafPolicy: { id: wafId("FrontDoor", "wafTest") },
-          associations: [{ domains: [endpoint], patternsToMatch: ["/*"] }],
-        },
-        deploymentStatus: "NotStarted",
-      }),
-      policy("FrontDoor", "wafTest", named),
-    );
-    expect(row).toMatchObject({
-      verdict,
-      evidence: expect.stringContaining(says.replace("NAME", "profile1")),
-    });
-  });
+  it.each(cases)(
+    "the firewall policy of a Front Door is %s with %j",
+    async (verdict, settings, says) => {
+      const profile = "Microsoft.Cdn/profiles";
+      const { state, ...rest } = settings ?? { state: undefined };
+      const named = settings === undefined ? undefined : { ...rest, enabledState: state };
+      const endpoint = { id: `${scope}/providers/${profile}/profile1/afdEndpoints/endpoint1` };
+      const row = await rowOf(
+        "front-door-waf",
+        resource(profile, "profile1", { resourceState: "Active" }),
+        resource(`${profile}/profile1/securityPolicies`, "securityPolicy1", {
+          parameters: {
+            type: "WebApplicationFirewall",
+            wafPolicy: { id: wafId("FrontDoor", "wafTest") },
+            associations: [{ domains: [endpoint], patternsToMatch: ["/*"] }],
+          },
+          deploymentStatus: "NotStarted",
+        }),
+        policy("FrontDoor", "wafTest", named),
+      );
+      expect(row).toMatchObject({
+        verdict,
+        evidence: expect.stringContaining(says.replace("NAME", "profile1")),
+      });
+    },
+  );
 });
 
 describe("an alert that reaches no person, or watches something else, proves no monitoring", () => {
@@ -371,28 +383,51 @@ describe("an alert that reaches no person, or watches something else, proves no 
     rowOf("monitoring", circuit, ofPort, ...alerts);
 
   it.each([
-    ["notVerifiable", "BgpAvailability", { actions: [] }, /circuit1 has an action group: who gets/],
-    [
-      "notVerifiable",
-      "BgpAvailability",
-      { actions: [{}] },
-      /circuit1 has an action group: who gets/,
-    ],
-    [
-      "notVerifiable",
-      "FastPathRoutesCountForCircuit",
-      {},
-      /no alert rule of circuit1 that was read/,
-    ],
-    ["notVerifiable", "LineProtocol", {}, /watches ArpAvailability or BgpAvailability/],
-    ["failed", "BgpAvailability", { enabled: false }, /every alert rule of circuit1 is off/],
-    ["proven", "ArpAvailability", {}, /an alert rule watches circuit1 and has an action group/],
-  ])("%s: %s with %j", async (verdict, metric, more, says) => {
-    const row = await monitoring(alert(circuitId, metric, more));
-    expect(row).toMatchObject({ verdict, evidence: expect.stringMatching(says) });
-  });
+    {
+      verdict: "notVerifiable",
+      metric: "BgpAvailability",
+      more: { actions: [] },
+      says: /circuit1 has an action group: who gets/,
+    },
+    {
+      verdict: "notVerifiable",
+      metric: "BgpAvailability",
+      more: { actions: [{}] },
+      says: /circuit1 has an action group: who gets/,
+    },
+    {
+      verdict: "notVerifiable",
+      metric: "FastPathRoutesCountForCircuit",
+      more: {},
+      says: /no alert rule of circuit1 that was read/,
+    },
+    {
+      verdict: "notVerifiable",
+      metric: "LineProtocol",
+      more: {},
+      says: /watches ArpAvailability or BgpAvailability/,
+    },
+    {
+      verdict: "failed",
+      metric: "BgpAvailability",
+      more: { enabled: false },
+      says: /every alert rule of circuit1 is off/,
+    },
+    {
+      verdict: "proven",
+      metric: "ArpAvailability",
+      more: {},
+      says: /an alert rule watches circuit1 and has an action group/,
+    },
+  ])(
+    "monitoring is $verdict by an alert on $metric with $more",
+    async ({ verdict, metric, more, says }) => {
+      const row = await monitoring(alert(circuitId, metric, more));
+      expect(row).toMatchObject({ verdict, evidence: expect.stringMatching(says) });
+    },
+  );
 
-  it("is proven by light or line of a port, and by no metric of its circuit", async () => {
+  it("monitoring of a port is proven by line or light, not by its circuit's metrics", async () => {
     const good = alert(circuitId, "ArpAvailability");
     const light = await rowOf("monitoring", circuit, good, alert(port, "rxlightlevel"));
     expect(light.verdict).toBe("proven");
@@ -412,12 +447,15 @@ describe("a vault that may be purged is not proven to be closed", () => {
   it.each([
     [undefined, "kv-1 lacks purge protection"],
     [true, "kv-1 has soft delete, purge protection, Azure RBAC, "],
-  ])("enablePurgeProtection %j", async (enablePurgeProtection, says) => {
-    const found = resource("Microsoft.KeyVault/vaults", "kv-1", {
-      ...properties,
-      enablePurgeProtection,
-    });
-    const [text] = await saysOf("macsec-keys-in-vault", "kv-1", found);
-    expect(text).toContain(says);
-  });
+  ])(
+    "a vault with enablePurgeProtection %j passes only if that is true",
+    async (enablePurgeProtection, says) => {
+      const found = resource("Microsoft.KeyVault/vaults", "kv-1", {
+        ...properties,
+        enablePurgeProtection,
+      });
+      const [text] = await saysOf("macsec-keys-in-vault", "kv-1", found);
+      expect(text).toContain(says);
+    },
+  );
 });

@@ -1,5 +1,5 @@
-// A tunnel as the backup of links: how its traffic rides, when that is no way in the clear, and
-// when nobody may count on it.
+// A tunnel as the backup of links: how its traffic is routed, when that is not a path in the clear,
+// and when it cannot be relied on.
 
 import { describe, expect, it } from "vitest";
 import { ridingOf, unprovenCause } from "#agent/health/backup.ts";
@@ -30,75 +30,115 @@ const backed = (change: Partial<BackedLink> = {}): BackedLink => ({
 });
 const down = backed({ verdict: "down", reason });
 
-describe("what a backup protects", () => {
+describe("the traffic that a backup protects", () => {
   const rides = (routes: readonly Route[], ...links: readonly BackedLink[]) =>
     ridingOf(backup, known(routes, newest), links);
 
-  it.each<[string, readonly Route[], readonly BackedLink[], string]>([
-    ["by the link", [over(), into(hub, "hub-1", false)], [backed()], "standby"],
-    ["by another tunnel", [into(hub, "hub-2")], [down], "standby"],
-    ["nowhere", [], [down], "standby"],
-    ["by it, with no link", [into()], [down], "carries"],
-    [
-      "by it, with a drained link",
-      [over(hub, "p1", false), into()],
-      [backed({ drain: "on" })],
-      "carries",
-    ],
-    ["by it, with a link without a route", [into()], [backed()], "carries"],
-    [
-      "by it, with a link of unknown state",
-      [over(), into()],
-      [backed({ verdict: "unknown" })],
-      "carries",
-    ],
-    ["by it, beside a link", [over(hub, "p1", false), into()], [backed()], "preferred"],
-    [
-      "by it, beside a degraded link",
-      [over(hub, "p1", false), into()],
-      [backed({ verdict: "degraded" })],
-      "preferred",
-    ],
-    [
-      "by it, beside a second link",
-      [over(hub, "p2", false), into()],
-      [down, backed({ port: "p2" })],
-      "preferred",
-    ],
-    ["by both alike", [over(), into()], [backed()], "preferred"],
-    ["a part of it", [over(), into("10.100.7.0/24")], [backed()], "preferred"],
-    ["more than it, which is shorter", [over(), into("10.0.0.0/8")], [backed()], "standby"],
-    [
-      "beside what is longer and elsewhere",
-      [over("192.0.2.0/24"), into("192.0.2.0/25"), into()],
-      [down],
-      "carries",
-    ],
-    ["by the link, with something else in it", [over(), into("10.200.7.0/24")], [down], "standby"],
-    [
-      "by it, with a route over a port of nobody's",
-      [over(hub, "p9", false), into()],
-      [backed()],
-      "carries",
-    ],
-    [
-      "by it, with a link that leads elsewhere",
-      [over("192.0.2.0/24", "p1"), into()],
-      [backed()],
-      "carries",
-    ],
-    ["but for the neighbour inside", [over(), into("169.254.21.1/32")], [backed()], "standby"],
-  ])("rides %s", (_how, routes, links, kind) => {
+  it.each<{
+    readonly how: string;
+    readonly routes: readonly Route[];
+    readonly links: readonly BackedLink[];
+    readonly kind: string;
+  }>([
+    {
+      how: "by the link",
+      routes: [over(), into(hub, "hub-1", false)],
+      links: [backed()],
+      kind: "standby",
+    },
+    { how: "by another tunnel", routes: [into(hub, "hub-2")], links: [down], kind: "standby" },
+    { how: "nowhere", routes: [], links: [down], kind: "standby" },
+    { how: "by it, with no link", routes: [into()], links: [down], kind: "carries" },
+    {
+      how: "by it, with a drained link",
+      routes: [over(hub, "p1", false), into()],
+      links: [backed({ drain: "on" })],
+      kind: "carries",
+    },
+    {
+      how: "by it, with a link without a route",
+      routes: [into()],
+      links: [backed()],
+      kind: "carries",
+    },
+    {
+      how: "by it, with a link of unknown state",
+      routes: [over(), into()],
+      links: [backed({ verdict: "unknown" })],
+      kind: "carries",
+    },
+    {
+      how: "by it, beside a link",
+      routes: [over(hub, "p1", false), into()],
+      links: [backed()],
+      kind: "preferred",
+    },
+    {
+      how: "by it, beside a degraded link",
+      routes: [over(hub, "p1", false), into()],
+      links: [backed({ verdict: "degraded" })],
+      kind: "preferred",
+    },
+    {
+      how: "by it, beside a second link",
+      routes: [over(hub, "p2", false), into()],
+      links: [down, backed({ port: "p2" })],
+      kind: "preferred",
+    },
+    { how: "by both alike", routes: [over(), into()], links: [backed()], kind: "preferred" },
+    {
+      how: "a part of it",
+      routes: [over(), into("10.100.7.0/24")],
+      links: [backed()],
+      kind: "preferred",
+    },
+    {
+      how: "more than it, which is shorter",
+      routes: [over(), into("10.0.0.0/8")],
+      links: [backed()],
+      kind: "standby",
+    },
+    {
+      how: "beside what is longer and elsewhere",
+      routes: [over("192.0.2.0/24"), into("192.0.2.0/25"), into()],
+      links: [down],
+      kind: "carries",
+    },
+    {
+      how: "by the link, with something else in it",
+      routes: [over(), into("10.200.7.0/24")],
+      links: [down],
+      kind: "standby",
+    },
+    {
+      how: "by it, with a route over a port of no link",
+      routes: [over(hub, "p9", false), into()],
+      links: [backed()],
+      kind: "carries",
+    },
+    {
+      how: "by it, with a link that leads elsewhere",
+      routes: [over("192.0.2.0/24", "p1"), into()],
+      links: [backed()],
+      kind: "carries",
+    },
+    {
+      how: "but for the neighbour inside",
+      routes: [over(), into("169.254.21.1/32")],
+      links: [backed()],
+      kind: "standby",
+    },
+  ])("protected traffic of a backup is routed $how", ({ routes, links, kind }) => {
     expect(rides(routes, ...links).kind).toBe(kind);
   });
 
-  it("and the address of its neighbour, which lies within, are not the same", () => {
+  it("the address of the BGP neighbour within a protected prefix is not protected traffic", () => {
     const own = { ...backup, bgp: { ...bgp, peer: "10.100.255.30" } };
     const routes = known([over(), into("10.100.255.30/32")], newest);
     expect(ridingOf(own, routes, [backed()])).toEqual({ kind: "standby" });
   });
 
-  it("is told with every link's reason, or with the link that would carry it", () => {
+  it("the status of a backup names every link's reason, or the link that would carry", () => {
     const drained = backed({ id: "erd-demo/secondary", port: "p2", drain: "on" });
     expect(rides([into()], down, drained)).toEqual({
       ...{ kind: "carries", prefix: hub },
@@ -120,14 +160,14 @@ describe("what a backup protects", () => {
     });
   });
 
-  it("is not known where the device does not tell its routes", () => {
+  it("the routing of a backup is unknown if the device does not report its routes", () => {
     const blind = ridingOf(backup, unknown("queryFailed", newest), [backed()]);
-    expect(blind).toEqual({ kind: "unknown", because: "edge-a does not tell its routes" });
+    expect(blind).toEqual({ kind: "unknown", because: "edge-a does not report its routes" });
     expect(ridingOf(backup, undefined, [backed()]).kind).toBe("unknown");
   });
 });
 
-describe("a way over a port of what is backed", () => {
+describe("a route over a port of a backed link", () => {
   const looks = [tunnelLook(0, 100), tunnelLook(95_000, 900)];
   const session = { tunnel: "hub-1", peer: bgp.peer, asn: bgp.asn, up: true };
   const told = (routes: readonly Route[], change: Partial<Routing> = {}) =>
@@ -149,24 +189,47 @@ describe("a way over a port of what is backed", () => {
       }),
     );
 
-  it.each<[Verdict, Verdict, string, string]>([
-    ["protected", "protected", "", ""],
-    ["degraded", "protected", "", ""],
-    ["unknown", "unknown", "link-down", "is the backup of erd-demo/primary, which is unknown"],
-    ["down", "degraded", "clear-path-beside-tunnel", "nothing leaves there"],
-    ["unprotected", "degraded", "clear-path-beside-tunnel", "it is blocked there"],
-  ])("whose link is %s makes it %s", (verdict, own, code, text) => {
-    const { verdict: said, reasons } = health(backed({ verdict, reason }));
-    expect([said, reasons[0]?.code ?? ""]).toEqual([own, code]);
-    expect(reasons[0]?.text ?? "").toContain(text);
-  });
+  it.each<{
+    readonly verdict: Verdict;
+    readonly own: Verdict;
+    readonly code: string;
+    readonly text: string;
+  }>([
+    { verdict: "protected", own: "protected", code: "", text: "" },
+    { verdict: "degraded", own: "protected", code: "", text: "" },
+    {
+      verdict: "unknown",
+      own: "unknown",
+      code: "link-down",
+      text: "is the backup of erd-demo/primary, which is unknown",
+    },
+    {
+      verdict: "down",
+      own: "degraded",
+      code: "clear-path-beside-tunnel",
+      text: "nothing leaves there",
+    },
+    {
+      verdict: "unprotected",
+      own: "degraded",
+      code: "clear-path-beside-tunnel",
+      text: "it is blocked there",
+    },
+  ])(
+    "a route over a link that is $verdict makes the tunnel $own",
+    ({ verdict, own, code, text }) => {
+      const { verdict: said, reasons } = health(backed({ verdict, reason }));
+      expect([said, reasons[0]?.code ?? ""]).toEqual([own, code]);
+      expect(reasons[0]?.text ?? "").toContain(text);
+    },
+  );
 
-  it("that is not under MACsec and not blocked is in the clear", () => {
+  it("a route over a link without MACsec and without block is in the clear", () => {
     const clear = backed({ verdict: "unprotected", reason });
     expect(health(clear, { blocked: known([], newest) }).verdict).toBe("unprotected");
   });
 
-  it("that only waits for a link to come back is no news", () => {
+  it("a route that only waits for a link to return is not reported", () => {
     const change = { routing: told([into(), over(hub, "p1", false)]) };
     const { verdict } = health(backed({ verdict: "down", reason }), change);
     expect(verdict).toBe("protected");
@@ -174,13 +237,13 @@ describe("a way over a port of what is backed", () => {
     expect(open.reasons[0]?.code).toBe("clear-path-beside-tunnel");
   });
 
-  it("that is shut under MACsec loses what takes it", () => {
+  it("a route over a link whose block is shut loses its traffic", () => {
     const { verdict, reasons } = health(backed(), {}, shut);
     expect([verdict, reasons[0]?.code]).toEqual(["degraded", "clear-path-beside-tunnel"]);
     expect(reasons[0]?.text).toContain("it is blocked there, and what takes that way is lost");
   });
 
-  it("whose opening nobody can read is not called shut, and where none is told it is", () => {
+  it("a block whose exemptions cannot be read is not called shut, one without them is", () => {
     const seen = (ways: NonNullable<TunnelEvidence["backup"]>["backed"]) =>
       health(backed(), { backup: { links: [backed()], backed: ways, proof: undefined } });
     expect(seen(unknown("queryFailed", newest)).verdict).toBe("protected");
@@ -190,7 +253,7 @@ describe("a way over a port of what is backed", () => {
     expect(health(backed(), {}, [...shut, other]).verdict).toBe("degraded");
   });
 
-  it("loses what takes it where its link is down, blocked or not", () => {
+  it("a route over a link that is down loses its traffic, blocked or not", () => {
     const { verdict, reasons } = health(down, { blocked: known([], newest) });
     expect([verdict, reasons[0]?.text]).toEqual([
       "degraded",
@@ -199,7 +262,7 @@ describe("a way over a port of what is backed", () => {
     ]);
   });
 
-  it("of several that nobody knows of is told by the first", () => {
+  it("of several links with unknown state the first one is reported", () => {
     const why = { ...reason, code: "reading-stale" } as const;
     const links = [
       backed({ verdict: "unknown", reason }),
@@ -215,13 +278,13 @@ describe("a way over a port of what is backed", () => {
     expect(reasons.map(({ code }) => code)).toEqual(["link-down"]);
   });
 
-  it("carries on before the tunnel is there, and is blocked by nothing", () => {
+  it("a link carries on before its backup tunnel exists, and is not blocked", () => {
     const blocked = { blocked: known<readonly string[]>([], newest) };
     const { verdict, reasons } = health(backed(), blocked, shut);
     expect([verdict, reasons.map(({ code }) => code)]).toEqual(["degraded", ["guard-missing"]]);
   });
 
-  it("of another port is a way in the clear as ever", () => {
+  it("a route over the port of another link is in the clear as always", () => {
     const { reasons } = health(backed(), { routing: told([over(hub, "p9")]) });
     expect(reasons[0]).toMatchObject({ code: "clear-path-beside-tunnel" });
     const beside = told([over(), over("10.100.7.0/24", "p9", false)]);
@@ -230,7 +293,7 @@ describe("a way over a port of what is backed", () => {
     expect(health(backed(), { routing: around }).verdict).toBe("protected");
   });
 
-  it("may tell this side's prefixes to its neighbour while it is under MACsec", () => {
+  it("a link under MACsec may advertise this side's prefixes", () => {
     const advertised = [{ port: "p1", peer: "192.0.2.2", prefix: "10.1.0.0/16" }];
     const change = { routing: told([over()], { advertised }) };
     expect(health(backed(), change).verdict).toBe("protected");
@@ -240,14 +303,14 @@ describe("a way over a port of what is backed", () => {
     const away = { routing: told([into()], { advertised }) };
     expect(health(backed(), away).verdict).toBe("protected");
     const bare = health(backed({ verdict: "unprotected", reason }), away);
-    expect(bare.reasons[0]?.text).toContain("tells 192.0.2.2 over p1");
+    expect(bare.reasons[0]?.text).toContain("sends 192.0.2.2 over p1");
     const elsewhere = {
       routing: told([over()], { advertised: [{ ...advertised[0], port: "p9" } as never] }),
     };
-    expect(health(backed(), elsewhere).reasons[0]?.text).toContain("tells 192.0.2.2 over p9");
+    expect(health(backed(), elsewhere).reasons[0]?.text).toContain("sends 192.0.2.2 over p9");
   });
 
-  it("in the clear keeps a tunnel from being set up, which is said", () => {
+  it("a link in the clear keeps its backup tunnel from being set up", () => {
     const bare = backed({
       ...{ id: "erd-demo/secondary", port: "p2", verdict: "unprotected" },
       reason: { ...reason, code: "macsec-not-configured" },
@@ -272,20 +335,25 @@ describe("the proof of a backup", () => {
     ...change,
   });
 
-  it.each<[string, ProofLog | undefined, number, boolean]>([
-    ["fresh", log(), 0, true],
-    ["three intervals old", log(), 3 * proveMs, true],
-    ["older", log(), 3 * proveMs + 1, false],
-    ["failed once since", log({ failures: 1, cause: "lost" }), 1, true],
-    ["failed twice since", log({ failures: 2, cause: "lost" }), 1, false],
-    ["not there yet", log({ proven: undefined }), proveMs, true],
-    ["never there", log({ proven: undefined }), 3 * proveMs + 1, false],
-    ["not tried at all", undefined, 9 * proveMs, true],
-  ])("that is %s is good for so long", (_what, seen, ms, isGood) => {
+  it.each<{
+    readonly what: string;
+    readonly seen: ProofLog | undefined;
+    readonly ms: number;
+    readonly isGood: boolean;
+  }>([
+    { what: "fresh", seen: log(), ms: 0, isGood: true },
+    { what: "three intervals old", seen: log(), ms: 3 * proveMs, isGood: true },
+    { what: "older", seen: log(), ms: 3 * proveMs + 1, isGood: false },
+    { what: "failed once since", seen: log({ failures: 1, cause: "lost" }), ms: 1, isGood: true },
+    { what: "failed twice since", seen: log({ failures: 2, cause: "lost" }), ms: 1, isGood: false },
+    { what: "not there yet", seen: log({ proven: undefined }), ms: proveMs, isGood: true },
+    { what: "never there", seen: log({ proven: undefined }), ms: 3 * proveMs + 1, isGood: false },
+    { what: "not tried at all", seen: undefined, ms: 9 * proveMs, isGood: true },
+  ])("a proof that is $what is good for the tested time", ({ seen, ms, isGood }) => {
     expect(unprovenCause(seen, proveMs, at(ms)) === undefined).toBe(isGood);
   });
 
-  it("says why it is not, and when it was", () => {
+  it("an unproven backup reports why, and when it was last proven", () => {
     expect(unprovenCause(log({ failures: 2, cause: "none came" }), proveMs, at(1))).toBe(
       "none came; it was proven last at 1970-01-01T00:00:00Z",
     );

@@ -1,4 +1,5 @@
-// A port without MACsec: "in the clear" is said of a link whose frames pass, and of no dark one.
+// A port without MACsec: only a link whose frames pass is reported as in the clear, never one
+// without traffic.
 
 import { describe, expect, it } from "vitest";
 import type { LinkEvidence } from "#agent/model/health.ts";
@@ -16,7 +17,7 @@ const probe = (answered: number, ageMs = 0): Partial<LinkEvidence> => ({
 });
 const code = "macsec-not-configured";
 
-describe("a dark link is never called in the clear", () => {
+describe("a link without traffic is never called in the clear", () => {
   judged([
     ["far end keyed, BGP down", bare(), { ...keyed, bgp: "down" }, "down", code],
     ["far end keyed, nothing known", bare(), keyed, "unknown", code],
@@ -52,7 +53,7 @@ describe("a dark link is never called in the clear", () => {
     ],
   ]);
 
-  it("and its true cause is named", () => {
+  it("a link without traffic has its true cause named", () => {
     expect(saidOf(bare(), { ...keyed, bgp: "down" })).toEqual([
       "HERE has no MACsec, and FAR has it on with erd-demo-1-cak/v1: no frame passes, and no BGP " +
         "session of the link is up",
@@ -98,7 +99,7 @@ describe("the BGP sessions of a port", () => {
     ["down while a longer path drains it", drained("prepend"), "down"],
     ["shut to drain it", drained("peeringShutdown"), undefined],
     ["of a device that cannot be read", undefined, undefined],
-  ] as const)("%s", (_name, state, bgp) => {
+  ] as const)("the BGP sessions of a port: %s", (_name, state, bgp) => {
     expect(bgpOf(state, "et-0/0/0")).toBe(bgp);
   });
 });

@@ -1,4 +1,4 @@
-// Where a finding begins and ends: the last value that is still fine, and the first that is not.
+// The limits of each finding: the last value that is still good, and the first that is not.
 
 import { describe, expect, it } from "vitest";
 import { deriveLinkHealth } from "#agent/health/health.ts";
@@ -26,7 +26,7 @@ import {
 
 describe("the far end", () => {
   judged([
-    ["with no suite told", moving, peer({ suite: undefined }), ...fine],
+    ["with no suite reported", moving, peer({ suite: undefined }), ...fine],
     [
       "off, and no SCI or suite to compare",
       moving,
@@ -76,7 +76,7 @@ describe("settings", () => {
       "sci-mismatch",
     ],
     [
-      "link not told",
+      "link not reported",
       always({ port: { linkUp: unknown("queryFailed", at(95_000)) } }),
       {},
       ...fine,
@@ -98,13 +98,13 @@ describe("the MKA session", () => {
     ["four new SAKs", changing(15), {}, ...fine],
     ["five new SAKs", changing(14), {}, "degraded", "sak-churn"],
     [
-      "looks without a SAK are no change",
+      "observations without a SAK are no change",
       over(moving, (index) => (index % 2 === 0 ? { session: { latestSak: undefined } } : {})),
       {},
       ...fine,
     ],
     [
-      "a session that was not told once",
+      "a session that was not reported once",
       over(moving, (index) =>
         index === 10 ? { port: { session: unknown("queryFailed", at(50_000)) } } : {},
       ),
@@ -137,7 +137,7 @@ describe("the MKA session", () => {
       "mka-no-live-peer",
     ],
     [
-      "counters of MKPDUs in the newest look only",
+      "counters of MKPDUs in the newest observation only",
       over(counted(5n, 5n), (index) =>
         index < 19 ? { port: { mkpdus: unknown("queryFailed", at(index * 5000)) } } : {},
       ),
@@ -145,7 +145,13 @@ describe("the MKA session", () => {
       "down",
       "mka-no-live-peer",
     ],
-    ["no peer and one look", () => blocked, last(() => blocked, 1), "down", "mka-no-live-peer"],
+    [
+      "no peer and one observation",
+      () => blocked,
+      last(() => blocked, 1),
+      "down",
+      "mka-no-live-peer",
+    ],
     [
       "no peer and no frames",
       over(
@@ -224,7 +230,7 @@ describe("the MKA session", () => {
       "sak-not-agreed",
     ],
     [
-      "no answer with the SAK, and no frames told",
+      "no answer with the SAK, and no frames reported",
       over(unanswered, (index) => ({ port: { frames: unknown("queryFailed", at(index * 5000)) } })),
       {},
       "unknown",
@@ -312,7 +318,7 @@ describe("the fallback key", () => {
     ],
     ["where the device lists no actors", with_([]), {}, ...fine],
     [
-      "where keys are not told",
+      "where keys are not reported",
       always({ port: { keys: unknown("queryFailed", at(95_000)) } }),
       {},
       ...fine,
@@ -328,7 +334,7 @@ describe("the fallback key", () => {
 
 describe("a rekey", () => {
   const serving = always({ session: { keyServer: "self" } });
-  // The newest look is at 95 s and `now` 800 ms later; two turns are 16 h.
+  // The newest observation is at 95 s and `now` 800 ms later; two rekey intervals are 16 h.
   const since = (ms: number): Partial<LinkEvidence> => ({ sakSince: at(95_800 - ms) });
   judged([
     ["two turns ago", serving, since(57_600_000), ...fine],
@@ -342,7 +348,7 @@ describe("a rekey", () => {
       ...fine,
     ],
     [
-      "of settings that are not told",
+      "of settings that are not reported",
       over(serving, () => ({ port: { settings: unknown("queryFailed", at(95_000)) } })),
       since(99_000_000),
       "unknown",
@@ -362,7 +368,7 @@ describe("freshness", () => {
     ["a port left out for longer", moving, lookedAt(97_501), "unknown", "port-absent"],
   ]);
 
-  it("has the age of a single look", () => {
+  it("the age of a single observation is its own", () => {
     const { ages } = deriveLinkHealth(evidence(moving, last(moving, 1)));
     expect(ages).toEqual({ controlPlaneMs: 800, dataPlaneMs: 800, farEndMs: undefined });
   });

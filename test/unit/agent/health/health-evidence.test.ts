@@ -19,7 +19,7 @@ import {
 } from "../health-evidence.ts";
 
 describe("evidence", () => {
-  it("one look proves nothing", () => {
+  it("one observation proves nothing", () => {
     const { looks } = evidence(moving);
     expect(verdictOf(moving, { looks: looks.slice(-1) })).toEqual([
       "unknown",
@@ -27,19 +27,19 @@ describe("evidence", () => {
     ]);
   });
 
-  it("two looks with traffic between them are enough", () => {
+  it("two observations with traffic between them are enough evidence", () => {
     const { looks } = evidence(moving);
     expect(verdictOf(moving, { looks: looks.slice(-2) })).toEqual(["protected", ""]);
   });
 
-  it("looks from before the window prove nothing", () => {
+  it("observations from before the sample window prove nothing", () => {
     const { looks } = evidence(moving);
     const old = [...looks.slice(0, 1), ...looks.slice(-1)];
     const aged = [look(-200_000, moving(0)), ...old.slice(1)];
     expect(verdictOf(moving, { looks: aged })).toEqual(["unknown", "collecting-evidence"]);
   });
 
-  it("counters that were reset start again, and are never a negative rise", () => {
+  it("counters that were reset start again, and never count as negative", () => {
     const course = (resetAt: number): Course =>
       over(moving, (index) =>
         index < resetAt ? {} : { frames: { rxOk: BigInt(index), txProtected: BigInt(index) } },
@@ -58,10 +58,10 @@ describe("evidence", () => {
     expect(verdictOf(course)).toEqual(["protected", ""]);
   });
 
-  it("looks of the conductor in quick succession do not make a link look dead", () => {
+  it("rapid observations of the rotation runner do not make a link seem dead", () => {
     const course = over(moving, grows("rxLate"));
     const { looks } = evidence(course);
-    // 10 ms after the newest look: one more late frame, and no good one yet.
+    // The observation comes 10 ms after the newest one: one more late frame, and no good one yet.
     const soon = look(95_010, over(course, () => ({ frames: { rxLate: 761n } }))(19));
     const device = { lastLookAt: at(95_010), failing: undefined };
     expect(verdictOf(course, { looks: [...looks, soon], device })).toEqual([
@@ -70,7 +70,7 @@ describe("evidence", () => {
     ]);
   });
 
-  it("a look without counters in the middle does not end the window", () => {
+  it("an observation without counters does not cut the sample window", () => {
     const course = over(moving, (index) =>
       index === 18 ? { port: { frames: unknown("queryFailed", at(90_000)) } } : {},
     );
@@ -102,7 +102,7 @@ describe("evidence", () => {
     expect(verdictOf(course)).toEqual(["protected", ""]);
   });
 
-  it("an old SAK that still carries excuses one new look, not two", () => {
+  it("an old SAK that still carries excuses one new observation, not two", () => {
     const sak = { an: 1, keyId: "aabb/2", receive: true, transmit: false };
     const oldSak = { an: 0, keyId: "aabb/1", receive: true, transmit: true };
     const from = (first: number): Course =>
@@ -112,8 +112,8 @@ describe("evidence", () => {
   });
 });
 
-describe("what is said", () => {
-  it("names both sides and the next command", () => {
+describe("the text of a finding", () => {
+  it("a finding names both ends and the next command", () => {
     const { reasons } = deriveLinkHealth(evidence(moving, peer({ pointsAt: otherKey })));
     expect(reasons).toEqual([
       {
@@ -126,7 +126,7 @@ describe("what is said", () => {
     ]);
   });
 
-  it("puts causes from elsewhere first, and only into a verdict that is not protected", () => {
+  it("foreign causes come first, and only in a verdict that is not protected", () => {
     const causes = [{ code: "vault-denied", text: "no", next: "linkseal keys check" }] as const;
     expect(verdictOf(moving, { causes })).toEqual(["protected", ""]);
     expect(verdictOf(always({ settings: "none" }), { causes })).toEqual([
@@ -135,7 +135,7 @@ describe("what is said", () => {
     ]);
   });
 
-  it("keeps separate ages", () => {
+  it("a verdict has separate ages for its readings", () => {
     const { ages } = deriveLinkHealth(evidence(moving, peer({})));
     expect(ages).toEqual({ controlPlaneMs: 800, dataPlaneMs: 800, farEndMs: 35_800 });
     const noFrames = over(moving, (index) =>
@@ -145,7 +145,7 @@ describe("what is said", () => {
     expect(late).toEqual({ controlPlaneMs: 800, dataPlaneMs: 10_800, farEndMs: undefined });
   });
 
-  it("raises each reason as a warning about the link", () => {
+  it("each reason of a verdict becomes a warning about the link", () => {
     const raised = raisedBy(deriveLinkHealth(evidence(idle)), "erd-demo/primary", ["edge-a"]);
     expect(raised.map((each) => [each.code, each.about, each.within])).toEqual([
       ["idle-unproven", "erd-demo/primary", ["edge-a"]],
@@ -161,7 +161,7 @@ describe("an aggregate is its worst part", () => {
     [["degraded", "unknown"], "unknown"],
     [["unknown", "down"], "down"],
     [["unprotected", "down"], "unprotected"],
-  ] as const)("%j is %s", (verdicts, worst) => {
+  ] as const)("the worst of %j is %s", (verdicts, worst) => {
     expect(worstOf(verdicts)).toBe(worst);
   });
 });

@@ -1,4 +1,4 @@
-// Which looks are evidence, and what their counters say at the edges.
+// Which observations are evidence, and what findings their counters give at the limits.
 
 import { describe, expect, it } from "vitest";
 import type { LinkEvidence } from "#agent/model/health.ts";
@@ -35,14 +35,14 @@ const probe = (ms: number, answered: number, sent = 5): Partial<LinkEvidence> =>
   probe: { at: at(ms), sent, answered },
 });
 
-describe("the window", () => {
+describe("the sample window", () => {
   const clear = (from: number): Course =>
     over(moving, (index) => ({ frames: { rxClear: index < from ? 0n : 3n } }));
   const early = (ms: number): Partial<LinkEvidence> => ({
     looks: [look(ms, moving(0)), ...evidence(clear(0)).looks],
   });
   judged([
-    ["reaches one look beyond the evidence", clear(1), {}, "unprotected", "frames-untagged"],
+    ["reaches one observation beyond the evidence", clear(1), {}, "unprotected", "frames-untagged"],
     [
       "reaches two polls beyond the evidence",
       clear(0),
@@ -53,7 +53,7 @@ describe("the window", () => {
     ["reaches no further", clear(0), early(-5_001), ...fine],
   ]);
 
-  // Clear frames up to the change, none after it: they are of another session.
+  // Clear frames come up to the change and none after it: they belong to another session.
   const changed = (bend: Bend): Course =>
     over(
       over(moving, (index) => ({ frames: { rxClear: BigInt(Math.min(index, 14)) } })),
@@ -68,15 +68,18 @@ describe("the window", () => {
     ["policy", { settings: { policy: "shouldSecure" } }],
     ["SCI", { settings: { includeSci: false } }],
     ["offset", { settings: { confidentialityOffset: 30 } }],
-    ["settings told", unread],
+    ["settings reported", unread],
     ["received MKPDUs set back", { mkpdus: { received: 9_000n } }],
     ["sent MKPDUs set back", { mkpdus: { sent: 9_000n } }],
-  ] as readonly (readonly [string, Bend])[])("begins with another %s", (_name, bend) => {
-    expect(verdictOf(changed(bend))).toEqual(fine);
-    expect(verdictOf(changed({}))).toEqual(["unprotected", "frames-untagged"]);
-  });
+  ] as readonly (readonly [string, Bend])[])(
+    "the sample window begins again with another %s",
+    (_name, bend) => {
+      expect(verdictOf(changed(bend))).toEqual(fine);
+      expect(verdictOf(changed({}))).toEqual(["unprotected", "frames-untagged"]);
+    },
+  );
 
-  it("begins where settings are no longer told", () => {
+  it("the sample window begins where settings are no longer reported", () => {
     const course = over(moving, (index) => ({
       frames: { rxClear: BigInt(Math.min(index, 14)) },
       ...(index < 15 ? {} : unread),
@@ -84,21 +87,24 @@ describe("the window", () => {
     expect(verdictOf(course)).toEqual(["unknown", "reading-missing"]);
   });
 
-  it.each(["queryFailed", "notSupported"] as const)("goes on without MKPDU counters: %s", (why) => {
-    const untold = { port: { mkpdus: unknown(why, at(0)) } };
-    for (const [from, to] of [
-      [0, 20],
-      [0, 15],
-      [15, 20],
-    ] as const) {
-      const course = over(clear(5), (index) => (index >= from && index < to ? untold : {}));
-      expect(verdictOf(course)).toEqual(["unprotected", "frames-untagged"]);
-    }
-  });
+  it.each(["queryFailed", "notSupported"] as const)(
+    "the sample window continues without MKPDU counters: %s",
+    (why) => {
+      const untold = { port: { mkpdus: unknown(why, at(0)) } };
+      for (const [from, to] of [
+        [0, 20],
+        [0, 15],
+        [15, 20],
+      ] as const) {
+        const course = over(clear(5), (index) => (index >= from && index < to ? untold : {}));
+        expect(verdictOf(course)).toEqual(["unprotected", "frames-untagged"]);
+      }
+    },
+  );
 
   const counters = ["txProtected", "txClear", "txTooLong", "rxOk", "rxClear", "rxBadTag"];
   counters.push("rxNotValid", "rxLate", "rxNoSci", "rxUnknownSci", "rxNotUsingSa", "rxUnusedSa");
-  it.each(counters)("begins anew when %s is reset", (name) => {
+  it.each(counters)("the sample window begins again when %s is reset", (name) => {
     const course = over(moving, (index) => ({ frames: { [name]: index < 19 ? 99_999_999n : 0n } }));
     expect(verdictOf(course)).toEqual(["unknown", "collecting-evidence"]);
   });
@@ -107,13 +113,13 @@ describe("the window", () => {
     over(moving, (index) => (is(index) ? { frames: { rxClear: undefined } } : {}));
   judged([
     [
-      "takes a counter that is told only now for no rise",
+      "takes a counter that is reported only now for no rise",
       untold((index) => index < 19),
       {},
       ...fine,
     ],
     [
-      "takes a counter that is told no more for none",
+      "takes a counter that is reported no more for none",
       untold((index) => index === 19),
       {},
       "degraded",
@@ -174,7 +180,7 @@ describe("faults of frames", () => {
       "suite-mismatch",
     ],
     [
-      "an unused SA in two looks",
+      "an unused SA in two observations",
       over(moving, grows("rxUnusedSa")),
       last(over(moving, grows("rxUnusedSa")), 2),
       ...fine,
@@ -207,11 +213,11 @@ describe("packet numbers", () => {
     over(moving, (index) => ({ frames: { nextPn: index < 19 ? nextPn : then } }));
   const high = 3n * 2n ** 62n;
   judged([
-    ["not told", next(undefined), {}, ...fine],
+    ["not reported", next(undefined), {}, ...fine],
     ["half used", next(2n ** 63n), {}, ...fine],
     ["three quarters used", next(high), {}, "degraded", "packet-number-high"],
     ["one less", next(high - 1n), {}, ...fine],
-    ["not told before", next(undefined, high), {}, ...fine],
+    ["not reported before", next(undefined, high), {}, ...fine],
     ["high only now", next(2n ** 63n, high), {}, ...fine],
     ["high only before", next(high, 2n ** 63n), {}, ...fine],
     ["of 32 bits, beyond their space for XPN", next(2n ** 33n), {}, ...fine],
@@ -223,7 +229,7 @@ describe("packet numbers", () => {
       "packet-number-high",
     ],
     [
-      "of 32 bits, where the suite is not told",
+      "of 32 bits, where the suite is not reported",
       over(next(3n * 2n ** 30n), (index) => ({
         port: { settings: unknown("queryFailed", at(index * 5000)) },
       })),
@@ -270,7 +276,7 @@ describe("motion", () => {
     ["a rate of 5 in", busy(5, 0), {}, "unknown", "counters-frozen"],
     ["a rate of 5 out", busy(0, 5), {}, "unknown", "counters-frozen"],
     ["a rate below 5", busy(4.9, 4.9), {}, "unknown", "idle-unproven"],
-    ["a rate that is not told", rateUntold, {}, "unknown", "idle-unproven"],
+    ["a rate that is not reported", rateUntold, {}, "unknown", "idle-unproven"],
     ["no peer answer needed while frames pass", moving, probe(95_500, 0), ...fine],
   ]);
 });
@@ -288,16 +294,27 @@ describe("a probe", () => {
       "degraded",
       "frames-one-way",
     ],
-    ["answered before the oldest look", idle, { ...last(idle, 3), ...probe(50_000, 5) }, ...fine],
-    ["answered with the first look after the cut", cut, probe(75_000, 5), ...fine],
     [
-      "answered before the first look after the cut",
+      "answered before the oldest observation",
+      idle,
+      { ...last(idle, 3), ...probe(50_000, 5) },
+      ...fine,
+    ],
+    ["answered with the first observation after the cut", cut, probe(75_000, 5), ...fine],
+    [
+      "answered before the first observation after the cut",
       cut,
       probe(74_999, 5),
       "unknown",
       "collecting-evidence",
     ],
-    ["answered with the newest look", idle, probe(95_000, 5), ...fine],
-    ["answered just before the newest look", idle, probe(94_999, 5), "unknown", "counters-frozen"],
+    ["answered with the newest observation", idle, probe(95_000, 5), ...fine],
+    [
+      "answered just before the newest observation",
+      idle,
+      probe(94_999, 5),
+      "unknown",
+      "counters-frozen",
+    ],
   ]);
 });

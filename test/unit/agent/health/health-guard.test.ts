@@ -1,4 +1,4 @@
-// What blocks a protected prefix outside of its tunnel, and which routes lead past it.
+// Blocks of a protected prefix outside its tunnel, and routes that lead past the tunnel.
 
 import { describe, expect, it } from "vitest";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
@@ -15,7 +15,13 @@ const overPort = (prefix: string): Route => ({
 });
 const into: Route = { ...overPort("10.100.0.0/16"), via: { kind: "tunnel", name: "hub-2" } };
 
-type Row = readonly [string, readonly IpsecTunnel[], Partial<TunnelEvidence>, Verdict, string];
+type Row = {
+  readonly name: string;
+  readonly looks: readonly IpsecTunnel[];
+  readonly change: Partial<TunnelEvidence>;
+  readonly verdict: Verdict;
+  readonly codes: string;
+};
 
 describe("health of a tunnel", () => {
   const blocking = (...prefixes: readonly string[]): Partial<TunnelEvidence> => ({
@@ -25,131 +31,155 @@ describe("health of a tunnel", () => {
     routing: known({ ...routing, routes: [into, overPort("10.100.7.0/24")] }, at(95_000)),
   };
   const guards: readonly Row[] = [
-    ["its prefix is blocked", [old, now], blocking("10.100.0.0/16"), "protected", ""],
-    ["more than it is blocked", [old, now], blocking("10.0.0.0/8"), "protected", ""],
-    ["a part of it is blocked", [old, now], blocking("10.100.7.0/24"), "degraded", "guard-missing"],
-    ["nothing is blocked", [old, now], blocking(), "degraded", "guard-missing"],
-    [
-      "it is not known what is blocked",
-      [old, now],
-      { blocked: unknown("queryFailed", at(95_000)) },
-      "unknown",
-      "reading-missing",
-    ],
-    [
-      "what would leak is blocked",
-      [old, now],
-      { ...leaky, ...blocking("10.100.0.0/16") },
-      "degraded",
-      "clear-path-beside-tunnel",
-    ],
-    [
-      "nobody knows whether what leaks is blocked",
-      [old, now],
-      { ...leaky, blocked: unknown("queryFailed", at(95_000)) },
-      "unprotected",
-      "clear-path-beside-tunnel",
-    ],
-    [
-      "what is blocked is no prefix",
-      [old, now],
-      { ...leaky, ...blocking("nonsense") },
-      "unprotected",
-      "clear-path-beside-tunnel",
-    ],
-    [
-      "its own table is told and no sessions are",
-      [old, now],
-      { ways: known([into], at(95_000)), routing: undefined },
-      "protected",
-      "",
-    ],
-    [
-      "its own table cannot be read",
-      [old, now],
-      { ways: unknown("queryFailed", at(95_000)) },
-      "unknown",
-      "reading-missing",
-    ],
-    [
-      "a session brings more than it, which is in no table",
-      [old, now],
-      {
+    {
+      name: "its prefix is blocked",
+      looks: [old, now],
+      change: blocking("10.100.0.0/16"),
+      verdict: "protected",
+      codes: "",
+    },
+    {
+      name: "more than it is blocked",
+      looks: [old, now],
+      change: blocking("10.0.0.0/8"),
+      verdict: "protected",
+      codes: "",
+    },
+    {
+      name: "a part of it is blocked",
+      looks: [old, now],
+      change: blocking("10.100.7.0/24"),
+      verdict: "degraded",
+      codes: "guard-missing",
+    },
+    {
+      name: "nothing is blocked",
+      looks: [old, now],
+      change: blocking(),
+      verdict: "degraded",
+      codes: "guard-missing",
+    },
+    {
+      name: "it is not known what is blocked",
+      looks: [old, now],
+      change: { blocked: unknown("queryFailed", at(95_000)) },
+      verdict: "unknown",
+      codes: "reading-missing",
+    },
+    {
+      name: "what would leak is blocked",
+      looks: [old, now],
+      change: { ...leaky, ...blocking("10.100.0.0/16") },
+      verdict: "degraded",
+      codes: "clear-path-beside-tunnel",
+    },
+    {
+      name: "it is unknown whether the leaking prefix is blocked",
+      looks: [old, now],
+      change: { ...leaky, blocked: unknown("queryFailed", at(95_000)) },
+      verdict: "unprotected",
+      codes: "clear-path-beside-tunnel",
+    },
+    {
+      name: "what is blocked is no prefix",
+      looks: [old, now],
+      change: { ...leaky, ...blocking("nonsense") },
+      verdict: "unprotected",
+      codes: "clear-path-beside-tunnel",
+    },
+    {
+      name: "its own table is reported and no sessions are",
+      looks: [old, now],
+      change: { ways: known([into], at(95_000)), routing: undefined },
+      verdict: "protected",
+      codes: "",
+    },
+    {
+      name: "its own table cannot be read",
+      looks: [old, now],
+      change: { ways: unknown("queryFailed", at(95_000)) },
+      verdict: "unknown",
+      codes: "reading-missing",
+    },
+    {
+      name: "a session brings more than it, which is in no table",
+      looks: [old, now],
+      change: {
         ways: known([], at(95_000)),
         routing: known({ ...routing, routes: [overPort("10.0.0.0/8")] }, at(95_000)),
       },
-      "protected",
-      "",
-    ],
-    [
-      "what would leak is not blocked",
-      [old, now],
-      { ...leaky, ...blocking("10.101.0.0/16") },
-      "unprotected",
-      "clear-path-beside-tunnel",
-    ],
-    [
-      "its own table leads past it, whatever sessions tell",
-      [old, now],
-      { ways: known([overPort("10.100.0.0/16")], at(95_000)) },
-      "unprotected",
-      "clear-path-beside-tunnel",
-    ],
-    [
-      "its own table is enough, where no session is told",
-      [old, now],
-      { ways: known([into], at(95_000)), routing: unknown("notSupported", at(95_000)) },
-      "protected",
-      "",
-    ],
-    [
-      "BGP would take a port next, whatever its own table does now",
-      [old, now],
-      {
+      verdict: "protected",
+      codes: "",
+    },
+    {
+      name: "what would leak is not blocked",
+      looks: [old, now],
+      change: { ...leaky, ...blocking("10.101.0.0/16") },
+      verdict: "unprotected",
+      codes: "clear-path-beside-tunnel",
+    },
+    {
+      name: "its own table leads past it, whatever sessions report",
+      looks: [old, now],
+      change: { ways: known([overPort("10.100.0.0/16")], at(95_000)) },
+      verdict: "unprotected",
+      codes: "clear-path-beside-tunnel",
+    },
+    {
+      name: "its own table is enough, where no session is reported",
+      looks: [old, now],
+      change: { ways: known([into], at(95_000)), routing: unknown("notSupported", at(95_000)) },
+      verdict: "protected",
+      codes: "",
+    },
+    {
+      name: "BGP would take a port next, whatever its own table does now",
+      looks: [old, now],
+      change: {
         ways: known([into], at(95_000)),
         routing: known(
           { ...routing, routes: [{ ...overPort("10.100.0.0/16"), best: false }] },
           at(95_000),
         ),
       },
-      "unprotected",
-      "clear-path-beside-tunnel",
-    ],
-    [
-      "BGP has a port for its best, and its own table another for now",
-      [old, now],
-      {
+      verdict: "unprotected",
+      codes: "clear-path-beside-tunnel",
+    },
+    {
+      name: "BGP has a port for its best, and its own table another for now",
+      looks: [old, now],
+      change: {
         ways: known([into], at(95_000)),
         routing: known({ ...routing, routes: [overPort("10.100.0.0/16")] }, at(95_000)),
       },
-      "unprotected",
-      "clear-path-beside-tunnel",
-    ],
-    [
-      "BGP has a default that its own table does not take for this",
-      [old, now],
-      {
+      verdict: "unprotected",
+      codes: "clear-path-beside-tunnel",
+    },
+    {
+      name: "BGP has a default that its own table does not take for this",
+      looks: [old, now],
+      change: {
         ways: known([into], at(95_000)),
         routing: known({ ...routing, routes: [overPort("0.0.0.0/0")] }, at(95_000)),
       },
-      "protected",
-      "",
-    ],
-    [
-      "its daemon forgot it",
-      [old, { ...now, ike: known("forgotten", at(95_000)) }],
-      {},
-      "degraded",
-      "ike-down",
-    ],
+      verdict: "protected",
+      codes: "",
+    },
+    {
+      name: "its daemon forgot it",
+      looks: [old, { ...now, ike: known("forgotten", at(95_000)) }],
+      change: {},
+      verdict: "degraded",
+      codes: "ike-down",
+    },
   ];
-  it.each(guards)("where %s", (_name, looks, change, verdict, codes) => {
+  it.each(guards)("the guard of a tunnel where $name", ({ looks, change, verdict, codes }) => {
     const health = deriveTunnelHealth(tunnelEvidence(looks, change));
     const told = health.reasons.map((reason) => reason.code).join(" ");
     expect([health.verdict, told]).toEqual([verdict, codes]);
   });
 
-  it("names what would pass, and what of it cannot be read, and nothing else", () => {
+  it("a missing guard names the open prefix or the unreadable guards, and nothing else", () => {
     const said = (change: Partial<TunnelEvidence>) =>
       deriveTunnelHealth(tunnelEvidence([old, now], change)).reasons.map(({ text }) => text);
     expect(said(blocking())).toEqual([
@@ -161,7 +191,7 @@ describe("health of a tunnel", () => {
     ]);
   });
 
-  it("of several ways names one that is open, before any that is blocked", () => {
+  it("an open path is named before any that is blocked", () => {
     const both = { ...tunnel, remotePrefixes: ["10.100.0.0/16", "10.101.0.0/16"] };
     const routes = [into, overPort("10.100.7.0/24"), overPort("10.101.7.0/24")];
     const { verdict, reasons } = deriveTunnelHealth(
@@ -177,7 +207,7 @@ describe("health of a tunnel", () => {
     ]);
   });
 
-  it("is open to what comes back unless all that it protects is blocked", () => {
+  it("a tunnel is open to inbound traffic unless all its prefixes are blocked", () => {
     const both = { ...tunnel, remotePrefixes: ["10.100.0.0/16", "10.101.0.0/16"] };
     const advertised = [{ port: "et-0/0/0", peer: "192.0.2.2", prefix: "10.1.0.0/16" }];
     const verdict = (...blocked: readonly string[]) =>
@@ -191,7 +221,7 @@ describe("health of a tunnel", () => {
     expect(verdict("10.100.0.0/16", "10.101.0.0/16")).toBe("degraded");
   });
 
-  it("tells why IKE is not established, where the device knows", () => {
+  it("a tunnel whose IKE is down reports why, if the device knows", () => {
     const down = {
       ...now,
       ike: known("down", at(95_000)),

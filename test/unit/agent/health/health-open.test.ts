@@ -1,4 +1,4 @@
-// What lets data pass a port in the clear, told by name.
+// Settings that let data pass a port in the clear, each reported by name.
 
 import { describe, expect, it } from "vitest";
 import {
@@ -27,7 +27,7 @@ const open = (failOpen: Reading<readonly FailOpen[]>, more: Bend = {}) =>
 const words: Record<FailOpen, string> = {
   validateNotStrict: "HERE takes frames that are not protected (validate is not strict)",
   protectOff: "HERE sends frames without protection (protect is off)",
-  encryptOff: "HERE sends frames that anybody can read (encrypt is off)",
+  encryptOff: "HERE sends frames that are readable on the wire (encrypt is off)",
   addressOnUncontrolledPort: "HERE has an address below its SecY, whose frames leave in the clear",
   routeOnUncontrolledPort: "HERE has a route below its SecY, whose frames leave in the clear",
 };
@@ -36,20 +36,23 @@ const unprotected = ["unprotected", "policy-should-secure"] as const;
 const shouldSecure = { settings: { policy: "shouldSecure" } } as const;
 
 describe("a port that is open", () => {
-  it.each(failOpenWays)("by %s is unprotected, whatever its policy is called", (way) => {
-    const course = open(known([way], now));
-    expect(verdictOf(course)).toEqual(unprotected);
-    expect(saidOf(course)).toEqual([words[way]]);
-    expect(saidOf(open(known([way], now), shouldSecure))).toEqual([words[way]]);
-  });
+  it.each(failOpenWays)(
+    "a port that is open by %s is unprotected, whatever its policy is called",
+    (way) => {
+      const course = open(known([way], now));
+      expect(verdictOf(course)).toEqual(unprotected);
+      expect(saidOf(course)).toEqual([words[way]]);
+      expect(saidOf(open(known([way], now), shouldSecure))).toEqual([words[way]]);
+    },
+  );
 
-  it("in several ways names each", () => {
+  it("a port that is open in several ways names each", () => {
     expect(saidOf(open(known(["protectOff", "routeOnUncontrolledPort"], now)))).toEqual([
       `${words.protectOff}, and ${words.routeOnUncontrolledPort.replace("HERE ", "")}`,
     ]);
   });
 
-  it("is told also where its settings are not known", () => {
+  it("an open port is reported even if its settings are unknown", () => {
     const port = {
       failOpen: known(["encryptOff"] as const, now),
       settings: unknown("queryFailed", now),
@@ -58,7 +61,7 @@ describe("a port that is open", () => {
     expect(verdictOf(always({ port }))[0]).toBe("unprotected");
   });
 
-  it("and has no MACsec at all is told that alone", () => {
+  it("an open port without any MACsec is reported as that alone", () => {
     const [verdict, codes] = verdictOf(open(known(["encryptOff"], now), { settings: "none" }));
     expect([verdict, codes.includes("policy-should-secure")]).toEqual(["unprotected", false]);
   });
@@ -71,7 +74,7 @@ describe("the SAs of a SecY", () => {
     ["different", "HERE sends under another SAK than those it takes frames under"],
     ["oneWay", "HERE has a SAK in one direction only"],
     ["none", "HERE has no SAK, so that no frame passes its SecY"],
-  ])("that are %s are told, whatever the session says", (agreement, text) => {
+  ])("SAs of a SecY that are %s are reported, whatever the session reports", (agreement, text) => {
     expect(verdictOf(held(known(agreement, now)))).toEqual(["down", "sak-not-agreed"]);
     expect(saidOf(held(known(agreement, now)))).toEqual([text]);
   });
@@ -80,12 +83,12 @@ describe("the SAs of a SecY", () => {
     ["the same both ways", known("same" as const, now)],
     ["not known", unknown("queryFailed", now)],
     ["known from long ago", known("none" as const, at(1_000))],
-  ])("that are %s say nothing", (_name, reading) => {
+  ])("SAs of a SecY that are %s give no finding", (_name, reading) => {
     expect(saidOf(held(reading))).toEqual([]);
   });
 });
 
-describe("a port of which nobody knows that it is open", () => {
+describe("a port that is not known to be open", () => {
   const weak: Reading<readonly FailOpen[]> = {
     kind: "known",
     value: ["protectOff"],
@@ -94,8 +97,8 @@ describe("a port of which nobody knows that it is open", () => {
   };
   const rows: readonly HealthRow[] = [
     ["there is no way", open(known([], now)), {}, ...fine],
-    ["it was not told", open(unknown("queryFailed", now)), {}, ...fine],
-    ["it was told too long ago", open(known(["protectOff"], at(60_000))), {}, ...fine],
+    ["it was not reported", open(unknown("queryFailed", now)), {}, ...fine],
+    ["it was reported too long ago", open(known(["protectOff"], at(60_000))), {}, ...fine],
     ["it is weak", open(weak), {}, ...fine],
   ];
   judged(rows);
@@ -104,7 +107,7 @@ describe("a port of which nobody knows that it is open", () => {
     ["no way", known([], now)],
     ["an unknown way", unknown("unparsed", now)],
     ["a stale way", known(["protectOff"] as const, at(60_000))],
-  ] as const)("but is should-secure keeps the sentence of that beside %s", (_name, failOpen) => {
+  ] as const)("a should-secure port keeps its own sentence beside %s", (_name, failOpen) => {
     const course = open(failOpen as Reading<readonly FailOpen[]>, shouldSecure);
     expect(verdictOf(course)).toEqual(unprotected);
     expect(saidOf(course)).toEqual([bare]);

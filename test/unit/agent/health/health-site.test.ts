@@ -22,7 +22,7 @@ function keyOf(link: SiteLink): KeyRef {
   return { ...pointsAt, ckn: slot.ckn };
 }
 
-/** A protected site, watched as an agent would, with a fault after two minutes. */
+/** Observes a protected site as an agent would, with a fault after two minutes. */
 async function watch(fault: string | undefined, afterMs: number) {
   const site = buildSite({
     seed: "health",
@@ -81,7 +81,7 @@ async function watch(fault: string | undefined, afterMs: number) {
 }
 
 describe("health of the simulated site", () => {
-  it("is protected as it was left by hand", async () => {
+  it("an untouched simulated site stays protected", async () => {
     expect(await watch(undefined, 30_000)).toMatchObject({
       link: "protected",
       tunnel: "protected",
@@ -98,14 +98,14 @@ describe("health of the simulated site", () => {
     ["stale-sak", "down stale-sak"],
     ["mtu", "down mtu"],
     ["far-end-changed", "down far-end-changed ckn-mismatch"],
-  ])("%s: %s", async (fault, told) => {
+  ])("the simulated fault %s gives the verdict %s", async (fault, told) => {
     expect((await watch(fault, 60_000)).link).toBe(told);
   });
 
   it.each(["clear-path", "clear-path-back"])(
-    "%s turns the tunnel red, not the link",
+    "the simulated fault %s affects the tunnel and not the link",
     async (name) => {
-      // Within one look.
+      // The finding comes within one observation.
       expect(await watch(name, pollMs)).toMatchObject({
         link: "protected",
         tunnel: "unprotected clear-path-beside-tunnel",

@@ -1,4 +1,5 @@
-// What BGP tells of a tunnel: the session inside of it, and what neighbours outside are told.
+// Findings from BGP about a tunnel: the session inside it, and the routes that other neighbours
+// get.
 
 import { describe, expect, it } from "vitest";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
@@ -40,77 +41,125 @@ const spoken = (change: Partial<TunnelSession> | "none" = {}): Partial<TunnelEvi
   ),
 });
 
-type Row = readonly [string, readonly IpsecTunnel[], Partial<TunnelEvidence>, Verdict, string];
+type Row = {
+  readonly name: string;
+  readonly looks: readonly IpsecTunnel[];
+  readonly change: Partial<TunnelEvidence>;
+  readonly verdict: Verdict;
+  readonly codes: string;
+};
 
 const beside = "clear-path-beside-tunnel";
 const bgpRows: readonly Row[] = [
-  [
-    "our prefix told over a port",
-    [old, now],
-    withRouting(told("10.1.0.0/16")),
-    "unprotected",
-    beside,
-  ],
-  ["a part of it told", [old, now], withRouting(told("10.1.7.0/24")), "unprotected", beside],
-  [
-    "more than it told: the longer one wins",
-    [old, now],
-    withRouting(told("10.0.0.0/8")),
-    "protected",
-    "",
-  ],
-  ["another told", [old, now], withRouting(told("10.2.0.0/16", "192.0.2.1/32")), "protected", ""],
-  [
-    "told over the port that part of it comes from",
-    [old, now],
-    withRouting({ ...told("10.1.0.0/16"), routes: [into, overPort("10.1.3.0/24")] }),
-    "protected",
-    "",
-  ],
-  [
-    "told over a port that a part of it came from once",
-    [old, now],
-    withRouting({
+  {
+    name: "our prefix advertised over a port",
+    looks: [old, now],
+    change: withRouting(told("10.1.0.0/16")),
+    verdict: "unprotected",
+    codes: beside,
+  },
+  {
+    name: "a part of it advertised",
+    looks: [old, now],
+    change: withRouting(told("10.1.7.0/24")),
+    verdict: "unprotected",
+    codes: beside,
+  },
+  {
+    name: "more than it advertised: the longer one wins",
+    looks: [old, now],
+    change: withRouting(told("10.0.0.0/8")),
+    verdict: "protected",
+    codes: "",
+  },
+  {
+    name: "another advertised",
+    looks: [old, now],
+    change: withRouting(told("10.2.0.0/16", "192.0.2.1/32")),
+    verdict: "protected",
+    codes: "",
+  },
+  {
+    name: "advertised over the port that part of it comes from",
+    looks: [old, now],
+    change: withRouting({ ...told("10.1.0.0/16"), routes: [into, overPort("10.1.3.0/24")] }),
+    verdict: "protected",
+    codes: "",
+  },
+  {
+    name: "advertised over a port that a part of it came from once",
+    looks: [old, now],
+    change: withRouting({
       ...told("10.1.0.0/16"),
       routes: [into, { ...overPort("10.1.3.0/24"), best: false }],
     }),
-    "unprotected",
-    beside,
-  ],
-  [
-    "told, while what comes back is blocked",
-    [old, now],
-    { ...withRouting(told("10.1.0.0/16")), blocked: known(["10.100.0.0/16"], at(95_000)) },
-    "degraded",
-    beside,
-  ],
-  ["a session inside that is up", [old, now], spoken(), "protected", ""],
-  ["none inside", [old, now], spoken("none"), "down", "tunnel-bgp-down"],
-  ["that of another tunnel", [old, now], spoken({ tunnel: "hub-2" }), "down", "tunnel-bgp-down"],
-  [
-    "with another neighbour",
-    [old, now],
-    spoken({ peer: "169.254.21.5" }),
-    "down",
-    "tunnel-bgp-down",
-  ],
-  ["one that is down", [old, now], spoken({ up: false }), "down", "tunnel-bgp-down"],
-  ["one for another AS", [old, now], spoken({ asn: 65_000 }), "down", "tunnel-bgp-down"],
-  [
-    "sessions not told",
-    [old, now],
-    {
+    verdict: "unprotected",
+    codes: beside,
+  },
+  {
+    name: "advertised, while what comes back is blocked",
+    looks: [old, now],
+    change: { ...withRouting(told("10.1.0.0/16")), blocked: known(["10.100.0.0/16"], at(95_000)) },
+    verdict: "degraded",
+    codes: beside,
+  },
+  {
+    name: "a session inside that is up",
+    looks: [old, now],
+    change: spoken(),
+    verdict: "protected",
+    codes: "",
+  },
+  {
+    name: "none inside",
+    looks: [old, now],
+    change: spoken("none"),
+    verdict: "down",
+    codes: "tunnel-bgp-down",
+  },
+  {
+    name: "that of another tunnel",
+    looks: [old, now],
+    change: spoken({ tunnel: "hub-2" }),
+    verdict: "down",
+    codes: "tunnel-bgp-down",
+  },
+  {
+    name: "with another neighbour",
+    looks: [old, now],
+    change: spoken({ peer: "169.254.21.5" }),
+    verdict: "down",
+    codes: "tunnel-bgp-down",
+  },
+  {
+    name: "one that is down",
+    looks: [old, now],
+    change: spoken({ up: false }),
+    verdict: "down",
+    codes: "tunnel-bgp-down",
+  },
+  {
+    name: "one for another AS",
+    looks: [old, now],
+    change: spoken({ asn: 65_000 }),
+    verdict: "down",
+    codes: "tunnel-bgp-down",
+  },
+  {
+    name: "sessions not reported",
+    looks: [old, now],
+    change: {
       tunnel: { ...tunnel, bgp },
       routing: unknown("queryFailed", at(95_000)),
       ways: known([into], at(95_000)),
     },
-    "unknown",
-    "reading-missing",
-  ],
+    verdict: "unknown",
+    codes: "reading-missing",
+  },
 ];
 
 describe("health of a tunnel", () => {
-  it.each(bgpRows)("by BGP: %s", (_name, looks, change, verdict, codes) => {
+  it.each(bgpRows)("the health of a tunnel by BGP: $name", ({ looks, change, verdict, codes }) => {
     const health = deriveTunnelHealth(tunnelEvidence(looks, change));
     expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
       verdict,
@@ -118,11 +167,11 @@ describe("health of a tunnel", () => {
     ]);
   });
 
-  it("names the neighbour that is told the way past it, and how many ways there are", () => {
+  it("a leaking tunnel names the neighbour that gets the route, and counts the paths", () => {
     const text = (change: Partial<TunnelEvidence>) =>
       deriveTunnelHealth(tunnelEvidence([old, now], change)).reasons[0]?.text;
     const said =
-      "edge-a tells 192.0.2.2 over et-0/0/0 the way to 10.1.0.0/16 (advertises 10.1.7.0/24), " +
+      "edge-a sends 192.0.2.2 over et-0/0/0 a route to 10.1.0.0/16 (advertises 10.1.7.0/24), " +
       "beside the tunnel hub-1";
     expect(text(withRouting(told("10.1.7.0/24")))).toBe(said);
     const blocked = { blocked: known(["10.100.0.0/16"], at(95_000)) };
@@ -136,7 +185,7 @@ describe("health of a tunnel", () => {
     );
   });
 
-  it("says that it knows nothing of a session where no routing is told", () => {
+  it("a tunnel on a device that reports no routing has an unknown session", () => {
     const change = { tunnel: { ...tunnel, bgp }, routing: undefined };
     const { verdict, reasons } = deriveTunnelHealth(
       tunnelEvidence([old, now], { ...change, ways: known([into], at(95_000)) }),
@@ -147,7 +196,7 @@ describe("health of a tunnel", () => {
     ]);
   });
 
-  it("names the neighbour inside whose session is down, and why", () => {
+  it("a tunnel whose BGP is down names the neighbour and the reason", () => {
     const text = (change: Partial<TunnelSession> | "none") =>
       deriveTunnelHealth(tunnelEvidence([old, now], spoken(change))).reasons[0]?.text;
     const peer = "BGP with 169.254.21.1 over hub-1";

@@ -1,4 +1,5 @@
-// What is said of the SAs of a tunnel, word for word: where they end, what they lack, what moves.
+// The sentences about the SAs of a tunnel, word for word: when they end, what they lack, what
+// moves.
 
 import { describe, expect, it } from "vitest";
 import { deriveTunnelHealth, lastEndMs } from "#agent/health/tunnel.ts";
@@ -27,11 +28,11 @@ describe("the SAs that IKE made", () => {
       [{ ...inbound, antiReplay: "off" }, outbound],
       "anti-replay-off: the SA edge-a from 203.0.113.1 takes packets that it has seen before",
     ],
-  ])("one %s", (_name, sas, text) => {
+  ])("the finding about a tunnel's SA: one %s", (_name, sas, text) => {
     expect(said(...sas)).toEqual(["degraded", text]);
   });
 
-  it("need no packet to be believed", () => {
+  it("fresh SAs are believed before any packet", () => {
     expect(said({ ...inbound, packets: 101n }, outbound)).toEqual(["protected"]);
     const first = [
       { ...inbound, packets: 0n },
@@ -51,10 +52,10 @@ describe("the end of what is in use", () => {
     ["of one", [sa(7)], 7],
     ["of two is that of the later one", [sa(7), sa(9)], 9],
     ["does not count what is on its way out", [sa(7), sa(9, "rekeyed"), sa(8, "deleting")], 7],
-    ["is not known where one does not tell", [sa(7), sa(undefined)], undefined],
+    ["is not known where one does not report", [sa(7), sa(undefined)], undefined],
     ["is none of nothing", [], undefined],
     ["is none where nothing is in use", [sa(9, "rekeyed")], undefined],
-  ])("%s", (_name, sas, endMs) => {
+  ])("the end of the SAs in use %s", (_name, sas, endMs) => {
     expect(lastEndMs(sas)).toBe(endMs);
   });
 });

@@ -1,4 +1,4 @@
-// What a person reads about a link: each sentence once. HERE is the port, FAR its far end.
+// The sentences that an operator reads about a link, each once. HERE is the port, FAR its far end.
 
 import { describe, expect, it } from "vitest";
 import { deriveLinkHealth } from "#agent/health/health.ts";
@@ -49,279 +49,330 @@ const disagree = "HERE and FAR hear each other but agree on no SAK";
 const otherSuite = "as a rule the far end does not use gcm-aes-xpn-256";
 const justBegun = "a session that has just begun takes some seconds";
 
-const rows: readonly (readonly [string, Course, Partial<LinkEvidence>, readonly string[]])[] = [
-  ["healthy", moving, {}, []],
-  [
-    "no MACsec",
-    always({ settings: "none" }),
-    {},
-    ["HERE has no MACsec, so everything on this link is in the clear"],
-  ],
-  [
-    "settings not told",
-    unread("settings"),
-    {},
-    ["HERE did not tell its MACsec settings: the query failed"],
-  ],
-  [
-    "should-secure",
-    always({ settings: { policy: "shouldSecure" } }),
-    {},
-    ["HERE is set to should-secure, so it sends in the clear when MKA fails"],
-  ],
-  [
-    "offset",
-    always({ settings: { confidentialityOffset: 30 } }),
-    {},
-    ["HERE leaves 30 octets of each frame readable, and 0 are wanted"],
-  ],
-  [
-    "suite of the port",
-    always({ settings: { suite: "gcm-aes-256" } }),
-    {},
-    ["HERE is set to gcm-aes-256, and gcm-aes-xpn-256 is wanted"],
-  ],
-  ["SCI of the port", always(bare), {}, ["HERE has the SCI off, and it is wanted on"]],
-  ["far end failed", moving, peer({ provisioning: "failed" }), ["the last change of FAR failed"]],
-  [
-    "far end failed with a code",
-    moving,
-    peer({
+const rows: readonly {
+  readonly name: string;
+  readonly course: Course;
+  readonly change: Partial<LinkEvidence>;
+  readonly texts: readonly string[];
+}[] = [
+  { name: "healthy", course: moving, change: {}, texts: [] },
+  {
+    name: "no MACsec",
+    course: always({ settings: "none" }),
+    change: {},
+    texts: ["HERE has no MACsec, so everything on this link is in the clear"],
+  },
+  {
+    name: "settings not reported",
+    course: unread("settings"),
+    change: {},
+    texts: ["HERE did not tell its MACsec settings: the query failed"],
+  },
+  {
+    name: "should-secure",
+    course: always({ settings: { policy: "shouldSecure" } }),
+    change: {},
+    texts: ["HERE is set to should-secure, so it sends in the clear when MKA fails"],
+  },
+  {
+    name: "offset",
+    course: always({ settings: { confidentialityOffset: 30 } }),
+    change: {},
+    texts: ["HERE leaves 30 octets of each frame readable, and 0 are wanted"],
+  },
+  {
+    name: "suite of the port",
+    course: always({ settings: { suite: "gcm-aes-256" } }),
+    change: {},
+    texts: ["HERE is set to gcm-aes-256, and gcm-aes-xpn-256 is wanted"],
+  },
+  {
+    name: "SCI of the port",
+    course: always(bare),
+    change: {},
+    texts: ["HERE has the SCI off, and it is wanted on"],
+  },
+  {
+    name: "far end failed",
+    course: moving,
+    change: peer({ provisioning: "failed" }),
+    texts: ["the last change of FAR failed"],
+  },
+  {
+    name: "far end failed with a code",
+    course: moving,
+    change: peer({
       provisioning: "failed",
       details: {
         ...{ identity: "present", bandwidthGbps: 100, cipher: undefined, circuits: [] },
         ...{ provisioning: { port: "Failed", link: "Failed" }, failure: "KeyNotReadable" },
       },
     }),
-    ["the last change of FAR failed (KeyNotReadable)"],
-  ],
-  ["far end switched off", moving, peer({ admin: "down" }), ["FAR is switched off"]],
-  [
-    "far end without MACsec",
-    moving,
-    peer({ pointsAt: undefined }),
-    ["FAR has MACsec off, and HERE has it on"],
-  ],
-  [
-    "suite of the far end",
-    moving,
-    peer({ suite: "gcm-aes-256" }),
-    ["FAR is set to gcm-aes-256, and HERE to gcm-aes-xpn-256"],
-  ],
-  [
-    "suite of both: the first sentence counts",
-    always({ settings: { suite: "gcm-aes-256" } }),
-    peer({ suite: "gcm-aes-128" }),
-    ["HERE is set to gcm-aes-256, and gcm-aes-xpn-256 is wanted"],
-  ],
-  ["SCI of the far end", moving, peer({ sci: "off" }), ["FAR has the SCI off, and HERE on"]],
-  [
-    "session not told",
-    unread("session"),
-    {},
-    ["HERE did not tell its MKA session: the query failed"],
-  ],
-  [
-    "session told over a weak channel",
-    weak,
-    {},
-    ["HERE told its MKA session only over a channel without authentication"],
-  ],
-  [
-    "port open",
-    always({ session: { controlledPort: "unprotected" } }),
-    {},
-    ["HERE is open without MACsec"],
-  ],
-  [
-    "second peer",
-    always({ session: { livePeers: 2, respondedPeers: 2 } }),
-    {},
-    ["2 peers speak MKA on HERE, and a link has two ends"],
-  ],
-  [
-    "SAK churn",
-    over(moving, (index) => ({
+    texts: ["the last change of FAR failed (KeyNotReadable)"],
+  },
+  {
+    name: "far end switched off",
+    course: moving,
+    change: peer({ admin: "down" }),
+    texts: ["FAR is switched off"],
+  },
+  {
+    name: "far end without MACsec",
+    course: moving,
+    change: peer({ pointsAt: undefined }),
+    texts: ["FAR has MACsec off, and HERE has it on"],
+  },
+  {
+    name: "suite of the far end",
+    course: moving,
+    change: peer({ suite: "gcm-aes-256" }),
+    texts: ["FAR is set to gcm-aes-256, and HERE to gcm-aes-xpn-256"],
+  },
+  {
+    name: "suite of both: the first sentence counts",
+    course: always({ settings: { suite: "gcm-aes-256" } }),
+    change: peer({ suite: "gcm-aes-128" }),
+    texts: ["HERE is set to gcm-aes-256, and gcm-aes-xpn-256 is wanted"],
+  },
+  {
+    name: "SCI of the far end",
+    course: moving,
+    change: peer({ sci: "off" }),
+    texts: ["FAR has the SCI off, and HERE on"],
+  },
+  {
+    name: "session not reported",
+    course: unread("session"),
+    change: {},
+    texts: ["HERE did not tell its MKA session: the query failed"],
+  },
+  {
+    name: "session reported over a weak channel",
+    course: weak,
+    change: {},
+    texts: ["HERE told its MKA session only over a channel without authentication"],
+  },
+  {
+    name: "port open",
+    course: always({ session: { controlledPort: "unprotected" } }),
+    change: {},
+    texts: ["HERE is open without MACsec"],
+  },
+  {
+    name: "second peer",
+    course: always({ session: { livePeers: 2, respondedPeers: 2 } }),
+    change: {},
+    texts: ["2 peers speak MKA on HERE, and a link has two ends"],
+  },
+  {
+    name: "SAK churn",
+    course: over(moving, (index) => ({
       session: { latestSak: { ...sak, transmit: true, keyId: `aabb/${index}` } },
     })),
-    {},
-    ["the SAK of HERE changed 19 times in the evidence window"],
-  ],
-  [
-    "wrong CAK",
-    wrongCak,
-    {},
-    ["HERE and FAR use the same CKN c0c0…c0 with different CAKs: MKPDUs fail their ICV check"],
-  ],
-  [
-    "wrong CAK, short CKN",
-    wrongCak,
-    shortCkn === undefined ? {} : { expected: { ...key, ckn: shortCkn } },
-    ["HERE and FAR use the same CKN c0ffee01 with different CAKs: MKPDUs fail their ICV check"],
-  ],
-  ["wrong CKN", wrongCkn, {}, ["FAR uses a CKN that HERE does not hold: it expects c0c0…c0"]],
-  [
-    "wrong CKN, far end seen",
-    wrongCkn,
-    peer({}),
-    [
-      "FAR uses a CKN that HERE does not hold: it expects c0c0…c0 and the far end " +
+    change: {},
+    texts: ["the SAK of HERE changed 19 times in the evidence window"],
+  },
+  {
+    name: "wrong CAK",
+    course: wrongCak,
+    change: {},
+    texts: [
+      "HERE and FAR use the same CKN c0c0…c0 with different CAKs: MKPDUs fail their ICV check",
+    ],
+  },
+  {
+    name: "wrong CAK, short CKN",
+    course: wrongCak,
+    change: shortCkn === undefined ? {} : { expected: { ...key, ckn: shortCkn } },
+    texts: [
+      "HERE and FAR use the same CKN c0ffee01 with different CAKs: MKPDUs fail their ICV check",
+    ],
+  },
+  {
+    name: "wrong CKN",
+    course: wrongCkn,
+    change: {},
+    texts: ["FAR uses a CKN that HERE does not have: it expects c0c0…c0"],
+  },
+  {
+    name: "wrong CKN, far end seen",
+    course: wrongCkn,
+    change: peer({}),
+    texts: [
+      "FAR uses a CKN that HERE does not have: it expects c0c0…c0 and the far end " +
         "names erd-demo-1-ckn/v1",
     ],
-  ],
-  [
-    "wrong CKN, far end off",
-    wrongCkn,
-    peer({ pointsAt: undefined }),
-    [
+  },
+  {
+    name: "wrong CKN, far end off",
+    course: wrongCkn,
+    change: peer({ pointsAt: undefined }),
+    texts: [
       "FAR has MACsec off, and HERE has it on",
-      "FAR uses a CKN that HERE does not hold: it expects c0c0…c0",
+      "FAR uses a CKN that HERE does not have: it expects c0c0…c0",
     ],
-  ],
-  [
-    "wrong CKN of nobody",
-    wrongCkn,
-    { expected: undefined },
-    ["FAR uses a CKN that HERE does not hold: it expects none"],
-  ],
-  ["silent", silent, {}, ["FAR is silent: no MKPDU reached HERE for at least 10 s"]],
-  [
-    "silent for one life time",
-    silent,
-    looksAt(silent, 89_000, 95_000),
-    ["FAR is silent: no MKPDU reached HERE for at least 6 s"],
-  ],
-  ["silent in two looks", silent, last(silent, 2), ["HERE has no live MKA peer on this link"]],
-  [
-    "silent, MKPDUs not told before",
-    over(silent, (index) =>
+  },
+  {
+    name: "wrong CKN without an expected key",
+    course: wrongCkn,
+    change: { expected: undefined },
+    texts: ["FAR uses a CKN that HERE does not have: it expects none"],
+  },
+  {
+    name: "silent",
+    course: silent,
+    change: {},
+    texts: ["FAR is silent: no MKPDU reached HERE for at least 10 s"],
+  },
+  {
+    name: "silent for one life time",
+    course: silent,
+    change: looksAt(silent, 89_000, 95_000),
+    texts: ["FAR is silent: no MKPDU reached HERE for at least 6 s"],
+  },
+  {
+    name: "silent in two observations",
+    course: silent,
+    change: last(silent, 2),
+    texts: ["HERE has no live MKA peer on this link"],
+  },
+  {
+    name: "silent, MKPDUs not reported before",
+    course: over(silent, (index) =>
       index < 19 ? { port: { mkpdus: unknown("queryFailed", at(index * 5000)) } } : {},
     ),
-    {},
-    ["HERE has no live MKA peer on this link"],
-  ],
-  [
-    "silent, MKPDUs not told now",
-    over(silent, (index) =>
+    change: {},
+    texts: ["HERE has no live MKA peer on this link"],
+  },
+  {
+    name: "silent, MKPDUs not reported now",
+    course: over(silent, (index) =>
       index === 19 ? { port: { mkpdus: unknown("queryFailed", at(95_000)) } } : {},
     ),
-    {},
-    ["HERE has no live MKA peer on this link"],
-  ],
-  [
-    "heard, and no peer",
-    noPeer((index) => ({ mkpdus: { received: heard(index) } })),
-    {},
-    ["HERE has no live MKA peer on this link"],
-  ],
-  [
-    "no peer and no frames",
-    over(silent, (index) => ({ port: { frames: unknown("queryFailed", at(index * 5000)) } })),
-    {},
-    [
+    change: {},
+    texts: ["HERE has no live MKA peer on this link"],
+  },
+  {
+    name: "heard, and no peer",
+    course: noPeer((index) => ({ mkpdus: { received: heard(index) } })),
+    change: {},
+    texts: ["HERE has no live MKA peer on this link"],
+  },
+  {
+    name: "no peer and no frames",
+    course: over(silent, (index) => ({
+      port: { frames: unknown("queryFailed", at(index * 5000)) },
+    })),
+    change: {},
+    texts: [
       "HERE has no live MKA peer on this link",
       "HERE did not tell its frame counters: the query failed",
     ],
-  ],
-  [
-    "secured without a peer",
-    over(silent, () => ({ session: { ...dead, controlledPort: "secured" } })),
-    {},
-    ["FAR is silent: no MKPDU reached HERE for at least 10 s, although it calls itself secured"],
-  ],
-  ["no common SAK", noSak, {}, [`${disagree}: ${otherSuite}`]],
-  [
-    "no common SAK for an MKA life time",
-    noSak,
-    looksAt(noSak, 89_000, 95_000),
-    [`${disagree}: ${otherSuite}`],
-  ],
-  [
-    "no common SAK for a little less",
-    noSak,
-    looksAt(noSak, 89_001, 95_000),
-    [`${disagree}: ${justBegun}`],
-  ],
-  [
-    "no common SAK right after a key change",
-    moving,
-    looksAt((index) => (index === 0 ? moving(0) : noSak(index)), 80_000, 95_000),
-    [`${disagree}: ${justBegun}`],
-  ],
-  [
-    "no answer with the SAK",
-    always({ session: { respondedPeers: 0 } }),
-    {},
-    ["FAR hears HERE, but has not answered with the SAK in use"],
-  ],
-  [
-    "SAK not used",
-    always({ session: { latestSak: sak } }),
-    {},
-    ["MKA announced a SAK that HERE does not use both ways"],
-  ],
-  [
-    "key of nobody",
-    moving,
-    { expected: undefined },
-    ["HERE is protected by the key c0c0…c0, which linkseal does not manage"],
-  ],
-  [
-    "another key",
-    always({ session: { principalCkn: otherKey.ckn } }),
-    {},
-    ["HERE uses the key abab…ab and not c0c0…c0"],
-  ],
-  [
-    "no key",
-    always({ session: { principalCkn: undefined } }),
-    {},
-    ["HERE uses the key none and not c0c0…c0"],
-  ],
-  [
-    "another key than the campaign's",
-    moving,
-    { expected: undefined, next: otherKey },
-    ["HERE uses the key c0c0…c0 and not abab…ab"],
-  ],
-  [
-    "live suite not told",
-    unread("liveSuite"),
-    {},
-    ["HERE did not tell the suite of the SA in use: the query failed"],
-  ],
-  [
-    "no SA",
-    always({ port: { liveSuite: known(undefined, at(95_000)) } }),
-    {},
-    ["HERE calls itself secured without an SA in use"],
-  ],
-  [
-    "another live suite",
-    always({ port: { liveSuite: known("gcm-aes-128", at(95_000)) } }),
-    {},
-    ["frames between HERE and FAR use gcm-aes-128, and gcm-aes-xpn-256 is wanted"],
-  ],
-  [
-    "fallback",
-    always({ port: { keys: known([fallback], at(95_000)) } }),
-    {},
-    ["the fallback key abab…ab of HERE takes no part in MKA"],
-  ],
-  [
-    "rekey",
-    always({ session: { keyServer: "self" } }),
-    { sakSince: at(-60_000_000) },
-    ["HERE is key server and has kept one SAK for 16 h"],
-  ],
+  },
+  {
+    name: "secured without a peer",
+    course: over(silent, () => ({ session: { ...dead, controlledPort: "secured" } })),
+    change: {},
+    texts: [
+      "FAR is silent: no MKPDU reached HERE for at least 10 s, although it calls itself secured",
+    ],
+  },
+  { name: "no common SAK", course: noSak, change: {}, texts: [`${disagree}: ${otherSuite}`] },
+  {
+    name: "no common SAK for an MKA life time",
+    course: noSak,
+    change: looksAt(noSak, 89_000, 95_000),
+    texts: [`${disagree}: ${otherSuite}`],
+  },
+  {
+    name: "no common SAK for a little less",
+    course: noSak,
+    change: looksAt(noSak, 89_001, 95_000),
+    texts: [`${disagree}: ${justBegun}`],
+  },
+  {
+    name: "no common SAK right after a key change",
+    course: moving,
+    change: looksAt((index) => (index === 0 ? moving(0) : noSak(index)), 80_000, 95_000),
+    texts: [`${disagree}: ${justBegun}`],
+  },
+  {
+    name: "no answer with the SAK",
+    course: always({ session: { respondedPeers: 0 } }),
+    change: {},
+    texts: ["FAR hears HERE, but has not answered with the SAK in use"],
+  },
+  {
+    name: "SAK not used",
+    course: always({ session: { latestSak: sak } }),
+    change: {},
+    texts: ["MKA announced a SAK that HERE does not use both ways"],
+  },
+  {
+    name: "unmanaged key",
+    course: moving,
+    change: { expected: undefined },
+    texts: ["HERE is protected by the key c0c0…c0, which linkseal does not manage"],
+  },
+  {
+    name: "another key",
+    course: always({ session: { principalCkn: otherKey.ckn } }),
+    change: {},
+    texts: ["HERE uses the key abab…ab and not c0c0…c0"],
+  },
+  {
+    name: "no key",
+    course: always({ session: { principalCkn: undefined } }),
+    change: {},
+    texts: ["HERE uses the key none and not c0c0…c0"],
+  },
+  {
+    name: "another key than the campaign's",
+    course: moving,
+    change: { expected: undefined, next: otherKey },
+    texts: ["HERE uses the key c0c0…c0 and not abab…ab"],
+  },
+  {
+    name: "live suite not reported",
+    course: unread("liveSuite"),
+    change: {},
+    texts: ["HERE did not tell the suite of the SA in use: the query failed"],
+  },
+  {
+    name: "no SA",
+    course: always({ port: { liveSuite: known(undefined, at(95_000)) } }),
+    change: {},
+    texts: ["HERE calls itself secured without an SA in use"],
+  },
+  {
+    name: "another live suite",
+    course: always({ port: { liveSuite: known("gcm-aes-128", at(95_000)) } }),
+    change: {},
+    texts: ["frames between HERE and FAR use gcm-aes-128, and gcm-aes-xpn-256 is wanted"],
+  },
+  {
+    name: "fallback",
+    course: always({ port: { keys: known([fallback], at(95_000)) } }),
+    change: {},
+    texts: ["the fallback key abab…ab of HERE takes no part in MKA"],
+  },
+  {
+    name: "rekey",
+    course: always({ session: { keyServer: "self" } }),
+    change: { sakSince: at(-60_000_000) },
+    texts: ["HERE is key server and has kept one SAK for 16 h"],
+  },
 ];
 
-describe("what is said of a port, its far end and its session", () => {
-  it.each(rows)("%s", (_name, course, change, texts) => {
-    expect(saidOf(course, change)).toEqual(texts);
-  });
+describe("the sentences about a port, its far end and its session", () => {
+  it.each(rows)(
+    "the sentences about a port, its far end and its session: $name",
+    ({ course, change, texts }) => {
+      expect(saidOf(course, change)).toEqual(texts);
+    },
+  );
 
-  it("waits for the campaign that is to bring the first key", () => {
+  it("a port without MACsec waits for the campaign that brings its first key", () => {
     const course = always({ settings: "none" });
     const nexts = ({ reasons }: ReturnType<typeof deriveLinkHealth>): readonly string[] =>
       reasons.map((reason) => `${reason.code}: ${reason.next}`);
@@ -334,7 +385,7 @@ describe("what is said of a port, its far end and its session", () => {
   });
 });
 
-describe("what a device says stands in the way of a SAK", () => {
+describe("the obstacle to a SAK that a device reports", () => {
   const said = (troubles?: MacsecPort["troubles"]): string | undefined => {
     const port = troubles === undefined ? {} : { troubles };
     const course = over(idle, () => ({ session: { controlledPort: "blocked" }, port }));
@@ -344,7 +395,7 @@ describe("what a device says stands in the way of a SAK", () => {
     "edge-a et-0/0/0 and the far end (link1 of erd-demo) hear each other but agree on no SAK";
   const guess = `${text}: ${otherSuite}`;
 
-  it("is told as it says it, and guessed where it says nothing", () => {
+  it("a reported obstacle to a SAK is repeated, and an unreported one is guessed", () => {
     const now = at(95_000);
     expect(said(known(["no suite in common", "an old peer"], now))).toBe(
       `${text}: no suite in common, and an old peer`,

@@ -33,7 +33,7 @@ function warning(bench: AgentBench, code: string): Status["warnings"][number] | 
 }
 
 describe("a key's age", () => {
-  it("is a warning once it is beyond the group's maxAge, for each link", async () => {
+  it("a key older than the group's maxAge is a warning for each link", async () => {
     const bench = await adopted(rotating("rotate: { maxAge: 1h }"));
     await bench.run(1_800_000);
     expect(warning(bench, "key-age")).toBeUndefined();
@@ -47,15 +47,15 @@ describe("a key's age", () => {
     expect(bench.broken).toEqual([]);
   });
 
-  it("says nothing without a maxAge", async () => {
+  it("a key of any age is not a warning if the group has no maxAge", async () => {
     const bench = await adopted(rotating("rotate: { on: vaultVersion }"));
     await bench.run(3_700_000);
     expect(warning(bench, "key-age")).toBeUndefined();
   });
 });
 
-describe("a campaign that waits for a person", () => {
-  it("is overdue after rotation.overdue, and no longer once it goes on", async () => {
+describe("a campaign that waits for an operator", () => {
+  it("a waiting campaign is overdue after rotation.overdue, until it continues", async () => {
     const bench = await living("clear", byHand);
     await bench.reach("primary awaitingPeer");
     await bench.run(590_000);

@@ -1,4 +1,5 @@
-// Which tunnels carry for each other, whether one does, and how their traffic spreads.
+// Tunnels that carry for each other: which they are, whether one carries, and how their traffic
+// spreads.
 
 import { describe, expect, it } from "vitest";
 import {
@@ -24,7 +25,7 @@ import { bundle, hub } from "../tunnel-bundle-kit.ts";
 const names = (tunnels: readonly { readonly name: string }[]) => tunnels.map(({ name }) => name);
 
 describe("a bundle", () => {
-  it("is what BGP leads to the same prefixes by from one device", () => {
+  it("a bundle is the tunnels of one device to the same prefixes with BGP", () => {
     const [one = hub(1), two = hub(2)] = bundle;
     const elsewhere = { ...hub(3), device: "edge-b" };
     const { bgp: _bgp, ...still } = hub(4);
@@ -35,7 +36,7 @@ describe("a bundle", () => {
     for (const alone of [elsewhere, still, other]) expect(bundleOf(all, alone)).toEqual([]);
   });
 
-  it("is none of tunnels whose device and prefix only read alike when run together", () => {
+  it("tunnels whose device and prefix only run together alike are not a bundle", () => {
     const one = { ...hub(1), device: "edge", remotePrefixes: ["10.0.0.0/8"] };
     const two = { ...hub(2), device: "edge1", remotePrefixes: ["0.0.0.0/8"] };
     expect(bundleOf([one, two], one)).toEqual([]);
@@ -43,7 +44,7 @@ describe("a bundle", () => {
 });
 
 describe("siblings", () => {
-  it("share a prefix, on whatever device and however they are routed", () => {
+  it("siblings share a prefix, on any device and with any routing", () => {
     const { bgp: _bgp, ...still } = hub(2);
     const elsewhere = { ...hub(3), device: "edge-b", remotePrefixes: ["10.100.0.0/16"] };
     const part = { ...hub(4), remotePrefixes: ["10.9.0.0/16", "10.101.0.0/16"] };
@@ -74,7 +75,7 @@ describe("a tunnel carries", () => {
     ["not: it is absent", { ...stateOf({}), ipsec: [] }, "hub-1 is not there"],
     ["not: IKE is down", stateOf({ ike: known("down", at(0)) }), "IKE of hub-1 is not established"],
     [
-      "not: IKE is not told",
+      "not: IKE is not reported",
       stateOf({ ike: unknown("queryFailed", at(0)) }),
       "IKE of hub-1 is not established",
     ],
@@ -94,25 +95,29 @@ describe("a tunnel carries", () => {
       stateOf({}, { tunnelSessions: [{ ...session, up: false }] }),
       "BGP over hub-1 is not up",
     ],
-    ["not: BGP is not told", stateOf({}, { tunnelSessions: [] }), "BGP over hub-1 is not up"],
+    ["not: BGP is not reported", stateOf({}, { tunnelSessions: [] }), "BGP over hub-1 is not up"],
     [
       "not: the session is another's",
       stateOf({}, { tunnelSessions: [{ ...session, tunnel: "hub-2" }] }),
       "BGP over hub-1 is not up",
     ],
     [
-      "not: the session is with somebody else",
+      "not: the session is with another peer",
       stateOf({}, { tunnelSessions: [{ ...session, peer: "169.254.21.9" }] }),
       "BGP over hub-1 is not up",
     ],
-    ["not: no SA is told", stateOf({ sas: unknown("queryFailed", at(0)) }), "hub-1 lacks an SA"],
     [
-      "not: its router tells of no sessions",
+      "not: no SA is reported",
+      stateOf({ sas: unknown("queryFailed", at(0)) }),
+      "hub-1 lacks an SA",
+    ],
+    [
+      "not: its router reports no sessions",
       { ...stateOf({}), routing: known(routing, at(0)) },
       "BGP over hub-1 is not up",
     ],
     [
-      "not: its router tells no routing",
+      "not: its router reports no routing",
       { ...stateOf({}), routing: unknown("queryFailed", at(0)) },
       "BGP over hub-1 is not up",
     ],
@@ -129,11 +134,11 @@ describe("a tunnel carries", () => {
       stateOf({}, { drains: [{ port: "hub-1", means: "prepend" }] }),
       "hub-1 is drained",
     ],
-  ])("%s", (_name, state, why) => {
+  ])("a tunnel carries %s", (_name, state, why) => {
     expect(whyNot(hub(1), state)).toBe(why);
   });
 
-  it("without BGP, and has no session then", () => {
+  it("a tunnel without BGP carries without a session", () => {
     const { bgp: _bgp, ...still } = hub(1);
     const silent = stateOf({}, { tunnelSessions: [] });
     expect(whyNot(still, silent)).toBeUndefined();
@@ -157,7 +162,7 @@ const looks = (...sent: readonly (readonly (readonly [number, bigint])[])[]): Ip
 const sentOver = (list: readonly IpsecTunnel[]) => carriedOver(list, "out");
 
 describe("what a tunnel sent", () => {
-  it("goes on over a rekey, and never counts an SA that began anew", () => {
+  it("a tunnel's packets are counted over a rekey, and a restarted SA adds none", () => {
     expect(
       sentOver(
         looks(
@@ -174,7 +179,7 @@ describe("what a tunnel sent", () => {
     expect(sentOver(looks([[1, 10n]], [[1, 3n]], [[1, 5n]]))).toBe(2n);
   });
 
-  it("is not known from one look, and nothing where nothing moved", () => {
+  it("a tunnel's packets are unknown from one observation, and 0 if nothing moved", () => {
     expect(sentOver([])).toBeUndefined();
     expect(sentOver(looks([[1, 10n]]))).toBeUndefined();
     expect(sentOver(looks([[1, 10n]], [[1, 10n]]))).toBe(0n);
@@ -184,7 +189,7 @@ describe("what a tunnel sent", () => {
     expect(sentOver([...looks([[1, 10n]]), blind])).toBeUndefined();
   });
 
-  it("counts what leaves, and not what comes", () => {
+  it("the packets that a tunnel sent exclude those that it received", () => {
     const both = [tunnelLook(0, 100), tunnelLook(5_000, 900)];
     expect([sentOver(both), carriedOver(both, "in")]).toEqual([800n, 800n]);
     const out = looks([[1, 10n]], [[1, 25n]]);
@@ -201,7 +206,7 @@ describe("the shares of a bundle", () => {
     return sharesOf(tunnels, (name) => of.get(name) ?? []);
   };
 
-  it("are parts of all that it sent", () => {
+  it("the shares of a bundle are parts of all that it sent", () => {
     expect(sharesFor(300, 700)).toEqual([
       { tunnel: "hub-1", sent: 300n, percent: 30 },
       { tunnel: "hub-2", sent: 700n, percent: 70 },
@@ -211,7 +216,7 @@ describe("the shares of a bundle", () => {
   });
 
   const none = new Set<string>();
-  it("name the one that is all but left out, and say what would be even", () => {
+  it("an imbalance names the tunnel with almost no traffic, and the even share", () => {
     expect(imbalanceOf(sharesFor(1_000, 100, 1_000), none)).toEqual({
       tunnel: "hub-2",
       text: "it sends 4.7 % where 33.3 % would be even: hub-1 47.6 %, hub-2 4.7 %, hub-3 47.6 %",
@@ -224,15 +229,15 @@ describe("the shares of a bundle", () => {
     ["of few packets nothing follows", [999, 0], undefined],
     ["of a thousand it does", [1_000, 0], "hub-2"],
     ["of one alone nothing follows", [5_000], undefined],
-  ] as const)("%s", (_name, sent, tunnel) => {
+  ] as const)("a bundle is not unbalanced: %s", (_name, sent, tunnel) => {
     expect(imbalanceOf(sharesFor(...sent), none)?.tunnel).toBe(tunnel);
   });
 
-  it("name the first of two that are left out alike", () => {
+  it("an imbalance names the first of two tunnels with equally little traffic", () => {
     expect(imbalanceOf(sharesFor(2_000, 5, 5), none)?.tunnel).toBe("hub-2");
   });
 
-  it("leave out what is drained", () => {
+  it("an imbalance leaves out drained tunnels", () => {
     expect(imbalanceOf(sharesFor(2_000, 0, 2_000), new Set(["hub-2"]))).toBeUndefined();
     expect(imbalanceOf(sharesFor(2_000, 0), new Set(["hub-2"]))).toBeUndefined();
   });

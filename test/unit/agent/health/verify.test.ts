@@ -1,4 +1,4 @@
-// A change and a new look: as wanted, or the leaf that differs.
+// Compares a change with a later observation: as wanted, or the setting that differs.
 
 import { describe, expect, it } from "vitest";
 import { equalSettings, settingsGaps, verify } from "#agent/health/verify.ts";
@@ -96,53 +96,128 @@ const putOther: PortChange = {
 };
 const removeTunnel: PortChange = { kind: "ipsec.removeTunnel", name: "hub-1" };
 
-const cells: readonly (readonly [string, PortChange, typeof clear, string | undefined])[] = [
-  ["protected as wanted", protect, secured, undefined],
-  ["not protected", protect, clear, "policy is absent and not mustSecure"],
-  ["the key is there", add, secured, undefined],
-  ["the key is not there", add, clear, `the key ${ckn} is not there`],
-  ["only another key is there", add, foreign, `the key ${ckn} is not there`],
-  ["added beside another", add, both, undefined],
-  ["keys unreadable", add, blind, "the keys cannot be read"],
-  ["replaced", replace, secured, undefined],
-  ["replaced, yet another stands beside it", replace, both, "another key stands beside"],
-  ["promoted", promote, secured, undefined],
-  ["not promoted", promote, fallback, "is not the primary one"],
-  ["another one promoted", promote, besides, "is not the primary one"],
-  ["promoted key gone", promote, clear, "is not the primary one"],
-  ["promotion unreadable", promote, blind, "is not the primary one"],
-  ["removed", remove, clear, undefined],
-  ["not removed", remove, secured, "is still there"],
-  ["removed, and another one stays", remove, foreign, undefined],
-  ["removal unreadable", remove, blind, "the keys cannot be read"],
-  ["drained", drain, drained, undefined],
-  ["not drained", drain, clear, "it is not drained"],
-  ["drain unreadable", drain, blind, "the drain state cannot be read"],
-  ["restored", restore, clear, undefined],
-  ["still drained", restore, drained, "it is still drained"],
-  ["restored while its sibling is drained", restore, siblingDrained, undefined],
-  ["tunnel there", put, tunnelled, undefined],
-  ["tunnel absent", put, clear, "the tunnel hub-1 is not configured"],
-  ["another tunnel there", put, otherTunnel, "the tunnel hub-1 is not configured"],
-  ["tunnel with other transforms", putOther, tunnelled, "other transforms than wanted"],
-  ["one SA of two with other transforms", put, halfWeak, "other transforms than wanted"],
-  ["tunnel whose SAs cannot be read", put, unreadSas, undefined],
-  ["tunnel removed", removeTunnel, clear, undefined],
-  ["tunnel still there", removeTunnel, tunnelled, "is still there"],
-  ["tunnel removed, and another one stays", removeTunnel, otherTunnel, undefined],
-  ["a port that the device does not list: settings", protect, elsewhere, "policy is absent"],
-  ["a port that the device does not list: a new key", add, elsewhere, "keys cannot be read"],
-  ["a port that the device does not list: its primary", promote, elsewhere, "not the primary"],
-  ["a port that the device does not list: an old key", remove, elsewhere, "keys cannot be read"],
-  ["a new SAK leaves no trace in the config", { kind: "macsec.rekeySak", port }, clear, undefined],
-  [
-    "nor do new SAs of a tunnel",
-    { kind: "ipsec.rekey", name: "hub-1", what: "child" },
-    clear,
-    undefined,
-  ],
-  ["nor is a closed port judged", { kind: "port.shut", port }, clear, undefined],
-  ["nor an opened one", { kind: "port.open", port }, clear, undefined],
+const cells: readonly {
+  readonly name: string;
+  readonly change: PortChange;
+  readonly state: typeof clear;
+  readonly gap: string | undefined;
+}[] = [
+  { name: "protected as wanted", change: protect, state: secured, gap: undefined },
+  {
+    name: "not protected",
+    change: protect,
+    state: clear,
+    gap: "policy is absent and not mustSecure",
+  },
+  { name: "the key is there", change: add, state: secured, gap: undefined },
+  { name: "the key is not there", change: add, state: clear, gap: `the key ${ckn} is not there` },
+  {
+    name: "only another key is there",
+    change: add,
+    state: foreign,
+    gap: `the key ${ckn} is not there`,
+  },
+  { name: "added beside another", change: add, state: both, gap: undefined },
+  { name: "keys unreadable", change: add, state: blind, gap: "the keys cannot be read" },
+  { name: "replaced", change: replace, state: secured, gap: undefined },
+  {
+    name: "replaced, yet another exists beside it",
+    change: replace,
+    state: both,
+    gap: "another key exists beside",
+  },
+  { name: "promoted", change: promote, state: secured, gap: undefined },
+  { name: "not promoted", change: promote, state: fallback, gap: "is not the primary one" },
+  { name: "another one promoted", change: promote, state: besides, gap: "is not the primary one" },
+  { name: "promoted key gone", change: promote, state: clear, gap: "is not the primary one" },
+  { name: "promotion unreadable", change: promote, state: blind, gap: "is not the primary one" },
+  { name: "removed", change: remove, state: clear, gap: undefined },
+  { name: "not removed", change: remove, state: secured, gap: "is still there" },
+  { name: "removed, and another one stays", change: remove, state: foreign, gap: undefined },
+  { name: "removal unreadable", change: remove, state: blind, gap: "the keys cannot be read" },
+  { name: "drained", change: drain, state: drained, gap: undefined },
+  { name: "not drained", change: drain, state: clear, gap: "it is not drained" },
+  { name: "drain unreadable", change: drain, state: blind, gap: "the drain state cannot be read" },
+  { name: "restored", change: restore, state: clear, gap: undefined },
+  { name: "still drained", change: restore, state: drained, gap: "it is still drained" },
+  {
+    name: "restored while its sibling is drained",
+    change: restore,
+    state: siblingDrained,
+    gap: undefined,
+  },
+  { name: "tunnel there", change: put, state: tunnelled, gap: undefined },
+  { name: "tunnel absent", change: put, state: clear, gap: "the tunnel hub-1 is not configured" },
+  {
+    name: "another tunnel there",
+    change: put,
+    state: otherTunnel,
+    gap: "the tunnel hub-1 is not configured",
+  },
+  {
+    name: "tunnel with other transforms",
+    change: putOther,
+    state: tunnelled,
+    gap: "other transforms than wanted",
+  },
+  {
+    name: "one SA of two with other transforms",
+    change: put,
+    state: halfWeak,
+    gap: "other transforms than wanted",
+  },
+  { name: "tunnel whose SAs cannot be read", change: put, state: unreadSas, gap: undefined },
+  { name: "tunnel removed", change: removeTunnel, state: clear, gap: undefined },
+  { name: "tunnel still there", change: removeTunnel, state: tunnelled, gap: "is still there" },
+  {
+    name: "tunnel removed, and another one stays",
+    change: removeTunnel,
+    state: otherTunnel,
+    gap: undefined,
+  },
+  {
+    name: "a port that the device does not list: settings",
+    change: protect,
+    state: elsewhere,
+    gap: "policy is absent",
+  },
+  {
+    name: "a port that the device does not list: a new key",
+    change: add,
+    state: elsewhere,
+    gap: "keys cannot be read",
+  },
+  {
+    name: "a port that the device does not list: its primary",
+    change: promote,
+    state: elsewhere,
+    gap: "not the primary",
+  },
+  {
+    name: "a port that the device does not list: an old key",
+    change: remove,
+    state: elsewhere,
+    gap: "keys cannot be read",
+  },
+  {
+    name: "a new SAK leaves no trace in the config",
+    change: { kind: "macsec.rekeySak", port },
+    state: clear,
+    gap: undefined,
+  },
+  {
+    name: "nor do new SAs of a tunnel",
+    change: { kind: "ipsec.rekey", name: "hub-1", what: "child" },
+    state: clear,
+    gap: undefined,
+  },
+  {
+    name: "nor is a closed port judged",
+    change: { kind: "port.shut", port },
+    state: clear,
+    gap: undefined,
+  },
+  { name: "nor an opened one", change: { kind: "port.open", port }, state: clear, gap: undefined },
 ];
 
 const prefix = "10.100.0.0/16";
@@ -155,56 +230,74 @@ const riding = (...backed: readonly BackedPrefix[]) =>
 const under = (...ports: readonly string[]): BackedPrefix => ({ prefix, ports, open: [] });
 const elsewhereToo = { ...under("et-7"), prefix: "10.9.0.0/16" };
 
-const backings: readonly (readonly [string, PortChange, typeof clear, string | undefined])[] = [
-  ["as wanted, in whatever order", backing("b", "a"), riding(under("b", "a")), undefined],
-  ["as wanted beside another prefix", backing("a"), riding(elsewhereToo, under("a")), undefined],
-  ["nowhere, as wanted", put, riding(), undefined],
-  [
-    "under fewer than wanted",
-    backing("b", "a"),
-    riding(under("b")),
-    `${prefix} may ride under the MACsec of b, not a, b`,
-  ],
-  [
-    "nowhere",
-    backing("a"),
-    riding(elsewhereToo),
-    `${prefix} may ride under the MACsec of no port, not a`,
-  ],
-  [
-    "where nobody wants it",
-    put,
-    riding(under("a")),
-    `${prefix} may ride under the MACsec of a, not none`,
-  ],
-  [
-    "on a device that tells of none",
-    backing("a"),
-    tunnelled,
-    `${prefix} may ride under the MACsec of no port, not a`,
-  ],
-  [
-    "unreadable",
-    backing("a"),
-    stateOf(clearPort(), { ipsec: [tunnel], backed: unknown("queryFailed", now) }),
-    "what may ride under MACsec cannot be read",
-  ],
+const backings: readonly {
+  readonly name: string;
+  readonly change: PortChange;
+  readonly state: typeof clear;
+  readonly gap: string | undefined;
+}[] = [
+  {
+    name: "as wanted, in whatever order",
+    change: backing("b", "a"),
+    state: riding(under("b", "a")),
+    gap: undefined,
+  },
+  {
+    name: "as wanted beside another prefix",
+    change: backing("a"),
+    state: riding(elsewhereToo, under("a")),
+    gap: undefined,
+  },
+  { name: "nowhere, as wanted", change: put, state: riding(), gap: undefined },
+  {
+    name: "under fewer than wanted",
+    change: backing("b", "a"),
+    state: riding(under("b")),
+    gap: `${prefix} may ride under the MACsec of b, not a, b`,
+  },
+  {
+    name: "nowhere",
+    change: backing("a"),
+    state: riding(elsewhereToo),
+    gap: `${prefix} may ride under the MACsec of no port, not a`,
+  },
+  {
+    name: "where it is not wanted",
+    change: put,
+    state: riding(under("a")),
+    gap: `${prefix} may ride under the MACsec of a, not none`,
+  },
+  {
+    name: "on a device that reports none",
+    change: backing("a"),
+    state: tunnelled,
+    gap: `${prefix} may ride under the MACsec of no port, not a`,
+  },
+  {
+    name: "unreadable",
+    change: backing("a"),
+    state: stateOf(clearPort(), { ipsec: [tunnel], backed: unknown("queryFailed", now) }),
+    gap: "what may ride under MACsec cannot be read",
+  },
 ];
 
-describe("what a tunnel protects may ride under MACsec", () => {
-  it.each(backings)("%s", (_name, change, state, gap) => {
-    expect(verify([change], state)).toEqual(gap === undefined ? [] : [gap]);
-  });
+describe("prefixes that may leave under MACsec", () => {
+  it.each(backings)(
+    "the exempt ports of a prefix are verified: $name",
+    ({ change, state, gap }) => {
+      expect(verify([change], state)).toEqual(gap === undefined ? [] : [gap]);
+    },
+  );
 });
 
 describe("verify", () => {
-  it.each(cells)("%s", (_name, change, state, gap) => {
+  it.each(cells)("a change is verified against an observation: $name", ({ change, state, gap }) => {
     const gaps = verify([change], state);
     if (gap === undefined) expect(gaps).toEqual([]);
     else expect(gaps).toEqual([expect.stringContaining(gap)]);
   });
 
-  it("names every leaf of a transaction that differs", () => {
+  it("every setting of a change that differs is named", () => {
     expect(verify([protect, add, drain], clear)).toHaveLength(3);
     expect(verify([], clear)).toEqual([]);
   });
@@ -220,16 +313,16 @@ describe("settings", () => {
     ["replayWindow", { replayWindow: undefined }],
     ["sakRekeyMs", { sakRekeyMs: 1_000 }],
   ] as const;
-  it.each(leaves)("tell a wrong %s", (leaf, over) => {
+  it.each(leaves)("settings with another %s are not equal", (leaf, over) => {
     const gaps = settingsGaps(link.settings, { ...settings, ...over });
     expect(gaps.map((gap) => gap.leaf)).toEqual([leaf]);
   });
 
-  it("are equal to themselves", () => {
+  it("settings are equal to themselves", () => {
     expect(settingsGaps(link.settings, settings)).toEqual([]);
   });
 
-  it("say off for a leaf that one side does not set", () => {
+  it('a setting that one side lacks reads "off"', () => {
     const without = { ...settings, sakRekeyMs: undefined };
     expect(settingsGaps({ ...link.settings, sakRekeyMs: 1_000 }, without)).toEqual([
       { leaf: "sakRekeyMs", wanted: "1000", seen: "off" },
@@ -241,7 +334,7 @@ describe("settings", () => {
 });
 
 describe("settings of two kinds", () => {
-  it("are equal where every leaf is, whatever the policy of the port", () => {
+  it("settings of two kinds are equal if every setting is, whatever the port's policy", () => {
     expect(equalSettings(link.settings, { ...link.settings })).toBe(true);
     expect(equalSettings(link.settings, { ...link.settings, replayWindow: 7 })).toBe(false);
     expect(equalSettings(link.settings, { ...link.settings, includeSci: false })).toBe(false);

@@ -26,7 +26,10 @@ const raise = (code: WarningCode, place = about, text = "it is so"): Raised => (
   next: nextFor(code, place),
 });
 
-/** Runs a script of [second, raised] and returns what opened, closed, and is visible at the end. */
+/**
+ * Runs a script of [second, raised] and returns what opened, what closed, and what is visible at
+ * the end.
+ */
 function play(script: readonly (readonly [number, readonly Raised[]])[]) {
   let tracker: Tracker = noWarnings;
   const events: WarningEvent[] = [];
@@ -44,7 +47,7 @@ function play(script: readonly (readonly [number, readonly Raised[]])[]) {
 const down = raise("mka-no-live-peer");
 
 describe("the tracker", () => {
-  it("waits for the settling time", () => {
+  it("a warning opens after its settling time", () => {
     expect(
       play([
         [0, [down]],
@@ -62,11 +65,11 @@ describe("the tracker", () => {
     });
   });
 
-  it("tells clear traffic at once", () => {
+  it("a warning of clear traffic opens at once", () => {
     expect(play([[0, [raise("frames-untagged")]]]).visible).toEqual(["frames-untagged"]);
   });
 
-  it("never tells a short blip", () => {
+  it("a short fault opens no warning", () => {
     expect(
       play([
         [0, [down]],
@@ -77,7 +80,7 @@ describe("the tracker", () => {
     ).toEqual([]);
   });
 
-  it("never tells what ended before it had settled", () => {
+  it("a fault that ended before it settled opens no warning", () => {
     const script = [
       [0, [down]],
       [5, []],
@@ -87,7 +90,7 @@ describe("the tracker", () => {
     expect(play(script)).toEqual({ told: [], visible: [] });
   });
 
-  it("shows the worst first, then by place, then by code", () => {
+  it("visible warnings are sorted by severity, then place, then code", () => {
     const told = [
       raise("frames-untagged", "b"),
       raise("commit-lost", "b"),
@@ -112,13 +115,13 @@ describe("the tracker", () => {
     }
   });
 
-  it("opens once and closes once", () => {
+  it("a warning opens once and closes once", () => {
     const script = Array.from({ length: 60 }, (_, index) => [index, [down]] as const);
     const told = play([...script, [60, []], [89, []], [90, []], [200, []]]).told;
     expect(told).toEqual(["10 opened mka-no-live-peer", "90 closed mka-no-live-peer"]);
   });
 
-  it("makes one outage of a link that flaps at 1 Hz for ten minutes", () => {
+  it("a link that flaps at 1 Hz for ten minutes is one outage", () => {
     const flap: (readonly [number, readonly Raised[]])[] = [];
     for (let half = 0; half < 1200; half += 1) flap.push([half / 2, half % 2 === 0 ? [down] : []]);
     for (let second = 600; second < 700; second += 1) flap.push([second, []]);
@@ -126,13 +129,13 @@ describe("the tracker", () => {
     expect(told.map((line) => line.split(" ")[1])).toEqual(["opened", "closed"]);
   });
 
-  it("keeps the start and takes the newest text", () => {
+  it("an open warning keeps its start and takes the newest text", () => {
     const first = advance(noWarnings, [raise("rotation-held", about, "old")], at(5));
     const second = advance(first.tracker, [raise("rotation-held", about, "new")], at(50));
     expect(second.visible).toMatchObject([{ since: at(5), text: "new", severity: "error" }]);
   });
 
-  it("says of an open warning from when on it was not seen, and forgets that on its return", () => {
+  it("an open warning shows since when its fault is absent, until the fault returns", () => {
     let tracker = noWarnings;
     const seen = [0, 20, 30, 40, 50].map((second) => {
       const raised = second === 30 || second === 40 ? [] : [down];
@@ -146,7 +149,7 @@ describe("the tracker", () => {
   it.each([
     ["a cause on the same link", raise("link-down")],
     ["a cause on its device", raise("device-unreachable", "edge-a")],
-  ])("silences consequences of %s", (_name, cause) => {
+  ])("a warning's consequences are silenced by %s", (_name, cause) => {
     const { told, visible } = play([
       [0, [cause, down]],
       [60, [cause, down]],
@@ -155,7 +158,7 @@ describe("the tracker", () => {
     expect(told.filter((line) => line.includes("mka"))).toEqual([]);
   });
 
-  it("does not silence what another device causes", () => {
+  it("a cause on another device silences nothing", () => {
     const both = [raise("device-unreachable", "edge-b"), down];
     const { visible } = play([
       [0, both],
@@ -164,7 +167,7 @@ describe("the tracker", () => {
     expect(visible).toEqual(["device-unreachable", "mka-no-live-peer"]);
   });
 
-  it("lets a consequence settle anew once its cause is gone", () => {
+  it("a consequence settles again once its cause is gone", () => {
     const both = [raise("link-down"), down];
     const { told } = play([
       [0, both],
@@ -176,7 +179,7 @@ describe("the tracker", () => {
     expect(told).toEqual(["60 opened link-down", "70 opened mka-no-live-peer"]);
   });
 
-  it("hides an open consequence while its cause holds, without a second pair of events", () => {
+  it("an open consequence is hidden while its cause lasts, without a second pair of events", () => {
     const cause = raise("link-down");
     const before = [
       [0, [down]],
@@ -199,12 +202,12 @@ describe("the tracker", () => {
 describe("the registry", () => {
   const codes = new Set(Object.keys(warningRows));
 
-  it("has every warning that an error raises", () => {
+  it("every warning that an error raises is registered", () => {
     const raised = Object.values(errorRows).flatMap(({ warning }) => warning ?? []);
     expect(raised.filter((code) => !codes.has(code))).toEqual([]);
   });
 
-  it("has every warning of the design's first set", () => {
+  it("the registry contains every basic warning", () => {
     const first =
       "device-unreachable reading-stale mka-no-live-peer principal-key-unexpected " +
       "fallback-not-ready frames-not-valid frames-untagged packet-number-high " +
@@ -214,7 +217,7 @@ describe("the registry", () => {
     expect(first.split(" ").filter((code) => !codes.has(code))).toEqual([]);
   });
 
-  it("has no circle of causes", () => {
+  it("the causes in the registry have no cycle", () => {
     const climbs = (code: WarningCode, path: readonly string[]): readonly string[] => {
       if (path.includes(code)) return [...path, code];
       return warningRows[code].dependsOn.flatMap((cause) => climbs(cause, [...path, code]));
@@ -223,7 +226,7 @@ describe("the registry", () => {
     expect(circles).toEqual([]);
   });
 
-  it("names only verbs that there are, and fills in what they are about", () => {
+  it("the next steps in the registry use existing verbs, and name their subject", () => {
     for (const code of Object.keys(warningRows) as WarningCode[]) {
       expect([nextFor(code, about), isVerb(nextFor(code, about))]).toEqual([
         expect.any(String),
@@ -235,7 +238,7 @@ describe("the registry", () => {
     expect(nextFor("link-down", about)).toBe("linkseal links erd-demo/primary");
   });
 
-  it("knows its own codes and no others", () => {
+  it("the registry knows its own codes and no others", () => {
     expect(isWarningCode("link-down")).toBe(true);
     expect(isWarningCode("toString")).toBe(false);
   });

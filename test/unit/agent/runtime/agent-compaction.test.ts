@@ -1,4 +1,4 @@
-// A journal that has grown long is written anew, and a start finds in it what was there.
+// A long journal is compacted, and the next start restores the same state from it.
 
 import { expect, it } from "vitest";
 import { AgentBench } from "../../kit/agent-bench.ts";

@@ -1,4 +1,4 @@
-// The end of an agent: nothing is done to any device, and no session to one is left open.
+// The end of an agent: it changes no device, and leaves no session open.
 
 import { describe, expect, it } from "vitest";
 import { simCloud } from "#agent/azure/sim-cloud.ts";
@@ -14,7 +14,7 @@ import { never, settled } from "../../kit/site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 
-/** Opens slowly, and looks slowly; counts the sessions that stand open. */
+/** A driver that opens and observes slowly; counts the open sessions. */
 function counting(inner: Driver, sleep: (ms: number) => Promise<void>) {
   const counts = { opened: 0, ended: 0, looking: 0, opening: 0 };
   const driver: Driver = {
@@ -44,9 +44,9 @@ function counting(inner: Driver, sleep: (ms: number) => Promise<void>) {
   return { counts, driver };
 }
 
-describe("an agent that is told to stop", () => {
+describe("an agent that is asked to stop", () => {
   it.each([150, 1_100, 4_300, 5_500, 5_900, 6_200])(
-    "after %i ms leaves no session open, whatever it is at",
+    "an agent that is stopped after %i ms leaves no session open, whatever it is doing",
     async (ms) => {
       const size = { seed: "end", name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
       const site = buildSite(size);

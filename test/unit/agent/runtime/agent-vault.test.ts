@@ -1,4 +1,4 @@
-// From versions in a vault to one key that may be used, and every reason why not.
+// Chooses one usable key from the versions in a vault, or gives the reason why there is none.
 
 import { describe, expect, it } from "vitest";
 import {
@@ -91,138 +91,156 @@ describe("the newest pair", () => {
       ],
     ],
   ];
-  it.each(good)("%s", async (_name, fill) => {
+  it.each(good)("the newest usable pair of a link: %s", async (_name, fill) => {
     const { key } = await store(fill).choose();
     expect(key.ckn).toBe(cknText.toLowerCase());
     expect(key.cakSecretId).toContain(`${link.key.cak}/`);
     expect(key.cknSecretId).toContain(`${link.key.ckn}/`);
   });
 
-  it("tells its generation and when it was made", async () => {
+  it("the newest pair has its generation and its time of creation", async () => {
     const chosen = await store((s) => [s.ckn(), s.cak(cakText, tags(cknText, "7"))]).choose();
     expect(chosen).toMatchObject({ generation: 7, created: now });
   });
 
-  const bad: readonly (readonly [string, (store: Store) => unknown, string, string])[] = [
-    ["no version at all", () => undefined, "vault.malformedKey", "no enabled version"],
-    [
-      "only disabled ones",
-      (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), enabled: false })],
-      "vault.malformedKey",
-      "no enabled version",
-    ],
-    [
-      "only expired ones",
-      (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), expires: hourLater })],
-      "vault.malformedKey",
-      "in its dates",
-    ],
-    [
-      "only future ones",
-      (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), notBefore: (now + day) as WallTime })],
-      "vault.malformedKey",
-      "in its dates",
-    ],
-    ["no tag", (s) => [s.ckn(), s.cak(cakText, { tags: {} })], "vault.unpaired", "names no CKN"],
-    [
-      "a tag that is no CKN",
-      (s) => [s.ckn(), s.cak(cakText, tags("not hex"))],
-      "vault.unpaired",
-      "names no CKN",
-    ],
-    [
-      "a tag of a short CKN",
-      (s) => [s.ckn("C0FF"), s.cak(cakText, tags("C0FF"))],
-      "vault.unpaired",
-      "of 32 octets",
-    ],
-    [
-      "an older pair, yet a newest one without a tag",
-      (s) => [s.ckn(), s.cak(), s.cak(cakText, { tags: {} })],
-      "vault.unpaired",
-      "names no CKN",
-    ],
-    [
-      "a CKN secret that holds another",
-      (s) => [s.ckn(otherCkn), s.cak()],
-      "vault.unpaired",
-      "no enabled",
-    ],
-    [
-      "a CKN that is disabled",
-      (s) => [s.ckn(cknText, { enabled: false }), s.cak()],
-      "vault.unpaired",
-      "no enabled",
-    ],
-    [
-      "a CKN that has expired",
-      (s) => [s.ckn(cknText, { expires: now }), s.cak()],
-      "vault.unpaired",
-      "no enabled",
-    ],
-    ["no CKN at all", (s) => [s.cak()], "vault.unpaired", "no enabled"],
-    [
-      "one CKN with two CAK versions",
-      (s) => [s.ckn(), s.cak(), s.cak(`${cakText.slice(2)}00`)],
-      "vault.reusedCkn",
-      "same CKN",
-    ],
-    [
-      "a generation that went back",
-      (s) => [
+  const bad: readonly {
+    readonly name: string;
+    readonly fill: (store: Store) => unknown;
+    readonly code: string;
+    readonly text: string;
+  }[] = [
+    {
+      name: "no version at all",
+      fill: () => undefined,
+      code: "vault.malformedKey",
+      text: "no enabled version",
+    },
+    {
+      name: "only disabled ones",
+      fill: (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), enabled: false })],
+      code: "vault.malformedKey",
+      text: "no enabled version",
+    },
+    {
+      name: "only expired ones",
+      fill: (s) => [s.ckn(), s.cak(cakText, { ...tags(cknText), expires: hourLater })],
+      code: "vault.malformedKey",
+      text: "in its dates",
+    },
+    {
+      name: "only future ones",
+      fill: (s) => [
+        s.ckn(),
+        s.cak(cakText, { ...tags(cknText), notBefore: (now + day) as WallTime }),
+      ],
+      code: "vault.malformedKey",
+      text: "in its dates",
+    },
+    {
+      name: "no tag",
+      fill: (s) => [s.ckn(), s.cak(cakText, { tags: {} })],
+      code: "vault.unpaired",
+      text: "names no CKN",
+    },
+    {
+      name: "a tag that is no CKN",
+      fill: (s) => [s.ckn(), s.cak(cakText, tags("not hex"))],
+      code: "vault.unpaired",
+      text: "names no CKN",
+    },
+    {
+      name: "a tag of a short CKN",
+      fill: (s) => [s.ckn("C0FF"), s.cak(cakText, tags("C0FF"))],
+      code: "vault.unpaired",
+      text: "of 32 octets",
+    },
+    {
+      name: "an older pair, yet a newest one without a tag",
+      fill: (s) => [s.ckn(), s.cak(), s.cak(cakText, { tags: {} })],
+      code: "vault.unpaired",
+      text: "names no CKN",
+    },
+    {
+      name: "a CKN secret that holds another",
+      fill: (s) => [s.ckn(otherCkn), s.cak()],
+      code: "vault.unpaired",
+      text: "no enabled",
+    },
+    {
+      name: "a CKN that is disabled",
+      fill: (s) => [s.ckn(cknText, { enabled: false }), s.cak()],
+      code: "vault.unpaired",
+      text: "no enabled",
+    },
+    {
+      name: "a CKN that has expired",
+      fill: (s) => [s.ckn(cknText, { expires: now }), s.cak()],
+      code: "vault.unpaired",
+      text: "no enabled",
+    },
+    { name: "no CKN at all", fill: (s) => [s.cak()], code: "vault.unpaired", text: "no enabled" },
+    {
+      name: "one CKN with two CAK versions",
+      fill: (s) => [s.ckn(), s.cak(), s.cak(`${cakText.slice(2)}00`)],
+      code: "vault.reusedCkn",
+      text: "same CKN",
+    },
+    {
+      name: "a generation that went back",
+      fill: (s) => [
         s.ckn(otherCkn),
         s.cak(cakText, tags(otherCkn, "9")),
         s.ckn(),
         s.cak(cakText, tags(cknText, "8")),
       ],
-      "vault.unpaired",
-      "generation 8, and 9",
-    ],
-    [
-      "a CAK that is too short",
-      (s) => [s.ckn(), s.cak(cakText.slice(4))],
-      "vault.malformedKey",
-      "60 characters",
-    ],
-    [
-      "a CAK of odd length",
-      (s) => [s.ckn(), s.cak(cakText.slice(1))],
-      "vault.malformedKey",
-      "63 characters",
-    ],
-    [
-      "a CAK that is too long",
-      (s) => [s.ckn(), s.cak(`${cakText}00`)],
-      "vault.malformedKey",
-      "66 characters",
-    ],
-    [
-      "a CAK that is not hexadecimal",
-      (s) => [s.ckn(), s.cak(`${cakText.slice(1)}G`)],
-      "vault.malformedKey",
-      "not full-length hex",
-    ],
-    [
-      "a CAK with a line feed",
-      (s) => [s.ckn(), s.cak(`${cakText}\n`)],
-      "vault.malformedKey",
-      "65 characters",
-    ],
-    [
-      "a CAK of the other length",
-      (s) => [s.ckn(), s.cak(cakText.slice(32))],
-      "vault.malformedKey",
-      "16 octets where gcm-aes-xpn-256 takes 32",
-    ],
+      code: "vault.unpaired",
+      text: "generation 8, and 9",
+    },
+    {
+      name: "a CAK that is too short",
+      fill: (s) => [s.ckn(), s.cak(cakText.slice(4))],
+      code: "vault.malformedKey",
+      text: "60 characters",
+    },
+    {
+      name: "a CAK of odd length",
+      fill: (s) => [s.ckn(), s.cak(cakText.slice(1))],
+      code: "vault.malformedKey",
+      text: "63 characters",
+    },
+    {
+      name: "a CAK that is too long",
+      fill: (s) => [s.ckn(), s.cak(`${cakText}00`)],
+      code: "vault.malformedKey",
+      text: "66 characters",
+    },
+    {
+      name: "a CAK that is not hexadecimal",
+      fill: (s) => [s.ckn(), s.cak(`${cakText.slice(1)}G`)],
+      code: "vault.malformedKey",
+      text: "not full-length hex",
+    },
+    {
+      name: "a CAK with a line feed",
+      fill: (s) => [s.ckn(), s.cak(`${cakText}\n`)],
+      code: "vault.malformedKey",
+      text: "65 characters",
+    },
+    {
+      name: "a CAK of the other length",
+      fill: (s) => [s.ckn(), s.cak(cakText.slice(32))],
+      code: "vault.malformedKey",
+      text: "16 octets where gcm-aes-xpn-256 takes 32",
+    },
   ];
-  it.each(bad)("%s", async (_name, fill, code, text) => {
+  it.each(bad)("the newest pair is refused: $name", async ({ fill, code, text }) => {
     const error = await refused(store(fill).choose());
     expect(error).toMatchObject({ code, effect: "none", next: "linkseal keys check" });
     expect(error.message).toContain(text);
     expectNoSecret(error);
   });
 
-  it("of 16 octets goes with a suite of 128 bits, and not of 32", async () => {
+  it("a CAK of 16 octets fits a suite of 128 bits, and not one of 256", async () => {
     const short = store((s) => [s.ckn(), s.cak(cakText.slice(32))]);
     expect((await short.choose("gcm-aes-xpn-128")).key.ckn).toBe(cknText.toLowerCase());
     const long = store((s) => [s.ckn(), s.cak()]);
@@ -236,17 +254,17 @@ describe("the newest pair", () => {
   it.each([
     ["has begun for a clock that is a minute slow", { notBefore: off(-60_000) }],
     ["has not ended for a clock that is a minute fast", { expires: off(60_001) }],
-  ])("is taken where its time %s", async (_name, dates) => {
+  ])("the newest pair is used if its time %s", async (_name, dates) => {
     await expect(dated(dates)).resolves.toBeDefined();
   });
   it.each([
     ["has not begun for a clock that is a minute slow", { notBefore: off(-59_999) }],
     ["has ended for a clock that is a minute fast", { expires: off(60_000) }],
-  ])("is left where its time %s", async (_name, dates) => {
+  ])("the newest pair is not used if its time %s", async (_name, dates) => {
     expect((await refused(dated(dates))).message).toContain("in its dates");
   });
 
-  it("is not searched for beyond eight CKN versions", async () => {
+  it("the pair is not searched for beyond eight CKN versions", async () => {
     const many = store((s) => {
       s.ckn();
       for (let n = 0; n < 20; n += 1) s.ckn(n.toString(16).padStart(64, "b"));
@@ -257,7 +275,7 @@ describe("the newest pair", () => {
   });
 });
 
-describe("the pair that a link runs on", () => {
+describe("the pair that a link uses", () => {
   const adopted = (fill: PutOptions, before: (made: Store) => unknown = () => undefined) => {
     const made = store(before);
     const cknSecretId = made.ckn();
@@ -270,13 +288,16 @@ describe("the pair that a link runs on", () => {
   it.each([
     ["made by hand, without a tag", { tags: {} }],
     ["with its tag", tags(cknText)],
-  ])("%s, needs no other proof, and its value is not read again", async (_name, fill) => {
-    const { made, bound } = adopted(fill);
-    expect((await made.choose(link.settings.suite, bound)).key).toEqual(bound);
-    expect(made.vault.reads).toBe(0);
-  });
+  ])(
+    "the pair in use, %s, needs no other proof, and its value is not read again",
+    async (_name, fill) => {
+      const { made, bound } = adopted(fill);
+      expect((await made.choose(link.settings.suite, bound)).key).toEqual(bound);
+      expect(made.vault.reads).toBe(0);
+    },
+  );
 
-  it("proves nothing for a newer one", async () => {
+  it("the pair in use proves nothing for a newer one", async () => {
     const { made, bound } = adopted({ tags: {} });
     made.cak(`${cakText.slice(2)}00`, { tags: {} });
     expect((await refused(made.choose(link.settings.suite, bound))).code).toBe("vault.unpaired");
@@ -285,7 +306,7 @@ describe("the pair that a link runs on", () => {
   it.each([
     ["tagged with another CKN", tags(otherCkn), "another CKN"],
     ["of a lower generation than one before it", tags(cknText, "3"), "generation 3, and 9"],
-  ])("%s is told", async (_name, fill, text) => {
+  ])("the pair in use is refused: %s", async (_name, fill, text) => {
     const { made, bound } = adopted(fill, (s) => s.cak(cakText, tags("DD".repeat(32), "9")));
     const error = await refused(made.choose(link.settings.suite, bound));
     expect([error.code, error.message]).toEqual(["vault.unpaired", expect.stringContaining(text)]);
@@ -297,15 +318,15 @@ function expectNoSecret(error: LinksealError): void {
   expect(said.toLowerCase()).not.toContain(secretWord.slice(0, 20));
 }
 
-describe("what the driver gets", () => {
-  it("are the octets of the CAK, whatever its case", async () => {
+describe("the secrets that a driver gets", () => {
+  it("a driver gets the octets of a CAK, whatever its case", async () => {
     const upper = store((s) => [s.ckn(), s.cak()]);
     const { key } = await upper.choose();
     using secret = await keyResolver(upper.keyVault, never)({ kind: "cak", key });
     expect(secret.use((bytes) => Buffer.from(bytes).toString("hex"))).toBe(cakText.toLowerCase());
   });
 
-  it("is the text of a PSK, newest first", async () => {
+  it("a driver gets the text of a PSK, the newest first", async () => {
     const s = new Store();
     s.vault.put("hub-1-psk", "older-psk");
     const id = s.vault.put("hub-1-psk", "a_newer_PSK+of.Azure!");
@@ -334,7 +355,7 @@ describe("two links", () => {
     return { ckn, cakSecretId: s.cak(cak), cknSecretId: s.ckn(name) };
   };
 
-  it("have keys of their own", async () => {
+  it("two links have keys of their own", async () => {
     const s = new Store();
     const keys = [keyOf(s, cakText, cknText), keyOf(s, "11".repeat(32), otherCkn)];
     await expect(assertDistinct(s.keyVault, keys, never)).resolves.toBeUndefined();
@@ -344,7 +365,7 @@ describe("two links", () => {
     ["equal CAKs under two names", cakText, otherCkn],
     ["equal CAKs in another case", cakText.toLowerCase(), otherCkn],
     ["one CKN for two CAKs", "11".repeat(32), cknText],
-  ])("never %s", async (_name, cak, ckn) => {
+  ])("two links never have %s", async (_name, cak, ckn) => {
     const s = new Store();
     const keys = [keyOf(s, cakText, cknText), keyOf(s, cak, ckn)];
     const error = await refused(assertDistinct(s.keyVault, keys, never));
@@ -360,13 +381,13 @@ describe("a vault in trouble", () => {
     ["denied", "vault.denied"],
     ["throttled", "vault.unreachable"],
   ] as const;
-  it.each(faults)("that is %s says so", async (fault, code) => {
+  it.each(faults)("a vault that is %s reports so", async (fault, code) => {
     const s = store((filled) => [filled.ckn(), filled.cak()]);
     s.vault.setFault(fault, true);
     expect(await refused(s.choose())).toMatchObject({ code, effect: "none" });
   });
 
-  it("that hangs is unreachable after its deadline, for lists and for values", async () => {
+  it("a vault that hangs is unreachable after its deadline, for lists and for values", async () => {
     const clock = new SimClock(wallStart);
     const hang = (): Promise<never> => new Promise(() => undefined);
     const vault = boundedVault({ versions: hang, read: hang }, clock);
@@ -378,13 +399,13 @@ describe("a vault in trouble", () => {
     }
   });
 
-  it("that serves the previous value gives no pair", async () => {
+  it("a vault that returns the previous value gives no pair", async () => {
     const s = store((filled) => [filled.ckn(otherCkn), filled.ckn(), filled.cak()]);
     s.vault.setFault("servePrevious", true);
     expect((await refused(s.choose())).code).toBe("vault.unpaired");
   });
 
-  it("that a caller gives up on passes the caller's reason on", async () => {
+  it("a vault call that its caller aborts rejects with the caller's reason", async () => {
     const gone = new AbortController();
     const hang = (): Promise<never> => new Promise(() => undefined);
     const vault = boundedVault({ versions: hang, read: hang }, new SimClock(wallStart));
@@ -395,7 +416,7 @@ describe("a vault in trouble", () => {
 });
 
 describe("the PSK of a tunnel", () => {
-  it("keeps the alphabet and the length that Azure takes, and is in no refusal", async () => {
+  it("a PSK keeps the alphabet and length that Azure accepts, and is in no refusal", async () => {
     const s = new Store();
     const read = async (value: string): Promise<string> => {
       const id = s.vault.put("hub-1-psk", value);

@@ -1,4 +1,4 @@
-// The agent when its own ground gives way: damaged state, a full disk, a world that hangs.
+// The agent on a faulty host: damaged state, a full disk, calls that hang.
 
 import { describe, expect, it } from "vitest";
 import { Lookout } from "#agent/runtime/polling/lookout.ts";
@@ -20,7 +20,7 @@ async function protectedOnce(): Promise<AgentBench> {
   return bench;
 }
 
-/** A deadline that passed meanwhile is an honest end; an operator begins again. */
+/** If a deadline passed meanwhile, the campaign ends properly and an operator begins again. */
 async function reachEnd(bench: AgentBench): Promise<void> {
   await bench.run(600_000);
   const state = bench.state() ?? "";
@@ -46,7 +46,7 @@ describe("an agent with a damaged journal", () => {
     return bench;
   }
 
-  it("looks, reports, and changes nothing", async () => {
+  it("an agent with a damaged journal observes, reports, and changes nothing", async () => {
     const bench = await damaged();
     const before = bench.oracle.agentWrites;
     expect(bench.agent.journalState).toBe("corrupt");
@@ -71,10 +71,11 @@ describe("an agent with a damaged journal", () => {
     expect(bench.broken).toEqual([]);
   });
 
-  it("goes on once the loss is accepted, in this process and in the next", async () => {
+  it("an agent continues once the journal's loss is accepted, also after a restart", async () => {
     const bench = await damaged();
     expect(await bench.ask("POST /v1/journal/accept-loss")).toEqual({ state: "whole" });
-    // What stands before the break is an unfinished campaign: looks, not records, end it.
+    // The records before the damage contain an unfinished campaign: observations end it, not
+    // records.
     await bench.reach("secondary done");
     await bench.end();
     await bench.live();
@@ -86,7 +87,7 @@ describe("an agent with a damaged journal", () => {
 });
 
 describe("an agent with a damaged config", () => {
-  it("stays up, says why, and takes a new one", async () => {
+  it("an agent with a damaged config keeps running, and accepts a new one", async () => {
     const bench = await protectedOnce();
     const before = bench.oracle.agentWrites;
     await spoil(bench, "intent/0001.yaml", "site: demo", "site: dome");
@@ -114,25 +115,28 @@ describe("an agent with a damaged config", () => {
 
 describe("an agent with a full disk", () => {
   const moments = ["primary gated", "primary draining", "primary switching", "primary proving"];
-  it.each(moments)("in %s stops before acting, looks on, and goes on later", async (moment) => {
-    const bench = new AgentBench("clear");
-    await bench.live();
-    await bench.apply();
-    await bench.reach(moment);
-    bench.disk.setFault("full", true);
-    await bench.run(30_000);
-    const [before, looks] = [bench.oracle.agentWrites, bench.agent.status().at];
-    await bench.run(120_000);
-    expect(bench.oracle.agentWrites).toBe(before);
-    expect(bench.agent.status().at > looks).toBe(true);
-    expect(bench.agent.status().groups[0]?.links[1]?.ages.controlPlaneMs).toBeLessThan(20_000);
-    bench.disk.setFault("full", false);
-    await reachEnd(bench);
-    expect(bench.violations()).toEqual([]);
-    expect(bench.broken).toEqual([]);
-  });
+  it.each(moments)(
+    "an agent on a full disk in %s stops before acting, observes, and continues later",
+    async (moment) => {
+      const bench = new AgentBench("clear");
+      await bench.live();
+      await bench.apply();
+      await bench.reach(moment);
+      bench.disk.setFault("full", true);
+      await bench.run(30_000);
+      const [before, looks] = [bench.oracle.agentWrites, bench.agent.status().at];
+      await bench.run(120_000);
+      expect(bench.oracle.agentWrites).toBe(before);
+      expect(bench.agent.status().at > looks).toBe(true);
+      expect(bench.agent.status().groups[0]?.links[1]?.ages.controlPlaneMs).toBeLessThan(20_000);
+      bench.disk.setFault("full", false);
+      await reachEnd(bench);
+      expect(bench.violations()).toEqual([]);
+      expect(bench.broken).toEqual([]);
+    },
+  );
 
-  it("keeps the config that it has, and says that the new one was not stored", async () => {
+  it("an agent on a full disk keeps its config, and reports that the new one failed", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     bench.disk.setFault("full", true);
@@ -147,7 +151,7 @@ describe("an agent with a full disk", () => {
 describe("a config that waits for a campaign", () => {
   const other = (text: string): string => text.replace("soak: 4s", "soak: 5s");
 
-  it("comes into force when the campaign has ended, over a restart too", async () => {
+  it("a queued config is applied when the campaign has ended, also over a restart", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     await bench.apply();
@@ -165,7 +169,7 @@ describe("a config that waits for a campaign", () => {
     expect(bench.agent.intents.history()).toHaveLength(2);
   });
 
-  it("waits on while the disk is full", async () => {
+  it("a queued config waits while the disk is full", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     await bench.apply();
@@ -184,7 +188,7 @@ describe("a config that waits for a campaign", () => {
     expect(bench.broken).toEqual([]);
   });
 
-  it("gives way to one that was accepted after it", async () => {
+  it("a queued config is replaced by one that was accepted after it", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     await bench.apply();
@@ -197,7 +201,7 @@ describe("a config that waits for a campaign", () => {
     expect(bench.agent.intent?.text).toBe(later);
   });
 
-  it("that cannot be read is told and forgotten", async () => {
+  it("a queued config that cannot be read is reported and forgotten", async () => {
     const bench = new AgentBench("clear");
     const bytes = new TextEncoder().encode('{"text": 7');
     await settled(bench.site.clock, bench.disk.replace("queued.yaml", bytes));
@@ -208,7 +212,7 @@ describe("a config that waits for a campaign", () => {
   });
 });
 
-describe("a world that hangs", () => {
+describe("calls that hang", () => {
   const hanging = (hangs: () => boolean) => (world: World) => ({
     ...world,
     dial: {
@@ -219,7 +223,7 @@ describe("a world that hangs", () => {
   });
 
   it.each(["primary gated", "primary draining", "primary switching", "primary proving"])(
-    "in %s stops no loop for ever",
+    "calls that hang in %s stop no loop for ever",
     async (moment) => {
       const bench = new AgentBench("clear");
       let hangs = false;
@@ -242,23 +246,26 @@ describe("a world that hangs", () => {
 });
 
 describe("a wall clock that jumps", () => {
-  it.each([-10, 10])("%i years changes nothing that runs", async (years) => {
-    const bench = new AgentBench("clear");
-    await bench.live();
-    await bench.apply();
-    await bench.reach("primary proving");
-    bench.site.clock.jumpWall(years * 365 * 86_400_000);
-    await bench.reach("secondary gated");
-    await bench.run(60_000);
-    expect(bench.agent.memory.campaigns[group]?.because).toContain("clocks");
-    bench.site.clock.jumpWall(-years * 365 * 86_400_000);
-    await bench.reach("secondary done");
-    expect(bench.violations()).toEqual([]);
-  });
+  it.each([-10, 10])(
+    "a wall clock that jumps by %i years changes no running campaign",
+    async (years) => {
+      const bench = new AgentBench("clear");
+      await bench.live();
+      await bench.apply();
+      await bench.reach("primary proving");
+      bench.site.clock.jumpWall(years * 365 * 86_400_000);
+      await bench.reach("secondary gated");
+      await bench.run(60_000);
+      expect(bench.agent.memory.campaigns[group]?.because).toContain("clocks");
+      bench.site.clock.jumpWall(-years * 365 * 86_400_000);
+      await bench.reach("secondary done");
+      expect(bench.violations()).toEqual([]);
+    },
+  );
 });
 
 describe("restarts", () => {
-  it("change nothing, however many", async () => {
+  it("restarts change nothing, however many", async () => {
     const bench = await protectedOnce();
     const before = bench.oracle.agentWrites;
     for (let n = 0; n < 40; n += 1) {
@@ -271,8 +278,8 @@ describe("restarts", () => {
   });
 });
 
-describe("two looks at one device", () => {
-  it("that cross leave the newer one", async () => {
+describe("two observations of one device", () => {
+  it("two crossing observations leave the newer one", async () => {
     const clock = new SimClock(wallStart);
     const waits = [5_000, 1_000];
     const device: Device = {

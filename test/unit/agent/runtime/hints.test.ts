@@ -1,4 +1,4 @@
-// A device that says "look": the next look comes earlier, and nothing else changes.
+// Change notifications of a device: the next observation comes earlier, and nothing else changes.
 
 import { describe, expect, it } from "vitest";
 import { Crew } from "#agent/runtime/crew.ts";
@@ -20,7 +20,7 @@ const pollMs = 5_000;
 const failed = (where: string): LinksealError =>
   new LinksealError("transport.closed", "cut", { effect: "none", where, next: "look" });
 
-/** Two devices, looked at by a crew that may change nothing. */
+/** Two devices, observed by a supervisor that may change nothing. */
 class HintBench {
   readonly clock = new SimClock(wallStart);
   readonly looks: string[] = [];
@@ -30,7 +30,7 @@ class HintBench {
   readonly stop = new AbortController();
   lookMs = 10;
   fails = false;
-  /** Runs inside of each look. */
+  /** Runs during each observation. */
   onLook: (device: string) => void = () => {};
   readonly crew: Crew;
   over = false;
@@ -111,27 +111,27 @@ class HintBench {
   }
 }
 
-describe("a hint", () => {
-  it("brings the next look at this device forward, and of no other one", async () => {
+describe("a change notification", () => {
+  it("a change notification advances the next observation of its device alone", async () => {
     const bench = await new HintBench().run(3_000);
     bench.hint();
     await bench.run(0);
     expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
     expect(bench.looksAt("edge-b")).toEqual([0]);
-    // From there it goes on as always.
+    // Afterwards the usual pace continues.
     await bench.run(10_100);
     expect(bench.looksAt("edge-a")).toEqual([0, 3_000, 3_010 + pollMs, 3_020 + 2 * pollMs]);
     expect(bench.looksAt("edge-b")).toEqual([0, 10 + pollMs, 20 + 2 * pollMs]);
   });
 
-  it("is one with all that come before the look", async () => {
+  it("several change notifications before an observation count as one", async () => {
     const bench = await new HintBench().run(3_000);
     for (let n = 0; n < 100; n += 1) bench.hint();
     await bench.run(4_000);
     expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
   });
 
-  it("during a look is not lost: something may have changed behind it", async () => {
+  it("a change notification during an observation causes another one", async () => {
     const bench = new HintBench();
     bench.lookMs = 2_000;
     await bench.run(500);
@@ -142,7 +142,7 @@ describe("a hint", () => {
     expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
   });
 
-  it("that each look brings with it makes nobody busy", async () => {
+  it("a device that notifies at each observation keeps the usual load", async () => {
     const bench = new HintBench();
     bench.onLook = (device) => bench.hint(device);
     await bench.run(60_000);
@@ -150,7 +150,7 @@ describe("a hint", () => {
     expect(bench.looksAt("edge-a").length).toBeGreaterThanOrEqual(50);
   });
 
-  it("storm makes nobody busy either", async () => {
+  it("a storm of change notifications keeps the usual load", async () => {
     const bench = new HintBench();
     for (let n = 0; n < 6_000; n += 1) {
       await bench.run(10);
@@ -160,7 +160,7 @@ describe("a hint", () => {
     expect(bench.looksAt("edge-b").length).toBeLessThanOrEqual(13);
   });
 
-  it("of a device that is in no intent any more is nobody's", async () => {
+  it("a change notification of a device that is in no intent any more has no effect", async () => {
     const bench = await new HintBench().run(3_000);
     bench.stop.abort();
     await bench.run(100);
@@ -173,8 +173,8 @@ describe("a hint", () => {
 describe("a stop", () => {
   it.each([
     ["while it waits", 3_000, 0],
-    ["while it looks", 5, 10],
-  ])("ends the loops at once, %s", async (_name, ms, leftMs) => {
+    ["during an observation", 5, 10],
+  ])("a stop ends the loops at once, %s", async (_name, ms, leftMs) => {
     const bench = await new HintBench().run(ms);
     bench.stop.abort();
     await bench.run(leftMs);
@@ -184,7 +184,7 @@ describe("a stop", () => {
     expect(bench.looks).toHaveLength(2);
   });
 
-  it("ends them at once after a hint too, and in the calm behind one", async () => {
+  it("a stop ends the loops at once after a notification, and in the pause after it", async () => {
     const bench = await new HintBench().run(3_000);
     bench.hint();
     await bench.run(50);
@@ -196,8 +196,8 @@ describe("a stop", () => {
   });
 });
 
-describe("a device whose look failed", () => {
-  it("is opened anew, and the one before is ended", async () => {
+describe("a device whose observation failed", () => {
+  it("a device whose observation failed is opened again, its old session ended", async () => {
     const bench = await new HintBench().run(1_000);
     bench.fails = true;
     await bench.run(pollMs);
@@ -213,7 +213,7 @@ describe("a device whose look failed", () => {
 });
 
 describe("a driver is opened", () => {
-  it("with the address and the instance that the intent names", async () => {
+  it("a driver is opened with the address and the instance that the intent names", async () => {
     const wanted = desiredOf((text) =>
       text.replace(
         "driver: sim\n    address: unix:/run/site.sock",

@@ -1,4 +1,4 @@
-// A judge over looks, memory and an intent that a test makes up, one poll after the other.
+// A health evaluator with made-up observations, memory and intent, run one poll after the other.
 
 import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
@@ -50,7 +50,7 @@ export const bound: Memory = {
   bindings: { "erd-demo/primary": bindingOf(), "erd-demo/secondary": bindingOf() },
 };
 
-/** A link under way with its new key, as far as the judge asks. */
+/** A campaign's link with its new key, as far as the health evaluator reads it. */
 export function running(state: CampaignState, over: Partial<Campaign> = {}): Memory {
   const entry = { name: "primary", outcome: undefined, new: { key: foreign } };
   const other = { name: "secondary", outcome: undefined, new: { key: keyOne } };
@@ -71,43 +71,46 @@ export function running(state: CampaignState, over: Partial<Campaign> = {}): Mem
 export interface Scene {
   readonly desired?: Desired;
   readonly memory?: Memory;
-  /** How a port looks after so many polls. */
+  /** The state of a port after so many polls. */
   readonly port?: (link: DesiredLink, poll: number) => MacsecPort;
   readonly agent?: Partial<Agent>;
   readonly waiting?: { readonly code: string; readonly text: string; readonly next?: string };
   readonly troubles?: readonly LinksealError[];
   readonly ends?: readonly UsedUntil[];
-  /** Of every device, against this host's. */
+  /** The offset of every device's clock against this host's. */
   readonly clockOffsetMs?: number;
   readonly trouble?: LinksealError;
-  /** Of every far end. */
+  /** The read failure of every far end. */
   readonly peerFailure?: Failure;
   readonly crewless?: true;
   /** The traffic of every link is moved away. */
   readonly drained?: true;
-  /** What the routers say of their BGP sessions after so many polls; absent = all are up. */
+  /** The BGP sessions that the routers report after so many polls; absent = all are up. */
   readonly sessions?: (poll: number) => Routing["sessions"];
-  /** Of a routing that is read in a way nobody may lean on. */
+  /** The routing is read in a way that is too weak to be relied on. */
   readonly weakRouting?: true;
-  /** What every far end shows; absent = the key of the sample. */
+  /** The state of every far end; absent = the key of the sample. */
   readonly peer?: PeerState;
-  /** From this poll on no look succeeds any more. */
+  /** The poll from which every observation fails. */
   readonly silentFrom?: number;
-  /** No look has succeeded yet. */
+  /** No observation has succeeded yet. */
   readonly unread?: true;
-  /** How the routers reach what tunnels protect after so many polls; absent = by the tunnel. */
+  /**
+   * The routes of the routers to the protected prefixes after so many polls; absent = through the
+   * tunnel.
+   */
   readonly routes?: (poll: number) => Routing["routes"];
-  /** How every router forwards, where that is told beside what BGP brings. */
+  /** The forwarding table of every router, if it is reported besides the BGP routes. */
   readonly ways?: Routing["routes"];
-  /** Of every device. */
+  /** The exempt prefixes of every device. */
   readonly backed?: readonly BackedPrefix[];
-  /** Of every tunnel that is a backup. */
+  /** The proofs of every backup tunnel. */
   readonly proof?: (poll: number) => ProofLog;
 }
 
 export const pollMs = 5_000;
 
-/** Traffic goes both ways, and both links use the key of the sample. */
+/** Traffic passes both ways, and both links use the key of the sample. */
 export function carrying(
   link: DesiredLink,
   poll: number,
@@ -137,7 +140,7 @@ export const unplugged = (from: number, to = 99) => {
 
 export class JudgeBench {
   readonly events = new EventRing();
-  /** What each judgement handed on. */
+  /** The verdicts of each evaluation. */
   readonly seen: (readonly Seen[])[] = [];
   readonly #scene: Scene;
   readonly #judge: Judge;
@@ -199,7 +202,7 @@ export class JudgeBench {
     return agent as unknown as Agent;
   }
 
-  /** The poll of the last look that succeeded. */
+  /** The poll of the last successful observation. */
   get #seen(): number {
     return Math.min(this.#poll, (this.#scene.silentFrom ?? Number.POSITIVE_INFINITY) - 1);
   }
@@ -248,7 +251,7 @@ export class JudgeBench {
     return stateOf(ports, over, { wall: wallAfter(wall, this.#scene.clockOffsetMs ?? 0) });
   }
 
-  /** So many polls, each with a turn. */
+  /** Runs so many polls, each with a turn. */
   polls(count: number): this {
     for (let done = 0; done < count; done += 1) {
       this.#poll += 1;
@@ -262,7 +265,7 @@ export class JudgeBench {
     return this;
   }
 
-  /** So many polls in which every loop hangs. */
+  /** Advances by so many polls in which every loop hangs. */
   hang(count: number): this {
     this.#poll += count;
     return this;
@@ -272,7 +275,7 @@ export class JudgeBench {
     return this.#judge.alarm(linkNamed(name))?.text;
   }
 
-  /** How far a campaign may lean on it. */
+  /** How far a campaign may rely on the link. */
   standing(name: string): string {
     return this.#judge.alarm(linkNamed(name))?.standing ?? "carrying";
   }

@@ -1,4 +1,4 @@
-// The loop of one device beside a pretended router of tunnels.
+// The loop of one device with a fake router that has tunnels.
 
 import { Lookout } from "#agent/runtime/polling/lookout.ts";
 import { Reconciler } from "#agent/runtime/reconcile.ts";
@@ -44,7 +44,7 @@ export const pair = desiredOf((text) =>
     ),
 );
 
-/** After its first failure a tunnel is tried again by then. */
+/** The longest delay, in milliseconds, before a tunnel is tried again after its first failure. */
 export const longestFirstWaitMs = 12_500;
 
 const backs = { group: "erd-demo", links: [link], proveMs: 300_000 };
@@ -54,15 +54,15 @@ export const backing = {
 };
 export const backupSpec = { remotePrefixes: ["10.100.0.0/16"] } as unknown as TunnelSpec;
 
-/** A router of tunnels alone, whose commits wait for their confirm. */
+/** A router with tunnels only, whose commits wait for their confirmation. */
 export class Scene {
   readonly clock = new SimClock(wallStart);
   readonly log: string[] = [];
-  /** Of the pre-shared keys that it was given. */
+  /** Ids of the pre-shared keys that the router was given. */
   readonly secrets: string[] = [];
   memory: Memory = emptyMemory;
   running: string[] = [];
-  /** What a pending commit would be undone to. */
+  /** The tunnels to which a pending commit would be rolled back. */
   before: string[] | undefined;
   reachable = true;
   paused = false;
@@ -72,27 +72,27 @@ export class Scene {
   readonly #accept: () => Promise<void>;
   /** The config that was in force before. */
   earlier = desired;
-  /** Every octet of chance. */
+  /** The value of every random octet. */
   chance = 0;
-  /** What the device keeps in tunnels; undefined = it has no such means. */
+  /** The prefixes that the device blocks outside of tunnels; undefined = it has no such blocks. */
   blocked: string[] | undefined;
   readonly #change = new Map<string, DeviceChange>();
 
   /** A tunnel that is refused when it is applied. */
   refused: string | undefined;
-  /** Half of what is refused is there, and waits for its confirm. */
+  /** True if half of a refused change is applied, and waits for its confirmation. */
   breaks = false;
-  /** The daemon has none of the tunnels any more. */
+  /** True once the daemon has lost all tunnels. */
   forgotten = false;
-  /** Its port. */
+  /** The router's port. */
   port = clearPort();
-  /** What may ride under MACsec by what was put last. */
+  /** The exempt prefixes, as last written. */
   backed: DeviceState["backed"];
   readonly #capabilities: Capabilities;
 
   constructor(wanted = desired, offers: Capabilities = capabilities) {
     this.#capabilities = offers;
-    const nobody = (): Promise<never> => Promise.reject(new Error("nobody"));
+    const unused = (): Promise<never> => Promise.reject(new Error("not used"));
     const entropy = { bytes: (length: number) => new Uint8Array(length).fill(this.chance) };
     const world = clockWorld({ clock: this.clock, entropy });
     const driver: Driver = { name: "sim", offers, open: async () => this.#device() };
@@ -117,7 +117,7 @@ export class Scene {
       device: "edge-a",
       lookout,
       cloud: { pace: wanted.azure.cloud === "sim" ? "withRouter" : "polled" },
-      vault: { versions: (name, signal) => this.vault(name, signal), read: nobody },
+      vault: { versions: (name, signal) => this.vault(name, signal), read: unused },
       keys: () => async () => Secret.take("psk", new Uint8Array(8)),
       memory: () => this.memory,
       write: async (record: JournalRecord) => {
@@ -135,7 +135,7 @@ export class Scene {
     return this;
   }
 
-  /** What the agent does with a config before it calls it accepted. */
+  /** Runs the agent's steps between storing a config and reporting it as accepted. */
   async accept(): Promise<this> {
     await settled(this.clock, this.#accept());
     return this;

@@ -16,15 +16,15 @@ import {
   version,
 } from "./reconcile-kit.ts";
 
-describe("tunnels", () => {
-  it("are added under a timer, confirmed after a look, and remembered as reached", async () => {
+describe("tunnels of a device", () => {
+  it("missing tunnels are added under a timer, confirmed once observed, and recorded", async () => {
     const scene = await new Scene().turn();
     expect(scene.log).toEqual(["prepare hub-1", "confirm"]);
     expect(scene.memory).toMatchObject({ tunnels: { "hub-1": 1 }, pending: {} });
     expect((await scene.turn()).log).toHaveLength(2);
   });
 
-  it("come back with the pre-shared key that they ran on, and not with a newer one", async () => {
+  it("restored tunnels get the pre-shared key that they used, not a newer one", async () => {
     const scene = await new Scene().turn();
     const [first] = await scene.vault("hub-1-psk", never);
     if (first === undefined) throw new Error("no version");
@@ -34,14 +34,14 @@ describe("tunnels", () => {
     scene.forgotten = true;
     await scene.turn();
     expect(scene.secrets).toEqual([first.id, first.id]);
-    // What is disabled can be shown to nobody any more.
+    // A disabled version can no longer be used.
     scene.vault = async () => [{ ...first, enabled: false }, newer];
     await scene.turn();
     expect(scene.secrets.at(-1)).toBe(newer.id);
     expect(scene.memory.auths).toEqual({ "hub-1": { auth: { kind: "psk", secretId: newer.id } } });
   });
 
-  it("of a host that proves each by itself stand or fall alone", async () => {
+  it("tunnels of a host that proves each change succeed or fail independently", async () => {
     const host = { commit: { kind: "armedRevert" }, ipsec: capabilities.ipsec } as Capabilities;
     const scene = new Scene(pair, host);
     scene.refused = "hub-1";
@@ -54,14 +54,14 @@ describe("tunnels", () => {
     expect(scene.reconciler.trouble).toBeUndefined();
   });
 
-  it("that a daemon forgot are put again, also under repair: off", async () => {
+  it("tunnels that a daemon lost are set up again, also under repair: off", async () => {
     const scene = await new Scene().turn();
     scene.forgotten = true;
     await scene.turn();
     expect(scene.log.filter((line) => line === "prepare hub-1")).toHaveLength(2);
   });
 
-  it("under a weak policy wait for its risk to be accepted, and hold no other one up", async () => {
+  it("a tunnel with a weak policy waits for its risk to be accepted, others do not", async () => {
     const weak = (wanted: typeof desired, until: number): typeof desired => ({
       ...wanted,
       tunnels: wanted.tunnels.map((tunnel) =>
@@ -78,7 +78,7 @@ describe("tunnels", () => {
     expect(accepted.running.toSorted()).toEqual(["hub-1", "hub-2"]);
   });
 
-  it("that are a backup wait until what they would block is under MACsec", async () => {
+  it("a backup tunnel waits until the traffic that it would block is under MACsec", async () => {
     const scene = await new Scene(backing).turn();
     expect(scene.log).toEqual([]);
     expect(scene.reconciler.trouble?.message).toContain(
@@ -88,13 +88,14 @@ describe("tunnels", () => {
     await scene.turn();
     expect(scene.running).toEqual(["hub-1"]);
     expect(scene.reconciler.trouble).toBeUndefined();
-    // What was set up once comes back whatever its links are: its block stands anyway.
+    // A tunnel that was set up once is restored whatever state its links are in: its block exists
+    // anyway.
     scene.port = clearPort();
     scene.forgotten = true;
     expect((await scene.turn()).log.filter((line) => line === "prepare hub-1")).toHaveLength(2);
   });
 
-  it("that a newer intent makes a backup, or none, are put again, and once", async () => {
+  it("a tunnel that a newer intent makes a backup, or none, is applied again once", async () => {
     for (const [wanted, before] of [
       [backing, undefined],
       [desired, backedBy({ ...backupSpec, backs: [link.port] })],
@@ -107,13 +108,13 @@ describe("tunnels", () => {
       await scene.turn();
       expect(scene.log).toEqual(["prepare hub-1", "confirm"]);
       expect((await scene.turn()).log).toHaveLength(2);
-      // By the intent in force nothing is changed that somebody did by hand.
+      // Under the intent in force, a manual change stays as it is.
       scene.backed = before;
       expect((await scene.turn()).log).toHaveLength(2);
     }
   });
 
-  it("that were reached and are gone are drift, and left alone under repair: off", async () => {
+  it("tunnels that were set up and are missing stay so under repair: off", async () => {
     const scene = await new Scene().turn();
     scene.running = [];
     expect((await scene.turn()).log).toHaveLength(2);
@@ -123,7 +124,7 @@ describe("tunnels", () => {
     expect((await mending.turn()).running).toEqual(["hub-1"]);
   });
 
-  it("are not touched while a campaign runs, or one began during the vault's answer", async () => {
+  it("tunnels are not touched during a campaign, even if it began a moment ago", async () => {
     const scene = new Scene();
     scene.paused = true;
     expect((await scene.turn()).log).toEqual([]);
@@ -135,7 +136,7 @@ describe("tunnels", () => {
     expect((await scene.turn()).log).toEqual([]);
   });
 
-  it("are looked at by the campaign that runs, and again only if that is long ago", async () => {
+  it("a device that a campaign has just observed is not observed by the loop", async () => {
     const scene = new Scene();
     scene.paused = true;
     await scene.turn();
@@ -155,7 +156,7 @@ describe("tunnels", () => {
     expect(scene.looks).toBeGreaterThan(4);
   });
 
-  it("wait while somebody's commit is pending, and are not called reached by it", async () => {
+  it("tunnels wait while a foreign commit is pending, which does not count", async () => {
     const scene = new Scene(pair);
     scene.before = [];
     scene.running = ["hub-2"];
@@ -164,7 +165,7 @@ describe("tunnels", () => {
     expect(scene.memory.tunnels).toEqual({});
   });
 
-  it("wait for the vault, which is told as trouble", async () => {
+  it("tunnels wait for the vault, whose error is reported as trouble", async () => {
     const scene = new Scene();
     scene.vault = async () => [];
     await scene.turn();
@@ -175,7 +176,7 @@ describe("tunnels", () => {
   });
 });
 
-describe("what a predecessor left pending", () => {
+describe("the transaction that a predecessor left pending", () => {
   function left(wanted: typeof desired): Scene {
     const scene = new Scene(wanted);
     scene.memory = { ...emptyMemory, pending: { "edge-a": "t-9" } };
@@ -184,7 +185,7 @@ describe("what a predecessor left pending", () => {
     return scene;
   }
 
-  it("is confirmed where it is all that is wanted", async () => {
+  it("a predecessor's pending transaction is confirmed if it is all that is wanted", async () => {
     const scene = await left(desired).turn();
     expect(scene.log).toEqual(["confirm"]);
     expect(scene.memory.pending).toEqual({});
@@ -193,7 +194,7 @@ describe("what a predecessor left pending", () => {
     expect(scene.running).toEqual(["hub-1"]);
   });
 
-  it("is rolled back where it is not, and what it held is not called reached", async () => {
+  it("a pending transaction that is not as wanted is rolled back and not recorded", async () => {
     const scene = await left(pair).turn();
     expect(scene.log).toEqual(["roll back"]);
     expect(scene.memory.tunnels).toEqual({});
@@ -201,7 +202,7 @@ describe("what a predecessor left pending", () => {
     expect(scene.running.toSorted()).toEqual(["hub-1", "hub-2"]);
   });
 
-  it("that is gone by now is forgotten, and wanted again", async () => {
+  it("a pending transaction that is gone is forgotten, and its change wanted again", async () => {
     const scene = left(desired);
     scene.before = undefined;
     scene.running = [];
@@ -210,7 +211,7 @@ describe("what a predecessor left pending", () => {
     expect((await scene.turn()).running).toEqual(["hub-1"]);
   });
 
-  it("waits while the router does not answer", async () => {
+  it("a pending transaction waits while the router does not answer", async () => {
     const scene = left(desired);
     scene.reachable = false;
     await scene.turn();

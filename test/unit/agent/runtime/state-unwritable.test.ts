@@ -1,4 +1,4 @@
-// A full or read-only disk says so at once, whatever the agent is doing when it comes (S2).
+// A full or read-only disk is reported at once, whatever the agent is doing when the fault comes.
 
 import { describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
@@ -18,7 +18,7 @@ function siteWarning(bench: AgentBench): Warning | undefined {
   return warnings(bench).find(({ about }) => about === "site");
 }
 
-/** Protected pairs that are adopted; a rotation has begun where a state is named. */
+/** Adopts protected pairs; if a state is named, a rotation has reached it. */
 async function rotating(state: string | undefined): Promise<AgentBench> {
   const bench = await new AgentBench("protected").live();
   await bench.run(60_000);
@@ -46,9 +46,9 @@ const helps: Readonly<
   },
 };
 
-/** A confirmation of the audit log is written each minute, and a poll later all is judged. */
+/** Each minute a confirmation is written to the audit log, and a poll later health is evaluated. */
 const idleMs = 70_000;
-/** What a campaign wants to write fails, and a poll later all is judged. */
+/** A write of the campaign fails, and a poll later health is evaluated. */
 const busyMs = 15_000;
 
 const cases = [
@@ -61,7 +61,7 @@ const cases = [
 const scraped = ({ agent, site }: AgentBench): string =>
   Buffer.from(new Scrape(agent, site).answer("GET", "/metrics").body).toString();
 
-/** Once the disk takes writes again all is brought to its end, and the warning ends by itself. */
+/** Heals the disk: the campaign then ends, and so does the warning. */
 async function heals(bench: AgentBench, fault: DiskFault): Promise<void> {
   bench.disk.setFault(fault, false);
   expect(await bench.run(120_000, () => warnings(bench).length === 0)).toBe(true);
@@ -74,28 +74,31 @@ async function heals(bench: AgentBench, fault: DiskFault): Promise<void> {
 }
 
 describe.each(["full", "readOnly"] as const)("a disk that is %s", (fault) => {
-  it.each(cases)("is told at once while the campaign is $state, until it is over", async (each) => {
-    const { state, withinMs, isDrained } = each;
-    const bench = await rotating(state);
-    bench.disk.setFault(fault, true);
-    expect(await bench.run(withinMs, () => siteWarning(bench) !== undefined)).toBe(true);
-    const { why, next } = helps[fault];
-    expect(siteWarning(bench)).toMatchObject({ severity: "error", next });
-    expect(siteWarning(bench)?.text).toContain(`cannot be written: ${why}`);
+  it.each(cases)(
+    "a disk fault is reported at once while the campaign is $state, until it ends",
+    async (each) => {
+      const { state, withinMs, isDrained } = each;
+      const bench = await rotating(state);
+      bench.disk.setFault(fault, true);
+      expect(await bench.run(withinMs, () => siteWarning(bench) !== undefined)).toBe(true);
+      const { why, next } = helps[fault];
+      expect(siteWarning(bench)).toMatchObject({ severity: "error", next });
+      expect(siteWarning(bench)?.text).toContain(`cannot be written: ${why}`);
 
-    await bench.run(1_800_000);
-    const { text = "" } = siteWarning(bench) ?? {};
-    const isNamed = text.includes(`${primary} is drained by its campaign`);
-    expect([isNamed, bench.drained()[0]]).toEqual([isDrained, isDrained]);
-    const waits = `the campaign of ${group} (rotate) waits in ${state} since `;
-    expect(text.includes(waits)).toBe(state !== undefined);
-    expect(scraped(bench)).toMatch(/^linkseal_warning_open\{code="state-unwritable".* 1$/m);
-    // What the page and the webhook hear.
-    const events = bench.agent.events.after(0).filter((event) => event.code === code);
-    expect(events.map(({ severity, over }) => [severity, over])).toEqual([["error", undefined]]);
+      await bench.run(1_800_000);
+      const { text = "" } = siteWarning(bench) ?? {};
+      const isNamed = text.includes(`${primary} is drained by its campaign`);
+      expect([isNamed, bench.drained()[0]]).toEqual([isDrained, isDrained]);
+      const waits = `the campaign of ${group} (rotate) waits in ${state} since `;
+      expect(text.includes(waits)).toBe(state !== undefined);
+      expect(scraped(bench)).toMatch(/^linkseal_warning_open\{code="state-unwritable".* 1$/m);
+      // The events that the page and the webhook receive.
+      const events = bench.agent.events.after(0).filter((event) => event.code === code);
+      expect(events.map(({ severity, over }) => [severity, over])).toEqual([["error", undefined]]);
 
-    await heals(bench, fault);
-  });
+      await heals(bench, fault);
+    },
+  );
 });
 
 it("a campaign whose deadline passes while the journal cannot be written is overdue", async () => {
@@ -117,7 +120,7 @@ it("a campaign whose deadline passes while the journal cannot be written is over
   expect(overdue()).toBeUndefined();
 });
 
-it("a drained link whose sibling is lost is told by itself, with what helps at once", async () => {
+it("a drained link whose sibling is lost has its own warning, with the remedy", async () => {
   const bench = await rotating("switching");
   bench.disk.setFault("readOnly", true);
   await bench.run(15_000);
@@ -138,7 +141,7 @@ it("a drained link whose sibling is lost is told by itself, with what helps at o
   await heals(bench, "readOnly");
 });
 
-it("a start on a disk that takes no write looks, and says so", async () => {
+it("a start on a disk that takes no write observes, and reports the fault", async () => {
   const bench = await rotating(undefined);
   await bench.end();
   bench.disk.setFault("readOnly", true);
@@ -149,7 +152,7 @@ it("a start on a disk that takes no write looks, and says so", async () => {
   await heals(bench, "readOnly");
 });
 
-it("an accepted config that finds no room is told until the disk takes a write", async () => {
+it("an accepted config that finds no room is reported until the disk takes a write", async () => {
   const bench = await rotating(undefined);
   bench.disk.setFault("full", true);
   const text = `${bench.config()}\n# another\n`;

@@ -1,4 +1,4 @@
-// What status and warnings tell of BGP inside of tunnels, and of how a bundle's traffic spreads.
+// Status and warnings about BGP inside tunnels, and about how a bundle's traffic spreads.
 
 import { describe, expect, it } from "vitest";
 import type { Crew } from "#agent/runtime/crew.ts";
@@ -13,7 +13,7 @@ const sessions = bundle.map(({ name, bgp }) => ({
 }));
 
 interface Scene {
-  /** Packets that each tunnel sent between two looks. */
+  /** Packets that each tunnel sent between two observations. */
   readonly sent?: readonly number[];
   readonly told?: Partial<Routing>;
   readonly routing?: DeviceState["routing"];
@@ -44,28 +44,32 @@ function crewOf({ sent = [], told = {}, unread, ...scene }: Scene): Crew {
 
 const drained = { drains: [{ port: "hub-1", means: "prepend" }] } as const;
 
-describe("inside of a tunnel", () => {
+describe("BGP inside a tunnel", () => {
   const ends = { peer: "169.254.21.5", asn: 65_515 };
   it.each<[string, Scene, object]>([
     ["is a session that is up", {}, { up: true, drained: false }],
     ["is one that is drained", { told: drained }, { up: true, drained: true }],
     ["is none yet, which is down", { told: { tunnelSessions: [] } }, { up: false, drained: false }],
     [
-      "is what nobody tells",
+      "is unknown if the device does not report it",
       { routing: unknown("queryFailed", at(0)) },
       { up: undefined, drained: undefined },
     ],
-    ["is what nobody has read", { unread: true }, { up: undefined, drained: undefined }],
-  ])("%s", (_name, scene, told) => {
+    [
+      "is unknown before the first observation",
+      { unread: true },
+      { up: undefined, drained: undefined },
+    ],
+  ])("BGP inside a tunnel %s", (_name, scene, told) => {
     expect(insideOf(crewOf(scene), one, at(0))).toEqual({ bgp: { ...ends, ...told } });
   });
 
-  it("goes its part of what the bundle sent", () => {
+  it("BGP inside a tunnel is reported with the tunnel's share of its bundle", () => {
     const crew = crewOf({ sent: [300, 100] });
     expect(insideOf(crew, two, at(0)).share).toEqual({ tunnel: "hub-2", sent: 100n, percent: 25 });
   });
 
-  it("is not known when it is read, though it was fresh when it was looked at", () => {
+  it("BGP inside a tunnel is unknown once its observation is too old", () => {
     const crew = crewOf({ sent: [300, 100] });
     const fresh = { bgp: { up: true, drained: false }, share: { percent: 25 } };
     expect(insideOf(crew, two, at(30_000))).toMatchObject(fresh);
@@ -74,14 +78,14 @@ describe("inside of a tunnel", () => {
     expect(beside).toEqual({});
   });
 
-  it("is nothing where no BGP is wanted", () => {
+  it("a tunnel without BGP reports none", () => {
     const { bgp: _bgp, ...still } = one;
     expect(insideOf(crewOf({ sent: [300, 100] }), still, at(0))).toEqual({});
   });
 });
 
 describe("a bundle that carries unevenly", () => {
-  it("is told once, about the tunnel that is left out", () => {
+  it("an uneven bundle has one warning, about the tunnel with almost no traffic", () => {
     const crew = crewOf({ sent: [4_000, 10] });
     expect(balanceWarnings(crew, one)).toEqual([]);
     expect(balanceWarnings(crew, two)).toMatchObject([
@@ -97,9 +101,9 @@ describe("a bundle that carries unevenly", () => {
   it.each<[string, Scene]>([
     ["carries evenly", { sent: [4_000, 3_000] }],
     ["has one that is drained", { sent: [10, 4_000], told: drained }],
-    ["has one that does not tell", { sent: [4_000] }],
+    ["has one that does not report", { sent: [4_000] }],
     ["is not read", { sent: [4_000, 10], unread: true }],
-  ])("is not told of one that %s", (_name, scene) => {
+  ])("a bundle has no warning that %s", (_name, scene) => {
     for (const tunnel of bundle) expect(balanceWarnings(crewOf(scene), tunnel)).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-// What is told of a newer pre-shared key or certificate of a tunnel, state by state.
+// Warnings about a newer pre-shared key or certificate of a tunnel, state by state.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredTunnel } from "#agent/model/desired.ts";
@@ -35,30 +35,92 @@ const show = "linkseal psk show hub-1";
 const proceed = "linkseal psk proceed hub-1";
 
 describe("a newer pre-shared key", () => {
-  it.each<[keyof typeof kinds, NextAuthState, boolean, string, string, string]>([
-    ["agent", "waiting", false, "campaign-waiting", "a newer pre-shared key waits", show],
-    ["agent", "waiting", true, "far-end-refused", "a newer pre-shared key is not taken", show],
-    ["agent", "giving", true, "far-end-refused", "a newer pre-shared key is on its way", show],
-    ["agent", "returning", false, "rotation-held", "its newer pre-shared key goes back", show],
-    ["agent", "held", false, "rotation-held", "its newer pre-shared key went back", proceed],
-    ["manual", "waiting", false, "waiting-for-person", "a newer pre-shared key waits", proceed],
-    ["manual", "held", false, "rotation-held", "its newer pre-shared key went back", proceed],
-  ])("of %s, %s (trouble: %s) is %s", (kind, state, trouble, code, text, next) => {
-    expect(told(kind, state, trouble)).toEqual([[code, `${text}: because of this`, next]]);
-  });
+  it.each<{
+    readonly kind: keyof typeof kinds;
+    readonly state: NextAuthState;
+    readonly trouble: boolean;
+    readonly code: string;
+    readonly text: string;
+    readonly next: string;
+  }>([
+    {
+      kind: "agent",
+      state: "waiting",
+      trouble: false,
+      code: "campaign-waiting",
+      text: "a newer pre-shared key waits",
+      next: show,
+    },
+    {
+      kind: "agent",
+      state: "waiting",
+      trouble: true,
+      code: "far-end-refused",
+      text: "a newer pre-shared key is not taken",
+      next: show,
+    },
+    {
+      kind: "agent",
+      state: "giving",
+      trouble: true,
+      code: "far-end-refused",
+      text: "a newer pre-shared key is on its way",
+      next: show,
+    },
+    {
+      kind: "agent",
+      state: "returning",
+      trouble: false,
+      code: "rotation-held",
+      text: "its newer pre-shared key is being withdrawn",
+      next: show,
+    },
+    {
+      kind: "agent",
+      state: "held",
+      trouble: false,
+      code: "rotation-held",
+      text: "its newer pre-shared key was withdrawn",
+      next: proceed,
+    },
+    {
+      kind: "manual",
+      state: "waiting",
+      trouble: false,
+      code: "waiting-for-person",
+      text: "a newer pre-shared key waits",
+      next: proceed,
+    },
+    {
+      kind: "manual",
+      state: "held",
+      trouble: false,
+      code: "rotation-held",
+      text: "its newer pre-shared key was withdrawn",
+      next: proceed,
+    },
+  ])(
+    "a newer key that $kind gives, in $state (trouble: $trouble), raises $code",
+    ({ kind, state, trouble, code, text, next }) => {
+      expect(told(kind, state, trouble)).toEqual([[code, `${text}: because of this`, next]]);
+    },
+  );
 
-  it.each<[NextAuthState]>([["giving"], ["switching"]])("on its way is no news: %s", (state) => {
-    expect(told("agent", state)).toEqual([]);
-  });
+  it.each<[NextAuthState]>([["giving"], ["switching"]])(
+    "a newer pre-shared key that is %s causes no warning",
+    (state) => {
+      expect(told("agent", state)).toEqual([]);
+    },
+  );
 
-  it("is none where the memory has none", () => {
+  it("a tunnel without a newer key has no warning", () => {
     const inUse = { ...emptyMemory, auths: { "hub-1": { auth } } };
     for (const memory of [emptyMemory, inUse]) expect(authWarnings(memory, tunnel)).toEqual([]);
   });
 });
 
 describe("a newer certificate", () => {
-  it("that waits was refused by the gateway, and a later version is the way out", () => {
+  it("a newer certificate that waits was refused, and a later version resolves it", () => {
     expect(told("certificate", "waiting")).toEqual([
       [
         "rotation-held",
@@ -68,7 +130,7 @@ describe("a newer certificate", () => {
     ]);
   });
 
-  it("is no news in any other state", () => {
+  it("a newer certificate in any other state causes no warning", () => {
     expect(told("certificate", "switching")).toEqual([]);
   });
 });

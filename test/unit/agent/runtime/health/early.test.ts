@@ -1,5 +1,5 @@
-// Warnings before the fact: what ends, what drifts, what was not renewed, each told in time and
-// never earlier.
+// Expiry warnings: what expires, what drifts, what was not renewed, each reported in time and never
+// earlier.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
@@ -32,7 +32,7 @@ function groupOf(maxAgeDays: number): DesiredGroup {
   return { ...group, rotate: { ...group.rotate, maxAgeMs: maxAgeDays * day } };
 }
 
-/** Codes of the warnings that are open after a minute. */
+/** Returns the codes of the warnings that are open after a minute. */
 function codes(scene: ConstructorParameters<typeof JudgeBench>[0]): readonly string[] {
   return new JudgeBench(scene).turn().polls(12).warnings();
 }
@@ -51,7 +51,7 @@ describe("the age of a key", () => {
     });
   };
 
-  it("is told from the moment on at which it is reached, with both times", () => {
+  it("the age of a key is reported from the moment when it is reached, with both times", () => {
     const created = wallAfter(wall, -90 * day);
     const told = (afterMs: number, days = 90) =>
       keyAgeWarnings(
@@ -69,7 +69,7 @@ describe("the age of a key", () => {
     expect(told(-day - 1, 4)).toEqual([]);
   });
 
-  it("is nothing where no age is too high, or nobody knows it", () => {
+  it("the age of a key is not reported if it is low enough or unknown", () => {
     const link = linkNamed("primary");
     const old = wallAfter(wall, -900 * day);
     expect(
@@ -90,15 +90,18 @@ describe("the age of a key", () => {
     [91, "90d", ["key-age"]],
     [5, "8d", []],
     [7, "8d", ["key-age-soon"]],
-  ] as const)("of %i days where %s are allowed", (days, maxAge, expected) => {
-    const told = aged(days, maxAge).filter((line) => line.startsWith("key-age"));
-    expect(told.map((line) => line.split(" ", 2))).toEqual(
-      expected.map((code) => [code, "erd-demo/primary:"]),
-    );
-  });
+  ] as const)(
+    "a key of %i days is reported as a maxAge of %s requires",
+    (days, maxAge, expected) => {
+      const told = aged(days, maxAge).filter((line) => line.startsWith("key-age"));
+      expect(told.map((line) => line.split(" ", 2))).toEqual(
+        expected.map((code) => [code, "erd-demo/primary:"]),
+      );
+    },
+  );
 });
 
-describe("what ends", () => {
+describe("expiring secrets", () => {
   const end = (days: number, over: Partial<UsedUntil> = {}): UsedUntil => ({
     code: "key-expiring",
     about: "hub-1",
@@ -108,7 +111,7 @@ describe("what ends", () => {
     ...over,
   });
 
-  it("is told from thirty days before on, and after", () => {
+  it("an expiring secret is reported from thirty days before its end, and after it", () => {
     expect(codes({ ends: [end(31)] })).toEqual([]);
     expect(codes({ ends: [end(29)] })).toEqual([
       "key-expiring hub-1: hub-1-psk ends at 2026-12-23T10:00:00Z",
@@ -118,14 +121,14 @@ describe("what ends", () => {
     ]);
   });
 
-  it("ends at its moment, and is told exactly thirty days before", () => {
+  it("an expired secret is reported from its exact end, and the expiry thirty days before", () => {
     const told = (days: number) =>
       endWarnings([end(days)], wall).map(({ text, within }) => [text, within]);
     expect(told(30)).toEqual([]);
     expect(told(0)).toEqual([["hub-1-psk has ended at 2026-11-24T10:00:00Z", ["edge-a"]]]);
   });
 
-  it("may be the certificate that we sign in with", () => {
+  it("the expiring secret may be the certificate that linkseal signs in with", () => {
     const identity = end(7, { code: "identity-expiring", about: "site", what: "the certificate" });
     expect(codes({ ends: [identity] })).toEqual([
       "identity-expiring site: the certificate ends at 2026-12-01T10:00:00Z",
@@ -140,12 +143,17 @@ describe("the clock of a device", () => {
     [-60_000, []],
     [-61_000, ["the clock of edge-a is 61 s behind this host's"]],
     [3_600_000, ["the clock of edge-a is 3600 s ahead of this host's"]],
-  ] as const)("that is %i ms off", (clockOffsetMs, expected) => {
-    const told = codes({ clockOffsetMs }).filter((line) => line.startsWith("clock-skew edge-a: "));
-    expect(told).toEqual(expected.map((text) => `clock-skew edge-a: ${text}`));
-  });
+  ] as const)(
+    "the clock of a device that is off by %i ms is reported beyond 60 s",
+    (clockOffsetMs, expected) => {
+      const told = codes({ clockOffsetMs }).filter((line) =>
+        line.startsWith("clock-skew edge-a: "),
+      );
+      expect(told).toEqual(expected.map((text) => `clock-skew edge-a: ${text}`));
+    },
+  );
 
-  it("is not guessed at where no look succeeded", () => {
+  it("the clock of a device is not guessed if no observation succeeded", () => {
     expect(codes({ clockOffsetMs: 3_600_000, unread: true }).join()).not.toContain("clock-skew");
   });
 });
@@ -170,12 +178,12 @@ describe("an SAK that is not renewed", () => {
       .warnings()
       .some((line) => line.startsWith("rekey-overdue erd-demo/primary"));
 
-  it("for two intervals is told of the key server alone", () => {
+  it("a SAK that is not renewed for two intervals is reported of the key server only", () => {
     expect(told(99, "self")).toBe(true);
     expect(told(99, "peer")).toBe(false);
   });
 
-  it("is as old as it is, though a look between two others did not tell", () => {
+  it("the age of a SAK counts through an observation without its reading", () => {
     const blind = (link: DesiredLink, poll: number): MacsecPort =>
       poll === 20
         ? carrying(link, poll, { session: unknown("queryFailed", at(poll * pollMs)) })
@@ -184,12 +192,12 @@ describe("an SAK that is not renewed", () => {
     expect(bench.warnings().join()).toContain("rekey-overdue erd-demo/primary");
   });
 
-  it("begins anew with each SAK", () => {
+  it("the age of a SAK begins again with each SAK", () => {
     expect(told(15, "self")).toBe(false);
   });
 });
 
-describe("the watch over a real vault", () => {
+describe("the key poller for a real vault", () => {
   const version = (id: string, over: Partial<SecretVersion> = {}): SecretVersion => ({
     id,
     enabled: true,
@@ -203,7 +211,7 @@ describe("the watch over a real vault", () => {
     expires: wallAfter(wall, days * day),
   });
 
-  /** Every question once. */
+  /** Runs every query once. */
   async function watched(
     versions: Readonly<Record<string, readonly SecretVersion[] | LinksealError>>,
     identityEnd?: WallTime,
@@ -239,14 +247,14 @@ describe("the watch over a real vault", () => {
     return { watch, asked, pauses };
   }
 
-  it("asks for what is in use, one after the other, and then once an hour", async () => {
+  it("the key poller queries each secret in use in turn, and then once an hour", async () => {
     const { asked, pauses } = await watched({});
-    // The secondary link runs on no key of ours, so that nothing of it is in use.
+    // The secondary link uses no key that linkseal manages, so none of its secrets is in use.
     expect(asked.toSorted()).toEqual(["erd-demo-1-cak", "erd-demo-1-ckn", "hub-1-psk"]);
     expect(pauses).toEqual([1_000, 1_000, 1_000, 900_000]);
   });
 
-  it("tells the version that the link runs on, and of a PSK the newest usable", async () => {
+  it("the key poller reports the version in use by a link, and the newest usable PSK", async () => {
     const { watch } = await watched({
       "erd-demo-1-cak": [version("newer", ends(5)), version(keyOne.cakSecretId, ends(20))],
       "erd-demo-1-ckn": [version(keyOne.cknSecretId, ends(10))],
@@ -263,7 +271,7 @@ describe("the watch over a real vault", () => {
     ]);
   });
 
-  it("keeps what it knew when the vault says no, and knows our own certificate", async () => {
+  it("the key poller keeps its answers when the vault refuses, and checks identity", async () => {
     const details = { effect: "none", where: "vault", next: "linkseal status" } as const;
     const denied = new LinksealError("vault.denied", "no", details);
     const answers: Record<string, readonly SecretVersion[] | LinksealError> = {

@@ -1,4 +1,4 @@
-// What the judge tells of a backup as links come and go: once, since when and why, and its end.
+// Warnings about a backup as links fail and return: once, since when and why, and their end.
 
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
@@ -30,7 +30,7 @@ const timeAt = (poll: number): string =>
   new Date(wallAfter(wall, poll * pollMs)).toISOString().replace(".000", "");
 
 describe("a backup", () => {
-  it("that stands by is protected, and its links are no way in the clear", () => {
+  it("a backup on standby is protected, and its links are not paths in the clear", () => {
     const bench = new JudgeBench(scene()).polls(14);
     expect(bench.status().tunnels).toMatchObject([
       {
@@ -42,7 +42,7 @@ describe("a backup", () => {
     expect(told(bench)).toEqual([]);
   });
 
-  it("that takes over is told at once, with its cause, and so is its end", () => {
+  it("a backup that takes over is reported at once, with its cause, and so is the end", () => {
     const isCut = (poll: number): boolean => poll >= 16 && poll < 20;
     const routes = (poll: number): Scene["routes"] extends undefined ? never : Route[] =>
       isCut(poll) ? [into] : [over];
@@ -66,11 +66,11 @@ describe("a backup", () => {
     bench.polls(8);
     expect(told(bench)).toEqual([
       `backup-carries hub-1: ${text}`,
-      `backup-carries hub-1: over: ${text}`,
+      `backup-carries hub-1: resolved: ${text}`,
     ]);
   });
 
-  it("that is preferred to a link is told once that has settled, and is no worse for it", () => {
+  it("a backup that is preferred to a link is reported once settled, and stays protected", () => {
     const bench = new JudgeBench(scene({ routes: () => [into, waiting] })).polls(14);
     const rides = `${hub} rides in hub-1, the backup of erd-demo, since ${timeAt(1)}, although`;
     const why = `erd-demo/primary is protected and brings ${hub} as well`;
@@ -80,13 +80,13 @@ describe("a backup", () => {
     });
   });
 
-  it("whose link is drained carries, and nobody's preference is wrong", () => {
+  it("a backup whose link is drained carries, and is not reported as preferred", () => {
     const bench = new JudgeBench(scene({ drained: true, routes: () => [into, waiting] })).polls(14);
     expect(told(bench).map((line) => line.split(":")[0])).toEqual(["backup-carries hub-1"]);
     expect(bench.status().tunnels[0]?.backup?.because).toBe("erd-demo/primary is drained");
   });
 
-  it("that nothing proves is degraded, until something does", () => {
+  it("a backup without proof is degraded until a proof succeeds", () => {
     const proof = (poll: number): ProofLog => ({
       since: at(0),
       proven: poll < 8 ? undefined : { at: at(8 * pollMs), wall: wallAfter(wall, 8 * pollMs) },
@@ -110,7 +110,7 @@ describe("a backup", () => {
     });
   });
 
-  it("that nobody can tell of is called neither", () => {
+  it("a backup whose routing is unknown is neither carrying nor preferred", () => {
     const rides = (change: Scene): unknown =>
       new JudgeBench(scene(change)).polls(4).status().tunnels[0]?.backup?.rides;
     expect(rides({ weakRouting: true, routes: () => [into] })).toBe("unknown");
@@ -118,7 +118,7 @@ describe("a backup", () => {
     expect(rides({ unread: true })).toBe("unknown");
   });
 
-  it("is told by how its router forwards, and by what BGP brings only where that is known", () => {
+  it("a backup's routing follows the forwarding table, and BGP routes if known", () => {
     const bench = (ways: Route[], change: Scene = {}): JudgeBench =>
       new JudgeBench(scene({ ways, ...change })).polls(14);
     const rides = (seen: JudgeBench): unknown => {
@@ -126,20 +126,20 @@ describe("a backup", () => {
       return [kind, because, told(seen)];
     };
     const weak = { weakRouting: true } as const;
-    const nobody = "edge-a does not tell what BGP brings";
-    expect(rides(bench([into], weak))).toEqual(["unknown", nobody, []]);
+    const silent = "edge-a does not report its BGP routes";
+    expect(rides(bench([into], weak))).toEqual(["unknown", silent, []]);
     expect(rides(bench([over], weak))).toEqual(["standby", null, []]);
     expect(rides(bench([over]))).toEqual(["standby", null, []]);
     expect(bench([into]).status().tunnels[0]?.backup?.rides).toBe("preferred");
   });
 
-  it("was not judged before the first turn", () => {
+  it("a backup has no known start of its routing before the first turn", () => {
     expect(new JudgeBench(scene()).status().tunnels[0]?.backup).toMatchObject({
       ...{ rides: "standby", since: null },
     });
   });
 
-  it("is one only where the config says so", () => {
+  it("a tunnel is a backup only if the config says so", () => {
     expect(new JudgeBench().polls(2).status().tunnels).toMatchObject([{ backup: null }]);
   });
 });

@@ -1,4 +1,5 @@
-// What explains a bad verdict beside the looks: a vault that says no, an effect that failed.
+// Explanations of a bad verdict besides the observations: a vault that refuses, an effect that
+// failed.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredLink } from "#agent/model/desired.ts";
@@ -18,7 +19,7 @@ describe("causes", () => {
   const trouble = (code: ConstructorParameters<typeof LinksealError>[0]): LinksealError =>
     new LinksealError(code, "what happened", { effect: "none", where: "here", next: "go on" });
 
-  it("of a wait and of troubles come first", () => {
+  it("the causes of a wait and of failed effects come first", () => {
     expect(codes({})).toEqual([bare]);
     expect(codes({ waiting: { code: "vault-denied", text: "it says no" } })).toEqual([
       "vault-denied: it says no: linkseal keys check",
@@ -30,12 +31,12 @@ describe("causes", () => {
     ]);
   });
 
-  it("are left out where no warning speaks of them", () => {
+  it("causes without a warning of their own are left out", () => {
     expect(codes({ waiting: { code: "nothing-known", text: "?" } })).toEqual([bare]);
     expect(codes({ troubles: [trouble("journal.locked")] })).toEqual([bare]);
   });
 
-  it("of a device reach its tunnel, which names its group", () => {
+  it("the causes of a device reach its tunnel, which names its group", () => {
     const port = (link: DesiredLink, poll: number): MacsecPort =>
       clearPort({ port: link.port }, at(poll * pollMs));
     const bench = new JudgeBench({ port, trouble: trouble("vault.unreachable") }).polls(1);

@@ -1,4 +1,4 @@
-// How loud the judge's events are, for whoever is told of some of them only.
+// The severity of the health evaluator's events, for receivers that get only some severities.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredLink } from "#agent/model/desired.ts";
@@ -8,7 +8,7 @@ import { at, clearPort } from "../../../kit/view-kit.ts";
 import { carrying, JudgeBench, pollMs, unplugged } from "../judge-bench.ts";
 
 describe("verdicts", () => {
-  it("have the severity of the worse of both, so that who hears of one hears of its end", () => {
+  it("the event of a verdict has the severity of the worse of old and new", () => {
     const bench = new JudgeBench({ port: unplugged(3, 4) }).turn().polls(12);
     const told = bench.events
       .after(0)
@@ -28,7 +28,7 @@ describe("verdicts", () => {
     ]);
   });
 
-  it("are as loud as they are bad, from the first one on", () => {
+  it("the events of verdicts are as severe as the verdicts, from the first one on", () => {
     const clear = (link: DesiredLink, poll: number): MacsecPort =>
       link.name === "primary"
         ? clearPort({ port: link.port }, at(poll * pollMs))
@@ -44,8 +44,8 @@ describe("verdicts", () => {
   });
 });
 
-describe("a judgement", () => {
-  it("is handed on whole, each link and tunnel by its newest look", () => {
+describe("an evaluation", () => {
+  it("an evaluation is handed on whole, each link and tunnel with its newest observation", () => {
     const port = (link: DesiredLink, poll: number): MacsecPort =>
       carrying(link, poll, {
         liveSuite: known(poll < 3 ? "gcm-aes-128" : link.settings.suite, at(poll * pollMs)),

@@ -1,4 +1,4 @@
-// What the judge makes of tunnels, and of what takes no records.
+// The health evaluator's output for tunnels, and for an audit log that takes no records.
 
 import { describe, expect, it } from "vitest";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
@@ -24,7 +24,7 @@ describe("a weak policy of a tunnel", () => {
     acceptRisks: [accepted(until)],
   });
 
-  it("is a warning once its waiver is over, and none before", () => {
+  it("a weak policy of a tunnel is a warning once its waiver has ended, and not before", () => {
     expect(codesOf({ desired: under(3_600_000) })).toEqual([]);
     const late = under(-1);
     expect(codesOf({ desired: late })).toEqual(["weak-policy hub-1"]);
@@ -33,19 +33,19 @@ describe("a weak policy of a tunnel", () => {
     ]);
   });
 
-  it("is nothing to a strong one, whatever was waived", () => {
+  it("a waiver has no effect on a tunnel with a strong policy", () => {
     const acceptRisks = [accepted(-1)];
     expect(codesOf({ desired: { ...desired, acceptRisks } })).toEqual([]);
   });
 });
 
 describe("a tunnel", () => {
-  it("that a person keeps empty is told by its own name", () => {
+  it("a tunnel that a person keeps drained is reported by its own name", () => {
     const drains = { "hub-1": { by: "ann", since: wall } };
     expect(codesOf({ memory: { ...bound, drains } })).toEqual(["drained-by-hand hub-1"]);
   });
 
-  it("that is empty to authenticate anew is told of once that is over", () => {
+  it("a tunnel that is drained to authenticate anew is reported once that has ended", () => {
     const drains = { "hub-1": { by: "ann", since: wall, until: "authenticated" as const } };
     const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
     const next = { auth, state: "switching", since: wall, because: "it is told" } as const;
@@ -62,14 +62,14 @@ describe("a tunnel", () => {
     }
   });
 
-  it("whose newer key went back is told of", () => {
+  it("a tunnel whose newer key was withdrawn is reported", () => {
     const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
     const next = { auth, state: "held", since: wall, because: "it is not taken" } as const;
     const memory = { ...bound, auths: { "hub-1": { auth, next } } };
     expect(codesOf({ memory })).toEqual(["rotation-held hub-1"]);
   });
 
-  it("that must ride inside MACsec is degraded as soon as one link of its group is clear", () => {
+  it("a tunnel inside MACsec is degraded once one link of its group is clear", () => {
     const port = (link: DesiredLink, poll: number): MacsecPort | undefined =>
       link.name === "primary" ? clearPort({ port: link.port }, at(poll * pollMs)) : undefined;
     const bench = new JudgeBench({ port: port as NonNullable<Scene["port"]> }).polls(4);
@@ -84,7 +84,7 @@ describe("an audit log that takes no records", () => {
     ...{ effect: "none", where: "audit", next: "make room" },
   });
 
-  it("is a warning of the site", () => {
+  it("an audit log that takes no records is a warning of the site", () => {
     const bench = new JudgeBench({ agent: { auditTrouble } as Partial<Agent> }).polls(4);
     expect(bench.warnings()).toEqual([
       "audit-lossy site: the audit log takes no records: the disk is full",

@@ -1,4 +1,5 @@
-// What the judge makes of looks, memory and intent: events, warnings, and the whole status.
+// The health evaluator's output for observations, memory and intent: events, warnings, and the
+// whole status.
 
 import { describe, expect, it } from "vitest";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
@@ -30,20 +31,20 @@ import {
 } from "../judge-bench.ts";
 
 describe("verdicts", () => {
-  it("are told when they change, each with its first reason", () => {
+  it("verdicts are reported when they change, each with its first reason", () => {
     const bench = new JudgeBench({ port: unplugged(3, 4) }).turn().polls(5);
     const told = bench.told().filter((line) => line.includes("erd-demo/primary"));
     expect(told).toEqual([
-      expect.stringMatching(/^verdict erd-demo\/primary: not seen -> unknown: .* only once$/),
-      "verdict erd-demo/primary: unknown -> protected: every check holds",
+      expect.stringMatching(/^verdict erd-demo\/primary: not observed -> unknown: .* only once$/),
+      "verdict erd-demo/primary: unknown -> protected: every check passed",
       "verdict erd-demo/primary: protected -> down: edge-a et-0/0/0 has no link",
-      "verdict erd-demo/primary: down -> protected: every check holds",
+      "verdict erd-demo/primary: down -> protected: every check passed",
     ]);
-    expect(bench.told()).toContain("verdict hub-1: not seen -> protected: every check holds");
+    expect(bench.told()).toContain("verdict hub-1: not observed -> protected: every check passed");
     expect(bench.events.after(0)[0]?.at).toBe("2026-11-24T10:00:00Z");
   });
 
-  it("are judged once a poll, however often a loop asks", () => {
+  it("verdicts are derived once per poll, however many loops call", () => {
     let reads = 0;
     const port = (link: DesiredLink, poll: number): MacsecPort => {
       reads += 1;
@@ -58,7 +59,7 @@ describe("verdicts", () => {
     expect(reads).toBeGreaterThan(once);
   });
 
-  it("warn whoever would lean on a link that is down", () => {
+  it("the alarm advises against a link that is down", () => {
     const bench = new JudgeBench({ port: unplugged(2) }).turn().polls(1);
     expect(bench.alarm("primary")).toBeUndefined();
     bench.polls(1);
@@ -70,7 +71,7 @@ describe("verdicts", () => {
     expect(new JudgeBench({ port: open }).turn().alarm("primary")).toMatch(/^it is unprotected: /);
   });
 
-  it("warn whoever would lean on a link that nobody knows to carry: counters that froze", () => {
+  it("the alarm advises against a link whose counters froze, for it is not known to carry", () => {
     const frozen = (link: DesiredLink, poll: number): MacsecPort => {
       const { frames } = carrying(link, Math.min(poll, 2));
       const then = strongValue(frames);
@@ -79,7 +80,7 @@ describe("verdicts", () => {
     };
     const bench = new JudgeBench({ port: frozen }).turn().polls(2);
     expect(bench.alarm("primary")).toBeUndefined();
-    // What the window still holds of the time before is evidence.
+    // Earlier observations in the sample window are still evidence.
     bench.polls(20);
     const why = "traffic passes edge-a et-0/0/0, but its MACsec counters stand still";
     expect(bench.alarm("primary")).toBe(`it is unknown: ${why}`);
@@ -87,11 +88,11 @@ describe("verdicts", () => {
     expect(bench.polls(10).standing("primary")).toBe("lost");
   });
 
-  it("begin with nobody knowing, and a link that stays so counts as lost", () => {
+  it("a link is unknown at first, and counts as lost if it stays so", () => {
     const bench = new JudgeBench({ unread: true });
     expect([bench.standing("primary"), bench.alarm("primary")]).toEqual([
       "unsure",
-      "it has not been judged yet",
+      "it has not been evaluated yet",
     ]);
     expect(bench.turn().alarm("primary")).toMatch(/^it is unknown: /);
     expect(bench.polls(6).standing("primary")).toBe("unsure");
@@ -100,7 +101,7 @@ describe("verdicts", () => {
     expect(new JudgeBench({ crewless: true }).standing("primary")).toBe("unsure");
   });
 
-  it("let whoever needs it lean on a link that carries less well than it should", () => {
+  it("a degraded link may be relied on", () => {
     const late = (link: DesiredLink, poll: number): MacsecPort => {
       const bent = { ...settings, ...link.settings, confidentialityOffset: 30 } as const;
       return carrying(link, poll, { settings: known(bent, at(poll * pollMs)) });
@@ -111,13 +112,13 @@ describe("verdicts", () => {
     expect(bench.polls(12).standing("primary")).toBe("carrying");
   });
 
-  it("are unknown before the first look", () => {
+  it("verdicts are unknown before the first observation", () => {
     const { groups, tunnels } = new JudgeBench({ unread: true }).turn().status();
     const codes = [...(groups[0]?.links ?? []), ...tunnels].map(({ reasons }) => reasons[0]?.code);
     expect(codes).toEqual(["not-looked-yet", "not-looked-yet", "not-looked-yet"]);
   });
 
-  it("wait for a config", () => {
+  it("an agent without a config has no verdicts", () => {
     const bench = new JudgeBench({ crewless: true }).turn().polls(2);
     expect(bench.told()).toEqual([]);
     expect(bench.status()).toMatchObject({ site: null, reasons: [{ code: "not-configured" }] });
@@ -134,7 +135,7 @@ describe("a BGP session over a link", () => {
     };
   const wrong = `${peer}: wrong MD5 password (RFC 2385): 3 segments with a wrong signature`;
 
-  it("that is in trouble is a warning of that link, once it has lasted", () => {
+  it("a BGP session with a fault is a warning about its link, once it has lasted", () => {
     const bench = new JudgeBench({ sessions: sessions(1, wrong) }).polls(2);
     expect(bench.warnings()).toEqual([]);
     bench.polls(1);
@@ -143,11 +144,11 @@ describe("a BGP session over a link", () => {
       severity: "warning",
       next: "linkseal links erd-demo/primary",
     });
-    // Data moves as before: the link is what it was.
+    // Data moves as before, so the link's verdict is unchanged.
     expect(bench.alarm("primary")).toBeUndefined();
   });
 
-  it("that has several troubles tells all of them", () => {
+  it("a BGP session with several faults reports all of them", () => {
     const both = () => [
       { port: "et-0/0/0", peer, up: false, trouble: "a" },
       { port: "et-0/0/0", peer: "2001:db8::1", up: true },
@@ -162,7 +163,7 @@ describe("a BGP session over a link", () => {
     ["is down without a word", { sessions: () => [{ port: "et-0/0/0", peer, up: false }] }],
     ["is of another port", { sessions: sessions(0, wrong, "et-0/0/7") }],
     ["is read in a weak way", { sessions: sessions(0, wrong), weakRouting: true }],
-  ])("is none that %s", (_name, scene) => {
+  ])("a BGP session causes no warning if it %s", (_name, scene) => {
     const codes = new JudgeBench(scene)
       .polls(5)
       .warnings()
@@ -170,7 +171,7 @@ describe("a BGP session over a link", () => {
     expect(codes).not.toContain("bgp-trouble");
   });
 
-  it("is silent where the link itself is down, and told when only the session stays down", () => {
+  it("a BGP session is silent while its link is down, and reported if it alone stays down", () => {
     const bench = new JudgeBench({ sessions: sessions(1, wrong), port: unplugged(1, 8) }).polls(6);
     expect(bench.warnings().map((line) => line.split(" ")[0])).toEqual(["link-down"]);
     bench.polls(8);
@@ -179,7 +180,7 @@ describe("a BGP session over a link", () => {
 });
 
 describe("warnings", () => {
-  it("open after they settled and close when it is over", () => {
+  it("warnings open after they settled and close when their fault ended", () => {
     const bench = new JudgeBench({ port: unplugged(1, 5) }).polls(4);
     expect(bench.warnings()).toEqual(["link-down erd-demo/primary: edge-a et-0/0/0 has no link"]);
     bench.polls(10);
@@ -187,7 +188,7 @@ describe("warnings", () => {
     const about = bench.told().filter((line) => line.startsWith("link-down"));
     expect(about).toEqual([
       "link-down erd-demo/primary: edge-a et-0/0/0 has no link",
-      "link-down erd-demo/primary: over: edge-a et-0/0/0 has no link",
+      "link-down erd-demo/primary: resolved: edge-a et-0/0/0 has no link",
     ]);
   });
 
@@ -196,7 +197,7 @@ describe("warnings", () => {
     ["the same", "version: 1", []],
     ["no", undefined, []],
   ] as const;
-  it.each(files)("of the site: %s file", (_name, fileText, codes) => {
+  it.each(files)("a site with %s config file warns if it differs", (_name, fileText, codes) => {
     const bench = new JudgeBench({ agent: { fileText } as Partial<Agent> }).polls(5);
     expect(bench.status().warnings.map(({ code, about }) => [code, about])).toEqual(
       codes.map((code) => [code, "site"]),
@@ -206,12 +207,12 @@ describe("warnings", () => {
     }
   });
 
-  it("of the site: a file before any config", () => {
+  it("a config file before any accepted config causes no warning", () => {
     const agent = { fileText: "version: 1", intent: undefined } as unknown as Partial<Agent>;
     expect(new JudgeBench({ agent }).polls(5).warnings()).toEqual([]);
   });
 
-  it("of the site: a damaged journal", () => {
+  it("a damaged journal is a warning of the site", () => {
     const bench = new JudgeBench({ agent: { journalState: "corrupt" } as Partial<Agent> }).turn();
     expect(bench.warnings()).toEqual([
       "journal-lossy site: the journal is damaged: nothing is changed any more",
@@ -227,7 +228,7 @@ describe("warnings", () => {
     "drift erd-demo/primary: edge-a et-0/0/0: replayWindow is 7, wanted 64; " +
     "edge-a et-0/0/0: sakRekeyMs is 1000, wanted 28800000";
 
-  it("of drift, while no campaign changes the link on purpose", () => {
+  it("drift of a link is a warning, unless a campaign changes the link on purpose", () => {
     expect(new JudgeBench({ port: drifted }).polls(8).warnings()).toEqual([drift]);
     const busy = { port: drifted, memory: running("proving") };
     expect(new JudgeBench(busy).polls(8).warnings()).toEqual([]);
@@ -239,7 +240,7 @@ describe("warnings", () => {
     expect(codes).not.toContain("drift");
   });
 
-  it("of what is amiss at the far end of a link that has no key yet", () => {
+  it("a fault at the far end of a link without a key is a warning", () => {
     const details: PeerDetails = {
       ...{ identity: "missing", bandwidthGbps: undefined, cipher: undefined, failure: undefined },
       ...{ provisioning: { port: undefined, link: undefined }, circuits: [] },
@@ -258,7 +259,7 @@ describe("warnings", () => {
     expect(drifts({ peer: peerOn(keyOne, { details }) })).toEqual([]);
   });
 
-  it("of a far end that cannot be read, unless nobody is meant to", () => {
+  it("a far end that cannot be read is a warning, unless that is intended", () => {
     const peerFailure = {
       code: "peer.denied",
       text: "the management API: this identity has no right here (403)",
@@ -284,7 +285,7 @@ describe("warnings", () => {
     expect(new JudgeBench({ peerFailure, desired: ours }).polls(14).warnings()).toHaveLength(2);
   });
 
-  it("of operations that Azure does not show, with the right that is missing", () => {
+  it("operations that Azure does not show are a warning that names the missing right", () => {
     const unfollowed = { text: "it may not follow the operation", next: "give it the right" };
     const details: PeerDetails = {
       ...{ identity: "present", bandwidthGbps: undefined, cipher: undefined, failure: undefined },
@@ -303,7 +304,7 @@ describe("warnings", () => {
     );
   });
 
-  it("of a far end that does not take a change, with what to do about it", () => {
+  it("a far end that refuses a change is a warning with the next step", () => {
     const trouble = (code: "peer.rejected" | "peer.unreachable" | "device.locked"): LinksealError =>
       new LinksealError(code, "a lock is in the way", {
         ...{ effect: "none", where: "erd-demo", next: "take it away" },
@@ -321,7 +322,7 @@ describe("warnings", () => {
     expect(over.polls(14).warnings()).toEqual([]);
   });
 
-  it("of a drain that nobody knows a reason for, and of none while a campaign may have one", () => {
+  it("a drain of unknown cause is a warning, unless a campaign may have caused it", () => {
     const unexplained =
       "its traffic is moved away on the router, and linkseal knows no reason for it";
     const drained = (scene: Scene): readonly string[] =>
@@ -337,7 +338,7 @@ describe("warnings", () => {
     expect(new JudgeBench().polls(14).warnings()).toEqual([]);
   });
 
-  it("of what the vault has against a new key, with what to do, and of no other wait", () => {
+  it("the vault's refusal of a new key is a warning with the next step, no other wait is", () => {
     const waits = (code: string) => ({ waiting: { code, text: "no pair", next: "put a pair" } });
     const vault = new JudgeBench(waits("vault.unpaired")).polls(14);
     expect(vault.warnings()).toEqual(["key-unpaired erd-demo: no pair"]);
@@ -346,7 +347,7 @@ describe("warnings", () => {
     expect(new JudgeBench(waits("vault.nothing")).polls(14).warnings()).toEqual([]);
   });
 
-  it("of a link that a person keeps empty", () => {
+  it("a link that a person keeps drained is a warning", () => {
     const drains = { "erd-demo/primary": { by: "ann", since: wall } };
     expect(new JudgeBench({ memory: { ...bound, drains } }).polls(14).warnings()).toEqual([
       "drained-by-hand erd-demo/primary: " +
@@ -358,19 +359,19 @@ describe("warnings", () => {
     ["held", "rotation-held"],
     ["awaitingPeer", "waiting-for-person"],
     ["gated", "campaign-waiting"],
-  ] as const)("of a campaign that is %s", (state, code) => {
+  ] as const)("a campaign that is %s is a warning", (state, code) => {
     const bench = new JudgeBench({ memory: running(state) }).polls(14);
     expect(bench.warnings()).toEqual([`${code} erd-demo/primary: because of this`]);
   });
 
   const quiet = ["queued", "draining", "staging", "staged", "switching", "proving"] as const;
   const late = ["promoting", "retiring", "restoring", "reverting"] as const;
-  it.each([...quiet, ...late])("not of a campaign that is %s", (state) => {
+  it.each([...quiet, ...late])("a campaign that is %s is not a warning", (state) => {
     expect(new JudgeBench({ memory: running(state) }).polls(14).warnings()).toEqual([]);
   });
 });
 
-describe("what lasts for too long", () => {
+describe("conditions that last for too long", () => {
   const wanted = desiredOf();
   const desired: Desired = {
     ...wanted,
@@ -386,7 +387,7 @@ describe("what lasts for too long", () => {
       .status()
       .warnings.map(({ code, about }) => `${code} ${about}`);
 
-  it("is a key beyond its age, at each link that has one", () => {
+  it("a key beyond its maximum age is a warning at each link that has one", () => {
     const aged = ["key-age erd-demo/primary", "key-age erd-demo/secondary"];
     expect(codes({}, 4)).toEqual([]);
     expect(codes({}, 5)).toEqual(aged);
@@ -400,7 +401,7 @@ describe("what lasts for too long", () => {
     );
   });
 
-  it.each(["queued", "gated", "awaitingPeer"] as const)("is a campaign that is %s", (state) => {
+  it.each(["queued", "gated", "awaitingPeer"] as const)("a campaign is overdue in %s", (state) => {
     const memory = running(state);
     expect(codes({ memory }, 1)).toEqual(
       state === "awaitingPeer" ? ["waiting-for-person erd-demo/primary"] : [],
@@ -411,13 +412,13 @@ describe("what lasts for too long", () => {
     );
   });
 
-  it.each(["held", "draining", "proving"] as const)("is none that is %s", (state) => {
+  it.each(["held", "draining", "proving"] as const)("no campaign is overdue in %s", (state) => {
     expect(codes({ memory: running(state) }, 3)).not.toContain("rotation-overdue erd-demo");
   });
 });
 
 describe("the status", () => {
-  it("is the site's, with keys, looks and the age of the key", () => {
+  it("the status shows the site's links with keys, observations and the age of the key", () => {
     const status = new JudgeBench().polls(3).status();
     expect(status).toMatchObject({ site: "demo", verdict: "protected", unmanaged: [] });
     expect(new JudgeBench().status().warnings).toEqual([]);
@@ -431,7 +432,7 @@ describe("the status", () => {
     });
   });
 
-  it("shows the campaign, and takes only its key of that link for welcome", () => {
+  it("the status shows the campaign, and accepts only its key on that link", () => {
     const port = (link: DesiredLink, poll: number): MacsecPort => {
       const session = carrying(link, poll).session;
       if (session.kind !== "known") return carrying(link, poll);
@@ -446,7 +447,7 @@ describe("the status", () => {
     ]);
   });
 
-  it("names keys of nobody, but not those of a campaign", () => {
+  it("the status names unmanaged keys, but not those of a campaign", () => {
     const status = new JudgeBench({ memory: emptyMemory }).polls(1).status();
     const text = "the router already has MACsec on this port";
     expect(status.unmanaged).toEqual([
@@ -469,7 +470,7 @@ describe("the status", () => {
     expect(new JudgeBench({ memory }).polls(1).status().unmanaged).toEqual([]);
   });
 
-  it("names links that an earlier intent left behind", () => {
+  it("the status names links that an earlier intent left behind", () => {
     const bindings = { ...bound.bindings, "erd-old/primary": bindingOf() };
     const status = new JudgeBench({ memory: { ...bound, bindings } }).polls(1).status();
     expect(status.unmanaged).toEqual([
@@ -483,7 +484,7 @@ describe("the status", () => {
     ]);
   });
 
-  it("says that the intent is damaged, and how to go on", () => {
+  it("the status reports a damaged intent, and the next step", () => {
     const intentDamage = new LinksealError("journal.corrupt", "config 3 is gone", {
       effect: "none",
       where: "intent",

@@ -61,7 +61,7 @@ const nothing = {
 };
 
 describe("status as JSON", () => {
-  it("has the documented shape, with keys in the documented order", () => {
+  it("the status has the documented shape, with keys in the documented order", () => {
     const json = JSON.stringify(status([input()]));
     const hex = "c0".repeat(32);
     expect(json).toBe(
@@ -83,7 +83,7 @@ describe("status as JSON", () => {
     );
   });
 
-  it("shows what Azure Monitor say, whatever the verdict, with its age", () => {
+  it("the status shows the readings of Azure's meters with their age, whatever the verdict", () => {
     const sight = {
       until: utc("2026-11-24T09:57:00Z"),
       ...{ lineUp: true, rxDbm: -2.6, txDbm: undefined, arpPercent: 0, bgpPercent: 100 },
@@ -99,7 +99,7 @@ describe("status as JSON", () => {
     });
   });
 
-  it("shows nothing of a meter that told nothing", () => {
+  it("the status shows nothing of a meter without readings", () => {
     const silent = { until: undefined, lineUp: undefined, rxDbm: undefined, txDbm: undefined };
     const sight = { ...silent, arpPercent: undefined, bgpPercent: undefined, peerings: [] };
     const seen = status([{ ...input(), sighted: { sight, at: at(96_000) } }]);
@@ -109,12 +109,12 @@ describe("status as JSON", () => {
     });
   });
 
-  it("shows the gateway's own word of a tunnel, with its age", () => {
+  it("the status shows the gateway's own report of a tunnel, with its age", () => {
     const { tunnels } = status([input()], { word: "Connected", at: at(70_000) });
     expect(tunnels[0]?.azure).toEqual({ connection: "Connected", ageMs: 30_000 });
   });
 
-  it("shows BGP inside of a tunnel and its part of a bundle, or null for what is not told", () => {
+  it("the status shows BGP and share of a tunnel, or null for what is not reported", () => {
     const told = (bgp: NonNullable<Inside["bgp"]>, share?: Share) =>
       deriveStatus({
         ...{ kind: "configured", site: "demo", now: at(100_000), wall, groups: [] },
@@ -139,7 +139,7 @@ describe("status as JSON", () => {
     });
   });
 
-  it("says null for a warning that is there still", () => {
+  it("the status has null as the end of a warning that is still open", () => {
     const warning: VisibleWarning = {
       ...{ code: "key-age", severity: "warning", about: "hub-1", text: "", next: "" },
       ...{ since: at(40_000), absentSince: undefined },
@@ -152,13 +152,13 @@ describe("status as JSON", () => {
     expect(warnings[0]?.absentSince).toBeNull();
   });
 
-  it("counts beyond 2^53 exactly", () => {
+  it("the status counts beyond 2^53 exactly", () => {
     const huge = 2n ** 63n + 1n;
     const course = over(moving, () => ({ frames: { rxOk: huge } }));
     expect(status([input(course)]).groups[0]?.links[0]?.frames?.rxOk).toBe("9223372036854775809");
   });
 
-  it("says null for a counter that a device does not have, and for an age never known", () => {
+  it("the status has null for a counter that a device lacks, and for an unknown age", () => {
     const course = over(moving, () => ({ frames: { rxNotValid: undefined, rxClear: undefined } }));
     const ages = { controlPlaneMs: 1.4, dataPlaneMs: undefined, farEndMs: undefined };
     const bare = { ...input(course), health: { verdict: "unknown", reasons: [], ages } } as const;
@@ -168,11 +168,11 @@ describe("status as JSON", () => {
     });
   });
 
-  it("is as bad as its worst link", () => {
+  it("the status of a group is as bad as its worst link", () => {
     expect(status([input(), input(idle)]).verdict).toBe("unknown");
   });
 
-  it("says null for what is not known", () => {
+  it("the status has null for unknown readings", () => {
     const blind = { ...input(), look: undefined, expected: undefined, keyCreated: undefined };
     expect(status([blind]).groups[0]?.links[0]).toMatchObject({
       suite: null,
@@ -186,18 +186,18 @@ describe("status as JSON", () => {
     });
   });
 
-  it("shows the key that MKA uses beside the accepted one, and the one that comes", () => {
+  it("the status shows the key that MKA uses beside the accepted one and the next one", () => {
     const course = over(moving, () => ({ session: { principalCkn: otherKey.ckn } }));
     const between = { ...input(course), next: otherKey };
     const keys = { ckn: key.ckn, keyInUse: otherKey.ckn, keyNext: otherKey.ckn };
     expect(status([between]).groups[0]?.links[0]).toMatchObject(keys);
   });
 
-  it("knows no next key in a change of settings, which keeps the key", () => {
+  it("the status has no next key during a change of settings, which keeps the key", () => {
     expect(status([{ ...input(), next: key }]).groups[0]?.links[0]?.keyNext).toBeNull();
   });
 
-  it("knows no key in use from a look that is stale, weak or without a principal actor", () => {
+  it("the status has no key in use from a stale, weak or incomplete reading", () => {
     const { session } = input().look ?? {};
     if (session?.kind !== "known") throw new Error("no session");
     const ageMs = at(100_000) - session.at;
@@ -212,7 +212,7 @@ describe("status as JSON", () => {
     expect(status([fresh]).groups[0]?.links[0]?.keyInUse).toBe(key.ckn);
   });
 
-  it("without an accepted intent is unknown, with the way out", () => {
+  it("the status without an accepted intent is unknown, with the next step", () => {
     expect(deriveStatus({ kind: "notConfigured", wall })).toEqual({
       ...nothing,
       reasons: [
@@ -225,7 +225,7 @@ describe("status as JSON", () => {
     });
   });
 
-  it("with an intent that is damaged is unknown, and says why", () => {
+  it("the status with a damaged intent is unknown, with the reason", () => {
     const reason = { code: "journal-lossy", text: "config 3 is gone", next: "restore it" } as const;
     expect(deriveStatus({ kind: "damaged", wall, reason })).toEqual({
       ...nothing,
@@ -243,7 +243,7 @@ describe("time as text", () => {
     "2026-03-01T00:00:00Z",
     "2100-03-01T00:00:00Z",
     "1969-07-20T20:17:40Z",
-  ])("%s", (text) => {
+  ])("a time is written as %s", (text) => {
     expect(isoTime(utc(text))).toBe(text);
   });
 
@@ -253,7 +253,7 @@ describe("time as text", () => {
     [-1e300, "-271821-04-20T00:00:00Z"],
     [1_999, "1970-01-01T00:00:01Z"],
     [-1, "1969-12-31T23:59:59Z"],
-  ])("a moment of %d that something reported is %s, and no error", (wall, text) => {
+  ])("a reported time of %d is written as %s, without error", (wall, text) => {
     expect(isoTime(wall as WallTime)).toBe(text);
   });
 

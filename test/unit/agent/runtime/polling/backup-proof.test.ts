@@ -1,4 +1,5 @@
-// Test traffic through a backup: by the answer and by the SAs of both directions, again and again.
+// Test traffic through a backup: proven by the answer and by the SAs of both directions, at each
+// interval.
 
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
@@ -17,9 +18,9 @@ const plain = { ...tunnel, name: "hub-2" };
 
 class Scene {
   readonly clock = new SimClock(wallStart);
-  /** When, through which tunnel and how many packets. */
+  /** Each probe: when, through which tunnel, how many packets. */
   readonly probes: string[] = [];
-  /** What each packet that is answered makes the SAs count. */
+  /** How much each answered packet adds to the SAs' counters. */
   rise = { in: 1n, out: 1n };
   result: ProbeResult | "late" | "none" = { sent: 5, answered: 5 };
   sas: "told" | "untold" | "rekeyed" | "absent" = "told";
@@ -71,7 +72,7 @@ class Scene {
     return { at, ipsec: this.sas === "absent" ? [] : ipsec } as unknown as DeviceState;
   }
 
-  /** A turn every minute. */
+  /** Runs a turn every minute. */
   async minutes(count: number): Promise<void> {
     for (let done = 0; done < count; done += 1) {
       await settled(this.clock, this.proofs.turn(never));
@@ -85,7 +86,7 @@ class Scene {
 }
 
 describe("a backup", () => {
-  it("is proven at once and then once an interval, and no other tunnel is", async () => {
+  it("a backup is tested at once and then once per interval, and no other tunnel is", async () => {
     const scene = new Scene();
     expect(scene.log).toBeUndefined();
     await scene.minutes(12);
@@ -95,7 +96,7 @@ describe("a backup", () => {
     expect(scene.proofs.log(plain.name)).toBeUndefined();
   });
 
-  it("that has failed is tried again sooner, and proven again by one that succeeds", async () => {
+  it("a failed backup is tested again sooner, and proven by a test that succeeds", async () => {
     const scene = new Scene();
     await scene.minutes(1);
     scene.result = { sent: 5, answered: 0 };
@@ -116,23 +117,23 @@ describe("a backup", () => {
     ["nothing sent", { result: { sent: 0, answered: 0 } }, "no packet could be sent"],
     ["an answer by another way in", { rise: { in: 0n, out: 1n } }, "its SAs counted 5 out, 0 in"],
     ["another way out", { rise: { in: 1n, out: 0n } }, "its SAs counted 0 out, 5 in"],
-    ["SAs that nobody tells", { sas: "untold" }, "edge-a does not show its SAs"],
+    ["SAs that the device does not report", { sas: "untold" }, "edge-a does not show its SAs"],
     ["a device that takes too long", { result: "late" }, "it takes too long"],
     ["a device without probes", { result: "none" }, "it lacks FRR or ping"],
-  ])("is not proven with %s", async (_what, change, cause) => {
+  ])("a backup is not proven with %s", async (_what, change, cause) => {
     const scene = Object.assign(new Scene(), change);
     await scene.minutes(1);
     expect(scene.log).toMatchObject({ failures: 1, proven: undefined });
     expect(scene.log?.cause).toContain(cause);
   });
 
-  it("is proven over a rekey in the middle of it", async () => {
+  it("a backup is proven over a rekey during the test", async () => {
     const scene = Object.assign(new Scene(), { sas: "rekeyed" });
     await scene.minutes(1);
     expect(scene.log).toMatchObject({ failures: 0, proven: { at: 0 } });
   });
 
-  it("that is not there yet is not tried, and is tried as soon as it is", async () => {
+  it("an absent backup is not tested, and is tested as soon as it exists", async () => {
     const scene = Object.assign(new Scene(), { sas: "absent" });
     await scene.minutes(3);
     expect([scene.probes, scene.log?.failures]).toEqual([[], 0]);
@@ -142,7 +143,7 @@ describe("a backup", () => {
     expect(scene.log).toMatchObject({ failures: 0, proven: { at: 3 * minute } });
   });
 
-  it("is known to a successor as it was", async () => {
+  it("a successor takes over the proofs of its predecessor", async () => {
     const scene = new Scene();
     await scene.minutes(3);
     scene.proofs = scene.successor(scene.proofs);

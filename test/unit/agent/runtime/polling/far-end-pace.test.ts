@@ -1,4 +1,4 @@
-// How often a far end is looked at, by whom it may be written, and over which link it is reached.
+// How often a far end is read, who may write to it, and over which link it is reached.
 
 import { describe, expect, it } from "vitest";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
@@ -34,7 +34,7 @@ class Scene {
   memory: Memory = emptyMemory;
   broken = false;
   provisioning: PeerState["provisioning"] = "settled";
-  /** By address, or by name. */
+  /** The route of an address or a name. */
   readonly routes = new Map<string, string>();
   readonly names = new Map<string, readonly string[]>();
   resolved = 0;
@@ -42,18 +42,18 @@ class Scene {
   readonly #turn: () => Promise<void>;
 
   constructor(wanted: Desired) {
-    const nobody = (): Promise<never> => Promise.reject(gone());
+    const unreachable = (): Promise<never> => Promise.reject(gone());
     const resolve = async (host: string): Promise<readonly string[]> => {
       this.resolved += 1;
-      return this.names.get(host) ?? (await nobody());
+      return this.names.get(host) ?? (await unreachable());
     };
     const world = clockWorld({ clock: this.clock, dial: { resolve }, refusal: gone });
     const device: Device = {
       id: link.device,
       capabilities,
-      observe: nobody,
-      prepare: nobody,
-      recall: nobody,
+      observe: unreachable,
+      prepare: unreachable,
+      recall: unreachable,
       routeTo: async (address) => this.routes.get(address),
       async [Symbol.asyncDispose]() {},
     };
@@ -61,9 +61,9 @@ class Scene {
     const peer = ({ name }: DesiredLink) => ({
       observe: async () => {
         if (name === link.name) this.looks.push(this.clock.now());
-        return this.broken ? await nobody() : { ...peerOff, provisioning: this.provisioning };
+        return this.broken ? await unreachable() : { ...peerOff, provisioning: this.provisioning };
       },
-      put: nobody,
+      put: unreachable,
     });
     const drivers = { sim: driver };
     this.lookout = new Lookout({ world, drivers, desired: wanted, peerPort: peer }, undefined);
@@ -72,7 +72,7 @@ class Scene {
     const reconciler = new Reconciler({
       cloud: { pace: isPolled ? "polled" : "withRouter" },
       ...{ world, desired: wanted, intent: 1, device: link.device, lookout: this.lookout },
-      vault: { versions: nobody, read: nobody },
+      vault: { versions: unreachable, read: unreachable },
       keys: () => async () => Secret.take("psk", new Uint8Array(8)),
       ...{
         memory,
@@ -90,7 +90,7 @@ class Scene {
     };
   }
 
-  /** The seconds at which the far end was looked at, with a turn every five. */
+  /** Returns the seconds at which the far end was read, with a turn every five seconds. */
   async seconds(turns: number): Promise<readonly number[]> {
     for (let turn = 0; turn < turns; turn += 1) {
       await settled(this.clock, this.#turn());
@@ -110,16 +110,16 @@ function gone(): LinksealError {
   return new LinksealError("peer.unreachable", "gone", details);
 }
 
-describe("a far end is looked at", () => {
-  it("at every turn in a simulated site", async () => {
+describe("a far end is read", () => {
+  it("a far end of a simulated site is read at every turn", async () => {
     expect(await new Scene(desired).seconds(4)).toEqual([0, 5, 10, 15]);
   });
 
-  it("once a minute in a real cloud", async () => {
+  it("a far end in a real cloud is read once a minute", async () => {
     expect(await new Scene(real).seconds(30)).toEqual([0, 60, 120]);
   });
 
-  it("more often while a campaign runs beside it, or while it cannot be read", async () => {
+  it("a far end is read more often during a campaign, or while it cannot be read", async () => {
     const busy = new Scene(real);
     busy.memory = running("gated");
     expect(await busy.seconds(10)).toEqual([0, 15, 30, 45]);
@@ -129,22 +129,22 @@ describe("a far end is looked at", () => {
     expect(broken.lookout.peerFailure(link)).toMatchObject({ text: "gone", since: 0 });
   });
 
-  it("more often until the document of a lost operation has decided", async () => {
+  it("a far end is read more often until a lost operation is decided", async () => {
     const lost = new Scene(real);
     lost.provisioning = "updating";
     expect(await lost.seconds(10)).toEqual([0, 15, 30, 45]);
   });
 
-  it("and tells its true age", async () => {
+  it("a far end's reading has its true age", async () => {
     const scene = new Scene(real);
     await scene.seconds(11);
     expect([scene.clock.now(), scene.lookout.peer(link)?.at]).toEqual([55_000, 0]);
   });
 });
 
-describe("our own path", () => {
+describe("the management path", () => {
   const vault = "https://kv-demo.vault.azure.net";
-  it("is known by every address that a name stands for", async () => {
+  it("the management path is known by every address of a host name", async () => {
     const scene = new Scene(real);
     scene.names.set("kv-demo.vault.azure.net", ["192.0.2.1", "192.0.2.2"]);
     scene.routes.set("192.0.2.1", "mgmt0");
@@ -159,7 +159,7 @@ describe("our own path", () => {
     expect(scene.resolved).toBe(2);
   });
 
-  it("is not known where the name is not, and crosses nothing on this host", async () => {
+  it("the management path is unknown for an unknown name, and none to this host", async () => {
     const scene = new Scene(real);
     expect(await scene.ownPath("https://management.azure.com")).toBe("unknown");
     scene.names.set("localhost", ["127.0.0.1", "::1"]);
@@ -168,7 +168,7 @@ describe("our own path", () => {
 });
 
 describe("farEnd: manual", () => {
-  it("reads, and writes under no circumstances", async () => {
+  it("a far end under farEnd: manual is read, and never written", async () => {
     const site = buildSite({ seed: "m", name: "demo", groups: 1, tunnels: 0, start: "clear" });
     const disk = new SimDisk({ clock: site.clock, prng: site.prng.fork("disk"), writeMs: 1 });
     const world = simulatedWorld({ site, disk, log: { write: () => undefined }, prng: site.prng });

@@ -14,11 +14,11 @@ import { never, settled } from "../../../kit/site-bench.ts";
 
 const view = "GET /v1/keys";
 
-/** An agent whose loops have ended: what is read from now on is read for who asks. */
+/** An agent whose loops have ended: all later reads come from the test's own requests. */
 class Stage {
   readonly site: Site;
   readonly agent: Agent;
-  /** Paths of the questions to the vault, since the loops ended. */
+  /** Paths of the requests to the vault since the loops ended. */
   readonly #asked: readonly string[];
 
   private constructor(site: Site, agent: Agent, asked: readonly string[]) {
@@ -68,14 +68,14 @@ class Stage {
     return JSON.parse((await settled(this.site.clock, this.ask(what))).body) as T;
   }
 
-  /** How many values were read, and how often the one that was read most. */
+  /** Returns how many values were read, and how often the most frequent one. */
   counted(): readonly [number, number] {
     const reads = this.#asked.filter((path) => /^\/vault\/secrets\/.*\/[0-9a-f]{32}$/.test(path));
     const each = Map.groupBy(reads, (path) => path);
     return [reads.length, Math.max(...[...each.values()].map(({ length }) => length))];
   }
 
-  /** How often a list of versions was asked for. */
+  /** How often a list of versions was requested. */
   get lists(): number {
     return this.#asked.filter((path) => path.endsWith("/versions")).length;
   }
@@ -90,8 +90,8 @@ interface Keys {
   }[];
 }
 
-describe.each([2, 20, 200])("of %i links", (links) => {
-  it("every secret version is read once, and never once for each other link", async () => {
+describe.each([2, 20, 200])("the keys of %i links", (links) => {
+  it("a round reads every secret version once, and never once for each other link", async () => {
     const stage = await Stage.of(links);
     const { keys } = await stage.get<Keys>(view);
     expect(keys.filter(({ newest, finding }) => newest !== null && finding === null)).toHaveLength(
@@ -103,7 +103,7 @@ describe.each([2, 20, 200])("of %i links", (links) => {
 });
 
 describe("doctor", () => {
-  it("reads every secret version once, with what the far ends point at", async () => {
+  it("doctor reads every secret version once, including those of the far ends", async () => {
     const stage = await Stage.of(20);
     const { findings } = await stage.get<{ findings: readonly unknown[] }>("GET /v1/doctor");
     expect(findings.length).toBeGreaterThan(0);
@@ -112,8 +112,8 @@ describe("doctor", () => {
   });
 });
 
-describe("a viewer who asks without end", () => {
-  it("costs two rounds, and each answer is newer than its request", async () => {
+describe("a viewer that requests without pause", () => {
+  it("a viewer that requests without pause costs two rounds, each a fresh one", async () => {
     const stage = await Stage.of(20);
     const asked = Array.from({ length: 200 }, (_, n) =>
       stage.ask(n % 5 === 0 ? "GET /v1/doctor" : view),
@@ -121,16 +121,17 @@ describe("a viewer who asks without end", () => {
     const replies = await settled(stage.site.clock, Promise.all(asked));
     expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200]));
     expect(new Set(replies.map(({ body }) => body)).size).toBe(2);
-    // doctor looks at the routers first, so it asks when the round of the others has begun.
+    // doctor observes the routers first, so its request comes when the round of the others has
+    // begun.
     expect(stage.counted()).toEqual([80, 2]);
-    // A later request gets a newer answer, and a round rests before the next begins.
+    // A later request gets a newer answer, and there is a pause between two rounds.
     const began = stage.site.clock.now();
     for (let n = 0; n < 5; n += 1) await stage.get(view);
     expect(stage.counted()).toEqual([280, 7]);
     expect(stage.site.clock.now() - began).toBeGreaterThanOrEqual(5 * 3_000);
   });
 
-  it("does not end the round of the others by leaving, and ends it as the last one", async () => {
+  it("a viewer that leaves does not end the others' round, and the last one does", async () => {
     const stage = await Stage.of(20);
     const { clock } = stage.site;
     const leaver = new AbortController();
@@ -152,7 +153,7 @@ describe("a viewer who asks without end", () => {
     expect((await stage.get<Keys>(view)).keys).toHaveLength(20);
   });
 
-  it("never hears of an older key than there was when it asked", async () => {
+  it("a viewer never gets an older key than existed at its request", async () => {
     const stage = await Stage.of(2);
     const { links, vault } = stage.site;
     const before = await stage.get<Keys>(view);
@@ -165,11 +166,11 @@ describe("a viewer who asks without end", () => {
   });
 });
 
-describe("two links", () => {
+describe("two links with faulty keys", () => {
   const codes = async (stage: Stage) =>
     (await stage.get<Keys>(view)).keys.map(({ finding }) => finding?.code ?? null);
 
-  it("with one CAK are both named, in whatever case it is written, and no other is", async () => {
+  it("two links with one CAK are both named, whatever its case, and no other is", async () => {
     const stage = await Stage.of(4);
     const { links, vault } = stage.site;
     const [one, , three] = links.map(({ key }) => key);
@@ -182,7 +183,7 @@ describe("two links", () => {
     expect(stage.counted()[1]).toBe(1);
   });
 
-  it("with one that is malformed beside it are told apart: only that one is", async () => {
+  it("a link with a malformed CAK is named alone", async () => {
     const stage = await Stage.of(4);
     const { links, vault } = stage.site;
     const [one] = links.map(({ key }) => key);
@@ -194,7 +195,7 @@ describe("two links", () => {
   });
 });
 
-it("a round leaves no CAK in memory, and no digest of one in what it found", async () => {
+it("a round leaves no CAK in memory, and no digest of one in its result", async () => {
   const { site, agent } = await Stage.of(4);
   const taken: Secret[] = [];
   const vault: KeyVault = {

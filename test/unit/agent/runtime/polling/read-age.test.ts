@@ -1,5 +1,5 @@
-// Age is judged when something is read: once every loop of the agent has ended nothing is judged
-// any more, and what was fresh then is asked for again and again.
+// Ages are computed when something is read: after every loop of the agent has ended, no verdict is
+// derived any more, and formerly fresh values are read again and again.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { keyReport } from "#agent/api/key-report.ts";
@@ -27,7 +27,7 @@ const verdictOf = (verdict: string): string =>
 const json = async (bench: AgentBench, path: string): Promise<string> =>
   JSON.stringify(await bench.ask(path, "", "view"));
 
-/** What each of them says of a link that is protected, and of the same once that is not known. */
+/** The reading of each for a protected link, and for the same link once its state is unknown. */
 const readers: readonly (readonly [string, Reader, readonly [string, string]])[] = [
   [
     "a status",
@@ -38,7 +38,7 @@ const readers: readonly (readonly [string, Reader, readonly [string, string]])[]
     ],
   ],
   [
-    "what a status tells of the last look",
+    "the status of the last observation",
     (bench) => json(bench, "GET /v1/status"),
     ['"suite":"gcm-aes-xpn-256"', '"suite":null'],
   ],
@@ -66,7 +66,7 @@ const readers: readonly (readonly [string, Reader, readonly [string, string]])[]
   ["the list of keys", (bench) => json(bench, "GET /v1/keys"), ['"keyInUse":"', '"keyInUse":null']],
 ];
 
-describe("what was fresh when it was judged", () => {
+describe("readings that were fresh when their verdict was derived", () => {
   let bench: AgentBench;
   const before = new Map<string, string>();
   beforeAll(async () => {
@@ -79,18 +79,21 @@ describe("what was fresh when it was judged", () => {
     await bench.run(25_000);
   });
 
-  it.each(readers)("is stale when it is read: %s", async (name, read, [fresh, stale]) => {
-    expect(before.get(name)).toContain(fresh);
-    expect(before.get(name)).not.toContain(stale);
-    const after = await read(bench);
-    expect(after).toContain(stale);
-    expect(after).not.toContain(fresh);
-    expect(bench.broken).toEqual([]);
-  });
+  it.each(readers)(
+    "a reading that aged since its verdict is stale when it is read: %s",
+    async (name, read, [fresh, stale]) => {
+      expect(before.get(name)).toContain(fresh);
+      expect(before.get(name)).not.toContain(stale);
+      const after = await read(bench);
+      expect(after).toContain(stale);
+      expect(after).not.toContain(fresh);
+      expect(bench.broken).toEqual([]);
+    },
+  );
 });
 
-describe("what no loop judges anew", () => {
-  it("is stale when verdicts and alarms are read, and told once", () => {
+describe("verdicts that no loop derives again", () => {
+  it("an aged verdict is stale for verdicts and alarms, and reported once", () => {
     const bench = new JudgeBench({ silentFrom: 6 }).turn().polls(5);
     const verdicts = (): readonly string[] => {
       const { verdict, groups, tunnels } = bench.status();
@@ -99,16 +102,16 @@ describe("what no loop judges anew", () => {
     };
     expect(new Set(verdicts())).toEqual(new Set(["protected"]));
     expect(bench.standing("primary")).toBe("carrying");
-    // No loop comes to judge anything, and none tells.
+    // No loop runs that could derive or report a verdict.
     const told = bench.told().length;
     bench.hang(7);
     expect(new Set(verdicts())).toEqual(new Set(["unknown"]));
-    expect(bench.alarm("primary")).toMatch(/^it is unknown: it was last judged 35 s ago$/);
+    expect(bench.alarm("primary")).toMatch(/^it is unknown: it was last evaluated 35 s ago$/);
     const [link] = bench.status().groups[0]?.links ?? [];
     expect(link).toMatchObject({ suite: null, keyInUse: null, mka: null, frames: null });
     expect(link?.ages).toMatchObject({ controlPlaneMs: 35_000, dataPlaneMs: 35_000 });
     expect(bench.told()).toHaveLength(told);
-    // The next turn tells it once, and not again with every read.
+    // The next turn reports it once, and not again with every read.
     bench.turn().turn();
     bench.status();
     expect(bench.told().slice(told)).toEqual([
@@ -119,8 +122,8 @@ describe("what no loop judges anew", () => {
   });
 });
 
-describe("what was fresh when it was asked for", () => {
-  it("is stale when keys are told, once the vault has answered for all of them", async () => {
+describe("observations that were fresh when a request began", () => {
+  it("an observation that aged while the vault answered is stale in the list of keys", async () => {
     const links = [linkNamed("primary"), linkNamed("secondary")];
     const slow = Promise.withResolvers<readonly SecretVersion[]>();
     let isFresh = true;

@@ -1,4 +1,5 @@
-// How often a vault is asked: far below its limits, never in step, and patiently after a refusal.
+// How often a vault is queried: far below its limits, never in step, and with growing pauses after
+// a refusal.
 
 import { describe, expect, it } from "vitest";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
@@ -11,7 +12,7 @@ import { never, settled } from "../../../kit/site-bench.ts";
 const address = "unix:/run/linkseal-sim/site.sock";
 const minute = 60_000;
 const hour = 60 * minute;
-/** Of a vault, in ten seconds (Key Vault service limits, secrets, all but writing). */
+/** The limit of a vault in ten seconds (Key Vault service limits, secrets, all but writing). */
 const limit = { transactions: 4_000, windowMs: 10_000 };
 
 interface Pace {
@@ -20,7 +21,9 @@ interface Pace {
   readonly values: number;
 }
 
-/** An agent that watches this many protected pairs for so long, and what it asks the vault. */
+/**
+ * Runs an agent with this many protected pairs for so long, and returns its requests to the vault.
+ */
 async function paceOf(
   groups: number,
   ms: number,
@@ -89,8 +92,8 @@ function mostWithin(times: readonly number[], windowMs: number): number {
   return most;
 }
 
-describe("the pace at which a vault is asked", () => {
-  it("for 200 links is far below its limit, and reads no key for nothing", async () => {
+describe("the pace of vault queries", () => {
+  it("the vault queries for 200 links are far below the limit, with no unneeded read", async () => {
     const { sent, values } = await paceOf(100, hour / 6);
     const hourly = sent.length * 6;
     const most = mostWithin(sent, limit.windowMs);
@@ -101,7 +104,7 @@ describe("the pace at which a vault is asked", () => {
     expect(values).toBe(0);
   });
 
-  it("is not in step: ten groups do not all ask in the same half minute", async () => {
+  it("the vault queries of ten groups do not fall into the same half minute", async () => {
     const { sent } = await paceOf(10, hour / 2, { poll: "20s" });
     const last = sent.filter((at) => at > hour / 2 - 6 * minute);
     const halves = new Set(last.map((at) => Math.floor(at / (minute / 2))));
@@ -111,14 +114,17 @@ describe("the pace at which a vault is asked", () => {
     expect(halves.size).toBeGreaterThanOrEqual(3);
   });
 
-  it.each(["denied", "throttled"] as const)("falls while it is %s", async (fault) => {
-    const { sent } = await paceOf(1, 2 * hour, { fault });
-    const waits = sent.slice(1).map((at, i) => at - (sent[i] ?? 0));
-    const early = waits.slice(0, 3);
-    expect(early.every((ms, i) => i === 0 || ms > (early[i - 1] ?? 0))).toBe(true);
-    const late = waits.slice(6);
-    expect(Math.min(...late)).toBeGreaterThanOrEqual(10 * minute);
-    expect(Math.max(...late)).toBeLessThanOrEqual(14 * minute);
-    expect(sent.length).toBeLessThan(20);
-  });
+  it.each(["denied", "throttled"] as const)(
+    "the pace of vault queries falls while the vault is %s",
+    async (fault) => {
+      const { sent } = await paceOf(1, 2 * hour, { fault });
+      const waits = sent.slice(1).map((at, i) => at - (sent[i] ?? 0));
+      const early = waits.slice(0, 3);
+      expect(early.every((ms, i) => i === 0 || ms > (early[i - 1] ?? 0))).toBe(true);
+      const late = waits.slice(6);
+      expect(Math.min(...late)).toBeGreaterThanOrEqual(10 * minute);
+      expect(Math.max(...late)).toBeLessThanOrEqual(14 * minute);
+      expect(sent.length).toBeLessThan(20);
+    },
+  );
 });

@@ -1,4 +1,5 @@
-// Writers of CAK and CKN race with the agent's reads, step by step: it gets a whole pair or none.
+// Writers of CAK and CKN race with the agent's reads, step by step: the agent gets a whole pair or
+// none.
 
 import { describe, expect, it } from "vitest";
 import { chooseKey, keyResolver } from "#agent/runtime/polling/vault.ts";
@@ -21,9 +22,9 @@ interface Pair {
   readonly ckn: string;
 }
 
-/** Everything that somebody writes by one of the ways in which people and pipelines do. */
+/** Writes pairs in each of the orders that operators and pipelines use. */
 class Writers {
-  /** By id of a CAK version: the pair that its writer meant. */
+  /** The pair that its writer meant, by id of a CAK version. */
   readonly meant = new Map<string, Pair>();
   readonly #vault: SimVault;
   readonly #names: Pair;
@@ -37,7 +38,7 @@ class Writers {
     this.#prng = prng;
   }
 
-  /** Some steps of some writers, each writer's own in order. */
+  /** Runs some steps of some writers, each writer's own in order. */
   advance(): void {
     for (let left = this.#upTo(4); left > 0; left -= 1) {
       if (this.#steps.length < 3) this.#steps.push(this.#begun());
@@ -77,13 +78,13 @@ class Writers {
       case 4:
         return [putCkn, () => putCak({ tags }), disable(() => cak), disable(() => ckn)];
       default:
-        // Without a tag nothing proves that they belong together.
+        // If the tag is missing, nothing proves that the two belong together.
         return [() => putCak(), putCkn];
     }
   }
 }
 
-/** A vault in which the writers go on before every answer. */
+/** A vault in which the writers continue before every answer. */
 function raced(vault: SimVault, writers: readonly Writers[]): KeyVault {
   const advance = (): void => {
     for (const each of writers) each.advance();
@@ -102,7 +103,7 @@ function raced(vault: SimVault, writers: readonly Writers[]): KeyVault {
 
 const now = wallStart as WallTime;
 
-/** The pair that the agent would use now, which must be one that a writer meant. */
+/** Returns the pair that the agent would use now, which must be one that a writer meant. */
 async function chosen(store: KeyVault, writers: Writers, names: Pair): Promise<KeyRef | undefined> {
   try {
     const { key } = await chooseKey(store, { ...link, key: names }, now, never);
@@ -118,7 +119,7 @@ async function chosen(store: KeyVault, writers: Writers, names: Pair): Promise<K
   }
 }
 
-/** What whoever takes the newest of each secret would get: the race is real. */
+/** Returns true if the newest versions of both secrets do not belong together: the race is real. */
 async function mixesNaively(store: KeyVault, writers: Writers, names: Pair): Promise<boolean> {
   const cak = (await store.versions(names.cak, never)).at(-1);
   const ckn = (await store.versions(names.ckn, never)).at(-1);
@@ -129,7 +130,7 @@ async function mixesNaively(store: KeyVault, writers: Writers, names: Pair): Pro
 }
 
 describe("writers that race", () => {
-  it("a thousand times never make a mixed pair, and often a whole one", async () => {
+  it("writers that race a thousand times never cause a mixed pair", async () => {
     const runs = effort(1_000, 20_000);
     const seed = String(Date.now());
     console.log(`seed ${seed}`);
@@ -155,38 +156,41 @@ describe("writers that race", () => {
     expect(mixed).toBeGreaterThan(runs / 4);
   });
 
-  it.each([1, 2, 3])("leave a real agent with whole pairs on both ends, seed %s", async (seed) => {
-    const bench = new AgentBench("clear", `race ${seed}`);
-    const { vault } = bench.site;
-    const writers = bench.site.links.map(
-      ({ id, key }) => new Writers(vault, key, new Prng(`${seed} ${id}`)),
-    );
-    let racing = true;
-    await bench.live((world) => ({
-      ...world,
-      dial: {
-        ...world.dial,
-        http: (request, signal) => {
-          if (racing && request.path.startsWith("/vault/")) for (const w of writers) w.advance();
-          return world.dial.http(request, signal);
+  it.each([1, 2, 3])(
+    "writers that race leave a real agent with whole pairs on both ends, seed %s",
+    async (seed) => {
+      const bench = new AgentBench("clear", `race ${seed}`);
+      const { vault } = bench.site;
+      const writers = bench.site.links.map(
+        ({ id, key }) => new Writers(vault, key, new Prng(`${seed} ${id}`)),
+      );
+      let racing = true;
+      await bench.live((world) => ({
+        ...world,
+        dial: {
+          ...world.dial,
+          http: (request, signal) => {
+            if (racing && request.path.startsWith("/vault/")) for (const w of writers) w.advance();
+            return world.dial.http(request, signal);
+          },
         },
-      },
-    }));
-    await bench.apply();
-    await bench.run(900_000);
-    racing = false;
-    for (const { key } of bench.site.links) vault.generatePair(key, "gcm-aes-xpn-256");
-    await bench.reach("secondary done", 3_600_000);
-    expect(bench.violations()).toEqual([]);
-    expect(bench.broken).toEqual([]);
-    const bindings = Object.values(bench.agent.memory.bindings);
-    expect(bindings).toHaveLength(2);
-    for (const { key } of bindings) {
-      const meant = writers.map((each) => each.meant.get(key.cakSecretId)).find(Boolean);
-      const made = bench.site.links
-        .flatMap((each) => vault.pairs(each.key))
-        .find(({ cakSecretId }) => cakSecretId === key.cakSecretId);
-      expect(meant?.ckn.toLowerCase() ?? made?.ckn).toBe(key.ckn);
-    }
-  });
+      }));
+      await bench.apply();
+      await bench.run(900_000);
+      racing = false;
+      for (const { key } of bench.site.links) vault.generatePair(key, "gcm-aes-xpn-256");
+      await bench.reach("secondary done", 3_600_000);
+      expect(bench.violations()).toEqual([]);
+      expect(bench.broken).toEqual([]);
+      const bindings = Object.values(bench.agent.memory.bindings);
+      expect(bindings).toHaveLength(2);
+      for (const { key } of bindings) {
+        const meant = writers.map((each) => each.meant.get(key.cakSecretId)).find(Boolean);
+        const made = bench.site.links
+          .flatMap((each) => vault.pairs(each.key))
+          .find(({ cakSecretId }) => cakSecretId === key.cakSecretId);
+        expect(meant?.ckn.toLowerCase() ?? made?.ckn).toBe(key.ckn);
+      }
+    },
+  );
 });

@@ -1,5 +1,5 @@
-// A newer key of one of two tunnels, whose agent is killed at every call to router and journal:
-// its successor changes the key, and gives back the traffic that was led away for it.
+// A newer key of one of two tunnels, whose agent is killed at every call to router and journal: its
+// successor changes the key, and returns the traffic that was moved away for it.
 
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
@@ -31,19 +31,19 @@ type When = "before" | "after";
 class Place {
   readonly clock = new SimClock(wallStart);
   memory: Memory = { ...emptyMemory, auths: { "hub-1": { auth: psk(1) } } };
-  /** What the router shows, and what it had shown before a change that nobody confirmed. */
+  /** The version on the router, and the version before a change that was never confirmed. */
   shows = id(1);
   #before: string | undefined;
   readonly drained = new Set<string>();
-  /** What must never be. */
+  /** Violations of the invariants. */
   readonly wrong: string[] = [];
   #spi = 100;
-  /** Calls so far of the life under way. */
+  /** Calls of the present process so far. */
   calls = 0;
   doom: { readonly call: number; readonly when: When } | undefined;
   #isDead = false;
 
-  /** One effect of the agent; after its death it has no more. */
+  /** Runs one effect of the agent; after its death there are no more. */
   async #call(effect: () => void): Promise<void> {
     if (this.#isDead) throw new Death();
     this.calls += 1;
@@ -54,7 +54,7 @@ class Place {
     throw new Death();
   }
 
-  /** A process begins: what its predecessor left unconfirmed the router takes back. */
+  /** Starts a process: the router reverts what the predecessor left unconfirmed. */
   live(): () => Promise<void> {
     this.#isDead = false;
     this.calls = 0;
@@ -153,7 +153,7 @@ class Place {
     if (this.drained.has(two.name)) this.wrong.push("its sibling is drained");
   }
 
-  /** Turns until all is at rest or the process dies. */
+  /** Runs turns until the agent is at rest or the process dies. */
   async run(turn: () => Promise<void>): Promise<void> {
     for (let turns = 0; turns < 80; turns += 1) {
       try {
@@ -182,17 +182,20 @@ async function clean(): Promise<number> {
 }
 
 describe("a newer key of one of two tunnels", () => {
-  it.each(["before", "after"] as const)("dies %s each call", async (when) => {
-    const calls = await clean();
-    expect(calls).toBeGreaterThanOrEqual(14);
-    for (let call = 1; call <= calls; call += 1) {
-      const place = new Place();
-      place.doom = { call, when };
-      await place.run(place.live());
-      place.doom = undefined;
-      const what = `killed ${when} call ${call} of ${calls}`;
-      await place.run(place.live());
-      expect([what, place.isDone(), place.wrong]).toEqual([what, true, []]);
-    }
-  });
+  it.each(["before", "after"] as const)(
+    "an agent that changes a key and dies %s each call leaves both tunnels sound",
+    async (when) => {
+      const calls = await clean();
+      expect(calls).toBeGreaterThanOrEqual(14);
+      for (let call = 1; call <= calls; call += 1) {
+        const place = new Place();
+        place.doom = { call, when };
+        await place.run(place.live());
+        place.doom = undefined;
+        const what = `killed ${when} call ${call} of ${calls}`;
+        await place.run(place.live());
+        expect([what, place.isDone(), place.wrong]).toEqual([what, true, []]);
+      }
+    },
+  );
 });

@@ -1,5 +1,5 @@
-// A router whose gateway takes one version of a key, and a vault with two; the gateway is told by a
-// person or by the agent.
+// A router whose gateway accepts one version of a key, and a vault with two; an operator or the
+// agent gives the newer one to the gateway.
 
 import type { DesiredTunnel } from "#agent/model/desired.ts";
 import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
@@ -41,17 +41,17 @@ export class Scene {
   readonly tunnel: DesiredTunnel;
   readonly clock = new SimClock(wallStart);
   readonly told: string[] = [];
-  /** When its traffic was led elsewhere and back: what had been told by then. */
+  /** Each drain and undrain, with the changes sent up to then. */
   readonly moved: string[] = [];
   readonly records: JournalRecord[] = [];
   versions: SecretVersion[] = [version(1), version(2)];
   roots: SecretVersion[] = [{ ...version(1), id: rootsId(1) }];
   memory: Memory = { ...emptyMemory, auths: { "hub-1": { auth: psk(1) } } };
   gateway = id(2);
-  /** What the router shows whom it asks. */
+  /** The version that the router authenticates with. */
   router = id(1);
   ike: "established" | "down" = "established";
-  /** Of the fresh authentication: absent = the gateway decides. */
+  /** The failure of the fresh authentication; absent = the gateway decides. */
   trouble: LinksealError | undefined;
   capabilities: Capabilities | undefined = {
     commit: { kind: "armedRevert" },
@@ -63,17 +63,17 @@ export class Scene {
   pending = false;
   unreadable = false;
   asked = 0;
-  /** Where the agent gives the gateway its key. */
+  /** The writer of the gateway's key, if the agent writes it. */
   readonly farEnd: PeerSecret | undefined;
-  /** What the gateway says to a key before it takes it; absent = nothing. */
+  /** The gateway's error before it accepts a key; absent = none. */
   refusal: LinksealError | undefined;
-  /** Versions that the vault gives no more. */
+  /** Versions that the vault no longer returns. */
   readonly gone = new Set<string>();
   readonly siblings: DesiredTunnel[] = [];
   campaign: string | undefined;
-  /** Others that this router shows as good as the one at hand. */
+  /** Other tunnels that this router reports as working. */
   readonly carries: string[] = [];
-  /** The router does not say why it is down. */
+  /** True if the router does not report why the tunnel is down. */
   quiet = false;
   readonly #groups: typeof site.groups;
   #spi = 100;
@@ -96,7 +96,7 @@ export class Scene {
     this.gateway = given;
   }
 
-  /** The process ends, and another one finds the same journal. */
+  /** Ends the process; another one starts with the same journal. */
   restart(): void {
     this.auths = this.#begin();
   }

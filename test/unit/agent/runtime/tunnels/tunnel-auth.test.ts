@@ -1,4 +1,4 @@
-// Pre-shared keys and certificates of tunnels that change: noticed, waited for, proven, taken back.
+// Changes of tunnels' pre-shared keys and certificates: noticed, waited for, proven, withdrawn.
 
 import { describe, expect, it } from "vitest";
 import { authWarnings } from "#agent/runtime/health/early.ts";
@@ -10,7 +10,7 @@ import { wall } from "../../../kit/view-kit.ts";
 import { failure, id, psk, rootsId, Scene, version } from "./tunnel-auth-kit.ts";
 
 describe("a newer pre-shared key of a tunnel", () => {
-  it("is noticed, and waits for a person without a word to the router", async () => {
+  it("a newer pre-shared key is noticed, and waits for a person", async () => {
     const scene = new Scene();
     await scene.turn();
     expect(scene.next()).toMatchObject({ auth: psk(2), state: "waiting" });
@@ -32,7 +32,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     ["older than the one in use", [version(1, { created: wallAfter(wall, 0) }), version(2)]],
     ["disabled", [version(1), version(2, { enabled: false })]],
     ["not begun", [version(1), version(2, { notBefore: wallAfter(wall, 86_400_000) })]],
-  ])("is none that is %s", async (_what, versions) => {
+  ])("a pre-shared key version that is %s is not newer", async (_what, versions) => {
     const scene = new Scene();
     scene.versions = versions;
     await scene.turn();
@@ -40,7 +40,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.records).toEqual([]);
   });
 
-  it("is forgotten once the vault takes it back, and gives way to one newer still", async () => {
+  it("a newer pre-shared key is forgotten once withdrawn or replaced", async () => {
     const scene = new Scene();
     await scene.turn();
     scene.versions = [version(1), version(2), version(3)];
@@ -54,7 +54,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(authWarnings(scene.memory, scene.tunnel)).toEqual([]);
   });
 
-  it("is told, proven by new SAs, and the one in use from then on", async () => {
+  it("a newer pre-shared key is set, proven by new SAs, and in use from then on", async () => {
     const scene = new Scene();
     expect(await scene.proceed()).toEqual({
       tunnel: "hub-1",
@@ -72,13 +72,13 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.auths.isBusy("edge-a")).toBe(false);
   });
 
-  it("is shown by a tunnel whose traffic is led elsewhere meanwhile", async () => {
+  it("a newer pre-shared key is set while the tunnel's traffic is moved away", async () => {
     const scene = new Scene();
     await scene.proceed();
     expect(scene.moved).toEqual(["away for ann first", "back after put 2, reauthenticate"]);
   });
 
-  it("goes back where the gateway refuses it, with the SAs that stand", async () => {
+  it("a newer pre-shared key that the gateway refuses is withdrawn, and the SAs stay", async () => {
     const scene = new Scene();
     scene.gateway = id(1);
     scene.trouble = failure("device.rejected");
@@ -92,7 +92,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.memory.auths["hub-1"]?.auth).toEqual(psk(1));
   });
 
-  it("goes back where no new SA shows, whatever the router says", async () => {
+  it("a newer pre-shared key without new SAs is withdrawn, whatever is reported", async () => {
     const scene = new Scene();
     scene.gateway = id(1);
     const error = await refused(scene.proceed());
@@ -100,20 +100,21 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.told.at(-1)).toBe("put 1");
   });
 
-  it("that cannot be read is nobody's refusal", async () => {
+  it("a newer pre-shared key that cannot be read is not a refusal", async () => {
     const scene = new Scene();
     scene.trouble = failure("vault.denied");
     const error = await refused(scene.proceed());
     expect(error.message).toBe("hub-1 keeps its old key, and its SAs: as it was said");
   });
 
-  it("is told again by a successor, or where the router did not answer", async () => {
+  it("a newer pre-shared key is set again after a restart or a lost answer", async () => {
     const scene = new Scene();
     scene.trouble = failure("transport.timeout");
     expect((await refused(scene.proceed())).code).toBe("transport.timeout");
     expect(scene.next()?.state).toBe("switching");
     scene.trouble = undefined;
-    // What it left open on the router is settled first, by whoever settles such things.
+    // The device's own loop first settles the transaction that the predecessor left open on the
+    // router.
     scene.memory = { ...scene.memory, pending: { "edge-a": "t-1" } };
     await scene.turn();
     expect(scene.told).toEqual(["put 2", "reauthenticate"]);
@@ -122,7 +123,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
   });
 
-  it("is tried by itself where the gateway refuses the one in use, once a minute", async () => {
+  it("a newer pre-shared key is tried each minute if the one in use is refused", async () => {
     const scene = new Scene();
     await scene.turn();
     scene.ike = "down";
@@ -151,7 +152,7 @@ describe("a newer certificate of a tunnel", () => {
     return made;
   };
 
-  it("needs nobody: it is shown, and the one in use once new SAs stand", async () => {
+  it("a newer certificate needs no operator: it is in use once new SAs exist", async () => {
     const made = scene();
     await made.turn();
     expect(made.told).toEqual(["put 2"]);
@@ -161,7 +162,7 @@ describe("a newer certificate of a tunnel", () => {
     expect(made.told).toEqual(["put 2"]);
   });
 
-  it("counts as one where only the authorities are newer", async () => {
+  it("a newer certificate authority alone counts as a newer certificate", async () => {
     const made = scene();
     made.versions = [version(1)];
     made.roots = [...made.roots, { ...version(2), id: rootsId(2) }];
@@ -169,7 +170,7 @@ describe("a newer certificate of a tunnel", () => {
     expect(made.next()?.auth ?? made.memory.auths["hub-1"]?.auth).toEqual(shown(1, 2));
   });
 
-  it("that is refused leaves the old one, is told, and tried again after ten minutes", async () => {
+  it("a refused certificate leaves the old one, and is tried after ten minutes", async () => {
     const made = scene();
     made.trouble = failure("device.rejected");
     made.gateway = id(1);
@@ -190,7 +191,7 @@ describe("a newer certificate of a tunnel", () => {
     expect(authWarnings(made.memory, made.tunnel)).toEqual([]);
   });
 
-  it("that came after the refused one waits for nothing", async () => {
+  it("a certificate that came after the refused one waits for no retry", async () => {
     const made = scene();
     made.trouble = failure("device.rejected");
     made.gateway = id(1);
@@ -204,25 +205,32 @@ describe("a newer certificate of a tunnel", () => {
   });
 });
 
-describe("a person who says that the gateway has it", () => {
+describe("an operator who confirms that the gateway has the key", () => {
   it.each<[string, (scene: Scene) => void, string]>([
-    ["of a tunnel of somebody else's", (scene) => (scene.memory = emptyMemory), "gate.busy"],
-    ["with nothing newer", (scene) => (scene.versions = [version(1)]), "gate.busy"],
+    [
+      "for a tunnel that linkseal did not set up",
+      (scene) => (scene.memory = emptyMemory),
+      "gate.busy",
+    ],
+    ["without a newer version", (scene) => (scene.versions = [version(1)]), "gate.busy"],
     ["while a commit waits", (scene) => (scene.pending = true), "gate.busy"],
     ["where nothing proves it", (scene) => (scene.capabilities = undefined), "device.unsupported"],
-    ["of a router that is silent", (scene) => (scene.unreadable = true), "gate.stale"],
-  ])("is refused before anything is sent %s", async (_what, bend, code) => {
-    const scene = new Scene();
-    bend(scene);
-    const error = await refused(scene.proceed());
-    expect(error).toMatchObject({ code, effect: "none" });
-    expect(error.message).toContain("the key of hub-1 is not changed: ");
-    expect(scene.told).toEqual([]);
-  });
+    ["while the router cannot be read", (scene) => (scene.unreadable = true), "gate.stale"],
+  ])(
+    "an operator's confirmation is refused before anything is sent %s",
+    async (_what, bend, code) => {
+      const scene = new Scene();
+      bend(scene);
+      const error = await refused(scene.proceed());
+      expect(error).toMatchObject({ code, effect: "none" });
+      expect(error.message).toContain("the key of hub-1 is not changed: ");
+      expect(scene.told).toEqual([]);
+    },
+  );
 });
 
 describe("what is remembered of it", () => {
-  it("outlives a snapshot of a version that knew nothing of it", () => {
+  it("the recorded key survives a snapshot of a version that did not know it", () => {
     const { auths: _auths, ...before } = emptyMemory;
     const old = { kind: "snapshot", memory: before } as JournalRecord;
     expect(remember(emptyMemory, old).auths).toEqual({});

@@ -1,4 +1,4 @@
-// Tunnels whose traffic a person moves away and gives back, one of a bundle at a time.
+// Tunnels that an operator drains and returns to service, one of a bundle at a time.
 
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
@@ -29,16 +29,16 @@ class Scene {
   readonly drained = new Set<string>();
   /** Tunnels whose BGP is down. */
   readonly down = new Set<string>();
-  /** How many looks a route stays after a drain. */
+  /** The number of observations for which a route stays after a drain. */
   stays = 2;
   unreadable = false;
-  /** FRR takes no change. */
+  /** True if FRR takes no change. */
   broken = false;
-  /** Its routes are not told. */
+  /** True if the router does not report its routes. */
   silent = false;
-  /** What the gateway sends into hub-1 in a second while it is drained, and before. */
+  /** Packets per second that the gateway sends into hub-1, while it is drained and before. */
   readonly incoming = { drained: 2, before: 200 };
-  /** How long it takes to hear of the drain. */
+  /** How long the gateway takes to learn of the drain, in milliseconds. */
   quietsMs = 0;
   #drainedAt: number | undefined;
   capabilities: Capabilities | undefined = { commit: { kind: "armedRevert" }, drain };
@@ -126,7 +126,7 @@ class Scene {
     return settled(this.clock, this.drains.undrainAfterAuth(tunnel, never));
   }
 
-  /** What becomes of the newer key for whose sake it is drained. */
+  /** Sets the state of the newer key for which the tunnel is drained. */
   auth(state: "switching" | "held" | undefined): void {
     const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
     const since = this.clock.wall();
@@ -148,8 +148,8 @@ class Scene {
   }
 }
 
-describe("a tunnel that is drained by hand", () => {
-  it("is journaled, told to the device, and done once no best route leads into it", async () => {
+describe("a tunnel that is drained manually", () => {
+  it("a drain is journaled, and done once no best route leads into the tunnel", async () => {
     const scene = new Scene();
     scene.stays = 4;
     await scene.drain();
@@ -161,7 +161,7 @@ describe("a tunnel that is drained by hand", () => {
     expect(scene.memory.drains).toEqual({});
   });
 
-  it("says so where routes stay", async () => {
+  it("a drain after which routes stay reports so", async () => {
     const scene = new Scene();
     scene.stays = 1_000;
     const error = await refused(scene.drain());
@@ -169,7 +169,7 @@ describe("a tunnel that is drained by hand", () => {
     expect(error.message).toContain("a best route still leads into it");
   });
 
-  it("is never the second one of its bundle", async () => {
+  it("a drain of the second tunnel of a bundle is refused", async () => {
     const scene = new Scene();
     await scene.drain();
     const error = await refused(scene.drain(two));
@@ -178,45 +178,50 @@ describe("a tunnel that is drained by hand", () => {
     expect(error.message).toBe(
       "hub-2 is not drained: hub-1 is drained, and one of a bundle is taken out at a time",
     );
-    // By somebody else on the router as well.
+    // An operator drained it on the router as well.
     scene.memory = emptyMemory;
     expect(await refused(scene.drain(two))).toMatchObject({ code: "gate.busy" });
     expect((await refused(scene.drain(one))).message).toContain("it is drained already");
     expect(scene.asked).toHaveLength(1);
   });
 
-  it.each<[string, (scene: Scene) => void, string, string]>([
-    [
-      "a sibling whose BGP is down",
-      (scene) => scene.down.add("hub-2"),
-      "gate.siblingUnhealthy",
-      "BGP over hub-2 is not up",
-    ],
-    [
-      "no sibling",
-      (scene) => {
+  it.each<{
+    readonly name: string;
+    readonly bend: (scene: Scene) => void;
+    readonly code: string;
+    readonly why: string;
+  }>([
+    {
+      name: "a sibling whose BGP is down",
+      bend: (scene) => scene.down.add("hub-2"),
+      code: "gate.siblingUnhealthy",
+      why: "BGP over hub-2 is not up",
+    },
+    {
+      name: "no sibling",
+      bend: (scene) => {
         scene.tunnels.splice(1);
       },
-      "gate.siblingUnhealthy",
-      "no other tunnel of its device has BGP to the same prefixes",
-    ],
-    [
-      "no means",
-      (scene) => {
+      code: "gate.siblingUnhealthy",
+      why: "no other tunnel of its device has BGP to the same prefixes",
+    },
+    {
+      name: "no means",
+      bend: (scene) => {
         scene.capabilities = { commit: { kind: "armedRevert" } };
       },
-      "device.unsupported",
-      "no means to move traffic",
-    ],
-    [
-      "a device that cannot be read",
-      (scene) => {
+      code: "device.unsupported",
+      why: "no means to move traffic",
+    },
+    {
+      name: "a device that cannot be read",
+      bend: (scene) => {
         scene.unreadable = true;
       },
-      "gate.stale",
-      "edge-a cannot be read",
-    ],
-  ])("stays in service beside %s", async (_name, bend, code, why) => {
+      code: "gate.stale",
+      why: "edge-a cannot be read",
+    },
+  ])("a tunnel stays in service beside $name", async ({ bend, code, why }) => {
     const scene = new Scene();
     bend(scene);
     const error = await refused(scene.drain());
@@ -225,7 +230,7 @@ describe("a tunnel that is drained by hand", () => {
     expect([scene.asked, scene.memory.drains]).toEqual([[], {}]);
   });
 
-  it("comes back by itself once no sibling carries, and not before", async () => {
+  it("a manually drained tunnel returns by itself only once no sibling carries", async () => {
     const scene = new Scene();
     await scene.drain();
     await scene.turn();
@@ -252,7 +257,7 @@ describe("a tunnel that authenticates anew", () => {
   const away = [{ kind: "port.drain", port: "hub-1", means: "prepend" }];
   const back = [{ kind: "port.restore", port: "hub-1", means: "prepend" }];
 
-  it("is empty in both directions first, and gets its traffic back once that is over", async () => {
+  it("a tunnel that authenticates anew is empty first, and returns afterwards", async () => {
     const scene = new Scene();
     scene.quietsMs = 5_000;
     scene.auth("switching");
@@ -260,7 +265,7 @@ describe("a tunnel that authenticates anew", () => {
     expect(scene.asked).toEqual([away]);
     expect(scene.clock.now()).toBeGreaterThan(5_000);
     expect(scene.memory.drains["hub-1"]).toMatchObject({ by: "policy", until: "authenticated" });
-    // A successor of the one that began it comes to the same.
+    // The agent's successor gives the same result.
     await scene.undrainAfterAuth();
     await scene.turn();
     await scene.drainForAuth();
@@ -272,7 +277,7 @@ describe("a tunnel that authenticates anew", () => {
     expect(scene.asked).toHaveLength(2);
   });
 
-  it("gets it back from the next turn where nobody else gave it", async () => {
+  it("a drained tunnel returns at the next turn if no earlier step returned it", async () => {
     const scene = new Scene();
     scene.auth("switching");
     await scene.drainForAuth();
@@ -285,7 +290,7 @@ describe("a tunnel that authenticates anew", () => {
     ["once that is over", (scene: Scene): void => scene.auth("held")],
     ["once its sibling is lost", (scene: Scene): void => void scene.down.add("hub-2")],
   ])(
-    "%s gets it back by a later turn where a router fails, and holds up nobody",
+    "a tunnel whose router fails %s returns at a later turn, and delays no other",
     async (_, bend) => {
       const scene = new Scene();
       scene.auth("switching");
@@ -302,7 +307,7 @@ describe("a tunnel that authenticates anew", () => {
     },
   );
 
-  it("does so under traffic where the gateway goes on to send, and says so", async () => {
+  it("a tunnel authenticates under traffic if its gateway keeps sending", async () => {
     const scene = new Scene();
     scene.incoming.drained = 50;
     await scene.drainForAuth();
@@ -325,14 +330,14 @@ describe("a tunnel that authenticates anew", () => {
       },
     ],
     ["its sibling is drained", (scene) => scene.drained.add("hub-2")],
-  ])("stays in service where %s", async (_why, bend) => {
+  ])("a tunnel that authenticates anew stays in service where %s", async (_why, bend) => {
     const scene = new Scene();
     bend(scene);
     await scene.drainForAuth();
     expect([scene.asked, scene.memory.drains, scene.said]).toEqual([[], {}, []]);
   });
 
-  it("leaves one to whoever drained it by hand", async () => {
+  it("a fresh authentication leaves a manually drained tunnel drained", async () => {
     const scene = new Scene();
     await scene.drain();
     scene.auth("switching");

@@ -1,5 +1,5 @@
-// A newer pre-shared key that the agent gives to the gateway itself: first there, then here,
-// proven, and back at both ends where the proof fails.
+// A newer pre-shared key that the agent writes to the gateway: first to the gateway, then to the
+// router, proven, and withdrawn from both ends if the proof fails.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredTunnel } from "#agent/model/desired.ts";
@@ -11,7 +11,7 @@ import { failure, id, psk, Scene, version } from "./tunnel-auth-kit.ts";
 
 const agents = { kind: "psk", secret: "hub-1-psk", farEnd: "agent" } as const;
 
-/** The gateway has the version in use, as the router has. */
+/** A scene in which gateway and router both have the version in use. */
 function scene(groups: typeof site.groups = site.groups): Scene {
   const made = new Scene(agents, groups);
   made.gateway = id(1);
@@ -27,7 +27,7 @@ const codes = (made: Scene): readonly string[] =>
   authWarnings(made.memory, made.tunnel).map(({ code, next }) => `${code}: ${next}`);
 
 describe("a newer pre-shared key that the agent gives to the gateway", () => {
-  it("is given, told to the router, proven, and in use without anybody", async () => {
+  it("a newer key is written to gateway and router, proven, and then in use", async () => {
     const made = scene();
     await made.turn();
     expect(made.told).toEqual(["give 2", "put 2", "reauthenticate"]);
@@ -41,7 +41,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
   });
 
   it.each(["peer.denied", "peer.rejected", "peer.throttled", "peer.unreachable"] as const)(
-    "that is refused with %s changes nothing, and is tried again after five minutes",
+    "a key that the gateway refuses with %s changes nothing, and is tried after five minutes",
     async (code) => {
       const made = scene();
       made.refusal = failure(code);
@@ -60,13 +60,14 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     },
   );
 
-  it("whose reply was lost is given again soon, whatever is said meanwhile", async () => {
+  it("a key whose reply was lost is written again soon, whatever Azure reports", async () => {
     const made = scene();
     made.refusal = failure("peer.unreachable", "unknown");
     await made.turn();
     expect(made.next()?.state).toBe("giving");
     expect(codes(made)).toEqual(["far-end-refused: linkseal psk show hub-1"]);
-    // It is busy with what it took: that it says so does not make it as before.
+    // The gateway refuses because it is busy with the key that it accepted: the state is not as
+    // before.
     made.refusal = failure("peer.rejected");
     await made.turn();
     expect(made.next()).toMatchObject({ state: "giving" });
@@ -80,7 +81,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect(made.router).toBe(id(2));
   });
 
-  it("that no fresh authentication proves goes back at both ends, and is held", async () => {
+  it("a key that no fresh authentication proves is withdrawn from both ends", async () => {
     const made = scene();
     made.trouble = failure("device.rejected");
     await made.turn();
@@ -93,12 +94,12 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     await made.pass(3_600_000);
     await made.turn();
     expect(made.told).toHaveLength(6);
-    // A newer one is another matter, and so is a person who says so.
+    // A newer version may be tried again, and so may an operator.
     made.trouble = undefined;
     expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
   });
 
-  it("gives way to one newer still once it went back", async () => {
+  it("a withdrawn key is replaced by a still newer one", async () => {
     const made = scene();
     made.trouble = failure("device.rejected");
     await made.turn();
@@ -110,15 +111,15 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect([made.gateway, made.router]).toEqual([id(3), id(3)]);
   });
 
-  it("says so where the vault gives the version in use no more, and goes back later", async () => {
+  it("a withdrawal for which the vault lacks the old key is reported, and done later", async () => {
     const made = scene();
     made.trouble = failure("device.rejected");
     made.gone.add(id(1));
     await made.turn();
-    // There would be no way back.
+    // There would be no way back without the old key.
     expect(made.told).toEqual(["vault.denied"]);
     expect(made.next()).toMatchObject({ state: "waiting" });
-    // A person may know that it must not be gone back to.
+    // An operator may decide that the old key must not be used again.
     expect((await refused(made.proceed())).code).toBe("vault.denied");
     expect(made.next()).toMatchObject({ state: "returning" });
     expect(made.next()?.because).toContain("the version in use is not back at both ends");
@@ -129,7 +130,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect([made.gateway, made.router]).toEqual([id(1), id(1)]);
   });
 
-  it("goes back where it was taken back while nobody knew whether the gateway had it", async () => {
+  it("a key that was removed from the vault while its write was open is withdrawn", async () => {
     const made = scene();
     made.refusal = failure("peer.unreachable", "unknown");
     await made.turn();
@@ -138,7 +139,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     made.gone.add(id(2));
     made.versions = [version(1), version(2, { enabled: false })];
     await made.turn();
-    // What was sent first may land last.
+    // The first write may take effect last.
     expect([made.next()?.state, made.gateway]).toEqual(["returning", id(2)]);
     await made.pass(90_000);
     await made.turn();
@@ -149,7 +150,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect(made.next()).toBeUndefined();
   });
 
-  it("is tried at the router at once where no SA is left while it is being given", async () => {
+  it("a key whose write is open is tried at the router at once if no SA is left", async () => {
     const made = scene();
     made.refusal = failure("peer.unreachable", "unknown");
     await made.turn();
@@ -162,7 +163,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
   });
 
   it.each(["giving", "switching", "returning"] as const)(
-    "is gone on with by a successor that finds it %s",
+    "a successor that finds a key %s continues",
     async (state) => {
       const made = scene();
       const next = { auth: psk(2), state, since: wall, because: "as it was" };
@@ -179,7 +180,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     },
   );
 
-  it("is a person's matter from the moment that the config says so", async () => {
+  it("a key is left to a person from the moment that the config says so", async () => {
     const made = scene();
     made.refusal = failure("peer.unreachable", "unknown");
     await made.turn();
@@ -192,14 +193,14 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
   });
 });
 
-/** To the same prefix, by another gateway and on another device unless said. */
+/** A tunnel to the same prefix, by default through another gateway and on another device. */
 function sibling(over: Partial<DesiredTunnel> = {}): DesiredTunnel {
   const [sample] = site.tunnels as readonly [DesiredTunnel];
   const other = { name: "hub-2", device: "edge-b", remoteAddress: "203.0.113.200" };
   return { ...sample, ...other, ...over };
 }
 
-describe("what keeps the agent from giving a gateway its key", () => {
+describe("the checks before the agent writes a gateway's key", () => {
   const frozen = site.groups.map((group) => ({
     ...group,
     freezes: [{ text: "now", from: wall, until: (wall + 86_400_000) as typeof wall }],
@@ -223,7 +224,7 @@ describe("what keeps the agent from giving a gateway its key", () => {
       },
       "the key of hub-2 is being changed, and one of a gateway changes at a time",
     ],
-  ])("is %s", async (_what, bend, because) => {
+  ])("the agent does not write a gateway's key because of %s", async (_what, bend, because) => {
     const made = scene();
     bend(made);
     if (made.siblings.length > 0) made.restart();
@@ -238,7 +239,7 @@ describe("what keeps the agent from giving a gateway its key", () => {
     expect(made.records).toHaveLength(length);
   });
 
-  it("is a freeze, for whatever comes by itself and not for a person", async () => {
+  it("a freeze stops policies from writing a gateway's key, and not a person", async () => {
     const made = scene(frozen);
     await made.turn();
     expect(made.told).toEqual([]);
@@ -246,7 +247,7 @@ describe("what keeps the agent from giving a gateway its key", () => {
     expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
   });
 
-  it("is nothing where a sibling carries", async () => {
+  it("a sibling that carries lets the agent write a gateway's key", async () => {
     const made = scene();
     made.siblings.push(sibling({ device: "edge-a" }));
     made.restart();

@@ -1,5 +1,5 @@
-// A tunnel that a newer config wants otherwise, and one that no config names any more, by what an
-// operator asks of the agent.
+// Operator commands for a tunnel that a newer config changes, and for one that no config names any
+// more.
 
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Plan } from "#agent/compare/plan.ts";
@@ -8,7 +8,7 @@ import { AgentBench } from "../../../kit/agent-bench.ts";
 const longer = (text: string): string =>
   text.replace(/( {4}protects:.*remote: \[)([^\]]+)\]/, "$1$2, 10.177.0.0/16]");
 
-/** All of the config but its tunnels. */
+/** Returns the config without its tunnels. */
 const without = (text: string): string => text.replace(/^tunnels:\n(?: .*\n)*/m, "");
 
 describe("a tunnel of the accepted config", () => {
@@ -32,7 +32,7 @@ describe("a tunnel of the accepted config", () => {
     return answer.plan.steps.map(({ does }) => does).filter((does) => does.includes("tunnel"));
   }
 
-  it("is changed as a newer config wants it, which plan shows before", async () => {
+  it("a tunnel that a newer config changes is changed as its plan shows", async () => {
     const before = spec()?.remotePrefixes ?? [];
     expect(await stepsOf(bench.config())).toEqual([]);
     expect(await stepsOf(bench.config(longer))).toEqual([`change the tunnel ${name}`]);
@@ -44,7 +44,7 @@ describe("a tunnel of the accepted config", () => {
     expect(await stepsOf(bench.config(longer))).toEqual([]);
   });
 
-  it("that cannot become what a config wants is refused with it, with the reason", async () => {
+  it("a config with a tunnel that cannot be changed in place is refused", async () => {
     const moved = bench.config((text) =>
       longer(text).replace(/(- name: hub-1\n\s+device: )(\S+)/, "$1edge-b"),
     );
@@ -65,7 +65,7 @@ describe("a tunnel of the accepted config", () => {
   const retire = (risks: readonly string[] = []): Promise<unknown> =>
     bench.ask("POST /v1/retire/tunnel", { name, risks });
 
-  it("is not retired while a config names it, nor what linkseal never set up", async () => {
+  it("a tunnel is not retired while a config names it, nor if it is foreign", async () => {
     expect(await retire()).toMatchObject({
       code: "usage",
       text: expect.stringContaining("the accepted config names it"),
@@ -74,7 +74,7 @@ describe("a tunnel of the accepted config", () => {
     expect(other).toMatchObject({ code: "usage" });
   });
 
-  it("is unmanaged once no config names it, and goes by name with its risk accepted", async () => {
+  it("a tunnel that no config names is unmanaged, and is retired at accepted risk", async () => {
     const last = await bench.apply(bench.config(without));
     expect(last).toMatchObject({ kind: "accepted" });
     await bench.run(30_000);
@@ -83,7 +83,7 @@ describe("a tunnel of the accepted config", () => {
     expect(unmanaged()).toMatchObject([
       { kind: "tunnel", name, where: "edge-a", next: `linkseal retire tunnel ${name}` },
     ]);
-    // The simulated router blocks nothing.
+    // The simulated router has no blocks.
     expect(await retire()).toMatchObject({ code: "gate.riskNotAccepted" });
     expect(spec()).toBeDefined();
     expect(await retire(["clearAfterRetire"])).toEqual({
@@ -98,7 +98,7 @@ describe("a tunnel of the accepted config", () => {
 });
 
 describe("a config without a group and a tunnel", () => {
-  it("is accepted, and leaves all that is there as it is", async () => {
+  it("a config without groups and tunnels is accepted, and changes no device", async () => {
     const bench = await new AgentBench("protected").live();
     await bench.apply();
     const none = bench.config((text) => without(text).replace(/^groups:\n(?: .*\n)*/m, ""));

@@ -1,4 +1,4 @@
-// Tunnels of a host that keeps prefixes in them: blocked first, tried with pauses, changed once.
+// Tunnels of a host with block policies: blocked first, tried with pauses, changed once.
 
 import { describe, expect, it } from "vitest";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
@@ -7,7 +7,7 @@ import { capabilities } from "../../../kit/site-bench.ts";
 import { desiredOf, securedPort } from "../../../kit/view-kit.ts";
 import { backing, longestFirstWaitMs, pair, Scene, version } from "../reconcile-kit.ts";
 
-/** Of a host that keeps prefixes in tunnels. */
+/** A host that blocks prefixes outside of tunnels. */
 const host = {
   commit: { kind: "armedRevert" },
   ipsec: { ...capabilities.ipsec, blocks: true },
@@ -19,10 +19,10 @@ function hostScene(wanted = pair): Scene {
   return scene;
 }
 
-describe("what tunnels protect", () => {
+describe("prefixes that tunnels protect", () => {
   const all = "block 10.101.0.0/16 10.100.0.0/16";
 
-  it("is blocked for every tunnel before the first is tried, also when all fail", async () => {
+  it("all prefixes are blocked before the first tunnel is tried, even if all fail", async () => {
     const scene = hostScene();
     scene.vault = async () => [];
     await scene.turn();
@@ -35,7 +35,7 @@ describe("what tunnels protect", () => {
     expect(scene.log[1]).toBe("prepare hub-2");
   });
 
-  it("is blocked before the config is called accepted, also where no look succeeds", async () => {
+  it("prefixes are blocked before the config is accepted, even without observation", async () => {
     const scene = hostScene();
     scene.reachable = false;
     expect((await scene.accept()).log).toEqual([all]);
@@ -47,19 +47,19 @@ describe("what tunnels protect", () => {
     expect((await backup.accept()).log).toEqual([]);
   });
 
-  it("is blocked beside a campaign, and beside the commit of another change", async () => {
+  it("prefixes are blocked during a campaign, and beside another pending commit", async () => {
     const scene = hostScene();
     [scene.paused, scene.before] = [true, []];
     await scene.turn();
     expect(scene.log).toEqual([all]);
   });
 
-  it("and is open again by hand is drift, mended under repair: on", async () => {
+  it("prefixes whose block was removed manually are drift, mended under repair: on", async () => {
     const scene = await hostScene().turn();
     scene.blocked = ["10.101.0.0/16"];
     scene.log.length = 0;
     expect((await scene.turn()).log).toEqual([]);
-    // Also under a newer intent that wants of it what was made.
+    // A newer intent with unchanged settings changes nothing.
     scene.memory = { ...scene.memory, tunnels: { "hub-1": 0, "hub-2": 1 } };
     expect((await scene.turn()).log).toEqual([]);
     const mending = hostScene(desiredOf((text) => text.replace("repair: off", "repair: on")));
@@ -68,7 +68,7 @@ describe("what tunnels protect", () => {
     expect((await mending.turn()).log).toEqual(["block 10.100.0.0/16"]);
   });
 
-  it("by a backup waits until what it would block is under MACsec", async () => {
+  it("the block of a backup waits until the traffic it would stop is under MACsec", async () => {
     const scene = hostScene(backing);
     expect((await scene.turn()).log).toEqual([]);
     scene.port = securedPort();
@@ -77,7 +77,7 @@ describe("what tunnels protect", () => {
 });
 
 describe("a tunnel that is refused", () => {
-  it("is tried again later each time, by chance, and holds no other one up", async () => {
+  it("a refused tunnel is tried again after growing random delays, others at once", async () => {
     const gaps = async (chance: number): Promise<readonly number[]> => {
       const scene = hostScene();
       [scene.refused, scene.chance] = ["hub-1", chance];
@@ -98,7 +98,7 @@ describe("a tunnel that is refused", () => {
 });
 
 describe("a tunnel whose set-up broke off", () => {
-  it("is rolled back and never confirmed, although its next try is not due", async () => {
+  it("a tunnel whose set-up broke off is rolled back before its next try is due", async () => {
     const scene = hostScene();
     [scene.refused, scene.breaks] = ["hub-1", true];
     scene.vault = async (name) => (name === "hub-1-psk" ? [version(name)] : []);
@@ -110,12 +110,12 @@ describe("a tunnel whose set-up broke off", () => {
   });
 });
 
-describe("a tunnel that a newer intent wants otherwise", () => {
+describe("a tunnel that a newer intent changes", () => {
   const longer = desiredOf((text) =>
     text.replace("[10.100.0.0/16]", "[10.100.0.0/16, 10.102.0.0/16]"),
   );
 
-  it("is blocked around first, then put, and once", async () => {
+  it("a tunnel that a newer intent changes is blocked first, then applied once", async () => {
     const scene = hostScene(longer);
     [scene.running, scene.blocked] = [["hub-1"], ["10.100.0.0/16"]];
     scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 } };
@@ -125,7 +125,7 @@ describe("a tunnel that a newer intent wants otherwise", () => {
     expect((await scene.turn()).log).toHaveLength(3);
   });
 
-  it("and was changed by half is rolled back: no look tells that from the whole", async () => {
+  it("a tunnel that was half changed is rolled back, not taken for changed", async () => {
     const scene = hostScene(longer);
     [scene.running, scene.blocked] = [["hub-1"], ["10.100.0.0/16", "10.102.0.0/16"]];
     scene.memory = { ...emptyMemory, tunnels: { "hub-1": 0 }, pending: { "edge-a": "t-9" } };
@@ -136,7 +136,7 @@ describe("a tunnel that a newer intent wants otherwise", () => {
     expect(scene.log).toEqual(["roll back", "prepare hub-1", "confirm"]);
   });
 
-  it("is left alone where it cannot become that", async () => {
+  it("a tunnel that cannot become what a newer intent wants is left alone", async () => {
     const moved = {
       ...longer,
       tunnels: longer.tunnels.map((tunnel) => ({ ...tunnel, ifId: tunnel.ifId + 1 })),
