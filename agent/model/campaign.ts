@@ -3,6 +3,7 @@
 import type { KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { RiskName } from "./desired.ts";
+import type { Cause, CausedCode, FarEnd, PlainCode, PortKeys, Reason } from "./reason.ts";
 
 export const campaignStates = [
   "queued",
@@ -94,7 +95,7 @@ export interface Campaign extends Marks {
   readonly at: number;
   readonly state: CampaignState;
   readonly since: WallTime;
-  readonly because: string;
+  readonly reason: Reason;
   /** The state that was left for `held`. */
   readonly heldFrom: CampaignState | undefined;
   readonly retire: "afterProof" | "afterSoak";
@@ -112,15 +113,9 @@ export function stagedBy({ token, earlierToken }: Campaign): readonly string[] {
   return [token, earlierToken].filter((each) => each !== undefined);
 }
 
-/**
- * `old` = as before this campaign (for enrol: MACsec off), `either` = both ends of a change look
- * the same from there.
- */
-export type FarEnd = "old" | "new" | "either" | "other" | "updating" | "failed" | "unknown";
-
 export interface PortFacts {
   /** What the port holds of this campaign; `old` of an enrolment is a bare port. */
-  readonly keys: "old" | "both" | "new" | "else";
+  readonly keys: PortKeys;
   readonly pending: "none" | "ours" | "foreign";
   /**
    * Under which key the link passes frames (for enrol, old = in clear with BGP up); once the far
@@ -139,7 +134,7 @@ export interface PortFacts {
 /** Something that must hold without a gap, and how far it has come. */
 export type Evidence =
   | { readonly kind: "held" }
-  | { readonly kind: "waiting"; readonly text: string };
+  | { readonly kind: "waiting"; readonly cause: Cause };
 
 export interface Facts {
   /** undefined = not readable now. */
@@ -148,7 +143,7 @@ export interface Facts {
   /** `unsure` = nobody can say just now: nothing is taken beside it, and nothing is given up. */
   readonly sibling: "carrying" | "unsure" | "lost";
   /** Why an effect that takes may not run now; undefined = every gate holds. */
-  readonly closedGate: string | undefined;
+  readonly closedGate: Cause | undefined;
   /** Quiet samples and no best path over the link, or the risk accepted by name. */
   readonly drained: Evidence;
   /** Both keys configured, the old one in charge, no frame failing. */
@@ -163,7 +158,7 @@ export interface Facts {
   /** The change that waits on the candidate of the device, or why the device refuses it. */
   readonly replacement:
     | { readonly kind: "valid" | "absent" }
-    | { readonly kind: "refused"; readonly text: string };
+    | { readonly kind: "refused"; readonly cause: Cause };
   /** Accepted changes of this process that a later look did not show. */
   readonly lostCommits: number;
   /** Which key a change of ours that comes late may still take from the router. */
@@ -202,8 +197,8 @@ export interface Step {
   readonly row: string;
   readonly next: CampaignState;
   readonly action: ActionKind | undefined;
-  /** One sentence for the journal and for the operator. */
-  readonly because: string;
+  /** For the journal and for the operator. */
+  readonly reason: Reason;
   readonly mark: Partial<Omit<Marks, "token" | "earlierToken" | "oldSak">> & {
     readonly outcome?: Outcome;
   };
@@ -217,16 +212,22 @@ export interface Context {
   readonly port: PortFacts | undefined;
 }
 
-export interface Row {
-  /** `state.what`; fleet runs count it. */
-  readonly name: string;
+interface Rule {
   readonly when: (context: Context) => boolean;
   readonly next: CampaignState;
   /** The row fits only if the guards of its action hold as well. */
   readonly action?: ActionKind;
   readonly mark?: Step["mark"];
-  readonly because: string | ((context: Context) => string);
 }
+
+/** `name` is `state.what`: storms count it, and it is the code of the reason that the row gives. */
+export type Row = Rule &
+  (
+    | { readonly name: PlainCode; readonly cause?: undefined }
+    | { readonly name: CausedCode; readonly cause: (context: Context) => Cause }
+    /** The reason that the campaign has already stays. */
+    | { readonly name: `${string}.${string}`; readonly cause: "kept" }
+  );
 
 export type Table = Readonly<Record<CampaignState, readonly Row[]>>;
 

@@ -6,6 +6,7 @@ import { type Paint, paintFor } from "../cli/paint.ts";
 import { shortCkn } from "../model/ckn-text.ts";
 import type { Verdict } from "../model/health.ts";
 import { isoTime } from "../model/iso-time.ts";
+import { reasonText } from "../model/reason-text.ts";
 import { spanText, visible } from "../model/text.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { openCampaign } from "../store/journal/memory.ts";
@@ -201,10 +202,12 @@ export class Stage {
     return staff.site.groups.flatMap((group) => {
       const campaign = openCampaign(agent.memory, group);
       if (campaign === undefined) return [];
-      const { kind, links, at, state, because, since } = campaign;
+      const { kind, links, at, state, reason, since } = campaign;
       const link = `${group}/${links[at]?.name ?? ""}`;
       const age = spanText(wall - since);
-      return [`${kind} ${link}: ${this.#paint.strong(state)} for ${age}: ${visible(because)}`];
+      return [
+        `${kind} ${link}: ${this.#paint.strong(state)} for ${age}: ${visible(reasonText(reason))}`,
+      ];
     });
   }
 }

@@ -1,5 +1,6 @@
 // An agent whose far ends lie in a real cloud, its routers and its vault in one simulated site.
 
+import type { Reason } from "#agent/model/reason.ts";
 import { openRecords } from "#agent/operate/open.ts";
 import type { OperatorVerb } from "#agent/rotation/verbs.ts";
 import { Agent } from "#agent/runtime/agent.ts";
@@ -216,8 +217,9 @@ export class ArmStage {
     return this.#agent?.memory.campaigns[group]?.state ?? "none";
   }
 
-  get because(): string {
-    return this.#agent?.memory.campaigns[group]?.because ?? "";
+  /** Why the campaign is where it is; undefined = there is none. */
+  get reason(): Reason | undefined {
+    return this.#agent?.memory.campaigns[group]?.reason;
   }
 
   async until(what: () => boolean, limitMs = 1_200_000): Promise<void> {

@@ -396,7 +396,12 @@ export class Events {
     const campaign = campaignIn(world.record, this.#config);
     const { port, far } = factsIn(lookAt(world, this.#config), this.#config);
     for (const verb of verbs) {
-      const verdict = command(campaign, { verb, farEndDone: false }, { port, far }, noon);
+      const verdict = command(
+        campaign,
+        { verb, farEndDone: false, by: "test" },
+        { port, far },
+        noon,
+      );
       if (verdict.kind === "refused") continue;
       copy(world, this.#to);
       const record = recordFor(verdict.campaign);

@@ -170,7 +170,7 @@ function heals(world: World, oracle: Oracle): boolean {
 }
 
 function resume(world: World, config: Config): void {
-  const said = { verb: "resume", farEndDone: false } as const;
+  const said = { verb: "resume", farEndDone: false, by: "test" } as const;
   const verdict = command(campaignIn(world.record, config), said, nothingSeen, noon);
   if (verdict.kind === "accepted") world.record = recordFor(verdict.campaign);
 }

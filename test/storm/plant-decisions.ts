@@ -132,7 +132,7 @@ const stepPlants: readonly Plant[] = [
         : step,
   ),
   mistakes("no-reason", "liveness", "is held and does not say why", (step) =>
-    step.next === "held" ? { ...step, because: "" } : step,
+    step.next === "held" ? { ...step, reason: { code: "recorded", text: "" } } : step,
   ),
   planted("repeats-itself", "P2", "does its last action again when it starts", repeating),
 ];

@@ -2,6 +2,7 @@
 // find.
 
 import type { Campaign, CampaignState, Facts, Step } from "#agent/model/campaign.ts";
+import type { Cause } from "#agent/model/reason.ts";
 import { decide } from "#agent/rotation/campaign.ts";
 import type { OnDecision } from "#agent/runtime/campaigns/conductor.ts";
 import type { World } from "#hal/world.ts";
@@ -25,7 +26,7 @@ interface Ground {
 
 export type Decide = (campaign: Campaign, facts: Facts) => Step;
 /** What is made of that which observations say against leaning on a sibling. */
-export type Heeds = (lost: string | undefined) => string | undefined;
+export type Heeds = (lost: Cause | undefined) => Cause | undefined;
 type Took = (campaign: Campaign, row: string, next: CampaignState) => void;
 
 /** A plant in one run; what it remembers outlives the processes of that run. */

@@ -2,6 +2,7 @@
 // healed, everything must come to rest with a true reason, and who does what it asks for gets on.
 
 import { type Campaign, type CampaignState, entryOf } from "#agent/model/campaign.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
 import { openCampaign } from "#agent/store/journal/memory.ts";
 import type { Instant } from "#hal/world.ts";
 import { twiceASecond } from "#sim/base/clock.ts";
@@ -311,7 +312,7 @@ class Rotations {
   #standing(campaign: Campaign): string {
     const link = this.#run.fleet.site.link(`${campaign.group}/${entryOf(campaign).name}`);
     const admin = link?.router.configured(link.port)?.admin;
-    return `${campaign.state} ${campaign.because} ${admin}`;
+    return `${campaign.state} ${JSON.stringify(campaign.reason)} ${admin}`;
   }
 
   #isWell(): boolean {
@@ -337,14 +338,14 @@ class Rotations {
       const link = fleet.site.link(`${group}/${entryOf(campaign).name}`);
       if (link === undefined || !this.#isShut(link.id)) continue;
       // A router takes nothing while a commit of somebody else's waits on it, as is told.
-      const isForeign = campaign.because.includes("a commit that is not of this campaign");
+      const isForeign = /\.foreignCommit(Stays)?$/.test(campaign.reason.code);
       if (isForeign && link.router.commits.pending()) continue;
       const shut = this.#shut.get(link.id);
       // What goes back by itself may shut again what was opened: theirs to open who then see it.
       if (shut !== undefined && shut.by !== "agent") continue;
       // A commit that an agent forgot may be undone later: that the port is shut is told.
       if (shut !== undefined && shut.at < (this.#lives.forgotAt ?? shut.at)) continue;
-      this.#fail(`${link.id} was left shut: ${campaign.state}, ${campaign.because}`);
+      this.#fail(`${link.id} was left shut: ${campaign.state}, ${reasonText(campaign.reason)}`);
     }
   }
 

@@ -17,6 +17,7 @@ import {
   type RiskName,
   riskMeanings,
 } from "../../model/desired.ts";
+import type { Reason } from "../../model/reason.ts";
 import type { Memory } from "../../store/journal/memory.ts";
 import type { Lookout } from "../polling/lookout.ts";
 import { assertDistinct } from "../polling/vault.ts";
@@ -114,10 +115,10 @@ export function newCampaign(
     readonly kind: CampaignKind;
     readonly links: readonly CampaignLink[];
     readonly asked: Asked | undefined;
-    readonly because: string;
+    readonly reason: Reason;
   },
 ): Campaign {
-  const { group, kind, links, asked, because } = begun;
+  const { group, kind, links, asked, reason } = begun;
   return {
     ...noMarks,
     group: group.name,
@@ -126,7 +127,7 @@ export function newCampaign(
     at: 0,
     state: "queued",
     since: world.clock.wall(),
-    because: asked === undefined ? because : "asked for",
+    reason: asked === undefined ? reason : { code: "begin.asked" },
     heldFrom: undefined,
     retire: group.retire,
     urgency: asked?.urgency ?? "planned",

@@ -12,6 +12,8 @@ import {
   type Step,
 } from "../../model/campaign.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
+import { type Cause, sameReason } from "../../model/reason.ts";
+import { bareCauseText, reasonText } from "../../model/reason-text.ts";
 import { advance, decide, keyActions } from "../../rotation/campaign.ts";
 import { lateChanges } from "../../rotation/late.ts";
 import { named } from "../../store/journal/memory.ts";
@@ -19,7 +21,7 @@ import { Effects } from "./effects.ts";
 import { type Report, Scout, type ScoutParts } from "./scout.ts";
 
 export interface ConductorParts extends ScoutParts {
-  /** A new sentence for the operator, not worth a record. */
+  /** A new reason for the operator, not worth a record. */
   readonly note: (campaign: Campaign) => void;
   /** undefined = no storm runs. */
   readonly onDecision: OnDecision | undefined;
@@ -30,7 +32,7 @@ type Decision =
   /** The step that the tables give. */
   | { readonly kind: "step"; readonly campaign: Campaign; readonly facts: Facts; step: Step }
   /** What observations since then say against leaning on a sibling; undefined = nothing. */
-  | { readonly kind: "doubt"; doubt: string | undefined }
+  | { readonly kind: "doubt"; doubt: Cause | undefined }
   /** The journal holds the step. */
   | {
       readonly kind: "taken";
@@ -180,11 +182,15 @@ export class Conductor {
     this.#parts.onDecision?.(decision);
     const lost = decision.doubt;
     if (lost === undefined) return;
-    throw new LinksealError("gate.siblingUnhealthy", `${lost}; nothing was written`, {
-      effect: "none",
-      where: linkId(link),
-      next: `linkseal rotation show ${this.#parts.group.name}`,
-    });
+    throw new LinksealError(
+      "gate.siblingUnhealthy",
+      `${bareCauseText(lost)}; nothing was written`,
+      {
+        effect: "none",
+        where: linkId(link),
+        next: `linkseal rotation show ${this.#parts.group.name}`,
+      },
+    );
   }
 
   /** A router that has just booted is dark until its MKA is up, and may be slow to validate. */
@@ -266,7 +272,7 @@ export class Conductor {
     if (taken.next === "done" && moved) await this.#bind(campaign, taken, link);
     if (moved || isMarked(campaign, next)) {
       await this.#parts.write({ kind: "campaign", campaign: next });
-    } else if (next.because !== campaign.because) this.#parts.note(next);
+    } else if (!sameReason(next.reason, campaign.reason)) this.#parts.note(next);
     // The time for taking a key back begins when that was decided.
     if (next.aborted && !campaign.aborted) this.#scout.entered();
     if (!moved) return;
@@ -277,7 +283,7 @@ export class Conductor {
     }
     // A new attempt, perhaps after a person mended the router: what failed before may work now.
     if (campaign.state === "gated") this.#effects.forgetFailures();
-    const text = `${linkId(link)}: ${campaign.state} -> ${next.state}: ${taken.because}`;
+    const text = `${linkId(link)}: ${campaign.state} -> ${next.state}: ${reasonText(taken.reason)}`;
     this.#log("info", "campaign-step", text);
   }
 

@@ -23,6 +23,7 @@ import {
 import { commitLost } from "../../model/commit-lost.ts";
 import { type Desired, type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
 import { drainOf, seenLit } from "../../model/link-view.ts";
+import type { Cause } from "../../model/reason.ts";
 import {
   type Direction,
   directionOf,
@@ -83,7 +84,7 @@ export class Effects {
   readonly #parts: EffectParts;
   /** Validated on the candidate, for a far end that moves first. */
   #prepared: { readonly what: string; readonly transaction: Transaction } | undefined;
-  #refused: { readonly what: string; readonly text: string } | undefined;
+  #refused: { readonly what: string; readonly cause: Cause } | undefined;
   /** The last change that the router accepted, until looks have judged it. */
   #accepted: { readonly what: ActionKind; readonly at: Instant } | undefined;
   #changedAt: Instant | undefined;
@@ -111,7 +112,7 @@ export class Effects {
   /** What waits for another key, of a campaign that ended, is not what this one needs. */
   replacement(campaign: Campaign): Facts["replacement"] {
     const what = purposeOf(directionOf(campaign.state === "reverting"), campaign);
-    if (this.#refused?.what === what) return { kind: "refused", text: this.#refused.text };
+    if (this.#refused?.what === what) return { kind: "refused", cause: this.#refused.cause };
     return { kind: this.#prepared?.what === what ? "valid" : "absent" };
   }
 
@@ -366,7 +367,8 @@ export class Effects {
 
   #noteRefusal(error: unknown, what: string, link: DesiredLink): void {
     if (!(error instanceof LinksealError) || !isRefusal(error)) throw error;
-    this.#refused = { what, text: error.message };
+    const { code, message: text } = error;
+    this.#refused = { what, cause: { code: "router.refuses", error: code, text } };
     this.#parts.world.log.write("warn", error.code, error.message, { device: link.device });
   }
 

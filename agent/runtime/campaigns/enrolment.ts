@@ -72,7 +72,7 @@ export async function beginEnrolment(
       kind: "enrol",
       links,
       asked,
-      because: "the accepted intent wants these links protected",
+      reason: { code: "begin.unprotected" },
     }),
   };
 }

@@ -7,6 +7,7 @@ import type { CampaignLink } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import type { LinkView } from "../../model/link-view.ts";
 import { waitsTooShort } from "../../model/proof-time.ts";
+import { bareCauseText, causeText } from "../../model/reason-text.ts";
 import type { BoundLink } from "../../rotation/change.ts";
 import { farEndOf } from "../../rotation/facts.ts";
 import { forecast } from "../../rotation/forecast.ts";
@@ -121,7 +122,9 @@ function closedWindow(
     asked.risks.includes("outsideWindow") ||
     acceptsRisk("outsideWindow");
   if (state.kind === "open" || free) return [];
-  return [holding("gate.window", group.name, state.why, `linkseal rotate ${group.name} --now`)];
+  return [
+    holding("gate.window", group.name, causeText(state.why), `linkseal rotate ${group.name} --now`),
+  ];
 }
 
 /** One command accepts them all. */
@@ -210,7 +213,7 @@ async function gateOf(
     windows: undefined,
   });
   if (gate === undefined) return [];
-  const [, code, text = gate] = /^(gate\.[A-Za-z]+): (.*)$/.exec(gate) ?? [];
-  const known = isErrorCode(code) ? code : "gate.stale";
-  return [holding(known, linkId(view.link), text, `linkseal links ${linkId(view.link)}`)];
+  const code = isErrorCode(gate.code) ? gate.code : "gate.stale";
+  const id = linkId(view.link);
+  return [holding(code, id, bareCauseText(gate), `linkseal links ${id}`)];
 }

@@ -1,6 +1,7 @@
 // A rotation that is tried on a simulated twin: what it is asked with, and what it reports.
 
 import type { Campaign, CampaignState, Outcome } from "../../model/campaign.ts";
+import type { Reason } from "../../model/reason.ts";
 import type { Twin } from "./twin.ts";
 
 /** How long a link carried nothing, and on whose side the reason was; in milliseconds. */
@@ -37,6 +38,7 @@ export interface Rehearsal {
       readonly atMs: number;
       readonly state: CampaignState;
       readonly because: string;
+      readonly reason: Reason;
     }[];
   }[];
   /** Frames of the pair that never arrived, as decimal text. */

@@ -4,6 +4,7 @@ import type { CipherSuite } from "#hal/model.ts";
 import { type Drift, standingOf } from "../../compare/plan.ts";
 import type { CampaignLink, Overlap } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
+import { causeText } from "../../model/reason-text.ts";
 import { type BoundLink, changeOf, sameSettings } from "../../rotation/change.ts";
 import { rotationDue } from "../../rotation/policy.ts";
 import { windowAt } from "../../rotation/window.ts";
@@ -157,7 +158,7 @@ function outsideWindow(
     asked?.risks.includes("outsideWindow") === true ||
     acceptsRisk("outsideWindow");
   if (state.kind === "open" || accepted) return undefined;
-  return waiting(state.why, `linkseal rotate ${group.name} --now`, "gate.window");
+  return waiting(causeText(state.why), `linkseal rotate ${group.name} --now`, "gate.window");
 }
 
 async function freeze(
@@ -192,10 +193,10 @@ async function freeze(
     signal,
   );
   const { asked } = accepting;
-  const because = `a newer key waits in the vault (rotate on ${group.rotate.on})`;
+  const reason = { code: "begin.newerKey", on: group.rotate.on } as const;
   return {
     kind: "begin",
-    campaign: newCampaign(parts, { group, kind: "rotate", links, asked, because }),
+    campaign: newCampaign(parts, { group, kind: "rotate", links, asked, reason }),
   };
 }
 
@@ -249,12 +250,12 @@ export function beginChange(
   const links = wanted.map(({ link }) => link);
   const risk = missingRisk(parts, links, ["breakBeforeMake"], { ...accepting, verb });
   if (risk !== undefined) return { kind: "waiting", waiting: risk };
-  const because = "the accepted intent wants other settings";
+  const reason = { code: "begin.settings" } as const;
   const { asked } = accepting;
   const changes = wanted.map((bound) => changeOf(bound));
   return {
     kind: "begin",
-    campaign: newCampaign(parts, { group, kind: "change", links: changes, asked, because }),
+    campaign: newCampaign(parts, { group, kind: "change", links: changes, asked, reason }),
   };
 }
 

@@ -10,13 +10,13 @@ import {
   type Evidence,
   entryOf,
   type Facts,
-  type FarEnd,
   type PortFacts,
   stagedBy,
 } from "../../model/campaign.ts";
 import { deadlineMs } from "../../model/deadline.ts";
 import { type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import { type LinkView, portOf, securedBy } from "../../model/link-view.ts";
+import type { Cause, FarEnd } from "../../model/reason.ts";
 import {
   advanceProof,
   advanceQuiet,
@@ -124,7 +124,7 @@ export class Scout {
   }
 
   /** What was seen of the siblings since the last look that speaks against leaning on them. */
-  siblingDoubt(link: DesiredLink): string | undefined {
+  siblingDoubt(link: DesiredLink): Cause | undefined {
     const { group, lookout } = this.#parts;
     const others = group.links.filter((each) => each.name !== link.name);
     const own = this.#ownCommitOn;

@@ -38,6 +38,8 @@ import {
 } from "../../model/health.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { bgpOf, drainOf } from "../../model/link-view.ts";
+import type { CauseOf, SiblingCause } from "../../model/reason.ts";
+import { reasonText } from "../../model/reason-text.ts";
 import {
   isWarningCode,
   nextFor,
@@ -72,7 +74,7 @@ export class Judge {
   #tracker: Tracker = noWarnings;
   #visible: readonly VisibleWarning[] = [];
   readonly #backups = new BackupWatch();
-  #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
+  #verdicts = new Map<string, Pick<CauseOf<"health.verdict">, "verdict" | "reason">>();
   /** When all of them were judged. */
   #judgedAt: Instant | undefined;
   /** By link: the SAK that was seen last, and when it was seen first. */
@@ -106,23 +108,22 @@ export class Judge {
   alarm(link: DesiredLink): Alarm | undefined {
     const id = linkId(link);
     const judged = this.#verdicts.get(id);
-    if (judged === undefined) return this.#unknown(id, "it has not been judged yet");
+    if (judged === undefined) return this.#unknown(id, { code: "health.notJudged" });
     const sinceMs = this.#parts.world.clock.now() - (this.#judgedAt ?? this.#startedAt);
     if (sinceMs > this.#staleAfterMs) {
-      const text = `it is unknown: it was last judged ${Math.round(sinceMs / 1000)} s ago`;
-      return this.#unknown(id, text);
+      return this.#unknown(id, { code: "health.old", seconds: Math.round(sinceMs / 1000) });
     }
-    const { verdict, why } = judged;
+    const { verdict, reason } = judged;
     if (isKnown(verdict)) return undefined;
-    const text = `it is ${verdict}: ${why}`;
-    return verdict === "unknown" ? this.#unknown(id, text) : { standing: "lost", text };
+    const cause = { code: "health.verdict", verdict, reason } as const;
+    return verdict === "unknown" ? this.#unknown(id, cause) : { standing: "lost", cause };
   }
 
   /** An agent that has just begun is not expected to know. */
-  #unknown(id: string, text: string): Alarm {
+  #unknown(id: string, cause: SiblingCause): Alarm {
     const knownAt = this.#knownAt.get(id) ?? this.#startedAt;
     const isPast = this.#parts.world.clock.now() - knownAt > this.#staleAfterMs;
-    return { standing: isPast ? "lost" : "unsure", text };
+    return { standing: isPast ? "lost" : "unsure", cause };
   }
 
   get #staleAfterMs(): number {
@@ -195,7 +196,10 @@ export class Judge {
   #note(about: string, health: LinkHealth | TunnelHealth): void {
     const before = this.#verdicts.get(about)?.verdict;
     const why = health.reasons[0]?.text ?? "every check holds";
-    this.#verdicts.set(about, { verdict: health.verdict, why });
+    this.#verdicts.set(about, {
+      verdict: health.verdict,
+      reason: health.reasons[0]?.code ?? null,
+    });
     if (before === health.verdict) return;
     const { verdict } = health;
     // Who is told of a bad one is told of its end.
@@ -226,11 +230,11 @@ export class Judge {
     const about = `${group.name}/${campaign.links[campaign.at]?.name ?? ""}`;
     switch (campaign.state) {
       case "held":
-        return [raise("rotation-held", about, campaign.because)];
+        return [raise("rotation-held", about, reasonText(campaign.reason))];
       case "awaitingPeer":
-        return [raise("waiting-for-person", about, campaign.because)];
+        return [raise("waiting-for-person", about, reasonText(campaign.reason))];
       case "gated":
-        return [raise("campaign-waiting", about, campaign.because)];
+        return [raise("campaign-waiting", about, reasonText(campaign.reason))];
       case "queued":
       case "draining":
       case "staging":

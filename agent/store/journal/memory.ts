@@ -3,6 +3,7 @@
 import type { Ckn, KeyRef, TunnelAuth, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Campaign, CampaignState } from "../../model/campaign.ts";
+import type { Reason } from "../../model/reason.ts";
 
 /** The key that a link is known to run on, and how that came to be. */
 export interface Binding {
@@ -24,7 +25,7 @@ export interface Move {
   readonly at: WallTime;
   readonly link: string;
   readonly state: CampaignState;
-  readonly because: string;
+  readonly reason: Reason;
 }
 
 /** A link or tunnel whose traffic was moved away, and by whom. */
@@ -133,32 +134,7 @@ export type JournalRecord =
   | { readonly kind: "pending"; readonly device: string; readonly token: string | null }
   | { readonly kind: "snapshot"; readonly memory: Memory };
 
-const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
-  campaign: true,
-  effect: true,
-  settled: true,
-  operation: true,
-  binding: true,
-  forget: true,
-  forgetTunnel: true,
-  handDrain: true,
-  measured: true,
-  tunnel: true,
-  auth: true,
-  pending: true,
-  snapshot: true,
-};
-
-/**
- * The memory of a journal whose MACs were checked. A kind of its own, such as an accepted loss, or
- * of a later version says nothing about the world.
- */
-export function recollect(entries: readonly { readonly kind: string }[]): Memory {
-  return entries
-    .filter((entry) => Object.hasOwn(kinds, entry.kind))
-    .reduce((memory, entry) => remember(memory, entry as JournalRecord), emptyMemory);
-}
-
+/** Returns the memory after one more record. */
 export function remember(memory: Memory, record: JournalRecord): Memory {
   switch (record.kind) {
     case "campaign":
@@ -206,8 +182,7 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
             : { ...memory.pending, [record.device]: record.token },
       };
     case "snapshot":
-      // One that an earlier version wrote lacks what has joined since.
-      return { ...emptyMemory, ...record.memory };
+      return record.memory;
     case "operation":
       return {
         ...memory,
@@ -264,9 +239,9 @@ function trailOf(memory: Memory, campaign: Campaign): readonly Move[] {
   const isNew = before === undefined || (before.state === "done" && campaign.state === "queued");
   const known = isNew ? [] : (named(memory.trails, campaign.group) ?? []);
   if (!isNew && before.state === campaign.state && before.at === campaign.at) return known;
-  const { since, state, because } = campaign;
+  const { since, state, reason } = campaign;
   const link = campaign.links[campaign.at]?.name ?? "";
-  return [...known, { at: since, link, state, because }].slice(-movesMax);
+  return [...known, { at: since, link, state, reason }].slice(-movesMax);
 }
 
 /** By a name that somebody else chose: `constructor` is no entry of its own. */

@@ -132,22 +132,23 @@ describe("a campaign that begins", () => {
   const world = { clock: { wall: () => wall } } as unknown as World;
   const { links } = campaignOf("queued");
   const kind = "enrol" as const;
+  const reason = { code: "begin.newerKey", on: "age" } as const;
 
   it("by itself is the policy's, under the intent that it serves", () => {
-    const begun = { group, kind, links, asked: undefined, because: "the vault has a newer key" };
+    const begun = { group, kind, links, asked: undefined, reason };
     expect(newCampaign({ world, intent: 7 }, begun)).toEqual({
       ...noMarks,
       ...{ group: "erd-demo", kind, links, at: 0, state: "queued", since: wall, intent: 7 },
-      ...{ because: "the vault has a newer key", heldFrom: undefined, retire: "afterProof" },
+      ...{ reason, heldFrom: undefined, retire: "afterProof" },
       ...{ urgency: "planned", risks: [], origin: "policy", by: "intent 7" },
     });
   });
 
   it("by hand is the operator's, with what they accepted", () => {
     const wish = asked({ risks: ["noDrain"], urgency: "emergency" });
-    const begun = { group, kind, links, asked: wish, because: "the vault has a newer key" };
+    const begun = { group, kind, links, asked: wish, reason };
     expect(newCampaign({ world, intent: 7 }, begun)).toMatchObject({
-      ...{ because: "asked for", urgency: "emergency", risks: ["noDrain"] },
+      ...{ reason: { code: "begin.asked" }, urgency: "emergency", risks: ["noDrain"] },
       ...{ origin: "operator", by: "somebody" },
     });
   });

@@ -254,9 +254,9 @@ describe("a link that is done", () => {
 describe("what failed before", () => {
   const lostTwice = async (from: CampaignState): Promise<number | undefined> => {
     const bench = new ConductorBench();
-    const same = rotation({ state: from }).because;
+    const { reason } = rotation({ state: from });
     const conductor = bench.conductor(
-      stepTo(from, { action: "drain", because: same }),
+      stepTo(from, { action: "drain", reason }),
       stepTo("restoring"),
       stepTo("restoring"),
     );

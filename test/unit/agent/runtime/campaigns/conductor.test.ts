@@ -59,7 +59,11 @@ describe("a turn", () => {
     const bench = new ConductorBench();
     bench.delays.look = 250;
     await bench.turn(bench.conductor(stepTo("staged", { mark: { told: true } })), rotation());
-    const campaign = rotation({ told: true, state: "staged", because: "so" });
+    const campaign = rotation({
+      told: true,
+      state: "staged",
+      reason: { code: "recorded", text: "so" },
+    });
     expect(bench.records).toEqual([
       { kind: "campaign", campaign: { ...campaign, since: (wall + 250) as WallTime } },
     ]);
@@ -303,11 +307,11 @@ describe("what a step leaves in the journal", () => {
   };
 
   it("is nothing where nothing has changed, and no note either", async () => {
-    const same = stepTo("gated", { because: rotation().because });
+    const same = stepTo("gated", { reason: rotation().reason });
     expect(await words(rotation(), same)).toEqual(["took test.row"]);
   });
 
-  it("is a note for the operator where only the sentence is new", async () => {
+  it("is a note for the operator where only the reason is new", async () => {
     expect(await words(rotation(), stepTo("gated"))).toEqual(["took test.row", "so"]);
   });
 

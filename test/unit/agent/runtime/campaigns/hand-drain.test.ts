@@ -18,8 +18,11 @@ import { at, clearPort, linkNamed, settings } from "../../../kit/view-kit.ts";
 
 const id = "erd-demo/primary";
 const down: Partial<MacsecPort> = { linkUp: known(false, at(0)) };
-const lost: Alarm = { standing: "lost", text: "frames fail their check" };
-const unsure: Alarm = { standing: "unsure", text: "nobody can say" };
+const lost: Alarm = {
+  standing: "lost",
+  cause: { code: "health.verdict", verdict: "degraded", reason: "link-down" },
+};
+const unsure: Alarm = { standing: "unsure", cause: { code: "health.notJudged" } };
 
 /** Both links pass frames under the key that they are bound to. */
 class Bench extends ConductorBench {
@@ -112,14 +115,14 @@ describe("a drain by hand", () => {
       (bench) => {
         bench.alarm = lost;
       },
-      "secondary is not carrying: frames fail their check",
+      "secondary is not carrying: it is degraded (link-down)",
     ],
     [
       "nobody can say of the other link",
       (bench) => {
         bench.alarm = unsure;
       },
-      "secondary is not carrying: nobody can say",
+      "secondary is not carrying: it has not been evaluated yet",
     ],
     ["it is drained already", (bench) => bench.drained.add("primary"), "it is drained already"],
     [
@@ -129,13 +132,13 @@ describe("a drain by hand", () => {
       },
       "gate.siblingUnhealthy: secondary is not carrying",
     ],
-    ["its BGP is down", (bench) => bench.routeless.add("primary"), "BGP is not up on this link"],
+    ["its BGP is down", (bench) => bench.routeless.add("primary"), "BGP is not up on the link"],
     [
       "a commit waits on its router",
       (bench) => {
         bench.commitPending = true;
       },
-      "another commit is pending on the router",
+      "a commit is pending on the router",
     ],
   ];
   it.each(refusals)("is refused where %s, and nothing is written", async (_name, spoil, text) => {
@@ -161,7 +164,7 @@ describe("a drain by hand", () => {
   it("is refused for a link that is none of the group", async () => {
     const bench = new Bench();
     const stranger = { ...bench.link, name: "tertiary" };
-    expect((await bench.kept(stranger)).message).toContain("the link cannot be read");
+    expect((await bench.kept(stranger)).message).toContain("the router cannot be read");
   });
 
   it("is not made where the other link is lost while it is prepared", async () => {

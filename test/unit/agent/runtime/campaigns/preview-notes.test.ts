@@ -184,7 +184,7 @@ describe("what is in the way", () => {
     const bench = await ready();
     bench.commitPending = true;
     expect(notesOf(await bench.preview(asked({ links: ["primary"] })))).toEqual([
-      "gate.stale erd-demo/primary: another commit is pending on the router -> " +
+      "gate.stale erd-demo/primary: a commit is pending on the router -> " +
         "linkseal links erd-demo/primary",
     ]);
     bench.commitPending = false;
@@ -215,7 +215,7 @@ describe("what is in the way", () => {
     const settings = { ...bench.linkOf("primary").settings, includeSci: false };
     bench.rebind("primary", { settings });
     expect(notesOf(await bench.preview(asked({ links: ["primary"] })))[0]).toContain(
-      "includeSci of the port is true where false was accepted: mend that first",
+      "includeSci of the port is true where false was accepted: correct that first",
     );
   });
 });

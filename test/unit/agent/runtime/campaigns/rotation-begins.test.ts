@@ -42,7 +42,7 @@ describe("a rotation that a policy begins", () => {
     const campaign = await bench.rotating();
     expect(campaign).toMatchObject({
       ...{ group: "erd-demo", kind: "rotate", at: 0, state: "queued", intent: 2 },
-      ...{ origin: "policy", because: "a newer key waits in the vault (rotate on vaultVersion)" },
+      ...{ origin: "policy", reason: { code: "begin.newerKey", on: "vaultVersion" } },
     });
     const [version] = bench.store.versions("erd-demo-1-cak").slice(-1);
     expect(campaign.links).toEqual([
@@ -267,7 +267,7 @@ describe("a change of settings", () => {
     expect(wordsOf(bench.change())).toBe("change primary");
     const beginning = bench.change();
     expect(beginning).toMatchObject({
-      campaign: { because: "the accepted intent wants other settings", origin: "policy" },
+      campaign: { reason: { code: "begin.settings" }, origin: "policy" },
     });
     accepted(bench, "secondary");
     expect(wordsOf(bench.change())).toBe("change secondary primary");
