@@ -35,25 +35,25 @@ export interface CampaignLink {
   readonly name: string;
   readonly device: string;
   readonly port: PortName;
-  /** As before the campaign; undefined = no key and MACsec off. Frozen when it is queued. */
+  /** The state before the campaign, frozen when it is queued; undefined = MACsec off. */
   readonly old: { readonly key: KeyRef; readonly settings: WantedSettings } | undefined;
-  /** For `change` the key is the old one. */
+  /** The state after it; a `change` keeps the key. */
   readonly new: { readonly key: KeyRef; readonly settings: WantedSettings };
   /** Creation time of the new CAK version. */
   readonly created: WallTime;
-  /** Of the new CAK version; undefined = the vault does not tell. */
+  /** The generation of the new CAK version; undefined = the vault does not report it. */
   readonly generation: number | undefined;
   readonly overlap: Overlap;
   readonly outcome: Outcome | undefined;
 }
 
-/** What the journal remembers of the link under way (design section 5, "Words"). */
+/** The marks in the journal of the link under way. */
 export interface Marks {
   /** A put was sent, or the person was asked: the far end may know the new key. */
   readonly told: boolean;
   /** The operator said `proceed`. */
   readonly asked: boolean;
-  /** The operator said that the far end was changed, where nobody can see it. */
+  /** The operator sent that the far end was changed, where the agent cannot read it. */
   readonly claimed: boolean;
   readonly proved: boolean;
   /** The first pass of `afterSoak` is over. */
@@ -63,9 +63,9 @@ export interface Marks {
   /** The port was shut for a key change or by undoing one, or is about to be. */
   readonly shut: boolean;
   readonly goal: "forward" | "revert";
-  /** Of the confirmed commit that staged the new key. */
+  /** The token of the confirmed commit that staged the new key. */
   readonly token: string | undefined;
-  /** Of the attempt before it: a slow router may carry it out after the next one. */
+  /** The token of the attempt before it, which a slow router may carry out after the next one. */
   readonly earlierToken: string | undefined;
   /** The SAK that was in use when the old key was taken away. */
   readonly oldSak: string | undefined;
@@ -85,11 +85,11 @@ export const noMarks: Marks = {
   oldSak: undefined,
 };
 
-/** What the journal holds of a campaign; every field survives a crash. */
+/** The record of a campaign in the journal; every field survives a crash. */
 export interface Campaign extends Marks {
   readonly group: string;
   readonly kind: CampaignKind;
-  /** In the order in which they are taken. */
+  /** The links in the order in which they are taken. */
   readonly links: readonly CampaignLink[];
   /** Index of the link under way. */
   readonly at: number;
@@ -114,7 +114,7 @@ export function stagedBy({ token, earlierToken }: Campaign): readonly string[] {
 }
 
 export interface PortFacts {
-  /** What the port holds of this campaign; `old` of an enrolment is a bare port. */
+  /** The keys of this campaign on the port; `old` of an enrolment is a bare port. */
   readonly keys: PortKeys;
   readonly pending: "none" | "ours" | "foreign";
   /**
@@ -126,7 +126,7 @@ export interface PortFacts {
   readonly darkness: "none" | "brief" | "lasting";
   /** The new key is the primary one, on a platform that tells them apart. */
   readonly promoted: boolean;
-  /** What the device is told to do with the traffic of this port. */
+  /** Whether the device is set to move the traffic of this port away. */
   readonly drain: "off" | "on";
   readonly admin: "up" | "down";
 }
@@ -140,7 +140,7 @@ export interface Facts {
   /** undefined = not readable now. */
   readonly port: PortFacts | undefined;
   readonly far: FarEnd;
-  /** `unsure` = nobody can say just now: nothing is taken beside it, and nothing is given up. */
+  /** `unsure` = not known now: nothing is taken beside it, and nothing is given up. */
   readonly sibling: "carrying" | "unsure" | "lost";
   /** Why an effect that takes may not run now; undefined = every gate holds. */
   readonly closedGate: Cause | undefined;
@@ -197,14 +197,14 @@ export interface Step {
   readonly row: string;
   readonly next: CampaignState;
   readonly action: ActionKind | undefined;
-  /** For the journal and for the operator. */
+  /** Why the step is taken, for the journal and for the operator. */
   readonly reason: Reason;
   readonly mark: Partial<Omit<Marks, "token" | "earlierToken" | "oldSak">> & {
     readonly outcome?: Outcome;
   };
 }
 
-/** What a row and a guard may look at. */
+/** All that a row and a guard may read. */
 export interface Context {
   readonly campaign: Campaign;
   readonly link: CampaignLink;

@@ -23,7 +23,7 @@ export type PlainCode = PlainRow | `${RowState}.${keyof typeof sharedRows}`;
 /** The name of a row whose sentence depends on a cause below it. */
 export type CausedCode = CausedRow | `${RowState}.${keyof typeof sharedCausedRows}`;
 
-/** What operators sent to a campaign. */
+/** The commands of operators to a campaign. */
 type OperatorCode = "operator.proceed" | "operator.resume" | "operator.revert" | "operator.abandon";
 
 /** Why a campaign is where it is. */
@@ -39,7 +39,7 @@ export type Reason =
   /** What an earlier version, or a later one, wrote as a sentence. */
   | { readonly code: "recorded"; readonly text: string };
 
-/** What both ends of the link hold; `unread` = the router cannot be read. */
+/** The keys at both ends of the link; `unread` = the router cannot be read. */
 export interface EndsCause {
   readonly code: "ends.are";
   readonly keys: PortKeys | "unread";
@@ -93,7 +93,7 @@ export type PlainCause =
   | "rates.unread"
   | "link.drainedAlready";
 
-/** What a gate says that is closed. */
+/** The precondition that is not met. */
 export type GateCause =
   | { readonly code: "gate.siblingUnhealthy"; readonly sibling: string; readonly cause: Cause }
   | { readonly code: "gate.stale"; readonly cause: { readonly code: PlainCause } }

@@ -38,7 +38,7 @@ export type CampaignShape = Readonly<{
     readonly because: string;
     readonly reason: Reason;
   }[];
-  /** What is left, but for the time that a person takes; null = nobody can tell. */
+  /** The time that is left, but for what a person takes, in milliseconds; null = not known. */
   restMs: Estimate | null;
 }>;
 

@@ -24,7 +24,7 @@ import { bothEnds } from "./rows-shared.ts";
 import { staged, staging } from "./rows-staging.ts";
 import { switching } from "./rows-switching.ts";
 
-/** Every row of design section 5; the first one that fits is taken. */
+/** The rows of each state; the first one that fits is taken. */
 export const table: Table = {
   queued,
   gated,
@@ -86,7 +86,7 @@ function shutMark({ campaign, facts, port }: Context, action: ActionKind | undef
   if (facts.shutsFirst && keyActions.includes(action)) return { shut: true };
   // A person may have opened, since the commit, the port to which undoing it goes back.
   if (action === "rollBack" && port?.admin === "up") return { shut: true };
-  // What is pending would go back to the shut port.
+  // A pending commit would go back to the shut port.
   return campaign.shut && port?.admin === "up" && port.pending === "none" ? { shut: false } : {};
 }
 

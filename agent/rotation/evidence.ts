@@ -96,7 +96,7 @@ export function advanceProof(
 
 /**
  * Counters that stood still may have been frozen: what they held back and tell at once passed under
- * nobody knows which key, so counting begins where they first move.
+ * an unknown key, so counting begins where they first move.
  */
 function awoken(run: Run, from: MacsecFrames, seen: MacsecFrames): Run {
   const { rx, tx } = run.awake ?? { rx: false, tx: false };
@@ -185,7 +185,7 @@ export function steadyOf(run: Run, soakMs: number, now: Instant): Evidence {
   return heldFor(run, soakMs, now, "carrying.settles");
 }
 
-/** What keeps a link from counting as carrying again; probes before `since` say nothing. */
+/** Returns why a link does not count as carrying again; probes before `since` do not count. */
 export function steadyGap(
   view: LinkView,
   port: PortFacts | undefined,
@@ -214,8 +214,8 @@ const quietPps = 100;
 const quietShare = 0.01;
 
 /**
- * Design section 5, "Drained": below 1 % of the line and 100 packets/s, and no best path over the
- * link.
+ * Continues or restarts the quiet samples: below 1 % of the line and 100 packets/s, and no best
+ * path over the link.
  */
 export function advanceQuiet(
   run: QuietRun | undefined,

@@ -19,9 +19,9 @@ export interface Moved {
   readonly to: "new" | "old";
 }
 
-/** What only the conductor knows of a port. */
+/** The part of a port that only the conductor knows. */
 export interface PortHistory {
-  /** When the far end was first seen where the campaign sends it. */
+  /** When the far end was first observed where the campaign sends it. */
   readonly moved: Moved | undefined;
   readonly pending: PortFacts["pending"];
   /** Since when it is dark with light on the fibre; undefined = it is not. */

@@ -1,4 +1,4 @@
-// What holds back every effect that takes (design section 5, "Gates").
+// The preconditions of every disruptive effect.
 
 import { strongValue, type WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -12,12 +12,12 @@ import { windowAt } from "./window.ts";
 export interface GateInput {
   readonly view: LinkView;
   readonly far: FarEnd;
-  /** What the router must be set to before and after; undefined = the campaign changes it. */
+  /** The settings of the router before and after; undefined = the campaign changes them. */
   readonly accepted: WantedSettings | undefined;
   readonly siblings: readonly Sibling[];
   /**
-   * Before it this link must still carry; afterwards it may be dark by our own doing. On the way
-   * back a link that carries by its new key alone is brought the old one again.
+   * Before it this link must still carry; afterwards it may be dark by our own doing. A link that
+   * goes back and carries by its new key alone is brought the old one again (`bringingBack`).
    */
   readonly phase: "beforeDrain" | "begun" | "goingBack" | "bringingBack";
   readonly ownPath: "elsewhere" | "overThisLink" | "unknown";

@@ -72,7 +72,7 @@ export const gated: readonly Row[] = [
     when: (context) => {
       const { campaign, facts, port } = context;
       if (!isManual(context) || campaign.asked || goesBack(context)) return false;
-      // What a pending commit may still take away is nothing to point a far end at.
+      // A person is not asked to use a key that a pending commit may still take away.
       if (port?.pending !== "none" || facts.far !== "old") return false;
       return port.keys === (breaksFirst(context) ? "old" : "both");
     },

@@ -9,8 +9,8 @@ const farMayBeNew = ({ facts }: Context): boolean =>
   facts.far === "new" || facts.far === "updating";
 
 /**
- * The staged key is gone again: somebody has typed since, and what the commit goes back to may be
- * older than the key that they put back.
+ * The staged key is gone again: a person has typed since, and the state that the commit goes back
+ * to may be older than the key that this person put back.
  */
 const isOvertaken = ({ port }: Context): boolean =>
   port?.keys === "old" || (port?.keys === "else" && port.carriedBy === "old");
@@ -34,7 +34,7 @@ export function openFirst(state: CampaignState): Row {
   };
 }
 
-/** Rule 3: with the sibling lost, a usable link gets its traffic back before anything else. */
+/** A usable link gets its traffic back before anything else where the sibling is lost. */
 export function giveBack(state: CampaignState): Row {
   return {
     name: `${state}.giveBack`,
@@ -70,7 +70,7 @@ export function parkingRows(state: CampaignState): readonly Row[] {
   ];
 }
 
-/** A commit of somebody else would take ours along when it reverts. */
+/** A commit of another client would take ours along when it reverts. */
 export function foreignCommit(state: CampaignState): readonly Row[] {
   return [
     {
@@ -107,7 +107,7 @@ export function takenBack({ facts, port }: Context): Cause {
 /** Why the router did not take a change: its refusal, or what keeps the change back. */
 export const whyRefused = (context: Context): Cause => refusal(context) ?? takenBack(context);
 
-/** What both ends of the link hold. */
+/** Returns what both ends of the link hold. */
 export function bothEnds(port: PortFacts | undefined, far: FarEnd): EndsCause {
   return { code: "ends.are", keys: port?.keys ?? "unread", far };
 }

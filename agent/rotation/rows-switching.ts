@@ -102,7 +102,7 @@ const isReady = (context: Context): boolean =>
 
 const farStillOld: readonly Row[] = [
   {
-    // Nobody may be told to point the far end at a key that the router does not hold.
+    // A person must not be asked to point the far end at a key that the router does not hold.
     name: "switching.newKeyGone",
     when: (context) => !breaksFirst(context) && context.port?.keys === "old",
     next: "gated",

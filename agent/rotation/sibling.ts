@@ -9,10 +9,10 @@ import { type Memory, named } from "../store/journal/memory.ts";
 import { carryGap } from "./facts.ts";
 import { lateTaker, untilOf } from "./late.ts";
 
-/** `unsure`: nobody can say just now, so nothing is taken beside it and nothing is given up. */
+/** `unsure`: it is not known now, so nothing is taken beside it and nothing is given up. */
 type Standing = "carrying" | "unsure" | "lost";
 
-/** What health says against leaning on a link. */
+/** The objection of the health evaluator to relying on a link. */
 export interface Alarm {
   readonly standing: Exclude<Standing, "carrying">;
   readonly cause: SiblingCause;

@@ -8,7 +8,7 @@ export type OperatorVerb = "proceed" | "resume" | "revert" | "abandon";
 
 export interface Said {
   readonly verb: OperatorVerb;
-  /** With `proceed`: the person says that the far end was changed already. */
+  /** The far end was changed already, for `proceed`. */
   readonly farEndDone: boolean;
 }
 
@@ -37,7 +37,7 @@ export function command(
   const reason: Reason = { code: `operator.${said.verb}`, by: said.by };
   switch (said.verb) {
     case "proceed":
-      // Where nobody sees the far end, the word comes while the person changes it.
+      // Where the agent cannot read the far end, `proceed` comes while the person changes it.
       if (campaign.state === "switching" && said.farEndDone) {
         return { kind: "accepted", campaign: { ...campaign, reason, claimed: true } };
       }
@@ -107,7 +107,7 @@ function revert(
   );
   return to(campaign, "gated", reason, at, {
     ...noMarks,
-    // What was sent under them may still land.
+    // A change that was sent under them may still arrive.
     token: campaign.token,
     earlierToken: campaign.earlierToken,
     links,

@@ -23,7 +23,8 @@ const chunkMs = 16 * dayMs;
 
 /**
  * Open while the wall clock of a window's zone shows a time inside it: an hour that the clock skips
- * does not open, one that it shows twice opens twice. Without windows only a freeze closes.
+ * does not open, one that it shows twice opens twice. Only a freeze closes where there are no
+ * windows.
  */
 export function windowAt(
   windows: readonly Window[],
@@ -87,7 +88,7 @@ function nextOpen(
     );
     const end = Math.min(at + chunkMs, frost);
     const [first] = openBetween(windows, at, end);
-    // What is open for a whole chunk is open until something freezes it.
+    // A window that is open for a whole chunk is open until something freezes it.
     if (first !== undefined) return first.until < end ? first : { from: first.from, until: frost };
     at = end;
   }

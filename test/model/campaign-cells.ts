@@ -159,7 +159,7 @@ const shapes: readonly Shape[] = [
 
 const markNames = ["told", "asked", "soaked", "aborted", "shut"] as const;
 
-/** A campaign in this state whose marks are chosen once somebody asks for them. */
+/** A campaign in this state whose marks are chosen when a row reads them. */
 export function campaignCell(choices: Choices, state: Campaign["state"]): Campaign {
   const [kind, overlap] = choices.choose(shapes);
   const plain = campaignOf(state, { kind }, overlap);

@@ -266,7 +266,7 @@ export class Events {
       ["cut", "the fibre is cut"],
       ["siblingCut", "the sibling's fibre is cut"],
       ["siblingDrained", "a person drains the sibling"],
-      ["siblingUnsure", "nobody can judge the sibling"],
+      ["siblingUnsure", "the sibling cannot be judged"],
       ["routerUnseen", "the router does not answer"],
       ["farUnseen", "the far end does not answer"],
       ["windowShut", "the window shuts"],

@@ -34,7 +34,7 @@ export interface BeginParts {
 /** Why links that want a campaign get none, and the command that goes on from there. */
 export interface Waiting {
   readonly code: string;
-  /** As what a command that asked for it is refused. */
+  /** The error code of a command that asked for it. */
   readonly refusal: ErrorCode;
   readonly text: string;
   readonly next: string;
@@ -45,7 +45,7 @@ export type Beginning =
   | { readonly kind: "waiting"; readonly waiting: Waiting }
   | { readonly kind: "begin"; readonly campaign: Campaign };
 
-/** What an operator asks for. */
+/** The request of an operator. */
 export interface Asked {
   readonly by: string;
   readonly risks: readonly RiskName[];
@@ -61,7 +61,7 @@ export interface Accepting {
   readonly verb: string;
 }
 
-/** The risks that these links need and nobody accepted. */
+/** Returns the risks that these links need and that are not accepted. */
 export function missingRisks(
   { lookout }: Pick<BeginParts, "lookout">,
   links: readonly DesiredLink[],
@@ -86,7 +86,7 @@ export function missingRisk(
   return {
     code: "campaign-waiting",
     refusal: "gate.riskNotAccepted",
-    text: `nobody accepted the risk ${missing}: ${riskMeanings[missing]}`,
+    text: `the risk ${missing} is not accepted: ${riskMeanings[missing]}`,
     next: `${verb} --accept-risk=${missing}`,
   };
 }

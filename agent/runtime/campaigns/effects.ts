@@ -45,8 +45,8 @@ export interface EffectParts {
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly write: (record: JournalRecord) => Promise<void>;
   /**
-   * By `group/link`: until when a put whose end was not seen may still land; outlives the
-   * conductor.
+   * The time, by `group/link`, until which a put whose end was not observed may still arrive; it
+   * outlives the conductor.
    */
   readonly graces: Map<string, Instant>;
 }
@@ -56,7 +56,7 @@ export interface Task {
   readonly action: ActionKind;
   readonly link: DesiredLink;
   readonly campaign: Campaign;
-  /** As the step was decided on. */
+  /** The port as it was when the step was decided. */
   readonly port: PortFacts | undefined;
   /** Throws, right before a write that takes the link away, what has changed since the look. */
   readonly recheck: () => void;
@@ -103,7 +103,7 @@ export class Effects {
     return this.#changedAt !== undefined && now - this.#changedAt <= keptMs;
   }
 
-  /** What failed before is tried again. */
+  /** Forgets refusals and lost commits, so that they are tried again. */
   forgetFailures(): void {
     this.#refused = undefined;
     this.#lostCommits = 0;
@@ -302,7 +302,7 @@ export class Effects {
     await write({ kind: "measured", what: `commit ${place}`, ms: at - begun });
   }
 
-  /** What this change would do to its link if it were carried out late; undefined = no harm. */
+  /** Returns how this change would harm its link if it were carried out late; undefined = not. */
   #lateOf({ link, campaign }: Applied, change: DeviceChange): Late | undefined {
     const { world, lookout } = this.#parts;
     const harm = harmOf(change, campaign === undefined ? undefined : entryOf(campaign));
@@ -379,7 +379,7 @@ export class Effects {
     if (prepared !== undefined) await this.#discard(prepared, link, signal);
   }
 
-  /** What is not applied after all must not wait on the candidate either. */
+  /** Discards a transaction that is not applied after all, so that it does not wait. */
   async #orDiscard<T>(
     transaction: Transaction,
     link: DesiredLink,
@@ -434,7 +434,7 @@ export class Effects {
     await write({ kind: "effect", place, what: action, token: key.cakSecretId });
     recheck();
     const sci = settings.includeSci ? "on" : "off";
-    // A key of neither was put there by somebody since the look, and is theirs to explain.
+    // Any other key was put there by another client since the observation, and stays.
     const over = [entry.old?.key, entry.new.key];
     const want = { key, suite: settings.suite, sci, admin: "up", over } as const;
     const accepted = async (operation: string): Promise<void> => {
@@ -484,7 +484,7 @@ function notTheServer(error: unknown): false {
   return false;
 }
 
-/** What is known to have done nothing comes no more; any other failure leaves it written down. */
+/** Settles a change that is known to have done nothing; any other failure keeps its record. */
 async function unlessUndone(settle: () => Promise<void>, f: () => Promise<void>): Promise<void> {
   try {
     await f();

@@ -68,7 +68,7 @@ export class HandDrains {
     await this.#effects.traffic("drain", { link, recheck }, signal);
   }
 
-  /** Gives the traffic back, whoever moved it away. */
+  /** Gives the traffic back, also where a person moved it away on the router. */
   async undrain(link: DesiredLink, signal: AbortSignal): Promise<void> {
     await this.#effects.traffic("restore", { link, recheck: () => undefined }, signal);
     await noteGivenBack(this.#parts.write, linkId(link));
@@ -178,7 +178,7 @@ export class HandDrains {
     }
     return closedGate({
       view,
-      // The far end is not touched, so how it is set keeps nobody from draining.
+      // The far end is not touched, so its settings do not keep a link from being drained.
       far: "either",
       accepted: undefined,
       siblings,

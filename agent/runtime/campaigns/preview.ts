@@ -21,7 +21,7 @@ import { isNewer, rotatable, rotated, rotationRisks } from "./rotation.ts";
 
 export interface PreviewParts extends BeginParts, Pick<OwnPathParts, "ownAddresses"> {
   readonly acceptsRisk: (risk: RiskName) => boolean;
-  /** What health says against leaning on a link; undefined = nothing. */
+  /** The objection of the health evaluator to relying on a link; undefined = none. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
 
@@ -61,7 +61,7 @@ export async function previewRotation(
 }
 
 const unreached = ({ link }: BoundLink): string =>
-  `${link.device} was not reached yet, so nobody knows how it holds keys`;
+  `${link.device} was not reached yet, so it is not known how it holds keys`;
 
 function holding(code: NonNullable<Note["code"]>, about: string, text: string, next: string): Note {
   return { code, about, text, next };
@@ -139,7 +139,7 @@ function risksOf(
   const missing = missingRisks(parts, meant, rotationRisks(group, links), { asked, acceptsRisk });
   const next = `linkseal rotate ${group.name} --accept-risk=${missing.join(",")}`;
   return missing.map((risk) =>
-    holding("gate.riskNotAccepted", group.name, `nobody accepted the risk ${risk}`, next),
+    holding("gate.riskNotAccepted", group.name, `the risk ${risk} is not accepted`, next),
   );
 }
 

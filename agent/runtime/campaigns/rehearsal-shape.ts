@@ -16,7 +16,7 @@ export interface RehearsalOptions {
   /** The group, or one link of it. */
   readonly target: string;
   readonly urgency: Campaign["urgency"];
-  /** From a request to the person at the far end until that person has acted; absent = a minute. */
+  /** The time that the person at the far end takes to act, in milliseconds; absent = a minute. */
   readonly personMs?: number;
   /** Ends it early: the caller, which has a clock, bounds the real time. */
   readonly stop: AbortSignal;

@@ -104,7 +104,7 @@ export async function beginRotation(
   );
 }
 
-/** What a policy began and somebody or something took back is not begun again by itself. */
+/** A rotation that a policy began and that was taken back is not begun again by itself. */
 function triedBefore(
   { memory }: BeginParts,
   group: DesiredGroup,
@@ -172,7 +172,7 @@ async function freeze(
   for (const each of wanted) {
     const entry = rotated(parts, each);
     if (entry === undefined) {
-      const text = `${each.link.device} was not reached yet, so nobody knows how it holds keys`;
+      const text = `${each.link.device} was not reached yet, so it is not known how it holds keys`;
       return waiting(text, "linkseal status", "gate.stale");
     }
     links.push(entry);
@@ -275,7 +275,7 @@ function wantsChange(
   if (ended) return false;
   const { lookout, memory } = parts;
   const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
-  // What the driver mends without interrupting the port needs no campaign.
+  // A drift that the driver repairs without interrupting the port needs no campaign.
   return standing.kind === "managed" && standing.drift.some((drift) => !isHitless(drift));
 }
 

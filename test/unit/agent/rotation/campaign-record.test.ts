@@ -323,7 +323,7 @@ describe("an abandoned campaign", () => {
       earlierToken: "s",
       heldFrom: "staged",
     } as const;
-    // What was sent under them may still land.
+    // A change that was sent under them may still arrive.
     const tokens = { token: "t", earlierToken: "s" };
     const reopened = say(abandoned(marks), "revert", { ...calmPort, keys: "both" });
     expect(reopened).toMatchObject({

@@ -161,7 +161,7 @@ tells("rotate", "breakBeforeMake", [
   ["draining.newAlone", {}, { ...port({ keys: "new" }), drained: held, ...manual }],
 ]);
 
-// What looks the same from both settings is nothing to ask a person for.
+// A person is not asked for a change that both settings already show.
 tells("change", "breakBeforeMake", [
   ["draining.farNew", {}, { ...port({ keys: "new" }), drained: held, far: "either" }],
   ["draining.breaks", {}, { ...manual, drained: held, far: "either" }],

@@ -211,7 +211,7 @@ describe("the proof of a key (P3)", () => {
     expect(run.broken).toBeUndefined();
   });
 
-  it("is broken by either counter that falls, and by none that nobody counts", () => {
+  it("is broken by either counter that falls, and not by one that is not counted", () => {
     for (const over of [counted(999n, 1_000n), counted(1_000n, 999n)]) {
       const run = advanceProof(undefined, good(), wanted, "new", now);
       expect(advanceProof(run, good(over), wanted, "new", now).broken).toEqual({

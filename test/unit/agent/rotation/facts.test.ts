@@ -145,7 +145,7 @@ describe("the port", () => {
     expect([since(undefined), since(19_999), since(2_000)]).toEqual(["none", "brief", "lasting"]);
   });
 
-  it("tells a port that is shut, and one whose state nobody knows, from an open one", () => {
+  it("tells a port that is shut, and one whose state is not known, from an open one", () => {
     const admin = (reading: MacsecPort["admin"]) =>
       portFacts(viewOf(stateOf(clearPort({ admin: reading }))), enrol, quiet)?.admin;
     expect(admin(known("up", now))).toBe("up");
@@ -191,7 +191,7 @@ describe("the port of a change", () => {
   const cells: readonly (readonly [string, Partial<MacsecSettings>, object])[] = [
     ["as before", {}, { keys: "old", carriedBy: "old" }],
     ["as wanted", { keyServerPriority: 20 }, { keys: "new", carriedBy: "new" }],
-    ["as nobody wants it", { keyServerPriority: 30 }, { keys: "else" }],
+    ["as the config does not want it", { keyServerPriority: 30 }, { keys: "else" }],
   ];
   it.each([
     ["another key", [foreign]],
@@ -304,7 +304,7 @@ describe("a sibling", () => {
       "sibling.farEndMoved",
     ],
     ["clear although it has a key", viewOf(stateOf(clearPort())), true, "sibling.unsecured"],
-    ["protected by nobody's key", protectedLink, false, "sibling.foreignMacsec"],
+    ["protected by a key of no campaign", protectedLink, false, "sibling.foreignMacsec"],
     [
       "should-secure",
       viewOf(
@@ -340,20 +340,20 @@ describe("a sibling", () => {
     ],
     ["unreadable", viewOf(undefined), false, "sibling.unread"],
     [
-      "clear with keys that nobody can read",
+      "clear with unreadable keys",
       viewOf(stateOf(clearPort({ keys: unread }))),
       false,
       "sibling.foreignMacsec",
     ],
     ["without its port", viewOf(stateOf(clearPort({ port: "et-9" }))), false, "sibling.unread"],
     [
-      "with a control plane that nobody can read",
+      "with an unreadable control plane",
       viewOf(stateOf(clearPort(), { control: unread })),
       false,
       "sibling.commitPending",
     ],
     [
-      "clear with a far end that nobody can read",
+      "clear with an unreadable far end",
       viewOf(stateOf(clearPort()), { peer: undefined }),
       false,
       undefined,
@@ -365,13 +365,13 @@ describe("a sibling", () => {
       "sibling.farEndKeyed",
     ],
     [
-      "protected with settings that nobody can read",
+      "protected with unreadable settings",
       viewOf(stateOf(securedPort({ settings: unread })), { peer: peerOn() }),
       true,
       "sibling.notMustSecure",
     ],
     [
-      "protected with a far end that nobody can read",
+      "protected with an unreadable far end",
       viewOf(stateOf(securedPort()), { peer: undefined }),
       true,
       undefined,

@@ -103,7 +103,7 @@ describe("the gates", () => {
     ["BGP down before the drain", { view: bgpDown }, { code: "bgp.down" }],
     ["settings as accepted", { view: keyed, accepted: settings }, undefined],
     [
-      "an SCI that nobody accepted",
+      "an SCI that was not accepted",
       { view: keyed, accepted: { ...settings, includeSci: false } },
       { code: "port.drifted", leaf: "includeSci", seen: "true", wanted: "false" },
     ],
@@ -176,7 +176,7 @@ describe("the gates", () => {
       undefined,
     ],
     [
-      "a sibling whose keys nobody can read",
+      "a sibling with unreadable keys",
       { siblings: [holding(unknown("queryFailed", now))] },
       undefined,
     ],
@@ -224,7 +224,7 @@ describe("the gates", () => {
       { code: "port.drifted", leaf: "policy", seen: "shouldSecure", wanted: "mustSecure" },
     ],
     [
-      "settings that nobody can read",
+      "unreadable settings",
       { view: viewOf(stateOf(securedPort({ settings: unread }))), accepted: settings },
       undefined,
     ],

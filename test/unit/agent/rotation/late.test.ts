@@ -154,7 +154,7 @@ describe("a look", () => {
       viewOf(stateOf(securedPort(underKey(keyOne, keys))));
     expect(comeOf([gone], holds(oldKey, keyOne))).toBeUndefined();
     expect(comeOf([gone], holds(keyOne))?.token).toBe("t-1");
-    // Settings look the same before and after, as far as anybody can tell.
+    // Settings look the same before and after, as far as an observation shows.
     expect(comeOf([sent("t-1", { what: "keys" })], holds(keyOne))).toBeUndefined();
   });
 });

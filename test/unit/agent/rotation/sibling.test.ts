@@ -110,13 +110,13 @@ describe("several siblings", () => {
     }
   });
 
-  it("are in doubt by the first that nobody can tell of, which gives nothing up", () => {
+  it("are in doubt by the first that is unsure, which gives nothing up", () => {
     const doubt = { code: "gate.siblingUnhealthy", sibling: "b", cause: alarm };
     const all = [carrying, unsure, unsure];
     expect([standingOfAll(all), doubtOf(all), lostOf(all)]).toEqual(["unsure", doubt, undefined]);
   });
 
-  it("are lost by the first that is, whoever is in doubt before it", () => {
+  it("are lost by the first that is lost, although one before it is in doubt", () => {
     const all = [carrying, unsure, lost];
     expect(standingOfAll(all)).toBe("lost");
     expect(lostOf(all)).toEqual({ code: "gate.siblingUnhealthy", sibling: "c", cause: drained });

@@ -60,7 +60,7 @@ describe("the trouble of a campaign", () => {
     bench.failures.put = failing("peer.rejected", "no such secret");
     await bench.turn(conductor, rotation({ state: "staged" }));
     delete bench.failures.put;
-    // Until then the refused one may still land, for all that anybody knows.
+    // Until then the refused one may still land, as far as the agent knows.
     await bench.clock.runFor(90_000);
     for (const _ of steps) await bench.turn(conductor, rotation({ state: "staged" }));
     return conductor.trouble?.code;
@@ -209,7 +209,7 @@ describe("how long a far end takes", () => {
     ]);
   });
 
-  it("is not measured where nobody was told", async () => {
+  it("is not measured where the far end was not asked", async () => {
     const bench = new ConductorBench();
     const conductor = bench.conductor(stepTo("switching", { action: "putNew" }));
     await bench.turn(conductor, rotation({ state: "staged" }));

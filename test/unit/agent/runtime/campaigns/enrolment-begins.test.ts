@@ -96,7 +96,7 @@ describe("an enrolment that the intent begins", () => {
     expect(await bench.enrolment()).toBe(both);
     expect(bench.log).toEqual([]);
     await bench.clock.runFor(1_000);
-    // Somebody has given it a key meanwhile.
+    // A person has given it a key meanwhile.
     bench.bind("primary");
     bench.unbind("primary");
     expect(await bench.enrolment()).toBe("enrol secondary");
@@ -170,7 +170,7 @@ describe("an enrolment waits", () => {
 });
 
 describe("a link that was keyed by hand", () => {
-  /** As somebody has left it: on both ends, and in no memory of ours. */
+  /** The key as a person has left it: on both ends, and not in the journal. */
   async function byHand(): Promise<BeginBench> {
     const bench = await BeginBench.begun();
     for (const name of names) {

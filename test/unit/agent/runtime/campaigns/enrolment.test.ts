@@ -263,7 +263,7 @@ describe("with a far end that is a person's", () => {
     await bench.apply(bench.config(manual));
   });
 
-  /** What an operator does in the portal when told to. */
+  /** The act of an operator in the portal when asked. */
   function changeFarEnd(name: "primary" | "secondary"): void {
     const { msee, azureLink } = bench.link(name);
     const key = campaign()?.links.find((link) => link.name === name)?.new.key;

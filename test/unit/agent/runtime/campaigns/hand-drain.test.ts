@@ -54,7 +54,7 @@ class Bench extends ConductorBench {
     await settled(this.clock, this.drains.turn(never));
   }
 
-  /** As it is once the operator's drain is on the router. */
+  /** The link once the operator's drain is on the router. */
   async isDrained(): Promise<void> {
     await this.drain();
     this.drained.add("primary");
@@ -118,7 +118,7 @@ describe("a drain by hand", () => {
       "secondary is not carrying: it is degraded (link-down)",
     ],
     [
-      "nobody can say of the other link",
+      "health does not know the other link",
       (bench) => {
         bench.alarm = unsure;
       },
@@ -188,7 +188,7 @@ describe("a drain by hand", () => {
 });
 
 describe("giving back by hand", () => {
-  it("is made first and written then, whoever drained the link", async () => {
+  it("is made first and written then, also where a person drained the link", async () => {
     const bench = new Bench();
     await bench.undrain();
     expect(bench.changes).toEqual(restores);
@@ -256,7 +256,7 @@ describe("a turn", () => {
   const ports: readonly (readonly [string, Partial<MacsecPort>, "bound" | "free", boolean])[] = [
     ["that is down", down, "bound", false],
     ["that its router does not show", { port: "et-9/9/9" }, "bound", false],
-    ["of which nobody knows whether it is up", { linkUp: mute }, "bound", false],
+    ["of which it is not known whether it is up", { linkUp: mute }, "bound", false],
     ["that is not secured by its key", { session: bare.session }, "bound", false],
     ["without a key, in the clear as it should be", bare, "free", true],
     ["without a key, and down", { ...bare, ...down }, "free", false],
@@ -302,7 +302,7 @@ describe("a turn", () => {
     expect(bench.memory.late).toEqual({});
     expect(bench.events).toEqual([back(id)]);
     expect(bench.events[0]).toContain("linkseal sent a drain at 2026-11-24T10:00:00Z");
-    // The next one is somebody else's, for which nothing speaks but the loss of the sibling.
+    // The next drain is a foreign one, which ends only by the loss of the sibling.
     await bench.look();
     expect(bench.changes).toHaveLength(1);
   });
@@ -339,7 +339,7 @@ describe("a turn", () => {
     expect(bench.log).toEqual([]);
   });
 
-  it("takes a drain that is older than twenty minutes for somebody else's", async () => {
+  it("takes a drain that is older than twenty minutes for a foreign one", async () => {
     const bench = new Bench();
     await sends(bench, "t-0", "drain");
     await bench.clock.runFor(1_200_001);

@@ -74,9 +74,9 @@ describe("a rotation that a policy begins", () => {
     const mute = { edit: rotateOn({}), capabilities: { macsec: undefined } as never };
     const without = await BeginBench.begun(mute);
     without.newKey("primary");
-    expect(await without.rotation()).toContain("nobody knows how it holds keys");
+    expect(await without.rotation()).toContain("it is not known how it holds keys");
     expect(await unmet.rotation()).toBe(
-      "gate.stale: edge-b was not reached yet, so nobody knows how it holds keys " +
+      "gate.stale: edge-b was not reached yet, so it is not known how it holds keys " +
         "-> linkseal status",
     );
   });
@@ -162,13 +162,13 @@ describe("a rotation that waits", () => {
     },
   );
 
-  it("for a risk that nobody accepted names it and the command", async () => {
+  it("for a risk that is not accepted names it and the command", async () => {
     const bench = await BeginBench.begun({
       edit: (wanted) => groupWith({ drain: "none" })(rotateOn({})(wanted)),
     });
     bench.newKey("primary");
     expect(await bench.rotation()).toMatch(
-      /^gate.riskNotAccepted: .* noDrain: .* -> linkseal rotate erd-demo --accept-risk=noDrain$/,
+      /^gate.risk.*: .* noDrain is not accepted: .* -> linkseal rotate erd-demo .*=noDrain$/,
     );
     bench.risks.push("noDrain");
     expect(await bench.rotation()).toBe("rotate primary");

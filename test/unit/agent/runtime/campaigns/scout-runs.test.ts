@@ -1,4 +1,4 @@
-// What only several looks in a row tell the tables of a campaign.
+// The facts of a campaign that only several observations in a row show.
 
 import { describe, expect, it } from "vitest";
 import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
@@ -29,7 +29,7 @@ describe("a dark link", () => {
     expect((await scene.later(1)).port?.darkness).toBe("lasting");
   });
 
-  it("is not while there is no light, or while nobody sees it", async () => {
+  it("is not while there is no light, or while it cannot be read", async () => {
     const scene = bench();
     await scene.see();
     const lit = { ...underKey(oldKey), ...dark };
@@ -332,7 +332,7 @@ describe("what a look measures", () => {
     expect(await measured(bench, 1_000)).toEqual([]);
   });
 
-  it("is both at once where both are done, and nothing where nobody was told", async () => {
+  it("is both at once where both are done, and nothing where nothing was asked", async () => {
     const bench = new ScoutBench();
     await bench.clock.runFor(500);
     bench.scout.told();
@@ -391,7 +391,7 @@ describe("a link that was dark", () => {
     expect(await risen(before, after)).toEqual([up, 1]);
   });
 
-  it("did not rise where it was up before, which nobody needs to look at", async () => {
+  it("did not rise where it was up before, which needs no look", async () => {
     expect(await risen(underKey(oldKey), underKey(oldKey))).toEqual([false, 0]);
   });
 

@@ -1,4 +1,4 @@
-// What one look at both ends tells the tables of a campaign.
+// The facts of a campaign that one observation of both ends shows.
 
 import { describe, expect, it } from "vitest";
 import type { Campaign } from "#agent/model/campaign.ts";
@@ -178,7 +178,7 @@ describe("a commit that is pending", () => {
     expect(bench.log).not.toContain("recall t-4");
   });
 
-  it("is told as unfinished where it is the final change that nobody saw the end of", async () => {
+  it("is told as unfinished where it is the final change whose end was not observed", async () => {
     const unfinished = async (forgotten: readonly string[], finals: Memory["finals"]) => {
       const bench = new ScoutBench();
       bench.commitPending = true;
@@ -217,7 +217,7 @@ describe("a commit that is pending", () => {
     expect(await sibling("t-5")).toEqual(["lost", unhealthy({ code: "sibling.commitPending" })]);
   });
 
-  it("leaves the port unread where nobody tells whose it is", async () => {
+  it("leaves the port unread where its owner is not known", async () => {
     const bench = new ScoutBench();
     bench.commitPending = true;
     bench.failures.recall = failing("transport.closed");
@@ -233,7 +233,7 @@ describe("a commit that is pending", () => {
   });
 });
 
-describe("a far end that nobody can read", () => {
+describe("a far end that cannot be read", () => {
   const unseen = async (
     over: Partial<Campaign>,
     port: ScoutBench["port"]["primary"],
