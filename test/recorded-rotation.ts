@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { reasonText } from "#agent/model/reason-text.ts";
 import type { Move, Range, Recording } from "./lab/recording.ts";
 import { markdownTable, spanText } from "./timelines.ts";
 
@@ -20,12 +21,12 @@ export function tookMs(moves: readonly Move[]): number {
 export function realRotation(): Readonly<Record<"real", string>> {
   const { kernel, drained, undrained, supplicantsMs } = recorded();
   const { sent, received, clear, steps, rehearsed, replayed, far } = drained;
-  const told = steps.map(({ ms, link, state, because }, index) => {
+  const told = steps.map(({ ms, link, state, reason }, index) => {
     const twin = rehearsed[index];
     const isSame = twin?.link === link && twin.state === state;
     const [from, twinFrom] = [steps[0]?.ms ?? 0, rehearsed[0]?.ms ?? 0];
     const there = isSame ? spanText(twin.ms - twinFrom + from) : "-";
-    return { ms, cells: [there, link, `\`${state}\``, because] };
+    return { ms, cells: [there, link, `\`${state}\``, reasonText(reason)] };
   });
   const changed = far.map(({ ms, link }) => ({
     ms,

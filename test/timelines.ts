@@ -1,6 +1,7 @@
 // A simulated run, row by row: the state of the campaign beside the truth of both ends. `npm run
 // docs` writes it into docs/rotation.md.
 
+import { reasonText } from "#agent/model/reason-text.ts";
 import type { Ckn } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { EffectEvent, LinkTruth } from "#sim/base/truth.ts";
@@ -97,7 +98,7 @@ export class Timeline {
     this.#isPending = isPending;
     const trail = this.#pair.agent.memory.trails[group] ?? [];
     const moves = trail.slice(this.#moves).filter((move) => move.link === link);
-    for (const { because } of moves) this.#add(because);
+    for (const { reason } of moves) this.#add(reasonText(reason));
     this.#moves = trail.length;
     if (this.#doneAt !== undefined || this.#pair.outcomes()[0] === undefined) return;
     const { state, at } = this.#pair.campaign();

@@ -5,6 +5,7 @@ import type { Campaign } from "../model/campaign.ts";
 import { deadlineMs } from "../model/deadline.ts";
 import type { RotationSettings } from "../model/desired.ts";
 import { isoTime } from "../model/iso-time.ts";
+import { reasonText } from "../model/reason-text.ts";
 import { type Raised, raise } from "./warnings.ts";
 
 export interface Waiting {
@@ -25,11 +26,11 @@ export interface Waiting {
 export function overdueWarnings(waiting: Waiting): readonly Raised[] {
   const { campaign, rotation, wall, isUnwritten } = waiting;
   if (campaign === undefined || campaign.state === "held") return [];
-  const { group, state, since, because } = campaign;
+  const { group, state, since, reason } = campaign;
   const aboutWait = `${state} since ${isoTime(since)}`;
   if (state === "queued" || state === "gated" || state === "awaitingPeer") {
     if (wall < wallAfter(since, rotation.overdueMs)) return [];
-    return [raise("rotation-overdue", group, `${aboutWait}: ${because}`)];
+    return [raise("rotation-overdue", group, `${aboutWait}: ${reasonText(reason)}`)];
   }
   const from = Math.max(since, waiting.graceEnd) as WallTime;
   const end = wallAfter(from, deadlineMs(state, rotation));

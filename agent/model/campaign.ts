@@ -3,6 +3,7 @@
 import type { KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { RiskName } from "./desired.ts";
+import type { Cause, CausedCode, FarEnd, PlainCode, PortKeys, Reason } from "./reason.ts";
 
 export const campaignStates = [
   "queued",
@@ -34,25 +35,25 @@ export interface CampaignLink {
   readonly name: string;
   readonly device: string;
   readonly port: PortName;
-  /** As before the campaign; undefined = no key and MACsec off. Frozen when it is queued. */
+  /** The state before the campaign, frozen when it is queued; undefined = MACsec off. */
   readonly old: { readonly key: KeyRef; readonly settings: WantedSettings } | undefined;
-  /** For `change` the key is the old one. */
+  /** The state after it; a `change` keeps the key. */
   readonly new: { readonly key: KeyRef; readonly settings: WantedSettings };
   /** Creation time of the new CAK version. */
   readonly created: WallTime;
-  /** Of the new CAK version; undefined = the vault does not tell. */
+  /** The generation of the new CAK version; undefined = the vault does not report it. */
   readonly generation: number | undefined;
   readonly overlap: Overlap;
   readonly outcome: Outcome | undefined;
 }
 
-/** What the journal remembers of the link under way (design section 5, "Words"). */
+/** The marks in the journal of the link under way. */
 export interface Marks {
   /** A put was sent, or the person was asked: the far end may know the new key. */
   readonly told: boolean;
   /** The operator said `proceed`. */
   readonly asked: boolean;
-  /** The operator said that the far end was changed, where nobody can see it. */
+  /** The operator sent that the far end was changed, where the agent cannot read it. */
   readonly claimed: boolean;
   readonly proved: boolean;
   /** The first pass of `afterSoak` is over. */
@@ -62,9 +63,9 @@ export interface Marks {
   /** The port was shut for a key change or by undoing one, or is about to be. */
   readonly shut: boolean;
   readonly goal: "forward" | "revert";
-  /** Of the confirmed commit that staged the new key. */
+  /** The token of the confirmed commit that staged the new key. */
   readonly token: string | undefined;
-  /** Of the attempt before it: a slow router may carry it out after the next one. */
+  /** The token of the attempt before it, which a slow router may carry out after the next one. */
   readonly earlierToken: string | undefined;
   /** The SAK that was in use when the old key was taken away. */
   readonly oldSak: string | undefined;
@@ -84,17 +85,17 @@ export const noMarks: Marks = {
   oldSak: undefined,
 };
 
-/** What the journal holds of a campaign; every field survives a crash. */
+/** The record of a campaign in the journal; every field survives a crash. */
 export interface Campaign extends Marks {
   readonly group: string;
   readonly kind: CampaignKind;
-  /** In the order in which they are taken. */
+  /** The links in the order in which they are taken. */
   readonly links: readonly CampaignLink[];
   /** Index of the link under way. */
   readonly at: number;
   readonly state: CampaignState;
   readonly since: WallTime;
-  readonly because: string;
+  readonly reason: Reason;
   /** The state that was left for `held`. */
   readonly heldFrom: CampaignState | undefined;
   readonly retire: "afterProof" | "afterSoak";
@@ -112,15 +113,9 @@ export function stagedBy({ token, earlierToken }: Campaign): readonly string[] {
   return [token, earlierToken].filter((each) => each !== undefined);
 }
 
-/**
- * `old` = as before this campaign (for enrol: MACsec off), `either` = both ends of a change look
- * the same from there.
- */
-export type FarEnd = "old" | "new" | "either" | "other" | "updating" | "failed" | "unknown";
-
 export interface PortFacts {
-  /** What the port holds of this campaign; `old` of an enrolment is a bare port. */
-  readonly keys: "old" | "both" | "new" | "else";
+  /** The keys of this campaign on the port; `old` of an enrolment is a bare port. */
+  readonly keys: PortKeys;
   readonly pending: "none" | "ours" | "foreign";
   /**
    * Under which key the link passes frames (for enrol, old = in clear with BGP up); once the far
@@ -131,7 +126,7 @@ export interface PortFacts {
   readonly darkness: "none" | "brief" | "lasting";
   /** The new key is the primary one, on a platform that tells them apart. */
   readonly promoted: boolean;
-  /** What the device is told to do with the traffic of this port. */
+  /** Whether the device is set to move the traffic of this port away. */
   readonly drain: "off" | "on";
   readonly admin: "up" | "down";
 }
@@ -139,16 +134,16 @@ export interface PortFacts {
 /** Something that must hold without a gap, and how far it has come. */
 export type Evidence =
   | { readonly kind: "held" }
-  | { readonly kind: "waiting"; readonly text: string };
+  | { readonly kind: "waiting"; readonly cause: Cause };
 
 export interface Facts {
   /** undefined = not readable now. */
   readonly port: PortFacts | undefined;
   readonly far: FarEnd;
-  /** `unsure` = nobody can say just now: nothing is taken beside it, and nothing is given up. */
+  /** `unsure` = not known now: nothing is taken beside it, and nothing is given up. */
   readonly sibling: "carrying" | "unsure" | "lost";
   /** Why an effect that takes may not run now; undefined = every gate holds. */
-  readonly closedGate: string | undefined;
+  readonly closedGate: Cause | undefined;
   /** Quiet samples and no best path over the link, or the risk accepted by name. */
   readonly drained: Evidence;
   /** Both keys configured, the old one in charge, no frame failing. */
@@ -163,7 +158,7 @@ export interface Facts {
   /** The change that waits on the candidate of the device, or why the device refuses it. */
   readonly replacement:
     | { readonly kind: "valid" | "absent" }
-    | { readonly kind: "refused"; readonly text: string };
+    | { readonly kind: "refused"; readonly cause: Cause };
   /** Accepted changes of this process that a later look did not show. */
   readonly lostCommits: number;
   /** Which key a change of ours that comes late may still take from the router. */
@@ -202,14 +197,14 @@ export interface Step {
   readonly row: string;
   readonly next: CampaignState;
   readonly action: ActionKind | undefined;
-  /** One sentence for the journal and for the operator. */
-  readonly because: string;
+  /** Why the step is taken, for the journal and for the operator. */
+  readonly reason: Reason;
   readonly mark: Partial<Omit<Marks, "token" | "earlierToken" | "oldSak">> & {
     readonly outcome?: Outcome;
   };
 }
 
-/** What a row and a guard may look at. */
+/** All that a row and a guard may read. */
 export interface Context {
   readonly campaign: Campaign;
   readonly link: CampaignLink;
@@ -217,16 +212,22 @@ export interface Context {
   readonly port: PortFacts | undefined;
 }
 
-export interface Row {
-  /** `state.what`; fleet runs count it. */
-  readonly name: string;
+interface Rule {
   readonly when: (context: Context) => boolean;
   readonly next: CampaignState;
   /** The row fits only if the guards of its action hold as well. */
   readonly action?: ActionKind;
   readonly mark?: Step["mark"];
-  readonly because: string | ((context: Context) => string);
 }
+
+/** `name` is `state.what`: storms count it, and it is the code of the reason that the row gives. */
+export type Row = Rule &
+  (
+    | { readonly name: PlainCode; readonly cause?: undefined }
+    | { readonly name: CausedCode; readonly cause: (context: Context) => Cause }
+    /** The reason that the campaign has already stays. */
+    | { readonly name: `${string}.${string}`; readonly cause: "kept" }
+  );
 
 export type Table = Readonly<Record<CampaignState, readonly Row[]>>;
 

@@ -24,10 +24,13 @@ export interface Cloud {
    * ends and the last days of secrets have pollers of their own, far below Azure's limits.
    */
   readonly pace: "withRouter" | "polled";
-  /** What the agent itself must reach: URLs, or the socket of a simulated site. */
+  /** The places that the agent itself must reach: URLs, or the socket of a simulated site. */
   readonly addresses: readonly string[];
   farEnd(place: FarEndPlace): PeerPort;
-  /** What a VPN connection reports of itself. Throws LinksealError. undefined = cannot be asked. */
+  /**
+   * Reads the state that a VPN connection reports; undefined = it cannot be asked.
+   * @throws LinksealError
+   */
   readonly connection: ((resource: string, signal: AbortSignal) => Promise<string>) | undefined;
   /** Gives a pre-shared key to the gateway of a VPN connection; undefined = there is none. */
   readonly gatewayKey: ((resource: string) => PeerSecret) | undefined;

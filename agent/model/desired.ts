@@ -48,7 +48,7 @@ export interface RealAzure {
   readonly scopes: readonly string[];
   /** Prefixes that the vault's name may stand for although they are private. */
   readonly privateEndpoints: readonly string[];
-  /** Of the loopback cloud alone. */
+  /** Only the loopback cloud has it. */
   readonly authority: string | undefined;
   readonly arm: string | undefined;
 }
@@ -80,13 +80,13 @@ export interface DesiredDevice {
   /** A name of the driver table. */
   readonly driver: string;
   readonly address: string;
-  /** Of the FRR instance on a Linux host; absent = its only one. */
+  /** The pathspace of the FRR instance on a Linux host; absent = its only instance. */
   readonly pathspace?: string;
   /** Path of charon's socket on this host. */
   readonly charon?: string;
   readonly ssh?: SshLogin;
   readonly snmp?: SnmpLogin;
-  /** What this device needs done otherwise. */
+  /** The faults of this device that the agent works around. */
   readonly quirks: readonly Quirk[];
 }
 
@@ -102,11 +102,11 @@ export interface DesiredGroup {
   readonly retire: "afterProof" | "afterSoak";
   readonly rotate: RotatePolicy;
   readonly freezes: readonly Freeze[];
-  /** In the order in which a campaign takes them. */
+  /** The links in the order in which a campaign takes them. */
   readonly links: readonly DesiredLink[];
 }
 
-/** What makes a rotation begin; no windows means at any time. */
+/** The rule that makes a rotation begin; no windows means at any time. */
 export interface RotatePolicy {
   readonly on: "vaultVersion" | "age" | "hand";
   readonly maxAgeMs: number | undefined;
@@ -119,7 +119,7 @@ export interface RotatePolicy {
  */
 export interface Window {
   readonly text: string;
-  /** On which it begins; 0 = Sunday. */
+  /** The weekdays on which it begins; 0 = Sunday. */
   readonly days: readonly number[];
   readonly fromMinute: number;
   /** Exclusive; 1440 is the end of the day. */
@@ -152,7 +152,7 @@ export type DesiredAuth =
   | {
       readonly kind: "psk";
       readonly secret: string;
-      /** Who gives a newer version to the gateway. */
+      /** The party that gives a newer version to the gateway. */
       readonly farEnd: "manual" | "agent";
     }
   | {
@@ -173,10 +173,10 @@ export interface DesiredTunnel {
   readonly localPrefixes: readonly string[];
   readonly remotePrefixes: readonly string[];
   readonly ike: IkeTransforms;
-  /** Of ESP. */
+  /** The transforms of ESP. */
   readonly transforms: Transforms;
   readonly life: SaLife;
-  /** What of it stands only under the risk `weakTunnel`; empty = nothing. */
+  /** The parts of it that the risk `weakTunnel` alone allows; empty = none. */
   readonly weaknesses: readonly string[];
   readonly mtu: number;
   readonly ifId: number;
@@ -185,7 +185,7 @@ export interface DesiredTunnel {
   readonly bgp?: TunnelBgp;
   /** The group whose MACsec it must ride inside. */
   readonly insideMacsec: string | undefined;
-  /** What it is the backup of; absent = what it protects rides in tunnels alone. */
+  /** The links that it is the backup of; absent = its prefixes ride in tunnels alone. */
   readonly backs?: BackedLinks;
 }
 
@@ -216,7 +216,7 @@ export interface RotationSettings {
   readonly drained: { readonly samples: number; readonly everyMs: number };
 }
 
-/** What others on this host may read; absent = it is not served. */
+/** The services for other programs on this host; absent = not served. */
 interface ServeSettings {
   readonly metrics?: Listen;
   readonly page?: PageSettings;
@@ -231,13 +231,13 @@ export interface PageSettings {
   readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
-/** What is sent to others; absent = nothing is. */
+/** The receivers of telemetry; absent = nothing is sent. */
 interface TelemetrySettings {
   readonly webhook?: WebhookSettings;
   readonly otlp?: OtlpSettings;
 }
 
-/** Who is sent something. */
+/** A receiver of telemetry. */
 export interface Receiver {
   /** `https://HOST/PATH`, or of an export `http://127.0.0.1:PORT/PATH`. */
   readonly url: string;
@@ -255,7 +255,7 @@ export interface OtlpSettings extends Receiver {
   readonly everyMs: number;
 }
 
-/** Of this host alone. */
+/** It serves this host alone. */
 export type Listen =
   | { readonly kind: "socket"; readonly path: string }
   | { readonly kind: "port"; readonly host: "127.0.0.1" | "::1"; readonly port: number };
@@ -275,18 +275,18 @@ export const riskNames = [
 ] as const;
 export type RiskName = (typeof riskNames)[number];
 
-/** What accepting each risk means; `explain` and the reference print it. */
+/** The meaning of accepting each risk; `explain` and the reference print it. */
 export const riskMeanings: Readonly<Record<RiskName, string>> = {
   breakBeforeMake: "a link is dark while both ends change to another key or setting",
   hardDrain:
     "a drain takes routes away, so traffic cannot fall back if the sibling fails meanwhile",
   noDrain: "a link is changed while it carries: what is on its way at that moment may be lost",
-  ownPathUnknown: "nobody knows whether our own way to device and vault crosses the link",
+  ownPathUnknown: "it is not known whether the agent reaches device and vault over the link",
   shortSettle: "proof and drain are shorter than three MKA life times and their safe defaults",
   outsideWindow: "a rotation begins outside the group's windows or inside a freeze",
   noProbe: "a device sends no probes, so the proof of a key rests on the traffic that comes by",
   farEndUnseen:
-    "nobody can read the far end: the operator's word and the router's evidence stand in for it",
+    "the far end is not read: the operator's word and the router's evidence count instead",
   asFound: "a link is adopted with settings that differ from the config",
   weakTunnel:
     "a tunnel runs under a policy that RFC 8221 or RFC 8247 advises against, or without a group",

@@ -13,9 +13,9 @@ export interface LinksealEvent {
   readonly about: string;
   readonly text: string;
   readonly severity: Severity;
-  /** Of a warning: it holds no longer. */
+  /** The warning does not hold any longer. */
   readonly over?: true;
-  /** Of a verdict that has changed: the new one. */
+  /** The new verdict, where a verdict has changed. */
   readonly verdict?: Verdict;
 }
 

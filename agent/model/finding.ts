@@ -6,9 +6,9 @@ export interface Finding {
   readonly code: string;
   readonly severity: Severity;
   readonly about: string;
-  /** What is there. */
+  /** The value that was found. */
   readonly here: string;
-  /** What it does not go with; null = nothing was compared. */
+  /** The value that it does not fit; null = nothing was compared. */
   readonly there: string | null;
   readonly rule: string;
   /** Document or clause in which the rule stands. */

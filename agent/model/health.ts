@@ -17,7 +17,7 @@ import { nextFor, type WarningCode } from "./warning-rows.ts";
 
 export type Verdict = "protected" | "degraded" | "unknown" | "down" | "unprotected";
 
-/** From best to worst: an aggregate is its worst part. */
+/** The verdicts from best to worst: an aggregate is its worst part. */
 export const verdictOrder: readonly Verdict[] = [
   "protected",
   "degraded",
@@ -34,7 +34,7 @@ export function worstOf(verdicts: readonly Verdict[]): Verdict {
   return verdictOrder[worst] ?? "unknown";
 }
 
-/** At least this many packets a second are data and no protocol of the port itself. */
+/** This many packets a second or more are data, not a protocol of the port itself. */
 export const busyPps = 5;
 
 /** Why a verdict is not `protected`: a stable code, one sentence, the next safe command. */
@@ -119,7 +119,7 @@ export interface TunnelEvidence {
   readonly device: DeviceContact;
   /** Verdict of the group whose MACsec it must ride inside; undefined = none is asked for. */
   readonly carrier?: Verdict | undefined;
-  /** Of a weak policy: whether its risk is still accepted; undefined = the policy is none. */
+  /** Whether the risk of a weak policy is still accepted; undefined = the policy is not weak. */
   readonly waiver?: "stands" | "over" | undefined;
   readonly causes?: readonly Reason[];
 }
@@ -135,18 +135,18 @@ export interface BackedLink {
   readonly drain: "on" | "off";
 }
 
-/** What test traffic through a backup came to so far. */
+/** The results of test traffic through a backup so far. */
 export interface ProofLog {
-  /** Of the first turn that could have tried. */
+  /** The time of the first turn that could have tried. */
   readonly since: Instant;
   readonly proven: { readonly at: Instant; readonly wall: WallTime } | undefined;
   /** In a row, since it was proven last. */
   readonly failures: number;
-  /** Of the last failure; undefined = none since it was proven. */
+  /** The time of the last failure; undefined = none since it was proven. */
   readonly cause: string | undefined;
 }
 
-/** Of a tunnel that is the backup of links. */
+/** The evidence of a tunnel that is the backup of links. */
 interface BackupEvidence {
   readonly links: readonly BackedLink[];
   /** Absent where the device lets none of its prefixes ride under MACsec. */
@@ -205,7 +205,7 @@ export function conclude(
   return { verdict, reasons: [...reasons.values()] };
 }
 
-/** Nobody has seen it, or nobody sees it now: never "down", never the last good verdict. */
+/** It was never observed, or is not observed now: never "down", never the last good verdict. */
 export function unseen(
   where: string,
   about: string,

@@ -108,7 +108,7 @@ export function fresh(
   return state !== undefined && now - state.at <= health.staleAfterMs ? state : undefined;
 }
 
-/** Of a device against this host; above `error` no campaign goes on. */
+/** The clock of a device against that of this host; above `error` no campaign goes on. */
 export const clockSkewMs = { warning: 60_000, error: 300_000 } as const;
 
 /** The clock of a device less ours when it answered; undefined = it does not tell its time. */

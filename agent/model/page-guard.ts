@@ -16,7 +16,7 @@ const ownName = /^(localhost|127\.0\.0\.1|\[::1\])$/i;
 
 /**
  * Whether the Host of a request is a name of ours: of this host, or one that our certificate is
- * good for. Any port counts: somebody may have forwarded one.
+ * good for. Any port counts: the operator may have forwarded one.
  */
 export function isOwnHost(
   header: string | undefined,
@@ -38,7 +38,7 @@ export function isOwnOrigin(
   return origin !== undefined && host !== undefined && origin === `${scheme}://${host}`;
 }
 
-/** The value of a cookie (RFC 6265); one of that name set twice is nobody's. */
+/** The value of a cookie (RFC 6265); undefined if that name is set twice. */
 export function cookieOf(header: string | undefined, name: string): string | undefined {
   const values = (header ?? "")
     .split(";")

@@ -100,7 +100,7 @@ export interface WarningRow {
   readonly severity: Severity;
   /** Causes: while one of them holds for the same thing, this one is silent. */
   readonly dependsOn: readonly WarningCode[];
-  /** How long it must last before anybody is told. */
+  /** How long it must last before it is reported, in milliseconds. */
   readonly visibleAfterMs: number;
   /** Frames are lost or in the clear while it holds. */
   readonly impactsTraffic: boolean;

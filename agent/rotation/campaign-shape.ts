@@ -2,6 +2,8 @@
 
 import type { Campaign, CampaignState, Outcome } from "../model/campaign.ts";
 import { isoTime } from "../model/iso-time.ts";
+import type { Reason } from "../model/reason.ts";
+import { reasonText } from "../model/reason-text.ts";
 import type { Move } from "../store/journal/memory.ts";
 import type { Estimate } from "./forecast.ts";
 
@@ -15,7 +17,9 @@ export type CampaignShape = Readonly<{
   link: string | null;
   state: CampaignState;
   since: string;
+  /** The sentence of `reason`. */
   because: string;
+  reason: Reason;
   by: string;
   heldFrom: CampaignState | null;
   links: readonly {
@@ -32,8 +36,9 @@ export type CampaignShape = Readonly<{
     readonly link: string;
     readonly state: CampaignState;
     readonly because: string;
+    readonly reason: Reason;
   }[];
-  /** What is left, but for the time that a person takes; null = nobody can tell. */
+  /** The time that is left, but for what a person takes, in milliseconds; null = not known. */
   restMs: Estimate | null;
 }>;
 
@@ -42,7 +47,7 @@ export function campaignShape(
   trail: readonly Move[],
   rest: Estimate | undefined,
 ): CampaignShape {
-  const { group, kind, goal, urgency, state, because, by, links, at } = campaign;
+  const { group, kind, goal, urgency, state, reason, by, links, at } = campaign;
   return {
     schema: "linkseal.campaign/1",
     group,
@@ -52,7 +57,8 @@ export function campaignShape(
     link: links[at]?.name ?? null,
     state,
     since: isoTime(campaign.since),
-    because,
+    because: reasonText(reason),
+    reason,
     by,
     heldFrom: campaign.heldFrom ?? null,
     links: links.map(({ name, outcome, new: { key } }) => ({
@@ -60,7 +66,11 @@ export function campaignShape(
       outcome: outcome ?? null,
       ...key,
     })),
-    steps: trail.map((move) => ({ ...move, at: isoTime(move.at) })),
+    steps: trail.map((move) => ({
+      ...move,
+      at: isoTime(move.at),
+      because: reasonText(move.reason),
+    })),
     restMs: rest ?? null,
   };
 }

@@ -10,18 +10,21 @@ import {
   type Facts,
   type Guards,
   noMarks,
+  type Row,
   type Step,
   type Table,
 } from "../model/campaign.ts";
+import type { Reason } from "../model/reason.ts";
 import { guards } from "./guards.ts";
 import { draining } from "./rows-draining.ts";
 import { awaitingPeer, done, gated, held, listensIn, queued } from "./rows-parked.ts";
 import { promoting, proving, retiring } from "./rows-proving.ts";
 import { restoring, reverting } from "./rows-restoring.ts";
+import { bothEnds } from "./rows-shared.ts";
 import { staged, staging } from "./rows-staging.ts";
 import { switching } from "./rows-switching.ts";
 
-/** Every row of design section 5; the first one that fits is taken. */
+/** The rows of each state; the first one that fits is taken. */
 export const table: Table = {
   queued,
   gated,
@@ -52,15 +55,20 @@ export function decideBy(rows: Table, guarded: Guards, campaign: Campaign, facts
     ({ when, action }) => when(context) && (action === undefined || may(action)),
   );
   if (row === undefined) return unlisted(context);
-  const because = typeof row.because === "string" ? row.because : row.because(context);
   const listens = row.action === undefined && row.next === campaign.state && isParked(row.next);
   return {
     row: row.name,
     next: row.next,
     action: listens && listensIn(context) ? "probe" : row.action,
-    because,
+    reason: reasonOf(row, context),
     mark: { ...row.mark, ...shutMark(context, row.action) },
   };
+}
+
+function reasonOf(row: Row, context: Context): Reason {
+  if (row.cause === undefined) return { code: row.name };
+  if (row.cause === "kept") return context.campaign.reason;
+  return { code: row.name, cause: row.cause(context) };
 }
 
 export const keyActions: readonly (ActionKind | undefined)[] = [
@@ -78,7 +86,7 @@ function shutMark({ campaign, facts, port }: Context, action: ActionKind | undef
   if (facts.shutsFirst && keyActions.includes(action)) return { shut: true };
   // A person may have opened, since the commit, the port to which undoing it goes back.
   if (action === "rollBack" && port?.admin === "up") return { shut: true };
-  // What is pending would go back to the shut port.
+  // A pending commit would go back to the shut port.
   return campaign.shut && port?.admin === "up" && port.pending === "none" ? { shut: false } : {};
 }
 
@@ -87,13 +95,11 @@ function isParked(state: CampaignState): boolean {
 }
 
 function unlisted({ campaign, facts, port }: Context): Step {
-  const keys = port === undefined ? "cannot be read" : `holds ${port.keys}`;
-  const ends = `the router ${keys} and the far end is ${facts.far}`;
   return {
     row: "unlisted",
     next: "held",
     action: undefined,
-    because: `in ${campaign.state}, ${ends}: no rule fits`,
+    reason: { code: "unlisted", state: campaign.state, cause: bothEnds(port, facts.far) },
     mark: {},
   };
 }
@@ -111,7 +117,7 @@ export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign
     links,
     state: taken.next,
     since: moved ? at : campaign.since,
-    because: taken.because,
+    reason: taken.reason,
     heldFrom: taken.next === "held" && moved ? campaign.state : campaign.heldFrom,
   };
   const succeeded = ["enrolled", "changed", "rotated"].includes(links[campaign.at]?.outcome ?? "");
@@ -122,7 +128,7 @@ export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign
     at: campaign.at + 1,
     state: "queued",
     since: at,
-    because: "the link before it is done",
+    reason: { code: "next.link" },
     heldFrom: undefined,
   };
 }

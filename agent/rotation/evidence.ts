@@ -3,21 +3,22 @@
 import { type KeyRef, type MacsecFrames, strongValue, type WantedSettings } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
-import type { CampaignLink, Evidence, FarEnd, PortFacts } from "../model/campaign.ts";
+import type { CampaignLink, Evidence, PortFacts } from "../model/campaign.ts";
 import type { RotationSettings } from "../model/desired.ts";
 import { bgpUp, drainOf, type LinkView, portOf } from "../model/link-view.ts";
+import type { Cause, FarEnd } from "../model/reason.ts";
 
 /** A run of looks over which something held without a gap. */
 export interface Run {
   readonly since: Instant;
   readonly frames: MacsecFrames | undefined;
-  readonly broken: string | undefined;
+  readonly broken: Cause | undefined;
   /** Counters that were seen to move in this run. */
   readonly awake?: { readonly rx: boolean; readonly tx: boolean };
 }
 
-function brokenRun(now: Instant, why: string): Run {
-  return { since: now, frames: undefined, broken: why };
+function brokenRun(now: Instant, broken: Cause): Run {
+  return { since: now, frames: undefined, broken };
 }
 
 function framesOf(view: LinkView): MacsecFrames | undefined {
@@ -45,31 +46,32 @@ export function provenOld(entry: CampaignLink): Proven | undefined {
   return { which: "old", ...entry.old, keepsKey };
 }
 
-/** P3: what one look must show for a key to count as working; undefined = it does. */
-function proofGap(view: LinkView, wanted: Proven, far: FarEnd): string | undefined {
+const routerUnread: Cause = { code: "router.unread" };
+const framesUnread: Cause = { code: "frames.unread" };
+
+/** P3: what one observation must show for a key to count as working; undefined = it does. */
+function proofGap(view: LinkView, wanted: Proven, far: FarEnd): Cause | undefined {
   const port = portOf(view.state, view.link.port);
-  if (port === undefined) return "the router cannot be read";
+  if (port === undefined) return routerUnread;
   const session = strongValue(port.session);
-  if (session === undefined) return "the MKA session cannot be read";
-  if (session.controlledPort !== "secured")
-    return `the controlled port is ${session.controlledPort}`;
+  if (session === undefined) return { code: "mka.unread" };
+  const { controlledPort, livePeers, latestSak } = session;
+  if (controlledPort !== "secured") return { code: "mka.port", state: controlledPort };
   if (session.principalCkn !== wanted.key.ckn)
-    return `the ${wanted.which} CKN is not the principal one`;
-  if (session.livePeers !== 1) return `MKA has ${session.livePeers} live peers where one is right`;
-  if (session.respondedPeers !== 1) return "the peer has not installed the SAK";
-  if (session.latestSak?.receive !== true || !session.latestSak.transmit) {
-    return "the SAK is not in use in both directions";
-  }
+    return { code: "mka.otherPrincipal", wanted: wanted.which };
+  if (livePeers !== 1) return { code: "mka.livePeers", count: livePeers };
+  if (session.respondedPeers !== 1) return { code: "mka.peerWithoutSak" };
+  if (latestSak?.receive !== true || !latestSak.transmit) return { code: "mka.sakOneWay" };
   const suite = strongValue(port.liveSuite);
-  if (suite !== wanted.settings.suite) return `the SA in use has ${suite ?? "no known suite"}`;
+  if (suite !== wanted.settings.suite) return { code: "macsec.suite", suite: suite ?? null };
   const seen = strongValue(port.settings);
-  if (seen?.policy !== "mustSecure") return "the port is not must-secure";
+  if (seen?.policy !== "mustSecure") return { code: "macsec.notMustSecure" };
   if (wanted.keepsKey) {
     const [gap] = settingsGaps(wanted.settings, seen);
-    if (gap !== undefined) return `${gap.leaf} is ${gap.seen} and not ${gap.wanted}`;
+    if (gap !== undefined) return { code: "macsec.setting", ...gap };
   }
-  if (framesOf(view) === undefined) return "the frame counters cannot be read";
-  return far === wanted.which || far === "either" ? undefined : `the far end is ${far}`;
+  if (framesOf(view) === undefined) return framesUnread;
+  return far === wanted.which || far === "either" ? undefined : { code: "farEnd.is", far };
 }
 
 /** Continues or restarts the run of looks that proves a key. */
@@ -83,7 +85,7 @@ export function advanceProof(
   const gap = proofGap(view, wanted, far);
   if (gap !== undefined) return brokenRun(now, gap);
   const frames = framesOf(view);
-  if (frames === undefined) return brokenRun(now, "the frame counters cannot be read");
+  if (frames === undefined) return brokenRun(now, framesUnread);
   if (run?.frames === undefined) return { since: now, frames, broken: undefined };
   const worse = faultyCounter(run.frames, frames);
   if (worse !== undefined) return { since: now, frames, broken: worse };
@@ -94,7 +96,7 @@ export function advanceProof(
 
 /**
  * Counters that stood still may have been frozen: what they held back and tell at once passed under
- * nobody knows which key, so counting begins where they first move.
+ * an unknown key, so counting begins where they first move.
  */
 function awoken(run: Run, from: MacsecFrames, seen: MacsecFrames): Run {
   const { rx, tx } = run.awake ?? { rx: false, tx: false };
@@ -106,12 +108,11 @@ function awoken(run: Run, from: MacsecFrames, seen: MacsecFrames): Run {
   return { ...run, frames: { ...from, rxOk, txProtected }, awake };
 }
 
-function faultyCounter(before: MacsecFrames, after: MacsecFrames): string | undefined {
+function faultyCounter(before: MacsecFrames, after: MacsecFrames): Cause | undefined {
   if (after.rxOk < before.rxOk || after.txProtected < before.txProtected)
-    return "counters were reset";
-  if (risen(before.rxNotValid, after.rxNotValid))
-    return "frames fail validation (rxNotValid rises)";
-  if (risen(before.rxClear, after.rxClear)) return "clear frames arrive (rxClear rises)";
+    return { code: "frames.reset" };
+  if (risen(before.rxNotValid, after.rxNotValid)) return { code: "frames.notValid" };
+  if (risen(before.rxClear, after.rxClear)) return { code: "frames.clear" };
   return undefined;
 }
 
@@ -126,31 +127,37 @@ export function proofOf(
   settings: RotationSettings,
   now: Instant,
 ): Evidence {
-  if (run === undefined) return waiting("no look yet");
+  if (run === undefined) return waiting(notObserved);
   if (run.broken !== undefined) return waiting(run.broken);
   const frames = framesOf(view);
-  if (frames === undefined || run.frames === undefined) {
-    return waiting("the frame counters cannot be read");
-  }
+  if (frames === undefined || run.frames === undefined) return waiting(framesUnread);
   const lacking = (sample: bigint, base: bigint): number =>
     Math.max(0, settings.proofFrames - Number(sample - base));
   const receive = lacking(frames.rxOk, run.frames.rxOk);
   const transmit = lacking(frames.txProtected, run.frames.txProtected);
-  if (receive > 0)
-    return waiting(`waiting for ${receive} more protected frames in the receive direction`);
-  if (transmit > 0)
-    return waiting(`waiting for ${transmit} more protected frames in the transmit direction`);
-  return heldFor(run, settings.settleMs, now, "the key works");
+  if (receive > 0) return lackingFrames("receive", receive);
+  if (transmit > 0) return lackingFrames("transmit", transmit);
+  return heldFor(run, settings.settleMs, now, "proof.settles");
 }
 
-function waiting(text: string): Evidence {
-  return { kind: "waiting", text };
+const notObserved: Cause = { code: "evidence.none" };
+
+function waiting(cause: Cause): Evidence {
+  return { kind: "waiting", cause };
 }
 
-function heldFor(run: Run, ms: number, now: Instant, what: string): Evidence {
+function lackingFrames(direction: "receive" | "transmit", count: number): Evidence {
+  return waiting({ code: "frames.lacking", direction, count });
+}
+
+function heldFor(
+  run: Run,
+  ms: number,
+  now: Instant,
+  code: "proof.settles" | "carrying.settles",
+): Evidence {
   const left = ms - (now - run.since);
-  if (left <= 0) return { kind: "held" };
-  return waiting(`${what}; ${Math.ceil(left / 1000)} s more to be sure`);
+  return left <= 0 ? { kind: "held" } : waiting({ code, seconds: Math.ceil(left / 1000) });
 }
 
 /** The staged key changed nothing: both are there, the old one is in charge, no frame fails. */
@@ -160,37 +167,37 @@ export function stagedEvidence(
   port: PortFacts | undefined,
 ): Evidence {
   const frames = framesOf(view);
-  if (port === undefined || frames === undefined) return waiting("the router cannot be read");
-  if (port.keys !== "both") return waiting("the router does not show both keys");
-  if (port.carriedBy !== "old") return waiting("the old key is not in charge of the link");
+  if (port === undefined || frames === undefined) return waiting(routerUnread);
+  if (port.keys !== "both") return waiting({ code: "port.notBoth" });
+  if (port.carriedBy !== "old") return waiting({ code: "port.oldNotInCharge" });
   const worse = before === undefined ? undefined : faultyCounter(before, frames);
   return worse === undefined ? { kind: "held" } : waiting(worse);
 }
 
 /** Traffic is back by route and by probe, and stays so for the soak time. */
-export function advanceSteady(run: Run | undefined, gap: string | undefined, now: Instant): Run {
+export function advanceSteady(run: Run | undefined, gap: Cause | undefined, now: Instant): Run {
   if (gap === undefined && run !== undefined && run.broken === undefined) return run;
   return { since: now, frames: undefined, broken: gap };
 }
 
 export function steadyOf(run: Run, soakMs: number, now: Instant): Evidence {
   if (run.broken !== undefined) return waiting(run.broken);
-  return heldFor(run, soakMs, now, "the link carries");
+  return heldFor(run, soakMs, now, "carrying.settles");
 }
 
-/** What keeps a link from counting as carrying again; probes before `since` say nothing. */
+/** Returns why a link does not count as carrying again; probes before `since` do not count. */
 export function steadyGap(
   view: LinkView,
   port: PortFacts | undefined,
   since: Instant,
-): string | undefined {
-  if (port === undefined || view.state === undefined) return "the router cannot be read";
-  if (port.drain === "on") return "the link is still drained";
-  if (port.carriedBy === "nothing") return "the link is not usable";
-  if (!bgpUp(view.state, view.link.port)) return "BGP is not up on the link";
+): Cause | undefined {
+  if (port === undefined || view.state === undefined) return routerUnread;
+  if (port.drain === "on") return { code: "link.drained" };
+  if (port.carriedBy === "nothing") return { code: "link.unusable" };
+  if (!bgpUp(view.state, view.link.port)) return { code: "bgp.down" };
   const { probe } = view;
   if (probe !== undefined && probe.at >= since && probe.answered === 0) {
-    return "probes are not answered";
+    return { code: "probe.unanswered" };
   }
   return undefined;
 }
@@ -199,15 +206,16 @@ export function steadyGap(
 export interface QuietRun {
   readonly samples: number;
   readonly lastAt: Instant;
-  readonly why: string;
+  /** Why the last sample was not quiet; undefined = it was. */
+  readonly noise: Cause | undefined;
 }
 
 const quietPps = 100;
 const quietShare = 0.01;
 
 /**
- * Design section 5, "Drained": below 1 % of the line and 100 packets/s, and no best path over the
- * link.
+ * Continues or restarts the quiet samples: below 1 % of the line and 100 packets/s, and no best
+ * path over the link.
  */
 export function advanceQuiet(
   run: QuietRun | undefined,
@@ -216,33 +224,33 @@ export function advanceQuiet(
   now: Instant,
 ): QuietRun {
   const noise = noiseOn(view);
-  if (noise !== undefined) return { samples: 0, lastAt: now, why: noise };
-  if (run === undefined || run.samples === 0) return { samples: 1, lastAt: now, why: "" };
+  if (noise !== undefined) return { samples: 0, lastAt: now, noise };
+  if (run === undefined || run.samples === 0) return { samples: 1, lastAt: now, noise };
   if (now - run.lastAt < everyMs) return run;
-  return { samples: run.samples + 1, lastAt: now, why: "" };
+  return { samples: run.samples + 1, lastAt: now, noise };
 }
 
-function noiseOn({ state, link }: LinkView): string | undefined {
+function noiseOn({ state, link }: LinkView): Cause | undefined {
   const port = portOf(state, link.port);
   const rate = port === undefined ? undefined : strongValue(port.rate);
   const routing = state === undefined ? undefined : strongValue(state.routing);
   if (state === undefined || rate === undefined || routing === undefined) {
-    return "rate and routes cannot be read";
+    return { code: "drain.unread" };
   }
-  if (drainOf(state, link.port) === "off") return "the drain is not in force";
+  if (drainOf(state, link.port) === "off") return { code: "drain.notInForce" };
   const best = routing.routes.find(
     (route) => route.best && route.via.kind === "port" && route.via.port === link.port,
   );
-  if (best !== undefined) return `the best path to ${best.prefix} is over this link`;
+  if (best !== undefined) return { code: "drain.bestPath", prefix: best.prefix };
   const pps = Math.max(rate.rxPps, rate.txPps);
   const share = Math.max(rate.rxBps, rate.txBps) / rate.lineBps;
   if (pps >= quietPps || share >= quietShare)
-    return `${Math.round(pps)} packets/s still on the link`;
+    return { code: "drain.traffic", packetsPerSecond: Math.round(pps) };
   return undefined;
 }
 
 export function drainedOf(run: QuietRun | undefined, samples: number): Evidence {
-  if (run === undefined) return waiting("no look yet");
+  if (run === undefined) return waiting(notObserved);
   if (run.samples >= samples) return { kind: "held" };
-  return waiting(run.samples === 0 ? run.why : `quiet in ${run.samples} of ${samples} samples`);
+  return waiting(run.noise ?? { code: "drain.quiet", samples: run.samples, needed: samples });
 }

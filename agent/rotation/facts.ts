@@ -4,8 +4,9 @@ import type { PeerState } from "#hal/device.ts";
 import { type KeyRef, type MacsecPort, strongValue, type WantedSettings } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
-import type { Campaign, CampaignLink, FarEnd, PortFacts } from "../model/campaign.ts";
+import type { Campaign, CampaignLink, PortFacts } from "../model/campaign.ts";
 import { bgpUp, drainOf, type LinkView, portOf, securedBy } from "../model/link-view.ts";
+import type { FarEnd, SiblingCause } from "../model/reason.ts";
 
 function inClear(port: MacsecPort): boolean {
   const settings = port.settings;
@@ -18,9 +19,9 @@ export interface Moved {
   readonly to: "new" | "old";
 }
 
-/** What only the conductor knows of a port. */
+/** The part of a port that only the conductor knows. */
 export interface PortHistory {
-  /** When the far end was first seen where the campaign sends it. */
+  /** When the far end was first observed where the campaign sends it. */
   readonly moved: Moved | undefined;
   readonly pending: PortFacts["pending"];
   /** Since when it is dark with light on the fibre; undefined = it is not. */
@@ -165,31 +166,31 @@ function isSet(peer: PeerState, settings: WantedSettings): boolean {
 }
 
 /**
- * Is the link in its accepted state: protected by its key, or clear before its first one?
- * "carrying", or the reason why not. A commit that waits on the device `ownCommitOn` touches
- * another link alone.
+ * Returns why a link is not known to be in its accepted state, protected by its key or clear before
+ * its first one; undefined = it is. A commit that waits on the device `ownCommitOn` touches another
+ * link alone.
  */
-export function carries(
+export function carryGap(
   view: LinkView,
   accepted: KeyRef | undefined,
   ownCommitOn?: string,
-): string {
+): SiblingCause | undefined {
   const port = portOf(view.state, view.link.port);
-  if (view.state === undefined || port === undefined) return "it cannot be read";
-  if (strongValue(port.linkUp) !== true) return "its link is down or unknown";
-  if (drainOf(view.state, view.link.port) === "on") return "it is drained";
-  if (!bgpUp(view.state, view.link.port)) return "its BGP session is not up";
+  if (view.state === undefined || port === undefined) return { code: "sibling.unread" };
+  if (strongValue(port.linkUp) !== true) return { code: "sibling.linkDown" };
+  if (drainOf(view.state, view.link.port) === "on") return { code: "sibling.drained" };
+  if (!bgpUp(view.state, view.link.port)) return { code: "sibling.bgpDown" };
   const waits = strongValue(view.state.control)?.commitPending !== false;
-  if (waits && view.link.device !== ownCommitOn) return "a commit is pending on it";
+  if (waits && view.link.device !== ownCommitOn) return { code: "sibling.commitPending" };
   if (accepted === undefined) {
-    if (!inClear(port)) return "it has MACsec that is not ours";
+    if (!inClear(port)) return { code: "sibling.foreignMacsec" };
     // Clear frames still pass for a while, and BGP outlives them by its hold time.
-    return view.peer?.pointsAt === undefined ? "carrying" : "its far end has a key and it has none";
+    return view.peer?.pointsAt === undefined ? undefined : { code: "sibling.farEndKeyed" };
   }
-  if (!securedBy(port, accepted)) return "it is not secured by its key";
+  if (!securedBy(port, accepted)) return { code: "sibling.unsecured" };
   const policy = strongValue(port.settings)?.policy;
-  if (policy !== "mustSecure") return "it is not must-secure";
+  if (policy !== "mustSecure") return { code: "sibling.notMustSecure" };
   // It still works, and not for long.
   const leaves = view.peer !== undefined && !pointsAt(view.peer, accepted);
-  return leaves ? "its far end was pointed at another key" : "carrying";
+  return leaves ? { code: "sibling.farEndMoved" } : undefined;
 }

@@ -24,7 +24,7 @@ export interface Estimate {
   readonly basis: "fixed" | "measured" | "firstRun";
 }
 
-/** Whose dark time a step brings: the far end's is not ours to bound. */
+/** The outage that a step brings, by its side: this agent cannot bound that of the far end. */
 interface DarkForecast {
   readonly theirs: Estimate;
   readonly ours: Estimate;
@@ -49,7 +49,7 @@ export interface ForecastInput {
   readonly desired: Pick<Desired, "azure" | "rotation" | "devices">;
   readonly group: DesiredGroup;
   readonly kind: "rotate" | "change";
-  /** In the order in which they are taken. */
+  /** The links in the order in which they are taken. */
   readonly links: readonly CampaignLink[];
   readonly urgency: Campaign["urgency"];
   readonly measures: Memory["measures"];
@@ -65,8 +65,8 @@ export function forecast(input: ForecastInput): readonly ForecastStep[] {
 }
 
 /**
- * What is left of a campaign that goes forward; undefined = nobody can tell, because it is held or
- * goes back.
+ * Returns what is left of a campaign that goes forward, in milliseconds; undefined = not known,
+ * because it is held or goes back.
  */
 export function rest(campaign: Campaign, steps: readonly ForecastStep[]): Estimate | undefined {
   const { state, goal, links, at, group } = campaign;
@@ -85,7 +85,7 @@ export function rest(campaign: Campaign, steps: readonly ForecastStep[]): Estima
 function passAt({ soaked, asked }: Campaign, own: readonly ForecastStep[]): number {
   if (soaked) {
     const drain = own.findLastIndex(({ state }) => state === "draining");
-    // Without a drain the second pass begins with its proof.
+    // If the link is not drained, the second pass begins with its proof.
     return drain >= 0 ? drain : own.findLastIndex(({ state }) => state === "proving");
   }
   return asked ? 1 + own.findIndex(({ state }) => state === "awaitingPeer") : 0;
@@ -125,7 +125,7 @@ const joinMs = within(0, 1_000, 4_000);
 const formMs = within(1_000, 2_000, 8_000);
 /** Between the far end's hardware dropping one key and taking the next; nowhere published. */
 const farGapMs = within(500, 1_500, 5_000);
-/** From the hardware's change until the management API tells it. */
+/** The time from the hardware's change until the management API reports it. */
 const farToldMs = within(0, 1_000, 5_000);
 const commitDefaultMs = firstRun(500, 1_500, 20_000);
 const lookMs = within(100, 500, 5_000);
@@ -393,7 +393,7 @@ class LinkForecast {
     return measured ?? commitDefaultMs;
   }
 
-  /** With the quirk the port is shut by a commit of its own first. */
+  /** A device with the quirk shuts the port by a commit of its own first. */
   #keyCommit(): Estimate {
     return this.#shutsFirst() ? sum([this.#commit(), prepareMs, this.#commit()]) : this.#commit();
   }
@@ -421,7 +421,7 @@ class LinkForecast {
     };
   }
 
-  /** From the moment the API tells that the far end has moved. */
+  /** The time from the moment at which the API reports that the far end has moved. */
   #afterMove(): Estimate {
     const { overlap } = this.#entry;
     const seen = this.#measured("ours", (entry) => entry.overlap === overlap);

@@ -1,4 +1,4 @@
-// What must hold on the very look before an effect (design section 5, rule 2).
+// The conditions that the observation right before an effect must show.
 
 import type { Context, Guard, Guards } from "../model/campaign.ts";
 
@@ -11,7 +11,7 @@ export const holdsNew = ({ port }: Context): boolean =>
   port?.keys === "both" || port?.keys === "new";
 export const holdsOld = ({ port }: Context): boolean =>
   port?.keys === "both" || port?.keys === "old";
-/** In an emergency nothing that the old key protected may stay in use. */
+/** An emergency leaves no SAK in use that the old key protected. */
 export const lacksFreshSak = ({ campaign, facts, port }: Context): boolean =>
   campaign.urgency === "emergency" && port?.keys === "new" && !facts.freshSak;
 
@@ -25,7 +25,7 @@ export const farIsNew = ({ facts }: Context): boolean =>
 export const siblingLost = ({ facts }: Context): boolean => facts.sibling === "lost";
 export const isOverdue = ({ facts }: Context): boolean => facts.overdue;
 export const isManual = ({ facts }: Context): boolean => facts.farEnd === "manual";
-/** From here on the group is not as it was found. */
+/** The group is no longer as the campaign found it. */
 export const hasBegun = (context: Context): boolean =>
   holdsNew(context) || context.campaign.told || goesBack(context);
 
@@ -88,7 +88,7 @@ export const guards: Guards = {
   confirm: [pendingOurs],
   rollBack: [
     pendingOurs,
-    // With the staged key gone it may also take what somebody typed in since.
+    // If the staged key is gone, rolling back may also undo what a person has typed since.
     bothKeys,
     byOld,
     untold,

@@ -25,7 +25,7 @@ export function purposeOf(direction: Direction, campaign: Campaign): string {
 
 export const directionOf = (back: boolean): Direction => (back ? "back" : "forward");
 
-/** On a platform with a fallback the key that stays must be the primary one. */
+/** The key that stays must be the primary one on a platform with a fallback. */
 export function keyChange(action: KeyAction, { link, campaign, port }: Changing): DeviceChange {
   const entry = entryOf(campaign);
   const at = link.port;

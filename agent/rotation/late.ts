@@ -15,7 +15,7 @@ import { type LateChange, type Memory, named } from "../store/journal/memory.ts"
  */
 export const lateMsMax = 20 * 60_000;
 
-/** What a change does that harms a link if it comes too late; undefined = nothing. */
+/** Returns how a change harms a link if it comes too late; undefined = it does not. */
 export function harmOf(
   change: DeviceChange,
   entry: CampaignLink | undefined,

@@ -2,7 +2,7 @@
 
 import type { ActionKind, PortFacts } from "../model/campaign.ts";
 
-/** What a port would show if the router had lost an accepted change. */
+/** Tests, by action, whether a port shows that its router lost the accepted change. */
 export const lostWhen: Partial<Record<ActionKind, (port: PortFacts) => boolean>> = {
   drain: ({ drain }) => drain === "off",
   add: ({ keys }) => keys === "old",
@@ -14,7 +14,7 @@ export const lostWhen: Partial<Record<ActionKind, (port: PortFacts) => boolean>>
   replaceBack: ({ keys }) => keys === "new",
 };
 
-/** What is lost then, for the operator; absent = the new key. */
+/** The thing that is lost then, for the operator; absent = the new key. */
 export const lostWords: Partial<Record<ActionKind, string>> = {
   drain: "drain",
   promote: "promotion of the new key",

@@ -25,10 +25,17 @@ export interface RotationInput {
 }
 
 export type RotationDue =
-  | { readonly kind: "due"; readonly links: readonly string[]; readonly because: string }
-  | { readonly kind: "notYet"; readonly why: string; readonly at: WallTime | undefined }
-  /** Nothing may begin by itself: a person makes a key, or begins. */
-  | { readonly kind: "overdue"; readonly links: readonly string[]; readonly why: string };
+  | { readonly kind: "due"; readonly links: readonly string[] }
+  | { readonly kind: "notYet"; readonly why: NotYet; readonly at: WallTime | undefined }
+  /** A person makes a key, or begins. `lacking`: the links for which no newer key waits. */
+  | {
+      readonly kind: "overdue";
+      readonly links: readonly string[];
+      readonly lacking: readonly string[];
+    };
+
+/** `byHand`: a person begins; `younger`: the keys in use are younger than `maxAge`. */
+type NotYet = "window" | "byHand" | "noNewerKey" | "younger";
 
 interface BoundLink {
   readonly name: string;
@@ -41,17 +48,17 @@ interface BoundLink {
 export function rotationDue(input: RotationInput): RotationDue {
   const { policy, freezes, wall } = input;
   const links = boundLinks(input);
-  const due = links.filter((link) => isDue(policy, link, wall)).map(({ name }) => name);
+  const due = namesOf(links.filter((link) => isDue(policy, link, wall)));
   if (due.length > 0) {
     const window = windowAt(policy.windows, freezes, wall);
     return window.kind === "open"
-      ? { kind: "due", links: due, because: becauseOf(policy, due) }
-      : { kind: "notYet", why: window.why, at: window.opensAt };
+      ? { kind: "due", links: due }
+      : { kind: "notYet", why: "window", at: window.opensAt };
   }
   const old = links.filter((link) => isOld(link, wall));
-  const names = old.map(({ name }) => name);
-  if (old.length > 0) return { kind: "overdue", links: names, why: overdueWhy(old) };
-  return waiting(policy, links);
+  if (old.length === 0) return waiting(policy, links);
+  const lacking = old.filter(({ hasNewer }) => !hasNewer);
+  return { kind: "overdue", links: namesOf(old), lacking: namesOf(lacking) };
 }
 
 const jitterMaxMs = 600_000;
@@ -98,33 +105,16 @@ function isDue({ on }: RotatePolicy, link: BoundLink, wall: WallTime): boolean {
   }
 }
 
-function becauseOf({ on }: RotatePolicy, due: readonly string[]): string {
-  const names = due.join(" and ");
-  return on === "age"
-    ? `the key of ${names} is older than maxAge and the vault has a newer one`
-    : `the vault has a newer key for ${names}`;
-}
-
-function overdueWhy(old: readonly BoundLink[]): string {
-  const names = old.map(({ name }) => name).join(" and ");
-  const lacking = old.filter(({ hasNewer }) => !hasNewer).map(({ name }) => name);
-  const next =
-    lacking.length > 0
-      ? `the vault has no newer one for ${lacking.join(" and ")}: put a fresh pair into it`
-      : "a newer one waits in the vault for a person who begins";
-  return `the key of ${names} is older than maxAge, and ${next}`;
-}
+const namesOf = (links: readonly BoundLink[]): readonly string[] => links.map(({ name }) => name);
 
 function waiting({ on }: RotatePolicy, links: readonly BoundLink[]): RotationDue {
-  if (on === "hand") return { kind: "notYet", why: "a rotation is begun by hand", at: undefined };
+  if (on === "hand") return { kind: "notYet", why: "byHand", at: undefined };
   const newer = links.filter(({ hasNewer }) => hasNewer);
-  if (newer.length === 0) {
-    return { kind: "notYet", why: "the vault has no newer key", at: undefined };
-  }
+  if (newer.length === 0) return { kind: "notYet", why: "noNewerKey", at: undefined };
   const at = newer.reduce<WallTime | undefined>(
     (first, { agesAt }) =>
       agesAt === undefined || (first !== undefined && first < agesAt) ? first : agesAt,
     undefined,
   );
-  return { kind: "notYet", why: "the keys in use are younger than maxAge", at };
+  return { kind: "notYet", why: "younger", at };
 }

@@ -4,26 +4,25 @@ import type { World } from "#hal/world.ts";
 import { type DesiredLink, linkId } from "../model/desired.ts";
 import { isoTime } from "../model/iso-time.ts";
 import type { LinkView, Observations } from "../model/link-view.ts";
+import type { GateCause, SiblingCause } from "../model/reason.ts";
 import { type Memory, named } from "../store/journal/memory.ts";
-import { carries } from "./facts.ts";
+import { carryGap } from "./facts.ts";
 import { lateTaker, untilOf } from "./late.ts";
 
-/** `unsure`: nobody can say just now, so nothing is taken beside it and nothing is given up. */
+/** `unsure`: it is not known now, so nothing is taken beside it and nothing is given up. */
 type Standing = "carrying" | "unsure" | "lost";
 
-/** What health says against leaning on a link. */
+/** The objection of the health evaluator to relying on a link. */
 export interface Alarm {
   readonly standing: Exclude<Standing, "carrying">;
-  readonly text: string;
+  readonly cause: SiblingCause;
 }
 
 export interface Sibling {
   readonly name: string;
   readonly standing: Standing;
-  /** "carrying", or why that is not known. */
-  readonly carries: string;
-  /** A change of ours that may still take it, as an end of the sentence about it. */
-  readonly late?: string;
+  /** Why it is not known to carry; undefined = it is. */
+  readonly cause: SiblingCause | undefined;
   readonly view: LinkView;
 }
 
@@ -49,19 +48,24 @@ export function siblingOf(
   const { name } = link;
   const accepted = named(memory().bindings, linkId(link))?.key;
   const silent = accepted !== undefined && lookout.peerFailure(link) !== undefined;
-  const seen =
-    lookout.failure(link.device)?.text ??
-    carries(silent ? { ...view, peer: undefined } : view, accepted, ownCommitOn);
-  if (seen !== "carrying") return { name, standing: "lost", carries: seen, view };
+  const failure = lookout.failure(link.device);
+  const gap =
+    failure === undefined
+      ? carryGap(silent ? { ...view, peer: undefined } : view, accepted, ownCommitOn)
+      : ({ code: "sibling.failed", error: failure.code, text: failure.text } as const);
+  if (gap !== undefined) return { name, standing: "lost", cause: gap, view };
   const against = accepted === undefined ? undefined : alarm(link);
-  if (against === undefined) {
-    const coming = lateTaker(memory(), linkId(link), world.clock.wall());
-    if (coming === undefined) return { name, standing: "carrying", carries: seen, view };
-    const sent = `a ${coming.what} that was sent at ${isoTime(coming.since)}`;
-    const late = `may still get ${sent} (until ${isoTime(untilOf(coming))})`;
-    return { name, standing: "unsure", carries: seen, late, view };
-  }
-  return { name, standing: against.standing, carries: against.text, view };
+  if (against !== undefined) return { name, view, ...against };
+  const coming = lateTaker(memory(), linkId(link), world.clock.wall());
+  if (coming === undefined) return { name, standing: "carrying", cause: undefined, view };
+  const { what, since } = coming;
+  const [sentAt, until] = [isoTime(since), isoTime(untilOf(coming))];
+  return {
+    name,
+    standing: "unsure",
+    cause: { code: "sibling.lateChange", what, sentAt, until },
+    view,
+  };
 }
 
 /** The worst of them: one that is lost leaves a link alone, whatever the others do. */
@@ -72,18 +76,15 @@ export function standingOfAll(siblings: readonly Sibling[]): Standing {
 
 const isUnsure = (standing: Standing): boolean => standing === "unsure";
 
-/** The first that is lost, as one sentence. */
-export function lostOf(siblings: readonly Sibling[]): string | undefined {
-  return sentence(siblings.find(({ standing }) => standing === "lost"));
+/** The first that is lost. */
+export function lostOf(siblings: readonly Sibling[]): GateCause | undefined {
+  return doubtOf(siblings.filter(({ standing }) => standing === "lost"));
 }
 
-/** The first that is not known to carry, as one sentence; undefined = all carry. */
-export function doubtOf(siblings: readonly Sibling[]): string | undefined {
-  return sentence(siblings.find(({ standing }) => standing !== "carrying"));
-}
-
-function sentence(sibling: Sibling | undefined): string | undefined {
-  if (sibling === undefined) return undefined;
-  const { name, late } = sibling;
-  return late === undefined ? `${name} is not carrying: ${sibling.carries}` : `${name} ${late}`;
+/** The first that is not known to carry; undefined = all carry. */
+export function doubtOf(siblings: readonly Sibling[]): GateCause | undefined {
+  for (const { name, cause } of siblings) {
+    if (cause !== undefined) return { code: "gate.siblingUnhealthy", sibling: name, cause };
+  }
+  return undefined;
 }

@@ -1,19 +1,14 @@
 // What an operator may say to a campaign, and when.
 
 import type { WallTime } from "#hal/world.ts";
-import {
-  type Campaign,
-  type CampaignState,
-  type FarEnd,
-  noMarks,
-  type PortFacts,
-} from "../model/campaign.ts";
+import { type Campaign, type CampaignState, noMarks, type PortFacts } from "../model/campaign.ts";
+import type { FarEnd, Reason, RefusalCause } from "../model/reason.ts";
 
 export type OperatorVerb = "proceed" | "resume" | "revert" | "abandon";
 
 export interface Said {
   readonly verb: OperatorVerb;
-  /** With `proceed`: the person says that the far end was changed already. */
+  /** The far end was changed already, for `proceed`. */
   readonly farEndDone: boolean;
 }
 
@@ -28,67 +23,81 @@ export interface Seen {
 export type Verdict =
   | { readonly kind: "accepted"; readonly campaign: Campaign }
   /** `next`: the next safe command; absent = to look at the campaign. */
-  | { readonly kind: "refused"; readonly why: string; readonly next?: string };
+  | { readonly kind: "refused"; readonly why: RefusalCause; readonly next?: string };
 
-const refused = (why: string): Verdict => ({ kind: "refused", why });
+const refused = (why: RefusalCause): Verdict => ({ kind: "refused", why });
 
-export function command(campaign: Campaign, said: Said, seen: Seen, at: WallTime): Verdict {
+/** `by`: who sent it. */
+export function command(
+  campaign: Campaign,
+  said: Said & { readonly by: string },
+  seen: Seen,
+  at: WallTime,
+): Verdict {
+  const reason: Reason = { code: `operator.${said.verb}`, by: said.by };
   switch (said.verb) {
     case "proceed":
-      // Where nobody sees the far end, the word comes while the person changes it.
+      // Where the agent cannot read the far end, `proceed` comes while the person changes it.
       if (campaign.state === "switching" && said.farEndDone) {
-        return { kind: "accepted", campaign: { ...campaign, claimed: true } };
+        return { kind: "accepted", campaign: { ...campaign, reason, claimed: true } };
       }
       if (campaign.state !== "awaitingPeer") {
-        return refused(`the campaign waits for nobody: it is ${campaign.state}`);
+        return refused({ code: "refused.notAwaiting", state: campaign.state });
       }
       return {
         kind: "accepted",
-        campaign: { ...campaign, asked: true, claimed: said.farEndDone || campaign.claimed },
+        campaign: {
+          ...campaign,
+          reason,
+          asked: true,
+          claimed: said.farEndDone || campaign.claimed,
+        },
       };
     case "resume":
       if (campaign.state !== "held") {
-        return refused(`only a held campaign resumes: it is ${campaign.state}`);
+        return refused({ code: "refused.notHeld", state: campaign.state });
       }
-      return to(campaign, "gated", "the operator resumed it", at, {
+      return to(campaign, "gated", reason, at, {
         goal: "forward",
         asked: false,
         aborted: false,
         heldFrom: undefined,
       });
     case "revert":
-      return revert(campaign, seen.port, at);
+      return revert(campaign, seen.port, reason, at);
     case "abandon":
-      return abandon(campaign, seen, at);
+      return abandon(campaign, seen, reason, at);
   }
 }
 
 function to(
   campaign: Campaign,
   state: CampaignState,
-  because: string,
+  reason: Reason,
   at: WallTime,
   change: Partial<Campaign>,
 ): Verdict {
-  return { kind: "accepted", campaign: { ...campaign, state, because, since: at, ...change } };
+  return { kind: "accepted", campaign: { ...campaign, state, reason, since: at, ...change } };
 }
 
-function revert(campaign: Campaign, port: PortFacts | undefined, at: WallTime): Verdict {
+function revert(
+  campaign: Campaign,
+  port: PortFacts | undefined,
+  reason: Reason,
+  at: WallTime,
+): Verdict {
   const left = campaign.links.findIndex(({ outcome }) => outcome === "abandoned");
   const reopens = campaign.state === "done" && left >= 0;
   if (!reopens && !["gated", "awaitingPeer", "held"].includes(campaign.state)) {
-    return refused(`it is ${campaign.state}: wait until it is parked`);
+    return refused({ code: "refused.notParked", state: campaign.state });
   }
-  if (port === undefined) return refused("the router cannot be read, so nobody knows what is left");
+  if (port === undefined) return refused({ code: "refused.unread" });
   if (port.keys === "new") {
-    return refused(
-      campaign.kind === "enrol"
-        ? "an enrolment never goes back: a person must put MACsec off at both ends"
-        : "the old key is off the port: an ordinary rotation is the way back",
-    );
+    const isEnrolment = campaign.kind === "enrol";
+    return refused({ code: isEnrolment ? "refused.enrolment" : "refused.oldKeyGone" });
   }
   if (!reopens) {
-    return to(campaign, "gated", "the operator wants the old key back", at, {
+    return to(campaign, "gated", reason, at, {
       goal: "revert",
       heldFrom: undefined,
     });
@@ -96,9 +105,9 @@ function revert(campaign: Campaign, port: PortFacts | undefined, at: WallTime): 
   const links = campaign.links.map((link, index) =>
     index === left ? { ...link, outcome: undefined } : link,
   );
-  return to(campaign, "gated", "the operator wants the old key back", at, {
+  return to(campaign, "gated", reason, at, {
     ...noMarks,
-    // What was sent under them may still land.
+    // A change that was sent under them may still arrive.
     token: campaign.token,
     earlierToken: campaign.earlierToken,
     links,
@@ -108,9 +117,9 @@ function revert(campaign: Campaign, port: PortFacts | undefined, at: WallTime): 
   });
 }
 
-function abandon(campaign: Campaign, { port, far }: Seen, at: WallTime): Verdict {
+function abandon(campaign: Campaign, { port, far }: Seen, reason: Reason, at: WallTime): Verdict {
   if (!["queued", "gated", "awaitingPeer", "held"].includes(campaign.state)) {
-    return refused(`it is ${campaign.state}: wait until it is parked`);
+    return refused({ code: "refused.notParked", state: campaign.state });
   }
   const untouched = campaign.state === "queued";
   const carries =
@@ -119,14 +128,14 @@ function abandon(campaign: Campaign, { port, far }: Seen, at: WallTime): Verdict
     port.drain === "off" &&
     port.pending === "none";
   if (!untouched && !carries) {
-    return refused("the link does not carry, is drained, or has a commit pending");
+    return refused({ code: "refused.notCarrying" });
   }
   const parted = untouched || port === undefined ? undefined : partedAs(campaign, port, far);
   if (parted !== undefined) return parted;
   const links = campaign.links.map((link, index) =>
     index >= campaign.at ? { ...link, outcome: "abandoned" as const } : link,
   );
-  return to(campaign, "done", "the operator abandoned it", at, { links });
+  return to(campaign, "done", reason, at, { links });
 }
 
 /**
@@ -148,24 +157,19 @@ function partedAs(campaign: Campaign, port: PortFacts, far: FarEnd): Verdict | u
     case "unknown":
       // Without a write of ours the far end is as it was, and the link is secured by that.
       if (!campaign.told && carriedBy === "old") return undefined;
-      return refused("the far end cannot be read, and it may use the new key by now");
+      return refused({ code: "refused.farEndUnread" });
     case "updating":
-      return refused("the far end is being changed: wait until it has settled");
+      return refused({ code: "refused.farEndUpdating" });
     case "other":
     case "failed":
-      return refused(
-        "the far end is set to something that is not of this campaign: a person must set it to " +
-          `what the router uses, the ${carriedBy === "new" ? "new" : "old"} version, first`,
-      );
+      return refused({
+        code: "refused.farEndForeign",
+        version: carriedBy === "new" ? "new" : "old",
+      });
   }
-  const held = keys === "both" ? "both keys" : `the ${keys} key`;
-  const why = `the far end is set to the ${far} version and the router holds ${held}`;
   const { group, state, kind } = campaign;
   const mayGoBack = kind !== "enrol" && keys !== "new";
-  const ways = mayGoBack
-    ? "resume brings both to the new one, revert to the old"
-    : "resume goes on";
   const other = mayGoBack ? `revert ${group}` : `show ${group}`;
   const next = `linkseal rotation ${state === "held" ? `resume ${group}` : other}`;
-  return { kind: "refused", why: `${why}: ${ways}`, next };
+  return { kind: "refused", why: { code: "refused.apart", far, keys, mayRevert: mayGoBack }, next };
 }

@@ -4,11 +4,12 @@ import type { WallTime } from "#hal/world.ts";
 import { Zone } from "../config/zone.ts";
 import type { Freeze, Window } from "../model/desired.ts";
 import { isoTime } from "../model/iso-time.ts";
+import type { WindowCause } from "../model/reason.ts";
 
 export type WindowState =
   /** Open until `closesAt`; undefined = no end is in sight. */
   | { readonly kind: "open"; readonly closesAt: WallTime | undefined }
-  | { readonly kind: "closed"; readonly why: string; readonly opensAt: WallTime | undefined };
+  | { readonly kind: "closed"; readonly why: WindowCause; readonly opensAt: WallTime | undefined };
 
 interface Span {
   readonly from: number;
@@ -22,7 +23,8 @@ const chunkMs = 16 * dayMs;
 
 /**
  * Open while the wall clock of a window's zone shows a time inside it: an hour that the clock skips
- * does not open, one that it shows twice opens twice. Without windows only a freeze closes.
+ * does not open, one that it shows twice opens twice. Only a freeze closes where there are no
+ * windows.
  */
 export function windowAt(
   windows: readonly Window[],
@@ -86,7 +88,7 @@ function nextOpen(
     );
     const end = Math.min(at + chunkMs, frost);
     const [first] = openBetween(windows, at, end);
-    // What is open for a whole chunk is open until something freezes it.
+    // A window that is open for a whole chunk is open until something freezes it.
     if (first !== undefined) return first.until < end ? first : { from: first.from, until: frost };
     at = end;
   }
@@ -133,14 +135,14 @@ function closedBecause(
   freezes: readonly Freeze[],
   wall: WallTime,
   opensAt: WallTime | undefined,
-): string {
+): WindowCause {
   const frozen = freezeAt(freezes, wall);
   if (frozen !== undefined) {
-    return `frozen until ${isoTime(frozen.until)} by the freeze ${frozen.text}`;
+    return { code: "window.frozen", until: isoTime(frozen.until), freeze: frozen.text };
   }
-  if (opensAt === undefined) return "no window opens any more";
+  if (opensAt === undefined) return { code: "window.none" };
   const opening = windows.find((window) => openBetween([window], opensAt, opensAt + 1).length > 0);
-  return `the window ${opening?.text ?? ""} opens at ${isoTime(opensAt)}`;
+  return { code: "window.opens", window: opening?.text ?? "", at: isoTime(opensAt) };
 }
 
 function wallOf(at: number | undefined): WallTime | undefined {

@@ -17,6 +17,7 @@ import {
   linkId,
 } from "../model/desired.ts";
 import { EventRing, type LinksealEvent } from "../model/events.ts";
+import { reasonText } from "../model/reason-text.ts";
 import type { Signer } from "../model/signer.ts";
 import { isWarningCode } from "../model/warning-rows.ts";
 import type { AuditLog } from "../store/audit/log.ts";
@@ -28,10 +29,10 @@ import {
   type Memory,
   named,
   openCampaign,
-  recollect,
   remember,
 } from "../store/journal/memory.ts";
 import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
+import { recollect, toStored } from "../store/journal/stored.ts";
 import type { ApplyAnswer, ApplyRequest, Evidence, PageDoor } from "./agent-shapes.ts";
 import type { OnDecision } from "./campaigns/conductor.ts";
 import { Crew } from "./crew.ts";
@@ -306,7 +307,7 @@ export class Agent {
   readonly write = async (record: JournalRecord): Promise<void> => {
     const turn = this.#writing.then(async () => {
       const { journal } = this.#parts;
-      await journal.append({ ...record });
+      await journal.append(toStored(record));
       this.#recorder.journaled(record, journal.lastSeq);
       const before = this.#memory;
       this.#memory = remember(before, record);
@@ -321,7 +322,7 @@ export class Agent {
   async #compact(): Promise<void> {
     const { journal, world } = this.#parts;
     try {
-      await journal.compact({ kind: "snapshot", memory: this.#memory });
+      await journal.compact(toStored({ kind: "snapshot", memory: this.#memory }));
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       world.log.write("warn", error.code, error.message);
@@ -345,7 +346,7 @@ export class Agent {
     if (last?.state === campaign.state && last.at === campaign.at) return;
     const about = `${campaign.group}/${campaign.links[campaign.at]?.name ?? ""}`;
     const at = this.#parts.world.clock.wall();
-    this.events.add(at, `campaign-${campaign.state}`, about, campaign.because);
+    this.events.add(at, `campaign-${campaign.state}`, about, reasonText(campaign.reason));
   }
 
   #crewFor(target: string): Crew {

@@ -3,8 +3,9 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Clock } from "#hal/world.ts";
 import type { Plan } from "../compare/plan.ts";
-import { type Campaign, type CampaignLink, entryOf, type FarEnd } from "../model/campaign.ts";
+import { type Campaign, type CampaignLink, entryOf } from "../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../model/desired.ts";
+import type { FarEnd } from "../model/reason.ts";
 import { farEndOf, setTo, unseenFar } from "../rotation/facts.ts";
 import { jitterMs } from "../rotation/policy.ts";
 import type { Intent } from "../store/intent/intent.ts";

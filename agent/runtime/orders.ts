@@ -12,6 +12,7 @@ import {
   linkId,
   type RiskName,
 } from "../model/desired.ts";
+import { causeText } from "../model/reason-text.ts";
 import { portFacts } from "../rotation/facts.ts";
 import { command, type Said, type Seen } from "../rotation/verbs.ts";
 import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
@@ -209,12 +210,12 @@ export class Orders {
     const left = campaign.links.find(({ outcome }) => outcome === "abandoned");
     const entry = campaign.state === "done" && left !== undefined ? left : entryOf(campaign);
     const seen = this.#seen(campaign, entry);
-    const verdict = command(campaign, said, seen, this.#parts.world.clock.wall());
+    const verdict = command(campaign, { ...said, by: who }, seen, this.#parts.world.clock.wall());
     if (verdict.kind === "refused") {
       const { why, next = `linkseal rotation show ${name}` } = verdict;
-      throw refusal("gate.busy", name, why, next);
+      throw refusal("gate.busy", name, causeText(why), next);
     }
-    const next = { ...verdict.campaign, because: `${verdict.campaign.because} (${who})` };
+    const next = verdict.campaign;
     if (next.state === "done") await this.#bindLeft(next, name);
     await this.#parts.write({ kind: "campaign", campaign: next });
     return next;

@@ -10,6 +10,7 @@ import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site/site.ts";
 import type { Campaign } from "../model/campaign.ts";
 import { riskNames } from "../model/desired.ts";
+import { reasonText } from "../model/reason-text.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { Rehearsal, RehearsalOptions } from "../runtime/campaigns/rehearsal-shape.ts";
 import type { Twin } from "../runtime/campaigns/twin.ts";
@@ -164,7 +165,7 @@ class Stage {
     const bad =
       this.#trouble ??
       broken[0] ??
-      (left === undefined ? undefined : `${left.link} is ${campaign?.state}: ${campaign?.because}`);
+      (left === undefined ? undefined : `${left.link} is ${this.#standing(campaign)}`);
     return {
       schema: "linkseal.rehearsal/1",
       target,
@@ -177,12 +178,21 @@ class Stage {
     };
   }
 
+  #standing(campaign: Campaign | undefined): string {
+    return campaign === undefined
+      ? "not begun"
+      : `${campaign.state}: ${reasonText(campaign.reason)}`;
+  }
+
   #steps(name: string): Rehearsal["links"][number]["steps"] {
     const trail = this.#agent.memory.trails[this.#options.twin.group] ?? [];
     const begun = trail[0]?.at ?? 0;
     return trail
       .filter(({ link }) => link === name)
-      .map(({ at, state, because }) => ({ atMs: at - begun, state, because }));
+      .map(({ at, state, reason }) => ({
+        ...{ atMs: at - begun, state, reason },
+        because: reasonText(reason),
+      }));
   }
 }
 

@@ -5,6 +5,7 @@ import { type Paint, paintFor } from "../cli/paint.ts";
 import { shortCkn } from "../model/ckn-text.ts";
 import type { Verdict } from "../model/health.ts";
 import { isoTime } from "../model/iso-time.ts";
+import { reasonText } from "../model/reason-text.ts";
 import { stateText } from "../model/state-text.ts";
 import { spanText, visible } from "../model/text.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
@@ -201,10 +202,11 @@ export class Stage {
     return staff.site.groups.flatMap((group) => {
       const campaign = openCampaign(agent.memory, group);
       if (campaign === undefined) return [];
-      const { kind, links, at, state, because, since } = campaign;
+      const { kind, links, at, state, reason, since } = campaign;
       const link = `${group}/${links[at]?.name ?? ""}`;
       const age = spanText(wall - since);
-      return [`${kind} ${link}: ${this.#paint.strong(stateText(state, age))}: ${visible(because)}`];
+      const shown = this.#paint.strong(stateText(state, age));
+      return [`${kind} ${link}: ${shown}: ${visible(reasonText(reason))}`];
     });
   }
 }

@@ -2,6 +2,8 @@
 
 import type { SocketRole } from "#agent/api/route.ts";
 import { routes } from "#agent/api/routes.ts";
+import { causedRows, plainRows, sharedCausedRows, sharedRows } from "#agent/model/reason-rows.ts";
+import { causeCodes } from "#agent/model/reason-text.ts";
 import { errorRows } from "#hal/error.ts";
 import { jsonDepthMax } from "#hal/json.ts";
 
@@ -41,6 +43,18 @@ function routeTable(role: SocketRole): string {
       return `| \`${request}\` | ${takes} | ${title} |`;
     });
   return ["| request | members | answer |", "| --- | --- | --- |", ...rows].join("\n");
+}
+
+/** Every code of a row with its sentence; `…` stands for the sentence of the cause. */
+function reasonRows(): string {
+  const all = { ...plainRows, ...causedRows };
+  const shared = { ...sharedRows, ...sharedCausedRows };
+  const textOf = (text: string | ((cause: string) => string)): string =>
+    typeof text === "string" ? text : text("…");
+  return [
+    ...Object.entries(shared).map(([name, text]) => `| \`STATE.${name}\` | ${textOf(text)} |`),
+    ...Object.entries(all).map(([code, text]) => `| \`${code}\` | ${textOf(text)} |`),
+  ].join("\n");
 }
 
 const head = `# The local protocol
@@ -102,6 +116,32 @@ rotation runs.
 - \`ckn\`, with \`keyVersion\` and \`keyAgeDays\`: the key that was accepted last, by an enrolment,
   an adoption or a finished rotation; null where none is.
 - \`keyNext\`: the key that the running campaign brings in; null where there is none.
+
+## Reasons of a campaign
+
+A campaign of \`linkseal.campaign/1\` and each of its \`steps\` say why twice: \`because\` is the
+sentence for a person, \`reason\` is the same for a script.
+
+\`\`\`json
+{ "because": "gate.siblingUnhealthy: secondary is not carrying: it is drained",
+  "reason": { "code": "gated.closed", "cause": { "code": "gate.siblingUnhealthy",
+    "sibling": "secondary", "cause": { "code": "sibling.drained" } } } }
+\`\`\`
+
+- \`code\` is \`STATE.WHAT\` for what the campaign decided in that state, \`begin.*\`, \`next.link\`
+  or \`operator.*\` (with \`by\`) for how it came there, \`recorded\` (with \`text\`) for a sentence
+  that an earlier version stored.
+- \`cause\` is what was observed below it; a cause may have a cause. The codes that begin with
+  \`gate.\` are those of [codes.md](codes.md).
+- The other members are the arguments of the code. Times are UTC text, and nothing is a sentence
+  but \`text\`, which holds the words of a device beside its error code.
+- Sentences may change in any version; codes keep their meaning, and new ones join.
+
+The codes of causes: ${causeCodes.map((code) => `\`${code}\``).join(", ")}.
+
+| code | sentence |
+| --- | --- |
+${reasonRows()}
 
 ## Versions
 

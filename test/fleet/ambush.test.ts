@@ -41,7 +41,8 @@ function campaignOf(site: Site): Campaign {
   const wall = 0 as WallTime;
   return {
     ...noMarks,
-    ...{ group, kind: "rotate", at: 0, state: "gated", since: wall, because: "", intent: 1 },
+    ...{ group, kind: "rotate", at: 0, state: "gated", since: wall, intent: 1 },
+    reason: { code: "gated.open" },
     links: [
       {
         ...{ name, device, port, old: entry, new: entry, created: wall, generation: 1 },

@@ -78,7 +78,10 @@ describe("an operator who acts while the agent is dead", () => {
     await stage.until(() => stage.campaign === "held");
     await stage.site.clock.runFor(600_000);
     expect([stage.campaign, stage.puts()]).toEqual(["held", ["200"]]);
-    expect(stage.because).toContain("far end");
+    expect(stage.reason).toEqual({
+      code: "switching.farFailed",
+      cause: { code: "farEnd.foreign" },
+    });
     expect(msee.resource(link.azureLink).pointsAt?.cakSecretId).toBe(key.cakSecretId);
     expect(stage.complaints()).toEqual([]);
   });

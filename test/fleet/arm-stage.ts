@@ -1,6 +1,7 @@
 // An agent whose far ends are in a simulated Azure, and whose routers and vault are in one
 // simulated site.
 
+import type { Reason } from "#agent/model/reason.ts";
 import { openRecords } from "#agent/operate/open.ts";
 import type { OperatorVerb } from "#agent/rotation/verbs.ts";
 import { Agent } from "#agent/runtime/agent.ts";
@@ -217,8 +218,9 @@ export class ArmStage {
     return this.#agent?.memory.campaigns[group]?.state ?? "none";
   }
 
-  get because(): string {
-    return this.#agent?.memory.campaigns[group]?.because ?? "";
+  /** Why the campaign is where it is; undefined = there is none. */
+  get reason(): Reason | undefined {
+    return this.#agent?.memory.campaigns[group]?.reason;
   }
 
   async until(what: () => boolean, limitMs = 1_200_000): Promise<void> {

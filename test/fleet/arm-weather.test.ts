@@ -86,7 +86,10 @@ describe("an enrolment over the management API", () => {
     stage.msee.setFault("fails", true);
     await stage.live(undefined);
     await stage.until(() => stage.campaign === "held");
-    expect(stage.because).toContain("the far end reports that its change failed");
+    expect(stage.reason).toEqual({
+      code: "switching.farFailed",
+      cause: { code: "farEnd.failed" },
+    });
     const [link] = stage.agent.crew?.intent.desired.groups[0]?.links ?? [];
     const seen = link === undefined ? undefined : stage.agent.crew?.lookout.peer(link);
     expect(seen?.state.details?.failure).toBe("ExpressRoutePortUpdateFailed");

@@ -105,8 +105,13 @@ describe("a late drain of our own", () => {
     await pair.rotateLate(seconds(600), group);
     await pair.reach("secondary gated");
     await pair.run(seconds(20));
-    const { because } = pair.campaign();
-    expect(because).toMatch(/^gate\.siblingUnhealthy: primary may still get a drain that was sent/);
+    expect(pair.campaign().reason).toMatchObject({
+      code: "gated.closed",
+      cause: {
+        ...{ code: "gate.siblingUnhealthy", sibling: "primary" },
+        cause: { code: "sibling.lateChange", what: "drain" },
+      },
+    });
     await pair.run(seconds(600), () => pair.drained()[0] === true);
     expect(pair.drained()).toEqual([true, false]);
     await pair.reach("secondary done");

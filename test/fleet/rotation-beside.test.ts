@@ -95,7 +95,9 @@ describe("a port whose settings have drifted", () => {
     await pair.rotate();
     await pair.run(60_000);
     expect(pair.state()).toBe("primary gated");
-    expect(pair.campaign().because).toMatch(/BGP is not up|includeSci of the port is/);
+    const { reason } = pair.campaign();
+    expect(reason.code).toBe("gated.closed");
+    expect(["bgp.down", "port.drifted"]).toContain("cause" in reason && reason.cause.code);
     include(includeSci === true);
     await pair.reach("secondary done");
     expect(pair.outcomes()).toEqual(["rotated", "rotated"]);

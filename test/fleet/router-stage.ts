@@ -2,6 +2,7 @@
 // simulated site.
 
 import { simCloud } from "#agent/azure/sim-cloud.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
 import { openRecords } from "#agent/operate/open.ts";
 import { Agent } from "#agent/runtime/agent.ts";
 import { simulatedIdentity, simulatedWorld } from "#agent/simulation/simulate.ts";
@@ -228,9 +229,9 @@ export class RouterStage {
     const campaign = this.agent.memory.campaigns[group];
     const { verdict, groups } = this.agent.status();
     const reasons = groups.flatMap(({ links }) => links.flatMap((link) => link.reasons));
-    return `${verdict}, campaign ${campaign?.state ?? "none"}: ${campaign?.because ?? ""} ${reasons
-      .map(({ text }) => text)
-      .join("; ")}`;
+    const why = campaign === undefined ? "" : reasonText(campaign.reason);
+    const links = reasons.map(({ text }) => text).join("; ");
+    return `${verdict}, campaign ${campaign?.state ?? "none"}: ${why} ${links}`;
   }
 
   isProtected(): boolean {

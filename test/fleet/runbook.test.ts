@@ -1,6 +1,7 @@
 // The steps of docs/rotation.md for a stopped campaign work as described.
 
 import { describe, expect, it } from "vitest";
+import type { Cause, Reason } from "#agent/model/reason.ts";
 import type { KeyRef } from "#hal/model.ts";
 import type { PortConfig } from "#sim/router/router-config.ts";
 import type { Overlap } from "#sim/site/site-plan.ts";
@@ -61,13 +62,15 @@ class Case {
   }
 
   /** The operator does not come at once; the sibling carries the traffic meanwhile. */
-  async held(reason: string): Promise<void> {
+  async held(row: Reason["code"], cause?: Cause["code"]): Promise<void> {
     const { pair } = this;
     await pair.reach("primary held");
     await pair.run(120_000);
-    const { because } = pair.campaign();
+    const { reason } = pair.campaign();
+    const found = "cause" in reason ? reason.cause.code : undefined;
     const stays = pair.state() === "primary held" && pair.carrying()[1] === true;
-    if (!stays || !because.includes(reason)) throw new Error(`${pair.state()}: ${because}`);
+    const isMeant = reason.code === row && (cause === undefined || found === cause);
+    if (!stays || !isMeant) throw new Error(`${pair.state()}: ${JSON.stringify(reason)}`);
   }
 
   async ends(verb: "resume" | "revert"): Promise<Ending> {
@@ -97,7 +100,7 @@ describe("the runbook's way out of a stopped campaign", () => {
     const at = await Case.begun("keychain", "staged");
     const { msee } = at.pair.link("primary");
     msee.setFault("fails", true);
-    await at.held("the far end reports that its change failed");
+    await at.held("switching.farFailed", "farEnd.failed");
     msee.setFault("fails", false);
     expect(await at.ends("revert")).toEqual(wellDone("reverted"));
   });
@@ -106,7 +109,7 @@ describe("the runbook's way out of a stopped campaign", () => {
     const at = await Case.begun("keychain", "staged");
     const { msee } = at.pair.link("primary");
     msee.setFault("fails", true);
-    await at.held("the far end reports that its change failed");
+    await at.held("switching.farFailed", "farEnd.failed");
     msee.setFault("fails", false);
     await at.pointFarEnd("new");
     expect(await at.ends("resume")).toEqual(wellDone("rotated"));
@@ -115,7 +118,7 @@ describe("the runbook's way out of a stopped campaign", () => {
   it("an old key removed by hand: the new pair at the far end and resume end rotated", async () => {
     const at = await Case.begun("keychain", "staged");
     at.removeFromRouter("old");
-    await at.held("the old key is gone from the port while the far end still uses it");
+    await at.held("staged.strange", "port.oldKeyGone");
     await at.pointFarEnd("new");
     expect(await at.ends("resume")).toEqual(wellDone("rotated"));
   });
@@ -123,7 +126,7 @@ describe("the runbook's way out of a stopped campaign", () => {
   it("a new key removed by hand: resume ends rotated", async () => {
     const at = await Case.begun("keychain", "proving");
     at.removeFromRouter("new");
-    await at.held("the new key is gone from the port");
+    await at.held("proving.newKeyGone");
     expect(await at.ends("resume")).toEqual(wellDone("rotated"));
   });
 
@@ -133,7 +136,7 @@ describe("the runbook's way out of a stopped campaign", () => {
     msee.person(azureLink, { key: at.key("new") });
     await at.pair.run(90_000, () => far.keys().length === 0);
     farPort.setTwist("cak", true);
-    await at.held("no proof in time");
+    await at.held("proving.lateHeld");
     farPort.setTwist("cak", false);
     await at.pointFarEnd("old");
     expect(await at.ends("revert")).toEqual(wellDone("reverted"));
@@ -145,7 +148,7 @@ describe("the runbook's way out of a stopped campaign", () => {
     msee.person(azureLink, { key: at.key("new") });
     await at.pair.reach("primary proving");
     msee.person(azureLink, { key: at.key("old") });
-    await at.held("the far end went back to the old key and the router holds the new one");
+    await at.held("proving.farBackBroken");
     expect(await at.ends("resume")).toEqual(wellDone("reverted"));
   });
 
@@ -154,7 +157,7 @@ describe("the runbook's way out of a stopped campaign", () => {
     const { msee, azureLink } = at.pair.link("primary");
     const third = at.pair.site.vault.generatePair(at.pair.link("primary").key, "gcm-aes-xpn-256");
     msee.person(azureLink, { key: third });
-    await at.held("the far end uses something that is not of this campaign");
+    await at.held("awaitingPeer.farOther");
     await at.pointFarEnd("new");
     expect(await at.ends("resume")).toEqual(wellDone("rotated"));
   });

@@ -3,6 +3,7 @@
 import { release } from "node:os";
 import { setTimeout as rest } from "node:timers/promises";
 import type { Plan } from "#agent/compare/plan.ts";
+import type { Reason } from "#agent/model/reason.ts";
 import type { Rehearsal } from "#agent/runtime/campaigns/rehearsal-shape.ts";
 import { rehearse } from "#agent/simulation/rehearsal.ts";
 import type { Tally } from "../kernel/host/traffic.ts";
@@ -41,7 +42,7 @@ export interface Move {
   readonly ms: number;
   readonly link: string;
   readonly state: string;
-  readonly because: string;
+  readonly reason: Reason;
 }
 
 export interface Range {
@@ -75,9 +76,8 @@ async function recordDrained(lab: Lab): Promise<Recording["drained"]> {
   if (why !== undefined) throw new Error(`not rotated: ${why}`);
   await rest(edgeMs);
   const tallies = await stop();
-  const steps = ((await lab.campaign())?.steps ?? []).map(({ at, ...step }) => ({
-    ms: Date.parse(at) - begunAt,
-    ...step,
+  const steps = ((await lab.campaign())?.steps ?? []).map(({ at, link, state, reason }) => ({
+    ...{ ms: Date.parse(at) - begunAt, link, state, reason },
   }));
   const far = lab.farChanges
     .filter(({ atMs }) => atMs >= begunAt)
@@ -91,7 +91,9 @@ async function recordDrained(lab: Lab): Promise<Recording["drained"]> {
 
 function movesOf({ links }: Rehearsal): readonly Move[] {
   return links.flatMap(({ link, steps }) =>
-    steps.map(({ atMs, ...step }) => ({ ms: atMs, link: link.split("/")[1] ?? link, ...step })),
+    steps.map(({ atMs, state, reason }) => ({
+      ...{ ms: atMs, link: link.split("/")[1] ?? link, state, reason },
+    })),
   );
 }
 

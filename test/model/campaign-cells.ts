@@ -2,12 +2,11 @@
 // ask for is not chosen, so one cell stands for all that differ in that alone.
 
 import type { Campaign, CampaignLink, Facts, PortFacts } from "#agent/model/campaign.ts";
-import { campaignOf, held, waiting } from "../unit/kit/campaign-kit.ts";
+import { campaignOf, held, refused, shut, waiting } from "../unit/kit/campaign-kit.ts";
 import type { Choices } from "./choices.ts";
 
 const flags = [false, true] as const;
 const evidence = [waiting, held] as const;
-const shut = "gate.window: the window is shut";
 
 class Lazy {
   readonly #choices: Choices;
@@ -87,7 +86,7 @@ export class FactsCell extends Lazy implements Facts {
   get sibling(): Facts["sibling"] {
     return this.once("sibling", () => ["carrying", "unsure", "lost"]);
   }
-  get closedGate(): string | undefined {
+  get closedGate(): Facts["closedGate"] {
     return this.once("closedGate", () => {
       if (this.sibling !== "carrying" || this.port?.pending !== "none") return [shut];
       if (this.far === "updating" || this.far === "unknown") return [shut];
@@ -128,7 +127,7 @@ export class FactsCell extends Lazy implements Facts {
     return this.once<Facts["replacement"]>("replacement", () => [
       { kind: "absent" },
       { kind: "valid" },
-      { kind: "refused", text: "the suite is not offered" },
+      { kind: "refused", cause: refused },
     ]);
   }
   get lostCommits(): number {
@@ -160,7 +159,7 @@ const shapes: readonly Shape[] = [
 
 const markNames = ["told", "asked", "soaked", "aborted", "shut"] as const;
 
-/** A campaign in this state whose marks are chosen once somebody asks for them. */
+/** A campaign in this state whose marks are chosen when a row reads them. */
 export function campaignCell(choices: Choices, state: Campaign["state"]): Campaign {
   const [kind, overlap] = choices.choose(shapes);
   const plain = campaignOf(state, { kind }, overlap);

@@ -78,7 +78,7 @@ export function judgeEffect(
   claim(state !== "held" || parks, "HELD: nothing but the parking rule is written");
   if (interrupts(world, action) || shuts) {
     claim(!(up && siblingLost(world)), "P2: it interrupts the only link that carries");
-    claim(!(up && world.siblingUnsure === 1), "P2: nobody knows whether the sibling carries");
+    claim(!(up && world.siblingUnsure === 1), "P2: it is not known whether the sibling carries");
     const moves = action === "drain" || !up;
     claim(moves || (world.drained === 1 && world.quiet === 1), "CARRY: the link is not drained");
   }
@@ -90,7 +90,7 @@ export function judgeEffect(
   if (!noWrite.includes(action) && !settles) {
     claim(world.pending === 0, "TIMER: written while a commit is pending");
   }
-  if (settles) claim(world.pending === ours, "TIMER: somebody else's commit is settled");
+  if (settles) claim(world.pending === ours, "TIMER: a foreign commit is settled");
   if (puts.includes(action)) judgePut(world, action, config, claim);
   else judgeKeys(world, action, config, claim);
 }

@@ -266,7 +266,7 @@ export class Events {
       ["cut", "the fibre is cut"],
       ["siblingCut", "the sibling's fibre is cut"],
       ["siblingDrained", "a person drains the sibling"],
-      ["siblingUnsure", "nobody can judge the sibling"],
+      ["siblingUnsure", "the sibling cannot be judged"],
       ["routerUnseen", "the router does not answer"],
       ["farUnseen", "the far end does not answer"],
       ["windowShut", "the window shuts"],
@@ -396,7 +396,12 @@ export class Events {
     const campaign = campaignIn(world.record, this.#config);
     const { port, far } = factsIn(lookAt(world, this.#config), this.#config);
     for (const verb of verbs) {
-      const verdict = command(campaign, { verb, farEndDone: false }, { port, far }, noon);
+      const verdict = command(
+        campaign,
+        { verb, farEndDone: false, by: "test" },
+        { port, far },
+        noon,
+      );
       if (verdict.kind === "refused") continue;
       copy(world, this.#to);
       const record = recordFor(verdict.campaign);

@@ -41,7 +41,7 @@ const turnsMax = 8;
 /** One to see that the key is needed, and one to keep it. */
 const keepingTurnsMax = 2;
 const healingTurnsMax = 40;
-/** What still waits then waits for its deadline. */
+/** A campaign that still waits then waits for its deadline. */
 const deadlineTurn = 20;
 const noon = 0 as WallTime;
 const nothingSeen = { port: undefined, far: "unknown" } as const;
@@ -78,7 +78,7 @@ export function judgeWorld(world: World, oracle: Oracle, report: (broken: string
   const left = (to: World): boolean => linkIn(to.record) !== link || stateName(to.record) !== state;
   if (world.routerUnseen === 1) return;
   judgeTraffic(world, oracle, report, left);
-  // What came late and is of a record that was lost is nobody's that the agent knows.
+  // The agent cannot know a change that came late if the record of it was lost.
   if (pendingSeen(world) === ours && !mayBeArmed(world)) {
     report(`TIMER: a commit of ours is armed in ${state}`);
   }
@@ -87,7 +87,7 @@ export function judgeWorld(world: World, oracle: Oracle, report: (broken: string
     judgePending(world, oracle, report);
     return;
   }
-  // With the record that it was shut for a key the journal has lost whose doing it is.
+  // A journal that lost the record of the shut port has lost who shut it.
   const isOurs = shutIn(world.record) || world.tailLost === 0;
   const ownWay =
     world.shut === 1 && isOurs && !settles(world, oracle, (to) => to.shut === 0 || left(to));
@@ -118,12 +118,12 @@ function judgeTraffic(
   }
 }
 
-/** Nobody knows yet whether the pending key is needed. */
+/** It is not known yet whether the pending key is needed. */
 function mayWaitPending(world: World): boolean {
   return world.pending === ours && (world.farUnseen === 1 || world.operation === updating);
 }
 
-/** From entry into the step until a look shows what is pending. */
+/** The step has begun, and no observation shows yet what is pending. */
 const armedIn = ["staging", "gated", "draining", "held", "restoring", "awaitingPeer", "staged"];
 function mayBeArmed({ record }: World): boolean {
   return armedIn.includes(stateName(record));
@@ -170,7 +170,7 @@ function heals(world: World, oracle: Oracle): boolean {
 }
 
 function resume(world: World, config: Config): void {
-  const said = { verb: "resume", farEndDone: false } as const;
+  const said = { verb: "resume", farEndDone: false, by: "test" } as const;
   const verdict = command(campaignIn(world.record, config), said, nothingSeen, noon);
   if (verdict.kind === "accepted") world.record = recordFor(verdict.campaign);
 }
@@ -188,7 +188,7 @@ export function judgeLate(before: World, after: World, config: Config): string |
 /** `residual`: the one case that the design names, and a later look mends it. */
 export function judgeTimer(before: World, after: World, oracle: Oracle): string | undefined {
   const verdict = timerVerdict(before, after, oracle);
-  // What a person took before the commit came is theirs to put back once more.
+  // A key that a person took before the commit came is theirs to put back once more.
   const isTheirs = goesBackBare(before, oracle.config);
   if (verdict !== "residual" || isTheirs || heals(after, oracle)) return verdict;
   return `TIMER: what it took away never comes back, from ${stateName(after.record)}`;

@@ -6,13 +6,13 @@ import {
   type Campaign,
   campaignStates,
   type Facts,
-  type FarEnd,
   type Guards,
   type Table,
 } from "#agent/model/campaign.ts";
+import type { FarEnd } from "#agent/model/reason.ts";
 import { advance, decideBy } from "#agent/rotation/campaign.ts";
 import type { WallTime } from "#hal/world.ts";
-import { campaignOf, held, waiting } from "../unit/kit/campaign-kit.ts";
+import { campaignOf, held, refused, shut, waiting } from "../unit/kit/campaign-kit.ts";
 import {
   back,
   backIn,
@@ -231,7 +231,7 @@ export function factsIn(look: number, config: Config): Facts {
           },
     far: farEnds[bits(12, 3)] ?? "unknown",
     sibling: bits(15, 1) === 1 ? "lost" : bits(27, 1) === 1 ? "unsure" : "carrying",
-    closedGate: bits(16, 1) === 1 ? "a gate is closed" : undefined,
+    closedGate: bits(16, 1) === 1 ? shut : undefined,
     drained: evidence(17),
     staged: evidence(18),
     proof: evidence(19),
@@ -239,7 +239,7 @@ export function factsIn(look: number, config: Config): Facts {
     carrying: evidence(20),
     freshSak: bits(21, 1) === 1,
     replacement:
-      replacement === "refused" ? { kind: "refused", text: "no" } : { kind: replacement },
+      replacement === "refused" ? { kind: "refused", cause: refused } : { kind: replacement },
     lostCommits: bits(24, 1) * 3,
     mayLose: losses[bits(28, 2)] ?? "nothing",
     overdue: bits(25, 1) === 1,

@@ -174,7 +174,7 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
   }
   if (luck === "is lost") return;
   if (luck === "dies during it") {
-    // What its validation refuses is never sent.
+    // A change that its validation refuses is never sent.
     world.late = 1 - world.refuses;
     return;
   }
@@ -200,7 +200,7 @@ const lateFinalOf = (action: ActionKind): number =>
     finals.findIndex((each) => each === action),
   );
 
-/** The router carries out what nobody waits for; a key that is gone already goes no more. */
+/** The router carries out a change that the agent gave up; a key that is gone stays gone. */
 export function landFinal(world: World, config: Config): void {
   const action = finals[world.lateFinal];
   world.lateFinal = 0;

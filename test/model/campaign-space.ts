@@ -163,7 +163,7 @@ class Space {
   }
 
   #visit(world: World, label: string): number {
-    // Without faults left no crash can bring the record before the last one back.
+    // No crash can bring the record before the last one back when no faults are left.
     if (world.faultsLeft === 0 || stateName(world.record) === "done") world.before = world.record;
     this.#grow();
     const at = this.#count * wordCount;

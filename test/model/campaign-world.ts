@@ -8,14 +8,14 @@ import { campaignStates } from "#agent/model/campaign.ts";
 export const oldKey = 1;
 export const newKey = 2;
 export const strangeKey = 4;
-/** What a far end may be set to. */
+/** The settings that a far end may have. */
 export const onOld = 0;
 export const onNew = 1;
 export const onOther = 2;
 export const settled = 0;
 export const updating = 1;
 export const failed = 2;
-/** Whose commit waits on the router. */
+/** The owners of a commit that waits on the router. */
 export const ours = 1;
 export const foreign = 2;
 /** Of a final change that comes late: none, a drain, or a key that goes by one of these. */
@@ -50,7 +50,7 @@ export interface World {
   keys: number;
   mustSecure: number;
   pending: number;
-  /** What a pending commit goes back to. */
+  /** The state that a pending commit goes back to. */
   keysBefore: number;
   shutBefore: number;
   drained: number;
@@ -97,7 +97,7 @@ export interface World {
   steady: number;
   lasting: number;
   losing: number;
-  /** Nobody has judged the sibling, or its counters say nothing. */
+  /** The sibling was not evaluated yet, or its counters say nothing. */
   siblingUnsure: number;
   // The surroundings.
   routerUnseen: number;
@@ -198,7 +198,7 @@ export const { pack, unpack, copy } = packing();
 
 // ---- the journal's record in 15 bits
 
-/** What a record says of a campaign; `proved` decides nothing and is left out. */
+/** The content of a record of a campaign; `proved` decides nothing and is left out. */
 export interface Recorded {
   readonly state: CampaignState;
   readonly at: 0 | 1;
@@ -371,7 +371,7 @@ export function isUp(world: World, config: Config): boolean {
   return world.cut === 0 && world.shut === 0 && matches(world, config);
 }
 
-/** Somebody took the old key away just before our commit came, and it goes back to that. */
+/** A person took the old key away just before our commit came, which goes back to that. */
 export function goesBackBare({ pending, keysBefore }: World, { kind }: Config): boolean {
   return pending === ours && kind !== "enrol" && (keysBefore & oldKey) === 0;
 }
@@ -385,5 +385,5 @@ export function siblingLost(world: World): boolean {
   return world.siblingCut === 1 || world.siblingDrained === 1;
 }
 
-/** Where the far end's document must be for the campaign to have succeeded. */
+/** The document of the far end after a campaign that succeeded. */
 export const endOf = (config: Config): number => (config.either ? onOld : onNew);

@@ -102,12 +102,6 @@ export const knownOfBeginnings: readonly Known[] = [
     why: `a rotation has an old key: ${typed}`,
   },
   {
-    file: "agent/runtime/campaigns/preview.ts",
-    line: "const [, code, text = gate] =",
-    becomes: ["/(gate\\.[A-Za-z]+): (.*)$/", "/^(gate\\.[A-Za-z]+): (.*)/", '["Stryker was here"]'],
-    why: "a check is one line with its code first, or none, and the first part is left out",
-  },
-  {
     file: "agent/rotation/forecast.ts",
     line: 'const id = `${group}/${links[at]?.name ?? ""}`;',
     becomes: ['"Stryker was here!"', "links[at].name"],

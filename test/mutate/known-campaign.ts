@@ -101,7 +101,7 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/window.ts",
-    line: 'return `the window ${opening?.text ?? ""} opens at',
+    line: 'return { code: "window.opens", window: opening?.text ?? ""',
     becomes: ['"Stryker was here!"', "opening.text"],
     why: "the moment is one at which a window opens",
   },
@@ -142,22 +142,10 @@ export const knownOfCampaigns: readonly Known[] = [
     why: "without an observation there is no control plane either: the check is for the type",
   },
   {
-    file: "agent/rotation/gates.ts",
-    line: 'case "elsewhere":',
-    becomes: ['""'],
-    why: "without a case the result is undefined as well",
-  },
-  {
     file: "agent/rotation/window.ts",
     line: "const lasts = toMinute > fromMinute ?",
     becomes: ["toMinute >= fromMinute"],
     why: "the config refuses a window whose end is its beginning",
-  },
-  {
-    file: "agent/rotation/rows-shared.ts",
-    line: 'if (port === undefined) return "what nobody can read";',
-    becomes: ["false", '""'],
-    why: "a row above matches if the port was not read",
   },
   {
     file: "agent/rotation/rows-shared.ts",
@@ -167,15 +155,9 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/rows-shared.ts",
-    line: 'facts.replacement.kind === "refused" ? facts.replacement.text : undefined;',
+    line: 'facts.replacement.kind === "refused" ? facts.replacement.cause : undefined;',
     becomes: ["true"],
-    why: "only a refusal has a text",
-  },
-  {
-    file: "agent/rotation/rows-parked.ts",
-    line: 'because: ({ facts }) => facts.closedGate ?? "a gate is closed",',
-    becomes: ['""'],
-    why: "the row matches only if a check failed, and the check has a reason",
+    why: "only a refusal has a cause",
   },
   {
     file: "agent/rotation/rows-parked.ts",
@@ -185,9 +167,9 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/rows-draining.ts",
-    line: 'facts.drained.kind === "waiting" ? facts.drained.text :',
-    becomes: ["true", '""'],
-    why: "it is called only while the link is not drained",
+    line: 'facts.drained.kind === "waiting" ? facts.drained.cause :',
+    becomes: ["true", "{}", '""'],
+    why: "it is asked only while the link is not drained",
   },
   {
     file: "agent/rotation/rows-draining.ts",
@@ -335,7 +317,7 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/facts.ts",
-    line: 'if (view.state === undefined || port === undefined) return "it cannot be read";',
+    line: 'if (view.state === undefined || port === undefined) return { code: "sibling.unread" };',
     becomes: ["false"],
     why: "without an observation there is no port either: the check is for the type",
   },
@@ -371,15 +353,15 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/evidence.ts",
-    line: 'if (framesOf(view) === undefined) return "the frame counters cannot be read";',
+    line: "if (framesOf(view) === undefined) return framesUnread;",
     becomes: ["false"],
     why: "the check after it does the same",
   },
   {
     file: "agent/rotation/evidence.ts",
-    line: 'if (frames === undefined) return brokenRun(now, "the frame counters cannot be read");',
-    becomes: ["false", '""'],
-    why: "the check before it does the same: this one is for the type",
+    line: "if (frames === undefined) return brokenRun(now, framesUnread);",
+    becomes: ["false"],
+    why: "the check before it says the same: this one is for the type",
   },
   {
     file: "agent/rotation/evidence.ts",
@@ -396,12 +378,6 @@ export const knownOfCampaigns: readonly Known[] = [
   {
     file: "agent/rotation/evidence.ts",
     line: "if (run === undefined || run.samples === 0) return { samples: 1,",
-    becomes: ['"Stryker was here!"'],
-    why: "a reason is needed only without a quiet sample",
-  },
-  {
-    file: "agent/rotation/evidence.ts",
-    line: 'return { samples: run.samples + 1, lastAt: now, why: "" };',
     becomes: ['"Stryker was here!"'],
     why: "a reason is needed only without a quiet sample",
   },

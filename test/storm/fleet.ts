@@ -3,6 +3,7 @@
 
 import type { Campaign } from "#agent/model/campaign.ts";
 import type { Reason, Verdict } from "#agent/model/health.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import type { OnDecision } from "#agent/runtime/campaigns/conductor.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
@@ -179,7 +180,7 @@ export class FleetRun {
       ...groups.map(({ name, verdict, links }): Rest => {
         const campaign = openCampaign(agent.memory, name);
         if (campaign === undefined) return restOf(name, verdict, links);
-        const why = `${campaign.state}: ${campaign.because}`;
+        const why = `${campaign.state}: ${reasonText(campaign.reason)}`;
         return { kind: parkedAs(campaign.state), about: name, why };
       }),
       ...tunnels.map((tunnel) => restOf(tunnel.name, tunnel.verdict, [tunnel])),

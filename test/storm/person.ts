@@ -12,6 +12,7 @@ import { pointAtForeignPair } from "#sim/faults/people.ts";
 import type { SiteLink } from "#sim/site/site.ts";
 import type { FleetRun } from "./fleet.ts";
 import { holds, matchFarEnd, pointFarEnd, putAgain, putRight } from "./mending.ts";
+import { causeOf } from "./witness.ts";
 
 export type Wanted = "nothing" | "rotation" | "emergency";
 
@@ -48,6 +49,13 @@ const tickMs = { careless: { low: 5_000, high: 30_000 }, careful: { low: 5_000, 
 const answerMs = { low: 5_000, high: 90_000 };
 const promptMs = { low: 3_000, high: 12_000 };
 const lunchMs = { low: 1_200_000, high: 5_400_000 };
+
+/** What asks the person to change the far end at once. */
+const asksNow: readonly string[] = [
+  "draining.validated",
+  "staged.tellPerson",
+  "switching.personWaits",
+];
 
 export class Person {
   readonly #parts: PersonParts;
@@ -118,7 +126,7 @@ export class Person {
       case "awaitingPeer":
         return await this.#answer(agent, group, campaign);
       case "switching":
-        if (/change the far end now/.test(campaign.because)) this.#moveFarEnd(group, campaign);
+        if (asksNow.includes(campaign.reason.code)) this.#moveFarEnd(group, campaign);
         return;
       case "held":
         return await this.#unhold(agent, group, campaign);
@@ -205,7 +213,7 @@ export class Person {
     if (this.#isCareless(0.2)) return await this.#say(agent, group, "resume");
     const desk = this.#desk(group);
     if (link !== undefined && desk.tries >= tries.revert) matchFarEnd(site, link);
-    if (link !== undefined && campaign.because.startsWith("the far end says")) putAgain(link);
+    if (link !== undefined && campaign.reason.code === "switching.half") putAgain(link);
     for (const link of site.links) if (link.group === group) putRight(site, agent.memory, link);
     if (this.#isCareless(0.3)) return;
     if (this.#isCareless(0.15)) return await this.#say(agent, group, "revert");
@@ -226,14 +234,18 @@ export class Person {
       return;
     }
     for (const link of site.links) if (link.group === group) putRight(site, agent.memory, link);
-    const drained = / (\S+) is not carrying: it is drained/.exec(campaign.because)?.[1];
+    const gate = causeOf(campaign);
+    const sibling = gate?.code === "gate.siblingUnhealthy" ? gate : undefined;
+    const drained = sibling?.cause.code === "sibling.drained" ? sibling.sibling : undefined;
     if (drained !== undefined) await agent.orders.undrain(`${group}/${drained}`, this.#never);
     // A campaign that forgot its own change of the sibling waits for ever; both links are adopted.
-    const forgot = campaign.because.includes("it has MACsec that is not ours");
-    const strange = /gate\.leftoverKey|a key that is not of this/.test(campaign.because);
+    const forgot = sibling?.cause.code === "sibling.foreignMacsec";
+    const strange =
+      campaign.reason.code === "gated.leftoverKey" ||
+      ["gate.leftoverKey", "farEnd.foreign"].includes(gate?.code ?? "");
     if (forgot || strange) return await this.#say(agent, group, "abandon");
     // A campaign that waits only for its window is abandoned if the links are well.
-    if (campaign.because.startsWith("gate.window")) await this.#say(agent, group, "abandon");
+    if (gate?.code === "gate.window") await this.#say(agent, group, "abandon");
   }
 
   async #say(agent: Agent, group: string, verb: OperatorVerb): Promise<void> {

@@ -131,7 +131,7 @@ const stepPlants: readonly Plant[] = [
         : step,
   ),
   mistakes("no-reason", "liveness", "stops without a reason", (step) =>
-    step.next === "held" ? { ...step, because: "" } : step,
+    step.next === "held" ? { ...step, reason: { code: "recorded", text: "" } } : step,
   ),
   planted("repeats-itself", "P2", "does its last action again when it starts", repeating),
 ];

@@ -7,6 +7,7 @@ import {
   entryOf,
   type Facts,
 } from "#agent/model/campaign.ts";
+import type { Cause } from "#agent/model/reason.ts";
 import { decide } from "#agent/rotation/campaign.ts";
 import { type Decide, type Heeds, nothingSown, type Plant } from "./plant.ts";
 
@@ -33,21 +34,24 @@ const believes = (
   },
 });
 
-/** Treats a proof that still waits for what `text` matches as complete. */
+/** Treats a proof that still waits for such a cause as complete. */
 const proofWithout =
-  (text: RegExp): (() => Twist) =>
+  (is: (cause: Cause) => boolean): (() => Twist) =>
   () =>
   (facts) => {
     const { proof } = facts;
-    return proof.kind === "waiting" && text.test(proof.text) ? { ...facts, proof: held } : facts;
+    return proof.kind === "waiting" && is(proof.cause) ? { ...facts, proof: held } : facts;
   };
 
-/** A reason that an observation of the sibling gives begins with "it is ..." or "its ...". */
-const unreadSibling = /^gate\.siblingUnhealthy: .* is not carrying: (?!it is|its |it has|a commit)/;
-const aboutSibling = /^gate\.siblingUnhealthy/;
+/** Why a sibling is not known to carry; undefined = the gate is another one. */
+const siblingGap = (gate: Cause | undefined): Cause["code"] | undefined =>
+  gate?.code === "gate.siblingUnhealthy" ? gate.cause.code : undefined;
+
+const isUnread = (gate: Cause | undefined): boolean =>
+  ["sibling.failed", "sibling.unread"].includes(siblingGap(gate) ?? "");
 
 function siblingCarries(facts: Facts): Facts {
-  const closedGate = aboutSibling.test(facts.closedGate ?? "") ? undefined : facts.closedGate;
+  const closedGate = siblingGap(facts.closedGate) === undefined ? facts.closedGate : undefined;
   return { ...facts, sibling: "carrying", closedGate };
 }
 
@@ -87,19 +91,19 @@ const proofPlants: readonly Plant[] = [
     "no-counters",
     "P3",
     "takes the MKA session for a proof, without the counters",
-    proofWithout(/more protected frames/),
+    proofWithout(({ code }) => code === "frames.lacking"),
   ),
   believes(
     "one-way-proof",
     "P3",
     "takes frames of one direction for a proof",
-    proofWithout(/the receive direction/),
+    proofWithout((cause) => cause.code === "frames.lacking" && cause.direction === "receive"),
   ),
   believes(
     "no-settle",
     "P3",
     "does not wait until a proof has settled",
-    proofWithout(/^the key works/),
+    proofWithout(({ code }) => code === "proof.settles"),
   ),
   believes(
     "old-proof",
@@ -149,8 +153,8 @@ const siblingPlants: readonly Plant[] = [
     "unread-sibling",
     "P2",
     "takes a sibling that cannot be read for one that carries",
-    () => (facts) => (unreadSibling.test(facts.closedGate ?? "") ? siblingCarries(facts) : facts),
-    (lost) => (unreadSibling.test(`gate.siblingUnhealthy: ${lost}`) ? undefined : lost),
+    () => (facts) => (isUnread(facts.closedGate) ? siblingCarries(facts) : facts),
+    (lost) => (isUnread(lost) ? undefined : lost),
   ),
 ];
 
@@ -196,7 +200,8 @@ const portPlants: readonly Plant[] = [
     "P2",
     "goes on with the sibling while the link before it is still drained",
     () => (facts, campaign) => {
-      const believed = /it is drained/.test(facts.closedGate ?? "") ? siblingCarries(facts) : facts;
+      const believed =
+        siblingGap(facts.closedGate) === "sibling.drained" ? siblingCarries(facts) : facts;
       return doneWithoutReturn(believed, campaign);
     },
     () => undefined,
@@ -209,8 +214,6 @@ const portPlants: readonly Plant[] = [
   ),
 ];
 
-const isGate = (facts: Facts, text: RegExp): boolean => text.test(facts.closedGate ?? "");
-
 const farPlants: readonly Plant[] = [
   believes(
     "reply-is-fact",
@@ -221,7 +224,8 @@ const farPlants: readonly Plant[] = [
         ? {
             ...facts,
             far: "new",
-            closedGate: isGate(facts, /settled/) ? undefined : facts.closedGate,
+            closedGate:
+              facts.closedGate?.code === "farEnd.unsettled" ? undefined : facts.closedGate,
           }
         : facts,
   ),

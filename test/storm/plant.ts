@@ -2,6 +2,7 @@
 // must find.
 
 import type { Campaign, CampaignState, Facts, Step } from "#agent/model/campaign.ts";
+import type { Cause } from "#agent/model/reason.ts";
 import { decide } from "#agent/rotation/campaign.ts";
 import type { OnDecision } from "#agent/runtime/campaigns/conductor.ts";
 import type { World } from "#hal/world.ts";
@@ -28,7 +29,7 @@ interface Ground {
 
 export type Decide = (campaign: Campaign, facts: Facts) => Step;
 /** Changes the doubt that observations cast on relying on a sibling. */
-export type Heeds = (lost: string | undefined) => string | undefined;
+export type Heeds = (lost: Cause | undefined) => Cause | undefined;
 type Took = (campaign: Campaign, row: string, next: CampaignState) => void;
 
 /** A seeded defect in one run; its memory outlives the processes of that run. */

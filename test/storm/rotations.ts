@@ -3,6 +3,7 @@
 // for must succeed.
 
 import { type Campaign, type CampaignState, entryOf } from "#agent/model/campaign.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
 import { openCampaign } from "#agent/store/journal/memory.ts";
 import type { Instant } from "#hal/world.ts";
 import { twiceASecond } from "#sim/base/clock.ts";
@@ -324,7 +325,7 @@ class Rotations {
   #standing(campaign: Campaign): string {
     const link = this.#run.fleet.site.link(`${campaign.group}/${entryOf(campaign).name}`);
     const admin = link?.router.configured(link.port)?.admin;
-    return `${campaign.state} ${campaign.because} ${admin}`;
+    return `${campaign.state} ${JSON.stringify(campaign.reason)} ${admin}`;
   }
 
   #isWell(): boolean {
@@ -351,7 +352,7 @@ class Rotations {
       if (link === undefined || !this.#isShut(link.id)) continue;
       // A router takes nothing while another client's commit waits on it, and the campaign reports
       // that.
-      const isForeign = campaign.because.includes("a commit that is not of this campaign");
+      const isForeign = /\.foreignCommit(Stays)?$/.test(campaign.reason.code);
       if (isForeign && link.router.commits.pending()) continue;
       const shut = this.#shut.get(link.id);
       // A revert may shut again what was opened; the operator who sees that opens it.
@@ -359,7 +360,7 @@ class Rotations {
       // A commit that the agent has forgotten may be reverted later: the agent reports that the
       // port is shut.
       if (shut !== undefined && shut.at < (this.#lives.forgotAt ?? shut.at)) continue;
-      this.#fail(`${link.id} was left shut: ${campaign.state}, ${campaign.because}`);
+      this.#fail(`${link.id} was left shut: ${campaign.state}, ${reasonText(campaign.reason)}`);
     }
   }
 

@@ -2,6 +2,8 @@
 // the site in the minutes before.
 
 import { type Campaign, entryOf } from "#agent/model/campaign.ts";
+import type { Cause, Reason } from "#agent/model/reason.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
 import type { LinkTruth } from "#sim/base/truth.ts";
 import { inService } from "#sim/oracle/moment.ts";
 import type { Site, SiteLink } from "#sim/site/site.ts";
@@ -18,38 +20,89 @@ type Fact =
   | "keysChanged";
 
 interface Claim {
-  readonly says: RegExp;
+  /** The reason, or a cause below it, has one of these codes; `*` stands for every state. */
+  readonly codes: readonly string[];
+  /** Not if it has this one too. */
+  readonly but?: string;
   readonly where: "link" | "sibling" | "either";
   /** One of these must have been so lately. */
   readonly facts: readonly Fact[];
 }
 
+const routerUnread = ["draining", "staging", "switching", "restoring"].flatMap((state) => [
+  `${state}.unread`,
+  `${state}.unreadLate`,
+]);
+
 /** A reason may make several claims; one that makes none cannot be checked here. */
 const claims: readonly Claim[] = [
   {
-    says: /router cannot be read|both ends cannot be read|rates cannot be read/,
+    codes: [...routerUnread, "router.unread", "rates.unread", "keys.unread"],
     where: "either",
     facts: ["routerSilent"],
   },
-  { says: /router or far end cannot be read/, where: "link", facts: ["routerSilent", "farSilent"] },
-  { says: /^(gate\.stale: )?the far end cannot be read/, where: "link", facts: ["farSilent"] },
-  { says: /the link is dark/, where: "link", facts: ["dark"] },
-  { says: /does not carry again/, where: "link", facts: ["outOfService", "routerSilent"] },
-  { says: /BGP is not up on this link/, where: "link", facts: ["outOfService"] },
   {
-    // What may still come is no state of the sibling.
-    says: /siblingUnhealthy(?!.* may still get a )|the sibling (was|is) lost/,
+    codes: ["staged.unread", "staged.unreadLate", "promoting.unread", "retiring.unread"],
+    where: "link",
+    facts: ["routerSilent", "farSilent"],
+  },
+  {
+    codes: ["draining.farUnseen", "draining.farUnseenLate", "farEnd.unread"],
+    but: "awaitingPeer.unreadable",
+    where: "link",
+    facts: ["farSilent"],
+  },
+  { codes: ["gated.dark", "gated.follow", "gated.addForFar"], where: "link", facts: ["dark"] },
+  {
+    codes: ["restoring.late"],
+    but: "ends.are",
+    where: "link",
+    facts: ["outOfService", "routerSilent"],
+  },
+  { codes: ["bgp.down"], but: "restoring.waits", where: "link", facts: ["outOfService"] },
+  {
+    // What may still come is not a state of the sibling.
+    codes: [
+      ...["gate.siblingUnhealthy", "*.giveBack", "draining.siblingLost"],
+      ...["draining.siblingLostBegun", "switching.lateAlone"],
+    ],
+    but: "sibling.lateChange",
     where: "sibling",
     facts: ["outOfService", "routerSilent", "commitPending", "farSilent", "keysChanged"],
   },
-  { says: /commit .*(is|stays) pending/, where: "either", facts: ["commitPending"] },
-  { says: /far end reports (a|that its)/, where: "link", facts: ["farFailed"] },
   {
-    says: /key is gone|a foreign key|neither the old key|something else beside it/,
+    codes: [
+      ...["*.foreignCommit", "*.foreignCommitStays"],
+      ...["router.commitPending", "sibling.commitPending"],
+    ],
+    where: "either",
+    facts: ["commitPending"],
+  },
+  { codes: ["farEnd.failed"], where: "link", facts: ["farFailed"] },
+  {
+    codes: [
+      ...["staged.newKeyGone", "awaitingPeer.newKeyGone", "awaitingPeer.changedEarly"],
+      ...["proving.newKeyGone", "retiring.newKeyGone", "retiring.retired", "retiring.fresh"],
+      ...["draining.oldKeyGone", "staging.oldKeyGone", "reverting.oldKeyGone", "port.oldKeyGone"],
+      ...["staged.overtaken", "switching.strange", "proving.strange", "keys.else"],
+    ],
     where: "link",
     facts: ["keysChanged"],
   },
 ];
+
+/** The cause below the row that gave the reason; undefined = it has none. */
+export function causeOf({ reason }: Pick<Campaign, "reason">): Cause | undefined {
+  return "cause" in reason ? reason.cause : undefined;
+}
+
+/** The codes of a reason and of all causes below it, and `keys.KEYS` of what the port holds. */
+function codesOf(reason: Reason | Cause): readonly string[] {
+  const { code } = reason;
+  const shared = `*${code.slice(code.indexOf("."))}`;
+  const keys = "keys" in reason ? [`keys.${reason.keys}`] : [];
+  return [code, shared, ...keys, ...("cause" in reason ? codesOf(reason.cause) : [])];
+}
 
 /** A key of this campaign is not on the port now, or another one is. */
 function isOdd(link: SiteLink, campaign: Campaign): boolean {
@@ -100,9 +153,12 @@ export class Witness {
   /** Why the reason of a campaign that stands still is not true; undefined = it may be. */
   lie(campaign: Campaign): string | undefined {
     const id = `${campaign.group}/${entryOf(campaign).name}`;
-    const { because } = campaign;
+    const because = reasonText(campaign.reason);
     if (because === "") return `${id} is ${campaign.state} and gives no reason`;
-    const made = claims.filter(({ says }) => says.test(because));
+    const given = codesOf(campaign.reason);
+    const made = claims.filter(
+      ({ codes, but = "" }) => codes.some((code) => given.includes(code)) && !given.includes(but),
+    );
     if (made.length === 0) {
       const text = `${campaign.state}: ${because.replaceAll(/\d+/g, "N")}`;
       this.unchecked.set(text, (this.unchecked.get(text) ?? 0) + 1);

@@ -17,6 +17,7 @@ import {
   type RiskName,
   riskMeanings,
 } from "../../model/desired.ts";
+import type { Reason } from "../../model/reason.ts";
 import type { Memory } from "../../store/journal/memory.ts";
 import type { Lookout } from "../polling/lookout.ts";
 import { assertDistinct } from "../polling/vault.ts";
@@ -33,7 +34,7 @@ export interface BeginParts {
 /** Why links that want a campaign get none, and the command that goes on from there. */
 export interface Waiting {
   readonly code: string;
-  /** As what a command that asked for it is refused. */
+  /** The error code of a command that asked for it. */
   readonly refusal: ErrorCode;
   readonly text: string;
   readonly next: string;
@@ -44,7 +45,7 @@ export type Beginning =
   | { readonly kind: "waiting"; readonly waiting: Waiting }
   | { readonly kind: "begin"; readonly campaign: Campaign };
 
-/** What an operator asks for. */
+/** The request of an operator. */
 export interface Asked {
   readonly by: string;
   readonly risks: readonly RiskName[];
@@ -60,7 +61,7 @@ export interface Accepting {
   readonly verb: string;
 }
 
-/** The risks that these links need and nobody accepted. */
+/** Returns the risks that these links need and that are not accepted. */
 export function missingRisks(
   { lookout }: Pick<BeginParts, "lookout">,
   links: readonly DesiredLink[],
@@ -85,7 +86,7 @@ export function missingRisk(
   return {
     code: "campaign-waiting",
     refusal: "gate.riskNotAccepted",
-    text: `nobody accepted the risk ${missing}: ${riskMeanings[missing]}`,
+    text: `the risk ${missing} is not accepted: ${riskMeanings[missing]}`,
     next: `${verb} --accept-risk=${missing}`,
   };
 }
@@ -114,10 +115,10 @@ export function newCampaign(
     readonly kind: CampaignKind;
     readonly links: readonly CampaignLink[];
     readonly asked: Asked | undefined;
-    readonly because: string;
+    readonly reason: Reason;
   },
 ): Campaign {
-  const { group, kind, links, asked, because } = begun;
+  const { group, kind, links, asked, reason } = begun;
   return {
     ...noMarks,
     group: group.name,
@@ -126,7 +127,7 @@ export function newCampaign(
     at: 0,
     state: "queued",
     since: world.clock.wall(),
-    because: asked === undefined ? because : "asked for",
+    reason: asked === undefined ? reason : { code: "begin.asked" },
     heldFrom: undefined,
     retire: group.retire,
     urgency: asked?.urgency ?? "planned",

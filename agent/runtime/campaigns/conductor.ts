@@ -12,6 +12,8 @@ import {
   type Step,
 } from "../../model/campaign.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
+import { type Cause, sameReason } from "../../model/reason.ts";
+import { bareCauseText, reasonText } from "../../model/reason-text.ts";
 import { advance, decide, keyActions } from "../../rotation/campaign.ts";
 import { lateChanges } from "../../rotation/late.ts";
 import { named } from "../../store/journal/memory.ts";
@@ -19,7 +21,7 @@ import { Effects } from "./effects.ts";
 import { type Report, Scout, type ScoutParts } from "./scout.ts";
 
 export interface ConductorParts extends ScoutParts {
-  /** A new sentence for the operator, not worth a record. */
+  /** A new reason for the operator, not worth a record. */
   readonly note: (campaign: Campaign) => void;
   /** undefined = no storm runs. */
   readonly onDecision: OnDecision | undefined;
@@ -29,8 +31,8 @@ export interface ConductorParts extends ScoutParts {
 type Decision =
   /** The step that the tables give. */
   | { readonly kind: "step"; readonly campaign: Campaign; readonly facts: Facts; step: Step }
-  /** What observations since then say against leaning on a sibling; undefined = nothing. */
-  | { readonly kind: "doubt"; doubt: string | undefined }
+  /** The objection of observations since then to relying on a sibling; undefined = none. */
+  | { readonly kind: "doubt"; doubt: Cause | undefined }
   /** The journal holds the step. */
   | {
       readonly kind: "taken";
@@ -98,7 +100,7 @@ export class Conductor {
     const { facts } = report;
     if (report.unfinished !== undefined) return await this.#takeBack(campaign, report, signal);
     this.#trouble = this.#effects.judge(link, facts.port, clock.now()) ?? this.#trouble;
-    // Whoever moved it: what Azure had against that is over.
+    // The far end has moved, by the agent or by a person: the error of Azure is resolved.
     if (facts.far === "new" && isOfPeer(this.#trouble)) this.#trouble = undefined;
     const decision = { kind: "step" as const, campaign, facts, step: decide(campaign, facts) };
     this.#parts.onDecision?.(decision);
@@ -112,7 +114,7 @@ export class Conductor {
       for (const { what, ms } of report.measured) {
         await this.#parts.write({ kind: "measured", what, ms });
       }
-      // Journal first: where it cannot be written, nothing is done to any device (F42).
+      // Journal first: where it cannot be written, nothing is done to any device.
       await this.#record(campaign, next, taken, link);
       const { row } = taken;
       this.#parts.onDecision?.({ kind: "taken", campaign, row, next: next.state });
@@ -145,7 +147,7 @@ export class Conductor {
     }
   }
 
-  /** What a router was left to hold half of is said again once it is as it was before. */
+  /** Rolls back a change of which the router holds half; a later turn sends it again. */
   async #takeBack(
     campaign: Campaign,
     { unfinished, facts: { port } }: Report,
@@ -180,11 +182,15 @@ export class Conductor {
     this.#parts.onDecision?.(decision);
     const lost = decision.doubt;
     if (lost === undefined) return;
-    throw new LinksealError("gate.siblingUnhealthy", `${lost}; nothing was written`, {
-      effect: "none",
-      where: linkId(link),
-      next: `linkseal rotation show ${this.#parts.group.name}`,
-    });
+    throw new LinksealError(
+      "gate.siblingUnhealthy",
+      `${bareCauseText(lost)}; nothing was written`,
+      {
+        effect: "none",
+        where: linkId(link),
+        next: `linkseal rotation show ${this.#parts.group.name}`,
+      },
+    );
   }
 
   /** A router that has just booted is dark until its MKA is up, and may be slow to validate. */
@@ -207,9 +213,9 @@ export class Conductor {
     const { clock } = this.#parts.world;
     const stepped = advance(campaign, taken, clock.wall());
     const leaves = taken.action === "removeOld" || taken.action === "replace";
-    // A router that loses what it has just accepted shuts the port again, and nobody else opens it.
+    // A router that loses what it has just accepted shuts the port again: this agent opens it.
     const isSameLink = stepped.at === campaign.at;
-    // Elsewhere a port that is seen open is done with: whoever shuts it then is a person.
+    // A port that is observed open elsewhere is settled: only a person shuts it after that.
     const mayShut =
       campaign.shut && facts.shutsFirst && isSameLink && this.#effects.mayLose(clock.now());
     const shut = stepped.shut || mayShut || (isSameLink && this.#mayShutLate(campaign, facts));
@@ -224,7 +230,7 @@ export class Conductor {
     return coming.some(({ what }) => what === "shut") && (campaign.shut || port?.admin === "down");
   }
 
-  /** What an effect has changed is looked at soon; a probe changes nothing. */
+  /** The result of an effect is observed soon; a probe changes nothing. */
   #afterMs(action: ActionKind, next: Campaign): number {
     if (next.state === "held") return this.#waitMs(next);
     // Only where the link is dark until the router follows does half a second count.
@@ -262,11 +268,11 @@ export class Conductor {
 
   async #record(campaign: Campaign, next: Campaign, taken: Step, link: DesiredLink): Promise<void> {
     const moved = next.state !== campaign.state || next.at !== campaign.at;
-    // The binding goes first: a campaign that says "done" without it would leave the key to nobody.
+    // The binding goes first: a campaign that is "done" without it would leave its key unmanaged.
     if (taken.next === "done" && moved) await this.#bind(campaign, taken, link);
     if (moved || isMarked(campaign, next)) {
       await this.#parts.write({ kind: "campaign", campaign: next });
-    } else if (next.because !== campaign.because) this.#parts.note(next);
+    } else if (!sameReason(next.reason, campaign.reason)) this.#parts.note(next);
     // The time for taking a key back begins when that was decided.
     if (next.aborted && !campaign.aborted) this.#scout.entered();
     if (!moved) return;
@@ -277,7 +283,7 @@ export class Conductor {
     }
     // A new attempt, perhaps after a person mended the router: what failed before may work now.
     if (campaign.state === "gated") this.#effects.forgetFailures();
-    const text = `${linkId(link)}: ${campaign.state} -> ${next.state}: ${taken.because}`;
+    const text = `${linkId(link)}: ${campaign.state} -> ${next.state}: ${reasonText(taken.reason)}`;
     this.#log("info", "campaign-step", text);
   }
 

@@ -23,6 +23,7 @@ import {
 import { commitLost } from "../../model/commit-lost.ts";
 import { type Desired, type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
 import { drainOf, seenLit } from "../../model/link-view.ts";
+import type { Cause } from "../../model/reason.ts";
 import {
   type Direction,
   directionOf,
@@ -44,8 +45,8 @@ export interface EffectParts {
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly write: (record: JournalRecord) => Promise<void>;
   /**
-   * By `group/link`: until when a put whose end was not seen may still land; outlives the
-   * conductor.
+   * The time, by `group/link`, until which a put whose end was not observed may still arrive; it
+   * outlives the conductor.
    */
   readonly graces: Map<string, Instant>;
 }
@@ -55,7 +56,7 @@ export interface Task {
   readonly action: ActionKind;
   readonly link: DesiredLink;
   readonly campaign: Campaign;
-  /** As the step was decided on. */
+  /** The port as it was when the step was decided. */
   readonly port: PortFacts | undefined;
   /** Throws, right before a write that takes the link away, what has changed since the look. */
   readonly recheck: () => void;
@@ -83,7 +84,7 @@ export class Effects {
   readonly #parts: EffectParts;
   /** Validated on the candidate, for a far end that moves first. */
   #prepared: { readonly what: string; readonly transaction: Transaction } | undefined;
-  #refused: { readonly what: string; readonly text: string } | undefined;
+  #refused: { readonly what: string; readonly cause: Cause } | undefined;
   /** The last change that the router accepted, until looks have judged it. */
   #accepted: { readonly what: ActionKind; readonly at: Instant } | undefined;
   #changedAt: Instant | undefined;
@@ -102,7 +103,7 @@ export class Effects {
     return this.#changedAt !== undefined && now - this.#changedAt <= keptMs;
   }
 
-  /** What failed before is tried again. */
+  /** Forgets refusals and lost commits, so that they are tried again. */
   forgetFailures(): void {
     this.#refused = undefined;
     this.#lostCommits = 0;
@@ -111,7 +112,7 @@ export class Effects {
   /** What waits for another key, of a campaign that ended, is not what this one needs. */
   replacement(campaign: Campaign): Facts["replacement"] {
     const what = purposeOf(directionOf(campaign.state === "reverting"), campaign);
-    if (this.#refused?.what === what) return { kind: "refused", text: this.#refused.text };
+    if (this.#refused?.what === what) return { kind: "refused", cause: this.#refused.cause };
     return { kind: this.#prepared?.what === what ? "valid" : "absent" };
   }
 
@@ -301,7 +302,7 @@ export class Effects {
     await write({ kind: "measured", what: `commit ${place}`, ms: at - begun });
   }
 
-  /** What this change would do to its link if it were carried out late; undefined = no harm. */
+  /** Returns how this change would harm its link if it were carried out late; undefined = not. */
   #lateOf({ link, campaign }: Applied, change: DeviceChange): Late | undefined {
     const { world, lookout } = this.#parts;
     const harm = harmOf(change, campaign === undefined ? undefined : entryOf(campaign));
@@ -366,7 +367,8 @@ export class Effects {
 
   #noteRefusal(error: unknown, what: string, link: DesiredLink): void {
     if (!(error instanceof LinksealError) || !isRefusal(error)) throw error;
-    this.#refused = { what, text: error.message };
+    const { code, message: text } = error;
+    this.#refused = { what, cause: { code: "router.refuses", error: code, text } };
     this.#parts.world.log.write("warn", error.code, error.message, { device: link.device });
   }
 
@@ -377,7 +379,7 @@ export class Effects {
     if (prepared !== undefined) await this.#discard(prepared, link, signal);
   }
 
-  /** What is not applied after all must not wait on the candidate either. */
+  /** Discards a transaction that is not applied after all, so that it does not wait. */
   async #orDiscard<T>(
     transaction: Transaction,
     link: DesiredLink,
@@ -432,7 +434,7 @@ export class Effects {
     await write({ kind: "effect", place, what: action, token: key.cakSecretId });
     recheck();
     const sci = settings.includeSci ? "on" : "off";
-    // A key of neither was put there by somebody since the look, and is theirs to explain.
+    // Any other key was put there by another client since the observation, and stays.
     const over = [entry.old?.key, entry.new.key];
     const want = { key, suite: settings.suite, sci, admin: "up", over } as const;
     const accepted = async (operation: string): Promise<void> => {
@@ -482,7 +484,7 @@ function notTheServer(error: unknown): false {
   return false;
 }
 
-/** What is known to have done nothing comes no more; any other failure leaves it written down. */
+/** Settles a change that is known to have done nothing; any other failure keeps its record. */
 async function unlessUndone(settle: () => Promise<void>, f: () => Promise<void>): Promise<void> {
   try {
     await f();

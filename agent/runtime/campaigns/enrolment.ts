@@ -22,7 +22,7 @@ import {
 function candidates(parts: BeginParts, group: DesiredGroup): readonly DesiredLink[] {
   const { lookout, memory } = parts;
   return group.links.filter((link) => {
-    // What the far end said before it fell silent may be long past.
+    // The last report of a far end that is silent may be old.
     if (lookout.peerFailure(link) !== undefined) return false;
     const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
     return standing.kind === "clear";
@@ -72,7 +72,7 @@ export async function beginEnrolment(
       kind: "enrol",
       links,
       asked,
-      because: "the accepted intent wants these links protected",
+      reason: { code: "begin.unprotected" },
     }),
   };
 }
@@ -94,7 +94,7 @@ async function stillBare(
 
 /**
  * A campaign beside a link that is not ours would wait for it for ever, and keep it from being
- * adopted; of one that cannot be read nobody knows whose it is.
+ * adopted; the owner of a link that cannot be read is not known.
  */
 function siblingFirst(parts: BeginParts, group: DesiredGroup): Waiting | undefined {
   const { lookout, memory } = parts;
@@ -221,7 +221,7 @@ async function matchOne(parts: BeginParts, view: LinkView, signal: AbortSignal):
   };
 }
 
-/** What is on the router counts as accepted; a later intent may want it changed. */
+/** Settings on the router count as accepted; a later config may want them changed. */
 function foundSettings(seen: MacsecSettings | undefined, link: DesiredLink): WantedSettings {
   if (seen === undefined) return link.settings;
   const { policy: _policy, ...settings } = seen;

@@ -7,6 +7,8 @@ import { type DrainMeans, strongValue } from "#hal/model.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { drainOf, type LinkView, portOf, securedBy } from "../../model/link-view.ts";
+import type { Cause } from "../../model/reason.ts";
+import { bareCauseText, causeText } from "../../model/reason-text.ts";
 import { closedGate } from "../../rotation/gates.ts";
 import { comeOf, lateChanges } from "../../rotation/late.ts";
 import { doubtOf, lostOf, siblingOf } from "../../rotation/sibling.ts";
@@ -50,22 +52,23 @@ export class HandDrains {
   async drain(link: DesiredLink, by: string, signal: AbortSignal): Promise<void> {
     const { group, world, write } = this.#parts;
     if (group.drain === "none") {
-      throw this.#refusal(link, `the group ${group.name} has no means to drain (drain: none)`);
+      const why = `the group ${group.name} has no means to drain (drain: none)`;
+      throw this.#refusal(link, why);
     }
     const gate = await this.#gate(link, signal);
-    if (gate !== undefined) throw this.#refusal(link, gate);
+    if (gate !== undefined) throw this.#refusal(link, causeText(gate));
     const drain = { by, since: world.clock.wall() };
     await write({ kind: "handDrain", link: linkId(link), drain });
     const recheck = (): void => {
       const { lookout } = this.#parts;
       const { siblings } = this.#siblings(link, (each) => lookout.view(each));
       const doubt = doubtOf(siblings);
-      if (doubt !== undefined) throw this.#refusal(link, doubt);
+      if (doubt !== undefined) throw this.#refusal(link, bareCauseText(doubt));
     };
     await this.#effects.traffic("drain", { link, recheck }, signal);
   }
 
-  /** Gives the traffic back, whoever moved it away. */
+  /** Gives the traffic back, also where a person moved it away on the router. */
   async undrain(link: DesiredLink, signal: AbortSignal): Promise<void> {
     await this.#effects.traffic("restore", { link, recheck: () => undefined }, signal);
     await noteGivenBack(this.#parts.write, linkId(link));
@@ -108,7 +111,8 @@ export class HandDrains {
     if (come !== undefined) await this.#settle(link, come);
     if (away === "shut" || lost === undefined || !this.#isUsable(view)) return;
     if (!byHand && away === "peeringShutdown" && carriesRoutes(view)) return;
-    await this.#giveBackAlone(link, byHand ? "operator" : away, lost, signal);
+    const by = byHand ? "operator" : away;
+    await this.#giveBackAlone(link, by, bareCauseText(lost), signal);
   }
 
   /** An operator who drained the router by hand meanwhile can do so again by `linkseal drain`. */
@@ -165,16 +169,16 @@ export class HandDrains {
     return { siblings, lost: lostOf(siblings) };
   }
 
-  async #gate(link: DesiredLink, signal: AbortSignal): Promise<string | undefined> {
+  async #gate(link: DesiredLink, signal: AbortSignal): Promise<Cause | undefined> {
     const { views, siblings } = await this.#look(link, signal);
     const view = views.get(link.name);
-    if (view === undefined) return "the link cannot be read";
+    if (view === undefined) return { code: "router.unread" };
     if (view.state !== undefined && drainOf(view.state, link.port) === "on") {
-      return "it is drained already";
+      return { code: "link.drainedAlready" };
     }
     return closedGate({
       view,
-      // The far end is not touched, so how it is set keeps nobody from draining.
+      // The far end is not touched, so its settings do not keep a link from being drained.
       far: "either",
       accepted: undefined,
       siblings,

@@ -11,7 +11,7 @@ import type { Lookout } from "../polling/lookout.ts";
 export interface OwnPathParts {
   readonly world: Pick<World, "clock">;
   readonly lookout: Lookout;
-  /** What the agent itself must reach: `unix:PATH`, an address, a name, or `https://HOST`. */
+  /** The places that the agent must reach: `unix:PATH`, an address, a name, or `https://HOST`. */
   readonly ownAddresses: readonly string[];
 }
 

@@ -7,6 +7,7 @@ import type { CampaignLink } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import type { LinkView } from "../../model/link-view.ts";
 import { waitsTooShort } from "../../model/proof-time.ts";
+import { bareCauseText, causeText } from "../../model/reason-text.ts";
 import type { BoundLink } from "../../rotation/change.ts";
 import { farEndOf } from "../../rotation/facts.ts";
 import { forecast } from "../../rotation/forecast.ts";
@@ -20,7 +21,7 @@ import { isNewer, rotatable, rotated, rotationRisks } from "./rotation.ts";
 
 export interface PreviewParts extends BeginParts, Pick<OwnPathParts, "ownAddresses"> {
   readonly acceptsRisk: (risk: RiskName) => boolean;
-  /** What health says against leaning on a link; undefined = nothing. */
+  /** The objection of the health evaluator to relying on a link; undefined = none. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
 
@@ -60,7 +61,7 @@ export async function previewRotation(
 }
 
 const unreached = ({ link }: BoundLink): string =>
-  `${link.device} was not reached yet, so nobody knows how it holds keys`;
+  `${link.device} was not reached yet, so it is not known how it holds keys`;
 
 function holding(code: NonNullable<Note["code"]>, about: string, text: string, next: string): Note {
   return { code, about, text, next };
@@ -121,7 +122,9 @@ function closedWindow(
     asked.risks.includes("outsideWindow") ||
     acceptsRisk("outsideWindow");
   if (state.kind === "open" || free) return [];
-  return [holding("gate.window", group.name, state.why, `linkseal rotate ${group.name} --now`)];
+  return [
+    holding("gate.window", group.name, causeText(state.why), `linkseal rotate ${group.name} --now`),
+  ];
 }
 
 /** One command accepts them all. */
@@ -136,7 +139,7 @@ function risksOf(
   const missing = missingRisks(parts, meant, rotationRisks(group, links), { asked, acceptsRisk });
   const next = `linkseal rotate ${group.name} --accept-risk=${missing.join(",")}`;
   return missing.map((risk) =>
-    holding("gate.riskNotAccepted", group.name, `nobody accepted the risk ${risk}`, next),
+    holding("gate.riskNotAccepted", group.name, `the risk ${risk} is not accepted`, next),
   );
 }
 
@@ -210,7 +213,7 @@ async function gateOf(
     windows: undefined,
   });
   if (gate === undefined) return [];
-  const [, code, text = gate] = /^(gate\.[A-Za-z]+): (.*)$/.exec(gate) ?? [];
-  const known = isErrorCode(code) ? code : "gate.stale";
-  return [holding(known, linkId(view.link), text, `linkseal links ${linkId(view.link)}`)];
+  const code = isErrorCode(gate.code) ? gate.code : "gate.stale";
+  const id = linkId(view.link);
+  return [holding(code, id, bareCauseText(gate), `linkseal links ${id}`)];
 }

@@ -1,6 +1,7 @@
 // A rotation that is tried on a simulated twin: what it is asked with, and what it reports.
 
 import type { Campaign, CampaignState, Outcome } from "../../model/campaign.ts";
+import type { Reason } from "../../model/reason.ts";
 import type { Twin } from "./twin.ts";
 
 /** How long a link carried nothing, and on whose side the reason was; in milliseconds. */
@@ -15,7 +16,7 @@ export interface RehearsalOptions {
   /** The group, or one link of it. */
   readonly target: string;
   readonly urgency: Campaign["urgency"];
-  /** From a request to the person at the far end until that person has acted; absent = a minute. */
+  /** The time that the person at the far end takes to act, in milliseconds; absent = a minute. */
   readonly personMs?: number;
   /** Ends it early: the caller, which has a clock, bounds the real time. */
   readonly stop: AbortSignal;
@@ -37,6 +38,7 @@ export interface Rehearsal {
       readonly atMs: number;
       readonly state: CampaignState;
       readonly because: string;
+      readonly reason: Reason;
     }[];
   }[];
   /** Frames of the pair that never arrived, as decimal text. */

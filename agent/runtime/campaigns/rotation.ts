@@ -4,6 +4,7 @@ import type { CipherSuite } from "#hal/model.ts";
 import { type Drift, standingOf } from "../../compare/plan.ts";
 import type { CampaignLink, Overlap } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
+import { causeText } from "../../model/reason-text.ts";
 import { type BoundLink, changeOf, sameSettings } from "../../rotation/change.ts";
 import { rotationDue } from "../../rotation/policy.ts";
 import { windowAt } from "../../rotation/window.ts";
@@ -103,7 +104,7 @@ export async function beginRotation(
   );
 }
 
-/** What a policy began and somebody or something took back is not begun again by itself. */
+/** A rotation that a policy began and that was taken back is not begun again by itself. */
 function triedBefore(
   { memory }: BeginParts,
   group: DesiredGroup,
@@ -157,7 +158,7 @@ function outsideWindow(
     asked?.risks.includes("outsideWindow") === true ||
     acceptsRisk("outsideWindow");
   if (state.kind === "open" || accepted) return undefined;
-  return waiting(state.why, `linkseal rotate ${group.name} --now`, "gate.window");
+  return waiting(causeText(state.why), `linkseal rotate ${group.name} --now`, "gate.window");
 }
 
 async function freeze(
@@ -171,7 +172,7 @@ async function freeze(
   for (const each of wanted) {
     const entry = rotated(parts, each);
     if (entry === undefined) {
-      const text = `${each.link.device} was not reached yet, so nobody knows how it holds keys`;
+      const text = `${each.link.device} was not reached yet, so it is not known how it holds keys`;
       return waiting(text, "linkseal status", "gate.stale");
     }
     links.push(entry);
@@ -192,10 +193,10 @@ async function freeze(
     signal,
   );
   const { asked } = accepting;
-  const because = `a newer key waits in the vault (rotate on ${group.rotate.on})`;
+  const reason = { code: "begin.newerKey", on: group.rotate.on } as const;
   return {
     kind: "begin",
-    campaign: newCampaign(parts, { group, kind: "rotate", links, asked, because }),
+    campaign: newCampaign(parts, { group, kind: "rotate", links, asked, reason }),
   };
 }
 
@@ -249,12 +250,12 @@ export function beginChange(
   const links = wanted.map(({ link }) => link);
   const risk = missingRisk(parts, links, ["breakBeforeMake"], { ...accepting, verb });
   if (risk !== undefined) return { kind: "waiting", waiting: risk };
-  const because = "the accepted intent wants other settings";
+  const reason = { code: "begin.settings" } as const;
   const { asked } = accepting;
   const changes = wanted.map((bound) => changeOf(bound));
   return {
     kind: "begin",
-    campaign: newCampaign(parts, { group, kind: "change", links: changes, asked, because }),
+    campaign: newCampaign(parts, { group, kind: "change", links: changes, asked, reason }),
   };
 }
 
@@ -274,7 +275,7 @@ function wantsChange(
   if (ended) return false;
   const { lookout, memory } = parts;
   const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
-  // What the driver mends without interrupting the port needs no campaign.
+  // A drift that the driver repairs without interrupting the port needs no campaign.
   return standing.kind === "managed" && standing.drift.some((drift) => !isHitless(drift));
 }
 

@@ -10,13 +10,13 @@ import {
   type Evidence,
   entryOf,
   type Facts,
-  type FarEnd,
   type PortFacts,
   stagedBy,
 } from "../../model/campaign.ts";
 import { deadlineMs } from "../../model/deadline.ts";
 import { type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import { type LinkView, portOf, securedBy } from "../../model/link-view.ts";
+import type { Cause, FarEnd } from "../../model/reason.ts";
 import {
   advanceProof,
   advanceQuiet,
@@ -46,13 +46,13 @@ export interface ScoutParts extends EffectParts {
   readonly startedAt: Instant;
   /** Addresses that the agent itself must reach. */
   readonly ownAddresses: readonly string[];
-  /** What health says against leaning on this link; undefined = nothing. */
+  /** The objection of the health evaluator to relying on this link; undefined = none. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
 
 export interface Report {
   readonly facts: Facts;
-  /** Of the oldest look that it rests on. */
+  /** The time of the oldest observation that it rests on. */
   readonly at: Instant;
   readonly sak: string | undefined;
   /** What this look brought to its end, for later predictions. */
@@ -90,7 +90,7 @@ export class Scout {
   #framesBefore: MacsecFrames | undefined;
   /** When the far end was first seen on the new key. */
   #movedAt: Instant | undefined;
-  /** On the way back: when it was first seen on the old one. */
+  /** When it was first observed on the old key, on the way back. */
   #backAt: Instant | undefined;
   #darkSince: Instant | undefined;
   /** Since which look the session of the link is up under a key of its campaign. */
@@ -123,8 +123,8 @@ export class Scout {
     this.#toldAt = this.#parts.world.clock.now();
   }
 
-  /** What was seen of the siblings since the last look that speaks against leaning on them. */
-  siblingDoubt(link: DesiredLink): string | undefined {
+  /** Returns the objection of later observations to relying on the siblings. */
+  siblingDoubt(link: DesiredLink): Cause | undefined {
     const { group, lookout } = this.#parts;
     const others = group.links.filter((each) => each.name !== link.name);
     const own = this.#ownCommitOn;
@@ -175,7 +175,7 @@ export class Scout {
     return isUp(await this.#parts.lookout.look(link.device, signal), campaign, link);
   }
 
-  /** Whose commit waits on the device; undefined = not to be told now. */
+  /** Returns the owner of the commit that waits on the device; undefined = not known now. */
   async #pending(
     campaign: Campaign,
     { state, link }: LinkView,

@@ -15,7 +15,7 @@ export interface Twin {
   readonly config: string;
   readonly expressRoutePort: string;
   readonly farEnd: "manual" | "agent";
-  /** What the config counts as proof; a shorter one than the default is an accepted risk. */
+  /** The proof that the config asks for; one below the default is an accepted risk. */
   readonly proof: { readonly settleMs: number; readonly frames: number };
   readonly devices: readonly {
     readonly name: string;

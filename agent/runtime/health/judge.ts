@@ -38,6 +38,8 @@ import {
 } from "../../model/health.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { bgpOf, drainOf } from "../../model/link-view.ts";
+import type { CauseOf, SiblingCause } from "../../model/reason.ts";
+import { reasonText } from "../../model/reason-text.ts";
 import {
   isWarningCode,
   nextFor,
@@ -77,7 +79,7 @@ export class Judge {
   #tracker: Tracker = noWarnings;
   #visible: readonly VisibleWarning[] = [];
   readonly #backups = new BackupWatch();
-  #verdicts = new Map<string, { readonly verdict: Verdict; readonly why: string }>();
+  #verdicts = new Map<string, Pick<CauseOf<"health.verdict">, "verdict" | "reason">>();
   /** When all verdicts were last derived. */
   #judgedAt: Instant | undefined;
   /** The newest SAK of each link, and when it was first observed. */
@@ -111,23 +113,22 @@ export class Judge {
   alarm(link: DesiredLink): Alarm | undefined {
     const id = linkId(link);
     const judged = this.#verdicts.get(id);
-    if (judged === undefined) return this.#unknown(id, "it has not been evaluated yet");
+    if (judged === undefined) return this.#unknown(id, { code: "health.notJudged" });
     const sinceMs = this.#parts.world.clock.now() - (this.#judgedAt ?? this.#startedAt);
     if (sinceMs > this.#staleAfterMs) {
-      const text = `it is unknown: it was last evaluated ${Math.round(sinceMs / 1000)} s ago`;
-      return this.#unknown(id, text);
+      return this.#unknown(id, { code: "health.old", seconds: Math.round(sinceMs / 1000) });
     }
-    const { verdict, why } = judged;
+    const { verdict, reason } = judged;
     if (isKnown(verdict)) return undefined;
-    const text = `it is ${verdict}: ${why}`;
-    return verdict === "unknown" ? this.#unknown(id, text) : { standing: "lost", text };
+    const cause = { code: "health.verdict", verdict, reason } as const;
+    return verdict === "unknown" ? this.#unknown(id, cause) : { standing: "lost", cause };
   }
 
   /** A freshly started agent has had no time to observe, so the link is not lost yet. */
-  #unknown(id: string, text: string): Alarm {
+  #unknown(id: string, cause: SiblingCause): Alarm {
     const knownAt = this.#knownAt.get(id) ?? this.#startedAt;
     const isPast = this.#parts.world.clock.now() - knownAt > this.#staleAfterMs;
-    return { standing: isPast ? "lost" : "unsure", text };
+    return { standing: isPast ? "lost" : "unsure", cause };
   }
 
   get #staleAfterMs(): number {
@@ -200,7 +201,10 @@ export class Judge {
   #note(about: string, health: LinkHealth | TunnelHealth): void {
     const before = this.#verdicts.get(about)?.verdict;
     const why = health.reasons[0]?.text ?? "every check passed";
-    this.#verdicts.set(about, { verdict: health.verdict, why });
+    this.#verdicts.set(about, {
+      verdict: health.verdict,
+      reason: health.reasons[0]?.code ?? null,
+    });
     if (before === health.verdict) return;
     const { verdict } = health;
     // The end of a bad verdict has the severity of the bad one, so that it reaches the same
@@ -232,11 +236,11 @@ export class Judge {
     const about = `${group.name}/${campaign.links[campaign.at]?.name ?? ""}`;
     switch (campaign.state) {
       case "held":
-        return [raise("rotation-held", about, campaign.because)];
+        return [raise("rotation-held", about, reasonText(campaign.reason))];
       case "awaitingPeer":
-        return [raise("waiting-for-person", about, campaign.because)];
+        return [raise("waiting-for-person", about, reasonText(campaign.reason))];
       case "gated":
-        return [raise("campaign-waiting", about, campaign.because)];
+        return [raise("campaign-waiting", about, reasonText(campaign.reason))];
       case "queued":
       case "draining":
       case "staging":

@@ -14,6 +14,7 @@ import type { AuditRecord, Change, Found } from "../../store/audit/record.ts";
 import { type Refusal, Refusals } from "../../store/audit/refusals.ts";
 import type { Entry } from "../../store/journal/chain.ts";
 import type { JournalRecord } from "../../store/journal/memory.ts";
+import { fromStored } from "../../store/journal/stored.ts";
 import { unwritable } from "../../store/journal/unwritable.ts";
 import type { Seen } from "./seen.ts";
 
@@ -127,7 +128,7 @@ export class Recorder {
     this.#put({ kind: "start", tail: log.tail, key: keyId, held: this.#heldBefore });
     for (const entry of journal) {
       const isNew = log.tail !== "none" && entry.seq > this.#journalSeq;
-      this.#note(entry as unknown as JournalRecord, isNew ? entry.seq : undefined, entry.at);
+      this.#note(fromStored(entry), isNew ? entry.seq : undefined, entry.at);
     }
     this.#journalSeq = Math.max(this.#journalSeq, journal.at(-1)?.seq ?? 0);
   }

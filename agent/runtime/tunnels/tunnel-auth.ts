@@ -9,6 +9,7 @@ import type { Secret } from "#hal/secret.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import { type Instant, instantAfter, type WallTime, type World } from "#hal/world.ts";
 import type { DesiredTunnel } from "../../model/desired.ts";
+import { causeText } from "../../model/reason-text.ts";
 import { type AuthInUse, type Memory, type NextAuth, named } from "../../store/journal/memory.ts";
 import type { Lookout } from "../polling/lookout.ts";
 import { newerAuth } from "../polling/vault.ts";
@@ -301,7 +302,7 @@ export class TunnelAuths {
     const { desired, world } = this.#parts;
     const window = tunnelWindow(desired, tunnel, world.clock.wall());
     if (window.kind === "closed") {
-      await this.#move(tunnel, changing, { state: "waiting", because: window.why });
+      await this.#move(tunnel, changing, { state: "waiting", because: causeText(window.why) });
       return false;
     }
     try {

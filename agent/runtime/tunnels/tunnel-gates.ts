@@ -4,6 +4,7 @@ import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { siblingsOf, whyNot } from "../../health/tunnel-bundle.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
+import { causeText } from "../../model/reason-text.ts";
 import { type WindowState, windowAt } from "../../rotation/window.ts";
 import { type Memory, type NextAuthState, named } from "../../store/journal/memory.ts";
 
@@ -63,7 +64,7 @@ function closedWindow({ desired, tunnel, wall }: TunnelGateInput): ClosedGate | 
   const window = tunnelWindow(desired, tunnel, wall);
   if (window.kind === "open") return undefined;
   const next = `linkseal psk proceed ${tunnel.name}`;
-  return { code: "gate.window", why: window.why, next };
+  return { code: "gate.window", why: causeText(window.why), next };
 }
 
 /** Changes run one at a time per gateway: a change of one connection may affect the others. */

@@ -4,6 +4,7 @@
 import type { TunnelAuth } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type Campaign, entryOf } from "../../model/campaign.ts";
+import { reasonText } from "../../model/reason-text.ts";
 import type { JournalRecord } from "../journal/memory.ts";
 import type { Change } from "./record.ts";
 
@@ -30,7 +31,7 @@ export function changeOf(
       const { campaign } = record;
       if (before?.state === campaign.state && before.at === campaign.at) return undefined;
       const about = `${campaign.group}/${campaign.links[campaign.at]?.name ?? ""}`;
-      const text = `${campaign.kind} ${campaign.state}: ${campaign.because}`;
+      const text = `${campaign.kind} ${campaign.state}: ${reasonText(campaign.reason)}`;
       return told("campaign", about, campaign.by, `${text}${keysOf(campaign)}`);
     }
     case "effect":

@@ -3,6 +3,7 @@
 import type { Ckn, KeyRef, TunnelAuth, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Campaign, CampaignState } from "../../model/campaign.ts";
+import type { Reason } from "../../model/reason.ts";
 
 /** The key that a link is known to use, and how that began. */
 export interface Binding {
@@ -33,8 +34,8 @@ export interface Move {
   readonly link: string;
   /** The state that began. */
   readonly state: CampaignState;
-  /** Why it began, as a sentence. */
-  readonly because: string;
+  /** Why it began. */
+  readonly reason: Reason;
 }
 
 /** A link or tunnel whose traffic was moved away at an operator's request. */
@@ -171,33 +172,7 @@ export type JournalRecord =
   | { readonly kind: "pending"; readonly device: string; readonly token: string | null }
   | { readonly kind: "snapshot"; readonly memory: Memory };
 
-const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
-  campaign: true,
-  effect: true,
-  settled: true,
-  operation: true,
-  binding: true,
-  forget: true,
-  forgetTunnel: true,
-  handDrain: true,
-  measured: true,
-  tunnel: true,
-  auth: true,
-  pending: true,
-  snapshot: true,
-};
-
-/**
- * Folds the records of a journal whose MACs were checked. Records of other kinds, such as an
- * accepted loss or those of a later version, are ignored.
- */
-export function recollect(entries: readonly { readonly kind: string }[]): Memory {
-  return entries
-    .filter((entry) => Object.hasOwn(kinds, entry.kind))
-    .reduce((memory, entry) => remember(memory, entry as JournalRecord), emptyMemory);
-}
-
-/** Adds one record to the memory. */
+/** Returns the memory after one more record. */
 export function remember(memory: Memory, record: JournalRecord): Memory {
   switch (record.kind) {
     case "campaign":
@@ -245,8 +220,7 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
             : { ...memory.pending, [record.device]: record.token },
       };
     case "snapshot":
-      // A snapshot of an earlier version lacks members that were added since.
-      return { ...emptyMemory, ...record.memory };
+      return record.memory;
     case "operation":
       return {
         ...memory,
@@ -303,9 +277,9 @@ function trailOf(memory: Memory, campaign: Campaign): readonly Move[] {
   const isNew = before === undefined || (before.state === "done" && campaign.state === "queued");
   const known = isNew ? [] : (named(memory.trails, campaign.group) ?? []);
   if (!isNew && before.state === campaign.state && before.at === campaign.at) return known;
-  const { since, state, because } = campaign;
+  const { since, state, reason } = campaign;
   const link = campaign.links[campaign.at]?.name ?? "";
-  return [...known, { at: since, link, state, because }].slice(-movesMax);
+  return [...known, { at: since, link, state, reason }].slice(-movesMax);
 }
 
 /** Looks up a name that comes from outside: `constructor`, for example, is not an entry. */

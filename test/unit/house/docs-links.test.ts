@@ -8,10 +8,12 @@ import { linksealProgram } from "#agent/bin/launch.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
 import { explanations } from "#agent/explain/explain.ts";
 import { type Context, campaignStates, type Evidence, type Row } from "#agent/model/campaign.ts";
+import type { Reason } from "#agent/model/reason.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
 import { decideBy, table } from "#agent/rotation/campaign.ts";
 import { demoFaults } from "#sim/faults/faults.ts";
 import { generatedDocs } from "../../docs/generated.ts";
-import { calm, calmPort, campaignOf } from "../kit/campaign-kit.ts";
+import { calm, calmPort, campaignOf, refused } from "../kit/campaign-kit.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const generated = new Set(Object.keys(generatedDocs()).map((name) => `docs/${name}`));
@@ -214,20 +216,27 @@ function heldReasons(): ReadonlySet<string> {
   );
   const own = rows.filter(({ name }) => !name.startsWith("held."));
   const empty = Object.fromEntries(campaignStates.map((state) => [state, []])) as never;
-  const unlisted = decideBy(empty, {} as never, campaignOf("proving"), calm).because;
+  const unlisted = reasonText(decideBy(empty, {} as never, campaignOf("proving"), calm).reason);
   return new Set([...own.flatMap(sentences), unlisted]);
 }
 
-function sentences({ because }: Row): readonly string[] {
-  return typeof because === "string" ? [because] : [...contexts()].map(because);
+function sentences(row: Row): readonly string[] {
+  const { name, cause } = row;
+  if (typeof cause !== "function") return [reasonText({ code: name } as Reason)];
+  return [...contexts()].map((context) =>
+    reasonText({ code: name, cause: cause(context) } as Reason),
+  );
 }
 
 function* contexts(): Generator<Context> {
-  const waits: Evidence = { kind: "waiting", text: "whatever is missing" };
+  const waits: Evidence = {
+    kind: "waiting",
+    cause: { code: "mka.port", state: "whatever is missing" },
+  };
   const campaign = campaignOf("proving", { kind: "rotate" }, "keychain");
   const [link] = campaign.links;
   if (link === undefined) throw new Error("a campaign has a link");
-  const replacement = { kind: "refused", text: "whatever the router said" } as const;
+  const replacement = { kind: "refused", cause: refused } as const;
   const evidence = { drained: waits, proof: waits, oldProof: waits, carrying: waits };
   for (const keys of ["old", "both", "new", "else"] as const) {
     for (const far of ["old", "new", "other", "failed", "either"] as const) {

@@ -122,8 +122,8 @@ export class AgentBench {
   /** Runs until the campaign is at that link and state. */
   async reach(state: string, ms = 1_800_000): Promise<void> {
     if (await this.run(ms, () => this.state() === state)) return;
-    const because = this.agent.memory.campaigns[group]?.because;
-    throw new Error(`${state} was not reached: ${this.state()}, ${because}`);
+    const reason = this.agent.memory.campaigns[group]?.reason;
+    throw new Error(`${state} was not reached: ${this.state()}, ${JSON.stringify(reason)}`);
   }
 
   carrying(): readonly boolean[] {

@@ -12,13 +12,18 @@ import {
   type PortFacts,
   type Step,
 } from "#agent/model/campaign.ts";
+import type { Cause, Reason } from "#agent/model/reason.ts";
 import { decide, table } from "#agent/rotation/campaign.ts";
 import type { KeyRef, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { ckn } from "./site-bench.ts";
 
 export const held: Evidence = { kind: "held" };
-export const waiting: Evidence = { kind: "waiting", text: "7 s more to be sure" };
+/** What every evidence of `calm` still waits for. */
+export const more: Cause = { code: "proof.settles", seconds: 7 };
+export const waiting: Evidence = { kind: "waiting", cause: more };
+/** The reason of a campaign that no step has changed. */
+const before: Reason = { code: "recorded", text: "what was so before" };
 
 const secrets = "https://demo.vault.sim/secrets";
 const keyOf = (name: string, digit: string): KeyRef => ({
@@ -94,7 +99,7 @@ export function campaignOf(
     at: 0,
     state,
     since: 0 as WallTime,
-    because: "what was so before",
+    reason: before,
     heldFrom: undefined,
     retire: "afterProof",
     urgency: "planned",
@@ -146,8 +151,14 @@ export const blind = { port: undefined };
 export const overdue = { overdue: true };
 export const manual = { farEnd: "manual" } as const;
 export const valid = { replacement: { kind: "valid" } } as const;
-export const refusedKey = { replacement: { kind: "refused", text: "suite not offered" } } as const;
-export const windowShut = { closedGate: "gate.window: the window is shut" };
+export const refused: Cause = {
+  code: "router.refuses",
+  error: "device.rejected",
+  text: "suite not offered",
+};
+export const refusedKey = { replacement: { kind: "refused", cause: refused } } as const;
+export const shut: Cause = { code: "gate.window", cause: { code: "window.none" } };
+export const windowShut = { closedGate: shut };
 
 /** One small case: every fact that it names is needed for the row to match. */
 export type Case = readonly [
@@ -195,36 +206,42 @@ export function rowsOf(
     describe(`${kind}, ${overlap}`, () => {
       for (const [row, campaign, facts, next, action, mark = {}] of some) {
         it(`takes ${row}`, () => {
-          const before = campaignOf(stateOf(row), { kind, ...campaign }, overlap);
-          const { because, ...taken } = decide(before, { ...calm, ...facts });
+          const found = campaignOf(stateOf(row), { kind, ...campaign }, overlap);
+          const { reason, ...taken } = decide(found, { ...calm, ...facts });
           expect(taken).toEqual({ row, next, action, mark });
-          expect(because).toMatch(/\S.*\S/);
+          expect(reason).toMatchObject(keepsReason(row) ? before : { code: row });
         });
         it.each(without(campaign, facts))(`takes ${row} only with %s`, (_name, less, fewer) => {
-          const before = campaignOf(stateOf(row), { kind, ...less }, overlap);
-          expect(decide(before, { ...calm, ...fewer }).row).not.toBe(row);
+          const found = campaignOf(stateOf(row), { kind, ...less }, overlap);
+          expect(decide(found, { ...calm, ...fewer }).row).not.toBe(row);
         });
       }
     });
   }
 }
 
-/** Another match of a row, with the sentence that the operator reads. */
+const keepsReason = (row: string): boolean => /^(held|done)\./.test(row);
+
+/** Another match of a row, with the cause that its reason carries. */
 export type Told = readonly [
   row: string,
   campaign: Partial<Campaign>,
   facts: Partial<Facts>,
-  because: string,
+  cause?: Cause | undefined,
   action?: ActionKind,
 ];
 
 export function tells(kind: Kind, overlap: Overlap, cases: readonly Told[]): void {
-  describe(`${kind}, ${overlap}, in words`, () => {
-    for (const [row, campaign, facts, because, action] of cases) {
-      it(`${row} says ${because} (${JSON.stringify({ ...campaign, ...facts })})`, () => {
-        const before = campaignOf(stateOf(row), { kind, ...campaign }, overlap);
-        const taken = decide(before, { ...calm, ...facts });
-        expect([taken.row, taken.because, taken.action]).toEqual([row, because, action]);
+  describe(`${kind}, ${overlap}, the cause`, () => {
+    for (const [row, campaign, facts, cause, action] of cases) {
+      const seen = JSON.stringify({ ...campaign, ...facts });
+      it(`of ${row} is ${cause?.code ?? "none"} (${seen})`, () => {
+        const found = campaignOf(stateOf(row), { kind, ...campaign }, overlap);
+        const taken = decide(found, { ...calm, ...facts });
+        const reason = cause === undefined ? { code: row } : { code: row, cause };
+        expect([taken.row, taken.reason, taken.action]).toEqual([
+          ...[row, keepsReason(row) ? before : reason, action],
+        ]);
       });
     }
   });

@@ -3,6 +3,7 @@
 
 import type { Campaign, Facts, Step } from "#agent/model/campaign.ts";
 import type { Desired, DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
 import { Conductor } from "#agent/runtime/campaigns/conductor.ts";
 import type { ScoutParts } from "#agent/runtime/campaigns/scout.ts";
@@ -105,7 +106,7 @@ export const stepTo = (next: Step["next"], over: Partial<Step> = {}): Step => ({
   row: "test.row",
   next,
   action: undefined,
-  because: "so",
+  reason: { code: "recorded", text: "so" },
   mark: {},
   ...over,
 });
@@ -219,13 +220,13 @@ export class ConductorBench {
     const left = [...steps];
     return new Conductor({
       ...this.parts,
-      note: ({ because }) => this.notes.push(because),
+      note: ({ reason }) => this.notes.push(reasonText(reason)),
       onDecision: (decision) => {
         if (decision.kind === "step") {
           const { campaign, facts } = decision;
           this.facts.push(facts);
           this.log.push("decide");
-          decision.step = left.shift() ?? stepTo(campaign.state, { because: campaign.because });
+          decision.step = left.shift() ?? stepTo(campaign.state, { reason: campaign.reason });
         }
         if (decision.kind === "taken") this.log.push(`took ${decision.row}`);
       },

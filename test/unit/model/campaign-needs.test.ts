@@ -281,7 +281,7 @@ describe("every row", () => {
       ...configs.flatMap((config) => [...explored(config).rows]),
       ...twice.flatMap((name) => [...explore(configNamed(name), limits).rows]),
     ]);
-    const names = Object.values(table).flatMap((rows) => rows.map(({ name }) => name));
+    const names = Object.values(table).flatMap((rows) => rows.map(({ name }): string => name));
     console.log(`${names.length} rows, ${taken.size} of them taken`);
     expect(new Set(names).size).toBe(names.length);
     expect(taken.has("unlisted")).toBe(false);

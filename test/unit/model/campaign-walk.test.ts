@@ -9,6 +9,7 @@ import {
   type Facts,
   type Step,
 } from "#agent/model/campaign.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
 import { decide } from "#agent/rotation/campaign.ts";
 import { but, campaignCell, FactsCell } from "../../model/campaign-cells.ts";
 import { Choices } from "../../model/choices.ts";
@@ -55,6 +56,13 @@ type Rule = readonly [
   holds: (cell: Cell) => boolean,
 ];
 
+/** Reasons that ask a person to change the far end at once. */
+const asksNow: readonly string[] = [
+  "draining.validated",
+  "staged.tellPerson",
+  "switching.personWaits",
+];
+
 const farRules: readonly Rule[] = [
   [
     "the far end is changed only by the agent, after all checks, off a drained link, from old",
@@ -92,7 +100,7 @@ const farRules: readonly Rule[] = [
   [
     "an operator is asked to change the far end only if the router is ready for it",
     (cell) =>
-      cell.step.because.includes("change the far end now") &&
+      asksNow.includes(cell.step.reason.code) &&
       !(breaks(cell) && cell.campaign.state === "staged"),
     (cell) => {
       const keys = cell.facts.port?.keys;
@@ -253,7 +261,10 @@ const endRules: readonly Rule[] = [
   [
     "every step has a reason",
     () => true,
-    ({ step }) => /\S{2,}.{4,}/.test(step.because) && !step.because.includes("undefined"),
+    ({ step }) => {
+      const text = reasonText(step.reason);
+      return /\S{2,}.{4,}/.test(text) && !text.includes("undefined");
+    },
   ],
   [
     "a stopped campaign stays stopped, and writes only what the parking rule does",
@@ -348,7 +359,7 @@ function walk(): Walked {
       const cell = { campaign, facts, step: decide(campaign, facts) };
       walked.cells += 1;
       rows.add(cell.step.row);
-      if (cell.step.row === "unlisted") walked.unlisted.add(cell.step.because);
+      if (cell.step.row === "unlisted") walked.unlisted.add(reasonText(cell.step.reason));
       hold(cell, walked);
     } while (choices.next());
   }

@@ -244,7 +244,7 @@ describe("an error", () => {
 describe("a campaign as scripts read it", () => {
   it("a campaign has the documented shape of linkseal.campaign/1", () => {
     const trail = [
-      { at: 0 as WallTime, link: "primary", state: "queued", because: "asked for" },
+      { at: 0 as WallTime, link: "primary", state: "queued", reason: { code: "begin.asked" } },
     ] as const;
     const campaign = campaignOf("held", { heldFrom: "proving" });
     expect(campaignShape(campaign, trail, undefined)).toMatchObject({
@@ -255,6 +255,7 @@ describe("a campaign as scripts read it", () => {
       state: "held",
       since: "1970-01-01T00:00:00Z",
       because: "what was so before",
+      reason: { code: "recorded", text: "what was so before" },
       by: "test",
       heldFrom: "proving",
       links: [
@@ -263,7 +264,12 @@ describe("a campaign as scripts read it", () => {
       ],
       goal: "forward",
       urgency: "planned",
-      steps: [{ at: "1970-01-01T00:00:00Z", link: "primary", state: "queued" }],
+      steps: [
+        {
+          ...{ at: "1970-01-01T00:00:00Z", link: "primary", state: "queued" },
+          ...{ because: "asked for", reason: { code: "begin.asked" } },
+        },
+      ],
       restMs: null,
     });
   });

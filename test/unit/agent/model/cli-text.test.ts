@@ -18,6 +18,7 @@ import {
 import { table } from "#agent/cli/table.ts";
 import type { Plan } from "#agent/compare/plan.ts";
 import { shortCkn } from "#agent/model/ckn-text.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
 import { columns, jsonText, readable, spanText, visible, visibleLines } from "#agent/model/text.ts";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
@@ -29,6 +30,9 @@ const plain: Paint = {
   bad: (text) => text,
   verdict: (verdict) => verdict,
 };
+
+const free = { code: "queued.free" } as const;
+const toGated = { state: "gated", because: reasonText(free), reason: free } as const;
 
 describe("text from elsewhere", () => {
   it.each([
@@ -222,17 +226,12 @@ describe("a status", () => {
       schema: "linkseal.campaign/1",
       group: "erd-demo",
       kind: "enrol",
-      link: null,
-      state,
-      since: at,
-      because: "of a reason",
-      by: "policy",
-      heldFrom: null,
       goal: "forward",
       urgency: "planned",
-      links: [],
-      steps: [],
-      restMs: null,
+      ...{ state, link: null, since: at, by: "policy", heldFrom: null },
+      because: "of a reason",
+      reason: { code: "recorded", text: "of a reason" },
+      ...{ links: [], steps: [], restMs: null },
     } as const;
     expect(campaignLines(campaign, at)).toEqual(
       [`enrol erd-demo: ${state} for 0.0 s: of a reason`, next].filter(
@@ -291,12 +290,13 @@ describe("a campaign in full", () => {
     state: "awaitingPeer",
     since: at,
     because: "a person must point the far end at the new key",
+    reason: { code: "gated.askPerson" },
     by: "ops",
     heldFrom: null,
     links: [
       { name: "primary", outcome: null, ckn: "c0ffee", cakSecretId: "CAK/1", cknSecretId: "CKN/1" },
     ],
-    steps: [{ at, link: "primary", state: "gated", because: "the group is free" }],
+    steps: [{ at, link: "primary", ...toGated }],
     restMs: { low: 60_000, likely: 90_000, high: 300_000, basis: "firstRun" },
   };
 
@@ -311,7 +311,7 @@ describe("a campaign in full", () => {
       "  what is left takes about 90 s (60 s to 5 min, not measured yet)",
       "  allowed now: linkseal rotation revert erd-demo",
       "  allowed now: linkseal rotation abandon erd-demo",
-      `  ${at}  primary  waiting for checks  the group is free`,
+      `  ${at}  primary  waiting for checks  no other campaign runs in this group`,
     ]);
   });
 
@@ -353,7 +353,7 @@ describe("a rehearsal", () => {
         link: "erd-demo/primary",
         outcome: null,
         dark: { wholeMs: 2_500, theirsMs: 1_500, oursMs: 1_000 },
-        steps: [{ atMs: 1_250, state: "gated", because: "the group is free" }],
+        steps: [{ atMs: 1_250, ...toGated }],
       },
     ],
     lostFrames: "7",
@@ -364,7 +364,7 @@ describe("a rehearsal", () => {
     expect(rehearsalText(rehearsal).split("\n")).toEqual([
       "Rehearsal of erd-demo on a simulated copy: bad: P2 was broken",
       "erd-demo/primary: not ended, down for 2.5 s (1.5 s by the far end, 1.0 s by us)",
-      "  1.3 s  waiting for checks  the group is free",
+      "  1.3 s  waiting for checks  no other campaign runs in this group",
       "It took 4 min of virtual time; 7 frames of the pair were lost; 1 promises broken.",
       "  P2 erd-demo/primary",
     ]);

@@ -13,6 +13,7 @@ import {
   type Step,
   type Table,
 } from "#agent/model/campaign.ts";
+import type { Cause } from "#agent/model/reason.ts";
 import { decide, decideBy, keyActions, table } from "#agent/rotation/campaign.ts";
 import { guards } from "#agent/rotation/guards.ts";
 import { blind, calm, campaignOf, port } from "../../kit/campaign-kit.ts";
@@ -21,8 +22,10 @@ import { blind, calm, campaignOf, port } from "../../kit/campaign-kit.ts";
 const tableOf = (rows: readonly Row[]): Table =>
   Object.fromEntries(campaignStates.map((state) => [state, rows])) as Table;
 
-const row = (name: string, over: Partial<Row> = {}): Row => ({
-  ...{ name, when: () => true, next: "gated", because: `because of ${name}` },
+const names = { one: "queued.free", two: "gated.open", three: "staging.stage" } as const;
+
+const row = (name: keyof typeof names, over: Partial<Omit<Row, "name" | "cause">> = {}): Row => ({
+  ...{ name: names[name], when: () => true, next: "gated" },
   ...over,
 });
 
@@ -40,31 +43,45 @@ describe("a step", () => {
   it("is of the first row that fits", () => {
     const rows = [row("one", { when: () => false }), row("two"), row("three")];
     expect(chosen(rows)).toEqual({
-      ...{ row: "two", next: "gated", action: undefined, because: "because of two", mark: {} },
+      ...{ row: "gated.open", next: "gated", action: undefined, mark: {} },
+      reason: { code: "gated.open" },
     });
   });
 
   it("passes over a row whose effect may not run", () => {
     const rows = [row("one", { action: "restore" }), row("two", { action: "drain" })];
-    expect(chosen(rows)).toMatchObject({ row: "two", action: "drain" });
+    expect(chosen(rows)).toMatchObject({ row: names.two, action: "drain" });
     const drained = chosen(rows, { facts: port({ drain: "on" }) });
-    expect(drained).toMatchObject({ row: "one", action: "restore" });
+    expect(drained).toMatchObject({ row: names.one, action: "restore" });
   });
 
-  it("takes its sentence and its mark from the row", () => {
-    const told = row("one", { because: ({ facts }) => `far ${facts.far}`, mark: { told: true } });
-    expect(chosen([told])).toMatchObject({ because: "far old", mark: { told: true } });
+  it("takes its reason and its mark from the row", () => {
+    const told: Row = {
+      ...{ name: "gated.dark", when: () => true, next: "gated", mark: { told: true } },
+      cause: ({ facts: { far } }) => ({ code: "farEnd.apart", far }),
+    };
+    expect(chosen([told])).toMatchObject({
+      reason: { code: "gated.dark", cause: { code: "farEnd.apart", far: "old" } },
+      mark: { told: true },
+    });
+  });
+
+  it("keeps the reason of the campaign where its row says so", () => {
+    const kept: Row = { name: "held.stays", when: () => true, next: "held", cause: "kept" };
+    const reason = { code: "operator.resume", by: "a person" } as const;
+    expect(chosen([kept], { campaign: { reason } }).reason).toBe(reason);
   });
 
   it("is held where no row fits, and says what both ends show", () => {
     const none = { row: "unlisted", next: "held", action: undefined, mark: {} };
+    const unlisted = (cause: Cause) => ({ code: "unlisted", state: "staging", cause });
     expect(chosen([], { facts: port({ keys: "both" }) })).toEqual({
       ...none,
-      because: "in staging, the router holds both and the far end is old: no rule fits",
+      reason: unlisted({ code: "ends.are", keys: "both", far: "old" }),
     });
     expect(chosen([], { facts: { ...blind, far: "unknown" } })).toEqual({
       ...none,
-      because: "in staging, the router cannot be read and the far end is unknown: no rule fits",
+      reason: unlisted({ code: "ends.are", keys: "unread", far: "unknown" }),
     });
   });
 

@@ -74,7 +74,7 @@ describe("an effect may run", () => {
     expect(missing(action, ready[action])).toEqual([]);
   });
 
-  /** Where there is more than one way. */
+  /** The cases of guards that hold in more than one way. */
   const others: readonly (readonly [ActionKind, string, Scene])[] = [
     [
       "stage",

@@ -5,6 +5,7 @@ import {
   manual,
   port,
   rowsOf,
+  shut,
   type Told,
   tells,
   windowShut,
@@ -131,32 +132,22 @@ rowsOf(
   ],
 );
 
-const shut = "gate.window: the window is shut";
-const open = "all gates hold";
 const dark = { carriedBy: "nothing", darkness: "lasting" } as const;
 const newAlone = { keys: "new", ...dark } as const;
-const misfit = (far: string): string =>
-  `the link is dark: the far end is on ${far} and does not fit the router`;
 const both = { keys: "both" } as const;
-const ask = "a person must point the far end at the new key";
 
 const darkCells: readonly Told[] = [
-  ["gated.dark", {}, { ...port(newAlone) }, misfit("old")],
-  ["gated.dark", {}, { ...port(newAlone), far: "other" }, misfit("other")],
-  ["gated.dark", {}, { ...port(newAlone), far: "new" }, misfit("new")],
-  ["gated.dark", {}, { ...port({ ...both, ...dark }) }, misfit("old")],
-  [
-    "gated.dark",
-    {},
-    { ...port(newAlone), far: "failed" },
-    "the far end reports a failed change and the link is dark",
-  ],
-  ["gated.open", { goal: "revert" }, { ...port(newAlone), far: "failed" }, open, "drain"],
+  ["gated.dark", {}, { ...port(newAlone) }, { code: "farEnd.apart", far: "old" }],
+  ["gated.dark", {}, { ...port(newAlone), far: "other" }, { code: "farEnd.apart", far: "other" }],
+  ["gated.dark", {}, { ...port(newAlone), far: "new" }, { code: "farEnd.apart", far: "new" }],
+  ["gated.dark", {}, { ...port({ ...both, ...dark }) }, { code: "farEnd.apart", far: "old" }],
+  ["gated.dark", {}, { ...port(newAlone), far: "failed" }, { code: "farEnd.failed" }],
+  ["gated.open", { goal: "revert" }, { ...port(newAlone), far: "failed" }, undefined, "drain"],
   ["gated.closed", {}, { ...port(newAlone), ...windowShut, far: "updating" }, shut],
   ["gated.closed", {}, { ...port(newAlone), ...windowShut, far: "unknown" }, shut],
   ["gated.closed", {}, { ...port({ ...newAlone, pending: "foreign" }), ...windowShut }, shut],
-  ["gated.open", {}, { ...port({ ...both, ...dark }), far: "new" }, open, "drain"],
-  ["gated.open", { goal: "revert" }, { ...port(dark), far: "new" }, open, "drain"],
+  ["gated.open", {}, { ...port({ ...both, ...dark }), far: "new" }, undefined, "drain"],
+  ["gated.open", { goal: "revert" }, { ...port(dark), far: "new" }, undefined, "drain"],
 ];
 
 tells("rotate", "keychain", [
@@ -169,8 +160,14 @@ tells("rotate", "keychain", [
     { ...port({ carriedBy: "nothing", pending: "foreign" }), far: "new", ...windowShut },
     shut,
   ],
-  ["gated.open", {}, { ...port({ carriedBy: "nothing" }) }, open, "drain"],
-  ["gated.open", {}, { ...port({ keys: "new", carriedBy: "nothing" }), far: "new" }, open, "drain"],
+  ["gated.open", {}, { ...port({ carriedBy: "nothing" }) }, undefined, "drain"],
+  [
+    "gated.open",
+    {},
+    { ...port({ keys: "new", carriedBy: "nothing" }), far: "new" },
+    undefined,
+    "drain",
+  ],
   [
     "gated.closed",
     {},
@@ -179,50 +176,30 @@ tells("rotate", "keychain", [
   ],
   ["gated.closed", {}, { ...port(both), ...manual, ...windowShut, far: "failed" }, shut],
   ["gated.closed", {}, { ...manual, ...windowShut }, shut],
-  ["awaitingPeer.unreadable", {}, { ...blind }, `${ask}; the router cannot be read just now`],
-  [
-    "awaitingPeer.unreadable",
-    {},
-    { far: "unknown" },
-    `${ask}; the far end cannot be read just now`,
-  ],
-  [
-    "awaitingPeer.unreadable",
-    {},
-    { far: "updating" },
-    `${ask}; the far end is not settled just now`,
-  ],
-  ["awaitingPeer.proceed", { asked: true }, { ...blind }, "the operator said proceed"],
-  [
-    "awaitingPeer.oldKeyGone",
-    {},
-    { ...port({ keys: "else" }), far: "new" },
-    "the port does not hold the keys that wait for the person any more",
-  ],
-  [
-    "awaitingPeer.farOther",
-    {},
-    { ...port(both), far: "failed" },
-    "the far end uses something that is not of this campaign",
-  ],
-  ["awaitingPeer.waits", {}, { ...port(both) }, `${ask}; the router holds both keys`],
+  ["awaitingPeer.unreadable", {}, { ...blind }, { code: "router.unread" }],
+  ["awaitingPeer.unreadable", {}, { far: "unknown" }, { code: "farEnd.unread" }],
+  ["awaitingPeer.unreadable", {}, { far: "updating" }, { code: "farEnd.unsettled" }],
+  ["awaitingPeer.proceed", { asked: true }, { ...blind }],
+  ["awaitingPeer.oldKeyGone", {}, { ...port({ keys: "else" }), far: "new" }],
+  ["awaitingPeer.farOther", {}, { ...port(both), far: "failed" }],
+  ["awaitingPeer.waits", {}, { ...port(both) }, { code: "router.holdsBoth" }],
 ]);
 
 tells("rotate", "breakBeforeMake", [
-  ["gated.open", {}, { ...port(newAlone) }, open, "drain"],
-  ["gated.askPerson", {}, { ...manual }, ask],
-  ["awaitingPeer.waits", {}, {}, `${ask}; nothing of ours is on the router`],
-  ["awaitingPeer.changed", {}, { ...port({ keys: "new" }), far: "new" }, "the far end was changed"],
-  [
-    "awaitingPeer.oldKeyGone",
-    {},
-    { ...port({ keys: "new" }) },
-    "the port does not hold the keys that wait for the person any more",
-  ],
+  ["gated.open", {}, { ...port(newAlone) }, undefined, "drain"],
+  ["gated.askPerson", {}, { ...manual }],
+  ["awaitingPeer.waits", {}, {}, { code: "router.untouched" }],
+  ["awaitingPeer.changed", {}, { ...port({ keys: "new" }), far: "new" }],
+  ["awaitingPeer.oldKeyGone", {}, { ...port({ keys: "new" }) }],
 ]);
 
 tells("enrol", "breakBeforeMake", [
-  ["gated.dark", { goal: "revert" }, { ...port(dark), far: "new" }, misfit("new")],
+  [
+    "gated.dark",
+    { goal: "revert" },
+    { ...port(dark), far: "new" },
+    { code: "farEnd.apart", far: "new" },
+  ],
 ]);
 
 /** Only packets of our own can show that a drained link carries again. */
@@ -235,6 +212,6 @@ tells("rotate", "keychain", [
     { ...port({ drain: "on", pending: "foreign", ...dark }), ...windowShut },
     shut,
   ],
-  ["held.stays", {}, { ...port({ drain: "on", ...dark }) }, "what was so before", "probe"],
-  ["held.stays", {}, { ...blind }, "what was so before"],
+  ["held.stays", {}, { ...port({ drain: "on", ...dark }) }, undefined, "probe"],
+  ["held.stays", {}, { ...blind }],
 ]);

@@ -4,9 +4,11 @@ import {
   blind,
   held,
   manual,
+  more,
   overdue,
   port,
   rowsOf,
+  shut,
   tells,
   waiting,
   windowShut,
@@ -217,82 +219,41 @@ rowsOf(
   ],
 );
 
-const more = "7 s more to be sure";
 const proven = { far: "new", proof: held, drained: held } as const;
 const both = { keys: "both", carriedBy: "new" } as const;
-const shut = "gate.window: the window is shut";
-const retire = "the new key is proven both ways: the old one goes";
-const foreignFar = "the far end uses a key that is not of this campaign";
 
 tells("rotate", "keychain", [
   ["proving.waits", {}, { ...port(both), far: "new" }, more, "probe"],
-  ["proving.late", {}, { ...port(both), ...overdue, far: "new" }, `no proof in time: ${more}`],
-  [
-    "proving.lateHeld",
-    {},
-    { ...port(both), ...overdue, ...manual, far: "new" },
-    `no proof in time: ${more}`,
-  ],
-  ["proving.farOther", {}, { ...port(both), far: "other" }, foreignFar],
-  ["proving.farOther", {}, { ...port(both), ...manual, far: "other" }, foreignFar],
-  [
-    "proving.farOther",
-    {},
-    { ...port(both), far: "failed" },
-    "the far end reports a failed change while the new key is proven",
-  ],
-  // What is pending may still take the new key away.
+  ["proving.late", {}, { ...port(both), ...overdue, far: "new" }, more],
+  ["proving.lateHeld", {}, { ...port(both), ...overdue, ...manual, far: "new" }, more],
+  ["proving.farOther", {}, { ...port(both), far: "other" }, { code: "farEnd.foreign" }],
+  ["proving.farOther", {}, { ...port(both), ...manual, far: "other" }, { code: "farEnd.foreign" }],
+  ["proving.farOther", {}, { ...port(both), far: "failed" }, { code: "farEnd.failed" }],
   [
     "proving.waits",
     {},
     { ...port({ ...both, pending: "foreign" }), ...proven },
-    "the new key is proven",
+    { code: "proof.held" },
     "probe",
   ],
   ["proving.waits", {}, { ...port({ ...both, pending: "ours" }), far: "unknown" }, more, "probe"],
   ["proving.retireLater", {}, { ...port(both), ...proven, ...windowShut }, shut],
   ["proving.retireLater", {}, { ...port(both), ...proven, drained: waiting }, more],
-  [
-    "proving.retire",
-    { urgency: "emergency" },
-    { ...port(both), ...proven, freshSak: false },
-    retire,
-  ],
-  [
-    "proving.retire",
-    { retire: "afterSoak", urgency: "emergency" },
-    { ...port(both), ...proven },
-    retire,
-  ],
-  ["proving.retire", {}, { ...port({ ...both, promoted: false }), ...proven }, retire],
-  ["proving.newKeyGone", {}, { far: "new" }, "the new key is gone from the port"],
+  ["proving.retire", { urgency: "emergency" }, { ...port(both), ...proven, freshSak: false }],
+  ["proving.retire", { retire: "afterSoak", urgency: "emergency" }, { ...port(both), ...proven }],
+  ["proving.retire", {}, { ...port({ ...both, promoted: false }), ...proven }],
+  ["proving.newKeyGone", {}, { far: "new" }],
   ["proving.waits", {}, { ...port({}), far: "updating" }, more, "probe"],
   ["proving.waits", {}, { ...blind, far: "new" }, more, "probe"],
-  [
-    "retiring.unread",
-    {},
-    { ...port(both), ...proven, far: "unknown" },
-    "router or far end cannot be read",
-  ],
+  ["retiring.unread", {}, { ...port(both), ...proven, far: "unknown" }],
   ["retiring.giveUp", {}, { ...port(both), ...proven, ...windowShut }, shut],
-  [
-    "retiring.unproven",
-    {},
-    { ...port(both), far: "new" },
-    `the proof does not hold any more: ${more}`,
-  ],
+  ["retiring.unproven", {}, { ...port(both), far: "new" }, more],
 ]);
 
 tells("rotate", "fallback", [
-  ["proving.retire", {}, { ...port({ ...both, promoted: true }), ...proven }, retire],
+  ["proving.retire", {}, { ...port({ ...both, promoted: true }), ...proven }],
   ["proving.promoteLater", {}, { ...port(both), ...proven, drained: waiting }, more],
-  [
-    "promoting.promote",
-    {},
-    { ...port(both), ...proven },
-    "the new key is made the primary one",
-    "promote",
-  ],
+  ["promoting.promote", {}, { ...port(both), ...proven }, undefined, "promote"],
   [
     "promoting.giveUp",
     {},
@@ -303,33 +264,21 @@ tells("rotate", "fallback", [
 
 tells("rotate", "breakBeforeMake", [
   ["proving.waits", {}, { ...port({ keys: "new" }), far: "new" }, more, "probe"],
-  ["proving.farOther", {}, { ...port({ keys: "new" }), ...manual, far: "other" }, foreignFar],
-  ["proving.follow", {}, { far: "new" }, "the new key is not on the port"],
   [
-    "proving.farBackBroken",
+    "proving.farOther",
     {},
-    { ...port({ keys: "new" }), ...manual },
-    "the far end went back to the old key and the router holds the new one",
+    { ...port({ keys: "new" }), ...manual, far: "other" },
+    { code: "farEnd.foreign" },
   ],
-  ["proving.farBack", {}, { ...port({ keys: "new" }) }, "the far end went back to the old key"],
-  [
-    "proving.newKeyGone",
-    {},
-    { ...port({ keys: "else" }), far: "new" },
-    "the new key is gone from the port",
-  ],
+  ["proving.follow", {}, { far: "new" }],
+  ["proving.farBackBroken", {}, { ...port({ keys: "new" }), ...manual }],
+  ["proving.farBack", {}, { ...port({ keys: "new" }) }],
+  ["proving.newKeyGone", {}, { ...port({ keys: "else" }), far: "new" }],
   ["proving.waits", {}, { far: "updating" }, more, "probe"],
 ]);
 
-tells("change", "breakBeforeMake", [
-  ["proving.newKeyGone", {}, { far: "either" }, "the new key is gone from the port"],
-]);
+tells("change", "breakBeforeMake", [["proving.newKeyGone", {}, { far: "either" }]]);
 
 tells("enrol", "breakBeforeMake", [
-  [
-    "proving.lateHeld",
-    {},
-    { ...port({ keys: "new" }), ...overdue, far: "new" },
-    `no proof in time: ${more}`,
-  ],
+  ["proving.lateHeld", {}, { ...port({ keys: "new" }), ...overdue, far: "new" }, more],
 ]);

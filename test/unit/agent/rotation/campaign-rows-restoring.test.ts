@@ -4,6 +4,7 @@ import {
   blind,
   held,
   manual,
+  more,
   overdue,
   port,
   refusedKey,
@@ -221,85 +222,74 @@ rowsOf(
   ],
 );
 
-const more = "7 s more to be sure";
-const late = "the link does not carry again:";
-const odd = "the link carries, and not as it should:";
-const proveFirst = "the old key must be proven before the new one goes:";
-const askAgain = "the far end is asked to use the old key again";
 const bothOld = { keys: "both", carriedBy: "old" } as const;
 
 tells("rotate", "keychain", [
   ["restoring.waits", {}, {}, more, "probe"],
-  ["restoring.late", {}, { ...overdue }, `${late} ${more}`],
+  ["restoring.late", {}, { ...overdue }, more],
   [
     "restoring.late",
     {},
     { ...overdue, far: "updating", carrying: held },
-    `${odd} the router holds the old key and the far end is updating`,
+    { code: "ends.are", keys: "old", far: "updating" },
   ],
   [
     "restoring.waits",
     {},
     { far: "new", carrying: held },
-    "the router holds the old key and the far end is new",
+    { code: "ends.are", keys: "old", far: "new" },
     "probe",
   ],
   [
     "restoring.waits",
     {},
     { ...port({ keys: "else" }), carrying: held },
-    "the router holds a foreign key and the far end is old",
+    { code: "ends.are", keys: "else", far: "old" },
     "probe",
   ],
   [
     "restoring.unfinished",
     { urgency: "emergency" },
     { ...port({ keys: "new" }), far: "new", carrying: held, freshSak: false },
-    "the link carries by a SAK that the old key protected: a fresh one is still to come",
+    { code: "sak.ofOldKey" },
   ],
   [
     "restoring.unfinished",
     {},
     { ...port({ keys: "both" }), far: "new", carrying: held },
-    "the link carries with both keys on the router: one of them still has to go",
+    { code: "port.bothKeys" },
   ],
   [
     "restoring.rotated",
     { urgency: "emergency" },
     { ...port({ keys: "new" }), far: "new", carrying: held },
-    "the link is protected by its new key alone",
   ],
   [
     "restoring.waits",
     { told: true },
     { ...port({ keys: "both", pending: "ours" }), carrying: held },
-    "the router holds both keys and the far end is old",
+    { code: "ends.are", keys: "both", far: "old" },
     "probe",
   ],
   [
     "restoring.late",
     {},
     { ...port({ drain: "on" }), ...overdue, carrying: held },
-    `${odd} the router holds the old key and the far end is old`,
+    { code: "ends.are", keys: "old", far: "old" },
   ],
-  [
-    "reverting.farByHand",
-    {},
-    { ...port(bothOld), ...manual, far: "failed" },
-    "a person must point the far end back at the old key, then resume or revert",
-  ],
-  ["reverting.put", {}, { ...port(bothOld), far: "new", drained: held }, askAgain, "putOld"],
+  ["reverting.farByHand", {}, { ...port(bothOld), ...manual, far: "failed" }],
+  ["reverting.put", {}, { ...port(bothOld), far: "new", drained: held }, undefined, "putOld"],
   [
     "reverting.notYet",
     {},
     { ...port({ keys: "both", carriedBy: "nothing" }), oldProof: held },
-    `${proveFirst} it is not in charge yet`,
+    { code: "oldKey.notInCharge" },
     "probe",
   ],
-  ["reverting.notYet", {}, { ...port(bothOld) }, `${proveFirst} ${more}`, "probe"],
+  ["reverting.notYet", {}, { ...port(bothOld) }, more, "probe"],
   ["reverting.removeWaits", {}, { ...port({ ...bothOld, drain: "on" }), oldProof: held }, more],
-  ["reverting.unread", {}, { far: "unknown" }, "waiting to read both ends"],
-  ["reverting.unread", {}, { far: "updating" }, "waiting to read both ends"],
+  ["reverting.unread", {}, { far: "unknown" }],
+  ["reverting.unread", {}, { far: "updating" }],
 ]);
 
 tells("rotate", "breakBeforeMake", [
@@ -307,20 +297,15 @@ tells("rotate", "breakBeforeMake", [
     "reverting.put",
     {},
     { ...port({ keys: "new", carriedBy: "nothing" }), ...valid, far: "new" },
-    askAgain,
+    undefined,
     "putOld",
   ],
   [
     "reverting.breakWaits",
     {},
     { ...port({ keys: "new", carriedBy: "new" }), ...valid },
-    "waiting for the link to work with the old key",
+    undefined,
     "probe",
   ],
-  [
-    "reverting.noOldKey",
-    {},
-    { ...port({ keys: "else" }) },
-    "the old key is not on the port: it cannot go back by itself",
-  ],
+  ["reverting.noOldKey", {}, { ...port({ keys: "else" }) }],
 ]);

@@ -4,10 +4,13 @@ import {
   blind,
   held,
   manual,
+  more,
   overdue,
   port,
+  refused,
   refusedKey,
   rowsOf,
+  shut,
   tells,
   windowShut,
 } from "../../kit/campaign-kit.ts";
@@ -152,114 +155,78 @@ rowsOf(
   ],
 );
 
-const more = "7 s more to be sure";
-const rolledBack = "the staged key could not be verified: it is rolled back";
-const turnedBack = "the new key could not be put beside the old one";
-const neither = "the port holds neither the old key nor what was staged";
-const unread = "router or far end cannot be read";
 const beside = { keys: "both", pending: "ours" } as const;
 const pending = port(beside);
 const gone = { pending: "ours" } as const;
 const foreignKey = port({ keys: "else" });
 const sibling = { sibling: "lost" } as const;
-const notTaken = "the far end is new, the router does not take it:";
-
-const needed = "the staged key is needed: its commit is confirmed";
-const overtaken =
-  "the staged key is gone again: its commit is confirmed, as undoing it might undo more";
 
 tells("rotate", "keychain", [
-  ["staging.needed", {}, { ...pending, far: "new" }, needed, "confirm"],
-  ["staging.needed", {}, { ...pending, far: "updating" }, needed, "confirm"],
-  ["staging.needed", {}, { ...port({ ...beside, carriedBy: "new" }) }, needed, "confirm"],
-  ["staging.needed", { aborted: true }, { ...port(gone) }, overtaken, "confirm"],
-  ["staging.needed", {}, { ...port({ ...gone, keys: "else" }), ...overdue }, overtaken, "confirm"],
+  ["staging.needed", {}, { ...pending, far: "new" }, { code: "staged.needed" }, "confirm"],
+  ["staging.needed", {}, { ...pending, far: "updating" }, { code: "staged.needed" }, "confirm"],
+  [
+    "staging.needed",
+    {},
+    { ...port({ ...beside, carriedBy: "new" }) },
+    { code: "staged.needed" },
+    "confirm",
+  ],
+  ["staging.needed", { aborted: true }, { ...port(gone) }, { code: "staged.overtaken" }, "confirm"],
+  [
+    "staging.needed",
+    {},
+    { ...port({ ...gone, keys: "else" }), ...overdue },
+    { code: "staged.overtaken" },
+    "confirm",
+  ],
   ["staging.verifies", {}, { ...port({ ...gone, keys: "else", carriedBy: "nothing" }) }, more],
   ["staging.verifies", {}, { ...port({ ...beside, keys: "new", carriedBy: "nothing" }) }, more],
-  ["staging.unread", { shut: true }, { ...blind }, "the router cannot be read"],
-  ["staging.rollBack", { aborted: true }, { ...pending, staged: held }, rolledBack, "rollBack"],
-  ["staging.rollBack", {}, { ...pending, staged: held, ...overdue }, rolledBack, "rollBack"],
-  ["staging.rollBack", {}, { ...pending, staged: held, ...sibling }, rolledBack, "rollBack"],
-  [
-    "staging.abort",
-    { told: true },
-    { ...pending, ...sibling },
-    "the staged key could not be verified: the device will revert it",
-  ],
+  ["staging.unread", { shut: true }, { ...blind }],
+  ["staging.rollBack", { aborted: true }, { ...pending, staged: held }, undefined, "rollBack"],
+  ["staging.rollBack", {}, { ...pending, staged: held, ...overdue }, undefined, "rollBack"],
+  ["staging.rollBack", {}, { ...pending, staged: held, ...sibling }, undefined, "rollBack"],
+  ["staging.abort", { told: true }, { ...pending, ...sibling }],
+  ["staging.verifies", { aborted: true, told: true }, { ...pending }, { code: "staged.reverting" }],
+  ["staging.verifies", {}, { ...pending }, more],
   [
     "staging.verifies",
-    { aborted: true, told: true },
-    { ...pending },
-    "waiting until the device has reverted the staged key",
-  ],
-  ["staging.verifies", {}, { ...pending }, more],
-  ["staging.verifies", {}, { ...pending, staged: held, far: "unknown" }, "waiting for the far end"],
-  [
-    "staging.both",
-    { aborted: true },
-    { ...port({ keys: "both" }), far: "new" },
-    "the router holds both keys",
-  ],
-  [
-    "staging.addForFar",
     {},
-    { far: "new", ...overdue },
-    "the far end has the new key: the router gets it too",
-    "add",
+    { ...pending, staged: held, far: "unknown" },
+    { code: "farEnd.awaited" },
   ],
-  [
-    "staging.farNewRefused",
-    {},
-    { far: "new", ...overdue, ...refusedKey },
-    `${notTaken} suite not offered`,
-  ],
-  ["staging.farNewRefused", {}, { far: "new", ...overdue, lostCommits: 3 }, `${notTaken} ${more}`],
-  ["staging.oldKeyGone", {}, { ...foreignKey, far: "new", ...overdue, ...refusedKey }, neither],
-  ["staging.oldKeyGone", {}, { ...foreignKey, ...refusedKey }, neither],
-  ["staging.oldKeyGone", {}, { ...foreignKey, ...overdue }, neither],
-  ["staging.oldKeyGone", {}, { ...port({ keys: "new" }) }, neither],
-  ["staging.oldKeyGone", {}, { ...foreignKey, far: "new" }, neither],
-  ["staging.turnBack", {}, { ...port({ carriedBy: "nothing" }), ...sibling }, turnedBack],
-  ["staging.turnBack", {}, { lostCommits: 3 }, turnedBack],
-  [
-    "staging.stage",
-    {},
-    { lostCommits: 2, drained: held },
-    "the new key is put beside the old one",
-    "stage",
-  ],
+  ["staging.both", { aborted: true }, { ...port({ keys: "both" }), far: "new" }],
+  ["staging.addForFar", {}, { far: "new", ...overdue }, undefined, "add"],
+  ["staging.farNewRefused", {}, { far: "new", ...overdue, ...refusedKey }, refused],
+  ["staging.farNewRefused", {}, { far: "new", ...overdue, lostCommits: 3 }, more],
+  ["staging.oldKeyGone", {}, { ...foreignKey, far: "new", ...overdue, ...refusedKey }],
+  ["staging.oldKeyGone", {}, { ...foreignKey, ...refusedKey }],
+  ["staging.oldKeyGone", {}, { ...foreignKey, ...overdue }],
+  ["staging.oldKeyGone", {}, { ...port({ keys: "new" }) }],
+  ["staging.oldKeyGone", {}, { ...foreignKey, far: "new" }],
+  ["staging.turnBack", {}, { ...port({ carriedBy: "nothing" }), ...sibling }],
+  ["staging.turnBack", {}, { lostCommits: 3 }],
+  ["staging.stage", {}, { lostCommits: 2, drained: held }, undefined, "stage"],
   [
     "staging.waits",
     { told: true },
     { far: "failed", drained: held },
-    "the port holds the old key and the far end is failed",
+    { code: "ends.are", keys: "old", far: "failed" },
   ],
   ["staging.waits", {}, { ...port({ drain: "on" }) }, more],
 ]);
 
 const both = port({ keys: "both" });
 const dark = port({ keys: "both", carriedBy: "nothing" });
-const gate = "gate.window: the window is shut";
 
 tells("rotate", "keychain", [
-  ["staged.unreadLate", {}, { ...both, far: "unknown", ...overdue }, unread],
-  ["staged.unread", {}, { ...both, far: "unknown" }, unread],
-  ["staged.unread", {}, { ...blind }, unread],
-  [
-    "staged.strange",
-    {},
-    { ...both, far: "other" },
-    "the far end is other while both keys wait on the router",
-  ],
-  [
-    "staged.strange",
-    {},
-    { ...foreignKey },
-    "the old key is gone from the port while the far end still uses it",
-  ],
-  ["staged.giveUp", {}, { ...dark, ...sibling, drained: held, ...windowShut }, gate],
-  ["staged.giveUp", {}, { ...both, ...overdue, drained: held, ...windowShut }, gate],
+  ["staged.unreadLate", {}, { ...both, far: "unknown", ...overdue }],
+  ["staged.unread", {}, { ...both, far: "unknown" }],
+  ["staged.unread", {}, { ...blind }],
+  ["staged.strange", {}, { ...both, far: "other" }, { code: "farEnd.besideBoth", far: "other" }],
+  ["staged.strange", {}, { ...foreignKey }, { code: "port.oldKeyGone" }],
+  ["staged.giveUp", {}, { ...dark, ...sibling, drained: held, ...windowShut }, shut],
+  ["staged.giveUp", {}, { ...both, ...overdue, drained: held, ...windowShut }, shut],
   ["staged.giveUp", {}, { ...both }, more],
-  ["staged.waits", { asked: true }, { ...both, ...manual, drained: held, ...windowShut }, gate],
+  ["staged.waits", { asked: true }, { ...both, ...manual, drained: held, ...windowShut }, shut],
   ["staged.waits", { asked: true }, { ...port({ keys: "both", drain: "on" }), ...manual }, more],
 ]);

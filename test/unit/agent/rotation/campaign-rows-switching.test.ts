@@ -4,10 +4,13 @@ import {
   blind,
   held,
   manual,
+  more,
   overdue,
   port,
+  refused,
   refusedKey,
   rowsOf,
+  shut,
   tells,
   valid,
   windowShut,
@@ -136,54 +139,45 @@ rowsOf(
   ],
 );
 
-const more = "7 s more to be sure";
-const settles = "waiting for the far end to finish its change";
-const obeyed = "nobody knows whether the far end obeyed: look at it before anything else";
-const now = "change the far end now: it is still as before";
-const leave = "leave the far end as it is: the router holds";
-const notTaken = "the router did not take the new settings:";
-const gate = "gate.window: the window is shut";
-
 tells("rotate", "breakBeforeMake", [
-  ["switching.personWaits", {}, { ...manual }, now],
-  ["switching.unready", {}, { ...manual, ...port({ keys: "new" }) }, `${leave} the new key`],
+  ["switching.personWaits", {}, { ...manual }],
   [
     "switching.unready",
     {},
-    { ...manual, ...blind },
-    "the router cannot be read: leave the far end as it is for now",
+    { ...manual, ...port({ keys: "new" }) },
+    { code: "port.keys", keys: "new" },
   ],
-  ["switching.putWaits", {}, { ...windowShut }, gate],
+  ["switching.unready", {}, { ...manual, ...blind }, { code: "router.unread" }],
+  ["switching.putWaits", {}, { ...windowShut }, shut],
   ["switching.putWaits", {}, { ...valid }, more],
   [
     "switching.putWaits",
     {},
     { ...port({ pending: "foreign" }), drained: held },
-    "a commit is pending on the router",
+    { code: "router.commitPending" },
   ],
-  [
-    "switching.putAgain",
-    {},
-    { ...valid, drained: held },
-    "the far end is asked to use the new key",
-    "putNew",
-  ],
+  ["switching.putAgain", {}, { ...valid, drained: held }, undefined, "putNew"],
 ]);
 
 tells("rotate", "keychain", [
-  ["switching.personWaits", {}, { ...manual, ...port({ keys: "both" }) }, now],
-  ["switching.unready", {}, { ...manual, ...port({ keys: "else" }) }, `${leave} a foreign key`],
+  ["switching.personWaits", {}, { ...manual, ...port({ keys: "both" }) }],
+  [
+    "switching.unready",
+    {},
+    { ...manual, ...port({ keys: "else" }) },
+    { code: "port.keys", keys: "else" },
+  ],
   ["switching.putWaits", {}, { ...blind }, more],
-  ["switching.putWaits", {}, { ...blind, drained: held }, "the router cannot be read"],
-  ["switching.farUnsettled", {}, { far: "unknown" }, settles],
-  ["switching.farUnsettled", {}, { far: "updating" }, settles],
-  ["switching.farUnsettledLate", {}, { far: "unknown", ...overdue }, obeyed],
-  ["switching.farUnsettledLate", {}, { far: "updating", ...overdue }, obeyed],
-  ["switching.farFailed", {}, { far: "failed" }, "the far end reports that its change failed"],
-  ["switching.farFailed", {}, { far: "other" }, "the far end is set to another key"],
+  ["switching.putWaits", {}, { ...blind, drained: held }, { code: "router.unread" }],
+  ["switching.farUnsettled", {}, { far: "unknown" }],
+  ["switching.farUnsettled", {}, { far: "updating" }],
+  ["switching.farUnsettledLate", {}, { far: "unknown", ...overdue }],
+  ["switching.farUnsettledLate", {}, { far: "updating", ...overdue }],
+  ["switching.farFailed", {}, { far: "failed" }, { code: "farEnd.failed" }],
+  ["switching.farFailed", {}, { far: "other" }, { code: "farEnd.foreign" }],
 ]);
 
 tells("change", "breakBeforeMake", [
-  ["switching.eitherLate", {}, { far: "either", ...refusedKey }, `${notTaken} suite not offered`],
-  ["switching.eitherLate", {}, { far: "either", ...valid, ...overdue }, `${notTaken} ${more}`],
+  ["switching.eitherLate", {}, { far: "either", ...refusedKey }, refused],
+  ["switching.eitherLate", {}, { far: "either", ...valid, ...overdue }, more],
 ]);

@@ -39,7 +39,7 @@ describe("withDeadline", () => {
     expect([result, at]).toEqual([new Error("refused"), 5]);
   });
 
-  it("names place and effect of a late answer, even if nobody hears the signal", async () => {
+  it("names place and effect of a late answer, even if the call ignores the signal", async () => {
     const { result, at } = await outcome((clock) => clock.sleep(500));
     expect(result).toMatchObject({ code: "transport.timeout", where: "edge-a", effect: "unknown" });
     expect(at).toBe(100);

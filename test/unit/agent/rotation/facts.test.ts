@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import type { CampaignLink } from "#agent/model/campaign.ts";
 import { fresh, type LinkView, securedBy } from "#agent/model/link-view.ts";
-import { carries, farEndOf, portFacts } from "#agent/rotation/facts.ts";
+import type { Cause } from "#agent/model/reason.ts";
+import { carryGap, farEndOf, portFacts } from "#agent/rotation/facts.ts";
 import type { PeerState } from "#hal/device.ts";
 import {
   type DeviceState,
@@ -144,7 +145,7 @@ describe("the port", () => {
     expect([since(undefined), since(19_999), since(2_000)]).toEqual(["none", "brief", "lasting"]);
   });
 
-  it("tells a port that is shut, and one whose state nobody knows, from an open one", () => {
+  it("tells a port that is shut, and one whose state is not known, from an open one", () => {
     const admin = (reading: MacsecPort["admin"]) =>
       portFacts(viewOf(stateOf(clearPort({ admin: reading }))), enrol, quiet)?.admin;
     expect(admin(known("up", now))).toBe("up");
@@ -190,7 +191,7 @@ describe("the port of a change", () => {
   const cells: readonly (readonly [string, Partial<MacsecSettings>, object])[] = [
     ["as before", {}, { keys: "old", carriedBy: "old" }],
     ["as wanted", { keyServerPriority: 20 }, { keys: "new", carriedBy: "new" }],
-    ["as nobody wants it", { keyServerPriority: 30 }, { keys: "else" }],
+    ["as the config does not want it", { keyServerPriority: 30 }, { keys: "else" }],
   ];
   it.each([
     ["another key", [foreign]],
@@ -293,99 +294,97 @@ describe("the far end of a rotation and of a change", () => {
 
 describe("a sibling", () => {
   const protectedLink = viewOf(stateOf(securedPort()), { peer: peerOn() });
-  const cells: readonly (readonly [string, LinkView, boolean, string])[] = [
-    ["clear before its first key", viewOf(stateOf(clearPort())), false, "carrying"],
-    ["protected under its key", protectedLink, true, "carrying"],
+  const cells: readonly (readonly [string, LinkView, boolean, Cause["code"] | undefined])[] = [
+    ["clear before its first key", viewOf(stateOf(clearPort())), false, undefined],
+    ["protected under its key", protectedLink, true, undefined],
     [
       "protected while its far end is already pointed elsewhere",
       viewOf(stateOf(securedPort()), { peer: peerOn({ ...keyOne, cakSecretId: "https://v/x/2" }) }),
       true,
-      "pointed at another key",
+      "sibling.farEndMoved",
     ],
-    ["clear although it has a key", viewOf(stateOf(clearPort())), true, "not secured"],
-    ["protected by nobody's key", protectedLink, false, "not ours"],
+    ["clear although it has a key", viewOf(stateOf(clearPort())), true, "sibling.unsecured"],
+    ["protected by a key of no campaign", protectedLink, false, "sibling.foreignMacsec"],
     [
       "should-secure",
       viewOf(
         stateOf(securedPort({ settings: known({ ...settings, policy: "shouldSecure" }, now) })),
       ),
       true,
-      "must-secure",
+      "sibling.notMustSecure",
     ],
     [
       "link down",
       viewOf(stateOf(clearPort({ linkUp: known(false, now) }))),
       false,
-      "down or unknown",
+      "sibling.linkDown",
     ],
-    ["link unknown", viewOf(stateOf(clearPort({ linkUp: unread }))), false, "down or unknown"],
+    ["link unknown", viewOf(stateOf(clearPort({ linkUp: unread }))), false, "sibling.linkDown"],
     [
       "drained",
       viewOf(stateOf(clearPort(), { routing: known(drainedRouting, now) })),
       false,
-      "drained",
+      "sibling.drained",
     ],
     [
       "BGP down",
       viewOf(stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) })),
       false,
-      "BGP",
+      "sibling.bgpDown",
     ],
     [
       "a commit pending",
       viewOf(stateOf(clearPort(), {}, { commitPending: true })),
       false,
-      "pending",
+      "sibling.commitPending",
     ],
-    ["unreadable", viewOf(undefined), false, "cannot be read"],
+    ["unreadable", viewOf(undefined), false, "sibling.unread"],
     [
-      "clear with keys that nobody can read",
+      "clear with unreadable keys",
       viewOf(stateOf(clearPort({ keys: unread }))),
       false,
-      "it has MACsec that is not ours",
+      "sibling.foreignMacsec",
     ],
-    ["without its port", viewOf(stateOf(clearPort({ port: "et-9" }))), false, "cannot be read"],
+    ["without its port", viewOf(stateOf(clearPort({ port: "et-9" }))), false, "sibling.unread"],
     [
-      "with a control plane that nobody can read",
+      "with an unreadable control plane",
       viewOf(stateOf(clearPort(), { control: unread })),
       false,
-      "a commit is pending on it",
+      "sibling.commitPending",
     ],
     [
-      "clear with a far end that nobody can read",
+      "clear with an unreadable far end",
       viewOf(stateOf(clearPort()), { peer: undefined }),
       false,
-      "carrying",
+      undefined,
     ],
     [
       "clear with a far end that has a key",
       viewOf(stateOf(clearPort()), { peer: peerOn() }),
       false,
-      "its far end has a key and it has none",
+      "sibling.farEndKeyed",
     ],
     [
-      "protected with settings that nobody can read",
+      "protected with unreadable settings",
       viewOf(stateOf(securedPort({ settings: unread })), { peer: peerOn() }),
       true,
-      "it is not must-secure",
+      "sibling.notMustSecure",
     ],
     [
-      "protected with a far end that nobody can read",
+      "protected with an unreadable far end",
       viewOf(stateOf(securedPort()), { peer: undefined }),
       true,
-      "carrying",
+      undefined,
     ],
   ];
   it.each(cells)("%s", (_name, view, bound, answer) => {
-    const said = carries(view, bound ? keyOne : undefined);
-    if (answer === "carrying") expect(said).toBe(answer);
-    else expect(said).toContain(answer);
+    expect(carryGap(view, bound ? keyOne : undefined)?.code).toBe(answer);
   });
 
   it("whatever waits on its router, if that is the campaign's own and touches another port", () => {
     const waiting = viewOf(stateOf(securedPort(), {}, { commitPending: true }), { peer: peerOn() });
-    expect(carries(waiting, keyOne, link.device)).toBe("carrying");
-    expect(carries(waiting, keyOne, "edge-b")).toBe("a commit is pending on it");
+    expect(carryGap(waiting, keyOne, link.device)).toBeUndefined();
+    expect(carryGap(waiting, keyOne, "edge-b")).toEqual({ code: "sibling.commitPending" });
   });
 });
 

@@ -187,7 +187,7 @@ describe("a plan for a site that is not as it was", () => {
     expect(planOf(wish, { group: three })[0]).toContain("the traffic to secondary, tertiary |");
   });
 
-  it("takes the usual of a router that nobody has met, and knows of no probe there", () => {
+  it("takes the usual of a router that was never reached, and knows of no probe there", () => {
     const plan = planOf(wish, { capabilities: () => undefined });
     expect([plan[0], plan[3]]).toEqual([lines.drain, `${lines.prove} risk noProbe`]);
     const shy = planOf({ ...wish, capabilities: { drain: undefined } as never });

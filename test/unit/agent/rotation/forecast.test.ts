@@ -120,7 +120,7 @@ describe("what was measured", () => {
     const first = find({ overlap: "keychain" }, "switching");
     expect(first?.takes.basis).toBe("firstRun");
     const later = find({ overlap: "keychain", measures }, "switching");
-    // What was measured does not bound what comes: a fifth and a quarter more to either side.
+    // A measured time does not bound the next one: it is widened by a fifth and a quarter.
     expect(later?.takes).toEqual({ low: 16_000, likely: 22_000, high: 112_500, basis: "measured" });
     expect(later?.dark?.ours).toMatchObject({ likely: 5_000, basis: "measured" });
     const retiring = find({ overlap: "keychain", measures }, "retiring");

@@ -2,16 +2,18 @@
 // rely on, and a campaign that waits for it would keep it from being adopted.
 
 import { describe, expect, it } from "vitest";
-import { carries } from "#agent/rotation/facts.ts";
+import { carryGap } from "#agent/rotation/facts.ts";
+import type { PeerState } from "#hal/device.ts";
 import { AgentBench, group } from "../../kit/agent-bench.ts";
 import { clearPort, peerOff, peerOn, stateOf, viewOf } from "../../kit/view-kit.ts";
 
 describe("a clear sibling", () => {
   it("whose far end has a key is about to go dark, although BGP is still up", () => {
-    expect(carries(viewOf(stateOf(clearPort()), { peer: peerOff }), undefined)).toBe("carrying");
-    expect(carries(viewOf(stateOf(clearPort()), { peer: peerOn() }), undefined)).toMatch(
-      /far end has a key/,
-    );
+    const beside = (peer: PeerState) => carryGap(viewOf(stateOf(clearPort()), { peer }), undefined);
+    expect([beside(peerOff), beside(peerOn())]).toEqual([
+      undefined,
+      { code: "sibling.farEndKeyed" },
+    ]);
   });
 });
 

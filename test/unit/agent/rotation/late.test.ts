@@ -16,6 +16,7 @@ import {
   type Memory,
   remember,
 } from "#agent/store/journal/memory.ts";
+import { recollect } from "#agent/store/journal/stored.ts";
 import { known } from "#hal/model.ts";
 import { type WallTime, wallAfter } from "#hal/world.ts";
 import { keyOne } from "../../kit/campaign-kit.ts";
@@ -53,7 +54,8 @@ describe("a change without an end", () => {
 
   it("of a journal that an earlier version wrote is unknown, and none", () => {
     const { late: _late, ...older } = emptyMemory;
-    const memory = remember(emptyMemory, { kind: "snapshot", memory: older as Memory });
+    const snapshot = { kind: "snapshot", memory: older };
+    const memory = recollect([snapshot]);
     expect(lateChanges(memory, id, wall)).toEqual([]);
   });
 
@@ -152,7 +154,7 @@ describe("a look", () => {
       viewOf(stateOf(securedPort(underKey(keyOne, keys))));
     expect(comeOf([gone], holds(oldKey, keyOne))).toBeUndefined();
     expect(comeOf([gone], holds(keyOne))?.token).toBe("t-1");
-    // Settings look the same before and after, as far as anybody can tell.
+    // Settings look the same before and after, as far as an observation shows.
     expect(comeOf([sent("t-1", { what: "keys" })], holds(keyOne))).toBeUndefined();
   });
 });

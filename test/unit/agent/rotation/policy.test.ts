@@ -51,7 +51,6 @@ describe("a rotation on a new vault version", () => {
     ).toEqual({
       kind: "due",
       links: ["link-0", "link-2"],
-      because: "the vault has a newer key for link-0 and link-2",
     });
   });
 
@@ -61,7 +60,7 @@ describe("a rotation on a new vault version", () => {
     ["an older version, since the bound one was disabled", [next, young]],
     ["no bound key, which is an enrolment's matter", [undefined, next]],
   ] as const)("is not due with %s", (_name, pair) => {
-    const why = "the vault has no newer key";
+    const why = "noNewerKey";
     expect(due({ on }, [pair])).toEqual({ kind: "notYet", why, at: undefined });
   });
 
@@ -81,9 +80,7 @@ describe("a rotation on a new vault version", () => {
     ).toEqual({
       kind: "overdue",
       links: ["link-0"],
-      why:
-        "the key of link-0 is older than maxAge, and the vault has no newer one for link-0: " +
-        "put a fresh pair into it",
+      lacking: ["link-0"],
     });
   });
 
@@ -108,7 +105,6 @@ describe("a rotation by age", () => {
     ).toEqual({
       kind: "due",
       links: ["link-0"],
-      because: "the key of link-0 is older than maxAge and the vault has a newer one",
     });
   });
 
@@ -121,7 +117,7 @@ describe("a rotation by age", () => {
       ]),
     ).toEqual({
       kind: "notYet",
-      why: "the keys in use are younger than maxAge",
+      why: "younger",
       at: wall + 70 * dayMs,
     });
   });
@@ -137,7 +133,7 @@ describe("a rotation by age", () => {
   });
 
   it("never comes without an age", () => {
-    const why = "the keys in use are younger than maxAge";
+    const why = "younger";
     expect(due({ on: "age" }, [[old, next]])).toEqual({ kind: "notYet", why, at: undefined });
   });
 
@@ -146,9 +142,7 @@ describe("a rotation by age", () => {
       [old, old],
       [old, undefined],
     ]);
-    expect(found).toMatchObject({
-      why: expect.stringMatching(/no newer one for link-0 and link-1: put a fresh pair/),
-    });
+    expect(found).toMatchObject({ lacking: ["link-0", "link-1"] });
   });
 
   it("is due in the very moment that it waited for", () => {
@@ -160,14 +154,14 @@ describe("a rotation by age", () => {
   });
 
   it("has nothing to wait for without a newer key", () => {
-    const why = "the vault has no newer key";
+    const why = "noNewerKey";
     expect(due(policy, [[young, young]])).toEqual({ kind: "notYet", why, at: undefined });
   });
 });
 
 describe("a rotation by hand", () => {
   it("never begins by itself", () => {
-    const why = "a rotation is begun by hand";
+    const why = "byHand";
     expect(due({ on: "hand" }, [[old, next]])).toEqual({ kind: "notYet", why, at: undefined });
     expect(due({ on: "hand", maxAgeMs }, [[young, next]])).toMatchObject({ kind: "notYet", why });
   });
@@ -181,9 +175,7 @@ describe("a rotation by hand", () => {
     ).toEqual({
       kind: "overdue",
       links: ["link-0", "link-1"],
-      why:
-        "the key of link-0 and link-1 is older than maxAge, and a newer one waits in the vault " +
-        "for a person who begins",
+      lacking: [],
     });
   });
 });
@@ -195,14 +187,14 @@ describe("a closed window", () => {
   it.each(["vaultVersion", "age"] as const)("keeps one on %s waiting", (on) => {
     expect(due({ on, maxAgeMs, windows }, [[old, next]])).toEqual({
       kind: "notYet",
-      why: `the window ${window} opens at 2026-11-28T02:00:00Z`,
+      why: "window",
       at: Date.UTC(2026, 10, 28, 2),
     });
   });
 
   it("is not named while nothing is due", () => {
     const found = due({ on: "vaultVersion", windows }, [[young, young]]);
-    expect(found).toMatchObject({ kind: "notYet", why: "the vault has no newer key" });
+    expect(found).toMatchObject({ kind: "notYet", why: "noNewerKey" });
   });
 
   it("does not hide what is overdue", () => {

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Failure, LinkView } from "#agent/model/link-view.ts";
+import type { SiblingCause } from "#agent/model/reason.ts";
 import {
   doubtOf,
   lostOf,
@@ -31,76 +32,73 @@ interface Scene {
   readonly view?: LinkView;
   readonly failure?: Failure;
   readonly peerFailure?: Failure;
-  readonly alarm?: string;
+  readonly alarm?: true;
   readonly unbound?: true;
   readonly ownCommitOn?: string;
 }
 
+const alarm: SiblingCause = { code: "health.notJudged" };
 const keyed = viewOf(stateOf(securedPort()), { peer: peerOn() });
 const elsewhere = { ...keyed, peer: peerOn({ ...keyOne, cakSecretId: "https://v/x/2" }) };
 
-function carries({ view = keyed, ...scene }: Scene): string {
+function gapOf({ view = keyed, ...scene }: Scene): SiblingCause | undefined {
   const lookout = { failure: () => scene.failure, peerFailure: () => scene.peerFailure };
   const bindings = scene.unbound ? {} : { "erd-demo/primary": bindingOf() };
   const parts: SiblingParts = {
     world: { clock: new SimClock(wall) },
     lookout: lookout as unknown as Lookout,
     memory: () => ({ ...emptyMemory, bindings }),
-    alarm: () =>
-      scene.alarm === undefined ? undefined : { standing: "unsure", text: scene.alarm },
+    alarm: () => (scene.alarm ? { standing: "unsure", cause: alarm } : undefined),
   };
-  const { name, standing, carries: text, view: seen } = siblingOf(parts, view, scene.ownCommitOn);
+  const { name, standing, cause, view: seen } = siblingOf(parts, view, scene.ownCommitOn);
   expect([name, seen]).toEqual(["primary", view]);
-  const expected = { carrying: "carrying", [scene.alarm ?? ""]: "unsure" }[text] ?? "lost";
-  expect(standing).toBe(expected);
-  return text;
+  expect(standing).toBe(cause === undefined ? "carrying" : cause === alarm ? "unsure" : "lost");
+  return cause;
 }
 
 describe("a sibling", () => {
   it("carries under its key, and in clear before its first one", () => {
-    expect(carries({})).toBe("carrying");
-    expect(carries({ view: viewOf(stateOf(clearPort())), unbound: true })).toBe("carrying");
+    expect(gapOf({})).toBeUndefined();
+    expect(gapOf({ view: viewOf(stateOf(clearPort())), unbound: true })).toBeUndefined();
   });
 
   it("does not while its router cannot be read, whatever was seen last", () => {
-    expect(carries({ failure: failure("no answer") })).toBe("no answer");
+    expect(gapOf({ failure: failure("no answer") })).toEqual({
+      ...{ code: "sibling.failed", error: "x", text: "no answer" },
+    });
   });
 
   it("does not while health says so, unless no key of ours is on it", () => {
-    expect(carries({ alarm: "frames fail" })).toBe("frames fail");
+    expect(gapOf({ alarm: true })).toBe(alarm);
     const clear = viewOf(stateOf(clearPort()));
-    expect(carries({ alarm: "frames fail", view: clear, unbound: true })).toBe("carrying");
-    const unsecured = carries({ alarm: "frames fail", view: clear });
-    expect(unsecured).toBe("it is not secured by its key");
+    expect(gapOf({ alarm: true, view: clear, unbound: true })).toBeUndefined();
+    expect(gapOf({ alarm: true, view: clear })).toEqual({ code: "sibling.unsecured" });
   });
 
   it("does not while a commit waits on its router, but for one of the campaign itself", () => {
     const view = viewOf(stateOf(securedPort(), {}, { commitPending: true }), { peer: peerOn() });
-    expect(carries({ view })).toBe("a commit is pending on it");
-    expect(carries({ view, ownCommitOn: "elsewhere" })).toBe("a commit is pending on it");
-    expect(carries({ view, ownCommitOn: view.link.device })).toBe("carrying");
+    expect(gapOf({ view })).toEqual({ code: "sibling.commitPending" });
+    expect(gapOf({ view, ownCommitOn: "elsewhere" })).toEqual({ code: "sibling.commitPending" });
+    expect(gapOf({ view, ownCommitOn: view.link.device })).toBeUndefined();
   });
 
   it("does not once its far end is pointed elsewhere, unless that is long past", () => {
-    expect(carries({ view: elsewhere })).toBe("its far end was pointed at another key");
-    expect(carries({ view: elsewhere, peerFailure: failure("gone") })).toBe("carrying");
+    expect(gapOf({ view: elsewhere })).toEqual({ code: "sibling.farEndMoved" });
+    expect(gapOf({ view: elsewhere, peerFailure: failure("gone") })).toBeUndefined();
   });
 
   it("in clear does not while its far end had a key when it was last heard", () => {
     const clear = viewOf(stateOf(clearPort()), { peer: peerOn() });
     const scene = { view: clear, peerFailure: failure("gone"), unbound: true } as const;
-    expect(carries(scene)).toBe("its far end has a key and it has none");
+    expect(gapOf(scene)).toEqual({ code: "sibling.farEndKeyed" });
   });
 });
 
 describe("several siblings", () => {
-  const one = (name: string, standing: Sibling["standing"], carries: string): Sibling => ({
-    ...{ name, standing, carries },
-    view: keyed,
-  });
-  const carrying = one("a", "carrying", "carrying");
-  const unsure = one("b", "unsure", "it has not been judged yet");
-  const lost = one("c", "lost", "it is drained");
+  const carrying: Sibling = { name: "a", standing: "carrying", cause: undefined, view: keyed };
+  const unsure: Sibling = { name: "b", standing: "unsure", cause: alarm, view: keyed };
+  const drained = { code: "sibling.drained" } as const;
+  const lost: Sibling = { name: "c", standing: "lost", cause: drained, view: keyed };
 
   it("carry where each of them is known to", () => {
     for (const all of [[], [carrying, carrying]]) {
@@ -112,15 +110,15 @@ describe("several siblings", () => {
     }
   });
 
-  it("are in doubt by the first that nobody can tell of, which gives nothing up", () => {
-    const doubt = "b is not carrying: it has not been judged yet";
+  it("are in doubt by the first that is unsure, which gives nothing up", () => {
+    const doubt = { code: "gate.siblingUnhealthy", sibling: "b", cause: alarm };
     const all = [carrying, unsure, unsure];
     expect([standingOfAll(all), doubtOf(all), lostOf(all)]).toEqual(["unsure", doubt, undefined]);
   });
 
-  it("are lost by the first that is, whoever is in doubt before it", () => {
+  it("are lost by the first that is lost, although one before it is in doubt", () => {
     const all = [carrying, unsure, lost];
     expect(standingOfAll(all)).toBe("lost");
-    expect(lostOf(all)).toBe("c is not carrying: it is drained");
+    expect(lostOf(all)).toEqual({ code: "gate.siblingUnhealthy", sibling: "c", cause: drained });
   });
 });

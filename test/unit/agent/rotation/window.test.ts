@@ -151,7 +151,7 @@ describe("an answer that is kept", () => {
     expect(windowAt(windows, freezes, free)).toBe(kept);
     expect(windowAt(windows, freezes, until)).toBe(kept);
     expect(windowAt(windows, [freezeOf("2026-11-22/2026-11-22")], free)).toMatchObject({
-      why: expect.stringContaining("frozen until"),
+      why: { code: "window.frozen" },
     });
     const open = at("2026-11-27T22:00:00Z");
     const now = windowAt(windows, freezes, open);
@@ -172,7 +172,7 @@ describe("a window on no day", () => {
   it("opens never", () => {
     const none = { ...windowOf(night), days: [] };
     expect(windowAt([none], [], at("2026-11-27T23:00:00Z"))).toEqual({
-      ...{ kind: "closed", why: "no window opens any more", opensAt: undefined },
+      ...{ kind: "closed", why: { code: "window.none" }, opensAt: undefined },
     });
   });
 });
@@ -264,13 +264,17 @@ describe("a freeze", () => {
 });
 
 describe("why it is closed", () => {
+  const opens = { code: "window.opens", window: dublin, at: "2026-11-28T02:00:00Z" };
   it.each([
-    [[dublin], [], "the window Sat 02:00-06:00 Europe/Dublin opens at 2026-11-28T02:00:00Z"],
-    [["Sun 02:00-06:00 UTC", dublin], [], `the window ${dublin} opens at 2026-11-28T02:00:00Z`],
+    [[dublin], [], opens],
+    [["Sun 02:00-06:00 UTC", dublin], [], opens],
     [
       [dublin],
       ["2026-11-24/2026-11-24"],
-      "frozen until 2026-11-25T00:00:00Z by the freeze 2026-11-24/2026-11-24",
+      {
+        ...{ code: "window.frozen", until: "2026-11-25T00:00:00Z" },
+        freeze: "2026-11-24/2026-11-24",
+      },
     ],
   ])("%j %j", (windows, freezes, why) => {
     const state = windowAt(

@@ -256,7 +256,10 @@ describe("a wall clock that jumps", () => {
       bench.site.clock.jumpWall(years * 365 * 86_400_000);
       await bench.reach("secondary gated");
       await bench.run(60_000);
-      expect(bench.agent.memory.campaigns[group]?.because).toContain("clocks");
+      expect(bench.agent.memory.campaigns[group]?.reason).toEqual({
+        code: "gated.closed",
+        cause: { code: "clocks.apart" },
+      });
       bench.site.clock.jumpWall(-years * 365 * 86_400_000);
       await bench.reach("secondary done");
       expect(bench.violations()).toEqual([]);

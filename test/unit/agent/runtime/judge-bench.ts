@@ -5,6 +5,7 @@ import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import { EventRing } from "#agent/model/events.ts";
 import type { ProofLog } from "#agent/model/health.ts";
 import type { Failure } from "#agent/model/link-view.ts";
+import type { Alarm } from "#agent/rotation/sibling.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import { Judge } from "#agent/runtime/health/judge.ts";
 import type { Seen } from "#agent/runtime/health/seen.ts";
@@ -61,7 +62,7 @@ export function running(state: CampaignState, over: Partial<Campaign> = {}): Mem
     at: 1,
     state,
     since: wall,
-    because: "because of this",
+    reason: { code: "recorded", text: "because of this" },
     by: "test",
     ...over,
   } as unknown as Campaign;
@@ -271,8 +272,8 @@ export class JudgeBench {
     return this;
   }
 
-  alarm(name: string): string | undefined {
-    return this.#judge.alarm(linkNamed(name))?.text;
+  alarm(name: string): Alarm["cause"] | undefined {
+    return this.#judge.alarm(linkNamed(name))?.cause;
   }
 
   /** How far a campaign may rely on the link. */

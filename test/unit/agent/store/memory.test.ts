@@ -9,9 +9,9 @@ import {
   type Move,
   named,
   openCampaign,
-  recollect,
   remember,
 } from "#agent/store/journal/memory.ts";
+import { recollect } from "#agent/store/journal/stored.ts";
 import { campaignOf } from "../../kit/campaign-kit.ts";
 import { bindingOf, wall } from "../../kit/view-kit.ts";
 
@@ -27,8 +27,8 @@ const records = {
 } as const satisfies Record<string, JournalRecord>;
 
 function move(state: CampaignState): Move {
-  const { since, because } = running;
-  return { at: since, link: "primary", state, because };
+  const { since, reason } = running;
+  return { at: since, link: "primary", state, reason };
 }
 
 describe("one record", () => {

@@ -9,6 +9,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { parseConfig } from "#agent/config/index.ts";
 import type { Report } from "#agent/evidence/report/document.ts";
 import { verifyReport } from "#agent/evidence/report/verify.ts";
+import { reasonText } from "#agent/model/reason-text.ts";
 import { AgentBench, group } from "../../kit/agent-bench.ts";
 import { settled } from "../../kit/site-bench.ts";
 
@@ -46,6 +47,9 @@ describe("what commit 878b441 has stored", () => {
       links: [{ name: "primary" }, { name: "secondary" }],
     });
     expect(Object.keys(bindings)).toEqual(["erd-demo/primary", "erd-demo/secondary"]);
+    // That version knew reasons as sentences alone.
+    expect(campaigns[group]?.reason.code).toBe("recorded");
+    expect(reasonText(campaigns[group]?.reason ?? { code: "begin.asked" })).toMatch(/new key/);
   });
 
   it("the config of commit 878b441 is in force, word for word", () => {

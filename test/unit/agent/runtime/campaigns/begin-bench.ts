@@ -50,7 +50,7 @@ export class BeginBench extends ConductorBench {
   readonly risks: string[] = [];
   readonly #acceptsRisk = (risk: string): boolean => this.risks.includes(risk);
 
-  /** Every end was looked at once, but for the routers that nobody has met. */
+  /** Every end was looked at once, but for the routers that were never reached. */
   static async begun(
     options: BenchOptions = { edit: rotateOn({}) },
     met: readonly Name[] = names,
@@ -151,7 +151,7 @@ export class BeginBench extends ConductorBench {
     return campaignIn(await this.#enrolment(wish));
   }
 
-  /** What would be adopted. */
+  /** The links that would be adopted. */
   async adoption(risks: readonly string[] = [], links: readonly Name[] = names) {
     const meant = links.map((name) => this.linkOf(name));
     return await settled(this.clock, matchExisting(this.#begin, meant, risks, never));

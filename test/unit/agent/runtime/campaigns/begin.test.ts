@@ -28,7 +28,7 @@ import { bindingOf, desired, link, linkNamed, wall } from "../../../kit/view-kit
 
 const secondary = linkNamed("secondary");
 const asked = (over: Partial<Asked> = {}): Asked => ({
-  ...{ by: "somebody", risks: [], links: undefined, urgency: "planned" },
+  ...{ by: "an operator", risks: [], links: undefined, urgency: "planned" },
   ...over,
 });
 
@@ -40,7 +40,7 @@ const routers = (blind: readonly string[] = [], unmet: readonly string[] = []) =
   return { lookout: { capabilities: offers } as unknown as Lookout };
 };
 
-describe("the risks that nobody accepted", () => {
+describe("the risks that are not accepted", () => {
   const accepting = (over: Partial<Accepting> = {}): Accepting => ({
     ...{ asked: undefined, acceptsRisk: () => false, verb: "linkseal rotate g" },
     ...over,
@@ -58,7 +58,7 @@ describe("the risks that nobody accepted", () => {
     expect(missingRisks(routers(), both, [], accepting())).toEqual([]);
   });
 
-  it("count a router without probes, or one that nobody met, among them", () => {
+  it("count a router without probes, or one that was never reached, among them", () => {
     expect(missingRisks(routers(["edge-b"]), both, [], accepting())).toEqual(["noProbe"]);
     expect(missingRisks(routers([], ["edge-a"]), both, [], accepting())).toEqual(["noProbe"]);
     expect(missingRisks(routers(["edge-b"]), [link], [], accepting())).toEqual([]);
@@ -71,7 +71,7 @@ describe("the risks that nobody accepted", () => {
     expect(missingRisk(routers(), both, risks, accepting())).toEqual({
       code: "campaign-waiting",
       refusal: "gate.riskNotAccepted",
-      text: expect.stringMatching(/^nobody accepted the risk noDrain: a link is changed while/),
+      text: expect.stringMatching(/^the risk noDrain is not accepted: a link is changed while/),
       next: "linkseal rotate g --accept-risk=noDrain",
     });
     const accepted = accepting({ acceptsRisk: () => true });
@@ -132,23 +132,24 @@ describe("a campaign that begins", () => {
   const world = { clock: { wall: () => wall } } as unknown as World;
   const { links } = campaignOf("queued");
   const kind = "enrol" as const;
+  const reason = { code: "begin.newerKey", on: "age" } as const;
 
   it("by itself is the policy's, under the intent that it serves", () => {
-    const begun = { group, kind, links, asked: undefined, because: "the vault has a newer key" };
+    const begun = { group, kind, links, asked: undefined, reason };
     expect(newCampaign({ world, intent: 7 }, begun)).toEqual({
       ...noMarks,
       ...{ group: "erd-demo", kind, links, at: 0, state: "queued", since: wall, intent: 7 },
-      ...{ because: "the vault has a newer key", heldFrom: undefined, retire: "afterProof" },
+      ...{ reason, heldFrom: undefined, retire: "afterProof" },
       ...{ urgency: "planned", risks: [], origin: "policy", by: "intent 7" },
     });
   });
 
   it("by hand is the operator's, with what they accepted", () => {
     const wish = asked({ risks: ["noDrain"], urgency: "emergency" });
-    const begun = { group, kind, links, asked: wish, because: "the vault has a newer key" };
+    const begun = { group, kind, links, asked: wish, reason };
     expect(newCampaign({ world, intent: 7 }, begun)).toMatchObject({
-      ...{ because: "asked for", urgency: "emergency", risks: ["noDrain"] },
-      ...{ origin: "operator", by: "somebody" },
+      ...{ reason: { code: "begin.asked" }, urgency: "emergency", risks: ["noDrain"] },
+      ...{ origin: "operator", by: "an operator" },
     });
   });
 

@@ -60,7 +60,7 @@ describe("the trouble of a campaign", () => {
     bench.failures.put = failing("peer.rejected", "no such secret");
     await bench.turn(conductor, rotation({ state: "staged" }));
     delete bench.failures.put;
-    // Until then the refused one may still land, for all that anybody knows.
+    // Until then the refused one may still land, as far as the agent knows.
     await bench.clock.runFor(90_000);
     for (const _ of steps) await bench.turn(conductor, rotation({ state: "staged" }));
     return conductor.trouble?.code;
@@ -209,7 +209,7 @@ describe("how long a far end takes", () => {
     ]);
   });
 
-  it("is not measured where nobody was told", async () => {
+  it("is not measured where the far end was not asked", async () => {
     const bench = new ConductorBench();
     const conductor = bench.conductor(stepTo("switching", { action: "putNew" }));
     await bench.turn(conductor, rotation({ state: "staged" }));
@@ -254,9 +254,9 @@ describe("a link that is done", () => {
 describe("what failed before", () => {
   const lostTwice = async (from: CampaignState): Promise<number | undefined> => {
     const bench = new ConductorBench();
-    const same = rotation({ state: from }).because;
+    const { reason } = rotation({ state: from });
     const conductor = bench.conductor(
-      stepTo(from, { action: "drain", because: same }),
+      stepTo(from, { action: "drain", reason }),
       stepTo("restoring"),
       stepTo("restoring"),
     );

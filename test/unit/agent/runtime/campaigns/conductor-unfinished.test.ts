@@ -15,7 +15,7 @@ function left(): ConductorBench {
 
 const campaign = rotation({ state: "retiring", token: "t-4" });
 
-describe("a change whose end nobody saw", () => {
+describe("a change whose end was not observed", () => {
   it("is taken back by its own token, and looked at again soon", async () => {
     const bench = left();
     expect(await bench.turn(bench.conductor(), campaign)).toBe(500);
@@ -33,7 +33,7 @@ describe("a change whose end nobody saw", () => {
   it("is taken back alone, and not a staged key that comes just then", async () => {
     const bench = left();
     const recalls = () => bench.log.filter((line) => line.startsWith("recall"));
-    // In the look the change waits; right after it the key that was staged before waits instead.
+    // The change waits in this observation; the key that was staged before waits right after it.
     bench.forgotten.has = (token) => (recalls().length <= 3 ? token !== "t-7" : token === "t-7");
     await bench.turn(bench.conductor(), { ...campaign, earlierToken: "t-3" });
     expect(recalls()).toEqual(["recall t-4", "recall t-3", "recall t-7", "recall t-7"]);
@@ -42,12 +42,12 @@ describe("a change whose end nobody saw", () => {
 
   it("is trouble where it cannot be taken back, and tried again later", async () => {
     const bench = left();
-    bench.failures.rollback = failing("device.locked", "somebody edits");
+    bench.failures.rollback = failing("device.locked", "another client edits");
     const conductor = bench.conductor();
     expect(await bench.turn(conductor, campaign)).toBe(5_000);
     expect(conductor.trouble?.code).toBe("device.locked");
     expect(bench.logged.at(-1)).toBe(
-      'warn device.locked rollBack: somebody edits {"group":"erd-demo"}',
+      'warn device.locked rollBack: another client edits {"group":"erd-demo"}',
     );
   });
 

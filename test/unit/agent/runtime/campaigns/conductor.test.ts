@@ -28,7 +28,7 @@ const taking: readonly ActionKind[] = [
 ];
 const drain = stepTo("draining", { row: "gated.open", action: "drain" });
 
-/** What the devices and far ends were asked to do in the last turn. */
+/** The requests to devices and far ends in the last turn. */
 const touched = (bench: ConductorBench): readonly string[] =>
   bench.done().filter((line) => /^(prepare|apply|put|confirm|rollback|probe|recall)\b/.test(line));
 
@@ -59,7 +59,11 @@ describe("a turn", () => {
     const bench = new ConductorBench();
     bench.delays.look = 250;
     await bench.turn(bench.conductor(stepTo("staged", { mark: { told: true } })), rotation());
-    const campaign = rotation({ told: true, state: "staged", because: "so" });
+    const campaign = rotation({
+      told: true,
+      state: "staged",
+      reason: { code: "recorded", text: "so" },
+    });
     expect(bench.records).toEqual([
       { kind: "campaign", campaign: { ...campaign, since: (wall + 250) as WallTime } },
     ]);
@@ -113,7 +117,7 @@ describe("a turn", () => {
 
 const following = ["replace", "replaceBack"] as const;
 
-/** As a far end that has moved leaves it. */
+/** The port as a far end that has moved leaves it. */
 const dark: Partial<MacsecPort> = {
   ...underKey(oldKey),
   session: known({ ...session, controlledPort: "blocked", livePeers: 0 }, at(0)),
@@ -231,7 +235,7 @@ describe("a sibling that is lost while a change is made ready", () => {
     expect(await trouble(shutsFirst, underKey(oldKey), "restore")).toBeUndefined();
   });
 
-  it("keeps nothing that gives from a router that nobody can read", async () => {
+  it("keeps nothing that gives from a router that cannot be read", async () => {
     const bench = new ConductorBench();
     bench.port.primary = { keys: unknown("queryFailed", at(0)) };
     bench.drained.add("secondary");
@@ -287,7 +291,7 @@ describe("a port that is to be shut for a key", () => {
   it.each([
     ["is dark still", dark, dark],
     ["worked all the while", underKey(oldKey), underKey(oldKey)],
-    ["is up under a key of nobody's", dark, underKey(strange)],
+    ["is up under a key of no campaign", dark, underKey(strange)],
   ])("is shut where its link %s", async (_how, before, after) => {
     const { trouble, done } = await replacing(before, after);
     expect(trouble).toBeUndefined();
@@ -303,11 +307,11 @@ describe("what a step leaves in the journal", () => {
   };
 
   it("is nothing where nothing has changed, and no note either", async () => {
-    const same = stepTo("gated", { because: rotation().because });
+    const same = stepTo("gated", { reason: rotation().reason });
     expect(await words(rotation(), same)).toEqual(["took test.row"]);
   });
 
-  it("is a note for the operator where only the sentence is new", async () => {
+  it("is a note for the operator where only the reason is new", async () => {
     expect(await words(rotation(), stepTo("gated"))).toEqual(["took test.row", "so"]);
   });
 

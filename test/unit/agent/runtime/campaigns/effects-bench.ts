@@ -2,6 +2,7 @@
 
 import type { ActionKind, Campaign } from "#agent/model/campaign.ts";
 import type { DesiredGroup } from "#agent/model/desired.ts";
+import { causeText } from "#agent/model/reason-text.ts";
 import { Effects, type Task } from "#agent/runtime/campaigns/effects.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { calmPort } from "../../../kit/campaign-kit.ts";
@@ -37,6 +38,6 @@ export class EffectsBench extends ConductorBench {
 
   replacement(state: Campaign["state"] = "switching", over: Partial<Campaign> = {}): string {
     const found = this.effects.replacement(rotation({ state, ...over }));
-    return found.kind === "refused" ? `refused: ${found.text}` : found.kind;
+    return found.kind === "refused" ? `refused: ${causeText(found.cause)}` : found.kind;
   }
 }

@@ -98,7 +98,7 @@ describe("a router that needs its port shut for a key", () => {
     ]);
   });
 
-  it("is not shut for a replacement that nobody made ready", async () => {
+  it("is not shut for a replacement that was not validated", async () => {
     const scene = new EffectsBench(quirk);
     await scene.run("replace");
     expect(scene.log).toEqual([]);

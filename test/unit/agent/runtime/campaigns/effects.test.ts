@@ -127,7 +127,7 @@ describe("an effect on the router", () => {
     expect(await scene.fails("drain")).toMatchObject({ effect: "none", where: "edge-a" });
   });
 
-  // A drain without an answer was forgotten, and called somebody else's once the router made it.
+  // A drain without an answer was forgotten, and taken for a foreign one once the router made it.
   it("without an answer stays written down as one that may still come", async () => {
     const scene = new EffectsBench();
     scene.delays.apply = 90_001;

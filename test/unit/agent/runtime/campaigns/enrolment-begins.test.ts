@@ -29,7 +29,7 @@ describe("an enrolment that the intent begins", () => {
     expect(campaign).toMatchObject({
       ...noMarks,
       ...{ group: "erd-demo", kind: "enrol", state: "queued", since: wall, intent: 2 },
-      ...{ because: "the accepted intent wants these links protected", origin: "policy" },
+      ...{ reason: { code: "begin.unprotected" }, origin: "policy" },
     });
     const [key] = bench.store.pairs(bench.linkOf("primary").key).slice(-1);
     const [version] = bench.store.versions("erd-demo-1-cak").slice(-1);
@@ -96,7 +96,7 @@ describe("an enrolment that the intent begins", () => {
     expect(await bench.enrolment()).toBe(both);
     expect(bench.log).toEqual([]);
     await bench.clock.runFor(1_000);
-    // Somebody has given it a key meanwhile.
+    // A person has given it a key meanwhile.
     bench.bind("primary");
     bench.unbind("primary");
     expect(await bench.enrolment()).toBe("enrol secondary");
@@ -118,7 +118,7 @@ describe("an enrolment that an operator asks for", () => {
     const bench = await bare();
     expect(await bench.enrolment(asked({ links: ["primary"] }))).toBe("enrol primary");
     expect(await bench.enrolment(asked())).toBe(both);
-    expect((await bench.enrolling(asked())).because).toBe("asked for");
+    expect((await bench.enrolling(asked())).reason.code).toBe("begin.asked");
   });
 
   it("throws what the vault says, and refuses one key for two links", async () => {
@@ -170,7 +170,7 @@ describe("an enrolment waits", () => {
 });
 
 describe("a link that was keyed by hand", () => {
-  /** As somebody has left it: on both ends, and in no memory of ours. */
+  /** The key as a person has left it: on both ends, and not in the journal. */
   async function byHand(): Promise<BeginBench> {
     const bench = await BeginBench.begun();
     for (const name of names) {

@@ -263,7 +263,7 @@ describe("with a far end that is a person's", () => {
     await bench.apply(bench.config(manual));
   });
 
-  /** What an operator does in the portal when told to. */
+  /** The act of an operator in the portal when asked. */
   function changeFarEnd(name: "primary" | "secondary"): void {
     const { msee, azureLink } = bench.link(name);
     const key = campaign()?.links.find((link) => link.name === name)?.new.key;
@@ -308,7 +308,7 @@ describe("with a far end that is a person's", () => {
     expect(await ask("proceed")).toMatchObject({ state: "awaitingPeer" });
     await bench.reach("primary switching");
     expect(bench.drained()).toEqual([true, false]);
-    expect(campaign()?.because).toContain("change the far end now");
+    expect(campaign()?.reason).toEqual({ code: "draining.validated" });
     expect(await ask("abandon")).toMatchObject({
       code: "gate.busy",
       text: expect.stringMatching(/switching/),
@@ -364,7 +364,7 @@ describe("a campaign that is held", () => {
     expect(bench.drained()).toEqual([false, false]);
     const rotation = await bench.ask("GET /v1/rotation");
     expect(rotation).toMatchObject({
-      campaigns: [{ heldFrom: "switching", because: expect.stringMatching(/failed/) }],
+      campaigns: [{ heldFrom: "switching", reason: { cause: { code: "farEnd.failed" } } }],
     });
   });
 
@@ -389,7 +389,7 @@ describe("a campaign that is held", () => {
     const answer = await ask(bench, "abandon");
     expect(answer).toMatchObject({
       state: "done",
-      because: expect.stringMatching(/abandoned it \(test\)/),
+      reason: { code: "operator.abandon", by: "test" },
     });
     expect(await ask(bench, "abandon")).toMatchObject({
       code: "gate.busy",
@@ -443,7 +443,10 @@ describe("a campaign that is held", () => {
     if (key === undefined) throw new Error("no campaign");
     msee.person("link1", { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" });
     await bench.reach("primary held");
-    expect(bench.agent.memory.campaigns[group]?.because).toContain("no such suite");
+    expect(bench.agent.memory.campaigns[group]?.reason).toEqual({
+      code: "switching.refused",
+      cause: { code: "router.refuses", error: "device.rejected", text: "no such suite" },
+    });
     refuses = false;
     await ask(bench, "resume");
     await bench.reach("secondary awaitingPeer");

@@ -18,8 +18,11 @@ import { at, clearPort, linkNamed, settings } from "../../../kit/view-kit.ts";
 
 const id = "erd-demo/primary";
 const down: Partial<MacsecPort> = { linkUp: known(false, at(0)) };
-const lost: Alarm = { standing: "lost", text: "frames fail their check" };
-const unsure: Alarm = { standing: "unsure", text: "nobody can say" };
+const lost: Alarm = {
+  standing: "lost",
+  cause: { code: "health.verdict", verdict: "degraded", reason: "link-down" },
+};
+const unsure: Alarm = { standing: "unsure", cause: { code: "health.notJudged" } };
 
 /** Both links pass frames under the key that they are bound to. */
 class Bench extends ConductorBench {
@@ -51,7 +54,7 @@ class Bench extends ConductorBench {
     await settled(this.clock, this.drains.turn(never));
   }
 
-  /** As it is once the operator's drain is on the router. */
+  /** The link once the operator's drain is on the router. */
   async isDrained(): Promise<void> {
     await this.drain();
     this.drained.add("primary");
@@ -112,14 +115,14 @@ describe("a drain by hand", () => {
       (bench) => {
         bench.alarm = lost;
       },
-      "secondary is not carrying: frames fail their check",
+      "secondary is not carrying: it is degraded (link-down)",
     ],
     [
-      "nobody can say of the other link",
+      "health does not know the other link",
       (bench) => {
         bench.alarm = unsure;
       },
-      "secondary is not carrying: nobody can say",
+      "secondary is not carrying: it has not been evaluated yet",
     ],
     ["it is drained already", (bench) => bench.drained.add("primary"), "it is drained already"],
     [
@@ -129,13 +132,13 @@ describe("a drain by hand", () => {
       },
       "gate.siblingUnhealthy: secondary is not carrying",
     ],
-    ["its BGP is down", (bench) => bench.routeless.add("primary"), "BGP is not up on this link"],
+    ["its BGP is down", (bench) => bench.routeless.add("primary"), "BGP is not up on the link"],
     [
       "a commit waits on its router",
       (bench) => {
         bench.commitPending = true;
       },
-      "another commit is pending on the router",
+      "a commit is pending on the router",
     ],
   ];
   it.each(refusals)("is refused where %s, and nothing is written", async (_name, spoil, text) => {
@@ -161,7 +164,7 @@ describe("a drain by hand", () => {
   it("is refused for a link that is none of the group", async () => {
     const bench = new Bench();
     const stranger = { ...bench.link, name: "tertiary" };
-    expect((await bench.kept(stranger)).message).toContain("the link cannot be read");
+    expect((await bench.kept(stranger)).message).toContain("the router cannot be read");
   });
 
   it("is not made where the other link is lost while it is prepared", async () => {
@@ -185,7 +188,7 @@ describe("a drain by hand", () => {
 });
 
 describe("giving back by hand", () => {
-  it("is made first and written then, whoever drained the link", async () => {
+  it("is made first and written then, also where a person drained the link", async () => {
     const bench = new Bench();
     await bench.undrain();
     expect(bench.changes).toEqual(restores);
@@ -253,7 +256,7 @@ describe("a turn", () => {
   const ports: readonly (readonly [string, Partial<MacsecPort>, "bound" | "free", boolean])[] = [
     ["that is down", down, "bound", false],
     ["that its router does not show", { port: "et-9/9/9" }, "bound", false],
-    ["of which nobody knows whether it is up", { linkUp: mute }, "bound", false],
+    ["of which it is not known whether it is up", { linkUp: mute }, "bound", false],
     ["that is not secured by its key", { session: bare.session }, "bound", false],
     ["without a key, in the clear as it should be", bare, "free", true],
     ["without a key, and down", { ...bare, ...down }, "free", false],
@@ -299,7 +302,7 @@ describe("a turn", () => {
     expect(bench.memory.late).toEqual({});
     expect(bench.events).toEqual([back(id)]);
     expect(bench.events[0]).toContain("linkseal sent a drain at 2026-11-24T10:00:00Z");
-    // The next one is somebody else's, for which nothing speaks but the loss of the sibling.
+    // The next drain is a foreign one, which ends only by the loss of the sibling.
     await bench.look();
     expect(bench.changes).toHaveLength(1);
   });
@@ -336,7 +339,7 @@ describe("a turn", () => {
     expect(bench.log).toEqual([]);
   });
 
-  it("takes a drain that is older than twenty minutes for somebody else's", async () => {
+  it("takes a drain that is older than twenty minutes for a foreign one", async () => {
     const bench = new Bench();
     await sends(bench, "t-0", "drain");
     await bench.clock.runFor(1_200_001);

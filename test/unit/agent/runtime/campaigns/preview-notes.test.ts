@@ -81,8 +81,8 @@ describe("a link that is not rotated", () => {
     const bench = await ready({}, ["primary"]);
     const plan = await bench.preview(asked({ links: ["secondary"] }));
     expect(notesOf(plan)).toEqual([
-      "gate.stale erd-demo/secondary: edge-b was not reached yet, so nobody knows how it holds " +
-        "keys -> linkseal status",
+      "gate.stale erd-demo/secondary: edge-b was not reached yet, so it is not known how it " +
+        "holds keys -> linkseal status",
     ]);
     expect(plan.wouldChange).toBe(false);
   });
@@ -151,8 +151,8 @@ describe("what is in the way", () => {
     const next = "linkseal rotate erd-demo --accept-risk=noDrain,noProbe";
     const risks = notesOf(await bench.preview(asked({ links: ["primary"] }))).slice(0, 2);
     expect(risks).toEqual([
-      `gate.riskNotAccepted erd-demo: nobody accepted the risk noDrain -> ${next}`,
-      `gate.riskNotAccepted erd-demo: nobody accepted the risk noProbe -> ${next}`,
+      `gate.riskNotAccepted erd-demo: the risk noDrain is not accepted -> ${next}`,
+      `gate.riskNotAccepted erd-demo: the risk noProbe is not accepted -> ${next}`,
     ]);
     const one = (device: string) => (device === "edge-b" ? capabilities : {});
     const other = await ready({ edit: groupWith({ drain: "none" }), capabilitiesOf: one });
@@ -184,7 +184,7 @@ describe("what is in the way", () => {
     const bench = await ready();
     bench.commitPending = true;
     expect(notesOf(await bench.preview(asked({ links: ["primary"] })))).toEqual([
-      "gate.stale erd-demo/primary: another commit is pending on the router -> " +
+      "gate.stale erd-demo/primary: a commit is pending on the router -> " +
         "linkseal links erd-demo/primary",
     ]);
     bench.commitPending = false;
@@ -215,7 +215,7 @@ describe("what is in the way", () => {
     const settings = { ...bench.linkOf("primary").settings, includeSci: false };
     bench.rebind("primary", { settings });
     expect(notesOf(await bench.preview(asked({ links: ["primary"] })))[0]).toContain(
-      "includeSci of the port is true where false was accepted: mend that first",
+      "includeSci of the port is true where false was accepted: correct that first",
     );
   });
 });

@@ -40,7 +40,7 @@ describe("a dry run", () => {
     expect(pair.oracle.agentWrites).toBe(0);
   });
 
-  it("names every risk that nobody accepted, and one command for all", async () => {
+  it("names every risk that is not accepted, and one command for all", async () => {
     const pair = await Pair.adopted({
       overlap: "none",
       capabilities: { probe: undefined } as never,
@@ -49,8 +49,8 @@ describe("a dry run", () => {
     pair.newKeys();
     const next = `linkseal rotate ${group} --accept-risk=breakBeforeMake,noProbe`;
     expect(held(await preview(pair))).toEqual([
-      `gate.riskNotAccepted ${group}: nobody accepted the risk breakBeforeMake -> ${next}`,
-      `gate.riskNotAccepted ${group}: nobody accepted the risk noProbe -> ${next}`,
+      `gate.riskNotAccepted ${group}: the risk breakBeforeMake is not accepted -> ${next}`,
+      `gate.riskNotAccepted ${group}: the risk noProbe is not accepted -> ${next}`,
     ]);
     const accepted = await preview(pair, ["breakBeforeMake", "noProbe"]);
     expect(held(accepted)).toEqual([]);

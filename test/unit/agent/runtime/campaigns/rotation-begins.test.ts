@@ -42,7 +42,7 @@ describe("a rotation that a policy begins", () => {
     const campaign = await bench.rotating();
     expect(campaign).toMatchObject({
       ...{ group: "erd-demo", kind: "rotate", at: 0, state: "queued", intent: 2 },
-      ...{ origin: "policy", because: "a newer key waits in the vault (rotate on vaultVersion)" },
+      ...{ origin: "policy", reason: { code: "begin.newerKey", on: "vaultVersion" } },
     });
     const [version] = bench.store.versions("erd-demo-1-cak").slice(-1);
     expect(campaign.links).toEqual([
@@ -74,9 +74,9 @@ describe("a rotation that a policy begins", () => {
     const mute = { edit: rotateOn({}), capabilities: { macsec: undefined } as never };
     const without = await BeginBench.begun(mute);
     without.newKey("primary");
-    expect(await without.rotation()).toContain("nobody knows how it holds keys");
+    expect(await without.rotation()).toContain("it is not known how it holds keys");
     expect(await unmet.rotation()).toBe(
-      "gate.stale: edge-b was not reached yet, so nobody knows how it holds keys " +
+      "gate.stale: edge-b was not reached yet, so it is not known how it holds keys " +
         "-> linkseal status",
     );
   });
@@ -162,13 +162,13 @@ describe("a rotation that waits", () => {
     },
   );
 
-  it("for a risk that nobody accepted names it and the command", async () => {
+  it("for a risk that is not accepted names it and the command", async () => {
     const bench = await BeginBench.begun({
       edit: (wanted) => groupWith({ drain: "none" })(rotateOn({})(wanted)),
     });
     bench.newKey("primary");
     expect(await bench.rotation()).toMatch(
-      /^gate.riskNotAccepted: .* noDrain: .* -> linkseal rotate erd-demo --accept-risk=noDrain$/,
+      /^gate.risk.*: .* noDrain is not accepted: .* -> linkseal rotate erd-demo .*=noDrain$/,
     );
     bench.risks.push("noDrain");
     expect(await bench.rotation()).toBe("rotate primary");
@@ -267,7 +267,7 @@ describe("a change of settings", () => {
     expect(wordsOf(bench.change())).toBe("change primary");
     const beginning = bench.change();
     expect(beginning).toMatchObject({
-      campaign: { because: "the accepted intent wants other settings", origin: "policy" },
+      campaign: { reason: { code: "begin.settings" }, origin: "policy" },
     });
     accepted(bench, "secondary");
     expect(wordsOf(bench.change())).toBe("change secondary primary");

@@ -33,7 +33,7 @@ export class ScoutBench extends ConductorBench {
     return (await this.report(campaign)).facts;
   }
 
-  /** What a look shows after so long. */
+  /** The facts after so many milliseconds. */
   async later(ms: number, campaign: Campaign = rotation()): Promise<Facts> {
     await this.clock.runFor(ms);
     return await this.see(campaign);

@@ -1,15 +1,17 @@
-// What only several looks in a row tell the tables of a campaign.
+// The facts of a campaign that only several observations in a row show.
 
 import { describe, expect, it } from "vitest";
 import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
 import type { Desired } from "#agent/model/desired.ts";
+import type { Cause } from "#agent/model/reason.ts";
 import { known, type MacsecPort, type MacsecSettings, unknown } from "#hal/model.ts";
 import { failing, newKey, oldKey, rotation, underKey } from "../../../kit/conductor-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
 import { at, frames, peerOn, session } from "../../../kit/view-kit.ts";
 import { enrolled, inGroup, ScoutBench } from "./scout-bench.ts";
 
-const waits = (text: string) => ({ kind: "waiting", text });
+const waits = (cause: Cause) => ({ kind: "waiting", cause });
+const quiet = (samples: number): Cause => ({ code: "drain.quiet", samples, needed: 3 });
 const dark = { session: known({ ...session, livePeers: 0, respondedPeers: 0 }, at(0)) };
 
 describe("a dark link", () => {
@@ -27,7 +29,7 @@ describe("a dark link", () => {
     expect((await scene.later(1)).port?.darkness).toBe("lasting");
   });
 
-  it("is not while there is no light, or while nobody sees it", async () => {
+  it("is not while there is no light, or while it cannot be read", async () => {
     const scene = bench();
     await scene.see();
     const lit = { ...underKey(oldKey), ...dark };
@@ -220,9 +222,9 @@ describe("evidence over several looks", () => {
     const bench = new ScoutBench();
     bench.drained.add("primary");
     bench.port.primary = { ...underKey(oldKey), rate: known(slow, at(0)) };
-    expect((await bench.see()).drained).toEqual(waits("quiet in 1 of 3 samples"));
-    expect((await bench.later(9_999)).drained).toEqual(waits("quiet in 1 of 3 samples"));
-    expect((await bench.later(1)).drained).toEqual(waits("quiet in 2 of 3 samples"));
+    expect((await bench.see()).drained).toEqual(waits(quiet(1)));
+    expect((await bench.later(9_999)).drained).toEqual(waits(quiet(1)));
+    expect((await bench.later(1)).drained).toEqual(waits(quiet(2)));
     expect((await bench.later(10_000)).drained).toEqual({ kind: "held" });
     const never = new ScoutBench({ edit: inGroup({ drain: "none" }) });
     expect((await never.see()).drained).toEqual({ kind: "held" });
@@ -241,7 +243,7 @@ describe("evidence over several looks", () => {
     bench.port.primary = passing(2_000n);
     expect((await bench.later(18_000)).oldProof).toEqual({ kind: "held" });
     const bare = rotation({ kind: "enrol", links: enrolled() });
-    expect((await bench.see(bare)).oldProof).toEqual(waits("no look yet"));
+    expect((await bench.see(bare)).oldProof).toEqual(waits({ code: "evidence.none" }));
   });
 
   it("begins to prove anew once the keys change", async () => {
@@ -257,7 +259,7 @@ describe("evidence over several looks", () => {
     bench.port.primary = passing(2_000n);
     bench.scout.keysChange();
     expect((await bench.later(18_000)).oldProof).toMatchObject({
-      text: expect.stringMatching(/20 more protected frames/),
+      cause: { code: "frames.lacking", count: 20 },
     });
   });
 
@@ -272,7 +274,7 @@ describe("evidence over several looks", () => {
     bench.port.primary = staged(2n);
     await bench.see();
     expect((await bench.see()).staged).toMatchObject({
-      text: expect.stringMatching(/rxNotValid rises/),
+      cause: { code: "frames.notValid" },
     });
     bench.scout.entered();
     await bench.see();
@@ -284,11 +286,11 @@ describe("evidence over several looks", () => {
     bench.answers = false;
     await bench.clock.runFor(1_000);
     await settled(bench.clock, bench.lookout.probe(bench.link, 5, never));
-    expect((await bench.see()).carrying).toEqual(waits("probes are not answered"));
+    expect((await bench.see()).carrying).toEqual(waits({ code: "probe.unanswered" }));
     await bench.clock.runFor(1_000);
     bench.scout.entered();
     expect((await bench.see()).carrying).toMatchObject({
-      text: expect.stringMatching(/^the link carries/),
+      cause: { code: "carrying.settles" },
     });
     expect((await bench.later(119_999)).carrying.kind).toBe("waiting");
     expect((await bench.later(1)).carrying).toEqual({ kind: "held" });
@@ -330,7 +332,7 @@ describe("what a look measures", () => {
     expect(await measured(bench, 1_000)).toEqual([]);
   });
 
-  it("is both at once where both are done, and nothing where nobody was told", async () => {
+  it("is both at once where both are done, and nothing where nothing was asked", async () => {
     const bench = new ScoutBench();
     await bench.clock.runFor(500);
     bench.scout.told();
@@ -389,7 +391,7 @@ describe("a link that was dark", () => {
     expect(await risen(before, after)).toEqual([up, 1]);
   });
 
-  it("did not rise where it was up before, which nobody needs to look at", async () => {
+  it("did not rise where it was up before, which needs no look", async () => {
     expect(await risen(underKey(oldKey), underKey(oldKey))).toEqual([false, 0]);
   });
 

@@ -1,8 +1,9 @@
-// What one look at both ends tells the tables of a campaign.
+// The facts of a campaign that one observation of both ends shows.
 
 import { describe, expect, it } from "vitest";
 import type { Campaign } from "#agent/model/campaign.ts";
 import type { Desired } from "#agent/model/desired.ts";
+import type { Cause, SiblingCause } from "#agent/model/reason.ts";
 import type { Memory } from "#agent/store/journal/memory.ts";
 import { known } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -21,7 +22,10 @@ import { never, settled } from "../../../kit/site-bench.ts";
 import { at, clearPort, peerOff, peerOn, session, wall } from "../../../kit/view-kit.ts";
 import { enrolled, inGroup, ScoutBench } from "./scout-bench.ts";
 
-const waits = (text: string) => ({ kind: "waiting", text });
+const waits = (cause: Cause) => ({ kind: "waiting", cause });
+const unhealthy = (cause: SiblingCause): Cause => ({
+  ...{ code: "gate.siblingUnhealthy", sibling: "secondary", cause },
+});
 const dark = { session: known({ ...session, livePeers: 0, respondedPeers: 0 }, at(0)) };
 
 describe("a look", () => {
@@ -32,12 +36,12 @@ describe("a look", () => {
       measured: [],
       facts: {
         ...{ port: calmPort, far: "old", sibling: "carrying", closedGate: undefined },
-        drained: waits("the drain is not in force"),
-        staged: waits("the router does not show both keys"),
-        proof: waits("the new CKN is not the principal one"),
-        oldProof: waits("waiting for 20 more protected frames in the receive direction"),
+        drained: waits({ code: "drain.notInForce" }),
+        staged: waits({ code: "port.notBoth" }),
+        proof: waits({ code: "mka.otherPrincipal", wanted: "new" }),
+        oldProof: waits({ code: "frames.lacking", direction: "receive", count: 20 }),
         freshSak: true,
-        carrying: waits("the link carries; 120 s more to be sure"),
+        carrying: waits({ code: "carrying.settles", seconds: 120 }),
         replacement: { kind: "absent" },
         ...{
           lostCommits: 0,
@@ -63,7 +67,9 @@ describe("a look", () => {
     bench.failures.look = failing("transport.closed", "gone");
     const { port, closedGate, sibling } = await bench.see();
     expect([port, sibling]).toEqual([undefined, "lost"]);
-    expect(closedGate).toBe("gate.siblingUnhealthy: secondary is not carrying: gone");
+    expect(closedGate).toMatchObject(
+      unhealthy({ code: "sibling.failed", error: "transport.closed", text: "gone" }),
+    );
   });
 
   it("at a router without that port tells nothing of it", async () => {
@@ -106,28 +112,29 @@ describe("the sibling", () => {
     bench.drained.add("secondary");
     expect(await bench.see()).toMatchObject({
       sibling: "lost",
-      closedGate: "gate.siblingUnhealthy: secondary is not carrying: it is drained",
+      closedGate: unhealthy({ code: "sibling.drained" }),
     });
-    expect(bench.scout.siblingDoubt(bench.link)).toBe("secondary is not carrying: it is drained");
+    expect(bench.scout.siblingDoubt(bench.link)).toEqual(unhealthy({ code: "sibling.drained" }));
     bench.drained.clear();
     expect((await bench.see()).sibling).toBe("carrying");
     expect(bench.scout.siblingDoubt(bench.link)).toBeUndefined();
-    bench.alarm = { standing: "lost", text: "health says no" };
+    const cause = { code: "health.verdict", verdict: "down", reason: "link-down" } as const;
+    bench.alarm = { standing: "lost", cause };
     expect(await bench.see()).toMatchObject({
       sibling: "lost",
-      closedGate: "gate.siblingUnhealthy: secondary is not carrying: health says no",
+      closedGate: unhealthy(cause),
     });
   });
 
   it("is neither lost nor leaned on while health cannot say", async () => {
     const bench = new ScoutBench();
-    bench.alarm = { standing: "unsure", text: "it has not been judged yet" };
-    const doubt = "secondary is not carrying: it has not been judged yet";
+    const cause = { code: "health.notJudged" } as const;
+    bench.alarm = { standing: "unsure", cause };
     expect(await bench.see()).toMatchObject({
       sibling: "unsure",
-      closedGate: `gate.siblingUnhealthy: ${doubt}`,
+      closedGate: unhealthy(cause),
     });
-    expect(bench.scout.siblingDoubt(bench.link)).toBe(doubt);
+    expect(bench.scout.siblingDoubt(bench.link)).toEqual(unhealthy(cause));
   });
 
   it("is never the link itself", async () => {
@@ -171,7 +178,7 @@ describe("a commit that is pending", () => {
     expect(bench.log).not.toContain("recall t-4");
   });
 
-  it("is told as unfinished where it is the final change that nobody saw the end of", async () => {
+  it("is told as unfinished where it is the final change whose end was not observed", async () => {
     const unfinished = async (forgotten: readonly string[], finals: Memory["finals"]) => {
       const bench = new ScoutBench();
       bench.commitPending = true;
@@ -207,13 +214,10 @@ describe("a commit that is pending", () => {
       return [facts.sibling, bench.scout.siblingDoubt(bench.link)];
     };
     expect(await sibling("t-4")).toEqual(["carrying", undefined]);
-    expect(await sibling("t-5")).toEqual([
-      "lost",
-      "secondary is not carrying: a commit is pending on it",
-    ]);
+    expect(await sibling("t-5")).toEqual(["lost", unhealthy({ code: "sibling.commitPending" })]);
   });
 
-  it("leaves the port unread where nobody tells whose it is", async () => {
+  it("leaves the port unread where its owner is not known", async () => {
     const bench = new ScoutBench();
     bench.commitPending = true;
     bench.failures.recall = failing("transport.closed");
@@ -229,7 +233,7 @@ describe("a commit that is pending", () => {
   });
 });
 
-describe("a far end that nobody can read", () => {
+describe("a far end that cannot be read", () => {
   const unseen = async (
     over: Partial<Campaign>,
     port: ScoutBench["port"]["primary"],
@@ -306,7 +310,7 @@ describe("the gates of a look", () => {
     over: Partial<Campaign>,
     arrange: (bench: ScoutBench) => void = () => undefined,
     edit?: (wanted: Desired) => Desired,
-  ): Promise<string | undefined> => {
+  ): Promise<Cause | undefined> => {
     const bench = new ScoutBench(edit === undefined ? {} : { edit });
     arrange(bench);
     return (await bench.see(rotation(over))).closedGate;
@@ -332,7 +336,7 @@ describe("the gates of a look", () => {
   const routeless = (bench: ScoutBench): void => void bench.routeless.add("primary");
 
   it("want BGP on the link until something is begun", async () => {
-    expect(await gate({}, routeless)).toBe("BGP is not up on this link");
+    expect(await gate({}, routeless)).toEqual({ code: "bgp.down" });
     expect(await gate({ told: true }, routeless)).toBeUndefined();
     for (const held of [[newKey], [oldKey, newKey]]) {
       const holds = (bench: ScoutBench): void => {
@@ -352,12 +356,14 @@ describe("the gates of a look", () => {
     const failed = (bench: ScoutBench): void => {
       bench.peers.primary = peerOn(oldKey, { provisioning: "failed" });
     };
-    expect(await gate({ told: true }, failed)).toContain("its last change failed");
+    expect(await gate({ told: true }, failed)).toEqual({ code: "farEnd.failed" });
     expect(await gate({ told: true, goal: "revert" }, failed)).toBeUndefined();
     const unread = (bench: ScoutBench): void => {
       bench.failures.look = failing("transport.closed", "gone");
     };
-    expect(await gate({ told: true, goal: "revert" }, unread)).toContain("gone");
+    expect(await gate({ told: true, goal: "revert" }, unread)).toMatchObject({
+      cause: { code: "sibling.failed", text: "gone" },
+    });
   });
 
   it("47-732: let a link that carries bring no old key back beside a key too many", async () => {
@@ -378,7 +384,9 @@ describe("the gates of a look", () => {
       leftover(bench);
       bench.port.primary = underKey(newKey, [oldKey, newKey]);
     };
-    expect(await gate(back, leftover)).toContain("gate.leftoverKey: secondary holds 2 keys");
+    expect(await gate(back, leftover)).toEqual({
+      ...{ code: "gate.leftoverKey", sibling: "secondary", keys: 2 },
+    });
     for (const arrange of [drained, unlit, holdsBoth]) {
       expect(await gate(back, arrange)).toBeUndefined();
     }
@@ -389,26 +397,28 @@ describe("the gates of a look", () => {
     if (entry?.old === undefined) throw new Error("a rotation has an old key");
     const settings = { ...entry.old.settings, includeSci: false };
     const links = [{ ...entry, old: { ...entry.old, settings } }];
-    expect(await gate({ links })).toContain("includeSci of the port is true");
+    expect(await gate({ links })).toMatchObject({ code: "port.drifted", seen: "true" });
     expect(await gate({ links, kind: "change" })).toBeUndefined();
-    expect(await gate({ links: enrolled() })).not.toContain("includeSci");
+    expect((await gate({ links: enrolled() }))?.code).not.toBe("port.drifted");
   });
 
   it("want enough of a window for a link, or none once it is drained", async () => {
     expect(await gate({}, undefined, closesIn(3))).toBeUndefined();
+    const short = { code: "gate.window", cause: { code: "window.short", minutes: 2 } };
     // 30 s to drain, 18 s to settle, 120 s to soak.
-    expect(await gate({}, undefined, closesIn(2))).toBe(
-      "gate.window: 2 min of the window are left, too few for a link",
-    );
+    expect(await gate({}, undefined, closesIn(2))).toEqual(short);
     const drained = (bench: ScoutBench): void => void bench.drained.add("primary");
     expect(await gate({}, drained, closesIn(2))).toBeUndefined();
     const late = (ms: number) => (bench: ScoutBench) => bench.clock.jumpWall(ms);
     expect(await gate({}, late(12_000), closesIn(3))).toBeUndefined();
-    expect(await gate({}, late(12_001), closesIn(3))).toContain("2 min");
+    expect(await gate({}, late(12_001), closesIn(3))).toEqual(short);
   });
 
   it("bind an emergency to no window and no freeze, nor who accepted that risk", async () => {
-    expect(await gate({}, undefined, frozen)).toContain("gate.window: frozen");
+    expect(await gate({}, undefined, frozen)).toMatchObject({
+      code: "gate.window",
+      cause: { code: "window.frozen" },
+    });
     expect(await gate({ urgency: "emergency" }, undefined, frozen)).toBeUndefined();
     expect(await gate({ risks: ["outsideWindow"] }, undefined, frozen)).toBeUndefined();
   });
@@ -418,8 +428,11 @@ describe("the gates of a look", () => {
       bench.ownRoute = port;
     };
     const unknownPath = route(undefined);
-    expect(await gate({}, route("et-0/0/0"))).toContain("over this very link");
-    expect(await gate({}, unknownPath)).toContain("ownPathUnknown");
+    expect(await gate({}, route("et-0/0/0"))).toEqual({
+      code: "gate.ownPath",
+      path: "overThisLink",
+    });
+    expect(await gate({}, unknownPath)).toEqual({ code: "gate.ownPath", path: "unknown" });
     expect(await gate({ risks: ["ownPathUnknown"] }, unknownPath)).toBeUndefined();
   });
 });

@@ -63,12 +63,14 @@ describe("verdicts", () => {
     const bench = new JudgeBench({ port: unplugged(2) }).turn().polls(1);
     expect(bench.alarm("primary")).toBeUndefined();
     bench.polls(1);
-    expect(bench.alarm("primary")).toBe("it is down: edge-a et-0/0/0 has no link");
+    const down = { code: "health.verdict", verdict: "down", reason: "link-down" };
+    expect(bench.alarm("primary")).toEqual(down);
     expect(bench.standing("primary")).toBe("lost");
     expect(bench.alarm("secondary")).toBeUndefined();
     const open = (link: DesiredLink, poll: number): MacsecPort =>
       clearPort({ port: link.port }, at(poll * pollMs));
-    expect(new JudgeBench({ port: open }).turn().alarm("primary")).toMatch(/^it is unprotected: /);
+    const clear = new JudgeBench({ port: open }).turn().alarm("primary");
+    expect(clear).toMatchObject({ verdict: "unprotected" });
   });
 
   it("the alarm advises against a link whose counters froze, for it is not known to carry", () => {
@@ -82,8 +84,7 @@ describe("verdicts", () => {
     expect(bench.alarm("primary")).toBeUndefined();
     // Earlier observations in the sample window are still evidence.
     bench.polls(20);
-    const why = "traffic passes edge-a et-0/0/0, but its MACsec counters stand still";
-    expect(bench.alarm("primary")).toBe(`it is unknown: ${why}`);
+    expect(bench.alarm("primary")).toMatchObject({ code: "health.verdict", verdict: "unknown" });
     expect(bench.standing("primary")).toBe("unsure");
     expect(bench.polls(10).standing("primary")).toBe("lost");
   });
@@ -92,9 +93,9 @@ describe("verdicts", () => {
     const bench = new JudgeBench({ unread: true });
     expect([bench.standing("primary"), bench.alarm("primary")]).toEqual([
       "unsure",
-      "it has not been evaluated yet",
+      { code: "health.notJudged" },
     ]);
-    expect(bench.turn().alarm("primary")).toMatch(/^it is unknown: /);
+    expect(bench.turn().alarm("primary")).toMatchObject({ verdict: "unknown" });
     expect(bench.polls(6).standing("primary")).toBe("unsure");
     expect(bench.polls(1).standing("primary")).toBe("lost");
     expect(new JudgeBench().turn().polls(2).standing("primary")).toBe("carrying");

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { authWarnings } from "#agent/runtime/health/early.ts";
-import { emptyMemory, type JournalRecord, remember } from "#agent/store/journal/memory.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
+import { recollect } from "#agent/store/journal/stored.ts";
 import type { TunnelAuth } from "#hal/model.ts";
 import { wallAfter } from "#hal/world.ts";
 import { refused } from "../../../kit/site-bench.ts";
@@ -232,7 +233,7 @@ describe("an operator who confirms that the gateway has the key", () => {
 describe("what is remembered of it", () => {
   it("the recorded key survives a snapshot of a version that did not know it", () => {
     const { auths: _auths, ...before } = emptyMemory;
-    const old = { kind: "snapshot", memory: before } as JournalRecord;
-    expect(remember(emptyMemory, old).auths).toEqual({});
+    const old = { kind: "snapshot", memory: before };
+    expect(recollect([old]).auths).toEqual({});
   });
 });

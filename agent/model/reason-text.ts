@@ -1,0 +1,213 @@
+// The sentence of each reason and cause, for the places where a person reads it: status, page, log.
+
+import type { Cause, CauseOf, EndsCause, PlainCause, PortKeys, Reason } from "./reason.ts";
+import { causedRows, plainRows, sharedCausedRows, sharedRows } from "./reason-rows.ts";
+
+type CauseTexts = {
+  readonly [Code in Cause["code"]]: string | ((cause: CauseOf<Code>) => string);
+};
+
+const keyTexts: Readonly<Record<PortKeys, string>> = {
+  old: "the old key",
+  both: "both keys",
+  new: "the new key",
+  else: "a foreign key",
+};
+
+const differs = ({ leaf, seen, wanted }: CauseOf<"macsec.setting">): string =>
+  `${leaf} is ${seen} and not ${wanted}`;
+
+/** "7 s more" of a span that must pass without a gap. */
+const more = (seconds: number): string => `${seconds} s more to be sure`;
+
+const ends = ({ keys, far }: Omit<EndsCause, "code">): string => {
+  const router =
+    keys === "unread" ? plainTexts["router.unread"] : `the router holds ${keyTexts[keys]}`;
+  return `${router} and the far end is ${far}`;
+};
+
+const parked = ({ state }: CauseOf<"refused.notParked">): string =>
+  `the campaign is ${state}: wait until it is parked`;
+
+const plainTexts: Readonly<Record<PlainCause, string>> = {
+  "router.unread": plainRows["draining.unread"],
+  "router.commitPending": "a commit is pending on the router",
+  "router.lateChange":
+    "the router may still carry out a change of this agent that takes a key away",
+  "router.untouched": "nothing of this campaign is on the router",
+  "router.holdsBoth": plainRows["staging.both"],
+  "farEnd.unread": plainRows["draining.farUnseen"],
+  "farEnd.unsettled": "the far end is not settled yet",
+  "farEnd.failed": "the far end reports that its change failed",
+  "farEnd.foreign": "the far end uses a key that is not of this campaign",
+  "farEnd.awaited": "waiting for the far end",
+  "port.oldKeyGone": plainRows["draining.oldKeyGone"],
+  "port.bothKeys": "the link carries with both keys on the router: one of them still has to go",
+  "staged.needed": "the staged key is needed: its commit is confirmed",
+  "staged.overtaken":
+    "the staged key is gone again: its commit is confirmed, as undoing it might undo more",
+  "staged.reverting": plainRows["reverting.pending"],
+  "sak.ofOldKey":
+    "the link carries by a SAK that the old key protected: a fresh one is still to come",
+  "oldKey.notInCharge": "it is not in charge yet",
+  "clocks.apart": "the clocks of the router and the agent differ by more than five minutes",
+  "group.noSibling": "the group has no sibling link to carry the traffic",
+  "rates.unread": "the rates cannot be read",
+  "link.drainedAlready": "it is drained already",
+};
+
+const causeTexts: CauseTexts = {
+  ...plainTexts,
+  "ends.are": ends,
+  "port.keys": ({ keys }) => `the router holds ${keyTexts[keys]}`,
+  "port.drifted": ({ leaf, seen, wanted }) =>
+    `${leaf} of the port is ${seen} where ${wanted} was accepted: correct that first`,
+  "farEnd.is": ({ far }) => `the far end is ${far}`,
+  "farEnd.apart": ({ far }) => `the far end is on ${far} and does not fit the router`,
+  "farEnd.besideBoth": ({ far }) => `the far end is ${far} while both keys wait on the router`,
+  "router.refuses": ({ text }) => text,
+  "gate.siblingUnhealthy": ({ sibling, cause }) =>
+    cause.code === "sibling.lateChange"
+      ? `${sibling} ${causeText(cause)}`
+      : `${sibling} is not carrying: ${causeText(cause)}`,
+  "gate.stale": ({ cause }) => causeText(cause),
+  "gate.window": ({ cause }) => causeText(cause),
+  "gate.ownPath": ({ path }) =>
+    path === "overThisLink"
+      ? "the agent reaches the router, the vault or Azure over this very link"
+      : "it is not known which link the agent's own traffic takes (risk ownPathUnknown)",
+  "gate.leftoverKey": ({ sibling, keys }) =>
+    `${sibling} holds ${keys} keys: all but its own have to go first`,
+  "window.frozen": ({ until, freeze }) => `frozen until ${until} by the freeze ${freeze}`,
+  "window.none": "no window opens any more",
+  "window.opens": ({ window, at }) => `the window ${window} opens at ${at}`,
+  "window.short": ({ minutes }) => `${minutes} min of the window are left, too few for a link`,
+  "sibling.noRoom": ({ sibling }) =>
+    `${sibling} has no room for the traffic of this link (20 % must stay free)`,
+  "sibling.unread": "it cannot be read",
+  "sibling.linkDown": "its link is down or unknown",
+  "sibling.drained": "it is drained",
+  "sibling.bgpDown": "its BGP session is not up",
+  "sibling.commitPending": "a commit is pending on it",
+  "sibling.foreignMacsec": "it has MACsec that is not of this agent",
+  "sibling.farEndKeyed": "its far end has a key and it has none",
+  "sibling.unsecured": "it is not secured by its key",
+  "sibling.notMustSecure": "it is not must-secure",
+  "sibling.farEndMoved": "its far end was pointed at another key",
+  "sibling.failed": ({ text }) => text,
+  "sibling.lateChange": ({ what, sentAt, until }) =>
+    `may still get a ${what} that was sent at ${sentAt} (until ${until})`,
+  "health.notJudged": "it has not been evaluated yet",
+  "health.old": ({ seconds }) => `it is unknown: it was last evaluated ${seconds} s ago`,
+  "health.verdict": ({ verdict, reason }) =>
+    reason === null ? `it is ${verdict}` : `it is ${verdict} (${reason})`,
+  "evidence.none": "not observed yet",
+  "mka.unread": "the MKA session cannot be read",
+  "mka.port": ({ state }) => `the controlled port is ${state}`,
+  "mka.otherPrincipal": ({ wanted }) => `the ${wanted} CKN is not the principal one`,
+  "mka.livePeers": ({ count }) => `MKA has ${count} live peers where one is right`,
+  "mka.peerWithoutSak": "the peer has not installed the SAK",
+  "mka.sakOneWay": "the SAK is not in use in both directions",
+  "macsec.suite": ({ suite }) => `the SA in use has ${suite ?? "no known suite"}`,
+  "macsec.notMustSecure": "the port is not must-secure",
+  "macsec.setting": differs,
+  "frames.unread": "the frame counters cannot be read",
+  "frames.reset": "the frame counters were reset",
+  "frames.notValid": "frames fail validation (rxNotValid rises)",
+  "frames.clear": "clear frames arrive (rxClear rises)",
+  "frames.lacking": ({ count, direction }) =>
+    `waiting for ${count} more protected frames in the ${direction} direction`,
+  "proof.settles": ({ seconds }) => `the key works; ${more(seconds)}`,
+  "proof.held": "the new key is proven",
+  "carrying.settles": ({ seconds }) => `the link carries; ${more(seconds)}`,
+  "port.notBoth": "the router does not show both keys",
+  "port.oldNotInCharge": "the old key is not in charge of the link",
+  "link.drained": "the link is still drained",
+  "link.unusable": "the link is not usable",
+  "link.isDrained": "the link is drained",
+  "bgp.down": "BGP is not up on the link",
+  "probe.unanswered": "probes are not answered",
+  "drain.unread": "the rate and the routes cannot be read",
+  "drain.notInForce": "the drain is not in force",
+  "drain.bestPath": ({ prefix }) => `the best path to ${prefix} is over this link`,
+  "drain.traffic": ({ packetsPerSecond }) => `${packetsPerSecond} packets/s still on the link`,
+  "drain.quiet": ({ samples, needed }) => `quiet in ${samples} of ${needed} samples`,
+  "refused.notAwaiting": ({ state }) =>
+    `proceed is for a campaign that waits for the change of the far end: this one is ${state}`,
+  "refused.notHeld": ({ state }) => `only a held campaign resumes: this one is ${state}`,
+  "refused.notParked": parked,
+  "refused.unread": "the router cannot be read, so it is not known what is left on it",
+  "refused.enrolment": plainRows["reverting.farEnrol"],
+  "refused.oldKeyGone": plainRows["reverting.oldKeyGone"],
+  "refused.notCarrying": "the link does not carry, is drained, or has a commit pending",
+  "refused.farEndUnread": "the far end cannot be read, and it may use the new key by now",
+  "refused.farEndUpdating": "the far end is being changed: wait until it has settled",
+  "refused.farEndForeign": ({ version }) =>
+    "the far end is set to something that is not of this campaign: a person must set it to " +
+    `what the router uses, the ${version} version, first`,
+  "refused.apart": ({ far, keys, mayRevert }) =>
+    `the far end is set to the ${far} version and the router holds ${keyTexts[keys]}: ${
+      mayRevert ? "resume brings both to the new one, revert to the old" : "resume goes on"
+    }`,
+};
+
+/** Every code of a cause, for the reference of the protocol. */
+export const causeCodes: readonly string[] = Object.keys(causeTexts);
+
+/** Returns the sentence of a cause; that of a gate with a published code begins with the code. */
+export function causeText(cause: Cause): string {
+  const text = bareCauseText(cause);
+  return cause.code.startsWith("gate.") ? `${cause.code}: ${text}` : text;
+}
+
+/** As `causeText`, for a place that shows the code of a gate beside the sentence. */
+export function bareCauseText(cause: Cause): string {
+  const text = causeTexts[cause.code] as string | ((cause: Cause) => string);
+  return typeof text === "string" ? text : text(cause);
+}
+
+const otherTexts = {
+  "begin.asked": "asked for",
+  "begin.unprotected": "the accepted config wants these links protected",
+  "begin.settings": "the accepted config wants other settings",
+  "next.link": "the previous link finished",
+  "operator.proceed": plainRows["awaitingPeer.proceed"],
+  "operator.resume": "the operator sent resume",
+  "operator.revert": "the operator sent revert: back to the old key",
+  "operator.abandon": "the operator sent abandon",
+} as const;
+
+type Text = string | ((cause: string) => string);
+
+const ownTexts: Readonly<Record<string, Text>> = { ...plainRows, ...causedRows, ...otherTexts };
+const sharedTexts: Readonly<Record<string, Text>> = { ...sharedRows, ...sharedCausedRows };
+
+function textOf(code: string): Text | undefined {
+  const name = code.slice(code.indexOf(".") + 1);
+  if (Object.hasOwn(ownTexts, code)) return ownTexts[code];
+  return Object.hasOwn(sharedTexts, name) ? sharedTexts[name] : undefined;
+}
+
+/** Returns the sentence of a reason, for an operator. */
+export function reasonText(reason: Reason): string {
+  if ("text" in reason) return reason.text;
+  if ("by" in reason) return `${otherTexts[reason.code]} (${reason.by})`;
+  if ("on" in reason) return `a newer key waits in the vault (rotate on ${reason.on})`;
+  if ("state" in reason) return `in ${reason.state}, ${causeText(reason.cause)}: no rule fits`;
+  const text = textOf(reason.code) ?? reason.code;
+  if (typeof text === "string") return text;
+  return text("cause" in reason ? causeText(reason.cause) : "");
+}
+
+const ofTheirOwn = ["recorded", "unlisted", "begin.newerKey"];
+
+/** Whether this version knows every code of a reason that was stored. */
+export function isKnownReason(reason: Reason): boolean {
+  if (!ofTheirOwn.includes(reason.code) && textOf(reason.code) === undefined) return false;
+  return !("cause" in reason) || isKnownCause(reason.cause);
+}
+
+function isKnownCause(cause: Cause): boolean {
+  if (!Object.hasOwn(causeTexts, cause.code)) return false;
+  return !("cause" in cause) || isKnownCause(cause.cause);
+}
