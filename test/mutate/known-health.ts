@@ -249,12 +249,6 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/runtime/health/judge.ts",
-    line: 'return [{ ...raise("far-end-unreadable", linkId(link), text), next,',
-    becomes: ["[]"],
-    why: "no cause is raised about a group so far",
-  },
-  {
-    file: "agent/runtime/health/judge.ts",
     line: "if (waiting === undefined || code === undefined) return [];",
     becomes: ["false"],
     why: "without a wait there is no code either: the check is for the type",
