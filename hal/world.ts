@@ -85,7 +85,8 @@ export interface Dialer {
   /**
    * Sends one request and returns its reply, whatever its status. After an abort the request may
    * have been carried out.
-   * @throws LinksealError `transport.*`; effect "unknown" if another method than GET lost its reply.
+   * @throws LinksealError `transport.*`; effect "unknown" if another method than GET lost its
+   * reply.
    */
   http(request: HttpRequest, signal: AbortSignal): Promise<HttpReply>;
   /** Returns the port of this host that carries traffic to the address; undefined = not known. */

@@ -60,14 +60,14 @@ const dayMs = 86_400_000;
  * @throws LinksealError if the key survey of all links fails; an abort leaves nothing behind
  */
 export async function keyReport(
-  { crew, memory }: AgentView,
+  { supervisor, memory }: AgentView,
   now: WallTime,
   signal: AbortSignal,
 ): Promise<KeyReport> {
-  if (crew === undefined) return { schema: "linkseal.keys/1", at: isoTime(now), keys: [] };
-  const { lookout } = crew;
+  if (supervisor === undefined) return { schema: "linkseal.keys/1", at: isoTime(now), keys: [] };
+  const { lookout } = supervisor;
   const bound = (link: DesiredLink): Binding | undefined => named(memory.bindings, linkId(link));
-  const { at, checks, vault } = await crew.keySurvey(signal);
+  const { at, checks, vault } = await supervisor.keySurvey(signal);
   const versions = await Promise.all(
     checks.map(({ link }) => versionOf(vault, link, bound(link), signal)),
   );

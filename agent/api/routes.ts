@@ -55,7 +55,7 @@ export const routes: Readonly<Record<string, Route>> = {
     members: nothing,
     run: ({ agent }) => ({
       schema: "linkseal.psks/1",
-      psks: agent.crew?.tunnelAuths.psks() ?? [],
+      psks: agent.supervisor?.tunnelAuths.psks() ?? [],
     }),
   }),
   "GET /v1/doctor": looks("view", {

@@ -107,9 +107,12 @@ function tunnelOf({ tunnel, seen }: TunnelSnapshot, clock: PageClock): PageTunne
   };
 }
 
-function historyOf({ crew, intentDamage }: AgentView, clock: PageClock): PageSnapshot["history"] {
-  if (crew === undefined || intentDamage !== undefined) return { links: {}, tunnels: {} };
-  const { lookout, intent } = crew;
+function historyOf(
+  { supervisor, intentDamage }: AgentView,
+  clock: PageClock,
+): PageSnapshot["history"] {
+  if (supervisor === undefined || intentDamage !== undefined) return { links: {}, tunnels: {} };
+  const { lookout, intent } = supervisor;
   const { groups, tunnels } = intent.desired;
   return {
     links: Object.fromEntries(

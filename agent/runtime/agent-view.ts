@@ -16,7 +16,7 @@ interface ServedSite extends SiteView {
 export interface AgentView
   extends Pick<JudgedAgent, "memory" | "intent" | "intentDamage" | "journalState"> {
   /** undefined = no intent is in force. */
-  readonly crew: ServedSite | undefined;
+  readonly supervisor: ServedSite | undefined;
   /** Events since the start, the newest in a bounded ring. */
   readonly events: EventRing;
   /** The audit records and the signer of reports. */

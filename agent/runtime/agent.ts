@@ -35,7 +35,6 @@ import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
 import { recollect, toStored } from "../store/journal/stored.ts";
 import type { ApplyAnswer, ApplyRequest, Evidence, PageDoor } from "./agent-shapes.ts";
 import type { OnDecision } from "./campaigns/conductor.ts";
-import { Crew } from "./crew.ts";
 import { gatewayKey, gatewayLook, onlyRead } from "./far-ends.ts";
 import { Judge } from "./health/judge.ts";
 import { Recorder } from "./health/recorder.ts";
@@ -45,6 +44,7 @@ import { Lookout } from "./polling/lookout.ts";
 import type { Beat } from "./polling/pulse.ts";
 import { Turns } from "./polling/turns.ts";
 import { boundedVault } from "./polling/vault.ts";
+import { Supervisor } from "./supervisor.ts";
 import { blockAccepted } from "./tunnels/tunnel-blocks.ts";
 
 /** The parts from which an agent is built. */
@@ -90,8 +90,8 @@ export class Agent {
   /** The operator's commands. */
   readonly orders: Orders;
   #memory: Memory;
-  #crew: Crew | undefined;
-  #stopCrew = new AbortController();
+  #supervisor: Supervisor | undefined;
+  #stopSupervisor = new AbortController();
   readonly #queued: Queued;
   #applying = false;
   #wakeRun: () => void = () => undefined;
@@ -119,7 +119,7 @@ export class Agent {
       world: parts.world,
       turns: this.#turns,
       memory: () => this.#memory,
-      crew: (target) => this.#crewFor(target),
+      supervisor: (target) => this.#supervisorFor(target),
       write: this.write,
       refuseDamaged: () => this.#refuseDamaged(),
     });
@@ -131,13 +131,13 @@ export class Agent {
   }
 
   /** The supervisor's loops; undefined = no intent is in force. */
-  get crew(): Crew | undefined {
-    return this.#crew;
+  get supervisor(): Supervisor | undefined {
+    return this.#supervisor;
   }
 
   /** Heartbeats of the loops, for the watchdog; none without an intent. */
   get beats(): readonly Beat[] {
-    return this.#crew?.beats ?? [];
+    return this.#supervisor?.beats ?? [];
   }
 
   /** How the journal ended when it was last read, such as `whole` or `corrupt`. */
@@ -240,9 +240,9 @@ export class Agent {
         await Promise.race([woken, ended]);
         continue;
       }
-      this.#stopCrew = new AbortController();
-      this.#crew = this.#newCrew(intent);
-      await this.#crew.run(AbortSignal.any([signal, this.#stopCrew.signal]), signal);
+      this.#stopSupervisor = new AbortController();
+      this.#supervisor = this.#newSupervisor(intent);
+      await this.#supervisor.run(AbortSignal.any([signal, this.#stopSupervisor.signal]), signal);
     }
   }
 
@@ -255,10 +255,10 @@ export class Agent {
     if (damage !== undefined) log.write("error", damage.code, damage.message);
   }
 
-  #newCrew(intent: Intent): Crew {
+  #newSupervisor(intent: Intent): Supervisor {
     const { world, drivers, clouds } = this.#parts;
     const cloud = clouds(intent.desired.azure);
-    return new Crew(
+    return new Supervisor(
       {
         world,
         drivers,
@@ -282,7 +282,7 @@ export class Agent {
         made: this.made,
         gatewayKey: (tunnel) => gatewayKey(cloud, tunnel),
       },
-      this.#crew,
+      this.#supervisor,
     );
   }
 
@@ -349,8 +349,8 @@ export class Agent {
     this.events.add(at, `campaign-${campaign.state}`, about, reasonText(campaign.reason));
   }
 
-  #crewFor(target: string): Crew {
-    if (this.#crew !== undefined) return this.#crew;
+  #supervisorFor(target: string): Supervisor {
+    if (this.#supervisor !== undefined) return this.#supervisor;
     if (this.intentDamage !== undefined) throw this.intentDamage;
     const [code, text, next] =
       this.intent === undefined
@@ -453,7 +453,7 @@ export class Agent {
     const lookout = this.#freshLookout(desired);
     const parts = { world, drivers, desired, lookout, made: this.made };
     await blockAccepted({ ...parts, memory: () => this.#memory }, new AbortController().signal);
-    this.#stopCrew.abort();
+    this.#stopSupervisor.abort();
     this.#wakeRun();
     return intent.number;
   }

@@ -19,8 +19,8 @@ import { type JournalRecord, type Memory, named, openCampaign } from "../store/j
 import type { Asked } from "./campaigns/begin.ts";
 import { type Adoption, matchExisting } from "./campaigns/enrolment.ts";
 import { type Twin, twinOf } from "./campaigns/twin.ts";
-import { type Crew, tunnelTurn } from "./crew.ts";
 import type { Turns } from "./polling/turns.ts";
+import { type Supervisor, tunnelTurn } from "./supervisor.ts";
 import type { PskReport } from "./tunnels/tunnel-auth.ts";
 import { type RetiredTunnel, retireTunnel } from "./tunnels/tunnel-retire.ts";
 
@@ -29,7 +29,7 @@ export interface OrdersParts {
   readonly turns: Turns;
   readonly memory: () => Memory;
   /** @throws LinksealError if no supervisor runs, with the reason. */
-  readonly crew: (target: string) => Crew;
+  readonly supervisor: (target: string) => Supervisor;
   readonly write: (record: JournalRecord) => Promise<void>;
   /**
    * @throws LinksealError while the journal is not whole: until its loss is accepted the agent only
@@ -77,15 +77,19 @@ export class Orders {
     asked: Asking & Pick<Asked, "urgency">,
     signal: AbortSignal,
   ): Promise<Plan> {
-    const { crew, group, links } = this.#target(target);
-    return await crew.preview(group, { ...asked, links: links.map(({ name }) => name) }, signal);
+    const { supervisor, group, links } = this.#target(target);
+    return await supervisor.preview(
+      group,
+      { ...asked, links: links.map(({ name }) => name) },
+      signal,
+    );
   }
 
   /** The rehearsal snapshot: everything that a rehearsal needs. */
   twin(target: string): Twin {
-    const { crew, group } = this.#target(target);
-    const { desired } = crew.intent;
-    const capabilities = (device: string) => crew.lookout.capabilities(device);
+    const { supervisor, group } = this.#target(target);
+    const { desired } = supervisor.intent;
+    const capabilities = (device: string) => supervisor.lookout.capabilities(device);
     return twinOf({ desired, group, memory: this.#parts.memory(), capabilities });
   }
 
@@ -96,13 +100,13 @@ export class Orders {
     signal: AbortSignal,
   ): Promise<Campaign | undefined> {
     this.#parts.refuseDamaged();
-    const { crew, group, links } = this.#target(target);
+    const { supervisor, group, links } = this.#target(target);
     const names = links.map((link) => link.name);
     const begun = await this.#parts.turns.take(group.name, async () => {
       if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
-      return await crew.begin(group, kind, { ...asked, links: names }, signal);
+      return await supervisor.begin(group, kind, { ...asked, links: names }, signal);
     });
-    const waiting = crew.waiting(group.name);
+    const waiting = supervisor.waiting(group.name);
     if (begun !== undefined || waiting === undefined) return begun;
     const { refusal: code, text, next } = waiting;
     throw new LinksealError(code, text, { effect: "none", where: group.name, next });
@@ -110,13 +114,13 @@ export class Orders {
 
   /** Moves the traffic of a link or tunnel away, until `undrain` or until no sibling is left. */
   async drain(id: string, by: string, signal: AbortSignal): Promise<void> {
-    const isTunnel = await this.#tunnelByHand(id, (crew, tunnel) =>
-      crew.tunnelDrains.drain(tunnel, by, signal),
+    const isTunnel = await this.#tunnelByHand(id, (supervisor, tunnel) =>
+      supervisor.tunnelDrains.drain(tunnel, by, signal),
     );
     if (isTunnel) return;
-    await this.#byHand(id, async (crew, group, link) => {
+    await this.#byHand(id, async (supervisor, group, link) => {
       if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
-      await crew.handDrains(group).drain(link, by, signal);
+      await supervisor.handDrains(group).drain(link, by, signal);
     });
   }
 
@@ -125,14 +129,14 @@ export class Orders {
    * only the campaign knows when its traffic may return.
    */
   async undrain(id: string, signal: AbortSignal): Promise<void> {
-    const isTunnel = await this.#tunnelByHand(id, (crew, tunnel) =>
-      crew.tunnelDrains.undrain(tunnel, signal),
+    const isTunnel = await this.#tunnelByHand(id, (supervisor, tunnel) =>
+      supervisor.tunnelDrains.undrain(tunnel, signal),
     );
     if (isTunnel) return;
-    await this.#byHand(id, async (crew, group, link) => {
+    await this.#byHand(id, async (supervisor, group, link) => {
       const campaign = openCampaign(this.#parts.memory(), group.name);
       if (campaign !== undefined && entryOf(campaign).name === link.name) throw busy(group.name);
-      await crew.handDrains(group).undrain(link, signal);
+      await supervisor.handDrains(group).undrain(link, signal);
     });
   }
 
@@ -142,12 +146,12 @@ export class Orders {
    */
   async proceedPsk(name: string, by: string, signal: AbortSignal): Promise<PskReport> {
     let report: PskReport | undefined;
-    await this.#tunnelByHand(name, async (crew, tunnel) => {
+    await this.#tunnelByHand(name, async (supervisor, tunnel) => {
       if (tunnel.auth.kind === "certificate") {
         const text = `${name} shows a certificate and has no pre-shared key`;
         throw refusal("usage", name, text, "linkseal psk show");
       }
-      report = await crew.tunnelAuths.proceed(tunnel, by, signal);
+      report = await supervisor.tunnelAuths.proceed(tunnel, by, signal);
     });
     if (report !== undefined) return report;
     throw refusal("usage", name, "the accepted intent names no such tunnel", "linkseal psk show");
@@ -156,28 +160,28 @@ export class Orders {
   /** Returns false if no tunnel has that name. */
   async #tunnelByHand(
     id: string,
-    act: (crew: Crew, tunnel: DesiredTunnel) => Promise<void>,
+    act: (supervisor: Supervisor, tunnel: DesiredTunnel) => Promise<void>,
   ): Promise<boolean> {
-    const crew = this.#parts.crew(id);
-    const tunnel = crew.intent.desired.tunnels.find(({ name }) => name === id);
+    const supervisor = this.#parts.supervisor(id);
+    const tunnel = supervisor.intent.desired.tunnels.find(({ name }) => name === id);
     if (tunnel === undefined) return false;
     this.#parts.refuseDamaged();
-    await this.#parts.turns.take(tunnelTurn, () => act(crew, tunnel));
+    await this.#parts.turns.take(tunnelTurn, () => act(supervisor, tunnel));
     return true;
   }
 
   async #byHand(
     id: string,
-    act: (crew: Crew, group: DesiredGroup, link: DesiredLink) => Promise<void>,
+    act: (supervisor: Supervisor, group: DesiredGroup, link: DesiredLink) => Promise<void>,
   ): Promise<void> {
     this.#parts.refuseDamaged();
-    const { crew, group, links } = this.#target(id);
+    const { supervisor, group, links } = this.#target(id);
     const [link] = links;
     if (link === undefined || linkId(link) !== id) {
       const text = "one link is drained at a time: name it as GROUP/LINK";
       throw refusal("usage", id, text, "linkseal links");
     }
-    await this.#parts.turns.take(group.name, () => act(crew, group, link));
+    await this.#parts.turns.take(group.name, () => act(supervisor, group, link));
   }
 
   /** Takes links that an operator protected manually into the intent; writes to no device. */
@@ -187,10 +191,10 @@ export class Orders {
     signal: AbortSignal,
   ): Promise<readonly Adoption[]> {
     this.#parts.refuseDamaged();
-    const { crew, links, group } = this.#target(target);
+    const { supervisor, links, group } = this.#target(target);
     return await this.#parts.turns.take(group.name, async () => {
       if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
-      const found = await matchExisting(crew.beginParts(), links, risks, signal);
+      const found = await matchExisting(supervisor.beginParts(), links, risks, signal);
       for (const { link, binding } of found)
         await this.#parts.write({ kind: "binding", link, binding });
       return found;
@@ -223,11 +227,11 @@ export class Orders {
 
   #seen(campaign: Campaign, entry: CampaignLink): Seen {
     const { group } = campaign;
-    const crew = this.#parts.crew(group);
-    const link = crew.link(`${group}/${entry.name}`);
+    const supervisor = this.#parts.supervisor(group);
+    const link = supervisor.link(`${group}/${entry.name}`);
     if (link === undefined) return { port: undefined, far: "unknown" };
     const now = this.#parts.world.clock.now();
-    const view = crew.lookout.view(link);
+    const view = supervisor.lookout.view(link);
     const control = view.state === undefined ? undefined : strongValue(view.state.control);
     const pending = control?.commitPending === false ? "none" : "foreign";
     const history = {
@@ -237,7 +241,10 @@ export class Orders {
       settleMs: 0,
       now,
     } as const;
-    return { port: portFacts(view, entry, history), far: crew.farSetTo(campaign, entry, link) };
+    return {
+      port: portFacts(view, entry, history),
+      far: supervisor.farSetTo(campaign, entry, link),
+    };
   }
 
   /**
@@ -280,20 +287,20 @@ export class Orders {
     signal: AbortSignal,
   ): Promise<RetiredTunnel> {
     this.#parts.refuseDamaged();
-    const { retireParts } = this.#parts.crew(name);
+    const { retireParts } = this.#parts.supervisor(name);
     return await this.#parts.turns.take(tunnelTurn, () =>
       retireTunnel(retireParts, name, risks, signal),
     );
   }
 
   #target(target: string): {
-    readonly crew: Crew;
+    readonly supervisor: Supervisor;
     readonly group: DesiredGroup;
     readonly links: readonly DesiredLink[];
   } {
-    const crew = this.#parts.crew(target);
+    const supervisor = this.#parts.supervisor(target);
     const [groupName] = target.split("/", 1);
-    const group = crew.intent.desired.groups.find((each) => each.name === groupName);
+    const group = supervisor.intent.desired.groups.find((each) => each.name === groupName);
     const links =
       group?.links.filter((link) => target === group.name || target === linkId(link)) ?? [];
     if (group === undefined || links.length === 0) {
@@ -304,7 +311,7 @@ export class Orders {
         "linkseal links",
       );
     }
-    return { crew, group, links };
+    return { supervisor, group, links };
   }
 }
 

@@ -114,7 +114,7 @@ export function snapshotOf(
   deliveries: Deliveries = noDeliveries,
 ): Snapshot {
   const status = agent.status();
-  const crew = agent.intentDamage === undefined ? agent.crew : undefined;
+  const supervisor = agent.intentDamage === undefined ? agent.supervisor : undefined;
   const all = {
     wall: clock.wall(),
     status,
@@ -122,13 +122,13 @@ export function snapshotOf(
     isStateTrusted: agent.journalState !== "corrupt" && agent.intentDamage === undefined,
     eventsTotal: agent.events.count,
     deliveries,
-    ends: crew?.ends ?? [],
+    ends: supervisor?.ends ?? [],
   };
-  if (crew === undefined) return { ...all, devices: [], groups: [], links: [], tunnels: [] };
-  const { devices, groups, tunnels } = crew.intent.desired;
+  if (supervisor === undefined) return { ...all, devices: [], groups: [], links: [], tunnels: [] };
+  const { devices, groups, tunnels } = supervisor.intent.desired;
   return {
     ...all,
-    devices: devices.map((device) => deviceOf(crew, device, clock)),
+    devices: devices.map((device) => deviceOf(supervisor, device, clock)),
     groups: groups.map((group, index) => ({
       group,
       verdict: status.groups[index]?.verdict ?? "unknown",
@@ -138,7 +138,7 @@ export function snapshotOf(
       group.links.flatMap((link, at): LinkSnapshot[] => {
         const linkStatus = status.groups[index]?.links[at];
         if (linkStatus === undefined) return [];
-        const { state } = crew.lookout.view(link);
+        const { state } = supervisor.lookout.view(link);
         const port = portOf(state, link.port);
         const keyCreated = named(agent.memory.bindings, linkId(link))?.created;
         return [{ link, group, status: linkStatus, state, port, keyCreated }];
@@ -147,34 +147,34 @@ export function snapshotOf(
     tunnels: tunnels.map((tunnel, index) => ({
       tunnel,
       verdict: status.tunnels[index]?.verdict ?? "unknown",
-      seen: tunnelOf(crew, tunnel, clock),
+      seen: tunnelOf(supervisor, tunnel, clock),
       backup: status.tunnels[index]?.backup ?? null,
     })),
   };
 }
 
 function deviceOf(
-  crew: SiteView,
+  supervisor: SiteView,
   device: DesiredDevice,
   clock: Pick<Clock, "now" | "wall">,
 ): DeviceSnapshot {
-  const state = crew.lookout.state(device.name);
-  const isFresh = fresh(state, crew.intent.desired.health, clock.now()) !== undefined;
+  const state = supervisor.lookout.state(device.name);
+  const isFresh = fresh(state, supervisor.intent.desired.health, clock.now()) !== undefined;
   return {
     device,
-    isUp: isFresh && crew.lookout.failure(device.name) === undefined,
+    isUp: isFresh && supervisor.lookout.failure(device.name) === undefined,
     lookAgeMs: state === undefined ? undefined : clock.now() - state.at,
     clockOffsetMs: isFresh && state !== undefined ? clockOffsetMs(state, clock) : undefined,
   };
 }
 
 function tunnelOf(
-  crew: SiteView,
+  supervisor: SiteView,
   { name, device }: DesiredTunnel,
   clock: Pick<Clock, "now">,
 ): TunnelSnapshot["seen"] {
-  const { health } = crew.intent.desired;
-  const state = fresh(crew.lookout.state(device), health, clock.now());
+  const { health } = supervisor.intent.desired;
+  const state = fresh(supervisor.lookout.state(device), health, clock.now());
   if (state === undefined) return "unknown";
   return state.ipsec.find((tunnel) => tunnel.name === name) ?? "absent";
 }

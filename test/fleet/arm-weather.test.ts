@@ -90,8 +90,8 @@ describe("an enrolment over the management API", () => {
       code: "switching.farFailed",
       cause: { code: "farEnd.failed" },
     });
-    const [link] = stage.agent.crew?.intent.desired.groups[0]?.links ?? [];
-    const seen = link === undefined ? undefined : stage.agent.crew?.lookout.peer(link);
+    const [link] = stage.agent.supervisor?.intent.desired.groups[0]?.links ?? [];
+    const seen = link === undefined ? undefined : stage.agent.supervisor?.lookout.peer(link);
     expect(seen?.state.details?.failure).toBe("ExpressRoutePortUpdateFailed");
     expect(stage.puts()).toEqual(["200"]);
     expect(stage.complaints()).toEqual([]);

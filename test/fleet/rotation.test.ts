@@ -319,7 +319,7 @@ describe("a rotation begun by policy", () => {
     await pair.reach("primary done");
     await pair.run(3_600_000);
     expect(pair.state()).toBe("primary done");
-    expect(pair.agent.crew?.waiting(group)?.next).toBe(`linkseal rotate ${group}`);
+    expect(pair.agent.supervisor?.waiting(group)?.next).toBe(`linkseal rotate ${group}`);
     await pair.rotate();
     await pair.reach("primary awaitingPeer");
     await pair.run(30_000);

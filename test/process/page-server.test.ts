@@ -33,7 +33,7 @@ const loopback = "127.0.0.1";
 /** An agent, as far as the page uses it. */
 class StandIn {
   readonly events = new EventRing();
-  readonly crew = undefined;
+  readonly supervisor = undefined;
   readonly memory = { campaigns: {}, trails: {} };
   readonly journalState = "whole";
   readonly intent = { number: 7 };

@@ -172,7 +172,7 @@ export class FleetRun {
    */
   rest(): readonly Rest[] {
     const agent = this.#agent;
-    if (agent?.crew === undefined) {
+    if (agent?.supervisor === undefined) {
       return [{ kind: "moving", about: "site", why: "no agent is running" }];
     }
     const { groups, tunnels } = agent.status();

@@ -109,7 +109,7 @@ export class Person {
 
   #tick(): void {
     const { agent, fleet } = this.#parts.run;
-    if (this.#away || agent?.crew === undefined) return;
+    if (this.#away || agent?.supervisor === undefined) return;
     fleet.site.clock.wake();
     for (const group of fleet.site.groups) {
       // A refused request is not possible now; the operator will see that, and try again.

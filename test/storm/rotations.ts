@@ -288,7 +288,7 @@ class Rotations {
   /** True if every rotation that was wanted in this round has begun, and no campaign runs. */
   #isDone(): boolean {
     const { agent, fleet } = this.#run;
-    if (agent?.crew === undefined) return false;
+    if (agent?.supervisor === undefined) return false;
     return fleet.site.groups.every(
       (group) =>
         this.#begun.has(group) &&
@@ -306,7 +306,8 @@ class Rotations {
     const now = fleet.site.clock.now();
     // A router that still boots may have its port shut; the agent opens it once it has read it.
     const routers = [...fleet.site.routers.values()];
-    if (agent?.crew === undefined || !routers.every((router) => router.reachable())) return false;
+    if (agent?.supervisor === undefined || !routers.every((router) => router.reachable()))
+      return false;
     return fleet.site.groups.every((group) => {
       const campaign = openCampaign(agent.memory, group);
       const text = campaign === undefined ? "" : this.#standing(campaign);
@@ -330,7 +331,7 @@ class Rotations {
 
   #isWell(): boolean {
     const { agent, fleet } = this.#run;
-    if (agent?.crew === undefined) return false;
+    if (agent?.supervisor === undefined) return false;
     const { memory } = agent;
     return (
       fleet.site.groups.every((group) => openCampaign(memory, group) === undefined) &&

@@ -181,7 +181,7 @@ function unreadable(): Outcome {
 
 async function estateOf(agent: ScoredAgent, signal: AbortSignal): Promise<Estate> {
   const desired = agent.intent?.desired;
-  if (agent.crew === undefined || desired === undefined) {
+  if (agent.supervisor === undefined || desired === undefined) {
     return blindEstate("no config has been accepted yet");
   }
   const read = agent.azureReader(desired);
@@ -201,11 +201,11 @@ const portsOf = ({ groups }: Desired): readonly string[] =>
   groups.map(({ expressRoutePort }) => expressRoutePort);
 
 function edgeOf(
-  { crew, memory, intent }: AgentView,
+  { supervisor, memory, intent }: AgentView,
   status: Status,
 ): Omit<ScorecardFacts, "estate"> {
   const desired = intent?.desired;
-  if (crew === undefined || desired === undefined) {
+  if (supervisor === undefined || desired === undefined) {
     return { links: [], tunnels: [], vault: "", ports: [] };
   }
   const links = desired.groups.flatMap((group) =>
@@ -213,7 +213,7 @@ function edgeOf(
       const shown = status.groups
         .find(({ name }) => name === group.name)
         ?.links.find(({ name }) => name === link.name);
-      const peer = crew.lookout.peer(link);
+      const peer = supervisor.lookout.peer(link);
       const { pointsAt } = peer?.state ?? {};
       const ageMs = shown?.ages.farEndMs ?? Number.POSITIVE_INFINITY;
       const ids = pointsAt === undefined ? undefined : [pointsAt.cakSecretId, pointsAt.cknSecretId];

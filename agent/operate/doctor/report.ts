@@ -18,14 +18,14 @@ import { waitsTooShort } from "../../model/proof-time.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
 import { riskAccepted } from "../../runtime/campaigns/begin.ts";
 import { ownPathOf } from "../../runtime/campaigns/own-path.ts";
-import type { Crew } from "../../runtime/crew.ts";
 import type { KeyCheck } from "../../runtime/polling/key-check.ts";
 import { readCkn } from "../../runtime/polling/vault.ts";
+import type { Supervisor } from "../../runtime/supervisor.ts";
 import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
 
 /** The parts of the supervisor that the report needs. */
-type Examined = Pick<Crew, "beginParts" | "keySurvey" | "lookout" | "ownAddresses">;
+type Examined = Pick<Supervisor, "beginParts" | "keySurvey" | "lookout" | "ownAddresses">;
 
 /** The reply of `GET /v1/doctor`; schema linkseal.doctor/1 of docs/protocol.md. */
 export interface DoctorReport {
@@ -41,13 +41,13 @@ export interface DoctorReport {
  * @throws LinksealError if the key survey of all links fails
  */
 export async function doctorReport(
-  agent: Pick<AgentView, "memory"> & { readonly crew: Examined | undefined },
+  agent: Pick<AgentView, "memory"> & { readonly supervisor: Examined | undefined },
   now: WallTime,
   signal: AbortSignal,
 ): Promise<DoctorReport> {
-  const { crew } = agent;
-  if (crew === undefined) return { schema: "linkseal.doctor/1", findings: [] };
-  const { desired, lookout } = crew.beginParts();
+  const { supervisor } = agent;
+  if (supervisor === undefined) return { schema: "linkseal.doctor/1", findings: [] };
+  const { desired, lookout } = supervisor.beginParts();
   const links = desired.groups.flatMap((group) => group.links);
   await Promise.all([
     ...desired.devices.map(({ name }) => lookout.look(name, signal)),
@@ -55,17 +55,20 @@ export async function doctorReport(
   ]);
   const bound = (link: DesiredLink): Binding | undefined =>
     named(agent.memory.bindings, linkId(link));
-  const { checks, vault } = await crew.keySurvey(signal);
+  const { checks, vault } = await supervisor.keySurvey(signal);
   const findings = [
     ...vaultWay(checks),
-    ...desired.devices.flatMap(({ name }) => deviceFindings(crew, name, now)),
+    ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, name, now)),
   ];
   for (const group of desired.groups) {
-    findings.push(...proofFindings(crew, group));
-    findings.push(...wayFindings(crew, group, now), ...(await pathFindings(crew, group, signal)));
+    findings.push(...proofFindings(supervisor, group));
+    findings.push(
+      ...wayFindings(supervisor, group, now),
+      ...(await pathFindings(supervisor, group, signal)),
+    );
     // A campaign changes one end before the other, on purpose.
     if (openCampaign(agent.memory, group.name) !== undefined) continue;
-    const parts = { crew, vault, azure: desired.azure, checks, bound, now };
+    const parts = { supervisor, vault, azure: desired.azure, checks, bound, now };
     const facts = await Promise.all(group.links.map((link) => factsOf(parts, link, signal)));
     findings.push(...facts.flatMap((each) => linkFindings(each)), ...keyFindings(facts));
   }
@@ -73,7 +76,7 @@ export async function doctorReport(
 }
 
 interface FactParts {
-  readonly crew: Examined;
+  readonly supervisor: Examined;
   readonly vault: KeyVault;
   readonly azure: AzureSettings;
   readonly checks: readonly KeyCheck[];
@@ -86,14 +89,14 @@ async function factsOf(
   link: DesiredLink,
   signal: AbortSignal,
 ): Promise<KeyFacts> {
-  const { crew, vault, azure, checks, bound, now } = parts;
+  const { supervisor, vault, azure, checks, bound, now } = parts;
   const versions = await versionsOf(vault, link, signal);
   const binding = bound(link);
   const found = checks.find((each) => each.link === link);
   const check = found ?? { link, newest: undefined, finding: undefined };
   const ids = [binding?.key.cakSecretId, versions?.cak[0]?.id, versions?.ckn[0]?.id];
   const vaultBase = vaultBaseOf(azure, ids);
-  const ends = endsOf(crew.lookout, link, vaultBase, binding?.key);
+  const ends = endsOf(supervisor.lookout, link, vaultBase, binding?.key);
   return {
     ...ends,
     binding,
@@ -189,8 +192,8 @@ function clockFinding(
   ];
 }
 
-function wayFindings(crew: Examined, group: DesiredGroup, now: WallTime): readonly Finding[] {
-  const { lookout, desired } = crew.beginParts();
+function wayFindings(supervisor: Examined, group: DesiredGroup, now: WallTime): readonly Finding[] {
+  const { lookout, desired } = supervisor.beginParts();
   // If an operator is responsible for the far end and has accepted the risk `farEndUnseen`, a far
   // end that cannot be read is not a finding.
   const isUnseen = desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", now);
@@ -228,8 +231,8 @@ function wayFindings(crew: Examined, group: DesiredGroup, now: WallTime): readon
  * Finds waits that are too short for a device without probes; only the device reports whether it
  * sends them.
  */
-function proofFindings(crew: Examined, group: DesiredGroup): readonly Finding[] {
-  const { lookout, desired } = crew.beginParts();
+function proofFindings(supervisor: Examined, group: DesiredGroup): readonly Finding[] {
+  const { lookout, desired } = supervisor.beginParts();
   return group.links.flatMap((link): Finding[] => {
     const capabilities = lookout.capabilities(link.device);
     if (capabilities === undefined || capabilities.probe === true) return [];
@@ -245,12 +248,12 @@ function proofFindings(crew: Examined, group: DesiredGroup): readonly Finding[] 
 }
 
 async function pathFindings(
-  crew: Examined,
+  supervisor: Examined,
   group: DesiredGroup,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const { world, lookout } = crew.beginParts();
-  const { ownAddresses } = crew;
+  const { world, lookout } = supervisor.beginParts();
+  const { ownAddresses } = supervisor;
   const found: Finding[] = [];
   for (const link of group.links) {
     if (lookout.failure(link.device) !== undefined) continue;

@@ -11,7 +11,7 @@ import { type Memory, named } from "../../store/journal/memory.ts";
 interface Reported {
   readonly memory: Memory;
   /** undefined = no intent is served. */
-  readonly crew:
+  readonly supervisor:
     | {
         readonly intent: { readonly desired: Desired };
         readonly lookout: Pick<Observations, "capabilities">;
@@ -25,14 +25,19 @@ export function campaignReport(agent: Reported, campaign: Campaign): CampaignSha
 }
 
 /** An enrolment has no forecast: the operator and the gates decide when it ends. */
-function restOf({ crew, memory }: Reported, campaign: Campaign): Estimate | undefined {
+function restOf({ supervisor, memory }: Reported, campaign: Campaign): Estimate | undefined {
   const { kind, links, urgency } = campaign;
-  const desired = crew?.intent.desired;
+  const desired = supervisor?.intent.desired;
   const group = desired?.groups.find(({ name }) => name === campaign.group);
-  if (crew === undefined || desired === undefined || group === undefined || kind === "enrol") {
+  if (
+    supervisor === undefined ||
+    desired === undefined ||
+    group === undefined ||
+    kind === "enrol"
+  ) {
     return undefined;
   }
-  const capabilities = (device: string) => crew.lookout.capabilities(device);
+  const capabilities = (device: string) => supervisor.lookout.capabilities(device);
   const { measures } = memory;
   const steps = forecast({ desired, group, kind, links, urgency, measures, capabilities });
   return rest(campaign, steps);

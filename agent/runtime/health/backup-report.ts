@@ -18,19 +18,19 @@ import type { SiteView } from "./site-view.ts";
 
 /** The evidence for a backup tunnel; undefined = the tunnel backs up no group. */
 export function backupEvidence(
-  crew: SiteView,
+  supervisor: SiteView,
   { name, device, backs }: DesiredTunnel,
   healthOf: (link: DesiredLink) => LinkHealth,
 ): TunnelEvidence["backup"] {
   if (backs === undefined) return undefined;
-  const state = crew.lookout.state(device);
+  const state = supervisor.lookout.state(device);
   const links = backs.links.map((link): BackedLink => {
     const { verdict, reasons } = healthOf(link);
     const isDrained = state !== undefined && drainOf(state, link.port) === "on";
     const { port } = link;
     return { id: linkId(link), port, verdict, reason: reasons[0], drain: isDrained ? "on" : "off" };
   });
-  return { links, backed: state?.backed, proof: crew.backupProofs.log(name) };
+  return { links, backed: state?.backed, proof: supervisor.backupProofs.log(name) };
 }
 
 function ridingNow(evidence: TunnelEvidence): Riding | undefined {

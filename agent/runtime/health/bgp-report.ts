@@ -32,13 +32,13 @@ export interface Inside {
  * Reports BGP and share of a tunnel; an observation older than `health.staleAfter` at `now` counts
  * as unknown.
  */
-export function insideOf(crew: SiteView, tunnel: DesiredTunnel, now: Instant): Inside {
+export function insideOf(supervisor: SiteView, tunnel: DesiredTunnel, now: Instant): Inside {
   const { bgp, name } = tunnel;
   if (bgp === undefined) return {};
   const { peer, asn } = bgp;
-  const { health } = crew.intent.desired;
-  const state = fresh(crew.lookout.state(tunnel.device), health, now);
-  const all = state === undefined ? [] : shares(crew, tunnel);
+  const { health } = supervisor.intent.desired;
+  const state = fresh(supervisor.lookout.state(tunnel.device), health, now);
+  const all = state === undefined ? [] : shares(supervisor, tunnel);
   const share = all.find((one) => one.tunnel === name);
   const isTold = state !== undefined && isSolid(state.routing, now, health.staleAfterMs);
   const up = isTold ? (sessionOf(tunnel, state)?.up ?? false) : undefined;
@@ -52,9 +52,9 @@ function shares({ lookout, intent }: SiteView, tunnel: DesiredTunnel): readonly 
 }
 
 /** Warns once for a bundle: about the tunnel that carries almost none of its traffic. */
-export function balanceWarnings(crew: SiteView, tunnel: DesiredTunnel): Raised[] {
-  const state = crew.lookout.state(tunnel.device);
-  const all = shares(crew, tunnel);
+export function balanceWarnings(supervisor: SiteView, tunnel: DesiredTunnel): Raised[] {
+  const state = supervisor.lookout.state(tunnel.device);
+  const all = shares(supervisor, tunnel);
   if (state === undefined || all.length === 0) return [];
   const drained = all.filter((one) => drainOf(state, one.tunnel) === "on");
   const found = imbalanceOf(all, new Set(drained.map((one) => one.tunnel)));

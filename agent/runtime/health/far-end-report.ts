@@ -11,15 +11,15 @@ import type { SiteView } from "./site-view.ts";
  * Warns of an unreadable far end, unless an operator maintains it and has accepted the risk
  * `farEndUnseen`.
  */
-export function farEndUnread(crew: SiteView, link: DesiredLink, wall: WallTime): Raised[] {
-  const failure = crew.lookout.peerFailure(link);
-  const unfollowed = crew.lookout.peer(link)?.state.details?.unfollowed;
+export function farEndUnread(supervisor: SiteView, link: DesiredLink, wall: WallTime): Raised[] {
+  const failure = supervisor.lookout.peerFailure(link);
+  const unfollowed = supervisor.lookout.peer(link)?.state.details?.unfollowed;
   const within = [link.group];
   if (failure === undefined && unfollowed !== undefined) {
     const { text, next } = unfollowed;
     return [{ ...raise("far-end-unfollowed", linkId(link), text), next, within }];
   }
-  const { desired } = crew.intent;
+  const { desired } = supervisor.intent;
   const isMeant = desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", wall);
   if (failure === undefined || isMeant) return [];
   const { text, next } = failure;
@@ -27,9 +27,9 @@ export function farEndUnread(crew: SiteView, link: DesiredLink, wall: WallTime):
 }
 
 /** The far end's refusal of a change, while a campaign wants that change. */
-export function farEndRefused(crew: SiteView, memory: Memory, group: DesiredGroup): Raised[] {
+export function farEndRefused(supervisor: SiteView, memory: Memory, group: DesiredGroup): Raised[] {
   if (openCampaign(memory, group.name) === undefined) return [];
-  return crew.troubles(group).flatMap(({ code, message, next }): Raised[] => {
+  return supervisor.troubles(group).flatMap(({ code, message, next }): Raised[] => {
     if (!code.startsWith("peer.")) return [];
     return [{ ...raise("far-end-refused", group.name, message), next }];
   });

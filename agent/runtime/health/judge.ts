@@ -98,11 +98,11 @@ export class Judge {
   /** Evaluates everything, at most once per poll interval however many loops call it. */
   turn(): void {
     const { world, agent } = this.#parts;
-    const { crew } = agent;
+    const { supervisor } = agent;
     const now = world.clock.now();
-    if (crew === undefined || now < this.#nextTurnAt) return;
-    this.#nextTurnAt = instantAfter(now, crew.intent.desired.health.pollMs);
-    this.#advance(crew, now);
+    if (supervisor === undefined || now < this.#nextTurnAt) return;
+    this.#nextTurnAt = instantAfter(now, supervisor.intent.desired.health.pollMs);
+    this.#advance(supervisor, now);
   }
 
   /**
@@ -132,53 +132,56 @@ export class Judge {
   }
 
   get #staleAfterMs(): number {
-    return this.#parts.agent.crew?.intent.desired.health.staleAfterMs ?? 0;
+    return this.#parts.agent.supervisor?.intent.desired.health.staleAfterMs ?? 0;
   }
 
-  #advance(crew: SiteView, now: Instant): void {
-    const { desired } = crew.intent;
+  #advance(supervisor: SiteView, now: Instant): void {
+    const { desired } = supervisor.intent;
     this.#judgedAt = now;
-    for (const link of desired.groups.flatMap((group) => group.links)) this.#follow(crew, link);
-    const links = this.#links(crew, now);
+    for (const link of desired.groups.flatMap((group) => group.links))
+      this.#follow(supervisor, link);
+    const links = this.#links(supervisor, now);
     const { agent, world } = this.#parts;
     const wall = world.clock.wall();
     const seen: Seen[] = [];
     const raised: Raised[] = [
       ...siteWarnings(agent),
-      ...unwritableWarnings({ agent, crew, health: (link) => healthOf(links, link) }),
-      ...clockWarnings(crew, world.clock),
-      ...endWarnings(crew.ends, wall),
+      ...unwritableWarnings({ agent, supervisor, health: (link) => healthOf(links, link) }),
+      ...clockWarnings(supervisor, world.clock),
+      ...endWarnings(supervisor.ends, wall),
     ];
     for (const group of desired.groups) {
-      raised.push(...this.#groupWarnings(group), ...vaultWarnings(crew, group));
-      raised.push(...farEndRefused(crew, this.#parts.agent.memory, group));
+      raised.push(...this.#groupWarnings(group), ...vaultWarnings(supervisor, group));
+      raised.push(...farEndRefused(supervisor, this.#parts.agent.memory, group));
       raised.push(...this.#overdueWarnings(group, desired.rotation));
       for (const link of group.links) {
         const health = healthOf(links, link);
         if (isKnown(health.verdict)) this.#knownAt.set(linkId(link), now);
         this.#note(linkId(link), health);
-        seen.push(seenLink(link, health, crew.lookout.history(link).at(-1)));
+        seen.push(seenLink(link, health, supervisor.lookout.history(link).at(-1)));
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
-        raised.push(...this.#driftWarnings(crew, link));
-        raised.push(...farEndUnread(crew, link, this.#parts.world.clock.wall()));
+        raised.push(...this.#driftWarnings(supervisor, link));
+        raised.push(...farEndUnread(supervisor, link, this.#parts.world.clock.wall()));
         raised.push(
-          ...this.#drainWarnings(crew, { about: linkId(link), ...link }),
+          ...this.#drainWarnings(supervisor, { about: linkId(link), ...link }),
           ...keyAgeWarnings(group, link, this.#created(link), wall),
         );
-        raised.push(...sessionWarnings(crew, link));
+        raised.push(...sessionWarnings(supervisor, link));
       }
     }
     for (const tunnel of desired.tunnels) {
-      const evidence = this.#evidence(crew, tunnel, links, now);
+      const evidence = this.#evidence(supervisor, tunnel, links, now);
       const health = deriveTunnelHealth(evidence);
       this.#note(tunnel.name, health);
       raised.push(...this.#backups.turn(evidence, wall));
-      seen.push(seenTunnel(tunnel, health, crew.lookout.tunnelHistory(tunnel.name).at(-1), now));
+      seen.push(
+        seenTunnel(tunnel, health, supervisor.lookout.tunnelHistory(tunnel.name).at(-1), now),
+      );
       raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
       const { name: about, device, name: port } = tunnel;
-      raised.push(...this.#drainWarnings(crew, { about, device, port }));
+      raised.push(...this.#drainWarnings(supervisor, { about, device, port }));
       raised.push(
-        ...balanceWarnings(crew, tunnel),
+        ...balanceWarnings(supervisor, tunnel),
         ...authWarnings(this.#parts.agent.memory, tunnel),
       );
     }
@@ -215,10 +218,10 @@ export class Judge {
   }
 
   /** A campaign changes a link on purpose, so only a link at rest can drift. */
-  #driftWarnings(crew: SiteView, link: DesiredLink): Raised[] {
+  #driftWarnings(supervisor: SiteView, link: DesiredLink): Raised[] {
     const { memory } = this.#parts.agent;
     if (openCampaign(memory, link.group) !== undefined) return [];
-    const { lookout, intent } = crew;
+    const { lookout, intent } = supervisor;
     const standing = standingOf(lookout.view(link), memory, lookout.capabilities(link.device));
     if (standing.kind !== "managed" && standing.kind !== "clear") return [];
     const own = standing.kind === "managed" ? standing.drift.map(({ text }) => text) : [];
@@ -269,11 +272,11 @@ export class Judge {
     this.#saks.set(linkId(link), { keyId, since: session.at });
   }
 
-  #drainWarnings(crew: SiteView, { about, device, port, group }: Drainable): Raised[] {
+  #drainWarnings(supervisor: SiteView, { about, device, port, group }: Drainable): Raised[] {
     const { memory } = this.#parts.agent;
     const drain = named(memory.drains, about);
     if (drain === undefined) {
-      const state = crew.lookout.state(device);
+      const state = supervisor.lookout.state(device);
       const isOff = state === undefined || drainOf(state, port) === "off";
       if (isOff || (group !== undefined && openCampaign(memory, group) !== undefined)) return [];
       // An operator on the router drained it, or a campaign whose record a disk lost: it is undone
@@ -303,32 +306,36 @@ export class Judge {
   }
 
   /** Other explanations of a bad verdict: a vault that refuses, an effect that failed. */
-  #causes(crew: SiteView, group: DesiredGroup): readonly Reason[] {
-    const waiting = crew.waiting(group.name);
+  #causes(supervisor: SiteView, group: DesiredGroup): readonly Reason[] {
+    const waiting = supervisor.waiting(group.name);
     return [
       ...(waiting === undefined ? [] : causeOf(waiting.code, waiting.text, group.name)),
-      ...crew.troubles(group).flatMap(({ code, message }) => causeOf(code, message, group.name)),
+      ...supervisor
+        .troubles(group)
+        .flatMap(({ code, message }) => causeOf(code, message, group.name)),
     ];
   }
 
-  #contact(crew: SiteView, device: string): DeviceContact {
+  #contact(supervisor: SiteView, device: string): DeviceContact {
     return {
-      lastLookAt: crew.lookout.state(device)?.at,
-      failing: crew.lookout.failure(device),
+      lastLookAt: supervisor.lookout.state(device)?.at,
+      failing: supervisor.lookout.failure(device),
     };
   }
 
   /** Each link's health is derived once: tunnels need it too. */
-  #links(crew: SiteView, now: Instant): LinkHealths {
-    const { groups } = crew.intent.desired;
+  #links(supervisor: SiteView, now: Instant): LinkHealths {
+    const { groups } = supervisor.intent.desired;
     return new Map(
       groups.flatMap((group) =>
-        group.links.map((link) => [linkId(link), this.#link(crew, group, link, now)] as const),
+        group.links.map(
+          (link) => [linkId(link), this.#link(supervisor, group, link, now)] as const,
+        ),
       ),
     );
   }
 
-  #link(crew: SiteView, group: DesiredGroup, link: DesiredLink, now: Instant): LinkHealth {
+  #link(supervisor: SiteView, group: DesiredGroup, link: DesiredLink, now: Instant): LinkHealth {
     const { memory } = this.#parts.agent;
     const campaign = openCampaign(memory, group.name);
     const entry = campaign?.links.find((each) => each.name === link.name);
@@ -336,15 +343,15 @@ export class Judge {
       link,
       expected: memory.bindings[linkId(link)]?.key,
       next: entry?.new.key,
-      settings: crew.intent.desired.health,
+      settings: supervisor.intent.desired.health,
       now,
-      looks: crew.lookout.history(link),
-      device: this.#contact(crew, link.device),
-      probe: crew.lookout.view(link).probe,
-      peer: crew.lookout.peer(link),
-      bgp: bgpOf(crew.lookout.state(link.device), link.port),
+      looks: supervisor.lookout.history(link),
+      device: this.#contact(supervisor, link.device),
+      probe: supervisor.lookout.view(link).probe,
+      peer: supervisor.lookout.peer(link),
+      bgp: bgpOf(supervisor.lookout.state(link.device), link.port),
       sakSince: this.#saks.get(linkId(link))?.since,
-      causes: this.#causes(crew, group),
+      causes: this.#causes(supervisor, group),
     });
   }
 
@@ -355,31 +362,33 @@ export class Judge {
   }
 
   #evidence(
-    crew: SiteView,
+    supervisor: SiteView,
     tunnel: DesiredTunnel,
     links: LinkHealths,
     now: Instant,
   ): TunnelEvidence {
-    const carrier = crew.intent.desired.groups.find((group) => group.name === tunnel.insideMacsec);
+    const carrier = supervisor.intent.desired.groups.find(
+      (group) => group.name === tunnel.insideMacsec,
+    );
     const verdict =
       carrier === undefined
         ? undefined
         : worstOf(carrier.links.map((link) => healthOf(links, link).verdict));
-    const trouble = crew.trouble(tunnel.device);
+    const trouble = supervisor.trouble(tunnel.device);
     const about = tunnel.insideMacsec ?? tunnel.name;
     return {
       tunnel,
       causes: trouble === undefined ? [] : causeOf(trouble.code, trouble.message, about),
-      settings: crew.intent.desired.health,
+      settings: supervisor.intent.desired.health,
       now,
-      looks: crew.lookout.tunnelHistory(tunnel.name),
-      routing: crew.lookout.state(tunnel.device)?.routing,
-      ways: crew.lookout.state(tunnel.device)?.ways,
-      blocked: crew.lookout.state(tunnel.device)?.blocked,
-      device: this.#contact(crew, tunnel.device),
+      looks: supervisor.lookout.tunnelHistory(tunnel.name),
+      routing: supervisor.lookout.state(tunnel.device)?.routing,
+      ways: supervisor.lookout.state(tunnel.device)?.ways,
+      blocked: supervisor.lookout.state(tunnel.device)?.blocked,
+      device: this.#contact(supervisor, tunnel.device),
       carrier: verdict,
-      backup: backupEvidence(crew, tunnel, (link) => healthOf(links, link)),
-      ...(tunnel.weaknesses.length === 0 ? {} : { waiver: this.#waiver(crew) }),
+      backup: backupEvidence(supervisor, tunnel, (link) => healthOf(links, link)),
+      ...(tunnel.weaknesses.length === 0 ? {} : { waiver: this.#waiver(supervisor) }),
     };
   }
 
@@ -391,17 +400,17 @@ export class Judge {
   /** Derives the status from the newest observations; warnings are those of the last turn. */
   status(): Status {
     const { world, agent } = this.#parts;
-    const { crew } = agent;
+    const { supervisor } = agent;
     const wall = world.clock.wall();
     const damage = agent.intentDamage;
     if (damage !== undefined) {
       const reason = { code: "journal-lossy", text: damage.message, next: damage.next } as const;
       return deriveStatus({ kind: "damaged", wall, reason });
     }
-    if (crew === undefined) return deriveStatus({ kind: "notConfigured", wall });
+    if (supervisor === undefined) return deriveStatus({ kind: "notConfigured", wall });
     const now = world.clock.now();
-    const { desired } = crew.intent;
-    const links = this.#links(crew, now);
+    const { desired } = supervisor.intent;
+    const links = this.#links(supervisor, now);
     return deriveStatus({
       kind: "configured",
       site: desired.site,
@@ -413,22 +422,22 @@ export class Judge {
         links: group.links.map((link) => ({
           link,
           health: healthOf(links, link),
-          look: crew.lookout.history(link).at(-1),
+          look: supervisor.lookout.history(link).at(-1),
           expected: agent.memory.bindings[linkId(link)]?.key,
           next: nextKey(agent, link),
           staleAfterMs: desired.health.staleAfterMs,
           keyCreated: this.#created(link),
-          sighted: crew.lookout.sight(link),
+          sighted: supervisor.lookout.sight(link),
         })),
       })),
       tunnels: desired.tunnels.map((tunnel) => ({
         name: tunnel.name,
-        ...this.#tunnelNow(this.#evidence(crew, tunnel, links, now)),
-        gateway: crew.lookout.gateway(tunnel.name),
-        ...insideOf(crew, tunnel, now),
+        ...this.#tunnelNow(this.#evidence(supervisor, tunnel, links, now)),
+        gateway: supervisor.lookout.gateway(tunnel.name),
+        ...insideOf(supervisor, tunnel, now),
       })),
       warnings: this.#visible,
-      unmanaged: unmanagedOf(agent, crew),
+      unmanaged: unmanagedOf(agent, supervisor),
     });
   }
 }
@@ -474,8 +483,8 @@ function rotationOf(agent: JudgedAgent, group: string): Readonly<Record<string, 
 }
 
 /** The vault's refusal of a new key; the links keep their keys and their verdicts. */
-function vaultWarnings(crew: SiteView, group: DesiredGroup): Raised[] {
-  const waiting = crew.waiting(group.name);
+function vaultWarnings(supervisor: SiteView, group: DesiredGroup): Raised[] {
+  const waiting = supervisor.waiting(group.name);
   const code = waiting?.code.startsWith("vault.") === true ? warningOf(waiting.code) : undefined;
   if (waiting === undefined || code === undefined) return [];
   return [{ ...raise(code, group.name, waiting.text), next: waiting.next }];

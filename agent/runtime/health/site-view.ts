@@ -33,7 +33,7 @@ export interface SiteView {
 /** The parts of the agent that are evaluated. */
 export interface JudgedAgent {
   /** undefined = no intent is in force. */
-  readonly crew: SiteView | undefined;
+  readonly supervisor: SiteView | undefined;
   /** The state that the journal's records add up to. */
   readonly memory: Memory;
   /** The accepted intent; undefined = none is in force. */

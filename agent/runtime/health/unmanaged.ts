@@ -7,11 +7,15 @@ import type { JudgedAgent, SiteView } from "./site-view.ts";
 import type { Unmanaged } from "./status.ts";
 
 /** Lists links with a key that linkseal does not manage, and remains of an earlier intent. */
-export function unmanagedOf(agent: JudgedAgent, crew: SiteView): readonly Unmanaged[] {
-  const { desired } = crew.intent;
+export function unmanagedOf(agent: JudgedAgent, supervisor: SiteView): readonly Unmanaged[] {
+  const { desired } = supervisor.intent;
   const links = desired.groups.flatMap((group) => group.links);
   const standing = (link: DesiredLink): Standing =>
-    standingOf(crew.lookout.view(link), agent.memory, crew.lookout.capabilities(link.device));
+    standingOf(
+      supervisor.lookout.view(link),
+      agent.memory,
+      supervisor.lookout.capabilities(link.device),
+    );
   const foreign = links.flatMap((link): Unmanaged[] => {
     // While a campaign runs, a key on the port belongs to the campaign.
     if (openCampaign(agent.memory, link.group) !== undefined) return [];

@@ -15,7 +15,7 @@ import type { JudgedAgent, SiteView } from "./site-view.ts";
 
 export interface UnwritableScene {
   readonly agent: Pick<JudgedAgent, "memory" | "unwritten">;
-  readonly crew: Pick<SiteView, "intent" | "lookout">;
+  readonly supervisor: Pick<SiteView, "intent" | "lookout">;
   readonly health: (link: DesiredLink) => LinkHealth;
 }
 
@@ -41,7 +41,7 @@ export function siteWarnings(agent: JudgedAgent): Raised[] {
 /** One warning for the site, and one for each drained link whose traffic no other link carries. */
 export function unwritableWarnings(scene: UnwritableScene): readonly Raised[] {
   const { unwritten, memory } = scene.agent;
-  const { desired } = scene.crew.intent;
+  const { desired } = scene.supervisor.intent;
   const [first] = unwritten;
   if (first === undefined) return [];
   const isJournal = unwritten.some(({ what }) => what === "journal");
@@ -76,12 +76,15 @@ interface Drained {
 }
 
 /** Only drains by linkseal: a drain that an operator made at the router has its own warning. */
-function drainedLinks({ agent, crew }: UnwritableScene, group: DesiredGroup): readonly Drained[] {
+function drainedLinks(
+  { agent, supervisor }: UnwritableScene,
+  group: DesiredGroup,
+): readonly Drained[] {
   const { memory } = agent;
   const campaign = openCampaign(memory, group.name);
   return group.links.flatMap((link): readonly Drained[] => {
     const own = byHand(memory, linkId(link)).map((how) => ({ link, group, how }));
-    const seen = crew.lookout.state(link.device);
+    const seen = supervisor.lookout.state(link.device);
     if (own.length > 0 || campaign === undefined) return own;
     if (seen === undefined || strongValue(seen.routing) === undefined) {
       const isUnderWay = campaign.links[campaign.at]?.name === link.name;

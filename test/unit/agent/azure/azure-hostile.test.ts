@@ -79,7 +79,11 @@ function agentBefore(bench: ArmBench, far = bench.far): Agent {
   const tunnels = [{ name: "t", azureConnection: connection }];
   const azure = { vault: "https://kv-demo.vault.azure.net", scopes: [] };
   return {
-    ...{ memory: emptyMemory, crew: { lookout: {} }, status: () => ({ groups: [], tunnels: [] }) },
+    ...{
+      memory: emptyMemory,
+      supervisor: { lookout: {} },
+      status: () => ({ groups: [], tunnels: [] }),
+    },
     intent: { desired: { site: "s", groups: [group], tunnels, azure } },
     azureReader: () => far.document.bind(far),
   } as unknown as Agent;

@@ -27,7 +27,7 @@ class StandIn {
   readonly broken: unknown[] = [];
   readonly #end = new AbortController();
   readonly #running: Promise<void>;
-  crew = undefined;
+  supervisor = undefined;
   journalState = "whole";
   statuses = 0;
 

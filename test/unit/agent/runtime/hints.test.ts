@@ -1,9 +1,9 @@
 // Change notifications of a device: the next observation comes earlier, and nothing else changes.
 
 import { describe, expect, it } from "vitest";
-import { Crew } from "#agent/runtime/crew.ts";
-import type { CrewParts } from "#agent/runtime/crew-parts.ts";
 import { Turns } from "#agent/runtime/polling/turns.ts";
+import { Supervisor } from "#agent/runtime/supervisor.ts";
+import type { SupervisorParts } from "#agent/runtime/supervisor-parts.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -32,7 +32,7 @@ class HintBench {
   fails = false;
   /** Runs during each observation. */
   onLook: (device: string) => void = () => {};
-  readonly crew: Crew;
+  readonly supervisor: Supervisor;
   over = false;
 
   constructor(wanted = desired) {
@@ -53,8 +53,8 @@ class HintBench {
       cloud: { addresses: [], pace: "withRouter", identityEnd: undefined },
       readOnly: () => true,
       turns: new Turns(),
-    } as unknown as CrewParts;
-    this.crew = new Crew(parts, undefined);
+    } as unknown as SupervisorParts;
+    this.supervisor = new Supervisor(parts, undefined);
   }
 
   #world(): World {
@@ -92,7 +92,7 @@ class HintBench {
 
   async run(ms: number): Promise<this> {
     if (this.looks.length === 0) {
-      void this.crew.run(this.stop.signal, never).then(() => {
+      void this.supervisor.run(this.stop.signal, never).then(() => {
         this.over = true;
       });
     }

@@ -169,7 +169,7 @@ export class JudgeBench {
       const state = this.#scene.unread ? undefined : this.#state(link.device);
       return { link, state, peer: this.#peer(link), probe: undefined };
     };
-    const crew = {
+    const supervisor = {
       intent: { number: 1, text: "", desired: intended },
       waiting: () => waiting,
       ends: this.#scene.ends ?? [],
@@ -191,7 +191,7 @@ export class JudgeBench {
       },
     };
     const agent = {
-      crew: crewless === true ? undefined : crew,
+      supervisor: crewless === true ? undefined : supervisor,
       memory,
       fileText: undefined,
       intent: { number: 7, text: "version: 1" },

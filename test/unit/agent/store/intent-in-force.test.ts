@@ -55,7 +55,7 @@ describe("the intent in force", () => {
     expect(answer).toMatchObject({ kind: "accepted", number: 3 });
     await bench.run(60_000);
     expect(bench.agent.intent).toMatchObject({ number: 3, text: bench.config() });
-    expect(bench.agent.crew?.intent.number).toBe(3);
+    expect(bench.agent.supervisor?.intent.number).toBe(3);
     expect(bench.oracle.agentWrites).toBe(0);
   });
 });

@@ -1,8 +1,8 @@
 // Status and warnings about BGP inside tunnels, and about how a bundle's traffic spreads.
 
 import { describe, expect, it } from "vitest";
-import type { Crew } from "#agent/runtime/crew.ts";
 import { balanceWarnings, insideOf } from "#agent/runtime/health/bgp-report.ts";
+import type { Supervisor } from "#agent/runtime/supervisor.ts";
 import { type DeviceState, type IpsecTunnel, known, type Routing, unknown } from "#hal/model.ts";
 import { at, routing, tunnelLook } from "../../health-evidence.ts";
 import { bundle, hub } from "../../tunnel-bundle-kit.ts";
@@ -20,7 +20,7 @@ interface Scene {
   readonly unread?: true;
 }
 
-function crewOf({ sent = [], told = {}, unread, ...scene }: Scene): Crew {
+function supervisorOf({ sent = [], told = {}, unread, ...scene }: Scene): Supervisor {
   const state: DeviceState = {
     ...{ device: "edge-a", at: at(0), control: unknown("notSupported", at(0)), macsec: [] },
     ipsec: [],
@@ -39,7 +39,7 @@ function crewOf({ sent = [], told = {}, unread, ...scene }: Scene): Crew {
       state: () => (unread ? undefined : state),
       tunnelHistory: (name: string) => looks.get(name) ?? [],
     },
-  } as unknown as Crew;
+  } as unknown as Supervisor;
 }
 
 const drained = { drains: [{ port: "hub-1", means: "prepend" }] } as const;
@@ -61,34 +61,38 @@ describe("BGP inside a tunnel", () => {
       { up: undefined, drained: undefined },
     ],
   ])("BGP inside a tunnel %s", (_name, scene, told) => {
-    expect(insideOf(crewOf(scene), one, at(0))).toEqual({ bgp: { ...ends, ...told } });
+    expect(insideOf(supervisorOf(scene), one, at(0))).toEqual({ bgp: { ...ends, ...told } });
   });
 
   it("BGP inside a tunnel is reported with the tunnel's share of its bundle", () => {
-    const crew = crewOf({ sent: [300, 100] });
-    expect(insideOf(crew, two, at(0)).share).toEqual({ tunnel: "hub-2", sent: 100n, percent: 25 });
+    const supervisor = supervisorOf({ sent: [300, 100] });
+    expect(insideOf(supervisor, two, at(0)).share).toEqual({
+      tunnel: "hub-2",
+      sent: 100n,
+      percent: 25,
+    });
   });
 
   it("BGP inside a tunnel is unknown once its observation is too old", () => {
-    const crew = crewOf({ sent: [300, 100] });
+    const supervisor = supervisorOf({ sent: [300, 100] });
     const fresh = { bgp: { up: true, drained: false }, share: { percent: 25 } };
-    expect(insideOf(crew, two, at(30_000))).toMatchObject(fresh);
-    const { bgp, ...beside } = insideOf(crew, two, at(30_001));
+    expect(insideOf(supervisor, two, at(30_000))).toMatchObject(fresh);
+    const { bgp, ...beside } = insideOf(supervisor, two, at(30_001));
     expect(bgp).toMatchObject({ up: undefined, drained: undefined });
     expect(beside).toEqual({});
   });
 
   it("a tunnel without BGP reports none", () => {
     const { bgp: _bgp, ...still } = one;
-    expect(insideOf(crewOf({ sent: [300, 100] }), still, at(0))).toEqual({});
+    expect(insideOf(supervisorOf({ sent: [300, 100] }), still, at(0))).toEqual({});
   });
 });
 
 describe("a bundle that carries unevenly", () => {
   it("an uneven bundle has one warning, about the tunnel with almost no traffic", () => {
-    const crew = crewOf({ sent: [4_000, 10] });
-    expect(balanceWarnings(crew, one)).toEqual([]);
-    expect(balanceWarnings(crew, two)).toMatchObject([
+    const supervisor = supervisorOf({ sent: [4_000, 10] });
+    expect(balanceWarnings(supervisor, one)).toEqual([]);
+    expect(balanceWarnings(supervisor, two)).toMatchObject([
       {
         code: "tunnel-unbalanced",
         about: "hub-2",
@@ -104,6 +108,6 @@ describe("a bundle that carries unevenly", () => {
     ["has one that does not report", { sent: [4_000] }],
     ["is not read", { sent: [4_000, 10], unread: true }],
   ])("a bundle has no warning that %s", (_name, scene) => {
-    for (const tunnel of bundle) expect(balanceWarnings(crewOf(scene), tunnel)).toEqual([]);
+    for (const tunnel of bundle) expect(balanceWarnings(supervisorOf(scene), tunnel)).toEqual([]);
   });
 });

@@ -181,18 +181,18 @@ describe("farEnd: manual", () => {
       agent.apply({ text, file: "x", who: "test", queue: false }, stop.signal),
     );
     await site.clock.runFor(10_000);
-    const [first] = agent.crew?.intent.desired.groups[0]?.links ?? [];
+    const [first] = agent.supervisor?.intent.desired.groups[0]?.links ?? [];
     if (first === undefined) throw new RangeError("no link");
     const key = site.vault.generatePair(first.key, "gcm-aes-xpn-256");
     const want = { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" } as const;
-    const port = agent.crew?.lookout.peerPort(first);
+    const port = agent.supervisor?.lookout.peerPort(first);
     const error = await refused(Promise.resolve(port?.put(want, async () => undefined, never)));
     expect([error.code, error.effect, error.where]).toEqual([
       "device.unsupported",
       "none",
       "erd-demo/primary",
     ]);
-    expect(agent.crew?.lookout.peer(first)?.state.pointsAt).toBeUndefined();
+    expect(agent.supervisor?.lookout.peer(first)?.state.pointsAt).toBeUndefined();
     const [msee] = site.msees.values();
     expect(msee?.resource("link1").pointsAt).toBeUndefined();
     stop.abort();

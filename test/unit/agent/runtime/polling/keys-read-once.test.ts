@@ -50,7 +50,7 @@ class Stage {
       if (!stop.signal.aborted) throw error;
     });
     await settled(clock, agent.apply(request, never));
-    await clock.runFor(1_000, () => agent.crew !== undefined);
+    await clock.runFor(1_000, () => agent.supervisor !== undefined);
     stop.abort();
     await settled(clock, ended);
     asked.splice(0);

@@ -14,7 +14,7 @@ import type { OnDecision } from "./campaigns/conductor.ts";
 import type { LookoutParts } from "./polling/lookout.ts";
 import type { Turns } from "./polling/turns.ts";
 
-export interface CrewParts extends Omit<LookoutParts, "desired"> {
+export interface SupervisorParts extends Omit<LookoutParts, "desired"> {
   readonly world: World;
   readonly intent: Intent;
   readonly vault: KeyVault;

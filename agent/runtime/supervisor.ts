@@ -23,7 +23,6 @@ import { HandDrains } from "./campaigns/hand-drain.ts";
 import { previewRotation } from "./campaigns/preview.ts";
 import { beginChange, beginRotation } from "./campaigns/rotation.ts";
 import { settledFrom } from "./campaigns/scout.ts";
-import type { CrewParts } from "./crew-parts.ts";
 import { BackupProofs } from "./polling/backup-proof.ts";
 import { FarWatch } from "./polling/far-watch.ts";
 import { type KeySurvey, surveyKeys } from "./polling/key-check.ts";
@@ -33,6 +32,7 @@ import type { Beat } from "./polling/pulse.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
 import { keyResolver } from "./polling/vault.ts";
 import { Reconciler } from "./reconcile.ts";
+import type { SupervisorParts } from "./supervisor-parts.ts";
 import { TunnelAuths } from "./tunnels/tunnel-auth.ts";
 import { TunnelDrains } from "./tunnels/tunnel-drain.ts";
 import type { RetireParts } from "./tunnels/tunnel-retire.ts";
@@ -66,10 +66,10 @@ function resting(name: string, turn: () => Promise<number>): NamedTurn {
 }
 
 /** The supervisor: it runs the loops of one accepted intent. */
-export class Crew {
+export class Supervisor {
   readonly intent: Intent;
   readonly lookout: Lookout;
-  readonly #parts: CrewParts;
+  readonly #parts: SupervisorParts;
   readonly #reconcilers: ReadonlyMap<string, Reconciler>;
   readonly #conductors: ReadonlyMap<string, Conductor>;
   readonly #waiting = new Map<string, Waiting>();
@@ -89,7 +89,7 @@ export class Crew {
   readonly #beats = new Map<string, Beat>();
 
   /** Takes over what the predecessor observed of the same devices. */
-  constructor(parts: CrewParts, before: Crew | undefined) {
+  constructor(parts: SupervisorParts, before: Supervisor | undefined) {
     this.#parts = parts;
     this.intent = parts.intent;
     const { desired } = parts.intent;
