@@ -65,7 +65,7 @@ export async function keyReport(
   signal: AbortSignal,
 ): Promise<KeyReport> {
   if (supervisor === undefined) return { schema: "linkseal.keys/1", at: isoTime(now), keys: [] };
-  const { lookout } = supervisor;
+  const { deviceCache } = supervisor;
   const bound = (link: DesiredLink): Binding | undefined => named(memory.bindings, linkId(link));
   const { at, checks, vault } = await supervisor.keySurvey(signal);
   const versions = await Promise.all(
@@ -74,7 +74,7 @@ export async function keyReport(
   // Views are read only now: the vault needs time to answer, and an observation ages meanwhile.
   const keys = checks.map((check, index) => {
     const { link } = check;
-    const [version, view] = [versions[index], lookout.view(link)];
+    const [version, view] = [versions[index], deviceCache.view(link)];
     return rowOf({ check, binding: bound(link), version, view, now });
   });
   return { schema: "linkseal.keys/1", at: isoTime(at), keys };

@@ -7,18 +7,18 @@ import type { TwoEnds } from "./rules.ts";
 
 /** Returns both ends of a link; a far end that no longer answers counts as unreadable. */
 export function endsOf(
-  lookout: Omit<Observations, "failure">,
+  deviceCache: Omit<Observations, "failure">,
   link: DesiredLink,
   vaultBase: string | undefined,
   accepted: KeyRef | undefined,
 ): TwoEnds {
-  const { state, peer } = lookout.view(link);
+  const { state, peer } = deviceCache.view(link);
   // The last state of a far end that stopped answering may be long outdated.
-  const isSilent = lookout.peerFailure(link) !== undefined;
+  const isSilent = deviceCache.peerFailure(link) !== undefined;
   return {
     link,
     port: portOf(state, link.port),
-    capabilities: lookout.capabilities(link.device),
+    capabilities: deviceCache.capabilities(link.device),
     peer: isSilent ? undefined : peer,
     vaultBase,
     accepted,

@@ -112,21 +112,21 @@ function historyOf(
   clock: PageClock,
 ): PageSnapshot["history"] {
   if (supervisor === undefined || intentDamage !== undefined) return { links: {}, tunnels: {} };
-  const { lookout, intent } = supervisor;
+  const { deviceCache, intent } = supervisor;
   const { groups, tunnels } = intent.desired;
   return {
     links: Object.fromEntries(
       groups.flatMap(({ links }) =>
         links.map((link) => [
           linkId(link),
-          lookout.history(link).map((port) => linkSample(port, clock)),
+          deviceCache.history(link).map((port) => linkSample(port, clock)),
         ]),
       ),
     ),
     tunnels: Object.fromEntries(
       tunnels.map(({ name }) => [
         name,
-        lookout.tunnelHistory(name).map((tunnel) => tunnelSample(tunnel, clock)),
+        deviceCache.tunnelHistory(name).map((tunnel) => tunnelSample(tunnel, clock)),
       ]),
     ),
   };

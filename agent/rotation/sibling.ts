@@ -28,7 +28,7 @@ export interface Sibling {
 
 export interface SiblingParts {
   readonly world: Pick<World, "clock">;
-  readonly lookout: Observations;
+  readonly deviceCache: Observations;
   readonly memory: () => Memory;
   /** undefined = nothing. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
@@ -40,15 +40,15 @@ export interface SiblingParts {
  * alone, also where both links are of one router.
  */
 export function siblingOf(
-  { world, lookout, memory, alarm }: SiblingParts,
+  { world, deviceCache, memory, alarm }: SiblingParts,
   view: LinkView,
   ownCommitOn?: string,
 ): Sibling {
   const { link } = view;
   const { name } = link;
   const accepted = named(memory().bindings, linkId(link))?.key;
-  const silent = accepted !== undefined && lookout.peerFailure(link) !== undefined;
-  const failure = lookout.failure(link.device);
+  const silent = accepted !== undefined && deviceCache.peerFailure(link) !== undefined;
+  const failure = deviceCache.failure(link.device);
   const gap =
     failure === undefined
       ? carryGap(silent ? { ...view, peer: undefined } : view, accepted, ownCommitOn)

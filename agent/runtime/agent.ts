@@ -40,7 +40,7 @@ import { Judge } from "./health/judge.ts";
 import { Recorder } from "./health/recorder.ts";
 import type { Status } from "./health/status.ts";
 import { Orders } from "./orders.ts";
-import { Lookout } from "./polling/lookout.ts";
+import { DeviceCache } from "./polling/device-cache.ts";
 import type { Beat } from "./polling/pulse.ts";
 import { Turns } from "./polling/turns.ts";
 import { boundedVault } from "./polling/vault.ts";
@@ -395,23 +395,23 @@ export class Agent {
   }
 
   async #planFor(desired: Desired, signal: AbortSignal): Promise<Plan> {
-    const lookout = this.#freshLookout(desired);
+    const deviceCache = this.#freshDeviceCache(desired);
     const links = desired.groups.flatMap((group) => group.links);
     try {
       await Promise.all([
-        ...desired.devices.map(({ name }) => lookout.look(name, signal)),
-        ...links.map((link) => lookout.lookPeer(link, signal)),
+        ...desired.devices.map(({ name }) => deviceCache.look(name, signal)),
+        ...links.map((link) => deviceCache.lookPeer(link, signal)),
       ]);
       return plan({
         desired,
         memory: this.#memory,
-        view: (link) => lookout.view(link),
-        state: (device) => lookout.state(device),
-        capabilities: (device) => lookout.capabilities(device),
+        view: (link) => deviceCache.view(link),
+        state: (device) => deviceCache.state(device),
+        capabilities: (device) => deviceCache.capabilities(device),
         made: this.made,
       });
     } finally {
-      await lookout.close();
+      await deviceCache.close();
     }
   }
 
@@ -450,18 +450,18 @@ export class Agent {
     this.events.add(at, "intent-accepted", `intent ${intent.number}`, `accepted from ${who}`);
     const { world, drivers } = this.#parts;
     const { desired } = intent;
-    const lookout = this.#freshLookout(desired);
-    const parts = { world, drivers, desired, lookout, made: this.made };
+    const deviceCache = this.#freshDeviceCache(desired);
+    const parts = { world, drivers, desired, deviceCache, made: this.made };
     await blockAccepted({ ...parts, memory: () => this.#memory }, new AbortController().signal);
     this.#stopSupervisor.abort();
     this.#wakeRun();
     return intent.number;
   }
 
-  #freshLookout(desired: Desired): Lookout {
+  #freshDeviceCache(desired: Desired): DeviceCache {
     const { world, drivers } = this.#parts;
     const peerPort = (link: DesiredLink): PeerPort => this.#peerPort(desired, link);
-    return new Lookout({ world, drivers, desired, peerPort }, undefined);
+    return new DeviceCache({ world, drivers, desired, peerPort }, undefined);
   }
 
   #busyGroups(): readonly string[] {

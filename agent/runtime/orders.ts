@@ -89,7 +89,7 @@ export class Orders {
   twin(target: string): Twin {
     const { supervisor, group } = this.#target(target);
     const { desired } = supervisor.intent;
-    const capabilities = (device: string) => supervisor.lookout.capabilities(device);
+    const capabilities = (device: string) => supervisor.deviceCache.capabilities(device);
     return twinOf({ desired, group, memory: this.#parts.memory(), capabilities });
   }
 
@@ -231,7 +231,7 @@ export class Orders {
     const link = supervisor.link(`${group}/${entry.name}`);
     if (link === undefined) return { port: undefined, far: "unknown" };
     const now = this.#parts.world.clock.now();
-    const view = supervisor.lookout.view(link);
+    const view = supervisor.deviceCache.view(link);
     const control = view.state === undefined ? undefined : strongValue(view.state.control);
     const pending = control?.commitPending === false ? "none" : "foreign";
     const history = {

@@ -16,7 +16,7 @@ import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../m
 import { portOf } from "../model/link-view.ts";
 import { type JournalRecord, type Memory, named } from "../store/journal/memory.ts";
 import { withinOf } from "./campaigns/effects.ts";
-import type { Lookout } from "./polling/lookout.ts";
+import type { DeviceCache } from "./polling/device-cache.ts";
 import { chooseAuth } from "./polling/vault.ts";
 import { sameAuth } from "./tunnels/tunnel-auth.ts";
 import { putBlocks } from "./tunnels/tunnel-blocks.ts";
@@ -27,7 +27,7 @@ export interface ReconcilerParts {
   readonly desired: Desired;
   readonly intent: number;
   readonly device: string;
-  readonly lookout: Lookout;
+  readonly deviceCache: DeviceCache;
   readonly vault: KeyVault;
   readonly cloud: Pick<Cloud, "pace">;
   readonly keys: (signal: AbortSignal) => KeyResolver;
@@ -86,13 +86,13 @@ export class Reconciler {
 
   /** Runs one turn: observes the device and its far ends, then mends what is missing. */
   async turn(signal: AbortSignal): Promise<void> {
-    const { lookout, device, inCampaign } = this.#parts;
-    const state = this.#seenByCampaign() ?? (await lookout.look(device, signal));
+    const { deviceCache, device, inCampaign } = this.#parts;
+    const state = this.#seenByCampaign() ?? (await deviceCache.look(device, signal));
     const isAsked = this.#parts.cloud.pace === "withRouter";
     for (const link of isAsked ? this.#links() : []) {
       // A far end that a running campaign has just read need not be read again.
       const everyMs = inCampaign() ? lookedMs : 0;
-      if (lookout.isPeerDue(link, everyMs)) await lookout.lookPeer(link, signal);
+      if (deviceCache.isPeerDue(link, everyMs)) await deviceCache.lookPeer(link, signal);
     }
     if (state === undefined) return;
     this.#judge(state);
@@ -113,9 +113,9 @@ export class Reconciler {
    * nothing.
    */
   #seenByCampaign(): DeviceState | undefined {
-    const { lookout, device, inCampaign, world } = this.#parts;
-    const state = lookout.state(device);
-    const isBlind = state === undefined || lookout.failure(device) !== undefined;
+    const { deviceCache, device, inCampaign, world } = this.#parts;
+    const state = deviceCache.state(device);
+    const isBlind = state === undefined || deviceCache.failure(device) !== undefined;
     if (isBlind || !inCampaign()) return undefined;
     return world.clock.now() - state.at < lookedMs ? state : undefined;
   }
@@ -155,11 +155,11 @@ export class Reconciler {
    * rolls it back. Returns false if there was none.
    */
   async #settle(state: DeviceState, signal: AbortSignal): Promise<boolean> {
-    const { device, lookout, memory, write } = this.#parts;
+    const { device, deviceCache, memory, write } = this.#parts;
     const token = named(memory().pending, device);
     if (token === undefined) return false;
     const recalled = await this.#bounded("none", signal, async (bounded) =>
-      (await lookout.device(device, bounded)).recall(token as TransactionToken, bounded),
+      (await deviceCache.device(device, bounded)).recall(token as TransactionToken, bounded),
     );
     if (recalled.kind === "pending") {
       const isWhole =
@@ -174,10 +174,10 @@ export class Reconciler {
 
   /** Sends a few packets over idle links within each evidence window, to prove that they carry. */
   async #probeIdle(signal: AbortSignal): Promise<void> {
-    const { lookout, memory, desired, world } = this.#parts;
+    const { deviceCache, memory, desired, world } = this.#parts;
     for (const link of this.#links()) {
       if (memory().bindings[linkId(link)] === undefined) continue;
-      const history = lookout.history(link);
+      const history = deviceCache.history(link);
       const last = history.at(-1);
       const before = history.at(-2);
       const moved = (pick: (frames: { rxOk: bigint; txProtected: bigint }) => bigint): boolean => {
@@ -186,10 +186,10 @@ export class Reconciler {
         return now !== undefined && then !== undefined && pick(now) > pick(then);
       };
       if (moved((frames) => frames.rxOk) && moved((frames) => frames.txProtected)) continue;
-      const probedAt = lookout.view(link).probe?.at;
+      const probedAt = deviceCache.view(link).probe?.at;
       const due =
         probedAt === undefined || world.clock.now() - probedAt > desired.health.evidenceMs / 3;
-      if (due) await lookout.probe(link, probePackets, signal);
+      if (due) await deviceCache.probe(link, probePackets, signal);
     }
   }
 
@@ -205,11 +205,15 @@ export class Reconciler {
    * intent.
    */
   #repairs(): DeviceChange {
-    const { lookout, memory, device } = this.#parts;
+    const { deviceCache, memory, device } = this.#parts;
     // If the device cannot revert by itself, a port that carries traffic is left alone.
-    if (lookout.capabilities(device)?.commit.kind === "immediate") return [];
+    if (deviceCache.capabilities(device)?.commit.kind === "immediate") return [];
     return this.#links().flatMap((link) => {
-      const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
+      const standing = standingOf(
+        deviceCache.view(link),
+        memory(),
+        deviceCache.capabilities(link.device),
+      );
       if (standing.kind !== "managed") return [];
       return standing.drift.find((drift) => this.#mayRepair(link, drift))?.repair ?? [];
     });
@@ -228,18 +232,18 @@ export class Reconciler {
   }
 
   #isSetTo(link: DesiredLink, settings: WantedSettings): boolean {
-    const port = portOf(this.#parts.lookout.view(link).state, link.port);
+    const port = portOf(this.#parts.deviceCache.view(link).state, link.port);
     const seen = port === undefined ? undefined : strongValue(port.settings);
     return seen !== undefined && settingsGaps(settings, seen).length === 0;
   }
 
   /** Once both ends are as the newer intent wants them, its settings become the accepted ones. */
   async #markSettings(): Promise<void> {
-    const { lookout, memory, write, intent } = this.#parts;
+    const { deviceCache, memory, write, intent } = this.#parts;
     for (const link of this.#links()) {
       const binding = named(memory().bindings, linkId(link));
       if (binding === undefined || equalSettings(link.settings, binding.settings)) continue;
-      const { peer } = lookout.view(link);
+      const { peer } = deviceCache.view(link);
       const sci = link.settings.includeSci ? "on" : "off";
       const far = peer?.suite === link.settings.suite && peer.sci === sci;
       if (!far || !this.#isSetTo(link, link.settings)) continue;
@@ -251,7 +255,7 @@ export class Reconciler {
   async #mend(state: DeviceState, signal: AbortSignal): Promise<void> {
     await this.#markReached(state);
     await this.#markSettings();
-    const { lookout, device } = this.#parts;
+    const { deviceCache, device } = this.#parts;
     const puts: { readonly tunnel: DesiredTunnel; readonly auth: TunnelAuth }[] = [];
     for (const tunnel of this.#wishes.toPut(state)) {
       await this.#tried([tunnel.name], async () => {
@@ -262,7 +266,7 @@ export class Reconciler {
     if (change.length === 0) return this.#wishes.refuse(state);
     if (strongValue(state.control)?.commitPending !== false) return;
     const session = await this.#bounded("none", signal, (bounded) =>
-      lookout.device(device, bounded),
+      deviceCache.device(device, bounded),
     );
     // The vault took time, and a campaign may have begun meanwhile.
     if (this.#parts.paused()) return;
@@ -301,7 +305,7 @@ export class Reconciler {
   }
 
   async #transact(session: Device, change: DeviceChange, signal: AbortSignal): Promise<void> {
-    const { device, write, lookout, keys, desired } = this.#parts;
+    const { device, write, deviceCache, keys, desired } = this.#parts;
     const transaction = await this.#bounded("none", signal, (bounded) =>
       session.prepare(change, keys(bounded), bounded),
     );
@@ -315,7 +319,7 @@ export class Reconciler {
       if (undone) await write({ kind: "pending", device, token: null });
       throw error;
     }
-    const after = await lookout.look(device, signal);
+    const after = await deviceCache.look(device, signal);
     if (after === undefined) return;
     const gaps = verify(change, after);
     if (gaps.length > 0) {

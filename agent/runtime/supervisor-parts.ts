@@ -11,10 +11,10 @@ import type { Alarm } from "../rotation/sibling.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import type { JournalRecord, Memory } from "../store/journal/memory.ts";
 import type { OnDecision } from "./campaigns/conductor.ts";
-import type { LookoutParts } from "./polling/lookout.ts";
+import type { DeviceCacheParts } from "./polling/device-cache.ts";
 import type { Turns } from "./polling/turns.ts";
 
-export interface SupervisorParts extends Omit<LookoutParts, "desired"> {
+export interface SupervisorParts extends Omit<DeviceCacheParts, "desired"> {
   readonly world: World;
   readonly intent: Intent;
   readonly vault: KeyVault;

@@ -24,10 +24,10 @@ import { previewRotation } from "./campaigns/preview.ts";
 import { beginChange, beginRotation } from "./campaigns/rotation.ts";
 import { settledFrom } from "./campaigns/scout.ts";
 import { BackupProofs } from "./polling/backup-proof.ts";
+import { DeviceCache } from "./polling/device-cache.ts";
 import { FarWatch } from "./polling/far-watch.ts";
 import { type KeySurvey, surveyKeys } from "./polling/key-check.ts";
 import { KeyWatch, type UsedUntil } from "./polling/key-watch.ts";
-import { Lookout } from "./polling/lookout.ts";
 import type { Beat } from "./polling/pulse.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
 import { keyResolver } from "./polling/vault.ts";
@@ -68,7 +68,7 @@ function resting(name: string, turn: () => Promise<number>): NamedTurn {
 /** The supervisor: it runs the loops of one accepted intent. */
 export class Supervisor {
   readonly intent: Intent;
-  readonly lookout: Lookout;
+  readonly deviceCache: DeviceCache;
   readonly #parts: SupervisorParts;
   readonly #reconcilers: ReadonlyMap<string, Reconciler>;
   readonly #conductors: ReadonlyMap<string, Conductor>;
@@ -94,7 +94,7 @@ export class Supervisor {
     this.intent = parts.intent;
     const { desired } = parts.intent;
     const hint = (device: string): void => this.#wakes.get(device)?.abort();
-    this.lookout = new Lookout({ ...parts, desired, hint }, before?.lookout);
+    this.deviceCache = new DeviceCache({ ...parts, desired, hint }, before?.deviceCache);
     const keys = (signal: AbortSignal) => keyResolver(parts.vault, signal);
     this.#keySurvey = new SharedAnswer(parts.world.clock, (signal) => this.#survey(signal));
     this.#reconcilers = new Map(
@@ -106,22 +106,29 @@ export class Supervisor {
           keys,
           intent: parts.intent.number,
           device: name,
-          lookout: this.lookout,
+          deviceCache: this.deviceCache,
           paused: () => parts.readOnly() || this.#busy(name) || this.tunnelAuths.isBusy(name),
           inCampaign: () => this.#busy(name),
         }),
       ]),
     );
     const { ownAddresses } = this;
-    const { lookout } = this;
-    this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, lookout });
+    const { deviceCache } = this;
+    this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, deviceCache });
     const inCampaign = (device: string): boolean => this.#busy(device);
     const drains = this.tunnelDrains;
-    this.tunnelAuths = new TunnelAuths({ ...parts, desired, keys, lookout, inCampaign, drains });
-    this.backupProofs = new BackupProofs({ ...parts, desired, lookout }, before?.backupProofs);
-    this.#farWatch = new FarWatch({ ...parts, desired, lookout });
+    this.tunnelAuths = new TunnelAuths({
+      ...parts,
+      desired,
+      keys,
+      deviceCache,
+      inCampaign,
+      drains,
+    });
+    this.backupProofs = new BackupProofs({ ...parts, desired, deviceCache }, before?.backupProofs);
+    this.#farWatch = new FarWatch({ ...parts, desired, deviceCache });
     this.#keyWatch = new KeyWatch({ ...parts, desired, identityEnd: parts.cloud.identityEnd });
-    const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, lookout });
+    const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, deviceCache });
     this.#conductors = new Map(
       desired.groups.map((group) => [
         group.name,
@@ -155,8 +162,8 @@ export class Supervisor {
   farSetTo(campaign: Campaign, entry: CampaignLink, link: DesiredLink): FarEnd {
     const { world, startedAt, graces } = this.#parts;
     const { desired } = this.intent;
-    const view = this.lookout.view(link);
-    const peer = this.lookout.peerFailure(link) === undefined ? view.peer : undefined;
+    const view = this.deviceCache.view(link);
+    const peer = this.deviceCache.peerFailure(link) === undefined ? view.peer : undefined;
     const risk = "farEndUnseen";
     const isAccepted = campaign.risks.includes(risk) || this.#acceptsRisk(risk);
     if (peer === undefined && desired.azure.farEnd === "manual" && isAccepted) {
@@ -171,7 +178,7 @@ export class Supervisor {
   beginParts(): BeginParts {
     const { world, vault, memory, intent } = this.#parts;
     const { desired, number } = intent;
-    return { world, desired, intent: number, lookout: this.lookout, vault, memory };
+    return { world, desired, intent: number, deviceCache: this.deviceCache, vault, memory };
   }
 
   /** Reads the keys of all links from the vault; concurrent callers share one read. */
@@ -183,8 +190,8 @@ export class Supervisor {
   get retireParts(): RetireParts {
     const { world, memory, made, write, intent } = this.#parts;
     const inCampaign = (device: string): boolean => this.#busy(device);
-    const { lookout } = this;
-    return { world, memory, made, write, desired: intent.desired, lookout, inCampaign };
+    const { deviceCache } = this;
+    return { world, memory, made, write, desired: intent.desired, deviceCache, inCampaign };
   }
 
   /** Keys, certificates and identities in use that expire, as far as a real vault reported it. */
@@ -259,7 +266,7 @@ export class Supervisor {
       await Promise.all(all.map((each) => this.#loop(each, stop)));
     } finally {
       // After a turn that `kill` cut off, open sessions would keep the process alive.
-      await this.lookout.close();
+      await this.deviceCache.close();
     }
   }
 

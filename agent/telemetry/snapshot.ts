@@ -138,7 +138,7 @@ export function snapshotOf(
       group.links.flatMap((link, at): LinkSnapshot[] => {
         const linkStatus = status.groups[index]?.links[at];
         if (linkStatus === undefined) return [];
-        const { state } = supervisor.lookout.view(link);
+        const { state } = supervisor.deviceCache.view(link);
         const port = portOf(state, link.port);
         const keyCreated = named(agent.memory.bindings, linkId(link))?.created;
         return [{ link, group, status: linkStatus, state, port, keyCreated }];
@@ -158,11 +158,11 @@ function deviceOf(
   device: DesiredDevice,
   clock: Pick<Clock, "now" | "wall">,
 ): DeviceSnapshot {
-  const state = supervisor.lookout.state(device.name);
+  const state = supervisor.deviceCache.state(device.name);
   const isFresh = fresh(state, supervisor.intent.desired.health, clock.now()) !== undefined;
   return {
     device,
-    isUp: isFresh && supervisor.lookout.failure(device.name) === undefined,
+    isUp: isFresh && supervisor.deviceCache.failure(device.name) === undefined,
     lookAgeMs: state === undefined ? undefined : clock.now() - state.at,
     clockOffsetMs: isFresh && state !== undefined ? clockOffsetMs(state, clock) : undefined,
   };
@@ -174,7 +174,7 @@ function tunnelOf(
   clock: Pick<Clock, "now">,
 ): TunnelSnapshot["seen"] {
   const { health } = supervisor.intent.desired;
-  const state = fresh(supervisor.lookout.state(device), health, clock.now());
+  const state = fresh(supervisor.deviceCache.state(device), health, clock.now());
   if (state === undefined) return "unknown";
   return state.ipsec.find((tunnel) => tunnel.name === name) ?? "absent";
 }

@@ -91,7 +91,7 @@ describe("an enrolment over the management API", () => {
       cause: { code: "farEnd.failed" },
     });
     const [link] = stage.agent.supervisor?.intent.desired.groups[0]?.links ?? [];
-    const seen = link === undefined ? undefined : stage.agent.supervisor?.lookout.peer(link);
+    const seen = link === undefined ? undefined : stage.agent.supervisor?.deviceCache.peer(link);
     expect(seen?.state.details?.failure).toBe("ExpressRoutePortUpdateFailed");
     expect(stage.puts()).toEqual(["200"]);
     expect(stage.complaints()).toEqual([]);

@@ -91,8 +91,8 @@ export const knownOfBeginnings: readonly Known[] = [
   },
   {
     file: "agent/runtime/campaigns/preview.ts",
-    line: "if (lookout.capabilities(device)?.probe === true) return [];",
-    becomes: ["lookout.capabilities(device).probe"],
+    line: "if (deviceCache.capabilities(device)?.probe === true) return [];",
+    becomes: ["deviceCache.capabilities(device).probe"],
     why: `a router that was not reached has no link in the plan: ${typed}`,
   },
   {

@@ -213,7 +213,7 @@ function edgeOf(
       const shown = status.groups
         .find(({ name }) => name === group.name)
         ?.links.find(({ name }) => name === link.name);
-      const peer = supervisor.lookout.peer(link);
+      const peer = supervisor.deviceCache.peer(link);
       const { pointsAt } = peer?.state ?? {};
       const ageMs = shown?.ages.farEndMs ?? Number.POSITIVE_INFINITY;
       const ids = pointsAt === undefined ? undefined : [pointsAt.cakSecretId, pointsAt.cknSecretId];

@@ -25,7 +25,7 @@ import { type Binding, named, openCampaign } from "../../store/journal/memory.ts
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
 
 /** The parts of the supervisor that the report needs. */
-type Examined = Pick<Supervisor, "beginParts" | "keySurvey" | "lookout" | "ownAddresses">;
+type Examined = Pick<Supervisor, "beginParts" | "keySurvey" | "deviceCache" | "ownAddresses">;
 
 /** The reply of `GET /v1/doctor`; schema linkseal.doctor/1 of docs/protocol.md. */
 export interface DoctorReport {
@@ -47,11 +47,11 @@ export async function doctorReport(
 ): Promise<DoctorReport> {
   const { supervisor } = agent;
   if (supervisor === undefined) return { schema: "linkseal.doctor/1", findings: [] };
-  const { desired, lookout } = supervisor.beginParts();
+  const { desired, deviceCache } = supervisor.beginParts();
   const links = desired.groups.flatMap((group) => group.links);
   await Promise.all([
-    ...desired.devices.map(({ name }) => lookout.look(name, signal)),
-    ...links.map((link) => lookout.lookPeer(link, signal)),
+    ...desired.devices.map(({ name }) => deviceCache.look(name, signal)),
+    ...links.map((link) => deviceCache.lookPeer(link, signal)),
   ]);
   const bound = (link: DesiredLink): Binding | undefined =>
     named(agent.memory.bindings, linkId(link));
@@ -96,7 +96,7 @@ async function factsOf(
   const check = found ?? { link, newest: undefined, finding: undefined };
   const ids = [binding?.key.cakSecretId, versions?.cak[0]?.id, versions?.ckn[0]?.id];
   const vaultBase = vaultBaseOf(azure, ids);
-  const ends = endsOf(supervisor.lookout, link, vaultBase, binding?.key);
+  const ends = endsOf(supervisor.deviceCache, link, vaultBase, binding?.key);
   return {
     ...ends,
     binding,
@@ -156,8 +156,12 @@ function vaultWay(checks: readonly KeyCheck[]): readonly Finding[] {
   return [{ code, severity, about: "vault", here: text, there: null, rule, source, next }];
 }
 
-function deviceFindings({ lookout }: Examined, device: string, now: WallTime): readonly Finding[] {
-  const failure = lookout.failure(device);
+function deviceFindings(
+  { deviceCache }: Examined,
+  device: string,
+  now: WallTime,
+): readonly Finding[] {
+  const failure = deviceCache.failure(device);
   if (failure !== undefined) {
     const rule = "Every device of the config answers";
     const source = "the accepted config: linkseal config show";
@@ -166,7 +170,7 @@ function deviceFindings({ lookout }: Examined, device: string, now: WallTime): r
     const told = { about: device, here, there: null, rule, source, next } as const;
     return [{ code: "device-unreachable", severity: "error", ...told }];
   }
-  return clockFinding(lookout.state(device), device, now);
+  return clockFinding(deviceCache.state(device), device, now);
 }
 
 function clockFinding(
@@ -193,14 +197,14 @@ function clockFinding(
 }
 
 function wayFindings(supervisor: Examined, group: DesiredGroup, now: WallTime): readonly Finding[] {
-  const { lookout, desired } = supervisor.beginParts();
+  const { deviceCache, desired } = supervisor.beginParts();
   // If an operator is responsible for the far end and has accepted the risk `farEndUnseen`, a far
   // end that cannot be read is not a finding.
   const isUnseen = desired.azure.farEnd === "manual" && riskAccepted(desired, "farEndUnseen", now);
   return group.links.flatMap((link): Finding[] => {
     const found: Finding[] = [];
     const id = linkId(link);
-    const state = lookout.state(link.device);
+    const state = deviceCache.state(link.device);
     if (state !== undefined && portOf(state, link.port) === undefined) {
       found.push({
         ...({ code: "port-absent", severity: "error", about: id } as const),
@@ -211,7 +215,7 @@ function wayFindings(supervisor: Examined, group: DesiredGroup, now: WallTime): 
         next: "correct port in the config, then linkseal apply",
       });
     }
-    const failure = lookout.peerFailure(link);
+    const failure = deviceCache.peerFailure(link);
     if (failure === undefined || isUnseen) return found;
     return [
       ...found,
@@ -232,9 +236,9 @@ function wayFindings(supervisor: Examined, group: DesiredGroup, now: WallTime): 
  * sends them.
  */
 function proofFindings(supervisor: Examined, group: DesiredGroup): readonly Finding[] {
-  const { lookout, desired } = supervisor.beginParts();
+  const { deviceCache, desired } = supervisor.beginParts();
   return group.links.flatMap((link): Finding[] => {
-    const capabilities = lookout.capabilities(link.device);
+    const capabilities = deviceCache.capabilities(link.device);
     if (capabilities === undefined || capabilities.probe === true) return [];
     return waitsTooShort(desired.rotation).map(({ key, least, why }) => ({
       ...({ code: "proof-too-slow", severity: "warning", about: linkId(link) } as const),
@@ -252,12 +256,12 @@ async function pathFindings(
   group: DesiredGroup,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
-  const { world, lookout } = supervisor.beginParts();
+  const { world, deviceCache } = supervisor.beginParts();
   const { ownAddresses } = supervisor;
   const found: Finding[] = [];
   for (const link of group.links) {
-    if (lookout.failure(link.device) !== undefined) continue;
-    const path = await ownPathOf({ world, lookout, ownAddresses }, link, signal);
+    if (deviceCache.failure(link.device) !== undefined) continue;
+    const path = await ownPathOf({ world, deviceCache, ownAddresses }, link, signal);
     if (path === "elsewhere") continue;
     const over = path === "overThisLink";
     found.push({

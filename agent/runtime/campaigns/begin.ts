@@ -19,14 +19,14 @@ import {
 } from "../../model/desired.ts";
 import type { Reason } from "../../model/reason.ts";
 import type { Memory } from "../../store/journal/memory.ts";
-import type { Lookout } from "../polling/lookout.ts";
+import type { DeviceCache } from "../polling/device-cache.ts";
 import { assertDistinct } from "../polling/vault.ts";
 
 export interface BeginParts {
   readonly world: World;
   readonly desired: Desired;
   readonly intent: number;
-  readonly lookout: Lookout;
+  readonly deviceCache: DeviceCache;
   readonly vault: KeyVault;
   readonly memory: () => Memory;
 }
@@ -63,19 +63,19 @@ export interface Accepting {
 
 /** Returns the risks that these links need and that are not accepted. */
 export function missingRisks(
-  { lookout }: Pick<BeginParts, "lookout">,
+  { deviceCache }: Pick<BeginParts, "deviceCache">,
   links: readonly DesiredLink[],
   risks: readonly RiskName[],
   { asked, acceptsRisk }: Omit<Accepting, "verb">,
 ): readonly RiskName[] {
-  const blind = links.some(({ device }) => lookout.capabilities(device)?.probe === undefined);
+  const blind = links.some(({ device }) => deviceCache.capabilities(device)?.probe === undefined);
   const needed: readonly RiskName[] = blind ? [...risks, "noProbe"] : risks;
   return needed.filter((risk) => asked?.risks.includes(risk) !== true && !acceptsRisk(risk));
 }
 
 /** The first of them, as a reason to wait. */
 export function missingRisk(
-  parts: Pick<BeginParts, "lookout">,
+  parts: Pick<BeginParts, "deviceCache">,
   links: readonly DesiredLink[],
   risks: readonly RiskName[],
   accepting: Accepting,

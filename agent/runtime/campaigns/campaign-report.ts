@@ -14,7 +14,7 @@ interface Reported {
   readonly supervisor:
     | {
         readonly intent: { readonly desired: Desired };
-        readonly lookout: Pick<Observations, "capabilities">;
+        readonly deviceCache: Pick<Observations, "capabilities">;
       }
     | undefined;
 }
@@ -37,7 +37,7 @@ function restOf({ supervisor, memory }: Reported, campaign: Campaign): Estimate 
   ) {
     return undefined;
   }
-  const capabilities = (device: string) => supervisor.lookout.capabilities(device);
+  const capabilities = (device: string) => supervisor.deviceCache.capabilities(device);
   const { measures } = memory;
   const steps = forecast({ desired, group, kind, links, urgency, measures, capabilities });
   return rest(campaign, steps);

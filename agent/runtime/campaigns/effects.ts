@@ -35,13 +35,13 @@ import {
 import { harmOf } from "../../rotation/late.ts";
 import { lostWhen, lostWords } from "../../rotation/lost.ts";
 import type { JournalRecord } from "../../store/journal/memory.ts";
-import type { Lookout } from "../polling/lookout.ts";
+import type { DeviceCache } from "../polling/device-cache.ts";
 
 export interface EffectParts {
   readonly world: World;
   readonly desired: Desired;
   readonly group: DesiredGroup;
-  readonly lookout: Lookout;
+  readonly deviceCache: DeviceCache;
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly write: (record: JournalRecord) => Promise<void>;
   /**
@@ -159,9 +159,9 @@ export class Effects {
       case "open":
         return await this.#final(action, task, { kind: "port.open", port: link.port }, signal);
       case "probe": {
-        const { lookout, desired } = this.#parts;
+        const { deviceCache, desired } = this.#parts;
         const frames = desired.rotation.proofFrames + probeExtra;
-        return await lookout.probe(link, frames, signal);
+        return await deviceCache.probe(link, frames, signal);
       }
     }
   }
@@ -215,7 +215,7 @@ export class Effects {
     });
     // Where the port was shut for it, the link was taken already, unless its router undid that.
     const recheck = (): void => {
-      const isOpen = seenLit(this.#parts.lookout.view(link), this.#changedAt);
+      const isOpen = seenLit(this.#parts.deviceCache.view(link), this.#changedAt);
       if (isOpen || !this.#shutsFirst(link)) task.recheck();
     };
     const what = { what: action, within, change };
@@ -223,8 +223,8 @@ export class Effects {
   }
 
   async #within(link: DesiredLink, signal: AbortSignal): Promise<number | "final"> {
-    const { lookout, desired } = this.#parts;
-    const device = await lookout.device(link.device, signal);
+    const { deviceCache, desired } = this.#parts;
+    const device = await deviceCache.device(link.device, signal);
     return withinOf(device.capabilities.commit, desired.rotation.confirmMs);
   }
 
@@ -232,7 +232,7 @@ export class Effects {
   async #settle(action: "confirm" | "rollBack", task: Task, signal: AbortSignal): Promise<void> {
     const { link, campaign } = task;
     await this.#bounded(link.device, "unknown", signal, async (bounded) => {
-      const device = await this.#parts.lookout.device(link.device, bounded);
+      const device = await this.#parts.deviceCache.device(link.device, bounded);
       for (const token of stagedBy(campaign)) {
         const recalled = await device.recall(token as TransactionToken, bounded);
         if (recalled.kind === "absent") continue;
@@ -264,7 +264,7 @@ export class Effects {
     signal: AbortSignal,
   ): Promise<Transaction> {
     return await this.#bounded(link.device, "none", signal, async (bounded) => {
-      const device = await this.#parts.lookout.device(link.device, bounded);
+      const device = await this.#parts.deviceCache.device(link.device, bounded);
       return await device.prepare(change, this.#parts.keys(bounded), bounded);
     });
   }
@@ -304,10 +304,10 @@ export class Effects {
 
   /** Returns how this change would harm its link if it were carried out late; undefined = not. */
   #lateOf({ link, campaign }: Applied, change: DeviceChange): Late | undefined {
-    const { world, lookout } = this.#parts;
+    const { world, deviceCache } = this.#parts;
     const harm = harmOf(change, campaign === undefined ? undefined : entryOf(campaign));
     if (harm === undefined) return undefined;
-    const { state } = lookout.view(link);
+    const { state } = deviceCache.view(link);
     const isOn = harm.what === "drain" && state !== undefined && drainOf(state, link.port) === "on";
     const since = world.clock.wall();
     return { link: linkId(link), ...harm, since, ...(isOn && { hidden: true }) };
@@ -317,7 +317,7 @@ export class Effects {
   async #rekeySak({ link, recheck }: Task, signal: AbortSignal): Promise<void> {
     const { port } = link;
     const task = { link, recheck };
-    const { capabilities } = await this.#parts.lookout.device(link.device, signal);
+    const { capabilities } = await this.#parts.deviceCache.device(link.device, signal);
     if (capabilities.macsec?.freshSak === true) {
       const isMade = await this.#final("rekeySak", task, { kind: "macsec.rekeySak", port }, signal)
         .then(() => true)
@@ -424,7 +424,7 @@ export class Effects {
   }
 
   async #put({ action, link, campaign, recheck }: Task, signal: AbortSignal): Promise<void> {
-    const { lookout, write, world, desired } = this.#parts;
+    const { deviceCache, write, world, desired } = this.#parts;
     const entry = entryOf(campaign);
     const { key, settings } = (action === "putOld" ? entry.old : undefined) ?? entry.new;
     const place = `${linkId(link)} far end`;
@@ -441,7 +441,7 @@ export class Effects {
       await write({ kind: "operation", link: linkId(link), operation });
     };
     await this.#bounded(place, "unknown", signal, (bounded) =>
-      lookout.peerPort(link).put(want, accepted, bounded),
+      deviceCache.peerPort(link).put(want, accepted, bounded),
     );
     this.#parts.graces.delete(linkId(link));
   }

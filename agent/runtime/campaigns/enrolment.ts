@@ -20,11 +20,15 @@ import {
 
 /** Links of the group that a look shows without a key on either end, in the order of the config. */
 function candidates(parts: BeginParts, group: DesiredGroup): readonly DesiredLink[] {
-  const { lookout, memory } = parts;
+  const { deviceCache, memory } = parts;
   return group.links.filter((link) => {
     // The last report of a far end that is silent may be old.
-    if (lookout.peerFailure(link) !== undefined) return false;
-    const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
+    if (deviceCache.peerFailure(link) !== undefined) return false;
+    const standing = standingOf(
+      deviceCache.view(link),
+      memory(),
+      deviceCache.capabilities(link.device),
+    );
     return standing.kind === "clear";
   });
 }
@@ -84,9 +88,10 @@ async function stillBare(
   wanted: readonly DesiredLink[],
   signal: AbortSignal,
 ): Promise<readonly DesiredLink[]> {
-  const { lookout, desired } = parts;
+  const { deviceCache, desired } = parts;
   for (const link of wanted) {
-    if (lookout.isPeerDue(link, 2 * desired.health.pollMs)) await lookout.lookPeer(link, signal);
+    if (deviceCache.isPeerDue(link, 2 * desired.health.pollMs))
+      await deviceCache.lookPeer(link, signal);
   }
   const bare = candidates(parts, group);
   return wanted.filter((link) => bare.includes(link));
@@ -97,10 +102,10 @@ async function stillBare(
  * adopted; the owner of a link that cannot be read is not known.
  */
 function siblingFirst(parts: BeginParts, group: DesiredGroup): Waiting | undefined {
-  const { lookout, memory } = parts;
+  const { deviceCache, memory } = parts;
   for (const link of group.links) {
-    const capabilities = lookout.capabilities(link.device);
-    const standing = standingOf(lookout.view(link), memory(), capabilities);
+    const capabilities = deviceCache.capabilities(link.device);
+    const standing = standingOf(deviceCache.view(link), memory(), capabilities);
     const id = linkId(link);
     switch (standing.kind) {
       case "unmanaged": {
@@ -164,11 +169,11 @@ export async function matchExisting(
   risks: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly Adoption[]> {
-  const { lookout, memory } = parts;
+  const { deviceCache, memory } = parts;
   const found: Adoption[] = [];
   for (const link of links) {
-    const state = await lookout.look(link.device, signal);
-    const peer = await lookout.lookPeer(link, signal);
+    const state = await deviceCache.look(link.device, signal);
+    const peer = await deviceCache.lookPeer(link, signal);
     if (memory().bindings[linkId(link)] !== undefined) continue;
     const view = { link, state, peer, probe: undefined };
     const binding = await matchOne(parts, view, signal);
@@ -183,9 +188,9 @@ export async function matchExisting(
 }
 
 async function matchOne(parts: BeginParts, view: LinkView, signal: AbortSignal): Promise<Binding> {
-  const { lookout, vault, memory, world } = parts;
+  const { deviceCache, vault, memory, world } = parts;
   const { link } = view;
-  const standing = standingOf(view, memory(), lookout.capabilities(link.device));
+  const standing = standingOf(view, memory(), deviceCache.capabilities(link.device));
   if (standing.kind !== "unmanaged") throw refused(link, notAdoptable(standing.kind));
   const port = portOf(view.state, link.port);
   const slots = port === undefined ? undefined : strongValue(port.keys);
@@ -244,13 +249,13 @@ function notAdoptable(kind: "unreadable" | "clear" | "managed"): string {
  * risk.
  */
 function adoptionDrift(parts: BeginParts, view: LinkView, binding: Binding): readonly string[] {
-  const { lookout, memory } = parts;
+  const { deviceCache, memory } = parts;
   const { link } = view;
   const pretended: Memory = {
     ...memory(),
     bindings: { ...memory().bindings, [linkId(link)]: binding },
   };
-  const standing = standingOf(view, pretended, lookout.capabilities(link.device));
+  const standing = standingOf(view, pretended, deviceCache.capabilities(link.device));
   return standing.kind === "managed" ? standing.drift.map((drift) => drift.text) : [];
 }
 

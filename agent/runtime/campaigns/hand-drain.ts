@@ -60,8 +60,8 @@ export class HandDrains {
     const drain = { by, since: world.clock.wall() };
     await write({ kind: "handDrain", link: linkId(link), drain });
     const recheck = (): void => {
-      const { lookout } = this.#parts;
-      const { siblings } = this.#siblings(link, (each) => lookout.view(each));
+      const { deviceCache } = this.#parts;
+      const { siblings } = this.#siblings(link, (each) => deviceCache.view(each));
       const doubt = doubtOf(siblings);
       if (doubt !== undefined) throw this.#refusal(link, bareCauseText(doubt));
     };
@@ -94,9 +94,9 @@ export class HandDrains {
   }
 
   async #tend(link: DesiredLink, signal: AbortSignal): Promise<void> {
-    const { lookout, memory, world } = this.#parts;
+    const { deviceCache, memory, world } = this.#parts;
     const byHand = named(memory().drains, linkId(link)) !== undefined;
-    if (!byHand && awayBy(lookout.view(link)) === undefined) return;
+    if (!byHand && awayBy(deviceCache.view(link)) === undefined) return;
     const { views, lost } = await this.#look(link, signal);
     const view = views.get(link.name);
     const away = view === undefined ? undefined : awayBy(view);
@@ -152,11 +152,11 @@ export class HandDrains {
   }
 
   async #look(link: DesiredLink, signal: AbortSignal) {
-    const { group, lookout } = this.#parts;
+    const { group, deviceCache } = this.#parts;
     const views = new Map<string, LinkView>();
     for (const each of group.links) {
-      const state = await lookout.look(each.device, signal);
-      views.set(each.name, { ...lookout.view(each), state });
+      const state = await deviceCache.look(each.device, signal);
+      views.set(each.name, { ...deviceCache.view(each), state });
     }
     return { views, ...this.#siblings(link, (each) => views.get(each.name)) };
   }

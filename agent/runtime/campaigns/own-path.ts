@@ -6,11 +6,11 @@ import { LinksealError } from "#hal/error.ts";
 import type { World } from "#hal/world.ts";
 import type { DesiredLink } from "../../model/desired.ts";
 import type { GateInput } from "../../rotation/gates.ts";
-import type { Lookout } from "../polling/lookout.ts";
+import type { DeviceCache } from "../polling/device-cache.ts";
 
 export interface OwnPathParts {
   readonly world: Pick<World, "clock">;
-  readonly lookout: Lookout;
+  readonly deviceCache: DeviceCache;
   /** The places that the agent must reach: `unix:PATH`, an address, a name, or `https://HOST`. */
   readonly ownAddresses: readonly string[];
 }
@@ -39,14 +39,14 @@ export async function ownPathOf(
 
 /** None = nothing that leaves this host; undefined = not known. */
 async function addressesOf(
-  { lookout }: OwnPathParts,
+  { deviceCache }: OwnPathParts,
   place: string,
   signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
   if (place.startsWith("unix:")) return [];
   if (isIP(place) !== 0) return [place];
   const host = /^https:\/\/([^/:]+)/.exec(place)?.[1] ?? place;
-  const found = await lookout.addresses(host, signal);
+  const found = await deviceCache.addresses(host, signal);
   return found.length === 0 ? undefined : found.filter((address) => !isOwn(address));
 }
 
@@ -55,7 +55,7 @@ function isOwn(address: string): boolean {
 }
 
 async function routeTo(
-  { world, lookout }: OwnPathParts,
+  { world, deviceCache }: OwnPathParts,
   link: DesiredLink,
   address: string,
   signal: AbortSignal,
@@ -63,7 +63,7 @@ async function routeTo(
   const limit = { ms: routeMsMax, where: link.device, effect: "none" } as const;
   try {
     return await withDeadline(world.clock, limit, signal, async (bounded) =>
-      (await lookout.device(link.device, bounded)).routeTo(address, bounded),
+      (await deviceCache.device(link.device, bounded)).routeTo(address, bounded),
     );
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;

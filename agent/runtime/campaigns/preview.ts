@@ -50,11 +50,11 @@ export async function previewRotation(
     else links.push(entry);
   }
   if (links.length > 0) notes.push(...(await obstacles(parts, group, asked, links, signal)));
-  const { desired, memory, lookout } = parts;
+  const { desired, memory, deviceCache } = parts;
   const drafts = forecast({
     ...{ desired, group, links, kind: "rotate", urgency: asked.urgency },
     measures: memory().measures,
-    capabilities: (device) => lookout.capabilities(device),
+    capabilities: (device) => deviceCache.capabilities(device),
   });
   const steps = drafts.map((draft, index) => ({ n: index + 1, ...draft }));
   return { schema: "linkseal.plan/1", wouldChange: steps.length > 0, steps, notes };
@@ -145,12 +145,12 @@ function risksOf(
 
 /** No gate waits for it: the proof alone would come too late. */
 function slowProofs(
-  { lookout, desired }: PreviewParts,
+  { deviceCache, desired }: PreviewParts,
   group: DesiredGroup,
   links: readonly CampaignLink[],
 ): readonly Note[] {
   return links.flatMap(({ name, device }): readonly Note[] => {
-    if (lookout.capabilities(device)?.probe === true) return [];
+    if (deviceCache.capabilities(device)?.probe === true) return [];
     const about = `${group.name}/${name}`;
     return waitsTooShort(desired.rotation).map(({ key, least, why }) => ({
       about,
@@ -162,11 +162,11 @@ function slowProofs(
 
 /** No gate waits for it either: it is why a step has a time in the dark. */
 function shutPorts(
-  { desired, lookout }: PreviewParts,
+  { desired, deviceCache }: PreviewParts,
   links: readonly CampaignLink[],
 ): readonly Note[] {
   return desired.devices.flatMap(({ name, quirks }): readonly Note[] => {
-    const bug = lookout.capabilities(name)?.macsec?.shutForKey?.bug;
+    const bug = deviceCache.capabilities(name)?.macsec?.shutForKey?.bug;
     const isMeant = quirks.includes("shutBeforeKeyChange");
     if (bug === undefined || !isMeant || !links.some(({ device }) => device === name)) return [];
     const text = `its port is shut while its key changes (quirk shutBeforeKeyChange: ${bug})`;
@@ -175,16 +175,16 @@ function shutPorts(
 }
 
 async function look(
-  { lookout }: PreviewParts,
+  { deviceCache }: PreviewParts,
   group: DesiredGroup,
   signal: AbortSignal,
 ): Promise<readonly LinkView[]> {
   const views = group.links.map(async (link) => {
     const [state, peer] = await Promise.all([
-      lookout.look(link.device, signal),
-      lookout.lookPeer(link, signal),
+      deviceCache.look(link.device, signal),
+      deviceCache.lookPeer(link, signal),
     ]);
-    return { ...lookout.view(link), state, peer };
+    return { ...deviceCache.view(link), state, peer };
   });
   return await Promise.all(views);
 }

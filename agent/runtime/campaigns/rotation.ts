@@ -38,8 +38,8 @@ function waiting(text: string, next: string, refusal: Waiting["refusal"]): Begin
 }
 
 /** How the router can hold two keys; undefined = it was not reached yet. */
-function overlapOf({ lookout }: BeginParts, { device }: DesiredLink): Overlap | undefined {
-  const overlap = lookout.capabilities(device)?.macsec?.overlap;
+function overlapOf({ deviceCache }: BeginParts, { device }: DesiredLink): Overlap | undefined {
+  const overlap = deviceCache.capabilities(device)?.macsec?.overlap;
   return overlap === "none" ? "breakBeforeMake" : overlap;
 }
 
@@ -273,8 +273,12 @@ function wantsChange(
   // Only an operator tries again what has ended before.
   const ended = asked === undefined && last?.kind === "change" && last.intent === parts.intent;
   if (ended) return false;
-  const { lookout, memory } = parts;
-  const standing = standingOf(lookout.view(link), memory(), lookout.capabilities(link.device));
+  const { deviceCache, memory } = parts;
+  const standing = standingOf(
+    deviceCache.view(link),
+    memory(),
+    deviceCache.capabilities(link.device),
+  );
   // A drift that the driver repairs without interrupting the port needs no campaign.
   return standing.kind === "managed" && standing.drift.some((drift) => !isHitless(drift));
 }

@@ -125,22 +125,24 @@ export class Scout {
 
   /** Returns the objection of later observations to relying on the siblings. */
   siblingDoubt(link: DesiredLink): Cause | undefined {
-    const { group, lookout } = this.#parts;
+    const { group, deviceCache } = this.#parts;
     const others = group.links.filter((each) => each.name !== link.name);
     const own = this.#ownCommitOn;
-    return doubtOf(others.map((each) => siblingOf(this.#parts, lookout.view(each), own)));
+    return doubtOf(others.map((each) => siblingOf(this.#parts, deviceCache.view(each), own)));
   }
 
   async look(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
-    const { lookout, group, world } = this.#parts;
+    const { deviceCache, group, world } = this.#parts;
     const begun = world.clock.now();
     const devices = [...new Set(group.links.map((each) => each.device))];
-    const looks = devices.map(async (name) => [name, await lookout.look(name, signal)] as const);
-    const [peer, ...pairs] = await Promise.all([lookout.lookPeer(link, signal), ...looks]);
+    const looks = devices.map(
+      async (name) => [name, await deviceCache.look(name, signal)] as const,
+    );
+    const [peer, ...pairs] = await Promise.all([deviceCache.lookPeer(link, signal), ...looks]);
     const states = new Map<string, DeviceState | undefined>(pairs);
     // Only this very look counts: one that another loop began may be older than our last effect.
     const seen = (each: DesiredLink): LinkView => ({
-      ...lookout.view(each),
+      ...deviceCache.view(each),
       state: states.get(each.device),
     });
     const view = { ...seen(link), peer };
@@ -172,7 +174,7 @@ export class Scout {
   /** Looks again: the session of a link that was dark has come up since. */
   async hasRisen(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<boolean> {
     if (this.#upSince !== undefined) return false;
-    return isUp(await this.#parts.lookout.look(link.device, signal), campaign, link);
+    return isUp(await this.#parts.deviceCache.look(link.device, signal), campaign, link);
   }
 
   /** Returns the owner of the commit that waits on the device; undefined = not known now. */
@@ -203,10 +205,10 @@ export class Scout {
     signal: AbortSignal,
   ): Promise<Recalled> {
     if (token === undefined) return { kind: "absent" };
-    const { world, lookout } = this.#parts;
+    const { world, deviceCache } = this.#parts;
     const limit = { ms: routeMsMax, where, effect: "none" } as const;
     return await withDeadline(world.clock, limit, signal, async (bounded) =>
-      (await lookout.device(where, bounded)).recall(token as TransactionToken, bounded),
+      (await deviceCache.device(where, bounded)).recall(token as TransactionToken, bounded),
     );
   }
 

@@ -23,7 +23,7 @@ export function backupEvidence(
   healthOf: (link: DesiredLink) => LinkHealth,
 ): TunnelEvidence["backup"] {
   if (backs === undefined) return undefined;
-  const state = supervisor.lookout.state(device);
+  const state = supervisor.deviceCache.state(device);
   const links = backs.links.map((link): BackedLink => {
     const { verdict, reasons } = healthOf(link);
     const isDrained = state !== undefined && drainOf(state, link.port) === "on";

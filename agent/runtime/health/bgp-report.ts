@@ -37,7 +37,7 @@ export function insideOf(supervisor: SiteView, tunnel: DesiredTunnel, now: Insta
   if (bgp === undefined) return {};
   const { peer, asn } = bgp;
   const { health } = supervisor.intent.desired;
-  const state = fresh(supervisor.lookout.state(tunnel.device), health, now);
+  const state = fresh(supervisor.deviceCache.state(tunnel.device), health, now);
   const all = state === undefined ? [] : shares(supervisor, tunnel);
   const share = all.find((one) => one.tunnel === name);
   const isTold = state !== undefined && isSolid(state.routing, now, health.staleAfterMs);
@@ -46,14 +46,14 @@ export function insideOf(supervisor: SiteView, tunnel: DesiredTunnel, now: Insta
   return { bgp: { peer, asn, up, drained }, ...(share === undefined ? {} : { share }) };
 }
 
-function shares({ lookout, intent }: SiteView, tunnel: DesiredTunnel): readonly Share[] {
+function shares({ deviceCache, intent }: SiteView, tunnel: DesiredTunnel): readonly Share[] {
   const bundle = bundleOf(intent.desired.tunnels, tunnel);
-  return sharesOf(bundle, (name) => lookout.tunnelHistory(name));
+  return sharesOf(bundle, (name) => deviceCache.tunnelHistory(name));
 }
 
 /** Warns once for a bundle: about the tunnel that carries almost none of its traffic. */
 export function balanceWarnings(supervisor: SiteView, tunnel: DesiredTunnel): Raised[] {
-  const state = supervisor.lookout.state(tunnel.device);
+  const state = supervisor.deviceCache.state(tunnel.device);
   const all = shares(supervisor, tunnel);
   if (state === undefined || all.length === 0) return [];
   const drained = all.filter((one) => drainOf(state, one.tunnel) === "on");
@@ -66,8 +66,8 @@ export function balanceWarnings(supervisor: SiteView, tunnel: DesiredTunnel): Ra
 /**
  * Warns of faults that a router reports about its BGP sessions over a link, besides up and down.
  */
-export function sessionWarnings({ lookout }: SiteView, link: DesiredLink): Raised[] {
-  const { state } = lookout.view(link);
+export function sessionWarnings({ deviceCache }: SiteView, link: DesiredLink): Raised[] {
+  const { state } = deviceCache.view(link);
   const routing = state === undefined ? undefined : strongValue(state.routing);
   const troubles = (routing?.sessions ?? [])
     .filter(({ port }) => port === link.port)

@@ -51,10 +51,10 @@ export function endWarnings(ends: readonly UsedUntil[], now: WallTime): Raised[]
 }
 
 /** Warns of devices whose clock differs too much from this host's. */
-export function clockWarnings({ intent, lookout }: SiteView, clock: Clock): Raised[] {
+export function clockWarnings({ intent, deviceCache }: SiteView, clock: Clock): Raised[] {
   const { devices, health } = intent.desired;
   return devices.flatMap(({ name }): Raised[] => {
-    const state = fresh(lookout.state(name), health, clock.now());
+    const state = fresh(deviceCache.state(name), health, clock.now());
     const offsetMs = state === undefined ? undefined : clockOffsetMs(state, clock);
     if (offsetMs === undefined || Math.abs(offsetMs) <= clockSkewMs.warning) return [];
     const seconds = Math.round(Math.abs(offsetMs) / 1_000);

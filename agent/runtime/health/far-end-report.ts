@@ -12,8 +12,8 @@ import type { SiteView } from "./site-view.ts";
  * `farEndUnseen`.
  */
 export function farEndUnread(supervisor: SiteView, link: DesiredLink, wall: WallTime): Raised[] {
-  const failure = supervisor.lookout.peerFailure(link);
-  const unfollowed = supervisor.lookout.peer(link)?.state.details?.unfollowed;
+  const failure = supervisor.deviceCache.peerFailure(link);
+  const unfollowed = supervisor.deviceCache.peer(link)?.state.details?.unfollowed;
   const within = [link.group];
   if (failure === undefined && unfollowed !== undefined) {
     const { text, next } = unfollowed;

@@ -158,7 +158,7 @@ export class Judge {
         const health = healthOf(links, link);
         if (isKnown(health.verdict)) this.#knownAt.set(linkId(link), now);
         this.#note(linkId(link), health);
-        seen.push(seenLink(link, health, supervisor.lookout.history(link).at(-1)));
+        seen.push(seenLink(link, health, supervisor.deviceCache.history(link).at(-1)));
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(supervisor, link));
         raised.push(...farEndUnread(supervisor, link, this.#parts.world.clock.wall()));
@@ -175,7 +175,7 @@ export class Judge {
       this.#note(tunnel.name, health);
       raised.push(...this.#backups.turn(evidence, wall));
       seen.push(
-        seenTunnel(tunnel, health, supervisor.lookout.tunnelHistory(tunnel.name).at(-1), now),
+        seenTunnel(tunnel, health, supervisor.deviceCache.tunnelHistory(tunnel.name).at(-1), now),
       );
       raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
       const { name: about, device, name: port } = tunnel;
@@ -221,13 +221,17 @@ export class Judge {
   #driftWarnings(supervisor: SiteView, link: DesiredLink): Raised[] {
     const { memory } = this.#parts.agent;
     if (openCampaign(memory, link.group) !== undefined) return [];
-    const { lookout, intent } = supervisor;
-    const standing = standingOf(lookout.view(link), memory, lookout.capabilities(link.device));
+    const { deviceCache, intent } = supervisor;
+    const standing = standingOf(
+      deviceCache.view(link),
+      memory,
+      deviceCache.capabilities(link.device),
+    );
     if (standing.kind !== "managed" && standing.kind !== "clear") return [];
     const own = standing.kind === "managed" ? standing.drift.map(({ text }) => text) : [];
     const key = memory.bindings[linkId(link)]?.key;
     const vaultBase = vaultBaseOf(intent.desired.azure, [key?.cakSecretId]);
-    const between = driftFindings(endsOf(lookout, link, vaultBase, key)).map(sidesOf);
+    const between = driftFindings(endsOf(deviceCache, link, vaultBase, key)).map(sidesOf);
     const text = [...own, ...between].join("; ");
     if (text === "") return [];
     return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group] }];
@@ -264,8 +268,8 @@ export class Judge {
   }
 
   /** A SAK may be older than the first observation that shows it; its age counts from there. */
-  #follow({ lookout }: SiteView, link: DesiredLink): void {
-    const session = lookout.history(link).at(-1)?.session;
+  #follow({ deviceCache }: SiteView, link: DesiredLink): void {
+    const session = deviceCache.history(link).at(-1)?.session;
     const keyId = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     if (session === undefined || keyId === undefined) return;
     if (this.#saks.get(linkId(link))?.keyId === keyId) return;
@@ -276,7 +280,7 @@ export class Judge {
     const { memory } = this.#parts.agent;
     const drain = named(memory.drains, about);
     if (drain === undefined) {
-      const state = supervisor.lookout.state(device);
+      const state = supervisor.deviceCache.state(device);
       const isOff = state === undefined || drainOf(state, port) === "off";
       if (isOff || (group !== undefined && openCampaign(memory, group) !== undefined)) return [];
       // An operator on the router drained it, or a campaign whose record a disk lost: it is undone
@@ -318,8 +322,8 @@ export class Judge {
 
   #contact(supervisor: SiteView, device: string): DeviceContact {
     return {
-      lastLookAt: supervisor.lookout.state(device)?.at,
-      failing: supervisor.lookout.failure(device),
+      lastLookAt: supervisor.deviceCache.state(device)?.at,
+      failing: supervisor.deviceCache.failure(device),
     };
   }
 
@@ -345,11 +349,11 @@ export class Judge {
       next: entry?.new.key,
       settings: supervisor.intent.desired.health,
       now,
-      looks: supervisor.lookout.history(link),
+      looks: supervisor.deviceCache.history(link),
       device: this.#contact(supervisor, link.device),
-      probe: supervisor.lookout.view(link).probe,
-      peer: supervisor.lookout.peer(link),
-      bgp: bgpOf(supervisor.lookout.state(link.device), link.port),
+      probe: supervisor.deviceCache.view(link).probe,
+      peer: supervisor.deviceCache.peer(link),
+      bgp: bgpOf(supervisor.deviceCache.state(link.device), link.port),
       sakSince: this.#saks.get(linkId(link))?.since,
       causes: this.#causes(supervisor, group),
     });
@@ -381,10 +385,10 @@ export class Judge {
       causes: trouble === undefined ? [] : causeOf(trouble.code, trouble.message, about),
       settings: supervisor.intent.desired.health,
       now,
-      looks: supervisor.lookout.tunnelHistory(tunnel.name),
-      routing: supervisor.lookout.state(tunnel.device)?.routing,
-      ways: supervisor.lookout.state(tunnel.device)?.ways,
-      blocked: supervisor.lookout.state(tunnel.device)?.blocked,
+      looks: supervisor.deviceCache.tunnelHistory(tunnel.name),
+      routing: supervisor.deviceCache.state(tunnel.device)?.routing,
+      ways: supervisor.deviceCache.state(tunnel.device)?.ways,
+      blocked: supervisor.deviceCache.state(tunnel.device)?.blocked,
       device: this.#contact(supervisor, tunnel.device),
       carrier: verdict,
       backup: backupEvidence(supervisor, tunnel, (link) => healthOf(links, link)),
@@ -422,18 +426,18 @@ export class Judge {
         links: group.links.map((link) => ({
           link,
           health: healthOf(links, link),
-          look: supervisor.lookout.history(link).at(-1),
+          look: supervisor.deviceCache.history(link).at(-1),
           expected: agent.memory.bindings[linkId(link)]?.key,
           next: nextKey(agent, link),
           staleAfterMs: desired.health.staleAfterMs,
           keyCreated: this.#created(link),
-          sighted: supervisor.lookout.sight(link),
+          sighted: supervisor.deviceCache.sight(link),
         })),
       })),
       tunnels: desired.tunnels.map((tunnel) => ({
         name: tunnel.name,
         ...this.#tunnelNow(this.#evidence(supervisor, tunnel, links, now)),
-        gateway: supervisor.lookout.gateway(tunnel.name),
+        gateway: supervisor.deviceCache.gateway(tunnel.name),
         ...insideOf(supervisor, tunnel, now),
       })),
       warnings: this.#visible,

@@ -9,15 +9,15 @@ import type { Memory } from "../../store/journal/memory.ts";
 import type { Unwritten } from "../../store/journal/state-watch.ts";
 import type { Waiting } from "../campaigns/begin.ts";
 import type { BackupProofs } from "../polling/backup-proof.ts";
+import type { DeviceCache } from "../polling/device-cache.ts";
 import type { UsedUntil } from "../polling/key-watch.ts";
-import type { Lookout } from "../polling/lookout.ts";
 
 /** The read-only side of the loops that serve one accepted intent. */
 export interface SiteView {
   /** The accepted intent. */
   readonly intent: Intent;
   /** The newest observations, with their ages. */
-  readonly lookout: Lookout;
+  readonly deviceCache: DeviceCache;
   /** The proofs of the tunnels that back up links. */
   readonly backupProofs: BackupProofs;
   /** Keys, certificates and identities in use that expire. */

@@ -22,7 +22,7 @@ import {
 } from "../../model/health.ts";
 import { isoTime, wholeDays } from "../../model/iso-time.ts";
 import { nextFor, type Severity, type WarningCode } from "../../model/warning-rows.ts";
-import type { Sighted } from "../polling/lookout.ts";
+import type { Sighted } from "../polling/device-cache.ts";
 import type { BackupStatus } from "./backup-report.ts";
 import type { Inside } from "./bgp-report.ts";
 

@@ -12,9 +12,9 @@ export function unmanagedOf(agent: JudgedAgent, supervisor: SiteView): readonly 
   const links = desired.groups.flatMap((group) => group.links);
   const standing = (link: DesiredLink): Standing =>
     standingOf(
-      supervisor.lookout.view(link),
+      supervisor.deviceCache.view(link),
       agent.memory,
-      supervisor.lookout.capabilities(link.device),
+      supervisor.deviceCache.capabilities(link.device),
     );
   const foreign = links.flatMap((link): Unmanaged[] => {
     // While a campaign runs, a key on the port belongs to the campaign.

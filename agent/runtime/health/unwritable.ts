@@ -15,7 +15,7 @@ import type { JudgedAgent, SiteView } from "./site-view.ts";
 
 export interface UnwritableScene {
   readonly agent: Pick<JudgedAgent, "memory" | "unwritten">;
-  readonly supervisor: Pick<SiteView, "intent" | "lookout">;
+  readonly supervisor: Pick<SiteView, "intent" | "deviceCache">;
   readonly health: (link: DesiredLink) => LinkHealth;
 }
 
@@ -84,7 +84,7 @@ function drainedLinks(
   const campaign = openCampaign(memory, group.name);
   return group.links.flatMap((link): readonly Drained[] => {
     const own = byHand(memory, linkId(link)).map((how) => ({ link, group, how }));
-    const seen = supervisor.lookout.state(link.device);
+    const seen = supervisor.deviceCache.state(link.device);
     if (own.length > 0 || campaign === undefined) return own;
     if (seen === undefined || strongValue(seen.routing) === undefined) {
       const isUnderWay = campaign.links[campaign.at]?.name === link.name;

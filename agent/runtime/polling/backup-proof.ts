@@ -8,12 +8,12 @@ import { type DeviceState, type IpsecSa, strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import type { BackedLinks, Desired, DesiredTunnel } from "../../model/desired.ts";
 import type { ProofLog } from "../../model/health.ts";
-import type { Lookout } from "./lookout.ts";
+import type { DeviceCache } from "./device-cache.ts";
 
 export interface BackupProofParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Desired;
-  readonly lookout: Pick<Lookout, "look" | "state" | "device">;
+  readonly deviceCache: Pick<DeviceCache, "look" | "state" | "device">;
 }
 
 const proofPackets = 5;
@@ -79,7 +79,7 @@ export class BackupProofs {
   }
 
   #isAbsent({ name, device }: Backup): boolean {
-    const state = this.#parts.lookout.state(device);
+    const state = this.#parts.deviceCache.state(device);
     return state === undefined || !state.ipsec.some((one) => one.name === name);
   }
 
@@ -111,10 +111,10 @@ export class BackupProofs {
   }
 
   #probe(tunnel: Backup, signal: AbortSignal): Promise<ProbeResult | undefined> {
-    const { world, lookout } = this.#parts;
+    const { world, deviceCache } = this.#parts;
     const limit = { ms: probeMsMax, where: tunnel.name, effect: "none" } as const;
     return withDeadline(world.clock, limit, signal, async (bounded) => {
-      const device = await lookout.device(tunnel.device, bounded);
+      const device = await deviceCache.device(tunnel.device, bounded);
       return await device.probe?.(tunnel.name, proofPackets, bounded);
     });
   }
@@ -123,7 +123,7 @@ export class BackupProofs {
     { device, name }: Backup,
     signal: AbortSignal,
   ): Promise<readonly IpsecSa[] | undefined> {
-    const state: DeviceState | undefined = await this.#parts.lookout.look(device, signal);
+    const state: DeviceState | undefined = await this.#parts.deviceCache.look(device, signal);
     const tunnel = state?.ipsec.find((one) => one.name === name);
     return tunnel === undefined ? undefined : strongValue(tunnel.sas);
   }

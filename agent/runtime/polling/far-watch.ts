@@ -4,12 +4,12 @@
 import type { Instant, World } from "#hal/world.ts";
 import type { Desired, DesiredLink } from "../../model/desired.ts";
 import { type Memory, openCampaign } from "../../store/journal/memory.ts";
-import type { Lookout } from "./lookout.ts";
+import type { DeviceCache } from "./device-cache.ts";
 
 export interface FarWatchParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Desired;
-  readonly lookout: Lookout;
+  readonly deviceCache: DeviceCache;
   readonly memory: () => Memory;
 }
 
@@ -42,26 +42,27 @@ export class FarWatch {
   }
 
   async #look(link: DesiredLink, signal: AbortSignal): Promise<void> {
-    const { lookout } = this.#parts;
-    if (lookout.isPeerDue(link, this.#documentMs(link))) await lookout.lookPeer(link, signal);
-    if (lookout.isSightDue(link, sightMs)) await lookout.lookSight(link, signal);
+    const { deviceCache } = this.#parts;
+    if (deviceCache.isPeerDue(link, this.#documentMs(link)))
+      await deviceCache.lookPeer(link, signal);
+    if (deviceCache.isSightDue(link, sightMs)) await deviceCache.lookSight(link, signal);
   }
 
   /** The read interval of a far end; a campaign reads its current link by itself, besides. */
   #documentMs(link: DesiredLink): number {
-    const { lookout, memory } = this.#parts;
+    const { deviceCache, memory } = this.#parts;
     const isUrgent =
-      lookout.peerFailure(link) !== undefined ||
-      lookout.peer(link)?.state.provisioning === "updating" ||
+      deviceCache.peerFailure(link) !== undefined ||
+      deviceCache.peer(link)?.state.provisioning === "updating" ||
       openCampaign(memory(), link.group) !== undefined;
     return isUrgent ? documentMs.urgent : documentMs.atRest;
   }
 
   async #lookGateways(signal: AbortSignal): Promise<void> {
-    const { world, lookout, desired } = this.#parts;
+    const { world, deviceCache, desired } = this.#parts;
     const now = world.clock.now();
     if (this.#gatewaysAt !== undefined && now - this.#gatewaysAt < sightMs) return;
     this.#gatewaysAt = now;
-    for (const tunnel of desired.tunnels) await lookout.lookGateway(tunnel, signal);
+    for (const tunnel of desired.tunnels) await deviceCache.lookGateway(tunnel, signal);
   }
 }

@@ -11,7 +11,7 @@ import { type Instant, instantAfter, type WallTime, type World } from "#hal/worl
 import type { DesiredTunnel } from "../../model/desired.ts";
 import { causeText } from "../../model/reason-text.ts";
 import { type AuthInUse, type Memory, type NextAuth, named } from "../../store/journal/memory.ts";
-import type { Lookout } from "../polling/lookout.ts";
+import type { DeviceCache } from "../polling/device-cache.ts";
 import { newerAuth } from "../polling/vault.ts";
 import { Gateways, type GatewaysParts } from "./gateways.ts";
 import type { TunnelDrains } from "./tunnel-drain.ts";
@@ -21,7 +21,7 @@ import { notGiven, refusal, refused } from "./tunnel-refusals.ts";
 
 export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
   readonly world: Pick<World, "clock" | "log">;
-  readonly lookout: Pick<Lookout, "look" | "state" | "failure" | "capabilities" | "device">;
+  readonly deviceCache: Pick<DeviceCache, "look" | "state" | "failure" | "capabilities" | "device">;
   readonly vault: KeyVault;
   readonly memory: () => Memory;
   /** Returns true if a campaign runs on a group of this device. */
@@ -169,11 +169,11 @@ export class TunnelAuths {
   }
 
   async #tend(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
-    const { memory, lookout, world } = this.#parts;
+    const { memory, deviceCache, world } = this.#parts;
     const before = this.#inUse(tunnel);
     if (before === undefined || named(memory().pending, tunnel.device) !== undefined) return;
-    const state = lookout.state(tunnel.device);
-    if (state === undefined || lookout.failure(tunnel.device) !== undefined) return;
+    const state = deviceCache.state(tunnel.device);
+    if (state === undefined || deviceCache.failure(tunnel.device) !== undefined) return;
     const asked = this.#askedAt.get(tunnel.name);
     const now = world.clock.now();
     const isDue = asked === undefined || now - asked >= vaultMs;
@@ -261,13 +261,13 @@ export class TunnelAuths {
   }
 
   async #guard(tunnel: DesiredTunnel, asked: Asked, signal: AbortSignal): Promise<void> {
-    const { lookout, memory, gatewayKey, world, desired, inCampaign } = this.#parts;
+    const { deviceCache, memory, gatewayKey, world, desired, inCampaign } = this.#parts;
     const { name, device } = tunnel;
-    const state = await lookout.look(device, signal);
+    const state = await deviceCache.look(device, signal);
     if (state === undefined) {
       throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
     }
-    const offered = lookout.capabilities(device)?.ipsec?.rekeys;
+    const offered = deviceCache.capabilities(device)?.ipsec?.rekeys;
     if (offered?.includes("reauthenticate") !== true) {
       const why = `${device} offers no fresh authentication that would prove it`;
       throw refusal("device.unsupported", name, why, "linkseal driver list");
@@ -289,9 +289,9 @@ export class TunnelAuths {
   }
 
   #lastLook(device: string): DeviceState | undefined {
-    const { lookout, world, desired } = this.#parts;
-    const state = lookout.state(device);
-    if (state === undefined || lookout.failure(device) !== undefined) return undefined;
+    const { deviceCache, world, desired } = this.#parts;
+    const state = deviceCache.state(device);
+    if (state === undefined || deviceCache.failure(device) !== undefined) return undefined;
     const ageMs = world.clock.now() - state.at;
     return ageMs <= desired.health.staleAfterMs ? state : undefined;
   }

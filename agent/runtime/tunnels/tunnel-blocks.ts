@@ -6,7 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { World } from "#hal/world.ts";
 import { verify } from "../../health/verify.ts";
 import type { Desired } from "../../model/desired.ts";
-import type { Lookout } from "../polling/lookout.ts";
+import type { DeviceCache } from "../polling/device-cache.ts";
 import { TunnelWishes, type TunnelWishesParts } from "./tunnel-wishes.ts";
 
 const effectMsMax = 60_000;
@@ -20,17 +20,17 @@ const noKeys: KeyResolver = () => Promise.reject(new Error("a block has no key")
  * it.
  */
 export async function putBlocks(
-  { world, lookout, device }: Pick<TunnelWishesParts, "device"> & BlockParts,
+  { world, deviceCache, device }: Pick<TunnelWishesParts, "device"> & BlockParts,
   change: DeviceChange,
   signal: AbortSignal,
 ): Promise<void> {
   const limit = { ms: effectMsMax, where: device, effect: "unknown" } as const;
   await withDeadline(world.clock, limit, signal, async (bounded) => {
-    const session = await lookout.device(device, bounded);
+    const session = await deviceCache.device(device, bounded);
     const transaction = await session.prepare(change, noKeys, bounded);
     await transaction.apply("final", bounded);
   });
-  const after = await lookout.look(device, signal);
+  const after = await deviceCache.look(device, signal);
   const gaps = after === undefined ? [] : verify(change, after);
   if (gaps.length === 0) return;
   throw new LinksealError("verify.mismatch", gaps.join("; "), {
@@ -40,12 +40,13 @@ export async function putBlocks(
 
 interface BlockParts {
   readonly world: Pick<World, "clock">;
-  readonly lookout: Pick<Lookout, "device" | "look">;
+  readonly deviceCache: Pick<DeviceCache, "device" | "look">;
 }
 
-export interface AcceptedBlocks extends Omit<TunnelWishesParts, "device" | "lookout" | "world"> {
+export interface AcceptedBlocks
+  extends Omit<TunnelWishesParts, "device" | "deviceCache" | "world"> {
   readonly world: Pick<World, "clock" | "entropy" | "log">;
-  readonly lookout: Lookout;
+  readonly deviceCache: DeviceCache;
   readonly drivers: Readonly<Record<string, Driver>>;
 }
 
@@ -55,15 +56,17 @@ export interface AcceptedBlocks extends Omit<TunnelWishesParts, "device" | "look
  * and each turn of the device's own loop tries again. Closes the device cache.
  */
 export async function blockAccepted(parts: AcceptedBlocks, signal: AbortSignal): Promise<void> {
-  const { lookout, desired, drivers, world } = parts;
+  const { deviceCache, desired, drivers, world } = parts;
   await Promise.all(
     devicesWithBlocks(desired, drivers).map(async (device) => {
       try {
         const limit = { ms: effectMsMax, where: device, effect: "none" } as const;
         await withDeadline(world.clock, limit, signal, (bounded) =>
-          lookout.device(device, bounded),
+          deviceCache.device(device, bounded),
         );
-        const state = hasBackup(desired, device) ? await lookout.look(device, signal) : undefined;
+        const state = hasBackup(desired, device)
+          ? await deviceCache.look(device, signal)
+          : undefined;
         const change = new TunnelWishes({ ...parts, device }).toBlock(state);
         if (change.length > 0) await putBlocks({ ...parts, device }, change, signal);
       } catch (error) {
@@ -72,7 +75,7 @@ export async function blockAccepted(parts: AcceptedBlocks, signal: AbortSignal):
       }
     }),
   );
-  await lookout.close();
+  await deviceCache.close();
 }
 
 function hasBackup({ tunnels }: Desired, name: string): boolean {

@@ -18,12 +18,12 @@ import {
   named,
 } from "../../store/journal/memory.ts";
 import { noteGivenBack } from "../campaigns/hand-drain.ts";
-import type { Lookout } from "../polling/lookout.ts";
+import type { DeviceCache } from "../polling/device-cache.ts";
 
 export interface TunnelDrainParts {
   readonly world: Pick<World, "clock" | "log">;
   readonly desired: Desired;
-  readonly lookout: Pick<Lookout, "look" | "state" | "failure" | "capabilities" | "device">;
+  readonly deviceCache: Pick<DeviceCache, "look" | "state" | "failure" | "capabilities" | "device">;
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly memory: () => Memory;
   readonly write: (record: JournalRecord) => Promise<void>;
@@ -98,11 +98,11 @@ export class TunnelDrains {
    * more.
    */
   async turn(signal: AbortSignal): Promise<void> {
-    const { desired, memory, lookout, world } = this.#parts;
+    const { desired, memory, deviceCache, world } = this.#parts;
     for (const tunnel of desired.tunnels) {
       if (named(memory().drains, tunnel.name) === undefined) continue;
-      const state = lookout.state(tunnel.device);
-      if (state === undefined || lookout.failure(tunnel.device) !== undefined) continue;
+      const state = deviceCache.state(tunnel.device);
+      if (state === undefined || deviceCache.failure(tunnel.device) !== undefined) continue;
       if (this.#isAuthOver(tunnel)) {
         await this.#giveBack(tunnel, signal);
         continue;
@@ -143,14 +143,14 @@ export class TunnelDrains {
 
   /** Why the tunnel must stay in service; undefined = it may be drained. */
   #obstacle(tunnel: DesiredTunnel, state: DeviceState): LinksealError | undefined {
-    const { lookout, memory } = this.#parts;
+    const { deviceCache, memory } = this.#parts;
     const { name, device } = tunnel;
     const siblings = this.#siblingsOf(tunnel);
     if (siblings.length === 0) {
       const why = "no other tunnel of its device has BGP to the same prefixes";
       return refusal("gate.siblingUnhealthy", name, why, "linkseal tunnels");
     }
-    if (lookout.capabilities(device)?.drain === undefined) {
+    if (deviceCache.capabilities(device)?.drain === undefined) {
       const why = `${device} has no means to move traffic (FRR)`;
       return refusal("device.unsupported", name, why, "linkseal driver list");
     }
@@ -173,7 +173,7 @@ export class TunnelDrains {
   }
 
   async #look({ device, name }: DesiredTunnel, signal: AbortSignal): Promise<DeviceState> {
-    const state = await this.#parts.lookout.look(device, signal);
+    const state = await this.#parts.deviceCache.look(device, signal);
     if (state !== undefined) return state;
     throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
   }
@@ -183,13 +183,13 @@ export class TunnelDrains {
     tunnel: DesiredTunnel,
     signal: AbortSignal,
   ): Promise<void> {
-    const { lookout, world, keys } = this.#parts;
+    const { deviceCache, world, keys } = this.#parts;
     const { name, device: where } = tunnel;
     const change = [{ kind, port: name, means }] as const;
     const bounded = <T>(effect: "none" | "unknown", act: (signal: AbortSignal) => Promise<T>) =>
       withDeadline(world.clock, { ms: effectMsMax, where, effect }, signal, act);
     const transaction = await bounded("none", async (limit) => {
-      const device = await lookout.device(where, limit);
+      const device = await deviceCache.device(where, limit);
       return await device.prepare(change, keys(limit), limit);
     });
     await bounded("unknown", (limit) => transaction.apply("final", limit));

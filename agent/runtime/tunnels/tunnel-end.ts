@@ -10,12 +10,12 @@ import type { Desired, DesiredTunnel } from "../../model/desired.ts";
 import { isKeyed } from "../../model/link-view.ts";
 import type { JournalRecord, NextAuth } from "../../store/journal/memory.ts";
 import { withinOf } from "../campaigns/effects.ts";
-import type { Lookout } from "../polling/lookout.ts";
+import type { DeviceCache } from "../polling/device-cache.ts";
 
 export interface OurEndsParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Desired;
-  readonly lookout: Pick<Lookout, "look" | "device">;
+  readonly deviceCache: Pick<DeviceCache, "look" | "device">;
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly write: (record: JournalRecord) => Promise<void>;
 }
@@ -64,7 +64,7 @@ export class OurEnds {
 
   /** SPIs of the inbound SAs; none while IKE is not up. */
   async #sasOf(tunnel: DesiredTunnel, signal: AbortSignal): Promise<readonly number[]> {
-    const state = await this.#parts.lookout.look(tunnel.device, signal);
+    const state = await this.#parts.deviceCache.look(tunnel.device, signal);
     if (state === undefined) {
       const text = `${tunnel.device} cannot be read`;
       const details = { effect: "unknown", where: tunnel.name, next: "linkseal status" } as const;
@@ -81,10 +81,10 @@ export class OurEnds {
     change: DeviceChange,
     signal: AbortSignal,
   ): Promise<void> {
-    const { lookout, world, keys, desired, write } = this.#parts;
+    const { deviceCache, world, keys, desired, write } = this.#parts;
     const bounded = <T>(effect: "none" | "unknown", act: (signal: AbortSignal) => Promise<T>) =>
       withDeadline(world.clock, { ms: effectMsMax, where, effect }, signal, act);
-    const device = await bounded("none", (limit) => lookout.device(where, limit));
+    const device = await bounded("none", (limit) => deviceCache.device(where, limit));
     const transaction = await bounded("none", (limit) =>
       device.prepare(change, keys(limit), limit),
     );

@@ -10,7 +10,7 @@ import { verify } from "../../health/verify.ts";
 import type { Desired, RiskName } from "../../model/desired.ts";
 import { type JournalRecord, type Memory, named } from "../../store/journal/memory.ts";
 import { withinOf } from "../campaigns/effects.ts";
-import type { Lookout } from "../polling/lookout.ts";
+import type { DeviceCache } from "../polling/device-cache.ts";
 
 /** The parts that the retirement of a tunnel needs. */
 export interface RetireParts {
@@ -19,7 +19,7 @@ export interface RetireParts {
   /** The accepted config. */
   readonly desired: Desired;
   /** The device cache. */
-  readonly lookout: Pick<Lookout, "look" | "device" | "state">;
+  readonly deviceCache: Pick<DeviceCache, "look" | "device" | "state">;
   /** The state that the journal's records add up to. */
   readonly memory: () => Memory;
   /** A tunnel as it was last applied. */
@@ -74,19 +74,19 @@ export async function retireTunnel(
   const before = made(name);
   await remove(parts, { name, device }, risks, signal);
   await write({ kind: "forgetTunnel", name });
-  const state = parts.lookout.state(device);
+  const state = parts.deviceCache.state(device);
   const blocked = state?.blocked === undefined ? [] : (strongValue(state.blocked) ?? []);
   const own = before === undefined ? [] : blocksOf(before).map(({ prefix }) => prefix);
   return { retired: name, device, blocked: own.filter((prefix) => blocked.includes(prefix)) };
 }
 
 /** The device on which it was last applied; else the only device of the config that shows it. */
-function deviceOf({ desired, lookout, made }: RetireParts, name: string): string | undefined {
+function deviceOf({ desired, deviceCache, made }: RetireParts, name: string): string | undefined {
   const isKnown = (device: string): boolean => desired.devices.some((one) => one.name === device);
   const device = made(name)?.device;
   if (device !== undefined) return isKnown(device) ? device : undefined;
   const shown = desired.devices.filter((one) =>
-    lookout.state(one.name)?.ipsec.some((tunnel) => tunnel.name === name),
+    deviceCache.state(one.name)?.ipsec.some((tunnel) => tunnel.name === name),
   );
   return shown.length === 1 ? shown[0]?.name : undefined;
 }
@@ -102,10 +102,10 @@ async function remove(
   risks: readonly RiskName[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { world, lookout, memory, desired, write, inCampaign } = parts;
+  const { world, deviceCache, memory, desired, write, inCampaign } = parts;
   const bounded = <T>(effect: "none" | "unknown", act: (limit: AbortSignal) => Promise<T>) =>
     withDeadline(world.clock, { ms: effectMsMax, where: device, effect }, signal, act);
-  const state = await lookout.look(device, signal);
+  const state = await deviceCache.look(device, signal);
   if (state === undefined)
     throw refused("gate.stale", name, `${device} cannot be read`, retry(name));
   const isPending = strongValue(state.control)?.commitPending !== false;
@@ -116,7 +116,7 @@ async function remove(
     throw refused("gate.busy", name, `a campaign runs on ${device}`, "linkseal rotation show");
   }
   if (!state.ipsec.some((tunnel) => tunnel.name === name)) return;
-  const session = await bounded("none", (limit) => lookout.device(device, limit));
+  const session = await bounded("none", (limit) => deviceCache.device(device, limit));
   const { commit, ipsec } = session.capabilities;
   if (ipsec?.blocks !== true && !risks.includes("clearAfterRetire")) {
     const why = `${device} blocks nothing: what ${name} protects may leave in the clear without it`;
@@ -138,7 +138,7 @@ async function remove(
   }
   if (within !== "final") await bounded("unknown", (limit) => transaction.confirm(limit));
   await write({ kind: "pending", device, token: null });
-  const after = await lookout.look(device, signal);
+  const after = await deviceCache.look(device, signal);
   const gaps = after === undefined ? [`${device} cannot be read`] : verify(change, after);
   if (gaps.length === 0) return;
   throw new LinksealError("verify.mismatch", gaps.join("; "), {

@@ -16,14 +16,14 @@ import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../.
 import { portOf } from "../../model/link-view.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
-import type { Lookout } from "../polling/lookout.ts";
+import type { DeviceCache } from "../polling/device-cache.ts";
 import { Retries } from "../polling/retries.ts";
 
 export interface TunnelWishesParts {
   readonly world: Pick<World, "clock" | "entropy">;
   readonly desired: Desired;
   readonly device: string;
-  readonly lookout: Pick<Lookout, "view" | "capabilities">;
+  readonly deviceCache: Pick<DeviceCache, "view" | "capabilities">;
   readonly memory: () => Memory;
   readonly made: MadeTunnel;
 }
@@ -95,8 +95,8 @@ export class TunnelWishes {
    * their links carry in the clear.
    */
   toBlock(state: DeviceState | undefined): DeviceChange {
-    const { lookout, device, desired } = this.#parts;
-    if (lookout.capabilities(device)?.ipsec?.blocks !== true) return [];
+    const { deviceCache, device, desired } = this.#parts;
+    if (deviceCache.capabilities(device)?.ipsec?.blocks !== true) return [];
     const isOpen = ({ prefix }: PrefixBlock): boolean =>
       state === undefined || blockGaps(state, [prefix]).length > 0;
     const missing = this.#own
@@ -165,7 +165,7 @@ export class TunnelWishes {
   #clearLink(tunnel: DesiredTunnel): DesiredLink | undefined {
     if (tunnel.backs === undefined || this.#since(tunnel) !== undefined) return undefined;
     return tunnel.backs.links.find((link) => {
-      const port = portOf(this.#parts.lookout.view(link).state, link.port);
+      const port = portOf(this.#parts.deviceCache.view(link).state, link.port);
       return port?.settings.kind === "known" && port.settings.value === undefined;
     });
   }

@@ -7,7 +7,7 @@ import { reasonText } from "#agent/model/reason-text.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
 import { Conductor } from "#agent/runtime/campaigns/conductor.ts";
 import type { ScoutParts } from "#agent/runtime/campaigns/scout.ts";
-import { Lookout } from "#agent/runtime/polling/lookout.ts";
+import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import {
   emptyMemory,
   type JournalRecord,
@@ -139,7 +139,7 @@ export class ConductorBench {
   readonly notes: string[] = [];
   readonly facts: Facts[] = [];
   readonly desired: Desired;
-  readonly lookout: Lookout;
+  readonly deviceCache: DeviceCache;
   readonly parts: ScoutParts;
   memory: Memory = emptyMemory;
   /** Differences of each link's port from one that is secured by its key. */
@@ -186,7 +186,10 @@ export class ConductorBench {
       open: async ({ device }) => this.#device(device),
     };
     const drivers = { sim: driver };
-    this.lookout = new Lookout({ world, drivers, desired: this.desired, peerPort }, undefined);
+    this.deviceCache = new DeviceCache(
+      { world, drivers, desired: this.desired, peerPort },
+      undefined,
+    );
     this.parts = this.#partsOf(world);
   }
 
@@ -201,9 +204,9 @@ export class ConductorBench {
   }
 
   #partsOf(world: World): ScoutParts {
-    const { desired: wanted, group, lookout, clock } = this;
+    const { desired: wanted, group, deviceCache, clock } = this;
     return {
-      ...{ world, desired: wanted, group, lookout, graces: new Map() },
+      ...{ world, desired: wanted, group, deviceCache, graces: new Map() },
       keys: () => async () => Secret.take("cak", new Uint8Array(32)),
       write: (record) => this.#write(record),
       memory: () => this.memory,

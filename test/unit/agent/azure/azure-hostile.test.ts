@@ -81,7 +81,7 @@ function agentBefore(bench: ArmBench, far = bench.far): Agent {
   return {
     ...{
       memory: emptyMemory,
-      supervisor: { lookout: {} },
+      supervisor: { deviceCache: {} },
       status: () => ({ groups: [], tunnels: [] }),
     },
     intent: { desired: { site: "s", groups: [group], tunnels, azure } },

@@ -31,7 +31,7 @@ async function rowOn(row: string, { status, read }: Site) {
   const site = { ...desired, azure, groups: [group], tunnels: [] } as unknown as Desired;
   const agent = {
     intent: { desired: site },
-    supervisor: { lookout: { peer: () => undefined } },
+    supervisor: { deviceCache: { peer: () => undefined } },
     memory: emptyMemory,
     status,
     azureReader: () => read,

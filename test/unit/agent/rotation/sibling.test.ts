@@ -11,7 +11,7 @@ import {
   siblingOf,
   standingOfAll,
 } from "#agent/rotation/sibling.ts";
-import type { Lookout } from "#agent/runtime/polling/lookout.ts";
+import type { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { keyOne } from "../../kit/campaign-kit.ts";
@@ -42,11 +42,11 @@ const keyed = viewOf(stateOf(securedPort()), { peer: peerOn() });
 const elsewhere = { ...keyed, peer: peerOn({ ...keyOne, cakSecretId: "https://v/x/2" }) };
 
 function gapOf({ view = keyed, ...scene }: Scene): SiblingCause | undefined {
-  const lookout = { failure: () => scene.failure, peerFailure: () => scene.peerFailure };
+  const deviceCache = { failure: () => scene.failure, peerFailure: () => scene.peerFailure };
   const bindings = scene.unbound ? {} : { "erd-demo/primary": bindingOf() };
   const parts: SiblingParts = {
     world: { clock: new SimClock(wall) },
-    lookout: lookout as unknown as Lookout,
+    deviceCache: deviceCache as unknown as DeviceCache,
     memory: () => ({ ...emptyMemory, bindings }),
     alarm: () => (scene.alarm ? { standing: "unsure", cause: alarm } : undefined),
   };

@@ -1,7 +1,7 @@
 // The agent on a faulty host: damaged state, a full disk, calls that hang.
 
 import { describe, expect, it } from "vitest";
-import { Lookout } from "#agent/runtime/polling/lookout.ts";
+import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import type { World } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
@@ -301,14 +301,14 @@ describe("two observations of one device", () => {
     const driver: Driver = { name: "sim", offers: capabilities, open: async () => device };
     const world = clockWorld({ clock });
     const peer = { observe: () => Promise.reject(new Error("no peer")), put: async () => {} };
-    const lookout = new Lookout(
+    const deviceCache = new DeviceCache(
       { world, drivers: { sim: driver }, desired, peerPort: () => peer },
       undefined,
     );
-    const first = lookout.look("edge-a", never);
+    const first = deviceCache.look("edge-a", never);
     await clock.runFor(500);
-    const second = lookout.look("edge-a", never);
+    const second = deviceCache.look("edge-a", never);
     await settled(clock, Promise.all([first, second]));
-    expect(lookout.state("edge-a")?.at).toBe(at(500));
+    expect(deviceCache.state("edge-a")?.at).toBe(at(500));
   });
 });

@@ -176,7 +176,7 @@ export class JudgeBench {
       troubles: () => troubles,
       backupProofs: { log: () => this.#scene.proof?.(this.#poll) },
       trouble: (device: string) => (device === "edge-a" ? trouble : undefined),
-      lookout: {
+      deviceCache: {
         state: (device: string) => (this.#scene.unread ? undefined : this.#state(device)),
         failure: () => undefined,
         peerFailure: () => this.#scene.peerFailure,

@@ -1,6 +1,6 @@
 // The loop of one device with a fake router that has tunnels.
 
-import { Lookout } from "#agent/runtime/polling/lookout.ts";
+import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { Reconciler } from "#agent/runtime/reconcile.ts";
 import { blockAccepted } from "#agent/runtime/tunnels/tunnel-blocks.ts";
 import {
@@ -97,7 +97,7 @@ export class Scene {
     const world = clockWorld({ clock: this.clock, entropy });
     const driver: Driver = { name: "sim", offers, open: async () => this.#device() };
     const peer = { observe: async () => Promise.reject(gone()), put: async () => undefined };
-    const lookout = new Lookout(
+    const deviceCache = new DeviceCache(
       { world, drivers: { sim: driver }, desired: wanted, peerPort: () => peer },
       undefined,
     );
@@ -109,13 +109,13 @@ export class Scene {
       return since === undefined ? undefined : config.tunnels.find((one) => one.name === name);
     };
     this.#accept = () =>
-      blockAccepted({ world, drivers, desired: wanted, lookout, memory, made }, never);
+      blockAccepted({ world, drivers, desired: wanted, deviceCache, memory, made }, never);
     this.reconciler = new Reconciler({
       world,
       desired: wanted,
       intent: 1,
       device: "edge-a",
-      lookout,
+      deviceCache,
       cloud: { pace: wanted.azure.cloud === "sim" ? "withRouter" : "polled" },
       vault: { versions: (name, signal) => this.vault(name, signal), read: unused },
       keys: () => async () => Secret.take("psk", new Uint8Array(8)),

@@ -64,10 +64,10 @@ export class BeginBench extends ConductorBench {
 
   async look(met: readonly Name[] = names): Promise<void> {
     for (const name of met) {
-      await settled(this.clock, this.lookout.look(this.linkOf(name).device, never));
+      await settled(this.clock, this.deviceCache.look(this.linkOf(name).device, never));
     }
     for (const link of this.group.links) {
-      await settled(this.clock, this.lookout.lookPeer(link, never));
+      await settled(this.clock, this.deviceCache.lookPeer(link, never));
     }
   }
 

@@ -13,7 +13,7 @@ import {
   newCampaign,
   riskAccepted,
 } from "#agent/runtime/campaigns/begin.ts";
-import type { Lookout } from "#agent/runtime/polling/lookout.ts";
+import type { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import type { KeyRef } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
@@ -37,7 +37,7 @@ const routers = (blind: readonly string[] = [], unmet: readonly string[] = []) =
   const { probe: _probe, ...rest } = capabilities;
   const offers = (name: string) =>
     unmet.includes(name) ? undefined : blind.includes(name) ? rest : capabilities;
-  return { lookout: { capabilities: offers } as unknown as Lookout };
+  return { deviceCache: { capabilities: offers } as unknown as DeviceCache };
 };
 
 describe("the risks that are not accepted", () => {

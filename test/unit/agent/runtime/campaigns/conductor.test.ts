@@ -168,7 +168,7 @@ describe("a sibling that is lost while a change is made ready", () => {
     bench.hooks.write = async () => {
       if (bench.records.length === 0) return;
       bench.drained.add("secondary");
-      await bench.lookout.look("edge-b", new AbortController().signal);
+      await bench.deviceCache.look("edge-b", new AbortController().signal);
     };
     const next = bench.conductor(stepTo("draining", { action }));
     await bench.turn(next, rotation({ token: "t-9" }));
@@ -195,7 +195,7 @@ describe("a sibling that is lost while a change is made ready", () => {
     await bench.turn(conductor, rotation());
     bench.hooks.write = async () => {
       bench.drained.add("secondary");
-      await bench.lookout.look("edge-b", new AbortController().signal);
+      await bench.deviceCache.look("edge-b", new AbortController().signal);
     };
     await bench.turn(conductor, rotation());
     return [conductor.trouble?.code, touched(bench).some((line) => line.startsWith("apply"))];
@@ -222,7 +222,7 @@ describe("a sibling that is lost while a change is made ready", () => {
       bench.port.primary = port;
       bench.hooks.prepare = async () => {
         bench.drained.add("secondary");
-        await bench.lookout.look("edge-b", new AbortController().signal);
+        await bench.deviceCache.look("edge-b", new AbortController().signal);
       };
       const conductor = bench.conductor(stepTo("staging", { action }));
       await bench.turn(conductor, rotation());
@@ -249,7 +249,7 @@ describe("a sibling that is lost while a change is made ready", () => {
     const bench = new ConductorBench();
     bench.hooks.prepare = async () => {
       bench.drained.add("secondary");
-      await bench.lookout.look("edge-b", new AbortController().signal);
+      await bench.deviceCache.look("edge-b", new AbortController().signal);
     };
     const conductor = bench.conductor(drain);
     expect(await bench.turn(conductor, rotation())).toBe(5_000);

@@ -64,7 +64,7 @@ describe("a router that needs its port shut for a key", () => {
     const scene = new EffectsBench(quirk);
     const look = async (): Promise<void> => {
       scene.port.primary = { ...scene.port.primary, linkUp: known(linkUp, scene.clock.now()) };
-      await scene.lookout.look("edge-a", never);
+      await scene.deviceCache.look("edge-a", never);
     };
     if (when === "before it was shut") await settled(scene.clock, look());
     await scene.clock.runFor(1_000);

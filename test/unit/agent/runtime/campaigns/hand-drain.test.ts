@@ -171,7 +171,7 @@ describe("a drain by hand", () => {
     const bench = new Bench();
     bench.hooks.prepare = async () => {
       bench.port.secondary = down;
-      await bench.lookout.look("edge-b", never);
+      await bench.deviceCache.look("edge-b", never);
     };
     const error = await bench.kept();
     expect(error.message).toContain("secondary is not carrying");
@@ -278,7 +278,7 @@ describe("a turn", () => {
   const back = (about: string) => expect.stringContaining(`drain-given-back ${about} `);
   const seen = async (bench: Bench): Promise<void> => {
     for (const device of ["edge-a", "edge-b"]) {
-      await settled(bench.clock, bench.lookout.look(device, never));
+      await settled(bench.clock, bench.deviceCache.look(device, never));
     }
     bench.log.length = 0;
   };

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { ownPathOf } from "#agent/runtime/campaigns/own-path.ts";
-import type { Lookout } from "#agent/runtime/polling/lookout.ts";
+import type { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { failing } from "../../../kit/conductor-bench.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
@@ -37,9 +37,9 @@ class Scene {
       this.asked.push(`router ${name}`);
       return { routeTo };
     };
-    const lookout = { addresses, device } as unknown as Lookout;
+    const deviceCache = { addresses, device } as unknown as DeviceCache;
     const world = { clock: this.clock };
-    return await settled(this.clock, ownPathOf({ world, lookout, ownAddresses }, link, never));
+    return await settled(this.clock, ownPathOf({ world, deviceCache, ownAddresses }, link, never));
   }
 }
 

@@ -58,7 +58,7 @@ describe("silence after the far end has moved", () => {
     const campaign = move(bench);
     await bench.later(1_000, campaign);
     bench.answers = false;
-    await settled(bench.clock, bench.lookout.probe(bench.link, 5, never));
+    await settled(bench.clock, bench.deviceCache.probe(bench.link, 5, never));
     return (await bench.later(1_000, campaign)).port?.carriedBy;
   };
 
@@ -99,11 +99,11 @@ describe("silence after the far end has moved", () => {
     await bench.later(1_000, campaign);
     bench.port.primary = { ...underKey(oldKey), ...dark };
     await bench.later(1_000, campaign);
-    await settled(bench.clock, bench.lookout.probe(bench.link, 5, never));
+    await settled(bench.clock, bench.deviceCache.probe(bench.link, 5, never));
     expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("nothing");
     bench.port.primary = underKey(oldKey);
     expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("old");
-    await settled(bench.clock, bench.lookout.probe(bench.link, 5, never));
+    await settled(bench.clock, bench.deviceCache.probe(bench.link, 5, never));
     const { staleAfterMs } = bench.desired.health;
     expect((await bench.later(staleAfterMs, campaign)).port?.carriedBy).toBe("nothing");
     expect((await bench.later(1, campaign)).port?.carriedBy).toBe("old");
@@ -117,13 +117,13 @@ describe("silence after the far end has moved", () => {
     bench.port.primary = { ...underKey(oldKey), ...dark };
     await bench.later(1_000, campaign);
     bench.delays.probe = 3_000;
-    const probe = bench.lookout.probe(bench.link, 5, never);
+    const probe = bench.deviceCache.probe(bench.link, 5, never);
     await bench.later(1_000, campaign);
     bench.port.primary = underKey(oldKey);
     expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("old");
     await settled(bench.clock, probe);
     expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("old");
-    await settled(bench.clock, bench.lookout.probe(bench.link, 5, never));
+    await settled(bench.clock, bench.deviceCache.probe(bench.link, 5, never));
     expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("nothing");
   });
 
@@ -133,7 +133,7 @@ describe("silence after the far end has moved", () => {
     bench.answers = false;
     bench.peers.primary = peerOn(newKey);
     await bench.later(1_000, campaign);
-    await settled(bench.clock, bench.lookout.probe(bench.link, 5, never));
+    await settled(bench.clock, bench.deviceCache.probe(bench.link, 5, never));
     expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("nothing");
     bench.peers.primary = peerOn(oldKey);
     expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("old");
@@ -285,7 +285,7 @@ describe("evidence over several looks", () => {
     const bench = new ScoutBench();
     bench.answers = false;
     await bench.clock.runFor(1_000);
-    await settled(bench.clock, bench.lookout.probe(bench.link, 5, never));
+    await settled(bench.clock, bench.deviceCache.probe(bench.link, 5, never));
     expect((await bench.see()).carrying).toEqual(waits({ code: "probe.unanswered" }));
     await bench.clock.runFor(1_000);
     bench.scout.entered();

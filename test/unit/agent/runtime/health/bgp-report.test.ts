@@ -35,7 +35,7 @@ function supervisorOf({ sent = [], told = {}, unread, ...scene }: Scene): Superv
   );
   return {
     intent: { desired: { tunnels: bundle, health: { staleAfterMs: 30_000 } } },
-    lookout: {
+    deviceCache: {
       state: () => (unread ? undefined : state),
       tunnelHistory: (name: string) => looks.get(name) ?? [],
     },

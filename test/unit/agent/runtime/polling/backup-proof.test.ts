@@ -31,8 +31,8 @@ class Scene {
   successor(before: BackupProofs | undefined): BackupProofs {
     const desired = { tunnels: [{ ...tunnel, bgp, backs }, plain] } as unknown as Desired;
     const device = async (): Promise<Device> => this.#device();
-    const lookout = { look: async () => this.#state(), state: () => this.#state(), device };
-    return new BackupProofs({ world: { clock: this.clock }, desired, lookout }, before);
+    const deviceCache = { look: async () => this.#state(), state: () => this.#state(), device };
+    return new BackupProofs({ world: { clock: this.clock }, desired, deviceCache }, before);
   }
 
   #device(): Device {

@@ -3,8 +3,8 @@
 import { describe, expect, it } from "vitest";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import { ownPathOf } from "#agent/runtime/campaigns/own-path.ts";
+import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { FarWatch } from "#agent/runtime/polling/far-watch.ts";
-import { Lookout } from "#agent/runtime/polling/lookout.ts";
 import { Reconciler } from "#agent/runtime/reconcile.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
@@ -38,7 +38,7 @@ class Scene {
   readonly routes = new Map<string, string>();
   readonly names = new Map<string, readonly string[]>();
   resolved = 0;
-  readonly lookout: Lookout;
+  readonly deviceCache: DeviceCache;
   readonly #turn: () => Promise<void>;
 
   constructor(wanted: Desired) {
@@ -66,12 +66,15 @@ class Scene {
       put: unreachable,
     });
     const drivers = { sim: driver };
-    this.lookout = new Lookout({ world, drivers, desired: wanted, peerPort: peer }, undefined);
+    this.deviceCache = new DeviceCache(
+      { world, drivers, desired: wanted, peerPort: peer },
+      undefined,
+    );
     const memory = (): Memory => this.memory;
     const isPolled = wanted.azure.cloud !== "sim";
     const reconciler = new Reconciler({
       cloud: { pace: isPolled ? "polled" : "withRouter" },
-      ...{ world, desired: wanted, intent: 1, device: link.device, lookout: this.lookout },
+      ...{ world, desired: wanted, intent: 1, device: link.device, deviceCache: this.deviceCache },
       vault: { versions: unreachable, read: unreachable },
       keys: () => async () => Secret.take("psk", new Uint8Array(8)),
       ...{
@@ -83,7 +86,7 @@ class Scene {
         inCampaign: () => false,
       },
     });
-    const watch = new FarWatch({ world, desired: wanted, lookout: this.lookout, memory });
+    const watch = new FarWatch({ world, desired: wanted, deviceCache: this.deviceCache, memory });
     this.#turn = async () => {
       await reconciler.turn(never);
       if (isPolled) await watch.turn(never);
@@ -100,8 +103,8 @@ class Scene {
   }
 
   ownPath(...ownAddresses: readonly string[]): ReturnType<typeof ownPathOf> {
-    const { lookout, clock } = this;
-    return settled(clock, ownPathOf({ world: { clock }, lookout, ownAddresses }, link, never));
+    const { deviceCache, clock } = this;
+    return settled(clock, ownPathOf({ world: { clock }, deviceCache, ownAddresses }, link, never));
   }
 }
 
@@ -126,7 +129,7 @@ describe("a far end is read", () => {
     const broken = new Scene(real);
     broken.broken = true;
     expect(await broken.seconds(10)).toEqual([0, 15, 30, 45]);
-    expect(broken.lookout.peerFailure(link)).toMatchObject({ text: "gone", since: 0 });
+    expect(broken.deviceCache.peerFailure(link)).toMatchObject({ text: "gone", since: 0 });
   });
 
   it("a far end is read more often until a lost operation is decided", async () => {
@@ -138,7 +141,7 @@ describe("a far end is read", () => {
   it("a far end's reading has its true age", async () => {
     const scene = new Scene(real);
     await scene.seconds(11);
-    expect([scene.clock.now(), scene.lookout.peer(link)?.at]).toEqual([55_000, 0]);
+    expect([scene.clock.now(), scene.deviceCache.peer(link)?.at]).toEqual([55_000, 0]);
   });
 });
 
@@ -185,14 +188,14 @@ describe("farEnd: manual", () => {
     if (first === undefined) throw new RangeError("no link");
     const key = site.vault.generatePair(first.key, "gcm-aes-xpn-256");
     const want = { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" } as const;
-    const port = agent.supervisor?.lookout.peerPort(first);
+    const port = agent.supervisor?.deviceCache.peerPort(first);
     const error = await refused(Promise.resolve(port?.put(want, async () => undefined, never)));
     expect([error.code, error.effect, error.where]).toEqual([
       "device.unsupported",
       "none",
       "erd-demo/primary",
     ]);
-    expect(agent.supervisor?.lookout.peer(first)?.state.pointsAt).toBeUndefined();
+    expect(agent.supervisor?.deviceCache.peer(first)?.state.pointsAt).toBeUndefined();
     const [msee] = site.msees.values();
     expect(msee?.resource("link1").pointsAt).toBeUndefined();
     stop.abort();

@@ -138,7 +138,7 @@ describe("observations that were fresh when a request began", () => {
     const bindings = Object.fromEntries(links.map(({ name }) => [`${group}/${name}`, bindingOf()]));
     const agent = {
       memory: { bindings },
-      supervisor: { lookout: { view }, keySurvey: async () => ({ at: wall, checks, vault }) },
+      supervisor: { deviceCache: { view }, keySurvey: async () => ({ at: wall, checks, vault }) },
     } as unknown as Agent;
     const inUse = async (): Promise<readonly unknown[]> =>
       (await keyReport(agent, wall, never)).keys.map(({ keyInUse }) => keyInUse);

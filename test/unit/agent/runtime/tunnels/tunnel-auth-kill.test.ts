@@ -64,7 +64,7 @@ class Place {
     const parts = {
       world: { clock: this.clock, log: { write: () => undefined } },
       desired: { ...site, tunnels: [one, two] } satisfies Desired,
-      lookout: {
+      deviceCache: {
         look: async () => this.#state(),
         state: () => this.#state(),
         failure: () => undefined,

@@ -105,7 +105,7 @@ export class Scene {
     return new TunnelAuths({
       world: { clock: this.clock, log: { write: (_level, code) => void this.told.push(code) } },
       desired: { ...site, groups: this.#groups, tunnels: [this.tunnel, ...this.siblings] },
-      lookout: {
+      deviceCache: {
         look: async () => (this.unreadable ? undefined : this.#state()),
         state: (device) =>
           this.unreadable || device !== this.tunnel.device ? undefined : this.#state(),

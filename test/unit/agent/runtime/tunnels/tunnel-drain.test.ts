@@ -69,7 +69,7 @@ class Scene {
         log: { write: (_level, _code, text) => void this.said.push(text) },
       },
       desired: { tunnels: this.tunnels } as unknown as Desired,
-      lookout: {
+      deviceCache: {
         look: async () => (this.unreadable ? undefined : this.#state()),
         state: () => this.#state(),
         failure: () => (this.unreadable ? late : undefined),

@@ -61,7 +61,7 @@ export interface Sighted {
 export type GatewayLook = (signal: AbortSignal) => Promise<string>;
 
 /** The parts from which the device cache is built. */
-export interface LookoutParts {
+export interface DeviceCacheParts {
   /** Clock, dialer and log. */
   readonly world: World;
   /** The router drivers, by name. */
@@ -77,8 +77,8 @@ export interface LookoutParts {
 }
 
 /** The device cache. */
-export class Lookout implements Observations {
-  readonly #parts: LookoutParts;
+export class DeviceCache implements Observations {
+  readonly #parts: DeviceCacheParts;
   #closed = false;
   readonly #devices = new Map<string, DeviceSlot>();
   readonly #links = new Map<string, LinkSlot>();
@@ -90,7 +90,7 @@ export class Lookout implements Observations {
    * Takes over what an earlier device cache observed of the same devices and links, so that a new
    * intent starts with evidence.
    */
-  constructor(parts: LookoutParts, before: Lookout | undefined) {
+  constructor(parts: DeviceCacheParts, before: DeviceCache | undefined) {
     this.#parts = parts;
     for (const wanted of parts.desired.devices) {
       this.#devices.set(wanted.name, {
@@ -119,7 +119,7 @@ export class Lookout implements Observations {
     if (before !== undefined) this.#inherit(before);
   }
 
-  #inherit(before: Lookout): void {
+  #inherit(before: DeviceCache): void {
     for (const [name, slot] of this.#devices) {
       const old = before.#devices.get(name);
       if (old === undefined || !isSameDevice(old.wanted, slot.wanted)) continue;
