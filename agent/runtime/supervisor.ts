@@ -19,10 +19,10 @@ import {
 } from "./campaigns/begin.ts";
 import { Conductor } from "./campaigns/conductor.ts";
 import { beginEnrolment } from "./campaigns/enrolment.ts";
+import { settledFrom } from "./campaigns/fact-collector.ts";
 import { HandDrains } from "./campaigns/hand-drain.ts";
 import { previewRotation } from "./campaigns/preview.ts";
 import { beginChange, beginRotation } from "./campaigns/rotation.ts";
-import { settledFrom } from "./campaigns/scout.ts";
 import { BackupProofs } from "./polling/backup-proof.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import { FarWatch } from "./polling/far-watch.ts";

@@ -66,6 +66,6 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
   conductor: [
     { files: ["agent/runtime/campaigns/conductor.ts"], tests: unit("conductor*") },
     { files: ["agent/runtime/campaigns/effects.ts"], tests: unit("effects*") },
-    { files: ["agent/runtime/campaigns/scout.ts"], tests: unit("scout*") },
+    { files: ["agent/runtime/campaigns/fact-collector.ts"], tests: unit("fact-collector*") },
   ],
 };

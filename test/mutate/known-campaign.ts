@@ -52,19 +52,19 @@ export const knownOfCampaigns: readonly Known[] = [
     why: "the next line throws for a missing code",
   },
   {
-    file: "agent/runtime/campaigns/scout.ts",
+    file: "agent/runtime/campaigns/fact-collector.ts",
     line: 'return { kind: "foreign", ...(isUnfinished &&',
     becomes: ["true"],
     why: "a commit without a token is never looked up: the check is for the type",
   },
   {
-    file: "agent/runtime/campaigns/scout.ts",
+    file: "agent/runtime/campaigns/fact-collector.ts",
     line: 'if (token === undefined) return { kind: "absent" };',
     becomes: ['""', "{}"],
     why: "only pending commits are looked up",
   },
   {
-    file: "agent/runtime/campaigns/scout.ts",
+    file: "agent/runtime/campaigns/fact-collector.ts",
     line: 'phase: campaign.goal === "revert" ?',
     becomes: ['""'],
     why: "the callers compare only with the other phases",
@@ -88,13 +88,13 @@ export const knownOfCampaigns: readonly Known[] = [
     why: "every link is on a device of the same intent",
   },
   {
-    file: "agent/runtime/campaigns/scout.ts",
+    file: "agent/runtime/campaigns/fact-collector.ts",
     line: 'shutsFirst: device?.quirks.includes("shutBeforeKeyChange") === true,',
     becomes: ["device.quirks"],
     why: "every link is on a device of the same intent",
   },
   {
-    file: "agent/runtime/campaigns/scout.ts",
+    file: "agent/runtime/campaigns/fact-collector.ts",
     line: "return put !== undefined && put > start ? put : start;",
     becomes: ["true", "put >= start"],
     why: "a comparison with undefined is false, and either of two equal moments will do",

@@ -18,9 +18,9 @@ import { advance, decide, keyActions } from "../../rotation/campaign.ts";
 import { lateChanges } from "../../rotation/late.ts";
 import { named } from "../../store/journal/memory.ts";
 import { Effects } from "./effects.ts";
-import { type Report, Scout, type ScoutParts } from "./scout.ts";
+import { FactCollector, type FactCollectorParts, type Report } from "./fact-collector.ts";
 
-export interface ConductorParts extends ScoutParts {
+export interface ConductorParts extends FactCollectorParts {
   /** A new reason for the operator, not worth a record. */
   readonly note: (campaign: Campaign) => void;
   /** undefined = no storm runs. */
@@ -77,13 +77,13 @@ function takes(action: ActionKind, { shutsFirst, port }: Facts): boolean {
 export class Conductor {
   readonly #parts: ConductorParts;
   #effects: Effects;
-  #scout: Scout;
+  #factCollector: FactCollector;
   #trouble: LinksealError | undefined;
 
   constructor(parts: ConductorParts) {
     this.#parts = parts;
     this.#effects = new Effects(parts);
-    this.#scout = new Scout(parts, this.#effects);
+    this.#factCollector = new FactCollector(parts, this.#effects);
   }
 
   /** The last error of an effect; gone once an effect succeeds at the same end. */
@@ -96,7 +96,7 @@ export class Conductor {
     const link = this.#link(campaign);
     if (link === undefined) return this.#parts.desired.health.pollMs;
     const { clock } = this.#parts.world;
-    const report = await this.#scout.look(campaign, link, signal);
+    const report = await this.#factCollector.look(campaign, link, signal);
     const { facts } = report;
     if (report.unfinished !== undefined) return await this.#takeBack(campaign, report, signal);
     this.#trouble = this.#effects.judge(link, facts.port, clock.now()) ?? this.#trouble;
@@ -122,14 +122,14 @@ export class Conductor {
         return next.state === campaign.state ? this.#waitMs(next) : 0;
       }
       if (takes(taken.action, facts) && this.#isStale(report.at)) return 0;
-      if (taken.mark.told === true) this.#scout.told();
+      if (taken.mark.told === true) this.#factCollector.told();
       // A link that is done hands over to the next one, and what is left is still its own.
       const task = { ...next, at: campaign.at };
       const { action } = taken;
       const recheck = (): void => {
         if (takes(action, facts)) this.#recheck(link);
         // Only now: a router that refuses the change leaves everything as it was proven.
-        if (keyActions.includes(action)) this.#scout.keysChange();
+        if (keyActions.includes(action)) this.#factCollector.keysChange();
       };
       const { port } = facts;
       const relook = async (bounded: AbortSignal): Promise<void> => {
@@ -178,7 +178,7 @@ export class Conductor {
 
   /** A router takes its time to validate a change, and its sibling may be lost meanwhile. */
   #recheck(link: DesiredLink): void {
-    const decision = { kind: "doubt" as const, doubt: this.#scout.siblingDoubt(link) };
+    const decision = { kind: "doubt" as const, doubt: this.#factCollector.siblingDoubt(link) };
     this.#parts.onDecision?.(decision);
     const lost = decision.doubt;
     if (lost === undefined) return;
@@ -195,7 +195,7 @@ export class Conductor {
 
   /** A router that has just booted is dark until its MKA is up, and may be slow to validate. */
   async #relook(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<void> {
-    if (!(await this.#scout.hasRisen(campaign, link, signal))) return;
+    if (!(await this.#factCollector.hasRisen(campaign, link, signal))) return;
     throw new LinksealError("gate.stale", `${linkId(link)} works again; nothing was written`, {
       effect: "none",
       where: linkId(link),
@@ -274,12 +274,12 @@ export class Conductor {
       await this.#parts.write({ kind: "campaign", campaign: next });
     } else if (!sameReason(next.reason, campaign.reason)) this.#parts.note(next);
     // The time for taking a key back begins when that was decided.
-    if (next.aborted && !campaign.aborted) this.#scout.entered();
+    if (next.aborted && !campaign.aborted) this.#factCollector.entered();
     if (!moved) return;
-    this.#scout.entered();
+    this.#factCollector.entered();
     if (next.at !== campaign.at) {
       this.#effects = new Effects(this.#parts);
-      this.#scout = new Scout(this.#parts, this.#effects);
+      this.#factCollector = new FactCollector(this.#parts, this.#effects);
     }
     // A new attempt, perhaps after a person mended the router: what failed before may work now.
     if (campaign.state === "gated") this.#effects.forgetFailures();

@@ -15,11 +15,11 @@ import { doubtOf, lostOf, siblingOf } from "../../rotation/sibling.ts";
 import { type LateChange, named } from "../../store/journal/memory.ts";
 import { cannotBegin } from "./begin.ts";
 import { type EffectParts, Effects } from "./effects.ts";
-import type { ScoutParts } from "./scout.ts";
+import type { FactCollectorParts } from "./fact-collector.ts";
 
 export interface HandDrainParts extends EffectParts {
-  readonly memory: ScoutParts["memory"];
-  readonly alarm: ScoutParts["alarm"];
+  readonly memory: FactCollectorParts["memory"];
+  readonly alarm: FactCollectorParts["alarm"];
   /** Adds an event with severity warning. */
   readonly tell: (code: string, about: string, text: string) => void;
 }

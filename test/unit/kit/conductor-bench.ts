@@ -6,7 +6,7 @@ import type { Desired, DesiredGroup, DesiredLink } from "#agent/model/desired.ts
 import { reasonText } from "#agent/model/reason-text.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
 import { Conductor } from "#agent/runtime/campaigns/conductor.ts";
-import type { ScoutParts } from "#agent/runtime/campaigns/scout.ts";
+import type { FactCollectorParts } from "#agent/runtime/campaigns/fact-collector.ts";
 import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import {
   emptyMemory,
@@ -140,7 +140,7 @@ export class ConductorBench {
   readonly facts: Facts[] = [];
   readonly desired: Desired;
   readonly deviceCache: DeviceCache;
-  readonly parts: ScoutParts;
+  readonly parts: FactCollectorParts;
   memory: Memory = emptyMemory;
   /** Differences of each link's port from one that is secured by its key. */
   readonly port: Partial<Record<Name, Partial<MacsecPort>>> = {};
@@ -203,7 +203,7 @@ export class ConductorBench {
     return linkNamed("primary", this.desired);
   }
 
-  #partsOf(world: World): ScoutParts {
+  #partsOf(world: World): FactCollectorParts {
     const { desired: wanted, group, deviceCache, clock } = this;
     return {
       ...{ world, desired: wanted, group, deviceCache, graces: new Map() },

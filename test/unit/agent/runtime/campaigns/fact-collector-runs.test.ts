@@ -8,15 +8,15 @@ import { known, type MacsecPort, type MacsecSettings, unknown } from "#hal/model
 import { failing, newKey, oldKey, rotation, underKey } from "../../../kit/conductor-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
 import { at, frames, peerOn, session } from "../../../kit/view-kit.ts";
-import { enrolled, inGroup, ScoutBench } from "./scout-bench.ts";
+import { enrolled, FactCollectorBench, inGroup } from "./fact-collector-bench.ts";
 
 const waits = (cause: Cause) => ({ kind: "waiting", cause });
 const quiet = (samples: number): Cause => ({ code: "drain.quiet", samples, needed: 3 });
 const dark = { session: known({ ...session, livePeers: 0, respondedPeers: 0 }, at(0)) };
 
 describe("a dark link", () => {
-  const bench = (): ScoutBench => {
-    const made = new ScoutBench();
+  const bench = (): FactCollectorBench => {
+    const made = new FactCollectorBench();
     made.port.primary = { ...underKey(oldKey), ...dark };
     return made;
   };
@@ -52,8 +52,8 @@ describe("a dark link", () => {
 });
 
 describe("silence after the far end has moved", () => {
-  const silentAfter = async (move: (bench: ScoutBench) => Campaign): Promise<unknown> => {
-    const bench = new ScoutBench();
+  const silentAfter = async (move: (bench: FactCollectorBench) => Campaign): Promise<unknown> => {
+    const bench = new FactCollectorBench();
     await bench.later(1_000);
     const campaign = move(bench);
     await bench.later(1_000, campaign);
@@ -92,7 +92,7 @@ describe("silence after the far end has moved", () => {
   });
 
   it("103-630: is no answer once the link has come up since, or once it is old", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     const campaign = rotation({ state: "held" });
     bench.answers = false;
     bench.peers.primary = peerOn(newKey);
@@ -110,7 +110,7 @@ describe("silence after the far end has moved", () => {
   });
 
   it("is no answer where the link came up while it was under way", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     const campaign = rotation({ state: "held" });
     bench.answers = false;
     bench.peers.primary = peerOn(newKey);
@@ -128,7 +128,7 @@ describe("silence after the far end has moved", () => {
   });
 
   it("counts from the first look that saw it move, and anew once it went back", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     const campaign = rotation({ state: "switching" });
     bench.answers = false;
     bench.peers.primary = peerOn(newKey);
@@ -152,7 +152,7 @@ describe("a change whose routes are gone", () => {
     router: "old" | "new",
     far: "old" | "new",
   ): Promise<unknown> => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     const includeSci = router === "new";
     const [first] = links;
     const settings = { ...first?.new.settings, includeSci, policy: "mustSecure" };
@@ -195,9 +195,9 @@ describe("the deadline of a state", () => {
     ["reverting", 1_800_000],
   ];
   it.each(states)("of %s is over after %i ms", async (state, ms) => {
-    const bench = new ScoutBench({ edit: slowly });
+    const bench = new FactCollectorBench({ edit: slowly });
     await bench.clock.runFor(1_000);
-    bench.scout.entered();
+    bench.factCollector.entered();
     expect((await bench.later(ms, rotation({ state }))).overdue).toBe(false);
     expect((await bench.later(1, rotation({ state }))).overdue).toBe(true);
   });
@@ -205,12 +205,12 @@ describe("the deadline of a state", () => {
   it.each(["queued", "gated", "awaitingPeer", "held", "done"] as const)(
     "of %s never comes",
     async (state) => {
-      expect((await new ScoutBench().later(1e9, rotation({ state }))).overdue).toBe(false);
+      expect((await new FactCollectorBench().later(1e9, rotation({ state }))).overdue).toBe(false);
     },
   );
 
   it("counts from when a put of a predecessor cannot land any more", async () => {
-    const bench = new ScoutBench({}, { startedAt: at(0) });
+    const bench = new FactCollectorBench({}, { startedAt: at(0) });
     expect((await bench.later(210_000, rotation({ state: "staged" }))).overdue).toBe(false);
     expect((await bench.later(1, rotation({ state: "staged" }))).overdue).toBe(true);
   });
@@ -219,14 +219,14 @@ describe("the deadline of a state", () => {
 describe("evidence over several looks", () => {
   it("finds a link drained after quiet samples, or at once where nothing drains", async () => {
     const slow = { rxPps: 1, txPps: 1, rxBps: 1, txBps: 1, lineBps: 1e11 };
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.drained.add("primary");
     bench.port.primary = { ...underKey(oldKey), rate: known(slow, at(0)) };
     expect((await bench.see()).drained).toEqual(waits(quiet(1)));
     expect((await bench.later(9_999)).drained).toEqual(waits(quiet(1)));
     expect((await bench.later(1)).drained).toEqual(waits(quiet(2)));
     expect((await bench.later(10_000)).drained).toEqual({ kind: "held" });
-    const never = new ScoutBench({ edit: inGroup({ drain: "none" }) });
+    const never = new FactCollectorBench({ edit: inGroup({ drain: "none" }) });
     expect((await never.see()).drained).toEqual({ kind: "held" });
   });
 
@@ -235,7 +235,7 @@ describe("evidence over several looks", () => {
       ...underKey(oldKey),
       frames: known({ ...frames, rxOk, txProtected: rxOk }, at(0)),
     });
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.port.primary = passing(1_000n);
     await bench.see();
     bench.port.primary = passing(1_001n);
@@ -251,13 +251,13 @@ describe("evidence over several looks", () => {
       ...underKey(oldKey),
       frames: known({ ...frames, rxOk, txProtected: rxOk }, at(0)),
     });
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.port.primary = passing(1_000n);
     await bench.see();
     bench.port.primary = passing(1_001n);
     await bench.see();
     bench.port.primary = passing(2_000n);
-    bench.scout.keysChange();
+    bench.factCollector.keysChange();
     expect((await bench.later(18_000)).oldProof).toMatchObject({
       cause: { code: "frames.lacking", count: 20 },
     });
@@ -268,7 +268,7 @@ describe("evidence over several looks", () => {
       ...underKey(oldKey, [oldKey, newKey]),
       frames: known({ ...frames, rxNotValid }, at(0)),
     });
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.port.primary = staged(1n);
     expect((await bench.see()).staged).toEqual({ kind: "held" });
     bench.port.primary = staged(2n);
@@ -276,19 +276,19 @@ describe("evidence over several looks", () => {
     expect((await bench.see()).staged).toMatchObject({
       cause: { code: "frames.notValid" },
     });
-    bench.scout.entered();
+    bench.factCollector.entered();
     await bench.see();
     expect((await bench.see()).staged).toEqual({ kind: "held" });
   });
 
   it("asks for probes since the state was entered before it says that a link carries", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.answers = false;
     await bench.clock.runFor(1_000);
     await settled(bench.clock, bench.deviceCache.probe(bench.link, 5, never));
     expect((await bench.see()).carrying).toEqual(waits({ code: "probe.unanswered" }));
     await bench.clock.runFor(1_000);
-    bench.scout.entered();
+    bench.factCollector.entered();
     expect((await bench.see()).carrying).toMatchObject({
       cause: { code: "carrying.settles" },
     });
@@ -297,7 +297,7 @@ describe("evidence over several looks", () => {
   });
 
   it("calls a SAK fresh that is another than when the old key left", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     const oldSak = session.latestSak?.keyId;
     expect((await bench.see(rotation({ oldSak }))).freshSak).toBe(false);
     expect((await bench.see(rotation({ oldSak: "another" }))).freshSak).toBe(true);
@@ -314,15 +314,15 @@ describe("what a look measures", () => {
   const switching = rotation({ state: "switching" });
   const farEnd = (ms: number) => ({ what: "farEnd erd-demo/primary", ms });
   const ours = (ms: number) => ({ what: "ours erd-demo/primary", ms });
-  const measured = async (bench: ScoutBench, ms: number): Promise<unknown> => {
+  const measured = async (bench: FactCollectorBench, ms: number): Promise<unknown> => {
     await bench.clock.runFor(ms);
     return (await bench.report(switching)).measured;
   };
 
   it("is how long the far end took, and how long the router took to follow, once", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     await bench.clock.runFor(500);
-    bench.scout.told();
+    bench.factCollector.told();
     expect(await measured(bench, 1_000)).toEqual([]);
     bench.peers.primary = peerOn(newKey);
     expect(await measured(bench, 1_000)).toEqual([farEnd(2_000)]);
@@ -333,28 +333,28 @@ describe("what a look measures", () => {
   });
 
   it("is both at once where both are done, and nothing where nothing was asked", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     await bench.clock.runFor(500);
-    bench.scout.told();
+    bench.factCollector.told();
     bench.peers.primary = peerOn(newKey);
     bench.port.primary = underKey(newKey);
     expect(await measured(bench, 1_000)).toEqual([farEnd(1_000), ours(0)]);
-    const untold = new ScoutBench();
+    const untold = new FactCollectorBench();
     untold.peers.primary = peerOn(newKey);
     untold.port.primary = underKey(newKey);
     expect(await measured(untold, 1_000)).toEqual([]);
   });
 
   it("is nothing of a router that has the new key before its far end", async () => {
-    const bench = new ScoutBench();
-    bench.scout.told();
+    const bench = new FactCollectorBench();
+    bench.factCollector.told();
     bench.port.primary = underKey(newKey);
     expect(await measured(bench, 1_000)).toEqual([]);
   });
 
   it("is nothing of a router that cannot be read, but for its far end", async () => {
-    const bench = new ScoutBench();
-    bench.scout.told();
+    const bench = new FactCollectorBench();
+    bench.factCollector.told();
     bench.failures.look = failing("transport.closed");
     bench.peers.primary = peerOn(newKey);
     expect(await measured(bench, 1_000)).toEqual([farEnd(1_000)]);
@@ -370,14 +370,14 @@ describe("a link that was dark", () => {
     after: Partial<MacsecPort>,
     campaign = rotation(),
   ): Promise<readonly [boolean, number]> => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     if (before !== undefined) {
       bench.port.primary = before;
       await bench.report(campaign);
     }
     bench.port.primary = after;
     const looks = bench.log.length;
-    const seen = bench.scout.hasRisen(campaign, bench.link, never);
+    const seen = bench.factCollector.hasRisen(campaign, bench.link, never);
     return [await settled(bench.clock, seen), bench.log.length - looks];
   };
   const bare = rotation({ links: enrolled() });

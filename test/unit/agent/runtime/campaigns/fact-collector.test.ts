@@ -20,7 +20,7 @@ import {
 } from "../../../kit/conductor-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
 import { at, clearPort, peerOff, peerOn, session, wall } from "../../../kit/view-kit.ts";
-import { enrolled, inGroup, ScoutBench } from "./scout-bench.ts";
+import { enrolled, FactCollectorBench, inGroup } from "./fact-collector-bench.ts";
 
 const waits = (cause: Cause) => ({ kind: "waiting", cause });
 const unhealthy = (cause: SiblingCause): Cause => ({
@@ -30,7 +30,7 @@ const dark = { session: known({ ...session, livePeers: 0, respondedPeers: 0 }, a
 
 describe("a look", () => {
   it("tells everything that a calm link shows", async () => {
-    expect(await new ScoutBench().report()).toEqual({
+    expect(await new FactCollectorBench().report()).toEqual({
       at: 0,
       sak: session.latestSak?.keyId,
       measured: [],
@@ -55,14 +55,14 @@ describe("a look", () => {
   });
 
   it("is as old as its oldest part", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     await bench.clock.runFor(1_000);
     bench.delays.look = 700;
     expect((await bench.report()).at).toBe(1_000);
   });
 
   it("that fails is no look, whatever was seen before", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     await bench.see();
     bench.failures.look = failing("transport.closed", "gone");
     const { port, closedGate, sibling } = await bench.see();
@@ -73,7 +73,7 @@ describe("a look", () => {
   });
 
   it("at a router without that port tells nothing of it", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.port.primary = { port: "et-9" };
     expect((await bench.report()).facts.port).toBeUndefined();
   });
@@ -85,13 +85,13 @@ describe("a look", () => {
         .devices.map((each) => (each.name === "edge-a" ? { ...each, quirks: [] } : each))
         .toReversed(),
     });
-    expect((await new ScoutBench({ edit: shutsFirst }).see()).shutsFirst).toBe(true);
-    expect((await new ScoutBench({ edit: other }).see()).shutsFirst).toBe(false);
-    expect((await new ScoutBench({ edit: byHand }).see()).farEnd).toBe("manual");
+    expect((await new FactCollectorBench({ edit: shutsFirst }).see()).shutsFirst).toBe(true);
+    expect((await new FactCollectorBench({ edit: other }).see()).shutsFirst).toBe(false);
+    expect((await new FactCollectorBench({ edit: byHand }).see()).farEnd).toBe("manual");
   });
 
   it("tells what waits on the candidate, and how many changes were lost", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     const task = {
       link: bench.link,
       campaign: rotation(),
@@ -108,16 +108,18 @@ describe("a look", () => {
 
 describe("the sibling", () => {
   it("is lost for what a look, its far end or health says, and the gate says which", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.drained.add("secondary");
     expect(await bench.see()).toMatchObject({
       sibling: "lost",
       closedGate: unhealthy({ code: "sibling.drained" }),
     });
-    expect(bench.scout.siblingDoubt(bench.link)).toEqual(unhealthy({ code: "sibling.drained" }));
+    expect(bench.factCollector.siblingDoubt(bench.link)).toEqual(
+      unhealthy({ code: "sibling.drained" }),
+    );
     bench.drained.clear();
     expect((await bench.see()).sibling).toBe("carrying");
-    expect(bench.scout.siblingDoubt(bench.link)).toBeUndefined();
+    expect(bench.factCollector.siblingDoubt(bench.link)).toBeUndefined();
     const cause = { code: "health.verdict", verdict: "down", reason: "link-down" } as const;
     bench.alarm = { standing: "lost", cause };
     expect(await bench.see()).toMatchObject({
@@ -127,27 +129,27 @@ describe("the sibling", () => {
   });
 
   it("is neither lost nor leaned on while health cannot say", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     const cause = { code: "health.notJudged" } as const;
     bench.alarm = { standing: "unsure", cause };
     expect(await bench.see()).toMatchObject({
       sibling: "unsure",
       closedGate: unhealthy(cause),
     });
-    expect(bench.scout.siblingDoubt(bench.link)).toEqual(unhealthy(cause));
+    expect(bench.factCollector.siblingDoubt(bench.link)).toEqual(unhealthy(cause));
   });
 
   it("is never the link itself", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.drained.add("primary");
     expect((await bench.see(rotation({ told: true }))).sibling).toBe("carrying");
-    expect(bench.scout.siblingDoubt(bench.link)).toBeUndefined();
+    expect(bench.factCollector.siblingDoubt(bench.link)).toBeUndefined();
   });
 });
 
 describe("a commit that is pending", () => {
   const pending = async (over: Partial<Campaign>, recalls: "pending" | "absent") => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.commitPending = true;
     bench.recalls = recalls;
     const { port } = await bench.see(rotation(over));
@@ -161,7 +163,7 @@ describe("a commit that is pending", () => {
   });
 
   it("is ours too where it is that of the attempt before, which came late", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.commitPending = true;
     bench.forgotten.add("t-4");
     const late = rotation({ token: "t-4", earlierToken: "t-3" });
@@ -173,14 +175,14 @@ describe("a commit that is pending", () => {
   });
 
   it("is not asked for where none is pending", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     expect((await bench.see(rotation({ token: "t-4" }))).port?.pending).toBe("none");
     expect(bench.log).not.toContain("recall t-4");
   });
 
   it("is told as unfinished where it is the final change whose end was not observed", async () => {
     const unfinished = async (forgotten: readonly string[], finals: Memory["finals"]) => {
-      const bench = new ScoutBench();
+      const bench = new FactCollectorBench();
       bench.commitPending = true;
       for (const token of forgotten) bench.forgotten.add(token);
       bench.memory = { ...bench.memory, finals };
@@ -202,23 +204,23 @@ describe("a commit that is pending", () => {
       ...["foreign", undefined],
       ["recall t-4"],
     ]);
-    expect(Object.keys(await new ScoutBench().report())).not.toContain("unfinished");
+    expect(Object.keys(await new FactCollectorBench().report())).not.toContain("unfinished");
   });
 
   it("of the campaign itself says nothing against the other link of the same router", async () => {
     const sibling = async (token: string) => {
-      const bench = new ScoutBench({ edit: oneRouter });
+      const bench = new FactCollectorBench({ edit: oneRouter });
       bench.commitPending = true;
       bench.forgotten.add("t-5");
       const facts = await bench.see(rotation({ token }));
-      return [facts.sibling, bench.scout.siblingDoubt(bench.link)];
+      return [facts.sibling, bench.factCollector.siblingDoubt(bench.link)];
     };
     expect(await sibling("t-4")).toEqual(["carrying", undefined]);
     expect(await sibling("t-5")).toEqual(["lost", unhealthy({ code: "sibling.commitPending" })]);
   });
 
   it("leaves the port unread where its owner is not known", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.commitPending = true;
     bench.failures.recall = failing("transport.closed");
     expect((await bench.see(rotation({ token: "t-4" }))).port).toBeUndefined();
@@ -236,10 +238,10 @@ describe("a commit that is pending", () => {
 describe("a far end that cannot be read", () => {
   const unseen = async (
     over: Partial<Campaign>,
-    port: ScoutBench["port"]["primary"],
+    port: FactCollectorBench["port"]["primary"],
     edit = byHand,
   ): Promise<string> => {
-    const bench = new ScoutBench({ edit });
+    const bench = new FactCollectorBench({ edit });
     bench.failures.lookPeer = failing("peer.unreachable");
     if (port !== undefined) bench.port.primary = port;
     return (await bench.see(rotation({ risks: ["farEndUnseen"], ...over }))).far;
@@ -248,14 +250,14 @@ describe("a far end that cannot be read", () => {
   it("is unknown without the risk by name, and where the agent writes it", async () => {
     expect(await unseen({ risks: [] }, undefined)).toBe("unknown");
     expect(await unseen({}, undefined, (wanted) => wanted)).toBe("unknown");
-    const bench = new ScoutBench({ edit: byHand });
+    const bench = new FactCollectorBench({ edit: byHand });
     bench.failures.lookPeer = failing("peer.unreachable");
     bench.accepted.push("farEndUnseen");
     expect((await bench.see()).far).toBe("old");
   });
 
   it("is read where it can be, whatever was accepted", async () => {
-    const bench = new ScoutBench({ edit: byHand });
+    const bench = new FactCollectorBench({ edit: byHand });
     bench.peers.primary = peerOn(newKey);
     expect((await bench.see(rotation({ risks: ["farEndUnseen"] }))).far).toBe("new");
   });
@@ -273,7 +275,7 @@ describe("a far end that cannot be read", () => {
   });
 
   it("is what the operator says where the router cannot be read either", async () => {
-    const bench = new ScoutBench({ edit: byHand });
+    const bench = new FactCollectorBench({ edit: byHand });
     bench.failures.lookPeer = failing("peer.unreachable");
     bench.failures.look = failing("transport.closed");
     const { far } = await bench.see(rotation({ risks: ["farEndUnseen"], claimed: true }));
@@ -290,13 +292,13 @@ describe("a far end that cannot be read", () => {
 
 describe("a put that may still land", () => {
   it("keeps the far end unsettled for the grace after the start of this process", async () => {
-    const bench = new ScoutBench({}, { startedAt: at(0) });
+    const bench = new FactCollectorBench({}, { startedAt: at(0) });
     expect((await bench.later(89_999)).far).toBe("updating");
     expect((await bench.later(1)).far).toBe("old");
   });
 
   it("keeps it unsettled until its own grace is over, and no shorter", async () => {
-    const bench = new ScoutBench({}, { startedAt: at(0) });
+    const bench = new FactCollectorBench({}, { startedAt: at(0) });
     bench.parts.graces.set("erd-demo/primary", at(60_000));
     expect((await bench.later(89_999)).far).toBe("updating");
     bench.parts.graces.set("erd-demo/primary", at(95_000));
@@ -308,10 +310,10 @@ describe("a put that may still land", () => {
 describe("the gates of a look", () => {
   const gate = async (
     over: Partial<Campaign>,
-    arrange: (bench: ScoutBench) => void = () => undefined,
+    arrange: (bench: FactCollectorBench) => void = () => undefined,
     edit?: (wanted: Desired) => Desired,
   ): Promise<Cause | undefined> => {
-    const bench = new ScoutBench(edit === undefined ? {} : { edit });
+    const bench = new FactCollectorBench(edit === undefined ? {} : { edit });
     arrange(bench);
     return (await bench.see(rotation(over))).closedGate;
   };
@@ -333,19 +335,19 @@ describe("the gates of a look", () => {
       { text: "today", from: (wall - 1) as WallTime, until: (wall + 86_400_000) as WallTime },
     ],
   });
-  const routeless = (bench: ScoutBench): void => void bench.routeless.add("primary");
+  const routeless = (bench: FactCollectorBench): void => void bench.routeless.add("primary");
 
   it("want BGP on the link until something is begun", async () => {
     expect(await gate({}, routeless)).toEqual({ code: "bgp.down" });
     expect(await gate({ told: true }, routeless)).toBeUndefined();
     for (const held of [[newKey], [oldKey, newKey]]) {
-      const holds = (bench: ScoutBench): void => {
+      const holds = (bench: FactCollectorBench): void => {
         routeless(bench);
         bench.port.primary = underKey(oldKey, held);
       };
       expect(await gate({}, holds)).toBeUndefined();
     }
-    const drained = (bench: ScoutBench): void => {
+    const drained = (bench: FactCollectorBench): void => {
       routeless(bench);
       bench.drained.add("primary");
     };
@@ -353,12 +355,12 @@ describe("the gates of a look", () => {
   });
 
   it("keep no link from going back", async () => {
-    const failed = (bench: ScoutBench): void => {
+    const failed = (bench: FactCollectorBench): void => {
       bench.peers.primary = peerOn(oldKey, { provisioning: "failed" });
     };
     expect(await gate({ told: true }, failed)).toEqual({ code: "farEnd.failed" });
     expect(await gate({ told: true, goal: "revert" }, failed)).toBeUndefined();
-    const unread = (bench: ScoutBench): void => {
+    const unread = (bench: FactCollectorBench): void => {
       bench.failures.look = failing("transport.closed", "gone");
     };
     expect(await gate({ told: true, goal: "revert" }, unread)).toMatchObject({
@@ -368,19 +370,19 @@ describe("the gates of a look", () => {
 
   it("47-732: let a link that carries bring no old key back beside a key too many", async () => {
     const back = { told: true, goal: "revert" } as const;
-    const leftover = (bench: ScoutBench): void => {
+    const leftover = (bench: FactCollectorBench): void => {
       bench.port.primary = underKey(newKey);
       bench.port.secondary = underKey(newKey, [oldKey, newKey]);
     };
-    const drained = (bench: ScoutBench): void => {
+    const drained = (bench: FactCollectorBench): void => {
       leftover(bench);
       bench.drained.add("primary");
     };
-    const unlit = (bench: ScoutBench): void => {
+    const unlit = (bench: FactCollectorBench): void => {
       leftover(bench);
       bench.port.primary = { ...underKey(newKey), ...dark };
     };
-    const holdsBoth = (bench: ScoutBench): void => {
+    const holdsBoth = (bench: FactCollectorBench): void => {
       leftover(bench);
       bench.port.primary = underKey(newKey, [oldKey, newKey]);
     };
@@ -407,9 +409,9 @@ describe("the gates of a look", () => {
     const short = { code: "gate.window", cause: { code: "window.short", minutes: 2 } };
     // 30 s to drain, 18 s to settle, 120 s to soak.
     expect(await gate({}, undefined, closesIn(2))).toEqual(short);
-    const drained = (bench: ScoutBench): void => void bench.drained.add("primary");
+    const drained = (bench: FactCollectorBench): void => void bench.drained.add("primary");
     expect(await gate({}, drained, closesIn(2))).toBeUndefined();
-    const late = (ms: number) => (bench: ScoutBench) => bench.clock.jumpWall(ms);
+    const late = (ms: number) => (bench: FactCollectorBench) => bench.clock.jumpWall(ms);
     expect(await gate({}, late(12_000), closesIn(3))).toBeUndefined();
     expect(await gate({}, late(12_001), closesIn(3))).toEqual(short);
   });
@@ -424,7 +426,7 @@ describe("the gates of a look", () => {
   });
 
   it("want to know that our own traffic is elsewhere", async () => {
-    const route = (port: string | undefined) => (bench: ScoutBench) => {
+    const route = (port: string | undefined) => (bench: FactCollectorBench) => {
       bench.ownRoute = port;
     };
     const unknownPath = route(undefined);
@@ -439,7 +441,7 @@ describe("the gates of a look", () => {
 
 describe("an enrolment", () => {
   it("finds a bare port and a far end without MACsec as before", async () => {
-    const bench = new ScoutBench();
+    const bench = new FactCollectorBench();
     bench.peers.primary = peerOff;
     bench.port.primary = clearPort();
     const bare = rotation({ kind: "enrol", links: enrolled() });
@@ -451,7 +453,7 @@ describe("an enrolment", () => {
   });
 
   it("has no link to look at past its last one", async () => {
-    const past = new ScoutBench().see(rotation({ at: 7 }));
+    const past = new FactCollectorBench().see(rotation({ at: 7 }));
     await expect(past).rejects.toThrow("campaign of erd-demo has no link 7");
   });
 });

@@ -3,7 +3,11 @@
 import type { Campaign, Facts } from "#agent/model/campaign.ts";
 import type { Desired, DesiredGroup } from "#agent/model/desired.ts";
 import { Effects } from "#agent/runtime/campaigns/effects.ts";
-import { type Report, Scout, type ScoutParts } from "#agent/runtime/campaigns/scout.ts";
+import {
+  FactCollector,
+  type FactCollectorParts,
+  type Report,
+} from "#agent/runtime/campaigns/fact-collector.ts";
 import { type BenchOptions, ConductorBench, rotation } from "../../../kit/conductor-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
 
@@ -14,19 +18,19 @@ export const inGroup =
     groups: wanted.groups.map((group) => ({ ...group, ...over })),
   });
 
-export class ScoutBench extends ConductorBench {
+export class FactCollectorBench extends ConductorBench {
   readonly effects: Effects;
-  readonly scout: Scout;
+  readonly factCollector: FactCollector;
 
-  constructor(options: BenchOptions = {}, over: Partial<ScoutParts> = {}) {
+  constructor(options: BenchOptions = {}, over: Partial<FactCollectorParts> = {}) {
     super(options);
     const parts = { ...this.parts, ...over };
     this.effects = new Effects(parts);
-    this.scout = new Scout(parts, this.effects);
+    this.factCollector = new FactCollector(parts, this.effects);
   }
 
   async report(campaign: Campaign = rotation()): Promise<Report> {
-    return await settled(this.clock, this.scout.look(campaign, this.link, never));
+    return await settled(this.clock, this.factCollector.look(campaign, this.link, never));
   }
 
   async see(campaign: Campaign = rotation()): Promise<Facts> {

@@ -39,7 +39,7 @@ import { type LateChange, type Memory, named } from "../../store/journal/memory.
 import type { EffectParts, Effects } from "./effects.ts";
 import { ownPathOf } from "./own-path.ts";
 
-export interface ScoutParts extends EffectParts {
+export interface FactCollectorParts extends EffectParts {
   readonly memory: () => Memory;
   readonly acceptsRisk: (risk: RiskName) => boolean;
   /** The moment this process began: a put of its predecessor may land until `putGrace` after it. */
@@ -79,8 +79,8 @@ interface Seen extends Pick<GateInput, "siblings" | "ownPath"> {
 }
 
 /** What one process knows of the link under way; a crash loses it, and nothing depends on that. */
-export class Scout {
-  readonly #parts: ScoutParts;
+export class FactCollector {
+  readonly #parts: FactCollectorParts;
   readonly #effects: Effects;
   #enteredAt: Instant;
   #proof: Run | undefined;
@@ -99,7 +99,7 @@ export class Scout {
   /** The device on which a commit of the campaign itself waited, as last seen. */
   #ownCommitOn: string | undefined;
 
-  constructor(parts: ScoutParts, effects: Effects) {
+  constructor(parts: FactCollectorParts, effects: Effects) {
     this.#parts = parts;
     this.#effects = effects;
     this.#enteredAt = parts.world.clock.now();
@@ -365,7 +365,7 @@ function isFresh(sak: string | undefined, { oldSak }: Campaign): boolean {
  * Before it, nothing on the far end is settled: a put of ours or of a predecessor may still land.
  */
 export function settledFrom(
-  { startedAt, graces, desired }: Pick<ScoutParts, "startedAt" | "graces" | "desired">,
+  { startedAt, graces, desired }: Pick<FactCollectorParts, "startedAt" | "graces" | "desired">,
   link: DesiredLink,
 ): Instant {
   const start = instantAfter(startedAt, desired.rotation.putGraceMs);
