@@ -8,7 +8,7 @@ import { simCloud } from "../azure/sim-cloud.ts";
 import { signerOf } from "../evidence/report/seal.ts";
 import type { Clouds } from "../model/cloud.ts";
 import { Agent, type AgentParts } from "../runtime/agent.ts";
-import type { OnDecision } from "../runtime/campaigns/conductor.ts";
+import type { OnDecision } from "../runtime/campaigns/rotation-runner.ts";
 import { AuditLog } from "../store/audit/log.ts";
 import { IntentStore } from "../store/intent/intent.ts";
 import { Journal } from "../store/journal/journal.ts";

@@ -1,4 +1,4 @@
-// The campaign machine: (campaign, facts) to step. Pure; the conductor is its only caller.
+// The campaign machine: (campaign, facts) to step. Pure; the rotation runner is its only caller.
 
 import type { WallTime } from "#hal/world.ts";
 import {

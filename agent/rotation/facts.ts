@@ -19,7 +19,7 @@ export interface Moved {
   readonly to: "new" | "old";
 }
 
-/** The part of a port that only the conductor knows. */
+/** The part of a port that only the rotation runner knows. */
 export interface PortHistory {
   /** When the far end was first observed where the campaign sends it. */
   readonly moved: Moved | undefined;

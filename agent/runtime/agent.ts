@@ -34,7 +34,7 @@ import {
 import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
 import { recollect, toStored } from "../store/journal/stored.ts";
 import type { ApplyAnswer, ApplyRequest, Evidence, PageDoor } from "./agent-shapes.ts";
-import type { OnDecision } from "./campaigns/conductor.ts";
+import type { OnDecision } from "./campaigns/rotation-runner.ts";
 import { gatewayKey, gatewayLook, onlyRead } from "./far-ends.ts";
 import { Judge } from "./health/judge.ts";
 import { Recorder } from "./health/recorder.ts";

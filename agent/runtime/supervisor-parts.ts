@@ -10,7 +10,7 @@ import type { DesiredLink, DesiredTunnel } from "../model/desired.ts";
 import type { Alarm } from "../rotation/sibling.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import type { JournalRecord, Memory } from "../store/journal/memory.ts";
-import type { OnDecision } from "./campaigns/conductor.ts";
+import type { OnDecision } from "./campaigns/rotation-runner.ts";
 import type { DeviceCacheParts } from "./polling/device-cache.ts";
 import type { Turns } from "./polling/turns.ts";
 

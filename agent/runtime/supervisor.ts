@@ -17,12 +17,12 @@ import {
   riskAccepted,
   type Waiting,
 } from "./campaigns/begin.ts";
-import { Conductor } from "./campaigns/conductor.ts";
 import { beginEnrolment } from "./campaigns/enrolment.ts";
 import { settledFrom } from "./campaigns/fact-collector.ts";
 import { HandDrains } from "./campaigns/hand-drain.ts";
 import { previewRotation } from "./campaigns/preview.ts";
 import { beginChange, beginRotation } from "./campaigns/rotation.ts";
+import { RotationRunner } from "./campaigns/rotation-runner.ts";
 import { BackupProofs } from "./polling/backup-proof.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import { FarWatch } from "./polling/far-watch.ts";
@@ -71,7 +71,7 @@ export class Supervisor {
   readonly deviceCache: DeviceCache;
   readonly #parts: SupervisorParts;
   readonly #reconcilers: ReadonlyMap<string, Reconciler>;
-  readonly #conductors: ReadonlyMap<string, Conductor>;
+  readonly #conductors: ReadonlyMap<string, RotationRunner>;
   readonly #waiting = new Map<string, Waiting>();
   readonly #handDrains: ReadonlyMap<string, HandDrains>;
   readonly tunnelDrains: TunnelDrains;
@@ -132,7 +132,7 @@ export class Supervisor {
     this.#conductors = new Map(
       desired.groups.map((group) => [
         group.name,
-        new Conductor({ ...forGroup(group), acceptsRisk: this.#acceptsRisk, ownAddresses }),
+        new RotationRunner({ ...forGroup(group), acceptsRisk: this.#acceptsRisk, ownAddresses }),
       ]),
     );
     this.#handDrains = new Map(
@@ -325,9 +325,9 @@ export class Supervisor {
     const { pollMs } = this.intent.desired.health;
     if (readOnly()) return pollMs;
     const campaign = openCampaign(memory(), group.name);
-    const conductor = this.#conductors.get(group.name);
-    if (campaign !== undefined && conductor !== undefined) {
-      const waitMs = await conductor.turn(campaign, signal);
+    const rotationRunner = this.#conductors.get(group.name);
+    if (campaign !== undefined && rotationRunner !== undefined) {
+      const waitMs = await rotationRunner.turn(campaign, signal);
       const next = openCampaign(memory(), group.name);
       await this.handDrains(group).turn(signal, next && entryOf(next).name);
       judge();

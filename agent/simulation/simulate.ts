@@ -31,7 +31,7 @@ import { buildSite, type Site, type SiteOptions } from "#sim/site/site.ts";
 import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
 import { cloudsOf, type Identity, openAgent } from "../operate/open.ts";
 import type { Agent } from "../runtime/agent.ts";
-import type { OnDecision } from "../runtime/campaigns/conductor.ts";
+import type { OnDecision } from "../runtime/campaigns/rotation-runner.ts";
 
 const decoder = new TextDecoder();
 

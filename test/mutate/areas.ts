@@ -63,8 +63,8 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     { files: ["agent/runtime/campaigns/hand-drain.ts"], tests: unit("hand-drain") },
     { files: ["agent/runtime/campaigns/own-path.ts"], tests: unit("own-path") },
   ],
-  conductor: [
-    { files: ["agent/runtime/campaigns/conductor.ts"], tests: unit("conductor*") },
+  "rotation-runner": [
+    { files: ["agent/runtime/campaigns/rotation-runner.ts"], tests: unit("rotation-runner*") },
     { files: ["agent/runtime/campaigns/effects.ts"], tests: unit("effects*") },
     { files: ["agent/runtime/campaigns/fact-collector.ts"], tests: unit("fact-collector*") },
   ],

@@ -4,31 +4,31 @@ import type { Known } from "./known.ts";
 
 export const knownOfCampaigns: readonly Known[] = [
   {
-    file: "agent/runtime/campaigns/conductor.ts",
+    file: "agent/runtime/campaigns/rotation-runner.ts",
     line: "const moved = next.state !== campaign.state || next.at !== campaign.at;",
     becomes: ["false"],
     why: "a link hands over to the next one only when its own state changes",
   },
   {
-    file: "agent/runtime/campaigns/conductor.ts",
+    file: "agent/runtime/campaigns/rotation-runner.ts",
     line: 'if (port?.carriedBy === "nothing") await this.#relook(',
     becomes: ["true"],
     why: "a link that carries was up or in the clear: one more observation finds no other state",
   },
   {
-    file: "agent/runtime/campaigns/conductor.ts",
+    file: "agent/runtime/campaigns/rotation-runner.ts",
     line: 'if (port?.carriedBy === "nothing") await this.#relook(',
     becomes: ["port.carriedBy"],
     why: "the guards of a key change require a port that was read",
   },
   {
-    file: "agent/runtime/campaigns/conductor.ts",
+    file: "agent/runtime/campaigns/rotation-runner.ts",
     line: "if (unfinished === undefined || link === undefined) return 0;",
     becomes: ["false", "unfinished === undefined && link === undefined"],
     why: "the caller has both: the check is for the type",
   },
   {
-    file: "agent/runtime/campaigns/conductor.ts",
+    file: "agent/runtime/campaigns/rotation-runner.ts",
     line: "const idle = { recheck: () => undefined,",
     becomes: ["{}"],
     why: "rolling back needs neither: they are for the type",

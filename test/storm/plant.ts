@@ -4,7 +4,7 @@
 import type { Campaign, CampaignState, Facts, Step } from "#agent/model/campaign.ts";
 import type { Cause } from "#agent/model/reason.ts";
 import { decide } from "#agent/rotation/campaign.ts";
-import type { OnDecision } from "#agent/runtime/campaigns/conductor.ts";
+import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
 import type { World } from "#hal/world.ts";
 
 /**

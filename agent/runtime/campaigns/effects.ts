@@ -46,7 +46,7 @@ export interface EffectParts {
   readonly write: (record: JournalRecord) => Promise<void>;
   /**
    * The time, by `group/link`, until which a put whose end was not observed may still arrive; it
-   * outlives the conductor.
+   * outlives the rotation runner.
    */
   readonly graces: Map<string, Instant>;
 }

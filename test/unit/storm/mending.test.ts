@@ -5,7 +5,7 @@ import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { setKeys } from "#sim/faults/people.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { putRight } from "../../storm/mending.ts";
-import { rotation } from "../kit/conductor-bench.ts";
+import { rotation } from "../kit/rotation-runner-bench.ts";
 import { bindingOf } from "../kit/view-kit.ts";
 
 it("a far end on the new key of a rotation gets its SCI repaired: seed 47-935", async () => {

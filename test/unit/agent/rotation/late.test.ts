@@ -20,7 +20,7 @@ import { recollect } from "#agent/store/journal/stored.ts";
 import { known } from "#hal/model.ts";
 import { type WallTime, wallAfter } from "#hal/world.ts";
 import { keyOne } from "../../kit/campaign-kit.ts";
-import { oldKey, rotation, underKey } from "../../kit/conductor-bench.ts";
+import { oldKey, rotation, underKey } from "../../kit/rotation-runner-bench.ts";
 import { at, securedPort, settings, stateOf, viewOf, wall } from "../../kit/view-kit.ts";
 
 const id = "erd-demo/primary";

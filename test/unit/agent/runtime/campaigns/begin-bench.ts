@@ -13,7 +13,7 @@ import { Secret } from "#hal/secret.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { SimVault } from "#sim/site/vault.ts";
-import { type BenchOptions, ConductorBench } from "../../../kit/conductor-bench.ts";
+import { type BenchOptions, RotationRunnerBench } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
 import { at, bindingOf, clearPort, peerOff, peerOn } from "../../../kit/view-kit.ts";
 
@@ -36,7 +36,7 @@ export const asked = (over: Partial<Asked> = {}): Asked => ({
 });
 
 /** Both links run on the first pair that the vault was given for them. */
-export class BeginBench extends ConductorBench {
+export class BeginBench extends RotationRunnerBench {
   readonly store = new SimVault({
     clock: this.clock,
     prng: new Prng("begin"),

@@ -6,10 +6,14 @@ import { causeText } from "#agent/model/reason-text.ts";
 import { Effects, type Task } from "#agent/runtime/campaigns/effects.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { calmPort } from "../../../kit/campaign-kit.ts";
-import { type BenchOptions, ConductorBench, rotation } from "../../../kit/conductor-bench.ts";
+import {
+  type BenchOptions,
+  RotationRunnerBench,
+  rotation,
+} from "../../../kit/rotation-runner-bench.ts";
 import { never, refused, settled } from "../../../kit/site-bench.ts";
 
-export class EffectsBench extends ConductorBench {
+export class EffectsBench extends RotationRunnerBench {
   readonly effects: Effects;
 
   constructor(options: BenchOptions = {}, group: Partial<DesiredGroup> = {}) {

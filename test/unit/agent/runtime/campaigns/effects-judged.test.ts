@@ -7,7 +7,7 @@ import { commitLost } from "#agent/model/commit-lost.ts";
 import type { Task } from "#agent/runtime/campaigns/effects.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { instantAfter } from "#hal/world.ts";
-import { failing } from "../../../kit/conductor-bench.ts";
+import { failing } from "../../../kit/rotation-runner-bench.ts";
 import { EffectsBench } from "./effects-bench.ts";
 
 describe("an accepted change", () => {

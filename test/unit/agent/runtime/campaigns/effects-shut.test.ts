@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
 import { known } from "#hal/model.ts";
-import { failing, oldKey, shutsFirst } from "../../../kit/conductor-bench.ts";
+import { failing, oldKey, shutsFirst } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
 import { EffectsBench } from "./effects-bench.ts";
 

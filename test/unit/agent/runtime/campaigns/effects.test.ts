@@ -6,7 +6,7 @@ import type { Task } from "#agent/runtime/campaigns/effects.ts";
 import { withinOf } from "#agent/runtime/campaigns/effects.ts";
 import { LinksealError } from "#hal/error.ts";
 import { calmPort } from "../../../kit/campaign-kit.ts";
-import { failing, newKey, oldKey, rotation } from "../../../kit/conductor-bench.ts";
+import { failing, newKey, oldKey, rotation } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
 import { EffectsBench } from "./effects-bench.ts";
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { noMarks } from "#agent/model/campaign.ts";
 import { known } from "#hal/model.ts";
 import { campaignOf } from "../../../kit/campaign-kit.ts";
-import { failing } from "../../../kit/conductor-bench.ts";
+import { failing } from "../../../kit/rotation-runner-bench.ts";
 import { ckn, refused } from "../../../kit/site-bench.ts";
 import { at, session, settings, wall } from "../../../kit/view-kit.ts";
 import { asked, BeginBench, type Name, names } from "./begin-bench.ts";

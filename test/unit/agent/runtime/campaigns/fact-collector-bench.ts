@@ -8,7 +8,11 @@ import {
   type FactCollectorParts,
   type Report,
 } from "#agent/runtime/campaigns/fact-collector.ts";
-import { type BenchOptions, ConductorBench, rotation } from "../../../kit/conductor-bench.ts";
+import {
+  type BenchOptions,
+  RotationRunnerBench,
+  rotation,
+} from "../../../kit/rotation-runner-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
 
 export const inGroup =
@@ -18,7 +22,7 @@ export const inGroup =
     groups: wanted.groups.map((group) => ({ ...group, ...over })),
   });
 
-export class FactCollectorBench extends ConductorBench {
+export class FactCollectorBench extends RotationRunnerBench {
   readonly effects: Effects;
   readonly factCollector: FactCollector;
 

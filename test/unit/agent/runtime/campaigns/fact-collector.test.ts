@@ -17,7 +17,7 @@ import {
   rotation,
   shutsFirst,
   underKey,
-} from "../../../kit/conductor-bench.ts";
+} from "../../../kit/rotation-runner-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
 import { at, clearPort, peerOff, peerOn, session, wall } from "../../../kit/view-kit.ts";
 import { enrolled, FactCollectorBench, inGroup } from "./fact-collector-bench.ts";

@@ -8,11 +8,11 @@ import type { LinksealError } from "#hal/error.ts";
 import { known, type MacsecPort, unknown } from "#hal/model.ts";
 import {
   type BenchOptions,
-  ConductorBench,
   failing,
   newKey,
+  RotationRunnerBench,
   underKey,
-} from "../../../kit/conductor-bench.ts";
+} from "../../../kit/rotation-runner-bench.ts";
 import { never, refused, settled } from "../../../kit/site-bench.ts";
 import { at, clearPort, linkNamed, settings } from "../../../kit/view-kit.ts";
 
@@ -25,7 +25,7 @@ const lost: Alarm = {
 const unsure: Alarm = { standing: "unsure", cause: { code: "health.notJudged" } };
 
 /** Both links pass frames under the key that they are bound to. */
-class Bench extends ConductorBench {
+class Bench extends RotationRunnerBench {
   readonly drains: HandDrains;
   readonly events: string[] = [];
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ownPathOf } from "#agent/runtime/campaigns/own-path.ts";
 import type { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { SimClock } from "#sim/base/clock.ts";
-import { failing } from "../../../kit/conductor-bench.ts";
+import { failing } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
 import { link } from "../../../kit/view-kit.ts";
 

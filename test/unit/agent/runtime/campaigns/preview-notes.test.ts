@@ -6,7 +6,7 @@ import type { Desired } from "#agent/model/desired.ts";
 import { known } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { campaignOf } from "../../../kit/campaign-kit.ts";
-import { type BenchOptions, shutsFirst } from "../../../kit/conductor-bench.ts";
+import { type BenchOptions, shutsFirst } from "../../../kit/rotation-runner-bench.ts";
 import { capabilities as simulated } from "../../../kit/site-bench.ts";
 import { at, session, wall } from "../../../kit/view-kit.ts";
 import { asked, BeginBench, groupWith, names, rotateOn } from "./begin-bench.ts";

@@ -8,7 +8,7 @@ import type { Binding } from "#agent/store/journal/memory.ts";
 import { type KeyRef, known, type MacsecSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { campaignOf } from "../../../kit/campaign-kit.ts";
-import type { BenchOptions } from "../../../kit/conductor-bench.ts";
+import type { BenchOptions } from "../../../kit/rotation-runner-bench.ts";
 import { refused } from "../../../kit/site-bench.ts";
 import { at, bindingOf, desired, settings, wall } from "../../../kit/view-kit.ts";
 import {

@@ -5,8 +5,8 @@ import type { Campaign, Facts, Step } from "#agent/model/campaign.ts";
 import type { Desired, DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
 import { reasonText } from "#agent/model/reason-text.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
-import { Conductor } from "#agent/runtime/campaigns/conductor.ts";
 import type { FactCollectorParts } from "#agent/runtime/campaigns/fact-collector.ts";
+import { RotationRunner } from "#agent/runtime/campaigns/rotation-runner.ts";
 import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import {
   emptyMemory,
@@ -130,7 +130,7 @@ export interface BenchOptions {
   readonly capabilitiesOf?: (device: string) => Partial<Capabilities>;
 }
 
-export class ConductorBench {
+export class RotationRunnerBench {
   readonly clock = new SimClock(wall);
   readonly log: string[] = [];
   /** The records that a journal would hold. */
@@ -219,9 +219,9 @@ export class ConductorBench {
   }
 
   /** Returns a rotation runner that takes the test's steps, one each turn. */
-  conductor(...steps: readonly Step[]): Conductor {
+  rotationRunner(...steps: readonly Step[]): RotationRunner {
     const left = [...steps];
-    return new Conductor({
+    return new RotationRunner({
       ...this.parts,
       note: ({ reason }) => this.notes.push(reasonText(reason)),
       onDecision: (decision) => {
@@ -237,8 +237,8 @@ export class ConductorBench {
   }
 
   /** Runs one turn; resolves to the wait after it, in ms. */
-  async turn(conductor: Conductor, campaign: Campaign): Promise<number> {
-    return await settled(this.clock, conductor.turn(campaign, never));
+  async turn(rotationRunner: RotationRunner, campaign: Campaign): Promise<number> {
+    return await settled(this.clock, rotationRunner.turn(campaign, never));
   }
 
   /** Returns the campaign that the journal holds now. */

@@ -2,11 +2,11 @@
 // is decided.
 
 import { describe, expect, it } from "vitest";
-import { ConductorBench, failing, rotation } from "../../../kit/conductor-bench.ts";
+import { failing, RotationRunnerBench, rotation } from "../../../kit/rotation-runner-bench.ts";
 
 /** The router waits with a change that the journal knows, and that is no staged key. */
-function left(): ConductorBench {
-  const bench = new ConductorBench();
+function left(): RotationRunnerBench {
+  const bench = new RotationRunnerBench();
   bench.commitPending = true;
   bench.forgotten.add("t-4");
   bench.memory = { ...bench.memory, finals: { "edge-a": "t-7" } };
@@ -18,7 +18,7 @@ const campaign = rotation({ state: "retiring", token: "t-4" });
 describe("a change whose end was not observed", () => {
   it("is taken back by its own token, and looked at again soon", async () => {
     const bench = left();
-    expect(await bench.turn(bench.conductor(), campaign)).toBe(500);
+    expect(await bench.turn(bench.rotationRunner(), campaign)).toBe(500);
     expect(bench.log.filter((line) => !line.startsWith("look"))).toEqual([
       ...["recall t-4", "recall t-7"],
       ...["recall t-7", "rollback t-7"],
@@ -35,7 +35,7 @@ describe("a change whose end was not observed", () => {
     const recalls = () => bench.log.filter((line) => line.startsWith("recall"));
     // The change waits in this observation; the key that was staged before waits right after it.
     bench.forgotten.has = (token) => (recalls().length <= 3 ? token !== "t-7" : token === "t-7");
-    await bench.turn(bench.conductor(), { ...campaign, earlierToken: "t-3" });
+    await bench.turn(bench.rotationRunner(), { ...campaign, earlierToken: "t-3" });
     expect(recalls()).toEqual(["recall t-4", "recall t-3", "recall t-7", "recall t-7"]);
     expect(bench.log.filter((line) => line.startsWith("rollback"))).toEqual([]);
   });
@@ -43,9 +43,9 @@ describe("a change whose end was not observed", () => {
   it("is trouble where it cannot be taken back, and tried again later", async () => {
     const bench = left();
     bench.failures.rollback = failing("device.locked", "another client edits");
-    const conductor = bench.conductor();
-    expect(await bench.turn(conductor, campaign)).toBe(5_000);
-    expect(conductor.trouble?.code).toBe("device.locked");
+    const rotationRunner = bench.rotationRunner();
+    expect(await bench.turn(rotationRunner, campaign)).toBe(5_000);
+    expect(rotationRunner.trouble?.code).toBe("device.locked");
     expect(bench.logged.at(-1)).toBe(
       'warn device.locked rollBack: another client edits {"group":"erd-demo"}',
     );
@@ -54,13 +54,13 @@ describe("a change whose end was not observed", () => {
   it("ends the turn with an error that is none of ours", async () => {
     const bench = left();
     bench.failures.rollback = new RangeError("a bug");
-    await expect(bench.turn(bench.conductor(), campaign)).rejects.toThrow("a bug");
+    await expect(bench.turn(bench.rotationRunner(), campaign)).rejects.toThrow("a bug");
   });
 
   it("is no ground to take back what the router knows nothing of", async () => {
     const bench = left();
     bench.forgotten.add("t-7");
-    await bench.turn(bench.conductor(), campaign);
+    await bench.turn(bench.rotationRunner(), campaign);
     expect(bench.log).toContain("decide");
     expect(bench.log.filter((line) => line.startsWith("rollback"))).toEqual([]);
     expect(bench.facts.at(-1)?.port?.pending).toBe("foreign");

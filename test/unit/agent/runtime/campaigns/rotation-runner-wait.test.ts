@@ -3,7 +3,12 @@
 import { describe, expect, it } from "vitest";
 import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
 import type { Desired } from "#agent/model/desired.ts";
-import { byHand, ConductorBench, rotation, stepTo } from "../../../kit/conductor-bench.ts";
+import {
+  byHand,
+  RotationRunnerBench,
+  rotation,
+  stepTo,
+} from "../../../kit/rotation-runner-bench.ts";
 
 describe("the wait after a look that changed nothing", () => {
   const waits = async (
@@ -11,9 +16,9 @@ describe("the wait after a look that changed nothing", () => {
     edit?: (wanted: Desired) => Desired,
     overlap: Campaign["links"][number]["overlap"] = "keychain",
   ): Promise<number> => {
-    const bench = new ConductorBench(edit === undefined ? {} : { edit });
-    const conductor = bench.conductor(stepTo(state));
-    return await bench.turn(conductor, rotation({ state }, overlap));
+    const bench = new RotationRunnerBench(edit === undefined ? {} : { edit });
+    const rotationRunner = bench.rotationRunner(stepTo(state));
+    return await bench.turn(rotationRunner, rotation({ state }, overlap));
   };
   const often = (wanted: Desired): Desired => ({
     ...wanted,
@@ -68,15 +73,15 @@ describe("the wait after a look that changed nothing", () => {
     ["gated", 5_000],
     ["held", 5_000],
   ] as const)("after a probe in %s is %i ms: it changes nothing", async (state, ms) => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     const step = stepTo(state, { action: "probe" });
-    expect(await bench.turn(bench.conductor(step), rotation({ state }))).toBe(ms);
+    expect(await bench.turn(bench.rotationRunner(step), rotation({ state }))).toBe(ms);
   });
 
   it("is a poll after an effect on a campaign that is held", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     const step = stepTo("held", { action: "restore" });
-    expect(await bench.turn(bench.conductor(step), rotation({ state: "held" }))).toBe(5_000);
+    expect(await bench.turn(bench.rotationRunner(step), rotation({ state: "held" }))).toBe(5_000);
     expect(bench.done()).toContain("apply t-1 final");
   });
 });

@@ -7,15 +7,15 @@ import type { Desired } from "#agent/model/desired.ts";
 import { type Ckn, type KeyRef, known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
-  ConductorBench,
   failing,
   newKey,
   oldKey,
+  RotationRunnerBench,
   rotation,
   shutsFirst,
   stepTo,
   underKey,
-} from "../../../kit/conductor-bench.ts";
+} from "../../../kit/rotation-runner-bench.ts";
 import { at, bindingOf, session, wall } from "../../../kit/view-kit.ts";
 
 const giving: readonly ActionKind[] = [
@@ -29,14 +29,14 @@ const taking: readonly ActionKind[] = [
 const drain = stepTo("draining", { row: "gated.open", action: "drain" });
 
 /** The requests to devices and far ends in the last turn. */
-const touched = (bench: ConductorBench): readonly string[] =>
+const touched = (bench: RotationRunnerBench): readonly string[] =>
   bench.done().filter((line) => /^(prepare|apply|put|confirm|rollback|probe|recall)\b/.test(line));
 
 describe("a turn", () => {
   it("looks at both ends, decides, writes the step down, acts, and looks again soon", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.delays.apply = 1_500;
-    expect(await bench.turn(bench.conductor(drain), rotation())).toBe(500);
+    expect(await bench.turn(bench.rotationRunner(drain), rotation())).toBe(500);
     expect(bench.log).toEqual([
       "look far end",
       "look edge-b",
@@ -56,9 +56,9 @@ describe("a turn", () => {
   });
 
   it("writes the record as it stands after the step, at the wall time of the step", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.delays.look = 250;
-    await bench.turn(bench.conductor(stepTo("staged", { mark: { told: true } })), rotation());
+    await bench.turn(bench.rotationRunner(stepTo("staged", { mark: { told: true } })), rotation());
     const campaign = rotation({
       told: true,
       state: "staged",
@@ -70,29 +70,29 @@ describe("a turn", () => {
   });
 
   it("comes back at once where a step moves and asks for nothing", async () => {
-    const bench = new ConductorBench();
-    expect(await bench.turn(bench.conductor(stepTo("staged")), rotation())).toBe(0);
+    const bench = new RotationRunnerBench();
+    expect(await bench.turn(bench.rotationRunner(stepTo("staged")), rotation())).toBe(0);
     expect(touched(bench)).toEqual([]);
   });
 
   it("of a link that the intent no longer has waits for a poll, and looks at nothing", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     const [first] = rotation().links;
     if (first === undefined) throw new Error("two links");
     const gone = rotation({ links: [{ ...first, name: "gone" }] });
-    expect(await bench.turn(bench.conductor(drain), gone)).toBe(5_000);
-    expect(await bench.turn(bench.conductor(drain), rotation({ at: 7 }))).toBe(5_000);
+    expect(await bench.turn(bench.rotationRunner(drain), gone)).toBe(5_000);
+    expect(await bench.turn(bench.rotationRunner(drain), rotation({ at: 7 }))).toBe(5_000);
     expect(bench.log).toEqual([]);
   });
 
   it("does nothing at all where the journal cannot be written", async () => {
     for (const action of [...giving, ...taking]) {
-      const bench = new ConductorBench();
+      const bench = new RotationRunnerBench();
       bench.failures.write = failing("journal.full", "the disk is full");
-      const conductor = bench.conductor(stepTo("draining", { action }));
-      expect(await bench.turn(conductor, rotation({ token: "t-9" }))).toBe(5_000);
+      const rotationRunner = bench.rotationRunner(stepTo("draining", { action }));
+      expect(await bench.turn(rotationRunner, rotation({ token: "t-9" }))).toBe(5_000);
       expect(bench.done()).toEqual(["write campaign draining"]);
-      expect(conductor.trouble?.code).toBe("journal.full");
+      expect(rotationRunner.trouble?.code).toBe("journal.full");
       expect(bench.logged).toEqual([
         `warn journal.full ${action}: the disk is full {"group":"erd-demo"}`,
       ]);
@@ -100,18 +100,18 @@ describe("a turn", () => {
   });
 
   it("says that it was the record which failed, where nothing was to be done", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.failures.write = failing("journal.full", "the disk is full");
-    await bench.turn(bench.conductor(stepTo("staged")), rotation());
+    await bench.turn(bench.rotationRunner(stepTo("staged")), rotation());
     expect(bench.logged).toEqual([
       'warn journal.full record: the disk is full {"group":"erd-demo"}',
     ]);
   });
 
   it("ends with an error that is none of ours", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.failures.write = new RangeError("a bug");
-    await expect(bench.turn(bench.conductor(drain), rotation())).rejects.toThrow("a bug");
+    await expect(bench.turn(bench.rotationRunner(drain), rotation())).rejects.toThrow("a bug");
   });
 });
 
@@ -128,8 +128,8 @@ describe("a look that the journal has made old", () => {
     action: ActionKind,
     ms: number,
     port: Partial<MacsecPort> = underKey(oldKey),
-  ): Promise<ConductorBench> => {
-    const bench = new ConductorBench();
+  ): Promise<RotationRunnerBench> => {
+    const bench = new RotationRunnerBench();
     bench.port.primary = port;
     bench.delays.write = ms;
     bench.hooks.write = async () => {
@@ -138,9 +138,9 @@ describe("a look that the journal has made old", () => {
     const prepared = action === "replace" || action === "replaceBack";
     const first = stepTo("gated", { action: action === "replace" ? "prepare" : "prepareBack" });
     const step = stepTo("draining", { action });
-    const conductor = bench.conductor(...(prepared ? [first, step] : [step]));
-    if (prepared) await bench.turn(conductor, rotation());
-    const waitMs = await bench.turn(conductor, rotation({ token: "t-9" }));
+    const rotationRunner = bench.rotationRunner(...(prepared ? [first, step] : [step]));
+    if (prepared) await bench.turn(rotationRunner, rotation());
+    const waitMs = await bench.turn(rotationRunner, rotation({ token: "t-9" }));
     if (!touched(bench).length) expect(waitMs).toBe(0);
     return bench;
   };
@@ -161,16 +161,19 @@ describe("a look that the journal has made old", () => {
 
 describe("a sibling that is lost while a change is made ready", () => {
   /** The sibling is seen drained between validation and journal. */
-  const losing = async (action: ActionKind): Promise<[ConductorBench, string | undefined]> => {
-    const bench = new ConductorBench();
-    const conductor = bench.conductor(stepTo("gated", { action: "prepare" }), stepTo("gated"));
-    await bench.turn(conductor, rotation());
+  const losing = async (action: ActionKind): Promise<[RotationRunnerBench, string | undefined]> => {
+    const bench = new RotationRunnerBench();
+    const rotationRunner = bench.rotationRunner(
+      stepTo("gated", { action: "prepare" }),
+      stepTo("gated"),
+    );
+    await bench.turn(rotationRunner, rotation());
     bench.hooks.write = async () => {
       if (bench.records.length === 0) return;
       bench.drained.add("secondary");
       await bench.deviceCache.look("edge-b", new AbortController().signal);
     };
-    const next = bench.conductor(stepTo("draining", { action }));
+    const next = bench.rotationRunner(stepTo("draining", { action }));
     await bench.turn(next, rotation({ token: "t-9" }));
     return [bench, next.trouble?.code];
   };
@@ -188,17 +191,17 @@ describe("a sibling that is lost while a change is made ready", () => {
 
   /** Validated before, and lost as it is to be written. */
   const followed = async (action: ActionKind, port: Partial<MacsecPort>) => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.port.primary = port;
     const validates = stepTo("gated", { action: action === "replace" ? "prepare" : "prepareBack" });
-    const conductor = bench.conductor(validates, stepTo("draining", { action }));
-    await bench.turn(conductor, rotation());
+    const rotationRunner = bench.rotationRunner(validates, stepTo("draining", { action }));
+    await bench.turn(rotationRunner, rotation());
     bench.hooks.write = async () => {
       bench.drained.add("secondary");
       await bench.deviceCache.look("edge-b", new AbortController().signal);
     };
-    await bench.turn(conductor, rotation());
-    return [conductor.trouble?.code, touched(bench).some((line) => line.startsWith("apply"))];
+    await bench.turn(rotationRunner, rotation());
+    return [rotationRunner.trouble?.code, touched(bench).some((line) => line.startsWith("apply"))];
   };
 
   it.each(following)("keeps %s from a link that still works, and from no other", async (action) => {
@@ -218,15 +221,15 @@ describe("a sibling that is lost while a change is made ready", () => {
       port: Partial<MacsecPort>,
       action: ActionKind = "add",
     ) => {
-      const bench = new ConductorBench({ edit });
+      const bench = new RotationRunnerBench({ edit });
       bench.port.primary = port;
       bench.hooks.prepare = async () => {
         bench.drained.add("secondary");
         await bench.deviceCache.look("edge-b", new AbortController().signal);
       };
-      const conductor = bench.conductor(stepTo("staging", { action }));
-      await bench.turn(conductor, rotation());
-      return conductor.trouble?.code;
+      const rotationRunner = bench.rotationRunner(stepTo("staging", { action }));
+      await bench.turn(rotationRunner, rotation());
+      return rotationRunner.trouble?.code;
     };
     const asItIs = (wanted: Desired): Desired => wanted;
     expect(await trouble(shutsFirst, underKey(oldKey))).toBe("gate.siblingUnhealthy");
@@ -236,24 +239,24 @@ describe("a sibling that is lost while a change is made ready", () => {
   });
 
   it("keeps nothing that gives from a router that cannot be read", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.port.primary = { keys: unknown("queryFailed", at(0)) };
     bench.drained.add("secondary");
-    const conductor = bench.conductor(stepTo("held", { action: "restore" }));
-    await bench.turn(conductor, rotation({ state: "held" }));
-    expect([bench.facts.at(-1)?.port, conductor.trouble]).toEqual([undefined, undefined]);
+    const rotationRunner = bench.rotationRunner(stepTo("held", { action: "restore" }));
+    await bench.turn(rotationRunner, rotation({ state: "held" }));
+    expect([bench.facts.at(-1)?.port, rotationRunner.trouble]).toEqual([undefined, undefined]);
     expect(touched(bench).at(-1)).toMatch(/^apply/);
   });
 
   it("is told with what to do next, and with nothing done", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.hooks.prepare = async () => {
       bench.drained.add("secondary");
       await bench.deviceCache.look("edge-b", new AbortController().signal);
     };
-    const conductor = bench.conductor(drain);
-    expect(await bench.turn(conductor, rotation())).toBe(5_000);
-    expect(conductor.trouble).toMatchObject({
+    const rotationRunner = bench.rotationRunner(drain);
+    expect(await bench.turn(rotationRunner, rotation())).toBe(5_000);
+    expect(rotationRunner.trouble).toMatchObject({
       code: "gate.siblingUnhealthy",
       message: expect.stringContaining("it is drained; nothing was written"),
       ...{ effect: "none", where: "erd-demo/primary", next: "linkseal rotation show erd-demo" },
@@ -266,16 +269,19 @@ describe("a port that is to be shut for a key", () => {
 
   /** What was done, where validation shows the port so, decided on while it was like `before`. */
   const replacing = async (before: Partial<MacsecPort>, after: Partial<MacsecPort>) => {
-    const bench = new ConductorBench({ edit: shutsFirst });
+    const bench = new RotationRunnerBench({ edit: shutsFirst });
     bench.port.primary = before;
     const validates = stepTo("gated", { action: "prepare" });
-    const conductor = bench.conductor(validates, stepTo("switching", { action: "replace" }));
-    await bench.turn(conductor, rotation());
+    const rotationRunner = bench.rotationRunner(
+      validates,
+      stepTo("switching", { action: "replace" }),
+    );
+    await bench.turn(rotationRunner, rotation());
     bench.hooks.prepare = async () => {
       bench.port.primary = after;
     };
-    await bench.turn(conductor, rotation());
-    return { trouble: conductor.trouble, done: touched(bench) };
+    await bench.turn(rotationRunner, rotation());
+    return { trouble: rotationRunner.trouble, done: touched(bench) };
   };
 
   it("stays open where its link works again: seeds 53-1122, 53-1907", async () => {
@@ -301,8 +307,8 @@ describe("a port that is to be shut for a key", () => {
 
 describe("what a step leaves in the journal", () => {
   const words = async (campaign: Campaign, step: Step): Promise<readonly string[]> => {
-    const bench = new ConductorBench();
-    await bench.turn(bench.conductor(step), campaign);
+    const bench = new RotationRunnerBench();
+    await bench.turn(bench.rotationRunner(step), campaign);
     return [...bench.done(), ...bench.notes];
   };
 
@@ -331,26 +337,29 @@ describe("what a step leaves in the journal", () => {
   it.each(["removeOld", "replace"] as const)(
     "is the SAK in use where %s takes the old key away",
     async (action) => {
-      const bench = new ConductorBench();
+      const bench = new RotationRunnerBench();
       bench.port.primary = underKey(newKey, [oldKey, newKey]);
       const campaign = rotation({ state: "retiring" });
-      await bench.turn(bench.conductor(stepTo("retiring", { action })), campaign);
+      await bench.turn(bench.rotationRunner(stepTo("retiring", { action })), campaign);
       expect(bench.written()).toMatchObject({ oldSak: session.latestSak?.keyId });
     },
   );
 
   it("is no SAK with any other effect", async () => {
-    const bench = new ConductorBench();
-    await bench.turn(bench.conductor(stepTo("promoting", { action: "promote" })), rotation());
+    const bench = new RotationRunnerBench();
+    await bench.turn(bench.rotationRunner(stepTo("promoting", { action: "promote" })), rotation());
     expect(bench.written()?.oldSak).toBeUndefined();
   });
 });
 
 describe("the key that a link runs on", () => {
-  const ended = async (outcome: Outcome, over: Partial<Campaign> = {}): Promise<ConductorBench> => {
-    const bench = new ConductorBench();
+  const ended = async (
+    outcome: Outcome,
+    over: Partial<Campaign> = {},
+  ): Promise<RotationRunnerBench> => {
+    const bench = new RotationRunnerBench();
     const campaign = rotation({ state: "restoring", intent: 9, ...over });
-    await bench.turn(bench.conductor(stepTo("done", { mark: { outcome } })), campaign);
+    await bench.turn(bench.rotationRunner(stepTo("done", { mark: { outcome } })), campaign);
     return bench;
   };
   const binding = {
@@ -383,10 +392,10 @@ describe("the key that a link runs on", () => {
   });
 
   it("has the intent of the campaign where nothing was known of it before", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.memory = { ...bench.memory, bindings: {} };
     const step = stepTo("done", { mark: { outcome: "rotated" } });
-    await bench.turn(bench.conductor(step), rotation({ state: "restoring", intent: 9 }));
+    await bench.turn(bench.rotationRunner(step), rotation({ state: "restoring", intent: 9 }));
     expect(bench.records[0]).toMatchObject({ kind: "binding", binding: { intent: 9 } });
   });
 
@@ -396,13 +405,13 @@ describe("the key that a link runs on", () => {
   });
 
   it("is not written down again, nor before the link is done", async () => {
-    const bench = new ConductorBench();
-    const conductor = bench.conductor(
+    const bench = new RotationRunnerBench();
+    const rotationRunner = bench.rotationRunner(
       stepTo("done", { mark: { outcome: "rotated" } }),
       stepTo("restoring", { mark: { outcome: "rotated", proved: true } }),
     );
-    await bench.turn(conductor, rotation({ state: "done", at: 1 }));
-    await bench.turn(conductor, rotation({ state: "retiring" }));
+    await bench.turn(rotationRunner, rotation({ state: "done", at: 1 }));
+    await bench.turn(rotationRunner, rotation({ state: "retiring" }));
     expect(bench.records.map(({ kind }) => kind)).toEqual(["campaign"]);
   });
 });
@@ -417,33 +426,37 @@ describe("a port that was shut for a key change", () => {
   });
 
   it("is remembered until it has stood open for a minute: a commit may be lost", async () => {
-    const bench = new ConductorBench({ edit: shutsFirst });
-    const conductor = bench.conductor(stepTo("staging", { action: "open" }), opened, opened);
-    await bench.turn(conductor, shut);
-    await bench.turn(conductor, shut);
+    const bench = new RotationRunnerBench({ edit: shutsFirst });
+    const rotationRunner = bench.rotationRunner(
+      stepTo("staging", { action: "open" }),
+      opened,
+      opened,
+    );
+    await bench.turn(rotationRunner, shut);
+    await bench.turn(rotationRunner, shut);
     expect(bench.records.filter(({ kind }) => kind === "campaign")).toEqual([]);
     await bench.clock.runFor(60_001);
-    await bench.turn(conductor, shut);
+    await bench.turn(rotationRunner, shut);
     expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
   });
 
   it("is forgotten once seen open where no key change shuts it: a person may shut it", async () => {
-    const bench = new ConductorBench();
-    const conductor = bench.conductor(stepTo("staging", { action: "open" }), opened);
-    await bench.turn(conductor, shut);
-    await bench.turn(conductor, shut);
+    const bench = new RotationRunnerBench();
+    const rotationRunner = bench.rotationRunner(stepTo("staging", { action: "open" }), opened);
+    await bench.turn(rotationRunner, shut);
+    await bench.turn(rotationRunner, shut);
     expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
   });
 
   it("is forgotten at once where this process changed nothing, and with its link", async () => {
-    const bench = new ConductorBench({ edit: shutsFirst });
-    await bench.turn(bench.conductor(opened), shut);
+    const bench = new RotationRunnerBench({ edit: shutsFirst });
+    await bench.turn(bench.rotationRunner(opened), shut);
     expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
     const done = stepTo("done", { mark: { outcome: "rotated", shut: false } });
-    const conductor = bench.conductor(stepTo("restoring", { action: "open" }), done);
+    const rotationRunner = bench.rotationRunner(stepTo("restoring", { action: "open" }), done);
     const first = rotation({ state: "restoring", shut: true, at: 0 });
-    await bench.turn(conductor, first);
-    await bench.turn(conductor, first);
+    await bench.turn(rotationRunner, first);
+    await bench.turn(rotationRunner, first);
     const next = { at: 1, state: "queued", shut: false };
     expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: next });
   });

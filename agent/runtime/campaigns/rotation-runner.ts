@@ -20,7 +20,7 @@ import { named } from "../../store/journal/memory.ts";
 import { Effects } from "./effects.ts";
 import { FactCollector, type FactCollectorParts, type Report } from "./fact-collector.ts";
 
-export interface ConductorParts extends FactCollectorParts {
+export interface RotationRunnerParts extends FactCollectorParts {
   /** A new reason for the operator, not worth a record. */
   readonly note: (campaign: Campaign) => void;
   /** undefined = no storm runs. */
@@ -74,13 +74,13 @@ function takes(action: ActionKind, { shutsFirst, port }: Facts): boolean {
   return action === "replace" || action === "replaceBack" || (action === "add" && shutsFirst);
 }
 
-export class Conductor {
-  readonly #parts: ConductorParts;
+export class RotationRunner {
+  readonly #parts: RotationRunnerParts;
   #effects: Effects;
   #factCollector: FactCollector;
   #trouble: LinksealError | undefined;
 
-  constructor(parts: ConductorParts) {
+  constructor(parts: RotationRunnerParts) {
     this.#parts = parts;
     this.#effects = new Effects(parts);
     this.#factCollector = new FactCollector(parts, this.#effects);

@@ -1,17 +1,17 @@
-// What a conductor remembers from one turn to the next, and when that is over.
+// What a rotation runner remembers from one turn to the next, and when that is over.
 
 import { describe, expect, it } from "vitest";
 import type { ActionKind, Campaign, CampaignState, Step } from "#agent/model/campaign.ts";
 import { known, unknown } from "#hal/model.ts";
 import {
-  ConductorBench,
   failing,
   newKey,
   oldKey,
+  RotationRunnerBench,
   rotation,
   stepTo,
   underKey,
-} from "../../../kit/conductor-bench.ts";
+} from "../../../kit/rotation-runner-bench.ts";
 import { at, frames, peerOn } from "../../../kit/view-kit.ts";
 
 const drain = stepTo("draining", { row: "gated.open", action: "drain" });
@@ -19,85 +19,89 @@ const drain = stepTo("draining", { row: "gated.open", action: "drain" });
 describe("the trouble of a campaign", () => {
   const lost = stepTo("draining");
   it("is a change that the router accepted and does not show", async () => {
-    const bench = new ConductorBench();
-    const conductor = bench.conductor(drain, lost, stepTo("draining", { action: "probe" }));
-    await bench.turn(conductor, rotation());
-    expect(conductor.trouble).toBeUndefined();
+    const bench = new RotationRunnerBench();
+    const rotationRunner = bench.rotationRunner(
+      drain,
+      lost,
+      stepTo("draining", { action: "probe" }),
+    );
+    await bench.turn(rotationRunner, rotation());
+    expect(rotationRunner.trouble).toBeUndefined();
     await bench.clock.runFor(2_000);
-    await bench.turn(conductor, rotation({ state: "draining" }));
+    await bench.turn(rotationRunner, rotation({ state: "draining" }));
     const told = {
       code: "device.commitExpired",
       message: "edge-a accepted the drain of et-0/0/0 2 s ago and no longer holds it",
     };
-    expect(conductor.trouble).toMatchObject(told);
+    expect(rotationRunner.trouble).toMatchObject(told);
     // A probe that ran says nothing about it.
-    await bench.turn(conductor, rotation({ state: "draining" }));
+    await bench.turn(rotationRunner, rotation({ state: "draining" }));
     expect(bench.facts.at(-1)?.lostCommits).toBe(1);
-    expect(conductor.trouble).toMatchObject(told);
+    expect(rotationRunner.trouble).toMatchObject(told);
   });
 
   it("is over once an effect succeeds", async () => {
-    const bench = new ConductorBench();
-    const conductor = bench.conductor(drain, drain, lost);
-    await bench.turn(conductor, rotation());
-    await bench.turn(conductor, rotation());
-    expect(conductor.trouble).toBeUndefined();
+    const bench = new RotationRunnerBench();
+    const rotationRunner = bench.rotationRunner(drain, drain, lost);
+    await bench.turn(rotationRunner, rotation());
+    await bench.turn(rotationRunner, rotation());
+    expect(rotationRunner.trouble).toBeUndefined();
   });
 
   it("that is no lost change is over once a probe ran", async () => {
-    const bench = new ConductorBench();
-    const conductor = bench.conductor(drain, stepTo("draining", { action: "probe" }));
+    const bench = new RotationRunnerBench();
+    const rotationRunner = bench.rotationRunner(drain, stepTo("draining", { action: "probe" }));
     bench.failures.prepare = failing("device.locked");
-    await bench.turn(conductor, rotation());
-    expect(conductor.trouble?.code).toBe("device.locked");
-    await bench.turn(conductor, rotation({ state: "draining" }));
-    expect(conductor.trouble).toBeUndefined();
+    await bench.turn(rotationRunner, rotation());
+    expect(rotationRunner.trouble?.code).toBe("device.locked");
+    await bench.turn(rotationRunner, rotation({ state: "draining" }));
+    expect(rotationRunner.trouble).toBeUndefined();
   });
 
   /** The far end refuses a key, and then the steps are taken. */
-  const refused = async (bench: ConductorBench, ...steps: readonly Step[]) => {
-    const conductor = bench.conductor(stepTo("staged", { action: "putNew" }), ...steps);
+  const refused = async (bench: RotationRunnerBench, ...steps: readonly Step[]) => {
+    const rotationRunner = bench.rotationRunner(stepTo("staged", { action: "putNew" }), ...steps);
     bench.failures.put = failing("peer.rejected", "no such secret");
-    await bench.turn(conductor, rotation({ state: "staged" }));
+    await bench.turn(rotationRunner, rotation({ state: "staged" }));
     delete bench.failures.put;
     // Until then the refused one may still land, as far as the agent knows.
     await bench.clock.runFor(90_000);
-    for (const _ of steps) await bench.turn(conductor, rotation({ state: "staged" }));
-    return conductor.trouble?.code;
+    for (const _ of steps) await bench.turn(rotationRunner, rotation({ state: "staged" }));
+    return rotationRunner.trouble?.code;
   };
   const again = (action: ActionKind): Step => stepTo("staged", { action });
 
   it("of the far end is over once that takes a key, and by nothing on the router", async () => {
-    expect(await refused(new ConductorBench())).toBe("peer.rejected");
-    const still = await refused(new ConductorBench(), again("restore"), again("probe"));
+    expect(await refused(new RotationRunnerBench())).toBe("peer.rejected");
+    const still = await refused(new RotationRunnerBench(), again("restore"), again("probe"));
     expect(still).toBe("peer.rejected");
-    expect(await refused(new ConductorBench(), again("putNew"))).toBeUndefined();
-    expect(await refused(new ConductorBench(), again("putOld"))).toBeUndefined();
+    expect(await refused(new RotationRunnerBench(), again("putNew"))).toBeUndefined();
+    expect(await refused(new RotationRunnerBench(), again("putOld"))).toBeUndefined();
   });
 
   it("of the far end is over once that is seen with the new key", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.peers.primary = peerOn(newKey);
     expect(await refused(bench, stepTo("staged"))).toBeUndefined();
   });
 
   it("of the router is not over because the far end has the new key", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.peers.primary = peerOn(newKey);
     bench.failures.prepare = failing("device.locked");
-    const conductor = bench.conductor(drain, lost);
-    await bench.turn(conductor, rotation());
-    await bench.turn(conductor, rotation({ state: "draining" }));
-    expect(conductor.trouble?.code).toBe("device.locked");
+    const rotationRunner = bench.rotationRunner(drain, lost);
+    await bench.turn(rotationRunner, rotation());
+    await bench.turn(rotationRunner, rotation({ state: "draining" }));
+    expect(rotationRunner.trouble?.code).toBe("device.locked");
   });
 
   it("stays while nothing is done", async () => {
-    const bench = new ConductorBench();
-    const conductor = bench.conductor(drain, lost);
+    const bench = new RotationRunnerBench();
+    const rotationRunner = bench.rotationRunner(drain, lost);
     bench.failures.prepare = failing("device.locked");
-    await bench.turn(conductor, rotation());
-    await bench.turn(conductor, rotation({ state: "draining" }));
-    expect(conductor.trouble?.code).toBe("device.locked");
+    await bench.turn(rotationRunner, rotation());
+    await bench.turn(rotationRunner, rotation({ state: "draining" }));
+    expect(rotationRunner.trouble?.code).toBe("device.locked");
   });
 });
 
@@ -107,15 +111,15 @@ describe("what must hold for a time", () => {
 
   /** Looks once, waits, and looks again after the step. */
   const carries = async (step: Step, campaign: Campaign): Promise<string | undefined> => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.port.primary = calm;
     const same = stepTo(campaign.state);
-    const conductor = bench.conductor(same, step, stepTo(step.next));
-    await bench.turn(conductor, campaign);
+    const rotationRunner = bench.rotationRunner(same, step, stepTo(step.next));
+    await bench.turn(rotationRunner, campaign);
     await bench.clock.runFor(soakMs);
-    await bench.turn(conductor, campaign);
+    await bench.turn(rotationRunner, campaign);
     const { next: state, mark } = step;
-    await bench.turn(conductor, { ...campaign, ...mark, state } as Campaign);
+    await bench.turn(rotationRunner, { ...campaign, ...mark, state } as Campaign);
     return bench.facts.at(-1)?.carrying.kind;
   };
 
@@ -149,7 +153,7 @@ describe("a proof", () => {
   /** The second step after the settle time, and what a look after that says. */
   const proven = async (
     action: ActionKind | undefined,
-    bench = new ConductorBench(),
+    bench = new RotationRunnerBench(),
   ): Promise<string | undefined> => {
     bench.peers.primary = peerOn(newKey);
     bench.port.primary = passing(1_000n);
@@ -158,15 +162,15 @@ describe("a proof", () => {
     const { state } = proving;
     const before = stepTo(state, { action: action && validates[action] });
     const [again, acting] = [stepTo(state), stepTo(state, { action })];
-    const conductor = bench.conductor(again, before, acting, again);
-    await bench.turn(conductor, proving);
+    const rotationRunner = bench.rotationRunner(again, before, acting, again);
+    await bench.turn(rotationRunner, proving);
     bench.port.primary = passing(1_001n);
-    await bench.turn(conductor, proving);
+    await bench.turn(rotationRunner, proving);
     await bench.clock.runFor(settleMs);
     bench.port.primary = passing(2_000n);
-    await bench.turn(conductor, proving);
+    await bench.turn(rotationRunner, proving);
     bench.port.primary = passing(3_000n);
-    await bench.turn(conductor, proving);
+    await bench.turn(rotationRunner, proving);
     return bench.facts.at(-1)?.proof.kind;
   };
 
@@ -178,7 +182,7 @@ describe("a proof", () => {
 
   it("outlasts a key change that the router refuses, or a deadline would never come", async () => {
     for (const action of ["promote", "removeOld", "removeNew"] as const) {
-      const bench = new ConductorBench();
+      const bench = new RotationRunnerBench();
       bench.failures.prepare = failing("device.rejected", "a process holds the key");
       expect(await proven(action, bench)).toBe("held");
     }
@@ -194,14 +198,14 @@ describe("a proof", () => {
 
 describe("how long a far end takes", () => {
   it("is measured from when it was told, and written down before the next step", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     bench.port.primary = underKey(oldKey, [oldKey, newKey]);
     const told = stepTo("switching", { action: "putNew", mark: { told: true } });
-    const conductor = bench.conductor(told, stepTo("proving"));
-    await bench.turn(conductor, rotation({ state: "staged" }));
+    const rotationRunner = bench.rotationRunner(told, stepTo("proving"));
+    await bench.turn(rotationRunner, rotation({ state: "staged" }));
     bench.peers.primary = peerOn(newKey);
     await bench.clock.runFor(90_000);
-    await bench.turn(conductor, rotation({ state: "switching", told: true }));
+    await bench.turn(rotationRunner, rotation({ state: "switching", told: true }));
     expect(bench.done()).toEqual([
       "write measured farEnd erd-demo/primary 90000",
       "write campaign proving",
@@ -210,33 +214,38 @@ describe("how long a far end takes", () => {
   });
 
   it("is not measured where the far end was not asked", async () => {
-    const bench = new ConductorBench();
-    const conductor = bench.conductor(stepTo("switching", { action: "putNew" }));
-    await bench.turn(conductor, rotation({ state: "staged" }));
+    const bench = new RotationRunnerBench();
+    const rotationRunner = bench.rotationRunner(stepTo("switching", { action: "putNew" }));
+    await bench.turn(rotationRunner, rotation({ state: "staged" }));
     bench.peers.primary = peerOn(newKey);
     await bench.clock.runFor(90_000);
-    await bench.turn(conductor, rotation({ state: "switching", told: true }));
+    await bench.turn(rotationRunner, rotation({ state: "switching", told: true }));
     expect(bench.done()).toEqual(["took test.row"]);
   });
 });
 
 describe("a link that is done", () => {
   it("hands over to the next with nothing that was known of it", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     const rotated = stepTo("done", { mark: { outcome: "rotated" } });
-    const conductor = bench.conductor(drain, stepTo("draining"), rotated, stepTo("gated"));
-    await bench.turn(conductor, rotation());
-    await bench.turn(conductor, rotation({ state: "draining" }));
-    await bench.turn(conductor, rotation({ state: "restoring" }));
+    const rotationRunner = bench.rotationRunner(
+      drain,
+      stepTo("draining"),
+      rotated,
+      stepTo("gated"),
+    );
+    await bench.turn(rotationRunner, rotation());
+    await bench.turn(rotationRunner, rotation({ state: "draining" }));
+    await bench.turn(rotationRunner, rotation({ state: "restoring" }));
     expect(bench.facts.at(-1)?.lostCommits).toBe(1);
-    await bench.turn(conductor, rotation({ state: "queued", at: 1 }));
+    await bench.turn(rotationRunner, rotation({ state: "queued", at: 1 }));
     expect(bench.facts.at(-1)?.lostCommits).toBe(0);
   });
 
   it("is still the one that its last effect is about", async () => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     const last = stepTo("done", { action: "promote", mark: { outcome: "rotated" } });
-    await bench.turn(bench.conductor(last), rotation({ state: "restoring" }));
+    await bench.turn(bench.rotationRunner(last), rotation({ state: "restoring" }));
     expect(bench.written()).toMatchObject({ at: 1, state: "queued" });
     expect(bench.changes).toEqual([
       [
@@ -253,16 +262,16 @@ describe("a link that is done", () => {
 
 describe("what failed before", () => {
   const lostTwice = async (from: CampaignState): Promise<number | undefined> => {
-    const bench = new ConductorBench();
+    const bench = new RotationRunnerBench();
     const { reason } = rotation({ state: from });
-    const conductor = bench.conductor(
+    const rotationRunner = bench.rotationRunner(
       stepTo(from, { action: "drain", reason }),
       stepTo("restoring"),
       stepTo("restoring"),
     );
-    await bench.turn(conductor, rotation({ state: from }));
-    await bench.turn(conductor, rotation({ state: from }));
-    await bench.turn(conductor, rotation({ state: "restoring" }));
+    await bench.turn(rotationRunner, rotation({ state: from }));
+    await bench.turn(rotationRunner, rotation({ state: from }));
+    await bench.turn(rotationRunner, rotation({ state: "restoring" }));
     return bench.facts.at(-1)?.lostCommits;
   };
 
@@ -274,12 +283,12 @@ describe("what failed before", () => {
 
 describe("a router that cannot be read", () => {
   it("leaves the campaign without facts of its port, and without a lost change", async () => {
-    const bench = new ConductorBench();
-    const conductor = bench.conductor(drain, stepTo("draining"));
-    await bench.turn(conductor, rotation());
+    const bench = new RotationRunnerBench();
+    const rotationRunner = bench.rotationRunner(drain, stepTo("draining"));
+    await bench.turn(rotationRunner, rotation());
     bench.port.primary = { keys: unknown("queryFailed", at(0)) };
-    await bench.turn(conductor, rotation({ state: "draining" }));
+    await bench.turn(rotationRunner, rotation({ state: "draining" }));
     expect(bench.facts.at(-1)).toMatchObject({ port: undefined, lostCommits: 0 });
-    expect(conductor.trouble).toBeUndefined();
+    expect(rotationRunner.trouble).toBeUndefined();
   });
 });
