@@ -2,7 +2,7 @@
 
 import type { EventRing } from "../model/events.ts";
 import type { Evidence } from "./agent-shapes.ts";
-import type { JudgedAgent, SiteView } from "./health/site-view.ts";
+import type { EvaluatedAgent, SiteView } from "./health/site-view.ts";
 import type { Status } from "./health/status.ts";
 import type { KeySurvey } from "./polling/key-check.ts";
 
@@ -14,7 +14,7 @@ interface ServedSite extends SiteView {
 
 /** The agent as its readers see it: nothing in it changes anything. */
 export interface AgentView
-  extends Pick<JudgedAgent, "memory" | "intent" | "intentDamage" | "journalState"> {
+  extends Pick<EvaluatedAgent, "memory" | "intent" | "intentDamage" | "journalState"> {
   /** undefined = no intent is in force. */
   readonly supervisor: ServedSite | undefined;
   /** Events since the start, the newest in a bounded ring. */

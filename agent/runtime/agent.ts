@@ -36,7 +36,7 @@ import { recollect, toStored } from "../store/journal/stored.ts";
 import type { ApplyAnswer, ApplyRequest, Evidence, PageDoor } from "./agent-shapes.ts";
 import type { OnDecision } from "./campaigns/rotation-runner.ts";
 import { gatewayKey, gatewayLook, onlyRead } from "./far-ends.ts";
-import { Judge } from "./health/judge.ts";
+import { HealthEvaluator } from "./health/health-evaluator.ts";
 import { Recorder } from "./health/recorder.ts";
 import type { Status } from "./health/status.ts";
 import { Orders } from "./orders.ts";
@@ -84,7 +84,7 @@ export class Agent {
   readonly #startedAt: Instant;
   readonly #graces = new Map<string, Instant>();
   readonly #turns = new Turns();
-  readonly #judge: Judge;
+  readonly #healthEvaluator: HealthEvaluator;
   readonly #recorder: Recorder;
   readonly #watch: StateWatch;
   /** The operator's commands. */
@@ -108,7 +108,7 @@ export class Agent {
     });
     this.#watch = new StateWatch(parts.journal, () => this.auditTrouble);
     this.events.listen((event) => this.#recordWarning(event));
-    this.#judge = new Judge({
+    this.#healthEvaluator = new HealthEvaluator({
       ...{ world: parts.world, events: this.events, agent: this },
       judged: (seen, settings) => {
         this.#recorder.turn(seen, settings);
@@ -274,8 +274,8 @@ export class Agent {
           this.events.add(world.clock.wall(), code, about, text, { severity: "warning" }),
         startedAt: this.#startedAt,
         graces: this.#graces,
-        judge: () => this.#afterTurn(),
-        alarm: (link) => this.#judge.alarm(link),
+        evaluateHealth: () => this.#afterTurn(),
+        alarm: (link) => this.#healthEvaluator.alarm(link),
         onDecision: this.#parts.onDecision,
         readOnly: () => this.#parts.journal.state === "corrupt",
         turns: this.#turns,
@@ -364,7 +364,7 @@ export class Agent {
   };
 
   #afterTurn(): void {
-    this.#judge.turn();
+    this.#healthEvaluator.turn();
     if (this.#queued.config === undefined || this.#applying || this.#busyGroups().length > 0)
       return;
     if (this.#parts.journal.state === "corrupt") return;
@@ -376,7 +376,7 @@ export class Agent {
 
   /** Returns the status as of the last verdicts. */
   status(): Status {
-    return this.#judge.status();
+    return this.#healthEvaluator.status();
   }
 
   // ---- intent

@@ -27,7 +27,7 @@ export interface SupervisorParts extends Omit<DeviceCacheParts, "desired"> {
   /** Until when a PUT whose end was not observed may still take effect, by `group/link`. */
   readonly graces: Map<string, Instant>;
   /** Runs after every observation and every step, to evaluate health. */
-  readonly judge: () => void;
+  readonly evaluateHealth: () => void;
   /** Why health advises against relying on a link; undefined = no reason. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
   readonly onDecision: OnDecision | undefined;

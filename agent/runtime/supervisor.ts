@@ -228,7 +228,7 @@ export class Supervisor {
       const turn = async (): Promise<Pause> => {
         const wake = this.#wakeOf(device);
         await reconciler.turn(kill);
-        this.#parts.judge();
+        this.#parts.evaluateHealth();
         return { waitMs: health.pollMs, wake };
       };
       return { name: `device ${device}`, turn };
@@ -252,7 +252,7 @@ export class Supervisor {
     );
     const proofs = resting("backups", async () => {
       await this.backupProofs.turn(kill);
-      this.#parts.judge();
+      this.#parts.evaluateHealth();
       return health.pollMs;
     });
     const all = [
@@ -288,7 +288,7 @@ export class Supervisor {
 
   async #watchTurn(signal: AbortSignal): Promise<number> {
     await this.#farWatch.turn(signal);
-    this.#parts.judge();
+    this.#parts.evaluateHealth();
     return this.intent.desired.health.pollMs;
   }
 
@@ -321,7 +321,7 @@ export class Supervisor {
   }
 
   async #groupTurn(group: DesiredGroup, signal: AbortSignal): Promise<number> {
-    const { memory, readOnly, judge } = this.#parts;
+    const { memory, readOnly, evaluateHealth } = this.#parts;
     const { pollMs } = this.intent.desired.health;
     if (readOnly()) return pollMs;
     const campaign = openCampaign(memory(), group.name);
@@ -330,7 +330,7 @@ export class Supervisor {
       const waitMs = await rotationRunner.turn(campaign, signal);
       const next = openCampaign(memory(), group.name);
       await this.handDrains(group).turn(signal, next && entryOf(next).name);
-      judge();
+      evaluateHealth();
       return waitMs;
     }
     await this.#tend(group, signal);

@@ -20,16 +20,23 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
       ],
       tests: unit("health", "health-!(site)", "tunnel-bundle", "backup", "prefix"),
     },
-    { files: ["agent/health/backup.ts"], tests: unit("backup", "judge-backup") },
+    { files: ["agent/health/backup.ts"], tests: unit("backup", "health-evaluator-backup") },
     { files: ["agent/{runtime/health/status,model/iso-time}.ts"], tests: unit("status") },
     // The generated documents contain titles and next steps.
     { files: ["agent/model/warning-rows.ts"], tests: unit("docs", "warnings", "warning-rows") },
     {
       files: [
-        "agent/runtime/health/{judge,backup-report,bgp-report,early,unmanaged}.ts",
+        "agent/runtime/health/{health-evaluator,backup-report,bgp-report,early,unmanaged}.ts",
         "agent/health/warnings.ts",
       ],
-      tests: unit("judge", "judge-*", "bgp-report", "early", "early-auth", "warnings"),
+      tests: unit(
+        "health-evaluator",
+        "health-evaluator-*",
+        "bgp-report",
+        "early",
+        "early-auth",
+        "warnings",
+      ),
     },
   ],
   // Exploring whole state spaces takes seconds for each mutant, so the small cases must suffice.

@@ -31,7 +31,7 @@ export interface SiteView {
 }
 
 /** The parts of the agent that are evaluated. */
-export interface JudgedAgent {
+export interface EvaluatedAgent {
   /** undefined = no intent is in force. */
   readonly supervisor: SiteView | undefined;
   /** The state that the journal's records add up to. */

@@ -3,11 +3,11 @@
 import { type Standing, standingOf } from "../../compare/plan.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
 import { openCampaign } from "../../store/journal/memory.ts";
-import type { JudgedAgent, SiteView } from "./site-view.ts";
+import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import type { Unmanaged } from "./status.ts";
 
 /** Lists links with a key that linkseal does not manage, and remains of an earlier intent. */
-export function unmanagedOf(agent: JudgedAgent, supervisor: SiteView): readonly Unmanaged[] {
+export function unmanagedOf(agent: EvaluatedAgent, supervisor: SiteView): readonly Unmanaged[] {
   const { desired } = supervisor.intent;
   const links = desired.groups.flatMap((group) => group.links);
   const standing = (link: DesiredLink): Standing =>

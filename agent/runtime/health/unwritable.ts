@@ -11,16 +11,16 @@ import { drainOf } from "../../model/link-view.ts";
 import { type Memory, named, openCampaign } from "../../store/journal/memory.ts";
 import type { Unwritten } from "../../store/journal/state-watch.ts";
 import { hindranceOf } from "../../store/journal/unwritable.ts";
-import type { JudgedAgent, SiteView } from "./site-view.ts";
+import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 
 export interface UnwritableScene {
-  readonly agent: Pick<JudgedAgent, "memory" | "unwritten">;
+  readonly agent: Pick<EvaluatedAgent, "memory" | "unwritten">;
   readonly supervisor: Pick<SiteView, "intent" | "deviceCache">;
   readonly health: (link: DesiredLink) => LinkHealth;
 }
 
 /** Warns of faults of the state folder and the config of this host. */
-export function siteWarnings(agent: JudgedAgent): Raised[] {
+export function siteWarnings(agent: EvaluatedAgent): Raised[] {
   const { fileText, intent, journalState, auditTrouble } = agent;
   const raised: Raised[] = [];
   if (journalState === "corrupt") {

@@ -53,7 +53,7 @@ export class AuditBench {
   }
 
   /** Reports the same verdicts at every poll for `ms`. */
-  async judge(ms: number, ...all: readonly Seen[]): Promise<void> {
+  async evaluate(ms: number, ...all: readonly Seen[]): Promise<void> {
     const end = this.clock.now() + ms;
     while (this.clock.now() < end) {
       this.recorder?.turn(all, settings);

@@ -30,11 +30,11 @@ async function sample(): Promise<Report> {
   const bench = new AuditBench();
   const recorder = await bench.live();
   const tunnel = seen("hub-1", "protected", { kind: "tunnel", ckn: null });
-  await bench.judge(300_000, seen("g/a", "protected"), tunnel);
+  await bench.evaluate(300_000, seen("g/a", "protected"), tunnel);
   const text = 'drain <g/a> & "more": ü…\u202e\n\u0000';
   recorder.changed({ what: "asked", about: "g/a", who: "uid 1000", text });
-  await bench.judge(200_000, seen("g/a", "down", { codes: ["link-down"] }), tunnel);
-  await bench.judge(500_000, seen("g/a", "protected", { ckn: "cd".repeat(32) }), tunnel);
+  await bench.evaluate(200_000, seen("g/a", "down", { codes: ["link-down"] }), tunnel);
+  await bench.evaluate(500_000, seen("g/a", "protected", { ckn: "cd".repeat(32) }), tunnel);
   const period = { from: wallStart + 60_000, to: wallStart + 860_000 };
   return reportOf({ site: "demo", host: "host-a", trail: await bench.trail(), period });
 }

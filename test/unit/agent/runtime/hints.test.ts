@@ -48,7 +48,7 @@ class HintBench {
       note: () => {},
       startedAt: this.clock.now(),
       graces: new Map(),
-      judge: () => {},
+      evaluateHealth: () => {},
       alarm: () => undefined,
       cloud: { addresses: [], pace: "withRouter", identityEnd: undefined },
       readOnly: () => true,

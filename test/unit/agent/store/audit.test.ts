@@ -26,7 +26,7 @@ describe("protected time", () => {
   it("protected time counts up to the last confirmation and is unknown after it", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(600_000, good);
+    await bench.evaluate(600_000, good);
     expect(await bench.held()).toBe(540 - lookbackMs / 1000);
     expect(await bench.line()).toEqual(["0s-440s protected", "440s-600s unknown"]);
   });
@@ -34,8 +34,8 @@ describe("protected time", () => {
   it("protected time ends at the last good observation before a visible fault", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(300_000, good);
-    await bench.judge(300_000, cut);
+    await bench.evaluate(300_000, good);
+    await bench.evaluate(300_000, cut);
     // The look of 295 s was good, and its MKA session may have been six seconds old.
     expect(await bench.line()).toEqual([
       "0s-289s protected",
@@ -47,25 +47,25 @@ describe("protected time", () => {
   it("protected time ends an evidence window before a fault that counters show", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(300_000, good);
-    await bench.judge(300_000, stale);
+    await bench.evaluate(300_000, good);
+    await bench.evaluate(300_000, stale);
     expect((await bench.line())[0]).toBe("0s-200s protected");
   });
 
   it("protected time begins again with the verdict that says so", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(300_000, cut);
-    await bench.judge(300_000, good);
+    await bench.evaluate(300_000, cut);
+    await bench.evaluate(300_000, good);
     expect((await bench.line()).slice(0, 2)).toEqual(["0s-300s down", "300s-440s protected"]);
   });
 
   it("time is unknown from the last observation on if nothing is read any more", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(300_000, good);
-    await bench.judge(20_000, { ...good, lookAgeMs: 15_000 });
-    await bench.judge(300_000, seen("g/a", "unknown", { codes: ["reading-stale"] }));
+    await bench.evaluate(300_000, good);
+    await bench.evaluate(20_000, { ...good, lookAgeMs: 15_000 });
+    await bench.evaluate(300_000, seen("g/a", "unknown", { codes: ["reading-stale"] }));
     expect((await bench.line())[0]).toBe("0s-294s protected");
   });
 });
@@ -74,11 +74,11 @@ describe("a process that ends", () => {
   it("a killed process keeps the time that was confirmed, and nothing after it", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(590_000, good);
+    await bench.evaluate(590_000, good);
     bench.disk.crash();
     await bench.clock.runFor(300_000);
     await bench.live();
-    await bench.judge(400_000, good);
+    await bench.evaluate(400_000, good);
     expect((await bench.line()).slice(0, 3)).toEqual([
       "0s-440s protected",
       "440s-890s unknown",
@@ -89,7 +89,7 @@ describe("a process that ends", () => {
   it("a process that ends in good order keeps all time but the evidence window", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(590_000, good);
+    await bench.evaluate(590_000, good);
     await settled(bench.clock, bench.recorder?.end() ?? Promise.resolve());
     expect((await bench.line())[0]).toBe("0s-485s protected");
     const { breaks } = timelineOf(await bench.trail(), { from: wallStart, to: bench.clock.wall() });
@@ -99,15 +99,15 @@ describe("a process that ends", () => {
   it("a lost tail of the audit log is reported, and its time is unknown", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(300_000, good);
+    await bench.evaluate(300_000, good);
     const kept = await segment(bench);
-    await bench.judge(300_000, cut);
-    await bench.judge(300_000, good);
+    await bench.evaluate(300_000, cut);
+    await bench.evaluate(300_000, good);
     // The chain is an old copy now, and the confirmation speaks of records that it has not.
     await settled(bench.clock, bench.disk.replace("audit/00", kept));
     await bench.live();
     expect(bench.log?.tail).toBe("lost");
-    await bench.judge(400_000, good);
+    await bench.evaluate(400_000, good);
     const [first, second] = await bench.line();
     expect([first, second]).toEqual(["0s-900s unknown", "900s-1160s protected"]);
     const { breaks } = timelineOf(await bench.trail(), { from: wallStart, to: bench.clock.wall() });
@@ -117,7 +117,7 @@ describe("a process that ends", () => {
   it("an altered confirmation does not confirm anything", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(300_000, good);
+    await bench.evaluate(300_000, good);
     const text = new TextDecoder().decode(await bench.disk.read("audit-confirmed"));
     const later = text.replace(/"until":\d+/, `"until":${wallStart + 900_000}`);
     expect(later).not.toBe(text);
@@ -134,9 +134,9 @@ describe("a clock that is set", () => {
   ])("a clock that is set %s leaves a gap that does not count as protected", async (_way, step) => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(600_000, good);
+    await bench.evaluate(600_000, good);
     bench.clock.jumpWall(step);
-    await bench.judge(600_000, good);
+    await bench.evaluate(600_000, good);
     const line = await bench.line();
     const held = 495;
     expect(line[0]).toBe(`0s-${Math.min(held, 600 + step / 1000)}s protected`);
@@ -152,20 +152,20 @@ describe("a clock that is set", () => {
   it("of two verdicts with the same time the worse one counts", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(600_000, good);
+    await bench.evaluate(600_000, good);
     bench.clock.jumpWall(-400_000);
-    await bench.judge(600_000, cut);
+    await bench.evaluate(600_000, cut);
     expect((await bench.line()).slice(0, 2)).toEqual(["0s-200s protected", "200s-640s down"]);
   });
 });
 
-describe("a judge that stands still", () => {
+describe("a health evaluator that stands still", () => {
   it("a health evaluator that stops makes a gap", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(600_000, good);
+    await bench.evaluate(600_000, good);
     await bench.clock.runFor(300_000);
-    await bench.judge(300_000, good);
+    await bench.evaluate(300_000, good);
     expect((await bench.line()).slice(0, 3)).toEqual([
       "0s-495s protected",
       "495s-900s unknown",
@@ -178,9 +178,9 @@ describe("a damaged log", () => {
   async function told(): Promise<AuditBench> {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(200_000, good);
-    await bench.judge(200_000, cut);
-    await bench.judge(400_000, good);
+    await bench.evaluate(200_000, good);
+    await bench.evaluate(200_000, cut);
+    await bench.evaluate(400_000, good);
     return bench;
   }
 
@@ -216,7 +216,7 @@ describe("a damaged log", () => {
     const damaged = await segment(bench);
     await bench.live();
     expect(bench.log?.tail).toBe("corrupt");
-    await bench.judge(400_000, good);
+    await bench.evaluate(400_000, good);
     expect(await segment(bench)).toEqual(damaged);
     const { entries, losses } = await bench.trail();
     expect(losses).toHaveLength(1);
@@ -246,16 +246,16 @@ describe("a full disk", () => {
   it("a full disk stays a trouble while verdicts wait for their confirmation", async () => {
     const bench = new AuditBench();
     const recorder = await bench.live();
-    await bench.judge(120_000, good);
+    await bench.evaluate(120_000, good);
     bench.disk.setFault("full", true);
-    await bench.judge(61_000, good);
+    await bench.evaluate(61_000, good);
     for (let turns = 0; turns < 60; turns += 1) {
       expect(recorder.trouble?.code).toBe("journal.full");
-      await bench.judge(settings.pollMs, good);
+      await bench.evaluate(settings.pollMs, good);
     }
     const heldBefore = await bench.held();
     bench.disk.setFault("full", false);
-    await bench.judge(2 * settings.pollMs, good);
+    await bench.evaluate(2 * settings.pollMs, good);
     expect(recorder.trouble).toBeUndefined();
     expect(await bench.held()).toBeGreaterThan(heldBefore);
   });
@@ -263,13 +263,13 @@ describe("a full disk", () => {
   it("an audit log on a full disk keeps its records and writes them later", async () => {
     const bench = new AuditBench();
     const recorder = await bench.live();
-    await bench.judge(300_000, good);
+    await bench.evaluate(300_000, good);
     bench.disk.setFault("full", true);
-    await bench.judge(100_000, cut);
+    await bench.evaluate(100_000, cut);
     expect(recorder.trouble?.code).toBe("journal.full");
     expect((await bench.line()).at(-1)).toContain("unknown");
     bench.disk.setFault("full", false);
-    await bench.judge(400_000, good);
+    await bench.evaluate(400_000, good);
     expect(recorder.trouble).toBeUndefined();
     expect((await bench.line()).slice(0, 3)).toEqual([
       "0s-289s protected",
@@ -285,8 +285,8 @@ describe("the ring of segments", () => {
     const bench = new AuditBench(3_000);
     await bench.live();
     for (let round = 0; round < 90; round += 1) {
-      await bench.judge(60_000, good, seen("g/b", "protected"));
-      await bench.judge(60_000, cut, seen("g/b", "protected"));
+      await bench.evaluate(60_000, good, seen("g/b", "protected"));
+      await bench.evaluate(60_000, cut, seen("g/b", "protected"));
     }
     const files = bench.disk.contents().filter(({ name }) => name.startsWith("audit/"));
     expect(files.length).toBe(segmentsMax);
@@ -304,8 +304,8 @@ describe("the ring of segments", () => {
     const bench = new AuditBench(1_500);
     await bench.live();
     for (let round = 0; round < 6; round += 1) {
-      await bench.judge(60_000, good);
-      await bench.judge(60_000, cut);
+      await bench.evaluate(60_000, good);
+      await bench.evaluate(60_000, cut);
     }
     await settled(bench.clock, bench.disk.replace("audit/01", new Uint8Array()));
     const { losses } = await bench.trail();
@@ -329,13 +329,13 @@ describe("any history of verdicts, deaths and cut writes", () => {
         for (const { what, seconds } of steps) {
           const from = bench.clock.wall();
           const ms = seconds * 1000;
-          if (what === "good") await bench.judge(ms, good);
-          else if (what === "cut") await bench.judge(ms, cut);
+          if (what === "good") await bench.evaluate(ms, good);
+          else if (what === "cut") await bench.evaluate(ms, cut);
           else if (what === "stale") {
             // Counters show it late.
-            await bench.judge(Math.min(ms, 80_000), good);
-            await bench.judge(ms, stale);
-          } else if (what === "gone") await bench.judge(ms);
+            await bench.evaluate(Math.min(ms, 80_000), good);
+            await bench.evaluate(ms, stale);
+          } else if (what === "gone") await bench.evaluate(ms);
           else await broken(bench, what, ms);
           const isBad = what !== "good" && what !== "full";
           if (isBad) bad.push({ from, to: bench.clock.wall() });
@@ -357,7 +357,7 @@ describe("any history of verdicts, deaths and cut writes", () => {
   async function broken(bench: AuditBench, what: string, ms: number): Promise<void> {
     if (what === "lie") bench.disk.setFault("lies", true);
     if (what === "full") bench.disk.setFault("full", true);
-    if (what !== "kill") await bench.judge(ms, what === "full" ? good : cut);
+    if (what !== "kill") await bench.evaluate(ms, what === "full" ? good : cut);
     if (what === "full") {
       bench.disk.setFault("full", false);
       return;
@@ -373,15 +373,15 @@ describe("the same records", () => {
   it("the same records give the same timeline for a past period, whatever came later", async () => {
     const bench = new AuditBench();
     await bench.live();
-    await bench.judge(300_000, good);
-    await bench.judge(60_000, cut);
-    await bench.judge(300_000, good);
+    await bench.evaluate(300_000, good);
+    await bench.evaluate(60_000, cut);
+    await bench.evaluate(300_000, good);
     const period = { from: wallStart + 60_000, to: wallStart + 500_000 };
     const then = timelineOf(await bench.trail(), period);
-    await bench.judge(300_000, cut, seen("g/new", "protected"));
+    await bench.evaluate(300_000, cut, seen("g/new", "protected"));
     bench.disk.crash();
     await bench.live();
-    await bench.judge(100_000, good);
+    await bench.evaluate(100_000, good);
     const trail: AuditTrail = await bench.trail();
     expect(timelineOf(trail, period)).toEqual(then);
   });
@@ -391,8 +391,8 @@ it("an audit log is kept on a disk that was full at its very start", async () =>
   const bench = new AuditBench();
   bench.disk.setFault("full", true);
   await bench.live();
-  await bench.judge(60_000, good);
+  await bench.evaluate(60_000, good);
   bench.disk.setFault("full", false);
-  await bench.judge(300_000, good);
+  await bench.evaluate(300_000, good);
   expect((await bench.line())[0]).toBe("0s-200s protected");
 });

@@ -22,7 +22,7 @@ import {
   settings,
   wall,
 } from "../../../kit/view-kit.ts";
-import { carrying, JudgeBench, pollMs } from "../judge-bench.ts";
+import { carrying, HealthEvaluatorBench, pollMs } from "../health-evaluator-bench.ts";
 
 const day = 86_400_000;
 
@@ -33,8 +33,8 @@ function groupOf(maxAgeDays: number): DesiredGroup {
 }
 
 /** Returns the codes of the warnings that are open after a minute. */
-function codes(scene: ConstructorParameters<typeof JudgeBench>[0]): readonly string[] {
-  return new JudgeBench(scene).turn().polls(12).warnings();
+function codes(scene: ConstructorParameters<typeof HealthEvaluatorBench>[0]): readonly string[] {
+  return new HealthEvaluatorBench(scene).turn().polls(12).warnings();
 }
 
 describe("the age of a key", () => {
@@ -172,7 +172,7 @@ describe("an SAK that is not renewed", () => {
       });
     };
   const told = (renewedAt: number, keyServer: "self" | "peer"): boolean =>
-    new JudgeBench({ port: port(renewedAt, keyServer) })
+    new HealthEvaluatorBench({ port: port(renewedAt, keyServer) })
       .turn()
       .polls(30)
       .warnings()
@@ -188,7 +188,7 @@ describe("an SAK that is not renewed", () => {
       poll === 20
         ? carrying(link, poll, { session: unknown("queryFailed", at(poll * pollMs)) })
         : port(99, "self")(link, poll);
-    const bench = new JudgeBench({ port: blind }).turn().polls(30);
+    const bench = new HealthEvaluatorBench({ port: blind }).turn().polls(30);
     expect(bench.warnings().join()).toContain("rekey-overdue erd-demo/primary");
   });
 

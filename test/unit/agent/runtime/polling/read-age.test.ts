@@ -17,7 +17,7 @@ import {
   stateOf,
   wall,
 } from "../../../kit/view-kit.ts";
-import { JudgeBench } from "../judge-bench.ts";
+import { HealthEvaluatorBench } from "../health-evaluator-bench.ts";
 
 type Reader = (bench: AgentBench) => Promise<string>;
 
@@ -94,7 +94,7 @@ describe("readings that were fresh when their verdict was derived", () => {
 
 describe("verdicts that no loop derives again", () => {
   it("an aged verdict is stale for verdicts and alarms, and reported once", () => {
-    const bench = new JudgeBench({ silentFrom: 6 }).turn().polls(5);
+    const bench = new HealthEvaluatorBench({ silentFrom: 6 }).turn().polls(5);
     const verdicts = (): readonly string[] => {
       const { verdict, groups, tunnels } = bench.status();
       const links = groups.flatMap((group) => group.links);

@@ -5,11 +5,11 @@ import type { DesiredLink } from "#agent/model/desired.ts";
 import { known, type MacsecPort } from "#hal/model.ts";
 import { keyOne } from "../../../kit/campaign-kit.ts";
 import { at, clearPort } from "../../../kit/view-kit.ts";
-import { carrying, JudgeBench, pollMs, unplugged } from "../judge-bench.ts";
+import { carrying, HealthEvaluatorBench, pollMs, unplugged } from "../health-evaluator-bench.ts";
 
 describe("verdicts", () => {
   it("the event of a verdict has the severity of the worse of old and new", () => {
-    const bench = new JudgeBench({ port: unplugged(3, 4) }).turn().polls(12);
+    const bench = new HealthEvaluatorBench({ port: unplugged(3, 4) }).turn().polls(12);
     const told = bench.events
       .after(0)
       .filter(({ about }) => about === "erd-demo/primary")
@@ -20,7 +20,7 @@ describe("verdicts", () => {
       ["verdict", "down", "error"],
       ["verdict", "protected", "error"],
     ]);
-    const long = new JudgeBench({ port: unplugged(3, 8) }).turn().polls(20);
+    const long = new HealthEvaluatorBench({ port: unplugged(3, 8) }).turn().polls(20);
     const warned = long.events.after(0).filter(({ code }) => code === "link-down");
     expect(warned.map(({ severity, over }) => [severity, over])).toEqual([
       ["error", undefined],
@@ -33,13 +33,13 @@ describe("verdicts", () => {
       link.name === "primary"
         ? clearPort({ port: link.port }, at(poll * pollMs))
         : carrying(link, poll);
-    const first = new JudgeBench({ port: clear }).turn().events.after(0);
+    const first = new HealthEvaluatorBench({ port: clear }).turn().events.after(0);
     expect(first.map(({ about, verdict, severity }) => [about, verdict, severity])).toEqual([
       ["erd-demo/secondary", "unknown", "warning"],
       ["erd-demo/primary", "unprotected", "error"],
       ["hub-1", "degraded", "warning"],
     ]);
-    const [well] = new JudgeBench().turn().events.after(0).slice(-1);
+    const [well] = new HealthEvaluatorBench().turn().events.after(0).slice(-1);
     expect([well?.about, well?.verdict, well?.severity]).toEqual(["hub-1", "protected", "info"]);
   });
 });
@@ -50,7 +50,7 @@ describe("an evaluation", () => {
       carrying(link, poll, {
         liveSuite: known(poll < 3 ? "gcm-aes-128" : link.settings.suite, at(poll * pollMs)),
       });
-    const bench = new JudgeBench({ port }).turn().polls(3);
+    const bench = new HealthEvaluatorBench({ port }).turn().polls(3);
     expect(bench.seen).toHaveLength(4);
     const link = { kind: "link", suite: "gcm-aes-xpn-256", ckn: keyOne.ckn, lookAgeMs: 0 };
     expect(bench.seen.at(-1)).toEqual([

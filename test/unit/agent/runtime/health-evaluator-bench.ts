@@ -7,7 +7,7 @@ import type { ProofLog } from "#agent/model/health.ts";
 import type { Failure } from "#agent/model/link-view.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
-import { Judge } from "#agent/runtime/health/judge.ts";
+import { HealthEvaluator } from "#agent/runtime/health/health-evaluator.ts";
 import type { Seen } from "#agent/runtime/health/seen.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import type { UsedUntil } from "#agent/runtime/polling/key-watch.ts";
@@ -139,18 +139,18 @@ export const unplugged = (from: number, to = 99) => {
   };
 };
 
-export class JudgeBench {
+export class HealthEvaluatorBench {
   readonly events = new EventRing();
   /** The verdicts of each evaluation. */
   readonly seen: (readonly Seen[])[] = [];
   readonly #scene: Scene;
-  readonly #judge: Judge;
+  readonly #healthEvaluator: HealthEvaluator;
   #poll = 0;
 
   constructor(scene: Scene = {}) {
     this.#scene = scene;
     const clock = { now: () => this.#now(), wall: () => wall + this.#now() };
-    this.#judge = new Judge({
+    this.#healthEvaluator = new HealthEvaluator({
       world: { clock } as unknown as World,
       events: this.events,
       agent: this.#agent(),
@@ -256,13 +256,13 @@ export class JudgeBench {
   polls(count: number): this {
     for (let done = 0; done < count; done += 1) {
       this.#poll += 1;
-      this.#judge.turn();
+      this.#healthEvaluator.turn();
     }
     return this;
   }
 
   turn(): this {
-    this.#judge.turn();
+    this.#healthEvaluator.turn();
     return this;
   }
 
@@ -273,16 +273,16 @@ export class JudgeBench {
   }
 
   alarm(name: string): Alarm["cause"] | undefined {
-    return this.#judge.alarm(linkNamed(name))?.cause;
+    return this.#healthEvaluator.alarm(linkNamed(name))?.cause;
   }
 
   /** How far a campaign may rely on the link. */
   standing(name: string): string {
-    return this.#judge.alarm(linkNamed(name))?.standing ?? "carrying";
+    return this.#healthEvaluator.alarm(linkNamed(name))?.standing ?? "carrying";
   }
 
   status(): Status {
-    return this.#judge.status();
+    return this.#healthEvaluator.status();
   }
 
   told(): readonly string[] {

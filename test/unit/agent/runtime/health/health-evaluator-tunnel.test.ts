@@ -7,10 +7,10 @@ import { LinksealError } from "#hal/error.ts";
 import type { MacsecPort } from "#hal/model.ts";
 import { wallAfter } from "#hal/world.ts";
 import { at, clearPort, desired, wall } from "../../../kit/view-kit.ts";
-import { bound, JudgeBench, pollMs, type Scene } from "../judge-bench.ts";
+import { bound, HealthEvaluatorBench, pollMs, type Scene } from "../health-evaluator-bench.ts";
 
 const codesOf = (scene: Scene, polls = 14): readonly string[] =>
-  new JudgeBench(scene)
+  new HealthEvaluatorBench(scene)
     .polls(polls)
     .status()
     .warnings.map(({ code, about }) => `${code} ${about}`);
@@ -28,7 +28,7 @@ describe("a weak policy of a tunnel", () => {
     expect(codesOf({ desired: under(3_600_000) })).toEqual([]);
     const late = under(-1);
     expect(codesOf({ desired: late })).toEqual(["weak-policy hub-1"]);
-    expect(new JudgeBench({ desired: late }).polls(4).status().tunnels).toMatchObject([
+    expect(new HealthEvaluatorBench({ desired: late }).polls(4).status().tunnels).toMatchObject([
       { name: "hub-1", verdict: "degraded" },
     ]);
   });
@@ -55,7 +55,7 @@ describe("a tunnel", () => {
       { ...bound, drains },
       { ...bound, drains, auths: { "hub-1": { auth } } },
     ]) {
-      expect(new JudgeBench({ memory }).polls(14).warnings()).toEqual([
+      expect(new HealthEvaluatorBench({ memory }).polls(14).warnings()).toEqual([
         "drained-by-hand hub-1: its traffic was moved away to authenticate anew " +
           "(ann, since 2026-11-24T10:00:00Z)",
       ]);
@@ -72,7 +72,7 @@ describe("a tunnel", () => {
   it("a tunnel inside MACsec is degraded once one link of its group is clear", () => {
     const port = (link: DesiredLink, poll: number): MacsecPort | undefined =>
       link.name === "primary" ? clearPort({ port: link.port }, at(poll * pollMs)) : undefined;
-    const bench = new JudgeBench({ port: port as NonNullable<Scene["port"]> }).polls(4);
+    const bench = new HealthEvaluatorBench({ port: port as NonNullable<Scene["port"]> }).polls(4);
     expect(bench.status().tunnels).toMatchObject([
       { verdict: "degraded", reasons: [{ code: "outside-macsec" }] },
     ]);
@@ -85,7 +85,7 @@ describe("an audit log that takes no records", () => {
   });
 
   it("an audit log that takes no records is a warning of the site", () => {
-    const bench = new JudgeBench({ agent: { auditTrouble } as Partial<Agent> }).polls(4);
+    const bench = new HealthEvaluatorBench({ agent: { auditTrouble } as Partial<Agent> }).polls(4);
     expect(bench.warnings()).toEqual([
       "audit-lossy site: the audit log takes no records: the disk is full",
     ]);

@@ -6,12 +6,12 @@ import type { DesiredLink } from "#agent/model/desired.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { MacsecPort } from "#hal/model.ts";
 import { at, clearPort, desiredOf } from "../../../kit/view-kit.ts";
-import { JudgeBench, pollMs, type Scene, unplugged } from "../judge-bench.ts";
+import { HealthEvaluatorBench, pollMs, type Scene, unplugged } from "../health-evaluator-bench.ts";
 
 describe("causes", () => {
   const down = { port: unplugged(0) };
   const codes = (scene: Scene): readonly string[] => {
-    const [group] = new JudgeBench({ ...down, ...scene }).polls(1).status().groups;
+    const [group] = new HealthEvaluatorBench({ ...down, ...scene }).polls(1).status().groups;
     const link = group?.links.find(({ name }) => name === "primary");
     return link?.reasons.map(({ code, text, next }) => `${code}: ${text}: ${next}`) ?? [];
   };
@@ -39,14 +39,16 @@ describe("causes", () => {
   it("the causes of a device reach its tunnel, which names its group", () => {
     const port = (link: DesiredLink, poll: number): MacsecPort =>
       clearPort({ port: link.port }, at(poll * pollMs));
-    const bench = new JudgeBench({ port, trouble: trouble("vault.unreachable") }).polls(1);
+    const bench = new HealthEvaluatorBench({ port, trouble: trouble("vault.unreachable") }).polls(
+      1,
+    );
     expect(bench.status().tunnels).toMatchObject([
       { name: "hub-1", reasons: [{ code: "vault-unreachable" }, { code: "outside-macsec" }] },
     ]);
-    const refused = new JudgeBench({ port, trouble: trouble("peer.rejected") }).polls(1);
+    const refused = new HealthEvaluatorBench({ port, trouble: trouble("peer.rejected") }).polls(1);
     expect(refused.status().tunnels[0]?.reasons[0]?.next).toContain("erd-demo");
     const bare = desiredOf((text) => text.replace("    insideMacsec: erd-demo\n", ""));
-    const free = new JudgeBench({ port, desired: bare }).polls(1).status().tunnels;
+    const free = new HealthEvaluatorBench({ port, desired: bare }).polls(1).status().tunnels;
     expect(free).toMatchObject([{ name: "hub-1", verdict: "protected" }]);
   });
 });

@@ -56,26 +56,26 @@ import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./early.ts";
 import { farEndRefused, farEndUnread } from "./far-end-report.ts";
 import { type Seen, seenLink, seenTunnel } from "./seen.ts";
-import type { JudgedAgent, SiteView } from "./site-view.ts";
+import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
 import { unmanagedOf } from "./unmanaged.ts";
 import { siteWarnings, unwritableWarnings } from "./unwritable.ts";
 
 /** The parts from which the health evaluator is built. */
-export interface JudgeParts {
+export interface HealthEvaluatorParts {
   /** Clock and log. */
   readonly world: World;
   /** Receives verdicts and warnings as events. */
   readonly events: EventRing;
   /** The agent whose observations are evaluated. */
-  readonly agent: JudgedAgent;
+  readonly agent: EvaluatedAgent;
   /** Receives all verdicts of one moment, for the audit log. */
   readonly judged: (seen: readonly Seen[], settings: HealthSettings) => void;
 }
 
 /** The health evaluator of a site. */
-export class Judge {
-  readonly #parts: JudgeParts;
+export class HealthEvaluator {
+  readonly #parts: HealthEvaluatorParts;
   #tracker: Tracker = noWarnings;
   #visible: readonly VisibleWarning[] = [];
   readonly #backups = new BackupWatch();
@@ -89,7 +89,7 @@ export class Judge {
   readonly #startedAt: Instant;
   #nextTurnAt: Instant;
 
-  constructor(parts: JudgeParts) {
+  constructor(parts: HealthEvaluatorParts) {
     this.#parts = parts;
     this.#startedAt = parts.world.clock.now();
     this.#nextTurnAt = this.#startedAt;
@@ -476,12 +476,15 @@ function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {
 }
 
 /** The key that a campaign has not yet finished to bring in; the link may use it already. */
-function nextKey({ memory }: JudgedAgent, { group, name }: DesiredLink): KeyRef | undefined {
+function nextKey({ memory }: EvaluatedAgent, { group, name }: DesiredLink): KeyRef | undefined {
   const entry = openCampaign(memory, group)?.links.find((each) => each.name === name);
   return entry?.outcome === undefined ? entry?.new.key : undefined;
 }
 
-function rotationOf(agent: JudgedAgent, group: string): Readonly<Record<string, unknown>> | null {
+function rotationOf(
+  agent: EvaluatedAgent,
+  group: string,
+): Readonly<Record<string, unknown>> | null {
   const campaign = openCampaign(agent.memory, group);
   return campaign === undefined ? null : campaignReport(agent, campaign);
 }

@@ -23,16 +23,16 @@ import {
   bound,
   carrying,
   foreign,
-  JudgeBench,
+  HealthEvaluatorBench,
   pollMs,
   running,
   type Scene,
   unplugged,
-} from "../judge-bench.ts";
+} from "../health-evaluator-bench.ts";
 
 describe("verdicts", () => {
   it("verdicts are reported when they change, each with its first reason", () => {
-    const bench = new JudgeBench({ port: unplugged(3, 4) }).turn().polls(5);
+    const bench = new HealthEvaluatorBench({ port: unplugged(3, 4) }).turn().polls(5);
     const told = bench.told().filter((line) => line.includes("erd-demo/primary"));
     expect(told).toEqual([
       expect.stringMatching(/^verdict erd-demo\/primary: not observed -> unknown: .* only once$/),
@@ -50,7 +50,7 @@ describe("verdicts", () => {
       reads += 1;
       return carrying(link, poll);
     };
-    const bench = new JudgeBench({ port }).turn();
+    const bench = new HealthEvaluatorBench({ port }).turn();
     const once = reads;
     expect(once).toBeGreaterThan(0);
     bench.turn().turn();
@@ -60,7 +60,7 @@ describe("verdicts", () => {
   });
 
   it("the alarm advises against a link that is down", () => {
-    const bench = new JudgeBench({ port: unplugged(2) }).turn().polls(1);
+    const bench = new HealthEvaluatorBench({ port: unplugged(2) }).turn().polls(1);
     expect(bench.alarm("primary")).toBeUndefined();
     bench.polls(1);
     const down = { code: "health.verdict", verdict: "down", reason: "link-down" };
@@ -69,7 +69,7 @@ describe("verdicts", () => {
     expect(bench.alarm("secondary")).toBeUndefined();
     const open = (link: DesiredLink, poll: number): MacsecPort =>
       clearPort({ port: link.port }, at(poll * pollMs));
-    const clear = new JudgeBench({ port: open }).turn().alarm("primary");
+    const clear = new HealthEvaluatorBench({ port: open }).turn().alarm("primary");
     expect(clear).toMatchObject({ verdict: "unprotected" });
   });
 
@@ -80,7 +80,7 @@ describe("verdicts", () => {
       if (then === undefined) throw new Error("no sample");
       return carrying(link, poll, { frames: known(then, at(poll * pollMs)) });
     };
-    const bench = new JudgeBench({ port: frozen }).turn().polls(2);
+    const bench = new HealthEvaluatorBench({ port: frozen }).turn().polls(2);
     expect(bench.alarm("primary")).toBeUndefined();
     // Earlier observations in the sample window are still evidence.
     bench.polls(20);
@@ -90,7 +90,7 @@ describe("verdicts", () => {
   });
 
   it("a link is unknown at first, and counts as lost if it stays so", () => {
-    const bench = new JudgeBench({ unread: true });
+    const bench = new HealthEvaluatorBench({ unread: true });
     expect([bench.standing("primary"), bench.alarm("primary")]).toEqual([
       "unsure",
       { code: "health.notJudged" },
@@ -98,8 +98,8 @@ describe("verdicts", () => {
     expect(bench.turn().alarm("primary")).toMatchObject({ verdict: "unknown" });
     expect(bench.polls(6).standing("primary")).toBe("unsure");
     expect(bench.polls(1).standing("primary")).toBe("lost");
-    expect(new JudgeBench().turn().polls(2).standing("primary")).toBe("carrying");
-    expect(new JudgeBench({ crewless: true }).standing("primary")).toBe("unsure");
+    expect(new HealthEvaluatorBench().turn().polls(2).standing("primary")).toBe("carrying");
+    expect(new HealthEvaluatorBench({ crewless: true }).standing("primary")).toBe("unsure");
   });
 
   it("a degraded link may be relied on", () => {
@@ -107,20 +107,20 @@ describe("verdicts", () => {
       const bent = { ...settings, ...link.settings, confidentialityOffset: 30 } as const;
       return carrying(link, poll, { settings: known(bent, at(poll * pollMs)) });
     };
-    const bench = new JudgeBench({ port: late }).turn().polls(3);
+    const bench = new HealthEvaluatorBench({ port: late }).turn().polls(3);
     expect(bench.status().groups[0]?.links[0]?.verdict).toBe("degraded");
     expect(bench.standing("primary")).toBe("carrying");
     expect(bench.polls(12).standing("primary")).toBe("carrying");
   });
 
   it("verdicts are unknown before the first observation", () => {
-    const { groups, tunnels } = new JudgeBench({ unread: true }).turn().status();
+    const { groups, tunnels } = new HealthEvaluatorBench({ unread: true }).turn().status();
     const codes = [...(groups[0]?.links ?? []), ...tunnels].map(({ reasons }) => reasons[0]?.code);
     expect(codes).toEqual(["not-looked-yet", "not-looked-yet", "not-looked-yet"]);
   });
 
   it("an agent without a config has no verdicts", () => {
-    const bench = new JudgeBench({ crewless: true }).turn().polls(2);
+    const bench = new HealthEvaluatorBench({ crewless: true }).turn().polls(2);
     expect(bench.told()).toEqual([]);
     expect(bench.status()).toMatchObject({ site: null, reasons: [{ code: "not-configured" }] });
   });
@@ -137,7 +137,7 @@ describe("a BGP session over a link", () => {
   const wrong = `${peer}: wrong MD5 password (RFC 2385): 3 segments with a wrong signature`;
 
   it("a BGP session with a fault is a warning about its link, once it has lasted", () => {
-    const bench = new JudgeBench({ sessions: sessions(1, wrong) }).polls(2);
+    const bench = new HealthEvaluatorBench({ sessions: sessions(1, wrong) }).polls(2);
     expect(bench.warnings()).toEqual([]);
     bench.polls(1);
     expect(bench.warnings()).toEqual([`bgp-trouble erd-demo/primary: ${wrong}`]);
@@ -155,7 +155,7 @@ describe("a BGP session over a link", () => {
       { port: "et-0/0/0", peer: "2001:db8::1", up: true },
       { port: "et-0/0/0", peer: "169.254.0.5", up: true, trouble: "b" },
     ];
-    expect(new JudgeBench({ sessions: both }).polls(4).warnings()).toEqual([
+    expect(new HealthEvaluatorBench({ sessions: both }).polls(4).warnings()).toEqual([
       "bgp-trouble erd-demo/primary: a; b",
     ]);
   });
@@ -165,7 +165,7 @@ describe("a BGP session over a link", () => {
     ["is of another port", { sessions: sessions(0, wrong, "et-0/0/7") }],
     ["is read in a weak way", { sessions: sessions(0, wrong), weakRouting: true }],
   ])("a BGP session causes no warning if it %s", (_name, scene) => {
-    const codes = new JudgeBench(scene)
+    const codes = new HealthEvaluatorBench(scene)
       .polls(5)
       .warnings()
       .map((line) => line.split(" ")[0]);
@@ -173,7 +173,10 @@ describe("a BGP session over a link", () => {
   });
 
   it("a BGP session is silent while its link is down, and reported if it alone stays down", () => {
-    const bench = new JudgeBench({ sessions: sessions(1, wrong), port: unplugged(1, 8) }).polls(6);
+    const bench = new HealthEvaluatorBench({
+      sessions: sessions(1, wrong),
+      port: unplugged(1, 8),
+    }).polls(6);
     expect(bench.warnings().map((line) => line.split(" ")[0])).toEqual(["link-down"]);
     bench.polls(8);
     expect(bench.warnings()).toEqual([`bgp-trouble erd-demo/primary: ${wrong}`]);
@@ -182,7 +185,7 @@ describe("a BGP session over a link", () => {
 
 describe("warnings", () => {
   it("warnings open after they settled and close when their fault ended", () => {
-    const bench = new JudgeBench({ port: unplugged(1, 5) }).polls(4);
+    const bench = new HealthEvaluatorBench({ port: unplugged(1, 5) }).polls(4);
     expect(bench.warnings()).toEqual(["link-down erd-demo/primary: edge-a et-0/0/0 has no link"]);
     bench.polls(10);
     expect(bench.warnings()).toEqual([]);
@@ -199,7 +202,7 @@ describe("warnings", () => {
     ["no", undefined, []],
   ] as const;
   it.each(files)("a site with %s config file warns if it differs", (_name, fileText, codes) => {
-    const bench = new JudgeBench({ agent: { fileText } as Partial<Agent> }).polls(5);
+    const bench = new HealthEvaluatorBench({ agent: { fileText } as Partial<Agent> }).polls(5);
     expect(bench.status().warnings.map(({ code, about }) => [code, about])).toEqual(
       codes.map((code) => [code, "site"]),
     );
@@ -210,11 +213,13 @@ describe("warnings", () => {
 
   it("a config file before any accepted config causes no warning", () => {
     const agent = { fileText: "version: 1", intent: undefined } as unknown as Partial<Agent>;
-    expect(new JudgeBench({ agent }).polls(5).warnings()).toEqual([]);
+    expect(new HealthEvaluatorBench({ agent }).polls(5).warnings()).toEqual([]);
   });
 
   it("a damaged journal is a warning of the site", () => {
-    const bench = new JudgeBench({ agent: { journalState: "corrupt" } as Partial<Agent> }).turn();
+    const bench = new HealthEvaluatorBench({
+      agent: { journalState: "corrupt" } as Partial<Agent>,
+    }).turn();
     expect(bench.warnings()).toEqual([
       "journal-lossy site: the journal is damaged: nothing is changed any more",
     ]);
@@ -230,11 +235,11 @@ describe("warnings", () => {
     "edge-a et-0/0/0: sakRekeyMs is 1000, wanted 28800000";
 
   it("drift of a link is a warning, unless a campaign changes the link on purpose", () => {
-    expect(new JudgeBench({ port: drifted }).polls(8).warnings()).toEqual([drift]);
+    expect(new HealthEvaluatorBench({ port: drifted }).polls(8).warnings()).toEqual([drift]);
     const busy = { port: drifted, memory: running("proving") };
-    expect(new JudgeBench(busy).polls(8).warnings()).toEqual([]);
+    expect(new HealthEvaluatorBench(busy).polls(8).warnings()).toEqual([]);
     const clear = { port: drifted, memory: emptyMemory };
-    const codes = new JudgeBench(clear)
+    const codes = new HealthEvaluatorBench(clear)
       .polls(8)
       .status()
       .warnings.map(({ code }) => code);
@@ -249,7 +254,7 @@ describe("warnings", () => {
     const port = (link: DesiredLink, poll: number): MacsecPort =>
       clearPort({ port: link.port }, at(poll * pollMs));
     const drifts = (scene: Scene): readonly string[] =>
-      new JudgeBench({ memory: emptyMemory, ...scene })
+      new HealthEvaluatorBench({ memory: emptyMemory, ...scene })
         .polls(8)
         .status()
         .warnings.filter(({ code }) => code === "drift")
@@ -267,7 +272,7 @@ describe("warnings", () => {
       next: "give it the right",
       since: at(0),
     };
-    const warned = new JudgeBench({ peerFailure }).polls(14);
+    const warned = new HealthEvaluatorBench({ peerFailure }).polls(14);
     expect(warned.warnings()).toEqual([
       `far-end-unreadable erd-demo/primary: ${peerFailure.text}`,
       `far-end-unreadable erd-demo/secondary: ${peerFailure.text}`,
@@ -277,13 +282,19 @@ describe("warnings", () => {
         .replace("farEnd: agent", "farEnd: manual")
         .replace("acceptRisks:", "acceptRisks:\n  - { risk: farEndUnseen, until: 2027-01-31 }"),
     );
-    expect(new JudgeBench({ peerFailure, desired: unseen }).polls(14).warnings()).toEqual([]);
+    expect(new HealthEvaluatorBench({ peerFailure, desired: unseen }).polls(14).warnings()).toEqual(
+      [],
+    );
     const manual = desiredOf((text) => text.replace("farEnd: agent", "farEnd: manual"));
-    expect(new JudgeBench({ peerFailure, desired: manual }).polls(14).warnings()).toHaveLength(2);
+    expect(
+      new HealthEvaluatorBench({ peerFailure, desired: manual }).polls(14).warnings(),
+    ).toHaveLength(2);
     const ours = desiredOf((text) =>
       text.replace("acceptRisks:", "acceptRisks:\n  - { risk: farEndUnseen, until: 2027-01-31 }"),
     );
-    expect(new JudgeBench({ peerFailure, desired: ours }).polls(14).warnings()).toHaveLength(2);
+    expect(
+      new HealthEvaluatorBench({ peerFailure, desired: ours }).polls(14).warnings(),
+    ).toHaveLength(2);
   });
 
   it("operations that Azure does not show are a warning that names the missing right", () => {
@@ -292,14 +303,17 @@ describe("warnings", () => {
       ...{ identity: "present", bandwidthGbps: undefined, cipher: undefined, failure: undefined },
       ...{ provisioning: { port: undefined, link: undefined }, circuits: [], unfollowed },
     };
-    const bench = new JudgeBench({ peer: peerOn(keyOne, { details }) }).polls(14);
+    const bench = new HealthEvaluatorBench({ peer: peerOn(keyOne, { details }) }).polls(14);
     expect(bench.status().warnings[0]).toMatchObject({
       code: "far-end-unfollowed",
       about: "erd-demo/primary",
       ...unfollowed,
     });
     const peerFailure = { code: "peer.denied", text: "no", next: "give", since: at(0) };
-    const unread = new JudgeBench({ peer: peerOn(keyOne, { details }), peerFailure }).polls(14);
+    const unread = new HealthEvaluatorBench({
+      peer: peerOn(keyOne, { details }),
+      peerFailure,
+    }).polls(14);
     expect(new Set(unread.status().warnings.map(({ code }) => code))).toEqual(
       new Set(["far-end-unreadable"]),
     );
@@ -311,7 +325,7 @@ describe("warnings", () => {
         ...{ effect: "none", where: "erd-demo", next: "take it away" },
       });
     const warned = (...troubles: readonly LinksealError[]): readonly string[] =>
-      new JudgeBench({ troubles, memory: running("switching") }).polls(14).warnings();
+      new HealthEvaluatorBench({ troubles, memory: running("switching") }).polls(14).warnings();
     expect(warned(trouble("peer.rejected"))).toEqual([
       "far-end-refused erd-demo: a lock is in the way",
     ]);
@@ -319,7 +333,7 @@ describe("warnings", () => {
       "far-end-refused erd-demo: a lock is in the way",
     ]);
     expect(warned(trouble("device.locked"))).toEqual([]);
-    const over = new JudgeBench({ troubles: [trouble("peer.rejected")] });
+    const over = new HealthEvaluatorBench({ troubles: [trouble("peer.rejected")] });
     expect(over.polls(14).warnings()).toEqual([]);
   });
 
@@ -327,7 +341,7 @@ describe("warnings", () => {
     const unexplained =
       "its traffic is moved away on the router, and linkseal knows no reason for it";
     const drained = (scene: Scene): readonly string[] =>
-      new JudgeBench({ drained: true, ...scene })
+      new HealthEvaluatorBench({ drained: true, ...scene })
         .polls(14)
         .warnings()
         .filter((line) => line.startsWith("drained-by-hand"));
@@ -336,24 +350,26 @@ describe("warnings", () => {
       `drained-by-hand erd-demo/secondary: ${unexplained}`,
     ]);
     expect(drained({ memory: running("draining") })).toEqual([]);
-    expect(new JudgeBench().polls(14).warnings()).toEqual([]);
+    expect(new HealthEvaluatorBench().polls(14).warnings()).toEqual([]);
   });
 
   it("the vault's refusal of a new key is a warning with the next step, no other wait is", () => {
     const waits = (code: string) => ({ waiting: { code, text: "no pair", next: "put a pair" } });
-    const vault = new JudgeBench(waits("vault.unpaired")).polls(14);
+    const vault = new HealthEvaluatorBench(waits("vault.unpaired")).polls(14);
     expect(vault.warnings()).toEqual(["key-unpaired erd-demo: no pair"]);
     expect(vault.status().warnings[0]?.next).toBe("put a pair");
-    expect(new JudgeBench(waits("journal.full")).polls(14).warnings()).toEqual([]);
-    expect(new JudgeBench(waits("vault.nothing")).polls(14).warnings()).toEqual([]);
+    expect(new HealthEvaluatorBench(waits("journal.full")).polls(14).warnings()).toEqual([]);
+    expect(new HealthEvaluatorBench(waits("vault.nothing")).polls(14).warnings()).toEqual([]);
   });
 
   it("a link that a person keeps drained is a warning", () => {
     const drains = { "erd-demo/primary": { by: "ann", since: wall } };
-    expect(new JudgeBench({ memory: { ...bound, drains } }).polls(14).warnings()).toEqual([
-      "drained-by-hand erd-demo/primary: " +
-        "its traffic was moved away by hand (ann, since 2026-11-24T10:00:00Z)",
-    ]);
+    expect(new HealthEvaluatorBench({ memory: { ...bound, drains } }).polls(14).warnings()).toEqual(
+      [
+        "drained-by-hand erd-demo/primary: " +
+          "its traffic was moved away by hand (ann, since 2026-11-24T10:00:00Z)",
+      ],
+    );
   });
 
   it.each([
@@ -361,14 +377,14 @@ describe("warnings", () => {
     ["awaitingPeer", "waiting-for-person"],
     ["gated", "campaign-waiting"],
   ] as const)("a campaign that is %s is a warning", (state, code) => {
-    const bench = new JudgeBench({ memory: running(state) }).polls(14);
+    const bench = new HealthEvaluatorBench({ memory: running(state) }).polls(14);
     expect(bench.warnings()).toEqual([`${code} erd-demo/primary: because of this`]);
   });
 
   const quiet = ["queued", "draining", "staging", "staged", "switching", "proving"] as const;
   const late = ["promoting", "retiring", "restoring", "reverting"] as const;
   it.each([...quiet, ...late])("a campaign that is %s is not a warning", (state) => {
-    expect(new JudgeBench({ memory: running(state) }).polls(14).warnings()).toEqual([]);
+    expect(new HealthEvaluatorBench({ memory: running(state) }).polls(14).warnings()).toEqual([]);
   });
 });
 
@@ -383,7 +399,7 @@ describe("conditions that last for too long", () => {
     })),
   };
   const codes = (scene: Scene, polls: number): readonly string[] =>
-    new JudgeBench({ desired, ...scene })
+    new HealthEvaluatorBench({ desired, ...scene })
       .polls(polls)
       .status()
       .warnings.map(({ code, about }) => `${code} ${about}`);
@@ -396,7 +412,7 @@ describe("conditions that last for too long", () => {
     const bindings = { "erd-demo/primary": bindingOf() };
     expect(codes({ memory: { ...emptyMemory, bindings } }, 5)).toContain(aged[0]);
     expect(codes({ memory: { ...emptyMemory, bindings } }, 5)).not.toContain(aged[1]);
-    expect(new JudgeBench({ desired }).polls(5).warnings()[0]).toBe(
+    expect(new HealthEvaluatorBench({ desired }).polls(5).warnings()[0]).toBe(
       "key-age erd-demo/primary: " +
         "the key was made at 2026-11-24T10:00:00Z and is too old since 2026-11-24T10:00:15Z",
     );
@@ -408,7 +424,7 @@ describe("conditions that last for too long", () => {
       state === "awaitingPeer" ? ["waiting-for-person erd-demo/primary"] : [],
     );
     expect(codes({ memory }, 2)).toContain("rotation-overdue erd-demo");
-    expect(new JudgeBench({ desired, memory }).polls(2).warnings()[0]).toBe(
+    expect(new HealthEvaluatorBench({ desired, memory }).polls(2).warnings()[0]).toBe(
       `rotation-overdue erd-demo: ${state} since 2026-11-24T10:00:00Z: because of this`,
     );
   });
@@ -420,9 +436,9 @@ describe("conditions that last for too long", () => {
 
 describe("the status", () => {
   it("the status shows the site's links with keys, observations and the age of the key", () => {
-    const status = new JudgeBench().polls(3).status();
+    const status = new HealthEvaluatorBench().polls(3).status();
     expect(status).toMatchObject({ site: "demo", verdict: "protected", unmanaged: [] });
-    expect(new JudgeBench().status().warnings).toEqual([]);
+    expect(new HealthEvaluatorBench().status().warnings).toEqual([]);
     expect(status.groups[0]).toMatchObject({
       name: "erd-demo",
       rotation: null,
@@ -440,7 +456,7 @@ describe("the status", () => {
       const value = { ...session.value, principalCkn: foreign.ckn };
       return carrying(link, poll, { session: known(value, session.at) });
     };
-    const status = new JudgeBench({ port, memory: running("proving") }).polls(1).status();
+    const status = new HealthEvaluatorBench({ port, memory: running("proving") }).polls(1).status();
     expect(status.groups[0]?.rotation).toMatchObject({ link: "primary", state: "proving" });
     expect(status.groups[0]?.links.map(({ name, verdict }) => [name, verdict])).toEqual([
       ["secondary", "degraded"],
@@ -449,7 +465,7 @@ describe("the status", () => {
   });
 
   it("the status names unmanaged keys, but not those of a campaign", () => {
-    const status = new JudgeBench({ memory: emptyMemory }).polls(1).status();
+    const status = new HealthEvaluatorBench({ memory: emptyMemory }).polls(1).status();
     const text = "the router already has MACsec on this port";
     expect(status.unmanaged).toEqual([
       {
@@ -468,12 +484,12 @@ describe("the status", () => {
       },
     ]);
     const memory = { ...running("proving"), bindings: {} };
-    expect(new JudgeBench({ memory }).polls(1).status().unmanaged).toEqual([]);
+    expect(new HealthEvaluatorBench({ memory }).polls(1).status().unmanaged).toEqual([]);
   });
 
   it("the status names links that an earlier intent left behind", () => {
     const bindings = { ...bound.bindings, "erd-old/primary": bindingOf() };
-    const status = new JudgeBench({ memory: { ...bound, bindings } }).polls(1).status();
+    const status = new HealthEvaluatorBench({ memory: { ...bound, bindings } }).polls(1).status();
     expect(status.unmanaged).toEqual([
       {
         kind: "link",
@@ -491,7 +507,7 @@ describe("the status", () => {
       where: "intent",
       next: "restore it",
     });
-    const status = new JudgeBench({ agent: { intentDamage } as Partial<Agent> }).status();
+    const status = new HealthEvaluatorBench({ agent: { intentDamage } as Partial<Agent> }).status();
     expect(status).toMatchObject({ site: null, verdict: "unknown" });
     expect(status.reasons).toEqual([
       { code: "journal-lossy", text: intentDamage.message, next: intentDamage.next },

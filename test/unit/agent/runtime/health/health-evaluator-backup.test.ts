@@ -6,7 +6,7 @@ import type { ProofLog } from "#agent/model/health.ts";
 import type { Route } from "#hal/model.ts";
 import { wallAfter } from "#hal/world.ts";
 import { at, desired, linkNamed, wall } from "../../../kit/view-kit.ts";
-import { JudgeBench, pollMs, type Scene, unplugged } from "../judge-bench.ts";
+import { HealthEvaluatorBench, pollMs, type Scene, unplugged } from "../health-evaluator-bench.ts";
 
 const hub = "10.100.0.0/16";
 const primary = linkNamed("primary");
@@ -24,14 +24,14 @@ const scene = (change: Scene = {}): Scene => ({
   ...{ desired: backing, backed, routes: () => [over] },
   ...change,
 });
-const told = (bench: JudgeBench): readonly string[] =>
+const told = (bench: HealthEvaluatorBench): readonly string[] =>
   bench.told().filter((line) => line.startsWith("backup-"));
 const timeAt = (poll: number): string =>
   new Date(wallAfter(wall, poll * pollMs)).toISOString().replace(".000", "");
 
 describe("a backup", () => {
   it("a backup on standby is protected, and its links are not paths in the clear", () => {
-    const bench = new JudgeBench(scene()).polls(14);
+    const bench = new HealthEvaluatorBench(scene()).polls(14);
     expect(bench.status().tunnels).toMatchObject([
       {
         verdict: "protected",
@@ -46,7 +46,7 @@ describe("a backup", () => {
     const isCut = (poll: number): boolean => poll >= 16 && poll < 20;
     const routes = (poll: number): Scene["routes"] extends undefined ? never : Route[] =>
       isCut(poll) ? [into] : [over];
-    const bench = new JudgeBench(scene({ port: unplugged(16, 20), routes })).polls(15);
+    const bench = new HealthEvaluatorBench(scene({ port: unplugged(16, 20), routes })).polls(15);
     expect(told(bench)).toEqual([]);
     bench.polls(1);
     const text =
@@ -71,7 +71,7 @@ describe("a backup", () => {
   });
 
   it("a backup that is preferred to a link is reported once settled, and stays protected", () => {
-    const bench = new JudgeBench(scene({ routes: () => [into, waiting] })).polls(14);
+    const bench = new HealthEvaluatorBench(scene({ routes: () => [into, waiting] })).polls(14);
     const rides = `${hub} rides in hub-1, the backup of erd-demo, since ${timeAt(1)}, although`;
     const why = `erd-demo/primary is protected and brings ${hub} as well`;
     expect(told(bench)).toEqual([`backup-preferred hub-1: ${rides} ${why}`]);
@@ -81,7 +81,9 @@ describe("a backup", () => {
   });
 
   it("a backup whose link is drained carries, and is not reported as preferred", () => {
-    const bench = new JudgeBench(scene({ drained: true, routes: () => [into, waiting] })).polls(14);
+    const bench = new HealthEvaluatorBench(
+      scene({ drained: true, routes: () => [into, waiting] }),
+    ).polls(14);
     expect(told(bench).map((line) => line.split(":")[0])).toEqual(["backup-carries hub-1"]);
     expect(bench.status().tunnels[0]?.backup?.because).toBe("erd-demo/primary is drained");
   });
@@ -93,7 +95,7 @@ describe("a backup", () => {
       failures: poll < 3 || poll >= 8 ? 0 : 2,
       cause: poll < 3 || poll >= 8 ? undefined : "none of 5 packets was answered",
     });
-    const bench = new JudgeBench(scene({ proof })).polls(7);
+    const bench = new HealthEvaluatorBench(scene({ proof })).polls(7);
     expect(bench.status().tunnels[0]).toMatchObject({
       verdict: "degraded",
       reasons: [{ code: "backup-unproven" }],
@@ -112,16 +114,16 @@ describe("a backup", () => {
 
   it("a backup whose routing is unknown is neither carrying nor preferred", () => {
     const rides = (change: Scene): unknown =>
-      new JudgeBench(scene(change)).polls(4).status().tunnels[0]?.backup?.rides;
+      new HealthEvaluatorBench(scene(change)).polls(4).status().tunnels[0]?.backup?.rides;
     expect(rides({ weakRouting: true, routes: () => [into] })).toBe("unknown");
     expect(rides({ routes: () => [into] })).toBe("carries");
     expect(rides({ unread: true })).toBe("unknown");
   });
 
   it("a backup's routing follows the forwarding table, and BGP routes if known", () => {
-    const bench = (ways: Route[], change: Scene = {}): JudgeBench =>
-      new JudgeBench(scene({ ways, ...change })).polls(14);
-    const rides = (seen: JudgeBench): unknown => {
+    const bench = (ways: Route[], change: Scene = {}): HealthEvaluatorBench =>
+      new HealthEvaluatorBench(scene({ ways, ...change })).polls(14);
+    const rides = (seen: HealthEvaluatorBench): unknown => {
       const { rides: kind, because } = seen.status().tunnels[0]?.backup ?? {};
       return [kind, because, told(seen)];
     };
@@ -134,12 +136,12 @@ describe("a backup", () => {
   });
 
   it("a backup has no known start of its routing before the first turn", () => {
-    expect(new JudgeBench(scene()).status().tunnels[0]?.backup).toMatchObject({
+    expect(new HealthEvaluatorBench(scene()).status().tunnels[0]?.backup).toMatchObject({
       ...{ rides: "standby", since: null },
     });
   });
 
   it("a tunnel is a backup only if the config says so", () => {
-    expect(new JudgeBench().polls(2).status().tunnels).toMatchObject([{ backup: null }]);
+    expect(new HealthEvaluatorBench().polls(2).status().tunnels).toMatchObject([{ backup: null }]);
   });
 });
