@@ -160,7 +160,10 @@ export const routes: Readonly<Record<string, Route>> = {
     members: { target: name, risks },
     about: ({ target }) => target,
     run: async ({ agent, who, signal }, { target, risks: accepted }) =>
-      campaignReport(agent, await agent.orders.enrol(target, { by: who, risks: accepted }, signal)),
+      campaignReport(
+        agent,
+        await agent.commands.enrol(target, { by: who, risks: accepted }, signal),
+      ),
   }),
   "POST /v1/adopt": changes({
     title:
@@ -168,7 +171,7 @@ export const routes: Readonly<Record<string, Route>> = {
     members: { target: name, risks: names },
     about: ({ target }) => target,
     run: async ({ agent, signal }, asked) => ({
-      adopted: await agent.orders.adopt(asked.target, asked.risks, signal),
+      adopted: await agent.commands.adopt(asked.target, asked.risks, signal),
     }),
   }),
   "POST /v1/rotation/proceed": campaignVerb("proceed", "Says that the far end may be changed now"),
@@ -184,7 +187,7 @@ export const routes: Readonly<Record<string, Route>> = {
     members: { target: name, risks, urgency },
     about: ({ target }) => target,
     run: async ({ agent, who, signal }, { target, ...asked }) =>
-      campaignReport(agent, await agent.orders.rotate(target, { by: who, ...asked }, signal)),
+      campaignReport(agent, await agent.commands.rotate(target, { by: who, ...asked }, signal)),
   }),
   "POST /v1/rotate/plan": looks("admin", {
     title:
@@ -192,26 +195,26 @@ export const routes: Readonly<Record<string, Route>> = {
       "would keep it from beginning (linkseal.plan/1)",
     members: { target: name, risks, urgency },
     run: async ({ agent, who, signal }, { target, ...asked }) =>
-      await agent.orders.previewRotation(target, { by: who, ...asked }, signal),
+      await agent.commands.previewRotation(target, { by: who, ...asked }, signal),
   }),
   "POST /v1/rotate/twin": looks("admin", {
     title: "What a rehearsal of {target} has to know about this site; no key (linkseal.twin/1)",
     members: { target: name },
-    run: ({ agent }, { target }) => agent.orders.twin(target),
+    run: ({ agent }, { target }) => agent.commands.twin(target),
   }),
   "POST /v1/psk/proceed": changes({
     title: "The far end of {tunnel} has the newest key, or gets it: ours follows, by proof",
     members: { tunnel: name },
     about: ({ tunnel }) => tunnel,
     run: async ({ agent, who, signal }, { tunnel }) =>
-      await agent.orders.proceedPsk(tunnel, who, signal),
+      await agent.commands.proceedPsk(tunnel, who, signal),
   }),
   "POST /v1/drain": changes({
     title: "Moves the traffic of {link}, a link or tunnel, to its siblings until it is undrained",
     members: { link: name },
     about: ({ link }) => link,
     run: async ({ agent, who, signal }, { link }) => {
-      await agent.orders.drain(link, who, signal);
+      await agent.commands.drain(link, who, signal);
       return { drained: link };
     },
   }),
@@ -220,7 +223,7 @@ export const routes: Readonly<Record<string, Route>> = {
     members: { link: name },
     about: ({ link }) => link,
     run: async ({ agent, signal }, { link }) => {
-      await agent.orders.undrain(link, signal);
+      await agent.commands.undrain(link, signal);
       return { undrained: link };
     },
   }),
@@ -231,14 +234,14 @@ export const routes: Readonly<Record<string, Route>> = {
     members: { name, risks },
     about: (asked) => asked.name,
     run: async ({ agent, signal }, asked) =>
-      await agent.orders.retireTunnel(asked.name, asked.risks, signal),
+      await agent.commands.retireTunnel(asked.name, asked.risks, signal),
   }),
   "POST /v1/retire": changes({
     title: "Forgets the link {name}; both ends stay as they are",
     members: { name },
     about: (asked) => asked.name,
     run: async ({ agent }, asked) => {
-      await agent.orders.retireLink(asked.name);
+      await agent.commands.retireLink(asked.name);
       return { retired: asked.name };
     },
   }),
@@ -263,7 +266,7 @@ function campaignVerb(verb: OperatorVerb, title: string): Route {
     members: { group: name, done: flag },
     about: ({ group }) => group,
     run: async ({ agent, who }, { group, done: farEndDone }) =>
-      campaignReport(agent, await agent.orders.rotation({ verb, farEndDone }, group, who)),
+      campaignReport(agent, await agent.commands.rotation({ verb, farEndDone }, group, who)),
   });
 }
 

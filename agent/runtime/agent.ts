@@ -39,7 +39,7 @@ import { gatewayKey, gatewayLook, onlyRead } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
 import { Recorder } from "./health/recorder.ts";
 import type { Status } from "./health/status.ts";
-import { Orders } from "./orders.ts";
+import { OperatorCommands } from "./operator-commands.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import type { Beat } from "./polling/pulse.ts";
 import { Turns } from "./polling/turns.ts";
@@ -88,7 +88,7 @@ export class Agent {
   readonly #recorder: Recorder;
   readonly #watch: StateWatch;
   /** The operator's commands. */
-  readonly orders: Orders;
+  readonly commands: OperatorCommands;
   #memory: Memory;
   #supervisor: Supervisor | undefined;
   #stopSupervisor = new AbortController();
@@ -115,7 +115,7 @@ export class Agent {
         void this.#watch.probe();
       },
     });
-    this.orders = new Orders({
+    this.commands = new OperatorCommands({
       world: parts.world,
       turns: this.#turns,
       memory: () => this.#memory,

@@ -71,7 +71,7 @@ class Stage {
     // A put of an earlier process, although there was none, may take effect for so long.
     const graceMs = agent.intent?.desired.rotation.putGraceMs ?? 0;
     await site.clock.runFor(adoptAfterMs + graceMs, () => stop.aborted);
-    await settled(site, agent.orders.adopt(twin.group, [], signal), stop);
+    await settled(site, agent.commands.adopt(twin.group, [], signal), stop);
     for (const link of site.links) {
       if (target !== twin.group && target !== link.id) continue;
       site.vault.generatePair(link.key, (link.settings ?? unset(link.id)).suite);
@@ -85,7 +85,7 @@ class Stage {
     this.#lostBefore = this.#lost();
     this.#begunAt = clock.now();
     const asked = { by: "rehearsal", risks: riskNames, urgency };
-    await settled(this.#site, this.#agent.orders.rotate(target, asked, this.#ended.signal), stop);
+    await settled(this.#site, this.#agent.commands.rotate(target, asked, this.#ended.signal), stop);
     const giveUpAt = instantAfter(clock.now(), rotationMsMax);
     while (!this.#isOver() && clock.now() < giveUpAt) {
       await clock.runFor(stepMs, () => stop.aborted);
@@ -125,7 +125,7 @@ class Stage {
     if (campaign.state === "switching") this.#moveFarEnd(campaign);
     else {
       const said = { verb: "proceed", farEndDone: false } as const;
-      await settled(this.#site, this.#agent.orders.rotation(said, twin.group, "a person"), stop);
+      await settled(this.#site, this.#agent.commands.rotation(said, twin.group, "a person"), stop);
     }
   }
 

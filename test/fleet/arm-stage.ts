@@ -176,13 +176,13 @@ export class ArmStage {
   async rotate(): Promise<void> {
     for (const { key } of this.site.links) this.site.vault.generatePair(key, "gcm-aes-xpn-256");
     const asked = { by: "test", risks: [], urgency: "planned" } as const;
-    await settled(this.site.clock, this.agent.orders.rotate(group, asked, never));
+    await settled(this.site.clock, this.agent.commands.rotate(group, asked, never));
   }
 
   /** Sends an operator's verb. Throws the agent's refusal. */
   async say(verb: OperatorVerb): Promise<void> {
     const said = { verb, farEndDone: false };
-    await settled(this.site.clock, this.agent.orders.rotation(said, group, "test"));
+    await settled(this.site.clock, this.agent.commands.rotation(said, group, "test"));
   }
 
   outcomes(): readonly (string | undefined)[] {

@@ -10,7 +10,7 @@ const rounds = 3;
 const asked = { by: "test", risks: [], urgency: "planned" } as const;
 
 async function planOf(pair: Pair): Promise<Plan> {
-  return await settled(pair.site.clock, pair.agent.orders.previewRotation(group, asked, never));
+  return await settled(pair.site.clock, pair.agent.commands.previewRotation(group, asked, never));
 }
 
 interface Predicted {

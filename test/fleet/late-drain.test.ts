@@ -30,7 +30,7 @@ class LatePair extends Pair {
     router.lateFinalMs = { low: ms, high: ms };
     router.setFault("finalsLate", true);
     const asked = { by: "test", risks: [], urgency: "planned" } as const;
-    await settled(this.site.clock, this.agent.orders.rotate(target, asked, never));
+    await settled(this.site.clock, this.agent.commands.rotate(target, asked, never));
     await this.reach("primary draining");
     // The router has the request in its queue and does not answer for half a minute.
     await this.run(10_000);
@@ -133,11 +133,11 @@ describe("a late drain of our own", () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: patient });
     await pair.rotateLate(seconds(400));
     await pair.reach("primary done");
-    await settled(pair.site.clock, pair.agent.orders.drain(primary, "nora", never));
+    await settled(pair.site.clock, pair.agent.commands.drain(primary, "nora", never));
     await pair.run(seconds(600));
     expect(pair.drained()).toEqual([true, false]);
     expect(pair.events("drain-given-back")).toEqual([]);
-    await settled(pair.site.clock, pair.agent.orders.undrain(primary, never));
+    await settled(pair.site.clock, pair.agent.commands.undrain(primary, never));
     await pair.run(seconds(30));
     expect(pair.drained()).toEqual([false, false]);
   });
@@ -147,10 +147,10 @@ describe("a late drain of our own", () => {
     const { router } = pair.link("primary");
     router.lateFinalMs = { low: seconds(200), high: seconds(200) };
     router.setFault("finalsLate", true);
-    const asked = pair.agent.orders.drain(primary, "nora", never);
+    const asked = pair.agent.commands.drain(primary, "nora", never);
     await expect(settled(pair.site.clock, asked)).rejects.toThrow("may or may not be in force");
     router.setFault("finalsLate", false);
-    await settled(pair.site.clock, pair.agent.orders.undrain(primary, never));
+    await settled(pair.site.clock, pair.agent.commands.undrain(primary, never));
     await pair.run(seconds(300), () => pair.drained()[0] === true);
     expect(await pair.run(seconds(15), () => pair.drained()[0] === false)).toBe(true);
     await pair.run(seconds(2));
@@ -217,7 +217,7 @@ describe("a port that a router shuts late", () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: quirk });
     pair.newKeys();
     const asked = { by: "test", risks: [], urgency: "planned" } as const;
-    await settled(pair.site.clock, pair.agent.orders.rotate(primary, asked, never));
+    await settled(pair.site.clock, pair.agent.commands.rotate(primary, asked, never));
     await pair.reach("primary staging");
     const { router, port } = pair.link("primary");
     router.lateFinalMs = { low: seconds(400), high: seconds(400) };

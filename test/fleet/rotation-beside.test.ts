@@ -7,9 +7,9 @@ import { never, settled } from "../unit/kit/site-bench.ts";
 describe("a drain by hand", () => {
   const primary = `${group}/primary`;
   const by = async (pair: Pair, act: "drain" | "undrain"): Promise<void> => {
-    const { orders } = pair.agent;
+    const { commands } = pair.agent;
     const done =
-      act === "drain" ? orders.drain(primary, "test", never) : orders.undrain(primary, never);
+      act === "drain" ? commands.drain(primary, "test", never) : commands.undrain(primary, never);
     await settled(pair.site.clock, done);
   };
 
@@ -64,9 +64,11 @@ describe("a drain by hand", () => {
     });
     await pair.run(60_000);
     expect(pair.state()).toBe("primary gated");
-    const { orders } = pair.agent;
-    await expect(settled(pair.site.clock, orders.undrain(primary, never))).rejects.toThrow("runs");
-    await settled(pair.site.clock, orders.undrain(`${group}/secondary`, never));
+    const { commands } = pair.agent;
+    await expect(settled(pair.site.clock, commands.undrain(primary, never))).rejects.toThrow(
+      "runs",
+    );
+    await settled(pair.site.clock, commands.undrain(`${group}/secondary`, never));
     await pair.reach("secondary done");
     expect(pair.violations()).toEqual([]);
   });

@@ -257,7 +257,7 @@ export class RouterStage {
   /** Asks for a rotation; it resolves as virtual time passes. */
   async ask(): Promise<void> {
     const asked = { by: "test", risks: [], urgency: "planned" } as const;
-    await this.agent.orders.rotate(group, asked, never);
+    await this.agent.commands.rotate(group, asked, never);
   }
 
   /** Rotates to a pair that the vault has just received. */
@@ -280,7 +280,7 @@ export class RouterStage {
   async resumed(): Promise<void> {
     if (this.agent.memory.campaigns[group]?.state !== "held") return;
     const said = { verb: "resume", farEndDone: false } as const;
-    await this.run(this.agent.orders.rotation(said, group, "test"));
+    await this.run(this.agent.commands.rotation(said, group, "test"));
     await this.settled();
   }
 

@@ -257,7 +257,7 @@ describe("npm start -- --start protected", () => {
         "linkseal adopt erd-demo/primary",
         "linkseal adopt erd-demo/secondary",
       ]);
-      const adopted = agent.orders.adopt("erd-demo", [], stop.signal);
+      const adopted = agent.commands.adopt("erd-demo", [], stop.signal);
       await site.clock.runFor(180_000);
       expect((await adopted).map(({ link }) => link)).toEqual([
         "erd-demo/primary",

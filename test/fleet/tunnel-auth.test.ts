@@ -82,7 +82,7 @@ describe("a new pre-shared key on a simulated site", () => {
     const id = stage.site.vault.put("hub-1-psk", psks.new);
     const before = stage.spis();
     const proceed = () =>
-      settled(stage.site.clock, (stage.agent as Agent).orders.proceedPsk("hub-1", "ann", never));
+      settled(stage.site.clock, (stage.agent as Agent).commands.proceedPsk("hub-1", "ann", never));
     const error = await refused(proceed());
     expect(error).toMatchObject({ code: "verify.mismatch", effect: "none" });
     expect(stage.spis()).toEqual(before);

@@ -82,7 +82,11 @@ describe("a key that the agent gives to the gateway", () => {
     expect([await stage.agree(), stage.wrong, stage.leaks(key)]).toEqual([true, [], []]);
     await stage.until(() => false, 3_600_000);
     expect(stage.puts()).toHaveLength(2);
-    const proceeding = stage.agent.orders.proceedPsk("hub-1", "ann", new AbortController().signal);
+    const proceeding = stage.agent.commands.proceedPsk(
+      "hub-1",
+      "ann",
+      new AbortController().signal,
+    );
     expect(await stage.until(() => stage.isSettled())).toBe(true);
     expect(await proceeding).toMatchObject({ farEnd: "agent", next: null });
     expect([await stage.agree(), stage.wrong]).toEqual([true, []]);

@@ -119,16 +119,16 @@ export class Weather {
     if (openCampaign(agent.memory, group) === undefined) {
       // An abandoned campaign may leave links with their keys at both ends.
       for (const { id } of this.run.fleet.site.links.filter((link) => link.group === group)) {
-        await agent.orders.adopt(id, ["asFound"], signal).catch(() => undefined);
+        await agent.commands.adopt(id, ["asFound"], signal).catch(() => undefined);
       }
-      await agent.orders.enrol(group, { by: "person", risks: [] }, signal);
+      await agent.commands.enrol(group, { by: "person", risks: [] }, signal);
     } else {
       await this.#say(agent, group, "resume");
     }
   }
 
   async #say(agent: Agent, group: string, verb: OperatorVerb): Promise<void> {
-    await agent.orders.rotation({ verb, farEndDone: false }, group, "person");
+    await agent.commands.rotation({ verb, farEndDone: false }, group, "person");
   }
 
   /** An operator resumes or abandons a campaign in the middle of the storm. */

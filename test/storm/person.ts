@@ -176,7 +176,7 @@ export class Person {
     if (desk.wanted === "nothing") return;
     const urgency = desk.wanted === "emergency" ? "emergency" : "planned";
     const asked = { by: who, risks: this.#parts.risks, urgency } as const;
-    await agent.orders.rotate(group, asked, this.#never);
+    await agent.commands.rotate(group, asked, this.#never);
     desk.wanted = "nothing";
   }
 
@@ -237,7 +237,7 @@ export class Person {
     const gate = causeOf(campaign);
     const sibling = gate?.code === "gate.siblingUnhealthy" ? gate : undefined;
     const drained = sibling?.cause.code === "sibling.drained" ? sibling.sibling : undefined;
-    if (drained !== undefined) await agent.orders.undrain(`${group}/${drained}`, this.#never);
+    if (drained !== undefined) await agent.commands.undrain(`${group}/${drained}`, this.#never);
     // A campaign that forgot its own change of the sibling waits for ever; both links are adopted.
     const forgot = sibling?.cause.code === "sibling.foreignMacsec";
     const strange =
@@ -249,7 +249,7 @@ export class Person {
   }
 
   async #say(agent: Agent, group: string, verb: OperatorVerb): Promise<void> {
-    await agent.orders.rotation({ verb, farEndDone: false }, group, who);
+    await agent.commands.rotation({ verb, farEndDone: false }, group, who);
   }
 
   /** Looks after the links of a campaign that ended without success. */
@@ -264,13 +264,13 @@ export class Person {
     for (const link of links) {
       putRight(site, agent.memory, link);
       if (agent.memory.drains[link.id] !== undefined)
-        await agent.orders.undrain(link.id, this.#never);
+        await agent.commands.undrain(link.id, this.#never);
       if (agent.memory.bindings[link.id] !== undefined) continue;
-      await agent.orders.adopt(link.id, ["asFound"], this.#never).catch(() => undefined);
+      await agent.commands.adopt(link.id, ["asFound"], this.#never).catch(() => undefined);
     }
     const status = agent.status().groups.find(({ name }) => name === group);
     if (status?.verdict === "protected") return;
-    await agent.orders.enrol(group, { by: who, risks: this.#parts.risks }, this.#never);
+    await agent.commands.enrol(group, { by: who, risks: this.#parts.risks }, this.#never);
   }
 }
 

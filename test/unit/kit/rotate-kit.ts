@@ -28,7 +28,7 @@ export class Pair extends AgentBench {
     await pair.live();
     await pair.apply(pair.config(edit));
     await pair.run(20_000);
-    await settled(pair.site.clock, pair.agent.orders.adopt(group, [], never));
+    await settled(pair.site.clock, pair.agent.commands.adopt(group, [], never));
     pair.#lostBefore = pair.lost();
     return pair;
   }
@@ -43,11 +43,14 @@ export class Pair extends AgentBench {
     risks: readonly RiskName[] = [],
   ): Promise<Campaign> {
     const asked = { by: "test", risks, urgency };
-    return await settled(this.site.clock, this.agent.orders.rotate(group, asked, never));
+    return await settled(this.site.clock, this.agent.commands.rotate(group, asked, never));
   }
 
   async say(verb: "proceed" | "resume" | "revert" | "abandon", farEndDone = false): Promise<void> {
-    await settled(this.site.clock, this.agent.orders.rotation({ verb, farEndDone }, group, "test"));
+    await settled(
+      this.site.clock,
+      this.agent.commands.rotation({ verb, farEndDone }, group, "test"),
+    );
   }
 
   campaign(): Campaign {

@@ -54,7 +54,7 @@ export class AzureAgentBench {
     const bench = new AzureAgentBench(azure, await openOn(azure));
     await bench.settle(bench.agent.apply({ ...bench.#request(), queue: false }, never));
     await bench.run(20_000);
-    await bench.settle(bench.agent.orders.adopt(group, [], never));
+    await bench.settle(bench.agent.commands.adopt(group, [], never));
     await bench.run(120_000);
     return bench;
   }

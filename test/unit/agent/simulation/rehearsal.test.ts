@@ -18,7 +18,7 @@ const frozen = (text: string): string =>
 
 /** As it comes over the socket. */
 function twinOf(pair: Pair): Twin {
-  return decodeJson(encodeJson(pair.agent.orders.twin(group))) as Twin;
+  return decodeJson(encodeJson(pair.agent.commands.twin(group))) as Twin;
 }
 
 async function rehearsed(twin: Twin, target = group): Promise<Rehearsal> {
@@ -82,10 +82,10 @@ describe("the twin", () => {
 
   it("the snapshot for a rehearsal is refused if a link is not managed", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
-    const retired = pair.agent.orders.retireLink(`${group}/primary`);
+    const retired = pair.agent.commands.retireLink(`${group}/primary`);
     await pair.run(1_000);
     await retired;
-    expect(() => pair.agent.orders.twin(group)).toThrow("runs on no key of this agent");
+    expect(() => pair.agent.commands.twin(group)).toThrow("runs on no key of this agent");
   });
 });
 

@@ -481,7 +481,7 @@ describe("what is thrown", () => {
     const bench = new AgentBench("clear");
     await bench.live();
     const error = await refused(
-      bench.agent.orders.rotation({ verb: "resume", farEndDone: false }, group, "test"),
+      bench.agent.commands.rotation({ verb: "resume", farEndDone: false }, group, "test"),
     );
     expect(error).toMatchObject({ code: "gate.busy", next: "linkseal rotation show" });
   });

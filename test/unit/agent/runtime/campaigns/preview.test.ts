@@ -9,7 +9,7 @@ import { never, settled } from "../../../kit/site-bench.ts";
 async function preview(pair: Pair, risks: readonly RiskName[] = [], target = group): Promise<Plan> {
   const asked = { by: "test", risks, urgency: "planned" } as const;
   const { clock } = pair.site;
-  return await settled(clock, pair.agent.orders.previewRotation(target, asked, never));
+  return await settled(clock, pair.agent.commands.previewRotation(target, asked, never));
 }
 
 const held = ({ notes }: Plan): readonly string[] =>
@@ -74,7 +74,7 @@ describe("a dry run", () => {
   it("sees a drain by hand and what it does to the sibling", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     pair.newKeys();
-    await settled(pair.site.clock, pair.agent.orders.drain(`${group}/secondary`, "test", never));
+    await settled(pair.site.clock, pair.agent.commands.drain(`${group}/secondary`, "test", never));
     await pair.run(30_000);
     const [by, sibling] = held(await preview(pair));
     expect(by).toBe(
@@ -114,7 +114,7 @@ describe("a dry run", () => {
 
   it("knows no key of a link that is not managed", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
-    const retired = pair.agent.orders.retireLink(`${group}/primary`);
+    const retired = pair.agent.commands.retireLink(`${group}/primary`);
     await pair.run(1_000);
     await retired;
     pair.newKeys();

@@ -69,7 +69,7 @@ async function paceOf(
   expect(answer.kind).toBe("accepted");
   await clock.runFor(minute, () => false);
   for (const group of site.groups) {
-    await settled(clock, agent.orders.adopt(group, [], never));
+    await settled(clock, agent.commands.adopt(group, [], never));
   }
   await clock.runFor(2 * minute, () => false);
   sent.length = 0;

@@ -24,7 +24,7 @@ import { type Supervisor, tunnelTurn } from "./supervisor.ts";
 import type { PskReport } from "./tunnels/tunnel-auth.ts";
 import { type RetiredTunnel, retireTunnel } from "./tunnels/tunnel-retire.ts";
 
-export interface OrdersParts {
+export interface OperatorCommandsParts {
   readonly world: Pick<World, "clock">;
   readonly turns: Turns;
   readonly memory: () => Memory;
@@ -42,10 +42,10 @@ export interface OrdersParts {
 export type Asking = Pick<Asked, "by" | "risks">;
 
 /** The operator's commands to the running agent. */
-export class Orders {
-  readonly #parts: OrdersParts;
+export class OperatorCommands {
+  readonly #parts: OperatorCommandsParts;
 
-  constructor(parts: OrdersParts) {
+  constructor(parts: OperatorCommandsParts) {
     this.#parts = parts;
   }
 
