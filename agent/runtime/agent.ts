@@ -41,8 +41,8 @@ import { Recorder } from "./health/recorder.ts";
 import type { Status } from "./health/status.ts";
 import { OperatorCommands } from "./operator-commands.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
+import { KeyedMutex } from "./polling/keyed-mutex.ts";
 import type { Beat } from "./polling/pulse.ts";
-import { Turns } from "./polling/turns.ts";
 import { boundedVault } from "./polling/vault.ts";
 import { Supervisor } from "./supervisor.ts";
 import { blockAccepted } from "./tunnels/tunnel-blocks.ts";
@@ -83,7 +83,7 @@ export class Agent {
   readonly #parts: AgentParts;
   readonly #startedAt: Instant;
   readonly #graces = new Map<string, Instant>();
-  readonly #turns = new Turns();
+  readonly #mutex = new KeyedMutex();
   readonly #healthEvaluator: HealthEvaluator;
   readonly #recorder: Recorder;
   readonly #watch: StateWatch;
@@ -117,7 +117,7 @@ export class Agent {
     });
     this.commands = new OperatorCommands({
       world: parts.world,
-      turns: this.#turns,
+      mutex: this.#mutex,
       memory: () => this.#memory,
       supervisor: (target) => this.#supervisorFor(target),
       write: this.write,
@@ -278,7 +278,7 @@ export class Agent {
         alarm: (link) => this.#healthEvaluator.alarm(link),
         onDecision: this.#parts.onDecision,
         readOnly: () => this.#parts.journal.state === "corrupt",
-        turns: this.#turns,
+        mutex: this.#mutex,
         made: this.made,
         gatewayKey: (tunnel) => gatewayKey(cloud, tunnel),
       },

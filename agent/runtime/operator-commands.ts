@@ -19,14 +19,14 @@ import { type JournalRecord, type Memory, named, openCampaign } from "../store/j
 import type { Asked } from "./campaigns/begin.ts";
 import { type Adoption, matchExisting } from "./campaigns/enrolment.ts";
 import { type Twin, twinOf } from "./campaigns/twin.ts";
-import type { Turns } from "./polling/turns.ts";
-import { type Supervisor, tunnelTurn } from "./supervisor.ts";
+import type { KeyedMutex } from "./polling/keyed-mutex.ts";
+import { type Supervisor, tunnelsKey } from "./supervisor.ts";
 import type { PskReport } from "./tunnels/tunnel-auth.ts";
 import { type RetiredTunnel, retireTunnel } from "./tunnels/tunnel-retire.ts";
 
 export interface OperatorCommandsParts {
   readonly world: Pick<World, "clock">;
-  readonly turns: Turns;
+  readonly mutex: KeyedMutex;
   readonly memory: () => Memory;
   /** @throws LinksealError if no supervisor runs, with the reason. */
   readonly supervisor: (target: string) => Supervisor;
@@ -102,7 +102,7 @@ export class OperatorCommands {
     this.#parts.refuseDamaged();
     const { supervisor, group, links } = this.#target(target);
     const names = links.map((link) => link.name);
-    const begun = await this.#parts.turns.take(group.name, async () => {
+    const begun = await this.#parts.mutex.run(group.name, async () => {
       if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
       return await supervisor.begin(group, kind, { ...asked, links: names }, signal);
     });
@@ -166,7 +166,7 @@ export class OperatorCommands {
     const tunnel = supervisor.intent.desired.tunnels.find(({ name }) => name === id);
     if (tunnel === undefined) return false;
     this.#parts.refuseDamaged();
-    await this.#parts.turns.take(tunnelTurn, () => act(supervisor, tunnel));
+    await this.#parts.mutex.run(tunnelsKey, () => act(supervisor, tunnel));
     return true;
   }
 
@@ -181,7 +181,7 @@ export class OperatorCommands {
       const text = "one link is drained at a time: name it as GROUP/LINK";
       throw refusal("usage", id, text, "linkseal links");
     }
-    await this.#parts.turns.take(group.name, () => act(supervisor, group, link));
+    await this.#parts.mutex.run(group.name, () => act(supervisor, group, link));
   }
 
   /** Takes links that an operator protected manually into the intent; writes to no device. */
@@ -192,7 +192,7 @@ export class OperatorCommands {
   ): Promise<readonly Adoption[]> {
     this.#parts.refuseDamaged();
     const { supervisor, links, group } = this.#target(target);
-    return await this.#parts.turns.take(group.name, async () => {
+    return await this.#parts.mutex.run(group.name, async () => {
       if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
       const found = await matchExisting(supervisor.beginParts(), links, risks, signal);
       for (const { link, binding } of found)
@@ -203,7 +203,7 @@ export class OperatorCommands {
 
   /** Passes an operator's command to a campaign, between two of its steps. */
   async rotation(said: Said, name: string, who: string): Promise<Campaign> {
-    return await this.#parts.turns.take(name, () => this.#command(said, name, who));
+    return await this.#parts.mutex.run(name, () => this.#command(said, name, who));
   }
 
   async #command(said: Said, name: string, who: string): Promise<Campaign> {
@@ -271,7 +271,7 @@ export class OperatorCommands {
   /** Forgets a link: both ends stay as they are, and must-secure is never loosened. */
   async retireLink(id: string): Promise<void> {
     const [group = ""] = id.split("/", 1);
-    await this.#parts.turns.take(group, async () => {
+    await this.#parts.mutex.run(group, async () => {
       if (named(this.#parts.memory().bindings, id) === undefined)
         throw refusal("usage", id, "no such link is managed", "linkseal links");
       // A running campaign relies on the known state of its siblings.
@@ -288,7 +288,7 @@ export class OperatorCommands {
   ): Promise<RetiredTunnel> {
     this.#parts.refuseDamaged();
     const { retireParts } = this.#parts.supervisor(name);
-    return await this.#parts.turns.take(tunnelTurn, () =>
+    return await this.#parts.mutex.run(tunnelsKey, () =>
       retireTunnel(retireParts, name, risks, signal),
     );
   }

@@ -12,7 +12,7 @@ import type { Intent } from "../store/intent/intent.ts";
 import type { JournalRecord, Memory } from "../store/journal/memory.ts";
 import type { OnDecision } from "./campaigns/rotation-runner.ts";
 import type { DeviceCacheParts } from "./polling/device-cache.ts";
-import type { Turns } from "./polling/turns.ts";
+import type { KeyedMutex } from "./polling/keyed-mutex.ts";
 
 export interface SupervisorParts extends Omit<DeviceCacheParts, "desired"> {
   readonly world: World;
@@ -33,7 +33,7 @@ export interface SupervisorParts extends Omit<DeviceCacheParts, "desired"> {
   readonly onDecision: OnDecision | undefined;
   /** True while the journal is not whole: writes are refused. */
   readonly readOnly: () => boolean;
-  readonly turns: Turns;
+  readonly mutex: KeyedMutex;
   readonly made: MadeTunnel;
   readonly cloud: Cloud;
   readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;

@@ -59,7 +59,7 @@ interface NamedTurn {
 }
 
 /** The mutex key for all changes to tunnels: one tunnel is taken out of service at a time. */
-export const tunnelTurn = "tunnels";
+export const tunnelsKey = "tunnels";
 
 function resting(name: string, turn: () => Promise<number>): NamedTurn {
   return { name, turn: async () => ({ waitMs: await turn() }) };
@@ -239,7 +239,7 @@ export class Supervisor {
     stop.addEventListener("abort", stopAll, { once: true });
     const groups = this.intent.desired.groups.map((group) =>
       resting(`group ${group.name}`, () =>
-        this.#parts.turns.take(group.name, () => this.#groupTurn(group, kill)),
+        this.#parts.mutex.run(group.name, () => this.#groupTurn(group, kill)),
       ),
     );
     const watches = [
@@ -248,7 +248,7 @@ export class Supervisor {
     ];
     const { tunnels } = this.intent.desired;
     const tended = resting("tunnels", () =>
-      this.#parts.turns.take(tunnelTurn, () => this.#tunnelTurn(kill)),
+      this.#parts.mutex.run(tunnelsKey, () => this.#tunnelTurn(kill)),
     );
     const proofs = resting("backups", async () => {
       await this.backupProofs.turn(kill);

@@ -1,7 +1,7 @@
 // Change notifications of a device: the next observation comes earlier, and nothing else changes.
 
 import { describe, expect, it } from "vitest";
-import { Turns } from "#agent/runtime/polling/turns.ts";
+import { KeyedMutex } from "#agent/runtime/polling/keyed-mutex.ts";
 import { Supervisor } from "#agent/runtime/supervisor.ts";
 import type { SupervisorParts } from "#agent/runtime/supervisor-parts.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
@@ -52,7 +52,7 @@ class HintBench {
       alarm: () => undefined,
       cloud: { addresses: [], pace: "withRouter", identityEnd: undefined },
       readOnly: () => true,
-      turns: new Turns(),
+      mutex: new KeyedMutex(),
     } as unknown as SupervisorParts;
     this.supervisor = new Supervisor(parts, undefined);
   }

@@ -2,11 +2,11 @@
 // decision and its effect.
 
 /** Runs tasks one after the other for each key. */
-export class Turns {
+export class KeyedMutex {
   readonly #last = new Map<string, Promise<unknown>>();
 
   /** Runs `act` once all earlier tasks of this group have ended. */
-  take<T>(group: string, act: () => Promise<T>): Promise<T> {
+  run<T>(group: string, act: () => Promise<T>): Promise<T> {
     const before = this.#last.get(group) ?? Promise.resolve();
     const mine = before.then(act);
     this.#last.set(
