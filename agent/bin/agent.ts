@@ -20,7 +20,7 @@ import { runTelemetry } from "../host/telemetry.ts";
 import type { DesiredDevice } from "../model/desired.ts";
 import { cloudsOf, openAgent } from "../operate/open.ts";
 import type { Agent } from "../runtime/agent.ts";
-import { Pulse } from "../runtime/polling/pulse.ts";
+import { Watchdog } from "../runtime/polling/watchdog.ts";
 import { IntentStore } from "../store/intent/intent.ts";
 import { logEvents } from "../telemetry/event-log.ts";
 
@@ -82,9 +82,9 @@ async function serve(service: Service, stop: AbortSignal): Promise<0 | 1> {
   const api = await serveApi(agent, world, places, broken);
   world.log.write("info", "ready", readyText(agent), { runtime: places.runtime });
   manager?.ready();
-  const pulse = new Pulse(turnMsMax);
+  const watchdog = new Watchdog(turnMsMax);
   // The watchdog uses this host's own clock: that of a simulated site may be stopped or run fast.
-  void manager?.watch(() => pulse.late(agent.beats, hostClock.now()), end);
+  void manager?.watch(() => watchdog.late(agent.heartbeats, hostClock.now()), end);
   void watchFile(agent, places, world, end);
   const telling = runTelemetry(agent, world, { kind: places.kind, broken }, end);
   await agent.run(end).catch((error: unknown) => {

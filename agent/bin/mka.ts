@@ -27,7 +27,7 @@ import { hostEntropy } from "../host/host.ts";
 import { hostLog } from "../host/log.ts";
 import { Manager } from "../host/manager.ts";
 import { mkaSocket, mkaState } from "../host/places.ts";
-import { Pulse } from "../runtime/polling/pulse.ts";
+import { Watchdog } from "../runtime/polling/watchdog.ts";
 
 export interface MkaOptions {
   readonly port: string;
@@ -89,9 +89,9 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
   log.write("info", "ready", `READY: serves the key agreement of ${options.port}`);
   const service = new Manager(native, log);
   service.ready();
-  const pulse = new Pulse(roundMsMax);
-  const beat = () => [{ name: "key agreement", turns: desk.rounds, busy: true }];
-  void service.watch(() => pulse.late(beat(), hostClock.now()), stop.signal);
+  const watchdog = new Watchdog(roundMsMax);
+  const heartbeat = () => [{ name: "key agreement", turns: desk.rounds, busy: true }];
+  void service.watch(() => watchdog.late(heartbeat(), hostClock.now()), stop.signal);
   const status = await untilItEnds(desk, stop.signal, log);
   await served.close();
   log.write("info", "stopped", "stopped; the SecY keeps what it has");

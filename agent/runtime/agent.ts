@@ -42,8 +42,8 @@ import type { Status } from "./health/status.ts";
 import { OperatorCommands } from "./operator-commands.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import { KeyedMutex } from "./polling/keyed-mutex.ts";
-import type { Beat } from "./polling/pulse.ts";
 import { boundedVault } from "./polling/vault.ts";
+import type { Heartbeat } from "./polling/watchdog.ts";
 import { Supervisor } from "./supervisor.ts";
 import { blockAccepted } from "./tunnels/tunnel-blocks.ts";
 
@@ -136,8 +136,8 @@ export class Agent {
   }
 
   /** Heartbeats of the loops, for the watchdog; none without an intent. */
-  get beats(): readonly Beat[] {
-    return this.#supervisor?.beats ?? [];
+  get heartbeats(): readonly Heartbeat[] {
+    return this.#supervisor?.heartbeats ?? [];
   }
 
   /** How the journal ended when it was last read, such as `whole` or `corrupt`. */

@@ -28,9 +28,9 @@ import { DeviceCache } from "./polling/device-cache.ts";
 import { FarWatch } from "./polling/far-watch.ts";
 import { type KeySurvey, surveyKeys } from "./polling/key-check.ts";
 import { KeyWatch, type UsedUntil } from "./polling/key-watch.ts";
-import type { Beat } from "./polling/pulse.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
 import { keyResolver } from "./polling/vault.ts";
+import type { Heartbeat } from "./polling/watchdog.ts";
 import { Reconciler } from "./reconcile.ts";
 import type { SupervisorParts } from "./supervisor-parts.ts";
 import { TunnelAuths } from "./tunnels/tunnel-auth.ts";
@@ -86,7 +86,7 @@ export class Supervisor {
   readonly #vaultRetry = new Map<string, { at: number; waitMs: number }>();
   /** Ends the wait for the next observation of a device, by device. */
   readonly #wakes = new Map<string, AbortController>();
-  readonly #beats = new Map<string, Beat>();
+  readonly #heartbeats = new Map<string, Heartbeat>();
 
   /** Takes over what the predecessor observed of the same devices. */
   constructor(parts: SupervisorParts, before: Supervisor | undefined) {
@@ -302,17 +302,17 @@ export class Supervisor {
   }
 
   /** The heartbeat of every loop. */
-  get beats(): readonly Beat[] {
-    return [...this.#beats.values()];
+  get heartbeats(): readonly Heartbeat[] {
+    return [...this.#heartbeats.values()];
   }
 
   async #loop({ name, turn }: NamedTurn, stop: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
     for (let turns = 0; !stop.aborted; ) {
-      this.#beats.set(name, { name, turns, busy: true });
+      this.#heartbeats.set(name, { name, turns, busy: true });
       const { waitMs, wake } = await turn();
       turns += 1;
-      this.#beats.set(name, { name, turns, busy: false });
+      this.#heartbeats.set(name, { name, turns, busy: false });
       if (waitMs <= 0) continue;
       const from = clock.now();
       if (await slept(clock, waitMs, wake ?? stop)) continue;

@@ -7,7 +7,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { buildOf } from "#agent/host/build.ts";
 import { Manager } from "#agent/host/manager.ts";
-import { type Beat, Pulse } from "#agent/runtime/polling/pulse.ts";
+import { type Heartbeat, Watchdog } from "#agent/runtime/polling/watchdog.ts";
 
 interface Told {
   readonly notices: string[];
@@ -82,24 +82,26 @@ describe("a service under a manager", () => {
   });
 });
 
-describe("the pulse of loops", () => {
-  const beat = (turns: number, busy: boolean): readonly Beat[] => [{ name: "loop", turns, busy }];
+describe("the watchdog of loops", () => {
+  const heartbeat = (turns: number, busy: boolean): readonly Heartbeat[] => [
+    { name: "loop", turns, busy },
+  ];
 
   it("the watchdog names a loop whose turn takes too long", () => {
-    const pulse = new Pulse(1000);
-    expect(pulse.late(beat(4, true), 0)).toBeUndefined();
-    expect(pulse.late(beat(4, true), 1000)).toBeUndefined();
-    expect(pulse.late(beat(4, true), 1001)).toBe("loop");
+    const watchdog = new Watchdog(1000);
+    expect(watchdog.late(heartbeat(4, true), 0)).toBeUndefined();
+    expect(watchdog.late(heartbeat(4, true), 1000)).toBeUndefined();
+    expect(watchdog.late(heartbeat(4, true), 1001)).toBe("loop");
   });
 
   it("the watchdog accepts a long rest, and a turn that ended at last", () => {
-    const pulse = new Pulse(1000);
-    expect(pulse.late(beat(4, true), 0)).toBeUndefined();
-    expect(pulse.late(beat(5, true), 1500)).toBeUndefined();
-    expect(pulse.late(beat(6, false), 9000)).toBeUndefined();
-    expect(pulse.late(beat(6, true), 50_000)).toBeUndefined();
-    expect(pulse.late(beat(6, true), 50_900)).toBeUndefined();
-    expect(pulse.late(beat(6, true), 51_100)).toBe("loop");
+    const watchdog = new Watchdog(1000);
+    expect(watchdog.late(heartbeat(4, true), 0)).toBeUndefined();
+    expect(watchdog.late(heartbeat(5, true), 1500)).toBeUndefined();
+    expect(watchdog.late(heartbeat(6, false), 9000)).toBeUndefined();
+    expect(watchdog.late(heartbeat(6, true), 50_000)).toBeUndefined();
+    expect(watchdog.late(heartbeat(6, true), 50_900)).toBeUndefined();
+    expect(watchdog.late(heartbeat(6, true), 51_100)).toBe("loop");
   });
 });
 

@@ -1,7 +1,7 @@
 // Detects loops that hang: the service's watchdog is fed only while all loops run.
 
 /** The heartbeat of one loop: how many turns it has ended, and whether it is in one now. */
-export interface Beat {
+export interface Heartbeat {
   /** The loop's name. */
   readonly name: string;
   /** Turns ended since the start. */
@@ -11,7 +11,7 @@ export interface Beat {
 }
 
 /** The watchdog's check of the loops. */
-export class Pulse {
+export class Watchdog {
   readonly #turnMsMax: number;
   /** When the present turn of each loop was first observed. */
   readonly #seen = new Map<string, { readonly turns: number; readonly at: number }>();
@@ -22,8 +22,8 @@ export class Pulse {
   }
 
   /** Returns the name of a loop that hangs; undefined = none does. */
-  late(beats: readonly Beat[], now: number): string | undefined {
-    for (const { name, turns, busy } of beats) {
+  late(heartbeats: readonly Heartbeat[], now: number): string | undefined {
+    for (const { name, turns, busy } of heartbeats) {
       const seen = this.#seen.get(name);
       if (!busy) this.#seen.delete(name);
       else if (seen?.turns !== turns) this.#seen.set(name, { turns, at: now });
