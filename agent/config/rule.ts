@@ -12,8 +12,8 @@ export interface Rule {
 }
 
 /**
- * True if the config accepts the risk. Its date is not checked here, but by the gates when a
- * campaign runs.
+ * True if the config accepts the risk. Its date is not checked here, but by the preconditions when
+ * a campaign runs.
  */
 export function accepts(config: Config, risk: RiskName): boolean {
   return config.acceptRisks.some((accepted) => accepted.risk === risk);

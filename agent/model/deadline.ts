@@ -4,7 +4,7 @@ import type { CampaignState } from "./campaign.ts";
 import type { RotationSettings } from "./desired.ts";
 import { provingMs } from "./proof-time.ts";
 
-/** Infinite for a state that waits for a person or a gate, and for the end. */
+/** Infinite for a state that waits for a person or a precondition, and for the end. */
 export function deadlineMs(state: CampaignState, rotation: RotationSettings): number {
   const { verifyMs, soakMs, farEndMs, drained } = rotation;
   switch (state) {

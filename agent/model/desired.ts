@@ -211,7 +211,7 @@ export interface RotationSettings {
   readonly soakMs: number;
   readonly farEndMs: number;
   readonly putGraceMs: number;
-  /** How long a campaign may wait for a person or a gate before that is a warning. */
+  /** How long a campaign may wait for a person or a precondition before that is a warning. */
   readonly overdueMs: number;
   readonly drained: { readonly samples: number; readonly everyMs: number };
 }

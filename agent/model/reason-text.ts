@@ -154,13 +154,16 @@ const causeTexts: CauseTexts = {
 /** Every code of a cause, for the reference of the protocol. */
 export const causeCodes: readonly string[] = Object.keys(causeTexts);
 
-/** Returns the sentence of a cause; that of a gate with a published code begins with the code. */
+/**
+ * Returns the sentence of a cause; that of a precondition with a published code begins with the
+ * code.
+ */
 export function causeText(cause: Cause): string {
   const text = bareCauseText(cause);
   return cause.code.startsWith("gate.") ? `${cause.code}: ${text}` : text;
 }
 
-/** As `causeText`, for a place that shows the code of a gate beside the sentence. */
+/** As `causeText`, for a place that shows the code of a precondition beside the sentence. */
 export function bareCauseText(cause: Cause): string {
   const text = causeTexts[cause.code] as string | ((cause: Cause) => string);
   return typeof text === "string" ? text : text(cause);

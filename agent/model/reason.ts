@@ -46,7 +46,10 @@ export interface EndsCause {
   readonly far: FarEnd;
 }
 
-/** A cause below a row. Times are UTC text; the codes with `gate.` are those of docs/codes.md. */
+/**
+ * A cause below a row. Times are UTC text; the codes with `precondition.` are those of
+ * docs/codes.md.
+ */
 export type Cause =
   | GateCause
   | WindowCause

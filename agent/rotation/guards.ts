@@ -32,7 +32,10 @@ export const hasBegun = (context: Context): boolean =>
 const guard = (name: string, holds: Guard["holds"]): Guard => ({ name, holds });
 
 const siblingCarries = guard("the sibling carries", ({ facts }) => facts.sibling === "carrying");
-const gatesOpen = guard("every gate is open", ({ facts }) => facts.closedGate === undefined);
+const preconditionsHold = guard(
+  "every gate is open",
+  ({ facts }) => facts.unmetPrecondition === undefined,
+);
 const drained = guard("the link is drained", ({ facts }) => facts.drained.kind === "held");
 const quiet = guard("nothing is pending on the device", isQuiet);
 const pendingOurs = guard("the pending commit is ours", ({ port }) => port?.pending === "ours");
@@ -62,27 +65,31 @@ const followsFar = (far: "old" | "new"): Guard =>
     if (facts.far === far) return port?.carriedBy !== (far === "new" ? "old" : "new");
     // Where the far end has nothing to do, following is an effect that takes.
     return (
-      facts.far === "either" && facts.closedGate === undefined && facts.drained.kind === "held"
+      facts.far === "either" &&
+      facts.unmetPrecondition === undefined &&
+      facts.drained.kind === "held"
     );
   });
 
 export const guards: Guards = {
   drain: [siblingCarries, quiet],
   restore: [quiet, guard("the link is drained by us", ({ port }) => port?.drain === "on")],
-  stage: [overlapping, gatesOpen, drained, quiet, oldOnly, farOld, byOld, untold],
+  stage: [overlapping, preconditionsHold, drained, quiet, oldOnly, farOld, byOld, untold],
   add: [
     overlapping,
     quiet,
     oldOnly,
     guard("the far end is on new, or told with every gate open", ({ facts, campaign }) => {
       if (facts.far === "new") return true;
-      return campaign.told && facts.closedGate === undefined && facts.drained.kind === "held";
+      return (
+        campaign.told && facts.unmetPrecondition === undefined && facts.drained.kind === "held"
+      );
     }),
     // Where the port is shut for it, adding to a link that works is an effect that takes.
     guard("a port that is shut for it carries nothing, or may be taken", (context) => {
       const { facts } = context;
       if (!facts.shutsFirst || !isUsable(context)) return true;
-      return facts.closedGate === undefined && facts.drained.kind === "held";
+      return facts.unmetPrecondition === undefined && facts.drained.kind === "held";
     }),
   ],
   confirm: [pendingOurs],
@@ -100,7 +107,7 @@ export const guards: Guards = {
   prepareBack: [replacing, quiet, newOnly, notEnrol],
   putNew: [
     agentWrites,
-    gatesOpen,
+    preconditionsHold,
     drained,
     keeps("new"),
     guard("the far end is on old", ({ facts }) => facts.far === "old"),
@@ -125,10 +132,10 @@ export const guards: Guards = {
       return context.facts.sibling === "carrying" && context.facts.drained.kind === "held";
     }),
   ],
-  promote: [gatesOpen, drained, bothKeys, proven],
-  removeOld: [gatesOpen, drained, bothKeys, proven],
+  promote: [preconditionsHold, drained, bothKeys, proven],
+  removeOld: [preconditionsHold, drained, bothKeys, proven],
   removeNew: [
-    gatesOpen,
+    preconditionsHold,
     drained,
     bothKeys,
     byOld,
@@ -137,7 +144,7 @@ export const guards: Guards = {
   ],
   replace: [replacing, quiet, oldOnly, validated, followsFar("new")],
   replaceBack: [replacing, quiet, newOnly, notEnrol, validated, followsFar("old")],
-  rekeySak: [gatesOpen, drained, newOnly, proven],
+  rekeySak: [preconditionsHold, drained, newOnly, proven],
   open: [
     quiet,
     guard("it was shut for a key change", ({ campaign, port }) => {

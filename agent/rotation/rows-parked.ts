@@ -48,7 +48,7 @@ export const gated: readonly Row[] = [
     next: "gated",
   },
   {
-    // Following gives the link back, and no gate may stop what gives.
+    // Following gives the link back, and no precondition may stop what gives.
     name: "gated.follow",
     when: (context) => mayFollow(context) && breaksFirst(context),
     next: "switching",
@@ -80,7 +80,7 @@ export const gated: readonly Row[] = [
   },
   {
     name: "gated.closed",
-    when: ({ facts }) => facts.closedGate !== undefined,
+    when: ({ facts }) => facts.unmetPrecondition !== undefined,
     next: "gated",
     cause: takenBack,
   },

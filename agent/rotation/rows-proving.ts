@@ -21,7 +21,7 @@ const undrained = ({ facts, port }: Context): boolean =>
   port?.drain === "off" && facts.drained.kind === "waiting";
 /** What a key's retirement needs, beside the proof. */
 const mayTake = ({ facts }: Context): boolean =>
-  facts.closedGate === undefined && facts.drained.kind === "held";
+  facts.unmetPrecondition === undefined && facts.drained.kind === "held";
 
 const onceProven: readonly Row[] = [
   {
@@ -201,7 +201,7 @@ function interrupted(state: "promoting" | "retiring"): readonly Row[] {
     {
       name: `${state}.giveUp`,
       when: (context) =>
-        siblingLost(context) || undrained(context) || context.facts.closedGate !== undefined,
+        siblingLost(context) || undrained(context) || context.facts.unmetPrecondition !== undefined,
       next: "gated",
       cause: takenBack,
     },

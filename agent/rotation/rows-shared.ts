@@ -96,7 +96,7 @@ export const refusal = ({ facts }: Context): Cause | undefined =>
 
 /** Why a disruptive effect does not run now. */
 export function takenBack({ facts, port }: Context): Cause {
-  if (facts.closedGate !== undefined) return facts.closedGate;
+  if (facts.unmetPrecondition !== undefined) return facts.unmetPrecondition;
   if (facts.drained.kind === "waiting") return facts.drained.cause;
   if (port === undefined) return { code: "router.unread" };
   if (port.pending !== "none") return { code: "router.commitPending" };

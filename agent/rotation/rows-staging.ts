@@ -233,7 +233,7 @@ export const staged: readonly Row[] = [
   {
     name: "staged.tellPerson",
     when: (context) =>
-      isManual(context) && context.facts.closedGate === undefined && isDrained(context),
+      isManual(context) && context.facts.unmetPrecondition === undefined && isDrained(context),
     next: "switching",
     mark: { told: true },
   },

@@ -144,7 +144,7 @@ const farStillOld: readonly Row[] = [
   {
     name: "switching.prepareFirst",
     when: (context) =>
-      context.facts.replacement.kind === "absent" && context.facts.closedGate === undefined,
+      context.facts.replacement.kind === "absent" && context.facts.unmetPrecondition === undefined,
     next: "switching",
     action: "prepare",
   },

@@ -35,7 +35,8 @@ export interface SiblingParts {
 }
 
 /**
- * A view of a link as a gate asks for it; what its far end said before it fell silent is past.
+ * A view of a link as a precondition asks for it; what its far end said before it fell silent is
+ * past.
  * `ownCommitOn`: a commit of the campaign itself waits on this device, which touches its own link
  * alone, also where both links are of one router.
  */

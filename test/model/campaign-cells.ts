@@ -86,8 +86,8 @@ export class FactsCell extends Lazy implements Facts {
   get sibling(): Facts["sibling"] {
     return this.once("sibling", () => ["carrying", "unsure", "lost"]);
   }
-  get closedGate(): Facts["closedGate"] {
-    return this.once("closedGate", () => {
+  get unmetPrecondition(): Facts["unmetPrecondition"] {
+    return this.once("unmetPrecondition", () => {
       if (this.sibling !== "carrying" || this.port?.pending !== "none") return [shut];
       if (this.far === "updating" || this.far === "unknown") return [shut];
       if (this.#campaign.goal === "revert") return [undefined];

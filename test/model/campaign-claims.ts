@@ -44,7 +44,7 @@ export const noWrite: readonly ActionKind[] = [
   "putOld",
 ];
 
-const takesGates: readonly ActionKind[] = [
+const needsPreconditions: readonly ActionKind[] = [
   "stage",
   "putNew",
   "promote",
@@ -85,7 +85,8 @@ export function judgeEffect(
   if (touchesKeys.includes(action) && up) {
     claim(world.drained === 1 && world.quiet === 1, "CARRY: the link is not drained");
   }
-  if (takesGates.includes(action)) claim(!isClosed(world, config), "GATE: a gate is closed");
+  if (needsPreconditions.includes(action))
+    claim(!isClosed(world, config), "GATE: a gate is closed");
   const settles = action === "confirm" || action === "rollBack";
   if (!noWrite.includes(action) && !settles) {
     claim(world.pending === 0, "TIMER: written while a commit is pending");

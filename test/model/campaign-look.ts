@@ -152,7 +152,7 @@ function mayLose({ lateFinal }: World, { kind }: Config): number {
   }
 }
 
-/** `closedGate` of gates.ts. */
+/** `unmetPrecondition` of preconditions.ts. */
 export function isClosed(world: World, config: Config): boolean {
   if (siblingLost(world) || siblingUnsure(world)) return true;
   if (world.routerUnseen === 1 || world.pending !== 0) return true;
@@ -231,7 +231,7 @@ export function factsIn(look: number, config: Config): Facts {
           },
     far: farEnds[bits(12, 3)] ?? "unknown",
     sibling: bits(15, 1) === 1 ? "lost" : bits(27, 1) === 1 ? "unsure" : "carrying",
-    closedGate: bits(16, 1) === 1 ? shut : undefined,
+    unmetPrecondition: bits(16, 1) === 1 ? shut : undefined,
     drained: evidence(17),
     staged: evidence(18),
     proof: evidence(19),

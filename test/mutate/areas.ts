@@ -58,7 +58,10 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     },
     { files: ["agent/rotation/verbs.ts"], tests: unit("campaign-record") },
     { files: ["agent/rotation/facts.ts"], tests: unit("facts") },
-    { files: ["agent/rotation/{gates,sibling}.ts"], tests: unit("gates", "sibling") },
+    {
+      files: ["agent/rotation/{preconditions,sibling}.ts"],
+      tests: unit("preconditions", "sibling"),
+    },
     { files: ["agent/rotation/evidence.ts"], tests: unit("evidence") },
     { files: ["agent/rotation/window.ts"], tests: unit("window") },
     { files: ["agent/rotation/policy.ts"], tests: unit("policy") },

@@ -136,7 +136,7 @@ export const knownOfCampaigns: readonly Known[] = [
     why: "undefined is undefined either way",
   },
   {
-    file: "agent/rotation/gates.ts",
+    file: "agent/rotation/preconditions.ts",
     line: "if (view.state === undefined || control === undefined)",
     becomes: ["false"],
     why: "without an observation there is no control plane either: the check is for the type",

@@ -43,7 +43,7 @@ const proofWithout =
     return proof.kind === "waiting" && is(proof.cause) ? { ...facts, proof: held } : facts;
   };
 
-/** Why a sibling is not known to carry; undefined = the gate is another one. */
+/** Why a sibling is not known to carry; undefined = the precondition is another one. */
 const siblingGap = (gate: Cause | undefined): Cause["code"] | undefined =>
   gate?.code === "gate.siblingUnhealthy" ? gate.cause.code : undefined;
 
@@ -51,8 +51,9 @@ const isUnread = (gate: Cause | undefined): boolean =>
   ["sibling.failed", "sibling.unread"].includes(siblingGap(gate) ?? "");
 
 function siblingCarries(facts: Facts): Facts {
-  const closedGate = siblingGap(facts.closedGate) === undefined ? facts.closedGate : undefined;
-  return { ...facts, sibling: "carrying", closedGate };
+  const unmetPrecondition =
+    siblingGap(facts.unmetPrecondition) === undefined ? facts.unmetPrecondition : undefined;
+  return { ...facts, sibling: "carrying", unmetPrecondition };
 }
 
 const linkOf = ({ group, at }: Campaign): string => `${group} ${at}`;
@@ -153,7 +154,7 @@ const siblingPlants: readonly Plant[] = [
     "unread-sibling",
     "P2",
     "takes a sibling that cannot be read for one that carries",
-    () => (facts) => (isUnread(facts.closedGate) ? siblingCarries(facts) : facts),
+    () => (facts) => (isUnread(facts.unmetPrecondition) ? siblingCarries(facts) : facts),
     (lost) => (isUnread(lost) ? undefined : lost),
   ),
 ];
@@ -174,7 +175,7 @@ const portPlants: readonly Plant[] = [
     "changes the far end while a timer may still remove the new key",
     () => (facts) => {
       if (facts.port?.pending !== "ours" || facts.staged.kind !== "held") return facts;
-      return { ...portWith(facts, { pending: "none" }), closedGate: undefined };
+      return { ...portWith(facts, { pending: "none" }), unmetPrecondition: undefined };
     },
   ),
   believes(
@@ -201,7 +202,7 @@ const portPlants: readonly Plant[] = [
     "goes on with the sibling while the link before it is still drained",
     () => (facts, campaign) => {
       const believed =
-        siblingGap(facts.closedGate) === "sibling.drained" ? siblingCarries(facts) : facts;
+        siblingGap(facts.unmetPrecondition) === "sibling.drained" ? siblingCarries(facts) : facts;
       return doneWithoutReturn(believed, campaign);
     },
     () => undefined,
@@ -224,8 +225,10 @@ const farPlants: readonly Plant[] = [
         ? {
             ...facts,
             far: "new",
-            closedGate:
-              facts.closedGate?.code === "farEnd.unsettled" ? undefined : facts.closedGate,
+            unmetPrecondition:
+              facts.unmetPrecondition?.code === "farEnd.unsettled"
+                ? undefined
+                : facts.unmetPrecondition,
           }
         : facts,
   ),

@@ -24,7 +24,7 @@ export function campaignReport(agent: Reported, campaign: Campaign): CampaignSha
   return campaignShape(campaign, trail, restOf(agent, campaign));
 }
 
-/** An enrolment has no forecast: the operator and the gates decide when it ends. */
+/** An enrolment has no forecast: the operator and the preconditions decide when it ends. */
 function restOf({ supervisor, memory }: Reported, campaign: Campaign): Estimate | undefined {
   const { kind, links, urgency } = campaign;
   const desired = supervisor?.intent.desired;

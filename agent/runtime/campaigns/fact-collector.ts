@@ -32,8 +32,8 @@ import {
   steadyOf,
 } from "../../rotation/evidence.ts";
 import { farEndOf, type Moved, portFacts, unseenFar } from "../../rotation/facts.ts";
-import { closedGate, type GateInput } from "../../rotation/gates.ts";
 import { comeOf, lateChanges, mayLose } from "../../rotation/late.ts";
+import { type PreconditionInput, unmetPrecondition } from "../../rotation/preconditions.ts";
 import { type Alarm, doubtOf, siblingOf, standingOfAll } from "../../rotation/sibling.ts";
 import { type LateChange, type Memory, named } from "../../store/journal/memory.ts";
 import type { EffectParts, Effects } from "./effects.ts";
@@ -71,7 +71,7 @@ interface Waiting {
 const routeMsMax = 10_000;
 
 /** One look at all that a step of a campaign depends on. */
-interface Seen extends Pick<GateInput, "siblings" | "ownPath"> {
+interface Seen extends Pick<PreconditionInput, "siblings" | "ownPath"> {
   readonly campaign: Campaign;
   readonly view: LinkView;
   readonly port: PortFacts | undefined;
@@ -280,7 +280,7 @@ export class FactCollector {
       port,
       far,
       sibling: standingOfAll(siblings),
-      closedGate: closedGate(this.#gates(seen)),
+      unmetPrecondition: unmetPrecondition(this.#preconditions(seen)),
       drained,
       staged,
       proof: proofOf(this.#proof, view, rotation, now),
@@ -295,7 +295,7 @@ export class FactCollector {
     };
   }
 
-  #gates(seen: Seen): GateInput {
+  #preconditions(seen: Seen): PreconditionInput {
     const { campaign, view, port, far, siblings, ownPath } = seen;
     const { world, group, desired } = this.#parts;
     const { rotation } = desired;
@@ -374,7 +374,7 @@ export function settledFrom(
 }
 
 /** A dark link is lit, and one that is drained is finished, whatever its sibling holds. */
-function wayBack(port: PortFacts | undefined): GateInput["phase"] {
+function wayBack(port: PortFacts | undefined): PreconditionInput["phase"] {
   const brings = port?.keys === "new" && port.carriedBy !== "nothing" && port.drain === "off";
   return brings ? "bringingBack" : "goingBack";
 }

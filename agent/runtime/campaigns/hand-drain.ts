@@ -1,6 +1,6 @@
 // Links that are drained or shut, and that no campaign gives back: an operator's drain, with the
-// gates of a campaign and the same way back when the sibling is lost; what a router carried out
-// after we had stopped waiting for it; and what people did on the router themselves.
+// preconditions of a campaign and the same way back when the sibling is lost; what a router carried
+// out after we had stopped waiting for it; and what people did on the router themselves.
 
 import { LinksealError } from "#hal/error.ts";
 import { type DrainMeans, strongValue } from "#hal/model.ts";
@@ -9,8 +9,8 @@ import { isoTime } from "../../model/iso-time.ts";
 import { drainOf, type LinkView, portOf, securedBy } from "../../model/link-view.ts";
 import type { Cause } from "../../model/reason.ts";
 import { bareCauseText, causeText } from "../../model/reason-text.ts";
-import { closedGate } from "../../rotation/gates.ts";
 import { comeOf, lateChanges } from "../../rotation/late.ts";
+import { unmetPrecondition } from "../../rotation/preconditions.ts";
 import { doubtOf, lostOf, siblingOf } from "../../rotation/sibling.ts";
 import { type LateChange, named } from "../../store/journal/memory.ts";
 import { cannotBegin } from "./begin.ts";
@@ -55,8 +55,8 @@ export class HandDrains {
       const why = `the group ${group.name} has no means to drain (drain: none)`;
       throw this.#refusal(link, why);
     }
-    const gate = await this.#gate(link, signal);
-    if (gate !== undefined) throw this.#refusal(link, causeText(gate));
+    const unmet = await this.#unmet(link, signal);
+    if (unmet !== undefined) throw this.#refusal(link, causeText(unmet));
     const drain = { by, since: world.clock.wall() };
     await write({ kind: "handDrain", link: linkId(link), drain });
     const recheck = (): void => {
@@ -169,14 +169,14 @@ export class HandDrains {
     return { siblings, lost: lostOf(siblings) };
   }
 
-  async #gate(link: DesiredLink, signal: AbortSignal): Promise<Cause | undefined> {
+  async #unmet(link: DesiredLink, signal: AbortSignal): Promise<Cause | undefined> {
     const { views, siblings } = await this.#look(link, signal);
     const view = views.get(link.name);
     if (view === undefined) return { code: "router.unread" };
     if (view.state !== undefined && drainOf(view.state, link.port) === "on") {
       return { code: "link.drainedAlready" };
     }
-    return closedGate({
+    return unmetPrecondition({
       view,
       // The far end is not touched, so its settings do not keep a link from being drained.
       far: "either",

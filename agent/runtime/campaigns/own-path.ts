@@ -5,7 +5,7 @@ import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { World } from "#hal/world.ts";
 import type { DesiredLink } from "../../model/desired.ts";
-import type { GateInput } from "../../rotation/gates.ts";
+import type { PreconditionInput } from "../../rotation/preconditions.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 
 export interface OwnPathParts {
@@ -22,7 +22,7 @@ export async function ownPathOf(
   parts: OwnPathParts,
   link: DesiredLink,
   signal: AbortSignal,
-): Promise<GateInput["ownPath"]> {
+): Promise<PreconditionInput["ownPath"]> {
   let answer: "elsewhere" | "unknown" = "elsewhere";
   for (const place of parts.ownAddresses) {
     const addresses = await addressesOf(parts, place, signal);

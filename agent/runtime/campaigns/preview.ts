@@ -11,7 +11,7 @@ import { bareCauseText, causeText } from "../../model/reason-text.ts";
 import type { BoundLink } from "../../rotation/change.ts";
 import { farEndOf } from "../../rotation/facts.ts";
 import { forecast } from "../../rotation/forecast.ts";
-import { closedGate } from "../../rotation/gates.ts";
+import { unmetPrecondition } from "../../rotation/preconditions.ts";
 import { type Alarm, siblingOf } from "../../rotation/sibling.ts";
 import { windowAt } from "../../rotation/window.ts";
 import { named, openCampaign } from "../../store/journal/memory.ts";
@@ -88,14 +88,14 @@ async function obstacles(
   signal: AbortSignal,
 ): Promise<readonly Note[]> {
   const views = await look(parts, group, signal);
-  const gates = links.map((entry) => gateOf(parts, asked, entry, views, signal));
+  const preconditions = links.map((entry) => preconditionOf(parts, asked, entry, views, signal));
   return [
     ...busy(parts, group),
     ...closedWindow(parts, group, asked),
     ...risksOf(parts, group, asked, links),
     ...slowProofs(parts, group, links),
     ...shutPorts(parts, links),
-    ...(await Promise.all(gates)).flat(),
+    ...(await Promise.all(preconditions)).flat(),
   ];
 }
 
@@ -143,7 +143,7 @@ function risksOf(
   );
 }
 
-/** No gate waits for it: the proof alone would come too late. */
+/** No precondition waits for it: the proof alone would come too late. */
 function slowProofs(
   { deviceCache, desired }: PreviewParts,
   group: DesiredGroup,
@@ -160,7 +160,7 @@ function slowProofs(
   });
 }
 
-/** No gate waits for it either: it is why a step has a time in the dark. */
+/** No precondition waits for it either: it is why a step has a time in the dark. */
 function shutPorts(
   { desired, deviceCache }: PreviewParts,
   links: readonly CampaignLink[],
@@ -189,7 +189,7 @@ async function look(
   return await Promise.all(views);
 }
 
-async function gateOf(
+async function preconditionOf(
   parts: PreviewParts,
   asked: Asked,
   entry: CampaignLink,
@@ -200,7 +200,7 @@ async function gateOf(
   const view = views.find(({ link }) => link.name === entry.name);
   if (view === undefined) return [];
   const now = world.clock.now();
-  const gate = closedGate({
+  const unmet = unmetPrecondition({
     view,
     siblings: views.filter((each) => each !== view).map((each) => siblingOf(parts, each)),
     far: farEndOf(view.peer, entry, now, now),
@@ -212,8 +212,8 @@ async function gateOf(
     // Told with the command that does without.
     windows: undefined,
   });
-  if (gate === undefined) return [];
-  const code = isErrorCode(gate.code) ? gate.code : "gate.stale";
+  if (unmet === undefined) return [];
+  const code = isErrorCode(unmet.code) ? unmet.code : "gate.stale";
   const id = linkId(view.link);
-  return [holding(code, id, bareCauseText(gate), `linkseal links ${id}`)];
+  return [holding(code, id, bareCauseText(unmet), `linkseal links ${id}`)];
 }

@@ -50,7 +50,7 @@ const overlapMs = 3_000;
 /** An effect that takes rests on a look that is no older than this. */
 const lookMsMax = 30_000;
 
-/** Effects that no gate stops: they give the link back, or touch nothing. */
+/** Effects that no precondition stops: they give the link back, or touch nothing. */
 const giving: readonly ActionKind[] = [
   "restore",
   "confirm",

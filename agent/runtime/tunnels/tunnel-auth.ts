@@ -16,7 +16,7 @@ import { newerAuth } from "../polling/vault.ts";
 import { Gateways, type GatewaysParts } from "./gateways.ts";
 import type { TunnelDrains } from "./tunnel-drain.ts";
 import { OurEnds, type OurEndsParts } from "./tunnel-end.ts";
-import { type Asked, closedTunnelGate, tunnelWindow } from "./tunnel-gates.ts";
+import { type Asked, tunnelWindow, unmetTunnelPrecondition } from "./tunnel-preconditions.ts";
 import { notGiven, refusal, refused } from "./tunnel-refusals.ts";
 
 export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
@@ -280,7 +280,7 @@ export class TunnelAuths {
       throw refusal("gate.busy", name, why, `linkseal psk proceed ${name}`);
     }
     if (gatewayKey(tunnel) === undefined) return;
-    const closed = closedTunnelGate({
+    const closed = unmetTunnelPrecondition({
       ...{ desired, tunnel, asked, state, inCampaign },
       ...{ wall: world.clock.wall(), memory: memory() },
       lastLook: (other) => this.#lastLook(other),

@@ -129,7 +129,7 @@ export const calm: Facts = {
   port: calmPort,
   far: "old",
   sibling: "carrying",
-  closedGate: undefined,
+  unmetPrecondition: undefined,
   drained: waiting,
   staged: waiting,
   proof: waiting,
@@ -158,7 +158,7 @@ export const refused: Cause = {
 };
 export const refusedKey = { replacement: { kind: "refused", cause: refused } } as const;
 export const shut: Cause = { code: "gate.window", cause: { code: "window.none" } };
-export const windowShut = { closedGate: shut };
+export const windowShut = { unmetPrecondition: shut };
 
 /** One small case: every fact that it names is needed for the row to match. */
 export type Case = readonly [

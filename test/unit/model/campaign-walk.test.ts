@@ -24,7 +24,7 @@ const parking = ["queued", "gated", "awaitingPeer", "held", "done"];
 const does = ({ step }: Cell, ...kinds: readonly ActionKind[]): boolean =>
   step.action !== undefined && kinds.includes(step.action);
 const isDrained = ({ facts }: Cell): boolean => facts.drained.kind === "held";
-const isOpen = ({ facts }: Cell): boolean => facts.closedGate === undefined;
+const isOpen = ({ facts }: Cell): boolean => facts.unmetPrecondition === undefined;
 const breaks = ({ campaign }: Cell): boolean => campaign.links[0]?.overlap === "breakBeforeMake";
 const isUsable = ({ facts: { port } }: Cell): boolean =>
   port !== undefined && port.carriedBy !== "nothing";

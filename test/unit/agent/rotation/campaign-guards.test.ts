@@ -124,7 +124,7 @@ describe("an effect may run", () => {
 });
 
 const quiet = "nothing is pending on the device";
-const gates = "every gate is open";
+const preconditions = "every gate is open";
 const isDrained = "the link is drained";
 const oldAlone = "the port holds the old key alone";
 const newAlone = "the port holds the new key alone";
@@ -155,7 +155,7 @@ const spoils: readonly Spoil[] = [
   ["restore", { facts: port({}) }, "the link is drained by us"],
   ["restore", { facts: port({ drain: "on", pending: "ours" }) }, quiet],
   ["stage", { overlap: bbm }, twoKeys],
-  ["stage", { facts: { ...drained, ...windowShut } }, gates],
+  ["stage", { facts: { ...drained, ...windowShut } }, preconditions],
   ["stage", { facts: undrained }, isDrained],
   ["stage", { facts: { ...drained, ...port({ pending: "ours" }) } }, quiet],
   ["stage", { facts: { ...drained, ...port(both) } }, oldAlone],
@@ -184,7 +184,7 @@ const spoils: readonly Spoil[] = [
   ["prepareBack", { facts: port({}) }, newAlone],
   ["prepareBack", { kind: "enrol" }, oldExists],
   ["putNew", { facts: { ...port(both), ...drained, ...manual } }, farWritten],
-  ["putNew", { facts: { ...port(both), ...drained, ...windowShut } }, gates],
+  ["putNew", { facts: { ...port(both), ...drained, ...windowShut } }, preconditions],
   ["putNew", { facts: { ...port(both), ...undrained } }, isDrained],
   ["putNew", { facts: { ...port(both), ...drained, far: "either" } }, farOld],
   ["putNew", { facts: { ...port({}), ...drained } }, isReady],
@@ -211,12 +211,16 @@ const spoils: readonly Spoil[] = [
   ["putOld", { facts: { ...port(both), ...drained, ...lost, far: "new" } }, lossless],
   ["putOld", { facts: { ...port(both), ...undrained, far: "new" } }, lossless],
   ...(["promote", "removeOld"] as const).flatMap((action): readonly Spoil[] => [
-    [action, { facts: { ...port(both), ...proven, ...windowShut } }, gates],
+    [action, { facts: { ...port(both), ...proven, ...windowShut } }, preconditions],
     [action, { facts: { ...port(both), ...proven, ...undrained } }, isDrained],
     [action, { facts: { ...port({ keys: "new" }), ...proven } }, bothKeys],
     [action, { facts: { ...port(both), ...proven, proof: waiting } }, isProven],
   ]),
-  ["removeNew", { facts: { ...port(both), ...drained, oldProof: held, ...windowShut } }, gates],
+  [
+    "removeNew",
+    { facts: { ...port(both), ...drained, oldProof: held, ...windowShut } },
+    preconditions,
+  ],
   ["removeNew", { facts: { ...port(both), ...undrained, oldProof: held } }, isDrained],
   ["removeNew", { facts: { ...port({}), ...drained, oldProof: held } }, bothKeys],
   [
@@ -249,7 +253,7 @@ const spoils: readonly Spoil[] = [
   ["replaceBack", { facts: port(gone) }, validated],
   ["replaceBack", { facts: { ...port({ ...gone, carriedBy: "new" }), ...valid } }, followsOld],
   ["replaceBack", { facts: { ...port(gone), ...valid, ...drained, far: "new" } }, followsOld],
-  ["rekeySak", { facts: { ...port({ keys: "new" }), ...proven, ...windowShut } }, gates],
+  ["rekeySak", { facts: { ...port({ keys: "new" }), ...proven, ...windowShut } }, preconditions],
   ["rekeySak", { facts: { ...port({ keys: "new" }), ...proven, ...undrained } }, isDrained],
   ["rekeySak", { facts: { ...port(both), ...proven } }, newAlone],
   ["rekeySak", { facts: { ...port({ keys: "new" }), ...proven, proof: waiting } }, isProven],

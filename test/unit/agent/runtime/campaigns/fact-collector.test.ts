@@ -35,7 +35,7 @@ describe("a look", () => {
       sak: session.latestSak?.keyId,
       measured: [],
       facts: {
-        ...{ port: calmPort, far: "old", sibling: "carrying", closedGate: undefined },
+        ...{ port: calmPort, far: "old", sibling: "carrying", unmetPrecondition: undefined },
         drained: waits({ code: "drain.notInForce" }),
         staged: waits({ code: "port.notBoth" }),
         proof: waits({ code: "mka.otherPrincipal", wanted: "new" }),
@@ -65,9 +65,9 @@ describe("a look", () => {
     const bench = new FactCollectorBench();
     await bench.see();
     bench.failures.look = failing("transport.closed", "gone");
-    const { port, closedGate, sibling } = await bench.see();
+    const { port, unmetPrecondition, sibling } = await bench.see();
     expect([port, sibling]).toEqual([undefined, "lost"]);
-    expect(closedGate).toMatchObject(
+    expect(unmetPrecondition).toMatchObject(
       unhealthy({ code: "sibling.failed", error: "transport.closed", text: "gone" }),
     );
   });
@@ -107,12 +107,12 @@ describe("a look", () => {
 });
 
 describe("the sibling", () => {
-  it("is lost for what a look, its far end or health says, and the gate says which", async () => {
+  it("is lost for what a look, its far end or health says, and the precondition says which", async () => {
     const bench = new FactCollectorBench();
     bench.drained.add("secondary");
     expect(await bench.see()).toMatchObject({
       sibling: "lost",
-      closedGate: unhealthy({ code: "sibling.drained" }),
+      unmetPrecondition: unhealthy({ code: "sibling.drained" }),
     });
     expect(bench.factCollector.siblingDoubt(bench.link)).toEqual(
       unhealthy({ code: "sibling.drained" }),
@@ -124,7 +124,7 @@ describe("the sibling", () => {
     bench.alarm = { standing: "lost", cause };
     expect(await bench.see()).toMatchObject({
       sibling: "lost",
-      closedGate: unhealthy(cause),
+      unmetPrecondition: unhealthy(cause),
     });
   });
 
@@ -134,7 +134,7 @@ describe("the sibling", () => {
     bench.alarm = { standing: "unsure", cause };
     expect(await bench.see()).toMatchObject({
       sibling: "unsure",
-      closedGate: unhealthy(cause),
+      unmetPrecondition: unhealthy(cause),
     });
     expect(bench.factCollector.siblingDoubt(bench.link)).toEqual(unhealthy(cause));
   });
@@ -307,15 +307,15 @@ describe("a put that may still land", () => {
   });
 });
 
-describe("the gates of a look", () => {
-  const gate = async (
+describe("the preconditions of a look", () => {
+  const unmet = async (
     over: Partial<Campaign>,
     arrange: (bench: FactCollectorBench) => void = () => undefined,
     edit?: (wanted: Desired) => Desired,
   ): Promise<Cause | undefined> => {
     const bench = new FactCollectorBench(edit === undefined ? {} : { edit });
     arrange(bench);
-    return (await bench.see(rotation(over))).closedGate;
+    return (await bench.see(rotation(over))).unmetPrecondition;
   };
   const minute = 600;
   const closesIn = (minutes: number) =>
@@ -338,32 +338,32 @@ describe("the gates of a look", () => {
   const routeless = (bench: FactCollectorBench): void => void bench.routeless.add("primary");
 
   it("want BGP on the link until something is begun", async () => {
-    expect(await gate({}, routeless)).toEqual({ code: "bgp.down" });
-    expect(await gate({ told: true }, routeless)).toBeUndefined();
+    expect(await unmet({}, routeless)).toEqual({ code: "bgp.down" });
+    expect(await unmet({ told: true }, routeless)).toBeUndefined();
     for (const held of [[newKey], [oldKey, newKey]]) {
       const holds = (bench: FactCollectorBench): void => {
         routeless(bench);
         bench.port.primary = underKey(oldKey, held);
       };
-      expect(await gate({}, holds)).toBeUndefined();
+      expect(await unmet({}, holds)).toBeUndefined();
     }
     const drained = (bench: FactCollectorBench): void => {
       routeless(bench);
       bench.drained.add("primary");
     };
-    expect(await gate({}, drained)).toBeUndefined();
+    expect(await unmet({}, drained)).toBeUndefined();
   });
 
   it("keep no link from going back", async () => {
     const failed = (bench: FactCollectorBench): void => {
       bench.peers.primary = peerOn(oldKey, { provisioning: "failed" });
     };
-    expect(await gate({ told: true }, failed)).toEqual({ code: "farEnd.failed" });
-    expect(await gate({ told: true, goal: "revert" }, failed)).toBeUndefined();
+    expect(await unmet({ told: true }, failed)).toEqual({ code: "farEnd.failed" });
+    expect(await unmet({ told: true, goal: "revert" }, failed)).toBeUndefined();
     const unread = (bench: FactCollectorBench): void => {
       bench.failures.look = failing("transport.closed", "gone");
     };
-    expect(await gate({ told: true, goal: "revert" }, unread)).toMatchObject({
+    expect(await unmet({ told: true, goal: "revert" }, unread)).toMatchObject({
       cause: { code: "sibling.failed", text: "gone" },
     });
   });
@@ -386,11 +386,11 @@ describe("the gates of a look", () => {
       leftover(bench);
       bench.port.primary = underKey(newKey, [oldKey, newKey]);
     };
-    expect(await gate(back, leftover)).toEqual({
+    expect(await unmet(back, leftover)).toEqual({
       ...{ code: "gate.leftoverKey", sibling: "secondary", keys: 2 },
     });
     for (const arrange of [drained, unlit, holdsBoth]) {
-      expect(await gate(back, arrange)).toBeUndefined();
+      expect(await unmet(back, arrange)).toBeUndefined();
     }
   });
 
@@ -399,30 +399,30 @@ describe("the gates of a look", () => {
     if (entry?.old === undefined) throw new Error("a rotation has an old key");
     const settings = { ...entry.old.settings, includeSci: false };
     const links = [{ ...entry, old: { ...entry.old, settings } }];
-    expect(await gate({ links })).toMatchObject({ code: "port.drifted", seen: "true" });
-    expect(await gate({ links, kind: "change" })).toBeUndefined();
-    expect((await gate({ links: enrolled() }))?.code).not.toBe("port.drifted");
+    expect(await unmet({ links })).toMatchObject({ code: "port.drifted", seen: "true" });
+    expect(await unmet({ links, kind: "change" })).toBeUndefined();
+    expect((await unmet({ links: enrolled() }))?.code).not.toBe("port.drifted");
   });
 
   it("want enough of a window for a link, or none once it is drained", async () => {
-    expect(await gate({}, undefined, closesIn(3))).toBeUndefined();
+    expect(await unmet({}, undefined, closesIn(3))).toBeUndefined();
     const short = { code: "gate.window", cause: { code: "window.short", minutes: 2 } };
     // 30 s to drain, 18 s to settle, 120 s to soak.
-    expect(await gate({}, undefined, closesIn(2))).toEqual(short);
+    expect(await unmet({}, undefined, closesIn(2))).toEqual(short);
     const drained = (bench: FactCollectorBench): void => void bench.drained.add("primary");
-    expect(await gate({}, drained, closesIn(2))).toBeUndefined();
+    expect(await unmet({}, drained, closesIn(2))).toBeUndefined();
     const late = (ms: number) => (bench: FactCollectorBench) => bench.clock.jumpWall(ms);
-    expect(await gate({}, late(12_000), closesIn(3))).toBeUndefined();
-    expect(await gate({}, late(12_001), closesIn(3))).toEqual(short);
+    expect(await unmet({}, late(12_000), closesIn(3))).toBeUndefined();
+    expect(await unmet({}, late(12_001), closesIn(3))).toEqual(short);
   });
 
   it("bind an emergency to no window and no freeze, nor who accepted that risk", async () => {
-    expect(await gate({}, undefined, frozen)).toMatchObject({
+    expect(await unmet({}, undefined, frozen)).toMatchObject({
       code: "gate.window",
       cause: { code: "window.frozen" },
     });
-    expect(await gate({ urgency: "emergency" }, undefined, frozen)).toBeUndefined();
-    expect(await gate({ risks: ["outsideWindow"] }, undefined, frozen)).toBeUndefined();
+    expect(await unmet({ urgency: "emergency" }, undefined, frozen)).toBeUndefined();
+    expect(await unmet({ risks: ["outsideWindow"] }, undefined, frozen)).toBeUndefined();
   });
 
   it("want to know that our own traffic is elsewhere", async () => {
@@ -430,12 +430,12 @@ describe("the gates of a look", () => {
       bench.ownRoute = port;
     };
     const unknownPath = route(undefined);
-    expect(await gate({}, route("et-0/0/0"))).toEqual({
+    expect(await unmet({}, route("et-0/0/0"))).toEqual({
       code: "gate.ownPath",
       path: "overThisLink",
     });
-    expect(await gate({}, unknownPath)).toEqual({ code: "gate.ownPath", path: "unknown" });
-    expect(await gate({ risks: ["ownPathUnknown"] }, unknownPath)).toBeUndefined();
+    expect(await unmet({}, unknownPath)).toEqual({ code: "gate.ownPath", path: "unknown" });
+    expect(await unmet({ risks: ["ownPathUnknown"] }, unknownPath)).toBeUndefined();
   });
 });
 
@@ -448,7 +448,7 @@ describe("an enrolment", () => {
     expect(await bench.see(bare)).toMatchObject({
       far: "old",
       port: { keys: "old", carriedBy: "old" },
-      closedGate: undefined,
+      unmetPrecondition: undefined,
     });
   });
 

@@ -54,7 +54,7 @@ describe("a dry run", () => {
     ]);
     const accepted = await preview(pair, ["breakBeforeMake", "noProbe"]);
     expect(held(accepted)).toEqual([]);
-    // No gate waits for it, and the proof would come too late.
+    // No precondition waits for it, and the proof would come too late.
     expect(accepted.notes.map(({ about, text }) => `${about} ${text}`)).toContainEqual(
       expect.stringMatching(/^erd-demo\/primary proof-too-slow: without probes 20 frames /),
     );

@@ -275,7 +275,7 @@ describe("what failed before", () => {
     return bench.facts.at(-1)?.lostCommits;
   };
 
-  it("is tried again once a campaign leaves its gate, and counts till then", async () => {
+  it("is tried again once a campaign is no longer gated, and counts till then", async () => {
     expect(await lostTwice("gated")).toBe(0);
     expect(await lostTwice("draining")).toBe(1);
   });

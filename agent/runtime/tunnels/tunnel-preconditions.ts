@@ -11,7 +11,7 @@ import { type Memory, type NextAuthState, named } from "../../store/journal/memo
 /** Who asks for the change: a policy respects windows, and changes only a tunnel that is up. */
 export type Asked = "policy" | "person";
 
-interface TunnelGateInput {
+interface TunnelPreconditionInput {
   readonly desired: Pick<Desired, "groups" | "tunnels">;
   readonly tunnel: DesiredTunnel;
   readonly asked: Asked;
@@ -24,7 +24,7 @@ interface TunnelGateInput {
   readonly inCampaign: (device: string) => boolean;
 }
 
-interface ClosedGate {
+interface UnmetPrecondition {
   readonly code: "gate.busy" | "gate.stale" | "gate.siblingUnhealthy" | "gate.window";
   readonly why: string;
   readonly next: string;
@@ -33,7 +33,9 @@ interface ClosedGate {
 const underWay: ReadonlySet<NextAuthState> = new Set(["giving", "switching", "returning"]);
 
 /** Returns the first failed check; undefined = all passed. */
-export function closedTunnelGate(input: TunnelGateInput): ClosedGate | undefined {
+export function unmetTunnelPrecondition(
+  input: TunnelPreconditionInput,
+): UnmetPrecondition | undefined {
   const { tunnel, inCampaign, asked } = input;
   if (inCampaign(tunnel.device)) {
     const why = `a campaign runs on ${tunnel.device}`;
@@ -60,7 +62,11 @@ export function tunnelWindow(
 
 const anyTime = [] as const;
 
-function closedWindow({ desired, tunnel, wall }: TunnelGateInput): ClosedGate | undefined {
+function closedWindow({
+  desired,
+  tunnel,
+  wall,
+}: TunnelPreconditionInput): UnmetPrecondition | undefined {
   const window = tunnelWindow(desired, tunnel, wall);
   if (window.kind === "open") return undefined;
   const next = `linkseal psk proceed ${tunnel.name}`;
@@ -68,7 +74,11 @@ function closedWindow({ desired, tunnel, wall }: TunnelGateInput): ClosedGate | 
 }
 
 /** Changes run one at a time per gateway: a change of one connection may affect the others. */
-function otherOfGateway({ desired, tunnel, memory }: TunnelGateInput): ClosedGate | undefined {
+function otherOfGateway({
+  desired,
+  tunnel,
+  memory,
+}: TunnelPreconditionInput): UnmetPrecondition | undefined {
   const siblings = new Set(siblingsOf(desired.tunnels, tunnel));
   const other = desired.tunnels.find(
     (each) =>
@@ -81,7 +91,7 @@ function otherOfGateway({ desired, tunnel, memory }: TunnelGateInput): ClosedGat
   return { code: "gate.busy", why, next: `linkseal psk show ${other.name}` };
 }
 
-function notUp({ tunnel, state, asked }: TunnelGateInput): ClosedGate | undefined {
+function notUp({ tunnel, state, asked }: TunnelPreconditionInput): UnmetPrecondition | undefined {
   const seen = state.ipsec.find(({ name }) => name === tunnel.name);
   const isUp = seen !== undefined && strongValue(seen.ike) === "established";
   if (isUp || asked === "person") return undefined;
@@ -95,7 +105,7 @@ function noSibling({
   state,
   lastLook,
   memory,
-}: TunnelGateInput): ClosedGate | undefined {
+}: TunnelPreconditionInput): UnmetPrecondition | undefined {
   const siblings = siblingsOf(desired.tunnels, tunnel);
   const lost = siblings.map((each) => {
     const seen = each.device === tunnel.device ? state : lastLook(each.device);

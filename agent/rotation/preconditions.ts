@@ -9,7 +9,7 @@ import type { Cause, FarEnd, GateCause, PlainCause } from "../model/reason.ts";
 import { doubtOf, type Sibling } from "./sibling.ts";
 import { windowAt } from "./window.ts";
 
-export interface GateInput {
+export interface PreconditionInput {
   readonly view: LinkView;
   readonly far: FarEnd;
   /** The settings of the router before and after; undefined = the campaign changes them. */
@@ -36,8 +36,8 @@ export interface GateInput {
 
 const headRoomShare = 0.8;
 
-/** The first gate that is closed; undefined = all are open. */
-export function closedGate(input: GateInput): Cause | undefined {
+/** The first precondition that is closed; undefined = all are open. */
+export function unmetPrecondition(input: PreconditionInput): Cause | undefined {
   const { view, siblings, phase, far } = input;
   if (siblings.length === 0) return { code: "group.noSibling" };
   const doubt = doubtOf(siblings);
@@ -70,7 +70,7 @@ const stale = (code: PlainCause): GateCause => ({ code: "gate.stale", cause: { c
 /** Both ends must agree on these, so with another value no key would ever be proven. */
 const agreed: readonly string[] = ["policy", "suite", "includeSci"];
 
-function driftOf({ view, accepted }: GateInput): GateCause | undefined {
+function driftOf({ view, accepted }: PreconditionInput): GateCause | undefined {
   const port = portOf(view.state, view.link.port);
   if (accepted === undefined || port?.settings.kind !== "known") return undefined;
   const gap = settingsGaps(accepted, port.settings.value).find(({ leaf }) => agreed.includes(leaf));
@@ -89,7 +89,7 @@ function leftoverOf(siblings: readonly Sibling[]): GateCause | undefined {
   return undefined;
 }
 
-function closedWindow({ windows: bound, hostWall }: GateInput): GateCause | undefined {
+function closedWindow({ windows: bound, hostWall }: PreconditionInput): GateCause | undefined {
   if (bound === undefined) return undefined;
   const state = windowAt(bound.windows, bound.freezes, hostWall);
   if (state.kind === "closed") return { code: "gate.window", cause: state.why };
@@ -100,7 +100,7 @@ function closedWindow({ windows: bound, hostWall }: GateInput): GateCause | unde
   return { code: "gate.window", cause: { code: "window.short", minutes } };
 }
 
-function closedPath({ ownPath, acceptsUnknownPath }: GateInput): GateCause | undefined {
+function closedPath({ ownPath, acceptsUnknownPath }: PreconditionInput): GateCause | undefined {
   if (ownPath === "elsewhere" || (ownPath === "unknown" && acceptsUnknownPath)) return undefined;
   return { code: "gate.ownPath", path: ownPath };
 }
@@ -113,7 +113,7 @@ function rateOf(view: LinkView): { readonly bps: number; readonly line: number }
     : { bps: Math.max(rate.rxBps, rate.txBps), line: rate.lineBps };
 }
 
-function closedHeadRoom(input: GateInput): GateCause | undefined {
+function closedHeadRoom(input: PreconditionInput): GateCause | undefined {
   const own = rateOf(input.view);
   for (const sibling of input.siblings) {
     const other = rateOf(sibling.view);

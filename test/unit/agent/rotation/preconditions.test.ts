@@ -1,9 +1,9 @@
-// The gates of a campaign: what holds back an effect that takes.
+// The preconditions of a campaign: what holds back an effect that takes.
 
 import { describe, expect, it } from "vitest";
 import { isoTime } from "#agent/model/iso-time.ts";
 import type { Cause, WindowCause } from "#agent/model/reason.ts";
-import { closedGate, type GateInput } from "#agent/rotation/gates.ts";
+import { type PreconditionInput, unmetPrecondition } from "#agent/rotation/preconditions.ts";
 import type { Sibling } from "#agent/rotation/sibling.ts";
 import { known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -23,7 +23,7 @@ const now = at(0);
 const keyed = viewOf(stateOf(securedPort()));
 const unread = unknown("queryFailed", now);
 
-describe("the gates", () => {
+describe("the preconditions", () => {
   const sibling: Sibling = {
     name: "secondary",
     standing: "carrying",
@@ -38,7 +38,7 @@ describe("the gates", () => {
     view: viewOf(stateOf(securedPort({ keys }))),
   });
   const twoKeys = holding(known(pair, now));
-  const open: GateInput = {
+  const open: PreconditionInput = {
     view: viewOf(stateOf(clearPort())),
     far: "old",
     accepted: undefined,
@@ -82,10 +82,10 @@ describe("the gates", () => {
   const tooShort: WindowCause = { code: "window.short", minutes: 60 };
 
   it("are open on a calm day", () => {
-    expect(closedGate(open)).toBeUndefined();
+    expect(unmetPrecondition(open)).toBeUndefined();
   });
 
-  const cells: readonly (readonly [string, Partial<GateInput>, Cause | undefined])[] = [
+  const cells: readonly (readonly [string, Partial<PreconditionInput>, Cause | undefined])[] = [
     ["no sibling", { siblings: [] }, { code: "group.noSibling" }],
     [
       "a sibling that is lost",
@@ -266,6 +266,6 @@ describe("the gates", () => {
     ],
   ];
   it.each(cells)("with %s", (_name, over, answer) => {
-    expect(closedGate({ ...open, ...over })).toEqual(answer);
+    expect(unmetPrecondition({ ...open, ...over })).toEqual(answer);
   });
 });
