@@ -142,7 +142,7 @@ export interface Facts {
   readonly far: FarEnd;
   /** `unsure` = not known now: nothing is taken beside it, and nothing is given up. */
   readonly sibling: "carrying" | "unsure" | "lost";
-  /** Why an effect that takes may not run now; undefined = every precondition holds. */
+  /** Why a disruptive effect may not run now; undefined = every precondition holds. */
   readonly unmetPrecondition: Cause | undefined;
   /** Quiet samples and no best path over the link, or the risk accepted by name. */
   readonly drained: Evidence;

@@ -63,7 +63,7 @@ const validated = guard(
 const followsFar = (far: "old" | "new"): Guard =>
   guard(`the far end is on ${far} and the link has left its other state`, ({ facts, port }) => {
     if (facts.far === far) return port?.carriedBy !== (far === "new" ? "old" : "new");
-    // Where the far end has nothing to do, following is an effect that takes.
+    // Where the far end has nothing to do, following is a disruptive effect.
     return (
       facts.far === "either" &&
       facts.unmetPrecondition === undefined &&
@@ -85,7 +85,7 @@ export const guards: Guards = {
         campaign.told && facts.unmetPrecondition === undefined && facts.drained.kind === "held"
       );
     }),
-    // Where the port is shut for it, adding to a link that works is an effect that takes.
+    // Where the port is shut for it, adding to a link that works is a disruptive effect.
     guard("a port that is shut for it carries nothing, or may be taken", (context) => {
       const { facts } = context;
       if (!facts.shutsFirst || !isUsable(context)) return true;

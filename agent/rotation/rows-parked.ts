@@ -48,7 +48,7 @@ export const gated: readonly Row[] = [
     next: "gated",
   },
   {
-    // Following gives the link back, and no precondition may stop what gives.
+    // Following gives the link back, and no precondition may stop a restoring effect.
     name: "gated.follow",
     when: (context) => mayFollow(context) && breaksFirst(context),
     next: "switching",

@@ -47,11 +47,11 @@ export type OnDecision = (decision: Decision) => void;
 const stepMsMin = 500;
 const troubleMs = 5_000;
 const overlapMs = 3_000;
-/** An effect that takes rests on a look that is no older than this. */
+/** A disruptive effect rests on a look that is no older than this. */
 const lookMsMax = 30_000;
 
 /** Effects that no precondition stops: they give the link back, or touch nothing. */
-const giving: readonly ActionKind[] = [
+const restoring: readonly ActionKind[] = [
   "restore",
   "confirm",
   "rollBack",
@@ -65,11 +65,11 @@ const giving: readonly ActionKind[] = [
 ];
 
 /**
- * Following gives a link back that has left its old state; where it still works, as one does whose
- * far end has nothing to do, or where the port is shut to add a key, the same takes it away.
+ * Following restores a link that has left its old state; where it still works, as one does whose
+ * far end has nothing to do, or where the port is shut to add a key, the same is disruptive.
  */
-function takes(action: ActionKind, { shutsFirst, port }: Facts): boolean {
-  if (!giving.includes(action)) return true;
+function isDisruptive(action: ActionKind, { shutsFirst, port }: Facts): boolean {
+  if (!restoring.includes(action)) return true;
   if (port === undefined || port.carriedBy === "nothing") return false;
   return action === "replace" || action === "replaceBack" || (action === "add" && shutsFirst);
 }
@@ -121,13 +121,13 @@ export class RotationRunner {
       if (taken.action === undefined) {
         return next.state === campaign.state ? this.#waitMs(next) : 0;
       }
-      if (takes(taken.action, facts) && this.#isStale(report.at)) return 0;
+      if (isDisruptive(taken.action, facts) && this.#isStale(report.at)) return 0;
       if (taken.mark.told === true) this.#factCollector.told();
       // A link that is done hands over to the next one, and what is left is still its own.
       const task = { ...next, at: campaign.at };
       const { action } = taken;
       const recheck = (): void => {
-        if (takes(action, facts)) this.#recheck(link);
+        if (isDisruptive(action, facts)) this.#recheck(link);
         // Only now: a router that refuses the change leaves everything as it was proven.
         if (keyActions.includes(action)) this.#factCollector.keysChange();
       };

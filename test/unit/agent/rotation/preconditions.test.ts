@@ -1,4 +1,4 @@
-// The preconditions of a campaign: what holds back an effect that takes.
+// The preconditions of a campaign: what holds back a disruptive effect.
 
 import { describe, expect, it } from "vitest";
 import { isoTime } from "#agent/model/iso-time.ts";

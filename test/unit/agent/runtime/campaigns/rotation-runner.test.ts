@@ -238,7 +238,7 @@ describe("a sibling that is lost while a change is made ready", () => {
     expect(await trouble(shutsFirst, underKey(oldKey), "restore")).toBeUndefined();
   });
 
-  it("keeps nothing that gives from a router that cannot be read", async () => {
+  it("keeps no restoring effect from a router that cannot be read", async () => {
     const bench = new RotationRunnerBench();
     bench.port.primary = { keys: unknown("queryFailed", at(0)) };
     bench.drained.add("secondary");
