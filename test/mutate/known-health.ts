@@ -260,7 +260,7 @@ export const knownOfHealth: readonly Known[] = [
     why: "an open port has that code already, and the first sentence counts",
   },
   {
-    file: "agent/runtime/health/early.ts",
+    file: "agent/runtime/health/expiry-warnings.ts",
     line: 'const way = offsetMs > 0 ? "ahead of" : "behind";',
     becomes: ["offsetMs >= 0"],
     why: "a clock that is right was handled above",

@@ -53,7 +53,7 @@ import { riskAccepted } from "../campaigns/begin.ts";
 import { campaignReport } from "../campaigns/campaign-report.ts";
 import { BackupWatch, backupEvidence } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
-import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./early.ts";
+import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
 import { farEndRefused, farEndUnread } from "./far-end-report.ts";
 import { type Seen, seenLink, seenTunnel } from "./seen.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";

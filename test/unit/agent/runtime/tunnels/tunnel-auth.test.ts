@@ -1,7 +1,7 @@
 // Changes of tunnels' pre-shared keys and certificates: noticed, waited for, proven, withdrawn.
 
 import { describe, expect, it } from "vitest";
-import { authWarnings } from "#agent/runtime/health/early.ts";
+import { authWarnings } from "#agent/runtime/health/expiry-warnings.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { recollect } from "#agent/store/journal/stored.ts";
 import type { TunnelAuth } from "#hal/model.ts";

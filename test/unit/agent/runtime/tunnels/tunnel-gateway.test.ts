@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { DesiredTunnel } from "#agent/model/desired.ts";
-import { authWarnings } from "#agent/runtime/health/early.ts";
+import { authWarnings } from "#agent/runtime/health/expiry-warnings.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { refused } from "../../../kit/site-bench.ts";
 import { desired as site, wall } from "../../../kit/view-kit.ts";

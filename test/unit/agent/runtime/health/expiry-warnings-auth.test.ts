@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { DesiredTunnel } from "#agent/model/desired.ts";
-import { authWarnings } from "#agent/runtime/health/early.ts";
+import { authWarnings } from "#agent/runtime/health/expiry-warnings.ts";
 import {
   emptyMemory,
   type Memory,

@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
-import { endWarnings, keyAgeWarnings } from "#agent/runtime/health/early.ts";
+import { endWarnings, keyAgeWarnings } from "#agent/runtime/health/expiry-warnings.ts";
 import { KeyWatch, type UsedUntil } from "#agent/runtime/polling/key-watch.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
