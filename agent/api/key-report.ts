@@ -7,7 +7,7 @@ import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type DesiredLink, linkId } from "../model/desired.ts";
 import { isoTime } from "../model/iso-time.ts";
-import { type LinkView, portOf } from "../model/link-view.ts";
+import { type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import type { KeyCheck, KeyFinding } from "../runtime/polling/key-check.ts";
 import { generationOf } from "../runtime/polling/vault.ts";
@@ -74,15 +74,15 @@ export async function keyReport(
   // Views are read only now: the vault needs time to answer, and an observation ages meanwhile.
   const keys = checks.map((check, index) => {
     const { link } = check;
-    const [version, view] = [versions[index], deviceCache.view(link)];
-    return rowOf({ check, binding: bound(link), version, view, now });
+    const [version, snapshot] = [versions[index], deviceCache.snapshot(link)];
+    return rowOf({ check, binding: bound(link), version, snapshot, now });
   });
   return { schema: "linkseal.keys/1", at: isoTime(at), keys };
 }
 
 /** Makes the same report from the vault alone, for an operator on a host without an agent. */
 export function vaultReport(checks: readonly KeyCheck[], now: WallTime): KeyReport {
-  const unseen = { binding: undefined, version: undefined, view: undefined, now };
+  const unseen = { binding: undefined, version: undefined, snapshot: undefined, now };
   const keys = checks.map((check) => rowOf({ check, ...unseen }));
   return { schema: "linkseal.keys/1", at: isoTime(now), keys };
 }
@@ -111,11 +111,11 @@ interface RowParts {
   readonly check: KeyCheck;
   readonly binding: Binding | undefined;
   readonly version: SecretVersion | undefined;
-  readonly view: LinkView | undefined;
+  readonly snapshot: LinkSnapshot | undefined;
   readonly now: WallTime;
 }
 
-function rowOf({ check, binding, version, view, now }: RowParts): KeyRow {
+function rowOf({ check, binding, version, snapshot, now }: RowParts): KeyRow {
   const { link, newest, finding } = check;
   return {
     link: linkId(link),
@@ -125,8 +125,8 @@ function rowOf({ check, binding, version, view, now }: RowParts): KeyRow {
     ageDays: binding === undefined ? null : Math.floor((now - binding.created) / dayMs),
     enabled: version?.enabled ?? null,
     notAfter: version?.expires === undefined ? null : isoTime(version.expires),
-    usedBy: usersOf(link, binding, view),
-    keyInUse: sessionOf(link, view)?.principalCkn ?? null,
+    usedBy: usersOf(link, binding, snapshot),
+    keyInUse: sessionOf(link, snapshot)?.principalCkn ?? null,
     newest:
       newest === undefined
         ? null
@@ -139,21 +139,21 @@ function rowOf({ check, binding, version, view, now }: RowParts): KeyRow {
   };
 }
 
-function sessionOf(link: DesiredLink, view: LinkView | undefined): MkaSession | undefined {
-  const port = portOf(view?.state, link.port);
+function sessionOf(link: DesiredLink, snapshot: LinkSnapshot | undefined): MkaSession | undefined {
+  const port = portOf(snapshot?.state, link.port);
   return port === undefined ? undefined : strongValue(port.session);
 }
 
 function usersOf(
   link: DesiredLink,
   binding: Binding | undefined,
-  view: LinkView | undefined,
+  snapshot: LinkSnapshot | undefined,
 ): KeyRow["usedBy"] {
   if (binding === undefined) return [];
-  const port = portOf(view?.state, link.port);
+  const port = portOf(snapshot?.state, link.port);
   const slots = port === undefined ? undefined : strongValue(port.keys);
   const onRouter = slots?.some(({ ckn }) => ckn === binding.key.ckn) === true;
-  const atFarEnd = view?.peer?.pointsAt?.cakSecretId === binding.key.cakSecretId;
+  const atFarEnd = snapshot?.peer?.pointsAt?.cakSecretId === binding.key.cakSecretId;
   return [...(onRouter ? ["router" as const] : []), ...(atFarEnd ? ["farEnd" as const] : [])];
 }
 

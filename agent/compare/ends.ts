@@ -2,7 +2,7 @@
 
 import type { KeyRef } from "#hal/model.ts";
 import type { AzureSettings, DesiredLink } from "../model/desired.ts";
-import { type Observations, portOf } from "../model/link-view.ts";
+import { type Observations, portOf } from "../model/link-snapshot.ts";
 import type { TwoEnds } from "./rules.ts";
 
 /** Returns both ends of a link; a far end that no longer answers counts as unreadable. */
@@ -12,7 +12,7 @@ export function endsOf(
   vaultBase: string | undefined,
   accepted: KeyRef | undefined,
 ): TwoEnds {
-  const { state, peer } = deviceCache.view(link);
+  const { state, peer } = deviceCache.snapshot(link);
   // The last state of a far end that stopped answering may be long outdated.
   const isSilent = deviceCache.peerFailure(link) !== undefined;
   return {

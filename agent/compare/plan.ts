@@ -22,7 +22,7 @@ import {
   linkId,
   type RiskName,
 } from "../model/desired.ts";
-import { type LinkView, portOf } from "../model/link-view.ts";
+import { type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import { changeOf, sameSettings } from "../rotation/change.ts";
 import { type Estimate, type ForecastStep, forecast } from "../rotation/forecast.ts";
 import type { Memory } from "../store/journal/memory.ts";
@@ -53,11 +53,11 @@ export interface Drift {
 
 /** Compares a link's two ends with the intent and with the key that the agent remembers for it. */
 export function standingOf(
-  view: LinkView,
+  snapshot: LinkSnapshot,
   memory: Memory,
   capabilities: Capabilities | undefined,
 ): Standing {
-  const { link, state, peer } = view;
+  const { link, state, peer } = snapshot;
   const port = portOf(state, link.port);
   const keys = port === undefined ? undefined : strongValue(port.keys);
   if (state === undefined) return { kind: "unreadable", why: `${link.device} cannot be read` };
@@ -69,7 +69,11 @@ export function standingOf(
   }
   const binding = memory.bindings[linkId(link)];
   if (binding !== undefined) {
-    return { kind: "managed", key: binding.key, drift: driftOf(view, binding.key, capabilities) };
+    return {
+      kind: "managed",
+      key: binding.key,
+      drift: driftOf(snapshot, binding.key, capabilities),
+    };
   }
   if (peer === undefined) return { kind: "unreadable", why: "the far end cannot be read" };
   if (keys.length > 0 || port.settings.value !== undefined) {
@@ -82,11 +86,11 @@ export function standingOf(
 }
 
 function driftOf(
-  view: LinkView,
+  snapshot: LinkSnapshot,
   key: KeyRef,
   capabilities: Capabilities | undefined,
 ): readonly Drift[] {
-  const { link, state, peer } = view;
+  const { link, state, peer } = snapshot;
   const port = portOf(state, link.port);
   if (port === undefined) return [];
   const seen = strongValue(port.settings);
@@ -101,7 +105,7 @@ function driftOf(
     repair,
   }));
   const keys = strongValue(port.keys) ?? [];
-  const keyDrift = keys.some((slot) => slot.ckn === key.ckn) ? [] : [keyGone(view, port, key)];
+  const keyDrift = keys.some((slot) => slot.ckn === key.ckn) ? [] : [keyGone(snapshot, port, key)];
   const extra = keys
     .filter((slot) => slot.ckn !== key.ckn)
     .map(({ ckn }) => ({
@@ -112,7 +116,7 @@ function driftOf(
 }
 
 /** A port without any key carries nothing that adding the key could interrupt. */
-function keyGone({ link, peer }: LinkView, port: MacsecPort, key: KeyRef): Drift {
+function keyGone({ link, peer }: LinkSnapshot, port: MacsecPort, key: KeyRef): Drift {
   const text = `${link.device} ${link.port}: the key ${key.ckn} is gone`;
   const isBare = strongValue(port.keys)?.length === 0 && strongValue(port.settings) !== undefined;
   // A far end that already uses another key would not accept this one.
@@ -194,7 +198,7 @@ export interface Plan {
 export interface PlanInput {
   readonly desired: Desired;
   readonly memory: Memory;
-  readonly view: (link: DesiredLink) => LinkView;
+  readonly snapshot: (link: DesiredLink) => LinkSnapshot;
   readonly state: (device: string) => DeviceState | undefined;
   readonly capabilities: (device: string) => Capabilities | undefined;
   readonly made: MadeTunnel;
@@ -282,7 +286,11 @@ function planTunnelChange(
 
 function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes: Note[]): void {
   for (const link of group.links) {
-    const standing = standingOf(input.view(link), input.memory, input.capabilities(link.device));
+    const standing = standingOf(
+      input.snapshot(link),
+      input.memory,
+      input.capabilities(link.device),
+    );
     switch (standing.kind) {
       case "unreadable":
         notes.push(unreadable(linkId(link), standing.why));
@@ -381,7 +389,7 @@ function farEndSteps(link: DesiredLink, drift: readonly Drift[]): readonly Draft
 
 /** Notes about contradictions between the two ends that no step of ours mends. */
 function endNotes(input: PlanInput, link: DesiredLink): readonly Note[] {
-  const { state, peer } = input.view(link);
+  const { state, peer } = input.snapshot(link);
   const key = input.memory.bindings[linkId(link)]?.key;
   const ends = {
     link,

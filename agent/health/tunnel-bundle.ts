@@ -3,7 +3,7 @@
 
 import { type DeviceState, type IpsecTunnel, strongValue } from "#hal/model.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
-import { drainOf, isKeyed } from "../model/link-view.ts";
+import { drainOf, isKeyed } from "../model/link-snapshot.ts";
 import { sameAddress } from "./prefix.ts";
 
 /**

@@ -10,7 +10,7 @@ import {
   type Transforms,
   type WantedSettings,
 } from "#hal/model.ts";
-import { portOf } from "../model/link-view.ts";
+import { portOf } from "../model/link-snapshot.ts";
 import { sameTransforms } from "./tunnel.ts";
 
 /** Returns one sentence for each leaf that is not as the change wanted it; empty = as wanted. */

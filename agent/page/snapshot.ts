@@ -4,16 +4,16 @@
 import { type IpsecTunnel, type MacsecFrames, type MacsecPort, strongValue } from "#hal/model.ts";
 import { type Clock, type Instant, wallAfter } from "#hal/world.ts";
 import { linkId } from "../model/desired.ts";
-import { bgpUp, drainOf } from "../model/link-view.ts";
+import { bgpUp, drainOf } from "../model/link-snapshot.ts";
 import { visible } from "../model/text.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { campaignReport } from "../runtime/campaigns/campaign-report.ts";
 import { pnUsedRatio } from "../telemetry/link-metrics.ts";
 import {
-  type LinkSnapshot,
+  type ExportedLink,
+  type ExportedTunnel,
   type Snapshot,
   snapshotOf,
-  type TunnelSnapshot,
   told,
 } from "../telemetry/snapshot.ts";
 import { ikeOf, sasOf, usedRatio } from "../telemetry/tunnel-metrics.ts";
@@ -73,7 +73,7 @@ function endedOf(agent: AgentView, { groups }: Snapshot): PageSnapshot["ended"] 
 }
 
 function linkOf(
-  { link, group, port, state, keyCreated }: LinkSnapshot,
+  { link, group, port, state, keyCreated }: ExportedLink,
   clock: PageClock,
 ): PageLink {
   const session = told(port?.session);
@@ -94,7 +94,7 @@ function linkOf(
   };
 }
 
-function tunnelOf({ tunnel, seen }: TunnelSnapshot, clock: PageClock): PageTunnel {
+function tunnelOf({ tunnel, seen }: ExportedTunnel, clock: PageClock): PageTunnel {
   return {
     name: tunnel.name,
     device: tunnel.device,

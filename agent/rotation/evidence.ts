@@ -5,7 +5,7 @@ import type { Instant } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { CampaignLink, Evidence, PortFacts } from "../model/campaign.ts";
 import type { RotationSettings } from "../model/desired.ts";
-import { bgpUp, drainOf, type LinkView, portOf } from "../model/link-view.ts";
+import { bgpUp, drainOf, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import type { Cause, FarEnd } from "../model/reason.ts";
 
 /** A run of looks over which something held without a gap. */
@@ -21,8 +21,8 @@ function brokenRun(now: Instant, broken: Cause): Run {
   return { since: now, frames: undefined, broken };
 }
 
-function framesOf(view: LinkView): MacsecFrames | undefined {
-  const port = portOf(view.state, view.link.port);
+function framesOf(snapshot: LinkSnapshot): MacsecFrames | undefined {
+  const port = portOf(snapshot.state, snapshot.link.port);
   return port === undefined ? undefined : strongValue(port.frames);
 }
 
@@ -50,8 +50,8 @@ const routerUnread: Cause = { code: "router.unread" };
 const framesUnread: Cause = { code: "frames.unread" };
 
 /** P3: what one observation must show for a key to count as working; undefined = it does. */
-function proofGap(view: LinkView, wanted: Proven, far: FarEnd): Cause | undefined {
-  const port = portOf(view.state, view.link.port);
+function proofGap(snapshot: LinkSnapshot, wanted: Proven, far: FarEnd): Cause | undefined {
+  const port = portOf(snapshot.state, snapshot.link.port);
   if (port === undefined) return routerUnread;
   const session = strongValue(port.session);
   if (session === undefined) return { code: "mka.unread" };
@@ -70,21 +70,21 @@ function proofGap(view: LinkView, wanted: Proven, far: FarEnd): Cause | undefine
     const [gap] = settingsGaps(wanted.settings, seen);
     if (gap !== undefined) return { code: "macsec.setting", ...gap };
   }
-  if (framesOf(view) === undefined) return framesUnread;
+  if (framesOf(snapshot) === undefined) return framesUnread;
   return far === wanted.which || far === "either" ? undefined : { code: "farEnd.is", far };
 }
 
 /** Continues or restarts the run of looks that proves a key. */
 export function advanceProof(
   run: Run | undefined,
-  view: LinkView,
+  snapshot: LinkSnapshot,
   wanted: Proven,
   far: FarEnd,
   now: Instant,
 ): Run {
-  const gap = proofGap(view, wanted, far);
+  const gap = proofGap(snapshot, wanted, far);
   if (gap !== undefined) return brokenRun(now, gap);
-  const frames = framesOf(view);
+  const frames = framesOf(snapshot);
   if (frames === undefined) return brokenRun(now, framesUnread);
   if (run?.frames === undefined) return { since: now, frames, broken: undefined };
   const worse = faultyCounter(run.frames, frames);
@@ -123,13 +123,13 @@ function risen(before: bigint | undefined, after: bigint | undefined): boolean {
 /** Held for `settle` without a gap, with enough protected frames in each direction. */
 export function proofOf(
   run: Run | undefined,
-  view: LinkView,
+  snapshot: LinkSnapshot,
   settings: RotationSettings,
   now: Instant,
 ): Evidence {
   if (run === undefined) return waiting(notObserved);
   if (run.broken !== undefined) return waiting(run.broken);
-  const frames = framesOf(view);
+  const frames = framesOf(snapshot);
   if (frames === undefined || run.frames === undefined) return waiting(framesUnread);
   const lacking = (sample: bigint, base: bigint): number =>
     Math.max(0, settings.proofFrames - Number(sample - base));
@@ -163,10 +163,10 @@ function heldFor(
 /** The staged key changed nothing: both are there, the old one is in charge, no frame fails. */
 export function stagedEvidence(
   before: MacsecFrames | undefined,
-  view: LinkView,
+  snapshot: LinkSnapshot,
   port: PortFacts | undefined,
 ): Evidence {
-  const frames = framesOf(view);
+  const frames = framesOf(snapshot);
   if (port === undefined || frames === undefined) return waiting(routerUnread);
   if (port.keys !== "both") return waiting({ code: "port.notBoth" });
   if (port.carriedBy !== "old") return waiting({ code: "port.oldNotInCharge" });
@@ -187,15 +187,15 @@ export function steadyOf(run: Run, soakMs: number, now: Instant): Evidence {
 
 /** Returns why a link does not count as carrying again; probes before `since` do not count. */
 export function steadyGap(
-  view: LinkView,
+  snapshot: LinkSnapshot,
   port: PortFacts | undefined,
   since: Instant,
 ): Cause | undefined {
-  if (port === undefined || view.state === undefined) return routerUnread;
+  if (port === undefined || snapshot.state === undefined) return routerUnread;
   if (port.drain === "on") return { code: "link.drained" };
   if (port.carriedBy === "nothing") return { code: "link.unusable" };
-  if (!bgpUp(view.state, view.link.port)) return { code: "bgp.down" };
-  const { probe } = view;
+  if (!bgpUp(snapshot.state, snapshot.link.port)) return { code: "bgp.down" };
+  const { probe } = snapshot;
   if (probe !== undefined && probe.at >= since && probe.answered === 0) {
     return { code: "probe.unanswered" };
   }
@@ -219,18 +219,18 @@ const quietShare = 0.01;
  */
 export function advanceQuiet(
   run: QuietRun | undefined,
-  view: LinkView,
+  snapshot: LinkSnapshot,
   everyMs: number,
   now: Instant,
 ): QuietRun {
-  const noise = noiseOn(view);
+  const noise = noiseOn(snapshot);
   if (noise !== undefined) return { samples: 0, lastAt: now, noise };
   if (run === undefined || run.samples === 0) return { samples: 1, lastAt: now, noise };
   if (now - run.lastAt < everyMs) return run;
   return { samples: run.samples + 1, lastAt: now, noise };
 }
 
-function noiseOn({ state, link }: LinkView): Cause | undefined {
+function noiseOn({ state, link }: LinkSnapshot): Cause | undefined {
   const port = portOf(state, link.port);
   const rate = port === undefined ? undefined : strongValue(port.rate);
   const routing = state === undefined ? undefined : strongValue(state.routing);

@@ -5,7 +5,7 @@ import { type KeyRef, type MacsecPort, strongValue, type WantedSettings } from "
 import type { Instant } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { Campaign, CampaignLink, PortFacts } from "../model/campaign.ts";
-import { bgpUp, drainOf, type LinkView, portOf, securedBy } from "../model/link-view.ts";
+import { bgpUp, drainOf, type LinkSnapshot, portOf, securedBy } from "../model/link-snapshot.ts";
 import type { FarEnd, SiblingCause } from "../model/reason.ts";
 
 function inClear(port: MacsecPort): boolean {
@@ -32,11 +32,11 @@ export interface PortHistory {
 
 /** The port as the campaign's tables speak of it; undefined while any part of it is unknown. */
 export function portFacts(
-  view: LinkView,
+  snapshot: LinkSnapshot,
   entry: CampaignLink,
   history: PortHistory,
 ): PortFacts | undefined {
-  const { state, link } = view;
+  const { state, link } = snapshot;
   const port = portOf(state, link.port);
   const control = state === undefined ? undefined : strongValue(state.control);
   const slots = port === undefined ? undefined : strongValue(port.keys);
@@ -47,7 +47,7 @@ export function portFacts(
   return {
     keys,
     pending: history.pending,
-    carriedBy: carriedBy(view, entry, keys, history.moved),
+    carriedBy: carriedBy(snapshot, entry, keys, history.moved),
     darkness: darkness(history),
     promoted,
     drain: drainOf(state, link.port),
@@ -77,27 +77,27 @@ function settingsOn(port: MacsecPort, entry: CampaignLink): PortFacts["keys"] {
 }
 
 function carriedBy(
-  view: LinkView,
+  snapshot: LinkSnapshot,
   entry: CampaignLink,
   keys: PortFacts["keys"],
   moved: Moved | undefined,
 ): PortFacts["carriedBy"] {
-  const port = portOf(view.state, view.link.port);
-  if (port === undefined || silent(view, moved)) return "nothing";
+  const port = portOf(snapshot.state, snapshot.link.port);
+  if (port === undefined || silent(snapshot, moved)) return "nothing";
   const { old } = entry;
   if (old?.key.ckn === entry.new.key.ckn) {
     if (!securedBy(port, old.key)) return "nothing";
     // MKA is content with an SCI that frames lack: without a probe only the routing misses them.
     const apart = moved !== undefined && moved.to !== keys;
-    if (apart && !routed(view)) return "nothing";
+    if (apart && !routed(snapshot)) return "nothing";
     return keys === "new" ? "new" : "old";
   }
   if (securedBy(port, entry.new.key)) return "new";
-  const before = old === undefined ? clearAndUsable(view, port) : securedBy(port, old.key);
+  const before = old === undefined ? clearAndUsable(snapshot, port) : securedBy(port, old.key);
   return before ? "old" : "nothing";
 }
 
-function routed({ state, link }: LinkView): boolean {
+function routed({ state, link }: LinkSnapshot): boolean {
   return state !== undefined && bgpUp(state, link.port);
 }
 
@@ -106,14 +106,14 @@ function darkness({ darkSince, now, settleMs }: PortHistory): PortFacts["darknes
   return now - darkSince >= settleMs ? "lasting" : "brief";
 }
 
-function clearAndUsable({ state, link }: LinkView, port: MacsecPort): boolean {
+function clearAndUsable({ state, link }: LinkSnapshot, port: MacsecPort): boolean {
   if (state === undefined || !inClear(port) || strongValue(port.linkUp) !== true) return false;
   return bgpUp(state, link.port);
 }
 
 // BGP outlives a silent link by its hold time, and MKA knows nothing of lost frames: an unanswered
 // probe tells first.
-function silent({ probe }: LinkView, moved: Moved | undefined): boolean {
+function silent({ probe }: LinkSnapshot, moved: Moved | undefined): boolean {
   return moved !== undefined && probe !== undefined && probe.at >= moved.at && probe.answered === 0;
 }
 
@@ -146,8 +146,8 @@ export function setTo(peer: PeerState, entry: CampaignLink): FarEnd {
  * Risk farEndUnseen: a link that is secured tells which key the far end has; else the operator's
  * word counts, and once the person was asked nothing is known without it.
  */
-export function unseenFar(campaign: Campaign, view: LinkView, entry: CampaignLink): FarEnd {
-  const port = portOf(view.state, view.link.port);
+export function unseenFar(campaign: Campaign, snapshot: LinkSnapshot, entry: CampaignLink): FarEnd {
+  const port = portOf(snapshot.state, snapshot.link.port);
   const keepsKey = entry.old?.key.ckn === entry.new.key.ckn;
   if (port !== undefined && !keepsKey) {
     if (securedBy(port, entry.new.key)) return "new";
@@ -171,26 +171,26 @@ function isSet(peer: PeerState, settings: WantedSettings): boolean {
  * link alone.
  */
 export function carryGap(
-  view: LinkView,
+  snapshot: LinkSnapshot,
   accepted: KeyRef | undefined,
   ownCommitOn?: string,
 ): SiblingCause | undefined {
-  const port = portOf(view.state, view.link.port);
-  if (view.state === undefined || port === undefined) return { code: "sibling.unread" };
+  const port = portOf(snapshot.state, snapshot.link.port);
+  if (snapshot.state === undefined || port === undefined) return { code: "sibling.unread" };
   if (strongValue(port.linkUp) !== true) return { code: "sibling.linkDown" };
-  if (drainOf(view.state, view.link.port) === "on") return { code: "sibling.drained" };
-  if (!bgpUp(view.state, view.link.port)) return { code: "sibling.bgpDown" };
-  const waits = strongValue(view.state.control)?.commitPending !== false;
-  if (waits && view.link.device !== ownCommitOn) return { code: "sibling.commitPending" };
+  if (drainOf(snapshot.state, snapshot.link.port) === "on") return { code: "sibling.drained" };
+  if (!bgpUp(snapshot.state, snapshot.link.port)) return { code: "sibling.bgpDown" };
+  const waits = strongValue(snapshot.state.control)?.commitPending !== false;
+  if (waits && snapshot.link.device !== ownCommitOn) return { code: "sibling.commitPending" };
   if (accepted === undefined) {
     if (!inClear(port)) return { code: "sibling.foreignMacsec" };
     // Clear frames still pass for a while, and BGP outlives them by its hold time.
-    return view.peer?.pointsAt === undefined ? undefined : { code: "sibling.farEndKeyed" };
+    return snapshot.peer?.pointsAt === undefined ? undefined : { code: "sibling.farEndKeyed" };
   }
   if (!securedBy(port, accepted)) return { code: "sibling.unsecured" };
   const policy = strongValue(port.settings)?.policy;
   if (policy !== "mustSecure") return { code: "sibling.notMustSecure" };
   // It still works, and not for long.
-  const leaves = view.peer !== undefined && !pointsAt(view.peer, accepted);
+  const leaves = snapshot.peer !== undefined && !pointsAt(snapshot.peer, accepted);
   return leaves ? { code: "sibling.farEndMoved" } : undefined;
 }

@@ -5,7 +5,7 @@ import type { DeviceChange } from "#hal/device.ts";
 import { type Ckn, strongValue } from "#hal/model.ts";
 import { type WallTime, wallAfter } from "#hal/world.ts";
 import type { CampaignLink, Facts } from "../model/campaign.ts";
-import { drainOf, type LinkView, portOf } from "../model/link-view.ts";
+import { drainOf, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import { type LateChange, type Memory, named } from "../store/journal/memory.ts";
 
 /**
@@ -83,13 +83,17 @@ export function mayLose(changes: readonly LateChange[], entry: CampaignLink): Fa
  * One that a look shows to have come; undefined = none, or nothing tells. Which of several that do
  * the same has come is never known, and the first one is struck off.
  */
-export function comeOf(changes: readonly LateChange[], view: LinkView): LateChange | undefined {
+export function comeOf(
+  changes: readonly LateChange[],
+  snapshot: LinkSnapshot,
+): LateChange | undefined {
   const newest = changes.at(-1);
-  if (newest === undefined || newest.hidden === true || !hasCome(newest, view)) return undefined;
+  if (newest === undefined || newest.hidden === true || !hasCome(newest, snapshot))
+    return undefined;
   return changes.find(({ what, takes }) => what === newest.what && takes === newest.takes);
 }
 
-function hasCome({ what, takes }: LateChange, { state, link }: LinkView): boolean {
+function hasCome({ what, takes }: LateChange, { state, link }: LinkSnapshot): boolean {
   const port = portOf(state, link.port);
   if (state === undefined || port === undefined) return false;
   switch (what) {

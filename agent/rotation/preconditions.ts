@@ -4,13 +4,13 @@ import { strongValue, type WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { Freeze, Window } from "../model/desired.ts";
-import { bgpUp, clockSkewMs, type LinkView, portOf } from "../model/link-view.ts";
+import { bgpUp, clockSkewMs, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import type { Cause, FarEnd, GateCause, PlainCause } from "../model/reason.ts";
 import { doubtOf, type Sibling } from "./sibling.ts";
 import { windowAt } from "./window.ts";
 
 export interface PreconditionInput {
-  readonly view: LinkView;
+  readonly snapshot: LinkSnapshot;
   readonly far: FarEnd;
   /** The settings of the router before and after; undefined = the campaign changes them. */
   readonly accepted: WantedSettings | undefined;
@@ -38,19 +38,19 @@ const headRoomShare = 0.8;
 
 /** The first precondition that is closed; undefined = all are open. */
 export function unmetPrecondition(input: PreconditionInput): Cause | undefined {
-  const { view, siblings, phase, far } = input;
+  const { snapshot, siblings, phase, far } = input;
   if (siblings.length === 0) return { code: "group.noSibling" };
   const doubt = doubtOf(siblings);
   if (doubt !== undefined) return doubt;
-  const control = view.state === undefined ? undefined : strongValue(view.state.control);
-  if (view.state === undefined || control === undefined) return stale("router.unread");
+  const control = snapshot.state === undefined ? undefined : strongValue(snapshot.state.control);
+  if (snapshot.state === undefined || control === undefined) return stale("router.unread");
   if (control.commitPending) return { code: "router.commitPending" };
   if (far === "updating") return { code: "farEnd.unsettled" };
   if (far === "unknown") return stale("farEnd.unread");
   // The way back is what mends a far end that failed, and no window may keep a link from it.
   if (phase === "goingBack") return undefined;
   if (phase === "bringingBack") return leftoverOf(siblings);
-  if (phase === "beforeDrain" && !bgpUp(view.state, view.link.port)) {
+  if (phase === "beforeDrain" && !bgpUp(snapshot.state, snapshot.link.port)) {
     return { code: "bgp.down" };
   }
   if (phase === "beforeDrain") {
@@ -70,8 +70,8 @@ const stale = (code: PlainCause): GateCause => ({ code: "gate.stale", cause: { c
 /** Both ends must agree on these, so with another value no key would ever be proven. */
 const agreed: readonly string[] = ["policy", "suite", "includeSci"];
 
-function driftOf({ view, accepted }: PreconditionInput): GateCause | undefined {
-  const port = portOf(view.state, view.link.port);
+function driftOf({ snapshot, accepted }: PreconditionInput): GateCause | undefined {
+  const port = portOf(snapshot.state, snapshot.link.port);
   if (accepted === undefined || port?.settings.kind !== "known") return undefined;
   const gap = settingsGaps(accepted, port.settings.value).find(({ leaf }) => agreed.includes(leaf));
   return gap === undefined ? undefined : { code: "port.drifted", ...gap };
@@ -79,8 +79,8 @@ function driftOf({ view, accepted }: PreconditionInput): GateCause | undefined {
 
 /** P6: with a key too many there, a third one here would be one more than the group may have. */
 function leftoverOf(siblings: readonly Sibling[]): GateCause | undefined {
-  for (const { name, view } of siblings) {
-    const port = portOf(view.state, view.link.port);
+  for (const { name, snapshot } of siblings) {
+    const port = portOf(snapshot.state, snapshot.link.port);
     const held = port === undefined ? undefined : strongValue(port.keys)?.length;
     if (held !== undefined && held > 1) {
       return { code: "gate.leftoverKey", sibling: name, keys: held };
@@ -105,8 +105,10 @@ function closedPath({ ownPath, acceptsUnknownPath }: PreconditionInput): GateCau
   return { code: "gate.ownPath", path: ownPath };
 }
 
-function rateOf(view: LinkView): { readonly bps: number; readonly line: number } | undefined {
-  const port = portOf(view.state, view.link.port);
+function rateOf(
+  snapshot: LinkSnapshot,
+): { readonly bps: number; readonly line: number } | undefined {
+  const port = portOf(snapshot.state, snapshot.link.port);
   const rate = port === undefined ? undefined : strongValue(port.rate);
   return rate === undefined
     ? undefined
@@ -114,9 +116,9 @@ function rateOf(view: LinkView): { readonly bps: number; readonly line: number }
 }
 
 function closedHeadRoom(input: PreconditionInput): GateCause | undefined {
-  const own = rateOf(input.view);
+  const own = rateOf(input.snapshot);
   for (const sibling of input.siblings) {
-    const other = rateOf(sibling.view);
+    const other = rateOf(sibling.snapshot);
     if (own === undefined || other === undefined) return stale("rates.unread");
     if (own.bps + other.bps > headRoomShare * other.line) {
       return { code: "sibling.noRoom", sibling: sibling.name };

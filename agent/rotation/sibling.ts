@@ -3,7 +3,7 @@
 import type { World } from "#hal/world.ts";
 import { type DesiredLink, linkId } from "../model/desired.ts";
 import { isoTime } from "../model/iso-time.ts";
-import type { LinkView, Observations } from "../model/link-view.ts";
+import type { LinkSnapshot, Observations } from "../model/link-snapshot.ts";
 import type { GateCause, SiblingCause } from "../model/reason.ts";
 import { type Memory, named } from "../store/journal/memory.ts";
 import { carryGap } from "./facts.ts";
@@ -23,7 +23,7 @@ export interface Sibling {
   readonly standing: Standing;
   /** Why it is not known to carry; undefined = it is. */
   readonly cause: SiblingCause | undefined;
-  readonly view: LinkView;
+  readonly snapshot: LinkSnapshot;
 }
 
 export interface SiblingParts {
@@ -35,37 +35,37 @@ export interface SiblingParts {
 }
 
 /**
- * A view of a link as a precondition asks for it; what its far end said before it fell silent is
- * past.
+ * A snapshot of a link as a precondition asks for it; what its far end said before it fell silent
+ * is past.
  * `ownCommitOn`: a commit of the campaign itself waits on this device, which touches its own link
  * alone, also where both links are of one router.
  */
 export function siblingOf(
   { world, deviceCache, memory, alarm }: SiblingParts,
-  view: LinkView,
+  snapshot: LinkSnapshot,
   ownCommitOn?: string,
 ): Sibling {
-  const { link } = view;
+  const { link } = snapshot;
   const { name } = link;
   const accepted = named(memory().bindings, linkId(link))?.key;
   const silent = accepted !== undefined && deviceCache.peerFailure(link) !== undefined;
   const failure = deviceCache.failure(link.device);
   const gap =
     failure === undefined
-      ? carryGap(silent ? { ...view, peer: undefined } : view, accepted, ownCommitOn)
+      ? carryGap(silent ? { ...snapshot, peer: undefined } : snapshot, accepted, ownCommitOn)
       : ({ code: "sibling.failed", error: failure.code, text: failure.text } as const);
-  if (gap !== undefined) return { name, standing: "lost", cause: gap, view };
+  if (gap !== undefined) return { name, standing: "lost", cause: gap, snapshot };
   const against = accepted === undefined ? undefined : alarm(link);
-  if (against !== undefined) return { name, view, ...against };
+  if (against !== undefined) return { name, snapshot, ...against };
   const coming = lateTaker(memory(), linkId(link), world.clock.wall());
-  if (coming === undefined) return { name, standing: "carrying", cause: undefined, view };
+  if (coming === undefined) return { name, standing: "carrying", cause: undefined, snapshot };
   const { what, since } = coming;
   const [sentAt, until] = [isoTime(since), isoTime(untilOf(coming))];
   return {
     name,
     standing: "unsure",
     cause: { code: "sibling.lateChange", what, sentAt, until },
-    view,
+    snapshot,
   };
 }
 

@@ -405,7 +405,7 @@ export class Agent {
       return plan({
         desired,
         memory: this.#memory,
-        view: (link) => deviceCache.view(link),
+        snapshot: (link) => deviceCache.snapshot(link),
         state: (device) => deviceCache.state(device),
         capabilities: (device) => deviceCache.capabilities(device),
         made: this.made,

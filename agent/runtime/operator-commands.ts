@@ -231,8 +231,8 @@ export class OperatorCommands {
     const link = supervisor.link(`${group}/${entry.name}`);
     if (link === undefined) return { port: undefined, far: "unknown" };
     const now = this.#parts.world.clock.now();
-    const view = supervisor.deviceCache.view(link);
-    const control = view.state === undefined ? undefined : strongValue(view.state.control);
+    const snapshot = supervisor.deviceCache.snapshot(link);
+    const control = snapshot.state === undefined ? undefined : strongValue(snapshot.state.control);
     const pending = control?.commitPending === false ? "none" : "foreign";
     const history = {
       moved: undefined,
@@ -242,7 +242,7 @@ export class OperatorCommands {
       now,
     } as const;
     return {
-      port: portFacts(view, entry, history),
+      port: portFacts(snapshot, entry, history),
       far: supervisor.farSetTo(campaign, entry, link),
     };
   }

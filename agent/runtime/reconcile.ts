@@ -13,7 +13,7 @@ import { equalSettings, settingsGaps, verify } from "../health/verify.ts";
 import type { Cloud } from "../model/cloud.ts";
 import { commitLost } from "../model/commit-lost.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../model/desired.ts";
-import { portOf } from "../model/link-view.ts";
+import { portOf } from "../model/link-snapshot.ts";
 import { type JournalRecord, type Memory, named } from "../store/journal/memory.ts";
 import { withinOf } from "./campaigns/effects.ts";
 import type { DeviceCache } from "./polling/device-cache.ts";
@@ -186,7 +186,7 @@ export class Reconciler {
         return now !== undefined && then !== undefined && pick(now) > pick(then);
       };
       if (moved((frames) => frames.rxOk) && moved((frames) => frames.txProtected)) continue;
-      const probedAt = deviceCache.view(link).probe?.at;
+      const probedAt = deviceCache.snapshot(link).probe?.at;
       const due =
         probedAt === undefined || world.clock.now() - probedAt > desired.health.evidenceMs / 3;
       if (due) await deviceCache.probe(link, probePackets, signal);
@@ -210,7 +210,7 @@ export class Reconciler {
     if (deviceCache.capabilities(device)?.commit.kind === "immediate") return [];
     return this.#links().flatMap((link) => {
       const standing = standingOf(
-        deviceCache.view(link),
+        deviceCache.snapshot(link),
         memory(),
         deviceCache.capabilities(link.device),
       );
@@ -232,7 +232,7 @@ export class Reconciler {
   }
 
   #isSetTo(link: DesiredLink, settings: WantedSettings): boolean {
-    const port = portOf(this.#parts.deviceCache.view(link).state, link.port);
+    const port = portOf(this.#parts.deviceCache.snapshot(link).state, link.port);
     const seen = port === undefined ? undefined : strongValue(port.settings);
     return seen !== undefined && settingsGaps(settings, seen).length === 0;
   }
@@ -243,7 +243,7 @@ export class Reconciler {
     for (const link of this.#links()) {
       const binding = named(memory().bindings, linkId(link));
       if (binding === undefined || equalSettings(link.settings, binding.settings)) continue;
-      const { peer } = deviceCache.view(link);
+      const { peer } = deviceCache.snapshot(link);
       const sci = link.settings.includeSci ? "on" : "off";
       const far = peer?.suite === link.settings.suite && peer.sci === sci;
       if (!far || !this.#isSetTo(link, link.settings)) continue;

@@ -162,12 +162,12 @@ export class Supervisor {
   farSetTo(campaign: Campaign, entry: CampaignLink, link: DesiredLink): FarEnd {
     const { world, startedAt, graces } = this.#parts;
     const { desired } = this.intent;
-    const view = this.deviceCache.view(link);
-    const peer = this.deviceCache.peerFailure(link) === undefined ? view.peer : undefined;
+    const snapshot = this.deviceCache.snapshot(link);
+    const peer = this.deviceCache.peerFailure(link) === undefined ? snapshot.peer : undefined;
     const risk = "farEndUnseen";
     const isAccepted = campaign.risks.includes(risk) || this.#acceptsRisk(risk);
     if (peer === undefined && desired.azure.farEnd === "manual" && isAccepted) {
-      return unseenFar(campaign, view, entry);
+      return unseenFar(campaign, snapshot, entry);
     }
     const settledAt = settledFrom({ startedAt, graces, desired }, link);
     const far = farEndOf(peer, entry, world.clock.now(), settledAt);

@@ -5,26 +5,26 @@ import type { MacsecFrames, MacsecPort, MkaSession, MkpduCounters } from "#hal/m
 import { strongValue } from "#hal/model.ts";
 import { pnLimitOf } from "../health/frames.ts";
 import { verdictOrder } from "../model/health.ts";
-import { drainOf } from "../model/link-view.ts";
+import { drainOf } from "../model/link-snapshot.ts";
 import { type Figure, flag, type MetricRow, metricsOf, seconds } from "./metric.ts";
-import { type LinkSnapshot, told } from "./snapshot.ts";
+import { type ExportedLink, told } from "./snapshot.ts";
 
 const { one, several, state } = metricsOf(
   ["group", "link"],
   ({ links }) => links,
-  ({ link }: LinkSnapshot) => [link.group, link.name],
+  ({ link }: ExportedLink) => [link.group, link.name],
 );
 
 /** Returns 0, and not undefined, for a port that an observed device does not list. */
 function zeroIfAbsent<T>(
-  { state, port }: LinkSnapshot,
+  { state, port }: ExportedLink,
   read: (port: MacsecPort) => T | undefined,
 ): T | 0 | undefined {
   if (port !== undefined) return read(port);
   return state === undefined ? undefined : 0;
 }
 
-function session(link: LinkSnapshot): MkaSession | undefined {
+function session(link: ExportedLink): MkaSession | undefined {
   return told(link.port?.session);
 }
 

@@ -17,14 +17,14 @@ import {
   type DesiredTunnel,
   linkId,
 } from "../model/desired.ts";
-import { clockOffsetMs, fresh, portOf } from "../model/link-view.ts";
+import { clockOffsetMs, fresh, portOf } from "../model/link-snapshot.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import type { SiteView } from "../runtime/health/site-view.ts";
 import type { LinkStatus, Status } from "../runtime/health/status.ts";
 import type { UsedUntil } from "../runtime/polling/key-watch.ts";
 import { named, openCampaign } from "../store/journal/memory.ts";
 
-interface DeviceSnapshot {
+interface ExportedDevice {
   readonly device: DesiredDevice;
   /** True if the newest observation succeeded and is not stale. */
   readonly isUp: boolean;
@@ -34,7 +34,7 @@ interface DeviceSnapshot {
   readonly clockOffsetMs: number | undefined;
 }
 
-interface GroupSnapshot {
+interface ExportedGroup {
   readonly group: DesiredGroup;
   readonly verdict: string;
   /** The running campaign; undefined = none runs. */
@@ -42,7 +42,7 @@ interface GroupSnapshot {
 }
 
 /** A link at the moment of the snapshot. */
-export interface LinkSnapshot {
+export interface ExportedLink {
   /** The link in the config. */
   readonly link: DesiredLink;
   /** Its group in the config. */
@@ -58,7 +58,7 @@ export interface LinkSnapshot {
 }
 
 /** A tunnel at the moment of the snapshot. */
-export interface TunnelSnapshot {
+export interface ExportedTunnel {
   /** The tunnel in the config. */
   readonly tunnel: DesiredTunnel;
   /** Its verdict. */
@@ -96,13 +96,13 @@ export interface Snapshot {
   /** Expiry times of everything in use, as far as they are known. */
   readonly ends: readonly UsedUntil[];
   /** All devices of the config. */
-  readonly devices: readonly DeviceSnapshot[];
+  readonly devices: readonly ExportedDevice[];
   /** All groups of the config. */
-  readonly groups: readonly GroupSnapshot[];
+  readonly groups: readonly ExportedGroup[];
   /** All links of the config. */
-  readonly links: readonly LinkSnapshot[];
+  readonly links: readonly ExportedLink[];
   /** All tunnels of the config. */
-  readonly tunnels: readonly TunnelSnapshot[];
+  readonly tunnels: readonly ExportedTunnel[];
 }
 
 const noDeliveries: Deliveries = { delivered: 0, dropped: 0, waiting: 0 };
@@ -135,10 +135,10 @@ export function snapshotOf(
       campaign: openCampaign(agent.memory, group.name),
     })),
     links: groups.flatMap((group, index) =>
-      group.links.flatMap((link, at): LinkSnapshot[] => {
+      group.links.flatMap((link, at): ExportedLink[] => {
         const linkStatus = status.groups[index]?.links[at];
         if (linkStatus === undefined) return [];
-        const { state } = supervisor.deviceCache.view(link);
+        const { state } = supervisor.deviceCache.snapshot(link);
         const port = portOf(state, link.port);
         const keyCreated = named(agent.memory.bindings, linkId(link))?.created;
         return [{ link, group, status: linkStatus, state, port, keyCreated }];
@@ -157,7 +157,7 @@ function deviceOf(
   supervisor: SiteView,
   device: DesiredDevice,
   clock: Pick<Clock, "now" | "wall">,
-): DeviceSnapshot {
+): ExportedDevice {
   const state = supervisor.deviceCache.state(device.name);
   const isFresh = fresh(state, supervisor.intent.desired.health, clock.now()) !== undefined;
   return {
@@ -172,7 +172,7 @@ function tunnelOf(
   supervisor: SiteView,
   { name, device }: DesiredTunnel,
   clock: Pick<Clock, "now">,
-): TunnelSnapshot["seen"] {
+): ExportedTunnel["seen"] {
   const { health } = supervisor.intent.desired;
   const state = fresh(supervisor.deviceCache.state(device), health, clock.now());
   if (state === undefined) return "unknown";

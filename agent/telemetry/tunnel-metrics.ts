@@ -11,19 +11,19 @@ import { ridingKinds } from "../health/backup.ts";
 import { lastEndMs, sequenceLimit } from "../health/tunnel.ts";
 import { verdictOrder } from "../model/health.ts";
 import { type Figure, metricsOf, oneOf, seconds } from "./metric.ts";
-import type { TunnelSnapshot } from "./snapshot.ts";
+import type { ExportedTunnel } from "./snapshot.ts";
 
 const directions = ["in", "out"] as const;
 
 /** Returns the SAs that carry or may carry traffic; undefined = not known. */
-export function sasOf(seen: TunnelSnapshot["seen"]): readonly IpsecSa[] | undefined {
+export function sasOf(seen: ExportedTunnel["seen"]): readonly IpsecSa[] | undefined {
   if (seen === "unknown") return undefined;
   if (seen === "absent") return [];
   return strongValue(seen.sas)?.filter(({ phase }) => phase !== "deleting");
 }
 
 /** Returns the state of the IKE SA; undefined = not known. */
-export function ikeOf(seen: TunnelSnapshot["seen"]): IkeState | undefined {
+export function ikeOf(seen: ExportedTunnel["seen"]): IkeState | undefined {
   if (seen === "unknown") return undefined;
   return seen === "absent" ? "down" : strongValue((seen satisfies IpsecTunnel).ike);
 }
@@ -31,7 +31,7 @@ export function ikeOf(seen: TunnelSnapshot["seen"]): IkeState | undefined {
 const { one, several, state } = metricsOf(
   ["tunnel"],
   ({ tunnels }) => tunnels,
-  ({ tunnel }: TunnelSnapshot) => [tunnel.name],
+  ({ tunnel }: ExportedTunnel) => [tunnel.name],
 );
 
 function byDirection<Name extends string>(

@@ -55,8 +55,8 @@ export const knownOfBeginnings: readonly Known[] = [
   },
   {
     file: "agent/runtime/campaigns/enrolment.ts",
-    line: "const far = view.peer?.pointsAt;",
-    becomes: ["view.peer.pointsAt"],
+    line: "const far = snapshot.peer?.pointsAt;",
+    becomes: ["snapshot.peer.pointsAt"],
     why: `a link that is reported as unmanaged has its far end: ${typed}`,
   },
   {
@@ -85,7 +85,7 @@ export const knownOfBeginnings: readonly Known[] = [
   },
   {
     file: "agent/runtime/campaigns/preview.ts",
-    line: "if (view === undefined) return [];",
+    line: "if (snapshot === undefined) return [];",
     becomes: ['["Stryker was here"]', "false"],
     why: `every link of the group was observed: ${typed}`,
   },
@@ -169,7 +169,7 @@ export const knownOfBeginnings: readonly Known[] = [
   },
   {
     file: "agent/runtime/campaigns/hand-drain.ts",
-    line: "if (lost === undefined || view === undefined ||",
+    line: "if (lost === undefined || snapshot === undefined ||",
     becomes: ["false"],
     why: `every link of the group was observed: ${typed}`,
   },

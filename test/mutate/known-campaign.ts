@@ -137,7 +137,7 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/preconditions.ts",
-    line: "if (view.state === undefined || control === undefined)",
+    line: "if (snapshot.state === undefined || control === undefined)",
     becomes: ["false"],
     why: "without an observation there is no control plane either: the check is for the type",
   },
@@ -299,7 +299,7 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/facts.ts",
-    line: 'if (port === undefined || silent(view, moved)) return "nothing";',
+    line: 'if (port === undefined || silent(snapshot, moved)) return "nothing";',
     becomes: ["false"],
     why: "every caller has an observation: the check is for the type",
   },
@@ -317,7 +317,7 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/facts.ts",
-    line: 'if (view.state === undefined || port === undefined) return { code: "sibling.unread" };',
+    line: 'if (snapshot.state === undefined || port === undefined) return { code: "sibling.unread" };',
     becomes: ["false"],
     why: "without an observation there is no port either: the check is for the type",
   },
@@ -353,7 +353,7 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/evidence.ts",
-    line: "if (framesOf(view) === undefined) return framesUnread;",
+    line: "if (framesOf(snapshot) === undefined) return framesUnread;",
     becomes: ["false"],
     why: "the check after it does the same",
   },

@@ -13,7 +13,7 @@ import {
   linkId,
 } from "../../model/desired.ts";
 import type { Finding } from "../../model/finding.ts";
-import { clockSkewMs, portOf } from "../../model/link-view.ts";
+import { clockSkewMs, portOf } from "../../model/link-snapshot.ts";
 import { waitsTooShort } from "../../model/proof-time.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
 import { riskAccepted } from "../../runtime/campaigns/begin.ts";

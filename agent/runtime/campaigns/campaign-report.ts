@@ -2,7 +2,7 @@
 
 import type { Campaign } from "../../model/campaign.ts";
 import type { Desired } from "../../model/desired.ts";
-import type { Observations } from "../../model/link-view.ts";
+import type { Observations } from "../../model/link-snapshot.ts";
 import { type CampaignShape, campaignShape } from "../../rotation/campaign-shape.ts";
 import { type Estimate, forecast, rest } from "../../rotation/forecast.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";

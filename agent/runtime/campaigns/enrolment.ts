@@ -5,7 +5,7 @@ import { type KeyRef, type MacsecSettings, strongValue, type WantedSettings } fr
 import { standingOf } from "../../compare/plan.ts";
 import type { CampaignLink } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
-import { type LinkView, portOf, securedBy } from "../../model/link-view.ts";
+import { type LinkSnapshot, portOf, securedBy } from "../../model/link-snapshot.ts";
 import { type Binding, type Memory, named, openCampaign } from "../../store/journal/memory.ts";
 import { chooseKey, generationOf, readCkn } from "../polling/vault.ts";
 import {
@@ -25,7 +25,7 @@ function candidates(parts: BeginParts, group: DesiredGroup): readonly DesiredLin
     // The last report of a far end that is silent may be old.
     if (deviceCache.peerFailure(link) !== undefined) return false;
     const standing = standingOf(
-      deviceCache.view(link),
+      deviceCache.snapshot(link),
       memory(),
       deviceCache.capabilities(link.device),
     );
@@ -105,7 +105,7 @@ function siblingFirst(parts: BeginParts, group: DesiredGroup): Waiting | undefin
   const { deviceCache, memory } = parts;
   for (const link of group.links) {
     const capabilities = deviceCache.capabilities(link.device);
-    const standing = standingOf(deviceCache.view(link), memory(), capabilities);
+    const standing = standingOf(deviceCache.snapshot(link), memory(), capabilities);
     const id = linkId(link);
     switch (standing.kind) {
       case "unmanaged": {
@@ -175,9 +175,9 @@ export async function matchExisting(
     const state = await deviceCache.look(link.device, signal);
     const peer = await deviceCache.lookPeer(link, signal);
     if (memory().bindings[linkId(link)] !== undefined) continue;
-    const view = { link, state, peer, probe: undefined };
-    const binding = await matchOne(parts, view, signal);
-    const drift = adoptionDrift(parts, view, binding);
+    const snapshot = { link, state, peer, probe: undefined };
+    const binding = await matchOne(parts, snapshot, signal);
+    const drift = adoptionDrift(parts, snapshot, binding);
     if (drift.length > 0 && !risks.includes("asFound")) throw foundOtherwise(link, drift);
     found.push({ link: linkId(link), binding });
   }
@@ -187,15 +187,19 @@ export async function matchExisting(
   return found;
 }
 
-async function matchOne(parts: BeginParts, view: LinkView, signal: AbortSignal): Promise<Binding> {
+async function matchOne(
+  parts: BeginParts,
+  snapshot: LinkSnapshot,
+  signal: AbortSignal,
+): Promise<Binding> {
   const { deviceCache, vault, memory, world } = parts;
-  const { link } = view;
-  const standing = standingOf(view, memory(), deviceCache.capabilities(link.device));
+  const { link } = snapshot;
+  const standing = standingOf(snapshot, memory(), deviceCache.capabilities(link.device));
   if (standing.kind !== "unmanaged") throw refused(link, notAdoptable(standing.kind));
-  const port = portOf(view.state, link.port);
+  const port = portOf(snapshot.state, link.port);
   const slots = port === undefined ? undefined : strongValue(port.keys);
   const slot = slots?.[0];
-  const far = view.peer?.pointsAt;
+  const far = snapshot.peer?.pointsAt;
   const bare = port?.settings.kind === "known" && port.settings.value === undefined;
   if (bare && slots?.length === 0) {
     throw refused(link, "the router has no key: take MACsec off at the far end too, then enrol it");
@@ -248,14 +252,18 @@ function notAdoptable(kind: "unreadable" | "clear" | "managed"): string {
  * Settings that differ from the config, one sentence each: adopted as they are only with a named
  * risk.
  */
-function adoptionDrift(parts: BeginParts, view: LinkView, binding: Binding): readonly string[] {
+function adoptionDrift(
+  parts: BeginParts,
+  snapshot: LinkSnapshot,
+  binding: Binding,
+): readonly string[] {
   const { deviceCache, memory } = parts;
-  const { link } = view;
+  const { link } = snapshot;
   const pretended: Memory = {
     ...memory(),
     bindings: { ...memory().bindings, [linkId(link)]: binding },
   };
-  const standing = standingOf(view, pretended, deviceCache.capabilities(link.device));
+  const standing = standingOf(snapshot, pretended, deviceCache.capabilities(link.device));
   return standing.kind === "managed" ? standing.drift.map((drift) => drift.text) : [];
 }
 

@@ -15,7 +15,7 @@ import {
 } from "../../model/campaign.ts";
 import { deadlineMs } from "../../model/deadline.ts";
 import { type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
-import { type LinkView, portOf, securedBy } from "../../model/link-view.ts";
+import { type LinkSnapshot, portOf, securedBy } from "../../model/link-snapshot.ts";
 import type { Cause, FarEnd } from "../../model/reason.ts";
 import {
   advanceProof,
@@ -73,7 +73,7 @@ const routeMsMax = 10_000;
 /** One look at all that a step of a campaign depends on. */
 interface Seen extends Pick<PreconditionInput, "siblings" | "ownPath"> {
   readonly campaign: Campaign;
-  readonly view: LinkView;
+  readonly snapshot: LinkSnapshot;
   readonly port: PortFacts | undefined;
   readonly far: FarEnd;
 }
@@ -128,7 +128,7 @@ export class FactCollector {
     const { group, deviceCache } = this.#parts;
     const others = group.links.filter((each) => each.name !== link.name);
     const own = this.#ownCommitOn;
-    return doubtOf(others.map((each) => siblingOf(this.#parts, deviceCache.view(each), own)));
+    return doubtOf(others.map((each) => siblingOf(this.#parts, deviceCache.snapshot(each), own)));
   }
 
   async look(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
@@ -141,27 +141,27 @@ export class FactCollector {
     const [peer, ...pairs] = await Promise.all([deviceCache.lookPeer(link, signal), ...looks]);
     const states = new Map<string, DeviceState | undefined>(pairs);
     // Only this very look counts: one that another loop began may be older than our last effect.
-    const seen = (each: DesiredLink): LinkView => ({
-      ...deviceCache.view(each),
+    const seen = (each: DesiredLink): LinkSnapshot => ({
+      ...deviceCache.snapshot(each),
       state: states.get(each.device),
     });
-    const view = { ...seen(link), peer };
-    this.#upSince = isUp(view.state, campaign, link) ? (this.#upSince ?? begun) : undefined;
-    const pending = await this.#pending(campaign, view, signal);
+    const snapshot = { ...seen(link), peer };
+    this.#upSince = isUp(snapshot.state, campaign, link) ? (this.#upSince ?? begun) : undefined;
+    const pending = await this.#pending(campaign, snapshot, signal);
     this.#ownCommitOn = pending?.kind === "ours" ? link.device : undefined;
     const ownPath = await ownPathOf(this.#parts, link, signal);
     const now = world.clock.now();
-    const far = this.#far(campaign, view, now);
-    const port = this.#port(campaign, view, pending?.kind, now);
+    const far = this.#far(campaign, snapshot, now);
+    const port = this.#port(campaign, snapshot, pending?.kind, now);
     const siblings = group.links
       .filter((each) => each.name !== link.name)
       .map((each) => siblingOf(this.#parts, seen(each), this.#ownCommitOn));
     const measured = this.#measure(link, port, now);
-    const facts = this.#facts({ campaign, view, port, far, siblings, ownPath, now });
-    const session = portOf(view.state, link.port)?.session;
+    const facts = this.#facts({ campaign, snapshot, port, far, siblings, ownPath, now });
+    const session = portOf(snapshot.state, link.port)?.session;
     const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
-    const come = comeOf(this.#late(link), view);
+    const come = comeOf(this.#late(link), snapshot);
     const all = { ...facts, freshSak: isFresh(sak, campaign) };
     return { facts: all, at: begun, sak, measured, ...unfinished, ...(come && { come }) };
   }
@@ -180,7 +180,7 @@ export class FactCollector {
   /** Returns the owner of the commit that waits on the device; undefined = not known now. */
   async #pending(
     campaign: Campaign,
-    { state, link }: LinkView,
+    { state, link }: LinkSnapshot,
     signal: AbortSignal,
   ): Promise<Waiting | undefined> {
     const control = state === undefined ? undefined : strongValue(state.control);
@@ -212,14 +212,14 @@ export class FactCollector {
     );
   }
 
-  #far(campaign: Campaign, view: LinkView, now: Instant): FarEnd {
+  #far(campaign: Campaign, snapshot: LinkSnapshot, now: Instant): FarEnd {
     const entry = entryOf(campaign);
     const { desired } = this.#parts;
-    const unseen = view.peer === undefined && desired.azure.farEnd === "manual";
+    const unseen = snapshot.peer === undefined && desired.azure.farEnd === "manual";
     const far =
       unseen && this.#accepts(campaign, "farEndUnseen")
-        ? unseenFar(campaign, view, entry)
-        : farEndOf(view.peer, entry, now, settledFrom(this.#parts, view.link));
+        ? unseenFar(campaign, snapshot, entry)
+        : farEndOf(snapshot.peer, entry, now, settledFrom(this.#parts, snapshot.link));
     // Where the far end has nothing to do ("either"), silence is not its answer.
     this.#movedAt = far === "new" ? (this.#movedAt ?? now) : undefined;
     const isBack = campaign.state === "reverting" && far === "old";
@@ -229,15 +229,15 @@ export class FactCollector {
 
   #port(
     campaign: Campaign,
-    view: LinkView,
+    snapshot: LinkSnapshot,
     pending: PortFacts["pending"] | undefined,
     now: Instant,
   ): PortFacts | undefined {
     if (pending === undefined) return undefined;
     const { settleMs } = this.#parts.desired.rotation;
     const history = { moved: this.#moved(), pending, darkSince: this.#darkSince, settleMs, now };
-    const port = portFacts(this.#timely(view, now), entryOf(campaign), history);
-    const seen = portOf(view.state, view.link.port);
+    const port = portFacts(this.#timely(snapshot, now), entryOf(campaign), history);
+    const seen = portOf(snapshot.state, snapshot.link.port);
     const lit = seen !== undefined && strongValue(seen.linkUp) === true;
     const dark = port?.carriedBy === "nothing" && lit;
     this.#darkSince = dark ? (this.#darkSince ?? now) : undefined;
@@ -245,13 +245,13 @@ export class FactCollector {
   }
 
   /** A probe tells nothing of a link that came up after it began, nor anything once it is old. */
-  #timely(view: LinkView, now: Instant): LinkView {
+  #timely(snapshot: LinkSnapshot, now: Instant): LinkSnapshot {
     const { staleAfterMs } = this.#parts.desired.health;
-    const { probe } = view;
-    if (probe === undefined) return view;
+    const { probe } = snapshot;
+    if (probe === undefined) return snapshot;
     const { begunAt, at } = probe;
     const isPast = begunAt < (this.#upSince ?? begunAt) || now - at > staleAfterMs;
-    return isPast ? { ...view, probe: undefined } : view;
+    return isPast ? { ...snapshot, probe: undefined } : snapshot;
   }
 
   #moved(): Moved | undefined {
@@ -260,22 +260,22 @@ export class FactCollector {
   }
 
   #facts(seen: Seen & { readonly now: Instant }): Omit<Facts, "freshSak"> {
-    const { campaign, view, port, far, siblings, now } = seen;
+    const { campaign, snapshot, port, far, siblings, now } = seen;
     const { desired, group } = this.#parts;
     const { rotation } = desired;
     const effects = this.#effects;
-    const device = desired.devices.find(({ name }) => name === view.link.device);
+    const device = desired.devices.find(({ name }) => name === snapshot.link.device);
     const entry = entryOf(campaign);
-    this.#proof = advanceProof(this.#proof, view, provenNew(entry), far, now);
+    this.#proof = advanceProof(this.#proof, snapshot, provenNew(entry), far, now);
     const old = provenOld(entry);
     this.#oldProof =
-      old === undefined ? undefined : advanceProof(this.#oldProof, view, old, far, now);
-    this.#quiet = advanceQuiet(this.#quiet, view, rotation.drained.everyMs, now);
-    this.#steady = advanceSteady(this.#steady, steadyGap(view, port, this.#enteredAt), now);
+      old === undefined ? undefined : advanceProof(this.#oldProof, snapshot, old, far, now);
+    this.#quiet = advanceQuiet(this.#quiet, snapshot, rotation.drained.everyMs, now);
+    this.#steady = advanceSteady(this.#steady, steadyGap(snapshot, port, this.#enteredAt), now);
     const drained: Evidence =
       group.drain === "none" ? { kind: "held" } : drainedOf(this.#quiet, rotation.drained.samples);
-    const staged = stagedEvidence(this.#framesBefore, view, port);
-    this.#framesBefore ??= framesOf(view);
+    const staged = stagedEvidence(this.#framesBefore, snapshot, port);
+    this.#framesBefore ??= framesOf(snapshot);
     return {
       port,
       far,
@@ -283,12 +283,12 @@ export class FactCollector {
       unmetPrecondition: unmetPrecondition(this.#preconditions(seen)),
       drained,
       staged,
-      proof: proofOf(this.#proof, view, rotation, now),
-      oldProof: proofOf(this.#oldProof, view, rotation, now),
+      proof: proofOf(this.#proof, snapshot, rotation, now),
+      oldProof: proofOf(this.#oldProof, snapshot, rotation, now),
       carrying: steadyOf(this.#steady, rotation.soakMs, now),
       replacement: effects.replacement(campaign),
       lostCommits: effects.lostCommits,
-      mayLose: mayLose(this.#late(view.link), entry),
+      mayLose: mayLose(this.#late(snapshot.link), entry),
       overdue: now - this.#deadlineFrom() > deadlineMs(campaign.state, rotation),
       farEnd: desired.azure.farEnd,
       shutsFirst: device?.quirks.includes("shutBeforeKeyChange") === true,
@@ -296,7 +296,7 @@ export class FactCollector {
   }
 
   #preconditions(seen: Seen): PreconditionInput {
-    const { campaign, view, port, far, siblings, ownPath } = seen;
+    const { campaign, snapshot, port, far, siblings, ownPath } = seen;
     const { world, group, desired } = this.#parts;
     const { rotation } = desired;
     // Once begun, the link may be dark by our own doing, and only going on lights it.
@@ -307,7 +307,7 @@ export class FactCollector {
       rotation.drained.samples * rotation.drained.everyMs + rotation.settleMs + rotation.soakMs;
     const { kind } = campaign;
     return {
-      view,
+      snapshot,
       far,
       accepted: kind === "rotate" ? entryOf(campaign).old?.settings : undefined,
       siblings,
@@ -352,7 +352,7 @@ export class FactCollector {
   }
 }
 
-function framesOf({ state, link }: LinkView): MacsecFrames | undefined {
+function framesOf({ state, link }: LinkSnapshot): MacsecFrames | undefined {
   const port = portOf(state, link.port);
   return port === undefined ? undefined : strongValue(port.frames);
 }

@@ -6,7 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type DrainMeans, strongValue } from "#hal/model.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
-import { drainOf, type LinkView, portOf, securedBy } from "../../model/link-view.ts";
+import { drainOf, type LinkSnapshot, portOf, securedBy } from "../../model/link-snapshot.ts";
 import type { Cause } from "../../model/reason.ts";
 import { bareCauseText, causeText } from "../../model/reason-text.ts";
 import { comeOf, lateChanges } from "../../rotation/late.ts";
@@ -61,7 +61,7 @@ export class HandDrains {
     await write({ kind: "handDrain", link: linkId(link), drain });
     const recheck = (): void => {
       const { deviceCache } = this.#parts;
-      const { siblings } = this.#siblings(link, (each) => deviceCache.view(each));
+      const { siblings } = this.#siblings(link, (each) => deviceCache.snapshot(each));
       const doubt = doubtOf(siblings);
       if (doubt !== undefined) throw this.#refusal(link, bareCauseText(doubt));
     };
@@ -96,21 +96,21 @@ export class HandDrains {
   async #tend(link: DesiredLink, signal: AbortSignal): Promise<void> {
     const { deviceCache, memory, world } = this.#parts;
     const byHand = named(memory().drains, linkId(link)) !== undefined;
-    if (!byHand && awayBy(deviceCache.view(link)) === undefined) return;
-    const { views, lost } = await this.#look(link, signal);
-    const view = views.get(link.name);
-    const away = view === undefined ? undefined : awayBy(view);
-    if (view === undefined || (away === undefined && !byHand)) return;
+    if (!byHand && awayBy(deviceCache.snapshot(link)) === undefined) return;
+    const { snapshots, lost } = await this.#look(link, signal);
+    const snapshot = snapshots.get(link.name);
+    const away = snapshot === undefined ? undefined : awayBy(snapshot);
+    if (snapshot === undefined || (away === undefined && !byHand)) return;
     const coming = lateChanges(memory(), linkId(link), world.clock.wall());
     const what = away === "shut" ? "shut" : "drain";
     const ours = coming.find((each) => each.what === what);
     if (away !== undefined && ours !== undefined && (away === "shut" || !byHand)) {
       return await this.#giveBackLate(link, away, ours, signal);
     }
-    const come = comeOf(coming, view);
+    const come = comeOf(coming, snapshot);
     if (come !== undefined) await this.#settle(link, come);
-    if (away === "shut" || lost === undefined || !this.#isUsable(view)) return;
-    if (!byHand && away === "peeringShutdown" && carriesRoutes(view)) return;
+    if (away === "shut" || lost === undefined || !this.#isUsable(snapshot)) return;
+    if (!byHand && away === "peeringShutdown" && carriesRoutes(snapshot)) return;
     const by = byHand ? "operator" : away;
     await this.#giveBackAlone(link, by, bareCauseText(lost), signal);
   }
@@ -153,31 +153,31 @@ export class HandDrains {
 
   async #look(link: DesiredLink, signal: AbortSignal) {
     const { group, deviceCache } = this.#parts;
-    const views = new Map<string, LinkView>();
+    const snapshots = new Map<string, LinkSnapshot>();
     for (const each of group.links) {
       const state = await deviceCache.look(each.device, signal);
-      views.set(each.name, { ...deviceCache.view(each), state });
+      snapshots.set(each.name, { ...deviceCache.snapshot(each), state });
     }
-    return { views, ...this.#siblings(link, (each) => views.get(each.name)) };
+    return { snapshots, ...this.#siblings(link, (each) => snapshots.get(each.name)) };
   }
 
-  #siblings(link: DesiredLink, viewOf: (each: DesiredLink) => LinkView | undefined) {
+  #siblings(link: DesiredLink, snapshotOf: (each: DesiredLink) => LinkSnapshot | undefined) {
     const siblings = this.#parts.group.links.flatMap((each) => {
-      const view = each.name === link.name ? undefined : viewOf(each);
-      return view === undefined ? [] : [siblingOf(this.#parts, view)];
+      const snapshot = each.name === link.name ? undefined : snapshotOf(each);
+      return snapshot === undefined ? [] : [siblingOf(this.#parts, snapshot)];
     });
     return { siblings, lost: lostOf(siblings) };
   }
 
   async #unmet(link: DesiredLink, signal: AbortSignal): Promise<Cause | undefined> {
-    const { views, siblings } = await this.#look(link, signal);
-    const view = views.get(link.name);
-    if (view === undefined) return { code: "router.unread" };
-    if (view.state !== undefined && drainOf(view.state, link.port) === "on") {
+    const { snapshots, siblings } = await this.#look(link, signal);
+    const snapshot = snapshots.get(link.name);
+    if (snapshot === undefined) return { code: "router.unread" };
+    if (snapshot.state !== undefined && drainOf(snapshot.state, link.port) === "on") {
       return { code: "link.drainedAlready" };
     }
     return unmetPrecondition({
-      view,
+      snapshot,
       // The far end is not touched, so its settings do not keep a link from being drained.
       far: "either",
       accepted: undefined,
@@ -190,10 +190,10 @@ export class HandDrains {
     });
   }
 
-  #isUsable(view: LinkView): boolean {
-    const port = portOf(view.state, view.link.port);
+  #isUsable(snapshot: LinkSnapshot): boolean {
+    const port = portOf(snapshot.state, snapshot.link.port);
     if (port === undefined || strongValue(port.linkUp) !== true) return false;
-    const key = this.#parts.memory().bindings[linkId(view.link)]?.key;
+    const key = this.#parts.memory().bindings[linkId(snapshot.link)]?.key;
     if (key !== undefined) return securedBy(port, key);
     return port.settings.kind === "known" && port.settings.value === undefined;
   }
@@ -210,12 +210,12 @@ export class HandDrains {
 }
 
 /** A session that is shut beside another one of the port is no drain of the link. */
-function carriesRoutes({ state, link: { port } }: LinkView): boolean {
+function carriesRoutes({ state, link: { port } }: LinkSnapshot): boolean {
   const sessions = (state && strongValue(state.routing)?.sessions) ?? [];
   return sessions.some((session) => session.port === port && session.up);
 }
 
-function awayBy({ state, link }: LinkView): Away | undefined {
+function awayBy({ state, link }: LinkSnapshot): Away | undefined {
   const port = portOf(state, link.port);
   if (state === undefined || port === undefined) return undefined;
   if (strongValue(port.admin) === "down") return "shut";

@@ -5,7 +5,7 @@ import { isErrorCode } from "#hal/error.ts";
 import type { Plan } from "../../compare/plan.ts";
 import type { CampaignLink } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
-import type { LinkView } from "../../model/link-view.ts";
+import type { LinkSnapshot } from "../../model/link-snapshot.ts";
 import { waitsTooShort } from "../../model/proof-time.ts";
 import { bareCauseText, causeText } from "../../model/reason-text.ts";
 import type { BoundLink } from "../../rotation/change.ts";
@@ -87,8 +87,10 @@ async function obstacles(
   links: readonly CampaignLink[],
   signal: AbortSignal,
 ): Promise<readonly Note[]> {
-  const views = await look(parts, group, signal);
-  const preconditions = links.map((entry) => preconditionOf(parts, asked, entry, views, signal));
+  const snapshots = await look(parts, group, signal);
+  const preconditions = links.map((entry) =>
+    preconditionOf(parts, asked, entry, snapshots, signal),
+  );
   return [
     ...busy(parts, group),
     ...closedWindow(parts, group, asked),
@@ -178,35 +180,35 @@ async function look(
   { deviceCache }: PreviewParts,
   group: DesiredGroup,
   signal: AbortSignal,
-): Promise<readonly LinkView[]> {
-  const views = group.links.map(async (link) => {
+): Promise<readonly LinkSnapshot[]> {
+  const snapshots = group.links.map(async (link) => {
     const [state, peer] = await Promise.all([
       deviceCache.look(link.device, signal),
       deviceCache.lookPeer(link, signal),
     ]);
-    return { ...deviceCache.view(link), state, peer };
+    return { ...deviceCache.snapshot(link), state, peer };
   });
-  return await Promise.all(views);
+  return await Promise.all(snapshots);
 }
 
 async function preconditionOf(
   parts: PreviewParts,
   asked: Asked,
   entry: CampaignLink,
-  views: readonly LinkView[],
+  snapshots: readonly LinkSnapshot[],
   signal: AbortSignal,
 ): Promise<readonly Note[]> {
   const { world, acceptsRisk } = parts;
-  const view = views.find(({ link }) => link.name === entry.name);
-  if (view === undefined) return [];
+  const snapshot = snapshots.find(({ link }) => link.name === entry.name);
+  if (snapshot === undefined) return [];
   const now = world.clock.now();
   const unmet = unmetPrecondition({
-    view,
-    siblings: views.filter((each) => each !== view).map((each) => siblingOf(parts, each)),
-    far: farEndOf(view.peer, entry, now, now),
+    snapshot,
+    siblings: snapshots.filter((each) => each !== snapshot).map((each) => siblingOf(parts, each)),
+    far: farEndOf(snapshot.peer, entry, now, now),
     accepted: entry.old?.settings,
     phase: "beforeDrain",
-    ownPath: await ownPathOf(parts, view.link, signal),
+    ownPath: await ownPathOf(parts, snapshot.link, signal),
     acceptsUnknownPath: asked.risks.includes("ownPathUnknown") || acceptsRisk("ownPathUnknown"),
     hostWall: world.clock.wall(),
     // Told with the command that does without.
@@ -214,6 +216,6 @@ async function preconditionOf(
   });
   if (unmet === undefined) return [];
   const code = isErrorCode(unmet.code) ? unmet.code : "gate.stale";
-  const id = linkId(view.link);
+  const id = linkId(snapshot.link);
   return [holding(code, id, bareCauseText(unmet), `linkseal links ${id}`)];
 }

@@ -275,7 +275,7 @@ function wantsChange(
   if (ended) return false;
   const { deviceCache, memory } = parts;
   const standing = standingOf(
-    deviceCache.view(link),
+    deviceCache.snapshot(link),
     memory(),
     deviceCache.capabilities(link.device),
   );

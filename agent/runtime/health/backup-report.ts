@@ -13,7 +13,7 @@ import {
   type TunnelEvidence,
 } from "../../model/health.ts";
 import { isoTime } from "../../model/iso-time.ts";
-import { drainOf } from "../../model/link-view.ts";
+import { drainOf } from "../../model/link-snapshot.ts";
 import type { SiteView } from "./site-view.ts";
 
 /** The evidence for a backup tunnel; undefined = the tunnel backs up no group. */

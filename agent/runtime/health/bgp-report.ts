@@ -12,7 +12,7 @@ import {
 import { type Raised, raise } from "../../health/warnings.ts";
 import { type DesiredLink, type DesiredTunnel, linkId } from "../../model/desired.ts";
 import { isSolid } from "../../model/health.ts";
-import { drainOf, fresh } from "../../model/link-view.ts";
+import { drainOf, fresh } from "../../model/link-snapshot.ts";
 import type { SiteView } from "./site-view.ts";
 
 export interface Inside {
@@ -67,7 +67,7 @@ export function balanceWarnings(supervisor: SiteView, tunnel: DesiredTunnel): Ra
  * Warns of faults that a router reports about its BGP sessions over a link, besides up and down.
  */
 export function sessionWarnings({ deviceCache }: SiteView, link: DesiredLink): Raised[] {
-  const { state } = deviceCache.view(link);
+  const { state } = deviceCache.snapshot(link);
   const routing = state === undefined ? undefined : strongValue(state.routing);
   const troubles = (routing?.sessions ?? [])
     .filter(({ port }) => port === link.port)

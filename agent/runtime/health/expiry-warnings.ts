@@ -10,7 +10,7 @@ import {
   linkId,
 } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
-import { clockOffsetMs, clockSkewMs, fresh } from "../../model/link-view.ts";
+import { clockOffsetMs, clockSkewMs, fresh } from "../../model/link-snapshot.ts";
 import type { WarningCode } from "../../model/warning-rows.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 import { endsSoonMs } from "../polling/key-check.ts";

@@ -37,7 +37,7 @@ import {
   worstOf,
 } from "../../model/health.ts";
 import { isoTime } from "../../model/iso-time.ts";
-import { bgpOf, drainOf } from "../../model/link-view.ts";
+import { bgpOf, drainOf } from "../../model/link-snapshot.ts";
 import type { CauseOf, SiblingCause } from "../../model/reason.ts";
 import { reasonText } from "../../model/reason-text.ts";
 import {
@@ -223,7 +223,7 @@ export class HealthEvaluator {
     if (openCampaign(memory, link.group) !== undefined) return [];
     const { deviceCache, intent } = supervisor;
     const standing = standingOf(
-      deviceCache.view(link),
+      deviceCache.snapshot(link),
       memory,
       deviceCache.capabilities(link.device),
     );
@@ -351,7 +351,7 @@ export class HealthEvaluator {
       now,
       looks: supervisor.deviceCache.history(link),
       device: this.#contact(supervisor, link.device),
-      probe: supervisor.deviceCache.view(link).probe,
+      probe: supervisor.deviceCache.snapshot(link).probe,
       peer: supervisor.deviceCache.peer(link),
       bgp: bgpOf(supervisor.deviceCache.state(link.device), link.port),
       sakSince: this.#saks.get(linkId(link))?.since,

@@ -12,7 +12,7 @@ export function unmanagedOf(agent: EvaluatedAgent, supervisor: SiteView): readon
   const links = desired.groups.flatMap((group) => group.links);
   const standing = (link: DesiredLink): Standing =>
     standingOf(
-      supervisor.deviceCache.view(link),
+      supervisor.deviceCache.snapshot(link),
       agent.memory,
       supervisor.deviceCache.capabilities(link.device),
     );

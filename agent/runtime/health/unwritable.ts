@@ -7,7 +7,7 @@ import type { Campaign } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
 import type { LinkHealth } from "../../model/health.ts";
 import { isoTime } from "../../model/iso-time.ts";
-import { drainOf } from "../../model/link-view.ts";
+import { drainOf } from "../../model/link-snapshot.ts";
 import { type Memory, named, openCampaign } from "../../store/journal/memory.ts";
 import type { Unwritten } from "../../store/journal/state-watch.ts";
 import { hindranceOf } from "../../store/journal/unwritable.ts";

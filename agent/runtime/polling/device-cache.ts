@@ -17,10 +17,10 @@ import {
 import {
   type Failure,
   fresh,
-  type LinkView,
+  type LinkSnapshot,
   type Observations,
   portOf,
-} from "../../model/link-view.ts";
+} from "../../model/link-snapshot.ts";
 
 const lookMsMax = 10_000;
 /** How long a resolved host name is cached, in milliseconds. */
@@ -46,7 +46,7 @@ interface LinkSlot {
   peerSeenFrom: Instant | undefined;
   sight: Sighted | undefined;
   sightTriedAt: Instant | undefined;
-  probe: LinkView["probe"];
+  probe: LinkSnapshot["probe"];
 }
 
 /** The readings of the far end's own meters, and when they were read. */
@@ -326,7 +326,7 @@ export class DeviceCache implements Observations {
   }
 
   /** Returns the link as last observed; a state older than `staleAfter` is left out. */
-  view(link: DesiredLink): LinkView {
+  snapshot(link: DesiredLink): LinkSnapshot {
     const { health } = this.#parts.desired;
     const now = this.#parts.world.clock.now();
     const slot = this.#linkSlot(link);

@@ -10,7 +10,7 @@ import type { World } from "#hal/world.ts";
 import { bundleOf, carriedOver, whyNot } from "../../health/tunnel-bundle.ts";
 import { verify } from "../../health/verify.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
-import { drainOf } from "../../model/link-view.ts";
+import { drainOf } from "../../model/link-snapshot.ts";
 import {
   type HandDrain,
   type JournalRecord,

@@ -7,7 +7,7 @@ import { strongValue, type TunnelAuth } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import { tunnelSpec } from "../../compare/plan.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
-import { isKeyed } from "../../model/link-view.ts";
+import { isKeyed } from "../../model/link-snapshot.ts";
 import type { JournalRecord, NextAuth } from "../../store/journal/memory.ts";
 import { withinOf } from "../campaigns/effects.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";

@@ -13,7 +13,7 @@ import {
 } from "../../compare/tunnel-change.ts";
 import { blockGaps } from "../../health/verify.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../../model/desired.ts";
-import { portOf } from "../../model/link-view.ts";
+import { portOf } from "../../model/link-snapshot.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
@@ -23,7 +23,7 @@ export interface TunnelWishesParts {
   readonly world: Pick<World, "clock" | "entropy">;
   readonly desired: Desired;
   readonly device: string;
-  readonly deviceCache: Pick<DeviceCache, "view" | "capabilities">;
+  readonly deviceCache: Pick<DeviceCache, "snapshot" | "capabilities">;
   readonly memory: () => Memory;
   readonly made: MadeTunnel;
 }
@@ -165,7 +165,7 @@ export class TunnelWishes {
   #clearLink(tunnel: DesiredTunnel): DesiredLink | undefined {
     if (tunnel.backs === undefined || this.#since(tunnel) !== undefined) return undefined;
     return tunnel.backs.links.find((link) => {
-      const port = portOf(this.#parts.deviceCache.view(link).state, link.port);
+      const port = portOf(this.#parts.deviceCache.snapshot(link).state, link.port);
       return port?.settings.kind === "known" && port.settings.value === undefined;
     });
   }

@@ -49,7 +49,7 @@ import {
   session,
   stateOf,
   wall,
-} from "./view-kit.ts";
+} from "./snapshot-kit.ts";
 
 /**
  * The keys of `campaignOf`: the one that it finds on the primary link, and the one that it puts

@@ -6,7 +6,7 @@ import { setKeys } from "#sim/faults/people.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { putRight } from "../../storm/mending.ts";
 import { rotation } from "../kit/rotation-runner-bench.ts";
-import { bindingOf } from "../kit/view-kit.ts";
+import { bindingOf } from "../kit/snapshot-kit.ts";
 
 it("a far end on the new key of a rotation gets its SCI repaired: seed 47-935", async () => {
   const options = { seed: "mending-1", name: "demo", groups: 1, tunnels: 0 } as const;

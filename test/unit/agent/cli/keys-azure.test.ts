@@ -13,7 +13,7 @@ import { Secret } from "#hal/secret.ts";
 import { generationTag, type KeyStore, pairTag } from "#hal/vault.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { never, refused } from "../../kit/site-bench.ts";
-import { linkNamed } from "../../kit/view-kit.ts";
+import { linkNamed } from "../../kit/snapshot-kit.ts";
 import {
   type AzureBench,
   azureBench,

@@ -16,7 +16,7 @@ import {
   peerOn,
   securedPort,
   stateOf,
-} from "../../kit/view-kit.ts";
+} from "../../kit/snapshot-kit.ts";
 
 const wanted = linkNamed("primary").settings;
 const bindings = {
@@ -41,7 +41,7 @@ function planned(scene: Scene): Plan {
   return plan({
     desired: scene.desired ?? desired,
     memory: scene.memory ?? bound,
-    view: (link: DesiredLink) => {
+    snapshot: (link: DesiredLink) => {
       const settings = known({ ...link.settings, policy: "mustSecure" as const }, at(0));
       const over = link.name === "primary" ? scene.port : {};
       const state = stateOf(securedPort({ port: link.port, settings, ...over }));

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { standingOf, tunnelSpec } from "#agent/compare/plan.ts";
-import type { LinkView } from "#agent/model/link-view.ts";
+import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import { known } from "#hal/model.ts";
 import { keyOne } from "../../kit/campaign-kit.ts";
@@ -15,9 +15,9 @@ import {
   peerOff,
   peerOn,
   securedPort,
+  snapshotOf,
   stateOf,
-  viewOf,
-} from "../../kit/view-kit.ts";
+} from "../../kit/snapshot-kit.ts";
 
 const now = at(0);
 const bound: Memory = { ...emptyMemory, bindings: { "erd-demo/primary": bindingOf() } };
@@ -27,29 +27,29 @@ describe("a link whose router holds no key", () => {
     const addKey = { kind: "macsec.addKey", port: "et-0/0/0", key: keyOne, role: "primary" };
     const bare = securedPort({ keys: known([], now) });
     const gone = { ...bare, keyLoss: known("restart" as const, now) };
-    const driftOf = (view: LinkView) => {
-      const standing = standingOf(view, bound, capabilities);
+    const driftOf = (snapshot: LinkSnapshot) => {
+      const standing = standingOf(snapshot, bound, capabilities);
       const found = standing.kind === "managed" ? standing.drift : [];
       return found.find(({ text }) => text.includes("is gone"));
     };
-    expect(driftOf(viewOf(stateOf(bare), { peer: peerOn() }))).toEqual({
+    expect(driftOf(snapshotOf(stateOf(bare), { peer: peerOn() }))).toEqual({
       text: expect.any(String),
       repair: [addKey],
     });
     for (const peer of [peerOn(), undefined]) {
-      expect(driftOf(viewOf(stateOf(gone), { peer }))).toMatchObject({
+      expect(driftOf(snapshotOf(stateOf(gone), { peer }))).toMatchObject({
         repair: [addKey],
         by: "restart",
       });
     }
     const other = securedPort({ keys: known([{ ckn: ckn("b"), role: "primary" }], now) });
     const elsewhere = { ...keyOne, cakSecretId: `${keyOne.cakSecretId}9` };
-    for (const view of [
-      viewOf(stateOf(other), { peer: peerOn() }),
-      viewOf(stateOf(gone), { peer: peerOff }),
-      viewOf(stateOf(gone), { peer: peerOn(elsewhere) }),
+    for (const snapshot of [
+      snapshotOf(stateOf(other), { peer: peerOn() }),
+      snapshotOf(stateOf(gone), { peer: peerOff }),
+      snapshotOf(stateOf(gone), { peer: peerOn(elsewhere) }),
     ]) {
-      expect(driftOf(view)).toEqual({ text: expect.any(String), repair: undefined });
+      expect(driftOf(snapshot)).toEqual({ text: expect.any(String), repair: undefined });
     }
   });
 });

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { type Plan, plan, samePlan, tunnelSpec } from "#agent/compare/plan.ts";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
-import type { LinkView } from "#agent/model/link-view.ts";
+import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import { type DeviceState, type IpsecTunnel, known } from "#hal/model.ts";
 import { capabilities, sampleState } from "../../kit/site-bench.ts";
@@ -17,9 +17,9 @@ import {
   peerOn,
   securedPort,
   settings,
+  snapshotOf,
   stateOf,
-  viewOf,
-} from "../../kit/view-kit.ts";
+} from "../../kit/snapshot-kit.ts";
 
 const now = at(0);
 const bound: Memory = {
@@ -30,25 +30,25 @@ const bound: Memory = {
 interface Scene {
   readonly desired?: Desired;
   readonly memory?: Memory;
-  readonly view?: (link: DesiredLink) => LinkView;
+  readonly snapshot?: (link: DesiredLink) => LinkSnapshot;
   readonly state?: (device: string) => DeviceState | undefined;
 }
 
-const clearOn = (each: DesiredLink): LinkView => ({
-  ...viewOf(stateOf(clearPort({ port: each.port }))),
+const clearOn = (each: DesiredLink): LinkSnapshot => ({
+  ...snapshotOf(stateOf(clearPort({ port: each.port }))),
   link: each,
 });
 
 function planned({
   desired = desiredOf(),
   memory = emptyMemory,
-  view = clearOn,
+  snapshot = clearOn,
   state,
 }: Scene): Plan {
   return plan({
     desired,
     memory,
-    view,
+    snapshot,
     state: state ?? (() => stateOf(clearPort())),
     capabilities: () => capabilities,
     made: () => undefined,
@@ -57,10 +57,10 @@ function planned({
 
 const tunnel = sampleState("edge-a", now).ipsec[0] as IpsecTunnel;
 const repairing = desiredOf((text) => text.replace("repair: off", "repair: on"));
-const wrongRekey = (each: DesiredLink): LinkView => {
+const wrongRekey = (each: DesiredLink): LinkSnapshot => {
   const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
   return each.name === "primary"
-    ? { ...viewOf(stateOf(port), { peer: peerOn() }), link: each }
+    ? { ...snapshotOf(stateOf(port), { peer: peerOn() }), link: each }
     : clearOn(each);
 };
 
@@ -127,15 +127,15 @@ describe("the plan", () => {
 
   it("the plan is empty once everything is as wanted", () => {
     const desired = desiredOf((text) => text.replace(/links:[\s\S]*tunnels:/, "$&"));
-    const managed = (each: DesiredLink): LinkView => ({
-      ...viewOf(stateOf(securedPort({ port: each.port })), { peer: peerOn() }),
+    const managed = (each: DesiredLink): LinkSnapshot => ({
+      ...snapshotOf(stateOf(securedPort({ port: each.port })), { peer: peerOn() }),
       link: { ...each, settings: link.settings },
     });
     const binding = bindingOf({ how: "adopted" });
     const bindings = { "erd-demo/primary": binding, "erd-demo/secondary": binding };
     const state = (): DeviceState => stateOf(clearPort(), { ipsec: [tunnel] });
     const memory = { ...emptyMemory, bindings };
-    expect(planned({ desired, memory, view: managed, state })).toEqual({
+    expect(planned({ desired, memory, snapshot: managed, state })).toEqual({
       schema: "linkseal.plan/1",
       wouldChange: false,
       steps: [],
@@ -144,18 +144,21 @@ describe("the plan", () => {
   });
 
   it("the plan leaves a link with an unmanaged key to adoption", () => {
-    const view = (each: DesiredLink): LinkView => ({
-      ...viewOf(stateOf(securedPort({ port: each.port })), { peer: peerOn() }),
+    const snapshot = (each: DesiredLink): LinkSnapshot => ({
+      ...snapshotOf(stateOf(securedPort({ port: each.port })), { peer: peerOn() }),
       link: each,
     });
-    const { steps, notes } = planned({ view });
+    const { steps, notes } = planned({ snapshot });
     expect(steps.filter((step) => step.link !== null)).toEqual([]);
     expect(notes[0]).toMatchObject({ next: "linkseal adopt erd-demo/secondary" });
   });
 
   it("the plan notes devices that it cannot read, and plans nothing there", () => {
-    const view = (each: DesiredLink): LinkView => ({ ...viewOf(undefined), link: each });
-    const { steps, notes } = planned({ view, state: () => undefined });
+    const snapshot = (each: DesiredLink): LinkSnapshot => ({
+      ...snapshotOf(undefined),
+      link: each,
+    });
+    const { steps, notes } = planned({ snapshot, state: () => undefined });
     expect(steps).toEqual([]);
     const next = "linkseal status";
     expect(notes).toEqual([
@@ -166,11 +169,11 @@ describe("the plan", () => {
   });
 
   it("the plan mends drift only if repair is on", () => {
-    const off = planned({ memory: bound, view: wrongRekey });
+    const off = planned({ memory: bound, snapshot: wrongRekey });
     expect(off.notes[0]?.text).toContain("sakRekeyMs");
     expect(off.notes[0]?.next).toContain("repair: on");
     expect(off.steps.some(({ does }) => does.startsWith("mend"))).toBe(false);
-    const mended = planned({ desired: repairing, memory: bound, view: wrongRekey });
+    const mended = planned({ desired: repairing, memory: bound, snapshot: wrongRekey });
     const mends = mended.steps.filter(({ does }) => does.startsWith("mend"));
     expect(mends.map(({ n: _n, ...step }) => step)).toEqual([
       {
@@ -189,25 +192,25 @@ describe("the plan", () => {
       ...securedPort({ keys: known([], now) }),
       keyLoss: known("restart" as const, now),
     };
-    const view = (each: DesiredLink): LinkView =>
+    const snapshot = (each: DesiredLink): LinkSnapshot =>
       each.name === "primary"
-        ? { ...viewOf(stateOf(gone), { peer: peerOn() }), link: each }
+        ? { ...snapshotOf(stateOf(gone), { peer: peerOn() }), link: each }
         : clearOn(each);
     for (const wanted of [desiredOf(), repairing]) {
-      const { steps } = planned({ desired: wanted, memory: bound, view });
+      const { steps } = planned({ desired: wanted, memory: bound, snapshot });
       expect(steps.filter(({ does }) => does.startsWith("mend"))).toHaveLength(1);
     }
   });
 
   it("the plan sends drift that it cannot mend to the doctor, whatever repair is set to", () => {
-    const view = (each: DesiredLink): LinkView => {
+    const snapshot = (each: DesiredLink): LinkSnapshot => {
       const port = securedPort({ settings: known({ ...settings, suite: "gcm-aes-128" }, now) });
       return each.name === "primary"
-        ? { ...viewOf(stateOf(port), { peer: peerOn() }), link: each }
+        ? { ...snapshotOf(stateOf(port), { peer: peerOn() }), link: each }
         : clearOn(each);
     };
     for (const wanted of [desiredOf(), repairing]) {
-      const { steps, notes } = planned({ desired: wanted, memory: bound, view });
+      const { steps, notes } = planned({ desired: wanted, memory: bound, snapshot });
       expect(steps.some(({ does }) => does.startsWith("mend"))).toBe(false);
       expect(notes).toEqual([
         {
@@ -245,7 +248,7 @@ describe("the plan that was shown", () => {
     const fresh = planned({});
     const wire: unknown = JSON.parse(JSON.stringify(fresh));
     expect(samePlan(wire, fresh)).toBe(true);
-    expect(samePlan(fresh, planned({ view: wrongRekey, memory: bound }))).toBe(false);
+    expect(samePlan(fresh, planned({ snapshot: wrongRekey, memory: bound }))).toBe(false);
   });
 
   const odd: readonly unknown[] = [undefined, null, 7, "x", [], {}, { steps: null }, { steps: [] }];

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { standingOf } from "#agent/compare/plan.ts";
-import type { LinkView } from "#agent/model/link-view.ts";
+import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { known, unknown } from "#hal/model.ts";
@@ -17,121 +17,121 @@ import {
   peerOn,
   securedPort,
   settings,
+  snapshotOf,
   stateOf,
-  viewOf,
-} from "../../kit/view-kit.ts";
+} from "../../kit/snapshot-kit.ts";
 
 const now = at(0);
 const bound: Memory = {
   ...emptyMemory,
   bindings: { "erd-demo/primary": bindingOf() },
 };
-const on = viewOf(stateOf(securedPort()), { peer: peerOn() });
+const on = snapshotOf(stateOf(securedPort()), { peer: peerOn() });
 const unread = unknown("queryFailed", now);
 
 describe("how a link compares with the intent", () => {
   const cells: readonly {
     readonly name: string;
-    readonly view: LinkView;
+    readonly snapshot: LinkSnapshot;
     readonly memory: Memory;
     readonly kind: string;
     readonly why: string;
   }[] = [
     {
       name: "clear at both ends",
-      view: viewOf(stateOf(clearPort())),
+      snapshot: snapshotOf(stateOf(clearPort())),
       memory: emptyMemory,
       kind: "clear",
       why: "",
     },
     {
       name: "router unread",
-      view: viewOf(undefined),
+      snapshot: snapshotOf(undefined),
       memory: emptyMemory,
       kind: "unreadable",
       why: "edge-a cannot be read",
     },
     {
       name: "no such port",
-      view: viewOf(stateOf(clearPort({ port: "et-9" }))),
+      snapshot: snapshotOf(stateOf(clearPort({ port: "et-9" }))),
       memory: emptyMemory,
       kind: "unreadable",
       why: "no port",
     },
     {
       name: "keys unread",
-      view: viewOf(stateOf(clearPort({ keys: unread }))),
+      snapshot: snapshotOf(stateOf(clearPort({ keys: unread }))),
       memory: emptyMemory,
       kind: "unreadable",
       why: "settings",
     },
     {
       name: "settings unread",
-      view: viewOf(stateOf(clearPort({ settings: unread }))),
+      snapshot: snapshotOf(stateOf(clearPort({ settings: unread }))),
       memory: emptyMemory,
       kind: "unreadable",
       why: "settings",
     },
     {
       name: "far end unread",
-      view: viewOf(stateOf(clearPort()), { peer: undefined }),
+      snapshot: snapshotOf(stateOf(clearPort()), { peer: undefined }),
       memory: emptyMemory,
       kind: "unreadable",
       why: "far end",
     },
     {
       name: "a key on the router",
-      view: on,
+      snapshot: on,
       memory: emptyMemory,
       kind: "unmanaged",
       why: "router already",
     },
     {
       name: "a key without settings",
-      view: viewOf(stateOf(securedPort({ settings: known(undefined, now) }))),
+      snapshot: snapshotOf(stateOf(securedPort({ settings: known(undefined, now) }))),
       memory: emptyMemory,
       kind: "unmanaged",
       why: "router already",
     },
     {
       name: "must-secure, no key",
-      view: viewOf(stateOf(clearPort({ settings: known(settings, now) }))),
+      snapshot: snapshotOf(stateOf(clearPort({ settings: known(settings, now) }))),
       memory: emptyMemory,
       kind: "unmanaged",
       why: "router already",
     },
     {
       name: "a key on the far end alone",
-      view: viewOf(stateOf(clearPort()), { peer: peerOn() }),
+      snapshot: snapshotOf(stateOf(clearPort()), { peer: peerOn() }),
       memory: emptyMemory,
       kind: "unmanaged",
       why: "far end already",
     },
-    { name: "ours", view: on, memory: bound, kind: "managed", why: "" },
+    { name: "ours", snapshot: on, memory: bound, kind: "managed", why: "" },
     {
       name: "ours, far end unread",
-      view: viewOf(stateOf(securedPort()), { peer: undefined }),
+      snapshot: snapshotOf(stateOf(securedPort()), { peer: undefined }),
       memory: bound,
       kind: "managed",
       why: "",
     },
   ];
-  it.each(cells)("a link compared with the intent: $name", ({ view, memory, kind, why }) => {
-    const standing = standingOf(view, memory, capabilities);
+  it.each(cells)("a link compared with the intent: $name", ({ snapshot, memory, kind, why }) => {
+    const standing = standingOf(snapshot, memory, capabilities);
     expect(standing.kind).toBe(kind);
     expect("why" in standing ? standing.why : "").toContain(why);
   });
 
   const drifts: readonly {
     readonly name: string;
-    readonly view: LinkView;
+    readonly snapshot: LinkSnapshot;
     readonly texts: readonly string[];
     readonly mendable: boolean;
   }[] = [
-    { name: "none", view: on, texts: [], mendable: false },
+    { name: "none", snapshot: on, texts: [], mendable: false },
     {
       name: "a leaf that is hitless",
-      view: viewOf(
+      snapshot: snapshotOf(
         stateOf(securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) })),
         { peer: peerOn() },
       ),
@@ -140,7 +140,7 @@ describe("how a link compares with the intent", () => {
     },
     {
       name: "a leaf that is not",
-      view: viewOf(
+      snapshot: snapshotOf(
         stateOf(securedPort({ settings: known({ ...settings, suite: "gcm-aes-128" }, now) })),
         { peer: peerOn() },
       ),
@@ -149,7 +149,7 @@ describe("how a link compares with the intent", () => {
     },
     {
       name: "one of each: not mended by halves",
-      view: viewOf(
+      snapshot: snapshotOf(
         stateOf(
           securedPort({
             settings: known({ ...settings, suite: "gcm-aes-128", sakRekeyMs: undefined }, now),
@@ -162,13 +162,13 @@ describe("how a link compares with the intent", () => {
     },
     {
       name: "MACsec gone",
-      view: viewOf(stateOf(clearPort()), { peer: peerOn() }),
+      snapshot: snapshotOf(stateOf(clearPort()), { peer: peerOn() }),
       texts: ["policy is absent", "is gone"],
       mendable: false,
     },
     {
       name: "the key is gone",
-      view: viewOf(
+      snapshot: snapshotOf(
         stateOf(securedPort({ keys: known([{ ckn: ckn("f"), role: "primary" }], now) })),
         {
           peer: peerOn(),
@@ -179,13 +179,13 @@ describe("how a link compares with the intent", () => {
     },
     {
       name: "far end off",
-      view: viewOf(stateOf(securedPort()), { peer: peerOff }),
+      snapshot: snapshotOf(stateOf(securedPort()), { peer: peerOff }),
       texts: ["another CAK", "suite none", "SCI off"],
       mendable: false,
     },
     {
       name: "far end with another key",
-      view: viewOf(stateOf(securedPort()), {
+      snapshot: snapshotOf(stateOf(securedPort()), {
         peer: peerOn({ ...keyOne, cakSecretId: "https://v/secrets/a/2" }),
       }),
       texts: ["another CAK"],
@@ -193,15 +193,15 @@ describe("how a link compares with the intent", () => {
     },
     {
       name: "far end shut",
-      view: viewOf(stateOf(securedPort()), { peer: peerOn(keyOne, { admin: "down" }) }),
+      snapshot: snapshotOf(stateOf(securedPort()), { peer: peerOn(keyOne, { admin: "down" }) }),
       texts: ["administratively down"],
       mendable: false,
     },
   ];
   it.each(drifts)(
     "a managed link that differs from the intent is drift: $name",
-    ({ view, texts, mendable }) => {
-      const standing = standingOf(view, bound, capabilities);
+    ({ snapshot, texts, mendable }) => {
+      const standing = standingOf(snapshot, bound, capabilities);
       const drift = standing.kind === "managed" ? standing.drift : [];
       expect(drift.map(({ text }) => text)).toEqual(
         texts.map((text) => expect.stringContaining(text)),
@@ -212,17 +212,17 @@ describe("how a link compares with the intent", () => {
 
   it("drift on a device with unknown capabilities has no repair", () => {
     const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
-    const view = viewOf(stateOf(port), { peer: peerOn() });
+    const snapshot = snapshotOf(stateOf(port), { peer: peerOn() });
     const { macsec: _macsec, ...unable } = capabilities;
     for (const able of [undefined, unable]) {
-      expect(standingOf(view, bound, able)).toMatchObject({ drift: [{ repair: undefined }] });
+      expect(standingOf(snapshot, bound, able)).toMatchObject({ drift: [{ repair: undefined }] });
     }
   });
 
   it("several differing settings are mended by one change, with the intent's settings", () => {
     const port = securedPort({ settings: known({ ...settings, sakRekeyMs: undefined }, now) });
-    const view = viewOf(stateOf(port), { peer: peerOn() });
-    expect(standingOf(view, bound, capabilities)).toMatchObject({
+    const snapshot = snapshotOf(stateOf(port), { peer: peerOn() });
+    expect(standingOf(snapshot, bound, capabilities)).toMatchObject({
       drift: [{ repair: [{ kind: "macsec.protect", port: "et-0/0/0", settings: link.settings }] }],
     });
   });
@@ -231,14 +231,14 @@ describe("how a link compares with the intent", () => {
     const { macsec } = capabilities;
     if (macsec === undefined) throw new Error("the sample device has no MACsec");
     const able: Capabilities = { ...capabilities, macsec: { ...macsec, hitless: ["policy"] } };
-    const view = viewOf(stateOf(clearPort()), { peer: peerOn() });
-    const standing = standingOf(view, bound, able);
+    const snapshot = snapshotOf(stateOf(clearPort()), { peer: peerOn() });
+    const standing = standingOf(snapshot, bound, able);
     expect(standing).toMatchObject({ drift: [{ repair: undefined }, { repair: undefined }] });
   });
 
   it("a far end that cannot be read is not drift", () => {
-    const view = viewOf(stateOf(securedPort()), { peer: undefined });
-    expect(standingOf(view, bound, capabilities)).toMatchObject({ kind: "managed", drift: [] });
+    const snapshot = snapshotOf(stateOf(securedPort()), { peer: undefined });
+    expect(standingOf(snapshot, bound, capabilities)).toMatchObject({ kind: "managed", drift: [] });
   });
 
   it("the far end's SCI is compared with the wanted one", () => {
@@ -246,7 +246,7 @@ describe("how a link compares with the intent", () => {
     const port = securedPort({ settings: known({ ...settings, includeSci: false }, now) });
     const drift = (sci: "on" | "off"): unknown =>
       standingOf(
-        viewOf(stateOf(port), { link: bare, peer: peerOn(keyOne, { sci }) }),
+        snapshotOf(stateOf(port), { link: bare, peer: peerOn(keyOne, { sci }) }),
         bound,
         capabilities,
       );

@@ -8,7 +8,7 @@ import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import type { DeviceState, IpsecTunnel } from "#hal/model.ts";
 import { capabilities, sampleState } from "../../kit/site-bench.ts";
-import { at, clearPort, desiredOf, stateOf, viewOf } from "../../kit/view-kit.ts";
+import { at, clearPort, desiredOf, snapshotOf, stateOf } from "../../kit/snapshot-kit.ts";
 
 const tunnel = sampleState("edge-a", at(0)).ipsec[0] as IpsecTunnel;
 
@@ -19,7 +19,7 @@ describe("the plan of a tunnel that exists", () => {
     plan({
       desired: wanted,
       memory: emptyMemory,
-      view: (link) => ({ ...viewOf(stateOf(clearPort({ port: link.port }))), link }),
+      snapshot: (link) => ({ ...snapshotOf(stateOf(clearPort({ port: link.port }))), link }),
       state,
       capabilities: () => offers,
       made: () => made,

@@ -8,7 +8,7 @@ import type { Desired } from "#agent/model/desired.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { never } from "../../kit/site-bench.ts";
-import { desired, link } from "../../kit/view-kit.ts";
+import { desired, link } from "../../kit/snapshot-kit.ts";
 
 const scope = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg1";
 const port = `${scope}/providers/Microsoft.Network/expressRoutePorts/erd`;

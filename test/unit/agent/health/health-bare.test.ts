@@ -3,9 +3,9 @@
 
 import { describe, expect, it } from "vitest";
 import type { LinkEvidence } from "#agent/model/health.ts";
-import { bgpOf } from "#agent/model/link-view.ts";
+import { bgpOf } from "#agent/model/link-snapshot.ts";
 import { known, type Routing } from "#hal/model.ts";
-import { routing, stateOf as stateWith } from "../../kit/view-kit.ts";
+import { routing, stateOf as stateWith } from "../../kit/snapshot-kit.ts";
 import { always, at, type Bend, judged, look, peer, saidOf } from "../health-evidence.ts";
 
 const bare = (bend: Bend = {}) => always({ settings: "none", ...bend });

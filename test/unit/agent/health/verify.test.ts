@@ -14,7 +14,7 @@ import {
   securedPort,
   settings,
   stateOf,
-} from "../../kit/view-kit.ts";
+} from "../../kit/snapshot-kit.ts";
 
 const now = at(0);
 const { port } = link;

@@ -16,7 +16,7 @@ import { Desk } from "#sim/faults/desk.ts";
 import { watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { handlerDialer, never, refused, settled } from "../../kit/site-bench.ts";
-import { linkNamed } from "../../kit/view-kit.ts";
+import { linkNamed } from "../../kit/snapshot-kit.ts";
 
 const primary = linkNamed("primary");
 const secondary = linkNamed("secondary");

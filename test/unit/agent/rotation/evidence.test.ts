@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { CampaignLink, Evidence } from "#agent/model/campaign.ts";
-import type { LinkView } from "#agent/model/link-view.ts";
+import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import type { Cause } from "#agent/model/reason.ts";
 import {
   advanceProof,
@@ -34,9 +34,9 @@ import {
   securedPort,
   session,
   settings,
+  snapshotOf,
   stateOf,
-  viewOf,
-} from "../../kit/view-kit.ts";
+} from "../../kit/snapshot-kit.ts";
 
 const now = at(0);
 const unread = unknown("queryFailed", now);
@@ -50,12 +50,12 @@ const traffic = (packetsPerSecond: number): Cause => ({ code: "drain.traffic", p
 
 describe("the proof of a key (P3)", () => {
   const rotation = desired.rotation;
-  const good = (over: Partial<MacsecPort> = {}): LinkView =>
-    viewOf(stateOf(securedPort(over)), { peer: peerOn() });
+  const good = (over: Partial<MacsecPort> = {}): LinkSnapshot =>
+    snapshotOf(stateOf(securedPort(over)), { peer: peerOn() });
   const counted = (rxOk: bigint, txProtected: bigint, over = {}): Partial<MacsecPort> => ({
     frames: known({ ...frames, rxOk, txProtected, ...over }, now),
   });
-  const proofAfter = (first: LinkView, then: LinkView, ms: number): Evidence => {
+  const proofAfter = (first: LinkSnapshot, then: LinkSnapshot, ms: number): Evidence => {
     const still = advanceProof(undefined, good(counted(990n, 990n)), wanted, "new", at(0));
     const run = advanceProof(still, first, wanted, "new", at(0));
     const next = advanceProof(run, then, wanted, "new", at(ms));
@@ -67,12 +67,12 @@ describe("the proof of a key (P3)", () => {
     const ms = rotation.settleMs;
     const looks = (...counts: readonly (readonly [bigint, bigint])[]): Evidence => {
       let run: Run | undefined;
-      let view = good();
+      let snapshot = good();
       for (const [rx, tx] of counts) {
-        view = good(counted(rx, tx));
-        run = advanceProof(run, view, wanted, "new", at(run === undefined ? 0 : ms));
+        snapshot = good(counted(rx, tx));
+        run = advanceProof(run, snapshot, wanted, "new", at(run === undefined ? 0 : ms));
       }
-      return proofOf(run, view, rotation, at(ms));
+      return proofOf(run, snapshot, rotation, at(ms));
     };
     expect(looks([0n, 0n], [500n, 500n])).toEqual(lacking("receive", 20));
     expect(looks([0n, 0n], [500n, 500n], [520n, 519n])).toEqual(lacking("transmit", 1));
@@ -180,7 +180,7 @@ describe("the proof of a key (P3)", () => {
     expect(proofOf(run, good({ frames: unread }), rotation, now)).toEqual(gone);
     const bare: Run = { since: now, frames: undefined, broken: undefined };
     expect(proofOf(bare, good(), rotation, now)).toEqual(gone);
-    const away = advanceProof(run, viewOf(undefined), wanted, "new", now);
+    const away = advanceProof(run, snapshotOf(undefined), wanted, "new", now);
     expect(away.broken).toEqual({ code: "router.unread" });
     expect(looked({ liveSuite: unread })).toEqual(waits({ code: "macsec.suite", suite: null }));
     expect(looked({ settings: unread })).toEqual(waits({ code: "macsec.notMustSecure" }));
@@ -247,7 +247,7 @@ describe("the proof of a key (P3)", () => {
 
   it("begins again after a gap", () => {
     let run: Run | undefined = advanceProof(undefined, good(), wanted, "new", at(0));
-    run = advanceProof(run, viewOf(undefined), wanted, "new", at(5_000));
+    run = advanceProof(run, snapshotOf(undefined), wanted, "new", at(5_000));
     const later = good(counted(9_000n, 9_000n));
     run = advanceProof(run, later, wanted, "new", at(6_000));
     expect(proofOf(run, later, rotation, at(6_000 + rotation.settleMs)).kind).toBe("waiting");
@@ -274,13 +274,13 @@ describe("the keys of a campaign", () => {
 
 describe("drained", () => {
   const slow = { rxPps: 99, txPps: 99, rxBps: 1e4, txBps: 1e4, lineBps: 1e11 };
-  const quiet = (over: Partial<MacsecPort> = {}, routes = drainedRouting): LinkView =>
-    viewOf(
+  const quiet = (over: Partial<MacsecPort> = {}, routes = drainedRouting): LinkSnapshot =>
+    snapshotOf(
       stateOf(clearPort({ rate: known(slow, now), ...over }), { routing: known(routes, now) }),
     );
-  const samples = (view: LinkView, times: readonly number[]): Evidence => {
+  const samples = (snapshot: LinkSnapshot, times: readonly number[]): Evidence => {
     let run: QuietRun | undefined;
-    for (const time of times) run = advanceQuiet(run, view, 10_000, at(time));
+    for (const time of times) run = advanceQuiet(run, snapshot, 10_000, at(time));
     return drainedOf(run, 3);
   };
 
@@ -299,12 +299,12 @@ describe("drained", () => {
 
   it("begins anew after noise, at once", () => {
     let run: QuietRun | undefined;
-    run = advanceQuiet(run, viewOf(undefined), 10_000, at(0));
+    run = advanceQuiet(run, snapshotOf(undefined), 10_000, at(0));
     run = advanceQuiet(run, quiet(), 10_000, at(1_000));
     expect(run).toMatchObject({ samples: 1, lastAt: 1_000 });
     run = advanceQuiet(run, quiet(), 10_000, at(11_000));
     expect(drainedOf(run, 3)).toEqual(waits({ code: "drain.quiet", samples: 2, needed: 3 }));
-    run = advanceQuiet(run, viewOf(undefined), 10_000, at(12_000));
+    run = advanceQuiet(run, snapshotOf(undefined), 10_000, at(12_000));
     expect(drainedOf(run, 3)).toEqual(waits({ code: "drain.unread" }));
   });
 
@@ -321,7 +321,7 @@ describe("drained", () => {
     });
   });
 
-  const noises: readonly (readonly [string, LinkView, Cause])[] = [
+  const noises: readonly (readonly [string, LinkSnapshot, Cause])[] = [
     ["100 packets/s", quiet({ rate: known({ ...slow, rxPps: 100 }, now) }), traffic(100)],
     ["1 % of the line", quiet({ rate: known({ ...slow, txBps: 1e9 }, now) }), traffic(99)],
     [
@@ -337,48 +337,48 @@ describe("drained", () => {
     ["an unreadable rate", quiet({ rate: unread }), { code: "drain.unread" }],
     [
       "unreadable routes",
-      viewOf(stateOf(clearPort({ rate: known(slow, now) }), { routing: unread })),
+      snapshotOf(stateOf(clearPort({ rate: known(slow, now) }), { routing: unread })),
       { code: "drain.unread" },
     ],
-    ["an unreadable router", viewOf(undefined), { code: "drain.unread" }],
+    ["an unreadable router", snapshotOf(undefined), { code: "drain.unread" }],
   ];
-  it.each(noises)("not with %s", (_name, view, cause) => {
-    expect(samples(view, [0, 10_000, 20_000])).toEqual({ kind: "waiting", cause });
+  it.each(noises)("not with %s", (_name, snapshot, cause) => {
+    expect(samples(snapshot, [0, 10_000, 20_000])).toEqual({ kind: "waiting", cause });
   });
 });
 
 describe("a staged key", () => {
-  const view = viewOf(stateOf(securedPort()));
+  const snapshot = snapshotOf(stateOf(securedPort()));
   const port = { ...calmPort, keys: "both" } as const;
 
   it("changed nothing while both are there, old is in charge and no frame fails", () => {
-    expect(stagedEvidence(frames, view, port)).toEqual({ kind: "held" });
-    expect(stagedEvidence(undefined, view, port)).toEqual({ kind: "held" });
+    expect(stagedEvidence(frames, snapshot, port)).toEqual({ kind: "held" });
+    expect(stagedEvidence(undefined, snapshot, port)).toEqual({ kind: "held" });
   });
 
   const gaps: readonly (readonly [string, Evidence, Cause])[] = [
-    ["one key only", stagedEvidence(frames, view, calmPort), { code: "port.notBoth" }],
+    ["one key only", stagedEvidence(frames, snapshot, calmPort), { code: "port.notBoth" }],
     [
       "new in charge",
-      stagedEvidence(frames, view, { ...port, carriedBy: "new" }),
+      stagedEvidence(frames, snapshot, { ...port, carriedBy: "new" }),
       { code: "port.oldNotInCharge" },
     ],
-    ["an unread port", stagedEvidence(frames, view, undefined), { code: "router.unread" }],
+    ["an unread port", stagedEvidence(frames, snapshot, undefined), { code: "router.unread" }],
     [
       "an unread router",
-      stagedEvidence(frames, viewOf(undefined), undefined),
+      stagedEvidence(frames, snapshotOf(undefined), undefined),
       { code: "router.unread" },
     ],
     [
       "unread counters",
-      stagedEvidence(frames, viewOf(stateOf(securedPort({ frames: unread }))), port),
+      stagedEvidence(frames, snapshotOf(stateOf(securedPort({ frames: unread }))), port),
       { code: "router.unread" },
     ],
     [
       "failing frames",
       stagedEvidence(
         frames,
-        viewOf(stateOf(securedPort({ frames: known({ ...frames, rxNotValid: 9n }, now) }))),
+        snapshotOf(stateOf(securedPort({ frames: known({ ...frames, rxNotValid: 9n }, now) }))),
         port,
       ),
       { code: "frames.notValid" },
@@ -390,25 +390,25 @@ describe("a staged key", () => {
 });
 
 describe("carrying again", () => {
-  const view = viewOf(stateOf(clearPort()));
-  const gap = (over: Partial<typeof calmPort>, seen: LinkView = view): string | undefined =>
+  const snapshot = snapshotOf(stateOf(clearPort()));
+  const gap = (over: Partial<typeof calmPort>, seen: LinkSnapshot = snapshot): string | undefined =>
     steadyGap(seen, { ...calmPort, ...over }, at(0))?.code;
 
   it("has no gap on a calm link, and names each one", () => {
     expect(gap({})).toBeUndefined();
     expect(gap({ drain: "on" })).toBe("link.drained");
     expect(gap({ carriedBy: "nothing" })).toBe("link.unusable");
-    expect(steadyGap(view, undefined, at(0))?.code).toBe("router.unread");
-    const noBgp = viewOf(
+    expect(steadyGap(snapshot, undefined, at(0))?.code).toBe("router.unread");
+    const noBgp = snapshotOf(
       stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
     );
     expect(gap({}, noBgp)).toBe("bgp.down");
     const probe = { begunAt: at(4), at: at(5), sent: 5, answered: 0 };
-    expect(gap({}, { ...view, probe })).toBe("probe.unanswered");
-    expect(gap({}, { ...view, probe: { ...probe, answered: 1 } })).toBeUndefined();
-    expect(steadyGap({ ...view, probe }, calmPort, at(5))?.code).toBe("probe.unanswered");
-    expect(steadyGap({ ...view, probe }, calmPort, at(6))).toBeUndefined();
-    expect(gap({}, viewOf(undefined))).toBe("router.unread");
+    expect(gap({}, { ...snapshot, probe })).toBe("probe.unanswered");
+    expect(gap({}, { ...snapshot, probe: { ...probe, answered: 1 } })).toBeUndefined();
+    expect(steadyGap({ ...snapshot, probe }, calmPort, at(5))?.code).toBe("probe.unanswered");
+    expect(steadyGap({ ...snapshot, probe }, calmPort, at(6))).toBeUndefined();
+    expect(gap({}, snapshotOf(undefined))).toBe("router.unread");
   });
 
   it("must last for the soak time, and begins again after a gap", () => {

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { CampaignLink } from "#agent/model/campaign.ts";
-import { fresh, type LinkView, securedBy } from "#agent/model/link-view.ts";
+import { fresh, type LinkSnapshot, securedBy } from "#agent/model/link-snapshot.ts";
 import type { Cause } from "#agent/model/reason.ts";
 import { carryGap, farEndOf, portFacts } from "#agent/rotation/facts.ts";
 import type { PeerState } from "#hal/device.ts";
@@ -29,9 +29,9 @@ import {
   securedPort,
   session,
   settings,
+  snapshotOf,
   stateOf,
-  viewOf,
-} from "../../kit/view-kit.ts";
+} from "../../kit/snapshot-kit.ts";
 
 const now = at(0);
 const unread = unknown("queryFailed", now);
@@ -116,7 +116,7 @@ describe("the port", () => {
     ["nothing at all", undefined, undefined],
   ];
   it.each(cells)("%s", (_name, state, facts) => {
-    const seen = portFacts(viewOf(state), enrol, quiet);
+    const seen = portFacts(snapshotOf(state), enrol, quiet);
     if (facts === undefined) expect(seen).toBeUndefined();
     else expect(seen).toMatchObject(facts as object);
   });
@@ -130,14 +130,14 @@ describe("the port", () => {
   it.each(probes)("probe %s", (_name, sentAt, answered, movedAt, carriedBy) => {
     const probe = { begunAt: at(sentAt), at: at(sentAt), sent: 5, answered };
     const moved = movedAt === undefined ? undefined : ({ at: at(movedAt), to: "new" } as const);
-    const view = viewOf(stateOf(clearPort()), { probe });
-    const seen = portFacts(view, enrol, { ...quiet, moved });
+    const snapshot = snapshotOf(stateOf(clearPort()), { probe });
+    const seen = portFacts(snapshot, enrol, { ...quiet, moved });
     expect(seen?.carriedBy).toBe(carriedBy);
   });
 
   it("is dark for a moment, and for good after the settle time", () => {
     const since = (ms: number | undefined) =>
-      portFacts(viewOf(stateOf(clearPort())), enrol, {
+      portFacts(snapshotOf(stateOf(clearPort())), enrol, {
         ...quiet,
         darkSince: ms === undefined ? undefined : at(ms),
         now: at(20_000),
@@ -147,7 +147,7 @@ describe("the port", () => {
 
   it("tells a port that is shut, and one whose state is not known, from an open one", () => {
     const admin = (reading: MacsecPort["admin"]) =>
-      portFacts(viewOf(stateOf(clearPort({ admin: reading }))), enrol, quiet)?.admin;
+      portFacts(snapshotOf(stateOf(clearPort({ admin: reading }))), enrol, quiet)?.admin;
     expect(admin(known("up", now))).toBe("up");
     expect(admin(known("down", now))).toBe("down");
     expect(admin(unread)).toBe("down");
@@ -180,8 +180,8 @@ describe("the port of a rotation", () => {
     ["a foreign key beside old", { keys: known([before, foreign], now) }, { keys: "else" }],
   ];
   it.each(cells)("%s", (_name, over, facts) => {
-    const view = viewOf(stateOf(securedPort(over)));
-    expect(portFacts(view, rotate, quiet)).toMatchObject(facts);
+    const snapshot = snapshotOf(stateOf(securedPort(over)));
+    expect(portFacts(snapshot, rotate, quiet)).toMatchObject(facts);
   });
 });
 
@@ -198,32 +198,32 @@ describe("the port of a change", () => {
     ["another key beside its own", [ours, foreign]],
     ["no key", []],
   ] as const)("with %s is none of ours", (_name, keys) => {
-    const view = viewOf(stateOf(securedPort({ keys: known(keys, now) })));
-    expect(portFacts(view, entry, quiet)?.keys).toBe("else");
+    const snapshot = snapshotOf(stateOf(securedPort({ keys: known(keys, now) })));
+    expect(portFacts(snapshot, entry, quiet)?.keys).toBe("else");
   });
 
   it.each([unread, known(undefined, now)])("with settings %j is none of ours", (seen) => {
-    const view = viewOf(stateOf(securedPort({ settings: seen })));
-    expect(portFacts(view, entry, quiet)?.keys).toBe("else");
+    const snapshot = snapshotOf(stateOf(securedPort({ settings: seen })));
+    expect(portFacts(snapshot, entry, quiet)?.keys).toBe("else");
   });
 
   it("that MKA does not secure is carried by nothing", () => {
     const port = securedPort({ session: known({ ...session, livePeers: 0 }, now) });
-    expect(portFacts(viewOf(stateOf(port)), entry, quiet)?.carriedBy).toBe("nothing");
+    expect(portFacts(snapshotOf(stateOf(port)), entry, quiet)?.carriedBy).toBe("nothing");
   });
 
   it("outlives its BGP while the two ends are not known to differ", () => {
     const silent = { routing: known({ ...routing, sessions: [] }, now) };
-    const view = viewOf(stateOf(securedPort(), silent));
-    expect(portFacts(view, entry, quiet)?.carriedBy).toBe("old");
+    const snapshot = snapshotOf(stateOf(securedPort(), silent));
+    expect(portFacts(snapshot, entry, quiet)?.carriedBy).toBe("old");
     const moved = { at: now, to: "old" } as const;
-    expect(portFacts(view, entry, { ...quiet, moved })?.carriedBy).toBe("old");
+    expect(portFacts(snapshot, entry, { ...quiet, moved })?.carriedBy).toBe("old");
   });
 
   it.each(cells)("%s", (_name, over, facts) => {
     const seen = { ...change.new.settings, policy: "mustSecure", ...over } as const;
-    const view = viewOf(stateOf(securedPort({ settings: known(seen, now) })));
-    expect(portFacts(view, entry, quiet)).toMatchObject(facts);
+    const snapshot = snapshotOf(stateOf(securedPort({ settings: known(seen, now) })));
+    expect(portFacts(snapshot, entry, quiet)).toMatchObject(facts);
   });
 });
 
@@ -237,12 +237,15 @@ describe("a change whose far end went back to the old settings", () => {
   const probe = { begunAt: now, at: now, sent: 25, answered: 0 };
   const bgpDown = { routing: known({ ...routing, sessions: [] }, now) };
   const cells: readonly (readonly [string, Parameters<typeof portFacts>[0], string])[] = [
-    ["is carried by the new ones as far as MKA knows", viewOf(stateOf(port)), "new"],
-    ["is dark once a probe is not answered", viewOf(stateOf(port), { probe }), "nothing"],
-    ["is dark once BGP is down", viewOf(stateOf(port, bgpDown)), "nothing"],
+    ["is carried by the new ones as far as MKA knows", snapshotOf(stateOf(port)), "new"],
+    ["is dark once a probe is not answered", snapshotOf(stateOf(port), { probe }), "nothing"],
+    ["is dark once BGP is down", snapshotOf(stateOf(port, bgpDown)), "nothing"],
   ];
-  it.each(cells)("%s", (_name, view, carriedBy) => {
-    expect(portFacts(view, entry, { ...quiet, moved })).toMatchObject({ keys: "new", carriedBy });
+  it.each(cells)("%s", (_name, snapshot, carriedBy) => {
+    expect(portFacts(snapshot, entry, { ...quiet, moved })).toMatchObject({
+      keys: "new",
+      carriedBy,
+    });
   });
 });
 
@@ -293,21 +296,23 @@ describe("the far end of a rotation and of a change", () => {
 });
 
 describe("a sibling", () => {
-  const protectedLink = viewOf(stateOf(securedPort()), { peer: peerOn() });
-  const cells: readonly (readonly [string, LinkView, boolean, Cause["code"] | undefined])[] = [
-    ["clear before its first key", viewOf(stateOf(clearPort())), false, undefined],
+  const protectedLink = snapshotOf(stateOf(securedPort()), { peer: peerOn() });
+  const cells: readonly (readonly [string, LinkSnapshot, boolean, Cause["code"] | undefined])[] = [
+    ["clear before its first key", snapshotOf(stateOf(clearPort())), false, undefined],
     ["protected under its key", protectedLink, true, undefined],
     [
       "protected while its far end is already pointed elsewhere",
-      viewOf(stateOf(securedPort()), { peer: peerOn({ ...keyOne, cakSecretId: "https://v/x/2" }) }),
+      snapshotOf(stateOf(securedPort()), {
+        peer: peerOn({ ...keyOne, cakSecretId: "https://v/x/2" }),
+      }),
       true,
       "sibling.farEndMoved",
     ],
-    ["clear although it has a key", viewOf(stateOf(clearPort())), true, "sibling.unsecured"],
+    ["clear although it has a key", snapshotOf(stateOf(clearPort())), true, "sibling.unsecured"],
     ["protected by a key of no campaign", protectedLink, false, "sibling.foreignMacsec"],
     [
       "should-secure",
-      viewOf(
+      snapshotOf(
         stateOf(securedPort({ settings: known({ ...settings, policy: "shouldSecure" }, now) })),
       ),
       true,
@@ -315,74 +320,76 @@ describe("a sibling", () => {
     ],
     [
       "link down",
-      viewOf(stateOf(clearPort({ linkUp: known(false, now) }))),
+      snapshotOf(stateOf(clearPort({ linkUp: known(false, now) }))),
       false,
       "sibling.linkDown",
     ],
-    ["link unknown", viewOf(stateOf(clearPort({ linkUp: unread }))), false, "sibling.linkDown"],
+    ["link unknown", snapshotOf(stateOf(clearPort({ linkUp: unread }))), false, "sibling.linkDown"],
     [
       "drained",
-      viewOf(stateOf(clearPort(), { routing: known(drainedRouting, now) })),
+      snapshotOf(stateOf(clearPort(), { routing: known(drainedRouting, now) })),
       false,
       "sibling.drained",
     ],
     [
       "BGP down",
-      viewOf(stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) })),
+      snapshotOf(stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) })),
       false,
       "sibling.bgpDown",
     ],
     [
       "a commit pending",
-      viewOf(stateOf(clearPort(), {}, { commitPending: true })),
+      snapshotOf(stateOf(clearPort(), {}, { commitPending: true })),
       false,
       "sibling.commitPending",
     ],
-    ["unreadable", viewOf(undefined), false, "sibling.unread"],
+    ["unreadable", snapshotOf(undefined), false, "sibling.unread"],
     [
       "clear with unreadable keys",
-      viewOf(stateOf(clearPort({ keys: unread }))),
+      snapshotOf(stateOf(clearPort({ keys: unread }))),
       false,
       "sibling.foreignMacsec",
     ],
-    ["without its port", viewOf(stateOf(clearPort({ port: "et-9" }))), false, "sibling.unread"],
+    ["without its port", snapshotOf(stateOf(clearPort({ port: "et-9" }))), false, "sibling.unread"],
     [
       "with an unreadable control plane",
-      viewOf(stateOf(clearPort(), { control: unread })),
+      snapshotOf(stateOf(clearPort(), { control: unread })),
       false,
       "sibling.commitPending",
     ],
     [
       "clear with an unreadable far end",
-      viewOf(stateOf(clearPort()), { peer: undefined }),
+      snapshotOf(stateOf(clearPort()), { peer: undefined }),
       false,
       undefined,
     ],
     [
       "clear with a far end that has a key",
-      viewOf(stateOf(clearPort()), { peer: peerOn() }),
+      snapshotOf(stateOf(clearPort()), { peer: peerOn() }),
       false,
       "sibling.farEndKeyed",
     ],
     [
       "protected with unreadable settings",
-      viewOf(stateOf(securedPort({ settings: unread })), { peer: peerOn() }),
+      snapshotOf(stateOf(securedPort({ settings: unread })), { peer: peerOn() }),
       true,
       "sibling.notMustSecure",
     ],
     [
       "protected with an unreadable far end",
-      viewOf(stateOf(securedPort()), { peer: undefined }),
+      snapshotOf(stateOf(securedPort()), { peer: undefined }),
       true,
       undefined,
     ],
   ];
-  it.each(cells)("%s", (_name, view, bound, answer) => {
-    expect(carryGap(view, bound ? keyOne : undefined)?.code).toBe(answer);
+  it.each(cells)("%s", (_name, snapshot, bound, answer) => {
+    expect(carryGap(snapshot, bound ? keyOne : undefined)?.code).toBe(answer);
   });
 
   it("whatever waits on its router, if that is the campaign's own and touches another port", () => {
-    const waiting = viewOf(stateOf(securedPort(), {}, { commitPending: true }), { peer: peerOn() });
+    const waiting = snapshotOf(stateOf(securedPort(), {}, { commitPending: true }), {
+      peer: peerOn(),
+    });
     expect(carryGap(waiting, keyOne, link.device)).toBeUndefined();
     expect(carryGap(waiting, keyOne, "edge-b")).toEqual({ code: "sibling.commitPending" });
   });

@@ -6,7 +6,7 @@ import type { Memory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { routerWith } from "#sim/site/site-plan.ts";
 import { campaignOf } from "../../kit/campaign-kit.ts";
-import { desiredOf } from "../../kit/view-kit.ts";
+import { desiredOf } from "../../kit/snapshot-kit.ts";
 
 export interface Wish {
   readonly overlap: Overlap;

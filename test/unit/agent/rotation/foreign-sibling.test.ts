@@ -5,11 +5,12 @@ import { describe, expect, it } from "vitest";
 import { carryGap } from "#agent/rotation/facts.ts";
 import type { PeerState } from "#hal/device.ts";
 import { AgentBench, group } from "../../kit/agent-bench.ts";
-import { clearPort, peerOff, peerOn, stateOf, viewOf } from "../../kit/view-kit.ts";
+import { clearPort, peerOff, peerOn, snapshotOf, stateOf } from "../../kit/snapshot-kit.ts";
 
 describe("a clear sibling", () => {
   it("whose far end has a key is about to go dark, although BGP is still up", () => {
-    const beside = (peer: PeerState) => carryGap(viewOf(stateOf(clearPort()), { peer }), undefined);
+    const beside = (peer: PeerState) =>
+      carryGap(snapshotOf(stateOf(clearPort()), { peer }), undefined);
     expect([beside(peerOff), beside(peerOn())]).toEqual([
       undefined,
       { code: "sibling.farEndKeyed" },

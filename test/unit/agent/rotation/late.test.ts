@@ -21,7 +21,7 @@ import { known } from "#hal/model.ts";
 import { type WallTime, wallAfter } from "#hal/world.ts";
 import { keyOne } from "../../kit/campaign-kit.ts";
 import { oldKey, rotation, underKey } from "../../kit/rotation-runner-bench.ts";
-import { at, securedPort, settings, stateOf, viewOf, wall } from "../../kit/view-kit.ts";
+import { at, securedPort, settings, snapshotOf, stateOf, wall } from "../../kit/snapshot-kit.ts";
 
 const id = "erd-demo/primary";
 const port = "et-0/0/0";
@@ -131,13 +131,15 @@ describe("what it does if it comes late", () => {
 describe("a look", () => {
   const routing = (...drains: readonly { port: string; means: "prepend" }[]) =>
     known({ sessions: [], routes: [], drains }, at(0));
-  const drained = viewOf(stateOf(securedPort(), { routing: routing({ port, means: "prepend" }) }));
-  const quiet = viewOf(stateOf(securedPort(), { routing: routing() }));
+  const drained = snapshotOf(
+    stateOf(securedPort(), { routing: routing({ port, means: "prepend" }) }),
+  );
+  const quiet = snapshotOf(stateOf(securedPort(), { routing: routing() }));
 
   it("tells that a drain has come, of the first of several, and of none that is hidden", () => {
     expect(comeOf([], drained)).toBeUndefined();
     expect(comeOf([sent("t-1")], quiet)).toBeUndefined();
-    expect(comeOf([sent("t-1")], viewOf(undefined))).toBeUndefined();
+    expect(comeOf([sent("t-1")], snapshotOf(undefined))).toBeUndefined();
     expect(comeOf([sent("t-1")], drained)?.token).toBe("t-1");
     expect(comeOf([sent("t-1"), sent("t-2")], drained)?.token).toBe("t-1");
     expect(comeOf([sent("t-1", { hidden: true })], drained)).toBeUndefined();
@@ -147,11 +149,11 @@ describe("a look", () => {
 
   it("tells that a port was shut, or that a key is gone", () => {
     const shut = sent("t-1", { what: "shut" });
-    const down = viewOf(stateOf(securedPort({ admin: known("down", at(0)) })));
+    const down = snapshotOf(stateOf(securedPort({ admin: known("down", at(0)) })));
     expect([comeOf([shut], quiet), comeOf([shut], down)?.token]).toEqual([undefined, "t-1"]);
     const gone = sent("t-1", { what: "keys", takes: oldKey.ckn });
     const holds = (...keys: readonly (typeof oldKey)[]) =>
-      viewOf(stateOf(securedPort(underKey(keyOne, keys))));
+      snapshotOf(stateOf(securedPort(underKey(keyOne, keys))));
     expect(comeOf([gone], holds(oldKey, keyOne))).toBeUndefined();
     expect(comeOf([gone], holds(keyOne))?.token).toBe("t-1");
     // Settings look the same before and after, as far as an observation shows.

@@ -14,13 +14,13 @@ import {
   routing,
   securedPort,
   settings,
+  snapshotOf,
   stateOf,
-  viewOf,
   wall,
-} from "../../kit/view-kit.ts";
+} from "../../kit/snapshot-kit.ts";
 
 const now = at(0);
-const keyed = viewOf(stateOf(securedPort()));
+const keyed = snapshotOf(stateOf(securedPort()));
 const unread = unknown("queryFailed", now);
 
 describe("the preconditions", () => {
@@ -28,18 +28,18 @@ describe("the preconditions", () => {
     name: "secondary",
     standing: "carrying",
     cause: undefined,
-    view: viewOf(stateOf(clearPort())),
+    snapshot: snapshotOf(stateOf(clearPort())),
   };
   const pair = [keyOne, keyTwo].map(({ ckn }, index) => {
     return { ckn, role: index === 0 ? ("primary" as const) : ("scheduled" as const) };
   });
   const holding = (keys: MacsecPort["keys"]): Sibling => ({
     ...sibling,
-    view: viewOf(stateOf(securedPort({ keys }))),
+    snapshot: snapshotOf(stateOf(securedPort({ keys }))),
   });
   const twoKeys = holding(known(pair, now));
   const open: PreconditionInput = {
-    view: viewOf(stateOf(clearPort())),
+    snapshot: snapshotOf(stateOf(clearPort())),
     far: "old",
     accepted: undefined,
     siblings: [sibling],
@@ -50,7 +50,7 @@ describe("the preconditions", () => {
     windows: undefined,
   };
   const busy = { rxPps: 1, txPps: 1, rxBps: 5e10, txBps: 5e10, lineBps: 1e11 };
-  const bgpDown = viewOf(
+  const bgpDown = snapshotOf(
     stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
   );
 
@@ -97,30 +97,30 @@ describe("the preconditions", () => {
     ],
     [
       "an unreadable router",
-      { view: viewOf(undefined) },
+      { snapshot: snapshotOf(undefined) },
       { code: "gate.stale", cause: { code: "router.unread" } },
     ],
-    ["BGP down before the drain", { view: bgpDown }, { code: "bgp.down" }],
-    ["settings as accepted", { view: keyed, accepted: settings }, undefined],
+    ["BGP down before the drain", { snapshot: bgpDown }, { code: "bgp.down" }],
+    ["settings as accepted", { snapshot: keyed, accepted: settings }, undefined],
     [
       "an SCI that was not accepted",
-      { view: keyed, accepted: { ...settings, includeSci: false } },
+      { snapshot: keyed, accepted: { ...settings, includeSci: false } },
       { code: "port.drifted", leaf: "includeSci", seen: "true", wanted: "false" },
     ],
     [
       "another replay window",
-      { view: keyed, accepted: { ...settings, replayWindow: 7 } },
+      { snapshot: keyed, accepted: { ...settings, replayWindow: 7 } },
       undefined,
     ],
     [
       "another SCI once begun",
-      { view: keyed, accepted: { ...settings, includeSci: false }, phase: "begun" },
+      { snapshot: keyed, accepted: { ...settings, includeSci: false }, phase: "begun" },
       undefined,
     ],
-    ["BGP down once begun", { view: bgpDown, phase: "begun" }, undefined],
+    ["BGP down once begun", { snapshot: bgpDown, phase: "begun" }, undefined],
     [
       "a commit pending",
-      { view: viewOf(stateOf(clearPort(), {}, { commitPending: true })) },
+      { snapshot: snapshotOf(stateOf(clearPort(), {}, { commitPending: true })) },
       { code: "router.commitPending" },
     ],
     ["a far end that updates", { far: "updating" }, { code: "farEnd.unsettled" }],
@@ -148,7 +148,7 @@ describe("the preconditions", () => {
     ],
     [
       "no such port, and settings to keep",
-      { view: viewOf(stateOf(securedPort({ port: "et-9" }))), accepted: settings },
+      { snapshot: snapshotOf(stateOf(securedPort({ port: "et-9" }))), accepted: settings },
       { code: "gate.stale", cause: { code: "rates.unread" } },
     ],
     ["an unknown path", { ownPath: "unknown" }, { code: "gate.ownPath", path: "unknown" }],
@@ -159,7 +159,9 @@ describe("the preconditions", () => {
         siblings: [
           {
             ...sibling,
-            view: viewOf(stateOf(clearPort({ rate: known({ ...busy, rxBps: 8e10 }, now) }))),
+            snapshot: snapshotOf(
+              stateOf(clearPort({ rate: known({ ...busy, rxBps: 8e10 }, now) })),
+            ),
           },
         ],
       },
@@ -204,19 +206,19 @@ describe("the preconditions", () => {
     ],
     [
       "an unreadable control plane",
-      { view: viewOf(stateOf(clearPort(), { control: unread })) },
+      { snapshot: snapshotOf(stateOf(clearPort(), { control: unread })) },
       { code: "gate.stale", cause: { code: "router.unread" } },
     ],
     ["clocks exactly five minutes apart", { hostWall: (wall + 300_000) as WallTime }, undefined],
     [
       "another suite",
-      { view: keyed, accepted: { ...settings, suite: "gcm-aes-128" } },
+      { snapshot: keyed, accepted: { ...settings, suite: "gcm-aes-128" } },
       { code: "port.drifted", leaf: "suite", seen: "gcm-aes-xpn-256", wanted: "gcm-aes-128" },
     ],
     [
       "another policy",
       {
-        view: viewOf(
+        snapshot: snapshotOf(
           stateOf(securedPort({ settings: known({ ...settings, policy: "shouldSecure" }, now) })),
         ),
         accepted: settings,
@@ -225,7 +227,7 @@ describe("the preconditions", () => {
     ],
     [
       "unreadable settings",
-      { view: viewOf(stateOf(securedPort({ settings: unread }))), accepted: settings },
+      { snapshot: snapshotOf(stateOf(securedPort({ settings: unread }))), accepted: settings },
       undefined,
     ],
     ["a window without an end", { windows: { windows: [], freezes: [], neededMs: 9 } }, undefined],
@@ -235,7 +237,9 @@ describe("the preconditions", () => {
         siblings: [
           {
             ...sibling,
-            view: viewOf(stateOf(clearPort({ rate: known({ ...busy, rxBps: 8e10 - 4e6 }, now) }))),
+            snapshot: snapshotOf(
+              stateOf(clearPort({ rate: known({ ...busy, rxBps: 8e10 - 4e6 }, now) })),
+            ),
           },
         ],
       },
@@ -243,12 +247,12 @@ describe("the preconditions", () => {
     ],
     [
       "an unreadable rate of the sibling",
-      { siblings: [{ ...sibling, view: viewOf(stateOf(clearPort({ rate: unread }))) }] },
+      { siblings: [{ ...sibling, snapshot: snapshotOf(stateOf(clearPort({ rate: unread }))) }] },
       { code: "gate.stale", cause: { code: "rates.unread" } },
     ],
     [
       "no such port at the sibling",
-      { siblings: [{ ...sibling, view: viewOf(stateOf(clearPort({ port: "et-9" }))) }] },
+      { siblings: [{ ...sibling, snapshot: snapshotOf(stateOf(clearPort({ port: "et-9" }))) }] },
       { code: "gate.stale", cause: { code: "rates.unread" } },
     ],
     ["a freeze", { windows: { ...frozen, neededMs: 0 } }, { code: "gate.window", cause: isFrozen }],
@@ -261,7 +265,7 @@ describe("the preconditions", () => {
     ],
     [
       "an unreadable rate",
-      { view: viewOf(stateOf(clearPort({ rate: unread }))) },
+      { snapshot: snapshotOf(stateOf(clearPort({ rate: unread }))) },
       { code: "gate.stale", cause: { code: "rates.unread" } },
     ],
   ];

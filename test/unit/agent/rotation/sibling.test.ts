@@ -1,7 +1,7 @@
 // Whether a link may be leaned on while the other one is worked on.
 
 import { describe, expect, it } from "vitest";
-import type { Failure, LinkView } from "#agent/model/link-view.ts";
+import type { Failure, LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import type { SiblingCause } from "#agent/model/reason.ts";
 import {
   doubtOf,
@@ -21,15 +21,15 @@ import {
   clearPort,
   peerOn,
   securedPort,
+  snapshotOf,
   stateOf,
-  viewOf,
   wall,
-} from "../../kit/view-kit.ts";
+} from "../../kit/snapshot-kit.ts";
 
 const failure = (text: string): Failure => ({ code: "x", text, next: "wait", since: at(0) });
 
 interface Scene {
-  readonly view?: LinkView;
+  readonly snapshot?: LinkSnapshot;
   readonly failure?: Failure;
   readonly peerFailure?: Failure;
   readonly alarm?: true;
@@ -38,10 +38,10 @@ interface Scene {
 }
 
 const alarm: SiblingCause = { code: "health.notJudged" };
-const keyed = viewOf(stateOf(securedPort()), { peer: peerOn() });
+const keyed = snapshotOf(stateOf(securedPort()), { peer: peerOn() });
 const elsewhere = { ...keyed, peer: peerOn({ ...keyOne, cakSecretId: "https://v/x/2" }) };
 
-function gapOf({ view = keyed, ...scene }: Scene): SiblingCause | undefined {
+function gapOf({ snapshot = keyed, ...scene }: Scene): SiblingCause | undefined {
   const deviceCache = { failure: () => scene.failure, peerFailure: () => scene.peerFailure };
   const bindings = scene.unbound ? {} : { "erd-demo/primary": bindingOf() };
   const parts: SiblingParts = {
@@ -50,8 +50,8 @@ function gapOf({ view = keyed, ...scene }: Scene): SiblingCause | undefined {
     memory: () => ({ ...emptyMemory, bindings }),
     alarm: () => (scene.alarm ? { standing: "unsure", cause: alarm } : undefined),
   };
-  const { name, standing, cause, view: seen } = siblingOf(parts, view, scene.ownCommitOn);
-  expect([name, seen]).toEqual(["primary", view]);
+  const { name, standing, cause, snapshot: seen } = siblingOf(parts, snapshot, scene.ownCommitOn);
+  expect([name, seen]).toEqual(["primary", snapshot]);
   expect(standing).toBe(cause === undefined ? "carrying" : cause === alarm ? "unsure" : "lost");
   return cause;
 }
@@ -59,7 +59,7 @@ function gapOf({ view = keyed, ...scene }: Scene): SiblingCause | undefined {
 describe("a sibling", () => {
   it("carries under its key, and in clear before its first one", () => {
     expect(gapOf({})).toBeUndefined();
-    expect(gapOf({ view: viewOf(stateOf(clearPort())), unbound: true })).toBeUndefined();
+    expect(gapOf({ snapshot: snapshotOf(stateOf(clearPort())), unbound: true })).toBeUndefined();
   });
 
   it("does not while its router cannot be read, whatever was seen last", () => {
@@ -70,35 +70,39 @@ describe("a sibling", () => {
 
   it("does not while health says so, unless no key of ours is on it", () => {
     expect(gapOf({ alarm: true })).toBe(alarm);
-    const clear = viewOf(stateOf(clearPort()));
-    expect(gapOf({ alarm: true, view: clear, unbound: true })).toBeUndefined();
-    expect(gapOf({ alarm: true, view: clear })).toEqual({ code: "sibling.unsecured" });
+    const clear = snapshotOf(stateOf(clearPort()));
+    expect(gapOf({ alarm: true, snapshot: clear, unbound: true })).toBeUndefined();
+    expect(gapOf({ alarm: true, snapshot: clear })).toEqual({ code: "sibling.unsecured" });
   });
 
   it("does not while a commit waits on its router, but for one of the campaign itself", () => {
-    const view = viewOf(stateOf(securedPort(), {}, { commitPending: true }), { peer: peerOn() });
-    expect(gapOf({ view })).toEqual({ code: "sibling.commitPending" });
-    expect(gapOf({ view, ownCommitOn: "elsewhere" })).toEqual({ code: "sibling.commitPending" });
-    expect(gapOf({ view, ownCommitOn: view.link.device })).toBeUndefined();
+    const snapshot = snapshotOf(stateOf(securedPort(), {}, { commitPending: true }), {
+      peer: peerOn(),
+    });
+    expect(gapOf({ snapshot })).toEqual({ code: "sibling.commitPending" });
+    expect(gapOf({ snapshot, ownCommitOn: "elsewhere" })).toEqual({
+      code: "sibling.commitPending",
+    });
+    expect(gapOf({ snapshot, ownCommitOn: snapshot.link.device })).toBeUndefined();
   });
 
   it("does not once its far end is pointed elsewhere, unless that is long past", () => {
-    expect(gapOf({ view: elsewhere })).toEqual({ code: "sibling.farEndMoved" });
-    expect(gapOf({ view: elsewhere, peerFailure: failure("gone") })).toBeUndefined();
+    expect(gapOf({ snapshot: elsewhere })).toEqual({ code: "sibling.farEndMoved" });
+    expect(gapOf({ snapshot: elsewhere, peerFailure: failure("gone") })).toBeUndefined();
   });
 
   it("in clear does not while its far end had a key when it was last heard", () => {
-    const clear = viewOf(stateOf(clearPort()), { peer: peerOn() });
-    const scene = { view: clear, peerFailure: failure("gone"), unbound: true } as const;
+    const clear = snapshotOf(stateOf(clearPort()), { peer: peerOn() });
+    const scene = { snapshot: clear, peerFailure: failure("gone"), unbound: true } as const;
     expect(gapOf(scene)).toEqual({ code: "sibling.farEndKeyed" });
   });
 });
 
 describe("several siblings", () => {
-  const carrying: Sibling = { name: "a", standing: "carrying", cause: undefined, view: keyed };
-  const unsure: Sibling = { name: "b", standing: "unsure", cause: alarm, view: keyed };
+  const carrying: Sibling = { name: "a", standing: "carrying", cause: undefined, snapshot: keyed };
+  const unsure: Sibling = { name: "b", standing: "unsure", cause: alarm, snapshot: keyed };
   const drained = { code: "sibling.drained" } as const;
-  const lost: Sibling = { name: "c", standing: "lost", cause: drained, view: keyed };
+  const lost: Sibling = { name: "c", standing: "lost", cause: drained, snapshot: keyed };
 
   it("carry where each of them is known to", () => {
     for (const all of [[], [carrying, carrying]]) {

@@ -17,7 +17,7 @@ import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { type PutOptions, SimVault } from "#sim/site/vault.ts";
 import { never, refused, settled, wallStart } from "../../kit/site-bench.ts";
-import { link } from "../../kit/view-kit.ts";
+import { link } from "../../kit/snapshot-kit.ts";
 
 const now = wallStart as WallTime;
 const day = 86_400_000;

@@ -8,7 +8,7 @@ import { SimClock } from "#sim/base/clock.ts";
 import { AgentBench, group } from "../../kit/agent-bench.ts";
 import { clockWorld } from "../../kit/clock-world.ts";
 import { capabilities, never, sampleState, settled, wallStart } from "../../kit/site-bench.ts";
-import { at, desired } from "../../kit/view-kit.ts";
+import { at, desired } from "../../kit/snapshot-kit.ts";
 
 async function protectedOnce(): Promise<AgentBench> {
   const bench = new AgentBench("clear");

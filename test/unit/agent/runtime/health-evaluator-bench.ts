@@ -4,7 +4,7 @@ import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import { EventRing } from "#agent/model/events.ts";
 import type { ProofLog } from "#agent/model/health.ts";
-import type { Failure } from "#agent/model/link-view.ts";
+import type { Failure } from "#agent/model/link-snapshot.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import { HealthEvaluator } from "#agent/runtime/health/health-evaluator.ts";
@@ -38,7 +38,7 @@ import {
   settings,
   stateOf,
   wall,
-} from "../../kit/view-kit.ts";
+} from "../../kit/snapshot-kit.ts";
 import { tunnelLook } from "../health-evidence.ts";
 
 export const foreign: KeyRef = {
@@ -165,7 +165,7 @@ export class HealthEvaluatorBench {
   #agent(): Agent {
     const intended = this.#scene.desired ?? desired;
     const { memory = bound, waiting, troubles = [], trouble, crewless } = this.#scene;
-    const view = (link: DesiredLink): unknown => {
+    const snapshot = (link: DesiredLink): unknown => {
       const state = this.#scene.unread ? undefined : this.#state(link.device);
       return { link, state, peer: this.#peer(link), probe: undefined };
     };
@@ -184,7 +184,7 @@ export class HealthEvaluatorBench {
         gateway: () => undefined,
         history: (link: DesiredLink) =>
           this.#scene.unread ? [] : this.#polls().map((poll) => this.#port(link, poll)),
-        view,
+        snapshot,
         peer: (link: DesiredLink) => ({ state: this.#peer(link), at: this.#now() }),
         capabilities: () => capabilities,
         tunnelHistory: () => this.#polls().map((poll) => this.#tunnel(poll)),

@@ -13,7 +13,7 @@ import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { clockWorld } from "../../kit/clock-world.ts";
 import { capabilities, never, sampleState, wallStart } from "../../kit/site-bench.ts";
-import { desired, desiredOf } from "../../kit/view-kit.ts";
+import { desired, desiredOf } from "../../kit/snapshot-kit.ts";
 
 const pollMs = 5_000;
 

@@ -24,7 +24,7 @@ import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { clockWorld } from "../../kit/clock-world.ts";
 import { capabilities, never, sampleState, settled, wallStart } from "../../kit/site-bench.ts";
-import { clearPort, desired, desiredOf, link, stateOf, wall } from "../../kit/view-kit.ts";
+import { clearPort, desired, desiredOf, link, stateOf, wall } from "../../kit/snapshot-kit.ts";
 
 export const pair = desiredOf((text) =>
   text

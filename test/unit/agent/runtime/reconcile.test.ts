@@ -5,7 +5,7 @@ import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { wallAfter } from "#hal/world.ts";
 import { capabilities, never, wallStart } from "../../kit/site-bench.ts";
-import { clearPort, desired, desiredOf, link, securedPort, wall } from "../../kit/view-kit.ts";
+import { clearPort, desired, desiredOf, link, securedPort, wall } from "../../kit/snapshot-kit.ts";
 import {
   backedBy,
   backing,

@@ -13,7 +13,7 @@ import {
 } from "#agent/store/journal/memory.ts";
 import { recollect } from "#agent/store/journal/stored.ts";
 import { campaignOf } from "../../kit/campaign-kit.ts";
-import { bindingOf, wall } from "../../kit/view-kit.ts";
+import { bindingOf, wall } from "../../kit/snapshot-kit.ts";
 
 const binding = bindingOf({ how: "adopted" });
 const link = "erd-demo/primary";

@@ -10,7 +10,7 @@ import {
 } from "#agent/store/journal/memory.ts";
 import { fromStored, recollect, toStored } from "#agent/store/journal/stored.ts";
 import { campaignOf } from "../../kit/campaign-kit.ts";
-import { bindingOf } from "../../kit/view-kit.ts";
+import { bindingOf } from "../../kit/snapshot-kit.ts";
 
 const reason: Reason = {
   code: "gated.closed",

@@ -1,10 +1,10 @@
 // What metrics tell of a tunnel's SAs, for each way in which a device may tell them.
 
 import { describe, expect, it } from "vitest";
-import type { Snapshot, TunnelSnapshot } from "#agent/telemetry/snapshot.ts";
+import type { ExportedTunnel, Snapshot } from "#agent/telemetry/snapshot.ts";
 import { tunnelMetrics } from "#agent/telemetry/tunnel-metrics.ts";
 import { type IpsecSa, type IpsecTunnel, known, unknown } from "#hal/model.ts";
-import { at, desired } from "../../kit/view-kit.ts";
+import { at, desired } from "../../kit/snapshot-kit.ts";
 
 const [tunnel] = desired.tunnels;
 
@@ -23,7 +23,7 @@ function seen(sas: readonly IpsecSa[], ike: "established" | "connecting" = "esta
 }
 
 /** Figures of one metric by the labels beside the tunnel's name. */
-function figures(name: string, what: TunnelSnapshot["seen"]): Readonly<Record<string, unknown>> {
+function figures(name: string, what: ExportedTunnel["seen"]): Readonly<Record<string, unknown>> {
   if (tunnel === undefined) throw new Error("no tunnel");
   const tunnels = [{ tunnel, verdict: "protected", seen: what }];
   const row = tunnelMetrics.find((each) => each.name === `linkseal_${name}`);
@@ -32,7 +32,7 @@ function figures(name: string, what: TunnelSnapshot["seen"]): Readonly<Record<st
 }
 
 describe("a tunnel that is a backup", () => {
-  const read = (name: string, backup: TunnelSnapshot["backup"]) => {
+  const read = (name: string, backup: ExportedTunnel["backup"]) => {
     const row = tunnelMetrics.find((each) => each.name === `linkseal_backup_${name}`);
     const tunnels = [{ tunnel, verdict: "protected", seen: seen([]), backup }];
     return [...(row?.read({ tunnels } as unknown as Snapshot) ?? [])];

@@ -15,7 +15,7 @@ import { Prng } from "#sim/base/prng.ts";
 import { SimVault } from "#sim/site/vault.ts";
 import { type BenchOptions, RotationRunnerBench } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
-import { at, bindingOf, clearPort, peerOff, peerOn } from "../../../kit/view-kit.ts";
+import { at, bindingOf, clearPort, peerOff, peerOn } from "../../../kit/snapshot-kit.ts";
 
 export type Name = "primary" | "secondary";
 export const names: readonly Name[] = ["primary", "secondary"];

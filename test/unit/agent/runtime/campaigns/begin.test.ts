@@ -24,7 +24,7 @@ import { Prng } from "#sim/base/prng.ts";
 import { SimVault } from "#sim/site/vault.ts";
 import { campaignOf } from "../../../kit/campaign-kit.ts";
 import { capabilities, never, refused, settled, wallStart } from "../../../kit/site-bench.ts";
-import { bindingOf, desired, link, linkNamed, wall } from "../../../kit/view-kit.ts";
+import { bindingOf, desired, link, linkNamed, wall } from "../../../kit/snapshot-kit.ts";
 
 const secondary = linkNamed("secondary");
 const asked = (over: Partial<Asked> = {}): Asked => ({

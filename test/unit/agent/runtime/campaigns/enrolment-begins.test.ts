@@ -6,7 +6,7 @@ import { known } from "#hal/model.ts";
 import { campaignOf } from "../../../kit/campaign-kit.ts";
 import { failing } from "../../../kit/rotation-runner-bench.ts";
 import { ckn, refused } from "../../../kit/site-bench.ts";
-import { at, session, settings, wall } from "../../../kit/view-kit.ts";
+import { at, session, settings, wall } from "../../../kit/snapshot-kit.ts";
 import { asked, BeginBench, type Name, names } from "./begin-bench.ts";
 
 /** Nothing has a key yet; the vault holds one pair for each link. */

@@ -8,7 +8,7 @@ import type { KeyRef } from "#hal/model.ts";
 import { handMadeSettings } from "#sim/site/site-plan.ts";
 import { AgentBench, group } from "../../../kit/agent-bench.ts";
 import { refused, settled } from "../../../kit/site-bench.ts";
-import { bindingOf } from "../../../kit/view-kit.ts";
+import { bindingOf } from "../../../kit/snapshot-kit.ts";
 
 const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");
 const careful = (text: string): string => text.replace(/ {2}- \{ risk: breakBeforeMake.*\n/, "");

@@ -7,7 +7,7 @@ import type { Cause } from "#agent/model/reason.ts";
 import { known, type MacsecPort, type MacsecSettings, unknown } from "#hal/model.ts";
 import { failing, newKey, oldKey, rotation, underKey } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
-import { at, frames, peerOn, session } from "../../../kit/view-kit.ts";
+import { at, frames, peerOn, session } from "../../../kit/snapshot-kit.ts";
 import { enrolled, FactCollectorBench, inGroup } from "./fact-collector-bench.ts";
 
 const waits = (cause: Cause) => ({ kind: "waiting", cause });

@@ -19,7 +19,7 @@ import {
   underKey,
 } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
-import { at, clearPort, peerOff, peerOn, session, wall } from "../../../kit/view-kit.ts";
+import { at, clearPort, peerOff, peerOn, session, wall } from "../../../kit/snapshot-kit.ts";
 import { enrolled, FactCollectorBench, inGroup } from "./fact-collector-bench.ts";
 
 const waits = (cause: Cause) => ({ kind: "waiting", cause });

@@ -14,7 +14,7 @@ import {
   underKey,
 } from "../../../kit/rotation-runner-bench.ts";
 import { never, refused, settled } from "../../../kit/site-bench.ts";
-import { at, clearPort, linkNamed, settings } from "../../../kit/view-kit.ts";
+import { at, clearPort, linkNamed, settings } from "../../../kit/snapshot-kit.ts";
 
 const id = "erd-demo/primary";
 const down: Partial<MacsecPort> = { linkUp: known(false, at(0)) };

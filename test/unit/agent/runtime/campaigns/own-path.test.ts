@@ -6,7 +6,7 @@ import type { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { failing } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
-import { link } from "../../../kit/view-kit.ts";
+import { link } from "../../../kit/snapshot-kit.ts";
 
 type Routes = Readonly<Record<string, string | Error>>;
 

@@ -8,7 +8,7 @@ import type { WallTime } from "#hal/world.ts";
 import { campaignOf } from "../../../kit/campaign-kit.ts";
 import { type BenchOptions, shutsFirst } from "../../../kit/rotation-runner-bench.ts";
 import { capabilities as simulated } from "../../../kit/site-bench.ts";
-import { at, session, wall } from "../../../kit/view-kit.ts";
+import { at, session, wall } from "../../../kit/snapshot-kit.ts";
 import { asked, BeginBench, groupWith, names, rotateOn } from "./begin-bench.ts";
 
 const day = 86_400_000;

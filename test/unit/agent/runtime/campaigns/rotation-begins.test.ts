@@ -10,7 +10,7 @@ import type { WallTime } from "#hal/world.ts";
 import { campaignOf } from "../../../kit/campaign-kit.ts";
 import type { BenchOptions } from "../../../kit/rotation-runner-bench.ts";
 import { refused } from "../../../kit/site-bench.ts";
-import { at, bindingOf, desired, settings, wall } from "../../../kit/view-kit.ts";
+import { at, bindingOf, desired, settings, wall } from "../../../kit/snapshot-kit.ts";
 import {
   asked,
   BeginBench,

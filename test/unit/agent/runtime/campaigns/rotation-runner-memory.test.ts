@@ -12,7 +12,7 @@ import {
   stepTo,
   underKey,
 } from "../../../kit/rotation-runner-bench.ts";
-import { at, frames, peerOn } from "../../../kit/view-kit.ts";
+import { at, frames, peerOn } from "../../../kit/snapshot-kit.ts";
 
 const drain = stepTo("draining", { row: "gated.open", action: "drain" });
 

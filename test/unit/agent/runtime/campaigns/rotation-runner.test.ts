@@ -16,7 +16,7 @@ import {
   stepTo,
   underKey,
 } from "../../../kit/rotation-runner-bench.ts";
-import { at, bindingOf, session, wall } from "../../../kit/view-kit.ts";
+import { at, bindingOf, session, wall } from "../../../kit/snapshot-kit.ts";
 
 const giving: readonly ActionKind[] = [
   ...(["restore", "confirm", "rollBack", "add", "replace", "replaceBack", "open"] as const),

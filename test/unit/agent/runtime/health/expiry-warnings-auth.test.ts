@@ -9,7 +9,7 @@ import {
   type NextAuth,
   type NextAuthState,
 } from "#agent/store/journal/memory.ts";
-import { wall } from "../../../kit/view-kit.ts";
+import { wall } from "../../../kit/snapshot-kit.ts";
 import { tunnel } from "../../health-evidence.ts";
 
 const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;

@@ -21,7 +21,7 @@ import {
   session,
   settings,
   wall,
-} from "../../../kit/view-kit.ts";
+} from "../../../kit/snapshot-kit.ts";
 import { carrying, HealthEvaluatorBench, pollMs } from "../health-evaluator-bench.ts";
 
 const day = 86_400_000;

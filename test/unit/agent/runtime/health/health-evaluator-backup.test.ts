@@ -5,7 +5,7 @@ import type { Desired } from "#agent/model/desired.ts";
 import type { ProofLog } from "#agent/model/health.ts";
 import type { Route } from "#hal/model.ts";
 import { wallAfter } from "#hal/world.ts";
-import { at, desired, linkNamed, wall } from "../../../kit/view-kit.ts";
+import { at, desired, linkNamed, wall } from "../../../kit/snapshot-kit.ts";
 import { HealthEvaluatorBench, pollMs, type Scene, unplugged } from "../health-evaluator-bench.ts";
 
 const hub = "10.100.0.0/16";

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { DesiredLink } from "#agent/model/desired.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { MacsecPort } from "#hal/model.ts";
-import { at, clearPort, desiredOf } from "../../../kit/view-kit.ts";
+import { at, clearPort, desiredOf } from "../../../kit/snapshot-kit.ts";
 import { HealthEvaluatorBench, pollMs, type Scene, unplugged } from "../health-evaluator-bench.ts";
 
 describe("causes", () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { DesiredLink } from "#agent/model/desired.ts";
 import { known, type MacsecPort } from "#hal/model.ts";
 import { keyOne } from "../../../kit/campaign-kit.ts";
-import { at, clearPort } from "../../../kit/view-kit.ts";
+import { at, clearPort } from "../../../kit/snapshot-kit.ts";
 import { carrying, HealthEvaluatorBench, pollMs, unplugged } from "../health-evaluator-bench.ts";
 
 describe("verdicts", () => {

@@ -6,7 +6,7 @@ import type { Agent } from "#agent/runtime/agent.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { MacsecPort } from "#hal/model.ts";
 import { wallAfter } from "#hal/world.ts";
-import { at, clearPort, desired, wall } from "../../../kit/view-kit.ts";
+import { at, clearPort, desired, wall } from "../../../kit/snapshot-kit.ts";
 import { bound, HealthEvaluatorBench, pollMs, type Scene } from "../health-evaluator-bench.ts";
 
 const codesOf = (scene: Scene, polls = 14): readonly string[] =>

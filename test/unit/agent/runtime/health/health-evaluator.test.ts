@@ -18,7 +18,7 @@ import {
   peerOn,
   settings,
   wall,
-} from "../../../kit/view-kit.ts";
+} from "../../../kit/snapshot-kit.ts";
 import {
   bound,
   carrying,

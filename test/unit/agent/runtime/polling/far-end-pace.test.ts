@@ -16,7 +16,7 @@ import { SimDisk } from "#sim/base/disk.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { clockWorld } from "../../../kit/clock-world.ts";
 import { capabilities, never, refused, settled, wallStart } from "../../../kit/site-bench.ts";
-import { desired, link, peerOff } from "../../../kit/view-kit.ts";
+import { desired, link, peerOff } from "../../../kit/snapshot-kit.ts";
 import { running } from "../health-evaluator-bench.ts";
 
 const real: Desired = {

@@ -16,7 +16,7 @@ import {
   session,
   stateOf,
   wall,
-} from "../../../kit/view-kit.ts";
+} from "../../../kit/snapshot-kit.ts";
 import { HealthEvaluatorBench } from "../health-evaluator-bench.ts";
 
 type Reader = (bench: AgentBench) => Promise<string>;
@@ -131,14 +131,17 @@ describe("observations that were fresh when a request began", () => {
     const vault = {
       versions: (cak: string) => (cak === links[0]?.key.cak ? Promise.resolve([]) : slow.promise),
     };
-    const view = (link: (typeof links)[0]) => ({
+    const snapshot = (link: (typeof links)[0]) => ({
       ...{ link, peer: undefined, probe: undefined },
       state: isFresh ? stateOf(securedPort({ port: link.port })) : undefined,
     });
     const bindings = Object.fromEntries(links.map(({ name }) => [`${group}/${name}`, bindingOf()]));
     const agent = {
       memory: { bindings },
-      supervisor: { deviceCache: { view }, keySurvey: async () => ({ at: wall, checks, vault }) },
+      supervisor: {
+        deviceCache: { snapshot },
+        keySurvey: async () => ({ at: wall, checks, vault }),
+      },
     } as unknown as Agent;
     const inUse = async (): Promise<readonly unknown[]> =>
       (await keyReport(agent, wall, never)).keys.map(({ keyInUse }) => keyInUse);

@@ -14,7 +14,7 @@ import { SimVault } from "#sim/site/vault.ts";
 import { effort } from "../../../../effort.ts";
 import { AgentBench } from "../../../kit/agent-bench.ts";
 import { never, wallStart } from "../../../kit/site-bench.ts";
-import { link } from "../../../kit/view-kit.ts";
+import { link } from "../../../kit/snapshot-kit.ts";
 
 /** Names of the two secrets, or their values. */
 interface Pair {

@@ -10,7 +10,7 @@ import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { type DeviceState, known, type Route } from "#hal/model.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
-import { desired as site, wall } from "../../../kit/view-kit.ts";
+import { desired as site, wall } from "../../../kit/snapshot-kit.ts";
 import { routing, tunnelLook } from "../../health-evidence.ts";
 import { bundle, hub } from "../../tunnel-bundle-kit.ts";
 import { id, psk, version } from "./tunnel-auth-kit.ts";

@@ -17,7 +17,7 @@ import type { SecretVersion } from "#hal/vault.ts";
 import { wallAfter } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
-import { desired as site, wall } from "../../../kit/view-kit.ts";
+import { desired as site, wall } from "../../../kit/snapshot-kit.ts";
 import { tunnelLook } from "../../health-evidence.ts";
 
 export const id = (version: number): string => `https://v/secrets/hub-1-psk/${version}`;

@@ -7,7 +7,7 @@ import { recollect } from "#agent/store/journal/stored.ts";
 import type { TunnelAuth } from "#hal/model.ts";
 import { wallAfter } from "#hal/world.ts";
 import { refused } from "../../../kit/site-bench.ts";
-import { wall } from "../../../kit/view-kit.ts";
+import { wall } from "../../../kit/snapshot-kit.ts";
 import { failure, id, psk, rootsId, Scene, version } from "./tunnel-auth-kit.ts";
 
 describe("a newer pre-shared key of a tunnel", () => {

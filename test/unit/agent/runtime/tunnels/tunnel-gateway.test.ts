@@ -6,7 +6,7 @@ import type { DesiredTunnel } from "#agent/model/desired.ts";
 import { authWarnings } from "#agent/runtime/health/expiry-warnings.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { refused } from "../../../kit/site-bench.ts";
-import { desired as site, wall } from "../../../kit/view-kit.ts";
+import { desired as site, wall } from "../../../kit/snapshot-kit.ts";
 import { failure, id, psk, Scene, version } from "./tunnel-auth-kit.ts";
 
 const agents = { kind: "psk", secret: "hub-1-psk", farEnd: "agent" } as const;

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
 import { capabilities } from "../../../kit/site-bench.ts";
-import { desiredOf, securedPort } from "../../../kit/view-kit.ts";
+import { desiredOf, securedPort } from "../../../kit/snapshot-kit.ts";
 import { backing, longestFirstWaitMs, pair, Scene, version } from "../reconcile-kit.ts";
 
 /** A host that blocks prefixes outside of tunnels. */

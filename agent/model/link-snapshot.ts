@@ -13,7 +13,7 @@ import type { Clock, Instant } from "#hal/world.ts";
 import type { DesiredLink, HealthSettings } from "./desired.ts";
 
 /** One consistent look at a link: its port on the router, its far end, and when. */
-export interface LinkView {
+export interface LinkSnapshot {
   readonly link: DesiredLink;
   /** undefined = not readable, or older than `staleAfter`. */
   readonly state: DeviceState | undefined;
@@ -39,7 +39,7 @@ export interface Failure {
 
 /** The last observations of devices and far ends, as rules read them. */
 export interface Observations {
-  view(link: DesiredLink): LinkView;
+  snapshot(link: DesiredLink): LinkSnapshot;
   /** undefined = the device was read when it was last tried. */
   failure(device: string): Failure | undefined;
   /** undefined = the far end was read when it was last tried. */
@@ -93,7 +93,7 @@ export function securedBy(port: MacsecPort, key: KeyRef): boolean {
 }
 
 /** A look since then found the port open, and light on it. */
-export function seenLit({ state, link }: LinkView, since: Instant | undefined): boolean {
+export function seenLit({ state, link }: LinkSnapshot, since: Instant | undefined): boolean {
   if (state === undefined || (since !== undefined && state.at <= since)) return false;
   const port = portOf(state, link.port);
   return port !== undefined && strongValue(port.linkUp) === true;

@@ -2,7 +2,7 @@
 
 import { parseConfig } from "#agent/config/index.ts";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
-import type { LinkView } from "#agent/model/link-view.ts";
+import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import type { Binding } from "#agent/store/journal/memory.ts";
 import type { PeerState } from "#hal/device.ts";
 import {
@@ -155,7 +155,10 @@ export function peerOn(key: KeyRef = keyOne, over: Partial<PeerState> = {}): Pee
   return { ...peerOff, pointsAt, suite: settings.suite, sci: "on", ...over };
 }
 
-export function viewOf(state: DeviceState | undefined, over: Partial<LinkView> = {}): LinkView {
+export function snapshotOf(
+  state: DeviceState | undefined,
+  over: Partial<LinkSnapshot> = {},
+): LinkSnapshot {
   return { link, state, peer: peerOff, probe: undefined, ...over };
 }
 
