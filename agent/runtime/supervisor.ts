@@ -25,9 +25,9 @@ import { beginChange, beginRotation } from "./campaigns/rotation.ts";
 import { RotationRunner } from "./campaigns/rotation-runner.ts";
 import { BackupProofs } from "./polling/backup-proof.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
-import { FarWatch } from "./polling/far-watch.ts";
+import { FarEndPoller } from "./polling/far-end-poller.ts";
 import { type KeySurvey, surveyKeys } from "./polling/key-check.ts";
-import { KeyWatch, type UsedUntil } from "./polling/key-watch.ts";
+import { KeyPoller, type UsedUntil } from "./polling/key-poller.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
 import { keyResolver } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
@@ -77,8 +77,8 @@ export class Supervisor {
   readonly tunnelDrains: TunnelDrains;
   readonly tunnelAuths: TunnelAuths;
   readonly backupProofs: BackupProofs;
-  readonly #farWatch: FarWatch;
-  readonly #keyWatch: KeyWatch;
+  readonly #farEndPoller: FarEndPoller;
+  readonly #keyPoller: KeyPoller;
   readonly #keySurvey: SharedAnswer<KeySurvey>;
   /** When the vault is queried again, and when a due rotation begins, by group. */
   readonly #policyAt = new Map<string, number>();
@@ -126,8 +126,8 @@ export class Supervisor {
       drains,
     });
     this.backupProofs = new BackupProofs({ ...parts, desired, deviceCache }, before?.backupProofs);
-    this.#farWatch = new FarWatch({ ...parts, desired, deviceCache });
-    this.#keyWatch = new KeyWatch({ ...parts, desired, identityEnd: parts.cloud.identityEnd });
+    this.#farEndPoller = new FarEndPoller({ ...parts, desired, deviceCache });
+    this.#keyPoller = new KeyPoller({ ...parts, desired, identityEnd: parts.cloud.identityEnd });
     const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, deviceCache });
     this.#conductors = new Map(
       desired.groups.map((group) => [
@@ -196,7 +196,7 @@ export class Supervisor {
 
   /** Keys, certificates and identities in use that expire, as far as a real vault reported it. */
   get ends(): readonly UsedUntil[] {
-    return this.#keyWatch.ends;
+    return this.#keyPoller.ends;
   }
 
   /** Why links of a group that need a key get none; undefined = nothing waits. */
@@ -242,9 +242,9 @@ export class Supervisor {
         this.#parts.mutex.run(group.name, () => this.#groupTurn(group, kill)),
       ),
     );
-    const watches = [
-      resting("far end", () => this.#watchTurn(kill)),
-      resting("vault", () => this.#keyWatch.turn(kill)),
+    const pollers = [
+      resting("far end", () => this.#farEndTurn(kill)),
+      resting("vault", () => this.#keyPoller.turn(kill)),
     ];
     const { tunnels } = this.intent.desired;
     const tended = resting("tunnels", () =>
@@ -258,7 +258,7 @@ export class Supervisor {
     const all = [
       ...looks,
       ...groups,
-      ...(this.#parts.cloud.pace === "polled" ? watches : []),
+      ...(this.#parts.cloud.pace === "polled" ? pollers : []),
       ...(tunnels.length > 0 ? [tended] : []),
       ...(tunnels.some(({ backs }) => backs !== undefined) ? [proofs] : []),
     ];
@@ -286,8 +286,8 @@ export class Supervisor {
     return pollMs;
   }
 
-  async #watchTurn(signal: AbortSignal): Promise<number> {
-    await this.#farWatch.turn(signal);
+  async #farEndTurn(signal: AbortSignal): Promise<number> {
+    await this.#farEndPoller.turn(signal);
     this.#parts.evaluateHealth();
     return this.intent.desired.health.pollMs;
   }

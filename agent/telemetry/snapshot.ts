@@ -21,7 +21,7 @@ import { clockOffsetMs, fresh, portOf } from "../model/link-snapshot.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import type { SiteView } from "../runtime/health/site-view.ts";
 import type { LinkStatus, Status } from "../runtime/health/status.ts";
-import type { UsedUntil } from "../runtime/polling/key-watch.ts";
+import type { UsedUntil } from "../runtime/polling/key-poller.ts";
 import { named, openCampaign } from "../store/journal/memory.ts";
 
 interface ExportedDevice {

@@ -14,7 +14,7 @@ import { clockOffsetMs, clockSkewMs, fresh } from "../../model/link-snapshot.ts"
 import type { WarningCode } from "../../model/warning-rows.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 import { endsSoonMs } from "../polling/key-check.ts";
-import type { UsedUntil } from "../polling/key-watch.ts";
+import type { UsedUntil } from "../polling/key-poller.ts";
 import type { SiteView } from "./site-view.ts";
 
 /**

@@ -10,7 +10,7 @@ import type { Unwritten } from "../../store/journal/state-watch.ts";
 import type { Waiting } from "../campaigns/begin.ts";
 import type { BackupProofs } from "../polling/backup-proof.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
-import type { UsedUntil } from "../polling/key-watch.ts";
+import type { UsedUntil } from "../polling/key-poller.ts";
 
 /** The read-only side of the loops that serve one accepted intent. */
 export interface SiteView {

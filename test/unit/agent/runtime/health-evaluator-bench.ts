@@ -10,7 +10,7 @@ import type { Agent } from "#agent/runtime/agent.ts";
 import { HealthEvaluator } from "#agent/runtime/health/health-evaluator.ts";
 import type { Seen } from "#agent/runtime/health/seen.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
-import type { UsedUntil } from "#agent/runtime/polling/key-watch.ts";
+import type { UsedUntil } from "#agent/runtime/polling/key-poller.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import type { PeerState } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";

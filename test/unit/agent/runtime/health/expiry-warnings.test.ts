@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import type { DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
 import { endWarnings, keyAgeWarnings } from "#agent/runtime/health/expiry-warnings.ts";
-import { KeyWatch, type UsedUntil } from "#agent/runtime/polling/key-watch.ts";
+import { KeyPoller, type UsedUntil } from "#agent/runtime/polling/key-poller.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { known, type MacsecPort, unknown } from "#hal/model.ts";
@@ -215,7 +215,7 @@ describe("the key poller for a real vault", () => {
   async function watched(
     versions: Readonly<Record<string, readonly SecretVersion[] | LinksealError>>,
     identityEnd?: WallTime,
-  ): Promise<{ readonly watch: KeyWatch; readonly asked: string[]; readonly pauses: number[] }> {
+  ): Promise<{ readonly watch: KeyPoller; readonly asked: string[]; readonly pauses: number[] }> {
     const asked: string[] = [];
     const vault: KeyVault = {
       async versions(name) {
@@ -235,7 +235,7 @@ describe("the key poller for a real vault", () => {
       certificate: "file:/c.pem",
     } as const;
     const azure = { ...desired.azure, cloud: "public", identity: certificate } as never;
-    const watch = new KeyWatch({
+    const watch = new KeyPoller({
       world: { clock, log } as unknown as World,
       desired: { ...desired, azure },
       vault,

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import { ownPathOf } from "#agent/runtime/campaigns/own-path.ts";
 import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
-import { FarWatch } from "#agent/runtime/polling/far-watch.ts";
+import { FarEndPoller } from "#agent/runtime/polling/far-end-poller.ts";
 import { Reconciler } from "#agent/runtime/reconcile.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
@@ -86,7 +86,12 @@ class Scene {
         inCampaign: () => false,
       },
     });
-    const watch = new FarWatch({ world, desired: wanted, deviceCache: this.deviceCache, memory });
+    const watch = new FarEndPoller({
+      world,
+      desired: wanted,
+      deviceCache: this.deviceCache,
+      memory,
+    });
     this.#turn = async () => {
       await reconciler.turn(never);
       if (isPolled) await watch.turn(never);

@@ -23,7 +23,7 @@ export interface UsedUntil {
   readonly at: WallTime;
 }
 
-export interface KeyWatchParts {
+export interface KeyPollerParts {
   readonly world: Pick<World, "clock" | "log">;
   readonly desired: Desired;
   readonly vault: KeyVault;
@@ -44,13 +44,13 @@ const roundMs = 3_600_000;
 const firstRoundMs = 1_000;
 
 /** The key poller: it collects when secrets in use expire. */
-export class KeyWatch {
-  readonly #parts: KeyWatchParts;
+export class KeyPoller {
+  readonly #parts: KeyPollerParts;
   readonly #questions: readonly Question[];
   readonly #ends = new Map<string, readonly UsedUntil[]>();
   #asked = 0;
 
-  constructor(parts: KeyWatchParts) {
+  constructor(parts: KeyPollerParts) {
     this.#parts = parts;
     this.#questions = [...this.#ofIdentity(), ...this.#ofLinks(), ...this.#ofTunnels()];
   }

@@ -6,7 +6,7 @@ import type { Desired, DesiredLink } from "../../model/desired.ts";
 import { type Memory, openCampaign } from "../../store/journal/memory.ts";
 import type { DeviceCache } from "./device-cache.ts";
 
-export interface FarWatchParts {
+export interface FarEndPollerParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Desired;
   readonly deviceCache: DeviceCache;
@@ -22,11 +22,11 @@ const documentMs = { urgent: 15_000, atRest: 60_000 };
 const sightMs = 120_000;
 
 /** The far-end poller: reads far ends, their meters and the gateways when they are due. */
-export class FarWatch {
-  readonly #parts: FarWatchParts;
+export class FarEndPoller {
+  readonly #parts: FarEndPollerParts;
   #gatewaysAt: Instant | undefined;
 
-  constructor(parts: FarWatchParts) {
+  constructor(parts: FarEndPollerParts) {
     this.#parts = parts;
   }
 
