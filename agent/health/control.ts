@@ -20,7 +20,13 @@ import {
   type Verdict,
 } from "../model/health.ts";
 import { nextFor, type WarningCode } from "../model/warning-rows.ts";
-import { type Look, mkaLifeMs, type Passing, sakChanges, type Window } from "./window.ts";
+import {
+  type Look,
+  mkaLifeMs,
+  type Passing,
+  type SampleWindow,
+  sakChanges,
+} from "./sample-window.ts";
 
 /** The router's end of a link, as messages name it. */
 export function hereOf(link: DesiredLink): string {
@@ -203,11 +209,11 @@ function welcome(
   return same(expected) || same(next);
 }
 
-/** Findings from MKA; `window` is undefined while frames or session cannot be read. */
+/** Findings from MKA; `sample window` is undefined while frames or session cannot be read. */
 export function mkaFindings(
   evidence: LinkEvidence,
   newest: MacsecPort,
-  window: Window | undefined,
+  samples: SampleWindow | undefined,
   passing: Passing,
 ): Finding[] {
   const { link, now, settings } = evidence;
@@ -226,11 +232,11 @@ export function mkaFindings(
     const text = `${session.livePeers} peers speak MKA on ${here}, and a link has two ends`;
     findings.push(finding("unprotected", "second-peer", about, text));
   }
-  if (session.livePeers === 0) findings.push(noPeer(evidence, newest, window));
+  if (session.livePeers === 0) findings.push(noPeer(evidence, newest, samples));
   else if (session.controlledPort === "blocked")
-    findings.push(noCommonSak(evidence, newest, window));
+    findings.push(noCommonSak(evidence, newest, samples));
   else if (session.controlledPort === "secured") {
-    findings.push(...securedFindings(evidence, newest, session, window, passing));
+    findings.push(...securedFindings(evidence, newest, session, samples, passing));
   }
   const changes = sakChanges(evidence.looks);
   if (changes >= churnMin) {
@@ -246,12 +252,16 @@ export function mkaFindings(
 const churnMin = 5;
 
 // The MKPDU counters distinguish a wrong CAK, a wrong CKN and silence (openconfig MSEC-1.1).
-function noPeer(evidence: LinkEvidence, newest: MacsecPort, window: Window | undefined): Finding {
+function noPeer(
+  evidence: LinkEvidence,
+  newest: MacsecPort,
+  samples: SampleWindow | undefined,
+): Finding {
   const { link, expected = evidence.next } = evidence;
   const about = linkId(link);
   const [here, far] = [hereOf(link), farOf(link)];
-  const older = window?.recent?.mkpdus;
-  const counters = window?.newest.mkpdus;
+  const older = samples?.recent?.mkpdus;
+  const counters = samples?.newest.mkpdus;
   const rose = (name: "icvFailed" | "unknownCkn" | "received"): boolean =>
     (counters?.[name] ?? 0n) > (older?.[name] ?? counters?.[name] ?? 0n);
   const ckn = short(expected?.ckn);
@@ -266,7 +276,7 @@ function noPeer(evidence: LinkEvidence, newest: MacsecPort, window: Window | und
       points === undefined ? "" : ` and the far end names ${secretOf(points.cknSecretId)}`;
     return finding("down", "ckn-mismatch", about, `${text}${told}`);
   }
-  const silentMs = silence(window);
+  const silentMs = silence(samples);
   const why =
     silentMs === undefined
       ? `${here} has no live MKA peer on this link`
@@ -280,10 +290,10 @@ function noPeer(evidence: LinkEvidence, newest: MacsecPort, window: Window | und
  * How long, in milliseconds, certainly no MKPDU came; undefined = some came, or the sample window
  * is shorter than the MKA life time.
  */
-function silence(window: Window | undefined): number | undefined {
-  if (window?.recent === undefined) return undefined;
-  const spanMs = window.newest.at - window.recent.at;
-  const [before, after] = [window.recent.mkpdus, window.newest.mkpdus];
+function silence(samples: SampleWindow | undefined): number | undefined {
+  if (samples?.recent === undefined) return undefined;
+  const spanMs = samples.newest.at - samples.recent.at;
+  const [before, after] = [samples.recent.mkpdus, samples.newest.mkpdus];
   if (before === undefined || after === undefined || spanMs < mkaLifeMs) return undefined;
   return after.received === before.received ? spanMs : undefined;
 }
@@ -292,12 +302,12 @@ function silence(window: Window | undefined): number | undefined {
 function noCommonSak(
   { link }: LinkEvidence,
   newest: MacsecPort,
-  window: Window | undefined,
+  samples: SampleWindow | undefined,
 ): Finding {
   const [here, far] = [hereOf(link), farOf(link)];
   const text = `${here} and ${far} hear each other but agree on no SAK`;
   // Right after a key change every session is without a SAK for some seconds.
-  const guess = watched(window)
+  const guess = watched(samples)
     ? `: as a rule the far end does not use ${link.settings.suite}`
     : ": a session that has just begun takes some seconds";
   return finding("down", "sak-not-agreed", linkId(link), `${text}${troubleOf(newest) || guess}`);
@@ -309,23 +319,23 @@ export function troubleOf({ troubles }: MacsecPort): string {
   return told === undefined || told.length === 0 ? "" : `: ${told.join(", and ")}`;
 }
 
-function watched(window: Window | undefined): boolean {
-  return window?.recent !== undefined && window.newest.at - window.recent.at >= mkaLifeMs;
+function watched(samples: SampleWindow | undefined): boolean {
+  return samples?.recent !== undefined && samples.newest.at - samples.recent.at >= mkaLifeMs;
 }
 
 function securedFindings(
   evidence: LinkEvidence,
   newest: MacsecPort,
   session: MkaSession,
-  window: Window | undefined,
+  samples: SampleWindow | undefined,
   passing: Passing,
 ): Finding[] {
   const { link } = evidence;
   const about = linkId(link);
   const here = hereOf(link);
   const findings: Finding[] = [];
-  if (session.respondedPeers < session.livePeers && !passing.rx && watched(window)) {
-    return [noCommonSak(evidence, newest, window)];
+  if (session.respondedPeers < session.livePeers && !passing.rx && watched(samples)) {
+    return [noCommonSak(evidence, newest, samples)];
   }
   if (session.respondedPeers < session.livePeers) {
     const text = `${farOf(link)} hears ${here}, but has not answered with the SAK in use`;
@@ -335,7 +345,7 @@ function securedFindings(
   if (key !== undefined) findings.push(key);
   const suite = suiteFinding(evidence, newest);
   if (suite !== undefined) findings.push(suite);
-  if (sakIdle(session, window?.recent)) {
+  if (sakIdle(session, samples?.recent)) {
     const verdict = passing.rx && passing.tx ? "degraded" : "down";
     const text = `MKA announced a SAK that ${here} does not use both ways`;
     findings.push(finding(verdict, "sak-not-in-use", about, text));

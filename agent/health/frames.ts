@@ -13,11 +13,17 @@ import {
 } from "../model/health.ts";
 import type { WarningCode } from "../model/warning-rows.ts";
 import { farOf, hereOf, troubleOf } from "./control.ts";
-import { type FrameCounter, type Look, type Passing, rise, type Window } from "./window.ts";
+import {
+  type FrameCounter,
+  type Look,
+  type Passing,
+  rise,
+  type SampleWindow,
+} from "./sample-window.ts";
 
 interface Stretch {
   readonly evidence: LinkEvidence;
-  readonly window: Window;
+  readonly samples: SampleWindow;
   readonly passing: Passing;
   readonly rose: (name: FrameCounter) => bigint;
 }
@@ -26,23 +32,23 @@ interface Stretch {
 export function frameFindings(
   evidence: LinkEvidence,
   newest: MacsecPort,
-  window: Window | undefined,
+  samples: SampleWindow | undefined,
   passing: Passing,
   suspects: readonly Finding[],
 ): Finding[] {
   const { link, now, settings } = evidence;
   const about = linkId(link);
-  if (window === undefined || !isSolid(newest.frames, now, settings.staleAfterMs)) {
+  if (samples === undefined || !isSolid(newest.frames, now, settings.staleAfterMs)) {
     return newest.frames.kind === "unknown" || strongValue(newest.session) !== undefined
       ? [unusable("its frame counters", hereOf(link), about, newest.frames)]
       : [];
   }
-  const { session } = window.newest;
+  const { session } = samples.newest;
   const secured = session.controlledPort === "secured" && session.livePeers > 0;
-  const { oldest } = window;
-  if (oldest === undefined) return secured ? [collecting(evidence, window)] : [];
-  const rose = (name: FrameCounter): bigint => rise(oldest, window.newest, name);
-  const stretch: Stretch = { evidence, window, passing, rose };
+  const { oldest } = samples;
+  if (oldest === undefined) return secured ? [collecting(evidence, samples)] : [];
+  const rose = (name: FrameCounter): bigint => rise(oldest, samples.newest, name);
+  const stretch: Stretch = { evidence, samples, passing, rose };
   const findings = clearFindings(stretch);
   if (!secured) return findings;
   findings.push(...faultFindings(stretch, suspects), ...missingCounters(stretch));
@@ -56,12 +62,12 @@ export function frameFindings(
   return findings;
 }
 
-function collecting(evidence: LinkEvidence, window: Window): Finding {
+function collecting(evidence: LinkEvidence, samples: SampleWindow): Finding {
   const why = {
     none: "it has been read only once",
     reset: "its counters were reset, so the evidence starts again",
     changed: "its session has just changed, so the evidence starts again",
-  }[window.cut];
+  }[samples.cut];
   const text = `${hereOf(evidence.link)} cannot be evaluated yet: ${why}`;
   return finding("unknown", "collecting-evidence", linkId(evidence.link), text);
 }
@@ -115,11 +121,11 @@ function faultFindings(stretch: Stretch, suspects: readonly Finding[]): Finding[
  * Down while frames still fail and none passes; degraded while some pass or once the fault ended.
  */
 function gradeOf(
-  { window, passing }: Stretch,
+  { samples, passing }: Stretch,
   way: "rx" | "tx",
   names: readonly FrameCounter[],
 ): Verdict {
-  const { recent, newest } = window;
+  const { recent, newest } = samples;
   const still = recent !== undefined && names.some((name) => rise(recent, newest, name) > 0n);
   return still && !passing[way] ? "down" : "degraded";
 }
@@ -127,7 +133,7 @@ function gradeOf(
 // A stretch without one valid frame means a wrong key in hardware; a few invalid frames mean damage
 // or forgery.
 function invalidFinding(stretch: Stretch, explained: boolean): Finding | undefined {
-  const { evidence, window, passing, rose } = stretch;
+  const { evidence, samples, passing, rose } = stretch;
   const { link } = evidence;
   const [here, far] = [hereOf(link), farOf(link)];
   const names: readonly FrameCounter[] = ["rxNotValid", "rxUnusedSa", "rxNotUsingSa"];
@@ -142,7 +148,7 @@ function invalidFinding(stretch: Stretch, explained: boolean): Finding | undefin
     const text = `${invalid} frames from ${far} failed the integrity check of ${here}`;
     return finding(grade, "frames-not-valid", linkId(link), text);
   }
-  if (explained || passing.rx === false || !unusedForLong(window)) return undefined;
+  if (explained || passing.rx === false || !unusedForLong(samples)) return undefined;
   const text = `${far} keeps sending on an SA that ${here} does not use`;
   return finding("degraded", "stale-sak", linkId(link), text);
 }
@@ -151,15 +157,15 @@ function invalidFinding(stretch: Stretch, explained: boolean): Finding | undefin
  * Frames on an unused SA are normal while a rekey overlaps, but not both before and after one MKA
  * life time.
  */
-function unusedForLong({ oldest, recent, newest }: Window): boolean {
+function unusedForLong({ oldest, recent, newest }: SampleWindow): boolean {
   if (oldest === undefined || recent === undefined || recent === oldest) return false;
   const unused = (from: Look, to: Look): boolean =>
     rise(from, to, "rxUnusedSa") + rise(from, to, "rxNotUsingSa") > 0n;
   return unused(oldest, recent) && unused(recent, newest);
 }
 
-function missingCounters({ evidence, window }: Stretch): Finding[] {
-  const { rxClear, rxNotValid } = window.newest.frames;
+function missingCounters({ evidence, samples }: Stretch): Finding[] {
+  const { rxClear, rxNotValid } = samples.newest.frames;
   const missing = [
     ...(rxClear === undefined ? ["clear frames"] : []),
     ...(rxNotValid === undefined ? ["frames that are not valid"] : []),
@@ -178,8 +184,8 @@ export function pnLimitOf(suite: CipherSuite | undefined): bigint {
 }
 
 // The key server renews the SAK at 3/4 of the space (IEEE 802.1X-2020, 9.8), not after it.
-function packetNumbers({ evidence, window }: Stretch): Finding | undefined {
-  const { newest, recent } = window;
+function packetNumbers({ evidence, samples }: Stretch): Finding | undefined {
+  const { newest, recent } = samples;
   const next = newest.frames.nextPn;
   if (next === undefined || recent === undefined) return undefined;
   if (recent.session.latestSak?.keyId !== newest.session.latestSak?.keyId) return undefined;
@@ -191,11 +197,11 @@ function packetNumbers({ evidence, window }: Stretch): Finding | undefined {
 
 /** No counter reports a fault: checks that frames move both ways, or that a probe came back. */
 function motionFinding(stretch: Stretch, newest: MacsecPort): Finding | undefined {
-  const { evidence, window, rose } = stretch;
+  const { evidence, samples, rose } = stretch;
   const { link, settings } = evidence;
   const about = linkId(link);
   const here = hereOf(link);
-  const spanMs = window.newest.at - (window.oldest?.at ?? window.newest.at);
+  const spanMs = samples.newest.at - (samples.oldest?.at ?? samples.newest.at);
   const [received, sent] = [rose("rxOk") > 0n, rose("txProtected") > 0n];
   const probe = probeIn(stretch);
   if (received && sent) return undefined;
@@ -223,27 +229,27 @@ function motionFinding(stretch: Stretch, newest: MacsecPort): Finding | undefine
 }
 
 /** The probe inside the sample window and, if the sample window was cut, after the cut. */
-function probeIn({ evidence, window }: Stretch): "none" | "answered" | "silent" {
+function probeIn({ evidence, samples }: Stretch): "none" | "answered" | "silent" {
   const { probe, now, settings } = evidence;
   if (probe === undefined || probe.sent === 0) return "none";
   if (now - probe.at > settings.evidenceMs) return "none";
-  const start = window.oldest?.at ?? window.newest.at;
-  if (window.cut !== "none" && probe.at < start) return "none";
+  const start = samples.oldest?.at ?? samples.newest.at;
+  if (samples.cut !== "none" && probe.at < start) return "none";
   return probe.answered > 0 ? "answered" : "silent";
 }
 
 // A probe between two observations, or a busy port, must move the counters; counters that do not
 // move then prove nothing.
 function frozen(
-  { evidence, window }: Stretch,
+  { evidence, samples }: Stretch,
   newest: MacsecPort,
   spanMs: number,
   probe: "none" | "answered" | "silent",
 ): boolean {
   const at = evidence.probe?.at;
-  const start = window.oldest?.at;
+  const start = samples.oldest?.at;
   if (probe === "answered" && at !== undefined && start !== undefined) {
-    if (at > start && at < window.newest.at) return true;
+    if (at > start && at < samples.newest.at) return true;
   }
   const rate = strongValue(newest.rate);
   if (rate === undefined || spanMs * 2 < evidence.settings.evidenceMs) return false;

@@ -17,8 +17,8 @@ import {
 } from "../model/health.ts";
 import { farEndFindings, hereOf, mkaFindings, settingsFindings } from "./control.ts";
 import { frameFindings } from "./frames.ts";
+import { lookOf, openSampleWindow, passingOf } from "./sample-window.ts";
 import type { Raised } from "./warnings.ts";
-import { lookOf, openWindow, passingOf } from "./window.ts";
 
 /**
  * Derives a link's health: `protected` only if nothing contradicts it and fresh, strong readings
@@ -68,11 +68,11 @@ function sessionFindings(
 ): Finding[] {
   const far = farEndFindings(evidence);
   const look = lookOf(newest);
-  const window = look && openWindow(evidence.looks, look, evidence.settings);
-  const passing = window === undefined ? { rx: false, tx: false } : passingOf(window);
-  const mka = mkaFindings(evidence, newest, window, passing);
+  const samples = look && openSampleWindow(evidence.looks, look, evidence.settings);
+  const passing = samples === undefined ? { rx: false, tx: false } : passingOf(samples);
+  const mka = mkaFindings(evidence, newest, samples, passing);
   const suspects = [...configured, ...far, ...mka];
-  return [...far, ...mka, ...frameFindings(evidence, newest, window, passing, suspects)];
+  return [...far, ...mka, ...frameFindings(evidence, newest, samples, passing, suspects)];
 }
 
 function agesOf({ looks, peer, now }: LinkEvidence): Ages {

@@ -35,7 +35,7 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/health/frames.ts",
-    line: "if (explained || passing.rx === false || !unusedForLong(window)) return undefined;",
+    line: "if (explained || passing.rx === false || !unusedForLong(samples)) return undefined;",
     becomes: ["false"],
     why: "frames on an unused SA while none pass give the verdict down, and that returned above",
   },
@@ -57,8 +57,8 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/health/frames.ts",
-    line: "const spanMs = window.newest.at - (window.oldest?.at ?? window.newest.at);",
-    becomes: ["window.oldest.at"],
+    line: "const spanMs = samples.newest.at - (samples.oldest?.at ?? samples.newest.at);",
+    becomes: ["samples.oldest.at"],
     why: "frames are evaluated only with an oldest observation",
   },
   {
@@ -75,20 +75,20 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/health/frames.ts",
-    line: 'if (window.cut !== "none" && probe.at < start) return "none";',
+    line: 'if (samples.cut !== "none" && probe.at < start) return "none";',
     becomes: ['""'],
     why: "the callers compare only with the two other values",
   },
   {
     file: "agent/health/frames.ts",
-    line: "const start = window.oldest?.at ?? window.newest.at;",
-    becomes: ["window.oldest.at"],
+    line: "const start = samples.oldest?.at ?? samples.newest.at;",
+    becomes: ["samples.oldest.at"],
     why: "frames are evaluated only with an oldest observation",
   },
   {
     file: "agent/health/frames.ts",
-    line: "const start = window.oldest?.at;",
-    becomes: ["window.oldest.at"],
+    line: "const start = samples.oldest?.at;",
+    becomes: ["samples.oldest.at"],
     why: "frames are evaluated only with an oldest observation",
   },
   {
@@ -99,7 +99,7 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/health/health.ts",
-    line: "const passing = window === undefined ? { rx: false, tx: false } : passingOf(window);",
+    line: "const passing = samples === undefined ? { rx: false, tx: false } : passingOf(samples);",
     becomes: ["{}", "true"],
     why: "without a sample window neither direction matters, and undefined acts like false",
   },
@@ -158,19 +158,19 @@ export const knownOfHealth: readonly Known[] = [
     why: "a severity that is not found has index -1 and comes first, as an error does",
   },
   {
-    file: "agent/health/window.ts",
+    file: "agent/health/sample-window.ts",
     line: "const look = port === undefined ? undefined : lookOf(port);",
     becomes: ["false"],
     why: "every index inside the array has an observation",
   },
   {
-    file: "agent/health/window.ts",
+    file: "agent/health/sample-window.ts",
     line: "if (before !== undefined && after !== undefined && after < before) return false;",
     becomes: ["true", "before !== undefined || after !== undefined"],
     why: "a comparison with undefined is false",
   },
   {
-    file: "agent/health/window.ts",
+    file: "agent/health/sample-window.ts",
     line: "if (recent === undefined) return { rx: false, tx: false };",
     becomes: ["{}", "true"],
     why: "without a recent observation neither direction matters, and undefined acts like false",

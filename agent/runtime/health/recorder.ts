@@ -3,7 +3,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { Instant, WallTime, World } from "#hal/world.ts";
-import { mkaLifeMs } from "../../health/window.ts";
+import { mkaLifeMs } from "../../health/sample-window.ts";
 import type { Campaign } from "../../model/campaign.ts";
 import type { HealthSettings } from "../../model/desired.ts";
 import { worstOf } from "../../model/health.ts";

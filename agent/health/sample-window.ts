@@ -29,7 +29,7 @@ export interface Look {
 }
 
 /** The sample window: the newest observation and those it may be compared with. */
-export interface Window {
+export interface SampleWindow {
   readonly newest: Look;
   /** The oldest observation of the same session with running counters; undefined = none yet. */
   readonly oldest: Look | undefined;
@@ -56,11 +56,11 @@ export function lookOf(port: MacsecPort): Look | undefined {
 }
 
 /** Walks back from the newest observation to the first that cannot be compared or is too old. */
-export function openWindow(
+export function openSampleWindow(
   looks: readonly MacsecPort[],
   newest: Look,
   settings: HealthSettings,
-): Window {
+): SampleWindow {
   // One observation more than the sample window, so that the sample window is spanned; older ones
   // are not evidence.
   const bound = newest.at - settings.evidenceMs - settings.pollMs * 2;
@@ -137,8 +137,8 @@ export interface Passing {
   readonly tx: boolean;
 }
 
-export function passingOf(window: Window): Passing {
-  const { newest, recent } = window;
+export function passingOf(samples: SampleWindow): Passing {
+  const { newest, recent } = samples;
   if (recent === undefined) return { rx: false, tx: false };
   return { rx: rise(recent, newest, "rxOk") > 0n, tx: rise(recent, newest, "txProtected") > 0n };
 }
