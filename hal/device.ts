@@ -294,7 +294,7 @@ export interface PeerPort {
     signal: AbortSignal,
   ): Promise<void>;
   /** Reads the meters of that side; absent where there are none. */
-  sight?(signal: AbortSignal): Promise<PeerSight>;
+  telemetry?(signal: AbortSignal): Promise<PeerTelemetry>;
 }
 
 /** A far end that needs the octets of a key. It accepts one; it is never read back. */
@@ -312,7 +312,7 @@ export interface PeerSecret {
  * Telemetry of the far end. It is weak evidence, minutes old, and contains nothing about MACsec: it
  * is displayed, and no precondition, proof or verdict depends on it.
  */
-export interface PeerSight {
+export interface PeerTelemetry {
   /**
    * End of the oldest minute that a value here belongs to; undefined = no meter reported anything.
    */

@@ -63,9 +63,9 @@ export class RealCloud implements Cloud {
     return {
       observe: async (signal) => (await port()).observe(signal),
       put: async (want, accepted, signal) => (await port()).put(want, accepted, signal),
-      sight: async (signal) => {
+      telemetry: async (signal) => {
         const { expressRoute } = await this.#open();
-        return await expressRoute.peer(place).sight(signal);
+        return await expressRoute.peer(place).telemetry(signal);
       },
     };
   }

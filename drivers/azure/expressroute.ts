@@ -1,7 +1,7 @@
 // The Microsoft end of a link: one expressRoutePort (or LAG) document contains both links, and one
 // write changes exactly one of them.
 
-import type { PeerPort, PeerSecret, PeerSight, PeerState, PeerWant } from "#hal/device.ts";
+import type { PeerPort, PeerSecret, PeerState, PeerTelemetry, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Clock } from "#hal/world.ts";
 import { Arm, type ArmParts } from "../transport/arm.ts";
@@ -15,7 +15,7 @@ import {
 } from "./expressroute-document.ts";
 import { putSharedKey } from "./expressroute-gateway.ts";
 import { type DocumentRead, Operations } from "./expressroute-operations.ts";
-import { sightOf } from "./expressroute-sight.ts";
+import { telemetryOf } from "./expressroute-telemetry.ts";
 
 /** One link of an ExpressRoute port or LAG. */
 export interface ExpressRouteLink {
@@ -65,7 +65,7 @@ export class ExpressRoute {
       observe: async (signal) => (await this.#look(link, signal)).state,
       put: (want, accepted, signal) =>
         this.#inTurn(link.resource, () => this.#write(link, want, accepted, signal)),
-      sight: (signal) => this.#sight(link, signal),
+      telemetry: (signal) => this.#telemetry(link, signal),
     };
   }
 
@@ -100,12 +100,15 @@ export class ExpressRoute {
     return await this.#arm.get(path, query, signal);
   }
 
-  async #sight({ resource, link }: ExpressRouteLink, signal: AbortSignal): Promise<PeerSight> {
+  async #telemetry(
+    { resource, link }: ExpressRouteLink,
+    signal: AbortSignal,
+  ): Promise<PeerTelemetry> {
     const document = await this.#arm.get(resource, { "api-version": versionOf(resource) }, signal);
     const { details } = understood(resource, () => stateOf(document, link));
     const circuits = details?.circuits ?? [];
     const now = this.#clock.wall();
-    return await sightOf({ arm: this.#arm, resource, link, circuits, now }, signal);
+    return await telemetryOf({ arm: this.#arm, resource, link, circuits, now }, signal);
   }
 
   async #look(at: ExpressRouteLink, signal: AbortSignal): Promise<Look> {

@@ -431,7 +431,7 @@ export class HealthEvaluator {
           next: nextKey(agent, link),
           staleAfterMs: desired.health.staleAfterMs,
           keyCreated: this.#created(link),
-          sighted: supervisor.deviceCache.sight(link),
+          timedTelemetry: supervisor.deviceCache.telemetry(link),
         })),
       })),
       tunnels: desired.tunnels.map((tunnel) => ({

@@ -22,7 +22,7 @@ import {
 } from "../../model/health.ts";
 import { isoTime, wholeDays } from "../../model/iso-time.ts";
 import { nextFor, type Severity, type WarningCode } from "../../model/warning-rows.ts";
-import type { Sighted } from "../polling/device-cache.ts";
+import type { TimedTelemetry } from "../polling/device-cache.ts";
 import type { BackupStatus } from "./backup-report.ts";
 import type { Inside } from "./bgp-report.ts";
 
@@ -40,7 +40,7 @@ export interface LinkStatusInput {
   readonly staleAfterMs: number;
   /** When the version of the expected CAK was made; undefined = not known. */
   readonly keyCreated: WallTime | undefined;
-  readonly sighted?: Sighted | undefined;
+  readonly timedTelemetry?: TimedTelemetry | undefined;
 }
 
 /**
@@ -271,7 +271,7 @@ function blind(wall: WallTime, reason: Reason): Status {
 }
 
 function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkStatus {
-  const { link, health, expected, next, keyCreated, sighted } = input;
+  const { link, health, expected, next, keyCreated, timedTelemetry } = input;
   const session = solid(input, now, (look) => look.session);
   return {
     name: link.name,
@@ -294,7 +294,7 @@ function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkS
     keyNext: next === undefined || next.ckn === expected?.ckn ? null : next.ckn,
     mka: session === undefined ? null : mkaStatus(session),
     frames: framesStatus(solid(input, now, (look) => look.frames)),
-    azure: sighted === undefined ? null : azureStatus(sighted, now),
+    azure: timedTelemetry === undefined ? null : azureStatus(timedTelemetry, now),
   };
 }
 
@@ -308,16 +308,19 @@ function solid<T>(
   return reading !== undefined && isSolid(reading, now, staleAfterMs) ? reading.value : undefined;
 }
 
-function azureStatus({ sight, at }: Sighted, now: Instant): NonNullable<LinkStatus["azure"]> {
+function azureStatus(
+  { telemetry, at }: TimedTelemetry,
+  now: Instant,
+): NonNullable<LinkStatus["azure"]> {
   return {
     ageMs: now - at,
-    until: sight.until === undefined ? null : isoTime(sight.until),
-    lineUp: sight.lineUp ?? null,
-    rxDbm: sight.rxDbm ?? null,
-    txDbm: sight.txDbm ?? null,
-    arpPercent: sight.arpPercent ?? null,
-    bgpPercent: sight.bgpPercent ?? null,
-    peerings: sight.peerings,
+    until: telemetry.until === undefined ? null : isoTime(telemetry.until),
+    lineUp: telemetry.lineUp ?? null,
+    rxDbm: telemetry.rxDbm ?? null,
+    txDbm: telemetry.txDbm ?? null,
+    arpPercent: telemetry.arpPercent ?? null,
+    bgpPercent: telemetry.bgpPercent ?? null,
+    peerings: telemetry.peerings,
   };
 }
 

@@ -2,7 +2,14 @@
 // agent observes through it alone.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type { Capabilities, Device, Driver, PeerPort, PeerSight, PeerState } from "#hal/device.ts";
+import type {
+  Capabilities,
+  Device,
+  Driver,
+  PeerPort,
+  PeerState,
+  PeerTelemetry,
+} from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel, MacsecPort } from "#hal/model.ts";
 import type { Target } from "#hal/target.ts";
@@ -44,15 +51,15 @@ interface LinkSlot {
   peerTriedAt: Instant | undefined;
   /** When the observation began that gave `peer`. */
   peerSeenFrom: Instant | undefined;
-  sight: Sighted | undefined;
-  sightTriedAt: Instant | undefined;
+  telemetry: TimedTelemetry | undefined;
+  telemetryTriedAt: Instant | undefined;
   probe: LinkSnapshot["probe"];
 }
 
 /** The readings of the far end's own meters, and when they were read. */
-export interface Sighted {
+export interface TimedTelemetry {
   /** The readings. */
-  readonly sight: PeerSight;
+  readonly telemetry: PeerTelemetry;
   /** When they were read. */
   readonly at: Instant;
 }
@@ -110,8 +117,8 @@ export class DeviceCache implements Observations {
           peerFailure: undefined,
           peerTriedAt: undefined,
           peerSeenFrom: undefined,
-          sight: undefined,
-          sightTriedAt: undefined,
+          telemetry: undefined,
+          telemetryTriedAt: undefined,
           probe: undefined,
         });
       }
@@ -132,7 +139,7 @@ export class DeviceCache implements Observations {
       if (old?.link.device !== slot.link.device || old.link.port !== slot.link.port) continue;
       slot.history.push(...old.history);
       slot.peer = old.peer;
-      slot.sight = old.sight;
+      slot.telemetry = old.telemetry;
       slot.probe = old.probe;
     }
   }
@@ -260,15 +267,15 @@ export class DeviceCache implements Observations {
   }
 
   /** Reads the far end's meters. They are optional: a failure is only logged. */
-  async lookSight(link: DesiredLink, signal: AbortSignal): Promise<void> {
+  async readTelemetry(link: DesiredLink, signal: AbortSignal): Promise<void> {
     const slot = this.#linkSlot(link);
     const { clock } = this.#parts.world;
-    slot.sightTriedAt = clock.now();
+    slot.telemetryTriedAt = clock.now();
     const { peerPort } = slot;
-    const look = (bounded: AbortSignal): Promise<PeerSight | undefined> =>
-      peerPort.sight?.(bounded) ?? Promise.resolve(undefined);
-    const sight = await this.#weak(`${linkId(link)} far end`, signal, look);
-    if (sight !== undefined) slot.sight = { sight, at: clock.now() };
+    const look = (bounded: AbortSignal): Promise<PeerTelemetry | undefined> =>
+      peerPort.telemetry?.(bounded) ?? Promise.resolve(undefined);
+    const telemetry = await this.#weak(`${linkId(link)} far end`, signal, look);
+    if (telemetry !== undefined) slot.telemetry = { telemetry, at: clock.now() };
   }
 
   /** Reads the gateway's report about a tunnel; a failure is only logged. */
@@ -381,16 +388,16 @@ export class DeviceCache implements Observations {
   }
 
   /** Returns true if the far end has meters and they were not read for this long. */
-  isSightDue(link: DesiredLink, everyMs: number): boolean {
-    const { sightTriedAt, peerPort } = this.#linkSlot(link);
+  isTelemetryDue(link: DesiredLink, everyMs: number): boolean {
+    const { telemetryTriedAt, peerPort } = this.#linkSlot(link);
     const { clock } = this.#parts.world;
-    if (peerPort.sight === undefined) return false;
-    return sightTriedAt === undefined || clock.now() - sightTriedAt >= everyMs;
+    if (peerPort.telemetry === undefined) return false;
+    return telemetryTriedAt === undefined || clock.now() - telemetryTriedAt >= everyMs;
   }
 
   /** The newest readings of a far end's meters; undefined = never read. */
-  sight(link: DesiredLink): Sighted | undefined {
-    return this.#linkSlot(link).sight;
+  telemetry(link: DesiredLink): TimedTelemetry | undefined {
+    return this.#linkSlot(link).telemetry;
   }
 
   /** The gateway's last report about a tunnel; undefined = never read. */

@@ -19,7 +19,7 @@ export interface FarEndPollerParts {
  */
 const documentMs = { urgent: 15_000, atRest: 60_000 };
 /** The interval for Azure's meters in milliseconds: Azure publishes them minutes late anyway. */
-const sightMs = 120_000;
+const telemetryMs = 120_000;
 
 /** The far-end poller: reads far ends, their meters and the gateways when they are due. */
 export class FarEndPoller {
@@ -45,7 +45,8 @@ export class FarEndPoller {
     const { deviceCache } = this.#parts;
     if (deviceCache.isPeerDue(link, this.#documentMs(link)))
       await deviceCache.lookPeer(link, signal);
-    if (deviceCache.isSightDue(link, sightMs)) await deviceCache.lookSight(link, signal);
+    if (deviceCache.isTelemetryDue(link, telemetryMs))
+      await deviceCache.readTelemetry(link, signal);
   }
 
   /** The read interval of a far end; a campaign reads its current link by itself, besides. */
@@ -61,7 +62,7 @@ export class FarEndPoller {
   async #lookGateways(signal: AbortSignal): Promise<void> {
     const { world, deviceCache, desired } = this.#parts;
     const now = world.clock.now();
-    if (this.#gatewaysAt !== undefined && now - this.#gatewaysAt < sightMs) return;
+    if (this.#gatewaysAt !== undefined && now - this.#gatewaysAt < telemetryMs) return;
     this.#gatewaysAt = now;
     for (const tunnel of desired.tunnels) await deviceCache.lookGateway(tunnel, signal);
   }

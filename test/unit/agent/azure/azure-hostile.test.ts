@@ -122,7 +122,9 @@ async function used(bench: ArmBench, prng: Prng): Promise<unknown> {
   const far = bench.restarted();
   const peer = bench.peer("link1", far);
   using psk = Secret.take("psk", bytes("a-pre-shared-key"));
-  switch (prng.pick(["observe", "put", "sight", "connection", "gateway", "scorecard"] as const)) {
+  switch (
+    prng.pick(["observe", "put", "telemetry", "connection", "gateway", "scorecard"] as const)
+  ) {
     case "observe":
       return await bench.run(peer.observe(never));
     case "put":
@@ -133,8 +135,8 @@ async function used(bench: ArmBench, prng: Prng): Promise<unknown> {
           never,
         ),
       );
-    case "sight":
-      return await bench.run<unknown>(peer.sight?.(never) ?? Promise.resolve());
+    case "telemetry":
+      return await bench.run<unknown>(peer.telemetry?.(never) ?? Promise.resolve());
     case "connection":
       return await bench.run(far.connection(connection, never));
     case "gateway":

@@ -180,7 +180,7 @@ export class HealthEvaluatorBench {
         state: (device: string) => (this.#scene.unread ? undefined : this.#state(device)),
         failure: () => undefined,
         peerFailure: () => this.#scene.peerFailure,
-        sight: () => undefined,
+        telemetry: () => undefined,
         gateway: () => undefined,
         history: (link: DesiredLink) =>
           this.#scene.unread ? [] : this.#polls().map((poll) => this.#port(link, poll)),

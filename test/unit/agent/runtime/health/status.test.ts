@@ -84,25 +84,25 @@ describe("status as JSON", () => {
   });
 
   it("the status shows the readings of Azure's meters with their age, whatever the verdict", () => {
-    const sight = {
+    const telemetry = {
       until: utc("2026-11-24T09:57:00Z"),
       ...{ lineUp: true, rxDbm: -2.6, txDbm: undefined, arpPercent: 0, bgpPercent: 100 },
       peerings: [{ type: "AzurePrivatePeering", state: "Enabled" }],
     };
-    const seen = status([{ ...input(), sighted: { sight, at: at(96_000) } }]);
+    const seen = status([{ ...input(), timedTelemetry: { telemetry, at: at(96_000) } }]);
     expect(seen.verdict).toBe("protected");
     expect(seen.groups[0]?.links[0]?.azure).toEqual({
       ageMs: 4_000,
       until: "2026-11-24T09:57:00Z",
       ...{ lineUp: true, rxDbm: -2.6, txDbm: null, arpPercent: 0, bgpPercent: 100 },
-      peerings: sight.peerings,
+      peerings: telemetry.peerings,
     });
   });
 
   it("the status shows nothing of a meter without readings", () => {
     const silent = { until: undefined, lineUp: undefined, rxDbm: undefined, txDbm: undefined };
-    const sight = { ...silent, arpPercent: undefined, bgpPercent: undefined, peerings: [] };
-    const seen = status([{ ...input(), sighted: { sight, at: at(96_000) } }]);
+    const telemetry = { ...silent, arpPercent: undefined, bgpPercent: undefined, peerings: [] };
+    const seen = status([{ ...input(), timedTelemetry: { telemetry, at: at(96_000) } }]);
     expect(seen.groups[0]?.links[0]?.azure).toEqual({
       ...{ ageMs: 4_000, until: null, lineUp: null, rxDbm: null, txDbm: null },
       ...{ arpPercent: null, bgpPercent: null, peerings: [] },

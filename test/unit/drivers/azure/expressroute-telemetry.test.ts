@@ -1,16 +1,16 @@
 // What Azure's own side tells of a link and of a tunnel: late, and nothing about MACsec.
 
 import { describe, expect, it } from "vitest";
-import type { PeerSight } from "#hal/device.ts";
+import type { PeerTelemetry } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type ArmBench, armBench, putGraceMs } from "../../kit/arm-bench.ts";
 import { never, refused } from "../../kit/site-bench.ts";
 
 const minute = 60_000;
 
-function sight(bench: ArmBench, link: "link1" | "link2" = "link1"): Promise<PeerSight> {
+function telemetry(bench: ArmBench, link: "link1" | "link2" = "link1"): Promise<PeerTelemetry> {
   const at = { resource: bench.resource, link, operation: () => undefined, putGraceMs };
-  return bench.run(bench.far.peer(at).sight(never));
+  return bench.run(bench.far.peer(at).telemetry(never));
 }
 
 async function afterTenMinutes(kind?: "expressRouteLags"): Promise<ArmBench> {
@@ -24,7 +24,7 @@ describe("meters", () => {
     "the meters of a healthy link are read: %s",
     async (kind) => {
       const bench = await afterTenMinutes(kind);
-      const seen = await sight(bench);
+      const seen = await telemetry(bench);
       expect(seen).toMatchObject({
         ...{ lineUp: true, rxDbm: -2.6, txDbm: -1.4, arpPercent: 100, bgpPercent: 100 },
         peerings: [{ type: "AzurePrivatePeering", state: "Enabled" }],
@@ -40,22 +40,22 @@ describe("meters", () => {
     const [first] = bench.site.links;
     first?.fibre.setUp(false);
     await bench.site.clock.runFor(10 * minute);
-    expect(await sight(bench, "link1")).toMatchObject({
+    expect(await telemetry(bench, "link1")).toMatchObject({
       ...{ lineUp: false, rxDbm: -40, arpPercent: 0, bgpPercent: 0 },
     });
-    expect(await sight(bench, "link2")).toMatchObject({ lineUp: true, arpPercent: 100 });
+    expect(await telemetry(bench, "link2")).toMatchObject({ lineUp: true, arpPercent: 100 });
   });
 
   it("meters report nothing in the first minute or without a circuit", async () => {
     const bench = armBench({ start: "protected" });
-    expect(await sight(bench)).toMatchObject({ until: undefined, lineUp: undefined });
+    expect(await telemetry(bench)).toMatchObject({ until: undefined, lineUp: undefined });
     bench.alter = (reply, { path }) => {
       if (!path.startsWith(`${bench.resource}?`)) return reply;
       const text = new TextDecoder().decode(reply.body).replace(/"circuits":\[[^\]]*\]/, '"x":1');
       return { ...reply, body: new TextEncoder().encode(text) };
     };
     await bench.site.clock.runFor(10 * minute);
-    expect(await sight(bench)).toMatchObject({
+    expect(await telemetry(bench)).toMatchObject({
       ...{ lineUp: true, arpPercent: undefined, bgpPercent: undefined, peerings: [] },
     });
   });
@@ -71,7 +71,7 @@ describe("meters", () => {
         path.startsWith(`${bench.resource}?`)
           ? reply
           : { ...reply, body: new TextEncoder().encode(odd) };
-      expect(await sight(bench)).toEqual({
+      expect(await telemetry(bench)).toEqual({
         ...{ until: undefined, lineUp: undefined, rxDbm: undefined, txDbm: undefined },
         ...{ arpPercent: undefined, bgpPercent: undefined, peerings: [] },
       });
@@ -81,7 +81,7 @@ describe("meters", () => {
   it("meters that may not be read give an error with the missing right", async () => {
     const bench = armBench();
     bench.cloud.faults.arm.strike("authorizationFailed");
-    const error = await refused(sight(bench));
+    const error = await refused(telemetry(bench));
     expect(error).toBeInstanceOf(LinksealError);
     expect([error.code, error.effect]).toEqual(["peer.denied", "none"]);
   });

@@ -1,13 +1,13 @@
 // Telemetry of Azure's own side of a link: meters of port and circuit, minutes late, and the state
 // of the peering. It contains nothing about MACsec.
 
-import type { PeerSight } from "#hal/device.ts";
+import type { PeerTelemetry } from "#hal/device.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Arm } from "../transport/arm.ts";
 import { numberIn, textAt, valueAt } from "../transport/arm-json.ts";
 import type { AzureLink } from "./expressroute-document.ts";
 
-export interface SightParts {
+export interface TelemetryParts {
   readonly arm: Arm;
   /** Resource id of the port or LAG. */
   readonly resource: string;
@@ -28,7 +28,10 @@ const circuitsMax = 4;
  * Reads the telemetry. An abort leaves nothing behind.
  * @throws LinksealError like `Arm.get` where nothing at all can be read.
  */
-export async function sightOf(parts: SightParts, signal: AbortSignal): Promise<PeerSight> {
+export async function telemetryOf(
+  parts: TelemetryParts,
+  signal: AbortSignal,
+): Promise<PeerTelemetry> {
   const { link, resource } = parts;
   const portMetrics = ["LineProtocol", "RxLightLevel", "TxLightLevel"] as const;
   const ofPort = await metrics(parts, resource, portMetrics, `Link eq '${link}'`, signal);
@@ -55,7 +58,7 @@ interface Metric {
   readonly until: number;
 }
 
-async function ofCircuit(parts: SightParts, id: string, signal: AbortSignal) {
+async function ofCircuit(parts: TelemetryParts, id: string, signal: AbortSignal) {
   const query = { "api-version": circuitVersion };
   const list = valueAt(await parts.arm.get(`${id}/peerings`, query, signal), "value");
   const peerings = Array.isArray(list) ? list.flatMap(peeringOf) : [];
@@ -69,7 +72,7 @@ async function ofCircuit(parts: SightParts, id: string, signal: AbortSignal) {
   return { arp, bgp, peerings };
 }
 
-function peeringOf(peering: unknown): PeerSight["peerings"] {
+function peeringOf(peering: unknown): PeerTelemetry["peerings"] {
   const type = textAt(peering, "properties", "peeringType");
   const state = textAt(peering, "properties", "state");
   return type === undefined || state === undefined
@@ -83,7 +86,7 @@ function word(text: string): string {
 }
 
 async function metrics(
-  { arm, now }: SightParts,
+  { arm, now }: TelemetryParts,
   resource: string,
   names: readonly string[],
   filter: string,
