@@ -10,7 +10,7 @@ import type { ReadDocument } from "../model/azure-document.ts";
 import type { Cloud, FarEndPlace } from "../model/cloud.ts";
 import type { RealAzure } from "../model/desired.ts";
 import type { CredentialHost } from "./identity.ts";
-import { Patience } from "./patience.ts";
+import { RetryAfterBudget } from "./retry-after-budget.ts";
 
 interface Opened {
   readonly vault: KeyVault;
@@ -102,8 +102,8 @@ export class RealCloud implements Cloud {
     const { vault, token, dial } = openAzure(this.#world, this.#azure, hostCredentials);
     const { arm: origin, armResource: resource } = azureEndpoints(this.#azure);
     const { clock } = this.#world;
-    const patience = new Patience(clock);
-    const expressRoute = new ExpressRoute({ clock, dial, origin, resource, token, patience });
+    const retryAfter = new RetryAfterBudget(clock);
+    const expressRoute = new ExpressRoute({ clock, dial, origin, resource, token, retryAfter });
     return { vault, expressRoute };
   }
 }

@@ -9,7 +9,7 @@ import { type Command, Secret, type SecretHole } from "#hal/secret.ts";
 import type { Dialer, HttpReply, HttpRequest, World } from "#hal/world.ts";
 import { answerError, connectionError, problem, seconds } from "./answers.ts";
 import { elsewhere, type LibraryService, serviceAt } from "./guard.ts";
-import { Patience } from "./patience.ts";
+import { RetryAfterBudget } from "./retry-after-budget.ts";
 
 export type SdkClient = NonNullable<SecretClientOptions["httpClient"]>;
 type SdkRequest = Parameters<SdkClient["sendRequest"]>[0];
@@ -37,11 +37,11 @@ export interface TransportParts {
 /** Makes the HTTP clients that Microsoft's libraries get, for one config. */
 export class SdkTransport {
   readonly #parts: TransportParts;
-  readonly #patience: Patience;
+  readonly #retryAfter: RetryAfterBudget;
 
   constructor(parts: TransportParts) {
     this.#parts = parts;
-    this.#patience = new Patience(parts.world.clock);
+    this.#retryAfter = new RetryAfterBudget(parts.world.clock);
   }
 
   /** Makes a client for a library that may use these services only; `hear` gets every error. */
@@ -78,7 +78,7 @@ export class SdkTransport {
     url: URL,
   ): Promise<HttpReply> {
     const { clock } = this.#parts.world;
-    const waitMs = this.#patience.remainingMs(url.origin);
+    const waitMs = this.#retryAfter.remainingMs(url.origin);
     if (waitMs > 0) {
       const text = `nothing is asked there for another ${seconds(waitMs)}, as it demanded`;
       throw problem("vault.unreachable", text, where);
@@ -95,7 +95,7 @@ export class SdkTransport {
       parent.throwIfAborted();
       throw error instanceof LinksealError ? connectionError(service, where, error) : error;
     }
-    const named = this.#patience.note(url.origin, reply);
+    const named = this.#retryAfter.note(url.origin, reply);
     if (await this.#isChallenge(service, where, reply, request)) return reply;
     const refusal = answerError({ service, where, reply, waitMs: named });
     if (refusal !== undefined) throw refusal;

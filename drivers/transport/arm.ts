@@ -20,7 +20,7 @@ import { fillCommand } from "./fill.ts";
 type TokenSource = (scope: string, signal: AbortSignal) => Promise<Secret>;
 
 /** Enforces the waits that services demand. */
-interface Patience {
+interface RetryAfter {
   /** Returns how long this origin must be left alone, in milliseconds; 0 = requests may be sent. */
   remainingMs(origin: string): number;
   /** Records the wait that a reply demands, and returns it in milliseconds; 0 = none. */
@@ -45,7 +45,7 @@ export interface ArmParts {
   /** Source of bearer tokens. */
   readonly token: TokenSource;
   /** Waits that the service demands. */
-  readonly patience: Patience;
+  readonly retryAfter: RetryAfter;
 }
 
 /** An operation that Azure accepted. */
@@ -133,7 +133,7 @@ export class Arm {
     reply.body.fill(0);
     const url = reply.headers["azure-asyncoperation"] ?? reply.headers["location"];
     if (url === undefined) return undefined;
-    const waitMs = this.#parts.patience.namedMs(reply) ?? 0;
+    const waitMs = this.#parts.retryAfter.namedMs(reply) ?? 0;
     return { operation: this.#operationPath(url, where), waitMs };
   }
 
@@ -150,7 +150,10 @@ export class Arm {
     if (refusal !== undefined && isFinal(status)) return { kind: "lost", refusal };
     if (refusal !== undefined) throw refusal;
     const { reply } = answered;
-    const running = { kind: "running", waitMs: this.#parts.patience.namedMs(reply) ?? 0 } as const;
+    const running = {
+      kind: "running",
+      waitMs: this.#parts.retryAfter.namedMs(reply) ?? 0,
+    } as const;
     if (status === 202) return running;
     if (status === 204) return { kind: "succeeded" };
     const document = documentOf(reply, ask.where);
@@ -190,7 +193,7 @@ export class Arm {
   }
 
   async #ask(ask: Ask, signal: AbortSignal): Promise<Answered> {
-    const { clock, dial, origin, resource, token, patience } = this.#parts;
+    const { clock, dial, origin, resource, token, retryAfter } = this.#parts;
     const { method, where } = ask;
     signal.throwIfAborted();
     // Ids that a document names become paths; a text that is not a path must not reach the HTTP
@@ -199,7 +202,7 @@ export class Arm {
       const text = "it names a resource by a text that is not a path; nothing was sent";
       throw problem("peer.rejected", text, { effect: "none", where });
     }
-    const leftMs = patience.remainingMs(origin);
+    const leftMs = retryAfter.remainingMs(origin);
     if (leftMs > 0) {
       const text = `nothing is asked there for another ${seconds(leftMs)}, as it demanded`;
       throw problem("peer.throttled", text, { effect: "none", where });
@@ -213,7 +216,7 @@ export class Arm {
       const reply = await withDeadline(clock, deadline, signal, (bounded) =>
         dial.http(request, bounded),
       );
-      return { reply, waitMs: patience.note(origin, reply) };
+      return { reply, waitMs: retryAfter.note(origin, reply) };
     } catch (error) {
       signal.throwIfAborted();
       throw error instanceof LinksealError ? connectionError(error, where, effectOf(ask)) : error;

@@ -1,6 +1,6 @@
 // The far end's client against the simulated management API in this process, on virtual time.
 
-import { Patience } from "#agent/azure/patience.ts";
+import { RetryAfterBudget } from "#agent/azure/retry-after-budget.ts";
 import { ExpressRoute, fillCommand } from "#drivers/index.ts";
 import type { PeerPort, PeerState, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -111,7 +111,13 @@ export function farEnds(clock: Clock, cloud: SimAzure, dial: Dialer): ExpressRou
 
 function clientOf(clock: Clock, dial: Dialer, token: (scope: string) => string): ExpressRoute {
   return new ExpressRoute({
-    ...{ clock, dial, origin: management, resource: management, patience: new Patience(clock) },
+    ...{
+      clock,
+      dial,
+      origin: management,
+      resource: management,
+      retryAfter: new RetryAfterBudget(clock),
+    },
     token: async (scope) => Secret.take("token", new TextEncoder().encode(token(scope))),
   });
 }

@@ -14,7 +14,7 @@ const waitMsMax = 900_000;
  */
 const backoffMs = { least: 1_000, most: 64_000 };
 
-export class Patience {
+export class RetryAfterBudget {
   readonly #clock: Clock;
   readonly #until = new Map<string, { readonly at: Instant; readonly waitMs: number }>();
 
