@@ -13,13 +13,13 @@ import { pageText } from "../page/snapshot.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { hostClock } from "./clock.ts";
+import { ConnectionLimiter } from "./connection-limiter.ts";
 import { keepServed, type Served } from "./kept-served.ts";
 import { bindPort, closeServer, httpLimits, requestMsMax } from "./listener.ts";
 import { pageFiles } from "./page-files.ts";
 import { answerPage, notInClear, type PageDesk } from "./page-http.ts";
 import { PageSockets } from "./page-socket.ts";
 import { type PagePair, pagePair } from "./page-tls.ts";
-import { Seats } from "./seats.ts";
 
 /** How often the certificate is read anew, in milliseconds. */
 const renewMs = 60_000;
@@ -104,12 +104,12 @@ function serverFor(
   keeper: PairKeeper | undefined,
   broken: (error: unknown) => void,
 ): Server | SecureServer {
-  const seats = new Seats(true);
+  const limiter = new ConnectionLimiter(true);
   /** The TCP socket below each TLS socket, because the limiter counts TCP sockets. */
   const below = new WeakMap<Socket, Socket>();
   const counted = (socket: Socket): Socket => below.get(socket) ?? socket;
   const listener: RequestListener = (request, response) => {
-    seats.serve(counted(request.socket));
+    limiter.serve(counted(request.socket));
     answerPage(desk, request, response).catch((error: unknown) => {
       const isGone = request.destroyed || response.destroyed;
       response.destroy();
@@ -127,14 +127,14 @@ function serverFor(
     raw.set(name, socket);
     socket.once("close", () => raw.delete(name));
     socket.on("error", () => socket.destroy());
-    seats.enter(socket);
+    limiter.enter(socket);
   });
   server.on("secureConnection", (socket: Socket) => {
     const own = raw.get(nameOf(socket));
     if (own !== undefined) below.set(socket, own);
   });
   server.on("upgrade", (request, socket, head) => {
-    if (sockets.upgrade(request, socket, head)) seats.leave(counted(request.socket));
+    if (sockets.upgrade(request, socket, head)) limiter.leave(counted(request.socket));
   });
   return server;
 }

@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { ConnectionLimiter } from "./connection-limiter.ts";
 import {
   bindPort,
   bindSocket,
@@ -12,7 +13,6 @@ import {
   httpLimits,
   send,
 } from "./listener.ts";
-import { Seats } from "./seats.ts";
 
 export interface UnixCall {
   readonly method: string;
@@ -84,9 +84,9 @@ const misdirected: HttpReply = {
 
 /** `name`: pattern for the Host header of a request; absent = any. */
 function serverFor(service: HttpService, name?: RegExp): Server {
-  const seats = new Seats(service.isInstant === true);
+  const limiter = new ConnectionLimiter(service.isInstant === true);
   const server = createServer(httpLimits, (request, response) => {
-    seats.serve(request.socket);
+    limiter.serve(request.socket);
     if (name?.test(request.headers.host ?? "") === false) send(response, misdirected);
     else void reply(service, request, response);
   });
@@ -94,7 +94,7 @@ function serverFor(service: HttpService, name?: RegExp): Server {
   server.maxRequestsPerSocket = 1;
   server.on("connection", (socket: Socket) => {
     if (service.admits?.(socket) === false) socket.destroy();
-    else seats.enter(socket);
+    else limiter.enter(socket);
   });
   return server;
 }

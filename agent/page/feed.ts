@@ -43,7 +43,7 @@ const everyMs = 1_000;
 const apartMs = 200;
 const takenMsMax = 30_000;
 
-interface Seat {
+interface ViewerState {
   /** undefined = nothing is under way. */
   busySince: Instant | undefined;
 }
@@ -51,7 +51,7 @@ interface Seat {
 /** Sends snapshots to all viewers. */
 export class Feed {
   readonly #parts: FeedParts;
-  readonly #seats = new Map<Viewer, Seat>();
+  readonly #viewers = new Map<Viewer, ViewerState>();
   #wake = new AbortController();
 
   constructor(parts: FeedParts) {
@@ -60,28 +60,28 @@ export class Feed {
 
   /** Number of viewers. */
   get size(): number {
-    return this.#seats.size;
+    return this.#viewers.size;
   }
 
   /** Sends the opening at once, or disconnects a viewer beyond the limit. */
   join(viewer: Viewer): void {
-    if (this.#seats.size >= viewersMax) {
+    if (this.#viewers.size >= viewersMax) {
       this.#end(viewer, "tooMany");
       return;
     }
-    const seat: Seat = { busySince: undefined };
-    this.#seats.set(viewer, seat);
-    this.#send(viewer, seat, this.#parts.opening());
+    const state: ViewerState = { busySince: undefined };
+    this.#viewers.set(viewer, state);
+    this.#send(viewer, state, this.#parts.opening());
   }
 
   /** Removes a viewer that is gone. */
   leave(viewer: Viewer): void {
-    this.#seats.delete(viewer);
+    this.#viewers.delete(viewer);
   }
 
   /** Disconnects a viewer. */
   end(viewer: Viewer, why: FeedEnd): void {
-    if (this.#seats.delete(viewer)) this.#end(viewer, why);
+    if (this.#viewers.delete(viewer)) this.#end(viewer, why);
   }
 
   /** Reports that something has happened which viewers should see now. */
@@ -100,29 +100,30 @@ export class Feed {
       await clock.sleep(apartMs, signal).catch(() => undefined);
       if (!signal.aborted) this.#round();
     }
-    for (const viewer of [...this.#seats.keys()]) this.end(viewer, "closing");
+    for (const viewer of [...this.#viewers.keys()]) this.end(viewer, "closing");
   }
 
   #round(): void {
     const now = this.#parts.clock.now();
     let text: string | undefined;
-    for (const [viewer, seat] of [...this.#seats]) {
-      const late = seat.busySince !== undefined && now >= instantAfter(seat.busySince, takenMsMax);
+    for (const [viewer, state] of [...this.#viewers]) {
+      const late =
+        state.busySince !== undefined && now >= instantAfter(state.busySince, takenMsMax);
       if (!viewer.holds()) this.end(viewer, "loggedOut");
       else if (late) this.end(viewer, "tooSlow");
-      else if (seat.busySince === undefined) {
+      else if (state.busySince === undefined) {
         // Serialised once per round, and only if a viewer needs it.
         text ??= this.#parts.snapshot();
-        this.#send(viewer, seat, text);
+        this.#send(viewer, state, text);
       }
     }
   }
 
-  #send(viewer: Viewer, seat: Seat, text: string): void {
-    seat.busySince = this.#parts.clock.now();
+  #send(viewer: Viewer, state: ViewerState, text: string): void {
+    state.busySince = this.#parts.clock.now();
     viewer.send(text).then(
       () => {
-        seat.busySince = undefined;
+        state.busySince = undefined;
       },
       () => this.leave(viewer),
     );

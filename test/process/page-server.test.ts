@@ -283,7 +283,7 @@ describe("a feed", () => {
     viewers[0]?.socket.close();
     await viewers[0]?.ended;
     const next = new Viewer(place, session);
-    await until("a free seat", () => next.texts.length > 0);
+    await until("room for a viewer", () => next.texts.length > 0);
   });
 });
 

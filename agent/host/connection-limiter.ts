@@ -12,7 +12,7 @@ const clientsMax = 64;
  * Counts connections. At the limit a connection whose request has not come is closed first; one
  * that is being answered stays, unless answers take no time.
  */
-export class Seats {
+export class ConnectionLimiter {
   readonly #servedYield: boolean;
   readonly #silent = new Set<Socket>();
   readonly #served = new Set<Socket>();
