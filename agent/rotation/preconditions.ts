@@ -20,7 +20,7 @@ export interface PreconditionInput {
    * goes back and carries by its new key alone is brought the old one again (`bringingBack`).
    */
   readonly phase: "beforeDrain" | "begun" | "goingBack" | "bringingBack";
-  readonly ownPath: "elsewhere" | "overThisLink" | "unknown";
+  readonly managementPath: "elsewhere" | "overThisLink" | "unknown";
   readonly acceptsUnknownPath: boolean;
   readonly hostWall: WallTime;
   /** undefined = windows and freezes do not bind this campaign. */
@@ -100,9 +100,13 @@ function closedWindow({ windows: bound, hostWall }: PreconditionInput): GateCaus
   return { code: "gate.window", cause: { code: "window.short", minutes } };
 }
 
-function closedPath({ ownPath, acceptsUnknownPath }: PreconditionInput): GateCause | undefined {
-  if (ownPath === "elsewhere" || (ownPath === "unknown" && acceptsUnknownPath)) return undefined;
-  return { code: "gate.ownPath", path: ownPath };
+function closedPath({
+  managementPath,
+  acceptsUnknownPath,
+}: PreconditionInput): GateCause | undefined {
+  if (managementPath === "elsewhere" || (managementPath === "unknown" && acceptsUnknownPath))
+    return undefined;
+  return { code: "gate.ownPath", path: managementPath };
 }
 
 function rateOf(

@@ -112,7 +112,7 @@ export class Supervisor {
         }),
       ]),
     );
-    const { ownAddresses } = this;
+    const { managementAddresses } = this;
     const { deviceCache } = this;
     this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, deviceCache });
     const inCampaign = (device: string): boolean => this.#busy(device);
@@ -132,7 +132,11 @@ export class Supervisor {
     this.#conductors = new Map(
       desired.groups.map((group) => [
         group.name,
-        new RotationRunner({ ...forGroup(group), acceptsRisk: this.#acceptsRisk, ownAddresses }),
+        new RotationRunner({
+          ...forGroup(group),
+          acceptsRisk: this.#acceptsRisk,
+          managementAddresses,
+        }),
       ]),
     );
     this.#handDrains = new Map(
@@ -141,7 +145,7 @@ export class Supervisor {
   }
 
   /** Addresses that the agent itself must reach. */
-  get ownAddresses(): readonly string[] {
+  get managementAddresses(): readonly string[] {
     const { devices } = this.intent.desired;
     return [...this.#parts.cloud.addresses, ...devices.map(({ address }) => address)];
   }
@@ -479,8 +483,13 @@ export class Supervisor {
    */
   async preview(group: DesiredGroup, asked: Asked, signal: AbortSignal): Promise<Plan> {
     const { alarm } = this.#parts;
-    const { ownAddresses } = this;
-    const parts = { ...this.beginParts(), acceptsRisk: this.#acceptsRisk, alarm, ownAddresses };
+    const { managementAddresses } = this;
+    const parts = {
+      ...this.beginParts(),
+      acceptsRisk: this.#acceptsRisk,
+      alarm,
+      managementAddresses,
+    };
     return await previewRotation(parts, group, asked, signal);
   }
 

@@ -71,7 +71,7 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     { files: ["agent/runtime/campaigns/preview.ts"], tests: unit("preview-notes") },
     { files: ["agent/rotation/forecast.ts"], tests: unit("forecast", "forecast-plan") },
     { files: ["agent/runtime/campaigns/hand-drain.ts"], tests: unit("hand-drain") },
-    { files: ["agent/runtime/campaigns/own-path.ts"], tests: unit("own-path") },
+    { files: ["agent/runtime/campaigns/management-path.ts"], tests: unit("management-path") },
   ],
   "rotation-runner": [
     { files: ["agent/runtime/campaigns/rotation-runner.ts"], tests: unit("rotation-runner*") },

@@ -181,7 +181,7 @@ export const knownOfBeginnings: readonly Known[] = [
   },
   {
     file: "agent/runtime/campaigns/hand-drain.ts",
-    line: 'ownPath: "elsewhere",',
+    line: 'managementPath: "elsewhere",',
     becomes: ['""'],
     why: "the checks use only the objections to a path",
   },

@@ -17,7 +17,7 @@ import { clockSkewMs, portOf } from "../../model/link-snapshot.ts";
 import { waitsTooShort } from "../../model/proof-time.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
 import { riskAccepted } from "../../runtime/campaigns/begin.ts";
-import { ownPathOf } from "../../runtime/campaigns/own-path.ts";
+import { managementPathOf } from "../../runtime/campaigns/management-path.ts";
 import type { KeyCheck } from "../../runtime/polling/key-check.ts";
 import { readCkn } from "../../runtime/polling/vault.ts";
 import type { Supervisor } from "../../runtime/supervisor.ts";
@@ -25,7 +25,10 @@ import { type Binding, named, openCampaign } from "../../store/journal/memory.ts
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
 
 /** The parts of the supervisor that the report needs. */
-type Examined = Pick<Supervisor, "beginParts" | "keySurvey" | "deviceCache" | "ownAddresses">;
+type Examined = Pick<
+  Supervisor,
+  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses"
+>;
 
 /** The reply of `GET /v1/doctor`; schema linkseal.doctor/1 of docs/protocol.md. */
 export interface DoctorReport {
@@ -257,11 +260,11 @@ async function pathFindings(
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
   const { world, deviceCache } = supervisor.beginParts();
-  const { ownAddresses } = supervisor;
+  const { managementAddresses } = supervisor;
   const found: Finding[] = [];
   for (const link of group.links) {
     if (deviceCache.failure(link.device) !== undefined) continue;
-    const path = await ownPathOf({ world, deviceCache, ownAddresses }, link, signal);
+    const path = await managementPathOf({ world, deviceCache, managementAddresses }, link, signal);
     if (path === "elsewhere") continue;
     const over = path === "overThisLink";
     found.push({

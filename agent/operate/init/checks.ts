@@ -31,7 +31,7 @@ export async function checksOf(answers: InitAnswers, parts: CheckParts): Promise
   return [
     await vaultCheck(answers, parts),
     ...(await identityCheck(answers, parts)),
-    ...(await ownPathChecks(answers, parts)),
+    ...(await managementPathChecks(answers, parts)),
   ];
 }
 
@@ -91,13 +91,16 @@ async function identityCheck(
   }
 }
 
-async function ownPathChecks(answers: InitAnswers, parts: CheckParts): Promise<readonly Check[]> {
+async function managementPathChecks(
+  answers: InitAnswers,
+  parts: CheckParts,
+): Promise<readonly Check[]> {
   const own = answers.devices.find(({ driver }) => driver === "linux");
   if (own === undefined) return [];
   const ports = answers.links.filter(({ device }) => device === own.name).map(({ port }) => port);
   const hosts = [answers.vault, ...answers.devices.map(({ address }) => address)].flatMap(hostOf);
   const checks: Check[] = [];
-  for (const host of hosts) checks.push(await ownPath(host, ports, parts));
+  for (const host of hosts) checks.push(await managementPath(host, ports, parts));
   return checks;
 }
 
@@ -106,7 +109,7 @@ function hostOf(address: string | undefined): readonly string[] {
   return host === undefined || address?.startsWith("unix:") === true ? [] : [host];
 }
 
-async function ownPath(
+async function managementPath(
   host: string,
   ports: readonly string[],
   { dial, deadline }: CheckParts,

@@ -37,7 +37,7 @@ import { type PreconditionInput, unmetPrecondition } from "../../rotation/precon
 import { type Alarm, doubtOf, siblingOf, standingOfAll } from "../../rotation/sibling.ts";
 import { type LateChange, type Memory, named } from "../../store/journal/memory.ts";
 import type { EffectParts, Effects } from "./effects.ts";
-import { ownPathOf } from "./own-path.ts";
+import { managementPathOf } from "./management-path.ts";
 
 export interface FactCollectorParts extends EffectParts {
   readonly memory: () => Memory;
@@ -45,7 +45,7 @@ export interface FactCollectorParts extends EffectParts {
   /** The moment this process began: a put of its predecessor may land until `putGrace` after it. */
   readonly startedAt: Instant;
   /** Addresses that the agent itself must reach. */
-  readonly ownAddresses: readonly string[];
+  readonly managementAddresses: readonly string[];
   /** The objection of the health evaluator to relying on this link; undefined = none. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
@@ -71,7 +71,7 @@ interface Waiting {
 const routeMsMax = 10_000;
 
 /** One look at all that a step of a campaign depends on. */
-interface Seen extends Pick<PreconditionInput, "siblings" | "ownPath"> {
+interface Seen extends Pick<PreconditionInput, "siblings" | "managementPath"> {
   readonly campaign: Campaign;
   readonly snapshot: LinkSnapshot;
   readonly port: PortFacts | undefined;
@@ -149,7 +149,7 @@ export class FactCollector {
     this.#upSince = isUp(snapshot.state, campaign, link) ? (this.#upSince ?? begun) : undefined;
     const pending = await this.#pending(campaign, snapshot, signal);
     this.#ownCommitOn = pending?.kind === "ours" ? link.device : undefined;
-    const ownPath = await ownPathOf(this.#parts, link, signal);
+    const managementPath = await managementPathOf(this.#parts, link, signal);
     const now = world.clock.now();
     const far = this.#far(campaign, snapshot, now);
     const port = this.#port(campaign, snapshot, pending?.kind, now);
@@ -157,7 +157,7 @@ export class FactCollector {
       .filter((each) => each.name !== link.name)
       .map((each) => siblingOf(this.#parts, seen(each), this.#ownCommitOn));
     const measured = this.#measure(link, port, now);
-    const facts = this.#facts({ campaign, snapshot, port, far, siblings, ownPath, now });
+    const facts = this.#facts({ campaign, snapshot, port, far, siblings, managementPath, now });
     const session = portOf(snapshot.state, link.port)?.session;
     const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
@@ -296,7 +296,7 @@ export class FactCollector {
   }
 
   #preconditions(seen: Seen): PreconditionInput {
-    const { campaign, snapshot, port, far, siblings, ownPath } = seen;
+    const { campaign, snapshot, port, far, siblings, managementPath } = seen;
     const { world, group, desired } = this.#parts;
     const { rotation } = desired;
     // Once begun, the link may be dark by our own doing, and only going on lights it.
@@ -312,7 +312,7 @@ export class FactCollector {
       accepted: kind === "rotate" ? entryOf(campaign).old?.settings : undefined,
       siblings,
       phase: campaign.goal === "revert" ? wayBack(port) : begun ? "begun" : "beforeDrain",
-      ownPath,
+      managementPath,
       acceptsUnknownPath: this.#accepts(campaign, "ownPathUnknown"),
       hostWall: world.clock.wall(),
       windows: free

@@ -183,7 +183,7 @@ export class HandDrains {
       accepted: undefined,
       siblings,
       phase: "beforeDrain",
-      ownPath: "elsewhere",
+      managementPath: "elsewhere",
       acceptsUnknownPath: true,
       hostWall: this.#parts.world.clock.wall(),
       windows: undefined,

@@ -16,10 +16,10 @@ import { type Alarm, siblingOf } from "../../rotation/sibling.ts";
 import { windowAt } from "../../rotation/window.ts";
 import { named, openCampaign } from "../../store/journal/memory.ts";
 import { type Asked, type BeginParts, missingRisks } from "./begin.ts";
-import { type OwnPathParts, ownPathOf } from "./own-path.ts";
+import { type ManagementPathParts, managementPathOf } from "./management-path.ts";
 import { isNewer, rotatable, rotated, rotationRisks } from "./rotation.ts";
 
-export interface PreviewParts extends BeginParts, Pick<OwnPathParts, "ownAddresses"> {
+export interface PreviewParts extends BeginParts, Pick<ManagementPathParts, "managementAddresses"> {
   readonly acceptsRisk: (risk: RiskName) => boolean;
   /** The objection of the health evaluator to relying on a link; undefined = none. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
@@ -208,7 +208,7 @@ async function preconditionOf(
     far: farEndOf(snapshot.peer, entry, now, now),
     accepted: entry.old?.settings,
     phase: "beforeDrain",
-    ownPath: await ownPathOf(parts, snapshot.link, signal),
+    managementPath: await managementPathOf(parts, snapshot.link, signal),
     acceptsUnknownPath: asked.risks.includes("ownPathUnknown") || acceptsRisk("ownPathUnknown"),
     hostWall: world.clock.wall(),
     // Told with the command that does without.

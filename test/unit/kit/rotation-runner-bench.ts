@@ -213,7 +213,7 @@ export class RotationRunnerBench {
       acceptsRisk: (risk) => this.accepted.includes(risk),
       // Long enough ago that no put of a predecessor may still arrive.
       startedAt: instantAfter(clock.now(), -3_600_000),
-      ownAddresses: ["192.0.2.9"],
+      managementAddresses: ["192.0.2.9"],
       alarm: () => this.alarm,
     };
   }

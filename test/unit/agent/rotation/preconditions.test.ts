@@ -44,7 +44,7 @@ describe("the preconditions", () => {
     accepted: undefined,
     siblings: [sibling],
     phase: "beforeDrain",
-    ownPath: "elsewhere",
+    managementPath: "elsewhere",
     acceptsUnknownPath: false,
     hostWall: wall,
     windows: undefined,
@@ -138,12 +138,12 @@ describe("the preconditions", () => {
     ["clocks a little apart", { hostWall: (wall - 299_999) as WallTime }, undefined],
     [
       "our own path over this link",
-      { ownPath: "overThisLink" },
+      { managementPath: "overThisLink" },
       { code: "gate.ownPath", path: "overThisLink" },
     ],
     [
-      "our own path over this link, whatever was accepted",
-      { ownPath: "overThisLink", acceptsUnknownPath: true },
+      "the management path over this link, whatever was accepted",
+      { managementPath: "overThisLink", acceptsUnknownPath: true },
       { code: "gate.ownPath", path: "overThisLink" },
     ],
     [
@@ -151,8 +151,12 @@ describe("the preconditions", () => {
       { snapshot: snapshotOf(stateOf(securedPort({ port: "et-9" }))), accepted: settings },
       { code: "gate.stale", cause: { code: "rates.unread" } },
     ],
-    ["an unknown path", { ownPath: "unknown" }, { code: "gate.ownPath", path: "unknown" }],
-    ["an unknown path, accepted", { ownPath: "unknown", acceptsUnknownPath: true }, undefined],
+    ["an unknown path", { managementPath: "unknown" }, { code: "gate.ownPath", path: "unknown" }],
+    [
+      "an unknown path, accepted",
+      { managementPath: "unknown", acceptsUnknownPath: true },
+      undefined,
+    ],
     [
       "no head-room",
       {

@@ -160,7 +160,7 @@ export class BeginBench extends RotationRunnerBench {
   async preview(wish: Asked = asked()): Promise<Plan> {
     const parts = {
       ...this.#begin,
-      ownAddresses: this.parts.ownAddresses,
+      managementAddresses: this.parts.managementAddresses,
       acceptsRisk: this.#acceptsRisk,
       alarm: this.parts.alarm,
     };

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
-import { ownPathOf } from "#agent/runtime/campaigns/own-path.ts";
+import { managementPathOf } from "#agent/runtime/campaigns/management-path.ts";
 import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { FarEndPoller } from "#agent/runtime/polling/far-end-poller.ts";
 import { Reconciler } from "#agent/runtime/reconcile.ts";
@@ -107,9 +107,12 @@ class Scene {
     return this.looks.map((at) => Math.round(at / 1_000));
   }
 
-  ownPath(...ownAddresses: readonly string[]): ReturnType<typeof ownPathOf> {
+  managementPath(...managementAddresses: readonly string[]): ReturnType<typeof managementPathOf> {
     const { deviceCache, clock } = this;
-    return settled(clock, ownPathOf({ world: { clock }, deviceCache, ownAddresses }, link, never));
+    return settled(
+      clock,
+      managementPathOf({ world: { clock }, deviceCache, managementAddresses }, link, never),
+    );
   }
 }
 
@@ -156,22 +159,22 @@ describe("the management path", () => {
     const scene = new Scene(real);
     scene.names.set("kv-demo.vault.azure.net", ["192.0.2.1", "192.0.2.2"]);
     scene.routes.set("192.0.2.1", "mgmt0");
-    expect(await scene.ownPath(vault)).toBe("unknown");
+    expect(await scene.managementPath(vault)).toBe("unknown");
     scene.routes.set("192.0.2.2", "mgmt0");
-    expect(await scene.ownPath(vault, "unix:/run/x")).toBe("elsewhere");
+    expect(await scene.managementPath(vault, "unix:/run/x")).toBe("elsewhere");
     scene.routes.set("192.0.2.2", link.port);
-    expect(await scene.ownPath(vault)).toBe("overThisLink");
+    expect(await scene.managementPath(vault)).toBe("overThisLink");
     expect(scene.resolved).toBe(1);
     await scene.clock.runFor(60_000);
-    await scene.ownPath(vault);
+    await scene.managementPath(vault);
     expect(scene.resolved).toBe(2);
   });
 
   it("the management path is unknown for an unknown name, and none to this host", async () => {
     const scene = new Scene(real);
-    expect(await scene.ownPath("https://management.azure.com")).toBe("unknown");
+    expect(await scene.managementPath("https://management.azure.com")).toBe("unknown");
     scene.names.set("localhost", ["127.0.0.1", "::1"]);
-    expect(await scene.ownPath("https://localhost:8443")).toBe("elsewhere");
+    expect(await scene.managementPath("https://localhost:8443")).toBe("elsewhere");
   });
 });
 

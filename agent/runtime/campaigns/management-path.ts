@@ -8,23 +8,23 @@ import type { DesiredLink } from "../../model/desired.ts";
 import type { PreconditionInput } from "../../rotation/preconditions.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 
-export interface OwnPathParts {
+export interface ManagementPathParts {
   readonly world: Pick<World, "clock">;
   readonly deviceCache: DeviceCache;
   /** The places that the agent must reach: `unix:PATH`, an address, a name, or `https://HOST`. */
-  readonly ownAddresses: readonly string[];
+  readonly managementAddresses: readonly string[];
 }
 
 const routeMsMax = 10_000;
 
 /** Is it the very link that is about to be touched? */
-export async function ownPathOf(
-  parts: OwnPathParts,
+export async function managementPathOf(
+  parts: ManagementPathParts,
   link: DesiredLink,
   signal: AbortSignal,
-): Promise<PreconditionInput["ownPath"]> {
+): Promise<PreconditionInput["managementPath"]> {
   let answer: "elsewhere" | "unknown" = "elsewhere";
-  for (const place of parts.ownAddresses) {
+  for (const place of parts.managementAddresses) {
     const addresses = await addressesOf(parts, place, signal);
     if (addresses === undefined) answer = "unknown";
     // Whichever of them is taken, it must not be over this link.
@@ -39,7 +39,7 @@ export async function ownPathOf(
 
 /** None = nothing that leaves this host; undefined = not known. */
 async function addressesOf(
-  { deviceCache }: OwnPathParts,
+  { deviceCache }: ManagementPathParts,
   place: string,
   signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
@@ -55,7 +55,7 @@ function isOwn(address: string): boolean {
 }
 
 async function routeTo(
-  { world, deviceCache }: OwnPathParts,
+  { world, deviceCache }: ManagementPathParts,
   link: DesiredLink,
   address: string,
   signal: AbortSignal,

@@ -1,7 +1,7 @@
 // Which addresses are asked for, of whom, and what is said where no answer came.
 
 import { describe, expect, it } from "vitest";
-import { ownPathOf } from "#agent/runtime/campaigns/own-path.ts";
+import { managementPathOf } from "#agent/runtime/campaigns/management-path.ts";
 import type { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { failing } from "../../../kit/rotation-runner-bench.ts";
@@ -21,7 +21,7 @@ class Scene {
     this.#names = names;
   }
 
-  async path(...ownAddresses: readonly string[]) {
+  async path(...managementAddresses: readonly string[]) {
     const addresses = async (host: string) => {
       this.asked.push(`name ${host}`);
       return this.#names[host] ?? [];
@@ -39,7 +39,10 @@ class Scene {
     };
     const deviceCache = { addresses, device } as unknown as DeviceCache;
     const world = { clock: this.clock };
-    return await settled(this.clock, ownPathOf({ world, deviceCache, ownAddresses }, link, never));
+    return await settled(
+      this.clock,
+      managementPathOf({ world, deviceCache, managementAddresses }, link, never),
+    );
   }
 }
 
