@@ -5,7 +5,7 @@ import { reasonText } from "#agent/model/reason-text.ts";
 import type { Ckn } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { EffectEvent, LinkTruth } from "#sim/base/truth.ts";
-import { watchDark } from "#sim/oracle/dark.ts";
+import { watchOutages } from "#sim/oracle/outage.ts";
 import { group, type Pair } from "./unit/kit/rotate-kit.ts";
 
 interface Row {
@@ -37,7 +37,7 @@ export class Timeline {
   readonly #rows: Row[] = [];
   readonly #start: Instant;
   readonly #lostBefore: number;
-  readonly #dark: ReturnType<typeof watchDark>;
+  readonly #dark: ReturnType<typeof watchOutages>;
   /** The key before the run. */
   readonly #old: Ckn | undefined;
   #seen: LinkTruth;
@@ -49,7 +49,7 @@ export class Timeline {
     this.#pair = pair;
     this.#start = pair.site.clock.now();
     this.#lostBefore = pair.lost();
-    this.#dark = watchDark(pair.site);
+    this.#dark = watchOutages(pair.site);
     this.#seen = this.#truth();
     this.#old = this.#seen.edgeKeys[0];
     pair.site.attach({ effect: (effect) => this.#effect(effect), changed: () => this.#changed() });

@@ -123,7 +123,7 @@ export interface PortFacts {
    */
   readonly carriedBy: "old" | "new" | "nothing";
   /** `lasting`: with light on the fibre and for longer than MKA needs to form. */
-  readonly darkness: "none" | "brief" | "lasting";
+  readonly outage: "none" | "brief" | "lasting";
   /** The new key is the primary one, on a platform that tells them apart. */
   readonly promoted: boolean;
   /** Whether the device is set to move the traffic of this port away. */

@@ -25,7 +25,7 @@ export interface PortHistory {
   readonly moved: Moved | undefined;
   readonly pending: PortFacts["pending"];
   /** Since when it is dark with light on the fibre; undefined = it is not. */
-  readonly darkSince: Instant | undefined;
+  readonly outageSince: Instant | undefined;
   readonly settleMs: number;
   readonly now: Instant;
 }
@@ -48,7 +48,7 @@ export function portFacts(
     keys,
     pending: history.pending,
     carriedBy: carriedBy(snapshot, entry, keys, history.moved),
-    darkness: darkness(history),
+    outage: outage(history),
     promoted,
     drain: drainOf(state, link.port),
     admin: strongValue(port.admin) === "up" ? "up" : "down",
@@ -101,9 +101,9 @@ function routed({ state, link }: LinkSnapshot): boolean {
   return state !== undefined && bgpUp(state, link.port);
 }
 
-function darkness({ darkSince, now, settleMs }: PortHistory): PortFacts["darkness"] {
-  if (darkSince === undefined) return "none";
-  return now - darkSince >= settleMs ? "lasting" : "brief";
+function outage({ outageSince, now, settleMs }: PortHistory): PortFacts["outage"] {
+  if (outageSince === undefined) return "none";
+  return now - outageSince >= settleMs ? "lasting" : "brief";
 }
 
 function clearAndUsable({ state, link }: LinkSnapshot, port: MacsecPort): boolean {

@@ -283,7 +283,7 @@ class LinkForecast {
     );
   }
 
-  /** The dark time begins when the far end's hardware leaves the old key. */
+  /** The outage time begins when the far end's hardware leaves the old key. */
   #switch(): ForecastStep {
     const breaks = this.#entry.overlap === "breakBeforeMake";
     const what = this.#input.kind === "change" ? "the next settings" : "the next key";

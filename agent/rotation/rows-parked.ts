@@ -16,9 +16,9 @@ import {
 import { parkingRows, takenBack } from "./rows-shared.ts";
 
 /** Ends that do not fit each other, and no row of a break-before-make or of `add` would mend it. */
-function isDarkForGood(context: Context): boolean {
+function isLastingOutage(context: Context): boolean {
   const { facts, port } = context;
-  if (port?.darkness !== "lasting" || port.pending !== "none" || !hasBegun(context)) return false;
+  if (port?.outage !== "lasting" || port.pending !== "none" || !hasBegun(context)) return false;
   if (facts.far === "failed") return !goesBack(context);
   if (facts.far === "updating" || facts.far === "unknown") return false;
   // A router that still has the old key gets the new one, or the far end goes back to the old one.
@@ -62,7 +62,7 @@ export const gated: readonly Row[] = [
   },
   {
     name: "gated.dark",
-    when: isDarkForGood,
+    when: isLastingOutage,
     next: "held",
     cause: ({ facts: { far } }) =>
       far === "failed" ? { code: "farEnd.failed" } : { code: "farEnd.apart", far },

@@ -237,7 +237,7 @@ export class OperatorCommands {
     const history = {
       moved: undefined,
       pending,
-      darkSince: undefined,
+      outageSince: undefined,
       settleMs: 0,
       now,
     } as const;

@@ -5,8 +5,8 @@
 import { LinksealError } from "#hal/error.ts";
 import { type Instant, instantAfter, type Log } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
-import { watchDark } from "#sim/oracle/dark.ts";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
+import { watchOutages } from "#sim/oracle/outage.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site/site.ts";
 import type { Campaign } from "../model/campaign.ts";
 import { riskNames } from "../model/desired.ts";
@@ -35,7 +35,7 @@ class Stage {
   readonly #site: Site;
   readonly #agent: Agent;
   readonly #oracle: ReturnType<typeof watchSite>;
-  readonly #dark: ReturnType<typeof watchDark>;
+  readonly #dark: ReturnType<typeof watchOutages>;
   readonly #ended = new AbortController();
   #begunAt: Instant;
   #lostBefore = 0n;
@@ -47,7 +47,7 @@ class Stage {
     this.#site = site;
     this.#agent = agent;
     this.#oracle = watchSite(site, boundsOf(options.twin));
-    this.#dark = watchDark(site);
+    this.#dark = watchOutages(site);
     this.#begunAt = site.clock.now();
   }
 

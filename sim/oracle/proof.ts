@@ -46,7 +46,7 @@ interface Memory {
   /** While the agent has its port shut, the time at which it asked the router for that. */
   shutAt: Instant | undefined;
   /** The last time at which the link carried nothing, for any reason. */
-  darkAt: Instant | undefined;
+  outageAt: Instant | undefined;
   /** The last time at which an operator changed its keys. */
   handAt: Instant | undefined;
   /** The key from a commit of the agent that still waits for its confirm. */
@@ -109,7 +109,7 @@ export function watchRetirement(bounds: ProofBounds): Checker {
       const standing = standingOf(link, memory, moment.at);
       memory.standing = standing;
       if (standing !== undefined) memory.tenure = standing;
-      if (!link.carries) memory.darkAt = moment.at;
+      if (!link.carries) memory.outageAt = moment.at;
       if (link.admin === "up") memory.shutAt = undefined;
       for (const effect of moment.effects) {
         const { by, what, ckn, link: id, at } = effect;
@@ -141,7 +141,7 @@ function nothingSeen(): Memory {
     proven: undefined,
     provenBefore: undefined,
     shutAt: undefined,
-    darkAt: undefined,
+    outageAt: undefined,
     handAt: undefined,
     staged: undefined,
     typedBeside: false,
@@ -193,7 +193,7 @@ function* judge(
       if (flaw !== undefined) yield found(`retired key ${shortCkn(old)} ${flaw}`);
     } else if (
       before.farKey === old &&
-      !wasDark(memory, toldAt(moment, effect) ?? moment.at, bounds)
+      !hadOutage(memory, toldAt(moment, effect) ?? moment.at, bounds)
     ) {
       yield found(`replaced key ${shortCkn(old)} while the far end still used it`);
     }
@@ -296,8 +296,8 @@ function isLeft({ secured, principalCkn, farKey }: LinkTruth, ckn: Ckn): boolean
  * True if the link was recently out of service: as far as its near end can show, it has left its
  * old key.
  */
-function wasDark(memory: Memory | undefined, at: Instant, bounds: ProofBounds): boolean {
-  return within(memory?.darkAt, at, bounds);
+function hadOutage(memory: Memory | undefined, at: Instant, bounds: ProofBounds): boolean {
+  return within(memory?.outageAt, at, bounds);
 }
 
 function within(then: Instant | undefined, at: Instant, { lookFreshMs }: ProofBounds): boolean {

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
 import type { HttpReply, HttpRequest } from "#hal/world.ts";
 import { cloudFaults, strikeFault } from "#sim/faults/faults.ts";
-import { watchDark } from "#sim/oracle/dark.ts";
+import { watchOutages } from "#sim/oracle/outage.ts";
 import type { Overlap } from "#sim/site/site-plan.ts";
 import { effort } from "../effort.ts";
 import { text } from "../unit/kit/arm-bench.ts";
@@ -82,7 +82,7 @@ async function begin(stage: ArmStage, wish: Wish): Promise<void> {
 async function run(wish: Wish, spoil: (stage: ArmStage) => void): Promise<Told> {
   const stage = await staged(wish);
   spoil(stage);
-  const watch = watchDark(stage.site);
+  const watch = watchOutages(stage.site);
   const begun = stage.site.clock.now();
   await begin(stage, wish);
   await stage.until(() => stage.isOver() || stage.campaign === "held", 60 * minute);

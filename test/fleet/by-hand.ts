@@ -4,7 +4,7 @@
 
 import type { Ckn, KeyRef } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type DarkTime, watchDark } from "#sim/oracle/dark.ts";
+import { type OutageTime, watchOutages } from "#sim/oracle/outage.ts";
 import type { PortConfig } from "#sim/router/router-config.ts";
 import type { Site, SiteLink } from "#sim/site/site.ts";
 import type { PairTraffic } from "#sim/site/traffic.ts";
@@ -29,7 +29,7 @@ export interface ByHandOptions {
 export interface ByHand {
   readonly outcome: "rotated" | "stuck";
   readonly key: KeyRef;
-  readonly dark: DarkTime;
+  readonly dark: OutageTime;
   /** Lost frames of the pair, both directions summed. */
   readonly lostFrames: bigint;
   readonly tookMs: number;
@@ -45,7 +45,7 @@ export async function rotateByHand(
 ): Promise<ByHand> {
   const person = { ...usual, ...options.person };
   const { clock } = site;
-  const watch = watchDark(site);
+  const watch = watchOutages(site);
   const start = clock.now();
   const before = lostIn(site.pairTraffic(link.group));
   const key = new Hand(site).newKey(link);

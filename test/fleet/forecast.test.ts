@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Plan } from "#agent/compare/plan.ts";
-import { watchDark } from "#sim/oracle/dark.ts";
+import { watchOutages } from "#sim/oracle/outage.ts";
 import { group, overlaps, Pair } from "../unit/kit/rotate-kit.ts";
 import { never, settled } from "../unit/kit/site-bench.ts";
 
@@ -44,7 +44,7 @@ describe.each(overlaps)("the forecast for routers with overlap %s", (overlap) =>
     "routers %s: the forecast is within a factor of two, before and after a run",
     async (_, edit) => {
       const pair = await Pair.adopted({ overlap, edit });
-      const dark = watchDark(pair.site);
+      const dark = watchOutages(pair.site);
       for (let round = 0; round < rounds; round += 1) {
         pair.newKeys();
         const plan = await planOf(pair);

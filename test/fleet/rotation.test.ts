@@ -2,7 +2,7 @@
 // far end.
 
 import { describe, expect, it } from "vitest";
-import { watchDark } from "#sim/oracle/dark.ts";
+import { watchOutages } from "#sim/oracle/outage.ts";
 import { fullCapabilities } from "#sim/site/site-plan.ts";
 import { effort } from "../effort.ts";
 import { group, overlaps, Pair } from "../unit/kit/rotate-kit.ts";
@@ -133,7 +133,7 @@ describe("a rotation that is not drained", () => {
     "an undrained rotation causes an outage of 8 s at most, %s",
     async (overlap) => {
       const pair = await Pair.adopted({ overlap, edit: undrained });
-      const dark = watchDark(pair.site);
+      const dark = watchOutages(pair.site);
       const since = pair.site.clock.now();
       pair.newKeys();
       await pair.rotate();
@@ -155,7 +155,7 @@ describe("beside the documented hand procedure", () => {
     async (drain) => {
       const edit = drain === "yes" ? {} : { edit: undrained };
       const pair = await Pair.adopted({ overlap: "keychain", ...edit });
-      const dark = watchDark(pair.site);
+      const dark = watchOutages(pair.site);
       const since = pair.site.clock.now();
       pair.newKeys();
       await pair.rotate();

@@ -47,8 +47,8 @@ class PortCell extends Lazy implements PortFacts {
       return keys === "new" ? ["new", "nothing"] : ["old", "new", "nothing"];
     });
   }
-  get darkness(): PortFacts["darkness"] {
-    return this.once("darkness", () =>
+  get outage(): PortFacts["outage"] {
+    return this.once("outage", () =>
       this.carriedBy === "nothing" ? ["none", "brief", "lasting"] : ["none"],
     );
   }

@@ -224,7 +224,7 @@ export function factsIn(look: number, config: Config): Facts {
             keys: keysSeen[bits(1, 2)] ?? "else",
             pending: (["none", "ours", "foreign"] as const)[bits(3, 2)] ?? "none",
             carriedBy: carriers[bits(5, 2)] ?? "nothing",
-            darkness: darknesses[bits(7, 2)] ?? "none",
+            outage: darknesses[bits(7, 2)] ?? "none",
             promoted: bits(9, 1) === 1,
             drain: bits(10, 1) === 1 ? "on" : "off",
             admin: bits(11, 1) === 1 ? "down" : "up",

@@ -92,7 +92,7 @@ export class FactCollector {
   #movedAt: Instant | undefined;
   /** When it was first observed on the old key, on the way back. */
   #backAt: Instant | undefined;
-  #darkSince: Instant | undefined;
+  #outageSince: Instant | undefined;
   /** Since which look the session of the link is up under a key of its campaign. */
   #upSince: Instant | undefined;
   #toldAt: Instant | undefined;
@@ -235,13 +235,19 @@ export class FactCollector {
   ): PortFacts | undefined {
     if (pending === undefined) return undefined;
     const { settleMs } = this.#parts.desired.rotation;
-    const history = { moved: this.#moved(), pending, darkSince: this.#darkSince, settleMs, now };
+    const history = {
+      moved: this.#moved(),
+      pending,
+      outageSince: this.#outageSince,
+      settleMs,
+      now,
+    };
     const port = portFacts(this.#timely(snapshot, now), entryOf(campaign), history);
     const seen = portOf(snapshot.state, snapshot.link.port);
     const lit = seen !== undefined && strongValue(seen.linkUp) === true;
     const dark = port?.carriedBy === "nothing" && lit;
-    this.#darkSince = dark ? (this.#darkSince ?? now) : undefined;
-    return port === undefined || dark ? port : { ...port, darkness: "none" };
+    this.#outageSince = dark ? (this.#outageSince ?? now) : undefined;
+    return port === undefined || dark ? port : { ...port, outage: "none" };
   }
 
   /** A probe tells nothing of a link that came up after it began, nor anything once it is old. */

@@ -162,7 +162,7 @@ function slowProofs(
   });
 }
 
-/** No precondition waits for it either: it is why a step has a time in the dark. */
+/** No precondition waits for it either: it is why a step has a time of outage. */
 function shutPorts(
   { desired, deviceCache }: PreviewParts,
   links: readonly CampaignLink[],

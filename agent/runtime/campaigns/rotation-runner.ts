@@ -234,8 +234,8 @@ export class RotationRunner {
   #afterMs(action: ActionKind, next: Campaign): number {
     if (next.state === "held") return this.#waitMs(next);
     // Only where the link is dark until the router follows does half a second count.
-    const isDark = next.state === "switching" || next.state === "reverting";
-    return action === "probe" && !isDark ? this.#waitMs(next) : stepMsMin;
+    const isOutage = next.state === "switching" || next.state === "reverting";
+    return action === "probe" && !isOutage ? this.#waitMs(next) : stepMsMin;
   }
 
   #waitMs(campaign: Campaign): number {

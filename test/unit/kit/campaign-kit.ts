@@ -115,7 +115,7 @@ export const calmPort: PortFacts = {
   keys: "old",
   pending: "none",
   carriedBy: "old",
-  darkness: "none",
+  outage: "none",
   promoted: false,
   drain: "off",
   admin: "up",

@@ -39,7 +39,7 @@ rowsOf(
           undefined,
           { told: true, aborted: false },
         ],
-        ["gated.dark", {}, { ...port({ keys: "new", darkness: "lasting" }) }, "held", undefined],
+        ["gated.dark", {}, { ...port({ keys: "new", outage: "lasting" }) }, "held", undefined],
         [
           "gated.askPerson",
           {},
@@ -132,7 +132,7 @@ rowsOf(
   ],
 );
 
-const dark = { carriedBy: "nothing", darkness: "lasting" } as const;
+const dark = { carriedBy: "nothing", outage: "lasting" } as const;
 const newAlone = { keys: "new", ...dark } as const;
 const both = { keys: "both" } as const;
 

@@ -54,7 +54,7 @@ const oldKey = rotate.old?.key ?? keyOne;
 const quiet = {
   moved: undefined,
   pending: "none",
-  darkSince: undefined,
+  outageSince: undefined,
   settleMs: 18_000,
   now,
 } as const;
@@ -139,9 +139,9 @@ describe("the port", () => {
     const since = (ms: number | undefined) =>
       portFacts(snapshotOf(stateOf(clearPort())), enrol, {
         ...quiet,
-        darkSince: ms === undefined ? undefined : at(ms),
+        outageSince: ms === undefined ? undefined : at(ms),
         now: at(20_000),
-      })?.darkness;
+      })?.outage;
     expect([since(undefined), since(19_999), since(2_000)]).toEqual(["none", "brief", "lasting"]);
   });
 

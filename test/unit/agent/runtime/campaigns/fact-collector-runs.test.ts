@@ -24,9 +24,9 @@ describe("a dark link", () => {
   it("is dark for good once it was dark for the settle time with light on the fibre", async () => {
     const scene = bench();
     // Since when is known from the second look on.
-    expect((await scene.see()).port?.darkness).toBe("none");
-    expect((await scene.later(17_999)).port?.darkness).toBe("brief");
-    expect((await scene.later(1)).port?.darkness).toBe("lasting");
+    expect((await scene.see()).port?.outage).toBe("none");
+    expect((await scene.later(17_999)).port?.outage).toBe("brief");
+    expect((await scene.later(1)).port?.outage).toBe("lasting");
   });
 
   it("is not while there is no light, or while it cannot be read", async () => {
@@ -34,20 +34,20 @@ describe("a dark link", () => {
     await scene.see();
     const lit = { ...underKey(oldKey), ...dark };
     scene.port.primary = { ...lit, linkUp: known(false, at(0)) };
-    expect((await scene.later(20_000)).port?.darkness).toBe("none");
+    expect((await scene.later(20_000)).port?.outage).toBe("none");
     scene.port.primary = lit;
-    expect((await scene.see()).port?.darkness).toBe("none");
+    expect((await scene.see()).port?.outage).toBe("none");
     scene.port.primary = { ...lit, keys: unknown("queryFailed", at(0)) };
     expect((await scene.later(20_000)).port).toBeUndefined();
     scene.port.primary = lit;
-    expect((await scene.see()).port?.darkness).toBe("none");
+    expect((await scene.see()).port?.outage).toBe("none");
   });
 
   it("is not once it carries again", async () => {
     const scene = bench();
     await scene.see();
     scene.port.primary = underKey(oldKey);
-    expect((await scene.later(20_000)).port?.darkness).toBe("none");
+    expect((await scene.later(20_000)).port?.outage).toBe("none");
   });
 });
 

@@ -6,7 +6,7 @@ import type { Site, SiteLink, SiteObserver } from "../site/site.ts";
 /**
  * An outage: no frame could pass in one direction or in both, by the state of both port endpoints.
  */
-interface DarkInterval {
+interface OutageInterval {
   readonly from: Instant;
   /**
    * The time from which the fibre was lit and the far end's hardware had the key and settings that
@@ -17,7 +17,7 @@ interface DarkInterval {
   readonly to: Instant;
 }
 
-export interface DarkTime {
+export interface OutageTime {
   readonly wholeMs: number;
   /** The time until the far end was ready. */
   readonly theirsMs: number;
@@ -26,14 +26,14 @@ export interface DarkTime {
 }
 
 interface Memory {
-  readonly intervals: DarkInterval[];
+  readonly intervals: OutageInterval[];
   from: Instant | undefined;
   revision: number;
   fibreUp: boolean;
   farChangedAt: Instant;
 }
 
-class DarkWatch implements SiteObserver {
+class OutageWatch implements SiteObserver {
   readonly #site: Site;
   readonly #links = new Map<string, Memory>();
 
@@ -57,19 +57,19 @@ class DarkWatch implements SiteObserver {
   }
 
   /** Returns the outages that have ended, oldest first. */
-  intervals(link: string): readonly DarkInterval[] {
+  intervals(link: string): readonly OutageInterval[] {
     return this.#memory(link).intervals;
   }
 
   /** Returns the beginning of the present outage; undefined if there is none. */
-  darkSince(link: string): Instant | undefined {
+  outageSince(link: string): Instant | undefined {
     return this.#memory(link).from;
   }
 
   /** Sums the outages that ended after `since`, each counted whole. */
-  time(link: string, since: Instant): DarkTime {
+  time(link: string, since: Instant): OutageTime {
     const ended = this.intervals(link).filter(({ to }) => to > since);
-    const sum = (part: (interval: DarkInterval) => number): number =>
+    const sum = (part: (interval: OutageInterval) => number): number =>
       ended.reduce((total, interval) => total + part(interval), 0);
     return {
       wholeMs: sum(({ from, to }) => to - from),
@@ -109,8 +109,8 @@ class DarkWatch implements SiteObserver {
 }
 
 /** Measures the outages of every link of the site from now on; a present one counts from here. */
-export function watchDark(site: Site): DarkWatch {
-  const watch = new DarkWatch(site);
+export function watchOutages(site: Site): OutageWatch {
+  const watch = new OutageWatch(site);
   site.attach(watch);
   return watch;
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Instant } from "#hal/world.ts";
-import { watchDark } from "#sim/oracle/dark.ts";
+import { watchOutages } from "#sim/oracle/outage.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
 import type { PairFlow } from "#sim/site/traffic.ts";
 import { Hand } from "../../../hand.ts";
@@ -14,7 +14,7 @@ interface Scene {
   readonly site: Site;
   readonly link: SiteLink;
   readonly sibling: SiteLink;
-  readonly dark: ReturnType<typeof watchDark>;
+  readonly dark: ReturnType<typeof watchOutages>;
 }
 
 async function scene(): Promise<Scene> {
@@ -22,7 +22,7 @@ async function scene(): Promise<Scene> {
   await site.clock.runFor(60_000);
   const hand = new Hand(site);
   const link = hand.link("erd-demo/primary");
-  const dark = watchDark(site);
+  const dark = watchOutages(site);
   return { site, link, sibling: hand.sibling(link), dark };
 }
 
@@ -78,7 +78,7 @@ describe("outage time", () => {
       if (link.fibre.carries()) note();
     });
     await site.clock.runFor(50_000);
-    expect([dark.intervals(link.id), dark.darkSince(link.id)]).toEqual([[], moments[0]]);
+    expect([dark.intervals(link.id), dark.outageSince(link.id)]).toEqual([[], moments[0]]);
     await site.clock.runFor(50_000);
     const [from, farReadyAt, to] = moments;
     expect(dark.intervals(link.id)).toEqual([{ from, farReadyAt, to }]);
@@ -132,8 +132,8 @@ describe("outage time", () => {
     const { site, sibling, link, dark } = await scene();
     link.fibre.setUp(false);
     await site.clock.runFor(600_000);
-    expect([dark.intervals(sibling.id), dark.darkSince(sibling.id)]).toEqual([[], undefined]);
-    expect(dark.darkSince(link.id)).toBe(60_000);
+    expect([dark.intervals(sibling.id), dark.outageSince(sibling.id)]).toEqual([[], undefined]);
+    expect(dark.outageSince(link.id)).toBe(60_000);
   });
 });
 
