@@ -133,7 +133,7 @@ const asksPerson = (context: Context): boolean =>
   breaksFirst(context) && isManual(context) && context.facts.far === "old";
 
 // A person is asked only for what the router is known to follow.
-const drainedByHand: readonly Row[] = [
+const drainedManually: readonly Row[] = [
   {
     name: "draining.refused",
     when: (context) => asksPerson(context) && refusal(context) !== undefined,
@@ -208,6 +208,6 @@ export const draining: readonly Row[] = [
   ...foreignCommit("draining"),
   ...drainGoesOn,
   ...drained,
-  ...drainedByHand,
+  ...drainedManually,
   ...drainedByAgent,
 ];

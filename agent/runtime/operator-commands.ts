@@ -114,13 +114,13 @@ export class OperatorCommands {
 
   /** Moves the traffic of a link or tunnel away, until `undrain` or until no sibling is left. */
   async drain(id: string, by: string, signal: AbortSignal): Promise<void> {
-    const isTunnel = await this.#tunnelByHand(id, (supervisor, tunnel) =>
+    const isTunnel = await this.#onTunnel(id, (supervisor, tunnel) =>
       supervisor.tunnelDrains.drain(tunnel, by, signal),
     );
     if (isTunnel) return;
-    await this.#byHand(id, async (supervisor, group, link) => {
+    await this.#onLink(id, async (supervisor, group, link) => {
       if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
-      await supervisor.handDrains(group).drain(link, by, signal);
+      await supervisor.manualDrains(group).drain(link, by, signal);
     });
   }
 
@@ -129,14 +129,14 @@ export class OperatorCommands {
    * only the campaign knows when its traffic may return.
    */
   async undrain(id: string, signal: AbortSignal): Promise<void> {
-    const isTunnel = await this.#tunnelByHand(id, (supervisor, tunnel) =>
+    const isTunnel = await this.#onTunnel(id, (supervisor, tunnel) =>
       supervisor.tunnelDrains.undrain(tunnel, signal),
     );
     if (isTunnel) return;
-    await this.#byHand(id, async (supervisor, group, link) => {
+    await this.#onLink(id, async (supervisor, group, link) => {
       const campaign = openCampaign(this.#parts.memory(), group.name);
       if (campaign !== undefined && entryOf(campaign).name === link.name) throw busy(group.name);
-      await supervisor.handDrains(group).undrain(link, signal);
+      await supervisor.manualDrains(group).undrain(link, signal);
     });
   }
 
@@ -146,7 +146,7 @@ export class OperatorCommands {
    */
   async proceedPsk(name: string, by: string, signal: AbortSignal): Promise<PskReport> {
     let report: PskReport | undefined;
-    await this.#tunnelByHand(name, async (supervisor, tunnel) => {
+    await this.#onTunnel(name, async (supervisor, tunnel) => {
       if (tunnel.auth.kind === "certificate") {
         const text = `${name} shows a certificate and has no pre-shared key`;
         throw refusal("usage", name, text, "linkseal psk show");
@@ -158,7 +158,7 @@ export class OperatorCommands {
   }
 
   /** Returns false if no tunnel has that name. */
-  async #tunnelByHand(
+  async #onTunnel(
     id: string,
     act: (supervisor: Supervisor, tunnel: DesiredTunnel) => Promise<void>,
   ): Promise<boolean> {
@@ -170,7 +170,7 @@ export class OperatorCommands {
     return true;
   }
 
-  async #byHand(
+  async #onLink(
     id: string,
     act: (supervisor: Supervisor, group: DesiredGroup, link: DesiredLink) => Promise<void>,
   ): Promise<void> {

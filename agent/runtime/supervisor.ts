@@ -19,7 +19,7 @@ import {
 } from "./campaigns/begin.ts";
 import { beginEnrolment } from "./campaigns/enrolment.ts";
 import { settledFrom } from "./campaigns/fact-collector.ts";
-import { HandDrains } from "./campaigns/hand-drain.ts";
+import { ManualDrains } from "./campaigns/manual-drain.ts";
 import { previewRotation } from "./campaigns/preview.ts";
 import { beginChange, beginRotation } from "./campaigns/rotation.ts";
 import { RotationRunner } from "./campaigns/rotation-runner.ts";
@@ -73,7 +73,7 @@ export class Supervisor {
   readonly #reconcilers: ReadonlyMap<string, Reconciler>;
   readonly #conductors: ReadonlyMap<string, RotationRunner>;
   readonly #waiting = new Map<string, Waiting>();
-  readonly #handDrains: ReadonlyMap<string, HandDrains>;
+  readonly #manualDrains: ReadonlyMap<string, ManualDrains>;
   readonly tunnelDrains: TunnelDrains;
   readonly tunnelAuths: TunnelAuths;
   readonly backupProofs: BackupProofs;
@@ -139,8 +139,8 @@ export class Supervisor {
         }),
       ]),
     );
-    this.#handDrains = new Map(
-      desired.groups.map((group) => [group.name, new HandDrains(forGroup(group))]),
+    this.#manualDrains = new Map(
+      desired.groups.map((group) => [group.name, new ManualDrains(forGroup(group))]),
     );
   }
 
@@ -333,7 +333,7 @@ export class Supervisor {
     if (campaign !== undefined && rotationRunner !== undefined) {
       const waitMs = await rotationRunner.turn(campaign, signal);
       const next = openCampaign(memory(), group.name);
-      await this.handDrains(group).turn(signal, next && entryOf(next).name);
+      await this.manualDrains(group).turn(signal, next && entryOf(next).name);
       evaluateHealth();
       return waitMs;
     }
@@ -343,13 +343,13 @@ export class Supervisor {
 
   /** No campaign runs: watches the manual drains, and begins what is wanted. */
   async #tend(group: DesiredGroup, signal: AbortSignal): Promise<void> {
-    await this.handDrains(group).turn(signal);
+    await this.manualDrains(group).turn(signal);
     await this.#startWanted(group, signal);
   }
 
   /** The manual drains of a group. Throws Error if the intent has no such group. */
-  handDrains(group: DesiredGroup): HandDrains {
-    const found = this.#handDrains.get(group.name);
+  manualDrains(group: DesiredGroup): ManualDrains {
+    const found = this.#manualDrains.get(group.name);
     if (found === undefined) throw new Error(`no group ${group.name} in the accepted intent`);
     return found;
   }

@@ -51,7 +51,9 @@ export function unwritableWarnings(scene: UnwritableScene): readonly Raised[] {
     ...unwritten.map(whatText),
     ...(isJournal ? ["linkseal changes nothing on any device until the journal is written"] : []),
     ...drained.map(({ link, how }) => `${linkId(link)} ${how}`),
-    ...desired.tunnels.flatMap(({ name }) => byHand(memory, name).map((how) => `${name} ${how}`)),
+    ...desired.tunnels.flatMap(({ name }) =>
+      manualDrainsOf(memory, name).map((how) => `${name} ${how}`),
+    ),
     ...desired.groups.flatMap(({ name }) => campaignText(openCampaign(memory, name), isJournal)),
   ].join("; ");
   const stranded = isJournal ? drained.flatMap((each) => strandedWarning(scene, each, next)) : [];
@@ -83,7 +85,7 @@ function drainedLinks(
   const { memory } = agent;
   const campaign = openCampaign(memory, group.name);
   return group.links.flatMap((link): readonly Drained[] => {
-    const own = byHand(memory, linkId(link)).map((how) => ({ link, group, how }));
+    const own = manualDrainsOf(memory, linkId(link)).map((how) => ({ link, group, how }));
     const seen = supervisor.deviceCache.state(link.device);
     if (own.length > 0 || campaign === undefined) return own;
     if (seen === undefined || strongValue(seen.routing) === undefined) {
@@ -95,7 +97,7 @@ function drainedLinks(
   });
 }
 
-function byHand(memory: Memory, about: string): readonly string[] {
+function manualDrainsOf(memory: Memory, about: string): readonly string[] {
   const drain = named(memory.drains, about);
   if (drain === undefined) return [];
   return [`is drained for ${drain.by} since ${isoTime(drain.since)}`];
@@ -114,6 +116,6 @@ function strandedWarning(
   if (told.some(carries)) return [];
   const siblings = told.map(({ name, verdict }) => `${name} is ${verdict}`).join(", ");
   const text = `it ${how} and ${siblings}: linkseal cannot give its traffic back`;
-  const byHandToo = `${next}; or take its drain away at ${link.device}`;
-  return [{ ...raise("state-unwritable", linkId(link), text), next: byHandToo }];
+  const manualToo = `${next}; or take its drain away at ${link.device}`;
+  return [{ ...raise("state-unwritable", linkId(link), text), next: manualToo }];
 }

@@ -12,12 +12,12 @@ import { verify } from "../../health/verify.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
 import { drainOf } from "../../model/link-snapshot.ts";
 import {
-  type HandDrain,
   type JournalRecord,
+  type ManualDrain,
   type Memory,
   named,
 } from "../../store/journal/memory.ts";
-import { noteGivenBack } from "../campaigns/hand-drain.ts";
+import { noteGivenBack } from "../campaigns/manual-drain.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 
 export interface TunnelDrainParts {
@@ -74,7 +74,7 @@ export class TunnelDrains {
     }
   }
 
-  async #drain(tunnel: DesiredTunnel, drain: HandDrain, signal: AbortSignal): Promise<void> {
+  async #drain(tunnel: DesiredTunnel, drain: ManualDrain, signal: AbortSignal): Promise<void> {
     await this.#parts.write({ kind: "handDrain", link: tunnel.name, drain });
     await this.#move("port.drain", tunnel, signal);
     await this.#untilLeft(tunnel, signal);

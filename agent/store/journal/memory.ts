@@ -39,7 +39,7 @@ export interface Move {
 }
 
 /** A link or tunnel whose traffic was moved away at an operator's request. */
-export interface HandDrain {
+export interface ManualDrain {
   /** The operator or program that asked for it. */
   readonly by: string;
   /** When. */
@@ -111,7 +111,7 @@ export interface Memory {
   /** Keys in use, by `group/link`. */
   readonly bindings: Readonly<Record<string, Binding>>;
   /** Links and tunnels that an operator drained, by `group/link` or tunnel. */
-  readonly drains: Readonly<Record<string, HandDrain>>;
+  readonly drains: Readonly<Record<string, ManualDrain>>;
   /** The last durations in ms, the newest last, by what was measured, such as `commit edge-a`. */
   readonly measures: Readonly<Record<string, readonly number[]>>;
   /** The last operation that the far end accepted from us, by `group/link`. */
@@ -165,7 +165,7 @@ export type JournalRecord =
   | { readonly kind: "binding"; readonly link: string; readonly binding: Binding }
   | { readonly kind: "forget"; readonly link: string }
   | { readonly kind: "forgetTunnel"; readonly name: string }
-  | { readonly kind: "handDrain"; readonly link: string; readonly drain: HandDrain | null }
+  | { readonly kind: "handDrain"; readonly link: string; readonly drain: ManualDrain | null }
   | { readonly kind: "measured"; readonly what: string; readonly ms: number }
   | { readonly kind: "tunnel"; readonly name: string; readonly intent: number }
   | { readonly kind: "auth"; readonly name: string; readonly inUse: AuthInUse }

@@ -17,7 +17,7 @@ import { cannotBegin } from "./begin.ts";
 import { type EffectParts, Effects } from "./effects.ts";
 import type { FactCollectorParts } from "./fact-collector.ts";
 
-export interface HandDrainParts extends EffectParts {
+export interface ManualDrainParts extends EffectParts {
   readonly memory: FactCollectorParts["memory"];
   readonly alarm: FactCollectorParts["alarm"];
   /** Adds an event with severity warning. */
@@ -39,11 +39,11 @@ export async function noteGivenBack(write: EffectParts["write"], id: string): Pr
   }
 }
 
-export class HandDrains {
-  readonly #parts: HandDrainParts;
+export class ManualDrains {
+  readonly #parts: ManualDrainParts;
   readonly #effects: Effects;
 
-  constructor(parts: HandDrainParts) {
+  constructor(parts: ManualDrainParts) {
     this.#parts = parts;
     this.#effects = new Effects(parts);
   }
@@ -95,23 +95,23 @@ export class HandDrains {
 
   async #tend(link: DesiredLink, signal: AbortSignal): Promise<void> {
     const { deviceCache, memory, world } = this.#parts;
-    const byHand = named(memory().drains, linkId(link)) !== undefined;
-    if (!byHand && awayBy(deviceCache.snapshot(link)) === undefined) return;
+    const isManual = named(memory().drains, linkId(link)) !== undefined;
+    if (!isManual && awayBy(deviceCache.snapshot(link)) === undefined) return;
     const { snapshots, lost } = await this.#look(link, signal);
     const snapshot = snapshots.get(link.name);
     const away = snapshot === undefined ? undefined : awayBy(snapshot);
-    if (snapshot === undefined || (away === undefined && !byHand)) return;
+    if (snapshot === undefined || (away === undefined && !isManual)) return;
     const coming = lateChanges(memory(), linkId(link), world.clock.wall());
     const what = away === "shut" ? "shut" : "drain";
     const ours = coming.find((each) => each.what === what);
-    if (away !== undefined && ours !== undefined && (away === "shut" || !byHand)) {
+    if (away !== undefined && ours !== undefined && (away === "shut" || !isManual)) {
       return await this.#giveBackLate(link, away, ours, signal);
     }
     const come = comeOf(coming, snapshot);
     if (come !== undefined) await this.#settle(link, come);
     if (away === "shut" || lost === undefined || !this.#isUsable(snapshot)) return;
-    if (!byHand && away === "peeringShutdown" && carriesRoutes(snapshot)) return;
-    const by = byHand ? "operator" : away;
+    if (!isManual && away === "peeringShutdown" && carriesRoutes(snapshot)) return;
+    const by = isManual ? "operator" : away;
     await this.#giveBackAlone(link, by, bareCauseText(lost), signal);
   }
 

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
-import { HandDrains } from "#agent/runtime/campaigns/hand-drain.ts";
+import { ManualDrains } from "#agent/runtime/campaigns/manual-drain.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { known, type MacsecPort, unknown } from "#hal/model.ts";
 import {
@@ -26,13 +26,13 @@ const unsure: Alarm = { standing: "unsure", cause: { code: "health.notJudged" } 
 
 /** Both links pass frames under the key that they are bound to. */
 class Bench extends RotationRunnerBench {
-  readonly drains: HandDrains;
+  readonly drains: ManualDrains;
   readonly events: string[] = [];
 
   constructor(options: BenchOptions = {}) {
     super(options);
     this.port.primary = underKey(newKey);
-    this.drains = new HandDrains({
+    this.drains = new ManualDrains({
       ...this.parts,
       tell: (...words) => this.events.push(words.join(" ")),
     });
