@@ -12,7 +12,7 @@ const links = 200;
 const speed = 5;
 /** Updates per sample. */
 const updates = 10;
-const doorTries = 100;
+const loginTries = 100;
 
 /**
  * Processor time of the main thread, and how long its tasks lasted beside everything else that
@@ -49,7 +49,7 @@ class Opened implements AsyncDisposable {
       });
     });
     await session.send("Performance.enable");
-    await page.goto(await doorOf(watcher));
+    await page.goto(await loginOf(watcher));
     await page.locator(".row").nth(links).waitFor({ timeout: 60_000, state: "attached" });
     // The first snapshot draws the whole page.
     await opened.#hear(3);
@@ -82,12 +82,12 @@ class Opened implements AsyncDisposable {
   }
 }
 
-async function doorOf(watcher: Watcher): Promise<string> {
+async function loginOf(watcher: Watcher): Promise<string> {
   for (let tries = 0; ; tries += 1) {
     try {
-      return await watcher.pageDoor();
+      return await watcher.pageLogin();
     } catch (error) {
-      if (tries > doorTries) throw error;
+      if (tries > loginTries) throw error;
       await watcher.watch(1);
     }
   }

@@ -113,8 +113,12 @@ export const routes: Readonly<Record<string, Route>> = {
     title: "A code that opens the status page once, and where that is (linkseal.page-code/1)",
     members: nothing,
     run: ({ agent }) => {
-      if (agent.door === undefined) throw noPage();
-      return { schema: "linkseal.page-code/1", url: agent.door.url, ...agent.door.code() };
+      if (agent.pageLogin === undefined) throw noPage();
+      return {
+        schema: "linkseal.page-code/1",
+        url: agent.pageLogin.url,
+        ...agent.pageLogin.code(),
+      };
     },
   }),
   "POST /v1/journal/accept-loss": changes({

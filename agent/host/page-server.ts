@@ -25,7 +25,7 @@ import { type PagePair, pagePair } from "./page-tls.ts";
 const renewMs = 60_000;
 
 export interface PageParts {
-  readonly agent: AgentView & Pick<Agent, "door">;
+  readonly agent: AgentView & Pick<Agent, "pageLogin">;
   /** Its clock is the agent's, which may be that of a simulated site. */
   readonly world: World;
   /** Called with a defect, after which nothing on the page can be trusted. */
@@ -82,10 +82,10 @@ export async function openPage(
   const deaf = agent.events.listen(() => feed.wake());
   const running = feed.run(stop.signal).catch(broken);
   if (keeper !== undefined && "setSecureContext" in server) void keeper.run(server, stop.signal);
-  const door = { url: `${scheme}://${urlHost(host)}:${port}/`, code: () => logins.code() };
-  agent.door = door;
+  const pageLogin = { url: `${scheme}://${urlHost(host)}:${port}/`, code: () => logins.code() };
+  agent.pageLogin = pageLogin;
   const close = async (): Promise<void> => {
-    if (agent.door === door) agent.door = undefined;
+    if (agent.pageLogin === pageLogin) agent.pageLogin = undefined;
     deaf();
     stopped();
     await running;

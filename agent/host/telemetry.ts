@@ -14,7 +14,7 @@ import { servePage } from "./page-server.ts";
  * Runs until the signal aborts, and resolves when all parts have ended; a defect goes to `broken`.
  */
 export async function runTelemetry(
-  agent: AgentView & Pick<Agent, "door">,
+  agent: AgentView & Pick<Agent, "pageLogin">,
   world: World,
   { kind, broken }: Pick<MetricsParts, "kind" | "broken">,
   end: AbortSignal,

@@ -23,7 +23,7 @@ export interface ApplyRequest {
   readonly queue: boolean;
 }
 
-export interface PageDoor {
+export interface PageLogin {
   readonly url: string;
   /** Makes a login code that is valid once, for `validMs` milliseconds. */
   readonly code: () => { readonly code: string; readonly validMs: number };

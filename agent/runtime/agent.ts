@@ -33,7 +33,7 @@ import {
 } from "../store/journal/memory.ts";
 import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
 import { recollect, toStored } from "../store/journal/stored.ts";
-import type { ApplyAnswer, ApplyRequest, Evidence, PageDoor } from "./agent-shapes.ts";
+import type { ApplyAnswer, ApplyRequest, Evidence, PageLogin } from "./agent-shapes.ts";
 import type { OnDecision } from "./campaigns/rotation-runner.ts";
 import { gatewayKey, gatewayLook, onlyRead } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
@@ -79,7 +79,7 @@ export class Agent {
   /** The config file on the host as the process last read it; only ever compared. */
   fileText: string | undefined;
   /** The way in to the status page, set by the page's server; undefined = none runs. */
-  door: PageDoor | undefined;
+  pageLogin: PageLogin | undefined;
   readonly #parts: AgentParts;
   readonly #startedAt: Instant;
   readonly #graces = new Map<string, Instant>();

@@ -1,9 +1,9 @@
 // The status page in a browser: draws each snapshot that comes over the connection.
 
 import { type ComponentChild, h, render } from "preact";
-import { Door } from "./door.ts";
 import { History } from "./history.ts";
 import { Line } from "./line.ts";
+import { Login } from "./login.ts";
 import { type Connection, momentOf, type Seen } from "./model.ts";
 import { Watch } from "./watch.ts";
 
@@ -80,14 +80,14 @@ class Page {
   #view(): ComponentChild {
     if (this.#shut !== undefined) {
       document.title = "linkseal";
-      return h(Door, { text: this.#shut, enter: (code) => this.#line.enter(code) });
+      return h(Login, { text: this.#shut, enter: (code) => this.#line.enter(code) });
     }
     if (this.#seen === undefined) {
       const { kind } = this.#connection;
       const text = kind === "lost" ? "The agent cannot be reached; trying again." : "Connecting.";
       return h(
         "main",
-        { class: "door" },
+        { class: "login" },
         h("h1", null, "linkseal"),
         h("p", { role: "status" }, text),
       );

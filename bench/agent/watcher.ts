@@ -93,7 +93,7 @@ export class Watcher implements AsyncDisposable {
   /**
    * Returns the address of the status page with a login code. Throws while the page is not served.
    */
-  async pageDoor(): Promise<string> {
+  async pageLogin(): Promise<string> {
     const socket = join(this.#folder, "run/view.sock");
     const asked = { role: "view", method: "POST", path: "/v1/page/code", socket } as const;
     const { url, code } = (await ask(asked)) as { readonly url: string; readonly code: string };

@@ -34,7 +34,7 @@ const rowOf = (page: Page, about: string) => page.locator(`.row[data-about="${ab
 const badgeOf = (page: Page, about: string) => rowOf(page, about).locator(".badge");
 
 async function entered(browser: Browser, site: Started): Promise<Page> {
-  const page = await browser.page(await site.door());
+  const page = await browser.page(await site.login());
   await page.locator(".row").first().waitFor(patience);
   return page;
 }
@@ -264,12 +264,12 @@ describe("the page of npm start", () => {
     browser.complaints.length = 0;
 
     await using stranger = await Browser.open();
-    const door = await stranger.page(own.origin);
-    await door.getByLabel("One-time code").waitFor(patience);
-    expect(await wordsOf(door)).not.toMatch(/erd-demo|edge-a|hub-1|protected/);
-    await door.getByLabel("One-time code").fill("0000-0000-0000");
-    await door.getByRole("button", { name: "Sign in" }).click();
-    await door.getByText("this code is wrong").waitFor(patience);
+    const login = await stranger.page(own.origin);
+    await login.getByLabel("One-time code").waitFor(patience);
+    expect(await wordsOf(login)).not.toMatch(/erd-demo|edge-a|hub-1|protected/);
+    await login.getByLabel("One-time code").fill("0000-0000-0000");
+    await login.getByRole("button", { name: "Sign in" }).click();
+    await login.getByText("this code is wrong").waitFor(patience);
   });
 
   it("the page reports a lost agent, shows its age, and no longer shows protected", async () => {

@@ -46,7 +46,7 @@ export class Started implements AsyncDisposable {
   }
 
   /** Returns the address with a fresh login code, once the page is served. */
-  async door(): Promise<string> {
+  async login(): Promise<string> {
     for (const begun = performance.now(); ; await rest(100)) {
       try {
         return (await this.run("page", "code")).split("\n")[0] ?? "";

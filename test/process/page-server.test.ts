@@ -38,7 +38,7 @@ class StandIn {
   readonly journalState = "whole";
   readonly intent = { number: 7 };
   readonly intentDamage = undefined;
-  door: Agent["door"];
+  pageLogin: Agent["pageLogin"];
   /** The number of snapshots that were made. */
   snapshots = 0;
   isBroken = false;
@@ -81,7 +81,7 @@ async function serve(settings: Partial<PageSettings> = {}): Promise<Served> {
 }
 
 async function login(place: Served): Promise<Session> {
-  return sessionOf(await enter(place, place.agent.door?.code().code ?? ""));
+  return sessionOf(await enter(place, place.agent.pageLogin?.code().code ?? ""));
 }
 
 async function until(what: string, holds: () => boolean): Promise<void> {
@@ -134,7 +134,7 @@ describe("files that are served without a login", () => {
 describe("a login", () => {
   it("a code logs in once, and only from the page itself", async () => {
     const place = await serve();
-    const { code } = place.agent.door?.code() ?? { code: "" };
+    const { code } = place.agent.pageLogin?.code() ?? { code: "" };
     expect(code).toMatch(/^([0-9A-HJKMNP-TV-Z]{4}-){2}[0-9A-HJKMNP-TV-Z]{4}$/);
     for (const origin of ["http://evil.example", `http://${loopback}:1`, "null"]) {
       expect([origin, (await enter(place, code, { origin })).status]).toEqual([origin, 403]);
@@ -152,7 +152,7 @@ describe("a login", () => {
   it("ten wrong codes block the login for a while", async () => {
     const place = await serve();
     for (let n = 0; n < 10; n += 1) expect((await enter(place, `WRONG-${n}`)).status).toBe(403);
-    const { code } = place.agent.door?.code() ?? { code: "" };
+    const { code } = place.agent.pageLogin?.code() ?? { code: "" };
     const { status, headers } = await enter(place, code);
     expect(status).toBe(429);
     expect(Number(headers["retry-after"])).toBeGreaterThan(0);
@@ -340,11 +340,11 @@ describe("a page under TLS", () => {
     const served = await serve({ tls: pair("good") });
     const ca = authority.certificate;
     const place = { ...served, ca };
-    const session = sessionOf(await enter(place, served.agent.door?.code().code ?? ""));
+    const session = sessionOf(await enter(place, served.agent.pageLogin?.code().code ?? ""));
     expect(session.cookie).toMatch(/^__Host-linkseal-/);
     const viewer = new Viewer(place, session);
     await until("a snapshot", () => viewer.texts.length > 0);
-    expect(served.agent.door?.url).toBe(`https://127.0.0.1:${served.port}/`);
+    expect(served.agent.pageLogin?.url).toBe(`https://127.0.0.1:${served.port}/`);
     expect((await ask({ ...place, host: "edge.example" })).status).toBe(200);
     expect((await ask({ ...place, host: "evil.example" })).status).toBe(421);
     for (let n = 0; n < 200; n += 1) raw(served.port, "\u0016\u0003\u0001");

@@ -3,14 +3,14 @@
 import { type ComponentChild, h } from "preact";
 import { useState } from "preact/hooks";
 
-export interface DoorProps {
+export interface LoginProps {
   /** Why no session is open any more; empty = there was none before. */
   readonly text: string;
   /** Opens a session; resolves to undefined, or to what is wrong with the code. */
   readonly enter: (code: string) => Promise<string | undefined>;
 }
 
-export function Door({ text, enter }: DoorProps): ComponentChild {
+export function Login({ text, enter }: LoginProps): ComponentChild {
   const [said, setSaid] = useState("");
   const [code, setCode] = useState("");
   const submit = async (event: Event): Promise<void> => {
@@ -21,7 +21,7 @@ export function Door({ text, enter }: DoorProps): ComponentChild {
   const typed = (event: Event): void => setCode((event.currentTarget as HTMLInputElement).value);
   return h(
     "main",
-    { class: "door" },
+    { class: "login" },
     h(
       "form",
       { class: "card", onSubmit: submit },
