@@ -4,7 +4,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { LinksealError } from "#hal/error.ts";
 import { htmlOf, spanOf } from "../evidence/report/html.ts";
-import { reportFile, type SealedReport } from "../evidence/report/statement.ts";
+import { reportFile, type SignedReport } from "../evidence/report/statement.ts";
 import { publicKeyOf, type Verified, verifyReport } from "../evidence/report/verify.ts";
 import type { Scorecard } from "../evidence/scorecard/scorecard.ts";
 import { readable } from "../model/text.ts";
@@ -68,13 +68,13 @@ async function makeReport(options: ReportOptions): Promise<void> {
     value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
   );
   const session = new Session(options);
-  const sealed = await session.view<SealedReport>(`/v1/report?${terms.join("&")}`);
+  const signed = await session.view<SignedReport>(`/v1/report?${terms.join("&")}`);
   if (html !== true && json !== true && out === undefined) {
-    const [, keyId = ""] = /^key (.*)$/m.exec(sealed.seal.statement) ?? [];
-    await session.show({ ...sealed, keyId }, summary);
+    const [, keyId = ""] = /^key (.*)$/m.exec(signed.seal.statement) ?? [];
+    await session.show({ ...signed, keyId }, summary);
     return;
   }
-  const file = html === true ? htmlOf(sealed) : reportFile(sealed);
+  const file = html === true ? htmlOf(signed) : reportFile(signed);
   if (out === undefined) process.stdout.write(file);
   else await writeFile(out, file).catch(unwritable(out));
 }
@@ -87,7 +87,7 @@ function unwritable(path: string): (error: NodeJS.ErrnoException) => never {
   };
 }
 
-async function summary(shown: SealedReport & { readonly keyId: string }): Promise<string> {
+async function summary(shown: SignedReport & { readonly keyId: string }): Promise<string> {
   const { about, subjects, changes, breaks, keyId } = shown;
   const rows = subjects.map(({ name, totals }) =>
     [name].concat(

@@ -5,7 +5,7 @@ import type { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
 import { type LoadCredentials, RealCloud } from "../azure/real-cloud.ts";
 import { simCloud } from "../azure/sim-cloud.ts";
-import { signerOf } from "../evidence/report/seal.ts";
+import { signerOf } from "../evidence/report/sign.ts";
 import type { Clouds } from "../model/cloud.ts";
 import { Agent, type AgentParts } from "../runtime/agent.ts";
 import type { OnDecision } from "../runtime/campaigns/rotation-runner.ts";
@@ -32,9 +32,9 @@ export async function openRecords(
   { hostKey, reportKey, host }: Identity,
 ): Promise<Pick<AgentParts, "intents" | "journal" | "audit" | "signer" | "host">> {
   const intents = await IntentStore.open(world.disk);
-  const seal = { key: hostKey, host };
-  const { journal } = await Journal.open(world, seal);
-  const audit = await AuditLog.open(world, seal);
+  const chainKey = { key: hostKey, host };
+  const { journal } = await Journal.open(world, chainKey);
+  const audit = await AuditLog.open(world, chainKey);
   return { intents, journal, audit, signer: signerOf(reportKey), host };
 }
 

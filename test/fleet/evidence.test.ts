@@ -3,7 +3,7 @@
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { htmlOf } from "#agent/evidence/report/html.ts";
-import { reportFile, type SealedReport } from "#agent/evidence/report/statement.ts";
+import { reportFile, type SignedReport } from "#agent/evidence/report/statement.ts";
 import { publicKeyOf, verifyReport } from "#agent/evidence/report/verify.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
 import { effort } from "../effort.ts";
@@ -28,7 +28,7 @@ interface Judged {
   readonly worstS: number;
 }
 
-function said(report: SealedReport, about: string, start: number): Uint8Array {
+function said(report: SignedReport, about: string, start: number): Uint8Array {
   const found = new Uint8Array(seconds);
   const subject = report.subjects.find(({ name }) => name === about);
   for (const { from, to, answer } of subject?.intervals ?? []) {
@@ -97,7 +97,7 @@ class Runs {
 
 describe(`${days} days with faults, seed ${seed}`, () => {
   const month = new Month(seed, days);
-  let report: SealedReport;
+  let report: SignedReport;
   beforeAll(async () => {
     await month.play();
     report = await month.report(0, days * dayMs);

@@ -1,7 +1,7 @@
 // A month of a small site with faults, and its truth second by second on the host's wall clock.
 
 import { madeReport } from "#agent/evidence/report/made.ts";
-import type { SealedReport } from "#agent/evidence/report/statement.ts";
+import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import { Prng } from "#sim/base/prng.ts";
 import type { LinkTruth } from "#sim/base/truth.ts";
 import { demoFaults, type FaultKind, fleetFaults, strikeFault } from "#sim/faults/faults.ts";
@@ -238,7 +238,7 @@ export class Month {
     await site.clock.runFor(minute);
   }
 
-  async report(from: number, to: number): Promise<SealedReport> {
+  async report(from: number, to: number): Promise<SignedReport> {
     const { agent, fleet } = this.run;
     if (agent === undefined) throw new Error("no agent lives");
     const [start, end] = [from, to].map((ms) => new Date(this.wallStart + ms).toISOString());

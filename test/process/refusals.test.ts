@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { expect, it } from "vitest";
-import type { SealedReport } from "#agent/evidence/report/statement.ts";
+import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { Stage } from "./stage.ts";
 
@@ -66,7 +66,7 @@ it("a drain and an undrain among six thousand refusals are in the signed report"
 
   const changes = async (): Promise<readonly string[]> => {
     const path = "/v1/report?from=2026-01-01&to=2100-01-01";
-    const report = await stage.view<SealedReport>(path).catch(() => undefined);
+    const report = await stage.view<SignedReport>(path).catch(() => undefined);
     return (report?.changes ?? []).map(
       ({ what, about, who, text }) => `${what} | ${about} | ${who} | ${text}`,
     );

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { SealedReport } from "#agent/evidence/report/statement.ts";
+import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import { Life } from "./life.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linkseal-report-"));
@@ -38,7 +38,7 @@ beforeAll(async () => {
     const { exit, said } = await run("report", "--json");
     // A site that has just begun has no confirmed evidence yet.
     if (exit !== 0) continue;
-    const { subjects } = JSON.parse(said) as SealedReport;
+    const { subjects } = JSON.parse(said) as SignedReport;
     done = subjects.length > 0 && subjects.every(({ totals }) => totals.protected.ms > 0);
   }
   const key = spawnSync(process.execPath, ["agent/bin.js", "report", "key"], {
@@ -100,7 +100,7 @@ describe("a report of a running site", () => {
   });
 
   it("a report is verified by openssl and a hash alone, as the document describes", () => {
-    const report = JSON.parse(readFileSync(at("report.json"), "utf8")) as SealedReport;
+    const report = JSON.parse(readFileSync(at("report.json"), "utf8")) as SignedReport;
     const { statement, signature } = report.seal;
     writeFileSync(at("statement"), statement);
     writeFileSync(at("signature"), Buffer.from(signature, "base64"));

@@ -289,13 +289,13 @@ interface BuiltinRow {
 /** These builtins are pure too, and dangerous enough to have one place. */
 const builtinPlaces: readonly BuiltinRow[] = [
   {
-    path: "agent/store/journal/sealed-file.ts",
+    path: "agent/store/journal/chain-file.ts",
     specifier: "node:crypto",
     names: ["createSecretKey"],
     why: "one key object for all MACs of a process: made for each it cost five times the MAC",
   },
   {
-    path: "agent/evidence/report/seal.ts",
+    path: "agent/evidence/report/sign.ts",
     specifier: "node:crypto",
     names: ["createPrivateKey", "sign"],
     why: "the one place that signs evidence; nothing else needs the private half",

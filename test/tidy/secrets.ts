@@ -56,12 +56,12 @@ export const lendings: readonly Lending[] = [
     why: "a certificate and its private key stand in one PEM and go to charon apart",
   },
   {
-    path: "agent/store/journal/sealed-file.ts",
+    path: "agent/store/journal/chain-file.ts",
     line: "const key = secret.use((bytes) => createSecretKey(bytes));",
     why: "HMAC over each record",
   },
   {
-    path: "agent/evidence/report/seal.ts",
+    path: "agent/evidence/report/sign.ts",
     line: "const der = secret.use((seed) => Buffer.concat([pkcs8, seed]));",
     why: "the private key of reports on its way into the library's key object; the copy is wiped",
   },

@@ -2,7 +2,7 @@
 // signed document, which it also contains octet for octet.
 
 import type { Answer, Report, Subject } from "./document.ts";
-import { canonical, type SealedReport } from "./statement.ts";
+import { canonical, type SignedReport } from "./statement.ts";
 
 const open = '<pre id="document">';
 const close = "</pre>";
@@ -20,15 +20,15 @@ export function embeddedDocument(html: string): string | undefined {
 const characters: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', amp: "&" };
 
 /** Renders a signed report as an HTML file that can be printed and verified. */
-export function htmlOf(sealed: SealedReport): string {
-  const { about, subjects, changes, breaks, chain, seal } = sealed;
+export function htmlOf(signed: SignedReport): string {
+  const { about, subjects, changes, breaks, chain, seal } = signed;
   const parts = [
     `<h1>Protection of ${safe(about.site)}</h1>`,
     `<p>From ${about.from} to ${about.to}, as recorded by host ${safe(about.host)}.</p>`,
-    ...notes(sealed),
+    ...notes(signed),
     "<h2>Summary</h2>",
     tableOf(["link or tunnel", "protected", "not protected", "unknown"], subjects.map(summaryRow)),
-    ...subjects.flatMap((subject) => subjectParts(subject, sealed)),
+    ...subjects.flatMap((subject) => subjectParts(subject, signed)),
     "<h2>Changes, and who asked</h2>",
     tableOf(
       ["record", "at", "what", "about", "who", "text"],
@@ -49,9 +49,9 @@ export function htmlOf(sealed: SealedReport): string {
     `<pre>${safe(seal.statement)}signature ${safe(seal.signature)}</pre>`,
     "<h2>Document</h2>",
     "<p>What was signed, for <code>linkseal report verify</code>.</p>",
-    `${open}${safe(canonical(sealed))}${close}`,
+    `${open}${safe(canonical(signed))}${close}`,
   ];
-  return `${head(sealed)}${parts.join("\n")}\n</body>\n</html>\n`;
+  return `${head(signed)}${parts.join("\n")}\n</body>\n</html>\n`;
 }
 
 function safe(text: string): string {

@@ -3,8 +3,8 @@
 import { LinksealError } from "#hal/error.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
 import { reportOf } from "./document.ts";
-import { sealReport } from "./seal.ts";
-import type { SealedReport } from "./statement.ts";
+import { signReport } from "./sign.ts";
+import type { SignedReport } from "./statement.ts";
 import { momentOf } from "./time.ts";
 import { confirmedUntil, type Period, recordedSince } from "./timeline.ts";
 
@@ -19,12 +19,12 @@ export interface AskedPeriod {
  * Reads the records and signs the report of a period.
  * @throws LinksealError `usage` for an invalid period, or if there are no records.
  */
-export async function madeReport(agent: AgentView, asked: AskedPeriod): Promise<SealedReport> {
+export async function madeReport(agent: AgentView, asked: AskedPeriod): Promise<SignedReport> {
   const { signer, host, read } = agent.evidence;
   const trail = await read();
   const period = periodOf(asked, recordedSince(trail), confirmedUntil(trail));
   const site = agent.intent?.desired.site ?? "none";
-  return sealReport(reportOf({ site, host, trail, period }), signer);
+  return signReport(reportOf({ site, host, trail, period }), signer);
 }
 
 function periodOf(

@@ -5,7 +5,7 @@ import { createHash, type KeyObject } from "node:crypto";
 import type { Report } from "./document.ts";
 
 /** A report with its seal, as it is written to a file. */
-export interface SealedReport extends Report {
+export interface SignedReport extends Report {
   /** The signed statement and its signature. */
   readonly seal: {
     readonly statement: string;
@@ -20,8 +20,8 @@ export function canonical(value: unknown): string {
 }
 
 /** Returns the content of a report's JSON file. */
-export function reportFile(sealed: SealedReport): string {
-  return `${canonical(sealed)}\n`;
+export function reportFile(signed: SignedReport): string {
+  return `${canonical(signed)}\n`;
 }
 
 export function statementOf(report: Report, keyId: string): string {

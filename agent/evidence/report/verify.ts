@@ -5,17 +5,17 @@ import { createPublicKey, type KeyObject, verify } from "node:crypto";
 import { parseJson } from "#hal/json.ts";
 import type { Report } from "./document.ts";
 import { embeddedDocument, htmlOf } from "./html.ts";
-import { keyIdOf, reportFile, type SealedReport, statementOf } from "./statement.ts";
+import { keyIdOf, reportFile, type SignedReport, statementOf } from "./statement.ts";
 
 interface ReportFault {
-  /** A section, the seal, or a position in the file. */
+  /** A section, the seal (its signature), or a position in the file. */
   readonly where: string;
   readonly text: string;
 }
 
 /** The result of a verification: the sound report, or each changed place. */
 export type Verified =
-  | { readonly kind: "sound"; readonly form: "json" | "html"; readonly report: SealedReport }
+  | { readonly kind: "sound"; readonly form: "json" | "html"; readonly report: SignedReport }
   | { readonly kind: "changed"; readonly faults: readonly ReportFault[] };
 
 /** Parses the public key of a PEM; undefined = it is not an Ed25519 public key. */
@@ -37,13 +37,13 @@ export function verifyReport(file: Uint8Array, key: KeyObject): Verified {
   const isHtml = text.startsWith("<");
   const json = isHtml ? embeddedDocument(text) : text;
   if (json === undefined) return changed("the file", "it contains no linkseal document");
-  const sealed = parsed(json);
-  if (sealed === undefined) return changed("the file", "its document is not a linkseal report");
-  const unsealed = sealFaults(sealed, key);
+  const signed = parsed(json);
+  if (signed === undefined) return changed("the file", "its document is not a linkseal report");
+  const unsigned = signatureFaults(signed, key);
   // An HTML page is never rendered from unsigned content, which could be anything.
-  const faults = unsealed.length > 0 ? unsealed : fileFaults(text, json, isHtml, sealed);
+  const faults = unsigned.length > 0 ? unsigned : fileFaults(text, json, isHtml, signed);
   if (faults.length > 0) return { kind: "changed", faults };
-  return { kind: "sound", form: isHtml ? "html" : "json", report: sealed };
+  return { kind: "sound", form: isHtml ? "html" : "json", report: signed };
 }
 
 function changed(where: string, text: string): Verified {
@@ -61,7 +61,7 @@ function textOf(file: Uint8Array): string | undefined {
 const members = ["schema", "about", "chain", "subjects", "changes", "breaks", "seal"];
 
 /** Checks only the shape that the checks below need: the digests cover the rest. */
-function parsed(json: string): SealedReport | undefined {
+function parsed(json: string): SignedReport | undefined {
   try {
     const value: unknown = parseJson(json);
     if (!isRecord(value) || Object.keys(value).join() !== members.join()) return undefined;
@@ -73,7 +73,7 @@ function parsed(json: string): SealedReport | undefined {
     if (Object.keys(seal).join() !== "statement,signature") return undefined;
     const { statement, signature } = seal;
     if (typeof statement !== "string" || typeof signature !== "string") return undefined;
-    return value as unknown as SealedReport;
+    return value as unknown as SignedReport;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;
@@ -88,7 +88,10 @@ function isNamed(value: unknown): boolean {
   return isRecord(value) && typeof value["name"] === "string";
 }
 
-function sealFaults({ seal, ...report }: SealedReport, key: KeyObject): readonly ReportFault[] {
+function signatureFaults(
+  { seal, ...report }: SignedReport,
+  key: KeyObject,
+): readonly ReportFault[] {
   const { statement, signature } = seal;
   const keyId = keyIdOf(key);
   const told = /^key (\S+)$/m.exec(statement)?.[1] ?? "none";
@@ -107,8 +110,8 @@ function sealFaults({ seal, ...report }: SealedReport, key: KeyObject): readonly
 }
 
 /** Compares the signed digests (`sealed`) with those of the file's content (`found`). */
-function sectionFaults(sealed: string, found: string): readonly ReportFault[] {
-  if (sealed === found) return [];
+function sectionFaults(signed: string, found: string): readonly ReportFault[] {
+  if (signed === found) return [];
   const names = (text: string) =>
     new Map(
       text.split("\n").map((line): readonly [string, string] => {
@@ -116,7 +119,7 @@ function sectionFaults(sealed: string, found: string): readonly ReportFault[] {
         return [name ?? "seal", hash ?? line];
       }),
     );
-  const [wanted, seen] = [names(sealed), names(found)];
+  const [wanted, seen] = [names(signed), names(found)];
   const faults: ReportFault[] = [];
   for (const [where, hash] of wanted) {
     const is = seen.get(where);
@@ -134,12 +137,12 @@ function fileFaults(
   text: string,
   json: string,
   isHtml: boolean,
-  sealed: SealedReport,
+  signed: SignedReport,
 ): readonly ReportFault[] {
-  const written = reportFile(sealed);
+  const written = reportFile(signed);
   if (!isHtml) return differing(text, written);
   if (`${json}\n` !== written) return differing(`${json}\n`, written);
-  return differing(text, htmlOf(sealed));
+  return differing(text, htmlOf(signed));
 }
 
 function differing(text: string, written: string): readonly ReportFault[] {

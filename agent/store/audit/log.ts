@@ -6,15 +6,15 @@ import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
+  type ChainedRecord,
+  chainRecord,
   type Ending,
   type Entry,
   lineBytesMax,
   type Mac,
-  type Sealed,
   scanJournal,
-  sealRecord,
 } from "../journal/chain.ts";
-import { type HostSeal, hostMac, SealedFile, type SealedWorld } from "../journal/sealed-file.ts";
+import { ChainFile, type ChainWorld, type HostKey, hostMac } from "../journal/chain-file.ts";
 import type { AuditEntry, AuditRecord, Found, Tail } from "./record.ts";
 
 export const segmentsMax = 16;
@@ -51,7 +51,7 @@ export interface AuditTrail {
 
 interface Segment {
   readonly name: string;
-  readonly good: readonly Sealed[];
+  readonly good: readonly ChainedRecord[];
   readonly ending: Ending;
 }
 
@@ -65,18 +65,18 @@ export interface Carry {
   readonly held: number;
 }
 
-interface Options extends HostSeal {
+interface Options extends HostKey {
   /** Size at which a segment ends, in bytes; tests set it. */
   readonly segmentBytes?: number;
 }
 
 /** The audit log of this process; one write at a time. */
 export class AuditLog {
-  readonly #world: SealedWorld;
+  readonly #world: ChainWorld;
   readonly #host: string;
   readonly #mac: Mac;
   readonly #segmentBytes: number;
-  #file: SealedFile | undefined;
+  #file: ChainFile | undefined;
   /** The newest sound record. */
   #last: Entry | undefined;
   readonly #tail: Tail;
@@ -85,7 +85,7 @@ export class AuditLog {
   #nextSlot: number;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(world: SealedWorld, options: Options, found: Opened) {
+  private constructor(world: ChainWorld, options: Options, found: Opened) {
     this.#world = world;
     this.#host = options.host;
     this.#mac = found.mac;
@@ -100,14 +100,14 @@ export class AuditLog {
     if (!isSound || found.newest === undefined) return;
     const { name, good, ending } = found.newest;
     const state = ending.kind === "torn" ? "suspect" : "as in memory";
-    this.#file = new SealedFile(world.disk, name, good, state);
+    this.#file = new ChainFile(world.disk, name, good, state);
   }
 
   /**
    * Opens and reads the log. Damage is not an error: `tail` reports it, and `read` says where it
    * is.
    */
-  static async open(world: SealedWorld, options: Options): Promise<AuditLog> {
+  static async open(world: ChainWorld, options: Options): Promise<AuditLog> {
     const mac = auditMac(options);
     const segments = await readSegments(world, options.host, mac);
     const newest = segments.at(-1);
@@ -181,31 +181,31 @@ export class AuditLog {
     const last = this.#last;
     const after = last === undefined ? null : { seq: last.seq, mac: last.mac };
     const name = `${folder}${String(this.#nextSlot).padStart(2, "0")}`;
-    const fresh = new SealedFile(this.#world.disk, name, [], "as in memory");
-    const sealed = this.#seal({ kind: "segment", after, ...carried }, undefined);
-    await fresh.rewrite([sealed]);
+    const fresh = new ChainFile(this.#world.disk, name, [], "as in memory");
+    const chained = this.#chain({ kind: "segment", after, ...carried }, undefined);
+    await fresh.rewrite([chained]);
     this.#file = fresh;
-    this.#last = sealed.entry;
+    this.#last = chained.entry;
     this.#nextSlot = slotAfter(name);
   }
 
   async #add(record: AuditRecord): Promise<void> {
     const file = this.#file;
     if (file === undefined) throw new Error("a record without a segment");
-    const sealed = this.#seal(record, file.lines.at(-1)?.entry);
-    await file.append(sealed);
-    this.#last = sealed.entry;
+    const chained = this.#chain(record, file.lines.at(-1)?.entry);
+    await file.append(chained);
+    this.#last = chained.entry;
   }
 
-  #seal(record: AuditRecord, previous: Entry | undefined): Sealed {
+  #chain(record: AuditRecord, previous: Entry | undefined): ChainedRecord {
     const head = {
       seq: (this.#last?.seq ?? 0) + 1,
       at: Math.floor(this.#world.clock.wall()) as WallTime,
       host: this.#host,
     };
-    const sealed = sealRecord(head, { ...record }, previous, this.#mac);
-    if (sealed.line.length <= lineBytesMax / 4) return sealed;
-    const text = `a record ${record.kind} of ${sealed.line.length} bytes is too long for the audit`;
+    const chained = chainRecord(head, { ...record }, previous, this.#mac);
+    if (chained.line.length <= lineBytesMax / 4) return chained;
+    const text = `a record ${record.kind} of ${chained.line.length} bytes is too long for the audit`;
     throw new LinksealError("agent.internal", text, {
       effect: "none",
       where: folder,
@@ -230,7 +230,7 @@ interface Opened {
 /**
  * Makes the MAC of the audit chain: under the host's key too, but never that of a journal record.
  */
-function auditMac({ key }: HostSeal): Mac {
+function auditMac({ key }: HostKey): Mac {
   const mac = hostMac(key);
   return (previous, body) => mac(`audit ${previous}`, body);
 }
@@ -241,7 +241,7 @@ function slotAfter(name: string): number {
 
 /** Returns the segments in the order of their records. */
 async function readSegments(
-  { disk }: Pick<SealedWorld, "disk">,
+  { disk }: Pick<ChainWorld, "disk">,
   host: string,
   mac: Mac,
 ): Promise<readonly Segment[]> {
@@ -271,7 +271,7 @@ interface Stated extends Confirmed {
 }
 
 async function readConfirmed(
-  { disk }: Pick<SealedWorld, "disk">,
+  { disk }: Pick<ChainWorld, "disk">,
   mac: Mac,
 ): Promise<Stated | "damaged" | undefined> {
   const bytes = await disk.read(confirmedFile);

@@ -42,7 +42,7 @@ export interface Entry {
 export type Mac = (previous: string, body: Uint8Array) => string;
 
 /** A record and its line. */
-export interface Sealed {
+export interface ChainedRecord {
   /** The record. */
   readonly entry: Entry;
   /** The line, with its line feed. */
@@ -64,7 +64,7 @@ export type Ending =
   | { readonly kind: "corrupt"; readonly line: number; readonly why: BrokenWhy };
 
 export interface Scan {
-  readonly good: readonly Sealed[];
+  readonly good: readonly ChainedRecord[];
   readonly ending: Ending;
 }
 
@@ -76,12 +76,12 @@ const macTail = /^,"mac":"([0-9a-f]{64})"\}$/;
 const macTailBytes = `,"mac":"${"0".repeat(64)}"}`.length;
 
 /** Makes the line that follows `previous` (undefined = the first line of a file). */
-export function sealRecord(
+export function chainRecord(
   head: { readonly seq: number; readonly at: WallTime; readonly host: string },
   record: JsonRecord,
   previous: Entry | undefined,
   mac: Mac,
-): Sealed {
+): ChainedRecord {
   // Spread twice: the head comes first in the line, and a payload still cannot overwrite it.
   const body = encoder.encode(encodeJson({ ...head, ...record, ...head }));
   const tail = `,"mac":"${mac(previous?.mac ?? genesis, body)}"}\n`;
@@ -93,7 +93,7 @@ export function sealRecord(
 
 /** Reads every record up to the first one that does not fit, and how the file ends. */
 export function scanJournal(bytes: Uint8Array, host: string, mac: Mac): Scan {
-  const good: Sealed[] = [];
+  const good: ChainedRecord[] = [];
   const corrupt = (why: BrokenWhy): Scan => ({
     good,
     ending: { kind: "corrupt", line: good.length + 1, why },
@@ -131,7 +131,7 @@ function openLine(line: Uint8Array, previous: Entry | undefined, mac: Mac): Entr
   return mac(previous?.mac ?? genesis, body) === found ? decodeLine(line) : undefined;
 }
 
-// Only called on a line that linkseal made: just sealed, or with a correct MAC.
+// Only called on a line that linkseal made: just chained, or with a correct MAC.
 function decodeLine(line: Uint8Array): Entry {
   return decodeJson(decoder.decode(line)) as Entry;
 }

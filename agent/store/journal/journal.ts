@@ -4,6 +4,8 @@
 
 import { LinksealError } from "#hal/error.ts";
 import {
+  type ChainedRecord,
+  chainRecord,
   type Ending,
   type Entry,
   fileBytesMax,
@@ -11,11 +13,9 @@ import {
   lineBytesMax,
   type Mac,
   recordBytesMax,
-  type Sealed,
   scanJournal,
-  sealRecord,
 } from "./chain.ts";
-import { type HostSeal, hostMac, SealedFile, type SealedWorld } from "./sealed-file.ts";
+import { ChainFile, type ChainWorld, type HostKey, hostMac } from "./chain-file.ts";
 import { unwritable } from "./unwritable.ts";
 
 export type { Entry, JsonRecord } from "./chain.ts";
@@ -29,23 +29,23 @@ export type Recovered = Ending;
 
 /** The journal of this process; one write at a time. */
 export class Journal {
-  readonly #world: SealedWorld;
+  readonly #world: ChainWorld;
   readonly #host: string;
   readonly #mac: Mac;
-  readonly #file: SealedFile;
+  readonly #file: ChainFile;
   #ending: Ending;
   /** A corrupt file as it was found, until its loss is accepted. */
   #found: Uint8Array | undefined;
   #trouble: LinksealError | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(world: SealedWorld, { key, host }: HostSeal, bytes: Uint8Array) {
+  private constructor(world: ChainWorld, { key, host }: HostKey, bytes: Uint8Array) {
     this.#world = world;
     this.#host = host;
     this.#mac = hostMac(key);
     const { good, ending } = scanJournal(bytes, host, this.#mac);
     const state = ending.kind === "torn" ? "suspect" : "as in memory";
-    this.#file = new SealedFile(world.disk, file, good, state);
+    this.#file = new ChainFile(world.disk, file, good, state);
     this.#ending = ending;
     this.#found = ending.kind === "corrupt" ? bytes : undefined;
   }
@@ -55,8 +55,8 @@ export class Journal {
    * it is readable up to the break and refuses every write. The key must outlive the journal.
    */
   static async open(
-    world: SealedWorld,
-    options: HostSeal,
+    world: ChainWorld,
+    options: HostKey,
   ): Promise<{ journal: Journal; recovered: Recovered }> {
     const bytes = (await world.disk.read(file)) ?? new Uint8Array();
     const journal = new Journal(world, options, bytes);
@@ -103,9 +103,9 @@ export class Journal {
   append(record: JsonRecord): Promise<void> {
     return this.#inTurn(async () => {
       this.#refuseCorrupt();
-      const sealed = this.#seal(record, this.#file.lines, recordBytesMax);
-      this.#refuseLonger(sealed.line.length);
-      await this.#file.append(sealed);
+      const chained = this.#chain(record, this.#file.lines, recordBytesMax);
+      this.#refuseLonger(chained.line.length);
+      await this.#file.append(chained);
     });
   }
 
@@ -128,7 +128,7 @@ export class Journal {
   compact(first: JsonRecord, ...more: readonly JsonRecord[]): Promise<void> {
     return this.#inTurn(async () => {
       this.#refuseCorrupt();
-      await this.#file.rewrite(this.#sealAll([first, ...more]));
+      await this.#file.rewrite(this.#chainAll([first, ...more]));
     });
   }
 
@@ -157,7 +157,7 @@ export class Journal {
         keptAs: brokenFile,
       };
       const { lines } = this.#file;
-      await this.#file.rewrite([...lines, this.#seal(loss, lines, recordBytesMax)]);
+      await this.#file.rewrite([...lines, this.#chain(loss, lines, recordBytesMax)]);
       this.#ending = { kind: "whole" };
       this.#found = undefined;
     });
@@ -180,25 +180,30 @@ export class Journal {
     throw new LinksealError("journal.full", text, { effect: "none", where: file, next });
   }
 
-  #seal(record: JsonRecord, after: readonly Sealed[], bytesMax: number, seqBefore = 0): Sealed {
+  #chain(
+    record: JsonRecord,
+    after: readonly ChainedRecord[],
+    bytesMax: number,
+    seqBefore = 0,
+  ): ChainedRecord {
     const previous = after.at(-1)?.entry;
     const seq = (previous?.seq ?? seqBefore) + 1;
     const head = { seq, at: this.#world.clock.wall(), host: this.#host };
-    const sealed = sealRecord(head, record, previous, this.#mac);
-    if (sealed.line.length > bytesMax) {
+    const chained = chainRecord(head, record, previous, this.#mac);
+    if (chained.line.length > bytesMax) {
       throw new LinksealError(
         "agent.internal",
-        `a record ${record.kind} of ${sealed.line.length} bytes is too long for the journal`,
+        `a record ${record.kind} of ${chained.line.length} bytes is too long for the journal`,
         { effect: "none", where: file, next: "linkseal doctor --bundle" },
       );
     }
-    return sealed;
+    return chained;
   }
 
-  #sealAll(records: readonly JsonRecord[]): readonly Sealed[] {
+  #chainAll(records: readonly JsonRecord[]): readonly ChainedRecord[] {
     const seqBefore = this.lastSeq;
-    const lines: Sealed[] = [];
-    for (const record of records) lines.push(this.#seal(record, lines, lineBytesMax, seqBefore));
+    const lines: ChainedRecord[] = [];
+    for (const record of records) lines.push(this.#chain(record, lines, lineBytesMax, seqBefore));
     return lines;
   }
 

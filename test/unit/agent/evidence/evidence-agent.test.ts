@@ -1,13 +1,13 @@
 // The agent's own records: changes, who asked for them, and those that a crash kept out of the log.
 
 import { describe, expect, it } from "vitest";
-import type { SealedReport } from "#agent/evidence/report/statement.ts";
+import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import type { Disk } from "#hal/world.ts";
 import { AgentBench, group } from "../../kit/agent-bench.ts";
 
-async function report(bench: AgentBench): Promise<SealedReport> {
+async function report(bench: AgentBench): Promise<SignedReport> {
   const to = new Date(bench.site.clock.wall() + 1000).toISOString();
-  return (await bench.ask(`GET /v1/report?from=2026-11-24&to=${to}`)) as SealedReport;
+  return (await bench.ask(`GET /v1/report?from=2026-11-24&to=${to}`)) as SignedReport;
 }
 
 describe("the evidence of a first day", () => {

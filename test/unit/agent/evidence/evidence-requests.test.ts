@@ -2,7 +2,7 @@
 // survives any number of refused requests.
 
 import { beforeAll, describe, expect, it } from "vitest";
-import type { SealedReport } from "#agent/evidence/report/statement.ts";
+import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Disk } from "#hal/world.ts";
 import { AgentBench, group } from "../../kit/agent-bench.ts";
@@ -46,7 +46,7 @@ async function protectedSite(shelf = new Shelf()): Promise<AgentBench> {
  */
 async function evidence(bench: AgentBench): Promise<readonly string[]> {
   const to = new Date(bench.site.clock.wall() + 1000).toISOString();
-  const report = (await bench.ask(`GET /v1/report?from=2026-11-24&to=${to}`)) as SealedReport;
+  const report = (await bench.ask(`GET /v1/report?from=2026-11-24&to=${to}`)) as SignedReport;
   return report.changes.map(({ what, about, who, text }) => [what, about, who, text].join(" | "));
 }
 

@@ -5,8 +5,8 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Report, reportOf, thousandths } from "#agent/evidence/report/document.ts";
 import { htmlOf, spanOf } from "#agent/evidence/report/html.ts";
-import { sealReport, signerOf } from "#agent/evidence/report/seal.ts";
-import { reportFile, type SealedReport } from "#agent/evidence/report/statement.ts";
+import { signerOf, signReport } from "#agent/evidence/report/sign.ts";
+import { reportFile, type SignedReport } from "#agent/evidence/report/statement.ts";
 import { momentOf, momentText } from "#agent/evidence/report/time.ts";
 import { publicKeyOf, verifyReport } from "#agent/evidence/report/verify.ts";
 import type { Signer } from "#agent/model/signer.ts";
@@ -40,10 +40,10 @@ async function sample(): Promise<Report> {
 }
 
 let report: Report;
-let sealed: SealedReport;
+let sealed: SignedReport;
 beforeAll(async () => {
   report = await sample();
-  sealed = sealReport(report, signer());
+  sealed = signReport(report, signer());
 });
 
 describe("a report", () => {
@@ -87,8 +87,8 @@ describe("a report", () => {
   });
 
   it("a report has the same octets whenever it is made", async () => {
-    expect(reportFile(sealReport(await sample(), signer()))).toBe(reportFile(sealed));
-    expect(htmlOf(sealReport(await sample(), signer()))).toBe(htmlOf(sealed));
+    expect(reportFile(signReport(await sample(), signer()))).toBe(reportFile(sealed));
+    expect(htmlOf(signReport(await sample(), signer()))).toBe(htmlOf(sealed));
   });
 
   it("the shares of a report add up, and protected time is never rounded up", () => {
@@ -178,14 +178,14 @@ describe("a verification", () => {
   });
 
   it("a verification names the changed section", () => {
-    const faults = (change: (copy: SealedReport) => unknown) => {
+    const faults = (change: (copy: SignedReport) => unknown) => {
       const copy = structuredClone(sealed);
       change(copy);
       const verified = checked(reportFile(copy));
       return verified.kind === "changed" ? verified.faults.map(({ where }) => where) : [];
     };
     // The type is read-only, so the copy is cast.
-    const loose = (copy: SealedReport) => copy as unknown as Record<string, never>;
+    const loose = (copy: SignedReport) => copy as unknown as Record<string, never>;
     expect(faults((copy) => Object.assign(copy.about, { site: "other" }))).toEqual(["about"]);
     expect(faults((copy) => Object.assign(copy.subjects[1] ?? {}, { kind: "link" }))).toEqual([
       "subjects[1] hub-1",

@@ -1,18 +1,18 @@
-// One file of sealed records on a disk that may cut any write short: memory has the correct
+// One file of chained records on a disk that may cut any write short: memory has the correct
 // content, and a file that may differ is written anew before anything is added.
 
 import { createHmac, createSecretKey } from "node:crypto";
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
-import type { Mac, Sealed } from "./chain.ts";
+import type { ChainedRecord, Mac } from "./chain.ts";
 import { unwritable } from "./unwritable.ts";
 
 /** The parts of the World that sealed files need. */
-export type SealedWorld = Pick<World, "disk" | "clock">;
+export type ChainWorld = Pick<World, "disk" | "clock">;
 
 /** Key and name that bind records to this host. */
-export interface HostSeal {
+export interface HostKey {
   /** Key of the MACs. */
   readonly key: Secret;
   /** Id of the host. */
@@ -31,18 +31,18 @@ export function hostMac(secret: Secret): Mac {
 }
 
 /** A file of sealed records, whose lines are also in memory. */
-export class SealedFile {
+export class ChainFile {
   readonly name: string;
-  readonly #disk: SealedWorld["disk"];
-  #lines: Sealed[];
+  readonly #disk: ChainWorld["disk"];
+  #lines: ChainedRecord[];
   #bytes: number;
   /** `suspect` = a write failed, so the file may contain anything. */
   #file: "as in memory" | "suspect";
 
   constructor(
-    disk: SealedWorld["disk"],
+    disk: ChainWorld["disk"],
     name: string,
-    lines: readonly Sealed[],
+    lines: readonly ChainedRecord[],
     file: "as in memory" | "suspect",
   ) {
     this.#disk = disk;
@@ -53,7 +53,7 @@ export class SealedFile {
   }
 
   /** The lines in memory. */
-  get lines(): readonly Sealed[] {
+  get lines(): readonly ChainedRecord[] {
     return this.#lines;
   }
 
@@ -66,11 +66,11 @@ export class SealedFile {
    * Appends a line; resolves when it is durable.
    * @throws LinksealError with `journal.full`: the line is not in the file
    */
-  async append(sealed: Sealed): Promise<void> {
+  async append(chained: ChainedRecord): Promise<void> {
     await this.repair();
-    await this.#write(() => this.#disk.append(this.name, sealed.line));
-    this.#lines.push(sealed);
-    this.#bytes += sealed.line.length;
+    await this.#write(() => this.#disk.append(this.name, chained.line));
+    this.#lines.push(chained);
+    this.#bytes += chained.line.length;
   }
 
   /**
@@ -86,7 +86,7 @@ export class SealedFile {
    * Replaces the content; after a crash it is the old or the new one, never a mix.
    * @throws LinksealError with `journal.full`
    */
-  async rewrite(lines: readonly Sealed[]): Promise<void> {
+  async rewrite(lines: readonly ChainedRecord[]): Promise<void> {
     const bytes = new Uint8Array(bytesOf(lines));
     let offset = 0;
     for (const { line } of lines) {
@@ -111,6 +111,6 @@ export class SealedFile {
   }
 }
 
-function bytesOf(lines: readonly Sealed[]): number {
+function bytesOf(lines: readonly ChainedRecord[]): number {
   return lines.reduce((sum, { line }) => sum + line.length, 0);
 }

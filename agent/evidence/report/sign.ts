@@ -4,7 +4,7 @@ import { createPrivateKey, createPublicKey, sign } from "node:crypto";
 import type { Secret } from "#hal/secret.ts";
 import type { Signer } from "../../model/signer.ts";
 import type { Report } from "./document.ts";
-import { keyIdOf, type SealedReport, statementOf } from "./statement.ts";
+import { keyIdOf, type SignedReport, statementOf } from "./statement.ts";
 
 /** The DER prefix of the 32 octets of a private key (RFC 8410, section 7). */
 const pkcs8 = Buffer.from("302e020100300506032b657004220420", "hex");
@@ -23,7 +23,7 @@ export function signerOf(secret: Secret): Signer {
   };
 }
 
-export function sealReport(report: Report, signer: Signer): SealedReport {
+export function signReport(report: Report, signer: Signer): SignedReport {
   const statement = statementOf(report, signer.keyId);
   return { ...report, seal: { statement, signature: signer.sign(statement) } };
 }
