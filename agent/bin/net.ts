@@ -155,8 +155,8 @@ export async function runGuard({ release, level }: GuardOptions): Promise<0> {
   const prefixes = release === undefined ? await readGuard(disk, log) : [canonical(release)];
   const kind = release === undefined ? "ipsec.block" : "ipsec.unblock";
   await carryTunnelPart({ kind, prefixes }, hands, signal);
-  const said = release === undefined ? "blocked outside of tunnels" : "no longer blocked";
-  log.write("info", "guard", `${prefixes.length} prefixes are ${said}`);
+  const outcome = release === undefined ? "blocked outside of tunnels" : "no longer blocked";
+  log.write("info", "guard", `${prefixes.length} prefixes are ${outcome}`);
   return 0;
 }
 

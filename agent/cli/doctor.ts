@@ -73,7 +73,7 @@ export async function doctor(session: Session): Promise<readonly Finding[]> {
       ...(await journalFindings(session)),
       ...(await configFindings(session, status)),
       ...findings,
-      ...statusFindings(status).filter((told) => !isTold(told, findings)),
+      ...statusFindings(status).filter((candidate) => !isReported(candidate, findings)),
     ];
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
@@ -126,9 +126,10 @@ async function configFindings(session: Session, status: Status): Promise<readonl
  * True if a doctor rule reports the same with both sides and a source, as it does for every warning
  * of drift.
  */
-function isTold(told: Finding, findings: readonly Finding[]): boolean {
+function isReported(candidate: Finding, findings: readonly Finding[]): boolean {
   return findings.some(
-    ({ code, about }) => about === told.about && (code === told.code || told.code === "drift"),
+    ({ code, about }) =>
+      about === candidate.about && (code === candidate.code || candidate.code === "drift"),
   );
 }
 

@@ -47,12 +47,12 @@ export async function checkDevice(file: string | undefined, options: CheckOption
     ...(ssh === undefined ? {} : { ssh }),
     ...(snmp === undefined ? {} : { snmp }),
   };
-  const told = (one: string, verdict: Verdict): void => {
+  const report = (one: string, verdict: Verdict): void => {
     session.note(`${verdict.kind.padEnd(8)} ${one}${textOf(verdict)}`);
   };
   const world = labWorld(session);
   const ends = tunnel === undefined ? {} : { tunnel };
-  const verdicts = await checkDriver({ driver, target, world, ports, ...ends, told });
+  const verdicts = await checkDriver({ driver, target, world, ports, ...ends, report });
   const rows = [...verdicts].map(
     ([one, verdict]): Row => ({ case: one, verdict: verdict.kind, text: wordsOf(verdict) }),
   );

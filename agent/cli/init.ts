@@ -149,8 +149,8 @@ interface Result {
 }
 
 function summary({ file, written, text, checks, plan }: Result): string {
-  const checked = readable(checks).flatMap(({ what, found, text: said, next }) => [
-    `${found.padEnd(7)} ${what}: ${said}`,
+  const checked = readable(checks).flatMap(({ what, found, text: detail, next }) => [
+    `${found.padEnd(7)} ${what}: ${detail}`,
     ...(next === null ? [] : [`        next: ${next}`]),
   ]);
   const planned = plan === null ? [] : ["", planText(readable(plan))];

@@ -27,7 +27,7 @@ export interface LabOptions {
   /** Addresses of a tunnel that the cases may set up; absent = they set up none. */
   readonly tunnel?: LabTunnel;
   /** Called after each case. */
-  readonly told: (name: string, verdict: Verdict) => void;
+  readonly report: (name: string, verdict: Verdict) => void;
 }
 
 export interface LabTunnel {
@@ -87,7 +87,7 @@ export async function checkDriver(options: LabOptions): Promise<ReadonlyMap<stri
       ? { kind: "untried", lacks: "traffic" }
       : await lab.run(one);
     verdicts.set(one.name, verdict);
-    options.told(one.name, verdict);
+    options.report(one.name, verdict);
   }
   return verdicts;
 }
@@ -95,7 +95,7 @@ export async function checkDriver(options: LabOptions): Promise<ReadonlyMap<stri
 class LabBench {
   readonly #options: LabOptions;
   readonly #caks = new Map<string, Uint8Array>();
-  readonly #said: string[] = [];
+  readonly #output: string[] = [];
   readonly #configs: string[] = [];
   readonly #opened: Device[] = [];
   #exchanges = 0;
@@ -204,8 +204,8 @@ class LabBench {
       giveFarEnd: () => {
         throw new Untried("a far end");
       },
-      say: (text) => void this.#said.push(text),
-      transcript: () => this.#said,
+      say: (text) => void this.#output.push(text),
+      transcript: () => this.#output,
       now: () => world.clock.now(),
       wait: async (ms) => {
         await world.clock.sleep(ms);

@@ -59,7 +59,7 @@ function trailLines({ steps }: CampaignShape): string[] {
 /** Returns what the rehearsal did. */
 export function rehearsalText(rehearsal: Rehearsal): string {
   const { target, verdict, because, tookMs, links, lostFrames, brokenPromises } = rehearsal;
-  const told = links.flatMap(({ link, outcome, dark, steps }) => {
+  const linkRows = links.flatMap(({ link, outcome, dark, steps }) => {
     const { wholeMs, theirsMs, oursMs } = dark;
     const parts = `${spanText(theirsMs)} by the far end, ${spanText(oursMs)} by us`;
     const rows = steps.map(({ atMs, state, because: why }) => [
@@ -76,7 +76,7 @@ export function rehearsalText(rehearsal: Rehearsal): string {
   const promises = `${brokenPromises.length} promises broken`;
   return [
     `Rehearsal of ${target} on a simulated copy: ${verdict}: ${because}`,
-    ...told,
+    ...linkRows,
     `It took ${spanText(tookMs)} of virtual time; ${frames}; ${promises}.`,
     ...brokenPromises.map((text) => `  ${text}`),
   ].join("\n");

@@ -50,8 +50,8 @@ export class Session {
    * both.
    */
   #noteUnrecorded(answer: unknown): void {
-    const isTold = typeof answer === "object" && answer !== null && "unrecorded" in answer;
-    if (isTold && typeof answer.unrecorded === "string") this.note(visible(answer.unrecorded));
+    const isReported = typeof answer === "object" && answer !== null && "unrecorded" in answer;
+    if (isReported && typeof answer.unrecorded === "string") this.note(visible(answer.unrecorded));
   }
 
   /** Prints the result: JSON for a script, or text in which everything is safe on a terminal. */

@@ -163,9 +163,9 @@ function refuseWithoutTerminal(): void {
 async function saysYes(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const ended = once(terminal, "close").then(() => "");
-  const said = await Promise.race([terminal.question(`\n${question} [y/N] `), ended]);
+  const reply = await Promise.race([terminal.question(`\n${question} [y/N] `), ended]);
   terminal.close();
-  return /^y(es)?$/i.test(said.trim());
+  return /^y(es)?$/i.test(reply.trim());
 }
 
 function declined(): void {

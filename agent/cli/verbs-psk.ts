@@ -31,12 +31,12 @@ export function registerPsk(program: Command): void {
 
 async function showPsks(tunnel: string | undefined, options: Common): Promise<void> {
   const session = new Session(options);
-  const told = await session.view<Psks>("/v1/psk");
-  const psks = told.psks.filter((each) => tunnel === undefined || each.tunnel === tunnel);
+  const answer = await session.view<Psks>("/v1/psk");
+  const psks = answer.psks.filter((each) => tunnel === undefined || each.tunnel === tunnel);
   if (tunnel !== undefined && psks.length === 0) {
     throw usage(`no tunnel ${tunnel} shares a key with its gateway`, "linkseal psk show");
   }
-  await session.show({ ...told, psks }, (shown) =>
+  await session.show({ ...answer, psks }, (shown) =>
     shown.psks.length === 0
       ? "No tunnel shares a key with its far end."
       : shown.psks.flatMap(linesOf).join("\n"),

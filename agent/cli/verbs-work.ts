@@ -73,8 +73,8 @@ async function enrol(target: string, options: RiskOptions & { wait?: true }): Pr
 async function retireOneTunnel(name: string, options: RiskOptions): Promise<void> {
   const session = new Session(options);
   const risks = (options.acceptRisk ?? []).map(asNamed);
-  const told = await session.admin<RetiredTunnel>("/v1/retire/tunnel", { name, risks });
-  await session.show({ schema: "linkseal.retire/1", ...told }, ({ retired, device, blocked }) => {
+  const answer = await session.admin<RetiredTunnel>("/v1/retire/tunnel", { name, risks });
+  await session.show({ schema: "linkseal.retire/1", ...answer }, ({ retired, device, blocked }) => {
     if (device === null) {
       return `${retired} is forgotten. Its device is in no config: nothing was changed there.`;
     }

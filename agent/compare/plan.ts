@@ -93,15 +93,15 @@ function driftOf(
   const { link, state, peer } = snapshot;
   const port = portOf(state, link.port);
   if (port === undefined) return [];
-  const seen = strongValue(port.settings);
+  const observed = strongValue(port.settings);
   const hitless = capabilities?.macsec?.hitless ?? [];
-  const gaps = settingsGaps(link.settings, seen);
-  const mendable = seen !== undefined && gaps.every((gap) => hitless.includes(gap.leaf));
+  const gaps = settingsGaps(link.settings, observed);
+  const mendable = observed !== undefined && gaps.every((gap) => hitless.includes(gap.leaf));
   const repair: DeviceChange | undefined = mendable
     ? [{ kind: "macsec.protect", port: link.port, settings: link.settings }]
     : undefined;
   const onRouter = gaps.map((gap) => ({
-    text: `${link.device} ${link.port}: ${gap.leaf} is ${gap.seen}, wanted ${gap.wanted}`,
+    text: `${link.device} ${link.port}: ${gap.leaf} is ${gap.observed}, wanted ${gap.wanted}`,
     repair,
   }));
   const keys = strongValue(port.keys) ?? [];
@@ -227,10 +227,10 @@ function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], no
     notes.push(unreadable(tunnel.name, `${tunnel.device} cannot be read`));
     return;
   }
-  const seen = state.ipsec.find((entry) => entry.name === tunnel.name);
-  if (seen !== undefined) {
+  const observed = state.ipsec.find((entry) => entry.name === tunnel.name);
+  if (observed !== undefined) {
     planTunnelChange(input, tunnel, drafts, notes);
-    for (const { text } of seen.gaps ?? []) {
+    for (const { text } of observed.gaps ?? []) {
       notes.push({ about: tunnel.name, text, next: `linkseal tunnels ${tunnel.name}` });
     }
     return;

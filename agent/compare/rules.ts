@@ -31,7 +31,7 @@ export interface TwoEnds {
   readonly accepted: KeyRef | undefined;
 }
 
-interface Seen {
+interface Observed {
   readonly here: string;
   readonly there: string | null;
 }
@@ -47,7 +47,7 @@ interface LinkRule {
    * key does.
    */
   readonly alone?: true;
-  readonly find: (ends: TwoEnds) => Seen | undefined;
+  readonly find: (ends: TwoEnds) => Observed | undefined;
 }
 
 const howTo = "Microsoft Learn: Configure MACsec on ExpressRoute Direct ports";
@@ -278,10 +278,10 @@ export function driftFindings(ends: TwoEnds): readonly Finding[] {
 function found(ends: TwoEnds, asked: readonly LinkRule[]): readonly Finding[] {
   const id = linkId(ends.link);
   return asked.flatMap(({ code, severity, rule, source, next, find }): Finding[] => {
-    const seen = find(ends);
-    if (seen === undefined) return [];
+    const observed = find(ends);
+    if (observed === undefined) return [];
     const step = next.replace("LINK", id).replace("GROUP", ends.link.group);
-    return [{ code, severity, about: id, ...seen, rule, source, next: step }];
+    return [{ code, severity, about: id, ...observed, rule, source, next: step }];
   });
 }
 
@@ -303,7 +303,7 @@ export function farEnd({ group, azureLink }: DesiredLink): string {
   return `${azureLink} of ${group}`;
 }
 
-function far({ link }: Pick<TwoEnds, "link">, what: string): Seen {
+function far({ link }: Pick<TwoEnds, "link">, what: string): Observed {
   return { here: `${farEnd(link)}: ${what}`, there: null };
 }
 
@@ -314,7 +314,7 @@ function settingsOf({ port }: TwoEnds): MacsecSettings | undefined {
 
 const onOff = (on: boolean): string => (on ? "on" : "off");
 
-function oneSided({ link, port, peer }: TwoEnds): Seen | undefined {
+function oneSided({ link, port, peer }: TwoEnds): Observed | undefined {
   const keys = port === undefined ? undefined : strongValue(port.keys);
   if (port?.settings.kind !== "known" || keys === undefined || peer === undefined) return undefined;
   const ours = port.settings.value !== undefined || keys.length > 0;
@@ -326,7 +326,7 @@ function oneSided({ link, port, peer }: TwoEnds): Seen | undefined {
   };
 }
 
-function suites(ends: TwoEnds): Seen | undefined {
+function suites(ends: TwoEnds): Observed | undefined {
   const { link, peer } = ends;
   const ours = settingsOf(ends)?.suite;
   const theirs = peer?.pointsAt === undefined ? undefined : peer.suite;
@@ -336,12 +336,12 @@ function suites(ends: TwoEnds): Seen | undefined {
   if (ours !== undefined && theirs !== undefined && ours !== theirs) {
     return { here: `${router(link)} uses ${ours}`, there: `${farEnd(link)} uses ${theirs}` };
   }
-  const [where, seen] =
+  const [where, observed] =
     ours === wanted || ours === undefined ? [farEnd(link), theirs] : [router(link), ours];
-  return { here: `${where} uses ${seen ?? "none"}`, there: `the config wants ${wanted}` };
+  return { here: `${where} uses ${observed ?? "none"}`, there: `the config wants ${wanted}` };
 }
 
-function scis(ends: TwoEnds): Seen | undefined {
+function scis(ends: TwoEnds): Observed | undefined {
   const { link, peer } = ends;
   const ours = settingsOf(ends)?.includeSci ?? link.settings.includeSci;
   if (peer?.pointsAt === undefined || (peer.sci === "on") === ours) return undefined;
@@ -352,7 +352,7 @@ function scis(ends: TwoEnds): Seen | undefined {
   };
 }
 
-function offsets(ends: TwoEnds): Seen | undefined {
+function offsets(ends: TwoEnds): Observed | undefined {
   const offset = settingsOf(ends)?.confidentialityOffset ?? 0;
   if (offset === 0) return undefined;
   return {
@@ -361,7 +361,7 @@ function offsets(ends: TwoEnds): Seen | undefined {
   };
 }
 
-function policies(ends: TwoEnds): Seen | undefined {
+function policies(ends: TwoEnds): Observed | undefined {
   if (settingsOf(ends)?.policy !== "shouldSecure") return undefined;
   return {
     here: `${router(ends.link)} is set to should-secure`,
@@ -372,28 +372,31 @@ function policies(ends: TwoEnds): Seen | undefined {
 /** Settings that have a rule of their own. */
 const ownRules: readonly string[] = ["suite", "policy", "confidentialityOffset"];
 
-function otherSettings(ends: TwoEnds): Seen | undefined {
-  const seen = settingsOf(ends);
-  if (seen === undefined) return undefined;
-  const gaps = settingsGaps(ends.link.settings, seen).filter(
+function otherSettings(ends: TwoEnds): Observed | undefined {
+  const observed = settingsOf(ends);
+  if (observed === undefined) return undefined;
+  const gaps = settingsGaps(ends.link.settings, observed).filter(
     ({ leaf }) => !ownRules.includes(leaf),
   );
   if (gaps.length === 0) return undefined;
-  const words = (side: "seen" | "wanted"): string =>
+  const words = (side: "observed" | "wanted"): string =>
     gaps.map((gap) => `${gap.leaf} ${gap[side]}`).join(", ");
   return {
-    here: `${router(ends.link)} has ${words("seen")}`,
+    here: `${router(ends.link)} has ${words("observed")}`,
     there: `the config wants ${words("wanted")}`,
   };
 }
 
-function failed({ peer, ...ends }: TwoEnds): Seen | undefined {
+function failed({ peer, ...ends }: TwoEnds): Observed | undefined {
   if (peer?.provisioning !== "failed") return undefined;
   const { failure } = peer.details ?? {};
   return far(ends, `provisioningState Failed${failure === undefined ? "" : ` (${failure})`}`);
 }
 
-function xpnAt(ends: TwoEnds, bad: (gbps: number, isXpn: boolean) => boolean): Seen | undefined {
+function xpnAt(
+  ends: TwoEnds,
+  bad: (gbps: number, isXpn: boolean) => boolean,
+): Observed | undefined {
   const { link, peer } = ends;
   const gbps = peer?.details?.bandwidthGbps ?? link.speedGbps;
   const theirs = peer?.pointsAt === undefined ? undefined : peer.suite;
@@ -411,7 +414,7 @@ function xpnAt(ends: TwoEnds, bad: (gbps: number, isXpn: boolean) => boolean): S
   };
 }
 
-function speeds({ link, peer }: TwoEnds): Seen | undefined {
+function speeds({ link, peer }: TwoEnds): Observed | undefined {
   const gbps = peer?.details?.bandwidthGbps;
   if (gbps === undefined || gbps === link.speedGbps) return undefined;
   return {
@@ -420,7 +423,7 @@ function speeds({ link, peer }: TwoEnds): Seen | undefined {
   };
 }
 
-function unsupported({ link, capabilities }: TwoEnds): Seen | undefined {
+function unsupported({ link, capabilities }: TwoEnds): Observed | undefined {
   if (capabilities === undefined) return undefined;
   const offered = capabilities.macsec?.suites ?? [];
   if (offered.includes(link.settings.suite)) return undefined;
@@ -439,14 +442,14 @@ function wholeIds({ peer }: TwoEnds): readonly string[] {
   return cakSecretId === "" || cknSecretId === "" ? [] : [cakSecretId, cknSecretId];
 }
 
-function incomplete({ link, peer }: TwoEnds): Seen | undefined {
+function incomplete({ link, peer }: TwoEnds): Observed | undefined {
   const ids = peer?.pointsAt;
   if (ids === undefined || (ids.cakSecretId !== "" && ids.cknSecretId !== "")) return undefined;
   const missing = ids.cakSecretId === "" ? "cakSecretIdentifier" : "cknSecretIdentifier";
   return far({ link }, `${missing} is not set, the other one is`);
 }
 
-function foreign(ends: TwoEnds): Seen | undefined {
+function foreign(ends: TwoEnds): Observed | undefined {
   const { link, vaultBase } = ends;
   if (vaultBase === undefined) return undefined;
   const other = wholeIds(ends).find((id) => !id.startsWith(`${vaultBase}/`));
@@ -459,12 +462,12 @@ function foreign(ends: TwoEnds): Seen | undefined {
 
 const versioned = /^https:\/\/[^/]+\/secrets\/[0-9A-Za-z-]{1,127}\/[0-9A-Za-z]{1,64}$/;
 
-function versionless(ends: TwoEnds): Seen | undefined {
+function versionless(ends: TwoEnds): Observed | undefined {
   const bare = wholeIds(ends).find((id) => !versioned.test(id));
   return bare === undefined ? undefined : far(ends, `points at ${bare}, which names no version`);
 }
 
-function otherSecret(ends: TwoEnds): Seen | undefined {
+function otherSecret(ends: TwoEnds): Observed | undefined {
   const { link, vaultBase, accepted, peer } = ends;
   // New names in the config are for the next key.
   if (accepted !== undefined && peer?.pointsAt?.cakSecretId === accepted.cakSecretId) {
@@ -482,13 +485,13 @@ function otherSecret(ends: TwoEnds): Seen | undefined {
   };
 }
 
-function lagMembers({ link, peer }: TwoEnds): Seen | undefined {
+function lagMembers({ link, peer }: TwoEnds): Observed | undefined {
   const lag = peer?.details?.lag;
   if (lag === undefined || lag.members >= lag.least) return undefined;
   return far({ link }, `${lag.members} ports, of which ${lag.least} must carry`);
 }
 
-function extraKey({ link, port }: TwoEnds): Seen | undefined {
+function extraKey({ link, port }: TwoEnds): Observed | undefined {
   const keys = port === undefined ? undefined : strongValue(port.keys);
   if (keys === undefined || keys.length < 2) return undefined;
   return { here: `${router(link)} holds ${keys.length} keys`, there: null };

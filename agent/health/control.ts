@@ -60,8 +60,8 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
   if (!isSolid(newest.settings, now, settings.staleAfterMs)) {
     return [...open, unusable("its MACsec settings", here, about, newest.settings)];
   }
-  const seen = newest.settings.value;
-  if (seen === undefined) {
+  const observed = newest.settings.value;
+  if (observed === undefined) {
     const bare = bareFinding(evidence, newest);
     // While a campaign brings the first key, the next step is that campaign, not another enrolment.
     const campaign = nextFor("rotation-held", about);
@@ -72,19 +72,19 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
   const say = (code: WarningCode, text: string): void => {
     findings.push(finding("degraded", code, about, text));
   };
-  if (seen.policy !== "mustSecure" && openFinding(evidence, newest).length === 0) {
+  if (observed.policy !== "mustSecure" && openFinding(evidence, newest).length === 0) {
     const text = `${here} is set to should-secure, so it sends in the clear when MKA fails`;
     findings.push(finding("unprotected", "policy-should-secure", about, text));
   }
-  if (seen.confidentialityOffset !== wanted.confidentialityOffset) {
-    const text = `${here} leaves ${seen.confidentialityOffset} octets of each frame readable`;
+  if (observed.confidentialityOffset !== wanted.confidentialityOffset) {
+    const text = `${here} leaves ${observed.confidentialityOffset} octets of each frame readable`;
     say("offset-mismatch", `${text}, and ${wanted.confidentialityOffset} are wanted`);
   }
-  if (seen.suite !== wanted.suite) {
-    say("suite-mismatch", `${here} is set to ${seen.suite}, and ${wanted.suite} is wanted`);
+  if (observed.suite !== wanted.suite) {
+    say("suite-mismatch", `${here} is set to ${observed.suite}, and ${wanted.suite} is wanted`);
   }
-  if (seen.includeSci !== wanted.includeSci) {
-    const text = `${here} has the SCI ${offOn(seen.includeSci)}`;
+  if (observed.includeSci !== wanted.includeSci) {
+    const text = `${here} has the SCI ${offOn(observed.includeSci)}`;
     say("sci-mismatch", `${text}, and it is wanted ${offOn(wanted.includeSci)}`);
   }
   return findings;
@@ -272,9 +272,9 @@ function noPeer(
   if (rose("unknownCkn")) {
     const text = `${far} uses a CKN that ${here} does not have: it expects ${ckn}`;
     const points = evidence.peer?.state.pointsAt;
-    const told =
+    const reported =
       points === undefined ? "" : ` and the far end names ${secretOf(points.cknSecretId)}`;
-    return finding("down", "ckn-mismatch", about, `${text}${told}`);
+    return finding("down", "ckn-mismatch", about, `${text}${reported}`);
   }
   const silentMs = silence(samples);
   const why =
@@ -315,8 +315,8 @@ function noCommonSak(
 
 /** Returns the obstacle that the device itself reports, as the end of a sentence; empty = none. */
 export function troubleOf({ troubles }: MacsecPort): string {
-  const told = troubles === undefined ? undefined : strongValue(troubles);
-  return told === undefined || told.length === 0 ? "" : `: ${told.join(", and ")}`;
+  const reported = troubles === undefined ? undefined : strongValue(troubles);
+  return reported === undefined || reported.length === 0 ? "" : `: ${reported.join(", and ")}`;
 }
 
 function watched(samples: SampleWindow | undefined): boolean {
@@ -424,10 +424,11 @@ function rekeyFinding(
   session: MkaSession,
 ): Finding | undefined {
   const { link, now, sakSince } = evidence;
-  const seen = newest.settings.kind === "known" ? newest.settings.value : undefined;
+  const observed = newest.settings.kind === "known" ? newest.settings.value : undefined;
   // Only the key server rekeys (IEEE 802.1X-2020, 9.8), and two missed rekeys are not an accident.
   if (sakSince === undefined || session.keyServer !== "self") return undefined;
-  if (seen?.sakRekeyMs === undefined || now - sakSince <= seen.sakRekeyMs * 2) return undefined;
+  if (observed?.sakRekeyMs === undefined || now - sakSince <= observed.sakRekeyMs * 2)
+    return undefined;
   const hours = Math.floor((now - sakSince) / 3_600_000);
   const text = `${hereOf(link)} is key server and has kept one SAK for ${hours} h`;
   return finding("degraded", "rekey-overdue", linkId(link), text);

@@ -100,8 +100,8 @@ function faultFindings(stretch: Stretch, suspects: readonly Finding[]): Finding[
     const grade = gradeOf(stretch, "rx", ["rxNoSci", "rxUnknownSci", "rxBadTag"]);
     say(grade, "sci-mismatch", `${text}: ${far} includes it differently`);
   }
-  const told = noSak || suspects.some(({ code }) => code === "suite-mismatch");
-  const invalid = invalidFinding(stretch, sci > 0n || told);
+  const reported = noSak || suspects.some(({ code }) => code === "suite-mismatch");
+  const invalid = invalidFinding(stretch, sci > 0n || reported);
   if (invalid !== undefined) findings.push(invalid);
   const late = rose("rxLate");
   if (late > 0n) {

@@ -36,10 +36,10 @@ export function siblingsOf(
 
 /** Why traffic must not be led onto the tunnel now; undefined = it carries. */
 export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string | undefined {
-  const seen = state.ipsec.find((tunnel) => tunnel.name === name);
-  if (seen === undefined) return `${name} is not there`;
-  if (!isKeyed(seen)) return `IKE of ${name} is not established`;
-  const sas = strongValue(seen.sas) ?? [];
+  const observed = state.ipsec.find((tunnel) => tunnel.name === name);
+  if (observed === undefined) return `${name} is not there`;
+  if (!isKeyed(observed)) return `IKE of ${name} is not established`;
+  const sas = strongValue(observed.sas) ?? [];
   const isCarrying = (["in", "out"] as const).every((way) =>
     sas.some(({ direction, phase }) => direction === way && phase !== "deleting"),
   );
@@ -67,9 +67,9 @@ export function carriedOver(looks: readonly IpsecTunnel[], way: "in" | "out"): b
   let before: ReadonlyMap<number, bigint> | undefined;
   let carried: bigint | undefined;
   for (const { sas } of looks) {
-    const told = strongValue(sas);
-    if (told === undefined) continue;
-    const counted = told.filter(({ direction }) => direction === way);
+    const reported = strongValue(sas);
+    if (reported === undefined) continue;
+    const counted = reported.filter(({ direction }) => direction === way);
     const now = new Map(counted.map(({ spi, packets }) => [spi, packets]));
     for (const [spi, packets] of before === undefined ? [] : now) {
       const rise = packets - (before?.get(spi) ?? 0n);

@@ -51,11 +51,11 @@ export function pathFindings(evidence: TunnelEvidence): Finding[] {
   const leak = leaks.find(({ end }) => end === undefined) ?? leaks[0];
   if (leak === undefined) return [...unsure.slice(0, 1), ...guardFindings(evidence)];
   const others = leaks.length === 1 ? "" : ` and in ${leaks.length - 1} more ways`;
-  const said = `${leak.text}, beside the tunnel ${tunnel.name}${others}`;
+  const sentence = `${leak.text}, beside the tunnel ${tunnel.name}${others}`;
   const code = "clear-path-beside-tunnel";
   return leak.end === undefined
-    ? [finding("unprotected", code, tunnel.name, said)]
-    : [finding("degraded", code, tunnel.name, `${said}; ${leak.end}`)];
+    ? [finding("unprotected", code, tunnel.name, sentence)]
+    : [finding("degraded", code, tunnel.name, `${sentence}; ${leak.end}`)];
 }
 
 /**
@@ -124,11 +124,11 @@ function inward(evidence: TunnelEvidence): Leak[] {
       const link = backedLink(evidence, port);
       return link !== undefined && link.verdict !== "unprotected";
     };
-    const told = advertised.find(
+    const reported = advertised.find(
       ({ port, prefix }) => !inside.has(port) && !isBacked(port) && isPart(prefix),
     );
-    if (told === undefined) return [];
-    const { port, peer, prefix } = told;
+    if (reported === undefined) return [];
+    const { port, peer, prefix } = reported;
     const text = `${tunnel.device} sends ${peer} over ${port} a route to ${local}`;
     return [{ text: `${text} (advertises ${prefix})`, end }];
   });

@@ -36,8 +36,8 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
   const newest = looks.at(-1);
   if (newest === undefined || isDropped(newest.ike.at, device, settings)) {
     const text = `${tunnel.device} has no tunnel ${tunnel.name} to ${tunnel.remoteAddress}`;
-    const said = `${text}${waitingFor(evidence)}`;
-    findings.push(finding("down", "tunnel-configured-but-absent", tunnel.name, said));
+    const sentence = `${text}${waitingFor(evidence)}`;
+    findings.push(finding("down", "tunnel-configured-but-absent", tunnel.name, sentence));
     return findings;
   }
   findings.push(...gapFindings(tunnel.name, newest));
@@ -130,11 +130,11 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
 function bgpFindings({ tunnel, routing, now, settings }: TunnelEvidence): Finding[] {
   const { name, device, bgp } = tunnel;
   if (bgp === undefined) return [];
-  const told = routing ?? { kind: "unknown", why: "queryFailed", at: now };
-  if (!isSolid(told, now, settings.staleAfterMs)) {
-    return [unusable(`BGP over ${name}`, device, name, told)];
+  const reported = routing ?? { kind: "unknown", why: "queryFailed", at: now };
+  if (!isSolid(reported, now, settings.staleAfterMs)) {
+    return [unusable(`BGP over ${name}`, device, name, reported)];
   }
-  const session = told.value.tunnelSessions?.find(
+  const session = reported.value.tunnelSessions?.find(
     (each) => each.tunnel === name && sameAddress(each.peer, bgp.peer),
   );
   const down = (why: string): Finding[] => [
@@ -155,8 +155,8 @@ export const sequenceLimit = 2n ** 32n;
  */
 export function lastEndMs(sas: readonly IpsecSa[]): number | undefined {
   const ends = sas.flatMap(({ phase, endsInMs }) => (phase === "installed" ? [endsInMs] : []));
-  const told = ends.filter((end) => end !== undefined);
-  return told.length === ends.length && told.length > 0 ? Math.max(...told) : undefined;
+  const reported = ends.filter((end) => end !== undefined);
+  return reported.length === ends.length && reported.length > 0 ? Math.max(...reported) : undefined;
 }
 
 /**
@@ -173,12 +173,12 @@ function nearEnd({ sequence }: IpsecSa): boolean {
 }
 
 // The first child SA takes its keys from IKE_AUTH without a group of its own (RFC 7296, 1.2).
-export function sameTransforms(seen: Transforms, wanted: Transforms): boolean {
+export function sameTransforms(observed: Transforms, wanted: Transforms): boolean {
   const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
-  if (!same(seen.encryption, wanted.encryption)) return false;
-  if (!same(seen.integrity, wanted.integrity)) return false;
+  if (!same(observed.encryption, wanted.encryption)) return false;
+  if (!same(observed.integrity, wanted.integrity)) return false;
   // A kernel does not keep the group; only IKE knows whether it was agreed on.
-  return [wanted.dhGroup, "none", "unknown"].some((group) => same(seen.dhGroup, group));
+  return [wanted.dhGroup, "none", "unknown"].some((group) => same(observed.dhGroup, group));
 }
 
 function spell({ encryption, integrity, dhGroup }: Transforms): string {

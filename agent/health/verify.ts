@@ -22,7 +22,7 @@ function verifyPart(part: PortChange, state: DeviceState): readonly string[] {
   switch (part.kind) {
     case "macsec.protect":
       return settingsGaps(part.settings, configured(state, part.port)).map(
-        (gap) => `${part.port}: ${gap.leaf} is ${gap.seen} and not ${gap.wanted}`,
+        (gap) => `${part.port}: ${gap.leaf} is ${gap.observed} and not ${gap.wanted}`,
       );
     case "macsec.addKey":
     case "macsec.replaceKey":
@@ -90,23 +90,23 @@ function holds(state: DeviceState, port: string, ckn: string, alone: boolean): r
 export interface SettingsGap {
   readonly leaf: keyof MacsecSettings;
   readonly wanted: string;
-  readonly seen: string;
+  readonly observed: string;
 }
 
-/** Compares setting by setting; `undefined` seen = MACsec not configured or not readable. */
+/** Compares setting by setting; `undefined` observed = MACsec not configured or not readable. */
 export function settingsGaps(
   wanted: WantedSettings,
-  seen: MacsecSettings | undefined,
+  observed: MacsecSettings | undefined,
 ): readonly SettingsGap[] {
-  if (seen === undefined) return [{ leaf: "policy", wanted: "mustSecure", seen: "absent" }];
+  if (observed === undefined) return [{ leaf: "policy", wanted: "mustSecure", observed: "absent" }];
   const all: MacsecSettings = { ...wanted, policy: "mustSecure" };
   const leaves = Object.keys(all) as (keyof MacsecSettings)[];
   return leaves
-    .filter((leaf) => all[leaf] !== seen[leaf])
+    .filter((leaf) => all[leaf] !== observed[leaf])
     .map((leaf) => ({
       leaf,
       wanted: String(all[leaf] ?? "off"),
-      seen: String(seen[leaf] ?? "off"),
+      observed: String(observed[leaf] ?? "off"),
     }));
 }
 
@@ -157,13 +157,15 @@ function backingGaps(
   const value = backed === undefined ? [] : strongValue(backed);
   if (value === undefined) return ["what may ride under MACsec cannot be read"];
   return prefixes.flatMap((prefix) => {
-    const seen =
+    const observed =
       value
         .find((one) => one.prefix === prefix)
         ?.ports.toSorted()
         .join(", ") ?? "";
-    if (seen === wanted) return [];
-    return [`${prefix} may ride under the MACsec of ${seen || "no port"}, not ${wanted || "none"}`];
+    if (observed === wanted) return [];
+    return [
+      `${prefix} may ride under the MACsec of ${observed || "no port"}, not ${wanted || "none"}`,
+    ];
   });
 }
 

@@ -81,12 +81,12 @@ function questionOf(socket: Socket, bytesMax: number): Promise<Uint8Array | unde
       if (fits) room.set(chunk, length);
       length += chunk.length;
       chunk.fill(0);
-      const told = length < lengthBytes ? undefined : new DataView(room.buffer).getUint32(0);
-      if (!fits || (told ?? 0) > bytesMax || length > lengthBytes + (told ?? bytesMax)) {
+      const announced = length < lengthBytes ? undefined : new DataView(room.buffer).getUint32(0);
+      if (!fits || (announced ?? 0) > bytesMax || length > lengthBytes + (announced ?? bytesMax)) {
         giveUp();
         return;
       }
-      if (told === undefined || length < lengthBytes + told) return;
+      if (announced === undefined || length < lengthBytes + announced) return;
       clearTimeout(late);
       socket.off("close", giveUp);
       const question = Uint8Array.from(room.subarray(lengthBytes, length));

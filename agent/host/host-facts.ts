@@ -46,7 +46,7 @@ async function textOf(path: string): Promise<string> {
 }
 
 /** Runs a program and returns its standard output; undefined = it failed, or does not exist. */
-async function said(...argv: readonly string[]): Promise<string | undefined> {
+async function outputOf(...argv: readonly string[]): Promise<string | undefined> {
   try {
     const signal = AbortSignal.timeout(askMsMax);
     const { status, stdout } = await hostDialer.exec(argv, new Uint8Array(), signal);
@@ -59,7 +59,7 @@ async function said(...argv: readonly string[]): Promise<string | undefined> {
 async function unitFacts(): Promise<readonly UnitFacts[] | undefined> {
   const names = ["linkseal.service", "linkseal-net.service", "linkseal-mka@*.service"];
   const wanted = "--property=Id,ActiveState,UnitFileState,NRestarts,StatusText";
-  const text = await said("systemctl", "show", wanted, ...names);
+  const text = await outputOf("systemctl", "show", wanted, ...names);
   return text === undefined ? undefined : unitsIn(text);
 }
 
@@ -127,7 +127,7 @@ async function missingModules(): Promise<readonly string[]> {
 }
 
 async function clockState(): Promise<HostFacts["clock"]> {
-  const text = await said("timedatectl", "show", "--property=NTPSynchronized", "--value");
+  const text = await outputOf("timedatectl", "show", "--property=NTPSynchronized", "--value");
   if (text === undefined) return "unknown";
   return text.trim() === "yes" ? "synchronised" : "drifting";
 }

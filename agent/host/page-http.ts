@@ -60,16 +60,17 @@ export async function answerPage(
 async function answerOf(desk: PageDesk, request: IncomingMessage): Promise<HttpReply> {
   const { method = "", url = "" } = request;
   const path = url.split("?", 1)[0] ?? "";
-  if (!isCalledRight(desk, request)) return said(421, "the page is not served under this name");
+  if (!isCalledRight(desk, request))
+    return textReply(421, "the page is not served under this name");
   if (method === "GET" || method === "HEAD") {
     const file = desk.files.get(path);
     if (file !== undefined) return { status: 200, type: file.type, body: file.octets };
-    if (path === "/session") return told(200, { session: hasSession(desk, request) });
-    return said(404, "there is nothing here");
+    if (path === "/session") return jsonReply(200, { session: hasSession(desk, request) });
+    return textReply(404, "there is nothing here");
   }
-  if (method !== "POST") return said(405, "the page is read-only");
-  if (path !== "/login" && path !== "/logout") return said(404, "there is nothing here");
-  if (!isFromPage(desk, request)) return said(403, "the request comes from another page");
+  if (method !== "POST") return textReply(405, "the page is read-only");
+  if (path !== "/login" && path !== "/logout") return textReply(404, "there is nothing here");
+  if (!isFromPage(desk, request)) return textReply(403, "the request comes from another page");
   return path === "/login" ? await login(desk, request) : logout(desk, request);
 }
 
@@ -98,20 +99,20 @@ export function halvesOf(
 
 async function login(desk: PageDesk, request: IncomingMessage): Promise<HttpReply> {
   const code = await codeOf(request);
-  if (code === undefined) return said(400, "the request contains no code");
+  if (code === undefined) return textReply(400, "the request contains no code");
   const entry = desk.logins.enter(code, request.socket.remoteAddress ?? "");
   switch (entry.kind) {
     case "open": {
       const { cookie, half } = entry.halves;
       const headers = { "set-cookie": cookieText(desk, cookie, sessionSeconds) };
-      return { ...told(200, { half }), headers };
+      return { ...jsonReply(200, { half }), headers };
     }
     case "wrong":
-      return said(403, "this code is wrong, too old, or was used before");
+      return textReply(403, "this code is wrong, too old, or was used before");
     case "later": {
       const seconds = String(Math.ceil(entry.waitMs / 1_000));
       const text = `too many codes were wrong: wait ${seconds} s`;
-      return { ...said(429, text), headers: { "retry-after": seconds } };
+      return { ...textReply(429, text), headers: { "retry-after": seconds } };
     }
   }
 }
@@ -119,7 +120,7 @@ async function login(desk: PageDesk, request: IncomingMessage): Promise<HttpRepl
 function logout(desk: PageDesk, request: IncomingMessage): HttpReply {
   const halves = halvesOf(desk, request, request.headers[halfHeader]);
   if (halves !== undefined) desk.logins.end(halves);
-  return { ...told(200, {}), headers: { "set-cookie": cookieText(desk, "", 0) } };
+  return { ...jsonReply(200, {}), headers: { "set-cookie": cookieText(desk, "", 0) } };
 }
 
 function cookieText({ cookie, scheme }: PageDesk, value: string, seconds: number): string {
@@ -140,12 +141,12 @@ async function codeOf(request: IncomingMessage): Promise<string | undefined> {
   }
 }
 
-function told(status: number, value: object): HttpReply {
+function jsonReply(status: number, value: object): HttpReply {
   return { status, body: JSON.stringify(value) };
 }
 
-function said(status: number, text: string): HttpReply {
-  return told(status, { text });
+function textReply(status: number, text: string): HttpReply {
+  return jsonReply(status, { text });
 }
 
 /**

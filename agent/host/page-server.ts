@@ -166,19 +166,19 @@ class PairKeeper {
   }
 
   async run(server: SecureServer, end: AbortSignal): Promise<void> {
-    for (let said = ""; !end.aborted; ) {
+    for (let logged = ""; !end.aborted; ) {
       await hostClock.sleep(renewMs, end).catch(() => undefined);
       try {
         const next = await pagePair(this.#references, hostClock.wall());
         const isNew = next.certificate !== this.pair.certificate || next.key !== this.pair.key;
         if (isNew && !end.aborted) server.setSecureContext(contextOf(next));
         this.pair = next;
-        said = "";
+        logged = "";
       } catch (error) {
         // The old certificate stays in use; a browser checks its date.
         const text = error instanceof Error ? error.message : "it cannot be read";
-        if (text !== said) this.#log.write("warn", "page-certificate", text);
-        said = text;
+        if (text !== logged) this.#log.write("warn", "page-certificate", text);
+        logged = text;
       }
     }
   }

@@ -93,7 +93,7 @@ export function securedBy(port: MacsecPort, key: KeyRef): boolean {
 }
 
 /** A look since then found the port open, and light on it. */
-export function seenLit({ state, link }: LinkSnapshot, since: Instant | undefined): boolean {
+export function observedLit({ state, link }: LinkSnapshot, since: Instant | undefined): boolean {
   if (state === undefined || (since !== undefined && state.at <= since)) return false;
   const port = portOf(state, link.port);
   return port !== undefined && strongValue(port.linkUp) === true;
@@ -116,7 +116,7 @@ export function clockOffsetMs(
   { control }: Pick<DeviceState, "control">,
   clock: Pick<Clock, "now" | "wall">,
 ): number | undefined {
-  const told = strongValue(control);
-  if (told === undefined) return undefined;
-  return told.wall - (clock.wall() - (clock.now() - control.at));
+  const reported = strongValue(control);
+  if (reported === undefined) return undefined;
+  return reported.wall - (clock.wall() - (clock.now() - control.at));
 }

@@ -12,9 +12,9 @@ import { pnUsedRatio } from "../telemetry/link-metrics.ts";
 import {
   type ExportedLink,
   type ExportedTunnel,
+  reported,
   type Snapshot,
   snapshotOf,
-  told,
 } from "../telemetry/snapshot.ts";
 import { ikeOf, sasOf, usedRatio } from "../telemetry/tunnel-metrics.ts";
 import type { LinkSample, PageLink, PageSnapshot, PageTunnel, TunnelSample } from "./shape.ts";
@@ -76,9 +76,9 @@ function linkOf(
   { link, group, port, state, keyCreated }: ExportedLink,
   clock: PageClock,
 ): PageLink {
-  const session = told(port?.session);
-  const hasSession = told(state?.routing)?.sessions.some((each) => each.port === link.port);
-  const isDrainKnown = state !== undefined && told(state.routing) !== undefined;
+  const session = reported(port?.session);
+  const hasSession = reported(state?.routing)?.sessions.some((each) => each.port === link.port);
+  const isDrainKnown = state !== undefined && reported(state.routing) !== undefined;
   return {
     id: linkId(link),
     azureLink: link.azureLink,
@@ -87,7 +87,7 @@ function linkOf(
     bgp:
       state === undefined || hasSession !== true ? null : bgpUp(state, link.port) ? "up" : "down",
     drained: isDrainKnown ? drainOf(state, link.port) === "on" : null,
-    keys: told(port?.keys)?.map(({ ckn, role }) => ({ ckn, role })) ?? null,
+    keys: reported(port?.keys)?.map(({ ckn, role }) => ({ ckn, role })) ?? null,
     keyCreatedAt: keyCreated ?? null,
     keyMaxAgeMs: group.rotate.maxAgeMs ?? null,
     newest: port === undefined ? null : linkSample(port, clock),

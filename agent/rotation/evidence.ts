@@ -64,10 +64,10 @@ function proofGap(snapshot: LinkSnapshot, wanted: Proven, far: FarEnd): Cause | 
   if (latestSak?.receive !== true || !latestSak.transmit) return { code: "mka.sakOneWay" };
   const suite = strongValue(port.liveSuite);
   if (suite !== wanted.settings.suite) return { code: "macsec.suite", suite: suite ?? null };
-  const seen = strongValue(port.settings);
-  if (seen?.policy !== "mustSecure") return { code: "macsec.notMustSecure" };
+  const observed = strongValue(port.settings);
+  if (observed?.policy !== "mustSecure") return { code: "macsec.notMustSecure" };
   if (wanted.keepsKey) {
-    const [gap] = settingsGaps(wanted.settings, seen);
+    const [gap] = settingsGaps(wanted.settings, observed);
     if (gap !== undefined) return { code: "macsec.setting", ...gap };
   }
   if (framesOf(snapshot) === undefined) return framesUnread;
@@ -98,12 +98,12 @@ export function advanceProof(
  * Counters that stood still may have been frozen: what they held back and tell at once passed under
  * an unknown key, so counting begins where they first move.
  */
-function awoken(run: Run, from: MacsecFrames, seen: MacsecFrames): Run {
+function awoken(run: Run, from: MacsecFrames, observed: MacsecFrames): Run {
   const { rx, tx } = run.awake ?? { rx: false, tx: false };
-  const [rxMoves, txMoves] = [seen.rxOk > from.rxOk, seen.txProtected > from.txProtected];
+  const [rxMoves, txMoves] = [observed.rxOk > from.rxOk, observed.txProtected > from.txProtected];
   if ((rx || !rxMoves) && (tx || !txMoves)) return run;
-  const rxOk = rx ? from.rxOk : seen.rxOk;
-  const txProtected = tx ? from.txProtected : seen.txProtected;
+  const rxOk = rx ? from.rxOk : observed.rxOk;
+  const txProtected = tx ? from.txProtected : observed.txProtected;
   const awake = { rx: rx || rxMoves, tx: tx || txMoves };
   return { ...run, frames: { ...from, rxOk, txProtected }, awake };
 }

@@ -69,11 +69,11 @@ function keysOn(port: MacsecPort, entry: CampaignLink): PortFacts["keys"] {
 
 /** A change keeps the key: its settings tell whether the router is still as before. */
 function settingsOn(port: MacsecPort, entry: CampaignLink): PortFacts["keys"] {
-  const seen = strongValue(port.settings);
-  if (seen === undefined) return "else";
-  if (settingsGaps(entry.new.settings, seen).length === 0) return "new";
+  const observed = strongValue(port.settings);
+  if (observed === undefined) return "else";
+  if (settingsGaps(entry.new.settings, observed).length === 0) return "new";
   const { old } = entry;
-  return old !== undefined && settingsGaps(old.settings, seen).length === 0 ? "old" : "else";
+  return old !== undefined && settingsGaps(old.settings, observed).length === 0 ? "old" : "else";
 }
 
 function carriedBy(

@@ -126,7 +126,7 @@ const formMs = within(1_000, 2_000, 8_000);
 /** Between the far end's hardware dropping one key and taking the next; nowhere published. */
 const farGapMs = within(500, 1_500, 5_000);
 /** The time from the hardware's change until the management API reports it. */
-const farToldMs = within(0, 1_000, 5_000);
+const farSentMs = within(0, 1_000, 5_000);
 const commitDefaultMs = firstRun(500, 1_500, 20_000);
 const lookMs = within(100, 500, 5_000);
 const prepareMs = within(200, 500, 10_000);
@@ -411,12 +411,12 @@ class LinkForecast {
   /** MKA under a key that waits on the router: what was seen of it began when the API told. */
   #join(): Estimate {
     const { overlap } = this.#entry;
-    const seen = this.#measured("ours", (entry) => entry.overlap === overlap);
-    if (seen === undefined) return { ...joinMs, basis: "firstRun" };
+    const observed = this.#measured("ours", (entry) => entry.overlap === overlap);
+    if (observed === undefined) return { ...joinMs, basis: "firstRun" };
     return {
       low: joinMs.low,
-      likely: Math.max(seen.likely, joinMs.likely),
-      high: Math.max(seen.high + farToldMs.high, joinMs.high),
+      likely: Math.max(observed.likely, joinMs.likely),
+      high: Math.max(observed.high + farSentMs.high, joinMs.high),
       basis: "measured",
     };
   }
@@ -424,13 +424,13 @@ class LinkForecast {
   /** The time from the moment at which the API reports that the far end has moved. */
   #afterMove(): Estimate {
     const { overlap } = this.#entry;
-    const seen = this.#measured("ours", (entry) => entry.overlap === overlap);
-    if (this.#input.kind === "rotate" && seen !== undefined) return seen;
+    const observed = this.#measured("ours", (entry) => entry.overlap === overlap);
+    if (this.#input.kind === "rotate" && observed !== undefined) return observed;
     return { ...sum([turnMs, this.#keyCommit(), formMs]), basis: "firstRun" };
   }
 
   #break(): Estimate {
-    return sum([farToldMs, this.#afterMove()]);
+    return sum([farSentMs, this.#afterMove()]);
   }
 
   #breakAlone(): Estimate {
@@ -446,8 +446,8 @@ function versionOf(id: KeyRef["cakSecretId"]): string {
 }
 
 function gapsText(old: WantedSettings | undefined, wanted: CampaignLink["new"]): string {
-  const seen = old === undefined ? undefined : { ...old, policy: "mustSecure" as const };
-  return settingsGaps(wanted.settings, seen)
-    .map((gap) => `${gap.leaf} ${gap.seen} -> ${gap.wanted}`)
+  const observed = old === undefined ? undefined : { ...old, policy: "mustSecure" as const };
+  return settingsGaps(wanted.settings, observed)
+    .map((gap) => `${gap.leaf} ${gap.observed} -> ${gap.wanted}`)
     .join(", ");
 }

@@ -6,14 +6,14 @@ import type { FarEnd, Reason, RefusalCause } from "../model/reason.ts";
 
 export type OperatorVerb = "proceed" | "resume" | "revert" | "abandon";
 
-export interface Said {
+export interface OperatorInput {
   readonly verb: OperatorVerb;
   /** The far end was changed already, for `proceed`. */
   readonly farEndDone: boolean;
 }
 
-/** Both ends of the link under way as last seen. */
-export interface Seen {
+/** Both ends of the link under way as last observed. */
+export interface ObservedEnds {
   /** undefined = not readable. */
   readonly port: PortFacts | undefined;
   /** `failed` does not occur: what it is set to counts, whatever became of its last change. */
@@ -30,15 +30,15 @@ const refused = (why: RefusalCause): Verdict => ({ kind: "refused", why });
 /** `by`: who sent it. */
 export function command(
   campaign: Campaign,
-  said: Said & { readonly by: string },
-  seen: Seen,
+  input: OperatorInput & { readonly by: string },
+  observed: ObservedEnds,
   at: WallTime,
 ): Verdict {
-  const reason: Reason = { code: `operator.${said.verb}`, by: said.by };
-  switch (said.verb) {
+  const reason: Reason = { code: `operator.${input.verb}`, by: input.by };
+  switch (input.verb) {
     case "proceed":
       // Where the agent cannot read the far end, `proceed` comes while the person changes it.
-      if (campaign.state === "switching" && said.farEndDone) {
+      if (campaign.state === "switching" && input.farEndDone) {
         return { kind: "accepted", campaign: { ...campaign, reason, claimed: true } };
       }
       if (campaign.state !== "awaitingPeer") {
@@ -50,7 +50,7 @@ export function command(
           ...campaign,
           reason,
           asked: true,
-          claimed: said.farEndDone || campaign.claimed,
+          claimed: input.farEndDone || campaign.claimed,
         },
       };
     case "resume":
@@ -64,9 +64,9 @@ export function command(
         heldFrom: undefined,
       });
     case "revert":
-      return revert(campaign, seen.port, reason, at);
+      return revert(campaign, observed.port, reason, at);
     case "abandon":
-      return abandon(campaign, seen, reason, at);
+      return abandon(campaign, observed, reason, at);
   }
 }
 
@@ -117,7 +117,12 @@ function revert(
   });
 }
 
-function abandon(campaign: Campaign, { port, far }: Seen, reason: Reason, at: WallTime): Verdict {
+function abandon(
+  campaign: Campaign,
+  { port, far }: ObservedEnds,
+  reason: Reason,
+  at: WallTime,
+): Verdict {
   if (!["queued", "gated", "awaitingPeer", "held"].includes(campaign.state)) {
     return refused({ code: "refused.notParked", state: campaign.state });
   }

@@ -110,8 +110,8 @@ export class Agent {
     this.events.listen((event) => this.#recordWarning(event));
     this.#healthEvaluator = new HealthEvaluator({
       ...{ world: parts.world, events: this.events, agent: this },
-      judged: (seen, settings) => {
-        this.#recorder.turn(seen, settings);
+      judged: (observed, settings) => {
+        this.#recorder.turn(observed, settings);
         void this.#watch.probe();
       },
     });
@@ -445,8 +445,13 @@ export class Agent {
     const at = this.#parts.world.clock.wall();
     const { intents } = this.#parts;
     const intent = await this.#watch.storing(() => intents.accept(text, who, at));
-    const told = `config ${intent.number} accepted, SHA-256 ${intent.sha256}`;
-    this.#recorder.changed({ what: "intent", about: `intent ${intent.number}`, who, text: told });
+    const acceptedText = `config ${intent.number} accepted, SHA-256 ${intent.sha256}`;
+    this.#recorder.changed({
+      what: "intent",
+      about: `intent ${intent.number}`,
+      who,
+      text: acceptedText,
+    });
     this.events.add(at, "intent-accepted", `intent ${intent.number}`, `accepted from ${who}`);
     const { world, drivers } = this.#parts;
     const { desired } = intent;

@@ -14,7 +14,7 @@ import {
 } from "../model/desired.ts";
 import { causeText } from "../model/reason-text.ts";
 import { portFacts } from "../rotation/facts.ts";
-import { command, type Said, type Seen } from "../rotation/verbs.ts";
+import { command, type ObservedEnds, type OperatorInput } from "../rotation/verbs.ts";
 import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import type { Asked } from "./campaigns/begin.ts";
 import { type Adoption, matchExisting } from "./campaigns/enrolment.ts";
@@ -202,19 +202,24 @@ export class OperatorCommands {
   }
 
   /** Passes an operator's command to a campaign, between two of its steps. */
-  async rotation(said: Said, name: string, who: string): Promise<Campaign> {
-    return await this.#parts.mutex.run(name, () => this.#command(said, name, who));
+  async rotation(input: OperatorInput, name: string, who: string): Promise<Campaign> {
+    return await this.#parts.mutex.run(name, () => this.#command(input, name, who));
   }
 
-  async #command(said: Said, name: string, who: string): Promise<Campaign> {
+  async #command(input: OperatorInput, name: string, who: string): Promise<Campaign> {
     const last = named(this.#parts.memory().campaigns, name);
-    const campaign = said.verb === "revert" ? last : openCampaign(this.#parts.memory(), name);
+    const campaign = input.verb === "revert" ? last : openCampaign(this.#parts.memory(), name);
     if (campaign === undefined)
       throw refusal("gate.busy", name, "no campaign runs there", "linkseal rotation show");
     const left = campaign.links.find(({ outcome }) => outcome === "abandoned");
     const entry = campaign.state === "done" && left !== undefined ? left : entryOf(campaign);
-    const seen = this.#seen(campaign, entry);
-    const verdict = command(campaign, { ...said, by: who }, seen, this.#parts.world.clock.wall());
+    const observed = this.#observed(campaign, entry);
+    const verdict = command(
+      campaign,
+      { ...input, by: who },
+      observed,
+      this.#parts.world.clock.wall(),
+    );
     if (verdict.kind === "refused") {
       const { why, next = `linkseal rotation show ${name}` } = verdict;
       throw refusal("gate.busy", name, causeText(why), next);
@@ -225,7 +230,7 @@ export class OperatorCommands {
     return next;
   }
 
-  #seen(campaign: Campaign, entry: CampaignLink): Seen {
+  #observed(campaign: Campaign, entry: CampaignLink): ObservedEnds {
     const { group } = campaign;
     const supervisor = this.#parts.supervisor(group);
     const link = supervisor.link(`${group}/${entry.name}`);
@@ -253,7 +258,7 @@ export class OperatorCommands {
    */
   async #bindLeft(campaign: Campaign, group: string): Promise<void> {
     for (const entry of campaign.links) {
-      const { port, far } = this.#seen(campaign, entry);
+      const { port, far } = this.#observed(campaign, entry);
       const moved = far === "new" && port?.keys === "new" && port.carriedBy === "new";
       if (entry.outcome !== "abandoned" || entry.old === undefined || !moved) continue;
       const { key, settings } = entry.new;

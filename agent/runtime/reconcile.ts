@@ -87,7 +87,7 @@ export class Reconciler {
   /** Runs one turn: observes the device and its far ends, then mends what is missing. */
   async turn(signal: AbortSignal): Promise<void> {
     const { deviceCache, device, inCampaign } = this.#parts;
-    const state = this.#seenByCampaign() ?? (await deviceCache.look(device, signal));
+    const state = this.#observedByCampaign() ?? (await deviceCache.look(device, signal));
     const isAsked = this.#parts.cloud.pace === "withRouter";
     for (const link of isAsked ? this.#links() : []) {
       // A far end that a running campaign has just read need not be read again.
@@ -112,7 +112,7 @@ export class Reconciler {
    * A running campaign observes its devices every few seconds; observing twice as often adds
    * nothing.
    */
-  #seenByCampaign(): DeviceState | undefined {
+  #observedByCampaign(): DeviceState | undefined {
     const { deviceCache, device, inCampaign, world } = this.#parts;
     const state = deviceCache.state(device);
     const isBlind = state === undefined || deviceCache.failure(device) !== undefined;
@@ -233,8 +233,8 @@ export class Reconciler {
 
   #isSetTo(link: DesiredLink, settings: WantedSettings): boolean {
     const port = portOf(this.#parts.deviceCache.snapshot(link).state, link.port);
-    const seen = port === undefined ? undefined : strongValue(port.settings);
-    return seen !== undefined && settingsGaps(settings, seen).length === 0;
+    const observed = port === undefined ? undefined : strongValue(port.settings);
+    return observed !== undefined && settingsGaps(settings, observed).length === 0;
   }
 
   /** Once both ends are as the newer intent wants them, its settings become the accepted ones. */

@@ -124,8 +124,8 @@ class Stage {
     this.#askedAt = undefined;
     if (campaign.state === "switching") this.#moveFarEnd(campaign);
     else {
-      const said = { verb: "proceed", farEndDone: false } as const;
-      await settled(this.#site, this.#agent.commands.rotation(said, twin.group, "a person"), stop);
+      const input = { verb: "proceed", farEndDone: false } as const;
+      await settled(this.#site, this.#agent.commands.rotation(input, twin.group, "a person"), stop);
     }
   }
 

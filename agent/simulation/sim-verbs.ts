@@ -164,9 +164,9 @@ interface FaultOptions {
 async function strike(name: string | undefined, options: FaultOptions): Promise<void> {
   const { askFaults, askToStrike } = await import("./sim-serve.ts");
   const { heal, link, list, json, socket } = options;
-  const said =
+  const message =
     name === undefined || list === true
       ? await askFaults(socket, json === true)
       : await askToStrike(socket, json === true, { name, link, heal });
-  process.stdout.write(`${said}\n`);
+  process.stdout.write(`${message}\n`);
 }

@@ -7,7 +7,7 @@ import { pnLimitOf } from "../health/frames.ts";
 import { verdictOrder } from "../model/health.ts";
 import { drainOf } from "../model/link-snapshot.ts";
 import { type Figure, flag, type MetricRow, metricsOf, seconds } from "./metric.ts";
-import { type ExportedLink, told } from "./snapshot.ts";
+import { type ExportedLink, reported } from "./snapshot.ts";
 
 const { one, several, state } = metricsOf(
   ["group", "link"],
@@ -25,7 +25,7 @@ function zeroIfAbsent<T>(
 }
 
 function session(link: ExportedLink): MkaSession | undefined {
-  return told(link.port?.session);
+  return reported(link.port?.session);
 }
 
 /** The names that IEEE 802.1AE gives to the counters. */
@@ -48,7 +48,7 @@ type SecyName = `linkseal_macsec_${(typeof secyCounters)[number][0]}_total`;
 
 const secyRows = secyCounters.map(
   ([name, counter, help]): MetricRow<SecyName> =>
-    one(`linkseal_macsec_${name}_total`, help, ({ port }) => told(port?.frames)?.[counter]),
+    one(`linkseal_macsec_${name}_total`, help, ({ port }) => reported(port?.frames)?.[counter]),
 );
 
 const refusals = [
@@ -82,17 +82,18 @@ const mkaRows = [
     ["secured", "unprotected", "blocked"],
     (link) => session(link)?.controlledPort,
   ),
-  one("linkseal_mka_mkpdus_sent_total", "MKPDUs sent.", ({ port }) => told(port?.mkpdus)?.sent),
+  one("linkseal_mka_mkpdus_sent_total", "MKPDUs sent.", ({ port }) => reported(port?.mkpdus)?.sent),
   one(
     "linkseal_mka_mkpdus_received_total",
     "MKPDUs received.",
-    ({ port }) => told(port?.mkpdus)?.received,
+    ({ port }) => reported(port?.mkpdus)?.received,
   ),
   several(
     "linkseal_mka_mkpdus_refused_total",
     ["reason"],
     "MKPDUs that were not accepted: a wrong ICV, a CKN that is not known, an old MN.",
-    ({ port }) => refusals.map(([reason, counter]) => [[reason], told(port?.mkpdus)?.[counter]]),
+    ({ port }) =>
+      refusals.map(([reason, counter]) => [[reason], reported(port?.mkpdus)?.[counter]]),
   ),
 ] as const;
 
@@ -110,7 +111,7 @@ const macsecRows = [
   one(
     "linkseal_macsec_next_pn",
     "Next packet number of the transmitting SA.",
-    ({ port }) => told(port?.frames)?.nextPn,
+    ({ port }) => reported(port?.frames)?.nextPn,
   ),
   one(
     "linkseal_macsec_pn_used_ratio",
@@ -129,7 +130,7 @@ const portRows = [
     ["direction"],
     "Rate of our port, as the device measures it.",
     ({ port }) => {
-      const rate = told(port?.rate);
+      const rate = reported(port?.rate);
       return rate === undefined ? [] : bothWays(rate.rxBps / 8, rate.txBps / 8);
     },
   ),
@@ -146,7 +147,7 @@ const portRows = [
     ["state"],
     "BGP sessions over the link by their state.",
     ({ state, link }) => {
-      const sessions = told(state?.routing)?.sessions;
+      const sessions = reported(state?.routing)?.sessions;
       if (sessions === undefined) return [];
       const own = sessions.filter(({ port }) => port === link.port);
       const up = own.filter((each) => each.up).length;

@@ -180,6 +180,6 @@ function tunnelOf(
 }
 
 /** Returns the value of a reading that is not weak; undefined otherwise. */
-export function told<T>(reading: Reading<T> | undefined): T | undefined {
+export function reported<T>(reading: Reading<T> | undefined): T | undefined {
   return reading === undefined ? undefined : strongValue(reading);
 }

@@ -11,12 +11,12 @@ export interface LoginProps {
 }
 
 export function Login({ text, enter }: LoginProps): ComponentChild {
-  const [said, setSaid] = useState("");
+  const [message, setMessage] = useState("");
   const [code, setCode] = useState("");
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
-    setSaid("");
-    setSaid((await enter(code)) ?? "");
+    setMessage("");
+    setMessage((await enter(code)) ?? "");
   };
   const typed = (event: Event): void => setCode((event.currentTarget as HTMLInputElement).value);
   return h(
@@ -41,7 +41,7 @@ export function Login({ text, enter }: LoginProps): ComponentChild {
         onInput: typed,
       }),
       h("button", { type: "submit" }, "Sign in"),
-      h("p", { role: "alert", class: "wrong" }, said),
+      h("p", { role: "alert", class: "wrong" }, message),
       h(
         "p",
         { class: "faint" },

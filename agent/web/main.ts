@@ -4,7 +4,7 @@ import { type ComponentChild, h, render } from "preact";
 import { History } from "./history.ts";
 import { Line } from "./line.ts";
 import { Login } from "./login.ts";
-import { type Connection, momentOf, type Seen } from "./model.ts";
+import { type Connection, momentOf, type ReceivedSnapshot } from "./model.ts";
 import { Watch } from "./watch.ts";
 
 /** The agent sends as often, in milliseconds. */
@@ -14,7 +14,7 @@ class Page {
   readonly #root: HTMLElement;
   readonly #line: Line;
   #history = new History();
-  #seen: Seen | undefined;
+  #received: ReceivedSnapshot | undefined;
   #connection: Connection = { kind: "opening" };
   /** undefined = a session is open, or it is not known yet. */
   #shut: string | undefined;
@@ -29,7 +29,7 @@ class Page {
       },
       snapshot: (snapshot) => {
         this.#history.take(snapshot);
-        this.#seen = { snapshot, cameAt: performance.now() };
+        this.#received = { snapshot, cameAt: performance.now() };
         this.#soon();
       },
       lost: (why) => {
@@ -38,7 +38,7 @@ class Page {
       },
       shut: (why) => {
         this.#shut = why;
-        this.#seen = undefined;
+        this.#received = undefined;
         this.#history = new History();
         this.#soon();
       },
@@ -49,7 +49,7 @@ class Page {
     addEventListener("hashchange", () => this.#soon());
     // Ages grow, above all when no snapshot comes.
     setInterval(() => {
-      const quietMs = performance.now() - (this.#seen?.cameAt ?? 0);
+      const quietMs = performance.now() - (this.#received?.cameAt ?? 0);
       if (quietMs > tickMs) this.#soon();
     }, tickMs);
     const code = /^#([0-9A-Z]{4}(?:-[0-9A-Z]{4}){2})$/.exec(location.hash)?.[1];
@@ -82,7 +82,7 @@ class Page {
       document.title = "linkseal";
       return h(Login, { text: this.#shut, enter: (code) => this.#line.enter(code) });
     }
-    if (this.#seen === undefined) {
+    if (this.#received === undefined) {
       const { kind } = this.#connection;
       const text = kind === "lost" ? "The agent cannot be reached; trying again." : "Connecting.";
       return h(
@@ -92,7 +92,7 @@ class Page {
         h("p", { role: "status" }, text),
       );
     }
-    const moment = momentOf(this.#seen, this.#connection, performance.now());
+    const moment = momentOf(this.#received, this.#connection, performance.now());
     const { site, verdict } = moment.snapshot.status;
     document.title = `${moment.isStale ? "unknown" : verdict} · ${site ?? "linkseal"}`;
     return h(Watch, {

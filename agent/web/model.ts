@@ -8,7 +8,7 @@ export type Connection =
   | { readonly kind: "open" }
   | { readonly kind: "lost"; readonly why: string };
 
-export interface Seen {
+export interface ReceivedSnapshot {
   readonly snapshot: PageSnapshot;
   /** Milliseconds of the browser's own monotonic clock. */
   readonly cameAt: number;
@@ -28,13 +28,13 @@ export interface Moment {
 /** Age in milliseconds from which a snapshot is stale; the agent sends one each second. */
 const staleMs = 5_000;
 
-export function momentOf(seen: Seen, connection: Connection, now: number): Moment {
-  const ageMs = Math.max(0, now - seen.cameAt);
+export function momentOf(received: ReceivedSnapshot, connection: Connection, now: number): Moment {
+  const ageMs = Math.max(0, now - received.cameAt);
   return {
-    snapshot: seen.snapshot,
+    snapshot: received.snapshot,
     ageMs,
     isStale: connection.kind !== "open" || ageMs > staleMs,
-    now: seen.snapshot.at + ageMs,
+    now: received.snapshot.at + ageMs,
   };
 }
 

@@ -14,20 +14,20 @@ const saidMs = 1_500;
 
 /** Shows the next safe command, and a button that copies it to the clipboard. */
 export function Command({ text }: { readonly text: string }): ComponentChild {
-  const [said, setSaid] = useState("copy");
+  const [caption, setCaption] = useState("copy");
   const copy = async (): Promise<void> => {
     const word = await navigator.clipboard.writeText(text).then(
       () => "copied",
       () => "not copied",
     );
-    setSaid(word);
-    setTimeout(() => setSaid("copy"), saidMs);
+    setCaption(word);
+    setTimeout(() => setCaption("copy"), saidMs);
   };
   return h(
     "span",
     { class: "command" },
     h("code", null, text),
-    h("button", { type: "button", onClick: copy, "aria-label": `${said}: ${text}` }, said),
+    h("button", { type: "button", onClick: copy, "aria-label": `${caption}: ${text}` }, caption),
   );
 }
 

@@ -26,8 +26,8 @@ class Sight {
     { rootMargin: margin },
   );
 
-  watch(element: Element, told: (isSeen: boolean) => void): () => void {
-    this.#rows.set(element, told);
+  watch(element: Element, notify: (isSeen: boolean) => void): () => void {
+    this.#rows.set(element, notify);
     this.#observer.observe(element);
     return () => {
       this.#rows.delete(element);

@@ -39,8 +39,8 @@ export function linkRow(
   const { verdict, reasons, ckn, keyInUse, mka, device, port } = status;
   const { azureLink = "", drained = null } = link ?? {};
   const keys = [ckn, keyInUse];
-  const told = [moment.isStale, verdict, reasons, keys, mka, device, port, azureLink, drained];
-  return row({ kind: "link", id, name: status.name, chosen, told }, () => {
+  const shown = [moment.isStale, verdict, reasons, keys, mka, device, port, azureLink, drained];
+  return row({ kind: "link", id, name: status.name, chosen, shown }, () => {
     const now = verdictNow(verdict, moment);
     const ends = {
       near: [device, port],
@@ -107,8 +107,8 @@ export function tunnelRow(
   const { name, verdict, reasons } = status;
   const { device = "", local = "", remote = "", insideMacsec = null } = tunnel ?? {};
   const { ike = null, sas = null } = tunnel ?? {};
-  const told = [moment.isStale, verdict, reasons, device, local, remote, insideMacsec, ike, sas];
-  return row({ kind: "tunnel", id: name, name, chosen, told }, () => {
+  const shown = [moment.isStale, verdict, reasons, device, local, remote, insideMacsec, ike, sas];
+  return row({ kind: "tunnel", id: name, name, chosen, shown }, () => {
     const now = verdictNow(verdict, moment);
     const ends = {
       near: [device, local],
@@ -150,11 +150,11 @@ interface RowName {
   readonly name: string;
   readonly chosen: string;
   /** The row's content apart from ages and rates. */
-  readonly told: readonly unknown[];
+  readonly shown: readonly unknown[];
 }
 
 function row(
-  { kind, id, name, chosen, told }: RowName,
+  { kind, id, name, chosen, shown }: RowName,
   draw: () => readonly [seal: ComponentChild, ...rest: ComponentChild[]],
 ): ComponentChild {
   const isChosen = chosen === `${kind} ${id}`;
@@ -163,7 +163,7 @@ function row(
     key: id,
     about: id,
     isChosen,
-    gist: JSON.stringify([isChosen, ...told]),
+    gist: JSON.stringify([isChosen, ...shown]),
     draw: () => {
       const [seal, ...rest] = draw();
       const link = h("a", { href: fragmentOf(kind, id), ...current }, name);

@@ -120,8 +120,8 @@ function liveMark({ isStale, ageMs }: Moment, connection: Connection): Component
 /** Says that nothing below is current. */
 function lostNote({ isStale, ageMs }: Moment, connection: Connection): ComponentChild {
   const why = connection.kind === "lost" ? connection.why : "the agent sends nothing";
-  const said = `No data from the agent for ${spanText(ageMs)}: ${why}.`;
-  const text = `${said} Everything below is as it was then; how it is now is unknown.`;
+  const sentence = `No data from the agent for ${spanText(ageMs)}: ${why}.`;
+  const text = `${sentence} Everything below is as it was then; how it is now is unknown.`;
   return h("div", { class: "lost-note", role: "alert" }, isStale ? h("p", null, text) : null);
 }
 

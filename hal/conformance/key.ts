@@ -265,8 +265,11 @@ export const keyCases: readonly DeviceCase[] = [
       async run(bench) {
         const [port] = bench.ports;
         const key = await take(bench, cakOctets(suiteOf(bench)), octets);
-        const told = (await bench.device.observe(never)).macsec.find((one) => one.port === port);
-        const ckns = told?.keys.kind === "known" ? told.keys.value.map(({ ckn }) => ckn) : [];
+        const reported = (await bench.device.observe(never)).macsec.find(
+          (one) => one.port === port,
+        );
+        const ckns =
+          reported?.keys.kind === "known" ? reported.keys.value.map(({ ckn }) => ckn) : [];
         must(ckns.includes(key.ckn), `a CKN of ${octets} octets is reported as another`);
         bench.giveFarEnd(port, key, suiteOf(bench));
         await until(bench, "the link", () => truthOf(bench, port).principal === key.ckn);

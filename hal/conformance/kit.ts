@@ -81,7 +81,7 @@ export function portIn(state: DeviceState, port: PortName): MacsecPort {
   return found;
 }
 
-export function told<T>(reading: Reading<T>, what: string): T {
+export function reported<T>(reading: Reading<T>, what: string): T {
   must(reading.kind === "known", `the observation does not report ${what}`);
   return reading.value;
 }

@@ -18,11 +18,11 @@ import {
   never,
   overlap,
   prepare,
+  reported,
   revertMs,
   running,
   secure,
   timer,
-  told,
   truthOf,
   until,
 } from "./kit.ts";
@@ -56,7 +56,7 @@ function standing(state: DeviceState): string {
 }
 
 async function configId(bench: DeviceBench): Promise<string> {
-  return told((await look(bench)).control, "its control plane").configId;
+  return reported((await look(bench)).control, "its control plane").configId;
 }
 
 function commitWithin(mode: CommitMode, offered: CommitMode): boolean {
@@ -64,16 +64,16 @@ function commitWithin(mode: CommitMode, offered: CommitMode): boolean {
   return mode.stepMs >= offered.stepMs && mode.maxMs <= offered.maxMs;
 }
 
-function within(offered: Capabilities, told: Capabilities): boolean {
-  const suites = told.macsec?.suites.every((one) => offered.macsec?.suites.includes(one));
-  const means = told.drain?.means.every((one) => offered.drain?.means.includes(one));
-  const keying = told.ipsec?.keying.every((one) => offered.ipsec?.keying.includes(one));
+function within(offered: Capabilities, reported: Capabilities): boolean {
+  const suites = reported.macsec?.suites.every((one) => offered.macsec?.suites.includes(one));
+  const means = reported.drain?.means.every((one) => offered.drain?.means.includes(one));
+  const keying = reported.ipsec?.keying.every((one) => offered.ipsec?.keying.includes(one));
   return (
     suites !== false &&
     means !== false &&
     keying !== false &&
-    (told.probe === undefined || offered.probe === true) &&
-    commitWithin(told.commit, offered.commit)
+    (reported.probe === undefined || offered.probe === true) &&
+    commitWithin(reported.commit, offered.commit)
   );
 }
 
@@ -173,15 +173,15 @@ export const lookCases: readonly DeviceCase[] = [
       await bench.wait(10_000);
       const seen = await lookAt(bench, port);
       const truth = truthOf(bench, port);
-      const session = told(seen.session, "the MKA session");
-      must(told(seen.linkUp, "the link"), "the link is up and reported as down");
+      const session = reported(seen.session, "the MKA session");
+      must(reported(seen.linkUp, "the link"), "the link is up and reported as down");
       must(session.principalCkn === key.ckn, "the principal CKN is reported wrongly");
       must(session.controlledPort === "secured", "a secured port is reported as not secured");
       must(session.livePeers === 1, `one live peer is reported as ${session.livePeers}`);
       must(session.latestSak?.keyId === truth.sak, "the SAK in use is reported wrongly");
-      const keys = canonical(told(seen.keys, "the keys"));
+      const keys = canonical(reported(seen.keys, "the keys"));
       must(keys === canonical(truth.keys), "the keys on the port are reported wrongly");
-      const suite = told(seen.liveSuite, "the suite in use");
+      const suite = reported(seen.liveSuite, "the suite in use");
       must(suite === truth.settings?.suite, "the suite in use is reported wrongly");
     },
   },
@@ -193,11 +193,11 @@ export const lookCases: readonly DeviceCase[] = [
     async run(bench) {
       const [port] = bench.ports;
       await secure(bench, port);
-      const alive = told((await lookAt(bench, port)).session, "the MKA session");
+      const alive = reported((await lookAt(bench, port)).session, "the MKA session");
       must(alive.livePeers === 1, "a live peer is not reported");
       bench.strike("farEndGone");
       await bench.wait(20_000);
-      const session = told((await lookAt(bench, port)).session, "the MKA session");
+      const session = reported((await lookAt(bench, port)).session, "the MKA session");
       must(session.livePeers === 0, "a peer that has gone is reported as live");
       must(session.controlledPort !== "secured", "a port without a peer is reported as secured");
     },
@@ -231,7 +231,7 @@ export const lookCases: readonly DeviceCase[] = [
         must(frames.kind === "unknown", "a device that does not count frames reports them");
         return;
       }
-      const { nextPn, rxNotUsingSa, rxUnusedSa, rxOk, txProtected } = told(frames, "frames");
+      const { nextPn, rxNotUsingSa, rxUnusedSa, rxOk, txProtected } = reported(frames, "frames");
       must(rxOk > 0n && txProtected > 0n, "frames passed and none is counted");
       if (counting === "perSa") {
         must(nextPn !== undefined && nextPn > 0n, "the next packet number is missing");
@@ -300,9 +300,9 @@ export const lookCases: readonly DeviceCase[] = [
     name: "control: the device's own clock is reported",
     why: "key chains start by the device's clock: the check of the clocks reads it",
     async run(bench) {
-      const first = told((await look(bench)).control, "its control plane").wall;
+      const first = reported((await look(bench)).control, "its control plane").wall;
       await bench.wait(60_000);
-      const second = told((await look(bench)).control, "its control plane").wall;
+      const second = reported((await look(bench)).control, "its control plane").wall;
       const off = Math.abs(second - first - 60_000);
       must(off < 5_000, `a minute passed and the device's clock moved by ${second - first} ms`);
     },
@@ -313,11 +313,11 @@ export const lookCases: readonly DeviceCase[] = [
     why: "nothing may be written while a commit waits for its confirm",
     async run(bench) {
       const transaction = await prepare(bench, [anyChange(bench)]);
-      must(!(await pendingTold(bench)), "a commit is reported as pending before it was made");
+      must(!(await pendingReported(bench)), "a commit is reported as pending before it was made");
       await transaction.apply(revertMs, never);
-      must(await pendingTold(bench), "a pending commit is not reported");
+      must(await pendingReported(bench), "a pending commit is not reported");
       await transaction.confirm(never);
-      must(!(await pendingTold(bench)), "a confirmed commit is reported as pending");
+      must(!(await pendingReported(bench)), "a confirmed commit is reported as pending");
     },
   },
   {
@@ -326,9 +326,9 @@ export const lookCases: readonly DeviceCase[] = [
     why: "counters and sessions start anew with it",
     troubles: ["reboot"],
     async run(bench) {
-      const before = told((await look(bench)).control, "its control plane").bootId;
+      const before = reported((await look(bench)).control, "its control plane").bootId;
       bench.strike("reboot");
-      const after = told((await answering(bench)).control, "its control plane").bootId;
+      const after = reported((await answering(bench)).control, "its control plane").bootId;
       must(after !== before, "the boot id is the same after a boot");
     },
   },
@@ -366,11 +366,11 @@ export const lookCases: readonly DeviceCase[] = [
 ];
 
 async function framesOf(bench: DeviceBench): Promise<MacsecFrames> {
-  return told((await lookAt(bench, bench.ports[0])).frames, "frames");
+  return reported((await lookAt(bench, bench.ports[0])).frames, "frames");
 }
 
-async function pendingTold(bench: DeviceBench): Promise<boolean> {
-  return told((await look(bench)).control, "its control plane").commitPending;
+async function pendingReported(bench: DeviceBench): Promise<boolean> {
+  return reported((await look(bench)).control, "its control plane").commitPending;
 }
 
 /** Returns the first observation after a boot. */

@@ -22,13 +22,13 @@ import {
   portIn,
   prepare,
   refusedChange,
+  reported,
   revertMs,
   running,
   secure,
   stepMs,
   suiteOf,
   timer,
-  told,
   truthOf,
   until,
   wanted,
@@ -77,7 +77,7 @@ async function mustReadBack(bench: DeviceBench, settings: WantedSettings): Promi
   const [port] = bench.ports;
   const stands = canonical({ ...settings, policy: "mustSecure" });
   must(canonical(truthOf(bench, port).settings) === stands, "the settings in force are others");
-  const seen = told((await lookAt(bench, port)).settings, "the settings");
+  const seen = reported((await lookAt(bench, port)).settings, "the settings");
   must(canonical(seen) === stands, `the settings are reported as others: ${canonical(seen)}`);
 }
 
@@ -315,9 +315,9 @@ export const portCases: readonly DeviceCase[] = [
 /** Checks the administrative state that the observation reports, and the link that follows it. */
 function mustTell(state: DeviceState, port: PortName, admin: "up" | "down"): void {
   const seen = portIn(state, port);
-  const own = told(seen.admin, "the administrative state");
+  const own = reported(seen.admin, "the administrative state");
   must(own === admin, `a port that is ${admin} by its configuration is reported as ${own}`);
-  const link = told(seen.linkUp, "the link") ? "up" : "down";
+  const link = reported(seen.linkUp, "the link") ? "up" : "down";
   must(link === admin, `the link of a port that is ${admin} is reported as ${link}`);
 }
 

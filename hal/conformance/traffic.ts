@@ -14,8 +14,8 @@ import {
   must,
   never,
   probe,
+  reported,
   secure,
-  told,
   truthOf,
   until,
 } from "./kit.ts";
@@ -23,7 +23,7 @@ import {
 const means: readonly DrainMeans[] = ["prepend", "gracefulShutdown", "peeringShutdown"];
 
 async function routing(bench: DeviceBench): Promise<Routing> {
-  return told((await look(bench)).routing, "its routing");
+  return reported((await look(bench)).routing, "its routing");
 }
 
 async function sharing(bench: DeviceBench): Promise<void> {
@@ -48,8 +48,8 @@ function drainCase(by: DrainMeans): DeviceCase {
       must(truthOf(bench, other).offeredPps > 0, "the traffic is on no port");
       must(truthOf(bench, other).lostFrames === lost, "the other port lost frames");
       const { drains, sessions } = await routing(bench);
-      const told = drains.find((one) => one.port === port);
-      must(told?.means === by, "the drain is not reported, or reported as another");
+      const reported = drains.find((one) => one.port === port);
+      must(reported?.means === by, "the drain is not reported, or reported as another");
       must(
         !drains.some((one) => one.port === other),
         "a drain is reported of a port that has none",

@@ -21,10 +21,10 @@ import {
   portIn,
   prepare,
   refusal,
+  reported,
   revertMs,
   running,
   secure,
-  told,
   truthOf,
   wanted,
 } from "./kit.ts";
@@ -213,9 +213,12 @@ export const troubleCases: readonly DeviceCase[] = [
       const transaction = await prepare(bench, [addSecond(bench, port, next)]);
       await transaction.apply(revertMs, never);
       const seen = portIn(await look(bench), port);
-      const ckns = told(seen.keys, "the keys").map(({ ckn }) => ckn);
+      const ckns = reported(seen.keys, "the keys").map(({ ckn }) => ckn);
       must(ckns.includes(old.ckn) && ckns.includes(next.ckn), "the pending key is not reported");
-      must(told(seen.session, "the session").principalCkn === old.ckn, "the old key is not used");
+      must(
+        reported(seen.session, "the session").principalCkn === old.ckn,
+        "the old key is not used",
+      );
       await transaction.rollback(never);
       const rest = truthOf(bench, port).keys.map(({ ckn }) => ckn);
       must(rest.length === 1 && rest[0] === old.ckn, "the rollback left another set of keys");

@@ -16,10 +16,10 @@ import {
   prepare,
   refusedChange,
   rekey,
+  reported,
   revertMs,
   stepMs,
   timer,
-  told,
   until,
 } from "./kit.ts";
 import { Untried } from "./untried.ts";
@@ -44,8 +44,8 @@ async function raise(bench: DeviceBench): Promise<void> {
 async function sasOf(bench: DeviceBench): Promise<readonly IpsecSa[]> {
   const tunnel = (await look(bench)).ipsec.find(({ name }) => name === bench.tunnel.name);
   must(tunnel !== undefined, "the tunnel is not reported");
-  must(told(tunnel.ike, "the IKE SA") === "established", "the IKE SA is not established");
-  return told(tunnel.sas, "the IPsec SAs");
+  must(reported(tunnel.ike, "the IKE SA") === "established", "the IKE SA is not established");
+  return reported(tunnel.sas, "the IPsec SAs");
 }
 
 const spisIn = (sas: readonly IpsecSa[]): readonly number[] =>
@@ -54,7 +54,9 @@ const spisIn = (sas: readonly IpsecSa[]): readonly number[] =>
 const ascending = (spis: readonly number[]): readonly number[] => spis.toSorted((a, b) => a - b);
 
 function routesIn({ ways, routing }: DeviceState): readonly Route[] {
-  return ways === undefined ? told(routing, "its routing").routes : told(ways, "its routes");
+  return ways === undefined
+    ? reported(routing, "its routing").routes
+    : reported(ways, "its routes");
 }
 
 function rekeyCase(what: RekeyWhat): DeviceCase {
@@ -192,8 +194,8 @@ export const tunnelCases: readonly DeviceCase[] = [
       must(tunnelTruth(bench) !== undefined, "a tunnel with a time to revert was not put");
       await bench.wait(revertMs + stepMs(bench.device.capabilities) + slackMs);
       must(tunnelTruth(bench) === undefined, "the tunnel was not taken back in its time");
-      const told = (await look(bench)).ipsec.some(({ name }) => name === bench.tunnel.name);
-      must(!told, "a tunnel that was reverted is reported");
+      const reported = (await look(bench)).ipsec.some(({ name }) => name === bench.tunnel.name);
+      must(!reported, "a tunnel that was reverted is reported");
       await put(bench);
     },
   },

@@ -19,9 +19,9 @@ async function checked(
   const { ports } = platform;
   const world = worldOf(place, async (to) => channelTo(to.device, (wire) => face.connect(wire)));
   const target = { device: rig.router.name, address: "192.0.2.1" };
-  const told = (): void => undefined;
+  const report = (): void => undefined;
   const ends = tunnel === undefined ? {} : { tunnel };
-  const checking = checkDriver({ driver, target, world, ports, ...ends, told });
+  const checking = checkDriver({ driver, target, world, ports, ...ends, report });
   return await drive(rig.clock, checking);
 }
 

@@ -5,16 +5,16 @@ import { describe, expect, it } from "vitest";
 import { timelineOf } from "#agent/evidence/report/timeline.ts";
 import type { World } from "#hal/world.ts";
 import { type Death, type Fate, MortalWorld } from "../storm/mortal.ts";
-import { AuditBench, seen, settings } from "../unit/kit/audit-kit.ts";
+import { AuditBench, observed, settings } from "../unit/kit/audit-kit.ts";
 import { wallStart } from "../unit/kit/site-bench.ts";
 
 /** The state that begins at each second. */
 const story = [
-  { from: 0, found: seen("g/a", "protected") },
-  { from: 300, found: seen("g/a", "down", { codes: ["link-down"] }) },
-  { from: 400, found: seen("g/a", "protected", { ckn: "cd".repeat(32) }) },
-  { from: 650, found: seen("g/a", "unprotected", { codes: ["policy-should-secure"] }) },
-  { from: 700, found: seen("g/a", "protected", { ckn: "cd".repeat(32) }) },
+  { from: 0, found: observed("g/a", "protected") },
+  { from: 300, found: observed("g/a", "down", { codes: ["link-down"] }) },
+  { from: 400, found: observed("g/a", "protected", { ckn: "cd".repeat(32) }) },
+  { from: 650, found: observed("g/a", "unprotected", { codes: ["policy-should-secure"] }) },
+  { from: 700, found: observed("g/a", "protected", { ckn: "cd".repeat(32) }) },
 ] as const;
 const lastS = 900;
 const bad = [

@@ -139,7 +139,7 @@ export const knownOfBeginnings: readonly Known[] = [
   },
   {
     file: "agent/rotation/forecast.ts",
-    line: "const seen = old === undefined ? undefined :",
+    line: "const observed = old === undefined ? undefined :",
     becomes: ["false"],
     why: `a change has old settings: ${typed}`,
   },

@@ -287,13 +287,13 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/facts.ts",
-    line: 'if (seen === undefined) return "else";',
+    line: 'if (observed === undefined) return "else";',
     becomes: ["false"],
     why: "settings that are off or unread differ from every wanted ones",
   },
   {
     file: "agent/rotation/facts.ts",
-    line: "return old !== undefined && settingsGaps(old.settings, seen)",
+    line: "return old !== undefined && settingsGaps(old.settings, observed)",
     becomes: ["true"],
     why: "a change has old settings: the check is for the type",
   },

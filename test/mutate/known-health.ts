@@ -17,7 +17,7 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/health/control.ts",
-    line: 'const seen = newest.settings.kind === "known" ? newest.settings.value : undefined;',
+    line: 'const observed = newest.settings.kind === "known" ? newest.settings.value : undefined;',
     becomes: ["true"],
     why: "an unread reading has no value, which is undefined as well",
   },
@@ -255,7 +255,7 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/health/control.ts",
-    line: 'if (seen.policy !== "mustSecure" && openFinding(',
+    line: 'if (observed.policy !== "mustSecure" && openFinding(',
     becomes: ["true"],
     why: "an open port has that code already, and the first sentence counts",
   },

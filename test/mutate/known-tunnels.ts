@@ -29,7 +29,7 @@ export const knownOfTunnels: readonly Known[] = [
   },
   {
     file: "agent/health/tunnel-bundle.ts",
-    line: "const sas = strongValue(seen.sas) ?? [];",
+    line: "const sas = strongValue(observed.sas) ?? [];",
     becomes: ['["Stryker was here"]'],
     why: "no SA has that direction",
   },

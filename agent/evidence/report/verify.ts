@@ -94,9 +94,9 @@ function signatureFaults(
 ): readonly ReportFault[] {
   const { statement, signature } = seal;
   const keyId = keyIdOf(key);
-  const told = /^key (\S+)$/m.exec(statement)?.[1] ?? "none";
-  if (told !== keyId) {
-    const text = `it was signed with ${told}, and the key given is ${keyId}`;
+  const signerId = /^key (\S+)$/m.exec(statement)?.[1] ?? "none";
+  if (signerId !== keyId) {
+    const text = `it was signed with ${signerId}, and the key given is ${keyId}`;
     return [{ where: "seal", text }];
   }
   const octets = Buffer.from(signature, "base64");

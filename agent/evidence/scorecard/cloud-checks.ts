@@ -34,10 +34,10 @@ export function pointToSite({ estate }: Facts): Outcome {
     if (ways.length !== 1 || ways[0] !== "AAD") {
       return failed(`${name} lets clients in by ${ways.map(wordOf).join(", ") || "nothing"}`, next);
     }
-    const told = ["aadTenant", "aadAudience", "aadIssuer"].every(
+    const isNamed = ["aadTenant", "aadAudience", "aadIssuer"].every(
       (field) => textAt(clients, field) !== undefined,
     );
-    if (!told) return failed(`${name} names no tenant, audience or issuer`, next);
+    if (!isNamed) return failed(`${name} names no tenant, audience or issuer`, next);
     return proven(`clients of ${name} sign in with Microsoft Entra ID alone`);
   });
 }

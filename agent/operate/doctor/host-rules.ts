@@ -55,9 +55,9 @@ const docs = "docs/install.md";
 function finding(
   code: FindingCode | "clock-skew",
   severity: Finding["severity"],
-  told: Pick<Finding, "about" | "here" | "rule" | "next"> & { readonly there?: string },
+  details: Pick<Finding, "about" | "here" | "rule" | "next"> & { readonly there?: string },
 ): Finding {
-  const { there, ...rest } = told;
+  const { there, ...rest } = details;
   return { code, severity, there: there ?? null, source: docs, ...rest };
 }
 

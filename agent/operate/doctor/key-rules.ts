@@ -46,10 +46,10 @@ function finding(
   code: FindingCode | "ckn-mismatch",
   { link }: Pick<TwoEnds, "link">,
   seen: { readonly here: string; readonly there: string | null },
-  told: Pick<Finding, "rule" | "source" | "next">,
+  details: Pick<Finding, "rule" | "source" | "next">,
   severity: Finding["severity"] = "error",
 ): Finding {
-  return { code, severity, about: linkId(link), ...seen, ...told };
+  return { code, severity, about: linkId(link), ...seen, ...details };
 }
 
 /** The finding about the newest pair of the vault, as `keys check` reports it. */
@@ -87,14 +87,14 @@ function versionFindings(facts: KeyFacts): readonly Finding[] {
     const there = `${farEnd(link)} points at ${named(id)}`;
     if (version === undefined) {
       const rule = "The version that the far end points at is in the vault";
-      const told = { rule, source: docs, next: `linkseal rotate ${link.group}` };
-      found.push(finding("version-missing", facts, { here: "the vault has none", there }, told));
+      const details = { rule, source: docs, next: `linkseal rotate ${link.group}` };
+      found.push(finding("version-missing", facts, { here: "the vault has none", there }, details));
     } else if (!isUsable(version, now)) {
       const rule = "A version in use is enabled and inside its dates";
       const next = "enable it, or rotate to a newer pair";
       const here = `the vault has it ${version.enabled ? "outside its dates" : "disabled"}`;
-      const told = { rule, source: validity, next };
-      found.push(finding("version-unusable", facts, { here, there }, told));
+      const details = { rule, source: validity, next };
+      found.push(finding("version-unusable", facts, { here, there }, details));
     }
   }
   return [...found, ...changed(facts), ...rolledBack(facts), ...mixed(facts)];
@@ -200,8 +200,8 @@ function shared(group: readonly KeyFacts[]): readonly Finding[] {
       const rule = "Two links never share a key: a thief of one would have both";
       const { group: name } = one.link;
       const next = `linkseal keys generate ${name}, then linkseal rotate ${name}`;
-      const told = { rule, source: promise, next };
-      return [finding("links-share-key", one, { here, there }, told)];
+      const details = { rule, source: promise, next };
+      return [finding("links-share-key", one, { here, there }, details)];
     }),
   );
 }

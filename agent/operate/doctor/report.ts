@@ -170,8 +170,8 @@ function deviceFindings(
     const source = "the accepted config: linkseal config show";
     const next = `check address and login of ${device}: linkseal explain ${failure.code}`;
     const here = `${device}: ${failure.text}`;
-    const told = { about: device, here, there: null, rule, source, next } as const;
-    return [{ code: "device-unreachable", severity: "error", ...told }];
+    const details = { about: device, here, there: null, rule, source, next } as const;
+    return [{ code: "device-unreachable", severity: "error", ...details }];
   }
   return clockFinding(deviceCache.state(device), device, now);
 }

@@ -74,8 +74,8 @@ async function wanted(
   proposal?: string,
 ): Promise<string> {
   if (ask === undefined) throw refused(`${option} is missing, and there is no terminal to ask on`);
-  const said = (await ask(question, proposal)).trim();
-  if (said !== "") return said;
+  const reply = (await ask(question, proposal)).trim();
+  if (reply !== "") return reply;
   if (proposal !== undefined) return proposal;
   throw refused(`no value was given for ${option}`);
 }
@@ -86,11 +86,13 @@ async function identityOf(
   { identity }: InitOptions,
   asked: Asked,
 ): Promise<InitAnswers["identity"]> {
-  const said =
+  const reply =
     identity ??
     (await asked("--identity", "Who this host is to Azure (arc, managedIdentity)", "arc"));
-  if (said === "arc" || said === "managedIdentity") return said;
-  throw refused(`--identity ${said}: it is arc or managedIdentity; others are in the config alone`);
+  if (reply === "arc" || reply === "managedIdentity") return reply;
+  throw refused(
+    `--identity ${reply}: it is arc or managedIdentity; others are in the config alone`,
+  );
 }
 
 async function devicesOf(options: InitOptions, parts: InitParts): Promise<readonly InitDevice[]> {
@@ -132,8 +134,8 @@ async function confirmedKey(
   const question =
     `${name} (${address}) shows the host key ${shown}.\n` +
     "Compare it on the router's console. If it is the same, type it or its last 8 characters";
-  const said = (await parts.ask(question, undefined)).trim();
-  const typed = said.replace(/=+$/, "");
+  const reply = (await parts.ask(question, undefined)).trim();
+  const typed = reply.replace(/=+$/, "");
   const plain = shown.replace(/=+$/, "");
   if (typed.length >= 8 && plain.endsWith(typed)) return shown;
   throw refused(`the host key of ${name} was not confirmed: nothing was written`);

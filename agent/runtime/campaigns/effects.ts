@@ -22,7 +22,7 @@ import {
 } from "../../model/campaign.ts";
 import { commitLost } from "../../model/commit-lost.ts";
 import { type Desired, type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
-import { drainOf, seenLit } from "../../model/link-snapshot.ts";
+import { drainOf, observedLit } from "../../model/link-snapshot.ts";
 import type { Cause } from "../../model/reason.ts";
 import {
   type Direction,
@@ -215,7 +215,7 @@ export class Effects {
     });
     // Where the port was shut for it, the link was taken already, unless its router undid that.
     const recheck = (): void => {
-      const isOpen = seenLit(this.#parts.deviceCache.snapshot(link), this.#changedAt);
+      const isOpen = observedLit(this.#parts.deviceCache.snapshot(link), this.#changedAt);
       if (isOpen || !this.#shutsFirst(link)) task.recheck();
     };
     const what = { what: action, within, change };

@@ -231,9 +231,9 @@ async function matchOne(
 }
 
 /** Settings on the router count as accepted; a later config may want them changed. */
-function foundSettings(seen: MacsecSettings | undefined, link: DesiredLink): WantedSettings {
-  if (seen === undefined) return link.settings;
-  const { policy: _policy, ...settings } = seen;
+function foundSettings(observed: MacsecSettings | undefined, link: DesiredLink): WantedSettings {
+  if (observed === undefined) return link.settings;
+  const { policy: _policy, ...settings } = observed;
   return settings;
 }
 

@@ -71,7 +71,7 @@ interface Waiting {
 const routeMsMax = 10_000;
 
 /** One look at all that a step of a campaign depends on. */
-interface Seen extends Pick<PreconditionInput, "siblings" | "managementPath"> {
+interface Observed extends Pick<PreconditionInput, "siblings" | "managementPath"> {
   readonly campaign: Campaign;
   readonly snapshot: LinkSnapshot;
   readonly port: PortFacts | undefined;
@@ -95,8 +95,8 @@ export class FactCollector {
   #outageSince: Instant | undefined;
   /** Since which look the session of the link is up under a key of its campaign. */
   #upSince: Instant | undefined;
-  #toldAt: Instant | undefined;
-  /** The device on which a commit of the campaign itself waited, as last seen. */
+  #sentAt: Instant | undefined;
+  /** The device on which a commit of the campaign itself waited, as last observed. */
   #ownCommitOn: string | undefined;
 
   constructor(parts: FactCollectorParts, effects: Effects) {
@@ -119,8 +119,8 @@ export class FactCollector {
   }
 
   /** The far end is about to be told. */
-  told(): void {
-    this.#toldAt = this.#parts.world.clock.now();
+  sent(): void {
+    this.#sentAt = this.#parts.world.clock.now();
   }
 
   /** Returns the objection of later observations to relying on the siblings. */
@@ -141,11 +141,11 @@ export class FactCollector {
     const [peer, ...pairs] = await Promise.all([deviceCache.lookPeer(link, signal), ...looks]);
     const states = new Map<string, DeviceState | undefined>(pairs);
     // Only this very look counts: one that another loop began may be older than our last effect.
-    const seen = (each: DesiredLink): LinkSnapshot => ({
+    const observed = (each: DesiredLink): LinkSnapshot => ({
       ...deviceCache.snapshot(each),
       state: states.get(each.device),
     });
-    const snapshot = { ...seen(link), peer };
+    const snapshot = { ...observed(link), peer };
     this.#upSince = isUp(snapshot.state, campaign, link) ? (this.#upSince ?? begun) : undefined;
     const pending = await this.#pending(campaign, snapshot, signal);
     this.#ownCommitOn = pending?.kind === "ours" ? link.device : undefined;
@@ -155,7 +155,7 @@ export class FactCollector {
     const port = this.#port(campaign, snapshot, pending?.kind, now);
     const siblings = group.links
       .filter((each) => each.name !== link.name)
-      .map((each) => siblingOf(this.#parts, seen(each), this.#ownCommitOn));
+      .map((each) => siblingOf(this.#parts, observed(each), this.#ownCommitOn));
     const measured = this.#measure(link, port, now);
     const facts = this.#facts({ campaign, snapshot, port, far, siblings, managementPath, now });
     const session = portOf(snapshot.state, link.port)?.session;
@@ -243,8 +243,8 @@ export class FactCollector {
       now,
     };
     const port = portFacts(this.#timely(snapshot, now), entryOf(campaign), history);
-    const seen = portOf(snapshot.state, snapshot.link.port);
-    const lit = seen !== undefined && strongValue(seen.linkUp) === true;
+    const observed = portOf(snapshot.state, snapshot.link.port);
+    const lit = observed !== undefined && strongValue(observed.linkUp) === true;
     const dark = port?.carriedBy === "nothing" && lit;
     this.#outageSince = dark ? (this.#outageSince ?? now) : undefined;
     return port === undefined || dark ? port : { ...port, outage: "none" };
@@ -265,8 +265,8 @@ export class FactCollector {
     return this.#backAt === undefined ? undefined : { at: this.#backAt, to: "old" };
   }
 
-  #facts(seen: Seen & { readonly now: Instant }): Omit<Facts, "freshSak"> {
-    const { campaign, snapshot, port, far, siblings, now } = seen;
+  #facts(observed: Observed & { readonly now: Instant }): Omit<Facts, "freshSak"> {
+    const { campaign, snapshot, port, far, siblings, now } = observed;
     const { desired, group } = this.#parts;
     const { rotation } = desired;
     const effects = this.#effects;
@@ -286,7 +286,7 @@ export class FactCollector {
       port,
       far,
       sibling: standingOfAll(siblings),
-      unmetPrecondition: unmetPrecondition(this.#preconditions(seen)),
+      unmetPrecondition: unmetPrecondition(this.#preconditions(observed)),
       drained,
       staged,
       proof: proofOf(this.#proof, snapshot, rotation, now),
@@ -301,8 +301,8 @@ export class FactCollector {
     };
   }
 
-  #preconditions(seen: Seen): PreconditionInput {
-    const { campaign, snapshot, port, far, siblings, managementPath } = seen;
+  #preconditions(observed: Observed): PreconditionInput {
+    const { campaign, snapshot, port, far, siblings, managementPath } = observed;
     const { world, group, desired } = this.#parts;
     const { rotation } = desired;
     // Once begun, the link may be dark by our own doing, and only going on lights it.
@@ -347,14 +347,14 @@ export class FactCollector {
 
   #measure(link: DesiredLink, port: PortFacts | undefined, now: Instant): Report["measured"] {
     const id = linkId(link);
-    const told = this.#toldAt;
-    if (told === undefined || this.#movedAt === undefined) return [];
+    const sentAt = this.#sentAt;
+    if (sentAt === undefined || this.#movedAt === undefined) return [];
     if (port === undefined || port.carriedBy !== "new") {
-      return this.#movedAt === now ? [{ what: `farEnd ${id}`, ms: now - told }] : [];
+      return this.#movedAt === now ? [{ what: `farEnd ${id}`, ms: now - sentAt }] : [];
     }
-    this.#toldAt = undefined;
+    this.#sentAt = undefined;
     const ours = { what: `ours ${id}`, ms: now - this.#movedAt };
-    return this.#movedAt === now ? [{ what: `farEnd ${id}`, ms: now - told }, ours] : [ours];
+    return this.#movedAt === now ? [{ what: `farEnd ${id}`, ms: now - sentAt }, ours] : [ours];
   }
 }
 

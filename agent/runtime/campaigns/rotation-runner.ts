@@ -122,7 +122,7 @@ export class RotationRunner {
         return next.state === campaign.state ? this.#waitMs(next) : 0;
       }
       if (isDisruptive(taken.action, facts) && this.#isStale(report.at)) return 0;
-      if (taken.mark.told === true) this.#factCollector.told();
+      if (taken.mark.told === true) this.#factCollector.sent();
       // A link that is done hands over to the next one, and what is left is still its own.
       const task = { ...next, at: campaign.at };
       const { action } = taken;

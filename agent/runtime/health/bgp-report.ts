@@ -40,9 +40,9 @@ export function insideOf(supervisor: SiteView, tunnel: DesiredTunnel, now: Insta
   const state = fresh(supervisor.deviceCache.state(tunnel.device), health, now);
   const all = state === undefined ? [] : shares(supervisor, tunnel);
   const share = all.find((one) => one.tunnel === name);
-  const isTold = state !== undefined && isSolid(state.routing, now, health.staleAfterMs);
-  const up = isTold ? (sessionOf(tunnel, state)?.up ?? false) : undefined;
-  const drained = isTold ? drainOf(state, name) === "on" : undefined;
+  const isReported = state !== undefined && isSolid(state.routing, now, health.staleAfterMs);
+  const up = isReported ? (sessionOf(tunnel, state)?.up ?? false) : undefined;
+  const drained = isReported ? drainOf(state, name) === "on" : undefined;
   return { bgp: { peer, asn, up, drained }, ...(share === undefined ? {} : { share }) };
 }
 

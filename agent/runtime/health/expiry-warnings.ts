@@ -77,26 +77,26 @@ export function authWarnings(memory: Memory, tunnel: DesiredTunnel): Raised[] {
     const raised = raise("rotation-held", name, `its newer certificate waits: ${next.because}`);
     return [{ ...raised, next: "put a version into the vault that the gateway takes", within }];
   }
-  const told = (code: WarningCode, text: string, command: "show" | "proceed"): Raised[] => {
+  const warningOf = (code: WarningCode, text: string, command: "show" | "proceed"): Raised[] => {
     const raised = raise(code, name, `${text}: ${next.because}`);
     return [{ ...raised, next: `linkseal psk ${command} ${name}`, within }];
   };
   switch (next.state) {
     case "waiting":
       if (auth.farEnd === "manual") {
-        return told("waiting-for-person", "a newer pre-shared key waits", "proceed");
+        return warningOf("waiting-for-person", "a newer pre-shared key waits", "proceed");
       }
       return next.trouble === undefined
-        ? told("campaign-waiting", "a newer pre-shared key waits", "show")
-        : told("far-end-refused", "a newer pre-shared key is not taken", "show");
+        ? warningOf("campaign-waiting", "a newer pre-shared key waits", "show")
+        : warningOf("far-end-refused", "a newer pre-shared key is not taken", "show");
     case "giving":
       if (next.trouble === undefined) return [];
-      return told("far-end-refused", "a newer pre-shared key is on its way", "show");
+      return warningOf("far-end-refused", "a newer pre-shared key is on its way", "show");
     case "switching":
       return [];
     case "returning":
-      return told("rotation-held", "its newer pre-shared key is being withdrawn", "show");
+      return warningOf("rotation-held", "its newer pre-shared key is being withdrawn", "show");
     case "held":
-      return told("rotation-held", "its newer pre-shared key was withdrawn", "proceed");
+      return warningOf("rotation-held", "its newer pre-shared key was withdrawn", "proceed");
   }
 }

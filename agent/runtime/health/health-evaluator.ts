@@ -55,7 +55,7 @@ import { BackupWatch, backupEvidence } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
 import { farEndRefused, farEndUnread } from "./far-end-report.ts";
-import { type Seen, seenLink, seenTunnel } from "./seen.ts";
+import { type Observed, observedLink, observedTunnel } from "./observed.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
 import { unmanagedOf } from "./unmanaged.ts";
@@ -70,7 +70,7 @@ export interface HealthEvaluatorParts {
   /** The agent whose observations are evaluated. */
   readonly agent: EvaluatedAgent;
   /** Receives all verdicts of one moment, for the audit log. */
-  readonly judged: (seen: readonly Seen[], settings: HealthSettings) => void;
+  readonly judged: (observed: readonly Observed[], settings: HealthSettings) => void;
 }
 
 /** The health evaluator of a site. */
@@ -143,7 +143,7 @@ export class HealthEvaluator {
     const links = this.#links(supervisor, now);
     const { agent, world } = this.#parts;
     const wall = world.clock.wall();
-    const seen: Seen[] = [];
+    const observed: Observed[] = [];
     const raised: Raised[] = [
       ...siteWarnings(agent),
       ...unwritableWarnings({ agent, supervisor, health: (link) => healthOf(links, link) }),
@@ -158,7 +158,7 @@ export class HealthEvaluator {
         const health = healthOf(links, link);
         if (isKnown(health.verdict)) this.#knownAt.set(linkId(link), now);
         this.#note(linkId(link), health);
-        seen.push(seenLink(link, health, supervisor.deviceCache.history(link).at(-1)));
+        observed.push(observedLink(link, health, supervisor.deviceCache.history(link).at(-1)));
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(supervisor, link));
         raised.push(...farEndUnread(supervisor, link, this.#parts.world.clock.wall()));
@@ -174,8 +174,13 @@ export class HealthEvaluator {
       const health = deriveTunnelHealth(evidence);
       this.#note(tunnel.name, health);
       raised.push(...this.#backups.turn(evidence, wall));
-      seen.push(
-        seenTunnel(tunnel, health, supervisor.deviceCache.tunnelHistory(tunnel.name).at(-1), now),
+      observed.push(
+        observedTunnel(
+          tunnel,
+          health,
+          supervisor.deviceCache.tunnelHistory(tunnel.name).at(-1),
+          now,
+        ),
       );
       raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
       const { name: about, device, name: port } = tunnel;
@@ -185,7 +190,7 @@ export class HealthEvaluator {
         ...authWarnings(this.#parts.agent.memory, tunnel),
       );
     }
-    this.#parts.judged(seen, desired.health);
+    this.#parts.judged(observed, desired.health);
     const advanced = advance(this.#tracker, raised, now);
     this.#tracker = advanced.tracker;
     this.#visible = advanced.visible;

@@ -16,7 +16,7 @@ import type { Entry } from "../../store/journal/chain.ts";
 import type { JournalRecord } from "../../store/journal/memory.ts";
 import { fromStored } from "../../store/journal/stored.ts";
 import { unwritable } from "../../store/journal/unwritable.ts";
-import type { Seen } from "./seen.ts";
+import type { Observed } from "./observed.ts";
 
 /** The parts from which the recorder is built. */
 export interface RecorderParts {
@@ -74,7 +74,7 @@ const counterCodes: ReadonlySet<string> = new Set<WarningCode>([
 
 interface Open extends Found {
   /** Wall time of the newest observation with this verdict. */
-  readonly seenAt: number;
+  readonly observedAt: number;
 }
 
 interface Turn {
@@ -134,7 +134,7 @@ export class Recorder {
   }
 
   /** Records the verdicts of one moment. */
-  turn(seen: readonly Seen[], settings: HealthSettings): void {
+  turn(observed: readonly Observed[], settings: HealthSettings): void {
     const { clock } = this.#parts.world;
     const now = clock.now();
     const wall = Math.floor(clock.wall()) as WallTime;
@@ -142,11 +142,11 @@ export class Recorder {
     this.#breakAt(now, wall, settings);
     const held = wall - lookbackMs;
     const found: (Found | { about: string; verdict: null; since: number })[] = [];
-    for (const one of seen) {
+    for (const one of observed) {
       const next = this.#follow(one, wall, lookbackMs);
       if (next !== undefined) found.push(next);
     }
-    const names = new Set(seen.map(({ about }) => about));
+    const names = new Set(observed.map(({ about }) => about));
     for (const about of [...this.#open.keys()].filter((name) => !names.has(name))) {
       this.#open.delete(about);
       found.push({ about, verdict: null, since: wall });
@@ -234,16 +234,21 @@ export class Recorder {
     this.#heldBefore = 0;
   }
 
-  #follow({ lookAgeMs, ...seen }: Seen, wall: WallTime, lookbackMs: number): Found | undefined {
-    const before = this.#open.get(seen.about);
-    const seenAt = Math.floor(wall - lookAgeMs);
-    if (before !== undefined && isSame(before, seen)) {
-      this.#open.set(seen.about, { ...before, seenAt });
+  #follow(
+    { lookAgeMs, ...observed }: Observed,
+    wall: WallTime,
+    lookbackMs: number,
+  ): Found | undefined {
+    const before = this.#open.get(observed.about);
+    const observedAt = Math.floor(wall - lookAgeMs);
+    if (before !== undefined && isSame(before, observed)) {
+      this.#open.set(observed.about, { ...before, observedAt });
       return undefined;
     }
-    const since = before === undefined ? wall : sinceOf(before, seen, { wall, seenAt, lookbackMs });
-    const found: Found = { ...seen, since };
-    this.#open.set(seen.about, { ...found, seenAt });
+    const since =
+      before === undefined ? wall : sinceOf(before, observed, { wall, observedAt, lookbackMs });
+    const found: Found = { ...observed, since };
+    this.#open.set(observed.about, { ...found, observedAt });
     return found;
   }
 
@@ -338,7 +343,7 @@ export class Recorder {
   }
 
   #carry(): Carry {
-    const carry = [...this.#open.values()].map(({ seenAt: _seenAt, ...found }) => found);
+    const carry = [...this.#open.values()].map(({ observedAt: _observedAt, ...found }) => found);
     return { carry, journalSeq: this.#journalSeq, held: this.#held() };
   }
 }
@@ -358,7 +363,7 @@ function isSame(a: Omit<Found, "since">, b: Omit<Found, "since">): boolean {
 
 interface Moment {
   readonly wall: number;
-  readonly seenAt: number;
+  readonly observedAt: number;
   readonly lookbackMs: number;
 }
 
@@ -367,14 +372,14 @@ interface Moment {
  * counts from the last observation that supported the previous one, because the time between proves
  * neither.
  */
-function sinceOf(before: Open, seen: Omit<Found, "since">, moment: Moment): number {
-  const { wall, seenAt, lookbackMs } = moment;
+function sinceOf(before: Open, observed: Omit<Found, "since">, moment: Moment): number {
+  const { wall, observedAt, lookbackMs } = moment;
   const within = (at: number): number => Math.min(wall, Math.max(before.since, at));
-  const { verdict } = seen;
+  const { verdict } = observed;
   if (verdict === "protected" || verdict === before.verdict) return wall;
-  if (before.verdict === "unknown") return within(seenAt);
+  if (before.verdict === "unknown") return within(observedAt);
   const isWorse = worstOf([before.verdict, verdict]) === verdict;
   if (!isWorse && verdict !== "unknown") return wall;
-  const isCounted = seen.codes.some((code) => counterCodes.has(code));
-  return within(isCounted ? wall - lookbackMs : before.seenAt - mkaLifeMs);
+  const isCounted = observed.codes.some((code) => counterCodes.has(code));
+  return within(isCounted ? wall - lookbackMs : before.observedAt - mkaLifeMs);
 }

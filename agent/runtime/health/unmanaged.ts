@@ -19,10 +19,10 @@ export function unmanagedOf(agent: EvaluatedAgent, supervisor: SiteView): readon
   const foreign = links.flatMap((link): Unmanaged[] => {
     // While a campaign runs, a key on the port belongs to the campaign.
     if (openCampaign(agent.memory, link.group) !== undefined) return [];
-    const seen = standing(link);
-    if (seen.kind !== "unmanaged") return [];
+    const observed = standing(link);
+    if (observed.kind !== "unmanaged") return [];
     const next = `linkseal adopt ${linkId(link)}`;
-    return [{ kind: "link", name: linkId(link), where: link.device, text: seen.why, next }];
+    return [{ kind: "link", name: linkId(link), where: link.device, text: observed.why, next }];
   });
   const left = Object.keys(agent.memory.bindings)
     .filter((id) => !links.some((link) => linkId(link) === id))

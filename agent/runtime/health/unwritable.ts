@@ -86,14 +86,14 @@ function drainedLinks(
   const campaign = openCampaign(memory, group.name);
   return group.links.flatMap((link): readonly Drained[] => {
     const own = manualDrainsOf(memory, linkId(link)).map((how) => ({ link, group, how }));
-    const seen = supervisor.deviceCache.state(link.device);
+    const observed = supervisor.deviceCache.state(link.device);
     if (own.length > 0 || campaign === undefined) return own;
-    if (seen === undefined || strongValue(seen.routing) === undefined) {
+    if (observed === undefined || strongValue(observed.routing) === undefined) {
       const isUnderWay = campaign.links[campaign.at]?.name === link.name;
       return isUnderWay ? [{ link, group, how: "may be drained, its router is not read" }] : [];
     }
     const how = "is drained by its campaign";
-    return drainOf(seen, link.port) === "on" ? [{ link, group, how }] : [];
+    return drainOf(observed, link.port) === "on" ? [{ link, group, how }] : [];
   });
 }
 
@@ -110,11 +110,11 @@ function strandedWarning(
   next: string,
 ): readonly Raised[] {
   const others = group.links.filter((each) => each !== link);
-  const told = others.map((each) => ({ name: each.name, verdict: health(each).verdict }));
-  const carries = ({ verdict }: (typeof told)[number]): boolean =>
+  const verdicts = others.map((each) => ({ name: each.name, verdict: health(each).verdict }));
+  const carries = ({ verdict }: (typeof verdicts)[number]): boolean =>
     verdict === "protected" || verdict === "degraded";
-  if (told.some(carries)) return [];
-  const siblings = told.map(({ name, verdict }) => `${name} is ${verdict}`).join(", ");
+  if (verdicts.some(carries)) return [];
+  const siblings = verdicts.map(({ name, verdict }) => `${name} is ${verdict}`).join(", ");
   const text = `it ${how} and ${siblings}: linkseal cannot give its traffic back`;
   const manualToo = `${next}; or take its drain away at ${link.device}`;
   return [{ ...raise("state-unwritable", linkId(link), text), next: manualToo }];

@@ -50,7 +50,7 @@ interface LinkSlot {
   peerFailure: Failure | undefined;
   peerTriedAt: Instant | undefined;
   /** When the observation began that gave `peer`. */
-  peerSeenFrom: Instant | undefined;
+  peerObservedFrom: Instant | undefined;
   telemetry: TimedTelemetry | undefined;
   telemetryTriedAt: Instant | undefined;
   probe: LinkSnapshot["probe"];
@@ -116,7 +116,7 @@ export class DeviceCache implements Observations {
           peer: undefined,
           peerFailure: undefined,
           peerTriedAt: undefined,
-          peerSeenFrom: undefined,
+          peerObservedFrom: undefined,
           telemetry: undefined,
           telemetryTriedAt: undefined,
           probe: undefined,
@@ -255,8 +255,8 @@ export class DeviceCache implements Observations {
       );
       slot.peerFailure = undefined;
       // Two loops read one far end, and their answers may cross.
-      if (slot.peerSeenFrom !== undefined && begun < slot.peerSeenFrom) return state;
-      slot.peerSeenFrom = begun;
+      if (slot.peerObservedFrom !== undefined && begun < slot.peerObservedFrom) return state;
+      slot.peerObservedFrom = begun;
       slot.peer = { state, at: clock.now() };
       return state;
     } catch (error) {

@@ -189,22 +189,22 @@ export class TunnelAuths {
     await this.#do(step, tunnel, changing, "policy", signal);
   }
 
-  #stepOf(tunnel: DesiredTunnel, { auth, state }: NextAuth, seen: DeviceState): Step {
+  #stepOf(tunnel: DesiredTunnel, { auth, state }: NextAuth, observed: DeviceState): Step {
     const isAgents = this.#parts.gatewayKey(tunnel) !== undefined;
     switch (state) {
       case "waiting":
-        if (auth.kind === "certificate" || isRefused(tunnel, seen)) return "switch";
+        if (auth.kind === "certificate" || isRefused(tunnel, observed)) return "switch";
         return isAgents ? "give" : "nothing";
       case "giving":
         if (!isAgents) return "leave";
         // If no SA is left, the router itself finds out which of the two keys the gateway has.
-        return isRefused(tunnel, seen) ? "switch" : "give";
+        return isRefused(tunnel, observed) ? "switch" : "give";
       case "switching":
         return "switch";
       case "returning":
         return "return";
       case "held":
-        return isRefused(tunnel, seen) ? "switch" : "nothing";
+        return isRefused(tunnel, observed) ? "switch" : "nothing";
     }
   }
 
@@ -451,8 +451,8 @@ function isSettled({ next }: AuthInUse): boolean {
 const refusals: ReadonlySet<string> = new Set(["device.rejected", "verify.timeout"]);
 
 /** No SA is left that another key could cost. */
-function isRefused(tunnel: DesiredTunnel, seen: DeviceState): boolean {
-  const now = seen.ipsec.find(({ name }) => name === tunnel.name);
+function isRefused(tunnel: DesiredTunnel, observed: DeviceState): boolean {
+  const now = observed.ipsec.find(({ name }) => name === tunnel.name);
   return now?.trouble !== undefined && strongValue(now.ike) !== "established";
 }
 

@@ -110,7 +110,7 @@ export class TunnelDrains {
       const siblings = this.#siblingsOf(tunnel);
       // A sibling that the router does not report now is not lost, and its routes are kept, so this
       // can wait.
-      if (siblings.some((sibling) => !isTold(sibling, state))) continue;
+      if (siblings.some((sibling) => !isReported(sibling, state))) continue;
       const lost = siblings.map((sibling) => whyNot(sibling, state));
       if (lost.some((why) => why === undefined)) continue;
       const text = `${tunnel.name} gets its traffic back: ${lost.join(", ")}`;
@@ -233,9 +233,9 @@ export class TunnelDrains {
   }
 }
 
-function isTold({ name }: DesiredTunnel, { ipsec, routing }: DeviceState): boolean {
-  const seen = ipsec.find((each) => each.name === name);
-  const readings = seen === undefined ? [routing] : [routing, seen.ike, seen.sas];
+function isReported({ name }: DesiredTunnel, { ipsec, routing }: DeviceState): boolean {
+  const observed = ipsec.find((each) => each.name === name);
+  const readings = observed === undefined ? [routing] : [routing, observed.ike, observed.sas];
   return readings.every((reading) => strongValue<unknown>(reading) !== undefined);
 }
 

@@ -70,9 +70,9 @@ export class OurEnds {
       const details = { effect: "unknown", where: tunnel.name, next: "linkseal status" } as const;
       throw new LinksealError("transport.unreachable", text, details);
     }
-    const seen = state.ipsec.find(({ name }) => name === tunnel.name);
-    if (seen === undefined || !isKeyed(seen)) return [];
-    const inward = (strongValue(seen.sas) ?? []).filter(({ direction }) => direction === "in");
+    const observed = state.ipsec.find(({ name }) => name === tunnel.name);
+    if (observed === undefined || !isKeyed(observed)) return [];
+    const inward = (strongValue(observed.sas) ?? []).filter(({ direction }) => direction === "in");
     return inward.map(({ spi }) => spi);
   }
 

@@ -92,8 +92,8 @@ function otherOfGateway({
 }
 
 function notUp({ tunnel, state, asked }: TunnelPreconditionInput): UnmetPrecondition | undefined {
-  const seen = state.ipsec.find(({ name }) => name === tunnel.name);
-  const isUp = seen !== undefined && strongValue(seen.ike) === "established";
+  const observed = state.ipsec.find(({ name }) => name === tunnel.name);
+  const isUp = observed !== undefined && strongValue(observed.ike) === "established";
   if (isUp || asked === "person") return undefined;
   const why = "it is not up, and nothing would be left to go on with";
   return { code: "gate.busy", why, next: `linkseal tunnels ${tunnel.name}` };
@@ -108,10 +108,10 @@ function noSibling({
 }: TunnelPreconditionInput): UnmetPrecondition | undefined {
   const siblings = siblingsOf(desired.tunnels, tunnel);
   const lost = siblings.map((each) => {
-    const seen = each.device === tunnel.device ? state : lastLook(each.device);
-    if (seen === undefined) return `${each.device} cannot be read`;
+    const observed = each.device === tunnel.device ? state : lastLook(each.device);
+    if (observed === undefined) return `${each.device} cannot be read`;
     return named(memory.drains, each.name) === undefined
-      ? whyNot(each, seen)
+      ? whyNot(each, observed)
       : `${each.name} is drained`;
   });
   if (lost.length === 0 || lost.includes(undefined)) return undefined;

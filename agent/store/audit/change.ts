@@ -19,7 +19,12 @@ export function changeOf(
   before: Campaign | undefined,
   when: WallTime,
 ): Change | undefined {
-  const told = (what: Change["what"], about: string, who: string | null, text: string): Change => ({
+  const changed = (
+    what: Change["what"],
+    about: string,
+    who: string | null,
+    text: string,
+  ): Change => ({
     what,
     about,
     when,
@@ -32,33 +37,38 @@ export function changeOf(
       if (before?.state === campaign.state && before.at === campaign.at) return undefined;
       const about = `${campaign.group}/${campaign.links[campaign.at]?.name ?? ""}`;
       const text = `${campaign.kind} ${campaign.state}: ${reasonText(campaign.reason)}`;
-      return told("campaign", about, campaign.by, `${text}${keysOf(campaign)}`);
+      return changed("campaign", about, campaign.by, `${text}${keysOf(campaign)}`);
     }
     case "effect":
-      return told("effect", record.place, null, record.what);
+      return changed("effect", record.place, null, record.what);
     case "operation":
-      return told("farEnd", record.link, null, "the far end accepted a change");
+      return changed("farEnd", record.link, null, "the far end accepted a change");
     case "binding": {
       const { how, key } = record.binding;
       const version = key.cakSecretId.split("/").slice(-2).join("/");
-      return told("binding", record.link, null, `${how}: CKN ${key.ckn}, CAK version ${version}`);
+      return changed(
+        "binding",
+        record.link,
+        null,
+        `${how}: CKN ${key.ckn}, CAK version ${version}`,
+      );
     }
     case "forget":
-      return told("forget", record.link, null, "the link is no longer managed");
+      return changed("forget", record.link, null, "the link is no longer managed");
     case "forgetTunnel":
-      return told("forget", record.name, null, "the tunnel is gone and no longer managed");
+      return changed("forget", record.name, null, "the tunnel is gone and no longer managed");
     case "handDrain": {
       const { drain, link } = record;
-      if (drain === null) return told("handDrain", link, null, "its traffic was given back");
-      return told("handDrain", link, drain.by, "its traffic was moved away");
+      if (drain === null) return changed("handDrain", link, null, "its traffic was given back");
+      return changed("handDrain", link, drain.by, "its traffic was moved away");
     }
     case "auth": {
       const { auth, next } = record.inUse;
       const version = ({ secretId }: TunnelAuth): string => secretId.split("/").slice(-2).join("/");
       const now = `${auth.kind} version ${version(auth)}`;
-      if (next === undefined) return told("tunnelAuth", record.name, null, now);
+      if (next === undefined) return changed("tunnelAuth", record.name, null, now);
       const text = `${now}, ${version(next.auth)} ${next.state}: ${next.because}`;
-      return told("tunnelAuth", record.name, next.by ?? null, text);
+      return changed("tunnelAuth", record.name, next.by ?? null, text);
     }
     case "measured":
     case "settled":

@@ -278,9 +278,9 @@ async function readConfirmed(
   if (bytes === undefined) return undefined;
   try {
     const value = decodeJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-    const { mac: told, ...stated } = value as Stated & { readonly mac: string };
+    const { mac: storedMac, ...stated } = value as Stated & { readonly mac: string };
     const body = new TextEncoder().encode(encodeJson(stated));
-    return mac("confirmed", body) === told ? stated : "damaged";
+    return mac("confirmed", body) === storedMac ? stated : "damaged";
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof TypeError)) throw error;
     return "damaged";

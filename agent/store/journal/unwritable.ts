@@ -31,8 +31,8 @@ const hindrances: Readonly<Record<string, Hindrance>> = {
 /** Makes the error `journal.full` with effect "none"; `cause` is the error of the file system. */
 export function unwritable(where: string, what: string, cause: unknown): LinksealError {
   const errno = errnoOf(cause);
-  const told = errno === undefined ? "" : ` (${errno})`;
-  const text = `${what} cannot be written${told}; nothing was changed`;
+  const errnoText = errno === undefined ? "" : ` (${errno})`;
+  const text = `${what} cannot be written${errnoText}; nothing was changed`;
   const { next } = hindranceOf(cause) ?? usual;
   return new LinksealError("journal.full", text, { effect: "none", where, next, cause });
 }

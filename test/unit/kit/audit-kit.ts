@@ -1,8 +1,8 @@
 // An audit log on a simulated disk, and the reports of a health evaluator to it.
 
 import { confirmedUntil, timelineOf } from "#agent/evidence/report/timeline.ts";
+import type { Observed } from "#agent/runtime/health/observed.ts";
 import { Recorder } from "#agent/runtime/health/recorder.ts";
-import type { Seen } from "#agent/runtime/health/seen.ts";
 import { AuditLog } from "#agent/store/audit/log.ts";
 import { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
@@ -15,7 +15,11 @@ export const settings = { pollMs: 5_000, staleAfterMs: 30_000, evidenceMs: 90_00
 /** The time in ms that a confirmation leaves out: the evidence window and two polls. */
 export const lookbackMs = 100_000;
 
-export function seen(about: string, verdict: Seen["verdict"], rest: Partial<Seen> = {}): Seen {
+export function observed(
+  about: string,
+  verdict: Observed["verdict"],
+  rest: Partial<Observed> = {},
+): Observed {
   const suite = verdict === "protected" ? "gcm-aes-xpn-256" : null;
   const ckn = verdict === "protected" ? "ab".repeat(32) : null;
   return { about, kind: "link", verdict, codes: [], suite, ckn, lookAgeMs: 0, ...rest };
@@ -53,7 +57,7 @@ export class AuditBench {
   }
 
   /** Reports the same verdicts at every poll for `ms`. */
-  async evaluate(ms: number, ...all: readonly Seen[]): Promise<void> {
+  async evaluate(ms: number, ...all: readonly Observed[]): Promise<void> {
     const end = this.clock.now() + ms;
     while (this.clock.now() < end) {
       this.recorder?.turn(all, settings);

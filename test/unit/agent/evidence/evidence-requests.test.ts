@@ -6,7 +6,7 @@ import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Disk } from "#hal/world.ts";
 import { AgentBench, group } from "../../kit/agent-bench.ts";
-import { AuditBench, seen, settings } from "../../kit/audit-kit.ts";
+import { AuditBench, observed, settings } from "../../kit/audit-kit.ts";
 
 const primary = `${group}/primary`;
 const audits = (name: string): boolean => name.startsWith("audit");
@@ -79,15 +79,15 @@ describe("a change beside refused requests", () => {
   it("refused requests displace no finding from the report", async () => {
     const bench = new AuditBench();
     const recorder = await bench.live();
-    await bench.evaluate(300_000, seen("g/a", "protected"));
+    await bench.evaluate(300_000, observed("g/a", "protected"));
     bench.disk.setFault("full", true);
-    recorder.turn([seen("g/a", "down", { codes: ["link-down"] })], settings);
+    recorder.turn([observed("g/a", "down", { codes: ["link-down"] })], settings);
     for (let index = 0; index < 5_000; index += 1) {
       recorder.refused({ who: "admin socket", about: "x", text: "retire: refused: usage" });
     }
-    await bench.evaluate(60_000, seen("g/a", "down", { codes: ["link-down"] }));
+    await bench.evaluate(60_000, observed("g/a", "down", { codes: ["link-down"] }));
     bench.disk.setFault("full", false);
-    await bench.evaluate(300_000, seen("g/a", "protected"));
+    await bench.evaluate(300_000, observed("g/a", "protected"));
     const { entries } = await bench.trail();
     expect(entries.map(({ kind }) => kind)).not.toContain("gap");
     expect((await bench.line()).join()).toContain("down");
@@ -98,15 +98,15 @@ describe("what was dropped", () => {
   it("the time of dropped records is unknown, never protected by an earlier finding", async () => {
     const bench = new AuditBench();
     const recorder = await bench.live();
-    await bench.evaluate(300_000, seen("g/a", "protected"));
+    await bench.evaluate(300_000, observed("g/a", "protected"));
     bench.disk.setFault("full", true);
-    await bench.evaluate(400_000, seen("g/a", "down", { codes: ["link-down"] }));
+    await bench.evaluate(400_000, observed("g/a", "down", { codes: ["link-down"] }));
     for (let index = 0; index < 2_001; index += 1) {
       recorder.changed({ what: "warning", about: "g/a", who: null, text: `warning ${index}` });
     }
-    await bench.evaluate(100_000, seen("g/a", "down", { codes: ["link-down"] }));
+    await bench.evaluate(100_000, observed("g/a", "down", { codes: ["link-down"] }));
     bench.disk.setFault("full", false);
-    await bench.evaluate(400_000, seen("g/a", "protected"));
+    await bench.evaluate(400_000, observed("g/a", "protected"));
     const { entries } = await bench.trail();
     expect(entries.map((entry) => (entry.kind === "gap" ? entry.why : ""))).toContain("dropped");
     // The link is protected up to the fault and unknown up to the gap; later verdicts count only

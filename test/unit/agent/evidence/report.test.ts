@@ -12,7 +12,7 @@ import { publicKeyOf, verifyReport } from "#agent/evidence/report/verify.ts";
 import type { Signer } from "#agent/model/signer.ts";
 import { Secret } from "#hal/secret.ts";
 import { effort } from "../../../effort.ts";
-import { AuditBench, seen } from "../../kit/audit-kit.ts";
+import { AuditBench, observed } from "../../kit/audit-kit.ts";
 import { wallStart } from "../../kit/site-bench.ts";
 
 const signer = (fill = 3): Signer =>
@@ -29,12 +29,12 @@ const octets = (text: string): Uint8Array => new TextEncoder().encode(text);
 async function sample(): Promise<Report> {
   const bench = new AuditBench();
   const recorder = await bench.live();
-  const tunnel = seen("hub-1", "protected", { kind: "tunnel", ckn: null });
-  await bench.evaluate(300_000, seen("g/a", "protected"), tunnel);
+  const tunnel = observed("hub-1", "protected", { kind: "tunnel", ckn: null });
+  await bench.evaluate(300_000, observed("g/a", "protected"), tunnel);
   const text = 'drain <g/a> & "more": ü…\u202e\n\u0000';
   recorder.changed({ what: "asked", about: "g/a", who: "uid 1000", text });
-  await bench.evaluate(200_000, seen("g/a", "down", { codes: ["link-down"] }), tunnel);
-  await bench.evaluate(500_000, seen("g/a", "protected", { ckn: "cd".repeat(32) }), tunnel);
+  await bench.evaluate(200_000, observed("g/a", "down", { codes: ["link-down"] }), tunnel);
+  await bench.evaluate(500_000, observed("g/a", "protected", { ckn: "cd".repeat(32) }), tunnel);
   const period = { from: wallStart + 60_000, to: wallStart + 860_000 };
   return reportOf({ site: "demo", host: "host-a", trail: await bench.trail(), period });
 }

@@ -325,11 +325,11 @@ describe("settings", () => {
   it('a setting that one side lacks reads "off"', () => {
     const without = { ...settings, sakRekeyMs: undefined };
     expect(settingsGaps({ ...link.settings, sakRekeyMs: 1_000 }, without)).toEqual([
-      { leaf: "sakRekeyMs", wanted: "1000", seen: "off" },
+      { leaf: "sakRekeyMs", wanted: "1000", observed: "off" },
     ]);
     expect(
       settingsGaps({ ...link.settings, sakRekeyMs: undefined }, { ...settings, sakRekeyMs: 1_000 }),
-    ).toEqual([{ leaf: "sakRekeyMs", wanted: "off", seen: "1000" }]);
+    ).toEqual([{ leaf: "sakRekeyMs", wanted: "off", observed: "1000" }]);
   });
 });
 

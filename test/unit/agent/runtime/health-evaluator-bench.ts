@@ -8,7 +8,7 @@ import type { Failure } from "#agent/model/link-snapshot.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import { HealthEvaluator } from "#agent/runtime/health/health-evaluator.ts";
-import type { Seen } from "#agent/runtime/health/seen.ts";
+import type { Observed } from "#agent/runtime/health/observed.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import type { UsedUntil } from "#agent/runtime/polling/key-poller.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
@@ -142,7 +142,7 @@ export const unplugged = (from: number, to = 99) => {
 export class HealthEvaluatorBench {
   readonly events = new EventRing();
   /** The verdicts of each evaluation. */
-  readonly seen: (readonly Seen[])[] = [];
+  readonly observed: (readonly Observed[])[] = [];
   readonly #scene: Scene;
   readonly #healthEvaluator: HealthEvaluator;
   #poll = 0;
@@ -154,7 +154,7 @@ export class HealthEvaluatorBench {
       world: { clock } as unknown as World,
       events: this.events,
       agent: this.#agent(),
-      judged: (seen) => void this.seen.push(seen),
+      judged: (observed) => void this.observed.push(observed),
     });
   }
 
@@ -204,12 +204,12 @@ export class HealthEvaluatorBench {
   }
 
   /** The poll of the last successful observation. */
-  get #seen(): number {
+  get #observed(): number {
     return Math.min(this.#poll, (this.#scene.silentFrom ?? Number.POSITIVE_INFINITY) - 1);
   }
 
   #polls(): readonly number[] {
-    return Array.from({ length: this.#seen + 1 }, (_, poll) => poll);
+    return Array.from({ length: this.#observed + 1 }, (_, poll) => poll);
   }
 
   #port(link: DesiredLink, poll: number): MacsecPort {
@@ -234,14 +234,14 @@ export class HealthEvaluatorBench {
   }
 
   #state(device: string): DeviceState {
-    const now = at(this.#seen * pollMs);
+    const now = at(this.#observed * pollMs);
     const link = linkNamed(device === "edge-a" ? "primary" : "secondary");
     const into = { prefix: "10.100.0.0/16", via: { kind: "tunnel", name: "hub-1" }, best: true };
     const drains = this.#scene.drained ? [{ port: link.port, means: "prepend" as const }] : [];
     const sessions = this.#scene.sessions?.(this.#poll) ?? routing.sessions;
     const routes = this.#scene.routes?.(this.#poll) ?? [into as (typeof routing.routes)[number]];
     const told = known({ routes, sessions, drains }, now);
-    const ports = this.#port(link, this.#seen);
+    const ports = this.#port(link, this.#observed);
     const weak = this.#scene.weakRouting === true ? { ...told, weak: true as const } : told;
     const { backed, ways } = this.#scene;
     const beside = {

@@ -4,12 +4,12 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { timelineOf } from "#agent/evidence/report/timeline.ts";
 import { type AuditTrail, segmentsMax } from "#agent/store/audit/log.ts";
-import { AuditBench, lookbackMs, seen, settings } from "../../kit/audit-kit.ts";
+import { AuditBench, lookbackMs, observed, settings } from "../../kit/audit-kit.ts";
 import { settled, wallStart } from "../../kit/site-bench.ts";
 
-const good = seen("g/a", "protected");
-const cut = seen("g/a", "down", { codes: ["link-down"] });
-const stale = seen("g/a", "degraded", { codes: ["frames-not-valid"] });
+const good = observed("g/a", "protected");
+const cut = observed("g/a", "down", { codes: ["link-down"] });
+const stale = observed("g/a", "degraded", { codes: ["frames-not-valid"] });
 
 /** The bytes of the only segment. */
 async function segment(bench: AuditBench): Promise<Uint8Array> {
@@ -65,7 +65,7 @@ describe("protected time", () => {
     await bench.live();
     await bench.evaluate(300_000, good);
     await bench.evaluate(20_000, { ...good, lookAgeMs: 15_000 });
-    await bench.evaluate(300_000, seen("g/a", "unknown", { codes: ["reading-stale"] }));
+    await bench.evaluate(300_000, observed("g/a", "unknown", { codes: ["reading-stale"] }));
     expect((await bench.line())[0]).toBe("0s-294s protected");
   });
 });
@@ -285,8 +285,8 @@ describe("the ring of segments", () => {
     const bench = new AuditBench(3_000);
     await bench.live();
     for (let round = 0; round < 90; round += 1) {
-      await bench.evaluate(60_000, good, seen("g/b", "protected"));
-      await bench.evaluate(60_000, cut, seen("g/b", "protected"));
+      await bench.evaluate(60_000, good, observed("g/b", "protected"));
+      await bench.evaluate(60_000, cut, observed("g/b", "protected"));
     }
     const files = bench.disk.contents().filter(({ name }) => name.startsWith("audit/"));
     expect(files.length).toBe(segmentsMax);
@@ -378,7 +378,7 @@ describe("the same records", () => {
     await bench.evaluate(300_000, good);
     const period = { from: wallStart + 60_000, to: wallStart + 500_000 };
     const then = timelineOf(await bench.trail(), period);
-    await bench.evaluate(300_000, cut, seen("g/new", "protected"));
+    await bench.evaluate(300_000, cut, observed("g/new", "protected"));
     bench.disk.crash();
     await bench.live();
     await bench.evaluate(100_000, good);

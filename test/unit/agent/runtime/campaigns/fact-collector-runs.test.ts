@@ -322,7 +322,7 @@ describe("what a look measures", () => {
   it("is how long the far end took, and how long the router took to follow, once", async () => {
     const bench = new FactCollectorBench();
     await bench.clock.runFor(500);
-    bench.factCollector.told();
+    bench.factCollector.sent();
     expect(await measured(bench, 1_000)).toEqual([]);
     bench.peers.primary = peerOn(newKey);
     expect(await measured(bench, 1_000)).toEqual([farEnd(2_000)]);
@@ -335,7 +335,7 @@ describe("what a look measures", () => {
   it("is both at once where both are done, and nothing where nothing was asked", async () => {
     const bench = new FactCollectorBench();
     await bench.clock.runFor(500);
-    bench.factCollector.told();
+    bench.factCollector.sent();
     bench.peers.primary = peerOn(newKey);
     bench.port.primary = underKey(newKey);
     expect(await measured(bench, 1_000)).toEqual([farEnd(1_000), ours(0)]);
@@ -347,14 +347,14 @@ describe("what a look measures", () => {
 
   it("is nothing of a router that has the new key before its far end", async () => {
     const bench = new FactCollectorBench();
-    bench.factCollector.told();
+    bench.factCollector.sent();
     bench.port.primary = underKey(newKey);
     expect(await measured(bench, 1_000)).toEqual([]);
   });
 
   it("is nothing of a router that cannot be read, but for its far end", async () => {
     const bench = new FactCollectorBench();
-    bench.factCollector.told();
+    bench.factCollector.sent();
     bench.failures.look = failing("transport.closed");
     bench.peers.primary = peerOn(newKey);
     expect(await measured(bench, 1_000)).toEqual([farEnd(1_000)]);

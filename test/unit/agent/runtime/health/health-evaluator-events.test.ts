@@ -51,9 +51,9 @@ describe("an evaluation", () => {
         liveSuite: known(poll < 3 ? "gcm-aes-128" : link.settings.suite, at(poll * pollMs)),
       });
     const bench = new HealthEvaluatorBench({ port }).turn().polls(3);
-    expect(bench.seen).toHaveLength(4);
+    expect(bench.observed).toHaveLength(4);
     const link = { kind: "link", suite: "gcm-aes-xpn-256", ckn: keyOne.ckn, lookAgeMs: 0 };
-    expect(bench.seen.at(-1)).toEqual([
+    expect(bench.observed.at(-1)).toEqual([
       expect.objectContaining({ ...link, about: "erd-demo/secondary" }),
       expect.objectContaining({ ...link, about: "erd-demo/primary" }),
       {

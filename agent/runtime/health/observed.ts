@@ -7,17 +7,17 @@ import type { LinkHealth, TunnelHealth } from "../../model/health.ts";
 import type { Found } from "../../store/audit/record.ts";
 
 /** A verdict with the age of its evidence. */
-export interface Seen extends Omit<Found, "since"> {
+export interface Observed extends Omit<Found, "since"> {
   /** The age of the oldest reading used, in milliseconds. */
   readonly lookAgeMs: number;
 }
 
 /** Converts a link's health; suite and CKN are those in use, not the wanted ones. */
-export function seenLink(
+export function observedLink(
   link: DesiredLink,
   { verdict, reasons, ages }: LinkHealth,
   look: MacsecPort | undefined,
-): Seen {
+): Observed {
   const known = verdict !== "unknown" && look !== undefined;
   const session = known ? strongValue(look.session) : undefined;
   const lookAgeMs = Math.max(ages.controlPlaneMs ?? 0, ages.dataPlaneMs ?? 0);
@@ -30,12 +30,12 @@ export function seenLink(
 }
 
 /** Converts a tunnel's health; the suite is that of the SA in use. */
-export function seenTunnel(
+export function observedTunnel(
   { name }: DesiredTunnel,
   { verdict, reasons }: TunnelHealth,
   look: IpsecTunnel | undefined,
   now: Instant,
-): Seen {
+): Observed {
   const sas = look === undefined || verdict === "unknown" ? undefined : strongValue(look.sas);
   const used = sas?.find(({ phase }) => phase === "installed")?.transforms;
   return {
