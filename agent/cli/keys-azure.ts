@@ -39,7 +39,7 @@ export interface OperatorParts {
   readonly clock: Clock;
   readonly dial: Dialer;
   /** Shows the operator what to do in a browser. */
-  readonly tell: (text: string) => void;
+  readonly report: (text: string) => void;
 }
 
 /** The vault as the operator's identity may use it; it sends nothing before the first call. */
@@ -143,7 +143,7 @@ function neverSent({ cause }: LinksealError): boolean {
 }
 
 function credentialOf(
-  { credential, tell }: OperatorParts,
+  { credential, report }: OperatorParts,
   endpoints: AzureEndpoints,
   transport: SdkTransport,
 ): TokenCredential {
@@ -158,7 +158,7 @@ function credentialOf(
   const make =
     credential.kind === "azureCli"
       ? () => azureCli(credential.tenant)
-      : () => deviceCode(credential, endpoints, transport, tell);
+      : () => deviceCode(credential, endpoints, transport, report);
   let made: Promise<TokenCredential> | undefined;
   return {
     async getToken(scopes, options) {
@@ -194,7 +194,7 @@ async function deviceCode(
   { tenant, client }: Extract<Credential, { kind: "deviceCode" }>,
   endpoints: AzureEndpoints,
   transport: SdkTransport,
-  tell: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<TokenCredential> {
   const sdk = await import("@azure/identity");
   let heard: LinksealError | undefined;
@@ -217,7 +217,7 @@ async function deviceCode(
     disableInstanceDiscovery: true,
     httpClient,
     retryOptions: { maxRetries: 0 },
-    userPromptCallback: ({ message }) => tell(visible(message)),
+    userPromptCallback: ({ message }) => report(visible(message)),
   });
   return {
     async getToken(scopes, options) {

@@ -45,8 +45,8 @@ export async function openVault(session: Session, options: VaultOptions): Promis
   }
   const credential = credentialOf(options);
   const { operatorVault } = await import("./keys-azure.ts");
-  const tell = (text: string): void => session.note(text);
-  const vault = operatorVault({ azure, credential, clock: hostClock, dial: hostDialer, tell });
+  const report = (text: string): void => session.note(text);
+  const vault = operatorVault({ azure, credential, clock: hostClock, dial: hostDialer, report });
   return { desired, parts: { vault, entropy, now: () => hostClock.wall() } };
 }
 

@@ -25,7 +25,7 @@ interface RotateOptions extends RiskOptions {
   readonly wait?: true;
 }
 
-interface TellOptions extends Common {
+interface VerbOptions extends Common {
   readonly done?: true;
   readonly wait?: true;
 }
@@ -57,7 +57,7 @@ export function registerRotate(program: Command, launch: Rehearsing): void {
     verb(
       command.option("--wait", "follow it to its end"),
       `linkseal rotation ${name} erd-dub`,
-    ).action((group: string | undefined, options: TellOptions) => tell(name, group, options));
+    ).action((group: string | undefined, options: VerbOptions) => sendVerb(name, group, options));
   }
   verb(
     program
@@ -174,10 +174,10 @@ async function showRotation(group: string | undefined, options: Common): Promise
   await showCampaigns(session, { schema: "linkseal.campaigns/1", campaigns }, campaigns);
 }
 
-async function tell(
+async function sendVerb(
   name: (typeof operatorVerbs)[number][0],
   asked: string | undefined,
-  options: TellOptions,
+  options: VerbOptions,
 ): Promise<void> {
   const session = new Session(options);
   const group = asked ?? (await onlyGroup(session, name));

@@ -74,7 +74,10 @@ export function advance(tracker: Tracker, raised: readonly Raised[], now: Instan
   const present = new Map(raised.map((each) => [keyOf(each.code, each.about), each]));
   const next = new Map<string, Tracked>();
   const events: WarningEvent[] = [];
-  const tell = (kind: WarningEvent["kind"], { code, about, text, next: command }: Raised): void => {
+  const report = (
+    kind: WarningEvent["kind"],
+    { code, about, text, next: command }: Raised,
+  ): void => {
     events.push({ kind, at: now, code, about, text, next: command });
   };
   for (const [key, before] of tracker) {
@@ -85,7 +88,7 @@ export function advance(tracker: Tracker, raised: readonly Raised[], now: Instan
     }
     const absentSince = before.absentSince ?? now;
     if (now - absentSince < clearAfterMs) next.set(key, { ...before, absentSince });
-    else if (before.open) tell("closed", before.raised);
+    else if (before.open) report("closed", before.raised);
   }
   for (const [key, each] of present) {
     if (next.has(key)) continue;
@@ -98,7 +101,7 @@ export function advance(tracker: Tracker, raised: readonly Raised[], now: Instan
     if (silenced(each.raised, next)) next.set(key, { ...each, since: now });
     else if (now >= instantAfter(each.since, warningRows[each.raised.code].visibleAfterMs)) {
       next.set(key, { ...each, open: true });
-      tell("opened", each.raised);
+      report("opened", each.raised);
     }
   }
   return { tracker: next, visible: visibleOf(next), events };

@@ -33,12 +33,12 @@ export class Manager {
    * running.
    */
   ready(): void {
-    this.#tell(`READY=1\nSTATUS=linkseal ${this.#build}`);
+    this.#notify(`READY=1\nSTATUS=linkseal ${this.#build}`);
   }
 
   /** Reports that the service is stopping. */
   stopping(): void {
-    this.#tell("STOPPING=1");
+    this.#notify("STOPPING=1");
   }
 
   /**
@@ -49,7 +49,7 @@ export class Manager {
     if (this.#address === undefined || this.#watchdogMs === undefined) return;
     for (let hung: string | undefined; !end.aborted; ) {
       const found = late();
-      if (found === undefined) this.#tell("WATCHDOG=1");
+      if (found === undefined) this.#notify("WATCHDOG=1");
       else if (found !== hung) {
         this.#log.write("error", "loop-hung", `${found} hangs: the watchdog is no longer fed`);
       }
@@ -60,7 +60,7 @@ export class Manager {
     }
   }
 
-  #tell(text: string): void {
+  #notify(text: string): void {
     if (this.#address === undefined) return;
     try {
       this.#native.notify(this.#address, text, []);

@@ -110,7 +110,7 @@ export interface TunnelEvidence {
   /** Oldest to newest; a look in which the device did not list the tunnel is left out. */
   readonly looks: readonly IpsecTunnel[];
   readonly routing: Reading<Routing> | undefined;
-  /** How its own forwarding table reaches what it protects; absent where `routing` tells it. */
+  /** How its own forwarding table reaches what it protects; absent where `routing` reports it. */
   readonly ways?: Reading<readonly Route[]> | undefined;
   /** Prefixes that the device lets pass in a tunnel alone; absent where it has no such means. */
   readonly blocked?: Reading<readonly string[]> | undefined;

@@ -111,7 +111,7 @@ export function fresh(
 /** The clock of a device against that of this host; above `error` no campaign goes on. */
 export const clockSkewMs = { warning: 60_000, error: 300_000 } as const;
 
-/** The clock of a device less ours when it answered; undefined = it does not tell its time. */
+/** The clock of a device less ours when it answered; undefined = it does not report its time. */
 export function clockOffsetMs(
   { control }: Pick<DeviceState, "control">,
   clock: Pick<Clock, "now" | "wall">,

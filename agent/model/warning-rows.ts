@@ -133,7 +133,7 @@ const show = "linkseal rotation show GROUP";
 const keys = "linkseal keys check";
 
 const traffic = { impactsTraffic: true } as const;
-/** Clear traffic is told at once. */
+/** Clear traffic is reported at once. */
 const atOnce = { impactsTraffic: true, visibleAfterMs: 0 } as const;
 const unseen = ["not-looked-yet", "device-unreachable"] as const;
 const noSession = [...unseen, "link-down", "macsec-not-configured"] as const;
@@ -255,7 +255,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     slow,
   ),
   "outside-macsec": warning("A tunnel rides on an unprotected group", "linkseal links"),
-  // A failover is told at once: from then on nothing stands behind what carries.
+  // A failover is reported at once: from then on nothing stands behind what carries.
   "backup-carries": warning("Traffic rides in a backup tunnel", "linkseal links", unseen, promptly),
   "backup-preferred": warning("A backup carries beside a link that would", tunnel, unseen),
   "backup-unproven": warning("Nothing proves a backup tunnel", tunnel, [

@@ -270,7 +270,7 @@ export class Agent {
         memory: () => this.#memory,
         write: this.write,
         note: this.#note,
-        tell: (code, about, text) =>
+        report: (code, about, text) =>
           this.events.add(world.clock.wall(), code, about, text, { severity: "warning" }),
         startedAt: this.#startedAt,
         graces: this.#graces,

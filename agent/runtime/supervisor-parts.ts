@@ -22,7 +22,7 @@ export interface SupervisorParts extends Omit<DeviceCacheParts, "desired"> {
   readonly write: (record: JournalRecord) => Promise<void>;
   readonly note: (campaign: Campaign) => void;
   /** Adds an event with severity warning. */
-  readonly tell: (code: string, about: string, text: string) => void;
+  readonly report: (code: string, about: string, text: string) => void;
   readonly startedAt: Instant;
   /** Until when a PUT whose end was not observed may still take effect, by `group/link`. */
   readonly graces: Map<string, Instant>;

@@ -239,13 +239,13 @@ export const portCases: readonly DeviceCase[] = [
       must(truthOf(bench, other).linkUp, "shutting one port shut another");
       if (macsec.needs(bench.device.capabilities)) {
         const state = await look(bench);
-        mustTell(state, port, "down");
-        mustTell(state, other, "up");
+        mustReport(state, port, "down");
+        mustReport(state, other, "up");
       }
       await commit(bench, { kind: "port.open", port });
       await until(bench, "the link", () => truthOf(bench, port).linkUp);
       must(truthOf(bench, port).admin === "up", "a port that was opened is shut");
-      if (macsec.needs(bench.device.capabilities)) mustTell(await look(bench), port, "up");
+      if (macsec.needs(bench.device.capabilities)) mustReport(await look(bench), port, "up");
     },
   },
   {
@@ -298,7 +298,7 @@ export const portCases: readonly DeviceCase[] = [
       await commit(bench, shut, { kind: "macsec.replaceKey", port, key: first });
       await bench.wait(5_000);
       mustHold(bench, port, { key: first, admin: "down" });
-      mustTell(await look(bench), port, "down");
+      mustReport(await look(bench), port, "down");
       const replace = { kind: "macsec.replaceKey", port, key: second } as const;
       await commit(bench, shut, replace, { kind: "port.open", port });
       mustHold(bench, port, { key: second, admin: "up" });
@@ -307,13 +307,13 @@ export const portCases: readonly DeviceCase[] = [
         const { principal, carries } = truthOf(bench, port);
         return principal === second.ckn && carries;
       });
-      mustTell(await look(bench), port, "up");
+      mustReport(await look(bench), port, "up");
     },
   },
 ];
 
 /** Checks the administrative state that the observation reports, and the link that follows it. */
-function mustTell(state: DeviceState, port: PortName, admin: "up" | "down"): void {
+function mustReport(state: DeviceState, port: PortName, admin: "up" | "down"): void {
   const seen = portIn(state, port);
   const own = reported(seen.admin, "the administrative state");
   must(own === admin, `a port that is ${admin} by its configuration is reported as ${own}`);

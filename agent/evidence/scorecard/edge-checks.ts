@@ -321,12 +321,12 @@ function alertsOf(id: string, name: string, mine: readonly Resource[]): Outcome 
   if (watching.length === 0) {
     return unverifiable(`no alert rule of ${name} that was read watches ${wanted}`, next);
   }
-  const tells = watching.some((alert) =>
+  const isAlerting = watching.some((alert) =>
     listAt(alert, "properties", "actions").some(
       (action) => textAt(action, "actionGroupId") !== undefined,
     ),
   );
-  if (tells) return proven(`an alert rule watches ${name} and has an action group`);
+  if (isAlerting) return proven(`an alert rule watches ${name} and has an action group`);
   // A processing rule may add an action group, but those rules are not read.
   const why = `no alert rule on ${wanted} of ${name} has an action group: who gets it is not known`;
   return unverifiable(why, next);

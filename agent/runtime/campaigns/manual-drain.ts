@@ -21,7 +21,7 @@ export interface ManualDrainParts extends EffectParts {
   readonly memory: FactCollectorParts["memory"];
   readonly alarm: FactCollectorParts["alarm"];
   /** Adds an event with severity warning. */
-  readonly tell: (code: string, about: string, text: string) => void;
+  readonly report: (code: string, about: string, text: string) => void;
 }
 
 /** What a look shows of a link that is away: by which means, or with its port shut. */
@@ -121,7 +121,7 @@ export class ManualDrains {
     await this.#settle(link, late);
     const sent = `linkseal sent a ${late.what} at ${isoTime(late.since)} and saw no end of it`;
     const back = away === "shut" ? "its port is open again" : "its traffic is given back";
-    this.#tell("drain-given-back", link, `${back}: ${sent}, and the router carried it out late`);
+    this.#report("drain-given-back", link, `${back}: ${sent}, and the router carried it out late`);
   }
 
   async #giveBackAlone(
@@ -134,21 +134,21 @@ export class ManualDrains {
     if (by === undefined) return;
     if (by === "operator") {
       await this.undrain(link, signal);
-      return this.#tell("hand-drain-over", link, `${id} gets its traffic back: ${lost}`);
+      return this.#report("hand-drain-over", link, `${id} gets its traffic back: ${lost}`);
     }
     await this.#effects.giveBack(link, by, signal);
     const text = `${id} gets its traffic back, which was moved away on the router: ${lost}`;
-    this.#tell("drain-given-back", link, text);
+    this.#report("drain-given-back", link, text);
   }
 
   async #settle(link: DesiredLink, { token }: LateChange): Promise<void> {
     await this.#parts.write({ kind: "settled", link: linkId(link), token });
   }
 
-  #tell(code: string, link: DesiredLink, text: string): void {
-    const { group, world, tell } = this.#parts;
+  #report(code: string, link: DesiredLink, text: string): void {
+    const { group, world, report } = this.#parts;
     world.log.write("warn", code, text, { group: group.name });
-    tell(code, linkId(link), text);
+    report(code, linkId(link), text);
   }
 
   async #look(link: DesiredLink, signal: AbortSignal) {

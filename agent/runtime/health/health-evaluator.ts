@@ -196,12 +196,12 @@ export class HealthEvaluator {
     this.#visible = advanced.visible;
     for (const { kind, code, about, text } of advanced.events) {
       const { severity } = warningRows[code];
-      if (kind === "opened") this.#tell(code, about, text, { severity });
-      else this.#tell(code, about, `resolved: ${text}`, { severity, over: true });
+      if (kind === "opened") this.#report(code, about, text, { severity });
+      else this.#report(code, about, `resolved: ${text}`, { severity, over: true });
     }
   }
 
-  #tell(code: string, about: string, text: string, rest: EventRest): void {
+  #report(code: string, about: string, text: string, rest: EventRest): void {
     const { events, world } = this.#parts;
     events.add(world.clock.wall(), code, about, text, rest);
   }
@@ -219,7 +219,7 @@ export class HealthEvaluator {
     // readers.
     const severity = severityOf[worstOf(before === undefined ? [verdict] : [before, verdict])];
     const text = `${before ?? "not observed"} -> ${verdict}: ${why}`;
-    this.#tell("verdict", about, text, { verdict, severity });
+    this.#report("verdict", about, text, { verdict, severity });
   }
 
   /** A campaign changes a link on purpose, so only a link at rest can drift. */

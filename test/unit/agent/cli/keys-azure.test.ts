@@ -38,7 +38,7 @@ function operator(): { readonly bench: AzureBench; readonly vault: KeyStore } {
     credential: { kind: "certificate", tenant, client: clientId, file },
     clock: bench.site.clock,
     dial: bench.dial,
-    tell: () => undefined,
+    report: () => undefined,
   });
   return { bench, vault };
 }
