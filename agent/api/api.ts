@@ -41,11 +41,11 @@ export async function answer(
       : undefined;
     if (route === undefined) throw unserved(request.method, path);
     const call: Call = { agent, ...world, who: request.who, signal };
-    const given = { ...request, search };
+    const received = { ...request, search };
     const answered =
       route.kind === "changes"
-        ? await carriedOut(route, call, given, path.replace("/v1/", ""))
-        : (await read(route, given).run(call)).answer;
+        ? await carriedOut(route, call, received, path.replace("/v1/", ""))
+        : (await read(route, received).run(call)).answer;
     return { status: 200, body: encodeJson(answered ?? null) };
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
@@ -53,13 +53,13 @@ export async function answer(
   }
 }
 
-type Given = Pick<ApiRequest, "method" | "body" | "role"> & { readonly search: string };
+type ReceivedRequest = Pick<ApiRequest, "method" | "body" | "role"> & { readonly search: string };
 
 /**
  * Reads the whole request before any of it is carried out.
  * @throws LinksealError with `usage` or `agent.forbidden`
  */
-function read(route: Route, { method, body, role, search }: Given): Question {
+function read(route: Route, { method, body, role, search }: ReceivedRequest): Question {
   if (route.role === "admin" && role !== "admin") throw forbidden();
   const query = [...new URLSearchParams(search)];
   const members = Object.entries(bodyOf(body));
@@ -77,11 +77,16 @@ function read(route: Route, { method, body, role, search }: Given): Question {
  * log before the client gets its reply; a request that had no effect is only counted there, so that
  * any number of refusals cannot push other records out of the log.
  */
-async function carriedOut(route: Route, call: Call, given: Given, verb: string): Promise<unknown> {
+async function carriedOut(
+  route: Route,
+  call: Call,
+  received: ReceivedRequest,
+  verb: string,
+): Promise<unknown> {
   const { agent, who, signal } = call;
   let about = "site";
   try {
-    const question = read(route, given);
+    const question = read(route, received);
     about = question.about;
     const { answer: answered, outcome } = await question.run(call);
     if (outcome.effect === "none") {

@@ -88,8 +88,8 @@ export const maybe = {
  * Refuses members that the route does not have.
  * @throws LinksealError with `usage`, which lists up to three of them
  */
-export function refuseUnknown(given: Iterable<string>, known: readonly string[]): void {
-  const unknown = [...given].filter((each) => !known.includes(each));
+export function refuseUnknown(received: Iterable<string>, known: readonly string[]): void {
+  const unknown = [...received].filter((each) => !known.includes(each));
   if (unknown.length === 0) return;
   const shown = unknown.slice(0, 3).map(quoted).join(", ");
   const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : "";

@@ -40,7 +40,7 @@ export interface Route {
    * Reads the members, whatever they contain.
    * @throws LinksealError with `usage` and no other code
    */
-  readonly read: (given: ReadonlyMap<string, unknown>) => Question;
+  readonly read: (received: ReadonlyMap<string, unknown>) => Question;
 }
 
 interface Spec<T, R = unknown> {
@@ -78,10 +78,10 @@ function routeOf<T, R>(
   { title, members, run, about, outcome = () => done }: Change<T, R>,
 ): Route {
   const known = Object.keys(members) as (keyof T & string)[];
-  const read: Route["read"] = (given) => {
-    refuseUnknown(given.keys(), known);
+  const read: Route["read"] = (received) => {
+    refuseUnknown(received.keys(), known);
     const asked = Object.fromEntries(
-      known.map((name) => [name, members[name](given.get(name), name)]),
+      known.map((name) => [name, members[name](received.get(name), name)]),
     ) as T;
     return {
       about: about(asked),
@@ -93,9 +93,9 @@ function routeOf<T, R>(
   };
   return {
     ...{ role, kind, title, members: known },
-    read: (given) =>
+    read: (received) =>
       fromOutside(
-        () => read(given),
+        () => read(received),
         () => {
           throw usage("the request cannot be read");
         },
