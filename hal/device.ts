@@ -24,7 +24,7 @@ export interface Driver {
   /** The most this driver can offer; `Device.capabilities` may offer less, never more. */
   readonly offers: Capabilities;
   /** An observation that takes longer has failed, in milliseconds; absent = 10 s. */
-  readonly lookMsMax?: number;
+  readonly observeMsMax?: number;
   /**
    * Opens the device; an abort leaves nothing open. `hint` may be called at any time; it only
    * brings the next observation forward.

@@ -35,7 +35,7 @@ export interface Route {
   readonly title: string;
   readonly members: readonly string[];
   /** `looks` = changes nothing, so that it leaves no audit record. */
-  readonly kind: "looks" | "changes";
+  readonly kind: "reads" | "changes";
   /**
    * Reads the members, whatever they contain.
    * @throws LinksealError with `usage` and no other code
@@ -50,9 +50,9 @@ interface Spec<T, R = unknown> {
 }
 
 /** A route that only reads, for each client that may open the socket of that role. */
-export function looks<T>(role: SocketRole, spec: Spec<T>): Route {
+export function reads<T>(role: SocketRole, spec: Spec<T>): Route {
   const outcome = (): Outcome => ({ effect: "none", text: "seen" });
-  return routeOf(role, "looks", { ...spec, about: () => "site", outcome });
+  return routeOf(role, "reads", { ...spec, about: () => "site", outcome });
 }
 
 interface Change<T, R> extends Spec<T, R> {

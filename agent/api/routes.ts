@@ -23,34 +23,34 @@ import {
   usage,
   whole,
 } from "./member.ts";
-import { type Call, changes, looks, type Outcome, type Route } from "./route.ts";
+import { type Call, changes, type Outcome, type Route, reads } from "./route.ts";
 
 const eventWaitMsMax = 30_000;
 const nothing = {};
 
 /** All routes, by `METHOD /path`. */
 export const routes: Readonly<Record<string, Route>> = {
-  "GET /v1/status": looks("view", {
+  "GET /v1/status": reads("view", {
     title: "The health of everything in the accepted intent (linkseal.status/1)",
     members: nothing,
     run: ({ agent }) => agent.status(),
   }),
-  "GET /v1/rotation": looks("view", {
+  "GET /v1/rotation": reads("view", {
     title: "The last campaign of each group, or of ?group=NAME (linkseal.campaign/1)",
     members: { group: maybe.name },
     run: ({ agent }, { group }) => campaigns(agent, group),
   }),
-  "GET /v1/events": looks("view", {
+  "GET /v1/events": reads("view", {
     title: "Events after ?after=N; waits up to ?waitMs=MS for the next one (linkseal.event/1)",
     members: { after: maybe.whole, waitMs: maybe.whole },
     run: (call, { after, waitMs }) => events(call, after ?? 0, waitMs ?? 0),
   }),
-  "GET /v1/keys": looks("view", {
+  "GET /v1/keys": reads("view", {
     title: "Accepted keys, by link, with versions and ages, and the keys in use (linkseal.keys/1)",
     members: nothing,
     run: async ({ agent, now, signal }) => await keyReport(agent, now, signal),
   }),
-  "GET /v1/psk": looks("view", {
+  "GET /v1/psk": reads("view", {
     title: "Keys that tunnels share: versions in use and what comes (linkseal.psks/1)",
     members: nothing,
     run: ({ agent }) => ({
@@ -58,12 +58,12 @@ export const routes: Readonly<Record<string, Route>> = {
       psks: agent.supervisor?.tunnelAuths.psks() ?? [],
     }),
   }),
-  "GET /v1/doctor": looks("view", {
+  "GET /v1/doctor": reads("view", {
     title: "Both ends, the vault and the way to them against every rule (linkseal.doctor/1)",
     members: nothing,
     run: async ({ agent, now, signal }) => await doctorReport(agent, now, signal),
   }),
-  "GET /v1/config": looks("view", {
+  "GET /v1/config": reads("view", {
     title: "The accepted intent: number, hash, who, when and text",
     members: nothing,
     run: ({ agent }) => {
@@ -71,24 +71,24 @@ export const routes: Readonly<Record<string, Route>> = {
       return { number, sha256, who, at, text: config };
     },
   }),
-  "GET /v1/config/history": looks("view", {
+  "GET /v1/config/history": reads("view", {
     title: "Every accepted config: number, hash, who and when",
     members: nothing,
     run: ({ agent }) => ({ history: agent.intents.history() }),
   }),
-  "GET /v1/config/diff": looks("view", {
+  "GET /v1/config/diff": reads("view", {
     title: "The difference from config ?number=N to the one in force",
     members: { number: whole },
     run: ({ agent }, { number }) => ({
       diff: agent.intents.diff(number, intentOf(agent).number),
     }),
   }),
-  "GET /v1/report": looks("view", {
+  "GET /v1/report": reads("view", {
     title: "Signed evidence of ?from= to ?to=, days or moments in UTC (linkseal.report/1)",
     members: { from: maybe.name, to: maybe.name },
     run: async ({ agent }, { from, to }) => await madeReport(agent, { from, to }),
   }),
-  "GET /v1/report/key": looks("view", {
+  "GET /v1/report/key": reads("view", {
     title: "The public half of the key that signs reports (linkseal.reportKey/1)",
     members: nothing,
     run: ({ agent }) => {
@@ -96,12 +96,12 @@ export const routes: Readonly<Record<string, Route>> = {
       return { schema: "linkseal.reportKey/1", keyId, publicKey };
     },
   }),
-  "GET /v1/scorecard": looks("view", {
+  "GET /v1/scorecard": reads("view", {
     title: "Microsoft's Zero Trust recommendations, each with its evidence (linkseal.scorecard/1)",
     members: nothing,
     run: async ({ agent, signal }) => await makeScorecard(agent, signal),
   }),
-  "GET /v1/journal": looks("view", {
+  "GET /v1/journal": reads("view", {
     title: "The journal: its state and its last records",
     members: nothing,
     run: ({ agent }) => ({
@@ -109,7 +109,7 @@ export const routes: Readonly<Record<string, Route>> = {
       records: agent.journal.records().slice(-100),
     }),
   }),
-  "POST /v1/page/code": looks("view", {
+  "POST /v1/page/code": reads("view", {
     title: "A code that opens the status page once, and where that is (linkseal.page-code/1)",
     members: nothing,
     run: ({ agent }) => {
@@ -130,7 +130,7 @@ export const routes: Readonly<Record<string, Route>> = {
       return { state: agent.journalState };
     },
   }),
-  "POST /v1/plan": looks("admin", {
+  "POST /v1/plan": reads("admin", {
     title: "What a config {text, file} would change at both ends, observed anew (linkseal.plan/1)",
     members: { text: maybe.text, file: maybe.name },
     // A request without a text plans the intent in force again.
@@ -193,7 +193,7 @@ export const routes: Readonly<Record<string, Route>> = {
     run: async ({ agent, who, signal }, { target, ...asked }) =>
       campaignReport(agent, await agent.commands.rotate(target, { by: who, ...asked }, signal)),
   }),
-  "POST /v1/rotate/plan": looks("admin", {
+  "POST /v1/rotate/plan": reads("admin", {
     title:
       "What the rotation of {target} would do, with {risks}, {urgency}; a note with a code " +
       "would keep it from beginning (linkseal.plan/1)",
@@ -201,7 +201,7 @@ export const routes: Readonly<Record<string, Route>> = {
     run: async ({ agent, who, signal }, { target, ...asked }) =>
       await agent.commands.previewRotation(target, { by: who, ...asked }, signal),
   }),
-  "POST /v1/rotate/twin": looks("admin", {
+  "POST /v1/rotate/twin": reads("admin", {
     title: "What a rehearsal of {target} has to know about this site; no key (linkseal.twin/1)",
     members: { target: name },
     run: ({ agent }, { target }) => agent.commands.twin(target),

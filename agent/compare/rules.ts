@@ -58,7 +58,7 @@ const secretModel = "Azure Key Vault REST API: secret identifiers";
 const config = "the accepted config: linkseal config show";
 
 const portNext = "set it on this link of the port in Azure, one link at a time";
-const look = "linkseal plan";
+const nextCommand = "linkseal plan";
 
 const rules: readonly LinkRule[] = [
   {
@@ -90,7 +90,7 @@ const rules: readonly LinkRule[] = [
     severity: "error",
     rule: "Frames are encrypted from their first octet: Azure documents no confidentiality offset",
     source: "IEEE 802.1AE-2018 14.6 (confidentialityOffset)",
-    next: look,
+    next: nextCommand,
     find: offsets,
   },
   {
@@ -98,7 +98,7 @@ const rules: readonly LinkRule[] = [
     severity: "error",
     rule: "The router never sends in the clear when MKA fails; Azure never does",
     source: about,
-    next: look,
+    next: nextCommand,
     find: policies,
   },
   {
@@ -106,7 +106,7 @@ const rules: readonly LinkRule[] = [
     severity: "warning",
     rule: "The port is set as the accepted config says",
     source: config,
-    next: look,
+    next: nextCommand,
     find: otherSettings,
   },
   {

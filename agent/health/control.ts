@@ -21,8 +21,8 @@ import {
 } from "../model/health.ts";
 import { nextFor, type WarningCode } from "../model/warning-rows.ts";
 import {
-  type Look,
   mkaLifeMs,
+  type Observation,
   type Passing,
   type SampleWindow,
   sakChanges,
@@ -238,7 +238,7 @@ export function mkaFindings(
   else if (session.controlledPort === "secured") {
     findings.push(...securedFindings(evidence, newest, session, samples, passing));
   }
-  const changes = sakChanges(evidence.looks);
+  const changes = sakChanges(evidence.observations);
   if (changes >= churnMin) {
     const text = `the SAK of ${here} changed ${changes} times in the evidence window`;
     findings.push(finding("degraded", "sak-churn", about, text));
@@ -392,7 +392,7 @@ function suiteFinding(evidence: LinkEvidence, newest: MacsecPort): Finding | und
 
 // While a new SAK is being installed the old one carries; only a new SAK that stays idle is a
 // fault.
-function sakIdle(session: MkaSession, recent: Look | undefined): boolean {
+function sakIdle(session: MkaSession, recent: Observation | undefined): boolean {
   const { latestSak, oldSak } = session;
   if (latestSak === undefined) return true;
   if (latestSak.receive && latestSak.transmit) return false;

@@ -15,7 +15,7 @@ import type { WarningCode } from "../model/warning-rows.ts";
 import { farOf, hereOf, troubleOf } from "./control.ts";
 import {
   type FrameCounter,
-  type Look,
+  type Observation,
   type Passing,
   rise,
   type SampleWindow,
@@ -159,7 +159,7 @@ function invalidFinding(stretch: Stretch, explained: boolean): Finding | undefin
  */
 function unusedForLong({ oldest, recent, newest }: SampleWindow): boolean {
   if (oldest === undefined || recent === undefined || recent === oldest) return false;
-  const unused = (from: Look, to: Look): boolean =>
+  const unused = (from: Observation, to: Observation): boolean =>
     rise(from, to, "rxUnusedSa") + rise(from, to, "rxNotUsingSa") > 0n;
   return unused(oldest, recent) && unused(recent, newest);
 }

@@ -17,7 +17,7 @@ import {
 } from "../model/health.ts";
 import { farEndFindings, hereOf, mkaFindings, settingsFindings } from "./control.ts";
 import { frameFindings } from "./frames.ts";
-import { lookOf, openSampleWindow, passingOf } from "./sample-window.ts";
+import { observationOf, openSampleWindow, passingOf } from "./sample-window.ts";
 import type { Raised } from "./warnings.ts";
 
 /**
@@ -31,12 +31,12 @@ export function deriveLinkHealth(evidence: LinkEvidence): LinkHealth {
 }
 
 function linkFindings(evidence: LinkEvidence): Finding[] {
-  const { link, looks, device, now, settings } = evidence;
+  const { link, observations, device, now, settings } = evidence;
   const about = linkId(link);
   const here = hereOf(link);
-  const newest = looks.at(-1);
-  const lookAt = device.lastLookAt;
-  if (lookAt === undefined || now - lookAt > settings.staleAfterMs) {
+  const newest = observations.at(-1);
+  const observedAt = device.lastObservedAt;
+  if (observedAt === undefined || now - observedAt > settings.staleAfterMs) {
     return [unseen(here, about, device, now)];
   }
   if (newest === undefined || isDropped(newest.session.at, device, settings)) {
@@ -67,30 +67,31 @@ function sessionFindings(
   configured: readonly Finding[],
 ): Finding[] {
   const far = farEndFindings(evidence);
-  const look = lookOf(newest);
-  const samples = look && openSampleWindow(evidence.looks, look, evidence.settings);
+  const observation = observationOf(newest);
+  const samples =
+    observation && openSampleWindow(evidence.observations, observation, evidence.settings);
   const passing = samples === undefined ? { rx: false, tx: false } : passingOf(samples);
   const mka = mkaFindings(evidence, newest, samples, passing);
   const suspects = [...configured, ...far, ...mka];
   return [...far, ...mka, ...frameFindings(evidence, newest, samples, passing, suspects)];
 }
 
-function agesOf({ looks, peer, now }: LinkEvidence): Ages {
+function agesOf({ observations, peer, now }: LinkEvidence): Ages {
   return {
-    controlPlaneMs: ageOf(looks, (look) => look.session, now),
-    dataPlaneMs: ageOf(looks, (look) => look.frames, now),
+    controlPlaneMs: ageOf(observations, (observation) => observation.session, now),
+    dataPlaneMs: ageOf(observations, (observation) => observation.frames, now),
     farEndMs: peer === undefined ? undefined : now - peer.at,
   };
 }
 
 function ageOf(
-  looks: readonly MacsecPort[],
-  pick: (look: MacsecPort) => Reading<unknown>,
+  observations: readonly MacsecPort[],
+  pick: (observation: MacsecPort) => Reading<unknown>,
   now: Instant,
 ): number | undefined {
-  for (let index = looks.length - 1; index >= 0; index -= 1) {
-    const look = looks[index];
-    const reading = look === undefined ? undefined : pick(look);
+  for (let index = observations.length - 1; index >= 0; index -= 1) {
+    const observation = observations[index];
+    const reading = observation === undefined ? undefined : pick(observation);
     if (reading?.kind === "known") return now - reading.at;
   }
   return undefined;

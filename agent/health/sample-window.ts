@@ -20,7 +20,7 @@ export const mkaLifeMs = 6000;
 export type FrameCounter = Exclude<keyof MacsecFrames, "nextPn">;
 
 /** The readings of one observation that a comparison needs. */
-export interface Look {
+export interface Observation {
   readonly at: Instant;
   readonly frames: MacsecFrames;
   readonly session: MkaSession;
@@ -30,19 +30,19 @@ export interface Look {
 
 /** The sample window: the newest observation and those it may be compared with. */
 export interface SampleWindow {
-  readonly newest: Look;
+  readonly newest: Observation;
   /** The oldest observation of the same session with running counters; undefined = none yet. */
-  readonly oldest: Look | undefined;
+  readonly oldest: Observation | undefined;
   /**
    * The youngest such observation that is an MKA life time old, else `oldest`: the present stretch
    * begins here.
    */
-  readonly recent: Look | undefined;
+  readonly recent: Observation | undefined;
   /** Why the sample window is shorter than it could be. */
   readonly cut: "none" | "reset" | "changed";
 }
 
-export function lookOf(port: MacsecPort): Look | undefined {
+export function observationOf(port: MacsecPort): Observation | undefined {
   const frames = strongValue(port.frames);
   const session = strongValue(port.session);
   if (frames === undefined || session === undefined) return undefined;
@@ -57,31 +57,31 @@ export function lookOf(port: MacsecPort): Look | undefined {
 
 /** Walks back from the newest observation to the first that cannot be compared or is too old. */
 export function openSampleWindow(
-  looks: readonly MacsecPort[],
-  newest: Look,
+  observations: readonly MacsecPort[],
+  newest: Observation,
   settings: HealthSettings,
 ): SampleWindow {
   // One observation more than the sample window, so that the sample window is spanned; older ones
   // are not evidence.
   const bound = newest.at - settings.evidenceMs - settings.pollMs * 2;
-  let oldest: Look | undefined;
-  let recent: Look | undefined;
+  let oldest: Observation | undefined;
+  let recent: Observation | undefined;
   let younger = newest;
-  for (let index = looks.length - 2; index >= 0; index -= 1) {
-    const port = looks[index];
-    const look = port === undefined ? undefined : lookOf(port);
-    if (look === undefined) continue;
-    if (look.at < bound) break;
-    if (!sameSession(look, younger)) return { newest, oldest, recent, cut: "changed" };
-    if (!running(look, younger)) return { newest, oldest, recent, cut: "reset" };
-    if (recent === undefined || recent.at > newest.at - mkaLifeMs) recent = look;
-    oldest = look;
-    younger = look;
+  for (let index = observations.length - 2; index >= 0; index -= 1) {
+    const port = observations[index];
+    const observation = port === undefined ? undefined : observationOf(port);
+    if (observation === undefined) continue;
+    if (observation.at < bound) break;
+    if (!sameSession(observation, younger)) return { newest, oldest, recent, cut: "changed" };
+    if (!running(observation, younger)) return { newest, oldest, recent, cut: "reset" };
+    if (recent === undefined || recent.at > newest.at - mkaLifeMs) recent = observation;
+    oldest = observation;
+    younger = observation;
   }
   return { newest, oldest, recent, cut: "none" };
 }
 
-function sameSession(older: Look, newer: Look): boolean {
+function sameSession(older: Observation, newer: Observation): boolean {
   const [before, after] = [older.session, newer.session];
   if (before.controlledPort !== after.controlledPort) return false;
   if (before.principalCkn !== after.principalCkn) return false;
@@ -113,7 +113,7 @@ const frameCounters: readonly FrameCounter[] = [
 ];
 
 // A counter that is lower than before was reset, so no difference across the reset means anything.
-function running(older: Look, newer: Look): boolean {
+function running(older: Observation, newer: Observation): boolean {
   for (const name of frameCounters) {
     const before = older.frames[name];
     const after = newer.frames[name];
@@ -125,7 +125,7 @@ function running(older: Look, newer: Look): boolean {
 }
 
 /** Returns the increase of a counter between two observations; 0 if either does not report it. */
-export function rise(older: Look, newer: Look, name: FrameCounter): bigint {
+export function rise(older: Observation, newer: Observation, name: FrameCounter): bigint {
   const before = older.frames[name];
   const after = newer.frames[name];
   return before === undefined || after === undefined ? 0n : after - before;
@@ -144,11 +144,11 @@ export function passingOf(samples: SampleWindow): Passing {
 }
 
 /** Counts the SAK changes over all given observations, whatever the session did. */
-export function sakChanges(looks: readonly MacsecPort[]): number {
+export function sakChanges(observations: readonly MacsecPort[]): number {
   let changes = 0;
   let last: string | undefined;
-  for (const look of looks) {
-    const keyId = strongValue(look.session)?.latestSak?.keyId;
+  for (const observation of observations) {
+    const keyId = strongValue(observation.session)?.latestSak?.keyId;
     if (keyId === undefined) continue;
     if (last !== undefined && keyId !== last) changes += 1;
     last = keyId;

@@ -63,10 +63,13 @@ export function sessionOf(
  * Counts the packets of one direction over these observations; undefined = fewer than two of them
  * report SAs.
  */
-export function carriedOver(looks: readonly IpsecTunnel[], way: "in" | "out"): bigint | undefined {
+export function carriedOver(
+  observations: readonly IpsecTunnel[],
+  way: "in" | "out",
+): bigint | undefined {
   let before: ReadonlyMap<number, bigint> | undefined;
   let carried: bigint | undefined;
-  for (const { sas } of looks) {
+  for (const { sas } of observations) {
     const reported = strongValue(sas);
     if (reported === undefined) continue;
     const counted = reported.filter(({ direction }) => direction === way);

@@ -26,14 +26,14 @@ export function deriveTunnelHealth(evidence: TunnelEvidence): TunnelHealth {
 }
 
 function tunnelFindings(evidence: TunnelEvidence): Finding[] {
-  const { tunnel, looks, device, now, settings } = evidence;
-  const { lastLookAt } = device;
+  const { tunnel, observations, device, now, settings } = evidence;
+  const { lastObservedAt } = device;
   const where = `${tunnel.device} ${tunnel.name}`;
-  if (lastLookAt === undefined || now - lastLookAt > settings.staleAfterMs) {
+  if (lastObservedAt === undefined || now - lastObservedAt > settings.staleAfterMs) {
     return [unseen(where, tunnel.name, device, now)];
   }
   const findings = pathFindings(evidence);
-  const newest = looks.at(-1);
+  const newest = observations.at(-1);
   if (newest === undefined || isDropped(newest.ike.at, device, settings)) {
     const text = `${tunnel.device} has no tunnel ${tunnel.name} to ${tunnel.remoteAddress}`;
     const sentence = `${text}${waitingFor(evidence)}`;
@@ -70,7 +70,7 @@ function waitingFor({ backup }: TunnelEvidence): string {
   return clear === undefined ? "" : `: it waits until ${clear.id} is under MACsec`;
 }
 
-function ikeFindings({ tunnel, now, settings, looks }: TunnelEvidence, newest: IpsecTunnel) {
+function ikeFindings({ tunnel, now, settings, observations }: TunnelEvidence, newest: IpsecTunnel) {
   if (!isSolid(newest.ike, now, settings.staleAfterMs)) {
     return [unusable(`IKE of ${tunnel.name}`, tunnel.device, tunnel.name, newest.ike)];
   }
@@ -79,12 +79,12 @@ function ikeFindings({ tunnel, now, settings, looks }: TunnelEvidence, newest: I
   const why = newest.trouble === undefined ? "" : `: ${newest.trouble}`;
   const text = `IKE from ${tunnel.device} (${local}) to ${remote} is ${newest.ike.value}${why}`;
   // SAs outlive the IKE SA that made them, so traffic may still pass for a while.
-  const moving = moved(newest, looks, "in") && moved(newest, looks, "out");
+  const moving = moved(newest, observations, "in") && moved(newest, observations, "out");
   return [finding(moving ? "degraded" : "down", "ike-down", tunnel.name, text)];
 }
 
 function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
-  const { tunnel, now, settings, looks } = evidence;
+  const { tunnel, now, settings, observations } = evidence;
   if (!isSolid(newest.sas, now, settings.staleAfterMs)) {
     return [unusable(`the SAs of ${tunnel.name}`, tunnel.device, tunnel.name, newest.sas)];
   }
@@ -117,8 +117,8 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
     }
   }
   if (findings.length > 0) return findings;
-  const spanMs = now - (looks[0]?.sas.at ?? now);
-  const [received, sent] = [moved(newest, looks, "in"), moved(newest, looks, "out")];
+  const spanMs = now - (observations[0]?.sas.at ?? now);
+  const [received, sent] = [moved(newest, observations, "in"), moved(newest, observations, "out")];
   if (received !== sent && spanMs >= settings.evidenceMs) {
     const text = `packets only ${sent ? "leave" : "reach"} ${tunnel.device} by ${tunnel.name}`;
     say("degraded", "tunnel-one-way", `${text}: none goes the other way`);
@@ -186,8 +186,12 @@ function spell({ encryption, integrity, dhGroup }: Transforms): string {
 }
 
 /** SAs are compared by SPI: a rekey starts the packet counter of a new one at 0. */
-function moved(newest: IpsecTunnel, looks: readonly IpsecTunnel[], way: "in" | "out"): boolean {
-  const oldest = looks.find((look) => look.sas.kind === "known");
+function moved(
+  newest: IpsecTunnel,
+  observations: readonly IpsecTunnel[],
+  way: "in" | "out",
+): boolean {
+  const oldest = observations.find((observation) => observation.sas.kind === "known");
   const now = newest.sas.kind === "known" ? newest.sas.value : [];
   const before = oldest?.sas.kind === "known" ? oldest.sas.value : [];
   return now.some((sa) => {

@@ -1,4 +1,4 @@
-// What a campaign is made of: its record in the journal, the facts of one look, and a step.
+// What a campaign is made of: its record in the journal, the facts of one observation, and a step.
 
 import type { KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -159,7 +159,7 @@ export interface Facts {
   readonly replacement:
     | { readonly kind: "valid" | "absent" }
     | { readonly kind: "refused"; readonly cause: Cause };
-  /** Accepted changes of this process that a later look did not show. */
+  /** Accepted changes of this process that a later observation did not show. */
   readonly lostCommits: number;
   /** Which key a change of ours that comes late may still take from the router. */
   readonly mayLose: "nothing" | "old" | "new" | "both";

@@ -2,7 +2,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 
-/** What the router took and, as a later look shows, does not hold any more. */
+/** What the router took and, as a later observation shows, does not hold any more. */
 export function commitLost(
   device: string,
   what: string,

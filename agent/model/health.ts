@@ -72,11 +72,11 @@ export interface TunnelHealth {
   readonly reasons: readonly Reason[];
 }
 
-/** How the looks at a device go. */
+/** How the observations of a device go. */
 export interface DeviceContact {
-  /** undefined = no look has succeeded yet. */
-  readonly lastLookAt: Instant | undefined;
-  /** The error of the newest look, when it failed. */
+  /** undefined = no observation has succeeded yet. */
+  readonly lastObservedAt: Instant | undefined;
+  /** The error of the newest observation, when it failed. */
   readonly failing: { readonly code: string; readonly text: string } | undefined;
 }
 
@@ -89,7 +89,7 @@ export interface LinkEvidence {
   readonly settings: HealthSettings;
   readonly now: Instant;
   /** Oldest to newest, over the evidence window or a little more. */
-  readonly looks: readonly MacsecPort[];
+  readonly observations: readonly MacsecPort[];
   readonly device: DeviceContact;
   readonly probe:
     | { readonly at: Instant; readonly sent: number; readonly answered: number }
@@ -107,8 +107,8 @@ export interface TunnelEvidence {
   readonly tunnel: DesiredTunnel;
   readonly settings: HealthSettings;
   readonly now: Instant;
-  /** Oldest to newest; a look in which the device did not list the tunnel is left out. */
-  readonly looks: readonly IpsecTunnel[];
+  /** Oldest to newest; an observation in which the device did not list the tunnel is left out. */
+  readonly observations: readonly IpsecTunnel[];
   readonly routing: Reading<Routing> | undefined;
   /** How its own forwarding table reaches what it protects; absent where `routing` reports it. */
   readonly ways?: Reading<readonly Route[]> | undefined;
@@ -212,13 +212,13 @@ export function unseen(
   contact: DeviceContact,
   now: Instant,
 ): Finding {
-  const { failing, lastLookAt } = contact;
+  const { failing, lastObservedAt } = contact;
   const lately =
-    lastLookAt === undefined
+    lastObservedAt === undefined
       ? "it has not been read yet"
-      : `it was last read ${Math.round((now - lastLookAt) / 1000)} s ago`;
+      : `it was last read ${Math.round((now - lastObservedAt) / 1000)} s ago`;
   if (failing === undefined) {
-    const code = lastLookAt === undefined ? "not-looked-yet" : "reading-stale";
+    const code = lastObservedAt === undefined ? "not-looked-yet" : "reading-stale";
     return finding("unknown", code, about, `the state of ${where} is not known: ${lately}`);
   }
   const code = failing.code === "device.unparsed" ? "reading-missing" : "device-unreachable";
@@ -228,5 +228,5 @@ export function unseen(
 
 /** The device was read since, and did not list it any more. */
 export function isDropped(at: Instant, device: DeviceContact, settings: HealthSettings): boolean {
-  return device.lastLookAt !== undefined && device.lastLookAt - at > settings.pollMs / 2;
+  return device.lastObservedAt !== undefined && device.lastObservedAt - at > settings.pollMs / 2;
 }

@@ -1,4 +1,4 @@
-// One look at a link from both ends, and the plain questions that everybody asks of it.
+// One observation of a link from both ends, and the plain questions that everybody asks of it.
 
 import type { Capabilities, PeerState } from "#hal/device.ts";
 import {
@@ -12,7 +12,7 @@ import {
 import type { Clock, Instant } from "#hal/world.ts";
 import type { DesiredLink, HealthSettings } from "./desired.ts";
 
-/** One consistent look at a link: its port on the router, its far end, and when. */
+/** One consistent observation of a link: its port on the router, its far end, and when. */
 export interface LinkSnapshot {
   readonly link: DesiredLink;
   /** undefined = not readable, or older than `staleAfter`. */
@@ -92,7 +92,7 @@ export function securedBy(port: MacsecPort, key: KeyRef): boolean {
   );
 }
 
-/** A look since then found the port open, and light on it. */
+/** An observation since then found the port open, and light on it. */
 export function observedLit({ state, link }: LinkSnapshot, since: Instant | undefined): boolean {
   if (state === undefined || (since !== undefined && state.at <= since)) return false;
   const port = portOf(state, link.port);

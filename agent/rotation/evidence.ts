@@ -8,7 +8,7 @@ import type { RotationSettings } from "../model/desired.ts";
 import { bgpUp, drainOf, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import type { Cause, FarEnd } from "../model/reason.ts";
 
-/** A run of looks over which something held without a gap. */
+/** A run of observations over which something held without a gap. */
 export interface Run {
   readonly since: Instant;
   readonly frames: MacsecFrames | undefined;
@@ -74,7 +74,7 @@ function proofGap(snapshot: LinkSnapshot, wanted: Proven, far: FarEnd): Cause | 
   return far === wanted.which || far === "either" ? undefined : { code: "farEnd.is", far };
 }
 
-/** Continues or restarts the run of looks that proves a key. */
+/** Continues or restarts the run of observations that proves a key. */
 export function advanceProof(
   run: Run | undefined,
   snapshot: LinkSnapshot,

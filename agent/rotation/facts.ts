@@ -1,4 +1,5 @@
-// What one look says in the words of the campaign's tables: the port, the far end, the sibling.
+// What one observation says in the words of the campaign's tables: the port, the far end, the
+// sibling.
 
 import type { PeerState } from "#hal/device.ts";
 import { type KeyRef, type MacsecPort, strongValue, type WantedSettings } from "#hal/model.ts";

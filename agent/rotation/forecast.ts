@@ -128,11 +128,11 @@ const farGapMs = within(500, 1_500, 5_000);
 /** The time from the hardware's change until the management API reports it. */
 const farSentMs = within(0, 1_000, 5_000);
 const commitDefaultMs = firstRun(500, 1_500, 20_000);
-const lookMs = within(100, 500, 5_000);
+const observeMs = within(100, 500, 5_000);
 const prepareMs = within(200, 500, 10_000);
 const farEndLowMs = 10_000;
 const farEndLikelyMs = 30_000;
-/** While a state is under way it is looked at this often. */
+/** While a state is under way it is observed this often. */
 const turnMs = within(500, 1_000, 2_000);
 
 function median(values: readonly number[]): number {
@@ -235,7 +235,7 @@ class LinkForecast {
     const { samples, everyMs } = desired.rotation.drained;
     const quiet = exactly(samples * everyMs);
     const settle = exactly(this.#capabilities()?.drain?.settleMs ?? 3_000);
-    const takes = sum([this.#commit(), settle, quiet, lookMs, turnMs]);
+    const takes = sum([this.#commit(), settle, quiet, observeMs, turnMs]);
     const does = `move the traffic to ${siblings.join(", ")}`;
     const risk = group.drain === "peeringShutdown" ? { risk: "hardDrain" as const } : {};
     return [this.#step("draining", does, `+ ${group.drain} on ${port}`, takes, risk)];
@@ -245,7 +245,7 @@ class LinkForecast {
     const { overlap, new: wanted } = this.#entry;
     const role = overlap === "fallback" ? " as fallback" : "";
     // Applied with a timer, looked at, and confirmed.
-    const takes = sum([prepareMs, this.#keyCommit(), lookMs, turnMs, lookMs]);
+    const takes = sum([prepareMs, this.#keyCommit(), observeMs, turnMs, observeMs]);
     const preview = `+ pre-shared key ${shortCkn(wanted.key.ckn)}${role} [secret cak]`;
     return this.#step(
       "staging",
@@ -306,7 +306,7 @@ class LinkForecast {
   }
 
   #follow(): ForecastStep {
-    const takes = sum([this.#afterMove(), lookMs]);
+    const takes = sum([this.#afterMove(), observeMs]);
     const alone = this.#farEndStays();
     const does = alone
       ? "change the settings of the drained link"
@@ -319,7 +319,7 @@ class LinkForecast {
 
   #prove(): ForecastStep {
     const { settleMs, proofFrames } = this.#input.desired.rotation;
-    const takes = sum([exactly(settleMs), lookMs, turnMs]);
+    const takes = sum([exactly(settleMs), observeMs, turnMs]);
     const blind = this.#capabilities()?.probe === undefined ? { risk: "noProbe" as const } : {};
     const ckn = shortCkn(this.#entry.new.key.ckn);
     const preview = `? ${proofFrames} protected frames each way under ${ckn}`;
@@ -333,7 +333,7 @@ class LinkForecast {
   }
 
   #promote(): ForecastStep {
-    const takes = sum([prepareMs, this.#keyCommit(), lookMs]);
+    const takes = sum([prepareMs, this.#keyCommit(), observeMs]);
     const preview = `~ pre-shared key ${shortCkn(this.#entry.new.key.ckn)} becomes primary`;
     return this.#step(
       "promoting",
@@ -345,13 +345,13 @@ class LinkForecast {
   }
 
   #retire(): ForecastStep {
-    const takes = sum([prepareMs, this.#keyCommit(), lookMs, turnMs]);
+    const takes = sum([prepareMs, this.#keyCommit(), observeMs, turnMs]);
     const preview = `- pre-shared key ${shortCkn(this.#entry.old?.key.ckn ?? "none")}`;
     return this.#step("retiring", "take the old key away", preview, takes, this.#shut());
   }
 
   #freshSak(): ForecastStep {
-    const takes = sum([prepareMs, this.#commit(), lookMs, turnMs]);
+    const takes = sum([prepareMs, this.#commit(), observeMs, turnMs]);
     const does = "make a fresh SAK that the old key never protected";
     return this.#step("proving", does, `! rekey the SAK of ${this.#link.port}`, takes);
   }
@@ -360,7 +360,7 @@ class LinkForecast {
     const { group, desired } = this.#input;
     const soak = why === "wait" ? noTime : exactly(desired.rotation.soakMs);
     const back = group.drain === "none" ? noTime : sum([prepareMs, this.#commit()]);
-    const takes = sum([back, soak, lookMs, turnMs]);
+    const takes = sum([back, soak, observeMs, turnMs]);
     const { port } = this.#link;
     if (group.drain === "none") {
       return this.#step("restoring", "watch it carry for the soak time", `= ${port}`, takes);

@@ -80,8 +80,8 @@ export function mayLose(changes: readonly LateChange[], entry: CampaignLink): Fa
 }
 
 /**
- * One that a look shows to have come; undefined = none, or nothing tells. Which of several that do
- * the same has come is never known, and the first one is struck off.
+ * One that an observation shows to have come; undefined = none, or nothing tells. Which of several
+ * that do the same has come is never known, and the first one is struck off.
  */
 export function comeOf(
   changes: readonly LateChange[],

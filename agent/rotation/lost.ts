@@ -1,4 +1,4 @@
-// Changes that a router accepted and a later look does not show.
+// Changes that a router accepted and a later observation does not show.
 
 import type { ActionKind, PortFacts } from "../model/campaign.ts";
 

@@ -35,7 +35,7 @@ import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
 import { recollect, toStored } from "../store/journal/stored.ts";
 import type { ApplyAnswer, ApplyRequest, Evidence, PageLogin } from "./agent-shapes.ts";
 import type { OnDecision } from "./campaigns/rotation-runner.ts";
-import { gatewayKey, gatewayLook, onlyRead } from "./far-ends.ts";
+import { gatewayKey, gatewayQuery, onlyRead } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
 import { Recorder } from "./health/recorder.ts";
 import type { Status } from "./health/status.ts";
@@ -266,7 +266,7 @@ export class Agent {
         cloud,
         vault: boundedVault(cloud.vault, world.clock),
         peerPort: (link) => this.#peerPort(intent.desired, link),
-        gateway: (tunnel) => gatewayLook(cloud, tunnel),
+        gateway: (tunnel) => gatewayQuery(cloud, tunnel),
         memory: () => this.#memory,
         write: this.write,
         note: this.#note,
@@ -399,8 +399,8 @@ export class Agent {
     const links = desired.groups.flatMap((group) => group.links);
     try {
       await Promise.all([
-        ...desired.devices.map(({ name }) => deviceCache.look(name, signal)),
-        ...links.map((link) => deviceCache.lookPeer(link, signal)),
+        ...desired.devices.map(({ name }) => deviceCache.observe(name, signal)),
+        ...links.map((link) => deviceCache.observePeer(link, signal)),
       ]);
       return plan({
         desired,

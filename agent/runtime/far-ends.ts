@@ -4,7 +4,7 @@ import type { PeerPort, PeerSecret } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Cloud } from "../model/cloud.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
-import type { GatewayLook } from "./polling/device-cache.ts";
+import type { GatewayQuery } from "./polling/device-cache.ts";
 
 /**
  * Refuses every write (`farEnd: manual`): even if the agent has a fault, an operator makes the
@@ -22,10 +22,10 @@ export function onlyRead(peer: PeerPort, where: string): PeerPort {
 }
 
 /** Returns a reader of the gateway's side of a tunnel; undefined = it cannot be queried. */
-export function gatewayLook(
+export function gatewayQuery(
   { connection }: Pick<Cloud, "connection">,
   { azureConnection }: DesiredTunnel,
-): GatewayLook | undefined {
+): GatewayQuery | undefined {
   if (connection === undefined || azureConnection === undefined) return undefined;
   return (signal) => connection(azureConnection, signal);
 }

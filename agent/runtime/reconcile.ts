@@ -60,7 +60,7 @@ const keptMs = 60_000;
 const probePackets = 5;
 
 /** How long, in milliseconds, a campaign's observation serves this loop too. */
-const lookedMs = 4_000;
+const observedMs = 4_000;
 
 export class Reconciler {
   readonly #parts: ReconcilerParts;
@@ -87,12 +87,12 @@ export class Reconciler {
   /** Runs one turn: observes the device and its far ends, then mends what is missing. */
   async turn(signal: AbortSignal): Promise<void> {
     const { deviceCache, device, inCampaign } = this.#parts;
-    const state = this.#observedByCampaign() ?? (await deviceCache.look(device, signal));
+    const state = this.#observedByCampaign() ?? (await deviceCache.observe(device, signal));
     const isAsked = this.#parts.cloud.pace === "withRouter";
     for (const link of isAsked ? this.#links() : []) {
       // A far end that a running campaign has just read need not be read again.
-      const everyMs = inCampaign() ? lookedMs : 0;
-      if (deviceCache.isPeerDue(link, everyMs)) await deviceCache.lookPeer(link, signal);
+      const everyMs = inCampaign() ? observedMs : 0;
+      if (deviceCache.isPeerDue(link, everyMs)) await deviceCache.observePeer(link, signal);
     }
     if (state === undefined) return;
     this.#judge(state);
@@ -117,7 +117,7 @@ export class Reconciler {
     const state = deviceCache.state(device);
     const isBlind = state === undefined || deviceCache.failure(device) !== undefined;
     if (isBlind || !inCampaign()) return undefined;
-    return world.clock.now() - state.at < lookedMs ? state : undefined;
+    return world.clock.now() - state.at < observedMs ? state : undefined;
   }
 
   async #attempt(work: () => Promise<void>): Promise<LinksealError | undefined> {
@@ -319,7 +319,7 @@ export class Reconciler {
       if (undone) await write({ kind: "pending", device, token: null });
       throw error;
     }
-    const after = await deviceCache.look(device, signal);
+    const after = await deviceCache.observe(device, signal);
     if (after === undefined) return;
     const gaps = verify(change, after);
     if (gaps.length > 0) {

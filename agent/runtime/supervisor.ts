@@ -40,7 +40,7 @@ import type { RetireParts } from "./tunnels/tunnel-retire.ts";
 /** The interval in milliseconds between two queries for newer keys; up to a fifth is added. */
 const policyMs = 300_000;
 /** Groups query for the first time within this many milliseconds times the number of groups. */
-const firstLookMs = 1_000;
+const firstPolicyMs = 1_000;
 /** The delay in milliseconds after a failed vault query; it doubles from `least` to `most`. */
 const vaultWaitMs = { least: 30_000, most: 600_000 };
 
@@ -228,7 +228,7 @@ export class Supervisor {
    */
   async run(stop: AbortSignal, kill: AbortSignal): Promise<void> {
     const { health } = this.intent.desired;
-    const looks = [...this.#reconcilers].map(([device, reconciler]): NamedTurn => {
+    const deviceLoops = [...this.#reconcilers].map(([device, reconciler]): NamedTurn => {
       const turn = async (): Promise<Pause> => {
         const wake = this.#wakeOf(device);
         await reconciler.turn(kill);
@@ -260,7 +260,7 @@ export class Supervisor {
       return health.pollMs;
     });
     const all = [
-      ...looks,
+      ...deviceLoops,
       ...groups,
       ...(this.#parts.cloud.pace === "polled" ? pollers : []),
       ...(tunnels.length > 0 ? [tended] : []),
@@ -408,8 +408,8 @@ export class Supervisor {
   }
 
   /** Groups that query together at the start would query together for ever. */
-  #firstLook(name: string, now: number): number {
-    const at = now + this.#jitter(firstLookMs * this.intent.desired.groups.length);
+  #firstPolicyAt(name: string, now: number): number {
+    const at = now + this.#jitter(firstPolicyMs * this.intent.desired.groups.length);
     this.#policyAt.set(name, at);
     return at;
   }
@@ -424,7 +424,7 @@ export class Supervisor {
     const { name } = group;
     const beginAt = this.#beginAt.get(name);
     if (group.rotate.on === "hand") return { kind: "nothing" };
-    if (now < (beginAt ?? this.#policyAt.get(name) ?? this.#firstLook(name, now))) {
+    if (now < (beginAt ?? this.#policyAt.get(name) ?? this.#firstPolicyAt(name, now))) {
       const waiting = this.#waiting.get(name);
       return waiting === undefined ? { kind: "nothing" } : { kind: "waiting", waiting };
     }

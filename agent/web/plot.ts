@@ -36,7 +36,7 @@ export function Plot(props: PlotProps): ComponentChild {
   const plot = useRef<uPlot | undefined>(undefined);
   const newest = useRef(props);
   newest.current = props;
-  const look = useLook();
+  const scheme = useScheme();
   useEffect(() => {
     const { current: element } = holder;
     if (element === null) return undefined;
@@ -51,7 +51,7 @@ export function Plot(props: PlotProps): ComponentChild {
       drawn.destroy();
       plot.current = undefined;
     };
-  }, [look, lines.length]);
+  }, [scheme, lines.length]);
   useEffect(() => plot.current?.setData(aligned(data)), [data.at.length, data.at.at(-1), now]);
   const figures = lines.map(({ name, now: figure }) => `${name} ${figure}`).join(", ");
   return h(
@@ -80,15 +80,15 @@ export function Plot(props: PlotProps): ComponentChild {
 }
 
 /** Counts changes of the style sheet's colours. */
-function useLook(): number {
-  const [look, setLook] = useState(0);
+function useScheme(): number {
+  const [scheme, setScheme] = useState(0);
   useEffect(() => {
     const dark = matchMedia("(prefers-color-scheme: dark)");
-    const again = (): void => setLook((before) => before + 1);
+    const again = (): void => setScheme((before) => before + 1);
     dark.addEventListener("change", again);
     return () => dark.removeEventListener("change", again);
   }, []);
-  return look;
+  return scheme;
 }
 
 function aligned({ at, lines }: Lines): uPlot.AlignedData {

@@ -29,7 +29,7 @@ export function defineDriver<S extends Session>(dialect: Dialect<S>): Driver {
     name: dialect.name,
     offers: dialect.offers,
     // Some thirty commands, one after another, to a router that may be busy.
-    lookMsMax: answerMsMax,
+    observeMsMax: answerMsMax,
     async open(target, world, hint, signal) {
       const line = new Line(dialect, target, world, hint);
       try {

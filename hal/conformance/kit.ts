@@ -71,7 +71,7 @@ export function canonical(value: unknown): string {
   return encodeJson(sorted(value));
 }
 
-export function look(bench: DeviceBench): Promise<DeviceState> {
+export function observe(bench: DeviceBench): Promise<DeviceState> {
   return bench.device.observe(never);
 }
 
@@ -86,8 +86,8 @@ export function reported<T>(reading: Reading<T>, what: string): T {
   return reading.value;
 }
 
-export async function lookAt(bench: DeviceBench, port: PortName): Promise<MacsecPort> {
-  return portIn(await look(bench), port);
+export async function observePort(bench: DeviceBench, port: PortName): Promise<MacsecPort> {
+  return portIn(await observe(bench), port);
 }
 
 export function truthOf(bench: DeviceBench, port: PortName): PortTruth {

@@ -12,12 +12,12 @@ import {
   type DeviceCase,
   freshKey,
   freshSak,
-  look,
-  lookAt,
   macsec,
   must,
   mustBe,
   never,
+  observe,
+  observePort,
   overlap,
   portIn,
   prepare,
@@ -77,7 +77,7 @@ async function mustReadBack(bench: DeviceBench, settings: WantedSettings): Promi
   const [port] = bench.ports;
   const stands = canonical({ ...settings, policy: "mustSecure" });
   must(canonical(truthOf(bench, port).settings) === stands, "the settings in force are others");
-  const seen = reported((await lookAt(bench, port)).settings, "the settings");
+  const seen = reported((await observePort(bench, port)).settings, "the settings");
   must(canonical(seen) === stands, `the settings are reported as others: ${canonical(seen)}`);
 }
 
@@ -238,14 +238,14 @@ export const portCases: readonly DeviceCase[] = [
       must(!truthOf(bench, port).linkUp, "a port that was shut has a link");
       must(truthOf(bench, other).linkUp, "shutting one port shut another");
       if (macsec.needs(bench.device.capabilities)) {
-        const state = await look(bench);
+        const state = await observe(bench);
         mustReport(state, port, "down");
         mustReport(state, other, "up");
       }
       await commit(bench, { kind: "port.open", port });
       await until(bench, "the link", () => truthOf(bench, port).linkUp);
       must(truthOf(bench, port).admin === "up", "a port that was opened is shut");
-      if (macsec.needs(bench.device.capabilities)) mustReport(await look(bench), port, "up");
+      if (macsec.needs(bench.device.capabilities)) mustReport(await observe(bench), port, "up");
     },
   },
   {
@@ -298,7 +298,7 @@ export const portCases: readonly DeviceCase[] = [
       await commit(bench, shut, { kind: "macsec.replaceKey", port, key: first });
       await bench.wait(5_000);
       mustHold(bench, port, { key: first, admin: "down" });
-      mustReport(await look(bench), port, "down");
+      mustReport(await observe(bench), port, "down");
       const replace = { kind: "macsec.replaceKey", port, key: second } as const;
       await commit(bench, shut, replace, { kind: "port.open", port });
       mustHold(bench, port, { key: second, admin: "up" });
@@ -307,7 +307,7 @@ export const portCases: readonly DeviceCase[] = [
         const { principal, carries } = truthOf(bench, port);
         return principal === second.ckn && carries;
       });
-      mustReport(await look(bench), port, "up");
+      mustReport(await observe(bench), port, "up");
     },
   },
 ];

@@ -9,7 +9,7 @@ import { commitCases } from "./commit.ts";
 import type { PeerCase, VaultCase } from "./far.ts";
 import { keyCases } from "./key.ts";
 import { ConformanceFailure, type DeviceCase, must, mustBe, refusal } from "./kit.ts";
-import { lookCases } from "./look.ts";
+import { observationCases } from "./observation.ts";
 import { portCases } from "./port.ts";
 import { trafficCases } from "./traffic.ts";
 import { troubleCases } from "./trouble.ts";
@@ -21,7 +21,7 @@ export { Untried } from "./untried.ts";
 
 /** All cases for the driver of a device. */
 export const deviceCases: readonly DeviceCase[] = [
-  ...lookCases,
+  ...observationCases,
   ...commitCases,
   ...keyCases,
   ...portCases,

@@ -8,11 +8,11 @@ import {
   commit,
   type DeviceCase,
   drain,
-  look,
-  lookAt,
   macsec,
   must,
   never,
+  observe,
+  observePort,
   probe,
   reported,
   secure,
@@ -23,7 +23,7 @@ import {
 const means: readonly DrainMeans[] = ["prepend", "gracefulShutdown", "peeringShutdown"];
 
 async function routing(bench: DeviceBench): Promise<Routing> {
-  return reported((await look(bench)).routing, "its routing");
+  return reported((await observe(bench)).routing, "its routing");
 }
 
 async function sharing(bench: DeviceBench): Promise<void> {
@@ -66,7 +66,7 @@ function drainCase(by: DrainMeans): DeviceCase {
 
 async function sentFrames(bench: DeviceBench): Promise<MacsecFrames | undefined> {
   if (!macsec.needs(bench.device.capabilities)) return undefined;
-  const { frames } = await lookAt(bench, bench.ports[0]);
+  const { frames } = await observePort(bench, bench.ports[0]);
   return frames.kind === "known" ? frames.value : undefined;
 }
 

@@ -12,11 +12,11 @@ import {
   type DeviceCase,
   freshKey,
   ipsec,
-  look,
   macsec,
   must,
   mustBe,
   never,
+  observe,
   overlap,
   portIn,
   prepare,
@@ -81,7 +81,7 @@ async function useKeys(bench: DeviceBench): Promise<void> {
   await refusal(commit(bench, nowhere), "a key for a port that is not there");
   const short = addSecond(bench, port, bench.newKey({ cakOctets: 24, cknOctets: 32 }));
   await refusal(commit(bench, short), "a CAK of 24 octets");
-  await look(bench);
+  await observe(bench);
 }
 
 export const troubleCases: readonly DeviceCase[] = [
@@ -114,7 +114,7 @@ export const troubleCases: readonly DeviceCase[] = [
       must(error.effect === "unknown", `${what} claims the effect "${error.effect}"`);
       must(error.code.startsWith("transport."), `${what} is ${error.code}`);
       bench.heal("replyLost");
-      await look(bench);
+      await observe(bench);
       const recalled = await bench.device.recall(transaction.token, never);
       const { pending } = bench.truth();
       must((recalled.kind === "pending") === pending, "recall and the device disagree after it");
@@ -133,7 +133,7 @@ export const troubleCases: readonly DeviceCase[] = [
       const error = await refusal(commit(bench, anyChange(bench)), what);
       mustBe(error, ["device.locked"], what);
       must(bench.truth().effects === before.effects, `${what} had an effect`);
-      await look(bench);
+      await observe(bench);
       bench.heal("locked");
       await commit(bench, anyChange(bench));
     },
@@ -145,11 +145,11 @@ export const troubleCases: readonly DeviceCase[] = [
     troubles: ["unreachable"],
     async run(bench) {
       const transaction = await prepare(bench, [anyChange(bench)]);
-      await look(bench);
+      await observe(bench);
       const before = bench.truth();
       bench.strike("unreachable");
       const reads: readonly (readonly [string, () => Promise<unknown>])[] = [
-        ["a look", () => look(bench)],
+        ["a look", () => observe(bench)],
         ["a prepare", () => prepare(bench, [anyChange(bench)])],
         ["a recall", () => bench.device.recall(transaction.token, never)],
         ["a question for a route", () => bench.device.routeTo(bench.routes.known.address, never)],
@@ -163,7 +163,7 @@ export const troubleCases: readonly DeviceCase[] = [
       await refusal(transaction.apply("final", never), "a commit at a device out of reach");
       must(bench.truth().effects === before.effects, "a device out of reach was changed");
       bench.heal("unreachable");
-      await look(bench);
+      await observe(bench);
     },
   },
   {
@@ -186,7 +186,7 @@ export const troubleCases: readonly DeviceCase[] = [
       await stopsAt(bench, "an apply", (signal) => transaction.apply("final", signal));
       must(bench.truth().effects === before, "an apply had an effect although it was aborted");
       await stopsWithin(bench, "an apply", (signal) => transaction.apply("final", signal));
-      await look(bench);
+      await observe(bench);
     },
   },
   {
@@ -212,7 +212,7 @@ export const troubleCases: readonly DeviceCase[] = [
       const next = freshKey(bench);
       const transaction = await prepare(bench, [addSecond(bench, port, next)]);
       await transaction.apply(revertMs, never);
-      const seen = portIn(await look(bench), port);
+      const seen = portIn(await observe(bench), port);
       const ckns = reported(seen.keys, "the keys").map(({ ckn }) => ckn);
       must(ckns.includes(old.ckn) && ckns.includes(next.ckn), "the pending key is not reported");
       must(

@@ -8,11 +8,11 @@ import {
   commit,
   type DeviceCase,
   ipsec,
-  look,
   must,
   mustBe,
   type Need,
   never,
+  observe,
   prepare,
   refusedChange,
   rekey,
@@ -42,7 +42,7 @@ async function raise(bench: DeviceBench): Promise<void> {
 }
 
 async function sasOf(bench: DeviceBench): Promise<readonly IpsecSa[]> {
-  const tunnel = (await look(bench)).ipsec.find(({ name }) => name === bench.tunnel.name);
+  const tunnel = (await observe(bench)).ipsec.find(({ name }) => name === bench.tunnel.name);
   must(tunnel !== undefined, "the tunnel is not reported");
   must(reported(tunnel.ike, "the IKE SA") === "established", "the IKE SA is not established");
   return reported(tunnel.sas, "the IPsec SAs");
@@ -112,7 +112,7 @@ export const tunnelCases: readonly DeviceCase[] = [
       );
       const truth = ascending(tunnelTruth(bench)?.spis ?? []);
       must(canonical(ascending(spisIn(sas))) === canonical(truth), "the SPIs are reported wrongly");
-      const routes = routesIn(await look(bench));
+      const routes = routesIn(await observe(bench));
       const ways = routes.filter(({ prefix }) => bench.tunnel.remotePrefixes.includes(prefix));
       must(
         ways.some(({ via }) => via.kind === "tunnel"),
@@ -153,7 +153,7 @@ export const tunnelCases: readonly DeviceCase[] = [
         const truth = tunnelTruth(bench);
         return truth !== undefined && (truth.up || !bench.gateway);
       });
-      const into = routesIn(await look(bench)).filter(({ via }) => via.kind === "tunnel");
+      const into = routesIn(await observe(bench)).filter(({ via }) => via.kind === "tunnel");
       const led = new Set(into.map(({ prefix }) => prefix));
       // A router has no route into a tunnel that is down.
       const isLed = led.has("10.177.0.0/16") || !bench.gateway;
@@ -174,7 +174,7 @@ export const tunnelCases: readonly DeviceCase[] = [
       if (bench.gateway) await sasOf(bench);
       await commit(bench, { kind: "ipsec.removeTunnel", name: bench.tunnel.name });
       must(tunnelTruth(bench) === undefined, "a removed tunnel still exists");
-      const state = await look(bench);
+      const state = await observe(bench);
       const ghost = state.ipsec.some(({ name }) => name === bench.tunnel.name);
       must(!ghost, "a removed tunnel is reported");
       must(
@@ -194,7 +194,7 @@ export const tunnelCases: readonly DeviceCase[] = [
       must(tunnelTruth(bench) !== undefined, "a tunnel with a time to revert was not put");
       await bench.wait(revertMs + stepMs(bench.device.capabilities) + slackMs);
       must(tunnelTruth(bench) === undefined, "the tunnel was not taken back in its time");
-      const reported = (await look(bench)).ipsec.some(({ name }) => name === bench.tunnel.name);
+      const reported = (await observe(bench)).ipsec.some(({ name }) => name === bench.tunnel.name);
       must(!reported, "a tunnel that was reverted is reported");
       await put(bench);
     },

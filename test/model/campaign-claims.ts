@@ -215,7 +215,7 @@ function judgeReplacement(world: World, ahead: boolean, config: Config, claim: C
 export const keysOn = ({ keys }: World): number =>
   (keys & 1) + ((keys >> 1) & 1) + ((keys >> 2) & 1);
 
-/** `done` only as the look shows it. */
+/** `done` only as the observation shows it. */
 export function judgeStep(
   world: World,
   { record }: Taken,

@@ -185,7 +185,7 @@ export function judgeLate(before: World, after: World, config: Config): string |
   return takesSibling && isOut ? "LATE: both links are out by our doing" : undefined;
 }
 
-/** `residual`: the one case that the design names, and a later look mends it. */
+/** `residual`: the one case that the design names, and a later observation mends it. */
 export function judgeTimer(before: World, after: World, oracle: Oracle): string | undefined {
   const verdict = timerVerdict(before, after, oracle);
   // A key that a person took before the commit came is theirs to put back once more.

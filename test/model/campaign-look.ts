@@ -1,5 +1,5 @@
-// What the real machine says about a world: the facts of one look, and the step taken on it. Asked
-// once for each record and each set of facts, however many worlds show them.
+// What the real machine says about a world: the facts of one observation, and the step taken on it.
+// Asked once for each record and each set of facts, however many worlds show them.
 
 import {
   type ActionKind,
@@ -75,7 +75,7 @@ export function recordFor(campaign: Campaign): number {
   });
 }
 
-// ---- what a look shows
+// ---- what an observation shows
 
 const farEnds: readonly FarEnd[] = [
   "old",
@@ -174,7 +174,7 @@ export function replacementOf({ record, prepared, refused }: World): number {
 
 const darknesses = ["none", "brief", "lasting"] as const;
 
-/** One look, in 30 bits. */
+/** One observation, in 30 bits. */
 export function lookAt(world: World, config: Config): number {
   const carrier = carrierOf(world, config);
   const isDark = carrier === 2 && world.cut === 0 && world.shut === 0;

@@ -59,7 +59,7 @@ export function canHave(luck: Luck, action: ActionKind | undefined, config: Conf
   return true;
 }
 
-/** A look breaks every run whose condition no longer holds. */
+/** An observation breaks every run whose condition no longer holds. */
 function looked(world: World, config: Config): void {
   const carrier = carrierOf(world, config);
   const seen = world.routerUnseen === 0;

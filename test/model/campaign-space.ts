@@ -32,7 +32,7 @@ export interface Limits {
 export interface Explored {
   readonly states: number;
   readonly turns: number;
-  /** Distinct pairs of a record and a look that the machine was asked about. */
+  /** Distinct pairs of a record and an observation that the machine was asked about. */
   readonly pairs: () => Iterable<Pair>;
   /** Each property that broke, with the shortest way there. */
   readonly broken: ReadonlyMap<string, readonly string[]>;

@@ -290,7 +290,7 @@ export function untouchedLink(config: Config): Partial<World> {
   };
 }
 
-/** A link that is done, as its last look has shown it. */
+/** A link that is done, as its last observation has shown it. */
 export function doneLink(config: Config): Partial<World> {
   const end = config.either ? onOld : onNew;
   return {
@@ -376,7 +376,7 @@ export function goesBackBare({ pending, keysBefore }: World, { kind }: Config): 
   return pending === ours && kind !== "enrol" && (keysBefore & oldKey) === 0;
 }
 
-/** They have put it back since, and no look tells that. */
+/** They have put it back since, and no observation tells that. */
 export function isHidden(world: World, config: Config): boolean {
   return goesBackBare(world, config) && world.keys === (oldKey | newKey);
 }

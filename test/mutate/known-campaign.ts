@@ -11,13 +11,13 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/runtime/campaigns/rotation-runner.ts",
-    line: 'if (port?.carriedBy === "nothing") await this.#relook(',
+    line: 'if (port?.carriedBy === "nothing") await this.#observeAgain(',
     becomes: ["true"],
     why: "a link that carries was up or in the clear: one more observation finds no other state",
   },
   {
     file: "agent/runtime/campaigns/rotation-runner.ts",
-    line: 'if (port?.carriedBy === "nothing") await this.#relook(',
+    line: 'if (port?.carriedBy === "nothing") await this.#observeAgain(',
     becomes: ["port.carriedBy"],
     why: "the guards of a key change require a port that was read",
   },

@@ -105,13 +105,13 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/health/health.ts",
-    line: "for (let index = looks.length - 1; index >= 0; index -= 1) {",
-    becomes: ["looks.length + 1"],
+    line: "for (let index = observations.length - 1; index >= 0; index -= 1) {",
+    becomes: ["observations.length + 1"],
     why: "no observation exists past the end",
   },
   {
     file: "agent/health/health.ts",
-    line: "const reading = look === undefined ? undefined : pick(look);",
+    line: "const reading = observation === undefined ? undefined : pick(observation);",
     becomes: ["false"],
     why: "every index inside the array has an observation",
   },
@@ -129,7 +129,7 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/model/health.ts",
-    line: "return device.lastLookAt !== undefined && device.lastLookAt - at > settings.pollMs / 2;",
+    line: "return device.lastObservedAt !== undefined && device.lastObservedAt - at > settings.pollMs / 2;",
     becomes: ["true"],
     why: "both callers have returned if no observation succeeded",
   },
@@ -159,7 +159,7 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/health/sample-window.ts",
-    line: "const look = port === undefined ? undefined : lookOf(port);",
+    line: "const observation = port === undefined ? undefined : observationOf(port);",
     becomes: ["false"],
     why: "every index inside the array has an observation",
   },

@@ -5,8 +5,8 @@ import type { Known } from "./known.ts";
 export const knownOfTunnels: readonly Known[] = [
   {
     file: "agent/health/tunnel.ts",
-    line: "const spanMs = now - (looks[0]?.sas.at ?? now);",
-    becomes: ["looks[0].sas"],
+    line: "const spanMs = now - (observations[0]?.sas.at ?? now);",
+    becomes: ["observations[0].sas"],
     why: "if a newest observation exists, so does a first one",
   },
   {

@@ -114,7 +114,7 @@ function isOdd(link: SiteLink, campaign: Campaign): boolean {
 
 /** What is held keeps its reason until the weather is calm, and a storm lasts seven minutes. */
 const latelyMs = 900_000;
-/** Faults of a router that make a look fail, or take too long. */
+/** Faults of a router that make an observation fail, or take too long. */
 const silencing = new Set([
   ...["reply-lost", "reply-late", "slow", "unreachable", "unparsed"],
   ...["session-cut", "reboot", "boot-forgets", "frozen-counters"],

@@ -54,7 +54,7 @@ type Facts = ScorecardFacts;
 
 /** The oldest usable reading of a far end, in milliseconds: they are read about every minute. */
 const farEndMsMax = 900_000;
-const look = (name: string): string => `linkseal links ${name}`;
+const linkCommand = (name: string): string => `linkseal links ${name}`;
 
 export function macsecOnDirect({ links }: Facts): Outcome {
   if (links.length === 0) return unverifiable("no link is in the config", "linkseal apply");
@@ -64,15 +64,17 @@ export function macsecOnDirect({ links }: Facts): Outcome {
 function edgeOf({ name, verdict, codes }: EdgeLink): Outcome {
   const why = codes.length === 0 ? "" : ` (${codes.join(", ")})`;
   if (verdict === "protected") return proven(`${name} is protected, MKA and counters`);
-  if (verdict === "unknown") return unverifiable(`${name} is unknown${why}`, look(name));
-  return failed(`${name} is ${verdict}${why}`, look(name));
+  if (verdict === "unknown") return unverifiable(`${name} is unknown${why}`, linkCommand(name));
+  return failed(`${name} is ${verdict}${why}`, linkCommand(name));
 }
 
 function farEndOf({ name, farEnd }: EdgeLink): Outcome {
   const stale = farEndStale(name, farEnd);
   if (stale !== undefined || farEnd === undefined) return stale ?? unread(name);
-  if (farEnd.ids === undefined) return failed(`the far end of ${name} has MACsec off`, look(name));
-  if (farEnd.admin === "down") return failed(`the far end of ${name} is switched off`, look(name));
+  if (farEnd.ids === undefined)
+    return failed(`the far end of ${name} has MACsec off`, linkCommand(name));
+  if (farEnd.admin === "down")
+    return failed(`the far end of ${name} is switched off`, linkCommand(name));
   return proven(`the far end of ${name} names its CAK and CKN`);
 }
 
@@ -112,9 +114,9 @@ function keyOf({ name, farEnd, ckn, meant }: EdgeLink, vault: string): Outcome {
     return failed(text, "linkseal doctor");
   }
   if (ckn === null || meant === null) {
-    return unverifiable(`the key in use on ${name} is not known`, look(name));
+    return unverifiable(`the key in use on ${name} is not known`, linkCommand(name));
   }
-  if (ckn !== meant) return failed(`${name} uses another key than the vault's`, look(name));
+  if (ckn !== meant) return failed(`${name} uses another key than the vault's`, linkCommand(name));
   return proven(`${name} uses the key of the vault version that both ends name`);
 }
 

@@ -53,8 +53,8 @@ export async function doctorReport(
   const { desired, deviceCache } = supervisor.beginParts();
   const links = desired.groups.flatMap((group) => group.links);
   await Promise.all([
-    ...desired.devices.map(({ name }) => deviceCache.look(name, signal)),
-    ...links.map((link) => deviceCache.lookPeer(link, signal)),
+    ...desired.devices.map(({ name }) => deviceCache.observe(name, signal)),
+    ...links.map((link) => deviceCache.observePeer(link, signal)),
   ]);
   const bound = (link: DesiredLink): Binding | undefined =>
     named(agent.memory.bindings, linkId(link));

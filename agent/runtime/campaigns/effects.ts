@@ -58,10 +58,12 @@ export interface Task {
   readonly campaign: Campaign;
   /** The port as it was when the step was decided. */
   readonly port: PortFacts | undefined;
-  /** Throws, right before a write that takes the link away, what has changed since the look. */
+  /**
+   * Throws, right before a write that takes the link away, what has changed since the observation.
+   */
   readonly recheck: () => void;
-  /** Looks again before a port is shut; throws that its link, which was dark, works again. */
-  readonly relook: (signal: AbortSignal) => Promise<void>;
+  /** Observes again before a port is shut; throws that its link, which was dark, works again. */
+  readonly observeAgain: (signal: AbortSignal) => Promise<void>;
 }
 
 /** What is written to a router: for the journal, and for what it might do later. */
@@ -85,7 +87,7 @@ export class Effects {
   /** Validated on the candidate, for a far end that moves first. */
   #prepared: { readonly what: string; readonly transaction: Transaction } | undefined;
   #refused: { readonly what: string; readonly cause: Cause } | undefined;
-  /** The last change that the router accepted, until looks have judged it. */
+  /** The last change that the router accepted, until observations have judged it. */
   #accepted: { readonly what: ActionKind; readonly at: Instant } | undefined;
   #changedAt: Instant | undefined;
   #lostCommits = 0;
@@ -116,7 +118,7 @@ export class Effects {
     return { kind: this.#prepared?.what === what ? "valid" : "absent" };
   }
 
-  /** A reply is no fact: an accepted commit that a look does not show was lost. */
+  /** A reply is no fact: an accepted commit that an observation does not show was lost. */
   judge(link: DesiredLink, port: PortFacts | undefined, now: Instant): LinksealError | undefined {
     const accepted = this.#accepted;
     if (accepted === undefined || port === undefined) return undefined;
@@ -178,7 +180,7 @@ export class Effects {
     await this.#final(kind, task, { kind: `port.${kind}`, port, means }, signal);
   }
 
-  /** Undoes what a look has shown: a drain by whatever means, or a shut port. */
+  /** Undoes what an observation has shown: a drain by whatever means, or a shut port. */
   async giveBack(
     link: DesiredLink,
     taken: DrainMeans | "shut",
@@ -341,7 +343,7 @@ export class Effects {
     await this.#discardPrepared(link, signal);
     const change: DeviceChange = [{ kind: "port.shut", port: link.port }];
     const transaction = await this.#validate(link, change, signal);
-    await this.#orDiscard(transaction, link, signal, () => task.relook(signal));
+    await this.#orDiscard(transaction, link, signal, () => task.observeAgain(signal));
     const what = { what: "open", within: "final", change } as const;
     await this.#apply(task, transaction, what, signal);
   }

@@ -18,7 +18,10 @@ import {
   type Waiting,
 } from "./begin.ts";
 
-/** Links of the group that a look shows without a key on either end, in the order of the config. */
+/**
+ * Links of the group that an observation shows without a key on either end, in the order of the
+ * config.
+ */
 function candidates(parts: BeginParts, group: DesiredGroup): readonly DesiredLink[] {
   const { deviceCache, memory } = parts;
   return group.links.filter((link) => {
@@ -81,7 +84,7 @@ export async function beginEnrolment(
   };
 }
 
-/** A far end in a real cloud is looked at rarely: what was seen a minute ago begins nothing. */
+/** A far end in a real cloud is observed rarely: what was seen a minute ago begins nothing. */
 async function stillBare(
   parts: BeginParts,
   group: DesiredGroup,
@@ -91,7 +94,7 @@ async function stillBare(
   const { deviceCache, desired } = parts;
   for (const link of wanted) {
     if (deviceCache.isPeerDue(link, 2 * desired.health.pollMs))
-      await deviceCache.lookPeer(link, signal);
+      await deviceCache.observePeer(link, signal);
   }
   const bare = candidates(parts, group);
   return wanted.filter((link) => bare.includes(link));
@@ -160,8 +163,8 @@ export interface Adoption {
 }
 
 /**
- * What adopting these links of one group would write, from a fresh look at both ends; links that
- * are managed already are left out. Throws the reason where ends and vault disagree.
+ * What adopting these links of one group would write, from a fresh observation of both ends; links
+ * that are managed already are left out. Throws the reason where ends and vault disagree.
  */
 export async function matchExisting(
   parts: BeginParts,
@@ -172,8 +175,8 @@ export async function matchExisting(
   const { deviceCache, memory } = parts;
   const found: Adoption[] = [];
   for (const link of links) {
-    const state = await deviceCache.look(link.device, signal);
-    const peer = await deviceCache.lookPeer(link, signal);
+    const state = await deviceCache.observe(link.device, signal);
+    const peer = await deviceCache.observePeer(link, signal);
     if (memory().bindings[linkId(link)] !== undefined) continue;
     const snapshot = { link, state, peer, probe: undefined };
     const binding = await matchOne(parts, snapshot, signal);

@@ -1,4 +1,4 @@
-// Looks at both ends of a group and tells what is so, in the words of the campaign's tables.
+// Observes both ends of a group and reports what is so, in the words of the campaign's tables.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { Recalled, TransactionToken } from "#hal/device.ts";
@@ -55,11 +55,11 @@ export interface Report {
   /** The time of the oldest observation that it rests on. */
   readonly at: Instant;
   readonly sak: string | undefined;
-  /** What this look brought to its end, for later predictions. */
+  /** What this observation brought to its end, for later predictions. */
   readonly measured: readonly { readonly what: string; readonly ms: number }[];
   /** The token of a change that was to be final, and that the router may hold half of. */
   readonly unfinished?: string;
-  /** A late change of ours that this look shows to have come. */
+  /** A late change of ours that this observation shows to have come. */
   readonly come?: LateChange;
 }
 
@@ -70,7 +70,7 @@ interface Waiting {
 
 const routeMsMax = 10_000;
 
-/** One look at all that a step of a campaign depends on. */
+/** One observation of all that a step of a campaign depends on. */
 interface Observed extends Pick<PreconditionInput, "siblings" | "managementPath"> {
   readonly campaign: Campaign;
   readonly snapshot: LinkSnapshot;
@@ -93,7 +93,7 @@ export class FactCollector {
   /** When it was first observed on the old key, on the way back. */
   #backAt: Instant | undefined;
   #outageSince: Instant | undefined;
-  /** Since which look the session of the link is up under a key of its campaign. */
+  /** Since which observation the session of the link is up under a key of its campaign. */
   #upSince: Instant | undefined;
   #sentAt: Instant | undefined;
   /** The device on which a commit of the campaign itself waited, as last observed. */
@@ -131,16 +131,20 @@ export class FactCollector {
     return doubtOf(others.map((each) => siblingOf(this.#parts, deviceCache.snapshot(each), own)));
   }
 
-  async look(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
+  async observe(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
     const { deviceCache, group, world } = this.#parts;
     const begun = world.clock.now();
     const devices = [...new Set(group.links.map((each) => each.device))];
-    const looks = devices.map(
-      async (name) => [name, await deviceCache.look(name, signal)] as const,
+    const observations = devices.map(
+      async (name) => [name, await deviceCache.observe(name, signal)] as const,
     );
-    const [peer, ...pairs] = await Promise.all([deviceCache.lookPeer(link, signal), ...looks]);
+    const [peer, ...pairs] = await Promise.all([
+      deviceCache.observePeer(link, signal),
+      ...observations,
+    ]);
     const states = new Map<string, DeviceState | undefined>(pairs);
-    // Only this very look counts: one that another loop began may be older than our last effect.
+    // Only this very observation counts: one that another loop began may be older than our last
+    // effect.
     const observed = (each: DesiredLink): LinkSnapshot => ({
       ...deviceCache.snapshot(each),
       state: states.get(each.device),
@@ -171,10 +175,10 @@ export class FactCollector {
     return lateChanges(memory(), linkId(link), world.clock.wall());
   }
 
-  /** Looks again: the session of a link that was dark has come up since. */
+  /** Observes again: the session of a link that was dark has come up since. */
   async hasRisen(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<boolean> {
     if (this.#upSince !== undefined) return false;
-    return isUp(await this.#parts.deviceCache.look(link.device, signal), campaign, link);
+    return isUp(await this.#parts.deviceCache.observe(link.device, signal), campaign, link);
   }
 
   /** Returns the owner of the commit that waits on the device; undefined = not known now. */

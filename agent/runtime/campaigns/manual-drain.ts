@@ -24,7 +24,7 @@ export interface ManualDrainParts extends EffectParts {
   readonly report: (code: string, about: string, text: string) => void;
 }
 
-/** What a look shows of a link that is away: by which means, or with its port shut. */
+/** What an observation shows of a link that is away: by which means, or with its port shut. */
 type Away = DrainMeans | "shut";
 
 /** Takes a drain from the journal. Its traffic is back already, and an error must say so. */
@@ -97,7 +97,7 @@ export class ManualDrains {
     const { deviceCache, memory, world } = this.#parts;
     const isManual = named(memory().drains, linkId(link)) !== undefined;
     if (!isManual && awayBy(deviceCache.snapshot(link)) === undefined) return;
-    const { snapshots, lost } = await this.#look(link, signal);
+    const { snapshots, lost } = await this.#observe(link, signal);
     const snapshot = snapshots.get(link.name);
     const away = snapshot === undefined ? undefined : awayBy(snapshot);
     if (snapshot === undefined || (away === undefined && !isManual)) return;
@@ -151,11 +151,11 @@ export class ManualDrains {
     report(code, linkId(link), text);
   }
 
-  async #look(link: DesiredLink, signal: AbortSignal) {
+  async #observe(link: DesiredLink, signal: AbortSignal) {
     const { group, deviceCache } = this.#parts;
     const snapshots = new Map<string, LinkSnapshot>();
     for (const each of group.links) {
-      const state = await deviceCache.look(each.device, signal);
+      const state = await deviceCache.observe(each.device, signal);
       snapshots.set(each.name, { ...deviceCache.snapshot(each), state });
     }
     return { snapshots, ...this.#siblings(link, (each) => snapshots.get(each.name)) };
@@ -170,7 +170,7 @@ export class ManualDrains {
   }
 
   async #unmet(link: DesiredLink, signal: AbortSignal): Promise<Cause | undefined> {
-    const { snapshots, siblings } = await this.#look(link, signal);
+    const { snapshots, siblings } = await this.#observe(link, signal);
     const snapshot = snapshots.get(link.name);
     if (snapshot === undefined) return { code: "router.unread" };
     if (snapshot.state !== undefined && drainOf(snapshot.state, link.port) === "on") {

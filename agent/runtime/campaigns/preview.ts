@@ -87,7 +87,7 @@ async function obstacles(
   links: readonly CampaignLink[],
   signal: AbortSignal,
 ): Promise<readonly Note[]> {
-  const snapshots = await look(parts, group, signal);
+  const snapshots = await observe(parts, group, signal);
   const preconditions = links.map((entry) =>
     preconditionOf(parts, asked, entry, snapshots, signal),
   );
@@ -176,15 +176,15 @@ function shutPorts(
   });
 }
 
-async function look(
+async function observe(
   { deviceCache }: PreviewParts,
   group: DesiredGroup,
   signal: AbortSignal,
 ): Promise<readonly LinkSnapshot[]> {
   const snapshots = group.links.map(async (link) => {
     const [state, peer] = await Promise.all([
-      deviceCache.look(link.device, signal),
-      deviceCache.lookPeer(link, signal),
+      deviceCache.observe(link.device, signal),
+      deviceCache.observePeer(link, signal),
     ]);
     return { ...deviceCache.snapshot(link), state, peer };
   });

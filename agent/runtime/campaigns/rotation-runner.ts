@@ -1,5 +1,5 @@
-// Runs one group's campaign: look, decide, journal the step, run the effect, look again. Never
-// another order.
+// Runs one group's campaign: observe, decide, journal the step, run the effect, observe again.
+// Never another order.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Instant } from "#hal/world.ts";
@@ -47,8 +47,8 @@ export type OnDecision = (decision: Decision) => void;
 const stepMsMin = 500;
 const troubleMs = 5_000;
 const overlapMs = 3_000;
-/** A disruptive effect rests on a look that is no older than this. */
-const lookMsMax = 30_000;
+/** A disruptive effect rests on an observation that is no older than this. */
+const observationAgeMsMax = 30_000;
 
 /** Effects that no precondition stops: they give the link back, or touch nothing. */
 const restoring: readonly ActionKind[] = [
@@ -96,7 +96,7 @@ export class RotationRunner {
     const link = this.#link(campaign);
     if (link === undefined) return this.#parts.desired.health.pollMs;
     const { clock } = this.#parts.world;
-    const report = await this.#factCollector.look(campaign, link, signal);
+    const report = await this.#factCollector.observe(campaign, link, signal);
     const { facts } = report;
     if (report.unfinished !== undefined) return await this.#takeBack(campaign, report, signal);
     this.#trouble = this.#effects.judge(link, facts.port, clock.now()) ?? this.#trouble;
@@ -132,10 +132,13 @@ export class RotationRunner {
         if (keyActions.includes(action)) this.#factCollector.keysChange();
       };
       const { port } = facts;
-      const relook = async (bounded: AbortSignal): Promise<void> => {
-        if (port?.carriedBy === "nothing") await this.#relook(task, link, bounded);
+      const observeAgain = async (bounded: AbortSignal): Promise<void> => {
+        if (port?.carriedBy === "nothing") await this.#observeAgain(task, link, bounded);
       };
-      await this.#effects.run({ action, link, campaign: task, port, recheck, relook }, signal);
+      await this.#effects.run(
+        { action, link, campaign: task, port, recheck, observeAgain },
+        signal,
+      );
       if (!isSilentOn(action, this.#trouble)) this.#trouble = undefined;
       return this.#afterMs(action, next);
     } catch (error) {
@@ -157,7 +160,7 @@ export class RotationRunner {
     if (unfinished === undefined || link === undefined) return 0;
     const text = `${linkId(link)}: the end of a change was not seen, and it is taken back`;
     this.#log("warn", "change-unfinished", text);
-    const idle = { recheck: () => undefined, relook: async () => undefined };
+    const idle = { recheck: () => undefined, observeAgain: async () => undefined };
     const half = { ...campaign, token: unfinished, earlierToken: undefined };
     const task = { link, port, campaign: half, ...idle };
     try {
@@ -171,9 +174,12 @@ export class RotationRunner {
     }
   }
 
-  /** A journal that took its time has made the look old: look again before anything is taken. */
-  #isStale(lookedAt: Instant): boolean {
-    return this.#parts.world.clock.now() - lookedAt > lookMsMax;
+  /**
+   * A journal that took its time has made the observation old: observe again before anything is
+   * taken.
+   */
+  #isStale(observedAt: Instant): boolean {
+    return this.#parts.world.clock.now() - observedAt > observationAgeMsMax;
   }
 
   /** A router takes its time to validate a change, and its sibling may be lost meanwhile. */
@@ -194,7 +200,7 @@ export class RotationRunner {
   }
 
   /** A router that has just booted is dark until its MKA is up, and may be slow to validate. */
-  async #relook(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<void> {
+  async #observeAgain(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<void> {
     if (!(await this.#factCollector.hasRisen(campaign, link, signal))) return;
     throw new LinksealError("gate.stale", `${linkId(link)} works again; nothing was written`, {
       effect: "none",

@@ -327,7 +327,7 @@ export class HealthEvaluator {
 
   #contact(supervisor: SiteView, device: string): DeviceContact {
     return {
-      lastLookAt: supervisor.deviceCache.state(device)?.at,
+      lastObservedAt: supervisor.deviceCache.state(device)?.at,
       failing: supervisor.deviceCache.failure(device),
     };
   }
@@ -354,7 +354,7 @@ export class HealthEvaluator {
       next: entry?.new.key,
       settings: supervisor.intent.desired.health,
       now,
-      looks: supervisor.deviceCache.history(link),
+      observations: supervisor.deviceCache.history(link),
       device: this.#contact(supervisor, link.device),
       probe: supervisor.deviceCache.snapshot(link).probe,
       peer: supervisor.deviceCache.peer(link),
@@ -390,7 +390,7 @@ export class HealthEvaluator {
       causes: trouble === undefined ? [] : causeOf(trouble.code, trouble.message, about),
       settings: supervisor.intent.desired.health,
       now,
-      looks: supervisor.deviceCache.tunnelHistory(tunnel.name),
+      observations: supervisor.deviceCache.tunnelHistory(tunnel.name),
       routing: supervisor.deviceCache.state(tunnel.device)?.routing,
       ways: supervisor.deviceCache.state(tunnel.device)?.ways,
       blocked: supervisor.deviceCache.state(tunnel.device)?.blocked,
@@ -431,7 +431,7 @@ export class HealthEvaluator {
         links: group.links.map((link) => ({
           link,
           health: healthOf(links, link),
-          look: supervisor.deviceCache.history(link).at(-1),
+          observation: supervisor.deviceCache.history(link).at(-1),
           expected: agent.memory.bindings[linkId(link)]?.key,
           next: nextKey(agent, link),
           staleAfterMs: desired.health.staleAfterMs,

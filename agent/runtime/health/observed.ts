@@ -9,23 +9,23 @@ import type { Found } from "../../store/audit/record.ts";
 /** A verdict with the age of its evidence. */
 export interface Observed extends Omit<Found, "since"> {
   /** The age of the oldest reading used, in milliseconds. */
-  readonly lookAgeMs: number;
+  readonly observationAgeMs: number;
 }
 
 /** Converts a link's health; suite and CKN are those in use, not the wanted ones. */
 export function observedLink(
   link: DesiredLink,
   { verdict, reasons, ages }: LinkHealth,
-  look: MacsecPort | undefined,
+  observation: MacsecPort | undefined,
 ): Observed {
-  const known = verdict !== "unknown" && look !== undefined;
-  const session = known ? strongValue(look.session) : undefined;
-  const lookAgeMs = Math.max(ages.controlPlaneMs ?? 0, ages.dataPlaneMs ?? 0);
+  const known = verdict !== "unknown" && observation !== undefined;
+  const session = known ? strongValue(observation.session) : undefined;
+  const observationAgeMs = Math.max(ages.controlPlaneMs ?? 0, ages.dataPlaneMs ?? 0);
   return {
     ...{ about: linkId(link), kind: "link", verdict, codes: reasons.map(({ code }) => code) },
-    suite: known ? (strongValue(look.liveSuite) ?? null) : null,
+    suite: known ? (strongValue(observation.liveSuite) ?? null) : null,
     ckn: session?.principalCkn ?? null,
-    lookAgeMs,
+    observationAgeMs,
   };
 }
 
@@ -33,15 +33,16 @@ export function observedLink(
 export function observedTunnel(
   { name }: DesiredTunnel,
   { verdict, reasons }: TunnelHealth,
-  look: IpsecTunnel | undefined,
+  observation: IpsecTunnel | undefined,
   now: Instant,
 ): Observed {
-  const sas = look === undefined || verdict === "unknown" ? undefined : strongValue(look.sas);
+  const sas =
+    observation === undefined || verdict === "unknown" ? undefined : strongValue(observation.sas);
   const used = sas?.find(({ phase }) => phase === "installed")?.transforms;
   return {
     ...{ about: name, kind: "tunnel", verdict, codes: reasons.map(({ code }) => code) },
     suite: used === undefined ? null : `${used.encryption} ${used.integrity} ${used.dhGroup}`,
     ckn: null,
-    lookAgeMs: look === undefined ? 0 : now - look.ike.at,
+    observationAgeMs: observation === undefined ? 0 : now - observation.ike.at,
   };
 }

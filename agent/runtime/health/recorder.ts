@@ -235,12 +235,12 @@ export class Recorder {
   }
 
   #follow(
-    { lookAgeMs, ...observed }: Observed,
+    { observationAgeMs, ...observed }: Observed,
     wall: WallTime,
     lookbackMs: number,
   ): Found | undefined {
     const before = this.#open.get(observed.about);
-    const observedAt = Math.floor(wall - lookAgeMs);
+    const observedAt = Math.floor(wall - observationAgeMs);
     if (before !== undefined && isSame(before, observed)) {
       this.#open.set(observed.about, { ...before, observedAt });
       return undefined;

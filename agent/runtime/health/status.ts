@@ -32,7 +32,7 @@ type Summary = Readonly<Record<string, unknown>>;
 export interface LinkStatusInput {
   readonly link: DesiredLink;
   readonly health: LinkHealth;
-  readonly look: MacsecPort | undefined;
+  readonly observation: MacsecPort | undefined;
   readonly expected: KeyRef | undefined;
   /** The key that a running campaign brings in; undefined = there is none. */
   readonly next: KeyRef | undefined;
@@ -272,7 +272,7 @@ function blind(wall: WallTime, reason: Reason): Status {
 
 function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkStatus {
   const { link, health, expected, next, keyCreated, timedTelemetry } = input;
-  const session = solid(input, now, (look) => look.session);
+  const session = solid(input, now, (observation) => observation.session);
   return {
     name: link.name,
     device: link.device,
@@ -284,7 +284,7 @@ function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkS
       dataPlaneMs: wholeMs(health.ages.dataPlaneMs),
       farEndMs: wholeMs(health.ages.farEndMs),
     },
-    suite: solid(input, now, (look) => look.liveSuite) ?? null,
+    suite: solid(input, now, (observation) => observation.liveSuite) ?? null,
     ckn: expected?.ckn ?? null,
     keyVersion: expected?.cakSecretId.split("/").at(-1) ?? null,
     keyAgeDays: keyCreated === undefined ? null : wholeDays(keyCreated, wall),
@@ -293,18 +293,18 @@ function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkS
     // A change of settings keeps the key, and an accepted key is no longer the next one.
     keyNext: next === undefined || next.ckn === expected?.ckn ? null : next.ckn,
     mka: session === undefined ? null : mkaStatus(session),
-    frames: framesStatus(solid(input, now, (look) => look.frames)),
+    frames: framesStatus(solid(input, now, (observation) => observation.frames)),
     azure: timedTelemetry === undefined ? null : azureStatus(timedTelemetry, now),
   };
 }
 
 /** Returns a reading of the newest observation; undefined = it cannot be relied on now. */
 function solid<T>(
-  { look, staleAfterMs }: LinkStatusInput,
+  { observation, staleAfterMs }: LinkStatusInput,
   now: Instant,
-  pick: (look: MacsecPort) => Reading<T>,
+  pick: (observation: MacsecPort) => Reading<T>,
 ): T | undefined {
-  const reading = look === undefined ? undefined : pick(look);
+  const reading = observation === undefined ? undefined : pick(observation);
   return reading !== undefined && isSolid(reading, now, staleAfterMs) ? reading.value : undefined;
 }
 

@@ -13,7 +13,7 @@ import type { DeviceCache } from "./device-cache.ts";
 export interface BackupProofParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Desired;
-  readonly deviceCache: Pick<DeviceCache, "look" | "state" | "device">;
+  readonly deviceCache: Pick<DeviceCache, "observe" | "state" | "device">;
 }
 
 const proofPackets = 5;
@@ -123,7 +123,7 @@ export class BackupProofs {
     { device, name }: Backup,
     signal: AbortSignal,
   ): Promise<readonly IpsecSa[] | undefined> {
-    const state: DeviceState | undefined = await this.#parts.deviceCache.look(device, signal);
+    const state: DeviceState | undefined = await this.#parts.deviceCache.observe(device, signal);
     const tunnel = state?.ipsec.find((one) => one.name === name);
     return tunnel === undefined ? undefined : strongValue(tunnel.sas);
   }

@@ -29,7 +29,7 @@ import {
   portOf,
 } from "../../model/link-snapshot.ts";
 
-const lookMsMax = 10_000;
+const observeMsMax = 10_000;
 /** How long a resolved host name is cached, in milliseconds. */
 const nameMs = 60_000;
 /** The most observations kept per link: an evidence window of 90 s at the default poll interval. */
@@ -65,7 +65,7 @@ export interface TimedTelemetry {
 }
 
 /** Reads the gateway's report about a tunnel. */
-export type GatewayLook = (signal: AbortSignal) => Promise<string>;
+export type GatewayQuery = (signal: AbortSignal) => Promise<string>;
 
 /** The parts from which the device cache is built. */
 export interface DeviceCacheParts {
@@ -76,7 +76,7 @@ export interface DeviceCacheParts {
   /** Returns the reader and writer of a link's far end. */
   readonly peerPort: (link: DesiredLink) => PeerPort;
   /** Returns the reader of a tunnel's gateway; undefined = it cannot be queried. */
-  readonly gateway?: (tunnel: DesiredTunnel) => GatewayLook | undefined;
+  readonly gateway?: (tunnel: DesiredTunnel) => GatewayQuery | undefined;
   /** The config whose devices, links and tunnels are observed. */
   readonly desired: Desired;
   /** Called when a device notifies of a change, so that it may be observed sooner. */
@@ -185,7 +185,7 @@ export class DeviceCache implements Observations {
    * Observes a device; undefined = it failed, and `failure` has the reason. The last state is kept,
    * and ages. An abort leaves the last state unchanged.
    */
-  async look(name: string, signal: AbortSignal): Promise<DeviceState | undefined> {
+  async observe(name: string, signal: AbortSignal): Promise<DeviceState | undefined> {
     const slot = this.#slot(name);
     const { clock } = this.#parts.world;
     try {
@@ -213,7 +213,7 @@ export class DeviceCache implements Observations {
   }
 
   #patienceMs(name: string): number {
-    return this.#parts.drivers[this.#slot(name).wanted.driver]?.lookMsMax ?? lookMsMax;
+    return this.#parts.drivers[this.#slot(name).wanted.driver]?.observeMsMax ?? observeMsMax;
   }
 
   #keep(name: string, state: DeviceState): void {
@@ -241,7 +241,7 @@ export class DeviceCache implements Observations {
   }
 
   /** Reads a far end; undefined = it failed, and `peerFailure` has the reason. */
-  async lookPeer(link: DesiredLink, signal: AbortSignal): Promise<PeerState | undefined> {
+  async observePeer(link: DesiredLink, signal: AbortSignal): Promise<PeerState | undefined> {
     const slot = this.#linkSlot(link);
     const { clock } = this.#parts.world;
     const begun = clock.now();
@@ -249,7 +249,7 @@ export class DeviceCache implements Observations {
     try {
       const state = await withDeadline(
         clock,
-        { ms: lookMsMax, where: `${linkId(link)} far end`, effect: "none" },
+        { ms: observeMsMax, where: `${linkId(link)} far end`, effect: "none" },
         signal,
         (bounded) => slot.peerPort.observe(bounded),
       );
@@ -267,19 +267,19 @@ export class DeviceCache implements Observations {
   }
 
   /** Reads the far end's meters. They are optional: a failure is only logged. */
-  async readTelemetry(link: DesiredLink, signal: AbortSignal): Promise<void> {
+  async observeTelemetry(link: DesiredLink, signal: AbortSignal): Promise<void> {
     const slot = this.#linkSlot(link);
     const { clock } = this.#parts.world;
     slot.telemetryTriedAt = clock.now();
     const { peerPort } = slot;
-    const look = (bounded: AbortSignal): Promise<PeerTelemetry | undefined> =>
+    const observe = (bounded: AbortSignal): Promise<PeerTelemetry | undefined> =>
       peerPort.telemetry?.(bounded) ?? Promise.resolve(undefined);
-    const telemetry = await this.#weak(`${linkId(link)} far end`, signal, look);
+    const telemetry = await this.#weak(`${linkId(link)} far end`, signal, observe);
     if (telemetry !== undefined) slot.telemetry = { telemetry, at: clock.now() };
   }
 
   /** Reads the gateway's report about a tunnel; a failure is only logged. */
-  async lookGateway(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+  async observeGateway(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     const { world, gateway } = this.#parts;
     const word = await this.#weak(tunnel.name, signal, gateway?.(tunnel));
     if (word !== undefined) this.#gateways.set(tunnel.name, { word, at: world.clock.now() });
@@ -288,13 +288,13 @@ export class DeviceCache implements Observations {
   async #weak<T>(
     where: string,
     signal: AbortSignal,
-    look: ((signal: AbortSignal) => Promise<T>) | undefined,
+    observe: ((signal: AbortSignal) => Promise<T>) | undefined,
   ): Promise<T | undefined> {
     const { clock, log } = this.#parts.world;
-    if (look === undefined) return undefined;
+    if (observe === undefined) return undefined;
     try {
-      const limit = { ms: lookMsMax, where, effect: "none" } as const;
-      return await withDeadline(clock, limit, signal, look);
+      const limit = { ms: observeMsMax, where, effect: "none" } as const;
+      return await withDeadline(clock, limit, signal, observe);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       log.write("debug", error.code, error.message, { where });
@@ -322,7 +322,7 @@ export class DeviceCache implements Observations {
     const known = this.#names.get(host);
     if (known !== undefined && clock.now() - known.at < nameMs) return known.found;
     try {
-      const limit = { ms: lookMsMax, where: host, effect: "none" } as const;
+      const limit = { ms: observeMsMax, where: host, effect: "none" } as const;
       const found = await withDeadline(clock, limit, signal, (s) => dial.resolve(host, s));
       this.#names.set(host, { found, at: clock.now() });
       return found;
@@ -421,7 +421,7 @@ export class DeviceCache implements Observations {
   async #end(name: string, device: Device | undefined): Promise<void> {
     if (device === undefined) return;
     const { clock, log } = this.#parts.world;
-    const limit = { ms: lookMsMax, where: name, effect: "none" } as const;
+    const limit = { ms: observeMsMax, where: name, effect: "none" } as const;
     try {
       await withDeadline(clock, limit, new AbortController().signal, () =>
         Promise.resolve(device[Symbol.asyncDispose]()),

@@ -36,17 +36,17 @@ export class FarEndPoller {
    */
   async turn(signal: AbortSignal): Promise<void> {
     for (const { links } of this.#parts.desired.groups) {
-      await Promise.all(links.map((link) => this.#look(link, signal)));
+      await Promise.all(links.map((link) => this.#observe(link, signal)));
     }
-    await this.#lookGateways(signal);
+    await this.#observeGateways(signal);
   }
 
-  async #look(link: DesiredLink, signal: AbortSignal): Promise<void> {
+  async #observe(link: DesiredLink, signal: AbortSignal): Promise<void> {
     const { deviceCache } = this.#parts;
     if (deviceCache.isPeerDue(link, this.#documentMs(link)))
-      await deviceCache.lookPeer(link, signal);
+      await deviceCache.observePeer(link, signal);
     if (deviceCache.isTelemetryDue(link, telemetryMs))
-      await deviceCache.readTelemetry(link, signal);
+      await deviceCache.observeTelemetry(link, signal);
   }
 
   /** The read interval of a far end; a campaign reads its current link by itself, besides. */
@@ -59,11 +59,11 @@ export class FarEndPoller {
     return isUrgent ? documentMs.urgent : documentMs.atRest;
   }
 
-  async #lookGateways(signal: AbortSignal): Promise<void> {
+  async #observeGateways(signal: AbortSignal): Promise<void> {
     const { world, deviceCache, desired } = this.#parts;
     const now = world.clock.now();
     if (this.#gatewaysAt !== undefined && now - this.#gatewaysAt < telemetryMs) return;
     this.#gatewaysAt = now;
-    for (const tunnel of desired.tunnels) await deviceCache.lookGateway(tunnel, signal);
+    for (const tunnel of desired.tunnels) await deviceCache.observeGateway(tunnel, signal);
   }
 }

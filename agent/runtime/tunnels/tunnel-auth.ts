@@ -21,7 +21,10 @@ import { notGiven, refusal, refused } from "./tunnel-refusals.ts";
 
 export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
   readonly world: Pick<World, "clock" | "log">;
-  readonly deviceCache: Pick<DeviceCache, "look" | "state" | "failure" | "capabilities" | "device">;
+  readonly deviceCache: Pick<
+    DeviceCache,
+    "observe" | "state" | "failure" | "capabilities" | "device"
+  >;
   readonly vault: KeyVault;
   readonly memory: () => Memory;
   /** Returns true if a campaign runs on a group of this device. */
@@ -263,7 +266,7 @@ export class TunnelAuths {
   async #guard(tunnel: DesiredTunnel, asked: Asked, signal: AbortSignal): Promise<void> {
     const { deviceCache, memory, gatewayKey, world, desired, inCampaign } = this.#parts;
     const { name, device } = tunnel;
-    const state = await deviceCache.look(device, signal);
+    const state = await deviceCache.observe(device, signal);
     if (state === undefined) {
       throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
     }
@@ -283,12 +286,12 @@ export class TunnelAuths {
     const closed = unmetTunnelPrecondition({
       ...{ desired, tunnel, asked, state, inCampaign },
       ...{ wall: world.clock.wall(), memory: memory() },
-      lastLook: (other) => this.#lastLook(other),
+      lastState: (other) => this.#lastState(other),
     });
     if (closed !== undefined) throw refusal(closed.code, name, closed.why, closed.next);
   }
 
-  #lastLook(device: string): DeviceState | undefined {
+  #lastState(device: string): DeviceState | undefined {
     const { deviceCache, world, desired } = this.#parts;
     const state = deviceCache.state(device);
     if (state === undefined || deviceCache.failure(device) !== undefined) return undefined;

@@ -30,7 +30,7 @@ export async function putBlocks(
     const transaction = await session.prepare(change, noKeys, bounded);
     await transaction.apply("final", bounded);
   });
-  const after = await deviceCache.look(device, signal);
+  const after = await deviceCache.observe(device, signal);
   const gaps = after === undefined ? [] : verify(change, after);
   if (gaps.length === 0) return;
   throw new LinksealError("verify.mismatch", gaps.join("; "), {
@@ -40,7 +40,7 @@ export async function putBlocks(
 
 interface BlockParts {
   readonly world: Pick<World, "clock">;
-  readonly deviceCache: Pick<DeviceCache, "device" | "look">;
+  readonly deviceCache: Pick<DeviceCache, "device" | "observe">;
 }
 
 export interface AcceptedBlocks
@@ -65,7 +65,7 @@ export async function blockAccepted(parts: AcceptedBlocks, signal: AbortSignal):
           deviceCache.device(device, bounded),
         );
         const state = hasBackup(desired, device)
-          ? await deviceCache.look(device, signal)
+          ? await deviceCache.observe(device, signal)
           : undefined;
         const change = new TunnelWishes({ ...parts, device }).toBlock(state);
         if (change.length > 0) await putBlocks({ ...parts, device }, change, signal);

@@ -23,7 +23,10 @@ import type { DeviceCache } from "../polling/device-cache.ts";
 export interface TunnelDrainParts {
   readonly world: Pick<World, "clock" | "log">;
   readonly desired: Desired;
-  readonly deviceCache: Pick<DeviceCache, "look" | "state" | "failure" | "capabilities" | "device">;
+  readonly deviceCache: Pick<
+    DeviceCache,
+    "observe" | "state" | "failure" | "capabilities" | "device"
+  >;
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly memory: () => Memory;
   readonly write: (record: JournalRecord) => Promise<void>;
@@ -51,7 +54,7 @@ export class TunnelDrains {
 
   /** Drains a tunnel. @throws LinksealError `gate.*` if it must stay in service. */
   async drain(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
-    const closed = this.#obstacle(tunnel, await this.#look(tunnel, signal));
+    const closed = this.#obstacle(tunnel, await this.#observe(tunnel, signal));
     if (closed !== undefined) throw closed;
     await this.#drain(tunnel, { by, since: this.#parts.world.clock.wall() }, signal);
   }
@@ -63,7 +66,7 @@ export class TunnelDrains {
   async drainForAuth(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
     const { world } = this.#parts;
     try {
-      const state = await this.#look(tunnel, signal);
+      const state = await this.#observe(tunnel, signal);
       if ((this.#obstacle(tunnel, state) ?? whyNot(tunnel, state)) !== undefined) return;
       await this.#drain(tunnel, { by, since: world.clock.wall(), until: "authenticated" }, signal);
       await this.#untilQuiet(tunnel, signal);
@@ -172,8 +175,8 @@ export class TunnelDrains {
     return undefined;
   }
 
-  async #look({ device, name }: DesiredTunnel, signal: AbortSignal): Promise<DeviceState> {
-    const state = await this.#parts.deviceCache.look(device, signal);
+  async #observe({ device, name }: DesiredTunnel, signal: AbortSignal): Promise<DeviceState> {
+    const state = await this.#parts.deviceCache.observe(device, signal);
     if (state !== undefined) return state;
     throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
   }
@@ -193,7 +196,7 @@ export class TunnelDrains {
       return await device.prepare(change, keys(limit), limit);
     });
     await bounded("unknown", (limit) => transaction.apply("final", limit));
-    const gaps = verify(change, await this.#look(tunnel, signal));
+    const gaps = verify(change, await this.#observe(tunnel, signal));
     if (gaps.length === 0) return;
     throw new LinksealError("verify.mismatch", gaps.join("; "), {
       effect: "applied",
@@ -208,7 +211,7 @@ export class TunnelDrains {
   async #untilLeft(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     const { world } = this.#parts;
     for (let over = 0; over < leavesMs; over += pollMs) {
-      if (isLeft(tunnel, await this.#look(tunnel, signal))) return;
+      if (isLeft(tunnel, await this.#observe(tunnel, signal))) return;
       await world.clock.sleep(pollMs, signal);
     }
     throw stays(tunnel, "a best route still leads into it");
@@ -217,14 +220,14 @@ export class TunnelDrains {
   /** Waits until the far end sends almost nothing into the tunnel. */
   async #untilQuiet(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
-    let before = await this.#look(tunnel, signal);
+    let before = await this.#observe(tunnel, signal);
     for (let over = 0; over < leavesMs; over += pollMs) {
       await clock.sleep(pollMs, signal);
-      const now = await this.#look(tunnel, signal);
-      const looks = [before, now].flatMap(({ ipsec }) =>
+      const now = await this.#observe(tunnel, signal);
+      const observations = [before, now].flatMap(({ ipsec }) =>
         ipsec.filter(({ name }) => name === tunnel.name),
       );
-      const received = carriedOver(looks, "in");
+      const received = carriedOver(observations, "in");
       const most = (idlePacketsPerSecond * (now.at - before.at)) / 1_000;
       if (received !== undefined && Number(received) <= most) return;
       before = now;

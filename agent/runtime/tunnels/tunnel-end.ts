@@ -15,7 +15,7 @@ import type { DeviceCache } from "../polling/device-cache.ts";
 export interface OurEndsParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Desired;
-  readonly deviceCache: Pick<DeviceCache, "look" | "device">;
+  readonly deviceCache: Pick<DeviceCache, "observe" | "device">;
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly write: (record: JournalRecord) => Promise<void>;
 }
@@ -64,7 +64,7 @@ export class OurEnds {
 
   /** SPIs of the inbound SAs; none while IKE is not up. */
   async #sasOf(tunnel: DesiredTunnel, signal: AbortSignal): Promise<readonly number[]> {
-    const state = await this.#parts.deviceCache.look(tunnel.device, signal);
+    const state = await this.#parts.deviceCache.observe(tunnel.device, signal);
     if (state === undefined) {
       const text = `${tunnel.device} cannot be read`;
       const details = { effect: "unknown", where: tunnel.name, next: "linkseal status" } as const;

@@ -20,7 +20,7 @@ interface TunnelPreconditionInput {
   /** A fresh observation of its device. */
   readonly state: DeviceState;
   /** The last observation of a device; undefined = none, or too old. */
-  readonly lastLook: (device: string) => DeviceState | undefined;
+  readonly lastState: (device: string) => DeviceState | undefined;
   readonly inCampaign: (device: string) => boolean;
 }
 
@@ -103,12 +103,12 @@ function noSibling({
   desired,
   tunnel,
   state,
-  lastLook,
+  lastState,
   memory,
 }: TunnelPreconditionInput): UnmetPrecondition | undefined {
   const siblings = siblingsOf(desired.tunnels, tunnel);
   const lost = siblings.map((each) => {
-    const observed = each.device === tunnel.device ? state : lastLook(each.device);
+    const observed = each.device === tunnel.device ? state : lastState(each.device);
     if (observed === undefined) return `${each.device} cannot be read`;
     return named(memory.drains, each.name) === undefined
       ? whyNot(each, observed)

@@ -19,7 +19,7 @@ export interface RetireParts {
   /** The accepted config. */
   readonly desired: Desired;
   /** The device cache. */
-  readonly deviceCache: Pick<DeviceCache, "look" | "device" | "state">;
+  readonly deviceCache: Pick<DeviceCache, "observe" | "device" | "state">;
   /** The state that the journal's records add up to. */
   readonly memory: () => Memory;
   /** A tunnel as it was last applied. */
@@ -105,7 +105,7 @@ async function remove(
   const { world, deviceCache, memory, desired, write, inCampaign } = parts;
   const bounded = <T>(effect: "none" | "unknown", act: (limit: AbortSignal) => Promise<T>) =>
     withDeadline(world.clock, { ms: effectMsMax, where: device, effect }, signal, act);
-  const state = await deviceCache.look(device, signal);
+  const state = await deviceCache.observe(device, signal);
   if (state === undefined)
     throw refused("gate.stale", name, `${device} cannot be read`, retry(name));
   const isPending = strongValue(state.control)?.commitPending !== false;
@@ -138,7 +138,7 @@ async function remove(
   }
   if (within !== "final") await bounded("unknown", (limit) => transaction.confirm(limit));
   await write({ kind: "pending", device, token: null });
-  const after = await deviceCache.look(device, signal);
+  const after = await deviceCache.observe(device, signal);
   const gaps = after === undefined ? [`${device} cannot be read`] : verify(change, after);
   if (gaps.length === 0) return;
   throw new LinksealError("verify.mismatch", gaps.join("; "), {

@@ -83,7 +83,7 @@ export const isTunnelChange = (part: PortChange): part is TunnelChange =>
 /**
  * Well inside the longest observation: a daemon that hangs must not hide what the kernel reports.
  */
-const lookMsMax = 6_000;
+const observeMsMax = 6_000;
 /** A key that is not applied within this time is wiped. */
 const keepMs = 120_000;
 
@@ -111,7 +111,7 @@ export async function observeTunnels(
 }
 
 function lookSoon(charon: Charon, signal: AbortSignal): Promise<CharonLook> {
-  const limit = { ms: lookMsMax, where: "charon", effect: "none" } as const;
+  const limit = { ms: observeMsMax, where: "charon", effect: "none" } as const;
   return withDeadline(charon.clock, limit, signal, (bounded) =>
     withCharon(charon, bounded, (client) => lookAtCharon(client, bounded)),
   );

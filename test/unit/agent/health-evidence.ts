@@ -89,7 +89,7 @@ const mkpdus: MkpduCounters = {
   replayed: 0n,
 };
 
-/** How one look differs from a healthy one. */
+/** How one observation differs from a healthy one. */
 export interface Bend {
   readonly linkUp?: boolean;
   readonly admin?: "up" | "down";
@@ -120,7 +120,7 @@ export function look(ms: number, bend: Bend = {}): MacsecPort {
   };
 }
 
-/** What a counter reads in the look `index` looks after the oldest one. */
+/** What a counter reads in the observation `index` looks after the oldest one. */
 export type Course = (index: number) => Bend;
 
 /** Protected frames and MKPDUs go both ways. */
@@ -158,15 +158,17 @@ export function over(base: Course, change: Course): Course {
 /** Twenty looks, 5 s apart, the newest at `now` - 800 ms: more than the evidence window. */
 export function evidence(course: Course, change: Partial<LinkEvidence> = {}): LinkEvidence {
   const count = 20;
-  const looks = Array.from({ length: count }, (_, index) => look(index * 5000, course(index)));
+  const observations = Array.from({ length: count }, (_, index) =>
+    look(index * 5000, course(index)),
+  );
   const newest = at((count - 1) * 5000);
   return {
     link,
     expected: key,
     settings: health,
     now: at(newest + 800),
-    looks,
-    device: { lastLookAt: newest, failing: undefined },
+    observations,
+    device: { lastObservedAt: newest, failing: undefined },
     probe: undefined,
     peer: undefined,
     ...change,
@@ -218,7 +220,7 @@ export const routing: Routing = {
 };
 
 export function tunnelEvidence(
-  looks: readonly IpsecTunnel[],
+  observations: readonly IpsecTunnel[],
   change: Partial<TunnelEvidence> = {},
 ): TunnelEvidence {
   const newest = at(95_000);
@@ -226,9 +228,9 @@ export function tunnelEvidence(
     tunnel,
     settings: health,
     now: at(newest + 800),
-    looks,
+    observations,
     routing: known(routing, newest),
-    device: { lastLookAt: newest, failing: undefined },
+    device: { lastObservedAt: newest, failing: undefined },
     ...change,
   };
 }
@@ -286,12 +288,12 @@ export function judged(rows: readonly HealthRow[]): void {
 
 /** Looks at these moments only. */
 export const looksAt = (course: Course, ...times: readonly number[]): Partial<LinkEvidence> => ({
-  looks: times.map((ms, index) => look(ms, course(index))),
+  observations: times.map((ms, index) => look(ms, course(index))),
 });
 
 /** The newest looks only. */
 export const last = (course: Course, count: number): Partial<LinkEvidence> => ({
-  looks: evidence(course).looks.slice(-count),
+  observations: evidence(course).observations.slice(-count),
 });
 
 /** The sentences of a link, with HERE and FAR for its two ends. */

@@ -22,7 +22,7 @@ export function observed(
 ): Observed {
   const suite = verdict === "protected" ? "gcm-aes-xpn-256" : null;
   const ckn = verdict === "protected" ? "ab".repeat(32) : null;
-  return { about, kind: "link", verdict, codes: [], suite, ckn, lookAgeMs: 0, ...rest };
+  return { about, kind: "link", verdict, codes: [], suite, ckn, observationAgeMs: 0, ...rest };
 }
 
 export class AuditBench {

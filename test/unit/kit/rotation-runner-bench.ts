@@ -112,8 +112,8 @@ export const stepTo = (next: Step["next"], over: Partial<Step> = {}): Step => ({
 });
 
 type Call =
-  | "look"
-  | "lookPeer"
+  | "observe"
+  | "observePeer"
   | "prepare"
   | "apply"
   | "recall"
@@ -284,7 +284,7 @@ export class RotationRunnerBench {
       capabilities: offered,
       observe: async () => {
         this.log.push(`look ${id}`);
-        await this.#call("look");
+        await this.#call("observe");
         return this.#state(id);
       },
       prepare: async (change) => {
@@ -358,7 +358,7 @@ export class RotationRunnerBench {
     return {
       observe: async () => {
         if (name === "primary") this.log.push("look far end");
-        await this.#call("lookPeer");
+        await this.#call("observePeer");
         return name === "primary" ? this.peers.primary : this.peers.secondary;
       },
       put: async (want, accepted) => {

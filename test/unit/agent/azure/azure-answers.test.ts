@@ -33,7 +33,7 @@ afterAll(async () => {
 const verdicts = (): readonly string[] => bench.links().map(({ verdict }) => verdict);
 const protectedBoth = ["protected", "protected"];
 
-/** The next look at the vault, and what it found, is over after this long. */
+/** The next observation of the vault, and what it found, is over after this long. */
 const lookMs = 8 * 60_000;
 
 interface Seen {

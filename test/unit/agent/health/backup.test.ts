@@ -168,7 +168,7 @@ describe("the traffic that a backup protects", () => {
 });
 
 describe("a route over a port of a backed link", () => {
-  const looks = [tunnelLook(0, 100), tunnelLook(95_000, 900)];
+  const observations = [tunnelLook(0, 100), tunnelLook(95_000, 900)];
   const session = { tunnel: "hub-1", peer: bgp.peer, asn: bgp.asn, up: true };
   const told = (routes: readonly Route[], change: Partial<Routing> = {}) =>
     known({ ...routing, routes, tunnelSessions: [session], ...change }, newest);
@@ -180,7 +180,7 @@ describe("a route over a port of a backed link", () => {
     pass: typeof open | typeof shut = open,
   ) =>
     deriveTunnelHealth(
-      tunnelEvidence(looks, {
+      tunnelEvidence(observations, {
         tunnel: backup,
         routing: told([over()]),
         blocked: known([hub], newest),
@@ -362,10 +362,10 @@ describe("the proof of a backup", () => {
     );
     const proof = log({ failures: 2, cause: "none came" });
     const evidence = { links: [backed()], backed: undefined, proof };
-    const looks = [tunnelLook(0, 100), tunnelLook(95_000, 900)];
+    const observations = [tunnelLook(0, 100), tunnelLook(95_000, 900)];
     const session = { tunnel: "hub-1", peer: bgp.peer, asn: bgp.asn, up: true };
     const { verdict, reasons } = deriveTunnelHealth(
-      tunnelEvidence(looks, {
+      tunnelEvidence(observations, {
         ...{ tunnel: backup, backup: evidence },
         routing: known({ ...routing, tunnelSessions: [session] }, newest),
       }),

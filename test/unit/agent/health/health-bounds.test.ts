@@ -359,7 +359,7 @@ describe("a rekey", () => {
 
 describe("freshness", () => {
   const lookedAt = (ms: number): Partial<LinkEvidence> => ({
-    device: { lastLookAt: at(ms), failing: undefined },
+    device: { lastObservedAt: at(ms), failing: undefined },
     now: at(ms + 100),
   });
   judged([

@@ -20,23 +20,23 @@ import {
 
 describe("evidence", () => {
   it("one observation proves nothing", () => {
-    const { looks } = evidence(moving);
-    expect(verdictOf(moving, { looks: looks.slice(-1) })).toEqual([
+    const { observations } = evidence(moving);
+    expect(verdictOf(moving, { observations: observations.slice(-1) })).toEqual([
       "unknown",
       "collecting-evidence",
     ]);
   });
 
   it("two observations with traffic between them are enough evidence", () => {
-    const { looks } = evidence(moving);
-    expect(verdictOf(moving, { looks: looks.slice(-2) })).toEqual(["protected", ""]);
+    const { observations } = evidence(moving);
+    expect(verdictOf(moving, { observations: observations.slice(-2) })).toEqual(["protected", ""]);
   });
 
   it("observations from before the sample window prove nothing", () => {
-    const { looks } = evidence(moving);
-    const old = [...looks.slice(0, 1), ...looks.slice(-1)];
+    const { observations } = evidence(moving);
+    const old = [...observations.slice(0, 1), ...observations.slice(-1)];
     const aged = [look(-200_000, moving(0)), ...old.slice(1)];
-    expect(verdictOf(moving, { looks: aged })).toEqual(["unknown", "collecting-evidence"]);
+    expect(verdictOf(moving, { observations: aged })).toEqual(["unknown", "collecting-evidence"]);
   });
 
   it("counters that were reset start again, and never count as negative", () => {
@@ -60,11 +60,11 @@ describe("evidence", () => {
 
   it("rapid observations of the rotation runner do not make a link seem dead", () => {
     const course = over(moving, grows("rxLate"));
-    const { looks } = evidence(course);
+    const { observations } = evidence(course);
     // The observation comes 10 ms after the newest one: one more late frame, and no good one yet.
     const soon = look(95_010, over(course, () => ({ frames: { rxLate: 761n } }))(19));
-    const device = { lastLookAt: at(95_010), failing: undefined };
-    expect(verdictOf(course, { looks: [...looks, soon], device })).toEqual([
+    const device = { lastObservedAt: at(95_010), failing: undefined };
+    expect(verdictOf(course, { observations: [...observations, soon], device })).toEqual([
       "degraded",
       "replay-window",
     ]);

@@ -32,8 +32,14 @@ const oneWay = (name: "rxOk" | "txProtected"): Course =>
   over(moving, () => ({ frames: { [name]: 1000n } }));
 const cut: Course = over(moving, (index) => (index < 19 ? { session: { livePeers: 0 } } : {}));
 const failing = { code: "transport.timeout", text: "no answer came within 10 s" };
-const device = (lastLookAt: number | undefined, fails?: typeof failing): Partial<LinkEvidence> => ({
-  device: { lastLookAt: lastLookAt === undefined ? undefined : at(lastLookAt), failing: fails },
+const device = (
+  lastObservedAt: number | undefined,
+  fails?: typeof failing,
+): Partial<LinkEvidence> => ({
+  device: {
+    lastObservedAt: lastObservedAt === undefined ? undefined : at(lastObservedAt),
+    failing: fails,
+  },
   now: at(200_000),
 });
 const rows: readonly {
@@ -213,7 +219,7 @@ const rows: readonly {
   {
     name: "no such port",
     course: moving,
-    change: { looks: [] },
+    change: { observations: [] },
     texts: ["edge-a lists no port et-0/0/0"],
   },
   {
@@ -278,51 +284,56 @@ const used = { sequence: 3n * 2n ** 30n };
 
 const tunnels: readonly {
   readonly name: string;
-  readonly looks: readonly IpsecTunnel[];
+  readonly observations: readonly IpsecTunnel[];
   readonly change: Partial<TunnelEvidence>;
   readonly texts: readonly string[];
 }[] = [
-  { name: "healthy", looks: [old, now], change: {}, texts: [] },
+  { name: "healthy", observations: [old, now], change: {}, texts: [] },
   {
     name: "never read",
-    looks: [],
-    change: { device: { lastLookAt: undefined, failing: undefined } },
+    observations: [],
+    change: { device: { lastObservedAt: undefined, failing: undefined } },
     texts: ["the state of edge-a hub-1 is not known: it has not been read yet"],
   },
-  { name: "absent", looks: [], change: {}, texts: ["edge-a has no tunnel hub-1 to 203.0.113.1"] },
+  {
+    name: "absent",
+    observations: [],
+    change: {},
+    texts: ["edge-a has no tunnel hub-1 to 203.0.113.1"],
+  },
   {
     name: "IKE not reported",
-    looks: [old, { ...now, ike: unknown("unparsed", at(95_000)) }],
+    observations: [old, { ...now, ike: unknown("unparsed", at(95_000)) }],
     change: {},
     texts: ["edge-a did not tell IKE of hub-1: the answer was not understood"],
   },
   {
     name: "IKE connecting",
-    looks: [old, { ...now, ike: known("connecting", at(95_000)) }],
+    observations: [old, { ...now, ike: known("connecting", at(95_000)) }],
     change: {},
     texts: ["IKE from edge-a (198.51.100.1) to 203.0.113.1 is connecting"],
   },
   {
     name: "SAs not reported",
-    looks: [old, { ...now, sas: unknown("notSupported", at(95_000)) }],
+    observations: [old, { ...now, sas: unknown("notSupported", at(95_000)) }],
     change: {},
     texts: ["edge-a did not tell the SAs of hub-1: its driver cannot read it"],
   },
   {
     name: "no SA in",
-    looks: [old, { ...now, sas: sas(out) }],
+    observations: [old, { ...now, sas: sas(out) }],
     change: {},
     texts: ["no SA carries traffic of edge-a from 203.0.113.1"],
   },
   {
     name: "no SA out",
-    looks: [old, { ...now, sas: sas({}) }],
+    observations: [old, { ...now, sas: sas({}) }],
     change: {},
     texts: ["no SA carries traffic of edge-a to 203.0.113.1"],
   },
   {
     name: "other algorithms",
-    looks: [old, { ...now, sas: sas(weaker, out) }],
+    observations: [old, { ...now, sas: sas(weaker, out) }],
     change: {},
     texts: [
       "the SA edge-a from 203.0.113.1 uses aes128/none/ecp384, and " +
@@ -331,51 +342,51 @@ const tunnels: readonly {
   },
   {
     name: "numbers run out",
-    looks: [old, { ...now, sas: sas({}, { ...out, ...used }) }],
+    observations: [old, { ...now, sas: sas({}, { ...out, ...used }) }],
     change: {},
     texts: ["the SA edge-a to 203.0.113.1 has used 3/4 of its numbers"],
   },
   {
     name: "one way out",
-    looks: [old, { ...now, sas: sas({ packets: 0n }, out) }],
+    observations: [old, { ...now, sas: sas({ packets: 0n }, out) }],
     change: {},
     texts: ["packets only leave edge-a by hub-1: none goes the other way"],
   },
   {
     name: "one way in",
-    looks: [old, { ...now, sas: sas({}, { ...out, packets: 0n }) }],
+    observations: [old, { ...now, sas: sas({}, { ...out, packets: 0n }) }],
     change: {},
     texts: ["packets only reach edge-a by hub-1: none goes the other way"],
   },
   {
     name: "group in the clear",
-    looks: [old, now],
+    observations: [old, now],
     change: { carrier: "unprotected" },
     texts: ["hub-1 must ride inside the MACsec of its group, which is not protected"],
   },
   {
     name: "its group in the clear",
-    looks: [old, now],
+    observations: [old, now],
     change: { carrier: "unprotected", tunnel: { ...tunnel, insideMacsec: "erd-demo" } },
     texts: ["hub-1 must ride inside the MACsec of erd-demo, which is not protected"],
   },
   {
     name: "routes not reported",
-    looks: [old, now],
+    observations: [old, now],
     change: { routing: unknown("queryFailed", at(95_000)) },
     texts: ["edge-a did not tell its routes: the query failed"],
   },
   {
     name: "routes never read",
-    looks: [old, now],
+    observations: [old, now],
     change: { routing: undefined },
     texts: ["edge-a did not tell its routes: the query failed"],
   },
 ];
 
 describe("the sentences about a tunnel", () => {
-  it.each(tunnels)("the sentences about a tunnel: $name", ({ looks, change, texts }) => {
-    const { reasons } = deriveTunnelHealth(tunnelEvidence(looks, change));
+  it.each(tunnels)("the sentences about a tunnel: $name", ({ observations, change, texts }) => {
+    const { reasons } = deriveTunnelHealth(tunnelEvidence(observations, change));
     expect(reasons.map(({ text }) => text)).toEqual(texts);
   });
 });

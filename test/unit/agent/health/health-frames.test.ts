@@ -39,7 +39,7 @@ describe("the sample window", () => {
   const clear = (from: number): Course =>
     over(moving, (index) => ({ frames: { rxClear: index < from ? 0n : 3n } }));
   const early = (ms: number): Partial<LinkEvidence> => ({
-    looks: [look(ms, moving(0)), ...evidence(clear(0)).looks],
+    observations: [look(ms, moving(0)), ...evidence(clear(0)).observations],
   });
   judged([
     ["reaches one observation beyond the evidence", clear(1), {}, "unprotected", "frames-untagged"],

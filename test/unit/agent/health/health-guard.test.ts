@@ -17,7 +17,7 @@ const into: Route = { ...overPort("10.100.0.0/16"), via: { kind: "tunnel", name:
 
 type Row = {
   readonly name: string;
-  readonly looks: readonly IpsecTunnel[];
+  readonly observations: readonly IpsecTunnel[];
   readonly change: Partial<TunnelEvidence>;
   readonly verdict: Verdict;
   readonly codes: string;
@@ -33,77 +33,77 @@ describe("health of a tunnel", () => {
   const guards: readonly Row[] = [
     {
       name: "its prefix is blocked",
-      looks: [old, now],
+      observations: [old, now],
       change: blocking("10.100.0.0/16"),
       verdict: "protected",
       codes: "",
     },
     {
       name: "more than it is blocked",
-      looks: [old, now],
+      observations: [old, now],
       change: blocking("10.0.0.0/8"),
       verdict: "protected",
       codes: "",
     },
     {
       name: "a part of it is blocked",
-      looks: [old, now],
+      observations: [old, now],
       change: blocking("10.100.7.0/24"),
       verdict: "degraded",
       codes: "guard-missing",
     },
     {
       name: "nothing is blocked",
-      looks: [old, now],
+      observations: [old, now],
       change: blocking(),
       verdict: "degraded",
       codes: "guard-missing",
     },
     {
       name: "it is not known what is blocked",
-      looks: [old, now],
+      observations: [old, now],
       change: { blocked: unknown("queryFailed", at(95_000)) },
       verdict: "unknown",
       codes: "reading-missing",
     },
     {
       name: "what would leak is blocked",
-      looks: [old, now],
+      observations: [old, now],
       change: { ...leaky, ...blocking("10.100.0.0/16") },
       verdict: "degraded",
       codes: "clear-path-beside-tunnel",
     },
     {
       name: "it is unknown whether the leaking prefix is blocked",
-      looks: [old, now],
+      observations: [old, now],
       change: { ...leaky, blocked: unknown("queryFailed", at(95_000)) },
       verdict: "unprotected",
       codes: "clear-path-beside-tunnel",
     },
     {
       name: "what is blocked is no prefix",
-      looks: [old, now],
+      observations: [old, now],
       change: { ...leaky, ...blocking("nonsense") },
       verdict: "unprotected",
       codes: "clear-path-beside-tunnel",
     },
     {
       name: "its own table is reported and no sessions are",
-      looks: [old, now],
+      observations: [old, now],
       change: { ways: known([into], at(95_000)), routing: undefined },
       verdict: "protected",
       codes: "",
     },
     {
       name: "its own table cannot be read",
-      looks: [old, now],
+      observations: [old, now],
       change: { ways: unknown("queryFailed", at(95_000)) },
       verdict: "unknown",
       codes: "reading-missing",
     },
     {
       name: "a session brings more than it, which is in no table",
-      looks: [old, now],
+      observations: [old, now],
       change: {
         ways: known([], at(95_000)),
         routing: known({ ...routing, routes: [overPort("10.0.0.0/8")] }, at(95_000)),
@@ -113,28 +113,28 @@ describe("health of a tunnel", () => {
     },
     {
       name: "what would leak is not blocked",
-      looks: [old, now],
+      observations: [old, now],
       change: { ...leaky, ...blocking("10.101.0.0/16") },
       verdict: "unprotected",
       codes: "clear-path-beside-tunnel",
     },
     {
       name: "its own table leads past it, whatever sessions report",
-      looks: [old, now],
+      observations: [old, now],
       change: { ways: known([overPort("10.100.0.0/16")], at(95_000)) },
       verdict: "unprotected",
       codes: "clear-path-beside-tunnel",
     },
     {
       name: "its own table is enough, where no session is reported",
-      looks: [old, now],
+      observations: [old, now],
       change: { ways: known([into], at(95_000)), routing: unknown("notSupported", at(95_000)) },
       verdict: "protected",
       codes: "",
     },
     {
       name: "BGP would take a port next, whatever its own table does now",
-      looks: [old, now],
+      observations: [old, now],
       change: {
         ways: known([into], at(95_000)),
         routing: known(
@@ -147,7 +147,7 @@ describe("health of a tunnel", () => {
     },
     {
       name: "BGP has a port for its best, and its own table another for now",
-      looks: [old, now],
+      observations: [old, now],
       change: {
         ways: known([into], at(95_000)),
         routing: known({ ...routing, routes: [overPort("10.100.0.0/16")] }, at(95_000)),
@@ -157,7 +157,7 @@ describe("health of a tunnel", () => {
     },
     {
       name: "BGP has a default that its own table does not take for this",
-      looks: [old, now],
+      observations: [old, now],
       change: {
         ways: known([into], at(95_000)),
         routing: known({ ...routing, routes: [overPort("0.0.0.0/0")] }, at(95_000)),
@@ -167,17 +167,20 @@ describe("health of a tunnel", () => {
     },
     {
       name: "its daemon forgot it",
-      looks: [old, { ...now, ike: known("forgotten", at(95_000)) }],
+      observations: [old, { ...now, ike: known("forgotten", at(95_000)) }],
       change: {},
       verdict: "degraded",
       codes: "ike-down",
     },
   ];
-  it.each(guards)("the guard of a tunnel where $name", ({ looks, change, verdict, codes }) => {
-    const health = deriveTunnelHealth(tunnelEvidence(looks, change));
-    const told = health.reasons.map((reason) => reason.code).join(" ");
-    expect([health.verdict, told]).toEqual([verdict, codes]);
-  });
+  it.each(guards)(
+    "the guard of a tunnel where $name",
+    ({ observations, change, verdict, codes }) => {
+      const health = deriveTunnelHealth(tunnelEvidence(observations, change));
+      const told = health.reasons.map((reason) => reason.code).join(" ");
+      expect([health.verdict, told]).toEqual([verdict, codes]);
+    },
+  );
 
   it("a missing guard names the open prefix or the unreadable guards, and nothing else", () => {
     const said = (change: Partial<TunnelEvidence>) =>

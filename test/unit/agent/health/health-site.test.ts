@@ -52,7 +52,7 @@ async function watch(fault: string | undefined, afterMs: number) {
   await look(afterMs);
   const now = site.clock.now();
   const newest = states.at(-1);
-  const device = { lastLookAt: newest?.at, failing: undefined };
+  const device = { lastObservedAt: newest?.at, failing: undefined };
   const settings = desired.health;
   const ports = states.flatMap((state): MacsecPort[] =>
     state.macsec.filter((each) => each.port === link.port),
@@ -62,7 +62,7 @@ async function watch(fault: string | undefined, afterMs: number) {
     expected,
     settings,
     now,
-    looks: ports,
+    observations: ports,
     device,
     probe: undefined,
     peer: { state: link.msee.observe(link.azureLink), at: now },
@@ -71,7 +71,9 @@ async function watch(fault: string | undefined, afterMs: number) {
     tunnel,
     settings,
     now,
-    looks: states.flatMap((state) => state.ipsec.filter((each) => each.name === tunnel.name)),
+    observations: states.flatMap((state) =>
+      state.ipsec.filter((each) => each.name === tunnel.name),
+    ),
     routing: newest?.routing,
     device,
   });

@@ -43,7 +43,7 @@ const spoken = (change: Partial<TunnelSession> | "none" = {}): Partial<TunnelEvi
 
 type Row = {
   readonly name: string;
-  readonly looks: readonly IpsecTunnel[];
+  readonly observations: readonly IpsecTunnel[];
   readonly change: Partial<TunnelEvidence>;
   readonly verdict: Verdict;
   readonly codes: string;
@@ -53,42 +53,42 @@ const beside = "clear-path-beside-tunnel";
 const bgpRows: readonly Row[] = [
   {
     name: "our prefix advertised over a port",
-    looks: [old, now],
+    observations: [old, now],
     change: withRouting(told("10.1.0.0/16")),
     verdict: "unprotected",
     codes: beside,
   },
   {
     name: "a part of it advertised",
-    looks: [old, now],
+    observations: [old, now],
     change: withRouting(told("10.1.7.0/24")),
     verdict: "unprotected",
     codes: beside,
   },
   {
     name: "more than it advertised: the longer one wins",
-    looks: [old, now],
+    observations: [old, now],
     change: withRouting(told("10.0.0.0/8")),
     verdict: "protected",
     codes: "",
   },
   {
     name: "another advertised",
-    looks: [old, now],
+    observations: [old, now],
     change: withRouting(told("10.2.0.0/16", "192.0.2.1/32")),
     verdict: "protected",
     codes: "",
   },
   {
     name: "advertised over the port that part of it comes from",
-    looks: [old, now],
+    observations: [old, now],
     change: withRouting({ ...told("10.1.0.0/16"), routes: [into, overPort("10.1.3.0/24")] }),
     verdict: "protected",
     codes: "",
   },
   {
     name: "advertised over a port that a part of it came from once",
-    looks: [old, now],
+    observations: [old, now],
     change: withRouting({
       ...told("10.1.0.0/16"),
       routes: [into, { ...overPort("10.1.3.0/24"), best: false }],
@@ -98,56 +98,56 @@ const bgpRows: readonly Row[] = [
   },
   {
     name: "advertised, while what comes back is blocked",
-    looks: [old, now],
+    observations: [old, now],
     change: { ...withRouting(told("10.1.0.0/16")), blocked: known(["10.100.0.0/16"], at(95_000)) },
     verdict: "degraded",
     codes: beside,
   },
   {
     name: "a session inside that is up",
-    looks: [old, now],
+    observations: [old, now],
     change: spoken(),
     verdict: "protected",
     codes: "",
   },
   {
     name: "none inside",
-    looks: [old, now],
+    observations: [old, now],
     change: spoken("none"),
     verdict: "down",
     codes: "tunnel-bgp-down",
   },
   {
     name: "that of another tunnel",
-    looks: [old, now],
+    observations: [old, now],
     change: spoken({ tunnel: "hub-2" }),
     verdict: "down",
     codes: "tunnel-bgp-down",
   },
   {
     name: "with another neighbour",
-    looks: [old, now],
+    observations: [old, now],
     change: spoken({ peer: "169.254.21.5" }),
     verdict: "down",
     codes: "tunnel-bgp-down",
   },
   {
     name: "one that is down",
-    looks: [old, now],
+    observations: [old, now],
     change: spoken({ up: false }),
     verdict: "down",
     codes: "tunnel-bgp-down",
   },
   {
     name: "one for another AS",
-    looks: [old, now],
+    observations: [old, now],
     change: spoken({ asn: 65_000 }),
     verdict: "down",
     codes: "tunnel-bgp-down",
   },
   {
     name: "sessions not reported",
-    looks: [old, now],
+    observations: [old, now],
     change: {
       tunnel: { ...tunnel, bgp },
       routing: unknown("queryFailed", at(95_000)),
@@ -159,13 +159,16 @@ const bgpRows: readonly Row[] = [
 ];
 
 describe("health of a tunnel", () => {
-  it.each(bgpRows)("the health of a tunnel by BGP: $name", ({ looks, change, verdict, codes }) => {
-    const health = deriveTunnelHealth(tunnelEvidence(looks, change));
-    expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
-      verdict,
-      codes,
-    ]);
-  });
+  it.each(bgpRows)(
+    "the health of a tunnel by BGP: $name",
+    ({ observations, change, verdict, codes }) => {
+      const health = deriveTunnelHealth(tunnelEvidence(observations, change));
+      expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
+        verdict,
+        codes,
+      ]);
+    },
+  );
 
   it("a leaking tunnel names the neighbour that gets the route, and counts the paths", () => {
     const text = (change: Partial<TunnelEvidence>) =>

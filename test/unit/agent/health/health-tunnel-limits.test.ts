@@ -41,7 +41,7 @@ const into: Route = {
 
 type Row = {
   readonly name: string;
-  readonly looks: readonly IpsecTunnel[];
+  readonly observations: readonly IpsecTunnel[];
   readonly change: Partial<TunnelEvidence>;
   readonly verdict: Verdict;
   readonly codes: string;
@@ -64,105 +64,108 @@ const remote = (prefix: string): Partial<TunnelEvidence> => ({
 const edges: readonly Row[] = [
   {
     name: "as old as the limit",
-    looks: [old, now],
+    observations: [old, now],
     change: { now: at(125_000) },
     verdict: "protected",
     codes: "",
   },
   {
     name: "stale and absent",
-    looks: [],
+    observations: [],
     change: { now: at(125_001) },
     verdict: "unknown",
     codes: "reading-stale",
   },
   {
     name: "only the newest observation counts",
-    looks: [old, { ...old, ...ikeDown }, now],
+    observations: [old, { ...old, ...ikeDown }, now],
     change: {},
     verdict: "protected",
     codes: "",
   },
   {
     name: "IKE down, one way carries",
-    looks: [old, { ...onlyOut, ...ikeDown }],
+    observations: [old, { ...onlyOut, ...ikeDown }],
     change: {},
     verdict: "down",
     codes: "ike-down tunnel-one-way",
   },
   {
     name: "IKE down, SAs not reported",
-    looks: [old, { ...now, ...ikeDown, sas: unread }],
+    observations: [old, { ...now, ...ikeDown, sas: unread }],
     change: {},
     verdict: "down",
     codes: "ike-down reading-missing",
   },
   {
     name: "other integrity",
-    looks: tuned({ integrity: "sha256" }),
+    observations: tuned({ integrity: "sha256" }),
     change: {},
     verdict: "degraded",
     codes: "transform-mismatch",
   },
   {
     name: "other group",
-    looks: tuned({ dhGroup: "modp2048" }),
+    observations: tuned({ dhGroup: "modp2048" }),
     change: {},
     verdict: "degraded",
     codes: "transform-mismatch",
   },
   {
     name: "same algorithms, spelt in capitals",
-    looks: tuned({ encryption: "AES256GCM16" }),
+    observations: tuned({ encryption: "AES256GCM16" }),
     change: {},
     verdict: "protected",
     codes: "",
   },
   {
     name: "a sequence number in the middle",
-    looks: numbered(2n ** 31n),
+    observations: numbered(2n ** 31n),
     change: {},
     verdict: "protected",
     codes: "",
   },
   {
     name: "one less than 3/4 of the numbers",
-    looks: numbered(3n * 2n ** 30n - 1n),
+    observations: numbered(3n * 2n ** 30n - 1n),
     change: {},
     verdict: "protected",
     codes: "",
   },
   {
     name: "the first extended number",
-    looks: numbered(2n ** 32n),
+    observations: numbered(2n ** 32n),
     change: {},
     verdict: "protected",
     codes: "",
   },
   {
     name: "numbers of one SA of two",
-    looks: [old, { ...now, sas: sas({ ...inbound, sequence: 3n * 2n ** 30n }, inbound, outbound) }],
+    observations: [
+      old,
+      { ...now, sas: sas({ ...inbound, sequence: 3n * 2n ** 30n }, inbound, outbound) },
+    ],
     change: {},
     verdict: "protected",
     codes: "",
   },
   {
     name: "one way for the evidence window",
-    looks: [tunnelLook(5_800, 0), onlyOut],
+    observations: [tunnelLook(5_800, 0), onlyOut],
     change: {},
     verdict: "degraded",
     codes: "tunnel-one-way",
   },
   {
     name: "one way for less",
-    looks: [tunnelLook(5_801, 0), onlyOut],
+    observations: [tunnelLook(5_801, 0), onlyOut],
     change: {},
     verdict: "protected",
     codes: "",
   },
   {
     name: "one way since the first observation that reported SAs",
-    looks: [
+    observations: [
       { ...old, sas: unknown("queryFailed", at(0)) },
       { ...old, sas: sasAt(5_000, inbound, outbound) },
       { ...now, sas: sas(inbound, { ...outbound, packets: 9n }) },
@@ -173,7 +176,7 @@ const edges: readonly Row[] = [
   },
   {
     name: "one way, with one SPI both ways",
-    looks: [
+    observations: [
       { ...old, sas: sasAt(0, { ...outbound, spi: 1, packets: 0n }, { ...inbound, spi: 1 }) },
       { ...now, sas: sas({ ...outbound, spi: 1, packets: 4n }, { ...inbound, spi: 1 }) },
     ],
@@ -181,31 +184,37 @@ const edges: readonly Row[] = [
     verdict: "degraded",
     codes: "tunnel-one-way",
   },
-  { name: "no route at all", looks: [old, now], change: routes(), verdict: "protected", codes: "" },
+  {
+    name: "no route at all",
+    observations: [old, now],
+    change: routes(),
+    verdict: "protected",
+    codes: "",
+  },
   {
     name: "a remote prefix that is none",
-    looks: [old, now],
+    observations: [old, now],
     change: remote("nonsense"),
     verdict: "protected",
     codes: "",
   },
   {
     name: "a route that is none, and the leak after it",
-    looks: [old, now],
+    observations: [old, now],
     change: routes(overPort("inet.0"), overPort("0.0.0.0/0")),
     verdict: "unprotected",
     codes: "clear-path-beside-tunnel",
   },
   {
     name: "a longer route elsewhere",
-    looks: [old, now],
+    observations: [old, now],
     change: routes(into, overPort("192.0.2.0/24")),
     verdict: "protected",
     codes: "",
   },
   {
     name: "a default that is not used",
-    looks: [old, now],
+    observations: [old, now],
     change: routes({ ...overPort("0.0.0.0/0"), best: false }),
     verdict: "protected",
     codes: "",
@@ -215,8 +224,8 @@ const edges: readonly Row[] = [
 describe("health of a tunnel", () => {
   it.each(edges)(
     "the health of a tunnel at the limits: $name",
-    ({ looks, change, verdict, codes }) => {
-      const health = deriveTunnelHealth(tunnelEvidence(looks, change));
+    ({ observations, change, verdict, codes }) => {
+      const health = deriveTunnelHealth(tunnelEvidence(observations, change));
       expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
         verdict,
         codes,

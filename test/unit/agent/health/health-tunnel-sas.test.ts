@@ -11,8 +11,10 @@ if (inbound === undefined || outbound === undefined) throw new Error("the sample
 
 function said(...sas: readonly IpsecSa[]): readonly string[] {
   const newest = { ...tunnelLook(95_000, 900), sas: known(sas, at(95_000)) };
-  const looks = [tunnelLook(0, 100), newest];
-  const { reasons, verdict } = deriveTunnelHealth(tunnelEvidence(looks, { waiver: "stands" }));
+  const observations = [tunnelLook(0, 100), newest];
+  const { reasons, verdict } = deriveTunnelHealth(
+    tunnelEvidence(observations, { waiver: "stands" }),
+  );
   return [verdict, ...reasons.map(({ code, text }) => `${code}: ${text}`)];
 }
 

@@ -40,53 +40,68 @@ const into: Route = {
 
 type Row = {
   readonly name: string;
-  readonly looks: readonly IpsecTunnel[];
+  readonly observations: readonly IpsecTunnel[];
   readonly change: Partial<TunnelEvidence>;
   readonly verdict: Verdict;
   readonly codes: string;
 };
 const rows: readonly Row[] = [
-  { name: "moving", looks: [old, now], change: {}, verdict: "protected", codes: "" },
-  { name: "idle", looks: [tunnelLook(0, 900), now], change: {}, verdict: "protected", codes: "" },
+  { name: "moving", observations: [old, now], change: {}, verdict: "protected", codes: "" },
+  {
+    name: "idle",
+    observations: [tunnelLook(0, 900), now],
+    change: {},
+    verdict: "protected",
+    codes: "",
+  },
   {
     name: "never read",
-    looks: [],
-    change: { device: { lastLookAt: undefined, failing: undefined } },
+    observations: [],
+    change: { device: { lastObservedAt: undefined, failing: undefined } },
     verdict: "unknown",
     codes: "not-looked-yet",
   },
   {
     name: "stale",
-    looks: [old, now],
+    observations: [old, now],
     change: { now: at(126_000) },
     verdict: "unknown",
     codes: "reading-stale",
   },
   {
     name: "without the route into it, however good its SAs are",
-    looks: [old, { ...now, gaps: [{ kind: "closed", text: "the route into hub-1 is missing" }] }],
+    observations: [
+      old,
+      { ...now, gaps: [{ kind: "closed", text: "the route into hub-1 is missing" }] },
+    ],
     change: {},
     verdict: "down",
     codes: "tunnel-interface",
   },
   {
     name: "of another MTU",
-    looks: [old, { ...now, gaps: [{ kind: "mtu", text: "hub-1 has an MTU of 1280" }] }],
+    observations: [old, { ...now, gaps: [{ kind: "mtu", text: "hub-1 has an MTU of 1280" }] }],
     change: {},
     verdict: "degraded",
     codes: "tunnel-interface",
   },
-  { name: "absent", looks: [], change: {}, verdict: "down", codes: "tunnel-configured-but-absent" },
+  {
+    name: "absent",
+    observations: [],
+    change: {},
+    verdict: "down",
+    codes: "tunnel-configured-but-absent",
+  },
   {
     name: "gone since",
-    looks: [old],
+    observations: [old],
     change: {},
     verdict: "down",
     codes: "tunnel-configured-but-absent",
   },
   {
     name: "IKE connecting",
-    looks: [
+    observations: [
       { ...old, sas: sas() },
       tunnelLook(95_000, 0, { ike: known("connecting", at(95_000)), sas: sas() }),
     ],
@@ -96,42 +111,42 @@ const rows: readonly Row[] = [
   },
   {
     name: "IKE down, SAs carry",
-    looks: [old, tunnelLook(95_000, 900, { ike: known("down", at(95_000)) })],
+    observations: [old, tunnelLook(95_000, 900, { ike: known("down", at(95_000)) })],
     change: {},
     verdict: "degraded",
     codes: "ike-down",
   },
   {
     name: "IKE not reported",
-    looks: [old, tunnelLook(95_000, 900, { ike: unknown("queryFailed", at(95_000)) })],
+    observations: [old, tunnelLook(95_000, 900, { ike: unknown("queryFailed", at(95_000)) })],
     change: {},
     verdict: "unknown",
     codes: "reading-missing",
   },
   {
     name: "SAs not understood",
-    looks: [old, tunnelLook(95_000, 900, { sas: unknown("unparsed", at(95_000)) })],
+    observations: [old, tunnelLook(95_000, 900, { sas: unknown("unparsed", at(95_000)) })],
     change: {},
     verdict: "unknown",
     codes: "reading-missing",
   },
   {
     name: "no outbound SA",
-    looks: [old, { ...now, sas: sas(inbound) }],
+    observations: [old, { ...now, sas: sas(inbound) }],
     change: {},
     verdict: "down",
     codes: "sa-missing",
   },
   {
     name: "only one on its way out",
-    looks: [old, { ...now, sas: sas(inbound, { ...outbound, phase: "deleting" }) }],
+    observations: [old, { ...now, sas: sas(inbound, { ...outbound, phase: "deleting" }) }],
     change: {},
     verdict: "down",
     codes: "sa-missing",
   },
   {
     name: "rekeyed is healthy",
-    looks: [
+    observations: [
       old,
       { ...now, sas: sas({ ...inbound, phase: "rekeyed" }, { ...outbound, phase: "rekeying" }) },
     ],
@@ -141,7 +156,7 @@ const rows: readonly Row[] = [
   },
   {
     name: "rekeyed beside its successor",
-    looks: [
+    observations: [
       old,
       { ...now, sas: sas({ ...inbound, phase: "rekeyed", transforms: weak }, inbound, outbound) },
     ],
@@ -151,14 +166,14 @@ const rows: readonly Row[] = [
   },
   {
     name: "other algorithms",
-    looks: [old, { ...now, sas: sas({ ...inbound, transforms: weak }, outbound) }],
+    observations: [old, { ...now, sas: sas({ ...inbound, transforms: weak }, outbound) }],
     change: {},
     verdict: "degraded",
     codes: "transform-mismatch",
   },
   {
     name: "first child SA without a group",
-    looks: [
+    observations: [
       old,
       {
         ...now,
@@ -171,7 +186,7 @@ const rows: readonly Row[] = [
   },
   {
     name: "SA of which the kernel does not keep the group",
-    looks: [
+    observations: [
       old,
       {
         ...now,
@@ -187,14 +202,14 @@ const rows: readonly Row[] = [
   },
   {
     name: "one way",
-    looks: [old, { ...now, sas: sas({ ...inbound, packets: 0n }, outbound) }],
+    observations: [old, { ...now, sas: sas({ ...inbound, packets: 0n }, outbound) }],
     change: {},
     verdict: "degraded",
     codes: "tunnel-one-way",
   },
   {
     name: "one way, although both moved once",
-    looks: [
+    observations: [
       { ...old, sas: sasAt(0, inbound, outbound) },
       { ...now, sas: sas(inbound, { ...outbound, packets: 9n }) },
     ],
@@ -204,28 +219,28 @@ const rows: readonly Row[] = [
   },
   {
     name: "sequence numbers",
-    looks: [old, { ...now, sas: sas({ ...inbound, sequence: 3n * 2n ** 30n }, outbound) }],
+    observations: [old, { ...now, sas: sas({ ...inbound, sequence: 3n * 2n ** 30n }, outbound) }],
     change: {},
     verdict: "degraded",
     codes: "sequence-number-high",
   },
   {
     name: "an SA at its end",
-    looks: [old, { ...now, sas: sas({ ...inbound, endsInMs: 29_999 }, outbound) }],
+    observations: [old, { ...now, sas: sas({ ...inbound, endsInMs: 29_999 }, outbound) }],
     change: {},
     verdict: "degraded",
     codes: "sa-ending",
   },
   {
     name: "an SA before its end",
-    looks: [old, { ...now, sas: sas({ ...inbound, endsInMs: 30_000 }, outbound) }],
+    observations: [old, { ...now, sas: sas({ ...inbound, endsInMs: 30_000 }, outbound) }],
     change: {},
     verdict: "protected",
     codes: "",
   },
   {
     name: "an SA at its end beside its successor",
-    looks: [
+    observations: [
       old,
       {
         ...now,
@@ -238,7 +253,7 @@ const rows: readonly Row[] = [
   },
   {
     name: "an SA at its end beside one of unknown end",
-    looks: [
+    observations: [
       old,
       { ...now, sas: sas({ ...inbound, endsInMs: 9 }, { ...inbound, spi: 9 }, outbound) },
     ],
@@ -248,7 +263,7 @@ const rows: readonly Row[] = [
   },
   {
     name: "a rekeyed SA at its end",
-    looks: [
+    observations: [
       old,
       {
         ...now,
@@ -261,49 +276,49 @@ const rows: readonly Row[] = [
   },
   {
     name: "anti-replay off",
-    looks: [old, { ...now, sas: sas({ ...inbound, antiReplay: "off" }, outbound) }],
+    observations: [old, { ...now, sas: sas({ ...inbound, antiReplay: "off" }, outbound) }],
     change: {},
     verdict: "degraded",
     codes: "anti-replay-off",
   },
   {
     name: "anti-replay on",
-    looks: [old, { ...now, sas: sas({ ...inbound, antiReplay: "on" }, outbound) }],
+    observations: [old, { ...now, sas: sas({ ...inbound, antiReplay: "on" }, outbound) }],
     change: {},
     verdict: "protected",
     codes: "",
   },
   {
     name: "extended numbers",
-    looks: [old, { ...now, sas: sas({ ...inbound, sequence: 2n ** 33n }, outbound) }],
+    observations: [old, { ...now, sas: sas({ ...inbound, sequence: 2n ** 33n }, outbound) }],
     change: {},
     verdict: "protected",
     codes: "",
   },
   {
     name: "group in the clear",
-    looks: [old, now],
+    observations: [old, now],
     change: { carrier: "unprotected" },
     verdict: "degraded",
     codes: "outside-macsec",
   },
   {
     name: "the prefix over a port",
-    looks: [old, now],
+    observations: [old, now],
     change: routes(into, overPort("10.100.0.0/16")),
     verdict: "unprotected",
     codes: "clear-path-beside-tunnel",
   },
   {
     name: "a part of it over a port",
-    looks: [old, now],
+    observations: [old, now],
     change: routes(into, overPort("10.100.7.0/24")),
     verdict: "unprotected",
     codes: "clear-path-beside-tunnel",
   },
   {
     name: "default over a port, tunnel better",
-    looks: [old, now],
+    observations: [old, now],
     change: routes(into, overPort("0.0.0.0/0")),
     verdict: "protected",
     codes: "",
@@ -314,7 +329,7 @@ const rows: readonly Row[] = [
     const leak = "clear-path-beside-tunnel";
     return {
       name: `two best routes around it, ${order}`,
-      looks: [old, now],
+      observations: [old, now],
       change: routes(...seen),
       verdict: "unprotected",
       codes: leak,
@@ -322,43 +337,43 @@ const rows: readonly Row[] = [
   }),
   {
     name: "default over a port, tunnel route gone",
-    looks: [old, now],
+    observations: [old, now],
     change: routes(overPort("0.0.0.0/0")),
     verdict: "unprotected",
     codes: "clear-path-beside-tunnel",
   },
   {
     name: "beside the best route",
-    looks: [old, now],
+    observations: [old, now],
     change: routes(into, { ...overPort("10.100.0.0/16"), best: false }),
     verdict: "unprotected",
     codes: "clear-path-beside-tunnel",
   },
   {
     name: "another prefix",
-    looks: [old, now],
+    observations: [old, now],
     change: routes(into, overPort("10.101.0.0/16")),
     verdict: "protected",
     codes: "",
   },
   {
     name: "absent, and around it",
-    looks: [],
+    observations: [],
     change: routes(overPort("10.100.0.0/16")),
     verdict: "unprotected",
     codes: "clear-path-beside-tunnel tunnel-configured-but-absent",
   },
   {
     name: "routes not reported",
-    looks: [old, now],
+    observations: [old, now],
     change: { routing: unknown("queryFailed", at(95_000)) },
     verdict: "unknown",
     codes: "reading-missing",
   },
 ];
 describe("health of a tunnel", () => {
-  it.each(rows)("the health of a tunnel: $name", ({ looks, change, verdict, codes }) => {
-    const health = deriveTunnelHealth(tunnelEvidence(looks, change));
+  it.each(rows)("the health of a tunnel: $name", ({ observations, change, verdict, codes }) => {
+    const health = deriveTunnelHealth(tunnelEvidence(observations, change));
     expect([health.verdict, health.reasons.map((reason) => reason.code).join(" ")]).toEqual([
       verdict,
       codes,

@@ -47,36 +47,36 @@ describe("missing evidence is unknown", () => {
   const rows: readonly (readonly [string, Partial<LinkEvidence>, string])[] = [
     [
       "never looked",
-      { looks: [], device: { lastLookAt: undefined, failing: undefined } },
+      { observations: [], device: { lastObservedAt: undefined, failing: undefined } },
       "not-looked-yet",
     ],
     [
       "never reached",
-      { looks: [], device: { lastLookAt: undefined, failing: silent } },
+      { observations: [], device: { lastObservedAt: undefined, failing: silent } },
       "device-unreachable",
     ],
     ["stale", { now: at(95_000 + 30_001) }, "reading-stale"],
     [
       "stale and failing",
-      { now: at(200_000), device: { lastLookAt: at(95_000), failing: silent } },
+      { now: at(200_000), device: { lastObservedAt: at(95_000), failing: silent } },
       "device-unreachable",
     ],
     [
       "not understood",
       {
         now: at(200_000),
-        device: { lastLookAt: at(95_000), failing: { code: "device.unparsed", text: "?" } },
+        device: { lastObservedAt: at(95_000), failing: { code: "device.unparsed", text: "?" } },
       },
       "reading-missing",
     ],
     [
       "port gone",
-      { looks: [], device: { lastLookAt: at(95_000), failing: undefined } },
+      { observations: [], device: { lastObservedAt: at(95_000), failing: undefined } },
       "port-absent",
     ],
     [
       "port gone lately",
-      { device: { lastLookAt: at(95_700), failing: undefined }, looks: [look(60_000)] },
+      { device: { lastObservedAt: at(95_700), failing: undefined }, observations: [look(60_000)] },
       "port-absent",
     ],
   ];
@@ -105,7 +105,7 @@ describe("missing evidence is unknown", () => {
   });
 
   it("a fresh observation counts although the newest one failed", () => {
-    const device = { lastLookAt: at(95_000), failing: silent };
+    const device = { lastObservedAt: at(95_000), failing: silent };
     expect(verdictOf(moving, { now: at(110_000), device })).toEqual(["protected", ""]);
   });
 });

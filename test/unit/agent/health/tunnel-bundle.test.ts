@@ -146,7 +146,9 @@ describe("a tunnel carries", () => {
   });
 });
 
-const looks = (...sent: readonly (readonly (readonly [number, bigint])[])[]): IpsecTunnel[] =>
+const observations = (
+  ...sent: readonly (readonly (readonly [number, bigint])[])[]
+): IpsecTunnel[] =>
   sent.map((list, index) =>
     tunnelLook(index * 5_000, 0, {
       sas: known(
@@ -165,7 +167,7 @@ describe("what a tunnel sent", () => {
   it("a tunnel's packets are counted over a rekey, and a restarted SA adds none", () => {
     expect(
       sentOver(
-        looks(
+        observations(
           [[1, 10n]],
           [[1, 25n]],
           [
@@ -176,28 +178,28 @@ describe("what a tunnel sent", () => {
         ),
       ),
     ).toBe(29n);
-    expect(sentOver(looks([[1, 10n]], [[1, 3n]], [[1, 5n]]))).toBe(2n);
+    expect(sentOver(observations([[1, 10n]], [[1, 3n]], [[1, 5n]]))).toBe(2n);
   });
 
   it("a tunnel's packets are unknown from one observation, and 0 if nothing moved", () => {
     expect(sentOver([])).toBeUndefined();
-    expect(sentOver(looks([[1, 10n]]))).toBeUndefined();
-    expect(sentOver(looks([[1, 10n]], [[1, 10n]]))).toBe(0n);
-    expect(sentOver(looks([], []))).toBe(0n);
+    expect(sentOver(observations([[1, 10n]]))).toBeUndefined();
+    expect(sentOver(observations([[1, 10n]], [[1, 10n]]))).toBe(0n);
+    expect(sentOver(observations([], []))).toBe(0n);
     const blind = tunnelLook(0, 0, { sas: unknown("queryFailed", at(0)) });
-    expect(sentOver([...looks([[1, 10n]]), blind, ...looks([[1, 12n]])])).toBe(2n);
-    expect(sentOver([...looks([[1, 10n]]), blind])).toBeUndefined();
+    expect(sentOver([...observations([[1, 10n]]), blind, ...observations([[1, 12n]])])).toBe(2n);
+    expect(sentOver([...observations([[1, 10n]]), blind])).toBeUndefined();
   });
 
   it("the packets that a tunnel sent exclude those that it received", () => {
     const both = [tunnelLook(0, 100), tunnelLook(5_000, 900)];
     expect([sentOver(both), carriedOver(both, "in")]).toEqual([800n, 800n]);
-    const out = looks([[1, 10n]], [[1, 25n]]);
+    const out = observations([[1, 10n]], [[1, 25n]]);
     expect([sentOver(out), carriedOver(out, "in")]).toEqual([15n, 0n]);
   });
 });
 
-const moved = (packets: number) => looks([[1, 0n]], [[1, BigInt(packets)]]);
+const moved = (packets: number) => observations([[1, 0n]], [[1, BigInt(packets)]]);
 
 describe("the shares of a bundle", () => {
   const sharesFor = (...sent: readonly number[]) => {

@@ -1,4 +1,5 @@
-// What must hold on the very look before each effect: all of it, and each without which none runs.
+// What must hold on the very observation before each effect: all of it, and each without which none
+// runs.
 
 import { describe, expect, it } from "vitest";
 import {

@@ -1,4 +1,5 @@
-// Final changes that may still come: how long, what they may take, and what a look tells of them.
+// Final changes that may still come: how long, what they may take, and what an observation tells of
+// them.
 
 import { describe, expect, it } from "vitest";
 import { entryOf } from "#agent/model/campaign.ts";
@@ -45,7 +46,7 @@ describe("a change without an end", () => {
     expect(memory.late).toEqual({ [id]: [sent("t-1"), sent("t-2")] });
     expect(memory.finals).toEqual({ "edge-a": "t-2" });
     const after = remember(memory, { kind: "settled", link: id, token: "t-2" });
-    // Whether the first one came, no look can tell from now on.
+    // Whether the first one came, no observation can tell from now on.
     expect(after.late).toEqual({ [id]: [sent("t-1", { hidden: true })] });
     const none = remember(after, { kind: "settled", link: id, token: "t-1" });
     expect(none.late).toEqual({});

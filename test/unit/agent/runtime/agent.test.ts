@@ -124,10 +124,10 @@ describe("an agent with a full disk", () => {
       await bench.reach(moment);
       bench.disk.setFault("full", true);
       await bench.run(30_000);
-      const [before, looks] = [bench.oracle.agentWrites, bench.agent.status().at];
+      const [before, observations] = [bench.oracle.agentWrites, bench.agent.status().at];
       await bench.run(120_000);
       expect(bench.oracle.agentWrites).toBe(before);
-      expect(bench.agent.status().at > looks).toBe(true);
+      expect(bench.agent.status().at > observations).toBe(true);
       expect(bench.agent.status().groups[0]?.links[1]?.ages.controlPlaneMs).toBeLessThan(20_000);
       bench.disk.setFault("full", false);
       await reachEnd(bench);
@@ -305,9 +305,9 @@ describe("two observations of one device", () => {
       { world, drivers: { sim: driver }, desired, peerPort: () => peer },
       undefined,
     );
-    const first = deviceCache.look("edge-a", never);
+    const first = deviceCache.observe("edge-a", never);
     await clock.runFor(500);
-    const second = deviceCache.look("edge-a", never);
+    const second = deviceCache.observe("edge-a", never);
     await settled(clock, Promise.all([first, second]));
     expect(deviceCache.state("edge-a")?.at).toBe(at(500));
   });

@@ -23,7 +23,7 @@ const failed = (where: string): LinksealError =>
 /** Two devices, observed by a supervisor that may change nothing. */
 class HintBench {
   readonly clock = new SimClock(wallStart);
-  readonly looks: string[] = [];
+  readonly observations: string[] = [];
   readonly targets: Target[] = [];
   readonly ended: string[] = [];
   readonly hints = new Map<string, () => void>();
@@ -75,7 +75,7 @@ class HintBench {
       id: name,
       capabilities,
       observe: async (signal) => {
-        this.looks.push(`${name} ${this.clock.now()}`);
+        this.observations.push(`${name} ${this.clock.now()}`);
         this.onLook(name);
         await this.clock.sleep(this.lookMs, signal);
         if (this.fails) throw failed(name);
@@ -91,7 +91,7 @@ class HintBench {
   }
 
   async run(ms: number): Promise<this> {
-    if (this.looks.length === 0) {
+    if (this.observations.length === 0) {
       void this.supervisor.run(this.stop.signal, never).then(() => {
         this.over = true;
       });
@@ -105,9 +105,9 @@ class HintBench {
   }
 
   looksAt(device: string): readonly number[] {
-    return this.looks
-      .filter((look) => look.startsWith(`${device} `))
-      .map((look) => Number(look.split(" ")[1]));
+    return this.observations
+      .filter((observe) => observe.startsWith(`${device} `))
+      .map((observe) => Number(observe.split(" ")[1]));
   }
 }
 
@@ -181,7 +181,7 @@ describe("a stop", () => {
     expect(bench.over).toBe(true);
     expect(bench.ended.toSorted()).toEqual(["edge-a", "edge-b"]);
     await bench.run(60_000);
-    expect(bench.looks).toHaveLength(2);
+    expect(bench.observations).toHaveLength(2);
   });
 
   it("a stop ends the loops at once after a notification, and in the pause after it", async () => {

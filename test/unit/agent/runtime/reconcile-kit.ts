@@ -66,7 +66,7 @@ export class Scene {
   before: string[] | undefined;
   reachable = true;
   paused = false;
-  looks = 0;
+  observations = 0;
   vault: KeyVault["versions"] = async (name) => [version(name)];
   readonly reconciler: Reconciler;
   readonly #accept: () => Promise<void>;
@@ -151,7 +151,7 @@ export class Scene {
       id: "edge-a",
       capabilities: this.#capabilities,
       observe: async () => {
-        this.looks += 1;
+        this.observations += 1;
         if (!this.reachable) throw gone();
         const pending = this.before !== undefined;
         const ipsec = this.running.map((name) => {

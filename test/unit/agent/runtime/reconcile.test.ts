@@ -141,19 +141,19 @@ describe("tunnels of a device", () => {
     scene.paused = true;
     await scene.turn();
     await scene.turn();
-    expect(scene.looks).toBe(1);
+    expect(scene.observations).toBe(1);
     await scene.clock.runFor(4_000);
     await scene.turn();
-    expect(scene.looks).toBe(2);
+    expect(scene.observations).toBe(2);
     await scene.clock.runFor(4_000);
     scene.reachable = false;
     await scene.turn();
     await scene.turn();
-    expect(scene.looks).toBe(4);
+    expect(scene.observations).toBe(4);
     scene.reachable = true;
     scene.paused = false;
     await scene.turn();
-    expect(scene.looks).toBeGreaterThan(4);
+    expect(scene.observations).toBeGreaterThan(4);
   });
 
   it("tunnels wait while a foreign commit is pending, which does not count", async () => {

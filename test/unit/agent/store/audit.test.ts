@@ -36,7 +36,7 @@ describe("protected time", () => {
     await bench.live();
     await bench.evaluate(300_000, good);
     await bench.evaluate(300_000, cut);
-    // The look of 295 s was good, and its MKA session may have been six seconds old.
+    // The observation of 295 s was good, and its MKA session may have been six seconds old.
     expect(await bench.line()).toEqual([
       "0s-289s protected",
       "289s-440s down",
@@ -64,7 +64,7 @@ describe("protected time", () => {
     const bench = new AuditBench();
     await bench.live();
     await bench.evaluate(300_000, good);
-    await bench.evaluate(20_000, { ...good, lookAgeMs: 15_000 });
+    await bench.evaluate(20_000, { ...good, observationAgeMs: 15_000 });
     await bench.evaluate(300_000, observed("g/a", "unknown", { codes: ["reading-stale"] }));
     expect((await bench.line())[0]).toBe("0s-294s protected");
   });

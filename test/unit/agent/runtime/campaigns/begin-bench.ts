@@ -57,17 +57,17 @@ export class BeginBench extends RotationRunnerBench {
   ): Promise<BeginBench> {
     const bench = new BeginBench(options);
     for (const name of names) bench.bind(name);
-    await bench.look(met);
+    await bench.observe(met);
     bench.log.length = 0;
     return bench;
   }
 
-  async look(met: readonly Name[] = names): Promise<void> {
+  async observe(met: readonly Name[] = names): Promise<void> {
     for (const name of met) {
-      await settled(this.clock, this.deviceCache.look(this.linkOf(name).device, never));
+      await settled(this.clock, this.deviceCache.observe(this.linkOf(name).device, never));
     }
     for (const link of this.group.links) {
-      await settled(this.clock, this.deviceCache.lookPeer(link, never));
+      await settled(this.clock, this.deviceCache.observePeer(link, never));
     }
   }
 

@@ -24,9 +24,9 @@ export class EffectsBench extends RotationRunnerBench {
   async run(action: ActionKind, over: Partial<Task> = {}): Promise<void> {
     const recheck = (): void => void this.log.push("recheck");
     const campaign = rotation({ token: "t-9" });
-    const relook = async (): Promise<void> => undefined;
+    const observeAgain = async (): Promise<void> => undefined;
     const { link } = this;
-    const task = { action, link, campaign, port: calmPort, recheck, relook, ...over };
+    const task = { action, link, campaign, port: calmPort, recheck, observeAgain, ...over };
     await settled(this.clock, this.effects.run(task, never));
   }
 
@@ -34,7 +34,7 @@ export class EffectsBench extends RotationRunnerBench {
     return await refused(this.run(action, over));
   }
 
-  /** How the last change is judged by a look at such a port. */
+  /** How the last change is judged by an observation of such a port. */
   judge(port: Partial<Task["port"]> | undefined): LinksealError | undefined {
     const seen = port === undefined ? undefined : { ...calmPort, ...port };
     return this.effects.judge(this.link, seen, this.clock.now());

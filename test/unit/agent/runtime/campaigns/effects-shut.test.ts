@@ -48,10 +48,10 @@ describe("a router that needs its port shut for a key", () => {
 
   it("keeps its port open where a last look finds that its link works again", async () => {
     const scene = new EffectsBench(quirk);
-    const relook = (): never => {
+    const observeAgain = (): never => {
       throw failing("gate.stale");
     };
-    expect((await scene.fails("add", { relook })).code).toBe("gate.stale");
+    expect((await scene.fails("add", { observeAgain })).code).toBe("gate.stale");
     expect(scene.log).toEqual(["prepare edge-a port.shut", "rollback t-1"]);
   });
 
@@ -62,15 +62,15 @@ describe("a router that needs its port shut for a key", () => {
   ] as const)("is checked as often as it is taken where a look finds it %s", async (...row) => {
     const [when, linkUp, checks] = row;
     const scene = new EffectsBench(quirk);
-    const look = async (): Promise<void> => {
+    const observe = async (): Promise<void> => {
       scene.port.primary = { ...scene.port.primary, linkUp: known(linkUp, scene.clock.now()) };
-      await scene.deviceCache.look("edge-a", never);
+      await scene.deviceCache.observe("edge-a", never);
     };
-    if (when === "before it was shut") await settled(scene.clock, look());
+    if (when === "before it was shut") await settled(scene.clock, observe());
     await scene.clock.runFor(1_000);
     scene.hooks.prepare = async () => {
       await scene.clock.sleep(1_000);
-      if (when !== "before it was shut" && scene.changes.length === 2) await look();
+      if (when !== "before it was shut" && scene.changes.length === 2) await observe();
     };
     await scene.run("add");
     expect(scene.log.filter((line) => line === "recheck")).toHaveLength(checks);

@@ -161,7 +161,7 @@ describe("an effect on the router", () => {
   it("that drains a link which is drained already shows nothing of itself", async () => {
     const scene = new EffectsBench();
     scene.drained.add("primary");
-    await settled(scene.clock, scene.deviceCache.look("edge-a", never));
+    await settled(scene.clock, scene.deviceCache.observe("edge-a", never));
     scene.failures.apply = failing("transport.timeout");
     await scene.fails("drain");
     expect(scene.memory.late).toMatchObject({ "erd-demo/primary": [{ hidden: true }] });

@@ -13,7 +13,7 @@ import { asked, BeginBench, type Name, names } from "./begin-bench.ts";
 async function bare(met: readonly Name[] = names): Promise<BeginBench> {
   const bench = await BeginBench.begun({}, []);
   for (const name of names) bench.bare(name);
-  await bench.look(met);
+  await bench.observe(met);
   bench.risks.push("breakBeforeMake");
   bench.log.length = 0;
   return bench;
@@ -43,10 +43,10 @@ describe("an enrolment that the intent begins", () => {
   it("leaves out what has a key of ours, and asks no vault where nothing is left", async () => {
     const bench = await bare();
     bench.bind("secondary");
-    await bench.look();
+    await bench.observe();
     expect(await bench.enrolment()).toBe("enrol primary");
     bench.bind("primary");
-    await bench.look();
+    await bench.observe();
     bench.store.setFault("down", true);
     expect(await bench.enrolment()).toBe("nothing");
     bench.risks.length = 0;
@@ -82,11 +82,11 @@ describe("an enrolment that the intent begins", () => {
 
   it("does not rely on what a far end said before it fell silent", async () => {
     const bench = await bare();
-    bench.failures.lookPeer = failing("transport.unreachable");
-    await bench.look();
+    bench.failures.observePeer = failing("transport.unreachable");
+    await bench.observe();
     expect(await bench.enrolment()).toBe("nothing");
-    delete bench.failures.lookPeer;
-    await bench.look();
+    delete bench.failures.observePeer;
+    await bench.observe();
     expect(await bench.enrolment()).toBe(both);
   });
 
@@ -106,7 +106,7 @@ describe("an enrolment that the intent begins", () => {
   it("begins nothing where the last bare link has got a key meanwhile", async () => {
     const bench = await bare();
     bench.bind("secondary");
-    await bench.look();
+    await bench.observe();
     await bench.clock.runFor(10_000);
     bench.peers.primary = bench.peers.secondary;
     expect(await bench.enrolment()).toBe("nothing");
@@ -150,7 +150,7 @@ describe("an enrolment waits", () => {
     const bench = await bare();
     bench.bind("secondary");
     bench.unbind("secondary");
-    await bench.look();
+    await bench.observe();
     expect(await bench.enrolment()).toBe(
       "gate.leftoverKey: erd-demo/secondary has a key that is not of this agent, and is no " +
         "sibling to rely on -> linkseal adopt erd-demo/secondary",
@@ -213,14 +213,14 @@ describe("a link that was keyed by hand", () => {
     [
       "whose router cannot be read",
       (bench) => {
-        bench.failures.look = failing("transport.unreachable");
+        bench.failures.observe = failing("transport.unreachable");
       },
       "one of its ends cannot be read",
     ],
     [
       "whose far end cannot be read",
       (bench) => {
-        bench.failures.lookPeer = failing("transport.unreachable");
+        bench.failures.observePeer = failing("transport.unreachable");
       },
       "",
     ],

@@ -34,7 +34,7 @@ export class FactCollectorBench extends RotationRunnerBench {
   }
 
   async report(campaign: Campaign = rotation()): Promise<Report> {
-    return await settled(this.clock, this.factCollector.look(campaign, this.link, never));
+    return await settled(this.clock, this.factCollector.observe(campaign, this.link, never));
   }
 
   async see(campaign: Campaign = rotation()): Promise<Facts> {

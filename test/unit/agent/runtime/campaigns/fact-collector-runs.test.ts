@@ -23,7 +23,7 @@ describe("a dark link", () => {
 
   it("is dark for good once it was dark for the settle time with light on the fibre", async () => {
     const scene = bench();
-    // Since when is known from the second look on.
+    // Since when is known from the second observation on.
     expect((await scene.see()).port?.outage).toBe("none");
     expect((await scene.later(17_999)).port?.outage).toBe("brief");
     expect((await scene.later(1)).port?.outage).toBe("lasting");
@@ -305,7 +305,7 @@ describe("evidence over several looks", () => {
     expect((await bench.see(rotation({ oldSak }))).freshSak).toBe(false);
     bench.port.primary = { session: unknown("queryFailed", at(0)) };
     expect((await bench.see(rotation({ oldSak }))).freshSak).toBe(false);
-    bench.failures.look = failing("transport.closed");
+    bench.failures.observe = failing("transport.closed");
     expect((await bench.report(rotation({ oldSak }))).sak).toBeUndefined();
   });
 });
@@ -355,10 +355,10 @@ describe("what a look measures", () => {
   it("is nothing of a router that cannot be read, but for its far end", async () => {
     const bench = new FactCollectorBench();
     bench.factCollector.sent();
-    bench.failures.look = failing("transport.closed");
+    bench.failures.observe = failing("transport.closed");
     bench.peers.primary = peerOn(newKey);
     expect(await measured(bench, 1_000)).toEqual([farEnd(1_000)]);
-    delete bench.failures.look;
+    delete bench.failures.observe;
     bench.port.primary = underKey(newKey);
     expect(await measured(bench, 1_000)).toEqual([ours(1_000)]);
   });
@@ -376,9 +376,9 @@ describe("a link that was dark", () => {
       await bench.report(campaign);
     }
     bench.port.primary = after;
-    const looks = bench.log.length;
+    const observations = bench.log.length;
     const seen = bench.factCollector.hasRisen(campaign, bench.link, never);
-    return [await settled(bench.clock, seen), bench.log.length - looks];
+    return [await settled(bench.clock, seen), bench.log.length - observations];
   };
   const bare = rotation({ links: enrolled() });
 

@@ -57,14 +57,14 @@ describe("a look", () => {
   it("is as old as its oldest part", async () => {
     const bench = new FactCollectorBench();
     await bench.clock.runFor(1_000);
-    bench.delays.look = 700;
+    bench.delays.observe = 700;
     expect((await bench.report()).at).toBe(1_000);
   });
 
   it("that fails is no look, whatever was seen before", async () => {
     const bench = new FactCollectorBench();
     await bench.see();
-    bench.failures.look = failing("transport.closed", "gone");
+    bench.failures.observe = failing("transport.closed", "gone");
     const { port, unmetPrecondition, sibling } = await bench.see();
     expect([port, sibling]).toEqual([undefined, "lost"]);
     expect(unmetPrecondition).toMatchObject(
@@ -97,7 +97,7 @@ describe("a look", () => {
       campaign: rotation(),
       port: calmPort,
       recheck: () => undefined,
-      relook: async () => undefined,
+      observeAgain: async () => undefined,
     };
     await settled(bench.clock, bench.effects.run({ ...task, action: "add" }, never));
     bench.effects.judge(bench.link, calmPort, bench.clock.now());
@@ -242,7 +242,7 @@ describe("a far end that cannot be read", () => {
     edit = byHand,
   ): Promise<string> => {
     const bench = new FactCollectorBench({ edit });
-    bench.failures.lookPeer = failing("peer.unreachable");
+    bench.failures.observePeer = failing("peer.unreachable");
     if (port !== undefined) bench.port.primary = port;
     return (await bench.see(rotation({ risks: ["farEndUnseen"], ...over }))).far;
   };
@@ -251,7 +251,7 @@ describe("a far end that cannot be read", () => {
     expect(await unseen({ risks: [] }, undefined)).toBe("unknown");
     expect(await unseen({}, undefined, (wanted) => wanted)).toBe("unknown");
     const bench = new FactCollectorBench({ edit: byHand });
-    bench.failures.lookPeer = failing("peer.unreachable");
+    bench.failures.observePeer = failing("peer.unreachable");
     bench.accepted.push("farEndUnseen");
     expect((await bench.see()).far).toBe("old");
   });
@@ -276,8 +276,8 @@ describe("a far end that cannot be read", () => {
 
   it("is what the operator says where the router cannot be read either", async () => {
     const bench = new FactCollectorBench({ edit: byHand });
-    bench.failures.lookPeer = failing("peer.unreachable");
-    bench.failures.look = failing("transport.closed");
+    bench.failures.observePeer = failing("peer.unreachable");
+    bench.failures.observe = failing("transport.closed");
     const { far } = await bench.see(rotation({ risks: ["farEndUnseen"], claimed: true }));
     expect(far).toBe("new");
   });
@@ -361,7 +361,7 @@ describe("the preconditions of a look", () => {
     expect(await unmet({ told: true }, failed)).toEqual({ code: "farEnd.failed" });
     expect(await unmet({ told: true, goal: "revert" }, failed)).toBeUndefined();
     const unread = (bench: FactCollectorBench): void => {
-      bench.failures.look = failing("transport.closed", "gone");
+      bench.failures.observe = failing("transport.closed", "gone");
     };
     expect(await unmet({ told: true, goal: "revert" }, unread)).toMatchObject({
       cause: { code: "sibling.failed", text: "gone" },

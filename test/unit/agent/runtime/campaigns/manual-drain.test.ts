@@ -50,7 +50,7 @@ class Bench extends RotationRunnerBench {
     await settled(this.clock, this.drains.undrain(this.link, never));
   }
 
-  async look(): Promise<void> {
+  async observe(): Promise<void> {
     await settled(this.clock, this.drains.turn(never));
   }
 
@@ -128,7 +128,7 @@ describe("a drain by hand", () => {
     [
       "no router can be read",
       (bench) => {
-        bench.failures.look = failing("transport.unreachable");
+        bench.failures.observe = failing("transport.unreachable");
       },
       "gate.siblingUnhealthy: secondary is not carrying",
     ],
@@ -171,7 +171,7 @@ describe("a drain by hand", () => {
     const bench = new Bench();
     bench.hooks.prepare = async () => {
       bench.port.secondary = down;
-      await bench.deviceCache.look("edge-b", never);
+      await bench.deviceCache.observe("edge-b", never);
     };
     const error = await bench.kept();
     expect(error.message).toContain("secondary is not carrying");
@@ -213,14 +213,14 @@ describe("a turn", () => {
   it("looks at nothing while no link is drained by hand", async () => {
     const bench = new Bench();
     bench.drained.add("primary");
-    await bench.look();
+    await bench.observe();
     expect(bench.log).toEqual([]);
   });
 
   it("leaves a drained link alone while the other one carries", async () => {
     const bench = new Bench();
     await bench.isDrained();
-    await bench.look();
+    await bench.observe();
     expect(bench.log).toEqual(["look edge-b", "look edge-a"]);
     expect([bench.changes, bench.logged]).toEqual([[], []]);
   });
@@ -229,7 +229,7 @@ describe("a turn", () => {
     const bench = new Bench();
     await bench.isDrained();
     bench.port.secondary = down;
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual(restores);
     expect(bench.memory.drains).toEqual({});
     expect(bench.logged).toEqual([
@@ -244,10 +244,10 @@ describe("a turn", () => {
     const bench = new Bench();
     await bench.isDrained();
     bench.alarm = unsure;
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual([]);
     bench.alarm = lost;
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual(restores);
   });
 
@@ -270,7 +270,7 @@ describe("a turn", () => {
     if (kind === "free") bench.unbind();
     bench.port.primary = { ...underKey(newKey), port: "et-0/0/0", ...port };
     bench.port.secondary = down;
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual(back ? restores : []);
     expect(bench.memory.drains[id] === undefined).toBe(back);
   });
@@ -278,7 +278,7 @@ describe("a turn", () => {
   const back = (about: string) => expect.stringContaining(`drain-given-back ${about} `);
   const seen = async (bench: Bench): Promise<void> => {
     for (const device of ["edge-a", "edge-b"]) {
-      await settled(bench.clock, bench.deviceCache.look(device, never));
+      await settled(bench.clock, bench.deviceCache.observe(device, never));
     }
     bench.log.length = 0;
   };
@@ -292,18 +292,18 @@ describe("a turn", () => {
     const bench = new Bench();
     await sends(bench, "t-0", "drain");
     await seen(bench);
-    await bench.look();
+    await bench.observe();
     expect(bench.log).toEqual([]);
     bench.drained.add("primary");
     await seen(bench);
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual(restores);
     expect(bench.log.slice(-2)).toEqual(["write measured commit edge-a 0", "write settled"]);
     expect(bench.memory.late).toEqual({});
     expect(bench.events).toEqual([back(id)]);
     expect(bench.events[0]).toContain("linkseal sent a drain at 2026-11-24T10:00:00Z");
     // The next drain is a foreign one, which ends only by the loss of the sibling.
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toHaveLength(1);
   });
 
@@ -313,11 +313,11 @@ describe("a turn", () => {
     bench.drained.add("primary");
     await seen(bench);
     bench.failures.apply = failing("device.locked", "locked");
-    await bench.look();
+    await bench.observe();
     expect(bench.memory.late[id]).toHaveLength(1);
     expect(bench.logged).toEqual(['warn device.locked locked {"group":"erd-demo"}']);
     delete bench.failures.apply;
-    await bench.look();
+    await bench.observe();
     expect([bench.changes.length, bench.memory.late]).toEqual([2, {}]);
   });
 
@@ -326,7 +326,7 @@ describe("a turn", () => {
     await bench.isDrained();
     await sends(bench, "t-0", "drain");
     await seen(bench);
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual([]);
   });
 
@@ -345,7 +345,7 @@ describe("a turn", () => {
     await bench.clock.runFor(1_200_001);
     bench.drained.add("primary");
     await seen(bench);
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual([]);
   });
 
@@ -353,10 +353,10 @@ describe("a turn", () => {
     const bench = new Bench();
     bench.port.primary = { ...underKey(newKey), ...down, admin: known("down", at(0)) };
     await seen(bench);
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual([]);
     await sends(bench, "t-0", "shut");
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual([[{ kind: "port.open", port: "et-0/0/0" }]]);
     expect(bench.events).toEqual([expect.stringContaining("its port is open again")]);
   });
@@ -365,10 +365,10 @@ describe("a turn", () => {
     const bench = new Bench({ edit: undrainable });
     bench.drained.add("primary");
     await seen(bench);
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual([]);
     bench.port.secondary = down;
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual(restores);
     expect(bench.events).toEqual([
       `drain-given-back ${id} ${id} gets its traffic back, which was moved away on the router: ` +
@@ -382,17 +382,17 @@ describe("a turn", () => {
     dark.port.primary = { ...underKey(newKey), ...down };
     dark.port.secondary = down;
     await seen(dark);
-    await dark.look();
+    await dark.observe();
     expect(dark.changes).toEqual([]);
     const partly = new Bench();
     partly.drained.add("primary");
     partly.means = "peeringShutdown";
     partly.port.secondary = down;
     await seen(partly);
-    await partly.look();
+    await partly.observe();
     expect(partly.changes).toEqual([]);
     partly.routeless.add("primary");
-    await partly.look();
+    await partly.observe();
     expect(partly.changes).toEqual([
       [{ kind: "port.restore", port: "et-0/0/0", means: "peeringShutdown" }],
     ]);
@@ -405,7 +405,7 @@ describe("a turn", () => {
     bench.drained.add("secondary");
     bench.changes.length = 0;
     bench.port.primary = { ...underKey(newKey), ...down };
-    await bench.look();
+    await bench.observe();
     expect(bench.changes).toEqual([[{ kind: "port.restore", port: "et-0/0/1", means: "prepend" }]]);
     expect(bench.memory.drains).toEqual({});
   });

@@ -24,7 +24,7 @@ async function ready(options: BenchOptions = {}, met = names): Promise<BeginBenc
     const secured = known({ ...session, principalCkn: ckn }, at(0));
     bench.port[name] = { ...bench.port[name], session: secured };
   }
-  await bench.look(met);
+  await bench.observe(met);
   for (const name of names) bench.newKey(name);
   return bench;
 }

@@ -255,7 +255,7 @@ describe("a change of settings", () => {
     for (const name of names) {
       bench.port[name] = { ...bench.port[name], settings: known(other, at(0)) };
     }
-    await bench.look();
+    await bench.observe();
     bench.risks.push("breakBeforeMake");
     return bench;
   };
@@ -309,7 +309,7 @@ describe("a change of settings", () => {
     const set = async (over: Partial<MacsecSettings>): Promise<void> => {
       const seen = { ...slower, policy: "mustSecure" as const, ...over };
       bench.port.primary = { ...bench.port.primary, settings: known(seen, at(0)) };
-      await bench.look();
+      await bench.observe();
     };
     bench.risks.push("breakBeforeMake");
     await set({});
@@ -345,7 +345,7 @@ describe("a change of settings", () => {
     other.risks.push("breakBeforeMake");
     other.rebind("primary", { settings: { ...wanted, suite } });
     other.port.primary = bench.port.primary ?? {};
-    await other.look();
+    await other.observe();
     expect(wordsOf(other.change())).toBe("change primary");
   });
 

@@ -150,7 +150,7 @@ describe("a proof", () => {
     replaceBack: "prepareBack",
   };
 
-  /** The second step after the settle time, and what a look after that says. */
+  /** The second step after the settle time, and what an observation after that says. */
   const proven = async (
     action: ActionKind | undefined,
     bench = new RotationRunnerBench(),

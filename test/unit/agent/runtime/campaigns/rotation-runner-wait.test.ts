@@ -1,4 +1,4 @@
-// How long a campaign waits for its next look: by state, overlap and who writes the far end.
+// How long a campaign waits for its next observation: by state, overlap and who writes the far end.
 
 import { describe, expect, it } from "vitest";
 import type { Campaign, CampaignState } from "#agent/model/campaign.ts";

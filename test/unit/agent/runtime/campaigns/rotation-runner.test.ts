@@ -57,7 +57,7 @@ describe("a turn", () => {
 
   it("writes the record as it stands after the step, at the wall time of the step", async () => {
     const bench = new RotationRunnerBench();
-    bench.delays.look = 250;
+    bench.delays.observe = 250;
     await bench.turn(bench.rotationRunner(stepTo("staged", { mark: { told: true } })), rotation());
     const campaign = rotation({
       told: true,
@@ -171,7 +171,7 @@ describe("a sibling that is lost while a change is made ready", () => {
     bench.hooks.write = async () => {
       if (bench.records.length === 0) return;
       bench.drained.add("secondary");
-      await bench.deviceCache.look("edge-b", new AbortController().signal);
+      await bench.deviceCache.observe("edge-b", new AbortController().signal);
     };
     const next = bench.rotationRunner(stepTo("draining", { action }));
     await bench.turn(next, rotation({ token: "t-9" }));
@@ -198,7 +198,7 @@ describe("a sibling that is lost while a change is made ready", () => {
     await bench.turn(rotationRunner, rotation());
     bench.hooks.write = async () => {
       bench.drained.add("secondary");
-      await bench.deviceCache.look("edge-b", new AbortController().signal);
+      await bench.deviceCache.observe("edge-b", new AbortController().signal);
     };
     await bench.turn(rotationRunner, rotation());
     return [rotationRunner.trouble?.code, touched(bench).some((line) => line.startsWith("apply"))];
@@ -225,7 +225,7 @@ describe("a sibling that is lost while a change is made ready", () => {
       bench.port.primary = port;
       bench.hooks.prepare = async () => {
         bench.drained.add("secondary");
-        await bench.deviceCache.look("edge-b", new AbortController().signal);
+        await bench.deviceCache.observe("edge-b", new AbortController().signal);
       };
       const rotationRunner = bench.rotationRunner(stepTo("staging", { action }));
       await bench.turn(rotationRunner, rotation());
@@ -252,7 +252,7 @@ describe("a sibling that is lost while a change is made ready", () => {
     const bench = new RotationRunnerBench();
     bench.hooks.prepare = async () => {
       bench.drained.add("secondary");
-      await bench.deviceCache.look("edge-b", new AbortController().signal);
+      await bench.deviceCache.observe("edge-b", new AbortController().signal);
     };
     const rotationRunner = bench.rotationRunner(drain);
     expect(await bench.turn(rotationRunner, rotation())).toBe(5_000);

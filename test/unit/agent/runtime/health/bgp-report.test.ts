@@ -26,7 +26,7 @@ function supervisorOf({ sent = [], told = {}, unread, ...scene }: Scene): Superv
     ipsec: [],
     routing: scene.routing ?? known({ ...routing, tunnelSessions: sessions, ...told }, at(0)),
   };
-  const looks = new Map<string, readonly IpsecTunnel[]>(
+  const observations = new Map<string, readonly IpsecTunnel[]>(
     bundle.flatMap(({ name }, index) => {
       const packets = sent[index];
       if (packets === undefined) return [];
@@ -37,7 +37,7 @@ function supervisorOf({ sent = [], told = {}, unread, ...scene }: Scene): Superv
     intent: { desired: { tunnels: bundle, health: { staleAfterMs: 30_000 } } },
     deviceCache: {
       state: () => (unread ? undefined : state),
-      tunnelHistory: (name: string) => looks.get(name) ?? [],
+      tunnelHistory: (name: string) => observations.get(name) ?? [],
     },
   } as unknown as Supervisor;
 }

@@ -52,13 +52,13 @@ describe("an evaluation", () => {
       });
     const bench = new HealthEvaluatorBench({ port }).turn().polls(3);
     expect(bench.observed).toHaveLength(4);
-    const link = { kind: "link", suite: "gcm-aes-xpn-256", ckn: keyOne.ckn, lookAgeMs: 0 };
+    const link = { kind: "link", suite: "gcm-aes-xpn-256", ckn: keyOne.ckn, observationAgeMs: 0 };
     expect(bench.observed.at(-1)).toEqual([
       expect.objectContaining({ ...link, about: "erd-demo/secondary" }),
       expect.objectContaining({ ...link, about: "erd-demo/primary" }),
       {
         ...{ about: "hub-1", kind: "tunnel", verdict: "protected", codes: [], ckn: null },
-        ...{ suite: "aes-256-gcm none ecp-384", lookAgeMs: 0 },
+        ...{ suite: "aes-256-gcm none ecp-384", observationAgeMs: 0 },
       },
     ]);
   });

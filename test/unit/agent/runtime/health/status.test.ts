@@ -16,7 +16,7 @@ const input = (course = moving): LinkStatusInput => {
   return {
     link,
     health: deriveLinkHealth(seen),
-    look: seen.looks.at(-1),
+    observation: seen.observations.at(-1),
     expected: key,
     next: undefined,
     staleAfterMs: 30_000,
@@ -173,7 +173,12 @@ describe("status as JSON", () => {
   });
 
   it("the status has null for unknown readings", () => {
-    const blind = { ...input(), look: undefined, expected: undefined, keyCreated: undefined };
+    const blind = {
+      ...input(),
+      observation: undefined,
+      expected: undefined,
+      keyCreated: undefined,
+    };
     expect(status([blind]).groups[0]?.links[0]).toMatchObject({
       suite: null,
       ckn: null,
@@ -198,12 +203,12 @@ describe("status as JSON", () => {
   });
 
   it("the status has no key in use from a stale, weak or incomplete reading", () => {
-    const { session } = input().look ?? {};
+    const { session } = input().observation ?? {};
     if (session?.kind !== "known") throw new Error("no session");
     const ageMs = at(100_000) - session.at;
     const stale = { ...input(), staleAfterMs: ageMs - 1 };
-    const weakly = { ...input().look, session: { ...session, weak: true } } as const;
-    const weak = { ...input(), look: weakly } as LinkStatusInput;
+    const weakly = { ...input().observation, session: { ...session, weak: true } } as const;
+    const weak = { ...input(), observation: weakly } as LinkStatusInput;
     const none = input(over(moving, () => ({ session: { principalCkn: undefined } })));
     for (const each of [stale, weak, none]) {
       expect(status([each]).groups[0]?.links[0]).toMatchObject({ ckn: key.ckn, keyInUse: null });

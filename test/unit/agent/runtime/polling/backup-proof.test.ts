@@ -31,7 +31,7 @@ class Scene {
   successor(before: BackupProofs | undefined): BackupProofs {
     const desired = { tunnels: [{ ...tunnel, bgp, backs }, plain] } as unknown as Desired;
     const device = async (): Promise<Device> => this.#device();
-    const deviceCache = { look: async () => this.#state(), state: () => this.#state(), device };
+    const deviceCache = { observe: async () => this.#state(), state: () => this.#state(), device };
     return new BackupProofs({ world: { clock: this.clock }, desired, deviceCache }, before);
   }
 

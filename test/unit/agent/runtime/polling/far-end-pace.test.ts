@@ -30,7 +30,7 @@ const real: Desired = {
 
 class Scene {
   readonly clock = new SimClock(wallStart);
-  readonly looks: number[] = [];
+  readonly observations: number[] = [];
   memory: Memory = emptyMemory;
   broken = false;
   provisioning: PeerState["provisioning"] = "settled";
@@ -60,7 +60,7 @@ class Scene {
     const driver: Driver = { name: "sim", offers: capabilities, open: async () => device };
     const peer = ({ name }: DesiredLink) => ({
       observe: async () => {
-        if (name === link.name) this.looks.push(this.clock.now());
+        if (name === link.name) this.observations.push(this.clock.now());
         return this.broken ? await unreachable() : { ...peerOff, provisioning: this.provisioning };
       },
       put: unreachable,
@@ -104,7 +104,7 @@ class Scene {
       await settled(this.clock, this.#turn());
       await this.clock.runFor(5_000);
     }
-    return this.looks.map((at) => Math.round(at / 1_000));
+    return this.observations.map((at) => Math.round(at / 1_000));
   }
 
   managementPath(...managementAddresses: readonly string[]): ReturnType<typeof managementPathOf> {

@@ -143,7 +143,7 @@ describe("writers that race", () => {
       const names = [1, 2].map((n) => ({ cak: `cak-${n}`, ckn: `ckn-${n}` }));
       const writers = names.map((each) => new Writers(vault, each, prng.fork(each.cak)));
       const store = raced(vault, writers);
-      for (let look = 0; look < 3; look += 1) {
+      for (let observe = 0; observe < 3; observe += 1) {
         for (const [i, each] of names.entries()) {
           const key = await chosen(store, writers[i] as Writers, each);
           if (key !== undefined) whole += 1;

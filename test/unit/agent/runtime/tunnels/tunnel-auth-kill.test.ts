@@ -65,7 +65,7 @@ class Place {
       world: { clock: this.clock, log: { write: () => undefined } },
       desired: { ...site, tunnels: [one, two] } satisfies Desired,
       deviceCache: {
-        look: async () => this.#state(),
+        observe: async () => this.#state(),
         state: () => this.#state(),
         failure: () => undefined,
         capabilities: () => capabilities,

@@ -106,7 +106,7 @@ export class Scene {
       world: { clock: this.clock, log: { write: (_level, code) => void this.told.push(code) } },
       desired: { ...site, groups: this.#groups, tunnels: [this.tunnel, ...this.siblings] },
       deviceCache: {
-        look: async () => (this.unreadable ? undefined : this.#state()),
+        observe: async () => (this.unreadable ? undefined : this.#state()),
         state: (device) =>
           this.unreadable || device !== this.tunnel.device ? undefined : this.#state(),
         failure: () => undefined,

@@ -70,7 +70,7 @@ class Scene {
       },
       desired: { tunnels: this.tunnels } as unknown as Desired,
       deviceCache: {
-        look: async () => (this.unreadable ? undefined : this.#state()),
+        observe: async () => (this.unreadable ? undefined : this.#state()),
         state: () => this.#state(),
         failure: () => (this.unreadable ? late : undefined),
         capabilities: () => this.capabilities,

@@ -11,11 +11,11 @@ import {
   commit,
   type DeviceCase,
   freshKey,
-  look,
-  lookAt,
   macsec,
   must,
   never,
+  observe,
+  observePort,
   overlap,
   prepare,
   reported,
@@ -56,7 +56,7 @@ function standing(state: DeviceState): string {
 }
 
 async function configId(bench: DeviceBench): Promise<string> {
-  return reported((await look(bench)).control, "its control plane").configId;
+  return reported((await observe(bench)).control, "its control plane").configId;
 }
 
 function commitWithin(mode: CommitMode, offered: CommitMode): boolean {
@@ -77,7 +77,7 @@ function within(offered: Capabilities, reported: Capabilities): boolean {
   );
 }
 
-export const lookCases: readonly DeviceCase[] = [
+export const observationCases: readonly DeviceCase[] = [
   {
     ...always(),
     name: "observe: changes nothing",
@@ -85,7 +85,7 @@ export const lookCases: readonly DeviceCase[] = [
     async run(bench) {
       await bench.wait(10_000);
       const before = bench.truth();
-      for (let round = 0; round < 3; round += 1) await look(bench);
+      for (let round = 0; round < 3; round += 1) await observe(bench);
       const after = bench.truth();
       must(after.effects === before.effects, "an observation had an effect on the running device");
       must(running(after) === running(before), "an observation altered the running configuration");
@@ -99,10 +99,10 @@ export const lookCases: readonly DeviceCase[] = [
     async run(bench) {
       if (bench.device.capabilities.macsec !== undefined) await secure(bench, bench.ports[0]);
       await bench.wait(20_000);
-      const first = standing(await look(bench));
+      const first = standing(await observe(bench));
       for (let round = 0; round < 3; round += 1) {
         must(
-          standing(await look(bench)) === first,
+          standing(await observe(bench)) === first,
           "two observations of an untouched device differ",
         );
       }
@@ -113,10 +113,10 @@ export const lookCases: readonly DeviceCase[] = [
     name: "observe: reads at the time of the call",
     why: "P7: a check that takes an old observation for a fresh one passes at the wrong time",
     async run(bench) {
-      await look(bench);
+      await observe(bench);
       await bench.wait(60_000);
       const asked = bench.now();
-      const state = await look(bench);
+      const state = await observe(bench);
       const answered = bench.now();
       must(state.device === bench.device.id, "the observation is about another device");
       must(
@@ -138,7 +138,7 @@ export const lookCases: readonly DeviceCase[] = [
     async run(bench) {
       await commit(bench, anyChange(bench));
       await bench.wait(10_000);
-      for (const [name, reading] of readingsOf(await look(bench))) {
+      for (const [name, reading] of readingsOf(await observe(bench))) {
         const named = ["notSupported", "queryFailed", "unparsed", "contradicted"];
         if (reading.kind === "unknown") {
           must(named.includes(reading.why), `the reading of ${name} does not say why`);
@@ -156,7 +156,7 @@ export const lookCases: readonly DeviceCase[] = [
     name: "observe: names every port once",
     why: "P7: a port that vanishes from the observation must not vanish from the report",
     async run(bench) {
-      const names = (await look(bench)).macsec.map(({ port }) => port);
+      const names = (await observe(bench)).macsec.map(({ port }) => port);
       for (const port of bench.ports) {
         const times = names.filter((name) => name === port).length;
         must(times === 1, `${port} is reported ${times} times`);
@@ -171,7 +171,7 @@ export const lookCases: readonly DeviceCase[] = [
       const [port] = bench.ports;
       const key = await secure(bench, port);
       await bench.wait(10_000);
-      const seen = await lookAt(bench, port);
+      const seen = await observePort(bench, port);
       const truth = truthOf(bench, port);
       const session = reported(seen.session, "the MKA session");
       must(reported(seen.linkUp, "the link"), "the link is up and reported as down");
@@ -193,11 +193,11 @@ export const lookCases: readonly DeviceCase[] = [
     async run(bench) {
       const [port] = bench.ports;
       await secure(bench, port);
-      const alive = reported((await lookAt(bench, port)).session, "the MKA session");
+      const alive = reported((await observePort(bench, port)).session, "the MKA session");
       must(alive.livePeers === 1, "a live peer is not reported");
       bench.strike("farEndGone");
       await bench.wait(20_000);
-      const session = reported((await lookAt(bench, port)).session, "the MKA session");
+      const session = reported((await observePort(bench, port)).session, "the MKA session");
       must(session.livePeers === 0, "a peer that has gone is reported as live");
       must(session.controlledPort !== "secured", "a port without a peer is reported as secured");
     },
@@ -210,7 +210,7 @@ export const lookCases: readonly DeviceCase[] = [
     async run(bench) {
       await bench.wait(10_000);
       bench.strike("unparsed");
-      const state = await look(bench).catch(() => undefined);
+      const state = await observe(bench).catch(() => undefined);
       for (const [name, reading] of state === undefined ? [] : readingsOf(state)) {
         must(reading.kind === "unknown", `${name} is reported although the reply made no sense`);
         must(reading.why === "unparsed", `${name} gives ${reading.why} as its reason`);
@@ -225,7 +225,7 @@ export const lookCases: readonly DeviceCase[] = [
       const [port] = bench.ports;
       await secure(bench, port);
       await bench.wait(20_000);
-      const { frames } = await lookAt(bench, port);
+      const { frames } = await observePort(bench, port);
       const counting = bench.device.capabilities.macsec?.counters ?? "none";
       if (counting === "none") {
         must(frames.kind === "unknown", "a device that does not count frames reports them");
@@ -300,9 +300,9 @@ export const lookCases: readonly DeviceCase[] = [
     name: "control: the device's own clock is reported",
     why: "key chains start by the device's clock: the check of the clocks reads it",
     async run(bench) {
-      const first = reported((await look(bench)).control, "its control plane").wall;
+      const first = reported((await observe(bench)).control, "its control plane").wall;
       await bench.wait(60_000);
-      const second = reported((await look(bench)).control, "its control plane").wall;
+      const second = reported((await observe(bench)).control, "its control plane").wall;
       const off = Math.abs(second - first - 60_000);
       must(off < 5_000, `a minute passed and the device's clock moved by ${second - first} ms`);
     },
@@ -326,7 +326,7 @@ export const lookCases: readonly DeviceCase[] = [
     why: "counters and sessions start anew with it",
     troubles: ["reboot"],
     async run(bench) {
-      const before = reported((await look(bench)).control, "its control plane").bootId;
+      const before = reported((await observe(bench)).control, "its control plane").bootId;
       bench.strike("reboot");
       const after = reported((await answering(bench)).control, "its control plane").bootId;
       must(after !== before, "the boot id is the same after a boot");
@@ -366,11 +366,11 @@ export const lookCases: readonly DeviceCase[] = [
 ];
 
 async function framesOf(bench: DeviceBench): Promise<MacsecFrames> {
-  return reported((await lookAt(bench, bench.ports[0])).frames, "frames");
+  return reported((await observePort(bench, bench.ports[0])).frames, "frames");
 }
 
 async function pendingReported(bench: DeviceBench): Promise<boolean> {
-  return reported((await look(bench)).control, "its control plane").commitPending;
+  return reported((await observe(bench)).control, "its control plane").commitPending;
 }
 
 /** Returns the first observation after a boot. */
@@ -378,7 +378,7 @@ async function answering(bench: DeviceBench): Promise<DeviceState> {
   let state: DeviceState | undefined;
   for (let round = 0; round < 60 && state === undefined; round += 1) {
     await bench.wait(5_000);
-    state = await look(bench).catch(() => undefined);
+    state = await observe(bench).catch(() => undefined);
   }
   must(state !== undefined, "the device does not answer five minutes after a boot");
   await until(bench, "the ports after a boot", () => bench.truth().ports.every((p) => p.linkUp));

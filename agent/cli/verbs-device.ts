@@ -21,7 +21,7 @@ import { type Common, Session } from "./session.ts";
 import { collected, exit, verb, withExample } from "./shape.ts";
 import { outKind, table } from "./table.ts";
 
-export function registerLook(program: Command): void {
+export function registerDeviceVerbs(program: Command): void {
   verb(
     program
       .command("events")
