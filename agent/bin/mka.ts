@@ -5,7 +5,7 @@ import { closeSync } from "node:fs";
 import { chmod } from "node:fs/promises";
 import { dirname } from "node:path";
 import { KeyCache } from "#drivers/linux/mka/cache.ts";
-import { MkaDesk, type MkaMemory } from "#drivers/linux/mka/desk.ts";
+import { MkaControlServer, type MkaMemory } from "#drivers/linux/mka/control-server.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
 import { requestBytesMax, writeReply } from "#drivers/linux/mka/protocol.ts";
 import { wipeSnapshot } from "#drivers/linux/mka/snapshot.ts";
@@ -69,7 +69,7 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
   const keeper = new Keeper(native, manager, log, cache);
   using routes = new NetlinkChannel(native, families.route);
   using generic = new NetlinkChannel(native, families.generic);
-  const desk = new MkaDesk({
+  const server = new MkaControlServer({
     port: options.port,
     sockets: { routes, generic },
     openFrames: (port, listener) => new FrameChannel(native, port, listener),
@@ -80,19 +80,19 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
     ...(keeper.keeps ? { store: (memory) => keeper.store(memory) } : {}),
   });
   // The peer's timeout begins anew with our last frame.
-  const leave = (): void => void desk.farewell().finally(() => stop.abort());
+  const leave = (): void => void server.farewell().finally(() => stop.abort());
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, leave);
-  const hint = (): void => desk.hint();
+  const hint = (): void => server.hint();
   const hints = { message: hint, resync: hint };
   using _monitor = monitor(native, families.route, [linkGroup], hints);
-  const served = await serveDesk(desk, options, { native, log, stop });
+  const served = await serveControl(server, options, { native, log, stop });
   log.write("info", "ready", `READY: serves the key agreement of ${options.port}`);
   const service = new Manager(native, log);
   service.ready();
   const watchdog = new Watchdog(roundMsMax);
-  const heartbeat = () => [{ name: "key agreement", turns: desk.rounds, busy: true }];
+  const heartbeat = () => [{ name: "key agreement", turns: server.rounds, busy: true }];
   void service.watch(() => watchdog.late(heartbeat(), hostClock.now()), stop.signal);
-  const status = await untilItEnds(desk, stop.signal, log);
+  const status = await untilItEnds(server, stop.signal, log);
   await served.close();
   log.write("info", "stopped", "stopped; the SecY keeps what it has");
   return status;
@@ -108,9 +108,9 @@ function checkName(port: string): void {
   });
 }
 
-async function untilItEnds(desk: MkaDesk, stop: AbortSignal, log: Log): Promise<0 | 1> {
+async function untilItEnds(server: MkaControlServer, stop: AbortSignal, log: Log): Promise<0 | 1> {
   try {
-    await desk.run(stop);
+    await server.run(stop);
     return 0;
   } catch (error) {
     // The next process reads what the SecY has installed and begins from there.
@@ -125,8 +125,8 @@ interface Surroundings {
   readonly stop: AbortController;
 }
 
-async function serveDesk(
-  desk: MkaDesk,
+async function serveControl(
+  server: MkaControlServer,
   { port, socket, client }: MkaOptions,
   { native, log, stop }: Surroundings,
 ): Promise<{ close(): Promise<void> }> {
@@ -137,7 +137,7 @@ async function serveDesk(
     path,
     requestBytesMax,
     admits: (connection) => mayAsk(native, users, connection, log),
-    answer: async (question, gone) => writeReply(await desk.answer(question, gone)),
+    answer: async (question, gone) => writeReply(await server.answer(question, gone)),
     broken(error) {
       log.write("error", "mka.internal", error instanceof Error ? String(error.stack) : "");
       stop.abort();

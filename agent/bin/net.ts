@@ -4,7 +4,7 @@
 import { chmod, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.ts";
-import { NetDesk } from "#drivers/linux/net/desk.ts";
+import { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import { canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
 import { readKept, stateName } from "#drivers/linux/net/kept.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
@@ -64,14 +64,14 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   const forget = (tunnel: string, signal: AbortSignal): Promise<void> =>
     withCharon(charon, signal, (client) => forgetTunnel(client, tunnel, signal));
   const sockets = { routes, generic, xfrm, ...(filter === undefined ? {} : { filter }) };
-  const desk = await NetDesk.open({ world, bootId, sockets, forget });
+  const server = await NetControlServer.open({ world, bootId, sockets, forget });
   using _monitor = monitor(native, families.route, groups, {
-    message: () => desk.noteChange(),
-    resync: () => desk.noteChange(),
+    message: () => server.noteChange(),
+    resync: () => server.noteChange(),
   });
   using _routes = monitor(native, families.route, routeGroups, {
-    message: (message) => desk.noteRoute(message),
-    resync: () => desk.noteChange(),
+    message: (message) => server.noteRoute(message),
+    resync: () => server.noteChange(),
   });
   const users = await usersWhoMayAsk(options.client);
   await openFolder(dirname(places.socket), "reachable");
@@ -83,7 +83,7 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
     path: places.socket,
     requestBytesMax,
     admits: (socket) => mayAsk(native, users, socket, world.log),
-    answer: (call, gone) => answerNet(desk, call, gone),
+    answer: (call, gone) => answerNet(server, call, gone),
     tooLong,
     broken,
   });
@@ -98,7 +98,7 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
   const status = await end.promise;
   over.abort();
   await served.close();
-  desk.close();
+  server.close();
   world.log.write("info", "stopped", "stopped; the kernel's network stays as it is");
   return status;
 }

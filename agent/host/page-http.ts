@@ -9,7 +9,7 @@ import { type Logins, type SessionHalves, sessionSeconds } from "../page/logins.
 import { bodyOf, type HttpReply, send } from "./listener.ts";
 import type { PageFile } from "./page-files.ts";
 
-export interface PageDesk {
+export interface PageContext {
   readonly files: ReadonlyMap<string, PageFile>;
   readonly logins: Logins;
   readonly scheme: "http" | "https";
@@ -50,46 +50,46 @@ const guarding = {
 } as const;
 
 export async function answerPage(
-  desk: PageDesk,
+  context: PageContext,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  send(response, await answerOf(desk, request), guarding);
+  send(response, await answerOf(context, request), guarding);
 }
 
-async function answerOf(desk: PageDesk, request: IncomingMessage): Promise<HttpReply> {
+async function answerOf(context: PageContext, request: IncomingMessage): Promise<HttpReply> {
   const { method = "", url = "" } = request;
   const path = url.split("?", 1)[0] ?? "";
-  if (!isCalledRight(desk, request))
+  if (!isCalledRight(context, request))
     return textReply(421, "the page is not served under this name");
   if (method === "GET" || method === "HEAD") {
-    const file = desk.files.get(path);
+    const file = context.files.get(path);
     if (file !== undefined) return { status: 200, type: file.type, body: file.octets };
-    if (path === "/session") return jsonReply(200, { session: hasSession(desk, request) });
+    if (path === "/session") return jsonReply(200, { session: hasSession(context, request) });
     return textReply(404, "there is nothing here");
   }
   if (method !== "POST") return textReply(405, "the page is read-only");
   if (path !== "/login" && path !== "/logout") return textReply(404, "there is nothing here");
-  if (!isFromPage(desk, request)) return textReply(403, "the request comes from another page");
-  return path === "/login" ? await login(desk, request) : logout(desk, request);
+  if (!isFromPage(context, request)) return textReply(403, "the request comes from another page");
+  return path === "/login" ? await login(context, request) : logout(context, request);
 }
 
-export function isCalledRight({ certifies }: PageDesk, { headers }: IncomingMessage): boolean {
+export function isCalledRight({ certifies }: PageContext, { headers }: IncomingMessage): boolean {
   return isOwnHost(headers.host, certifies?.());
 }
 
-export function isFromPage({ scheme }: PageDesk, { headers }: IncomingMessage): boolean {
+export function isFromPage({ scheme }: PageContext, { headers }: IncomingMessage): boolean {
   return isOwnOrigin(headers.origin, headers.host, scheme);
 }
 
-function hasSession(desk: PageDesk, request: IncomingMessage): "open" | "none" {
-  const halves = halvesOf(desk, request, request.headers[halfHeader]);
-  return halves !== undefined && desk.logins.holds(halves) ? "open" : "none";
+function hasSession(context: PageContext, request: IncomingMessage): "open" | "none" {
+  const halves = halvesOf(context, request, request.headers[halfHeader]);
+  return halves !== undefined && context.logins.holds(halves) ? "open" : "none";
 }
 
 /** Returns both halves of the session, or undefined. */
 export function halvesOf(
-  { cookie: name }: PageDesk,
+  { cookie: name }: PageContext,
   { headers }: IncomingMessage,
   half: string | readonly string[] | undefined,
 ): SessionHalves | undefined {
@@ -97,14 +97,14 @@ export function halvesOf(
   return cookie === undefined || typeof half !== "string" ? undefined : { cookie, half };
 }
 
-async function login(desk: PageDesk, request: IncomingMessage): Promise<HttpReply> {
+async function login(context: PageContext, request: IncomingMessage): Promise<HttpReply> {
   const code = await codeOf(request);
   if (code === undefined) return textReply(400, "the request contains no code");
-  const entry = desk.logins.enter(code, request.socket.remoteAddress ?? "");
+  const entry = context.logins.enter(code, request.socket.remoteAddress ?? "");
   switch (entry.kind) {
     case "open": {
       const { cookie, half } = entry.halves;
-      const headers = { "set-cookie": cookieText(desk, cookie, sessionSeconds) };
+      const headers = { "set-cookie": cookieText(context, cookie, sessionSeconds) };
       return { ...jsonReply(200, { half }), headers };
     }
     case "wrong":
@@ -117,13 +117,13 @@ async function login(desk: PageDesk, request: IncomingMessage): Promise<HttpRepl
   }
 }
 
-function logout(desk: PageDesk, request: IncomingMessage): HttpReply {
-  const halves = halvesOf(desk, request, request.headers[halfHeader]);
-  if (halves !== undefined) desk.logins.end(halves);
-  return { ...jsonReply(200, {}), headers: { "set-cookie": cookieText(desk, "", 0) } };
+function logout(context: PageContext, request: IncomingMessage): HttpReply {
+  const halves = halvesOf(context, request, request.headers[halfHeader]);
+  if (halves !== undefined) context.logins.end(halves);
+  return { ...jsonReply(200, {}), headers: { "set-cookie": cookieText(context, "", 0) } };
 }
 
-function cookieText({ cookie, scheme }: PageDesk, value: string, seconds: number): string {
+function cookieText({ cookie, scheme }: PageContext, value: string, seconds: number): string {
   const secure = scheme === "https" ? "; Secure" : "";
   return `${cookie}=${value}; Path=/; Max-Age=${seconds}; HttpOnly; SameSite=Strict${secure}`;
 }

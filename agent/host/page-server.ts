@@ -17,7 +17,7 @@ import { ConnectionLimiter } from "./connection-limiter.ts";
 import { keepServed, type Served } from "./kept-served.ts";
 import { bindPort, closeServer, httpLimits, requestMsMax } from "./listener.ts";
 import { pageFiles } from "./page-files.ts";
-import { answerPage, notInClear, type PageDesk } from "./page-http.ts";
+import { answerPage, notInClear, type PageContext } from "./page-http.ts";
 import { PageSockets } from "./page-socket.ts";
 import { type PagePair, pagePair } from "./page-tls.ts";
 
@@ -61,15 +61,15 @@ export async function openPage(
   const scheme = keeper === undefined ? "http" : "https";
   const cookie = `${keeper === undefined ? "" : "__Host-"}linkseal-${settings.port}`;
   const certifies = keeper === undefined ? undefined : () => keeper.pair.certifies;
-  const desk: PageDesk = { files, logins, scheme, cookie, certifies };
+  const context: PageContext = { files, logins, scheme, cookie, certifies };
   const feed = new Feed({
     clock: hostClock,
     opening: () => pageText(agent, world.clock, "withHistory"),
     snapshot: () => pageText(agent, world.clock, "newest"),
     dropped: (why) => world.log.write("info", "page-viewer-dropped", why),
   });
-  const sockets = new PageSockets(desk, feed, broken);
-  const server = serverFor(desk, sockets, keeper, broken);
+  const sockets = new PageSockets(context, feed, broken);
+  const server = serverFor(context, sockets, keeper, broken);
   const stop = new AbortController();
   const stopped = (): void => {
     stop.abort();
@@ -99,7 +99,7 @@ function urlHost(host: string): string {
 }
 
 function serverFor(
-  desk: PageDesk,
+  context: PageContext,
   sockets: PageSockets,
   keeper: PairKeeper | undefined,
   broken: (error: unknown) => void,
@@ -110,7 +110,7 @@ function serverFor(
   const counted = (socket: Socket): Socket => below.get(socket) ?? socket;
   const listener: RequestListener = (request, response) => {
     limiter.serve(counted(request.socket));
-    answerPage(desk, request, response).catch((error: unknown) => {
+    answerPage(context, request, response).catch((error: unknown) => {
       const isGone = request.destroyed || response.destroyed;
       response.destroy();
       if (!isGone) broken(error);

@@ -5,7 +5,7 @@ import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { type Feed, type FeedEnd, feedEnds, type Viewer } from "../page/feed.ts";
-import { halvesOf, isCalledRight, isFromPage, type PageDesk } from "./page-http.ts";
+import { halvesOf, isCalledRight, isFromPage, type PageContext } from "./page-http.ts";
 
 /** Longest message in bytes: the page sends nothing after its request. */
 const messageBytesMax = 128;
@@ -22,7 +22,7 @@ const subprotocol = "linkseal.page.1";
 const halfPrefix = "half.";
 
 export class PageSockets {
-  readonly #desk: PageDesk;
+  readonly #context: PageContext;
   readonly #feed: Feed;
   readonly #broken: (error: unknown) => void;
   readonly #sockets = new Set<WebSocket>();
@@ -39,8 +39,8 @@ export class PageSockets {
   readonly #pinging: NodeJS.Timeout;
 
   /** Calls `broken` with a defect, after which nothing on the page can be trusted. */
-  constructor(desk: PageDesk, feed: Feed, broken: (error: unknown) => void) {
-    this.#desk = desk;
+  constructor(context: PageContext, feed: Feed, broken: (error: unknown) => void) {
+    this.#context = context;
     this.#feed = feed;
     this.#broken = broken;
     this.#pinging = setInterval(() => this.#ping(), pingMs);
@@ -49,21 +49,21 @@ export class PageSockets {
   /** Takes the connection over, or refuses it; true = this class counts it from now on. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     socket.on("error", () => socket.destroy());
-    const halves = halvesOf(this.#desk, request, halfOf(request));
+    const halves = halvesOf(this.#context, request, halfOf(request));
     const refusal = this.#refusal(request);
     if (refusal !== undefined) return refuse(socket, refusal);
-    if (halves === undefined || !this.#desk.logins.holds(halves)) {
+    if (halves === undefined || !this.#context.logins.holds(halves)) {
       return refuse(socket, "401 Unauthorized");
     }
-    const holds = (): boolean => this.#desk.logins.holds(halves);
+    const holds = (): boolean => this.#context.logins.holds(halves);
     this.#server.handleUpgrade(request, socket, head, (client) => this.#admit(client, holds));
     return true;
   }
 
   #refusal(request: IncomingMessage): string | undefined {
-    if (!isCalledRight(this.#desk, request)) return "421 Misdirected Request";
+    if (!isCalledRight(this.#context, request)) return "421 Misdirected Request";
     if (request.url !== "/feed") return "404 Not Found";
-    return isFromPage(this.#desk, request) ? undefined : "403 Forbidden";
+    return isFromPage(this.#context, request) ? undefined : "403 Forbidden";
   }
 
   #admit(client: WebSocket, holds: () => boolean): void {

@@ -144,23 +144,23 @@ export class LocalSession {
 }
 
 /** A session and what the device behind it offers. */
-interface Desk {
+interface Connection {
   readonly session: LocalSession;
   readonly capabilities: Capabilities;
 }
 
 /** Returns the device behind a session. */
 export function deviceOf(session: LocalSession, capabilities: Capabilities): Device {
-  const desk: Desk = { session, capabilities };
+  const connection: Connection = { session, capabilities };
   const device: Device = {
     id: session.device,
     capabilities,
     observe: (signal) => session.observe(signal),
-    prepare: (change, keys, signal) => prepare(desk, change, keys, signal),
+    prepare: (change, keys, signal) => prepare(connection, change, keys, signal),
     async recall(token, signal) {
       const told = await session.ask("recall", [encodeJson({ token })], readRecalled, signal);
       if (told.kind === "absent") return told;
-      return { kind: told.kind, transaction: transactionOf(desk, token, told.preview) };
+      return { kind: told.kind, transaction: transactionOf(connection, token, told.preview) };
     },
     routeTo: (address, signal) =>
       session.ask("route", [encodeJson({ address })], readRoute, signal),
@@ -199,19 +199,23 @@ export function notOffered(what: string, where: string): LinksealError {
   });
 }
 
-function refuse({ session }: Desk, missing: string | undefined): void {
+function refuse({ session }: Connection, missing: string | undefined): void {
   if (missing !== undefined) throw notOffered(missing, session.device);
 }
 
 /** Returns the prepared change with this token as a transaction. */
-export function transactionOf(desk: Desk, token: TransactionToken, preview: string): Transaction {
-  const { session, capabilities } = desk;
+export function transactionOf(
+  connection: Connection,
+  token: TransactionToken,
+  preview: string,
+): Transaction {
+  const { session, capabilities } = connection;
   const verb = (what: string): Verb => `transactions/${encodeURIComponent(token)}/${what}`;
   return {
     token,
     preview,
     async apply(within, signal) {
-      refuse(desk, missingTimer(capabilities.commit, within));
+      refuse(connection, missingTimer(capabilities.commit, within));
       await session.tell(verb("apply"), { within }, signal);
     },
     confirm: (signal) => session.tell(verb("confirm"), {}, signal),
@@ -227,12 +231,12 @@ export const readPrepared = object<Omit<Transaction, "apply" | "confirm" | "roll
 
 // A candidate does not touch the running device, so even a lost reply has effect "none".
 async function prepare(
-  desk: Desk,
+  connection: Connection,
   change: DeviceChange,
   keys: KeyResolver,
   signal: AbortSignal,
 ): Promise<Transaction> {
-  refuse(desk, missingCapability(change, desk.capabilities));
+  refuse(connection, missingCapability(change, connection.capabilities));
   const secrets = new Map<string, Secret>();
   try {
     for (const ref of change.flatMap(secretOf)) {
@@ -244,11 +248,11 @@ async function prepare(
       const { token, preview } = readPrepared(value, what);
       // The token goes into the journal, which must not contain a key.
       if (scrub(token, held) !== token) throw new Malformed("token");
-      return transactionOf(desk, token, scrub(preview, held));
+      return transactionOf(connection, token, scrub(preview, held));
     };
     return await scrubbing(
       held,
-      desk.session.ask("prepare", bodyOf(change, secrets), read, signal),
+      connection.session.ask("prepare", bodyOf(change, secrets), read, signal),
     );
   } finally {
     for (const secret of secrets.values()) secret[Symbol.dispose]();

@@ -36,7 +36,7 @@ export function defineDriver<S extends Session>(dialect: Dialect<S>): Driver {
         const capabilities = await line.ask(signal, (session, bounded) =>
           dialect.capabilities(session, bounded),
         );
-        return deviceOf(new CandidateDesk(line, capabilities), line, capabilities);
+        return deviceOf(new TransactionStore(line, capabilities), line, capabilities);
       } catch (error) {
         await line[Symbol.asyncDispose]();
         throw error;
@@ -46,7 +46,7 @@ export function defineDriver<S extends Session>(dialect: Dialect<S>): Driver {
 }
 
 function deviceOf<S extends Session>(
-  desk: CandidateDesk<S>,
+  store: TransactionStore<S>,
   line: Line<S>,
   capabilities: Capabilities,
 ): Device {
@@ -58,12 +58,12 @@ function deviceOf<S extends Session>(
       line.ask(signal, (session, bounded) =>
         dialect.look(session, { device: id, clock, capabilities }, bounded),
       ),
-    prepare: (change, keys, signal) => desk.prepare(change, keys, signal),
-    recall: (token, signal) => desk.recall(token, signal),
+    prepare: (change, keys, signal) => store.prepare(change, keys, signal),
+    recall: (token, signal) => store.recall(token, signal),
     routeTo: (address, signal) =>
       line.ask(signal, (session, bounded) => dialect.routeTo(session, address, bounded)),
     async [Symbol.asyncDispose]() {
-      desk.forget();
+      store.forget();
       await line[Symbol.asyncDispose]();
     },
   };
@@ -92,7 +92,7 @@ const noteOf = (verb: keyof typeof verbs, token: TransactionToken): string =>
   `${verbs[verb]} ${token}`;
 
 /** The store of transactions: prepared ones wait here, unconfirmed ones on the device. */
-class CandidateDesk<S extends Session> {
+class TransactionStore<S extends Session> {
   readonly #line: Line<S>;
   readonly #capabilities: Capabilities;
   #prepared: Entry[] = [];

@@ -5,7 +5,7 @@
 import { encodeJson } from "#hal/json.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { Entropy, WallTime } from "#hal/world.ts";
-import type { MkaMemory } from "./desk.ts";
+import type { MkaMemory } from "./control-server.ts";
 import { seal, unseal } from "./keys.ts";
 import { readMemory, writeMemory } from "./memory.ts";
 

@@ -25,7 +25,7 @@ import {
   variants,
 } from "../../local/shape.ts";
 import { ckn } from "../../local/state.ts";
-import type { MkaMemory, PendingMemory, Undo } from "./desk.ts";
+import type { MkaMemory, PendingMemory, Undo } from "./control-server.ts";
 import type { ActorSnapshot, KaySnapshot, PeerSnapshot, SakSnapshot } from "./snapshot.ts";
 import type { OwnSettings } from "./staging.ts";
 

@@ -15,7 +15,7 @@ import {
   recordOf,
 } from "../../local/shape.ts";
 import { refusalBody } from "../../local/wire.ts";
-import type { NetDesk } from "./desk.ts";
+import type { NetControlServer } from "./control-server.ts";
 import { type NetPart, readPart } from "./part.ts";
 
 export interface NetCall {
@@ -39,12 +39,12 @@ const kinds: readonly NetPart["kind"][] = [
 
 /** Answers a request. It never throws a LinksealError: a refusal is a reply. */
 export async function answerNet(
-  desk: NetDesk,
+  server: NetControlServer,
   call: NetCall,
   signal: AbortSignal,
 ): Promise<NetReply> {
   try {
-    return { status: 200, body: encodeJson(await answer(desk, call, signal)) };
+    return { status: 200, body: encodeJson(await answer(server, call, signal)) };
   } catch (error) {
     // The client of a device accepts only device codes: a full disk of ours is a refusal of the
     // device.
@@ -55,7 +55,11 @@ export async function answerNet(
   }
 }
 
-async function answer(desk: NetDesk, call: NetCall, signal: AbortSignal): Promise<object> {
+async function answer(
+  server: NetControlServer,
+  call: NetCall,
+  signal: AbortSignal,
+): Promise<object> {
   const { method, path, body } = call;
   const [start, root, device = "", verb, token, act, ...more] = path.split("/").map(decoded);
   const isOurs = start === "" && root === "devices" && device !== "";
@@ -64,21 +68,21 @@ async function answer(desk: NetDesk, call: NetCall, signal: AbortSignal): Promis
   if (method !== "POST") throw new Malformed("method");
   const asked = bodyOf(body);
   if (verb === "transactions" && token !== undefined) {
-    return await transact(desk, token as TransactionToken, act, asked, signal);
+    return await transact(server, token as TransactionToken, act, asked, signal);
   }
   if (token !== undefined) throw new Malformed("path");
   const of = <T>(key: string, decode: Decoder<T>): T => property(key, decode)(asked, "body");
   switch (verb ?? "") {
     case "observe":
-      return await desk.state(device, signal);
+      return await server.state(device, signal);
     case "subnets":
-      return { subnets: await desk.subnets(signal) };
+      return { subnets: await server.subnets(signal) };
     case "route":
-      return { port: await desk.routeTo(of("address", name), signal) };
+      return { port: await server.routeTo(of("address", name), signal) };
     case "prepare":
-      return await desk.prepare(of("change", list(askedPart, partsMax)), signal);
+      return await server.prepare(of("change", list(askedPart, partsMax)), signal);
     case "recall": {
-      const pending = desk.recall(of("token", name) as TransactionToken);
+      const pending = server.recall(of("token", name) as TransactionToken);
       if (pending === undefined) return { kind: "absent" };
       const { preview, undo } = pending;
       const ports = undo.flatMap((part) => (part.kind === "macsec.participant" ? part.port : []));
@@ -86,7 +90,7 @@ async function answer(desk: NetDesk, call: NetCall, signal: AbortSignal): Promis
     }
     case "changes": {
       const after = of("after", count(Number.MAX_SAFE_INTEGER));
-      return { count: await desk.changes(after, of("waitMs", count(waitMsMax)), signal) };
+      return { count: await server.changes(after, of("waitMs", count(waitMsMax)), signal) };
     }
     default:
       throw new Malformed("verb");
@@ -94,7 +98,7 @@ async function answer(desk: NetDesk, call: NetCall, signal: AbortSignal): Promis
 }
 
 async function transact(
-  desk: NetDesk,
+  server: NetControlServer,
   token: TransactionToken,
   act: string | undefined,
   asked: JsonObject,
@@ -102,14 +106,14 @@ async function transact(
 ): Promise<object> {
   switch (act ?? "") {
     case "apply": {
-      await desk.apply(token, property("within", withinAt)(asked, "body"), signal);
+      await server.apply(token, property("within", withinAt)(asked, "body"), signal);
       return {};
     }
     case "confirm":
-      await desk.confirm(token);
+      await server.confirm(token);
       return {};
     case "rollback":
-      await desk.rollback(token, signal);
+      await server.rollback(token, signal);
       return {};
     default:
       throw new Malformed("act");

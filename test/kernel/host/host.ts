@@ -6,9 +6,9 @@ import { fillCommand } from "#drivers/index.ts";
 import { linux } from "#drivers/linux/driver/linux.ts";
 import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.ts";
 import type { KernelSockets } from "#drivers/linux/macsec/look.ts";
-import { MkaDesk } from "#drivers/linux/mka/desk.ts";
+import { MkaControlServer } from "#drivers/linux/mka/control-server.ts";
 import { readRequest, writeReply } from "#drivers/linux/mka/protocol.ts";
-import { NetDesk } from "#drivers/linux/net/desk.ts";
+import { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { runProgram } from "#drivers/transport/exec.ts";
 import { FrameChannel } from "#drivers/transport/frames.ts";
@@ -46,7 +46,7 @@ export interface HostOptions {
 
 /** The state that an MKA process would leave its successor. */
 interface Agreement {
-  readonly desk: MkaDesk;
+  readonly server: MkaControlServer;
   keys: readonly { readonly ckn: Ckn; readonly ick: Secret }[];
   settings: Pick<MacsecSettings, "keyServerPriority" | "sakRekeyMs">;
 }
@@ -57,7 +57,7 @@ export class Host implements AsyncDisposable {
   readonly said: string[] = [];
   exchanges = 0;
   readonly #options: HostOptions;
-  readonly #desk: NetDesk;
+  readonly #server: NetControlServer;
   readonly #disk: MemoryDisk;
   readonly #sockets: DisposableStack;
   readonly #agreements = new Map<PortName, Agreement>();
@@ -66,19 +66,19 @@ export class Host implements AsyncDisposable {
 
   private constructor(
     options: HostOptions,
-    desk: NetDesk,
+    server: NetControlServer,
     disk: MemoryDisk,
     sockets: DisposableStack,
   ) {
     this.#options = options;
-    this.#desk = desk;
+    this.#server = server;
     this.#disk = disk;
     this.#sockets = sockets;
   }
 
   #agree(port: PortName, sockets: KernelSockets): void {
     const { clock, network } = this.#options;
-    const desk = new MkaDesk({
+    const server = new MkaControlServer({
       ...{ port, sockets, clock, memory: undefined },
       openFrames: (index, listener) => {
         enterNetwork(network);
@@ -95,10 +95,12 @@ export class Host implements AsyncDisposable {
       },
     });
     const settings = { keyServerPriority: 16, sakRekeyMs: undefined };
-    const agreement: Agreement = { desk, keys: [], settings };
+    const agreement: Agreement = { server, keys: [], settings };
     this.#agreements.set(port, agreement);
     this.#running.push(
-      desk.run(this.#over.signal).catch((error: unknown) => console.error("an MKA desk", error)),
+      server
+        .run(this.#over.signal)
+        .catch((error: unknown) => console.error("an MKA process", error)),
     );
   }
 
@@ -123,13 +125,13 @@ export class Host implements AsyncDisposable {
       await withCharon(charon, signal, (client) => forgetTunnel(client, tunnel, signal));
     };
     const parts = { world, bootId, sockets: { routes, generic, xfrm, filter }, forget };
-    const desk = await NetDesk.open(parts);
-    const note = (): void => desk.noteChange();
-    const host = new Host(options, desk, disk, sockets);
+    const server = await NetControlServer.open(parts);
+    const note = (): void => server.noteChange();
+    const host = new Host(options, server, disk, sockets);
     for (const port of options.ports) host.#agree(port, { routes, generic });
     const hint = (): void => {
       note();
-      for (const { desk: agreement } of host.#agreements.values()) agreement.hint();
+      for (const { server: agreement } of host.#agreements.values()) agreement.hint();
     };
     sockets.use(monitor(native, netlinkFamilies.route, [1, 5, 9], { message: hint, resync: hint }));
     return host;
@@ -157,7 +159,7 @@ export class Host implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over.abort();
     await Promise.all(this.#running);
-    this.#desk.close();
+    this.#server.close();
     this.#sockets.dispose();
   }
 
@@ -174,7 +176,7 @@ export class Host implements AsyncDisposable {
         if (counts) this.exchanges += 1;
         if (this.troubles.has("unreachable")) throw failed("transport.unreachable", "none");
         const text = new TextDecoder().decode(fillCommand(body));
-        const reply = await answerNet(this.#desk, { method, path, body: text }, signal);
+        const reply = await answerNet(this.#server, { method, path, body: text }, signal);
         if (counts) this.said.push(reply.body);
         const octets = Buffer.from(this.troubles.has("unparsed") ? "{]" : reply.body);
         const writes = /\/(apply|confirm|rollback)$/.test(path);
@@ -202,17 +204,17 @@ export class Host implements AsyncDisposable {
   async #framed({ path, octets }: FramedQuestion, signal: AbortSignal): Promise<Uint8Array> {
     signal.throwIfAborted();
     const port = /^\/nowhere\/mka\/(.+)\.sock$/.exec(path)?.[1] ?? "";
-    const desk = this.#agreements.get(port)?.desk;
+    const server = this.#agreements.get(port)?.server;
     const question = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
     fillOctets(octets, question);
     const verb = readRequest(question.slice());
     if ("part" in verb && "key" in verb.part) verb.part.key[Symbol.dispose]();
     const counts = verb.kind !== "changes";
     if (counts) this.exchanges += 1;
-    if (desk === undefined || this.troubles.has("unreachable")) {
+    if (server === undefined || this.troubles.has("unreachable")) {
       throw failed("transport.unreachable", "none");
     }
-    const reply = await desk.answer(question, signal);
+    const reply = await server.answer(question, signal);
     if (counts) this.said.push(reply.body);
     const writes = /^(apply|confirm|rollback)$/.test(verb.kind);
     if (writes && this.troubles.has("replyLost")) throw failed("transport.closed", "unknown");

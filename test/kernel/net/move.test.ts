@@ -3,7 +3,7 @@
 // lost.
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { NetDesk } from "#drivers/linux/net/desk.ts";
+import { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import type { SecyWish } from "#drivers/linux/net/part.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
@@ -61,7 +61,7 @@ async function life(disk: MemoryDisk, messages: number, bootId = "boot") {
   const clock = new PacedClock(1);
   const entropy = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) };
   const log = { write: () => undefined };
-  const desk = await NetDesk.open({
+  const server = await NetControlServer.open({
     world: { clock, disk, entropy, log },
     bootId,
     sockets: {
@@ -70,15 +70,15 @@ async function life(disk: MemoryDisk, messages: number, bootId = "boot") {
       xfrm: open(netlinkFamilies.xfrm),
     },
   });
-  return { desk, routes };
+  return { server, routes };
 }
 
 type Life = Awaited<ReturnType<typeof life>>;
 
-async function protect({ desk }: Life, settings: SecyWish, within: number | "final") {
+async function protect({ server }: Life, settings: SecyWish, within: number | "final") {
   const change = [{ kind: "macsec.protect", port: "wire", settings } as const];
-  const { token } = await desk.prepare(change, soon());
-  await desk.apply(token, within, soon());
+  const { token } = await server.prepare(change, soon());
+  await server.apply(token, within, soon());
   return token;
 }
 
@@ -119,7 +119,7 @@ describe("a SecY", { timeout: 300_000 }, () => {
       const done = await untilDeath(dying, messages, protect(dying, first, "final"));
       if (!done) {
         deaths += 1;
-        dying.desk.close();
+        dying.server.close();
         await protect(await life(disk, endless), first, "final");
       }
       expect([messages, suiteNow(), standing()]).toEqual([messages, "GCM-AES-256", before]);
@@ -150,8 +150,8 @@ describe("a SecY", { timeout: 300_000 }, () => {
       const disk = new MemoryDisk();
       const token = await protect(await life(disk, endless), first, 60_000);
       const dying = await life(disk, messages);
-      const done = await untilDeath(dying, messages, dying.desk.rollback(token, soon()));
-      if (!done) await (await life(disk, endless)).desk.rollback(token, soon());
+      const done = await untilDeath(dying, messages, dying.server.rollback(token, soon()));
+      if (!done) await (await life(disk, endless)).server.rollback(token, soon());
       expect([messages, suiteNow(), configuredIn(network)]).toEqual([messages, "none", before]);
       if (done) break;
       anew();
@@ -175,9 +175,9 @@ describe("a boot", { timeout: 300_000 }, () => {
     expect(routes.sent).toBeGreaterThan(0);
     // Within a boot only an operator removes it, and does so knowingly.
     ip("-n", network, "link", "delete", /^\d+: (\S+)@/m.exec(shown)?.[1] ?? "");
-    const { routes: again, desk } = await life(disk, endless, "boot-2");
-    desk.noteChange();
-    await desk.subnets(soon());
+    const { routes: again, server } = await life(disk, endless, "boot-2");
+    server.noteChange();
+    await server.subnets(soon());
     expect([suiteNow(), again.sent]).toEqual(["none", 0]);
   });
 
@@ -186,18 +186,18 @@ describe("a boot", { timeout: 300_000 }, () => {
     await protect(await life(disk, endless), first, "final");
     anew();
     ip("-n", network, "link", "set", "wire", "name", "later");
-    const { desk } = await life(disk, endless, "boot-2");
+    const { server } = await life(disk, endless, "boot-2");
     expect(suiteNow()).toBe("none");
     ip("-n", network, "link", "set", "later", "name", "wire");
-    desk.noteChange();
+    server.noteChange();
     await until(() => (suiteNow() === "GCM-AES-256" ? true : undefined));
   });
 });
 
 describe("a port that was shut", { timeout: 300_000 }, () => {
-  const turn = async ({ desk }: Life, kind: "port.shut" | "port.open"): Promise<void> => {
-    const { token } = await desk.prepare([{ kind, port: "wire" }], soon());
-    await desk.apply(token, "final", soon());
+  const turn = async ({ server }: Life, kind: "port.shut" | "port.open"): Promise<void> => {
+    const { token } = await server.prepare([{ kind, port: "wire" }], soon());
+    await server.apply(token, "final", soon());
   };
 
   // Regression: lost configuration came back only if no process was killed between the SecY's

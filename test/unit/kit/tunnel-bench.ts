@@ -3,7 +3,7 @@
 
 import { fillCommand } from "#drivers/index.ts";
 import { linux } from "#drivers/linux/driver/linux.ts";
-import { NetDesk } from "#drivers/linux/net/desk.ts";
+import { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -33,7 +33,7 @@ export class TunnelBench {
   /** The key in the vault. */
   psk = "Azure_PSK+0123456789";
   bootId = "boot-1";
-  desk: NetDesk | undefined;
+  server: NetControlServer | undefined;
   device: Device | undefined;
 
   static async open(): Promise<TunnelBench> {
@@ -45,7 +45,7 @@ export class TunnelBench {
   /** Restarts agent and linkseal-net, on the same disk and kernel. */
   async restart(): Promise<void> {
     await this.device?.[Symbol.asyncDispose]();
-    this.desk?.close();
+    this.server?.close();
     const { clock, kernel } = this;
     const refusing = new PretendSocket();
     refusing.refusal = { name: "ENOENT", text: undefined };
@@ -53,7 +53,10 @@ export class TunnelBench {
       ...{ routes: kernel.socket("route"), xfrm: kernel.socket("xfrm"), generic: refusing },
     };
     const world = { clock, disk: this.disk, entropy: this.#prng, log: { write: () => undefined } };
-    this.desk = await settled(clock, NetDesk.open({ world, bootId: this.bootId, sockets }));
+    this.server = await settled(
+      clock,
+      NetControlServer.open({ world, bootId: this.bootId, sockets }),
+    );
     const agent: World = { ...world, dial: this.#dialer() };
     const target = { device: "edge", address: "unix:/run/net.sock", charon: "/run/charon.vici" };
     const hint = (): void => void this.hints.push(clock.now());
@@ -66,10 +69,10 @@ export class TunnelBench {
   #dialer(): Dialer {
     return {
       http: async ({ method, path, body }, signal) => {
-        const { desk } = this;
-        if (desk === undefined) throw unreachable();
+        const { server } = this;
+        if (server === undefined) throw unreachable();
         const text = new TextDecoder().decode(fillCommand(body ?? []));
-        const answer = await answerNet(desk, { method, path, body: text }, signal);
+        const answer = await answerNet(server, { method, path, body: text }, signal);
         return { status: answer.status, headers: {}, body: Buffer.from(answer.body) };
       },
       routeTo: async () => undefined,

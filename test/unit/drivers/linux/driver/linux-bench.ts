@@ -8,7 +8,7 @@ import {
   readRequest,
   writeReply,
 } from "#drivers/linux/mka/protocol.ts";
-import { NetDesk } from "#drivers/linux/net/desk.ts";
+import { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
 import type { Device, KeyResolver } from "#hal/device.ts";
@@ -62,13 +62,18 @@ export class LinuxBench {
   ];
   /** The answers of the MKA processes, by port; absent = no process answers. */
   readonly agreements = new Map<string, (request: MkaRequest) => MkaReply>();
-  desk: NetDesk;
+  server: NetControlServer;
   readonly world: World;
   readonly #programs: Programs;
 
-  private constructor(programs: Programs, desk: NetDesk, clock: SimClock, kernel: PretendSocket) {
+  private constructor(
+    programs: Programs,
+    server: NetControlServer,
+    clock: SimClock,
+    kernel: PretendSocket,
+  ) {
     this.#programs = programs;
-    this.desk = desk;
+    this.server = server;
     this.clock = clock;
     this.kernel = kernel;
     this.world = { ...worldOf(clock), dial: this.#dialer() };
@@ -77,13 +82,13 @@ export class LinuxBench {
   static async make(programs: Programs = { vtysh: true, ping: true }): Promise<LinuxBench> {
     const clock = new SimClock(wallStart);
     const kernel = recordedSite();
-    return new LinuxBench(programs, await openDesk(clock, kernel), clock, kernel);
+    return new LinuxBench(programs, await openServer(clock, kernel), clock, kernel);
   }
 
   /** Restarts linkseal-net on the same kernel, with an empty disk. */
-  async restartDesk(): Promise<void> {
-    this.desk.close();
-    this.desk = await openDesk(this.clock, this.kernel);
+  async restartServer(): Promise<void> {
+    this.server.close();
+    this.server = await openServer(this.clock, this.kernel);
   }
 
   open(pathspace?: string): Promise<Device> {
@@ -126,11 +131,11 @@ export class LinuxBench {
     if (this.away) throw unreachable(to);
     const text = new TextDecoder().decode(fillCommand(body ?? []));
     const subnets = async (): Promise<readonly object[]> => this.subnets;
-    const { desk } = this;
+    const { server } = this;
     // The links that the control server itself would report, except for the subnets.
-    const seen = new Proxy(desk, {
-      get: (_target, name: keyof NetDesk) =>
-        name === "subnets" ? subnets : (desk[name] as () => unknown).bind(desk),
+    const seen = new Proxy(server, {
+      get: (_target, name: keyof NetControlServer) =>
+        name === "subnets" ? subnets : (server[name] as () => unknown).bind(server),
     });
     const answer = await answerNet(seen, { method, path, body: text }, signal);
     return { status: answer.status, headers: {}, body: new TextEncoder().encode(answer.body) };
@@ -158,10 +163,10 @@ function worldOf(clock: SimClock): Omit<World, "dial"> {
   return { clock, disk, entropy: prng, log: { write: () => undefined } };
 }
 
-function openDesk(clock: SimClock, routes: PretendSocket): Promise<NetDesk> {
+function openServer(clock: SimClock, routes: PretendSocket): Promise<NetControlServer> {
   const generic = new PretendSocket();
   generic.refusal = { name: "ENOENT", text: undefined };
-  return NetDesk.open({
+  return NetControlServer.open({
     world: worldOf(clock),
     sockets: { routes, generic, xfrm: new PretendSocket() },
     bootId: "boot-1",

@@ -275,11 +275,11 @@ describe("a probe", () => {
 describe("a change notification", () => {
   it("a notification comes after a change, and not with the first answer", async () => {
     const bench = await LinuxBench.make();
-    for (let n = 0; n < 3; n += 1) bench.desk.noteChange();
+    for (let n = 0; n < 3; n += 1) bench.server.noteChange();
     await bench.open();
     await bench.clock.runFor(120_000);
     expect(bench.hints).toEqual([]);
-    bench.desk.noteChange();
+    bench.server.noteChange();
     await bench.clock.runFor(120_000);
     expect(bench.hints).toHaveLength(1);
     expect(bench.hints[0]).toBeLessThan(121_100);
@@ -290,7 +290,7 @@ describe("a change notification", () => {
     await bench.open();
     await bench.clock.runFor(5_000);
     for (let n = 0; n < 1_000; n += 1) {
-      bench.desk.noteChange();
+      bench.server.noteChange();
       await bench.clock.runFor(10);
     }
     expect(bench.hints.length).toBeGreaterThanOrEqual(9);
@@ -309,7 +309,7 @@ describe("a change notification", () => {
     const before = bench.calls.length;
     await bench.clock.runFor(60_000);
     expect(bench.calls.length - before).toBeLessThanOrEqual(13);
-    bench.desk.noteChange();
+    bench.server.noteChange();
     expect(bench.hints).toEqual([]);
     bench.away = false;
     await bench.clock.runFor(5_000);
@@ -318,16 +318,16 @@ describe("a change notification", () => {
 
   it("a linkseal-net that counts from zero again brings a notification", async () => {
     const bench = await LinuxBench.make();
-    bench.desk.noteChange();
+    bench.server.noteChange();
     await bench.open();
     await bench.clock.runFor(2_000);
     bench.away = true;
     await bench.clock.runFor(20_000);
-    await bench.restartDesk();
+    await bench.restartServer();
     bench.away = false;
     await bench.clock.runFor(21_000);
     expect(bench.hints).toHaveLength(1);
-    bench.desk.noteChange();
+    bench.server.noteChange();
     await bench.clock.runFor(1_100);
     expect(bench.hints).toHaveLength(2);
   });
@@ -338,7 +338,7 @@ describe("a change notification", () => {
     await bench.clock.runFor(5_000);
     await device[Symbol.asyncDispose]();
     const before = bench.calls.length;
-    bench.desk.noteChange();
+    bench.server.noteChange();
     await bench.clock.runFor(600_000);
     expect(bench.hints).toEqual([]);
     expect(bench.calls).toHaveLength(before);

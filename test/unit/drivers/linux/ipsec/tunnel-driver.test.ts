@@ -97,7 +97,7 @@ describe("a tunnel of a Linux host", () => {
       value: [{ prefix: "10.100.0.0/16", ports: ["p1"], open: ["p1"] }],
     });
     bench.kernel.links = bench.kernel.links.filter(({ name }) => name !== "ms");
-    bench.desk?.noteChange();
+    bench.server?.noteChange();
     await bench.clock.runFor(100);
     expect((await bench.observe()).backed).toMatchObject({ value: [{ open: [] }] });
     expect(bench.kernel.policies.filter(({ selector }) => selector.link === 2)).toEqual([]);

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { KeyCache } from "#drivers/linux/mka/cache.ts";
-import type { MkaMemory } from "#drivers/linux/mka/desk.ts";
+import type { MkaMemory } from "#drivers/linux/mka/control-server.ts";
 import { seal, unseal } from "#drivers/linux/mka/keys.ts";
 import { Secret } from "#hal/secret.ts";
 import { Prng } from "#sim/base/prng.ts";

@@ -2,7 +2,7 @@
 // and their kernels store what they are sent.
 
 import { MkaClient } from "#drivers/linux/mka/client.ts";
-import { MkaDesk, type MkaMemory } from "#drivers/linux/mka/desk.ts";
+import { MkaControlServer, type MkaMemory } from "#drivers/linux/mka/control-server.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
 import { type AskedPart, writeReply } from "#drivers/linux/mka/protocol.ts";
 import { wipeSnapshot } from "#drivers/linux/mka/snapshot.ts";
@@ -25,7 +25,7 @@ function bytesOf(octets: Octets): Uint8Array {
 }
 
 interface Life {
-  readonly desk: MkaDesk;
+  readonly server: MkaControlServer;
   readonly over: AbortController;
   readonly ended: Promise<unknown>;
 }
@@ -54,20 +54,20 @@ export class Host {
     this.#prng = new Prng(sci);
     this.client = new MkaClient(async (octets, _how, signal) => {
       if (this.#life === undefined) throw new Error("no process answers");
-      return writeReply(await this.#life.desk.answer(bytesOf(octets), signal));
+      return writeReply(await this.#life.server.answer(bytesOf(octets), signal));
     }, "wire");
   }
 
   make(suite: CipherSuite): void {
     this.kernel.make(suite, this.sci);
-    this.#life?.desk.hint();
+    this.#life?.server.hint();
   }
 
   /** Starts with `told` instead of the memory that the service manager holds. */
   start(told?: MkaMemory): void {
     const memory = this.memory?.slice();
     const over = new AbortController();
-    const desk = new MkaDesk({
+    const server = new MkaControlServer({
       port: "wire",
       sockets: this.kernel,
       openFrames: (_port, listener) => {
@@ -91,8 +91,8 @@ export class Host {
       memory: told ?? (memory === undefined ? undefined : readMemory(memory, this.clock.wall())),
       store: (told) => this.#store(told),
     });
-    const ended = desk.run(over.signal).catch((error: unknown) => error);
-    this.#life = { desk, over, ended };
+    const ended = server.run(over.signal).catch((error: unknown) => error);
+    this.#life = { server, over, ended };
   }
 
   /** Kills the process; the kernel keeps its state. */
@@ -108,7 +108,7 @@ export class Host {
   }
 
   hint(): void {
-    this.#life?.desk.hint();
+    this.#life?.server.hint();
   }
 
   /** The state that a successor would get; the keys in it are the caller's. */

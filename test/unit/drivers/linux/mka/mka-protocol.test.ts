@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { MkaMemory } from "#drivers/linux/mka/desk.ts";
+import type { MkaMemory } from "#drivers/linux/mka/control-server.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
 import {
   type AskedPart,

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { NetDesk } from "#drivers/linux/net/desk.ts";
+import type { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import { answerNet, type NetCall, type NetReply } from "#drivers/linux/net/requests.ts";
 import { readState } from "#drivers/local/state.ts";
 import { ask } from "#drivers/local/wire.ts";
@@ -20,13 +20,13 @@ import { effort } from "../../../../effort.ts";
 import { never, refused, sampleState } from "../../../kit/site-bench.ts";
 
 /** Answers each request, and records what reached it. */
-class PretendDesk {
+class PretendServer {
   readonly asked: unknown[][] = [];
   error: Error | undefined;
   preview: string | undefined = "what waits";
   port: string | undefined = "eth0";
 
-  readonly desk: NetDesk = {
+  readonly server: NetControlServer = {
     state: (device: string) => this.#take(["state", device], sampleState(device, 5 as Instant)),
     subnets: () => this.#take(["subnets"], [{ port: "eth0", link: "ms0", prefix: "192.0.2.1/30" }]),
     routeTo: (address: string) => this.#take(["routeTo", address], this.port),
@@ -44,7 +44,7 @@ class PretendDesk {
     confirm: (token: string) => this.#take(["confirm", token], undefined),
     rollback: (token: string) => this.#take(["rollback", token], undefined),
     changes: (after: number, waitMs: number) => this.#take(["changes", after, waitMs], 7),
-  } as unknown as NetDesk;
+  } as unknown as NetControlServer;
 
   async #take<T>(asked: unknown[], answer: T): Promise<T> {
     this.asked.push(asked);
@@ -54,7 +54,7 @@ class PretendDesk {
 
   async reply(method: string, path: string, body: unknown = ""): Promise<NetReply> {
     const text = typeof body === "string" ? body : JSON.stringify(body);
-    return await answerNet(this.desk, { method, path, body: text }, never);
+    return await answerNet(this.server, { method, path, body: text }, never);
   }
 }
 
@@ -155,26 +155,26 @@ describe("the verbs of linkseal-net", () => {
       asked: ["rollback", "t-1"],
     },
   ])("linkseal-net answers $method $path $body", async ({ method, path, body, answer, asked }) => {
-    const desk = new PretendDesk();
-    const reply = await desk.reply(method, path, body);
+    const server = new PretendServer();
+    const reply = await server.reply(method, path, body);
     expect([reply.status, bodyOf(reply)]).toEqual([200, answer]);
-    expect(desk.asked).toEqual(asked === undefined ? [] : [asked]);
+    expect(server.asked).toEqual(asked === undefined ? [] : [asked]);
   });
 
   it("an observation is of the device that is named, and can be read again", async () => {
-    const desk = new PretendDesk();
-    const reply = await desk.reply("POST", "/devices/edge%20a/observe");
-    expect(desk.asked).toEqual([["state", "edge a"]]);
+    const server = new PretendServer();
+    const reply = await server.reply("POST", "/devices/edge%20a/observe");
+    expect(server.asked).toEqual([["state", "edge a"]]);
     const asked = { from: 0 as Instant, to: 9 as Instant };
     expect(readState(bodyOf(reply), "edge a", asked)).toMatchObject({ device: "edge a" });
   });
 
   it("no route and no pending change are answers", async () => {
-    const desk = new PretendDesk();
-    desk.port = undefined;
-    desk.preview = undefined;
-    const way = await desk.reply("POST", "/devices/e/route", { address: "192.0.2.9" });
-    const recalled = await desk.reply("POST", "/devices/e/recall", { token: "t" });
+    const server = new PretendServer();
+    server.port = undefined;
+    server.preview = undefined;
+    const way = await server.reply("POST", "/devices/e/route", { address: "192.0.2.9" });
+    const recalled = await server.reply("POST", "/devices/e/recall", { token: "t" });
     expect([way, recalled].map(bodyOf)).toEqual([{}, { kind: "absent" }]);
   });
 });
@@ -240,8 +240,8 @@ describe("requests that are not in the list", () => {
     ["POST", apply, { within: 1e300 }],
     ["POST", apply, { within: ["final"] }],
   ])("%s %s %j is refused before it reaches the control server", async (method, path, body) => {
-    const desk = new PretendDesk();
-    const reply = await desk.reply(method, path, body);
+    const server = new PretendServer();
+    const reply = await server.reply(method, path, body);
     expect(reply.status).toBe(400);
     expect(bodyOf(reply)).toMatchObject({
       code: "device.rejected",
@@ -249,7 +249,7 @@ describe("requests that are not in the list", () => {
       where: "linkseal-net",
       text: expect.stringMatching(/^linkseal-net does not understand the request at: \w+$/),
     });
-    expect(desk.asked).toEqual([]);
+    expect(server.asked).toEqual([]);
   });
 
   it("any request is answered or refused, and nothing is thrown", async () => {
@@ -285,15 +285,15 @@ describe("requests that are not in the list", () => {
     );
     const method = fc.constantFrom("GET", "POST", "PUT", "");
     const run = async (call: NetCall): Promise<void> => {
-      const desk = new PretendDesk();
-      const reply = await answerNet(desk.desk, call, never);
+      const server = new PretendServer();
+      const reply = await answerNet(server.server, call, never);
       expect(typeof bodyOf(reply)).toBe("object");
       if (reply.status === 200) {
         expect(`${call.method} ${plain(call.path)}`).toMatch(listed);
-        expect(desk.asked).toHaveLength(call.method === "GET" ? 0 : 1);
+        expect(server.asked).toHaveLength(call.method === "GET" ? 0 : 1);
       } else {
         expect(reply.status).toBe(400);
-        expect(desk.asked).toEqual([]);
+        expect(server.asked).toEqual([]);
       }
     };
     const calls = fc.record({ method, path, body }) as fc.Arbitrary<NetCall>;
@@ -351,10 +351,10 @@ describe("a refusal", () => {
 
   it.each(told)("a refusal %s arrives unchanged", async (code) => {
     for (const effect of ["none", "unknown", "applied"] as const) {
-      const desk = new PretendDesk();
+      const server = new PretendServer();
       const text = `net-1 still waits for "p1"; nothing was changed`;
-      desk.error = new LinksealError(code, text, { ...details, effect });
-      const reply = await desk.reply("POST", "/devices/e/transactions/t/apply", { within: 5 });
+      server.error = new LinksealError(code, text, { ...details, effect });
+      const reply = await server.reply("POST", "/devices/e/transactions/t/apply", { within: 5 });
       expect(reply.status).toBe(409);
       const arrived = await readBack(reply, "unknown");
       expect(arrived).toMatchObject({ code, effect, message: text, ...details });
@@ -364,10 +364,10 @@ describe("a refusal", () => {
   });
 
   it("a refusal of our own disk arrives with its text, as one of the device", async () => {
-    const desk = new PretendDesk();
+    const server = new PretendServer();
     const text = "net-state cannot be written (ENOSPC); nothing was changed";
-    desk.error = new LinksealError("journal.full", text, { ...details, effect: "none" });
-    const reply = await desk.reply("POST", "/devices/e/transactions/t/confirm");
+    server.error = new LinksealError("journal.full", text, { ...details, effect: "none" });
+    const reply = await server.reply("POST", "/devices/e/transactions/t/confirm");
     expect(await readBack(reply, "unknown")).toMatchObject({
       code: "device.rejected",
       effect: "none",
@@ -376,15 +376,15 @@ describe("a refusal", () => {
   });
 
   it("a refusal of an unknown request arrives as device.rejected", async () => {
-    const reply = await new PretendDesk().reply("POST", "/devices/e/shutdown");
+    const reply = await new PretendServer().reply("POST", "/devices/e/shutdown");
     const arrived = await readBack(reply, "unknown");
     expect(arrived).toMatchObject({ code: "device.rejected", effect: "none" });
     expect(arrived.message).toContain("does not understand the request at: verb");
   });
 
   it("a defect is not a refusal: it ends the process", async () => {
-    const desk = new PretendDesk();
-    desk.error = new TypeError("a defect");
-    await expect(desk.reply("POST", "/devices/e/observe")).rejects.toThrow("a defect");
+    const server = new PretendServer();
+    server.error = new TypeError("a defect");
+    await expect(server.reply("POST", "/devices/e/observe")).rejects.toThrow("a defect");
   });
 });

@@ -66,7 +66,7 @@ describe("the interface of a tunnel", () => {
       const bench = await standing();
       harm(bench);
       expect(await gapsOf(bench)).toContain(reason);
-      bench.desk?.noteChange();
+      bench.server?.noteChange();
       await bench.clock.runFor(1_000);
       expect(await gapsOf(bench)).toEqual([]);
       expect(bench.kernel.links).toMatchObject([{ name, flags: up, mtu: 1_400 }]);
@@ -78,10 +78,10 @@ describe("the interface of a tunnel", () => {
     const bench = await standing();
     const [link] = bench.kernel.links;
     noRoute(bench);
-    bench.desk?.noteRouteGone(9_999);
+    bench.server?.noteRouteGone(9_999);
     await bench.clock.runFor(10_000);
     expect(bench.kernel.routes).toEqual([]);
-    bench.desk?.noteRouteGone(link?.index);
+    bench.server?.noteRouteGone(link?.index);
     await bench.clock.runFor(1_000);
     expect(bench.kernel.routes).toHaveLength(1);
   });
@@ -95,14 +95,14 @@ describe("the interface of a tunnel", () => {
       if (bench.kernel.routes.length > 0) {
         times += 1;
         noRoute(bench);
-        bench.desk?.noteRouteGone(index);
+        bench.server?.noteRouteGone(index);
       }
       await bench.clock.runFor(100);
     }
     // The waits are 1, 2, 4 ... 60 s: 6 in the first minute, and one in each after that.
     expect(times).toBeGreaterThan(10);
     expect(times).toBeLessThan(18);
-    bench.desk?.noteChange();
+    bench.server?.noteChange();
     await bench.clock.runFor(120_000);
     expect(await gapsOf(bench)).toEqual([]);
   });
@@ -111,7 +111,7 @@ describe("the interface of a tunnel", () => {
     const bench = await standing();
     bench.kernel.links = [];
     noRoute(bench);
-    bench.desk?.noteChange();
+    bench.server?.noteChange();
     await bench.clock.runFor(5_000);
     expect(bench.kernel.links).toEqual([]);
     bench.bootId = "boot-2";

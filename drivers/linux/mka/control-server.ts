@@ -38,7 +38,7 @@ export interface MkaMemory {
   readonly snapshot: KaySnapshot | undefined;
 }
 
-export interface DeskParts extends Omit<PortParts, "remember" | "settings" | "snapshot"> {
+export interface ControlServerParts extends Omit<PortParts, "remember" | "settings" | "snapshot"> {
   readonly memory: MkaMemory | undefined;
   /** Stores the state; takes over the keys of the snapshot, and wipes them. */
   readonly store?: (memory: MkaMemory) => void;
@@ -71,15 +71,15 @@ const refusals: Readonly<Record<PortRefusal, string>> = {
 };
 
 /** Answers requests and runs the port; one for each process. */
-export class MkaDesk {
-  readonly #parts: DeskParts;
+export class MkaControlServer {
+  readonly #parts: ControlServerParts;
   readonly #port: MkaPort;
   #pending: Pending | undefined;
   readonly #candidates: Candidates;
   readonly #settled = new Map<string, Settled>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(parts: DeskParts) {
+  constructor(parts: ControlServerParts) {
     const { memory, store, ...rest } = parts;
     this.#parts = parts;
     this.#candidates = new Candidates(parts.clock);

@@ -1,7 +1,7 @@
 // The control server's memory from one observation to the next: rates, and the configuration id.
 
 import { describe, expect, it } from "vitest";
-import { NetDesk } from "#drivers/linux/net/desk.ts";
+import { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import { addAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
 import type { MacsecPort, PortRate } from "#hal/model.ts";
 import type { Answer, NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
@@ -41,7 +41,7 @@ class Speeds implements NetlinkSocket {
 interface Scene {
   readonly clock: SimClock;
   readonly kernel: PretendSocket;
-  readonly desk: NetDesk;
+  readonly server: NetControlServer;
   readonly port: () => Promise<MacsecPort>;
   readonly configId: () => Promise<string>;
 }
@@ -56,8 +56,8 @@ async function scene(): Promise<Scene> {
   const prng = new Prng("desk");
   const disk = new SimDisk({ clock, prng, writeMs: 0 });
   const world = { clock, disk, entropy: prng, log: { write: () => undefined } };
-  const look = async (desk: NetDesk) => await desk.state("edge", never);
-  const first = await NetDesk.open({
+  const look = async (server: NetControlServer) => await server.state("edge", never);
+  const first = await NetControlServer.open({
     world,
     bootId: "boot-1",
     sockets: { routes: kernel, generic: new PretendSocket(), xfrm: new PretendSocket() },
@@ -67,16 +67,16 @@ async function scene(): Promise<Scene> {
   expect(names).toContain("a0");
   const xfrm = new PretendSocket();
   const sockets = { routes: kernel, generic: new Speeds(index), xfrm };
-  const desk = await NetDesk.open({ world, bootId: "boot-1", sockets });
+  const server = await NetControlServer.open({ world, bootId: "boot-1", sockets });
   return {
-    ...{ clock, kernel, desk },
+    ...{ clock, kernel, server },
     async port() {
-      const port = (await look(desk)).macsec.find((one) => one.port === "a0");
+      const port = (await look(server)).macsec.find((one) => one.port === "a0");
       if (port === undefined) throw new Error("no a0");
       return port;
     },
     async configId() {
-      const { control } = await look(desk);
+      const { control } = await look(server);
       return control.kind === "known" ? control.value.configId : "unknown";
     },
   };

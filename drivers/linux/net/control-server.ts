@@ -41,7 +41,7 @@ import type { TunnelLink } from "./tunnel-part.ts";
 import { waysOf } from "./tunnel-routes.ts";
 import { hasTunnels, tunnelsOf } from "./tunnels.ts";
 
-export interface DeskParts {
+export interface ControlServerParts {
   readonly world: Pick<World, "clock" | "entropy" | "disk" | "log">;
   readonly sockets: KernelSockets & {
     readonly xfrm: NetlinkSocket;
@@ -69,8 +69,8 @@ interface Guarded extends Pick<DeviceState, "backed"> {
 }
 
 /** Answers observations and carries out changes; one for each process. */
-export class NetDesk {
-  readonly #parts: DeskParts;
+export class NetControlServer {
+  readonly #parts: ControlServerParts;
   readonly #hands: Hands;
   readonly #commits: Commits;
   readonly #keeper: TunnelKeeper;
@@ -82,7 +82,7 @@ export class NetDesk {
   #changes = 0;
   #changed = Promise.withResolvers<void>();
 
-  private constructor(parts: DeskParts, { hands, keeper, commits }: Within) {
+  private constructor(parts: ControlServerParts, { hands, keeper, commits }: Within) {
     this.#parts = parts;
     this.#hands = hands;
     this.#keeper = keeper;
@@ -93,7 +93,7 @@ export class NetDesk {
    * Opens the control server and ends what a predecessor left unfinished.
    * @throws LinksealError if the undo log cannot be read or written
    */
-  static async open(parts: DeskParts): Promise<NetDesk> {
+  static async open(parts: ControlServerParts): Promise<NetControlServer> {
     const { world, bootId, sockets } = parts;
     const { routes, xfrm, filter } = sockets;
     const { disk, log } = world;
@@ -106,7 +106,7 @@ export class NetDesk {
     const keeper = new TunnelKeeper(tunnels, world);
     const hands = kernelHands(tunnels, keeper);
     const commits = await Commits.open({ world, bootId, hands });
-    return new NetDesk(parts, { hands, keeper, commits });
+    return new NetControlServer(parts, { hands, keeper, commits });
   }
 
   /** Ends the timers; a pending change is left to the successor. */
