@@ -8,7 +8,7 @@ import { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import { canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
 import { readKept, stateName } from "#drivers/linux/net/kept.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
-import { carryTunnelPart } from "#drivers/linux/net/tunnel-hands.ts";
+import { carryTunnelPart } from "#drivers/linux/net/tunnel-applier.ts";
 import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { openStream } from "#drivers/transport/stream.ts";
@@ -150,11 +150,11 @@ export async function runGuard({ release, level }: GuardOptions): Promise<0> {
   using routes = new NetlinkChannel(native, families.route);
   using xfrm = new NetlinkChannel(native, families.xfrm);
   // A block depends on nothing that a boot removes.
-  const hands = { routes, xfrm, disk, log, bootId: "" };
+  const context = { routes, xfrm, disk, log, bootId: "" };
   const { signal } = new AbortController();
   const prefixes = release === undefined ? await readGuard(disk, log) : [canonical(release)];
   const kind = release === undefined ? "ipsec.block" : "ipsec.unblock";
-  await carryTunnelPart({ kind, prefixes }, hands, signal);
+  await carryTunnelPart({ kind, prefixes }, context, signal);
   const outcome = release === undefined ? "blocked outside of tunnels" : "no longer blocked";
   log.write("info", "guard", `${prefixes.length} prefixes are ${outcome}`);
   return 0;

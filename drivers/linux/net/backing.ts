@@ -78,7 +78,7 @@ export function waysUnderMacsec(
   );
 }
 
-export interface BackingHands {
+export interface BackingContext {
   readonly routes: NetlinkSocket;
   readonly xfrm: NetlinkSocket;
   readonly disk: Disk;
@@ -88,7 +88,7 @@ export interface BackingHands {
 /** Stores these exempt prefixes; those of other prefixes stay as they are. */
 export async function keepBackings(
   backings: readonly Backing[],
-  { disk, log }: BackingHands,
+  { disk, log }: BackingContext,
 ): Promise<void> {
   const given = new Set(backings.map(({ prefix }) => prefix));
   const others = (await readBackings(disk, log)).filter(({ prefix }) => !given.has(prefix));
@@ -98,7 +98,7 @@ export async function keepBackings(
 /** Forgets the exemption of prefixes that are not blocked any more. */
 export async function forgetBackings(
   prefixes: readonly string[],
-  { disk, log }: BackingHands,
+  { disk, log }: BackingContext,
 ): Promise<void> {
   const kept = await readBackings(disk, log);
   const left = kept.filter(({ prefix }) => !prefixes.includes(prefix));
@@ -110,11 +110,11 @@ export async function forgetBackings(
  * before it opens.
  */
 export async function putBackings(
-  hands: BackingHands,
+  context: BackingContext,
   tell: Told,
   signal: AbortSignal,
 ): Promise<void> {
-  const { routes, xfrm, disk, log } = hands;
+  const { routes, xfrm, disk, log } = context;
   const kept = await readBackings(disk, log);
   if (kept.length === 0) return;
   const links = await linksNow(routes, signal);

@@ -4,8 +4,8 @@
 import type { TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Clock, type World, wallAfter } from "#hal/world.ts";
-import type { Hands } from "./hands.ts";
 import { afterBoot, type Kept, type Pending, readKept, stateName } from "./kept.ts";
+import type { KernelApplier } from "./kernel-applier.ts";
 import type { Memory } from "./memory.ts";
 import type { NetChange, NetPart } from "./part.ts";
 import { writeStored } from "./stored.ts";
@@ -13,7 +13,7 @@ import { writeStored } from "./stored.ts";
 export interface CommitParts {
   readonly world: Pick<World, "clock" | "entropy" | "disk" | "log">;
   readonly bootId: string;
-  readonly hands: Hands;
+  readonly applier: KernelApplier;
 }
 
 /** The longest time that a commit may wait for its confirmation. */
@@ -60,7 +60,7 @@ export class Commits implements Memory {
     const { bootId } = parts;
     const commits = new Commits(parts, kept.bootId === bootId ? kept : afterBoot(kept, bootId));
     // This runs before any timer can revert what is still half done.
-    await parts.hands.resume(commits, new AbortController().signal);
+    await parts.applier.resume(commits, new AbortController().signal);
     commits.#arm();
     await commits.raise();
     return commits;
@@ -74,7 +74,7 @@ export class Commits implements Memory {
     // A run that has not begun yet observes all that this one would.
     this.#raising ??= this.#alone(async () => {
       this.#raising = undefined;
-      return await this.#parts.hands.raise(this, new AbortController().signal);
+      return await this.#parts.applier.raise(this, new AbortController().signal);
     });
     return this.#raising;
   }
@@ -140,10 +140,10 @@ export class Commits implements Memory {
     { change }: Candidate,
     signal: AbortSignal,
   ): Promise<void> {
-    const { hands } = this.#parts;
+    const { applier } = this.#parts;
     for (const part of change) {
-      if ((await hands.undoOf(part, this, signal)) !== undefined)
-        await hands.carry(part, this, signal);
+      if ((await applier.undoOf(part, this, signal)) !== undefined)
+        await applier.carry(part, this, signal);
     }
     this.#candidates.delete(token);
     this.#settle(token, "final");
@@ -155,12 +155,12 @@ export class Commits implements Memory {
     within: number | "final",
     signal: AbortSignal,
   ): Promise<void> {
-    const { hands, world } = this.#parts;
+    const { applier, world } = this.#parts;
     const { clock } = world;
     const undo: NetPart[] = [];
     try {
       for (const part of change) {
-        const back = await hands.undoOf(part, this, signal);
+        const back = await applier.undoOf(part, this, signal);
         if (back === undefined) continue;
         undo.unshift(back);
         if (within !== "final") {
@@ -170,7 +170,7 @@ export class Commits implements Memory {
           const pending = { token, preview, undo: [...undo], revertsAt, within } as const;
           await this.remember({ pending: { ...pending, extent: "half" } });
         }
-        await hands.carry(part, this, signal);
+        await applier.carry(part, this, signal);
       }
       const { pending } = this.#kept;
       if (pending !== undefined) await this.remember({ pending: { ...pending, extent: "whole" } });
@@ -188,7 +188,7 @@ export class Commits implements Memory {
   async #takeBack(undo: readonly NetPart[]): Promise<void> {
     const { signal } = new AbortController();
     try {
-      for (const part of undo) await this.#parts.hands.carry(part, this, signal);
+      for (const part of undo) await this.#parts.applier.carry(part, this, signal);
       if (this.#kept.pending !== undefined) await this.remember({ pending: undefined });
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
@@ -230,7 +230,7 @@ export class Commits implements Memory {
   async #revert(signal: AbortSignal): Promise<void> {
     const { pending } = this.#kept;
     if (pending === undefined) return;
-    for (const part of pending.undo) await this.#parts.hands.carry(part, this, signal);
+    for (const part of pending.undo) await this.#parts.applier.carry(part, this, signal);
     await this.remember({ pending: undefined });
     // The timer ends only now: what could not be undone is tried again at the deadline.
     this.#disarm.abort();

@@ -29,12 +29,12 @@ import { type Backing, readBackings, toldBackings, waysUnderMacsec } from "./bac
 import { Commits } from "./commits.ts";
 import { configIdOf } from "./config-id.ts";
 import { blockedAmong, blockedOut, prefixesMax, readGuard } from "./guard.ts";
-import { type Hands, kernelHands } from "./hands.ts";
 import type { Pending } from "./kept.ts";
+import { type KernelApplier, kernelApplier } from "./kernel-applier.ts";
 import { type NetChange, previewOf } from "./part.ts";
 import { portBelow, portsOf, type Subnet, subnetsOf } from "./stack.ts";
+import type { TunnelContext } from "./tunnel-applier.ts";
 import { type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
-import type { TunnelHands } from "./tunnel-hands.ts";
 import { TunnelKeeper } from "./tunnel-keeper.ts";
 import { readKeptLinks } from "./tunnel-links.ts";
 import type { TunnelLink } from "./tunnel-part.ts";
@@ -49,7 +49,7 @@ export interface ControlServerParts {
   };
   readonly bootId: string;
   /** Absent if this process does not reach charon. */
-  readonly forget?: TunnelHands["forget"];
+  readonly forget?: TunnelContext["forget"];
 }
 
 /**
@@ -59,7 +59,7 @@ export interface ControlServerParts {
 const rateMs = { least: 900, most: 60_000 };
 
 interface Within {
-  readonly hands: Hands;
+  readonly applier: KernelApplier;
   readonly keeper: TunnelKeeper;
   readonly commits: Commits;
 }
@@ -71,7 +71,7 @@ interface Guarded extends Pick<DeviceState, "backed"> {
 /** Answers observations and carries out changes; one for each process. */
 export class NetControlServer {
   readonly #parts: ControlServerParts;
-  readonly #hands: Hands;
+  readonly #applier: KernelApplier;
   readonly #commits: Commits;
   readonly #keeper: TunnelKeeper;
   readonly #closed = new AbortController();
@@ -82,9 +82,9 @@ export class NetControlServer {
   #changes = 0;
   #changed = Promise.withResolvers<void>();
 
-  private constructor(parts: ControlServerParts, { hands, keeper, commits }: Within) {
+  private constructor(parts: ControlServerParts, { applier, keeper, commits }: Within) {
     this.#parts = parts;
-    this.#hands = hands;
+    this.#applier = applier;
     this.#keeper = keeper;
     this.#commits = commits;
   }
@@ -104,9 +104,9 @@ export class NetControlServer {
       ...(forget === undefined ? {} : { forget }),
     };
     const keeper = new TunnelKeeper(tunnels, world);
-    const hands = kernelHands(tunnels, keeper);
-    const commits = await Commits.open({ world, bootId, hands });
-    return new NetControlServer(parts, { hands, keeper, commits });
+    const applier = kernelApplier(tunnels, keeper);
+    const commits = await Commits.open({ world, bootId, applier });
+    return new NetControlServer(parts, { applier, keeper, commits });
   }
 
   /** Ends the timers; a pending change is left to the successor. */
@@ -216,7 +216,7 @@ export class NetControlServer {
   ): Promise<{ readonly token: TransactionToken; readonly preview: string }> {
     const lines: string[] = [];
     for (const part of parts) {
-      if ((await this.#hands.undoOf(part, this.#commits, signal)) !== undefined)
+      if ((await this.#applier.undoOf(part, this.#commits, signal)) !== undefined)
         lines.push(...previewOf(part));
     }
     const preview = lines.join("\n");

@@ -6,7 +6,7 @@ import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
 import { addClamp, asOne, deleteTable, dumpTables, readTable } from "../netlink/nftables.ts";
 
-interface MssHands {
+interface MssContext {
   readonly filter?: NetlinkSocket;
   readonly log: Log;
 }
@@ -33,29 +33,29 @@ export async function clampsNow(
 export async function clamp(
   { name: link, mtu }: { readonly name: string; readonly mtu: number },
   there: readonly string[],
-  hands: MssHands,
+  context: MssContext,
   signal: AbortSignal,
 ): Promise<void> {
   const name = clampName(link, mtu);
   if (there.includes(name)) return;
   const old = there.filter((one) => isOf(link, one)).map(deleteTable);
-  await change([...old, ...addClamp(name, link, mtu)], link, hands, signal);
+  await change([...old, ...addClamp(name, link, mtu)], link, context, signal);
 }
 
 export async function unclamp(
   link: string,
   there: readonly string[],
-  hands: MssHands,
+  context: MssContext,
   signal: AbortSignal,
 ): Promise<void> {
   const old = there.filter((one) => isOf(link, one)).map(deleteTable);
-  if (old.length > 0) await change(old, link, hands, signal);
+  if (old.length > 0) await change(old, link, context, signal);
 }
 
 async function change(
   requests: readonly NetlinkRequest[],
   link: string,
-  { filter, log }: MssHands,
+  { filter, log }: MssContext,
   signal: AbortSignal,
 ): Promise<void> {
   if (filter === undefined) return;

@@ -19,7 +19,7 @@ import type { Memory } from "./memory.ts";
 import { endVlans, putStack, type Stack, type Told, takeStack } from "./move.ts";
 import type { SecyWish } from "./part.ts";
 
-export interface SecyHands {
+export interface SecyContext {
   readonly socket: NetlinkSocket;
   readonly tell: Told;
   readonly memory: Memory;
@@ -82,42 +82,42 @@ function settingsOf({ includeSci, replayWindow }: SecyWish) {
 
 /** Makes or changes the SecY of a port; it is idempotent, also after a crash in its middle. */
 export async function protect(
-  hands: SecyHands,
+  context: SecyContext,
   port: PortLink,
   want: SecyWish,
   signal: AbortSignal,
 ): Promise<void> {
-  const { socket, tell, memory } = hands;
+  const { socket, tell, memory } = context;
   const links = await linksNow(socket, signal);
   const secy = secyOn(port, links);
   const unfinished = memory.kept.moves[port.name];
   const sameSuite = secy !== undefined && wishOf(secy)?.suite === want.suite;
   if (secy !== undefined && sameSuite) {
     await tell([changeMacsecLink(secy.index, settingsOf(want))], signal);
-    if (unfinished !== undefined) await finish(hands, port, secy.name, unfinished.stack, signal);
+    if (unfinished !== undefined) await finish(context, port, secy.name, unfinished.stack, signal);
     return;
   }
   const stack = unfinished?.stack ?? (await takeStack(socket, secy ?? port, links, signal));
   const part = { kind: "macsec.protect", port: port.name, settings: want } as const;
   await memory.remember({ moves: { ...memory.kept.moves, [port.name]: { part, stack } } });
   await endVlans(stack, links, tell, signal);
-  if (secy === undefined) await strip(hands, port, signal);
+  if (secy === undefined) await strip(context, port, signal);
   else await tell([deleteLink(secy.index)], signal);
   const name = secy?.name ?? nameFor(port);
   const settings = { ...settingsOf(want), cipherSuite: want.suite, port: "0001" };
   const mtu = port.mtu === undefined ? {} : { mtu: port.mtu - tagBytes };
   await tell([addMacsecLink({ name, below: port.index, ...mtu, settings })], signal);
-  await finish(hands, port, name, stack, signal);
+  await finish(context, port, name, stack, signal);
 }
 
 async function finish(
-  hands: SecyHands,
+  context: SecyContext,
   port: PortLink,
   base: string,
   stack: Stack,
   signal: AbortSignal,
 ): Promise<void> {
-  const { socket, tell, memory, log } = hands;
+  const { socket, tell, memory, log } = context;
   const missing = await putStack(socket, stack, base, tell, signal);
   if (missing > 0) {
     const text = `${missing} addresses or routes of ${port.name} did not come along to ${base}`;
@@ -129,7 +129,7 @@ async function finish(
 
 // Everything that the port itself still sent would leave in the clear.
 async function strip(
-  { socket, tell }: SecyHands,
+  { socket, tell }: SecyContext,
   port: PortLink,
   signal: AbortSignal,
 ): Promise<void> {
@@ -152,12 +152,12 @@ function nameFor({ name, index }: PortLink): string {
 
 /** Removes the SecY from a port; only used if it was made and never confirmed. */
 export async function unprotect(
-  hands: SecyHands,
+  context: SecyContext,
   port: PortLink,
   linkLocal: "eui64" | "none",
   signal: AbortSignal,
 ): Promise<void> {
-  const { socket, tell, memory } = hands;
+  const { socket, tell, memory } = context;
   const links = await linksNow(socket, signal);
   const secy = secyOn(port, links);
   const unfinished = memory.kept.moves[port.name];
@@ -167,13 +167,13 @@ export async function unprotect(
   await memory.remember({ moves: { ...memory.kept.moves, [port.name]: { part, stack } } });
   await endVlans(stack, links, tell, signal);
   if (secy !== undefined) await tell([deleteLink(secy.index)], signal);
-  if (linkLocal === "eui64") await talkAgain(hands, port, signal);
-  await finish(hands, port, port.name, stack, signal);
+  if (linkLocal === "eui64") await talkAgain(context, port, signal);
+  await finish(context, port, port.name, stack, signal);
 }
 
 // The kernel makes the address itself only when the port comes up, and the port is up already.
 async function talkAgain(
-  { socket, tell }: SecyHands,
+  { socket, tell }: SecyContext,
   { index, address }: PortLink,
   signal: AbortSignal,
 ): Promise<void> {

@@ -3,8 +3,8 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { type Clock, type Entropy, type Instant, instantAfter } from "#hal/world.ts";
+import { carryTunnelPart, seenAround, type TunnelContext } from "./tunnel-applier.ts";
 import { tunnelGaps } from "./tunnel-gaps.ts";
-import { carryTunnelPart, seenAround, type TunnelHands } from "./tunnel-hands.ts";
 import { readKeptLinks, writeKeptLinks } from "./tunnel-links.ts";
 import type { TunnelLink } from "./tunnel-part.ts";
 
@@ -22,15 +22,15 @@ interface Harm {
 }
 
 export class TunnelKeeper {
-  readonly #hands: TunnelHands;
+  readonly #context: TunnelContext;
   readonly #world: { readonly clock: Clock; readonly entropy: Entropy };
   readonly #harms = new Map<string, Harm>();
   #lookedAt: Instant | undefined;
   /** The indices of their interfaces at the last observation. */
   #indices: ReadonlySet<number> = new Set();
 
-  constructor(hands: TunnelHands, world: { readonly clock: Clock; readonly entropy: Entropy }) {
-    this.#hands = hands;
+  constructor(context: TunnelContext, world: { readonly clock: Clock; readonly entropy: Entropy }) {
+    this.#context = context;
     this.#world = world;
   }
 
@@ -44,7 +44,7 @@ export class TunnelKeeper {
    * undefined = nothing waits.
    */
   async restore(signal: AbortSignal): Promise<number | undefined> {
-    const { disk, log, bootId } = this.#hands;
+    const { disk, log, bootId } = this.#context;
     const now = this.#world.clock.now();
     const leftMs = this.#lookedAt === undefined ? 0 : calmMs - (now - this.#lookedAt);
     if (leftMs > 0) return leftMs;
@@ -54,7 +54,7 @@ export class TunnelKeeper {
     const isNewBoot = kept.bootId !== bootId;
     let againMs: number | undefined;
     try {
-      const seen = await seenAround(this.#hands, signal);
+      const seen = await seenAround(this.#context, signal);
       const own = seen.links.filter(({ name }) => kept.links.some((link) => link.name === name));
       this.#indices = new Set(own.map(({ index }) => index));
       for (const link of kept.links) {
@@ -83,7 +83,7 @@ export class TunnelKeeper {
     gaps: readonly string[],
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    const { log } = this.#hands;
+    const { log } = this.#context;
     const now = this.#world.clock.now();
     const harm = this.#harms.get(link.name);
     if (gaps.length === 0) {
@@ -97,7 +97,7 @@ export class TunnelKeeper {
     const spreadMs = ms + Math.floor((ms * octet) / 1_024);
     this.#harms.set(link.name, { times, at: now, notBefore: instantAfter(now, spreadMs) });
     try {
-      await carryTunnelPart({ kind: "ipsec.carry", link }, this.#hands, signal);
+      await carryTunnelPart({ kind: "ipsec.carry", link }, this.#context, signal);
       log.write(
         "warn",
         "tunnel-restored",

@@ -8,9 +8,9 @@ import { previewOf, readPart } from "#drivers/linux/net/part.ts";
 import {
   carryTunnelPart,
   restoreBackings,
-  type TunnelHands,
+  type TunnelContext,
   undoOfTunnelPart,
-} from "#drivers/linux/net/tunnel-hands.ts";
+} from "#drivers/linux/net/tunnel-applier.ts";
 import type { TunnelPart } from "#drivers/linux/net/tunnel-part.ts";
 import type { Link } from "#drivers/linux/netlink/rtnetlink-link.ts";
 import { putPolicy } from "#drivers/linux/netlink/xfrm.ts";
@@ -47,7 +47,7 @@ class Scene {
   readonly kernel = new TunnelKernel();
   readonly disk = new SimDisk({ clock: this.clock, prng: new Prng("backing"), writeMs: 0 });
   readonly logged: string[] = [];
-  readonly hands: TunnelHands = {
+  readonly context: TunnelContext = {
     routes: this.kernel.socket("route"),
     xfrm: this.kernel.socket("xfrm"),
     disk: this.disk,
@@ -61,19 +61,19 @@ class Scene {
 
   carry(...parts: readonly TunnelPart[]): Promise<void> {
     const all = async (): Promise<void> => {
-      for (const part of parts) await carryTunnelPart(part, this.hands, never);
+      for (const part of parts) await carryTunnelPart(part, this.context, never);
     };
     return settled(this.clock, all());
   }
 
   undo(part: TunnelPart): Promise<TunnelPart | undefined> {
-    return settled(this.clock, undoOfTunnelPart(part, this.hands, never));
+    return settled(this.clock, undoOfTunnelPart(part, this.context, never));
   }
 
   /** Does what linkseal-net does when the kernel reports a change. */
   async links(...links: readonly Link[]): Promise<void> {
     this.kernel.links = [...links];
-    await settled(this.clock, restoreBackings(this.hands, never));
+    await settled(this.clock, restoreBackings(this.context, never));
   }
 
   /** The links that the prefix leaves by past its block. */
@@ -93,7 +93,7 @@ class Scene {
 
   async told() {
     const { policies, links } = this.kernel;
-    const kept = await settled(this.clock, readBackings(this.disk, this.hands.log));
+    const kept = await settled(this.clock, readBackings(this.disk, this.context.log));
     const ways = waysUnderMacsec(kept, links);
     return {
       blocked: blockedAmong([hub], policies, links, ways).length === 1,
@@ -196,7 +196,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     const scene = new Scene(port, secy(3, 1), other);
     await scene.carry(back("p1"), block);
     const theirs = { source: "0.0.0.0/0", destination: hub, direction: "out", link: 2 } as const;
-    await scene.hands.xfrm.write([putPolicy({ ...theirs, priority: 10 })], never);
+    await scene.context.xfrm.write([putPolicy({ ...theirs, priority: 10 })], never);
     await scene.links(...scene.kernel.links);
     expect(scene.ways()).toEqual([2, 3]);
     expect((await scene.told()).blocked).toBe(false);

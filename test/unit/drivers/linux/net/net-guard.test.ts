@@ -6,9 +6,9 @@ import { blockedAmong, canonicalPrefix, readGuard } from "#drivers/linux/net/gua
 import { type NetPart, previewOf, readPart } from "#drivers/linux/net/part.ts";
 import {
   carryTunnelPart,
-  type TunnelHands,
+  type TunnelContext,
   undoOfTunnelPart,
-} from "#drivers/linux/net/tunnel-hands.ts";
+} from "#drivers/linux/net/tunnel-applier.ts";
 import type { TunnelPart } from "#drivers/linux/net/tunnel-part.ts";
 import { waysOf } from "#drivers/linux/net/tunnel-routes.ts";
 import type { Link } from "#drivers/linux/netlink/rtnetlink-link.ts";
@@ -38,7 +38,7 @@ class Scene {
   readonly forgotten: string[] = [];
   readonly logged: string[] = [];
   unreachable = false;
-  readonly hands: TunnelHands = {
+  readonly context: TunnelContext = {
     routes: this.kernel.socket("route"),
     xfrm: this.kernel.socket("xfrm"),
     disk: this.disk,
@@ -55,13 +55,13 @@ class Scene {
     return settled(
       this.clock,
       (async () => {
-        for (const part of parts) await carryTunnelPart(part, this.hands, never);
+        for (const part of parts) await carryTunnelPart(part, this.context, never);
       })(),
     );
   }
 
   undo(part: TunnelPart): Promise<TunnelPart | undefined> {
-    return settled(this.clock, undoOfTunnelPart(part, this.hands, never));
+    return settled(this.clock, undoOfTunnelPart(part, this.context, never));
   }
 
   blocked(prefix = hub): boolean {
@@ -70,11 +70,11 @@ class Scene {
   }
 
   kept(): Promise<readonly string[]> {
-    return settled(this.clock, readGuard(this.disk, this.hands.log));
+    return settled(this.clock, readGuard(this.disk, this.context.log));
   }
 
   async put(policy: NewPolicy): Promise<void> {
-    await this.hands.xfrm.write([putPolicy(policy)], never);
+    await this.context.xfrm.write([putPolicy(policy)], never);
   }
 }
 

@@ -1,6 +1,6 @@
 // A kernel with ports that go up and down in memory, for the kernel applier of linkseal-net.
 
-import type { Hands } from "#drivers/linux/net/hands.ts";
+import type { KernelApplier } from "#drivers/linux/net/kernel-applier.ts";
 import type { Memory } from "#drivers/linux/net/memory.ts";
 import type { NetPart } from "#drivers/linux/net/part.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -43,11 +43,11 @@ export class PretendKernel {
   }
 
   /** The kernel applier of one process, which may die. */
-  hands(): Hands {
-    const hands: Hands = {
+  applier(): KernelApplier {
+    const applier: KernelApplier = {
       resume: async (memory, signal) => {
         for (const { part } of Object.values(memory.kept.moves)) {
-          await hands.carry(part, memory, signal);
+          await applier.carry(part, memory, signal);
         }
       },
       raise: async (memory) => {
@@ -69,7 +69,7 @@ export class PretendKernel {
         await this.#act(part);
       },
     };
-    return hands;
+    return applier;
   }
 
   async #act(part: NetPart): Promise<void> {

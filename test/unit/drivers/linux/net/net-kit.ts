@@ -37,7 +37,7 @@ export class NetBench {
     return Commits.open({
       world: { clock, disk, entropy, log },
       bootId,
-      hands: kernel.hands(),
+      applier: kernel.applier(),
     });
   }
 

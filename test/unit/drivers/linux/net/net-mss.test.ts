@@ -42,7 +42,7 @@ class Filter implements NetlinkSocket {
 class Bench {
   readonly filter = new Filter();
   readonly said: string[] = [];
-  readonly hands = {
+  readonly context = {
     filter: this.filter,
     log: { write: (_level: string, _code: string, text: string) => void this.said.push(text) },
   };
@@ -53,8 +53,8 @@ const make = [types.newTable, types.newChain, ...Array<number>(4).fill(types.new
 
 describe("the MSS of a tunnel", () => {
   it("the MSS is lowered in one batch, for both families and directions", async () => {
-    const { filter, hands } = new Bench();
-    await clamp(link, [], hands, never);
+    const { filter, context } = new Bench();
+    await clamp(link, [], context, never);
     expect(filter.types()).toEqual([0x10, ...make]);
     expect(filter.tail?.type).toBe(0x11);
     const octets = filter.octets();
@@ -68,35 +68,35 @@ describe("the MSS of a tunnel", () => {
   });
 
   it("the MSS is never more than Azure recommends", async () => {
-    const { filter, hands } = new Bench();
-    await clamp({ name: "hub-1", mtu: 9_000 }, [], hands, never);
+    const { filter, context } = new Bench();
+    await clamp({ name: "hub-1", mtu: 9_000 }, [], context, never);
     expect(filter.octets().includes(Buffer.from([6, 0, 1, 0, 1_350 >> 8, 1_350 & 0xff]))).toBe(
       true,
     );
   });
 
   it("the MSS table stays if it exists, and replaces that of another MTU", async () => {
-    const { filter, hands } = new Bench();
-    await clamp(link, ["linkseal-hub-1-1300"], hands, never);
+    const { filter, context } = new Bench();
+    await clamp(link, ["linkseal-hub-1-1300"], context, never);
     expect(filter.types()).toEqual([]);
     const beside = ["linkseal-hub-1-1400", "linkseal-hub-1-1-1400", "linkseal-hub-10-1400"];
-    await clamp(link, beside, hands, never);
+    await clamp(link, beside, context, never);
     expect(filter.types()).toEqual([0x10, types.deleteTable, ...make]);
     expect(filter.octets().includes("linkseal-hub-1-1400\0")).toBe(true);
   });
 
   it("the MSS table goes with its tunnel, and a tunnel without one sends nothing", async () => {
-    const { filter, hands } = new Bench();
-    await unclamp("hub-1", ["linkseal-hub-10-1400"], hands, never);
+    const { filter, context } = new Bench();
+    await unclamp("hub-1", ["linkseal-hub-10-1400"], context, never);
     expect(filter.types()).toEqual([]);
-    await unclamp("hub-1", ["linkseal-hub-1-1400"], hands, never);
+    await unclamp("hub-1", ["linkseal-hub-1-1400"], context, never);
     expect(filter.types()).toEqual([0x10, types.deleteTable]);
   });
 
   it("a kernel that refuses the MSS table is logged", async () => {
-    const { filter, hands, said } = new Bench();
+    const { filter, context, said } = new Bench();
     filter.refusal = refused;
-    await clamp(link, [], hands, never);
+    await clamp(link, [], context, never);
     expect(said).toEqual([
       "the MSS of TCP through hub-1 is not lowered: the kernel answered EOPNOTSUPP",
     ]);

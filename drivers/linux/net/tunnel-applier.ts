@@ -41,7 +41,7 @@ import { hasEnds, hasRoute, type SeenAround, tunnelGaps } from "./tunnel-gaps.ts
 import { keepLink, readKeptLinks } from "./tunnel-links.ts";
 import type { TunnelEnds, TunnelLink, TunnelPart } from "./tunnel-part.ts";
 
-export interface TunnelHands {
+export interface TunnelContext {
   readonly routes: NetlinkSocket;
   readonly xfrm: NetlinkSocket;
   /**
@@ -62,11 +62,11 @@ interface Now extends SeenAround {
 }
 
 /** Reads the kernel's interfaces, and the routes, addresses and policies that lead into them. */
-export function seenAround(hands: TunnelHands, signal: AbortSignal): Promise<SeenAround> {
-  return now(hands, signal);
+export function seenAround(context: TunnelContext, signal: AbortSignal): Promise<SeenAround> {
+  return now(context, signal);
 }
 
-async function now({ routes, xfrm, filter }: TunnelHands, signal: AbortSignal): Promise<Now> {
+async function now({ routes, xfrm, filter }: TunnelContext, signal: AbortSignal): Promise<Now> {
   const led = await routesNow(routes, signal);
   const policies = await policiesNow(xfrm, signal);
   const addresses = await addressesNow(routes, signal);
@@ -78,14 +78,14 @@ async function now({ routes, xfrm, filter }: TunnelHands, signal: AbortSignal): 
 /** Returns the operation that would undo this one; undefined = there is nothing to do. */
 export async function undoOfTunnelPart(
   part: TunnelPart,
-  hands: TunnelHands,
+  context: TunnelContext,
   signal: AbortSignal,
 ): Promise<TunnelPart | undefined> {
   switch (part.kind) {
     case "ipsec.block": {
-      const { links, policies } = await now(hands, signal);
-      const kept = new Set(await readGuard(hands.disk, hands.log));
-      const ways = waysUnderMacsec(await readBackings(hands.disk, hands.log), links);
+      const { links, policies } = await now(context, signal);
+      const kept = new Set(await readGuard(context.disk, context.log));
+      const ways = waysUnderMacsec(await readBackings(context.disk, context.log), links);
       const blocked = new Set(blockedAmong(part.prefixes, policies, links, ways));
       const isDone = part.prefixes.every((prefix) => blocked.has(prefix) && kept.has(prefix));
       // A block outlives the set-up that it was put for, whose failure must not open a prefix
@@ -93,29 +93,29 @@ export async function undoOfTunnelPart(
       return isDone ? undefined : { kind: "ipsec.unblock", prefixes: [] };
     }
     case "ipsec.back": {
-      const before = await readBackings(hands.disk, hands.log);
+      const before = await readBackings(context.disk, context.log);
       // The exemption goes with the block, which stays.
       return isKept(part.backings, before) ? undefined : { kind: "ipsec.back", backings: [] };
     }
     case "ipsec.carry": {
-      const seen = await now(hands, signal);
+      const seen = await now(context, signal);
       const { name, ifId } = part.link;
       if (linkOf(name, ifId, seen.links) === undefined) return { kind: "ipsec.unmake", name, ifId };
-      const before = await keptLink(name, hands);
+      const before = await keptLink(name, context);
       if (isWhole(part.link, seen) && isSameLink(before ?? part.link, part.link)) return undefined;
       return { kind: "ipsec.carry", link: before ?? part.link };
     }
     case "ipsec.drop": {
-      const seen = await now(hands, signal);
+      const seen = await now(context, signal);
       const link = xfrmLinkNamed(part.name, seen.links);
       if (link === undefined) return undefined;
       return {
         kind: "ipsec.carry",
-        link: (await keptLink(part.name, hands)) ?? asItIs(link, seen),
+        link: (await keptLink(part.name, context)) ?? asItIs(link, seen),
       };
     }
     case "ipsec.sweep": {
-      const there = await sasOf(part.ifId, hands, signal);
+      const there = await sasOf(part.ifId, context, signal);
       const isThere = there.some(({ spi }) => part.sas.some((sa) => sa.spi === spi));
       // An SA cannot be restored, because its keys are not stored anywhere.
       return isThere ? { ...part, sas: [] } : undefined;
@@ -129,27 +129,27 @@ export async function undoOfTunnelPart(
 /** Carries out an operation; it is idempotent. */
 export async function carryTunnelPart(
   part: TunnelPart,
-  hands: TunnelHands,
+  context: TunnelContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { xfrm, disk, log } = hands;
+  const { xfrm, disk, log } = context;
   switch (part.kind) {
     case "ipsec.block": {
       // The file, which outlives a boot, is written first: a crash between the two leaves too much
       // blocked, never too little.
       await writeGuard(disk, [...(await readGuard(disk, log)), ...part.prefixes]);
       await block(part.prefixes, teller(xfrm, "block"), signal);
-      await restoreBackings(hands, signal);
+      await restoreBackings(context, signal);
       return;
     }
     case "ipsec.back":
-      await keepBackings(part.backings, hands);
-      await restoreBackings(hands, signal);
+      await keepBackings(part.backings, context);
+      await restoreBackings(context, signal);
       return;
     case "ipsec.unblock": {
-      await keepBackings(await closed(part.prefixes, hands), hands);
-      await restoreBackings(hands, signal);
-      await forgetBackings(part.prefixes, hands);
+      await keepBackings(await closed(part.prefixes, context), context);
+      await restoreBackings(context, signal);
+      await forgetBackings(part.prefixes, context);
       const policies = await policiesNow(xfrm, signal);
       await unblock(part.prefixes, policies, teller(xfrm, "block"), signal);
       const kept = await readGuard(disk, log);
@@ -160,27 +160,27 @@ export async function carryTunnelPart(
       return;
     }
     case "ipsec.carry": {
-      const before = await keptLink(part.link.name, hands);
-      await carryLink(part.link, hands, signal);
-      if (before !== undefined) await dropRest(before, part.link, hands, signal);
-      await keepLink(hands, part.link.name, part.link);
+      const before = await keptLink(part.link.name, context);
+      await carryLink(part.link, context, signal);
+      if (before !== undefined) await dropRest(before, part.link, context, signal);
+      await keepLink(context, part.link.name, part.link);
       return;
     }
     case "ipsec.drop":
-      await keepLink(hands, part.name, undefined);
-      await dropLink(part.name, hands, signal);
+      await keepLink(context, part.name, undefined);
+      await dropLink(part.name, context, signal);
       return;
     case "ipsec.sweep":
-      await endSas(part, (spi) => part.sas.some((sa) => sa.spi === spi), hands, signal);
+      await endSas(part, (spi) => part.sas.some((sa) => sa.spi === spi), context, signal);
       return;
     case "ipsec.unmake":
-      await hands.forget?.(part.name, signal).catch((error: unknown) => {
+      await context.forget?.(part.name, signal).catch((error: unknown) => {
         if (!(error instanceof LinksealError)) throw error;
         log.write("warn", error.code, `charon could not be made to forget ${part.name}`);
       });
-      await endSas(part, () => true, hands, signal);
-      await keepLink(hands, part.name, undefined);
-      await dropLink(part.name, hands, signal);
+      await endSas(part, () => true, context, signal);
+      await keepLink(context, part.name, undefined);
+      await dropLink(part.name, context, signal);
   }
 }
 
@@ -193,7 +193,7 @@ function isKept(wanted: readonly Backing[], kept: readonly Backing[]): boolean {
 /** Returns those of the prefixes that are exempt, with no port from now on. */
 async function closed(
   prefixes: readonly string[],
-  { disk, log }: TunnelHands,
+  { disk, log }: TunnelContext,
 ): Promise<readonly Backing[]> {
   const kept = await readBackings(disk, log);
   return kept
@@ -202,25 +202,29 @@ async function closed(
 }
 
 /** Applies the exempt prefixes to the present links; it is to be called whenever links change. */
-export function restoreBackings(hands: TunnelHands, signal: AbortSignal): Promise<void> {
-  return putBackings(hands, teller(hands.xfrm, "block"), signal);
+export function restoreBackings(context: TunnelContext, signal: AbortSignal): Promise<void> {
+  return putBackings(context, teller(context.xfrm, "block"), signal);
 }
 
-async function carryLink(want: TunnelLink, hands: TunnelHands, signal: AbortSignal): Promise<void> {
+async function carryLink(
+  want: TunnelLink,
+  context: TunnelContext,
+  signal: AbortSignal,
+): Promise<void> {
   const { name, ifId, mtu, prefixes, ends } = want;
-  const tell = teller(hands.routes, name);
-  const before = await linksNow(hands.routes, signal);
+  const tell = teller(context.routes, name);
+  const before = await linksNow(context.routes, signal);
   if (linkOf(name, ifId, before) === undefined) await tell([addXfrmLink(want)], signal);
-  const link = linkOf(name, ifId, await linksNow(hands.routes, signal));
+  const link = linkOf(name, ifId, await linksNow(context.routes, signal));
   if (link === undefined) throw rejected("the kernel took its interface back", name);
   const { index } = link;
   // The policy comes first: packets that are routed into the interface would be blocked before its
   // own policies apply.
   const ways = prefixes.map((prefix) => putPolicy(wayInto(prefix, index)));
-  await teller(hands.xfrm, name)(ways, signal);
+  await teller(context.xfrm, name)(ways, signal);
   await tell([changeLink(index, { up: true, mtu, addressMode: "none" })], signal);
-  const { routes, addresses, clamps } = await now(hands, signal);
-  if (clamps !== undefined) await clamp(want, clamps, hands, signal);
+  const { routes, addresses, clamps } = await now(context, signal);
+  if (clamps !== undefined) await clamp(want, clamps, context, signal);
   if (ends !== undefined) {
     if (hasEnds(addresses, index, ends)) return;
     const prefixLength = ends.peer.includes(":") ? 128 : 32;
@@ -234,8 +238,8 @@ async function carryLink(want: TunnelLink, hands: TunnelHands, signal: AbortSign
   );
 }
 
-async function keptLink(name: string, hands: TunnelHands): Promise<TunnelLink | undefined> {
-  const { links } = await readKeptLinks(hands.disk, hands.log);
+async function keptLink(name: string, context: TunnelContext): Promise<TunnelLink | undefined> {
+  const { links } = await readKeptLinks(context.disk, context.log);
   return links.find((one) => one.name === name);
 }
 
@@ -249,24 +253,24 @@ function isSameLink(one: TunnelLink, other: TunnelLink): boolean {
 async function dropRest(
   before: TunnelLink,
   want: TunnelLink,
-  hands: TunnelHands,
+  context: TunnelContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { links, routes, policies, addresses } = await now(hands, signal);
+  const { links, routes, policies, addresses } = await now(context, signal);
   const index = xfrmLinkNamed(want.name, links)?.index;
   if (index === undefined) return;
   const gone = before.prefixes.filter((prefix) => !want.prefixes.includes(prefix));
   const isLed = before.ends === undefined;
   const unled = isLed && want.ends !== undefined ? before.prefixes : gone;
   const stale = isLed ? unled.filter((prefix) => hasRoute(routes, prefix, index)) : [];
-  const tell = teller(hands.routes, want.name);
+  const tell = teller(context.routes, want.name);
   await tell(
     stale.map((prefix) => deleteLinkRoute(prefix, index)),
     signal,
   );
   const ways = gone.map((prefix) => wayInto(prefix, index));
   const there = ways.filter((way) => hasPolicy(policies, way));
-  await teller(hands.xfrm, want.name)(there.map(deletePolicy), signal);
+  await teller(context.xfrm, want.name)(there.map(deletePolicy), signal);
   const { ends } = before;
   if (ends === undefined || (want.ends !== undefined && isSameEnds(ends, want.ends))) return;
   if (!hasEnds(addresses, index, ends)) return;
@@ -277,14 +281,14 @@ async function dropRest(
 const isSameEnds = (one: TunnelEnds, other: TunnelEnds): boolean =>
   one.local === other.local && one.peer === other.peer;
 
-async function dropLink(name: string, hands: TunnelHands, signal: AbortSignal): Promise<void> {
-  const { links, policies, clamps = [] } = await now(hands, signal);
+async function dropLink(name: string, context: TunnelContext, signal: AbortSignal): Promise<void> {
+  const { links, policies, clamps = [] } = await now(context, signal);
   const link = xfrmLinkNamed(name, links);
   if (link === undefined) return;
-  await unclamp(name, clamps, hands, signal);
+  await unclamp(name, clamps, context, signal);
   // The routes of the link go with it.
-  await teller(hands.routes, name)([deleteLink(link.index)], signal);
-  await teller(hands.xfrm, name)(waysInto(link.index, policies).map(deletePolicy), signal);
+  await teller(context.routes, name)([deleteLink(link.index)], signal);
+  await teller(context.xfrm, name)(waysInto(link.index, policies).map(deletePolicy), signal);
 }
 
 function waysInto(index: number, policies: readonly Policy[]): readonly NewPolicy[] {
@@ -297,7 +301,7 @@ function waysInto(index: number, policies: readonly Policy[]): readonly NewPolic
 
 async function sasOf(
   ifId: number,
-  { xfrm }: TunnelHands,
+  { xfrm }: TunnelContext,
   signal: AbortSignal,
 ): Promise<readonly Sa[]> {
   const sas = answered(await xfrm.ask(dumpSas(), readSa, signal));
@@ -307,11 +311,11 @@ async function sasOf(
 async function endSas(
   { name, ifId }: { readonly name: string; readonly ifId: number },
   isMeant: (spi: number) => boolean,
-  hands: TunnelHands,
+  context: TunnelContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const meant = (await sasOf(ifId, hands, signal)).filter(({ spi }) => isMeant(spi));
-  const refusals = await hands.xfrm.write(meant.map(deleteSa), signal);
+  const meant = (await sasOf(ifId, context, signal)).filter(({ spi }) => isMeant(spi));
+  const refusals = await context.xfrm.write(meant.map(deleteSa), signal);
   // ESRCH: the SA has expired in the meantime.
   const refused = refusals.find((one) => one !== undefined && one.name !== "ESRCH");
   if (refused !== undefined) throw rejected(`the kernel refused it: ${refused.name}`, name);

@@ -17,13 +17,13 @@ import { portsOf, stackOn } from "./stack.ts";
 import {
   carryTunnelPart,
   restoreBackings,
-  type TunnelHands,
+  type TunnelContext,
   undoOfTunnelPart,
-} from "./tunnel-hands.ts";
+} from "./tunnel-applier.ts";
 
 import type { TunnelKeeper } from "./tunnel-keeper.ts";
 
-export interface Hands {
+export interface KernelApplier {
   /** Returns the operation that would undo this one; undefined = there is nothing to do. */
   undoOf(part: NetPart, memory: Memory, signal: AbortSignal): Promise<NetPart | undefined>;
   /** Carries out an operation; it is idempotent. */
@@ -38,12 +38,12 @@ export interface Hands {
   raise(memory: Memory, signal: AbortSignal): Promise<number | undefined>;
 }
 
-export function kernelHands(tunnels: TunnelHands, keeper: TunnelKeeper): Hands {
+export function kernelApplier(tunnels: TunnelContext, keeper: TunnelKeeper): KernelApplier {
   const { routes: socket, log } = tunnels;
-  const hands: Hands = {
-    resume: (memory, signal) => resume({ socket, log, hands }, memory, signal),
+  const applier: KernelApplier = {
+    resume: (memory, signal) => resume({ socket, log, applier }, memory, signal),
     async raise(memory, signal) {
-      await raise({ socket, log, hands }, memory, signal);
+      await raise({ socket, log, applier }, memory, signal);
       await restoreBackings(tunnels, signal).catch((error: unknown) => {
         if (!(error instanceof LinksealError)) throw error;
         log.write("error", error.code, `exempt prefixes stay blocked: ${error.message}`);
@@ -98,23 +98,23 @@ export function kernelHands(tunnels: TunnelHands, keeper: TunnelKeeper): Hands {
       }
     },
   };
-  return hands;
+  return applier;
 }
 
 interface Worker {
   readonly socket: NetlinkSocket;
   readonly log: Log;
-  readonly hands: Pick<Hands, "carry">;
+  readonly applier: Pick<KernelApplier, "carry">;
 }
 
 async function resume(
-  { socket, log, hands }: Worker,
+  { socket, log, applier }: Worker,
   memory: Memory,
   signal: AbortSignal,
 ): Promise<void> {
   for (const part of unfinished(memory.kept, await linksNow(socket, signal))) {
     try {
-      await hands.carry(part, memory, signal);
+      await applier.carry(part, memory, signal);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       log.write("error", error.code, `${part.port} is left half changed: ${error.message}`);
@@ -123,7 +123,7 @@ async function resume(
 }
 
 async function raise(
-  { socket, log, hands }: Worker,
+  { socket, log, applier }: Worker,
   memory: Memory,
   signal: AbortSignal,
 ): Promise<void> {
@@ -132,7 +132,7 @@ async function raise(
     const settings = memory.kept.standing[port];
     if (settings === undefined || !links.some(({ name }) => name === port)) continue;
     try {
-      await hands.carry({ kind: "macsec.protect", port, settings }, memory, signal);
+      await applier.carry({ kind: "macsec.protect", port, settings }, memory, signal);
       log.write("warn", "secy-made-again", `the boot took the SecY of ${port}: it is there again`);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
