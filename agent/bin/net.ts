@@ -6,8 +6,8 @@ import { dirname } from "node:path";
 import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.ts";
 import { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import { canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
-import { readKept, stateName } from "#drivers/linux/net/kept.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
+import { readStoredState, stateName } from "#drivers/linux/net/stored-state.ts";
 import { carryTunnelPart } from "#drivers/linux/net/tunnel-applier.ts";
 import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
@@ -125,7 +125,7 @@ function openFilter(native: Native, log: Log): NetlinkChannel | undefined {
 export async function listHeld(level: LogLevel): Promise<readonly string[]> {
   const { state } = netPlaces(undefined);
   const { disk, log } = await hostWorld({ state, level });
-  const { standing } = readKept(await disk.read(stateName), log);
+  const { standing } = readStoredState(await disk.read(stateName), log);
   const prefixes = await readGuard(disk, log);
   return [
     ...Object.keys(standing).map((port) => `port ${port}`),

@@ -7,7 +7,7 @@ import type { AskedPart } from "./protocol.ts";
 import type { HeldPart } from "./staging.ts";
 
 /** Longer than the longest wait for a far end between a prepare and its apply. */
-const keptMs = 3_600_000;
+const lifetimeMs = 3_600_000;
 const candidatesMax = 8;
 const partsMax = 16;
 
@@ -18,7 +18,7 @@ interface Candidate {
 
 export class Candidates {
   readonly #clock: Pick<Clock, "sleep">;
-  readonly #kept = new Map<string, Candidate>();
+  readonly #candidates = new Map<string, Candidate>();
 
   constructor(clock: Pick<Clock, "sleep">) {
     this.#clock = clock;
@@ -29,7 +29,7 @@ export class Candidates {
    * reply was lost.
    */
   put(token: string, place: number, part: AskedPart): void {
-    const { parts } = this.#kept.get(token) ?? this.#begin(token);
+    const { parts } = this.#candidates.get(token) ?? this.#begin(token);
     wipePart(parts.get(place));
     parts.set(place, heldOf(part));
     if (parts.size > partsMax) this.drop(token);
@@ -37,13 +37,13 @@ export class Candidates {
 
   #begin(token: string): Candidate {
     const candidate = { parts: new Map<number, HeldPart>(), over: new AbortController() };
-    this.#kept.set(token, candidate);
-    for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size <= candidatesMax) break;
+    this.#candidates.set(token, candidate);
+    for (const oldest of this.#candidates.keys()) {
+      if (this.#candidates.size <= candidatesMax) break;
       this.drop(oldest);
     }
     void this.#clock
-      .sleep(keptMs, candidate.over.signal)
+      .sleep(lifetimeMs, candidate.over.signal)
       .then(() => this.drop(token))
       .catch(() => undefined);
     return candidate;
@@ -54,20 +54,20 @@ export class Candidates {
    * more.
    */
   get(token: string): readonly HeldPart[] | undefined {
-    const candidate = this.#kept.get(token);
+    const candidate = this.#candidates.get(token);
     if (candidate === undefined) return undefined;
     return [...candidate.parts].toSorted(([a], [b]) => a - b).map(([, part]) => part);
   }
 
   drop(token: string): void {
-    const candidate = this.#kept.get(token);
-    this.#kept.delete(token);
+    const candidate = this.#candidates.get(token);
+    this.#candidates.delete(token);
     candidate?.over.abort();
     for (const part of candidate?.parts.values() ?? []) wipePart(part);
   }
 
   wipe(): void {
-    for (const token of this.#kept.keys()) this.drop(token);
+    for (const token of this.#candidates.keys()) this.drop(token);
   }
 }
 

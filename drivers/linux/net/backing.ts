@@ -86,7 +86,7 @@ export interface BackingContext {
 }
 
 /** Stores these exempt prefixes; those of other prefixes stay as they are. */
-export async function keepBackings(
+export async function storeBackings(
   backings: readonly Backing[],
   { disk, log }: BackingContext,
 ): Promise<void> {
@@ -100,9 +100,9 @@ export async function forgetBackings(
   prefixes: readonly string[],
   { disk, log }: BackingContext,
 ): Promise<void> {
-  const kept = await readBackings(disk, log);
-  const left = kept.filter(({ prefix }) => !prefixes.includes(prefix));
-  if (left.length < kept.length) await write(disk, left);
+  const stored = await readBackings(disk, log);
+  const left = stored.filter(({ prefix }) => !prefixes.includes(prefix));
+  if (left.length < stored.length) await write(disk, left);
 }
 
 /**
@@ -115,13 +115,13 @@ export async function putBackings(
   signal: AbortSignal,
 ): Promise<void> {
   const { routes, xfrm, disk, log } = context;
-  const kept = await readBackings(disk, log);
-  if (kept.length === 0) return;
+  const stored = await readBackings(disk, log);
+  if (stored.length === 0) return;
   const links = await linksNow(routes, signal);
   const policies = await policiesNow(xfrm, signal);
-  const wanted = waysUnderMacsec(kept, links);
+  const wanted = waysUnderMacsec(stored, links);
   const open = new Set(wanted.flatMap(({ link }) => link ?? []));
-  const stale = kept.flatMap(({ prefix }) =>
+  const stale = stored.flatMap(({ prefix }) =>
     ownWays(prefix, policies, links).filter((way) => !includes(wanted, way)),
   );
   await tell(stale.map(deletePolicy), signal);
@@ -175,7 +175,7 @@ async function setInbound(
  * present links and policies.
  */
 export function toldBackings(
-  kept: readonly Backing[],
+  stored: readonly Backing[],
   policies: readonly Policy[],
   links: readonly Link[],
 ): readonly BackedPrefix[] {
@@ -189,7 +189,7 @@ export function toldBackings(
       )
     );
   };
-  return kept
+  return stored
     .filter(({ ports }) => ports.length > 0)
     .map(({ prefix, ports }) => ({
       ...{ prefix, ports },

@@ -4,11 +4,17 @@
 import type { TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Clock, type World, wallAfter } from "#hal/world.ts";
-import { afterBoot, type Kept, type Pending, readKept, stateName } from "./kept.ts";
 import type { KernelApplier } from "./kernel-applier.ts";
 import type { Memory } from "./memory.ts";
 import type { NetChange, NetPart } from "./part.ts";
 import { writeStored } from "./stored.ts";
+import {
+  afterBoot,
+  type Pending,
+  readStoredState,
+  type StoredState,
+  stateName,
+} from "./stored-state.ts";
 
 export interface CommitParts {
   readonly world: Pick<World, "clock" | "entropy" | "disk" | "log">;
@@ -40,14 +46,14 @@ export class Commits implements Memory {
   readonly #parts: CommitParts;
   readonly #candidates = new Map<TransactionToken, Candidate>();
   readonly #settled = new Map<TransactionToken, Settled>();
-  #kept: Kept;
+  #state: StoredState;
   #turn: Promise<unknown> = Promise.resolve();
   #disarm = new AbortController();
   #raising: Promise<number | undefined> | undefined;
 
-  private constructor(parts: CommitParts, kept: Kept) {
+  private constructor(parts: CommitParts, state: StoredState) {
     this.#parts = parts;
-    this.#kept = kept;
+    this.#state = state;
   }
 
   /**
@@ -56,9 +62,9 @@ export class Commits implements Memory {
    */
   static async open(parts: CommitParts): Promise<Commits> {
     const { disk, log } = parts.world;
-    const kept = readKept(await disk.read(stateName), log);
+    const state = readStoredState(await disk.read(stateName), log);
     const { bootId } = parts;
-    const commits = new Commits(parts, kept.bootId === bootId ? kept : afterBoot(kept, bootId));
+    const commits = new Commits(parts, state.bootId === bootId ? state : afterBoot(state, bootId));
     // This runs before any timer can revert what is still half done.
     await parts.applier.resume(commits, new AbortController().signal);
     commits.#arm();
@@ -79,8 +85,8 @@ export class Commits implements Memory {
     return this.#raising;
   }
 
-  get kept(): Kept {
-    return this.#kept;
+  get state(): StoredState {
+    return this.#state;
   }
 
   /** Ends the timers; a pending change is left to the successor. */
@@ -88,10 +94,10 @@ export class Commits implements Memory {
     this.#disarm.abort();
   }
 
-  async remember(change: Partial<Kept>): Promise<void> {
-    const kept = { ...this.#kept, ...change };
-    await writeStored(this.#parts.world.disk, stateName, kept);
-    this.#kept = kept;
+  async remember(change: Partial<StoredState>): Promise<void> {
+    const state = { ...this.#state, ...change };
+    await writeStored(this.#parts.world.disk, stateName, state);
+    this.#state = state;
   }
 
   prepare(change: NetChange, preview: string): TransactionToken {
@@ -103,13 +109,13 @@ export class Commits implements Memory {
 
   /** Returns the change that waits for its confirmation under this token. */
   recall(token: TransactionToken): Pending | undefined {
-    const { pending } = this.#kept;
+    const { pending } = this.#state;
     return pending?.token === token ? pending : undefined;
   }
 
   apply(token: TransactionToken, within: number | "final", signal: AbortSignal): Promise<void> {
     return this.#alone(async () => {
-      const { pending } = this.#kept;
+      const { pending } = this.#state;
       const settled = this.#settled.get(token);
       if (pending?.token === token) refuseHalf(pending);
       if (pending?.token === token || (settled !== undefined && isDone[settled])) return;
@@ -172,7 +178,7 @@ export class Commits implements Memory {
         }
         await applier.carry(part, this, signal);
       }
-      const { pending } = this.#kept;
+      const { pending } = this.#state;
       if (pending !== undefined) await this.remember({ pending: { ...pending, extent: "whole" } });
     } catch (error) {
       await this.#takeBack(undo);
@@ -189,7 +195,7 @@ export class Commits implements Memory {
     const { signal } = new AbortController();
     try {
       for (const part of undo) await this.#parts.applier.carry(part, this, signal);
-      if (this.#kept.pending !== undefined) await this.remember({ pending: undefined });
+      if (this.#state.pending !== undefined) await this.remember({ pending: undefined });
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       // A change with a deadline is rolled back again at the deadline.
@@ -202,7 +208,7 @@ export class Commits implements Memory {
 
   confirm(token: TransactionToken): Promise<void> {
     return this.#alone(async () => {
-      const { pending } = this.#kept;
+      const { pending } = this.#state;
       if (pending?.token === token) {
         refuseHalf(pending);
         await this.remember({ pending: undefined });
@@ -222,13 +228,13 @@ export class Commits implements Memory {
       if (settled === "final" || settled === "confirmed") {
         throw failed("device.rejected", "a final change is not rolled back");
       }
-      if (this.#kept.pending?.token === token) await this.#revert(signal);
+      if (this.#state.pending?.token === token) await this.#revert(signal);
       else if (this.#candidates.delete(token)) this.#settle(token, "dropped");
     });
   }
 
   async #revert(signal: AbortSignal): Promise<void> {
-    const { pending } = this.#kept;
+    const { pending } = this.#state;
     if (pending === undefined) return;
     for (const part of pending.undo) await this.#parts.applier.carry(part, this, signal);
     await this.remember({ pending: undefined });
@@ -240,7 +246,7 @@ export class Commits implements Memory {
   // The deadline is on the wall clock, which a successor shares; a jump of that clock never makes
   // the wait longer.
   #arm(): void {
-    const { pending } = this.#kept;
+    const { pending } = this.#state;
     if (pending === undefined) return;
     this.#disarm.abort();
     const disarm = new AbortController();

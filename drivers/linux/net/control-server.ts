@@ -29,14 +29,14 @@ import { type Backing, readBackings, toldBackings, waysUnderMacsec } from "./bac
 import { Commits } from "./commits.ts";
 import { configIdOf } from "./config-id.ts";
 import { blockedAmong, blockedOut, prefixesMax, readGuard } from "./guard.ts";
-import type { Pending } from "./kept.ts";
 import { type KernelApplier, kernelApplier } from "./kernel-applier.ts";
 import { type NetChange, previewOf } from "./part.ts";
 import { portBelow, portsOf, type Subnet, subnetsOf } from "./stack.ts";
+import type { Pending } from "./stored-state.ts";
 import type { TunnelContext } from "./tunnel-applier.ts";
 import { type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
 import { TunnelKeeper } from "./tunnel-keeper.ts";
-import { readKeptLinks } from "./tunnel-links.ts";
+import { readStoredLinks } from "./tunnel-links.ts";
 import type { TunnelLink } from "./tunnel-part.ts";
 import { waysOf } from "./tunnel-routes.ts";
 import { hasTunnels, tunnelsOf } from "./tunnels.ts";
@@ -127,15 +127,15 @@ export class NetControlServer {
     const { at } = look;
     const wall = this.#parts.world.clock.wall();
     const { disk, log } = this.#parts.world;
-    const kept = await readGuard(disk, log);
-    const isUsed = kept.length > 0 || hasTunnels(look.links);
+    const stored = await readGuard(disk, log);
+    const isUsed = stored.length > 0 || hasTunnels(look.links);
     const policies = isUsed ? await this.#policies(signal) : undefined;
     const backings = isUsed ? await readBackings(disk, log) : [];
     const guarded =
-      policies === undefined ? undefined : guardedNow(look, { kept, backings }, policies);
+      policies === undefined ? undefined : guardedNow(look, { stored, backings }, policies);
     const sas = await this.#sas(look, signal);
     const told = policies?.kind === "answered" ? policies.found : [];
-    const made = policies?.kind === "answered" ? (await readKeptLinks(disk, log)).links : [];
+    const made = policies?.kind === "answered" ? (await readStoredLinks(disk, log)).links : [];
     const ports = portsOf(look.links).flatMap(
       ({ name }) => readPort(name, look, before)?.port ?? [],
     );
@@ -161,7 +161,7 @@ export class NetControlServer {
   }
 
   #isPending(): boolean {
-    return this.#commits.kept.pending !== undefined;
+    return this.#commits.state.pending !== undefined;
   }
 
   async #policies(signal: AbortSignal): Promise<Answer<Policy>> {
@@ -319,13 +319,13 @@ function withGaps(tunnel: IpsecTunnel, made: readonly TunnelLink[], seen: SeenAr
 }
 
 interface Protected {
-  readonly kept: readonly string[];
+  readonly stored: readonly string[];
   readonly backings: readonly Backing[];
 }
 
 function guardedNow(
   { at, links }: KernelLook,
-  { kept, backings }: Protected,
+  { stored, backings }: Protected,
   answer: Answer<Policy>,
 ): Guarded {
   const isBacking = backings.some(({ ports }) => ports.length > 0);
@@ -334,7 +334,7 @@ function guardedNow(
     return { blocked: blind, ...(isBacking ? { backed: blind } : {}) };
   }
   const policies = answer.found;
-  const asked = new Set([...kept, ...blockedOut(policies)]);
+  const asked = new Set([...stored, ...blockedOut(policies)]);
   const ways = waysUnderMacsec(backings, links);
   const blocked = blockedAmong(asked, policies, links, ways).slice(0, prefixesMax);
   const backed = known(toldBackings(backings, policies, links), at);

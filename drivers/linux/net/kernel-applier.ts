@@ -7,13 +7,13 @@ import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
 import { linksNow, refusalText } from "../macsec/look.ts";
 import { changeLink, type Link, linkFlags } from "../netlink/rtnetlink-link.ts";
-import { bringBack, keep } from "./keepsake.ts";
-import type { Kept } from "./kept.ts";
+import { restoreSnapshot, takeSnapshot } from "./link-snapshot.ts";
 import type { Memory } from "./memory.ts";
 import type { Told } from "./move.ts";
 import { isTunnelPart, type NetPart, type PortPart, type SecyWish } from "./part.ts";
 import { isAsWanted, protect, secyOn, unprotect, wishOf } from "./secy.ts";
 import { portsOf, stackOn } from "./stack.ts";
+import type { StoredState } from "./stored-state.ts";
 import {
   carryTunnelPart,
   restoreBackings,
@@ -112,7 +112,7 @@ async function resume(
   memory: Memory,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const part of unfinished(memory.kept, await linksNow(socket, signal))) {
+  for (const part of unfinished(memory.state, await linksNow(socket, signal))) {
     try {
       await applier.carry(part, memory, signal);
     } catch (error) {
@@ -127,9 +127,9 @@ async function raise(
   memory: Memory,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const port of memory.kept.due) {
+  for (const port of memory.state.due) {
     const links = await linksNow(socket, signal);
-    const settings = memory.kept.standing[port];
+    const settings = memory.state.standing[port];
     if (settings === undefined || !links.some(({ name }) => name === port)) continue;
     try {
       await applier.carry({ kind: "macsec.protect", port, settings }, memory, signal);
@@ -138,7 +138,7 @@ async function raise(
       if (!(error instanceof LinksealError)) throw error;
       log.write("error", error.code, `${port} is without its SecY: ${error.message}`);
     }
-    await memory.remember({ due: memory.kept.due.filter((other) => other !== port) });
+    await memory.remember({ due: memory.state.due.filter((other) => other !== port) });
   }
 }
 
@@ -147,7 +147,7 @@ async function stand(
   port: PortName,
   settings: SecyWish | undefined,
 ): Promise<void> {
-  const { [port]: before, ...others } = memory.kept.standing;
+  const { [port]: before, ...others } = memory.state.standing;
   if (encodeJson(before ?? null) === encodeJson(settings ?? null)) return;
   await memory.remember({
     standing: settings === undefined ? others : { ...others, [port]: settings },
@@ -157,7 +157,10 @@ async function stand(
 /**
  * A port that is up and still has a link snapshot did not get all of it back, or was never shut.
  */
-function unfinished({ moves, keepsakes }: Kept, links: readonly Link[]): readonly PortPart[] {
+function unfinished(
+  { moves, keepsakes }: StoredState,
+  links: readonly Link[],
+): readonly PortPart[] {
   const isUp = (name: PortName): boolean =>
     links.some((link) => link.name === name && (link.flags & linkFlags.up) !== 0);
   const opened = Object.keys(keepsakes).filter(isUp);
@@ -171,7 +174,7 @@ function undoOfProtect(
   port: Port,
   want: SecyWish,
   links: readonly Link[],
-  { kept }: Memory,
+  { state }: Memory,
 ): NetPart | undefined {
   const secy = secyOn(port, links);
   if (secy === undefined) {
@@ -179,7 +182,7 @@ function undoOfProtect(
     return { kind: "macsec.unprotect", port: port.name, linkLocal: isEui64 ? "eui64" : "none" };
   }
   // A crash may have left it half moved, whatever its settings are.
-  const isWhole = kept.moves[port.name] === undefined;
+  const isWhole = state.moves[port.name] === undefined;
   if (isAsWanted(secy, want) && isWhole) return undefined;
   return { kind: "macsec.protect", port: port.name, settings: wishOf(secy) ?? want };
 }
@@ -201,10 +204,10 @@ async function shut(
 ): Promise<void> {
   if ((port.flags & linkFlags.up) === 0) return;
   const stack = stackOn(port, links);
-  const keepsake = await keep(socket, new Set(stack.map(({ index }) => index)), signal);
+  const snapshot = await takeSnapshot(socket, new Set(stack.map(({ index }) => index)), signal);
   const isDown = ({ flags }: Link): boolean => (flags & linkFlags.up) === 0;
   const down = stack.filter(isDown).flatMap(({ name }) => name ?? []);
-  const keepsakes = { ...memory.kept.keepsakes, [port.name]: { ...keepsake, down } };
+  const keepsakes = { ...memory.state.keepsakes, [port.name]: { ...snapshot, down } };
   await memory.remember({ keepsakes });
   await write(socket, changeLink(port.index, { up: false }), port.name, signal);
 }
@@ -216,15 +219,15 @@ async function open(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  const { [name]: keepsake, ...keepsakes } = memory.kept.keepsakes;
+  const { [name]: snapshot, ...keepsakes } = memory.state.keepsakes;
   await write(socket, changeLink(index, { up: true }), name, signal);
-  if (keepsake === undefined) return;
+  if (snapshot === undefined) return;
   // A VLAN comes up with its port, even one that an operator had shut.
   const links = await linksNow(socket, signal);
-  for (const shutBefore of links.filter((link) => keepsake.down.includes(link.name ?? ""))) {
+  for (const shutBefore of links.filter((link) => snapshot.down.includes(link.name ?? ""))) {
     await write(socket, changeLink(shutBefore.index, { up: false }), name, signal);
   }
-  const missing = await bringBack(socket, keepsake, signal);
+  const missing = await restoreSnapshot(socket, snapshot, signal);
   if (missing > 0) {
     const text = `${missing} addresses or routes of ${name} did not come back with it`;
     log.write("error", "keepsake-lost", text);

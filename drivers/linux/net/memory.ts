@@ -1,9 +1,9 @@
 // Access to the undo log, for the parts that change the kernel.
 
-import type { Kept } from "./kept.ts";
+import type { StoredState } from "./stored-state.ts";
 
 /** The undo log, which outlives a crash. */
 export interface Memory {
-  readonly kept: Kept;
-  remember(change: Partial<Kept>): Promise<void>;
+  readonly state: StoredState;
+  remember(change: Partial<StoredState>): Promise<void>;
 }

@@ -12,7 +12,7 @@ import {
   type Link,
   linkFlags,
 } from "../netlink/rtnetlink-link.ts";
-import { bringBack, type Keepsake, keep } from "./keepsake.ts";
+import { type LinkSnapshot, restoreSnapshot, takeSnapshot } from "./link-snapshot.ts";
 
 interface Vlan {
   readonly id: number;
@@ -31,7 +31,7 @@ interface MovedLink {
   readonly vrf?: string;
   /** Absent for the lowest one. */
   readonly vlan?: Vlan;
-  readonly keepsake: Keepsake;
+  readonly keepsake: LinkSnapshot;
 }
 
 /** The links from below upwards; the others are on top of the first. */
@@ -50,7 +50,7 @@ export async function takeStack(
     const vrf = links.find((one) => one.index === master && one.info?.kind === "vrf")?.name;
     const vlan = link === base ? undefined : vlanOf(link, links);
     if (name === undefined || mtu === undefined) throw unknownLink(index);
-    const keepsake = await keep(socket, new Set([index]), signal);
+    const keepsake = await takeSnapshot(socket, new Set([index]), signal);
     stack.push({
       ...{ name, index, mtu, admin, keepsake },
       ...(vrf === undefined ? {} : { vrf }),
@@ -137,7 +137,7 @@ export async function putStack(
     addresses: stack.flatMap(({ keepsake }) => keepsake.addresses.map(rebased(address, moved))),
     routes: stack.flatMap(({ keepsake }) => keepsake.routes.map(rebased(route, moved))),
   };
-  return await bringBack(socket, all, signal);
+  return await restoreSnapshot(socket, all, signal);
 }
 
 /** The MTU of a SecY does not account for the tag of a VLAN (802.1Q 9.6: four octets). */

@@ -90,7 +90,7 @@ export async function protect(
   const { socket, tell, memory } = context;
   const links = await linksNow(socket, signal);
   const secy = secyOn(port, links);
-  const unfinished = memory.kept.moves[port.name];
+  const unfinished = memory.state.moves[port.name];
   const sameSuite = secy !== undefined && wishOf(secy)?.suite === want.suite;
   if (secy !== undefined && sameSuite) {
     await tell([changeMacsecLink(secy.index, settingsOf(want))], signal);
@@ -99,7 +99,7 @@ export async function protect(
   }
   const stack = unfinished?.stack ?? (await takeStack(socket, secy ?? port, links, signal));
   const part = { kind: "macsec.protect", port: port.name, settings: want } as const;
-  await memory.remember({ moves: { ...memory.kept.moves, [port.name]: { part, stack } } });
+  await memory.remember({ moves: { ...memory.state.moves, [port.name]: { part, stack } } });
   await endVlans(stack, links, tell, signal);
   if (secy === undefined) await strip(context, port, signal);
   else await tell([deleteLink(secy.index)], signal);
@@ -123,7 +123,7 @@ async function finish(
     const text = `${missing} addresses or routes of ${port.name} did not come along to ${base}`;
     log.write("error", "keepsake-lost", text);
   }
-  const { [port.name]: _done, ...moves } = memory.kept.moves;
+  const { [port.name]: _done, ...moves } = memory.state.moves;
   await memory.remember({ moves });
 }
 
@@ -160,11 +160,11 @@ export async function unprotect(
   const { socket, tell, memory } = context;
   const links = await linksNow(socket, signal);
   const secy = secyOn(port, links);
-  const unfinished = memory.kept.moves[port.name];
+  const unfinished = memory.state.moves[port.name];
   if (secy === undefined && unfinished === undefined) return;
   const stack = unfinished?.stack ?? (await takeStack(socket, secy ?? port, links, signal));
   const part = { kind: "macsec.unprotect", port: port.name, linkLocal } as const;
-  await memory.remember({ moves: { ...memory.kept.moves, [port.name]: { part, stack } } });
+  await memory.remember({ moves: { ...memory.state.moves, [port.name]: { part, stack } } });
   await endVlans(stack, links, tell, signal);
   if (secy !== undefined) await tell([deleteLink(secy.index)], signal);
   if (linkLocal === "eui64") await talkAgain(context, port, signal);

@@ -20,9 +20,9 @@ import {
 import {
   type Backing,
   forgetBackings,
-  keepBackings,
   putBackings,
   readBackings,
+  storeBackings,
   waysUnderMacsec,
 } from "./backing.ts";
 import {
@@ -38,7 +38,7 @@ import {
 import type { Told } from "./move.ts";
 import { clamp, clampName, clampsNow, unclamp } from "./mss.ts";
 import { hasEnds, hasRoute, type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
-import { keepLink, readKeptLinks } from "./tunnel-links.ts";
+import { readStoredLinks, storeLink } from "./tunnel-links.ts";
 import type { TunnelEnds, TunnelLink, TunnelPart } from "./tunnel-part.ts";
 
 export interface TunnelContext {
@@ -84,10 +84,10 @@ export async function undoOfTunnelPart(
   switch (part.kind) {
     case "ipsec.block": {
       const { links, policies } = await now(context, signal);
-      const kept = new Set(await readGuard(context.disk, context.log));
+      const stored = new Set(await readGuard(context.disk, context.log));
       const ways = waysUnderMacsec(await readBackings(context.disk, context.log), links);
       const blocked = new Set(blockedAmong(part.prefixes, policies, links, ways));
-      const isDone = part.prefixes.every((prefix) => blocked.has(prefix) && kept.has(prefix));
+      const isDone = part.prefixes.every((prefix) => blocked.has(prefix) && stored.has(prefix));
       // A block outlives the set-up that it was put for, whose failure must not open a prefix
       // again.
       return isDone ? undefined : { kind: "ipsec.unblock", prefixes: [] };
@@ -95,13 +95,13 @@ export async function undoOfTunnelPart(
     case "ipsec.back": {
       const before = await readBackings(context.disk, context.log);
       // The exemption goes with the block, which stays.
-      return isKept(part.backings, before) ? undefined : { kind: "ipsec.back", backings: [] };
+      return isStored(part.backings, before) ? undefined : { kind: "ipsec.back", backings: [] };
     }
     case "ipsec.carry": {
       const seen = await now(context, signal);
       const { name, ifId } = part.link;
       if (linkOf(name, ifId, seen.links) === undefined) return { kind: "ipsec.unmake", name, ifId };
-      const before = await keptLink(name, context);
+      const before = await storedLink(name, context);
       if (isWhole(part.link, seen) && isSameLink(before ?? part.link, part.link)) return undefined;
       return { kind: "ipsec.carry", link: before ?? part.link };
     }
@@ -111,7 +111,7 @@ export async function undoOfTunnelPart(
       if (link === undefined) return undefined;
       return {
         kind: "ipsec.carry",
-        link: (await keptLink(part.name, context)) ?? asItIs(link, seen),
+        link: (await storedLink(part.name, context)) ?? asItIs(link, seen),
       };
     }
     case "ipsec.sweep": {
@@ -143,31 +143,31 @@ export async function carryTunnelPart(
       return;
     }
     case "ipsec.back":
-      await keepBackings(part.backings, context);
+      await storeBackings(part.backings, context);
       await restoreBackings(context, signal);
       return;
     case "ipsec.unblock": {
-      await keepBackings(await closed(part.prefixes, context), context);
+      await storeBackings(await closed(part.prefixes, context), context);
       await restoreBackings(context, signal);
       await forgetBackings(part.prefixes, context);
       const policies = await policiesNow(xfrm, signal);
       await unblock(part.prefixes, policies, teller(xfrm, "block"), signal);
-      const kept = await readGuard(disk, log);
+      const stored = await readGuard(disk, log);
       await writeGuard(
         disk,
-        kept.filter((prefix) => !part.prefixes.includes(prefix)),
+        stored.filter((prefix) => !part.prefixes.includes(prefix)),
       );
       return;
     }
     case "ipsec.carry": {
-      const before = await keptLink(part.link.name, context);
+      const before = await storedLink(part.link.name, context);
       await carryLink(part.link, context, signal);
       if (before !== undefined) await dropRest(before, part.link, context, signal);
-      await keepLink(context, part.link.name, part.link);
+      await storeLink(context, part.link.name, part.link);
       return;
     }
     case "ipsec.drop":
-      await keepLink(context, part.name, undefined);
+      await storeLink(context, part.name, undefined);
       await dropLink(part.name, context, signal);
       return;
     case "ipsec.sweep":
@@ -179,14 +179,14 @@ export async function carryTunnelPart(
         log.write("warn", error.code, `charon could not be made to forget ${part.name}`);
       });
       await endSas(part, () => true, context, signal);
-      await keepLink(context, part.name, undefined);
+      await storeLink(context, part.name, undefined);
       await dropLink(part.name, context, signal);
   }
 }
 
-function isKept(wanted: readonly Backing[], kept: readonly Backing[]): boolean {
+function isStored(wanted: readonly Backing[], stored: readonly Backing[]): boolean {
   const portsOf = (prefix: string): readonly string[] =>
-    kept.find((one) => one.prefix === prefix)?.ports ?? [];
+    stored.find((one) => one.prefix === prefix)?.ports ?? [];
   return wanted.every(({ prefix, ports }) => ports.join(" ") === portsOf(prefix).join(" "));
 }
 
@@ -195,8 +195,8 @@ async function closed(
   prefixes: readonly string[],
   { disk, log }: TunnelContext,
 ): Promise<readonly Backing[]> {
-  const kept = await readBackings(disk, log);
-  return kept
+  const stored = await readBackings(disk, log);
+  return stored
     .filter(({ prefix }) => prefixes.includes(prefix))
     .map(({ prefix }) => ({ prefix, ports: [] }));
 }
@@ -238,8 +238,8 @@ async function carryLink(
   );
 }
 
-async function keptLink(name: string, context: TunnelContext): Promise<TunnelLink | undefined> {
-  const { links } = await readKeptLinks(context.disk, context.log);
+async function storedLink(name: string, context: TunnelContext): Promise<TunnelLink | undefined> {
+  const { links } = await readStoredLinks(context.disk, context.log);
   return links.find((one) => one.name === name);
 }
 

@@ -5,7 +5,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type Clock, type Entropy, type Instant, instantAfter } from "#hal/world.ts";
 import { carryTunnelPart, seenAround, type TunnelContext } from "./tunnel-applier.ts";
 import { tunnelGaps } from "./tunnel-gaps.ts";
-import { readKeptLinks, writeKeptLinks } from "./tunnel-links.ts";
+import { readStoredLinks, writeStoredLinks } from "./tunnel-links.ts";
 import type { TunnelLink } from "./tunnel-part.ts";
 
 /** The shortest time between two readings of the kernel, however many changes it reports. */
@@ -48,16 +48,16 @@ export class TunnelKeeper {
     const now = this.#world.clock.now();
     const leftMs = this.#lookedAt === undefined ? 0 : calmMs - (now - this.#lookedAt);
     if (leftMs > 0) return leftMs;
-    const kept = await readKeptLinks(disk, log);
-    if (kept.links.length === 0) return undefined;
+    const stored = await readStoredLinks(disk, log);
+    if (stored.links.length === 0) return undefined;
     this.#lookedAt = now;
-    const isNewBoot = kept.bootId !== bootId;
+    const isNewBoot = stored.bootId !== bootId;
     let againMs: number | undefined;
     try {
       const seen = await seenAround(this.#context, signal);
-      const own = seen.links.filter(({ name }) => kept.links.some((link) => link.name === name));
+      const own = seen.links.filter(({ name }) => stored.links.some((link) => link.name === name));
       this.#indices = new Set(own.map(({ index }) => index));
-      for (const link of kept.links) {
+      for (const link of stored.links) {
         // An interface that is gone within a boot was deleted: that is drift, which the agent
         // repairs.
         const isGone = isNewBoot && !own.some(({ name }) => name === link.name);
@@ -65,7 +65,7 @@ export class TunnelKeeper {
         const waits = await this.#mend(link, isGone ? ["the boot took it"] : gaps, signal);
         againMs = Math.min(waits ?? Number.POSITIVE_INFINITY, againMs ?? Number.POSITIVE_INFINITY);
       }
-      if (isNewBoot) await writeKeptLinks(disk, { bootId, links: kept.links });
+      if (isNewBoot) await writeStoredLinks(disk, { bootId, links: stored.links });
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       log.write(

@@ -9,33 +9,33 @@ import { type TunnelLink, tunnelLink } from "./tunnel-part.ts";
 const linksName = "tunnels";
 const linksMax = 4_096;
 
-export interface KeptLinks {
+export interface StoredLinks {
   /** The boot in which they were made, or made again; "" = not known. */
   readonly bootId: string;
   readonly links: readonly TunnelLink[];
 }
 
-const keptLinks = object<KeptLinks>({ bootId: name, links: list(tunnelLink, linksMax) });
+const storedLinks = object<StoredLinks>({ bootId: name, links: list(tunnelLink, linksMax) });
 
 /** Reads the stored interfaces; an unreadable file is logged and counts as empty. */
-export async function readKeptLinks(disk: Disk, log: Log): Promise<KeptLinks> {
-  const kept = await readStored(disk, linksName, keptLinks, log, "how tunnels were made");
-  return kept ?? { bootId: "", links: [] };
+export async function readStoredLinks(disk: Disk, log: Log): Promise<StoredLinks> {
+  const stored = await readStored(disk, linksName, storedLinks, log, "how tunnels were made");
+  return stored ?? { bootId: "", links: [] };
 }
 
-export async function writeKeptLinks(disk: Disk, kept: KeptLinks): Promise<void> {
-  await writeStored(disk, linksName, kept);
+export async function writeStoredLinks(disk: Disk, stored: StoredLinks): Promise<void> {
+  await writeStored(disk, linksName, stored);
 }
 
 /** Stores the interface of a tunnel in place of the older one; undefined removes it. */
-export async function keepLink(
+export async function storeLink(
   { disk, log, bootId }: { readonly disk: Disk; readonly log: Log; readonly bootId: string },
   tunnel: string,
   link: TunnelLink | undefined,
 ): Promise<void> {
-  const kept = await readKeptLinks(disk, log);
-  const others = kept.links.filter((one) => one.name !== tunnel);
-  if (link === undefined && others.length === kept.links.length) return;
+  const stored = await readStoredLinks(disk, log);
+  const others = stored.links.filter((one) => one.name !== tunnel);
+  if (link === undefined && others.length === stored.links.length) return;
   const links = link === undefined ? others : [...others, link];
-  await writeKeptLinks(disk, { bootId, links });
+  await writeStoredLinks(disk, { bootId, links });
 }

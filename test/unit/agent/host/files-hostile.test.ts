@@ -9,7 +9,7 @@ import { openHostKey, openReportKey } from "#agent/host/key.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
 import { readBackings } from "#drivers/linux/net/backing.ts";
 import { readGuard } from "#drivers/linux/net/guard.ts";
-import { readKept } from "#drivers/linux/net/kept.ts";
+import { readStoredState } from "#drivers/linux/net/stored-state.ts";
 import { Malformed } from "#drivers/local/shape.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
@@ -161,7 +161,7 @@ describe(`the state of linkseal-net (LINKSEAL_SEED=${seed})`, () => {
     ...{ append: async () => undefined, replace: async () => undefined },
   });
   const readers: readonly (readonly [unknown, (bytes: Uint8Array) => Promise<unknown>])[] = [
-    [kept, async (bytes) => readKept(bytes, log)],
+    [kept, async (bytes) => readStoredState(bytes, log)],
     [prefixes, (bytes) => readGuard(holding(bytes), log)],
     [backings, (bytes) => readBackings(holding(bytes), log)],
   ];

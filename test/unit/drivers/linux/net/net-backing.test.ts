@@ -93,11 +93,11 @@ class Scene {
 
   async told() {
     const { policies, links } = this.kernel;
-    const kept = await settled(this.clock, readBackings(this.disk, this.context.log));
-    const ways = waysUnderMacsec(kept, links);
+    const stored = await settled(this.clock, readBackings(this.disk, this.context.log));
+    const ways = waysUnderMacsec(stored, links);
     return {
       blocked: blockedAmong([hub], policies, links, ways).length === 1,
-      open: toldBackings(kept, policies, links).flatMap(({ open }) => open),
+      open: toldBackings(stored, policies, links).flatMap(({ open }) => open),
     };
   }
 }

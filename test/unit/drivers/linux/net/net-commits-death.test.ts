@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { noneKept } from "#drivers/linux/net/kept.ts";
 import type { NetPart } from "#drivers/linux/net/part.ts";
+import { emptyState } from "#drivers/linux/net/stored-state.ts";
 import type { TransactionToken } from "#hal/device.ts";
 import type { WallTime } from "#hal/world.ts";
 import { effort } from "../../../../effort.ts";
@@ -89,7 +89,7 @@ describe("a successor", () => {
     expect(bench.kernel.raised).toEqual([]);
     const second = await bench.life("boot-2");
     expect(bench.kernel.raised).toEqual([["p1", "p3"]]);
-    expect(second.kept.standing).toEqual({ p1: old, p3: next });
+    expect(second.state.standing).toEqual({ p1: old, p3: next });
     second.close();
     await (await bench.life("boot-2")).raise();
     expect(bench.kernel.raised).toHaveLength(1);
@@ -103,7 +103,7 @@ describe("a successor", () => {
     first.close();
     const second = await bench.life("boot-2");
     expect(second.recall(token)).toBeUndefined();
-    expect(second.kept).toEqual(noneKept("boot-2"));
+    expect(second.state).toEqual(emptyState("boot-2"));
     await bench.clock.runFor(hour);
     expect(bench.kernel.flips).toEqual([shut("p1")]);
   });
@@ -116,7 +116,7 @@ describe("a successor", () => {
     });
     const token = await bench.applied(first, [shut("p1")], 60_000);
     first.close();
-    const { keepsakes, pending } = (await bench.life()).kept;
+    const { keepsakes, pending } = (await bench.life()).state;
     expect(keepsakes).toEqual({ p1: { addresses: ["0a"], routes: ["0b", "0c"], down: [] } });
     expect(pending).toMatchObject({ token, undo: [open("p1")], within: 60_000 });
   });
@@ -222,7 +222,7 @@ describe("a kernel that refuses", () => {
       const error = await refused(commits.apply(token, within, never));
       expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
       expect(kernel.flips).toEqual([shut("p1"), open("p1")]);
-      expect(commits.kept.pending).toBeUndefined();
+      expect(commits.state.pending).toBeUndefined();
       expect((await bench.stored()).pending).toBeUndefined();
       await clock.runFor(hour);
       await commits.apply(token, within, never);
@@ -254,7 +254,7 @@ describe("a kernel that refuses", () => {
     const token = commits.prepare([shut("p1"), shut("p2")], "");
     const error = await refused(commits.apply(token, "final", never));
     expect(error).toMatchObject({ effect: "unknown" });
-    expect(commits.kept.pending).toBeUndefined();
+    expect(commits.state.pending).toBeUndefined();
   });
 
   it("an undo that the kernel refuses is tried each second until it succeeds", async () => {
@@ -309,7 +309,7 @@ describe("a client that goes away", () => {
       gone.abort(new Error("the client is gone"));
       expect(await bench.settled(answer)).toEqual(new Error("the client is gone"));
       expect(kernel.flips).toEqual([shut("p1"), open("p1")]);
-      expect(commits.kept.pending).toBeUndefined();
+      expect(commits.state.pending).toBeUndefined();
       // The change does not block another one.
       await bench.applied(commits, [shut("p2")], "final");
     },
@@ -411,7 +411,7 @@ describe("a state file that is damaged", () => {
   it.each<[string, unknown]>([
     ["a list", []],
     ["no boot", { ...good, bootId: undefined }],
-    ["no keepsakes", { ...good, keepsakes: undefined }],
+    ["no link snapshots", { ...good, keepsakes: undefined }],
     ["no moves", { ...good, moves: undefined }],
     ["no standing SecYs", { ...good, standing: undefined }],
     ["a SecY without a suite", { ...good, standing: { p1: { includeSci: true } } }],
@@ -442,7 +442,7 @@ describe("a state file that is damaged", () => {
     await bench.write(JSON.stringify(content));
     const commits = await bench.life();
     expect(bench.log).toEqual([told]);
-    expect(commits.kept).toEqual(noneKept("boot-1"));
+    expect(commits.state).toEqual(emptyState("boot-1"));
     await bench.applied(commits, [shut("p1")], "final");
   });
 
@@ -450,7 +450,7 @@ describe("a state file that is damaged", () => {
     const bench = new NetBench();
     await bench.write(JSON.stringify(good));
     // A SecY that is due is made at once.
-    expect((await bench.life()).kept).toEqual({ ...good, due: [] });
+    expect((await bench.life()).state).toEqual({ ...good, due: [] });
     expect(bench.kernel.raised).toEqual([good.due]);
     expect(bench.log).toEqual([]);
   });
@@ -473,10 +473,10 @@ describe("a state file that is damaged", () => {
       bench.kernel.up.set("p1", false);
       await bench.write(content);
       const commits = await bench.life();
-      const { kept } = commits;
-      if (kept.pending === undefined) expect(kept.bootId).toBe("boot-1");
+      const { state } = commits;
+      if (state.pending === undefined) expect(state.bootId).toBe("boot-1");
       else
-        expect(kept.pending.undo.every(({ kind }) => /^port\.(shut|open)$/.test(kind))).toBe(true);
+        expect(state.pending.undo.every(({ kind }) => /^port\.(shut|open)$/.test(kind))).toBe(true);
       expect(bench.log.filter((line) => line !== told)).toEqual([]);
       commits.close();
     };

@@ -71,7 +71,7 @@ describe("a final change", () => {
     await commits.apply(token, 1_000, never);
     await clock.runFor(48 * hour);
     expect(kernel.flips).toEqual([shut("p1"), shut("p2")]);
-    expect(commits.kept.pending).toBeUndefined();
+    expect(commits.state.pending).toBeUndefined();
     expect(commits.recall(token)).toBeUndefined();
     expect(await refused(commits.confirm(token))).toMatchObject(expired);
     expect(await refused(commits.rollback(token, never))).toMatchObject(rejected);
@@ -80,7 +80,7 @@ describe("a final change", () => {
 
   it("a final change has nothing pending while it is made", async () => {
     const made = await bench();
-    made.kernel.onCarry = async (_part, memory) => expect(memory.kept.pending).toBeUndefined();
+    made.kernel.onCarry = async (_part, memory) => expect(memory.state.pending).toBeUndefined();
     await made.applied(made.commits, [shut("p1"), shut("p2")], "final");
   });
 });
@@ -176,7 +176,7 @@ describe("a change with a time", () => {
     const made = await bench();
     const { commits, kernel, clock } = made;
     const token = await made.applied(commits, [open("p1"), open("p2")], 60_000);
-    expect(commits.kept.pending).toBeUndefined();
+    expect(commits.state.pending).toBeUndefined();
     await commits.confirm(token);
     await clock.runFor(hour);
     expect(kernel.flips).toEqual([]);

@@ -69,7 +69,7 @@ class Scene {
     return blockedAmong([prefix], policies, links, []).length === 1;
   }
 
-  kept(): Promise<readonly string[]> {
+  stored(): Promise<readonly string[]> {
     return settled(this.clock, readGuard(this.disk, this.context.log));
   }
 
@@ -87,7 +87,7 @@ describe("a blocked prefix", () => {
     expect(scene.kernel.policies.map(({ direction, action }) => `${direction} ${action}`)).toEqual([
       ...["out block", "in block", "forward block"],
     ]);
-    expect(await scene.kept()).toEqual([hub]);
+    expect(await scene.stored()).toEqual([hub]);
   });
 
   it.each(["out", "in", "forward"])(
@@ -145,7 +145,7 @@ describe("a blocked prefix", () => {
     if (second === undefined) throw new Error("it is not there already");
     await scene.carry(second);
     expect([scene.blocked(hub), scene.blocked("10.101.0.0/16")]).toEqual([true, true]);
-    expect(await scene.kept()).toEqual([hub, "10.101.0.0/16"]);
+    expect(await scene.stored()).toEqual([hub, "10.101.0.0/16"]);
   });
 
   it("a block is on the disk before it is in the kernel", async () => {
@@ -153,14 +153,14 @@ describe("a blocked prefix", () => {
     scene.kernel.refuses = 0;
     const error = await refused(scene.carry(block));
     expect(error.message).toContain("EPERM");
-    expect(await scene.kept()).toEqual([hub]);
+    expect(await scene.stored()).toEqual([hub]);
   });
 
   it("an unreadable file of blocks is logged, and counts as empty", async () => {
     const scene = new Scene();
     for (const text of ["{", "[]", '{"prefixes":["x/8"]}', '{"prefixes":["10.0.0.0/0"]}']) {
       await settled(scene.clock, scene.disk.replace("guard", new TextEncoder().encode(text)));
-      expect(await scene.kept()).toEqual([]);
+      expect(await scene.stored()).toEqual([]);
     }
     expect(scene.logged).toHaveLength(4);
   });

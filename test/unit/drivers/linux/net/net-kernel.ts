@@ -46,13 +46,13 @@ export class PretendKernel {
   applier(): KernelApplier {
     const applier: KernelApplier = {
       resume: async (memory, signal) => {
-        for (const { part } of Object.values(memory.kept.moves)) {
+        for (const { part } of Object.values(memory.state.moves)) {
           await applier.carry(part, memory, signal);
         }
       },
       raise: async (memory) => {
-        if (memory.kept.due.length === 0) return;
-        this.raised.push(memory.kept.due);
+        if (memory.state.due.length === 0) return;
+        this.raised.push(memory.state.due);
         await memory.remember({ due: [] });
       },
       undoOf: async (part) => {

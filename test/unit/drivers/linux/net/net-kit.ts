@@ -1,8 +1,8 @@
 // The changes of linkseal-net on a simulated kernel and a disk that outlives it.
 
 import { Commits } from "#drivers/linux/net/commits.ts";
-import { stateName } from "#drivers/linux/net/kept.ts";
 import type { NetChange, NetPart } from "#drivers/linux/net/part.ts";
+import { stateName } from "#drivers/linux/net/stored-state.ts";
 import type { TransactionToken } from "#hal/device.ts";
 import type { PortName } from "#hal/model.ts";
 import { SimClock } from "#sim/base/clock.ts";

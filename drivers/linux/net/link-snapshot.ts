@@ -9,7 +9,7 @@ import { families } from "../netlink/address.ts";
 import { type Address, dumpAddresses, readAddress } from "../netlink/rtnetlink-address.ts";
 import { dumpRoutes, type Route, readRoute } from "../netlink/rtnetlink-route.ts";
 
-export interface Keepsake {
+export interface LinkSnapshot {
   /** Message bodies that bring them back, in hexadecimal. */
   readonly addresses: readonly string[];
   readonly routes: readonly string[];
@@ -32,11 +32,11 @@ const administrators: ReadonlySet<number> = new Set([3, 4]);
  * Takes a snapshot of `links`, the indices of the links that go down together.
  * @throws LinksealError `device.rejected` if there is more than can be stored
  */
-export async function keep(
+export async function takeSnapshot(
   socket: NetlinkSocket,
   links: ReadonlySet<number>,
   signal: AbortSignal,
-): Promise<Keepsake> {
+): Promise<LinkSnapshot> {
   const isOurs = ({ link, scope, flags = 0 }: Address): boolean =>
     links.has(link) && scope !== linkScope && (flags & permanent) !== 0;
   const leaves = ({ protocol, outputLink, nextHops }: Route): boolean =>
@@ -74,9 +74,9 @@ function copyOf<T>(read: Reader<T>, wanted: (found: T) => boolean): Reader<strin
 }
 
 /** Returns how many of them the kernel did not accept; what exists already counts as accepted. */
-export async function bringBack(
+export async function restoreSnapshot(
   socket: NetlinkSocket,
-  { addresses, routes }: Keepsake,
+  { addresses, routes }: LinkSnapshot,
   signal: AbortSignal,
 ): Promise<number> {
   let missing = await send(socket, newAddress, addresses, signal);

@@ -19,7 +19,7 @@ import {
   page,
 } from "../../local/shape.ts";
 import { wallTime } from "../../local/state.ts";
-import { bodiesMax, bodyBytesMax, type Keepsake } from "./keepsake.ts";
+import { bodiesMax, bodyBytesMax, type LinkSnapshot } from "./link-snapshot.ts";
 import type { Stack } from "./move.ts";
 import { type NetPart, readPart, type SecyWish, secyWish } from "./part.ts";
 import { decodeStored } from "./stored.ts";
@@ -37,7 +37,7 @@ export interface Pending {
   readonly extent: "half" | "whole";
 }
 
-export interface Kept {
+export interface StoredState {
   readonly bootId: string;
   readonly pending: Pending | undefined;
   /** The snapshots of ports that were shut. */
@@ -50,7 +50,7 @@ export interface Kept {
   readonly due: readonly PortName[];
 }
 
-interface ShutPort extends Keepsake {
+interface ShutPort extends LinkSnapshot {
   /** Links on the port that were down before it. */
   readonly down: readonly string[];
 }
@@ -61,7 +61,7 @@ interface Move {
   readonly stack: Stack;
 }
 
-export function noneKept(bootId: string): Kept {
+export function emptyState(bootId: string): StoredState {
   return { bootId, pending: undefined, keepsakes: {}, moves: {}, standing: {}, due: [] };
 }
 
@@ -69,13 +69,13 @@ export function noneKept(bootId: string): Kept {
  * Returns what is left of the undo log after a boot: a change that waited for its confirmation does
  * not survive one.
  */
-export function afterBoot({ pending, standing: before }: Kept, bootId: string): Kept {
+export function afterBoot({ pending, standing: before }: StoredState, bootId: string): StoredState {
   const standing = { ...before };
   for (const part of pending?.undo ?? []) {
     if (part.kind === "macsec.protect") standing[part.port] = part.settings;
     if (part.kind === "macsec.unprotect") delete standing[part.port];
   }
-  return { ...noneKept(bootId), standing, due: Object.keys(standing) };
+  return { ...emptyState(bootId), standing, due: Object.keys(standing) };
 }
 
 const partsMax = 64;
@@ -115,7 +115,7 @@ const partOfMove: Decoder<Move["part"]> = (value, what) => {
   throw new Malformed(what);
 };
 
-const keptAt = object<Kept>({
+const stateAt = object<StoredState>({
   bootId: name,
   pending: optional(pendingAt),
   keepsakes: dictionary(object({ ...keepsake, down: list(name, linksMax) })),
@@ -128,7 +128,7 @@ const keptAt = object<Kept>({
  * Reads the undo log. An unreadable file is logged and counts as empty: all of it can be read from
  * the kernel.
  */
-export function readKept(octets: Uint8Array | undefined, log: Log): Kept {
-  const kept = decodeStored(octets, stateName, keptAt, log, "what was pending before");
-  return kept ?? noneKept("");
+export function readStoredState(octets: Uint8Array | undefined, log: Log): StoredState {
+  const state = decodeStored(octets, stateName, stateAt, log, "what was pending before");
+  return state ?? emptyState("");
 }

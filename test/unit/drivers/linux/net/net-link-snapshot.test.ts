@@ -1,7 +1,11 @@
 // Link snapshots: what a link that goes down loses, compared with a simulated kernel.
 
 import { describe, expect, it } from "vitest";
-import { bringBack, type Keepsake, keep } from "#drivers/linux/net/keepsake.ts";
+import {
+  type LinkSnapshot,
+  restoreSnapshot,
+  takeSnapshot,
+} from "#drivers/linux/net/link-snapshot.ts";
 import { addAddress, readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
 import { readRoute } from "#drivers/linux/netlink/rtnetlink-route.ts";
 import { encodeRequests, netlinkFlags } from "#drivers/transport/netlink-wire.ts";
@@ -40,10 +44,10 @@ function readBody<T>(type: number, hex: string, read: Reader<T>): T | undefined 
 
 const bodyIn = (message: Octets): string => hexOf(message.slice(16));
 
-describe("what is kept of links that go down", () => {
+describe("the snapshot of links that go down", () => {
   it("a link snapshot has the kernel's messages, octet by octet", async () => {
     const kernel = site();
-    const { addresses, routes } = await keep(kernel, new Set([dummy]), never);
+    const { addresses, routes } = await takeSnapshot(kernel, new Set([dummy]), never);
     const heard = ["addresses", "routes-4", "routes-6"]
       .flatMap(recordedOctets)
       .flatMap(messagesIn)
@@ -80,7 +84,7 @@ describe("what is kept of links that go down", () => {
       addressMessage(2, 0, undefined),
     ];
     kernel.dump.set("22/0", [...others.slice(0, 2), global, ...others.slice(2), site6]);
-    const { addresses } = await keep(kernel, new Set([2]), never);
+    const { addresses } = await takeSnapshot(kernel, new Set([2]), never);
     expect(addresses).toEqual([global, site6].map(bodyIn));
   });
 
@@ -92,37 +96,37 @@ describe("what is kept of links that go down", () => {
     const others = [1, 2, 9, 11, 186].map((protocol) => routeMessage(protocol, 2));
     kernel.dump.set("26/2", [...others, ...ours, routeMessage(4, 3), routeMessage(4, undefined)]);
     kernel.dump.set("26/10", [routeMessage(4, 2)]);
-    const { routes } = await keep(kernel, new Set([2]), never);
+    const { routes } = await takeSnapshot(kernel, new Set([2]), never);
     expect(routes).toEqual([...ours, routeMessage(4, 2)].map(bodyIn));
   });
 
   it("a link snapshot that a successor could not read back is refused", async () => {
     const kernel = new PretendSocket();
     kernel.dump.set("26/2", Array(10_001).fill(routeMessage(4, 2)));
-    const error = await refused(keep(kernel, new Set([2]), never));
+    const error = await refused(takeSnapshot(kernel, new Set([2]), never));
     expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
     kernel.dump.set("26/2", Array(10_000).fill(routeMessage(4, 2)));
-    expect((await keep(kernel, new Set([2]), never)).routes).toHaveLength(10_000);
+    expect((await takeSnapshot(kernel, new Set([2]), never)).routes).toHaveLength(10_000);
   });
 
   it("a link snapshot is refused where the kernel refuses the dump", async () => {
     const kernel = site();
     kernel.refusal = { name: "EPERM", text: "not for you" };
-    const error = await refused(keep(kernel, new Set([2]), never));
+    const error = await refused(takeSnapshot(kernel, new Set([2]), never));
     expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
     expect(error.message).toContain("EPERM, not for you");
   });
 });
 
 describe("what is brought back", () => {
-  const keepsake: Keepsake = { addresses: ["0a01", "0a02"], routes: ["0b01", "0b02", "0b03"] };
+  const snapshot: LinkSnapshot = { addresses: ["0a01", "0a02"], routes: ["0b01", "0b02", "0b03"] };
   const flags = netlinkFlags.create | netlinkFlags.exclusive;
   const sent = (kernel: PretendSocket) =>
     kernel.written.map((batch) => batch.map(({ type, body }) => `${type} ${body}`).join(", "));
 
   it("a restore sends addresses before routes, and replaces nothing", async () => {
     const kernel = new PretendSocket();
-    expect(await bringBack(kernel, keepsake, never)).toBe(0);
+    expect(await restoreSnapshot(kernel, snapshot, never)).toBe(0);
     expect(sent(kernel)).toEqual(["20 0a01, 20 0a02", "24 0b01, 24 0b02, 24 0b03"]);
     expect(kernel.written.flat().every((one) => one.flags === flags)).toBe(true);
   });
@@ -130,7 +134,7 @@ describe("what is brought back", () => {
   it("a restored entry that exists already counts as restored", async () => {
     const kernel = new PretendSocket();
     kernel.judge = () => "EEXIST";
-    expect(await bringBack(kernel, keepsake, never)).toBe(0);
+    expect(await restoreSnapshot(kernel, snapshot, never)).toBe(0);
     expect(kernel.written).toHaveLength(2);
   });
 
@@ -138,7 +142,7 @@ describe("what is brought back", () => {
   it("a restored route over several links replaces what is left of it", async () => {
     const kernel = new PretendSocket();
     const several = `${"00".repeat(12)}0c000900080000000200ff00`;
-    await bringBack(kernel, { addresses: [], routes: [several, "0b01"] }, never);
+    await restoreSnapshot(kernel, { addresses: [], routes: [several, "0b01"] }, never);
     const replace = netlinkFlags.create | netlinkFlags.replace;
     expect(kernel.written.at(-1)?.map((one) => one.flags)).toEqual([replace, flags]);
   });
@@ -153,7 +157,7 @@ describe("what is brought back", () => {
       there.add(body);
       return undefined;
     };
-    expect(await bringBack(kernel, keepsake, never)).toBe(0);
+    expect(await restoreSnapshot(kernel, snapshot, never)).toBe(0);
     expect(sent(kernel).slice(1)).toEqual([
       "24 0b01, 24 0b02, 24 0b03",
       "24 0b01, 24 0b02",
@@ -170,7 +174,7 @@ describe("what is brought back", () => {
       tries += body === "0b02" ? 1 : 0;
       return body === "0b02" && tries === 1 ? "ENETUNREACH" : undefined;
     };
-    expect(await bringBack(kernel, keepsake, never)).toBe(2);
+    expect(await restoreSnapshot(kernel, snapshot, never)).toBe(2);
     expect(sent(kernel).slice(1)).toEqual([
       "24 0b01, 24 0b02, 24 0b03",
       "24 0b02, 24 0b03",
@@ -181,13 +185,13 @@ describe("what is brought back", () => {
   it("a restore does not repeat the pass if no route came back at all", async () => {
     const kernel = new PretendSocket();
     kernel.judge = () => "ENETDOWN";
-    expect(await bringBack(kernel, keepsake, never)).toBe(5);
+    expect(await restoreSnapshot(kernel, snapshot, never)).toBe(5);
     expect(kernel.written).toHaveLength(2);
   });
 
   it("a restore of an empty snapshot sends nothing", async () => {
     const kernel = new PretendSocket();
-    expect(await bringBack(kernel, { addresses: [], routes: [] }, never)).toBe(0);
+    expect(await restoreSnapshot(kernel, { addresses: [], routes: [] }, never)).toBe(0);
     expect(kernel.written.flat()).toEqual([]);
   });
 });
