@@ -8,7 +8,7 @@ import { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import { canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { readStoredState, stateName } from "#drivers/linux/net/stored-state.ts";
-import { carryTunnelPart } from "#drivers/linux/net/tunnel-applier.ts";
+import { applyTunnelOperation } from "#drivers/linux/net/tunnel-applier.ts";
 import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { openStream } from "#drivers/transport/stream.ts";
@@ -154,7 +154,7 @@ export async function runGuard({ release, level }: GuardOptions): Promise<0> {
   const { signal } = new AbortController();
   const prefixes = release === undefined ? await readGuard(disk, log) : [canonical(release)];
   const kind = release === undefined ? "ipsec.block" : "ipsec.unblock";
-  await carryTunnelPart({ kind, prefixes }, context, signal);
+  await applyTunnelOperation({ kind, prefixes }, context, signal);
   const outcome = release === undefined ? "blocked outside of tunnels" : "no longer blocked";
   log.write("info", "guard", `${prefixes.length} prefixes are ${outcome}`);
   return 0;

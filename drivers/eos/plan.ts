@@ -7,7 +7,7 @@ import type { Secret } from "#hal/secret.ts";
 import {
   type Surroundings as AnySurroundings,
   type Changed,
-  type PartOf,
+  type OperationOf,
   planPorts,
   refuseRemoval,
   rejected,
@@ -78,8 +78,8 @@ export function planChange(
     refuseUnread: (port) => refuseUnread(around, port),
     steps: {
       protect: (plan) => ({ ...plan, profile: plan.profile ?? ownProfile(plan.port) }),
-      addKey: (plan, part) => addKey(plan, part, around),
-      promoteKey: (plan, part) => promoteKey(plan, part, around),
+      addKey: (plan, operation) => addKey(plan, operation, around),
+      promoteKey: (plan, operation) => promoteKey(plan, operation, around),
       replaceKey: (plan, { key }) => replaceKey(plan, key, around),
       removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),
     },
@@ -117,7 +117,7 @@ function refuseUnread(around: Surroundings, port: PortName): void {
 
 function addKey(
   plan: PortPlan,
-  { port, key, role }: PartOf<"macsec.addKey">,
+  { port, key, role }: OperationOf<"macsec.addKey">,
   around: Surroundings,
 ): PortPlan {
   const there = plan.keys.find(({ ckn }) => ckn === key.ckn);
@@ -137,7 +137,7 @@ function addKey(
 /** Both keys get another role, and EOS accepts a role only together with its key. */
 function promoteKey(
   plan: PortPlan,
-  { port, ckn, keys = [] }: PartOf<"macsec.promoteKey">,
+  { port, ckn, keys = [] }: OperationOf<"macsec.promoteKey">,
   around: Surroundings,
 ): PortPlan {
   const wanted = plan.keys.find((key) => key.ckn === ckn);

@@ -205,9 +205,9 @@ async function routeMapsFor(
   query: XeQuery,
 ): Promise<Surroundings["routeMaps"]> {
   const routeMaps = new Map<string, readonly MapEntry[]>();
-  for (const part of change) {
-    if (part.kind !== "port.drain" || part.means !== "prepend") continue;
-    for (const { maps } of neighboursOn(config, part.port)) {
+  for (const operation of change) {
+    if (operation.kind !== "port.drain" || operation.means !== "prepend") continue;
+    for (const { maps } of neighboursOn(config, operation.port)) {
       for (const name of [maps.in, maps.out]) {
         if (name === undefined || !isToken(name)) continue;
         const told = await query.answer(routeMap(name), (text) => readRouteMap(text, name));

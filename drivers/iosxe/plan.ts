@@ -6,7 +6,7 @@ import { chainOf } from "../platform/cisco-chains.ts";
 import { type CiscoPlan, type CiscoSurroundings, planChains } from "../platform/cisco-plan.ts";
 import {
   type Changed,
-  type PartOf,
+  type OperationOf,
   rejected,
   type SettingsLimits,
 } from "../platform/port-change.ts";
@@ -50,10 +50,10 @@ export function planOf(config: XeConfig, port: PortName): PortPlan {
   };
 }
 
-type Part = Omit<MacsecSettings, "policy" | "includeSci" | "replayWindow">;
+type MkaPolicySettings = Omit<MacsecSettings, "policy" | "includeSci" | "replayWindow">;
 
 function settingsOf(
-  { suite, confidentialityOffset, keyServerPriority, sakRekeyMs }: Part,
+  { suite, confidentialityOffset, keyServerPriority, sakRekeyMs }: MkaPolicySettings,
   {
     policy,
     includeSci,
@@ -105,13 +105,16 @@ export function planChange(
       // A far end of another vendor derives SSCIs from the SCIs if packet numbers are extended.
       isSsciBySci: suite.includes("xpn") || plan.isSsciBySci,
     }),
-    refuseDrain: (part) => refuseDrain(part, around),
+    refuseDrain: (operation) => refuseDrain(operation, around),
   });
 }
 
-function refuseDrain(part: PartOf<"port.drain" | "port.restore">, around: Surroundings): void {
-  if (part.kind !== "port.drain" || part.means !== "prepend") return;
-  const { port } = part;
+function refuseDrain(
+  operation: OperationOf<"port.drain" | "port.restore">,
+  around: Surroundings,
+): void {
+  if (operation.kind !== "port.drain" || operation.means !== "prepend") return;
+  const { port } = operation;
   for (const neighbour of neighboursOn(around.config, port)) {
     const why = whyNoMap(neighbour, around);
     if (why !== undefined)

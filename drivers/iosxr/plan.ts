@@ -4,7 +4,7 @@ import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import { chainOf, freeChain } from "../platform/cisco-chains.ts";
 import { type CiscoPlan, type CiscoSurroundings, planChains } from "../platform/cisco-plan.ts";
-import { type Changed, type PartOf, rejected } from "../platform/port-change.ts";
+import { type Changed, type OperationOf, rejected } from "../platform/port-change.ts";
 import { drainsBy } from "../platform/router-look.ts";
 import { type Maintenance, neighboursOn, type XrConfig } from "./config.ts";
 import { ownName } from "./names.ts";
@@ -73,7 +73,7 @@ export function planChange(
       // A policy reaches a port only together with a key chain, which may still be empty.
       primary: plan.primary ?? { name: freeChain(plan, own()), keys: [] },
     }),
-    refuseDrain: (part) => refuseDrain(part, around),
+    refuseDrain: (operation) => refuseDrain(operation, around),
   });
 }
 
@@ -83,10 +83,13 @@ export const maintenanceLines = ["local-preference 50", "as-prepends 6", "activa
 const isOurs = ({ lines }: Maintenance): boolean =>
   lines.every((one) => maintenanceLines.some((line) => line === one));
 
-function refuseDrain(part: PartOf<"port.drain" | "port.restore">, around: Surroundings): void {
-  const neighbours = neighboursOn(around.config, part.port);
+function refuseDrain(
+  operation: OperationOf<"port.drain" | "port.restore">,
+  around: Surroundings,
+): void {
+  const neighbours = neighboursOn(around.config, operation.port);
   if (neighbours.some(({ maintenance }) => maintenance !== undefined && !isOurs(maintenance))) {
     const text = "a neighbour has a graceful-maintenance of the operator's, which stays";
-    throw rejected(around, part.port, text);
+    throw rejected(around, operation.port, text);
   }
 }

@@ -268,13 +268,13 @@ function bodyOf(change: DeviceChange, secrets: ReadonlyMap<string, Secret>): Com
   return [...body, "}}"];
 }
 
-function secretOf(part: PortChange): readonly SecretRef[] {
-  switch (part.kind) {
+function secretOf(operation: PortChange): readonly SecretRef[] {
+  switch (operation.kind) {
     case "macsec.addKey":
     case "macsec.replaceKey":
-      return [{ kind: "cak", key: part.key }];
+      return [{ kind: "cak", key: operation.key }];
     case "ipsec.putTunnel":
-      return authSecrets(part.tunnel.auth);
+      return authSecrets(operation.tunnel.auth);
     case "macsec.promoteKey":
     case "macsec.removeKey":
     case "macsec.rekeySak":

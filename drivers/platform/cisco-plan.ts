@@ -15,7 +15,7 @@ import {
 import type { CiscoConfig } from "./cisco-config.ts";
 import {
   type Changed,
-  type PartOf,
+  type OperationOf,
   planPorts,
   rejected,
   type SettingsLimits,
@@ -50,7 +50,7 @@ interface Platform<C, P> {
   readonly ownName: (port: PortName) => string | undefined;
   /** Returns the BGP neighbours behind the port. */
   readonly neighboursOn: (config: C, port: PortName) => readonly unknown[];
-  readonly refuseDrain: (part: PartOf<"port.drain" | "port.restore">) => void;
+  readonly refuseDrain: (operation: OperationOf<"port.drain" | "port.restore">) => void;
 }
 
 /**

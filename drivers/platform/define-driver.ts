@@ -312,9 +312,9 @@ function wipe(work: Work | undefined): void {
   for (const secret of work?.secrets.values() ?? []) secret[Symbol.dispose]();
 }
 
-function secretsOf(part: PortChange): readonly SecretRef[] {
-  if ("key" in part) return [{ kind: "cak", key: part.key }];
-  if ("keys" in part) return part.keys.map((key) => ({ kind: "cak", key }));
-  if ("tunnel" in part) return authSecrets(part.tunnel.auth);
+function secretsOf(operation: PortChange): readonly SecretRef[] {
+  if ("key" in operation) return [{ kind: "cak", key: operation.key }];
+  if ("keys" in operation) return operation.keys.map((key) => ({ kind: "cak", key }));
+  if ("tunnel" in operation) return authSecrets(operation.tunnel.auth);
   return [];
 }

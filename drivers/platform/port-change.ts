@@ -67,26 +67,26 @@ interface Planning<C, P> extends Surroundings<C> {
   /** Throws if the port must not be written. */
   readonly refuseUnread: (port: PortName) => void;
   readonly limits: SettingsLimits;
-  readonly steps: PartSteps<P>;
+  readonly steps: OperationSteps<P>;
   readonly holdsKeys: (plan: P) => boolean;
   /** Returns the BGP neighbours behind the port. */
   readonly neighboursOn: (config: C, port: PortName) => readonly unknown[];
   /** Throws if something else prevents moving traffic; absent = nothing does. */
-  readonly refuseDrain?: (part: PartOf<"port.drain" | "port.restore">) => void;
+  readonly refuseDrain?: (operation: OperationOf<"port.drain" | "port.restore">) => void;
 }
 
 /** The operation of this kind. */
-export type PartOf<K extends OnPort["kind"]> = Extract<OnPort, { readonly kind: K }>;
+export type OperationOf<K extends OnPort["kind"]> = Extract<OnPort, { readonly kind: K }>;
 
 /** How a vendor carries out the operations on keys; each throws `device.*` with effect "none". */
-interface PartSteps<P> {
+interface OperationSteps<P> {
   /** Provides the object that contains the settings; the settings themselves are set elsewhere. */
-  readonly protect: (plan: P, part: PartOf<"macsec.protect">) => P;
-  readonly addKey: (plan: P, part: PartOf<"macsec.addKey">) => P;
-  readonly replaceKey: (plan: P, part: PartOf<"macsec.replaceKey">) => P;
-  readonly removeKey: (plan: P, part: PartOf<"macsec.removeKey">) => P;
+  readonly protect: (plan: P, operation: OperationOf<"macsec.protect">) => P;
+  readonly addKey: (plan: P, operation: OperationOf<"macsec.addKey">) => P;
+  readonly replaceKey: (plan: P, operation: OperationOf<"macsec.replaceKey">) => P;
+  readonly removeKey: (plan: P, operation: OperationOf<"macsec.removeKey">) => P;
   /** Absent = the platform does not offer it. */
-  readonly promoteKey?: (plan: P, part: PartOf<"macsec.promoteKey">) => P;
+  readonly promoteKey?: (plan: P, operation: OperationOf<"macsec.promoteKey">) => P;
 }
 
 interface AnyPlan {
@@ -96,38 +96,45 @@ interface AnyPlan {
   readonly drains: readonly DrainMeans[];
 }
 
-function planPart<C, P extends AnyPlan>(plan: P, part: OnPort, planning: Planning<C, P>): P {
+function planOperation<C, P extends AnyPlan>(
+  plan: P,
+  operation: OnPort,
+  planning: Planning<C, P>,
+): P {
   const { steps } = planning;
-  const notOffered = `${part.kind} is not offered`;
-  switch (part.kind) {
+  const notOffered = `${operation.kind} is not offered`;
+  switch (operation.kind) {
     case "macsec.protect":
-      refuseSettings(planning, part);
-      return { ...steps.protect(plan, part), settings: { ...part.settings, policy: "mustSecure" } };
+      refuseSettings(planning, operation);
+      return {
+        ...steps.protect(plan, operation),
+        settings: { ...operation.settings, policy: "mustSecure" },
+      };
     case "macsec.addKey":
-      return steps.addKey(plan, part);
+      return steps.addKey(plan, operation);
     case "macsec.replaceKey":
-      return steps.replaceKey(plan, part);
+      return steps.replaceKey(plan, operation);
     case "macsec.removeKey":
-      return steps.removeKey(plan, part);
+      return steps.removeKey(plan, operation);
     case "macsec.promoteKey":
-      if (steps.promoteKey !== undefined) return steps.promoteKey(plan, part);
-      throw refused(planning, "device.unsupported", part.port, notOffered);
+      if (steps.promoteKey !== undefined) return steps.promoteKey(plan, operation);
+      throw refused(planning, "device.unsupported", operation.port, notOffered);
     case "macsec.rekeySak":
-      throw refused(planning, "device.unsupported", part.port, notOffered);
+      throw refused(planning, "device.unsupported", operation.port, notOffered);
     case "port.shut":
     case "port.open":
-      return { ...plan, admin: part.kind === "port.open" ? "up" : "down" };
+      return { ...plan, admin: operation.kind === "port.open" ? "up" : "down" };
     case "port.drain":
     case "port.restore": {
-      if (planning.neighboursOn(planning.config, part.port).length === 0) {
+      if (planning.neighboursOn(planning.config, operation.port).length === 0) {
         throw rejected(
           planning,
-          part.port,
+          operation.port,
           "BGP has no neighbour over it, so no traffic can leave",
         );
       }
-      planning.refuseDrain?.(part);
-      return { ...plan, drains: part.kind === "port.drain" ? [part.means] : [] };
+      planning.refuseDrain?.(operation);
+      return { ...plan, drains: operation.kind === "port.drain" ? [operation.means] : [] };
     }
   }
 }
@@ -142,14 +149,14 @@ export function planPorts<C, P extends AnyPlan>(
 ): readonly Changed<P>[] {
   const standing = (port: PortName): P => planning.planOf(planning.config, port);
   const plans = new Map<PortName, P>();
-  for (const part of change) {
-    if (!("port" in part)) {
-      throw refused(planning, "device.unsupported", part.kind, "it is not known");
+  for (const operation of change) {
+    if (!("port" in operation)) {
+      throw refused(planning, "device.unsupported", operation.kind, "it is not known");
     }
-    const { port } = part;
+    const { port } = operation;
     if (!planning.ports.has(port)) throw rejected(planning, port, "there is no such port");
     planning.refuseUnread(port);
-    plans.set(port, planPart(plans.get(port) ?? standing(port), part, planning));
+    plans.set(port, planOperation(plans.get(port) ?? standing(port), operation, planning));
   }
   return [...plans.values()].map((after) => {
     if (planning.holdsKeys(after) && after.settings === undefined) {
@@ -202,7 +209,7 @@ export interface SettingsLimits {
  */
 function refuseSettings(
   planning: Pick<Planning<never, never>, "work" | "limits">,
-  { port, settings }: PartOf<"macsec.protect">,
+  { port, settings }: OperationOf<"macsec.protect">,
 ): void {
   const { replayWindowMax, sakRekeySeconds, why } = planning.limits;
   const { min, max } = sakRekeySeconds;

@@ -107,7 +107,7 @@ export function segmentMax({ mtu }: Pick<TunnelPlan, "mtu">): number {
 
 /** Returns the operations on ports. */
 export function portsOf(change: DeviceChange): readonly OnPort[] {
-  return change.filter((part) => "port" in part);
+  return change.filter((operation) => "port" in operation);
 }
 
 /**
@@ -116,32 +116,37 @@ export function portsOf(change: DeviceChange): readonly OnPort[] {
  */
 export function planTunnels(change: DeviceChange, planning: Planning): readonly ChangedTunnel[] {
   const changed = new Map<string, ChangedTunnel>();
-  for (const part of change) {
-    if ("port" in part) continue;
-    if (part.kind === "ipsec.block") {
+  for (const operation of change) {
+    if ("port" in operation) continue;
+    if (operation.kind === "ipsec.block") {
       const why = "block policies around tunnels are not offered";
-      throw refused(planning, "device.unsupported", part.kind, why);
+      throw refused(planning, "device.unsupported", operation.kind, why);
     }
-    const name = part.kind === "ipsec.putTunnel" ? part.tunnel.name : part.name;
+    const name = operation.kind === "ipsec.putTunnel" ? operation.tunnel.name : operation.name;
     const before = planning.standing.get(name);
     if (planning.standing.has(name) && before === undefined) {
       throw rejected(planning, name, "what is configured there is not ours, or not understood");
     }
-    changed.set(name, { name, before, after: planPart(part, planning) });
+    changed.set(name, { name, before, after: planOperation(operation, planning) });
   }
   return [...changed.values()].filter(
     ({ before, after }) => shownOf(before) !== shownOf(after) || before?.psk !== after?.psk,
   );
 }
 
-function planPart(part: OnTunnel, planning: Planning): ChangedTunnel["after"] {
-  switch (part.kind) {
+function planOperation(operation: OnTunnel, planning: Planning): ChangedTunnel["after"] {
+  switch (operation.kind) {
     case "ipsec.putTunnel":
-      return putTunnel(part.tunnel, planning);
+      return putTunnel(operation.tunnel, planning);
     case "ipsec.removeTunnel":
       return undefined;
     case "ipsec.rekey":
-      throw refused(planning, "device.unsupported", part.name, `${part.kind} is not offered`);
+      throw refused(
+        planning,
+        "device.unsupported",
+        operation.name,
+        `${operation.kind} is not offered`,
+      );
   }
 }
 

@@ -16,7 +16,8 @@ import type { TunnelConfig } from "./tunnel-config.ts";
 /** A tunnel as it is to be, with its PSK. */
 export type Wanted = NonNullable<ChangedTunnel["after"]>;
 
-const isOfPorts = (change: DeviceChange): boolean => change.every((part) => "port" in part);
+const isOfPorts = (change: DeviceChange): boolean =>
+  change.every((operation) => "port" in operation);
 
 /**
  * Returns the edits of tunnels; `read` is called only if the change concerns tunnels.

@@ -90,7 +90,7 @@ export const sendsPart = (alter: (part: PortChange) => PortChange): Wrong =>
 export const drops = (...kinds: PortChange["kind"][]): Wrong =>
   sends((change) => change.filter((part) => !kinds.includes(part.kind)));
 
-/** Something else happens after a part of this kind was applied. */
+/** Something else happens after an operation of this kind was applied. */
 export function afterPart(kind: PortChange["kind"], act: (rig: Rig) => void): Wrong {
   return moves((inner, rig, change) => ({
     async apply(within, signal) {

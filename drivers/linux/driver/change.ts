@@ -11,8 +11,8 @@ import type { LocalSession } from "../../local/device.ts";
 import { list, name, page, variants } from "../../local/shape.ts";
 import { netTransaction, prepareNet } from "../ipsec/net-change.ts";
 import type { MkaClient } from "../mka/client.ts";
-import type { AskedPart } from "../mka/protocol.ts";
-import type { NetPart } from "../net/part.ts";
+import type { RequestedOperation } from "../mka/protocol.ts";
+import type { NetOperation } from "../net/operation.ts";
 import type { Participants } from "./participants.ts";
 
 export interface ChangeParts {
@@ -20,7 +20,7 @@ export interface ChangeParts {
   readonly participants: Participants;
 }
 
-export type HostPart = Extract<
+export type HostOperation = Extract<
   PortChange,
   { readonly kind: `macsec.${string}` | "port.shut" | "port.open" }
 >;
@@ -35,22 +35,22 @@ const portsMax = 64;
  */
 export async function prepareChange(
   { session, participants }: ChangeParts,
-  change: readonly HostPart[],
+  change: readonly HostOperation[],
   keys: KeyResolver,
   signal: AbortSignal,
 ): Promise<Transaction> {
-  for (const part of change) refuseOffset(part);
+  for (const operation of change) refuseOffset(operation);
   const secrets = new Map<string, Secret>();
   try {
-    for (const part of change) {
-      if (!("key" in part) || secrets.has(part.key.cakSecretId)) continue;
-      const secret = await keys({ kind: "cak", key: part.key });
-      secrets.set(part.key.cakSecretId, secret);
-      refuseLength(secret, part.key, part.port);
+    for (const operation of change) {
+      if (!("key" in operation) || secrets.has(operation.key.cakSecretId)) continue;
+      const secret = await keys({ kind: "cak", key: operation.key });
+      secrets.set(operation.key.cakSecretId, secret);
+      refuseLength(secret, operation.key, operation.port);
     }
     const ports = [...new Set(change.filter(isOfParticipant).map(({ port }) => port))];
-    const asked: NetPart[] = [
-      ...change.flatMap(netPart),
+    const asked: NetOperation[] = [
+      ...change.flatMap(netOperation),
       ...ports.map((port) => ({ kind: "macsec.participant", port }) as const),
     ];
     const net = await prepareNet(session, asked, signal);
@@ -58,8 +58,10 @@ export async function prepareChange(
     const lines = [net.preview];
     try {
       for (const port of ports) {
-        const parts = change.filter((part) => part.port === port);
-        lines.push(await stage(participants.at(port), port, net.token, parts, secrets, signal));
+        const operations = change.filter((operation) => operation.port === port);
+        lines.push(
+          await stage(participants.at(port), port, net.token, operations, secrets, signal),
+        );
       }
     } catch (error) {
       await whole.takeBack();
@@ -177,14 +179,20 @@ function halfDone(error: LinksealError, effect: Effect, ports: number): Linkseal
   });
 }
 
-function netPart(part: HostPart): readonly NetPart[] {
-  switch (part.kind) {
+function netOperation(operation: HostOperation): readonly NetOperation[] {
+  switch (operation.kind) {
     case "port.shut":
     case "port.open":
-      return [{ kind: part.kind, port: part.port }];
+      return [{ kind: operation.kind, port: operation.port }];
     case "macsec.protect": {
-      const { suite, includeSci, replayWindow } = part.settings;
-      return [{ kind: part.kind, port: part.port, settings: { suite, includeSci, replayWindow } }];
+      const { suite, includeSci, replayWindow } = operation.settings;
+      return [
+        {
+          kind: operation.kind,
+          port: operation.port,
+          settings: { suite, includeSci, replayWindow },
+        },
+      ];
     }
     case "macsec.addKey":
     case "macsec.promoteKey":
@@ -195,7 +203,7 @@ function netPart(part: HostPart): readonly NetPart[] {
   }
 }
 
-function isOfParticipant({ kind }: HostPart): boolean {
+function isOfParticipant({ kind }: HostOperation): boolean {
   return kind !== "port.shut" && kind !== "port.open";
 }
 
@@ -203,31 +211,36 @@ async function stage(
   client: MkaClient,
   port: PortName,
   token: TransactionToken,
-  parts: readonly HostPart[],
+  operations: readonly HostOperation[],
   secrets: ReadonlyMap<string, Secret>,
   signal: AbortSignal,
 ): Promise<string> {
   let lines: readonly string[] = [];
-  for (const [place, part] of parts.flatMap((one) => askedPart(one, secrets)).entries()) {
-    lines = await client.stage(token, place, part, signal);
+  for (const [place, operation] of operations
+    .flatMap((one) => requestedOperation(one, secrets))
+    .entries()) {
+    lines = await client.stage(token, place, operation, signal);
   }
   return lines.length === 0 ? "" : [`port ${port}`, ...lines].join("\n");
 }
 
-function askedPart(part: HostPart, secrets: ReadonlyMap<string, Secret>): readonly AskedPart[] {
-  switch (part.kind) {
+function requestedOperation(
+  operation: HostOperation,
+  secrets: ReadonlyMap<string, Secret>,
+): readonly RequestedOperation[] {
+  switch (operation.kind) {
     case "macsec.addKey":
     case "macsec.replaceKey": {
-      const key = secrets.get(part.key.cakSecretId);
-      const kind = part.kind === "macsec.addKey" ? "add" : "replace";
-      return key === undefined ? [] : [{ kind, ckn: part.key.ckn, key }];
+      const key = secrets.get(operation.key.cakSecretId);
+      const kind = operation.kind === "macsec.addKey" ? "add" : "replace";
+      return key === undefined ? [] : [{ kind, ckn: operation.key.ckn, key }];
     }
     case "macsec.removeKey":
-      return [{ kind: "remove", ckn: part.ckn }];
+      return [{ kind: "remove", ckn: operation.ckn }];
     case "macsec.rekeySak":
       return [{ kind: "rekey" }];
     case "macsec.protect": {
-      const { keyServerPriority, sakRekeyMs } = part.settings;
+      const { keyServerPriority, sakRekeyMs } = operation.settings;
       const settings = { keyServerPriority, sakRekeyMs, delayProtection: "off" } as const;
       return [{ kind: "configure", settings }];
     }
@@ -239,10 +252,10 @@ function askedPart(part: HostPart, secrets: ReadonlyMap<string, Secret>): readon
   }
 }
 
-function refuseOffset(part: HostPart): void {
-  if (part.kind !== "macsec.protect" || part.settings.confidentialityOffset === 0) return;
-  const text = `${part.port} encrypts whole frames: the kernel has no confidentiality offset`;
-  throw refused("device.unsupported", text, part.port);
+function refuseOffset(operation: HostOperation): void {
+  if (operation.kind !== "macsec.protect" || operation.settings.confidentialityOffset === 0) return;
+  const text = `${operation.port} encrypts whole frames: the kernel has no confidentiality offset`;
+  throw refused("device.unsupported", text, operation.port);
 }
 
 function refuseLength(secret: Secret, { ckn }: KeyRef, port: PortName): void {

@@ -27,11 +27,11 @@ import {
   prepareTunnels,
   type TunnelChange,
 } from "../ipsec/face.ts";
-import { partsOfBlock, prepareNet } from "../ipsec/net-change.ts";
+import { operationsOfBlock, prepareNet } from "../ipsec/net-change.ts";
 import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
 import { RoutingWatch, scopeOf, withKernelRoutes } from "../routing/routing.ts";
-import { type HostPart, prepareChange, recallChange } from "./change.ts";
+import { type HostOperation, prepareChange, recallChange } from "./change.ts";
 import { Hints } from "./hints.ts";
 import { Participants, withParticipant } from "./participants.ts";
 import { ping } from "./probe.ts";
@@ -170,11 +170,13 @@ function subnetsNow(session: LocalSession, signal: AbortSignal): Promise<readonl
 
 type Turn = Extract<PortChange, { readonly kind: "port.drain" | "port.restore" }>;
 
-const isOfHost = (part: PortChange): part is HostPart =>
-  part.kind.startsWith("macsec.") || part.kind === "port.shut" || part.kind === "port.open";
+const isOfHost = (operation: PortChange): operation is HostOperation =>
+  operation.kind.startsWith("macsec.") ||
+  operation.kind === "port.shut" ||
+  operation.kind === "port.open";
 
-const isTurn = (part: PortChange): part is Turn =>
-  part.kind === "port.drain" || part.kind === "port.restore";
+const isTurn = (operation: PortChange): operation is Turn =>
+  operation.kind === "port.drain" || operation.kind === "port.restore";
 
 async function prepare(
   host: Host,
@@ -223,11 +225,13 @@ async function prepareIpsec(
   keys: KeyResolver,
   signal: AbortSignal,
 ): Promise<Transaction> {
-  const blocks = change.flatMap((part) => (part.kind === "ipsec.block" ? [part] : []));
+  const blocks = change.flatMap((operation) =>
+    operation.kind === "ipsec.block" ? [operation] : [],
+  );
   if (blocks.length === change.length) {
     // Block policies need neither charon nor a key.
-    const all = blocks.flatMap((part) => part.blocks);
-    return await prepareNet(session, partsOfBlock(all), signal);
+    const all = blocks.flatMap((operation) => operation.blocks);
+    return await prepareNet(session, operationsOfBlock(all), signal);
   }
   if (ipsec !== undefined) return await prepareTunnels(ipsec, change, keys, signal);
   throw notOffered("a tunnel by IKE", session.device);

@@ -20,7 +20,7 @@ import {
 } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import type { LocalSession } from "../../local/device.ts";
-import type { TunnelPart } from "../net/tunnel-part.ts";
+import type { TunnelOperation } from "../net/tunnel-operation.ts";
 import {
   bringUp,
   type Charon,
@@ -37,7 +37,7 @@ import {
 } from "./charon.ts";
 import { type Credentials, fetchCredentials } from "./credentials.ts";
 import { loadConnection, loadPsk } from "./messages.ts";
-import { partsAround, partsOfBlock, prepareNet } from "./net-change.ts";
+import { operationsAround, operationsOfBlock, prepareNet } from "./net-change.ts";
 import { CharonWatch } from "./watch.ts";
 
 /** The capabilities of the driver for tunnels. */
@@ -77,8 +77,8 @@ export function openIpsec(
 export type TunnelChange = Extract<PortChange, { readonly kind: `ipsec.${string}` }>;
 
 /** Returns true if the change concerns a tunnel. */
-export const isTunnelChange = (part: PortChange): part is TunnelChange =>
-  part.kind.startsWith("ipsec.");
+export const isTunnelChange = (operation: PortChange): operation is TunnelChange =>
+  operation.kind.startsWith("ipsec.");
 
 /**
  * Well inside the longest observation: a daemon that hangs must not hide what the kernel reports.
@@ -177,22 +177,22 @@ export async function prepareTunnels(
   const { session, charon } = parts;
   const look = await lookIfThere(charon, signal);
   const lines: string[] = [];
-  for (const part of change) {
+  for (const operation of change) {
     // The call throws for a tunnel that cannot be rendered, while nothing has been sent yet.
-    if (part.kind === "ipsec.putTunnel") loadConnection(part.tunnel);
-    const isDone = part.kind === "ipsec.putTunnel" && look !== undefined;
-    if (!isDone || !stands(part.tunnel, look)) lines.push(...previewOf(part));
+    if (operation.kind === "ipsec.putTunnel") loadConnection(operation.tunnel);
+    const isDone = operation.kind === "ipsec.putTunnel" && look !== undefined;
+    if (!isDone || !stands(operation.tunnel, look)) lines.push(...previewOf(operation));
   }
-  const wanted = change.flatMap(netPartsOf);
+  const wanted = change.flatMap(netOperationsOf);
   const net = await prepareNet(session, wanted, signal);
   const held: Held[] = [];
   const wipe = (): void => {
     for (const { credentials } of held.splice(0)) credentials[Symbol.dispose]();
   };
   try {
-    for (const part of change) {
-      if (part.kind !== "ipsec.putTunnel") continue;
-      const { tunnel: spec } = part;
+    for (const operation of change) {
+      if (operation.kind !== "ipsec.putTunnel") continue;
+      const { tunnel: spec } = operation;
       held.push({ spec, credentials: await fetchCredentials(spec, keys, charon.clock.wall()) });
     }
   } catch (error) {
@@ -228,26 +228,26 @@ async function lookIfThere(charon: Charon, signal: AbortSignal): Promise<CharonL
   }
 }
 
-function netPartsOf(part: TunnelChange): readonly TunnelPart[] {
-  switch (part.kind) {
+function netOperationsOf(operation: TunnelChange): readonly TunnelOperation[] {
+  switch (operation.kind) {
     case "ipsec.block":
-      return partsOfBlock(part.blocks);
+      return operationsOfBlock(operation.blocks);
     case "ipsec.putTunnel":
-      return partsAround(part.tunnel);
+      return operationsAround(operation.tunnel);
     case "ipsec.removeTunnel":
-      return [{ kind: "ipsec.drop", name: part.name }];
+      return [{ kind: "ipsec.drop", name: operation.name }];
     case "ipsec.rekey":
       return [];
   }
 }
 
-function previewOf(part: TunnelChange): readonly string[] {
-  switch (part.kind) {
+function previewOf(operation: TunnelChange): readonly string[] {
+  switch (operation.kind) {
     case "ipsec.block":
       // The preview of linkseal-net lists the block policies.
       return [];
     case "ipsec.putTunnel": {
-      const { name, localAddress, remoteAddress, ike, transforms, life, auth } = part.tunnel;
+      const { name, localAddress, remoteAddress, ike, transforms, life, auth } = operation.tunnel;
       const words = [ike.encryption, ike.prf, ike.dhGroup].join("/");
       const esp = [transforms.encryption, transforms.integrity, transforms.dhGroup].join("/");
       return [
@@ -256,9 +256,9 @@ function previewOf(part: TunnelChange): readonly string[] {
       ];
     }
     case "ipsec.removeTunnel":
-      return [`- IKEv2 ${part.name}`];
+      return [`- IKEv2 ${operation.name}`];
     case "ipsec.rekey":
-      return [`! ${part.what} rekey of ${part.name}`];
+      return [`! ${operation.what} rekey of ${operation.name}`];
   }
 }
 
@@ -284,7 +284,7 @@ class TunnelAct {
     await this.#refuseAbsent(signal);
     await this.#net.apply(within, signal);
     try {
-      for (const part of this.#change) await this.#carry(part, held, within, signal);
+      for (const operation of this.#change) await this.#carry(operation, held, within, signal);
       if (within === "final") await this.#endStale(signal);
     } catch (error) {
       // A change that fails halfway is rolled back here, because the caller may not do it.
@@ -297,7 +297,9 @@ class TunnelAct {
 
   /** A rekey of a tunnel that does not exist must not look done. */
   async #refuseAbsent(signal: AbortSignal): Promise<void> {
-    const rekeyed = this.#change.flatMap((part) => (part.kind === "ipsec.rekey" ? part.name : []));
+    const rekeyed = this.#change.flatMap((operation) =>
+      operation.kind === "ipsec.rekey" ? operation.name : [],
+    );
     if (rekeyed.length === 0) return;
     const { sas } = await this.#charon(signal, (client) => lookAtCharon(client, signal));
     const absent = rekeyed.find((name) => !sas.some((sa) => sa.name === name));
@@ -306,24 +308,24 @@ class TunnelAct {
   }
 
   async #carry(
-    part: TunnelChange,
+    operation: TunnelChange,
     held: readonly Held[],
     within: number | "final",
     signal: AbortSignal,
   ): Promise<void> {
-    switch (part.kind) {
+    switch (operation.kind) {
       case "ipsec.block":
         return;
       case "ipsec.putTunnel":
-        await this.#put(part.tunnel, held, signal);
+        await this.#put(operation.tunnel, held, signal);
         return;
       case "ipsec.removeTunnel":
         // Before the change is confirmed, the tunnel's SAs are all that could bring it back.
-        if (within === "final") await this.#forget(part.name, signal);
+        if (within === "final") await this.#forget(operation.name, signal);
         return;
       case "ipsec.rekey":
         await this.#charon(signal, (client) =>
-          rekey(this.#parts.charon, client, part.name, part.what, signal),
+          rekey(this.#parts.charon, client, operation.name, operation.what, signal),
         );
     }
   }
@@ -378,8 +380,8 @@ class TunnelAct {
 
   async confirm(signal: AbortSignal): Promise<void> {
     await this.#net.confirm(signal);
-    for (const part of this.#change) {
-      if (part.kind === "ipsec.removeTunnel") await this.#forget(part.name, signal);
+    for (const operation of this.#change) {
+      if (operation.kind === "ipsec.removeTunnel") await this.#forget(operation.name, signal);
     }
     await this.#endStale(signal);
   }
@@ -389,7 +391,7 @@ class TunnelAct {
    * middle of a rekey.
    */
   async #endStale(signal: AbortSignal): Promise<void> {
-    const parts: TunnelPart[] = [];
+    const parts: TunnelOperation[] = [];
     for (const [spec, before] of this.#stale) {
       if (before.length === 0) continue;
       const now = await this.#staleSas(spec, signal);

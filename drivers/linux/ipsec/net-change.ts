@@ -4,8 +4,8 @@ import type { PrefixBlock, Transaction, TransactionToken } from "#hal/device.ts"
 import { encodeJson } from "#hal/json.ts";
 import type { PortName, TunnelSpec } from "#hal/model.ts";
 import { type LocalSession, readPrepared, transactionOf } from "../../local/device.ts";
-import type { NetPart } from "../net/part.ts";
-import { hostPrefix, type TunnelPart } from "../net/tunnel-part.ts";
+import type { NetOperation } from "../net/operation.ts";
+import { hostPrefix, type TunnelOperation } from "../net/tunnel-operation.ts";
 
 /** linkseal-net reverts by itself what is not confirmed in time. */
 const capabilities = { commit: { kind: "armedRevert" } } as const;
@@ -24,7 +24,7 @@ export const netTransaction = (
  */
 export async function prepareNet(
   session: LocalSession,
-  change: readonly NetPart[],
+  change: readonly NetOperation[],
   signal: AbortSignal,
 ): Promise<Transaction> {
   const body = [encodeJson({ change })];
@@ -42,12 +42,12 @@ function carriedPrefixes({ remotePrefixes, bgp }: TunnelSpec): readonly string[]
  * Returns the operations around a tunnel: first the block, before anything could be sent into the
  * tunnel or past it, then its interface.
  */
-export function partsAround(tunnel: TunnelSpec): readonly TunnelPart[] {
+export function operationsAround(tunnel: TunnelSpec): readonly TunnelOperation[] {
   const { name, ifId, mtu, bgp } = tunnel;
   const prefixes = carriedPrefixes(tunnel);
   const ends = bgp === undefined ? {} : { ends: { local: bgp.local, peer: bgp.peer } };
   return [
-    ...partsOfBlock(blocksOf(tunnel)),
+    ...operationsOfBlock(blocksOf(tunnel)),
     { kind: "ipsec.carry", link: { name, ifId, mtu, prefixes, ...ends } },
   ];
 }
@@ -64,7 +64,7 @@ function blocksOf(tunnel: TunnelSpec): readonly PrefixBlock[] {
  * Returns the operations that block prefixes outside of tunnels, except under the MACsec of their
  * ports.
  */
-export function partsOfBlock(blocks: readonly PrefixBlock[]): readonly TunnelPart[] {
+export function operationsOfBlock(blocks: readonly PrefixBlock[]): readonly TunnelOperation[] {
   return [
     // The exemption comes first, so that traffic under MACsec is not blocked for a moment.
     { kind: "ipsec.back", backings: blocks },

@@ -3,16 +3,16 @@
 
 import type { Clock } from "#hal/world.ts";
 import { caKeys } from "./keys.ts";
-import type { AskedPart } from "./protocol.ts";
-import type { HeldPart } from "./staging.ts";
+import type { RequestedOperation } from "./protocol.ts";
+import type { StagedOperation } from "./staging.ts";
 
 /** Longer than the longest wait for a far end between a prepare and its apply. */
 const lifetimeMs = 3_600_000;
 const candidatesMax = 8;
-const partsMax = 16;
+const operationsMax = 16;
 
 interface Candidate {
-  readonly parts: Map<number, HeldPart>;
+  readonly operations: Map<number, StagedOperation>;
   readonly over: AbortController;
 }
 
@@ -28,15 +28,18 @@ export class Candidates {
    * Stages an operation; the same place again replaces it, since a client repeats a request whose
    * reply was lost.
    */
-  put(token: string, place: number, part: AskedPart): void {
-    const { parts } = this.#candidates.get(token) ?? this.#begin(token);
-    wipePart(parts.get(place));
-    parts.set(place, heldOf(part));
-    if (parts.size > partsMax) this.drop(token);
+  put(token: string, place: number, operation: RequestedOperation): void {
+    const { operations } = this.#candidates.get(token) ?? this.#begin(token);
+    wipeOperation(operations.get(place));
+    operations.set(place, stagedOf(operation));
+    if (operations.size > operationsMax) this.drop(token);
   }
 
   #begin(token: string): Candidate {
-    const candidate = { parts: new Map<number, HeldPart>(), over: new AbortController() };
+    const candidate = {
+      operations: new Map<number, StagedOperation>(),
+      over: new AbortController(),
+    };
     this.#candidates.set(token, candidate);
     for (const oldest of this.#candidates.keys()) {
       if (this.#candidates.size <= candidatesMax) break;
@@ -53,17 +56,19 @@ export class Candidates {
    * Returns the operations in the order of their places; undefined = the change is not staged any
    * more.
    */
-  get(token: string): readonly HeldPart[] | undefined {
+  get(token: string): readonly StagedOperation[] | undefined {
     const candidate = this.#candidates.get(token);
     if (candidate === undefined) return undefined;
-    return [...candidate.parts].toSorted(([a], [b]) => a - b).map(([, part]) => part);
+    return [...candidate.operations]
+      .toSorted(([a], [b]) => a - b)
+      .map(([, operation]) => operation);
   }
 
   drop(token: string): void {
     const candidate = this.#candidates.get(token);
     this.#candidates.delete(token);
     candidate?.over.abort();
-    for (const part of candidate?.parts.values() ?? []) wipePart(part);
+    for (const operation of candidate?.operations.values() ?? []) wipeOperation(operation);
   }
 
   wipe(): void {
@@ -71,12 +76,14 @@ export class Candidates {
   }
 }
 
-function heldOf(part: AskedPart): HeldPart {
-  return "key" in part ? { ...part, key: caKeys(part.key, part.ckn) } : part;
+function stagedOf(operation: RequestedOperation): StagedOperation {
+  return "key" in operation
+    ? { ...operation, key: caKeys(operation.key, operation.ckn) }
+    : operation;
 }
 
-function wipePart(part: HeldPart | undefined): void {
-  if (part === undefined || !("key" in part)) return;
-  part.key.ick[Symbol.dispose]();
-  part.key.kek[Symbol.dispose]();
+function wipeOperation(operation: StagedOperation | undefined): void {
+  if (operation === undefined || !("key" in operation)) return;
+  operation.key.ick[Symbol.dispose]();
+  operation.key.kek[Symbol.dispose]();
 }

@@ -30,8 +30,8 @@ import {
 import { keySlots, mkpdus, session, settings, suite } from "../../local/state.ts";
 import { codeOf } from "../../local/wire.ts";
 import {
-  type AskedPart,
   type MkaRequest,
+  type RequestedOperation,
   readReply,
   type Within,
   writeRequest,
@@ -98,10 +98,10 @@ export class MkaClient {
   async stage(
     token: string,
     place: number,
-    part: AskedPart,
+    operation: RequestedOperation,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
-    const answer = await this.#exchange({ kind: "stage", token, place, part }, "none", signal);
+    const answer = await this.#exchange({ kind: "stage", token, place, operation }, "none", signal);
     return this.#read(answer, property("lines", list(name, linesMax)));
   }
 

@@ -180,7 +180,7 @@ export class MkaControlServer {
     const { token } = request;
     switch (request.kind) {
       case "stage":
-        this.#candidates.put(token, request.place, request.part);
+        this.#candidates.put(token, request.place, request.operation);
         try {
           return { lines: (await this.#deeds(token)).map(lineOf) };
         } catch (error) {
@@ -349,7 +349,8 @@ function undoOf(deed: Deed): readonly Undo[] {
 }
 
 function wipeCak(request: MkaRequest): void {
-  if (request.kind === "stage" && "key" in request.part) request.part.key[Symbol.dispose]();
+  if (request.kind === "stage" && "key" in request.operation)
+    request.operation.key[Symbol.dispose]();
 }
 
 function refused(code: ErrorCode, text: string): LinksealError {

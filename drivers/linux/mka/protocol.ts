@@ -7,7 +7,7 @@ import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 import { Malformed } from "../../local/shape.ts";
 import { counted, Fields, u32 } from "../netlink/fields.ts";
-import type { MkaPart } from "./staging.ts";
+import type { MkaOperation } from "./staging.ts";
 
 /**
  * The time in milliseconds after which the change is reverted unless it is confirmed; `final` =
@@ -24,7 +24,7 @@ export type MkaRequest =
       readonly kind: "stage";
       readonly token: string;
       readonly place: number;
-      readonly part: AskedPart;
+      readonly operation: RequestedOperation;
     }
   | { readonly kind: "apply"; readonly token: string; readonly within: Within }
   | { readonly kind: "confirm" | "recall" | "rollback"; readonly token: string }
@@ -32,7 +32,7 @@ export type MkaRequest =
   | { readonly kind: "changes"; readonly after: number; readonly waitMs: number };
 
 /** The reader of the request wipes the CAK. */
-export type AskedPart = MkaPart<Secret>;
+export type RequestedOperation = MkaOperation<Secret>;
 
 type Verb = MkaRequest["kind"];
 
@@ -55,7 +55,7 @@ const verbs: Readonly<Record<Verb, number>> = {
   observe: 6,
   changes: 7,
 };
-const partKinds = ["add", "replace", "remove", "rekey", "configure"] as const;
+const operationKinds = ["add", "replace", "remove", "rekey", "configure"] as const;
 const delayProtections = ["off", "on"] as const;
 
 export function writeRequest(request: MkaRequest): Octets {
@@ -65,9 +65,9 @@ export function writeRequest(request: MkaRequest): Octets {
 function fieldsOf(request: MkaRequest): Octets {
   switch (request.kind) {
     case "stage": {
-      const { token, place, part } = request;
-      const head = Uint8Array.of(place, partKinds.indexOf(part.kind));
-      return [...textOf(token), head, ...partFields(part)];
+      const { token, place, operation } = request;
+      const head = Uint8Array.of(place, operationKinds.indexOf(operation.kind));
+      return [...textOf(token), head, ...operationFields(operation)];
     }
     case "apply": {
       const { token, within } = request;
@@ -84,17 +84,17 @@ function fieldsOf(request: MkaRequest): Octets {
   }
 }
 
-function partFields(part: AskedPart): Octets {
-  switch (part.kind) {
+function operationFields(operation: RequestedOperation): Octets {
+  switch (operation.kind) {
     case "add":
     case "replace":
-      return [...named(part.ckn), ...counted(part.key)];
+      return [...named(operation.ckn), ...counted(operation.key)];
     case "remove":
-      return named(part.ckn);
+      return named(operation.ckn);
     case "rekey":
       return [];
     case "configure": {
-      const { keyServerPriority, delayProtection, sakRekeyMs } = part.settings;
+      const { keyServerPriority, delayProtection, sakRekeyMs } = operation.settings;
       const octets = Uint8Array.of(keyServerPriority, delayProtections.indexOf(delayProtection));
       return [octets, u32(sakRekeyMs ?? 0)];
     }
@@ -127,7 +127,7 @@ function readFields(kind: Verb, fields: Fields): MkaRequest {
     case "stage": {
       const token = readToken(fields);
       const place = fields.u8("place");
-      return { kind, token, place, part: readPart(fields) };
+      return { kind, token, place, operation: readOperation(fields) };
     }
     case "apply": {
       const token = readToken(fields);
@@ -150,8 +150,8 @@ function readFields(kind: Verb, fields: Fields): MkaRequest {
   }
 }
 
-function readPart(fields: Fields): AskedPart {
-  const kind = fields.choice("kind", partKinds);
+function readOperation(fields: Fields): RequestedOperation {
+  const kind = fields.choice("kind", operationKinds);
   switch (kind) {
     case "add":
     case "replace": {

@@ -9,14 +9,14 @@ import type { CaKeys } from "./keys.ts";
 /** Settings of the KaY alone; the others are those of the SecY. */
 export type OwnSettings = Pick<KaySettings, "keyServerPriority" | "sakRekeyMs" | "delayProtection">;
 
-export type MkaPart<K> =
+export type MkaOperation<K> =
   | { readonly kind: "add" | "replace"; readonly ckn: Ckn; readonly key: K }
   | { readonly kind: "remove"; readonly ckn: Ckn }
   | { readonly kind: "rekey" }
   | { readonly kind: "configure"; readonly settings: OwnSettings };
 
 /** The operation after its CAK was wiped. */
-export type HeldPart = MkaPart<CaKeys>;
+export type StagedOperation = MkaOperation<CaKeys>;
 
 export interface PortState {
   /** The port's keys, oldest first. */
@@ -58,11 +58,11 @@ const refusals = {
   notKeyServer: { code: "device.unsupported", text: "the other end makes the SAKs of this link" },
 } as const satisfies Record<string, StagingRefusal>;
 
-export function outcomeOf(parts: readonly HeldPart[], from: PortState): Outcome {
+export function outcomeOf(operations: readonly StagedOperation[], from: PortState): Outcome {
   const deeds: Deed[] = [];
   let state = from;
-  for (const part of parts) {
-    const taken = take(part, state);
+  for (const operation of operations) {
+    const taken = take(operation, state);
     if (typeof taken === "string") return { kind: "refused", refusal: refusals[taken] };
     deeds.push(...taken);
     state = taken.reduce(after, state);
@@ -70,18 +70,21 @@ export function outcomeOf(parts: readonly HeldPart[], from: PortState): Outcome 
   return { kind: "deeds", deeds };
 }
 
-function take(part: HeldPart, state: PortState): readonly Deed[] | keyof typeof refusals {
-  switch (part.kind) {
+function take(
+  operation: StagedOperation,
+  state: PortState,
+): readonly Deed[] | keyof typeof refusals {
+  switch (operation.kind) {
     case "add":
-      return takeAdd(part, state);
+      return takeAdd(operation, state);
     case "replace":
-      return takeReplace(part, state);
+      return takeReplace(operation, state);
     case "remove":
-      return takeRemove(part.ckn, state);
+      return takeRemove(operation.ckn, state);
     case "rekey":
-      return state.keyServer === "self" ? [part] : "notKeyServer";
+      return state.keyServer === "self" ? [operation] : "notKeyServer";
     case "configure": {
-      const { settings } = part;
+      const { settings } = operation;
       const former = state.settings;
       return isSame(settings, former) ? [] : [{ kind: "configure", settings, former }];
     }
@@ -97,15 +100,15 @@ function isSame(one: OwnSettings, other: OwnSettings): boolean {
   );
 }
 
-type KeyPart = Extract<HeldPart, { readonly kind: "add" | "replace" }>;
+type KeyOperation = Extract<StagedOperation, { readonly kind: "add" | "replace" }>;
 
-function takeAdd({ ckn, key }: KeyPart, { keys }: PortState) {
+function takeAdd({ ckn, key }: KeyOperation, { keys }: PortState) {
   const held = keys.find((one) => one.ckn === ckn);
   if (held !== undefined) return held.ick.equals(key.ick) ? [] : "cknInUse";
   return keys.length < keysMax ? [{ kind: "add", ckn, key } as const] : "keyTooMany";
 }
 
-function takeReplace({ ckn, key }: KeyPart, { keys }: PortState) {
+function takeReplace({ ckn, key }: KeyOperation, { keys }: PortState) {
   const held = keys.find((one) => one.ckn === ckn);
   if (held !== undefined && !held.ick.equals(key.ick)) return "cknInUse";
   const rest = keys.filter((one) => one !== held);

@@ -6,7 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type Clock, type World, wallAfter } from "#hal/world.ts";
 import type { KernelApplier } from "./kernel-applier.ts";
 import type { Memory } from "./memory.ts";
-import type { NetChange, NetPart } from "./part.ts";
+import type { NetChange, NetOperation } from "./operation.ts";
 import { writeStored } from "./stored.ts";
 import {
   afterBoot,
@@ -147,9 +147,9 @@ export class Commits implements Memory {
     signal: AbortSignal,
   ): Promise<void> {
     const { applier } = this.#parts;
-    for (const part of change) {
-      if ((await applier.undoOf(part, this, signal)) !== undefined)
-        await applier.carry(part, this, signal);
+    for (const operation of change) {
+      if ((await applier.undoOf(operation, this, signal)) !== undefined)
+        await applier.apply(operation, this, signal);
     }
     this.#candidates.delete(token);
     this.#settle(token, "final");
@@ -163,10 +163,10 @@ export class Commits implements Memory {
   ): Promise<void> {
     const { applier, world } = this.#parts;
     const { clock } = world;
-    const undo: NetPart[] = [];
+    const undo: NetOperation[] = [];
     try {
-      for (const part of change) {
-        const back = await applier.undoOf(part, this, signal);
+      for (const operation of change) {
+        const back = await applier.undoOf(operation, this, signal);
         if (back === undefined) continue;
         undo.unshift(back);
         if (within !== "final") {
@@ -176,7 +176,7 @@ export class Commits implements Memory {
           const pending = { token, preview, undo: [...undo], revertsAt, within } as const;
           await this.remember({ pending: { ...pending, extent: "half" } });
         }
-        await applier.carry(part, this, signal);
+        await applier.apply(operation, this, signal);
       }
       const { pending } = this.#state;
       if (pending !== undefined) await this.remember({ pending: { ...pending, extent: "whole" } });
@@ -191,10 +191,10 @@ export class Commits implements Memory {
   }
 
   // A change that fails halfway is rolled back, also if its client is gone.
-  async #takeBack(undo: readonly NetPart[]): Promise<void> {
+  async #takeBack(undo: readonly NetOperation[]): Promise<void> {
     const { signal } = new AbortController();
     try {
-      for (const part of undo) await this.#parts.applier.carry(part, this, signal);
+      for (const operation of undo) await this.#parts.applier.apply(operation, this, signal);
       if (this.#state.pending !== undefined) await this.remember({ pending: undefined });
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
@@ -236,7 +236,7 @@ export class Commits implements Memory {
   async #revert(signal: AbortSignal): Promise<void> {
     const { pending } = this.#state;
     if (pending === undefined) return;
-    for (const part of pending.undo) await this.#parts.applier.carry(part, this, signal);
+    for (const operation of pending.undo) await this.#parts.applier.apply(operation, this, signal);
     await this.remember({ pending: undefined });
     // The timer ends only now: what could not be undone is tried again at the deadline.
     this.#disarm.abort();
@@ -287,7 +287,8 @@ export class Commits implements Memory {
  * that they came with.
  */
 function isForGood(change: NetChange): boolean {
-  const isBlock = ({ kind }: NetPart): boolean => kind === "ipsec.block" || kind === "ipsec.back";
+  const isBlock = ({ kind }: NetOperation): boolean =>
+    kind === "ipsec.block" || kind === "ipsec.back";
   return change.length > 0 && change.every(isBlock);
 }
 

@@ -30,14 +30,14 @@ import { Commits } from "./commits.ts";
 import { configIdOf } from "./config-id.ts";
 import { blockedAmong, blockedOut, prefixesMax, readGuard } from "./guard.ts";
 import { type KernelApplier, kernelApplier } from "./kernel-applier.ts";
-import { type NetChange, previewOf } from "./part.ts";
+import { type NetChange, previewOf } from "./operation.ts";
 import { portBelow, portsOf, type Subnet, subnetsOf } from "./stack.ts";
 import type { Pending } from "./stored-state.ts";
 import type { TunnelContext } from "./tunnel-applier.ts";
 import { type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
 import { TunnelKeeper } from "./tunnel-keeper.ts";
 import { readStoredLinks } from "./tunnel-links.ts";
-import type { TunnelLink } from "./tunnel-part.ts";
+import type { TunnelLink } from "./tunnel-operation.ts";
 import { waysOf } from "./tunnel-routes.ts";
 import { hasTunnels, tunnelsOf } from "./tunnels.ts";
 
@@ -215,9 +215,9 @@ export class NetControlServer {
     signal: AbortSignal,
   ): Promise<{ readonly token: TransactionToken; readonly preview: string }> {
     const lines: string[] = [];
-    for (const part of parts) {
-      if ((await this.#applier.undoOf(part, this.#commits, signal)) !== undefined)
-        lines.push(...previewOf(part));
+    for (const operation of parts) {
+      if ((await this.#applier.undoOf(operation, this.#commits, signal)) !== undefined)
+        lines.push(...previewOf(operation));
     }
     const preview = lines.join("\n");
     return { token: this.#commits.prepare(parts, preview), preview };

@@ -10,24 +10,33 @@ import { changeLink, type Link, linkFlags } from "../netlink/rtnetlink-link.ts";
 import { restoreSnapshot, takeSnapshot } from "./link-snapshot.ts";
 import type { Memory } from "./memory.ts";
 import type { Told } from "./move.ts";
-import { isTunnelPart, type NetPart, type PortPart, type SecyWish } from "./part.ts";
+import {
+  isTunnelOperation,
+  type NetOperation,
+  type PortOperation,
+  type SecyWish,
+} from "./operation.ts";
 import { isAsWanted, protect, secyOn, unprotect, wishOf } from "./secy.ts";
 import { portsOf, stackOn } from "./stack.ts";
 import type { StoredState } from "./stored-state.ts";
 import {
-  carryTunnelPart,
+  applyTunnelOperation,
   restoreBackings,
   type TunnelContext,
-  undoOfTunnelPart,
+  undoOfTunnelOperation,
 } from "./tunnel-applier.ts";
 
 import type { TunnelKeeper } from "./tunnel-keeper.ts";
 
 export interface KernelApplier {
   /** Returns the operation that would undo this one; undefined = there is nothing to do. */
-  undoOf(part: NetPart, memory: Memory, signal: AbortSignal): Promise<NetPart | undefined>;
+  undoOf(
+    operation: NetOperation,
+    memory: Memory,
+    signal: AbortSignal,
+  ): Promise<NetOperation | undefined>;
   /** Carries out an operation; it is idempotent. */
-  carry(part: NetPart, memory: Memory, signal: AbortSignal): Promise<void>;
+  apply(operation: NetOperation, memory: Memory, signal: AbortSignal): Promise<void>;
   /** Completes what a predecessor died in the middle of; failures are logged. */
   resume(memory: Memory, signal: AbortSignal): Promise<void>;
   /**
@@ -50,34 +59,35 @@ export function kernelApplier(tunnels: TunnelContext, keeper: TunnelKeeper): Ker
       });
       return await keeper.restore(signal);
     },
-    async undoOf(part, memory, signal) {
-      if (isTunnelPart(part)) return await undoOfTunnelPart(part, tunnels, signal);
+    async undoOf(operation, memory, signal) {
+      if (isTunnelOperation(operation))
+        return await undoOfTunnelOperation(operation, tunnels, signal);
       const links = await linksNow(socket, signal);
-      const port = portNamed(part.port, links);
+      const port = portNamed(operation.port, links);
       const isUp = (port.flags & linkFlags.up) !== 0;
-      switch (part.kind) {
+      switch (operation.kind) {
         case "port.shut":
           return isUp ? { kind: "port.open", port: port.name } : undefined;
         case "port.open":
           return isUp ? undefined : { kind: "port.shut", port: port.name };
         case "macsec.protect":
-          return undoOfProtect(port, part.settings, links, memory);
+          return undoOfProtect(port, operation.settings, links, memory);
         case "macsec.participant":
-          return part;
+          return operation;
         case "macsec.unprotect":
           return undefined;
       }
     },
-    async carry(part, memory, signal) {
-      if (isTunnelPart(part)) {
-        await carryTunnelPart(part, tunnels, signal);
+    async apply(operation, memory, signal) {
+      if (isTunnelOperation(operation)) {
+        await applyTunnelOperation(operation, tunnels, signal);
         return;
       }
       const links = await linksNow(socket, signal);
-      const port = portNamed(part.port, links);
+      const port = portNamed(operation.port, links);
       const tell = teller(socket, port.name);
       const secy = { socket, tell, memory, log };
-      switch (part.kind) {
+      switch (operation.kind) {
         case "port.shut":
           await shut(socket, port, links, memory, signal);
           return;
@@ -87,13 +97,13 @@ export function kernelApplier(tunnels: TunnelContext, keeper: TunnelKeeper): Ker
         case "macsec.protect":
           // The undo log is written before the SecY is made: a boot in between must not leave the
           // port open.
-          await stand(memory, port.name, part.settings);
-          await protect(secy, port, part.settings, signal);
+          await stand(memory, port.name, operation.settings);
+          await protect(secy, port, operation.settings, signal);
           return;
         case "macsec.participant":
           return;
         case "macsec.unprotect":
-          await unprotect(secy, port, part.linkLocal, signal);
+          await unprotect(secy, port, operation.linkLocal, signal);
           await stand(memory, port.name, undefined);
       }
     },
@@ -104,7 +114,7 @@ export function kernelApplier(tunnels: TunnelContext, keeper: TunnelKeeper): Ker
 interface Worker {
   readonly socket: NetlinkSocket;
   readonly log: Log;
-  readonly applier: Pick<KernelApplier, "carry">;
+  readonly applier: Pick<KernelApplier, "apply">;
 }
 
 async function resume(
@@ -112,12 +122,12 @@ async function resume(
   memory: Memory,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const part of unfinished(memory.state, await linksNow(socket, signal))) {
+  for (const operation of unfinished(memory.state, await linksNow(socket, signal))) {
     try {
-      await applier.carry(part, memory, signal);
+      await applier.apply(operation, memory, signal);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
-      log.write("error", error.code, `${part.port} is left half changed: ${error.message}`);
+      log.write("error", error.code, `${operation.port} is left half changed: ${error.message}`);
     }
   }
 }
@@ -132,7 +142,7 @@ async function raise(
     const settings = memory.state.standing[port];
     if (settings === undefined || !links.some(({ name }) => name === port)) continue;
     try {
-      await applier.carry({ kind: "macsec.protect", port, settings }, memory, signal);
+      await applier.apply({ kind: "macsec.protect", port, settings }, memory, signal);
       log.write("warn", "secy-made-again", `the boot took the SecY of ${port}: it is there again`);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
@@ -160,7 +170,7 @@ async function stand(
 function unfinished(
   { moves, keepsakes }: StoredState,
   links: readonly Link[],
-): readonly PortPart[] {
+): readonly PortOperation[] {
   const isUp = (name: PortName): boolean =>
     links.some((link) => link.name === name && (link.flags & linkFlags.up) !== 0);
   const opened = Object.keys(keepsakes).filter(isUp);
@@ -175,7 +185,7 @@ function undoOfProtect(
   want: SecyWish,
   links: readonly Link[],
   { state }: Memory,
-): NetPart | undefined {
+): NetOperation | undefined {
   const secy = secyOn(port, links);
   if (secy === undefined) {
     const isEui64 = port.perFamily?.inet6?.addressMode === "eui64";

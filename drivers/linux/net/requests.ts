@@ -16,7 +16,7 @@ import {
 } from "../../local/shape.ts";
 import { refusalBody } from "../../local/wire.ts";
 import type { NetControlServer } from "./control-server.ts";
-import { type NetPart, readPart } from "./part.ts";
+import { type NetOperation, readOperation } from "./operation.ts";
 
 export interface NetCall {
   readonly method: string;
@@ -30,9 +30,9 @@ export interface NetReply {
 }
 
 const capabilities: Capabilities = { commit: { kind: "armedRevert" } };
-const partsMax = 64;
+const operationsMax = 64;
 const waitMsMax = 60_000;
-const kinds: readonly NetPart["kind"][] = [
+const kinds: readonly NetOperation["kind"][] = [
   ...(["port.shut", "port.open", "macsec.protect", "macsec.participant"] as const),
   ...(["ipsec.block", "ipsec.back", "ipsec.carry", "ipsec.drop", "ipsec.sweep"] as const),
 ];
@@ -80,12 +80,12 @@ async function answer(
     case "route":
       return { port: await server.routeTo(of("address", name), signal) };
     case "prepare":
-      return await server.prepare(of("change", list(askedPart, partsMax)), signal);
+      return await server.prepare(of("change", list(requestedOperation, operationsMax)), signal);
     case "recall": {
       const pending = server.recall(of("token", name) as TransactionToken);
       if (pending === undefined) return { kind: "absent" };
       const { preview, undo } = pending;
-      const ports = undo.flatMap((part) => (part.kind === "macsec.participant" ? part.port : []));
+      const ports = undo.flatMap((one) => (one.kind === "macsec.participant" ? one.port : []));
       return { kind: "pending", preview, participants: ports };
     }
     case "changes": {
@@ -140,7 +140,7 @@ function bodyOf(body: string): JsonObject {
 const withinAt: Decoder<number | "final"> = (value, what) =>
   value === "final" ? value : count(2 ** 53)(value, what);
 
-const askedPart: Decoder<NetPart> = (part, what) => {
-  property("kind", oneOf(kinds))(part, what);
-  return readPart(part);
+const requestedOperation: Decoder<NetOperation> = (value, what) => {
+  property("kind", oneOf(kinds))(value, what);
+  return readOperation(value);
 };

@@ -17,7 +17,7 @@ import {
 } from "../netlink/rtnetlink-link.ts";
 import type { Memory } from "./memory.ts";
 import { endVlans, putStack, type Stack, type Told, takeStack } from "./move.ts";
-import type { SecyWish } from "./part.ts";
+import type { SecyWish } from "./operation.ts";
 
 export interface SecyContext {
   readonly socket: NetlinkSocket;

@@ -21,7 +21,7 @@ import {
 import { wallTime } from "../../local/state.ts";
 import { bodiesMax, bodyBytesMax, type LinkSnapshot } from "./link-snapshot.ts";
 import type { Stack } from "./move.ts";
-import { type NetPart, readPart, type SecyWish, secyWish } from "./part.ts";
+import { type NetOperation, readOperation, type SecyWish, secyWish } from "./operation.ts";
 import { decodeStored } from "./stored.ts";
 
 /** The name of the undo log's file. */
@@ -30,7 +30,7 @@ export const stateName = "net-state";
 export interface Pending {
   readonly token: TransactionToken;
   readonly preview: string;
-  readonly undo: readonly NetPart[];
+  readonly undo: readonly NetOperation[];
   readonly revertsAt: WallTime;
   readonly within: number;
   /** `half`: a process died in the middle of the change, so it is never confirmed. */
@@ -57,7 +57,7 @@ interface ShutPort extends LinkSnapshot {
 
 interface Move {
   /** The operation that completes the move. */
-  readonly part: Extract<NetPart, { readonly kind: "macsec.protect" | "macsec.unprotect" }>;
+  readonly part: Extract<NetOperation, { readonly kind: "macsec.protect" | "macsec.unprotect" }>;
   readonly stack: Stack;
 }
 
@@ -78,14 +78,14 @@ export function afterBoot({ pending, standing: before }: StoredState, bootId: st
   return { ...emptyState(bootId), standing, due: Object.keys(standing) };
 }
 
-const partsMax = 64;
+const operationsMax = 64;
 const linksMax = 8_192;
 const portsMax = 512;
 
 const pendingAt = object<Pending>({
   token: name as Decoder<TransactionToken>,
   preview: page,
-  undo: list(readPart, partsMax),
+  undo: list(readOperation, operationsMax),
   revertsAt: wallTime,
   within: count(Number.MAX_SAFE_INTEGER),
   extent: oneOf(["half", "whole"]),
@@ -109,8 +109,8 @@ const link = object<Stack[number]>({
   keepsake: object(keepsake),
 });
 
-const partOfMove: Decoder<Move["part"]> = (value, what) => {
-  const part = readPart(value);
+const moveOperation: Decoder<Move["part"]> = (value, what) => {
+  const part = readOperation(value);
   if (part.kind === "macsec.protect" || part.kind === "macsec.unprotect") return part;
   throw new Malformed(what);
 };
@@ -119,7 +119,7 @@ const stateAt = object<StoredState>({
   bootId: name,
   pending: optional(pendingAt),
   keepsakes: dictionary(object({ ...keepsake, down: list(name, linksMax) })),
-  moves: dictionary(object({ part: partOfMove, stack: list(link, partsMax) })),
+  moves: dictionary(object({ part: moveOperation, stack: list(link, operationsMax) })),
   standing: dictionary(secyWish),
   due: list(name, portsMax),
 });

@@ -39,7 +39,7 @@ import type { Told } from "./move.ts";
 import { clamp, clampName, clampsNow, unclamp } from "./mss.ts";
 import { hasEnds, hasRoute, type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
 import { readStoredLinks, storeLink } from "./tunnel-links.ts";
-import type { TunnelEnds, TunnelLink, TunnelPart } from "./tunnel-part.ts";
+import type { TunnelEnds, TunnelLink, TunnelOperation } from "./tunnel-operation.ts";
 
 export interface TunnelContext {
   readonly routes: NetlinkSocket;
@@ -76,18 +76,20 @@ async function now({ routes, xfrm, filter }: TunnelContext, signal: AbortSignal)
 }
 
 /** Returns the operation that would undo this one; undefined = there is nothing to do. */
-export async function undoOfTunnelPart(
-  part: TunnelPart,
+export async function undoOfTunnelOperation(
+  operation: TunnelOperation,
   context: TunnelContext,
   signal: AbortSignal,
-): Promise<TunnelPart | undefined> {
-  switch (part.kind) {
+): Promise<TunnelOperation | undefined> {
+  switch (operation.kind) {
     case "ipsec.block": {
       const { links, policies } = await now(context, signal);
       const stored = new Set(await readGuard(context.disk, context.log));
       const ways = waysUnderMacsec(await readBackings(context.disk, context.log), links);
-      const blocked = new Set(blockedAmong(part.prefixes, policies, links, ways));
-      const isDone = part.prefixes.every((prefix) => blocked.has(prefix) && stored.has(prefix));
+      const blocked = new Set(blockedAmong(operation.prefixes, policies, links, ways));
+      const isDone = operation.prefixes.every(
+        (prefix) => blocked.has(prefix) && stored.has(prefix),
+      );
       // A block outlives the set-up that it was put for, whose failure must not open a prefix
       // again.
       return isDone ? undefined : { kind: "ipsec.unblock", prefixes: [] };
@@ -95,30 +97,33 @@ export async function undoOfTunnelPart(
     case "ipsec.back": {
       const before = await readBackings(context.disk, context.log);
       // The exemption goes with the block, which stays.
-      return isStored(part.backings, before) ? undefined : { kind: "ipsec.back", backings: [] };
+      return isStored(operation.backings, before)
+        ? undefined
+        : { kind: "ipsec.back", backings: [] };
     }
     case "ipsec.carry": {
       const seen = await now(context, signal);
-      const { name, ifId } = part.link;
+      const { name, ifId } = operation.link;
       if (linkOf(name, ifId, seen.links) === undefined) return { kind: "ipsec.unmake", name, ifId };
       const before = await storedLink(name, context);
-      if (isWhole(part.link, seen) && isSameLink(before ?? part.link, part.link)) return undefined;
-      return { kind: "ipsec.carry", link: before ?? part.link };
+      if (isWhole(operation.link, seen) && isSameLink(before ?? operation.link, operation.link))
+        return undefined;
+      return { kind: "ipsec.carry", link: before ?? operation.link };
     }
     case "ipsec.drop": {
       const seen = await now(context, signal);
-      const link = xfrmLinkNamed(part.name, seen.links);
+      const link = xfrmLinkNamed(operation.name, seen.links);
       if (link === undefined) return undefined;
       return {
         kind: "ipsec.carry",
-        link: (await storedLink(part.name, context)) ?? asItIs(link, seen),
+        link: (await storedLink(operation.name, context)) ?? asItIs(link, seen),
       };
     }
     case "ipsec.sweep": {
-      const there = await sasOf(part.ifId, context, signal);
-      const isThere = there.some(({ spi }) => part.sas.some((sa) => sa.spi === spi));
+      const there = await sasOf(operation.ifId, context, signal);
+      const isThere = there.some(({ spi }) => operation.sas.some((sa) => sa.spi === spi));
       // An SA cannot be restored, because its keys are not stored anywhere.
-      return isThere ? { ...part, sas: [] } : undefined;
+      return isThere ? { ...operation, sas: [] } : undefined;
     }
     case "ipsec.unblock":
     case "ipsec.unmake":
@@ -127,60 +132,60 @@ export async function undoOfTunnelPart(
 }
 
 /** Carries out an operation; it is idempotent. */
-export async function carryTunnelPart(
-  part: TunnelPart,
+export async function applyTunnelOperation(
+  operation: TunnelOperation,
   context: TunnelContext,
   signal: AbortSignal,
 ): Promise<void> {
   const { xfrm, disk, log } = context;
-  switch (part.kind) {
+  switch (operation.kind) {
     case "ipsec.block": {
       // The file, which outlives a boot, is written first: a crash between the two leaves too much
       // blocked, never too little.
-      await writeGuard(disk, [...(await readGuard(disk, log)), ...part.prefixes]);
-      await block(part.prefixes, teller(xfrm, "block"), signal);
+      await writeGuard(disk, [...(await readGuard(disk, log)), ...operation.prefixes]);
+      await block(operation.prefixes, teller(xfrm, "block"), signal);
       await restoreBackings(context, signal);
       return;
     }
     case "ipsec.back":
-      await storeBackings(part.backings, context);
+      await storeBackings(operation.backings, context);
       await restoreBackings(context, signal);
       return;
     case "ipsec.unblock": {
-      await storeBackings(await closed(part.prefixes, context), context);
+      await storeBackings(await closed(operation.prefixes, context), context);
       await restoreBackings(context, signal);
-      await forgetBackings(part.prefixes, context);
+      await forgetBackings(operation.prefixes, context);
       const policies = await policiesNow(xfrm, signal);
-      await unblock(part.prefixes, policies, teller(xfrm, "block"), signal);
+      await unblock(operation.prefixes, policies, teller(xfrm, "block"), signal);
       const stored = await readGuard(disk, log);
       await writeGuard(
         disk,
-        stored.filter((prefix) => !part.prefixes.includes(prefix)),
+        stored.filter((prefix) => !operation.prefixes.includes(prefix)),
       );
       return;
     }
     case "ipsec.carry": {
-      const before = await storedLink(part.link.name, context);
-      await carryLink(part.link, context, signal);
-      if (before !== undefined) await dropRest(before, part.link, context, signal);
-      await storeLink(context, part.link.name, part.link);
+      const before = await storedLink(operation.link.name, context);
+      await carryLink(operation.link, context, signal);
+      if (before !== undefined) await dropRest(before, operation.link, context, signal);
+      await storeLink(context, operation.link.name, operation.link);
       return;
     }
     case "ipsec.drop":
-      await storeLink(context, part.name, undefined);
-      await dropLink(part.name, context, signal);
+      await storeLink(context, operation.name, undefined);
+      await dropLink(operation.name, context, signal);
       return;
     case "ipsec.sweep":
-      await endSas(part, (spi) => part.sas.some((sa) => sa.spi === spi), context, signal);
+      await endSas(operation, (spi) => operation.sas.some((sa) => sa.spi === spi), context, signal);
       return;
     case "ipsec.unmake":
-      await context.forget?.(part.name, signal).catch((error: unknown) => {
+      await context.forget?.(operation.name, signal).catch((error: unknown) => {
         if (!(error instanceof LinksealError)) throw error;
-        log.write("warn", error.code, `charon could not be made to forget ${part.name}`);
+        log.write("warn", error.code, `charon could not be made to forget ${operation.name}`);
       });
-      await endSas(part, () => true, context, signal);
-      await storeLink(context, part.name, undefined);
-      await dropLink(part.name, context, signal);
+      await endSas(operation, () => true, context, signal);
+      await storeLink(context, operation.name, undefined);
+      await dropLink(operation.name, context, signal);
   }
 }
 

@@ -6,7 +6,7 @@ import { type Link, linkFlags } from "../netlink/rtnetlink-link.ts";
 import type { Route } from "../netlink/rtnetlink-route.ts";
 import type { Policy } from "../netlink/xfrm.ts";
 import { hasPolicy, wayInto } from "./guard.ts";
-import type { TunnelEnds, TunnelLink } from "./tunnel-part.ts";
+import type { TunnelEnds, TunnelLink } from "./tunnel-operation.ts";
 
 export interface SeenAround {
   readonly links: readonly Link[];

@@ -3,10 +3,10 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { type Clock, type Entropy, type Instant, instantAfter } from "#hal/world.ts";
-import { carryTunnelPart, seenAround, type TunnelContext } from "./tunnel-applier.ts";
+import { applyTunnelOperation, seenAround, type TunnelContext } from "./tunnel-applier.ts";
 import { tunnelGaps } from "./tunnel-gaps.ts";
 import { readStoredLinks, writeStoredLinks } from "./tunnel-links.ts";
-import type { TunnelLink } from "./tunnel-part.ts";
+import type { TunnelLink } from "./tunnel-operation.ts";
 
 /** The shortest time between two readings of the kernel, however many changes it reports. */
 const calmMs = 500;
@@ -97,7 +97,7 @@ export class TunnelKeeper {
     const spreadMs = ms + Math.floor((ms * octet) / 1_024);
     this.#harms.set(link.name, { times, at: now, notBefore: instantAfter(now, spreadMs) });
     try {
-      await carryTunnelPart({ kind: "ipsec.carry", link }, this.#context, signal);
+      await applyTunnelOperation({ kind: "ipsec.carry", link }, this.#context, signal);
       log.write(
         "warn",
         "tunnel-restored",

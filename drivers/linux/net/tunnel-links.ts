@@ -4,7 +4,7 @@
 import type { Disk, Log } from "#hal/world.ts";
 import { list, name, object } from "../../local/shape.ts";
 import { readStored, writeStored } from "./stored.ts";
-import { type TunnelLink, tunnelLink } from "./tunnel-part.ts";
+import { type TunnelLink, tunnelLink } from "./tunnel-operation.ts";
 
 const linksName = "tunnels";
 const linksMax = 4_096;

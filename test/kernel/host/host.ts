@@ -208,7 +208,7 @@ export class Host implements AsyncDisposable {
     const question = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
     fillOctets(octets, question);
     const verb = readRequest(question.slice());
-    if ("part" in verb && "key" in verb.part) verb.part.key[Symbol.dispose]();
+    if ("operation" in verb && "key" in verb.operation) verb.operation.key[Symbol.dispose]();
     const counts = verb.kind !== "changes";
     if (counts) this.exchanges += 1;
     if (server === undefined || this.troubles.has("unreachable")) {

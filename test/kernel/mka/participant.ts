@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { MkaClient, type MkaLook } from "#drivers/linux/mka/client.ts";
-import { type AskedPart, replyBytesMax } from "#drivers/linux/mka/protocol.ts";
+import { type RequestedOperation, replyBytesMax } from "#drivers/linux/mka/protocol.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
 import { Secret } from "#hal/secret.ts";
 import { readyMark } from "../../process/life.ts";
@@ -87,8 +87,8 @@ export class Participant implements Disposable {
     await this.change({ kind: "add", ckn, key: secret }, step);
   }
 
-  change(part: AskedPart, step: Step): Promise<void> {
-    return change(this.client, part, step, soon());
+  change(operation: RequestedOperation, step: Step): Promise<void> {
+    return change(this.client, operation, step, soon());
   }
 
   look(): Promise<MkaLook> {

@@ -4,7 +4,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NetControlServer } from "#drivers/linux/net/control-server.ts";
-import type { SecyWish } from "#drivers/linux/net/part.ts";
+import type { SecyWish } from "#drivers/linux/net/operation.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import { effort } from "../../effort.ts";

@@ -27,9 +27,9 @@ export const keyOf = (n: number): KeyRef => ({
 /** A CAK of so many octets for each key of the change. */
 export function caksOf(change: DeviceChange, octets: number): ReadonlyMap<string, Secret> {
   return new Map(
-    change.flatMap((part): [string, Secret][] =>
-      "key" in part
-        ? [[part.key.cakSecretId, Secret.take("cak", new Uint8Array(octets).fill(0xa5))]]
+    change.flatMap((operation): [string, Secret][] =>
+      "key" in operation
+        ? [[operation.key.cakSecretId, Secret.take("cak", new Uint8Array(octets).fill(0xa5))]]
         : [],
     ),
   );

@@ -1,7 +1,7 @@
 // A change with one operation, as a client makes it.
 
 import type { MkaClient } from "#drivers/linux/mka/client.ts";
-import type { AskedPart } from "#drivers/linux/mka/protocol.ts";
+import type { RequestedOperation } from "#drivers/linux/mka/protocol.ts";
 
 export interface Step {
   readonly token: string;
@@ -10,10 +10,10 @@ export interface Step {
 
 export async function change(
   client: MkaClient,
-  part: AskedPart,
+  operation: RequestedOperation,
   { token, within }: Step,
   signal: AbortSignal,
 ): Promise<void> {
-  await client.stage(token, 0, part, signal);
+  await client.stage(token, 0, operation, signal);
   await client.apply(token, within, signal);
 }

@@ -118,8 +118,8 @@ export class LinuxBench {
     const bytes = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
     fillOctets(octets, bytes);
     const request = readRequest(bytes);
-    const part = request.kind === "stage" ? ` ${request.part.kind}` : "";
-    this.calls.push(`mka ${port} ${request.kind}${part}`);
+    const operation = request.kind === "stage" ? ` ${request.operation.kind}` : "";
+    this.calls.push(`mka ${port} ${request.kind}${operation}`);
     const answer = this.agreements.get(port);
     if (answer === undefined) throw unreachable(path);
     return writeReply(answer(request));

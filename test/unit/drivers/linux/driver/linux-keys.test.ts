@@ -77,7 +77,7 @@ describe("a key of a Linux host", () => {
     ]);
     expect(asked.every((one) => !("token" in one) || one.token === change.token)).toBe(true);
     expect(bench.bodies.join()).not.toMatch(/5a5a/i);
-    const told = asked.flatMap((one) => (one.kind === "stage" ? [one.part] : []));
+    const told = asked.flatMap((one) => (one.kind === "stage" ? [one.operation] : []));
     expect(told[0]).toMatchObject({ settings: { keyServerPriority: 20, sakRekeyMs: undefined } });
     expect(told[1]).toMatchObject({ kind: "add", ckn: key.ckn });
   });
@@ -144,11 +144,11 @@ describe("a key of a Linux host", () => {
     ["removed", [{ kind: "macsec.removeKey", port: "b0", ckn: key.ckn }], "remove"],
     ["replaced", [{ kind: "macsec.replaceKey", port: "b0", key }], "replace"],
     ["left for a fresh SAK", [{ kind: "macsec.rekeySak", port: "b0" }], "rekey"],
-  ])("a key is %s through the same processes", async (_name, change, part) => {
+  ])("a key is %s through the same processes", async (_name, change, operation) => {
     const { device, effects } = await benchWithMka();
     const transaction = await device.prepare(change, lending().keys, never);
     await transaction.apply("final", never);
-    expect(effects().slice(1)).toEqual([`mka b0 stage ${part}`, net("apply"), "mka b0 apply"]);
+    expect(effects().slice(1)).toEqual([`mka b0 stage ${operation}`, net("apply"), "mka b0 apply"]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { AskedPart } from "#drivers/linux/mka/protocol.ts";
+import type { RequestedOperation } from "#drivers/linux/mka/protocol.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { CipherSuite } from "#hal/model.ts";
 import { caOf } from "../../../kit/kay-kit.ts";
@@ -155,11 +155,11 @@ describe("a peer that says that it receives", () => {
 async function stage(
   host: Host,
   token: string,
-  ...parts: readonly AskedPart[]
+  ...operations: readonly RequestedOperation[]
 ): Promise<readonly (readonly string[])[]> {
   const lines: (readonly string[])[] = [];
-  for (const [place, part] of parts.entries()) {
-    lines.push(await host.client.stage(token, place, part, signal));
+  for (const [place, operation] of operations.entries()) {
+    lines.push(await host.client.stage(token, place, operation, signal));
   }
   return lines;
 }

@@ -4,7 +4,7 @@
 import { MkaClient } from "#drivers/linux/mka/client.ts";
 import { MkaControlServer, type MkaMemory } from "#drivers/linux/mka/control-server.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
-import { type AskedPart, writeReply } from "#drivers/linux/mka/protocol.ts";
+import { type RequestedOperation, writeReply } from "#drivers/linux/mka/protocol.ts";
 import { wipeSnapshot } from "#drivers/linux/mka/snapshot.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
 import type { CipherSuite } from "#hal/model.ts";
@@ -142,8 +142,8 @@ export class Host {
     await this.change({ kind: "add", ckn, key: secret }, { token, within });
   }
 
-  change(part: AskedPart, step: Step): Promise<void> {
-    return change(this.client, part, step, signal);
+  change(operation: RequestedOperation, step: Step): Promise<void> {
+    return change(this.client, operation, step, signal);
   }
 
   async isSecured(): Promise<boolean> {

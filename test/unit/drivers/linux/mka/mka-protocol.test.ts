@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { MkaMemory } from "#drivers/linux/mka/control-server.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
 import {
-  type AskedPart,
   type MkaRequest,
+  type RequestedOperation,
   readReply,
   readRequest,
   requestBytesMax,
@@ -48,15 +48,20 @@ const settings = fc.record({
 
 const keyed = fc
   .record({ kind: fc.constantFrom("add", "replace"), ckn, key: cak })
-  .map((told) => ({ ...told, key: secretOf(told.key) }) as AskedPart);
-const parts: fc.Arbitrary<AskedPart> = fc.oneof(
+  .map((told) => ({ ...told, key: secretOf(told.key) }) as RequestedOperation);
+const operations: fc.Arbitrary<RequestedOperation> = fc.oneof(
   keyed,
   fc.record({ kind: fc.constant("configure" as const), settings }),
   fc.record({ kind: fc.constant("remove" as const), ckn }),
-  fc.constant<AskedPart>({ kind: "rekey" }),
+  fc.constant<RequestedOperation>({ kind: "rekey" }),
 );
 const requests: fc.Arbitrary<MkaRequest> = fc.oneof(
-  fc.record({ kind: fc.constant("stage" as const), token, place: fc.nat(255), part: parts }),
+  fc.record({
+    kind: fc.constant("stage" as const),
+    token,
+    place: fc.nat(255),
+    operation: operations,
+  }),
   fc.record({ kind: fc.constant("apply" as const), token, within }),
   fc.record({ kind: fc.constantFrom("confirm", "recall", "rollback"), token }),
   fc.constant<MkaRequest>({ kind: "observe" }),
@@ -68,7 +73,7 @@ const requests: fc.Arbitrary<MkaRequest> = fc.oneof(
 );
 
 const keyIn = (request: MkaRequest): Secret | undefined =>
-  request.kind === "stage" && "key" in request.part ? request.part.key : undefined;
+  request.kind === "stage" && "key" in request.operation ? request.operation.key : undefined;
 
 describe("requests to the MKA process", () => {
   it("requests are decoded as they were encoded", () => {
@@ -107,7 +112,7 @@ describe("requests to the MKA process", () => {
   it("a decoded request leaves no key in the octets that it came in", () => {
     const request: MkaRequest = {
       ...{ kind: "stage", token: "t", place: 0 },
-      part: { kind: "add", ckn: "aa" as Ckn, key: secretOf(new Uint8Array(32).fill(0x5a)) },
+      operation: { kind: "add", ckn: "aa" as Ckn, key: secretOf(new Uint8Array(32).fill(0x5a)) },
     };
     const octets = bytesOf(writeRequest(request));
     expect(hexOf(octets)).toContain("5a".repeat(32));
@@ -118,8 +123,8 @@ describe("requests to the MKA process", () => {
   it("FIA_PSK_EXT.1: a CAK of another length is malformed", () => {
     for (const bytes of [1, 15, 17, 24, 31, 33]) {
       const key = secretOf(new Uint8Array(bytes).fill(0x5a));
-      const part = { kind: "add", ckn: "aa" as Ckn, key } as const;
-      const octets = bytesOf(writeRequest({ kind: "stage", token: "t", place: 0, part }));
+      const operation = { kind: "add", ckn: "aa" as Ckn, key } as const;
+      const octets = bytesOf(writeRequest({ kind: "stage", token: "t", place: 0, operation }));
       expect(understood(octets)).toBe("malformed");
     }
   });

@@ -120,9 +120,9 @@ export function ourWorld(suites: Suites): World {
     a.peer = isWhole && !mutes.has("a") ? b : undefined;
     b.peer = isWhole && !mutes.has("b") ? a : undefined;
   };
-  const change = (end: EndName, part: Parameters<Host["change"]>[0]): Promise<void> => {
+  const change = (end: EndName, operation: Parameters<Host["change"]>[0]): Promise<void> => {
     changes += 1;
-    return ends[end].change(part, { token: `t${changes}`, within: "final" });
+    return ends[end].change(operation, { token: `t${changes}`, within: "final" });
   };
   const withKey = (end: EndName, kind: "add" | "replace", name: KeyName): Promise<void> => {
     const { ckn, cak } = cas[name];

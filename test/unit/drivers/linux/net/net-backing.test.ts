@@ -4,14 +4,14 @@
 import { describe, expect, it } from "vitest";
 import { readBackings, toldBackings, waysUnderMacsec } from "#drivers/linux/net/backing.ts";
 import { blockedAmong } from "#drivers/linux/net/guard.ts";
-import { previewOf, readPart } from "#drivers/linux/net/part.ts";
+import { previewOf, readOperation } from "#drivers/linux/net/operation.ts";
 import {
-  carryTunnelPart,
+  applyTunnelOperation,
   restoreBackings,
   type TunnelContext,
-  undoOfTunnelPart,
+  undoOfTunnelOperation,
 } from "#drivers/linux/net/tunnel-applier.ts";
-import type { TunnelPart } from "#drivers/linux/net/tunnel-part.ts";
+import type { TunnelOperation } from "#drivers/linux/net/tunnel-operation.ts";
 import type { Link } from "#drivers/linux/netlink/rtnetlink-link.ts";
 import { putPolicy } from "#drivers/linux/netlink/xfrm.ts";
 import { Malformed } from "#drivers/local/shape.ts";
@@ -22,12 +22,12 @@ import { never, settled, wallStart } from "../../../kit/site-bench.ts";
 import { TunnelKernel } from "../../../kit/tunnel-kernel.ts";
 
 const hub = "10.100.0.0/16";
-const block: TunnelPart = { kind: "ipsec.block", prefixes: [hub] };
-const back = (...ports: readonly string[]): TunnelPart => ({
+const block: TunnelOperation = { kind: "ipsec.block", prefixes: [hub] };
+const back = (...ports: readonly string[]): TunnelOperation => ({
   kind: "ipsec.back",
   backings: [{ prefix: hub, ports }],
 });
-const carry: TunnelPart = {
+const carry: TunnelOperation = {
   kind: "ipsec.carry",
   link: { name: "hub-1", ifId: 42, mtu: 1400, prefixes: [hub] },
 };
@@ -59,15 +59,16 @@ class Scene {
     this.kernel.links = [...links];
   }
 
-  carry(...parts: readonly TunnelPart[]): Promise<void> {
+  carry(...operations: readonly TunnelOperation[]): Promise<void> {
     const all = async (): Promise<void> => {
-      for (const part of parts) await carryTunnelPart(part, this.context, never);
+      for (const operation of operations)
+        await applyTunnelOperation(operation, this.context, never);
     };
     return settled(this.clock, all());
   }
 
-  undo(part: TunnelPart): Promise<TunnelPart | undefined> {
-    return settled(this.clock, undoOfTunnelPart(part, this.context, never));
+  undo(operation: TunnelOperation): Promise<TunnelOperation | undefined> {
+    return settled(this.clock, undoOfTunnelOperation(operation, this.context, never));
   }
 
   /** Does what linkseal-net does when the kernel reports a change. */
@@ -222,8 +223,8 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
 
 describe("the operation of exempt prefixes", () => {
   it("an operation of exempt prefixes is read back unchanged, and has a preview", () => {
-    for (const part of [back("p1", "p2"), back()]) {
-      expect(readPart(JSON.parse(JSON.stringify(part)))).toEqual(part);
+    for (const operation of [back("p1", "p2"), back()]) {
+      expect(readOperation(JSON.parse(JSON.stringify(operation)))).toEqual(operation);
     }
     expect(previewOf(back("p1", "p2"))).toEqual([
       `+ pass ${hub} under the MACsec of p1, p2, while it is tight`,
@@ -236,7 +237,7 @@ describe("the operation of exempt prefixes", () => {
     { kind: "ipsec.back", backings: [{ prefix: hub }] },
     { kind: "ipsec.back", backings: [{ prefix: "0.0.0.0/0", ports: ["p1"] }] },
     { kind: "ipsec.back", backings: [{ prefix: "2001:db8::/32", ports: ["p1"] }] },
-  ])("the malformed operation %j is refused", (part) => {
-    expect(() => readPart(part)).toThrow(Malformed);
+  ])("the malformed operation %j is refused", (operation) => {
+    expect(() => readOperation(operation)).toThrow(Malformed);
   });
 });

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { NetPart } from "#drivers/linux/net/part.ts";
+import type { NetOperation } from "#drivers/linux/net/operation.ts";
 import { emptyState } from "#drivers/linux/net/stored-state.ts";
 import type { TransactionToken } from "#hal/device.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -12,14 +12,14 @@ import { type Death, open, portIn, shut } from "./net-kernel.ts";
 import { hour, NetBench } from "./net-kit.ts";
 
 const unknownToken = "net-0" as TransactionToken;
-const inverse = (part: NetPart): NetPart =>
-  part.kind === "port.shut" ? open(portIn(part)) : shut(portIn(part));
+const inverse = (operation: NetOperation): NetOperation =>
+  operation.kind === "port.shut" ? open(portIn(operation)) : shut(portIn(operation));
 
 describe("a successor", () => {
   it("the undo of an operation is on the disk before the operation", async () => {
     const bench = new NetBench();
-    const seen: (readonly NetPart[] | undefined)[] = [];
-    bench.kernel.onCarry = async () => {
+    const seen: (readonly NetOperation[] | undefined)[] = [];
+    bench.kernel.onApply = async () => {
       seen.push((await bench.stored()).pending?.undo);
     };
     await bench.applied(await bench.life(), [shut("p1"), shut("p2")], 60_000);
@@ -123,14 +123,14 @@ describe("a successor", () => {
 
   it("a successor undoes exactly what was done, wherever its predecessor was killed", async () => {
     const port = fc.constantFrom("p1", "p2", "p3");
-    const part = fc.record({ kind: fc.constantFrom("port.shut", "port.open"), port });
+    const operation = fc.record({ kind: fc.constantFrom("port.shut", "port.open"), port });
     const death: fc.Arbitrary<Death> = fc.record({
       act: fc.nat(5),
       when: fc.constantFrom("before", "after"),
     });
     const starts = fc.array(fc.boolean(), { minLength: 3, maxLength: 3 });
     const run = async (
-      change: readonly NetPart[],
+      change: readonly NetOperation[],
       dies: Death,
       up: readonly boolean[],
     ): Promise<void> => {
@@ -151,8 +151,8 @@ describe("a successor", () => {
       expect(kernel.flips).toEqual([...done, ...done.toReversed().map(inverse)]);
       expect((await bench.stored()).pending).toBeUndefined();
     };
-    const changes = fc.array(part, { minLength: 1, maxLength: 6 });
-    await fc.assert(fc.asyncProperty(changes as fc.Arbitrary<NetPart[]>, death, starts, run), {
+    const changes = fc.array(operation, { minLength: 1, maxLength: 6 });
+    await fc.assert(fc.asyncProperty(changes as fc.Arbitrary<NetOperation[]>, death, starts, run), {
       numRuns: effort(200, 5_000),
     });
   });
@@ -165,14 +165,14 @@ describe("a move that was left in the middle", () => {
     const { clock, kernel } = bench;
     const first = await bench.life();
     await bench.applied(first, [shut("p1")], 1_000);
-    const part = { kind: "macsec.unprotect", port: "p2", linkLocal: "none" } as const;
-    await first.remember({ moves: { p2: { part, stack: [] } } });
+    const operation = { kind: "macsec.unprotect", port: "p2", linkLocal: "none" } as const;
+    await first.remember({ moves: { p2: { part: operation, stack: [] } } });
     first.close();
     await clock.runFor(5_000);
-    kernel.carryMs = 400;
+    kernel.applyMs = 400;
     const acts: string[] = [];
-    kernel.onCarry = async (part) => {
-      acts.push(`${part.kind} ${portIn(part)} at ${clock.now()}`);
+    kernel.onApply = async (operation) => {
+      acts.push(`${operation.kind} ${portIn(operation)} at ${clock.now()}`);
     };
     const second = bench.life();
     await clock.runFor(60_000);
@@ -300,7 +300,7 @@ describe("a client that goes away", () => {
       const bench = new NetBench();
       const { clock, kernel } = bench;
       const commits = await bench.life();
-      kernel.carryMs = 500;
+      kernel.applyMs = 500;
       const gone = new AbortController();
       const token = commits.prepare([shut("p1"), shut("p2")], "");
       const answer = commits.apply(token, within, gone.signal).catch((error: unknown) => error);

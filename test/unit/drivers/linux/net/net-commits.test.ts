@@ -80,7 +80,8 @@ describe("a final change", () => {
 
   it("a final change has nothing pending while it is made", async () => {
     const made = await bench();
-    made.kernel.onCarry = async (_part, memory) => expect(memory.state.pending).toBeUndefined();
+    made.kernel.onApply = async (_operation, memory) =>
+      expect(memory.state.pending).toBeUndefined();
     await made.applied(made.commits, [shut("p1"), shut("p2")], "final");
   });
 });
@@ -198,7 +199,7 @@ describe("a change with a time", () => {
   it("requests at the same time are carried out one after the other", async () => {
     const made = await bench();
     const { commits, kernel } = made;
-    kernel.carryMs = 500;
+    kernel.applyMs = 500;
     const [first, second] = [commits.prepare([shut("p1")], ""), commits.prepare([shut("p2")], "")];
     const answers = Promise.allSettled([
       commits.apply(first, 60_000, never),

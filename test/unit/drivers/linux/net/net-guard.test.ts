@@ -3,13 +3,13 @@
 
 import { describe, expect, it } from "vitest";
 import { blockedAmong, canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
-import { type NetPart, previewOf, readPart } from "#drivers/linux/net/part.ts";
+import { type NetOperation, previewOf, readOperation } from "#drivers/linux/net/operation.ts";
 import {
-  carryTunnelPart,
+  applyTunnelOperation,
   type TunnelContext,
-  undoOfTunnelPart,
+  undoOfTunnelOperation,
 } from "#drivers/linux/net/tunnel-applier.ts";
-import type { TunnelPart } from "#drivers/linux/net/tunnel-part.ts";
+import type { TunnelOperation } from "#drivers/linux/net/tunnel-operation.ts";
 import { waysOf } from "#drivers/linux/net/tunnel-routes.ts";
 import type { Link } from "#drivers/linux/netlink/rtnetlink-link.ts";
 import type { Route } from "#drivers/linux/netlink/rtnetlink-route.ts";
@@ -25,11 +25,11 @@ import { never, refused, settled, wallStart } from "../../../kit/site-bench.ts";
 import { TunnelKernel } from "../../../kit/tunnel-kernel.ts";
 
 const hub = "10.100.0.0/16";
-const block: TunnelPart = { kind: "ipsec.block", prefixes: [hub] };
+const block: TunnelOperation = { kind: "ipsec.block", prefixes: [hub] };
 const link = { name: "hub-1", ifId: 42, mtu: 1400, prefixes: [hub] };
-const carry: TunnelPart = { kind: "ipsec.carry", link };
-const drop: TunnelPart = { kind: "ipsec.drop", name: "hub-1" };
-const unmake: TunnelPart = { kind: "ipsec.unmake", name: "hub-1", ifId: 42 };
+const carry: TunnelOperation = { kind: "ipsec.carry", link };
+const drop: TunnelOperation = { kind: "ipsec.drop", name: "hub-1" };
+const unmake: TunnelOperation = { kind: "ipsec.unmake", name: "hub-1", ifId: 42 };
 
 class Scene {
   readonly clock = new SimClock(wallStart);
@@ -51,17 +51,18 @@ class Scene {
     },
   };
 
-  carry(...parts: readonly TunnelPart[]): Promise<void> {
+  carry(...operations: readonly TunnelOperation[]): Promise<void> {
     return settled(
       this.clock,
       (async () => {
-        for (const part of parts) await carryTunnelPart(part, this.context, never);
+        for (const operation of operations)
+          await applyTunnelOperation(operation, this.context, never);
       })(),
     );
   }
 
-  undo(part: TunnelPart): Promise<TunnelPart | undefined> {
-    return settled(this.clock, undoOfTunnelPart(part, this.context, never));
+  undo(operation: TunnelOperation): Promise<TunnelOperation | undefined> {
+    return settled(this.clock, undoOfTunnelOperation(operation, this.context, never));
   }
 
   blocked(prefix = hub): boolean {
@@ -138,7 +139,7 @@ describe("a blocked prefix", () => {
     const scene = new Scene();
     await scene.carry(block);
     expect(await scene.undo(block)).toBeUndefined();
-    const both: TunnelPart = { kind: "ipsec.block", prefixes: [hub, "10.101.0.0/16"] };
+    const both: TunnelOperation = { kind: "ipsec.block", prefixes: [hub, "10.101.0.0/16"] };
     const second = await scene.undo(both);
     await scene.carry(both);
     expect([scene.blocked(hub), scene.blocked("10.101.0.0/16")]).toEqual([true, true]);
@@ -231,7 +232,7 @@ describe("the interface of a tunnel", () => {
     const { kernel } = scene;
     const ends = { local: "169.254.21.2", peer: "169.254.21.1" };
     const prefixes = [hub, "169.254.21.1/32"];
-    const paired: TunnelPart = { kind: "ipsec.carry", link: { ...link, prefixes, ends } };
+    const paired: TunnelOperation = { kind: "ipsec.carry", link: { ...link, prefixes, ends } };
     expect(await scene.undo(paired)).toEqual(unmake);
     await scene.carry({ kind: "ipsec.block", prefixes }, paired);
     const [made] = kernel.links;
@@ -288,7 +289,7 @@ describe("the interface of a tunnel", () => {
   it("a sweep ends exactly the SAs that it names", async () => {
     const scene = new Scene();
     scene.kernel.sas = [sa(1, 42), sa(2, 42), sa(3, 43)];
-    const sweep = (...spis: readonly number[]): TunnelPart => ({
+    const sweep = (...spis: readonly number[]): TunnelOperation => ({
       ...{ kind: "ipsec.sweep", name: "hub-1", ifId: 42 },
       sas: spis.map((spi) => ({ spi })),
     });
@@ -304,12 +305,12 @@ describe("the operations of a tunnel", () => {
   const unblock = { kind: "ipsec.unblock", prefixes: [hub] } as const;
   const ends = { local: "169.254.21.2", peer: "169.254.21.1" };
   const paired = { kind: "ipsec.carry", link: { ...link, ends } } as const;
-  const parts: readonly NetPart[] = [block, carry, paired, drop, unmake, sweep, unblock];
+  const operations: readonly NetOperation[] = [block, carry, paired, drop, unmake, sweep, unblock];
 
   it("operations of a tunnel are read back unchanged", () => {
-    for (const part of parts) {
-      expect(readPart(JSON.parse(JSON.stringify(part)))).toEqual(part);
-      expect(previewOf(part).join()).toMatch(/^[+-] /);
+    for (const operation of operations) {
+      expect(readOperation(JSON.parse(JSON.stringify(operation)))).toEqual(operation);
+      expect(previewOf(operation).join()).toMatch(/^[+-] /);
     }
   });
 
@@ -325,8 +326,8 @@ describe("the operations of a tunnel", () => {
     { kind: "ipsec.carry", link: { ...link, ends: { ...ends, local: "fe80::1%eth0" } } },
     { kind: "ipsec.carry", link: { ...link, ends: { local: ends.local } } },
     { kind: "ipsec.sweep", name: "hub-1", ifId: 42, sas: [1] },
-  ])("the malformed tunnel operation %j is refused", (part) => {
-    expect(() => readPart(part)).toThrow(Malformed);
+  ])("the malformed tunnel operation %j is refused", (operation) => {
+    expect(() => readOperation(operation)).toThrow(Malformed);
   });
 
   it.each([

@@ -2,17 +2,17 @@
 
 import type { KernelApplier } from "#drivers/linux/net/kernel-applier.ts";
 import type { Memory } from "#drivers/linux/net/memory.ts";
-import type { NetPart } from "#drivers/linux/net/part.ts";
+import type { NetOperation } from "#drivers/linux/net/operation.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
 import type { SimClock } from "#sim/base/clock.ts";
 
-export const shut = (port: PortName): NetPart => ({ kind: "port.shut", port });
-export const open = (port: PortName): NetPart => ({ kind: "port.open", port });
+export const shut = (port: PortName): NetOperation => ({ kind: "port.shut", port });
+export const open = (port: PortName): NetOperation => ({ kind: "port.open", port });
 
-export function portIn(part: NetPart): PortName {
-  if ("port" in part) return part.port;
-  throw new Error(`${part.kind} is of no port`);
+export function portIn(operation: NetOperation): PortName {
+  if ("port" in operation) return operation.port;
+  throw new Error(`${operation.kind} is of no port`);
 }
 
 /** The point at which a process dies: the n-th act on the kernel, before or after its effect. */
@@ -25,15 +25,15 @@ export interface Death {
 export class PretendKernel {
   readonly up = new Map<PortName, boolean>();
   /** The effective changes, in order. */
-  readonly flips: NetPart[] = [];
+  readonly flips: NetOperation[] = [];
   /** The ports whose SecY was to be made again, for each request. */
   readonly raised: (readonly PortName[])[] = [];
   /** Acts from this one on are refused, so many of them. */
   refusals = { from: Number.POSITIVE_INFINITY, count: 0 };
   death: Death | undefined;
-  carryMs = 0;
+  applyMs = 0;
   /** Runs before an act has its effect. */
-  onCarry: (part: NetPart, memory: Memory) => Promise<void> = async () => {};
+  onApply: (operation: NetOperation, memory: Memory) => Promise<void> = async () => {};
   #acts = 0;
   readonly #clock: SimClock;
 
@@ -46,8 +46,8 @@ export class PretendKernel {
   applier(): KernelApplier {
     const applier: KernelApplier = {
       resume: async (memory, signal) => {
-        for (const { part } of Object.values(memory.state.moves)) {
-          await applier.carry(part, memory, signal);
+        for (const { part: operation } of Object.values(memory.state.moves)) {
+          await applier.apply(operation, memory, signal);
         }
       },
       raise: async (memory) => {
@@ -55,33 +55,33 @@ export class PretendKernel {
         this.raised.push(memory.state.due);
         await memory.remember({ due: [] });
       },
-      undoOf: async (part) => {
-        const { kind } = part;
-        const port = portIn(part);
+      undoOf: async (operation) => {
+        const { kind } = operation;
+        const port = portIn(operation);
         const isUp = this.#isUp(port);
         if (kind === "port.shut") return isUp ? open(port) : undefined;
         return isUp ? undefined : shut(port);
       },
-      carry: async (part, memory, signal) => {
-        await this.onCarry(part, memory);
-        if (this.carryMs > 0) await this.#clock.sleep(this.carryMs, signal);
+      apply: async (operation, memory, signal) => {
+        await this.onApply(operation, memory);
+        if (this.applyMs > 0) await this.#clock.sleep(this.applyMs, signal);
         signal.throwIfAborted();
-        await this.#act(part);
+        await this.#act(operation);
       },
     };
     return applier;
   }
 
-  async #act(part: NetPart): Promise<void> {
-    const { kind } = part;
-    const port = portIn(part);
+  async #act(operation: NetOperation): Promise<void> {
+    const { kind } = operation;
+    const port = portIn(operation);
     const act = this.#acts++;
     const dies = this.death?.act === act ? this.death.when : undefined;
     if (dies === "before") await new Promise<never>(() => {});
     const { from, count } = this.refusals;
     if (act >= from && act < from + count) throw refusal(`act ${act} is refused`);
     const wanted = kind === "port.open";
-    if (this.#isUp(port) !== wanted) this.flips.push(part);
+    if (this.#isUp(port) !== wanted) this.flips.push(operation);
     this.up.set(port, wanted);
     if (dies === "after") await new Promise<never>(() => {});
   }

@@ -1,7 +1,7 @@
 // The changes of linkseal-net on a simulated kernel and a disk that outlives it.
 
 import { Commits } from "#drivers/linux/net/commits.ts";
-import type { NetChange, NetPart } from "#drivers/linux/net/part.ts";
+import type { NetChange, NetOperation } from "#drivers/linux/net/operation.ts";
 import { stateName } from "#drivers/linux/net/stored-state.ts";
 import type { TransactionToken } from "#hal/device.ts";
 import type { PortName } from "#hal/model.ts";
@@ -62,7 +62,7 @@ export class NetBench {
   }
 
   /** Reads the state that a successor would read. */
-  async stored(): Promise<{ readonly pending?: { readonly undo: readonly NetPart[] } }> {
+  async stored(): Promise<{ readonly pending?: { readonly undo: readonly NetOperation[] } }> {
     const octets = await this.disk.read(stateName);
     return octets === undefined ? {} : JSON.parse(new TextDecoder().decode(octets));
   }

@@ -30,7 +30,7 @@ export function hostPrefix(address: string): string {
 }
 
 /** One change operation of the kernel for a tunnel. */
-export type TunnelPart =
+export type TunnelOperation =
   | { readonly kind: "ipsec.block"; readonly prefixes: readonly string[] }
   /** From now on these prefixes may leave under the MACsec of these ports, and of no others. */
   | { readonly kind: "ipsec.back"; readonly backings: readonly Backing[] }
@@ -58,7 +58,7 @@ export const tunnelLink = object<TunnelLink>({
   ends: absent(object(each(["local", "peer"], addressAt))),
 });
 
-export const tunnelParts: Kinds<TunnelPart> = {
+export const tunnelOperations: Kinds<TunnelOperation> = {
   ...each(["ipsec.block", "ipsec.unblock"], { prefixes: prefixesAt }),
   "ipsec.back": { backings: list(backingAt, prefixesMax) },
   "ipsec.carry": { link: tunnelLink },
@@ -67,20 +67,20 @@ export const tunnelParts: Kinds<TunnelPart> = {
   "ipsec.unmake": { name, ifId: uint32 },
 };
 
-export function tunnelPreview(part: TunnelPart): readonly string[] {
-  switch (part.kind) {
+export function tunnelPreview(operation: TunnelOperation): readonly string[] {
+  switch (operation.kind) {
     case "ipsec.block":
-      return part.prefixes.map((prefix) => `+ block ${prefix} outside of tunnels`);
+      return operation.prefixes.map((prefix) => `+ block ${prefix} outside of tunnels`);
     case "ipsec.unblock":
-      return part.prefixes.map((prefix) => `- block ${prefix} outside of tunnels`);
+      return operation.prefixes.map((prefix) => `- block ${prefix} outside of tunnels`);
     case "ipsec.back":
-      return part.backings.map(({ prefix, ports }) =>
+      return operation.backings.map(({ prefix, ports }) =>
         ports.length === 0
           ? `- pass ${prefix} under the MACsec of ports`
           : `+ pass ${prefix} under the MACsec of ${ports.join(", ")}, while it is tight`,
       );
     case "ipsec.carry": {
-      const { name: link, ifId, mtu, prefixes, ends } = part.link;
+      const { name: link, ifId, mtu, prefixes, ends } = operation.link;
       const routes =
         ends === undefined
           ? prefixes.map((prefix) => `+ route ${prefix} into ${link}`)
@@ -89,8 +89,8 @@ export function tunnelPreview(part: TunnelPart): readonly string[] {
     }
     case "ipsec.drop":
     case "ipsec.unmake":
-      return [`- xfrm interface ${part.name}`];
+      return [`- xfrm interface ${operation.name}`];
     case "ipsec.sweep":
-      return [`- ${part.sas.length} SAs of ${part.name} that no IKE SA owns`];
+      return [`- ${operation.sas.length} SAs of ${operation.name} that no IKE SA owns`];
   }
 }

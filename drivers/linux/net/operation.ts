@@ -3,12 +3,12 @@
 import type { PortName, WantedSettings } from "#hal/model.ts";
 import { each, flag, name, object, oneOf, optional, uint32, variants } from "../../local/shape.ts";
 import { suite } from "../../local/state.ts";
-import { type TunnelPart, tunnelParts, tunnelPreview } from "./tunnel-part.ts";
+import { type TunnelOperation, tunnelOperations, tunnelPreview } from "./tunnel-operation.ts";
 
 /** The settings of a port that belong to its SecY; the MKA process has the others. */
 export type SecyWish = Pick<WantedSettings, "suite" | "includeSci" | "replayWindow">;
 
-export type PortPart =
+export type PortOperation =
   | { readonly kind: "port.shut" | "port.open"; readonly port: PortName }
   | { readonly kind: "macsec.protect"; readonly port: PortName; readonly settings: SecyWish }
   /**
@@ -24,23 +24,23 @@ export type PortPart =
       readonly linkLocal: "eui64" | "none";
     };
 /** One change operation of linkseal-net. */
-export type NetPart = PortPart | TunnelPart;
-export type NetChange = readonly NetPart[];
+export type NetOperation = PortOperation | TunnelOperation;
+export type NetChange = readonly NetOperation[];
 
-export function isTunnelPart(part: NetPart): part is TunnelPart {
-  return part.kind.startsWith("ipsec.");
+export function isTunnelOperation(operation: NetOperation): operation is TunnelOperation {
+  return operation.kind.startsWith("ipsec.");
 }
 
-export function previewOf(part: NetPart): readonly string[] {
-  if (isTunnelPart(part)) return tunnelPreview(part);
-  const { kind, port } = part;
+export function previewOf(operation: NetOperation): readonly string[] {
+  if (isTunnelOperation(operation)) return tunnelPreview(operation);
+  const { kind, port } = operation;
   switch (kind) {
     case "port.shut":
       return [`port ${port}`, "- up", "+ down: no frame leaves it"];
     case "port.open":
       return [`port ${port}`, "- down", "+ up, with the addresses and routes that it had"];
     case "macsec.protect": {
-      const { suite, includeSci, replayWindow } = part.settings;
+      const { suite, includeSci, replayWindow } = operation.settings;
       const window = replayWindow === undefined ? "off" : String(replayWindow);
       return [
         `port ${port}`,
@@ -61,8 +61,8 @@ export const secyWish = object<SecyWish>({
   replayWindow: optional(uint32),
 });
 
-const partAt = variants<NetPart>({
-  ...tunnelParts,
+const operationAt = variants<NetOperation>({
+  ...tunnelOperations,
   ...each(["port.shut", "port.open", "macsec.participant"], { port: name }),
   "macsec.protect": { port: name, settings: secyWish },
   "macsec.unprotect": { port: name, linkLocal: oneOf(["eui64", "none"]) },
@@ -72,4 +72,4 @@ const partAt = variants<NetPart>({
  * Reads an operation that this process has written.
  * @throws Malformed
  */
-export const readPart = (part: unknown): NetPart => partAt(part, "part");
+export const readOperation = (operation: unknown): NetOperation => operationAt(operation, "part");
