@@ -25,9 +25,14 @@ import {
   readSa,
   type Sa,
 } from "../netlink/xfrm.ts";
-import { type Backing, readBackings, toldBackings, waysUnderMacsec } from "./backing.ts";
 import { Commits } from "./commits.ts";
 import { configIdOf } from "./config-id.ts";
+import {
+  type ExemptPrefix,
+  exemptPrefixStates,
+  readExemptPrefixes,
+  waysUnderMacsec,
+} from "./exempt-prefixes.ts";
 import { blockedAmong, blockedOut, prefixesMax, readGuard } from "./guard.ts";
 import { type KernelApplier, kernelApplier } from "./kernel-applier.ts";
 import { type NetChange, previewOf } from "./operation.ts";
@@ -130,9 +135,9 @@ export class NetControlServer {
     const stored = await readGuard(disk, log);
     const isUsed = stored.length > 0 || hasTunnels(look.links);
     const policies = isUsed ? await this.#policies(signal) : undefined;
-    const backings = isUsed ? await readBackings(disk, log) : [];
+    const exemptPrefixes = isUsed ? await readExemptPrefixes(disk, log) : [];
     const guarded =
-      policies === undefined ? undefined : guardedNow(look, { stored, backings }, policies);
+      policies === undefined ? undefined : guardedNow(look, { stored, exemptPrefixes }, policies);
     const sas = await this.#sas(look, signal);
     const told = policies?.kind === "answered" ? policies.found : [];
     const made = policies?.kind === "answered" ? (await readStoredLinks(disk, log)).links : [];
@@ -320,23 +325,23 @@ function withGaps(tunnel: IpsecTunnel, made: readonly TunnelLink[], seen: SeenAr
 
 interface Protected {
   readonly stored: readonly string[];
-  readonly backings: readonly Backing[];
+  readonly exemptPrefixes: readonly ExemptPrefix[];
 }
 
 function guardedNow(
   { at, links }: KernelLook,
-  { stored, backings }: Protected,
+  { stored, exemptPrefixes }: Protected,
   answer: Answer<Policy>,
 ): Guarded {
-  const isBacking = backings.some(({ ports }) => ports.length > 0);
+  const isAnyExempt = exemptPrefixes.some(({ ports }) => ports.length > 0);
   if (answer.kind === "refused") {
     const blind = unknown("queryFailed", at);
-    return { blocked: blind, ...(isBacking ? { backed: blind } : {}) };
+    return { blocked: blind, ...(isAnyExempt ? { backed: blind } : {}) };
   }
   const policies = answer.found;
   const asked = new Set([...stored, ...blockedOut(policies)]);
-  const ways = waysUnderMacsec(backings, links);
+  const ways = waysUnderMacsec(exemptPrefixes, links);
   const blocked = blockedAmong(asked, policies, links, ways).slice(0, prefixesMax);
-  const backed = known(toldBackings(backings, policies, links), at);
-  return { blocked: known(blocked, at), ...(isBacking ? { backed } : {}) };
+  const backed = known(exemptPrefixStates(exemptPrefixes, policies, links), at);
+  return { blocked: known(blocked, at), ...(isAnyExempt ? { backed } : {}) };
 }

@@ -21,7 +21,7 @@ import { portsOf, stackOn } from "./stack.ts";
 import type { StoredState } from "./stored-state.ts";
 import {
   applyTunnelOperation,
-  restoreBackings,
+  restoreExemptPrefixes,
   type TunnelContext,
   undoOfTunnelOperation,
 } from "./tunnel-applier.ts";
@@ -53,7 +53,7 @@ export function kernelApplier(tunnels: TunnelContext, keeper: TunnelKeeper): Ker
     resume: (memory, signal) => resume({ socket, log, applier }, memory, signal),
     async raise(memory, signal) {
       await raise({ socket, log, applier }, memory, signal);
-      await restoreBackings(tunnels, signal).catch((error: unknown) => {
+      await restoreExemptPrefixes(tunnels, signal).catch((error: unknown) => {
         if (!(error instanceof LinksealError)) throw error;
         log.write("error", error.code, `exempt prefixes stay blocked: ${error.message}`);
       });

@@ -18,13 +18,13 @@ import {
   type Sa,
 } from "../netlink/xfrm.ts";
 import {
-  type Backing,
-  forgetBackings,
-  putBackings,
-  readBackings,
-  storeBackings,
+  applyExemptPrefixes,
+  type ExemptPrefix,
+  readExemptPrefixes,
+  removeExemptPrefixes,
+  storeExemptPrefixes,
   waysUnderMacsec,
-} from "./backing.ts";
+} from "./exempt-prefixes.ts";
 import {
   block,
   blockedAmong,
@@ -85,7 +85,7 @@ export async function undoOfTunnelOperation(
     case "ipsec.block": {
       const { links, policies } = await now(context, signal);
       const stored = new Set(await readGuard(context.disk, context.log));
-      const ways = waysUnderMacsec(await readBackings(context.disk, context.log), links);
+      const ways = waysUnderMacsec(await readExemptPrefixes(context.disk, context.log), links);
       const blocked = new Set(blockedAmong(operation.prefixes, policies, links, ways));
       const isDone = operation.prefixes.every(
         (prefix) => blocked.has(prefix) && stored.has(prefix),
@@ -95,7 +95,7 @@ export async function undoOfTunnelOperation(
       return isDone ? undefined : { kind: "ipsec.unblock", prefixes: [] };
     }
     case "ipsec.back": {
-      const before = await readBackings(context.disk, context.log);
+      const before = await readExemptPrefixes(context.disk, context.log);
       // The exemption goes with the block, which stays.
       return isStored(operation.backings, before)
         ? undefined
@@ -144,17 +144,17 @@ export async function applyTunnelOperation(
       // blocked, never too little.
       await writeGuard(disk, [...(await readGuard(disk, log)), ...operation.prefixes]);
       await block(operation.prefixes, teller(xfrm, "block"), signal);
-      await restoreBackings(context, signal);
+      await restoreExemptPrefixes(context, signal);
       return;
     }
     case "ipsec.back":
-      await storeBackings(operation.backings, context);
-      await restoreBackings(context, signal);
+      await storeExemptPrefixes(operation.backings, context);
+      await restoreExemptPrefixes(context, signal);
       return;
     case "ipsec.unblock": {
-      await storeBackings(await closed(operation.prefixes, context), context);
-      await restoreBackings(context, signal);
-      await forgetBackings(operation.prefixes, context);
+      await storeExemptPrefixes(await closed(operation.prefixes, context), context);
+      await restoreExemptPrefixes(context, signal);
+      await removeExemptPrefixes(operation.prefixes, context);
       const policies = await policiesNow(xfrm, signal);
       await unblock(operation.prefixes, policies, teller(xfrm, "block"), signal);
       const stored = await readGuard(disk, log);
@@ -189,7 +189,7 @@ export async function applyTunnelOperation(
   }
 }
 
-function isStored(wanted: readonly Backing[], stored: readonly Backing[]): boolean {
+function isStored(wanted: readonly ExemptPrefix[], stored: readonly ExemptPrefix[]): boolean {
   const portsOf = (prefix: string): readonly string[] =>
     stored.find((one) => one.prefix === prefix)?.ports ?? [];
   return wanted.every(({ prefix, ports }) => ports.join(" ") === portsOf(prefix).join(" "));
@@ -199,16 +199,16 @@ function isStored(wanted: readonly Backing[], stored: readonly Backing[]): boole
 async function closed(
   prefixes: readonly string[],
   { disk, log }: TunnelContext,
-): Promise<readonly Backing[]> {
-  const stored = await readBackings(disk, log);
+): Promise<readonly ExemptPrefix[]> {
+  const stored = await readExemptPrefixes(disk, log);
   return stored
     .filter(({ prefix }) => prefixes.includes(prefix))
     .map(({ prefix }) => ({ prefix, ports: [] }));
 }
 
 /** Applies the exempt prefixes to the present links; it is to be called whenever links change. */
-export function restoreBackings(context: TunnelContext, signal: AbortSignal): Promise<void> {
-  return putBackings(context, teller(context.xfrm, "block"), signal);
+export function restoreExemptPrefixes(context: TunnelContext, signal: AbortSignal): Promise<void> {
+  return applyExemptPrefixes(context, teller(context.xfrm, "block"), signal);
 }
 
 async function carryLink(

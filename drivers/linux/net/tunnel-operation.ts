@@ -1,7 +1,7 @@
 // The change operations of the kernel for a tunnel: a fixed list, and none of them contains a key.
 
 import { absent, count, each, type Kinds, list, name, object, uint32 } from "../../local/shape.ts";
-import { type Backing, backingAt } from "./backing.ts";
+import { type ExemptPrefix, exemptPrefixAt } from "./exempt-prefixes.ts";
 import { addressAt, prefixesAt, prefixesMax } from "./guard.ts";
 
 /** The xfrm interface of a tunnel, with the prefixes that may leave by it. */
@@ -33,7 +33,7 @@ export function hostPrefix(address: string): string {
 export type TunnelOperation =
   | { readonly kind: "ipsec.block"; readonly prefixes: readonly string[] }
   /** From now on these prefixes may leave under the MACsec of these ports, and of no others. */
-  | { readonly kind: "ipsec.back"; readonly backings: readonly Backing[] }
+  | { readonly kind: "ipsec.back"; readonly backings: readonly ExemptPrefix[] }
   | { readonly kind: "ipsec.carry"; readonly link: TunnelLink }
   /** Removes the interface; its SAs and its block stay. */
   | { readonly kind: "ipsec.drop"; readonly name: string }
@@ -60,7 +60,7 @@ export const tunnelLink = object<TunnelLink>({
 
 export const tunnelOperations: Kinds<TunnelOperation> = {
   ...each(["ipsec.block", "ipsec.unblock"], { prefixes: prefixesAt }),
-  "ipsec.back": { backings: list(backingAt, prefixesMax) },
+  "ipsec.back": { backings: list(exemptPrefixAt, prefixesMax) },
   "ipsec.carry": { link: tunnelLink },
   "ipsec.drop": { name },
   "ipsec.sweep": { name, ifId: uint32, sas: list(object({ spi: uint32 }), sasMax) },

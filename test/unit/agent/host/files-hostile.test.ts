@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { openHostKey, openReportKey } from "#agent/host/key.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
-import { readBackings } from "#drivers/linux/net/backing.ts";
+import { readExemptPrefixes } from "#drivers/linux/net/exempt-prefixes.ts";
 import { readGuard } from "#drivers/linux/net/guard.ts";
 import { readStoredState } from "#drivers/linux/net/stored-state.ts";
 import { Malformed } from "#drivers/local/shape.ts";
@@ -163,7 +163,7 @@ describe(`the state of linkseal-net (LINKSEAL_SEED=${seed})`, () => {
   const readers: readonly (readonly [unknown, (bytes: Uint8Array) => Promise<unknown>])[] = [
     [kept, async (bytes) => readStoredState(bytes, log)],
     [prefixes, (bytes) => readGuard(holding(bytes), log)],
-    [backings, (bytes) => readBackings(holding(bytes), log)],
+    [backings, (bytes) => readExemptPrefixes(holding(bytes), log)],
   ];
 
   it("is read, or counts as none, whatever is in it", async () => {

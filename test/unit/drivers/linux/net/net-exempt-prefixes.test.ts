@@ -2,12 +2,16 @@
 // encrypting SecY alone, whatever comes and goes in whatever order.
 
 import { describe, expect, it } from "vitest";
-import { readBackings, toldBackings, waysUnderMacsec } from "#drivers/linux/net/backing.ts";
+import {
+  exemptPrefixStates,
+  readExemptPrefixes,
+  waysUnderMacsec,
+} from "#drivers/linux/net/exempt-prefixes.ts";
 import { blockedAmong } from "#drivers/linux/net/guard.ts";
 import { previewOf, readOperation } from "#drivers/linux/net/operation.ts";
 import {
   applyTunnelOperation,
-  restoreBackings,
+  restoreExemptPrefixes,
   type TunnelContext,
   undoOfTunnelOperation,
 } from "#drivers/linux/net/tunnel-applier.ts";
@@ -74,7 +78,7 @@ class Scene {
   /** Does what linkseal-net does when the kernel reports a change. */
   async links(...links: readonly Link[]): Promise<void> {
     this.kernel.links = [...links];
-    await settled(this.clock, restoreBackings(this.context, never));
+    await settled(this.clock, restoreExemptPrefixes(this.context, never));
   }
 
   /** The links that the prefix leaves by past its block. */
@@ -94,11 +98,11 @@ class Scene {
 
   async told() {
     const { policies, links } = this.kernel;
-    const stored = await settled(this.clock, readBackings(this.disk, this.context.log));
+    const stored = await settled(this.clock, readExemptPrefixes(this.disk, this.context.log));
     const ways = waysUnderMacsec(stored, links);
     return {
       blocked: blockedAmong([hub], policies, links, ways).length === 1,
-      open: toldBackings(stored, policies, links).flatMap(({ open }) => open),
+      open: exemptPrefixStates(stored, policies, links).flatMap(({ open }) => open),
     };
   }
 }

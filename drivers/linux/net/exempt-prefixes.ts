@@ -16,38 +16,38 @@ import type { Told } from "./move.ts";
 import { portsOf, stackOn } from "./stack.ts";
 import { readStored, writeStored } from "./stored.ts";
 
-const backingName = "backing";
+const exemptPrefixesName = "backing";
 const portsMax = 64;
 
 /**
  * The ports that a prefix may leave by under MACsec; an empty list = it may leave by tunnels alone.
  */
-export interface Backing {
+export interface ExemptPrefix {
   readonly prefix: string;
   readonly ports: readonly PortName[];
 }
 
-const plainBacking = object<Backing>({ prefix: prefixAt, ports: list(name, portsMax) });
+const plainExemptPrefix = object<ExemptPrefix>({ prefix: prefixAt, ports: list(name, portsMax) });
 
-export const backingAt: Decoder<Backing> = (value, what) => {
-  const backing = plainBacking(value, what);
+export const exemptPrefixAt: Decoder<ExemptPrefix> = (value, what) => {
+  const exempt = plainExemptPrefix(value, what);
   // The kernel does not know of an IPv6 packet by which link it came in.
-  if (backing.prefix.includes(":") && backing.ports.length > 0) throw new Malformed("ports");
-  return backing;
+  if (exempt.prefix.includes(":") && exempt.ports.length > 0) throw new Malformed("ports");
+  return exempt;
 };
 
 /**
  * Returns the exempt prefixes that were accepted last, over every boot. An unreadable file exempts
  * nothing, and is logged.
  */
-export async function readBackings(disk: Disk, log: Log): Promise<readonly Backing[]> {
-  const decode = property("prefixes", list(backingAt, prefixesMax));
+export async function readExemptPrefixes(disk: Disk, log: Log): Promise<readonly ExemptPrefix[]> {
+  const decode = property("prefixes", list(exemptPrefixAt, prefixesMax));
   const unknown = "which prefixes may leave under MACsec";
-  return (await readStored(disk, backingName, decode, log, unknown)) ?? [];
+  return (await readStored(disk, exemptPrefixesName, decode, log, unknown)) ?? [];
 }
 
-async function write(disk: Disk, prefixes: readonly Backing[]): Promise<void> {
-  await writeStored(disk, backingName, { prefixes });
+async function write(disk: Disk, prefixes: readonly ExemptPrefix[]): Promise<void> {
+  await writeStored(disk, exemptPrefixesName, { prefixes });
 }
 
 /**
@@ -70,15 +70,15 @@ function aboveSecys(among: readonly Link[], links: readonly Link[]): readonly Li
  * Returns the policies that let the prefixes past the block under MACsec, for the present links.
  */
 export function waysUnderMacsec(
-  backings: readonly Backing[],
+  exemptPrefixes: readonly ExemptPrefix[],
   links: readonly Link[],
 ): readonly NewPolicy[] {
-  return backings.flatMap(({ prefix, ports }) =>
+  return exemptPrefixes.flatMap(({ prefix, ports }) =>
     sealedOver(ports, links).map(({ index }) => wayInto(prefix, index)),
   );
 }
 
-export interface BackingContext {
+export interface ExemptPrefixContext {
   readonly routes: NetlinkSocket;
   readonly xfrm: NetlinkSocket;
   readonly disk: Disk;
@@ -86,21 +86,21 @@ export interface BackingContext {
 }
 
 /** Stores these exempt prefixes; those of other prefixes stay as they are. */
-export async function storeBackings(
-  backings: readonly Backing[],
-  { disk, log }: BackingContext,
+export async function storeExemptPrefixes(
+  exemptPrefixes: readonly ExemptPrefix[],
+  { disk, log }: ExemptPrefixContext,
 ): Promise<void> {
-  const given = new Set(backings.map(({ prefix }) => prefix));
-  const others = (await readBackings(disk, log)).filter(({ prefix }) => !given.has(prefix));
-  await write(disk, [...others, ...backings]);
+  const given = new Set(exemptPrefixes.map(({ prefix }) => prefix));
+  const others = (await readExemptPrefixes(disk, log)).filter(({ prefix }) => !given.has(prefix));
+  await write(disk, [...others, ...exemptPrefixes]);
 }
 
 /** Forgets the exemption of prefixes that are not blocked any more. */
-export async function forgetBackings(
+export async function removeExemptPrefixes(
   prefixes: readonly string[],
-  { disk, log }: BackingContext,
+  { disk, log }: ExemptPrefixContext,
 ): Promise<void> {
-  const stored = await readBackings(disk, log);
+  const stored = await readExemptPrefixes(disk, log);
   const left = stored.filter(({ prefix }) => !prefixes.includes(prefix));
   if (left.length < stored.length) await write(disk, left);
 }
@@ -109,13 +109,13 @@ export async function forgetBackings(
  * Brings the kernel's policies to the stored exempt prefixes, for the present links; it closes
  * before it opens.
  */
-export async function putBackings(
-  context: BackingContext,
+export async function applyExemptPrefixes(
+  context: ExemptPrefixContext,
   tell: Told,
   signal: AbortSignal,
 ): Promise<void> {
   const { routes, xfrm, disk, log } = context;
-  const stored = await readBackings(disk, log);
+  const stored = await readExemptPrefixes(disk, log);
   if (stored.length === 0) return;
   const links = await linksNow(routes, signal);
   const policies = await policiesNow(xfrm, signal);
@@ -174,8 +174,8 @@ async function setInbound(
  * Returns, for each exempt prefix, the ports that it may use and those that it can use with the
  * present links and policies.
  */
-export function toldBackings(
-  stored: readonly Backing[],
+export function exemptPrefixStates(
+  stored: readonly ExemptPrefix[],
   policies: readonly Policy[],
   links: readonly Link[],
 ): readonly BackedPrefix[] {
