@@ -13,11 +13,11 @@ import { netTransaction, prepareNet } from "../ipsec/net-change.ts";
 import type { MkaClient } from "../mka/client.ts";
 import type { RequestedOperation } from "../mka/protocol.ts";
 import type { NetOperation } from "../net/operation.ts";
-import type { Participants } from "./participants.ts";
+import type { MkaClients } from "./mka-clients.ts";
 
 export interface ChangeParts {
   readonly session: LocalSession;
-  readonly participants: Participants;
+  readonly mkaClients: MkaClients;
 }
 
 export type HostOperation = Extract<
@@ -34,7 +34,7 @@ const portsMax = 64;
  * CAK that is not 16 or 32 octets long
  */
 export async function prepareChange(
-  { session, participants }: ChangeParts,
+  { session, mkaClients }: ChangeParts,
   change: readonly HostOperation[],
   keys: KeyResolver,
   signal: AbortSignal,
@@ -54,14 +54,12 @@ export async function prepareChange(
       ...ports.map((port) => ({ kind: "macsec.participant", port }) as const),
     ];
     const net = await prepareNet(session, asked, signal);
-    const whole = new HostChange(net, participants, ports);
+    const whole = new HostChange(net, mkaClients, ports);
     const lines = [net.preview];
     try {
       for (const port of ports) {
         const operations = change.filter((operation) => operation.port === port);
-        lines.push(
-          await stage(participants.at(port), port, net.token, operations, secrets, signal),
-        );
+        lines.push(await stage(mkaClients.at(port), port, net.token, operations, secrets, signal));
       }
     } catch (error) {
       await whole.takeBack();
@@ -78,7 +76,7 @@ export async function prepareChange(
  * transaction exists.
  */
 export async function recallChange(
-  { session, participants }: ChangeParts,
+  { session, mkaClients }: ChangeParts,
   token: TransactionToken,
   signal: AbortSignal,
 ): Promise<Transaction | undefined> {
@@ -86,11 +84,11 @@ export async function recallChange(
   if (told.kind === "absent") return undefined;
   const lines = [told.preview];
   for (const port of told.participants) {
-    const preview = await participants.at(port).recall(token, signal);
+    const preview = await mkaClients.at(port).recall(token, signal);
     if (preview !== undefined) lines.push(`port ${port}`, preview);
   }
   const net = netTransaction(session, token, told.preview);
-  const whole = new HostChange(net, participants, told.participants);
+  const whole = new HostChange(net, mkaClients, told.participants);
   return whole.transaction(lines.filter((line) => line !== "").join("\n"));
 }
 
@@ -107,9 +105,9 @@ class HostChange {
   readonly #net: Transaction;
   readonly #clients: readonly MkaClient[];
 
-  constructor(net: Transaction, participants: Participants, ports: readonly PortName[]) {
+  constructor(net: Transaction, mkaClients: MkaClients, ports: readonly PortName[]) {
     this.#net = net;
-    this.#clients = ports.map((port) => participants.at(port));
+    this.#clients = ports.map((port) => mkaClients.at(port));
   }
 
   transaction(preview: string): Transaction {

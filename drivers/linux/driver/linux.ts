@@ -33,7 +33,7 @@ import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing
 import { RoutingWatch, scopeOf, withKernelRoutes } from "../routing/routing.ts";
 import { type HostOperation, prepareChange, recallChange } from "./change.ts";
 import { Hints } from "./hints.ts";
-import { Participants, withParticipant } from "./participants.ts";
+import { MkaClients, withParticipant } from "./mka-clients.ts";
 import { ping } from "./probe.ts";
 
 /** Twice the duration of the slowest drain or restore that was measured. */
@@ -72,12 +72,12 @@ export const linux: Driver = {
     const end = new AbortController();
     const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
     const watch = frr === undefined ? undefined : new RoutingWatch(frr, world.clock);
-    const participants = new Participants(world, target.address);
+    const mkaClients = new MkaClients(world, target.address);
     const hints = new Hints(world.clock, hint, end.signal);
     hints.watch("", (after) => changesAfter(session, after, end.signal));
     const ipsec = openIpsec({ session, world, hint }, target.charon, end.signal);
     const ends = { hints, end };
-    const parts = { kernel, participants, capabilities, frr, watch, exec, ipsec };
+    const parts = { kernel, mkaClients, capabilities, frr, watch, exec, ipsec };
     const host = { session, ...parts, ...ends };
     return deviceWith(host);
   },
@@ -86,7 +86,7 @@ export const linux: Driver = {
 interface Host {
   readonly session: LocalSession;
   readonly kernel: Device;
-  readonly participants: Participants;
+  readonly mkaClients: MkaClients;
   readonly hints: Hints;
   readonly capabilities: Capabilities;
   /** undefined = this host has no FRR. */
@@ -153,13 +153,13 @@ async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
 }
 
 async function withAgreement(
-  { participants, hints, end }: Host,
+  { mkaClients, hints, end }: Host,
   port: MacsecPort,
   signal: AbortSignal,
 ): Promise<MacsecPort> {
-  const seen = await participants.look(port.port, signal);
+  const seen = await mkaClients.look(port.port, signal);
   if (seen.kind === "told") {
-    hints.watch(port.port, (after) => participants.changes(port.port, after, end.signal));
+    hints.watch(port.port, (after) => mkaClients.changes(port.port, after, end.signal));
   }
   return withParticipant(port, seen);
 }

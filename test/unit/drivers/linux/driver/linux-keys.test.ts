@@ -1,7 +1,7 @@
 // Keys of a Linux host: one change over linkseal-net and the MKA process of the port.
 
 import { describe, expect, it } from "vitest";
-import { mkaFolder, withParticipant } from "#drivers/linux/driver/participants.ts";
+import { mkaFolder, withParticipant } from "#drivers/linux/driver/mka-clients.ts";
 import type { MkaReply, MkaRequest } from "#drivers/linux/mka/protocol.ts";
 import type { DeviceChange, KeyResolver } from "#hal/device.ts";
 import { encodeJson } from "#hal/json.ts";

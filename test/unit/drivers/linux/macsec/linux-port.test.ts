@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { withParticipant } from "#drivers/linux/driver/participants.ts";
+import { withParticipant } from "#drivers/linux/driver/mka-clients.ts";
 import { type MacsecDevice, readMacsec } from "#drivers/linux/macsec/macsec.ts";
 import { type KernelLook, type PortLook, readPort } from "#drivers/linux/macsec/port.ts";
 import { framesOf, keyAgreement, saksOf } from "#drivers/linux/macsec/secy.ts";

@@ -30,7 +30,7 @@ export type Seen =
   | { readonly kind: "told"; readonly look: MkaLook; readonly at: Instant }
   | { readonly kind: "away" | "failed"; readonly at: Instant };
 
-export class Participants {
+export class MkaClients {
   readonly #world: World;
   readonly #folder: string;
   readonly #clients = new Map<PortName, MkaClient>();
