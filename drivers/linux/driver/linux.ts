@@ -26,7 +26,7 @@ import {
   openIpsec,
   prepareTunnels,
   type TunnelChange,
-} from "../ipsec/face.ts";
+} from "../ipsec/ipsec-driver.ts";
 import { operationsOfBlock, prepareNet } from "../ipsec/net-change.ts";
 import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
