@@ -8,7 +8,7 @@ import { iosxe } from "./iosxe/iosxe.ts";
 import { iosxr } from "./iosxr/iosxr.ts";
 import { junos } from "./junos/junos.ts";
 import { linux } from "./linux/driver/linux.ts";
-import { withSecondOpinion } from "./platform/second-opinion.ts";
+import { withSnmpCrossCheck } from "./platform/snmp-cross-check.ts";
 import { sim } from "./sim/sim.ts";
 
 interface Row {
@@ -23,7 +23,7 @@ interface Row {
 /** A router behind SSH; its SNMP agent may be read beside the session. */
 function router(driver: Driver, channel: ChannelKind, defaultPort: number) {
   const access = { kind: "ssh", channel, defaultPort } as const;
-  return { driver: withSecondOpinion(driver), access };
+  return { driver: withSnmpCrossCheck(driver), access };
 }
 
 /** The platforms by their names in the config. */

@@ -43,26 +43,26 @@ const second = 100;
  * Adds the SNMP cross-check to a driver: its devices compare what the driver reads with their SNMP
  * agent, if the config names one.
  */
-export function withSecondOpinion(driver: Driver): Driver {
+export function withSnmpCrossCheck(driver: Driver): Driver {
   return {
     ...driver,
     async open(target, world, hint, signal) {
       const device = await driver.open(target, world, hint, signal);
       if (target.snmp === undefined) return device;
-      const opinion = new Opinion(target, world);
+      const crossCheck = new SnmpCrossCheck(target, world);
       const observe: Device["observe"] = async (bounded) =>
-        await opinion.on(await device.observe(bounded), bounded);
+        await crossCheck.check(await device.observe(bounded), bounded);
       return { ...device, observe };
     },
   };
 }
 
-interface Heard {
+interface SnmpReading {
   readonly mib: IfMib;
   readonly evidence: SnmpReply["evidence"];
 }
 
-class Opinion {
+class SnmpCrossCheck {
   readonly #target: Target;
   readonly #world: World;
   #indices: PortIndices = new Map();
@@ -74,10 +74,10 @@ class Opinion {
     this.#world = world;
   }
 
-  async on(state: DeviceState, signal: AbortSignal): Promise<DeviceState> {
-    const heard = await this.#ask(state, signal);
-    if (heard === undefined) return state;
-    const { mib, evidence } = heard;
+  async check(state: DeviceState, signal: AbortSignal): Promise<DeviceState> {
+    const reading = await this.#ask(state, signal);
+    if (reading === undefined) return state;
+    const { mib, evidence } = reading;
     const before = this.#before;
     this.#before = mib;
     const at = this.#world.clock.now();
@@ -91,18 +91,18 @@ class Opinion {
     return { ...state, macsec };
   }
 
-  async #ask(state: DeviceState, signal: AbortSignal): Promise<Heard | undefined> {
+  async #ask(state: DeviceState, signal: AbortSignal): Promise<SnmpReading | undefined> {
     const { clock } = this.#world;
     if (this.#restsUntil !== undefined && clock.now() < this.#restsUntil) return undefined;
     const where = this.#target.device;
     try {
       const limit = { ms: answerMsMax, where, effect: "none" } as const;
-      const heard = await withDeadline(clock, limit, signal, (bounded) =>
+      const reading = await withDeadline(clock, limit, signal, (bounded) =>
         this.#exchange(state, bounded),
       );
       if (this.#restsUntil !== undefined) this.#log("info", "snmp-answers", "it answers again");
       this.#restsUntil = undefined;
-      return heard;
+      return reading;
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof LinksealError)) throw error;
@@ -113,7 +113,7 @@ class Opinion {
     }
   }
 
-  async #exchange(state: DeviceState, signal: AbortSignal): Promise<Heard> {
+  async #exchange(state: DeviceState, signal: AbortSignal): Promise<SnmpReading> {
     const wanted = portsOf(state);
     if (wanted.some((port) => !this.#indices.has(port))) {
       const question = { roots: [names], leaves: [], valuesMax: namesMax };

@@ -1,7 +1,7 @@
 // A router's SNMP agent beside its session, through the driver that the table names.
 
 import { describe, expect, it } from "vitest";
-import { withSecondOpinion } from "#drivers/platform/second-opinion.ts";
+import { withSnmpCrossCheck } from "#drivers/platform/snmp-cross-check.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, known, type MacsecPort, unknown } from "#hal/model.ts";
@@ -59,7 +59,7 @@ class Scene {
     const log = (level: string, code: string): void => void this.logged.push(`${level} ${code}`);
     const dial: Dialer = { ...world.dial, snmp: async (_to, question) => this.#reply(question) };
     const target = { device: "edge-a", address: "192.0.2.1", snmp: login };
-    return withSecondOpinion(inner).open(
+    return withSnmpCrossCheck(inner).open(
       target,
       { ...world, clock, dial, log: { write: log } },
       () => undefined,
@@ -121,7 +121,7 @@ describe("the SNMP cross-check", () => {
 
   it("SNMP is not read if the config names no agent", async () => {
     const device: Device = {} as Device;
-    const driver = withSecondOpinion({ ...driverOf("junos"), open: async () => device });
+    const driver = withSnmpCrossCheck({ ...driverOf("junos"), open: async () => device });
     const scene = new Scene();
     const world = worldOf(scene.place, async () => {
       throw new Error("no login is expected");
