@@ -13,7 +13,7 @@ import { Cli, type CliPlatform, commentMark, line } from "../transport/cli.ts";
 import { neighboursOn, readConfig, unitTo } from "./config.ts";
 import { editsBetween } from "./edits.ts";
 import { look, queryOf } from "./look.ts";
-import { readByPort, readSession } from "./macsec-answers.ts";
+import { readByPort, readSession } from "./macsec-parsers.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, routeTo } from "./questions.ts";
 import { capabilitiesOf } from "./quirks.ts";
@@ -23,7 +23,7 @@ import {
   readRouteTo,
   readSessions,
   readSoftware,
-} from "./system-answers.ts";
+} from "./system-parsers.ts";
 import { limits } from "./tunnel-config.ts";
 import { tunnelCommands } from "./tunnel-edits.ts";
 

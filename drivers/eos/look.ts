@@ -9,13 +9,13 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, inTurn, reading, readOf, together } from "../platform/answer.ts";
 import type { Asked } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
+import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
 import { stateOf, tunnelsOf } from "../platform/router-look.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type EosConfig, readConfig, unitTo } from "./config.ts";
-import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-answers.ts";
+import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-parsers.ts";
 import { drainsOf, planOf } from "./plan.ts";
 import { question, received } from "./questions.ts";
 import {
@@ -27,36 +27,36 @@ import {
   readPeers,
   readRoutes,
   readSessions,
-} from "./system-answers.ts";
-import { readConnections, readTunnelRoutes, tunnelStates } from "./tunnel-answers.ts";
+} from "./system-parsers.ts";
+import { readConnections, readTunnelRoutes, tunnelStates } from "./tunnel-parsers.ts";
 
 export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, question, signal);
 
 /** Reads what EOS reports about ports. */
 async function askPorts(query: ReturnType<typeof queryOf>) {
   return {
-    physical: await query.answer("interfaces", readInterfaces),
-    security: await query.answer("security", readByPort),
-    participants: await query.answer("participants", readByPort),
-    counters: await query.answer("counters", readByPort),
-    mkpdus: await query.answer("mkaCounters", readMkpdus),
-    licence: await query.answer("securityStatus", readLicence),
+    physical: await query.result("interfaces", readInterfaces),
+    security: await query.result("security", readByPort),
+    participants: await query.result("participants", readByPort),
+    counters: await query.result("counters", readByPort),
+    mkpdus: await query.result("mkaCounters", readMkpdus),
+    licence: await query.result("securityStatus", readLicence),
   };
 }
 
-interface Answers extends Awaited<ReturnType<typeof askPorts>> {
-  readonly config: Answer<EosConfig>;
+interface QueryResults extends Awaited<ReturnType<typeof askPorts>> {
+  readonly config: QueryResult<EosConfig>;
 }
 
 export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
   const at = about.clock.now();
   const query = queryOf(cli, signal);
-  const config = await query.answer("config", readConfig);
-  const wall = await query.answer("clock", readClock);
-  const bootId = await query.answer("reloads", readBootId);
-  const sessions = await query.answer("sessions", readSessions);
-  const answers: Answers = { config, ...(await askPorts(query)) };
-  const { physical } = answers;
+  const config = await query.result("config", readConfig);
+  const wall = await query.result("clock", readClock);
+  const bootId = await query.result("reloads", readBootId);
+  const sessions = await query.result("sessions", readSessions);
+  const results: QueryResults = { config, ...(await askPorts(query)) };
+  const { physical } = results;
   const ports = "value" in physical ? [...physical.value.keys()] : [];
   return await stateOf(about, {
     at,
@@ -66,27 +66,27 @@ export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise
       configId: told.config.id,
       commitPending: told.sessions[0]?.state === "pendingCommitTimer",
     })),
-    macsec: ports.map((port) => portState(port, answers, at)),
+    macsec: ports.map((port) => portState(port, results, at)),
     tunnels: () =>
       tunnelsOf(
         readOf(config, ({ tunnels }) => tunnels),
         cli.where,
         async (own, names) => {
-          const connections = await query.answer("connections", readConnections);
+          const connections = await query.result("connections", readConnections);
           const read = (text: string) => readTunnelRoutes(text, names);
-          const routes = await query.answer("staticRoutes", read);
+          const routes = await query.result("staticRoutes", read);
           return { ipsec: tunnelStates(own, connections, at), routes };
         },
       ),
     peerings: async () => ({
-      ...{ config, drainsOf, peers: await query.answer("peers", readPeers) },
+      ...{ config, drainsOf, peers: await query.result("peers", readPeers) },
       portOf: (own, one) => unitTo(own, one)?.port,
       routes: (ours) =>
         inTurn(
           ours.flatMap(({ address, vrf, port, families }) =>
             families.map(
               (family) => () =>
-                query.answer(received(family, address, vrf), (text) => readRoutes(text, vrf, port)),
+                query.result(received(family, address, vrf), (text) => readRoutes(text, vrf, port)),
             ),
           ),
         ),
@@ -96,19 +96,19 @@ export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise
   });
 }
 
-function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
-  const { config, physical, counters, mkpdus, licence } = answers;
+function portState(port: PortName, results: QueryResults, at: Instant): MacsecPort {
+  const { config, physical, counters, mkpdus, licence } = results;
   const plan = "value" in config ? planOf(config.value, port) : undefined;
   const isUnread = plan?.profile !== undefined && plan.settings === undefined;
   // Without MACsec no counter runs, and a zero would be a measurement.
   const isIdle = plan !== undefined && plan.profile === undefined;
-  const counted = <T, R>(from: Answer<T>, read: (value: T) => R | undefined): Reading<R> =>
+  const counted = <T, R>(from: QueryResult<T>, read: (value: T) => R | undefined): Reading<R> =>
     isIdle ? unknown("notSupported", at) : reading(from, at, read);
   const ofPlan = <T>(read: (own: NonNullable<typeof plan>) => T): Reading<T> => {
     if ("why" in config) return unknown(config.why, at);
     return isUnread || plan === undefined ? unknown("unparsed", at) : known(read(plan), at);
   };
-  const session = sessionOf(port, answers, plan?.settings, at);
+  const session = sessionOf(port, results, plan?.settings, at);
   return {
     port,
     admin: reading(config, at, () => plan?.admin),
@@ -128,7 +128,7 @@ function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
 
 function sessionOf(
   port: PortName,
-  { config, security, participants }: Answers,
+  { config, security, participants }: QueryResults,
   settings: MacsecPort["settings"] extends Reading<infer T> ? T : never,
   at: Instant,
 ): MacsecPort["session"] {

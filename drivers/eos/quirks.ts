@@ -2,7 +2,7 @@
 
 import type { Capabilities } from "#hal/device.ts";
 import { matched, type Quirk, quirksIn } from "../platform/quirks.ts";
-import type { Software } from "./system-answers.ts";
+import type { Software } from "./system-parsers.ts";
 
 const quirks: readonly Quirk<"macsecByStaticKeys" | "ipsec">[] = [
   {

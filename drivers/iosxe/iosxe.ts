@@ -30,7 +30,7 @@ import { markName } from "./names.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, routeMap } from "./questions.ts";
 import { capabilitiesOf, enablingOf, shutForKey } from "./quirks.ts";
-import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-answers.ts";
+import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-parsers.ts";
 import { limits } from "./tunnel-config.ts";
 import { tunnelCommands } from "./tunnel-edits.ts";
 
@@ -120,14 +120,14 @@ const dialect: Dialect<XeSession> = {
   },
   async capabilities({ cli }, signal) {
     const query = queryOf(cli, signal);
-    const software = await query.needed(query.answer("version", readSoftware));
-    const archive = await query.answer("archive", hasArchive);
+    const software = await query.needed(query.result("version", readSoftware));
+    const archive = await query.result("archive", hasArchive);
     return capabilitiesOf(offers, software, "value" in archive && archive.value);
   },
   look: ({ cli }, about, signal) => look(cli, about, signal),
   async routeTo({ cli }, address, signal) {
     const read = (text: string) => ({ port: readRouteTo(text) });
-    const found = await queryOf(cli, signal).answer("routeTo", read, address);
+    const found = await queryOf(cli, signal).result("routeTo", read, address);
     return "value" in found ? found.value.port : undefined;
   },
   async probe({ cli }, port, count, signal) {
@@ -140,7 +140,7 @@ const dialect: Dialect<XeSession> = {
     return (await query.needed(askCommits(query))).records;
   },
   async lock({ cli }, signal) {
-    const lock = await queryOf(cli, signal).answer("lock", isLocked);
+    const lock = await queryOf(cli, signal).result("lock", isLocked);
     // If the reply is unknown, a session that has locked the configuration shows when the first
     // line is entered.
     if ("why" in lock || !lock.value) return;
@@ -160,7 +160,7 @@ const dialect: Dialect<XeSession> = {
 export const iosxe = defineDriver(dialect);
 
 async function configOf(query: XeQuery): Promise<XeConfig> {
-  const { config } = await query.needed(askConfig(query, await query.answer("clock", readClock)));
+  const { config } = await query.needed(askConfig(query, await query.result("clock", readClock)));
   return config;
 }
 
@@ -173,11 +173,11 @@ async function stage(
   const query = queryOf(cli, signal);
   const config = await configOf(query);
   if (work.secrets.size > 0) await refuseAccounted(query);
-  const software = await query.needed(query.answer("version", readSoftware));
+  const software = await query.needed(query.result("version", readSoftware));
   const ports = [...(await query.needed(askPorts(query))).keys()];
   const principal = await principals(
     work,
-    () => query.needed(query.answer("mkaSessions", readSessions)),
+    () => query.needed(query.result("mkaSessions", readSessions)),
     (pages, port, settings) => sessionOf(pagesOf(pages, port, ports), settings),
   );
   const around: Surroundings = {
@@ -210,7 +210,7 @@ async function routeMapsFor(
     for (const { maps } of neighboursOn(config, operation.port)) {
       for (const name of [maps.in, maps.out]) {
         if (name === undefined || !isToken(name)) continue;
-        const told = await query.answer(routeMap(name), (text) => readRouteMap(text, name));
+        const told = await query.result(routeMap(name), (text) => readRouteMap(text, name));
         if ("value" in told) routeMaps.set(name, told.value);
       }
     }
@@ -223,7 +223,7 @@ async function routeMapsFor(
  * too.
  */
 async function refuseAccounted(query: XeQuery): Promise<void> {
-  if (!(await query.needed(query.answer("accounting", isAccounted)))) return;
+  if (!(await query.needed(query.result("accounting", isAccounted)))) return;
   const text = "it records commands elsewhere, so a key too (aaa accounting commands, no hidekeys)";
   throw failed("device.rejected", text, query.where);
 }

@@ -4,17 +4,17 @@
 import { createHash } from "node:crypto";
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { type Answer, inTurn, reading, readOf, together } from "../platform/answer.ts";
 import { portStates } from "../platform/cisco-look.ts";
 import { readSessions } from "../platform/cisco-mka.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces } from "../platform/cisco-system.ts";
 import type { Asked, CommitRecord } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
+import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
 import { stateOf, tunnelsOf } from "../platform/router-look.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type ConfigTexts, portOf, readConfig, type XeConfig } from "./config.ts";
-import { readFrames, readMkpdus, readNextPn } from "./macsec-answers.ts";
+import { readFrames, readMkpdus, readNextPn } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
 import { familiesOf, question, received } from "./questions.ts";
@@ -25,9 +25,9 @@ import {
   readPeers,
   readSoftware,
   readTimer,
-} from "./system-answers.ts";
-import { readIkeSas, readIpsecSas, readTunnelRoutes, tunnelStates } from "./tunnel-answers.ts";
+} from "./system-parsers.ts";
 import { readTunnels, type XeTunnels } from "./tunnel-config.ts";
+import { readIkeSas, readIpsecSas, readTunnelRoutes, tunnelStates } from "./tunnel-parsers.ts";
 
 export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, question, signal);
 
@@ -41,10 +41,13 @@ interface Told {
   readonly texts: ConfigTexts;
 }
 
-export async function askConfig(query: XeQuery, clock: Answer<WallTime>): Promise<Answer<Told>> {
+export async function askConfig(
+  query: XeQuery,
+  clock: QueryResult<WallTime>,
+): Promise<QueryResult<Told>> {
   const texts = together({
-    macsec: await query.answer("macsecConfig", asIs),
-    bgp: await query.answer("bgpConfig", asIs),
+    macsec: await query.result("macsecConfig", asIs),
+    bgp: await query.result("bgpConfig", asIs),
   });
   return readOf(texts, (all) => {
     const config = readConfig(all, "value" in clock);
@@ -52,43 +55,43 @@ export async function askConfig(query: XeQuery, clock: Answer<WallTime>): Promis
   });
 }
 
-export async function askTunnels(query: XeQuery): Promise<Answer<XeTunnels>> {
+export async function askTunnels(query: XeQuery): Promise<QueryResult<XeTunnels>> {
   const names = ["tunnelInterfaces", "ikeConfig", "ipsecConfig"] as const;
   const [interfaces = unasked, ike = unasked, ipsec = unasked] = await inTurn(
-    names.map((name) => () => query.answer(name, asIs)),
+    names.map((name) => () => query.result(name, asIs)),
   );
   return readOf(together({ interfaces, ike, ipsec }), readTunnels);
 }
 
 /** The result of every query after one that failed. */
-const unasked: Answer<string> = { why: "queryFailed" };
+const unasked: QueryResult<string> = { why: "queryFailed" };
 
 interface Commits {
   readonly records: readonly CommitRecord[];
   readonly mark: string;
 }
 
-export async function askCommits(query: XeQuery): Promise<Answer<Commits>> {
-  const timer = await query.answer("rollbackTimer", readTimer);
+export async function askCommits(query: XeQuery): Promise<QueryResult<Commits>> {
+  const timer = await query.result("rollbackTimer", readTimer);
   if ("why" in timer) return timer;
-  return await query.answer("mark", (mark) => {
+  return await query.result("mark", (mark) => {
     return { records: commitsOf(timer.value, readMark(mark)), mark };
   });
 }
 
 export const askPorts = (query: XeQuery) =>
-  query.answer("interfaces", (text) => readInterfaces(text, isPort));
+  query.result("interfaces", (text) => readInterfaces(text, isPort));
 
 export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
   const at = about.clock.now();
   const query = queryOf(cli, signal);
-  const clock = await query.answer("clock", readClock);
-  const software = await query.answer("version", readSoftware);
+  const clock = await query.result("clock", readClock);
+  const software = await query.result("version", readSoftware);
   const commits = await askCommits(query);
   const physical = await askPorts(query);
   const told = await askConfig(query, clock);
-  const pages = await query.answer("mkaSessions", readSessions);
-  const peers = await query.answer("neighbours", readPeers);
+  const pages = await query.result("mkaSessions", readSessions);
+  const peers = await query.result("neighbours", readPeers);
   const config = readOf(told, (all) => all.config);
   const hasMacsec = ({ interfaces }: XeConfig, port: PortName): boolean =>
     interfaces.get(port)?.macsec.isEnabled === true;
@@ -100,9 +103,9 @@ export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise
     macsec: await portStates(ports, at),
     tunnels: async () =>
       await tunnelsOf(await askTunnels(query), cli.where, async (own, names) => {
-        const ikeSas = await query.answer("ikeSas", readIkeSas);
-        const ipsecSas = await query.answer("ipsecSas", readIpsecSas);
-        const routes = await query.answer("staticRoutes", (text) => readTunnelRoutes(text, names));
+        const ikeSas = await query.result("ikeSas", readIkeSas);
+        const ipsecSas = await query.result("ipsecSas", readIpsecSas);
+        const routes = await query.result("staticRoutes", (text) => readTunnelRoutes(text, names));
         return { ipsec: tunnelStates(own, { ikeSas, ipsecSas }, at), routes };
       }),
     peerings: async () => ({
@@ -112,7 +115,7 @@ export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise
           ours.flatMap(({ port, ...one }) =>
             familiesOf(one).map((family) => () => {
               const asked = received(family, one.address, one.vrf);
-              return query.answer(asked, (text) => readRoutes(text, port));
+              return query.result(asked, (text) => readRoutes(text, port));
             }),
           ),
         ),
@@ -123,22 +126,22 @@ export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise
 }
 
 async function askCounters(query: XeQuery, port: PortName) {
-  const mkpdus = await query.answer("mkaStatistics", readMkpdus, port);
+  const mkpdus = await query.result("mkaStatistics", readMkpdus, port);
   const told = "value" in mkpdus ? mkpdus.value : undefined;
-  const status = await query.answer("secyStatus", readNextPn, port);
+  const status = await query.result("secyStatus", readNextPn, port);
   const nextPn = "value" in status ? status.value.nextPn : undefined;
   const read = (text: string) => readFrames(text, nextPn, told);
-  return { mkpdus, frames: await query.answer("secyStatistics", read, port) };
+  return { mkpdus, frames: await query.result("secyStatistics", read, port) };
 }
 
-interface ControlAnswers {
+interface ControlResults {
   readonly clock: WallTime;
   readonly software: { readonly boot: string | undefined };
   readonly commits: Commits;
   readonly told: Told;
 }
 
-function controlOf({ clock, software: { boot }, commits, told }: ControlAnswers) {
+function controlOf({ clock, software: { boot }, commits, told }: ControlResults) {
   if (boot === undefined) return undefined;
   // The last change of another session has a time of its own, which a boot removes.
   const id = createHash("sha256").update(commits.mark);

@@ -4,7 +4,7 @@ import type { Capabilities, MacsecCapabilities, ShutForKey } from "#hal/device.t
 import type { Command } from "#hal/secret.ts";
 import { dotted, type Quirk, quirksIn } from "../platform/quirks.ts";
 import { line } from "../transport/cli.ts";
-import type { Software } from "./system-answers.ts";
+import type { Software } from "./system-parsers.ts";
 
 type Had = "fallbackChain" | "disableSci" | "ssciBySci" | "networkLink" | "ipsec";
 

@@ -18,7 +18,7 @@ import { askCommits, askConfig, askPorts, look, queryOf } from "./look.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { ping, question } from "./questions.ts";
 import { capabilitiesOf } from "./quirks.ts";
-import { isAccounted, labelOf, readRouteTo, readSoftware } from "./system-answers.ts";
+import { isAccounted, labelOf, readRouteTo, readSoftware } from "./system-parsers.ts";
 
 /** The shortest and the longest wait of `commit confirmed`, in seconds. */
 const secondsMin = 30;
@@ -74,12 +74,12 @@ const dialect: Dialect<Cli> = {
     Cli.open(channel, { platform, where, entropy }, signal),
   async capabilities(cli, signal) {
     const query = queryOf(cli, signal);
-    return capabilitiesOf(offers, await query.needed(query.answer("version", readSoftware)));
+    return capabilitiesOf(offers, await query.needed(query.result("version", readSoftware)));
   },
   look,
   async routeTo(cli, address, signal) {
     const read = (text: string) => ({ port: readRouteTo(text) });
-    const found = await queryOf(cli, signal).answer("routeTo", read, address);
+    const found = await queryOf(cli, signal).result("routeTo", read, address);
     return "value" in found ? found.value.port : undefined;
   },
   async probe(cli, port, count, signal) {
@@ -152,7 +152,7 @@ async function commitsOf(cli: Cli, signal: AbortSignal) {
 
 async function configOf(cli: Cli, signal: AbortSignal) {
   const query = queryOf(cli, signal);
-  const clock = await query.needed(query.answer("clock", readClock));
+  const clock = await query.needed(query.result("clock", readClock));
   const config = await query.needed(askConfig(query, { value: clock }));
   return { clock, config, query };
 }
@@ -165,7 +165,7 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
   const ports = [...physical.keys()];
   const principal = await principals(
     work,
-    () => query.needed(query.answer("mkaSessions", readSessions)),
+    () => query.needed(query.result("mkaSessions", readSessions)),
     (pages, port, settings) => sessionOf(pagesOf(pages, port, ports), settings),
   );
   const around: Surroundings = {

@@ -3,21 +3,21 @@
 
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { type Answer, inTurn, reading, readOf, together } from "../platform/answer.ts";
 import { portStates } from "../platform/cisco-look.ts";
 import { readSessions } from "../platform/cisco-mka.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces } from "../platform/cisco-system.ts";
 import type { Asked, Commit } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
+import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
 import { stateOf } from "../platform/router-look.ts";
 import type { Cli } from "../transport/cli.ts";
 import { portOf, readConfig, type XrConfig } from "./config.ts";
-import { readFrames, readMkpdus } from "./macsec-answers.ts";
+import { readFrames, readMkpdus } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
 import { type Question, question, received } from "./questions.ts";
-import { readBoot, readCommits, readPeers } from "./system-answers.ts";
+import { readBoot, readCommits, readPeers } from "./system-parsers.ts";
 
 export const queryOf = (cli: Cli, signal: AbortSignal) =>
   cliQuery(cli, (name: Question, argument) => question(name, cli.mode, argument), signal);
@@ -28,42 +28,42 @@ const asIs = (text: string): string => text;
 
 export async function askConfig(
   query: XrQuery,
-  clock: Answer<WallTime>,
-): Promise<Answer<XrConfig>> {
+  clock: QueryResult<WallTime>,
+): Promise<QueryResult<XrConfig>> {
   const texts = together({
-    interfaces: await query.answer("interfaceConfig", asIs),
-    policies: await query.answer("policies", asIs),
-    chains: await query.answer("chains", asIs),
-    bgp: await query.answer("bgpConfig", asIs),
+    interfaces: await query.result("interfaceConfig", asIs),
+    policies: await query.result("policies", asIs),
+    chains: await query.result("chains", asIs),
+    bgp: await query.result("bgpConfig", asIs),
   });
   return readOf(texts, (all) => readConfig(all, "value" in clock));
 }
 
-export async function askCommits(query: XrQuery): Promise<Answer<readonly Commit[]>> {
-  const editors = await query.answer("editors", asIs);
+export async function askCommits(query: XrQuery): Promise<QueryResult<readonly Commit[]>> {
+  const editors = await query.result("editors", asIs);
   if ("why" in editors) return editors;
-  return await query.answer("commits", (list) => readCommits(list, editors.value));
+  return await query.result("commits", (list) => readCommits(list, editors.value));
 }
 
 export const askPorts = (query: XrQuery) =>
-  query.answer("interfaces", (text) => readInterfaces(text, isPort));
+  query.result("interfaces", (text) => readInterfaces(text, isPort));
 
 export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
   const at = about.clock.now();
   const query = queryOf(cli, signal);
-  const clock = await query.answer("clock", readClock);
+  const clock = await query.result("clock", readClock);
   // The prompt begins with the node that the history belongs to.
   const [node = ""] = cli.host.replace(/^RP\//, "").split(":");
-  const boot = await query.answer("reboots", readBoot, node);
+  const boot = await query.result("reboots", readBoot, node);
   const commits = await askCommits(query);
   const physical = await askPorts(query);
   const config = await askConfig(query, clock);
-  const pages = await query.answer("mkaSessions", readSessions);
-  const peers = await query.answer("neighbours", readPeers);
+  const pages = await query.result("mkaSessions", readSessions);
+  const peers = await query.result("neighbours", readPeers);
   const countersOf = async (port: PortName) => {
-    const mkpdus = await query.answer("mkaStatistics", readMkpdus, port);
+    const mkpdus = await query.result("mkaStatistics", readMkpdus, port);
     const told = "value" in mkpdus ? mkpdus.value : undefined;
-    const frames = await query.answer("secyStatistics", (text) => readFrames(text, told), port);
+    const frames = await query.result("secyStatistics", (text) => readFrames(text, told), port);
     return { mkpdus, frames };
   };
   const hasMacsec = ({ interfaces }: XrConfig, port: PortName): boolean =>
@@ -86,7 +86,7 @@ export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise
           ours.flatMap(({ address, families, port }) =>
             families.map(
               (family) => () =>
-                query.answer(received(family, address, cli.mode), (text) => readRoutes(text, port)),
+                query.result(received(family, address, cli.mode), (text) => readRoutes(text, port)),
             ),
           ),
         ),

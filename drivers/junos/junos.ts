@@ -13,7 +13,7 @@ import { element, elementWith, type XmlElement, type XmlOut } from "../transport
 import { getConfig, neighboursOn, portOf, readConfig } from "./config.ts";
 import { editsBetween } from "./edits.ts";
 import { look, queryOf } from "./look.ts";
-import { byInterface, readChannels, readSession } from "./macsec-answers.ts";
+import { byInterface, readChannels, readSession } from "./macsec-parsers.ts";
 import { operation, ping } from "./operations.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
@@ -25,7 +25,7 @@ import {
   readRouteTo,
   readSoftware,
   readUptime,
-} from "./system-answers.ts";
+} from "./system-parsers.ts";
 import { getTunnels, limits, readTunnels } from "./tunnel-config.ts";
 import { tunnelTrees } from "./tunnel-edits.ts";
 

@@ -10,9 +10,9 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, reading, together } from "../platform/answer.ts";
 import type { Asked } from "../platform/define-dialect.ts";
 import { Query } from "../platform/query.ts";
+import { type QueryResult, reading, together } from "../platform/query-result.ts";
 import { stateOf, tunnelsOf } from "../platform/router-look.ts";
 import type { Netconf } from "../transport/netconf.ts";
 import { getConfig, portOf, readConfig } from "./config.ts";
@@ -23,7 +23,7 @@ import {
   readMkpdus,
   readSession,
   type Told,
-} from "./macsec-answers.ts";
+} from "./macsec-parsers.ts";
 import { operation } from "./operations.ts";
 import { drainsOf, planOf, slotsOf } from "./plan.ts";
 import {
@@ -34,15 +34,15 @@ import {
   readPeers,
   readRoutes,
   readUptime,
-} from "./system-answers.ts";
+} from "./system-parsers.ts";
+import { getTunnels, readTunnels } from "./tunnel-config.ts";
 import {
   readIkeSas,
   readIpsecSas,
   readPassed,
   readTunnelRoutes,
   tunnelStates,
-} from "./tunnel-answers.ts";
-import { getTunnels, readTunnels } from "./tunnel-config.ts";
+} from "./tunnel-parsers.ts";
 
 export function queryOf(session: Netconf, signal: AbortSignal) {
   return new Query({
@@ -57,20 +57,20 @@ export function queryOf(session: Netconf, signal: AbortSignal) {
 async function askAll(query: ReturnType<typeof queryOf>) {
   const [config, physical, uptime, commits, sessions, counters, connections, statistics, peers] =
     await Promise.all([
-      query.answer(getConfig(), readConfig),
-      query.answer("interfaces", readInterfaces),
-      query.answer("uptime", readUptime),
-      query.answer("commits", readCommits),
-      query.answer("mkaSessions", (reply) => byInterface(reply, "mka-session-information")),
-      query.answer("mkaStatistics", (reply) => byInterface(reply, "mka-statistics")),
-      query.answer("connections", (reply) => byInterface(reply, "macsec-connection-information")),
-      query.answer("statistics", (reply) => byInterface(reply, "macsec-statistics")),
-      query.answer("neighbours", readPeers),
+      query.result(getConfig(), readConfig),
+      query.result("interfaces", readInterfaces),
+      query.result("uptime", readUptime),
+      query.result("commits", readCommits),
+      query.result("mkaSessions", (reply) => byInterface(reply, "mka-session-information")),
+      query.result("mkaStatistics", (reply) => byInterface(reply, "mka-statistics")),
+      query.result("connections", (reply) => byInterface(reply, "macsec-connection-information")),
+      query.result("statistics", (reply) => byInterface(reply, "macsec-statistics")),
+      query.result("neighbours", readPeers),
     ]);
   return { config, physical, uptime, commits, sessions, counters, connections, statistics, peers };
 }
 
-type Answers = Awaited<ReturnType<typeof askAll>>;
+type QueryResults = Awaited<ReturnType<typeof askAll>>;
 
 export async function look(
   session: Netconf,
@@ -79,8 +79,8 @@ export async function look(
 ): Promise<DeviceState> {
   const at = about.clock.now();
   const query = queryOf(session, signal);
-  const answers = await askAll(query);
-  const { config, physical, uptime, commits, peers } = answers;
+  const results = await askAll(query);
+  const { config, physical, uptime, commits, peers } = results;
   const ports = "value" in physical ? [...physical.value.keys()] : [];
   return await stateOf(about, {
     at,
@@ -89,7 +89,7 @@ export async function look(
       configId: newest?.id ?? "none",
       commitPending: newest?.isPending === true,
     })),
-    macsec: ports.map((port) => portState(port, answers, at)),
+    macsec: ports.map((port) => portState(port, results, at)),
     tunnels: () => tunnels(query, at),
     peerings: async () => ({
       ...{ config, peers, drainsOf },
@@ -97,7 +97,7 @@ export async function look(
       routes: (ours) =>
         Promise.all(
           ours.map(({ address, port }) =>
-            query.answer("received", (reply) => readRoutes(reply, port), address),
+            query.result("received", (reply) => readRoutes(reply, port), address),
           ),
         ),
       session({ port, ...one }, told) {
@@ -109,27 +109,27 @@ export async function look(
 }
 
 async function tunnels(query: ReturnType<typeof queryOf>, at: Instant) {
-  const config = await query.answer(getTunnels(), readTunnels);
+  const config = await query.result(getTunnels(), readTunnels);
   return await tunnelsOf(config, query.where, async (told, names) => {
     const [ikeSas, ipsecSas, passed, routes] = await Promise.all([
-      query.answer("ikeSas", readIkeSas),
-      query.answer("ipsecSas", readIpsecSas),
-      query.answer("tunnelInterfaces", readPassed),
-      query.answer("staticRoutes", (reply) => readTunnelRoutes(reply, names)),
+      query.result("ikeSas", readIkeSas),
+      query.result("ipsecSas", readIpsecSas),
+      query.result("tunnelInterfaces", readPassed),
+      query.result("staticRoutes", (reply) => readTunnelRoutes(reply, names)),
     ]);
     return { ipsec: tunnelStates(told, { ikeSas, ipsecSas, passed }, at), routes };
   });
 }
 
-function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
-  const { config, physical, sessions, counters, connections, statistics } = answers;
+function portState(port: PortName, results: QueryResults, at: Instant): MacsecPort {
+  const { config, physical, sessions, counters, connections, statistics } = results;
   const plan = "value" in config ? planOf(config.value, port) : undefined;
   const channels =
     "value" in connections ? readChannels(connections.value.get(port) ?? []) : undefined;
   // Without MACsec no counter runs, and a zero would be a measurement.
   const isIdle = plan !== undefined && plan.association === undefined;
   const counted = <R>(
-    from: Answer<ReadonlyMap<PortName, Told>>,
+    from: QueryResult<ReadonlyMap<PortName, Told>>,
     read: (told: Told) => R | undefined,
   ): Reading<R> =>
     isIdle ? unknown("notSupported", at) : reading(from, at, (told) => read(told.get(port) ?? []));
@@ -137,9 +137,9 @@ function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
     port,
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
-    settings: settingsOf(port, answers, at),
+    settings: settingsOf(port, results, at),
     liveSuite: "why" in connections ? unknown(connections.why, at) : known(channels?.suite, at),
-    keys: keysOf(port, answers, at),
+    keys: keysOf(port, results, at),
     session: reading(sessions, at, (told) =>
       plan === undefined ? undefined : readSession(told.get(port), plan.settings, channels),
     ),
@@ -149,14 +149,14 @@ function portState(port: PortName, answers: Answers, at: Instant): MacsecPort {
   };
 }
 
-function settingsOf(port: PortName, { config }: Answers, at: Instant): MacsecPort["settings"] {
+function settingsOf(port: PortName, { config }: QueryResults, at: Instant): MacsecPort["settings"] {
   if ("why" in config) return unknown(config.why, at);
   const { association, settings } = planOf(config.value, port);
   const isUnread = association !== undefined && settings === undefined;
   return isUnread ? unknown("unparsed", at) : known(settings, at);
 }
 
-function keysOf(port: PortName, { config, uptime }: Answers, at: Instant): MacsecPort["keys"] {
+function keysOf(port: PortName, { config, uptime }: QueryResults, at: Instant): MacsecPort["keys"] {
   return reading(together({ config, uptime }), at, (told) => {
     const plan = planOf(told.config, port);
     const isUnread =

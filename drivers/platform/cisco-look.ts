@@ -9,17 +9,17 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
-import { type Answer, reading } from "./answer.ts";
 import { type ChainPlan, slotsOf } from "./cisco-chains.ts";
 import { type Page, pagesOf, sessionOf } from "./cisco-mka.ts";
 import type { Physical } from "./cisco-system.ts";
+import { type QueryResult, reading } from "./query-result.ts";
 
 type Known<K extends "mkpdus" | "frames"> =
   MacsecPort[K] extends Reading<infer T> ? NonNullable<T> : never;
 
 interface Counted {
-  readonly mkpdus: Answer<Known<"mkpdus">>;
-  readonly frames: Answer<Known<"frames">>;
+  readonly mkpdus: QueryResult<Known<"mkpdus">>;
+  readonly frames: QueryResult<Known<"frames">>;
 }
 
 /**
@@ -32,22 +32,22 @@ const uncounted: Counted = {
 
 type Plan = ChainPlan & { readonly settings: MacsecSettings | undefined };
 
-interface Answers {
+interface QueryResults {
   /** The configuration of the port. */
-  readonly plan: Answer<Plan>;
+  readonly plan: QueryResult<Plan>;
   /** The port has configuration that is not understood. */
   readonly isUnread: boolean;
-  readonly physical: Answer<ReadonlyMap<PortName, Physical>>;
-  readonly clock: Answer<WallTime>;
-  readonly pages: Answer<readonly Page[]>;
+  readonly physical: QueryResult<ReadonlyMap<PortName, Physical>>;
+  readonly clock: QueryResult<WallTime>;
+  readonly pages: QueryResult<readonly Page[]>;
 }
 
 /** The data that a platform reports about its ports; `config` is its parsed configuration. */
 interface Ports<C> {
-  readonly config: Answer<C>;
-  readonly physical: Answers["physical"];
-  readonly clock: Answer<WallTime>;
-  readonly pages: Answer<readonly Page[]>;
+  readonly config: QueryResult<C>;
+  readonly physical: QueryResults["physical"];
+  readonly clock: QueryResult<WallTime>;
+  readonly pages: QueryResult<readonly Page[]>;
   readonly hasMacsec: (config: C, port: PortName) => boolean;
   readonly planOf: (config: C, port: PortName) => Plan;
   readonly isUnread: (config: C, port: PortName) => boolean;
@@ -58,10 +58,10 @@ interface Ports<C> {
  * Reads the state of each port; counters are read port by port, only where MACsec is configured.
  */
 export async function portStates<C>(
-  { config, hasMacsec, planOf, isUnread, countersOf, ...answers }: Ports<C>,
+  { config, hasMacsec, planOf, isUnread, countersOf, ...results }: Ports<C>,
   at: Instant,
 ): Promise<readonly MacsecPort[]> {
-  const { physical } = answers;
+  const { physical } = results;
   const ports = "value" in physical ? [...physical.value.keys()] : [];
   const states: MacsecPort[] = [];
   for (const port of ports) {
@@ -69,7 +69,7 @@ export async function portStates<C>(
     const counted = isRead && hasMacsec(config.value, port) ? await countersOf(port) : uncounted;
     const plan = isRead ? { value: planOf(config.value, port) } : config;
     const isOdd = isRead && isUnread(config.value, port);
-    states.push(portState(port, ports, { ...answers, plan, isUnread: isOdd }, counted, at));
+    states.push(portState(port, ports, { ...results, plan, isUnread: isOdd }, counted, at));
   }
   return states;
 }
@@ -78,7 +78,7 @@ export async function portStates<C>(
 function portState(
   port: PortName,
   ports: readonly PortName[],
-  { plan, isUnread, physical, clock, pages }: Answers,
+  { plan, isUnread, physical, clock, pages }: QueryResults,
   { mkpdus, frames }: Counted,
   at: Instant,
 ): MacsecPort {

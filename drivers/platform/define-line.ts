@@ -49,7 +49,7 @@ export class Line<S extends Session> implements AsyncDisposable {
       try {
         return await f(await looking, bounded);
       } catch (thrown) {
-        const error = asAnswer(thrown, this.device);
+        const error = asUnparsed(thrown, this.device);
         // A caller that only stops waiting leaves the session to the others.
         const code = error instanceof LinksealError ? error.code : "";
         if (code.startsWith("transport.") || code === "device.unparsed") {
@@ -162,7 +162,7 @@ export class Line<S extends Session> implements AsyncDisposable {
  * Makes an error of a reader into `device.unparsed`: a reader that fails on a device's text has had
  * no effect. A failed `assert` stays what it is, and ends the process.
  */
-function asAnswer(thrown: unknown, where: DeviceId): unknown {
+function asUnparsed(thrown: unknown, where: DeviceId): unknown {
   const broken = [TypeError, RangeError, SyntaxError].find((each) => thrown instanceof each);
   if (broken === undefined) return thrown;
   // Its message may contain text that the device sent.

@@ -4,7 +4,7 @@
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Cli } from "../transport/cli.ts";
-import { type Answer, answer } from "./answer.ts";
+import { type QueryResult, resultOf } from "./query-result.ts";
 
 /** Returns an error with effect "none". */
 export function failed(code: ErrorCode, text: string, where: string): LinksealError {
@@ -48,8 +48,8 @@ export class Query<N extends string, Q extends object, R> {
   }
 
   /** Sends a query and reads the reply; a refusal concerns this query only. */
-  answer<T>(asked: N | Q, read: Read<R, T>, argument?: string): Promise<Answer<T>> {
-    return answer(this.#asking.ask(this.#questionOf(asked, argument)), read);
+  result<T>(asked: N | Q, read: Read<R, T>, argument?: string): Promise<QueryResult<T>> {
+    return resultOf(this.#asking.ask(this.#questionOf(asked, argument)), read);
   }
 
   /**
@@ -70,7 +70,7 @@ export class Query<N extends string, Q extends object, R> {
    * Returns the value of a result.
    * @throws LinksealError `device.unparsed`, also for a refusal.
    */
-  async needed<T>(asked: Promise<Answer<T>>): Promise<T> {
+  async needed<T>(asked: Promise<QueryResult<T>>): Promise<T> {
     const told = await asked;
     if ("value" in told) return told.value;
     throw failed("device.unparsed", "an answer is not understood", this.where);

@@ -16,14 +16,14 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, reading, together } from "./answer.ts";
 import type { Asked } from "./define-dialect.ts";
+import { type QueryResult, reading, together } from "./query-result.ts";
 import type { TunnelConfig } from "./tunnel-config.ts";
 
 interface TunnelsTold {
   readonly ipsec: readonly IpsecTunnel[];
   /** Routes that lead into tunnels. */
-  readonly routes: Answer<readonly Route[]>;
+  readonly routes: QueryResult<readonly Route[]>;
 }
 
 const noTunnels: TunnelsTold = { ipsec: [], routes: { value: [] } };
@@ -39,12 +39,14 @@ type OnPort<C extends Configured> = NeighbourOf<C> & { readonly port: PortName }
 
 /** The data that a platform reports about BGP. */
 interface Peerings<C extends Configured, P> {
-  readonly config: Answer<C>;
-  readonly peers: Answer<P>;
+  readonly config: QueryResult<C>;
+  readonly peers: QueryResult<P>;
   readonly portOf: (config: C, neighbour: NeighbourOf<C>) => PortName | undefined;
   readonly drainsOf: (config: C, port: PortName) => readonly DrainMeans[];
   /** Returns the routes from each neighbour; a result that is unknown may be the last one. */
-  readonly routes: (ours: readonly OnPort<C>[]) => Promise<readonly Answer<readonly Route[]>[]>;
+  readonly routes: (
+    ours: readonly OnPort<C>[],
+  ) => Promise<readonly QueryResult<readonly Route[]>[]>;
   /** Returns the neighbour's session; undefined = it is not known which one that is. */
   readonly session: (one: OnPort<C>, peers: P) => BgpSession | undefined;
 }
@@ -71,7 +73,7 @@ export async function stateOf<C extends Configured, P>(
 
 /** Makes the state of tunnels; `tell` is called if there is one, with tunnel names by interface. */
 export async function tunnelsOf<T extends TunnelConfig>(
-  config: Answer<T>,
+  config: QueryResult<T>,
   where: string,
   tell: (tunnels: T, names: ReadonlyMap<string, string>) => Promise<TunnelsTold>,
 ): Promise<TunnelsTold> {

@@ -12,7 +12,7 @@ import {
   refusalOf,
   type Subject,
   seconds,
-} from "./arm-answers.ts";
+} from "./arm-errors.ts";
 import { parseFaithful, textAt } from "./arm-json.ts";
 import { fillCommand } from "./fill.ts";
 

@@ -1,7 +1,7 @@
 // Why a tunnel did not come up: charon's answer is the same for every reason, and only its log
 // shows which it was.
 
-import type { LogLine } from "./answers.ts";
+import type { LogLine } from "./parsers.ts";
 
 export type FailureCause =
   | "psk"

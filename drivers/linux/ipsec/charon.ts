@@ -7,6 +7,9 @@ import type { IkeTransforms, Transforms, TunnelSpec } from "#hal/model.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { ViciClient } from "../../transport/vici.ts";
 import type { ViciMessage } from "../../transport/vici-wire.ts";
+import { causeIn, causeTexts, type FailureCause, type Stage } from "./causes.ts";
+import { type Credentials, loadTunnel } from "./credentials.ts";
+import { childName, pskId } from "./messages.ts";
 import {
   type IkeSa,
   type LogLine,
@@ -16,10 +19,7 @@ import {
   readLogLine,
   refusalOf,
   usesPrivateKey,
-} from "./answers.ts";
-import { causeIn, causeTexts, type FailureCause, type Stage } from "./causes.ts";
-import { type Credentials, loadTunnel } from "./credentials.ts";
-import { childName, pskId } from "./messages.ts";
+} from "./parsers.ts";
 
 export interface Charon {
   /** The path of its VICI socket. */

@@ -4,9 +4,9 @@
 import { LinksealError } from "#hal/error.ts";
 import { ViciClient } from "../../transport/vici.ts";
 import type { ViciSection } from "../../transport/vici-wire.ts";
-import { type LogLine, readLogLine } from "./answers.ts";
 import { causeIn, causeTexts, type FailureCause } from "./causes.ts";
 import type { Charon } from "./charon.ts";
+import { type LogLine, readLogLine } from "./parsers.ts";
 
 const tunnelsMax = 4_096;
 /** The limit for one try to bring a tunnel up. */

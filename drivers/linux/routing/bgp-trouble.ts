@@ -2,7 +2,7 @@
 
 import type { DrainMeans } from "#hal/model.ts";
 import type { SentRoute, SessionLook } from "./frr.ts";
-import type { Md5Counters } from "./frr-answers.ts";
+import type { Md5Counters } from "./frr-parsers.ts";
 
 /** Returns what was counted between two observations; undefined = one of them is missing. */
 export function md5Rise(

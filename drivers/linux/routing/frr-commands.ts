@@ -4,7 +4,7 @@
 import { isIP } from "node:net";
 import { LinksealError } from "#hal/error.ts";
 import type { DrainMeans } from "#hal/model.ts";
-import type { Family, Filter, NeighbourAnswer, RouteMapAnswer } from "./frr-answers.ts";
+import type { Family, Filter, FrrNeighbour, FrrRouteMap } from "./frr-parsers.ts";
 
 export type SoftMeans = Exclude<DrainMeans, "peeringShutdown">;
 
@@ -128,8 +128,8 @@ function writeMap(name: string, calls: string | undefined, settings: readonly st
 
 export interface DrainPlan {
   readonly as: string;
-  readonly neighbours: ReadonlyMap<string, NeighbourAnswer>;
-  readonly routeMaps: ReadonlyMap<string, RouteMapAnswer>;
+  readonly neighbours: ReadonlyMap<string, FrrNeighbour>;
+  readonly routeMaps: ReadonlyMap<string, FrrRouteMap>;
 }
 
 interface Turn {
@@ -140,7 +140,7 @@ interface Turn {
 }
 
 /** Returns the means that a session is drained by, as its maps and its state show. */
-export function drainsOf(neighbour: NeighbourAnswer): ReadonlySet<DrainMeans> {
+export function drainsOf(neighbour: FrrNeighbour): ReadonlySet<DrainMeans> {
   const maps = neighbour.families.flatMap((family) => [family.in.routeMap, family.out.routeMap]);
   const soft = maps.map(meansOf).filter((means) => means !== undefined);
   return new Set<DrainMeans>([...soft, ...(neighbour.shut ? (["peeringShutdown"] as const) : [])]);

@@ -14,20 +14,6 @@ import type {
 import type { Dialer } from "#hal/world.ts";
 import { canonicalAddress } from "../netlink/address.ts";
 import {
-  type Advertisement,
-  documentsIn,
-  type Family,
-  type Md5Counters,
-  type NeighbourAnswer,
-  printable,
-  type RoutesAnswer,
-  readAdvertised,
-  readMd5Counters,
-  readNeighbours,
-  readRouteMaps,
-  readRoutes,
-} from "./frr-answers.ts";
-import {
   addressWord,
   askAdvertised,
   askNeighbours,
@@ -39,6 +25,20 @@ import {
   shutdownCommands,
   softCommands,
 } from "./frr-commands.ts";
+import {
+  type Advertisement,
+  documentsIn,
+  type Family,
+  type FrrNeighbour,
+  type FrrRoutes,
+  type Md5Counters,
+  printable,
+  readAdvertised,
+  readMd5Counters,
+  readNeighbours,
+  readRouteMaps,
+  readRoutes,
+} from "./frr-parsers.ts";
 
 /** How FRR is reached. */
 export interface Frr {
@@ -182,8 +182,8 @@ function addressesOf({ neighbours }: BgpPort): readonly string[] {
 }
 
 interface Instance {
-  readonly neighbours: ReadonlyMap<string, NeighbourAnswer>;
-  readonly routes: readonly (RoutesAnswer | undefined)[];
+  readonly neighbours: ReadonlyMap<string, FrrNeighbour>;
+  readonly routes: readonly (FrrRoutes | undefined)[];
 }
 
 async function askInstance(frr: Frr, vrf: string, signal: AbortSignal): Promise<Instance> {
@@ -233,7 +233,7 @@ function sessionOf(
   vrf: string,
   via: Route["via"],
   peer: string,
-  { state, shut, signed, lastReset, asn, isInternal, families: told }: NeighbourAnswer,
+  { state, shut, signed, lastReset, asn, isInternal, families: told }: FrrNeighbour,
 ): SessionLook {
   const families = told.map(({ family }) => family);
   const up = state === "Established";

@@ -28,7 +28,7 @@ import {
   type SessionLook,
   toldSessions,
 } from "./frr.ts";
-import type { Md5Counters } from "./frr-answers.ts";
+import type { Md5Counters } from "./frr-parsers.ts";
 
 /** Longer than the longest wait of a session for its next try to connect (RFC 4271 10). */
 const rememberMs = 150_000;

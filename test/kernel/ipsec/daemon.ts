@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { refusalOf } from "#drivers/linux/ipsec/answers.ts";
+import { refusalOf } from "#drivers/linux/ipsec/parsers.ts";
 import { openStream } from "#drivers/transport/stream.ts";
 import { ViciClient } from "#drivers/transport/vici.ts";
 import type { ViciMessage, ViciSection } from "#drivers/transport/vici-wire.ts";

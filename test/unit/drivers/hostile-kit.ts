@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Answer } from "#drivers/platform/answer.ts";
+import type { QueryResult } from "#drivers/platform/query-result.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { IpsecTunnel } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
@@ -22,7 +22,7 @@ export function mutated(prng: Prng, answer: string, bricks: readonly string[]): 
   return text;
 }
 
-export const answered = <T>(value: T | undefined): Answer<T> =>
+export const answered = <T>(value: T | undefined): QueryResult<T> =>
   value === undefined ? { why: "unparsed" } : { value };
 
 /** Whether one of them came up. Throws for an SPI that no SA can have. */

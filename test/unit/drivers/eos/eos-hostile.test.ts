@@ -9,7 +9,7 @@ import {
   readLicence,
   readMkpdus,
   readSession,
-} from "#drivers/eos/macsec-answers.ts";
+} from "#drivers/eos/macsec-parsers.ts";
 import { type PortPlan, planOf } from "#drivers/eos/plan.ts";
 import { ping, received, routeTo } from "#drivers/eos/questions.ts";
 import {
@@ -22,10 +22,10 @@ import {
   readRouteTo,
   readSessions,
   readSoftware,
-} from "#drivers/eos/system-answers.ts";
-import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-answers.ts";
+} from "#drivers/eos/system-parsers.ts";
 import { limits } from "#drivers/eos/tunnel-config.ts";
 import { tunnelCommands } from "#drivers/eos/tunnel-edits.ts";
+import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-parsers.ts";
 import { planTunnels } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { LinksealError } from "#hal/error.ts";

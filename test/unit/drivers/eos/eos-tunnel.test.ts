@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { eos } from "#drivers/eos/eos.ts";
 import { capabilitiesOf } from "#drivers/eos/quirks.ts";
-import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-answers.ts";
 import { limits } from "#drivers/eos/tunnel-config.ts";
 import { tunnelCommands } from "#drivers/eos/tunnel-edits.ts";
+import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-parsers.ts";
 import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";

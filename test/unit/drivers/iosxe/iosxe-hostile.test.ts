@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
 import { editsBetween } from "#drivers/iosxe/edits.ts";
 import { iosxe } from "#drivers/iosxe/iosxe.ts";
-import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-answers.ts";
+import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxe/names.ts";
 import { type PortPlan, planChange, planOf } from "#drivers/iosxe/plan.ts";
 import {
@@ -17,15 +17,15 @@ import {
   readRouteTo,
   readSoftware,
   readTimer,
-} from "#drivers/iosxe/system-answers.ts";
+} from "#drivers/iosxe/system-parsers.ts";
+import { limits, readTunnels } from "#drivers/iosxe/tunnel-config.ts";
+import { tunnelCommands } from "#drivers/iosxe/tunnel-edits.ts";
 import {
   readIkeSas,
   readIpsecSas,
   readTunnelRoutes,
   tunnelStates,
-} from "#drivers/iosxe/tunnel-answers.ts";
-import { limits, readTunnels } from "#drivers/iosxe/tunnel-config.ts";
-import { tunnelCommands } from "#drivers/iosxe/tunnel-edits.ts";
+} from "#drivers/iosxe/tunnel-parsers.ts";
 import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";

@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { iosxe } from "#drivers/iosxe/iosxe.ts";
 import { capabilitiesOf } from "#drivers/iosxe/quirks.ts";
+import { limits, type TunnelTexts } from "#drivers/iosxe/tunnel-config.ts";
+import { tunnelCommands } from "#drivers/iosxe/tunnel-edits.ts";
 import {
   readIkeSas,
   readIpsecSas,
   readTunnelRoutes,
   tunnelStates,
-} from "#drivers/iosxe/tunnel-answers.ts";
-import { limits, type TunnelTexts } from "#drivers/iosxe/tunnel-config.ts";
-import { tunnelCommands } from "#drivers/iosxe/tunnel-edits.ts";
+} from "#drivers/iosxe/tunnel-parsers.ts";
 import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";

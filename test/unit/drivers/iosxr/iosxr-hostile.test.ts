@@ -1,7 +1,7 @@
 import { describe } from "vitest";
 import { readConfig } from "#drivers/iosxr/config.ts";
 import { editsBetween } from "#drivers/iosxr/edits.ts";
-import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-answers.ts";
+import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxr/names.ts";
 import { type PortPlan, planChange, planOf } from "#drivers/iosxr/plan.ts";
 import {
@@ -11,7 +11,7 @@ import {
   readPeers,
   readRouteTo,
   readSoftware,
-} from "#drivers/iosxr/system-answers.ts";
+} from "#drivers/iosxr/system-parsers.ts";
 import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";

@@ -9,7 +9,7 @@ import {
   readFrames,
   readMkpdus,
   readSession,
-} from "#drivers/junos/macsec-answers.ts";
+} from "#drivers/junos/macsec-parsers.ts";
 import { type PortPlan, planOf } from "#drivers/junos/plan.ts";
 import {
   readCommits,
@@ -20,16 +20,16 @@ import {
   readRouteTo,
   readSoftware,
   readUptime,
-} from "#drivers/junos/system-answers.ts";
+} from "#drivers/junos/system-parsers.ts";
+import { type JunosTunnels, limits, readTunnels } from "#drivers/junos/tunnel-config.ts";
+import { tunnelTrees } from "#drivers/junos/tunnel-edits.ts";
 import {
   readIkeSas,
   readIpsecSas,
   readPassed,
   readTunnelRoutes,
   tunnelStates,
-} from "#drivers/junos/tunnel-answers.ts";
-import { type JunosTunnels, limits, readTunnels } from "#drivers/junos/tunnel-config.ts";
-import { tunnelTrees } from "#drivers/junos/tunnel-edits.ts";
+} from "#drivers/junos/tunnel-parsers.ts";
 import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { element, everyOf, readXml, writeXml, type XmlElement } from "#drivers/transport/xml.ts";

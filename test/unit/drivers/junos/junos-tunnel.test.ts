@@ -2,19 +2,19 @@ import { describe, expect, it } from "vitest";
 import { junos } from "#drivers/junos/junos.ts";
 import { capabilitiesOf } from "#drivers/junos/quirks.ts";
 import {
-  readIkeSas,
-  readIpsecSas,
-  readPassed,
-  readTunnelRoutes,
-  tunnelStates,
-} from "#drivers/junos/tunnel-answers.ts";
-import {
   getTunnels,
   type JunosTunnels,
   limits,
   readTunnels,
 } from "#drivers/junos/tunnel-config.ts";
 import { tunnelTrees } from "#drivers/junos/tunnel-edits.ts";
+import {
+  readIkeSas,
+  readIpsecSas,
+  readPassed,
+  readTunnelRoutes,
+  tunnelStates,
+} from "#drivers/junos/tunnel-parsers.ts";
 import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import { writeXml } from "#drivers/transport/xml.ts";
 import type { DeviceChange } from "#hal/device.ts";

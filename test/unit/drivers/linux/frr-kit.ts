@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Frr } from "#drivers/linux/routing/frr.ts";
-import type { Md5Counters } from "#drivers/linux/routing/frr-answers.ts";
+import type { Md5Counters } from "#drivers/linux/routing/frr-parsers.ts";
 import type { ExecReply } from "#hal/world.ts";
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -2,9 +2,9 @@
 // one SA, connection or route less.
 
 import { describe, expect, it } from "vitest";
-import * as eos from "#drivers/eos/tunnel-answers.ts";
-import * as iosxe from "#drivers/iosxe/tunnel-answers.ts";
-import * as junos from "#drivers/junos/tunnel-answers.ts";
+import * as eos from "#drivers/eos/tunnel-parsers.ts";
+import * as iosxe from "#drivers/iosxe/tunnel-parsers.ts";
+import * as junos from "#drivers/junos/tunnel-parsers.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 
 const names = new Map([

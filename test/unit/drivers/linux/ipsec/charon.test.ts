@@ -2,7 +2,6 @@
 
 import { describe, expect, it } from "vitest";
 import { azureFields, policyFaults, profiles, transformsOf } from "#agent/config/ipsec-policy.ts";
-import { readConnections, readIkeSas, refusalOf } from "#drivers/linux/ipsec/answers.ts";
 import { causeIn } from "#drivers/linux/ipsec/causes.ts";
 import {
   bringUp,
@@ -13,6 +12,7 @@ import {
   withCharon,
 } from "#drivers/linux/ipsec/charon.ts";
 import { childName, loadConnection, loadPsk } from "#drivers/linux/ipsec/messages.ts";
+import { readConnections, readIkeSas, refusalOf } from "#drivers/linux/ipsec/parsers.ts";
 import { CharonWatch } from "#drivers/linux/ipsec/watch.ts";
 import { espProposal, ikeProposal, toldTransforms } from "#drivers/linux/ipsec/words.ts";
 import { readMessage, type ViciMessage, writeMessage } from "#drivers/transport/vici-wire.ts";

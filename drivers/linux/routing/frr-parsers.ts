@@ -13,7 +13,7 @@ export interface Filter {
   readonly closed: boolean;
 }
 
-interface FamilyAnswer {
+interface FrrFamily {
   readonly family: Family;
   readonly in: Filter;
   readonly out: Filter;
@@ -21,7 +21,7 @@ interface FamilyAnswer {
   readonly sent: number | undefined;
 }
 
-export interface NeighbourAnswer {
+export interface FrrNeighbour {
   readonly state: string;
   /** The AS number of the neighbour. */
   readonly asn: number;
@@ -29,10 +29,10 @@ export interface NeighbourAnswer {
   readonly shut: boolean;
   readonly signed: boolean;
   readonly lastReset: string | undefined;
-  readonly families: readonly FamilyAnswer[];
+  readonly families: readonly FrrFamily[];
 }
 
-export interface RoutesAnswer {
+export interface FrrRoutes {
   /** The AS number as `router bgp` takes it. */
   readonly as: string;
   readonly paths: readonly { readonly prefix: string; readonly from: string; best: boolean }[];
@@ -45,7 +45,7 @@ export interface Advertisement {
   readonly communities: readonly string[];
 }
 
-export interface RouteMapAnswer {
+export interface FrrRouteMap {
   /** The map that it calls; undefined = it calls none. */
   readonly calls: string | undefined;
 }
@@ -153,14 +153,14 @@ function documentEnds(text: string): readonly number[] {
 }
 
 /** Reads `show bgp vrf NAME neighbors json`, by address. */
-export function readNeighbours(answer: unknown): ReadonlyMap<string, NeighbourAnswer> {
+export function readNeighbours(answer: unknown): ReadonlyMap<string, FrrNeighbour> {
   const rows = rowsOf(answer, neighboursMax, "neighbors");
   // For an instance that does not exist, FRR prints a warning in place of the neighbours.
   const found = rows.filter(([, value]) => typeof value === "object");
   return new Map(found.map(([address, value]) => [address, neighbourOf(fieldsOf(value, address))]));
 }
 
-function neighbourOf(fields: Fields): NeighbourAnswer {
+function neighbourOf(fields: Fields): FrrNeighbour {
   const families = fieldsOf(fields["addressFamilyInfo"] ?? {}, "addressFamilyInfo");
   const reset = textIn(fields, "lastResetDueTo");
   const notification = textIn(fields, "lastNotificationReason");
@@ -182,7 +182,7 @@ function neighbourOf(fields: Fields): NeighbourAnswer {
   };
 }
 
-function familyOf(family: Family, fields: Fields): FamilyAnswer {
+function familyOf(family: Family, fields: Fields): FrrFamily {
   return {
     family,
     in: {
@@ -209,7 +209,7 @@ function asNumberOf(value: unknown): string {
 }
 
 /** Reads `show bgp vrf NAME ipv4 unicast json`; undefined = there is no such instance. */
-export function readRoutes(answer: unknown): RoutesAnswer | undefined {
+export function readRoutes(answer: unknown): FrrRoutes | undefined {
   const fields = fieldsOf(answer, "routes");
   if (fields["localAS"] === undefined) return undefined;
   const paths = rowsOf(fields["routes"] ?? {}, pathsMax, "routes").flatMap(([prefix, list]) => {
@@ -222,7 +222,7 @@ export function readRoutes(answer: unknown): RoutesAnswer | undefined {
 
 const isPrefix = (text: string): boolean => /^[0-9a-f:.]{2,45}\/\d{1,3}$/.test(text);
 
-function pathOf(prefix: string, fields: Fields): RoutesAnswer["paths"][number] {
+function pathOf(prefix: string, fields: Fields): FrrRoutes["paths"][number] {
   // Paths of equal worth carry traffic beside the best one.
   const best = flagIn(fields, "bestpath") || flagIn(fields, "multipath");
   return { prefix, from: textIn(fields, "peerId") ?? "", best };
@@ -257,7 +257,7 @@ function advertisementOf(prefix: string, { aspath, community }: Fields): Adverti
 }
 
 /** Reads `show route-map json`, as the BGP daemon has the maps, by name. */
-export function readRouteMaps(answer: unknown): ReadonlyMap<string, RouteMapAnswer> {
+export function readRouteMaps(answer: unknown): ReadonlyMap<string, FrrRouteMap> {
   const maps = fieldsOf(answer, "route-map")["bgpd"] ?? {};
   return new Map(
     rowsOf(maps, routeMapsMax, "route-map").map(([name, value]) => {

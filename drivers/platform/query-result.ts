@@ -5,17 +5,17 @@ import { known, type Reading, type UnknownWhy, unknown } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 
 /** A value that was read, or the reason why there is none. */
-export type Answer<T> = { readonly value: T } | { readonly why: UnknownWhy };
+export type QueryResult<T> = { readonly value: T } | { readonly why: UnknownWhy };
 
 /**
  * Waits for a reply and reads it; `read` returns undefined for a reply that it does not understand.
  * A refusal concerns this query only.
  * @throws LinksealError if the error ends the session.
  */
-export async function answer<T, R>(
+export async function resultOf<T, R>(
   asked: Promise<T>,
   read: (told: T) => R | undefined,
-): Promise<Answer<R>> {
+): Promise<QueryResult<R>> {
   try {
     const value = read(await asked);
     return value === undefined ? { why: "unparsed" } : { value };
@@ -26,15 +26,15 @@ export async function answer<T, R>(
   }
 }
 
-type Answers = Readonly<Record<string, Answer<unknown>>>;
-type Values<A extends Answers> = {
+type QueryResults = Readonly<Record<string, QueryResult<unknown>>>;
+type Values<A extends QueryResults> = {
   readonly [K in keyof A]: Extract<A[K], { readonly value: unknown }>["value"];
 };
 
 /** Returns the values of all results, or the first reason why one is missing. */
-export function together<A extends Answers>(answers: A): Answer<Values<A>> {
+export function together<A extends QueryResults>(results: A): QueryResult<Values<A>> {
   const values: Record<string, unknown> = {};
-  for (const [name, one] of Object.entries(answers)) {
+  for (const [name, one] of Object.entries(results)) {
     if ("why" in one) return one;
     values[name] = one.value;
   }
@@ -42,7 +42,10 @@ export function together<A extends Answers>(answers: A): Answer<Values<A>> {
 }
 
 /** Reads a result; `read` returns undefined for a value that it does not understand. */
-export function readOf<T, R>(from: Answer<T>, read: (value: T) => R | undefined): Answer<R> {
+export function readOf<T, R>(
+  from: QueryResult<T>,
+  read: (value: T) => R | undefined,
+): QueryResult<R> {
   if ("why" in from) return from;
   const value = read(from.value);
   return value === undefined ? { why: "unparsed" } : { value };
@@ -52,7 +55,7 @@ export function readOf<T, R>(from: Answer<T>, read: (value: T) => R | undefined)
  * Makes a reading of a result; `read` returns undefined for a value that it does not understand.
  */
 export function reading<T, R>(
-  from: Answer<T>,
+  from: QueryResult<T>,
   at: Instant,
   read: (value: T) => R | undefined,
 ): Reading<R> {
@@ -62,13 +65,13 @@ export function reading<T, R>(
 
 /** Runs queries one after another, up to the first whose result is unknown. */
 export async function inTurn<T>(
-  questions: readonly (() => Promise<Answer<T>>)[],
-): Promise<readonly Answer<T>[]> {
-  const answers: Answer<T>[] = [];
+  questions: readonly (() => Promise<QueryResult<T>>)[],
+): Promise<readonly QueryResult<T>[]> {
+  const results: QueryResult<T>[] = [];
   for (const ask of questions) {
     const one = await ask();
-    answers.push(one);
+    results.push(one);
     if ("why" in one) break;
   }
-  return answers;
+  return results;
 }

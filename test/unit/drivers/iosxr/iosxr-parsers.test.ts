@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-answers.ts";
+import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxr/names.ts";
 import { planOf } from "#drivers/iosxr/plan.ts";
 import {
@@ -9,7 +9,7 @@ import {
   readPeers,
   readRouteTo,
   readSoftware,
-} from "#drivers/iosxr/system-answers.ts";
+} from "#drivers/iosxr/system-parsers.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";

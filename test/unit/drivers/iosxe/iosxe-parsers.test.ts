@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-answers.ts";
+import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxe/names.ts";
 import { planOf } from "#drivers/iosxe/plan.ts";
 import {
@@ -13,7 +13,7 @@ import {
   readRouteTo,
   readSoftware,
   readTimer,
-} from "#drivers/iosxe/system-answers.ts";
+} from "#drivers/iosxe/system-parsers.ts";
 import { pagesOf, readSessions } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";

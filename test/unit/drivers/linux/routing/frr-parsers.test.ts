@@ -11,7 +11,7 @@ import {
   readNeighbours,
   readRouteMaps,
   readRoutes,
-} from "#drivers/linux/routing/frr-answers.ts";
+} from "#drivers/linux/routing/frr-parsers.ts";
 import { LinksealError } from "#hal/error.ts";
 import { processorMs } from "../../../kit/processor-time.ts";
 

@@ -2,10 +2,10 @@
 
 import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import type { Answer } from "../platform/answer.ts";
-import { statesOf } from "../platform/tunnel-answers.ts";
+import type { QueryResult } from "../platform/query-result.ts";
+import { statesOf } from "../platform/tunnel-states.ts";
 import { fieldsIn, fieldsOf, listIn, parse, rowsIn, textIn } from "./json.ts";
-import { isPrefix } from "./system-answers.ts";
+import { isPrefix } from "./system-parsers.ts";
 import type { EosTunnel, EosTunnels } from "./tunnel-config.ts";
 
 export interface Connection {
@@ -120,7 +120,7 @@ type Connections = ReadonlyMap<string, readonly Connection[]>;
 
 export function tunnelStates(
   config: EosTunnels,
-  connections: Answer<Connections>,
+  connections: QueryResult<Connections>,
   at: Instant,
 ): readonly IpsecTunnel[] {
   const isUp = (tunnel: EosTunnel, all: Connections): readonly boolean[] =>

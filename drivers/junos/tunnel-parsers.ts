@@ -2,12 +2,12 @@
 
 import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, together } from "../platform/answer.ts";
+import { type QueryResult, together } from "../platform/query-result.ts";
 import { countOf, wholeOf } from "../platform/text.ts";
-import { statesOf } from "../platform/tunnel-answers.ts";
 import { wordFor } from "../platform/tunnel-change.ts";
+import { statesOf } from "../platform/tunnel-states.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
-import { isActive, prefixOf } from "./system-answers.ts";
+import { isActive, prefixOf } from "./system-parsers.ts";
 import { type JunosTunnels, type Vpn, words } from "./tunnel-config.ts";
 
 export interface IkeSa {
@@ -151,15 +151,15 @@ export function readTunnelRoutes(
   return routes;
 }
 
-export interface TunnelAnswers {
-  readonly ikeSas: Answer<readonly IkeSa[]>;
-  readonly ipsecSas: Answer<ToldSas>;
-  readonly passed: Answer<ReadonlyMap<number, Passed>>;
+export interface TunnelResults {
+  readonly ikeSas: QueryResult<readonly IkeSa[]>;
+  readonly ipsecSas: QueryResult<ToldSas>;
+  readonly passed: QueryResult<ReadonlyMap<number, Passed>>;
 }
 
 export function tunnelStates(
   config: JunosTunnels,
-  { ikeSas, ...answers }: TunnelAnswers,
+  { ikeSas, ...results }: TunnelResults,
   at: Instant,
 ): readonly IpsecTunnel[] {
   const isUp = (vpn: Vpn, sas: readonly IkeSa[]): readonly boolean[] =>
@@ -168,7 +168,7 @@ export function tunnelStates(
         gateway === undefined ? remoteAddress === vpn.remoteAddress : gateway === vpn.gateway,
       )
       .map((one) => one.isUp);
-  return statesOf(config, { ike: ikeSas, isUp, sas: together(answers), sasOf }, at);
+  return statesOf(config, { ike: ikeSas, isUp, sas: together(results), sasOf }, at);
 }
 
 interface ToldOfSas {

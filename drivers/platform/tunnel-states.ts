@@ -2,14 +2,14 @@
 
 import type { IpsecSa, IpsecTunnel } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Answer, reading } from "./answer.ts";
+import { type QueryResult, reading } from "./query-result.ts";
 import type { StandingTunnel, TunnelConfig } from "./tunnel-config.ts";
 
 interface Told<T, I, S> {
-  readonly ike: Answer<I>;
+  readonly ike: QueryResult<I>;
   /** Returns for each IKE SA between the ends of the tunnel whether it is up. */
   readonly isUp: (tunnel: T, told: I) => readonly boolean[];
-  readonly sas: Answer<S>;
+  readonly sas: QueryResult<S>;
   /** Returns the SAs of a tunnel; undefined = one of them is not understood. */
   readonly sasOf: (tunnel: T, told: S) => readonly IpsecSa[] | undefined;
 }

@@ -6,7 +6,7 @@ import {
   readMkpdus,
   readSession,
   type Told,
-} from "#drivers/junos/macsec-answers.ts";
+} from "#drivers/junos/macsec-parsers.ts";
 import {
   bgpSession,
   type Peer,
@@ -17,7 +17,7 @@ import {
   readPing,
   readRoutes,
   readRouteTo,
-} from "#drivers/junos/system-answers.ts";
+} from "#drivers/junos/system-parsers.ts";
 import type { MacsecSettings } from "#hal/model.ts";
 import { cknOf, read } from "../junos-kit.ts";
 

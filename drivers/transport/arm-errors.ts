@@ -5,7 +5,7 @@ import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { HttpReply } from "#hal/world.ts";
 import { parseFaithful, textAt } from "./arm-json.ts";
 
-export interface Answer {
+export interface ArmResponse {
   readonly reply: HttpReply;
   /** The resource that the request named. */
   readonly where: string;
@@ -154,7 +154,7 @@ export function refusalOf({
   effect,
   waitMs,
   subject,
-}: Answer): LinksealError | undefined {
+}: ArmResponse): LinksealError | undefined {
   const { status } = reply;
   if (status >= 200 && status < 300) return undefined;
   const details = { effect: refused(status) ? "none" : effect, where } as const;

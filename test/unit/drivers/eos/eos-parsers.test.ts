@@ -8,7 +8,7 @@ import {
   readLicence,
   readMkpdus,
   readSession,
-} from "#drivers/eos/macsec-answers.ts";
+} from "#drivers/eos/macsec-parsers.ts";
 import { planOf } from "#drivers/eos/plan.ts";
 import {
   bgpSession,
@@ -20,7 +20,7 @@ import {
   readRoutes,
   readRouteTo,
   readSessions,
-} from "#drivers/eos/system-answers.ts";
+} from "#drivers/eos/system-parsers.ts";
 import type { MkaSession } from "#hal/model.ts";
 import { cknOf } from "../junos-kit.ts";
 import { actor, commands, configLines, configOf, participants, security } from "./eos-kit.ts";

@@ -3,10 +3,10 @@
 import { isIPv4 } from "node:net";
 import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import type { Answer } from "../platform/answer.ts";
-import { statesOf } from "../platform/tunnel-answers.ts";
+import type { QueryResult } from "../platform/query-result.ts";
 import { wordFor } from "../platform/tunnel-change.ts";
 import type { StandingTunnel } from "../platform/tunnel-config.ts";
+import { statesOf } from "../platform/tunnel-states.ts";
 import { espOf, words, type XeTunnels } from "./tunnel-config.ts";
 
 export interface IkeSa {
@@ -188,14 +188,14 @@ export function readTunnelRoutes(
   return routes;
 }
 
-export interface TunnelAnswers {
-  readonly ikeSas: Answer<readonly IkeSa[]>;
-  readonly ipsecSas: Answer<ReadonlyMap<string, Flow>>;
+export interface TunnelResults {
+  readonly ikeSas: QueryResult<readonly IkeSa[]>;
+  readonly ipsecSas: QueryResult<ReadonlyMap<string, Flow>>;
 }
 
 export function tunnelStates(
   config: XeTunnels,
-  { ikeSas, ipsecSas }: TunnelAnswers,
+  { ikeSas, ipsecSas }: TunnelResults,
   at: Instant,
 ): readonly IpsecTunnel[] {
   const isUp = ({ localAddress, remoteAddress }: StandingTunnel, sas: readonly IkeSa[]) =>
