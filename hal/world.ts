@@ -103,7 +103,7 @@ export interface Dialer {
    * leaves no text behind.
    * @throws LinksealError `transport.*`, or the signal's reason once it aborts.
    */
-  framed(question: FramedQuestion, signal: AbortSignal): Promise<Uint8Array>;
+  framed(question: FramedRequest, signal: AbortSignal): Promise<Uint8Array>;
   /**
    * Opens a Unix stream socket of this host. The signal bounds the opening, not what comes after.
    */
@@ -113,11 +113,11 @@ export interface Dialer {
    */
   channel(to: Target, kind: ChannelKind, signal: AbortSignal): Promise<ByteChannel>;
   /** Reads values from the SNMP agent of a device; nothing is ever set. */
-  snmp(to: Target, question: SnmpQuestion, signal: AbortSignal): Promise<SnmpReply>;
+  snmp(to: Target, question: SnmpQuery, signal: AbortSignal): Promise<SnmpReply>;
 }
 
 /** The values to be read from an SNMP agent. */
-export interface SnmpQuestion {
+export interface SnmpQuery {
   /** Object identifiers; everything below them is read. */
   readonly roots: readonly string[];
   /** Object identifiers of single values. */
@@ -142,7 +142,7 @@ export type SnmpValue =
   | { readonly kind: "identifier"; readonly value: string };
 
 /** A request over a socket of this host, with a length in front. */
-export interface FramedQuestion {
+export interface FramedRequest {
   /** Path of the socket. */
   readonly path: string;
   /** The request. */

@@ -10,12 +10,12 @@ import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { tunnelEdits } from "../platform/tunnel-edits.ts";
 import { Cli, type CliPlatform, commentMark, line } from "../transport/cli.ts";
+import { ping, routeTo } from "./commands.ts";
 import { neighboursOn, readConfig, unitTo } from "./config.ts";
 import { editsBetween } from "./edits.ts";
 import { look, queryOf } from "./look.ts";
 import { readByPort, readSession } from "./macsec-parsers.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
-import { ping, routeTo } from "./questions.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import {
   readInterfaces,

@@ -14,10 +14,10 @@ import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
 import { stateOf, tunnelsOf } from "../platform/router-look.ts";
 import type { Cli } from "../transport/cli.ts";
+import { command, received } from "./commands.ts";
 import { type EosConfig, readConfig, unitTo } from "./config.ts";
 import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-parsers.ts";
 import { drainsOf, planOf } from "./plan.ts";
-import { question, received } from "./questions.ts";
 import {
   bgpSession,
   peerKey,
@@ -30,7 +30,7 @@ import {
 } from "./system-parsers.ts";
 import { readConnections, readTunnelRoutes, tunnelStates } from "./tunnel-parsers.ts";
 
-export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, question, signal);
+export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, command, signal);
 
 /** Reads what EOS reports about ports. */
 async function askPorts(query: ReturnType<typeof queryOf>) {

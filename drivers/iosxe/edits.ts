@@ -23,10 +23,10 @@ import {
   settingsText,
 } from "../platform/edits.ts";
 import { line } from "../transport/cli.ts";
+import { refresh } from "./commands.ts";
 import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { drainMap, isDrainMap, ownMapOf } from "./names.ts";
 import type { PortPlan, Surroundings } from "./plan.ts";
-import { refresh } from "./questions.ts";
 
 interface XeEdits<T> extends Edits<T> {
   /** Commands that are sent afterwards, to the running router. */

@@ -15,6 +15,7 @@ import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { tunnelEdits } from "../platform/tunnel-edits.ts";
 import { Cli, type CliPlatform, commentMark, isToken, line } from "../transport/cli.ts";
+import { ping, routeMap } from "./commands.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
 import { editsBetween } from "./edits.ts";
 import {
@@ -28,7 +29,6 @@ import {
 } from "./look.ts";
 import { markName } from "./names.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
-import { ping, routeMap } from "./questions.ts";
 import { capabilitiesOf, enablingOf, shutForKey } from "./quirks.ts";
 import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-parsers.ts";
 import { limits } from "./tunnel-config.ts";

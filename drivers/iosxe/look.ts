@@ -13,11 +13,11 @@ import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
 import { stateOf, tunnelsOf } from "../platform/router-look.ts";
 import type { Cli } from "../transport/cli.ts";
+import { command, familiesOf, received } from "./commands.ts";
 import { type ConfigTexts, portOf, readConfig, type XeConfig } from "./config.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
-import { familiesOf, question, received } from "./questions.ts";
 import {
   commitsOf,
   peerKey,
@@ -29,7 +29,7 @@ import {
 import { readTunnels, type XeTunnels } from "./tunnel-config.ts";
 import { readIkeSas, readIpsecSas, readTunnelRoutes, tunnelStates } from "./tunnel-parsers.ts";
 
-export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, question, signal);
+export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, command, signal);
 
 export type XeQuery = ReturnType<typeof queryOf>;
 

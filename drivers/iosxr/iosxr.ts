@@ -12,11 +12,11 @@ import { failed, leaving } from "../platform/query.ts";
 import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { Cli, type CliPlatform, line } from "../transport/cli.ts";
+import { command, ping } from "./commands.ts";
 import { neighboursOn } from "./config.ts";
 import { editsBetween } from "./edits.ts";
 import { askCommits, askConfig, askPorts, look, queryOf } from "./look.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
-import { ping, question } from "./questions.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { isAccounted, labelOf, readRouteTo, readSoftware } from "./system-parsers.ts";
 
@@ -186,7 +186,7 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
  * sent too.
  */
 async function refuseAccounted(cli: Cli, signal: AbortSignal): Promise<void> {
-  const asked = question("accounting", cli.mode);
+  const asked = command("accounting", cli.mode);
   if (!isAccounted(await cli.run([asked], "none", signal))) return;
   const text =
     "it sends every command to an accounting server (aaa accounting commands), so a key too";

@@ -12,15 +12,15 @@ import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
 import { stateOf } from "../platform/router-look.ts";
 import type { Cli } from "../transport/cli.ts";
+import { type CommandName, command, received } from "./commands.ts";
 import { portOf, readConfig, type XrConfig } from "./config.ts";
 import { readFrames, readMkpdus } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
-import { type Question, question, received } from "./questions.ts";
 import { readBoot, readCommits, readPeers } from "./system-parsers.ts";
 
 export const queryOf = (cli: Cli, signal: AbortSignal) =>
-  cliQuery(cli, (name: Question, argument) => question(name, cli.mode, argument), signal);
+  cliQuery(cli, (name: CommandName, argument) => command(name, cli.mode, argument), signal);
 
 type XrQuery = ReturnType<typeof queryOf>;
 

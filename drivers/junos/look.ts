@@ -47,7 +47,7 @@ import {
 export function queryOf(session: Netconf, signal: AbortSignal) {
   return new Query({
     where: session.where,
-    question: operation,
+    request: operation,
     ask: (asked) => session.call(asked, "none", signal),
     subject: ({ name }) => name,
   });

@@ -34,7 +34,7 @@ import {
   variants,
 } from "./shape.ts";
 import { readCapabilities, readState } from "./state.ts";
-import { ask, askJson, type LocalLine, type Question } from "./wire.ts";
+import { ask, askJson, type LocalCall, type LocalLine } from "./wire.ts";
 
 /** The state of 512 ports and their routes stays below this limit. */
 const stateBytesMax = 4 * 1024 * 1024;
@@ -83,30 +83,28 @@ export class LocalSession {
 
   /** Asks what the device offers. */
   async capabilities(signal: AbortSignal): Promise<Capabilities> {
-    const question: Question = {
+    const call: LocalCall = {
       method: "GET",
       path: this.#path,
       replyBytesMax,
       where: this.device,
       effect: "none",
     };
-    return await this.#bounded(question, signal, (bounded) =>
-      askJson(this.#line, question, readCapabilities, bounded),
+    return await this.#bounded(call, signal, (bounded) =>
+      askJson(this.#line, call, readCapabilities, bounded),
     );
   }
 
   /** Sends a request that has no effect on the running device, and reads the reply. */
   async ask<T>(verb: Verb, body: Command, read: Decoder<T>, signal: AbortSignal): Promise<T> {
-    const question = this.#question(verb, body, "none");
-    return await this.#bounded(question, signal, (bounded) =>
-      askJson(this.#line, question, read, bounded),
-    );
+    const call = this.#call(verb, body, "none");
+    return await this.#bounded(call, signal, (bounded) => askJson(this.#line, call, read, bounded));
   }
 
   /** Sends a request for an effect; a good reply means only that it was accepted. */
   async tell(verb: Verb, body: object, signal: AbortSignal): Promise<void> {
-    const question = this.#question(verb, [encodeJson(body)], "unknown");
-    await this.#bounded(question, signal, (bounded) => ask(this.#line, question, bounded));
+    const call = this.#call(verb, [encodeJson(body)], "unknown");
+    await this.#bounded(call, signal, (bounded) => ask(this.#line, call, bounded));
   }
 
   // Only the signal bounds an observation: a fleet makes a million of them, and a deadline costs
@@ -119,10 +117,10 @@ export class LocalSession {
     const from = this.#world.clock.now();
     const read = (value: unknown): DeviceState =>
       readState(value, this.device, { from, to: this.#world.clock.now() });
-    return askJson(this.#line, this.#question("observe", [], "none"), read, signal);
+    return askJson(this.#line, this.#call("observe", [], "none"), read, signal);
   }
 
-  #question(verb: Verb, body: Command, effect: Question["effect"]): Question {
+  #call(verb: Verb, body: Command, effect: LocalCall["effect"]): LocalCall {
     return {
       method: "POST",
       path: `${this.#path}/${verb}`,
@@ -134,7 +132,7 @@ export class LocalSession {
   }
 
   #bounded<T>(
-    { where, effect }: Question,
+    { where, effect }: LocalCall,
     signal: AbortSignal,
     f: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {

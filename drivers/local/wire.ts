@@ -18,7 +18,7 @@ export interface LocalLine {
 }
 
 /** One request. */
-export interface Question {
+export interface LocalCall {
   /** The HTTP method. */
   readonly method: "GET" | "POST";
   /** The path of the resource. */
@@ -40,20 +40,20 @@ export interface Question {
  */
 export async function ask(
   line: LocalLine,
-  question: Question,
+  call: LocalCall,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   signal.throwIfAborted();
-  const { method, path, body, replyBytesMax } = question;
+  const { method, path, body, replyBytesMax } = call;
   const request = { to: line.address, method, path, replyBytesMax };
   let reply: HttpReply;
   try {
     reply = await line.dial.http(body === undefined ? request : { ...request, body }, signal);
   } catch (error) {
-    throw error instanceof LinksealError && !signal.aborted ? lost(error, question) : error;
+    throw error instanceof LinksealError && !signal.aborted ? lost(error, call) : error;
   }
   if (reply.status === 200) return reply.body;
-  throw refusal(reply, question);
+  throw refusal(reply, call);
 }
 
 /**
@@ -62,24 +62,24 @@ export async function ask(
  */
 export async function askJson<T>(
   line: LocalLine,
-  question: Question,
+  call: LocalCall,
   read: Decoder<T>,
   signal: AbortSignal,
 ): Promise<T> {
-  const body = await ask(line, question, signal);
-  return parsed(body, read, question);
+  const body = await ask(line, call, signal);
+  return parsed(body, read, call);
 }
 
 /**
  * Reads a good reply in JSON.
  * @throws LinksealError `device.unparsed` if `read` finds it malformed
  */
-export function parsed<T>(body: Uint8Array, read: Decoder<T>, question: Question): T {
+export function parsed<T>(body: Uint8Array, read: Decoder<T>, call: LocalCall): T {
   try {
     return read(jsonOf(body), "reply");
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
-    throw unparsed(question, error.message);
+    throw unparsed(call, error.message);
   }
 }
 
@@ -92,16 +92,16 @@ function jsonOf(body: Uint8Array): unknown {
   }
 }
 
-function unparsed(question: Question, what: string): LinksealError {
+function unparsed(call: LocalCall, what: string): LinksealError {
   return new LinksealError("device.unparsed", `the reply makes no sense at: ${what}`, {
-    effect: question.effect,
-    where: question.where,
+    effect: call.effect,
+    where: call.where,
     next: "run both ends of the socket in the same version",
   });
 }
 
 // Only a connection that was never established proves that nothing happened.
-function lost(error: LinksealError, { where, effect }: Question): LinksealError {
+function lost(error: LinksealError, { where, effect }: LocalCall): LinksealError {
   const untouched = error.code === "transport.unreachable" && error.effect === "none";
   return new LinksealError(error.code, error.message, {
     effect: untouched ? "none" : effect,
@@ -133,10 +133,10 @@ const readRefusal = object<
   ...each(["text", "where", "next"], sentence),
 });
 
-function refusal({ body }: HttpReply, question: Question): LinksealError {
+function refusal({ body }: HttpReply, call: LocalCall): LinksealError {
   const read = (value: unknown) => readRefusal(value, "refusal");
-  const { code, effect, text, where, next } = parsed(body, read, question);
-  const known = question.effect === "none" ? "none" : effect;
+  const { code, effect, text, where, next } = parsed(body, read, call);
+  const known = call.effect === "none" ? "none" : effect;
   return new LinksealError(code, text, { effect: known, where, next });
 }
 

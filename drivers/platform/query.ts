@@ -26,13 +26,13 @@ export function leaving(
 interface Asking<N extends string, Q extends object, R> {
   /** The device, for errors. */
   readonly where: string;
-  readonly question: (name: N, argument?: string) => Q;
-  readonly ask: (question: Q) => Promise<R>;
+  readonly request: (name: N, argument?: string) => Q;
+  readonly ask: (request: Q) => Promise<R>;
   /**
    * Names the query in the error for a reply that is not understood; absent = a name in quotes, or
    * a ping.
    */
-  readonly subject?: (question: Q) => string;
+  readonly subject?: (request: Q) => string;
 }
 
 type Read<R, T> = (reply: R) => T | undefined;
@@ -49,7 +49,7 @@ export class Query<N extends string, Q extends object, R> {
 
   /** Sends a query and reads the reply; a refusal concerns this query only. */
   result<T>(asked: N | Q, read: Read<R, T>, argument?: string): Promise<QueryResult<T>> {
-    return resultOf(this.#asking.ask(this.#questionOf(asked, argument)), read);
+    return resultOf(this.#asking.ask(this.#requestOf(asked, argument)), read);
   }
 
   /**
@@ -58,11 +58,11 @@ export class Query<N extends string, Q extends object, R> {
    */
   async value<T>(asked: N | Q, read: Read<R, T>): Promise<T> {
     const { ask, subject } = this.#asking;
-    const question = this.#questionOf(asked);
-    const value = read(await ask(question));
+    const request = this.#requestOf(asked);
+    const value = read(await ask(request));
     if (value !== undefined) return value;
     const named = typeof asked === "string" ? `"${asked}"` : "a ping";
-    const what = subject?.(question) ?? named;
+    const what = subject?.(request) ?? named;
     throw failed("device.unparsed", `the answer to ${what} is not understood`, this.where);
   }
 
@@ -76,17 +76,17 @@ export class Query<N extends string, Q extends object, R> {
     throw failed("device.unparsed", "an answer is not understood", this.where);
   }
 
-  #questionOf(asked: N | Q, argument?: string): Q {
-    return typeof asked === "string" ? this.#asking.question(asked, argument) : asked;
+  #requestOf(asked: N | Q, argument?: string): Q {
+    return typeof asked === "string" ? this.#asking.request(asked, argument) : asked;
   }
 }
 
 /** Makes queries on a command line. */
 export function cliQuery<N extends string>(
   cli: Cli,
-  question: (name: N, argument?: string) => Command,
+  request: (name: N, argument?: string) => Command,
   signal: AbortSignal,
 ): Query<N, Command, string> {
   const ask = (asked: Command): Promise<string> => cli.run([asked], "none", signal);
-  return new Query({ where: cli.where, question, ask });
+  return new Query({ where: cli.where, request, ask });
 }

@@ -116,13 +116,13 @@ class SnmpCrossCheck {
   async #exchange(state: DeviceState, signal: AbortSignal): Promise<SnmpReading> {
     const wanted = portsOf(state);
     if (wanted.some((port) => !this.#indices.has(port))) {
-      const question = { roots: [names], leaves: [], valuesMax: namesMax };
-      this.#indices = readIndices(await this.#world.dial.snmp(this.#target, question, signal));
+      const query = { roots: [names], leaves: [], valuesMax: namesMax };
+      this.#indices = readIndices(await this.#world.dial.snmp(this.#target, query, signal));
     }
     const indices = new Map([...this.#indices].filter(([port]) => wanted.includes(port)));
     const leaves = leavesOf(indices.values());
-    const question = { roots: [], leaves, valuesMax: portsMax * columnsMax };
-    const reply = await this.#world.dial.snmp(this.#target, question, signal);
+    const query = { roots: [], leaves, valuesMax: portsMax * columnsMax };
+    const reply = await this.#world.dial.snmp(this.#target, query, signal);
     const mib = readPorts(reply, indices);
     // An agent may number its ports anew when it boots.
     if (mib.ports.size < indices.size) this.#indices = new Map();

@@ -22,7 +22,7 @@ import {
   property,
 } from "../local/shape.ts";
 import { suite, wallTime } from "../local/state.ts";
-import { ask, askJson, type LocalLine, parsed, type Question } from "../local/wire.ts";
+import { ask, askJson, type LocalCall, type LocalLine, parsed } from "../local/wire.ts";
 
 const replyBytesMax = 64 * 1024;
 const versionListBytesMax = 1024 * 1024;
@@ -41,7 +41,7 @@ export function simPeer(
 ): PeerPort {
   const line: LocalLine = { dial, address };
   const where = `${port} ${link}`;
-  const question = (path: string, body: object, effect: Question["effect"]): Question => ({
+  const call = (path: string, body: object, effect: LocalCall["effect"]): LocalCall => ({
     method: "POST",
     path,
     body: [encodeJson({ port, link, ...body })],
@@ -49,7 +49,7 @@ export function simPeer(
     where,
     effect,
   });
-  const look = question("/peers/observe", {}, "none");
+  const look = call("/peers/observe", {}, "none");
   let last: { readonly body: Uint8Array; readonly state: PeerState } | undefined;
   return {
     async observe(signal) {
@@ -60,7 +60,7 @@ export function simPeer(
       return last.state;
     },
     async put(want, accepted, signal) {
-      const asked = question("/peers/put", { want }, "unknown");
+      const asked = call("/peers/put", { want }, "unknown");
       const operation = await askJson(line, asked, property("operation", name), signal);
       await accepted(operation);
     },
@@ -98,7 +98,7 @@ const readPeer = (value: unknown): PeerState => peer(value, "peer");
  */
 export function simVault(dial: Dialer, address: string): KeyVault {
   const line: LocalLine = { dial, address };
-  const question = (path: string, where: string, bytesMax: number): Question => ({
+  const call = (path: string, where: string, bytesMax: number): LocalCall => ({
     method: "GET",
     path,
     replyBytesMax: bytesMax,
@@ -108,13 +108,13 @@ export function simVault(dial: Dialer, address: string): KeyVault {
   return {
     versions(secretName, signal) {
       const path = `/vault/secrets/${encodeURIComponent(secretName)}/versions`;
-      const asked = question(path, secretName, versionListBytesMax);
+      const asked = call(path, secretName, versionListBytesMax);
       return asVault(askJson(line, asked, readVersions, signal));
     },
     async read(id, signal) {
       const path = /^https:\/\/[^/]+(\/secrets\/[\w-]{1,127}\/[0-9a-f]{32})$/.exec(id)?.[1];
       if (path === undefined) throw vaultError("vault.malformedKey", id, "no versioned secret id");
-      const asked = question(`/vault${path}`, id, secretBytesMax);
+      const asked = call(`/vault${path}`, id, secretBytesMax);
       const value = await asVault(ask(line, asked, signal));
       if (value.length > 0) return Secret.take(labelOf(id), value);
       throw vaultError("vault.malformedKey", id, "the value is empty");

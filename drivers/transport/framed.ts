@@ -4,7 +4,7 @@
 import { connect, type Socket } from "node:net";
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
-import type { FramedQuestion } from "#hal/world.ts";
+import type { FramedRequest } from "#hal/world.ts";
 import { fillOctets } from "./octets.ts";
 
 const lengthBytes = 4;
@@ -13,12 +13,9 @@ const lengthBytes = 4;
  * Returns the octets of the reply. After an abort the request may have been carried out.
  * @throws LinksealError `transport.*`, or the signal's reason once it aborts.
  */
-export async function askFramed(
-  question: FramedQuestion,
-  signal: AbortSignal,
-): Promise<Uint8Array> {
+export async function askFramed(request: FramedRequest, signal: AbortSignal): Promise<Uint8Array> {
   signal.throwIfAborted();
-  const { path, octets } = question;
+  const { path, octets } = request;
   const socket = connect(path);
   const aborted = (): void => void socket.destroy();
   signal.addEventListener("abort", aborted, { once: true });
@@ -26,7 +23,7 @@ export async function askFramed(
     await connected(socket, path);
     const frame = framed(octets);
     socket.write(frame, () => frame.fill(0));
-    return await answerOf(socket, question);
+    return await answerOf(socket, request);
   } catch (error) {
     signal.throwIfAborted();
     throw error;
@@ -53,8 +50,8 @@ function framed(octets: Octets): Uint8Array {
   return frame;
 }
 
-async function answerOf(socket: Socket, question: FramedQuestion): Promise<Uint8Array> {
-  const { path, replyBytesMax, effect } = question;
+async function answerOf(socket: Socket, request: FramedRequest): Promise<Uint8Array> {
+  const { path, replyBytesMax, effect } = request;
   const chunks: Buffer[] = [];
   let length = 0;
   let wanted = lengthBytes;

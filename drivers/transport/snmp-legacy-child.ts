@@ -5,7 +5,7 @@
 import type { RemoteInfo } from "node:dgram";
 import snmp, { type VarBind } from "snmp-native";
 
-interface Question {
+interface Query {
   readonly host: string;
   readonly family: "udp4" | "udp6";
   readonly port: number;
@@ -42,13 +42,13 @@ function becomeNobody(): void {
   process.setuid?.(unprivilegedId);
 }
 
-async function question(): Promise<Question> {
+async function readQuery(): Promise<Query> {
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
-  return JSON.parse(Buffer.concat(chunks).toString("utf8")) as Question;
+  return JSON.parse(Buffer.concat(chunks).toString("utf8")) as Query;
 }
 
-function openSession({ host, family, port, community, timeouts }: Question) {
+function openSession({ host, family, port, community, timeouts }: Query) {
   const session = new snmp.Session({ host, family, port, community, timeouts });
   const { socket } = session;
   const [heard] = socket.listeners("message");
@@ -108,7 +108,7 @@ function rowOf({ oid, type, valueRaw }: VarBind): Row {
 }
 
 async function read(): Promise<readonly Row[]> {
-  const asked = await question();
+  const asked = await readQuery();
   const session = openSession(asked);
   const rows: Row[] = [];
   const keep = (one: VarBind): void => {

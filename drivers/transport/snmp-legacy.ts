@@ -5,10 +5,10 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
-import type { SnmpQuestion, SnmpValue } from "#hal/world.ts";
+import type { SnmpQuery, SnmpValue } from "#hal/world.ts";
 import { runProgram } from "./exec.ts";
 
-export interface LegacyQuestion extends SnmpQuestion {
+export interface LegacyQuery extends SnmpQuery {
   /** An address, because the process uses no name service. */
   readonly host: string;
   readonly family: "udp4" | "udp6";
@@ -47,16 +47,16 @@ function argvOf(): readonly string[] {
  */
 export async function askLegacy(
   device: string,
-  { community, ...question }: LegacyQuestion,
+  { community, ...query }: LegacyQuery,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, SnmpValue>> {
   const text = community.toString("utf8");
-  const asked = Buffer.from(JSON.stringify({ ...question, community: text }));
+  const asked = Buffer.from(JSON.stringify({ ...query, community: text }));
   try {
     const { status, stdout } = await runProgram(argvOf(), asked, signal);
     // Its heap was too small for the reply, or it was killed from outside.
     if (status !== 0) throw failed("transport.closed", "its reader ended", device);
-    return readReply(stdout, question.valuesMax, device);
+    return readReply(stdout, query.valuesMax, device);
   } finally {
     asked.fill(0);
   }

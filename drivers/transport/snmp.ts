@@ -8,7 +8,7 @@ import snmp, { type Session, type Varbind } from "net-snmp";
 import { orAborted } from "#hal/deadline.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { SnmpAuth, SnmpLogin, SnmpPrivacy, Target } from "#hal/target.ts";
-import type { SnmpQuestion, SnmpReply, SnmpValue } from "#hal/world.ts";
+import type { SnmpQuery, SnmpReply, SnmpValue } from "#hal/world.ts";
 import { GuardedSocket } from "./snmp-guard.ts";
 import { askLegacy } from "./snmp-legacy.ts";
 
@@ -69,19 +69,19 @@ export class SnmpAgents implements Disposable {
    * Reads values of a device's agent. An abort leaves the session to other callers.
    * @throws LinksealError `transport.*` or `device.unparsed`, with effect "none".
    */
-  async ask(to: Target, question: SnmpQuestion, signal: AbortSignal): Promise<SnmpReply> {
+  async ask(to: Target, query: SnmpQuery, signal: AbortSignal): Promise<SnmpReply> {
     signal.throwIfAborted();
     const { snmp: login } = to;
     if (login === undefined) {
       throw failed("transport.authentication", "its SNMP agent has no login", to.device);
     }
-    if (login.access === "v2cReadonly") return await this.#weakly(to, login, question, signal);
+    if (login.access === "v2cReadonly") return await this.#weakly(to, login, query, signal);
     const key = JSON.stringify([to.device, to.address, login]);
     const opening = this.#sessions.get(key) ?? this.#open(to, login);
     this.#sessions.set(key, opening);
     try {
       const talk = await orAborted(opening, signal);
-      return { values: await talk.read(question, signal), evidence: "authenticated" };
+      return { values: await talk.read(query, signal), evidence: "authenticated" };
     } catch (error) {
       // A caller that only stops waiting leaves the session to the others.
       if (signal.aborted) throw error;
@@ -96,14 +96,14 @@ export class SnmpAgents implements Disposable {
   async #weakly(
     { address, device }: Target,
     login: V2c,
-    question: SnmpQuestion,
+    query: SnmpQuery,
     signal: AbortSignal,
   ): Promise<SnmpReply> {
     const { address: host, family } = await resolved(address, device);
     const community = await this.#material.passphrase(login.community);
     const { attemptMs, retries } = this.#patience;
     const asked = {
-      ...question,
+      ...query,
       ...{ host, community, port: login.port },
       family: family === 6 ? "udp6" : "udp4",
       timeouts: Array.from({ length: retries + 1 }, () => attemptMs),
@@ -203,7 +203,7 @@ class Talk implements Disposable {
   }
 
   async read(
-    { roots, leaves, valuesMax }: SnmpQuestion,
+    { roots, leaves, valuesMax }: SnmpQuery,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, SnmpValue>> {
     const values = new Map<string, SnmpValue>();

@@ -187,8 +187,8 @@ interface Instance {
 }
 
 async function askInstance(frr: Frr, vrf: string, signal: AbortSignal): Promise<Instance> {
-  const questions = [askNeighbours(vrf), ...families.map((family) => askRoutes(vrf, family))];
-  const [neighbours, ...routes] = await ask(frr, questions, signal);
+  const queries = [askNeighbours(vrf), ...families.map((family) => askRoutes(vrf, family))];
+  const [neighbours, ...routes] = await ask(frr, queries, signal);
   return { neighbours: readNeighbours(neighbours), routes: routes.map(readRoutes) };
 }
 
@@ -268,8 +268,8 @@ async function askSent(
   signal: AbortSignal,
 ): Promise<readonly SentRoute[]> {
   if (wanted.length === 0) return [];
-  const questions = wanted.map(({ family, ...session }) => askAdvertised(session, family));
-  const answers = await ask(frr, questions, signal);
+  const queries = wanted.map(({ family, ...session }) => askAdvertised(session, family));
+  const answers = await ask(frr, queries, signal);
   return answers.flatMap((sent, index) =>
     readAdvertised(sent).map((route) => ({ ...route, peer: wanted[index]?.address ?? "" })),
   );
@@ -314,8 +314,8 @@ export async function planTurn(
 ): Promise<DrainTurn> {
   const vrf = vrfOf(port);
   const addresses = addressesOf(port);
-  const questions = [askNeighbours(vrf), askRoutes(vrf, "ipv4"), askRouteMaps];
-  const [neighbours, routes, routeMaps] = await ask(frr, questions, signal);
+  const queries = [askNeighbours(vrf), askRoutes(vrf, "ipv4"), askRouteMaps];
+  const [neighbours, routes, routeMaps] = await ask(frr, queries, signal);
   const known = readNeighbours(neighbours);
   const as = readRoutes(routes)?.as;
   const missing = addresses.filter((address) => !known.has(address));
@@ -355,10 +355,10 @@ export async function takeTurn(
 
 async function ask(
   frr: Frr,
-  questions: readonly string[],
+  queries: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly unknown[]> {
-  return documentsIn(await tell(frr, questions, "none", signal), questions.length);
+  return documentsIn(await tell(frr, queries, "none", signal), queries.length);
 }
 
 async function tell(

@@ -23,7 +23,7 @@ import {
   type Clock,
   type Dialer,
   type Disk,
-  type FramedQuestion,
+  type FramedRequest,
   noChannels,
   noSnmp,
   type World,
@@ -201,7 +201,7 @@ export class Host implements AsyncDisposable {
     };
   }
 
-  async #framed({ path, octets }: FramedQuestion, signal: AbortSignal): Promise<Uint8Array> {
+  async #framed({ path, octets }: FramedRequest, signal: AbortSignal): Promise<Uint8Array> {
     signal.throwIfAborted();
     const port = /^\/nowhere\/mka\/(.+)\.sock$/.exec(path)?.[1] ?? "";
     const server = this.#agreements.get(port)?.server;

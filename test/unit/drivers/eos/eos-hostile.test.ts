@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ping, received, routeTo } from "#drivers/eos/commands.ts";
 import { type EosConfig, readConfig } from "#drivers/eos/config.ts";
 import { editsBetween } from "#drivers/eos/edits.ts";
 import { eos } from "#drivers/eos/eos.ts";
@@ -11,7 +12,6 @@ import {
   readSession,
 } from "#drivers/eos/macsec-parsers.ts";
 import { type PortPlan, planOf } from "#drivers/eos/plan.ts";
-import { ping, received, routeTo } from "#drivers/eos/questions.ts";
 import {
   readBootId,
   readClock,

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { allCommands, command } from "#drivers/iosxe/commands.ts";
 import { neighboursOn, portOf, readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
 import { editsBetween } from "#drivers/iosxe/edits.ts";
 import { iosxe } from "#drivers/iosxe/iosxe.ts";
 import { isPort, ownName } from "#drivers/iosxe/names.ts";
 import { isUnread, planChange, planOf } from "#drivers/iosxe/plan.ts";
-import { allQuestions, question } from "#drivers/iosxe/questions.ts";
 import { capabilitiesOf, enablingOf } from "#drivers/iosxe/quirks.ts";
 import { momentOf } from "#drivers/platform/cisco-text.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
@@ -315,8 +315,8 @@ describe("what is asked", () => {
   ];
 
   it("the queries let no line through that contains a secret", () => {
-    for (const name of allQuestions) {
-      const text = preview(question(name, "x"));
+    for (const name of allCommands) {
+      const text = preview(command(name, "x"));
       expect(text).toMatch(/^show /);
       expect(text).not.toMatch(/^show (?:key chain|tech|run$|archive (?!config rollback timer$))/);
       const [, pattern] = /^show running-config \| include (.*)$/.exec(text) ?? [];
@@ -331,8 +331,8 @@ describe("what is asked", () => {
   });
 
   it("the queries fit on a line of the router", () => {
-    for (const name of allQuestions) {
-      expect(preview(question(name, "x")).length).toBeLessThan(254);
+    for (const name of allCommands) {
+      expect(preview(command(name, "x")).length).toBeLessThan(254);
     }
   });
 });

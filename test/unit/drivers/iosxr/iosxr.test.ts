@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { allCommands, command } from "#drivers/iosxr/commands.ts";
 import { neighboursOn, portOf, readConfig } from "#drivers/iosxr/config.ts";
 import { editsBetween } from "#drivers/iosxr/edits.ts";
 import { iosxr } from "#drivers/iosxr/iosxr.ts";
 import { isPort, momentText, ownName } from "#drivers/iosxr/names.ts";
 import { isUnread, planChange, planOf } from "#drivers/iosxr/plan.ts";
-import { allQuestions, question } from "#drivers/iosxr/questions.ts";
 import { capabilitiesOf } from "#drivers/iosxr/quirks.ts";
 import { momentOf } from "#drivers/platform/cisco-text.ts";
 import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
@@ -208,15 +208,15 @@ describe("what is asked", () => {
       /^show tech/,
       /^show run(?!ning-config )/,
     ];
-    for (const name of allQuestions) {
-      const text = preview(question(name, "#", "x"));
+    for (const name of allCommands) {
+      const text = preview(command(name, "#", "x"));
       for (const pattern of forbidden) expect(text).not.toMatch(pattern);
       expect(text).toMatch(/^show /);
     }
   });
 
   it("a query reaches the running router from inside the configuration as well", () => {
-    expect(preview(question("clock", "(config)#"))).toBe("do show clock");
+    expect(preview(command("clock", "(config)#"))).toBe("do show clock");
   });
 });
 

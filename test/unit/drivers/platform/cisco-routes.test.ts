@@ -2,9 +2,9 @@
 // What is not understood must not look like "no routes": a drain goes by that.
 
 import { describe, expect, it } from "vitest";
-import { familiesOf } from "#drivers/iosxe/questions.ts";
+import { familiesOf } from "#drivers/iosxe/commands.ts";
+import { received } from "#drivers/iosxr/commands.ts";
 import { readConfig } from "#drivers/iosxr/config.ts";
-import { received } from "#drivers/iosxr/questions.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
 import { readPeerPages } from "#drivers/platform/cisco-system.ts";
 import { preview } from "#hal/secret.ts";

@@ -16,7 +16,7 @@ import { LinksealError } from "#hal/error.ts";
 import {
   type Dialer,
   type ExecReply,
-  type FramedQuestion,
+  type FramedRequest,
   type HttpRequest,
   noChannels,
   noSnmp,
@@ -113,7 +113,7 @@ export class LinuxBench {
     };
   }
 
-  async #framed({ path, octets }: FramedQuestion): Promise<Uint8Array> {
+  async #framed({ path, octets }: FramedRequest): Promise<Uint8Array> {
     const port = /^\/run\/mka\/(.+)\.sock$/.exec(path)?.[1] ?? "";
     const bytes = new Uint8Array(octets.reduce((sum, part) => sum + part.byteLength, 0));
     fillOctets(octets, bytes);

@@ -6,7 +6,7 @@ import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
 import type { Family } from "./config.ts";
 
-const questions = {
+const commands = {
   clock: () => line`show clock`,
   version: () => line`show version`,
   reboots: (node) => line`show reboot history location ${node}`,
@@ -26,16 +26,16 @@ const questions = {
   routeTo: (address) => line`show route ${address}`,
 } as const satisfies Record<string, (argument: string) => Command>;
 
-export type Question = keyof typeof questions;
+export type CommandName = keyof typeof commands;
 
-export const allQuestions = Object.keys(questions) as readonly Question[];
+export const allCommands = Object.keys(commands) as readonly CommandName[];
 
 /**
  * Returns the command; inside the configuration `mode`, a command for the running router needs one
  * word more.
  */
-export function question(name: Question, mode: string, argument = "none"): Command {
-  return inMode(questions[name](argument), mode);
+export function command(name: CommandName, mode: string, argument = "none"): Command {
+  return inMode(commands[name](argument), mode);
 }
 
 const inMode = (asked: Command, mode: string): Command =>

@@ -6,7 +6,7 @@ import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
 import type { Family } from "./config.ts";
 
-const questions = {
+const commands = {
   version: line`show version | json`,
   clock: line`show clock | json`,
   reloads: line`show reload cause | json`,
@@ -23,10 +23,10 @@ const questions = {
   staticRoutes: line`show ip route static | json`,
 } as const satisfies Record<string, Command>;
 
-export type Question = keyof typeof questions;
+export type CommandName = keyof typeof commands;
 
-export function question(name: Question): Command {
-  return questions[name];
+export function command(name: CommandName): Command {
+  return commands[name];
 }
 
 export function received(family: Family, address: string, vrf: string): Command {

@@ -16,7 +16,7 @@ const includes = (...beginnings: readonly string[]): Command => [
 /** It ends a block of a configuration, so that no line counts as part of the block before. */
 const end = "^!";
 
-const questions = {
+const commands = {
   clock: () => line`show clock`,
   version: () => line`show version`,
   archive: () => line`show archive`,
@@ -85,12 +85,12 @@ const questions = {
     address.includes(":") ? line`show ipv6 cef ${address}` : line`show ip cef ${address}`,
 } as const satisfies Record<string, (argument: string) => Command>;
 
-export type Question = keyof typeof questions;
+export type CommandName = keyof typeof commands;
 
-export const allQuestions = Object.keys(questions) as readonly Question[];
+export const allCommands = Object.keys(commands) as readonly CommandName[];
 
-export function question(name: Question, argument = "none"): Command {
-  return questions[name](argument);
+export function command(name: CommandName, argument = "none"): Command {
+  return commands[name](argument);
 }
 
 type Family = "ipv4" | "ipv6";
