@@ -3,20 +3,20 @@
 
 import type { CommitRecord, Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
-import { joined, linesOf } from "../platform/edits.ts";
 import { rejected } from "../platform/port-change.ts";
+import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
-import { tunnelEdits } from "../platform/tunnel-edits.ts";
+import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Cli, type CliPlatform, commentMark, line } from "../transport/cli.ts";
 import { ping, routeTo } from "./commands.ts";
 import { neighboursOn, readConfig, unitTo } from "./config.ts";
-import { editsBetween } from "./edits.ts";
 import { look, queryOf } from "./look.ts";
 import { readByPort, readSession } from "./macsec-parsers.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
+import { renderChange } from "./renderer.ts";
 import {
   readInterfaces,
   readPing,
@@ -25,7 +25,7 @@ import {
   readSoftware,
 } from "./system-parsers.ts";
 import { limits } from "./tunnel-config.ts";
-import { tunnelCommands } from "./tunnel-edits.ts";
+import { tunnelCommands } from "./tunnel-renderer.ts";
 
 const secondMs = 1_000;
 const daySeconds = 86_400;
@@ -134,11 +134,11 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
     principal: (port) => principal(port, planOf(config, port).settings),
   };
   const ports = planChange(portsOf(work.change), around).map(({ before, after }) => {
-    const edits = editsBetween(before, after, config);
-    if (typeof edits === "string") throw rejected(around, after.port, edits);
-    return edits;
+    const rendered = renderChange(before, after, config);
+    if (typeof rendered === "string") throw rejected(around, after.port, rendered);
+    return rendered;
   });
-  const tunnels = await tunnelEdits(work, limits, async () => config.tunnels, tunnelCommands);
+  const tunnels = await renderTunnels(work, limits, async () => config.tunnels, tunnelCommands);
   const all = joined([...ports, tunnels]);
   if (all.sent.length === 0) return [];
   await dropLeftovers(cli, signal);

@@ -8,16 +8,15 @@ import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
-import { joined, linesOf } from "../platform/edits.ts";
 import { failed, leaving } from "../platform/query.ts";
+import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
-import { tunnelEdits } from "../platform/tunnel-edits.ts";
+import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Cli, type CliPlatform, commentMark, isToken, line } from "../transport/cli.ts";
 import { ping, routeMap } from "./commands.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
-import { editsBetween } from "./edits.ts";
 import {
   askCommits,
   askConfig,
@@ -30,9 +29,10 @@ import {
 import { markName } from "./names.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf, enablingOf, shutForKey } from "./quirks.ts";
+import { renderChange } from "./renderer.ts";
 import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-parsers.ts";
 import { limits } from "./tunnel-config.ts";
-import { tunnelCommands } from "./tunnel-edits.ts";
+import { tunnelCommands } from "./tunnel-renderer.ts";
 
 const minuteMs = 60_000;
 const minutesMax = 120;
@@ -185,14 +185,14 @@ async function stage(
     principal: (port) => principal(port, planOf(config, port).settings),
     routeMaps: await routeMapsFor(work.change, config, query),
   };
-  const edits = planChange(portsOf(work.change), around).map(({ before, after }) =>
-    editsBetween(before, after, around, enablingOf(software)),
+  const rendered = planChange(portsOf(work.change), around).map(({ before, after }) =>
+    renderChange(before, after, around, enablingOf(software)),
   );
   const readAll = () => query.needed(askTunnels(query));
-  const all = joined([...edits, await tunnelEdits(work, limits, readAll, tunnelCommands)]);
+  const all = joined([...rendered, await renderTunnels(work, limits, readAll, tunnelCommands)]);
   session.staged = {
     commands: all.sent,
-    operations: edits.flatMap((one) => one.operations),
+    operations: rendered.flatMap((one) => one.operations),
     isTimed: work.capabilities.commit.kind === "confirmed",
   };
   return linesOf(all);

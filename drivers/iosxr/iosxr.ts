@@ -7,17 +7,17 @@ import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
-import { joined, linesOf } from "../platform/edits.ts";
 import { failed, leaving } from "../platform/query.ts";
+import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { Cli, type CliPlatform, line } from "../transport/cli.ts";
 import { command, ping } from "./commands.ts";
 import { neighboursOn } from "./config.ts";
-import { editsBetween } from "./edits.ts";
 import { askCommits, askConfig, askPorts, look, queryOf } from "./look.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
+import { renderChange } from "./renderer.ts";
 import { isAccounted, labelOf, readRouteTo, readSoftware } from "./system-parsers.ts";
 
 /** The shortest and the longest wait of `commit confirmed`, in seconds. */
@@ -175,7 +175,7 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
     principal: (port) => principal(port, planOf(config, port).settings),
   };
   const all = joined(
-    planChange(work.change, around).map(({ before, after }) => editsBetween(before, after, config)),
+    planChange(work.change, around).map(({ before, after }) => renderChange(before, after, config)),
   );
   if (all.sent.length > 0) await cli.run([...all.sent, line`root`], "none", signal);
   return linesOf(all);

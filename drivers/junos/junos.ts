@@ -2,21 +2,21 @@
 
 import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
-import { joined, linesOf } from "../platform/edits.ts";
 import { failed } from "../platform/query.ts";
+import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
-import { tunnelEdits } from "../platform/tunnel-edits.ts";
+import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Netconf } from "../transport/netconf.ts";
 import { element, elementWith, type XmlElement, type XmlOut } from "../transport/xml.ts";
 import { getConfig, neighboursOn, portOf, readConfig } from "./config.ts";
-import { editsBetween } from "./edits.ts";
 import { look, queryOf } from "./look.ts";
 import { byInterface, readChannels, readSession } from "./macsec-parsers.ts";
 import { operation, ping } from "./operations.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
+import { renderChange } from "./renderer.ts";
 import {
   readCommits,
   readInterfaces,
@@ -27,7 +27,7 @@ import {
   readUptime,
 } from "./system-parsers.ts";
 import { getTunnels, limits, readTunnels } from "./tunnel-config.ts";
-import { tunnelTrees } from "./tunnel-edits.ts";
+import { tunnelTrees } from "./tunnel-renderer.ts";
 
 const minuteMs = 60_000;
 /** `commit confirmed` takes whole minutes up to this many. */
@@ -130,16 +130,16 @@ async function stage(
     principal: (port) => principal(port, planOf(config, port).settings),
   };
   const ports = planChange(portsOf(work.change), around).map(({ before, after }) => {
-    const edits = editsBetween(before, after, config, (address) => {
+    const rendered = renderChange(before, after, config, (address) => {
       const peer = peers.get(address);
       return peer === "ambiguous" ? undefined : peer?.localAs;
     });
-    if (edits !== undefined) return edits;
+    if (rendered !== undefined) return rendered;
     const text = `BGP does not report its own AS on ${after.port}, so nothing can be prepended`;
     throw failed("device.rejected", text, work.device);
   });
   const readAll = () => query.value(getTunnels(), readTunnels);
-  const all = joined([...ports, await tunnelEdits(work, limits, readAll, tunnelTrees)]);
+  const all = joined([...ports, await renderTunnels(work, limits, readAll, tunnelTrees)]);
   await Promise.all(all.sent.map((tree) => session.call(edit(tree), "none", signal)));
   return linesOf(all);
 }

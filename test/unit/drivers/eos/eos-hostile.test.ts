@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ping, received, routeTo } from "#drivers/eos/commands.ts";
 import { type EosConfig, readConfig } from "#drivers/eos/config.ts";
-import { editsBetween } from "#drivers/eos/edits.ts";
 import { eos } from "#drivers/eos/eos.ts";
 import {
   readByPort,
@@ -12,6 +11,7 @@ import {
   readSession,
 } from "#drivers/eos/macsec-parsers.ts";
 import { type PortPlan, planOf } from "#drivers/eos/plan.ts";
+import { renderChange } from "#drivers/eos/renderer.ts";
 import {
   readBootId,
   readClock,
@@ -24,8 +24,8 @@ import {
   readSoftware,
 } from "#drivers/eos/system-parsers.ts";
 import { limits } from "#drivers/eos/tunnel-config.ts";
-import { tunnelCommands } from "#drivers/eos/tunnel-edits.ts";
 import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-parsers.ts";
+import { tunnelCommands } from "#drivers/eos/tunnel-renderer.ts";
 import { planTunnels } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -178,8 +178,8 @@ describe("whatever a config accepts", () => {
 
   function linesOf(before: PortPlan, after: PortPlan, config = known): readonly string[] | string {
     try {
-      const edits = editsBetween(before, after, config);
-      return typeof edits === "string" ? edits : edits.sent.map((one) => preview(one));
+      const rendered = renderChange(before, after, config);
+      return typeof rendered === "string" ? rendered : rendered.sent.map((one) => preview(one));
     } catch (error) {
       if (error instanceof LinksealError && error.code === "device.rejected") return "refused";
       throw error;

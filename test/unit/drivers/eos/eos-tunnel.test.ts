@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { eos } from "#drivers/eos/eos.ts";
 import { capabilitiesOf } from "#drivers/eos/quirks.ts";
 import { limits } from "#drivers/eos/tunnel-config.ts";
-import { tunnelCommands } from "#drivers/eos/tunnel-edits.ts";
 import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-parsers.ts";
+import { tunnelCommands } from "#drivers/eos/tunnel-renderer.ts";
 import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
@@ -23,7 +23,7 @@ import {
 
 const plainPsk = "Quiet.Gate/Seven=Lamps";
 
-function edits(change: DeviceChange, text = tunnelText(), psk = plainPsk) {
+function rendered(change: DeviceChange, text = tunnelText(), psk = plainPsk) {
   const { tunnels } = tunnelConfig(text);
   const standing = new Map([...tunnels.tunnels].map(([name, { plan }]) => [name, plan]));
   const work = workOf(change, eos.offers, psk);
@@ -33,7 +33,7 @@ function edits(change: DeviceChange, text = tunnelText(), psk = plainPsk) {
 }
 
 function refusal(change: DeviceChange, text = tunnelText(), psk = plainPsk): LinksealError {
-  return refusalIn(() => edits(change, text, psk));
+  return refusalIn(() => rendered(change, text, psk));
 }
 
 describe("tunnels that are configured", () => {
@@ -79,7 +79,7 @@ describe("tunnels that are configured", () => {
 
 describe("a tunnel", () => {
   it("a new tunnel is sent with its PSK as a hole", () => {
-    const { said, lines } = edits([put({ ike })], bareText);
+    const { said, lines } = rendered([put({ ike })], bareText);
     expect(said).toContain("shared-key 0 [secret psk]");
     expect(said.join("\n")).not.toContain(plainPsk);
     expect(said).toContain("esp encryption aes256gcm128");
@@ -91,12 +91,12 @@ describe("a tunnel", () => {
   });
 
   it("a tunnel that is as wanted is left alone", () => {
-    expect(edits([put({ ike })])).toEqual({ said: [], lines: [] });
+    expect(rendered([put({ ike })])).toEqual({ said: [], lines: [] });
   });
 
   it("a tunnel loses stale prefixes and a group that it no longer has", () => {
     const transforms = { ...tunnel.transforms, dhGroup: "none" };
-    const { said } = edits([put({ ike, transforms, remotePrefixes: ["10.101.0.0/16"] })]);
+    const { said } = rendered([put({ ike, transforms, remotePrefixes: ["10.101.0.0/16"] })]);
     expect(said).toContain("no pfs dh-group");
     expect(said.slice(-2)).toEqual([
       "ip route 10.101.0.0/16 Tunnel3",
@@ -105,7 +105,7 @@ describe("a tunnel", () => {
   });
 
   it("a removed tunnel goes with all that has its name", () => {
-    expect(edits([take()]).said).toEqual([
+    expect(rendered([take()]).said).toEqual([
       "no ip route 10.100.0.0/16 Tunnel3",
       "no interface Tunnel3",
       "ip security",
@@ -114,7 +114,7 @@ describe("a tunnel", () => {
       "no ike policy hub-1",
       "exit",
     ]);
-    expect(edits([take("hub-9")])).toEqual({ said: [], lines: [] });
+    expect(rendered([take("hub-9")])).toEqual({ said: [], lines: [] });
   });
 
   const unfit: readonly (readonly [string, Partial<TunnelSpec>, string])[] = [

@@ -1,10 +1,10 @@
 // What a change becomes on an EOS router: plans, lines of a session, and what is never asked.
 
 import { describe, expect, it } from "vitest";
-import { editsBetween } from "#drivers/eos/edits.ts";
 import { eos } from "#drivers/eos/eos.ts";
 import { planChange, planOf } from "#drivers/eos/plan.ts";
 import { capabilitiesOf } from "#drivers/eos/quirks.ts";
+import { renderChange } from "#drivers/eos/renderer.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
@@ -30,9 +30,9 @@ function said(
 ): readonly string[] {
   const around = surroundings(change, over);
   return planChange(change, around).flatMap(({ before, after }) => {
-    const edits = editsBetween(before, after, around.config);
-    if (typeof edits === "string") throw new Error(edits);
-    return edits.sent.map((command) => preview(command));
+    const rendered = renderChange(before, after, around.config);
+    if (typeof rendered === "string") throw new Error(rendered);
+    return rendered.sent.map((command) => preview(command));
   });
 }
 

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
-import { editsBetween } from "#drivers/iosxe/edits.ts";
 import { iosxe } from "#drivers/iosxe/iosxe.ts";
 import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxe/names.ts";
 import { type PortPlan, planChange, planOf } from "#drivers/iosxe/plan.ts";
+import { renderChange } from "#drivers/iosxe/renderer.ts";
 import {
   commitsOf,
   hasArchive,
@@ -19,13 +19,13 @@ import {
   readTimer,
 } from "#drivers/iosxe/system-parsers.ts";
 import { limits, readTunnels } from "#drivers/iosxe/tunnel-config.ts";
-import { tunnelCommands } from "#drivers/iosxe/tunnel-edits.ts";
 import {
   readIkeSas,
   readIpsecSas,
   readTunnelRoutes,
   tunnelStates,
 } from "#drivers/iosxe/tunnel-parsers.ts";
+import { tunnelCommands } from "#drivers/iosxe/tunnel-renderer.ts";
 import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
@@ -163,7 +163,7 @@ describe("whatever a config accepts", () => {
 
   const shut = (name: string) => {
     const before = { ...bare, port: name };
-    return editsBetween(before, { ...before, admin: "down" }, surroundings([]), ["macsec"]).sent;
+    return renderChange(before, { ...before, admin: "down" }, surroundings([]), ["macsec"]).sent;
   };
   tryPortNames(shut, 0, "2,1,1");
 
@@ -199,7 +199,7 @@ describe("whatever a config accepts", () => {
     const change = [protect(port(1), { suite: "gcm-aes-256" })];
     const around = surroundings(change, { config });
     return planChange(change, around).map(
-      ({ before, after }) => editsBetween(before, after, around, ["macsec"]).sent,
+      ({ before, after }) => renderChange(before, after, around, ["macsec"]).sent,
     );
   };
   tryToldNames(renamed, "mka policy ");

@@ -2,13 +2,13 @@ import { describe, expect, it } from "vitest";
 import { iosxe } from "#drivers/iosxe/iosxe.ts";
 import { capabilitiesOf } from "#drivers/iosxe/quirks.ts";
 import { limits, type TunnelTexts } from "#drivers/iosxe/tunnel-config.ts";
-import { tunnelCommands } from "#drivers/iosxe/tunnel-edits.ts";
 import {
   readIkeSas,
   readIpsecSas,
   readTunnelRoutes,
   tunnelStates,
 } from "#drivers/iosxe/tunnel-parsers.ts";
+import { tunnelCommands } from "#drivers/iosxe/tunnel-renderer.ts";
 import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -27,7 +27,7 @@ import {
   tunnelsOf,
 } from "./iosxe-tunnel-kit.ts";
 
-function edits(change: DeviceChange, over: Partial<TunnelTexts> = {}) {
+function rendered(change: DeviceChange, over: Partial<TunnelTexts> = {}) {
   const config = tunnelsOf(over);
   const standing = new Map([...config.tunnels].map(([name, { plan }]) => [name, plan]));
   const changed = planTunnels(change, { work: workOf(change, iosxe.offers), limits, standing });
@@ -36,7 +36,7 @@ function edits(change: DeviceChange, over: Partial<TunnelTexts> = {}) {
 }
 
 function refusal(change: DeviceChange, over: Partial<TunnelTexts> = {}): LinksealError {
-  return refusalIn(() => edits(change, over));
+  return refusalIn(() => rendered(change, over));
 }
 
 describe("tunnels that are configured", () => {
@@ -83,7 +83,7 @@ describe("tunnels that are configured", () => {
 
 describe("a tunnel", () => {
   it("a new tunnel is sent from the inside out, with its PSK as a hole of hex digits", () => {
-    const { said, lines } = edits([put()], none);
+    const { said, lines } = rendered([put()], none);
     const all = said.join("\n");
     expect(all).toContain("pre-shared-key hex [secret psk]");
     expect(all).not.toContain(pskText);
@@ -103,19 +103,19 @@ describe("a tunnel", () => {
   it("a tunnel whose cipher needs a digest has one in IKE and in ESP", () => {
     const ike = { ...tunnel.ike, encryption: "aes-256-cbc", integrity: "sha384" };
     const transforms = { encryption: "aes-256-cbc", integrity: "sha256", dhGroup: "none" };
-    const { said } = edits([put({ ike, transforms })], none);
+    const { said } = rendered([put({ ike, transforms })], none);
     expect(said).toContain("integrity sha384");
     expect(said).toContain("crypto ipsec transform-set hub-1 esp-aes 256 esp-sha256-hmac");
     expect(said.join("\n")).not.toContain("set pfs");
   });
 
   it("a tunnel that is as wanted is left alone", () => {
-    expect(edits([put()])).toEqual({ said: [], lines: [] });
+    expect(rendered([put()])).toEqual({ said: [], lines: [] });
   });
 
   it("a tunnel gets another PSK and other prefixes without being rebuilt", () => {
     const ike = texts.ike.replace("psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978", "psk/0000");
-    expect(edits([put()], { ike }).said).toEqual([
+    expect(rendered([put()], { ike }).said).toEqual([
       "crypto ikev2 keyring hub-1",
       "peer hub-1",
       "description psk hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978",
@@ -124,21 +124,21 @@ describe("a tunnel", () => {
       "exit",
       "exit",
     ]);
-    expect(edits([put({ remotePrefixes: ["10.101.0.0/17"] })]).said).toEqual([
+    expect(rendered([put({ remotePrefixes: ["10.101.0.0/17"] })]).said).toEqual([
       "ip route 10.101.0.0 255.255.128.0 Tunnel3",
       "no ip route 10.100.0.0 255.255.0.0 Tunnel3",
     ]);
   });
 
   it("a tunnel with other ends or algorithms is rebuilt under its number", () => {
-    const { said } = edits([put({ mtu: 1_300 })]);
+    const { said } = rendered([put({ mtu: 1_300 })]);
     expect(said.indexOf("no interface Tunnel3")).toBeLessThan(said.indexOf("interface Tunnel3"));
     expect(said).toContain("no crypto ikev2 proposal linkseal-198.51.100.1");
     expect(said).toContain("ip tcp adjust-mss 1260");
   });
 
   it("a removed tunnel goes with all that has its name; a policy that others need stays", () => {
-    expect(edits([take()]).said).toEqual([
+    expect(rendered([take()]).said).toEqual([
       "no ip route 10.100.0.0 255.255.0.0 Tunnel3",
       "no interface Tunnel3",
       "no crypto ipsec profile hub-1",
@@ -149,8 +149,8 @@ describe("a tunnel", () => {
       "no crypto ikev2 proposal linkseal-198.51.100.1",
     ]);
     const both = [put({ name: "hub-2", remoteAddress: "203.0.113.2" }), take()];
-    expect(edits(both).said.join("\n")).not.toContain("no crypto ikev2 policy");
-    expect(edits([take("hub-9")])).toEqual({ said: [], lines: [] });
+    expect(rendered(both).said.join("\n")).not.toContain("no crypto ikev2 policy");
+    expect(rendered([take("hub-9")])).toEqual({ said: [], lines: [] });
   });
 
   const unfit: readonly (readonly [string, Partial<TunnelSpec>, string])[] = [

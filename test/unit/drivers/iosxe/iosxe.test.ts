@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { allCommands, command } from "#drivers/iosxe/commands.ts";
 import { neighboursOn, portOf, readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
-import { editsBetween } from "#drivers/iosxe/edits.ts";
 import { iosxe } from "#drivers/iosxe/iosxe.ts";
 import { isPort, ownName } from "#drivers/iosxe/names.ts";
 import { isUnread, planChange, planOf } from "#drivers/iosxe/plan.ts";
 import { capabilitiesOf, enablingOf } from "#drivers/iosxe/quirks.ts";
+import { renderChange } from "#drivers/iosxe/renderer.ts";
 import { momentOf } from "#drivers/platform/cisco-text.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
@@ -25,15 +25,15 @@ const drain = (index: number, means: "prepend" | "peeringShutdown" = "prepend"):
   means,
 });
 
-function edits(change: DeviceChange, over: Parameters<typeof surroundings>[1] = {}) {
+function rendered(change: DeviceChange, over: Parameters<typeof surroundings>[1] = {}) {
   const around = surroundings(change, over);
   return planChange(change, around).map(({ before, after }) =>
-    editsBetween(before, after, around, ["macsec"]),
+    renderChange(before, after, around, ["macsec"]),
   );
 }
 
 function said(...change: DeviceChange): readonly string[] {
-  return edits(change).flatMap(({ sent }) => sent.map(preview));
+  return rendered(change).flatMap(({ sent }) => sent.map(preview));
 }
 
 function refusal(
@@ -150,7 +150,7 @@ describe("a change", () => {
 
   it("a change removes what an interrupted change left under its chain's name", () => {
     const left = `${parts.chains}key chain ls-Te0-0-1-b macsec\n key ab\n!\n`;
-    const [first] = edits([addKey(1, 9, "fallback")], { config: configOf({ chains: left }) });
+    const [first] = rendered([addKey(1, 9, "fallback")], { config: configOf({ chains: left }) });
     expect(first?.sent.map(preview)[0]).toBe("no key chain ls-Te0-0-1-b macsec");
   });
 
@@ -185,7 +185,7 @@ describe("a change", () => {
     if (own === undefined) throw new RangeError("no port");
     interfaces.set(port(2), { ...own, macsec: { ...own.macsec, fallback: undefined } });
     const change = [{ kind: "port.shut", port: port(2) } as const, replace];
-    const [first] = edits(change, { config: { ...one, interfaces } });
+    const [first] = rendered(change, { config: { ...one, interfaces } });
     const lines = first?.sent.map(preview) ?? [];
     expect(lines.slice(0, 2)).toEqual([`interface ${port(2)}`, "shutdown"]);
     expect(lines.at(-1)).toBe("no key chain ls-Te0-0-2-a macsec");
@@ -206,7 +206,7 @@ describe("a change", () => {
   });
 
   it("a change drains by prepending, and requests the routes anew", () => {
-    const [first] = edits([drain(0)]);
+    const [first] = rendered([drain(0)]);
     expect(first?.sent.map(preview)).toEqual([
       "route-map linkseal-drain-out-198.51.100.2 permit 10",
       "set as-path prepend 64512 64512 64512",
@@ -233,7 +233,7 @@ describe("a change", () => {
       " set as-path prepend 64999\nroute-map OPS deny 20\nroute-map OPS permit 30\n";
     const entries = readRouteMap(text, "OPS") ?? [];
     const around = { routeMaps: new Map([["OPS", entries]]) };
-    const [first] = edits([drain(1)], around);
+    const [first] = rendered([drain(1)], around);
     const name = "linkseal-drain-out-2001-db8--2@OPS";
     expect(first?.sent.map(preview).slice(3, 12)).toEqual([
       `route-map ${name} permit 10`,
@@ -248,7 +248,7 @@ describe("a change", () => {
     ]);
     const bgp = parts.bgp.replace("route-map OPS out", `route-map ${name} out`);
     const restore = { kind: "port.restore", port: port(1), means: "prepend" } as const;
-    const [back] = edits([restore], { config: configOf({ bgp }) });
+    const [back] = rendered([restore], { config: configOf({ bgp }) });
     const lines = back?.sent.map(preview) ?? [];
     expect(lines).toContain("neighbor 2001:db8::2 route-map OPS out");
     expect(lines.indexOf(`no route-map ${name}`)).toBeGreaterThan(

@@ -1,9 +1,9 @@
 import { describe } from "vitest";
 import { readConfig } from "#drivers/iosxr/config.ts";
-import { editsBetween } from "#drivers/iosxr/edits.ts";
 import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxr/names.ts";
 import { type PortPlan, planChange, planOf } from "#drivers/iosxr/plan.ts";
+import { renderChange } from "#drivers/iosxr/renderer.ts";
 import {
   isAccounted,
   readBoot,
@@ -112,7 +112,7 @@ describe("whatever a config accepts", () => {
 
   const shut = (name: string) => {
     const before = { ...bare, port: name };
-    return editsBetween(before, { ...before, admin: "down" }, configOf()).sent;
+    return renderChange(before, { ...before, admin: "down" }, configOf()).sent;
   };
   tryPortNames(shut, 1, "1,2,1");
 
@@ -124,7 +124,7 @@ describe("whatever a config accepts", () => {
     if (config === undefined) return [];
     const change = [protect(port(1), { suite: "gcm-aes-256" })];
     return planChange(change, surroundings(change, { config })).map(
-      ({ before, after }) => editsBetween(before, after, config).sent,
+      ({ before, after }) => renderChange(before, after, config).sent,
     );
   };
   tryToldNames(renamed, "macsec-policy ");

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { allCommands, command } from "#drivers/iosxr/commands.ts";
 import { neighboursOn, portOf, readConfig } from "#drivers/iosxr/config.ts";
-import { editsBetween } from "#drivers/iosxr/edits.ts";
 import { iosxr } from "#drivers/iosxr/iosxr.ts";
 import { isPort, momentText, ownName } from "#drivers/iosxr/names.ts";
 import { isUnread, planChange, planOf } from "#drivers/iosxr/plan.ts";
 import { capabilitiesOf } from "#drivers/iosxr/quirks.ts";
+import { renderChange } from "#drivers/iosxr/renderer.ts";
 import { momentOf } from "#drivers/platform/cisco-text.ts";
 import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
@@ -23,7 +23,7 @@ const addKey = (index: number, n: number, role: "primary" | "fallback"): PortCha
 function said(...change: DeviceChange): readonly string[] {
   const around = surroundings(change);
   return planChange(change, around).flatMap(({ before, after }) =>
-    editsBetween(before, after, around.config).sent.map(preview),
+    renderChange(before, after, around.config).sent.map(preview),
   );
 }
 

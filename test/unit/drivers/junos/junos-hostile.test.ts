@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "#drivers/junos/config.ts";
-import { editsBetween } from "#drivers/junos/edits.ts";
 import { junos } from "#drivers/junos/junos.ts";
 import {
   byInterface,
@@ -11,6 +10,7 @@ import {
   readSession,
 } from "#drivers/junos/macsec-parsers.ts";
 import { type PortPlan, planOf } from "#drivers/junos/plan.ts";
+import { renderChange } from "#drivers/junos/renderer.ts";
 import {
   readCommits,
   readInterfaces,
@@ -22,7 +22,6 @@ import {
   readUptime,
 } from "#drivers/junos/system-parsers.ts";
 import { type JunosTunnels, limits, readTunnels } from "#drivers/junos/tunnel-config.ts";
-import { tunnelTrees } from "#drivers/junos/tunnel-edits.ts";
 import {
   readIkeSas,
   readIpsecSas,
@@ -30,6 +29,7 @@ import {
   readTunnelRoutes,
   tunnelStates,
 } from "#drivers/junos/tunnel-parsers.ts";
+import { tunnelTrees } from "#drivers/junos/tunnel-renderer.ts";
 import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { element, everyOf, readXml, writeXml, type XmlElement } from "#drivers/transport/xml.ts";
@@ -227,8 +227,8 @@ describe("whatever a config accepts", () => {
     await fc.assert(
       fc.asyncProperty(port, name, async (portName, group) => {
         const before = { ...bare, port: portName };
-        const edits = editsBetween(before, { ...before, admin: "down" }, known, () => "1");
-        const written = edits?.sent.map((tree) => preview(writeXml(tree))).join("") ?? "";
+        const rendered = renderChange(before, { ...before, admin: "down" }, known, () => "1");
+        const written = rendered?.sent.map((tree) => preview(writeXml(tree))).join("") ?? "";
         const root = await read(written);
         expect(everyOf(root, "name").map(({ text }) => text)).toEqual([portName]);
         expected.add(shape(root));
@@ -237,7 +237,7 @@ describe("whatever a config accepts", () => {
         const text = configText.replace("<name>azure</name>", () => named);
         const config = await configOf(text);
         const drained = { ...bare, port: "et-0/0/0", drains: ["gracefulShutdown"] as const };
-        const drain = editsBetween({ ...drained, drains: [] }, drained, config, () => "1");
+        const drain = renderChange({ ...drained, drains: [] }, drained, config, () => "1");
         const [tree = element("none")] = drain?.sent ?? [];
         const back = await read(preview(writeXml(tree)));
         expect(everyOf(back, "name")[0]?.text).toBe(group.trim());

@@ -7,7 +7,6 @@ import {
   limits,
   readTunnels,
 } from "#drivers/junos/tunnel-config.ts";
-import { tunnelTrees } from "#drivers/junos/tunnel-edits.ts";
 import {
   readIkeSas,
   readIpsecSas,
@@ -15,6 +14,7 @@ import {
   readTunnelRoutes,
   tunnelStates,
 } from "#drivers/junos/tunnel-parsers.ts";
+import { tunnelTrees } from "#drivers/junos/tunnel-renderer.ts";
 import { planTunnels, tunnelLines } from "#drivers/platform/tunnel-change.ts";
 import { writeXml } from "#drivers/transport/xml.ts";
 import type { DeviceChange } from "#hal/device.ts";
@@ -79,7 +79,7 @@ const bare = inner
   .replace(/<security>[\s\S]*<\/security>/, "")
   .replace(/<route>[\s\S]*?<\/route>/, "");
 
-async function edits(change: DeviceChange, text = inner) {
+async function rendered(change: DeviceChange, text = inner) {
   const config = await tunnelsOf(text);
   const standing = new Map([...config.tunnels].map(([name, { plan }]) => [name, plan]));
   const changed = planTunnels(change, { work: workOf(change, junos.offers), limits, standing });
@@ -89,7 +89,7 @@ async function edits(change: DeviceChange, text = inner) {
 
 async function refusal(change: DeviceChange, text = inner): Promise<LinksealError> {
   try {
-    await edits(change, text);
+    await rendered(change, text);
   } catch (error) {
     if (error instanceof LinksealError) return error;
     throw error;
@@ -135,7 +135,7 @@ describe("VPNs that are configured", () => {
 
 describe("a tunnel", () => {
   it("a new tunnel is written whole, with its PSK as a hole of hexadecimal digits", async () => {
-    const { trees, lines } = await edits([put()], bare);
+    const { trees, lines } = await rendered([put()], bare);
     const all = trees.join("\n");
     expect(all).toContain("<pre-shared-key><hexadecimal>[secret psk]</hexadecimal>");
     expect(all).not.toContain(pskText);
@@ -154,11 +154,11 @@ describe("a tunnel", () => {
   });
 
   it("a tunnel that is as wanted is left alone", async () => {
-    expect(await edits([put()])).toEqual({ lines: [], trees: [] });
+    expect(await rendered([put()])).toEqual({ lines: [], trees: [] });
   });
 
   it("a tunnel keeps its unit and loses stale prefixes", async () => {
-    const { trees, lines } = await edits([put({ remotePrefixes: ["10.101.0.0/16"] })]);
+    const { trees, lines } = await rendered([put({ remotePrefixes: ["10.101.0.0/16"] })]);
     const all = trees.join("\n");
     expect(all).toContain("<bind-interface>st0.3</bind-interface>");
     expect(all).toContain('<route operation="delete"><name>10.100.0.0/16</name></route>');
@@ -170,13 +170,13 @@ describe("a tunnel", () => {
 
   it("a tunnel gets another version of its PSK without any other change", async () => {
     const other = inner.replace("psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978", "psk/0000");
-    const { lines } = await edits([put()], other);
+    const { lines } = await rendered([put()], other);
     expect(lines[0]).toContain("psk hub-1-psk/0000");
     expect(lines[1]).toContain("psk hub-1-psk/0f1e");
   });
 
   it("a removed tunnel goes with all that has its name, and with nothing else", async () => {
-    const { trees, lines } = await edits([take()]);
+    const { trees, lines } = await rendered([take()]);
     const all = trees.join("\n");
     for (const list of ["vpn", "gateway", "policy", "proposal"]) {
       expect(all).toContain(`<${list} operation="delete"><name>hub-1</name></${list}>`);
@@ -184,7 +184,7 @@ describe("a tunnel", () => {
     expect(all).toContain('<unit operation="delete"><name>3</name></unit>');
     expect(all).not.toContain("BRANCH");
     expect(lines).toHaveLength(1);
-    expect(await edits([take("hub-9")])).toEqual({ lines: [], trees: [] });
+    expect(await rendered([take("hub-9")])).toEqual({ lines: [], trees: [] });
   });
 
   it("a tunnel shares a route with a sibling, and leaves the route to it", async () => {
@@ -192,7 +192,7 @@ describe("a tunnel", () => {
       "<next-hop>st0.3</next-hop>",
       "<next-hop>st0.0</next-hop><next-hop>st0.3</next-hop>",
     );
-    const { trees } = await edits([take()], both);
+    const { trees } = await rendered([take()], both);
     expect(trees.join("\n")).toContain(
       '<route><name>10.100.0.0/16</name><next-hop operation="delete">st0.3</next-hop></route>',
     );

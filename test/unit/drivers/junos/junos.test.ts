@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { neighboursOn, portOf } from "#drivers/junos/config.ts";
-import { editsBetween } from "#drivers/junos/edits.ts";
 import { junos } from "#drivers/junos/junos.ts";
 import { startOf, startText } from "#drivers/junos/names.ts";
 import { planChange, planOf, slotsOf } from "#drivers/junos/plan.ts";
 import { capabilitiesOf } from "#drivers/junos/quirks.ts";
+import { renderChange } from "#drivers/junos/renderer.ts";
 import { writeXml, type XmlOut } from "#drivers/transport/xml.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
@@ -16,10 +16,10 @@ import { cknOf, configOf, keyOf, surroundings, wall } from "../junos-kit.ts";
 const written = (trees: readonly XmlOut[]): readonly string[] =>
   trees.map((tree) => preview(writeXml(tree)));
 
-async function edits(...change: DeviceChange) {
+async function rendered(...change: DeviceChange) {
   const around = await surroundings(change);
   const all = planChange(change, around).map(({ before, after }) =>
-    editsBetween(before, after, around.config, () => "64512"),
+    renderChange(before, after, around.config, () => "64512"),
   );
   return {
     trees: all.flatMap((one) => written(one?.sent ?? [])),
@@ -102,7 +102,7 @@ describe("a change", () => {
       key: keyOf(1),
       role: "primary",
     } as const;
-    const { trees, lines } = await edits(protect("et-0/0/0"), add);
+    const { trees, lines } = await rendered(protect("et-0/0/0"), add);
     expect(trees).toEqual([
       "<security><macsec><connectivity-association><name>linkseal-et-0-0-0</name>" +
         "<security-mode>static-cak</security-mode><cipher-suite>gcm-aes-xpn-256</cipher-suite>" +
@@ -123,14 +123,14 @@ describe("a change", () => {
 
   it("a change whose goal is reached sends nothing", async () => {
     const there = protect("et-0/0/1", { keyServerPriority: 20 });
-    expect(await edits(there, { kind: "port.shut", port: "et-0/0/1" })).toEqual({
+    expect(await rendered(there, { kind: "port.shut", port: "et-0/0/1" })).toEqual({
       trees: [],
       lines: [],
     });
   });
 
   it("a change never leaves should-secure, nor a key outside the chain beside one", async () => {
-    const { trees } = await edits(protect("et-0/0/2"), {
+    const { trees } = await rendered(protect("et-0/0/2"), {
       kind: "macsec.replaceKey",
       port: "et-0/0/2",
       key: keyOf(1),
@@ -141,7 +141,7 @@ describe("a change", () => {
   });
 
   it("a change removes the key from the chain by its number", async () => {
-    const { trees } = await edits({
+    const { trees } = await rendered({
       kind: "macsec.removeKey",
       port: "et-0/0/1",
       ckn: cknOf(2),
@@ -205,7 +205,7 @@ describe("a drain", () => {
     ({ kind, port: "et-0/0/0", means }) as PortChange;
 
   it("a drain by prepending puts our policy before what the neighbour inherits", async () => {
-    const { trees } = await edits(turn("port.drain"));
+    const { trees } = await rendered(turn("port.drain"));
     expect(trees.slice(-2)).toEqual([
       "<protocols><bgp><group><name>azure</name><neighbor><name>192.0.2.2</name>" +
         "<export>linkseal-drain-out-64512</export><export>to-azure</export><export>rest</export>" +
@@ -222,19 +222,19 @@ describe("a drain", () => {
     const around = await surroundings([turn("port.drain")]);
     const [plan] = planChange([turn("port.drain")], around);
     if (plan === undefined) throw new Error("no plan");
-    expect(editsBetween(plan.before, plan.after, around.config, () => undefined)).toBeUndefined();
-    expect(editsBetween(plan.before, plan.after, around.config, () => "x")).toBeUndefined();
+    expect(renderChange(plan.before, plan.after, around.config, () => undefined)).toBeUndefined();
+    expect(renderChange(plan.before, plan.after, around.config, () => "x")).toBeUndefined();
   });
 
   it("a drain by graceful shutdown or by the peering is applied and taken back", async () => {
-    expect((await edits(turn("port.drain", "gracefulShutdown"))).trees[0]).toContain(
+    expect((await rendered(turn("port.drain", "gracefulShutdown"))).trees[0]).toContain(
       "<graceful-shutdown><sender><local-preference>0</local-preference></sender>",
     );
-    expect((await edits(turn("port.drain", "peeringShutdown"))).trees[0]).toContain(
+    expect((await rendered(turn("port.drain", "peeringShutdown"))).trees[0]).toContain(
       '<neighbor inactive="inactive"><name>192.0.2.2</name></neighbor>',
     );
     const back = { kind: "port.restore", port: "et-0/0/1", means: "peeringShutdown" } as const;
-    expect((await edits(back)).trees).toEqual([
+    expect((await rendered(back)).trees).toEqual([
       '<protocols><bgp><group><name>azure</name><neighbor active="active">' +
         "<name>2001:db8::2</name></neighbor></group></bgp></protocols>",
     ]);

@@ -2,7 +2,7 @@
 // and change nothing.
 
 import type { Command } from "#hal/secret.ts";
-import { type Block, commandsOf, inModes } from "../platform/edits.ts";
+import { type Block, commandsOf, inModes } from "../platform/renderer.ts";
 import {
   type ChangedTunnel,
   deadPeer,
@@ -12,7 +12,7 @@ import {
   segmentMax,
   type TunnelPlan,
 } from "../platform/tunnel-change.ts";
-import { stalePrefixes, Ground as TunnelGround, type Wanted } from "../platform/tunnel-edits.ts";
+import { stalePrefixes, Ground as TunnelGround, type Wanted } from "../platform/tunnel-renderer.ts";
 import { line } from "../transport/cli.ts";
 import { type EosTunnels, megabyte, minute, words } from "./tunnel-config.ts";
 

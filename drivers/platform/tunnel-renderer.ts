@@ -2,8 +2,8 @@
 
 import type { DeviceChange } from "#hal/device.ts";
 import type { Work } from "./define-dialect.ts";
-import type { Edits } from "./edits.ts";
 import { failed } from "./query.ts";
+import type { RenderedChange } from "./renderer.ts";
 import {
   type ChangedTunnel,
   planTunnels,
@@ -23,17 +23,17 @@ const isOfPorts = (change: DeviceChange): boolean =>
  * Returns the edits of tunnels; `read` is called only if the change concerns tunnels.
  * @throws LinksealError `device.*`, with effect "none".
  */
-export async function tunnelEdits<C extends TunnelConfig, T>(
+export async function renderTunnels<C extends TunnelConfig, T>(
   work: Work,
   limits: TunnelLimits,
   read: () => Promise<C>,
-  editsOf: (changed: readonly ChangedTunnel[], config: C, device: string) => readonly T[],
-): Promise<Edits<T>> {
+  render: (changed: readonly ChangedTunnel[], config: C, device: string) => readonly T[],
+): Promise<RenderedChange<T>> {
   if (isOfPorts(work.change)) return { sent: [], lines: [] };
   const config = await read();
   const standing = new Map([...config.tunnels].map(([name, { plan }]) => [name, plan]));
   const changed = planTunnels(work.change, { work, limits, standing });
-  return { sent: editsOf(changed, config, work.device), lines: tunnelLines(changed) };
+  return { sent: render(changed, config, work.device), lines: tunnelLines(changed) };
 }
 
 /** The configuration around the tunnels, as each change in turn leaves it. */

@@ -2,7 +2,7 @@
 // interface are written before it, and removed only after it.
 
 import type { Command } from "#hal/secret.ts";
-import { type Block, commandsOf, inModes } from "../platform/edits.ts";
+import { type Block, commandsOf, inModes } from "../platform/renderer.ts";
 import {
   type ChangedTunnel,
   deadPeer,
@@ -11,7 +11,7 @@ import {
   segmentMax,
   type TunnelPlan,
 } from "../platform/tunnel-change.ts";
-import { stalePrefixes, Ground as TunnelGround, type Wanted } from "../platform/tunnel-edits.ts";
+import { stalePrefixes, Ground as TunnelGround, type Wanted } from "../platform/tunnel-renderer.ts";
 import { line } from "../transport/cli.ts";
 import { policyName, words, type XeTunnels } from "./tunnel-config.ts";
 

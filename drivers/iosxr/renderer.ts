@@ -12,27 +12,32 @@ import {
   type PlannedChain,
   type PlannedKey,
 } from "../platform/cisco-chains.ts";
-import { drainsBetween, type Edits as EditsOf, joined, settingsText } from "../platform/edits.ts";
+import {
+  drainsBetween,
+  joined,
+  type RenderedChange as RenderedOf,
+  settingsText,
+} from "../platform/renderer.ts";
 import { line } from "../transport/cli.ts";
 import { neighboursOn, type XrConfig } from "./config.ts";
 import { momentText } from "./names.ts";
 import { maintenanceLines, type PortPlan } from "./plan.ts";
 
 /** Edits that are entered from the top of the configuration. */
-type Edits = EditsOf<Command>;
+type RenderedChange = RenderedOf<Command>;
 
 const root = line`root`;
 
-export function editsBetween(before: PortPlan, after: PortPlan, config: XrConfig): Edits {
+export function renderChange(before: PortPlan, after: PortPlan, config: XrConfig): RenderedChange {
   return joined([
-    policyEdits(before, after),
-    keyEdits(before, after),
-    adminEdits(before, after),
-    drainEdits(before, after, config),
+    renderPolicy(before, after),
+    renderKeys(before, after),
+    renderAdmin(before, after),
+    renderDrains(before, after, config),
   ]);
 }
 
-function policyEdits(before: PortPlan, after: PortPlan): Edits {
+function renderPolicy(before: PortPlan, after: PortPlan): RenderedChange {
   const { policy, settings, port } = after;
   if (policy === undefined || settings === undefined) return { sent: [], lines: [] };
   const was = before.settings;
@@ -69,7 +74,7 @@ function leavesBetween(was: MacsecSettings | undefined, is: MacsecSettings): rea
   return leaves;
 }
 
-function keyEdits(before: PortPlan, after: PortPlan): Edits {
+function renderKeys(before: PortPlan, after: PortPlan): RenderedChange {
   const { port, policy, primary, fallback } = after;
   const held = chainsOf(before);
   const kept = chainsOf(after);
@@ -127,7 +132,7 @@ function keyCommands({ word, secret, startsAt }: PlannedKey): readonly Command[]
   ];
 }
 
-function adminEdits({ admin: was }: PortPlan, { admin, port }: PortPlan): Edits {
+function renderAdmin({ admin: was }: PortPlan, { admin, port }: PortPlan): RenderedChange {
   if (was === admin) return { sent: [], lines: [] };
   const leaf = admin === "down" ? line`shutdown` : line`no shutdown`;
   return {
@@ -136,7 +141,7 @@ function adminEdits({ admin: was }: PortPlan, { admin, port }: PortPlan): Edits 
   };
 }
 
-function drainEdits(before: PortPlan, after: PortPlan, config: XrConfig): Edits {
+function renderDrains(before: PortPlan, after: PortPlan, config: XrConfig): RenderedChange {
   const { port } = after;
   const { ends, begins, lines } = drainsBetween(before, after, "drained");
   if (lines.length === 0) return { sent: [], lines };

@@ -7,11 +7,11 @@ import {
   type Block,
   commandsOf,
   drainsBetween,
-  type Edits,
   inModes,
+  type RenderedChange,
   settingsText,
   shortOf,
-} from "../platform/edits.ts";
+} from "../platform/renderer.ts";
 import { line } from "../transport/cli.ts";
 import { cipherOf, type EosConfig, type Neighbour, neighboursOn } from "./config.ts";
 import { drainMap, isDrainMap } from "./names.ts";
@@ -21,12 +21,12 @@ import type { PortPlan } from "./plan.ts";
  * Returns the edits, or a sentence that says why they cannot be written.
  * @throws LinksealError `device.rejected` if a name in the configuration is more than one word.
  */
-export function editsBetween(
+export function renderChange(
   before: PortPlan,
   after: PortPlan,
   config: EosConfig,
-): Edits<Command> | string {
-  const drains = drainEdits(before, after, config);
+): RenderedChange<Command> | string {
+  const drains = renderDrains(before, after, config);
   if (typeof drains === "string") return drains;
   const blocks = [profileBlock(before, after), portBlock(before, after), ...drains.sent];
   return {
@@ -99,7 +99,11 @@ function portBlock(before: PortPlan, after: PortPlan): Block {
   return inModes([line`interface ${port}`], ...commands);
 }
 
-function drainEdits(before: PortPlan, after: PortPlan, config: EosConfig): Edits<Block> | string {
+function renderDrains(
+  before: PortPlan,
+  after: PortPlan,
+  config: EosConfig,
+): RenderedChange<Block> | string {
   const { as } = config;
   const { ends, begins, lines } = drainsBetween(before, after, "drain");
   const blocks: Block[] = [];

@@ -9,7 +9,7 @@ import {
   segmentMax,
   type TunnelPlan,
 } from "../platform/tunnel-change.ts";
-import { Ground, stalePrefixes, type Wanted } from "../platform/tunnel-edits.ts";
+import { Ground, stalePrefixes, type Wanted } from "../platform/tunnel-renderer.ts";
 import { element, elementWith, type XmlOut } from "../transport/xml.ts";
 import { type JunosTunnels, ownZone, words } from "./tunnel-config.ts";
 

@@ -18,30 +18,30 @@ import {
   type Block,
   commandsOf,
   drainsBetween,
-  type Edits,
   inModes,
+  type RenderedChange,
   settingsText,
-} from "../platform/edits.ts";
+} from "../platform/renderer.ts";
 import { line } from "../transport/cli.ts";
 import { refresh } from "./commands.ts";
 import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { drainMap, isDrainMap, ownMapOf } from "./names.ts";
 import type { PortPlan, Surroundings } from "./plan.ts";
 
-interface XeEdits<T> extends Edits<T> {
+interface XeRenderedChange<T> extends RenderedChange<T> {
   /** Commands that are sent afterwards, to the running router. */
   readonly operations: readonly Command[];
 }
 
 /** Returns the edits; `enabling` is the platform's command that turns MACsec on at a port. */
-export function editsBetween(
+export function renderChange(
   before: PortPlan,
   after: PortPlan,
   around: Pick<Surroundings, "config" | "routeMaps">,
   enabling: Command,
-): XeEdits<Command> {
+): XeRenderedChange<Command> {
   const { config } = around;
-  const drains = drainEdits(before, after, around);
+  const drains = renderDrains(before, after, around);
   const isShutting = before.admin === "up" && after.admin === "down";
   const isOpening = before.admin === "down" && after.admin === "up";
   const blocks: readonly Block[] = [
@@ -157,11 +157,11 @@ function leftChains(before: PortPlan, after: PortPlan): readonly Command[] {
   );
 }
 
-function drainEdits(
+function renderDrains(
   before: PortPlan,
   after: PortPlan,
   { config, routeMaps }: Pick<Surroundings, "config" | "routeMaps">,
-): XeEdits<Block> {
+): XeRenderedChange<Block> {
   const { ends, begins, lines } = drainsBetween(before, after, "drained");
   const neighbours = lines.length === 0 ? [] : neighboursOn(config, after.port);
   const as = config.localAs ?? "";

@@ -4,18 +4,18 @@
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import {
   drainsBetween,
-  type Edits as EditsOf,
   joined,
+  type RenderedChange as RenderedOf,
   settingsText,
   shortOf,
-} from "../platform/edits.ts";
+} from "../platform/renderer.ts";
 import { element, elementWith, type XmlOut, type XmlPart } from "../transport/xml.ts";
 import { type JunosConfig, type Neighbour, neighboursOn } from "./config.ts";
 import { drainIn, drainOut, startText } from "./names.ts";
 import type { PlannedKey, PortPlan } from "./plan.ts";
 
 /** Edits whose trees are put into `<configuration>`. */
-type Edits = EditsOf<XmlOut>;
+type RenderedChange = RenderedOf<XmlOut>;
 
 /** Returns our AS number for the address of a neighbour; undefined = BGP does not report it. */
 export type LocalAs = (address: string) => string | undefined;
@@ -29,23 +29,23 @@ const flag = (name: string, is: boolean, was: boolean): readonly XmlOut[] => {
 };
 
 /** Returns the edits; `localAs` gives the AS that a drain prepends; undefined = it is not known. */
-export function editsBetween(
+export function renderChange(
   before: PortPlan,
   after: PortPlan,
   config: JunosConfig,
   localAs: LocalAs,
-): Edits | undefined {
-  const drains = drainEdits(before, after, config, localAs);
+): RenderedChange | undefined {
+  const drains = renderDrains(before, after, config, localAs);
   if (drains === undefined) return undefined;
   return joined([
-    macsecEdits(before, after),
-    keyEdits(before, after),
-    adminEdits(before, after),
+    renderMacsec(before, after),
+    renderKeys(before, after),
+    renderAdmin(before, after),
     drains,
   ]);
 }
 
-function macsecEdits(before: PortPlan, after: PortPlan): Edits {
+function renderMacsec(before: PortPlan, after: PortPlan): RenderedChange {
   const { association, settings, port } = after;
   if (association === undefined || settings === undefined) return { sent: [], lines: [] };
   const was = before.settings;
@@ -120,7 +120,7 @@ function replayLeaf(was: number | undefined, window: number | undefined): readon
     : [element("replay-protect", element("replay-window-size", String(window)))];
 }
 
-function keyEdits(before: PortPlan, after: PortPlan): Edits {
+function renderKeys(before: PortPlan, after: PortPlan): RenderedChange {
   const left = before.keys.filter(({ ckn }) => after.keys.every((key) => key.ckn !== ckn));
   const come = after.keys.filter(({ secret }) => secret !== undefined);
   const chain = after.chain ?? "";
@@ -156,7 +156,7 @@ function keyElement({ ckn, place, secret }: PlannedKey): XmlOut {
   );
 }
 
-function adminEdits(before: PortPlan, after: PortPlan): Edits {
+function renderAdmin(before: PortPlan, after: PortPlan): RenderedChange {
   if (before.admin === after.admin) return { sent: [], lines: [] };
   const { port, admin } = after;
   const disable = admin === "down" ? element("disable") : gone("disable");
@@ -166,12 +166,12 @@ function adminEdits(before: PortPlan, after: PortPlan): Edits {
   };
 }
 
-function drainEdits(
+function renderDrains(
   before: PortPlan,
   after: PortPlan,
   config: JunosConfig,
   localAs: LocalAs,
-): Edits | undefined {
+): RenderedChange | undefined {
   const { ends, begins, lines } = drainsBetween(before, after, "drain");
   const trees: XmlOut[] = [];
   for (const neighbour of neighboursOn(config, after.port)) {
@@ -266,12 +266,12 @@ function policyLists(
 ): readonly XmlOut[] {
   const { exportPolicies, importPolicies, inherited } = neighbour;
   return [
-    ...listEdits(neighbour, "export", exportPolicies, inherited.exportPolicies, exportOf),
-    ...listEdits(neighbour, "import", importPolicies, inherited.importPolicies, importOf),
+    ...renderList(neighbour, "export", exportPolicies, inherited.exportPolicies, exportOf),
+    ...renderList(neighbour, "import", importPolicies, inherited.importPolicies, importOf),
   ];
 }
 
-function listEdits(
+function renderList(
   neighbour: Neighbour,
   name: "import" | "export",
   own: readonly string[] | undefined,

@@ -6,7 +6,7 @@ import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
 
 /** Edits of one device. `T`: a line of a command line, or a tree of a document. */
-export interface Edits<T> {
+export interface RenderedChange<T> {
   /** Commands or trees, in the order in which they are sent. */
   readonly sent: readonly T[];
   /** Lines for the operator. */
@@ -14,12 +14,12 @@ export interface Edits<T> {
 }
 
 /** Joins edits, in their order. */
-export function joined<T>(all: readonly Edits<T>[]): Edits<T> {
+export function joined<T>(all: readonly RenderedChange<T>[]): RenderedChange<T> {
   return { sent: all.flatMap(({ sent }) => sent), lines: all.flatMap(({ lines }) => lines) };
 }
 
 /** Returns the lines for the operator; a change without a line is shown as one all the same. */
-export function linesOf({ sent, lines }: Edits<unknown>): readonly string[] {
+export function linesOf({ sent, lines }: RenderedChange<unknown>): readonly string[] {
   return sent.length > 0 && lines.length === 0 ? ["(only its form)"] : lines;
 }
 
