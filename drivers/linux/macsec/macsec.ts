@@ -4,7 +4,7 @@
 import type { NetlinkMessage, NetlinkRequest, Octets } from "#hal/netlink.ts";
 import type { Secret } from "#hal/secret.ts";
 import { attribute, netlinkFlags } from "../../transport/netlink-wire.ts";
-import { type Attributes, type Form, listOf, table } from "../netlink/attributes.ts";
+import { type Attributes, type Codec, listOf, table } from "../netlink/attributes.ts";
 import {
   bool,
   counter,
@@ -15,7 +15,7 @@ import {
   u8,
   u32,
   u64,
-} from "../netlink/forms.ts";
+} from "../netlink/codecs.ts";
 import { generic, genericBody } from "../netlink/genetlink.ts";
 import { cipherSuite, offload, sci, validation } from "../netlink/rtnetlink-link.ts";
 
@@ -167,10 +167,10 @@ interface RxScName {
 }
 
 const rxScConfig = table({ sci: [1, sci], active: [2, bool] });
-const pn = (extended: boolean): Form<bigint> => (extended ? u64 : u32Wide);
+const pn = (extended: boolean): Codec<bigint> => (extended ? u64 : u32Wide);
 
 // The kernel refuses a packet number of the other width.
-const u32Wide: Form<bigint> = {
+const u32Wide: Codec<bigint> = {
   read: (view, start, end) => BigInt(u32.read(view, start, end)),
   write: (value) => u32.write(Number(value)),
 };

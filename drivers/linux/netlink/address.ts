@@ -2,7 +2,7 @@
 
 import { isIPv4, isIPv6 } from "node:net";
 import { unparsed } from "../../transport/netlink-wire.ts";
-import type { Form } from "./attributes.ts";
+import type { Codec } from "./attributes.ts";
 
 /** Numbers of the address families (AF_UNSPEC, AF_INET, AF_INET6). */
 export const families = { unspecified: 0, ipv4: 2, ipv6: 10 } as const;
@@ -82,7 +82,7 @@ export function canonicalAddress(text: string): string {
 }
 
 /** An address whose length decides its family. */
-export const ipAddress: Form<string> = {
+export const ipAddress: Codec<string> = {
   read(view, start, end) {
     if (end - start === 4) return ipv4Text(view, start);
     if (end - start === 16) return ipv6Text(view, start);

@@ -6,7 +6,7 @@ import type { Octets, Span } from "#hal/netlink.ts";
 import { attribute, eachAttribute } from "../../transport/netlink-wire.ts";
 
 /** The codec of one attribute's value. */
-export interface Form<T> {
+export interface Codec<T> {
   /**
    * Reads a value.
    * @throws LinksealError `device.unparsed` if the octets do not have this form
@@ -17,12 +17,12 @@ export interface Form<T> {
 }
 
 /** The codec of a value that only the kernel writes. */
-export type ReadForm<T> = Pick<Form<T>, "read">;
+export type ReadCodec<T> = Pick<Codec<T>, "read">;
 
-type AnyRow = readonly [type: number, form: ReadForm<unknown>];
+type AnyRow = readonly [type: number, codec: ReadCodec<unknown>];
 export type Rows = Readonly<Record<string, AnyRow>>;
 
-type ValueOf<R> = R extends readonly [number, ReadForm<infer T>] ? T : never;
+type ValueOf<R> = R extends readonly [number, ReadCodec<infer T>] ? T : never;
 
 /** The attributes that a message had, by name. */
 export type Attributes<R extends Rows> = {
@@ -35,7 +35,7 @@ type Writable<R extends Rows> = {
     : never]?: ValueOf<R[Name]> | undefined;
 };
 
-export interface Table<R extends Rows> extends ReadForm<Attributes<R>> {
+export interface Table<R extends Rows> extends ReadCodec<Attributes<R>> {
   /** Writes the values; an undefined one is left out. */
   write(values: Writable<R>): Octets;
 }
@@ -44,8 +44,8 @@ const none: readonly number[] = [];
 
 /** Builds a table from its rows. */
 export function table<const R extends Rows>(rows: R): Table<R> {
-  const byType: (readonly [string, ReadForm<unknown>] | undefined)[] = [];
-  for (const [name, [type, form]] of Object.entries(rows)) byType[type] = [name, form];
+  const byType: (readonly [string, ReadCodec<unknown>] | undefined)[] = [];
+  for (const [name, [type, codec]] of Object.entries(rows)) byType[type] = [name, codec];
   const read = (view: DataView, start: number, end: number): Attributes<R> => {
     const found: Record<string, unknown> = {};
     let unnamed: number[] | undefined;
@@ -60,19 +60,19 @@ export function table<const R extends Rows>(rows: R): Table<R> {
   };
   const write = (values: Writable<R>): Octets =>
     Object.entries(values).flatMap(([name, value]) => {
-      const row = rows[name] as readonly [number, Form<unknown>] | undefined;
+      const row = rows[name] as readonly [number, Codec<unknown>] | undefined;
       return row === undefined || value === undefined ? [] : attribute(row[0], row[1].write(value));
     });
   return { read, write };
 }
 
 /** A list of tables, each in an attribute whose number is only its position. */
-export function listOf<T>(form: ReadForm<T>): ReadForm<readonly T[]> {
+export function listOf<T>(codec: ReadCodec<T>): ReadCodec<readonly T[]> {
   return {
     read(view, start, end) {
       const items: T[] = [];
       eachAttribute({ view, start, end }, (_type, from, to) => {
-        items.push(form.read(view, from, to));
+        items.push(codec.read(view, from, to));
       });
       return items;
     },

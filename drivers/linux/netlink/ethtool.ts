@@ -4,7 +4,7 @@
 import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
 import { netlinkFlags } from "../../transport/netlink-wire.ts";
 import { table } from "./attributes.ts";
-import { u32 } from "./forms.ts";
+import { u32 } from "./codecs.ts";
 import { generic, genericBody } from "./genetlink.ts";
 
 /** The name of the generic netlink family. */

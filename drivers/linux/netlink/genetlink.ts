@@ -3,7 +3,7 @@
 import type { NetlinkMessage, NetlinkRequest, Octets, Span } from "#hal/netlink.ts";
 import { unparsed } from "../../transport/netlink-wire.ts";
 import { type Attributes, listOf, table } from "./attributes.ts";
-import { text, u16, u32 } from "./forms.ts";
+import { text, u16, u32 } from "./codecs.ts";
 
 /** The controller of families has a fixed number (GENL_ID_CTRL). */
 const controlType = 16;

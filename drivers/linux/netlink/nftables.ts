@@ -5,7 +5,7 @@
 import type { NetlinkMessage, NetlinkRequest, Octets } from "#hal/netlink.ts";
 import { attribute, netlinkFlags } from "../../transport/netlink-wire.ts";
 import { table } from "./attributes.ts";
-import { networkU32, text, u8 } from "./forms.ts";
+import { networkU32, text, u8 } from "./codecs.ts";
 
 const subsystem = 10;
 const typeOf = (message: number): number => (subsystem << 8) | message;

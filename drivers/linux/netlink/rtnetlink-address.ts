@@ -4,7 +4,7 @@ import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
 import { netlinkFlags, unparsed } from "../../transport/netlink-wire.ts";
 import { addressOctets, families, ipAddress } from "./address.ts";
 import { type Attributes, table } from "./attributes.ts";
-import { s32, text, u8, u32, words } from "./forms.ts";
+import { s32, text, u8, u32, words } from "./codecs.ts";
 
 const addressTypes = { newAddress: 20, deleteAddress: 21, getAddress: 22 } as const;
 

@@ -4,7 +4,7 @@ import type { CipherSuite } from "#hal/model.ts";
 import type { NetlinkMessage, NetlinkRequest, Octets } from "#hal/netlink.ts";
 import { attribute, netlinkFlags, unparsed } from "../../transport/netlink-wire.ts";
 import { ipAddress } from "./address.ts";
-import { type Attributes, type Form, listOf, type ReadForm, table } from "./attributes.ts";
+import { type Attributes, type Codec, listOf, type ReadCodec, table } from "./attributes.ts";
 import {
   bool,
   flag,
@@ -20,7 +20,7 @@ import {
   u32,
   u64,
   words,
-} from "./forms.ts";
+} from "./codecs.ts";
 
 const linkTypes = { newLink: 16, deleteLink: 17, getLink: 18 } as const;
 export const linkGroup = 1;
@@ -38,7 +38,7 @@ const suites = new Map<bigint, CipherSuite>([
 ]);
 
 /** IEEE Std 802.1AE-2018 table 14-1. */
-export const cipherSuite: Form<CipherSuite | undefined> = {
+export const cipherSuite: Codec<CipherSuite | undefined> = {
   read: (view, start, end) => suites.get(u64.read(view, start, end)),
   write: (suite) => u64.write([...suites].find(([, name]) => name === suite)?.[0] ?? 0n),
 };
@@ -49,7 +49,7 @@ export const validation = named({ 0: "disabled", 1: "check", 2: "strict" }, u8);
 export const offload = named({ 0: "off", 1: "phy", 2: "mac" }, u8);
 
 /** The SCI in the order of the wire, so that it reads as address and port. */
-export const sci: Form<string> = hexOfSize(8);
+export const sci: Codec<string> = hexOfSize(8);
 
 const macsecSettings = table({
   sci: [1, sci],
@@ -83,7 +83,7 @@ interface Place {
   readonly start: number;
   readonly end: number;
 }
-const place: ReadForm<Place> = { read: (_view, start, end) => ({ start, end }) };
+const place: ReadCodec<Place> = { read: (_view, start, end) => ({ start, end }) };
 
 const infoRows = table({
   kind: [1, text],
@@ -111,7 +111,7 @@ type VrfRows = RowsOf<typeof vrf>;
 type XfrmRows = RowsOf<typeof xfrm>;
 type VlanRows = RowsOf<typeof vlan>;
 
-const linkInfo: ReadForm<LinkInfo> = {
+const linkInfo: ReadCodec<LinkInfo> = {
   read(view, start, end) {
     const { kind, slaveKind, data, slaveData, unnamed } = infoRows.read(view, start, end);
     const settings =

@@ -4,8 +4,8 @@
 import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
 import { netlinkFlags, unparsed } from "../../transport/netlink-wire.ts";
 import { addressOctets, families, ipAddress } from "./address.ts";
-import { type Attributes, type ReadForm, table } from "./attributes.ts";
-import { bool, hex, text, u8, u16, u32, words } from "./forms.ts";
+import { type Attributes, type ReadCodec, table } from "./attributes.ts";
+import { bool, hex, text, u8, u16, u32, words } from "./codecs.ts";
 
 const routeTypes = { newRoute: 24, deleteRoute: 25, getRoute: 26 } as const;
 const ruleTypes = { newRule: 32, deleteRule: 33, getRule: 34 } as const;
@@ -43,7 +43,7 @@ const metricRows = {
 } as const;
 
 /** RTA_VIA: a next hop of another family than the route's. */
-const via: ReadForm<string> = {
+const via: ReadCodec<string> = {
   read: (view, start, end) => ipAddress.read(view, start + 2, end),
 };
 
@@ -60,7 +60,7 @@ interface NextHop {
 
 const nextHopBytes = 8;
 
-const nextHops: ReadForm<readonly NextHop[]> = {
+const nextHops: ReadCodec<readonly NextHop[]> = {
   read(view, start, end) {
     const hops: NextHop[] = [];
     for (let at = start; at < end; ) {
@@ -86,7 +86,7 @@ const cacheWords = words(
 );
 
 /** rta_cacheinfo counts the rest of a life as a signed number, negative once the life is over. */
-const cache: ReadForm<ReturnType<typeof cacheWords.read>> = {
+const cache: ReadCodec<ReturnType<typeof cacheWords.read>> = {
   read(view, start, end) {
     const { expires, ...others } = cacheWords.read(view, start, end);
     return expires === undefined ? others : { ...others, expires: expires | 0 };
@@ -212,7 +212,7 @@ function linkRoute(type: number, flags: number, prefix: string, link: number): N
   return { type, flags, body };
 }
 
-const range16 = (): ReadForm<{ readonly first: number; readonly last: number }> => ({
+const range16 = (): ReadCodec<{ readonly first: number; readonly last: number }> => ({
   read: (view, start, end) => ({
     first: u16.read(view, start, start + 2),
     last: u16.read(view, end - 2, end),

@@ -2,8 +2,8 @@
 // octets of a key are wiped in place and never copied.
 
 import { unparsed } from "../../transport/netlink-wire.ts";
-import { type Attributes, type Form, type ReadForm, table } from "./attributes.ts";
-import { hex, named, text, u8, u32, u64, words } from "./forms.ts";
+import { type Attributes, type Codec, type ReadCodec, table } from "./attributes.ts";
+import { hex, named, text, u8, u32, u64, words } from "./codecs.ts";
 import { readAddressAs } from "./xfrm-structs.ts";
 
 const nameBytes = 64;
@@ -23,7 +23,7 @@ function wipe(view: DataView, start: number, end: number): void {
   for (let at = start; at < end; at += 1) view.setUint8(at, 0);
 }
 
-const algorithm: ReadForm<Algorithm> = {
+const algorithm: ReadCodec<Algorithm> = {
   read(view, start, end) {
     const key = start + nameBytes + 4;
     if (key > end) throw unparsed("an algorithm without its name");
@@ -35,7 +35,7 @@ const algorithm: ReadForm<Algorithm> = {
   },
 };
 
-const cutAlgorithm: ReadForm<CutAlgorithm> = {
+const cutAlgorithm: ReadCodec<CutAlgorithm> = {
   read(view, start, end) {
     const key = start + nameBytes + 8;
     if (key > end) throw unparsed("an algorithm without its name");
@@ -75,7 +75,7 @@ interface Encapsulation {
   readonly destinationPort: number;
 }
 
-const encapsulation: ReadForm<Encapsulation> = {
+const encapsulation: ReadCodec<Encapsulation> = {
   read(view, start, end) {
     if (end - start < 6) throw unparsed("an encapsulation without its ports");
     return {
@@ -95,7 +95,7 @@ interface SequenceNumbers {
   readonly bitmap: string;
 }
 
-const sequenceNumbers: ReadForm<SequenceNumbers> = {
+const sequenceNumbers: ReadCodec<SequenceNumbers> = {
   read(view, start, end) {
     if (end - start < 24) throw unparsed("sequence numbers without their heads");
     const number = (low: number, high: number): bigint =>
@@ -130,7 +130,7 @@ export const templateBytes = 64;
 /** The kernel accepts no more (XFRM_MAX_DEPTH). */
 const templatesMax = 6;
 
-const templates: ReadForm<readonly Template[]> = {
+const templates: ReadCodec<readonly Template[]> = {
   read(view, start, end) {
     const count = (end - start) / templateBytes;
     if (!Number.isInteger(count) || count > templatesMax) throw unparsed("odd templates");
@@ -158,7 +158,7 @@ function template(view: DataView, at: number): Template {
   };
 }
 
-const policyType: ReadForm<"main" | "sub" | "other"> = {
+const policyType: ReadCodec<"main" | "sub" | "other"> = {
   read(view, start, end) {
     if (start === end) throw unparsed("a policy type without its number");
     return (["main", "sub"] as const)[view.getUint8(start)] ?? "other";
@@ -168,7 +168,7 @@ const policyType: ReadForm<"main" | "sub" | "other"> = {
 const direction = named({ 1: "in", 2: "out" }, u8);
 
 /** The kernel sends all 8 octets of the union for every family. */
-const mark: Form<{ readonly value: number; readonly mask: number }> = {
+const mark: Codec<{ readonly value: number; readonly mask: number }> = {
   read: (view, start, end) => {
     if (end - start !== 8) throw unparsed("a mark without its mask");
     return { value: view.getUint32(start, true), mask: view.getUint32(start + 4, true) };

@@ -4,7 +4,7 @@
 import type { Span } from "#hal/netlink.ts";
 import { unparsed } from "../../transport/netlink-wire.ts";
 import { addressOctets, families, ipv4Text, ipv6Text } from "./address.ts";
-import { hexOf } from "./forms.ts";
+import { hexOf } from "./codecs.ts";
 
 const addressBytes = 16;
 export const selectorBytes = 56;

@@ -2,7 +2,7 @@
 
 import type { NetlinkMessage, NetlinkRequest } from "#hal/netlink.ts";
 import { attribute, eachAttribute, netlinkFlags } from "../../transport/netlink-wire.ts";
-import type { Named } from "./forms.ts";
+import type { Named } from "./codecs.ts";
 import { templateBytes, type XfrmAttributes, xfrmAttributes } from "./xfrm-attributes.ts";
 import {
   familyOf,

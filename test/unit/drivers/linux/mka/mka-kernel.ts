@@ -1,7 +1,7 @@
 // A kernel with one port and at most one SecY on it, as netlink shows it: it refuses what the real
 // one refuses, and wipes nothing.
 
-import { text, u8, u32, u64 } from "#drivers/linux/netlink/forms.ts";
+import { text, u8, u32, u64 } from "#drivers/linux/netlink/codecs.ts";
 import { attribute, eachAttribute, netlinkFlags } from "#drivers/transport/netlink-wire.ts";
 import type { CipherSuite } from "#hal/model.ts";
 import type {

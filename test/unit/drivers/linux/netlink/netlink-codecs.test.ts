@@ -13,7 +13,7 @@ import {
   u16,
   u32,
   u64,
-} from "#drivers/linux/netlink/forms.ts";
+} from "#drivers/linux/netlink/codecs.ts";
 import {
   addAddress,
   readAddress,

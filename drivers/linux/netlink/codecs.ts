@@ -3,7 +3,7 @@
 
 import type { Octets } from "#hal/netlink.ts";
 import { unparsed } from "../../transport/netlink-wire.ts";
-import type { Form, ReadForm } from "./attributes.ts";
+import type { Codec, ReadCodec } from "./attributes.ts";
 
 function sized(start: number, end: number, length: number): void {
   if (end - start !== length) throw unparsed(`${end - start} octets instead of ${length}`);
@@ -16,7 +16,7 @@ function octetsWith(length: number, fill: (view: DataView) => void): Octets {
 }
 
 /** 8 bits. */
-export const u8: Form<number> = {
+export const u8: Codec<number> = {
   read(view, start, end) {
     sized(start, end, 1);
     return view.getUint8(start);
@@ -24,7 +24,7 @@ export const u8: Form<number> = {
   write: (value) => [Uint8Array.of(value)],
 };
 
-export const u16: Form<number> = {
+export const u16: Codec<number> = {
   read(view, start, end) {
     sized(start, end, 2);
     return view.getUint16(start, true);
@@ -33,7 +33,7 @@ export const u16: Form<number> = {
 };
 
 /** 32 bits in the host's order. */
-export const u32: Form<number> = {
+export const u32: Codec<number> = {
   read(view, start, end) {
     sized(start, end, 4);
     return view.getUint32(start, true);
@@ -44,7 +44,7 @@ export const u32: Form<number> = {
 /**
  * 32 bits in network order: what the standard calls an octet string is not a number of the host.
  */
-export const networkU32: Form<number> = {
+export const networkU32: Codec<number> = {
   read(view, start, end) {
     sized(start, end, 4);
     return view.getUint32(start);
@@ -52,7 +52,7 @@ export const networkU32: Form<number> = {
   write: (value) => octetsWith(4, (view) => view.setUint32(0, value)),
 };
 
-export const s32: Form<number> = {
+export const s32: Codec<number> = {
   read(view, start, end) {
     sized(start, end, 4);
     return view.getInt32(start, true);
@@ -61,7 +61,7 @@ export const s32: Form<number> = {
 };
 
 /** 64 bits in the host's order. */
-export const u64: Form<bigint> = {
+export const u64: Codec<bigint> = {
   read(view, start, end) {
     sized(start, end, 8);
     return view.getBigUint64(start, true);
@@ -70,7 +70,7 @@ export const u64: Form<bigint> = {
 };
 
 /** A counter that the kernel sends as 32 or as 64 bits, depending on where it counts. */
-export const counter: Form<bigint> = {
+export const counter: Codec<bigint> = {
   read(view, start, end) {
     return end - start === 4 ? BigInt(view.getUint32(start, true)) : u64.read(view, start, end);
   },
@@ -78,16 +78,16 @@ export const counter: Form<bigint> = {
 };
 
 /** One octet; any value but 0 is true. */
-export const bool: Form<boolean> = {
+export const bool: Codec<boolean> = {
   read: (view, start, end) => u8.read(view, start, end) !== 0,
   write: (value) => u8.write(value ? 1 : 0),
 };
 
 /** An attribute without a value: it is set if it is present. */
-export const flag: Form<true> = { read: () => true, write: () => [] };
+export const flag: Codec<true> = { read: () => true, write: () => [] };
 
 /** Text up to its NUL; a character that is not printable becomes `?`. */
-export const text: Form<string> = {
+export const text: Codec<string> = {
   read(view, start, end) {
     let result = "";
     for (let at = start; at < end; at += 1) {
@@ -113,13 +113,13 @@ function octetsOfHex(value: string): Uint8Array {
 }
 
 /** Octets as lower-case hexadecimal. */
-export const hex: Form<string> = {
+export const hex: Codec<string> = {
   read: hexOf,
   write: (value) => [octetsOfHex(value)],
 };
 
 /** Hexadecimal of exactly `length` octets. */
-export function hexOfSize(length: number): Form<string> {
+export function hexOfSize(length: number): Codec<string> {
   return {
     read(view, start, end) {
       sized(start, end, length);
@@ -130,13 +130,13 @@ export function hexOfSize(length: number): Form<string> {
 }
 
 /** An address of a link, with colons. */
-export const linkAddress: Form<string> = {
+export const linkAddress: Codec<string> = {
   read: (view, start, end) => hexOf(view, start, end).replaceAll(/(..)(?=.)/g, "$1:"),
   write: (value) => [octetsOfHex(value.replaceAll(":", ""))],
 };
 
 /** Key material that the kernel hands out: its octets are wiped in place. */
-export const dropped: ReadForm<undefined> = {
+export const dropped: ReadCodec<undefined> = {
   read(view, start, end) {
     new Uint8Array(view.buffer, view.byteOffset + start, end - start).fill(0);
     return undefined;
@@ -148,8 +148,8 @@ export type Named<N extends string> = N | `number ${number}`;
 
 export function named<const N extends string>(
   names: Readonly<Record<number, N>>,
-  number: Form<number>,
-): Form<Named<N>> {
+  number: Codec<number>,
+): Codec<Named<N>> {
   const numbers = new Map(Object.entries(names).map(([key, name]) => [name, Number(key)]));
   return {
     read(view, start, end) {
@@ -162,14 +162,14 @@ export function named<const N extends string>(
   };
 }
 
-type RowForm<N extends string, T> = ReadForm<Readonly<Partial<Record<N, T>>>>;
+type RowCodec<N extends string, T> = ReadCodec<Readonly<Partial<Record<N, T>>>>;
 
 /** Reads a row of numbers; a kernel of another version may send fewer or more. */
 function rowOf<const N extends string, T>(
   names: readonly N[],
   length: number,
   read: (view: DataView, at: number) => T,
-): RowForm<N, T> {
+): RowCodec<N, T> {
   return {
     read(view, start, end) {
       const found: Partial<Record<N, T>> = {};
@@ -183,9 +183,9 @@ function rowOf<const N extends string, T>(
 }
 
 /** A row of 32-bit numbers. */
-export const words = <const N extends string>(...names: readonly N[]): RowForm<N, number> =>
+export const words = <const N extends string>(...names: readonly N[]): RowCodec<N, number> =>
   rowOf(names, 4, (view, at) => view.getUint32(at, true));
 
 /** A row of 64-bit counters. */
-export const longWords = <const N extends string>(...names: readonly N[]): RowForm<N, bigint> =>
+export const longWords = <const N extends string>(...names: readonly N[]): RowCodec<N, bigint> =>
   rowOf(names, 8, (view, at) => view.getBigUint64(at, true));
