@@ -12,7 +12,7 @@ import {
 } from "#hal/model.ts";
 import { subnetOf } from "../platform/subnet.ts";
 import { wholeOf } from "../platform/text.ts";
-import { type Fields, fieldsIn, fieldsOf, parse } from "./json.ts";
+import { type JsonRecord, parse, recordIn, recordOf } from "./json.ts";
 import { portOfUnit } from "./names.ts";
 import { begins, type Statement } from "./statements.ts";
 import { type EosTunnels, tunnelsOf } from "./tunnel-config.ts";
@@ -83,7 +83,7 @@ const telling = /^(?:key|secret|password)$/;
 
 /** Returns undefined where the reply contains no configuration. */
 export function readConfig(text: string): EosConfig | undefined {
-  const cmds = fieldsIn(parse(text), "cmds");
+  const cmds = recordIn(parse(text), "cmds");
   if (cmds === undefined) return undefined;
   const budget = { left: statementsMax };
   const all = statementsOf(cmds, 0, budget);
@@ -110,7 +110,7 @@ export function readConfig(text: string): EosConfig | undefined {
 
 /** Drops the words that hide a key, so that they cannot be printed later. */
 function statementsOf(
-  cmds: Fields,
+  cmds: JsonRecord,
   depth: number,
   budget: { left: number },
 ): readonly Statement[] | undefined {
@@ -119,7 +119,7 @@ function statementsOf(
   for (const [text, inside] of Object.entries(cmds)) {
     budget.left -= 1;
     if (budget.left < 0 || text.length > 1000) return undefined;
-    const below = fieldsIn(fieldsOf(inside), "cmds");
+    const below = recordIn(recordOf(inside), "cmds");
     const children = below === undefined ? [] : statementsOf(below, depth + 1, budget);
     if (children === undefined) return undefined;
     statements.push({ words: openWords(text.trim().split(/\s+/)), children });

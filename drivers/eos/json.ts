@@ -3,50 +3,50 @@
 
 import { parseJson } from "#hal/json.ts";
 
-export type Fields = Readonly<Record<string, unknown>>;
+export type JsonRecord = Readonly<Record<string, unknown>>;
 
 const rowsMax = 100_000;
 
 /** Returns undefined for a value that is not a JSON object. */
-export function fieldsOf(value: unknown): Fields | undefined {
+export function recordOf(value: unknown): JsonRecord | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  return value as Fields;
+  return value as JsonRecord;
 }
 
-export function parse(text: string): Fields | undefined {
+export function parse(text: string): JsonRecord | undefined {
   try {
-    return fieldsOf(parseJson(text));
+    return recordOf(parseJson(text));
   } catch {
     return undefined;
   }
 }
 
 /** Returns an own property; inherited ones count as absent. */
-function at(fields: Fields | undefined, name: string): unknown {
-  return fields !== undefined && Object.hasOwn(fields, name) ? fields[name] : undefined;
+function at(record: JsonRecord | undefined, name: string): unknown {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
-export function fieldsIn(fields: Fields | undefined, name: string): Fields | undefined {
-  return fieldsOf(at(fields, name));
+export function recordIn(record: JsonRecord | undefined, name: string): JsonRecord | undefined {
+  return recordOf(at(record, name));
 }
 
-export function textIn(fields: Fields | undefined, name: string): string | undefined {
-  const value = at(fields, name);
+export function textIn(record: JsonRecord | undefined, name: string): string | undefined {
+  const value = at(record, name);
   return typeof value === "string" && value.length <= 4096 ? value : undefined;
 }
 
-export function flagIn(fields: Fields | undefined, name: string): boolean | undefined {
-  const value = at(fields, name);
+export function flagIn(record: JsonRecord | undefined, name: string): boolean | undefined {
+  const value = at(record, name);
   return typeof value === "boolean" ? value : undefined;
 }
 
-export function numberIn(fields: Fields | undefined, name: string): number | undefined {
-  const value = at(fields, name);
+export function numberIn(record: JsonRecord | undefined, name: string): number | undefined {
+  const value = at(record, name);
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 
-export function counterIn(fields: Fields | undefined, name: string): bigint | undefined {
-  const value = numberIn(fields, name);
+export function counterIn(record: JsonRecord | undefined, name: string): bigint | undefined {
+  const value = numberIn(record, name);
   return value !== undefined && Number.isInteger(value) && value < 2 ** 64
     ? BigInt(value)
     : undefined;
@@ -57,23 +57,26 @@ export function counterIn(fields: Fields | undefined, name: string): bigint | un
  * not an object.
  */
 export function rowsIn(
-  fields: Fields | undefined,
+  record: JsonRecord | undefined,
   name: string,
-): readonly (readonly [string, Fields])[] | undefined {
-  const found = fieldsIn(fields, name);
+): readonly (readonly [string, JsonRecord])[] | undefined {
+  const found = recordIn(record, name);
   if (found === undefined) return undefined;
   const entries = Object.entries(found);
   if (entries.length > rowsMax) return undefined;
-  const rows: (readonly [string, Fields])[] = [];
+  const rows: (readonly [string, JsonRecord])[] = [];
   for (const [key, value] of entries) {
-    const row = fieldsOf(value);
+    const row = recordOf(value);
     if (row === undefined) return undefined;
     rows.push([key, row]);
   }
   return rows;
 }
 
-export function listIn(fields: Fields | undefined, name: string): readonly unknown[] | undefined {
-  const value = at(fields, name);
+export function listIn(
+  record: JsonRecord | undefined,
+  name: string,
+): readonly unknown[] | undefined {
+  const value = at(record, name);
   return Array.isArray(value) && value.length <= rowsMax ? value : undefined;
 }

@@ -13,27 +13,27 @@ import {
 import { emptySession } from "../platform/router-look.ts";
 import {
   counterIn,
-  type Fields,
-  fieldsIn,
   flagIn,
+  type JsonRecord,
   listIn,
   numberIn,
   parse,
+  recordIn,
   rowsIn,
   textIn,
 } from "./json.ts";
 import { isPort } from "./names.ts";
 
 /** Returns the rows by port; other interfaces are left out. */
-export function readByPort(text: string): ReadonlyMap<PortName, Fields> | undefined {
+export function readByPort(text: string): ReadonlyMap<PortName, JsonRecord> | undefined {
   const rows = rowsIn(parse(text), "interfaces");
   return rows && new Map(rows.filter(([name]) => isPort(name)));
 }
 
 /** The replies of two commands about one port; undefined = the reply does not mention the port. */
 export interface Told {
-  readonly security: Fields | undefined;
-  readonly participants: Fields | undefined;
+  readonly security: JsonRecord | undefined;
+  readonly participants: JsonRecord | undefined;
 }
 
 interface Actor extends MkaParticipant {
@@ -51,7 +51,7 @@ export function readSession(
   const actors = actorsOf(participants);
   const isOpen = flagIn(security, "controlledPort");
   if (actors === undefined || isOpen === undefined || settings === undefined) return undefined;
-  const details = fieldsIn(security, "details");
+  const details = recordIn(security, "details");
   const principal = actors.find((one) => one.isPrincipal && one.livePeers > 0);
   const saks = saksOf(security, details);
   const traffic = textIn(details, "traffic")?.toLowerCase();
@@ -76,13 +76,13 @@ export function readSession(
 
 const peersMax = 100;
 
-function actorsOf(participants: Fields | undefined): readonly Actor[] | undefined {
+function actorsOf(participants: JsonRecord | undefined): readonly Actor[] | undefined {
   const rows = participants === undefined ? [] : rowsIn(participants, "participants");
   if (rows === undefined) return undefined;
   const actors: Actor[] = [];
   for (const [name, one] of rows) {
     const ckn = parseCkn(name);
-    const details = fieldsIn(one, "details");
+    const details = recordIn(one, "details");
     const live = peersIn(details, "livePeerList");
     const potential = peersIn(details, "potentialPeerList");
     const isPrincipal = flagIn(one, "principalActor");
@@ -99,7 +99,7 @@ function actorsOf(participants: Fields | undefined): readonly Actor[] | undefine
   return actors;
 }
 
-function peersIn(details: Fields | undefined, name: string): number | undefined {
+function peersIn(details: JsonRecord | undefined, name: string): number | undefined {
   const list = listIn(details, name);
   if (list === undefined || list.length > peersMax) return undefined;
   return list.every((one) => typeof one === "string" && one !== "") ? list.length : undefined;
@@ -111,7 +111,7 @@ interface Saks {
 }
 
 /** The SAK in use is reported beside the details, where it may already be the old one. */
-function saksOf(security: Fields | undefined, details: Fields | undefined): Saks {
+function saksOf(security: JsonRecord | undefined, details: JsonRecord | undefined): Saks {
   const found = (["latest", "old"] as const).map((which): Sak | undefined => {
     const flat = {
       mi: textIn(details, `${which}KeyMsgId`),
@@ -119,7 +119,7 @@ function saksOf(security: Fields | undefined, details: Fields | undefined): Saks
       receive: flagIn(details, `${which}KeyReceiving`),
       transmit: flagIn(details, `${which}KeyTransmitting`),
     };
-    const nested = fieldsIn(details, `${which}Key`);
+    const nested = recordIn(details, `${which}Key`);
     return sakOf({
       mi: flat.mi ?? textIn(nested, "msgId"),
       kn: flat.kn ?? numberIn(nested, "keyNum"),
@@ -156,8 +156,8 @@ function keyIdOf(mi: string | undefined, kn: number | undefined): string | undef
 /**
  * Reads the counters of the port only; those that EOS reports of single SAs are not separated here.
  */
-export function readFrames(told: Fields | undefined): MacsecFrames | undefined {
-  const details = fieldsIn(told, "countersDetail");
+export function readFrames(told: JsonRecord | undefined): MacsecFrames | undefined {
+  const details = recordIn(told, "countersDetail");
   const txProtected = counterIn(told, "outPktsEncrypted");
   const rxOk = counterIn(details, "inPktsOK") ?? counterIn(told, "inPktsDecrypted");
   if (txProtected === undefined || rxOk === undefined) return undefined;

@@ -4,7 +4,7 @@
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { sessionTo } from "../platform/router-look.ts";
-import { fieldsIn, fieldsOf, flagIn, listIn, numberIn, parse, rowsIn, textIn } from "./json.ts";
+import { flagIn, listIn, numberIn, parse, recordIn, recordOf, rowsIn, textIn } from "./json.ts";
 import { isPort, portOfUnit } from "./names.ts";
 
 export interface Software {
@@ -29,7 +29,7 @@ export function readClock(text: string): WallTime | undefined {
  */
 export function readBootId(text: string): string | undefined {
   const [newest] = listIn(parse(text), "resetCauses") ?? [];
-  const at = numberIn(fieldsOf(newest), "timestamp");
+  const at = numberIn(recordOf(newest), "timestamp");
   return at === undefined ? undefined : String(Math.floor(at));
 }
 
@@ -73,7 +73,7 @@ export function readInterfaces(text: string): ReadonlyMap<PortName, Physical> | 
     rows.flatMap(([name, one]): [PortName, Physical][] => {
       if (!isPort(name)) return [];
       const protocol = textIn(one, "lineProtocolStatus");
-      const statistics = fieldsIn(one, "interfaceStatistics");
+      const statistics = recordIn(one, "interfaceStatistics");
       const number = (what: string): number => numberIn(statistics, what) ?? Number.NaN;
       const rate: PortRate = {
         rxPps: number("inPktsRate"),
@@ -128,7 +128,7 @@ export function readRoutes(
   vrf: string,
   port: PortName,
 ): readonly Route[] | undefined {
-  const found = fieldsIn(fieldsIn(parse(text), "vrfs"), vrf);
+  const found = recordIn(recordIn(parse(text), "vrfs"), vrf);
   const entries = rowsIn(found, "bgpRouteEntries");
   if (entries === undefined) return undefined;
   const routes: Route[] = [];
@@ -145,17 +145,17 @@ export const isPrefix = (text: string): boolean => /^[0-9a-f.:]+\/\d{1,3}$/i.tes
 
 /** Returns undefined if the reply does not say. */
 function isInUse(path: unknown): boolean | undefined {
-  const type = fieldsIn(fieldsOf(path), "routeType");
+  const type = recordIn(recordOf(path), "routeType");
   const isActive = flagIn(type, "active");
   return isActive === false ? flagIn(type, "ecmpContributor") === true : isActive;
 }
 
 /** Returns the interface of the route in use, without its unit; undefined = none is known. */
 export function readRouteTo(text: string): string | undefined {
-  const vrf = fieldsIn(fieldsIn(parse(text), "vrfs"), "default");
+  const vrf = recordIn(recordIn(parse(text), "vrfs"), "default");
   for (const [, route] of rowsIn(vrf, "routes") ?? []) {
     for (const via of listIn(route, "vias") ?? []) {
-      const out = textIn(fieldsOf(via), "interface");
+      const out = textIn(recordOf(via), "interface");
       if (out !== undefined && out !== "") return portOfUnit(out) ?? out;
     }
   }

@@ -4,7 +4,7 @@ import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { QueryResult } from "../platform/query-result.ts";
 import { statesOf } from "../platform/tunnel-states.ts";
-import { fieldsIn, fieldsOf, listIn, parse, rowsIn, textIn } from "./json.ts";
+import { listIn, parse, recordIn, recordOf, rowsIn, textIn } from "./json.ts";
 import { isPrefix } from "./system-parsers.ts";
 import type { EosTunnel, EosTunnels } from "./tunnel-config.ts";
 
@@ -102,14 +102,14 @@ export function readTunnelRoutes(
   text: string,
   names: ReadonlyMap<string, string>,
 ): readonly Route[] | undefined {
-  const rows = rowsIn(fieldsIn(fieldsIn(parse(text), "vrfs"), "default"), "routes");
+  const rows = rowsIn(recordIn(recordIn(parse(text), "vrfs"), "default"), "routes");
   if (rows === undefined) return undefined;
   const routes: Route[] = [];
   for (const [prefix, route] of rows) {
     const vias = listIn(route, "vias");
     if (vias === undefined || !isPrefix(prefix)) return undefined;
     for (const via of vias) {
-      const name = names.get(textIn(fieldsOf(via), "interface") ?? "");
+      const name = names.get(textIn(recordOf(via), "interface") ?? "");
       if (name !== undefined) routes.push({ prefix, via: { kind: "tunnel", name }, best: true });
     }
   }

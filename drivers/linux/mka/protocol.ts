@@ -6,7 +6,7 @@ import { type Ckn, parseCkn } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 import { Malformed } from "../../local/shape.ts";
-import { counted, Fields, u32 } from "../netlink/fields.ts";
+import { counted, FrameReader, u32 } from "./framing.ts";
 import type { MkaOperation } from "./staging.ts";
 
 /**
@@ -59,15 +59,15 @@ const operationKinds = ["add", "replace", "remove", "rekey", "configure"] as con
 const delayProtections = ["off", "on"] as const;
 
 export function writeRequest(request: MkaRequest): Octets {
-  return [Uint8Array.of(verbs[request.kind]), ...fieldsOf(request)];
+  return [Uint8Array.of(verbs[request.kind]), ...bodyOf(request)];
 }
 
-function fieldsOf(request: MkaRequest): Octets {
+function bodyOf(request: MkaRequest): Octets {
   switch (request.kind) {
     case "stage": {
       const { token, place, operation } = request;
       const head = Uint8Array.of(place, operationKinds.indexOf(operation.kind));
-      return [...textOf(token), head, ...operationFields(operation)];
+      return [...textOf(token), head, ...operationOctets(operation)];
     }
     case "apply": {
       const { token, within } = request;
@@ -84,7 +84,7 @@ function fieldsOf(request: MkaRequest): Octets {
   }
 }
 
-function operationFields(operation: RequestedOperation): Octets {
+function operationOctets(operation: RequestedOperation): Octets {
   switch (operation.kind) {
     case "add":
     case "replace":
@@ -114,76 +114,76 @@ function named(ckn: Ckn): Octets {
  * @throws Malformed
  */
 export function readRequest(octets: Uint8Array): MkaRequest {
-  const fields = new Fields(octets);
-  const number = fields.u8("verb");
+  const reader = new FrameReader(octets);
+  const number = reader.u8("verb");
   const verb = (Object.keys(verbs) as Verb[]).find((one) => verbs[one] === number);
   if (verb === undefined) throw new Malformed("verb");
-  const request = readFields(verb, fields);
+  const request = readBody(verb, reader);
   return request;
 }
 
-function readFields(kind: Verb, fields: Fields): MkaRequest {
+function readBody(kind: Verb, reader: FrameReader): MkaRequest {
   switch (kind) {
     case "stage": {
-      const token = readToken(fields);
-      const place = fields.u8("place");
-      return { kind, token, place, operation: readOperation(fields) };
+      const token = readToken(reader);
+      const place = reader.u8("place");
+      return { kind, token, place, operation: readOperation(reader) };
     }
     case "apply": {
-      const token = readToken(fields);
-      const within = fields.u32("within");
+      const token = readToken(reader);
+      const within = reader.u32("within");
       if (within !== final && within > withinMsMax) throw new Malformed("within");
-      return fields.end({ kind, token, within: within === final ? "final" : within });
+      return reader.end({ kind, token, within: within === final ? "final" : within });
     }
     case "confirm":
     case "recall":
     case "rollback":
-      return fields.end({ kind, token: readToken(fields) });
+      return reader.end({ kind, token: readToken(reader) });
     case "observe":
-      return fields.end({ kind });
+      return reader.end({ kind });
     case "changes": {
-      const after = fields.u32("after");
-      const waitMs = fields.u32("waitMs");
+      const after = reader.u32("after");
+      const waitMs = reader.u32("waitMs");
       if (waitMs > waitMsMax) throw new Malformed("waitMs");
-      return fields.end({ kind, after, waitMs });
+      return reader.end({ kind, after, waitMs });
     }
   }
 }
 
-function readOperation(fields: Fields): RequestedOperation {
-  const kind = fields.choice("kind", operationKinds);
+function readOperation(reader: FrameReader): RequestedOperation {
+  const kind = reader.choice("kind", operationKinds);
   switch (kind) {
     case "add":
     case "replace": {
-      const ckn = readCkn(fields);
-      const cak = fields.counted("cak", 16, 32);
+      const ckn = readCkn(reader);
+      const cak = reader.counted("cak", 16, 32);
       if (cak.length !== 16 && cak.length !== 32) throw new Malformed("cak");
       // All else is checked before, so that a refused request leaves no secret behind.
-      fields.end();
+      reader.end();
       return { kind, ckn, key: Secret.take("cak", cak) };
     }
     case "remove":
-      return fields.end({ kind, ckn: readCkn(fields) });
+      return reader.end({ kind, ckn: readCkn(reader) });
     case "rekey":
-      return fields.end({ kind });
+      return reader.end({ kind });
     case "configure": {
-      const keyServerPriority = fields.u8("keyServerPriority");
-      const delayProtection = fields.choice("delayProtection", delayProtections);
-      const rekeyMs = fields.u32("sakRekeyMs");
+      const keyServerPriority = reader.u8("keyServerPriority");
+      const delayProtection = reader.choice("delayProtection", delayProtections);
+      const rekeyMs = reader.u32("sakRekeyMs");
       const sakRekeyMs = rekeyMs === 0 ? undefined : rekeyMs;
-      return fields.end({ kind, settings: { keyServerPriority, delayProtection, sakRekeyMs } });
+      return reader.end({ kind, settings: { keyServerPriority, delayProtection, sakRekeyMs } });
     }
   }
 }
 
-function readToken(fields: Fields): string {
-  const text = String.fromCharCode(...fields.counted("token", 1, tokenBytesMax));
+function readToken(reader: FrameReader): string {
+  const text = String.fromCharCode(...reader.counted("token", 1, tokenBytesMax));
   if (!/^[!-~]+$/.test(text)) throw new Malformed("token");
   return text;
 }
 
-function readCkn(fields: Fields): Ckn {
-  const ckn = parseCkn(Buffer.from(fields.counted("ckn", 1, 32)).toString("hex"));
+function readCkn(reader: FrameReader): Ckn {
+  const ckn = parseCkn(Buffer.from(reader.counted("ckn", 1, 32)).toString("hex"));
   if (ckn === undefined) throw new Malformed("ckn");
   return ckn;
 }

@@ -66,7 +66,7 @@ const pathsMax = 1_000_000;
 const routeMapsMax = 10_000;
 const textMax = 200;
 
-type Fields = Readonly<Record<string, unknown>>;
+type JsonRecord = Readonly<Record<string, unknown>>;
 
 /** Makes foreign text fit for people: printable ASCII of bounded length. */
 export function printable(text: string): string {
@@ -82,33 +82,33 @@ function unparsed(what: string): LinksealError {
   });
 }
 
-function fieldsOf(value: unknown, what: string): Fields {
+function recordOf(value: unknown, what: string): JsonRecord {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw unparsed(what);
-  return value as Fields;
+  return value as JsonRecord;
 }
 
 function rowsOf(value: unknown, max: number, what: string): readonly [string, unknown][] {
-  const rows = Object.entries(fieldsOf(value, what));
+  const rows = Object.entries(recordOf(value, what));
   if (rows.length > max) throw unparsed(`more than ${max} entries in ${what}`);
   return rows;
 }
 
-function textIn(fields: Fields, name: string): string | undefined {
-  const value = fields[name];
+function textIn(record: JsonRecord, name: string): string | undefined {
+  const value = record[name];
   if (value === undefined) return undefined;
   if (typeof value !== "string") throw unparsed(name);
   return value;
 }
 
-function countIn(fields: Fields, name: string): number | undefined {
-  const value = fields[name];
+function countIn(record: JsonRecord, name: string): number | undefined {
+  const value = record[name];
   if (value === undefined) return undefined;
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw unparsed(name);
   return value;
 }
 
-function flagIn(fields: Fields, name: string): boolean {
-  const value = fields[name];
+function flagIn(record: JsonRecord, name: string): boolean {
+  const value = record[name];
   if (value !== undefined && typeof value !== "boolean") throw unparsed(name);
   return value === true;
 }
@@ -157,44 +157,44 @@ export function readNeighbours(answer: unknown): ReadonlyMap<string, FrrNeighbou
   const rows = rowsOf(answer, neighboursMax, "neighbors");
   // For an instance that does not exist, FRR prints a warning in place of the neighbours.
   const found = rows.filter(([, value]) => typeof value === "object");
-  return new Map(found.map(([address, value]) => [address, neighbourOf(fieldsOf(value, address))]));
+  return new Map(found.map(([address, value]) => [address, neighbourOf(recordOf(value, address))]));
 }
 
-function neighbourOf(fields: Fields): FrrNeighbour {
-  const families = fieldsOf(fields["addressFamilyInfo"] ?? {}, "addressFamilyInfo");
-  const reset = textIn(fields, "lastResetDueTo");
-  const notification = textIn(fields, "lastNotificationReason");
+function neighbourOf(record: JsonRecord): FrrNeighbour {
+  const families = recordOf(record["addressFamilyInfo"] ?? {}, "addressFamilyInfo");
+  const reset = textIn(record, "lastResetDueTo");
+  const notification = textIn(record, "lastNotificationReason");
   const why = notification === undefined ? reset : `${reset ?? "notification"}: ${notification}`;
-  const state = textIn(fields, "bgpState");
+  const state = textIn(record, "bgpState");
   // A neighbour without a state would count as a session that is down.
   if (state === undefined) throw unparsed("bgpState");
   return {
     state,
-    asn: countIn(fields, "remoteAs") ?? 0,
-    isInternal: flagIn(fields, "nbrInternalLink"),
-    shut: flagIn(fields, "adminShutDown"),
-    signed: countIn(fields, "authenticationEnabled") === 1,
+    asn: countIn(record, "remoteAs") ?? 0,
+    isInternal: flagIn(record, "nbrInternalLink"),
+    shut: flagIn(record, "adminShutDown"),
+    signed: countIn(record, "authenticationEnabled") === 1,
     lastReset: why === undefined ? undefined : printable(why),
     families: (["ipv4", "ipv6"] as const).flatMap((family) => {
       const info = families[`${family}Unicast`];
-      return info === undefined ? [] : familyOf(family, fieldsOf(info, family));
+      return info === undefined ? [] : familyOf(family, recordOf(info, family));
     }),
   };
 }
 
-function familyOf(family: Family, fields: Fields): FrrFamily {
+function familyOf(family: Family, record: JsonRecord): FrrFamily {
   return {
     family,
     in: {
-      routeMap: textIn(fields, "routeMapForIncomingAdvertisements"),
-      closed: fields["inboundEbgpRequiresPolicy"] !== undefined,
+      routeMap: textIn(record, "routeMapForIncomingAdvertisements"),
+      closed: record["inboundEbgpRequiresPolicy"] !== undefined,
     },
     out: {
-      routeMap: textIn(fields, "routeMapForOutgoingAdvertisements"),
-      closed: fields["outboundEbgpRequiresPolicy"] !== undefined,
+      routeMap: textIn(record, "routeMapForOutgoingAdvertisements"),
+      closed: record["outboundEbgpRequiresPolicy"] !== undefined,
     },
-    received: countIn(fields, "acceptedPrefixCounter"),
-    sent: countIn(fields, "sentPrefixCounter"),
+    received: countIn(record, "acceptedPrefixCounter"),
+    sent: countIn(record, "sentPrefixCounter"),
   };
 }
 
@@ -210,32 +210,32 @@ function asNumberOf(value: unknown): string {
 
 /** Reads `show bgp vrf NAME ipv4 unicast json`; undefined = there is no such instance. */
 export function readRoutes(answer: unknown): FrrRoutes | undefined {
-  const fields = fieldsOf(answer, "routes");
-  if (fields["localAS"] === undefined) return undefined;
-  const paths = rowsOf(fields["routes"] ?? {}, pathsMax, "routes").flatMap(([prefix, list]) => {
+  const record = recordOf(answer, "routes");
+  if (record["localAS"] === undefined) return undefined;
+  const paths = rowsOf(record["routes"] ?? {}, pathsMax, "routes").flatMap(([prefix, list]) => {
     if (!Array.isArray(list) || !isPrefix(prefix)) throw unparsed("routes");
-    return list.map((path: unknown) => pathOf(prefix, fieldsOf(path, "routes")));
+    return list.map((path: unknown) => pathOf(prefix, recordOf(path, "routes")));
   });
   if (paths.length > pathsMax) throw unparsed(`more than ${pathsMax} paths`);
-  return { as: asNumberOf(fields["localAS"]), paths };
+  return { as: asNumberOf(record["localAS"]), paths };
 }
 
 const isPrefix = (text: string): boolean => /^[0-9a-f:.]{2,45}\/\d{1,3}$/.test(text);
 
-function pathOf(prefix: string, fields: Fields): FrrRoutes["paths"][number] {
+function pathOf(prefix: string, record: JsonRecord): FrrRoutes["paths"][number] {
   // Paths of equal worth carry traffic beside the best one.
-  const best = flagIn(fields, "bestpath") || flagIn(fields, "multipath");
-  return { prefix, from: textIn(fields, "peerId") ?? "", best };
+  const best = flagIn(record, "bestpath") || flagIn(record, "multipath");
+  return { prefix, from: textIn(record, "peerId") ?? "", best };
 }
 
 /** Reads `show bgp vrf NAME ipv4 unicast neighbors ADDRESS advertised-routes detail json`. */
 export function readAdvertised(answer: unknown): readonly Advertisement[] {
-  const fields = fieldsOf(answer, "advertised-routes");
-  const rows = rowsOf(fields["advertisedRoutes"], pathsMax, "advertisedRoutes");
+  const record = recordOf(answer, "advertised-routes");
+  const rows = rowsOf(record["advertisedRoutes"], pathsMax, "advertisedRoutes");
   return rows.map(([prefix, value]) => {
-    const paths = fieldsOf(value, prefix)["paths"];
+    const paths = recordOf(value, prefix)["paths"];
     if (!isPrefix(prefix) || !Array.isArray(paths)) throw unparsed("advertisedRoutes");
-    const all = paths.map((path: unknown) => fieldsOf(path, "paths"));
+    const all = paths.map((path: unknown) => recordOf(path, "paths"));
     // Other known paths are listed beside the one that is sent.
     const sent = all.find(({ bestpath }) => bestpath !== undefined) ?? all[0];
     return advertisementOf(prefix, sent ?? {});
@@ -245,12 +245,12 @@ export function readAdvertised(answer: unknown): readonly Advertisement[] {
 const listMax = 1024;
 
 function wordsIn(value: unknown, what: string): readonly string[] {
-  const words = (textIn(fieldsOf(value ?? {}, what), "string") ?? "").split(" ");
+  const words = (textIn(recordOf(value ?? {}, what), "string") ?? "").split(" ");
   if (words.length > listMax) throw unparsed(`more than ${listMax} words in ${what}`);
   return words.filter((word) => word !== "").map(printable);
 }
 
-function advertisementOf(prefix: string, { aspath, community }: Fields): Advertisement {
+function advertisementOf(prefix: string, { aspath, community }: JsonRecord): Advertisement {
   // FRR prints `Local` for an empty path.
   const path = wordsIn(aspath, "aspath").filter((word) => word !== "Local");
   return { prefix, path, communities: wordsIn(community, "community") };
@@ -258,12 +258,12 @@ function advertisementOf(prefix: string, { aspath, community }: Fields): Adverti
 
 /** Reads `show route-map json`, as the BGP daemon has the maps, by name. */
 export function readRouteMaps(answer: unknown): ReadonlyMap<string, FrrRouteMap> {
-  const maps = fieldsOf(answer, "route-map")["bgpd"] ?? {};
+  const maps = recordOf(answer, "route-map")["bgpd"] ?? {};
   return new Map(
     rowsOf(maps, routeMapsMax, "route-map").map(([name, value]) => {
-      const rules = fieldsOf(value, "route-map")["rules"] ?? [];
+      const rules = recordOf(value, "route-map")["rules"] ?? [];
       if (!Array.isArray(rules)) throw unparsed("rules");
-      const calls = rules.map((rule: unknown) => textIn(fieldsOf(rule, "rules"), "callClause"));
+      const calls = rules.map((rule: unknown) => textIn(recordOf(rule, "rules"), "callClause"));
       return [name, { calls: calls.find((call) => call !== undefined) }];
     }),
   );

@@ -17,7 +17,7 @@ export function u32(value: number): Uint8Array {
 }
 
 /** Reads fields from the front, and nothing beyond the end. */
-export class Fields {
+export class FrameReader {
   readonly #octets: Uint8Array;
   #at = 0;
 
