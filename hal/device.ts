@@ -26,11 +26,11 @@ export interface Driver {
   /** An observation that takes longer has failed, in milliseconds; absent = 10 s. */
   readonly observeMsMax?: number;
   /**
-   * Opens the device; an abort leaves nothing open. `hint` may be called at any time; it only
+   * Opens the device; an abort leaves nothing open. `onChange` may be called at any time; it only
    * brings the next observation forward.
    * @throws LinksealError `transport.*` or `device.*`, with effect "none".
    */
-  open(target: Target, world: World, hint: () => void, signal: AbortSignal): Promise<Device>;
+  open(target: Target, world: World, onChange: () => void, signal: AbortSignal): Promise<Device>;
 }
 
 /**

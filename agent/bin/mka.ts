@@ -82,9 +82,9 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
   // The peer's timeout begins anew with our last frame.
   const leave = (): void => void server.farewell().finally(() => stop.abort());
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, leave);
-  const hint = (): void => server.hint();
-  const hints = { message: hint, resync: hint };
-  using _monitor = monitor(native, families.route, [linkGroup], hints);
+  const noteChange = (): void => server.noteChange();
+  const callbacks = { message: noteChange, resync: noteChange };
+  using _monitor = monitor(native, families.route, [linkGroup], callbacks);
   const served = await serveControl(server, options, { native, log, stop });
   log.write("info", "ready", `READY: serves the key agreement of ${options.port}`);
   const service = new Manager(native, log);

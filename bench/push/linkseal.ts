@@ -35,7 +35,7 @@ function targetOf(at: number, { hostKey }: Order): Target {
 async function push(at: number): Promise<void> {
   const target = targetOf(at, order);
   const channel = await shells.channel(target, "netconf", never);
-  const options = { where: target.device, hint: () => undefined, marks: [] };
+  const options = { where: target.device, onChange: () => undefined, marks: [] };
   await using session = await Netconf.open(channel, options, never);
   for (const operation of pushes(order.priority)) await session.call(operation, "unknown", never);
 }

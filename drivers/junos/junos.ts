@@ -51,7 +51,8 @@ const dialect: Dialect<Netconf> = {
   name: "junos",
   offers,
   channel: "netconf",
-  open: (channel, { where, hint }, signal) => Netconf.open(channel, { where, hint, marks }, signal),
+  open: (channel, { where, onChange }, signal) =>
+    Netconf.open(channel, { where, onChange, marks }, signal),
   async capabilities(session, signal) {
     const software = await queryOf(session, signal).value("software", readSoftware);
     return capabilitiesOf(offers, software);

@@ -17,7 +17,7 @@ export interface Session extends AsyncDisposable {
 /** The input for opening a session. */
 interface Opening {
   readonly where: string;
-  readonly hint: () => void;
+  readonly onChange: () => void;
   readonly entropy: Entropy;
 }
 

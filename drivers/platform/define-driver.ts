@@ -30,8 +30,8 @@ export function defineDriver<S extends Session>(dialect: Dialect<S>): Driver {
     offers: dialect.offers,
     // Some thirty commands, one after another, to a router that may be busy.
     observeMsMax: answerMsMax,
-    async open(target, world, hint, signal) {
-      const line = new Line(dialect, target, world, hint);
+    async open(target, world, onChange, signal) {
+      const line = new Line(dialect, target, world, onChange);
       try {
         const capabilities = await line.ask(signal, (session, bounded) =>
           dialect.capabilities(session, bounded),

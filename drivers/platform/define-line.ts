@@ -20,19 +20,19 @@ export class Line<S extends Session> implements AsyncDisposable {
   readonly clock: Clock;
   readonly #target: Target;
   readonly #world: World;
-  readonly #hint: () => void;
+  readonly #onChange: () => void;
   readonly #end = new AbortController();
   #looking: Promise<S> | undefined;
   #held: { readonly session: S; readonly cancel: () => void } | undefined;
   #editing: Promise<void> = Promise.resolve();
 
-  constructor(dialect: Dialect<S>, target: Target, world: World, hint: () => void) {
+  constructor(dialect: Dialect<S>, target: Target, world: World, onChange: () => void) {
     this.dialect = dialect;
     this.device = target.device;
     this.clock = world.clock;
     this.#target = target;
     this.#world = world;
-    this.#hint = hint;
+    this.#onChange = onChange;
   }
 
   /** Runs a request without an effect; the next request opens a new session after a failed one. */
@@ -146,7 +146,7 @@ export class Line<S extends Session> implements AsyncDisposable {
   async #open(signal: AbortSignal): Promise<S> {
     const { dial, entropy } = this.#world;
     const channel = await dial.channel(this.#target, this.dialect.channel, signal);
-    const opening = { where: this.device, hint: this.#hint, entropy };
+    const opening = { where: this.device, onChange: this.#onChange, entropy };
     return await this.dialect.open(channel, opening, signal);
   }
 

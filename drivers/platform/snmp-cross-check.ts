@@ -46,8 +46,8 @@ const second = 100;
 export function withSnmpCrossCheck(driver: Driver): Driver {
   return {
     ...driver,
-    async open(target, world, hint, signal) {
-      const device = await driver.open(target, world, hint, signal);
+    async open(target, world, onChange, signal) {
+      const device = await driver.open(target, world, onChange, signal);
       if (target.snmp === undefined) return device;
       const crossCheck = new SnmpCrossCheck(target, world);
       const observe: Device["observe"] = async (bounded) =>

@@ -30,7 +30,7 @@ export interface NetconfOptions {
   /** The device, for errors. */
   readonly where: string;
   /** Called when the device has reported an event, so that it may be observed sooner. */
-  readonly hint: () => void;
+  readonly onChange: () => void;
   /** Texts of errors that mean a code, whatever their tag. */
   readonly marks: readonly FailureMark[];
 }
@@ -162,7 +162,7 @@ export class Netconf implements AsyncDisposable {
 
   #hear(message: XmlElement): void {
     if (message.name === "notification") {
-      this.#options.hint();
+      this.#options.onChange();
       return;
     }
     const id = message.attributes.get("message-id");

@@ -90,7 +90,7 @@ describe("a server on libnetconf2", () => {
 
   const open = async (over: (channel: ByteChannel) => ByteChannel = (same) => same) => {
     const channel = over(await shells.channel(target, "netconf", never));
-    const options = { where: "edge-a", hint: () => undefined, marks: [] };
+    const options = { where: "edge-a", onChange: () => undefined, marks: [] };
     return await Netconf.open(channel, options, never);
   };
   const tell = (session: Netconf, operation: XmlOut) => session.call(operation, "unknown", never);

@@ -32,7 +32,7 @@ import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
 import { RoutingWatch, scopeOf, withKernelRoutes } from "../routing/routing.ts";
 import { type HostOperation, prepareChange, recallChange } from "./change.ts";
-import { Hints } from "./hints.ts";
+import { ChangeNotifications } from "./change-notifications.ts";
 import { MkaClients, withParticipant } from "./mka-clients.ts";
 import { ping } from "./probe.ts";
 
@@ -53,7 +53,7 @@ const drain = { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settl
 export const linux: Driver = {
   name: "linux",
   offers: { commit: { kind: "armedRevert" }, macsec, drain, ipsec: ipsecOffer, probe: true },
-  async open(target, world, hint, signal) {
+  async open(target, world, onChange, signal) {
     const session = new LocalSession(target, world);
     const kernel = deviceOf(session, await session.capabilities(signal));
     const exec: Dialer["exec"] = (argv, stdin, bounded) => world.dial.exec(argv, stdin, bounded);
@@ -73,10 +73,10 @@ export const linux: Driver = {
     const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
     const watch = frr === undefined ? undefined : new RoutingWatch(frr, world.clock);
     const mkaClients = new MkaClients(world, target.address);
-    const hints = new Hints(world.clock, hint, end.signal);
-    hints.watch("", (after) => changesAfter(session, after, end.signal));
-    const ipsec = openIpsec({ session, world, hint }, target.charon, end.signal);
-    const ends = { hints, end };
+    const notifications = new ChangeNotifications(world.clock, onChange, end.signal);
+    notifications.subscribe("", (after) => changesAfter(session, after, end.signal));
+    const ipsec = openIpsec({ session, world, onChange }, target.charon, end.signal);
+    const ends = { notifications, end };
     const parts = { kernel, mkaClients, capabilities, frr, watch, exec, ipsec };
     const host = { session, ...parts, ...ends };
     return deviceWith(host);
@@ -87,7 +87,7 @@ interface Host {
   readonly session: LocalSession;
   readonly kernel: Device;
   readonly mkaClients: MkaClients;
-  readonly hints: Hints;
+  readonly notifications: ChangeNotifications;
   readonly capabilities: Capabilities;
   /** undefined = this host has no FRR. */
   readonly frr: Frr | undefined;
@@ -153,13 +153,13 @@ async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
 }
 
 async function withAgreement(
-  { mkaClients, hints, end }: Host,
+  { mkaClients, notifications, end }: Host,
   port: MacsecPort,
   signal: AbortSignal,
 ): Promise<MacsecPort> {
   const seen = await mkaClients.look(port.port, signal);
   if (seen.kind === "told") {
-    hints.watch(port.port, (after) => mkaClients.changes(port.port, after, end.signal));
+    notifications.subscribe(port.port, (after) => mkaClients.changes(port.port, after, end.signal));
   }
   return withParticipant(port, seen);
 }
@@ -282,7 +282,7 @@ async function probe(
 }
 
 /** Shorter than the longest wait for an answer. */
-const hintMsMax = 15_000;
+const changesWaitMsMax = 15_000;
 
 /** undefined = linkseal-net does not answer now. */
 async function changesAfter(
@@ -290,7 +290,9 @@ async function changesAfter(
   seen: number,
   end: AbortSignal,
 ): Promise<number | undefined> {
-  const body = [JSON.stringify({ after: Math.max(0, seen), waitMs: seen < 0 ? 0 : hintMsMax })];
+  const body = [
+    JSON.stringify({ after: Math.max(0, seen), waitMs: seen < 0 ? 0 : changesWaitMsMax }),
+  ];
   const read = property("count", countOf(Number.MAX_SAFE_INTEGER));
   try {
     return await session.ask("changes", body, read, end);

@@ -61,7 +61,7 @@ export interface IpsecParts {
 
 /** Opens the IPsec driver; undefined if no charon is named. `end` ends the listener. */
 export function openIpsec(
-  { session, world, hint }: { session: LocalSession; world: World; hint: () => void },
+  { session, world, onChange }: { session: LocalSession; world: World; onChange: () => void },
   path: string | undefined,
   end: AbortSignal,
 ): IpsecParts | undefined {
@@ -69,7 +69,7 @@ export function openIpsec(
   const stream: Charon["stream"] = (to, signal) => world.dial.stream(to, signal);
   const charon = { path, stream, clock: world.clock };
   const watch = new CharonWatch();
-  void watch.follow(charon, hint, end);
+  void watch.follow(charon, onChange, end);
   return { session, charon, watch };
 }
 

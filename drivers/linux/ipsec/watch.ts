@@ -44,10 +44,10 @@ export class CharonWatch {
   }
 
   /** Listens until the signal aborts; if charon ends or does not answer, it is tried again. */
-  async follow(charon: Charon, hint: () => void, signal: AbortSignal): Promise<void> {
+  async follow(charon: Charon, onChange: () => void, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await this.#listen(charon, hint, signal);
+        await this.#listen(charon, onChange, signal);
       } catch (error) {
         if (!(error instanceof LinksealError) && !signal.aborted) throw error;
       }
@@ -55,17 +55,18 @@ export class CharonWatch {
     }
   }
 
-  async #listen(charon: Charon, hint: () => void, signal: AbortSignal): Promise<void> {
+  async #listen(charon: Charon, onChange: () => void, signal: AbortSignal): Promise<void> {
     using client = new ViciClient(await charon.stream(charon.path, signal));
     const leave = (): void => client[Symbol.dispose]();
     signal.addEventListener("abort", leave, { once: true });
     try {
       const log = (event: ViciSection): void => this.take(readLogLine(event));
       await client.hear("log", log, signal);
-      for (const event of ["ike-updown", "child-updown"]) await client.hear(event, hint, signal);
-      hint();
+      for (const event of ["ike-updown", "child-updown"])
+        await client.hear(event, onChange, signal);
+      onChange();
       await client.ended;
-      hint();
+      onChange();
     } finally {
       signal.removeEventListener("abort", leave);
     }

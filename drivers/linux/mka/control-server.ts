@@ -112,8 +112,8 @@ export class MkaControlServer {
   }
 
   /** Records that a link of this host may have changed. */
-  hint(): void {
-    this.#port.hint();
+  noteChange(): void {
+    this.#port.noteChange();
   }
 
   /** Sends a last hello before a planned stop, so that the peer's life time begins anew. */

@@ -135,7 +135,7 @@ export class MkaPort {
   }
 
   /** Records that a link of this host may have changed. */
-  hint(): void {
+  noteChange(): void {
     const soon = instantAfter(this.#parts.clock.now(), looksApartMs);
     if (this.#lookAt <= soon) return;
     this.#lookAt = soon;
@@ -379,7 +379,7 @@ export class MkaPort {
       const channel = this.#parts.openFrames(port, {
         frame: (octets) => this.#onFrame(octets),
         // The port is down or away: an observation shows it, and sending is refused meanwhile.
-        trouble: () => this.hint(),
+        trouble: () => this.noteChange(),
       });
       this.#frames = { port, channel };
       return true;
@@ -438,7 +438,7 @@ export class MkaPort {
     if (edge === undefined) wipe(operation);
     const errno = edge === undefined ? "ENODEV" : await edge.carryOut(operation, this.#never);
     if (errno === undefined) return { kind: "done", id };
-    if (errno === "ENODEV") this.hint();
+    if (errno === "ENODEV") this.noteChange();
     return { kind: "refused", id, errno };
   }
 

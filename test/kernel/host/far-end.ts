@@ -99,9 +99,11 @@ export class FarEnd implements AsyncDisposable {
       log: { write: () => undefined },
       settings,
     });
-    const hint = (): void => opened.hint();
+    const noteChange = (): void => opened.noteChange();
     inside(() =>
-      this.#sockets.use(monitor(native, route, [linkGroup], { message: hint, resync: hint })),
+      this.#sockets.use(
+        monitor(native, route, [linkGroup], { message: noteChange, resync: noteChange }),
+      ),
     );
     this.#running.push(opened.run(this.#over.signal));
     return { port: opened, suite: undefined, ckn: undefined };

@@ -129,15 +129,20 @@ export class Host implements AsyncDisposable {
     const note = (): void => server.noteChange();
     const host = new Host(options, server, disk, sockets);
     for (const port of options.ports) host.#agree(port, { routes, generic });
-    const hint = (): void => {
+    const noteChange = (): void => {
       note();
-      for (const { server: agreement } of host.#agreements.values()) agreement.hint();
+      for (const { server: agreement } of host.#agreements.values()) agreement.noteChange();
     };
-    sockets.use(monitor(native, netlinkFamilies.route, [1, 5, 9], { message: hint, resync: hint }));
+    sockets.use(
+      monitor(native, netlinkFamilies.route, [1, 5, 9], {
+        message: noteChange,
+        resync: noteChange,
+      }),
+    );
     return host;
   }
 
-  async device(hint: () => void = () => undefined): Promise<Device> {
+  async device(noteChange: () => void = () => undefined): Promise<Device> {
     const { clock, pathspace, charon } = this.#options;
     const world = { ...worldOf(clock, new MemoryDisk()), dial: this.#dial() };
     const target = { device: "edge", address: "unix:/nowhere/net.sock" };
@@ -146,7 +151,7 @@ export class Host implements AsyncDisposable {
       ...(pathspace === undefined ? {} : { pathspace }),
       ...(charon === undefined ? {} : { charon }),
     };
-    return await linux.open({ ...target, ...more }, world, hint, signal);
+    return await linux.open({ ...target, ...more }, world, noteChange, signal);
   }
 
   /** Tells whether a change is pending, by the state that is stored for a successor. */

@@ -111,9 +111,12 @@ export class Station implements AsyncDisposable {
         ...settings,
       },
     });
-    const hint = (): void => this.port.hint();
+    const noteChange = (): void => this.port.noteChange();
     this.#sockets.use(
-      monitor(native, netlinkFamilies.route, [linkGroup], { message: hint, resync: hint }),
+      monitor(native, netlinkFamilies.route, [linkGroup], {
+        message: noteChange,
+        resync: noteChange,
+      }),
     );
     this.#running = this.port.run(this.#over.signal);
     this.#running.catch((error: unknown) => this.log.push(`ended: ${String(error)}`));

@@ -27,7 +27,7 @@ export class TunnelBench {
   readonly clock = new SimClock(wallStart);
   readonly kernel = new TunnelKernel();
   readonly charon = new PretendCharon(this.kernel);
-  readonly hints: number[] = [];
+  readonly notifications: number[] = [];
   /** Secrets that were passed out so far, wiped or not. */
   readonly psks: Secret[] = [];
   /** The key in the vault. */
@@ -59,8 +59,8 @@ export class TunnelBench {
     );
     const agent: World = { ...world, dial: this.#dialer() };
     const target = { device: "edge", address: "unix:/run/net.sock", charon: "/run/charon.vici" };
-    const hint = (): void => void this.hints.push(clock.now());
-    this.device = await settled(clock, linux.open(target, agent, hint, never));
+    const onChange = (): void => void this.notifications.push(clock.now());
+    this.device = await settled(clock, linux.open(target, agent, onChange, never));
   }
 
   readonly #prng = new Prng("tunnels");

@@ -22,19 +22,19 @@ const hello = (...versions: readonly string[]): string => {
 interface Opened {
   readonly pipe: BytePipe;
   readonly session: Netconf;
-  readonly hints: () => number;
+  readonly notifications: () => number;
 }
 
 async function opened(greeting = hello("1.0")): Promise<Opened> {
   const pipe = new BytePipe();
-  let hints = 0;
-  const hint = (): void => {
-    hints += 1;
+  let notifications = 0;
+  const onChange = (): void => {
+    notifications += 1;
   };
   pipe.say(greeting);
   const marks = [{ pattern: /database locked/, code: "device.locked" }] as const;
-  const session = await Netconf.open(pipe.channel(), { where: "edge-a", hint, marks }, never);
-  return { pipe, session, hints: () => hints };
+  const session = await Netconf.open(pipe.channel(), { where: "edge-a", onChange, marks }, never);
+  return { pipe, session, notifications: () => notifications };
 }
 
 const reply = (id: number, body: string): string =>
@@ -164,7 +164,7 @@ describe("a session", () => {
   ])("a greeting with %s is refused and the channel closed", async (_what, greeting) => {
     const pipe = new BytePipe();
     pipe.say(greeting);
-    const options = { where: "edge-a", hint: () => undefined, marks: [] };
+    const options = { where: "edge-a", onChange: () => undefined, marks: [] };
     const error = await failure(Netconf.open(pipe.channel(), options, never));
     expect([error.code, error.effect]).toEqual(["device.unparsed", "none"]);
     expect(pipe.isClosed).toBe(true);
@@ -190,12 +190,12 @@ describe("a session", () => {
     expect(textOf(await second, "n")).toBe("mine");
   });
 
-  it("a session takes a notification as a hint and for nothing else", async () => {
-    const { pipe, session, hints } = await opened();
+  it("a session takes a notification as news of a change and for nothing else", async () => {
+    const { pipe, session, notifications } = await opened();
     const asked = session.call(question, "none", never);
     pipe.say(marked("<notification><eventTime/></notification>") + marked(reply(1, "<ok/>")));
     await asked;
-    expect(hints()).toBe(1);
+    expect(notifications()).toBe(1);
   });
 
   it("a session reports what a lost reply may have done, and ends", async () => {

@@ -52,7 +52,7 @@ export class LinuxBench {
   readonly calls: string[] = [];
   /** The requests that linkseal-net received. */
   readonly bodies: string[] = [];
-  readonly hints: number[] = [];
+  readonly notifications: number[] = [];
   pingReply: ExecReply = reply(0, "5 packets transmitted, 4 received, 20% packet loss");
   /** True while nothing answers behind the socket. */
   away = false;
@@ -93,11 +93,11 @@ export class LinuxBench {
 
   open(pathspace?: string): Promise<Device> {
     const target = { device: "edge", address: "unix:/run/net.sock" };
-    const hint = (): void => {
-      this.hints.push(this.clock.now());
+    const onChange = (): void => {
+      this.notifications.push(this.clock.now());
     };
     const whole = pathspace === undefined ? target : { ...target, pathspace };
-    return settled(this.clock, linux.open(whole, this.world, hint, never));
+    return settled(this.clock, linux.open(whole, this.world, onChange, never));
   }
 
   #dialer(): Dialer {

@@ -278,11 +278,11 @@ describe("a change notification", () => {
     for (let n = 0; n < 3; n += 1) bench.server.noteChange();
     await bench.open();
     await bench.clock.runFor(120_000);
-    expect(bench.hints).toEqual([]);
+    expect(bench.notifications).toEqual([]);
     bench.server.noteChange();
     await bench.clock.runFor(120_000);
-    expect(bench.hints).toHaveLength(1);
-    expect(bench.hints[0]).toBeLessThan(121_100);
+    expect(bench.notifications).toHaveLength(1);
+    expect(bench.notifications[0]).toBeLessThan(121_100);
   });
 
   it("a storm of changes brings one notification a second", async () => {
@@ -293,10 +293,10 @@ describe("a change notification", () => {
       bench.server.noteChange();
       await bench.clock.runFor(10);
     }
-    expect(bench.hints.length).toBeGreaterThanOrEqual(9);
-    expect(bench.hints.length).toBeLessThanOrEqual(11);
+    expect(bench.notifications.length).toBeGreaterThanOrEqual(9);
+    expect(bench.notifications.length).toBeLessThanOrEqual(11);
     await bench.clock.runFor(60_000);
-    expect(bench.hints.length).toBeLessThanOrEqual(12);
+    expect(bench.notifications.length).toBeLessThanOrEqual(12);
   });
 
   it("changes while linkseal-net is away are notified once it is back", async () => {
@@ -310,10 +310,10 @@ describe("a change notification", () => {
     await bench.clock.runFor(60_000);
     expect(bench.calls.length - before).toBeLessThanOrEqual(13);
     bench.server.noteChange();
-    expect(bench.hints).toEqual([]);
+    expect(bench.notifications).toEqual([]);
     bench.away = false;
     await bench.clock.runFor(5_000);
-    expect(bench.hints).toHaveLength(1);
+    expect(bench.notifications).toHaveLength(1);
   });
 
   it("a linkseal-net that counts from zero again brings a notification", async () => {
@@ -326,10 +326,10 @@ describe("a change notification", () => {
     await bench.restartServer();
     bench.away = false;
     await bench.clock.runFor(21_000);
-    expect(bench.hints).toHaveLength(1);
+    expect(bench.notifications).toHaveLength(1);
     bench.server.noteChange();
     await bench.clock.runFor(1_100);
-    expect(bench.hints).toHaveLength(2);
+    expect(bench.notifications).toHaveLength(2);
   });
 
   it("notifications end with the device", async () => {
@@ -340,7 +340,7 @@ describe("a change notification", () => {
     const before = bench.calls.length;
     bench.server.noteChange();
     await bench.clock.runFor(600_000);
-    expect(bench.hints).toEqual([]);
+    expect(bench.notifications).toEqual([]);
     expect(bench.calls).toHaveLength(before);
   });
 });

@@ -220,8 +220,8 @@ it("a change that the MKA process reports brings a notification", async () => {
   );
   await device.observe(never);
   await bench.clock.runFor(10_000);
-  expect(bench.hints).toEqual([]);
+  expect(bench.notifications).toEqual([]);
   count = 3;
   await bench.clock.runFor(5_000);
-  expect(bench.hints).toHaveLength(1);
+  expect(bench.notifications).toHaveLength(1);
 });

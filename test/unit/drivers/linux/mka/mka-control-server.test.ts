@@ -70,7 +70,7 @@ describe("a participant on its port", () => {
     await clock.runFor(8000);
     expect(await a.isSecured()).toBe(true);
     a.kernel.secy = undefined;
-    a.hint();
+    a.noteChange();
     await clock.runFor(200);
     expect(await a.client.observe(signal)).toMatchObject({ troubles: [{ code: "deviceLost" }] });
     a.make("gcm-aes-xpn-128");

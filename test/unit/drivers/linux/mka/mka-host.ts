@@ -60,7 +60,7 @@ export class Host {
 
   make(suite: CipherSuite): void {
     this.kernel.make(suite, this.sci);
-    this.#life?.server.hint();
+    this.#life?.server.noteChange();
   }
 
   /** Starts with `told` instead of the memory that the service manager holds. */
@@ -107,8 +107,8 @@ export class Host {
     return this.#life?.ended;
   }
 
-  hint(): void {
-    this.#life?.server.hint();
+  noteChange(): void {
+    this.#life?.server.noteChange();
   }
 
   /** The state that a successor would get; the keys in it are the caller's. */

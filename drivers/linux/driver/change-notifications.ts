@@ -16,29 +16,29 @@ const awayMs = 5_000;
  */
 type Ask = (after: number) => Promise<number | undefined>;
 
-export class Hints {
+export class ChangeNotifications {
   readonly #clock: Pick<Clock, "sleep">;
-  readonly #hint: () => void;
+  readonly #onChange: () => void;
   readonly #end: AbortSignal;
-  readonly #watched = new Set<string>();
+  readonly #subscribed = new Set<string>();
 
-  constructor(clock: Pick<Clock, "sleep">, hint: () => void, end: AbortSignal) {
+  constructor(clock: Pick<Clock, "sleep">, onChange: () => void, end: AbortSignal) {
     this.#clock = clock;
-    this.#hint = hint;
+    this.#onChange = onChange;
     this.#end = end;
   }
 
   /** Follows one source until the end; a name that is watched already is ignored. */
-  watch(name: string, ask: Ask): void {
-    if (this.#watched.has(name)) return;
-    this.#watched.add(name);
+  subscribe(name: string, ask: Ask): void {
+    if (this.#subscribed.has(name)) return;
+    this.#subscribed.add(name);
     void this.#follow(ask);
   }
 
   async #follow(ask: Ask): Promise<void> {
     for (let seen = -1; !this.#end.aborted; ) {
       const told = await ask(seen);
-      if (told !== undefined && seen >= 0 && told !== seen) this.#hint();
+      if (told !== undefined && seen >= 0 && told !== seen) this.#onChange();
       seen = told ?? seen;
       const restMs = told === undefined ? awayMs : calmMs;
       await this.#clock.sleep(restMs, this.#end).catch(() => undefined);
