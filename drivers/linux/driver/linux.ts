@@ -30,7 +30,7 @@ import {
 import { operationsOfBlock, prepareNet } from "../ipsec/net-change.ts";
 import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
-import { RoutingWatch, scopeOf, withKernelRoutes } from "../routing/routing.ts";
+import { RoutingObserver, scopeOf, withKernelRoutes } from "../routing/routing.ts";
 import { type HostOperation, prepareChange, recallChange } from "./change.ts";
 import { ChangeNotifications } from "./change-notifications.ts";
 import { MkaClients, withParticipant } from "./mka-clients.ts";
@@ -71,13 +71,13 @@ export const linux: Driver = {
     };
     const end = new AbortController();
     const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
-    const watch = frr === undefined ? undefined : new RoutingWatch(frr, world.clock);
+    const routingObserver = frr === undefined ? undefined : new RoutingObserver(frr, world.clock);
     const mkaClients = new MkaClients(world, target.address);
     const notifications = new ChangeNotifications(world.clock, onChange, end.signal);
     notifications.subscribe("", (after) => changesAfter(session, after, end.signal));
     const ipsec = openIpsec({ session, world, onChange }, target.charon, end.signal);
     const ends = { notifications, end };
-    const parts = { kernel, mkaClients, capabilities, frr, watch, exec, ipsec };
+    const parts = { kernel, mkaClients, capabilities, frr, routingObserver, exec, ipsec };
     const host = { session, ...parts, ...ends };
     return deviceWith(host);
   },
@@ -91,7 +91,7 @@ interface Host {
   readonly capabilities: Capabilities;
   /** undefined = this host has no FRR. */
   readonly frr: Frr | undefined;
-  readonly watch: RoutingWatch | undefined;
+  readonly routingObserver: RoutingObserver | undefined;
   readonly exec: Dialer["exec"];
   readonly end: AbortController;
   /** undefined = the config names no charon for this host. */
@@ -138,7 +138,7 @@ function deviceWith(host: Host): Device {
 }
 
 async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
-  const { session, kernel, watch, ipsec } = host;
+  const { session, kernel, routingObserver, ipsec } = host;
   const seen = await kernel.observe(signal);
   const macsec: MacsecPort[] = [];
   for (const port of seen.macsec) macsec.push(await withAgreement(host, port, signal));
@@ -146,9 +146,9 @@ async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
     ...(ipsec === undefined ? seen : await observeTunnels(ipsec, seen, signal)),
     macsec,
   };
-  if (watch === undefined) return state;
+  if (routingObserver === undefined) return state;
   const beside = state.blocked === undefined ? "none" : "tunnels";
-  const told = await watch.look(await subnetsNow(session, signal), beside, signal);
+  const told = await routingObserver.look(await subnetsNow(session, signal), beside, signal);
   return { ...state, routing: withKernelRoutes(told, state.ways) };
 }
 

@@ -35,10 +35,10 @@ import {
   stands,
   withCharon,
 } from "./charon.ts";
+import { CharonMonitor } from "./charon-monitor.ts";
 import { type Credentials, fetchCredentials } from "./credentials.ts";
 import { loadConnection, loadPsk } from "./messages.ts";
 import { operationsAround, operationsOfBlock, prepareNet } from "./net-change.ts";
-import { CharonWatch } from "./watch.ts";
 
 /** The capabilities of the driver for tunnels. */
 export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {
@@ -56,7 +56,7 @@ export interface IpsecParts {
   /** How charon is reached. */
   readonly charon: Charon;
   /** The listener for charon's events. */
-  readonly watch: CharonWatch;
+  readonly monitor: CharonMonitor;
 }
 
 /** Opens the IPsec driver; undefined if no charon is named. `end` ends the listener. */
@@ -68,9 +68,9 @@ export function openIpsec(
   if (path === undefined) return undefined;
   const stream: Charon["stream"] = (to, signal) => world.dial.stream(to, signal);
   const charon = { path, stream, clock: world.clock };
-  const watch = new CharonWatch();
-  void watch.follow(charon, onChange, end);
-  return { session, charon, watch };
+  const monitor = new CharonMonitor();
+  void monitor.follow(charon, onChange, end);
+  return { session, charon, monitor };
 }
 
 /** The changes of a device that concern tunnels. */
@@ -92,14 +92,14 @@ const keepMs = 120_000;
  * does not answer.
  */
 export async function observeTunnels(
-  { charon, watch }: IpsecParts,
+  { charon, monitor }: IpsecParts,
   state: DeviceState,
   signal: AbortSignal,
 ): Promise<DeviceState> {
   if (state.ipsec.length === 0) return state;
   try {
     const look = await lookSoon(charon, signal);
-    const ipsec = state.ipsec.map((tunnel) => joined(tunnel, look, state, watch));
+    const ipsec = state.ipsec.map((tunnel) => joined(tunnel, look, state, monitor));
     return { ...state, ipsec };
   } catch (error) {
     if (!(error instanceof LinksealError) || signal.aborted) throw error;
@@ -121,7 +121,7 @@ function joined(
   tunnel: IpsecTunnel,
   look: CharonLook,
   { at }: DeviceState,
-  watch: CharonWatch,
+  monitor: CharonMonitor,
 ): IpsecTunnel {
   const own = look.sas.filter(({ name }) => name === tunnel.name);
   const found = (["established", "connecting"] as const).find((state) =>
@@ -129,7 +129,7 @@ function joined(
   );
   const without = look.connections.has(tunnel.name) ? "down" : "forgotten";
   const ike = found ?? without;
-  const trouble = ike === "established" ? undefined : watch.trouble(tunnel.name);
+  const trouble = ike === "established" ? undefined : monitor.trouble(tunnel.name);
   const { sas } = tunnel;
   return {
     ...tunnel,

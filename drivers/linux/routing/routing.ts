@@ -76,7 +76,7 @@ export function withKernelRoutes(
 }
 
 /** Remembers counters and drains from one observation to the next. */
-export class RoutingWatch {
+export class RoutingObserver {
   readonly #frr: Frr;
   readonly #clock: Clock;
   #md5: Md5Counters | undefined;

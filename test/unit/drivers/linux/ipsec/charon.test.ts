@@ -11,9 +11,9 @@ import {
   stands,
   withCharon,
 } from "#drivers/linux/ipsec/charon.ts";
+import { CharonMonitor } from "#drivers/linux/ipsec/charon-monitor.ts";
 import { childName, loadConnection, loadPsk } from "#drivers/linux/ipsec/messages.ts";
 import { readConnections, readIkeSas, refusalOf } from "#drivers/linux/ipsec/parsers.ts";
-import { CharonWatch } from "#drivers/linux/ipsec/watch.ts";
 import { espProposal, ikeProposal, toldTransforms } from "#drivers/linux/ipsec/words.ts";
 import { readMessage, type ViciMessage, writeMessage } from "#drivers/transport/vici-wire.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -226,7 +226,7 @@ describe("the reason why a tunnel is down", () => {
   });
 
   it("the trouble of a tunnel is that of its newest try, and ends once it is up", () => {
-    const watch = new CharonWatch();
+    const watch = new CharonMonitor();
     const say = (text: string): void => watch.take({ name: "hub-1", text });
     say("initiating IKE_SA hub-1[1] to 203.0.113.1");
     say("giving up after 3 retransmits");

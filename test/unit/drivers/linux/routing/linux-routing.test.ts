@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { readSubnets, type Subnet } from "#drivers/linux/netlink/subnet.ts";
-import { RoutingWatch, scopeOf, withKernelRoutes } from "#drivers/linux/routing/routing.ts";
+import { RoutingObserver, scopeOf, withKernelRoutes } from "#drivers/linux/routing/routing.ts";
 import { LinksealError } from "#hal/error.ts";
 import { known, type Reading, type Routing, unknown } from "#hal/model.ts";
 import { SimClock } from "#sim/base/clock.ts";
@@ -24,11 +24,11 @@ const plain =
 class Bench {
   readonly clock = new SimClock(wallStart);
   readonly frr = new PretendFrr();
-  readonly watch = new RoutingWatch(this.frr, this.clock);
+  readonly observer = new RoutingObserver(this.frr, this.clock);
   beside: "tunnels" | "none" = "none";
 
   async look(signal = never): Promise<Reading<Routing>> {
-    return await this.watch.look(subnets, this.beside, signal);
+    return await this.observer.look(subnets, this.beside, signal);
   }
 
   /** Returns the trouble of each session that has one, after so long and with that much counted. */
@@ -46,7 +46,7 @@ describe("an observation of this host's routing", () => {
   it("the routing is unknown after six seconds without an answer of the shell", async () => {
     const { clock, frr } = new Bench();
     const hangs = { shell: frr.shell, exec: () => new Promise<never>(() => {}) };
-    const look = new RoutingWatch(hangs, clock).look(subnets, "none", never);
+    const look = new RoutingObserver(hangs, clock).look(subnets, "none", never);
     await clock.runFor(6_000);
     expect(await look).toEqual({ kind: "unknown", why: "queryFailed", at: 0 });
   });
@@ -85,9 +85,9 @@ describe("an observation of this host's routing", () => {
   });
 
   it("sessions inside tunnels are listed apart, with the tunnels of their paths", async () => {
-    const { watch, frr } = new Bench();
+    const { observer, frr } = new Bench();
     frr.turn("192.0.2.6", "Established");
-    const told = await watch.look(withTunnel, "none", never);
+    const told = await observer.look(withTunnel, "none", never);
     expect(told).toMatchObject({
       value: {
         sessions: [{ port: "p1", peer: "192.0.2.2", up: true }],
@@ -99,7 +99,7 @@ describe("an observation of this host's routing", () => {
       },
     });
     frr.turn("192.0.2.6", "Connect");
-    expect(await watch.look(withTunnel, "none", never)).toMatchObject({
+    expect(await observer.look(withTunnel, "none", never)).toMatchObject({
       value: { tunnelSessions: [{ tunnel: "hub-1", up: false, trouble: plain }] },
     });
   });
@@ -128,9 +128,9 @@ describe("an observation of this host's routing", () => {
   });
 
   it("advertisements to neighbours over ports are read if they lead past a tunnel", async () => {
-    const { watch, frr } = new Bench();
+    const { observer, frr } = new Bench();
     frr.turn("192.0.2.6", "Established");
-    const told = await watch.look(withTunnel, "tunnels", never);
+    const told = await observer.look(withTunnel, "tunnels", never);
     expect(told).toMatchObject({
       value: {
         advertised: [
@@ -140,19 +140,19 @@ describe("an observation of this host's routing", () => {
       },
     });
     expect(frr.asked.filter((line) => line.includes("advertised"))).toHaveLength(1);
-    const none = await watch.look(withTunnel, "none", never);
+    const none = await observer.look(withTunnel, "none", never);
     expect(none.kind === "known" && "advertised" in none.value).toBe(false);
   });
 
   it("advertisements to a neighbour of our own AS, or one that is down, are not read", async () => {
-    const { watch, frr } = new Bench();
+    const { observer, frr } = new Bench();
     const one = frr.neighbours["192.0.2.2"];
     Object.assign(one ?? {}, { nbrInternalLink: true });
-    expect(await watch.look(subnets, "tunnels", never)).toMatchObject({
+    expect(await observer.look(subnets, "tunnels", never)).toMatchObject({
       value: { advertised: [] },
     });
     Object.assign(one ?? {}, { nbrInternalLink: false, bgpState: "Active" });
-    expect(await watch.look(subnets, "tunnels", never)).toMatchObject({
+    expect(await observer.look(subnets, "tunnels", never)).toMatchObject({
       value: { advertised: [] },
     });
     expect(frr.asked.some((line) => line.includes("advertised"))).toBe(false);

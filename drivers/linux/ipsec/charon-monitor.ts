@@ -16,7 +16,7 @@ const awayMs = 5_000;
 const begins = /initiating IKE_SA/i;
 const stands = /CHILD_SA \S+ established with SPIs/i;
 
-export class CharonWatch {
+export class CharonMonitor {
   readonly #causes = new Map<string, FailureCause>();
   readonly #lines = new Map<string, LogLine[]>();
 
