@@ -31,12 +31,12 @@ type V2c = Extract<SnmpLogin, { readonly access: "v2cReadonly" }>;
 
 /** RFC 3414, 11.2. */
 const passphraseMin = 8;
-export interface SnmpPatience {
+export interface SnmpTimeouts {
   readonly attemptMs: number;
   readonly retries: number;
 }
 
-const usualPatience: SnmpPatience = { attemptMs: 2_000, retries: 2 };
+const defaultTimeouts: SnmpTimeouts = { attemptMs: 2_000, retries: 2 };
 /** One datagram has room for a column of a few ports, and is not fragmented. */
 const repetitions = 20;
 const leavesMax = 24;
@@ -57,12 +57,12 @@ const privacies = {
 /** One session with each agent, which stores what it learned about the agent's clock. */
 export class SnmpAgents implements Disposable {
   readonly #material: SnmpMaterial;
-  readonly #patience: SnmpPatience;
+  readonly #timeouts: SnmpTimeouts;
   readonly #sessions = new Map<string, Promise<Talk>>();
 
-  constructor(material: SnmpMaterial, patience: SnmpPatience = usualPatience) {
+  constructor(material: SnmpMaterial, timeouts: SnmpTimeouts = defaultTimeouts) {
     this.#material = material;
-    this.#patience = patience;
+    this.#timeouts = timeouts;
   }
 
   /**
@@ -101,7 +101,7 @@ export class SnmpAgents implements Disposable {
   ): Promise<SnmpReply> {
     const { address: host, family } = await resolved(address, device);
     const community = await this.#material.passphrase(login.community);
-    const { attemptMs, retries } = this.#patience;
+    const { attemptMs, retries } = this.#timeouts;
     const asked = {
       ...query,
       ...{ host, community, port: login.port },
@@ -143,8 +143,8 @@ export class SnmpAgents implements Disposable {
       },
       {
         port: login.port,
-        timeout: this.#patience.attemptMs,
-        retries: this.#patience.retries,
+        timeout: this.#timeouts.attemptMs,
+        retries: this.#timeouts.retries,
         dgramModule: { createSocket: () => guard },
       },
     );

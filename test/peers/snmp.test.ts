@@ -18,7 +18,7 @@ import { type Place, placeOf, platforms } from "../conformance/place.ts";
 import { agentOf, material, never, targetOf, user } from "../unit/kit/snmp-kit.ts";
 import { run } from "./run.ts";
 
-const patience = { attemptMs: 1_500, retries: 1 };
+const timeouts = { attemptMs: 1_500, retries: 1 };
 const system = "1.3.6.1.2.1.1";
 const upTime = "1.3.6.1.2.1.1.3";
 
@@ -119,7 +119,7 @@ describe("snmpd of Debian", () => {
   });
 
   it.each(pairs)("our reader reads snmpd with %s and %s", async (auth, privacy) => {
-    using agents = new SnmpAgents(material, patience);
+    using agents = new SnmpAgents(material, timeouts);
     const question = { roots: [system, "1.3.6.1.2.1.31.1.1.1.1"], leaves: [], valuesMax: 1_000 };
     const reply = await agents.ask(daemon.target(auth, privacy), question, never);
     const name = reply.values.get(`${system}.5.0`);
@@ -132,7 +132,7 @@ describe("snmpd of Debian", () => {
   });
 
   it("snmpd tells nothing to a wrong passphrase, and its report is not believed", async () => {
-    using agents = new SnmpAgents(material, patience);
+    using agents = new SnmpAgents(material, timeouts);
     const to = targetOf(daemon.port, {
       ...{ name: nameOf("sha256", "aes128"), authPassphrase: "not-its-passphrase" },
     });
@@ -143,7 +143,7 @@ describe("snmpd of Debian", () => {
   });
 
   it("snmpd is read on after it has booted again, in the same session", async () => {
-    using agents = new SnmpAgents(material, patience);
+    using agents = new SnmpAgents(material, timeouts);
     const to = daemon.target("sha256", "aes128");
     const question = { roots: [upTime], leaves: [], valuesMax: 9 };
     await agents.ask(to, question, never);

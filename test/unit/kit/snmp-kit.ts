@@ -1,7 +1,7 @@
 // A simulated SNMP agent, an attacker between it and its client, and forged messages.
 
 import { createSocket, type Socket } from "node:dgram";
-import { SnmpAgents, type SnmpPatience } from "#drivers/transport/snmp.ts";
+import { SnmpAgents, type SnmpTimeouts } from "#drivers/transport/snmp.ts";
 import type { SnmpLogin, Target } from "#hal/target.ts";
 import type { SnmpReply } from "#hal/world.ts";
 import type { SnmpObject } from "#sim/emulators/snmp.ts";
@@ -18,7 +18,7 @@ export const user: SnmpUser = {
 /** References are the passphrases themselves. */
 export const material = { passphrase: async (reference: string) => Buffer.from(reference) };
 
-export const hasty: SnmpPatience = { attemptMs: 150, retries: 1 };
+export const hasty: SnmpTimeouts = { attemptMs: 150, retries: 1 };
 export const never: AbortSignal = new AbortController().signal;
 
 const descriptions = "1.3.6.1.2.1.2.2.1.2";
@@ -58,9 +58,9 @@ export function targetOf(port: number, over: Partial<SnmpUser> = {}): Target {
 export async function ask(
   to: Target,
   roots: readonly string[] = [names],
-  patience = hasty,
+  timeouts = hasty,
 ): Promise<SnmpReply> {
-  using agents = new SnmpAgents(material, patience);
+  using agents = new SnmpAgents(material, timeouts);
   return await agents.ask(to, { roots, leaves: [], valuesMax: 100 }, never);
 }
 

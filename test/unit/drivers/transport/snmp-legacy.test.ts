@@ -22,7 +22,7 @@ import {
 } from "../../kit/snmp-kit.ts";
 
 const community = "planted-canary-community";
-const patience = { attemptMs: 400, retries: 1 };
+const timeouts = { attemptMs: 400, retries: 1 };
 const upTime = "1.3.6.1.2.1.1.3.0";
 
 function targetOf(port: number, word = community): Target {
@@ -31,7 +31,7 @@ function targetOf(port: number, word = community): Target {
 }
 
 async function ask(to: Target, roots: readonly string[], over: { valuesMax?: number } = {}) {
-  using agents = new SnmpAgents({ passphrase: async (word) => Buffer.from(word) }, patience);
+  using agents = new SnmpAgents({ passphrase: async (word) => Buffer.from(word) }, timeouts);
   return await agents.ask(to, { roots, leaves: [upTime], valuesMax: 200, ...over }, never);
 }
 
