@@ -36,7 +36,7 @@ export interface ExpressRouteLink {
 const portVersion = "2024-05-01";
 const lagVersion = "2026-01-01";
 
-interface Look {
+interface Observation {
   readonly document: unknown;
   readonly state: PeerState;
 }
@@ -62,7 +62,7 @@ export class ExpressRoute {
   /** Returns the far end of one link. */
   peer(link: ExpressRouteLink): Required<PeerPort> {
     return {
-      observe: async (signal) => (await this.#look(link, signal)).state,
+      observe: async (signal) => (await this.#observe(link, signal)).state,
       put: (want, accepted, signal) =>
         this.#inTurn(link.resource, () => this.#write(link, want, accepted, signal)),
       telemetry: (signal) => this.#telemetry(link, signal),
@@ -111,18 +111,18 @@ export class ExpressRoute {
     return await telemetryOf({ arm: this.#arm, resource, link, circuits, now }, signal);
   }
 
-  async #look(at: ExpressRouteLink, signal: AbortSignal): Promise<Look> {
+  async #observe(at: ExpressRouteLink, signal: AbortSignal): Promise<Observation> {
     const { resource, link } = at;
     const version = { "api-version": versionOf(resource) };
     const document = await this.#arm.get(resource, version, signal);
     const now = this.#clock.now();
-    const look = { document, state: understood(resource, () => stateOf(document, link)) };
+    const observation = { document, state: understood(resource, () => stateOf(document, link)) };
     const operation = at.operation();
-    if (operation === undefined) return look;
+    if (operation === undefined) return observation;
     const whose = this.#begun.get(operation);
-    if (whose !== undefined && whose !== resource.toLowerCase()) return look;
+    if (whose !== undefined && whose !== resource.toLowerCase()) return observation;
     const picture = understood(resource, () => pictureOf(document));
-    const read = { ...look, picture, at: now, graceMs: at.putGraceMs };
+    const read = { ...observation, picture, at: now, graceMs: at.putGraceMs };
     return { document, state: await this.#withOperation(read, operation, signal) };
   }
 
@@ -131,7 +131,12 @@ export class ExpressRoute {
    * has even begun.
    */
   async #withOperation(
-    { document, state, graceMs, ...read }: Look & DocumentRead & { readonly graceMs: number },
+    {
+      document,
+      state,
+      graceMs,
+      ...read
+    }: Observation & DocumentRead & { readonly graceMs: number },
     operation: string,
     signal: AbortSignal,
   ): Promise<PeerState> {
@@ -180,7 +185,7 @@ export class ExpressRoute {
   ): Promise<void> {
     const { resource, link } = at;
     signal.throwIfAborted();
-    const { document, state } = await this.#look(at, signal);
+    const { document, state } = await this.#observe(at, signal);
     if (isAsWanted(state, want)) return;
     if (state.provisioning === "updating") {
       throw refused(resource, "the port is being changed: nothing was written");

@@ -12,8 +12,8 @@ import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Cli, type CliPlatform, commentMark, line } from "../transport/cli.ts";
 import { ping, routeTo } from "./commands.ts";
 import { neighboursOn, readConfig, unitTo } from "./config.ts";
-import { look, queryOf } from "./look.ts";
 import { readByPort, readSession } from "./macsec-parsers.ts";
+import { observe, queryOf } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
@@ -62,7 +62,7 @@ const dialect: Dialect<Cli> = {
   async capabilities(cli, signal) {
     return capabilitiesOf(offers, await queryOf(cli, signal).value("version", readSoftware));
   },
-  look,
+  observe,
   async routeTo(cli, address, signal) {
     return readRouteTo(await cli.run([routeTo(address)], "none", signal));
   },

@@ -10,7 +10,7 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
-import { emptySession } from "../platform/router-look.ts";
+import { emptySession } from "../platform/router-observation.ts";
 import {
   counterIn,
   flagIn,

@@ -14,7 +14,7 @@ import {
   type SettingsLimits,
   secretFor,
 } from "../platform/port-change.ts";
-import { drainsBy } from "../platform/router-look.ts";
+import { drainsBy } from "../platform/router-observation.ts";
 import { type EosConfig, neighboursOn } from "./config.ts";
 import { isDrainMap, ownProfile } from "./names.ts";
 

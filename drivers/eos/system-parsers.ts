@@ -3,7 +3,7 @@
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { sessionTo } from "../platform/router-look.ts";
+import { sessionTo } from "../platform/router-observation.ts";
 import { flagIn, listIn, numberIn, parse, recordIn, recordOf, rowsIn, textIn } from "./json.ts";
 import { isPort, portOfUnit } from "./names.ts";
 

@@ -17,16 +17,16 @@ import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Cli, type CliPlatform, commentMark, isToken, line } from "../transport/cli.ts";
 import { ping, routeMap } from "./commands.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
+import { markName } from "./names.ts";
 import {
   askCommits,
   askConfig,
   askPorts,
   askTunnels,
-  look,
+  observe,
   queryOf,
   type XeQuery,
-} from "./look.ts";
-import { markName } from "./names.ts";
+} from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf, enablingOf, shutForKey } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
@@ -124,7 +124,7 @@ const dialect: Dialect<XeSession> = {
     const archive = await query.result("archive", hasArchive);
     return capabilitiesOf(offers, software, "value" in archive && archive.value);
   },
-  look: ({ cli }, about, signal) => look(cli, about, signal),
+  observe: ({ cli }, about, signal) => observe(cli, about, signal),
   async routeTo({ cli }, address, signal) {
     const read = (text: string) => ({ port: readRouteTo(text) });
     const found = await queryOf(cli, signal).result("routeTo", read, address);

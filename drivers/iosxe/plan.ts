@@ -10,7 +10,7 @@ import {
   rejected,
   type SettingsLimits,
 } from "../platform/port-change.ts";
-import { drainsBy } from "../platform/router-look.ts";
+import { drainsBy } from "../platform/router-observation.ts";
 import { isToken } from "../transport/cli.ts";
 import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { isDrainMap, ownName } from "./names.ts";

@@ -14,7 +14,7 @@ import { suites } from "../platform/text.ts";
 import { Cli, type CliPlatform, line } from "../transport/cli.ts";
 import { command, ping } from "./commands.ts";
 import { neighboursOn } from "./config.ts";
-import { askCommits, askConfig, askPorts, look, queryOf } from "./look.ts";
+import { askCommits, askConfig, askPorts, observe, queryOf } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
@@ -76,7 +76,7 @@ const dialect: Dialect<Cli> = {
     const query = queryOf(cli, signal);
     return capabilitiesOf(offers, await query.needed(query.result("version", readSoftware)));
   },
-  look,
+  observe,
   async routeTo(cli, address, signal) {
     const read = (text: string) => ({ port: readRouteTo(text) });
     const found = await queryOf(cli, signal).result("routeTo", read, address);

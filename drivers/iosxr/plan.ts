@@ -5,7 +5,7 @@ import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import { chainOf, freeChain } from "../platform/cisco-chains.ts";
 import { type CiscoPlan, type CiscoSurroundings, planChains } from "../platform/cisco-plan.ts";
 import { type Changed, type OperationOf, rejected } from "../platform/port-change.ts";
-import { drainsBy } from "../platform/router-look.ts";
+import { drainsBy } from "../platform/router-observation.ts";
 import { type Maintenance, neighboursOn, type XrConfig } from "./config.ts";
 import { ownName } from "./names.ts";
 

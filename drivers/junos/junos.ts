@@ -11,8 +11,8 @@ import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Netconf } from "../transport/netconf.ts";
 import { element, elementWith, type XmlElement, type XmlOut } from "../transport/xml.ts";
 import { getConfig, neighboursOn, portOf, readConfig } from "./config.ts";
-import { look, queryOf } from "./look.ts";
 import { byInterface, readChannels, readSession } from "./macsec-parsers.ts";
+import { observe, queryOf } from "./observation.ts";
 import { operation, ping } from "./operations.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
@@ -57,7 +57,7 @@ const dialect: Dialect<Netconf> = {
     const software = await queryOf(session, signal).value("software", readSoftware);
     return capabilitiesOf(offers, software);
   },
-  look,
+  observe,
   async routeTo(session, address, signal) {
     return readRouteTo(await session.call(operation("routeTo", address), "none", signal));
   },

@@ -12,7 +12,7 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
-import { emptySession } from "../platform/router-look.ts";
+import { emptySession } from "../platform/router-observation.ts";
 import { countOf, suiteOf, wholeOf } from "../platform/text.ts";
 import { childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 

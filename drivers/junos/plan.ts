@@ -14,7 +14,7 @@ import {
   rejected,
   secretFor,
 } from "../platform/port-change.ts";
-import { drainsBy } from "../platform/router-look.ts";
+import { drainsBy } from "../platform/router-observation.ts";
 import { type ChainKey, type JunosConfig, neighboursOn } from "./config.ts";
 import { drainOut, ownName } from "./names.ts";
 

@@ -4,7 +4,7 @@
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Commit } from "../platform/define-dialect.ts";
-import { sessionTo } from "../platform/router-look.ts";
+import { sessionTo } from "../platform/router-observation.ts";
 import { wholeOf } from "../platform/text.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 import type { Neighbour } from "./config.ts";

@@ -4,7 +4,7 @@
 import type { BgpSession, PortName, PortRate } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { momentOf, wholeOf } from "./cisco-text.ts";
-import { sessionTo } from "./router-look.ts";
+import { sessionTo } from "./router-observation.ts";
 
 const clockPattern =
   /^[*.]?(\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?) (\w{2,5}) \w{3} (\w{3}) +(\d{1,2}) (\d{4})$/m;

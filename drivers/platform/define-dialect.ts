@@ -43,7 +43,7 @@ export interface Dialect<S extends Session> {
    * Reads one consistent state.
    * @throws LinksealError with effect "none".
    */
-  look(session: S, asked: Asked, signal: AbortSignal): Promise<DeviceState>;
+  observe(session: S, asked: Asked, signal: AbortSignal): Promise<DeviceState>;
   /**
    * Returns the port to an address; undefined = not known.
    * @throws LinksealError with effect "none".

@@ -56,7 +56,7 @@ function deviceOf<S extends Session>(
     capabilities,
     observe: (signal) =>
       line.ask(signal, (session, bounded) =>
-        dialect.look(session, { device: id, clock, capabilities }, bounded),
+        dialect.observe(session, { device: id, clock, capabilities }, bounded),
       ),
     prepare: (change, keys, signal) => store.prepare(change, keys, signal),
     recall: (token, signal) => store.recall(token, signal),

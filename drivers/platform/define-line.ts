@@ -22,7 +22,7 @@ export class Line<S extends Session> implements AsyncDisposable {
   readonly #world: World;
   readonly #onChange: () => void;
   readonly #end = new AbortController();
-  #looking: Promise<S> | undefined;
+  #observing: Promise<S> | undefined;
   #held: { readonly session: S; readonly cancel: () => void } | undefined;
   #editing: Promise<void> = Promise.resolve();
 
@@ -41,19 +41,19 @@ export class Line<S extends Session> implements AsyncDisposable {
     f: (session: S, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     return await this.bounded(answerMsMax, "none", signal, async (bounded) => {
-      const open = await this.#looking?.catch(() => undefined);
+      const open = await this.#observing?.catch(() => undefined);
       // A caller that gave up in the middle of a reply may have ended the session.
-      if (open?.isOver === true) this.#looking = undefined;
-      this.#looking ??= this.#openAlone();
-      const looking = this.#looking;
+      if (open?.isOver === true) this.#observing = undefined;
+      this.#observing ??= this.#openAlone();
+      const observing = this.#observing;
       try {
-        return await f(await looking, bounded);
+        return await f(await observing, bounded);
       } catch (thrown) {
         const error = asUnparsed(thrown, this.device);
         // A caller that only stops waiting leaves the session to the others.
         const code = error instanceof LinksealError ? error.code : "";
         if (code.startsWith("transport.") || code === "device.unparsed") {
-          await this.#hangUp(looking);
+          await this.#hangUp(observing);
         }
         throw error;
       }
@@ -115,7 +115,7 @@ export class Line<S extends Session> implements AsyncDisposable {
     const held = this.#held;
     this.release();
     await held?.session[Symbol.asyncDispose]();
-    await this.#hangUp(this.#looking);
+    await this.#hangUp(this.#observing);
   }
 
   newToken(): TransactionToken {
@@ -150,10 +150,10 @@ export class Line<S extends Session> implements AsyncDisposable {
     return await this.dialect.open(channel, opening, signal);
   }
 
-  async #hangUp(looking: Promise<S> | undefined): Promise<void> {
-    if (looking === undefined) return;
-    if (this.#looking === looking) this.#looking = undefined;
-    const session = await looking.catch(() => undefined);
+  async #hangUp(observing: Promise<S> | undefined): Promise<void> {
+    if (observing === undefined) return;
+    if (this.#observing === observing) this.#observing = undefined;
+    const session = await observing.catch(() => undefined);
     await session?.[Symbol.asyncDispose]();
   }
 }

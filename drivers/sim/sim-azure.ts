@@ -49,14 +49,15 @@ export function simPeer(
     where,
     effect,
   });
-  const look = call("/peers/observe", {}, "none");
+  const observeCall = call("/peers/observe", {}, "none");
   let last: { readonly body: Uint8Array; readonly state: PeerState } | undefined;
   return {
     async observe(signal) {
-      const body = await ask(line, look, signal);
+      const body = await ask(line, observeCall, signal);
       // It seldom changes, and a fleet run reads it a million times.
       const isSame = last !== undefined && Buffer.compare(last.body, body) === 0;
-      if (last === undefined || !isSame) last = { body, state: parsed(body, readPeer, look) };
+      if (last === undefined || !isSame)
+        last = { body, state: parsed(body, readPeer, observeCall) };
       return last.state;
     },
     async put(want, accepted, signal) {

@@ -408,7 +408,7 @@ export function errs(
   return wrong;
 }
 
-/** A look that fails is answered from memory. */
+/** An observation that fails is answered from memory. */
 const remembers: Wrong = {
   spoil: (device) => {
     let last: DeviceState | undefined;

@@ -25,7 +25,7 @@ export type WrongTable = Readonly<Record<string, readonly Wrong[]>>;
 
 export const on = (profile: string, wrong: Wrong): Wrong => ({ ...wrong, profile });
 
-/** Looks tell something else. */
+/** Observations tell something else. */
 export function tells(alter: (state: DeviceState, rig: Rig) => DeviceState): Wrong {
   return {
     spoil: (device, rig) => ({

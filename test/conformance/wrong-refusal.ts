@@ -37,7 +37,7 @@ export const wrongRefusals: readonly (Required<Wrong> & { readonly fails: string
     }),
   },
   {
-    // Refuses by the code of a device that looked at the change.
+    // Refuses by the code of a device that examined the change.
     fails: second,
     profile: "surviving none",
     spoil: errs(() => ({ code: "device.rejected" })).spoil,

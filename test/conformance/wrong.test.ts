@@ -25,11 +25,11 @@ import {
 } from "./wrong-change.ts";
 import { type SpoilPeer, type SpoilVault, wrongPeers, wrongVaults } from "./wrong-far.ts";
 import type { Wrong } from "./wrong-kit.ts";
-import { wrongCommits, wrongLooks } from "./wrong-look.ts";
+import { wrongCommits, wrongObservations } from "./wrong-observation.ts";
 import { wrongRefusals } from "./wrong-refusal.ts";
 
 const wrongDevices = {
-  ...wrongLooks,
+  ...wrongObservations,
   ...wrongCommits,
   ...wrongKeys,
   ...wrongPorts,

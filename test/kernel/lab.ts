@@ -75,12 +75,12 @@ const lastRestMs = 400;
  * take no virtual time, a poll each 20 ms is fifty programs for each second of waiting.
  */
 export async function until<T>(
-  look: () => T | undefined | Promise<T | undefined>,
+  probe: () => T | undefined | Promise<T | undefined>,
   withinMs = 60_000,
 ): Promise<T> {
   const end = performance.now() + withinMs;
   for (let restMs = firstRestMs; ; restMs = Math.min(restMs * 1.25, lastRestMs)) {
-    const seen = await look();
+    const seen = await probe();
     if (seen !== undefined) return seen;
     if (performance.now() > end) throw new Error(`the condition was not met in ${withinMs} ms`);
     await rest(restMs);

@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
-import { MkaClient, type MkaLook } from "#drivers/linux/mka/client.ts";
+import { MkaClient, type MkaObservation } from "#drivers/linux/mka/client.ts";
 import { replyBytesMax } from "#drivers/linux/mka/protocol.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
 import { Secret } from "#hal/secret.ts";
@@ -69,11 +69,12 @@ async function enrol(): Promise<void> {
   await change(client, part, { token: "enrol", within: "final" }, soon());
 }
 
-async function secured(): Promise<Extract<MkaLook, { kind: "bound" }>> {
+async function secured(): Promise<Extract<MkaObservation, { kind: "bound" }>> {
   return await until(async () => {
-    const look = await client.observe(soon());
-    if (look.kind !== "bound" || look.session.controlledPort !== "secured") return undefined;
-    return look.session.respondedPeers > 0 ? look : undefined;
+    const observation = await client.observe(soon());
+    if (observation.kind !== "bound" || observation.session.controlledPort !== "secured")
+      return undefined;
+    return observation.session.respondedPeers > 0 ? observation : undefined;
   }, 240_000);
 }
 

@@ -148,7 +148,7 @@ async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
   };
   if (routingObserver === undefined) return state;
   const beside = state.blocked === undefined ? "none" : "tunnels";
-  const told = await routingObserver.look(await subnetsNow(session, signal), beside, signal);
+  const told = await routingObserver.observe(await subnetsNow(session, signal), beside, signal);
   return { ...state, routing: withKernelRoutes(told, state.ways) };
 }
 
@@ -157,7 +157,7 @@ async function withAgreement(
   port: MacsecPort,
   signal: AbortSignal,
 ): Promise<MacsecPort> {
-  const seen = await mkaClients.look(port.port, signal);
+  const seen = await mkaClients.observe(port.port, signal);
   if (seen.kind === "told") {
     notifications.subscribe(port.port, (after) => mkaClients.changes(port.port, after, end.signal));
   }

@@ -5,7 +5,7 @@ import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import { known, type MacsecPort, type PortName, unknown } from "#hal/model.ts";
 import type { Instant, World } from "#hal/world.ts";
-import { MkaClient, type MkaLook } from "../mka/client.ts";
+import { MkaClient, type MkaObservation } from "../mka/client.ts";
 import { replyBytesMax } from "../mka/protocol.ts";
 
 const systemNet = "/run/linkseal-net/net.sock";
@@ -27,7 +27,7 @@ export function mkaFolder(netAddress: string): string {
  * not understood.
  */
 export type Seen =
-  | { readonly kind: "told"; readonly look: MkaLook; readonly at: Instant }
+  | { readonly kind: "told"; readonly observation: MkaObservation; readonly at: Instant }
   | { readonly kind: "away" | "failed"; readonly at: Instant };
 
 export class MkaClients {
@@ -62,10 +62,10 @@ export class MkaClients {
     }, port);
   }
 
-  async look(port: PortName, signal: AbortSignal): Promise<Seen> {
+  async observe(port: PortName, signal: AbortSignal): Promise<Seen> {
     const at = this.#world.clock.now();
     try {
-      return { kind: "told", look: await this.at(port).observe(signal), at };
+      return { kind: "told", observation: await this.at(port).observe(signal), at };
     } catch (error) {
       if (!(error instanceof LinksealError) || signal.aborted) throw error;
       return { kind: error.code === "transport.unreachable" ? "away" : "failed", at };
@@ -98,31 +98,31 @@ export function withParticipant(port: MacsecPort, seen: Seen): MacsecPort {
   // A port without a SecY has nothing that an MKA process could know.
   if (settings.kind === "known" && settings.value === undefined) return port;
   const { at } = seen;
-  if (seen.kind !== "told" || seen.look.kind === "waiting") {
+  if (seen.kind !== "told" || seen.observation.kind === "waiting") {
     const blind = unknown("queryFailed", at);
     return { ...port, settings: blind, keys: blind, session: blind, mkpdus: blind };
   }
-  const { look } = seen;
+  const { observation } = seen;
   const policy = failOpen?.kind === "known" && failOpen.value.length > 0 && "shouldSecure";
-  const told = { ...look.settings, policy: policy || "mustSecure" } as const;
-  const clear = frames.kind === "known" && { ...frames.value, rxClear: look.clear };
+  const told = { ...observation.settings, policy: policy || "mustSecure" } as const;
+  const clear = frames.kind === "known" && { ...frames.value, rxClear: observation.clear };
   return {
     ...port,
     settings: failOpen?.kind === "unknown" ? failOpen : known(told, at),
     // Neither of two keys is the primary one: the key that the far end has is used.
     keys: known(
-      look.keys.map((key) => ({ ...key, role: "primary" }) as const),
+      observation.keys.map((key) => ({ ...key, role: "primary" }) as const),
       at,
     ),
-    ...(look.keyLoss === undefined ? {} : { keyLoss: known(look.keyLoss, at) }),
-    session: known(look.session, at),
-    mkpdus: known(look.mkpdus, at),
+    ...(observation.keyLoss === undefined ? {} : { keyLoss: known(observation.keyLoss, at) }),
+    session: known(observation.session, at),
+    mkpdus: known(observation.mkpdus, at),
     frames: frames.kind === "known" && clear ? { ...frames, value: clear } : frames,
-    ...(look.troubles.length === 0
+    ...(observation.troubles.length === 0
       ? {}
       : {
           troubles: known(
-            look.troubles.map(({ text }) => text),
+            observation.troubles.map(({ text }) => text),
             at,
           ),
         }),

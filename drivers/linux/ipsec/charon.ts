@@ -28,7 +28,7 @@ export interface Charon {
   readonly clock: Clock;
 }
 
-export interface CharonLook {
+export interface CharonObservation {
   readonly sas: readonly IkeSa[];
   /** The connections that charon has, with the names of their children. */
   readonly connections: ReadonlyMap<string, readonly string[]>;
@@ -55,7 +55,10 @@ export async function withCharon<T>(
   return await use(client);
 }
 
-export async function lookAtCharon(client: ViciClient, signal: AbortSignal): Promise<CharonLook> {
+export async function observeCharon(
+  client: ViciClient,
+  signal: AbortSignal,
+): Promise<CharonObservation> {
   const connections = new Map(
     (await client.list("list-conns", "list-conn", {}, signal)).flatMap(readConnections),
   );
@@ -80,7 +83,7 @@ async function listSas(client: ViciClient, signal: AbortSignal): Promise<readonl
  * Returns true if the tunnel is up under exactly these algorithms and charon knows its connection,
  * so that nothing is left to do.
  */
-export function stands(spec: TunnelSpec, { sas, connections }: CharonLook): boolean {
+export function stands(spec: TunnelSpec, { sas, connections }: CharonObservation): boolean {
   if (connections.get(spec.name)?.includes(childName(spec)) !== true) return false;
   return sas.some(
     ({ name, state, transforms, children }) =>
@@ -97,7 +100,7 @@ function isOf(spec: TunnelSpec, { name, phase }: IkeSa["children"][number]): boo
 }
 
 /** Returns true if the tunnel carries traffic now, under any connection. */
-export function isUp(spec: TunnelSpec, { sas }: CharonLook): boolean {
+export function isUp(spec: TunnelSpec, { sas }: CharonObservation): boolean {
   return sas.some(
     ({ name, state, children }) =>
       name === spec.name &&
@@ -144,14 +147,14 @@ export async function renew(
 ): Promise<void> {
   const { name } = spec;
   const log = await Journal.open(client, name, signal);
-  const before = await lookAtCharon(client, signal);
+  const before = await observeCharon(client, signal);
   for (const [command, message] of loadTunnel(spec, credentials)) {
     await told(client, command, message, name, signal);
   }
   const ids = new Set(idsOf(name, before));
   await initiate(client, spec, signal);
   const isBegun = async (): Promise<boolean> =>
-    idsOf(name, await lookAtCharon(client, signal)).some((id) => !ids.has(id));
+    idsOf(name, await observeCharon(client, signal)).some((id) => !ids.has(id));
   // If nothing new was loaded, there is nothing to do: charon keeps the SAs that it has.
   const isSame = stands(spec, before);
   if (isSame && !(await waited(charon, begunMs, log, "initiate", isBegun, signal))) return;
@@ -159,7 +162,7 @@ export async function renew(
   const isNew = (child: IkeSa["children"][number]): boolean =>
     isOf(spec, child) && !old.has(child.id);
   const isMade = async (): Promise<boolean> =>
-    childrenOf(name, await lookAtCharon(client, signal)).some(isNew);
+    childrenOf(name, await observeCharon(client, signal)).some(isNew);
   if (!(await waited(charon, initiateMs, log, "initiate", isMade, signal))) {
     throw failed(name, "peerSilent");
   }
@@ -180,7 +183,7 @@ async function initiate(client: ViciClient, spec: TunnelSpec, signal: AbortSigna
   await told(client, "initiate", ask, spec.name, signal);
 }
 
-function childrenOf(tunnel: string, { sas }: CharonLook): IkeSa["children"] {
+function childrenOf(tunnel: string, { sas }: CharonObservation): IkeSa["children"] {
   const own = sas.filter(({ name, state }) => name === tunnel && state === "established");
   return own.flatMap(({ children }) => children);
 }
@@ -192,7 +195,7 @@ async function endOthers(
   isMeant: (child: IkeSa["children"][number]) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const { sas } = await lookAtCharon(client, signal);
+  const { sas } = await observeCharon(client, signal);
   const own = sas.filter(({ name }) => name === tunnel);
   for (const { id, children } of own) {
     // A child that was rekeyed receives late packets for a while, and ends by itself.
@@ -216,10 +219,10 @@ async function endOthers(
 export async function endOlder(
   client: ViciClient,
   spec: TunnelSpec,
-  look: CharonLook,
+  observation: CharonObservation,
   signal: AbortSignal,
 ): Promise<void> {
-  const isOlder = childrenOf(spec.name, look).some(
+  const isOlder = childrenOf(spec.name, observation).some(
     ({ name, phase }) => phase === "installed" && name !== childName(spec),
   );
   if (!isOlder) return;
@@ -227,7 +230,7 @@ export async function endOlder(
 }
 
 /** Returns the ids of its IKE SAs, in any state. */
-function idsOf(name: string, { sas }: CharonLook): readonly string[] {
+function idsOf(name: string, { sas }: CharonObservation): readonly string[] {
   return sas.filter((sa) => sa.name === name).map(({ id }) => id);
 }
 
@@ -247,13 +250,15 @@ export async function bringUp(
   for (const [command, message] of loadTunnel(spec, credentials)) {
     await told(client, command, message, spec.name, signal);
   }
-  const look = await lookAtCharon(client, signal);
-  if (!stands(spec, look)) {
+  const observation = await observeCharon(client, signal);
+  if (!stands(spec, observation)) {
     // An SA under other algorithms keeps them as long as it is rekeyed.
-    const isHeld = look.sas.some((sa) => sa.name === spec.name && sa.state === "established");
+    const isHeld = observation.sas.some(
+      (sa) => sa.name === spec.name && sa.state === "established",
+    );
     if (isHeld) await end(client, spec.name, signal);
     await initiate(client, spec, signal);
-    const isThere = async (): Promise<boolean> => isUp(spec, await lookAtCharon(client, signal));
+    const isThere = async (): Promise<boolean> => isUp(spec, await observeCharon(client, signal));
     if (!(await waited(charon, initiateMs, log, "initiate", isThere, signal))) return;
   }
   // A group that the ends do not share shows only when they rekey (RFC 7296, 1.3.3).
@@ -292,7 +297,7 @@ export async function forget(client: ViciClient, name: string, signal: AbortSign
   await client.ask("unload-conn", { name }, "unknown", signal);
   await client.ask("unload-shared", { id: pskId(name) }, "unknown", signal);
   if (hadKey) await forgetKeys(client, signal);
-  const { sas } = await lookAtCharon(client, signal);
+  const { sas } = await observeCharon(client, signal);
   if (sas.some((sa) => sa.name === name)) await end(client, name, signal);
 }
 
@@ -336,17 +341,18 @@ async function rekeyed(
   signal: AbortSignal,
   only?: string,
 ): Promise<void> {
-  const look = await lookAtCharon(client, signal);
-  const before = newest(name, what, look);
+  const observation = await observeCharon(client, signal);
+  const before = newest(name, what, observation);
   if (before.size === 0) throw rejected(name, "there is no SA of it that could be rekeyed");
-  const children = only === undefined ? childrenOf(name, look).map((child) => child.name) : [only];
+  const children =
+    only === undefined ? childrenOf(name, observation).map((child) => child.name) : [only];
   const messages: readonly ViciMessage[] =
     what === "child"
       ? [...new Set(children)].map((child) => ({ ike: name, child }))
       : [{ ike: name, ...reauthOf(what) }];
   for (const message of messages) await told(client, "rekey", message, name, signal);
   const isNew = async (): Promise<boolean> => {
-    const now = newest(name, what, await lookAtCharon(client, signal));
+    const now = newest(name, what, await observeCharon(client, signal));
     return [...now].some((id) => !before.has(id));
   };
   const done = await waited(charon, proofMs, log, stageOf(what), isNew, signal);
@@ -362,7 +368,7 @@ function stageOf(what: RekeyWhat): Stage {
 }
 
 /** Returns the ids of the SAs that carry traffic, which a rekey replaces. */
-function newest(name: string, what: RekeyWhat, { sas }: CharonLook): ReadonlySet<string> {
+function newest(name: string, what: RekeyWhat, { sas }: CharonObservation): ReadonlySet<string> {
   const own = sas.filter((sa) => sa.name === name && sa.state === "established");
   if (what !== "child") return new Set(own.map(({ id }) => id));
   const children = own.flatMap((sa) => sa.children);

@@ -24,12 +24,12 @@ import type { TunnelOperation } from "../net/tunnel-operation.ts";
 import {
   bringUp,
   type Charon,
-  type CharonLook,
+  type CharonObservation,
   endOlder,
   forget,
   isUp,
   loadSecret,
-  lookAtCharon,
+  observeCharon,
   rekey,
   renew,
   stands,
@@ -98,8 +98,8 @@ export async function observeTunnels(
 ): Promise<DeviceState> {
   if (state.ipsec.length === 0) return state;
   try {
-    const look = await lookSoon(charon, signal);
-    const ipsec = state.ipsec.map((tunnel) => joined(tunnel, look, state, monitor));
+    const observation = await observeInTime(charon, signal);
+    const ipsec = state.ipsec.map((tunnel) => joined(tunnel, observation, state, monitor));
     return { ...state, ipsec };
   } catch (error) {
     if (!(error instanceof LinksealError) || signal.aborted) throw error;
@@ -110,24 +110,24 @@ export async function observeTunnels(
   }
 }
 
-function lookSoon(charon: Charon, signal: AbortSignal): Promise<CharonLook> {
+function observeInTime(charon: Charon, signal: AbortSignal): Promise<CharonObservation> {
   const limit = { ms: observeMsMax, where: "charon", effect: "none" } as const;
   return withDeadline(charon.clock, limit, signal, (bounded) =>
-    withCharon(charon, bounded, (client) => lookAtCharon(client, bounded)),
+    withCharon(charon, bounded, (client) => observeCharon(client, bounded)),
   );
 }
 
 function joined(
   tunnel: IpsecTunnel,
-  look: CharonLook,
+  observation: CharonObservation,
   { at }: DeviceState,
   monitor: CharonMonitor,
 ): IpsecTunnel {
-  const own = look.sas.filter(({ name }) => name === tunnel.name);
+  const own = observation.sas.filter(({ name }) => name === tunnel.name);
   const found = (["established", "connecting"] as const).find((state) =>
     own.some((sa) => sa.state === state),
   );
-  const without = look.connections.has(tunnel.name) ? "down" : "forgotten";
+  const without = observation.connections.has(tunnel.name) ? "down" : "forgotten";
   const ike = found ?? without;
   const trouble = ike === "established" ? undefined : monitor.trouble(tunnel.name);
   const { sas } = tunnel;
@@ -139,14 +139,14 @@ function joined(
       sas.kind === "unknown"
         ? sas
         : known(
-            sas.value.map((sa) => told(sa, look)),
+            sas.value.map((sa) => told(sa, observation)),
             sas.at,
           ),
   };
 }
 
 // The kernel's data plane has the transforms and counters; charon knows the group and the phase.
-function told(sa: IpsecSa, { sas }: CharonLook): IpsecSa {
+function told(sa: IpsecSa, { sas }: CharonObservation): IpsecSa {
   const children = sas.flatMap((ike) => ike.children);
   const child = children.find(
     ({ spiIn, spiOut }) => (sa.direction === "in" ? spiIn : spiOut) === sa.spi,
@@ -175,13 +175,13 @@ export async function prepareTunnels(
   signal: AbortSignal,
 ): Promise<Transaction> {
   const { session, charon } = parts;
-  const look = await lookIfThere(charon, signal);
+  const observation = await observeIfPresent(charon, signal);
   const lines: string[] = [];
   for (const operation of change) {
     // The call throws for a tunnel that cannot be rendered, while nothing has been sent yet.
     if (operation.kind === "ipsec.putTunnel") loadConnection(operation.tunnel);
-    const isDone = operation.kind === "ipsec.putTunnel" && look !== undefined;
-    if (!isDone || !stands(operation.tunnel, look)) lines.push(...previewOf(operation));
+    const isDone = operation.kind === "ipsec.putTunnel" && observation !== undefined;
+    if (!isDone || !stands(operation.tunnel, observation)) lines.push(...previewOf(operation));
   }
   const wanted = change.flatMap(netOperationsOf);
   const net = await prepareNet(session, wanted, signal);
@@ -219,9 +219,12 @@ export async function prepareTunnels(
 }
 
 /** Returns undefined if charon does not answer now; the apply finds out. */
-async function lookIfThere(charon: Charon, signal: AbortSignal): Promise<CharonLook | undefined> {
+async function observeIfPresent(
+  charon: Charon,
+  signal: AbortSignal,
+): Promise<CharonObservation | undefined> {
   try {
-    return await lookSoon(charon, signal);
+    return await observeInTime(charon, signal);
   } catch (error) {
     if (!(error instanceof LinksealError) || signal.aborted) throw error;
     return undefined;
@@ -301,7 +304,7 @@ class TunnelAct {
       operation.kind === "ipsec.rekey" ? operation.name : [],
     );
     if (rekeyed.length === 0) return;
-    const { sas } = await this.#charon(signal, (client) => lookAtCharon(client, signal));
+    const { sas } = await this.#charon(signal, (client) => observeCharon(client, signal));
     const absent = rekeyed.find((name) => !sas.some((sa) => sa.name === name));
     if (absent === undefined) return;
     throw rejected(`there is no tunnel ${absent} that could be rekeyed`, absent);
@@ -333,7 +336,7 @@ class TunnelAct {
   async #put(spec: TunnelSpec, held: readonly Held[], signal: AbortSignal): Promise<void> {
     const credentials = held.find((one) => one.spec === spec)?.credentials;
     await this.#charon(signal, async (client) => {
-      const before = await lookAtCharon(client, signal);
+      const before = await observeCharon(client, signal);
       if (!before.connections.has(spec.name)) this.#fresh.add(spec.name);
       if (stands(spec, before)) {
         await endOlder(client, spec, before, signal);
@@ -365,7 +368,7 @@ class TunnelAct {
    */
   async #staleSas({ name }: TunnelSpec, signal: AbortSignal): Promise<readonly Spi[]> {
     const { ipsec } = await this.#parts.session.observe(signal);
-    const { sas } = await this.#charon(signal, (client) => lookAtCharon(client, signal));
+    const { sas } = await this.#charon(signal, (client) => observeCharon(client, signal));
     const children = sas.flatMap((sa) => sa.children);
     const owned = new Set(children.flatMap(({ spiIn, spiOut }) => [spiIn, spiOut]));
     // While no IKE SA is up, the stale SAs are all that carries the traffic.

@@ -31,7 +31,7 @@ import {
 } from "./secy.ts";
 
 /** The kernel's dumps of one observation. */
-export interface KernelLook {
+export interface KernelObservation {
   /** The moment at which the observation began. */
   readonly at: Instant;
   /** All links, as dumped. */
@@ -60,7 +60,7 @@ export interface ControlledPort extends SecySettings {
   readonly keyAgreement: KeyAgreement;
 }
 
-export interface PortLook {
+export interface PortReading {
   readonly port: MacsecPort;
   /** `undefined` inside a known reading: the port has no SecY. */
   readonly controlled: Reading<ControlledPort | undefined>;
@@ -73,14 +73,14 @@ export interface PortLook {
  */
 export function readPort(
   name: PortName,
-  look: KernelLook,
-  before?: KernelLook,
-): PortLook | undefined {
-  const link = look.links.find((one) => one.name === name);
+  observation: KernelObservation,
+  before?: KernelObservation,
+): PortReading | undefined {
+  const link = observation.links.find((one) => one.name === name);
   if (link === undefined) return undefined;
-  const { at } = look;
-  const seen = secyOn(link, look);
-  const controlled = map(seen, at, (secy) => controlledPort(secy, link, look));
+  const { at } = observation;
+  const seen = secyOn(link, observation);
+  const controlled = map(seen, at, (secy) => controlledPort(secy, link, observation));
   const notOurs = unknown("notSupported", at);
   const bare = seen.kind === "known" && seen.value === undefined;
   return {
@@ -96,7 +96,7 @@ export function readPort(
       session: bare ? known(openPort, at) : notOurs,
       mkpdus: notOurs,
       frames: framesReading(seen, at),
-      rate: rateOf(link, look, before),
+      rate: rateOf(link, observation, before),
       failOpen:
         controlled.kind === "unknown" ? controlled : known(controlled.value?.failOpen ?? [], at),
       ...agreementOf(controlled, at),
@@ -125,7 +125,7 @@ interface Secy {
 
 // This agent never makes more than one SecY on a port; if there are several, it is not known which
 // of them carries the traffic.
-function secyOn(below: Link, { links, secys, at }: KernelLook): Reading<Secy | undefined> {
+function secyOn(below: Link, { links, secys, at }: KernelObservation): Reading<Secy | undefined> {
   const found = links.filter((one) => one.info?.kind === "macsec" && one.link === below.index);
   const [link] = found;
   if (link === undefined) return known(undefined, at);
@@ -172,22 +172,22 @@ function framesReading(seen: Reading<Secy | undefined>, at: Instant): Reading<Ma
 function controlledPort(
   { link, device }: Secy,
   below: Link,
-  look: KernelLook,
+  observation: KernelObservation,
 ): ControlledPort | "unparsed" {
   const settings = secySettings(device);
   const { name, index, mtu, master } = link;
   if (settings === undefined || name === undefined) return "unparsed";
-  const vrf = look.links.find((one) => one.index === master && one.info?.kind === "vrf");
+  const vrf = observation.links.find((one) => one.index === master && one.info?.kind === "vrf");
   const saks = saksOf(device);
   return {
     ...settings,
-    failOpen: [...settings.failOpen, ...openBelow(below, look)],
+    failOpen: [...settings.failOpen, ...openBelow(below, observation)],
     name,
     index,
     up: isUp(link),
     mtu,
     vrf: vrf?.name,
-    addresses: look.addresses.filter((one) => one.link === index).map(addressText),
+    addresses: observation.addresses.filter((one) => one.link === index).map(addressText),
     saks,
     keyAgreement: keyAgreement(saks),
   };
@@ -220,7 +220,7 @@ function isMember({ index, master }: Link, member: number, of: number): boolean 
   return index === member && master === of;
 }
 
-function openBelow(below: Link, { links, addresses, routes }: KernelLook): FailOpen[] {
+function openBelow(below: Link, { links, addresses, routes }: KernelObservation): FailOpen[] {
   const clear = inTheClear(below, links);
   const leaves = ({ kind, outputLink, nextHops }: Route): boolean =>
     kind === routeKinds.unicast &&
@@ -248,9 +248,13 @@ function linkUp(link: Link, at: Instant): Reading<boolean> {
  * Returns the rates of the wire between two observations; counters that went back mean that this is
  * another port than before.
  */
-function rateOf(link: Link, look: KernelLook, before: KernelLook | undefined): Reading<PortRate> {
-  const { at } = look;
-  const line = look.speeds.find((one) => one.link === link.index);
+function rateOf(
+  link: Link,
+  observation: KernelObservation,
+  before: KernelObservation | undefined,
+): Reading<PortRate> {
+  const { at } = observation;
+  const line = observation.speeds.find((one) => one.link === link.index);
   if (line === undefined) return unknown("notSupported", at);
   const old = before?.links.find((one) => one.index === link.index && one.name === link.name);
   const ms = before === undefined ? 0 : at - before.at;

@@ -51,7 +51,7 @@ export type AskMka = (
 /**
  * The state of a port's MKA process. `waiting`: it has no SecY to work on, for the reason named.
  */
-export type MkaLook =
+export type MkaObservation =
   | {
       readonly kind: "waiting";
       readonly because: "noPort" | "noSecy" | "unclear";
@@ -143,8 +143,8 @@ export class MkaClient {
    * Takes one observation of the port's MKA.
    * @throws LinksealError `transport.unreachable` if no process answers; `device.unparsed`
    */
-  async observe(signal: AbortSignal): Promise<MkaLook> {
-    return this.#read(await this.#exchange({ kind: "observe" }, "none", signal), look);
+  async observe(signal: AbortSignal): Promise<MkaObservation> {
+    return this.#read(await this.#exchange({ kind: "observe" }, "none", signal), observation);
   }
 
   /**
@@ -205,7 +205,7 @@ const refusal = object<
 });
 
 const pending = optional(name);
-const look = variants<MkaLook>({
+const observation = variants<MkaObservation>({
   waiting: { because: oneOf(["noPort", "noSecy", "unclear"]), pending },
   bound: {
     ...each(["device", "sci"], name),

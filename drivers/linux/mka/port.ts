@@ -4,7 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import { type Clock, type Entropy, type Instant, instantAfter, type Log } from "#hal/world.ts";
-import type { KernelSockets } from "../macsec/look.ts";
+import type { KernelSockets } from "../macsec/kernel-observation.ts";
 import { lifeMs } from "./actor.ts";
 import { Kay } from "./kay.ts";
 import type {
@@ -77,9 +77,9 @@ type Waiting = Exclude<FoundSecy["kind"], "found">;
 
 const pollMs = { on: 500, off: 1000 } as const;
 /** Change notifications may be lost; a port without its SecY waits for nothing else. */
-const lookMs = { bound: 5000, waiting: 1000 } as const;
+const checkMs = { bound: 5000, waiting: 1000 } as const;
 /** The shortest time between observations, however many links change. */
-const looksApartMs = 50;
+const checksApartMs = 50;
 const framesMax = 256;
 
 export class MkaPort {
@@ -95,7 +95,7 @@ export class MkaPort {
   #edge: SecyEdge | undefined;
   #frames: { readonly port: number; readonly channel: PortFrames } | undefined;
   #heard: Uint8Array[] = [];
-  #lookAt: Instant;
+  #checkAt: Instant;
   #pollAt: Instant;
   #silentSince: Instant | undefined;
   /** Data frames in the clear since the SecY was bound. */
@@ -111,8 +111,8 @@ export class MkaPort {
     this.#parts = parts;
     this.#settings = parts.settings;
     this.#snapshot = parts.snapshot;
-    this.#lookAt = parts.clock.now();
-    this.#pollAt = this.#lookAt;
+    this.#checkAt = parts.clock.now();
+    this.#pollAt = this.#checkAt;
   }
 
   /** Runs until the signal aborts; throws if the state of the SecY is not known any more. */
@@ -136,9 +136,9 @@ export class MkaPort {
 
   /** Records that a link of this host may have changed. */
   noteChange(): void {
-    const soon = instantAfter(this.#parts.clock.now(), looksApartMs);
-    if (this.#lookAt <= soon) return;
-    this.#lookAt = soon;
+    const soon = instantAfter(this.#parts.clock.now(), checksApartMs);
+    if (this.#checkAt <= soon) return;
+    this.#checkAt = soon;
     this.#wake();
   }
 
@@ -241,7 +241,7 @@ export class MkaPort {
   #asked<T>(act: () => Promise<T>): Promise<T> {
     return this.#alone(async () => {
       try {
-        await this.#look();
+        await this.#checkSecy();
         return await act();
       } catch (error) {
         this.#defect = { error };
@@ -261,7 +261,7 @@ export class MkaPort {
     if (this.#heard.length > 0) return;
     const now = this.#now();
     const polls = this.#edge === undefined ? [] : [this.#pollAt];
-    const wakes = [this.#kay?.wakeAt(now), this.#lookAt, ...polls];
+    const wakes = [this.#kay?.wakeAt(now), this.#checkAt, ...polls];
     const next = Math.min(...wakes.filter((moment) => moment !== undefined));
     if (next > now) await this.#waitFor(this.#woken.promise, Math.ceil(next - now), signal);
   }
@@ -278,7 +278,7 @@ export class MkaPort {
   }
 
   async #round(): Promise<void> {
-    if (this.#now() >= this.#lookAt) await this.#look();
+    if (this.#now() >= this.#checkAt) await this.#checkSecy();
     // If this process did not run for a while, the peer has not fallen silent: its waiting frames
     // are read before any peer is given up.
     this.#frames?.channel.takeWaiting();
@@ -289,11 +289,11 @@ export class MkaPort {
     if (this.#kay !== undefined) await this.#take(this.#kay.tick(this.#now()));
   }
 
-  async #look(): Promise<void> {
+  async #checkSecy(): Promise<void> {
     const { port, sockets, log } = this.#parts;
     const found = await findSecy(sockets.routes, port, this.#never);
     const isBound = found.kind === "found" && this.#listenOn(found.place.port);
-    this.#lookAt = instantAfter(this.#now(), isBound ? lookMs.bound : lookMs.waiting);
+    this.#checkAt = instantAfter(this.#now(), isBound ? checkMs.bound : checkMs.waiting);
     if (found.kind !== "found") {
       if (found.kind === "unclear" && this.#because !== "unclear") {
         log.write("warn", "secy-unclear", `which SecY of ${port} counts is not known`);
@@ -317,7 +317,7 @@ export class MkaPort {
     }
     await this.#lose();
     const edge = await SecyEdge.open(place, this.#parts.sockets, this.#never);
-    const held = await edge?.look(this.#never);
+    const held = await edge?.observe(this.#never);
     if (edge === undefined || held === undefined) return;
     const former = this.#place;
     this.#edge = edge;
@@ -403,9 +403,9 @@ export class MkaPort {
 
   async #poll(): Promise<void> {
     this.#pollAt = instantAfter(this.#now(), pollMs[this.#settings.delayProtection]);
-    const held = await this.#edge?.look(this.#never);
+    const held = await this.#edge?.observe(this.#never);
     if (held === undefined) {
-      await this.#look();
+      await this.#checkSecy();
       return;
     }
     this.#silentSince = held.received === 0n ? (this.#silentSince ?? this.#now()) : undefined;

@@ -3,7 +3,7 @@
 
 import type { CipherSuite } from "#hal/model.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
-import { type KernelSockets, linksNow } from "../macsec/look.ts";
+import { type KernelSockets, linksNow } from "../macsec/kernel-observation.ts";
 import {
   dumpMacsec,
   type MacsecDevice,
@@ -67,7 +67,7 @@ function secyIn(links: readonly Link[], port: string): FoundSecy {
   };
 }
 
-export interface SecyLook extends HeldSecy {
+export interface SecyObservation extends HeldSecy {
   /** Valid frames that came under the SAK in use; undefined = not reported. */
   readonly received: bigint | undefined;
 }
@@ -227,13 +227,13 @@ export class SecyEdge {
   }
 
   /** Reads the SecY; undefined = the device is gone. */
-  async look(signal: AbortSignal): Promise<SecyLook | undefined> {
+  async observe(signal: AbortSignal): Promise<SecyObservation | undefined> {
     const device = await this.#dump(signal);
     return device === undefined ? undefined : heldIn(device);
   }
 }
 
-function heldIn({ secy, txSas, rxScs }: MacsecDevice): SecyLook {
+function heldIn({ secy, txSas, rxScs }: MacsecDevice): SecyObservation {
   const channels = rxScs ?? [];
   const inUse = channels
     .flatMap(({ sas }) => sas ?? [])

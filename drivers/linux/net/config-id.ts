@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { encodeJson } from "#hal/json.ts";
 import type { MacsecDevice } from "../macsec/macsec.ts";
-import type { KernelLook } from "../macsec/port.ts";
+import type { KernelObservation } from "../macsec/port.ts";
 import { linkFlags } from "../netlink/rtnetlink-link.ts";
 import { portsOf, stackOn } from "./stack.ts";
 
@@ -25,7 +25,7 @@ function configuredOf(secy: MacsecDevice["secy"]): MacsecDevice["secy"] {
  * Returns a digest of what was configured on the ports, without what the kernel and MKA find out by
  * themselves.
  */
-export function configIdOf({ links, addresses, routes, secys }: KernelLook): string {
+export function configIdOf({ links, addresses, routes, secys }: KernelObservation): string {
   const ports = portsOf(links).flatMap((port) => stackOn(port, links));
   const indices = new Set(ports.map(({ index }) => index));
   const config = {

@@ -14,8 +14,13 @@ import {
 } from "#hal/model.ts";
 import type { Answer, NetlinkMessage, NetlinkSocket } from "#hal/netlink.ts";
 import type { World } from "#hal/world.ts";
-import { addressesNow, type KernelSockets, linksNow, lookAtKernel } from "../macsec/look.ts";
-import { type KernelLook, readPort } from "../macsec/port.ts";
+import {
+  addressesNow,
+  type KernelSockets,
+  linksNow,
+  observeKernel,
+} from "../macsec/kernel-observation.ts";
+import { type KernelObservation, readPort } from "../macsec/port.ts";
 import { askRoute, isRouteGone, readRoute, routeKinds } from "../netlink/rtnetlink-route.ts";
 import {
   dumpPolicies,
@@ -83,7 +88,7 @@ export class NetControlServer {
   /** The next call that is due by time. */
   #again: Promise<void> | undefined;
   /** The two newest observations that are far enough apart for a rate; the newer one last. */
-  #looks: readonly KernelLook[] = [];
+  #observations: readonly KernelObservation[] = [];
   #changes = 0;
   #changed = Promise.withResolvers<void>();
 
@@ -127,22 +132,24 @@ export class NetControlServer {
   async state(device: string, signal: AbortSignal): Promise<DeviceState> {
     // A change that is reverted during the observation counts as pending in it.
     const wasPending = this.#isPending();
-    const look = await lookAtKernel(this.#parts.sockets, this.#parts.world.clock, signal);
-    const before = this.#before(look);
-    const { at } = look;
+    const observation = await observeKernel(this.#parts.sockets, this.#parts.world.clock, signal);
+    const before = this.#before(observation);
+    const { at } = observation;
     const wall = this.#parts.world.clock.wall();
     const { disk, log } = this.#parts.world;
     const stored = await readGuard(disk, log);
-    const isUsed = stored.length > 0 || hasTunnels(look.links);
+    const isUsed = stored.length > 0 || hasTunnels(observation.links);
     const policies = isUsed ? await this.#policies(signal) : undefined;
     const exemptPrefixes = isUsed ? await readExemptPrefixes(disk, log) : [];
     const guarded =
-      policies === undefined ? undefined : guardedNow(look, { stored, exemptPrefixes }, policies);
-    const sas = await this.#sas(look, signal);
+      policies === undefined
+        ? undefined
+        : guardedNow(observation, { stored, exemptPrefixes }, policies);
+    const sas = await this.#sas(observation, signal);
     const told = policies?.kind === "answered" ? policies.found : [];
     const made = policies?.kind === "answered" ? (await readStoredLinks(disk, log)).links : [];
-    const ports = portsOf(look.links).flatMap(
-      ({ name }) => readPort(name, look, before)?.port ?? [],
+    const ports = portsOf(observation.links).flatMap(
+      ({ name }) => readPort(name, observation, before)?.port ?? [],
     );
     return {
       device,
@@ -151,16 +158,16 @@ export class NetControlServer {
         {
           wall,
           bootId: this.#parts.bootId,
-          configId: configIdOf(look),
+          configId: configIdOf(observation),
           commitPending: wasPending || this.#isPending(),
         },
         at,
       ),
       macsec: ports,
-      ipsec: tunnelsOf(look.links, look.addresses, sas, { at, wall }).map((tunnel) =>
-        withGaps(tunnel, made, { ...look, policies: told }),
+      ipsec: tunnelsOf(observation.links, observation.addresses, sas, { at, wall }).map((tunnel) =>
+        withGaps(tunnel, made, { ...observation, policies: told }),
       ),
-      ...(guarded === undefined ? {} : { ...guarded, ways: waysOf(look, guarded.blocked) }),
+      ...(guarded === undefined ? {} : { ...guarded, ways: waysOf(observation, guarded.blocked) }),
       routing: unknown("notSupported", at),
     };
   }
@@ -174,16 +181,20 @@ export class NetControlServer {
   }
 
   // Dumps of SAs carry their keys, which are wiped while they are read.
-  async #sas({ links }: KernelLook, signal: AbortSignal): Promise<readonly Sa[] | undefined> {
+  async #sas(
+    { links }: KernelObservation,
+    signal: AbortSignal,
+  ): Promise<readonly Sa[] | undefined> {
     if (!hasTunnels(links)) return [];
     const answer = await this.#parts.sockets.xfrm.ask(dumpSas(), readSa, signal);
     return answer.kind === "answered" ? answer.found : undefined;
   }
 
-  #before(look: KernelLook): KernelLook | undefined {
-    const fit = this.#looks.findLast(({ at }) => look.at - at >= rateMs.least);
-    this.#looks = fit === undefined ? [...this.#looks.slice(-1), look] : [fit, look];
-    return fit !== undefined && look.at - fit.at <= rateMs.most ? fit : undefined;
+  #before(observation: KernelObservation): KernelObservation | undefined {
+    const fit = this.#observations.findLast(({ at }) => observation.at - at >= rateMs.least);
+    this.#observations =
+      fit === undefined ? [...this.#observations.slice(-1), observation] : [fit, observation];
+    return fit !== undefined && observation.at - fit.at <= rateMs.most ? fit : undefined;
   }
 
   /**
@@ -329,7 +340,7 @@ interface Protected {
 }
 
 function guardedNow(
-  { at, links }: KernelLook,
+  { at, links }: KernelObservation,
   { stored, exemptPrefixes }: Protected,
   answer: Answer<Policy>,
 ): Guarded {

@@ -7,7 +7,7 @@ import type { BackedPrefix, PortName } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { type Decoder, list, Malformed, name, object, property } from "../../local/shape.ts";
-import { linksNow } from "../macsec/look.ts";
+import { linksNow } from "../macsec/kernel-observation.ts";
 import { isTight } from "../macsec/secy.ts";
 import { changeLink, inboundPolicyOf, type Link } from "../netlink/rtnetlink-link.ts";
 import { deletePolicy, type NewPolicy, type Policy, putPolicy } from "../netlink/xfrm.ts";

@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { type Decoder, list, Malformed, name, property } from "../../local/shape.ts";
-import { answered } from "../macsec/look.ts";
+import { answered } from "../macsec/kernel-observation.ts";
 import { addressOctets, canonicalAddress } from "../netlink/address.ts";
 import type { Link } from "../netlink/rtnetlink-link.ts";
 import {

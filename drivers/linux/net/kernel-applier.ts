@@ -5,7 +5,7 @@ import { encodeJson } from "#hal/json.ts";
 import type { PortName } from "#hal/model.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
-import { linksNow, refusalText } from "../macsec/look.ts";
+import { linksNow, refusalText } from "../macsec/kernel-observation.ts";
 import { changeLink, type Link, linkFlags } from "../netlink/rtnetlink-link.ts";
 import { restoreSnapshot, takeSnapshot } from "./link-snapshot.ts";
 import type { Memory } from "./memory.ts";

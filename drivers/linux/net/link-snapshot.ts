@@ -4,7 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkMessage, NetlinkSocket, Reader } from "#hal/netlink.ts";
 import { eachAttribute, netlinkFlags } from "../../transport/netlink-wire.ts";
-import { answered } from "../macsec/look.ts";
+import { answered } from "../macsec/kernel-observation.ts";
 import { families } from "../netlink/address.ts";
 import { type Address, dumpAddresses, readAddress } from "../netlink/rtnetlink-address.ts";
 import { dumpRoutes, type Route, readRoute } from "../netlink/rtnetlink-route.ts";

@@ -4,7 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import { attribute, eachAttribute } from "../../transport/netlink-wire.ts";
-import { linksNow } from "../macsec/look.ts";
+import { linksNow } from "../macsec/kernel-observation.ts";
 import {
   addVlanLink,
   changeLink,

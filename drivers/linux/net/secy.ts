@@ -4,7 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Log } from "#hal/world.ts";
-import { addressesNow, linksNow } from "../macsec/look.ts";
+import { addressesNow, linksNow } from "../macsec/kernel-observation.ts";
 import { isTight } from "../macsec/secy.ts";
 import { canonicalAddress } from "../netlink/address.ts";
 import { addAddress, removeAddress } from "../netlink/rtnetlink-address.ts";

@@ -3,7 +3,13 @@
 import { LinksealError } from "#hal/error.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
-import { addressesNow, answered, linksNow, refusalText, routesNow } from "../macsec/look.ts";
+import {
+  addressesNow,
+  answered,
+  linksNow,
+  refusalText,
+  routesNow,
+} from "../macsec/kernel-observation.ts";
 import { type Address, addAddress, removeAddress } from "../netlink/rtnetlink-address.ts";
 import { addXfrmLink, changeLink, deleteLink, type Link } from "../netlink/rtnetlink-link.ts";
 import { addLinkRoute, deleteLinkRoute } from "../netlink/rtnetlink-route.ts";

@@ -25,7 +25,7 @@ export class TunnelKeeper {
   readonly #context: TunnelContext;
   readonly #world: { readonly clock: Clock; readonly entropy: Entropy };
   readonly #harms = new Map<string, Harm>();
-  #lookedAt: Instant | undefined;
+  #observedAt: Instant | undefined;
   /** The indices of their interfaces at the last observation. */
   #indices: ReadonlySet<number> = new Set();
 
@@ -46,11 +46,11 @@ export class TunnelKeeper {
   async restore(signal: AbortSignal): Promise<number | undefined> {
     const { disk, log, bootId } = this.#context;
     const now = this.#world.clock.now();
-    const leftMs = this.#lookedAt === undefined ? 0 : calmMs - (now - this.#lookedAt);
+    const leftMs = this.#observedAt === undefined ? 0 : calmMs - (now - this.#observedAt);
     if (leftMs > 0) return leftMs;
     const stored = await readStoredLinks(disk, log);
     if (stored.links.length === 0) return undefined;
-    this.#lookedAt = now;
+    this.#observedAt = now;
     const isNewBoot = stored.bootId !== bootId;
     let againMs: number | undefined;
     try {

@@ -1,7 +1,7 @@
 // How this kernel reaches what tunnels protect: into a tunnel, or past all of them over a port.
 
 import { known, type Reading, type Route } from "#hal/model.ts";
-import type { KernelLook } from "../macsec/port.ts";
+import type { KernelObservation } from "../macsec/port.ts";
 import { families } from "../netlink/address.ts";
 import { type Route as KernelRoute, routeKinds } from "../netlink/rtnetlink-route.ts";
 import { canonicalPrefix } from "./guard.ts";
@@ -13,12 +13,12 @@ const routesMax = 4_096;
 
 /** Returns the routes that overlap with `blocked`, the protected prefixes. */
 export function waysOf(
-  look: KernelLook,
+  observation: KernelObservation,
   blocked: Reading<readonly string[]>,
 ): Reading<readonly Route[]> {
-  const { at } = look;
+  const { at } = observation;
   if (blocked.kind === "unknown") return blocked;
-  const around = look.routes.filter((route) => isAround(route, blocked.value));
+  const around = observation.routes.filter((route) => isAround(route, blocked.value));
   const best = new Map<string, number>();
   for (const route of around) {
     const prefix = prefixOf(route);
@@ -27,7 +27,9 @@ export function waysOf(
   }
   const routes = around
     .slice(0, routesMax)
-    .flatMap((route) => told(route, look, (route.priority ?? 0) === best.get(prefixOf(route))));
+    .flatMap((route) =>
+      told(route, observation, (route.priority ?? 0) === best.get(prefixOf(route))),
+    );
   return known(routes, at);
 }
 
@@ -51,7 +53,7 @@ function overlap(one: string, other: string): boolean {
   return shorter === 0 || cut(one) === cut(other);
 }
 
-function told(route: KernelRoute, { links }: KernelLook, best: boolean): Route[] {
+function told(route: KernelRoute, { links }: KernelObservation, best: boolean): Route[] {
   const prefix = prefixOf(route);
   const out = [route.outputLink, ...(route.nextHops ?? []).map(({ link }) => link)];
   return [...new Set(out)].flatMap((index): Route[] => {

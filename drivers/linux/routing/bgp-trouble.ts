@@ -1,7 +1,7 @@
 // Why a session is down and why a drain is not complete, in words that name the cause.
 
 import type { DrainMeans } from "#hal/model.ts";
-import type { SentRoute, SessionLook } from "./frr.ts";
+import type { SentRoute, SessionObservation } from "./frr.ts";
 import type { Md5Counters } from "./frr-parsers.ts";
 
 /** Returns what was counted between two observations; undefined = one of them is missing. */
@@ -23,7 +23,7 @@ export function md5Rise(
  * explain.
  */
 export function sessionTrouble(
-  session: SessionLook,
+  session: SessionObservation,
   rise: Md5Counters | undefined,
 ): string | undefined {
   const { peer, state, up, shut, signed, lastReset } = session;

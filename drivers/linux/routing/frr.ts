@@ -60,7 +60,7 @@ export interface BgpPort {
   readonly vrf?: string;
 }
 
-export interface SessionLook extends Omit<BgpSession, "port" | "trouble"> {
+export interface SessionObservation extends Omit<BgpSession, "port" | "trouble"> {
   readonly vrf: string;
   readonly via: Route["via"];
   /** The AS number of the neighbour. */
@@ -78,9 +78,9 @@ export interface SessionLook extends Omit<BgpSession, "port" | "trouble"> {
   readonly lastReset: string | undefined;
 }
 
-export interface RoutingLook {
+export interface RoutingObservation {
   readonly routing: Routing;
-  readonly sessions: readonly SessionLook[];
+  readonly sessions: readonly SessionObservation[];
   /** undefined = this kernel does not have these counters. */
   readonly md5: Md5Counters | undefined;
 }
@@ -114,21 +114,21 @@ export async function readRouting(
   frr: Frr,
   { vrfs, viaOf }: BgpScope,
   signal: AbortSignal,
-): Promise<RoutingLook> {
-  const looks = await Promise.all(
+): Promise<RoutingObservation> {
+  const observations = await Promise.all(
     vrfs.map(async (vrf) => {
       const instance = await askInstance(frr, vrf, signal);
-      return lookAt(vrf, instance, (address) => viaOf(vrf, address));
+      return observationOf(vrf, instance, (address) => viaOf(vrf, address));
     }),
   );
   const counted = await frr.exec(["cat", "/proc/net/netstat"], nothing, signal);
-  const sessions = looks.flatMap((look) => look.sessions);
+  const sessions = observations.flatMap((observation) => observation.sessions);
   return {
     sessions,
     routing: {
       ...toldSessions(sessions, () => undefined),
-      routes: looks.flatMap(({ routes }) => routes),
-      drains: looks.flatMap(({ drains }) => drains),
+      routes: observations.flatMap(({ routes }) => routes),
+      drains: observations.flatMap(({ drains }) => drains),
     },
     md5: counted.status === 0 ? readMd5Counters(counted.stdout) : undefined,
   };
@@ -136,8 +136,8 @@ export async function readRouting(
 
 /** Separates the sessions over ports from those inside tunnels, in the form of an observation. */
 export function toldSessions(
-  all: readonly SessionLook[],
-  troubleOf: (session: SessionLook) => string | undefined,
+  all: readonly SessionObservation[],
+  troubleOf: (session: SessionObservation) => string | undefined,
 ): Pick<Routing, "sessions" | "tunnelSessions"> {
   const sessions: BgpSession[] = [];
   const tunnelSessions: TunnelSession[] = [];
@@ -192,15 +192,15 @@ async function askInstance(frr: Frr, vrf: string, signal: AbortSignal): Promise<
   return { neighbours: readNeighbours(neighbours), routes: routes.map(readRoutes) };
 }
 
-interface InstanceLook extends Pick<Routing, "routes" | "drains"> {
-  readonly sessions: readonly SessionLook[];
+interface InstanceObservation extends Pick<Routing, "routes" | "drains"> {
+  readonly sessions: readonly SessionObservation[];
 }
 
-function lookAt(
+function observationOf(
   vrf: string,
   { neighbours, routes }: Instance,
   viaOf: (address: string) => Route["via"] | undefined,
-): InstanceLook {
+): InstanceObservation {
   const ours = [...neighbours].flatMap(([peer, answer]) => {
     const via = viaOf(peer);
     return via === undefined ? [] : { via, peer, answer };
@@ -234,7 +234,7 @@ function sessionOf(
   via: Route["via"],
   peer: string,
   { state, shut, signed, lastReset, asn, isInternal, families: told }: FrrNeighbour,
-): SessionLook {
+): SessionObservation {
   const families = told.map(({ family }) => family);
   const up = state === "Established";
   return { vrf, via, peer, asn, isInternal, families, up, state, shut, signed, lastReset };
@@ -278,7 +278,7 @@ async function askSent(
 /** Reads what neighbours of another AS receive over ports, which is a way past every tunnel. */
 export async function readOpenAdvertisements(
   frr: Frr,
-  sessions: readonly SessionLook[],
+  sessions: readonly SessionObservation[],
   signal: AbortSignal,
 ): Promise<readonly OpenAdvertisement[]> {
   const found: OpenAdvertisement[] = [];

@@ -21,11 +21,11 @@ import {
   type Frr,
   findPort,
   interfaceOf,
-  type RoutingLook,
+  type RoutingObservation,
   readAdvertisements,
   readOpenAdvertisements,
   readRouting,
-  type SessionLook,
+  type SessionObservation,
   toldSessions,
 } from "./frr.ts";
 import type { Md5Counters } from "./frr-parsers.ts";
@@ -94,7 +94,7 @@ export class RoutingObserver {
    * Returns unknown if FRR does not answer, or in words that are not understood. `beside`: what
    * this host protects by other means than MACsec, past which nothing may be advertised.
    */
-  async look(
+  async observe(
     subnets: readonly Subnet[],
     beside: "tunnels" | "none",
     signal: AbortSignal,
@@ -103,18 +103,26 @@ export class RoutingObserver {
     try {
       const scope = scopeOf(subnets);
       const limit = { ms: answerMsMax, where: "FRR", effect: "none" } as const;
-      const [look, gaps, sent] = await withDeadline(this.#clock, limit, signal, async (bounded) => {
-        const told = await readRouting(this.#frr, scope, bounded);
-        const advertised =
-          beside === "none"
-            ? {}
-            : { advertised: await readOpenAdvertisements(this.#frr, told.sessions, bounded) };
-        return [told, await this.#gaps(told, scope, at, bounded), advertised] as const;
-      });
-      const rise = this.#rise(look.md5, at);
-      const troubleOf = (session: SessionLook): string | undefined =>
+      const [observation, gaps, sent] = await withDeadline(
+        this.#clock,
+        limit,
+        signal,
+        async (bounded) => {
+          const told = await readRouting(this.#frr, scope, bounded);
+          const advertised =
+            beside === "none"
+              ? {}
+              : { advertised: await readOpenAdvertisements(this.#frr, told.sessions, bounded) };
+          return [told, await this.#gaps(told, scope, at, bounded), advertised] as const;
+        },
+      );
+      const rise = this.#rise(observation.md5, at);
+      const troubleOf = (session: SessionObservation): string | undefined =>
         sessionTrouble(session, rise) ?? gaps.get(interfaceOf(session.via));
-      return known({ ...look.routing, ...toldSessions(look.sessions, troubleOf), ...sent }, at);
+      return known(
+        { ...observation.routing, ...toldSessions(observation.sessions, troubleOf), ...sent },
+        at,
+      );
     } catch (error) {
       if (!(error instanceof LinksealError) || signal.aborted) throw error;
       return unknown(error.code === "device.unparsed" ? "unparsed" : "queryFailed", at);
@@ -132,7 +140,7 @@ export class RoutingObserver {
 
   /** Returns, by port, what a drain that is old enough still lets out unmarked. */
   async #gaps(
-    { routing }: RoutingLook,
+    { routing }: RoutingObservation,
     scope: BgpScope,
     at: Instant,
     signal: AbortSignal,

@@ -60,7 +60,7 @@ afterAll(async () => {
   leaveNetworks();
 });
 
-async function look(): Promise<Routing> {
+async function observe(): Promise<Routing> {
   const { routing } = await device.observe(soon());
   const value = strongValue(routing);
   if (value === undefined) throw new Error("the routing is not known");
@@ -130,7 +130,7 @@ async function timed(act: () => Promise<unknown>): Promise<number> {
 
 async function expectDrained(port: BgpPort, means: DrainMeans): Promise<void> {
   const [routing, sent, rate] = await Promise.all([
-    look(),
+    observe(),
     readAdvertisements(pair.edge.frr, port, soon()),
     rateOf(port.port),
   ]);
@@ -186,7 +186,7 @@ describe("BGP through FRR, between two routers with two links", { timeout: 120_0
     const [peer] = ports[0].neighbours;
     const trouble = (part: string) =>
       until(async () => {
-        const [first, second] = (await look()).sessions;
+        const [first, second] = (await observe()).sessions;
         expect(second).toMatchObject({ up: true });
         return first?.trouble?.includes(part) === true ? first.trouble : undefined;
       });
@@ -200,7 +200,7 @@ describe("BGP through FRR, between two routers with two links", { timeout: 120_0
     type(far, "configure terminal", `router bgp ${farAs}`, own);
     await isBack();
     const healed = await until(async () => {
-      const { sessions } = await look();
+      const { sessions } = await observe();
       return sessions.every(({ up }) => up) ? sessions : undefined;
     });
     expect(healed.map(({ trouble: left }) => left)).toEqual([undefined, undefined]);

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { fillCommand } from "#drivers/index.ts";
 import { linux } from "#drivers/linux/driver/linux.ts";
 import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.ts";
-import type { KernelSockets } from "#drivers/linux/macsec/look.ts";
+import type { KernelSockets } from "#drivers/linux/macsec/kernel-observation.ts";
 import { MkaControlServer } from "#drivers/linux/mka/control-server.ts";
 import { readRequest, writeReply } from "#drivers/linux/mka/protocol.ts";
 import { NetControlServer } from "#drivers/linux/net/control-server.ts";

@@ -1,7 +1,7 @@
 // The thread that reads the truth.
 
 import { parentPort, workerData } from "node:worker_threads";
-import { type KernelSockets, lookAtKernel } from "#drivers/linux/macsec/look.ts";
+import { type KernelSockets, observeKernel } from "#drivers/linux/macsec/kernel-observation.ts";
 import type { MacsecDevice } from "#drivers/linux/macsec/macsec.ts";
 import { saksOf, secySettings } from "#drivers/linux/macsec/secy.ts";
 import { type Link, linkFlags } from "#drivers/linux/netlink/rtnetlink-link.ts";
@@ -51,7 +51,7 @@ async function tell(): Promise<void> {
 }
 
 async function truthOf(one: KernelSockets): Promise<NetworkTruth> {
-  const { links, secys = [] } = await lookAtKernel(one, clock, signal);
+  const { links, secys = [] } = await observeKernel(one, clock, signal);
   const found = links.flatMap((link): [string, SecyTruth][] => {
     const below = links.find(({ index }) => index === link.link)?.name;
     const secy = secys.find((device) => device.link === link.index);

@@ -34,12 +34,12 @@ async function untilTold(
 ): Promise<{ readonly told: Tunnel; readonly status: Status }> {
   const begun = performance.now();
   let last: Status | undefined;
-  const look = async () => {
+  const probe = async () => {
     last = await site.status();
     const [told] = last.tunnels;
     return told !== undefined && is(told, last) ? { told, status: last } : undefined;
   };
-  const found = await until(look, patienceMs).catch((error: unknown) => {
+  const found = await until(probe, patienceMs).catch((error: unknown) => {
     throw new Error(`${what}: ${JSON.stringify(last)}`, { cause: error });
   });
   console.log(`${what}: reported after ${Math.round(performance.now() - begun)} ms`);

@@ -46,8 +46,8 @@ const keyedSpis = (): readonly string[] =>
     .flatMap((state) => state.match(/spi 0x[0-9a-f]+/g) ?? []);
 
 /** It waits for actions of the agent, which are slow in an emulator. */
-const until = <T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> =>
-  untilSoon(look, patienceMs);
+const until = <T>(probe: () => T | undefined | Promise<T | undefined>): Promise<T> =>
+  untilSoon(probe, patienceMs);
 
 describe("a tunnel of a config", { timeout: 600_000 }, () => {
   it("a tunnel that the gateway refuses lets nothing out in the clear from apply on", async () => {

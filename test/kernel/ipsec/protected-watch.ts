@@ -22,12 +22,12 @@ export class ProtectedWatch implements Disposable {
       for (;;) {
         const length = native.receive(this.#socket, this.#room);
         if (length <= 0) return;
-        this.#look(this.#room.subarray(0, length), port);
+        this.#inspect(this.#room.subarray(0, length), port);
       }
     });
   }
 
-  #look(frame: Buffer, port: string): void {
+  #inspect(frame: Buffer, port: string): void {
     const tagged = frame.readUInt16BE(12) === vlan ? 4 : 0;
     if (frame.length < 34 + tagged || frame.readUInt16BE(12 + tagged) !== ipv4) return;
     const at = (start: number): string => [...frame.subarray(start, start + 4)].join(".");

@@ -2,7 +2,7 @@
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { lookAtCharon, withCharon } from "#drivers/linux/ipsec/charon.ts";
+import { observeCharon, withCharon } from "#drivers/linux/ipsec/charon.ts";
 import { openStream } from "#drivers/transport/stream.ts";
 import type { Device, DeviceChange } from "#hal/device.ts";
 import type { IpsecTunnel, TunnelSpec } from "#hal/model.ts";
@@ -104,14 +104,14 @@ describe("a tunnel", { timeout: 120_000 }, () => {
 
   it("a tunnel is in every observation while charon rekeys its IKE SA repeatedly", async () => {
     const charon = { path: site.charon.socket, stream: openStream, clock: new PacedClock(1) };
-    let looks = 0;
+    let observations = 0;
     let rekeying = true;
     const missed: number[] = [];
     const looking = withCharon(charon, soon(), async (client) => {
-      for (; rekeying; looks += 1) {
-        const { sas } = await lookAtCharon(client, soon());
+      for (; rekeying; observations += 1) {
+        const { sas } = await observeCharon(client, soon());
         const isUp = sas.some(({ name, state }) => name === spec.name && state === "established");
-        if (!isUp) missed.push(looks);
+        if (!isUp) missed.push(observations);
         // In a machine where programs take no virtual time, no rekey happens unless this loop
         // rests.
         await rest(10);
@@ -123,8 +123,8 @@ describe("a tunnel", { timeout: 120_000 }, () => {
     }
     rekeying = false;
     await looking;
-    console.log(`${looks} looks while IKE was rekeyed, ${missed.length} without it`);
-    expect(looks).toBeGreaterThan(0);
+    console.log(`${observations} looks while IKE was rekeyed, ${missed.length} without it`);
+    expect(observations).toBeGreaterThan(0);
     expect(missed).toEqual([]);
   });
 

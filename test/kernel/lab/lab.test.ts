@@ -37,9 +37,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+async function until<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
   for (const begun = performance.now(); ; await rest(200)) {
-    const seen = await look();
+    const seen = await probe();
     if (seen !== undefined) return seen;
     if (performance.now() - begun > 240_000) {
       throw new Error(`waited too long: ${what}: ${JSON.stringify(await lab.status())}`);

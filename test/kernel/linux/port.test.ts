@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type KernelSockets, lookAtKernel } from "#drivers/linux/macsec/look.ts";
-import { type ControlledPort, type KernelLook, readPort } from "#drivers/linux/macsec/port.ts";
+import { type KernelSockets, observeKernel } from "#drivers/linux/macsec/kernel-observation.ts";
+import {
+  type ControlledPort,
+  type KernelObservation,
+  readPort,
+} from "#drivers/linux/macsec/port.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { type CipherSuite, type MacsecFrames, type MacsecPort, strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -59,8 +63,8 @@ function secure(suite: CipherSuite, ...more: string[]): void {
   ]);
 }
 
-async function look(): Promise<KernelLook> {
-  return await lookAtKernel(sockets, clock, soon());
+async function observe(): Promise<KernelObservation> {
+  return await observeKernel(sockets, clock, soon());
 }
 
 interface Seen {
@@ -69,7 +73,7 @@ interface Seen {
 }
 
 async function seen(): Promise<Seen> {
-  const { port, controlled } = readPort("wire", await look()) ?? {};
+  const { port, controlled } = readPort("wire", await observe()) ?? {};
   const known = controlled === undefined ? undefined : strongValue(controlled);
   if (port === undefined || known === undefined) throw new Error("the port has no SecY");
   return { port, controlled: known };
@@ -189,11 +193,11 @@ describe("keys and light of a port", { timeout: 120_000 }, () => {
     ip("link", "set", "wire", "down");
     expect(strongValue((await seen()).port.admin)).toBe("down");
     ip("link", "delete", "wire");
-    expect(readPort("wire", await look())).toBeUndefined();
+    expect(readPort("wire", await observe())).toBeUndefined();
   });
 
   it("a port without a SecY is known to have no keys", async () => {
-    const { port } = readPort("wire", await look()) ?? {};
+    const { port } = readPort("wire", await observe()) ?? {};
     expect(port?.settings).toMatchObject({ kind: "known", value: undefined });
     expect(port?.session).toMatchObject({
       kind: "known",
@@ -211,19 +215,19 @@ const statisticsOf = (text: string, name: string): bigint =>
   );
 
 interface Counted {
-  readonly after: KernelLook;
+  readonly after: KernelObservation;
   readonly port: MacsecPort;
   readonly frames: MacsecFrames;
   readonly told: string;
 }
 
 // The kernel itself sends packets now and then, so we read ours before and after that of `ip`.
-async function still(before: KernelLook): Promise<Counted> {
+async function still(before: KernelObservation): Promise<Counted> {
   return await until(async () => {
     const [first, told, after] = [
       await seen(),
       ip("-j", "-s", "macsec", "show", "ms"),
-      await look(),
+      await observe(),
     ];
     const { port } = readPort("wire", after, before) ?? {};
     const frames = port === undefined ? undefined : strongValue(port.frames);
@@ -251,7 +255,7 @@ describe("what passes a port", { timeout: 120_000 }, () => {
       "addr add 10.0.0.2/30 dev ms",
     ];
     ipBatch(ends, "-n", far);
-    const before = await look();
+    const before = await observe();
     const ping = ["-c", "20", "-i", "0.02", "-w", "60", "10.0.0.2"];
     expect(ip("netns", "exec", network, "busybox", "ping", ...ping)).toContain(", 0% ");
     const { after, port, frames, told } = await still(before);

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { MkaClient, type MkaLook } from "#drivers/linux/mka/client.ts";
+import { MkaClient, type MkaObservation } from "#drivers/linux/mka/client.ts";
 import { type RequestedOperation, replyBytesMax } from "#drivers/linux/mka/protocol.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
 import { Secret } from "#hal/secret.ts";
@@ -91,14 +91,14 @@ export class Participant implements Disposable {
     return change(this.client, operation, step, soon());
   }
 
-  look(): Promise<MkaLook> {
+  observe(): Promise<MkaObservation> {
     return this.client.observe(soon());
   }
 
   async secured(): Promise<string | undefined> {
-    const look = await this.look();
-    if (look.kind !== "bound") return undefined;
-    const { controlledPort, latestSak, respondedPeers } = look.session;
+    const observation = await this.observe();
+    if (observation.kind !== "bound") return undefined;
+    const { controlledPort, latestSak, respondedPeers } = observation.session;
     if (controlledPort !== "secured" || respondedPeers === 0) return undefined;
     return latestSak?.transmit === true && latestSak.receive ? latestSak.keyId : undefined;
   }

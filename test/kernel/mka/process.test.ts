@@ -69,8 +69,8 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     using near = a;
     using _far = b;
     expect(await ping(networks[0], "10.0.0.2")).toBe(5);
-    const look = await near.look();
-    expect(look).toMatchObject({
+    const observation = await near.observe();
+    expect(observation).toMatchObject({
       kind: "bound",
       device: "ms-wire",
       sci: "02000000000a0001",
@@ -83,7 +83,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     await near.change({ kind: "rekey" }, final());
     await until(async () => ((await near.secured())?.endsWith("/2") === true ? true : undefined));
     const about = ["cmdline", "environ"].map((name) => readFileSync(`/proc/${near.pid}/${name}`));
-    const shown = near.said + encodeJson(look) + about.join();
+    const shown = near.said + encodeJson(observation) + about.join();
     expect(shown).not.toContain(key.cak);
     expect(await near.end("SIGTERM")).toBe(0);
     expect(keysOf(networks[0]).sent).not.toBe("");
@@ -102,11 +102,14 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
       code: "device.locked",
       effect: "none",
     });
-    const look = await until(async () => {
-      const seen = await near.look();
+    const observation = await until(async () => {
+      const seen = await near.observe();
       return seen.pending === undefined ? seen : undefined;
     });
-    expect(look).toMatchObject({ keys: [{ ckn: key.ckn }], settings: { keyServerPriority: 16 } });
+    expect(observation).toMatchObject({
+      keys: [{ ckn: key.ckn }],
+      settings: { keyServerPriority: 16 },
+    });
     expect(await near.client.recall("second", soon())).toBeUndefined();
     await expect(near.client.confirm("second", soon())).rejects.toMatchObject({
       code: "device.commitExpired",
@@ -122,7 +125,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     await near.change({ kind: "remove", ckn: other.ckn }, final());
     await near.add(keyOf("cafe", 16), { token: "fourth", within: 60_000 });
     await near.client.rollback("fourth", soon());
-    expect(await near.look()).toMatchObject({ keys: [{ ckn: key.ckn }] });
+    expect(await near.observe()).toMatchObject({ keys: [{ ckn: key.ckn }] });
   });
 
   it("a killed process that restarts takes the key again; the SecY carries meanwhile", async () => {
@@ -167,9 +170,9 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     // The content shows which of the two belongs to this process.
     const [own = -1] = held.filter((fd) => readFileSync(fd).includes('"armed"'));
     await near.start(own);
-    const look = await near.look();
+    const observation = await near.observe();
     const tookMs = Math.round(performance.now() - start);
-    expect(look).toMatchObject({
+    expect(observation).toMatchObject({
       keys: [{ ckn: key.ckn }, { ckn: other.ckn }],
       session: { controlledPort: "secured", livePeers: 1 },
       pending: "armed",
@@ -190,7 +193,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     using near = new Participant({ network: left, folder });
     using far = new Participant({ network: right, folder });
     await Promise.all([near.start(), far.start()]);
-    expect(await near.look()).toMatchObject({ kind: "waiting", because: "noSecy" });
+    expect(await near.observe()).toMatchObject({ kind: "waiting", because: "noSecy" });
     await expect(near.add(key, final())).rejects.toMatchObject({ code: "device.rejected" });
     makeSecy(left, { suite: "gcm-aes-xpn-256", sci: "on" });
     address(left, 0);
@@ -199,8 +202,10 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     await secured(near, far);
     ipBatch(["link del ms-wire"], "-n", left);
     await until(async () => {
-      const look = await near.look();
-      return look.kind === "bound" && look.troubles[0]?.code === "deviceLost" ? true : undefined;
+      const observation = await near.observe();
+      return observation.kind === "bound" && observation.troubles[0]?.code === "deviceLost"
+        ? true
+        : undefined;
     });
     for (const network of networks) {
       if (network === right) ipBatch(["link del ms-wire"], "-n", right);
@@ -208,9 +213,9 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
       address(network, networks.indexOf(network));
     }
     const used = await until(async () => {
-      const look = await near.look();
-      const isNew = look.kind === "bound" && look.liveSuite === "gcm-aes-128";
-      return isNew && (await near.secured()) === (await far.secured()) ? look : undefined;
+      const observation = await near.observe();
+      const isNew = observation.kind === "bound" && observation.liveSuite === "gcm-aes-128";
+      return isNew && (await near.secured()) === (await far.secured()) ? observation : undefined;
     });
     expect(used).toMatchObject({ settings: { suite: "gcm-aes-128", includeSci: false } });
     expect(await ping(left, "10.0.0.2")).toBe(5);
@@ -250,7 +255,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     }
     // A client that never sends a request does not block the others.
     const silent = connect(near.socket);
-    expect((await near.look()).kind).toBe("bound");
+    expect((await near.observe()).kind).toBe("bound");
     await once(silent, "close");
   });
 });

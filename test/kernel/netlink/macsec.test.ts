@@ -107,7 +107,7 @@ class End implements Disposable {
     return this.#isExtended ? { ...base, extended: { ssci, salt } } : base;
   }
 
-  async look(): Promise<MacsecDevice> {
+  async observe(): Promise<MacsecDevice> {
     const request = dumpMacsec(this.number);
     const read = readMacsec(this.number);
     const [device] = found(await this.generic.ask(request, read, soon()));
@@ -169,7 +169,7 @@ describe("MACsec is built by our own messages", { timeout: 180_000 }, () => {
         encoding: "utf8",
       });
       expect(received(said)).toBe("3");
-      const [near, far] = [await left.look(), await right.look()];
+      const [near, far] = [await left.observe(), await right.observe()];
       expect(near.secy).toMatchObject({ cipherSuite: suite, encrypt: true, validate: "strict" });
       const [txSa] = near.txSas ?? [];
       const [rxSa] = far.rxScs?.[0]?.sas ?? [];
@@ -187,7 +187,7 @@ describe("MACsec is built by our own messages", { timeout: 180_000 }, () => {
     await installSa([left, right], 0);
     const argv = ping(left, right, "-i", "0.05", "-c", "100", "-w", "60");
     const stream = promisify(execFile)("ip", argv, { encoding: "utf8" });
-    await until(async () => ((await right.look()).txSas?.[0]?.pn ?? 0n) > 5n || undefined);
+    await until(async () => ((await right.observe()).txSas?.[0]?.pn ?? 0n) > 5n || undefined);
     await installSa([left, right], 1);
     for (const end of [left, right]) {
       await end.done(end.routes, changeMacsecLink(end.device, { encodingSa: 1 }));
@@ -208,7 +208,7 @@ describe("MACsec is built by our own messages", { timeout: 180_000 }, () => {
       );
     }
     expect(received((await stream).stdout)).toBe("100");
-    const device = await left.look();
+    const device = await left.observe();
     expect(device.txSas).toMatchObject([{ an: 1, keyId: "01".repeat(16) }]);
     expect(device.rxScs).toMatchObject([{ sas: [{ an: 1, keyId: "01".repeat(16) }] }]);
     expect(device.secy?.encodingSa).toBe(1);
@@ -224,7 +224,7 @@ describe("MACsec is built by our own messages", { timeout: 180_000 }, () => {
       left.writer.updateTxSa(left.device, { an: 0, nextPn: 4_000_000_000n }),
     );
     await left.done(left.routes, changeMacsecLink(left.device, { includeSci: false }));
-    const { secy, txSas } = await left.look();
+    const { secy, txSas } = await left.observe();
     expect(secy?.includeSci).toBe(false);
     expect(txSas?.[0]?.pn).toBeGreaterThanOrEqual(4_000_000_000n);
     const suite = changeMacsecLink(left.device, { cipherSuite: "gcm-aes-256" });
@@ -238,7 +238,7 @@ describe("MACsec is built by our own messages", { timeout: 180_000 }, () => {
       left.writer.updateRxSa(channel, { an: 0, active: false }),
       left.writer.deleteRxSc(channel),
     );
-    expect((await left.look()).rxScs ?? []).toEqual([]);
+    expect((await left.observe()).rxScs ?? []).toEqual([]);
   });
 
   it("a SecY is gone with its device, as the group of links reports", async () => {
@@ -260,6 +260,6 @@ describe("MACsec is built by our own messages", { timeout: 180_000 }, () => {
     );
     await until(() => heard.includes(`17 ${deviceName}`) || undefined);
     expect(heard).toContain(`16 ${deviceName}`);
-    await expect(left.look()).rejects.toThrow("no SecY");
+    await expect(left.observe()).rejects.toThrow("no SecY");
   });
 });

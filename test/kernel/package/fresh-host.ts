@@ -101,9 +101,9 @@ export class FreshHost {
     return join(`/proc/${this.#pid}/root`, inside);
   }
 
-  async until<T>(what: string, look: () => Promise<T | undefined>): Promise<T> {
+  async until<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
     for (const from = performance.now(); ; await rest(300)) {
-      const seen = await look();
+      const seen = await probe();
       if (seen !== undefined) return seen;
       if (performance.now() - from > waitMsMax) {
         throw new Error(`waited too long: ${what}\n${this.journal(60)}`);

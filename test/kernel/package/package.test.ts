@@ -121,10 +121,10 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     host.ok("useradd nobodys && useradd -G linkseal viewer && useradd -G linkseal-admin boss");
     const as = (user: string, line: string): number | null =>
       host.run(`setpriv --reuid=${user} --regid=${user} --init-groups linkseal ${line}`).status;
-    const looks = (user: string): number | null => as(user, "events");
+    const reads = (user: string): number | null => as(user, "events");
     const changes = (user: string): number | null => as(user, "journal accept-loss");
-    expect([looks("nobodys"), changes("nobodys")]).toEqual([8, 8]);
-    expect([looks("viewer"), changes("viewer")]).toEqual([0, 8]);
+    expect([reads("nobodys"), changes("nobodys")]).toEqual([8, 8]);
+    expect([reads("viewer"), changes("viewer")]).toEqual([0, 8]);
     // The journal has lost nothing, and an administrator gets that answer.
     expect(changes("boss")).not.toBe(8);
     for (const file of ["/run/linkseal-net/net.sock", "/run/linkseal-mka/wire.sock"]) {

@@ -144,7 +144,7 @@ export class TestSecy {
   }
 
   /** Returns the content of a dump of the kernel. */
-  look(): HeldSecy {
+  observe(): HeldSecy {
     return {
       encodingAn: this.encodingAn ?? 0,
       transmitSas: [...this.transmit].map(([an, { keyId, nextPn }]) => ({

@@ -76,7 +76,7 @@ export class Station {
     this.#repeat(pollMs, () => this.poll());
   }
 
-  #begin(from: { snapshot?: KaySnapshot; held?: ReturnType<TestSecy["look"]> }): Kay {
+  #begin(from: { snapshot?: KaySnapshot; held?: ReturnType<TestSecy["observe"]> }): Kay {
     const { sci, prng: entropy } = this;
     return new Kay({ sci, settings: this.settings, entropy, now: this.site.now, ...from });
   }
@@ -163,7 +163,7 @@ export class Station {
   begin(with_: "memory" | "nothing", secy: "kept" | "new" = "kept"): void {
     this.#life = Math.abs(this.#life) + 1;
     if (secy === "new") this.secy = new TestSecy(this.sci);
-    const held = this.secy.look();
+    const held = this.secy.observe();
     const snapshot = with_ === "memory" ? this.memory : undefined;
     this.kay = this.#begin({ held, ...(snapshot === undefined ? {} : { snapshot }) });
     this.take(this.kay.tick(this.site.now));

@@ -38,9 +38,9 @@ const rows = versions.flatMap((version) =>
 
 const keyFor = (suite: CipherSuite): TestKey => keyOf("c0ffee", suite === "gcm-aes-256" ? 32 : 16);
 
-async function sinceMs(start: number, look: () => Promise<boolean> | boolean): Promise<number> {
+async function sinceMs(start: number, probe: () => Promise<boolean> | boolean): Promise<number> {
   await until(async () => {
-    if (await look()) return true;
+    if (await probe()) return true;
     // Each query of a supplicant starts a program, which takes time from the measurement.
     await rest(200);
     return undefined;

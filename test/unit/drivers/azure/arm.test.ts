@@ -21,7 +21,7 @@ async function read(bench: ArmBench): Promise<string> {
   return told(await refused(bench.observe("link1")));
 }
 
-/** A write whose own answer is spoilt; the look before it is not. */
+/** A write whose own answer is spoilt; the observation before it is not. */
 async function write(spoil: () => HttpReply): Promise<string> {
   const bench = armBench();
   bench.alter = (reply, { method }) => (method === "PUT" ? spoil() : reply);

@@ -20,7 +20,7 @@ function msee({ site }: ArmBench): Msee {
   return only;
 }
 
-/** What a look says, again and again, until it has stayed the same for ten minutes. */
+/** What an observation says, again and again, until it has stayed the same for ten minutes. */
 async function history(bench: ArmBench): Promise<readonly string[]> {
   const told: string[] = [];
   for (let steady = 0; steady < 60; steady += 1) {

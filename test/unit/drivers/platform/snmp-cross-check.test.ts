@@ -28,7 +28,7 @@ class Scene {
   session: (state: DeviceState) => DeviceState = (state) => state;
   #device: Promise<Device> | undefined;
 
-  async look(): Promise<MacsecPort> {
+  async observe(): Promise<MacsecPort> {
     this.#device ??= this.#open();
     const { macsec } = await (await this.#device).observe(never);
     const [first] = macsec;
@@ -116,7 +116,7 @@ describe("the SNMP cross-check", () => {
   it("an SNMP reply that agrees changes nothing", async () => {
     const scene = new Scene();
     const { router } = scene.place.rig;
-    expect(await scene.look()).toEqual(router.state().macsec[0]);
+    expect(await scene.observe()).toEqual(router.state().macsec[0]);
   });
 
   it("SNMP is not read if the config names no agent", async () => {
@@ -133,7 +133,7 @@ describe("the SNMP cross-check", () => {
   it("an SNMP reply fills in what the session could not report", async () => {
     const scene = new Scene();
     scene.session = blind;
-    const { admin, linkUp } = await scene.look();
+    const { admin, linkUp } = await scene.observe();
     expect([admin, linkUp]).toMatchObject([
       { kind: "known", value: "up" },
       { kind: "known", value: true },
@@ -148,7 +148,7 @@ describe("the SNMP cross-check", () => {
   ] as const)("an SNMP reply that contradicts %s makes it unknown", async (key, says) => {
     const scene = new Scene();
     scene.says = says;
-    expect((await scene.look())[key]).toMatchObject({ kind: "unknown", why: "contradicted" });
+    expect((await scene.observe())[key]).toMatchObject({ kind: "unknown", why: "contradicted" });
   });
 
   it.each([3n, 4n, 5n, 6n])(
@@ -156,7 +156,7 @@ describe("the SNMP cross-check", () => {
     async (state) => {
       const scene = new Scene();
       scene.says = instead(ifOperStatus, state);
-      expect((await scene.look()).linkUp).toMatchObject({ kind: "known", value: true });
+      expect((await scene.observe()).linkUp).toMatchObject({ kind: "known", value: true });
     },
   );
 
@@ -164,24 +164,24 @@ describe("the SNMP cross-check", () => {
     const scene = new Scene();
     scene.evidence = "weak";
     scene.says = instead(ifOperStatus, 2n);
-    expect((await scene.look()).linkUp).toMatchObject({ kind: "known", value: true });
+    expect((await scene.observe()).linkUp).toMatchObject({ kind: "known", value: true });
     scene.session = blind;
-    expect((await scene.look()).linkUp).toMatchObject({ value: false, weak: true });
+    expect((await scene.observe()).linkUp).toMatchObject({ value: false, weak: true });
   });
 
   it("an SNMP count of a thousand frames per second shows that a port is not idle", async () => {
     const scene = new Scene();
     scene.session = idle;
     scene.link.fibre.offer("b", 1_000, 512);
-    expect((await scene.look()).rate).toMatchObject({ kind: "known" });
+    expect((await scene.observe()).rate).toMatchObject({ kind: "known" });
     await scene.wait(5_000);
-    expect((await scene.look()).rate).toMatchObject({ kind: "unknown", why: "contradicted" });
+    expect((await scene.observe()).rate).toMatchObject({ kind: "unknown", why: "contradicted" });
     scene.link.fibre.offer("a", 0, 512);
     scene.link.fibre.offer("b", 0, 512);
     await scene.wait(1_000);
-    await scene.look();
+    await scene.observe();
     await scene.wait(5_000);
-    expect((await scene.look()).rate).toMatchObject({ kind: "known" });
+    expect((await scene.observe()).rate).toMatchObject({ kind: "known" });
   });
 
   it("SNMP counters or a clock that restarted say nothing about the rate", async () => {
@@ -189,39 +189,39 @@ describe("the SNMP cross-check", () => {
       const scene = new Scene();
       scene.session = idle;
       scene.link.fibre.offer("b", 1_000, 512);
-      await scene.look();
+      await scene.observe();
       await scene.wait(5_000);
       scene.says = instead(oid, 1n);
-      expect((await scene.look()).rate).toMatchObject({ kind: "known" });
+      expect((await scene.observe()).rate).toMatchObject({ kind: "known" });
     }
   });
 
   it("SNMP names are read once, and again when an index has another name", async () => {
     const scene = new Scene();
     const walks = (): number => scene.asked.filter((oids) => oids.length === 1).length;
-    await scene.look();
-    await scene.look();
+    await scene.observe();
+    await scene.observe();
     expect(walks()).toBe(1);
     scene.says = (object) =>
       object.oid === ifName ? { oid: ifName, type: "octets", value: Buffer.from("xe-9") } : object;
-    expect((await scene.look()).linkUp).toMatchObject({ kind: "known", value: true });
+    expect((await scene.observe()).linkUp).toMatchObject({ kind: "known", value: true });
     scene.says = (object) => object;
-    await scene.look();
+    await scene.observe();
     expect(walks()).toBe(2);
   });
 
   it("a missing SNMP reply fails no observation, is logged once and rests a minute", async () => {
     const scene = new Scene();
     scene.fails = true;
-    expect((await scene.look()).linkUp).toMatchObject({ kind: "known", value: true });
-    await scene.look();
+    expect((await scene.observe()).linkUp).toMatchObject({ kind: "known", value: true });
+    await scene.observe();
     expect(scene.asked).toHaveLength(1);
     await scene.wait(61_000);
-    await scene.look();
+    await scene.observe();
     expect(scene.asked).toHaveLength(2);
     scene.fails = false;
     await scene.wait(61_000);
-    await scene.look();
+    await scene.observe();
     expect(scene.logged).toEqual(["warn snmp-silent", "info snmp-answers"]);
   });
 });

@@ -9,7 +9,7 @@ import { known, type MacsecPort, strongValue, unknown } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Instant } from "#hal/world.ts";
 import { ckn, never, refused } from "../../../kit/site-bench.ts";
-import { boundLook } from "../mka-look.ts";
+import { boundObservation } from "../mka-observation.ts";
 import { LinuxBench } from "./linux-bench.ts";
 
 const key = { ckn: ckn("c"), cakSecretId: "cak/1", cknSecretId: "ckn/1" };
@@ -166,11 +166,11 @@ const kernelPort: MacsecPort = {
 };
 
 describe("a port as reported by kernel and MKA process together", () => {
-  const told = { kind: "told", look: boundLook({ clear: 3n }), at } as const;
+  const told = { kind: "told", observation: boundObservation({ clear: 3n }), at } as const;
 
   it("a port has the MKA process's keys, session and count of clear data frames", () => {
     const port = withParticipant(kernelPort, told);
-    expect(strongValue(port.settings)).toEqual(told.look.settings);
+    expect(strongValue(port.settings)).toEqual(told.observation.settings);
     expect(strongValue(port.keys)).toEqual([{ ckn: ckn("a"), role: "primary" }]);
     expect(strongValue(port.session)?.controlledPort).toBe("secured");
     expect(strongValue(port.frames)).toEqual({ ...frames, rxClear: 3n });
@@ -186,15 +186,15 @@ describe("a port as reported by kernel and MKA process together", () => {
 
   it("the troubles of the MKA process are those of the port", () => {
     const trouble = { code: "deviceLost", text: "the SecY is gone" } as const;
-    const look = boundLook({ troubles: [trouble] });
-    const port = withParticipant(kernelPort, { ...told, look });
+    const observation = boundObservation({ troubles: [trouble] });
+    const port = withParticipant(kernelPort, { ...told, observation });
     expect(port.troubles && strongValue(port.troubles)).toEqual([trouble.text]);
   });
 
   it.each([
     { kind: "away", at },
     { kind: "failed", at },
-    { kind: "told", at, look: { kind: "waiting", because: "noSecy", pending: undefined } },
+    { kind: "told", at, observation: { kind: "waiting", because: "noSecy", pending: undefined } },
   ] as const)("the MKA readings of a port are unknown for %j", (seen) => {
     const { settings: whole, keys, session, mkpdus } = withParticipant(kernelPort, seen);
     for (const one of [whole, keys, session, mkpdus]) {
@@ -216,7 +216,11 @@ it("the sockets of MKA processes are in a folder beside linkseal-net's", () => {
 it("a change that the MKA process reports brings a notification", async () => {
   let count = 0;
   const { bench, device } = await benchWithMka(({ kind }) =>
-    kind === "changes" ? done({ count }) : kind === "observe" ? done(boundLook()) : undefined,
+    kind === "changes"
+      ? done({ count })
+      : kind === "observe"
+        ? done(boundObservation())
+        : undefined,
   );
   await device.observe(never);
   await bench.clock.runFor(10_000);

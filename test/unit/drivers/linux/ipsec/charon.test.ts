@@ -6,7 +6,7 @@ import { causeIn } from "#drivers/linux/ipsec/causes.ts";
 import {
   bringUp,
   forget,
-  lookAtCharon,
+  observeCharon,
   rekey,
   stands,
   withCharon,
@@ -261,7 +261,7 @@ describe("a tunnel at charon", () => {
     const scene = new Scene();
     await scene.up();
     scene.daemon.isBusy = true;
-    const { sas } = await scene.run((client) => lookAtCharon(client, never));
+    const { sas } = await scene.run((client) => observeCharon(client, never));
     expect(sas.map(({ name, state }) => [name, state])).toEqual([["hub-1", "established"]]);
   });
 
@@ -272,8 +272,8 @@ describe("a tunnel at charon", () => {
       ...["load-shared", "load-conn", "initiate", "rekey"],
     ]);
     expect(scene.daemon.shared.get("linkseal-hub-1")).toBe("Azure_PSK+0123456789");
-    const look = await scene.run((client) => lookAtCharon(client, never));
-    expect(stands(tunnelSpec, look)).toBe(true);
+    const observation = await scene.run((client) => observeCharon(client, never));
+    expect(stands(tunnelSpec, observation)).toBe(true);
   });
 
   it("a tunnel's certificates are loaded; its key goes once no connection needs it", async () => {
@@ -341,14 +341,14 @@ describe("a tunnel at charon", () => {
   it("a tunnel is up only with its connection and exactly the wanted algorithms", async () => {
     const scene = new Scene();
     await scene.up();
-    const look = await scene.run((client) => lookAtCharon(client, never));
+    const observation = await scene.run((client) => observeCharon(client, never));
     const { ike, transforms } = tunnelSpec;
-    expect(stands({ ...tunnelSpec, ike: { ...ike, dhGroup: "ecp-256" } }, look)).toBe(false);
-    expect(stands({ ...tunnelSpec, ike: { ...ike, prf: "sha256" } }, look)).toBe(false);
+    expect(stands({ ...tunnelSpec, ike: { ...ike, dhGroup: "ecp-256" } }, observation)).toBe(false);
+    expect(stands({ ...tunnelSpec, ike: { ...ike, prf: "sha256" } }, observation)).toBe(false);
     const other = { ...transforms, encryption: "aes-128-gcm" };
-    expect(stands({ ...tunnelSpec, transforms: other }, look)).toBe(false);
-    expect(stands(tunnelSpec, { ...look, connections: new Map() })).toBe(false);
-    expect(stands(tunnelSpec, { ...look, sas: [] })).toBe(false);
+    expect(stands({ ...tunnelSpec, transforms: other }, observation)).toBe(false);
+    expect(stands(tunnelSpec, { ...observation, connections: new Map() })).toBe(false);
+    expect(stands(tunnelSpec, { ...observation, sas: [] })).toBe(false);
   });
 
   it.each(["child", "ike", "reauthenticate"] as const)("an SA is rekeyed: %s", async (what) => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { withParticipant } from "#drivers/linux/driver/mka-clients.ts";
 import { type MacsecDevice, readMacsec } from "#drivers/linux/macsec/macsec.ts";
-import { type KernelLook, type PortLook, readPort } from "#drivers/linux/macsec/port.ts";
+import { type KernelObservation, type PortReading, readPort } from "#drivers/linux/macsec/port.ts";
 import { framesOf, keyAgreement, saksOf } from "#drivers/linux/macsec/secy.ts";
 import { readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
 import { type Link, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
@@ -11,7 +11,7 @@ import { strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { effort } from "../../../../effort.ts";
 import { macsecNumber, recorded } from "../../../kit/recorded.ts";
-import { boundLook } from "../mka-look.ts";
+import { boundObservation } from "../mka-observation.ts";
 
 const at = 5000 as Instant;
 const links = recorded("links", readLink);
@@ -20,7 +20,7 @@ const routes = [...recorded("routes-4", readRoute), ...recorded("routes-6", read
 const addresses = recorded("addresses", readAddress);
 
 /** The session that an MKA process reports for any of them. */
-const agreed = boundLook();
+const agreed = boundObservation();
 
 function linkNamed(name: string, among: readonly Link[] = links): Link {
   const link = among.find((one) => one.name === name);
@@ -35,7 +35,7 @@ function without<T extends object>(whole: T, name: keyof T): T {
 }
 
 /** The recorded site with one of its SecYs, and no other link on the port. */
-function lookAt(secy: string, change: Partial<KernelLook> = {}): KernelLook {
+function observationOf(secy: string, change: Partial<KernelObservation> = {}): KernelObservation {
   const kept = ["lo", "a0", "b0", "vrf7", secy];
   const left = links.filter(({ name }) => name !== undefined && kept.includes(name));
   const clear = addresses.filter(({ link }) => link !== wire.index);
@@ -43,10 +43,10 @@ function lookAt(secy: string, change: Partial<KernelLook> = {}): KernelLook {
   return { at, links: left, addresses: clear, routes: [], secys, speeds, ...change };
 }
 
-function seen(look: KernelLook, before?: KernelLook): PortLook {
-  const told = readPort("a0", look, before);
+function seen(observation: KernelObservation, before?: KernelObservation): PortReading {
+  const told = readPort("a0", observation, before);
   if (told === undefined) throw new Error("no port a0");
-  return { ...told, port: withParticipant(told.port, { kind: "told", look: agreed, at }) };
+  return { ...told, port: withParticipant(told.port, { kind: "told", observation: agreed, at }) };
 }
 
 const withSecy = (change: NonNullable<MacsecDevice["secy"]>): MacsecDevice[] =>
@@ -59,7 +59,7 @@ describe("a port of this host", () => {
     ["ms2", "gcm-aes-xpn-128", 4_294_967_300n],
     ["ms3", "gcm-aes-xpn-256", 4_294_967_300n],
   ])("a port with the SecY %s has its suite and keys", (name, suite, nextPn) => {
-    const { port, controlled } = seen(lookAt(name));
+    const { port, controlled } = seen(observationOf(name));
     expect(strongValue(port.settings)).toEqual(agreed.settings);
     expect(strongValue(port.liveSuite)).toBe(suite);
     expect(strongValue(port.admin)).toBe("up");
@@ -78,15 +78,15 @@ describe("a port of this host", () => {
   });
 
   it("a port without an MKA process has unknown session, keys and settings", () => {
-    const look = readPort("a0", lookAt("ms3"));
+    const observation = readPort("a0", observationOf("ms3"));
     const unknown = { kind: "unknown", why: "notSupported", at };
-    expect(look?.port).toMatchObject({ session: unknown, keys: unknown, mkpdus: unknown });
-    expect(look?.port.settings).toEqual(unknown);
-    expect(look?.controlled.kind).toBe("known");
+    expect(observation?.port).toMatchObject({ session: unknown, keys: unknown, mkpdus: unknown });
+    expect(observation?.port.settings).toEqual(unknown);
+    expect(observation?.controlled.kind).toBe("known");
   });
 
   it("a port without a SecY is known to have no MACsec", () => {
-    const { port, controlled } = seen(lookAt("no-secy", { secys: undefined }));
+    const { port, controlled } = seen(observationOf("no-secy", { secys: undefined }));
     expect(port.settings).toEqual({ kind: "known", value: undefined, at });
     expect(port.liveSuite).toEqual({ kind: "known", value: undefined, at });
     expect(controlled).toEqual({ kind: "known", value: undefined, at });
@@ -94,30 +94,30 @@ describe("a port of this host", () => {
   });
 
   it("a port whose SecY the kernel does not dump is unknown, not bare", () => {
-    const { port } = seen(lookAt("ms3", { secys: undefined }));
+    const { port } = seen(observationOf("ms3", { secys: undefined }));
     expect(port.settings).toEqual({ kind: "unknown", why: "queryFailed", at });
     expect(port.frames).toEqual({ kind: "unknown", why: "queryFailed", at });
   });
 
   it("a port with several SecYs is unknown", () => {
-    const { port } = seen({ ...lookAt("ms3"), links });
+    const { port } = seen({ ...observationOf("ms3"), links });
     expect(port.settings).toEqual({ kind: "unknown", why: "notSupported", at });
   });
 
   it("a port that does not exist is undefined", () => {
-    expect(readPort("a1", lookAt("ms3"))).toBeUndefined();
+    expect(readPort("a1", observationOf("ms3"))).toBeUndefined();
   });
 
   it("a port that is shut has no link, whatever its carrier was", () => {
-    const shut = lookAt("ms3").links.map((link) => ({ ...link, flags: 0, carrier: true }));
-    const { port } = seen(lookAt("ms3", { links: shut }));
+    const shut = observationOf("ms3").links.map((link) => ({ ...link, flags: 0, carrier: true }));
+    const { port } = seen(observationOf("ms3", { links: shut }));
     expect(strongValue(port.admin)).toBe("down");
     expect(strongValue(port.linkUp)).toBe(false);
   });
 
   it("a port whose carrier is not reported is not down", () => {
-    const dark = lookAt("ms3").links.map((one) => without(one, "carrier"));
-    expect(seen(lookAt("ms3", { links: dark })).port.linkUp).toEqual({
+    const dark = observationOf("ms3").links.map((one) => without(one, "carrier"));
+    expect(seen(observationOf("ms3", { links: dark })).port.linkUp).toEqual({
       kind: "unknown",
       why: "unparsed",
       at,
@@ -126,12 +126,12 @@ describe("a port of this host", () => {
 });
 
 describe("a port that lets data pass in the clear is should-secure, by name", () => {
-  const failOpen = (look: KernelLook): readonly string[] => {
-    const { port, controlled } = seen(look);
+  const failOpen = (observation: KernelObservation): readonly string[] => {
+    const { port, controlled } = seen(observation);
     expect(strongValue(port.settings)?.policy).toBe("shouldSecure");
     return strongValue(controlled)?.failOpen ?? [];
   };
-  const onWire = (link: number): KernelLook["addresses"][number] => ({
+  const onWire = (link: number): KernelObservation["addresses"][number] => ({
     ...addresses[0],
     unnamed: [],
     family: 2,
@@ -147,28 +147,28 @@ describe("a port that lets data pass in the clear is should-secure, by name", ()
     ["protectOff", { ...strict, protect: false }],
     ["encryptOff", { ...strict, encrypt: false }],
   ] as const)("a SecY that fails open is should-secure: %s", (name, change) => {
-    expect(failOpen(lookAt("ms3", { secys: withSecy(change) }))).toEqual([name]);
+    expect(failOpen(observationOf("ms3", { secys: withSecy(change) }))).toEqual([name]);
   });
 
   it("an address on the uncontrolled port, or on a VLAN of it, is fail-open", () => {
     const vlan = linkNamed("a0.5");
-    expect(failOpen(lookAt("ms3", { addresses: [onWire(wire.index)] }))).toEqual([
+    expect(failOpen(observationOf("ms3", { addresses: [onWire(wire.index)] }))).toEqual([
       "addressOnUncontrolledPort",
     ]);
-    const stacked = [...lookAt("ms3").links, vlan];
-    const look = lookAt("ms3", { links: stacked, addresses: [onWire(vlan.index)] });
-    expect(failOpen(look)).toEqual(["addressOnUncontrolledPort"]);
+    const stacked = [...observationOf("ms3").links, vlan];
+    const observation = observationOf("ms3", { links: stacked, addresses: [onWire(vlan.index)] });
+    expect(failOpen(observation)).toEqual(["addressOnUncontrolledPort"]);
   });
 
   it("an address on a bridge of the port is fail-open; one in its VRF is not", () => {
-    const gathered = (kind: string): KernelLook => {
-      const { links: all } = lookAt("ms3");
+    const gathered = (kind: string): KernelObservation => {
+      const { links: all } = observationOf("ms3");
       const bridge = { ...linkNamed("vrf7"), info: { kind, slaveKind: undefined, unnamed: [] } };
       const members = all.map((one) =>
         one.name === "a0" ? { ...one, master: bridge.index } : one,
       );
       const whole = members.map((one) => (one.index === bridge.index ? bridge : one));
-      return lookAt("ms3", { links: whole, addresses: [onWire(bridge.index)] });
+      return observationOf("ms3", { links: whole, addresses: [onWire(bridge.index)] });
     };
     expect(failOpen(gathered("bridge"))).toEqual(["addressOnUncontrolledPort"]);
     const { controlled } = seen(gathered("vrf"));
@@ -182,10 +182,12 @@ describe("a port that lets data pass in the clear is should-secure, by name", ()
     const hop = { link: wire.index, flags: 0, hops: 0, gateway: undefined, via: undefined };
     const several = { ...route, kind: 1, outputLink: 0, nextHops: [hop] };
     for (const one of [plain, several]) {
-      expect(failOpen(lookAt("ms3", { routes: [one] }))).toEqual(["routeOnUncontrolledPort"]);
+      expect(failOpen(observationOf("ms3", { routes: [one] }))).toEqual([
+        "routeOnUncontrolledPort",
+      ]);
     }
     const broadcast = { ...plain, kind: 3 };
-    const { controlled } = seen(lookAt("ms3", { routes: [broadcast] }));
+    const { controlled } = seen(observationOf("ms3", { routes: [broadcast] }));
     expect(strongValue(controlled)?.failOpen).toEqual([]);
   });
 });
@@ -244,8 +246,8 @@ describe("keys and counters of a SecY", () => {
 });
 
 describe("the rate of a port", () => {
-  const counted = (instant: number, packets: bigint, octets: bigint): KernelLook => {
-    const { links: all, ...rest } = lookAt("ms3");
+  const counted = (instant: number, packets: bigint, octets: bigint): KernelObservation => {
+    const { links: all, ...rest } = observationOf("ms3");
     const statistics = {
       rxPackets: packets,
       txPackets: 2n * packets,
@@ -268,17 +270,17 @@ describe("the rate of a port", () => {
   });
 
   it.each([
-    ["one look", undefined],
-    ["two looks at one instant", counted(3000, 1n, 1n)],
+    ["one observation", undefined],
+    ["two observations at one instant", counted(3000, 1n, 1n)],
     ["counters that went back", counted(1000, 500n, 1n)],
-    ["counters that were not told", { ...lookAt("ms3", { links: [wire] }), links: [] }],
+    ["counters that were not told", { ...observationOf("ms3", { links: [wire] }), links: [] }],
   ])("a port's rate is unknown after %s", (_name, before) => {
     expect(seen(counted(3000, 200n, 9n), before).port.rate.kind).toBe("unknown");
   });
 
   it("a port's rate is unknown where its line rate is not reported", () => {
-    const look = { ...counted(3000, 200n, 9n), speeds: [] };
-    expect(seen(look, counted(1000, 100n, 1n)).port.rate).toEqual({
+    const observation = { ...counted(3000, 200n, 9n), speeds: [] };
+    expect(seen(observation, counted(1000, 100n, 1n)).port.rate).toEqual({
       kind: "unknown",
       why: "notSupported",
       at: 3000,
@@ -293,7 +295,7 @@ describe("readings that the kernel left out", () => {
       const cut = secys.map((one) => {
         return { ...one, secy: without(one.secy ?? { unnamed: [] }, name) };
       });
-      expect(seen(lookAt("ms3", { secys: cut })).port.settings).toEqual({
+      expect(seen(observationOf("ms3", { secys: cut })).port.settings).toEqual({
         kind: "unknown",
         why: "unparsed",
         at,
@@ -306,7 +308,7 @@ describe("readings that the kernel left out", () => {
     const windowless = cut.map(({ secy, ...one }) => {
       return { ...one, secy: without(secy ?? { unnamed: [] }, "window") };
     });
-    expect(seen(lookAt("ms3", { secys: windowless })).port.settings.kind).toBe("unknown");
+    expect(seen(observationOf("ms3", { secys: windowless })).port.settings.kind).toBe("unknown");
   });
 
   it("a port is must-secure only where every setting for it was reported", () => {
@@ -326,7 +328,7 @@ describe("readings that the kernel left out", () => {
     // Masters and links below point anywhere, also in circles.
     const shape = fc.array(fc.record({ link: fc.nat(12), master: fc.nat(12) }), { maxLength: 9 });
     const run = fc.property(whole, shape, (secy, others) => {
-      const look = lookAt("ms3");
+      const observation = observationOf("ms3");
       const circles = others.map((one, index) => ({
         ...wire,
         ...one,
@@ -335,7 +337,11 @@ describe("readings that the kernel left out", () => {
         info: { kind: index % 2 === 0 ? "vlan" : "bridge", slaveKind: undefined, unnamed: [] },
       }));
       const devices = secys.map((one) => ({ ...one, secy: { ...secy, unnamed: [] } }));
-      const { port } = seen({ ...look, links: [...look.links, ...circles], secys: devices });
+      const { port } = seen({
+        ...observation,
+        links: [...observation.links, ...circles],
+        secys: devices,
+      });
       if (strongValue(port.settings)?.policy !== "mustSecure") return;
       expect(secy).toMatchObject({ validate: "strict", protect: true, encrypt: true });
     });

@@ -99,7 +99,7 @@ describe("a successor with a snapshot", () => {
     subject.pass(4000);
     const { now } = subject;
     const snapshot = subject.kay.snapshot(now);
-    const held = subject.secy.look();
+    const held = subject.secy.observe();
     const entropy = new Prng("successor");
     const wanted = { ...settings, keyServerPriority: 64 };
     const kay = new Kay({ sci: sciA, settings: wanted, entropy, now, held, snapshot });

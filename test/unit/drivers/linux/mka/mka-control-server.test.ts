@@ -28,8 +28,8 @@ async function protectedHosts(suite: CipherSuite = "gcm-aes-xpn-256") {
 }
 
 const keysOf = async (host: Host): Promise<readonly string[]> => {
-  const look = await host.client.observe(signal);
-  return look.kind === "bound" ? look.keys.map(({ ckn }) => ckn) : [];
+  const observation = await host.client.observe(signal);
+  return observation.kind === "bound" ? observation.keys.map(({ ckn }) => ckn) : [];
 };
 
 describe("a participant on its port", () => {
@@ -86,8 +86,8 @@ describe("a participant on its port", () => {
   it("MKA counts clear data frames from the binding of its SecY on, and no MKPDU", async () => {
     const { clock, a, b } = await protectedHosts();
     const clear = async (): Promise<bigint | undefined> => {
-      const look = await a.client.observe(signal);
-      return look.kind === "bound" ? look.clear : undefined;
+      const observation = await a.client.observe(signal);
+      return observation.kind === "bound" ? observation.clear : undefined;
     };
     for (let nth = 0; nth < 1000; nth += 1) a.take(Uint8Array.from({ length: 60 }, () => nth));
     await clock.runFor(5000);
@@ -137,8 +137,8 @@ describe("a peer that says that it receives", () => {
   it("a peer that reports to receive but never sends is a trouble after a life time", async () => {
     const { clock, a } = await protectedHosts();
     const troubles = async (): Promise<readonly string[]> => {
-      const look = await a.client.observe(signal);
-      return look.kind === "bound" ? look.troubles.map(({ code }) => code) : [];
+      const observation = await a.client.observe(signal);
+      return observation.kind === "bound" ? observation.troubles.map(({ code }) => code) : [];
     };
     if (a.kernel.secy !== undefined) a.kernel.secy.received = 0;
     await clock.runFor(5000);
@@ -319,16 +319,18 @@ describe("a successor", () => {
     const { clock, a } = await protectedHosts();
     await a.client.stage("t", 0, priority(7), signal);
     await a.client.apply("t", 1000, signal);
-    const looks = [a.client.observe(signal)];
+    const observations = [a.client.observe(signal)];
     const write = a.log.push.bind(a.log);
     a.log.push = (...lines) => {
-      looks.push(a.client.observe(signal));
+      observations.push(a.client.observe(signal));
       return write(...lines);
     };
     await clock.runFor(2000);
-    looks.push(a.client.observe(signal));
-    const seen = (await Promise.all(looks)).flatMap((look) =>
-      look.kind === "bound" ? [`${look.pending} ${look.settings.keyServerPriority}`] : [],
+    observations.push(a.client.observe(signal));
+    const seen = (await Promise.all(observations)).flatMap((observation) =>
+      observation.kind === "bound"
+        ? [`${observation.pending} ${observation.settings.keyServerPriority}`]
+        : [],
     );
     expect(seen.length).toBeGreaterThan(2);
     expect(new Set(seen)).toEqual(new Set(["t 7", "undefined 16"]));

@@ -53,7 +53,7 @@ describe("the edge to the kernel", () => {
     await done({ kind: "enableReceive", sci: peer, an: 1 });
     await done(transmit(1, suite));
     await done({ kind: "enableTransmit", an: 1 });
-    expect(await edge.look(signal)).toEqual({
+    expect(await edge.observe(signal)).toEqual({
       encodingAn: 1,
       transmitSas: [{ an: 1, keyId, active: true, nextPn: 1n }],
       receiveScis: [peer],
@@ -61,7 +61,7 @@ describe("the edge to the kernel", () => {
       received: undefined,
     });
     secy.received = 7;
-    expect(await edge.look(signal)).toMatchObject({ received: 7n });
+    expect(await edge.observe(signal)).toMatchObject({ received: 7n });
     await done({ kind: "deleteReceiveSa", sci: peer, an: 1 });
     await done({ kind: "deleteTransmitSa", an: 1 });
     await done({ kind: "deleteReceiveSc", sci: peer });

@@ -147,8 +147,8 @@ export class Host {
   }
 
   async isSecured(): Promise<boolean> {
-    const look = await this.client.observe(signal);
-    return look.kind === "bound" && look.session.controlledPort === "secured";
+    const observation = await this.client.observe(signal);
+    return observation.kind === "bound" && observation.session.controlledPort === "secured";
   }
 }
 

@@ -5,8 +5,8 @@ import type { Sak } from "#hal/model.ts";
 import type { Prng } from "#sim/base/prng.ts";
 import {
   cas,
-  type EndLook,
   type EndName,
+  type EndObservation,
   endNames,
   type KeyName,
   type World,
@@ -55,15 +55,15 @@ export class Stage {
   async begin(): Promise<void> {
     this.#tracks.clear();
     for (const end of endNames) {
-      const look = await this.world.look(end);
+      const observation = await this.world.observe(end);
       for (const name of counters) {
-        this.#before.set(`${end} ${name}`, look?.mkpdus[name] ?? 0n);
+        this.#before.set(`${end} ${name}`, observation?.mkpdus[name] ?? 0n);
       }
     }
     this.#beganAt = this.world.clock.now();
     this.act();
     this.#darkMs = 0;
-    await this.#look();
+    await this.#observe();
   }
 
   /** Marks an act: what follows is timed from here. */
@@ -74,12 +74,12 @@ export class Stage {
   async pass(ms: number): Promise<void> {
     const { clock } = this.world;
     const until = clock.now() + ms;
-    await this.#look();
+    await this.#observe();
     for (let at = clock.now() as number; at < until; at = clock.now()) {
       const next = Math.min(clock.next() ?? until, until);
       await clock.runFor(next - at);
       if (!this.#carried) this.#darkMs += next - at;
-      await this.#look();
+      await this.#observe();
     }
   }
 
@@ -91,16 +91,16 @@ export class Stage {
     };
   }
 
-  async #look(): Promise<void> {
+  async #observe(): Promise<void> {
     for (const end of endNames) {
-      const look = await this.world.look(end);
-      if (look !== undefined) this.#note(end, look);
+      const observation = await this.world.observe(end);
+      if (observation !== undefined) this.#note(end, observation);
     }
     this.#carried = this.world.carries();
     this.#put("wire", this.#carried ? "carries" : "dark");
   }
 
-  #note(end: EndName, { session, mkpdus }: EndLook): void {
+  #note(end: EndName, { session, mkpdus }: EndObservation): void {
     const told: Record<(typeof fields)[number], string> = {
       port: session.controlledPort,
       principal: keyName(session.principalCkn),

@@ -316,7 +316,7 @@ describe(`in the simulator as on our hosts (seed ${seed})`, () => {
         await world.configure(server, { keyServerPriority: 8 });
         for (const end of endNames) await world.give(end, "old");
         await world.clock.runFor(20_000);
-        const [serving, taking] = [await world.look(server), await world.look(member)];
+        const [serving, taking] = [await world.observe(server), await world.observe(member)];
         // A session may call itself secured; both ends show that they have no SAK in common.
         expect(serving?.session).toMatchObject({ livePeers: 1, respondedPeers: 0 });
         expect(taking?.session).toMatchObject({ respondedPeers: 0, latestSak: undefined });

@@ -14,7 +14,7 @@ export type EndName = (typeof endNames)[number];
 /** `forged`: another CAK under the CKN of `old`. */
 export type KeyName = "old" | "new" | "forged";
 
-export interface EndLook {
+export interface EndObservation {
   readonly session: MkaSession;
   readonly mkpdus: MkpduCounters;
   /** The suite of the SA that transmits, whatever the session reports. */
@@ -40,7 +40,7 @@ export interface World {
   /** Restarts as another member with the old key. */
   revive(end: EndName): Promise<void>;
   /** Undefined for an end that was killed. */
-  look(end: EndName): Promise<EndLook | undefined>;
+  observe(end: EndName): Promise<EndObservation | undefined>;
   /** Whether a data frame sent now would arrive, in both directions. */
   carries(): boolean;
 }
@@ -99,7 +99,7 @@ export function simWorld(seed: string, suites: Suites): World {
       ends[end].restartKay();
       ends[end].setFault("silent", false);
     },
-    look: async (end) => {
+    observe: async (end) => {
       if (dead.has(end)) return undefined;
       const station = ends[end];
       const said = { session: station.session(), mkpdus: station.mkpdus() };
@@ -161,11 +161,11 @@ export function ourWorld(suites: Suites): World {
       ends[end].start();
       await withKey(end, "add", "old");
     },
-    look: async (end) => {
+    observe: async (end) => {
       if (dead.has(end)) return undefined;
-      const look = await ends[end].client.observe(signal);
-      if (look.kind !== "bound") throw new Error(`${end} has no SecY`);
-      return { ...look, troubles: look.troubles.map(({ code }) => code) };
+      const observation = await ends[end].client.observe(signal);
+      if (observation.kind !== "bound") throw new Error(`${end} has no SecY`);
+      return { ...observation, troubles: observation.troubles.map(({ code }) => code) };
     },
     carries: () => isWhole && arrives(a, b) && arrives(b, a),
   };

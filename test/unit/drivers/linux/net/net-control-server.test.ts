@@ -56,13 +56,13 @@ async function scene(): Promise<Scene> {
   const prng = new Prng("desk");
   const disk = new SimDisk({ clock, prng, writeMs: 0 });
   const world = { clock, disk, entropy: prng, log: { write: () => undefined } };
-  const look = async (server: NetControlServer) => await server.state("edge", never);
+  const observe = async (server: NetControlServer) => await server.state("edge", never);
   const first = await NetControlServer.open({
     world,
     bootId: "boot-1",
     sockets: { routes: kernel, generic: new PretendSocket(), xfrm: new PretendSocket() },
   });
-  const names = (await look(first)).macsec.map(({ port }) => port);
+  const names = (await observe(first)).macsec.map(({ port }) => port);
   const index = await indexOf(kernel, "a0");
   expect(names).toContain("a0");
   const xfrm = new PretendSocket();
@@ -71,12 +71,12 @@ async function scene(): Promise<Scene> {
   return {
     ...{ clock, kernel, server },
     async port() {
-      const port = (await look(server)).macsec.find((one) => one.port === "a0");
+      const port = (await observe(server)).macsec.find((one) => one.port === "a0");
       if (port === undefined) throw new Error("no a0");
       return port;
     },
     async configId() {
-      const { control } = await look(server);
+      const { control } = await observe(server);
       return control.kind === "known" ? control.value.configId : "unknown";
     },
   };

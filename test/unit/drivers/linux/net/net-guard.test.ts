@@ -354,7 +354,7 @@ describe("the routes around what tunnels protect", () => {
     { index: 2, name: "p1", hardware: 1, flags: 1 },
     { index: 11, name: "hub-1", hardware: 65_534, flags: 1, info: { kind: "xfrm" } },
   ];
-  const look = (routes: readonly Route[]) =>
+  const observation = (routes: readonly Route[]) =>
     ({ at, links, routes, addresses: [], secys: [], speeds: [] }) as never;
 
   it("routes around protected prefixes lead into a tunnel or over a port", () => {
@@ -370,7 +370,7 @@ describe("the routes around what tunnels protect", () => {
     ];
     const tunnel = { kind: "tunnel", name: "hub-1" };
     const port = { kind: "port", port: "p1" };
-    const told = waysOf(look(routes), known([hub], at));
+    const told = waysOf(observation(routes), known([hub], at));
     if (told.kind !== "known") throw new Error("not known");
     expect(told.value).toEqual([
       { prefix: "10.100.0.0/16", via: tunnel, best: true },
@@ -380,6 +380,6 @@ describe("the routes around what tunnels protect", () => {
       { prefix: "10.0.0.0/8", via: tunnel, best: true },
     ]);
     const unread = { kind: "unknown", why: "queryFailed", at } as const;
-    expect(waysOf(look(routes), unread)).toBe(unread);
+    expect(waysOf(observation(routes), unread)).toBe(unread);
   });
 });

@@ -8,7 +8,7 @@ import {
   type BgpScope,
   readAdvertisements,
   readRouting,
-  type SessionLook,
+  type SessionObservation,
   takeTurn,
 } from "#drivers/linux/routing/frr.ts";
 import {
@@ -325,7 +325,7 @@ describe("words of the shell", () => {
 });
 
 describe("troubles of sessions", () => {
-  const down: SessionLook = {
+  const down: SessionObservation = {
     vrf: "default",
     via: { kind: "port", port: "p1" },
     peer: "192.0.2.2",
@@ -339,7 +339,7 @@ describe("troubles of sessions", () => {
     lastReset: "Hold Timer Expired",
   };
   const none = { failed: 0n, missing: 0n, unexpected: 0n };
-  const text = (more: Partial<SessionLook>, rise: Partial<typeof none> = {}) =>
+  const text = (more: Partial<SessionObservation>, rise: Partial<typeof none> = {}) =>
     sessionTrouble({ ...down, ...more }, { ...none, ...rise });
 
   it("a session that is up has no trouble; one that is down has the nearest cause", () => {

@@ -27,15 +27,15 @@ class Bench {
   readonly observer = new RoutingObserver(this.frr, this.clock);
   beside: "tunnels" | "none" = "none";
 
-  async look(signal = never): Promise<Reading<Routing>> {
-    return await this.observer.look(subnets, this.beside, signal);
+  async observe(signal = never): Promise<Reading<Routing>> {
+    return await this.observer.observe(subnets, this.beside, signal);
   }
 
   /** Returns the trouble of each session that has one, after so long and with that much counted. */
   async troubles(afterMs: number, md5 = this.frr.md5): Promise<readonly (string | undefined)[]> {
     await this.clock.runFor(afterMs);
     this.frr.md5 = md5;
-    const reading = await this.look();
+    const reading = await this.observe();
     if (reading.kind !== "known") throw new Error(`unknown: ${reading.why}`);
     return reading.value.sessions.map(({ trouble }) => trouble);
   }
@@ -46,15 +46,15 @@ describe("an observation of this host's routing", () => {
   it("the routing is unknown after six seconds without an answer of the shell", async () => {
     const { clock, frr } = new Bench();
     const hangs = { shell: frr.shell, exec: () => new Promise<never>(() => {}) };
-    const look = new RoutingObserver(hangs, clock).look(subnets, "none", never);
+    const observe = new RoutingObserver(hangs, clock).observe(subnets, "none", never);
     await clock.runFor(6_000);
-    expect(await look).toEqual({ kind: "unknown", why: "queryFailed", at: 0 });
+    expect(await observe).toEqual({ kind: "unknown", why: "queryFailed", at: 0 });
   });
 
   it("the routing has sessions, paths and drains of the ports with subnets", async () => {
     const bench = new Bench();
     await bench.clock.runFor(7_000);
-    expect(await bench.look()).toEqual({
+    expect(await bench.observe()).toEqual({
       kind: "known",
       at: 7_000,
       value: {
@@ -87,7 +87,7 @@ describe("an observation of this host's routing", () => {
   it("sessions inside tunnels are listed apart, with the tunnels of their paths", async () => {
     const { observer, frr } = new Bench();
     frr.turn("192.0.2.6", "Established");
-    const told = await observer.look(withTunnel, "none", never);
+    const told = await observer.observe(withTunnel, "none", never);
     expect(told).toMatchObject({
       value: {
         sessions: [{ port: "p1", peer: "192.0.2.2", up: true }],
@@ -99,13 +99,13 @@ describe("an observation of this host's routing", () => {
       },
     });
     frr.turn("192.0.2.6", "Connect");
-    expect(await observer.look(withTunnel, "none", never)).toMatchObject({
+    expect(await observer.observe(withTunnel, "none", never)).toMatchObject({
       value: { tunnelSessions: [{ tunnel: "hub-1", up: false, trouble: plain }] },
     });
   });
 
   it("the best route comes from the kernel, and BGP's waiting ones are listed beside", async () => {
-    const told = await new Bench().look();
+    const told = await new Bench().observe();
     const at = told.at;
     const via = { kind: "tunnel", name: "hub-1" } as const;
     const kernel = { prefix: "203.0.113.1/32", via, best: true };
@@ -130,7 +130,7 @@ describe("an observation of this host's routing", () => {
   it("advertisements to neighbours over ports are read if they lead past a tunnel", async () => {
     const { observer, frr } = new Bench();
     frr.turn("192.0.2.6", "Established");
-    const told = await observer.look(withTunnel, "tunnels", never);
+    const told = await observer.observe(withTunnel, "tunnels", never);
     expect(told).toMatchObject({
       value: {
         advertised: [
@@ -140,7 +140,7 @@ describe("an observation of this host's routing", () => {
       },
     });
     expect(frr.asked.filter((line) => line.includes("advertised"))).toHaveLength(1);
-    const none = await observer.look(withTunnel, "none", never);
+    const none = await observer.observe(withTunnel, "none", never);
     expect(none.kind === "known" && "advertised" in none.value).toBe(false);
   });
 
@@ -148,11 +148,11 @@ describe("an observation of this host's routing", () => {
     const { observer, frr } = new Bench();
     const one = frr.neighbours["192.0.2.2"];
     Object.assign(one ?? {}, { nbrInternalLink: true });
-    expect(await observer.look(subnets, "tunnels", never)).toMatchObject({
+    expect(await observer.observe(subnets, "tunnels", never)).toMatchObject({
       value: { advertised: [] },
     });
     Object.assign(one ?? {}, { nbrInternalLink: false, bgpState: "Active" });
-    expect(await observer.look(subnets, "tunnels", never)).toMatchObject({
+    expect(await observer.observe(subnets, "tunnels", never)).toMatchObject({
       value: { advertised: [] },
     });
     expect(frr.asked.some((line) => line.includes("advertised"))).toBe(false);
@@ -277,9 +277,9 @@ describe("an FRR that does not answer", () => {
     const bench = new Bench();
     await bench.clock.runFor(3_000);
     bench.frr.silence = silence;
-    expect(await bench.look()).toEqual({ kind: "unknown", why, at: 3_000 });
+    expect(await bench.observe()).toEqual({ kind: "unknown", why, at: 3_000 });
     bench.frr.silence = undefined;
-    expect((await bench.look()).kind).toBe("known");
+    expect((await bench.observe()).kind).toBe("known");
   });
 
   it("a drain keeps its time while FRR does not answer", async () => {
@@ -288,7 +288,7 @@ describe("an FRR that does not answer", () => {
     bench.frr.filter("192.0.2.2", { in: `${means}.in`, out: `${means}.out` });
     await bench.troubles(0);
     bench.frr.silence = gone;
-    await bench.look();
+    await bench.observe();
     bench.frr.silence = undefined;
     expect((await bench.troubles(20_000))[0]).toContain("as if nothing were drained");
   });
@@ -299,12 +299,12 @@ describe("an FRR that does not answer", () => {
     bench.frr.silence = gone;
     const reason = new Error("over");
     over.abort(reason);
-    await expect(bench.look(over.signal)).rejects.toBe(reason);
+    await expect(bench.observe(over.signal)).rejects.toBe(reason);
   });
 
   it("a defect is not hidden as an unknown reading", async () => {
     const bench = new Bench();
     bench.frr.silence = new TypeError("a defect");
-    await expect(bench.look()).rejects.toThrow("a defect");
+    await expect(bench.observe()).rejects.toThrow("a defect");
   });
 });

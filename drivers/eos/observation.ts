@@ -12,7 +12,7 @@ import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
-import { stateOf, tunnelsOf } from "../platform/router-look.ts";
+import { stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { command, received } from "./commands.ts";
 import { type EosConfig, readConfig, unitTo } from "./config.ts";
@@ -48,7 +48,7 @@ interface QueryResults extends Awaited<ReturnType<typeof askPorts>> {
   readonly config: QueryResult<EosConfig>;
 }
 
-export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
+export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
   const at = about.clock.now();
   const query = queryOf(cli, signal);
   const config = await query.result("config", readConfig);

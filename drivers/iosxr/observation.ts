@@ -3,14 +3,14 @@
 
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { portStates } from "../platform/cisco-look.ts";
 import { readSessions } from "../platform/cisco-mka.ts";
+import { portStates } from "../platform/cisco-observation.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { bgpSession, readClock, readInterfaces } from "../platform/cisco-system.ts";
 import type { Asked, Commit } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
-import { stateOf } from "../platform/router-look.ts";
+import { stateOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type CommandName, command, received } from "./commands.ts";
 import { portOf, readConfig, type XrConfig } from "./config.ts";
@@ -48,7 +48,7 @@ export async function askCommits(query: XrQuery): Promise<QueryResult<readonly C
 export const askPorts = (query: XrQuery) =>
   query.result("interfaces", (text) => readInterfaces(text, isPort));
 
-export async function look(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
+export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
   const at = about.clock.now();
   const query = queryOf(cli, signal);
   const clock = await query.result("clock", readClock);

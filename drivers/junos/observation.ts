@@ -13,7 +13,7 @@ import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
 import { Query } from "../platform/query.ts";
 import { type QueryResult, reading, together } from "../platform/query-result.ts";
-import { stateOf, tunnelsOf } from "../platform/router-look.ts";
+import { stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Netconf } from "../transport/netconf.ts";
 import { getConfig, portOf, readConfig } from "./config.ts";
 import {
@@ -72,7 +72,7 @@ async function askAll(query: ReturnType<typeof queryOf>) {
 
 type QueryResults = Awaited<ReturnType<typeof askAll>>;
 
-export async function look(
+export async function observe(
   session: Netconf,
   about: Asked,
   signal: AbortSignal,

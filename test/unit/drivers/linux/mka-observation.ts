@@ -1,11 +1,11 @@
 // An observation by the MKA process of a secured port.
 
-import type { MkaLook } from "#drivers/linux/mka/client.ts";
+import type { MkaObservation } from "#drivers/linux/mka/client.ts";
 import { ckn } from "../../kit/site-bench.ts";
 
-type BoundLook = Extract<MkaLook, { readonly kind: "bound" }>;
+type BoundObservation = Extract<MkaObservation, { readonly kind: "bound" }>;
 
-export function boundLook(change: Partial<BoundLook> = {}): BoundLook {
+export function boundObservation(change: Partial<BoundObservation> = {}): BoundObservation {
   const [an, keyId] = [1, `${"0a".repeat(12)}/7`];
   const latestSak = { an, keyId, receive: true, transmit: true };
   const live = { state: "live", livePeers: 1, potentialPeers: 0 } as const;

@@ -10,7 +10,7 @@ import { type Address, dumpAddresses, readAddress } from "../netlink/rtnetlink-a
 import { dumpLinks, type Link, readLink } from "../netlink/rtnetlink-link.ts";
 import { dumpRoutes, type Route, readRoute } from "../netlink/rtnetlink-route.ts";
 import { dumpMacsec, macsecFamily, readMacsec } from "./macsec.ts";
-import type { KernelLook } from "./port.ts";
+import type { KernelObservation } from "./port.ts";
 
 /** The netlink sockets of one network namespace. */
 export interface KernelSockets {
@@ -26,11 +26,11 @@ export interface KernelSockets {
  * @throws LinksealError `device.rejected` if the kernel refuses a dump of links, addresses or
  * routes
  */
-export async function lookAtKernel(
+export async function observeKernel(
   { routes: socket, generic }: KernelSockets,
   clock: Pick<Clock, "now">,
   signal: AbortSignal,
-): Promise<KernelLook> {
+): Promise<KernelObservation> {
   const at = clock.now();
   const links = await linksNow(socket, signal);
   const addresses = await addressesNow(socket, signal);

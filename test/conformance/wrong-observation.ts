@@ -1,4 +1,4 @@
-// Wrong devices for the cases of looking and of transactions: case by case what it must catch.
+// Wrong devices for the cases of observing and of transactions: case by case what it must catch.
 
 import type { Recalled, Transaction, TransactionToken } from "#hal/device.ts";
 import { known, type MacsecPort, parseCkn, unknown } from "#hal/model.ts";
@@ -39,10 +39,10 @@ const counted = ({ frames }: MacsecPort): boolean =>
 
 const everySecond = (alter: (port: MacsecPort) => MacsecPort): Wrong => ({
   spoil: (device, rig) => {
-    let looks = 0;
+    let observations = 0;
     return tells((state) => {
-      looks += 1;
-      return looks % 2 === 0 ? { ...state, macsec: state.macsec.map(alter) } : state;
+      observations += 1;
+      return observations % 2 === 0 ? { ...state, macsec: state.macsec.map(alter) } : state;
     }).spoil(device, rig);
   },
 });
@@ -133,7 +133,7 @@ const dead: Wrong = {
   spoil: (device) => ({ ...device, recall: async () => ({ kind: "absent" }) }),
 };
 
-export const wrongLooks: WrongTable = {
+export const wrongObservations: WrongTable = {
   "observe: changes nothing": [
     tells((state, rig) => {
       fidget(rig);
